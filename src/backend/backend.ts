@@ -1,0 +1,89 @@
+import type { Graph } from '../graph/graph.js';
+import type { Spec, TypedArray } from '../graph/types.js';
+
+/** What an engine tells of itself: for `doctor`, logs and run folders. */
+export interface EngineInfo {
+  /** `reference` or `onednn`. */
+  readonly engine: string;
+  /** Version of the library behind it, and where that was found. */
+  readonly version: string;
+  readonly library?: string;
+  readonly threads: number;
+  /** Instruction set that the engine uses, in its own words. */
+  readonly isa?: string;
+}
+
+/** Counters of one compiled plan. They are exact, so tests and benchmarks may compare them. */
+export interface PlanStats {
+  readonly primitives: number;
+  readonly reorders: number;
+  /** Bytes of intermediate values and scratch memory, shared by liveness. */
+  readonly arenaBytes: number;
+  /** Operations that run as TypeScript kernels, by name. */
+  readonly scripted: readonly string[];
+  readonly compileSeconds: number;
+}
+
+/** Time that one line of a plan took in the last profiled run. */
+export interface ProfileRow {
+  readonly op: string;
+  readonly scope: string;
+  readonly kernel: string;
+  readonly milliseconds: number;
+  readonly macs: number;
+}
+
+/** A compiled graph. */
+export interface Plan {
+  readonly stats: PlanStats;
+  /** Runs with the given leaves; `storages` are ids, in the graph's order. Returns the outputs, and has written the updates. */
+  run(feeds: readonly TypedArray[], storages: readonly number[]): TypedArray[];
+  /** As `run`, with a clock around each line. */
+  profile?(feeds: readonly TypedArray[], storages: readonly number[]): ProfileRow[];
+  dispose(): void;
+}
+
+/**
+ * A backend: compiles whole graphs and owns the storages. Synchronous and bound to one thread; a `Device`
+ * brings it to the user, in this thread or in a worker.
+ */
+export interface Engine {
+  readonly info: EngineInfo;
+  compile(graph: Graph): Plan;
+  /** Creates or overwrites a storage, row-major. */
+  write(id: number, spec: Spec, data: TypedArray): void;
+  /** A copy of a storage's values, row-major. */
+  read(id: number): TypedArray;
+  free(id: number): void;
+  /** Single-precision matrix product rate in GFLOP/s, the machine's own yardstick; undefined where it has none. */
+  sgemmRate?(n: number, repeats: number): number;
+  close(): void;
+}
+
+/**
+ * Where tensors live and graphs run. Calls are queued in order and none of them blocks; a failure rejects the
+ * promise of the call that hit it, and that of every later one that needs its results.
+ */
+export interface Device {
+  readonly name: string;
+  run(
+    key: string,
+    graph: Graph,
+    feeds: readonly TypedArray[],
+    storages: readonly number[],
+  ): Promise<TypedArray[]>;
+  write(id: number, spec: Spec, data: TypedArray): void;
+  read(id: number): Promise<TypedArray>;
+  free(id: number): void;
+  info(): Promise<EngineInfo>;
+  /** Counters of each plan compiled so far. */
+  stats(): Promise<PlanStats[]>;
+  profile(
+    key: string,
+    graph: Graph,
+    feeds: readonly TypedArray[],
+    storages: readonly number[],
+  ): Promise<ProfileRow[]>;
+  sgemmRate(n: number, repeats: number): Promise<number | undefined>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,115 @@
+import type { Graph } from '../graph/graph.js';
+import type { Spec, TypedArray } from '../graph/types.js';
+import type { Device, Engine, EngineInfo, PlanStats, ProfileRow } from './backend.js';
+import { Executor, type Reply, type Request } from './executor.js';
+
+/** Plans kept per device; the least recently used goes first. Training needs two or three. */
+const MAX_PLANS = 64;
+
+/** The part that every device shares: plan ids, the plan cache's bookkeeping and the queue's promises. */
+export abstract class QueuedDevice implements Device {
+  readonly #plans = new Map<string, number>();
+  #nextPlan = 0;
+  /** A failure nobody was waiting for, such as a write's; the next awaited call reports it. */
+  #failure: unknown;
+
+  constructor(readonly name: string) {}
+
+  protected abstract send(request: Request): Promise<Reply>;
+  abstract close(): Promise<void>;
+
+  run(
+    key: string,
+    graph: Graph,
+    feeds: readonly TypedArray[],
+    storages: readonly number[],
+  ): Promise<TypedArray[]> {
+    return this.#call({ kind: 'run', ...this.#plan(key, graph), feeds, storages });
+  }
+
+  profile(
+    key: string,
+    graph: Graph,
+    feeds: readonly TypedArray[],
+    storages: readonly number[],
+  ): Promise<ProfileRow[]> {
+    return this.#call({ kind: 'profile', ...this.#plan(key, graph), feeds, storages });
+  }
+
+  write(id: number, spec: Spec, data: TypedArray): void {
+    this.#post({ kind: 'write', id, spec: { shape: spec.shape, dtype: spec.dtype }, data });
+  }
+
+  read(id: number): Promise<TypedArray> {
+    return this.#call({ kind: 'read', id });
+  }
+
+  free(id: number): void {
+    this.#post({ kind: 'free', id });
+  }
+
+  info(): Promise<EngineInfo> {
+    return this.#call({ kind: 'info' });
+  }
+
+  stats(): Promise<PlanStats[]> {
+    return this.#call({ kind: 'stats' });
+  }
+
+  sgemmRate(n: number, repeats: number): Promise<number | undefined> {
+    return this.#call({ kind: 'sgemm', n, repeats });
+  }
+
+  /** The graph itself is sent only the first time that its key is seen. */
+  #plan(key: string, graph: Graph): { plan: number; graph?: Graph } {
+    const known = this.#plans.get(key);
+    this.#plans.delete(key);
+    const plan = known ?? this.#nextPlan++;
+    this.#plans.set(key, plan);
+    if (known !== undefined) return { plan };
+    if (this.#plans.size > MAX_PLANS) {
+      const [oldestKey, oldest] = this.#plans.entries().next().value!;
+      this.#plans.delete(oldestKey);
+      this.#post({ kind: 'forget', plan: oldest });
+    }
+    return { plan, graph };
+  }
+
+  async #call<T>(request: Request): Promise<T> {
+    const reply = this.send(request);
+    if (this.#failure) {
+      const failure = this.#failure;
+      this.#failure = undefined;
+      reply.catch(() => {});
+      throw failure;
+    }
+    return (await reply) as T;
+  }
+
+  #post(request: Request): void {
+    this.send(request).catch((error) => {
+      this.#failure ??= error;
+    });
+  }
+}
+
+/** An engine in this very thread: for browsers, tests and small things. A run blocks the event loop. */
+export class InlineDevice extends QueuedDevice {
+  readonly #executor: Executor;
+  #closed = false;
+
+  constructor(engine: Engine) {
+    super(engine.info.engine);
+    this.#executor = new Executor(engine);
+  }
+
+  protected async send(request: Request): Promise<Reply> {
+    return this.#closed && request.kind === 'free' ? undefined : this.#executor.handle(request);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    await this.send({ kind: 'close' });
+    this.#closed = true;
+  }
+}

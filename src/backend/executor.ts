@@ -1,0 +1,67 @@
+import type { Graph } from '../graph/graph.js';
+import type { Spec, TypedArray } from '../graph/types.js';
+import type { Engine, EngineInfo, Plan, PlanStats, ProfileRow } from './backend.js';
+
+/** What a device asks of the thread that owns the engine. */
+export type Request =
+  | {
+      readonly kind: 'run' | 'profile';
+      readonly plan: number;
+      readonly graph?: Graph;
+      readonly feeds: readonly TypedArray[];
+      readonly storages: readonly number[];
+    }
+  | { readonly kind: 'write'; readonly id: number; readonly spec: Spec; readonly data: TypedArray }
+  | { readonly kind: 'read' | 'free'; readonly id: number }
+  | { readonly kind: 'forget'; readonly plan: number }
+  | { readonly kind: 'sgemm'; readonly n: number; readonly repeats: number }
+  | { readonly kind: 'info' | 'stats' | 'close' };
+
+export type Reply = TypedArray[] | TypedArray | EngineInfo | PlanStats[] | ProfileRow[] | number | undefined;
+
+/** Serves requests with an engine and keeps its compiled plans. */
+export class Executor {
+  readonly #plans = new Map<number, Plan>();
+
+  constructor(readonly engine: Engine) {}
+
+  handle(request: Request): Reply {
+    const engine = this.engine;
+    switch (request.kind) {
+      case 'run':
+        return this.#plan(request.plan, request.graph).run(request.feeds, request.storages);
+      case 'profile':
+        return this.#plan(request.plan, request.graph).profile?.(request.feeds, request.storages) ?? [];
+      case 'write':
+        return void engine.write(request.id, request.spec, request.data);
+      case 'read':
+        return engine.read(request.id);
+      case 'free':
+        return void engine.free(request.id);
+      case 'forget':
+        this.#plans.get(request.plan)?.dispose();
+        this.#plans.delete(request.plan);
+        return undefined;
+      case 'sgemm':
+        return engine.sgemmRate?.(request.n, request.repeats);
+      case 'info':
+        return engine.info;
+      case 'stats':
+        return [...this.#plans.values()].map((plan) => plan.stats);
+      case 'close':
+        for (const plan of this.#plans.values()) plan.dispose();
+        this.#plans.clear();
+        return void engine.close();
+    }
+  }
+
+  #plan(id: number, graph: Graph | undefined): Plan {
+    let plan = this.#plans.get(id);
+    if (!plan) {
+      if (!graph) throw new Error(`plan ${id} is not known and came without its graph`);
+      plan = this.engine.compile(graph);
+      this.#plans.set(id, plan);
+    }
+    return plan;
+  }
+}

@@ -1,0 +1,133 @@
+import { PaperweightError } from '../errors.js';
+import { type Node, type Storage, storageLeaf } from './node.js';
+import type { Attrs, DType, Shape, TypedArray } from './types.js';
+
+/** One line of a compiled graph. `inputs` are positions in the graph's node list. */
+export interface GraphNode {
+  readonly op: string;
+  readonly inputs: readonly number[];
+  readonly attrs: Attrs;
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly scope: string;
+}
+
+/**
+ * A whole computation as plain data, in topological order: what a backend compiles. It holds no values and
+ * no identities, only structure, so equal graphs have equal keys.
+ */
+export interface Graph {
+  readonly nodes: readonly GraphNode[];
+  /** Leaves whose values come along with each run, in the order of the run's `feeds`. */
+  readonly feeds: readonly number[];
+  /** Leaves bound to device storages, in the order of the run's `storages`; the slots below index this order. */
+  readonly storages: readonly number[];
+  /** Nodes whose values the caller wants back. */
+  readonly outputs: readonly number[];
+  /** Values to be written into a storage slot when every reader of the old value is done. */
+  readonly updates: readonly { readonly node: number; readonly slot: number }[];
+}
+
+/** A graph with what one run of it needs. */
+export interface Bound {
+  readonly graph: Graph;
+  readonly key: string;
+  readonly feeds: TypedArray[];
+  readonly storages: Storage[];
+}
+
+export interface Update {
+  readonly node: Node;
+  readonly storage: Storage;
+}
+
+/**
+ * Gathers what `outputs` and `updates` need into a graph. Equal subexpressions become one node, what nobody
+ * needs is left out, and nodes whose values are known become leaves.
+ */
+export function buildGraph(outputs: readonly Node[], updates: readonly Update[]): Bound {
+  const slots = new Map<Storage, number>();
+  const position = new Map<Node, number>();
+  const bySignature = new Map<string, number>();
+  const nodes: GraphNode[] = [];
+  const feedAt: number[] = [];
+  const storageAt: number[] = [];
+  const feeds: TypedArray[] = [];
+  const storages: Storage[] = [];
+  const lines: string[] = [];
+
+  const push = (node: Node, inputs: number[], op: string): number => {
+    nodes.push({ op, inputs, attrs: node.attrs, shape: node.shape, dtype: node.dtype, scope: node.scope });
+    lines.push(`${op}(${inputs.join()})${attrKey(node.attrs)}:${node.dtype}[${node.shape.join()}]`);
+    return nodes.length - 1;
+  };
+  const bindStorage = (node: Node, storage: Storage): number => {
+    const known = slots.get(storage);
+    if (known !== undefined) return storageAt[known]!;
+    slots.set(storage, storages.length);
+    storages.push(storage);
+    const at = push(node, [], 'storage');
+    storageAt.push(at);
+    return at;
+  };
+
+  for (const node of reachable([...outputs, ...updates.map((u) => u.node)])) {
+    const source = node.source;
+    let at: number;
+    if (source?.kind === 'storage') {
+      if (source.version !== source.storage.version) throw staleError(node);
+      at = bindStorage(node, source.storage);
+    } else if (source || node.value) {
+      at = push(node, [], 'feed');
+      feedAt.push(at);
+      feeds.push(source ? source.data : node.value!);
+    } else {
+      const inputs = node.inputs.map((input) => position.get(input)!);
+      const signature = `${node.op}(${inputs.join()})${attrKey(node.attrs)}:${node.dtype}[${node.shape.join()}]`;
+      const twin = bySignature.get(signature);
+      at = twin ?? push(node, inputs, node.op);
+      bySignature.set(signature, at);
+    }
+    position.set(node, at);
+  }
+  const bound = updates.map(({ node, storage }) => {
+    bindStorage(storageLeaf(storage), storage);
+    return { node: position.get(node)!, slot: slots.get(storage)! };
+  });
+  const graph: Graph = {
+    nodes,
+    feeds: feedAt,
+    storages: storageAt,
+    outputs: outputs.map((node) => position.get(node)!),
+    updates: bound,
+  };
+  const key = `${lines.join(';')}|${graph.outputs.join()}|${bound.map((u) => `${u.node}>${u.slot}`).join()}`;
+  return { graph, key, feeds, storages };
+}
+
+/** Everything that the roots depend on, inputs first, stopping at leaves and at nodes with known values. */
+function reachable(roots: readonly Node[]): Node[] {
+  const seen = new Set<Node>();
+  const stack = [...roots];
+  while (stack.length > 0) {
+    const node = stack.pop()!;
+    if (seen.has(node)) continue;
+    seen.add(node);
+    if (!node.value) stack.push(...node.inputs);
+  }
+  return [...seen].sort((a, b) => a.id - b.id);
+}
+
+const attrKey = (attrs: Attrs): string => {
+  const names = Object.keys(attrs);
+  return names.length === 0 ? '' : JSON.stringify(names.sort().map((name) => [name, attrs[name]]));
+};
+
+function staleError(node: Node): PaperweightError {
+  return new PaperweightError({
+    what: `A tensor of shape [${node.shape.join(', ')}] was asked for after the parameter that it was computed from had been updated`,
+    expected: 'values to be read before optimizer.step() changes the weights',
+    got: 'a graph on the old weights, which are gone',
+    next: 'await its data() or item() before the step, or hand it to the step: optimizer.step({ compute: [tensor] })',
+  });
+}

@@ -1,0 +1,62 @@
+/** Element types that tensors may have. `int32` holds labels and indices, `uint8` pictures. */
+export type DType = 'float32' | 'float64' | 'int32' | 'uint8';
+
+export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array;
+
+export type Shape = readonly number[];
+
+/** Shape and element type: all that a shape rule needs to know of a tensor. */
+export interface Spec {
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
+export type AttrValue = number | boolean | string | readonly number[];
+/** Static properties of an operation. They are part of a plan's key, so nothing that changes every step. */
+export type Attrs = Readonly<Record<string, AttrValue>>;
+
+const ARRAY = {
+  float32: Float32Array,
+  float64: Float64Array,
+  int32: Int32Array,
+  uint8: Uint8Array,
+} as const;
+
+/** Bytes of one element. */
+export const bytesOf = (dtype: DType): number => ARRAY[dtype].BYTES_PER_ELEMENT;
+
+/** Number of elements of a shape; 1 for a scalar. */
+export const sizeOf = (shape: Shape): number => shape.reduce((a, b) => a * b, 1);
+
+export const isFloat = (dtype: DType): boolean => dtype === 'float32' || dtype === 'float64';
+
+export const sameShape = (a: Shape, b: Shape): boolean =>
+  a.length === b.length && a.every((d, i) => d === b[i]);
+
+/** `[2, 3]`, as error messages print it. */
+export const showShape = (shape: Shape): string => `[${shape.join(', ')}]`;
+
+/** A zeroed array, or a view on a part of a buffer. */
+export function makeArray(dtype: DType, length: number): TypedArray;
+export function makeArray(
+  dtype: DType,
+  buffer: ArrayBufferLike,
+  byteOffset: number,
+  length: number,
+): TypedArray;
+export function makeArray(
+  dtype: DType,
+  first: number | ArrayBufferLike,
+  byteOffset?: number,
+  length?: number,
+): TypedArray {
+  const Type = ARRAY[dtype];
+  return typeof first === 'number' ? new Type(first) : new Type(first as ArrayBuffer, byteOffset, length);
+}
+
+export function dtypeOf(data: TypedArray): DType {
+  if (data instanceof Float32Array) return 'float32';
+  if (data instanceof Float64Array) return 'float64';
+  if (data instanceof Int32Array) return 'int32';
+  return 'uint8';
+}

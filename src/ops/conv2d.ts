@@ -1,0 +1,116 @@
+import type { Node } from '../graph/node.js';
+import { type Shape, sameShape, showShape } from '../graph/types.js';
+import { type Builder, define, floatOf, need, needRank } from './operation.js';
+import { sum } from './reduce.js';
+
+export type Pair = readonly [number, number];
+export type Conv2dAttrs = {
+  readonly stride: Pair;
+  readonly padding: Pair;
+  readonly dilation: Pair;
+  readonly groups: number;
+};
+type WithShape = Conv2dAttrs & { readonly shape: readonly number[] };
+
+/** Positions of a window that slides over `size` cells: ⌊(size + 2p − d(k − 1) − 1) / s⌋ + 1. */
+export const windows = (
+  size: number,
+  kernel: number,
+  stride: number,
+  padding: number,
+  dilation: number,
+): number => Math.floor((size + 2 * padding - dilation * (kernel - 1) - 1) / stride) + 1;
+
+export function checkPair(name: string, pair: readonly number[], least: number): void {
+  need(
+    pair.length === 2 && pair.every((v) => Number.isInteger(v) && v >= least),
+    `${name} of two integers of at least ${least}`,
+    showShape(pair),
+  );
+}
+
+function convolvedShape(x: Shape, w: Shape, { stride, padding, dilation, groups }: Conv2dAttrs): Shape {
+  checkPair('stride', stride, 1);
+  checkPair('padding', padding, 0);
+  checkPair('dilation', dilation, 1);
+  need(Number.isInteger(groups) && groups >= 1, 'groups of at least 1', String(groups));
+  const [n, c, h, width] = x as [number, number, number, number];
+  const [out, inPerGroup, kh, kw] = w as [number, number, number, number];
+  need(
+    c === inPerGroup * groups,
+    `${inPerGroup * groups} input channels${groups > 1 ? ` (${groups} groups)` : ''}`,
+    String(c),
+  );
+  need(out % groups === 0, `output channels that ${groups} groups divide`, String(out));
+  const oh = windows(h, kh, stride[0], padding[0], dilation[0]);
+  const ow = windows(width, kw, stride[1], padding[1], dilation[1]);
+  need(
+    oh >= 1 && ow >= 1,
+    `a picture of at least the kernel's size ${kh}×${kw}`,
+    `${h}×${width}`,
+    'use a larger picture or more padding',
+  );
+  return [n, out, oh, ow];
+}
+
+const convMacs = (w: Shape, out: Shape): number =>
+  (out.reduce((a, d) => a * d, 1) * w.reduce((a, d) => a * d, 1)) / w[0]!;
+
+const gradInput: Builder<WithShape> = define<WithShape>({
+  name: 'conv2dGradInput',
+  infer: ([grad, w], { shape }) => ({ shape, dtype: floatOf(grad, w) }),
+  gradient: (node, g) => {
+    const [grad, w] = node.inputs as [Node, Node];
+    const attrs = plain(node.attrs as WithShape);
+    return [forward([g, w], attrs), gradWeight([grad, g], { ...attrs, shape: w.shape })];
+  },
+  macs: ([grad, w]) => convMacs(w!.shape, grad!.shape),
+});
+
+const gradWeight: Builder<WithShape> = define<WithShape>({
+  name: 'conv2dGradWeight',
+  infer: ([grad, x], { shape }) => ({ shape, dtype: floatOf(grad, x) }),
+  gradient: (node, g) => {
+    const [grad, x] = node.inputs as [Node, Node];
+    const attrs = plain(node.attrs as WithShape);
+    return [forward([x, g], attrs), gradInput([grad, g], { ...attrs, shape: x.shape })];
+  },
+  macs: ([grad], _out, { shape }) => convMacs(shape, grad!.shape),
+});
+
+const plain = ({ stride, padding, dilation, groups }: Conv2dAttrs): Conv2dAttrs => ({
+  stride,
+  padding,
+  dilation,
+  groups,
+});
+
+const forward: Builder<Conv2dAttrs> = define<Conv2dAttrs>({
+  name: 'conv2d',
+  infer: ([x, w, b], attrs) => {
+    needRank(x!, 4, 'pictures [N, C, H, W]');
+    needRank(w!, 4, 'weights [out, in / groups, kH, kW]');
+    need(!b || sameShape(b.shape, [w!.shape[0]!]), `a bias [${w!.shape[0]}]`, b ? showShape(b.shape) : '');
+    return { shape: convolvedShape(x!.shape, w!.shape, attrs), dtype: floatOf(x, w, b) };
+  },
+  gradient: (node, grad) => {
+    const [x, w, b] = node.inputs as [Node, Node, Node | undefined];
+    const attrs = node.attrs as Conv2dAttrs;
+    const both = [
+      gradInput([grad, w], { ...attrs, shape: x.shape }),
+      gradWeight([grad, x], { ...attrs, shape: w.shape }),
+    ];
+    return b ? [...both, sum(grad, [0, 2, 3])] : both;
+  },
+  macs: ([, w], output) => convMacs(w!.shape, output.shape),
+});
+
+/**
+ * Two-dimensional cross-correlation, as in every deep-learning library.
+ * @param x [N, C, H, W] @param w [out, C / groups, kH, kW] @param b [out]
+ * @returns [N, out, H', W'] with H' = ⌊(H + 2p − d(kH − 1) − 1) / s⌋ + 1
+ */
+export function conv2d(x: Node, w: Node, b: Node | undefined, attrs: Partial<Conv2dAttrs> = {}): Node {
+  const { stride = [1, 1], padding = [0, 0], dilation = [1, 1], groups = 1 } = attrs;
+  return forward(b ? [x, w, b] : [x, w], { stride, padding, dilation, groups });
+}

@@ -1,0 +1,53 @@
+import type { Node } from '../graph/node.js';
+import { type Spec, showShape } from '../graph/types.js';
+import { type Builder, define, floatOf, need, needRank } from './operation.js';
+
+type Smoothing = { readonly labelSmoothing: number };
+
+function check(logits: Spec, labels: Spec): void {
+  needRank(logits, 2, 'logits [N, classes]');
+  need(labels.dtype === 'int32', 'labels of type int32', labels.dtype);
+  need(
+    labels.shape.length === 1 && labels.shape[0] === logits.shape[0],
+    `labels [${logits.shape[0]}], one a row of logits`,
+    showShape(labels.shape),
+  );
+}
+
+const backward: Builder<Smoothing> = define<Smoothing>({
+  name: 'crossEntropyGrad',
+  infer: ([grad, logits, labels]) => {
+    check(logits!, labels!);
+    return { shape: logits!.shape, dtype: floatOf(grad, logits) };
+  },
+});
+
+const forward: Builder<Smoothing> = define<Smoothing>({
+  name: 'crossEntropy',
+  infer: ([logits, labels], { labelSmoothing }) => {
+    check(logits!, labels!);
+    need(labelSmoothing >= 0 && labelSmoothing <= 1, 'labelSmoothing in [0, 1]', String(labelSmoothing));
+    return { shape: [logits!.shape[0]!], dtype: floatOf(logits) };
+  },
+  gradient: (node, grad) => [backward([grad, ...node.inputs], node.attrs as Smoothing), null],
+});
+
+/**
+ * Cross-entropy of each row: −Σ_c q_c log softmax(logits)_c, with q = (1 − s) · onehot(label) + s / classes.
+ * @param logits [N, classes]
+ * @param labels int32 [N], each in [0, classes)
+ * @returns [N]
+ */
+export const crossEntropy = (logits: Node, labels: Node, labelSmoothing = 0): Node =>
+  forward([logits, labels], { labelSmoothing });
+
+const topKOp: Builder<{ k: number }> = define<{ k: number }>({
+  name: 'topKCorrect',
+  infer: ([logits, labels], { k }) => {
+    check(logits!, labels!);
+    need(Number.isInteger(k) && k >= 1, 'k of at least 1', String(k));
+    return { shape: [logits!.shape[0]!], dtype: floatOf(logits) };
+  },
+});
+/** 1 for each row whose label is among the k largest logits (fewer than k others are larger), else 0: [N]. */
+export const topKCorrect = (logits: Node, labels: Node, k: number): Node => topKOp([logits, labels], { k });

@@ -1,0 +1,29 @@
+import type { Node } from '../graph/node.js';
+import { mul } from './binary.js';
+import { type Builder, define, need } from './operation.js';
+
+const maskOp: Builder<{ shape: readonly number[]; p: number; dtype: string }> = define<{
+  shape: readonly number[];
+  p: number;
+  dtype: string;
+}>({
+  name: 'dropoutMask',
+  infer: ([key], { shape, p, dtype }) => {
+    need(
+      key!.dtype === 'int32' && key!.shape[0] === 4,
+      'a key of four int32',
+      `${key!.dtype} [${key!.shape.join(', ')}]`,
+    );
+    need(p >= 0 && p < 1, 'a probability in [0, 1)', String(p));
+    return { shape, dtype: dtype === 'float64' ? 'float64' : 'float32' };
+  },
+});
+
+/**
+ * Zeroes each element with probability p and scales the others by 1 / (1 − p), so that nothing needs to
+ * change at evaluation (the paper halves the outputs at test time instead; section 4.2).
+ * The mask is a pure function of the key and the element's row-major position, in any layout.
+ * @param key int32 [4]: Philox key (2 words) and the high half of its counter (2 words)
+ */
+export const dropout = (x: Node, key: Node, p: number): Node =>
+  mul(x, maskOp([key], { shape: x.shape, p, dtype: x.dtype }));

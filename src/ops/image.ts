@@ -1,0 +1,122 @@
+import { hostLeaf, type Node } from '../graph/node.js';
+import { makeArray, showShape, sizeOf } from '../graph/types.js';
+import type { Pair } from './conv2d.js';
+import { matmul } from './matmul.js';
+import { type Builder, define, need, needRank } from './operation.js';
+import { sum } from './reduce.js';
+import { permute, reshape } from './shape.js';
+import { cast, roundToByte } from './unary.js';
+
+/**
+ * Rows of weights that turn `from` samples into `to` by a triangle filter, half-pixel centres; when shrinking
+ * the triangle widens with the scale (antialias), which is what PIL and torchvision do. Row-major [to, from].
+ */
+export function resizeWeights(from: number, to: number): Float64Array {
+  const weights = new Float64Array(to * from);
+  const scale = from / to;
+  const support = Math.max(scale, 1);
+  for (let i = 0; i < to; i++) {
+    const centre = (i + 0.5) * scale;
+    const low = Math.max(0, Math.trunc(centre - support + 0.5));
+    const high = Math.min(from, Math.trunc(centre + support + 0.5));
+    let total = 0;
+    for (let j = low; j < high; j++) {
+      const w = Math.max(0, 1 - Math.abs((j + 0.5 - centre) / support));
+      weights[i * from + j] = w;
+      total += w;
+    }
+    for (let j = low; j < high; j++) weights[i * from + j]! /= total;
+  }
+  return weights;
+}
+
+/**
+ * Bilinear resize with antialiasing, as two matrix products. `asBytes` rounds to whole values in 0…255 after
+ * each direction, as PIL does on byte pictures.
+ * @param x [N, C, H, W], bytes or floats @returns [N, C, height, width] in floating point
+ */
+export function resize(x: Node, [height, width]: Pair, { asBytes = false } = {}): Node {
+  const [n, c, h, w] = x.shape as [number, number, number, number];
+  const dtype = x.dtype === 'float64' ? 'float64' : 'float32';
+  const matrix = (from: number, to: number): Node => {
+    const data = makeArray(dtype, to * from);
+    data.set(resizeWeights(from, to));
+    return hostLeaf(data, [to, from], dtype);
+  };
+  const settle = (y: Node) => (asBytes ? roundToByte(y) : y);
+  let y = cast(x, dtype);
+  if (width !== w)
+    y = reshape(settle(matmul(reshape(y, [n * c * h, w]), matrix(w, width), { transposeB: true })), [
+      n,
+      c,
+      h,
+      width,
+    ]);
+  if (height !== h) y = resizeRows(y, matrix(h, height), settle);
+  return y;
+}
+
+/** Vertical direction: the matrix multiplies each picture from the left. */
+function resizeRows(x: Node, matrix: Node, settle: (y: Node) => Node): Node {
+  const [n, c, h, w] = x.shape as [number, number, number, number];
+  const height = matrix.shape[0]!;
+  const planes = reshape(x, [n * c, h, w]);
+  return reshape(settle(leftMatmul([matrix, planes], {})), [n, c, height, w]);
+}
+
+const leftMatmul: Builder = define({
+  name: 'leftMatmul',
+  infer: ([m, x]) => {
+    need(m!.shape[1] === x!.shape[1], `${m!.shape[1]} rows`, showShape(x!.shape));
+    return { shape: [x!.shape[0]!, m!.shape[0]!, x!.shape[2]!], dtype: x!.dtype };
+  },
+  gradient: (node, grad) => {
+    const [m, x] = node.inputs as [Node, Node];
+    return [sum(matmul(grad, x, { transposeB: true }), [0]), leftMatmul([permute(m, [1, 0]), grad], {})];
+  },
+  macs: ([m, x]) => sizeOf(x!.shape) * m!.shape[0]!,
+});
+
+type CropAttrs = { readonly height: number; readonly width: number };
+const cropOp: Builder<CropAttrs> = define<CropAttrs>({
+  name: 'crop',
+  infer: ([x, offsets], { height, width }) => {
+    needRank(x!, 4, 'pictures [N, C, H, W]');
+    need(
+      offsets!.dtype === 'int32' && offsets!.shape.join() === `${x!.shape[0]},2`,
+      `int32 offsets [${x!.shape[0]}, 2]`,
+      `${offsets!.dtype} ${showShape(offsets!.shape)}`,
+    );
+    return { shape: [x!.shape[0]!, x!.shape[1]!, height, width], dtype: x!.dtype };
+  },
+  gradient: (node, grad) => {
+    const [x, offsets] = node.inputs as [Node, Node];
+    const [, , height, width] = x.shape as [number, number, number, number];
+    return [cropOp([grad, negated(offsets)], { height, width }), null];
+  },
+});
+const negatedOp: Builder = define({
+  name: 'negateOffsets',
+  infer: ([x]) => ({ shape: x!.shape, dtype: 'int32' }),
+});
+const negated = (offsets: Node): Node => negatedOp([offsets], {});
+
+/** Cuts a window out of each picture, from its own (top, left); what lies outside of the picture is 0. */
+export const crop = (x: Node, offsets: Node, [height, width]: Pair): Node =>
+  cropOp([x, offsets], { height, width });
+
+const flipOp: Builder = define({
+  name: 'flip',
+  infer: ([x, flags]) => {
+    needRank(x!, 4, 'pictures [N, C, H, W]');
+    need(
+      flags!.dtype === 'int32' && flags!.shape.join() === `${x!.shape[0]}`,
+      `int32 flags [${x!.shape[0]}]`,
+      `${flags!.dtype} ${showShape(flags!.shape)}`,
+    );
+    return { shape: x!.shape, dtype: x!.dtype };
+  },
+  gradient: (node, grad) => [flipOp([grad, node.inputs[1]!], {}), null],
+});
+/** Mirrors left and right each picture whose flag is not 0. */
+export const flip = (x: Node, flags: Node): Node => flipOp([x, flags], {});

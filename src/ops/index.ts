@@ -1,0 +1,16 @@
+export * from './activations.js';
+export * from './batch-norm.js';
+export * from './binary.js';
+export * from './conv2d.js';
+export * from './cross-entropy.js';
+export * from './dropout.js';
+export * from './image.js';
+export * from './local-response-norm.js';
+export * from './matmul.js';
+export { operationNames, operationOf } from './operation.js';
+export * from './pool.js';
+export * from './reduce.js';
+export { withScope } from './scope.js';
+export * from './shape.js';
+export * from './softmax.js';
+export * from './unary.js';

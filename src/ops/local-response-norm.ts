@@ -1,0 +1,33 @@
+import type { Node } from '../graph/node.js';
+import { type Builder, define, floatOf, need, needRank } from './operation.js';
+
+export type LrnAttrs = {
+  readonly size: number;
+  readonly alpha: number;
+  readonly beta: number;
+  readonly k: number;
+};
+
+const backward: Builder<LrnAttrs> = define<LrnAttrs>({
+  name: 'localResponseNormGrad',
+  infer: ([grad, x]) => ({ shape: x!.shape, dtype: floatOf(grad, x) }),
+});
+const forward: Builder<LrnAttrs> = define<LrnAttrs>({
+  name: 'localResponseNorm',
+  infer: ([x], { size }) => {
+    needRank(x!, 4, 'pictures [N, C, H, W]');
+    need(Number.isInteger(size) && size >= 1, 'a window of at least 1 channel', String(size));
+    return { shape: x!.shape, dtype: floatOf(x) };
+  },
+  gradient: (node, grad) => [backward([grad, node.inputs[0]!], node.attrs as LrnAttrs)],
+});
+
+/**
+ * Local response normalisation across neighbouring channels (paper, section 3.3), by PyTorch's convention:
+ * y_c = x_c · (k + alpha / size · Σ x_j²)^−beta, j from c − ⌊size/2⌋ to c + ⌊(size−1)/2⌋, zero outside.
+ * The paper's own formula has no division: with its alpha 1e-4, size 5 and k 2, pass alpha 5e-4.
+ */
+export const localResponseNorm = (
+  x: Node,
+  { size, alpha = 1e-4, beta = 0.75, k = 1 }: Partial<LrnAttrs> & { size: number },
+): Node => forward([x], { size, alpha, beta, k });

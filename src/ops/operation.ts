@@ -1,0 +1,112 @@
+import { ShapeError } from '../errors.js';
+import { Node } from '../graph/node.js';
+import { type Attrs, type DType, isFloat, type Shape, type Spec, showShape } from '../graph/types.js';
+import { currentScope } from './scope.js';
+
+/**
+ * Everything about one operation but its kernels: its shape rule, its gradient rule in terms of other
+ * operations, and its cost. A kernel for it stands in each backend.
+ */
+export interface Operation<A extends Attrs = Attrs> {
+  readonly name: string;
+  /** The result's shape and type; calls `refuse` with the reason when the inputs do not fit. */
+  infer(inputs: readonly Spec[], attrs: A): Spec;
+  /** Gradients with regard to each input (null: none), given that with regard to the result. */
+  gradient?(node: Node, grad: Node): (Node | null)[];
+  /** Multiply-adds of one evaluation; left out where it is not what an operation's cost is counted in. */
+  macs?(inputs: readonly Spec[], output: Spec, attrs: A): number;
+}
+
+const registry = new Map<string, Operation>();
+
+/** Adds an operation's node to a graph after checking shapes. */
+export type Builder<A extends Attrs = Attrs> = (inputs: readonly Node[], attrs: A) => Node;
+
+/** Registers an operation and returns the function that adds it to a graph. */
+export function define<A extends Attrs = Attrs>(operation: Operation<A>): Builder<A> {
+  if (registry.has(operation.name)) throw new Error(`operation ${operation.name} is defined twice`);
+  registry.set(operation.name, operation as unknown as Operation);
+  return (inputs, attrs) => {
+    try {
+      const { shape, dtype } = operation.infer(inputs, attrs);
+      return new Node(operation.name, inputs, attrs, shape, dtype, currentScope());
+    } catch (error) {
+      if (error instanceof Refusal) throw shapeError(operation.name, inputs, error);
+      throw error;
+    }
+  };
+}
+
+export function operationOf(name: string): Operation {
+  const operation = registry.get(name);
+  if (!operation) throw new Error(`there is no operation named ${name}`);
+  return operation;
+}
+
+/** Names of all operations, for conformance suites. */
+export const operationNames = (): string[] => [...registry.keys()];
+
+class Refusal {
+  constructor(
+    readonly expected: string,
+    readonly got: string,
+    readonly next: string | undefined,
+  ) {}
+}
+
+/** Ends a shape rule: what was expected, what came, and what may help. */
+export function refuse(expected: string, got: string, next?: string): never {
+  throw new Refusal(expected, got, next);
+}
+
+export function need(condition: boolean, expected: string, got: string, next?: string): asserts condition {
+  if (!condition) refuse(expected, got, next);
+}
+
+export function needRank(spec: Spec, rank: number, what: string): void {
+  need(spec.shape.length === rank, `${what} of ${rank} dimensions`, showShape(spec.shape));
+}
+
+/** All inputs are floating point of one type; returns it. */
+export function floatOf(...inputs: readonly (Spec | undefined)[]): DType {
+  const dtype = inputs[0]!.dtype;
+  for (const input of inputs) {
+    if (!input) continue;
+    need(isFloat(input.dtype), 'floating-point inputs', input.dtype, 'convert with toFloat()');
+    need(input.dtype === dtype, `inputs of one type (${dtype})`, input.dtype);
+  }
+  return dtype;
+}
+
+function shapeError(op: string, inputs: readonly Node[], refusal: Refusal): ShapeError {
+  const scope = currentScope();
+  const shapes = inputs.map((input) => showShape(input.shape)).join(', ');
+  return new ShapeError({
+    what: `${op}(${shapes})${scope ? ` in ${scope}` : ''} does not fit`,
+    expected: refusal.expected,
+    got: refusal.got,
+    ...(refusal.next ? { next: refusal.next } : {}),
+  });
+}
+
+/** Shape to which two shapes broadcast by NumPy's rule. */
+export function broadcast(a: Shape, b: Shape): Shape {
+  const rank = Math.max(a.length, b.length);
+  return Array.from({ length: rank }, (_, i) => {
+    const x = a[i - rank + a.length] ?? 1;
+    const y = b[i - rank + b.length] ?? 1;
+    need(
+      x === y || x === 1 || y === 1,
+      'shapes that broadcast together',
+      `${showShape(a)} and ${showShape(b)}`,
+    );
+    return x === 1 ? y : x;
+  });
+}
+
+/** Turns negative axes into positive ones and checks the range. */
+export function normalizeAxis(axis: number, rank: number): number {
+  const a = axis < 0 ? axis + rank : axis;
+  need(Number.isInteger(a) && a >= 0 && a < rank, `an axis in [${-rank}, ${rank - 1}]`, String(axis));
+  return a;
+}

@@ -1,0 +1,118 @@
+import type { Node } from '../graph/node.js';
+import { type Shape, sameShape } from '../graph/types.js';
+import { checkPair, type Pair, windows } from './conv2d.js';
+import { type Builder, define, floatOf, need, needRank } from './operation.js';
+
+export type MaxPoolAttrs = {
+  readonly kernel: Pair;
+  readonly stride: Pair;
+  readonly padding: Pair;
+  readonly dilation: Pair;
+  readonly ceilMode: boolean;
+};
+export type AvgPoolAttrs = {
+  readonly kernel: Pair;
+  readonly stride: Pair;
+  readonly padding: Pair;
+  readonly ceilMode: boolean;
+  readonly countIncludePad: boolean;
+};
+
+type Windowed = Omit<MaxPoolAttrs, 'dilation'> & { readonly dilation?: Pair };
+
+function pooledShape(x: Shape, { kernel, stride, padding, dilation = [1, 1], ceilMode }: Windowed): Shape {
+  checkPair('kernel', kernel, 1);
+  checkPair('stride', stride, 1);
+  checkPair('padding', padding, 0);
+  need(
+    padding.every((p, i) => 2 * p <= kernel[i]!),
+    'padding of at most half the kernel',
+    padding.join('×'),
+  );
+  const out = [0, 1].map((i) => {
+    const size = x[2 + i]!;
+    const span = size + 2 * padding[i]! - dilation[i]! * (kernel[i]! - 1) - 1;
+    if (!ceilMode) return windows(size, kernel[i]!, stride[i]!, padding[i]!, dilation[i]!);
+    const count = Math.ceil(span / stride[i]!) + 1;
+    // The last window must start inside the picture or its left padding, as PyTorch has it.
+    return (count - 1) * stride[i]! >= size + padding[i]! ? count - 1 : count;
+  });
+  need(
+    out[0]! >= 1 && out[1]! >= 1,
+    `a picture of at least the window's size ${kernel.join('×')}`,
+    `${x[2]}×${x[3]}`,
+  );
+  return [x[0]!, x[1]!, ...out];
+}
+
+const maxBackward: Builder<MaxPoolAttrs> = define<MaxPoolAttrs>({
+  name: 'maxPool2dGrad',
+  infer: ([grad, x]) => ({ shape: x!.shape, dtype: floatOf(grad, x) }),
+});
+const maxForward: Builder<MaxPoolAttrs> = define<MaxPoolAttrs>({
+  name: 'maxPool2d',
+  infer: ([x], attrs) => {
+    needRank(x!, 4, 'pictures [N, C, H, W]');
+    checkPair('dilation', attrs.dilation, 1);
+    return { shape: pooledShape(x!.shape, attrs), dtype: floatOf(x) };
+  },
+  gradient: (node, grad) => [maxBackward([grad, node.inputs[0]!], node.attrs as MaxPoolAttrs)],
+});
+
+/** Largest value of each window; windows overlap where stride < kernel (paper, section 3.4). The gradient goes to the first maximum. */
+export function maxPool2d(x: Node, attrs: Partial<MaxPoolAttrs> & { kernel: Pair }): Node {
+  const { kernel, stride = kernel, padding = [0, 0], dilation = [1, 1], ceilMode = false } = attrs;
+  return maxForward([x], { kernel, stride, padding, dilation, ceilMode });
+}
+
+type WithShape = AvgPoolAttrs & { readonly shape: readonly number[] };
+const avgBackward: Builder<WithShape> = define<WithShape>({
+  name: 'avgPool2dGrad',
+  infer: ([grad], { shape }) => ({ shape, dtype: floatOf(grad) }),
+  gradient: (node, g) => {
+    const { kernel, stride, padding, ceilMode, countIncludePad } = node.attrs as WithShape;
+    return [avgForward([g], { kernel, stride, padding, ceilMode, countIncludePad })];
+  },
+});
+const avgForward: Builder<AvgPoolAttrs> = define<AvgPoolAttrs>({
+  name: 'avgPool2d',
+  infer: ([x], attrs) => {
+    needRank(x!, 4, 'pictures [N, C, H, W]');
+    return { shape: pooledShape(x!.shape, attrs), dtype: floatOf(x) };
+  },
+  gradient: (node, grad) => [
+    avgBackward([grad], { ...(node.attrs as AvgPoolAttrs), shape: node.inputs[0]!.shape }),
+  ],
+});
+
+/** Mean of each window; the padding counts as zeros unless `countIncludePad` is false. */
+export function avgPool2d(x: Node, attrs: Partial<AvgPoolAttrs> & { kernel: Pair }): Node {
+  const { kernel, stride = kernel, padding = [0, 0], ceilMode = false, countIncludePad = true } = attrs;
+  return avgForward([x], { kernel, stride, padding, ceilMode, countIncludePad });
+}
+
+type Sized = { readonly size: Pair };
+const adaptiveBackward: Builder<Sized & { readonly shape: readonly number[] }> = define<
+  Sized & { readonly shape: readonly number[] }
+>({
+  name: 'adaptiveAvgPool2dGrad',
+  infer: ([grad], { shape }) => ({ shape, dtype: floatOf(grad) }),
+  gradient: (node, g) => [adaptiveForward([g], { size: node.attrs.size as unknown as Pair })],
+});
+const adaptiveForward: Builder<Sized> = define<Sized>({
+  name: 'adaptiveAvgPool2d',
+  infer: ([x], { size }) => {
+    needRank(x!, 4, 'pictures [N, C, H, W]');
+    checkPair('size', size, 1);
+    return { shape: [x!.shape[0]!, x!.shape[1]!, ...size], dtype: floatOf(x) };
+  },
+  gradient: (node, grad) => [
+    adaptiveBackward([grad], { size: node.attrs.size as unknown as Pair, shape: node.inputs[0]!.shape }),
+  ],
+});
+
+/** Mean of bins [⌊i·H/h⌋, ⌈(i+1)·H/h⌉): any picture becomes h × w, by PyTorch's rule. */
+export function adaptiveAvgPool2d(x: Node, size: Pair): Node {
+  // Bins of one cell each: the identity, which is AlexNet's own case at 224 × 224.
+  return x.shape.length === 4 && sameShape(x.shape.slice(2), size) ? x : adaptiveForward([x], { size });
+}

@@ -1,0 +1,69 @@
+import type { Node } from '../graph/node.js';
+import { type Shape, sizeOf } from '../graph/types.js';
+import { equal, mul } from './binary.js';
+import { type Builder, define, floatOf, normalizeAxis } from './operation.js';
+import { broadcastTo, reshape } from './shape.js';
+import { scaleBy } from './unary.js';
+
+interface ReduceAttrs {
+  readonly axes: readonly number[];
+  readonly keepDims: boolean;
+}
+type Reduction = ReduceAttrs & Record<string, number[] | boolean>;
+
+const reducedShape = (shape: Shape, axes: readonly number[], keepDims: boolean): Shape =>
+  keepDims ? shape.map((d, i) => (axes.includes(i) ? 1 : d)) : shape.filter((_, i) => !axes.includes(i));
+
+type Reduce = (x: Node, axes?: readonly number[], keepDims?: boolean) => Node;
+
+function reduction(name: string, gradient: (x: Node, y: Node, grad: Node) => Node | null): Reduce {
+  const apply = define<Reduction>({
+    name,
+    infer: ([x], { axes, keepDims }) => ({
+      shape: reducedShape(x!.shape, axes, keepDims),
+      dtype: floatOf(x),
+    }),
+    gradient: (node, grad) => {
+      const x = node.inputs[0]!;
+      const kept = reducedShape(x.shape, node.attrs.axes as number[], true);
+      const spread = (t: Node) => broadcastTo(reshape(t, kept), x.shape);
+      return [gradient(x, spread(node), spread(grad))];
+    },
+  });
+  return (x, axes, keepDims = false) => {
+    const all = axes ?? x.shape.map((_, i) => i);
+    const normal = [...new Set(all.map((a) => normalizeAxis(a, x.shape.length)))].sort((a, b) => a - b);
+    return apply([x], { axes: normal, keepDims });
+  };
+}
+
+/** Sum over the given axes (all by default). */
+export const sum: Reduce = reduction('sum', (_x, _y, grad) => grad);
+/** Largest value over the given axes; where several are equal, each gets the gradient. */
+export const max: Reduce = reduction('max', (x, y, grad) => mul(grad, equal(x, y)));
+
+/** Mean over the given axes (all by default). */
+export function mean(x: Node, axes?: readonly number[], keepDims = false): Node {
+  const total = sum(x, axes, keepDims);
+  return scaleBy(total, sizeOf(total.shape) / sizeOf(x.shape));
+}
+
+/** Sums a broadcast value back to the shape that it was broadcast from. */
+export function sumTo(x: Node, shape: Shape): Node {
+  const extra = x.shape.length - shape.length;
+  const axes = x.shape
+    .map((_, i) => i)
+    .filter((i) => i < extra || (shape[i - extra] === 1 && x.shape[i] !== 1));
+  return axes.length === 0 ? x : reshape(sum(x, axes), shape);
+}
+
+const argmaxOp: Builder<{ axis: number }> = define<{ axis: number }>({
+  name: 'argmax',
+  infer: ([x], { axis }) => {
+    floatOf(x);
+    return { shape: x!.shape.filter((_, i) => i !== axis), dtype: 'int32' };
+  },
+});
+/** Position of the largest value along an axis, the first one among equals. No gradient. */
+export const argmax = (x: Node, axis = -1): Node =>
+  argmaxOp([x], { axis: normalizeAxis(axis, x.shape.length) });

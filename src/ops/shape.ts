@@ -1,0 +1,70 @@
+import type { Node } from '../graph/node.js';
+import { type Shape, sameShape, showShape, sizeOf } from '../graph/types.js';
+import { type Builder, broadcast, define, need, normalizeAxis } from './operation.js';
+import { sumTo } from './reduce.js';
+
+const reshapeOp: Builder<{ shape: readonly number[] }> = define<{ shape: readonly number[] }>({
+  name: 'reshape',
+  infer: ([x], { shape }) => {
+    need(
+      sizeOf(shape) === sizeOf(x!.shape) && shape.every((d) => Number.isInteger(d) && d >= 0),
+      `a shape of ${sizeOf(x!.shape)} elements`,
+      showShape(shape),
+    );
+    return { shape, dtype: x!.dtype };
+  },
+  gradient: (node, grad) => [reshape(grad, node.inputs[0]!.shape)],
+});
+
+/** The same elements in row-major order under another shape. One dimension may be -1. */
+export function reshape(x: Node, shape: Shape): Node {
+  const known = shape.reduce((a, d) => (d === -1 ? a : a * d), 1);
+  const full = shape.map((d) => (d === -1 ? sizeOf(x.shape) / known : d));
+  return sameShape(full, x.shape) ? x : reshapeOp([x], { shape: full });
+}
+
+/** Joins the dimensions from `startDim` on into one. */
+export function flatten(x: Node, startDim = 0): Node {
+  const start = normalizeAxis(startDim, Math.max(1, x.shape.length));
+  return reshape(x, [...x.shape.slice(0, start), sizeOf(x.shape.slice(start))]);
+}
+
+const permuteOp: Builder<{ axes: readonly number[] }> = define<{ axes: readonly number[] }>({
+  name: 'permute',
+  infer: ([x], { axes }) => {
+    const sorted = [...axes].sort((a, b) => a - b);
+    need(
+      sorted.length === x!.shape.length && sorted.every((a, i) => a === i),
+      `each of the ${x!.shape.length} axes once`,
+      showShape(axes),
+    );
+    return { shape: axes.map((a) => x!.shape[a]!), dtype: x!.dtype };
+  },
+  gradient: (node, grad) => {
+    const axes = node.attrs.axes as number[];
+    return [
+      permute(
+        grad,
+        axes.map((_, i) => axes.indexOf(i)),
+      ),
+    ];
+  },
+});
+/** Reorders the dimensions. */
+export const permute = (x: Node, axes: readonly number[]): Node => permuteOp([x], { axes });
+
+const broadcastOp: Builder<{ shape: readonly number[] }> = define<{ shape: readonly number[] }>({
+  name: 'broadcastTo',
+  infer: ([x], { shape }) => {
+    need(
+      sameShape(broadcast(x!.shape, shape), shape),
+      `a shape that broadcasts to ${showShape(shape)}`,
+      showShape(x!.shape),
+    );
+    return { shape, dtype: x!.dtype };
+  },
+  gradient: (node, grad) => [sumTo(grad, node.inputs[0]!.shape)],
+});
+/** Repeats along dimensions of size 1, as NumPy does. */
+export const broadcastTo = (x: Node, shape: Shape): Node =>
+  sameShape(x.shape, shape) ? x : broadcastOp([x], { shape });

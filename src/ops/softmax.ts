@@ -1,0 +1,28 @@
+import type { Node } from '../graph/node.js';
+import { mul, sub } from './binary.js';
+import { type Builder, define, floatOf, normalizeAxis } from './operation.js';
+import { sum } from './reduce.js';
+import { exp } from './unary.js';
+
+type Axis = { readonly axis: number };
+
+const softmaxOp: Builder<Axis> = define<Axis>({
+  name: 'softmax',
+  infer: ([x]) => ({ shape: x!.shape, dtype: floatOf(x) }),
+  gradient: (node, grad) => {
+    const weighted = mul(grad, node);
+    return [sub(weighted, mul(node, sum(weighted, [node.attrs.axis as number], true)))];
+  },
+});
+/** y = e^x / Σ e^x along an axis. */
+export const softmax = (x: Node, axis = -1): Node =>
+  softmaxOp([x], { axis: normalizeAxis(axis, x.shape.length) });
+
+const logSoftmaxOp: Builder<Axis> = define<Axis>({
+  name: 'logSoftmax',
+  infer: ([x]) => ({ shape: x!.shape, dtype: floatOf(x) }),
+  gradient: (node, grad) => [sub(grad, mul(exp(node), sum(grad, [node.attrs.axis as number], true)))],
+});
+/** y = x − log Σ e^x along an axis, stable for large x. */
+export const logSoftmax = (x: Node, axis = -1): Node =>
+  logSoftmaxOp([x], { axis: normalizeAxis(axis, x.shape.length) });

@@ -1,0 +1,82 @@
+import type { Device } from '../backend/backend.js';
+import { DeviceError } from '../errors.js';
+import { type Bound, buildGraph } from '../graph/graph.js';
+import type { Node } from '../graph/node.js';
+import type { TypedArray } from '../graph/types.js';
+import type { DeviceStorage } from './storage.js';
+
+const pending = new WeakMap<Node, Promise<TypedArray>>();
+
+let fallback: Device | undefined;
+
+/** The device for graphs that touch no device memory, such as a computation on host tensors alone. */
+export function setDefaultDevice(device: Device): void {
+  fallback = device;
+}
+
+export function defaultDevice(): Device {
+  if (fallback) return fallback;
+  throw new DeviceError({
+    what: 'There is no device to compute on yet',
+    expected: 'a default device',
+    got: 'none',
+    next: "import 'paperweight' (which sets the reference device), or call setDefaultDevice(device)",
+  });
+}
+
+/**
+ * Computes outputs and applies updates in one run of one plan, without waiting for it: the outputs' values
+ * can be awaited with `valuesOf`.
+ */
+export function realize(
+  outputs: readonly Node[],
+  updates: readonly { node: Node; storage: DeviceStorage }[],
+): void {
+  const wanted = [...new Set(outputs)].filter((node) => !known(node) && !pending.has(node));
+  if (wanted.length === 0 && updates.length === 0) return;
+  const bound = buildGraph(wanted, updates);
+  const device = deviceOf(bound);
+  const run = device.run(
+    bound.key,
+    bound.graph,
+    bound.feeds,
+    bound.storages.map((s) => s.id),
+  );
+  // A failed run must reach whoever awaits a value, and must not end the process when nobody does.
+  run.catch(() => {});
+  for (const { storage } of updates) storage.version++;
+  wanted.forEach((node, i) => {
+    const value = run.then((values) => {
+      node.value = values[i]!;
+      return node.value;
+    });
+    value.catch(() => {});
+    pending.set(node, value);
+  });
+}
+
+/** A node's values, computing them first where nobody has. */
+export async function valuesOf(node: Node): Promise<TypedArray> {
+  const here = known(node);
+  if (here) return here;
+  if (node.source?.kind === 'storage') return (node.source.storage as DeviceStorage).read();
+  realize([node], []);
+  return pending.get(node)!;
+}
+
+const known = (node: Node): TypedArray | undefined =>
+  node.value ?? (node.source?.kind === 'host' ? node.source.data : undefined);
+
+/** The one device that all of a graph's storages live on. */
+export function deviceOf({ storages }: Bound): Device {
+  const devices = new Set(storages.map((s) => s.device as Device));
+  if (devices.size > 1)
+    throw new DeviceError({
+      what: 'Tensors of one computation live on several devices',
+      expected: 'one device',
+      got: [...devices].map((d) => d.name).join(' and '),
+      next: 'move the model and its inputs to one device with .to(device)',
+    });
+  const [device] = devices;
+  return device ?? defaultDevice();
+}
