@@ -223,10 +223,11 @@ export class Parameter extends Tensor {
     return this.#storage;
   }
 
-  /** Moves the values to a device. */
+  /** Moves the values to a device. Values that are still on the host are there when the call returns. */
   async place(device: Device): Promise<void> {
     if (this.#storage?.device === device) return;
-    const data = await this.data();
+    const source = this.node.source;
+    const data = source?.kind === 'host' ? source.data : await this.data();
     this.#storage = new DeviceStorage(device, this, data);
     this.#bind(storageLeaf(this.#storage));
   }

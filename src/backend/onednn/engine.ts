@@ -1,0 +1,269 @@
+import { availableParallelism } from 'node:os';
+import { DeviceError } from '../../errors.js';
+import type { Graph } from '../../graph/graph.js';
+import { type Spec, sizeOf, type TypedArray } from '../../graph/types.js';
+import type { Engine, EngineInfo, Plan, PlanStats, ProfileRow } from '../backend.js';
+import { arrayAt } from './builder.js';
+import { Arg, Dnnl, type Md } from './dnnl.js';
+import { setThreads } from './library.js';
+import { allocate, type Block } from './memory.js';
+import { BuiltPlan, validate } from './plan.js';
+
+/** Virtual room for a plan's intermediate values. Pages are real only once they are touched. */
+const ARENA_BYTES = 32 * 1024 ** 3;
+
+interface Stored {
+  readonly spec: Spec;
+  block: Block;
+  dims: readonly number[];
+  md: Md;
+  /** A training plan has chosen the layout; other plans adapt to it. */
+  settled: boolean;
+}
+
+/** Intel's oneDNN on the processor, called from TypeScript. One engine belongs to one thread. */
+export class OneDnnEngine implements Engine {
+  readonly info: EngineInfo;
+  readonly #dnnl: Dnnl;
+  readonly #storages = new Map<number, Stored>();
+  #arena: Block | undefined;
+
+  constructor({ threads = availableParallelism() }: { threads?: number } = {}) {
+    this.#dnnl = new Dnnl();
+    setThreads(threads);
+    this.info = {
+      engine: 'onednn',
+      version: this.#dnnl.version,
+      library: this.#dnnl.path,
+      threads,
+      isa: this.#isa(),
+    };
+  }
+
+  /** What the library picks for a common convolution tells the instruction set that it uses. */
+  #isa(): string {
+    const d = this.#dnnl;
+    const one = { strides: [1, 1], dilates: [0, 0], padLeft: [1, 1], padRight: [1, 1] };
+    const pd = d.convForward(
+      64,
+      1,
+      d.any([1, 16, 8, 8]),
+      d.any([16, 16, 3, 3]),
+      null,
+      d.any([1, 16, 8, 8]),
+      one,
+    );
+    const name = d.implementation(pd);
+    d.destroyPd(pd);
+    return name.split(':').at(-1)!;
+  }
+
+  compile(graph: Graph): Plan {
+    validate(graph);
+    return new LazyPlan(this, graph);
+  }
+
+  /** Builds steps for the layouts that the storages have now. */
+  build(graph: Graph, storages: readonly number[]): BuiltPlan {
+    const layouts = storages.map((id) => {
+      const { dims, md, settled } = this.#stored(id);
+      return { dims, md, flexible: !settled };
+    });
+    const plan = new BuiltPlan(this.#dnnl, graph, layouts);
+    if (plan.stats.arenaBytes > ARENA_BYTES)
+      throw new DeviceError({
+        what: 'The computation needs too much memory',
+        expected: `at most ${ARENA_BYTES / 1024 ** 3} GiB for intermediate values`,
+        got: `${(plan.stats.arenaBytes / 1024 ** 3).toFixed(1)} GiB`,
+        next: 'use a smaller batch',
+      });
+    return plan;
+  }
+
+  /** True when each storage has the layout that the plan was built for, after moving those that may still move. */
+  prepare(plan: BuiltPlan, graph: Graph, storages: readonly number[]): boolean {
+    const written = new Set(graph.updates.map((u) => u.slot));
+    for (const [slot, id] of storages.entries()) {
+      const stored = this.#stored(id);
+      const wanted = plan.layouts[slot]!;
+      if (!this.#dnnl.equal(stored.md, wanted.md)) {
+        if (stored.settled) return false;
+        this.#move(stored, wanted);
+      }
+      if (written.has(slot)) stored.settled = true;
+    }
+    return true;
+  }
+
+  #move(stored: Stored, { dims, md }: { dims: readonly number[]; md: Md }): void {
+    const data = this.#rowMajor(stored);
+    stored.block.free();
+    Object.assign(stored, { block: allocate(this.#dnnl.bytes(md)), dims, md });
+    this.#fill(stored, data);
+  }
+
+  #isRowMajor({ md, dims }: Stored): boolean {
+    return this.#dnnl.equal(md, this.#dnnl.plain(dims));
+  }
+
+  /** A row-major copy of a float32 storage. */
+  #rowMajor(stored: Stored): TypedArray {
+    const count = sizeOf(stored.spec.shape);
+    if (this.#isRowMajor(stored)) return arrayAt(stored.block.address, 'float32', count).slice();
+    const room = allocate(count * 4);
+    this.#copy(stored.md, stored.block.address, this.#dnnl.plain(stored.dims), room.address);
+    const data = arrayAt(room.address, 'float32', count).slice();
+    room.free();
+    return data;
+  }
+
+  /** Row-major values into whatever layout a float32 storage has. */
+  #fill(stored: Stored, data: TypedArray): void {
+    if (this.#isRowMajor(stored)) {
+      arrayAt(stored.block.address, 'float32', data.length).set(data as never);
+      return;
+    }
+    const room = allocate(data.byteLength);
+    arrayAt(room.address, 'float32', data.length).set(data as never);
+    this.#copy(this.#dnnl.plain(stored.dims), room.address, stored.md, stored.block.address);
+    room.free();
+  }
+
+  #copy(fromMd: Md, from: number, toMd: Md, to: number): void {
+    const d = this.#dnnl;
+    const pd = d.reorder(fromMd, toMd);
+    const primitive = d.primitive(pd);
+    const [a, b] = [d.memory(fromMd, from), d.memory(toMd, to)];
+    d.execute(
+      primitive,
+      d.args([
+        [Arg.src, a],
+        [Arg.dst, b],
+      ]),
+    );
+    d.destroyMemory(a);
+    d.destroyMemory(b);
+    d.destroyPrimitive(primitive);
+    d.destroyPd(pd);
+  }
+
+  #stored(id: number): Stored {
+    const stored = this.#storages.get(id);
+    if (!stored) throw new Error(`storage ${id} is not on this device`);
+    return stored;
+  }
+
+  get arena(): number {
+    this.#arena ??= allocate(ARENA_BYTES);
+    return this.#arena.address;
+  }
+
+  addressOf(id: number): number {
+    return this.#stored(id).block.address;
+  }
+
+  write(id: number, spec: Spec, data: TypedArray): void {
+    const before = this.#storages.get(id);
+    if (before && spec.dtype === 'float32') {
+      this.#fill(before, data);
+      return;
+    }
+    // oneDNN 2 knows no float64: to it, such values are opaque bytes.
+    const opaque = spec.dtype === 'float64';
+    const dims = opaque ? [data.byteLength] : spec.shape.length === 0 ? [1] : spec.shape;
+    const md = this.#dnnl.plain(dims, opaque ? 'uint8' : (spec.dtype as 'float32'));
+    const block = before?.block ?? allocate(data.byteLength);
+    arrayAt(block.address, spec.dtype, data.length).set(data as never);
+    this.#storages.set(id, {
+      spec: { shape: spec.shape, dtype: spec.dtype },
+      block,
+      dims,
+      md,
+      settled: spec.dtype !== 'float32',
+    });
+  }
+
+  read(id: number): TypedArray {
+    const stored = this.#stored(id);
+    if (stored.spec.dtype === 'float32') return this.#rowMajor(stored);
+    return arrayAt(stored.block.address, stored.spec.dtype, sizeOf(stored.spec.shape)).slice();
+  }
+
+  free(id: number): void {
+    this.#storages.get(id)?.block.free();
+    this.#storages.delete(id);
+  }
+
+  sgemmRate(n: number, repeats: number): number {
+    const room = allocate(3 * n * n * 4);
+    arrayAt(room.address, 'float32', 2 * n * n).fill(1 / n);
+    let best = Number.POSITIVE_INFINITY;
+    for (let r = 0; r <= repeats; r++) {
+      const started = performance.now();
+      this.#dnnl.sgemm(
+        false,
+        false,
+        n,
+        n,
+        n,
+        room.address,
+        room.address + n * n * 4,
+        room.address + 2 * n * n * 4,
+      );
+      // The first one warms up.
+      if (r > 0) best = Math.min(best, performance.now() - started);
+    }
+    room.free();
+    return (2 * n ** 3) / best / 1e6;
+  }
+
+  close(): void {
+    for (const { block } of this.#storages.values()) block.free();
+    this.#storages.clear();
+    this.#arena?.free();
+    this.#dnnl.close();
+  }
+}
+
+/** A plan is built on its first run, when the storages' layouts are known, and again should they change. */
+class LazyPlan implements Plan {
+  #built: BuiltPlan | undefined;
+
+  constructor(
+    readonly engine: OneDnnEngine,
+    readonly graph: Graph,
+  ) {}
+
+  get stats(): PlanStats {
+    return (
+      this.#built?.stats ?? { primitives: 0, reorders: 0, arenaBytes: 0, scripted: [], compileSeconds: 0 }
+    );
+  }
+
+  run(feeds: readonly TypedArray[], storages: readonly number[]): TypedArray[] {
+    return this.#ready(storages).run(feeds);
+  }
+
+  profile(feeds: readonly TypedArray[], storages: readonly number[]): ProfileRow[] {
+    return this.#ready(storages).profile(feeds);
+  }
+
+  #ready(storages: readonly number[]): BuiltPlan {
+    this.#built ??= this.engine.build(this.graph, storages);
+    if (!this.engine.prepare(this.#built, this.graph, storages)) {
+      this.#built.dispose();
+      this.#built = this.engine.build(this.graph, storages);
+      this.engine.prepare(this.#built, this.graph, storages);
+    }
+    this.#built.bind(
+      this.engine.arena,
+      storages.map((id) => this.engine.addressOf(id)),
+    );
+    return this.#built;
+  }
+
+  dispose(): void {
+    this.#built?.dispose();
+    this.#built = undefined;
+  }
+}

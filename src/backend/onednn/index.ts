@@ -1,0 +1,1 @@
+export { OneDnnEngine } from './engine.js';

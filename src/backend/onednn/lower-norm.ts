@@ -1,0 +1,181 @@
+import type { LrnAttrs } from '../../ops/local-response-norm.js';
+import { arrayAt, type Builder } from './builder.js';
+import { Arg, Prop, Query } from './dnnl.js';
+import { forwardOf, kept, pictureForm, workspace } from './lower-pool.js';
+import type { Form } from './value.js';
+
+/** For an even window the library takes one channel fewer than PyTorch. */
+const agrees = ({ size }: LrnAttrs): boolean => size % 2 === 1;
+
+export function lowerLrn(b: Builder, i: number): boolean {
+  const d = b.dnnl;
+  const node = b.node(i);
+  const attrs = node.attrs as unknown as LrnAttrs;
+  if (!agrees(attrs)) return false;
+  const [x] = node.inputs as [number];
+  const src = pictureForm(b, x);
+  const keep = b.users[x]!.some((u) => b.node(u).op === 'localResponseNormGrad');
+  const pd = d.lrnForward(
+    keep ? Prop.forwardTraining : Prop.forwardInference,
+    src.md,
+    attrs.size,
+    attrs.alpha,
+    attrs.beta,
+    attrs.k,
+  );
+  const out = b.newForm(src.dims, src.md);
+  b.emitPrimitive(i, pd, [
+    [Arg.src, src],
+    [Arg.dst, out],
+    ...workspace(b, i, keep ? d.query(pd, Query.workspace) : null),
+  ]);
+  b.define(i, out);
+  return true;
+}
+
+export function lowerLrnGrad(b: Builder, i: number): boolean {
+  const d = b.dnnl;
+  const attrs = b.node(i).attrs as unknown as LrnAttrs;
+  const [dy, x] = b.node(i).inputs as [number, number];
+  const forward = forwardOf(b, i, x);
+  if (!agrees(attrs) || forward === undefined) return false;
+  const src = pictureForm(b, x);
+  const hint = d.lrnForward(Prop.forwardTraining, src.md, attrs.size, attrs.alpha, attrs.beta, attrs.k);
+  const pd = d.lrnBackward(src.md, src.md, attrs.size, attrs.alpha, attrs.beta, attrs.k, hint);
+  const grad = b.form(dy, src.dims, src.md);
+  const out = b.newForm(src.dims, src.md);
+  b.emitPrimitive(i, pd, [[Arg.src, src], [Arg.diffDst, grad], [Arg.diffSrc, out], ...kept(b, forward)]);
+  b.define(i, out);
+  return true;
+}
+
+/** gamma over beta, as one [2, C] array: what oneDNN 2 takes. */
+function scaleShift(b: Builder, i: number, gamma: number, beta: number): Form {
+  const c = b.node(gamma).shape[0]!;
+  const [g, s] = [b.plainForm(gamma), b.plainForm(beta)];
+  const packed = b.newForm([2, c], b.dnnl.plain([2, c]));
+  b.emit({
+    op: 'pack',
+    scope: b.node(i).scope,
+    kernel: 'typescript',
+    macs: 0,
+    touches: [g.region, s.region, packed.region],
+    script: (at) => {
+      const [ga, be, out] = [
+        arrayAt(at(g.region), 'float32', c),
+        arrayAt(at(s.region), 'float32', c),
+        arrayAt(at(packed.region), 'float32', 2 * c),
+      ];
+      return () => {
+        out.set(ga, 0);
+        out.set(be, c);
+      };
+    },
+  });
+  return packed;
+}
+
+export function lowerBatchNormTrain(b: Builder, i: number): boolean {
+  const d = b.dnnl;
+  const node = b.node(i);
+  const [x, gamma, beta] = node.inputs as [number, number, number];
+  const src = b.value(x).forms[0]!;
+  if (src.dims[1] !== node.shape[1]) return false;
+  const c = node.shape[1]!;
+  const pd = d.batchNormForward(src.md, node.attrs.eps as number, false);
+  const out = b.newForm(src.dims, src.md);
+  const [mean, variance] = [b.newForm([c], d.plain([c])), b.newForm([c], d.plain([c]))];
+  b.emitPrimitive(i, pd, [
+    [Arg.src, src],
+    [Arg.scaleShift, scaleShift(b, i, gamma, beta)],
+    [Arg.mean, mean],
+    [Arg.variance, variance],
+    [Arg.dst, out],
+  ]);
+  b.define(i, out);
+  statistics(b).set(x, { mean, variance });
+  return true;
+}
+
+const found = new WeakMap<Builder, Map<number, { mean: Form; variance: Form }>>();
+function statistics(b: Builder): Map<number, { mean: Form; variance: Form }> {
+  let map = found.get(b);
+  if (!map) found.set(b, (map = new Map()));
+  return map;
+}
+
+/** The input's gradient, and with it those of gamma and beta where the graph asks for them. */
+export function lowerBatchNormGrad(b: Builder, i: number): boolean {
+  const d = b.dnnl;
+  const node = b.node(i);
+  const [dy, x, gamma] = node.inputs as [number, number, number];
+  const stats = statistics(b).get(x);
+  if (!stats) return false;
+  const src = b.value(x).forms[0]!;
+  const c = node.shape[1]!;
+  const eps = node.attrs.eps as number;
+  const pd = d.batchNormBackward(src.md, src.md, eps, d.batchNormForward(src.md, eps, false));
+  const out = b.newForm(src.dims, src.md);
+  const grads = b.newForm([2, c], d.plain([2, c]));
+  b.emitPrimitive(i, pd, [
+    [Arg.src, src],
+    [Arg.mean, stats.mean],
+    [Arg.variance, stats.variance],
+    [Arg.diffDst, b.form(dy, src.dims, src.md)],
+    [Arg.scaleShift, scaleShift(b, i, gamma, gamma)],
+    [Arg.diffSrc, out],
+    [Arg.diffScaleShift, grads],
+  ]);
+  b.define(i, out);
+  const axes = node.shape
+    .map((_, a) => a)
+    .filter((a) => a !== 1)
+    .join();
+  for (const u of b.users[dy]!) {
+    const user = b.node(u);
+    const row =
+      user.op === 'batchNormGradGamma' && user.inputs[1] === x
+        ? 0
+        : user.op === 'sum' && (user.attrs.axes as number[]).join() === axes
+          ? 1
+          : -1;
+    if (row < 0 || b.values[u] || user.attrs.keepDims) continue;
+    const part = b.newForm([c], d.plain([c]));
+    b.emit({
+      op: user.op,
+      scope: user.scope,
+      kernel: 'typescript',
+      macs: 0,
+      touches: [grads.region, part.region],
+      script: (at) => {
+        const [all, one] = [
+          arrayAt(at(grads.region), 'float32', 2 * c),
+          arrayAt(at(part.region), 'float32', c),
+        ];
+        return () => one.set(all.subarray(row * c, (row + 1) * c));
+      },
+    });
+    b.define(u, part);
+    b.done.add(u);
+  }
+  return true;
+}
+
+/** Evaluation: the given statistics. */
+export function lowerBatchNorm(b: Builder, i: number): boolean {
+  const node = b.node(i);
+  const [x, gamma, beta, mean, variance] = node.inputs as [number, number, number, number, number];
+  const src = b.value(x).forms[0]!;
+  if (src.dims[1] !== node.shape[1]) return false;
+  const pd = b.dnnl.batchNormForward(src.md, node.attrs.eps as number, true);
+  const out = b.newForm(src.dims, src.md);
+  b.emitPrimitive(i, pd, [
+    [Arg.src, src],
+    [Arg.scaleShift, scaleShift(b, i, gamma, beta)],
+    [Arg.mean, b.plainForm(mean)],
+    [Arg.variance, b.plainForm(variance)],
+    [Arg.dst, out],
+  ]);
+  b.define(i, out);
+  return true;
+}

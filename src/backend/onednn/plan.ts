@@ -1,0 +1,194 @@
+import { DeviceError } from '../../errors.js';
+import type { Graph } from '../../graph/graph.js';
+import { sizeOf, type TypedArray } from '../../graph/types.js';
+import type { PlanStats, ProfileRow } from '../backend.js';
+import { kernels } from '../reference/kernels.js';
+import { layOut } from './arena.js';
+import { arrayAt, Builder, type SlotLayout } from './builder.js';
+import { Arg, type Dnnl, type Handle } from './dnnl.js';
+import { lower } from './lower.js';
+import { schedule } from './schedule.js';
+import type { Form, Region } from './value.js';
+
+interface Bound {
+  readonly run: () => void;
+  readonly op: string;
+  readonly scope: string;
+  readonly kernel: string;
+  readonly macs: number;
+}
+
+/** Every operation must be known before anything runs, not on the first batch that meets it. */
+export function validate(graph: Graph): void {
+  for (const node of graph.nodes) {
+    if (node.inputs.length === 0 || node.op === 'reshape' || node.op === 'detach' || kernels[node.op])
+      continue;
+    throw new DeviceError({
+      what: `Operation ${node.op}${node.scope ? ` in ${node.scope}` : ''} cannot run on device "onednn"`,
+      expected: 'a primitive or a TypeScript kernel for it',
+      got: 'neither',
+      next: 'add a kernel in src/backend/reference/kernels, which this device uses too',
+    });
+  }
+}
+
+/** Steps with their addresses: what a graph becomes when its storages' layouts are known. */
+export class BuiltPlan {
+  readonly stats: PlanStats;
+  /** Layout that each storage must have, by slot. */
+  readonly layouts: readonly { dims: readonly number[]; md: Uint8Array }[];
+  readonly #builder: Builder;
+  readonly #dnnl: Dnnl;
+  readonly #graph: Graph;
+  readonly #outputs: readonly Form[];
+  readonly #primitives = new Map<number, Handle>();
+  readonly #memories: { region: Region; handle: Handle }[] = [];
+  #bound: Bound[] | undefined;
+  #addresses: readonly number[] = [];
+  #feedArrays: TypedArray[] = [];
+  #outputArrays: TypedArray[] = [];
+
+  constructor(dnnl: Dnnl, graph: Graph, layouts: readonly SlotLayout[]) {
+    const started = performance.now();
+    this.#dnnl = dnnl;
+    this.#graph = graph;
+    const b = new Builder(dnnl, graph, layouts);
+    this.#builder = b;
+    for (const i of graph.feeds) b.define(i, b.newPlainForm(i));
+    for (const [slot, i] of graph.storages.entries()) b.define(i, b.slots[slot]!.form);
+    // Feeds are filled before the first step, so they are live from the start.
+    for (const i of graph.feeds) Object.assign(b.value(i).forms[0]!.region, { first: 0, last: 0 });
+    for (const i of schedule(graph)) if (graph.nodes[i]!.inputs.length > 0) lower(b, i);
+    this.#outputs = graph.outputs.map((i) => this.#outputForm(i));
+    this.#copyUpdates(
+      graph.updates.filter(({ node, slot }) => b.value(node).forms[0]!.region !== b.slots[slot]!.region),
+    );
+    const end = b.steps.length;
+    for (const form of this.#outputs) form.region.last = end;
+    this.layouts = b.slots.map(({ form }) => form);
+    const arenaBytes = layOut(b.regions.filter((r) => r.last >= 0));
+    b.steps.forEach((step, n) => {
+      if (step.primitive) this.#primitives.set(n, dnnl.primitive(step.primitive.pd));
+    });
+    this.stats = {
+      primitives: this.#primitives.size,
+      reorders: b.reorders,
+      arenaBytes,
+      scripted: b.steps.filter((s) => s.kernel === 'typescript').map((s) => s.op),
+      compileSeconds: (performance.now() - started) / 1000,
+    };
+  }
+
+  /** Row-major, and apart from any storage that this run may overwrite. */
+  #outputForm(i: number): Form {
+    const b = this.#builder;
+    const form = b.plainForm(i);
+    const updated = b.graph.updates.some(({ node, slot }) => slot === form.region.slot && node !== i);
+    if (!updated) return form;
+    const copy = b.newForm(form.dims, form.md);
+    this.#emitCopy(i, form, copy);
+    return copy;
+  }
+
+  #emitCopy(i: number, from: Form, to: Form): void {
+    this.#builder.emitPrimitive(
+      i,
+      this.#dnnl.reorder(from.md, to.md),
+      [
+        [Arg.src, from],
+        [Arg.dst, to],
+      ],
+      'copy',
+    );
+  }
+
+  /** Updates that could not be made in place: all are copied aside first, since one may read what another replaces. */
+  #copyUpdates(updates: readonly { node: number; slot: number }[]): void {
+    const b = this.#builder;
+    const staged = updates.map(({ node, slot }) => {
+      const { dims, md } = b.slots[slot]!.form;
+      const form = b.form(node, dims, md);
+      if (form.region.slot === undefined) return form;
+      const copy = b.newForm(dims, md);
+      this.#emitCopy(node, form, copy);
+      return copy;
+    });
+    updates.forEach(({ node, slot }, n) => {
+      const { form } = b.slots[slot]!;
+      this.#emitCopy(node, staged[n]!, form);
+    });
+  }
+
+  /** Binds every step to the arena and to these storages' addresses; cheap when they are the same as last time. */
+  bind(arena: number, storages: readonly number[]): void {
+    if (this.#bound && storages.every((a, i) => a === this.#addresses[i])) return;
+    this.#addresses = [...storages];
+    const at = (region: Region): number =>
+      region.slot === undefined ? arena + region.offset : storages[region.slot]!;
+    if (this.#bound)
+      for (const { region, handle } of this.#memories)
+        if (region.slot !== undefined) this.#dnnl.setAddress(handle, at(region));
+    const first = !this.#bound;
+    const before = this.#bound;
+    this.#bound = this.#builder.steps.map((step, n) => {
+      const { op, scope, kernel, macs } = step;
+      if (!step.primitive) return { op, scope, kernel, macs, run: step.script!(at) };
+      if (!first) return before![n]!;
+      const args = this.#dnnl.args(
+        step.primitive.args.map(([arg, { md, region }]) => {
+          const handle = this.#dnnl.memory(md, at(region));
+          this.#memories.push({ region, handle });
+          return [arg, handle] as const;
+        }),
+      );
+      const primitive = this.#primitives.get(n)!;
+      return { op, scope, kernel, macs, run: () => this.#dnnl.execute(primitive, args) };
+    });
+    const arrayOf = (i: number, form: Form): TypedArray => {
+      const { dtype, shape } = this.#graph.nodes[i]!;
+      return arrayAt(at(form.region), dtype, sizeOf(shape));
+    };
+    this.#feedArrays = this.#graph.feeds.map((i) => arrayOf(i, this.#builder.value(i).forms[0]!));
+    this.#outputArrays = this.#graph.outputs.map((i, n) => arrayOf(i, this.#outputs[n]!));
+  }
+
+  run(feeds: readonly TypedArray[]): TypedArray[] {
+    this.#feed(feeds);
+    for (const step of this.#bound!) step.run();
+    return this.#outputArrays.map((a) => a.slice());
+  }
+
+  profile(feeds: readonly TypedArray[]): ProfileRow[] {
+    this.#feed(feeds);
+    return this.#bound!.map(({ op, scope, kernel, macs, run }) => {
+      const started = performance.now();
+      run();
+      return { op, scope, kernel, macs, milliseconds: performance.now() - started };
+    });
+  }
+
+  #feed(feeds: readonly TypedArray[]): void {
+    this.#graph.feeds.forEach((i, n) => {
+      const data = feeds[n]!;
+      const target = this.#feedArrays[n]!;
+      if (data.length !== target.length || data.constructor !== target.constructor) {
+        const { shape, dtype } = this.#graph.nodes[i]!;
+        throw new DeviceError({
+          what: 'Values sent to a plan do not fit it',
+          expected: `${target.length} values of ${dtype} for [${shape.join(', ')}]`,
+          got: `${data?.length} of ${data?.constructor.name}`,
+        });
+      }
+      target.set(data as never);
+    });
+  }
+
+  dispose(): void {
+    for (const { handle } of this.#memories) this.#dnnl.destroyMemory(handle);
+    for (const primitive of this.#primitives.values()) this.#dnnl.destroyPrimitive(primitive);
+    for (const step of this.#builder.steps) if (step.primitive) this.#dnnl.destroyPd(step.primitive.pd);
+    this.#primitives.clear();
+    this.#memories.length = 0;
+    this.#bound = undefined;
+  }
+}

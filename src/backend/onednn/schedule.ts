@@ -1,0 +1,51 @@
+import type { Graph } from '../../graph/graph.js';
+
+/**
+ * Order of execution. Nodes that only lead to storage updates are moved up to where their inputs are ready and
+ * nobody else will read the old value, so that a gradient's memory is free again as soon as its weights have
+ * been updated. Everything else keeps the order in which it was written.
+ */
+export function schedule(graph: Graph): number[] {
+  const { nodes } = graph;
+  const users: number[][] = nodes.map(() => []);
+  nodes.forEach((node, i) => {
+    for (const input of new Set(node.inputs)) users[input]!.push(i);
+  });
+  const targetSlot = new Map(graph.updates.map(({ node, slot }) => [node, slot]));
+  const wanted = new Set(graph.outputs);
+  const tail = new Set<number>();
+  for (let i = nodes.length - 1; i >= 0; i--) {
+    const leaf = nodes[i]!.inputs.length === 0;
+    const onlyUpdates = users[i]!.every((u) => tail.has(u)) && (users[i]!.length > 0 || targetSlot.has(i));
+    if (!leaf && onlyUpdates && !wanted.has(i) && UPDATE_OPS.has(nodes[i]!.op)) tail.add(i);
+  }
+  const order: number[] = [];
+  const done = new Set<number>();
+  const waiting = [...tail].sort((a, b) => a - b);
+  const ready = (i: number): boolean => {
+    if (!nodes[i]!.inputs.every((input) => done.has(input))) return false;
+    const slot = targetSlot.get(i);
+    if (slot === undefined) return true;
+    return users[graph.storages[slot]!]!.every((u) => u === i || done.has(u));
+  };
+  const place = (i: number): void => {
+    order.push(i);
+    done.add(i);
+  };
+  nodes.forEach((_, i) => {
+    if (tail.has(i)) return;
+    place(i);
+    for (let n = 0; n < waiting.length; ) {
+      if (ready(waiting[n]!)) {
+        place(waiting.splice(n, 1)[0]!);
+        n = 0;
+      } else n++;
+    }
+  });
+  // What is left reads a value that another update replaces; those are written at the end, from copies.
+  for (const i of waiting) place(i);
+  return order;
+}
+
+/** What optimizers are made of. A matrix product is never moved: its place in the order is where its inputs are hot. */
+const UPDATE_OPS = new Set(['addScaled', 'add', 'sub', 'mul', 'div', 'affine', 'reshape', 'sqrt', 'square']);

@@ -1,0 +1,203 @@
+import { DeviceError } from '../../errors.js';
+import type { Graph, GraphNode } from '../../graph/graph.js';
+import {
+  bytesOf,
+  dtypeOf,
+  makeArray,
+  type Spec,
+  showShape,
+  sizeOf,
+  type TypedArray,
+} from '../../graph/types.js';
+import { operationOf } from '../../ops/index.js';
+import type { Engine, EngineInfo, Plan, PlanStats, ProfileRow } from '../backend.js';
+import { type Kernel, kernels } from './kernels.js';
+
+interface Held {
+  readonly spec: Spec;
+  readonly data: TypedArray;
+}
+
+/** One operation of a plan, ready to run. */
+interface Step {
+  readonly at: number;
+  readonly node: GraphNode;
+  readonly specs: readonly Spec[];
+  readonly kernel: Kernel;
+  /** Positions whose values nobody needs after this step. */
+  readonly done: readonly number[];
+}
+
+/** Operations whose result is the input's array itself: nothing in a plan writes into a finished value. */
+const SHARED = new Set(['reshape', 'detach']);
+
+/**
+ * Plain TypeScript, one kernel after the other: the clearest code that is right. It runs anywhere, and it is
+ * what other engines are tested against.
+ */
+export class ReferenceEngine implements Engine {
+  readonly info: EngineInfo = { engine: 'reference', version: 'built in', threads: 1 };
+  readonly #storages = new Map<number, Held>();
+
+  compile(graph: Graph): Plan {
+    const began = performance.now();
+    const steps = stepsOf(graph);
+    const stats: PlanStats = {
+      primitives: steps.length,
+      reorders: 0,
+      arenaBytes: peakBytes(steps),
+      scripted: [...new Set(steps.map((step) => step.node.op))],
+      compileSeconds: (performance.now() - began) / 1000,
+    };
+    return {
+      stats,
+      run: (feeds, storages) => this.#run(graph, steps, feeds, storages),
+      profile: (feeds, storages) => {
+        const rows: ProfileRow[] = [];
+        this.#run(graph, steps, feeds, storages, rows);
+        return rows;
+      },
+      dispose: () => {},
+    };
+  }
+
+  write(id: number, spec: Spec, data: TypedArray): void {
+    checkFits(`Values for storage ${id}`, spec, data);
+    this.#storages.set(id, { spec: { shape: spec.shape, dtype: spec.dtype }, data: data.slice() });
+  }
+
+  read(id: number): TypedArray {
+    return this.#held(id).data.slice();
+  }
+
+  free(id: number): void {
+    this.#storages.delete(id);
+  }
+
+  close(): void {
+    this.#storages.clear();
+  }
+
+  #held(id: number): Held {
+    const held = this.#storages.get(id);
+    if (held) return held;
+    throw new DeviceError({ what: `The reference device holds no storage ${id}`, next: 'write it first' });
+  }
+
+  #run(
+    graph: Graph,
+    steps: readonly Step[],
+    feeds: readonly TypedArray[],
+    storages: readonly number[],
+    rows?: ProfileRow[],
+  ): TypedArray[] {
+    const held = storages.map((id) => this.#held(id));
+    checkCount('feeds', graph.feeds.length, feeds.length);
+    checkCount('storages', graph.storages.length, storages.length);
+    const values: (TypedArray | undefined)[] = new Array(graph.nodes.length);
+    graph.feeds.forEach((at, i) => {
+      checkFits(`Feed ${i}`, graph.nodes[at]!, feeds[i]!);
+      values[at] = feeds[i]!;
+    });
+    graph.storages.forEach((at, i) => {
+      checkFits(`Storage ${storages[i]}`, graph.nodes[at]!, held[i]!.data);
+      values[at] = held[i]!.data;
+    });
+    for (const step of steps) {
+      const began = rows ? performance.now() : 0;
+      values[step.at] = compute(step, values);
+      if (rows) rows.push(profileRow(step, performance.now() - began));
+      for (const at of step.done) values[at] = undefined;
+    }
+    // Copies, all made before anything is written: results must not share memory with a storage or a feed,
+    // and one update's value may be another one's old value.
+    const outputs = graph.outputs.map((at) => values[at]!.slice());
+    const updates = graph.updates.map(({ node }) => values[node]!.slice());
+    graph.updates.forEach(({ slot }, i) => {
+      held[slot]!.data.set(updates[i]!);
+    });
+    return outputs;
+  }
+}
+
+function compute({ node, specs, kernel }: Step, values: readonly (TypedArray | undefined)[]): TypedArray {
+  const inputs = node.inputs.map((at) => values[at]!);
+  if (SHARED.has(node.op)) return inputs[0]!;
+  const output = makeArray(node.dtype, sizeOf(node.shape));
+  kernel({ inputs, specs, output, outputSpec: node, attrs: node.attrs });
+  return output;
+}
+
+/** The operations of a graph with their kernels, and where each value is needed last. */
+function stepsOf(graph: Graph): Step[] {
+  const lastUse = new Map<number, number>();
+  graph.nodes.forEach((node, at) => {
+    for (const input of node.inputs) lastUse.set(input, at);
+  });
+  for (const at of graph.outputs) lastUse.delete(at);
+  for (const { node } of graph.updates) lastUse.delete(node);
+  const done = new Map<number, number[]>();
+  for (const [value, at] of lastUse) done.set(at, [...(done.get(at) ?? []), value]);
+
+  const leaves = new Set([...graph.feeds, ...graph.storages]);
+  return graph.nodes.flatMap((node, at) => {
+    if (leaves.has(at)) return [];
+    return {
+      at,
+      node,
+      specs: node.inputs.map((input) => graph.nodes[input]!),
+      kernel: kernelOf(node),
+      done: done.get(at) ?? [],
+    };
+  });
+}
+
+function kernelOf(node: GraphNode): Kernel {
+  const kernel = Object.hasOwn(kernels, node.op) ? kernels[node.op] : undefined;
+  if (kernel) return kernel;
+  throw new DeviceError({
+    what: `The reference backend has no kernel for ${node.op}${node.scope ? ` in ${node.scope}` : ''}`,
+    next: 'add one to src/backend/reference/kernels',
+  });
+}
+
+/** Most bytes of intermediate values that are alive at one time. */
+function peakBytes(steps: readonly Step[]): number {
+  const sizes = new Map(
+    steps.map(({ at, node }) => [at, SHARED.has(node.op) ? 0 : sizeOf(node.shape) * bytesOf(node.dtype)]),
+  );
+  let now = 0;
+  let peak = 0;
+  for (const { at, done } of steps) {
+    now += sizes.get(at)!;
+    peak = Math.max(peak, now);
+    for (const value of done) now -= sizes.get(value) ?? 0;
+  }
+  return peak;
+}
+
+const profileRow = ({ node, specs }: Step, milliseconds: number): ProfileRow => ({
+  op: node.op,
+  scope: node.scope,
+  kernel: 'reference',
+  milliseconds,
+  macs: operationOf(node.op).macs?.(specs, node, node.attrs) ?? 0,
+});
+
+function checkCount(what: string, expected: number, got: number): void {
+  if (expected === got) return;
+  throw new DeviceError({
+    what: `A run came with the wrong number of ${what}`,
+    expected: `${expected}`,
+    got: `${got}`,
+  });
+}
+
+function checkFits(what: string, { shape, dtype }: Spec, data: TypedArray): void {
+  if (data.length === sizeOf(shape) && dtypeOf(data) === dtype) return;
+  throw new DeviceError({
+    what: `${what} does not fit`,
+    expected: `${sizeOf(shape)} values of ${dtype}, for ${showShape(shape)}`,
+    got: `${data.length} of ${dtypeOf(data)}`,
+  });
+}

@@ -1,0 +1,90 @@
+import { DataError } from '../../../errors.js';
+import type { TypedArray } from '../../../graph/types.js';
+import { around, type Kernel } from './kernel.js';
+
+/** log Σ e^x of `length` values that lie `step` apart, from `at` on, stable for large ones. */
+function logSumExp(x: TypedArray, at: number, length: number, step: number): number {
+  let largest = Number.NEGATIVE_INFINITY;
+  for (let j = 0; j < length; j++) largest = Math.max(largest, x[at + j * step]!);
+  let sum = 0;
+  for (let j = 0; j < length; j++) sum += Math.exp(x[at + j * step]! - largest);
+  return largest + Math.log(sum);
+}
+
+const softmax: Kernel = ({ inputs: [x], specs: [spec], output, attrs }) => {
+  const { outer, length, inner } = around(spec!.shape, attrs.axis as number);
+  for (let o = 0; o < outer; o++)
+    for (let i = 0; i < inner; i++) {
+      const at = o * length * inner + i;
+      const total = logSumExp(x!, at, length, inner);
+      for (let j = at; j < at + length * inner; j += inner) output[j] = Math.exp(x![j]! - total);
+    }
+};
+
+const logSoftmax: Kernel = ({ inputs: [x], specs: [spec], output, attrs }) => {
+  const { outer, length, inner } = around(spec!.shape, attrs.axis as number);
+  for (let o = 0; o < outer; o++)
+    for (let i = 0; i < inner; i++) {
+      const at = o * length * inner + i;
+      const total = logSumExp(x!, at, length, inner);
+      for (let j = at; j < at + length * inner; j += inner) output[j] = x![j]! - total;
+    }
+};
+
+function labelOf(labels: TypedArray, row: number, classes: number): number {
+  const label = labels[row]!;
+  if (label >= 0 && label < classes) return label;
+  throw new DataError({
+    what: `The label of row ${row} names no class`,
+    expected: `a label from 0 to ${classes - 1}, for ${classes} classes`,
+    got: `${label}`,
+    next: 'check the data set’s labels and the model’s numClasses',
+  });
+}
+
+const crossEntropy: Kernel = ({ inputs: [logits, labels], specs: [spec], output, attrs }) => {
+  const [rows, classes] = spec!.shape as [number, number];
+  const smoothing = attrs.labelSmoothing as number;
+  for (let row = 0; row < rows; row++) {
+    const at = row * classes;
+    const total = logSumExp(logits!, at, classes, 1);
+    let loss = (1 - smoothing) * (total - logits![at + labelOf(labels!, row, classes)]!);
+    if (smoothing > 0)
+      for (let j = 0; j < classes; j++) loss += (smoothing / classes) * (total - logits![at + j]!);
+    output[row] = loss;
+  }
+};
+
+const crossEntropyGrad: Kernel = ({ inputs: [grad, logits, labels], specs: [, spec], output, attrs }) => {
+  const [rows, classes] = spec!.shape as [number, number];
+  const smoothing = attrs.labelSmoothing as number;
+  for (let row = 0; row < rows; row++) {
+    const at = row * classes;
+    const label = labelOf(labels!, row, classes);
+    const total = logSumExp(logits!, at, classes, 1);
+    for (let j = 0; j < classes; j++) {
+      const target = smoothing / classes + (j === label ? 1 - smoothing : 0);
+      output[at + j] = grad![row]! * (Math.exp(logits![at + j]! - total) - target);
+    }
+  }
+};
+
+const topKCorrect: Kernel = ({ inputs: [logits, labels], specs: [spec], output, attrs }) => {
+  const [rows, classes] = spec!.shape as [number, number];
+  for (let row = 0; row < rows; row++) {
+    const at = row * classes;
+    const own = logits![at + labelOf(labels!, row, classes)]!;
+    let larger = 0;
+    // Negated, so that NaN counts against the model: a run that diverged must not look right.
+    for (let j = 0; j < classes; j++) if (!(logits![at + j]! <= own)) larger++;
+    output[row] = !Number.isNaN(own) && larger < (attrs.k as number) ? 1 : 0;
+  }
+};
+
+export const loss: Readonly<Record<string, Kernel>> = {
+  softmax,
+  logSoftmax,
+  crossEntropy,
+  crossEntropyGrad,
+  topKCorrect,
+};

@@ -1,0 +1,106 @@
+import type { Shape, TypedArray } from '../../../graph/types.js';
+import { around, type Kernel } from './kernel.js';
+
+/** Neighbouring dimensions of one fate, joined. */
+interface Run {
+  size: number;
+  readonly reduced: boolean;
+}
+
+function runsOf(shape: Shape, axes: readonly number[]): Run[] {
+  const runs: Run[] = [];
+  shape.forEach((size, i) => {
+    if (size === 1) return;
+    const reduced = axes.includes(i);
+    const last = runs.at(-1);
+    if (last && last.reduced === reduced) last.size *= size;
+    else runs.push({ size, reduced });
+  });
+  return runs.length > 0 ? runs : [{ size: 1, reduced: false }];
+}
+
+/** Takes `n` values from `x[at]` on into one accumulator, or into `n` of them. */
+interface Fold {
+  readonly start: number;
+  into(total: Float64Array, position: number, x: TypedArray, at: number, n: number): void;
+  across(total: Float64Array, position: number, x: TypedArray, at: number, n: number): void;
+}
+
+const adding: Fold = {
+  start: 0,
+  into(total, position, x, at, n) {
+    let sum = 0;
+    for (let i = at; i < at + n; i++) sum += x[i]!;
+    total[position]! += sum;
+  },
+  across(total, position, x, at, n) {
+    for (let i = 0; i < n; i++) total[position + i]! += x[at + i]!;
+  },
+};
+
+// Written so that NaN wins.
+const larger = (a: number, b: number): number => (b > a || Number.isNaN(b) ? b : a);
+const largest: Fold = {
+  start: Number.NEGATIVE_INFINITY,
+  into(total, position, x, at, n) {
+    let best = total[position]!;
+    for (let i = at; i < at + n; i++) best = larger(best, x[i]!);
+    total[position] = best;
+  },
+  across(total, position, x, at, n) {
+    for (let i = 0; i < n; i++) total[position + i] = larger(total[position + i]!, x[at + i]!);
+  },
+};
+
+const reduction =
+  (fold: Fold): Kernel =>
+  ({ inputs: [x], specs: [spec], output, attrs }) => {
+    const total = new Float64Array(output.length).fill(fold.start);
+    const runs = runsOf(spec!.shape, attrs.axes as readonly number[]);
+    const inner = runs.pop()!;
+    const outer = runs.reverse();
+    // How far one step of each outer run moves in the output, whose innermost run may be the input's.
+    let stride = inner.reduced ? 1 : inner.size;
+    const steps = outer.map((run) => {
+      if (run.reduced) return 0;
+      const step = stride;
+      stride *= run.size;
+      return step;
+    });
+    const counter = outer.map(() => 0);
+    for (let at = 0, position = 0; at < x!.length; at += inner.size) {
+      if (inner.reduced) fold.into(total, position, x!, at, inner.size);
+      else fold.across(total, position, x!, at, inner.size);
+      for (let d = 0; d < outer.length; d++) {
+        position += steps[d]!;
+        if (++counter[d]! < outer[d]!.size) break;
+        counter[d] = 0;
+        position -= steps[d]! * outer[d]!.size;
+      }
+    }
+    output.set(total);
+  };
+
+const argmax: Kernel = ({ inputs: [x], specs: [spec], output, attrs }) => {
+  const { outer, length, inner } = around(spec!.shape, attrs.axis as number);
+  for (let o = 0; o < outer; o++)
+    for (let i = 0; i < inner; i++) {
+      const start = o * length * inner + i;
+      let best = x![start]!;
+      let at = 0;
+      for (let j = 1; j < length && !Number.isNaN(best); j++) {
+        const v = x![start + j * inner]!;
+        if (v > best || Number.isNaN(v)) {
+          best = v;
+          at = j;
+        }
+      }
+      output[o * inner + i] = at;
+    }
+};
+
+export const reduce: Readonly<Record<string, Kernel>> = {
+  sum: reduction(adding),
+  max: reduction(largest),
+  argmax,
+};

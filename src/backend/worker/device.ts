@@ -1,0 +1,79 @@
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { DeviceError, errorFromPlain } from '../../errors.js';
+import type { EngineInfo } from '../backend.js';
+import { QueuedDevice } from '../device.js';
+import type { Reply, Request } from '../executor.js';
+
+interface Waiting {
+  readonly resolve: (reply: Reply) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** An engine in a thread of its own: long runs leave the event loop free. */
+export class WorkerDevice extends QueuedDevice {
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, Waiting>();
+  #nextId = 0;
+  #ended: unknown;
+
+  private constructor(kind: 'onednn' | 'reference', threads: number) {
+    super(kind);
+    this.#worker = new Worker(new URL('./host.js', import.meta.url), {
+      workerData: { engine: kind, threads },
+    });
+    this.#worker.on('message', ({ id, reply, error }) => {
+      const waiting = this.#waiting.get(id);
+      this.#waiting.delete(id);
+      if (error) waiting?.reject(errorFromPlain(error));
+      else waiting?.resolve(reply);
+      // An idle device must not keep the process from ending.
+      if (this.#waiting.size === 0) this.#worker.unref();
+    });
+    const end = (error: unknown) => {
+      this.#ended = error;
+      for (const { reject } of this.#waiting.values()) reject(error);
+      this.#waiting.clear();
+    };
+    this.#worker.on('error', end);
+    this.#worker.on('exit', (code) =>
+      end(new DeviceError({ what: `The ${kind} device's thread has ended`, got: `exit code ${code}` })),
+    );
+  }
+
+  /**
+   * Starts the thread and waits until its engine is ready.
+   * @param threads processor cores for the engine; all by default
+   * @throws DeviceError when the engine cannot start, with the command that mends it
+   */
+  static async open(
+    kind: 'onednn' | 'reference',
+    { threads = availableParallelism() } = {},
+  ): Promise<WorkerDevice> {
+    const device = new WorkerDevice(kind, threads);
+    await device.#expect<EngineInfo>(-1);
+    return device;
+  }
+
+  protected send(request: Request): Promise<Reply> {
+    if (this.#ended)
+      return request.kind === 'free' ? Promise.resolve(undefined) : Promise.reject(this.#ended);
+    const id = this.#nextId++;
+    const reply = this.#expect<Reply>(id);
+    this.#worker.postMessage({ id, request });
+    return reply;
+  }
+
+  #expect<T extends Reply>(id: number): Promise<T> {
+    this.#worker.ref();
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.set(id, { resolve: resolve as (reply: Reply) => void, reject });
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#ended) return;
+    await this.send({ kind: 'close' });
+    await this.#worker.terminate();
+  }
+}

@@ -1,0 +1,24 @@
+import type { Dataset } from './dataset.js';
+
+/** A few pictures with their labels. The arrays belong to whoever receives the batch. */
+export interface Batch {
+  /** The pictures one after another, N × C × H × W bytes (0 to 255). */
+  images: Uint8Array;
+  shape: [n: number, channels: number, height: number, width: number];
+  /** N labels. */
+  labels: Int32Array;
+  /** Which pictures of the data set these are. */
+  indices: Int32Array;
+  /** Which batch of the epoch this is, from 0. */
+  index: number;
+}
+
+/** Copies the pictures `indices` out of the data set. Throws what the data set throws. */
+export function assembleBatch(dataset: Dataset, indices: Int32Array, index: number): Batch {
+  const [channels, height, width] = dataset.imageShape;
+  const size = channels * height * width;
+  const images = new Uint8Array(indices.length * size);
+  const labels = new Int32Array(indices.length);
+  for (let i = 0; i < indices.length; i++) labels[i] = dataset.read(indices[i]!, images, i * size);
+  return { images, shape: [indices.length, channels, height, width], labels, indices, index };
+}

@@ -1,0 +1,116 @@
+import { DataError, UsageError } from '../errors.js';
+import { Generator } from '../random.js';
+
+/** How a worker thread opens its own view of a data set. */
+export interface WorkerSpec {
+  /** URL of an ES module, e.g. `import.meta.url`. */
+  module: string;
+  /** Name of an exported function: `(options) => Dataset | Promise<Dataset>`. */
+  export: string;
+  /** What the function gets; it must survive a structured clone (a SharedArrayBuffer is passed, not copied). */
+  options: unknown;
+}
+
+/** Labelled pictures of one size, by index. */
+export interface Dataset {
+  readonly name: string;
+  /** Number of pictures. */
+  readonly length: number;
+  /** The name of each class; a label is an index into it. */
+  readonly classes: readonly string[];
+  readonly imageShape: readonly [channels: number, height: number, width: number];
+  /**
+   * Copies picture `index` to `into` at `offset`, as channels × height × width bytes (0 to 255).
+   *
+   * @returns the picture's label
+   */
+  read(index: number, into: Uint8Array, offset: number): number;
+  /** Present when worker threads can open the data set themselves. */
+  readonly workerSpec?: WorkerSpec;
+}
+
+/** Throws UsageError unless `index` names a picture of the data set. */
+export function checkIndex(dataset: { name: string; length: number }, index: number): void {
+  if (Number.isInteger(index) && index >= 0 && index < dataset.length) return;
+  throw new UsageError({
+    what: `${dataset.name} has no picture ${index}`,
+    expected: `an index from 0 to ${dataset.length - 1}`,
+    got: String(index),
+  });
+}
+
+/**
+ * Opens a data set from its {@link WorkerSpec}.
+ *
+ * @throws DataError when the module has no such function
+ */
+export async function openWorkerSpec(spec: WorkerSpec): Promise<Dataset> {
+  const exports = (await import(spec.module)) as Record<string, unknown>;
+  const factory = exports[spec.export];
+  if (typeof factory !== 'function') {
+    throw new DataError({
+      what: `the data set cannot be opened in a worker thread: ${spec.module} exports no function "${spec.export}"`,
+      next: 'export it, or use workers: 0',
+    });
+  }
+  return (await factory(spec.options)) as Dataset;
+}
+
+/**
+ * A view of some pictures of a data set, in the order of the index list.
+ *
+ * @example
+ * const few = new Subset(trainSet, [0, 1, 2, 3]);
+ * const sample = Subset.random(trainSet, 1000, 42);
+ */
+export class Subset implements Dataset {
+  readonly name: string;
+  readonly length: number;
+  readonly classes: readonly string[];
+  readonly imageShape: Dataset['imageShape'];
+  readonly workerSpec?: WorkerSpec;
+  readonly #base: Dataset;
+  readonly #indices: Int32Array;
+
+  /** @throws UsageError when an index is not one of the data set's */
+  constructor(base: Dataset, indices: ArrayLike<number>) {
+    for (let i = 0; i < indices.length; i++) checkIndex(base, indices[i]!);
+    this.#base = base;
+    this.#indices = Int32Array.from(indices);
+    this.length = indices.length;
+    this.name = `${base.name}, ${indices.length} of ${base.length}`;
+    this.classes = base.classes;
+    this.imageShape = base.imageShape;
+    if (base.workerSpec) {
+      const options: SubsetSpec = { base: base.workerSpec, indices: this.#indices };
+      this.workerSpec = { module: import.meta.url, export: 'openSubset', options };
+    }
+  }
+
+  /** `count` different pictures: a pure function of the data set's length, `count` and `seed`. */
+  static random(base: Dataset, count: number, seed = 0): Subset {
+    if (!Number.isInteger(count) || count < 0 || count > base.length) {
+      throw new UsageError({
+        what: `a random subset of ${base.name} cannot have this size`,
+        expected: `0 to ${base.length}`,
+        got: String(count),
+      });
+    }
+    return new Subset(base, new Generator(seed).permutation(base.length).subarray(0, count));
+  }
+
+  read(index: number, into: Uint8Array, offset: number): number {
+    checkIndex(this, index);
+    return this.#base.read(this.#indices[index]!, into, offset);
+  }
+}
+
+interface SubsetSpec {
+  base: WorkerSpec;
+  indices: Int32Array;
+}
+
+/** Opens a {@link Subset} in a worker thread. */
+export async function openSubset({ base, indices }: SubsetSpec): Promise<Dataset> {
+  return new Subset(await openWorkerSpec(base), indices);
+}

@@ -1,0 +1,180 @@
+import { UsageError } from '../errors.js';
+import { assembleBatch, type Batch } from './batch.js';
+import type { Dataset, WorkerSpec } from './dataset.js';
+import { batchCount, epochOrder } from './sampler.js';
+
+export type { Batch } from './batch.js';
+
+export interface DataLoaderOptions {
+  /** Pictures a batch; 1 unless given. */
+  batchSize?: number;
+  /** Visit the pictures in another order each epoch; false unless given. */
+  shuffle?: boolean;
+  /** Leave out a last batch that is smaller than the others; false unless given. */
+  dropLast?: boolean;
+  /** Worker threads that assemble batches; 0 (unless given) uses this thread. */
+  workers?: number;
+  /** Batches to have ready ahead of the consumer, for each worker; 2 unless given. */
+  prefetch?: number;
+  /** Decides the order, with the epoch; any safe integer, 0 unless given. */
+  seed?: number;
+  /** Kept for whoever turns batches into tensors. */
+  transform?: unknown;
+}
+
+function check(name: string, value: number, low: number, high: number): void {
+  if (Number.isInteger(value) && value >= low && value <= high) return;
+  throw new UsageError({
+    what: `DataLoader cannot work with ${name} ${value}`,
+    expected: `a whole number from ${low} to ${high}`,
+    got: String(value),
+  });
+}
+
+/** Lets timers, input and output have a turn before the work goes on. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    // Browsers have no setImmediate.
+    if (typeof setImmediate === 'function') setImmediate(resolve);
+    else setTimeout(resolve, 0);
+  });
+}
+
+/**
+ * Batches of a data set. The order is a pure function of seed and epoch; `workers` and `prefetch` change the
+ * speed and never a byte.
+ *
+ * @example
+ * const loader = new DataLoader(trainSet, { batchSize: 128, shuffle: true });
+ * for await (const batch of loader.batches(epoch)) console.log(batch.shape, batch.labels);
+ */
+export class DataLoader implements AsyncIterable<Batch> {
+  readonly dataset: Dataset;
+  readonly batchSize: number;
+  readonly shuffle: boolean;
+  readonly dropLast: boolean;
+  readonly workers: number;
+  readonly prefetch: number;
+  readonly seed: number;
+  readonly transform: unknown;
+  /** Batches in an epoch. */
+  readonly length: number;
+  /** The epoch that the next `for await` over the loader itself runs; it counts up by one each time. */
+  epoch = 0;
+
+  /** @throws UsageError for options that cannot work with the data set */
+  constructor(dataset: Dataset, options: DataLoaderOptions = {}) {
+    const { batchSize = 1, shuffle = false, dropLast = false, workers = 0, prefetch = 2, seed = 0 } = options;
+    check('batchSize', batchSize, 1, 2 ** 20);
+    check('workers', workers, 0, 256);
+    check('prefetch', prefetch, 0, 1024);
+    check('seed', seed, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+    if (dataset.length < 1) throw new UsageError({ what: `${dataset.name} has no pictures` });
+    if (workers > 0 && !dataset.workerSpec) {
+      throw new UsageError({
+        what: `${dataset.name} cannot be opened in worker threads, because it has no workerSpec`,
+        expected: 'workers: 0 for this data set',
+        got: `workers: ${workers}`,
+        next: 'use workers: 0, or give the data set a workerSpec that names a module and a function to open it',
+      });
+    }
+    this.dataset = dataset;
+    this.batchSize = batchSize;
+    this.shuffle = shuffle;
+    this.dropLast = dropLast;
+    this.workers = workers;
+    this.prefetch = prefetch;
+    this.seed = seed;
+    this.transform = options.transform;
+    this.length = batchCount(dataset.length, batchSize, dropLast);
+    if (this.length === 0) {
+      // Otherwise a training loop would quietly do nothing.
+      throw new UsageError({
+        what: `no batch is left of ${dataset.name} with dropLast`,
+        expected: `a batchSize of at most ${dataset.length}`,
+        got: String(batchSize),
+        next: 'choose a smaller batchSize, or dropLast: false',
+      });
+    }
+  }
+
+  /**
+   * The batches of one epoch.
+   *
+   * @param epoch from 0
+   * @param startBatch the first batch to give, to resume in the middle of an epoch; `length` gives none
+   * @throws UsageError for numbers out of range; while iterating, what the data set throws, at its batch
+   */
+  batches(epoch: number, startBatch = 0): AsyncGenerator<Batch, void, void> {
+    check('epoch', epoch, 0, Number.MAX_SAFE_INTEGER);
+    check('startBatch', startBatch, 0, this.length);
+    const { dataset, shuffle, seed, workers } = this;
+    const order = epochOrder({ length: dataset.length, shuffle, seed, epoch });
+    return workers > 0
+      ? this.#threaded(dataset.workerSpec!, order, startBatch)
+      : this.#local(order, startBatch);
+  }
+
+  [Symbol.asyncIterator](): AsyncGenerator<Batch, void, void> {
+    return this.batches(this.epoch++);
+  }
+
+  #indices(order: Int32Array, index: number): Int32Array {
+    return order.slice(index * this.batchSize, (index + 1) * this.batchSize);
+  }
+
+  async *#local(order: Int32Array, start: number): AsyncGenerator<Batch, void, void> {
+    let stopped = false;
+    // One after another, each in a turn of its own: a batch must not hold the event loop up for long.
+    let last: Promise<unknown> = Promise.resolve();
+    const request = (index: number) => {
+      const assemble = async () => {
+        await turn();
+        if (stopped) return undefined;
+        return assembleBatch(this.dataset, this.#indices(order, index), index);
+      };
+      const batch = last.then(assemble, assemble);
+      last = batch.catch(() => {});
+      return batch;
+    };
+    try {
+      const ahead = Math.max(1, this.prefetch);
+      const ready: ReturnType<typeof request>[] = [];
+      let next = start;
+      for (let index = start; index < this.length; index++) {
+        while (next < this.length && ready.length < ahead) ready.push(request(next++));
+        const batch = (await ready.shift()!)!;
+        if (this.prefetch > 0 && next < this.length) ready.push(request(next++));
+        yield batch;
+      }
+    } finally {
+      stopped = true;
+    }
+  }
+
+  async *#threaded(spec: WorkerSpec, order: Int32Array, start: number): AsyncGenerator<Batch, void, void> {
+    if (start === this.length) return;
+    // Loaded here, so that a page without worker_threads can use the loader with workers: 0.
+    const { WorkerPool } = await import('./worker-pool.js');
+    const pool = new WorkerPool(spec, Math.min(this.workers, this.length - start));
+    try {
+      const ahead = this.workers * Math.max(1, this.prefetch);
+      const ready: Promise<Batch>[] = [];
+      let next = start;
+      for (let index = start; index < this.length; index++) {
+        while (next < this.length && ready.length < ahead) {
+          ready.push(pool.request(next, this.#indices(order, next)));
+          next++;
+        }
+        const batch = await pool.waitFor(ready.shift()!);
+        if (next < this.length) {
+          ready.push(pool.request(next, this.#indices(order, next)));
+          next++;
+        }
+        yield batch;
+      }
+    } finally {
+      await pool.close();
+    }
+  }
+}

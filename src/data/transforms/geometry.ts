@@ -1,0 +1,178 @@
+import { UsageError } from '../../errors.js';
+import { hostLeaf, type Node } from '../../graph/node.js';
+import { showShape } from '../../graph/types.js';
+import type { Pair } from '../../ops/conv2d.js';
+import * as ops from '../../ops/index.js';
+import { Tensor } from '../../tensor/tensor.js';
+import { markBytes, markUnit, meaningOf, type Transform } from './transform.js';
+
+/** A square's side, or [height, width]. */
+export type PictureSize = number | Pair;
+
+const showSize = (size: PictureSize): string => (typeof size === 'number' ? String(size) : showShape(size));
+const pair = (size: PictureSize): Pair => (typeof size === 'number' ? [size, size] : size);
+
+function checkSize(transform: string, size: PictureSize): void {
+  const sides = pair(size);
+  if (sides.length === 2 && sides.every((side) => Number.isInteger(side) && side >= 1)) return;
+  throw new UsageError({
+    what: `${transform} got a bad size`,
+    expected: 'a whole number of pixels, or [height, width]',
+    got: String(size),
+  });
+}
+
+/** Moves pixels; what they stand for stays: bytes are bytes, scaled values are scaled. */
+function moved(batch: Tensor, move: (x: Node) => Node): Tensor {
+  const meaning = meaningOf(batch);
+  const result = new Tensor(move(batch.node));
+  if (meaning?.range === 'bytes') return markBytes(result);
+  return meaning ? markUnit(result) : result;
+}
+
+const dimensions = (batch: Tensor): [number, number, number, number] => {
+  if (batch.shape.length === 4) return batch.shape as unknown as [number, number, number, number];
+  throw new UsageError({
+    what: 'Transforms work on batches of pictures',
+    expected: '[N, C, H, W]',
+    got: showShape(batch.shape),
+  });
+};
+
+/**
+ * Bilinear with antialiasing, as torchvision does on PIL pictures: byte pictures are rounded to bytes again
+ * (the result is floating point, with whole values from 0 to 255).
+ *
+ * @param size the shorter side, the other one keeping the picture's proportions; or [height, width]
+ */
+export function resize(size: PictureSize): Transform {
+  checkSize('resize', size);
+  return {
+    name: 'resize',
+    apply(batch) {
+      const [, , h, w] = dimensions(batch);
+      const [height, width] = typeof size === 'number' ? proportional(size, h, w) : size;
+      if (height === h && width === w) return batch;
+      const asBytes = meaningOf(batch)?.range === 'bytes';
+      return moved(batch, (x) => ops.resize(x, [height, width], { asBytes }));
+    },
+    toString: () => `resize(${showSize(size)})`,
+  };
+}
+
+/** The longer side is cut down to whole pixels, as in torchvision. */
+const proportional = (shorter: number, h: number, w: number): Pair =>
+  h <= w ? [shorter, Math.trunc((shorter * w) / h)] : [Math.trunc((shorter * h) / w), shorter];
+
+/** The same window from each picture. */
+function window(batch: Tensor, top: number, left: number, size: Pair): Tensor {
+  return moved(batch, (x) => {
+    const offsets = Int32Array.from({ length: 2 * x.shape[0]! }, (_, i) => (i % 2 === 0 ? top : left));
+    return ops.crop(x, hostLeaf(offsets, [x.shape[0]!, 2], 'int32'), size);
+  });
+}
+
+/** The middle of each picture; where the picture is smaller it is padded with zeros. */
+export function centerCrop(size: PictureSize): Transform {
+  checkSize('centerCrop', size);
+  const [height, width] = pair(size);
+  return {
+    name: 'centerCrop',
+    apply(batch) {
+      const [, , h, w] = dimensions(batch);
+      return window(batch, centred(h, height), centred(w, width), [height, width]);
+    },
+    toString: () => `centerCrop(${showSize(size)})`,
+  };
+}
+
+/** Where the window starts: rounded half to even when cutting, down when padding, as in torchvision. */
+function centred(from: number, to: number): number {
+  const half = (from - to) / 2;
+  if (from < to) return -Math.floor(-half);
+  return Number.isInteger(half) ? half : 2 * Math.round((from - to) / 4);
+}
+
+/**
+ * Adds zeros around each picture.
+ *
+ * @param padding pixels on every side, or [horizontal, vertical], or [left, top, right, bottom]
+ */
+export function pad(padding: number | readonly number[]): Transform {
+  const sides = typeof padding === 'number' ? [padding] : padding;
+  const [left, top = left, right = left, bottom = top] = sides as [number, ...number[]];
+  const all = [left, top!, right!, bottom!];
+  if (![1, 2, 4].includes(sides.length) || !all.every((side) => Number.isInteger(side) && side >= 0))
+    throw new UsageError({
+      what: 'pad got a bad padding',
+      expected: 'whole pixels: one number, [horizontal, vertical] or [left, top, right, bottom]',
+      got: String(padding),
+    });
+  return {
+    name: 'pad',
+    apply(batch) {
+      const [, , h, w] = dimensions(batch);
+      return window(batch, -top!, -left, [h + top! + bottom!, w + left + right!]);
+    },
+    toString: () => `pad(${typeof padding === 'number' ? padding : showShape(padding)})`,
+  };
+}
+
+/**
+ * A window from each picture, each at its own random place.
+ *
+ * @param padding zeros added on every side first
+ */
+export function randomCrop(size: PictureSize, { padding = 0 }: { padding?: number } = {}): Transform {
+  checkSize('randomCrop', size);
+  if (!Number.isInteger(padding) || padding < 0)
+    throw new UsageError({
+      what: 'randomCrop got a bad padding',
+      expected: 'a whole number of pixels',
+      got: String(padding),
+    });
+  const [height, width] = pair(size);
+  return {
+    name: 'randomCrop',
+    apply(batch, { generator }) {
+      const [n, , h, w] = dimensions(batch);
+      const rows = h + 2 * padding - height + 1;
+      const columns = w + 2 * padding - width + 1;
+      if (rows < 1 || columns < 1)
+        throw new UsageError({
+          what: 'randomCrop cannot cut a window that is larger than the picture',
+          expected: `at least ${height}×${width} pixels, padding included`,
+          got: `${h + 2 * padding}×${w + 2 * padding}`,
+          next: 'resize first, or pad more',
+        });
+      const offsets = new Int32Array(2 * n);
+      for (let i = 0; i < n; i++) {
+        offsets[2 * i] = generator.integer(rows) - padding;
+        offsets[2 * i + 1] = generator.integer(columns) - padding;
+      }
+      const places = hostLeaf(offsets, [n, 2], 'int32');
+      return moved(batch, (x) => ops.crop(x, places, [height, width]));
+    },
+    toString: () => `randomCrop(${showSize(size)}${padding > 0 ? `, { padding: ${padding} }` : ''})`,
+  };
+}
+
+/** Mirrors each picture left and right with probability p. */
+export function randomHorizontalFlip(p = 0.5): Transform {
+  if (!(p >= 0 && p <= 1))
+    throw new UsageError({
+      what: 'randomHorizontalFlip got a bad probability',
+      expected: 'p in [0, 1]',
+      got: String(p),
+    });
+  return {
+    name: 'randomHorizontalFlip',
+    apply(batch, { generator }) {
+      const [n] = dimensions(batch);
+      const flags = Int32Array.from({ length: n }, () => (generator.uniform() < p ? 1 : 0));
+      const which = hostLeaf(flags, [n], 'int32');
+      return moved(batch, (x) => ops.flip(x, which));
+    },
+    toString: () => `randomHorizontalFlip(${p})`,
+  };
+}

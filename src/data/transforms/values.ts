@@ -1,0 +1,57 @@
+import { UsageError } from '../../errors.js';
+import { showShape } from '../../graph/types.js';
+import * as ops from '../../ops/index.js';
+import { Tensor } from '../../tensor/tensor.js';
+import { markUnit, meaningOf, type Transform } from './transform.js';
+
+/** Bytes → float32 in [0, 1]: divides by 255. */
+export function toTensor(): Transform {
+  return {
+    name: 'toTensor',
+    apply(batch) {
+      if (meaningOf(batch)?.range === 'unit')
+        throw new UsageError({
+          what: 'toTensor would divide by 255 a second time',
+          expected: 'byte pictures',
+          got: 'pictures that toTensor has scaled',
+          next: 'leave one toTensor() in the transform',
+        });
+      const bytes = ops.cast(batch.node, batch.dtype === 'float64' ? 'float64' : 'float32');
+      return markUnit(new Tensor(ops.scaleBy(bytes, 1 / 255)), bytes);
+    },
+    toString: () => 'toTensor()',
+  };
+}
+
+/**
+ * (x − mean) / std, one mean and one standard deviation a channel, on values that toTensor has scaled.
+ *
+ * @throws UsageError for a standard deviation of 0, ShapeError for another number of channels
+ */
+export function normalize(mean: readonly number[], std: readonly number[]): Transform {
+  if (mean.length !== std.length || !mean.every(Number.isFinite) || !std.every((s) => s > 0 && s < Infinity))
+    throw new UsageError({
+      what: 'normalize got bad statistics',
+      expected: 'a mean and a standard deviation above 0 for each channel',
+      got: `mean ${showShape(mean)}, std ${showShape(std)}`,
+    });
+  const shift = mean.map((m, i) => -m / std[i]!);
+  return {
+    name: 'normalize',
+    apply(batch) {
+      const meaning = meaningOf(batch);
+      if (meaning?.range === 'bytes')
+        throw new UsageError({
+          what: 'normalize works on values in [0, 1]',
+          expected: 'pictures that toTensor has scaled',
+          got: 'bytes from 0 to 255',
+          next: 'put toTensor() before normalize()',
+        });
+      // Straight from the bytes where toTensor came just before: one pass over the pictures instead of two.
+      const bytes = meaning?.bytes;
+      const scale = std.map((s) => 1 / (bytes ? 255 * s : s));
+      return new Tensor(ops.channelAffine(bytes ?? batch.node, scale, shift));
+    },
+    toString: () => `normalize(${showShape(mean)}, ${showShape(std)})`,
+  };
+}

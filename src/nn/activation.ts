@@ -1,0 +1,40 @@
+import * as ops from '../ops/index.js';
+import { Tensor } from '../tensor/tensor.js';
+import { showFloat } from './arguments.js';
+import { Module } from './module.js';
+
+/** y = max(0, x): the paper's non-saturating neuron (section 3.1). Any shape. */
+export class ReLU extends Module {
+  forward(x: Tensor): Tensor {
+    return this.scoped(() => new Tensor(ops.relu(x.node)));
+  }
+}
+
+/** y = x for x > 0, else negativeSlope · x. Any shape. */
+export class LeakyReLU extends Module {
+  constructor(readonly negativeSlope = 0.01) {
+    super();
+  }
+
+  forward(x: Tensor): Tensor {
+    return this.scoped(() => new Tensor(ops.leakyRelu(x.node, this.negativeSlope)));
+  }
+
+  protected override extraRepr(): string {
+    return `negative_slope=${showFloat(this.negativeSlope)}`;
+  }
+}
+
+/** y = 1 / (1 + e^−x). Any shape. */
+export class Sigmoid extends Module {
+  forward(x: Tensor): Tensor {
+    return this.scoped(() => new Tensor(ops.sigmoid(x.node)));
+  }
+}
+
+/** y = tanh x: the saturating neuron of the paper's Figure 1. Any shape. */
+export class Tanh extends Module {
+  forward(x: Tensor): Tensor {
+    return this.scoped(() => new Tensor(ops.tanh(x.node)));
+  }
+}

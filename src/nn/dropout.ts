@@ -1,0 +1,36 @@
+import { UsageError } from '../errors.js';
+import { hostLeaf } from '../graph/node.js';
+import * as ops from '../ops/index.js';
+import { nextKey } from '../tensor/random.js';
+import { Tensor } from '../tensor/tensor.js';
+import { showFloat } from './arguments.js';
+import { Module } from './module.js';
+
+/**
+ * In training zeroes each value with probability p and scales the others by 1 / (1 − p); in evaluation returns
+ * its input (section 4.2 of the paper halves the outputs then instead). Any shape.
+ * Masks come from `manualSeed`'s stream of keys, one a forward pass.
+ *
+ * @throws UsageError unless p is in [0, 1)
+ */
+export class Dropout extends Module {
+  constructor(readonly p = 0.5) {
+    super();
+    if (!(p >= 0 && p < 1))
+      throw new UsageError({
+        what: 'Dropout got a bad probability',
+        expected: 'p in [0, 1)',
+        got: String(p),
+      });
+  }
+
+  forward(x: Tensor): Tensor {
+    if (!this.training || this.p === 0) return x;
+    const key = hostLeaf(nextKey(), [4], 'int32');
+    return this.scoped(() => new Tensor(ops.dropout(x.node, key, this.p)));
+  }
+
+  protected override extraRepr(): string {
+    return `p=${showFloat(this.p).replace(/\.0$/, '')}, inplace=False`;
+  }
+}

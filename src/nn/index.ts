@@ -1,0 +1,12 @@
+export * from './activation.js';
+export type { Size } from './arguments.js';
+export * from './containers.js';
+export * from './conv.js';
+export * from './dropout.js';
+export * as init from './init.js';
+export * from './inspect.js';
+export * from './linear.js';
+export * from './loss.js';
+export * from './module.js';
+export * from './norm.js';
+export * from './pooling.js';

@@ -1,0 +1,149 @@
+import { ShapeError, UsageError } from '../errors.js';
+import { makeArray, type Shape, showShape, sizeOf } from '../graph/types.js';
+import type { Generator } from '../random.js';
+import { initGenerator } from '../tensor/random.js';
+import type { Parameter } from '../tensor/tensor.js';
+
+/*
+ * Initialisers overwrite a parameter, in place of PyTorch's functions with an underscore. All take a generator
+ * last; without one they draw from the global generator that `manualSeed` seeds.
+ */
+
+function fill(parameter: Parameter, next: () => number): void {
+  const data = makeArray(parameter.dtype, parameter.size);
+  for (let i = 0; i < data.length; i++) data[i] = next();
+  parameter.load(data);
+}
+
+/** Every value the same. */
+export function constant(parameter: Parameter, value: number): void {
+  fill(parameter, () => value);
+}
+
+/** Uniform in [low, high). */
+export function uniform(
+  parameter: Parameter,
+  { low = 0, high = 1 }: { low?: number; high?: number } = {},
+  generator: Generator = initGenerator(),
+): void {
+  fill(parameter, () => generator.uniform(low, high));
+}
+
+/** Normal with a mean and a standard deviation; the paper's own is N(0, 0.01²) (section 5). */
+export function normal(
+  parameter: Parameter,
+  { mean = 0, std = 1 }: { mean?: number; std?: number } = {},
+  generator: Generator = initGenerator(),
+): void {
+  fill(parameter, () => generator.normal(mean, std));
+}
+
+/** Inputs and outputs of one unit of a weight [out, in, …]. */
+export function fans(shape: Shape): { fanIn: number; fanOut: number } {
+  if (shape.length < 2)
+    throw new ShapeError({
+      what: 'An initialiser counts the inputs and outputs of each unit',
+      expected: 'a weight of at least 2 dimensions, [out, in, …]',
+      got: showShape(shape),
+      next: 'use constant() or uniform() for biases',
+    });
+  const field = sizeOf(shape.slice(2));
+  return { fanIn: shape[1]! * field, fanOut: shape[0]! * field };
+}
+
+/** What follows the layer, which decides how much its weights should be scaled. */
+export type Nonlinearity = 'linear' | 'sigmoid' | 'tanh' | 'relu' | 'leakyRelu';
+
+/** PyTorch's recommended gain; `slope` is LeakyReLU's. */
+export function gain(nonlinearity: Nonlinearity, slope = 0.01): number {
+  switch (nonlinearity) {
+    case 'linear':
+    case 'sigmoid':
+      return 1;
+    case 'tanh':
+      return 5 / 3;
+    case 'relu':
+      return Math.SQRT2;
+    case 'leakyRelu':
+      return Math.sqrt(2 / (1 + slope ** 2));
+    default:
+      throw new UsageError({
+        what: 'There is no gain for this nonlinearity',
+        expected: 'linear, sigmoid, tanh, relu or leakyRelu',
+        got: String(nonlinearity),
+      });
+  }
+}
+
+/** Options of the Kaiming initialisers, with PyTorch's defaults. */
+export interface KaimingOptions {
+  /** Negative slope of the LeakyReLU after the layer. */
+  a?: number;
+  /** Keep the variance of values (fanIn) or of gradients (fanOut). */
+  mode?: 'fanIn' | 'fanOut';
+  nonlinearity?: Nonlinearity;
+}
+
+function kaimingStd(
+  shape: Shape,
+  { a = 0, mode = 'fanIn', nonlinearity = 'leakyRelu' }: KaimingOptions,
+): number {
+  return gain(nonlinearity, a) / Math.sqrt(fans(shape)[mode]);
+}
+
+/** Uniform in ±gain·√(3 / fan) (He et al., "Delving deep into rectifiers", 2015). */
+export function kaimingUniform(
+  parameter: Parameter,
+  options: KaimingOptions = {},
+  generator?: Generator,
+): void {
+  const bound = Math.sqrt(3) * kaimingStd(parameter.shape, options);
+  uniform(parameter, { low: -bound, high: bound }, generator);
+}
+
+/** Normal with standard deviation gain / √fan (He et al., 2015). */
+export function kaimingNormal(
+  parameter: Parameter,
+  options: KaimingOptions = {},
+  generator?: Generator,
+): void {
+  normal(parameter, { std: kaimingStd(parameter.shape, options) }, generator);
+}
+
+const xavierStd = (shape: Shape, factor: number): number => {
+  const { fanIn, fanOut } = fans(shape);
+  return factor * Math.sqrt(2 / (fanIn + fanOut));
+};
+
+/** Uniform in ±gain·√(6 / (fanIn + fanOut)) (Glorot and Bengio, 2010). */
+export function xavierUniform(
+  parameter: Parameter,
+  { gain = 1 }: { gain?: number } = {},
+  generator?: Generator,
+): void {
+  const bound = Math.sqrt(3) * xavierStd(parameter.shape, gain);
+  uniform(parameter, { low: -bound, high: bound }, generator);
+}
+
+/** Normal with standard deviation gain·√(2 / (fanIn + fanOut)) (Glorot and Bengio, 2010). */
+export function xavierNormal(
+  parameter: Parameter,
+  { gain = 1 }: { gain?: number } = {},
+  generator?: Generator,
+): void {
+  normal(parameter, { std: xavierStd(parameter.shape, gain) }, generator);
+}
+
+/**
+ * What PyTorch's Conv2d and Linear start with: uniform in ±1/√fanIn, weight and bias alike (Kaiming-uniform
+ * with a = √5).
+ */
+export function pytorchDefault(
+  weight: Parameter,
+  bias: Parameter | null = null,
+  generator?: Generator,
+): void {
+  const bound = 1 / Math.sqrt(fans(weight.shape).fanIn);
+  uniform(weight, { low: -bound, high: bound }, generator);
+  if (bias) uniform(bias, { low: -bound, high: bound }, generator);
+}

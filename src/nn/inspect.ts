@@ -1,0 +1,93 @@
+import { hostLeaf, type Node } from '../graph/node.js';
+import type { Shape } from '../graph/types.js';
+import { operationOf } from '../ops/operation.js';
+import { Tensor } from '../tensor/tensor.js';
+import type { Module } from './module.js';
+
+/** One call of a module that has no modules below it. */
+export interface LayerSummary {
+  /** Path in the model, such as `features.3`. */
+  readonly name: string;
+  /** Class of the module. */
+  readonly type: string;
+  readonly outputShape: Shape;
+  /** Trainable values; 0 when the layer was called before. */
+  readonly parameters: number;
+  /** Multiply-adds of convolutions and matrix products for this input. */
+  readonly macs: number;
+}
+
+/** What {@link inspect} finds. */
+export interface ModelSummary {
+  readonly layers: LayerSummary[];
+  /** Trainable values of the whole model. */
+  readonly parameters: number;
+  /** Multiply-adds of one forward pass, those outside of layers included. */
+  readonly macs: number;
+}
+
+/**
+ * Runs shapes through a model, in evaluation mode and without computing anything.
+ *
+ * @param inputShape [C, H, W] of one picture, or a whole [N, C, H, W]
+ * @throws ShapeError when the shape does not fit the model
+ * @example
+ * const { parameters, macs } = inspect(new AlexNet({ numClasses: 10 }), [3, 224, 224]);
+ */
+export function inspect(model: Module, inputShape: Shape): ModelSummary {
+  const shape = inputShape.length === 3 ? [1, ...inputShape] : inputShape;
+  const input = new Tensor(hostLeaf(new Float32Array(0), shape, 'float32'));
+  const modules = model.namedModules();
+  const modes = modules.map(([, module]) => module.training);
+  const watched = modules.filter(([, module]) => module.children().length === 0);
+  const layers: LayerSummary[] = [];
+  const counted = new Set<Module>();
+  for (const [name, module] of watched) {
+    const forward = module.forward.bind(module);
+    const watch = (...inputs: Tensor[]): Tensor => {
+      const output = forward(...inputs);
+      layers.push({
+        name,
+        type: module.constructor.name,
+        outputShape: output.shape,
+        parameters: counted.has(module) ? 0 : parametersOf(module),
+        macs: macsBetween(
+          output.node,
+          inputs.map((t) => t.node),
+        ),
+      });
+      counted.add(module);
+      return output;
+    };
+    // On the instance, over the class's own method; not enumerable, so that walks do not see it.
+    Object.defineProperty(module, 'forward', { value: watch, configurable: true });
+  }
+  try {
+    // Set directly: eval() would write running statistics, and nothing here may compute.
+    for (const [, module] of modules) module.training = false;
+    const output = model.forward(input);
+    return { layers, parameters: parametersOf(model), macs: macsBetween(output.node, [input.node]) };
+  } finally {
+    for (const [, module] of watched) Reflect.deleteProperty(module, 'forward');
+    for (const [i, [, module]] of modules.entries()) module.training = modes[i]!;
+  }
+}
+
+const parametersOf = (module: Module): number =>
+  module.parameters().reduce((total, parameter) => total + parameter.size, 0);
+
+/** Multiply-adds of the nodes that lead from the inputs to a node. */
+function macsBetween(output: Node, inputs: readonly Node[]): number {
+  const seen = new Set<Node>(inputs);
+  const stack = [output];
+  let total = 0;
+  while (stack.length > 0) {
+    const node = stack.pop()!;
+    if (seen.has(node)) continue;
+    seen.add(node);
+    if (node.inputs.length === 0) continue;
+    total += operationOf(node.op).macs?.(node.inputs, node, node.attrs) ?? 0;
+    stack.push(...node.inputs);
+  }
+  return total;
+}

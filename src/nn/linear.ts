@@ -1,0 +1,38 @@
+import * as ops from '../ops/index.js';
+import { Parameter, Tensor } from '../tensor/tensor.js';
+import { checkIntegers, showBoolean } from './arguments.js';
+import { pytorchDefault } from './init.js';
+import { Module } from './module.js';
+
+/**
+ * Fully connected layer: y = x Wᵀ + b, [N, inFeatures] → [N, outFeatures]. Weights [outFeatures, inFeatures]
+ * start by PyTorch's default.
+ *
+ * @throws UsageError for sizes that cannot be
+ * @example
+ * new Linear(4096, 10).forward(x); // [N, 4096] → [N, 10]
+ */
+export class Linear extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter | null;
+
+  constructor(
+    readonly inFeatures: number,
+    readonly outFeatures: number,
+    { bias = true }: { bias?: boolean } = {},
+  ) {
+    super();
+    checkIntegers('Linear', { inFeatures, outFeatures }, 1);
+    this.weight = new Parameter(new Float32Array(outFeatures * inFeatures), [outFeatures, inFeatures]);
+    this.bias = bias ? new Parameter(new Float32Array(outFeatures), [outFeatures]) : null;
+    pytorchDefault(this.weight, this.bias);
+  }
+
+  forward(x: Tensor): Tensor {
+    return this.scoped(() => new Tensor(ops.linear(x.node, this.weight.node, this.bias?.node)));
+  }
+
+  protected override extraRepr(): string {
+    return `in_features=${this.inFeatures}, out_features=${this.outFeatures}, bias=${showBoolean(this.bias !== null)}`;
+  }
+}

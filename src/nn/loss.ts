@@ -1,0 +1,49 @@
+import { UsageError } from '../errors.js';
+import * as ops from '../ops/index.js';
+import { Tensor } from '../tensor/tensor.js';
+import { Module } from './module.js';
+
+/** How the losses of a batch become one number, if they do. */
+export type Reduction = 'mean' | 'sum' | 'none';
+
+/**
+ * Cross-entropy between logits [N, classes] and int32 labels [N]; a scalar, or [N] without reduction.
+ *
+ * @throws UsageError for a smoothing outside of [0, 1] or an unknown reduction
+ * @example
+ * const loss = new CrossEntropyLoss().forward(model.forward(pictures), labels);
+ * loss.backward();
+ */
+export class CrossEntropyLoss extends Module {
+  readonly labelSmoothing: number;
+  readonly reduction: Reduction;
+
+  constructor({
+    labelSmoothing = 0,
+    reduction = 'mean',
+  }: { labelSmoothing?: number; reduction?: Reduction } = {}) {
+    super();
+    if (!(labelSmoothing >= 0 && labelSmoothing <= 1))
+      throw new UsageError({
+        what: 'CrossEntropyLoss got a bad labelSmoothing',
+        expected: 'a number in [0, 1]',
+        got: String(labelSmoothing),
+      });
+    if (!['mean', 'sum', 'none'].includes(reduction))
+      throw new UsageError({
+        what: 'CrossEntropyLoss got a bad reduction',
+        expected: "'mean', 'sum' or 'none'",
+        got: String(reduction),
+      });
+    this.labelSmoothing = labelSmoothing;
+    this.reduction = reduction;
+  }
+
+  forward(logits: Tensor, labels: Tensor): Tensor {
+    return this.scoped(() => {
+      const rows = new Tensor(ops.crossEntropy(logits.node, labels.node, this.labelSmoothing));
+      if (this.reduction === 'none') return rows;
+      return this.reduction === 'sum' ? rows.sum() : rows.mean();
+    });
+  }
+}

@@ -1,0 +1,112 @@
+import { ShapeError } from '../errors.js';
+import { hostLeaf, type Node } from '../graph/node.js';
+import { showShape, sizeOf } from '../graph/types.js';
+import * as ops from '../ops/index.js';
+import { deferUpdate, latestNode } from '../tensor/pending.js';
+import { Parameter, Tensor } from '../tensor/tensor.js';
+import { checkIntegers, showFloat } from './arguments.js';
+import { Module } from './module.js';
+
+/**
+ * Local response normalisation across `size` neighbouring channels (section 3.3 of the paper), by PyTorch's
+ * convention: y_c = x_c · (k + alpha / size · Σ x_j²)^−beta. [N, C, H, W] → the same.
+ * The paper's formula does not divide by the size: its values are `alpha: 5e-4, k: 2`.
+ */
+export class LocalResponseNorm extends Module {
+  readonly alpha: number;
+  readonly beta: number;
+  readonly k: number;
+
+  constructor(
+    readonly size: number,
+    { alpha = 1e-4, beta = 0.75, k = 1 }: { alpha?: number; beta?: number; k?: number } = {},
+  ) {
+    super();
+    checkIntegers('LocalResponseNorm', { size }, 1);
+    this.alpha = alpha;
+    this.beta = beta;
+    this.k = k;
+  }
+
+  forward(x: Tensor): Tensor {
+    const { size, alpha, beta, k } = this;
+    return this.scoped(() => new Tensor(ops.localResponseNorm(x.node, { size, alpha, beta, k })));
+  }
+
+  protected override extraRepr(): string {
+    return `${this.size}, alpha=${showFloat(this.alpha)}, beta=${showFloat(this.beta)}, k=${showFloat(this.k)}`;
+  }
+}
+
+/**
+ * Batch normalisation of each channel: [N, C, H, W] → the same. In training it uses the batch's own mean and
+ * biased variance, and moves the running statistics by `momentum` towards the mean and the unbiased variance;
+ * in evaluation it uses the running statistics.
+ *
+ * The running statistics are written by the same run as the optimizer's step. Where a training forward pass is
+ * not followed by a step, they are written at the latest when the model leaves training mode, moves, or is
+ * saved. A model that is on no device does not keep running statistics.
+ */
+export class BatchNorm2d extends Module {
+  readonly eps: number;
+  readonly momentum: number;
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+  readonly runningMean: Parameter;
+  readonly runningVar: Parameter;
+
+  constructor(
+    readonly numFeatures: number,
+    { eps = 1e-5, momentum = 0.1 }: { eps?: number; momentum?: number } = {},
+  ) {
+    super();
+    checkIntegers('BatchNorm2d', { numFeatures }, 1);
+    this.eps = eps;
+    this.momentum = momentum;
+    const filled = (value: number) => new Float32Array(numFeatures).fill(value);
+    this.weight = new Parameter(filled(1), [numFeatures]);
+    this.bias = new Parameter(filled(0), [numFeatures]);
+    this.runningMean = new Parameter(filled(0), [numFeatures], { trainable: false });
+    this.runningVar = new Parameter(filled(1), [numFeatures], { trainable: false });
+  }
+
+  forward(x: Tensor): Tensor {
+    return this.scoped(() => {
+      const { weight, bias, eps } = this;
+      if (!this.training) {
+        const mean = latestNode(this.runningMean);
+        const variance = latestNode(this.runningVar);
+        return new Tensor(ops.batchNorm(x.node, weight.node, bias.node, mean, variance, eps));
+      }
+      const y = ops.batchNormTrain(x.node, weight.node, bias.node, eps);
+      this.#track(x.node);
+      return new Tensor(y);
+    });
+  }
+
+  #track(x: Node): void {
+    const count = sizeOf(x.shape) / this.numFeatures;
+    if (count < 2)
+      throw new ShapeError({
+        what: 'BatchNorm2d cannot take the variance of a single value',
+        expected: 'at least 2 values a channel in training',
+        got: showShape(x.shape),
+        next: 'use a larger batch, or eval()',
+      });
+    const stats = ops.batchStats(x);
+    // Row 0 or row 1 of the statistics times a factor, as a weighted sum over the rows.
+    const row = (weights: [number, number]): Node =>
+      ops.sum(ops.mul(stats, hostLeaf(Float32Array.from(weights), [2, 1], 'float32')), [0]);
+    const move = (buffer: Parameter, towards: Node): void =>
+      deferUpdate(buffer, ops.add(ops.scaleBy(latestNode(buffer), 1 - this.momentum), towards));
+    move(this.runningMean, row([this.momentum, 0]));
+    move(this.runningVar, row([0, (this.momentum * count) / (count - 1)]));
+  }
+
+  protected override extraRepr(): string {
+    return (
+      `${this.numFeatures}, eps=${showFloat(this.eps)}, momentum=${showFloat(this.momentum)}, ` +
+      'affine=True, track_running_stats=True'
+    );
+  }
+}

@@ -1,0 +1,127 @@
+import * as ops from '../ops/index.js';
+import { Tensor } from '../tensor/tensor.js';
+import { checkIntegers, pair, type Size, showBoolean, showSize } from './arguments.js';
+import { Module } from './module.js';
+
+/** Options of {@link MaxPool2d}; a number holds for both directions. */
+export interface MaxPool2dOptions {
+  /** The window's own size by default; less than that makes windows overlap (paper, section 3.4). */
+  stride?: Size;
+  padding?: Size;
+  dilation?: Size;
+  /** Counts windows that end beyond the edge. */
+  ceilMode?: boolean;
+}
+
+/**
+ * Largest value of each window: [N, C, H, W] → [N, C, H', W'].
+ *
+ * @example
+ * new MaxPool2d(3, { stride: 2 }); // AlexNet's overlapping pooling
+ */
+export class MaxPool2d extends Module {
+  readonly stride: Size;
+  readonly padding: Size;
+  readonly dilation: Size;
+  readonly ceilMode: boolean;
+
+  constructor(
+    readonly kernelSize: Size,
+    { stride = kernelSize, padding = 0, dilation = 1, ceilMode = false }: MaxPool2dOptions = {},
+  ) {
+    super();
+    checkIntegers('MaxPool2d', { kernelSize, stride, dilation }, 1);
+    checkIntegers('MaxPool2d', { padding }, 0);
+    this.stride = stride;
+    this.padding = padding;
+    this.dilation = dilation;
+    this.ceilMode = ceilMode;
+  }
+
+  forward(x: Tensor): Tensor {
+    return this.scoped(
+      () =>
+        new Tensor(
+          ops.maxPool2d(x.node, {
+            kernel: pair(this.kernelSize),
+            stride: pair(this.stride),
+            padding: pair(this.padding),
+            dilation: pair(this.dilation),
+            ceilMode: this.ceilMode,
+          }),
+        ),
+    );
+  }
+
+  protected override extraRepr(): string {
+    return (
+      `kernel_size=${showSize(this.kernelSize)}, stride=${showSize(this.stride)}, ` +
+      `padding=${showSize(this.padding)}, dilation=${showSize(this.dilation)}, ceil_mode=${showBoolean(this.ceilMode)}`
+    );
+  }
+}
+
+/** Options of {@link AvgPool2d}; a number holds for both directions. */
+export interface AvgPool2dOptions {
+  stride?: Size;
+  padding?: Size;
+  ceilMode?: boolean;
+  /** Whether padding counts as zeros in the mean. */
+  countIncludePad?: boolean;
+}
+
+/** Mean of each window: [N, C, H, W] → [N, C, H', W']. */
+export class AvgPool2d extends Module {
+  readonly stride: Size;
+  readonly padding: Size;
+  readonly ceilMode: boolean;
+  readonly countIncludePad: boolean;
+
+  constructor(
+    readonly kernelSize: Size,
+    { stride = kernelSize, padding = 0, ceilMode = false, countIncludePad = true }: AvgPool2dOptions = {},
+  ) {
+    super();
+    checkIntegers('AvgPool2d', { kernelSize, stride }, 1);
+    checkIntegers('AvgPool2d', { padding }, 0);
+    this.stride = stride;
+    this.padding = padding;
+    this.ceilMode = ceilMode;
+    this.countIncludePad = countIncludePad;
+  }
+
+  forward(x: Tensor): Tensor {
+    return this.scoped(
+      () =>
+        new Tensor(
+          ops.avgPool2d(x.node, {
+            kernel: pair(this.kernelSize),
+            stride: pair(this.stride),
+            padding: pair(this.padding),
+            ceilMode: this.ceilMode,
+            countIncludePad: this.countIncludePad,
+          }),
+        ),
+    );
+  }
+
+  protected override extraRepr(): string {
+    return `kernel_size=${showSize(this.kernelSize)}, stride=${showSize(this.stride)}, padding=${showSize(this.padding)}`;
+  }
+}
+
+/** Mean of evenly spread bins, so that pictures of any size come out as outputSize: [N, C, H, W] → [N, C, h, w]. */
+export class AdaptiveAvgPool2d extends Module {
+  constructor(readonly outputSize: Size) {
+    super();
+    checkIntegers('AdaptiveAvgPool2d', { outputSize }, 1);
+  }
+
+  forward(x: Tensor): Tensor {
+    return this.scoped(() => new Tensor(ops.adaptiveAvgPool2d(x.node, pair(this.outputSize))));
+  }
+
+  protected override extraRepr(): string {
+    return `output_size=${showSize(this.outputSize)}`;
+  }
+}

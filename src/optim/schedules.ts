@@ -1,0 +1,329 @@
+import { CheckpointError, UsageError } from '../errors.js';
+
+/** What a schedule changes: anything whose groups have a learning rate. */
+export interface HasRates {
+  readonly paramGroups: readonly { lr: number }[];
+}
+
+/** A schedule's state: plain JSON. */
+export type ScheduleState = Readonly<Record<string, number | readonly number[] | null>>;
+
+/** Changes the learning rates of an optimizer, once an epoch or once a step, as the caller has it. */
+export interface Schedule {
+  /** To be called after the optimizer's step(s). @param metric the watched value, where the schedule watches one */
+  step(metric?: number): void;
+  stateDict(): ScheduleState;
+  /** Continues where `stateDict()` was taken; also sets the optimizer's rates. @throws CheckpointError */
+  loadStateDict(state: ScheduleState): void;
+}
+
+/** A rate that depends only on how often `step()` was called; it applies from construction on. */
+abstract class Timed implements Schedule {
+  readonly #optimizer: HasRates;
+  #baseLrs: readonly number[];
+  #count = 0;
+
+  constructor(optimizer: HasRates) {
+    this.#optimizer = optimizer;
+    this.#baseLrs = optimizer.paramGroups.map((group) => group.lr);
+  }
+
+  /** The rate after `count` steps of the schedule. */
+  protected abstract rate(base: number, count: number): number;
+
+  /** To be called at the end of each constructor, when the options are known. */
+  protected apply(): void {
+    for (const [i, group] of this.#optimizer.paramGroups.entries())
+      group.lr = this.rate(this.#baseLrs[i]!, this.#count);
+  }
+
+  step(): void {
+    this.#count++;
+    this.apply();
+  }
+
+  stateDict(): ScheduleState {
+    return { count: this.#count, baseLrs: [...this.#baseLrs] };
+  }
+
+  loadStateDict({ count, baseLrs }: ScheduleState): void {
+    if (!Number.isInteger(count) || !Array.isArray(baseLrs) || baseLrs.length !== this.#baseLrs.length)
+      throw badState(this.constructor.name, this.#baseLrs.length, { count, baseLrs });
+    this.#count = count as number;
+    this.#baseLrs = [...baseLrs];
+    this.apply();
+  }
+}
+
+/**
+ * lr = base · gamma^⌊count / stepSize⌋.
+ *
+ * @example
+ * const schedule = new StepLR(optimizer, { stepSize: 30 }); // a tenth every 30 epochs
+ */
+export class StepLR extends Timed {
+  readonly stepSize: number;
+  readonly gamma: number;
+
+  constructor(optimizer: HasRates, { stepSize, gamma = 0.1 }: { stepSize: number; gamma?: number }) {
+    super(optimizer);
+    checkCount('StepLR', 'stepSize', stepSize, 1);
+    this.stepSize = stepSize;
+    this.gamma = gamma;
+    this.apply();
+  }
+
+  protected rate(base: number, count: number): number {
+    return base * this.gamma ** Math.floor(count / this.stepSize);
+  }
+}
+
+/** lr = base · gamma^(milestones reached). */
+export class MultiStepLR extends Timed {
+  readonly milestones: readonly number[];
+  readonly gamma: number;
+
+  constructor(
+    optimizer: HasRates,
+    { milestones, gamma = 0.1 }: { milestones: readonly number[]; gamma?: number },
+  ) {
+    super(optimizer);
+    for (const milestone of milestones) checkCount('MultiStepLR', 'milestone', milestone, 0);
+    this.milestones = [...milestones];
+    this.gamma = gamma;
+    this.apply();
+  }
+
+  protected rate(base: number, count: number): number {
+    return base * this.gamma ** this.milestones.filter((milestone) => milestone <= count).length;
+  }
+}
+
+/** lr = etaMin + (base − etaMin) · (1 + cos(π · count / tMax)) / 2; it rises again after tMax, as in PyTorch. */
+export class CosineAnnealingLR extends Timed {
+  readonly tMax: number;
+  readonly etaMin: number;
+
+  constructor(optimizer: HasRates, { tMax, etaMin = 0 }: { tMax: number; etaMin?: number }) {
+    super(optimizer);
+    checkCount('CosineAnnealingLR', 'tMax', tMax, 1);
+    this.tMax = tMax;
+    this.etaMin = etaMin;
+    this.apply();
+  }
+
+  protected rate(base: number, count: number): number {
+    return this.etaMin + ((base - this.etaMin) * (1 + Math.cos((Math.PI * count) / this.tMax))) / 2;
+  }
+}
+
+/** lr = base · (a line from startFactor to endFactor over totalIters steps, endFactor after them): a warm-up. */
+export class LinearLR extends Timed {
+  readonly startFactor: number;
+  readonly endFactor: number;
+  readonly totalIters: number;
+
+  constructor(
+    optimizer: HasRates,
+    {
+      startFactor = 1 / 3,
+      endFactor = 1,
+      totalIters = 5,
+    }: { startFactor?: number; endFactor?: number; totalIters?: number } = {},
+  ) {
+    super(optimizer);
+    checkCount('LinearLR', 'totalIters', totalIters, 1);
+    this.startFactor = startFactor;
+    this.endFactor = endFactor;
+    this.totalIters = totalIters;
+    this.apply();
+  }
+
+  protected rate(base: number, count: number): number {
+    const part = Math.min(count, this.totalIters) / this.totalIters;
+    return base * (this.startFactor + (this.endFactor - this.startFactor) * part);
+  }
+}
+
+/** Options of {@link WarmupDecay}, in calls of `step()`. */
+export interface WarmupDecayOptions {
+  totalSteps: number;
+  /** The rate rises over the first this many steps: base · 1/n, 2/n, … base. */
+  warmupSteps?: number;
+  /** The rate falls towards 0 over the last this many steps; all that follow the warm-up by default. */
+  decaySteps?: number;
+  shape?: 'linear' | 'cosine';
+}
+
+/**
+ * A short run's schedule: the rate rises in a line, stays at its base, and falls to 0 in a line or half a
+ * cosine. No step has rate 0 before `totalSteps` are over. Call `step()` after each optimizer step.
+ *
+ * @example
+ * const schedule = new WarmupDecay(optimizer, { totalSteps: 250, warmupSteps: 30, decaySteps: 75 });
+ */
+export class WarmupDecay extends Timed {
+  readonly totalSteps: number;
+  readonly warmupSteps: number;
+  readonly decaySteps: number;
+  readonly shape: 'linear' | 'cosine';
+
+  constructor(
+    optimizer: HasRates,
+    {
+      totalSteps,
+      warmupSteps = 0,
+      decaySteps = totalSteps - warmupSteps,
+      shape = 'linear',
+    }: WarmupDecayOptions,
+  ) {
+    super(optimizer);
+    checkCount('WarmupDecay', 'totalSteps', totalSteps, 1);
+    checkCount('WarmupDecay', 'warmupSteps', warmupSteps, 0);
+    checkCount('WarmupDecay', 'decaySteps', decaySteps, 0);
+    if (warmupSteps + decaySteps > totalSteps)
+      throw new UsageError({
+        what: 'WarmupDecay got more steps of warm-up and decay than there are',
+        expected: `at most ${totalSteps} together`,
+        got: `${warmupSteps} and ${decaySteps}`,
+      });
+    this.totalSteps = totalSteps;
+    this.warmupSteps = warmupSteps;
+    this.decaySteps = decaySteps;
+    this.shape = shape;
+    this.apply();
+  }
+
+  protected rate(base: number, count: number): number {
+    if (count < this.warmupSteps) return (base * (count + 1)) / this.warmupSteps;
+    const left = Math.max(0, this.totalSteps - count);
+    if (left >= this.decaySteps) return base;
+    const part = left / this.decaySteps;
+    return base * (this.shape === 'linear' ? part : (1 - Math.cos(Math.PI * part)) / 2);
+  }
+}
+
+/** Options of {@link ReduceLROnPlateau}, with PyTorch's defaults. */
+export interface PlateauOptions {
+  /** Whether the metric should fall or rise. */
+  mode?: 'min' | 'max';
+  factor?: number;
+  /** Bad steps that are borne before the rate falls. */
+  patience?: number;
+  /** How much better than the best a metric must be to count. */
+  threshold?: number;
+  thresholdMode?: 'rel' | 'abs';
+  /** Steps after a fall in which bad ones do not count. */
+  cooldown?: number;
+  minLr?: number;
+  /** A smaller change of the rate is left out. */
+  eps?: number;
+}
+
+/**
+ * Multiplies the rate by `factor` when the metric has not improved for more than `patience` steps: the paper's
+ * own rule with factor 0.1, there by hand (section 5).
+ */
+export class ReduceLROnPlateau implements Schedule {
+  readonly #optimizer: HasRates;
+  readonly #options: Required<PlateauOptions>;
+  #best: number | null = null;
+  #bad = 0;
+  #cooldown = 0;
+
+  constructor(optimizer: HasRates, options: PlateauOptions = {}) {
+    this.#optimizer = optimizer;
+    this.#options = { ...PLATEAU, ...options };
+    const { factor, patience, cooldown } = this.#options;
+    if (!(factor > 0 && factor < 1))
+      throw new UsageError({
+        what: 'ReduceLROnPlateau got a bad factor',
+        expected: 'a number in (0, 1)',
+        got: String(factor),
+      });
+    checkCount('ReduceLROnPlateau', 'patience', patience, 0);
+    checkCount('ReduceLROnPlateau', 'cooldown', cooldown, 0);
+  }
+
+  step(metric?: number): void {
+    if (metric === undefined)
+      throw new UsageError({
+        what: 'ReduceLROnPlateau has nothing to watch',
+        expected: 'schedule.step(metric), such as the validation loss',
+        got: 'step()',
+      });
+    if (this.#better(metric)) {
+      this.#best = metric;
+      this.#bad = 0;
+    } else this.#bad++;
+    if (this.#cooldown > 0) {
+      this.#cooldown--;
+      this.#bad = 0;
+    }
+    const { patience, cooldown, factor, minLr, eps } = this.#options;
+    if (this.#bad <= patience) return;
+    for (const group of this.#optimizer.paramGroups) {
+      const lr = Math.max(group.lr * factor, minLr);
+      if (group.lr - lr > eps) group.lr = lr;
+    }
+    this.#cooldown = cooldown;
+    this.#bad = 0;
+  }
+
+  #better(metric: number): boolean {
+    const { mode, threshold, thresholdMode } = this.#options;
+    if (this.#best === null) return !Number.isNaN(metric);
+    const sign = mode === 'min' ? -1 : 1;
+    const bar = thresholdMode === 'rel' ? this.#best * (1 + sign * threshold) : this.#best + sign * threshold;
+    return sign * (metric - bar) > 0;
+  }
+
+  stateDict(): ScheduleState {
+    return {
+      best: this.#best,
+      bad: this.#bad,
+      cooldown: this.#cooldown,
+      lrs: this.#optimizer.paramGroups.map((group) => group.lr),
+    };
+  }
+
+  loadStateDict({ best, bad, cooldown, lrs }: ScheduleState): void {
+    const groups = this.#optimizer.paramGroups;
+    const fits =
+      (best === null || typeof best === 'number') && Number.isInteger(bad) && Number.isInteger(cooldown);
+    if (!fits || !Array.isArray(lrs) || lrs.length !== groups.length)
+      throw badState('ReduceLROnPlateau', groups.length, { best, bad, cooldown, lrs });
+    this.#best = best;
+    this.#bad = bad as number;
+    this.#cooldown = cooldown as number;
+    for (const [i, group] of groups.entries()) group.lr = lrs[i];
+  }
+}
+
+const PLATEAU: Required<PlateauOptions> = {
+  mode: 'min',
+  factor: 0.1,
+  patience: 10,
+  threshold: 1e-4,
+  thresholdMode: 'rel',
+  cooldown: 0,
+  minLr: 0,
+  eps: 1e-8,
+};
+
+function checkCount(schedule: string, name: string, value: number, least: number): void {
+  if (Number.isInteger(value) && value >= least) return;
+  throw new UsageError({
+    what: `${schedule} got a bad ${name}`,
+    expected: `an integer of at least ${least}`,
+    got: String(value),
+  });
+}
+
+const badState = (schedule: string, groups: number, state: unknown): CheckpointError =>
+  new CheckpointError({
+    what: `The saved state does not fit this ${schedule}`,
+    expected: `the state of a ${schedule} over ${groups} parameter groups`,
+    got: JSON.stringify(state),
+    next: 'make the schedule with the options of the run that saved it',
+  });

@@ -1,0 +1,347 @@
+import type { Device } from '../backend/backend.js';
+import { CheckpointError, DeviceError, ShapeError, UsageError } from '../errors.js';
+import { hostLeaf, type Node } from '../graph/node.js';
+import { makeArray, type Shape, sameShape, showShape, type TypedArray } from '../graph/types.js';
+import * as ops from '../ops/index.js';
+import { type Change, takePending } from '../tensor/pending.js';
+import { Parameter, type Tensor, update } from '../tensor/tensor.js';
+
+/** Options of {@link SGD}; all but the rate have PyTorch's defaults. */
+export interface SGDOptions {
+  /** Learning rate. */
+  lr: number;
+  /** In [0, 1). */
+  momentum?: number;
+  /** In [0, 1): how much of the gradient stays out of the momentum. */
+  dampening?: number;
+  weightDecay?: number;
+  nesterov?: boolean;
+}
+
+/** Parameters, with or without their names: `model.parameters()` or `model.namedParameters()`. */
+export type Parameters = Iterable<Member>;
+type Member = Parameter | readonly [string, Parameter];
+
+/** Parameters with options of their own. */
+export interface ParameterGroup extends Partial<SGDOptions> {
+  params: Parameters;
+}
+
+/** What a group runs with. Every number may be changed between steps. */
+export type Group = Required<SGDOptions> & { readonly parameters: readonly Parameter[] };
+
+/** The part of the state that is plain JSON. */
+export interface SGDState {
+  readonly steps: number;
+  readonly groups: readonly Required<SGDOptions>[];
+}
+
+interface Slot {
+  readonly name: string;
+  readonly momentum: Parameter;
+  /** Whether the first gradient has gone in; until then the momentum is zero. */
+  started: boolean;
+}
+
+/**
+ * Stochastic gradient descent by PyTorch's rule: g ← g + weightDecay · p; b ← momentum · b + (1 − dampening) · g
+ * (b ← g the first time); p ← p − lr · b, or p ← p − lr · (g + momentum · b) with Nesterov. The rate stands
+ * outside of the momentum, unlike in the paper (section 5); the two differ when the rate changes.
+ *
+ * A step is one run on the device: forward, backward, update, and the loss itself.
+ *
+ * @throws UsageError for options that cannot work
+ * @example
+ * const optimizer = new SGD(model.parameters(), { lr: 0.01, momentum: 0.9 });
+ * optimizer.zeroGrad();
+ * loss.backward();
+ * optimizer.step();
+ * console.log(await loss.item());
+ */
+export class SGD {
+  /** Parameters with the numbers they run with; schedules change `lr` here. */
+  readonly paramGroups: readonly Group[];
+  readonly #names = new Map<Parameter, string>();
+  readonly #slots = new Map<Parameter, Slot>();
+  /** Gradients of steps gone by: their graphs are on weights that exist no longer. */
+  readonly #consumed = new WeakSet<Node>();
+  #steps = 0;
+
+  constructor(params: Parameters | Iterable<ParameterGroup>, options: SGDOptions) {
+    const list: readonly (ParameterGroup | Member)[] = [...params];
+    const groups = list.every(isGroup) ? list : [{ params: list as readonly Member[] }];
+    this.paramGroups = groups.map(({ params: members, ...own }) => {
+      const group = { ...DEFAULTS, ...options, ...own };
+      check(group);
+      return { ...group, parameters: [...members].map((member) => this.#register(member)) };
+    });
+    if (this.#names.size === 0)
+      throw new UsageError({
+        what: 'SGD got no parameters',
+        expected: 'model.parameters(), or groups of parameters',
+        got: 'an empty list',
+      });
+    // Now, so that the first step has the same structure as the later ones.
+    for (const { momentum, parameters } of this.paramGroups)
+      if (momentum !== 0)
+        for (const parameter of parameters)
+          if (parameter.storage) this.#slot(parameter, parameter.storage.device);
+  }
+
+  #register(member: Member): Parameter {
+    const [name, parameter] = member instanceof Parameter ? [String(this.#names.size), member] : member;
+    if (!(parameter instanceof Parameter) || !parameter.requiresGrad)
+      throw new UsageError({
+        what: 'SGD got something that cannot be optimised',
+        expected: 'trainable parameters',
+        got: String(parameter),
+      });
+    if (this.#names.has(parameter))
+      throw new UsageError({
+        what: 'SGD got a parameter twice',
+        expected: 'each parameter in one group',
+        got: `${name} again, which is ${this.#names.get(parameter)}`,
+      });
+    this.#names.set(parameter, name);
+    return parameter;
+  }
+
+  /** How many steps have been taken. */
+  get steps(): number {
+    return this.#steps;
+  }
+
+  /** Forgets the gradients. Call it before each `backward()`. */
+  zeroGrad(): void {
+    for (const parameter of this.#names.keys()) parameter.grad = null;
+  }
+
+  /**
+   * Queues the run that updates every parameter that has a gradient; nothing is waited for. The losses that the
+   * gradients came from are computed in the same run, so that reading them later costs nothing.
+   *
+   * @param compute further tensors whose values are wanted from before the update, such as predictions
+   * @throws DeviceError when a parameter is on no device; UsageError when there is nothing to do
+   */
+  step({ compute = [] }: { compute?: readonly Tensor[] } = {}): void {
+    const changes: Change[] = [];
+    const outputs = new Set<Tensor>();
+    const grads: Node[] = [];
+    const devices = new Set<Device>();
+    for (const group of this.paramGroups) {
+      const ready = group.parameters.filter((parameter) => parameter.grad !== null);
+      for (const parameter of ready) this.#checkFresh(parameter);
+      const factors = factorsOf(group, ready[0]);
+      for (const parameter of ready) {
+        const grad = parameter.grad!;
+        if (grad.origin) outputs.add(grad.origin);
+        grads.push(grad.node);
+        devices.add(this.#deviceOf(parameter));
+        changes.push(...this.#changes(parameter, grad.node, group, factors));
+      }
+    }
+    if (changes.length === 0)
+      throw new UsageError({
+        what: 'step() found no gradient to follow',
+        expected: 'loss.backward() before optimizer.step()',
+        got: 'parameters without gradients',
+      });
+    for (const device of devices) changes.push(...takePending(device));
+    // In the order of the leaves they replace: the next step's graph then lists its leaves in this one's order.
+    changes.sort((a, b) => a.parameter.node.id - b.parameter.node.id);
+    update(changes, [...outputs, ...compute]);
+    for (const node of grads) this.#consumed.add(node);
+    for (const { parameter } of changes) {
+      const slot = this.#slots.get(parameter);
+      if (slot) slot.started = true;
+    }
+    this.#steps++;
+  }
+
+  #deviceOf(parameter: Parameter): Device {
+    if (parameter.storage) return parameter.storage.device;
+    throw new DeviceError({
+      what: `The parameter ${this.#label(parameter)} is on no device`,
+      expected: 'parameters that the device can update in place',
+      got: 'values on the host',
+      next: 'await model.to(device) before training',
+    });
+  }
+
+  #label(parameter: Parameter): string {
+    return `${this.#names.get(parameter)} ${showShape(parameter.shape)}`;
+  }
+
+  /** A gradient that was used before, alone or in a sum, means that zeroGrad() was forgotten. */
+  #checkFresh(parameter: Parameter): void {
+    const { node } = parameter.grad!;
+    const old = [node, ...(node.op === 'add' ? node.inputs : [])].find((n) => this.#consumed.has(n));
+    if (!old || old.value) return;
+    throw new UsageError({
+      what: `The gradient of ${this.#label(parameter)} is still that of the last step`,
+      expected: 'optimizer.zeroGrad() and loss.backward() before each step',
+      got: node === old ? 'the gradient of the last step' : 'its sum with the gradient of the last step',
+      next: 'call optimizer.zeroGrad() before backward()',
+    });
+  }
+
+  /** A parameter's momentum, on its device. */
+  #slot(parameter: Parameter, device: Device): Slot {
+    let slot = this.#slots.get(parameter);
+    if (!slot) {
+      const zeros = makeArray(parameter.dtype, parameter.size);
+      const momentum = new Parameter(zeros, parameter.shape, { trainable: false });
+      slot = { name: this.#names.get(parameter)!, momentum, started: false };
+      this.#slots.set(parameter, slot);
+    }
+    // On the host until now, so the values are on the device when the call returns.
+    if (!slot.momentum.storage) void slot.momentum.place(device);
+    if (slot.momentum.storage?.device === device) return slot;
+    throw new DeviceError({
+      what: `The parameter ${this.#label(parameter)} has moved away from its momentum`,
+      expected: slot.momentum.storage?.device.name ?? 'one device for both',
+      got: device.name,
+      next: 'move the model first, then make its optimizer',
+    });
+  }
+
+  #changes(parameter: Parameter, grad: Node, group: Group, factors: Factors): Change[] {
+    const { momentum, dampening, weightDecay, nesterov } = group;
+    const p = parameter.node;
+    let g = weightDecay === 0 ? grad : ops.addScaled(grad, p, factors.weightDecay);
+    const changes: Change[] = [];
+    if (momentum !== 0) {
+      const slot = this.#slot(parameter, this.#deviceOf(parameter));
+      const buffer = slot.momentum.node;
+      // A momentum of zeros makes the first step right without a case of its own, but for the dampening.
+      let next = g;
+      if (dampening === 0) next = ops.addScaled(g, buffer, factors.momentum);
+      else if (slot.started) next = ops.addScaled(ops.mul(g, factors.undamped), buffer, factors.momentum);
+      changes.push({ parameter: slot.momentum, value: next });
+      g = nesterov ? ops.addScaled(g, next, factors.momentum) : next;
+    }
+    changes.push({ parameter, value: ops.addScaled(p, g, factors.step) });
+    return changes;
+  }
+
+  /** Everything that the next steps depend on: momentum tensors by parameter name, and plain numbers. */
+  stateDict(): { tensors: Map<string, Parameter>; state: SGDState } {
+    const started = [...this.#slots.values()].filter((slot) => slot.started);
+    return {
+      tensors: new Map(started.map((slot) => [`momentum.${slot.name}`, slot.momentum])),
+      state: {
+        steps: this.#steps,
+        groups: this.paramGroups.map(({ lr, momentum, dampening, weightDecay, nesterov }) => ({
+          lr,
+          momentum,
+          dampening,
+          weightDecay,
+          nesterov,
+        })),
+      },
+    };
+  }
+
+  /**
+   * Continues where `stateDict()` was taken, numbers and momentum alike. Nothing changes unless everything fits.
+   *
+   * @throws CheckpointError for a state of other parameters, ShapeError for a momentum of another shape
+   */
+  loadStateDict({
+    tensors,
+    state,
+  }: {
+    tensors: ReadonlyMap<string, { data: TypedArray; shape: Shape }>;
+    state: SGDState;
+  }): void {
+    if (state.groups.length !== this.paramGroups.length)
+      throw new CheckpointError({
+        what: 'The optimizer’s saved state has other parameter groups',
+        expected: `${this.paramGroups.length} groups`,
+        got: `${state.groups.length}`,
+        next: 'make the optimizer with the options of the run that saved it',
+      });
+    const byName = new Map([...this.#names].map(([parameter, name]) => [`momentum.${name}`, parameter]));
+    for (const [name, { data, shape }] of tensors) {
+      const parameter = byName.get(name);
+      if (!parameter)
+        throw new CheckpointError({
+          what: `The optimizer’s saved state has ${name}, which belongs to no parameter`,
+          expected: `names such as ${[...byName.keys()][0]}`,
+          got: name,
+          next: 'make the optimizer from the same model, with or without names as before',
+        });
+      if (!sameShape(shape, parameter.shape) || data.length !== parameter.size)
+        throw new ShapeError({
+          what: `${name} of the optimizer’s saved state does not fit its parameter`,
+          expected: `${parameter.size} values ${showShape(parameter.shape)}`,
+          got: `${data.length} values ${showShape(shape)}`,
+        });
+      this.#deviceOf(parameter);
+    }
+    for (const group of state.groups) check(group);
+    for (const [i, group] of state.groups.entries()) {
+      const { lr, momentum, dampening, weightDecay, nesterov } = group;
+      Object.assign(this.paramGroups[i]!, { lr, momentum, dampening, weightDecay, nesterov });
+    }
+    for (const [name, parameter] of byName) {
+      const saved = tensors.get(name);
+      if (!saved && !this.#slots.has(parameter)) continue;
+      const slot = this.#slot(parameter, this.#deviceOf(parameter));
+      const values = makeArray(parameter.dtype, parameter.size);
+      if (saved) values.set(saved.data);
+      slot.momentum.load(values);
+      slot.started = saved !== undefined;
+    }
+    this.#steps = state.steps;
+  }
+}
+
+const DEFAULTS = { momentum: 0, dampening: 0, weightDecay: 0, nesterov: false };
+
+const isGroup = (item: unknown): item is ParameterGroup =>
+  typeof item === 'object' && item !== null && 'params' in item;
+
+function check({ lr, momentum, dampening, weightDecay, nesterov }: Required<SGDOptions>): void {
+  const demand = (fits: boolean, name: string, expected: string, got: unknown): void => {
+    if (!fits) throw new UsageError({ what: `SGD got a bad ${name}`, expected, got: String(got) });
+  };
+  demand(lr >= 0 && Number.isFinite(lr), 'learning rate', 'lr of at least 0', lr);
+  demand(momentum >= 0 && momentum < 1, 'momentum', 'a number in [0, 1)', momentum);
+  demand(dampening >= 0 && dampening < 1, 'dampening', 'a number in [0, 1)', dampening);
+  demand(
+    weightDecay >= 0 && Number.isFinite(weightDecay),
+    'weightDecay',
+    'a number of at least 0',
+    weightDecay,
+  );
+  demand(
+    !nesterov || (momentum > 0 && dampening === 0),
+    'combination with nesterov',
+    'a momentum above 0 and no dampening',
+    `momentum ${momentum}, dampening ${dampening}`,
+  );
+}
+
+/** A group's numbers as leaves: values of a run, not of a plan, so that changing them compiles nothing. */
+interface Factors {
+  readonly step: Node;
+  readonly momentum: Node;
+  readonly undamped: Node;
+  readonly weightDecay: Node;
+}
+
+function factorsOf({ lr, momentum, dampening, weightDecay }: Group, like: Parameter | undefined): Factors {
+  const dtype = like?.dtype ?? 'float32';
+  const leaf = (value: number): Node => {
+    const data = makeArray(dtype, 1);
+    data[0] = value;
+    return hostLeaf(data, [], dtype);
+  };
+  return {
+    step: leaf(-lr),
+    momentum: leaf(momentum),
+    undamped: leaf(1 - dampening),
+    weightDecay: leaf(weightDecay),
+  };
+}

@@ -1,0 +1,121 @@
+import { CheckpointError } from '../errors.js';
+
+/** The number formats that Paperweight reads and writes. */
+export type SafetensorsDtype = 'F32' | 'F64' | 'I32' | 'U8';
+
+/** One tensor as the header describes it. */
+export interface Entry {
+  name: string;
+  dtype: SafetensorsDtype;
+  shape: number[];
+  /** Product of the shape. */
+  count: number;
+  /** Bytes from the end of the header. */
+  begin: number;
+  end: number;
+}
+
+const SIZES: Record<SafetensorsDtype, number> = { F32: 4, F64: 8, I32: 4, U8: 1 };
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isSizes(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
+}
+
+/**
+ * Reads and checks the header of a safetensors file.
+ *
+ * @param file the path, for messages
+ * @param text the header's bytes
+ * @param dataBytes how many bytes follow the header in the file
+ * @returns the tensors in the order of their bytes, which cover the data without gap or overlap
+ * @throws CheckpointError for anything else
+ */
+export function parseHeader(
+  file: string,
+  text: Uint8Array,
+  dataBytes: number,
+): { entries: Entry[]; metadata: Record<string, string> } {
+  const broken = (what: string, expected?: string, got?: string, next = 'fetch or write the file again') =>
+    new CheckpointError({ what: `${file} is not a whole safetensors file: ${what}`, expected, got, next });
+
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(text));
+  } catch (error) {
+    throw broken('its header is not JSON', undefined, (error as Error).message);
+  }
+  if (!isRecord(header)) throw broken('its header is not a JSON object');
+
+  const metadata: Record<string, string> = {};
+  const entries: Entry[] = [];
+  for (const [name, value] of Object.entries(header)) {
+    if (!isRecord(value)) throw broken(`"${name}" in its header is not an object`);
+    if (name === '__metadata__') {
+      for (const [key, note] of Object.entries(value)) {
+        if (typeof note !== 'string') throw broken(`metadata "${key}" is not a text`, 'a text', typeof note);
+        Object.defineProperty(metadata, key, {
+          value: note,
+          enumerable: true,
+          writable: true,
+          configurable: true,
+        });
+      }
+      continue;
+    }
+    entries.push(parseEntry(name, value, broken));
+  }
+
+  entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
+  let at = 0;
+  for (const { name, begin, end } of entries) {
+    if (begin < at)
+      throw broken(`"${name}" overlaps another tensor`, `it to begin at byte ${at}`, `byte ${begin}`);
+    if (begin > at)
+      throw broken(`there is a gap before "${name}"`, `it to begin at byte ${at}`, `byte ${begin}`);
+    at = end;
+  }
+  if (at > dataBytes) throw broken('it is cut short', `${at} bytes of data`, `${dataBytes} bytes`);
+  if (at < dataBytes)
+    throw broken('bytes follow the last tensor', `${at} bytes of data`, `${dataBytes} bytes`);
+  return { entries, metadata };
+}
+
+type Broken = (what: string, expected?: string, got?: string, next?: string) => CheckpointError;
+
+function parseEntry(name: string, value: Record<string, unknown>, broken: Broken): Entry {
+  const { dtype, shape, data_offsets: offsets } = value;
+  if (typeof dtype !== 'string' || !Object.hasOwn(SIZES, dtype)) {
+    throw broken(
+      `"${name}" has a dtype that cannot be read here`,
+      Object.keys(SIZES).join(', '),
+      JSON.stringify(dtype) ?? 'none',
+      'convert the tensor to float32 (in PyTorch: tensor.float()) and save it again',
+    );
+  }
+  if (!isSizes(shape)) {
+    throw broken(
+      `"${name}" has no proper shape`,
+      'an array of whole numbers',
+      JSON.stringify(shape) ?? 'none',
+    );
+  }
+  if (!isSizes(offsets) || offsets.length !== 2 || offsets[0]! > offsets[1]!) {
+    throw broken(`"${name}" has no proper data_offsets`, '[begin, end]', JSON.stringify(offsets) ?? 'none');
+  }
+  const [begin, end] = offsets as [number, number];
+  const count = shape.reduce((a, b) => a * b, 1);
+  const bytes = count * SIZES[dtype as SafetensorsDtype];
+  // Beyond 2^53 the product is not exact, and no file is that long.
+  if (!Number.isSafeInteger(bytes) || bytes !== end - begin) {
+    throw broken(
+      `the size of "${name}" does not fit its shape`,
+      `${bytes} bytes for ${dtype} [${shape}]`,
+      `${end - begin} bytes`,
+    );
+  }
+  return { name, dtype: dtype as SafetensorsDtype, shape, count, begin, end };
+}

@@ -1,0 +1,493 @@
+import { readFileSync } from 'node:fs';
+import type { Device } from '../../src/backend/backend.js';
+import type { Node } from '../../src/graph/node.js';
+import {
+  type DType,
+  isFloat,
+  makeArray,
+  type Shape,
+  sizeOf,
+  type TypedArray,
+} from '../../src/graph/types.js';
+import * as ops from '../../src/ops/index.js';
+import { philox4x32 } from '../../src/random.js';
+import { evaluate, Tensor, tensor } from '../../src/tensor/tensor.js';
+
+interface Values {
+  readonly shape: Shape;
+  readonly data: readonly number[];
+}
+
+/** One operation on given inputs, with the result and the gradients that it must give. */
+export interface Case {
+  readonly name: string;
+  readonly op: string;
+  readonly attrs: Readonly<Record<string, unknown>>;
+  /** `float32` stands for whichever floating type the case is run in. */
+  readonly inputs: readonly (Values & { readonly dtype: string })[];
+  readonly output: Values;
+  /** Gradient of the loss with regard to the output; null where only the output is compared. */
+  readonly gradOutput: Values | null;
+  /** Gradients with regard to the inputs; null where there is none. */
+  readonly grads: readonly (Values | null)[];
+  /** What made the numbers: a PyTorch expression, or a sentence. */
+  readonly code: string;
+  readonly aux?: Readonly<Record<string, readonly number[]>>;
+}
+
+type Build = (inputs: readonly Node[], attrs: never, dtype: DType) => Node;
+type Floating = 'float32' | 'float64';
+
+const unary =
+  (op: (x: Node) => Node): Build =>
+  ([x]) =>
+    op(x!);
+const binary =
+  (op: (a: Node, b: Node) => Node): Build =>
+  ([a, b]) =>
+    op(a!, b!);
+const reduction =
+  (op: (x: Node, axes: readonly number[], keepDims: boolean) => Node): Build =>
+  ([x], { axes, keepDims }: { axes: number[]; keepDims: boolean }) =>
+    op(x!, axes, keepDims);
+const alongAxis =
+  (op: (x: Node, axis: number) => Node): Build =>
+  ([x], { axis }: { axis: number }) =>
+    op(x!, axis);
+
+/** Adds a case's operation to a graph, by the case's name for it. */
+const BUILD: Readonly<Record<string, Build>> = {
+  relu: unary((x) => ops.relu(x)),
+  sigmoid: unary((x) => ops.sigmoid(x)),
+  tanh: unary((x) => ops.tanh(x)),
+  exp: unary(ops.exp),
+  log: unary(ops.log),
+  sqrt: unary(ops.sqrt),
+  square: unary(ops.square),
+  abs: unary(ops.abs),
+  neg: unary(ops.neg),
+  sign: unary(ops.sign),
+  roundToByte: unary(ops.roundToByte),
+  add: binary(ops.add),
+  sub: binary(ops.sub),
+  mul: binary(ops.mul),
+  div: binary(ops.div),
+  equal: binary(ops.equal),
+  flip: binary(ops.flip),
+  sum: reduction(ops.sum),
+  mean: reduction(ops.mean),
+  max: reduction(ops.max),
+  softmax: alongAxis(ops.softmax),
+  logSoftmax: alongAxis(ops.logSoftmax),
+  argmax: alongAxis(ops.argmax),
+  detach: unary(ops.detach),
+  leakyRelu: ([x], { slope }: { slope: number }) => ops.leakyRelu(x!, slope),
+  pow: ([x], attrs: { exponent: number }) => ops.pow(x!, attrs),
+  affine: ([x], attrs: { scale: number; shift: number }) => ops.affine(x!, attrs),
+  cast: ([x], _attrs, dtype) => ops.cast(x!, dtype),
+  addScaled: ([a, b, s]) => ops.addScaled(a!, b!, s!),
+  channelAffine: ([x], { scale, shift }: { scale: number[]; shift: number[] }) =>
+    ops.channelAffine(x!, scale, shift),
+  reshape: ([x], { shape }: { shape: number[] }) => ops.reshape(x!, shape),
+  flatten: ([x], { startDim }: { startDim: number }) => ops.flatten(x!, startDim),
+  permute: ([x], { axes }: { axes: number[] }) => ops.permute(x!, axes),
+  broadcastTo: ([x], { shape }: { shape: number[] }) => ops.broadcastTo(x!, shape),
+  matmul: ([a, b], attrs: ops.MatmulAttrs) => ops.matmul(a!, b!, attrs),
+  linear: ([x, w, b]) => ops.linear(x!, w!, b),
+  conv2d: ([x, w, b], attrs: ops.Conv2dAttrs) => ops.conv2d(x!, w!, b, attrs),
+  maxPool2d: ([x], attrs: ops.MaxPoolAttrs) => ops.maxPool2d(x!, attrs),
+  avgPool2d: ([x], attrs: ops.AvgPoolAttrs) => ops.avgPool2d(x!, attrs),
+  adaptiveAvgPool2d: ([x], { size }: { size: ops.Pair }) => ops.adaptiveAvgPool2d(x!, size),
+  localResponseNorm: ([x], attrs: ops.LrnAttrs) => ops.localResponseNorm(x!, attrs),
+  batchStats: unary(ops.batchStats),
+  batchNormTrain: ([x, gamma, beta], { eps }: { eps: number }) => ops.batchNormTrain(x!, gamma!, beta!, eps),
+  batchNorm: ([x, gamma, beta, mean, variance], { eps }: { eps: number }) =>
+    ops.batchNorm(x!, gamma!, beta!, mean!, variance!, eps),
+  crossEntropy: ([logits, labels], { labelSmoothing }: { labelSmoothing: number }) =>
+    ops.crossEntropy(logits!, labels!, labelSmoothing),
+  topKCorrect: ([logits, labels], { k }: { k: number }) => ops.topKCorrect(logits!, labels!, k),
+  dropout: ([x, key], { p }: { p: number }) => ops.dropout(x!, key!, p),
+  crop: ([x, offsets], { size }: { size: ops.Pair }) => ops.crop(x!, offsets!, size),
+  resize: ([x], { size, asBytes }: { size: ops.Pair; asBytes: boolean }) => ops.resize(x!, size, { asBytes }),
+};
+
+export interface Ran {
+  readonly output: TypedArray;
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly grads: readonly (TypedArray | null)[];
+  /** Names of all operations that the case's graph is made of. */
+  readonly operations: ReadonlySet<string>;
+}
+
+/** Runs a case on a device, in one graph: the output, and the gradients of Σ output · gradOutput. */
+export async function runCase(device: Device, given: Case, dtype: Floating): Promise<Ran> {
+  const build = BUILD[given.op];
+  if (!build) throw new Error(`test/support/cases.ts does not know how to build ${given.op}`);
+  const inputs = await Promise.all(
+    given.inputs.map(async (input, i) => {
+      const placed = await filled(input, input.dtype === 'float32' ? dtype : (input.dtype as DType)).to(
+        device,
+      );
+      return new Tensor(placed.node, Boolean(given.gradOutput && given.grads[i]));
+    }),
+  );
+  const output = new Tensor(
+    build(
+      inputs.map((t) => t.node),
+      given.attrs as never,
+      dtype,
+    ),
+  );
+  if (given.gradOutput) output.mul(filled(given.gradOutput, output.dtype)).sum().backward();
+  const wanted = [output, ...inputs.flatMap((t) => t.grad ?? [])];
+  const operations = operationsOf(wanted.map((t) => t.node));
+  const [value, ...found] = await evaluate(...wanted);
+  return {
+    output: value!,
+    shape: output.shape,
+    dtype: output.dtype,
+    grads: inputs.map((t) => (t.grad ? found.shift()! : null)),
+    operations,
+  };
+}
+
+function filled({ shape, data }: Values, dtype: DType): Tensor {
+  const array = makeArray(dtype, sizeOf(shape));
+  // The fixtures' decimals stand for float32 values, which are what PyTorch computed with, in float64.
+  array.set(isFloat(dtype) ? data.map(Math.fround) : data);
+  return tensor(array, { shape });
+}
+
+function operationsOf(roots: readonly Node[]): Set<string> {
+  const seen = new Set<Node>();
+  const stack = [...roots];
+  for (let node = stack.pop(); node; node = stack.pop()) {
+    if (seen.has(node)) continue;
+    seen.add(node);
+    stack.push(...node.inputs);
+  }
+  return new Set([...seen].filter((node) => node.inputs.length > 0).map((node) => node.op));
+}
+
+/** The fixture folder beside the sources: compiled tests run two levels deeper, in dist/. */
+export const fixture = (name: string): URL => new URL(`../../../test/fixtures/${name}`, import.meta.url);
+
+const pytorch: readonly Case[] = JSON.parse(readFileSync(fixture('ops.json'), 'utf8')).cases;
+
+// ---------------------------------------------------------------- cases made here
+
+const float = (shape: Shape, data: readonly number[]) => ({ shape, data, dtype: 'float32' });
+const int = (shape: Shape, data: readonly number[]) => ({ shape, data, dtype: 'int32' });
+/** Values with no pattern and no ties, from −2 to 2, exact in float32. */
+const spread = (shape: Shape, seed = 1) =>
+  float(
+    shape,
+    Array.from({ length: sizeOf(shape) }, (_, i) => ((((i + seed) * 2654435761) % 4099) - 2049) / 1024),
+  );
+
+interface Made extends Omit<Case, 'attrs' | 'gradOutput' | 'grads'> {
+  readonly attrs?: Case['attrs'];
+  readonly gradOutput?: Values;
+  readonly grads?: Case['grads'];
+}
+const made = ({ attrs = {}, gradOutput, grads, ...rest }: Made): Case => ({
+  attrs,
+  gradOutput: gradOutput ?? null,
+  grads: grads ?? rest.inputs.map(() => null),
+  ...rest,
+});
+
+/** A mask by its definition, word for word. */
+export function maskByDefinition(key: readonly number[], p: number, length: number): number[] {
+  const words = new Uint32Array(4);
+  return Array.from({ length }, (_, i) => {
+    philox4x32([i >> 3, 0, key[2]!, key[3]!], [key[0]!, key[1]!], words);
+    const half = (words[(i & 7) >> 1]! >>> (i & 1 ? 16 : 0)) & 0xffff;
+    return half < Math.round(p * 65536) ? 0 : 1 / (1 - p);
+  });
+}
+
+/** `visit` for each pixel (picture, channel, row, column) of a shape, in row-major order. */
+function pixels(shape: Shape, visit: (n: number, c: number, i: number, j: number) => number): number[] {
+  const [n, c, h, w] = shape as [number, number, number, number];
+  return Array.from({ length: n * c * h * w }, (_, at) =>
+    visit(Math.floor(at / (c * h * w)), Math.floor(at / (h * w)) % c, Math.floor(at / w) % h, at % w),
+  );
+}
+
+function cropCase(name: string, dtype: 'float32' | 'uint8'): Case {
+  const shape = [3, 2, 4, 5];
+  const x = pixels(shape, (n, c, i, j) => 1 + n * 80 + c * 40 + i * 5 + j);
+  const offsets = [1, 2, -2, -1, 3, 4];
+  const out = [3, 2, 3, 4];
+  const gradOutput = spread(out);
+  const inside = (i: number, size: number) => i >= 0 && i < size;
+  return made({
+    name: `crop ${name}`,
+    op: 'crop',
+    attrs: { size: [3, 4] },
+    inputs: [{ shape, data: x, dtype }, int([3, 2], offsets)],
+    output: {
+      shape: out,
+      data: pixels(out, (n, c, i, j) => {
+        const [r, q] = [i + offsets[2 * n]!, j + offsets[2 * n + 1]!];
+        return inside(r, 4) && inside(q, 5) ? x[((n * 2 + c) * 4 + r) * 5 + q]! : 0;
+      }),
+    },
+    ...(dtype === 'float32' && {
+      gradOutput,
+      grads: [
+        {
+          shape,
+          data: pixels(shape, (n, c, i, j) => {
+            const [r, q] = [i - offsets[2 * n]!, j - offsets[2 * n + 1]!];
+            return inside(r, 3) && inside(q, 4) ? gradOutput.data[((n * 2 + c) * 3 + r) * 4 + q]! : 0;
+          }),
+        },
+        null,
+      ],
+    }),
+    code: 'out[n, c, i, j] = x[n, c, i + top, j + left], 0 outside',
+  });
+}
+
+function dropoutCase(p: number, shape: Shape, key: number[]): Case {
+  const x = spread(shape);
+  const gradOutput = spread(shape, 77);
+  const mask = maskByDefinition(key, p, x.data.length);
+  const masked = (data: readonly number[]) => ({ shape, data: data.map((v, i) => v * mask[i]!) });
+  return made({
+    name: `dropout ${p} of [${shape.join(', ')}]`,
+    op: 'dropout',
+    attrs: { p },
+    inputs: [x, int([4], key)],
+    output: masked(x.data),
+    gradOutput,
+    grads: [masked(gradOutput.data), null],
+    code: 'the definition of dropoutMask, with the generic Philox',
+  });
+}
+
+const flipped = (shape: Shape, data: readonly number[], flags: readonly number[]) => {
+  const [, c, h, w] = shape as [number, number, number, number];
+  return pixels(shape, (n, k, i, j) => data[((n * c + k) * h + i) * w + (flags[n] ? w - 1 - j : j)]!);
+};
+
+const own: readonly Case[] = [
+  made({
+    name: 'equal with broadcasting',
+    op: 'equal',
+    inputs: [float([2, 3], [1, 2, 3, 3, 2, 1]), float([3], [1, 2, 4])],
+    output: { shape: [2, 3], data: [1, 1, 0, 0, 1, 0] },
+    code: 'by hand',
+  }),
+  made({
+    name: 'sign',
+    op: 'sign',
+    inputs: [float([4], [-2.5, 0, 3, -0.001])],
+    output: { shape: [4], data: [-1, 0, 1, -1] },
+    code: 'by hand',
+  }),
+  made({
+    name: 'roundToByte: halves to even, clamped',
+    op: 'roundToByte',
+    inputs: [float([13], [0.5, 1.5, 2.5, 127.5, 254.5, 255.5, 300, -0.5, -3, 0.4999, 7.25, 7.75, 255])],
+    output: { shape: [13], data: [0, 2, 2, 128, 254, 255, 255, 0, 0, 0, 7, 8, 255] },
+    code: 'numpy: x.round().clip(0, 255)',
+  }),
+  made({
+    name: 'affine',
+    op: 'affine',
+    attrs: { scale: -1.5, shift: 0.25 },
+    inputs: [float([4], [0, 1, -2, 3])],
+    output: { shape: [4], data: [0.25, -1.25, 3.25, -4.25] },
+    gradOutput: { shape: [4], data: [1, 2, 3, 4] },
+    grads: [{ shape: [4], data: [-1.5, -3, -4.5, -6] }],
+    code: 'by hand',
+  }),
+  made({
+    name: 'addScaled',
+    op: 'addScaled',
+    inputs: [float([2, 2], [1, 2, 3, 4]), float([2, 2], [8, -4, 2, 6]), float([], [-0.5])],
+    output: { shape: [2, 2], data: [-3, 4, 2, 1] },
+    gradOutput: { shape: [2, 2], data: [1, 2, 3, 4] },
+    grads: [
+      { shape: [2, 2], data: [1, 2, 3, 4] },
+      { shape: [2, 2], data: [-0.5, -1, -1.5, -2] },
+      { shape: [], data: [30] },
+    ],
+    code: 'by hand',
+  }),
+  made({
+    name: 'channelAffine',
+    op: 'channelAffine',
+    attrs: { scale: [2, -1, 0.5], shift: [0, 1, -1] },
+    inputs: [spread([2, 3, 2, 2])],
+    output: {
+      shape: [2, 3, 2, 2],
+      data: spread([2, 3, 2, 2]).data.map((v, i) => [2 * v, 1 - v, 0.5 * v - 1][Math.floor(i / 4) % 3]!),
+    },
+    gradOutput: spread([2, 3, 2, 2], 9),
+    grads: [
+      {
+        shape: [2, 3, 2, 2],
+        data: spread([2, 3, 2, 2], 9).data.map((v, i) => v * [2, -1, 0.5][Math.floor(i / 4) % 3]!),
+      },
+    ],
+    code: 'x * scale[c] + shift[c]',
+  }),
+  made({
+    name: 'broadcastTo [3, 1] to [2, 3, 2]',
+    op: 'broadcastTo',
+    attrs: { shape: [2, 3, 2] },
+    inputs: [float([3, 1], [1, 2, 3])],
+    output: { shape: [2, 3, 2], data: [1, 1, 2, 2, 3, 3, 1, 1, 2, 2, 3, 3] },
+    gradOutput: { shape: [2, 3, 2], data: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12] },
+    grads: [{ shape: [3, 1], data: [1 + 2 + 7 + 8, 3 + 4 + 9 + 10, 5 + 6 + 11 + 12] }],
+    code: 'by hand',
+  }),
+  made({
+    name: 'cast from bytes',
+    op: 'cast',
+    inputs: [{ shape: [4], data: [0, 1, 128, 255], dtype: 'uint8' }],
+    output: { shape: [4], data: [0, 1, 128, 255] },
+    code: 'by hand',
+  }),
+  made({
+    name: 'cast from integers',
+    op: 'cast',
+    inputs: [int([3], [-7, 0, 65536])],
+    output: { shape: [3], data: [-7, 0, 65536] },
+    code: 'by hand',
+  }),
+  made({
+    name: 'detach',
+    op: 'detach',
+    inputs: [spread([2, 3])],
+    output: spread([2, 3]),
+    code: 'the same values',
+  }),
+  made({
+    name: 'flip',
+    op: 'flip',
+    inputs: [spread([3, 2, 2, 5]), int([3], [1, 0, -7])],
+    output: { shape: [3, 2, 2, 5], data: flipped([3, 2, 2, 5], spread([3, 2, 2, 5]).data, [1, 0, -7]) },
+    gradOutput: spread([3, 2, 2, 5], 5),
+    grads: [
+      { shape: [3, 2, 2, 5], data: flipped([3, 2, 2, 5], spread([3, 2, 2, 5], 5).data, [1, 0, -7]) },
+      null,
+    ],
+    code: 'x[..., ::-1] where the flag is not 0',
+  }),
+  cropCase('floats, partly outside', 'float32'),
+  cropCase('bytes, partly outside', 'uint8'),
+  ...[1, 2, 3, 9].map((k) =>
+    made({
+      name: `topKCorrect ${k}, with ties`,
+      op: 'topKCorrect',
+      attrs: { k },
+      inputs: [
+        float([5, 4], [4, 3, 2, 1, 4, 3, 2, 1, 1, 1, 1, 1, 0, 5, 5, 9, -1, -2, -3, -4]),
+        int([5], [0, 1, 2, 2, 3]),
+      ],
+      // Larger logits than the label's: 0, 1, 0, 1, 3.
+      output: { shape: [5], data: [0, 1, 0, 1, 3].map((larger) => (larger < k ? 1 : 0)) },
+      code: 'fewer than k logits are larger than the label’s',
+    }),
+  ),
+  made({
+    name: 'topKCorrect of NaN is wrong',
+    op: 'topKCorrect',
+    attrs: { k: 2 },
+    inputs: [
+      float([2, 3], [Number.NaN, Number.NaN, Number.NaN, Number.NaN, Number.NaN, 1]),
+      int([2], [0, 2]),
+    ],
+    output: { shape: [2], data: [0, 0] },
+    code: 'a model that diverged must not look right',
+  }),
+  ...pytorch
+    .filter((given) => given.aux)
+    .map((given) =>
+      made({
+        name: given.name.replace('batchNormTrain', 'batchStats'),
+        op: 'batchStats',
+        inputs: [given.inputs[0]!],
+        output: {
+          shape: [2, given.aux!.mean!.length],
+          data: [...given.aux!.mean!, ...given.aux!.biasedVar!],
+        },
+        code: 'x.mean(axes), x.var(axes, unbiased=False)',
+      }),
+    ),
+  made({
+    name: 'resize 2 by 2 to 4 by 3',
+    op: 'resize',
+    attrs: { size: [4, 3], asBytes: false },
+    inputs: [float([1, 1, 2, 2], [0, 6, 12, 30])],
+    output: { shape: [1, 1, 4, 3], data: [0, 3, 6, 3, 7.5, 12, 9, 16.5, 24, 12, 21, 30] },
+    gradOutput: { shape: [1, 1, 4, 3], data: [1, 0, 0, 0, 0, 0, 0, 0, 4, 0, 8, 0] },
+    grads: [{ shape: [1, 1, 2, 2], data: [1, 1, 4, 7] }],
+    code: 'F.interpolate(x, (4, 3), mode="bilinear", align_corners=False), gradients by hand',
+  }),
+  made({
+    name: 'resize of bytes rounds after each direction',
+    op: 'resize',
+    attrs: { size: [1, 1], asBytes: true },
+    inputs: [{ shape: [1, 1, 2, 2], data: [0, 1, 2, 3], dtype: 'uint8' }],
+    // Rows give 0.5 and 2.5, which round to 0 and 2; their mean is 1. Without the rounding between: 1.5 → 2.
+    output: { shape: [1, 1, 1, 1], data: [1] },
+    code: 'by hand',
+  }),
+  made({
+    name: 'maxPool2d gives the gradient to the first of equal values',
+    op: 'maxPool2d',
+    attrs: { kernel: [2, 2], stride: [2, 2] },
+    inputs: [float([1, 1, 2, 4], [7, 7, 1, 3, 7, 7, 3, 3])],
+    output: { shape: [1, 1, 1, 2], data: [7, 3] },
+    gradOutput: { shape: [1, 1, 1, 2], data: [5, 6] },
+    grads: [{ shape: [1, 1, 2, 4], data: [5, 0, 0, 6, 0, 0, 0, 0] }],
+    code: 'F.max_pool2d(x, 2)',
+  }),
+  made({
+    name: 'maxPool2d of overlapping windows adds up gradients',
+    op: 'maxPool2d',
+    attrs: { kernel: [1, 3], stride: [1, 1] },
+    inputs: [float([1, 1, 1, 5], [0, 1, 9, 1, 0])],
+    output: { shape: [1, 1, 1, 3], data: [9, 9, 9] },
+    gradOutput: { shape: [1, 1, 1, 3], data: [1, 2, 4] },
+    grads: [{ shape: [1, 1, 1, 5], data: [0, 0, 7, 0, 0] }],
+    code: 'F.max_pool2d(x, (1, 3), stride=1)',
+  }),
+  made({
+    name: 'maxPool2d lets NaN through',
+    op: 'maxPool2d',
+    attrs: { kernel: [1, 2], stride: [1, 2] },
+    inputs: [float([1, 1, 1, 6], [1, Number.NaN, Number.NaN, 5, 2, 3])],
+    output: { shape: [1, 1, 1, 3], data: [Number.NaN, Number.NaN, 3] },
+    code: 'F.max_pool2d(x, (1, 2))',
+  }),
+  made({
+    name: 'relu lets NaN through',
+    op: 'relu',
+    inputs: [float([3], [Number.NaN, -1, 2])],
+    output: { shape: [3], data: [Number.NaN, 0, 2] },
+    code: 'torch.relu(x)',
+  }),
+  made({
+    name: 'argmax takes the first of equal values',
+    op: 'argmax',
+    attrs: { axis: 1 },
+    inputs: [float([2, 4], [1, 3, 3, 2, 5, 5, 5, 5])],
+    output: { shape: [2], data: [1, 0] },
+    code: 'x.argmax(1)',
+  }),
+  dropoutCase(0.5, [4, 32], [1, 2, 3, 4]),
+  dropoutCase(0.3, [3, 7], [-1, 123456789, -42, 7]),
+  dropoutCase(0.5, [2, 3, 4, 5], [0, 0, 0, 0]),
+  dropoutCase(0, [5], [9, 9, 9, 9]),
+];
+
+/** Every case of the conformance suite: PyTorch's numbers, and those that PyTorch has no function for. */
+export const cases: readonly Case[] = [...pytorch, ...own];
