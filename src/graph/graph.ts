@@ -120,10 +120,19 @@ function reachable(roots: readonly Node[]): Node[] {
 
 const attrKey = (attrs: Attrs): string => {
   const names = Object.keys(attrs);
-  return names.length === 0 ? '' : JSON.stringify(names.sort().map((name) => [name, attrs[name]]));
+  return names.length === 0
+    ? ''
+    : JSON.stringify(
+        names.sort().map((name) => [name, attrs[name]]),
+        spelled,
+      );
 };
+/** JSON has one word, null, for the three numbers that are not finite. */
+const spelled = (_key: string, value: unknown): unknown =>
+  typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
 
-function staleError(node: Node): PaperweightError {
+/** For a value whose weights are gone. */
+export function staleError(node: Node): PaperweightError {
   return new PaperweightError({
     what: `A tensor of shape [${node.shape.join(', ')}] was asked for after the parameter that it was computed from had been updated`,
     expected: 'values to be read before optimizer.step() changes the weights',

@@ -26,15 +26,21 @@ export type Builder<A extends Attrs = Attrs> = (inputs: readonly Node[], attrs: 
 export function define<A extends Attrs = Attrs>(operation: Operation<A>): Builder<A> {
   if (registry.has(operation.name)) throw new Error(`operation ${operation.name} is defined twice`);
   registry.set(operation.name, operation as unknown as Operation);
-  return (inputs, attrs) => {
-    try {
+  return (inputs, attrs) =>
+    naming(operation.name, inputs, () => {
       const { shape, dtype } = operation.infer(inputs, attrs);
       return new Node(operation.name, inputs, attrs, shape, dtype, currentScope());
-    } catch (error) {
-      if (error instanceof Refusal) throw shapeError(operation.name, inputs, error);
-      throw error;
-    }
-  };
+    });
+}
+
+/** Runs checks of an operation's arguments; a refusal becomes an error that names the operation and its inputs. */
+function naming<T>(op: string, inputs: readonly Node[], body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    if (error instanceof Refusal) throw shapeError(op, inputs, error);
+    throw error;
+  }
 }
 
 export function operationOf(name: string): Operation {
@@ -104,9 +110,11 @@ export function broadcast(a: Shape, b: Shape): Shape {
   });
 }
 
-/** Turns negative axes into positive ones and checks the range. */
-export function normalizeAxis(axis: number, rank: number): number {
+/** Turns a negative axis of an operation's input into a positive one, and checks the range. */
+export function normalizeAxis(op: string, x: Node, axis: number, rank: number = x.shape.length): number {
   const a = axis < 0 ? axis + rank : axis;
-  need(Number.isInteger(a) && a >= 0 && a < rank, `an axis in [${-rank}, ${rank - 1}]`, String(axis));
+  naming(op, [x], () =>
+    need(Number.isInteger(a) && a >= 0 && a < rank, `an axis in [${-rank}, ${rank - 1}]`, String(axis)),
+  );
   return a;
 }

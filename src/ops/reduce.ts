@@ -32,7 +32,7 @@ function reduction(name: string, gradient: (x: Node, y: Node, grad: Node) => Nod
   });
   return (x, axes, keepDims = false) => {
     const all = axes ?? x.shape.map((_, i) => i);
-    const normal = [...new Set(all.map((a) => normalizeAxis(a, x.shape.length)))].sort((a, b) => a - b);
+    const normal = [...new Set(all.map((a) => normalizeAxis(name, x, a)))].sort((a, b) => a - b);
     return apply([x], { axes: normal, keepDims });
   };
 }
@@ -65,5 +65,4 @@ const argmaxOp: Builder<{ axis: number }> = define<{ axis: number }>({
   },
 });
 /** Position of the largest value along an axis, the first one among equals. No gradient. */
-export const argmax = (x: Node, axis = -1): Node =>
-  argmaxOp([x], { axis: normalizeAxis(axis, x.shape.length) });
+export const argmax = (x: Node, axis = -1): Node => argmaxOp([x], { axis: normalizeAxis('argmax', x, axis) });

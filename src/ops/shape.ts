@@ -25,7 +25,7 @@ export function reshape(x: Node, shape: Shape): Node {
 
 /** Joins the dimensions from `startDim` on into one. */
 export function flatten(x: Node, startDim = 0): Node {
-  const start = normalizeAxis(startDim, Math.max(1, x.shape.length));
+  const start = normalizeAxis('flatten', x, startDim, Math.max(1, x.shape.length));
   return reshape(x, [...x.shape.slice(0, start), sizeOf(x.shape.slice(start))]);
 }
 

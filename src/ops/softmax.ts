@@ -16,7 +16,7 @@ const softmaxOp: Builder<Axis> = define<Axis>({
 });
 /** y = e^x / Σ e^x along an axis. */
 export const softmax = (x: Node, axis = -1): Node =>
-  softmaxOp([x], { axis: normalizeAxis(axis, x.shape.length) });
+  softmaxOp([x], { axis: normalizeAxis('softmax', x, axis) });
 
 const logSoftmaxOp: Builder<Axis> = define<Axis>({
   name: 'logSoftmax',
@@ -25,4 +25,4 @@ const logSoftmaxOp: Builder<Axis> = define<Axis>({
 });
 /** y = x − log Σ e^x along an axis, stable for large x. */
 export const logSoftmax = (x: Node, axis = -1): Node =>
-  logSoftmaxOp([x], { axis: normalizeAxis(axis, x.shape.length) });
+  logSoftmaxOp([x], { axis: normalizeAxis('logSoftmax', x, axis) });

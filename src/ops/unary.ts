@@ -34,7 +34,9 @@ export const abs: Unary<Record<never, never>> = unary('abs', (x, _y, grad) => mu
 /** y = x^exponent, with a static exponent. */
 export const pow: Unary<{ exponent: number }> = unary<{ exponent: number }>(
   'pow',
-  (x, _y, grad, { exponent }) => mul(grad, scaleBy(pow(x, { exponent: exponent - 1 }), exponent)),
+  (x, _y, grad, { exponent }) =>
+    // x^0 is 1 everywhere; the general rule would give 0 · ∞ at 0.
+    exponent === 0 ? scaleBy(grad, 0) : mul(grad, scaleBy(pow(x, { exponent: exponent - 1 }), exponent)),
 );
 /** Rounds half to even, clamped to bytes: what storing a float picture as bytes does. No gradient. */
 export const roundToByte: Unary<Record<never, never>> = unary('roundToByte', () => null);

@@ -33,7 +33,7 @@ export type Group = Required<SGDOptions> & { readonly parameters: readonly Param
 /** The part of the state that is plain JSON. */
 export interface SGDState {
   readonly steps: number;
-  readonly groups: readonly Required<SGDOptions>[];
+  readonly groups: Required<SGDOptions>[];
 }
 
 interface Slot {

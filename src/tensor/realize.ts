@@ -1,6 +1,6 @@
 import type { Device } from '../backend/backend.js';
 import { DeviceError } from '../errors.js';
-import { type Bound, buildGraph } from '../graph/graph.js';
+import { type Bound, buildGraph, staleError } from '../graph/graph.js';
 import type { Node } from '../graph/node.js';
 import type { TypedArray } from '../graph/types.js';
 import type { DeviceStorage } from './storage.js';
@@ -55,13 +55,35 @@ export function realize(
   });
 }
 
-/** A node's values, computing them first where nobody has. */
+/** A copy of a node's values, computing them first where nobody has. */
 export async function valuesOf(node: Node): Promise<TypedArray> {
   const here = known(node);
-  if (here) return here;
-  if (node.source?.kind === 'storage') return (node.source.storage as DeviceStorage).read();
+  if (here) return here.slice();
+  if (node.source?.kind === 'storage') {
+    const { storage, version } = node.source;
+    if (storage.version !== version) throw staleError(node);
+    return (storage as DeviceStorage).read();
+  }
+  // What is already on its way need not be computed again, and may no longer be.
+  await Promise.all(arriving(node));
   realize([node], []);
-  return pending.get(node)!;
+  return (await pending.get(node)!).slice();
+}
+
+/** Values below a node that a queued run will deliver. */
+function arriving(node: Node): Promise<TypedArray>[] {
+  const found: Promise<TypedArray>[] = [];
+  const seen = new Set<Node>();
+  const stack = [...node.inputs];
+  while (stack.length > 0) {
+    const next = stack.pop()!;
+    if (seen.has(next) || next.value) continue;
+    seen.add(next);
+    const value = pending.get(next);
+    if (value) found.push(value);
+    else stack.push(...next.inputs);
+  }
+  return found;
 }
 
 const known = (node: Node): TypedArray | undefined =>

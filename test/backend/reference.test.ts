@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Device } from '../../src/backend/backend.js';
 import { InlineDevice } from '../../src/backend/device.js';
 import { ReferenceEngine } from '../../src/backend/reference/engine.js';
 import { referenceDevice } from '../../src/backend/reference/index.js';
-import { kernels } from '../../src/backend/reference/kernels.js';
+import { type Kernel, kernels } from '../../src/backend/reference/kernels.js';
 import { buildGraph } from '../../src/graph/graph.js';
 import { hostLeaf } from '../../src/graph/node.js';
 import * as ops from '../../src/ops/index.js';
-import { maskByDefinition } from '../support/cases.js';
+import { cases, maskByDefinition, runCase } from '../support/cases.js';
 import { conformance } from '../support/conformance.js';
 
 const open = async () => new InlineDevice(new ReferenceEngine());
@@ -19,6 +20,23 @@ conformance('reference', open, { dtype: 'float64', rtol: 2e-8, atol: 2e-9 });
 describe('the reference engine', () => {
   it('has a kernel for every operation, and no other', () => {
     assert.deepEqual(Object.keys(kernels).sort(), ops.operationNames().sort());
+  });
+
+  it('has kernels that take the output’s memory as it comes', async () => {
+    const dirty = kernels as Record<string, Kernel>;
+    const clean = { ...kernels };
+    for (const [op, kernel] of Object.entries(clean))
+      dirty[op] = (call) => {
+        call.output.fill(call.outputSpec.dtype.startsWith('float') ? Number.NaN : 111);
+        kernel(call);
+      };
+    const results = (device: Device) => Promise.all(cases.map((given) => runCase(device, given, 'float32')));
+    const dirtied = await results(await open()).finally(() => Object.assign(dirty, clean));
+    const expected = await results(await open());
+    cases.forEach(({ name }, i) => {
+      const [got, want] = [dirtied[i]!, expected[i]!];
+      assert.deepEqual([got.output, got.grads], [want.output, want.grads], name);
+    });
   });
 
   it('is one device for all', () => {

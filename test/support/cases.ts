@@ -435,10 +435,10 @@ const own: readonly Case[] = [
     name: 'resize of bytes rounds after each direction',
     op: 'resize',
     attrs: { size: [1, 1], asBytes: true },
-    inputs: [{ shape: [1, 1, 2, 2], data: [0, 1, 2, 3], dtype: 'uint8' }],
-    // Rows give 0.5 and 2.5, which round to 0 and 2; their mean is 1. Without the rounding between: 1.5 → 2.
-    output: { shape: [1, 1, 1, 1], data: [1] },
-    code: 'by hand',
+    inputs: [{ shape: [1, 1, 2, 2], data: [0, 1, 4, 4], dtype: 'uint8' }],
+    // Rows give 0.5 and 4, and halves go up: 1 and 4, whose mean goes up to 3. Without the rounding between: 2.25 → 2.
+    output: { shape: [1, 1, 1, 1], data: [3] },
+    code: 'Image.fromarray(x).resize((1, 1), Image.BILINEAR), x of uint8',
   }),
   made({
     name: 'maxPool2d gives the gradient to the first of equal values',
@@ -474,6 +474,16 @@ const own: readonly Case[] = [
     inputs: [float([3], [Number.NaN, -1, 2])],
     output: { shape: [3], data: [Number.NaN, 0, 2] },
     code: 'torch.relu(x)',
+  }),
+  made({
+    name: 'pow 0, at 0 too',
+    op: 'pow',
+    attrs: { exponent: 0 },
+    inputs: [float([3], [0, -1, 2])],
+    output: { shape: [3], data: [1, 1, 1] },
+    gradOutput: { shape: [3], data: [1, 2, 3] },
+    grads: [{ shape: [3], data: [0, 0, 0] }],
+    code: 'torch.pow(x, 0)',
   }),
   made({
     name: 'argmax takes the first of equal values',

@@ -47,9 +47,7 @@ export interface Recipe {
 export function loadGenerated(model: Module, recipes: readonly Recipe[]): void {
   const saved = recipes.map(({ name, shape, tensorIndex, bound, constant }) => {
     const data =
-      constant === null
-        ? values(shape, tensorIndex, bound!)
-        : new Float32Array(sizeOf(shape)).fill(constant);
+      constant === null ? values(shape, tensorIndex, bound!) : new Float32Array(sizeOf(shape)).fill(constant);
     return [name, { data, shape }] as const;
   });
   const { missing, unexpected } = model.loadStateDict(new Map(saved), { strict: false });
@@ -63,10 +61,7 @@ export function loadGenerated(model: Module, recipes: readonly Recipe[]): void {
 /** Pictures and labels of one batch. */
 export function batchOf(size: number, picture: Shape, batch: number, classes = 10): [Tensor, Tensor] {
   const shape = [size, ...picture];
-  const labels = Int32Array.from(
-    { length: size },
-    (_, n) => hash32(place(batch * size + n, 2000)) % classes,
-  );
+  const labels = Int32Array.from({ length: size }, (_, n) => hash32(place(batch * size + n, 2000)) % classes);
   return [tensor(values(shape, 1000 + batch, 1), { shape }), tensor(labels, { shape: [size] })];
 }
 
@@ -81,7 +76,7 @@ export function checkGenerator(checks: Readonly<Record<string, number | number[]
     );
 }
 
-/** ‖a − b‖ / ‖b‖ */
+/** ‖a − b‖ / ‖b‖; 0 for equal ones */
 export function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
   assert.equal(a.length, b.length);
   let [difference, size] = [0, 0];
@@ -89,7 +84,7 @@ export function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
     difference += (a[i]! - b[i]!) ** 2;
     size += b[i]! ** 2;
   }
-  return Math.sqrt(difference / size);
+  return difference === 0 ? 0 : Math.sqrt(difference / size);
 }
 
 /** Fails unless a is near b, relative to the length of b. */

@@ -1,6 +1,6 @@
 import type { Graph, GraphNode } from '../../graph/graph.js';
 import { bytesOf, type DType, makeArray, sizeOf, type TypedArray } from '../../graph/types.js';
-import { operationOf } from '../../ops/operation.js';
+import { operationOf } from '../../ops/index.js';
 import { Arg, type Dims, type Dnnl, type DnnlType, type Handle, type Md, Query } from './dnnl.js';
 import { view } from './memory.js';
 import type { Form, Region, Step, Value } from './value.js';

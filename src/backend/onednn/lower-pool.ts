@@ -123,12 +123,14 @@ export function lowerAvgPoolGrad(b: Builder, i: number): boolean {
   const attrs = node.attrs as unknown as AvgPoolAttrs;
   if (!isOrdinary(attrs)) return false;
   const [dy] = node.inputs as [number];
-  const grad = pictureForm(b, dy);
+  // A pooling's input cannot be left to the library, and no input is at hand here whose layout to take.
+  const grad = b.plainForm(dy);
+  const src = d.plain(node.shape);
   const g = geometry(node.shape, grad.dims, attrs);
   const alg = averageAlg(attrs);
-  const hint = d.poolForward(Prop.forwardTraining, alg, d.any(node.shape), grad.md, attrs.kernel, g);
-  const pd = d.poolBackward(alg, d.any(node.shape), grad.md, attrs.kernel, g, hint);
-  const out = b.newForm(node.shape, d.query(pd, Query.diffSrc)!);
+  const hint = d.poolForward(Prop.forwardTraining, alg, src, grad.md, attrs.kernel, g);
+  const pd = d.poolBackward(alg, src, grad.md, attrs.kernel, g, hint);
+  const out = b.newForm(node.shape, src);
   b.emitPrimitive(i, pd, [
     [Arg.diffDst, grad],
     [Arg.diffSrc, out],

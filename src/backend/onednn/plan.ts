@@ -171,12 +171,12 @@ export class BuiltPlan {
     this.#graph.feeds.forEach((i, n) => {
       const data = feeds[n]!;
       const target = this.#feedArrays[n]!;
-      if (data.length !== target.length || data.constructor !== target.constructor) {
+      if (data?.length !== target.length || data.constructor !== target.constructor) {
         const { shape, dtype } = this.#graph.nodes[i]!;
         throw new DeviceError({
           what: 'Values sent to a plan do not fit it',
           expected: `${target.length} values of ${dtype} for [${shape.join(', ')}]`,
-          got: `${data?.length} of ${data?.constructor.name}`,
+          got: data ? `${data.length} of ${data.constructor.name}` : 'nothing',
         });
       }
       target.set(data as never);

@@ -1,0 +1,79 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { CIFAR10 } from '../data/cifar10.js';
+import type { Dataset } from '../data/dataset.js';
+import { Shapes10 } from '../data/shapes10.js';
+import { PaperweightError, UsageError } from '../errors.js';
+
+export const DATASETS = ['cifar10', 'shapes10'] as const;
+export type DatasetName = (typeof DATASETS)[number];
+
+export interface DatasetOptions {
+  readonly dataset: DatasetName;
+  /** Folder of the `.bin` files, or their parent. */
+  readonly data?: string | undefined;
+  readonly train: boolean;
+  readonly download?: boolean;
+  readonly onProgress?: (progress: { received: number; total?: number | undefined; bytesPerSecond: number }) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Opens one of the built-in data sets. */
+export async function openDataset({ dataset, data, train, download, onProgress, signal }: DatasetOptions): Promise<Dataset> {
+  if (dataset === 'shapes10') return Shapes10.open({ train });
+  const root = data ?? findCifar10();
+  if (!root && !download)
+    throw new UsageError({
+      what: 'CIFAR-10 has not been found',
+      expected: 'its .bin files in ./data, in the folder that PAPERWEIGHT_CIFAR10 names, or in --data DIR',
+      got: 'none of them',
+      next: 'run: paperweight data cifar10 --download',
+    });
+  return CIFAR10.open({
+    root: root ?? 'data',
+    train,
+    ...(download ? { download } : {}),
+    ...(onProgress ? { onProgress } : {}),
+    ...(signal ? { signal } : {}),
+  });
+}
+
+/** A folder that holds CIFAR-10 already: the one that PAPERWEIGHT_CIFAR10 names, or ./data. */
+export function findCifar10(): string | undefined {
+  const named = process.env.PAPERWEIGHT_CIFAR10;
+  if (named) return named;
+  const places = ['data', join('data', 'cifar-10-batches-bin')];
+  return places.find((place) => existsSync(join(place, 'data_batch_1.bin')));
+}
+
+export interface Choice {
+  readonly dataset: DatasetName;
+  readonly data?: string;
+  /** Said to the user, since it may not be what was expected. */
+  readonly note?: string;
+}
+
+/**
+ * The data set for a run that named none: CIFAR-10 from a folder, else downloaded, else `shapes10` so that a
+ * machine without a network can run everything.
+ */
+export async function chooseDataset(options: Pick<DatasetOptions, 'onProgress' | 'signal'>): Promise<Choice> {
+  const folder = findCifar10();
+  if (folder) return { dataset: 'cifar10', data: folder };
+  try {
+    await CIFAR10.open({
+      root: 'data',
+      train: true,
+      download: true,
+      ...(options.onProgress ? { onProgress: options.onProgress } : {}),
+      ...(options.signal ? { signal: options.signal } : {}),
+    });
+    return { dataset: 'cifar10', data: 'data' };
+  } catch (error) {
+    if (!(error instanceof PaperweightError) || options.signal?.aborted) throw error;
+    return {
+      dataset: 'shapes10',
+      note: `CIFAR-10 is not here and could not be downloaded (${error.message}) Training on shapes10 instead, ten kinds of drawn shapes: its accuracy says nothing about CIFAR-10. With CIFAR-10's .bin files in a folder, add --data DIR.`,
+    };
+  }
+}

@@ -1,0 +1,164 @@
+import { existsSync } from 'node:fs';
+import { appendFile, mkdir, open, readdir, readFile, rm, truncate } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { z } from 'zod';
+import { diskError } from '../disk-error.js';
+import { CheckpointError, UsageError } from '../errors.js';
+import { writeFileAtomic } from './atomic.js';
+
+/** Which checkpoints a run has; rewritten as a whole, after the files that it names. */
+const stateSchema = z.object({
+  version: z.literal(1),
+  latest: z.string().optional(),
+  best: z.object({ file: z.string(), accuracy: z.number() }).optional(),
+});
+export type RunState = z.infer<typeof stateSchema>;
+
+/** Checkpoints to resume from that are kept, beside the best weights. */
+const KEEP = 2;
+
+/** A run on disk: `config.json`, `metrics.jsonl`, `state.json` and `checkpoints/`. */
+export class RunFolder {
+  private constructor(readonly path: string) {}
+
+  /**
+   * Makes the folder of a new run and writes its configuration.
+   * @throws UsageError when there is a run already; CheckpointError when the folder cannot be written
+   */
+  static async create(path: string, config: unknown): Promise<RunFolder> {
+    if (existsSync(join(path, 'config.json')))
+      throw new UsageError({
+        what: `There is a run in ${path} already`,
+        expected: 'a new folder, so that nothing is overwritten',
+        got: 'a folder with a config.json',
+        next: `continue it with --resume --run ${path}, or choose another --run`,
+      });
+    try {
+      await mkdir(join(path, 'checkpoints'), { recursive: true });
+    } catch (error) {
+      throw diskError(error, `cannot make the run folder ${path}`, CheckpointError);
+    }
+    const folder = new RunFolder(path);
+    await writeFileAtomic(join(path, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
+    await folder.writeState({ version: 1 });
+    return folder;
+  }
+
+  /** @throws UsageError when there is no run */
+  static open(path: string): RunFolder {
+    if (existsSync(join(path, 'config.json'))) return new RunFolder(path);
+    throw new UsageError({
+      what: `${path} is not a run folder`,
+      expected: 'a folder with a config.json, as train makes it',
+      got: existsSync(path) ? 'a folder without one' : 'nothing there',
+      next: 'check the path; runs are in ./runs unless --run named another place',
+    });
+  }
+
+  /** Reads and checks the configuration. */
+  async config<T>(schema: z.ZodType<T>): Promise<T> {
+    return this.#read('config.json', schema);
+  }
+
+  async state(): Promise<RunState> {
+    if (!existsSync(join(this.path, 'state.json'))) return { version: 1 };
+    return this.#read('state.json', stateSchema);
+  }
+
+  async #read<T>(name: string, schema: z.ZodType<T>): Promise<T> {
+    const file = join(this.path, name);
+    let value: unknown;
+    try {
+      value = JSON.parse(await readFile(file, 'utf8'));
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw diskError(error, `cannot read ${file}`, CheckpointError);
+      throw new CheckpointError({
+        what: `${file} cannot be read`,
+        expected: 'JSON, as train wrote it',
+        got: error.message,
+        next: 'restore the file from a copy, or start a new run',
+      });
+    }
+    const parsed = schema.safeParse(value);
+    if (parsed.success) return parsed.data;
+    throw new CheckpointError({
+      what: `${file} is not what train writes`,
+      expected: 'the fields that this version knows',
+      got: z.prettifyError(parsed.error),
+      next: 'restore the file from a copy, or start a new run',
+    });
+  }
+
+  async writeState(state: RunState): Promise<void> {
+    await writeFileAtomic(join(this.path, 'state.json'), `${JSON.stringify(state, null, 2)}\n`);
+  }
+
+  /** @param name from `state()`; anything that is not a plain file name is refused */
+  checkpoint(name: string): string {
+    if (name !== basename(name) || name.startsWith('.'))
+      throw new CheckpointError({ what: `${this.path}/state.json names a file outside of the run`, got: name });
+    return join(this.path, 'checkpoints', name);
+  }
+
+  /** Removes checkpoints that neither the state nor the last few need. */
+  async prune(state: RunState): Promise<void> {
+    const folder = join(this.path, 'checkpoints');
+    const files = (await readdir(folder)).filter((f) => f.startsWith('step-')).sort();
+    for (const file of files.slice(0, -KEEP)) if (file !== state.latest) await rm(join(folder, file), { force: true });
+    for (const file of (await readdir(folder)).filter((f) => f.startsWith('best-')))
+      if (file !== state.best?.file) await rm(join(folder, file), { force: true });
+  }
+
+  /** Adds a line to the metrics. */
+  async log(entry: object): Promise<void> {
+    const file = join(this.path, 'metrics.jsonl');
+    try {
+      await appendFile(file, `${JSON.stringify(entry)}\n`);
+    } catch (error) {
+      throw diskError(error, `cannot write ${file}`, CheckpointError);
+    }
+  }
+
+  /** Metrics so far; a line that a sudden end cut short is left out. */
+  async metrics(): Promise<Record<string, unknown>[]> {
+    const file = join(this.path, 'metrics.jsonl');
+    if (!existsSync(file)) return [];
+    const lines = (await readFile(file, 'utf8')).split('\n');
+    return lines.flatMap((line) => {
+      try {
+        return line ? [JSON.parse(line) as Record<string, unknown>] : [];
+      } catch {
+        return [];
+      }
+    });
+  }
+
+  /** Drops what was logged after a step that a resumed run starts from, so that no step stands there twice. */
+  async rewind(step: number): Promise<void> {
+    const file = join(this.path, 'metrics.jsonl');
+    if (!existsSync(file)) return;
+    const text = await readFile(file, 'utf8');
+    let end = 0;
+    for (const line of text.split('\n').slice(0, -1)) {
+      let at: unknown;
+      try {
+        at = (JSON.parse(line) as { step?: unknown }).step;
+      } catch {
+        break;
+      }
+      if (typeof at === 'number' && at > step) break;
+      end += Buffer.byteLength(line) + 1;
+    }
+    await truncate(file, end);
+    const handle = await open(file, 'r+');
+    await handle.sync();
+    await handle.close();
+  }
+}
+
+/** The youngest run below a folder, for `--resume` without a name. */
+export async function latestRun(root: string): Promise<string | undefined> {
+  if (!existsSync(root)) return undefined;
+  const names = (await readdir(root)).filter((name) => existsSync(join(root, name, 'config.json')));
+  return names.length > 0 ? join(root, names.sort().at(-1)!) : undefined;
+}

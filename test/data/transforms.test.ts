@@ -1,0 +1,213 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { describe, it } from 'node:test';
+import { referenceDevice } from '../../src/backend/reference/index.js';
+import * as transforms from '../../src/data/transforms/index.js';
+import { ShapeError, UsageError } from '../../src/errors.js';
+import { buildGraph } from '../../src/graph/graph.js';
+import { Generator } from '../../src/random.js';
+import { setDefaultDevice } from '../../src/tensor/realize.js';
+import { type Tensor, tensor, zeros } from '../../src/tensor/tensor.js';
+import { readFixture } from '../support/generated.js';
+
+setDefaultDevice(referenceDevice());
+
+interface Case {
+  readonly name: string;
+  readonly transform: 'Resize' | 'CenterCrop' | 'Pad' | 'HorizontalFlip' | 'ToTensor' | 'Normalize';
+  readonly args: { size: number | [number, number]; padding: number; mean: number[]; std: number[] };
+  readonly input: { shape: number[]; data: number[] };
+  readonly output?: { shape: number[]; data: number[] };
+  readonly outputShape?: number[];
+  readonly samples?: [number, number, number, number][];
+  readonly sums?: number[];
+  readonly sha256?: string;
+}
+const { cases } = readFixture<{ cases: Case[] }>('transforms.json');
+
+const MAKE: Record<Case['transform'], (args: Case['args']) => transforms.Transform> = {
+  Resize: ({ size }) => transforms.resize(size),
+  CenterCrop: ({ size }) => transforms.centerCrop(size),
+  Pad: ({ padding }) => transforms.pad(padding),
+  HorizontalFlip: () => transforms.randomHorizontalFlip(1),
+  ToTensor: () => transforms.toTensor(),
+  Normalize: ({ mean, std }) => transforms.compose([transforms.toTensor(), transforms.normalize(mean, std)]),
+};
+
+const context = (seed = 0) => ({ generator: new Generator(seed) });
+const bytes = (data: readonly number[], shape: readonly number[]): Tensor =>
+  tensor(Uint8Array.from(data), { shape });
+
+/** What a node was made with, by name of operation, without leaves. */
+const operations = (x: Tensor): string[] =>
+  buildGraph([x.node], [])
+    .graph.nodes.map((node) => node.op)
+    .filter((op) => op !== 'feed');
+
+describe('transforms', () => {
+  for (const { name, transform, args, input, output, outputShape, samples, sums, sha256 } of cases)
+    it(`agree with torchvision: ${name}`, async () => {
+      // The same picture twice, so that a batch is what is tested.
+      const batch = bytes([...input.data, ...input.data], [2, ...input.shape]);
+      const result = MAKE[transform](args).apply(batch, context());
+      const shape = output?.shape ?? outputShape!;
+      assert.deepEqual(result.shape, [2, ...shape]);
+      const data = await result.data();
+      const half = data.length / 2;
+      assert.deepEqual(data.slice(0, half), data.slice(half));
+      const [, h, w] = shape as [number, number, number];
+      const known = output
+        ? output.data.map((expected, i) => [data[i]!, expected] as const)
+        : samples!.map(([c, y, x, expected]) => [data[(c * h + y) * w + x]!, expected] as const);
+      // A sum half-way between two bytes may fall on the other side; all else is the very same byte.
+      const resized = transform === 'Resize';
+      const tolerance = transform === 'ToTensor' || transform === 'Normalize' ? 1e-6 : resized ? 1 : 0;
+      for (const [i, [actual, expected]] of known.entries())
+        if (!(Math.abs(actual - expected) <= tolerance))
+          assert.fail(`at ${i}: ${actual}, expected ${expected}`);
+      if (resized) {
+        const off = known.filter(([actual, expected]) => actual !== expected).length / known.length;
+        assert.ok(off < 0.05, `${off * 100} % of the bytes differ`);
+      }
+      for (const [c, expected] of (sums ?? []).entries()) {
+        let sum = 0;
+        for (const v of data.subarray(c * h * w, (c + 1) * h * w)) sum += v;
+        assert.ok(
+          Math.abs(sum - expected) <= 0.05 * h * w,
+          `sum of channel ${c}: ${sum}, expected ${expected}`,
+        );
+      }
+      if (tolerance === 0) assert.equal(hash(data.slice(0, half)), sha256);
+    });
+
+  it('make few nodes: resize, toTensor and normalize share their scaling', async () => {
+    const transform = transforms.compose([
+      transforms.resize(8),
+      transforms.toTensor(),
+      transforms.normalize([0.5, 0.25, 0.5], [0.5, 0.5, 1]),
+    ]);
+    const y = transform.apply(zeros([2, 3, 4, 4], 'uint8'), context());
+    const found = operations(y);
+    assert.equal(found.filter((op) => op === 'channelAffine').length, 1);
+    assert.ok(!found.includes('affine'), found.join());
+    assert.ok(found.length <= 10, found.join());
+    assert.deepEqual([...(await y.data())].slice(0, 2), [-1, -1]);
+  });
+
+  it('normalise after a crop or a flip that follows toTensor', async () => {
+    const transform = transforms.compose([
+      transforms.toTensor(),
+      transforms.randomHorizontalFlip(1),
+      transforms.normalize([0.5], [0.5]),
+    ]);
+    const y = await transform.apply(bytes([0, 255], [1, 1, 1, 2]), context()).data();
+    assert.deepEqual([...y], [1, -1]);
+  });
+
+  it('that are random draw for each picture, and the same ones from the same seed', async () => {
+    const pictures = tensor(
+      Uint8Array.from({ length: 64 * 16 }, (_, i) => i % 16),
+      { shape: [64, 1, 4, 4] },
+    );
+    const transform = transforms.compose([
+      transforms.randomCrop(3, { padding: 1 }),
+      transforms.randomHorizontalFlip(),
+    ]);
+    const run = async (seed: number) => [...(await transform.apply(pictures, context(seed)).data())];
+    const first = await run(1);
+    assert.deepEqual(await run(1), first);
+    assert.notDeepEqual(await run(2), first);
+    const kinds = new Set(Array.from({ length: 64 }, (_, n) => first.slice(9 * n, 9 * n + 9).join()));
+    // 16 places times two sides; 64 draws meet most of them.
+    assert.ok(kinds.size > 20 && kinds.size <= 32, `${kinds.size} kinds`);
+    // With the whole window inside the picture (place 1 + row 0…1), no zeros come in but the picture's own.
+    const tops = new Set(first.filter((_, i) => i % 9 === 4));
+    assert.ok(tops.size > 10);
+  });
+
+  it('that are random keep the plan', async () => {
+    const transform = transforms.compose([transforms.randomCrop(2), transforms.randomHorizontalFlip()]);
+    const keys = [1, 2].map(
+      (seed) => buildGraph([transform.apply(zeros([4, 1, 3, 3], 'uint8'), context(seed)).node], []).key,
+    );
+    assert.equal(keys[0], keys[1]);
+  });
+
+  it('flip with the probability that is asked for', async () => {
+    const pictures = tensor(
+      Uint8Array.from({ length: 2000 }, (_, i) => i % 2),
+      { shape: [1000, 1, 1, 2] },
+    );
+    const y = await transforms.randomHorizontalFlip(0.2).apply(pictures, context()).data();
+    const flipped = y.filter((v: number, i: number) => i % 2 === 0 && v === 1).length;
+    assert.ok(flipped > 150 && flipped < 250, `${flipped} of 1000`);
+  });
+
+  it('leave pictures of the right size alone', () => {
+    const x = zeros([1, 3, 8, 8], 'uint8');
+    assert.equal(transforms.resize(8).apply(x, context()), x);
+  });
+
+  it('resize floats without rounding them', async () => {
+    const y = transforms.resize([1, 1]).apply(tensor([[[[0.25, 0.5]]]]), context());
+    assert.deepEqual([...(await y.data())], [0.375]);
+    const unit = transforms.compose([transforms.toTensor(), transforms.resize([1, 1])]);
+    assert.ok(Math.abs((await unit.apply(bytes([0, 1], [1, 1, 1, 2]), context()).item()) - 0.5 / 255) < 1e-8);
+  });
+
+  it('print as they would be written', () => {
+    const all = [
+      transforms.resize(224),
+      transforms.resize([11, 13]),
+      transforms.centerCrop(20),
+      transforms.randomCrop(32, { padding: 4 }),
+      transforms.randomCrop([8, 9]),
+      transforms.randomHorizontalFlip(),
+      transforms.pad([1, 2]),
+      transforms.toTensor(),
+      transforms.normalize([0.5], [0.25]),
+    ];
+    assert.equal(
+      transforms.compose(all).toString(),
+      'compose([resize(224), resize([11, 13]), centerCrop(20), randomCrop(32, { padding: 4 }), ' +
+        'randomCrop([8, 9]), randomHorizontalFlip(0.5), pad([1, 2]), toTensor(), normalize([0.5], [0.25])])',
+    );
+    assert.deepEqual(
+      all.map((t) => t.name),
+      [
+        ...['resize', 'resize', 'centerCrop', 'randomCrop', 'randomCrop', 'randomHorizontalFlip'],
+        'pad',
+        'toTensor',
+        'normalize',
+      ],
+    );
+  });
+
+  it('say what is wrong', () => {
+    const x = zeros([1, 3, 4, 4], 'uint8');
+    const says = (make: () => unknown, text: RegExp) =>
+      assert.throws(make, (error) => error instanceof UsageError && text.test(error.message));
+    const apply = (...list: transforms.Transform[]) => transforms.compose(list).apply(x, context());
+    says(() => apply(transforms.toTensor(), transforms.toTensor()), /second time/);
+    says(() => apply(transforms.toTensor(), transforms.centerCrop(2), transforms.toTensor()), /second time/);
+    says(() => apply(transforms.normalize([0, 0, 0], [1, 1, 1])), /toTensor\(\) before normalize/);
+    says(
+      () => apply(transforms.resize(8), transforms.normalize([0, 0, 0], [1, 1, 1])),
+      /toTensor\(\) before/,
+    );
+    says(() => apply(transforms.randomCrop(6)), /larger than the picture.*6×6.*4×4/);
+    says(() => transforms.resize(8).apply(zeros([3, 4, 4], 'uint8'), context()), /\[N, C, H, W\]/);
+    says(() => transforms.resize(0), /resize got a bad size/);
+    says(() => transforms.centerCrop([1, 2.5]), /centerCrop got a bad size/);
+    says(() => transforms.pad([1, 2, 3]), /pad got a bad padding/);
+    says(() => transforms.randomCrop(3, { padding: -1 }), /bad padding/);
+    says(() => transforms.randomHorizontalFlip(2), /bad probability/);
+    says(() => transforms.normalize([0], [0]), /above 0/);
+    says(() => transforms.normalize([0, 1], [1]), /for each channel/);
+    assert.throws(() => apply(transforms.toTensor(), transforms.normalize([0], [1])), ShapeError);
+  });
+});
+
+/** Of the bytes in the order channel, row, column. */
+const hash = (data: ArrayLike<number>): string =>
+  createHash('sha256').update(Uint8Array.from(data)).digest('hex');

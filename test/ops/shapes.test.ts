@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { ShapeError } from '../../src/errors.js';
+import { hostLeaf, type Node } from '../../src/graph/node.js';
+import { type DType, makeArray, sizeOf } from '../../src/graph/types.js';
+import * as ops from '../../src/ops/index.js';
+
+const of = (dtype: DType, ...shape: number[]): Node =>
+  hostLeaf(makeArray(dtype, Math.max(0, sizeOf(shape))), shape, dtype);
+const f32 = (...shape: number[]): Node => of('float32', ...shape);
+const f64 = (...shape: number[]): Node => of('float64', ...shape);
+const i32 = (...shape: number[]): Node => of('int32', ...shape);
+
+const pool = { kernel: [3, 3], stride: [2, 2] } as const;
+
+/** What is called, and what the message must hold beside the operation and the module path. */
+const REFUSED: readonly (readonly [string, () => unknown, ...RegExp[]])[] = [
+  [
+    'conv2d',
+    () => ops.conv2d(f32(2, 3, 8, 8), f32(4, 5, 3, 3), undefined),
+    /\[2, 3, 8, 8\], \[4, 5, 3, 3\]/,
+    /5 input channels/,
+    /got 3/,
+  ],
+  [
+    'conv2d',
+    () => ops.conv2d(f32(2, 3, 8, 8), f32(4, 2, 3, 3), undefined, { groups: 2 }),
+    /4 input channels \(2 groups\)/,
+  ],
+  [
+    'conv2d',
+    () => ops.conv2d(f32(2, 4, 8, 8), f32(3, 2, 3, 3), undefined, { groups: 2 }),
+    /output channels that 2 groups divide/,
+  ],
+  ['conv2d', () => ops.conv2d(f32(2, 3, 8, 8), f32(4, 3, 11, 11), undefined), /11×11/, /8×8/, /padding/],
+  ['conv2d', () => ops.conv2d(f32(3, 8, 8), f32(4, 3, 3, 3), undefined), /\[N, C, H, W\] of 4 dimensions/],
+  ['conv2d', () => ops.conv2d(f32(2, 3, 8, 8), f32(4, 3, 3), undefined), /\[out, in \/ groups, kH, kW\]/],
+  ['conv2d', () => ops.conv2d(f32(2, 3, 8, 8), f32(4, 3, 3, 3), f32(5)), /a bias \[4\]/, /\[5\]/],
+  [
+    'conv2d',
+    () => ops.conv2d(f32(2, 3, 8, 8), f32(4, 3, 3, 3), undefined, { stride: [0, 1] }),
+    /stride .* at least 1/,
+  ],
+  [
+    'conv2d',
+    () => ops.conv2d(f32(2, 3, 8, 8), f32(4, 3, 3, 3), undefined, { padding: [-1, 0] }),
+    /padding .* at least 0/,
+  ],
+  [
+    'conv2d',
+    () => ops.conv2d(f32(2, 3, 8, 8), f32(4, 3, 3, 3), undefined, { dilation: [1, 0.5] }),
+    /dilation/,
+  ],
+  [
+    'conv2d',
+    () => ops.conv2d(f32(2, 3, 8, 8), f32(4, 3, 3, 3), undefined, { groups: 0 }),
+    /groups of at least 1/,
+  ],
+  ['conv2d', () => ops.conv2d(f32(2, 3, 8, 8), f64(4, 3, 3, 3), undefined), /float32/, /float64/],
+  [
+    'conv2d',
+    () => ops.conv2d(of('uint8', 2, 3, 8, 8), f32(4, 3, 3, 3), undefined),
+    /floating-point/,
+    /toFloat/,
+  ],
+  ['linear', () => ops.linear(f32(2, 256), f32(10, 9216)), /9216 input features/, /got 256/, /flatten/],
+  ['linear', () => ops.linear(f32(2, 3, 4), f32(10, 12)), /\[N, in\]/],
+  ['linear', () => ops.linear(f32(2, 3), f32(10, 3), f32(3)), /a bias \[10\]/],
+  ['matmul', () => ops.matmul(f32(2, 3), f32(4, 5)), /3 rows/, /got 4/],
+  ['matmul', () => ops.matmul(f32(2, 3), f32(3, 5), { transposeA: true }), /2 rows/],
+  ['matmul', () => ops.matmul(f32(2, 3), f32(1, 3, 5)), /2 dimensions/],
+  ['matmul', () => ops.matmul(f32(2, 2, 3), f32(3, 3, 5)), /batches of one size/],
+  ['matmul', () => ops.matmul(f32(3), f32(3)), /matrices/],
+  ['add', () => ops.add(f32(2, 3), f32(2, 4)), /broadcast together/, /\[2, 3\] and \[2, 4\]/],
+  ['mul', () => ops.mul(f32(2, 3), f64(2, 3)), /one type/],
+  ['broadcastTo', () => ops.broadcastTo(f32(2, 3), [4, 3]), /broadcast/],
+  ['broadcastTo', () => ops.broadcastTo(f32(2, 3), [3]), /\[3\]/],
+  ['reshape', () => ops.reshape(f32(2, 3), [4, 2]), /6 elements/, /\[4, 2\]/],
+  ['reshape', () => ops.reshape(f32(2, 3), [4, -1]), /6 elements/],
+  ['reshape', () => ops.reshape(f32(2, 3), [-1, -1]), /6 elements/],
+  ['permute', () => ops.permute(f32(2, 3), [0, 0]), /2 axes once/],
+  ['permute', () => ops.permute(f32(2, 3), [0]), /2 axes once/],
+  ['maxPool2d', () => ops.maxPool2d(f32(1, 1, 2, 2), pool), /3×3/, /2×2/],
+  ['maxPool2d', () => ops.maxPool2d(f32(1, 1, 9, 9), { ...pool, padding: [2, 2] }), /half the kernel/],
+  ['maxPool2d', () => ops.maxPool2d(f32(1, 9, 9), pool), /\[N, C, H, W\]/],
+  ['maxPool2d', () => ops.maxPool2d(f32(1, 1, 9, 9), { ...pool, dilation: [0, 1] }), /dilation/],
+  ['avgPool2d', () => ops.avgPool2d(f32(1, 1, 2, 9), pool), /3×3/],
+  ['adaptiveAvgPool2d', () => ops.adaptiveAvgPool2d(f32(1, 1, 2, 9), [0, 1]), /size .* at least 1/],
+  ['adaptiveAvgPool2d', () => ops.adaptiveAvgPool2d(f32(1, 2, 9), [1, 1]), /\[N, C, H, W\]/],
+  ['localResponseNorm', () => ops.localResponseNorm(f32(2, 3), { size: 5 }), /\[N, C, H, W\]/],
+  ['localResponseNorm', () => ops.localResponseNorm(f32(1, 3, 2, 2), { size: 0 }), /at least 1 channel/],
+  ['batchNormTrain', () => ops.batchNormTrain(f32(2, 3, 4), f32(3), f32(3)), /\[N, C\] or \[N, C, H, W\]/],
+  ['batchNormTrain', () => ops.batchNormTrain(f32(2, 3), f32(3), f32(2)), /each of 3 channels/],
+  ['batchNorm', () => ops.batchNorm(f32(2, 3), f32(3), f32(3), f32(4), f32(3)), /each of 3 channels/],
+  ['batchStats', () => ops.batchStats(f32(2)), /\[N, C\]/],
+  ['crossEntropy', () => ops.crossEntropy(f32(4, 10), i32(3)), /labels \[4\]/, /\[3\]/],
+  ['crossEntropy', () => ops.crossEntropy(f32(4, 10), f32(4)), /labels of type int32/, /float32/],
+  ['crossEntropy', () => ops.crossEntropy(f32(4), i32(4)), /\[N, classes\]/],
+  ['crossEntropy', () => ops.crossEntropy(f32(4, 10), i32(4), 1.5), /labelSmoothing/],
+  ['topKCorrect', () => ops.topKCorrect(f32(4, 10), i32(4), 0), /k of at least 1/],
+  ['dropoutMask', () => ops.dropout(f32(4), i32(4), 1), /probability/],
+  ['dropoutMask', () => ops.dropout(f32(4), i32(2), 0.5), /four int32/],
+  ['dropoutMask', () => ops.dropout(f32(4), f32(4), 0.5), /four int32/],
+  ['crop', () => ops.crop(f32(2, 3, 4, 4), i32(2), [2, 2]), /int32 offsets \[2, 2\]/],
+  ['flip', () => ops.flip(f32(2, 3, 4, 4), i32(3)), /int32 flags \[2\]/],
+  ['channelAffine', () => ops.channelAffine(f32(2, 3, 4, 4), [1], [1]), /3 values a list/],
+  ['addScaled', () => ops.addScaled(f32(2), f32(3), f32()), /one shape/],
+  ['addScaled', () => ops.addScaled(f32(2), f32(2), f32(1)), /scalar factor/],
+  ['sum', () => ops.sum(f32(2, 3), [2]), /axis in \[-2, 1\]/, /got 2/],
+  ['max', () => ops.max(f32(2, 3), [-3]), /axis/],
+  ['softmax', () => ops.softmax(f32(2, 3), 2), /axis/],
+  ['argmax', () => ops.argmax(f32(2, 3), 2), /axis/],
+  ['flatten', () => ops.flatten(f32(2, 3), 3), /axis/],
+  ['relu', () => ops.relu(i32(2)), /floating-point/],
+  ['cast', () => ops.cast(f32(2), 'int32'), /floating-point target/],
+];
+
+describe('a wrong shape is refused at the call', () => {
+  REFUSED.forEach(([op, call, ...parts], i) => {
+    it(`${op} (${i}): ${parts.map((p) => p.source).join(', ')}`, () => {
+      assert.throws(
+        () => ops.withScope('features.3', call),
+        (error) => {
+          assert.ok(error instanceof ShapeError, `${error}`);
+          assert.match(error.message, new RegExp(`^${op}\\(.*\\) in features\\.3 does not fit`));
+          for (const part of parts) assert.match(error.message, part);
+          return true;
+        },
+      );
+    });
+  });
+
+  it('and named without a module outside of modules', () => {
+    assert.throws(() => ops.add(f32(2), f32(3)), { message: /^add\(\[2\], \[3\]\) does not fit/ });
+  });
+
+  it('and the module path is right again after an error and in nested modules', () => {
+    const scopeOf = () => ops.neg(f32(1)).scope;
+    ops.withScope('classifier', () => {
+      ops.withScope('classifier.1', () => assert.equal(scopeOf(), 'classifier.1'));
+      assert.throws(() =>
+        ops.withScope('classifier.2', () => {
+          throw new Error('stop');
+        }),
+      );
+      assert.equal(scopeOf(), 'classifier');
+    });
+    assert.equal(scopeOf(), '');
+  });
+});
+
+describe('shapes of results', () => {
+  const shapes: readonly (readonly [string, Node, readonly number[]])[] = [
+    [
+      'AlexNet’s first convolution',
+      ops.conv2d(f32(1, 3, 224, 224), f32(64, 3, 11, 11), undefined, { stride: [4, 4], padding: [2, 2] }),
+      [1, 64, 55, 55],
+    ],
+    ['overlapping pooling', ops.maxPool2d(f32(1, 64, 55, 55), pool), [1, 64, 27, 27]],
+    ['ceil mode', ops.maxPool2d(f32(1, 1, 6, 6), { ...pool, ceilMode: true }), [1, 1, 3, 3]],
+    [
+      'ceil mode without a window that starts in the padding',
+      ops.maxPool2d(f32(1, 1, 3, 3), { kernel: [2, 2], padding: [1, 1], ceilMode: true }),
+      [1, 1, 2, 2],
+    ],
+    ['a stride is the kernel by default', ops.avgPool2d(f32(1, 1, 6, 6), { kernel: [2, 3] }), [1, 1, 3, 2]],
+    ['an inferred dimension', ops.reshape(f32(2, 3, 4), [2, -1]), [2, 12]],
+    ['flatten(1)', ops.flatten(f32(2, 3, 4), 1), [2, 12]],
+    ['flatten of a scalar', ops.flatten(f32()), [1]],
+    ['broadcasting', ops.add(f32(2, 1, 4), f32(3, 1)), [2, 3, 4]],
+    ['mean of all', ops.mean(f32(2, 3)), []],
+    ['max with kept dimensions', ops.max(f32(2, 3), [-1], true), [2, 1]],
+    ['argmax', ops.argmax(f32(2, 3, 4), 1), [2, 4]],
+    ['cross-entropy', ops.crossEntropy(f32(4, 10), i32(4)), [4]],
+    ['resize', ops.resize(of('uint8', 2, 3, 32, 32), [224, 200]), [2, 3, 224, 200]],
+    ['crop', ops.crop(f32(2, 3, 8, 8), i32(2, 2), [4, 6]), [2, 3, 4, 6]],
+  ];
+  for (const [name, node, shape] of shapes) it(name, () => assert.deepEqual(node.shape, shape));
+
+  it('identities add no node', () => {
+    const x = f32(2, 3, 6, 6);
+    assert.equal(ops.reshape(x, [2, 3, 6, 6]), x);
+    assert.equal(ops.adaptiveAvgPool2d(x, [6, 6]), x);
+    assert.equal(ops.broadcastTo(x, [2, 3, 6, 6]), x);
+    assert.equal(ops.cast(x, 'float32'), x);
+  });
+
+  it('multiply-adds are counted', () => {
+    const macs = (node: Node) =>
+      ops.operationOf(node.op).macs!(node.inputs, { shape: node.shape, dtype: node.dtype }, node.attrs);
+    const first = ops.conv2d(f32(1, 3, 224, 224), f32(64, 3, 11, 11), undefined, {
+      stride: [4, 4],
+      padding: [2, 2],
+    });
+    assert.equal(macs(first), 64 * 55 * 55 * 3 * 11 * 11);
+    const grouped = ops.conv2d(f32(1, 4, 5, 5), f32(6, 2, 3, 3), undefined, { groups: 2 });
+    assert.equal(macs(grouped), 6 * 3 * 3 * 2 * 9);
+    assert.equal(macs(ops.linear(f32(8, 9216), f32(4096, 9216))), 8 * 9216 * 4096);
+    assert.equal(macs(ops.matmul(f32(5, 2, 3), f32(5, 2, 4), { transposeA: true })), 5 * 3 * 4 * 2);
+  });
+});

@@ -1,0 +1,411 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { InlineDevice } from '../../src/backend/device.js';
+import { ReferenceEngine } from '../../src/backend/reference/engine.js';
+import { DeviceError, PaperweightError, ShapeError } from '../../src/errors.js';
+import { buildGraph } from '../../src/graph/graph.js';
+import type { Node } from '../../src/graph/node.js';
+import * as ops from '../../src/ops/index.js';
+import { setDefaultDevice } from '../../src/tensor/realize.js';
+import { evaluate, full, ones, Parameter, Tensor, tensor, update, zeros } from '../../src/tensor/tensor.js';
+
+/** Counts runs, so that laziness and caching can be seen. */
+class CountingDevice extends InlineDevice {
+  runs = 0;
+  constructor() {
+    super(new ReferenceEngine());
+  }
+  override run(...args: Parameters<InlineDevice['run']>): ReturnType<InlineDevice['run']> {
+    this.runs++;
+    return super.run(...args);
+  }
+}
+const device = new CountingDevice();
+setDefaultDevice(device);
+
+/** Runs that `body` causes. */
+async function runsOf(body: () => unknown): Promise<number> {
+  const before = device.runs;
+  await body();
+  return device.runs - before;
+}
+const values = async (t: Tensor | null) => [...(await t!.data())];
+const leaf = (data: number[]) => tensor(data, { requiresGrad: true });
+const keyOf = (...nodes: Node[]) => buildGraph(nodes, []).key;
+
+describe('making tensors', () => {
+  it('from nested arrays, typed arrays and constants', async () => {
+    const x = tensor([
+      [1, 2, 3],
+      [4, 5, 6],
+    ]);
+    assert.deepEqual([x.shape, x.dtype, x.size], [[2, 3], 'float32', 6]);
+    assert.deepEqual(await values(x), [1, 2, 3, 4, 5, 6]);
+    assert.deepEqual(tensor(7).shape, []);
+    assert.deepEqual(tensor(Int32Array.of(1, 2)).dtype, 'int32');
+    assert.deepEqual(await values(full([2], 3, 'float64')), [3, 3]);
+    assert.deepEqual([await values(zeros([2])), await values(ones([1]))], [[0, 0], [1]]);
+  });
+
+  it('refuses ragged arrays and shapes that do not fit', () => {
+    assert.throws(() => tensor([[1, 2], [3]]), ShapeError);
+    assert.throws(() => tensor([1, 2, 3], { shape: [2, 2] }), {
+      name: 'ShapeError',
+      message: /4 values for \[2, 2\].*got 3/,
+    });
+    assert.throws(() => tensor(Float32Array.of(1, 2), { shape: [3] }), ShapeError);
+  });
+
+  it('prints shape and type', () => assert.equal(`${zeros([2, 3])}`, 'Tensor([2, 3], float32)'));
+});
+
+describe('laziness', () => {
+  it('computes nothing until a value is asked for', async () => {
+    let y = tensor([1, 2]);
+    assert.equal(await runsOf(() => (y = y.mul(2).add(1))), 0);
+    assert.equal(await runsOf(() => y.data()), 1);
+    assert.deepEqual(await values(y), [3, 5]);
+  });
+
+  it('computes a value once', async () => {
+    const y = tensor([1, 2]).exp();
+    assert.equal(await runsOf(async () => assert.deepEqual(await y.data(), await y.data())), 1);
+    assert.equal(await runsOf(() => Promise.all([y.data(), y.data()])), 0);
+    const z = tensor([1, 2]).exp();
+    assert.equal(await runsOf(() => Promise.all([z.data(), z.data()])), 1, 'asked twice before it is there');
+  });
+
+  it('takes computed values as leaves', async () => {
+    const y = tensor([1, 2]).exp();
+    await y.data();
+    const { graph } = buildGraph([y.mul(2).node], []);
+    assert.deepEqual(
+      graph.nodes.map((n) => n.op),
+      ['feed', 'affine'],
+    );
+  });
+
+  it('reads leaves without a run', async () => {
+    const placed = await tensor([1, 2]).to(device);
+    assert.equal(await runsOf(async () => [await tensor([1]).item(), await placed.data()]), 0);
+  });
+
+  it('evaluates several tensors in one run', async () => {
+    const x = tensor([1, 2]);
+    const [a, b] = [x.add(1), x.sum()];
+    assert.equal(await runsOf(() => evaluate(a, b)), 1);
+    assert.deepEqual([await values(a), await b.item()], [[2, 3], 3]);
+  });
+
+  it('tells who awaits when a run fails, and nobody else', async () => {
+    const loss = new Tensor(ops.crossEntropy(tensor([[1, 2]]).node, tensor(Int32Array.of(5)).node));
+    void loss.data().catch(() => {});
+    await assert.rejects(loss.mul(2).data(), /row 0/);
+    assert.deepEqual(await values(tensor([1]).add(1)), [2]);
+  });
+});
+
+describe('item()', () => {
+  it('reads the one value, whatever the number of dimensions', async () => {
+    assert.equal(await tensor([[7]]).item(), 7);
+    assert.equal(await tensor([1, 2]).sum().item(), 3);
+  });
+  it('refuses more', () =>
+    assert.rejects(tensor([1, 2]).item(), { name: 'ShapeError', message: /\[2\].*mean\(\) or sum\(\)/ }));
+});
+
+describe('backward()', () => {
+  it('gives each leaf its gradient', async () => {
+    const [a, b] = [leaf([1, 2]), leaf([3, 4])];
+    a.mul(b).add(a).sum().backward();
+    assert.deepEqual(
+      [await values(a.grad), await values(b.grad)],
+      [
+        [4, 5],
+        [1, 2],
+      ],
+    );
+  });
+
+  it('adds up over uses and over calls, and starts anew from null', async () => {
+    const a = leaf([1, 2]);
+    a.mul(a).sum().backward();
+    assert.deepEqual(await values(a.grad), [2, 4]);
+    a.mul(10).sum().backward();
+    assert.deepEqual(await values(a.grad), [12, 14]);
+    a.grad = null;
+    a.sum().backward();
+    assert.deepEqual(await values(a.grad), [1, 1]);
+  });
+
+  it('computes nothing by itself', async () => {
+    const a = leaf([1, 2]);
+    assert.equal(await runsOf(() => a.square().sum().backward()), 0);
+  });
+
+  it('visits a diamond once', async () => {
+    const a = leaf([2]);
+    let y = a.add(0);
+    for (let i = 0; i < 30; i++) y = y.add(y);
+    y.sum().backward();
+    assert.deepEqual(await values(a.grad), [2 ** 30]);
+  });
+
+  it('does not pass detach()', async () => {
+    const a = leaf([3]);
+    a.mul(a.detach()).sum().backward();
+    assert.deepEqual(await values(a.grad), [3]);
+    assert.throws(() => a.detach().sum().backward(), {
+      name: 'ShapeError',
+      message: /nothing to differentiate/,
+    });
+  });
+
+  it('remembers where a gradient came from', () => {
+    const a = leaf([3]);
+    const loss = a.square().sum();
+    loss.backward();
+    assert.equal(a.grad!.origin, loss);
+  });
+
+  it('refuses what is no scalar, and integers', () => {
+    assert.throws(() => leaf([1, 2]).mul(2).backward(), { name: 'ShapeError', message: /\[2\]/ });
+    assert.throws(() => tensor(Int32Array.of(1)).backward(), { name: 'ShapeError', message: /int32/ });
+  });
+
+  it('works twice: gradients of gradients', async () => {
+    const x = tensor([0.5, -1.25], { dtype: 'float64', requiresGrad: true });
+    x.pow(4).sum().backward();
+    const first = x.grad!;
+    x.grad = null;
+    first.sum().backward();
+    assert.deepEqual(await values(x.grad), [12 * 0.5 ** 2, 12 * 1.25 ** 2]);
+  });
+
+  it('names the module in whose forward a gradient operation arose', () => {
+    const [x, w] = [leaf([1, 2]).reshape([1, 2]), leaf([3, 4])];
+    ops
+      .withScope('classifier.6', () => x.matmul(w.reshape([2, 1])))
+      .sum()
+      .backward();
+    const { graph } = buildGraph([w.grad!.node], []);
+    assert.equal(graph.nodes.find((n) => n.op === 'matmul')!.scope, 'classifier.6');
+  });
+});
+
+describe('numbers as operands', () => {
+  it('follow arithmetic', async () => {
+    const x = tensor([1, -2]);
+    assert.deepEqual(await values(x.add(1)), [2, -1]);
+    assert.deepEqual(await values(x.sub(1)), [0, -3]);
+    assert.deepEqual(await values(x.mul(-2)), [-2, 4]);
+    assert.deepEqual(await values(x.div(2)), [0.5, -1]);
+  });
+});
+
+describe('parameters', () => {
+  async function parameter(...data: number[]): Promise<Parameter> {
+    const made = new Parameter(Float32Array.from(data), [data.length]);
+    await made.place(device);
+    return made;
+  }
+
+  it('keep their values and gradients through place(), and are placed once', async () => {
+    const p = new Parameter(Float32Array.of(1, 2), [2]);
+    await p.place(device);
+    const { storage } = p;
+    await p.place(device);
+    assert.equal(p.storage, storage);
+    p.square().sum().backward();
+    assert.deepEqual(
+      [await values(p), await values(p.grad)],
+      [
+        [1, 2],
+        [2, 4],
+      ],
+    );
+  });
+
+  it('make tensors of an old value stale, with a message that says what to do', async () => {
+    const p = await parameter(1, 2);
+    const loss = p.square().sum();
+    update([{ parameter: p, value: p.add(1).node }]);
+    await assert.rejects(loss.item(), (error) => {
+      assert.ok(error instanceof PaperweightError);
+      assert.match(error.message, /had been updated/);
+      assert.match(error.message, /optimizer\.step\(\{ compute/);
+      return true;
+    });
+    assert.equal(await p.square().sum().item(), 4 + 9);
+  });
+
+  it('leave values alone that were computed before, and graphs on them usable', async () => {
+    const p = await parameter(1, 2);
+    const loss = p.square().sum();
+    await loss.item();
+    update([{ parameter: p, value: p.add(1).node }]);
+    assert.equal(await loss.item(), 5);
+    assert.equal(await loss.mul(2).item(), 10);
+  });
+
+  it('load() checks length and type, and makes old graphs stale', async () => {
+    const p = await parameter(1, 2);
+    const old = p.mul(2);
+    assert.throws(() => p.load(Float32Array.of(1)), {
+      name: 'ShapeError',
+      message: /2 values of float32; got 1/,
+    });
+    assert.throws(() => p.load(Float64Array.of(1, 2)), { name: 'ShapeError', message: /float64/ });
+    p.load(Float32Array.of(8, 9));
+    assert.deepEqual(await values(p), [8, 9]);
+    await assert.rejects(old.data(), PaperweightError);
+  });
+
+  it('of buffers get no gradient', async () => {
+    const buffer = new Parameter(Float32Array.of(1, 2), [2], { trainable: false });
+    const p = await parameter(3, 4);
+    await buffer.place(device);
+    p.mul(buffer).sum().backward();
+    assert.equal(buffer.requiresGrad, false);
+    assert.equal(buffer.grad, null);
+    assert.deepEqual(await values(p.grad), [1, 2]);
+  });
+
+  it('on several devices in one computation are refused, naming both', async () => {
+    const other = new InlineDevice(new ReferenceEngine());
+    const mixed = (await tensor([1]).to(device)).add(await tensor([1]).to(other));
+    await assert.rejects(mixed.data(), (error) => {
+      assert.ok(error instanceof DeviceError);
+      assert.match(error.message, /reference and reference/);
+      assert.match(error.message, /\.to\(device\)/);
+      return true;
+    });
+  });
+});
+
+describe('the structural key', () => {
+  const x = tensor([1, 2, 3, 4], { shape: [2, 2] }).node;
+  const other = tensor([5, 6, 7, 8], { shape: [2, 2] }).node;
+
+  it('is equal for equal structures, whatever the values', () => {
+    assert.equal(keyOf(ops.relu(ops.neg(x))), keyOf(ops.relu(ops.neg(other))));
+  });
+
+  it('tells apart operations, attributes, shapes, types, wiring, outputs', () => {
+    const wide = tensor([1, 2, 3, 4]).node;
+    const double = tensor([1, 2, 3, 4], { shape: [2, 2], dtype: 'float64' }).node;
+    const keys = [
+      keyOf(ops.relu(x)),
+      keyOf(ops.tanh(x)),
+      keyOf(ops.relu(wide)),
+      keyOf(ops.relu(double)),
+      keyOf(ops.affine(x, { scale: 2, shift: 0 })),
+      keyOf(ops.affine(x, { scale: 2, shift: 1 })),
+      keyOf(ops.affine(x, { scale: Number.POSITIVE_INFINITY, shift: 0 })),
+      keyOf(ops.affine(x, { scale: Number.NEGATIVE_INFINITY, shift: 0 })),
+      keyOf(ops.affine(x, { scale: Number.NaN, shift: 0 })),
+      keyOf(ops.affine(x, { scale: 0, shift: 0 })),
+      keyOf(ops.sum(x, [0])),
+      keyOf(ops.sum(x, [1])),
+      keyOf(ops.sum(x, [1], true)),
+      keyOf(ops.matmul(x, x)),
+      keyOf(ops.matmul(x, other)),
+      keyOf(ops.matmul(x, x, { transposeA: true })),
+      keyOf(ops.neg(x), ops.relu(x)),
+      keyOf(ops.relu(x), ops.neg(x)),
+      keyOf(ops.relu(ops.neg(x))),
+    ];
+    assert.equal(new Set(keys).size, keys.length);
+  });
+
+  it('holds no values: learning rates, seeds and data are fed', () => {
+    const step = (rate: number, seed: number) =>
+      keyOf(
+        ops.addScaled(
+          x,
+          ops.dropout(other, tensor(Int32Array.of(seed, 0, 0, 0)).node, 0.5),
+          tensor(rate).node,
+        ),
+      );
+    assert.equal(step(0.123456, 1), step(0.01, 987654));
+    assert.doesNotMatch(step(0.123456, 987654), /123456|987654/);
+  });
+
+  it('does not depend on the order of attributes', () => {
+    assert.equal(keyOf(ops.affine(x, { scale: 2, shift: 1 })), keyOf(ops.affine(x, { shift: 1, scale: 2 })));
+  });
+
+  it('joins equal subexpressions and leaves out what nobody needs', () => {
+    const [a, b] = [ops.exp(ops.neg(x)), ops.exp(ops.neg(x))];
+    ops.tanh(a);
+    const { graph } = buildGraph([ops.add(a, b)], []);
+    assert.deepEqual(
+      graph.nodes.map((n) => n.op),
+      ['feed', 'neg', 'exp', 'add'],
+    );
+    assert.deepEqual(graph.nodes[3]!.inputs, [2, 2]);
+  });
+
+  it('binds a storage once, and tells which storage is updated', async () => {
+    const [p, q] = [new Parameter(Float32Array.of(1), [1]), new Parameter(Float32Array.of(2), [1])];
+    await p.place(device);
+    await q.place(device);
+    const sum = p.add(q).node;
+    const into = (...targets: Parameter[]) =>
+      buildGraph(
+        [],
+        targets.map((t) => ({ node: sum, storage: t.storage! })),
+      );
+    assert.equal(into(p).storages.length, 2);
+    assert.notEqual(into(p).key, into(q).key);
+    assert.notEqual(into(p).key, into(p, q).key);
+    assert.deepEqual(into(p, q).graph.updates, [
+      { node: 2, slot: 0 },
+      { node: 2, slot: 1 },
+    ]);
+  });
+
+  it('leads to one plan for a training loop', async () => {
+    const p = new Parameter(Float32Array.of(1, 2), [2]);
+    await p.place(device);
+    const step = () => {
+      p.grad = null;
+      const loss = p
+        .mul(tensor([Math.random(), 2]))
+        .square()
+        .sum();
+      loss.backward();
+      update(
+        [{ parameter: p, value: ops.addScaled(p.node, p.grad!.node, tensor(-0.01 * Math.random()).node) }],
+        [loss],
+      );
+      return loss.item();
+    };
+    await step();
+    const plans = (await device.stats()).length;
+    for (let i = 0; i < 5; i++) await step();
+    assert.equal((await device.stats()).length, plans);
+  });
+});
+
+describe('deep graphs', () => {
+  it('of 5,000 operations, forwards and backwards, do not overflow the stack', async () => {
+    const x = leaf([1, 2]);
+    let y: Tensor = x;
+    for (let i = 0; i < 5000; i++) y = i % 2 === 0 ? y.add(1) : y.mul(1);
+    const loss = y.sum();
+    loss.backward();
+    const [value, grad] = await evaluate(loss, x.grad!);
+    assert.deepEqual([...value!, ...grad!], [5003, 1, 1]);
+  });
+
+  it('of a node with 5,000 users', async () => {
+    const x = leaf([1]);
+    let total = x.mul(0);
+    for (let i = 0; i < 5000; i++) total = total.add(x.mul(i));
+    const loss = total.sum();
+    loss.backward();
+    const [value, grad] = await evaluate(loss, x.grad!);
+    assert.deepEqual([...value!, ...grad!], [12497500, 12497500]);
+  });
+});
