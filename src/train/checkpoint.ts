@@ -4,7 +4,12 @@ import type { Module } from '../nn/module.js';
 import type { SGD } from '../optim/sgd.js';
 import { randomState, setRandomState } from '../tensor/random.js';
 import type { Parameter } from '../tensor/tensor.js';
-import { readSafetensors, type SafetensorsArray, type SafetensorsFile, writeSafetensors } from './safetensors.js';
+import {
+  readSafetensors,
+  type SafetensorsArray,
+  type SafetensorsFile,
+  writeSafetensors,
+} from './safetensors.js';
 
 /** Where a run stands, beside its tensors. Travels inside the checkpoint, so that one rename makes both real. */
 const progressSchema = z.object({
@@ -35,17 +40,32 @@ interface Trained {
 const MODEL = 'model.';
 
 /** Writes everything that a run needs to continue bit for bit: weights, momentum, random state and position. */
-export async function saveCheckpoint(file: string, { model, optimizer, schedule }: Trained, position: Position): Promise<void> {
+export async function saveCheckpoint(
+  file: string,
+  { model, optimizer, schedule }: Trained,
+  position: Position,
+): Promise<void> {
   const { tensors, state } = optimizer.stateDict();
   const arrays = new Map<string, SafetensorsArray>();
   for (const [name, parameter] of model.stateDict()) arrays.set(MODEL + name, await arrayOf(parameter));
   for (const [name, parameter] of tensors) arrays.set(name, await arrayOf(parameter));
-  const progress = { ...position, random: randomState(), optimizer: state, schedule: schedule?.stateDict() ?? null } as Progress;
-  await writeSafetensors(file, arrays, { format: 'paperweight-checkpoint', progress: JSON.stringify(progress) });
+  const progress = {
+    ...position,
+    random: randomState(),
+    optimizer: state,
+    schedule: schedule?.stateDict() ?? null,
+  } as Progress;
+  await writeSafetensors(file, arrays, {
+    format: 'paperweight-checkpoint',
+    progress: JSON.stringify(progress),
+  });
 }
 
 /** Puts a checkpoint back into a model, its optimizer, its schedule and the random state. */
-export async function loadCheckpoint(file: string, { model, optimizer, schedule }: Trained): Promise<Position> {
+export async function loadCheckpoint(
+  file: string,
+  { model, optimizer, schedule }: Trained,
+): Promise<Position> {
   const { tensors, metadata } = await readSafetensors(file);
   const progress = parseProgress(file, metadata.progress);
   model.loadStateDict(weightsOf({ tensors, metadata }));
@@ -82,7 +102,11 @@ export function weightsOf({ tensors }: SafetensorsFile): Map<string, Safetensors
 }
 
 /** Writes a model's weights alone, under PyTorch's names. */
-export async function saveWeights(file: string, model: Module, metadata: Record<string, string> = {}): Promise<void> {
+export async function saveWeights(
+  file: string,
+  model: Module,
+  metadata: Record<string, string> = {},
+): Promise<void> {
   const arrays = new Map<string, SafetensorsArray>();
   for (const [name, parameter] of model.stateDict()) arrays.set(name, await arrayOf(parameter));
   await writeSafetensors(file, arrays, { format: 'pt', ...metadata });

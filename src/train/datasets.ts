@@ -14,12 +14,23 @@ export interface DatasetOptions {
   readonly data?: string | undefined;
   readonly train: boolean;
   readonly download?: boolean;
-  readonly onProgress?: (progress: { received: number; total?: number | undefined; bytesPerSecond: number }) => void;
+  readonly onProgress?: (progress: {
+    received: number;
+    total?: number | undefined;
+    bytesPerSecond: number;
+  }) => void;
   readonly signal?: AbortSignal;
 }
 
 /** Opens one of the built-in data sets. */
-export async function openDataset({ dataset, data, train, download, onProgress, signal }: DatasetOptions): Promise<Dataset> {
+export async function openDataset({
+  dataset,
+  data,
+  train,
+  download,
+  onProgress,
+  signal,
+}: DatasetOptions): Promise<Dataset> {
   if (dataset === 'shapes10') return Shapes10.open({ train });
   const root = data ?? findCifar10();
   if (!root && !download)

@@ -96,7 +96,10 @@ export class RunFolder {
   /** @param name from `state()`; anything that is not a plain file name is refused */
   checkpoint(name: string): string {
     if (name !== basename(name) || name.startsWith('.'))
-      throw new CheckpointError({ what: `${this.path}/state.json names a file outside of the run`, got: name });
+      throw new CheckpointError({
+        what: `${this.path}/state.json names a file outside of the run`,
+        got: name,
+      });
     return join(this.path, 'checkpoints', name);
   }
 
@@ -104,7 +107,8 @@ export class RunFolder {
   async prune(state: RunState): Promise<void> {
     const folder = join(this.path, 'checkpoints');
     const files = (await readdir(folder)).filter((f) => f.startsWith('step-')).sort();
-    for (const file of files.slice(0, -KEEP)) if (file !== state.latest) await rm(join(folder, file), { force: true });
+    for (const file of files.slice(0, -KEEP))
+      if (file !== state.latest) await rm(join(folder, file), { force: true });
     for (const file of (await readdir(folder)).filter((f) => f.startsWith('best-')))
       if (file !== state.best?.file) await rm(join(folder, file), { force: true });
   }

@@ -39,7 +39,7 @@ export interface AlexNetTolerances {
  * Trains the notes' AlexNet without dropout on 4 pictures of 224 × 224 a step and compares with PyTorch.
  *
  * @param steps up to 20; the final weights are compared only after 20
- * @returns losses, and the largest relative distance of a first gradient
+ * @returns the losses
  */
 export async function alexnet20Case(
   device: Device,

@@ -1,7 +1,16 @@
 import type { Graph, GraphNode } from '../../graph/graph.js';
 import { bytesOf, type DType, makeArray, sizeOf, type TypedArray } from '../../graph/types.js';
 import { operationOf } from '../../ops/index.js';
-import { Arg, type Dims, type Dnnl, type DnnlType, type Handle, type Md, Query } from './dnnl.js';
+import {
+  Arg,
+  type Dims,
+  type Dnnl,
+  type DnnlType,
+  type Handle,
+  type Md,
+  Query,
+  Unimplemented,
+} from './dnnl.js';
 import { view } from './memory.js';
 import type { Form, Region, Step, Value } from './value.js';
 
@@ -170,16 +179,34 @@ export class Builder {
   }
 
   #reorder(i: number, from: Form, to: Form): void {
+    const pd = this.#reorderPd(from.md, to.md);
+    if (!pd) {
+      // Layouts private to an algorithm can be made from row-major only.
+      const plain = this.newForm(from.dims, this.plainMd(from.dims, this.node(i).dtype));
+      this.#reorder(i, from, plain);
+      this.#reorder(i, plain, to);
+      return;
+    }
     this.reorders++;
     this.emitPrimitive(
       i,
-      this.dnnl.reorder(from.md, to.md),
+      pd,
       [
         [Arg.src, from],
         [Arg.dst, to],
       ],
       'reorder',
     );
+  }
+
+  #reorderPd(from: Md, to: Md): Handle | undefined {
+    try {
+      return this.dnnl.reorder(from, to);
+    } catch (error) {
+      if (error instanceof Unimplemented && !this.dnnl.equal(from, this.dnnl.plain(this.dnnl.dims(from))))
+        return undefined;
+      throw error;
+    }
   }
 
   /** To be called when a node has been lowered: its inputs have one reader less. */

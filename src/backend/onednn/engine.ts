@@ -149,7 +149,8 @@ export class OneDnnEngine implements Engine {
 
   #stored(id: number): Stored {
     const stored = this.#storages.get(id);
-    if (!stored) throw new DeviceError({ what: `The onednn device holds no storage ${id}`, next: 'write it first' });
+    if (!stored)
+      throw new DeviceError({ what: `The onednn device holds no storage ${id}`, next: 'write it first' });
     return stored;
   }
 

@@ -72,7 +72,9 @@ function forwardPd(
   postOps: Parameters<Builder['dnnl']['convForward']>[7] = [],
 ): Handle {
   const d = b.dnnl;
-  const prop = b.training ? Prop.forwardTraining : Prop.forwardInference;
+  // For inference alone Winograd keeps its weights in a layout of its own, which would be made anew in each run.
+  const training = b.training || alg === Alg.winograd;
+  const prop = training ? Prop.forwardTraining : Prop.forwardInference;
   const biasMd: Md | null = bias ? d.plain([c.y[1]!]) : null;
   return d.convForward(prop, alg, d.any(c.x), d.any(c.w), biasMd, d.any(c.y), c.geometry, postOps);
 }

@@ -3,47 +3,40 @@ import { Arg, type Dims, type Handle, type Md, Prop, Query } from './dnnl.js';
 import { activationPostOp, fusableActivation } from './fuse.js';
 import type { Form } from './value.js';
 
-/**
- * A fully connected layer after a picture keeps the picture's blocked layout: the input stays [N, C, H, W],
- * and the weights are [out, C, H, W] blocked alike, so that nothing is reordered in either direction.
- */
-function inputForm(b: Builder, x: number): Form {
-  const first = b.value(x).forms[0]!;
-  const n = b.node(x).shape[0]!;
-  return first.dims.length === 4 && first.dims[0] === n && b.dnnl.isBlocked(first.md)
-    ? first
-    : b.plainForm(x);
-}
+const isSlow = (b: Builder, pd: Handle): boolean => b.dnnl.implementation(pd).startsWith('ref');
 
-const isReference = (b: Builder, pd: Handle): boolean => b.dnnl.implementation(pd).startsWith('ref');
+/**
+ * A primitive with the weights as they lie, unless that has no fast implementation; then with the library's own
+ * choice of layout. The three directions of a layer agree on one layout when its input is a plain matrix, which
+ * is why a picture is reordered first: its few activations cost less than its many weights.
+ */
+function withWeights(b: Builder, w: number, dims: Dims, make: (weights: Md) => Handle): Handle {
+  const current = b.value(w).forms[0]!;
+  if (!b.isFlexible(w) && same(current.dims, dims)) {
+    const pd = make(current.md);
+    if (!isSlow(b, pd)) return pd;
+  }
+  return make(b.dnnl.any(dims));
+}
 
 export function lowerLinear(b: Builder, i: number): boolean {
   const d = b.dnnl;
   const node = b.node(i);
   const [x, w, bias] = node.inputs as [number, number, number | undefined];
-  const src = inputForm(b, x);
-  const wDims = [node.shape[1]!, ...src.dims.slice(1)];
+  const src = b.plainForm(x);
+  const wDims = b.node(w).shape;
   const biasMd = bias === undefined ? null : d.plain([wDims[0]!]);
   const dst = d.plain(node.shape);
   const fused = fusableActivation(b, i);
   const postOps = fused === undefined ? [] : [activationPostOp(b.node(fused))];
   const prop = b.training ? Prop.forwardTraining : Prop.forwardInference;
-  const make = (weights: Md): Handle => d.innerProductForward(prop, src.md, weights, biasMd, dst, postOps);
-
-  const free = make(d.any(wDims));
-  // The layout that the gradient comes in serves all three directions; forward's own choice is a transpose of it.
-  const wanted = d.query(
-    d.innerProductBackwardWeights(src.md, d.any(wDims), null, dst, free),
-    Query.diffWeights,
-  )!;
-  b.settle(w, wDims, wanted);
-  const current = b.value(w).forms[0]!;
-  let pd = same(current.dims, wDims) ? make(current.md) : make(wanted);
-  if (isReference(b, pd)) pd = free;
+  const pd = withWeights(b, w, wDims, (md) => d.innerProductForward(prop, src.md, md, biasMd, dst, postOps));
+  const weights = d.query(pd, Query.weights)!;
+  b.settle(w, wDims, weights);
   const out = b.newForm(node.shape, dst);
   b.emitPrimitive(i, pd, [
     [Arg.src, src],
-    [Arg.weights, b.form(w, wDims, d.query(pd, Query.weights)!)],
+    [Arg.weights, b.form(w, wDims, weights)],
     ...(bias === undefined ? [] : ([[Arg.bias, b.plainForm(bias)]] as const)),
     [Arg.dst, out],
   ]);
@@ -55,24 +48,20 @@ export function lowerLinear(b: Builder, i: number): boolean {
   return true;
 }
 
-const forwardHint = (b: Builder, src: Md, weights: Md, dst: Md): Handle =>
-  b.dnnl.innerProductForward(Prop.forwardTraining, src, weights, null, dst);
+const hint = (b: Builder, src: Md, wDims: Dims, dst: Md): Handle =>
+  b.dnnl.innerProductForward(Prop.forwardTraining, src, b.dnnl.any(wDims), null, dst);
 
 export function lowerLinearGradInput(b: Builder, i: number): boolean {
   const d = b.dnnl;
   const node = b.node(i);
   const [dy, w] = node.inputs as [number, number];
-  const weights = b.value(w).forms[0]!;
-  const wDims: Dims = d.isBlocked(weights.md) ? weights.dims : b.node(w).shape;
-  const md = b.form(w, wDims, weights.md).md;
-  const xDims = [node.shape[0]!, ...wDims.slice(1)];
-  const dst = d.plain(b.node(dy).shape);
-  const hint = forwardHint(b, d.any(xDims), md, dst);
-  let pd = d.innerProductBackwardData(d.any(xDims), md, dst, hint);
-  if (isReference(b, pd)) pd = d.innerProductBackwardData(d.any(xDims), d.any(wDims), dst, hint);
-  const out = b.newForm(xDims, d.query(pd, Query.diffSrc)!);
+  const wDims = b.node(w).shape;
+  const [src, dst] = [d.plain(node.shape), d.plain(b.node(dy).shape)];
+  const forward = hint(b, src, wDims, dst);
+  const pd = withWeights(b, w, wDims, (md) => d.innerProductBackwardData(src, md, dst, forward));
+  const out = b.newForm(node.shape, src);
   b.emitPrimitive(i, pd, [
-    [Arg.diffDst, b.form(dy, b.node(dy).shape, dst)],
+    [Arg.diffDst, b.plainForm(dy)],
     [Arg.weights, b.form(w, wDims, d.query(pd, Query.weights)!)],
     [Arg.diffSrc, out],
   ]);
@@ -84,15 +73,20 @@ export function lowerLinearGradWeight(b: Builder, i: number): boolean {
   const d = b.dnnl;
   const node = b.node(i);
   const [dy, x] = node.inputs as [number, number];
-  const src = inputForm(b, x);
-  const wDims = [node.shape[0]!, ...src.dims.slice(1)];
+  const src = b.plainForm(x);
   const dst = d.plain(b.node(dy).shape);
   const bias = lowerBiasGrad(b, i, dy, [0]);
-  const hint = forwardHint(b, src.md, d.any(wDims), dst);
-  const pd = d.innerProductBackwardWeights(src.md, d.any(wDims), bias ? bias.md : null, dst, hint);
-  const out = b.newForm(wDims, d.query(pd, Query.diffWeights)!);
+  const any = d.any(node.shape);
+  const pd = d.innerProductBackwardWeights(
+    src.md,
+    any,
+    bias?.md ?? null,
+    dst,
+    hint(b, src.md, node.shape, dst),
+  );
+  const out = b.newForm(node.shape, d.query(pd, Query.diffWeights)!);
   b.emitPrimitive(i, pd, [
-    [Arg.diffDst, b.form(dy, b.node(dy).shape, dst)],
+    [Arg.diffDst, b.plainForm(dy)],
     [Arg.src, src],
     [Arg.diffWeights, out],
     ...(bias ? ([[Arg.diffBias, bias]] as const) : []),
@@ -103,16 +97,14 @@ export function lowerLinearGradWeight(b: Builder, i: number): boolean {
 
 /** The bias gradient, when the graph has one for this gradient: the weight gradient's primitive makes it on the way. */
 export function lowerBiasGrad(b: Builder, i: number, dy: number, axes: readonly number[]): Form | null {
-  const found = b.users[dy]!.find(
-    (u) =>
-      u > i &&
-      b.node(u).op === 'sum' &&
-      same(b.node(u).attrs.axes as number[], axes) &&
-      !b.done.has(u) &&
-      !b.values[u],
-  );
-  if (found === undefined || b.node(found).attrs.keepDims) return null;
-  const form = b.newForm(b.node(found).shape, b.dnnl.plain(b.node(found).shape));
+  const isBias = (u: number): boolean => {
+    const { op, attrs } = b.node(u);
+    return u > i && op === 'sum' && !attrs.keepDims && same(attrs.axes as number[], axes) && !b.values[u];
+  };
+  const found = b.users[dy]!.find(isBias);
+  if (found === undefined) return null;
+  const { shape } = b.node(found);
+  const form = b.newForm(shape, b.dnnl.plain(shape));
   b.define(found, form);
   b.done.add(found);
   return form;

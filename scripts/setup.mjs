@@ -1,0 +1,444 @@
+// @ts-check
+/*
+ * Brings a bare clone to where `npm start` and `npm test` can run: packages, compiled code, the oneDNN library.
+ * Node's built-in modules only, and nothing that an old Node could not read: it must be able to say that it is old.
+ */
+import { execFile, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+export const ROOT = path.resolve(fileURLToPath(new URL('..', import.meta.url)));
+const MIN_NODE = [20, 9];
+/** Where Debian 12 keeps oneDNN 2, for systems whose own package is version 3. */
+const DEBIAN_12_PACKAGE = 'http://deb.debian.org/debian/pool/main/o/onednn/libdnnl2_2.6.3-1_ARCH.deb';
+
+/** What the user can do something about: printed without a stack. */
+export class SetupError extends Error {}
+
+/** @param {string} line */
+const say = (line) => process.stderr.write(`${line}\n`);
+
+// ── Node ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * @param {string} version such as `20.11.0`
+ * @returns {string | undefined} a sentence when it is too old
+ */
+export function nodeComplaint(version) {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  if (major > MIN_NODE[0] || (major === MIN_NODE[0] && minor >= MIN_NODE[1])) return undefined;
+  return `Paperweight needs Node.js ${MIN_NODE.join('.')} or newer, and this is ${version}. Next: install a newer one from https://nodejs.org and run the command again.`;
+}
+
+// ── Packages ────────────────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * @typedef {{ version?: string, optional?: boolean, os?: string[], cpu?: string[], libc?: string[] }} LockEntry
+ * @typedef {{ platform: string, arch: string, libc?: string }} Machine
+ */
+
+/** @returns {Machine} */
+function thisMachine() {
+  const report = /** @type {{ header?: { glibcVersionRuntime?: string } }} */ (
+    process.report?.getReport() ?? {}
+  );
+  const libc =
+    process.platform !== 'linux' ? undefined : report.header?.glibcVersionRuntime ? 'glibc' : 'musl';
+  return { platform: process.platform, arch: process.arch, ...(libc ? { libc } : {}) };
+}
+
+/**
+ * The first package of the lock file that is not installed as it should be. Optional packages count when they
+ * are made for this very machine.
+ *
+ * @param {Record<string, LockEntry>} locked "packages" of package-lock.json
+ * @param {Record<string, LockEntry>} installed "packages" of node_modules/.package-lock.json
+ * @param {Machine} machine
+ * @returns {string | undefined}
+ */
+export function missingPackage(locked, installed, { platform, arch, libc }) {
+  const wanted = Object.entries(locked).filter(([name, entry]) => {
+    if (name === '') return false;
+    if (!entry.optional) return true;
+    return (
+      entry.os?.includes(platform) &&
+      entry.cpu?.includes(arch) &&
+      (!entry.libc || (libc !== undefined && entry.libc.includes(libc)))
+    );
+  });
+  return wanted.find(([name, { version }]) => installed[name]?.version !== version)?.[0];
+}
+
+/**
+ * Why the packages have to be installed; undefined when they are all there.
+ *
+ * @param {string} root
+ * @returns {string | undefined}
+ */
+export function installReason(root, machine = thisMachine()) {
+  const modules = path.join(root, 'node_modules');
+  if (!existsSync(modules)) return 'they are not there';
+  const hidden = path.join(modules, '.package-lock.json');
+  if (existsSync(hidden)) {
+    const missing = missingPackage(readLock(path.join(root, 'package-lock.json')), readLock(hidden), machine);
+    return (
+      missing &&
+      `${missing.replace(/^node_modules\//, '')} is missing or not the version of package-lock.json`
+    );
+  }
+  // Another package manager has made the folder: look at what the project asks for by name.
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
+  const missing = Object.entries({ ...dependencies, ...devDependencies }).find(([name, version]) => {
+    const file = path.join(modules, name, 'package.json');
+    return !existsSync(file) || JSON.parse(readFileSync(file, 'utf8')).version !== version;
+  });
+  return missing && `${missing[0]} ${missing[1]} is missing`;
+}
+
+/** @param {string} file @returns {Record<string, LockEntry>} */
+function readLock(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')).packages ?? {};
+  } catch {
+    return {};
+  }
+}
+
+/** @param {string} root */
+async function installPackages(root) {
+  const reason = installReason(root);
+  if (!reason) return;
+  // The npm that runs this script, if it is npm; else the one in the PATH.
+  const running = process.env.npm_execpath;
+  const args = ['ci', '--include=dev', '--no-audit', '--no-fund'];
+  const viaNode = running !== undefined && /npm-cli\.[cm]?js$/.test(running);
+  const { code, output } = viaNode
+    ? await quietly('Installing packages (npm ci)', process.execPath, [running, ...args], { cwd: root })
+    : await quietly('Installing packages (npm ci)', 'npm', args, {
+        cwd: root,
+        shell: process.platform === 'win32',
+      });
+  if (code === 0) return;
+  if (code === 'ENOENT')
+    throw new SetupError(
+      'The packages cannot be installed: there is no npm. Expected npm beside Node.js, where its installer puts it. Next: install npm (on Debian: apt-get install npm), then run the command again.',
+    );
+  say(lastLines(output, 30));
+  const offline =
+    /ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ECONNREFUSED|ECONNRESET|ENETUNREACH|network|socket hang up/i.test(output);
+  const full = /ENOSPC/.test(output);
+  const next = full
+    ? 'free some space on the disk'
+    : offline
+      ? 'check the connection to the package registry (npm ping; behind a proxy: npm config set proxy …)'
+      : 'see the lines above';
+  throw new SetupError(
+    `The packages could not be installed: npm ci ended with ${code}. Next: ${next}, then run the command again.`,
+  );
+}
+
+// ── Compiled code ───────────────────────────────────────────────────────────────────────────────────────────
+
+const SOURCES = ['src', 'test', 'bench'];
+
+/**
+ * All files below some folders, as paths relative to the root; a folder that is not there has none.
+ *
+ * @param {string} root
+ * @param {readonly string[]} folders
+ * @returns {string[]}
+ */
+export function filesBelow(root, folders) {
+  return folders
+    .flatMap((folder) => {
+      const from = path.join(root, folder);
+      if (!existsSync(from)) return [];
+      return readdirSync(from, { withFileTypes: true }).flatMap((entry) => {
+        const name = `${folder}/${entry.name}`;
+        return entry.isDirectory() ? filesBelow(root, [name]) : [name];
+      });
+    })
+    .sort();
+}
+
+/**
+ * Changes when any source file does: name, size or time.
+ *
+ * @param {string} root
+ */
+export function fingerprint(root) {
+  const hash = createHash('sha256');
+  const sources = filesBelow(root, SOURCES).filter((file) => file.endsWith('.ts'));
+  for (const file of [...sources, 'tsconfig.json', 'package-lock.json']) {
+    const { size, mtimeMs } = statSync(path.join(root, file));
+    hash.update(`${file}\0${size}\0${mtimeMs}\n`);
+  }
+  return hash.digest('hex');
+}
+
+/**
+ * Compiled files whose sources are gone.
+ *
+ * @param {readonly string[]} compiled paths such as `dist/src/a.js`
+ * @param {ReadonlySet<string>} sources paths such as `src/a.ts`
+ * @returns {string[]}
+ */
+export function staleFiles(compiled, sources) {
+  return compiled.filter((file) => {
+    const match = /^dist\/(.*?)(\.d)?\.([cm]?)[jt]s(\.map)?$/.exec(file);
+    return match !== null && !sources.has(`${match[1]}.${match[3]}ts`);
+  });
+}
+
+/** @param {string} root */
+async function build(root) {
+  const stamp = path.join(root, 'dist/.paperweight-build');
+  const entry = path.join(root, 'dist/src/cli/main.js');
+  const now = fingerprint(root);
+  if (existsSync(entry) && existsSync(stamp) && readFileSync(stamp, 'utf8') === now) return;
+  // An incremental compiler would not write again what somebody has deleted.
+  if (!existsSync(entry)) rmSync(path.join(root, 'dist/.tsbuildinfo'), { force: true });
+  const folders = SOURCES.map((folder) => `dist/${folder}`);
+  for (const file of staleFiles(filesBelow(root, folders), new Set(filesBelow(root, SOURCES))))
+    rmSync(path.join(root, file));
+  const tsc = path.join(root, 'node_modules/typescript/bin/tsc');
+  const { code, output } = await quietly('Compiling', process.execPath, [tsc, '-p', 'tsconfig.json'], {
+    cwd: root,
+  });
+  if (code !== 0) {
+    say(output.trim());
+    throw new SetupError(
+      'The code does not compile. Next: mend what the lines above name, then run the command again.',
+    );
+  }
+  mkdirSync(path.dirname(stamp), { recursive: true });
+  writeFileSync(stamp, now);
+}
+
+// ── oneDNN ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+const LIBRARY_FOLDERS = [
+  '/usr/lib/x86_64-linux-gnu',
+  '/usr/lib/aarch64-linux-gnu',
+  '/usr/lib64',
+  '/usr/lib',
+  '/usr/local/lib',
+  '/usr/local/lib64',
+  '/opt/homebrew/lib',
+];
+
+/**
+ * Path of oneDNN 2.
+ *
+ * @param {string} ldconfig what `ldconfig -p` prints
+ * @param {(file: string) => boolean} exists
+ * @returns {string | undefined}
+ */
+export function findOneDnn(ldconfig, exists) {
+  const known = /^\s*libdnnl\.so\.2 .*=> (.+)$/m.exec(ldconfig)?.[1];
+  if (known) return known;
+  return LIBRARY_FOLDERS.flatMap((folder) => [`${folder}/libdnnl.so.2`, `${folder}/libdnnl.2.dylib`]).find(
+    exists,
+  );
+}
+
+/**
+ * @typedef {object} System
+ * @property {string} platform
+ * @property {string} arch
+ * @property {'debian' | 'fedora' | 'arch' | undefined} family
+ * @property {boolean} root
+ */
+
+/** @returns {System} */
+function thisSystem() {
+  const family = existsSync('/etc/debian_version')
+    ? 'debian'
+    : existsSync('/etc/fedora-release')
+      ? 'fedora'
+      : existsSync('/etc/arch-release')
+        ? 'arch'
+        : undefined;
+  return { platform: process.platform, arch: process.arch, family, root: process.getuid?.() === 0 };
+}
+
+/**
+ * The command that installs oneDNN, for people to copy.
+ *
+ * @param {System} system
+ */
+export function oneDnnCommand({ platform, family, root }) {
+  if (platform === 'darwin') return 'brew install onednn';
+  const sudo = root ? '' : 'sudo ';
+  if (family === 'debian') return `${sudo}apt-get install -y libdnnl2`;
+  if (family === 'fedora') return `${sudo}dnf install -y onednn`;
+  if (family === 'arch') return `${sudo}pacman -S onednn`;
+  return undefined;
+}
+
+/**
+ * What to say where the system's package is oneDNN 3.
+ *
+ * @param {System} system
+ */
+export function wrongVersionNote({ arch, root }) {
+  const url = DEBIAN_12_PACKAGE.replace('ARCH', arch === 'x64' ? 'amd64' : arch);
+  const file = url.slice(url.lastIndexOf('/') + 1);
+  return `This system has oneDNN 3 (libdnnl3) and Paperweight needs version 2 for now. Next: curl -LO ${url} && ${root ? '' : 'sudo '}apt-get install -y ./${file}`;
+}
+
+const SLOW = 'Until then the device "reference" is used, which is slow.';
+
+/** @param {NodeJS.ProcessEnv} env */
+async function ensureOneDnn(env) {
+  if (env.PAPERWEIGHT_ONEDNN || process.platform === 'win32') return;
+  const find = async () => {
+    const ldconfig = process.platform === 'linux' ? await ldconfigText() : '';
+    return findOneDnn(ldconfig, existsSync);
+  };
+  if (await find()) return;
+  const system = thisSystem();
+  const command = oneDnnCommand(system);
+  const advice = `oneDNN 2, the fast device's library, is not installed. Next: ${command ? `run: ${command}` : 'install oneDNN 2 with your package manager'}. ${SLOW}`;
+  const prefix = system.root ? [] : ['sudo', '-n'];
+  const may =
+    system.family === 'debian' &&
+    env.PAPERWEIGHT_NO_SYSTEM_INSTALL !== '1' &&
+    (system.root || (await succeeds('sudo', ['-n', 'true'])));
+  if (!may) return say(advice);
+
+  /** @param {string} label @param {string[]} args */
+  const apt = (label, args) => {
+    const all = [
+      ...prefix,
+      'env',
+      'DEBIAN_FRONTEND=noninteractive',
+      'apt-get',
+      '-o',
+      'DPkg::Lock::Timeout=60',
+    ];
+    return quietly(label, all[0], [...all.slice(1), '-o', 'Acquire::Retries=1', ...args]);
+  };
+  const updated = await apt('Updating the list of system packages (apt-get update)', ['update', '-qq']);
+  if (!(await hasPackage('libdnnl2')) && (await hasPackage('libdnnl3')))
+    return say(`${wrongVersionNote(system)}. ${SLOW}`);
+  const installed = await apt('Installing oneDNN (apt-get install libdnnl2)', [
+    'install',
+    '-y',
+    '-qq',
+    '--no-install-recommends',
+    'libdnnl2',
+  ]);
+  if (installed.code === 0 && (await find())) return;
+  say(lastLines(updated.code === 0 ? installed.output : updated.output + installed.output, 10));
+  say(advice);
+}
+
+/** Debian's candidate for a package. @param {string} name */
+async function hasPackage(name) {
+  const { output } = await collect('apt-cache', ['policy', name]);
+  return /Candidate: (?!\(none\))/.test(output);
+}
+
+/** `ldconfig -p`, which is not in everybody's PATH. */
+async function ldconfigText() {
+  for (const command of ['ldconfig', '/sbin/ldconfig', '/usr/sbin/ldconfig']) {
+    const { code, output } = await collect(command, ['-p']);
+    if (code === 0) return output;
+  }
+  return '';
+}
+
+// ── Child processes ─────────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * @param {string} command
+ * @param {string[]} args
+ * @returns {Promise<{ code: number | string, output: string }>}
+ */
+const collect = (command, args) =>
+  new Promise((resolve) => {
+    execFile(command, args, { encoding: 'utf8', env: { ...process.env, LC_ALL: 'C' } }, (error, stdout) =>
+      resolve({ code: error ? (error.code ?? 1) : 0, output: stdout }),
+    );
+  });
+
+/** @param {string} command @param {string[]} args */
+const succeeds = async (command, args) => (await collect(command, args)).code === 0;
+
+/** @param {string} text @param {number} count */
+const lastLines = (text, count) => text.trim().split('\n').slice(-count).join('\n');
+
+/**
+ * Runs a command without its output, and shows that time goes by.
+ *
+ * @param {string} label
+ * @param {string} command
+ * @param {string[]} args
+ * @param {import('node:child_process').SpawnOptions} [options]
+ * @returns {Promise<{ code: number | string, output: string }>} exit code, or the signal or error that ended it
+ */
+function quietly(label, command, args, options = {}) {
+  const terminal = process.stderr.isTTY === true && process.env.TERM !== 'dumb';
+  const began = Date.now();
+  const seconds = () => Math.round((Date.now() - began) / 1000);
+  process.stderr.write(terminal ? `${label} …` : `${label} …\n`);
+  const tick = terminal
+    ? setInterval(() => process.stderr.write(`\r${label} … ${seconds()} s`), 1000)
+    : setInterval(() => say(`${label} … ${seconds()} s`), 30_000);
+  return new Promise((resolve) => {
+    let output = '';
+    /** @param {number | string} code */
+    const end = (code) => {
+      clearInterval(tick);
+      const result = code === 0 ? 'done' : 'failed';
+      process.stderr.write(`${terminal ? '\r' : ''}${label} … ${result} in ${seconds()} s\n`);
+      resolve({ code, output });
+    };
+    const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on('data', (chunk) => {
+        output += chunk;
+      });
+    child.once('error', (error) => {
+      output += error.message;
+      end(/** @type {NodeJS.ErrnoException} */ (error).code ?? 'error');
+    });
+    child.once('close', (code, signal) => {
+      if (code === null || code >= 0) end(code ?? signal ?? 1);
+    });
+  });
+}
+
+// ── All of it ───────────────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * Does what is lacking, and prints nothing when all is there.
+ *
+ * @throws {SetupError} with a sentence for the user
+ */
+export async function setup(root = ROOT, env = process.env) {
+  const complaint = nodeComplaint(process.versions.node);
+  if (complaint) throw new SetupError(complaint);
+  await installPackages(root);
+  await build(root);
+  await ensureOneDnn(env);
+}
+
+/**
+ * Runs a script's body; an error becomes a sentence and exit code 1.
+ *
+ * @param {() => Promise<void>} body
+ */
+export async function script(body) {
+  try {
+    await body();
+  } catch (error) {
+    say(error instanceof SetupError ? `error: ${error.message}` : String(/** @type {Error} */ (error).stack));
+    process.exitCode = 1;
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await script(() => setup());

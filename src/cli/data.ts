@@ -1,0 +1,77 @@
+import type { Command } from 'commander';
+import type { Dataset } from '../data/dataset.js';
+import { UsageError } from '../errors.js';
+import { examples, JSON_OUTPUT, oneOf, pathName } from './options.js';
+import { grouped, note, print, printJson, table } from './output.js';
+
+const DATASETS = ['cifar10', 'shapes10'] as const;
+
+interface Flags {
+  readonly data?: string;
+  readonly download?: boolean;
+  readonly json?: boolean;
+}
+
+export function register(program: Command): void {
+  program
+    .command('data')
+    .summary('check, describe or download a data set')
+    .description('Checks every record of a data set and counts its pictures, class by class.')
+    .argument('[dataset]', 'cifar10, or shapes10 (drawn by code)', oneOf('data', DATASETS), 'cifar10')
+    .option(
+      '--data <dir>',
+      'folder that holds the .bin files (default: the one that PAPERWEIGHT_CIFAR10 names, else ./data)',
+      pathName('--data'),
+    )
+    .option('--download', 'fetch the pictures (about 170 MB) when they are not there (default: off)')
+    .option(...JSON_OUTPUT)
+    .addHelpText(
+      'after',
+      examples('paperweight data cifar10 --data ./data --download', 'paperweight data shapes10'),
+    )
+    .action(describeData);
+}
+
+async function describeData(name: (typeof DATASETS)[number], flags: Flags): Promise<void> {
+  if (name === 'shapes10' && (flags.data !== undefined || flags.download))
+    throw new UsageError({
+      what: 'shapes10 is drawn by code and needs no folder',
+      expected: 'neither --data nor --download',
+      got: flags.data === undefined ? '--download' : `--data ${flags.data}`,
+      next: 'leave it out, or ask for cifar10',
+    });
+  const { openDatasetAloud } = await import('./datasets.js');
+  const { data, download = false } = flags;
+  const counts: { label: string; train: number; test: number }[] = [];
+  for (const split of ['train', 'test'] as const) {
+    const dataset = await openDatasetAloud({ dataset: name, data, download, train: split === 'train' });
+    const found = countClasses(dataset);
+    const { folder, official } = dataset as { folder?: string; official?: boolean };
+    if (flags.json)
+      printJson({
+        dataset: name,
+        split,
+        images: dataset.length,
+        imageShape: dataset.imageShape,
+        classes: dataset.classes.map((label, i) => ({ label, images: found[i] })),
+        // null: nobody can tell; the structure of the files is right.
+        ...(folder === undefined ? {} : { folder, official: official ?? null }),
+      });
+    (flags.json ? note : print)((dataset as { describe?(): string }).describe?.() ?? dataset.name);
+    for (const [i, label] of dataset.classes.entries()) {
+      counts[i] ??= { label, train: 0, test: 0 };
+      counts[i][split] = found[i]!;
+    }
+  }
+  if (flags.json) return;
+  const rows = counts.map(({ label, train, test }) => [label, grouped(train), grouped(test)]);
+  print();
+  for (const line of table([['class', 'train', 'test'], ...rows], 'lrr')) print(line);
+}
+
+function countClasses(dataset: Dataset): number[] {
+  const counts = dataset.classes.map(() => 0);
+  const picture = new Uint8Array(dataset.imageShape.reduce((a, d) => a * d, 1));
+  for (let i = 0; i < dataset.length; i++) counts[dataset.read(i, picture, 0)]!++;
+  return counts;
+}

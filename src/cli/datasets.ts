@@ -1,0 +1,33 @@
+import type { Dataset } from '../data/dataset.js';
+import { DataError } from '../errors.js';
+import { type DatasetOptions, openDataset } from '../train/datasets.js';
+import { Progress } from './progress.js';
+
+/** Opens a data set with a bar for its download, and with the command line's words for what to do next. */
+export async function openDatasetAloud(options: Omit<DatasetOptions, 'onProgress'>): Promise<Dataset> {
+  let bar: Progress | undefined;
+  try {
+    return await openDataset({
+      ...options,
+      onProgress: ({ received, total }) => {
+        bar ??= new Progress({ label: 'CIFAR-10', total, unit: 'bytes' });
+        bar.total = total;
+        bar.update(received);
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof DataError) || !error.next?.includes('download: true')) throw error;
+    const { what, expected, got, next } = error;
+    throw new DataError({
+      what,
+      ...(expected === undefined ? {} : { expected }),
+      ...(got === undefined ? {} : { got }),
+      next: next
+        .replace('pass download: true', 'run: paperweight data cifar10 --download')
+        .replace('download: true', 'run: paperweight data cifar10 --download'),
+      cause: error,
+    });
+  } finally {
+    bar?.done();
+  }
+}

@@ -1,0 +1,18 @@
+import type { Device } from '../backend/backend.js';
+import { openDevice } from '../backend/open.js';
+import type { DeviceFlags } from './options.js';
+import { note } from './output.js';
+
+/** Opens the device that the flags ask for, says which it is on standard error, and closes it after `body`. */
+export async function withDevice<T>(
+  { device: name, threads }: DeviceFlags,
+  body: (device: Device) => Promise<T>,
+): Promise<T> {
+  const { device, why } = await openDevice(name, threads === undefined ? {} : { threads });
+  note(`Device: ${why}`);
+  try {
+    return await body(device);
+  } finally {
+    await device.close();
+  }
+}

@@ -1,0 +1,110 @@
+import type { Command } from 'commander';
+import { examples, JSON_OUTPUT, THREADS } from './options.js';
+import { grouped, print, printJson, table } from './output.js';
+
+/** Side of the matrices that the sgemm rate is measured with. */
+const SGEMM_SIDE = 2048;
+
+/** Instruction sets that matter to the arithmetic, in the words of /proc/cpuinfo. */
+const FEATURES =
+  'sse4_2 avx avx2 fma f16c avx_vnni avx512f avx512bw avx512dq avx512vl avx512_vnni avx512_bf16 avx512_fp16 amx_tile amx_int8 amx_bf16 asimd asimdhp asimddp sve sve2 bf16 i8mm'.split(
+    ' ',
+  );
+
+interface Flags {
+  readonly threads?: number;
+  readonly json?: boolean;
+}
+
+export function register(program: Command): void {
+  program
+    .command('doctor')
+    .summary('what this machine computes with, and how fast')
+    .description(
+      'Shows the device that --device auto takes here, its library and speed, and what to install for a faster one.',
+    )
+    .option(...THREADS)
+    .option(...JSON_OUTPUT)
+    .addHelpText('after', examples('paperweight doctor', 'paperweight doctor --json'))
+    .action(examine);
+}
+
+/** The features of FEATURES that a /proc/cpuinfo lists. */
+export function cpuFeatures(cpuinfo: string): string[] {
+  const line = /^(?:flags|Features)\s*:(.*)$/m.exec(cpuinfo)?.[1] ?? '';
+  const listed = new Set(line.trim().split(/\s+/));
+  return FEATURES.filter((feature) => listed.has(feature));
+}
+
+async function examine(flags: Flags): Promise<void> {
+  const [os, { readFile }, { openDevice }, { version }] = await Promise.all([
+    import('node:os'),
+    import('node:fs/promises'),
+    import('../backend/open.js'),
+    import('./program.js'),
+  ]);
+  const { device, why } = await openDevice(
+    'auto',
+    flags.threads === undefined ? {} : { threads: flags.threads },
+  );
+  try {
+    const info = await device.info();
+    const sgemm = await device.sgemmRate(SGEMM_SIDE, 5);
+    const cpuinfo = await readFile('/proc/cpuinfo', 'utf8').catch(() => '');
+    const limit = process.constrainedMemory?.() ?? 0;
+    const missing = device.name === 'onednn' ? undefined : await installCommand();
+    const found = {
+      paperweight: version(),
+      device: device.name,
+      engine: info.engine,
+      version: info.version,
+      library: info.library ?? null,
+      isa: info.isa ?? null,
+      threads: info.threads,
+      cores: os.availableParallelism(),
+      cpu: os.cpus()[0]?.model.trim() ?? 'unknown',
+      cpuFeatures: cpuFeatures(cpuinfo),
+      sgemmGflops: sgemm === undefined ? null : Number(sgemm.toFixed(1)),
+      node: process.version,
+      platform: `${os.platform()} ${os.release()} ${os.arch()}`,
+      // A container may get less than the machine has; "no limit" is a huge number, or 0.
+      memoryBytes: limit > 0 ? Math.min(limit, os.totalmem()) : os.totalmem(),
+      freeMemoryBytes: os.freemem(),
+      why,
+      install: missing ?? null,
+    };
+    if (flags.json) return printJson(found);
+    const gib = (bytes: number) => `${(bytes / 1024 ** 3).toFixed(1)} GiB`;
+    const rows = [
+      ['paperweight', found.paperweight],
+      ['device', `${found.device}, which --device auto takes here`],
+      [
+        'engine',
+        [found.engine, found.version, found.library && `(${found.library})`].filter(Boolean).join(' '),
+      ],
+      ...(found.isa ? [['instructions', found.isa]] : []),
+      ['threads', `${found.threads} of ${found.cores} cores`],
+      ['processor', found.cpu],
+      ['features', found.cpuFeatures.join(' ') || 'not known on this system'],
+      [
+        'sgemm',
+        found.sgemmGflops === null
+          ? 'not measured: this device has no native matrix product'
+          : `${grouped(Math.round(found.sgemmGflops))} GFLOP/s (float32, ${SGEMM_SIDE} × ${SGEMM_SIDE})`,
+      ],
+      ['node', `${found.node} on ${found.platform}`],
+      ['memory', `${gib(found.memoryBytes)}, ${gib(found.freeMemoryBytes)} free`],
+    ] as string[][];
+    for (const line of table(rows, 'll')) print(line);
+    if (device.name !== 'onednn')
+      print(`\nThe fast device does not work here: ${why.replace(/^.*?slow\. /, '')}`);
+    else print('\nAll is well.');
+  } finally {
+    await device.close();
+  }
+}
+
+async function installCommand(): Promise<string> {
+  const { installCommand } = await import('../backend/onednn/library.js');
+  return installCommand();
+}

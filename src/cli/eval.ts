@@ -1,0 +1,88 @@
+import type { Command } from 'commander';
+import { UsageError } from '../errors.js';
+import {
+  addDeviceOptions,
+  type DeviceFlags,
+  examples,
+  JSON_OUTPUT,
+  oneOf,
+  pathName,
+  positiveInteger,
+} from './options.js';
+import { grouped, print, printJson } from './output.js';
+
+interface Flags extends DeviceFlags {
+  readonly data?: string;
+  readonly dataset: 'cifar10' | 'shapes10';
+  readonly batchSize: number;
+  readonly evalLimit?: number;
+  readonly json?: boolean;
+}
+
+export function register(program: Command): void {
+  const command = program
+    .command('eval')
+    .summary('measure a trained model on the test pictures')
+    .description(
+      'Measures top-1 and top-5 accuracy and the mean loss of a trained model on the test pictures.',
+    )
+    .argument('<run-or-weights>', 'a run folder, or a .safetensors file of weights')
+    .option(
+      '--dataset <name>',
+      'which test pictures: cifar10 or shapes10',
+      oneOf('--dataset', ['cifar10', 'shapes10']),
+      'cifar10',
+    )
+    .option(
+      '--data <dir>',
+      'folder that holds the .bin files (default: the one that PAPERWEIGHT_CIFAR10 names, else ./data)',
+      pathName('--data'),
+    )
+    .option('--batch-size <n>', 'pictures at a time', positiveInteger('--batch-size', 65_536), 128)
+    .option(
+      '--eval-limit <n>',
+      'only the first so many pictures (default: all)',
+      positiveInteger('--eval-limit'),
+    );
+  addDeviceOptions(command)
+    .option(...JSON_OUTPUT)
+    .addHelpText('after', examples('paperweight eval runs/my-run --data ./data --eval-limit 1000'))
+    .action(evaluateRun);
+}
+
+async function evaluateRun(path: string, flags: Flags): Promise<void> {
+  const [{ withDevice }, { openDatasetAloud }, { openModel }, { evaluateModel }, { Progress }] =
+    await Promise.all([
+      import('./device.js'),
+      import('./datasets.js'),
+      import('../papers/load.js'),
+      import('../train/evaluate.js'),
+      import('./progress.js'),
+    ]);
+  const dataset = await openDatasetAloud({ dataset: flags.dataset, data: flags.data, train: false });
+  await withDevice(flags, async (device) => {
+    const { model, classes, transform } = await openModel(path, device);
+    if (classes.length !== dataset.classes.length)
+      throw new UsageError({
+        what: `${path} does not tell the classes of ${flags.dataset} apart`,
+        expected: `a model for ${dataset.classes.length} classes`,
+        got: `one for ${classes.length}`,
+        next: 'name the data set it was trained on with --dataset',
+      });
+    const total = Math.min(flags.evalLimit ?? dataset.length, dataset.length);
+    const bar = new Progress({ label: 'eval', total, unit: 'images' });
+    const result = await evaluateModel({
+      model,
+      dataset,
+      transform,
+      batchSize: Math.min(flags.batchSize, total),
+      limit: total,
+      onProgress: (images) => bar.update(images),
+    }).finally(() => bar.done());
+    if (flags.json) return printJson(result);
+    print(`Accuracy on test set: ${result.accuracy.toFixed(2)}%`);
+    print(`Top-5 accuracy: ${result.top5.toFixed(2)}%`);
+    print(`Mean loss: ${result.loss.toFixed(4)}`);
+    print(`Pictures: ${grouped(result.images)}`);
+  });
+}

@@ -1,0 +1,32 @@
+/** A line for people or for a pipe, on standard output. */
+export function print(line = ''): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** A line for people, on standard error. */
+export function note(line = ''): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/** One result for a machine: one line on standard output. */
+export function printJson(value: object): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+/** 1234567 → 1,234,567 */
+export const grouped = (n: number): string => n.toLocaleString('en-US');
+
+/**
+ * Lines of a table with columns as wide as they need to be.
+ *
+ * @param align one letter a column: l or r
+ */
+export function table(rows: readonly (readonly string[])[], align: string): string[] {
+  const widths = [...align].map((_, c) => Math.max(...rows.map((row) => row[c]?.length ?? 0)));
+  return rows.map((row) =>
+    row
+      .map((cell, c) => (align[c] === 'r' ? cell.padStart(widths[c]!) : cell.padEnd(widths[c]!)))
+      .join('  ')
+      .trimEnd(),
+  );
+}

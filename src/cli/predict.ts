@@ -1,0 +1,83 @@
+import type { Command } from 'commander';
+import { PaperweightError } from '../errors.js';
+import { addDeviceOptions, type DeviceFlags, examples, JSON_OUTPUT, positiveInteger } from './options.js';
+import { note, print, printJson, table } from './output.js';
+
+/** Characters of a bar that stands for 100 %. */
+const BAR = 24;
+
+interface Flags extends DeviceFlags {
+  readonly top: number;
+  readonly json?: boolean;
+}
+
+interface Guess {
+  readonly label: string;
+  readonly probability: number;
+}
+
+export function register(program: Command): void {
+  const command = program
+    .command('predict')
+    .summary('what a trained model sees in pictures')
+    .description(
+      'Prints the most probable classes of each picture. The middle square of a picture is what the model gets.',
+    )
+    .argument('<run-or-weights>', 'a run folder, or a .safetensors file of weights')
+    .argument('<image...>', 'pictures: JPEG, PNG, WebP, GIF, TIFF or AVIF')
+    .option('--top <n>', 'how many classes to print', positiveInteger('--top'), 5);
+  addDeviceOptions(command)
+    .option(...JSON_OUTPUT)
+    .addHelpText('after', examples('paperweight predict runs/my-run cat.jpg dog.png --top 3'))
+    .action(predict);
+}
+
+async function predict(path: string, images: readonly string[], flags: Flags): Promise<void> {
+  const [{ withDevice }, { openModel }, { readPicture }, { reportError }, { Generator }, { tensor }] =
+    await Promise.all([
+      import('./device.js'),
+      import('../papers/load.js'),
+      import('./pictures.js'),
+      import('./report.js'),
+      import('../random.js'),
+      import('../tensor/tensor.js'),
+    ]);
+  const failures: PaperweightError[] = [];
+  await withDevice(flags, async (device) => {
+    const { model, classes, transform } = await openModel(path, device);
+    model.eval();
+    for (const image of images) {
+      try {
+        const { data, side } = await readPicture(image);
+        const input = tensor(data, { shape: [1, 3, side, side] });
+        const logits = model.forward(transform.apply(input, { generator: new Generator(0) }));
+        const top = best(await logits.softmax().data(), classes, flags.top);
+        if (flags.json) printJson({ image, top });
+        else show(image, top);
+      } catch (error) {
+        if (!(error instanceof PaperweightError)) throw error;
+        // The other pictures first.
+        failures.push(error);
+      }
+    }
+  });
+  if (failures.length > 0 && failures.length < images.length) note();
+  for (const failure of failures) process.exitCode = reportError(failure);
+}
+
+function best(probabilities: ArrayLike<number>, classes: readonly string[], count: number): Guess[] {
+  return classes
+    .map((label, i) => ({ label, probability: probabilities[i]! }))
+    .sort((a, b) => b.probability - a.probability)
+    .slice(0, count);
+}
+
+function show(image: string, top: readonly Guess[]): void {
+  print(image);
+  const rows = top.map(({ label, probability }) => [
+    `  ${label}`,
+    `${(100 * probability).toFixed(1)} %`,
+    '█'.repeat(Math.round(probability * BAR)),
+  ]);
+  for (const line of table(rows, 'lrl')) print(line);
+}

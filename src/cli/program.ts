@@ -1,0 +1,116 @@
+import { readFileSync } from 'node:fs';
+import { Command, type CommanderError } from 'commander';
+import { UsageError } from '../errors.js';
+import * as data from './data.js';
+import * as doctor from './doctor.js';
+import * as evaluate from './eval.js';
+import * as inspect from './inspect.js';
+import { onInterrupt } from './interrupt.js';
+import * as predict from './predict.js';
+import { EXIT, reportError } from './report.js';
+import * as train from './train.js';
+
+/** In the order of the help. These files are read at every start: what they need for work, they import then. */
+const COMMANDS = [train, evaluate, predict, inspect, data, doctor];
+
+/** Version of the package. */
+export function version(): string {
+  const file = new URL('../../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
+
+function makeProgram(): Command {
+  const program = new Command('paperweight')
+    .description('Deep-learning papers, reproduced in TypeScript.')
+    .version(version(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
+    // Errors are thrown by the exit callbacks below, and printed by run().
+    .configureOutput({ outputError: () => {} })
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ paperweight train --preset quick\n  $ paperweight train --help\n\nExit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.',
+    );
+  for (const { register } of COMMANDS) register(program);
+  for (const command of [program, ...program.commands])
+    command.exitOverride((error) => {
+      throw error.exitCode === 0 || error.code === 'commander.help' ? error : usageError(error, command);
+    });
+  return program;
+}
+
+/** A complaint of commander in the form that all errors have. */
+function usageError({ code, message }: CommanderError, command: Command): UsageError {
+  const [complaint = '', hint = ''] = message.replace(/^error: /, '').split('\n');
+  const subject = /'(.*?)'/.exec(complaint)?.[1] ?? '';
+  const near = /Did you mean (?:one of )?(.*)\?\)/.exec(hint)?.[1];
+  const name = command.parent ? `${command.parent.name()} ${command.name()}` : command.name();
+  const help = `see ${name} --help`;
+  const flags = command.options.map((option) => option.long).join(', ');
+  switch (code) {
+    case 'commander.unknownOption':
+      return new UsageError({
+        what: `${name} has no option ${subject}`,
+        expected: flags.length > 0 ? `one of ${flags}` : 'no options',
+        got: subject,
+        next: near ? `did you mean ${near}? Otherwise ${help}` : help,
+      });
+    case 'commander.unknownCommand':
+      return new UsageError({
+        what: `paperweight has no command "${subject}"`,
+        expected: `one of ${command.commands.map((c) => c.name()).join(', ')}`,
+        got: `"${subject}"`,
+        next: near ? `did you mean ${near}? Otherwise ${help}` : help,
+      });
+    case 'commander.optionMissingArgument':
+      return new UsageError({
+        what: `${subject.split(' ')[0]} needs a value`,
+        expected: subject,
+        got: 'no value',
+        next: help,
+      });
+    case 'commander.missingArgument':
+      return new UsageError({
+        what: `${name} needs an argument`,
+        expected: `${name} ${command.usage()}`,
+        got: `no ${subject}`,
+        next: help,
+      });
+    case 'commander.excessArguments':
+      return new UsageError({
+        what: `${name} got too many arguments`,
+        expected: `${name} ${command.usage()}`,
+        got: command.args.map((text) => `"${text}"`).join(' '),
+        next: help,
+      });
+    default:
+      return new UsageError({ what: complaint, next: help });
+  }
+}
+
+/**
+ * Runs the command line.
+ *
+ * @param args what comes after `paperweight`
+ * @returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted
+ */
+export async function run(args: readonly string[]): Promise<number> {
+  // A reader that has seen enough, such as head, is no error.
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') process.exit(EXIT.done);
+      throw error;
+    });
+  onInterrupt(() => {
+    // A command that has something to finish first listens for itself.
+    if (process.listenerCount('SIGINT') > 1) return;
+    process.stderr.write('\nInterrupted.\n');
+    process.exit(EXIT.interrupted);
+  });
+  try {
+    await makeProgram().parseAsync(args, { from: 'user' });
+    return Number(process.exitCode ?? EXIT.done);
+  } catch (error) {
+    return reportError(error);
+  }
+}

@@ -1,0 +1,171 @@
+import { join } from 'node:path';
+import { UsageError } from '../errors.js';
+import { describeMachine, prepareRun } from '../papers/train.js';
+import { type TrainConfig, trainConfigSchema } from '../train/config.js';
+import { chooseDataset, openDataset } from '../train/datasets.js';
+import type { Observer } from '../train/events.js';
+import { latestRun, RunFolder } from '../train/run-folder.js';
+import type { Trainer } from '../train/trainer.js';
+import { withDevice } from './device.js';
+import { Interrupted, onInterrupt } from './interrupt.js';
+import { note, printJson } from './output.js';
+import { Progress } from './progress.js';
+import { EXIT } from './report.js';
+import { configFrom, resumedConfig, type TrainFlags } from './train.js';
+
+const RUNS = 'runs';
+
+/** The `train` command: sets up a run, shows how it goes, and ends it cleanly. */
+export async function runTraining(flags: TrainFlags): Promise<void> {
+  const abort = new AbortController();
+  const stopListening = onInterrupt((times) => {
+    if (times > 1) process.exit(EXIT.interrupted);
+    note('\nStopping after this step, with a checkpoint. Ctrl-C again ends at once.');
+    abort.abort();
+  });
+  try {
+    await withDevice(flags, async (device) => {
+      const { config, folder } = flags.resume
+        ? await resume(flags)
+        : await start(flags, abort.signal, () => describeMachine(device));
+      note(`Run: ${folder.path}`);
+      const screen = new Screen(config, flags.json ?? false);
+      let trainer: Trainer;
+      try {
+        trainer = await prepareRun({ config, folder, device, observer: screen, signal: abort.signal });
+        if (trainer.step > 0) note(`Resuming after step ${trainer.step}.`);
+        screen.begin(trainer.step, trainer.stepsTotal);
+        const done = await trainer.run();
+        screen.end();
+        if (!done)
+          throw new Interrupted(
+            `Interrupted after step ${trainer.step}. Continue with: paperweight train --resume --run ${folder.path}`,
+          );
+        if (flags.json)
+          printJson({
+            event: 'done',
+            run: done.run,
+            testAccuracy: done.testAccuracy,
+            testTop5: done.testTop5,
+          });
+        closing(config, done.run, done.testImages);
+      } finally {
+        screen.end();
+      }
+    });
+  } finally {
+    stopListening();
+  }
+}
+
+async function start(
+  flags: TrainFlags,
+  signal: AbortSignal,
+  machine: () => Promise<Record<string, unknown>>,
+) {
+  let bar: Progress | undefined;
+  const onProgress = ({ received, total }: { received: number; total?: number | undefined }) => {
+    bar ??= new Progress({ label: 'CIFAR-10', total, unit: 'bytes' });
+    bar.total = total;
+    bar.update(received);
+  };
+  const choice =
+    flags.dataset || flags.data
+      ? { dataset: flags.dataset ?? ('cifar10' as const), ...(flags.data ? { data: flags.data } : {}) }
+      : await chooseDataset({ onProgress, signal }).finally(() => bar?.done());
+  const { note: remark, ...data } = { note: undefined, ...choice };
+  if (remark) note(remark);
+  // Opened before the folder is made, so that bad data leaves no empty run behind.
+  const { classes } = await openDataset({ ...data, train: true });
+  const config: TrainConfig = { ...configFrom(flags, data, classes), machine: await machine() };
+  const path = flags.run ?? join(RUNS, `${stamp(new Date())}-${config.recipe}`);
+  return { config, folder: await RunFolder.create(path, config) };
+}
+
+async function resume(flags: TrainFlags) {
+  const path = flags.run ?? (await latestRun(RUNS));
+  if (!path)
+    throw new UsageError({
+      what: 'There is no run to resume',
+      expected: `a run in ./${RUNS}, or --run DIR`,
+      got: 'neither',
+      next: 'start one without --resume',
+    });
+  const folder = RunFolder.open(path);
+  return { folder, config: resumedConfig(await folder.config(trainConfigSchema), flags) };
+}
+
+/** 2026-11-24-081500, which sorts by time. */
+const stamp = (date: Date): string => date.toISOString().slice(0, 19).replace('T', '-').replaceAll(':', '');
+
+/** Shows a run on the terminal, or as JSON lines. */
+class Screen implements Observer {
+  #bar: Progress | undefined;
+  #testing: Progress | undefined;
+  #total = 0;
+
+  constructor(
+    readonly config: TrainConfig,
+    readonly json: boolean,
+  ) {}
+
+  begin(step: number, total: number): void {
+    this.#total = total;
+    this.#bar = new Progress({ label: 'train', total, unit: 'steps' });
+    this.#bar.update(step);
+  }
+
+  end(): void {
+    this.#bar?.done();
+    this.#testing?.done();
+    this.#bar = undefined;
+    this.#testing = undefined;
+  }
+
+  line(text: string): void {
+    const out = this.json ? process.stderr : process.stdout;
+    if (this.#bar) this.#bar.log(text, out);
+    else out.write(`${text}\n`);
+  }
+
+  note(text: string): void {
+    if (this.#bar) this.#bar.log(text);
+    else note(text);
+  }
+
+  step(event: Parameters<NonNullable<Observer['step']>>[0]): void {
+    const { step, loss, imagesPerSecond, stepSeconds, dataSeconds } = event;
+    if (this.json) printJson(event);
+    const split = `${stepSeconds.toFixed(2)} s a step, data ${(100 * Math.min(1, dataSeconds / stepSeconds)).toFixed(1)} %`;
+    this.#bar?.update(step, `loss ${loss.toFixed(3)}  ${imagesPerSecond.toFixed(1)} images/s  ${split}`);
+  }
+
+  evaluating(images: number, total: number): void {
+    if (!this.#testing) {
+      this.#bar?.done();
+      this.#bar = undefined;
+      this.#testing = new Progress({ label: 'test', total, unit: 'images' });
+    }
+    this.#testing.update(images);
+  }
+
+  epoch(event: Parameters<NonNullable<Observer['epoch']>>[0]): void {
+    this.#testing?.done();
+    this.#testing = undefined;
+    if (this.json) printJson(event);
+    const { epoch, step, trainLoss, trainAccuracy, testLoss, testAccuracy, testTop5 } = event;
+    note(
+      `Epoch ${epoch}: training loss ${trainLoss.toFixed(3)}, accuracy ${trainAccuracy.toFixed(1)}% · test loss ${testLoss.toFixed(3)}, accuracy ${testAccuracy.toFixed(1)}%, top-5 ${testTop5.toFixed(1)}%`,
+    );
+    if (step < this.#total) this.begin(step, this.#total);
+  }
+}
+
+function closing({ recipe, dataset, seed }: TrainConfig, run: string, images: number): void {
+  note(`Measured on ${images.toLocaleString('en-US')} test pictures of ${dataset} that training never saw.`);
+  note(`The run lies in ${run}`);
+  if (recipe === 'quick') {
+    note('This was the quick recipe. The whole of the notes’ own, ten epochs, is:');
+    note(`  paperweight train --preset notes --dataset ${dataset} --seed ${seed}`);
+  }
+}

@@ -1,0 +1,44 @@
+import type { TrainConfig } from '../../train/config.js';
+
+type Fixed = 'version' | 'recipe' | 'dataset' | 'data' | 'model' | 'seed' | 'machine';
+
+/** All of a run that does not depend on the machine or the data. */
+export interface Recipe extends Omit<TrainConfig, Fixed> {
+  /** One sentence for `--help` and for the end of a run. */
+  readonly about: string;
+  readonly model: Omit<TrainConfig['model'], 'paper' | 'classes'>;
+}
+
+export const recipes = {
+  notes: {
+    about:
+      "the notes' training template: ten epochs, batch 128, SGD with lr 0.01 and momentum 0.9, PyTorch's initialisation",
+    model: { preset: 'notes', imageSize: 224, dropout: 0.5, init: 'pytorch' },
+    epochs: 10,
+    batchSize: 128,
+    lr: 0.01,
+    momentum: 0.9,
+    weightDecay: 0,
+    schedule: { kind: 'constant' },
+    checkpointEvery: 100,
+    logEvery: 100,
+  },
+  quick: {
+    about:
+      'the same network in a few minutes: 200 steps of batch 32 without dropout, Kaiming-normal initialisation, and a rate that rises, then falls to 0',
+    model: { preset: 'notes', imageSize: 224, dropout: 0, init: 'kaiming' },
+    epochs: 1,
+    maxSteps: 200,
+    batchSize: 32,
+    lr: 0.01,
+    momentum: 0.9,
+    weightDecay: 0,
+    schedule: { kind: 'warmup-decay', warmupSteps: 30, decaySteps: 100, shape: 'linear' },
+    checkpointEvery: 100,
+    logEvery: 20,
+    evalLimit: 1000,
+  },
+} as const satisfies Record<string, Recipe>;
+
+export type RecipeName = keyof typeof recipes;
+export const recipeNames = Object.keys(recipes) as RecipeName[];

@@ -1,0 +1,322 @@
+import { basename, join } from 'node:path';
+import type { Dataset } from '../data/dataset.js';
+import { type Batch, DataLoader } from '../data/loader.js';
+import type { Transform } from '../data/transforms/index.js';
+import { PaperweightError } from '../errors.js';
+import { CrossEntropyLoss } from '../nn/loss.js';
+import type { Module } from '../nn/module.js';
+import { topKCorrect } from '../ops/index.js';
+import type { Schedule } from '../optim/schedules.js';
+import { WarmupDecay } from '../optim/schedules.js';
+import { SGD } from '../optim/sgd.js';
+import { Generator } from '../random.js';
+import { Tensor, tensor } from '../tensor/tensor.js';
+import { loadCheckpoint, type Position, saveCheckpoint, saveWeights } from './checkpoint.js';
+import type { TrainConfig } from './config.js';
+import { type Evaluation, evaluateModel } from './evaluate.js';
+import type { DoneEvent, Observer } from './events.js';
+import type { RunFolder } from './run-folder.js';
+
+export interface TrainerParts {
+  readonly config: TrainConfig;
+  /** On its device. */
+  readonly model: Module;
+  readonly trainSet: Dataset;
+  readonly testSet: Dataset;
+  readonly trainTransform: Transform;
+  readonly testTransform: Transform;
+  readonly folder: RunFolder;
+  readonly observer?: Observer;
+  /** Ends the run cleanly, with a checkpoint, after the step that is under way. */
+  readonly signal?: AbortSignal;
+}
+
+/** A step whose run is queued on the device. */
+interface Queued {
+  readonly batch: Batch;
+  readonly loss: Tensor;
+  readonly correct: Tensor;
+  readonly dataSeconds: number;
+  readonly lr: number;
+}
+
+/** Loss of a net that gives every class the same probability, to within this much, has not begun to learn. */
+const FLAT = 0.005;
+
+/** The notes' training loop, made fit to be left alone: progress, checkpoints, evaluation, exact resume. */
+export class Trainer {
+  readonly #parts: TrainerParts;
+  readonly #optimizer: SGD;
+  readonly #schedule: Schedule | undefined;
+  readonly #criterion = new CrossEntropyLoss();
+  readonly #loader: DataLoader;
+  readonly #observer: Observer;
+  #position: Position = {
+    epoch: 0,
+    batch: 0,
+    step: 0,
+    running: [],
+    epochLoss: 0,
+    epochCorrect: 0,
+    epochImages: 0,
+  };
+  #saved = -1;
+  #stepEnded = 0;
+  readonly #started = performance.now();
+
+  constructor(parts: TrainerParts) {
+    const { config, model, trainSet } = parts;
+    this.#parts = parts;
+    this.#observer = parts.observer ?? {};
+    const { lr, momentum, weightDecay } = config;
+    this.#optimizer = new SGD(model.namedParameters(), { lr, momentum, weightDecay });
+    this.#loader = new DataLoader(trainSet, {
+      batchSize: config.batchSize,
+      shuffle: true,
+      seed: config.seed,
+    });
+    const { schedule } = config;
+    if (schedule.kind === 'warmup-decay')
+      this.#schedule = new WarmupDecay(this.#optimizer, { ...schedule, totalSteps: this.stepsTotal });
+  }
+
+  get stepsTotal(): number {
+    const { epochs, maxSteps } = this.#parts.config;
+    return Math.min(epochs * this.#loader.length, maxSteps ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** Continues from a checkpoint of the run's folder. */
+  async resume(name: string): Promise<void> {
+    const { folder, model } = this.#parts;
+    const trained = { model, optimizer: this.#optimizer, schedule: this.#schedule };
+    this.#position = await loadCheckpoint(folder.checkpoint(name), trained);
+    this.#saved = this.#position.step;
+    await folder.rewind(this.#position.step);
+  }
+
+  get step(): number {
+    return this.#position.step;
+  }
+
+  /** @returns the final event; undefined when the signal ended the run early */
+  async run(): Promise<DoneEvent | undefined> {
+    const { config, folder } = this.#parts;
+    let last: Evaluation | undefined;
+    this.#stepEnded = performance.now();
+    while (this.#position.epoch < config.epochs && this.#position.step < this.stepsTotal) {
+      if (!(await this.#epoch())) return undefined;
+      last = await this.#endEpoch();
+      if (!last) return undefined;
+    }
+    last ??= await this.#evaluate();
+    if (!last) return undefined;
+    this.#observer.line?.('Finished Training');
+    this.#observer.line?.(`Accuracy on test set: ${trim(last.accuracy)}%`);
+    const done: DoneEvent = {
+      event: 'done',
+      run: folder.path,
+      step: this.#position.step,
+      testAccuracy: last.accuracy,
+      testTop5: last.top5,
+      testImages: last.images,
+      seconds: (performance.now() - this.#started) / 1000,
+    };
+    await folder.log(done);
+    return done;
+  }
+
+  /** The rest of the current epoch. False when the signal ended it. */
+  async #epoch(): Promise<boolean> {
+    const { config, model, signal } = this.#parts;
+    const { epoch, batch: start } = this.#position;
+    model.train();
+    let queued: Queued | undefined;
+    const batches = this.#loader.batches(epoch, start);
+    try {
+      for (;;) {
+        const asked = performance.now();
+        const { value: batch } = await batches.next();
+        if (!batch) break;
+        const dataSeconds = (performance.now() - asked) / 1000;
+        const next = this.#queue(batch, dataSeconds);
+        // The device computes this step while the one before is being accounted for.
+        if (queued) await this.#finish(queued);
+        queued = next;
+        const submitted = this.#position.step + 1;
+        const due = submitted % config.checkpointEvery === 0;
+        if (due || signal?.aborted || submitted >= this.stepsTotal) {
+          await this.#finish(queued);
+          queued = undefined;
+          if (due || signal?.aborted) await this.#save();
+          if (signal?.aborted) return false;
+          if (submitted >= this.stepsTotal) break;
+        }
+      }
+      if (queued) await this.#finish(queued);
+    } finally {
+      await batches.return();
+    }
+    return true;
+  }
+
+  #queue(batch: Batch, dataSeconds: number): Queued {
+    const { config, model, trainTransform } = this.#parts;
+    // Numbers of the random transforms depend on seed, epoch and batch alone, so a resumed run draws the same.
+    const stream = this.#position.epoch * this.#loader.length + batch.index;
+    const generator = new Generator(config.seed).fork(stream + 2);
+    const inputs = trainTransform.apply(tensor(batch.images, { shape: batch.shape }), { generator });
+    const labels = tensor(batch.labels);
+    this.#optimizer.zeroGrad();
+    const logits = model.forward(inputs);
+    const loss = this.#criterion.forward(logits, labels);
+    loss.backward();
+    const correct = new Tensor(topKCorrect(logits.node, labels.node, 1)).sum();
+    const lr = this.#optimizer.paramGroups[0]!.lr;
+    this.#optimizer.step({ compute: [correct] });
+    this.#schedule?.step();
+    return { batch, loss, correct, dataSeconds, lr };
+  }
+
+  async #finish({ batch, loss: lossTensor, correct, dataSeconds, lr }: Queued): Promise<void> {
+    const { config, folder } = this.#parts;
+    const p = this.#position;
+    const loss = await lossTensor.item();
+    const images = batch.labels.length;
+    const now = performance.now();
+    const stepSeconds = (now - this.#stepEnded) / 1000;
+    this.#stepEnded = now;
+    if (!Number.isFinite(loss)) throw this.#diverged(loss);
+    const running = [...p.running, loss];
+    this.#position = {
+      epoch: p.epoch,
+      batch: batch.index + 1,
+      step: p.step + 1,
+      running,
+      epochLoss: p.epochLoss + loss * images,
+      epochCorrect: p.epochCorrect + (await correct.item()),
+      epochImages: p.epochImages + images,
+    };
+    const event = {
+      event: 'step' as const,
+      epoch: p.epoch + 1,
+      step: p.step + 1,
+      loss,
+      lr,
+      imagesPerSecond: images / stepSeconds,
+      stepSeconds,
+      dataSeconds,
+    };
+    await folder.log(event);
+    this.#observer.step?.(event, { stepsTotal: this.stepsTotal });
+    if ((batch.index + 1) % config.logEvery !== 0) return;
+    const mean = running.reduce((a, b) => a + b, 0) / running.length;
+    this.#observer.line?.(`[${p.epoch + 1}, ${batch.index + 1}] loss: ${mean.toFixed(3)}`);
+    this.#position = { ...this.#position, running: [] };
+    const chance = Math.log(this.#parts.testSet.classes.length);
+    if (Math.abs(mean - chance) < FLAT)
+      this.#observer.note?.(
+        `The loss is still that of guessing (ln ${this.#parts.testSet.classes.length} = ${chance.toFixed(3)}). ` +
+          (config.recipe === 'notes'
+            ? "The notes' recipe stays there for about 170 steps and then leaves; nothing is broken."
+            : 'If it stays there, try another learning rate or initialisation.'),
+      );
+  }
+
+  #diverged(loss: number): PaperweightError {
+    const { folder } = this.#parts;
+    return new PaperweightError({
+      what: `Training diverged: the loss of step ${this.#position.step + 1} is ${loss}`,
+      expected: 'a finite loss',
+      got: String(loss),
+      next: `start again with a lower --lr, or look at ${join(folder.path, 'metrics.jsonl')}; checkpoints from before are kept`,
+    });
+  }
+
+  /** Evaluates, keeps the best weights, and saves. Undefined when the signal ended it. */
+  async #endEpoch(): Promise<Evaluation | undefined> {
+    const { folder } = this.#parts;
+    const p = this.#position;
+    const started = performance.now();
+    const result = await this.#evaluate();
+    if (!result) {
+      await this.#save();
+      return undefined;
+    }
+    await folder.log(this.#epochEvent(result, (performance.now() - started) / 1000));
+    this.#position = {
+      ...p,
+      epoch: p.epoch + 1,
+      batch: 0,
+      running: [],
+      epochLoss: 0,
+      epochCorrect: 0,
+      epochImages: 0,
+    };
+    await this.#save(result.accuracy);
+    this.#stepEnded = performance.now();
+    return result;
+  }
+
+  #epochEvent(result: Evaluation, seconds: number) {
+    const p = this.#position;
+    const event = {
+      event: 'epoch' as const,
+      epoch: p.epoch + 1,
+      step: p.step,
+      trainLoss: p.epochLoss / p.epochImages,
+      trainAccuracy: (100 * p.epochCorrect) / p.epochImages,
+      testLoss: result.loss,
+      testAccuracy: result.accuracy,
+      testTop5: result.top5,
+      testImages: result.images,
+      seconds,
+    };
+    this.#observer.epoch?.(event);
+    return event;
+  }
+
+  async #evaluate(): Promise<Evaluation | undefined> {
+    const { model, testSet, testTransform, config, signal } = this.#parts;
+    try {
+      return await evaluateModel({
+        model,
+        dataset: testSet,
+        transform: testTransform,
+        batchSize: config.batchSize,
+        limit: config.evalLimit,
+        onProgress: (images, total) => this.#observer.evaluating?.(images, total),
+        signal,
+      });
+    } catch (error) {
+      if (signal?.aborted) return undefined;
+      throw error;
+    }
+  }
+
+  async #save(accuracy?: number): Promise<void> {
+    const { folder, model } = this.#parts;
+    const { step } = this.#position;
+    const state = await folder.state();
+    const name = `step-${String(step).padStart(8, '0')}.safetensors`;
+    let best = state.best;
+    if (accuracy !== undefined && (!best || accuracy > best.accuracy)) {
+      best = { file: `best-${String(step).padStart(8, '0')}.safetensors`, accuracy };
+      await saveWeights(folder.checkpoint(best.file), model, { accuracy: String(accuracy) });
+    }
+    // At the end of an epoch the position moves on without a step, so the same step may be saved again.
+    if (this.#saved !== step || accuracy !== undefined) {
+      const trained = { model, optimizer: this.#optimizer, schedule: this.#schedule };
+      await saveCheckpoint(folder.checkpoint(name), trained, this.#position);
+      this.#saved = step;
+    }
+    const next = { version: 1 as const, latest: name, ...(best ? { best } : {}) };
+    await folder.writeState(next);
+    await folder.prune(next);
+    this.#observer.checkpoint?.(basename(name));
+    // Time for saving is not part of the next step.
+    this.#stepEnded = performance.now();
+  }
+}
+
+/** 41.7 rather than 41.70, and 40 rather than 40.00. */
+export const trim = (percent: number): string => String(Number(percent.toFixed(2)));
