@@ -17,7 +17,7 @@ export function register(program: Command): void {
     .command('data')
     .summary('check, describe or download a data set')
     .description('Checks every record of a data set and counts its pictures, class by class.')
-    .argument('[dataset]', 'cifar10, or shapes10 (drawn by code)', oneOf('data', DATASETS), 'cifar10')
+    .argument('[dataset]', 'cifar10, or shapes10 (drawn by code)', oneOf('dataset', DATASETS), 'cifar10')
     .option(
       '--data <dir>',
       'folder that holds the .bin files (default: the one that PAPERWEIGHT_CIFAR10 names, else ./data)',
@@ -45,7 +45,7 @@ async function describeData(name: (typeof DATASETS)[number], flags: Flags): Prom
   const counts: { label: string; train: number; test: number }[] = [];
   for (const split of ['train', 'test'] as const) {
     const dataset = await openDatasetAloud({ dataset: name, data, download, train: split === 'train' });
-    const found = countClasses(dataset);
+    const found = await countClasses(dataset);
     const { folder, official } = dataset as { folder?: string; official?: boolean };
     if (flags.json)
       printJson({
@@ -69,9 +69,13 @@ async function describeData(name: (typeof DATASETS)[number], flags: Flags): Prom
   for (const line of table([['class', 'train', 'test'], ...rows], 'lrr')) print(line);
 }
 
-function countClasses(dataset: Dataset): number[] {
+async function countClasses(dataset: Dataset): Promise<number[]> {
   const counts = dataset.classes.map(() => 0);
   const picture = new Uint8Array(dataset.imageShape.reduce((a, d) => a * d, 1));
-  for (let i = 0; i < dataset.length; i++) counts[dataset.read(i, picture, 0)]!++;
+  for (let i = 0; i < dataset.length; i++) {
+    counts[dataset.read(i, picture, 0)]!++;
+    // Ctrl-C gets a turn now and then.
+    if (i % 500 === 499) await new Promise((resolve) => setImmediate(resolve));
+  }
   return counts;
 }

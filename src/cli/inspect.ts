@@ -19,7 +19,7 @@ export function register(program: Command): void {
     .description(
       'Prints the layers of a model with output shapes, parameters and multiply-adds. Computes nothing.',
     )
-    .argument('[model]', 'which model: alexnet', oneOf('inspect', MODELS), 'alexnet')
+    .argument('[model]', 'which model: alexnet', oneOf('model', MODELS), 'alexnet')
     .option('--preset <name>', 'variant of the model: notes', oneOf('--preset', ['notes']), 'notes')
     .option('--classes <n>', 'classes to tell apart', positiveInteger('--classes', 1_000_000), 10)
     .option('--input <pixels>', 'side of the square input picture', positiveInteger('--input', 4096), 224)

@@ -46,12 +46,12 @@ function usageError({ code, message }: CommanderError, command: Command): UsageE
   const near = /Did you mean (?:one of )?(.*)\?\)/.exec(hint)?.[1];
   const name = command.parent ? `${command.parent.name()} ${command.name()}` : command.name();
   const help = `see ${name} --help`;
-  const flags = command.options.map((option) => option.long).join(', ');
+  const flags = [...command.options.map((option) => option.long), '--help'].join(', ');
   switch (code) {
     case 'commander.unknownOption':
       return new UsageError({
         what: `${name} has no option ${subject}`,
-        expected: flags.length > 0 ? `one of ${flags}` : 'no options',
+        expected: `one of ${flags}`,
         got: subject,
         next: near ? `did you mean ${near}? Otherwise ${help}` : help,
       });

@@ -1,7 +1,10 @@
 import { UsageError } from '../errors.js';
+import { Generator } from '../random.js';
+import { type Tensor, tensor } from '../tensor/tensor.js';
 import { assembleBatch, type Batch } from './batch.js';
 import type { Dataset, WorkerSpec } from './dataset.js';
 import { batchCount, epochOrder } from './sampler.js';
+import type { Transform } from './transforms/transform.js';
 
 export type { Batch } from './batch.js';
 
@@ -18,8 +21,8 @@ export interface DataLoaderOptions {
   prefetch?: number;
   /** Decides the order, with the epoch; any safe integer, 0 unless given. */
   seed?: number;
-  /** Kept for whoever turns batches into tensors. */
-  transform?: unknown;
+  /** What happens to the pictures of a batch on the device; without one they stay bytes. */
+  transform?: Transform;
 }
 
 function check(name: string, value: number, low: number, high: number): void {
@@ -30,6 +33,9 @@ function check(name: string, value: number, low: number, high: number): void {
     got: String(value),
   });
 }
+
+/** Forks of the seed's generator below this one belong to others, such as initialisers. */
+const FIRST_STREAM = 2;
 
 /** Lets timers, input and output have a turn before the work goes on. */
 function turn(): Promise<void> {
@@ -46,9 +52,9 @@ function turn(): Promise<void> {
  *
  * @example
  * const loader = new DataLoader(trainSet, { batchSize: 128, shuffle: true });
- * for await (const batch of loader.batches(epoch)) console.log(batch.shape, batch.labels);
+ * for await (const [inputs, labels] of loader) console.log(inputs.shape, labels.shape);
  */
-export class DataLoader implements AsyncIterable<Batch> {
+export class DataLoader implements AsyncIterable<readonly [inputs: Tensor, labels: Tensor]> {
   readonly dataset: Dataset;
   readonly batchSize: number;
   readonly shuffle: boolean;
@@ -56,7 +62,7 @@ export class DataLoader implements AsyncIterable<Batch> {
   readonly workers: number;
   readonly prefetch: number;
   readonly seed: number;
-  readonly transform: unknown;
+  readonly transform: Transform | undefined;
   /** Batches in an epoch. */
   readonly length: number;
   /** The epoch that the next `for await` over the loader itself runs; it counts up by one each time. */
@@ -115,8 +121,19 @@ export class DataLoader implements AsyncIterable<Batch> {
       : this.#local(order, startBatch);
   }
 
-  [Symbol.asyncIterator](): AsyncGenerator<Batch, void, void> {
-    return this.batches(this.epoch++);
+  /**
+   * A batch as tensors: pictures [N, C, H, W] after the transform, and labels int32 [N]. What the transform
+   * draws depends on seed, epoch and batch alone, so that a resumed epoch draws the same.
+   */
+  tensors(batch: Batch, epoch: number): readonly [inputs: Tensor, labels: Tensor] {
+    const generator = new Generator(this.seed).fork(FIRST_STREAM + epoch * this.length + batch.index);
+    const pictures = tensor(batch.images, { shape: batch.shape });
+    return [this.transform ? this.transform.apply(pictures, { generator }) : pictures, tensor(batch.labels)];
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<readonly [inputs: Tensor, labels: Tensor], void, void> {
+    const epoch = this.epoch++;
+    for await (const batch of this.batches(epoch)) yield this.tensors(batch, epoch);
   }
 
   #indices(order: Int32Array, index: number): Int32Array {

@@ -134,7 +134,7 @@ export class SGD {
       const factors = factorsOf(group, ready[0]);
       for (const parameter of ready) {
         const grad = parameter.grad!;
-        if (grad.origin) outputs.add(grad.origin);
+        for (const loss of grad.origins) outputs.add(loss);
         grads.push(grad.node);
         devices.add(this.#deviceOf(parameter));
         changes.push(...this.#changes(parameter, grad.node, group, factors));

@@ -33,8 +33,8 @@ export type NestedNumbers = number | readonly NestedNumbers[];
 export class Tensor {
   /** Gradient left by `backward()`, for leaves that require one. */
   grad: Tensor | null = null;
-  /** The scalar whose `backward()` made this gradient, so that a step computes both in one run. */
-  origin: Tensor | undefined;
+  /** The scalars whose `backward()` made this gradient, so that a step computes them in the same run. */
+  origins: readonly Tensor[] = [];
   protected current: Node;
 
   constructor(node: Node, requiresGrad = false) {
@@ -109,7 +109,7 @@ export class Tensor {
     for (const [leaf, grad] of found) {
       const owner = leafOwners.get(leaf)!;
       const made = owner.grad ? owner.grad.add(new Tensor(grad)) : new Tensor(grad);
-      made.origin = this;
+      made.origins = [...(owner.grad?.origins ?? []), this];
       owner.grad = made;
     }
   }

@@ -9,8 +9,7 @@ import { topKCorrect } from '../ops/index.js';
 import type { Schedule } from '../optim/schedules.js';
 import { WarmupDecay } from '../optim/schedules.js';
 import { SGD } from '../optim/sgd.js';
-import { Generator } from '../random.js';
-import { Tensor, tensor } from '../tensor/tensor.js';
+import { Tensor } from '../tensor/tensor.js';
 import { loadCheckpoint, type Position, saveCheckpoint, saveWeights } from './checkpoint.js';
 import type { TrainConfig } from './config.js';
 import { type Evaluation, evaluateModel } from './evaluate.js';
@@ -74,6 +73,7 @@ export class Trainer {
       batchSize: config.batchSize,
       shuffle: true,
       seed: config.seed,
+      transform: parts.trainTransform,
     });
     const { schedule } = config;
     if (schedule.kind === 'warmup-decay')
@@ -160,12 +160,8 @@ export class Trainer {
   }
 
   #queue(batch: Batch, dataSeconds: number): Queued {
-    const { config, model, trainTransform } = this.#parts;
-    // Numbers of the random transforms depend on seed, epoch and batch alone, so a resumed run draws the same.
-    const stream = this.#position.epoch * this.#loader.length + batch.index;
-    const generator = new Generator(config.seed).fork(stream + 2);
-    const inputs = trainTransform.apply(tensor(batch.images, { shape: batch.shape }), { generator });
-    const labels = tensor(batch.labels);
+    const { model } = this.#parts;
+    const [inputs, labels] = this.#loader.tensors(batch, this.#position.epoch);
     this.#optimizer.zeroGrad();
     const logits = model.forward(inputs);
     const loss = this.#criterion.forward(logits, labels);

@@ -3,9 +3,11 @@ import { spawnSync } from 'node:child_process';
 import test from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Dataset, Subset } from '../../src/data/dataset.js';
+import { enumerate } from '../../src/data/enumerate.js';
 import { type Batch, DataLoader } from '../../src/data/loader.js';
 import { batchCount, epochOrder } from '../../src/data/sampler.js';
 import { Shapes10 } from '../../src/data/shapes10.js';
+import * as transforms from '../../src/data/transforms/index.js';
 import { DataError, UsageError } from '../../src/errors.js';
 import { countingSpec, openCounting } from './worker-fixtures.js';
 
@@ -95,14 +97,24 @@ for (const workers of [0, 2]) {
   });
 }
 
-test('for await over the loader counts the epochs', async () => {
-  const loader = new DataLoader(openCounting({ length: 12 }), { batchSize: 4, shuffle: true });
-  const first = order(await collect(loader));
-  const second = order(await collect(loader));
+test('for await over the loader gives tensors and counts the epochs', async () => {
+  const options = { batchSize: 4, shuffle: true, transform: transforms.toTensor() };
+  const loader = new DataLoader(openCounting({ length: 12 }), options);
+  for (const epoch of [0, 1]) {
+    const raw = await collect(loader.batches(epoch));
+    let index = 0;
+    for await (const [i, [inputs, labels]] of enumerate(loader)) {
+      assert.equal(i, index);
+      const batch = raw[index++]!;
+      assert.deepEqual(inputs.shape, batch.shape);
+      assert.deepEqual(labels.node.source, { kind: 'host', data: batch.labels });
+      assert.equal(inputs.dtype, 'float32');
+    }
+    assert.equal(index, 3);
+  }
+  assert.equal(loader.epoch, 2);
+  const [first, second] = [order(await collect(loader.batches(0))), order(await collect(loader.batches(1)))];
   assert.notDeepEqual(first, second);
-  assert.deepEqual(second, order(await collect(loader.batches(1))));
-  loader.epoch = 0;
-  assert.deepEqual(order(await collect(loader)), first);
 });
 
 test('workers and prefetch never change a byte', async () => {
@@ -134,25 +146,28 @@ test('a set that a worker cannot open says why', async () => {
     ...openCounting({ length: 8 }),
     workerSpec: countingSpec({ length: 8, closed: true }),
   };
-  await assert.rejects(collect(new DataLoader(set, { workers: 1 })), (error: Error) => {
+  await assert.rejects(collect(new DataLoader(set, { workers: 1 }).batches(0)), (error: Error) => {
     assert.ok(error instanceof DataError);
     assert.match(error.message, /the set is closed. Next: come back later/);
     return true;
   });
   const lost: Dataset = { ...set, workerSpec: { ...set.workerSpec!, export: 'nothing' } };
-  await assert.rejects(collect(new DataLoader(lost, { workers: 1 })), /exports no function "nothing"/);
+  await assert.rejects(
+    collect(new DataLoader(lost, { workers: 1 }).batches(0)),
+    /exports no function "nothing"/,
+  );
   const nowhere: Dataset = {
     ...set,
     workerSpec: { ...set.workerSpec!, module: 'file:///no/such/module.js' },
   };
-  await assert.rejects(collect(new DataLoader(nowhere, { workers: 1 })), /Cannot find module/);
+  await assert.rejects(collect(new DataLoader(nowhere, { workers: 1 }).batches(0)), /Cannot find module/);
 });
 
 test('a worker that dies is an error, not a wait without end', async () => {
   const loader = new DataLoader(openCounting({ length: 12, deadly: 5 }), { workers: 1, prefetch: 1 });
   const seen: number[] = [];
   const run = async () => {
-    for await (const batch of loader) seen.push(batch.index);
+    for await (const batch of loader.batches(0)) seen.push(batch.index);
   };
   await assert.rejects(run(), /worker ended before its work was done.*exit code 7/);
   assert.deepEqual(seen, [0, 1, 2, 3, 4]);

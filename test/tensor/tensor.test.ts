@@ -165,7 +165,7 @@ describe('backward()', () => {
     const a = leaf([3]);
     const loss = a.square().sum();
     loss.backward();
-    assert.equal(a.grad!.origin, loss);
+    assert.equal(a.grad!.origins[0], loss);
   });
 
   it('refuses what is no scalar, and integers', () => {

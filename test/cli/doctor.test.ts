@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { cpuFeatures } from '../../src/cli/doctor.js';
+import { jsonLines, runCli } from '../support/cli.js';
+
+const MISSING = { PAPERWEIGHT_ONEDNN: '/nonexistent.so' };
+
+test('doctor tells what this machine computes with', async () => {
+  const { code, stdout, stderr } = await runCli(['doctor', '--json', '--threads', '1']);
+  assert.equal(code, 0, stderr);
+  const [found, ...rest] = jsonLines(stdout);
+  assert.deepEqual(rest, []);
+  for (const field of ['device', 'engine', 'version', 'cpu', 'node', 'platform', 'why'])
+    assert.equal(typeof found![field], 'string', field);
+  assert.equal(found!.threads, 1);
+  assert.ok((found!.cores as number) >= 1);
+  assert.ok((found!.memoryBytes as number) > 2 ** 20);
+  assert.ok(Array.isArray(found!.cpuFeatures));
+  if (found!.device === 'onednn') {
+    assert.ok((found!.sgemmGflops as number) > 0);
+    assert.equal(found!.install, null);
+  } else assert.equal(found!.sgemmGflops, null);
+});
+
+test('without oneDNN, doctor says what to install', async () => {
+  const { code, stdout } = await runCli(['doctor'], { env: MISSING });
+  assert.equal(code, 0);
+  assert.match(stdout, /^device +reference/m);
+  assert.match(
+    stdout,
+    /The fast device does not work here: .*\/nonexistent\.so.*Next: run: .*(onednn|dnnl)/i,
+  );
+  const json = await runCli(['doctor', '--json'], { env: MISSING });
+  const [found] = jsonLines(json.stdout);
+  assert.equal(found!.device, 'reference');
+  assert.match(found!.install as string, /onednn|dnnl/i);
+});
+
+test('without oneDNN, --device onednn fails with the command, and auto goes on with a line', async () => {
+  const named = await runCli(['predict', 'run', 'a.png', '--device', 'onednn'], { env: MISSING });
+  assert.equal(named.code, 1);
+  assert.match(named.stderr, /^error: The oneDNN library.* Next: run: [^\n]*(onednn|dnnl)[^\n]*\n$/i);
+  const auto = await runCli(['predict', '/nonexistent', 'a.png'], { env: MISSING });
+  assert.match(auto.stderr, /^Device: reference, which is slow\. .*Next: run: [^\n]*(onednn|dnnl)/i);
+});
+
+test('features come from Intel, AMD and ARM files alike', () => {
+  assert.deepEqual(cpuFeatures('model\t: 1\nflags\t\t: fpu avx2 avx fma avx512f_x\nflags : amx_tile\n'), [
+    'avx',
+    'avx2',
+    'fma',
+  ]);
+  assert.deepEqual(cpuFeatures('Features\t: fp asimd bf16\n'), ['asimd', 'bf16']);
+  assert.deepEqual(cpuFeatures(''), []);
+});

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { jsonLines, runCli } from '../support/cli.js';
+
+interface Summary {
+  readonly layers: { name: string; type: string; outputShape: number[]; parameters: number; macs: number }[];
+  readonly parameters: number;
+  readonly macs: number;
+}
+
+async function inspect(...flags: string[]): Promise<Summary> {
+  const { code, stdout, stderr } = await runCli(['inspect', 'alexnet', '--json', ...flags]);
+  assert.equal(code, 0, stderr);
+  assert.equal(stderr, '');
+  const lines = jsonLines(stdout);
+  assert.equal(lines.length, 1);
+  return lines[0] as unknown as Summary;
+}
+
+test('AlexNet with 10 classes', async () => {
+  const { layers, parameters, macs } = await inspect();
+  assert.equal(parameters, 58_322_314);
+  assert.equal(macs, 1_131_201_056);
+  assert.equal(
+    layers.reduce((sum, layer) => sum + layer.parameters, 0),
+    parameters,
+  );
+  assert.equal(
+    layers.reduce((sum, layer) => sum + layer.macs, 0),
+    macs,
+  );
+  const maps = layers.filter((layer) => /^(Conv2d|MaxPool2d)$/.test(layer.type));
+  assert.deepEqual(
+    maps.map((layer) => layer.outputShape),
+    [
+      [1, 96, 55, 55],
+      [1, 96, 27, 27],
+      [1, 256, 27, 27],
+      [1, 256, 13, 13],
+      [1, 384, 13, 13],
+      [1, 384, 13, 13],
+      [1, 256, 13, 13],
+      [1, 256, 6, 6],
+    ],
+  );
+  assert.deepEqual(layers.at(-1), {
+    name: 'classifier.6',
+    type: 'Linear',
+    outputShape: [1, 10],
+    parameters: 40_970,
+    macs: 40_960,
+  });
+});
+
+test('AlexNet with 1000 classes', async () => {
+  assert.equal((await inspect('--classes', '1000')).parameters, 62_378_344);
+});
+
+test('the table for people', async () => {
+  const { code, stdout } = await runCli(['inspect']);
+  assert.equal(code, 0);
+  assert.match(stdout, /^AlexNet, preset notes, 10 classes, for one picture of 3 × 224 × 224\n/);
+  assert.match(stdout, /^features\.0 +Conv2d +96 × 55 × 55 +34,944 +105,415,200$/m);
+  assert.match(stdout, /^Total +58,322,314 +1,131,201,056\n$/m);
+  assert.ok(Math.max(...stdout.split('\n').map((line) => line.length)) <= 80);
+});

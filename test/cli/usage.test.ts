@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import test from 'node:test';
+import { describeError } from '../../src/cli/report.js';
+import { DataError, UsageError } from '../../src/errors.js';
+import { runCli, runNode } from '../support/cli.js';
+
+const COMMANDS = ['train', 'eval', 'predict', 'inspect', 'data', 'doctor'];
+
+/** Runs it, and expects one clear paragraph and exit code 2. */
+async function refused(args: readonly string[], ...words: RegExp[]) {
+  const { code, stdout, stderr } = await runCli(args);
+  const label = `paperweight ${args.join(' ')}\n${stderr}`;
+  assert.equal(code, 2, label);
+  assert.equal(stdout, '', label);
+  assert.match(stderr, /^error: [^\n]+\. Expected [^\n]+; got [^\n]+\. Next: [^\n]+\.\n$/, label);
+  for (const word of words) assert.match(stderr, word, label);
+}
+
+test('every command has a help with an example, and each option says its default', async () => {
+  const { code, stdout, stderr } = await runCli(['--help']);
+  assert.equal(code, 0, stderr);
+  for (const command of COMMANDS) {
+    assert.match(stdout, new RegExp(`^  ${command} `, 'm'));
+    const help = await runCli([command, '--help']);
+    assert.equal(help.code, 0, help.stderr);
+    assert.match(help.stdout, new RegExp(`Examples?:\\n  \\$ paperweight ${command}`));
+    // An option's text may go over several lines.
+    const section = help.stdout.split('Options:\n')[1]!.split('\n\n')[0]!;
+    for (const option of section.split(/\n(?= {2}-)/))
+      if (!option.includes('--help')) assert.match(option, /\(default:/, `${command}: ${option}`);
+  }
+});
+
+test('no command at all is answered with the help', async () => {
+  const { code, stdout, stderr } = await runCli([]);
+  assert.equal(code, 2);
+  assert.equal(stdout, '');
+  assert.match(stderr, /^Usage: paperweight/);
+});
+
+test('the version is that of the package', async () => {
+  const { version } = JSON.parse(await readFile(new URL('../../../package.json', import.meta.url), 'utf8'));
+  assert.deepEqual(await runCli(['--version']), { code: 0, stdout: `${version}\n`, stderr: '' });
+});
+
+test('unknown commands and flags are refused, with the near one', async () => {
+  await refused(['inspct'], /no command "inspct"/, /did you mean inspect\?/);
+  await refused(['frobnicate'], /one of train, eval, predict, inspect, data, doctor/);
+  await refused(['--frobnicate'], /has no option --frobnicate/);
+  await refused(['inspect', '--clases', '10'], /did you mean --classes\?/);
+  for (const command of COMMANDS) {
+    const args = { eval: ['run'], predict: ['run', 'a.png'] }[command] ?? [];
+    await refused([command, ...args, '--frobnicate'], new RegExp(`paperweight ${command} has no option`));
+  }
+});
+
+test('missing and surplus arguments are refused', async () => {
+  await refused(['eval'], /eval \[options\] <run-or-weights>/);
+  await refused(['predict', 'run'], /no image/);
+  await refused(['inspect', 'alexnet', 'other'], /too many arguments/, /"other"/);
+  await refused(['inspect', '--classes'], /--classes needs a value/);
+});
+
+const BAD: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  inspect: [
+    ['vgg'],
+    ['--preset', 'none'],
+    ['--classes', '0'],
+    ['--classes', '1.5'],
+    ['--input', '-224'],
+    ['--input', '32'],
+  ],
+  data: [['mnist'], ['--data', '']],
+  doctor: [
+    ['--threads', '0'],
+    ['--threads', 'all'],
+  ],
+  'eval run': [
+    ['--batch-size', '0'],
+    ['--eval-limit', '0'],
+    ['--dataset', 'mnist'],
+    ['--device', 'gpu'],
+    ['--threads', '-1'],
+    ['--data', ''],
+  ],
+  'predict run a.png': [
+    ['--top', '0'],
+    ['--device', 'cuda'],
+    ['--threads', '1.5'],
+  ],
+  train: [
+    ['--preset', 'none'],
+    ['--dataset', 'mnist'],
+    ['--epochs', '0'],
+    ['--max-steps', '0'],
+    ['--batch-size', '0'],
+    ['--batch-size', 'many'],
+    ['--lr', '-1'],
+    ['--lr', '0'],
+    ['--lr', 'NaN'],
+    ['--momentum', '1'],
+    ['--momentum', '-0.1'],
+    ['--weight-decay', '-1'],
+    ['--seed', '1.5'],
+    ['--threads', '0'],
+    ['--device', 'gpu'],
+    ['--checkpoint-every', '0'],
+    ['--eval-limit', '-5'],
+  ],
+};
+
+for (const [command, all] of Object.entries(BAD))
+  test(`bad values for ${command.split(' ')[0]} are refused`, async () => {
+    for (const flags of all) {
+      const value = flags.at(-1)!;
+      await refused([...command.split(' '), ...flags], ...(value ? [new RegExp(value)] : [/""/]));
+    }
+  });
+
+test('a data set that is drawn needs no folder', async () => {
+  await refused(['data', 'shapes10', '--data', 'x'], /drawn by code/);
+});
+
+test('errors of ours are a paragraph, others come with their stack', () => {
+  assert.deepEqual(describeError(new UsageError({ what: 'a' })), { code: 2, text: 'error: a.' });
+  assert.deepEqual(describeError(new DataError({ what: 'a' })), { code: 1, text: 'error: a.' });
+  const debug = describeError(new DataError({ what: 'a', cause: new Error('below') }), true).text;
+  assert.match(debug, /^DataError: a\.\n +at .*\ncaused by Error: below\n +at /s);
+  const odd = describeError(new TypeError('x is not a function'));
+  assert.equal(odd.code, 1);
+  assert.match(odd.text, /^error: .*unexpected.*\nTypeError: x is not a function\n +at /);
+  assert.deepEqual(describeError('thrown text'), {
+    code: 1,
+    text: 'error: Something unexpected went wrong; this is a fault of Paperweight. Next: report it with the lines below.\nthrown text',
+  });
+});
+
+test('PAPERWEIGHT_DEBUG=1 adds the stack', async () => {
+  const { code, stderr } = await runCli(['inspect', '--classes', '0'], { env: { PAPERWEIGHT_DEBUG: '1' } });
+  assert.equal(code, 2);
+  assert.match(stderr, /^UsageError: --classes 0 .*\n +at /);
+});
+
+test('a reader that goes away ends the command quietly', async () => {
+  const { code, stderr } = await runCli(['inspect', '--json'], {
+    onStart: (child) => child.stdout!.destroy(),
+  });
+  assert.equal(stderr, '');
+  assert.equal(code, 0);
+});
+
+test('Ctrl-C ends with 130', async () => {
+  const { code, stderr } = await runCli(['data', 'shapes10'], {
+    onStart: (child) => child.stdout!.once('data', () => child.kill('SIGINT')),
+  });
+  assert.equal(code, 130, stderr);
+  assert.equal(stderr, '\nInterrupted.\n');
+});
+
+test('signals that come at once are one Ctrl-C', async () => {
+  const module = new URL('../../src/cli/interrupt.js', import.meta.url).href;
+  const script = `
+    import { onInterrupt } from ${JSON.stringify(module)};
+    onInterrupt((times) => { console.log(times); if (times === 2) process.exit(7); });
+    setInterval(() => {}, 1000);
+    console.log('ready');`;
+  const { code, stdout } = await runNode(['--input-type=module', '-e', script], {
+    timeoutMs: 20_000,
+    onStart: (child) =>
+      child.stdout!.once('data', () => {
+        for (const ms of [0, 20, 700]) setTimeout(() => child.kill('SIGINT'), ms);
+      }),
+  });
+  assert.equal(stdout, 'ready\n1\n2\n');
+  assert.equal(code, 7);
+});
