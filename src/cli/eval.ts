@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { UsageError } from '../errors.js';
 import {
@@ -13,7 +15,7 @@ import { grouped, print, printJson } from './output.js';
 
 interface Flags extends DeviceFlags {
   readonly data?: string;
-  readonly dataset: 'cifar10' | 'shapes10';
+  readonly dataset?: 'cifar10' | 'shapes10';
   readonly batchSize: number;
   readonly evalLimit?: number;
   readonly json?: boolean;
@@ -29,13 +31,12 @@ export function register(program: Command): void {
     .argument('<run-or-weights>', 'a run folder, or a .safetensors file of weights')
     .option(
       '--dataset <name>',
-      'which test pictures: cifar10 or shapes10',
+      'which test pictures: cifar10 or shapes10 (default: what the run was trained on, else cifar10)',
       oneOf('--dataset', ['cifar10', 'shapes10']),
-      'cifar10',
     )
     .option(
       '--data <dir>',
-      'folder that holds the .bin files (default: the one that PAPERWEIGHT_CIFAR10 names, else ./data)',
+      'folder that holds the .bin files (default: the run’s own, else the one that PAPERWEIGHT_CIFAR10 names, else ./data)',
       pathName('--data'),
     )
     .option('--batch-size <n>', 'pictures at a time', positiveInteger('--batch-size', 65_536), 128)
@@ -59,12 +60,13 @@ async function evaluateRun(path: string, flags: Flags): Promise<void> {
       import('../train/evaluate.js'),
       import('./progress.js'),
     ]);
-  const dataset = await openDatasetAloud({ dataset: flags.dataset, data: flags.data, train: false });
+  const choice = await chooseTestSet(path, flags);
+  const dataset = await openDatasetAloud({ ...choice, train: false });
   await withDevice(flags, async (device) => {
     const { model, classes, transform } = await openModel(path, device);
     if (classes.length !== dataset.classes.length)
       throw new UsageError({
-        what: `${path} does not tell the classes of ${flags.dataset} apart`,
+        what: `${path} does not tell the classes of ${choice.dataset} apart`,
         expected: `a model for ${dataset.classes.length} classes`,
         got: `one for ${classes.length}`,
         next: 'name the data set it was trained on with --dataset',
@@ -85,4 +87,22 @@ async function evaluateRun(path: string, flags: Flags): Promise<void> {
     print(`Mean loss: ${result.loss.toFixed(4)}`);
     print(`Pictures: ${grouped(result.images)}`);
   });
+}
+
+/** The test pictures of the data set that the run was trained on, unless the flags name others. */
+async function chooseTestSet(
+  path: string,
+  flags: Flags,
+): Promise<{ dataset: 'cifar10' | 'shapes10'; data: string | undefined }> {
+  if (!existsSync(join(path, 'config.json')))
+    return { dataset: flags.dataset ?? 'cifar10', data: flags.data };
+  const [{ RunFolder }, { trainConfigSchema }] = await Promise.all([
+    import('../train/run-folder.js'),
+    import('../train/config.js'),
+  ]);
+  const run = await RunFolder.open(path).config(trainConfigSchema);
+  const dataset = flags.dataset ?? run.dataset;
+  // The run may come from another machine, whose folders are not here.
+  const same = dataset === run.dataset && run.data !== undefined && existsSync(run.data);
+  return { dataset, data: flags.data ?? (same ? run.data : undefined) };
 }

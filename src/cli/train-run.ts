@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import { UsageError } from '../errors.js';
 import { describeMachine, prepareRun } from '../papers/train.js';
+import { curveSvg } from '../report/curve.js';
+import { writeFileAtomic } from '../train/atomic.js';
 import { type TrainConfig, trainConfigSchema } from '../train/config.js';
 import { chooseDataset, openDataset } from '../train/datasets.js';
 import type { Observer } from '../train/events.js';
 import { latestRun, RunFolder } from '../train/run-folder.js';
-import type { Trainer } from '../train/trainer.js';
+import { type Trainer, trim } from '../train/trainer.js';
 import { withDevice } from './device.js';
 import { Interrupted, onInterrupt } from './interrupt.js';
 import { note, printJson } from './output.js';
@@ -14,6 +16,7 @@ import { EXIT } from './report.js';
 import { configFrom, resumedConfig, type TrainFlags } from './train.js';
 
 const RUNS = 'runs';
+const CURVE = 'curve.svg';
 
 /** The `train` command: sets up a run, shows how it goes, and ends it cleanly. */
 export async function runTraining(flags: TrainFlags): Promise<void> {
@@ -37,6 +40,7 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
         screen.begin(trainer.step, trainer.stepsTotal);
         const done = await trainer.run();
         screen.end();
+        await drawCurve(folder, config);
         if (!done)
           throw new Interrupted(
             `Interrupted after step ${trainer.step}. Continue with: paperweight train --resume --run ${folder.path}`,
@@ -93,6 +97,25 @@ async function resume(flags: TrainFlags) {
     });
   const folder = RunFolder.open(path);
   return { folder, config: resumedConfig(await folder.config(trainConfigSchema), flags) };
+}
+
+/** The run so far as a picture beside its metrics. */
+async function drawCurve(folder: RunFolder, { recipe, dataset, model }: TrainConfig): Promise<void> {
+  const metrics = await folder.metrics();
+  const points = (event: string, value: string) =>
+    metrics.filter((m) => m.event === event).map((m) => ({ step: Number(m.step), value: Number(m[value]) }));
+  const accuracy = points('epoch', 'testAccuracy');
+  const last = accuracy.at(-1);
+  const svg = curveSvg({
+    title: `AlexNet on ${dataset}, ${recipe} recipe`,
+    subtitle: last
+      ? `${trim(last.value)} % of the test pictures right after ${last.step} steps`
+      : 'not measured yet',
+    loss: points('step', 'loss'),
+    accuracy,
+    chance: Math.log(model.classes.length),
+  });
+  await writeFileAtomic(join(folder.path, CURVE), svg);
 }
 
 /** 2026-11-24-081500, which sorts by time. */
@@ -163,7 +186,7 @@ class Screen implements Observer {
 
 function closing({ recipe, dataset, seed }: TrainConfig, run: string, images: number): void {
   note(`Measured on ${images.toLocaleString('en-US')} test pictures of ${dataset} that training never saw.`);
-  note(`The run lies in ${run}`);
+  note(`The run lies in ${run}; its curve is ${join(run, CURVE)}`);
   if (recipe === 'quick') {
     note('This was the quick recipe. The whole of the notes’ own, ten epochs, is:');
     note(`  paperweight train --preset notes --dataset ${dataset} --seed ${seed}`);

@@ -11,6 +11,8 @@ export interface StepEvent {
   readonly stepSeconds: number;
   /** Part of the step that was spent waiting for data. */
   readonly dataSeconds: number;
+  /** Resident size of the process. */
+  readonly rssMiB: number;
 }
 
 export interface EpochEvent {

@@ -201,6 +201,7 @@ export class Trainer {
       imagesPerSecond: images / stepSeconds,
       stepSeconds,
       dataSeconds,
+      rssMiB: Math.round(process.memoryUsage.rss() / 2 ** 20),
     };
     await folder.log(event);
     this.#observer.step?.(event, { stepsTotal: this.stepsTotal });

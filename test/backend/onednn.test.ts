@@ -1,7 +1,8 @@
 import { openDevice } from '../../src/backend/open.js';
 import { conformance } from '../support/conformance.js';
 
-const nan = 'oneDNN compares with the maximum instruction, which passes over NaN; the trainer checks the loss itself';
+const nan =
+  'oneDNN compares with the maximum instruction, which passes over NaN; the trainer checks the loss itself';
 
 conformance('onednn', async () => (await openDevice('onednn', { threads: 2 })).device, {
   rtol: 2e-5,

@@ -65,7 +65,7 @@ test('a narrow window gets less, and never a second line', (t) => {
     for (let i = 1; i <= 10; i++) work(1000, 100 * i);
     bar.log('a line');
     bar.done();
-    for (const write of stream.writes)
+    for (const write of stream.writes.filter((text) => text !== 'a line\n'))
       assert.ok(plain(write).trimEnd().length < columns, `${columns}: ${write}`);
     assert.ok(stream.text.includes('50%'.slice(0, columns - 1)), `${columns}`);
   }
@@ -105,8 +105,7 @@ test('without a terminal there are plain lines, one in 30 seconds and one at the
   bar.done();
   bar.done();
   assert.equal(stream.writes.length, 3);
-  for (const write of stream.writes.filter((write) => write !== 'a line\n'))
-    assert.equal(write, `${plain(write).trimEnd()}\n`);
+  for (const write of stream.writes) assert.equal(write, `${plain(write).trimEnd()}\n`);
   assert.match(
     stream.writes[0]!,
     /^train {3}14% {2}299\/2,000 images {2}10 images\/s {2}0:30 elapsed {2}2:50 left {2}loss/,

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import test, { after, before } from 'node:test';
+import sharp from 'sharp';
+import { AlexNet } from '../../src/papers/alexnet/model.js';
+import { writeSafetensors } from '../../src/train/safetensors.js';
+import { jsonLines, runCli } from '../support/cli.js';
+
+/** Weights of zeros, but for the last bias: whatever the picture, class i gets the logit ln(i + 1). */
+const PROBABILITIES = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((n) => n / 55);
+let folder: string;
+let weights: string;
+let picture: string;
+
+before(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'paperweight-test-'));
+  weights = path.join(folder, 'weights.safetensors');
+  picture = path.join(folder, 'grey.png');
+  const tensors = new Map(
+    [...new AlexNet({ numClasses: 10 }).stateDict()].map(([name, { shape, size }]) => [
+      name,
+      { dtype: 'F32' as const, shape: [...shape], data: new Float32Array(size) },
+    ]),
+  );
+  tensors.get('classifier.6.bias')!.data.set(PROBABILITIES.map(Math.log));
+  await writeSafetensors(weights, tensors);
+  await sharp({ create: { width: 40, height: 32, channels: 3, background: '#808080' } })
+    .png()
+    .toFile(picture);
+});
+
+after(() => rm(folder, { recursive: true, force: true }));
+
+interface Prediction {
+  readonly image: string;
+  readonly top: { label: string; probability: number }[];
+}
+
+test('predict prints the most probable classes', async () => {
+  const { code, stdout, stderr } = await runCli(['predict', weights, picture, '--json', '--top', '3']);
+  assert.equal(code, 0, stderr);
+  const [{ image, top }, ...rest] = jsonLines(stdout) as unknown as [Prediction];
+  assert.deepEqual(rest, []);
+  assert.equal(image, picture);
+  assert.equal(top.length, 3);
+  for (const [i, { label, probability }] of top.entries()) {
+    assert.equal(typeof label, 'string');
+    assert.ok(Math.abs(probability - PROBABILITIES[9 - i]!) < 1e-6, `${probability}`);
+  }
+  assert.match(stderr, /^Device: /);
+});
+
+test('pictures that are none are named, after the others have been looked at', async () => {
+  const text = path.join(folder, 'text.png');
+  await writeFile(text, 'not a picture');
+  const absent = path.join(folder, 'absent.png');
+  const { code, stdout, stderr } = await runCli(['predict', weights, text, absent, picture]);
+  assert.equal(code, 1, stderr);
+  const [name, first, ...others] = stdout.trimEnd().split('\n');
+  assert.equal(name, picture);
+  assert.match(first!, /^ {2}\S.* +18\.2 % {2}█{4}$/);
+  assert.equal(others.length, 4);
+  const errors = stderr.split('\n').filter((line) => line.startsWith('error: '));
+  assert.equal(errors.length, 2);
+  assert.match(errors[0]!, /text\.png cannot be read as a picture\. .* Next: /);
+  assert.match(errors[1]!, /absent\.png.*no such file or folder/);
+});
+
+test('eval measures the test pictures', async () => {
+  const flags = ['--dataset', 'shapes10', '--eval-limit', '20', '--batch-size', '10', '--json'];
+  const { code, stdout, stderr } = await runCli(['eval', weights, ...flags]);
+  assert.equal(code, 0, stderr);
+  const [result, ...rest] = jsonLines(stdout);
+  assert.deepEqual(rest, []);
+  // Class 9 is always the first guess, and classes 5 to 9 are the first five; each is a tenth of the pictures.
+  assert.deepEqual([result!.accuracy, result!.top5, result!.images], [10, 50, 20]);
+  const loss = -PROBABILITIES.reduce((sum, p) => sum + Math.log(p), 0) / 10;
+  assert.ok(Math.abs((result!.loss as number) - loss) < 1e-5, `${result!.loss}`);
+});
+
+test('weights that are missing or foreign are refused by name', async () => {
+  const foreign = path.join(folder, 'foreign.safetensors');
+  await writeSafetensors(
+    foreign,
+    new Map([['other.weight', { dtype: 'F32', shape: [2], data: new Float32Array(2) }]]),
+  );
+  const corrupt = path.join(folder, 'corrupt.safetensors');
+  await writeFile(corrupt, 'this is not a weights file');
+  for (const [file, words] of [
+    [path.join(folder, 'absent.safetensors'), /does not exist/],
+    [foreign, /foreign\.safetensors does not hold AlexNet's weights/],
+    [corrupt, /corrupt\.safetensors/],
+    [folder, /is not a run folder/],
+  ] as const) {
+    const { code, stdout, stderr } = await runCli(['predict', file, picture]);
+    assert.ok(code === 1 || code === 2, `${code}: ${stderr}`);
+    assert.equal(stdout, '');
+    assert.match(stderr, /^error: [^\n]+ Next: [^\n]+\n$/m);
+    assert.match(stderr, words);
+  }
+});
