@@ -106,37 +106,45 @@ function readLock(file) {
   }
 }
 
+/**
+ * Runs npm: the one that runs this script, else the one in the PATH.
+ *
+ * @param {string} root
+ * @param {string[]} args
+ */
+function npm(root, args) {
+  const running = process.env.npm_execpath;
+  const label = `Installing packages (npm ${args[0]})`;
+  const all = [...args, '--include=dev', '--no-audit', '--no-fund'];
+  return running !== undefined && /npm-cli\.[cm]?js$/.test(running)
+    ? quietly(label, process.execPath, [running, ...all], { cwd: root })
+    : quietly(label, 'npm', all, { cwd: root, shell: process.platform === 'win32' });
+}
+
 /** @param {string} root */
 async function installPackages(root) {
-  const reason = installReason(root);
-  if (!reason) return;
-  // The npm that runs this script, if it is npm; else the one in the PATH.
-  const running = process.env.npm_execpath;
-  const args = ['ci', '--include=dev', '--no-audit', '--no-fund'];
-  const viaNode = running !== undefined && /npm-cli\.[cm]?js$/.test(running);
-  const { code, output } = viaNode
-    ? await quietly('Installing packages (npm ci)', process.execPath, [running, ...args], { cwd: root })
-    : await quietly('Installing packages (npm ci)', 'npm', args, {
-        cwd: root,
-        shell: process.platform === 'win32',
-      });
-  if (code === 0) return;
+  if (!installReason(root)) return;
+  let result = await npm(root, ['ci']);
+  // Versions of npm differ in what they want a lock file to hold; what it does hold is installed all the same.
+  if (result.code !== 0 && /EUSAGE/.test(result.output)) result = await npm(root, ['install', '--no-save']);
+  if (result.code === 0) return;
+  say(firstLines(result.output, 20));
+  throw new SetupError(npmComplaint(result.code, result.output));
+}
+
+/**
+ * @param {number | string} code how npm ended
+ * @param {string} output what it printed
+ */
+export function npmComplaint(code, output) {
   if (code === 'ENOENT')
-    throw new SetupError(
-      'The packages cannot be installed: there is no npm. Expected npm beside Node.js, where its installer puts it. Next: install npm (on Debian: apt-get install npm), then run the command again.',
-    );
-  say(lastLines(output, 30));
-  const offline =
-    /ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ECONNREFUSED|ECONNRESET|ENETUNREACH|network|socket hang up/i.test(output);
-  const full = /ENOSPC/.test(output);
-  const next = full
+    return 'The packages cannot be installed: there is no npm. Expected npm beside Node.js, where its installer puts it. Next: install npm (on Debian: apt-get install npm), then run the command again.';
+  const next = /ENOSPC/.test(output)
     ? 'free some space on the disk'
-    : offline
+    : /ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ECONNREFUSED|ECONNRESET|ENETUNREACH|network|socket hang up/i.test(output)
       ? 'check the connection to the package registry (npm ping; behind a proxy: npm config set proxy …)'
       : 'see the lines above';
-  throw new SetupError(
-    `The packages could not be installed: npm ci ended with ${code}. Next: ${next}, then run the command again.`,
-  );
+  return `The packages could not be installed: npm ended with ${code}. Next: ${next}, then run the command again.`;
 }
 
 // ── Compiled code ───────────────────────────────────────────────────────────────────────────────────────────
@@ -367,6 +375,9 @@ const collect = (command, args) =>
 
 /** @param {string} command @param {string[]} args */
 const succeeds = async (command, args) => (await collect(command, args)).code === 0;
+
+/** @param {string} text @param {number} count */
+const firstLines = (text, count) => text.trim().split('\n').slice(0, count).join('\n');
 
 /** @param {string} text @param {number} count */
 const lastLines = (text, count) => text.trim().split('\n').slice(-count).join('\n');

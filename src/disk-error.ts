@@ -1,24 +1,39 @@
 import { type ErrorParts, PaperweightError } from './errors.js';
 
-const NEXT: Record<string, { got: string; next: string }> = {
-  ENOSPC: { got: 'a full disk (ENOSPC)', next: 'free some space, or choose a folder on another disk' },
-  EDQUOT: {
-    got: 'a used-up disk quota (EDQUOT)',
-    next: 'free some space, or choose a folder on another disk',
+interface Known {
+  readonly expected: string;
+  readonly got: string;
+  readonly next: string;
+}
+
+const ROOM = {
+  expected: 'room on the disk',
+  next: 'free some space, or choose a folder on another disk',
+};
+const PERMISSION = {
+  expected: 'a place that you may use',
+  got: 'no permission',
+  next: 'choose a folder you may write to, or change its permissions',
+};
+
+const KNOWN: Readonly<Record<string, Known>> = {
+  ENOSPC: { ...ROOM, got: 'a full disk' },
+  EDQUOT: { ...ROOM, got: 'a used-up disk quota' },
+  EACCES: PERMISSION,
+  EPERM: PERMISSION,
+  EROFS: {
+    expected: 'a place that can be written to',
+    got: 'a read-only file system',
+    next: 'choose a folder that can be written to',
   },
-  EACCES: {
-    got: 'no permission (EACCES)',
-    next: 'choose a folder you may write to, or change its permissions',
+  ENOENT: {
+    expected: 'a path that exists',
+    got: 'no such file or folder',
+    next: 'check the path, and create its folder first',
   },
-  EPERM: {
-    got: 'no permission (EPERM)',
-    next: 'choose a folder you may write to, or change its permissions',
-  },
-  EROFS: { got: 'a read-only file system (EROFS)', next: 'choose a folder that can be written to' },
-  ENOENT: { got: 'no such file or folder (ENOENT)', next: 'check the path, and create its folder first' },
-  ENOTDIR: { got: 'a file where a folder should be (ENOTDIR)', next: 'check the path' },
-  EISDIR: { got: 'a folder where a file should be (EISDIR)', next: 'check the path' },
-  ENAMETOOLONG: { got: 'a name that is too long (ENAMETOOLONG)', next: 'choose a shorter name' },
+  ENOTDIR: { expected: 'a folder', got: 'a file where a folder should be', next: 'check the path' },
+  EISDIR: { expected: 'a file', got: 'a folder where a file should be', next: 'check the path' },
+  ENAMETOOLONG: { expected: 'a shorter name', got: 'a name that is too long', next: 'choose a shorter name' },
 };
 
 /**
@@ -35,7 +50,10 @@ export function diskError(
 ): PaperweightError {
   if (error instanceof PaperweightError) return error;
   const code = (error as { code?: unknown } | null)?.code;
-  const known = typeof code === 'string' && Object.hasOwn(NEXT, code) ? NEXT[code] : undefined;
-  const message = error instanceof Error ? error.message : String(error);
-  return new Kind({ what, got: known?.got ?? message, next: known?.next, cause: error });
+  if (typeof code !== 'string' || !Object.hasOwn(KNOWN, code)) {
+    const got = error instanceof Error ? error.message : String(error);
+    return new Kind({ what, got, cause: error });
+  }
+  const { expected, got, next } = KNOWN[code]!;
+  return new Kind({ what, expected, got: `${got} (${code})`, next, cause: error });
 }

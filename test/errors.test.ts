@@ -53,7 +53,7 @@ test('disk errors say what to do', () => {
     const cause = Object.assign(new Error('raw'), { code });
     const error = diskError(cause, 'cannot write a', CheckpointError);
     assert.ok(error instanceof CheckpointError);
-    assert.match(error.message, /^cannot write a\. Got /);
+    assert.match(error.message, /^cannot write a\. Expected [^;]+; got [^;]+\. Next: [^;]+\.$/);
     assert.match(error.message, words);
     assert.equal(error.cause, cause);
   }

@@ -3,18 +3,26 @@ import { DataError } from '../errors.js';
 import { type DatasetOptions, openDataset } from '../train/datasets.js';
 import { Progress } from './progress.js';
 
+/** Appears when a download turns out to be necessary. */
+export class DownloadBar {
+  #bar: Progress | undefined;
+
+  readonly update = ({ received, total }: { received: number; total?: number | undefined }): void => {
+    this.#bar ??= new Progress({ label: 'CIFAR-10', total, unit: 'bytes' });
+    this.#bar.total = total;
+    this.#bar.update(received);
+  };
+
+  done(): void {
+    this.#bar?.done();
+  }
+}
+
 /** Opens a data set with a bar for its download, and with the command line's words for what to do next. */
 export async function openDatasetAloud(options: Omit<DatasetOptions, 'onProgress'>): Promise<Dataset> {
-  let bar: Progress | undefined;
+  const bar = new DownloadBar();
   try {
-    return await openDataset({
-      ...options,
-      onProgress: ({ received, total }) => {
-        bar ??= new Progress({ label: 'CIFAR-10', total, unit: 'bytes' });
-        bar.total = total;
-        bar.update(received);
-      },
-    });
+    return await openDataset({ ...options, onProgress: bar.update });
   } catch (error) {
     if (!(error instanceof DataError) || !error.next?.includes('download: true')) throw error;
     const { what, expected, got, next } = error;
@@ -28,6 +36,6 @@ export async function openDatasetAloud(options: Omit<DatasetOptions, 'onProgress
       cause: error,
     });
   } finally {
-    bar?.done();
+    bar.done();
   }
 }

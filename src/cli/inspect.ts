@@ -29,11 +29,12 @@ export function register(program: Command): void {
 }
 
 async function inspectModel(_model: (typeof MODELS)[number], flags: Flags): Promise<void> {
-  const [{ AlexNet }, { inspect }] = await Promise.all([
+  const [{ AlexNet }, { inspect }, { withoutInit }] = await Promise.all([
     import('../papers/alexnet/model.js'),
     import('../nn/inspect.js'),
+    import('../nn/init.js'),
   ]);
-  const model = new AlexNet({ numClasses: flags.classes, preset: flags.preset });
+  const model = withoutInit(() => new AlexNet({ numClasses: flags.classes, preset: flags.preset }));
   const summary = (() => {
     try {
       return inspect(model, [3, flags.input, flags.input]);

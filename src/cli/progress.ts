@@ -58,7 +58,7 @@ export class Progress {
   readonly #colour: boolean;
   #first: number | undefined;
   #done = 0;
-  #extra = '';
+  #extra: readonly string[] = [];
   #rate = 0;
   #measured = Number.NEGATIVE_INFINITY;
   #shown: number;
@@ -91,10 +91,14 @@ export class Progress {
     }
   }
 
-  /** Says how much is done, of `total`, and anything else worth a few words. */
+  /**
+   * Says how much is done, of `total`, and anything else worth a few words.
+   *
+   * @param extra pieces with two spaces between them; in a narrow window the last ones go first
+   */
   update(done: number, extra = ''): void {
     this.#done = done;
-    this.#extra = extra;
+    this.#extra = extra.split('  ').filter((text) => text !== '');
     const now = this.#now();
     // What was done before the work began, such as the steps before a resume, is not part of the rate.
     if (this.#first === undefined) {
@@ -170,10 +174,11 @@ export class Progress {
       { text: this.#label, drop: 1 },
       ...(share === undefined ? [] : [{ text: `${Math.floor(100 * share)}%`.padStart(4), drop: 0 }]),
       { text: this.#count(), drop: share === undefined ? 0 : 5 },
-      ...(this.#rate > 0 ? [{ text: this.#speed(), drop: 3 }] : []),
+      ...(this.#rate > 0 ? [{ text: this.#speed(), drop: 4 }] : []),
       { text: `${clock(elapsed)} elapsed`, drop: 6 },
       ...(left ? [{ text: `${left} left`, drop: 2 }] : []),
-      ...(this.#extra ? [{ text: this.#extra, drop: 4 }] : []),
+      // From the last to the first, all of them before what is left.
+      ...this.#extra.map((text, i) => ({ text, drop: 3 + i / this.#extra.length })),
     ];
     const fitting = fit(parts, width);
     const text = fitting.map((part) => part.text);

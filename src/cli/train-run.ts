@@ -4,10 +4,11 @@ import { describeMachine, prepareRun } from '../papers/train.js';
 import { curveSvg } from '../report/curve.js';
 import { writeFileAtomic } from '../train/atomic.js';
 import { type TrainConfig, trainConfigSchema } from '../train/config.js';
-import { chooseDataset, openDataset } from '../train/datasets.js';
+import { chooseDataset } from '../train/datasets.js';
 import type { Observer } from '../train/events.js';
 import { latestRun, RunFolder } from '../train/run-folder.js';
 import { type Trainer, trim } from '../train/trainer.js';
+import { DownloadBar, openDatasetAloud } from './datasets.js';
 import { withDevice } from './device.js';
 import { Interrupted, onInterrupt } from './interrupt.js';
 import { note, printJson } from './output.js';
@@ -28,14 +29,17 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
   });
   try {
     await withDevice(flags, async (device) => {
-      const { config, folder } = flags.resume
+      const run = flags.resume
         ? await resume(flags)
         : await start(flags, abort.signal, () => describeMachine(device));
+      const { config, folder } = run;
       note(`Run: ${folder.path}`);
       const screen = new Screen(config, flags.json ?? false);
       let trainer: Trainer;
       try {
-        trainer = await prepareRun({ config, folder, device, observer: screen, signal: abort.signal });
+        trainer = await prepareRun({ ...run, device, observer: screen, signal: abort.signal });
+        // What the flags have changed holds for later resumes too.
+        if (flags.resume) await folder.writeConfig(config);
         if (trainer.step > 0) note(`Resuming after step ${trainer.step}.`);
         screen.begin(trainer.step, trainer.stepsTotal);
         const done = await trainer.run();
@@ -67,23 +71,30 @@ async function start(
   signal: AbortSignal,
   machine: () => Promise<Record<string, unknown>>,
 ) {
-  let bar: Progress | undefined;
-  const onProgress = ({ received, total }: { received: number; total?: number | undefined }) => {
-    bar ??= new Progress({ label: 'CIFAR-10', total, unit: 'bytes' });
-    bar.total = total;
-    bar.update(received);
-  };
+  const bar = new DownloadBar();
   const choice =
     flags.dataset || flags.data
       ? { dataset: flags.dataset ?? ('cifar10' as const), ...(flags.data ? { data: flags.data } : {}) }
-      : await chooseDataset({ onProgress, signal }).finally(() => bar?.done());
+      : await chooseDataset({ onProgress: bar.update, signal })
+          .catch((error) => {
+            throw signal.aborted ? new Interrupted() : error;
+          })
+          .finally(() => bar.done());
   const { note: remark, ...data } = { note: undefined, ...choice };
   if (remark) note(remark);
   // Opened before the folder is made, so that bad data leaves no empty run behind.
-  const { classes } = await openDataset({ ...data, train: true });
-  const config: TrainConfig = { ...configFrom(flags, data, classes), machine: await machine() };
+  const sets = await openSets(data);
+  const config: TrainConfig = {
+    ...configFrom(flags, data, sets.trainSet.classes),
+    machine: await machine(),
+  };
   const path = flags.run ?? join(RUNS, `${stamp(new Date())}-${config.recipe}`);
-  return { config, folder: await RunFolder.create(path, config) };
+  return { ...sets, config, folder: await RunFolder.create(path, config) };
+}
+
+async function openSets({ dataset, data }: Pick<TrainConfig, 'dataset' | 'data'>) {
+  const open = (train: boolean) => openDatasetAloud({ dataset, data, train });
+  return { trainSet: await open(true), testSet: await open(false) };
 }
 
 async function resume(flags: TrainFlags) {
@@ -96,7 +107,8 @@ async function resume(flags: TrainFlags) {
       next: 'start one without --resume',
     });
   const folder = RunFolder.open(path);
-  return { folder, config: resumedConfig(await folder.config(trainConfigSchema), flags) };
+  const config = resumedConfig(await folder.config(trainConfigSchema), flags);
+  return { ...(await openSets(config)), config, folder };
 }
 
 /** The run so far as a picture beside its metrics. */

@@ -2,8 +2,9 @@ import { existsSync, statSync } from 'node:fs';
 import type { Device } from '../backend/backend.js';
 import type { Transform } from '../data/transforms/index.js';
 import { CheckpointError, UsageError } from '../errors.js';
+import { withoutInit } from '../nn/init.js';
 import type { Module } from '../nn/module.js';
-import { weightsOf } from '../train/checkpoint.js';
+import { loadWeights, weightsOf } from '../train/checkpoint.js';
 import { type ModelConfig, trainConfigSchema } from '../train/config.js';
 import { RunFolder } from '../train/run-folder.js';
 import { readSafetensors } from '../train/safetensors.js';
@@ -39,8 +40,8 @@ export async function openModel(
     : { config: undefined, file: path };
   const weights = weightsOf(await readSafetensors(file));
   const known = config ?? guess(file, weights, fallback);
-  const model = buildAlexNet(known);
-  model.loadStateDict(weights);
+  const model = withoutInit(() => buildAlexNet(known));
+  loadWeights(file, model, weights);
   await model.to(device);
   return {
     model: model.eval() as Module,

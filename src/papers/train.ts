@@ -3,7 +3,6 @@ import type { Device } from '../backend/backend.js';
 import type { Dataset } from '../data/dataset.js';
 import { manualSeed } from '../tensor/random.js';
 import type { TrainConfig } from '../train/config.js';
-import { openDataset } from '../train/datasets.js';
 import type { Observer } from '../train/events.js';
 import type { RunFolder } from '../train/run-folder.js';
 import { Trainer } from '../train/trainer.js';
@@ -11,6 +10,8 @@ import { buildAlexNet, notesTransform } from './alexnet/build.js';
 
 export interface RunOptions {
   readonly config: TrainConfig;
+  readonly trainSet: Dataset;
+  readonly testSet: Dataset;
   readonly folder: RunFolder;
   readonly device: Device;
   readonly observer?: Observer;
@@ -18,27 +19,17 @@ export interface RunOptions {
 }
 
 /** Puts together what a configuration describes, from its checkpoint where the run has one. */
-export async function prepareRun({ config, folder, device, observer, signal }: RunOptions): Promise<Trainer> {
-  const open = (train: boolean): Promise<Dataset> =>
-    openDataset({ dataset: config.dataset, data: config.data, train });
-  const [trainSet, testSet] = [await open(true), await open(false)];
+export async function prepareRun({ device, ...parts }: RunOptions): Promise<Trainer> {
+  const { config, folder } = parts;
   manualSeed(config.seed);
   const model = buildAlexNet(config.model);
   await model.to(device);
   const transform = notesTransform(config.model);
-  const trainer = new Trainer({
-    config,
-    model,
-    trainSet,
-    testSet,
-    trainTransform: transform,
-    testTransform: transform,
-    folder,
-    ...(observer ? { observer } : {}),
-    ...(signal ? { signal } : {}),
-  });
+  const trainer = new Trainer({ ...parts, model, trainTransform: transform, testTransform: transform });
   const { latest } = await folder.state();
   if (latest) await trainer.resume(latest);
+  // A run that ended before its first checkpoint begins again.
+  else await folder.rewind({ step: 0, epoch: 0 });
   return trainer;
 }
 

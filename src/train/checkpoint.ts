@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { CheckpointError } from '../errors.js';
+import { CheckpointError, PaperweightError, UsageError } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import type { SGD } from '../optim/sgd.js';
 import { randomState, setRandomState } from '../tensor/random.js';
@@ -11,22 +11,45 @@ import {
   writeSafetensors,
 } from './safetensors.js';
 
+const count = z.number().int().nonnegative();
+const word = count.max(2 ** 32 - 1);
+
 /** Where a run stands, beside its tensors. Travels inside the checkpoint, so that one rename makes both real. */
 const progressSchema = z.object({
-  epoch: z.number().int().nonnegative(),
+  epoch: count,
   /** Batches of the epoch that are done. */
-  batch: z.number().int().nonnegative(),
+  batch: count,
   /** Steps of the run that are done. */
-  step: z.number().int().nonnegative(),
+  step: count,
   /** Losses since the last printed line. */
   running: z.array(z.number()),
   /** Sums over the epoch so far. */
   epochLoss: z.number(),
   epochCorrect: z.number(),
-  epochImages: z.number().int().nonnegative(),
-  random: z.object({ key: z.tuple([z.number(), z.number()]), counter: z.number(), init: z.any() }),
-  optimizer: z.object({ steps: z.number().int(), groups: z.array(z.any()) }),
-  schedule: z.any(),
+  epochImages: count,
+  random: z.object({
+    key: z.tuple([word, word]),
+    counter: count,
+    init: z.object({
+      key: z.tuple([word, word]),
+      stream: count,
+      position: count,
+      spare: z.number().nullable(),
+    }),
+  }),
+  optimizer: z.object({
+    steps: count,
+    groups: z.array(
+      z.object({
+        lr: z.number(),
+        momentum: z.number(),
+        dampening: z.number(),
+        weightDecay: z.number(),
+        nesterov: z.boolean(),
+      }),
+    ),
+  }),
+  schedule: z.record(z.string(), z.any()).nullable(),
 });
 export type Progress = z.infer<typeof progressSchema>;
 export type Position = Omit<Progress, 'random' | 'optimizer' | 'schedule'>;
@@ -38,6 +61,7 @@ interface Trained {
 }
 
 const MODEL = 'model.';
+const MOMENTUM = 'momentum.';
 
 /** Writes everything that a run needs to continue bit for bit: weights, momentum, random state and position. */
 export async function saveCheckpoint(
@@ -61,21 +85,70 @@ export async function saveCheckpoint(
   });
 }
 
-/** Puts a checkpoint back into a model, its optimizer, its schedule and the random state. */
+/**
+ * Puts a checkpoint back into a model, its optimizer, its schedule and the random state.
+ *
+ * @throws CheckpointError or ShapeError, with the file's name, for one that is broken or of another run; the model
+ *   is then as before
+ */
 export async function loadCheckpoint(
   file: string,
   { model, optimizer, schedule }: Trained,
 ): Promise<Position> {
   const { tensors, metadata } = await readSafetensors(file);
   const progress = parseProgress(file, metadata.progress);
-  model.loadStateDict(weightsOf({ tensors, metadata }));
-  optimizer.loadStateDict({
-    tensors: new Map([...tensors].filter(([name]) => name.startsWith('momentum.'))),
-    state: progress.optimizer as never,
+  const momentum = new Map([...tensors].filter(([name]) => name.startsWith(MOMENTUM)));
+  const weights = weightsOf({ tensors, metadata });
+  // Before anything is written: what fits the weights fits the model that they fit.
+  const stray = [...momentum].find(
+    ([name, { shape }]) => String(weights.get(name.slice(MOMENTUM.length))?.shape) !== String(shape),
+  );
+  if (stray)
+    throw new CheckpointError({
+      what: `${file} is not the checkpoint of one run`,
+      expected: 'the momentum of its own weights',
+      got: `${stray[0]} [${stray[1].shape}] without weights of that shape`,
+      next: 'resume from another checkpoint, or start a new run',
+    });
+  if (schedule && !progress.schedule)
+    throw new CheckpointError({
+      what: `${file} belongs to another run`,
+      expected: 'the state of a schedule, which this run has',
+      got: 'none',
+      next: 'resume from a checkpoint of this run',
+    });
+  loadWeights(file, model, weights);
+  return inFile(file, () => {
+    optimizer.loadStateDict({ tensors: momentum, state: progress.optimizer });
+    if (schedule) schedule.loadStateDict(progress.schedule as never);
+    setRandomState(progress.random);
+    return progress;
   });
-  if (schedule) schedule.loadStateDict(progress.schedule as never);
-  setRandomState(progress.random as never);
-  return progress;
+}
+
+/**
+ * Puts a file's weights into a model.
+ * @throws CheckpointError or ShapeError, with the file's name, where they do not fit; the model is then as before
+ */
+export function loadWeights(
+  file: string,
+  model: Module,
+  weights: ReadonlyMap<string, SafetensorsArray>,
+): void {
+  inFile(file, () => model.loadStateDict(weights), 'use a file that was saved from this model');
+}
+
+/** Adds the file's name to an error; one about bad numbers is the file's fault, not the user's. */
+function inFile<T>(file: string, body: () => T, next?: string): T {
+  try {
+    return body();
+  } catch (error) {
+    if (!(error instanceof PaperweightError)) throw error;
+    const Kind =
+      error instanceof UsageError ? CheckpointError : (error.constructor as typeof CheckpointError);
+    const { what, expected, got } = error;
+    throw new Kind({ what: `${file}: ${what}`, expected, got, next: next ?? error.next, cause: error });
+  }
 }
 
 function parseProgress(file: string, text: string | undefined): Progress {

@@ -82,6 +82,8 @@ export async function evaluateModel({
     }
     await running;
   } finally {
+    // Nothing may be told about an evaluation that has ended early.
+    await running.catch(() => {});
     model.train(wasTraining);
   }
   const percent = (n: number) => (100 * n) / images;

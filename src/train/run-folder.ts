@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { appendFile, mkdir, open, readdir, readFile, rm, truncate } from 'node:fs/promises';
+import { existsSync, statSync } from 'node:fs';
+import { appendFile, mkdir, readdir, readFile, rm, truncate } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { diskError } from '../disk-error.js';
@@ -39,7 +39,7 @@ export class RunFolder {
       throw diskError(error, `cannot make the run folder ${path}`, CheckpointError);
     }
     const folder = new RunFolder(path);
-    await writeFileAtomic(join(path, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
+    await folder.writeConfig(config);
     await folder.writeState({ version: 1 });
     return folder;
   }
@@ -89,6 +89,10 @@ export class RunFolder {
     });
   }
 
+  async writeConfig(config: unknown): Promise<void> {
+    await writeFileAtomic(join(this.path, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
+  }
+
   async writeState(state: RunState): Promise<void> {
     await writeFileAtomic(join(this.path, 'state.json'), `${JSON.stringify(state, null, 2)}\n`);
   }
@@ -97,17 +101,29 @@ export class RunFolder {
   checkpoint(name: string): string {
     if (name !== basename(name) || name.startsWith('.'))
       throw new CheckpointError({
-        what: `${this.path}/state.json names a file outside of the run`,
+        what: `${join(this.path, 'state.json')} names a file outside of the run`,
+        expected: 'the name of a file in checkpoints/',
         got: name,
+        next: 'restore the file from a copy, or start a new run',
       });
     return join(this.path, 'checkpoints', name);
+  }
+
+  /** The checkpoint before another one, for when that turns out to be broken. */
+  async checkpointBefore(name: string): Promise<string | undefined> {
+    return (await this.#steps()).filter((file) => file < name).at(-1);
+  }
+
+  /** Checkpoints to resume from, the oldest first. */
+  async #steps(): Promise<string[]> {
+    const files = await readdir(join(this.path, 'checkpoints'));
+    return files.filter((file) => file.startsWith('step-')).sort();
   }
 
   /** Removes checkpoints that neither the state nor the last few need. */
   async prune(state: RunState): Promise<void> {
     const folder = join(this.path, 'checkpoints');
-    const files = (await readdir(folder)).filter((f) => f.startsWith('step-')).sort();
-    for (const file of files.slice(0, -KEEP))
+    for (const file of (await this.#steps()).slice(0, -KEEP))
       if (file !== state.latest) await rm(join(folder, file), { force: true });
     for (const file of (await readdir(folder)).filter((f) => f.startsWith('best-')))
       if (file !== state.best?.file) await rm(join(folder, file), { force: true });
@@ -137,26 +153,35 @@ export class RunFolder {
     });
   }
 
-  /** Drops what was logged after a step that a resumed run starts from, so that no step stands there twice. */
-  async rewind(step: number): Promise<void> {
+  /**
+   * Drops what was logged after the place that a resumed run starts from, so that nothing stands there twice.
+   *
+   * @param place steps that are done, and whole epochs
+   */
+  async rewind(place: { readonly step: number; readonly epoch: number }): Promise<void> {
     const file = join(this.path, 'metrics.jsonl');
     if (!existsSync(file)) return;
-    const text = await readFile(file, 'utf8');
-    let end = 0;
-    for (const line of text.split('\n').slice(0, -1)) {
-      let at: unknown;
-      try {
-        at = (JSON.parse(line) as { step?: unknown }).step;
-      } catch {
-        break;
+    try {
+      let end = 0;
+      for (const line of (await readFile(file, 'utf8')).split('\n').slice(0, -1)) {
+        if (!isBefore(line, place)) break;
+        end += Buffer.byteLength(line) + 1;
       }
-      if (typeof at === 'number' && at > step) break;
-      end += Buffer.byteLength(line) + 1;
+      await truncate(file, end);
+    } catch (error) {
+      throw diskError(error, `cannot write ${file}`, CheckpointError);
     }
-    await truncate(file, end);
-    const handle = await open(file, 'r+');
-    await handle.sync();
-    await handle.close();
+  }
+}
+
+/** Whether a line of the metrics was logged before a place in the run. */
+function isBefore(line: string, place: { readonly step: number; readonly epoch: number }): boolean {
+  try {
+    const { event, step, epoch } = JSON.parse(line) as { event: unknown; step: number; epoch: number };
+    if (event === 'step') return step <= place.step;
+    return event === 'epoch' && epoch <= place.epoch;
+  } catch {
+    return false;
   }
 }
 
@@ -164,5 +189,8 @@ export class RunFolder {
 export async function latestRun(root: string): Promise<string | undefined> {
   if (!existsSync(root)) return undefined;
   const names = (await readdir(root)).filter((name) => existsSync(join(root, name, 'config.json')));
-  return names.length > 0 ? join(root, names.sort().at(-1)!) : undefined;
+  // Not by name: only those that nobody chose sort by time.
+  const started = (name: string) => statSync(join(root, name, 'config.json')).mtimeMs;
+  const youngest = names.sort((a, b) => started(a) - started(b) || (a < b ? -1 : 1)).at(-1);
+  return youngest && join(root, youngest);
 }

@@ -2,7 +2,7 @@ import { basename, join } from 'node:path';
 import type { Dataset } from '../data/dataset.js';
 import { type Batch, DataLoader } from '../data/loader.js';
 import type { Transform } from '../data/transforms/index.js';
-import { PaperweightError } from '../errors.js';
+import { CheckpointError, PaperweightError } from '../errors.js';
 import { CrossEntropyLoss } from '../nn/loss.js';
 import type { Module } from '../nn/module.js';
 import { topKCorrect } from '../ops/index.js';
@@ -39,6 +39,16 @@ interface Queued {
   readonly lr: number;
 }
 
+const START: Position = {
+  epoch: 0,
+  batch: 0,
+  step: 0,
+  running: [],
+  epochLoss: 0,
+  epochCorrect: 0,
+  epochImages: 0,
+};
+
 /** Loss of a net that gives every class the same probability, to within this much, has not begun to learn. */
 const FLAT = 0.005;
 
@@ -50,15 +60,7 @@ export class Trainer {
   readonly #criterion = new CrossEntropyLoss();
   readonly #loader: DataLoader;
   readonly #observer: Observer;
-  #position: Position = {
-    epoch: 0,
-    batch: 0,
-    step: 0,
-    running: [],
-    epochLoss: 0,
-    epochCorrect: 0,
-    epochImages: 0,
-  };
+  #position: Position = START;
   #saved = -1;
   #stepEnded = 0;
   readonly #started = performance.now();
@@ -75,9 +77,18 @@ export class Trainer {
       seed: config.seed,
       transform: parts.trainTransform,
     });
-    const { schedule } = config;
-    if (schedule.kind === 'warmup-decay')
-      this.#schedule = new WarmupDecay(this.#optimizer, { ...schedule, totalSteps: this.stepsTotal });
+    if (config.schedule.kind === 'warmup-decay') {
+      const { warmupSteps, decaySteps, shape } = config.schedule;
+      const totalSteps = this.stepsTotal;
+      // In a run too short for both, both are shorter.
+      const part = Math.min(1, totalSteps / (warmupSteps + decaySteps));
+      this.#schedule = new WarmupDecay(this.#optimizer, {
+        totalSteps,
+        warmupSteps: Math.floor(part * warmupSteps),
+        decaySteps: Math.floor(part * decaySteps),
+        shape,
+      });
+    }
   }
 
   get stepsTotal(): number {
@@ -85,13 +96,24 @@ export class Trainer {
     return Math.min(epochs * this.#loader.length, maxSteps ?? Number.POSITIVE_INFINITY);
   }
 
-  /** Continues from a checkpoint of the run's folder. */
+  /**
+   * Continues from a checkpoint of the run's folder.
+   * @throws CheckpointError or ShapeError for one that is broken or of another run; the run is then as before
+   */
   async resume(name: string): Promise<void> {
     const { folder, model } = this.#parts;
     const trained = { model, optimizer: this.#optimizer, schedule: this.#schedule };
-    this.#position = await loadCheckpoint(folder.checkpoint(name), trained);
+    try {
+      this.#position = await loadCheckpoint(folder.checkpoint(name), trained);
+    } catch (error) {
+      const before = await folder.checkpointBefore(name);
+      if (!(error instanceof PaperweightError) || !before) throw error;
+      const { what, expected, got } = error;
+      const next = `write "latest": "${before}" into ${join(folder.path, 'state.json')} to continue from the checkpoint before`;
+      throw new CheckpointError({ what, expected, got, next, cause: error });
+    }
     this.#saved = this.#position.step;
-    await folder.rewind(this.#position.step);
+    await folder.rewind(this.#position);
   }
 
   get step(): number {
@@ -103,10 +125,12 @@ export class Trainer {
     const { config, folder } = this.#parts;
     let last: Evaluation | undefined;
     this.#stepEnded = performance.now();
-    while (this.#position.epoch < config.epochs && this.#position.step < this.stepsTotal) {
+    // Where the last steps are done but not measured, only the measuring is left.
+    while (this.#position.epoch < config.epochs && (!this.#complete || this.#position.batch > 0)) {
       if (!(await this.#epoch())) return undefined;
       last = await this.#endEpoch();
       if (!last) return undefined;
+      if (this.#complete) break;
     }
     last ??= await this.#evaluate();
     if (!last) return undefined;
@@ -125,8 +149,13 @@ export class Trainer {
     return done;
   }
 
+  get #complete(): boolean {
+    return this.#position.step >= this.stepsTotal;
+  }
+
   /** The rest of the current epoch. False when the signal ended it. */
   async #epoch(): Promise<boolean> {
+    if (this.#complete) return true;
     const { config, model, signal } = this.#parts;
     const { epoch, batch: start } = this.#position;
     model.train();
@@ -181,7 +210,7 @@ export class Trainer {
     const now = performance.now();
     const stepSeconds = (now - this.#stepEnded) / 1000;
     this.#stepEnded = now;
-    if (!Number.isFinite(loss)) throw this.#diverged(loss);
+    if (!Number.isFinite(loss)) throw this.#diverged(p.step + 1, loss);
     const running = [...p.running, loss];
     this.#position = {
       epoch: p.epoch,
@@ -219,10 +248,10 @@ export class Trainer {
       );
   }
 
-  #diverged(loss: number): PaperweightError {
+  #diverged(step: number, loss: number): PaperweightError {
     const { folder } = this.#parts;
     return new PaperweightError({
-      what: `Training diverged: the loss of step ${this.#position.step + 1} is ${loss}`,
+      what: `Training diverged at step ${step}`,
       expected: 'a finite loss',
       got: String(loss),
       next: `start again with a lower --lr, or look at ${join(folder.path, 'metrics.jsonl')}; checkpoints from before are kept`,
@@ -239,16 +268,11 @@ export class Trainer {
       await this.#save();
       return undefined;
     }
+    // The last update may be the one that broke the weights.
+    if (!Number.isFinite(result.loss)) throw this.#diverged(p.step, result.loss);
     await folder.log(this.#epochEvent(result, (performance.now() - started) / 1000));
-    this.#position = {
-      ...p,
-      epoch: p.epoch + 1,
-      batch: 0,
-      running: [],
-      epochLoss: 0,
-      epochCorrect: 0,
-      epochImages: 0,
-    };
+    // An epoch that the limit of steps cuts short stays open, for a run that is resumed with a higher one.
+    if (p.batch === this.#loader.length) this.#position = { ...START, epoch: p.epoch + 1, step: p.step };
     await this.#save(result.accuracy);
     this.#stepEnded = performance.now();
     return result;

@@ -23,6 +23,7 @@ interface Setup {
     machine: { platform: string; arch: string; libc?: string },
   ): string | undefined;
   installReason(root: string): string | undefined;
+  npmComplaint(code: number | string, output: string): string;
   fingerprint(root: string): string;
   staleFiles(compiled: readonly string[], sources: ReadonlySet<string>): string[];
   findOneDnn(ldconfig: string, exists: (file: string) => boolean): string | undefined;
@@ -98,6 +99,16 @@ test('packages are installed when they are missing or changed, whoever installed
   assert.match(setup.installReason(root)!, /^a is missing or not the version/);
   await write('node_modules/.package-lock.json', { packages: { 'node_modules/a': { version: '1.0.0' } } });
   assert.equal(setup.installReason(root), undefined);
+});
+
+test('what npm could not do is said in a sentence', () => {
+  assert.match(setup.npmComplaint('ENOENT', ''), /there is no npm\..* Next: install npm/);
+  assert.match(
+    setup.npmComplaint(1, 'npm error code EAI_AGAIN'),
+    /npm ended with 1\. Next: check the connection/,
+  );
+  assert.match(setup.npmComplaint(1, 'npm error ENOSPC: no space left'), /free some space/);
+  assert.match(setup.npmComplaint(1, 'odd'), /see the lines above/);
 });
 
 test('any change of a source asks for a new build', async (t) => {
