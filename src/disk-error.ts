@@ -16,6 +16,8 @@ const PERMISSION = {
   next: 'choose a folder you may write to, or change its permissions',
 };
 
+const FOLDER = { expected: 'a folder', got: 'a file where a folder should be', next: 'check the path' };
+
 const KNOWN: Readonly<Record<string, Known>> = {
   ENOSPC: { ...ROOM, got: 'a full disk' },
   EDQUOT: { ...ROOM, got: 'a used-up disk quota' },
@@ -31,7 +33,8 @@ const KNOWN: Readonly<Record<string, Known>> = {
     got: 'no such file or folder',
     next: 'check the path, and create its folder first',
   },
-  ENOTDIR: { expected: 'a folder', got: 'a file where a folder should be', next: 'check the path' },
+  ENOTDIR: FOLDER,
+  EEXIST: FOLDER,
   EISDIR: { expected: 'a file', got: 'a folder where a file should be', next: 'check the path' },
   ENAMETOOLONG: { expected: 'a shorter name', got: 'a name that is too long', next: 'choose a shorter name' },
 };

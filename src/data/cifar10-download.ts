@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { diskError } from '../disk-error.js';
 import { DataError } from '../errors.js';
+import { makeFolder } from '../make-folder.js';
 import { type DownloadProgress, downloadFile } from './download.js';
 import { type Extracted, extractTarGz } from './untar.js';
 
@@ -63,7 +64,7 @@ export async function fetchCIFAR10(options: FetchCIFAR10Options): Promise<string
   const archive = path.join(root, 'cifar-10-binary.tar.gz');
   let temporary: string | undefined;
   try {
-    await mkdir(root, { recursive: true });
+    await makeFolder(root);
     const { fetched } = await downloadFile({ url, to: archive, md5, onProgress, signal });
     temporary = await mkdtemp(path.join(root, '.cifar-10-'));
     const files = await extractTarGz({

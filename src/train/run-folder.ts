@@ -1,9 +1,10 @@
 import { existsSync, statSync } from 'node:fs';
-import { appendFile, mkdir, readdir, readFile, rm, truncate } from 'node:fs/promises';
+import { appendFile, readdir, readFile, rm, truncate } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { diskError } from '../disk-error.js';
 import { CheckpointError, UsageError } from '../errors.js';
+import { makeFolder } from '../make-folder.js';
 import { writeFileAtomic } from './atomic.js';
 
 /** Which checkpoints a run has; rewritten as a whole, after the files that it names. */
@@ -34,7 +35,7 @@ export class RunFolder {
         next: `continue it with --resume --run ${path}, or choose another --run`,
       });
     try {
-      await mkdir(join(path, 'checkpoints'), { recursive: true });
+      await makeFolder(join(path, 'checkpoints'));
     } catch (error) {
       throw diskError(error, `cannot make the run folder ${path}`, CheckpointError);
     }
@@ -99,11 +100,11 @@ export class RunFolder {
 
   /** @param name from `state()`; anything that is not a plain file name is refused */
   checkpoint(name: string): string {
-    if (name !== basename(name) || name.startsWith('.'))
+    if (name === '' || name !== basename(name) || name.startsWith('.'))
       throw new CheckpointError({
         what: `${join(this.path, 'state.json')} names a file outside of the run`,
         expected: 'the name of a file in checkpoints/',
-        got: name,
+        got: name || 'an empty one',
         next: 'restore the file from a copy, or start a new run',
       });
     return join(this.path, 'checkpoints', name);

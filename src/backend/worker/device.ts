@@ -50,6 +50,9 @@ export class WorkerDevice extends QueuedDevice {
     kind: 'onednn' | 'reference',
     { threads = availableParallelism() } = {},
   ): Promise<WorkerDevice> {
+    // Read once, when the OpenMP runtime loads. By default its threads spin while they wait for each other,
+    // which on a machine with anything else to do takes the very core that the slowest of them needs.
+    if (kind === 'onednn') process.env.OMP_WAIT_POLICY ??= 'passive';
     const device = new WorkerDevice(kind, threads);
     await device.#expect<EngineInfo>(-1);
     return device;

@@ -1,0 +1,219 @@
+import assert from 'node:assert/strict';
+import { appendFile, chmod, mkdir, readdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { CheckpointError, UsageError } from '../../src/errors.js';
+import { trainConfigSchema } from '../../src/train/config.js';
+import { latestRun, RunFolder } from '../../src/train/run-folder.js';
+import { smallDisk, UNWRITABLE } from '../support/disk.js';
+import { scratch, toyConfig } from '../support/toy.js';
+
+/** Fails unless the error has all parts, and these words. */
+const complete =
+  (Kind: typeof CheckpointError | typeof UsageError, ...words: RegExp[]) =>
+  (error: unknown): boolean => {
+    assert.ok(error instanceof Kind, String(error));
+    for (const part of ['what', 'expected', 'got', 'next'] as const)
+      assert.ok(error[part], `no ${part}: ${error.message}`);
+    assert.doesNotMatch(error.message, /\n\n/);
+    for (const word of words) assert.match(error.message, word);
+    return true;
+  };
+
+const entry = (step: number, epoch = 1) => ({ event: 'step', epoch, step, loss: 2.25 });
+
+test('a new run has its configuration and an empty state', async (t) => {
+  const path = join(await scratch(t), 'deep', 'run');
+  const config = toyConfig({ maxSteps: 5 });
+  const folder = await RunFolder.create(path, config);
+  assert.equal(folder.path, path);
+  assert.deepEqual((await readdir(path)).sort(), ['checkpoints', 'config.json', 'state.json']);
+  const again = RunFolder.open(path);
+  assert.deepEqual(await again.config(trainConfigSchema), config);
+  assert.deepEqual(await again.state(), { version: 1 });
+  assert.deepEqual(await again.metrics(), []);
+});
+
+test('a run that is there already is not overwritten', async (t) => {
+  const path = await scratch(t);
+  await RunFolder.create(path, toyConfig());
+  const before = await readFile(join(path, 'config.json'), 'utf8');
+  await assert.rejects(
+    RunFolder.create(path, toyConfig({ lr: 9 })),
+    complete(UsageError, /--resume --run/, new RegExp(path)),
+  );
+  assert.equal(await readFile(join(path, 'config.json'), 'utf8'), before);
+});
+
+test('a folder without a run cannot be opened', async (t) => {
+  const path = await scratch(t);
+  assert.throws(() => RunFolder.open(path), complete(UsageError, /a folder without one/));
+  assert.throws(() => RunFolder.open(join(path, 'absent')), complete(UsageError, /nothing there/));
+});
+
+test('a configuration that is not one says what is wrong with it', async (t) => {
+  const path = await scratch(t);
+  const folder = await RunFolder.create(path, toyConfig());
+  const file = join(path, 'config.json');
+  const refused = async (text: string, ...words: RegExp[]) => {
+    await writeFile(file, text);
+    await assert.rejects(
+      folder.config(trainConfigSchema),
+      complete(CheckpointError, /config\.json/, /Next: restore the file/, ...words),
+    );
+  };
+  await refused('{"version": 1,', /Expected JSON, as train wrote it/);
+  await refused('', /Expected JSON/);
+  const { lr: _, ...rest } = toyConfig();
+  await refused(JSON.stringify(rest), /→ at lr/);
+  await refused(JSON.stringify({ ...toyConfig(), lr: -1 }), /→ at lr/);
+  await refused(JSON.stringify({ ...toyConfig(), schedule: { kind: 'magic' } }), /→ at schedule/);
+  await refused(JSON.stringify({ name: 'paperweight', dependencies: {} }), /→ at version/);
+  await refused('[]', /expected object/);
+});
+
+test('a state that names files outside of the run is refused', async (t) => {
+  const path = await scratch(t);
+  const folder = await RunFolder.create(path, toyConfig());
+  for (const name of ['../../other.safetensors', '/etc/passwd', '.hidden', '', '..', 'a/b.safetensors'])
+    assert.throws(() => folder.checkpoint(name), complete(CheckpointError, /outside of the run/), name);
+  assert.equal(
+    folder.checkpoint('step-00000001.safetensors'),
+    join(path, 'checkpoints', 'step-00000001.safetensors'),
+  );
+  await writeFile(join(path, 'state.json'), '{"version":1,"latest":3}');
+  await assert.rejects(folder.state(), complete(CheckpointError, /state\.json/, /→ at latest/));
+});
+
+test('metrics are lines; one that was cut off is left out', async (t) => {
+  const path = await scratch(t);
+  const folder = await RunFolder.create(path, toyConfig());
+  for (const step of [1, 2]) await folder.log(entry(step));
+  await appendFile(join(path, 'metrics.jsonl'), '{"event":"step","epo');
+  assert.deepEqual(await folder.metrics(), [entry(1), entry(2)]);
+});
+
+test('rewinding drops what comes after a place, and a line that was cut off', async (t) => {
+  const path = await scratch(t);
+  const folder = await RunFolder.create(path, toyConfig());
+  await folder.rewind({ step: 3, epoch: 0 });
+  const epoch = (n: number, step: number) => ({ event: 'epoch', epoch: n, step, note: 'ü' });
+  const lines = [entry(1), entry(2), epoch(1, 2), entry(3, 2), entry(4, 2)];
+  const rewound = async (place: { step: number; epoch: number }, count: number) => {
+    await writeFile(join(path, 'metrics.jsonl'), '');
+    for (const line of [...lines, epoch(2, 4), { event: 'done', step: 4 }]) await folder.log(line);
+    await appendFile(join(path, 'metrics.jsonl'), '{"event":"step","step":5');
+    await folder.rewind(place);
+    await folder.log({ event: 'next' });
+    const text = await readFile(join(path, 'metrics.jsonl'), 'utf8');
+    const expected = [...[...lines, epoch(2, 4)].slice(0, count), { event: 'next' }];
+    assert.equal(text, expected.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  };
+  await rewound({ step: 3, epoch: 1 }, 4);
+  await rewound({ step: 0, epoch: 0 }, 0);
+  // Two steps are done and the epoch is not: it will be measured again.
+  await rewound({ step: 2, epoch: 0 }, 2);
+  await rewound({ step: 2, epoch: 1 }, 3);
+  // A run that has ended ends again.
+  await rewound({ step: 4, epoch: 2 }, 6);
+});
+
+test('pruning keeps the latest, the last two and the best', async (t) => {
+  const path = await scratch(t);
+  const folder = await RunFolder.create(path, toyConfig());
+  const step = (n: number) => `step-${String(n).padStart(8, '0')}.safetensors`;
+  const best = (n: number) => `best-${String(n).padStart(8, '0')}.safetensors`;
+  const files = [step(1), step(2), step(3), step(10), best(1), best(3), 'notes.txt'];
+  for (const file of files) await writeFile(join(path, 'checkpoints', file), file);
+  await folder.prune({ version: 1, latest: step(1), best: { file: best(1), accuracy: 50 } });
+  assert.deepEqual((await readdir(join(path, 'checkpoints'))).sort(), [
+    best(1),
+    'notes.txt',
+    step(1),
+    step(3),
+    step(10),
+  ]);
+  await folder.prune({ version: 1, latest: step(10), best: { file: best(1), accuracy: 50 } });
+  assert.deepEqual((await readdir(join(path, 'checkpoints'))).sort(), [
+    best(1),
+    'notes.txt',
+    step(3),
+    step(10),
+  ]);
+  assert.equal(await folder.checkpointBefore(step(10)), step(3));
+  assert.equal(await folder.checkpointBefore(step(3)), undefined);
+});
+
+test('the youngest run is the one that was started last, whatever its name', async (t) => {
+  const root = join(await scratch(t), 'runs');
+  assert.equal(await latestRun(root), undefined);
+  await mkdir(join(root, 'zzz'), { recursive: true });
+  assert.equal(await latestRun(root), undefined);
+  for (const [name, minute] of [
+    ['notes', 1],
+    ['2026-11-24-0800', 3],
+    ['mine', 2],
+  ] as const) {
+    await RunFolder.create(join(root, name), toyConfig());
+    const time = new Date(2026, 10, 24, 8, minute);
+    await utimes(join(root, name, 'config.json'), time, time);
+  }
+  assert.equal(await latestRun(root), join(root, '2026-11-24-0800'));
+});
+
+test('a place where no folder can be made is refused', async (t) => {
+  const file = join(await scratch(t), 'file');
+  await writeFile(file, '');
+  await assert.rejects(
+    RunFolder.create(join(file, 'run'), toyConfig()),
+    complete(CheckpointError, /cannot make the run folder/, /a file where a folder should be/),
+  );
+  if (!UNWRITABLE) return t.diagnostic('no folder here refuses root');
+  await assert.rejects(
+    RunFolder.create(UNWRITABLE, toyConfig()),
+    complete(CheckpointError, new RegExp(`cannot make the run folder ${UNWRITABLE}`)),
+  );
+});
+
+test('a folder without the right to write is refused', async (t) => {
+  if (process.getuid?.() === 0) return t.skip('root may write everywhere');
+  const path = await scratch(t);
+  const folder = await RunFolder.create(path, toyConfig());
+  await chmod(path, 0o500);
+  try {
+    await assert.rejects(folder.writeState({ version: 1, latest: 'x' }), complete(CheckpointError, /EACCES/));
+    await assert.rejects(folder.log(entry(1)), complete(CheckpointError, /EACCES/));
+    assert.deepEqual(await folder.state(), { version: 1 });
+  } finally {
+    await chmod(path, 0o700);
+  }
+});
+
+test('metrics on a full disk', { skip: process.platform !== 'linux' && 'needs /dev/full' }, async (t) => {
+  const path = await scratch(t);
+  const folder = await RunFolder.create(path, toyConfig());
+  await symlink('/dev/full', join(path, 'metrics.jsonl'));
+  await assert.rejects(
+    folder.log(entry(1)),
+    complete(CheckpointError, /metrics\.jsonl/, /full disk \(ENOSPC\)/, /free some space/),
+  );
+});
+
+test('a state on a full disk: the one before stays', async (t) => {
+  const disk = smallDisk(t);
+  if (!disk) return;
+  const folder = await RunFolder.create(join(disk.path, 'run'), toyConfig());
+  await folder.writeState({ version: 1, latest: 'step-00000001.safetensors' });
+  disk.fill();
+  const next = { version: 1 as const, latest: 'step-00000002.safetensors' };
+  await assert.rejects(folder.writeState(next), complete(CheckpointError, /state\.json/, /ENOSPC/));
+  assert.deepEqual(await folder.state(), { version: 1, latest: 'step-00000001.safetensors' });
+  assert.deepEqual((await readdir(folder.path)).sort(), ['checkpoints', 'config.json', 'state.json']);
+  await assert.rejects(
+    RunFolder.create(join(disk.path, 'other'), toyConfig()),
+    complete(CheckpointError, /ENOSPC/),
+  );
+  await disk.free();
+  await folder.writeState(next);
+  assert.deepEqual(await folder.state(), next);
+});
