@@ -1,304 +1,16 @@
-import koffi from 'koffi';
-import { DeviceError } from '../../errors.js';
-import { type Lib, loadOneDnn } from './library.js';
-import { copyOut } from './memory.js';
+import { Alg, type ConvGeometry, type Dims, type Handle, type Md, type PostOp, Prop } from './constants.js';
+import { DnnlCore } from './core.js';
 
-/*
- * oneDNN 2.x through its C API. Everything that knows the library's structs stands in this file.
- * Memory and operation descriptors are structs that the library fills; Paperweight treats them as bytes.
- * Handles are addresses, read as 64-bit integers.
- */
+export * from './constants.js';
 
-/** A memory descriptor: dimensions, element type and layout. */
-export type Md = Uint8Array;
-export type Handle = bigint;
-export type Dims = readonly number[];
-
-const MD_BYTES = 696;
-/** More than the largest operation descriptor of any 2.x version (convolution: 5,976 bytes). */
-const OP_DESC_BYTES = 16384;
-const FORMAT_KIND_OFFSET = 312;
-const MAX_DIMS = 12;
-
-export const Prop = {
-  forwardTraining: 64,
-  forwardInference: 96,
-  backward: 128,
-  backwardData: 160,
-  backwardWeights: 192,
-} as const;
-export const Alg = {
-  direct: 1,
-  winograd: 2,
-  relu: 31,
-  pow: 32,
-  tanh: 47,
-  round: 64,
-  square: 79,
-  abs: 95,
-  sqrt: 111,
-  linear: 127,
-  logistic: 175,
-  exp: 191,
-  log: 239,
-  clip: 255,
-  reluFromDst: 256,
-  tanhFromDst: 257,
-  logisticFromDst: 260,
-  poolMax: 511,
-  poolAvgIncludePadding: 767,
-  poolAvgExcludePadding: 1023,
-  lrnAcrossChannels: 2815,
-  add: 0x1fff0,
-  mul: 0x1fff1,
-  div: 0x1fff4,
-  sub: 0x1fff5,
-} as const;
-export const Arg = {
-  src: 1,
-  src1: 2,
-  dst: 17,
-  weights: 33,
-  bias: 41,
-  mean: 49,
-  variance: 50,
-  workspace: 64,
-  scratchpad: 80,
-  diffSrc: 129,
-  diffDst: 145,
-  diffWeights: 161,
-  diffBias: 169,
-  scaleShift: 33,
-  diffScaleShift: 161,
-} as const;
-/** Second input of the n-th post-op. */
-export const postOpArg = (index: number): number => (16384 * (index + 1)) | Arg.src1;
-export const Query = {
-  src: 129,
-  diffSrc: 130,
-  weights: 131,
-  diffWeights: 132,
-  dst: 133,
-  diffDst: 134,
-  workspace: 135,
-  scratchpad: 136,
-} as const;
-const QUERY_IMPL_INFO = 8;
-const TYPE = { float32: 3, int32: 4, uint8: 6 } as const;
-export type DnnlType = keyof typeof TYPE;
 const USE_GLOBAL_STATS = 1;
 const USE_SCALESHIFT = 2;
-const FORMAT_BLOCKED = 2;
 
-export type PostOp =
-  | { readonly kind: 'eltwise'; readonly alg: number; readonly alpha: number; readonly beta: number }
-  | { readonly kind: 'sum'; readonly scale: number }
-  | { readonly kind: 'binary'; readonly alg: number; readonly md: Md };
+/** Strides, dilations and both paddings, in the order in which every window operation takes them. */
+const window = (g: ConvGeometry): Dims[] => [g.strides, g.dilates, g.padLeft, g.padRight];
 
-export interface ConvGeometry {
-  readonly strides: Dims;
-  /** oneDNN counts from 0: 0 is a dense kernel. */
-  readonly dilates: Dims;
-  readonly padLeft: Dims;
-  readonly padRight: Dims;
-}
-
-const STATUS = [
-  'success',
-  'out of memory',
-  'invalid arguments',
-  'unimplemented',
-  'iterator ends',
-  'runtime error',
-  'not required',
-];
-
-/** Raised when the library has no implementation for what was asked; the planner then tries another way. */
-export class Unimplemented extends Error {}
-
-type Fn = (...args: unknown[]) => number;
-
-export class Dnnl {
-  readonly version: string;
-  readonly path: string;
-  readonly engine: Handle;
-  readonly stream: Handle;
-  readonly #lib: Lib;
-  readonly #functions = new Map<string, Fn>();
-  readonly #execute: Fn;
-
-  constructor() {
-    const { lib, path } = loadOneDnn();
-    this.#lib = lib;
-    this.path = path;
-    this.version = this.#readVersion();
-    this.engine = this.#out('dnnl_engine_create(void *, int, size_t)', 1, 0);
-    this.stream = this.#out('dnnl_stream_create(void *, uintptr_t, uint)', this.engine, 1);
-    this.#execute = this.#fn('dnnl_primitive_execute(uintptr_t, uintptr_t, int, void *)');
-  }
-
-  #readVersion(): string {
-    const struct = koffi.struct({
-      major: 'int',
-      minor: 'int',
-      patch: 'int',
-      hash: 'void *',
-      cpu: 'uint',
-      gpu: 'uint',
-    });
-    const v = koffi.decode(this.#lib.func('void *dnnl_version()')(), struct);
-    const version = `${v.major}.${v.minor}.${v.patch}`;
-    if (v.major !== 2)
-      throw new DeviceError({
-        what: `oneDNN at ${this.path} cannot be used`,
-        expected: 'version 2.x',
-        got: version,
-        next: 'install version 2 beside it (Debian, Ubuntu: libdnnl2), or name its file in PAPERWEIGHT_ONEDNN',
-      });
-    return version;
-  }
-
-  /** A function of the library by its C prototype (without the result, a status). */
-  #fn(prototype: string): Fn {
-    let fn = this.#functions.get(prototype);
-    if (!fn) {
-      fn = this.#lib.func(`int ${prototype}`) as Fn;
-      this.#functions.set(prototype, fn);
-    }
-    return fn;
-  }
-
-  #call(prototype: string, ...args: unknown[]): void {
-    const status = this.#fn(prototype)(...args);
-    if (status === 3) throw new Unimplemented(prototype);
-    if (status !== 0) throw new Error(`oneDNN: ${prototype.split('(')[0]}: ${STATUS[status] ?? status}`);
-  }
-
-  /** Calls a function whose first parameter receives a handle. */
-  #out(prototype: string, ...args: unknown[]): Handle {
-    const out = new BigUint64Array(1);
-    this.#call(prototype, out, ...args);
-    return out[0]!;
-  }
-
-  // Memory descriptors
-
-  #md(fill: (md: Uint8Array) => void): Md {
-    const md = new Uint8Array(MD_BYTES);
-    fill(md);
-    return md;
-  }
-
-  /** Row-major, or with the given strides. */
-  plain(dims: Dims, type: DnnlType = 'float32', strides?: Dims): Md {
-    const d = dims.length === 0 ? [1] : dims;
-    const s = strides ?? d.map((_, i) => d.slice(i + 1).reduce((a, b) => a * b, 1));
-    return this.#md((md) =>
-      this.#call(
-        'dnnl_memory_desc_init_by_strides(void *, int, void *, int, void *)',
-        md,
-        d.length,
-        longs(d),
-        TYPE[type],
-        longs(s),
-      ),
-    );
-  }
-
-  /** Layout left to the library. */
-  any(dims: Dims, type: DnnlType = 'float32'): Md {
-    return this.#md((md) =>
-      this.#call(
-        'dnnl_memory_desc_init_by_tag(void *, int, void *, int, int)',
-        md,
-        dims.length,
-        longs(dims),
-        TYPE[type],
-        1,
-      ),
-    );
-  }
-
-  equal(a: Md, b: Md): boolean {
-    return a === b || this.#fn('dnnl_memory_desc_equal(void *, void *)')(a, b) !== 0;
-  }
-
-  bytes(md: Md): number {
-    return Number((this.#lib.func('size_t dnnl_memory_desc_get_size(void *)') as Fn)(md));
-  }
-
-  dims(md: Md): number[] {
-    const v = new DataView(md.buffer, md.byteOffset);
-    return Array.from({ length: v.getInt32(0, true) }, (_, i) => Number(v.getBigInt64(8 + 8 * i, true)));
-  }
-
-  /** False for layouts private to one algorithm, such as Winograd's transformed weights. */
-  isBlocked(md: Md): boolean {
-    return new DataView(md.buffer, md.byteOffset).getInt32(FORMAT_KIND_OFFSET, true) === FORMAT_BLOCKED;
-  }
-
-  /** Dimensions and strides as text, for profiles. */
-  describe(md: Md): string {
-    const v = new DataView(md.buffer, md.byteOffset);
-    const n = v.getInt32(0, true);
-    if (!this.isBlocked(md)) return 'private';
-    const blocks = v.getInt32(320 + MAX_DIMS * 8, true);
-    const inner = Array.from({ length: blocks }, (_, i) => {
-      const size = Number(v.getBigInt64(320 + MAX_DIMS * 8 + 8 + i * 8, true));
-      const dim = Number(v.getBigInt64(320 + MAX_DIMS * 8 + 8 + MAX_DIMS * 8 + i * 8, true));
-      return `${size}${'abcdef'[dim]}`;
-    });
-    const strides = Array.from({ length: n }, (_, i) => ({ i, s: Number(v.getBigInt64(320 + i * 8, true)) }));
-    strides.sort((a, b) => b.s - a.s);
-    return strides.map(({ i }) => 'abcdef'[i]).join('') + inner.join('');
-  }
-
-  // Attributes: every primitive takes its scratch memory from the caller, so that one arena serves a plan
-
-  #withAttr<T>(postOps: readonly PostOp[], body: (attr: Handle) => T): T {
-    const attr = this.#out('dnnl_primitive_attr_create(void *)');
-    this.#call('dnnl_primitive_attr_set_scratchpad_mode(uintptr_t, int)', attr, 1);
-    if (postOps.length > 0) {
-      const ops = this.#out('dnnl_post_ops_create(void *)');
-      for (const op of postOps) {
-        if (op.kind === 'eltwise')
-          this.#call(
-            'dnnl_post_ops_append_eltwise(uintptr_t, float, int, float, float)',
-            ops,
-            1,
-            op.alg,
-            op.alpha,
-            op.beta,
-          );
-        else if (op.kind === 'sum') this.#call('dnnl_post_ops_append_sum(uintptr_t, float)', ops, op.scale);
-        else this.#call('dnnl_post_ops_append_binary(uintptr_t, int, void *)', ops, op.alg, op.md);
-      }
-      this.#call('dnnl_primitive_attr_set_post_ops(uintptr_t, uintptr_t)', attr, ops);
-      this.#call('dnnl_post_ops_destroy(uintptr_t)', ops);
-    }
-    try {
-      return body(attr);
-    } finally {
-      this.#call('dnnl_primitive_attr_destroy(uintptr_t)', attr);
-    }
-  }
-
-  #pd(fill: (desc: Uint8Array) => void, { hint = 0n, postOps = [] as readonly PostOp[] } = {}): Handle {
-    const desc = new Uint8Array(OP_DESC_BYTES);
-    fill(desc);
-    return this.#withAttr(postOps, (attr) =>
-      this.#out(
-        'dnnl_primitive_desc_create(void *, void *, uintptr_t, uintptr_t, uintptr_t)',
-        desc,
-        attr,
-        this.engine,
-        hint,
-      ),
-    );
-  }
-
-  // Primitive descriptors
-
+/** oneDNN with its primitives: each method asks for an implementation and throws Unimplemented when there is none. */
+export class Dnnl extends DnnlCore {
   convForward(
     prop: number,
     alg: number,
@@ -309,24 +21,10 @@ export class Dnnl {
     g: ConvGeometry,
     postOps: readonly PostOp[] = [],
   ): Handle {
-    return this.#pd(
-      (d) =>
-        this.#call(
-          'dnnl_dilated_convolution_forward_desc_init(void *, int, int, void *, void *, void *, void *, void *, void *, void *, void *)',
-          d,
-          prop,
-          alg,
-          src,
-          weights,
-          bias,
-          dst,
-          longs(g.strides),
-          longs(g.dilates),
-          longs(g.padLeft),
-          longs(g.padRight),
-        ),
-      { postOps },
-    );
+    const args = [prop, alg, src, weights, bias, dst, ...window(g)];
+    return this.pd('dilated_convolution_forward', 'int, int, md, md, md, md, dims, dims, dims, dims', args, {
+      postOps,
+    });
   }
 
   convBackwardData(
@@ -337,22 +35,10 @@ export class Dnnl {
     g: ConvGeometry,
     hint: Handle,
   ): Handle {
-    return this.#pd(
-      (d) =>
-        this.#call(
-          'dnnl_dilated_convolution_backward_data_desc_init(void *, int, void *, void *, void *, void *, void *, void *, void *)',
-          d,
-          alg,
-          diffSrc,
-          weights,
-          diffDst,
-          longs(g.strides),
-          longs(g.dilates),
-          longs(g.padLeft),
-          longs(g.padRight),
-        ),
-      { hint },
-    );
+    const args = [alg, diffSrc, weights, diffDst, ...window(g)];
+    return this.pd('dilated_convolution_backward_data', 'int, md, md, md, dims, dims, dims, dims', args, {
+      hint,
+    });
   }
 
   convBackwardWeights(
@@ -364,21 +50,11 @@ export class Dnnl {
     g: ConvGeometry,
     hint: Handle,
   ): Handle {
-    return this.#pd(
-      (d) =>
-        this.#call(
-          'dnnl_dilated_convolution_backward_weights_desc_init(void *, int, void *, void *, void *, void *, void *, void *, void *, void *)',
-          d,
-          alg,
-          src,
-          diffWeights,
-          diffBias,
-          diffDst,
-          longs(g.strides),
-          longs(g.dilates),
-          longs(g.padLeft),
-          longs(g.padRight),
-        ),
+    const args = [alg, src, diffWeights, diffBias, diffDst, ...window(g)];
+    return this.pd(
+      'dilated_convolution_backward_weights',
+      'int, md, md, md, md, dims, dims, dims, dims',
+      args,
       { hint },
     );
   }
@@ -391,33 +67,13 @@ export class Dnnl {
     dst: Md,
     postOps: readonly PostOp[] = [],
   ): Handle {
-    return this.#pd(
-      (d) =>
-        this.#call(
-          'dnnl_inner_product_forward_desc_init(void *, int, void *, void *, void *, void *)',
-          d,
-          prop,
-          src,
-          weights,
-          bias,
-          dst,
-        ),
-      { postOps },
-    );
+    return this.pd('inner_product_forward', 'int, md, md, md, md', [prop, src, weights, bias, dst], {
+      postOps,
+    });
   }
 
   innerProductBackwardData(diffSrc: Md, weights: Md, diffDst: Md, hint: Handle): Handle {
-    return this.#pd(
-      (d) =>
-        this.#call(
-          'dnnl_inner_product_backward_data_desc_init(void *, void *, void *, void *)',
-          d,
-          diffSrc,
-          weights,
-          diffDst,
-        ),
-      { hint },
-    );
+    return this.pd('inner_product_backward_data', 'md, md, md', [diffSrc, weights, diffDst], { hint });
   }
 
   innerProductBackwardWeights(
@@ -427,71 +83,27 @@ export class Dnnl {
     diffDst: Md,
     hint: Handle,
   ): Handle {
-    return this.#pd(
-      (d) =>
-        this.#call(
-          'dnnl_inner_product_backward_weights_desc_init(void *, void *, void *, void *, void *)',
-          d,
-          src,
-          diffWeights,
-          diffBias,
-          diffDst,
-        ),
+    return this.pd(
+      'inner_product_backward_weights',
+      'md, md, md, md',
+      [src, diffWeights, diffBias, diffDst],
       { hint },
     );
   }
 
   poolForward(prop: number, alg: number, src: Md, dst: Md, kernel: Dims, g: ConvGeometry): Handle {
-    return this.#pd((d) =>
-      this.#call(
-        'dnnl_pooling_v2_forward_desc_init(void *, int, int, void *, void *, void *, void *, void *, void *, void *)',
-        d,
-        prop,
-        alg,
-        src,
-        dst,
-        longs(g.strides),
-        longs(kernel),
-        longs(g.dilates),
-        longs(g.padLeft),
-        longs(g.padRight),
-      ),
-    );
+    const args = [prop, alg, src, dst, ...windowWith(kernel, g)];
+    return this.pd('pooling_v2_forward', 'int, int, md, md, dims, dims, dims, dims, dims', args);
   }
 
   poolBackward(alg: number, diffSrc: Md, diffDst: Md, kernel: Dims, g: ConvGeometry, hint: Handle): Handle {
-    return this.#pd(
-      (d) =>
-        this.#call(
-          'dnnl_pooling_v2_backward_desc_init(void *, int, void *, void *, void *, void *, void *, void *, void *)',
-          d,
-          alg,
-          diffSrc,
-          diffDst,
-          longs(g.strides),
-          longs(kernel),
-          longs(g.dilates),
-          longs(g.padLeft),
-          longs(g.padRight),
-        ),
-      { hint },
-    );
+    const args = [alg, diffSrc, diffDst, ...windowWith(kernel, g)];
+    return this.pd('pooling_v2_backward', 'int, md, md, dims, dims, dims, dims, dims', args, { hint });
   }
 
   lrnForward(prop: number, data: Md, size: number, alpha: number, beta: number, k: number): Handle {
-    return this.#pd((d) =>
-      this.#call(
-        'dnnl_lrn_forward_desc_init(void *, int, int, void *, int64_t, float, float, float)',
-        d,
-        prop,
-        Alg.lrnAcrossChannels,
-        data,
-        size,
-        alpha,
-        beta,
-        k,
-      ),
-    );
+    const args = [prop, Alg.lrnAcrossChannels, data, size, alpha, beta, k];
+    return this.pd('lrn_forward', 'int, int, md, int64_t, float, float, float', args);
   }
 
   lrnBackward(
@@ -503,213 +115,46 @@ export class Dnnl {
     k: number,
     hint: Handle,
   ): Handle {
-    return this.#pd(
-      (d) =>
-        this.#call(
-          'dnnl_lrn_backward_desc_init(void *, int, void *, void *, int64_t, float, float, float)',
-          d,
-          Alg.lrnAcrossChannels,
-          diffData,
-          data,
-          size,
-          alpha,
-          beta,
-          k,
-        ),
-      { hint },
-    );
+    const args = [Alg.lrnAcrossChannels, diffData, data, size, alpha, beta, k];
+    return this.pd('lrn_backward', 'int, md, md, int64_t, float, float, float', args, { hint });
   }
 
   batchNormForward(data: Md, eps: number, givenStatistics: boolean): Handle {
     const flags = USE_SCALESHIFT | (givenStatistics ? USE_GLOBAL_STATS : 0);
     const prop = givenStatistics ? Prop.forwardInference : Prop.forwardTraining;
-    return this.#pd((d) =>
-      this.#call(
-        'dnnl_batch_normalization_forward_desc_init(void *, int, void *, float, uint)',
-        d,
-        prop,
-        data,
-        eps,
-        flags,
-      ),
-    );
+    return this.pd('batch_normalization_forward', 'int, md, float, uint', [prop, data, eps, flags]);
   }
 
   batchNormBackward(diffData: Md, data: Md, eps: number, hint: Handle): Handle {
-    return this.#pd(
-      (d) =>
-        this.#call(
-          'dnnl_batch_normalization_backward_desc_init(void *, int, void *, void *, float, uint)',
-          d,
-          Prop.backward,
-          diffData,
-          data,
-          eps,
-          USE_SCALESHIFT,
-        ),
-      { hint },
-    );
+    const args = [Prop.backward, diffData, data, eps, USE_SCALESHIFT];
+    return this.pd('batch_normalization_backward', 'int, md, md, float, uint', args, { hint });
   }
 
   eltwiseForward(alg: number, data: Md, alpha: number, beta: number): Handle {
-    return this.#pd((d) =>
-      this.#call(
-        'dnnl_eltwise_forward_desc_init(void *, int, int, void *, float, float)',
-        d,
-        Prop.forwardTraining,
-        alg,
-        data,
-        alpha,
-        beta,
-      ),
-    );
+    return this.pd('eltwise_forward', 'int, int, md, float, float', [
+      Prop.forwardTraining,
+      alg,
+      data,
+      alpha,
+      beta,
+    ]);
   }
 
   eltwiseBackward(alg: number, diffData: Md, data: Md, alpha: number, beta: number, hint: Handle): Handle {
-    return this.#pd(
-      (d) =>
-        this.#call(
-          'dnnl_eltwise_backward_desc_init(void *, int, void *, void *, float, float)',
-          d,
-          alg,
-          diffData,
-          data,
-          alpha,
-          beta,
-        ),
-      { hint },
-    );
+    return this.pd('eltwise_backward', 'int, md, md, float, float', [alg, diffData, data, alpha, beta], {
+      hint,
+    });
   }
 
   binary(alg: number, src0: Md, src1: Md, dst: Md, postOps: readonly PostOp[] = []): Handle {
-    return this.#pd(
-      (d) =>
-        this.#call('dnnl_binary_desc_init(void *, int, void *, void *, void *)', d, alg, src0, src1, dst),
-      { postOps },
-    );
-  }
-
-  reorder(from: Md, to: Md): Handle {
-    return this.#withAttr([], (attr) =>
-      this.#out(
-        'dnnl_reorder_primitive_desc_create(void *, void *, uintptr_t, void *, uintptr_t, uintptr_t)',
-        from,
-        this.engine,
-        to,
-        this.engine,
-        attr,
-      ),
-    );
-  }
-
-  /** A copy of one of a primitive's memory descriptors; null where it has none. */
-  query(pd: Handle, what: number, index = 0): Md | null {
-    const fn = this.#fn2('uintptr_t dnnl_primitive_desc_query_md(uintptr_t, int, int)');
-    const address = Number(fn(pd, what, index));
-    if (address === 0) return null;
-    const md = this.#md((into) => copyOut(into, address));
-    return new DataView(md.buffer).getInt32(0, true) === 0 ? null : md;
-  }
-
-  /** The library's name for the implementation that it chose, such as `jit:avx512_core`. */
-  implementation(pd: Handle): string {
-    const out = new BigUint64Array(1);
-    this.#call('dnnl_primitive_desc_query(uintptr_t, int, int, void *)', pd, QUERY_IMPL_INFO, 0, out);
-    const bytes = new Uint8Array(64);
-    copyOut(bytes, Number(out[0]));
-    return Buffer.from(bytes.subarray(0, bytes.indexOf(0))).toString('latin1');
-  }
-
-  #fn2(prototype: string): Fn {
-    let fn = this.#functions.get(prototype);
-    if (!fn) {
-      fn = this.#lib.func(prototype) as Fn;
-      this.#functions.set(prototype, fn);
-    }
-    return fn;
-  }
-
-  destroyPd(pd: Handle): void {
-    this.#call('dnnl_primitive_desc_destroy(uintptr_t)', pd);
-  }
-
-  // Execution
-
-  primitive(pd: Handle): Handle {
-    return this.#out('dnnl_primitive_create(void *, uintptr_t)', pd);
-  }
-
-  destroyPrimitive(primitive: Handle): void {
-    this.#call('dnnl_primitive_destroy(uintptr_t)', primitive);
-  }
-
-  memory(md: Md, address: number): Handle {
-    return this.#out(
-      'dnnl_memory_create(void *, void *, uintptr_t, uintptr_t)',
-      md,
-      this.engine,
-      BigInt(address),
-    );
-  }
-
-  setAddress(memory: Handle, address: number): void {
-    this.#call('dnnl_memory_set_data_handle(uintptr_t, uintptr_t)', memory, BigInt(address));
-  }
-
-  destroyMemory(memory: Handle): void {
-    this.#call('dnnl_memory_destroy(uintptr_t)', memory);
-  }
-
-  /** The argument list of a primitive, laid out once. */
-  args(list: readonly (readonly [arg: number, memory: Handle])[]): Uint8Array {
-    const bytes = new Uint8Array(list.length * 16);
-    const v = new DataView(bytes.buffer);
-    list.forEach(([arg, memory], i) => {
-      v.setInt32(i * 16, arg, true);
-      v.setBigUint64(i * 16 + 8, memory, true);
-    });
-    return bytes;
-  }
-
-  execute(primitive: Handle, args: Uint8Array): void {
-    const status = this.#execute(primitive, this.stream, args.byteLength / 16, args);
-    if (status !== 0) throw new Error(`oneDNN: execution failed: ${STATUS[status] ?? status}`);
-  }
-
-  /** Row-major C = op(A) · op(B), with C [m, n], at native addresses. */
-  sgemm(
-    transposeA: boolean,
-    transposeB: boolean,
-    m: number,
-    n: number,
-    k: number,
-    a: number,
-    b: number,
-    c: number,
-  ): void {
-    const t = (transposed: boolean) => (transposed ? 84 : 78);
-    this.#call(
-      'dnnl_sgemm(char, char, int64_t, int64_t, int64_t, float, uintptr_t, int64_t, uintptr_t, int64_t, float, uintptr_t, int64_t)',
-      t(transposeA),
-      t(transposeB),
-      m,
-      n,
-      k,
-      1,
-      a,
-      transposeA ? m : k,
-      b,
-      transposeB ? k : n,
-      0,
-      c,
-      n,
-    );
-  }
-
-  close(): void {
-    this.#call('dnnl_stream_destroy(uintptr_t)', this.stream);
-    this.#call('dnnl_engine_destroy(uintptr_t)', this.engine);
+    return this.pd('binary', 'int, md, md, md', [alg, src0, src1, dst], { postOps });
   }
 }
 
-const longs = (values: Dims): BigInt64Array => BigInt64Array.from(values, BigInt);
+const windowWith = (kernel: Dims, g: ConvGeometry): Dims[] => [
+  g.strides,
+  kernel,
+  g.dilates,
+  g.padLeft,
+  g.padRight,
+];

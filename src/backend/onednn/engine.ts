@@ -54,7 +54,7 @@ export class OneDnnEngine implements Engine {
       one,
     );
     const name = d.implementation(pd);
-    d.destroyPd(pd);
+    d.destroyPds();
     return name.split(':').at(-1)!;
   }
 
@@ -144,7 +144,7 @@ export class OneDnnEngine implements Engine {
     d.destroyMemory(a);
     d.destroyMemory(b);
     d.destroyPrimitive(primitive);
-    d.destroyPd(pd);
+    d.destroyPds();
   }
 
   #stored(id: number): Stored {

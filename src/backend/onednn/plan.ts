@@ -70,6 +70,7 @@ export class BuiltPlan {
     b.steps.forEach((step, n) => {
       if (step.primitive) this.#primitives.set(n, dnnl.primitive(step.primitive.pd));
     });
+    dnnl.destroyPds();
     this.stats = {
       primitives: this.#primitives.size,
       reorders: b.reorders,
@@ -186,7 +187,6 @@ export class BuiltPlan {
   dispose(): void {
     for (const { handle } of this.#memories) this.#dnnl.destroyMemory(handle);
     for (const primitive of this.#primitives.values()) this.#dnnl.destroyPrimitive(primitive);
-    for (const step of this.#builder.steps) if (step.primitive) this.#dnnl.destroyPd(step.primitive.pd);
     this.#primitives.clear();
     this.#memories.length = 0;
     this.#bound = undefined;
