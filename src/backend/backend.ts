@@ -54,6 +54,8 @@ export interface Engine {
   write(id: number, spec: Spec, data: TypedArray): void;
   /** A copy of a storage's values, row-major. */
   read(id: number): TypedArray;
+  /** Copies values from position `start` on, row-major, until `into` is full. */
+  readInto(id: number, start: number, into: TypedArray): void;
   free(id: number): void;
   /** Single-precision matrix product rate in GFLOP/s, the machine's own yardstick; undefined where it has none. */
   sgemmRate?(n: number, repeats: number): number;
@@ -74,6 +76,8 @@ export interface Device {
   ): Promise<TypedArray[]>;
   write(id: number, spec: Spec, data: TypedArray): void;
   read(id: number): Promise<TypedArray>;
+  /** Fills `into`, which must lie in shared memory, with values from position `start` on. */
+  readInto(id: number, start: number, into: TypedArray): Promise<void>;
   free(id: number): void;
   info(): Promise<EngineInfo>;
   /** Counters of each plan compiled so far. */

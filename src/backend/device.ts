@@ -44,6 +44,10 @@ export abstract class QueuedDevice implements Device {
     return this.#call({ kind: 'read', id });
   }
 
+  readInto(id: number, start: number, into: TypedArray): Promise<void> {
+    return this.#call({ kind: 'readInto', id, start, into });
+  }
+
   free(id: number): void {
     this.#post({ kind: 'free', id });
   }

@@ -13,6 +13,7 @@ export type Request =
     }
   | { readonly kind: 'write'; readonly id: number; readonly spec: Spec; readonly data: TypedArray }
   | { readonly kind: 'read' | 'free'; readonly id: number }
+  | { readonly kind: 'readInto'; readonly id: number; readonly start: number; readonly into: TypedArray }
   | { readonly kind: 'forget'; readonly plan: number }
   | { readonly kind: 'sgemm'; readonly n: number; readonly repeats: number }
   | { readonly kind: 'info' | 'stats' | 'close' };
@@ -36,6 +37,8 @@ export class Executor {
         return void engine.write(request.id, request.spec, request.data);
       case 'read':
         return engine.read(request.id);
+      case 'readInto':
+        return void engine.readInto(request.id, request.start, request.into);
       case 'free':
         return void engine.free(request.id);
       case 'forget':

@@ -71,34 +71,43 @@ export function buildGraph(outputs: readonly Node[], updates: readonly Update[])
     return at;
   };
 
-  for (const node of reachable([...outputs, ...updates.map((u) => u.node)])) {
+  const bindLeaf = (node: Node): number => {
     const source = node.source;
-    let at: number;
     if (source?.kind === 'storage') {
       if (source.version !== source.storage.version) throw staleError(node);
-      at = bindStorage(node, source.storage);
-    } else if (source || node.value) {
-      at = push(node, [], 'feed');
-      feedAt.push(at);
-      feeds.push(source ? source.data : node.value!);
-    } else {
-      const inputs = node.inputs.map((input) => position.get(input)!);
-      const signature = `${node.op}(${inputs.join()})${attrKey(node.attrs)}:${node.dtype}[${node.shape.join()}]`;
-      const twin = bySignature.get(signature);
-      at = twin ?? push(node, inputs, node.op);
-      bySignature.set(signature, at);
+      return bindStorage(node, source.storage);
     }
+    const at = push(node, [], 'feed');
+    feedAt.push(at);
+    feeds.push(source ? source.data : node.value!);
+    return at;
+  };
+  // A leaf comes where it is first used: which of two leaves was made first says nothing about the structure.
+  const place = (node: Node): number => {
+    let at = position.get(node);
+    if (at === undefined) position.set(node, (at = bindLeaf(node)));
+    return at;
+  };
+
+  for (const node of reachable([...outputs, ...updates.map((u) => u.node)])) {
+    if (node.source || node.value) continue;
+    const inputs = node.inputs.map(place);
+    const signature = `${node.op}(${inputs.join()})${attrKey(node.attrs)}:${node.dtype}[${node.shape.join()}]`;
+    const at = bySignature.get(signature) ?? push(node, inputs, node.op);
+    bySignature.set(signature, at);
     position.set(node, at);
   }
+  const wanted = outputs.map(place);
   const bound = updates.map(({ node, storage }) => {
+    const at = place(node);
     bindStorage(storageLeaf(storage), storage);
-    return { node: position.get(node)!, slot: slots.get(storage)! };
+    return { node: at, slot: slots.get(storage)! };
   });
   const graph: Graph = {
     nodes,
     feeds: feedAt,
     storages: storageAt,
-    outputs: outputs.map((node) => position.get(node)!),
+    outputs: wanted,
     updates: bound,
   };
   const key = `${lines.join(';')}|${graph.outputs.join()}|${bound.map((u) => `${u.node}>${u.slot}`).join()}`;

@@ -147,8 +147,6 @@ export class SGD {
         got: 'parameters without gradients',
       });
     for (const device of devices) changes.push(...takePending(device));
-    // In the order of the leaves they replace: the next step's graph then lists its leaves in this one's order.
-    changes.sort((a, b) => a.parameter.node.id - b.parameter.node.id);
     update(changes, [...outputs, ...compute]);
     for (const node of grads) this.#consumed.add(node);
     for (const { parameter } of changes) {

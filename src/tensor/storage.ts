@@ -1,8 +1,20 @@
 import type { Device } from '../backend/backend.js';
 import type { Storage } from '../graph/node.js';
-import type { DType, Shape, Spec, TypedArray } from '../graph/types.js';
+import {
+  bytesOf,
+  type DType,
+  makeArray,
+  type Shape,
+  type Spec,
+  sizeOf,
+  type TypedArray,
+} from '../graph/types.js';
 
 let nextId = 1;
+
+const PIECE_BYTES = 4 * 1024 * 1024;
+/** Buffers between uses: saving a model again and again must not leave garbage of its size each time. */
+const idle: { shared: SharedArrayBuffer; own: ArrayBuffer }[] = [];
 
 /** When a storage is garbage, its device memory goes back: users never free anything. */
 const registry = new FinalizationRegistry<{ device: Device; id: number }>(({ device, id }) =>
@@ -29,6 +41,28 @@ export class DeviceStorage implements Storage {
 
   read(): Promise<TypedArray> {
     return this.device.read(this.id);
+  }
+
+  /** Row-major values, a few megabytes at a time; a piece is good until the next one is asked for. */
+  async *pieces(): AsyncGenerator<TypedArray, void, void> {
+    const size = sizeOf(this.shape);
+    const each = PIECE_BYTES / bytesOf(this.dtype);
+    const staging = idle.pop() ?? {
+      shared: new SharedArrayBuffer(PIECE_BYTES),
+      own: new ArrayBuffer(PIECE_BYTES),
+    };
+    try {
+      for (let start = 0; start < size; start += each) {
+        const count = Math.min(each, size - start);
+        const shared = makeArray(this.dtype, staging.shared, 0, count);
+        await this.device.readInto(this.id, start, shared);
+        const piece = makeArray(this.dtype, staging.own, 0, count);
+        piece.set(shared as never);
+        yield piece;
+      }
+    } finally {
+      idle.push(staging);
+    }
   }
 
   /** Overwrites the values; graphs built on the old ones become stale. */

@@ -223,6 +223,12 @@ export class Parameter extends Tensor {
     return this.#storage;
   }
 
+  /** Row-major values, a few megabytes at a time; a piece is good until the next one is asked for. */
+  async *pieces(): AsyncGenerator<TypedArray, void, void> {
+    if (this.#storage) yield* this.#storage.pieces();
+    else yield await this.data();
+  }
+
   /** Moves the values to a device. Values that are still on the host are there when the call returns. */
   async place(device: Device): Promise<void> {
     if (this.#storage?.device === device) return;

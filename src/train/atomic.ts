@@ -33,13 +33,14 @@ async function syncFolder(folder: string): Promise<void> {
  * Writes a file so that its path holds either the old bytes or all of the new ones, whatever happens: a
  * temporary file in the same folder, fsync, rename, fsync of the folder.
  *
- * @param data a text (UTF-8), bytes, or several pieces of bytes; bytes must not change until the promise settles
+ * @param data a text (UTF-8), bytes, or several pieces of bytes; bytes must not change until they are written,
+ *   which is when the next piece is asked for
  * @throws CheckpointError when the disk is full, read-only or not ours to write, or the folder is missing; what
  *   was at the path before is then untouched
  */
 export async function writeFileAtomic(
   file: string,
-  data: string | Uint8Array | Iterable<Uint8Array>,
+  data: string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
 ): Promise<void> {
   const folder = path.dirname(file);
   const temporary = path.join(folder, `.${path.basename(file)}.${randomBytes(6).toString('hex')}.tmp`);
@@ -47,7 +48,7 @@ export async function writeFileAtomic(
   try {
     const handle = await open(temporary, 'wx');
     try {
-      for (const piece of pieces) await writeAll(handle, piece);
+      for await (const piece of pieces) await writeAll(handle, piece);
       await handle.sync();
     } finally {
       await handle.close();

@@ -8,6 +8,7 @@ import {
   readSafetensors,
   type SafetensorsArray,
   type SafetensorsFile,
+  type SafetensorsSource,
   writeSafetensors,
 } from './safetensors.js';
 
@@ -70,9 +71,9 @@ export async function saveCheckpoint(
   position: Position,
 ): Promise<void> {
   const { tensors, state } = optimizer.stateDict();
-  const arrays = new Map<string, SafetensorsArray>();
-  for (const [name, parameter] of model.stateDict()) arrays.set(MODEL + name, await arrayOf(parameter));
-  for (const [name, parameter] of tensors) arrays.set(name, await arrayOf(parameter));
+  const arrays = new Map<string, SafetensorsSource>();
+  for (const [name, parameter] of model.stateDict()) arrays.set(MODEL + name, sourceOf(parameter));
+  for (const [name, parameter] of tensors) arrays.set(name, sourceOf(parameter));
   const progress = {
     ...position,
     random: randomState(),
@@ -180,11 +181,15 @@ export async function saveWeights(
   model: Module,
   metadata: Record<string, string> = {},
 ): Promise<void> {
-  const arrays = new Map<string, SafetensorsArray>();
-  for (const [name, parameter] of model.stateDict()) arrays.set(name, await arrayOf(parameter));
+  const arrays = new Map<string, SafetensorsSource>();
+  for (const [name, parameter] of model.stateDict()) arrays.set(name, sourceOf(parameter));
   await writeSafetensors(file, arrays, { format: 'pt', ...metadata });
 }
 
-async function arrayOf(parameter: Parameter): Promise<SafetensorsArray> {
-  return { dtype: 'F32', shape: [...parameter.shape], data: (await parameter.data()) as Float32Array };
+function sourceOf(parameter: Parameter): SafetensorsSource {
+  async function* pieces(): AsyncGenerator<Uint8Array> {
+    for await (const { buffer, byteOffset, byteLength } of parameter.pieces())
+      yield new Uint8Array(buffer, byteOffset, byteLength);
+  }
+  return { dtype: 'F32', shape: [...parameter.shape], pieces };
 }

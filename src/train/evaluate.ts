@@ -78,6 +78,8 @@ export async function evaluateModel({
         onProgress?.(reached, total);
       });
       values.catch(() => {});
+      // It may fail while the next batch is being made; that is told when it is waited for.
+      running.catch(() => {});
       await before;
     }
     await running;

@@ -14,6 +14,13 @@ export type SafetensorsArray =
   | { dtype: 'I32'; shape: number[]; data: Int32Array }
   | { dtype: 'U8'; shape: number[]; data: Uint8Array };
 
+/** An array that is too large to be in memory as a whole: its bytes come in pieces when they are written. */
+export interface SafetensorsSource {
+  dtype: SafetensorsArray['dtype'];
+  shape: number[];
+  pieces: () => AsyncIterable<Uint8Array>;
+}
+
 /** What {@link readSafetensors} returns. */
 export interface SafetensorsFile {
   /** In the order of the bytes in the file. */
@@ -36,18 +43,21 @@ function checkEndianness(): void {
   throw new CheckpointError({ what: 'safetensors files are little-endian and this machine is not' });
 }
 
-function checkTensor(name: string, { dtype, shape, data }: SafetensorsArray): void {
+function checkTensor(name: string, tensor: SafetensorsArray | SafetensorsSource): void {
+  const { dtype, shape } = tensor;
   const problem = (expected: string, got: string) =>
     new CheckpointError({ what: `tensor "${name}" cannot be saved`, expected, got });
   if (name === '__metadata__') throw problem('a name that the format does not reserve', name);
   const Kind = ARRAYS[dtype];
   if (!Kind) throw problem(`a dtype of ${Object.keys(ARRAYS).join(', ')}`, String(dtype));
-  if (!(data instanceof Kind))
-    throw problem(`a ${Kind.name} for ${dtype}`, (data as object).constructor.name);
   if (!shape.every((n) => Number.isSafeInteger(n) && n >= 0)) {
     throw problem('a shape of whole numbers', `[${shape}]`);
   }
-  const count = shape.reduce((a, b) => a * b, 1);
+  if ('pieces' in tensor) return;
+  const { data } = tensor;
+  if (!(data instanceof Kind))
+    throw problem(`a ${Kind.name} for ${dtype}`, (data as object).constructor.name);
+  const count = countOf(tensor);
   if (count !== data.length) throw problem(`${count} numbers for shape [${shape}]`, `${data.length} numbers`);
 }
 
@@ -60,7 +70,7 @@ function checkTensor(name: string, { dtype, shape, data }: SafetensorsArray): vo
  */
 export async function writeSafetensors(
   file: string,
-  tensors: ReadonlyMap<string, SafetensorsArray>,
+  tensors: ReadonlyMap<string, SafetensorsArray | SafetensorsSource>,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   checkEndianness();
@@ -68,7 +78,7 @@ export async function writeSafetensors(
   const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
   // Wide types first: the format allows no gaps, so this is what keeps every tensor aligned.
   const sorted = [...tensors].sort(
-    ([nameA, a], [nameB, b]) => b.data.BYTES_PER_ELEMENT - a.data.BYTES_PER_ELEMENT || byText(nameA, nameB),
+    ([nameA, a], [nameB, b]) => widthOf(b) - widthOf(a) || byText(nameA, nameB),
   );
 
   // Members are joined as text, because an object would mishandle names like "__proto__" and "0".
@@ -88,8 +98,9 @@ export async function writeSafetensors(
     members.push(member('__metadata__', `{${inner.join(',')}}`));
   }
   let offset = 0;
-  for (const [name, { dtype, shape, data }] of sorted) {
-    const end = offset + data.byteLength;
+  for (const [name, tensor] of sorted) {
+    const { dtype, shape } = tensor;
+    const end = offset + countOf(tensor) * widthOf(tensor);
     members.push(member(name, JSON.stringify({ dtype, shape, data_offsets: [offset, end] })));
     offset = end;
   }
@@ -106,8 +117,30 @@ export async function writeSafetensors(
   start.writeBigUInt64LE(BigInt(padded), 0);
   header.copy(start, 8);
 
-  const bytes = sorted.map(([, { data }]) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  await writeFileAtomic(file, [start, ...bytes]);
+  await writeFileAtomic(file, allPieces(start, sorted));
+}
+
+type Writable = SafetensorsArray | SafetensorsSource;
+const countOf = ({ shape }: Writable): number => shape.reduce((a, b) => a * b, 1);
+const widthOf = ({ dtype }: Writable): number => ARRAYS[dtype].BYTES_PER_ELEMENT;
+
+async function* allPieces(start: Uint8Array, tensors: readonly (readonly [string, Writable])[]) {
+  yield start;
+  for (const [name, tensor] of tensors) {
+    if ('data' in tensor) {
+      const { data } = tensor;
+      yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+      continue;
+    }
+    let left = countOf(tensor) * widthOf(tensor);
+    for await (const piece of tensor.pieces()) {
+      left -= piece.byteLength;
+      yield piece;
+    }
+    // Otherwise every tensor behind it would lie elsewhere than the header says.
+    if (left !== 0)
+      throw new CheckpointError({ what: `tensor "${name}" cannot be saved`, got: `${left} bytes too few` });
+  }
 }
 
 async function readInto(handle: FileHandle, into: Uint8Array, position: number): Promise<void> {

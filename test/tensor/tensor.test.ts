@@ -335,6 +335,13 @@ describe('the structural key', () => {
     assert.equal(keyOf(ops.affine(x, { scale: 2, shift: 1 })), keyOf(ops.affine(x, { shift: 1, scale: 2 })));
   });
 
+  it('does not depend on which leaf was made first', () => {
+    const [a, b] = [tensor([1, 2]).node, tensor([3, 4]).node];
+    assert.equal(keyOf(ops.sub(a, b)), keyOf(ops.sub(b, a)));
+    assert.equal(keyOf(ops.neg(a), b), keyOf(ops.neg(b), a));
+    assert.notEqual(keyOf(ops.sub(a, b)), keyOf(ops.sub(a, a)));
+  });
+
   it('joins equal subexpressions and leaves out what nobody needs', () => {
     const [a, b] = [ops.exp(ops.neg(x)), ops.exp(ops.neg(x))];
     ops.tanh(a);

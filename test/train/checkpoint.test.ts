@@ -101,7 +101,10 @@ test('a checkpoint that was damaged is refused', async (t) => {
   await damaged(flipped(8, 3), /header is not JSON/);
   await damaged(flipped(3, 6), /header length is impossible|ends inside its header/);
   await damaged(flipped(at('"data_offsets":[') + 16, 0), /overlaps|gap|does not fit its shape/);
-  await damaged(flipped(at('"model.0.bias"') + 3, 0), /momentum\.0\.bias \[8\] without weights of that shape/);
+  await damaged(
+    flipped(at('"model.0.bias"') + 3, 0),
+    /momentum\.0\.bias \[8\] without weights of that shape/,
+  );
   await damaged(
     flipped(at('\\"epoch\\"') + 3, 0),
     /not a checkpoint that a run can continue from.*at epoch/s,

@@ -27,6 +27,7 @@ export class OneDnnEngine implements Engine {
   readonly #dnnl: Dnnl;
   readonly #storages = new Map<number, Stored>();
   #arena: Block | undefined;
+  #staged: { readonly id: number; readonly block: Block } | undefined;
 
   constructor({ threads = availableParallelism() }: { threads?: number } = {}) {
     this.#dnnl = new Dnnl();
@@ -82,6 +83,7 @@ export class OneDnnEngine implements Engine {
 
   /** True when each storage has the layout that the plan was built for, after moving those that may still move. */
   prepare(plan: BuiltPlan, graph: Graph, storages: readonly number[]): boolean {
+    this.#unstage();
     const written = new Set(graph.updates.map((u) => u.slot));
     for (const [slot, id] of storages.entries()) {
       const stored = this.#stored(id);
@@ -164,6 +166,7 @@ export class OneDnnEngine implements Engine {
   }
 
   write(id: number, spec: Spec, data: TypedArray): void {
+    this.#unstage();
     const before = this.#storages.get(id);
     if (before && spec.dtype === 'float32') {
       this.#fill(before, data);
@@ -188,6 +191,32 @@ export class OneDnnEngine implements Engine {
     const stored = this.#stored(id);
     if (stored.spec.dtype === 'float32') return this.#rowMajor(stored);
     return arrayAt(stored.block.address, stored.spec.dtype, sizeOf(stored.spec.shape)).slice();
+  }
+
+  readInto(id: number, start: number, into: TypedArray): void {
+    const stored = this.#stored(id);
+    const { spec, block } = stored;
+    const address =
+      spec.dtype !== 'float32' || this.#isRowMajor(stored) ? block.address : this.#stage(id, stored);
+    const values = arrayAt(address, spec.dtype, sizeOf(spec.shape));
+    into.set(values.subarray(start, start + into.length) as never);
+    if (start + into.length >= values.length) this.#unstage();
+  }
+
+  /** A row-major copy that stays while a storage is read piece by piece. */
+  #stage(id: number, stored: Stored): number {
+    if (this.#staged?.id !== id) {
+      this.#unstage();
+      const room = allocate(sizeOf(stored.spec.shape) * 4);
+      this.#copy(stored.md, stored.block.address, this.#dnnl.plain(stored.dims), room.address);
+      this.#staged = { id, block: room };
+    }
+    return this.#staged!.block.address;
+  }
+
+  #unstage(): void {
+    this.#staged?.block.free();
+    this.#staged = undefined;
   }
 
   free(id: number): void {
@@ -219,6 +248,7 @@ export class OneDnnEngine implements Engine {
   }
 
   close(): void {
+    this.#unstage();
     for (const { block } of this.#storages.values()) block.free();
     this.#storages.clear();
     this.#arena?.free();

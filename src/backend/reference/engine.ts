@@ -70,6 +70,10 @@ export class ReferenceEngine implements Engine {
     return this.#held(id).data.slice();
   }
 
+  readInto(id: number, start: number, into: TypedArray): void {
+    into.set(this.#held(id).data.subarray(start, start + into.length) as never);
+  }
+
   free(id: number): void {
     this.#storages.delete(id);
   }

@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openDevice } from '../../src/backend/open.js';
+import { CrossEntropyLoss, Linear } from '../../src/nn/index.js';
+import { SGD } from '../../src/optim/index.js';
+import { tensor } from '../../src/tensor/tensor.js';
+
+for (const name of ['onednn', 'reference'] as const)
+  test(`a parameter read piece by piece is the parameter read at once, on ${name}`, async () => {
+    const { device } = await openDevice(name);
+    try {
+      // 9 MB, so three pieces; and once trained on, in a layout of the device's own.
+      const layer = await new Linear(1500, 1500).to(device);
+      const optimizer = new SGD(layer.parameters(), { lr: 0.1 });
+      const pictures = tensor(Float32Array.from({ length: 2 * 1500 }, Math.sin), { shape: [2, 1500] });
+      new CrossEntropyLoss().forward(layer.forward(pictures), tensor(Int32Array.of(3, 7))).backward();
+      optimizer.step();
+      const whole = await layer.weight.data();
+      const joined = new Float32Array(whole.length);
+      let at = 0;
+      let pieces = 0;
+      for await (const piece of layer.weight.pieces()) {
+        joined.set(piece, at);
+        at += piece.length;
+        pieces++;
+      }
+      assert.equal(at, whole.length);
+      assert.equal(pieces, 3);
+      assert.deepEqual(joined, whole);
+      // Leaving in the middle leaves nothing behind.
+      const reading = layer.weight.pieces();
+      await reading.next();
+      await reading.return();
+      assert.deepEqual(await layer.weight.data(), whole);
+    } finally {
+      await device.close();
+    }
+  });
