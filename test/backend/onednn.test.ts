@@ -1,11 +1,188 @@
+import assert from 'node:assert/strict';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { Device } from '../../src/backend/backend.js';
 import { openDevice } from '../../src/backend/open.js';
+import { DataError } from '../../src/errors.js';
+import { CrossEntropyLoss } from '../../src/nn/index.js';
+import { SGD } from '../../src/optim/index.js';
+import { AlexNet } from '../../src/papers/alexnet/model.js';
+import { runNode } from '../support/cli.js';
 import { conformance } from '../support/conformance.js';
+import { assertNear, batchOf } from '../support/generated.js';
+import { makeTinyNet, trainer } from '../support/tinynet.js';
+
+const open = async () => (await openDevice('onednn', { threads: 2 })).device;
 
 const nan =
   'oneDNN compares with the maximum instruction, which passes over NaN; the trainer checks the loss itself';
 
-conformance('onednn', async () => (await openDevice('onednn', { threads: 2 })).device, {
+conformance('onednn', open, {
   rtol: 2e-5,
   atol: 2e-5,
   skip: { 'maxPool2d lets NaN through': nan, 'relu lets NaN through': nan },
+});
+
+describe('the onednn device', () => {
+  let device: Device;
+  before(async () => {
+    device = await open();
+  });
+  after(() => device.close());
+
+  const plans = async () => (await device.stats()).length;
+
+  describe('training AlexNet', () => {
+    /** A function that takes one step on the same batch. */
+    async function alexnet(batch: number): Promise<() => Promise<number>> {
+      const model = new AlexNet({ numClasses: 10 });
+      await model.to(device);
+      const optimizer = new SGD(model.namedParameters(), { lr: 0.01, momentum: 0.9, weightDecay: 5e-4 });
+      const [pictures, labels] = batchOf(batch, [3, 224, 224], 0);
+      return () => {
+        optimizer.zeroGrad();
+        const loss = new CrossEntropyLoss().forward(model.forward(pictures), labels);
+        loss.backward();
+        optimizer.step();
+        return loss.item();
+      };
+    }
+
+    it('compiles one plan, of primitives but for small things, with few reorders', async () => {
+      const before = await plans();
+      const step = await alexnet(4);
+      await step();
+      const first = (await device.stats()).slice(before);
+      assert.equal(first.length, 1);
+      await step();
+      await step();
+      // Compiling anew, even in place, would show as other seconds.
+      assert.deepEqual((await device.stats()).slice(before), first);
+      const { scripted, reorders, arenaBytes } = first[0]!;
+      assert.deepEqual([...scripted].sort(), [
+        'affine',
+        'affine',
+        'broadcastTo',
+        'crossEntropy',
+        'crossEntropyGrad',
+        'dropoutMask',
+        'dropoutMask',
+        'sum',
+      ]);
+      assert.ok(reorders <= 10, `${reorders} reorders`);
+      assert.ok(arenaBytes > 0);
+    });
+
+    it('leaves the event loop free', async () => {
+      const step = await alexnet(16);
+      let p99 = Number.POSITIVE_INFINITY;
+      // Other programs may hold this one up; the device would do so each time.
+      for (let attempt = 0; attempt < 3 && p99 >= 50; attempt++) {
+        const delay = monitorEventLoopDelay();
+        delay.enable();
+        for (let i = 0; i < 10; i++) await step();
+        delay.disable();
+        // A loop that never turns takes no samples.
+        assert.ok(delay.count > 100, `${delay.count} samples`);
+        p99 = delay.percentile(99) / 1e6;
+      }
+      assert.ok(p99 < 50, `a 99th percentile of ${p99} ms`);
+    });
+  });
+
+  it('trains on as if there had been no evaluation in between', async () => {
+    const alone = await trainer(makeTinyNet(), device);
+    const mixed = await trainer(makeTinyNet(), device);
+    for (let n = 0; n < 4; n++) {
+      // Before the first step too, when the weights still lie as they came.
+      const evaluated = await mixed.evaluate(n);
+      const loss = await mixed.train(n);
+      assertNear([evaluated], [loss], 1e-5, 'the same batch in evaluation and in training');
+      await mixed.evaluate(100 + n);
+      assert.equal(loss, await alone.train(n));
+    }
+  });
+
+  it('reads back what was written, before a step and after weights have moved', async () => {
+    const model = makeTinyNet(1);
+    const initial = new Map<string, Float32Array>();
+    for (const [name, p] of model.namedParameters()) initial.set(name, Float32Array.from(await p.data()));
+    const { train, evaluate } = await trainer(model, device);
+    const check = async (expected: ReadonlyMap<string, Float32Array>, when: string) => {
+      for (const [name, p] of model.namedParameters())
+        assert.deepEqual(await p.data(), expected.get(name), `${name} ${when}`);
+    };
+    await check(initial, 'before any step');
+    const before = await evaluate(0);
+    await check(initial, 'after an evaluation');
+    await train(0);
+    const others = new Map([...initial].map(([name, values]) => [name, values.map((_, i) => i)]));
+    for (const [name, p] of model.namedParameters()) {
+      assert.notDeepEqual(await p.data(), initial.get(name), `${name} after a step`);
+      p.load(others.get(name)!);
+    }
+    await check(others, 'after others were loaded');
+    for (const [name, p] of model.namedParameters()) p.load(initial.get(name)!);
+    await check(initial, 'after the first were loaded again');
+    assertNear([await evaluate(0)], [before], 1e-6, 'the loss with the first weights');
+  });
+
+  it('runs two models of one architecture on one plan without mixing their weights', async () => {
+    const before = await plans();
+    const alone: number[][] = [];
+    for (const seed of [2, 3]) {
+      const { train } = await trainer(makeTinyNet(seed), device);
+      alone.push([await train(0), await train(1), await train(2)]);
+    }
+    assert.notDeepEqual(alone[0], alone[1]);
+    const [a, b] = [await trainer(makeTinyNet(2), device), await trainer(makeTinyNet(3), device)];
+    const together: number[][] = [[], []];
+    for (let n = 0; n < 3; n++) {
+      together[0]!.push(await a.train(n));
+      together[1]!.push(await b.train(n));
+    }
+    assert.deepEqual(together, alone);
+    assert.ok((await plans()) - before <= 1);
+  });
+
+  it('rejects a step on a label that names no class, and goes on as if it had not been', async () => {
+    const { train } = await trainer(makeTinyNet(4), device);
+    const expected = [await train(0), await train(1)];
+    const other = await trainer(makeTinyNet(4), device);
+    const losses = [await other.train(0)];
+    await assert.rejects(other.train(5, [0, 1, 2, 11, 4, 5, 6, 7]), (error) => {
+      assert.ok(error instanceof DataError, `${error}`);
+      assert.match(error.message, /row 3\b.*got 11\b/s);
+      return true;
+    });
+    losses.push(await other.train(1));
+    assert.deepEqual(losses, expected);
+  });
+});
+
+describe('a program that trains on the onednn device', () => {
+  const CHILD = fileURLToPath(new URL('../support/child-train.js', import.meta.url));
+  const run = async (flags: readonly string[], ...args: number[]) => {
+    const { code, stdout, stderr } = await runNode([...flags, CHILD, ...args.map(String)], {
+      timeoutMs: 60_000,
+    });
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+    return JSON.parse(stdout) as { loss: number; memory: number[] };
+  };
+
+  it('ends by itself and at once, without close()', async () => {
+    const began = performance.now();
+    const { loss } = await run([], 2);
+    const milliseconds = performance.now() - began;
+    assert.ok(loss > 0);
+    assert.ok(milliseconds < 10_000, `${milliseconds} ms`);
+  });
+
+  it('takes no more memory after 600 steps than after 60, and disposes of nothing', async () => {
+    // JavaScript's own memory takes longer to settle than the steps' does; so it is given what it may have at once.
+    const flags = ['--min-semi-space-size=2', '--max-semi-space-size=2', '--no-opt'];
+    const [early, late] = (await run(flags, 600, 60, 600)).memory as [number, number];
+    assert.ok(late < 1.03 * early, `${early} bytes after 60 steps, ${late} after 600`);
+  });
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
-import { describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
+import type { Device } from '../../src/backend/backend.js';
+import { openDevice } from '../../src/backend/open.js';
 import { referenceDevice } from '../../src/backend/reference/index.js';
 import * as transforms from '../../src/data/transforms/index.js';
 import { ShapeError, UsageError } from '../../src/errors.js';
@@ -8,31 +9,9 @@ import { buildGraph } from '../../src/graph/graph.js';
 import { Generator } from '../../src/random.js';
 import { setDefaultDevice } from '../../src/tensor/realize.js';
 import { type Tensor, tensor, zeros } from '../../src/tensor/tensor.js';
-import { readFixture } from '../support/generated.js';
+import { checkTransform, transformCases } from '../support/transforms.js';
 
 setDefaultDevice(referenceDevice());
-
-interface Case {
-  readonly name: string;
-  readonly transform: 'Resize' | 'CenterCrop' | 'Pad' | 'HorizontalFlip' | 'ToTensor' | 'Normalize';
-  readonly args: { size: number | [number, number]; padding: number; mean: number[]; std: number[] };
-  readonly input: { shape: number[]; data: number[] };
-  readonly output?: { shape: number[]; data: number[] };
-  readonly outputShape?: number[];
-  readonly samples?: [number, number, number, number][];
-  readonly sums?: number[];
-  readonly sha256?: string;
-}
-const { cases } = readFixture<{ cases: Case[] }>('transforms.json');
-
-const MAKE: Record<Case['transform'], (args: Case['args']) => transforms.Transform> = {
-  Resize: ({ size }) => transforms.resize(size),
-  CenterCrop: ({ size }) => transforms.centerCrop(size),
-  Pad: ({ padding }) => transforms.pad(padding),
-  HorizontalFlip: () => transforms.randomHorizontalFlip(1),
-  ToTensor: () => transforms.toTensor(),
-  Normalize: ({ mean, std }) => transforms.compose([transforms.toTensor(), transforms.normalize(mean, std)]),
-};
 
 const context = (seed = 0) => ({ generator: new Generator(seed) });
 const bytes = (data: readonly number[], shape: readonly number[]): Tensor =>
@@ -45,40 +24,8 @@ const operations = (x: Tensor): string[] =>
     .filter((op) => op !== 'feed');
 
 describe('transforms', () => {
-  for (const { name, transform, args, input, output, outputShape, samples, sums, sha256 } of cases)
-    it(`agree with torchvision: ${name}`, async () => {
-      // The same picture twice, so that a batch is what is tested.
-      const batch = bytes([...input.data, ...input.data], [2, ...input.shape]);
-      const result = MAKE[transform](args).apply(batch, context());
-      const shape = output?.shape ?? outputShape!;
-      assert.deepEqual(result.shape, [2, ...shape]);
-      const data = await result.data();
-      const half = data.length / 2;
-      assert.deepEqual(data.slice(0, half), data.slice(half));
-      const [, h, w] = shape as [number, number, number];
-      const known = output
-        ? output.data.map((expected, i) => [data[i]!, expected] as const)
-        : samples!.map(([c, y, x, expected]) => [data[(c * h + y) * w + x]!, expected] as const);
-      // A sum half-way between two bytes may fall on the other side; all else is the very same byte.
-      const resized = transform === 'Resize';
-      const tolerance = transform === 'ToTensor' || transform === 'Normalize' ? 1e-6 : resized ? 1 : 0;
-      for (const [i, [actual, expected]] of known.entries())
-        if (!(Math.abs(actual - expected) <= tolerance))
-          assert.fail(`at ${i}: ${actual}, expected ${expected}`);
-      if (resized) {
-        const off = known.filter(([actual, expected]) => actual !== expected).length / known.length;
-        assert.ok(off < 0.05, `${off * 100} % of the bytes differ`);
-      }
-      for (const [c, expected] of (sums ?? []).entries()) {
-        let sum = 0;
-        for (const v of data.subarray(c * h * w, (c + 1) * h * w)) sum += v;
-        assert.ok(
-          Math.abs(sum - expected) <= 0.05 * h * w,
-          `sum of channel ${c}: ${sum}, expected ${expected}`,
-        );
-      }
-      if (tolerance === 0) assert.equal(hash(data.slice(0, half)), sha256);
-    });
+  for (const given of transformCases)
+    it(`agree with torchvision: ${given.name}`, () => checkTransform(referenceDevice(), given));
 
   it('make few nodes: resize, toTensor and normalize share their scaling', async () => {
     const transform = transforms.compose([
@@ -226,6 +173,13 @@ describe('transforms', () => {
   });
 });
 
-/** Of the bytes in the order channel, row, column. */
-const hash = (data: ArrayLike<number>): string =>
-  createHash('sha256').update(Uint8Array.from(data)).digest('hex');
+describe('transforms on the onednn device', () => {
+  let device: Device;
+  before(async () => {
+    ({ device } = await openDevice('onednn', { threads: 2 }));
+  });
+  after(() => device.close());
+
+  for (const given of transformCases)
+    it(`agree with torchvision: ${given.name}`, () => checkTransform(device, given));
+});

@@ -7,5 +7,7 @@ for (const variant of ['notes', 'kaiming'] as const)
     const { loss, gradient } = await alexnet20Case(referenceDevice(), variant, {
       fixture: 'alexnet20-small.json',
     });
-    t.diagnostic(`largest relative error: loss ${loss.toExponential(1)}, gradient ${gradient.toExponential(1)}`);
+    t.diagnostic(
+      `largest relative error: loss ${loss.toExponential(1)}, gradient ${gradient.toExponential(1)}`,
+    );
   });

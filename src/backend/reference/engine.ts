@@ -114,9 +114,13 @@ export class ReferenceEngine implements Engine {
       for (const at of step.done) values[at] = undefined;
     }
     // Copies, all made before anything is written: results must not share memory with a storage or a feed,
-    // and one update's value may be another one's old value.
+    // and one update's value may be another storage's old value.
     const outputs = graph.outputs.map((at) => values[at]!.slice());
-    const updates = graph.updates.map(({ node }) => values[node]!.slice());
+    const stored = new Set(held.map(({ data }) => data));
+    const updates = graph.updates.map(({ node }) => {
+      const value = values[node]!;
+      return stored.has(value) ? value.slice() : value;
+    });
     graph.updates.forEach(({ slot }, i) => {
       held[slot]!.data.set(updates[i]!);
     });
