@@ -60,19 +60,18 @@ const SHAPES: readonly Inside[] = [
 
 type Colour = [red: number, green: number, blue: number];
 
-function colour(generator: Generator): Colour {
-  return [generator.uniform(15, 240), generator.uniform(15, 240), generator.uniform(15, 240)];
-}
+/** Grounds are dark and shapes bright, so that a network has shapes to learn first and not signs of contrast. */
+const DARK: readonly [low: number, high: number] = [5, 105];
+const BRIGHT: readonly [low: number, high: number] = [120, 250];
 
-/** How far apart two colours look, in grey levels weighted as Rec. 601 does. */
-function contrast(a: Colour, b: Colour): number {
-  return 0.299 * Math.abs(a[0] - b[0]) + 0.587 * Math.abs(a[1] - b[1]) + 0.114 * Math.abs(a[2] - b[2]);
+function colour(generator: Generator, [low, high]: readonly [low: number, high: number]): Colour {
+  return [generator.uniform(low, high), generator.uniform(low, high), generator.uniform(low, high)];
 }
 
 /** Two colours in waves, so that edges and colours alone do not give a class away. */
-function drawBackground(generator: Generator, into: Float32Array): Colour {
-  const first = colour(generator);
-  const second = colour(generator);
+function drawBackground(generator: Generator, into: Float32Array): void {
+  const first = colour(generator, DARK);
+  const second = colour(generator, DARK);
   const amount = generator.uniform(0.1, 0.6);
   const direction = generator.uniform(0, TAU);
   const frequency = generator.uniform(0.05, 0.9);
@@ -85,8 +84,6 @@ function drawBackground(generator: Generator, into: Float32Array): Colour {
       for (let c = 0; c < 3; c++) into[c * PLANE + at] = first[c]! + (second[c]! - first[c]!) * mix;
     }
   }
-  const middle = amount / 2;
-  return first.map((value, c) => value + (second[c]! - value) * middle) as Colour;
 }
 
 interface Place {
@@ -142,32 +139,30 @@ const canvas = new Float32Array(3 * PLANE);
  * @param into receives 3 × 32 × 32 bytes: red, green and blue planes, row by row
  */
 export function drawShape(label: number, generator: Generator, into: Uint8Array): void {
-  const ground = drawBackground(generator, canvas);
-  for (let specks = generator.integer(5); specks > 0; specks--) {
+  drawBackground(generator, canvas);
+  for (let specks = generator.integer(3); specks > 0; specks--) {
     const place = {
       x: generator.uniform(0, 32),
       y: generator.uniform(0, 32),
       radius: generator.uniform(1, 2),
       angle: 0,
     };
-    paint(canvas, SHAPES[0]!, place, colour(generator), 0);
+    paint(canvas, SHAPES[0]!, place, colour(generator, DARK), 0);
   }
 
-  let ink = colour(generator);
-  for (let tries = 0; contrast(ink, ground) < 55 && tries < 8; tries++) ink = colour(generator);
-  if (contrast(ink, ground) < 55) ink = ground.map((value) => (value < 128 ? 235 : 20)) as Colour;
-  const radius = generator.uniform(7, 12.5);
-  const margin = radius * 0.9;
+  const ink = colour(generator, BRIGHT);
+  const radius = generator.uniform(9, 13);
+  const margin = radius * 1.05;
   const place: Place = {
     x: generator.uniform(margin, SHAPE_SIZE - margin),
     y: generator.uniform(margin, SHAPE_SIZE - margin),
     radius,
-    angle: generator.uniform(0, TAU),
+    angle: generator.uniform(-0.35, 0.35),
   };
   paint(canvas, SHAPES[label]!, place, ink, generator.uniform(-20, 20));
 
   // One word gives four bytes of noise, one for each of four values.
-  const strength = generator.uniform(6, 36) / 255;
+  const strength = generator.uniform(4, 20) / 255;
   for (let i = 0; i < canvas.length; i += 4) {
     const word = generator.nextUint32();
     for (let k = 0; k < 4; k++) {

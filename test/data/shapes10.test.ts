@@ -40,7 +40,7 @@ test('the pictures stay what they are from version to version', async () => {
   const set = await Shapes10.open({ train: true, length: 200 });
   const into = new Uint8Array(3072);
   for (let i = 0; i < 200; i++) hash.update(Uint8Array.of(set.read(i, into, 0))).update(into);
-  assert.equal(hash.digest('hex').slice(0, 16), '93767b1a054df4b1');
+  assert.equal(hash.digest('hex').slice(0, 16), 'e56a994de5bb3973');
 });
 
 test('every ten pictures show each class once, in an order that varies', async () => {
