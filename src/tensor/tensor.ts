@@ -252,6 +252,15 @@ export class Parameter extends Tensor {
     } else this.#bind(hostLeaf(data, this.shape, this.dtype));
   }
 
+  /**
+   * An array to fill and then hand to `load()`. On the host it is the parameter's own, so that initialising a
+   * model leaves no garbage of the model's size.
+   */
+  blank(): TypedArray {
+    const source = this.node.source;
+    return source?.kind === 'host' ? source.data : makeArray(this.dtype, this.size);
+  }
+
   /** To be called when a run that updates the storage has been queued. */
   refresh(): void {
     this.#bind(storageLeaf(this.#storage!));
