@@ -136,6 +136,7 @@ export class Trainer {
     if (!last) return undefined;
     this.#observer.line?.('Finished Training');
     this.#observer.line?.(`Accuracy on test set: ${trim(last.accuracy)}%`);
+    this.#noteIfFlat(last.loss, 'The loss on the test pictures is');
     const done: DoneEvent = {
       event: 'done',
       run: folder.path,
@@ -238,14 +239,20 @@ export class Trainer {
     const mean = running.reduce((a, b) => a + b, 0) / running.length;
     this.#observer.line?.(`[${p.epoch + 1}, ${batch.index + 1}] loss: ${mean.toFixed(3)}`);
     this.#position = { ...this.#position, running: [] };
-    const chance = Math.log(this.#parts.testSet.classes.length);
-    if (Math.abs(mean - chance) < FLAT)
-      this.#observer.note?.(
-        `The loss is still that of guessing (ln ${this.#parts.testSet.classes.length} = ${chance.toFixed(3)}). ` +
-          (config.recipe === 'notes'
-            ? "The notes' recipe stays there for about 170 steps and then leaves; nothing is broken."
-            : 'If it stays there, try another learning rate or initialisation.'),
-      );
+    this.#noteIfFlat(mean, 'The loss is still');
+  }
+
+  /** A net that has not begun to learn looks like one that is broken; say which it may be. */
+  #noteIfFlat(loss: number, subject: string): void {
+    const classes = this.#parts.testSet.classes.length;
+    const chance = Math.log(classes);
+    if (Math.abs(loss - chance) >= FLAT) return;
+    this.#observer.note?.(
+      `${subject} that of guessing (ln ${classes} = ${chance.toFixed(3)}). ` +
+        (this.#parts.config.recipe === 'notes'
+          ? "The notes' recipe stays there for about 170 steps and then leaves; nothing is broken."
+          : 'If it stays there, try another learning rate or initialisation.'),
+    );
   }
 
   #diverged(step: number, loss: number): PaperweightError {

@@ -154,6 +154,7 @@ for (const name of ['reference', 'onednn'] satisfies DeviceName[])
       await trainer.run();
       assert.equal(recorder.lines[0], '[1, 2] loss: 2.303');
       assert.match(recorder.notes.join('\n'), /^The loss is still that of guessing \(ln 10 = 2\.303\)\./);
+      assert.match(recorder.notes.at(-1)!, /^The loss on the test pictures is that of guessing/);
     });
 
     describe('a resumed run is the uninterrupted one, bit for bit', () => {
