@@ -24,9 +24,9 @@ const AREA = { left: 58, right: WIDTH - 62, top: 74, bottom: HEIGHT - 48 };
 const STYLE = `
 svg{font:13px system-ui,-apple-system,"Segoe UI",sans-serif;background:#fff}
 .t{fill:#1b1f24}.m{fill:#59636e}.g{stroke:#d9dee4}.raw{stroke:#9cc4e8;fill:none}.line{stroke:#0b63b5;fill:none}
-.chance{stroke:#8a5a00;stroke-dasharray:5 5}.chance-t{fill:#8a5a00}.acc{stroke:#b3261e;fill:#b3261e}.acc-t{fill:#b3261e}.loss-t{fill:#0b63b5}
+.chance{stroke:#8a5a00;stroke-dasharray:5 5}.chance-t{fill:#8a5a00}.acc{stroke:#b3261e;fill:#b3261e}.acc-t{fill:#b3261e}.loss-t{fill:#0b63b5}.halo{paint-order:stroke;stroke:#fff;stroke-width:5px;stroke-linejoin:round}
 @media(prefers-color-scheme:dark){svg{background:#0d1117}.t{fill:#f0f3f6}.m{fill:#9aa4ae}.g{stroke:#2b323a}.raw{stroke:#274b6d}.line{stroke:#6cb6ff}
-.chance{stroke:#d9a441}.chance-t{fill:#d9a441}.acc{stroke:#ff8b80;fill:#ff8b80}.acc-t{fill:#ff8b80}.loss-t{fill:#6cb6ff}}`;
+.chance{stroke:#d9a441}.chance-t{fill:#d9a441}.acc{stroke:#ff8b80;fill:#ff8b80}.acc-t{fill:#ff8b80}.loss-t{fill:#6cb6ff}.halo{stroke:#0d1117}}`;
 
 const escapeXml = (text: string): string => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
 const round = (n: number): string => String(Math.round(n * 10) / 10);
@@ -89,7 +89,13 @@ export function curveSvg({ title, subtitle = '', loss, accuracy = [], chance }: 
       parts.push(`<circle class="acc" cx="${round(at(p)[0])}" cy="${round(at(p)[1])}" r="4"/>`);
     }
     const lastPoint = accuracy.at(-1)!;
-    text('acc-t', [at(lastPoint)[0] - 9, at(lastPoint)[1] - 9], `${round(lastPoint.value)} %`, 'end', 14);
+    text(
+      'acc-t halo',
+      [at(lastPoint)[0] - 9, at(lastPoint)[1] - 9],
+      `${round(lastPoint.value)} %`,
+      'end',
+      14,
+    );
   }
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img" aria-label="${escapeXml(`${title}. ${subtitle}`)}"><style>${STYLE}</style>${parts.join('')}</svg>\n`;
 }
