@@ -11,8 +11,6 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 export const ROOT = path.resolve(fileURLToPath(new URL('..', import.meta.url)));
 const MIN_NODE = [20, 9];
-/** Where Debian 12 keeps oneDNN 2, for systems whose own package is version 3. */
-const DEBIAN_12_PACKAGE = 'http://deb.debian.org/debian/pool/main/o/onednn/libdnnl2_2.6.3-1_ARCH.deb';
 
 /** What the user can do something about: printed without a stack. */
 export class SetupError extends Error {}
@@ -286,16 +284,9 @@ export function oneDnnCommand({ platform, family, root }) {
   return undefined;
 }
 
-/**
- * What to say where the system's package is oneDNN 3.
- *
- * @param {System} system
- */
-export function wrongVersionNote({ arch, root }) {
-  const url = DEBIAN_12_PACKAGE.replace('ARCH', arch === 'x64' ? 'amd64' : arch);
-  const file = url.slice(url.lastIndexOf('/') + 1);
-  return `This system has oneDNN 3 (libdnnl3) and Paperweight needs version 2 for now. Next: curl -LO ${url} && ${root ? '' : 'sudo '}apt-get install -y ./${file}`;
-}
+/** What to say where the system's package is oneDNN 3. */
+export const WRONG_VERSION_NOTE =
+  'This system packages oneDNN 3 (libdnnl3), and Paperweight needs version 2 for now. Next: build oneDNN 2.7, and name its library: export PAPERWEIGHT_ONEDNN=/path/to/libdnnl.so.2';
 
 const SLOW = 'Until then the device "reference" is used, which is slow.';
 
@@ -331,7 +322,7 @@ async function ensureOneDnn(env) {
   };
   const updated = await apt('Updating the list of system packages (apt-get update)', ['update', '-qq']);
   if (!(await hasPackage('libdnnl2')) && (await hasPackage('libdnnl3')))
-    return say(`${wrongVersionNote(system)}. ${SLOW}`);
+    return say(`${WRONG_VERSION_NOTE}. ${SLOW}`);
   const installed = await apt('Installing oneDNN (apt-get install libdnnl2)', [
     'install',
     '-y',
