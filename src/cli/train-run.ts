@@ -18,6 +18,8 @@ import { configFrom, resumedConfig, type TrainFlags } from './train.js';
 
 const RUNS = 'runs';
 const CURVE = 'curve.svg';
+/** How the reader calls the command line: in a clone, started by npm, it is not on the path. */
+const COMMAND = process.env.npm_lifecycle_event ? 'npm run paperweight --' : 'paperweight';
 
 /** The `train` command: sets up a run, shows how it goes, and ends it cleanly. */
 export async function runTraining(flags: TrainFlags): Promise<void> {
@@ -47,7 +49,7 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
         await drawCurve(folder, config);
         if (!done)
           throw new Interrupted(
-            `Interrupted after step ${trainer.step}. Continue with: paperweight train --resume --run ${folder.path}`,
+            `Interrupted after step ${trainer.step}. Continue with: ${COMMAND} train --resume --run ${folder.path}`,
           );
         if (flags.json)
           printJson({
@@ -196,11 +198,13 @@ class Screen implements Observer {
   }
 }
 
-function closing({ recipe, dataset, seed }: TrainConfig, run: string, images: number): void {
+function closing({ recipe, dataset, data, seed }: TrainConfig, run: string, images: number): void {
   note(`Measured on ${images.toLocaleString('en-US')} test pictures of ${dataset} that training never saw.`);
   note(`The run lies in ${run}; its curve is ${join(run, CURVE)}`);
   if (recipe === 'quick') {
     note('This was the quick recipe. The whole of the notes’ own, ten epochs, is:');
-    note(`  paperweight train --preset notes --dataset ${dataset} --seed ${seed}`);
+    note(
+      `  ${COMMAND} train --preset notes --dataset ${dataset}${data ? ` --data ${data}` : ''} --seed ${seed}`,
+    );
   }
 }

@@ -11,7 +11,7 @@ export interface CliResult {
 }
 
 export interface CliOptions {
-  /** Added to an environment without any PAPERWEIGHT_ variable; undefined removes one. */
+  /** Added to an environment without any PAPERWEIGHT_ variable, and as if npm had not started it; undefined removes one. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
   /** The process is killed after so long. */
@@ -32,7 +32,8 @@ export function runNode(
 ): Promise<CliResult> {
   const inherited = Object.entries(process.env).filter(
     // Without NODE_TEST_CONTEXT the child would take itself for a test file.
-    ([name]) => !name.startsWith('PAPERWEIGHT_') && name !== 'NODE_TEST_CONTEXT',
+    ([name]) =>
+      !name.startsWith('PAPERWEIGHT_') && name !== 'npm_lifecycle_event' && name !== 'NODE_TEST_CONTEXT',
   );
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, {
