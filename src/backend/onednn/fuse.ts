@@ -1,6 +1,6 @@
-import type { GraphNode } from '../../graph/graph.js';
 import type { Builder } from './builder.js';
 import { Alg, type PostOp } from './dnnl.js';
+import type { Form } from './value.js';
 
 const ACTIVATION: Readonly<Record<string, { alg: number; fromDst: number }>> = {
   relu: { alg: Alg.relu, fromDst: Alg.reluFromDst },
@@ -12,15 +12,26 @@ const ACTIVATION: Readonly<Record<string, { alg: number; fromDst: number }>> = {
 /** oneDNN's algorithm for an activation, and the one that differentiates it from its result. */
 export const activationOf = (op: string) => ACTIVATION[op.replace(/Grad$/, '')]!;
 
-export const activationPostOp = (node: GraphNode): PostOp => ({
-  kind: 'eltwise',
-  alg: activationOf(node.op).alg,
-  alpha: node.attrs.alpha as number,
-  beta: 0,
-});
+/**
+ * Lets a node's primitive apply the activation that alone reads its result. `define` is to be called with the
+ * primitive's output, which is then the value of both.
+ */
+export function fuseActivation(b: Builder, i: number): { postOps: PostOp[]; define: (out: Form) => void } {
+  const fused = fusableActivation(b, i);
+  if (fused === undefined) return { postOps: [], define: (out) => b.define(i, out) };
+  const { op, attrs } = b.node(fused);
+  return {
+    postOps: [{ kind: 'eltwise', alg: activationOf(op).alg, alpha: attrs.alpha as number, beta: 0 }],
+    define: (out) => {
+      b.define(i, out);
+      b.define(fused, out);
+      b.done.add(fused);
+    },
+  };
+}
 
-/** The activation that alone reads a node's result, which the node's primitive may then apply itself. */
-export function fusableActivation(b: Builder, i: number): number | undefined {
+/** The activation that alone reads a node's result. */
+function fusableActivation(b: Builder, i: number): number | undefined {
   const [only, ...others] = b.users[i]!;
   if (only === undefined || others.length > 0 || !(b.node(only).op in ACTIVATION)) return undefined;
   const wanted = b.graph.outputs.includes(i) || b.graph.updates.some((u) => u.node === i);

@@ -11,7 +11,7 @@ import {
   Query,
   Unimplemented,
 } from './dnnl.js';
-import { activationPostOp, fusableActivation } from './fuse.js';
+import { fuseActivation } from './fuse.js';
 import { lowerBiasGrad } from './lower-linear.js';
 
 interface Conv {
@@ -83,8 +83,7 @@ export function lowerConv2d(b: Builder, i: number): boolean {
   const node = b.node(i);
   const [x, w, bias] = node.inputs as [number, number, number | undefined];
   const c = describe(b.node(x).shape, b.node(w).shape, node.shape, node.attrs as unknown as Conv2dAttrs);
-  const fused = fusableActivation(b, i);
-  const postOps = fused === undefined ? [] : [activationPostOp(b.node(fused))];
+  const { postOps, define } = fuseActivation(b, i);
   const pd = withAlg(c, (alg) => forwardPd(b, c, alg, bias !== undefined, postOps));
   const d = b.dnnl;
   const weightsMd = d.query(pd, Query.weights)!;
@@ -96,11 +95,7 @@ export function lowerConv2d(b: Builder, i: number): boolean {
     ...(bias === undefined ? [] : ([[Arg.bias, b.plainForm(bias)]] as const)),
     [Arg.dst, out],
   ]);
-  b.define(i, out);
-  if (fused !== undefined) {
-    b.define(fused, out);
-    b.done.add(fused);
-  }
+  define(out);
   return true;
 }
 

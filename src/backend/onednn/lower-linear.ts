@@ -1,6 +1,6 @@
 import { type Builder, same } from './builder.js';
 import { Arg, type Dims, type Handle, type Md, Prop, Query } from './dnnl.js';
-import { activationPostOp, fusableActivation } from './fuse.js';
+import { fuseActivation } from './fuse.js';
 import type { Form } from './value.js';
 
 const isSlow = (b: Builder, pd: Handle): boolean => b.dnnl.implementation(pd).startsWith('ref');
@@ -27,8 +27,7 @@ export function lowerLinear(b: Builder, i: number): boolean {
   const wDims = b.node(w).shape;
   const biasMd = bias === undefined ? null : d.plain([wDims[0]!]);
   const dst = d.plain(node.shape);
-  const fused = fusableActivation(b, i);
-  const postOps = fused === undefined ? [] : [activationPostOp(b.node(fused))];
+  const { postOps, define } = fuseActivation(b, i);
   const prop = b.training ? Prop.forwardTraining : Prop.forwardInference;
   const pd = withWeights(b, w, wDims, (md) => d.innerProductForward(prop, src.md, md, biasMd, dst, postOps));
   const weights = d.query(pd, Query.weights)!;
@@ -40,11 +39,7 @@ export function lowerLinear(b: Builder, i: number): boolean {
     ...(bias === undefined ? [] : ([[Arg.bias, b.plainForm(bias)]] as const)),
     [Arg.dst, out],
   ]);
-  b.define(i, out);
-  if (fused !== undefined) {
-    b.define(fused, out);
-    b.done.add(fused);
-  }
+  define(out);
   return true;
 }
 

@@ -1,7 +1,7 @@
 import type { LrnAttrs } from '../../ops/local-response-norm.js';
 import { arrayAt, type Builder } from './builder.js';
 import { Arg, Prop, Query } from './dnnl.js';
-import { forwardOf, kept, pictureForm, workspace } from './lower-pool.js';
+import { forwardOf, hasGradient, kept, pictureForm, workspace } from './lower-pool.js';
 import type { Form } from './value.js';
 
 /** For an even window the library takes one channel fewer than PyTorch. */
@@ -14,7 +14,7 @@ export function lowerLrn(b: Builder, i: number): boolean {
   if (!agrees(attrs)) return false;
   const [x] = node.inputs as [number];
   const src = pictureForm(b, x);
-  const keep = b.users[x]!.some((u) => b.node(u).op === 'localResponseNormGrad');
+  const keep = hasGradient(b, i);
   const pd = d.lrnForward(
     keep ? Prop.forwardTraining : Prop.forwardInference,
     src.md,

@@ -33,7 +33,8 @@ export function forwardOf(b: Builder, i: number, x: number): number | undefined 
   return b.users[x]!.find((u) => b.node(u).op === op && JSON.stringify(b.node(u).attrs) === attrs);
 }
 
-const hasGradient = (b: Builder, i: number): boolean => {
+/** Whether a gradient node of this very operation will want its workspace. */
+export const hasGradient = (b: Builder, i: number): boolean => {
   const [x] = b.node(i).inputs as [number];
   return b.users[x]!.some((u) => b.node(u).op === `${b.node(i).op}Grad` && forwardOf(b, u, x) === i);
 };
