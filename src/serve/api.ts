@@ -1,0 +1,235 @@
+/**
+ * What the dashboard's server and its pages say to each other. Types only: the server imports them, and so do
+ * the pages. All paths are below `/api`; answers are JSON unless a comment says otherwise. An error is a 4xx or
+ * 5xx status with an `ApiError`.
+ */
+import type { EpochEvent, StepEvent } from '../train/events.js';
+
+export interface ApiError {
+  /** The thing, what was expected, what came and what to do next, as the command line would say it. */
+  readonly error: {
+    readonly what: string;
+    readonly expected?: string;
+    readonly got?: string;
+    readonly next?: string;
+  };
+}
+
+/** GET /api/meta */
+export interface Meta {
+  readonly version: string;
+  /** Whether the buttons for pause, resume, stop, rename, tag and delete work (`--control`). */
+  readonly control: boolean;
+}
+
+/** `interrupted`: it ended before its last step and no process is at work on it. `failed`: it ended with an error. */
+export type RunStatus = 'training' | 'paused' | 'done' | 'interrupted' | 'failed';
+
+/** GET /api/runs → RunSummary[], the youngest first */
+export interface RunSummary {
+  /** Name of the folder: one path segment. */
+  readonly id: string;
+  /** What a person calls it; the id unless it was renamed. */
+  readonly name: string;
+  readonly tags: readonly string[];
+  readonly status: RunStatus;
+  /** Why it failed. */
+  readonly error?: string;
+  readonly paper: string;
+  readonly preset: string;
+  readonly recipe: string;
+  readonly dataset: string;
+  readonly seed: number;
+  /** ISO 8601. */
+  readonly started: string;
+  readonly updated: string;
+  readonly step: number;
+  readonly stepsTotal: number;
+  readonly epoch: number;
+  readonly epochs: number;
+  /** Percent. */
+  readonly bestAccuracy?: number;
+  readonly lastLoss?: number;
+  /** At most 60 points of the smoothed loss, for a spark line. */
+  readonly spark: readonly number[];
+}
+
+/** GET /api/runs/:id */
+export interface RunDetail extends RunSummary {
+  /** `config.json` as it is. */
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly epochEvents: readonly EpochEvent[];
+  readonly lastStep?: StepEvent;
+  readonly checkpoints: readonly { readonly file: string; readonly step: number; readonly best: boolean }[];
+  /** Lines of `metrics.jsonl` so far: the id after which the event stream goes on. */
+  readonly lines: number;
+}
+
+/**
+ * PATCH /api/runs/:id with RunChange → RunSummary. DELETE /api/runs/:id → { undo: string };
+ * POST /api/undo/:undo → RunSummary. A deleted run lies in the runs folder's `.trash` until a later start.
+ */
+export interface RunChange {
+  readonly name?: string;
+  readonly tags?: readonly string[];
+}
+
+/** POST /api/runs/:id/control. Carried out by the training process after the step that is under way. */
+export interface ControlRequest {
+  readonly action: 'pause' | 'resume' | 'stop';
+}
+
+export type SeriesKey = 'loss' | 'lr' | 'imagesPerSecond' | 'stepSeconds' | 'dataSeconds' | 'rssMiB';
+
+/**
+ * GET /api/runs/:id/series?keys=loss,lr&from=1&to=5000&points=1000
+ *
+ * Down-sampled on the server: each bucket of steps has its mean and extremes. `from`, `to` are steps, inclusive;
+ * without them the whole run.
+ */
+export interface Series {
+  /** Last step of each bucket. */
+  readonly step: readonly number[];
+  readonly values: Readonly<
+    Partial<
+      Record<
+        SeriesKey,
+        { readonly mean: readonly number[]; readonly min: readonly number[]; readonly max: readonly number[] }
+      >
+    >
+  >;
+  /** Steps of the run between `from` and `to` that were logged. */
+  readonly total: number;
+}
+
+/**
+ * GET /api/runs/:id/events (server-sent events). `event:` is the type, `data:` the object. `id:` counts the lines
+ * of `metrics.jsonl`; a client that reconnects with `Last-Event-ID` (or `?after=`) gets every line after it.
+ * `reset` says that the run went back (it was resumed from a checkpoint): drop points after that step.
+ */
+export type RunEvent =
+  | StepEvent
+  | EpochEvent
+  | LogLine
+  | { readonly event: 'status'; readonly status: RunStatus; readonly error?: string }
+  | { readonly event: 'insight'; readonly step: number }
+  | { readonly event: 'reset'; readonly step: number };
+
+/** GET /api/events (server-sent events): which runs appeared, changed or went. At most one a second a run. */
+export type RunsEvent =
+  | { readonly event: 'run'; readonly run: RunSummary }
+  | { readonly event: 'gone'; readonly id: string };
+
+/** GET /api/runs/:id/log → LogLine[], the last 1,000. Lines of `log.jsonl`. */
+export interface LogLine {
+  readonly event: 'line' | 'note';
+  readonly step: number;
+  readonly text: string;
+}
+
+/**
+ * GET /api/runs/:id/insights?points=200 → Insight[]. Lines of `insights.jsonl`, written now and then while a run
+ * trains. Histograms come with the last one only, unless `?histograms=all`.
+ */
+export interface Insight {
+  readonly event: 'insight';
+  readonly step: number;
+  /** For each parameter: L2 norms of its gradient in this step and of itself. */
+  readonly parameters: readonly { readonly name: string; readonly gradNorm: number; readonly norm: number }[];
+  /** For each activation layer, over a fixed set of test pictures in evaluation mode. */
+  readonly activations: readonly ActivationInsight[];
+}
+export interface ActivationInsight {
+  /** Module path, such as `features.2`. */
+  readonly name: string;
+  readonly kind: string;
+  readonly units: number;
+  /** Share of the units that no picture makes positive (saturating neurons: that every picture drives to an end). */
+  readonly dead: number;
+  /** Mean over units of the share of pictures that make the unit positive. */
+  readonly active: number;
+  readonly mean: number;
+  readonly std: number;
+  readonly histogram?: { readonly min: number; readonly max: number; readonly counts: readonly number[] };
+}
+
+/** GET /api/runs/:id/model */
+export interface ModelDetail {
+  readonly inputShape: readonly number[];
+  readonly parameters: number;
+  readonly multiplyAdds: number;
+  readonly layers: readonly {
+    readonly name: string;
+    readonly kind: string;
+    /** Such as `96 × 11 × 11, stride 4, padding 2`; empty for a layer without settings. */
+    readonly settings: string;
+    readonly outputShape: readonly number[];
+    readonly parameters: number;
+    readonly multiplyAdds: number;
+  }[];
+}
+
+/**
+ * GET /api/runs/:id/kernels → steps of which conv1's kernels are kept, ascending.
+ * GET /api/runs/:id/kernels/:step → Kernels.
+ */
+export interface Kernels {
+  readonly step: number;
+  readonly count: number;
+  /** Side of a kernel in pixels. */
+  readonly side: number;
+  /** Base64 of count × side × side × 3 bytes, each kernel scaled to its own extremes about grey. */
+  readonly rgb: string;
+}
+
+/**
+ * A picture to look at: POST …?index=17 takes a test picture; without `index` the body is a JPEG, PNG or WebP.
+ * POST /api/runs/:id/features?layer=features.2[&index=17] → FeatureMaps
+ * POST /api/runs/:id/predict[?index=17] → Prediction
+ */
+export interface FeatureMaps {
+  readonly layer: string;
+  readonly maps: number;
+  /** Of all the layer's maps, when fewer are shown. */
+  readonly mapsTotal: number;
+  readonly height: number;
+  readonly width: number;
+  /** Base64 of maps × height × width bytes, scaled together. A fully connected layer is one map of height 1. */
+  readonly grey: string;
+  readonly min: number;
+  readonly max: number;
+}
+export interface Prediction {
+  readonly top: readonly { readonly label: string; readonly probability: number }[];
+  /** The true label of a test picture. */
+  readonly label?: string;
+  /** Test pictures whose features in the last hidden layer lie nearest (Euclidean). */
+  readonly neighbours: readonly {
+    readonly index: number;
+    readonly label: string;
+    readonly distance: number;
+  }[];
+  /** File of the weights that answered. */
+  readonly weights: string;
+}
+
+/** GET /api/pictures/:run/:index → PNG of a test picture of the run's data set, as it is on disk. */
+
+/**
+ * GET /api/runs/:id/confusion → Confusion. Measured on first use, on at most 2,000 test pictures; 202 with
+ * `Working` until it is there. `cells[t][p]` are indices of test pictures, at most 24 a cell.
+ */
+export interface Confusion {
+  readonly classes: readonly string[];
+  readonly counts: readonly (readonly number[])[];
+  readonly cells: readonly (readonly (readonly number[])[])[];
+  readonly images: number;
+  readonly weights: string;
+}
+export interface Working {
+  readonly working: string;
+  readonly done: number;
+  readonly total: number;
+}
+
+/** GET /api/papers → { id, title }[]; GET /api/papers/:id → PaperPage (`src/papers/page.ts`). */
