@@ -1,6 +1,12 @@
 import type { Graph } from '../graph/graph.js';
 import type { Spec, TypedArray } from '../graph/types.js';
 
+/**
+ * Type of the numbers that large layers compute with. Parameters, gradients of parameters, sums and the optimizer
+ * are float32 in any case. `auto` takes bfloat16 where this machine is measurably faster with it.
+ */
+export type Precision = 'float32' | 'bfloat16' | 'auto';
+
 /** What an engine tells of itself: for `doctor`, logs and run folders. */
 export interface EngineInfo {
   /** `reference` or `onednn`. */
@@ -9,6 +15,8 @@ export interface EngineInfo {
   readonly version: string;
   readonly library?: string;
   readonly threads: number;
+  /** What large layers compute with. */
+  readonly precision: Exclude<Precision, 'auto'>;
   /** Instruction set that the engine uses, in its own words. */
   readonly isa?: string;
 }
@@ -19,6 +27,8 @@ export interface PlanStats {
   readonly reorders: number;
   /** Bytes of intermediate values and scratch memory, shared by liveness. */
   readonly arenaBytes: number;
+  /** Bytes of weights that are kept in another layout or type, beside the weights themselves. */
+  readonly packedBytes: number;
   /** Operations that run as TypeScript kernels, by name. */
   readonly scripted: readonly string[];
   readonly compileSeconds: number;

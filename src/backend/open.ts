@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
-import { PaperweightError } from '../errors.js';
-import type { Device } from './backend.js';
+import { DeviceError, PaperweightError } from '../errors.js';
+import type { Device, Precision } from './backend.js';
 import { WorkerDevice } from './worker/device.js';
 
 export type DeviceName = 'auto' | 'onednn' | 'reference';
@@ -9,19 +9,31 @@ export type DeviceName = 'auto' | 'onednn' | 'reference';
  * Opens a device, in a thread of its own.
  * @param name `auto` takes the fastest that works
  * @param threads processor cores to use; all by default
+ * @param precision what large layers compute with: float32 unless said otherwise
  * @returns the device, and a sentence on why it is this one
  * @throws DeviceError when the device that was named cannot work on this machine
  */
 export async function openDevice(
   name: DeviceName = 'auto',
-  { threads = availableParallelism() }: { threads?: number } = {},
+  {
+    threads = availableParallelism(),
+    precision = 'float32',
+  }: { threads?: number; precision?: Precision } = {},
 ): Promise<{ device: Device; why: string }> {
+  if (name === 'reference' && precision === 'bfloat16')
+    throw new DeviceError({
+      what: 'Device "reference" cannot compute with bfloat16',
+      expected: 'precision float32 or auto',
+      got: 'bfloat16',
+      next: 'leave out --precision, or use --device onednn',
+    });
   if (name === 'reference')
     return { device: await WorkerDevice.open('reference'), why: 'reference: plain TypeScript, as asked' };
   try {
-    const device = await WorkerDevice.open('onednn', { threads });
-    const { version, isa } = await device.info();
-    return { device, why: `onednn ${version} (${isa}, ${threads} ${threads === 1 ? 'thread' : 'threads'})` };
+    const device = await WorkerDevice.open('onednn', { threads, precision });
+    const { version, isa, precision: computes } = await device.info();
+    const cores = `${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+    return { device, why: `onednn ${version} (${isa}, ${cores}, ${computes})` };
   } catch (error) {
     if (name === 'onednn' || !(error instanceof PaperweightError)) throw error;
     return {

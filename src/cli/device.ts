@@ -5,10 +5,13 @@ import { note } from './output.js';
 
 /** Opens the device that the flags ask for, says which it is on standard error, and closes it after `body`. */
 export async function withDevice<T>(
-  { device: name, threads }: DeviceFlags,
+  { device: name, threads, precision }: DeviceFlags,
   body: (device: Device) => Promise<T>,
 ): Promise<T> {
-  const { device, why } = await openDevice(name, threads === undefined ? {} : { threads });
+  const { device, why } = await openDevice(name, {
+    ...(threads === undefined ? {} : { threads }),
+    ...(precision === undefined ? {} : { precision }),
+  });
   note(`Device: ${why}`);
   try {
     return await body(device);

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { Precision } from '../backend/backend.js';
 import { UsageError } from '../errors.js';
 
 /** Turns the text of a flag's value into the value; commander calls it. */
@@ -70,9 +71,10 @@ export function pathName(flag: string): Parser<string> {
 export interface DeviceFlags {
   readonly device: 'auto' | 'onednn' | 'reference';
   readonly threads?: number;
+  readonly precision?: Precision;
 }
 
-/** Adds `--device` and `--threads`. */
+/** Adds `--device`, `--threads` and `--precision`. */
 export function addDeviceOptions(command: Command): Command {
   return command
     .option(
@@ -81,7 +83,13 @@ export function addDeviceOptions(command: Command): Command {
       oneOf('--device', ['auto', 'onednn', 'reference']),
       'auto',
     )
-    .option(...THREADS);
+    .option(...THREADS)
+    .option(
+      '--precision <name>',
+      'what large layers compute with: float32, bfloat16, or auto (bfloat16 where it is faster on this machine)',
+      oneOf('--precision', ['auto', 'float32', 'bfloat16']),
+      'auto',
+    );
 }
 
 /** Most threads that anyone may ask for. */

@@ -11,6 +11,7 @@ import {
   Query,
   Unimplemented,
 } from './dnnl.js';
+import type { KernelChoice } from './kernel-choice.js';
 import { view } from './memory.js';
 import type { Form, Region, Step, Value } from './value.js';
 
@@ -29,6 +30,8 @@ export class Builder {
   readonly steps: Step[] = [];
   readonly values: (Value | undefined)[];
   readonly regions: Region[] = [];
+  /** Copies of storages that this plan does not write: made once, not in each run. */
+  readonly packed: Region[] = [];
   readonly slots: { region: Region; form: Form; flexible: boolean }[];
   /** Nodes that another node's lowering has already produced, such as a bias gradient. */
   readonly done = new Set<number>();
@@ -40,11 +43,13 @@ export class Builder {
   readonly #group: number[];
   readonly #pendingReaders: number[];
   readonly #targets = new Map<number, number>();
+  readonly #written: ReadonlySet<number>;
 
   constructor(
     readonly dnnl: Dnnl,
     readonly graph: Graph,
     layouts: readonly SlotLayout[],
+    readonly choice: KernelChoice,
   ) {
     this.values = graph.nodes.map(() => undefined);
     this.users = graph.nodes.map(() => []);
@@ -62,6 +67,7 @@ export class Builder {
       if (!isAlias(node))
         for (const input of new Set(node.inputs)) this.#pendingReaders[this.#group[input]!]!++;
     });
+    this.#written = new Set(graph.updates.map((u) => u.slot));
     for (const output of graph.outputs) this.#pendingReaders[this.#group[output]!]!++;
     for (const { node, slot } of graph.updates) {
       this.#pendingReaders[this.#group[node]!]!++;
@@ -87,6 +93,12 @@ export class Builder {
   region(bytes: number): Region {
     const region: Region = { bytes, first: Number.POSITIVE_INFINITY, last: -1, offset: 0 };
     this.regions.push(region);
+    return region;
+  }
+
+  #packed(slot: number, md: Md): Region {
+    const region = { bytes: this.dnnl.bytes(md), packs: slot, first: 0, last: 0, offset: 0 };
+    this.packed.push(region);
     return region;
   }
 
@@ -118,6 +130,7 @@ export class Builder {
   ): void {
     const scratch = this.dnnl.query(pd, Query.scratchpad);
     const all = [...args];
+    const packs = op === 'reorder' ? args.at(-1)![1].region.packs : undefined;
     if (scratch && this.dnnl.bytes(scratch) > 0)
       all.push([Arg.scratchpad, { md: scratch, region: this.region(this.dnnl.bytes(scratch)) }]);
     this.emit({
@@ -125,6 +138,7 @@ export class Builder {
       scope: this.node(i).scope,
       kernel: this.dnnl.implementation(pd),
       macs: macsOf(this.graph, i, op),
+      ...(packs === undefined ? {} : { packs }),
       primitive: { pd, args: all },
       touches: all.map(([, form]) => form.region),
     });
@@ -136,7 +150,9 @@ export class Builder {
     const found = forms.find((f) => same(f.dims, dims) && this.dnnl.equal(f.md, md));
     if (found) return found;
     const from = this.#withDims(i, dims);
-    const made = this.newForm(dims, md);
+    const { slot } = from.region;
+    const packs = slot === undefined || this.#written.has(slot) ? undefined : slot;
+    const made = this.newForm(dims, md, packs === undefined ? undefined : this.#packed(packs, md));
     this.#reorder(i, from, made);
     forms.push(made);
     return made;
@@ -147,6 +163,12 @@ export class Builder {
     const { shape, dtype } = this.node(i);
     if (dtype === 'float64') return this.value(i).forms[0]!;
     return this.form(i, shape.length === 0 ? [1] : shape, this.plainMd(shape, dtype));
+  }
+
+  /** As it was made, or row-major where it was made in bfloat16. */
+  float32Form(i: number): Form {
+    const first = this.value(i).forms[0]!;
+    return this.dnnl.typeOf(first.md) === 'bfloat16' ? this.plainForm(i) : first;
   }
 
   plainMd(shape: Dims, dtype: DType): Md {

@@ -68,7 +68,7 @@ export const Query = {
   workspace: 135,
   scratchpad: 136,
 } as const;
-export const TYPE = { float32: 3, int32: 4, uint8: 6 } as const;
+export const TYPE = { bfloat16: 2, float32: 3, int32: 4, uint8: 6 } as const;
 export type DnnlType = keyof typeof TYPE;
 
 export type PostOp =

@@ -21,6 +21,7 @@ import { copyOut } from './memory.js';
 const MD_BYTES = 696;
 /** More than the largest operation descriptor of any 2.x version (convolution: 5,976 bytes). */
 const OP_DESC_BYTES = 16384;
+const DATA_TYPE_OFFSET = 104;
 const FORMAT_KIND_OFFSET = 312;
 const FORMAT_BLOCKED = 2;
 const MAX_DIMS = 12;
@@ -152,6 +153,12 @@ export class DnnlCore {
   dims(md: Md): number[] {
     const v = new DataView(md.buffer, md.byteOffset);
     return Array.from({ length: v.getInt32(0, true) }, (_, i) => Number(v.getBigInt64(8 + 8 * i, true)));
+  }
+
+  /** Type of its elements. */
+  typeOf(md: Md): DnnlType {
+    const code = new DataView(md.buffer, md.byteOffset).getInt32(DATA_TYPE_OFFSET, true);
+    return (Object.keys(TYPE) as DnnlType[]).find((name) => TYPE[name] === code)!;
   }
 
   /** False for layouts private to one algorithm, such as Winograd's transformed weights. */

@@ -2,9 +2,11 @@ import { availableParallelism } from 'node:os';
 import { DeviceError } from '../../errors.js';
 import type { Graph } from '../../graph/graph.js';
 import { type Spec, sizeOf, type TypedArray } from '../../graph/types.js';
-import type { Engine, EngineInfo, Plan, PlanStats, ProfileRow } from '../backend.js';
+import type { Engine, EngineInfo, Plan, PlanStats, Precision, ProfileRow } from '../backend.js';
 import { arrayAt } from './builder.js';
 import { Arg, Dnnl, type Md } from './dnnl.js';
+import { KernelCache } from './kernel-cache.js';
+import { KernelChoice } from './kernel-choice.js';
 import { setThreads } from './library.js';
 import { allocate, type Block } from './memory.js';
 import { BuiltPlan, validate } from './plan.js';
@@ -19,24 +21,39 @@ interface Stored {
   md: Md;
   /** A training plan has chosen the layout; other plans adapt to it. */
   settled: boolean;
+  /** Counts changes of the content. */
+  version: number;
 }
 
 /** Intel's oneDNN on the processor, called from TypeScript. One engine belongs to one thread. */
 export class OneDnnEngine implements Engine {
   readonly info: EngineInfo;
   readonly #dnnl: Dnnl;
+  readonly #cache: KernelCache | undefined;
+  readonly #choice: KernelChoice;
   readonly #storages = new Map<number, Stored>();
+  /** Whole numbers count writes from outside, so that a storage made anew differs from its predecessor. */
+  #writes = 0;
   #arena: Block | undefined;
   #staged: { readonly id: number; readonly block: Block } | undefined;
 
-  constructor({ threads = availableParallelism() }: { threads?: number } = {}) {
+  constructor({
+    threads = availableParallelism(),
+    precision = 'float32',
+  }: {
+    threads?: number;
+    precision?: Precision;
+  } = {}) {
     this.#dnnl = new Dnnl();
     setThreads(threads);
+    this.#cache = KernelCache.open(`oneDNN ${this.#dnnl.version}`, threads);
+    this.#choice = new KernelChoice(this.#dnnl, precision, this.#cache);
     this.info = {
       engine: 'onednn',
       version: this.#dnnl.version,
       library: this.#dnnl.path,
       threads,
+      precision: this.#choice.compute,
       isa: this.#isa(),
     };
   }
@@ -70,7 +87,8 @@ export class OneDnnEngine implements Engine {
       const { dims, md, settled } = this.#stored(id);
       return { dims, md, flexible: !settled };
     });
-    const plan = new BuiltPlan(this.#dnnl, graph, layouts);
+    const plan = new BuiltPlan(this.#dnnl, graph, layouts, this.#choice);
+    this.#cache?.save();
     if (plan.stats.arenaBytes > ARENA_BYTES)
       throw new DeviceError({
         what: 'The computation needs too much memory',
@@ -92,7 +110,10 @@ export class OneDnnEngine implements Engine {
         if (stored.settled) return false;
         this.#move(stored, wanted);
       }
-      if (written.has(slot)) stored.settled = true;
+      if (written.has(slot)) {
+        stored.settled = true;
+        stored.version++;
+      }
     }
     return true;
   }
@@ -161,6 +182,10 @@ export class OneDnnEngine implements Engine {
     return this.#arena.address;
   }
 
+  versionOf(id: number): number {
+    return this.#stored(id).version;
+  }
+
   addressOf(id: number): number {
     return this.#stored(id).block.address;
   }
@@ -169,6 +194,7 @@ export class OneDnnEngine implements Engine {
     this.#unstage();
     const before = this.#storages.get(id);
     if (before && spec.dtype === 'float32') {
+      before.version = ++this.#writes;
       this.#fill(before, data);
       return;
     }
@@ -184,6 +210,7 @@ export class OneDnnEngine implements Engine {
       dims,
       md,
       settled: spec.dtype !== 'float32',
+      version: ++this.#writes,
     });
   }
 
@@ -267,16 +294,27 @@ class LazyPlan implements Plan {
 
   get stats(): PlanStats {
     return (
-      this.#built?.stats ?? { primitives: 0, reorders: 0, arenaBytes: 0, scripted: [], compileSeconds: 0 }
+      this.#built?.stats ?? {
+        primitives: 0,
+        reorders: 0,
+        arenaBytes: 0,
+        packedBytes: 0,
+        scripted: [],
+        compileSeconds: 0,
+      }
     );
   }
 
   run(feeds: readonly TypedArray[], storages: readonly number[]): TypedArray[] {
-    return this.#ready(storages).run(feeds);
+    return this.#ready(storages).run(feeds, this.#versions(storages));
   }
 
   profile(feeds: readonly TypedArray[], storages: readonly number[]): ProfileRow[] {
-    return this.#ready(storages).profile(feeds);
+    return this.#ready(storages).profile(feeds, this.#versions(storages));
+  }
+
+  #versions(storages: readonly number[]): number[] {
+    return storages.map((id) => this.engine.versionOf(id));
   }
 
   #ready(storages: readonly number[]): BuiltPlan {

@@ -5,13 +5,16 @@ import {
   Arg,
   type ConvGeometry,
   type Dims,
+  type Dnnl,
+  type DnnlType,
   type Handle,
   type Md,
+  type PostOp,
   Prop,
   Query,
-  Unimplemented,
 } from './dnnl.js';
 import { fuseActivation } from './fuse.js';
+import type { Candidate, Operand } from './kernel-choice.js';
 import { lowerBiasGrad } from './lower-linear.js';
 
 interface Conv {
@@ -19,8 +22,24 @@ interface Conv {
   readonly w: Dims;
   readonly y: Dims;
   readonly geometry: ConvGeometry;
-  readonly alg: number;
+  readonly winograd: boolean;
 }
+
+/** A way to compute a convolution. */
+interface Kernel {
+  readonly name: string;
+  readonly alg: number;
+  /** Of pictures and weights; sums are float32 always. */
+  readonly type: DnnlType;
+}
+
+const KERNELS = {
+  bfloat16: { name: 'bfloat16', alg: Alg.direct, type: 'bfloat16' },
+  winograd: { name: 'winograd', alg: Alg.winograd, type: 'float32' },
+  direct: { name: 'direct', alg: Alg.direct, type: 'float32' },
+} as const satisfies Record<string, Kernel>;
+
+type Direction = 'forward' | 'gradInput' | 'gradWeight';
 
 /** Right padding that makes the window's last position end where oneDNN counts it to end. */
 export const padRight = (
@@ -51,32 +70,100 @@ function describe(x: Dims, w: Dims, y: Dims, { stride, padding, dilation, groups
     same(dilation, [1, 1]) &&
     w[0]! % 16 === 0 &&
     w[1]! % 16 === 0;
-  return { x, w: grouped, y, geometry, alg: winograd ? Alg.winograd : Alg.direct };
+  return { x, w: grouped, y, geometry, winograd };
 }
 
-/** Tries the preferred algorithm, then the direct one. */
-function withAlg(conv: Conv, make: (alg: number) => Handle): Handle {
-  try {
-    return make(conv.alg);
-  } catch (error) {
-    if (!(error instanceof Unimplemented) || conv.alg === Alg.direct) throw error;
-    return make(Alg.direct);
-  }
+/** What may compute this convolution, the most promising first. */
+const kernelsFor = (b: Builder, c: Conv): Kernel[] => [
+  ...(b.choice.compute === 'bfloat16' ? [KERNELS.bfloat16] : []),
+  ...(c.winograd ? [KERNELS.winograd] : []),
+  KERNELS.direct,
+];
+
+/** The same convolution of fewer pictures, which takes a moment to try. */
+function sample(c: Conv, macs: number): Conv {
+  const n = Math.min(c.x[0]!, Math.max(1, Math.ceil(macs / macsOf({ ...c, y: [1, ...c.y.slice(1)] }))));
+  return { ...c, x: [n, ...c.x.slice(1)], y: [n, ...c.y.slice(1)] };
 }
 
-function forwardPd(
-  b: Builder,
-  c: Conv,
-  alg: number,
-  bias: boolean,
-  postOps: Parameters<Builder['dnnl']['convForward']>[7] = [],
-): Handle {
-  const d = b.dnnl;
+const macsOf = ({ y, w }: Conv): number => product(y) * product(w.slice(-3));
+const product = (dims: Dims): number => dims.reduce((a, d) => a * d, 1);
+
+interface Wanted {
+  readonly bias: boolean;
+  readonly training: boolean;
+  readonly postOps?: readonly PostOp[];
+}
+
+function forwardPd(d: Dnnl, c: Conv, { alg, type }: Kernel, { bias, training, postOps }: Wanted): Handle {
   // For inference alone Winograd keeps its weights in a layout of its own, which would be made anew in each run.
-  const training = b.training || alg === Alg.winograd;
-  const prop = training ? Prop.forwardTraining : Prop.forwardInference;
-  const biasMd: Md | null = bias ? d.plain([c.y[1]!]) : null;
-  return d.convForward(prop, alg, d.any(c.x), d.any(c.w), biasMd, d.any(c.y), c.geometry, postOps);
+  const prop = training || alg === Alg.winograd ? Prop.forwardTraining : Prop.forwardInference;
+  const biasMd = bias ? d.plain([c.y[1]!]) : null;
+  const [x, w, y] = [d.any(c.x, type), d.any(c.w, type), d.any(c.y, type)];
+  return d.convForward(prop, alg, x, w, biasMd, y, c.geometry, postOps);
+}
+
+function makePd(d: Dnnl, direction: Direction, c: Conv, kernel: Kernel, wanted: Wanted): Handle {
+  if (direction === 'forward') return forwardPd(d, c, kernel, wanted);
+  const { alg, type } = kernel;
+  const hint = forwardPd(d, c, kernel, { ...wanted, training: true });
+  const [x, y] = [d.any(c.x, type), d.any(c.y, type)];
+  if (direction === 'gradInput') return d.convBackwardData(alg, x, d.any(c.w, type), y, c.geometry, hint);
+  // Gradients of the weights stay float32, as the weights themselves do.
+  const biasMd = wanted.bias ? d.plain([c.y[1]!]) : null;
+  return d.convBackwardWeights(alg, x, d.any(c.w), biasMd, y, c.geometry, hint);
+}
+
+/** What a convolution reads and writes, in the layouts that its primitive chose. */
+function operands(d: Dnnl, direction: Direction, c: Conv, pd: Handle, bias: boolean): Operand[] {
+  const md = (query: number): Md => d.query(pd, query)!;
+  const channels = d.plain([c.y[1]!]);
+  if (direction === 'forward')
+    return [
+      [Arg.src, md(Query.src)],
+      [Arg.weights, md(Query.weights)],
+      [Arg.dst, md(Query.dst)],
+      ...(bias ? [[Arg.bias, channels] as const] : []),
+    ];
+  if (direction === 'gradInput')
+    return [
+      [Arg.diffDst, md(Query.diffDst)],
+      [Arg.weights, md(Query.weights)],
+      [Arg.diffSrc, md(Query.diffSrc)],
+    ];
+  return [
+    [Arg.diffDst, md(Query.diffDst)],
+    [Arg.src, md(Query.src)],
+    [Arg.diffWeights, md(Query.diffWeights)],
+    ...(bias ? [[Arg.diffBias, channels] as const] : []),
+  ];
+}
+
+/** The kernel and primitive for one direction of a convolution. */
+function choose(b: Builder, direction: Direction, c: Conv, wanted: Wanted): Handle {
+  const d = b.dnnl;
+  const small = sample(c, b.choice.sampleMacs);
+  const candidates = kernelsFor(b, c).map(
+    (kernel): Candidate => ({
+      // Where Winograd's way exists, the direct one has never been faster.
+      fallback: kernel === KERNELS.direct && c.winograd,
+      name: kernel.name,
+      make: () => makePd(d, direction, c, kernel, wanted),
+      trial: () => {
+        const pd = makePd(d, direction, small, kernel, wanted);
+        return { pd, operands: operands(d, direction, small, pd, wanted.bias) };
+      },
+    }),
+  );
+  const { geometry: g } = c;
+  const shape = [c.x.slice(1), c.w, g.strides, g.dilates, g.padLeft, g.padRight].map((l) => l.join('x'));
+  return b.choice.pick(`conv ${direction} ${shape.join(' ')} n${small.x[0]}`, macsOf(c), candidates);
+}
+
+/** Layout of float32 weights: the one that the direct kernels and Winograd's share. */
+function weightsLayout(d: Dnnl, c: Conv): Md {
+  const pd = forwardPd(d, c, KERNELS.direct, { bias: false, training: true });
+  return d.query(pd, Query.weights)!;
 }
 
 export function lowerConv2d(b: Builder, i: number): boolean {
@@ -84,10 +171,10 @@ export function lowerConv2d(b: Builder, i: number): boolean {
   const [x, w, bias] = node.inputs as [number, number, number | undefined];
   const c = describe(b.node(x).shape, b.node(w).shape, node.shape, node.attrs as unknown as Conv2dAttrs);
   const { postOps, define } = fuseActivation(b, i);
-  const pd = withAlg(c, (alg) => forwardPd(b, c, alg, bias !== undefined, postOps));
   const d = b.dnnl;
+  const pd = choose(b, 'forward', c, { bias: bias !== undefined, training: b.training, postOps });
   const weightsMd = d.query(pd, Query.weights)!;
-  b.settle(w, c.w, weightsMd);
+  b.settle(w, c.w, d.typeOf(weightsMd) === 'float32' ? weightsMd : weightsLayout(d, c));
   const out = b.newForm(c.y, d.query(pd, Query.dst)!);
   b.emitPrimitive(i, pd, [
     [Arg.src, b.form(x, c.x, d.query(pd, Query.src)!)],
@@ -104,9 +191,7 @@ export function lowerConv2dGradInput(b: Builder, i: number): boolean {
   const [dy, w] = node.inputs as [number, number];
   const c = describe(node.shape, b.node(w).shape, b.node(dy).shape, node.attrs as unknown as Conv2dAttrs);
   const d = b.dnnl;
-  const pd = withAlg(c, (alg) =>
-    d.convBackwardData(alg, d.any(c.x), d.any(c.w), d.any(c.y), c.geometry, forwardPd(b, c, alg, false)),
-  );
+  const pd = choose(b, 'gradInput', c, { bias: false, training: true });
   const out = b.newForm(c.x, d.query(pd, Query.diffSrc)!);
   b.emitPrimitive(i, pd, [
     [Arg.diffDst, b.form(dy, c.y, d.query(pd, Query.diffDst)!)],
@@ -123,17 +208,7 @@ export function lowerConv2dGradWeight(b: Builder, i: number): boolean {
   const c = describe(b.node(x).shape, node.shape, b.node(dy).shape, node.attrs as unknown as Conv2dAttrs);
   const d = b.dnnl;
   const bias = lowerBiasGrad(b, i, dy, [0, 2, 3]);
-  const pd = withAlg(c, (alg) =>
-    d.convBackwardWeights(
-      alg,
-      d.any(c.x),
-      d.any(c.w),
-      bias ? bias.md : null,
-      d.any(c.y),
-      c.geometry,
-      forwardPd(b, c, alg, bias !== null),
-    ),
-  );
+  const pd = choose(b, 'gradWeight', c, { bias: bias !== null, training: true });
   const out = b.newForm(c.w, d.query(pd, Query.diffWeights)!);
   b.emitPrimitive(i, pd, [
     [Arg.diffDst, b.form(dy, c.y, d.query(pd, Query.diffDst)!)],

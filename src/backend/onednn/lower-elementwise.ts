@@ -4,9 +4,11 @@ import { Alg, Arg, type Md, postOpArg } from './dnnl.js';
 import { activationOf } from './fuse.js';
 import type { Form } from './value.js';
 
+const bytesEach = (b: Builder, form: Form): number => (b.dnnl.typeOf(form.md) === 'bfloat16' ? 2 : 4);
+const elements = (b: Builder, form: Form): number => b.dnnl.bytes(form.md) / bytesEach(b, form);
 /** A form as one long vector: elementwise work does not care for the layout, and the library is fastest so. */
-const flat = (b: Builder, form: Form): Md => b.dnnl.plain([b.dnnl.bytes(form.md) / 4]);
-const padded = (b: Builder, form: Form): boolean => b.dnnl.bytes(form.md) / 4 !== sizeOf(form.dims);
+const flat = (b: Builder, form: Form): Md => b.dnnl.plain([elements(b, form)], b.dnnl.typeOf(form.md));
+const padded = (b: Builder, form: Form): boolean => elements(b, form) !== sizeOf(form.dims);
 const asFlat = (b: Builder, form: Form) => ({ md: flat(b, form), region: form.region });
 
 /** Where an elementwise result goes: over its input, if nobody else needs that. */
@@ -138,11 +140,11 @@ export function lowerAddScaled(b: Builder, i: number): boolean {
     [y, x],
   ] as const) {
     if (!b.isFlexible(one)) continue;
-    const form = b.value(other).forms[0]!;
+    const form = b.float32Form(other);
     b.settle(one, form.dims, form.md);
   }
   const isStored = (n: number) => b.value(n).forms[0]!.region.slot !== undefined;
-  const form = target ? target.form : b.value(isStored(y) && !isStored(x) ? y : x).forms[0]!;
+  const form = target ? target.form : b.float32Form(isStored(y) && !isStored(x) ? y : x);
   const settled = target ? b.slots[target.slot]!.form : form;
   const [fx, fy] = [b.form(x, settled.dims, settled.md), b.form(y, settled.dims, settled.md)];
   const place = target ? target.form.region : b.lastReader(x) ? fx.region : undefined;

@@ -51,7 +51,7 @@ export function lowerMaxPool(b: Builder, i: number): boolean {
     keep ? Prop.forwardTraining : Prop.forwardInference,
     Alg.poolMax,
     src.md,
-    d.any(node.shape),
+    d.any(node.shape, d.typeOf(src.md)),
     attrs.kernel,
     g,
   );
@@ -105,7 +105,7 @@ export function lowerAvgPool(b: Builder, i: number): boolean {
     Prop.forwardInference,
     averageAlg(attrs),
     src.md,
-    d.any(node.shape),
+    d.any(node.shape, d.typeOf(src.md)),
     attrs.kernel,
     g,
   );

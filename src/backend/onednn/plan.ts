@@ -6,7 +6,10 @@ import { kernels } from '../reference/kernels.js';
 import { layOut } from './arena.js';
 import { arrayAt, Builder, type SlotLayout } from './builder.js';
 import { Arg, type Dnnl, type Handle } from './dnnl.js';
+import type { KernelChoice } from './kernel-choice.js';
 import { lower } from './lower.js';
+import { allocate, type Block } from './memory.js';
+import { poolFirst } from './rewrite.js';
 import { schedule } from './schedule.js';
 import type { Form, Region } from './value.js';
 
@@ -16,6 +19,7 @@ interface Bound {
   readonly scope: string;
   readonly kernel: string;
   readonly macs: number;
+  readonly packs: number | undefined;
 }
 
 /** Every operation must be known before anything runs, not on the first batch that meets it. */
@@ -44,15 +48,19 @@ export class BuiltPlan {
   readonly #primitives = new Map<number, Handle>();
   readonly #memories: { region: Region; handle: Handle }[] = [];
   #bound: Bound[] | undefined;
+  readonly #packed = new Map<Region, Block>();
+  /** Version of each storage that its packed copies were made from. */
+  #packedFrom: number[] = [];
   #addresses: readonly number[] = [];
   #feedArrays: TypedArray[] = [];
   #outputArrays: TypedArray[] = [];
 
-  constructor(dnnl: Dnnl, graph: Graph, layouts: readonly SlotLayout[]) {
+  constructor(dnnl: Dnnl, written: Graph, layouts: readonly SlotLayout[], choice: KernelChoice) {
     const started = performance.now();
+    const graph = poolFirst(written);
     this.#dnnl = dnnl;
     this.#graph = graph;
-    const b = new Builder(dnnl, graph, layouts);
+    const b = new Builder(dnnl, graph, layouts, choice);
     this.#builder = b;
     for (const i of graph.feeds) b.define(i, b.newPlainForm(i));
     for (const [slot, i] of graph.storages.entries()) b.define(i, b.slots[slot]!.form);
@@ -75,6 +83,7 @@ export class BuiltPlan {
       primitives: this.#primitives.size,
       reorders: b.reorders,
       arenaBytes,
+      packedBytes: b.packed.reduce((sum, region) => sum + region.bytes, 0),
       scripted: b.steps.filter((s) => s.kernel === 'typescript').map((s) => s.op),
       compileSeconds: (performance.now() - started) / 1000,
     };
@@ -124,16 +133,18 @@ export class BuiltPlan {
   bind(arena: number, storages: readonly number[]): void {
     if (this.#bound && storages.every((a, i) => a === this.#addresses[i])) return;
     this.#addresses = [...storages];
-    const at = (region: Region): number =>
-      region.slot === undefined ? arena + region.offset : storages[region.slot]!;
+    const at = (region: Region): number => {
+      if (region.slot !== undefined) return storages[region.slot]!;
+      return region.packs === undefined ? arena + region.offset : this.#packedAt(region);
+    };
     if (this.#bound)
       for (const { region, handle } of this.#memories)
         if (region.slot !== undefined) this.#dnnl.setAddress(handle, at(region));
     const first = !this.#bound;
     const before = this.#bound;
     this.#bound = this.#builder.steps.map((step, n) => {
-      const { op, scope, kernel, macs } = step;
-      if (!step.primitive) return { op, scope, kernel, macs, run: step.script!(at) };
+      const { op, scope, kernel, macs, packs } = step;
+      if (!step.primitive) return { op, scope, kernel, macs, packs, run: step.script!(at) };
       if (!first) return before![n]!;
       const args = this.#dnnl.args(
         step.primitive.args.map(([arg, { md, region }]) => {
@@ -143,7 +154,7 @@ export class BuiltPlan {
         }),
       );
       const primitive = this.#primitives.get(n)!;
-      return { op, scope, kernel, macs, run: () => this.#dnnl.execute(primitive, args) };
+      return { op, scope, kernel, macs, packs, run: () => this.#dnnl.execute(primitive, args) };
     });
     const arrayOf = (i: number, form: Form): TypedArray => {
       const { dtype, shape } = this.#graph.nodes[i]!;
@@ -153,15 +164,31 @@ export class BuiltPlan {
     this.#outputArrays = this.#graph.outputs.map((i, n) => arrayOf(i, this.#outputs[n]!));
   }
 
-  run(feeds: readonly TypedArray[]): TypedArray[] {
+  #packedAt(region: Region): number {
+    let block = this.#packed.get(region);
+    if (!block) this.#packed.set(region, (block = allocate(region.bytes)));
+    return block.address;
+  }
+
+  /** The steps of a run: without those that would make the same copy of the same weights again. */
+  #due(versions: readonly number[]): readonly Bound[] {
+    const due = this.#bound!.filter(
+      ({ packs }) => packs === undefined || versions[packs] !== this.#packedFrom[packs],
+    );
+    this.#packedFrom = [...versions];
+    return due;
+  }
+
+  /** @param versions of the storages' contents, by slot */
+  run(feeds: readonly TypedArray[], versions: readonly number[]): TypedArray[] {
     this.#feed(feeds);
-    for (const step of this.#bound!) step.run();
+    for (const step of this.#due(versions)) step.run();
     return this.#outputArrays.map((a) => a.slice());
   }
 
-  profile(feeds: readonly TypedArray[]): ProfileRow[] {
+  profile(feeds: readonly TypedArray[], versions: readonly number[]): ProfileRow[] {
     this.#feed(feeds);
-    return this.#bound!.map(({ op, scope, kernel, macs, run }) => {
+    return this.#due(versions).map(({ op, scope, kernel, macs, run }) => {
       const started = performance.now();
       run();
       return { op, scope, kernel, macs, milliseconds: performance.now() - started };
@@ -186,6 +213,8 @@ export class BuiltPlan {
 
   dispose(): void {
     for (const { handle } of this.#memories) this.#dnnl.destroyMemory(handle);
+    for (const block of this.#packed.values()) block.free();
+    this.#packed.clear();
     for (const primitive of this.#primitives.values()) this.#dnnl.destroyPrimitive(primitive);
     this.#primitives.clear();
     this.#memories.length = 0;

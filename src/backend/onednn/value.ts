@@ -1,10 +1,12 @@
 import type { Handle, Md } from './dnnl.js';
 
-/** A stretch of memory that a plan reads and writes: in its arena, or a storage that outlives the run. */
+/** A stretch of memory that a plan reads and writes: in its arena, or one that outlives the run. */
 export interface Region {
   bytes: number;
   /** Position among the graph's storages, for memory that outlives the run. */
   readonly slot?: number;
+  /** The storage that it is a copy of, in another layout or type. It is kept until that changes. */
+  readonly packs?: number;
   /** First and last step that touch it; the arena's layout follows from these. */
   first: number;
   last: number;
@@ -33,6 +35,8 @@ export interface Step {
   readonly scope: string;
   readonly kernel: string;
   readonly macs: number;
+  /** Fills a copy of this storage: not needed again until the storage changes. */
+  readonly packs?: number;
   /** Present for primitives. */
   readonly primitive?: {
     readonly pd: Handle;

@@ -36,7 +36,7 @@ const SHARED = new Set(['reshape', 'detach']);
  * what other engines are tested against.
  */
 export class ReferenceEngine implements Engine {
-  readonly info: EngineInfo = { engine: 'reference', version: 'built in', threads: 1 };
+  readonly info: EngineInfo = { engine: 'reference', version: 'built in', threads: 1, precision: 'float32' };
   readonly #storages = new Map<number, Held>();
 
   compile(graph: Graph): Plan {
@@ -46,6 +46,7 @@ export class ReferenceEngine implements Engine {
       primitives: steps.length,
       reorders: 0,
       arenaBytes: peakBytes(steps),
+      packedBytes: 0,
       scripted: [...new Set(steps.map((step) => step.node.op))],
       compileSeconds: (performance.now() - began) / 1000,
     };

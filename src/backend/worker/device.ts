@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { DeviceError, errorFromPlain } from '../../errors.js';
-import type { EngineInfo } from '../backend.js';
+import type { EngineInfo, Precision } from '../backend.js';
 import { QueuedDevice } from '../device.js';
 import type { Reply, Request } from '../executor.js';
 
@@ -17,10 +17,10 @@ export class WorkerDevice extends QueuedDevice {
   #nextId = 0;
   #ended: unknown;
 
-  private constructor(kind: 'onednn' | 'reference', threads: number) {
+  private constructor(kind: 'onednn' | 'reference', threads: number, precision: Precision) {
     super(kind);
     this.#worker = new Worker(new URL('./host.js', import.meta.url), {
-      workerData: { engine: kind, threads },
+      workerData: { engine: kind, threads, precision },
     });
     this.#worker.on('message', ({ id, reply, error }) => {
       const waiting = this.#waiting.get(id);
@@ -44,16 +44,17 @@ export class WorkerDevice extends QueuedDevice {
   /**
    * Starts the thread and waits until its engine is ready.
    * @param threads processor cores for the engine; all by default
+   * @param precision what large layers compute with; the reference engine knows float32 only
    * @throws DeviceError when the engine cannot start, with the command that mends it
    */
   static async open(
     kind: 'onednn' | 'reference',
-    { threads = availableParallelism() } = {},
+    { threads = availableParallelism(), precision = 'float32' as Precision } = {},
   ): Promise<WorkerDevice> {
     // Read once, when the OpenMP runtime loads. By default its threads spin while they wait for each other,
     // which on a machine with anything else to do takes the very core that the slowest of them needs.
     if (kind === 'onednn') process.env.OMP_WAIT_POLICY ??= 'passive';
-    const device = new WorkerDevice(kind, threads);
+    const device = new WorkerDevice(kind, threads, precision);
     await device.#expect<EngineInfo>(-1);
     return device;
   }

@@ -1,18 +1,26 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { errorToPlain } from '../../errors.js';
-import type { Engine } from '../backend.js';
+import type { Engine, Precision } from '../backend.js';
 import { Executor, type Request } from '../executor.js';
 
 /*
  * The thread that owns an engine: everything that touches native code happens here, in order, with plain
  * synchronous calls, so that the user's event loop stays free.
  */
-const { engine: kind, threads } = workerData as { engine: string; threads: number };
+const {
+  engine: kind,
+  threads,
+  precision,
+} = workerData as {
+  engine: string;
+  threads: number;
+  precision: Precision;
+};
 
 async function open(): Promise<Engine> {
   if (kind === 'onednn') {
     const { OneDnnEngine } = await import('../onednn/index.js');
-    return new OneDnnEngine({ threads });
+    return new OneDnnEngine({ threads, precision });
   }
   const { ReferenceEngine } = await import('../reference/engine.js');
   return new ReferenceEngine();

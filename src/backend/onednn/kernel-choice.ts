@@ -1,0 +1,157 @@
+import type { Precision } from '../backend.js';
+import { arrayAt } from './builder.js';
+import { Arg, type Dnnl, type Handle, type Md, Query, Unimplemented } from './dnnl.js';
+import type { KernelCache } from './kernel-cache.js';
+import { allocate } from './memory.js';
+
+export type Operand = readonly [arg: number, md: Md];
+
+/** One way to do a piece of work. Both functions throw Unimplemented where the library cannot do it so. */
+export interface Candidate {
+  readonly name: string;
+  /** Not worth a trial: for where nothing else is implemented. */
+  readonly fallback?: boolean;
+  /** The primitive itself. */
+  make(): Handle;
+  /** A smaller one of the same kind, to be timed. */
+  trial(): { readonly pd: Handle; readonly operands: readonly Operand[] };
+}
+
+/** Below this, what is not a primitive decides, and trying would take longer than it saves. */
+const WORTH_TRYING_MACS = 5e7;
+/** Multiply-adds of a trial: some 20 ms a run. With fewer, what is done once for all pictures decides. */
+const TRIAL_MACS = 2e9;
+const TRIAL_RUNS = 2;
+/**
+ * How much faster than bfloat16 a float32 kernel must be to be taken in its place: its neighbours' values
+ * would have to be converted to and fro.
+ */
+const BFLOAT16_BONUS = 0.9;
+
+/**
+ * Decides which implementation a plan uses where there are several, by trying them once on this machine and
+ * remembering the answer. Without a cache to remember it in, the first that works is taken: the same choice in
+ * each run matters more than the last few percent.
+ */
+export class KernelChoice {
+  readonly sampleMacs = TRIAL_MACS;
+  readonly compute: Exclude<Precision, 'auto'>;
+  readonly #dnnl: Dnnl;
+  readonly #cache: KernelCache | undefined;
+
+  constructor(dnnl: Dnnl, precision: Precision, cache: KernelCache | undefined) {
+    this.#dnnl = dnnl;
+    this.#cache = cache;
+    this.compute = precision === 'auto' ? this.#fasterPrecision() : precision;
+  }
+
+  /** @param key names the work, whatever computes it */
+  pick(key: string, macs: number, candidates: readonly Candidate[]): Handle {
+    const cache = macs < WORTH_TRYING_MACS ? undefined : this.#cache;
+    const known = cache && this.#remembered(cache, `${key} ${this.compute}`, candidates);
+    const [first, ...others] = candidates;
+    const order = known ? [known, ...candidates.filter((c) => c !== known)] : [first!, ...others];
+    for (const candidate of order) {
+      try {
+        return candidate.make();
+      } catch (error) {
+        if (!(error instanceof Unimplemented) || candidate === order.at(-1)) throw error;
+      }
+    }
+    throw new Error(`no candidates for ${key}`);
+  }
+
+  #remembered(cache: KernelCache, key: string, candidates: readonly Candidate[]): Candidate | undefined {
+    if (candidates.filter((c) => !c.fallback).length === 1) return undefined;
+    let name = cache.get(key);
+    if (name === undefined) {
+      name = this.#fastest(candidates);
+      if (name !== undefined) cache.set(key, name);
+    }
+    return candidates.find((c) => c.name === name);
+  }
+
+  #fastest(candidates: readonly Candidate[]): string | undefined {
+    let best: { name: string; cost: number } | undefined;
+    for (const { name, fallback, trial } of candidates) {
+      if (fallback) continue;
+      try {
+        const { pd, operands } = trial();
+        const cost = this.#time(pd, operands) * (name === 'bfloat16' ? BFLOAT16_BONUS : 1);
+        if (!best || cost < best.cost) best = { name, cost };
+      } catch (error) {
+        if (!(error instanceof Unimplemented)) throw error;
+      }
+    }
+    return best?.name;
+  }
+
+  /** Milliseconds of the fastest of a few runs. */
+  #time(pd: Handle, operands: readonly Operand[]): number {
+    const d = this.#dnnl;
+    const scratch = d.query(pd, Query.scratchpad);
+    const all = scratch ? [...operands, [Arg.scratchpad, scratch] as const] : operands;
+    const blocks = all.map(([, md]) => allocate(d.bytes(md)));
+    // Untouched pages are all one and the same page of zeros, which lies in the cache.
+    for (const { address, bytes } of blocks) arrayAt(address, 'float32', bytes >> 2).fill(1);
+    const memories = all.map(([, md], i) => d.memory(md, blocks[i]!.address));
+    const args = d.args(all.map(([arg], i) => [arg, memories[i]!] as const));
+    const primitive = d.primitive(pd);
+    let best = Number.POSITIVE_INFINITY;
+    for (let run = 0; run <= TRIAL_RUNS; run++) {
+      const started = performance.now();
+      d.execute(primitive, args);
+      if (run > 0) best = Math.min(best, performance.now() - started);
+    }
+    d.destroyPrimitive(primitive);
+    for (const memory of memories) d.destroyMemory(memory);
+    for (const block of blocks) block.free();
+    return best;
+  }
+
+  /** bfloat16 where its convolution beats float32's two kinds, which takes a processor with instructions for it. */
+  #fasterPrecision(): Exclude<Precision, 'auto'> {
+    const cache = this.#cache;
+    if (!cache) return 'float32';
+    const known = cache.get('precision');
+    if (known === 'float32' || known === 'bfloat16') return known;
+    const name = this.#fastest(probes(this.#dnnl)) === 'bfloat16' ? 'bfloat16' : 'float32';
+    this.#dnnl.destroyPds();
+    cache.set('precision', name);
+    cache.save();
+    return name;
+  }
+}
+
+/** A 3 × 3 convolution of 128 channels, in each of the three ways. */
+function probes(d: Dnnl): Candidate[] {
+  const [x, w, y] = [
+    [4, 128, 28, 28],
+    [128, 128, 3, 3],
+    [4, 128, 28, 28],
+  ] as const;
+  const one = { strides: [1, 1], dilates: [0, 0], padLeft: [1, 1], padRight: [1, 1] };
+  const FORWARD_TRAINING = 64;
+  const make = (alg: number, type: 'float32' | 'bfloat16'): Handle =>
+    d.convForward(FORWARD_TRAINING, alg, d.any(x, type), d.any(w, type), null, d.any(y, type), one);
+  const candidate = (name: string, alg: number, type: 'float32' | 'bfloat16'): Candidate => ({
+    name,
+    make: () => make(alg, type),
+    trial: () => {
+      const pd = make(alg, type);
+      return {
+        pd,
+        operands: [
+          [Arg.src, d.query(pd, Query.src)!],
+          [Arg.weights, d.query(pd, Query.weights)!],
+          [Arg.dst, d.query(pd, Query.dst)!],
+        ],
+      };
+    },
+  });
+  return [
+    candidate('bfloat16', 1, 'bfloat16'),
+    candidate('winograd', 2, 'float32'),
+    candidate('direct', 1, 'float32'),
+  ];
+}
