@@ -4,6 +4,7 @@ import { DeviceError, errorFromPlain } from '../../errors.js';
 import type { EngineInfo, Precision } from '../backend.js';
 import { QueuedDevice } from '../device.js';
 import type { Reply, Request } from '../executor.js';
+import { Staging } from './staging.js';
 
 interface Waiting {
   readonly resolve: (reply: Reply) => void;
@@ -14,6 +15,7 @@ interface Waiting {
 export class WorkerDevice extends QueuedDevice {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
+  readonly #staging = new Staging();
   #nextId = 0;
   #ended: unknown;
 
@@ -64,8 +66,13 @@ export class WorkerDevice extends QueuedDevice {
       return request.kind === 'free' ? Promise.resolve(undefined) : Promise.reject(this.#ended);
     const id = this.#nextId++;
     const reply = this.#expect<Reply>(id);
-    this.#worker.postMessage({ id, request });
-    return reply;
+    if (!('feeds' in request)) {
+      this.#worker.postMessage({ id, request });
+      return reply;
+    }
+    const { staged, release } = this.#staging.stage(request.feeds);
+    this.#worker.postMessage({ id, request: { ...request, feeds: staged } });
+    return reply.finally(release);
   }
 
   #expect<T extends Reply>(id: number): Promise<T> {

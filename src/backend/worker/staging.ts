@@ -1,0 +1,36 @@
+import { dtypeOf, makeArray, type TypedArray } from '../../graph/types.js';
+
+/** Below this a message carries values along as cheaply. */
+const LARGE = 2 ** 16;
+/** Rooms of one size that are kept: one is filled while another is read. */
+const KEEP = 2;
+
+/**
+ * Shared memory for values on their way to another thread. A message would copy them twice and leave both
+ * copies to the garbage collector; here they are copied once, into the same room in each step.
+ */
+export class Staging {
+  readonly #free = new Map<number, SharedArrayBuffer[]>();
+
+  /** Snapshots of arrays, for a message; `release` is to be called when the other thread has read them. */
+  stage(arrays: readonly TypedArray[]): { readonly staged: TypedArray[]; release(): void } {
+    const taken: SharedArrayBuffer[] = [];
+    const staged = arrays.map((array) => {
+      if (array.byteLength < LARGE) return array;
+      const room = this.#free.get(array.byteLength)?.pop() ?? new SharedArrayBuffer(array.byteLength);
+      taken.push(room);
+      const copy = makeArray(dtypeOf(array), room, 0, array.length);
+      copy.set(array as never);
+      return copy;
+    });
+    return { staged, release: () => this.#release(taken) };
+  }
+
+  #release(rooms: readonly SharedArrayBuffer[]): void {
+    for (const room of rooms) {
+      const free = this.#free.get(room.byteLength) ?? [];
+      if (free.length < KEEP) free.push(room);
+      this.#free.set(room.byteLength, free);
+    }
+  }
+}

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import type { Device } from '../../src/backend/backend.js';
+import { openDevice } from '../../src/backend/open.js';
+import { DeviceError } from '../../src/errors.js';
+import {
+  AdaptiveAvgPool2d,
+  Conv2d,
+  CrossEntropyLoss,
+  Flatten,
+  Linear,
+  LocalResponseNorm,
+  MaxPool2d,
+  ReLU,
+  Sequential,
+} from '../../src/nn/index.js';
+import { SGD } from '../../src/optim/index.js';
+import { manualSeed } from '../../src/tensor/random.js';
+import { conformance } from '../support/conformance.js';
+import { batchOf } from '../support/generated.js';
+
+const open = async (precision: 'float32' | 'bfloat16') =>
+  (await openDevice('onednn', { threads: 2, precision })).device;
+
+const nan = 'oneDNN compares with the maximum instruction, which passes over NaN';
+
+// bfloat16 keeps 8 bits: one part in 256, and sums of such products are as far off.
+conformance('onednn in bfloat16', () => open('bfloat16'), {
+  rtol: 4e-2,
+  atol: 4e-2,
+  skip: { 'maxPool2d lets NaN through': nan, 'relu lets NaN through': nan },
+});
+
+/** AlexNet's kinds of layers, with channels in whole vectors and a fully connected layer that counts as large. */
+const net = (): Sequential => {
+  manualSeed(7);
+  return new Sequential(
+    new Conv2d(3, 32, 5, { stride: 2, padding: 2 }),
+    new LocalResponseNorm(5),
+    new ReLU(),
+    new MaxPool2d(3, { stride: 2 }),
+    new Conv2d(32, 64, 3, { padding: 1 }),
+    new ReLU(),
+    new MaxPool2d(3, { stride: 2 }),
+    new AdaptiveAvgPool2d(4),
+    new Flatten(),
+    new Linear(1024, 512),
+    new ReLU(),
+    new Linear(512, 10),
+  );
+};
+
+/** Losses of some steps on two batches in turn, and the parameters after them. */
+async function train(device: Device, steps: number) {
+  const model = await net().to(device);
+  const optimizer = new SGD(model.namedParameters(), { lr: 0.02, momentum: 0.9 });
+  const batches = [0, 1].map((n) => batchOf(16, [3, 32, 32], n));
+  const losses: number[] = [];
+  for (let i = 0; i < steps; i++) {
+    const [pictures, labels] = batches[i % 2]!;
+    optimizer.zeroGrad();
+    const loss = new CrossEntropyLoss().forward(model.forward(pictures), labels);
+    loss.backward();
+    optimizer.step();
+    losses.push(await loss.item());
+  }
+  const parameters = new Map<string, Float32Array>();
+  for (const [name, p] of model.namedParameters()) parameters.set(name, (await p.data()) as Float32Array);
+  return { model, losses, parameters };
+}
+
+describe('training in bfloat16', () => {
+  let [half, full]: Device[] = [];
+  before(async () => {
+    [half, full] = [await open('bfloat16'), await open('float32')];
+  });
+  after(async () => {
+    await half!.close();
+    await full!.close();
+  });
+
+  it('says what it computes with', async () => {
+    assert.equal((await half!.info()).precision, 'bfloat16');
+    assert.equal((await full!.info()).precision, 'float32');
+  });
+
+  it('follows float32’s losses, on parameters that keep float32’s small steps', async () => {
+    const [a, b] = [await train(half!, 30), await train(full!, 30)];
+    a.losses.forEach((loss, i) => {
+      const expected = b.losses[i]!;
+      assert.ok(Math.abs(loss - expected) < 0.02 + 0.05 * expected, `step ${i}: ${loss}, not ${expected}`);
+    });
+    assert.ok(a.losses.at(-2)! < 0.9 * a.losses[0]!, `learns: ${a.losses}`);
+    assert.notDeepEqual(a.losses, b.losses, 'bfloat16 was not used at all');
+    for (const [name, values] of a.parameters) {
+      const kept = values.filter((v) => (new Uint32Array(Float32Array.of(v).buffer)[0]! & 0xffff) !== 0);
+      assert.ok(kept.length > 0.9 * values.length, `${name} has been rounded to bfloat16`);
+    }
+  });
+
+  it('gives the same bits each time', async () => {
+    const [a, b] = [await train(half!, 5), await train(half!, 5)];
+    assert.deepEqual(a.losses, b.losses);
+    assert.deepEqual(a.parameters, b.parameters);
+  });
+});
+
+describe('the choice of precision', () => {
+  it('is refused where the device has none', async () => {
+    await assert.rejects(openDevice('reference', { precision: 'bfloat16' }), (error) => {
+      assert.ok(error instanceof DeviceError);
+      assert.match(error.message, /bfloat16/);
+      return true;
+    });
+  });
+
+  it('is float32 where nothing may be tried', async () => {
+    assert.equal(process.env.PAPERWEIGHT_KERNELS, 'fixed', 'the test command sets this');
+    const { device, why } = await openDevice('onednn', { threads: 2, precision: 'auto' });
+    assert.equal((await device.info()).precision, 'float32');
+    assert.match(why, /float32/);
+    await device.close();
+  });
+});
