@@ -73,11 +73,15 @@ function describe(x: Dims, w: Dims, y: Dims, { stride, padding, dilation, groups
   return { x, w: grouped, y, geometry, winograd };
 }
 
+/** For fewer pictures the direct way is the faster one: it does not transform the weights. */
+const FEW = 8;
+
 /** What may compute this convolution, the most promising first. */
 const kernelsFor = (b: Builder, c: Conv): Kernel[] => [
   ...(b.choice.compute === 'bfloat16' ? [KERNELS.bfloat16] : []),
-  ...(c.winograd ? [KERNELS.winograd] : []),
+  ...(c.winograd && c.x[0]! >= FEW ? [KERNELS.winograd] : []),
   KERNELS.direct,
+  ...(c.winograd && c.x[0]! < FEW ? [KERNELS.winograd] : []),
 ];
 
 /** The same convolution of fewer pictures, which takes a moment to try. */
@@ -145,8 +149,7 @@ function choose(b: Builder, direction: Direction, c: Conv, wanted: Wanted): Hand
   const small = sample(c, b.choice.sampleMacs);
   const candidates = kernelsFor(b, c).map(
     (kernel): Candidate => ({
-      // Where Winograd's way exists, the direct one has never been faster.
-      fallback: kernel === KERNELS.direct && c.winograd,
+      fallback: kernel === KERNELS.direct && c.winograd && c.x[0]! >= FEW,
       name: kernel.name,
       make: () => makePd(d, direction, c, kernel, wanted),
       trial: () => {
