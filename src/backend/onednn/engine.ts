@@ -4,9 +4,10 @@ import type { Graph } from '../../graph/graph.js';
 import { type Spec, sizeOf, type TypedArray } from '../../graph/types.js';
 import type { Engine, EngineInfo, Plan, PlanStats, ProfileRow } from '../backend.js';
 import { arrayAt } from './builder.js';
-import { Arg, Dnnl, type Md } from './dnnl.js';
+import { Arg, type Dnnl, type Md } from './dnnl.js';
 import { setThreads } from './library.js';
 import { allocate, type Block } from './memory.js';
+import { openDnnl } from './open.js';
 import { BuiltPlan, validate } from './plan.js';
 
 /** Virtual room for a plan's intermediate values. Pages are real only once they are touched. */
@@ -30,7 +31,7 @@ export class OneDnnEngine implements Engine {
   #staged: { readonly id: number; readonly block: Block } | undefined;
 
   constructor({ threads = availableParallelism() }: { threads?: number } = {}) {
-    this.#dnnl = new Dnnl();
+    this.#dnnl = openDnnl();
     setThreads(threads);
     this.info = {
       engine: 'onednn',
@@ -172,7 +173,7 @@ export class OneDnnEngine implements Engine {
       this.#fill(before, data);
       return;
     }
-    // oneDNN 2 knows no float64: to it, such values are opaque bytes.
+    // oneDNN does not compute in float64: to it, such values are opaque bytes.
     const opaque = spec.dtype === 'float64';
     const dims = opaque ? [data.byteLength] : spec.shape.length === 0 ? [1] : spec.shape;
     const md = this.#dnnl.plain(dims, opaque ? 'uint8' : (spec.dtype as 'float32'));

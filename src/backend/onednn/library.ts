@@ -4,10 +4,27 @@ import { DeviceError } from '../../errors.js';
 
 export type Lib = ReturnType<typeof koffi.load>;
 
+/** A loaded oneDNN. */
+export interface OneDnnLibrary {
+  readonly lib: Lib;
+  readonly path: string;
+  readonly version: string;
+}
+
+/** In the order in which they are tried: version 2 has Winograd's convolutions and is the faster one for it. */
 const CANDIDATES: Readonly<Partial<Record<NodeJS.Platform, readonly string[]>>> = {
-  linux: ['libdnnl.so.2', 'libdnnl.so'],
-  darwin: ['/opt/homebrew/lib/libdnnl.2.dylib', '/usr/local/lib/libdnnl.2.dylib'],
+  linux: ['libdnnl.so.2', 'libdnnl.so.3', 'libdnnl.so'],
+  darwin: ['/opt/homebrew/lib', '/usr/local/lib'].flatMap((folder) => [
+    `${folder}/libdnnl.2.dylib`,
+    `${folder}/libdnnl.3.dylib`,
+  ]),
 };
+
+/** The libraries to look for on this system: the one that `PAPERWEIGHT_ONEDNN` names, or the usual names. */
+export function candidates(): readonly string[] {
+  const named = process.env.PAPERWEIGHT_ONEDNN;
+  return named ? [named] : (CANDIDATES[process.platform] ?? []);
+}
 
 /** The command that installs oneDNN on this kind of system. */
 export function installCommand(): string {
@@ -20,25 +37,46 @@ export function installCommand(): string {
   return 'install oneDNN 2.x with your package manager';
 }
 
-/** Loads oneDNN; `PAPERWEIGHT_ONEDNN` names a library file to use instead of the system's. */
-export function loadOneDnn(): { lib: Lib; path: string } {
+/**
+ * Loads the first of the candidates that is there.
+ * @throws DeviceError when none is, or when it is of a version that Paperweight does not know
+ */
+export function loadOneDnn(): OneDnnLibrary {
   pinOpenMp();
-  const named = process.env.PAPERWEIGHT_ONEDNN;
-  const tried: string[] = [];
-  for (const path of named ? [named] : (CANDIDATES[process.platform] ?? [])) {
+  const paths = candidates();
+  for (const path of paths) {
+    let lib: Lib;
     try {
-      return { lib: koffi.load(path), path };
+      lib = koffi.load(path);
     } catch {
-      tried.push(path);
+      continue;
     }
+    return { lib, path, version: readVersion(lib, path) };
   }
+  const named = process.env.PAPERWEIGHT_ONEDNN;
   throw new DeviceError({
     what: 'The oneDNN library, which device "onednn" computes with, is not installed',
     expected: named
       ? `a library at ${named} (PAPERWEIGHT_ONEDNN)`
-      : 'oneDNN 2.x among the system’s libraries',
-    got: tried.length > 0 ? `none of ${tried.join(', ')}` : `no known name for it on ${process.platform}`,
+      : 'oneDNN 2 or 3 among the system’s libraries',
+    got: paths.length > 0 ? `none of ${paths.join(', ')}` : `no known name for it on ${process.platform}`,
     next: `run: ${installCommand()}   (or use --device reference for small things)`,
+  });
+}
+
+/** The oldest 2.x whose batch normalisation takes scale and shift apart, as version 3's does. */
+const OLDEST_MINOR_OF_2 = 4;
+
+function readVersion(lib: Lib, path: string): string {
+  const struct = koffi.struct({ major: 'int', minor: 'int', patch: 'int' });
+  const { major, minor, patch } = koffi.decode(lib.func('void *dnnl_version()')(), struct);
+  const version = `${major}.${minor}.${patch}`;
+  if (major === 3 || (major === 2 && minor >= OLDEST_MINOR_OF_2)) return version;
+  throw new DeviceError({
+    what: `oneDNN at ${path} cannot be used`,
+    expected: `version 2.${OLDEST_MINOR_OF_2} or a newer 2.x, or version 3`,
+    got: version,
+    next: 'install one beside it (Debian, Ubuntu: libdnnl2 or libdnnl3), or name its file in PAPERWEIGHT_ONEDNN',
   });
 }
 
