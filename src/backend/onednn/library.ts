@@ -31,10 +31,11 @@ export function installCommand(): string {
   if (process.platform === 'darwin') return 'brew install onednn';
   if (process.platform !== 'linux') return 'see the oneDNN project’s installation guide';
   const sudo = process.getuid?.() === 0 ? '' : 'sudo ';
-  if (existsSync('/etc/debian_version')) return `${sudo}apt-get install -y libdnnl2`;
+  if (existsSync('/etc/debian_version'))
+    return ['libdnnl2', 'libdnnl3'].map((name) => `${sudo}apt-get install -y ${name}`).join(' || ');
   if (existsSync('/etc/fedora-release')) return `${sudo}dnf install -y onednn`;
   if (existsSync('/etc/arch-release')) return `${sudo}pacman -S onednn`;
-  return 'install oneDNN 2.x with your package manager';
+  return 'install oneDNN with your package manager';
 }
 
 /**
@@ -44,11 +45,15 @@ export function installCommand(): string {
 export function loadOneDnn(): OneDnnLibrary {
   pinOpenMp();
   const paths = candidates();
+  const broken: string[] = [];
   for (const path of paths) {
     let lib: Lib;
     try {
       lib = koffi.load(path);
-    } catch {
+    } catch (error) {
+      const { message } = error as Error;
+      // A library that is there but lacks another one names that one.
+      if (!/library: cannot open.*No such file/.test(message)) broken.push(`${path}: ${message}`);
       continue;
     }
     return { lib, path, version: readVersion(lib, path) };
@@ -59,25 +64,52 @@ export function loadOneDnn(): OneDnnLibrary {
     expected: named
       ? `a library at ${named} (PAPERWEIGHT_ONEDNN)`
       : 'oneDNN 2 or 3 among the system’s libraries',
-    got: paths.length > 0 ? `none of ${paths.join(', ')}` : `no known name for it on ${process.platform}`,
+    got:
+      broken.length > 0
+        ? `one that does not load (${broken.join('; ')})`
+        : paths.length > 0
+          ? `none of ${paths.join(', ')}`
+          : `no known name for it on ${process.platform}`,
     next: `run: ${installCommand()}   (or use --device reference for small things)`,
   });
 }
 
 /** The oldest 2.x whose batch normalisation takes scale and shift apart, as version 3's does. */
 const OLDEST_MINOR_OF_2 = 4;
+/** Builds that want a queue or a pool of threads from the program, and compute after a call has returned. */
+const FOREIGN_RUNTIMES: Readonly<Record<number, string>> = { 8: 'a thread pool', 512: 'SYCL' };
+
+const VERSION = koffi.struct({
+  major: 'int',
+  minor: 'int',
+  patch: 'int',
+  hash: 'void *',
+  cpuRuntime: 'uint',
+  gpuRuntime: 'uint',
+});
 
 function readVersion(lib: Lib, path: string): string {
-  const struct = koffi.struct({ major: 'int', minor: 'int', patch: 'int' });
-  const { major, minor, patch } = koffi.decode(lib.func('void *dnnl_version()')(), struct);
+  const refuse = (expected: string, got: string): never => {
+    throw new DeviceError({
+      what: `The library ${path} cannot be used`,
+      expected,
+      got,
+      next: 'install another beside it (Debian, Ubuntu: libdnnl2 or libdnnl3), or name its file in PAPERWEIGHT_ONEDNN',
+    });
+  };
+  let versionOf: () => unknown;
+  try {
+    versionOf = lib.func('void *dnnl_version()');
+  } catch {
+    return refuse('a oneDNN', 'a library that is not one: it has no dnnl_version');
+  }
+  const { major, minor, patch, cpuRuntime } = koffi.decode(versionOf(), VERSION);
   const version = `${major}.${minor}.${patch}`;
-  if (major === 3 || (major === 2 && minor >= OLDEST_MINOR_OF_2)) return version;
-  throw new DeviceError({
-    what: `oneDNN at ${path} cannot be used`,
-    expected: `version 2.${OLDEST_MINOR_OF_2} or a newer 2.x, or version 3`,
-    got: version,
-    next: 'install one beside it (Debian, Ubuntu: libdnnl2 or libdnnl3), or name its file in PAPERWEIGHT_ONEDNN',
-  });
+  if (major !== 3 && (major !== 2 || minor < OLDEST_MINOR_OF_2))
+    refuse(`version 2.${OLDEST_MINOR_OF_2} or a newer 2.x, or version 3`, version);
+  const foreign = FOREIGN_RUNTIMES[cpuRuntime];
+  if (foreign) refuse('a build for OpenMP', `${version} for ${foreign}`);
+  return version;
 }
 
 /**
