@@ -39,7 +39,9 @@ test('without oneDNN, doctor says what to install', async () => {
   assert.match(found!.install as string, /onednn|dnnl/i);
 });
 
-test('a library that does not load, or is not oneDNN, is said to be there', async () => {
+const ELSEWHERE = process.platform === 'linux' ? false : 'the names of libraries are those of Linux';
+
+test('a library that does not load, or is not oneDNN, is said to be there', { skip: ELSEWHERE }, async () => {
   for (const [library, problem] of [
     [process.execPath, /one that does not load/],
     ['libm.so.6', /a library that is not one/],
