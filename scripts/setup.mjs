@@ -279,7 +279,7 @@ function thisSystem() {
   return { platform: process.platform, arch: process.arch, family, root: process.getuid?.() === 0 };
 }
 
-/** Debian's packages, the faster one first: Debian 12 has version 2, Debian 13 has version 3. */
+/** Debian's packages, the faster one first: version 2 in Debian 12, version 3 in Debian 13. */
 const DEBIAN_PACKAGES = ['libdnnl2', 'libdnnl3'];
 
 /**

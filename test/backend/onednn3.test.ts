@@ -24,6 +24,7 @@ else {
       await device.close();
     }
   });
+  await import('./dnnl.test.js');
   await import('./onednn.test.js');
   await import('../papers/alexnet-onednn.test.js');
 }
