@@ -11,7 +11,7 @@ export interface OneDnnLibrary {
   readonly version: string;
 }
 
-/** In the order in which they are tried: version 2 has Winograd's convolutions and is the faster one for it. */
+/** In the order in which they are tried: version 2 has Winograd's convolutions, which make it the faster one. */
 const CANDIDATES: Readonly<Partial<Record<NodeJS.Platform, readonly string[]>>> = {
   linux: ['libdnnl.so.2', 'libdnnl.so.3', 'libdnnl.so'],
   darwin: ['/opt/homebrew/lib', '/usr/local/lib'].flatMap((folder) => [
@@ -52,8 +52,11 @@ export function loadOneDnn(): OneDnnLibrary {
       lib = koffi.load(path);
     } catch (error) {
       const { message } = error as Error;
-      // A library that is there but lacks another one names that one.
-      if (!/library: cannot open.*No such file/.test(message)) broken.push(`${path}: ${message}`);
+      // Of a library that is there but lacks another, the message names the other.
+      const absent = path.startsWith('/')
+        ? !existsSync(path)
+        : /library: cannot open.*No such file/.test(message);
+      if (!absent) broken.push(`${path}: ${message}`);
       continue;
     }
     return { lib, path, version: readVersion(lib, path) };
