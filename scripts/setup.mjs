@@ -236,17 +236,26 @@ const LIBRARY_FOLDERS = [
 ];
 
 /**
- * Path of oneDNN 2.
+ * Path of a oneDNN, version 2 before version 3.
  *
  * @param {string} ldconfig what `ldconfig -p` prints
  * @param {(file: string) => boolean} exists
  * @returns {string | undefined}
  */
 export function findOneDnn(ldconfig, exists) {
-  const known = /^\s*libdnnl\.so\.2 .*=> (.+)$/m.exec(ldconfig)?.[1];
-  if (known) return known;
-  return LIBRARY_FOLDERS.flatMap((folder) => [`${folder}/libdnnl.so.2`, `${folder}/libdnnl.2.dylib`]).find(
-    exists,
+  const known = [2, 3].map(
+    (version) => new RegExp(`^\\s*libdnnl\\.so\\.${version} .*=> (.+)$`, 'm').exec(ldconfig)?.[1],
+  );
+  return (
+    known.find((file) => file !== undefined) ??
+    [2, 3]
+      .flatMap((version) =>
+        LIBRARY_FOLDERS.flatMap((folder) => [
+          `${folder}/libdnnl.so.${version}`,
+          `${folder}/libdnnl.${version}.dylib`,
+        ]),
+      )
+      .find(exists)
   );
 }
 
@@ -270,6 +279,9 @@ function thisSystem() {
   return { platform: process.platform, arch: process.arch, family, root: process.getuid?.() === 0 };
 }
 
+/** Debian's packages, the faster one first: version 2 in Debian 12, version 3 in Debian 13. */
+const DEBIAN_PACKAGES = ['libdnnl2', 'libdnnl3'];
+
 /**
  * The command that installs oneDNN, for people to copy.
  *
@@ -278,15 +290,12 @@ function thisSystem() {
 export function oneDnnCommand({ platform, family, root }) {
   if (platform === 'darwin') return 'brew install onednn';
   const sudo = root ? '' : 'sudo ';
-  if (family === 'debian') return `${sudo}apt-get install -y libdnnl2`;
+  if (family === 'debian')
+    return DEBIAN_PACKAGES.map((name) => `${sudo}apt-get install -y ${name}`).join(' || ');
   if (family === 'fedora') return `${sudo}dnf install -y onednn`;
   if (family === 'arch') return `${sudo}pacman -S onednn`;
   return undefined;
 }
-
-/** What to say where the system's package is oneDNN 3. */
-export const WRONG_VERSION_NOTE =
-  'This system packages oneDNN 3 (libdnnl3), and Paperweight needs version 2 for now. Next: build oneDNN 2.7, and name its library: export PAPERWEIGHT_ONEDNN=/path/to/libdnnl.so.2';
 
 const SLOW = 'Until then the device "reference" is used, which is slow.';
 
@@ -300,7 +309,7 @@ async function ensureOneDnn(env) {
   if (await find()) return;
   const system = thisSystem();
   const command = oneDnnCommand(system);
-  const advice = `oneDNN 2, the fast device's library, is not installed. Next: ${command ? `run: ${command}` : 'install oneDNN 2 with your package manager'}. ${SLOW}`;
+  const advice = `oneDNN, the fast device's library, is not installed. Next: ${command ? `run: ${command}` : 'install oneDNN with your package manager'}. ${SLOW}`;
   const prefix = system.root ? [] : ['sudo', '-n'];
   const may =
     system.family === 'debian' &&
@@ -321,14 +330,14 @@ async function ensureOneDnn(env) {
     return quietly(label, all[0], [...all.slice(1), '-o', 'Acquire::Retries=1', ...args]);
   };
   const updated = await apt('Updating the list of system packages (apt-get update)', ['update', '-qq']);
-  if (!(await hasPackage('libdnnl2')) && (await hasPackage('libdnnl3')))
-    return say(`${WRONG_VERSION_NOTE}. ${SLOW}`);
-  const installed = await apt('Installing oneDNN (apt-get install libdnnl2)', [
+  const offered = await Promise.all(DEBIAN_PACKAGES.map(hasPackage));
+  const chosen = DEBIAN_PACKAGES.find((_, i) => offered[i]) ?? DEBIAN_PACKAGES[0];
+  const installed = await apt(`Installing oneDNN (apt-get install ${chosen})`, [
     'install',
     '-y',
     '-qq',
     '--no-install-recommends',
-    'libdnnl2',
+    chosen,
   ]);
   if (installed.code === 0 && (await find())) return;
   say(lastLines(updated.code === 0 ? installed.output : updated.output + installed.output, 10));

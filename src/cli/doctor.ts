@@ -53,12 +53,14 @@ async function examine(flags: Flags): Promise<void> {
     const cpuinfo = await readFile('/proc/cpuinfo', 'utf8').catch(() => '');
     const limit = process.constrainedMemory?.() ?? 0;
     const missing = device.name === 'onednn' ? undefined : await installCommand();
+    const libraries = await installed();
     const found = {
       paperweight: version(),
       device: device.name,
       engine: info.engine,
       version: info.version,
       library: info.library ?? null,
+      libraries,
       isa: info.isa ?? null,
       threads: info.threads,
       cores: os.availableParallelism(),
@@ -82,6 +84,12 @@ async function examine(flags: Flags): Promise<void> {
         'engine',
         [found.engine, found.version, found.library && `(${found.library})`].filter(Boolean).join(' '),
       ],
+      ...libraries.map(({ path, file, version, problem }, i) => [
+        i === 0 ? 'oneDNN found' : '',
+        [version ?? `cannot be used: ${problem}`, `(${file ?? path})`, path === info.library && 'in use']
+          .filter(Boolean)
+          .join(' '),
+      ]),
       ...(found.isa ? [['instructions', found.isa]] : []),
       ['threads', `${found.threads} of ${found.cores} cores`],
       ['processor', found.cpu],
@@ -102,6 +110,11 @@ async function examine(flags: Flags): Promise<void> {
   } finally {
     await device.close();
   }
+}
+
+async function installed() {
+  const { installedOneDnn } = await import('../backend/onednn/installed.js');
+  return installedOneDnn();
 }
 
 async function installCommand(): Promise<string> {

@@ -19,6 +19,9 @@ test('doctor tells what this machine computes with', async () => {
   if (found!.device === 'onednn') {
     assert.ok((found!.sgemmGflops as number) > 0);
     assert.equal(found!.install, null);
+    // Every oneDNN that is there, the one in use among them.
+    const libraries = found!.libraries as { path: string; version: string }[];
+    assert.equal(libraries.find(({ path }) => path === found!.library)?.version, found!.version);
   } else assert.equal(found!.sgemmGflops, null);
 });
 
@@ -34,6 +37,20 @@ test('without oneDNN, doctor says what to install', async () => {
   const [found] = jsonLines(json.stdout);
   assert.equal(found!.device, 'reference');
   assert.match(found!.install as string, /onednn|dnnl/i);
+});
+
+const ELSEWHERE = process.platform === 'linux' ? false : 'the names of libraries are those of Linux';
+
+test('a library that does not load, or is not oneDNN, is said to be there', { skip: ELSEWHERE }, async () => {
+  for (const [library, problem] of [
+    [process.execPath, /one that does not load/],
+    ['libm.so.6', /a library that is not one/],
+  ] as const) {
+    const { code, stdout } = await runCli(['doctor'], { env: { PAPERWEIGHT_ONEDNN: library } });
+    assert.equal(code, 0);
+    assert.match(stdout, new RegExp(`^oneDNN found +cannot be used: .*${problem.source}`, 'm'));
+    assert.match(stdout, new RegExp(`The fast device does not work here: .*${problem.source}`));
+  }
 });
 
 test('without oneDNN, --device onednn fails with the command, and auto goes on with a line', async () => {

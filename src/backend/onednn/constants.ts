@@ -1,8 +1,12 @@
-/* Numbers and names of oneDNN 2's C interface, as its headers define them. */
+/* Numbers and names of oneDNN's C interface, as the headers of version 3 define them; v2.ts knows what was different. */
 
-/** A memory descriptor: dimensions, element type and layout. */
-export type Md = Uint8Array;
+/** The address of an object that the library holds. */
 export type Handle = bigint;
+/** A memory descriptor: dimensions, element type and layout. It never changes. */
+export class Md {
+  /** @param native the struct itself in version 2, its address in version 3 */
+  constructor(readonly native: Uint8Array | Handle) {}
+}
 export type Dims = readonly number[];
 
 export const Prop = {
@@ -13,27 +17,21 @@ export const Prop = {
   backwardWeights: 192,
 } as const;
 export const Alg = {
-  direct: 1,
-  winograd: 2,
-  relu: 31,
-  pow: 32,
-  tanh: 47,
-  round: 64,
-  square: 79,
-  abs: 95,
-  sqrt: 111,
-  linear: 127,
-  logistic: 175,
-  exp: 191,
-  log: 239,
-  clip: 255,
-  reluFromDst: 256,
-  tanhFromDst: 257,
-  logisticFromDst: 260,
-  poolMax: 511,
-  poolAvgIncludePadding: 767,
-  poolAvgExcludePadding: 1023,
-  lrnAcrossChannels: 2815,
+  direct: 0x1,
+  winograd: 0x2,
+  relu: 0x20,
+  tanh: 0x21,
+  linear: 0x26,
+  logistic: 0x29,
+  clip: 0x2e,
+  round: 0x32,
+  reluFromDst: 0x100,
+  tanhFromDst: 0x101,
+  logisticFromDst: 0x104,
+  poolMax: 0x1ff,
+  poolAvgIncludePadding: 0x2ff,
+  poolAvgExcludePadding: 0x3ff,
+  lrnAcrossChannels: 0xaff,
   add: 0x1fff0,
   mul: 0x1fff1,
   div: 0x1fff4,
@@ -47,17 +45,17 @@ export const Arg = {
   bias: 41,
   mean: 49,
   variance: 50,
+  scale: 51,
+  shift: 52,
   workspace: 64,
   scratchpad: 80,
   diffSrc: 129,
   diffDst: 145,
   diffWeights: 161,
   diffBias: 169,
-  scaleShift: 33,
-  diffScaleShift: 161,
+  diffScale: 255,
+  diffShift: 256,
 } as const;
-/** Second input of the n-th post-op. */
-export const postOpArg = (index: number): number => (16384 * (index + 1)) | Arg.src1;
 export const Query = {
   src: 129,
   diffSrc: 130,

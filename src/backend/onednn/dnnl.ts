@@ -4,13 +4,25 @@ import { DnnlCore } from './core.js';
 export * from './constants.js';
 
 const USE_GLOBAL_STATS = 1;
-const USE_SCALESHIFT = 2;
 
 /** Strides, dilations and both paddings, in the order in which every window operation takes them. */
 const window = (g: ConvGeometry): Dims[] => [g.strides, g.dilates, g.padLeft, g.padRight];
 
-/** oneDNN with its primitives: each method asks for an implementation and throws Unimplemented when there is none. */
-export class Dnnl extends DnnlCore {
+/**
+ * oneDNN with its primitives: each method asks for an implementation and throws Unimplemented when there is none.
+ * The calls are version 3's; v2.ts turns them into version 2's.
+ */
+export abstract class Dnnl extends DnnlCore {
+  /** The flags with which batch normalisation scales and shifts. */
+  protected abstract readonly scaleAndShift: number;
+  /** Which of the two the gradient of batch normalisation must be given. */
+  abstract readonly batchNormGradInputs: readonly number[];
+
+  /** The number of an elementwise algorithm. */
+  protected eltwiseAlg(alg: number): number {
+    return alg;
+  }
+
   convForward(
     prop: number,
     alg: number,
@@ -22,7 +34,7 @@ export class Dnnl extends DnnlCore {
     postOps: readonly PostOp[] = [],
   ): Handle {
     const args = [prop, alg, src, weights, bias, dst, ...window(g)];
-    return this.pd('dilated_convolution_forward', 'int, int, md, md, md, md, dims, dims, dims, dims', args, {
+    return this.pd('convolution_forward', 'int, int, md, md, md, md, dims, dims, dims, dims', args, {
       postOps,
     });
   }
@@ -36,7 +48,7 @@ export class Dnnl extends DnnlCore {
     hint: Handle,
   ): Handle {
     const args = [alg, diffSrc, weights, diffDst, ...window(g)];
-    return this.pd('dilated_convolution_backward_data', 'int, md, md, md, dims, dims, dims, dims', args, {
+    return this.pd('convolution_backward_data', 'int, md, md, md, dims, dims, dims, dims', args, {
       hint,
     });
   }
@@ -51,12 +63,9 @@ export class Dnnl extends DnnlCore {
     hint: Handle,
   ): Handle {
     const args = [alg, src, diffWeights, diffBias, diffDst, ...window(g)];
-    return this.pd(
-      'dilated_convolution_backward_weights',
-      'int, md, md, md, md, dims, dims, dims, dims',
-      args,
-      { hint },
-    );
+    return this.pd('convolution_backward_weights', 'int, md, md, md, md, dims, dims, dims, dims', args, {
+      hint,
+    });
   }
 
   innerProductForward(
@@ -93,17 +102,17 @@ export class Dnnl extends DnnlCore {
 
   poolForward(prop: number, alg: number, src: Md, dst: Md, kernel: Dims, g: ConvGeometry): Handle {
     const args = [prop, alg, src, dst, ...windowWith(kernel, g)];
-    return this.pd('pooling_v2_forward', 'int, int, md, md, dims, dims, dims, dims, dims', args);
+    return this.pd('pooling_forward', 'int, int, md, md, dims, dims, dims, dims, dims', args);
   }
 
   poolBackward(alg: number, diffSrc: Md, diffDst: Md, kernel: Dims, g: ConvGeometry, hint: Handle): Handle {
     const args = [alg, diffSrc, diffDst, ...windowWith(kernel, g)];
-    return this.pd('pooling_v2_backward', 'int, md, md, dims, dims, dims, dims, dims', args, { hint });
+    return this.pd('pooling_backward', 'int, md, md, dims, dims, dims, dims, dims', args, { hint });
   }
 
   lrnForward(prop: number, data: Md, size: number, alpha: number, beta: number, k: number): Handle {
-    const args = [prop, Alg.lrnAcrossChannels, data, size, alpha, beta, k];
-    return this.pd('lrn_forward', 'int, int, md, int64_t, float, float, float', args);
+    const args = [prop, Alg.lrnAcrossChannels, data, data, size, alpha, beta, k];
+    return this.pd('lrn_forward', 'int, int, md, md, int64_t, float, float, float', args);
   }
 
   lrnBackward(
@@ -115,35 +124,29 @@ export class Dnnl extends DnnlCore {
     k: number,
     hint: Handle,
   ): Handle {
-    const args = [Alg.lrnAcrossChannels, diffData, data, size, alpha, beta, k];
-    return this.pd('lrn_backward', 'int, md, md, int64_t, float, float, float', args, { hint });
+    const args = [Alg.lrnAcrossChannels, diffData, diffData, data, size, alpha, beta, k];
+    return this.pd('lrn_backward', 'int, md, md, md, int64_t, float, float, float', args, { hint });
   }
 
   batchNormForward(data: Md, eps: number, givenStatistics: boolean): Handle {
-    const flags = USE_SCALESHIFT | (givenStatistics ? USE_GLOBAL_STATS : 0);
+    const flags = this.scaleAndShift | (givenStatistics ? USE_GLOBAL_STATS : 0);
     const prop = givenStatistics ? Prop.forwardInference : Prop.forwardTraining;
-    return this.pd('batch_normalization_forward', 'int, md, float, uint', [prop, data, eps, flags]);
+    return this.pd('batch_normalization_forward', 'int, md, md, float, uint', [prop, data, data, eps, flags]);
   }
 
   batchNormBackward(diffData: Md, data: Md, eps: number, hint: Handle): Handle {
-    const args = [Prop.backward, diffData, data, eps, USE_SCALESHIFT];
-    return this.pd('batch_normalization_backward', 'int, md, md, float, uint', args, { hint });
+    const args = [Prop.backward, diffData, diffData, data, eps, this.scaleAndShift];
+    return this.pd('batch_normalization_backward', 'int, md, md, md, float, uint', args, { hint });
   }
 
   eltwiseForward(alg: number, data: Md, alpha: number, beta: number): Handle {
-    return this.pd('eltwise_forward', 'int, int, md, float, float', [
-      Prop.forwardTraining,
-      alg,
-      data,
-      alpha,
-      beta,
-    ]);
+    const args = [Prop.forwardTraining, this.eltwiseAlg(alg), data, data, alpha, beta];
+    return this.pd('eltwise_forward', 'int, int, md, md, float, float', args);
   }
 
   eltwiseBackward(alg: number, diffData: Md, data: Md, alpha: number, beta: number, hint: Handle): Handle {
-    return this.pd('eltwise_backward', 'int, md, md, float, float', [alg, diffData, data, alpha, beta], {
-      hint,
-    });
+    const args = [this.eltwiseAlg(alg), diffData, diffData, data, alpha, beta];
+    return this.pd('eltwise_backward', 'int, md, md, md, float, float', args, { hint });
   }
 
   binary(alg: number, src0: Md, src1: Md, dst: Md, postOps: readonly PostOp[] = []): Handle {

@@ -4,11 +4,12 @@ import type { Graph } from '../../graph/graph.js';
 import { type Spec, sizeOf, type TypedArray } from '../../graph/types.js';
 import type { Engine, EngineInfo, Plan, PlanStats, Precision, ProfileRow } from '../backend.js';
 import { arrayAt } from './builder.js';
-import { Arg, Dnnl, type Md } from './dnnl.js';
+import { Arg, type Dnnl, type Md } from './dnnl.js';
 import { KernelCache } from './kernel-cache.js';
 import { KernelChoice } from './kernel-choice.js';
 import { setThreads } from './library.js';
 import { allocate, type Block } from './memory.js';
+import { openDnnl } from './open.js';
 import { BuiltPlan, validate } from './plan.js';
 
 /** Virtual room for a plan's intermediate values. Pages are real only once they are touched. */
@@ -44,7 +45,7 @@ export class OneDnnEngine implements Engine {
     threads?: number;
     precision?: Precision;
   } = {}) {
-    this.#dnnl = new Dnnl();
+    this.#dnnl = openDnnl();
     setThreads(threads);
     this.#cache = KernelCache.open(`oneDNN ${this.#dnnl.version}`, threads);
     this.#choice = new KernelChoice(this.#dnnl, precision, this.#cache);
@@ -198,7 +199,7 @@ export class OneDnnEngine implements Engine {
       this.#fill(before, data);
       return;
     }
-    // oneDNN 2 knows no float64: to it, such values are opaque bytes.
+    // oneDNN does not compute in float64: to it, such values are opaque bytes.
     const opaque = spec.dtype === 'float64';
     const dims = opaque ? [data.byteLength] : spec.shape.length === 0 ? [1] : spec.shape;
     const md = this.#dnnl.plain(dims, opaque ? 'uint8' : (spec.dtype as 'float32'));

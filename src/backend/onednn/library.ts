@@ -4,42 +4,115 @@ import { DeviceError } from '../../errors.js';
 
 export type Lib = ReturnType<typeof koffi.load>;
 
+/** A loaded oneDNN. */
+export interface OneDnnLibrary {
+  readonly lib: Lib;
+  readonly path: string;
+  readonly version: string;
+}
+
+/** In the order in which they are tried: version 2 has Winograd's convolutions, which make it the faster one. */
 const CANDIDATES: Readonly<Partial<Record<NodeJS.Platform, readonly string[]>>> = {
-  linux: ['libdnnl.so.2', 'libdnnl.so'],
-  darwin: ['/opt/homebrew/lib/libdnnl.2.dylib', '/usr/local/lib/libdnnl.2.dylib'],
+  linux: ['libdnnl.so.2', 'libdnnl.so.3', 'libdnnl.so'],
+  darwin: ['/opt/homebrew/lib', '/usr/local/lib'].flatMap((folder) => [
+    `${folder}/libdnnl.2.dylib`,
+    `${folder}/libdnnl.3.dylib`,
+  ]),
 };
+
+/** The libraries to look for on this system: the one that `PAPERWEIGHT_ONEDNN` names, or the usual names. */
+export function candidates(): readonly string[] {
+  const named = process.env.PAPERWEIGHT_ONEDNN;
+  return named ? [named] : (CANDIDATES[process.platform] ?? []);
+}
 
 /** The command that installs oneDNN on this kind of system. */
 export function installCommand(): string {
   if (process.platform === 'darwin') return 'brew install onednn';
   if (process.platform !== 'linux') return 'see the oneDNN project’s installation guide';
   const sudo = process.getuid?.() === 0 ? '' : 'sudo ';
-  if (existsSync('/etc/debian_version')) return `${sudo}apt-get install -y libdnnl2`;
+  if (existsSync('/etc/debian_version'))
+    return ['libdnnl2', 'libdnnl3'].map((name) => `${sudo}apt-get install -y ${name}`).join(' || ');
   if (existsSync('/etc/fedora-release')) return `${sudo}dnf install -y onednn`;
   if (existsSync('/etc/arch-release')) return `${sudo}pacman -S onednn`;
-  return 'install oneDNN 2.x with your package manager';
+  return 'install oneDNN with your package manager';
 }
 
-/** Loads oneDNN; `PAPERWEIGHT_ONEDNN` names a library file to use instead of the system's. */
-export function loadOneDnn(): { lib: Lib; path: string } {
+/**
+ * Loads the first of the candidates that is there.
+ * @throws DeviceError when none is, or when it is of a version that Paperweight does not know
+ */
+export function loadOneDnn(): OneDnnLibrary {
   pinOpenMp();
-  const named = process.env.PAPERWEIGHT_ONEDNN;
-  const tried: string[] = [];
-  for (const path of named ? [named] : (CANDIDATES[process.platform] ?? [])) {
+  const paths = candidates();
+  const broken: string[] = [];
+  for (const path of paths) {
+    let lib: Lib;
     try {
-      return { lib: koffi.load(path), path };
-    } catch {
-      tried.push(path);
+      lib = koffi.load(path);
+    } catch (error) {
+      const { message } = error as Error;
+      // Of a library that is there but lacks another, the message names the other.
+      const absent = path.startsWith('/')
+        ? !existsSync(path)
+        : /library: cannot open.*No such file/.test(message);
+      if (!absent) broken.push(`${path}: ${message}`);
+      continue;
     }
+    return { lib, path, version: readVersion(lib, path) };
   }
+  const named = process.env.PAPERWEIGHT_ONEDNN;
   throw new DeviceError({
     what: 'The oneDNN library, which device "onednn" computes with, is not installed',
     expected: named
       ? `a library at ${named} (PAPERWEIGHT_ONEDNN)`
-      : 'oneDNN 2.x among the system’s libraries',
-    got: tried.length > 0 ? `none of ${tried.join(', ')}` : `no known name for it on ${process.platform}`,
+      : 'oneDNN 2 or 3 among the system’s libraries',
+    got:
+      broken.length > 0
+        ? `one that does not load (${broken.join('; ')})`
+        : paths.length > 0
+          ? `none of ${paths.join(', ')}`
+          : `no known name for it on ${process.platform}`,
     next: `run: ${installCommand()}   (or use --device reference for small things)`,
   });
+}
+
+/** The oldest 2.x whose batch normalisation takes scale and shift apart, as version 3's does. */
+const OLDEST_MINOR_OF_2 = 4;
+/** Builds that want a queue or a pool of threads from the program, and compute after a call has returned. */
+const FOREIGN_RUNTIMES: Readonly<Record<number, string>> = { 8: 'a thread pool', 512: 'SYCL' };
+
+const VERSION = koffi.struct({
+  major: 'int',
+  minor: 'int',
+  patch: 'int',
+  hash: 'void *',
+  cpuRuntime: 'uint',
+  gpuRuntime: 'uint',
+});
+
+function readVersion(lib: Lib, path: string): string {
+  const refuse = (expected: string, got: string): never => {
+    throw new DeviceError({
+      what: `The library ${path} cannot be used`,
+      expected,
+      got,
+      next: 'install another beside it (Debian, Ubuntu: libdnnl2 or libdnnl3), or name its file in PAPERWEIGHT_ONEDNN',
+    });
+  };
+  let versionOf: () => unknown;
+  try {
+    versionOf = lib.func('void *dnnl_version()');
+  } catch {
+    return refuse('a oneDNN', 'a library that is not one: it has no dnnl_version');
+  }
+  const { major, minor, patch, cpuRuntime } = koffi.decode(versionOf(), VERSION);
+  const version = `${major}.${minor}.${patch}`;
+  if (major !== 3 && (major !== 2 || minor < OLDEST_MINOR_OF_2))
+    refuse(`version 2.${OLDEST_MINOR_OF_2} or a newer 2.x, or version 3`, version);
+  const foreign = FOREIGN_RUNTIMES[cpuRuntime];
+  if (foreign) refuse('a build for OpenMP', `${version} for ${foreign}`);
+  return version;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { sizeOf } from '../../graph/types.js';
 import type { Builder } from './builder.js';
-import { Alg, Arg, type Md, postOpArg } from './dnnl.js';
+import { Alg, Arg, type Md } from './dnnl.js';
 import { activationOf } from './fuse.js';
 import type { Form } from './value.js';
 
@@ -163,7 +163,7 @@ export function lowerAddScaled(b: Builder, i: number): boolean {
     b.emitPrimitive(i, pd, [
       [Arg.src, asFlat(b, fy)],
       [Arg.src1, scalar],
-      [postOpArg(0), asFlat(b, fx)],
+      [d.postOpArg(0), asFlat(b, fx)],
       [Arg.dst, asFlat(b, dst)],
     ]);
   }

@@ -1,5 +1,5 @@
 import type { LrnAttrs } from '../../ops/local-response-norm.js';
-import { arrayAt, type Builder } from './builder.js';
+import type { Builder } from './builder.js';
 import { Arg, Prop, Query } from './dnnl.js';
 import { forwardOf, hasGradient, kept, pictureForm, workspace } from './lower-pool.js';
 import type { Form } from './value.js';
@@ -49,32 +49,6 @@ export function lowerLrnGrad(b: Builder, i: number): boolean {
   return true;
 }
 
-/** gamma over beta, as one [2, C] array: what oneDNN 2 takes. */
-function scaleShift(b: Builder, i: number, gamma: number, beta: number): Form {
-  const c = b.node(gamma).shape[0]!;
-  const [g, s] = [b.plainForm(gamma), b.plainForm(beta)];
-  const packed = b.newForm([2, c], b.dnnl.plain([2, c]));
-  b.emit({
-    op: 'pack',
-    scope: b.node(i).scope,
-    kernel: 'typescript',
-    macs: 0,
-    touches: [g.region, s.region, packed.region],
-    script: (at) => {
-      const [ga, be, out] = [
-        arrayAt(at(g.region), 'float32', c),
-        arrayAt(at(s.region), 'float32', c),
-        arrayAt(at(packed.region), 'float32', 2 * c),
-      ];
-      return () => {
-        out.set(ga, 0);
-        out.set(be, c);
-      };
-    },
-  });
-  return packed;
-}
-
 export function lowerBatchNormTrain(b: Builder, i: number): boolean {
   const d = b.dnnl;
   const node = b.node(i);
@@ -87,7 +61,8 @@ export function lowerBatchNormTrain(b: Builder, i: number): boolean {
   const [mean, variance] = [b.newForm([c], d.plain([c])), b.newForm([c], d.plain([c]))];
   b.emitPrimitive(i, pd, [
     [Arg.src, src],
-    [Arg.scaleShift, scaleShift(b, i, gamma, beta)],
+    [Arg.scale, b.plainForm(gamma)],
+    [Arg.shift, b.plainForm(beta)],
     [Arg.mean, mean],
     [Arg.variance, variance],
     [Arg.dst, out],
@@ -116,15 +91,18 @@ export function lowerBatchNormGrad(b: Builder, i: number): boolean {
   const eps = node.attrs.eps as number;
   const pd = d.batchNormBackward(src.md, src.md, eps, d.batchNormForward(src.md, eps, false));
   const out = b.newForm(src.dims, src.md);
-  const grads = b.newForm([2, c], d.plain([2, c]));
+  const vector = d.plain([c]);
+  const [diffGamma, diffBeta] = [b.newForm([c], vector), b.newForm([c], vector)];
   b.emitPrimitive(i, pd, [
     [Arg.src, src],
     [Arg.mean, stats.mean],
     [Arg.variance, stats.variance],
     [Arg.diffDst, b.form(dy, src.dims, src.md)],
-    [Arg.scaleShift, scaleShift(b, i, gamma, gamma)],
+    // No gradient depends on the shift, so that any vector may stand for it.
+    ...d.batchNormGradInputs.map((arg) => [arg, b.plainForm(gamma)] as const),
     [Arg.diffSrc, out],
-    [Arg.diffScaleShift, grads],
+    [Arg.diffScale, diffGamma],
+    [Arg.diffShift, diffBeta],
   ]);
   b.define(i, out);
   const axes = node.shape
@@ -133,29 +111,14 @@ export function lowerBatchNormGrad(b: Builder, i: number): boolean {
     .join();
   for (const u of b.users[dy]!) {
     const user = b.node(u);
-    const row =
+    const grad =
       user.op === 'batchNormGradGamma' && user.inputs[1] === x
-        ? 0
+        ? diffGamma
         : user.op === 'sum' && (user.attrs.axes as number[]).join() === axes
-          ? 1
-          : -1;
-    if (row < 0 || b.values[u] || user.attrs.keepDims) continue;
-    const part = b.newForm([c], d.plain([c]));
-    b.emit({
-      op: user.op,
-      scope: user.scope,
-      kernel: 'typescript',
-      macs: 0,
-      touches: [grads.region, part.region],
-      script: (at) => {
-        const [all, one] = [
-          arrayAt(at(grads.region), 'float32', 2 * c),
-          arrayAt(at(part.region), 'float32', c),
-        ];
-        return () => one.set(all.subarray(row * c, (row + 1) * c));
-      },
-    });
-    b.define(u, part);
+          ? diffBeta
+          : undefined;
+    if (!grad || b.values[u] || user.attrs.keepDims) continue;
+    b.define(u, grad);
     b.done.add(u);
   }
   return true;
@@ -171,7 +134,8 @@ export function lowerBatchNorm(b: Builder, i: number): boolean {
   const out = b.newForm(src.dims, src.md);
   b.emitPrimitive(i, pd, [
     [Arg.src, src],
-    [Arg.scaleShift, scaleShift(b, i, gamma, beta)],
+    [Arg.scale, b.plainForm(gamma)],
+    [Arg.shift, b.plainForm(beta)],
     [Arg.mean, b.plainForm(mean)],
     [Arg.variance, b.plainForm(variance)],
     [Arg.dst, out],

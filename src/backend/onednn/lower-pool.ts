@@ -1,6 +1,6 @@
 import type { AvgPoolAttrs, MaxPoolAttrs } from '../../ops/pool.js';
 import type { Builder } from './builder.js';
-import { Alg, Arg, type ConvGeometry, type Dims, Prop, Query } from './dnnl.js';
+import { Alg, Arg, type ConvGeometry, type Dims, type Md, Prop, Query } from './dnnl.js';
 import { padRight } from './lower-conv.js';
 import type { Form } from './value.js';
 
@@ -140,10 +140,10 @@ export function lowerAvgPoolGrad(b: Builder, i: number): boolean {
   return true;
 }
 
-type Workspace = readonly (readonly [number, { md: Uint8Array; region: Form['region'] }])[];
+type Workspace = readonly (readonly [number, { md: Md; region: Form['region'] }])[];
 
 /** Memory that a forward primitive leaves for its backward one. */
-export function workspace(b: Builder, i: number, md: Uint8Array | null): Workspace {
+export function workspace(b: Builder, i: number, md: Md | null): Workspace {
   const made = md ? { md, region: b.region(b.dnnl.bytes(md)) } : null;
   b.workspaces.set(i, made);
   return made ? [[Arg.workspace, made]] : [];

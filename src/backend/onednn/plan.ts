@@ -5,7 +5,7 @@ import type { PlanStats, ProfileRow } from '../backend.js';
 import { kernels } from '../reference/kernels.js';
 import { layOut } from './arena.js';
 import { arrayAt, Builder, type SlotLayout } from './builder.js';
-import { Arg, type Dnnl, type Handle } from './dnnl.js';
+import { Arg, type Dnnl, type Handle, type Md } from './dnnl.js';
 import type { KernelChoice } from './kernel-choice.js';
 import { lower } from './lower.js';
 import { allocate, type Block } from './memory.js';
@@ -40,7 +40,7 @@ export function validate(graph: Graph): void {
 export class BuiltPlan {
   readonly stats: PlanStats;
   /** Layout that each storage must have, by slot. */
-  readonly layouts: readonly { dims: readonly number[]; md: Uint8Array }[];
+  readonly layouts: readonly { dims: readonly number[]; md: Md }[];
   readonly #builder: Builder;
   readonly #dnnl: Dnnl;
   readonly #graph: Graph;

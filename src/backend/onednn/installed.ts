@@ -1,0 +1,45 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { candidates, loadOneDnn } from './library.js';
+
+/** A oneDNN on this system, and why it cannot be used if it cannot. */
+export interface Installed {
+  /** The name that it was asked for by. */
+  readonly path: string;
+  /** The file that the system's loader took. */
+  readonly file?: string;
+  readonly version?: string;
+  readonly problem?: string;
+}
+
+/**
+ * Every oneDNN that could be used here. Each is loaded in a process of its own: two in one process would share
+ * symbols and an OpenMP runtime that belong to one.
+ */
+export async function installedOneDnn(): Promise<Installed[]> {
+  const found = await Promise.all(candidates().map(probe));
+  // The unversioned name is a link to one of the others.
+  return found.filter(
+    (one, i): one is Installed =>
+      one !== undefined && !found.slice(0, i).some((other) => one.file && other?.file === one.file),
+  );
+}
+
+function probe(path: string): Promise<Installed | undefined> {
+  const env = { ...process.env, PAPERWEIGHT_ONEDNN: path };
+  return new Promise((resolve) => {
+    execFile(process.execPath, [fileURLToPath(import.meta.url)], { env }, (error, stdout) => {
+      if (!error) return resolve({ path, ...JSON.parse(stdout) });
+      const problem = /^DeviceError: (.*?)(?: Next: .*)?$/m.exec(error.message)?.[1] ?? error.message;
+      resolve(problem.includes(`none of ${path}`) ? undefined : { path, problem });
+    });
+  });
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { version } = loadOneDnn();
+  const mapped = process.platform === 'linux' ? readFileSync('/proc/self/maps', 'utf8') : '';
+  const file = /\s(\/\S*dnnl\S*)$/m.exec(mapped)?.[1];
+  console.log(JSON.stringify({ version, ...(file ? { file } : {}) }));
+}

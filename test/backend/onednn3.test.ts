@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { openDevice } from '../../src/backend/open.js';
+
+/*
+ * All tests of the onednn device once more, on oneDNN 3. A process of its own loads it, since two versions in one
+ * would share an OpenMP runtime and symbols.
+ */
+const library = process.env.PAPERWEIGHT_ONEDNN_V3;
+
+if (!library)
+  it('the onednn device on oneDNN 3', {
+    skip: 'PAPERWEIGHT_ONEDNN_V3 names no library file of oneDNN 3',
+  }, () => {});
+else {
+  process.env.PAPERWEIGHT_ONEDNN = library;
+  it('the library is oneDNN 3', async () => {
+    const { device } = await openDevice('onednn', { threads: 2 });
+    try {
+      const info = await device.info();
+      assert.match(info.version, /^3\./);
+      assert.equal(info.library, library);
+    } finally {
+      await device.close();
+    }
+  });
+  await import('./dnnl.test.js');
+  await import('./onednn.test.js');
+  await import('../papers/alexnet-onednn.test.js');
+}
