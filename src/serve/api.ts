@@ -2,6 +2,10 @@
  * What the dashboard's server and its pages say to each other. Types only: the server imports them, and so do
  * the pages. All paths are below `/api`; answers are JSON unless a comment says otherwise. An error is a 4xx or
  * 5xx status with an `ApiError`.
+ *
+ * POST, PATCH and DELETE carry `X-Paperweight: 1`, which a form of another site cannot send, and a `Content-Type`
+ * of `application/json` or of a picture where they have a body. 401: the token is missing or wrong. 403: not from
+ * this page, or not without `--control`. 503: too much is under way; ask again later.
  */
 import type { EpochEvent, StepEvent } from '../train/events.js';
 
@@ -103,9 +107,13 @@ export interface Series {
 }
 
 /**
- * GET /api/runs/:id/events (server-sent events). `event:` is the type, `data:` the object. `id:` counts the lines
- * of `metrics.jsonl`; a client that reconnects with `Last-Event-ID` (or `?after=`) gets every line after it.
- * `reset` says that the run went back (it was resumed from a checkpoint): drop points after that step.
+ * GET /api/runs/:id/events (server-sent events). `event:` is the type, `data:` the object. `id:` is the number of
+ * the line in `metrics.jsonl` and a hash of it (`1200-9f2c01ab`): a text to hand back as it is. A client that
+ * reconnects with `Last-Event-ID` or `?after=` gets every line after it; `?after=` also takes the plain number
+ * `RunDetail.lines`. Without either, the stream begins with what comes next. Events without an id (status, insight,
+ * line, note) are not sent again after a gap, but every stream begins with the status. `reset` says that the run
+ * went back (it was resumed from a checkpoint): drop points after that step; the lines after it follow. A browser
+ * has six connections to a server: close streams that nobody looks at.
  */
 export type RunEvent =
   | StepEvent
@@ -115,7 +123,10 @@ export type RunEvent =
   | { readonly event: 'insight'; readonly step: number }
   | { readonly event: 'reset'; readonly step: number };
 
-/** GET /api/events (server-sent events): which runs appeared, changed or went. At most one a second a run. */
+/**
+ * GET /api/events (server-sent events): every run once, then which appeared, changed or went. At most one a second
+ * a run.
+ */
 export type RunsEvent =
   | { readonly event: 'run'; readonly run: RunSummary }
   | { readonly event: 'gone'; readonly id: string };
@@ -203,12 +214,16 @@ export interface Prediction {
   readonly top: readonly { readonly label: string; readonly probability: number }[];
   /** The true label of a test picture. */
   readonly label?: string;
-  /** Test pictures whose features in the last hidden layer lie nearest (Euclidean). */
+  /**
+   * Those of the first 1,000 test pictures whose features in the last hidden layer lie nearest (Euclidean); empty
+   * while `working` says that these features are being computed: ask again.
+   */
   readonly neighbours: readonly {
     readonly index: number;
     readonly label: string;
     readonly distance: number;
   }[];
+  readonly working?: Working;
   /** File of the weights that answered. */
   readonly weights: string;
 }
