@@ -224,6 +224,8 @@ export interface Prediction {
     readonly distance: number;
   }[];
   readonly working?: Working;
+  /** Why no neighbours can be found, such as a data set that is not on this machine. */
+  readonly problem?: string;
   /** File of the weights that answered. */
   readonly weights: string;
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { RunStatus } from './api.js';
-import { fileInside, readSmall } from './inside.js';
+import { readSmall } from './inside.js';
 
 /**
  * Whether somebody is at work on a run: `process.json`, which the trainer writes when it starts and at each change.
@@ -73,10 +73,4 @@ export async function startTimeOf(pid: number): Promise<string | undefined> {
     ?.slice(stat.lastIndexOf(')') + 2)
     .split(' ')
     .at(22 - 3);
-}
-
-/** Changes when the status may have changed, but for the death of the process. */
-export async function presenceKey(folder: string): Promise<string> {
-  const stats = (await fileInside(folder, 'process.json'))?.stats;
-  return stats ? `${stats.mtimeMs}/${stats.ino}` : '';
 }

@@ -7,10 +7,12 @@ import { diskError } from '../disk-error.js';
 import { UsageError } from '../errors.js';
 import type { Meta } from './api.js';
 import { Guard } from './guard.js';
+import { InferenceProcess } from './inference/client.js';
 import { isSegment } from './inside.js';
 import type { PaperSource } from './papers.js';
 import { errorBody, RequestError } from './request-error.js';
 import { Router } from './router.js';
+import { addModelRoutes } from './routes-model.js';
 import { addRunRoutes } from './routes-runs.js';
 import { Runs } from './runs.js';
 import { StaticFiles } from './static-files.js';
@@ -70,6 +72,8 @@ export class Dashboard {
     const meta: Meta = { version: options.version, control: options.control };
     router.on('GET', '/api/meta', async () => meta);
     addRunRoutes(router, { runs, trash, control: options.control });
+    const inference = new InferenceProcess();
+    addModelRoutes(router, runs, inference);
     addPaperRoutes(router, options.papers);
     const guard = new Guard(options);
     const server = createServer({
@@ -82,7 +86,7 @@ export class Dashboard {
     server.on('request', (request, response) => void answer(request, response));
     await listen(server, options);
     if (options.control) await trash.empty();
-    const dashboard = new Dashboard(server, [() => runs.close()]);
+    const dashboard = new Dashboard(server, [() => runs.close(), () => inference.close()]);
     guard.port = dashboard.port;
     return dashboard;
   }
