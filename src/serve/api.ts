@@ -65,8 +65,13 @@ export interface RunDetail extends RunSummary {
   readonly epochEvents: readonly EpochEvent[];
   readonly lastStep?: StepEvent;
   readonly checkpoints: readonly { readonly file: string; readonly step: number; readonly best: boolean }[];
-  /** Lines of `metrics.jsonl` so far: the id after which the event stream goes on. */
-  readonly lines: number;
+  /** Lines of `metrics.jsonl` so far: the id after which the event stream goes on. Missing while `reading`. */
+  readonly lines?: number;
+  /**
+   * The metrics are so long that they are still being read for the first time (bytes so far, and of all):
+   * `epochEvents` is not complete. Ask again in a second.
+   */
+  readonly reading?: Working;
 }
 
 /**
@@ -104,6 +109,11 @@ export interface Series {
   >;
   /** Steps of the run between `from` and `to` that were logged. */
   readonly total: number;
+  /**
+   * The metrics are so long that they are still being read for the first time: each bucket is a few neighbouring
+   * steps instead of all. Ask again in a second.
+   */
+  readonly sampled?: true;
 }
 
 /**

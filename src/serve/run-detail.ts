@@ -16,18 +16,21 @@ const KERNEL_BYTES = 2 ** 24;
 /** All that the page of a run shows at once. */
 export async function runDetail(runs: Runs, id: string): Promise<RunDetail> {
   const live = await runs.live(id);
-  await live.index.follow();
+  const read = live.index.follow();
+  const behind = await live.index.behind();
+  if (behind) read.catch(() => {});
+  else await read;
   const summary = await runs.summary(id);
   const config = parseJson((await readSmall(live.folder, 'config.json')) ?? '');
   const { index } = live;
-  const { lastStep } = index;
+  const lastStep = behind ? undefined : index.lastStep;
   return {
     ...summary,
     config: isRecord(config) ? config : {},
     epochEvents: index.epochs.map(({ event }) => event),
     ...(lastStep ? { lastStep } : {}),
     checkpoints: await checkpoints(live.folder),
-    lines: index.lines,
+    ...(behind ? { reading: { working: 'reading the metrics', ...behind } } : { lines: index.lines }),
   };
 }
 

@@ -139,7 +139,7 @@ export class Columns {
 
 /** JSON has no infinity, which a number too large for a float32 has become. */
 const LARGEST = 3.4e38;
-const short = (value: number): number =>
+export const short = (value: number): number =>
   Number(Math.max(-LARGEST, Math.min(LARGEST, value)).toPrecision(DIGITS));
 
 function closeBlock({ rows, min, max, sum }: Level, values: Float32Array, end: number): void {

@@ -6,8 +6,10 @@ import { Columns } from './columns.js';
 import { eventText, type Line, scanLines, stepEvent, stepValues } from './lines.js';
 import { FIELDS } from './step-line.js';
 
-/** Bytes that are read and scanned at a time, a few milliseconds; a longer line is passed over. */
-const PIECE = 2 ** 20;
+/** Bytes that are read and scanned at a time, about 2 ms; a longer line is passed over. */
+const PIECE = 2 ** 18;
+/** Bytes that take longer to read than a person wants to wait. */
+const FAR = 2 ** 24;
 /** Lines between two marks. */
 const MARK_EVERY = 1024;
 /** Bytes before a mark that are compared to notice a file that was cut and has grown again. */
@@ -73,6 +75,12 @@ export class MetricsIndex {
 
   get lastStep(): StepEvent | undefined {
     return this.columns.length === 0 ? undefined : stepEvent(this.#last);
+  }
+
+  /** How far a first read of much is, in bytes; undefined when what is here is, or in a moment will be, all. */
+  async behind(): Promise<{ readonly done: number; readonly total: number } | undefined> {
+    const total = (await fileInside(this.folder, 'metrics.jsonl'))?.stats.size ?? 0;
+    return total - this.offset > FAR ? { done: this.offset, total } : undefined;
   }
 
   /** Reads what has been added since. Calls at the same time share their work. */
