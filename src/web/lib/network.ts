@@ -36,6 +36,16 @@ export function stagesOf(model: ModelDetail): Stage[] {
   });
 }
 
+/** Names of layers as drawings shorten them; the panel has the whole one. */
+const SHORT: Readonly<Record<string, string>> = {
+  Conv2d: 'Conv',
+  MaxPool2d: 'MaxPool',
+  AdaptiveAvgPool2d: 'AvgPool',
+  LocalResponseNorm: 'LRN',
+};
+
+export const shortKind = (kind: string): string => SHORT[kind] ?? kind;
+
 /** A box that stands for a shape: face (height = width of the maps) and depth (channels), in the drawing's units. */
 export interface Box {
   readonly face: number;

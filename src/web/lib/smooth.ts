@@ -11,17 +11,17 @@ export function smooth(
   span: number,
 ): (number | null)[] {
   if (!(span > 0)) return [...value];
-  let sum = 0;
+  let mean = 0;
   let weight = 0;
   let before: number | undefined;
   return value.map((v, i) => {
-    if (v === null || !Number.isFinite(v)) return weight > 0 ? sum / weight : null;
+    if (v === null || !Number.isFinite(v)) return weight > 0 ? mean : null;
     const at = step[i] ?? 0;
     const keep = Math.exp(-Math.max(at - (before ?? at - 1), 1e-9) / span);
     before = at;
-    sum = sum * keep + v * (1 - keep);
     weight = weight * keep + (1 - keep);
-    return sum / weight;
+    mean += ((v - mean) * (1 - keep)) / weight;
+    return mean;
   });
 }
 

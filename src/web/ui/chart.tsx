@@ -20,6 +20,7 @@ export interface ChartProps {
   readonly format: (value: number) => string;
   readonly log?: boolean;
   readonly vertical?: readonly [number, number];
+  readonly zero?: boolean;
   /** Charts with the same name share their cursor. */
   readonly sync?: string;
   /** Whether zooming is offered; a small chart that follows another has no buttons of its own. */
@@ -79,7 +80,7 @@ export function Chart(props: ChartProps) {
   const shape = lines.map((line) => `${line.label} ${line.color} ${!!line.band} ${line.dash}`).join('|');
   useEffect(() => {
     if (!host.current || width <= 0) return;
-    const { format, vertical, sync } = latest.current;
+    const { format, vertical, zero, sync } = latest.current;
     const made = makePlot(host.current, {
       width,
       height,
@@ -90,6 +91,7 @@ export function Chart(props: ChartProps) {
       select: (next) => change(clamp(next, latest.current.bounds)),
       hover,
       ...(vertical ? { vertical } : {}),
+      ...(zero ? { zero } : {}),
       ...(sync ? { sync } : {}),
     });
     plot.current = made;

@@ -15,20 +15,20 @@ export function Histogram({
   const bar = WIDTH / Math.max(1, counts.length);
   const zero = ((0 - min) / (max - min || 1)) * WIDTH;
   return (
-    <svg class="histogram" viewBox={`0 0 ${WIDTH} ${HEIGHT + 14}`} role="img" aria-label={label}>
-      {counts.map((count, i) => {
-        const height = (Math.sqrt(count) / most) * HEIGHT;
-        return (
-          <rect key={i} x={i * bar} y={HEIGHT - height} width={Math.max(0.5, bar - 0.6)} height={height} />
-        );
-      })}
-      {zero >= 0 && zero <= WIDTH && <line x1={zero} x2={zero} y1="0" y2={HEIGHT} />}
-      <text x="0" y={HEIGHT + 11}>
-        {significant(min, 2)}
-      </text>
-      <text x={WIDTH} y={HEIGHT + 11} text-anchor="end">
-        {significant(max, 2)}
-      </text>
-    </svg>
+    <div class="histogram">
+      <svg preserveAspectRatio="none" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={label}>
+        {counts.map((count, i) => {
+          const height = (Math.sqrt(count) / most) * HEIGHT;
+          return (
+            <rect key={i} x={i * bar} y={HEIGHT - height} width={Math.max(0.5, bar - 0.6)} height={height} />
+          );
+        })}
+        {zero >= 0 && zero <= WIDTH && <line x1={zero} x2={zero} y1="0" y2={HEIGHT} />}
+      </svg>
+      <p class="num" aria-hidden="true">
+        <span>{significant(min, 2)}</span>
+        <span>{significant(max, 2)}</span>
+      </p>
+    </div>
   );
 }

@@ -86,43 +86,43 @@ export function Picker({
             </li>
           ))}
         </ul>
-        <div class="picker-row">
-          <label>
-            {t('picker.number')}
-            <input
-              type="number"
-              min="0"
-              max={TEST_PICTURES - 1}
-              value={index ?? ''}
-              onChange={(event) => choose(Number(event.currentTarget.value))}
-            />
-          </label>
-          <button type="button" onClick={() => choose(Math.floor(Math.random() * TEST_PICTURES))}>
-            <Icon name="dice" /> {t('picker.random')}
-          </button>
-          <button type="button" onClick={() => input.current?.click()}>
-            <Icon name="upload" /> {t('picker.file')}
-          </button>
-          <input
-            ref={input}
-            class="visually-hidden"
-            type="file"
-            tabIndex={-1}
-            accept="image/jpeg,image/png,image/webp"
-            aria-label={t('picker.file')}
-            onChange={(event) => {
-              take(event.currentTarget.files?.[0]);
-              event.currentTarget.value = '';
-            }}
-          />
-        </div>
-        <p class="hint">{t('picker.drop')}</p>
-        {complaint && (
-          <p class="complaint" role="alert">
-            {complaint}
-          </p>
-        )}
       </div>
+      <div class="picker-row">
+        <label>
+          {t('picker.number')}
+          <input
+            type="number"
+            min="0"
+            max={TEST_PICTURES - 1}
+            value={index ?? ''}
+            onChange={(event) => choose(Number(event.currentTarget.value))}
+          />
+        </label>
+        <button type="button" onClick={() => choose(Math.floor(Math.random() * TEST_PICTURES))}>
+          <Icon name="dice" /> {t('picker.random')}
+        </button>
+        <button type="button" onClick={() => input.current?.click()}>
+          <Icon name="upload" /> {t('picker.file')}
+        </button>
+        <input
+          ref={input}
+          class="visually-hidden"
+          type="file"
+          tabIndex={-1}
+          accept="image/jpeg,image/png,image/webp"
+          aria-label={t('picker.file')}
+          onChange={(event) => {
+            take(event.currentTarget.files?.[0]);
+            event.currentTarget.value = '';
+          }}
+        />
+      </div>
+      <p class="hint">{t('picker.drop')}</p>
+      {complaint && (
+        <p class="complaint" role="alert">
+          {complaint}
+        </p>
+      )}
     </section>
   );
 }

@@ -24,6 +24,8 @@ export interface PlotOptions {
   readonly format: (value: number) => string;
   /** A fixed vertical range, such as percents. */
   readonly vertical?: readonly [number, number];
+  /** The vertical axis begins at nothing. */
+  readonly zero?: boolean;
   readonly select: (range: Range) => void;
   readonly hover: (index: number | undefined, step: number | undefined) => void;
   readonly sync?: string;
@@ -80,6 +82,8 @@ export function makePlot(root: HTMLElement, options: PlotOptions): uPlot {
       points: line.points ? { show: true, size: 7, fill: stroke } : { show: false },
     });
   }
+  // A chart that begins at nothing is a small one, and its legend lies in its upper part.
+  const headroom = lines.length > 1 ? 1.45 : 1.08;
   const axis = {
     stroke: muted,
     font,
@@ -104,6 +108,9 @@ export function makePlot(root: HTMLElement, options: PlotOptions): uPlot {
         x: { time: false, auto: false, range: (_u, from, to) => [from, to] },
         y: {
           distr: log ? 3 : 1,
+          ...(options.zero
+            ? { range: (_u, _min, max) => [0, (max || 1) * headroom] as [number, number] }
+            : {}),
           ...(options.vertical ? { range: [...options.vertical] as [number, number] } : {}),
         },
       },

@@ -7,6 +7,7 @@ import { integer, percent, significant } from '../lib/format.js';
 import { type Points, pointsOf, splice } from '../lib/points.js';
 import type { Range } from '../lib/range.js';
 import { smooth, spanOf } from '../lib/smooth.js';
+import { Bars } from '../ui/bars.js';
 import { Chart } from '../ui/chart.js';
 import type { Line } from '../ui/plot.js';
 import type { Compared } from './compare.js';
@@ -51,9 +52,8 @@ export function CompareCharts({ runs }: { runs: readonly Compared[] }) {
     [runs],
   );
   const shared = { bounds, range, onRange: setRange, sync: 'compare' };
-  const best = runs
-    .filter((run) => run.detail.bestAccuracy !== undefined)
-    .sort((a, b) => b.detail.bestAccuracy! - a.detail.bestAccuracy!)[0];
+  const measured = runs.filter((run) => run.detail.bestAccuracy !== undefined);
+  const curves = runs.some((run) => run.detail.epochEvents.length > 1);
   return (
     <section class="charts" aria-label={t('chart.title')}>
       <div class="chart-controls">
@@ -95,7 +95,21 @@ export function CompareCharts({ runs }: { runs: readonly Compared[] }) {
           )
           .join(t('semicolon'))}
       />
-      {accuracy.length > 0 && (
+      {measured.length > 0 && !curves && (
+        <figure class="chart">
+          <figcaption class="chart-head">
+            <h3>{t('chart.testAccuracy')}</h3>
+          </figcaption>
+          <Bars
+            bars={measured.map((run) => ({
+              label: run.detail.name,
+              value: run.detail.bestAccuracy ?? 0,
+              color: run.color,
+            }))}
+          />
+        </figure>
+      )}
+      {curves && (
         <Chart
           {...shared}
           title={t('chart.testAccuracy')}
@@ -103,14 +117,14 @@ export function CompareCharts({ runs }: { runs: readonly Compared[] }) {
           height={220}
           vertical={[0, 100]}
           format={(value) => percent(value, Number.isInteger(value) ? 0 : 1)}
-          summary={
-            best
-              ? t('compare.best', {
-                  name: best.detail.name,
-                  accuracy: percent(best.detail.bestAccuracy ?? 0),
-                })
-              : t('chart.noAccuracy')
-          }
+          summary={measured
+            .map((run) =>
+              t('compare.bestOf', {
+                name: run.detail.name,
+                accuracy: percent(run.detail.bestAccuracy ?? 0),
+              }),
+            )
+            .join(t('semicolon'))}
         />
       )}
     </section>

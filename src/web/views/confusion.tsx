@@ -8,6 +8,7 @@ import { accuracy, heat, worstPairs } from '../lib/heat.js';
 import { Dialog } from '../ui/dialog.js';
 import { pictureUrl } from '../ui/picker.js';
 import { Problem } from '../ui/problem.js';
+import { WorkingLine } from '../ui/working.js';
 
 interface Cell {
   readonly truth: number;
@@ -18,7 +19,7 @@ import { Scroll } from '../ui/scroll.js';
 
 /** What is taken for what. Measuring takes the server a while, so it starts when it is asked for. */
 export function ConfusionView({ id, onLook }: { id: string; onLook: (index: number) => void }) {
-  const { t, language } = useApp();
+  const { t } = useApp();
   const [wanted, setWanted] = useState(false);
   const [working, setWorking] = useState<Working>();
   const { value, failure, loading, reload } = useLoad<Confusion>(wanted ? id : undefined, (signal) =>
@@ -34,23 +35,7 @@ export function ConfusionView({ id, onLook }: { id: string; onLook: (index: numb
         </button>
       )}
       {failure && <Problem failure={failure} retry={reload} />}
-      {wanted && loading && !value && (
-        <div class="working" role="status">
-          <progress
-            {...(working ? { value: working.done, max: Math.max(1, working.total) } : {})}
-            aria-label={t('confusion.working')}
-          />
-          <span>
-            {t('confusion.working')}
-            {working && working.total > 0 && (
-              <span class="num" aria-hidden="true">
-                {' '}
-                {integer(working.done, language)} / {integer(working.total, language)}
-              </span>
-            )}
-          </span>
-        </div>
-      )}
+      {wanted && loading && !value && <WorkingLine working={working} text={t('confusion.working')} />}
       {value && <Matrix id={id} confusion={value} onLook={onLook} />}
     </section>
   );

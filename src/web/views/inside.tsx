@@ -11,7 +11,7 @@ import { Picker, type Picture } from '../ui/picker.js';
 import { Loading, Problem } from '../ui/problem.js';
 import { KernelsView } from './kernels.js';
 import { LayerPanel } from './layer-panel.js';
-import { Network } from './network.js';
+import { Network, NetworkLegend } from './network.js';
 
 /** The network itself: its drawing, a layer looked at with a picture, the first layer's kernels over time. */
 export function InsideView({
@@ -52,6 +52,7 @@ export function InsideView({
         </div>
         {model.failure && <Problem failure={model.failure} retry={model.reload} />}
         {model.loading && !model.value && <Loading />}
+        {model.value && <NetworkLegend />}
         {model.value && (
           <Network model={model.value} selected={layer?.name} onSelect={(name) => go({ layer: name })} />
         )}

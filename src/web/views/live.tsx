@@ -42,11 +42,7 @@ function Figures({ run }: { run: LiveRun }) {
     [t('figure.rate'), last ? significant(last.imagesPerSecond) : '–', t('figure.rateUnit')],
     moving
       ? [t('figure.left'), left === undefined ? '–' : duration(left, language)]
-      : [
-          t('figure.step'),
-          run.stepSeconds === undefined ? '–' : duration(run.stepSeconds, language),
-          t('figure.stepUnit'),
-        ],
+      : [t('figure.step'), last ? duration(last.stepSeconds, language) : '–'],
     [t('figure.waits'), waits === undefined ? '–' : share(waits), t('figure.waitsUnit')],
     [t('figure.lr'), last ? significant(last.lr) : '–'],
     [t('figure.memory'), last?.rssMiB ? `${significant(last.rssMiB / 1024, 3)} GiB` : '–'],

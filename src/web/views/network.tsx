@@ -1,7 +1,7 @@
 import type { ModelDetail } from '../../serve/api.js';
 import { useApp } from '../app/context.js';
 import { compact, shape, share } from '../lib/format.js';
-import { boxOf, type Stage, stagesOf } from '../lib/network.js';
+import { boxOf, type Stage, shortKind, stagesOf } from '../lib/network.js';
 
 /**
  * The network as it is drawn in papers: a box for the output of each layer with weights, its face the size of the
@@ -46,8 +46,10 @@ export function Network({
                     title={`${layer.name} ${layer.settings}`}
                     onClick={() => onSelect(layer.name)}
                   >
-                    <span>{layer.kind}</span>
-                    <span class="visually-hidden"> {layer.name}</span>
+                    <span aria-hidden="true">{shortKind(layer.kind)}</span>
+                    <span class="visually-hidden">
+                      {layer.kind} {layer.name}
+                    </span>
                   </button>
                 </li>
               ))}
@@ -56,6 +58,24 @@ export function Network({
         </li>
       ))}
     </ol>
+  );
+}
+
+/** What the bars below each box mean. */
+export function NetworkLegend() {
+  const { t } = useApp();
+  return (
+    <p class="network-legend">
+      {(['parameters', 'cost'] as const).map((key) => (
+        <span key={key}>
+          <svg width="18" height="4" aria-hidden="true">
+            <rect class={`cost-${key}`} width="18" height="4" />
+          </svg>
+          {t(`network.${key}`)}
+        </span>
+      ))}
+      <span>{t('network.legend')}</span>
+    </p>
   );
 }
 
@@ -100,13 +120,14 @@ function BoxPicture({ dims, active }: { dims: readonly number[]; active: boolean
   const lean = flat ? 4 : w * TILT;
   const d = flat ? 6 : depth;
   const x = (WIDTH - (w + d)) / 2;
-  const y = HEIGHT - 8 - h;
+  // Centred on the line that the picture travels along.
+  const y = (HEIGHT - h + lean) / 2;
   const front = `M${x} ${y}h${d}v${h}h${-d}z`;
   const top = `M${x} ${y}l${w} ${-lean}h${d}l${-w} ${lean}z`;
   const side = `M${x + d} ${y}l${w} ${-lean}v${h}l${-w} ${lean}z`;
   return (
     <svg class={`box${active ? ' active' : ''}`} viewBox={`0 0 ${WIDTH} ${HEIGHT}`} aria-hidden="true">
-      <path class="box-flow" d={`M0 ${HEIGHT - 34}H${WIDTH}`} />
+      <path class="box-flow" d={`M0 ${HEIGHT / 2}H${WIDTH}`} />
       <path class="box-front" d={front} />
       <path class="box-top" d={top} />
       <path class="box-side" d={side} />

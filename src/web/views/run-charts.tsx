@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { SeriesKey } from '../../serve/api.js';
+import type { EpochEvent } from '../../train/events.js';
 import { useApp } from '../app/context.js';
 import { recall, remember } from '../app/storage.js';
 import { useWidth } from '../app/use.js';
@@ -10,6 +11,7 @@ import { integer, percent, significant } from '../lib/format.js';
 import { NO_POINTS, type Points } from '../lib/points.js';
 import type { Range } from '../lib/range.js';
 import { smooth, spanOf } from '../lib/smooth.js';
+import { Bars } from '../ui/bars.js';
 import { Chart } from '../ui/chart.js';
 import { ChartTable } from '../ui/chart-table.js';
 import type { Line } from '../ui/plot.js';
@@ -54,7 +56,7 @@ export function RunCharts({ id, run }: { id: string; run: LiveRun }) {
   const span = spanOf(slider, lastStep);
   const lines = useMemo<Line[]>(() => {
     const raw: Line = {
-      label: t('chart.loss'),
+      label: t('chart.raw'),
       color: span > 0 ? '--line-faint' : '--line-1',
       step: loss.step,
       value: loss.mean,
@@ -186,6 +188,7 @@ function Accuracy({ run, shared }: { run: LiveRun; shared: Shared }) {
         <Missing>{t('chart.noAccuracy')}</Missing>
       </figure>
     );
+  if (epochs.length === 1) return <AccuracyOnce epoch={last} />;
   return (
     <Chart
       {...shared}
@@ -228,6 +231,31 @@ function Accuracy({ run, shared }: { run: LiveRun; shared: Shared }) {
         </table>
       </details>
     </Chart>
+  );
+}
+
+/** One measurement is no curve. */
+function AccuracyOnce({ epoch }: { epoch: EpochEvent }) {
+  const { t, language } = useApp();
+  return (
+    <figure class="chart">
+      <figcaption class="chart-head">
+        <h3>{t('chart.accuracy')}</h3>
+      </figcaption>
+      <Bars
+        bars={[
+          { label: t('chart.test'), value: epoch.testAccuracy },
+          { label: t('chart.top5'), value: epoch.testTop5 },
+          { label: t('chart.train'), value: epoch.trainAccuracy, color: '--line-2' },
+        ]}
+      />
+      <p class="hint">
+        {t('chart.measured', {
+          n: integer(epoch.step, language),
+          images: integer(epoch.testImages, language),
+        })}
+      </p>
+    </figure>
   );
 }
 
@@ -275,6 +303,7 @@ function SmallCharts({
           );
         const facts = curveFacts(all, shared.range?.from, shared.range?.to);
         const scale = key === 'stepSeconds' ? 1000 : 1;
+        const digits = key === 'rssMiB' ? 4 : 3;
         return (
           <Chart
             key={key}
@@ -282,14 +311,15 @@ function SmallCharts({
             title={t(`small.${key}`)}
             lines={lines}
             height={150}
-            format={(value) => significant(value, 3)}
+            zero
+            format={(value) => significant(value, digits)}
             quiet
             summary={
               facts
                 ? t('small.facts', {
-                    last: significant(facts.last * scale, 3),
-                    low: significant(facts.lowest * scale, 3),
-                    high: significant(facts.highest * scale, 3),
+                    last: significant(facts.last * scale, digits),
+                    low: significant(facts.lowest * scale, digits),
+                    high: significant(facts.highest * scale, digits),
                   })
                 : t('chart.nothingHere')
             }

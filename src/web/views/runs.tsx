@@ -91,7 +91,7 @@ export function RunsView() {
                 disabled={known.length < 2}
                 onClick={() => go(compareHref(known.map((run) => run.id).slice(0, MOST_COMPARED)))}
               >
-                {t('runs.compare', { n: known.length })}
+                {known.length < 2 ? t('nav.compare') : t('runs.compare', { n: known.length })}
               </button>
             </div>
           </div>

@@ -1,14 +1,16 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import type { Prediction } from '../../serve/api.js';
 import { at, send } from '../app/api.js';
 import { useApp } from '../app/context.js';
 import { replace } from '../app/router.js';
 import { useLoad } from '../app/use.js';
-import { percent, significant } from '../lib/format.js';
+import { significant } from '../lib/format.js';
 import { runHref } from '../lib/route.js';
+import { Bars } from '../ui/bars.js';
 import { Icon } from '../ui/icon.js';
 import { Picker, type Picture, pictureUrl } from '../ui/picker.js';
 import { Loading, Missing, Problem } from '../ui/problem.js';
+import { WorkingLine } from '../ui/working.js';
 import { ConfusionView } from './confusion.js';
 
 /** A picture of one's own, or one of the test set: what the network says of it, and what it confuses. */
@@ -48,9 +50,17 @@ function Answer({ id, picture, onLook }: { id: string; picture: Picture; onLook:
       ? send('POST', at('runs', id, 'predict'), picture.file, signal)
       : send('POST', `${at('runs', id, 'predict')}?index=${picture.index}`, undefined, signal),
   );
+  const working = value?.working;
+  useEffect(() => {
+    if (!working) return;
+    const timer = setTimeout(reload, 1000);
+    return () => clearTimeout(timer);
+  }, [working, reload]);
   if (failure) return <Problem failure={failure} retry={reload} />;
   if (!value) return loading ? <Loading /> : null;
   const best = value.top[0];
+  // The picture itself is the nearest to itself.
+  const others = value.neighbours.filter((each) => !('index' in picture) || each.index !== picture.index);
   const right = value.label === undefined || !best ? undefined : best.label === value.label;
   return (
     <div class="answer">
@@ -63,25 +73,22 @@ function Answer({ id, picture, onLook }: { id: string; picture: Picture; onLook:
           </span>
         )}
       </p>
-      <ol class="bars">
-        {value.top.slice(0, 5).map(({ label, probability }) => (
-          <li key={label} class={label === value.label ? 'truth' : ''}>
-            <span class="bar-label">{label}</span>
-            <svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">
-              <rect class="bar-all" width="100" height="10" />
-              <rect class="bar-part" width={Math.max(probability * 100, 0.4)} height="10" />
-            </svg>
-            <span class="num">{percent(probability * 100)}</span>
-          </li>
-        ))}
-      </ol>
+      <Bars
+        bars={value.top.slice(0, 5).map(({ label, probability }) => ({
+          label,
+          value: probability * 100,
+          truth: label === value.label,
+        }))}
+      />
       <h3>{t('try.neighbours')}</h3>
       <p class="hint">{t('try.neighboursWhy')}</p>
-      {value.neighbours.length === 0 ? (
-        <Missing>{t('try.noNeighbours')}</Missing>
+      {working ? (
+        <WorkingLine working={working} text={t('try.working')} />
+      ) : others.length === 0 ? (
+        <Missing>{value.problem ?? t('try.noNeighbours')}</Missing>
       ) : (
         <ul class="neighbours">
-          {value.neighbours.map(({ index, label, distance }) => (
+          {others.map(({ index, label, distance }) => (
             <li key={index}>
               <button
                 type="button"
