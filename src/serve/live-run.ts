@@ -70,6 +70,8 @@ export class LiveRun implements Watcher {
 
   /** Sends a client all lines after its cursor, and from then on what comes. */
   async watch(client: EventStream, cursor: Cursor | undefined): Promise<void> {
+    // What was said before, a page asks for.
+    if (!this.watching) await this.#said();
     await this.index.follow();
     client.send(eventOf({ event: 'status', ...(await this.status()) } satisfies RunEvent));
     let next = cursor ?? { line: this.index.lines };
@@ -145,7 +147,6 @@ export class LiveRun implements Watcher {
 
   async #start(): Promise<void> {
     this.#status = JSON.stringify(await this.status());
-    await Promise.all([this.#log.added(), this.#insights.added()]);
     const look = async () => {
       await this.#look().catch(() => {});
       if (this.watching) this.#timer = setTimeout(look, LOOK_MS);
@@ -153,14 +154,19 @@ export class LiveRun implements Watcher {
     this.#timer = setTimeout(look, LOOK_MS);
   }
 
+  #said() {
+    return Promise.all([this.#log.added(), this.#insights.added()]);
+  }
+
   async #look(): Promise<void> {
     await this.index.follow();
     let text = '';
-    for (const line of await this.#log.added()) {
+    const [log, insights] = await this.#said();
+    for (const line of log) {
       const { data } = logLineSchema.safeParse(parseJson(line));
       if (data) text += eventOf(data);
     }
-    for (const line of await this.#insights.added()) {
+    for (const line of insights) {
       const { data } = insightSchema.safeParse(parseJson(line));
       if (data) text += eventOf({ event: 'insight', step: data.step } satisfies RunEvent);
     }

@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { diskError } from '../disk-error.js';
-import { UsageError } from '../errors.js';
+import { PaperweightError, UsageError } from '../errors.js';
 import type { Meta } from './api.js';
-import { Guard } from './guard.js';
+import { Guard, isLoopback } from './guard.js';
 import { InferenceProcess } from './inference/client.js';
 import { isSegment } from './inside.js';
 import type { PaperSource } from './papers.js';
@@ -55,6 +55,12 @@ export class Dashboard {
 
   /** @throws UsageError when the folder is missing, the pages are not built, or the address cannot be used */
   static async open(options: ServeOptions): Promise<Dashboard> {
+    if (!isLoopback(options.host) && options.token === undefined)
+      throw new UsageError({
+        what: `The dashboard cannot listen on ${options.host} without a token`,
+        expected: 'a token, since other machines can reach that address',
+        got: 'none',
+      });
     const root = await realpath(options.root).catch((error) => {
       throw diskError(error, `cannot open the runs folder ${options.root}`, UsageError);
     });
@@ -141,7 +147,7 @@ function answerer({ guard, router, files, onError }: Parts) {
       const value = await handler({ request, response, url, params });
       if (value !== undefined) sendJson(response, 'working' in value && 'done' in value ? 202 : 200, value);
     } catch (error) {
-      if (!('status' in (error as object))) onError(error);
+      if (!(error instanceof PaperweightError)) onError(error);
       fail(request, response, error);
     }
   };
@@ -149,7 +155,8 @@ function answerer({ guard, router, files, onError }: Parts) {
 
 function addressOf(request: IncomingMessage): URL {
   try {
-    return new URL(request.url ?? '/', 'http://localhost');
+    // Not as a base: //name would be another host.
+    return new URL(`http://localhost${request.url}`);
   } catch {
     throw new RequestError(400, { what: 'The address is not well formed' });
   }

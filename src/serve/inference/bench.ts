@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import type { Device } from '../../backend/backend.js';
 import { openDevice } from '../../backend/open.js';
 import { assembleBatch } from '../../data/batch.js';
 import type { Dataset } from '../../data/dataset.js';
@@ -29,15 +30,10 @@ const MAX_MAPS = 512;
 
 /** A model at work on pictures, one piece of work after another. */
 export class Bench {
-  readonly #device = openDevice('auto', { threads: 1 }).then(({ device }) => device);
+  #device: Promise<Device> | undefined;
   #loaded: { key: string; model: Promise<LoadedModel> } | undefined;
   #tests: { run: string; set: Promise<Dataset> } | undefined;
   #busy: Promise<unknown> = Promise.resolve();
-
-  constructor() {
-    // Whoever asks for the device is told.
-    this.#device.catch(() => {});
-  }
 
   /** Work with the model waits for its turn; a survey takes a turn for each batch. */
   #turn<T>(work: () => Promise<T>): Promise<T> {
@@ -62,6 +58,7 @@ export class Bench {
   }
 
   async #load(run: string, file: string): Promise<LoadedModel> {
+    this.#device ??= openDevice('auto', { threads: 1 }).then(({ device }) => device);
     const model = await openModel(run, await this.#device);
     const { best, latest } = await RunFolder.open(run).state();
     if ((best?.file ?? latest) === file) return model;
