@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { UsageError } from '../errors.js';
-import { Interrupted, onInterrupt } from './interrupt.js';
+import { onInterrupt } from './interrupt.js';
 import { examples, integer, pathName } from './options.js';
 import { note, print } from './output.js';
+import { describeError } from './report.js';
 
 /** Fewer characters can be guessed. */
 const MIN_TOKEN = 16;
@@ -48,11 +49,12 @@ export function register(program: Command): void {
 }
 
 async function serve(root: string, flags: Flags): Promise<void> {
-  const [{ randomBytes }, { Dashboard }, { isLoopback }, { version }] = await Promise.all([
+  const [{ randomBytes }, { Dashboard }, { isLoopback }, { version }, { papers }] = await Promise.all([
     import('node:crypto'),
     import('../serve/server.js'),
     import('../serve/guard.js'),
     import('./program.js'),
+    import('../serve/papers.js'),
   ]);
   const token = flags.token ?? (isLoopback(flags.host) ? undefined : randomBytes(24).toString('base64url'));
   const dashboard = await Dashboard.open({
@@ -62,16 +64,20 @@ async function serve(root: string, flags: Flags): Promise<void> {
     token,
     control: flags.control ?? false,
     version: version(),
-    papers: { list: () => [], page: () => Promise.reject(new Error('no paper')), figure: () => '' },
-    onError: (error) => note(error instanceof Error ? `${error.stack}` : String(error)),
+    papers,
+    onError: (error) => note(describeError(error).text),
   });
   const host = flags.host.includes(':') ? `[${flags.host}]` : flags.host;
   print(`http://${host}:${dashboard.port}/${token === undefined ? '' : `?token=${token}`}`);
-  note('Ctrl-C ends it.');
+  const beside = process.channel !== undefined;
+  if (!beside) note('Ctrl-C ends it.');
   await new Promise<void>((resolve) => {
-    onInterrupt(() => resolve());
+    // Beside a training it goes on until that has saved its state, and ends with it in any case.
+    onInterrupt(() => {
+      if (!beside) resolve();
+    });
     process.once('SIGTERM', () => resolve());
+    process.once('disconnect', () => resolve());
   });
   await dashboard.close();
-  void Interrupted;
 }

@@ -15,6 +15,7 @@ import {
   positiveInteger,
   positiveNumber,
 } from './options.js';
+import { PORT } from './serve.js';
 
 export interface TrainFlags extends DeviceFlags {
   readonly preset?: (typeof recipeNames)[number];
@@ -31,6 +32,8 @@ export interface TrainFlags extends DeviceFlags {
   readonly resume?: boolean;
   readonly checkpointEvery?: number;
   readonly evalLimit?: number;
+  readonly serve?: number | true;
+  readonly control?: boolean;
   readonly json?: boolean;
 }
 
@@ -104,6 +107,8 @@ export function register(program: Command): void {
       positiveInteger('--eval-limit'),
     );
   addDeviceOptions(command)
+    .option('--serve [port]', 'show the run in the browser while it trains (default: off; port 8321)', PORT)
+    .option('--control', 'with --serve: let the pages pause and stop the run (default: off)')
     .option(...JSON_OUTPUT)
     .addHelpText(
       'after',

@@ -8,3 +8,12 @@ export interface PaperSource {
   /** Path of a file in the paper's `figures/`. */
   figure(id: string, file: string): string;
 }
+
+/** The papers of this package. None of them has a page yet. */
+export const papers: PaperSource = {
+  list: () => [],
+  page: (id) => Promise.reject(new Error(`no paper ${id}`)),
+  figure: (id) => {
+    throw new Error(`no paper ${id}`);
+  },
+};

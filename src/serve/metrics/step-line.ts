@@ -84,8 +84,8 @@ function readNumber(bytes: Uint8Array, start: number): number {
     if (p === from || written > 400) return 0;
     exponent += sign * written;
   }
-  // A number that may be too large for a double is JSON.parse's business.
-  if (exponent > 290) return 0;
+  // A number that may be too large or too small for a double is JSON.parse's business.
+  if (exponent > 290 || exponent < -307) return 0;
   end = p;
   const size = exponent < 0 ? -exponent : exponent;
   const power = size <= 22 ? POWERS[size]! : 10 ** size;
