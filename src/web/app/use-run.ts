@@ -9,6 +9,7 @@ import { useLoad } from './use.js';
 const RATE_STEPS = 20;
 const MOST_LINES = 1000;
 const DRAW_MS = 250;
+const READING_MS = 1000;
 
 /** A run as it is now: what was loaded, and what its event stream has told since. */
 export interface LiveRun {
@@ -27,6 +28,8 @@ export interface LiveRun {
   readonly insights: number;
   readonly connection: Connection;
   readonly following: boolean;
+  /** How often the stream was lost and came back: what has no id may have been missed. */
+  readonly gaps: number;
   /** Hears steps as they come, and resets. */
   readonly listen: (listener: Listener) => () => void;
   readonly setStatus: (status: RunStatus) => void;
@@ -87,6 +90,7 @@ export function advance(state: State, event: RunEvent): State {
 export function useRun(id: string): LiveRun {
   const { value, failure, reload } = useLoad<RunDetail>(id, (signal) => get(at('runs', id), signal));
   const [state, setState] = useState<State>();
+  const [gaps, setGaps] = useState(0);
   const listeners = useRef(new Set<Listener>());
   const waiting = useRef<RunEvent[]>([]);
   useEffect(() => {
@@ -102,7 +106,14 @@ export function useRun(id: string): LiveRun {
     }, DRAW_MS);
     return () => clearInterval(timer);
   }, []);
-  const following = value !== undefined && value.status !== 'done' && value.status !== 'failed';
+  const reading = value?.reading;
+  useEffect(() => {
+    if (!reading) return;
+    const timer = setTimeout(reload, READING_MS);
+    return () => clearTimeout(timer);
+  }, [reading, reload]);
+  const following =
+    value !== undefined && value.lines !== undefined && value.status !== 'done' && value.status !== 'failed';
   const connection = useEvents<RunEvent>(
     following ? `${at('runs', id, 'events')}?after=${value.lines}` : undefined,
     NAMES,
@@ -113,6 +124,7 @@ export function useRun(id: string): LiveRun {
         if (event.event === 'reset') listener.reset(event.step);
       }
     },
+    () => setGaps((n) => n + 1),
   );
   const listen = useCallback((listener: Listener) => {
     listeners.current.add(listener);
@@ -133,7 +145,8 @@ export function useRun(id: string): LiveRun {
     stepSeconds: now?.stepSeconds,
     epochs: now?.epochs ?? [],
     lines: now?.lines ?? [],
-    insights: now?.insights ?? 0,
+    insights: (now?.insights ?? 0) + gaps,
+    gaps,
     connection,
     following: following && (now?.status === 'training' || now?.status === 'paused'),
     listen,

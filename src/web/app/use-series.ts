@@ -7,6 +7,8 @@ import { failureOf, useLoad, useSettled } from './use.js';
 
 /** How long a gesture must rest before its range is asked for in detail. */
 const SETTLE_MS = 140;
+/** How long a server that still reads a long run is left alone. */
+const SAMPLED_MS = 1000;
 /** Live points beyond this many are asked for again as buckets. */
 const MOST_LIVE = 1500;
 
@@ -16,6 +18,8 @@ export interface RunSeries {
   readonly points: AllPoints;
   readonly failure: ApiFailure | undefined;
   readonly loading: boolean;
+  /** The server is still reading: the curve is made of samples. */
+  readonly sampled: boolean;
   /** Adds steps that came by the event stream. */
   readonly push: (step: number, values: Readonly<Partial<Record<SeriesKey, number>>>) => void;
   /** The run went back to `step`. */
@@ -48,6 +52,13 @@ export function useSeries(
   const overview = useLoad<Series>(pixels > 0 ? `${id} ${list} ${buckets}` : undefined, (signal) =>
     get(url(id, keys, buckets, undefined), signal),
   );
+  const sampled = overview.value?.sampled === true;
+  const { reload, value: whole } = overview;
+  useEffect(() => {
+    if (!sampled) return;
+    const timer = setTimeout(reload, SAMPLED_MS);
+    return () => clearTimeout(timer);
+  }, [sampled, whole, reload]);
   const settled = useSettled(range, SETTLE_MS);
   const [detail, setDetail] = useState<Series>();
   const [failure, setFailure] = useState<ApiFailure>();
@@ -81,7 +92,6 @@ export function useSeries(
   }, []);
 
   const liveLength = live[keys[0]!]?.step.length ?? 0;
-  const { reload, value: whole } = overview;
   useEffect(() => {
     if (liveLength > MOST_LIVE) reload();
   }, [liveLength, reload]);
@@ -127,5 +137,5 @@ export function useSeries(
     }
     return all;
   }, [list, whole, detail, live, cut]);
-  return { points, failure: overview.failure ?? failure, loading: overview.loading, push, reset };
+  return { points, failure: overview.failure ?? failure, loading: overview.loading, sampled, push, reset };
 }

@@ -12,12 +12,24 @@ export interface Loaded<T> {
 export const failureOf = (error: unknown): ApiFailure =>
   error instanceof ApiFailure ? error : new ApiFailure({ what: String(error) }, -1);
 
+interface State<T> {
+  readonly key?: string;
+  readonly value?: T;
+  readonly failure?: ApiFailure;
+}
+
 /**
  * Loads when `key` changes; an older request is given up. The last value stays until there is a new one for the
- * same subject; `key` undefined loads nothing.
+ * same key; `key` undefined loads nothing.
+ *
+ * @param keep whether a value stays until that of a new key is there, because both are of the same subject
  */
-export function useLoad<T>(key: string | undefined, load: (signal: AbortSignal) => Promise<T>): Loaded<T> {
-  const [state, setState] = useState<{ key?: string; value?: T; failure?: ApiFailure }>({});
+export function useLoad<T>(
+  key: string | undefined,
+  load: (signal: AbortSignal) => Promise<T>,
+  { keep = false }: { keep?: boolean } = {},
+): Loaded<T> {
+  const [state, setState] = useState<State<T>>({});
   const [turn, setTurn] = useState(0);
   const [loading, setLoading] = useState(key !== undefined);
   const latest = useRef(load);
@@ -34,18 +46,23 @@ export function useLoad<T>(key: string | undefined, load: (signal: AbortSignal) 
       },
       (error) => {
         if (controller.signal.aborted) return;
-        setState({ key, failure: failureOf(error) });
+        // What was there stays on the page beside the error.
+        setState((before) => ({
+          key,
+          failure: failureOf(error),
+          ...(before.key === key && before.value !== undefined ? { value: before.value } : {}),
+        }));
         setLoading(false);
       },
     );
     return () => controller.abort();
   }, [key, turn]);
   const reload = useCallback(() => setTurn((n) => n + 1), []);
-  const mine = state.key === key;
+  const mine = state.key === key || (keep && state.failure === undefined);
   return {
     value: mine ? state.value : undefined,
     failure: mine ? state.failure : undefined,
-    loading,
+    loading: key !== undefined && (loading || !mine),
     reload,
   };
 }

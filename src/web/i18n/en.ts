@@ -132,6 +132,8 @@ export const EN = {
   'chart.facts': 'Steps {from} to {to}: from {first} to {last}; lowest {low}, at step {lowAt}.',
   'chart.accuracyFacts':
     'After epoch {epoch}: {test} on {images} test pictures ({top5} within the first five), {train} in training.',
+  'chart.sampled':
+    'This run is long and is being read for the first time: the curves are drawn from samples until then.',
   'chart.nothing': 'Nothing is logged yet. The curve begins with the first step.',
   'chart.nothingHere': 'No step of this range was logged.',
   'chart.noAccuracy': 'Not measured yet: accuracy comes at the end of an epoch.',

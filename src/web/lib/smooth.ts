@@ -19,8 +19,8 @@ export function smooth(
     const at = step[i] ?? 0;
     const keep = Math.exp(-Math.max(at - (before ?? at - 1), 1e-9) / span);
     before = at;
+    mean = weight === 0 ? v : mean + ((v - mean) * (1 - keep)) / (weight * keep + (1 - keep));
     weight = weight * keep + (1 - keep);
-    mean += ((v - mean) * (1 - keep)) / weight;
     return mean;
   });
 }

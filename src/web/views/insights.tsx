@@ -10,8 +10,10 @@ import { Loading, Missing, Problem } from '../ui/problem.js';
 import { Spark } from '../ui/spark.js';
 
 const useInsights = (id: string, run: LiveRun) =>
-  useLoad<Insight[]>(`${id} ${run.insights}`, (signal) =>
-    get(`${at('runs', id, 'insights')}?points=200`, signal),
+  useLoad<Insight[]>(
+    `${id} ${run.insights}`,
+    (signal) => get(`${at('runs', id, 'insights')}?points=200`, signal),
+    { keep: true },
   );
 
 import { Scroll } from '../ui/scroll.js';

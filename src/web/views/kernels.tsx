@@ -26,13 +26,12 @@ export function KernelsView({
   onStep: (step: number) => void;
 }) {
   const { t } = useApp();
-  const steps = useLoad<number[]>(`kernels ${id} ${run.insights}`, (signal) =>
-    get(at('runs', id, 'kernels'), signal),
+  const steps = useLoad<number[]>(
+    `kernels ${id} ${run.insights}`,
+    (signal) => get(at('runs', id, 'kernels'), signal),
+    { keep: true },
   );
-  const [kept, setKept] = useState<readonly number[]>([]);
-  useEffect(() => {
-    if (steps.value) setKept(steps.value);
-  }, [steps.value]);
+  const kept = steps.value ?? [];
   return (
     <section class="block" aria-labelledby="kernels-title">
       <h2 id="kernels-title">{t('kernels.title')}</h2>

@@ -26,8 +26,10 @@ export function LayerPanel({
   run: LiveRun;
 }) {
   const { t, language } = useApp();
-  const insights = useLoad<Insight[]>(`${id} ${run.insights}`, (signal) =>
-    get(`${at('runs', id, 'insights')}?points=1`, signal),
+  const insights = useLoad<Insight[]>(
+    `${id} ${run.insights}`,
+    (signal) => get(`${at('runs', id, 'insights')}?points=1`, signal),
+    { keep: true },
   );
   const last = insights.value?.at(-1);
   const activation = last?.activations.find(({ name }) => name === layer.name);

@@ -106,6 +106,11 @@ export function RunCharts({ id, run }: { id: string; run: LiveRun }) {
         <p class="hint chart-hint">{t('chart.how')}</p>
       </div>
       {main.failure && <Problem failure={main.failure} />}
+      {main.sampled && (
+        <p class="hint" role="status">
+          {t('chart.sampled')}
+        </p>
+      )}
       {main.loading && loss.step.length === 0 && <Loading />}
       {!main.loading && !main.failure && loss.step.length === 0 && <Missing>{t('chart.nothing')}</Missing>}
       {loss.step.length > 0 && (

@@ -10,7 +10,11 @@ import { Loading, Missing, Problem } from '../ui/problem.js';
 /** What the run has printed. It follows the end unless the reader has scrolled up. */
 export function RunLog({ id, run }: { id: string; run: LiveRun }) {
   const { t, language } = useApp();
-  const { value, failure, loading } = useLoad<LogLine[]>(id, (signal) => get(at('runs', id, 'log'), signal));
+  const { value, failure, loading } = useLoad<LogLine[]>(
+    `${id} ${run.gaps}`,
+    (signal) => get(at('runs', id, 'log'), signal),
+    { keep: true },
+  );
   const box = useRef<HTMLOListElement>(null);
   const atEnd = useRef(true);
   // The answer may hold lines that the stream has told too.
