@@ -135,6 +135,7 @@ export const EN = {
   'chart.sampled':
     'This run is long and is being read for the first time: the curves are drawn from samples until then.',
   'chart.nothing': 'Nothing is logged yet. The curve begins with the first step.',
+  'chart.none': 'No step of this run was logged.',
   'chart.nothingHere': 'No step of this range was logged.',
   'chart.noAccuracy': 'Not measured yet: accuracy comes at the end of an epoch.',
   'chart.table': 'Numbers as a table',

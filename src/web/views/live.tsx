@@ -39,11 +39,11 @@ function Figures({ run }: { run: LiveRun }) {
       best === undefined ? t('figure.noAccuracy') : undefined,
     ],
     [t('figure.loss'), last ? significant(last.loss, 4) : '–'],
-    [t('figure.rate'), last ? significant(last.imagesPerSecond) : '–', t('figure.rateUnit')],
+    [t('figure.rate'), last ? significant(last.imagesPerSecond) : '–', last && t('figure.rateUnit')],
     moving
       ? [t('figure.left'), left === undefined ? '–' : duration(left, language)]
       : [t('figure.step'), last ? duration(last.stepSeconds, language) : '–'],
-    [t('figure.waits'), waits === undefined ? '–' : share(waits), t('figure.waitsUnit')],
+    waits === undefined ? [t('figure.waits'), '–'] : [t('figure.waits'), share(waits), t('figure.waitsUnit')],
     [t('figure.lr'), last ? significant(last.lr) : '–'],
     [t('figure.memory'), last?.rssMiB ? `${significant(last.rssMiB / 1024, 3)} GiB` : '–'],
   ];

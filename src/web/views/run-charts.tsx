@@ -79,32 +79,34 @@ export function RunCharts({ id, run }: { id: string; run: LiveRun }) {
 
   return (
     <section class="charts" aria-label={t('chart.title')} ref={measure}>
-      <div class="chart-controls">
-        <label class="slider">
-          <span>
-            {t('chart.smoothing')}{' '}
-            <output>
-              {span > 0 ? t('chart.over', { n: integer(Math.max(1, span), language) }) : t('chart.off')}
-            </output>
-          </span>
-          <input
-            type="range"
-            min="0"
-            max="100"
-            step="5"
-            value={slider}
-            onInput={(event) => {
-              setSlider(Number(event.currentTarget.value));
-              remember('smoothing', event.currentTarget.value);
-            }}
-          />
-        </label>
-        <label class="check">
-          <input type="checkbox" checked={log} onChange={(event) => setLog(event.currentTarget.checked)} />
-          {t('chart.log')}
-        </label>
-        <p class="hint chart-hint">{t('chart.how')}</p>
-      </div>
+      {loss.step.length > 0 && (
+        <div class="chart-controls">
+          <label class="slider">
+            <span>
+              {t('chart.smoothing')}{' '}
+              <output>
+                {span > 0 ? t('chart.over', { n: integer(Math.max(1, span), language) }) : t('chart.off')}
+              </output>
+            </span>
+            <input
+              type="range"
+              min="0"
+              max="100"
+              step="5"
+              value={slider}
+              onInput={(event) => {
+                setSlider(Number(event.currentTarget.value));
+                remember('smoothing', event.currentTarget.value);
+              }}
+            />
+          </label>
+          <label class="check">
+            <input type="checkbox" checked={log} onChange={(event) => setLog(event.currentTarget.checked)} />
+            {t('chart.log')}
+          </label>
+          <p class="hint chart-hint">{t('chart.how')}</p>
+        </div>
+      )}
       {main.failure && <Problem failure={main.failure} />}
       {main.sampled && (
         <p class="hint" role="status">
@@ -112,7 +114,9 @@ export function RunCharts({ id, run }: { id: string; run: LiveRun }) {
         </p>
       )}
       {main.loading && loss.step.length === 0 && <Loading />}
-      {!main.loading && !main.failure && loss.step.length === 0 && <Missing>{t('chart.nothing')}</Missing>}
+      {!main.loading && !main.failure && loss.step.length === 0 && (
+        <Missing>{t(run.following ? 'chart.nothing' : 'chart.none')}</Missing>
+      )}
       {loss.step.length > 0 && (
         <>
           <Chart
