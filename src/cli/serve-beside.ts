@@ -28,7 +28,7 @@ export async function serveBeside(
   let complaints = '';
   const listen = (text: string) => (complaints += text);
   child.stderr!.setEncoding('utf8').on('data', listen);
-  const exited = once(child, 'exit');
+  const exited = once(child, 'close');
   const lines = createInterface(child.stdout!);
   const address = await Promise.race([once(lines, 'line'), exited.then(() => undefined)]);
   if (!address)

@@ -8,7 +8,7 @@ import { describeError } from './report.js';
 /** Fewer characters can be guessed. */
 const MIN_TOKEN = 16;
 
-export const PORT = integer('--port', { min: 0, max: 65_535 });
+export const port = (flag: string) => integer(flag, { min: 0, max: 65_535 });
 
 interface Flags {
   readonly port: number;
@@ -35,7 +35,7 @@ export function register(program: Command): void {
       'Starts a local web server that shows runs while they train and afterwards. Other machines can reach it only with --host, and then with a token.',
     )
     .argument('[runs]', 'folder that holds the runs', pathName('runs'), 'runs')
-    .option('--port <n>', 'port to listen on; 0 takes any that is free', PORT, 8321)
+    .option('--port <n>', 'port to listen on; 0 takes any that is free', port('--port'), 8321)
     .option(
       '--host <address>',
       'address to listen on; another than 127.0.0.1 asks for a token',

@@ -15,7 +15,7 @@ import {
   positiveInteger,
   positiveNumber,
 } from './options.js';
-import { PORT } from './serve.js';
+import { port } from './serve.js';
 
 export interface TrainFlags extends DeviceFlags {
   readonly preset?: (typeof recipeNames)[number];
@@ -107,7 +107,11 @@ export function register(program: Command): void {
       positiveInteger('--eval-limit'),
     );
   addDeviceOptions(command)
-    .option('--serve [port]', 'show the run in the browser while it trains (default: off; port 8321)', PORT)
+    .option(
+      '--serve [port]',
+      'show the run in the browser while it trains (default: off; port 8321)',
+      port('--serve'),
+    )
     .option('--control', 'with --serve: let the pages pause and stop the run (default: off)')
     .option(...JSON_OUTPUT)
     .addHelpText(

@@ -37,6 +37,8 @@ export interface ServeOptions {
   readonly papers: PaperSource;
   /** Folder of the built pages. */
   readonly web?: string;
+  /** What computes; closed with the dashboard. */
+  readonly inference?: InferenceProcess;
   /** Told of an error that nobody foresaw; the request gets 500. */
   readonly onError?: (error: unknown) => void;
 }
@@ -78,7 +80,7 @@ export class Dashboard {
     const meta: Meta = { version: options.version, control: options.control };
     router.on('GET', '/api/meta', async () => meta);
     addRunRoutes(router, { runs, trash, control: options.control });
-    const inference = new InferenceProcess();
+    const inference = options.inference ?? new InferenceProcess();
     addModelRoutes(router, runs, inference);
     addPaperRoutes(router, options.papers);
     const guard = new Guard(options);
