@@ -176,6 +176,7 @@ export const EN = {
   'norms.ratio': 'Ratio',
   'norms.over': 'Gradient, log',
   'log.title': 'Log',
+  'log.empty': 'The run has not said anything yet.',
   'log.none': 'This run has no log. Runs from before logs were kept have none.',
 
   'network.title': 'Architecture',

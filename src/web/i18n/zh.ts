@@ -172,6 +172,7 @@ export const ZH: Readonly<Record<keyof typeof EN, string>> = {
   'norms.ratio': '比值',
   'norms.over': '梯度（对数）',
   'log.title': '日志',
+  'log.empty': '还没有任何输出。',
   'log.none': '这次训练没有日志。更早的训练没有保留日志。',
 
   'network.title': '网络结构',

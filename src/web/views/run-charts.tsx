@@ -1,21 +1,21 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import type { SeriesKey } from '../../serve/api.js';
-import type { EpochEvent } from '../../train/events.js';
 import { useApp } from '../app/context.js';
 import { recall, remember } from '../app/storage.js';
 import { useWidth } from '../app/use.js';
 import type { LiveRun } from '../app/use-run.js';
 import { useSeries } from '../app/use-series.js';
 import { curveFacts } from '../lib/describe.js';
-import { integer, percent, significant } from '../lib/format.js';
-import { NO_POINTS, type Points } from '../lib/points.js';
+import { integer, significant } from '../lib/format.js';
+import { NO_POINTS } from '../lib/points.js';
 import type { Range } from '../lib/range.js';
 import { smooth, spanOf } from '../lib/smooth.js';
-import { Bars } from '../ui/bars.js';
 import { Chart } from '../ui/chart.js';
 import { ChartTable } from '../ui/chart-table.js';
 import type { Line } from '../ui/plot.js';
 import { Loading, Missing, Problem } from '../ui/problem.js';
+import { AccuracyChart } from './accuracy-chart.js';
+import type { SharedAxis } from './shared-axis.js';
+import { SmallCharts } from './small-charts.js';
 
 const SMALL = ['imagesPerSecond', 'lr', 'stepSeconds', 'dataSeconds', 'rssMiB'] as const;
 
@@ -24,7 +24,7 @@ export function RunCharts({ id, run }: { id: string; run: LiveRun }) {
   const { t, language } = useApp();
   const [measure, width] = useWidth();
   const [range, setRange] = useState<Range>();
-  const [slider, setSlider] = useState(() => Number(recall('smoothing') ?? 40));
+  const [slider, setSlider] = useState(() => sliderFrom(recall('smoothing')));
   const [log, setLog] = useState(false);
   const pixels = Math.round(width * Math.min(devicePixelRatio, 1.5));
   const main = useSeries(id, ['loss'], range, pixels);
@@ -73,7 +73,7 @@ export function RunCharts({ id, run }: { id: string; run: LiveRun }) {
       },
     ];
   }, [loss, span, t]);
-  const shared = { bounds, range, onRange: setRange, sync: `run-${id}` };
+  const shared: SharedAxis = { bounds, range, onRange: setRange, sync: `run-${id}` };
   const shown = range ?? bounds;
   const facts = curveFacts(loss, shown.from, shown.to);
 
@@ -146,7 +146,7 @@ export function RunCharts({ id, run }: { id: string; run: LiveRun }) {
               format={(value) => significant(value, 4)}
             />
           </Chart>
-          <Accuracy run={run} shared={shared} />
+          <AccuracyChart epochs={run.epochs} shared={shared} />
           <div class="small-charts">
             <SmallCharts points={small.points} shared={shared} />
           </div>
@@ -156,185 +156,8 @@ export function RunCharts({ id, run }: { id: string; run: LiveRun }) {
   );
 }
 
-interface Shared {
-  readonly bounds: Range;
-  readonly range: Range | undefined;
-  readonly onRange: (range: Range | undefined) => void;
-  readonly sync: string;
-}
-
-function Accuracy({ run, shared }: { run: LiveRun; shared: Shared }) {
-  const { t, language } = useApp();
-  const { epochs } = run;
-  const lines = useMemo<Line[]>(() => {
-    const step = epochs.map((epoch) => epoch.step);
-    const points = epochs.length < 40;
-    return [
-      {
-        label: t('chart.test'),
-        color: '--line-1',
-        step,
-        value: epochs.map((epoch) => epoch.testAccuracy),
-        points,
-      },
-      {
-        label: t('chart.train'),
-        color: '--line-2',
-        step,
-        value: epochs.map((epoch) => epoch.trainAccuracy),
-        points,
-        dash: [5, 4],
-      },
-    ];
-  }, [epochs, t]);
-  const last = epochs.at(-1);
-  if (!last)
-    return (
-      <figure class="chart">
-        <figcaption class="chart-head">
-          <h3>{t('chart.accuracy')}</h3>
-        </figcaption>
-        <Missing>{t('chart.noAccuracy')}</Missing>
-      </figure>
-    );
-  if (epochs.length === 1) return <AccuracyOnce epoch={last} />;
-  return (
-    <Chart
-      {...shared}
-      title={t('chart.accuracy')}
-      lines={lines}
-      height={220}
-      vertical={[0, 100]}
-      format={(value) => percent(value, Number.isInteger(value) ? 0 : 1)}
-      summary={t('chart.accuracyFacts', {
-        epoch: last.epoch,
-        test: percent(last.testAccuracy),
-        train: percent(last.trainAccuracy),
-        images: integer(last.testImages, language),
-        top5: percent(last.testTop5),
-      })}
-    >
-      <details class="numbers">
-        <summary>{t('chart.table')}</summary>
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">{t('chart.epoch')}</th>
-              <th scope="col">{t('chart.steps')}</th>
-              <th scope="col">{t('chart.test')}</th>
-              <th scope="col">{t('chart.top5')}</th>
-              <th scope="col">{t('chart.train')}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {epochs.map((epoch) => (
-              <tr key={epoch.step}>
-                <th scope="row">{epoch.epoch}</th>
-                <td>{integer(epoch.step, language)}</td>
-                <td>{percent(epoch.testAccuracy)}</td>
-                <td>{percent(epoch.testTop5)}</td>
-                <td>{percent(epoch.trainAccuracy)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </details>
-    </Chart>
-  );
-}
-
-/** One measurement is no curve. */
-function AccuracyOnce({ epoch }: { epoch: EpochEvent }) {
-  const { t, language } = useApp();
-  return (
-    <figure class="chart">
-      <figcaption class="chart-head">
-        <h3>{t('chart.accuracy')}</h3>
-      </figcaption>
-      <Bars
-        bars={[
-          { label: t('chart.test'), value: epoch.testAccuracy },
-          { label: t('chart.top5'), value: epoch.testTop5 },
-          { label: t('chart.train'), value: epoch.trainAccuracy, color: '--line-2' },
-        ]}
-      />
-      <p class="hint">
-        {t('chart.measured', {
-          n: integer(epoch.step, language),
-          images: integer(epoch.testImages, language),
-        })}
-      </p>
-    </figure>
-  );
-}
-
-function SmallCharts({
-  points,
-  shared,
-}: {
-  points: Readonly<Partial<Record<SeriesKey, Points>>>;
-  shared: Shared;
-}) {
-  const { t } = useApp();
-  const charts = useMemo(() => {
-    const line = (key: SeriesKey, color = '--line-1', scale = 1, dash?: readonly number[]): Line => {
-      const { step, mean } = points[key] ?? NO_POINTS;
-      return {
-        label: t(`series.${key}`),
-        color,
-        step,
-        value: scale === 1 ? mean : mean.map((value) => value * scale),
-        ...(dash ? { dash } : {}),
-      };
-    };
-    return [
-      { key: 'imagesPerSecond', lines: [line('imagesPerSecond')] },
-      {
-        key: 'stepSeconds',
-        lines: [line('stepSeconds', '--line-1', 1000), line('dataSeconds', '--line-2', 1000, [5, 4])],
-      },
-      { key: 'lr', lines: [line('lr')] },
-      { key: 'rssMiB', lines: [line('rssMiB')] },
-    ] as const;
-  }, [points, t]);
-  return (
-    <>
-      {charts.map(({ key, lines }) => {
-        const all = points[key];
-        if (!all || all.step.length === 0 || !all.mean.some(Number.isFinite))
-          return (
-            <figure key={key} class="chart chart-small">
-              <figcaption class="chart-head">
-                <h3>{t(`small.${key}`)}</h3>
-              </figcaption>
-              <Missing>{t('small.missing')}</Missing>
-            </figure>
-          );
-        const facts = curveFacts(all, shared.range?.from, shared.range?.to);
-        const scale = key === 'stepSeconds' ? 1000 : 1;
-        const digits = key === 'rssMiB' ? 4 : 3;
-        return (
-          <Chart
-            key={key}
-            {...shared}
-            title={t(`small.${key}`)}
-            lines={lines}
-            height={150}
-            zero
-            format={(value) => significant(value, digits)}
-            quiet
-            summary={
-              facts
-                ? t('small.facts', {
-                    last: significant(facts.last * scale, digits),
-                    low: significant(facts.lowest * scale, digits),
-                    high: significant(facts.highest * scale, digits),
-                  })
-                : t('chart.nothingHere')
-            }
-          />
-        );
-      })}
-    </>
-  );
+/** Another version may have left something else behind. */
+function sliderFrom(kept: string | undefined): number {
+  const value = Number(kept ?? 40);
+  return value >= 0 && value <= 100 ? value : 40;
 }

@@ -32,7 +32,7 @@ export function RunLog({ id, run }: { id: string; run: LiveRun }) {
       <h2 id="log-title">{t('log.title')}</h2>
       {failure && <Problem failure={failure} />}
       {loading && !value && <Loading />}
-      {value && lines.length === 0 && <Missing>{t('log.none')}</Missing>}
+      {value && lines.length === 0 && <Missing>{t(run.following ? 'log.empty' : 'log.none')}</Missing>}
       {lines.length > 0 && (
         <ol
           ref={box}
