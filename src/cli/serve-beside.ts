@@ -28,15 +28,21 @@ export async function serveBeside(
   let complaints = '';
   const listen = (text: string) => (complaints += text);
   child.stderr!.setEncoding('utf8').on('data', listen);
-  const exited = once(child, 'close');
+  const exited = once(child, 'exit');
   const lines = createInterface(child.stdout!);
   const address = await Promise.race([once(lines, 'line'), exited.then(() => undefined)]);
-  if (!address)
+  if (!address) {
+    // The process may be gone before its last words are here.
+    if (!child.stderr!.readableEnded) await once(child.stderr!, 'end');
     throw new PaperweightError({
       what: 'The dashboard could not be started',
-      got: complaints.trim().replace(/^error: /, ''),
-      next: 'train without --serve, or with another port',
+      got: complaints
+        .trim()
+        .replace(/^error: /, '')
+        .replace(/ Next: .*/, ''),
+      next: `go on with --resume --run ${run} and another --serve port, or without --serve`,
     });
+  }
   // From here on it says what goes wrong with a request; nothing that the training stands still for.
   child.stderr!.off('data', listen).on('data', (text: string) => note(text.trimEnd()));
   note(`Dashboard: ${address[0]}`);

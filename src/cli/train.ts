@@ -123,6 +123,13 @@ export function register(program: Command): void {
       ),
     )
     .action(async (flags: TrainFlags) => {
+      if (flags.control && flags.serve === undefined)
+        throw new UsageError({
+          what: '--control does nothing without --serve',
+          expected: '--serve --control',
+          got: '--control',
+          next: 'add --serve, or leave --control out',
+        });
       const { runTraining } = await import('./train-run.js');
       await runTraining(flags);
     });

@@ -1,18 +1,17 @@
-import { readFile, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { diskError } from '../disk-error.js';
 import { PaperweightError, UsageError } from '../errors.js';
-import type { Meta } from './api.js';
+import type { Meta, Working } from './api.js';
 import { Guard, isLoopback } from './guard.js';
 import { InferenceProcess } from './inference/client.js';
-import { isSegment } from './inside.js';
 import type { PaperSource } from './papers.js';
 import { errorBody, RequestError } from './request-error.js';
 import { Router } from './router.js';
 import { addModelRoutes } from './routes-model.js';
+import { addPaperRoutes } from './routes-papers.js';
 import { addRunRoutes } from './routes-runs.js';
 import { Runs } from './runs.js';
 import { StaticFiles } from './static-files.js';
@@ -147,13 +146,17 @@ function answerer({ guard, router, files, onError }: Parts) {
       if (!api && reading && (await files.answer(request, url.pathname, response))) return;
       const { handler, params } = router.find(request.method ?? '', url.pathname);
       const value = await handler({ request, response, url, params });
-      if (value !== undefined) sendJson(response, 'working' in value && 'done' in value ? 202 : 200, value);
+      if (value !== undefined) sendJson(response, isWorking(value) ? 202 : 200, value);
     } catch (error) {
+      // The client has gone before its request was whole.
+      if (request.destroyed && !request.complete) return void response.destroy();
       if (!(error instanceof PaperweightError)) onError(error);
       fail(request, response, error);
     }
   };
 }
+
+const isWorking = (value: object): value is Working => 'working' in value && 'done' in value;
 
 function addressOf(request: IncomingMessage): URL {
   try {
@@ -183,35 +186,4 @@ function fail(request: IncomingMessage, response: ServerResponse, error: unknown
   // What is left of a body that was not read would be taken for the next request.
   if (!request.complete) response.setHeader('Connection', 'close');
   sendJson(response, status, body);
-}
-
-const FIGURES: Readonly<Record<string, string>> = {
-  '.svg': 'image/svg+xml',
-  '.png': 'image/png',
-  '.jpg': 'image/jpeg',
-  '.webp': 'image/webp',
-};
-
-function addPaperRoutes(router: Router, papers: PaperSource): void {
-  const known = (id: string): string => {
-    if (papers.list().some((paper) => paper.id === id)) return id;
-    throw new RequestError(404, { what: 'There is no such paper', next: 'look at the list of papers' });
-  };
-  router
-    .on('GET', '/api/papers', async () => papers.list())
-    .on('GET', '/api/papers/:id', ({ params }) => papers.page(known(params.id!)))
-    .on('GET', '/api/papers/:id/figures/:file', async ({ response, params }) => {
-      const type = FIGURES[extname(params.file!)];
-      const listed = (await papers.page(known(params.id!))).figures.some(({ file }) => file === params.file);
-      if (!type || !listed || !isSegment(params.file!))
-        throw new RequestError(404, { what: 'The paper has no such figure' });
-      const bytes = await readFile(papers.figure(params.id!, params.file!));
-      response.writeHead(200, {
-        'Content-Type': type,
-        'Content-Length': bytes.length,
-        'Cache-Control': 'no-cache',
-      });
-      response.end(bytes);
-      return undefined;
-    });
 }

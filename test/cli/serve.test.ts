@@ -62,6 +62,61 @@ test('on an address that others can reach the link carries a token', needsPages,
   );
 });
 
+test('train --serve shows the run while it trains, and ends with it', needsPages, async (t) => {
+  const root = await scratch(t);
+  const few = ['--dataset', 'shapes10', '--max-steps', '2', '--batch-size', '1', '--eval-limit', '1'];
+  let seen: Promise<{ id: string; status: string }[]> | undefined;
+  const { code, stdout, stderr } = await runCli(
+    ['train', '--preset', 'quick', ...few, '--run', `${root}/served`, '--serve', '0', '--json'],
+    {
+      timeoutMs: 200_000,
+      onStart: (child) => {
+        child.stderr!.on('data', (text: string) => {
+          const address = /^Dashboard: (.*)$/m.exec(text)?.[1];
+          if (address)
+            seen ??= fetch(new URL('/api/runs', address)).then(
+              (answer) => answer.json() as Promise<{ id: string; status: string }[]>,
+            );
+        });
+      },
+    },
+  );
+  assert.equal(code, 0, stderr);
+  assert.deepEqual(
+    (await seen)?.map(({ id, status }) => [id, status]),
+    [['served', 'training']],
+  );
+  for (const line of stdout.trim().split('\n')) JSON.parse(line);
+  assert.match(stderr, /paperweight serve /);
+  const address = /^Dashboard: (.*)$/m.exec(stderr)![1]!;
+  await assert.rejects(fetch(address));
+});
+
+test('train --serve that cannot start the dashboard does not train', async (t) => {
+  const root = await scratch(t);
+  const other = createServer().listen(0, '127.0.0.1');
+  t.after(() => other.close());
+  await new Promise((resolve) => other.once('listening', resolve));
+  const port = String((other.address() as AddressInfo).port);
+  const args = [
+    'train',
+    '--preset',
+    'quick',
+    '--dataset',
+    'shapes10',
+    '--max-steps',
+    '1',
+    '--run',
+    `${root}/r`,
+  ];
+  const { code, stdout, stderr } = await runCli([...args, '--serve', port]);
+  assert.equal(code, 1, stderr);
+  assert.equal(stdout, '');
+  assert.match(stderr, /^error: The dashboard could not be started\. .* Next: .*--resume --run /m);
+  const control = await runCli([...args, '--control']);
+  assert.deepEqual([control.code, /add --serve/.test(control.stderr)], [2, true]);
+});
+
 test('what serve cannot do it says', async (t) => {
   const root = await scratch(t);
   const refused = async (args: readonly string[], words: RegExp) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { appendFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { addLines, ask, epochLine, Listener, makeRun, openDashboard, stepLine, steps } from './support.js';
@@ -134,6 +135,40 @@ test('the list tells which runs appear, change and go', async (t) => {
   assert.equal((listener.events.at(-1)!.data as { run: { lastLoss: number } }).run.lastLoss, 0.5);
   await rm(run, { recursive: true });
   await listener.until(() => ids('gone').includes('a'));
+});
+
+test('a client that does not read is cut off, and gets the rest when it comes again', async (t) => {
+  const { dashboard, root } = await openDashboard(t);
+  const run = await makeRun(root, 'run', { metrics: steps(1, 1) });
+  const socket = connect(dashboard.port, '127.0.0.1');
+  socket.write('GET /api/runs/run/events?after=0 HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  let text = '';
+  const first = new Promise<void>((resolve) => {
+    socket.setEncoding('utf8').on('data', (piece: string) => {
+      text += piece;
+      if (text.includes('"step":1,')) resolve();
+    });
+  });
+  await first;
+  socket.pause();
+  // More than the buffers of two sockets hold.
+  const total = 100_000;
+  await addLines(run, steps(2, total));
+  const other = new Listener(dashboard, `/api/runs/run/events?after=${total - 1}`);
+  t.after(() => other.close());
+  await other.until(() => other.steps.length === 1);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const closed = new Promise((resolve) => socket.on('close', resolve));
+  socket.on('error', () => {}).resume();
+  await closed;
+  const got = text.match(/^id: .*$/gm)!;
+  assert.ok(got.length < total, `${got.length} lines`);
+  // What it has got of the last event may be cut.
+  const id = got.at(-2)!.slice(4);
+  const again = new Listener(dashboard, '/api/runs/run/events', { 'Last-Event-ID': id });
+  t.after(() => again.close());
+  await again.until(() => again.steps.at(-1) === total, 'the last line');
+  assert.deepEqual(again.steps, range(Number.parseInt(id, 10) + 1, total));
 });
 
 test('the server ends while streams are open', async (t) => {

@@ -243,6 +243,19 @@ test('bodies are bounded', async (t) => {
   assert.doesNotMatch(await readFile(join(root, 'run', 'config.json'), 'utf8'), /xxx/);
 });
 
+test('a client that goes away in the middle of its request does no harm', async (t) => {
+  const { dashboard, root, errors } = await openDashboard(t, { control: true });
+  await makeRun(root, 'run');
+  const head = 'Host: localhost\r\nX-Paperweight: 1\r\nContent-Type: application/json\r\nContent-Length: 50';
+  const socket = connect(dashboard.port, '127.0.0.1');
+  socket.write(`PATCH /api/runs/run HTTP/1.1\r\n${head}\r\n\r\n{"name":`);
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  socket.destroy();
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  assert.equal((await ask(dashboard, '/api/meta')).status, 200);
+  assert.deepEqual(errors, []);
+});
+
 test('requests that are not well formed get an error, and the server goes on', async (t) => {
   const { dashboard, root, errors } = await openDashboard(t);
   await makeRun(root, 'run');
