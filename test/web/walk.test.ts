@@ -160,7 +160,9 @@ describe('what people do', { skip: NO_BROWSER }, () => {
     const { page, complaints, close } = await open(browser, fixture.url, '#/run/live');
     const asked = () => fixture.requests.filter((line) => line.includes('/control')).length;
     await page.getByRole('button', { name: 'Stop and save' }).click();
+    await page.getByRole('dialog').waitFor();
     await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
     assert.equal(asked(), 0);
     await page.getByRole('button', { name: 'Pause' }).click();
     await page.getByRole('button', { name: 'Resume' }).waitFor();

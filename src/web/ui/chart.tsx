@@ -45,8 +45,10 @@ export function Chart(props: ChartProps) {
   const range = useMemo(() => clamp(props.range ?? bounds, bounds), [props.range, bounds]);
   // Gestures outrun the drawing: they go on from where the last one led.
   const shown = useRef(range);
-  shown.current = range;
   const frame = useRef(0);
+  // A gesture that is not reported yet outranks a drawing that new steps have caused.
+  if (frame.current === 0) shown.current = range;
+  useEffect(() => () => cancelAnimationFrame(frame.current), []);
 
   const change = (next: Range) => {
     shown.current = next;
@@ -99,8 +101,6 @@ export function Chart(props: ChartProps) {
     const detach = attachGestures(made.over, made, view);
     return () => {
       detach();
-      cancelAnimationFrame(frame.current);
-      frame.current = 0;
       made.destroy();
       plot.current = undefined;
     };
@@ -113,7 +113,7 @@ export function Chart(props: ChartProps) {
   useEffect(() => {
     plot.current?.batch(() => {
       plot.current?.setData(data, false);
-      plot.current?.setScale('x', { min: range.from, max: range.to });
+      plot.current?.setScale('x', { min: shown.current.from, max: shown.current.to });
     });
   }, [data, range]);
 

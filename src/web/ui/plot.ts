@@ -118,6 +118,7 @@ export function makePlot(root: HTMLElement, options: PlotOptions): uPlot {
         { ...axis, space: 72, size: 30, gap: 6, values: (_u, ticks) => ticks.map((v) => stepText(v)) },
         {
           ...axis,
+          grid: { ...axis.grid, filter: (_u, splits) => gridOf(splits, log) },
           size: 50,
           gap: 8,
           space: 34,
@@ -145,6 +146,15 @@ export function makePlot(root: HTMLElement, options: PlotOptions): uPlot {
     alignedData(lines, log),
     root,
   );
+}
+
+const isPowerOfTen = (v: number): boolean => Math.abs(Math.log10(v) - Math.round(Math.log10(v))) < 1e-9;
+
+/** Over several decades only their ends have a line, or the grid would outweigh the curve. */
+function gridOf(splits: (number | null)[], log: boolean): (number | null)[] {
+  const values = splits.filter((v) => v !== null);
+  if (!log || (values.at(-1) ?? 1) / (values[0] ?? 1) < 100) return splits;
+  return splits.map((v) => (v !== null && isPowerOfTen(v) ? v : null));
 }
 
 const stepText = (step: number): string =>
