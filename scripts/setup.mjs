@@ -176,7 +176,9 @@ export function filesBelow(root, folders) {
  */
 export function fingerprint(root) {
   const hash = createHash('sha256');
-  const sources = filesBelow(root, SOURCES).filter((file) => file.endsWith('.ts'));
+  const sources = filesBelow(root, [...SOURCES, 'scripts']).filter(
+    (file) => file.endsWith('.ts') || file.startsWith('src/web/') || file === 'scripts/build-web.mjs',
+  );
   for (const file of [...sources, 'tsconfig.json', 'package-lock.json']) {
     const { size, mtimeMs } = statSync(path.join(root, file));
     hash.update(`${file}\0${size}\0${mtimeMs}\n`);
@@ -202,8 +204,10 @@ export function staleFiles(compiled, sources) {
 async function build(root) {
   const stamp = path.join(root, 'dist/.paperweight-build');
   const entry = path.join(root, 'dist/src/cli/main.js');
+  const page = path.join(root, 'dist/web/index.html');
   const now = fingerprint(root);
-  if (existsSync(entry) && existsSync(stamp) && readFileSync(stamp, 'utf8') === now) return;
+  if (existsSync(entry) && existsSync(page) && existsSync(stamp) && readFileSync(stamp, 'utf8') === now)
+    return;
   // An incremental compiler would not write again what somebody has deleted.
   if (!existsSync(entry)) rmSync(path.join(root, 'dist/.tsbuildinfo'), { force: true });
   const folders = SOURCES.map((folder) => `dist/${folder}`);
@@ -219,8 +223,22 @@ async function build(root) {
       'The code does not compile. Next: mend what the lines above name, then run the command again.',
     );
   }
+  await buildPages(root);
   mkdirSync(path.dirname(stamp), { recursive: true });
   writeFileSync(stamp, now);
+}
+
+/** The dashboard's pages. Loaded late: the bundler is one of the packages that had to be installed first. */
+async function buildPages(/** @type {string} */ root) {
+  const { buildWeb } = await import('./build-web.mjs');
+  try {
+    await buildWeb(root);
+  } catch (error) {
+    say(String(/** @type {Error} */ (error).message));
+    throw new SetupError(
+      "The dashboard's pages do not build. Next: mend what the lines above name, then run the command again.",
+    );
+  }
 }
 
 // ── oneDNN ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -14,6 +14,7 @@ import { Interrupted, onInterrupt } from './interrupt.js';
 import { note, printJson } from './output.js';
 import { Progress } from './progress.js';
 import { EXIT } from './report.js';
+import { serveBeside } from './serve-beside.js';
 import { configFrom, resumedConfig, type TrainFlags } from './train.js';
 
 const RUNS = 'runs';
@@ -36,6 +37,9 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
         : await start(flags, abort.signal, () => describeMachine(device));
       const { config, folder } = run;
       note(`Run: ${folder.path}`);
+      const stopServing =
+        flags.serve !== undefined &&
+        (await serveBeside(folder.path, { port: flags.serve, control: flags.control ?? false }));
       const screen = new Screen(config, flags.json ?? false);
       let trainer: Trainer;
       try {
@@ -61,6 +65,7 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
         closing(config, done.run, done.testImages);
       } finally {
         screen.end();
+        if (stopServing) await stopServing();
       }
     });
   } finally {

@@ -15,6 +15,7 @@ import {
   positiveInteger,
   positiveNumber,
 } from './options.js';
+import { port } from './serve.js';
 
 export interface TrainFlags extends DeviceFlags {
   readonly preset?: (typeof recipeNames)[number];
@@ -31,6 +32,8 @@ export interface TrainFlags extends DeviceFlags {
   readonly resume?: boolean;
   readonly checkpointEvery?: number;
   readonly evalLimit?: number;
+  readonly serve?: number | true;
+  readonly control?: boolean;
   readonly json?: boolean;
 }
 
@@ -104,6 +107,12 @@ export function register(program: Command): void {
       positiveInteger('--eval-limit'),
     );
   addDeviceOptions(command)
+    .option(
+      '--serve [port]',
+      'show the run in the browser while it trains (default: off; port 8321)',
+      port('--serve'),
+    )
+    .option('--control', 'with --serve: let the pages pause and stop the run (default: off)')
     .option(...JSON_OUTPUT)
     .addHelpText(
       'after',
@@ -114,6 +123,13 @@ export function register(program: Command): void {
       ),
     )
     .action(async (flags: TrainFlags) => {
+      if (flags.control && flags.serve === undefined)
+        throw new UsageError({
+          what: '--control does nothing without --serve',
+          expected: '--serve --control',
+          got: '--control',
+          next: 'add --serve, or leave --control out',
+        });
       const { runTraining } = await import('./train-run.js');
       await runTraining(flags);
     });

@@ -2,6 +2,10 @@
  * What the dashboard's server and its pages say to each other. Types only: the server imports them, and so do
  * the pages. All paths are below `/api`; answers are JSON unless a comment says otherwise. An error is a 4xx or
  * 5xx status with an `ApiError`.
+ *
+ * POST, PATCH and DELETE carry `X-Paperweight: 1`, which a form of another site cannot send, and a `Content-Type`
+ * of `application/json` or of a picture where they have a body. 401: the token is missing or wrong. 403: not from
+ * this page, or not without `--control`. 503: too much is under way; ask again later.
  */
 import type { EpochEvent, StepEvent } from '../train/events.js';
 
@@ -61,8 +65,13 @@ export interface RunDetail extends RunSummary {
   readonly epochEvents: readonly EpochEvent[];
   readonly lastStep?: StepEvent;
   readonly checkpoints: readonly { readonly file: string; readonly step: number; readonly best: boolean }[];
-  /** Lines of `metrics.jsonl` so far: the id after which the event stream goes on. */
-  readonly lines: number;
+  /** Lines of `metrics.jsonl` so far: the id after which the event stream goes on. Missing while `reading`. */
+  readonly lines?: number;
+  /**
+   * The metrics are so long that they are still being read for the first time (bytes so far, and of all):
+   * `epochEvents` is not complete. Ask again in a second.
+   */
+  readonly reading?: Working;
 }
 
 /**
@@ -100,12 +109,21 @@ export interface Series {
   >;
   /** Steps of the run between `from` and `to` that were logged. */
   readonly total: number;
+  /**
+   * The metrics are so long that they are still being read for the first time: each bucket is a few neighbouring
+   * steps instead of all. Ask again in a second.
+   */
+  readonly sampled?: true;
 }
 
 /**
- * GET /api/runs/:id/events (server-sent events). `event:` is the type, `data:` the object. `id:` counts the lines
- * of `metrics.jsonl`; a client that reconnects with `Last-Event-ID` (or `?after=`) gets every line after it.
- * `reset` says that the run went back (it was resumed from a checkpoint): drop points after that step.
+ * GET /api/runs/:id/events (server-sent events). `event:` is the type, `data:` the object. `id:` is the number of
+ * the line in `metrics.jsonl` and a hash of it (`1200-9f2c01ab`): a text to hand back as it is. A client that
+ * reconnects with `Last-Event-ID` or `?after=` gets every line after it; `?after=` also takes the plain number
+ * `RunDetail.lines`. Without either, the stream begins with what comes next. Events without an id (status, insight,
+ * line, note) are not sent again after a gap, but every stream begins with the status. `reset` says that the run
+ * went back (it was resumed from a checkpoint): drop points after that step; the lines after it follow. A browser
+ * has six connections to a server: close streams that nobody looks at.
  */
 export type RunEvent =
   | StepEvent
@@ -115,7 +133,10 @@ export type RunEvent =
   | { readonly event: 'insight'; readonly step: number }
   | { readonly event: 'reset'; readonly step: number };
 
-/** GET /api/events (server-sent events): which runs appeared, changed or went. At most one a second a run. */
+/**
+ * GET /api/events (server-sent events): every run once, then which appeared, changed or went. At most one a second
+ * a run.
+ */
 export type RunsEvent =
   | { readonly event: 'run'; readonly run: RunSummary }
   | { readonly event: 'gone'; readonly id: string };
@@ -203,12 +224,18 @@ export interface Prediction {
   readonly top: readonly { readonly label: string; readonly probability: number }[];
   /** The true label of a test picture. */
   readonly label?: string;
-  /** Test pictures whose features in the last hidden layer lie nearest (Euclidean). */
+  /**
+   * Those of the first 1,000 test pictures whose features in the last hidden layer lie nearest (Euclidean); empty
+   * while `working` says that these features are being computed: ask again.
+   */
   readonly neighbours: readonly {
     readonly index: number;
     readonly label: string;
     readonly distance: number;
   }[];
+  readonly working?: Working;
+  /** Why no neighbours can be found, such as a data set that is not on this machine. */
+  readonly problem?: string;
   /** File of the weights that answered. */
   readonly weights: string;
 }

@@ -46,7 +46,7 @@ test('the version is that of the package', async () => {
 
 test('unknown commands and flags are refused, with the near one', async () => {
   await refused(['inspct'], /no command "inspct"/, /did you mean inspect\?/);
-  await refused(['frobnicate'], /one of train, eval, predict, inspect, data, doctor/);
+  await refused(['frobnicate'], /one of train, serve, eval, predict, inspect, data, doctor/);
   await refused(['--frobnicate'], /has no option --frobnicate/);
   await refused(['inspect', '--clases', '10'], /did you mean --classes\?/);
   for (const command of COMMANDS) {

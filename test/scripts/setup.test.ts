@@ -194,6 +194,9 @@ async function smallProject(root: string): Promise<void> {
     'export const run = async (args: string[]): Promise<number> => (console.log(args.join(" ")), 7);\n',
   );
   await writeFile(path.join(root, 'src/cli/main.ts'), 'export {};\n');
+  await mkdir(path.join(root, 'src/web/styles'), { recursive: true });
+  for (const name of ['main.tsx', 'styles/app.css', 'index.html', 'favicon.svg'])
+    await writeFile(path.join(root, 'src/web', name), '');
 }
 
 const QUIET = { env: { PAPERWEIGHT_ONEDNN: '/named.so' } };
@@ -206,6 +209,7 @@ test('npm start compiles once, passes its flags on and ends with the command’s
   assert.equal(first.stdout, 'train --preset quick --seed 1\n', first.stderr);
   assert.equal(first.code, 7);
   assert.match(first.stderr, /Compiling … done/);
+  for (const name of ['app.js', 'app.css', 'index.html']) await readFile(path.join(root, 'dist/web', name));
   assert.deepEqual(await start(), { code: 7, stdout: first.stdout, stderr: '' });
 });
 

@@ -1,0 +1,173 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import type { Page } from 'playwright-core';
+import { launch, NO_BROWSER } from '../test/web/browser.js';
+
+/*
+ * How the pages take a run of a million steps: time to the first chart, frames a second while it is panned and
+ * zoomed, memory of the tab. Real server, real Chromium.
+ *   npm run build && node dist/bench/web-million.js --steps 1000000
+ * Prints one JSON object.
+ */
+const { values } = parseArgs({ options: { steps: { type: 'string', default: '1000000' } } });
+const steps = Number(values.steps);
+if (NO_BROWSER) throw new Error(NO_BROWSER);
+
+function makeRun(folder: string): void {
+  mkdirSync(join(folder, 'checkpoints'), { recursive: true });
+  const config = {
+    version: 1,
+    recipe: 'notes',
+    model: {
+      paper: 'alexnet',
+      preset: 'notes',
+      classes: ['a', 'b'],
+      imageSize: 224,
+      dropout: 0.5,
+      init: 'pytorch',
+    },
+    dataset: 'cifar10',
+    epochs: 10,
+    maxSteps: steps,
+    batchSize: 128,
+    lr: 0.01,
+    momentum: 0.9,
+    weightDecay: 0,
+    schedule: { kind: 'constant' },
+    seed: 0,
+    checkpointEvery: 100,
+    logEvery: 100,
+  };
+  writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
+  const file = openSync(join(folder, 'metrics.jsonl'), 'w');
+  let lines: string[] = [];
+  for (let step = 1; step <= steps; step++) {
+    const stepSeconds = 1 + Math.sin(step) / 7;
+    const loss = 2.3 * Math.exp((-3 * step) / steps) + Math.abs(Math.sin(12.9898 * step)) / 2;
+    lines.push(
+      JSON.stringify({
+        event: 'step',
+        epoch: Math.ceil((10 * step) / steps),
+        step,
+        loss,
+        lr: 0.01 * (1 - step / (steps + 1)),
+        imagesPerSecond: 128 / stepSeconds,
+        stepSeconds,
+        dataSeconds: Math.abs(Math.cos(step)) / 100,
+        rssMiB: 1500 + (step % 7),
+      }),
+    );
+    if (lines.length < 10_000 && step < steps) continue;
+    writeSync(file, `${lines.join('\n')}\n`);
+    lines = [];
+  }
+  closeSync(file);
+}
+
+/** Gaps between frames, in milliseconds, while something goes on. */
+async function frames(
+  page: Page,
+  act: () => Promise<void>,
+): Promise<{ fps: number; worstMs: number; p95Ms: number }> {
+  await page.evaluate(`(() => {
+    window.gaps = []; window.counting = true;
+    let before = performance.now();
+    const count = (now) => { window.gaps.push(now - before); before = now; if (window.counting) requestAnimationFrame(count); };
+    requestAnimationFrame(count);
+  })()`);
+  await act();
+  const gaps = await page.evaluate<number[]>('(window.counting = false, window.gaps.slice(1))');
+  const sorted = gaps.toSorted((a, b) => a - b);
+  return {
+    fps: Math.round((1000 * gaps.length) / gaps.reduce((a, b) => a + b, 0)),
+    worstMs: Math.round(sorted.at(-1) ?? 0),
+    p95Ms: Math.round(sorted[Math.floor(sorted.length * 0.95)] ?? 0),
+  };
+}
+
+/** Resident memory of the browser's tab processes together. */
+function tabsMiB(browserPid: number | undefined): number | undefined {
+  if (browserPid === undefined) return undefined;
+  const kib = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${browserPid}/status`, 'utf8'))?.[1];
+  return kib === undefined ? undefined : Math.round(Number(kib) / 1024);
+}
+
+const root = mkdtempSync(join(tmpdir(), 'paperweight-bench-'));
+const browser = await launch();
+const main = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
+makeRun(join(root, 'long'));
+const server = spawn(process.execPath, [main, 'serve', root, '--port', '0'], {
+  stdio: ['ignore', 'pipe', 'inherit'],
+});
+try {
+  const [address] = (await once(createInterface(server.stdout), 'line')) as [string];
+  const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+  page.setDefaultTimeout(120_000);
+  const plot = page.getByRole('group', { name: 'Training loss' });
+  const show = async (): Promise<number> => {
+    await page.goto('about:blank');
+    const began = performance.now();
+    await page.goto(`${address}#/run/long`);
+    await plot.locator('canvas').waitFor();
+    return Math.round(performance.now() - began);
+  };
+  const firstChartMs = await show();
+  await page.getByText(/is being read for the first time/).waitFor({ state: 'detached' });
+  const chartAgainMs = await show();
+  const box = (await plot.locator('.u-over').boundingBox())!;
+  const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+  await page.mouse.move(x, y);
+  await page.waitForTimeout(500);
+  const zooming = await frames(page, async () => {
+    for (let i = 0; i < 120; i++) {
+      await page.mouse.wheel(0, i < 60 ? -60 : 40);
+      await page.waitForTimeout(16);
+    }
+  });
+  await page.keyboard.down('Shift');
+  await page.mouse.down();
+  const panning = await frames(page, async () => {
+    for (let i = 0; i < 180; i++) {
+      await page.mouse.move(x + 300 * Math.sin(i / 20), y);
+      await page.waitForTimeout(16);
+    }
+  });
+  await page.mouse.up();
+  await page.keyboard.up('Shift');
+  const session = await page.context().newCDPSession(page);
+  await session.send('HeapProfiler.collectGarbage');
+  const { usedSize } = await session.send('Runtime.getHeapUsage');
+  const { processInfo } = await (await browser.newBrowserCDPSession()).send('SystemInfo.getProcessInfo');
+  const tab = processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => tabsMiB(id) ?? 0);
+  console.log(
+    JSON.stringify({
+      steps,
+      firstChartMs,
+      chartAgainMs,
+      zooming,
+      panning,
+      heapMiB: Math.round(usedSize / 2 ** 20),
+      tabMiB: Math.max(...tab),
+    }),
+  );
+} finally {
+  await browser.close();
+  server.kill('SIGINT');
+  await once(server, 'exit');
+  rmSync(root, { recursive: true, force: true });
+}

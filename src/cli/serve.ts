@@ -1,0 +1,83 @@
+import type { Command } from 'commander';
+import { UsageError } from '../errors.js';
+import { onInterrupt } from './interrupt.js';
+import { examples, integer, pathName } from './options.js';
+import { note, print } from './output.js';
+import { describeError } from './report.js';
+
+/** Fewer characters can be guessed. */
+const MIN_TOKEN = 16;
+
+export const port = (flag: string) => integer(flag, { min: 0, max: 65_535 });
+
+interface Flags {
+  readonly port: number;
+  readonly host: string;
+  readonly token?: string;
+  readonly control?: boolean;
+}
+
+function token(text: string): string {
+  if (/^[\w.~-]+$/.test(text) && text.length >= MIN_TOKEN) return text;
+  throw new UsageError({
+    what: '--token cannot be used',
+    expected: `at least ${MIN_TOKEN} letters, digits, ".", "_", "~" or "-"`,
+    got: `${text.length} characters`,
+    next: 'give a longer one, or leave --token out and one is made',
+  });
+}
+
+export function register(program: Command): void {
+  program
+    .command('serve')
+    .summary('show runs in the browser')
+    .description(
+      'Starts a local web server that shows runs while they train and afterwards. Other machines can reach it only with --host, and then with a token.',
+    )
+    .argument('[runs]', 'folder that holds the runs', pathName('runs'), 'runs')
+    .option('--port <n>', 'port to listen on; 0 takes any that is free', port('--port'), 8321)
+    .option(
+      '--host <address>',
+      'address to listen on; another than 127.0.0.1 asks for a token',
+      pathName('--host'),
+      '127.0.0.1',
+    )
+    .option('--token <text>', 'token to ask for (default: made and printed where --host needs one)', token)
+    .option('--control', 'let the pages rename, tag, delete, pause, resume and stop runs (default: off)')
+    .addHelpText('after', examples('paperweight serve', 'paperweight serve runs --port 0 --control'))
+    .action(serve);
+}
+
+async function serve(root: string, flags: Flags): Promise<void> {
+  const [{ randomBytes }, { Dashboard }, { isLoopback }, { version }, { papers }] = await Promise.all([
+    import('node:crypto'),
+    import('../serve/server.js'),
+    import('../serve/guard.js'),
+    import('./program.js'),
+    import('../serve/papers.js'),
+  ]);
+  const token = flags.token ?? (isLoopback(flags.host) ? undefined : randomBytes(24).toString('base64url'));
+  const dashboard = await Dashboard.open({
+    root,
+    host: flags.host,
+    port: flags.port,
+    token,
+    control: flags.control ?? false,
+    version: version(),
+    papers,
+    onError: (error) => note(describeError(error).text),
+  });
+  const host = flags.host.includes(':') ? `[${flags.host}]` : flags.host;
+  print(`http://${host}:${dashboard.port}/${token === undefined ? '' : `?token=${token}`}`);
+  const beside = process.channel !== undefined;
+  if (!beside) note('Ctrl-C ends it.');
+  await new Promise<void>((resolve) => {
+    // Beside a training it goes on until that has saved its state, and ends with it in any case.
+    onInterrupt(() => {
+      if (!beside) resolve();
+    });
+    process.once('SIGTERM', () => resolve());
+    process.once('disconnect', () => resolve());
+  });
+  await dashboard.close();
+}

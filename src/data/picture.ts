@@ -1,0 +1,76 @@
+import sharp from 'sharp';
+import { DataError } from '../errors.js';
+
+/** A square picture, ready for a model's transform. */
+export interface Picture {
+  /** Channels × side × side, red before green before blue. */
+  readonly data: Uint8Array;
+  readonly side: number;
+}
+
+export interface DecodeOptions {
+  /** What messages call the picture. */
+  readonly name: string;
+  readonly maxPixels: number;
+  /** A larger picture is made as small as this; as it is by default. */
+  readonly maxSide?: number;
+  /** What messages advise. */
+  readonly next: string;
+}
+
+/**
+ * Decodes a picture: turned upright as its camera says, on white where it is transparent, and cut to the middle
+ * square.
+ *
+ * @throws DataError when it is no picture, or too large
+ */
+export async function decodePicture(
+  bytes: Uint8Array,
+  { name, maxPixels, maxSide = Number.POSITIVE_INFINITY, next }: DecodeOptions,
+): Promise<Picture> {
+  try {
+    const { width, height } = await sharp(bytes, { limitInputPixels: false }).metadata();
+    if (width * height > maxPixels)
+      throw new DataError({
+        what: `${name} is too large a picture`,
+        expected: `at most ${maxPixels.toLocaleString('en-US')} pixels`,
+        got: `${width} × ${height} pixels`,
+        next: 'make it smaller first',
+      });
+    const whole = Math.min(width, height);
+    const side = Math.min(whole, maxSide);
+    const { data, info } = await sharp(bytes, { limitInputPixels: maxPixels, failOn: 'error' })
+      .autoOrient()
+      .resize(side, side, {
+        fit: 'cover',
+        position: 'centre',
+        kernel: side === whole ? 'nearest' : 'lanczos3',
+      })
+      .flatten({ background: '#ffffff' })
+      .toColourspace('srgb')
+      .removeAlpha()
+      .raw({ depth: 'uchar' })
+      .toBuffer({ resolveWithObject: true });
+    return { data: planes(data, info.channels), side };
+  } catch (error) {
+    if (error instanceof DataError) throw error;
+    throw new DataError({
+      what: `${name} cannot be read as a picture`,
+      expected: 'a picture, whole',
+      got: (error instanceof Error ? error.message : String(error)).replaceAll(/\s*\n\s*/g, '; ').trim(),
+      next,
+      cause: error,
+    });
+  }
+}
+
+/** Pixel after pixel → plane after plane; grey becomes three equal planes. */
+function planes(pixels: Uint8Array, channels: number): Uint8Array {
+  const count = pixels.length / channels;
+  const data = new Uint8Array(3 * count);
+  for (let c = 0; c < 3; c++) {
+    const from = channels === 3 ? c : 0;
+    for (let i = 0; i < count; i++) data[c * count + i] = pixels[i * channels + from]!;
+  }
+  return data;
+}

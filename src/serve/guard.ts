@@ -1,0 +1,139 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isIP } from 'node:net';
+import { hostname } from 'node:os';
+import { RequestError } from './request-error.js';
+
+/** On every answer. */
+const HEADERS = {
+  'Content-Security-Policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'",
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'no-referrer',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Cross-Origin-Opener-Policy': 'same-origin',
+} as const;
+
+/** Sent by the pages with each request that changes or computes something; a form of another site cannot. */
+export const CUSTOM_HEADER = 'x-paperweight';
+
+const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+export const isLoopback = (host: string): boolean => LOOPBACK.has(host) || host === '::1';
+
+export interface GuardOptions {
+  /** The address that the server is bound to. */
+  readonly host: string;
+  /** Asked for where given. */
+  readonly token?: string | undefined;
+}
+
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+
+/** Lets requests through that come from the server's own pages, or from a person with the token. */
+export class Guard {
+  readonly #host: string;
+  readonly #token: Buffer | undefined;
+  /** With the port, since browsers keep cookies by host alone. */
+  #cookie = '';
+
+  constructor({ host, token }: GuardOptions) {
+    this.#host = host;
+    this.#token = token === undefined ? undefined : digest(token);
+  }
+
+  /** The port that the server listens on, as soon as it is known. */
+  set port(port: number) {
+    this.#cookie = `paperweight-${port}`;
+  }
+
+  /** Sets the headers that every answer has. */
+  prepare(response: ServerResponse): void {
+    for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
+  }
+
+  /** @throws RequestError 403 or 421 for a request that another site has made a browser send */
+  checkOrigin(request: IncomingMessage, path: string): void {
+    this.#checkHost(request.headers.host);
+    const changes = request.method !== 'GET' && request.method !== 'HEAD';
+    const refuse = (got: string) => {
+      throw new RequestError(403, {
+        what: 'This request does not come from the dashboard',
+        expected: 'one from its own pages',
+        got,
+        next: 'use the dashboard at the address that it prints',
+      });
+    };
+    const { origin } = request.headers;
+    if (changes && origin !== undefined && origin !== `http://${request.headers.host}`)
+      refuse(`Origin ${origin}`);
+    const site = request.headers['sec-fetch-site'];
+    if (
+      (changes || path.startsWith('/api/')) &&
+      site !== undefined &&
+      site !== 'same-origin' &&
+      site !== 'none'
+    )
+      refuse(`Sec-Fetch-Site ${String(site)}`);
+    if (changes && request.headers[CUSTOM_HEADER] !== '1') refuse('no header X-Paperweight: 1');
+  }
+
+  /** A page elsewhere may point its own name at this machine; then that name stands in Host. */
+  #checkHost(header: string | undefined): void {
+    const name = header?.toLowerCase().replace(/:\d+$/, '') ?? '';
+    const bare = name.replace(/^\[(.*)\]$/, '$1');
+    const allowed =
+      LOOPBACK.has(name) ||
+      (!isLoopback(this.#host) &&
+        (isIP(bare) !== 0 || name === this.#host.toLowerCase() || name === hostname().toLowerCase()));
+    if (allowed) return;
+    throw new RequestError(421, {
+      what: 'The dashboard does not go by this name',
+      expected: isLoopback(this.#host)
+        ? 'localhost or 127.0.0.1'
+        : 'an IP address or the name of this machine',
+      got: header ?? 'no Host header',
+      next: 'use the address that the server prints',
+    });
+  }
+
+  /** @throws RequestError 401 unless the token came in a header or in the cookie */
+  checkToken(request: IncomingMessage): void {
+    if (!this.#token) return;
+    const bearer = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
+    if (this.#matches(bearer) || this.#matches(this.#fromCookie(request.headers.cookie))) return;
+    throw new RequestError(401, {
+      what: 'The dashboard wants a token',
+      expected: 'the link with ?token= that the server printed',
+      next: 'open that link',
+    });
+  }
+
+  #fromCookie(header = ''): string | undefined {
+    const start = `${this.#cookie}=`;
+    const found = header.split(';').find((part) => part.trim().startsWith(start));
+    return found?.trim().slice(start.length);
+  }
+
+  /** Both are hashed, so that neither their bytes nor their lengths decide how long it takes. */
+  #matches(token: string | undefined): boolean {
+    return token !== undefined && this.#token !== undefined && timingSafeEqual(digest(token), this.#token);
+  }
+
+  /**
+   * Answers a link that carries the token: keeps it in a cookie that scripts cannot read, and goes on to the page
+   * without it. A page does that and not a redirect, because a browser would not send a strict cookie along with a
+   * redirect from another site's link.
+   *
+   * @returns false when the request carries no token, or a wrong one
+   */
+  acceptLink(request: IncomingMessage, url: URL, response: ServerResponse): boolean {
+    const token = url.searchParams.get('token') ?? undefined;
+    if (request.method !== 'GET' || url.pathname !== '/' || !this.#matches(token)) return false;
+    response.setHeader('Set-Cookie', `${this.#cookie}=${token}; HttpOnly; SameSite=Strict; Path=/`);
+    response.setHeader('Cache-Control', 'no-store');
+    response.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8' });
+    response.end('<!doctype html><meta http-equiv="refresh" content="0;url=/"><title>Paperweight</title>');
+    return true;
+  }
+}

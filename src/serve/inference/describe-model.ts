@@ -1,0 +1,68 @@
+import {
+  Conv2d,
+  Dropout,
+  inspect,
+  Linear,
+  LocalResponseNorm,
+  MaxPool2d,
+  type Module,
+} from '../../nn/index.js';
+import { withoutInit } from '../../nn/init.js';
+import { buildAlexNet } from '../../papers/alexnet/build.js';
+import type { ModelConfig } from '../../train/config.js';
+import type { ModelDetail } from '../api.js';
+
+/** The layers of the model that a configuration describes; computes nothing. */
+export function describeModel(config: ModelConfig): ModelDetail {
+  const model = withoutInit(() => buildAlexNet(config));
+  const inputShape = [3, config.imageSize, config.imageSize];
+  const { layers, parameters, macs } = inspect(model, inputShape);
+  const modules = new Map(model.namedModules());
+  return {
+    inputShape,
+    parameters,
+    multiplyAdds: macs,
+    layers: layers.map((layer) => ({
+      name: layer.name,
+      kind: layer.type,
+      settings: settingsOf(modules.get(layer.name)),
+      outputShape: layer.outputShape.slice(1),
+      parameters: layer.parameters,
+      multiplyAdds: layer.macs,
+    })),
+  };
+}
+
+/** 11, or 3 × 5 where the directions differ. */
+function size(value: number | readonly number[]): string {
+  const [first, second] = typeof value === 'number' ? [value, value] : value;
+  return first === second ? String(first) : `${first} × ${second}`;
+}
+
+const isZero = (value: number | readonly number[]): boolean => [value].flat().every((v) => v === 0);
+
+function settingsOf(module: Module | undefined): string {
+  if (module instanceof Conv2d) {
+    const { outChannels, kernelSize, stride, padding, groups } = module;
+    return [
+      `${outChannels} × ${kernelSize.join(' × ')}`,
+      `stride ${size(stride)}`,
+      ...(isZero(padding) ? [] : [`padding ${size(padding)}`]),
+      ...(groups === 1 ? [] : [`${groups} groups`]),
+    ].join(', ');
+  }
+  if (module instanceof MaxPool2d) {
+    const { kernelSize, stride, padding } = module;
+    const kernel = typeof kernelSize === 'number' ? [kernelSize, kernelSize] : kernelSize;
+    return [
+      kernel.join(' × '),
+      `stride ${size(stride)}`,
+      ...(isZero(padding) ? [] : [`padding ${size(padding)}`]),
+    ].join(', ');
+  }
+  if (module instanceof Linear) return `${module.inFeatures} → ${module.outFeatures}`;
+  if (module instanceof LocalResponseNorm)
+    return `n ${module.size}, α ${module.alpha}, β ${module.beta}, k ${module.k}`;
+  if (module instanceof Dropout) return `p ${module.p}`;
+  return '';
+}

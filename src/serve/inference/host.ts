@@ -1,0 +1,39 @@
+import { constants, setPriority } from 'node:os';
+import { errorToPlain } from '../../errors.js';
+import { Bench } from './bench.js';
+import type { Operation, Operations, Reply, Request } from './protocol.js';
+
+/*
+ * The process that computes for the dashboard. It has the lowest priority and one thread, so that a training beside
+ * it does not notice, and it may crash without harm to the server.
+ */
+setPriority(constants.priority.PRIORITY_LOW);
+// The server has ended.
+process.on('disconnect', () => process.exit(0));
+// Ctrl-C in the terminal reaches this process too; the server says when to end.
+process.on('SIGINT', () => {});
+
+const bench = new Bench();
+const reply = (message: Reply): void => void process.send?.(message);
+
+type Handlers = {
+  [O in Operation]: (
+    args: Operations[O]['args'],
+    progress: (done: number, total: number) => void,
+  ) => Promise<Operations[O]['value']>;
+};
+const handlers: Handlers = {
+  model: ({ run }) => bench.model(run),
+  picture: ({ run, index }) => bench.png(run, index),
+  features: ({ weights, picture, layer }) => bench.features(weights, picture, layer),
+  predict: ({ weights, picture }) => bench.predict(weights, picture),
+  survey: ({ weights, from, to }, progress) => bench.survey(weights, from, to, progress),
+};
+
+process.on('message', ({ id, operation, args }: Request) => {
+  const handler = handlers[operation] as Handlers[Operation];
+  handler(args as never, (done, total) => reply({ id, progress: { done, total } })).then(
+    (value) => reply({ id, value }),
+    (error) => reply({ id, error: errorToPlain(error) }),
+  );
+});

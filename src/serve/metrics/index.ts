@@ -1,0 +1,183 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { setImmediate as turn } from 'node:timers/promises';
+import type { EpochEvent, StepEvent } from '../../train/events.js';
+import { fileInside, newlineAfter, readFrom } from '../inside.js';
+import { Columns } from './columns.js';
+import { eventText, type Line, scanLines, stepEvent, stepValues } from './lines.js';
+import { FIELDS } from './step-line.js';
+
+/** Bytes that are read and scanned at a time, about 2 ms; a longer line is passed over. */
+const PIECE = 2 ** 18;
+/** Bytes that take longer to read than a person wants to wait. */
+const FAR = 2 ** 24;
+/** Lines between two marks. */
+const MARK_EVERY = 1024;
+/** Bytes before a mark that are compared to notice a file that was cut and has grown again. */
+const TAIL = 64;
+const FIRST_VALUE = FIELDS.indexOf('loss');
+const STEP = FIELDS.indexOf('step');
+
+/** A place in the file between two lines. */
+export interface Mark {
+  readonly offset: number;
+  readonly lines: number;
+  readonly rows: number;
+  /** The bytes before it. */
+  readonly tail: Buffer;
+  /** The numbers of the last step before it. */
+  readonly last: Float64Array;
+}
+const START: Mark = {
+  offset: 0,
+  lines: 0,
+  rows: 0,
+  tail: Buffer.alloc(0),
+  last: new Float64Array(FIELDS.length),
+};
+
+/** What {@link MetricsIndex.follow} tells. */
+export interface Watcher {
+  /** New lines as server-sent events, in one text; called only when `watching` says so. */
+  lines(text: string): void;
+  /** The file no longer holds what came after this step. */
+  reset(step: number, lines: number): void;
+  readonly watching: boolean;
+}
+
+/**
+ * All of a run's metrics.jsonl in a compact form, kept up to date by reading what was added. Notices when a resumed
+ * run has cut the file, and then goes back to a mark before the cut.
+ */
+export class MetricsIndex {
+  readonly columns = new Columns();
+  epochs: { readonly line: number; readonly event: EpochEvent }[] = [];
+  /** Whether the last line says that the run is done. */
+  done = false;
+  /** Lines that have been read. */
+  lines = 0;
+  /** Bytes that have been read. */
+  offset = 0;
+  mtimeMs = 0;
+  /** Counts the resets. */
+  generation = 0;
+  #tail: Buffer = START.tail;
+  readonly #last = new Float64Array(FIELDS.length);
+  #marks: Mark[] = [START];
+  /** Where the search for the end of an overlong line goes on. */
+  #searched = 0;
+  #busy: Promise<void> = Promise.resolve();
+
+  /** @param folder real path of the run */
+  constructor(
+    readonly folder: string,
+    readonly watcher?: Watcher,
+  ) {}
+
+  get lastStep(): StepEvent | undefined {
+    return this.columns.length === 0 ? undefined : stepEvent(this.#last);
+  }
+
+  /** How far a first read of much is, in bytes; undefined when what is here is, or in a moment will be, all. */
+  async behind(): Promise<{ readonly done: number; readonly total: number } | undefined> {
+    const total = (await fileInside(this.folder, 'metrics.jsonl'))?.stats.size ?? 0;
+    return total - this.offset > FAR ? { done: this.offset, total } : undefined;
+  }
+
+  /** Reads what has been added since. Calls at the same time share their work. */
+  follow(): Promise<void> {
+    const next = this.#busy.then(() => this.#read());
+    this.#busy = next.catch(() => {});
+    return next;
+  }
+
+  async #read(): Promise<void> {
+    const file = await fileInside(this.folder, 'metrics.jsonl');
+    if (!file) {
+      if (this.offset > 0) this.#goBack(START);
+      return;
+    }
+    const changed = file.stats.mtimeMs !== this.mtimeMs || file.stats.size !== this.offset;
+    this.mtimeMs = file.stats.mtimeMs;
+    if (!changed) return;
+    const handle = await open(file.path, 'r');
+    try {
+      const holds = async ({ offset, tail }: Pick<Mark, 'offset' | 'tail'>) =>
+        offset <= file.stats.size && (await readFrom(handle, offset - tail.length, tail.length)).equals(tail);
+      if (!(await holds({ offset: this.offset, tail: this.#tail }))) {
+        while (!(await holds(this.#marks.at(-1)!))) this.#marks.pop();
+        this.#goBack(this.#marks.at(-1)!);
+      }
+      for (;;) {
+        const piece = await readFrom(handle, this.offset, PIECE);
+        if (piece.length === 0) break;
+        if (!this.#take(piece) && !(piece.length === PIECE && (await this.#passOver(handle)))) break;
+        // Requests come first.
+        if (piece.length === PIECE) await turn();
+      }
+    } finally {
+      await handle.close();
+    }
+  }
+
+  #goBack(mark: Mark): void {
+    this.offset = mark.offset;
+    this.lines = mark.lines;
+    this.#tail = mark.tail;
+    this.#searched = 0;
+    this.columns.truncate(mark.rows);
+    this.epochs = this.epochs.filter(({ line }) => line <= mark.lines);
+    this.#last.set(mark.last);
+    this.done = false;
+    this.generation++;
+    this.watcher?.reset(this.columns.lastStep, this.lines);
+  }
+
+  /** @returns false when no complete line was there */
+  #take(piece: Buffer): boolean {
+    const watching = this.watcher?.watching ?? false;
+    let text = '';
+    const end = scanLines(piece, (line) => {
+      this.#index(piece, line);
+      if (watching) text += eventText(piece, line, this.lines);
+      return true;
+    });
+    if (end === 0) return false;
+    this.offset += end;
+    this.#tail = Buffer.from(piece.subarray(Math.max(0, end - TAIL), end));
+    if (text) this.watcher!.lines(text);
+    return true;
+  }
+
+  /** Passes over an overlong line, which counts as one. */
+  async #passOver(handle: FileHandle): Promise<boolean> {
+    const found = await newlineAfter(handle, Math.max(this.offset, this.#searched));
+    this.#searched = found.searched;
+    if (found.next === undefined) return false;
+    this.offset = found.next;
+    this.lines++;
+    this.#tail = await readFrom(handle, this.offset - TAIL, TAIL);
+    return true;
+  }
+
+  #index(piece: Buffer, { kind, start, next, event }: Line): void {
+    this.lines++;
+    this.done = kind === 'done';
+    if (kind === 'step') {
+      this.columns.push(stepValues[STEP]!, stepValues, FIRST_VALUE);
+      this.#last.set(stepValues);
+    } else if (kind === 'epoch') this.epochs.push({ line: this.lines, event: event as EpochEvent });
+    if (this.lines % MARK_EVERY === 0)
+      this.#marks.push({
+        offset: this.offset + next,
+        lines: this.lines,
+        rows: this.columns.length,
+        tail: Buffer.from(piece.subarray(Math.max(start, next - TAIL), next)),
+        last: Float64Array.from(this.#last),
+      });
+  }
+
+  /** The last mark that is at most `lines` lines into the file. */
+  markBefore(lines: number): Mark {
+    return this.#marks.findLast((mark) => mark.lines <= lines) ?? START;
+  }
+}

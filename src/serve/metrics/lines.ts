@@ -1,0 +1,112 @@
+import { z } from 'zod';
+import type { EpochEvent, StepEvent } from '../../train/events.js';
+import { FIELDS, readStepLine } from './step-line.js';
+
+const finite = z.number();
+const count = z.number().int().min(0).max(0xffff_ffff);
+const stepSchema = z.object({
+  event: z.literal('step'),
+  epoch: count,
+  step: count,
+  loss: finite,
+  lr: finite,
+  imagesPerSecond: finite,
+  stepSeconds: finite,
+  dataSeconds: finite,
+  rssMiB: finite,
+}) satisfies z.ZodType<StepEvent>;
+const epochSchema = z.object({
+  event: z.literal('epoch'),
+  epoch: count,
+  step: count,
+  trainLoss: finite,
+  trainAccuracy: finite,
+  testLoss: finite,
+  testAccuracy: finite,
+  testTop5: finite,
+  testImages: finite,
+  seconds: finite,
+}) satisfies z.ZodType<EpochEvent>;
+const lineSchema = z.discriminatedUnion('event', [
+  stepSchema,
+  epochSchema,
+  z.object({ event: z.literal('done') }),
+]);
+
+/** What a line of the metrics is. `other`: something that is not known, or not whole. */
+export type LineKind = 'step' | 'epoch' | 'done' | 'other';
+
+export interface Line {
+  readonly kind: LineKind;
+  /** The line lies at `bytes[start … next − 2]`, its newline at `next − 1`. */
+  readonly start: number;
+  readonly next: number;
+  /** Present for an epoch, and for a step that is not in the usual form. */
+  readonly event: StepEvent | EpochEvent | undefined;
+}
+
+/** The numbers of the step that was visited last, in the order of FIELDS. */
+export const stepValues = new Float64Array(FIELDS.length);
+const [EPOCH, STEP] = [0, 1];
+const isCount = (value: number): boolean => value === value >>> 0;
+
+/** Numbers in the order of FIELDS as an event. */
+export function stepEvent(values: Float64Array): StepEvent {
+  const numbers = Object.fromEntries(FIELDS.map((field, i) => [field, values[i]!]));
+  return { event: 'step', ...numbers } as unknown as StepEvent;
+}
+
+/**
+ * Visits the complete lines of a piece of metrics.jsonl.
+ *
+ * @param visit returns false to end here, before the line
+ * @returns the position after the last line that was visited
+ */
+export function scanLines(bytes: Buffer, visit: (line: Line) => boolean | undefined, from = 0): number {
+  for (let start = from; start < bytes.length; ) {
+    let next = readStepLine(bytes, start, stepValues);
+    let [kind, event]: [LineKind, Line['event']] = ['step', undefined];
+    if (next < 0 || !isCount(stepValues[EPOCH]!) || !isCount(stepValues[STEP]!)) {
+      const newline = bytes.indexOf(0x0a, start);
+      if (newline < 0) return start;
+      next = newline + 1;
+      [kind, event] = parse(bytes.toString('utf8', start, newline));
+    }
+    if (visit({ kind, start, next, event }) === false) return start;
+    start = next;
+  }
+  return bytes.length;
+}
+
+function parse(text: string): [LineKind, Line['event']] {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return ['other', undefined];
+  }
+  const { data } = lineSchema.safeParse(value);
+  if (!data) return ['other', undefined];
+  if (data.event === 'done') return ['done', undefined];
+  if (data.event === 'step') for (const [i, field] of FIELDS.entries()) stepValues[i] = data[field];
+  return [data.event, data];
+}
+
+/** FNV-1a, 32 bits, of some bytes. */
+export function hashOf(bytes: Uint8Array, start: number, end: number): string {
+  let hash = 0x811c9dc5;
+  for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
+  return (hash >>> 0).toString(16).padStart(8, '0');
+}
+
+/**
+ * A line as a server-sent event; empty for one that clients do not get.
+ *
+ * @param number of the line in the file, from 1
+ */
+export function eventText(bytes: Buffer, { kind, start, next, event }: Line, number: number): string {
+  if (kind !== 'step' && kind !== 'epoch') return '';
+  // A step in the usual form is ASCII without a carriage return, so it can be passed on as it is.
+  const data = event ? JSON.stringify(event) : bytes.toString('latin1', start, next - 1);
+  return `id: ${number}-${hashOf(bytes, start, next - 1)}\nevent: ${kind}\ndata: ${data}\n\n`;
+}

@@ -1,0 +1,95 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import type { Series, SeriesKey } from '../api.js';
+import { type InsideFile, readFrom } from '../inside.js';
+import { SERIES_KEYS, short } from './columns.js';
+import { scanLines, stepValues } from './lines.js';
+import { FIELDS } from './step-line.js';
+
+/** Bytes of a place that is looked at: a few lines. */
+const PLACE = 2 ** 10;
+/** More places take longer than a person wants to wait. */
+const MAX_PLACES = 500;
+/** No run is this long: what a query without an end asks for. */
+const LAST_STEP = 0xffff_0000;
+const STEP = FIELDS.indexOf('step');
+const FIRST_VALUE = FIELDS.indexOf(SERIES_KEYS[0]);
+
+/**
+ * A series from places at even distances in the file, for a run whose metrics have not been read yet: each bucket
+ * is a few steps that follow each other, instead of all of them.
+ */
+export async function sampledSeries(
+  { path, stats }: InsideFile,
+  query: {
+    readonly keys: readonly SeriesKey[];
+    readonly from: number;
+    readonly to: number;
+    readonly points: number;
+  },
+): Promise<Series> {
+  const handle = await open(path, 'r');
+  try {
+    const begin = await offsetOf(handle, stats.size, query.from);
+    const end = await offsetOf(handle, stats.size, query.to + 1);
+    const places = Math.max(1, Math.min(query.points, MAX_PLACES, Math.ceil((end - begin) / PLACE)));
+    const step: number[] = [];
+    const columns = query.keys.map((key) => ({
+      key,
+      at: FIRST_VALUE + SERIES_KEYS.indexOf(key),
+      mean: [] as number[],
+      min: [] as number[],
+      max: [] as number[],
+    }));
+    let first: number | undefined;
+    // The last place ends where the range does.
+    const starts = Array.from({ length: places }, (_, i) =>
+      i === places - 1 ? Math.max(begin, end - PLACE) : begin + Math.floor((i * (end - begin)) / places),
+    );
+    // All at once: while something else is at work here, each wait costs milliseconds.
+    for (const found of await Promise.all(starts.map((at) => rowsAt(handle, at)))) {
+      const rows = found.filter(
+        (row) => row[STEP]! >= query.from && row[STEP]! <= query.to && row[STEP]! > (step.at(-1) ?? -1),
+      );
+      if (rows.length === 0) continue;
+      first ??= rows[0]![STEP]!;
+      step.push(rows.at(-1)![STEP]!);
+      for (const column of columns) {
+        const values = rows.map((row) => row[column.at]!);
+        column.mean.push(short(values.reduce((a, b) => a + b) / values.length));
+        column.min.push(short(Math.min(...values)));
+        column.max.push(short(Math.max(...values)));
+      }
+    }
+    const values = Object.fromEntries(columns.map(({ key, mean, min, max }) => [key, { mean, min, max }]));
+    return { step, values, total: first === undefined ? 0 : step.at(-1)! - first + 1, sampled: true };
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The steps in the whole lines of a place. */
+async function rowsAt(handle: FileHandle, at: number): Promise<Float64Array[]> {
+  const bytes = await readFrom(handle, at, PLACE);
+  const rows: Float64Array[] = [];
+  const visit = ({ kind }: { readonly kind: string }): boolean => {
+    if (kind === 'step') rows.push(Float64Array.from(stepValues));
+    return true;
+  };
+  // The first line is cut, unless it is the file's first.
+  scanLines(bytes, visit, at === 0 ? 0 : bytes.indexOf(0x0a) + 1);
+  return rows;
+}
+
+/** About where the lines from a step on begin, to within one place. */
+async function offsetOf(handle: FileHandle, size: number, step: number): Promise<number> {
+  if (step <= 0) return 0;
+  if (step > LAST_STEP) return size;
+  let [low, high] = [0, size];
+  while (high - low > PLACE) {
+    const middle = Math.floor((low + high) / 2);
+    const row = (await rowsAt(handle, middle))[0];
+    if (row && row[STEP]! < step) low = middle;
+    else high = middle;
+  }
+  return high;
+}

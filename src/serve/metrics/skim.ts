@@ -1,0 +1,80 @@
+import { open } from 'node:fs/promises';
+import type { EpochEvent, StepEvent } from '../../train/events.js';
+import { type InsideFile, readFrom } from '../inside.js';
+import { scanLines, stepEvent, stepValues } from './lines.js';
+import { FIELDS } from './step-line.js';
+
+/** Points of a spark line. */
+const POINTS = 60;
+/** Files up to this size are read as a whole. */
+const WHOLE = 2 ** 18;
+/** Bytes of each place of a larger file that is looked at: a few lines. */
+const PLACE = 2 ** 10;
+const END = 2 ** 14;
+const [STEP, LOSS] = [FIELDS.indexOf('step'), FIELDS.indexOf('loss')];
+
+/** What a look at parts of a run's metrics tells, whatever their size. */
+export interface Skim {
+  readonly spark: readonly number[];
+  readonly lastStep: StepEvent | undefined;
+  /** The last epoch that was seen. */
+  readonly epoch: EpochEvent | undefined;
+  readonly done: boolean;
+}
+
+export const NOTHING: Skim = { spark: [], lastStep: undefined, epoch: undefined, done: false };
+
+/** Looks at the end of a run's metrics and at places at even distances. */
+export async function skim({ path, stats }: InsideFile): Promise<Skim> {
+  const handle = await open(path, 'r');
+  try {
+    const { size } = stats;
+    const losses: number[] = [];
+    const last = new Float64Array(FIELDS.length);
+    let [steps, done, epoch]: [number, boolean, EpochEvent | undefined] = [0, false, undefined];
+    const look = (bytes: Buffer, from: number) =>
+      scanLines(
+        bytes,
+        ({ kind, event }) => {
+          done = kind === 'done';
+          if (event?.event === 'epoch') epoch = event;
+          if (kind !== 'step' || stepValues[STEP]! <= last[STEP]!) return true;
+          steps++;
+          losses.push(stepValues[LOSS]!);
+          last.set(stepValues);
+          return true;
+        },
+        from,
+      );
+    const spark: number[] = [];
+    if (size <= WHOLE) {
+      look(await readFrom(handle, 0, size), 0);
+      spark.push(...buckets(losses));
+    } else {
+      for (let i = 0; i < POINTS; i++) {
+        const at = i === POINTS - 1 ? size - END : Math.floor((i * size) / POINTS);
+        const bytes = await readFrom(handle, at, i === POINTS - 1 ? END : PLACE);
+        losses.length = 0;
+        // The first line of a place is cut.
+        look(bytes, at === 0 ? 0 : bytes.indexOf(0x0a) + 1);
+        if (losses.length > 0) spark.push(mean(losses));
+      }
+    }
+    return {
+      spark: spark.map((loss) => Number(loss.toPrecision(4))),
+      lastStep: steps > 0 ? stepEvent(last) : undefined,
+      epoch,
+      done,
+    };
+  } finally {
+    await handle.close();
+  }
+}
+
+const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+
+function buckets(values: readonly number[]): number[] {
+  const count = Math.min(POINTS, values.length);
+  const bound = (b: number) => Math.floor((b * values.length) / count);
+  return Array.from({ length: count }, (_, b) => mean(values.slice(bound(b), bound(b + 1))));
+}

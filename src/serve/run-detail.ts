@@ -1,0 +1,115 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readSafetensors } from '../train/safetensors.js';
+import type { Kernels, LogLine, RunDetail } from './api.js';
+import { fileInside, readSmall } from './inside.js';
+import { logLineSchema } from './journal.js';
+import { RequestError } from './request-error.js';
+import type { Runs } from './runs.js';
+import { lastLines, parseJson } from './tail.js';
+
+const LOG_LINES = 1000;
+const LOG_BYTES = 2 ** 20;
+/** Most bytes of a file of kernels that is read: AlexNet's first layer has 140 kB. */
+const KERNEL_BYTES = 2 ** 24;
+
+/** All that the page of a run shows at once. */
+export async function runDetail(runs: Runs, id: string): Promise<RunDetail> {
+  const live = await runs.live(id);
+  const read = live.index.follow();
+  const behind = await live.index.behind();
+  if (behind) read.catch(() => {});
+  else await read;
+  const summary = await runs.summary(id);
+  const config = parseJson((await readSmall(live.folder, 'config.json')) ?? '');
+  const { index } = live;
+  const lastStep = behind ? undefined : index.lastStep;
+  return {
+    ...summary,
+    config: isRecord(config) ? config : {},
+    epochEvents: index.epochs.map(({ event }) => event),
+    ...(lastStep ? { lastStep } : {}),
+    checkpoints: await checkpoints(live.folder),
+    ...(behind ? { reading: { working: 'reading the metrics', ...behind } } : { lines: index.lines }),
+  };
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Numbers in the names of files such as `step-00000100.safetensors`. */
+async function stepFiles(folder: string, name: string, pattern: RegExp) {
+  // Checked by a file in it, since only files are: a link that leads out is not followed.
+  const files = await readdir(join(folder, name)).catch(() => []);
+  const found = await Promise.all(
+    files.map(async (file) => {
+      const match = pattern.exec(file);
+      return match && (await fileInside(folder, name, file)) ? [{ file, step: Number(match[1]) }] : [];
+    }),
+  );
+  return found.flat().sort((a, b) => a.step - b.step);
+}
+
+async function checkpoints(folder: string): Promise<RunDetail['checkpoints']> {
+  const found = await stepFiles(folder, 'checkpoints', /^(?:best|step)-(\d{1,12})\.safetensors$/);
+  return found.map(({ file, step }) => ({ file, step, best: file.startsWith('best-') }));
+}
+
+/** The last lines that the run printed. */
+export async function runLog(folder: string): Promise<LogLine[]> {
+  const lines = (await lastLines(folder, 'log.jsonl', LOG_BYTES)).slice(-LOG_LINES);
+  return lines.flatMap((line) => logLineSchema.safeParse(parseJson(line)).data ?? []);
+}
+
+const KERNELS = /^step-(\d{1,12})\.safetensors$/;
+
+/** Steps of which the first layer's kernels were kept. */
+export async function kernelSteps(folder: string): Promise<number[]> {
+  return (await stepFiles(folder, 'kernels', KERNELS)).map(({ step }) => step);
+}
+
+/** The first layer's kernels at a step, as colours. */
+export async function kernels(folder: string, step: number): Promise<Kernels> {
+  const chosen = (await stepFiles(folder, 'kernels', KERNELS)).find((file) => file.step === step);
+  const file = chosen && (await fileInside(folder, 'kernels', chosen.file));
+  if (!file)
+    throw new RequestError(404, {
+      what: `The run kept no kernels of step ${step}`,
+      next: 'choose another step',
+    });
+  const wrong = (got: string) =>
+    new RequestError(422, {
+      what: `${chosen.file} does not hold kernels`,
+      expected: 'a float32 tensor "kernels" of shape [count, 3, side, side]',
+      got,
+    });
+  if (file.stats.size > KERNEL_BYTES) throw wrong(`a file of ${file.stats.size} bytes`);
+  const tensor = (await readSafetensors(file.path)).tensors.get('kernels');
+  const [count, channels, side, width] = tensor?.shape ?? [];
+  if (
+    tensor?.dtype !== 'F32' ||
+    !count ||
+    channels !== 3 ||
+    !side ||
+    width !== side ||
+    tensor.shape.length !== 4
+  )
+    throw wrong(tensor ? `${tensor.dtype} [${tensor.shape}]` : 'no such tensor');
+  return { step, count, side, rgb: colours(tensor.data, count, side).toString('base64') };
+}
+
+/** Each kernel scaled to its own extremes, 0 being mid grey; pixel after pixel. */
+function colours(values: Float32Array, count: number, side: number): Buffer {
+  const area = side * side;
+  const rgb = Buffer.alloc(count * area * 3);
+  for (let k = 0; k < count; k++) {
+    const first = k * 3 * area;
+    let extreme = 0;
+    for (let i = first; i < first + 3 * area; i++) extreme = Math.max(extreme, Math.abs(values[i]!) || 0);
+    const scale = extreme > 0 && Number.isFinite(extreme) ? 127.5 / extreme : 0;
+    for (let c = 0; c < 3; c++)
+      for (let i = 0; i < area; i++)
+        rgb[first + 3 * i + c] = Math.round(127.5 + scale * values[first + c * area + i]!);
+  }
+  return rgb;
+}

@@ -1,0 +1,102 @@
+import { z } from 'zod';
+import type { RunSummary } from './api.js';
+import { fileInside, readSmall } from './inside.js';
+import { readLabel } from './label.js';
+import { NOTHING, type Skim, skim } from './metrics/skim.js';
+import { statusOf } from './presence.js';
+import { parseJson } from './tail.js';
+
+/** What the list of runs shows of a `config.json`; lenient, since a run may come from another version. */
+const configSchema = z.object({
+  recipe: z.string(),
+  model: z.object({ paper: z.string(), preset: z.string() }),
+  dataset: z.string(),
+  epochs: z.number(),
+  maxSteps: z.number().optional(),
+  batchSize: z.number().positive(),
+  seed: z.number(),
+  machine: z.object({ started: z.string().optional() }).optional(),
+});
+type ListedConfig = z.infer<typeof configSchema>;
+
+const stateSchema = z.object({ best: z.object({ accuracy: z.number() }).optional() });
+
+/** Training pictures of the built-in data sets, for the length of a run that has not ended an epoch yet. */
+const PICTURES: Readonly<Record<string, number>> = { cifar10: 50_000, shapes10: 10_000 };
+
+/** A run's line in the list, from a look at parts of its files. */
+export async function summarise(folder: string, id: string): Promise<RunSummary> {
+  const [configFile, metricsFile] = await Promise.all([
+    fileInside(folder, 'config.json'),
+    fileInside(folder, 'metrics.jsonl'),
+  ]);
+  const parts = metricsFile ? await skim(metricsFile) : NOTHING;
+  const changed = metricsFile ?? configFile;
+  const times = {
+    started: new Date(configFile?.stats.birthtimeMs || configFile?.stats.mtimeMs || 0).toISOString(),
+    updated: new Date(changed?.stats.mtimeMs ?? 0).toISOString(),
+  };
+  const label = await readLabel(folder);
+  const named = { id, name: label.name ?? id, tags: label.tags ?? [] };
+  const place = {
+    step: parts.lastStep?.step ?? 0,
+    epoch: parts.lastStep?.epoch ?? 0,
+    ...(parts.lastStep ? { lastLoss: parts.lastStep.loss } : {}),
+    spark: parts.spark,
+  };
+  const text = await readSmall(folder, 'config.json').catch(() => undefined);
+  const parsed = configSchema.safeParse(parseJson(text ?? ''));
+  if (!parsed.success)
+    return {
+      ...named,
+      ...times,
+      ...place,
+      status: 'failed',
+      error: `config.json cannot be read: ${z.prettifyError(parsed.error)}`,
+      paper: '',
+      preset: '',
+      recipe: '',
+      dataset: '',
+      seed: 0,
+      stepsTotal: 0,
+      epochs: 0,
+    };
+  const config = parsed.data;
+  const { recipe, dataset, seed, epochs, model } = config;
+  const status = await statusOf(folder, { done: parts.done, mtimeMs: changed?.stats.mtimeMs ?? 0 });
+  const best = await bestAccuracy(folder, parts);
+  return {
+    ...named,
+    ...times,
+    ...(config.machine?.started ? { started: config.machine.started } : {}),
+    ...place,
+    ...status,
+    ...(best === undefined ? {} : { bestAccuracy: best }),
+    paper: model.paper,
+    preset: model.preset,
+    recipe,
+    dataset,
+    seed,
+    epochs,
+    stepsTotal: stepsTotal(config, parts),
+  };
+}
+
+async function bestAccuracy(folder: string, { epoch }: Skim): Promise<number | undefined> {
+  const text = await readSmall(folder, 'state.json').catch(() => undefined);
+  const best = stateSchema.safeParse(parseJson(text ?? '')).data?.best?.accuracy;
+  return best ?? epoch?.testAccuracy;
+}
+
+/** 0 when it cannot be known. */
+function stepsTotal(
+  { epochs, maxSteps, batchSize, dataset }: ListedConfig,
+  { epoch, done, lastStep }: Skim,
+): number {
+  if (done && lastStep) return lastStep.step;
+  const pictures = PICTURES[dataset];
+  const perEpoch = epoch ? epoch.step / epoch.epoch : pictures && Math.ceil(pictures / batchSize);
+  const whole = perEpoch ? Math.round(perEpoch * epochs) : Number.POSITIVE_INFINITY;
+  const total = Math.min(whole, maxSteps ?? Number.POSITIVE_INFINITY);
+  return Number.isFinite(total) ? total : 0;
+}

@@ -1,0 +1,155 @@
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import type { LogLine, RunDetail, RunEvent, RunStatus } from '../../serve/api.js';
+import type { EpochEvent, StepEvent } from '../../train/events.js';
+import { type ApiFailure, at, get } from './api.js';
+import { type Connection, useEvents } from './events.js';
+import { useLoad } from './use.js';
+
+/** How many steps the present rate is averaged over, roughly. */
+const RATE_STEPS = 20;
+const MOST_LINES = 1000;
+const DRAW_MS = 250;
+const READING_MS = 1000;
+
+/** A run as it is now: what was loaded, and what its event stream has told since. */
+export interface LiveRun {
+  readonly detail: RunDetail | undefined;
+  readonly failure: ApiFailure | undefined;
+  readonly reload: () => void;
+  readonly status: RunStatus;
+  readonly error: string | undefined;
+  readonly lastStep: StepEvent | undefined;
+  /** Seconds a step, averaged over the last ones. */
+  readonly stepSeconds: number | undefined;
+  readonly epochs: readonly EpochEvent[];
+  /** Lines that came by the stream. */
+  readonly lines: readonly LogLine[];
+  /** Grows with each insight that was written. */
+  readonly insights: number;
+  readonly connection: Connection;
+  readonly following: boolean;
+  /** How often the stream was lost and came back: what has no id may have been missed. */
+  readonly gaps: number;
+  /** Hears steps as they come, and resets. */
+  readonly listen: (listener: Listener) => () => void;
+  readonly setStatus: (status: RunStatus) => void;
+}
+
+export interface Listener {
+  readonly step: (event: StepEvent) => void;
+  readonly reset: (step: number) => void;
+}
+
+interface State {
+  status: RunStatus;
+  error?: string;
+  lastStep?: StepEvent;
+  stepSeconds?: number;
+  epochs: readonly EpochEvent[];
+  lines: readonly LogLine[];
+  insights: number;
+}
+
+const NAMES = ['step', 'epoch', 'line', 'note', 'status', 'insight', 'reset'] as const;
+
+const startOf = (detail: RunDetail): State => ({
+  status: detail.status,
+  ...(detail.error === undefined ? {} : { error: detail.error }),
+  ...(detail.lastStep ? { lastStep: detail.lastStep, stepSeconds: detail.lastStep.stepSeconds } : {}),
+  epochs: detail.epochEvents,
+  lines: [],
+  insights: 0,
+});
+
+/** What an event changes. */
+export function advance(state: State, event: RunEvent): State {
+  switch (event.event) {
+    case 'step': {
+      const before = state.stepSeconds ?? event.stepSeconds;
+      return {
+        ...state,
+        lastStep: event,
+        stepSeconds: before + (event.stepSeconds - before) / RATE_STEPS,
+        // Steps come from a process at work, whatever was believed before; a pause is told by a status.
+        status: state.status === 'interrupted' ? 'training' : state.status,
+      };
+    }
+    case 'epoch':
+      return { ...state, epochs: [...state.epochs.filter((each) => each.step < event.step), event] };
+    case 'status':
+      return { ...state, status: event.status, ...(event.error === undefined ? {} : { error: event.error }) };
+    case 'insight':
+      return { ...state, insights: state.insights + 1 };
+    case 'reset':
+      return { ...state, epochs: state.epochs.filter((each) => each.step <= event.step) };
+    default:
+      return { ...state, lines: [...state.lines, event].slice(-MOST_LINES) };
+  }
+}
+
+export function useRun(id: string): LiveRun {
+  const { value, failure, reload } = useLoad<RunDetail>(id, (signal) => get(at('runs', id), signal));
+  const [state, setState] = useState<State>();
+  const [gaps, setGaps] = useState(0);
+  const listeners = useRef(new Set<Listener>());
+  const waiting = useRef<RunEvent[]>([]);
+  useEffect(() => {
+    if (value) setState(startOf(value));
+  }, [value]);
+  // A fast run steps a thousand times a second: what the page shows of it changes four times.
+  useEffect(() => {
+    const timer = setInterval(() => {
+      const events = waiting.current;
+      if (events.length === 0) return;
+      waiting.current = [];
+      setState((before) => before && events.reduce(advance, before));
+    }, DRAW_MS);
+    return () => clearInterval(timer);
+  }, []);
+  const reading = value?.reading;
+  useEffect(() => {
+    if (!reading) return;
+    const timer = setTimeout(reload, READING_MS);
+    return () => clearTimeout(timer);
+  }, [reading, reload]);
+  const following =
+    value !== undefined && value.lines !== undefined && value.status !== 'done' && value.status !== 'failed';
+  const connection = useEvents<RunEvent>(
+    following ? `${at('runs', id, 'events')}?after=${value.lines}` : undefined,
+    NAMES,
+    (event) => {
+      waiting.current.push(event);
+      for (const listener of listeners.current) {
+        if (event.event === 'step') listener.step(event);
+        if (event.event === 'reset') listener.reset(event.step);
+      }
+    },
+    () => setGaps((n) => n + 1),
+  );
+  const listen = useCallback((listener: Listener) => {
+    listeners.current.add(listener);
+    return () => void listeners.current.delete(listener);
+  }, []);
+  const setStatus = useCallback(
+    (status: RunStatus) => setState((before) => before && { ...before, status }),
+    [],
+  );
+  const now = state ?? (value && startOf(value));
+  return {
+    detail: value,
+    failure,
+    reload,
+    status: now?.status ?? 'interrupted',
+    error: now?.error,
+    lastStep: now?.lastStep,
+    stepSeconds: now?.stepSeconds,
+    epochs: now?.epochs ?? [],
+    lines: now?.lines ?? [],
+    insights: (now?.insights ?? 0) + gaps,
+    gaps,
+    connection,
+    following: following && (now?.status === 'training' || now?.status === 'paused'),
+    listen,
+    setStatus,
+  };
+}

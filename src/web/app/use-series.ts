@@ -1,0 +1,141 @@
+import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import type { Series, SeriesKey } from '../../serve/api.js';
+import { append, keepAfter, keepUntil, NO_POINTS, type Points, pointsOf, splice } from '../lib/points.js';
+import type { Range } from '../lib/range.js';
+import { type ApiFailure, at, get } from './api.js';
+import { failureOf, useLoad, useSettled } from './use.js';
+
+/** How long a gesture must rest before its range is asked for in detail. */
+const SETTLE_MS = 140;
+/** How long a server that still reads a long run is left alone. */
+const SAMPLED_MS = 1000;
+/** Live points beyond this many are asked for again as buckets. */
+const MOST_LIVE = 1500;
+
+export type AllPoints = Readonly<Partial<Record<SeriesKey, Points>>>;
+
+export interface RunSeries {
+  readonly points: AllPoints;
+  readonly failure: ApiFailure | undefined;
+  readonly loading: boolean;
+  /** The server is still reading: the curve is made of samples. */
+  readonly sampled: boolean;
+  /** Adds steps that came by the event stream. */
+  readonly push: (step: number, values: Readonly<Partial<Record<SeriesKey, number>>>) => void;
+  /** The run went back to `step`. */
+  readonly reset: (step: number) => void;
+}
+
+const url = (id: string, keys: readonly SeriesKey[], points: number, range?: Range) =>
+  `${at('runs', id, 'series')}?keys=${keys.join(',')}&points=${points}${
+    range ? `&from=${Math.max(0, Math.floor(range.from))}&to=${Math.ceil(range.to)}` : ''
+  }`;
+
+/**
+ * A run's curves: the whole run coarsely, the range that the chart shows at its resolution once the gesture has
+ * come to rest, and what has come since by the event stream. Whatever is there is drawn at once.
+ *
+ * @param range undefined for the whole run
+ * @param pixels width of the chart
+ */
+export function useSeries(
+  id: string,
+  keys: readonly SeriesKey[],
+  range: Range | undefined,
+  pixels: number,
+): RunSeries {
+  const buckets = Math.max(200, Math.min(2000, Math.ceil(pixels / 100) * 100));
+  const list = keys.join(',');
+  const [live, setLive] = useState<AllPoints>({});
+  const [cut, setCut] = useState<number>();
+  const waiting = useRef<Map<SeriesKey, { step: number[]; value: number[] }>>(new Map());
+  const overview = useLoad<Series>(pixels > 0 ? `${id} ${list} ${buckets}` : undefined, (signal) =>
+    get(url(id, keys, buckets, undefined), signal),
+  );
+  const sampled = overview.value?.sampled === true;
+  const { reload, value: whole } = overview;
+  useEffect(() => {
+    if (!sampled) return;
+    const timer = setTimeout(reload, SAMPLED_MS);
+    return () => clearTimeout(timer);
+  }, [sampled, whole, reload]);
+  const settled = useSettled(range, SETTLE_MS);
+  const [detail, setDetail] = useState<Series>();
+  const [failure, setFailure] = useState<ApiFailure>();
+
+  useEffect(() => {
+    if (!settled || pixels <= 0) return setDetail(undefined);
+    const controller = new AbortController();
+    // A little more than the window, so that a small pan finds detail there already.
+    const margin = (settled.to - settled.from) * 0.25;
+    const wide = { from: settled.from - margin, to: settled.to + margin };
+    get<Series>(url(id, keys, Math.ceil(buckets * 1.5), wide), controller.signal).then(setDetail, (error) => {
+      if (!controller.signal.aborted) setFailure(failureOf(error));
+    });
+    return () => controller.abort();
+  }, [id, list, settled, buckets]);
+
+  // Steps come many times a second; the charts are drawn four times.
+  useEffect(() => {
+    const timer = setInterval(() => {
+      if (waiting.current.size === 0) return;
+      const fresh = waiting.current;
+      waiting.current = new Map();
+      setLive((before) => {
+        const after = { ...before };
+        for (const [key, { step, value }] of fresh)
+          after[key] = append(after[key] ?? NO_POINTS, { step, mean: value, min: value, max: value });
+        return after;
+      });
+    }, 250);
+    return () => clearInterval(timer);
+  }, []);
+
+  const liveLength = live[keys[0]!]?.step.length ?? 0;
+  useEffect(() => {
+    if (liveLength > MOST_LIVE) reload();
+  }, [liveLength, reload]);
+  useEffect(() => {
+    // What the server counts now is no longer live.
+    const last = whole?.step.at(-1);
+    if (last === undefined) return;
+    setCut(undefined);
+    setLive((before) =>
+      Object.fromEntries(
+        Object.entries(before).map(([key, points]) => [key, keepAfter(points as Points, last)]),
+      ),
+    );
+  }, [whole]);
+
+  const push = useCallback((step: number, values: Readonly<Partial<Record<SeriesKey, number>>>) => {
+    for (const [key, value] of Object.entries(values) as [SeriesKey, number][]) {
+      const list = waiting.current.get(key) ?? { step: [], value: [] };
+      list.step.push(step);
+      list.value.push(value);
+      waiting.current.set(key, list);
+    }
+  }, []);
+  const reset = useCallback(
+    (step: number) => {
+      waiting.current = new Map();
+      setLive({});
+      setDetail(undefined);
+      setCut(step);
+      reload();
+    },
+    [reload],
+  );
+
+  const points = useMemo(() => {
+    const all: Partial<Record<SeriesKey, Points>> = {};
+    for (const key of keys) {
+      if (!whole) continue;
+      let each = pointsOf(whole, key);
+      if (detail) each = splice(each, pointsOf(detail, key));
+      if (cut !== undefined) each = keepUntil(each, cut);
+      all[key] = append(each, live[key] ?? NO_POINTS);
+    }
+    return all;
+  }, [list, whole, detail, live, cut]);
+  return { points, failure: overview.failure ?? failure, loading: overview.loading, sampled, push, reset };
+}

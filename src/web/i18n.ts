@@ -1,0 +1,17 @@
+import { EN } from './i18n/en.js';
+import { ZH } from './i18n/zh.js';
+import type { Language } from './lib/format.js';
+
+/** Every text of the pages, by name. `{name}` stands for a value. */
+export type Key = keyof typeof EN;
+
+export const TEXTS: Readonly<Record<Language, Readonly<Record<Key, string>>>> = { en: EN, zh: ZH };
+
+export type Translate = (key: Key, values?: Readonly<Record<string, string | number>>) => string;
+
+/** A value that is missing stays as `{name}`, so that it is seen. */
+export function translator(language: Language): Translate {
+  const texts = TEXTS[language];
+  return (key, values = {}) =>
+    texts[key].replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+}

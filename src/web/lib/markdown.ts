@@ -1,0 +1,57 @@
+import { Marked, type Tokens } from 'marked';
+
+const escapeHtml = (text: string): string =>
+  text.replace(
+    /[&<>"']/g,
+    (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' })[c] ?? c,
+  );
+
+/** Links that can only lead somewhere: no scripts, no data. Relative ones stay in the notes and lead nowhere. */
+const safeLink = (href: string): string | undefined =>
+  /^https?:\/\//i.test(href) || /^#[\w\u4e00-\u9fff-]+$/.test(href) ? href : undefined;
+
+/** An anchor for a heading, the same for the same words. */
+export const anchor = (text: string): string =>
+  text
+    .toLowerCase()
+    .replace(/<[^>]*>/g, '')
+    .replace(/[^\p{L}\p{N}]+/gu, '-')
+    .replace(/^-|-$/g, '');
+
+/**
+ * Markdown to HTML that carries nothing but text, structure and links: raw HTML shows as the text that it is,
+ * pictures come from the paper's own figures only. Headings go down by one, as the page has an `h1`.
+ *
+ * @param figure the address of a figure of the paper; undefined where it has no such file
+ */
+export function renderMarkdown(source: string, figure: (file: string) => string | undefined): string {
+  const marked = new Marked({ gfm: true, async: false });
+  marked.use({
+    renderer: {
+      html: ({ text }: Tokens.HTML | Tokens.Tag) => escapeHtml(text),
+      heading({ tokens, depth, text }: Tokens.Heading) {
+        const level = Math.min(depth + 1, 6);
+        return `<h${level} id="notes-${anchor(text)}">${this.parser.parseInline(tokens)}</h${level}>\n`;
+      },
+      link({ href, tokens }: Tokens.Link) {
+        const inner = this.parser.parseInline(tokens);
+        const safe = safeLink(href);
+        if (safe === undefined) return inner;
+        const outside = safe.startsWith('#') ? '' : ' rel="noreferrer noopener" target="_blank"';
+        return `<a href="${escapeHtml(safe)}"${outside}>${inner}</a>`;
+      },
+      image({ href, text }: Tokens.Image) {
+        const src = /^[a-z]+:|^\/\//i.test(href) ? undefined : figure(href.replace(/^.*\//, ''));
+        return src === undefined
+          ? escapeHtml(text)
+          : `<img src="${escapeHtml(src)}" alt="${escapeHtml(text)}">`;
+      },
+      // The stock renderer writes align="…", which no style sheet can undo.
+      tablecell({ tokens, header }: Tokens.TableCell) {
+        const tag = header ? 'th scope="col"' : 'td';
+        return `<${tag}>${this.parser.parseInline(tokens)}</${header ? 'th' : 'td'}>`;
+      },
+    },
+  });
+  return marked.parse(source, { async: false });
+}

@@ -1,0 +1,82 @@
+import type { Series, SeriesKey } from '../../serve/api.js';
+
+/** One quantity of a run over its steps; each point stands for a bucket of steps. */
+export interface Points {
+  readonly step: readonly number[];
+  readonly mean: readonly number[];
+  readonly min: readonly number[];
+  readonly max: readonly number[];
+}
+
+export const NO_POINTS: Points = { step: [], mean: [], min: [], max: [] };
+
+export function pointsOf(series: Series, key: SeriesKey): Points {
+  const values = series.values[key];
+  return values ? { step: series.step, mean: values.mean, min: values.min, max: values.max } : NO_POINTS;
+}
+
+/** First index whose step is at least `step`. */
+export function lowerBound(steps: readonly number[], step: number): number {
+  let low = 0;
+  let high = steps.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (steps[middle]! < step) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+const cut = (points: Points, from: number, to: number): Points => ({
+  step: points.step.slice(from, to),
+  mean: points.mean.slice(from, to),
+  min: points.min.slice(from, to),
+  max: points.max.slice(from, to),
+});
+
+export function join(...parts: readonly Points[]): Points {
+  return {
+    step: parts.flatMap((part) => part.step),
+    mean: parts.flatMap((part) => part.mean),
+    min: parts.flatMap((part) => part.min),
+    max: parts.flatMap((part) => part.max),
+  };
+}
+
+/** The whole run coarsely, with the range that was asked for in detail laid into it. */
+export function splice(overview: Points, detail: Points): Points {
+  const first = detail.step[0];
+  const last = detail.step.at(-1);
+  if (first === undefined || last === undefined) return overview;
+  return join(
+    cut(overview, 0, lowerBound(overview.step, first)),
+    detail,
+    cut(overview, lowerBound(overview.step, last + 1), overview.step.length),
+  );
+}
+
+/** What is left after a run went back to `step`. */
+export function keepUntil(points: Points, step: number): Points {
+  return cut(points, 0, lowerBound(points.step, step + 1));
+}
+
+/** What came after `step`. */
+export function keepAfter(points: Points, step: number): Points {
+  return cut(points, lowerBound(points.step, step + 1), points.step.length);
+}
+
+/** `live` without what `points` already has, behind it. */
+export function append(points: Points, live: Points): Points {
+  const last = points.step.at(-1) ?? Number.NEGATIVE_INFINITY;
+  const from = lowerBound(live.step, last + 1);
+  return from >= live.step.length ? points : join(points, cut(live, from, live.step.length));
+}
+
+/** Evenly chosen points for a table: the first, the last and what lies between. */
+export function sample(points: Points, rows: number): { step: number; value: number }[] {
+  const count = Math.min(rows, points.step.length);
+  return Array.from({ length: count }, (_, i) => {
+    const at = count === 1 ? 0 : Math.round((i * (points.step.length - 1)) / (count - 1));
+    return { step: points.step[at]!, value: points.mean[at]! };
+  });
+}

@@ -1,0 +1,54 @@
+/** Addresses of the views: what stands behind `#` in the page's URL. */
+export type RunTab = 'live' | 'inside' | 'try';
+
+export type Route =
+  | { readonly view: 'runs' }
+  | {
+      readonly view: 'run';
+      readonly id: string;
+      readonly tab: RunTab;
+      readonly query: Readonly<Record<string, string>>;
+    }
+  | { readonly view: 'compare'; readonly ids: readonly string[] }
+  | { readonly view: 'paper'; readonly id: string | undefined }
+  | { readonly view: 'unknown'; readonly path: string };
+
+const decode = (text: string): string => {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+};
+
+export function parseRoute(hash: string): Route {
+  const [path = '', search = ''] = hash.replace(/^#/, '').split('?', 2);
+  const [first, id, tab, ...rest] = path.split('/').filter(Boolean).map(decode);
+  const query = Object.fromEntries(new URLSearchParams(search));
+  if (first === undefined || (first === 'runs' && id === undefined)) return { view: 'runs' };
+  if (first === 'run' && id !== undefined && rest.length === 0) {
+    if (tab === undefined) return { view: 'run', id, tab: 'live', query };
+    if (tab === 'inside' || tab === 'try') return { view: 'run', id, tab, query };
+  }
+  if (first === 'compare' && id === undefined)
+    return { view: 'compare', ids: (query.ids ?? '').split(',').filter(Boolean).map(decode) };
+  if (first === 'paper' && tab === undefined) return { view: 'paper', id };
+  return { view: 'unknown', path };
+}
+
+/** The address of a run's view; settings that are undefined are left out. */
+export function runHref(
+  id: string,
+  tab: RunTab = 'live',
+  query: Readonly<Record<string, string | number | undefined>> = {},
+): string {
+  const search = new URLSearchParams();
+  for (const [key, value] of Object.entries(query)) if (value !== undefined) search.set(key, String(value));
+  const text = search.toString();
+  return `#/run/${encodeURIComponent(id)}${tab === 'live' ? '' : `/${tab}`}${text ? `?${text}` : ''}`;
+}
+
+export const compareHref = (ids: readonly string[]): string =>
+  `#/compare?ids=${ids.map((id) => encodeURIComponent(encodeURIComponent(id))).join(',')}`;
+
+export const paperHref = (id?: string): string => (id ? `#/paper/${encodeURIComponent(id)}` : '#/paper');

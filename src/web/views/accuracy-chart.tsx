@@ -1,0 +1,114 @@
+import { useMemo } from 'preact/hooks';
+import type { EpochEvent } from '../../train/events.js';
+import { useApp } from '../app/context.js';
+import { integer, percent } from '../lib/format.js';
+import { Bars } from '../ui/bars.js';
+import { Chart } from '../ui/chart.js';
+import type { Line } from '../ui/plot.js';
+import { Missing } from '../ui/problem.js';
+import type { SharedAxis } from './shared-axis.js';
+
+/** Accuracy after each epoch, beside the loss over the same steps. */
+export function AccuracyChart({ epochs, shared }: { epochs: readonly EpochEvent[]; shared: SharedAxis }) {
+  const { t, language } = useApp();
+  const lines = useMemo<Line[]>(() => {
+    const step = epochs.map((epoch) => epoch.step);
+    const points = epochs.length < 40;
+    return [
+      {
+        label: t('chart.test'),
+        color: '--line-1',
+        step,
+        value: epochs.map((epoch) => epoch.testAccuracy),
+        points,
+      },
+      {
+        label: t('chart.train'),
+        color: '--line-2',
+        step,
+        value: epochs.map((epoch) => epoch.trainAccuracy),
+        points,
+        dash: [5, 4],
+      },
+    ];
+  }, [epochs, t]);
+  const last = epochs.at(-1);
+  if (!last)
+    return (
+      <figure class="chart">
+        <figcaption class="chart-head">
+          <h3>{t('chart.accuracy')}</h3>
+        </figcaption>
+        <Missing>{t('chart.noAccuracy')}</Missing>
+      </figure>
+    );
+  if (epochs.length === 1) return <AccuracyOnce epoch={last} />;
+  return (
+    <Chart
+      {...shared}
+      title={t('chart.accuracy')}
+      lines={lines}
+      height={220}
+      vertical={[0, 100]}
+      format={(value) => percent(value, Number.isInteger(value) ? 0 : 1)}
+      summary={t('chart.accuracyFacts', {
+        epoch: last.epoch,
+        test: percent(last.testAccuracy),
+        train: percent(last.trainAccuracy),
+        images: integer(last.testImages, language),
+        top5: percent(last.testTop5),
+      })}
+    >
+      <details class="numbers">
+        <summary>{t('chart.table')}</summary>
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">{t('chart.epoch')}</th>
+              <th scope="col">{t('chart.steps')}</th>
+              <th scope="col">{t('chart.test')}</th>
+              <th scope="col">{t('chart.top5')}</th>
+              <th scope="col">{t('chart.train')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {epochs.map((epoch) => (
+              <tr key={epoch.step}>
+                <th scope="row">{epoch.epoch}</th>
+                <td>{integer(epoch.step, language)}</td>
+                <td>{percent(epoch.testAccuracy)}</td>
+                <td>{percent(epoch.testTop5)}</td>
+                <td>{percent(epoch.trainAccuracy)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </details>
+    </Chart>
+  );
+}
+
+/** One measurement is no curve. */
+function AccuracyOnce({ epoch }: { epoch: EpochEvent }) {
+  const { t, language } = useApp();
+  return (
+    <figure class="chart">
+      <figcaption class="chart-head">
+        <h3>{t('chart.accuracy')}</h3>
+      </figcaption>
+      <Bars
+        bars={[
+          { label: t('chart.test'), value: epoch.testAccuracy },
+          { label: t('chart.top5'), value: epoch.testTop5 },
+          { label: t('chart.train'), value: epoch.trainAccuracy, color: '--line-2' },
+        ]}
+      />
+      <p class="hint">
+        {t('chart.measured', {
+          n: integer(epoch.step, language),
+          images: integer(epoch.testImages, language),
+        })}
+      </p>
+    </figure>
+  );
+}

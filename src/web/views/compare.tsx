@@ -1,0 +1,148 @@
+import { useMemo, useState } from 'preact/hooks';
+import type { RunDetail, RunSummary, Series } from '../../serve/api.js';
+import { type ApiFailure, at, get } from '../app/api.js';
+import { useApp, useTitle } from '../app/context.js';
+import { replace } from '../app/router.js';
+import { failureOf, useLoad } from '../app/use.js';
+import { type Points, pointsOf } from '../lib/points.js';
+import { compareHref, runHref } from '../lib/route.js';
+import { Icon } from '../ui/icon.js';
+import { Loading, Missing, Problem } from '../ui/problem.js';
+import { Status } from '../ui/status.js';
+import { CompareCharts } from './compare-charts.js';
+import { ConfigTable } from './config-table.js';
+
+/** A run in the comparison: loaded, or why it is not. */
+export interface Compared {
+  readonly id: string;
+  readonly detail: RunDetail;
+  readonly loss: Points;
+  readonly color: string;
+  readonly dash: readonly number[] | undefined;
+}
+
+const MOST = 8;
+const DASHES: readonly (readonly number[] | undefined)[] = [undefined, [7, 4], [2, 3], [9, 3, 2, 3]];
+
+/** Several runs on one chart, and what their settings differ in. The address names them, so it can be shared. */
+export function CompareView({ ids }: { ids: readonly string[] }) {
+  const { t } = useApp();
+  useTitle(t('compare.title'));
+  const all = useLoad<RunSummary[]>('runs', (signal) => get(at('runs'), signal));
+  const chosen = ids.slice(0, MOST);
+  const runs = useLoad(chosen.join('/'), (signal) => Promise.all(chosen.map((id) => loadRun(id, signal))));
+  const good = useMemo(
+    () =>
+      (runs.value ?? []).flatMap((run, i): Compared[] =>
+        'failure' in run
+          ? []
+          : [{ ...run, color: `--run-${(i % MOST) + 1}`, dash: DASHES[Math.floor(i / 2) % DASHES.length] }],
+      ),
+    [runs.value],
+  );
+  const change = (next: readonly string[]) => replace(compareHref(next));
+  const others = (all.value ?? []).filter((run) => !ids.includes(run.id));
+  return (
+    <div class="page">
+      <div class="page-head">
+        <h1>{t('compare.title')}</h1>
+        {good.length > 0 && <CopyLink />}
+      </div>
+      {all.failure && <Problem failure={all.failure} retry={all.reload} />}
+      <ul class="compared">
+        {good.map((run) => (
+          <li key={run.id}>
+            <svg width="28" height="10" aria-hidden="true">
+              <line
+                class="stroke"
+                x1="1"
+                x2="27"
+                y1="5"
+                y2="5"
+                style={{ stroke: `var(${run.color})` }}
+                stroke-dasharray={run.dash?.join(' ')}
+              />
+            </svg>
+            <a href={runHref(run.id)}>{run.detail.name}</a>
+            <Status status={run.detail.status} />
+            <button
+              type="button"
+              class="icon"
+              aria-label={t('compare.remove', { name: run.detail.name })}
+              onClick={() => change(ids.filter((id) => id !== run.id))}
+            >
+              <Icon name="close" />
+            </button>
+          </li>
+        ))}
+        {ids.length < MOST && others.length > 0 && (
+          <li>
+            <label class="add">
+              <span class="visually-hidden">{t('compare.add')}</span>
+              <select
+                value=""
+                onChange={(event) => {
+                  if (event.currentTarget.value) change([...ids, event.currentTarget.value]);
+                }}
+              >
+                <option value="">{t('compare.add')}</option>
+                {others.map((run) => (
+                  <option key={run.id} value={run.id}>
+                    {run.name}
+                  </option>
+                ))}
+              </select>
+            </label>
+          </li>
+        )}
+      </ul>
+      {(runs.value ?? []).map((run) =>
+        'failure' in run ? <Problem key={run.id} failure={run.failure} /> : null,
+      )}
+      {runs.loading && good.length === 0 && chosen.length > 0 && <Loading />}
+      {chosen.length === 0 && <Missing>{t('compare.none')}</Missing>}
+      {good.length > 0 && (
+        <>
+          <CompareCharts runs={good} />
+          <ConfigTable runs={good} />
+        </>
+      )}
+    </div>
+  );
+}
+
+type Loaded = { id: string; detail: RunDetail; loss: Points } | { id: string; failure: ApiFailure };
+
+async function loadRun(id: string, signal: AbortSignal): Promise<Loaded> {
+  try {
+    const [detail, series] = await Promise.all([
+      get<RunDetail>(at('runs', id), signal),
+      get<Series>(`${at('runs', id, 'series')}?keys=loss&points=1000`, signal),
+    ]);
+    return { id, detail, loss: pointsOf(series, 'loss') };
+  } catch (error) {
+    return { id, failure: failureOf(error) };
+  }
+}
+
+function CopyLink() {
+  const { t, announce } = useApp();
+  const [copied, setCopied] = useState(false);
+  return (
+    <button
+      type="button"
+      onClick={() => {
+        navigator.clipboard.writeText(location.href).then(
+          () => {
+            setCopied(true);
+            announce(t('compare.copied'));
+          },
+          // Without the permission the address bar still holds the link.
+          () => announce(t('compare.notCopied')),
+        );
+      }}
+    >
+      <Icon name={copied ? 'check' : 'link'} /> {copied ? t('compare.copied') : t('compare.copy')}
+    </button>
+  );
+}

@@ -1,0 +1,136 @@
+import { useMemo } from 'preact/hooks';
+import type { FeatureMaps, Insight } from '../../serve/api.js';
+import { at, get, send } from '../app/api.js';
+import { useApp } from '../app/context.js';
+import { useLoad } from '../app/use.js';
+import type { LiveRun } from '../app/use-run.js';
+import { bytesOf } from '../lib/bytes.js';
+import { compact, integer, shape, share, significant } from '../lib/format.js';
+import { mosaic, squareOf } from '../lib/mosaic.js';
+import type { Layer } from '../lib/network.js';
+import { Histogram } from '../ui/histogram.js';
+import { MosaicPicture } from '../ui/mosaic.js';
+import type { Picture } from '../ui/picker.js';
+import { Loading, Problem } from '../ui/problem.js';
+
+/** What a layer is, what it makes of the chosen picture, and how it fares. */
+export function LayerPanel({
+  id,
+  layer,
+  picture,
+  run,
+}: {
+  id: string;
+  layer: Layer;
+  picture: Picture;
+  run: LiveRun;
+}) {
+  const { t, language } = useApp();
+  const insights = useLoad<Insight[]>(
+    `${id} ${run.insights}`,
+    (signal) => get(`${at('runs', id, 'insights')}?points=1`, signal),
+    { keep: true },
+  );
+  const last = insights.value?.at(-1);
+  const activation = last?.activations.find(({ name }) => name === layer.name);
+  const parameters = last?.parameters.filter(({ name }) => name.startsWith(`${layer.name}.`)) ?? [];
+  const facts: readonly (readonly [string, string])[] = [
+    [t('layer.kind'), `${layer.kind}${layer.settings ? ` · ${layer.settings}` : ''}`],
+    [t('layer.output'), shape(layer.outputShape)],
+    [t('network.parameters'), integer(layer.parameters, language)],
+    [t('network.cost'), compact(layer.multiplyAdds, language)],
+    ...parameters.map(
+      ({ name, norm, gradNorm }) =>
+        [
+          t('layer.norm', { name: name.slice(layer.name.length + 1) }),
+          t('layer.normValue', { norm: significant(norm), grad: significant(gradNorm) }),
+        ] as const,
+    ),
+    ...(activation
+      ? [
+          [
+            t('layer.dead'),
+            `${share(activation.dead)} · ${t('dead.active', { share: share(activation.active) })}`,
+          ] as const,
+        ]
+      : []),
+  ];
+  return (
+    <div class="layer-panel">
+      <dl class="layer-facts">
+        {facts.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd class="num">{value}</dd>
+          </div>
+        ))}
+      </dl>
+      {activation?.histogram && (
+        <Histogram
+          histogram={activation.histogram}
+          label={t('dead.histogram', {
+            layer: layer.name,
+            min: significant(activation.histogram.min),
+            max: significant(activation.histogram.max),
+            mean: significant(activation.mean),
+          })}
+        />
+      )}
+      <Features id={id} layer={layer.name} picture={picture} />
+    </div>
+  );
+}
+
+function Features({ id, layer, picture }: { id: string; layer: string; picture: Picture }) {
+  const { t, language } = useApp();
+  const which =
+    'file' in picture ? `file ${picture.file.name} ${picture.file.lastModified}` : `${picture.index}`;
+  const { value, failure, loading, reload } = useLoad<FeatureMaps>(`${id} ${layer} ${which}`, (signal) => {
+    const search = new URLSearchParams({ layer });
+    if ('index' in picture) search.set('index', String(picture.index));
+    const body = 'file' in picture ? picture.file : undefined;
+    return send('POST', `${at('runs', id, 'features')}?${search}`, body, signal);
+  });
+  const drawn = useMemo(() => value && draw(value), [value]);
+  return (
+    <div class="features">
+      <h3>{t('features.title')}</h3>
+      {failure && <Problem failure={failure} retry={reload} />}
+      {loading && !value && !failure && <Loading />}
+      {value && drawn && (
+        <>
+          <p class="hint">
+            {value.height === 1 && value.maps === 1
+              ? t('features.units', { n: integer(value.width, language) })
+              : value.maps < value.mapsTotal
+                ? t('features.some', { n: value.maps, all: value.mapsTotal })
+                : t('features.all', { n: value.maps })}{' '}
+            · {t('features.scale', { min: significant(value.min), max: significant(value.max) })}
+          </p>
+          <MosaicPicture
+            mosaic={drawn}
+            class="feature-maps"
+            label={t('features.label', { layer: value.layer, n: value.maps })}
+          />
+        </>
+      )}
+    </div>
+  );
+}
+
+function draw(maps: FeatureMaps) {
+  const bytes = bytesOf(maps.grey);
+  if (maps.maps === 1 && maps.height === 1) {
+    const { width, height } = squareOf(maps.width);
+    return mosaic(bytes, { count: 1, width, height, channels: 1, columns: 1, gap: 0 });
+  }
+  const { width, height } = maps;
+  return mosaic(bytes, {
+    count: maps.maps,
+    width,
+    height,
+    channels: 1,
+    columns: Math.min(maps.maps, 12),
+    gap: width > 20 ? 3 : 1,
+  });
+}

@@ -1,0 +1,166 @@
+import { useMemo } from 'preact/hooks';
+import type { ClaimRow, PaperPage, Verdict } from '../../papers/page.js';
+import { at, get } from '../app/api.js';
+import { useApp, useTitle } from '../app/context.js';
+import { useLoad } from '../app/use.js';
+import { renderMarkdown } from '../lib/markdown.js';
+import { paperHref } from '../lib/route.js';
+import { Loading, Missing, Problem } from '../ui/problem.js';
+
+/** A paper: what it says beside what was measured, its figures, the notes. */
+export function PaperView({ id }: { id: string | undefined }) {
+  const { t } = useApp();
+  const list = useLoad<{ id: string; title: string }[]>('papers', (signal) => get(at('papers'), signal));
+  const chosen = id ?? list.value?.[0]?.id;
+  const paper = useLoad<PaperPage>(chosen, (signal) => get(at('papers', chosen!), signal));
+  useTitle(paper.value?.title ?? t('nav.paper'));
+  return (
+    <div class="page">
+      {list.value && list.value.length > 1 && (
+        <nav class="tabs" aria-label={t('paper.list')}>
+          {list.value.map((each) => (
+            <a
+              key={each.id}
+              href={paperHref(each.id)}
+              {...(each.id === chosen ? { 'aria-current': 'page' as const } : {})}
+            >
+              {each.title}
+            </a>
+          ))}
+        </nav>
+      )}
+      {!paper.value && <h1>{t('nav.paper')}</h1>}
+      {list.failure && <Problem failure={list.failure} retry={list.reload} />}
+      {paper.failure && <Problem failure={paper.failure} retry={paper.reload} />}
+      {list.value?.length === 0 && <Missing>{t('paper.none')}</Missing>}
+      {!paper.value && !paper.failure && !list.failure && list.value?.length !== 0 && <Loading />}
+      {paper.value && <Paper paper={paper.value} />}
+    </div>
+  );
+}
+
+function Paper({ paper }: { paper: PaperPage }) {
+  const { t, language } = useApp();
+  const figureUrl = (file: string) =>
+    paper.figures.some((figure) => figure.file === file)
+      ? at('papers', paper.id, 'figures', file)
+      : undefined;
+  const html = useMemo(() => renderMarkdown(paper.notes[language], figureUrl), [paper, language]);
+  return (
+    <>
+      <h1 class="paper-title">{paper.title}</h1>
+      <section class="block first" aria-labelledby="claims-title">
+        <h2 id="claims-title">{t('claims.title')}</h2>
+        <p class="why">{t('claims.why')}</p>
+        <Tally claims={paper.claims} />
+        <ul class="claims">
+          {paper.claims.map((claim) => (
+            <Claim key={claim.id} claim={claim} />
+          ))}
+        </ul>
+        {paper.claims.length === 0 && <Missing>{t('claims.none')}</Missing>}
+      </section>
+      {paper.figures.length > 0 && (
+        <section class="block" aria-labelledby="figures-title">
+          <h2 id="figures-title">{t('figures.title')}</h2>
+          <div class="paper-figures">
+            {paper.figures.map((figure) => (
+              <figure key={figure.file}>
+                <img
+                  src={at('papers', paper.id, 'figures', figure.file)}
+                  alt={figure.title[language]}
+                  loading="lazy"
+                />
+                <figcaption>{figure.title[language]}</figcaption>
+              </figure>
+            ))}
+          </div>
+        </section>
+      )}
+      <section class="block" aria-labelledby="notes-title">
+        <h2 id="notes-title">{t('notes.title')}</h2>
+        {html.trim() === '' ? (
+          <Missing>{t('notes.none')}</Missing>
+        ) : (
+          // biome-ignore lint/a11y/useKeyWithClickEvents: the clicks are those of its links, which keys make too.
+          <article class="prose" onClick={followAnchor} dangerouslySetInnerHTML={{ __html: html }} />
+        )}
+      </section>
+    </>
+  );
+}
+
+/** The part behind `#` is the view's address, so links within the notes scroll by script. */
+function followAnchor(event: MouseEvent) {
+  const link = event.target instanceof Element ? event.target.closest('a') : null;
+  const href = link?.getAttribute('href');
+  if (!href?.startsWith('#')) return;
+  event.preventDefault();
+  document.getElementById(`notes-${href.slice(1)}`)?.scrollIntoView();
+}
+
+const MARKS: Record<Verdict, string> = {
+  confirmed: 'M3 8.5 6.5 12 13 4.5',
+  refuted: 'M4 4l8 8M12 4l-8 8',
+  'trend only': 'M3 11l4-4 2.5 2.5L13 5M9.5 5H13v3.5',
+  'not measured': 'M4 8h8',
+};
+
+const CLASSES: Record<Verdict, string> = {
+  confirmed: 'confirmed',
+  refuted: 'refuted',
+  'trend only': 'trend',
+  'not measured': 'unmeasured',
+};
+
+function VerdictMark({ verdict }: { verdict: Verdict }) {
+  const { t } = useApp();
+  return (
+    <span class={`verdict ${CLASSES[verdict]}`}>
+      <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
+        <path d={MARKS[verdict]} />
+      </svg>
+      {t(`verdict.${verdict}`)}
+    </span>
+  );
+}
+
+function Tally({ claims }: { claims: readonly ClaimRow[] }) {
+  const verdicts = Object.keys(MARKS) as Verdict[];
+  return (
+    <ul class="tally">
+      {verdicts.map((verdict) => {
+        const count = claims.filter((claim) => claim.verdict === verdict).length;
+        return count === 0 ? null : (
+          <li key={verdict}>
+            <b class="num">{count}</b> <VerdictMark verdict={verdict} />
+          </li>
+        );
+      })}
+    </ul>
+  );
+}
+
+function Claim({ claim }: { claim: ClaimRow }) {
+  const { t, language } = useApp();
+  return (
+    <li class="claim">
+      <div class="claim-text">
+        <span class="claim-section num">§ {claim.section}</span>
+        <p>{claim.statement[language]}</p>
+        {claim.reason && <p class="hint">{claim.reason[language]}</p>}
+      </div>
+      <dl>
+        <div>
+          <dt>{t('claims.says')}</dt>
+          <dd>{claim.paperSays}</dd>
+        </div>
+        <div>
+          <dt>{t('claims.measured')}</dt>
+          <dd>{claim.measured || '–'}</dd>
+        </div>
+      </dl>
+      <VerdictMark verdict={claim.verdict} />
+    </li>
+  );
+}

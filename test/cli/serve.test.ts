@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { runCli } from '../support/cli.js';
+import { scratch } from '../support/toy.js';
+
+const PAGES = existsSync(fileURLToPath(new URL('../../web/index.html', import.meta.url)));
+const needsPages = { skip: PAGES ? false : 'the pages have not been built (npm run build)' };
+
+/** Runs serve until it has printed its address, does something there, and sends a signal. */
+async function serve(
+  args: readonly string[],
+  body: (address: string) => Promise<void>,
+  signal: NodeJS.Signals,
+) {
+  let failure: unknown;
+  const result = await runCli(['serve', ...args], {
+    onStart: (child) => {
+      child.stdout!.once('data', (text: string) => {
+        body(String(text).trim())
+          .catch((error) => (failure = error))
+          .finally(() => child.kill(signal));
+      });
+    },
+  });
+  if (failure) throw failure;
+  return result;
+}
+
+test('serve prints its address, answers there, and ends on Ctrl-C', needsPages, async (t) => {
+  const root = await scratch(t);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    const { code, stderr } = await serve(
+      [root, '--port', '0'],
+      async (address) => {
+        assert.match(address, /^http:\/\/127\.0\.0\.1:\d+\/$/);
+        const meta = (await (await fetch(new URL('/api/meta', address))).json()) as { control: boolean };
+        assert.equal(meta.control, false);
+      },
+      signal,
+    );
+    assert.equal(code, 0, stderr);
+  }
+});
+
+test('on an address that others can reach the link carries a token', needsPages, async (t) => {
+  const root = await scratch(t);
+  await serve(
+    [root, '--port', '0', '--host', '0.0.0.0', '--control'],
+    async (address) => {
+      assert.match(address, /^http:\/\/0\.0\.0\.0:\d+\/\?token=[\w-]{32}$/);
+      const url = new URL(address.replace('0.0.0.0', '127.0.0.1'));
+      const token = url.searchParams.get('token')!;
+      const status = async (headers = {}) => (await fetch(new URL('/api/meta', url), { headers })).status;
+      assert.equal(await status(), 401);
+      assert.equal(await status({ Authorization: `Bearer ${token}` }), 200);
+    },
+    'SIGINT',
+  );
+});
+
+test('train --serve shows the run while it trains, and ends with it', needsPages, async (t) => {
+  const root = await scratch(t);
+  const few = ['--dataset', 'shapes10', '--max-steps', '2', '--batch-size', '1', '--eval-limit', '1'];
+  let seen: Promise<{ id: string; status: string }[]> | undefined;
+  const { code, stdout, stderr } = await runCli(
+    ['train', '--preset', 'quick', ...few, '--run', `${root}/served`, '--serve', '0', '--json'],
+    {
+      timeoutMs: 200_000,
+      onStart: (child) => {
+        child.stderr!.on('data', (text: string) => {
+          const address = /^Dashboard: (.*)$/m.exec(text)?.[1];
+          if (address)
+            seen ??= fetch(new URL('/api/runs', address)).then(
+              (answer) => answer.json() as Promise<{ id: string; status: string }[]>,
+            );
+        });
+      },
+    },
+  );
+  assert.equal(code, 0, stderr);
+  assert.deepEqual(
+    (await seen)?.map(({ id, status }) => [id, status]),
+    [['served', 'training']],
+  );
+  for (const line of stdout.trim().split('\n')) JSON.parse(line);
+  assert.match(stderr, /paperweight serve /);
+  const address = /^Dashboard: (.*)$/m.exec(stderr)![1]!;
+  await assert.rejects(fetch(address));
+});
+
+test('train --serve that cannot start the dashboard does not train', async (t) => {
+  const root = await scratch(t);
+  const other = createServer().listen(0, '127.0.0.1');
+  t.after(() => other.close());
+  await new Promise((resolve) => other.once('listening', resolve));
+  const port = String((other.address() as AddressInfo).port);
+  const args = [
+    'train',
+    '--preset',
+    'quick',
+    '--dataset',
+    'shapes10',
+    '--max-steps',
+    '1',
+    '--run',
+    `${root}/r`,
+  ];
+  const { code, stdout, stderr } = await runCli([...args, '--serve', port]);
+  assert.equal(code, 1, stderr);
+  assert.equal(stdout, '');
+  assert.match(stderr, /^error: The dashboard could not be started\. .* Next: .*--resume --run /m);
+  const control = await runCli([...args, '--control']);
+  assert.deepEqual([control.code, /add --serve/.test(control.stderr)], [2, true]);
+});
+
+test('what serve cannot do it says', async (t) => {
+  const root = await scratch(t);
+  const refused = async (args: readonly string[], words: RegExp) => {
+    const { code, stdout, stderr } = await runCli(['serve', ...args]);
+    assert.equal(code, 2, stderr);
+    assert.equal(stdout, '');
+    assert.match(stderr, words);
+  };
+  await refused([`${root}/absent`], /^error: cannot open the runs folder .* Next: /);
+  await refused([root, '--token', 'short'], /^error: --token cannot be used\. /);
+  await refused([root, '--port', '65536'], /^error: --port 65536 cannot be used\. /);
+  if (!PAGES) return refused([root], /^error: The pages .* npm run build/);
+  const other = createServer().listen(0, '127.0.0.1');
+  t.after(() => other.close());
+  await new Promise((resolve) => other.once('listening', resolve));
+  const { port } = other.address() as AddressInfo;
+  await refused(
+    [root, '--port', String(port)],
+    /^error: Cannot listen on 127\.0\.0\.1:\d+\. Got a port that is used/,
+  );
+});

@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import sharp from 'sharp';
+import { AlexNet } from '../../src/papers/alexnet/model.js';
+import type { Confusion, FeatureMaps, ModelDetail, Prediction, Working } from '../../src/serve/api.js';
+import { InferenceProcess } from '../../src/serve/inference/client.js';
+import { writeSafetensors } from '../../src/train/safetensors.js';
+import { scratch, toyConfig } from '../support/toy.js';
+import { ask, makeRun, openDashboard } from './support.js';
+
+const COMPUTE = { 'X-Paperweight': '1' };
+const post = (dashboard: { port: number }, path: string, body?: Uint8Array, type = 'image/png') =>
+  ask(dashboard, path, {
+    method: 'POST',
+    headers: body ? { ...COMPUTE, 'Content-Type': type } : COMPUTE,
+    ...(body ? { body } : {}),
+  });
+
+/**
+ * A process that computes nothing: picture i of the test set is of class i % 3, is taken for the class after it when
+ * i is divisible by 10, and has the hidden values [i, 0].
+ */
+const FAKE = `
+const classes = ['a', 'b', 'c'];
+process.on('disconnect', () => process.exit(0));
+process.on('message', ({ id, operation, args }) => {
+  const reply = (rest) => process.send({ id, ...rest });
+  if (operation === 'survey') {
+    const { from, to } = args;
+    reply({ progress: { done: 5, total: to - from } });
+    const all = Array.from({ length: to - from }, (_, i) => from + i);
+    const labels = Int32Array.from(all, (i) => i % 3);
+    const predicted = Int32Array.from(all, (i) => (i + (i % 10 === 0)) % 3);
+    const hidden = Float32Array.from(all.flatMap((i) => [i, 0]));
+    setTimeout(() => reply({ value: { classes, labels, predicted, hidden } }), 300);
+  } else if (operation === 'predict') {
+    const { index } = args.picture;
+    if (index === 13) process.exit(1);
+    if (index === 99) return;
+    const value = { classes, probabilities: Float32Array.of(0.25, 0.5, 0.125), hidden: Float32Array.of(index + 0.25, 0), label: 2 };
+    reply({ value });
+  } else reply({ error: { name: 'UsageError', what: 'No ' + operation } });
+});
+`;
+
+async function fakeDashboard(t: TestContext, idleMs?: number) {
+  const script = join(await scratch(t), 'fake.mjs');
+  await writeFile(script, FAKE);
+  const inference = new InferenceProcess(script, idleMs);
+  const { dashboard, root } = await openDashboard(t, { inference });
+  await makeRun(root, 'run', { files: { 'state.json': '{"version":1,"latest":"step-1.safetensors"}' } });
+  await writeFile(join(root, 'run', 'checkpoints', 'step-1.safetensors'), '');
+  return { dashboard, inference };
+}
+
+test('neighbours and confusions come from one look at the test pictures', async (t) => {
+  const { dashboard } = await fakeDashboard(t);
+  const predict = async () => (await post(dashboard, '/api/runs/run/predict?index=500')).body as Prediction;
+  const first = await predict();
+  assert.deepEqual(first.top, [
+    { label: 'b', probability: 0.5 },
+    { label: 'a', probability: 0.25 },
+    { label: 'c', probability: 0.125 },
+  ]);
+  assert.deepEqual([first.label, first.weights, first.neighbours], ['c', 'step-1.safetensors', []]);
+  assert.ok(first.working);
+  let found = first;
+  while (found.working) {
+    await sleep(50);
+    found = await predict();
+  }
+  assert.deepEqual(
+    found.neighbours.slice(0, 3).map(({ index, label, distance }) => [index, label, distance]),
+    [
+      [500, 'c', 0.25],
+      [501, 'a', 0.75],
+      [499, 'b', 1.25],
+    ],
+  );
+  let answer = await ask(dashboard, '/api/runs/run/confusion');
+  assert.equal(answer.status, 202);
+  const { done, total } = answer.body as Working;
+  assert.ok(done >= 1000 && total === 2000, `${done} of ${total}`);
+  while (answer.status === 202) {
+    await sleep(50);
+    answer = await ask(dashboard, '/api/runs/run/confusion');
+  }
+  const { classes, counts, cells, images, weights } = answer.body as Confusion;
+  assert.deepEqual([classes, images, weights], [['a', 'b', 'c'], 2000, 'step-1.safetensors']);
+  // Of the 200 pictures that are taken for another class, every third is of each class.
+  assert.deepEqual(counts, [
+    [600, 67, 0],
+    [0, 600, 67],
+    [66, 0, 600],
+  ]);
+  assert.deepEqual(cells[0]![1]!.slice(0, 3), [0, 30, 60]);
+  assert.equal(cells[0]![0]!.length, 24);
+});
+
+test('a process that ends is started again, and the server goes on', async (t) => {
+  const { dashboard, inference } = await fakeDashboard(t);
+  const waiting = post(dashboard, '/api/runs/run/predict?index=99');
+  while (inference.pid === undefined) await sleep(10);
+  const crashed = await post(dashboard, '/api/runs/run/predict?index=13');
+  assert.deepEqual([crashed.status, (await waiting).status], [503, 503]);
+  assert.equal((await post(dashboard, '/api/runs/run/predict?index=1')).status, 200);
+  const refused = await post(dashboard, '/api/runs/run/features?layer=x&index=1');
+  assert.deepEqual([refused.status, refused.body], [422, { error: { what: 'No features' } }]);
+});
+
+test('more than may wait is refused, and nobody keeps an idle process', async (t) => {
+  const { dashboard, inference } = await fakeDashboard(t, 100);
+  const waiting = Array.from({ length: 64 }, () => post(dashboard, '/api/runs/run/predict?index=99'));
+  let refused = await post(dashboard, '/api/runs/run/predict?index=99');
+  while (refused.status !== 503) refused = await post(dashboard, '/api/runs/run/predict?index=1');
+  assert.match(refused.text, /at most 64/);
+  // Lets go of those that wait.
+  process.kill(inference.pid!, 'SIGKILL');
+  for (const answer of await Promise.all(waiting)) assert.equal(answer.status, 503);
+  assert.equal((await post(dashboard, '/api/runs/run/predict?index=1')).status, 200);
+  while (inference.pid !== undefined) await sleep(20);
+  assert.equal((await post(dashboard, '/api/runs/run/predict?index=1')).status, 200);
+});
+
+test('a real model shows its layers, its features and what it sees', async (t) => {
+  const { dashboard, root } = await openDashboard(t);
+  const set = toyConfig();
+  const classes = ['circle', 'square', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'];
+  const model = { ...set.model, paper: 'alexnet', preset: 'notes', classes, imageSize: 63 };
+  await makeRun(root, 'run', {
+    config: { ...set, model },
+    files: { 'state.json': '{"version":1,"best":{"file":"best-1.safetensors","accuracy":10}}' },
+  });
+  // Zeros, but for two biases: the first layer's maps are 0 to 95, and class i has the logit ln(i + 1).
+  const tensors = new Map(
+    [...new AlexNet({ numClasses: 10 }).stateDict()].map(([name, { shape, size }]) => [
+      name,
+      { dtype: 'F32' as const, shape: [...shape], data: new Float32Array(size) },
+    ]),
+  );
+  tensors.get('features.0.bias')!.data.set(Array.from({ length: 96 }, (_, i) => i));
+  tensors.get('classifier.6.bias')!.data.set(classes.map((_, i) => Math.log(i + 1)));
+  await writeSafetensors(join(root, 'run', 'checkpoints', 'best-1.safetensors'), tensors);
+
+  const detail = (await ask(dashboard, '/api/runs/run/model')).body as ModelDetail;
+  assert.deepEqual(detail.inputShape, [3, 63, 63]);
+  assert.deepEqual(detail.layers[0], {
+    name: 'features.0',
+    kind: 'Conv2d',
+    settings: '96 × 11 × 11, stride 4, padding 2',
+    outputShape: [96, 15, 15],
+    parameters: 34_944,
+    multiplyAdds: 96 * 15 * 15 * 3 * 11 * 11,
+  });
+  assert.equal(detail.layers.at(-1)!.settings, '4096 → 10');
+
+  const features = await post(dashboard, '/api/runs/run/features?layer=features.0&index=3');
+  const { grey, ...maps } = features.body as FeatureMaps;
+  assert.deepEqual(maps, {
+    layer: 'features.0',
+    maps: 96,
+    mapsTotal: 96,
+    height: 15,
+    width: 15,
+    min: 0,
+    max: 95,
+  });
+  const bytes = Buffer.from(grey, 'base64');
+  assert.equal(bytes.length, 96 * 225);
+  assert.deepEqual([bytes[0], bytes[224], bytes[225], bytes.at(-1)], [0, 0, 3, 255]);
+  const hidden = (await post(dashboard, '/api/runs/run/features?layer=classifier.5&index=3'))
+    .body as FeatureMaps;
+  assert.deepEqual([hidden.maps, hidden.height, hidden.width], [1, 1, 4096]);
+  assert.equal((await post(dashboard, '/api/runs/run/features?layer=__proto__&index=3')).status, 422);
+
+  const png = await ask(dashboard, '/api/pictures/run/3');
+  assert.equal(png.headers['content-type'], 'image/png');
+  const tall = { create: { width: 40, height: 300, channels: 3 as const, background: '#808080' } };
+  const seen = await post(
+    dashboard,
+    '/api/runs/run/predict',
+    await sharp(tall).webp().toBuffer(),
+    'image/webp',
+  );
+  const { top, label, weights } = seen.body as Prediction;
+  assert.deepEqual([top[0]!.label, label, weights], ['j', undefined, 'best-1.safetensors']);
+  assert.ok(Math.abs(top[0]!.probability - 10 / 55) < 1e-6);
+
+  const huge = { create: { width: 7000, height: 7000, channels: 3 as const, background: '#808080' } };
+  const refused = await post(dashboard, '/api/runs/run/predict', await sharp(huge).png().toBuffer());
+  assert.deepEqual([refused.status, /40,000,000 pixels/.test(refused.text)], [422, true]);
+  const cut = (await sharp(tall).png().toBuffer()).subarray(0, 60);
+  assert.equal((await post(dashboard, '/api/runs/run/predict', cut)).status, 422);
+  assert.equal((await ask(dashboard, '/api/runs/run/confusion')).status, 202);
+});

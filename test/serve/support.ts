@@ -1,0 +1,225 @@
+import { appendFile, mkdir, writeFile } from 'node:fs/promises';
+import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import type { PaperSource } from '../../src/serve/papers.js';
+import { Dashboard, type ServeOptions } from '../../src/serve/server.js';
+import { scratch, toyConfig } from '../support/toy.js';
+
+export const stepLine = (step: number, changes: object = {}) => ({
+  event: 'step' as const,
+  epoch: 1,
+  step,
+  loss: 2 / step,
+  lr: 0.01,
+  imagesPerSecond: 100 + step,
+  stepSeconds: 0.25,
+  dataSeconds: 1e-7,
+  rssMiB: 900,
+  ...changes,
+});
+
+export const epochLine = (epoch: number, step: number) => ({
+  event: 'epoch' as const,
+  epoch,
+  step,
+  trainLoss: 1.5,
+  trainAccuracy: 40,
+  testLoss: 1.4,
+  testAccuracy: 40 + epoch,
+  testTop5: 90,
+  testImages: 21,
+  seconds: 2,
+});
+
+export const steps = (from: number, to: number) =>
+  Array.from({ length: to - from + 1 }, (_, i) => stepLine(from + i));
+
+export const jsonl = (lines: readonly object[]): string =>
+  lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+
+/** A run folder as train leaves it, without training. */
+export async function makeRun(
+  root: string,
+  id: string,
+  {
+    metrics = steps(1, 10) as readonly object[],
+    files = {} as Readonly<Record<string, string | Uint8Array>>,
+    config = toyConfig({ maxSteps: 1000 }) as object,
+  } = {},
+): Promise<string> {
+  const folder = join(root, id);
+  await mkdir(join(folder, 'checkpoints'), { recursive: true });
+  await mkdir(join(folder, 'kernels'));
+  await writeFile(join(folder, 'config.json'), JSON.stringify(config));
+  await writeFile(join(folder, 'state.json'), JSON.stringify({ version: 1 }));
+  await writeFile(join(folder, 'metrics.jsonl'), jsonl(metrics));
+  for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content);
+  return folder;
+}
+
+export const addLines = (folder: string, lines: readonly object[]): Promise<void> =>
+  appendFile(join(folder, 'metrics.jsonl'), jsonl(lines));
+
+export const NO_PAPERS: PaperSource = {
+  list: () => [],
+  page: () => Promise.reject(new Error('no papers')),
+  figure: () => '',
+};
+
+/** A dashboard of a fresh folder of runs. */
+export async function openDashboard(
+  t: TestContext,
+  options: Partial<ServeOptions> = {},
+): Promise<{ root: string; dashboard: Dashboard; errors: unknown[] }> {
+  const folder = await scratch(t);
+  const [root, web] = [join(folder, 'runs'), join(folder, 'web')];
+  await mkdir(root);
+  await mkdir(web);
+  await writeFile(join(web, 'index.html'), '<!doctype html><title>Paperweight</title>');
+  await writeFile(join(web, 'app.js'), 'export const answer = 42;\n'.repeat(100));
+  await writeFile(join(web, 'secret.txt'), 'not to be served');
+  const errors: unknown[] = [];
+  const dashboard = await Dashboard.open({
+    root,
+    host: '127.0.0.1',
+    port: 0,
+    control: false,
+    version: '1.2.3',
+    papers: NO_PAPERS,
+    web,
+    onError: (error) => errors.push(error),
+    ...options,
+  });
+  t.after(() => dashboard.close());
+  return { root: options.root ?? root, dashboard, errors };
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+  /** The body as JSON. */
+  readonly body: never;
+}
+
+export interface Ask {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+}
+
+/** A request as it is: nothing is added, and the path is not tidied. */
+export function ask({ port }: { port: number }, path: string, options: Ask = {}): Promise<Answer> {
+  const { method = 'GET', headers = {}, body } = options;
+  return new Promise((resolve, reject) => {
+    const request = httpRequest({ host: '127.0.0.1', port, path, method, headers, agent: false });
+    request.on('error', reject);
+    request.on('response', (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (piece) => (text += piece));
+      response.on('error', reject);
+      response.on('end', () => {
+        const json = response.headers['content-type']?.startsWith('application/json');
+        resolve({
+          status: response.statusCode!,
+          headers: response.headers,
+          text,
+          body: (json ? JSON.parse(text) : undefined) as never,
+        });
+      });
+    });
+    // A stream that was not meant to be one must not hang the test.
+    request.setTimeout(20_000, () => request.destroy(new Error(`no answer to ${path}`)));
+    request.end(body);
+  });
+}
+
+/** A request that changes something, as the pages send it. */
+export const send = (
+  dashboard: { port: number },
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<Answer> =>
+  ask(dashboard, path, {
+    method,
+    headers: { 'X-Paperweight': '1', ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+
+export interface SseEvent {
+  readonly id: string | undefined;
+  readonly event: string;
+  readonly data: never;
+}
+
+/** A client of server-sent events. */
+export class Listener {
+  readonly events: SseEvent[] = [];
+  /** Settles when the connection has ended. */
+  readonly closed: Promise<void>;
+  readonly #request: ReturnType<typeof httpRequest>;
+  #wake: () => void = () => {};
+
+  constructor({ port }: { port: number }, path: string, headers: Record<string, string> = {}) {
+    this.#request = httpRequest({ host: '127.0.0.1', port, path, headers, agent: false });
+    this.closed = new Promise((resolve) => {
+      this.#request.on('error', () => resolve());
+      this.#request.on('response', (response) => {
+        let text = '';
+        response.on('close', () => resolve());
+        response.on('error', () => resolve());
+        response.setEncoding('utf8').on('data', (piece) => {
+          text += piece;
+          const blocks = text.split('\n\n');
+          text = blocks.pop()!;
+          for (const block of blocks) this.#add(block);
+          this.#wake();
+        });
+      });
+    });
+    this.#request.end();
+  }
+
+  #add(block: string): void {
+    const field = (name: string) =>
+      block
+        .split('\n')
+        .find((line) => line.startsWith(`${name}: `))
+        ?.slice(name.length + 2);
+    const event = field('event');
+    if (event) this.events.push({ id: field('id'), event, data: JSON.parse(field('data')!) as never });
+  }
+
+  of(event: string): SseEvent[] {
+    return this.events.filter((found) => found.event === event);
+  }
+
+  get steps(): number[] {
+    return this.of('step').map(({ data }) => (data as { step: number }).step);
+  }
+
+  get lastId(): string {
+    return this.events.findLast(({ id }) => id !== undefined)!.id!;
+  }
+
+  /** Waits until something holds; fails after ten seconds. */
+  async until(holds: () => boolean, what = 'the events'): Promise<void> {
+    const end = Date.now() + 10_000;
+    while (!holds()) {
+      if (Date.now() > end) throw new Error(`waited in vain for ${what}; got ${JSON.stringify(this.events)}`);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, 50);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  }
+
+  close(): void {
+    this.#request.destroy();
+  }
+}

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { Browser, Page } from 'playwright-core';
+import { axe, launch, NO_BROWSER, open, overflow } from './browser.js';
+import { type Fixture, startFixture } from './fixture.js';
+
+/** Every view with all that it can show, at both widths and in both themes. */
+const VIEWS: Record<string, { hash: string; ready: string; act?: (page: Page) => Promise<void> }> = {
+  runs: { hash: '', ready: 'table.runs' },
+  run: { hash: '#/run/live', ready: '.norms' },
+  'old run': { hash: '#/run/old', ready: 'text=No measurements of the layers' },
+  inside: { hash: '#/run/quick-7/inside?layer=features.0', ready: 'canvas.kernels' },
+  try: {
+    hash: '#/run/quick-7/try?index=3',
+    ready: '.answer',
+    act: async (page) => {
+      await page.getByRole('button', { name: 'Measure' }).click();
+      await page.locator('table.confusion').waitFor();
+    },
+  },
+  compare: {
+    hash: '#/compare?ids=quick-7,a%2526b%2520%25C3%25BCn%25C3%25AF%252Ccode',
+    ready: 'table.config',
+  },
+  paper: { hash: '#/paper', ready: '.prose' },
+  unknown: { hash: '#/nowhere', ready: 'text=leads nowhere' },
+};
+
+describe('every view', { skip: NO_BROWSER }, () => {
+  let browser: Browser;
+  let fixture: Fixture;
+  before(async () => {
+    [browser, fixture] = await Promise.all([launch(), startFixture()]);
+  });
+  after(async () => {
+    await browser?.close();
+    await fixture?.close();
+  });
+
+  for (const [name, { hash, ready, act }] of Object.entries(VIEWS))
+    test(name, async () => {
+      const { page, complaints, close } = await open(browser, fixture.url, hash, {
+        viewport: { width: 1440, height: 900 },
+        colorScheme: 'light',
+        // A colour that is still fading from one theme to the other would count.
+        reducedMotion: 'reduce',
+      });
+      await page.locator(ready).first().waitFor();
+      await act?.(page);
+      assert.deepEqual(await axe(page), [], 'axe, light, 1440');
+      assert.ok((await overflow(page)) <= 0, '1440 px do not scroll sideways');
+      await page.setViewportSize({ width: 375, height: 800 });
+      await page.emulateMedia({ colorScheme: 'dark' });
+      await page.locator('html[data-theme=dark]').waitFor();
+      assert.deepEqual(await axe(page), [], 'axe, dark, 375');
+      assert.ok((await overflow(page)) <= 0, '375 px do not scroll sideways');
+      assert.deepEqual(complaints, []);
+      await close();
+    });
+
+  test('no runs: how to begin', async () => {
+    const { runs } = fixture;
+    fixture.runs = [];
+    const { page, complaints, close } = await open(browser, fixture.url, '');
+    await page.getByText('npm start', { exact: true }).waitFor();
+    assert.deepEqual(await axe(page), []);
+    assert.deepEqual(complaints, []);
+    fixture.runs = runs;
+    await close();
+  });
+
+  test('in Chinese: by the browser’s language, or chosen and remembered', async () => {
+    const { page, complaints, close } = await open(browser, fixture.url, '#/paper', { locale: 'zh-CN' });
+    await page.getByText('五个卷积层').waitFor();
+    assert.equal(await page.evaluate('document.documentElement.lang'), 'zh-CN');
+    await page.getByRole('button', { name: 'English' }).click();
+    await page.getByText('Five convolutional layers').waitFor();
+    await page.reload();
+    await page.getByText('Five convolutional layers').waitFor();
+    assert.deepEqual(complaints, []);
+    await close();
+  });
+
+  test('notes cannot run anything', async () => {
+    const { page, close } = await open(browser, fixture.url, '#/paper');
+    await page.locator('.prose').waitFor();
+    assert.equal(await page.evaluate('window.hacked'), undefined);
+    assert.equal(await page.locator('.prose script, .prose img, .prose [href^="javascript"]').count(), 0);
+    await close();
+  });
+
+  test('an error says what, expected, got and next', async () => {
+    const missing = await open(browser, fixture.url, '#/run/none', {}, /404/);
+    const alert = missing.page.getByRole('alert');
+    await alert.getByText('There is no such run').waitFor();
+    for (const text of ['one of the list', '/api/runs/none', 'go back to the list'])
+      await alert.getByText(text).waitFor();
+    assert.deepEqual(await axe(missing.page), []);
+    assert.deepEqual(missing.complaints, []);
+    await missing.close();
+  });
+});

@@ -1,0 +1,216 @@
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import type { Browser, Page } from 'playwright-core';
+import { launch, NO_BROWSER, open } from './browser.js';
+import { type Fixture, startFixture } from './fixture.js';
+import { stepOf } from './fixture-data.js';
+
+const focused = (page: Page): Promise<string> =>
+  page.evaluate<string>(
+    `(document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent).trim()`,
+  );
+
+/** Presses Tab until something is focused, as one without a pointer does. */
+async function tabTo(page: Page, name: string, most = 60): Promise<void> {
+  for (let i = 0; i < most; i++) {
+    await page.keyboard.press('Tab');
+    if ((await focused(page)) === name) return;
+  }
+  assert.fail(
+    `Tab does not reach ${JSON.stringify(name)}; it ended at ${JSON.stringify(await focused(page))}`,
+  );
+}
+
+describe('what people do', { skip: NO_BROWSER }, () => {
+  let browser: Browser;
+  let fixture: Fixture;
+  before(async () => {
+    browser = await launch();
+  });
+  beforeEach(async () => {
+    await fixture?.close();
+    fixture = await startFixture();
+  });
+  after(async () => {
+    await browser?.close();
+    await fixture?.close();
+  });
+
+  test('by keyboard alone: from the skip link to a comparison and back', async () => {
+    const { page, complaints, close } = await open(browser, fixture.url, '');
+    await page.locator('table.runs').waitFor();
+    await page.keyboard.press('Tab');
+    assert.equal(await focused(page), 'Skip to content');
+    await page.keyboard.press('Enter');
+    assert.equal(await page.evaluate('document.activeElement.id'), 'main');
+    await tabTo(page, 'Select live');
+    await page.keyboard.press('Space');
+    await tabTo(page, 'Select Quick, seed 7');
+    const ring = await page.evaluate<string>('getComputedStyle(document.activeElement).outlineStyle');
+    assert.equal(ring, 'solid', 'the focus is seen');
+    await page.keyboard.press('Space');
+    for (let i = 0; i < 60 && (await focused(page)) !== 'Compare 2 runs'; i++)
+      await page.keyboard.press('Shift+Tab');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Compare' }).waitFor();
+    await page.locator('tr.differs').first().waitFor();
+    assert.match(page.url(), /#\/compare\?ids=live,quick-7$/);
+    await page.goBack();
+    await page.getByRole('heading', { name: 'Runs' }).waitFor();
+    assert.deepEqual(complaints, []);
+    await close();
+  });
+
+  test('a chart zooms by keys, wheel and drag, asks for the range, and goes back', async () => {
+    const { page, complaints, close } = await open(browser, fixture.url, '#/run/quick-7');
+    const plot = page.getByRole('group', { name: 'Training loss' });
+    const whole = page.getByRole('button', { name: 'Whole run' }).first();
+    await plot.locator('canvas').waitFor();
+    const ranges = () => fixture.requests.filter((line) => /series\?keys=loss.*from=/.test(line));
+    const zoomed = async (how: string, act: () => Promise<void>) => {
+      const before = ranges().length;
+      assert.ok(await whole.isDisabled(), `${how}: begins with the whole run`);
+      await act();
+      await page.waitForFunction(`!document.querySelector('.chart-tools .quiet').disabled`);
+      for (let i = 0; i < 40 && ranges().length === before; i++) await page.waitForTimeout(50);
+      const asked = new URL(ranges().at(-1)!.split(' ')[1]!, fixture.url).searchParams;
+      const length = Number(asked.get('to')) - Number(asked.get('from'));
+      assert.ok(ranges().length > before && length < 2000, `${how}: asks for a part, ${asked}`);
+      assert.ok(Number(asked.get('points')) <= 3000, 'no more than pixels need');
+      await plot.focus();
+      await page.keyboard.press('0');
+      await page.waitForFunction(`document.querySelector('.chart-tools .quiet').disabled`);
+    };
+    const box = (await plot.locator('.u-over').boundingBox())!;
+    const middle = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+    await zoomed('keys', async () => {
+      await plot.focus();
+      await page.keyboard.press('+');
+      await page.keyboard.press('ArrowRight');
+    });
+    await zoomed('wheel', async () => {
+      await page.waitForTimeout(250);
+      await page.mouse.move(middle.x, middle.y);
+      await page.mouse.wheel(0, -300);
+    });
+    await zoomed('drag', async () => {
+      await page.mouse.move(middle.x, middle.y);
+      await page.mouse.down();
+      await page.mouse.move(middle.x + 150, middle.y, { steps: 4 });
+      await page.mouse.up();
+    });
+    assert.deepEqual(complaints, []);
+    await close();
+  });
+
+  test('steps, lines and epochs appear as they come; a lost stream goes on where it ended', async () => {
+    const { page, complaints, close } = await open(browser, fixture.url, '#/run/live', {}, /ERR_/);
+    await page.getByText('Live', { exact: true }).waitFor();
+    fixture.emit('live', { ...stepOf(601), loss: 0.1234 }, 601);
+    await page.getByText('0.1234', { exact: true }).waitFor();
+    await page.getByText('Step 601 of 2,000').waitFor();
+    fixture.emit('live', { event: 'note', step: 601, text: 'a word from the run' }, 602);
+    await page.getByText('a word from the run').waitFor();
+    fixture.drop();
+    await page.getByText('Connection lost, reconnecting …').waitFor();
+    await page.getByText('Live', { exact: true }).waitFor();
+    const streams = fixture.requests.filter((line) => line.startsWith('stream live'));
+    assert.deepEqual(streams, ['stream live after 600', 'stream live after 602']);
+    fixture.emit('live', { event: 'status', status: 'done' }, 603);
+    await page.locator('.page-head').getByText('Done').waitFor();
+    assert.deepEqual(complaints, []);
+    await close();
+  });
+
+  test('the list of runs is live, filters and sorts', async () => {
+    const { page, complaints, close } = await open(browser, fixture.url, '');
+    await page.getByText('Live', { exact: true }).waitFor();
+    fixture.emitRuns({ event: 'run', run: { ...fixture.runs[0]!, id: 'fresh', name: 'Fresh run' } });
+    await page.getByRole('link', { name: 'Fresh run' }).waitFor();
+    fixture.emitRuns({ event: 'gone', id: 'fresh' });
+    await page.getByRole('link', { name: 'Fresh run' }).waitFor({ state: 'detached' });
+    await page.getByRole('searchbox').fill('long training');
+    await page.getByText('1 of 6 runs').waitFor();
+    await page.getByRole('searchbox').fill('');
+    await page.getByRole('button', { name: 'Best accuracy' }).click();
+    assert.equal(await page.locator('tbody .col-name a').first().textContent(), 'a&b ünï,code');
+    assert.equal(await page.locator('th[aria-sort]').getAttribute('aria-sort'), 'descending');
+    assert.deepEqual(complaints, []);
+    await close();
+  });
+
+  test('delete and undo, rename and tag', async () => {
+    const { page, complaints, close } = await open(browser, fixture.url, '');
+    await page.getByRole('button', { name: 'Delete Quick, seed 7' }).click();
+    await page.getByRole('link', { name: 'Quick, seed 7' }).waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await page.getByRole('link', { name: 'Quick, seed 7' }).waitFor();
+    assert.ok(await page.getByRole('button', { name: 'Delete live' }).isDisabled(), 'not while it trains');
+    await page.getByRole('button', { name: 'Rename or tag failed' }).click();
+    await page.getByRole('textbox', { name: 'Name' }).fill('Too fast');
+    await page.getByRole('textbox', { name: 'Tags' }).fill('lesson, lr');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByRole('link', { name: 'Too fast' }).waitFor();
+    assert.deepEqual(fixture.runs.find(({ id }) => id === 'failed')?.tags, ['lesson', 'lr']);
+    assert.deepEqual(complaints, []);
+    await close();
+  });
+
+  test('pause, and stop only after a question', async () => {
+    const { page, complaints, close } = await open(browser, fixture.url, '#/run/live');
+    const asked = () => fixture.requests.filter((line) => line.includes('/control')).length;
+    await page.getByRole('button', { name: 'Stop and save' }).click();
+    await page.getByRole('dialog').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    assert.equal(asked(), 0);
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await page.getByRole('button', { name: 'Resume' }).waitFor();
+    assert.equal(asked(), 1);
+    await page.getByRole('button', { name: 'Stop and save' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Stop and save' }).click();
+    await page.getByText('The run saves a checkpoint and stops.').first().waitFor();
+    assert.equal(asked(), 2);
+    assert.deepEqual(complaints, []);
+    await close();
+  });
+
+  test('without --control there is nothing to press', async () => {
+    const quiet = await startFixture({ control: false });
+    const list = await open(browser, quiet.url, '');
+    await list.page.locator('table.runs').waitFor();
+    assert.equal(await list.page.getByRole('button', { name: /Delete|Rename/ }).count(), 0);
+    await list.page.goto(`${quiet.url}/#/run/live`);
+    await list.page.getByText('Live', { exact: true }).waitFor();
+    assert.equal(await list.page.getByRole('button', { name: /Pause|Stop/ }).count(), 0);
+    await list.close();
+    await quiet.close();
+  });
+
+  test('a dropped file is sent as it is; what is no picture is refused here', async () => {
+    const { page, complaints, close } = await open(browser, fixture.url, '#/run/quick-7/try');
+    await page.locator('.answer').waitFor();
+    const input = page.locator('input[type=file]');
+    await input.setInputFiles({ name: 'a.txt', mimeType: 'text/plain', buffer: Buffer.from('no') });
+    await page.getByText('A JPEG, PNG or WebP was expected, and this is text/plain.').waitFor();
+    const { png } = await import('./fixture-data.js');
+    await input.setInputFiles({ name: 'a.png', mimeType: 'image/png', buffer: png(40, 30, 1) });
+    await page.getByRole('img', { name: 'a.png' }).waitFor();
+    await page.locator('.answer').waitFor();
+    assert.ok(fixture.requests.includes('POST /api/runs/quick-7/predict'));
+    assert.deepEqual(complaints, []);
+    await close();
+  });
+
+  test('a layer of the drawing opens its panel, and the address remembers it', async () => {
+    const { page, complaints, close } = await open(browser, fixture.url, '#/run/quick-7/inside');
+    await page.getByRole('button', { name: 'Conv2d features.4' }).click();
+    await page.getByRole('heading', { name: 'Layer features.4' }).waitFor();
+    await page.getByText('256 × 5 × 5, padding 2').waitFor();
+    assert.match(page.url(), /layer=features\.4/);
+    await page.reload();
+    await page.getByRole('heading', { name: 'Layer features.4' }).waitFor();
+    assert.deepEqual(complaints, []);
+    await close();
+  });
+});
