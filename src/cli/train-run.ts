@@ -36,13 +36,13 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
         : await start(flags, abort.signal, () => describeMachine(device));
       const { config, folder } = run;
       note(`Run: ${folder.path}`);
-      const screen = new Screen(config, flags.json ?? false);
+      const screen = new Screen(folder, flags.json ?? false);
       let trainer: Trainer;
       try {
         trainer = await prepareRun({ ...run, device, observer: screen, signal: abort.signal });
         // What the flags have changed holds for later resumes too.
         if (flags.resume) await folder.writeConfig(config);
-        if (trainer.step > 0) note(`Resuming after step ${trainer.step}.`);
+        if (trainer.step > 0) screen.tell(trainer.step, `Resuming after step ${trainer.step}.`);
         screen.begin(trainer.step, trainer.stepsTotal);
         const done = await trainer.run();
         screen.end();
@@ -142,7 +142,7 @@ class Screen implements Observer {
   #total = 0;
 
   constructor(
-    readonly config: TrainConfig,
+    readonly folder: RunFolder,
     readonly json: boolean,
   ) {}
 
@@ -170,6 +170,12 @@ class Screen implements Observer {
     else note(text);
   }
 
+  /** What the trainer does not say itself, but the run's log shall have. */
+  tell(step: number, text: string): void {
+    this.folder.say({ event: 'note', step, text });
+    this.note(text);
+  }
+
   step(event: Parameters<NonNullable<Observer['step']>>[0]): void {
     const { step, loss, imagesPerSecond, stepSeconds, dataSeconds } = event;
     if (this.json) printJson(event);
@@ -191,7 +197,8 @@ class Screen implements Observer {
     this.#testing = undefined;
     if (this.json) printJson(event);
     const { epoch, step, trainLoss, trainAccuracy, testLoss, testAccuracy, testTop5 } = event;
-    note(
+    this.tell(
+      step,
       `Epoch ${epoch}: training loss ${trainLoss.toFixed(3)}, accuracy ${trainAccuracy.toFixed(1)}% · test loss ${testLoss.toFixed(3)}, accuracy ${testAccuracy.toFixed(1)}%, top-5 ${testTop5.toFixed(1)}%`,
     );
     if (step < this.#total) this.begin(step, this.#total);
