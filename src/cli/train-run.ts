@@ -1,11 +1,13 @@
-import { join } from 'node:path';
+import { resolve as absolute, basename, join } from 'node:path';
 import { UsageError } from '../errors.js';
 import { describeMachine, prepareRun } from '../papers/train.js';
 import { curveSvg } from '../report/curve.js';
+import { EventFile } from '../report/tensorboard/writer.js';
 import { writeFileAtomic } from '../train/atomic.js';
 import { type TrainConfig, trainConfigSchema } from '../train/config.js';
 import { chooseDataset } from '../train/datasets.js';
 import type { Observer } from '../train/events.js';
+import { together } from '../train/observers.js';
 import { latestRun, RunFolder } from '../train/run-folder.js';
 import { type Trainer, trim } from '../train/trainer.js';
 import { DownloadBar, openDatasetAloud } from './datasets.js';
@@ -37,9 +39,15 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
       const { config, folder } = run;
       note(`Run: ${folder.path}`);
       const screen = new Screen(folder, flags.json ?? false);
+      const board =
+        flags.logDir === undefined
+          ? undefined
+          : await EventFile.create(join(flags.logDir, basename(absolute(folder.path))));
+      const observer = together(board ? [screen, board] : [screen]);
       let trainer: Trainer;
       try {
-        trainer = await prepareRun({ ...run, device, observer: screen, signal: abort.signal });
+        trainer = await prepareRun({ ...run, device, observer, signal: abort.signal });
+        board?.resumedAfter(trainer.step);
         // What the flags have changed holds for later resumes too.
         if (flags.resume) await folder.writeConfig(config);
         if (trainer.step > 0) screen.tell(trainer.step, `Resuming after step ${trainer.step}.`);
@@ -61,6 +69,7 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
         closing(config, done.run, done.testImages);
       } finally {
         screen.end();
+        board?.close();
       }
     });
   } finally {

@@ -33,6 +33,7 @@ export interface TrainFlags extends DeviceFlags {
   readonly checkpointEvery?: number;
   readonly evalLimit?: number;
   readonly insightEvery?: number;
+  readonly logDir?: string;
   readonly json?: boolean;
 }
 
@@ -109,6 +110,11 @@ export function register(program: Command): void {
       '--insight-every <n>',
       `steps between two looks into the model (norms, dead units, kernels); 0 for none (default: ${INSIGHT_EVERY})`,
       integer('--insight-every', { min: 0 }),
+    )
+    .option(
+      '--log-dir <dir>',
+      'write TensorBoard event files into a folder of the run’s name there (default: none)',
+      pathName('--log-dir'),
     );
   addDeviceOptions(command)
     .option(...JSON_OUTPUT)

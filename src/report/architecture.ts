@@ -1,4 +1,4 @@
-import type { Shape } from '../graph/types.js';
+import { type Shape, sizeOf } from '../graph/types.js';
 import type { Size } from '../nn/arguments.js';
 import { Conv2d } from '../nn/conv.js';
 import { inspect } from '../nn/inspect.js';
@@ -26,10 +26,12 @@ export function stagesOf(model: Module, inputShape: Shape): Stage[] {
   let before: Shape = [1, ...inputShape];
   for (const { name, type, outputShape, parameters, macs } of inspect(model, inputShape).layers) {
     const last = stages.at(-1);
-    const same = String(outputShape) === String(before);
+    // As many values, if not the same shape: flattening is not a layer, but what comes after it sees the difference.
+    const same = sizeOf(outputShape) === sizeOf(before);
     if (same && parameters === 0 && last) {
       // A layer that does nothing to this picture, such as an adaptive pooling to the size that is there already.
       stages[stages.length - 1] = { ...last, followers: [...last.followers, type] };
+      before = outputShape;
       continue;
     }
     stages.push({

@@ -13,7 +13,7 @@ const en = {
   dead: 'dead',
   active: 'active',
   input: 'picture',
-  values: 'parameters',
+  values: 'params',
   macs: 'multiply-adds',
 };
 type Words = Readonly<Record<keyof typeof en, string>>;
