@@ -6,7 +6,7 @@ import { EventFile } from '../report/tensorboard/writer.js';
 import { writeFileAtomic } from '../train/atomic.js';
 import { type TrainConfig, trainConfigSchema } from '../train/config.js';
 import { chooseDataset } from '../train/datasets.js';
-import type { Observer } from '../train/events.js';
+import type { Observer, StepEvent } from '../train/events.js';
 import { together } from '../train/observers.js';
 import { latestRun, RunFolder } from '../train/run-folder.js';
 import { type Trainer, trim } from '../train/trainer.js';
@@ -14,8 +14,9 @@ import { DownloadBar, openDatasetAloud } from './datasets.js';
 import { withDevice } from './device.js';
 import { Interrupted, onInterrupt } from './interrupt.js';
 import { note, printJson } from './output.js';
-import { Progress } from './progress.js';
+import { Progress, terminalColumns } from './progress.js';
 import { EXIT } from './report.js';
+import { summaryLines } from './summary.js';
 import { configFrom, resumedConfig, type TrainFlags } from './train.js';
 
 const RUNS = 'runs';
@@ -66,6 +67,8 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
             testAccuracy: done.testAccuracy,
             testTop5: done.testTop5,
           });
+        const steps = (await folder.metrics()).filter(({ event }) => event === 'step');
+        for (const line of summaryLines(done, steps as unknown as StepEvent[], terminalColumns())) note(line);
         closing(config, done.run, done.testImages);
       } finally {
         screen.end();
