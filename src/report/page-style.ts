@@ -14,6 +14,7 @@ thead th{color:var(--mute)}
 .facts th{color:var(--mute);text-align:left;width:34%}
 .facts td{text-align:left;overflow-wrap:anywhere}
 .wide,figure{overflow-x:auto}
+.wide td,.wide th{white-space:nowrap}
 figure{margin:2rem 0 0;padding:12px;border:1px solid var(--edge);border-radius:8px}
 figure svg{display:block;max-width:100%;height:auto;margin:0 auto}
 figcaption{color:var(--mute);font-size:.9rem;margin-top:.6rem}

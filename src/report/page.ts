@@ -11,7 +11,9 @@ export function reportPage(data: ReportData, language: Language): { html: string
     `<header><h1>${escapeXml(data.name)}</h1><p class="lead">${escapeXml(lead(data, words))}</p></header>`,
     section(words.summary, facts(summary(data, words))),
     epochs(data, words),
-    ...figures.map(({ name, svg }) => `<figure id="${name}">${svg}${caption(words.captions[name])}</figure>`),
+    ...figures.map(
+      ({ name, svg }) => `<figure id="${name}" tabindex="0">${svg}${caption(words.captions[name])}</figure>`,
+    ),
     data.unmeasured === undefined
       ? ''
       : section(words.notMeasured, `<p class="missing">${escapeXml(data.unmeasured)}</p>`),
@@ -112,7 +114,7 @@ function epochs({ epochs: done }: ReportData, words: PageWords): string {
   const body = cells.map((row) => `<tr>${row.map((c) => `<td>${escapeXml(c)}</td>`).join('')}</tr>`).join('');
   return section(
     words.epochs,
-    `<div class="wide"><table><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table></div>`,
+    `<div class="wide" tabindex="0"><table><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table></div>`,
   );
 }
 

@@ -100,7 +100,7 @@ test('a run without weights has a page with what it has, and the reason for what
     'kernels-first',
     'kernels',
   ]) {
-    assert.match(html, new RegExp(`<figure id="${name}">`));
+    assert.match(html, new RegExp(`<figure id="${name}" tabindex="0">`));
     assert.ok((await readdir(figures)).includes(`${name}.png`));
     assert.match(await readFile(join(figures, `${name}.svg`), 'utf8'), /^<svg /);
   }
@@ -117,7 +117,7 @@ test('the page speaks Chinese, and draws other runs beside the first', async (t)
   const html = await readFile(out, 'utf8');
   assert.match(html, /<html lang="zh-Hans">/);
   assert.match(html, /混淆矩阵|训练损失/);
-  assert.match(html, /<figure id="losses">.*other/s);
+  assert.match(html, /<figure id="losses"[^>]*>.*other/s);
 });
 
 test('what cannot be reported on is refused, and nothing is written', async (t) => {
