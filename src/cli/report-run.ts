@@ -155,6 +155,7 @@ async function writeFigures(
   const files: string[] = [];
   for (const { name, svg } of figures) {
     const png = await sharp(Buffer.from(svg), { density: 72 * SHARPNESS })
+      .flatten({ background: '#ffffff' })
       .png()
       .toBuffer();
     for (const [ending, content] of [

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
+import sharp from 'sharp';
 import { Conv2d } from '../../src/nn/index.js';
 import { saveKernels } from '../../src/train/kernels.js';
 import { RunFolder } from '../../src/train/run-folder.js';
@@ -101,7 +102,8 @@ test('a run without weights has a page with what it has, and the reason for what
     'kernels',
   ]) {
     assert.match(html, new RegExp(`<figure id="${name}" tabindex="0">`));
-    assert.ok((await readdir(figures)).includes(`${name}.png`));
+    const { isOpaque } = await sharp(join(figures, `${name}.png`)).stats();
+    assert.ok(isOpaque, `${name}.png shows what lies behind it`);
     assert.match(await readFile(join(figures, `${name}.svg`), 'utf8'), /^<svg /);
   }
 });
