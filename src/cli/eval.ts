@@ -64,13 +64,7 @@ async function evaluateRun(path: string, flags: Flags): Promise<void> {
   const dataset = await openDatasetAloud({ ...choice, train: false });
   await withDevice(flags, async (device) => {
     const { model, classes, transform } = await openModel(path, device);
-    if (classes.length !== dataset.classes.length)
-      throw new UsageError({
-        what: `${path} does not tell the classes of ${choice.dataset} apart`,
-        expected: `a model for ${dataset.classes.length} classes`,
-        got: `one for ${classes.length}`,
-        next: 'name the data set it was trained on with --dataset',
-      });
+    checkClasses(path, choice.dataset, classes, dataset.classes);
     const total = Math.min(flags.evalLimit ?? dataset.length, dataset.length);
     const bar = new Progress({ label: 'eval', total, unit: 'images' });
     const result = await evaluateModel({
@@ -89,10 +83,26 @@ async function evaluateRun(path: string, flags: Flags): Promise<void> {
   });
 }
 
-/** The test pictures of the data set that the run was trained on, unless the flags name others. */
-async function chooseTestSet(
+/** @throws UsageError for a model that was trained to tell other classes apart */
+export function checkClasses(
   path: string,
-  flags: Flags,
+  dataset: string,
+  model: readonly string[],
+  pictures: readonly string[],
+): void {
+  if (model.length === pictures.length) return;
+  throw new UsageError({
+    what: `${path} does not tell the classes of ${dataset} apart`,
+    expected: `a model for ${pictures.length} classes`,
+    got: `one for ${model.length}`,
+    next: 'name the data set it was trained on with --dataset',
+  });
+}
+
+/** The test pictures of the data set that the run was trained on, unless the flags name others. */
+export async function chooseTestSet(
+  path: string,
+  flags: Pick<Flags, 'dataset' | 'data'>,
 ): Promise<{ dataset: 'cifar10' | 'shapes10'; data: string | undefined }> {
   if (!existsSync(join(path, 'config.json')))
     return { dataset: flags.dataset ?? 'cifar10', data: flags.data };

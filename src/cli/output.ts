@@ -1,3 +1,5 @@
+import { padEnd, padStart, widthOf } from './width.js';
+
 /** A line for people or for a pipe, on standard output. */
 export function print(line = ''): void {
   process.stdout.write(`${line}\n`);
@@ -22,10 +24,10 @@ export const grouped = (n: number): string => n.toLocaleString('en-US');
  * @param align one letter a column: l or r
  */
 export function table(rows: readonly (readonly string[])[], align: string): string[] {
-  const widths = [...align].map((_, c) => Math.max(...rows.map((row) => row[c]?.length ?? 0)));
+  const widths = [...align].map((_, c) => Math.max(...rows.map((row) => widthOf(row[c] ?? ''))));
   return rows.map((row) =>
     row
-      .map((cell, c) => (align[c] === 'r' ? cell.padStart(widths[c]!) : cell.padEnd(widths[c]!)))
+      .map((cell, c) => (align[c] === 'r' ? padStart(cell, widths[c]!) : padEnd(cell, widths[c]!)))
       .join('  ')
       .trimEnd(),
   );

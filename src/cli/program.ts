@@ -8,11 +8,12 @@ import * as inspect from './inspect.js';
 import { onInterrupt } from './interrupt.js';
 import * as predict from './predict.js';
 import { EXIT, reportError } from './report.js';
+import * as report from './report-run.js';
 import * as serve from './serve.js';
 import * as train from './train.js';
 
 /** In the order of the help. These files are read at every start: what they need for work, they import then. */
-const COMMANDS = [train, serve, evaluate, predict, inspect, data, doctor];
+const COMMANDS = [train, serve, evaluate, predict, report, inspect, data, doctor];
 
 /** Version of the package. */
 export function version(): string {

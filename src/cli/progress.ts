@@ -1,4 +1,5 @@
 import { RateMeter } from '../data/rate.js';
+import { cut, widthOf } from './width.js';
 
 /** Where a bar can go: `process.stderr`, or a test's collector. */
 export interface ProgressStream {
@@ -29,6 +30,8 @@ const RATE_MS = 20_000;
 const MIN_BAR = 8;
 const MAX_BAR = 30;
 const CLEAR = '\r\x1b[K';
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control codes are what is to be taken out
+const COLOURS = /\x1b\[\d*m/g;
 const CYAN = ['\x1b[36m', '\x1b[39m'] as const;
 
 /** A piece of the line; those with the highest `drop` go first when the window is narrow. */
@@ -63,6 +66,8 @@ export class Progress {
   #measured = Number.NEGATIVE_INFINITY;
   #shown: number;
   #onScreen = false;
+  /** Columns of the line on the screen. */
+  #drawn = 0;
   #ended = false;
   #timer: NodeJS.Timeout | undefined;
 
@@ -80,7 +85,7 @@ export class Progress {
     this.#stream = stream;
     this.#now = now;
     this.#began = now();
-    this.#terminal = stream.isTTY === true && env.TERM !== 'dumb';
+    this.#terminal = isTerminal(stream, env);
     this.#colour = this.#terminal && !env.NO_COLOR;
     // The first draw is at once, the first line elsewhere only when the work turns out to be long.
     this.#shown = this.#terminal ? Number.NEGATIVE_INFINITY : this.#began;
@@ -151,14 +156,23 @@ export class Progress {
   }
 
   #clear(): void {
-    if (this.#onScreen) this.#stream.write(CLEAR);
+    if (this.#onScreen) this.#stream.write(this.#wipe());
     this.#onScreen = false;
+  }
+
+  /** Goes to the beginning of what is on the screen: a window that became narrower has broken the line. */
+  #wipe(): string {
+    const columns = this.#stream.columns || 80;
+    const above = this.#onScreen ? Math.max(0, Math.ceil(this.#drawn / columns) - 1) : 0;
+    return above > 0 ? `\r\x1b[${above}A\x1b[J` : CLEAR;
   }
 
   #draw(): void {
     this.#shown = this.#now();
     // The last column stays free: a character there makes some terminals begin a new line.
-    this.#stream.write(`${CLEAR}${this.#line((this.#stream.columns || 80) - 1)}`);
+    const line = this.#line((this.#stream.columns || 80) - 1);
+    this.#stream.write(`${this.#wipe()}${line}`);
+    this.#drawn = widthOf(line.replaceAll(COLOURS, ''));
     this.#onScreen = true;
   }
 
@@ -182,11 +196,12 @@ export class Progress {
     ];
     const fitting = fit(parts, width);
     const text = fitting.map((part) => part.text);
-    const room = Math.min(MAX_BAR, width - text.join('  ').length - 2);
+    const room = Math.min(MAX_BAR, width - widthOf(text.join('  ')) - 2);
     const at = fitting.findIndex((part) => part.drop === 0);
     if (this.#terminal && share !== undefined && room >= MIN_BAR && at >= 0)
       text.splice(at + 1, 0, this.#bar(share, room));
-    return text.join('  ').slice(0, this.#terminal && room < MIN_BAR ? width : undefined);
+    const line = text.join('  ');
+    return this.#terminal && room < MIN_BAR ? cut(line, width) : line;
   }
 
   #bar(share: number, width: number): string {
@@ -211,7 +226,7 @@ export class Progress {
 
 /** Leaves parts out, the least important first, until the line is narrow enough. */
 function fit(parts: readonly Part[], width: number): readonly Part[] {
-  const length = parts.reduce((sum, { text }) => sum + text.length + 2, -2);
+  const length = parts.reduce((sum, { text }) => sum + widthOf(text) + 2, -2);
   const highest = Math.max(...parts.map((part) => part.drop));
   if (length <= width || highest === 0) return parts;
   return fit(
@@ -219,6 +234,13 @@ function fit(parts: readonly Part[], width: number): readonly Part[] {
     width,
   );
 }
+
+const isTerminal = (stream: ProgressStream, env: Readonly<Record<string, string | undefined>>): boolean =>
+  stream.isTTY === true && env.TERM !== 'dumb';
+
+/** Columns of the terminal that standard error goes to; undefined where it goes elsewhere. */
+export const terminalColumns = (): number | undefined =>
+  isTerminal(process.stderr, process.env) ? process.stderr.columns || 80 : undefined;
 
 const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);
 

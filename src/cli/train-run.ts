@@ -1,20 +1,23 @@
-import { join } from 'node:path';
+import { resolve as absolute, basename, join } from 'node:path';
 import { UsageError } from '../errors.js';
 import { describeMachine, prepareRun } from '../papers/train.js';
 import { curveSvg } from '../report/curve.js';
+import { EventFile } from '../report/tensorboard/writer.js';
 import { writeFileAtomic } from '../train/atomic.js';
 import { type TrainConfig, trainConfigSchema } from '../train/config.js';
 import { chooseDataset } from '../train/datasets.js';
-import type { Observer } from '../train/events.js';
+import type { Observer, StepEvent } from '../train/events.js';
+import { together } from '../train/observers.js';
 import { latestRun, RunFolder } from '../train/run-folder.js';
 import { type Trainer, trim } from '../train/trainer.js';
 import { DownloadBar, openDatasetAloud } from './datasets.js';
 import { withDevice } from './device.js';
 import { Interrupted, onInterrupt } from './interrupt.js';
 import { note, printJson } from './output.js';
-import { Progress } from './progress.js';
+import { Progress, terminalColumns } from './progress.js';
 import { EXIT } from './report.js';
 import { serveBeside } from './serve-beside.js';
+import { summaryLines } from './summary.js';
 import { configFrom, resumedConfig, type TrainFlags } from './train.js';
 
 const RUNS = 'runs';
@@ -37,16 +40,22 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
         : await start(flags, abort.signal, () => describeMachine(device));
       const { config, folder } = run;
       note(`Run: ${folder.path}`);
+      const screen = new Screen(folder, flags.json ?? false);
       const stopServing =
         flags.serve !== undefined &&
         (await serveBeside(folder.path, { port: flags.serve, control: flags.control ?? false }));
-      const screen = new Screen(config, flags.json ?? false);
+      const board =
+        flags.logDir === undefined
+          ? undefined
+          : await EventFile.create(join(flags.logDir, basename(absolute(folder.path))));
+      const observer = together(board ? [screen, board] : [screen]);
       let trainer: Trainer;
       try {
-        trainer = await prepareRun({ ...run, device, observer: screen, signal: abort.signal });
+        trainer = await prepareRun({ ...run, device, observer, signal: abort.signal });
+        board?.resumedAfter(trainer.step);
         // What the flags have changed holds for later resumes too.
         if (flags.resume) await folder.writeConfig(config);
-        if (trainer.step > 0) note(`Resuming after step ${trainer.step}.`);
+        if (trainer.step > 0) screen.tell(trainer.step, `Resuming after step ${trainer.step}.`);
         screen.begin(trainer.step, trainer.stepsTotal);
         const done = await trainer.run();
         screen.end();
@@ -62,10 +71,13 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
             testAccuracy: done.testAccuracy,
             testTop5: done.testTop5,
           });
+        const steps = (await folder.metrics()).filter(({ event }) => event === 'step');
+        for (const line of summaryLines(done, steps as unknown as StepEvent[], terminalColumns())) note(line);
         closing(config, done.run, done.testImages);
       } finally {
         screen.end();
         if (stopServing) await stopServing();
+        board?.close();
       }
     });
   } finally {
@@ -147,7 +159,7 @@ class Screen implements Observer {
   #total = 0;
 
   constructor(
-    readonly config: TrainConfig,
+    readonly folder: RunFolder,
     readonly json: boolean,
   ) {}
 
@@ -175,6 +187,12 @@ class Screen implements Observer {
     else note(text);
   }
 
+  /** What the trainer does not say itself, but the run's log shall have. */
+  tell(step: number, text: string): void {
+    this.folder.say({ event: 'note', step, text });
+    this.note(text);
+  }
+
   step(event: Parameters<NonNullable<Observer['step']>>[0]): void {
     const { step, loss, imagesPerSecond, stepSeconds, dataSeconds } = event;
     if (this.json) printJson(event);
@@ -196,7 +214,8 @@ class Screen implements Observer {
     this.#testing = undefined;
     if (this.json) printJson(event);
     const { epoch, step, trainLoss, trainAccuracy, testLoss, testAccuracy, testTop5 } = event;
-    note(
+    this.tell(
+      step,
       `Epoch ${epoch}: training loss ${trainLoss.toFixed(3)}, accuracy ${trainAccuracy.toFixed(1)}% · test loss ${testLoss.toFixed(3)}, accuracy ${testAccuracy.toFixed(1)}%, top-5 ${testTop5.toFixed(1)}%`,
     );
     if (step < this.#total) this.begin(step, this.#total);

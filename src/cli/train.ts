@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { UsageError } from '../errors.js';
 import { recipeNames, recipes } from '../papers/alexnet/recipe.js';
 import type { TrainConfig } from '../train/config.js';
+import { INSIGHT_EVERY } from '../train/events.js';
 import {
   addDeviceOptions,
   type DeviceFlags,
@@ -34,6 +35,8 @@ export interface TrainFlags extends DeviceFlags {
   readonly evalLimit?: number;
   readonly serve?: number | true;
   readonly control?: boolean;
+  readonly insightEvery?: number;
+  readonly logDir?: string;
   readonly json?: boolean;
 }
 
@@ -105,6 +108,16 @@ export function register(program: Command): void {
       '--eval-limit <n>',
       `measure on the first so many test pictures only ${defaults((r) => limit('evalLimit' in r ? r.evalLimit : undefined, 'all'))}`,
       positiveInteger('--eval-limit'),
+    )
+    .option(
+      '--insight-every <n>',
+      `steps between two looks into the model (norms, dead units, kernels); 0 for none (default: ${INSIGHT_EVERY})`,
+      integer('--insight-every', { min: 0 }),
+    )
+    .option(
+      '--log-dir <dir>',
+      'write TensorBoard event files into a folder of the run’s name there (default: none)',
+      pathName('--log-dir'),
     );
   addDeviceOptions(command)
     .option(
@@ -159,6 +172,7 @@ export function configFrom(
     ...given('weightDecay'),
     ...given('checkpointEvery'),
     ...given('evalLimit'),
+    ...given('insightEvery'),
     seed: flags.seed ?? 0,
   };
   // A number of epochs that was asked for is meant, whatever the recipe's own limit.
@@ -167,7 +181,7 @@ export function configFrom(
 }
 
 /** What a resumed run may change without becoming another run. */
-const MAY_CHANGE = ['epochs', 'maxSteps', 'data', 'checkpointEvery', 'evalLimit'] as const;
+const MAY_CHANGE = ['epochs', 'maxSteps', 'data', 'checkpointEvery', 'evalLimit', 'insightEvery'] as const;
 const FIXED = ['preset', 'dataset', 'batchSize', 'lr', 'momentum', 'weightDecay', 'seed'] as const;
 
 const flagName = (key: string): string => `--${key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;

@@ -3,6 +3,7 @@ import type { Shape } from '../graph/types.js';
 import { operationOf } from '../ops/operation.js';
 import { Tensor } from '../tensor/tensor.js';
 import type { Module } from './module.js';
+import { type Listener, watching } from './watch.js';
 
 /** One call of a module that has no modules below it. */
 export interface LayerSummary {
@@ -42,33 +43,25 @@ export function inspect(model: Module, inputShape: Shape): ModelSummary {
   const watched = modules.filter(([, module]) => module.children().length === 0);
   const layers: LayerSummary[] = [];
   const counted = new Set<Module>();
-  for (const [name, module] of watched) {
-    const forward = module.forward.bind(module);
-    const watch = (...inputs: Tensor[]): Tensor => {
-      const output = forward(...inputs);
-      layers.push({
-        name,
-        type: module.constructor.name,
-        outputShape: output.shape,
-        parameters: counted.has(module) ? 0 : parametersOf(module),
-        macs: macsBetween(
-          output.node,
-          inputs.map((t) => t.node),
-        ),
-      });
-      counted.add(module);
-      return output;
-    };
-    // On the instance, over the class's own method; not enumerable, so that walks do not see it.
-    Object.defineProperty(module, 'forward', { value: watch, configurable: true });
-  }
+  const listen: Listener = (name, module, inputs, output) => {
+    layers.push({
+      name,
+      type: module.constructor.name,
+      outputShape: output.shape,
+      parameters: counted.has(module) ? 0 : parametersOf(module),
+      macs: macsBetween(
+        output.node,
+        inputs.map((t) => t.node),
+      ),
+    });
+    counted.add(module);
+  };
   try {
     // Set directly: eval() would write running statistics, and nothing here may compute.
     for (const [, module] of modules) module.training = false;
-    const output = model.forward(input);
+    const output = watching(watched, listen, () => model.forward(input));
     return { layers, parameters: parametersOf(model), macs: macsBetween(output.node, [input.node]) };
   } finally {
-    for (const [, module] of watched) Reflect.deleteProperty(module, 'forward');
     for (const [i, [, module]] of modules.entries()) module.training = modes[i]!;
   }
 }

@@ -7,7 +7,17 @@
  * of `application/json` or of a picture where they have a body. 401: the token is missing or wrong. 403: not from
  * this page, or not without `--control`. 503: too much is under way; ask again later.
  */
-import type { EpochEvent, StepEvent } from '../train/events.js';
+import type { EpochEvent, LogLine, RunStatus, StepEvent } from '../train/events.js';
+
+export type {
+  ActivationInsight,
+  ControlRequest,
+  EpochEvent,
+  Insight,
+  LogLine,
+  RunStatus,
+  StepEvent,
+} from '../train/events.js';
 
 export interface ApiError {
   /** The thing, what was expected, what came and what to do next, as the command line would say it. */
@@ -25,9 +35,6 @@ export interface Meta {
   /** Whether the buttons for pause, resume, stop, rename, tag and delete work (`--control`). */
   readonly control: boolean;
 }
-
-/** `interrupted`: it ended before its last step and no process is at work on it. `failed`: it ended with an error. */
-export type RunStatus = 'training' | 'paused' | 'done' | 'interrupted' | 'failed';
 
 /** GET /api/runs → RunSummary[], the youngest first */
 export interface RunSummary {
@@ -83,10 +90,7 @@ export interface RunChange {
   readonly tags?: readonly string[];
 }
 
-/** POST /api/runs/:id/control. Carried out by the training process after the step that is under way. */
-export interface ControlRequest {
-  readonly action: 'pause' | 'resume' | 'stop';
-}
+/** POST /api/runs/:id/control with ControlRequest. Carried out by the training process after the step under way. */
 
 export type SeriesKey = 'loss' | 'lr' | 'imagesPerSecond' | 'stepSeconds' | 'dataSeconds' | 'rssMiB';
 
@@ -142,37 +146,11 @@ export type RunsEvent =
   | { readonly event: 'gone'; readonly id: string };
 
 /** GET /api/runs/:id/log → LogLine[], the last 1,000. Lines of `log.jsonl`. */
-export interface LogLine {
-  readonly event: 'line' | 'note';
-  readonly step: number;
-  readonly text: string;
-}
 
 /**
  * GET /api/runs/:id/insights?points=200 → Insight[]. Lines of `insights.jsonl`, written now and then while a run
  * trains. Histograms come with the last one only, unless `?histograms=all`.
  */
-export interface Insight {
-  readonly event: 'insight';
-  readonly step: number;
-  /** For each parameter: L2 norms of its gradient in this step and of itself. */
-  readonly parameters: readonly { readonly name: string; readonly gradNorm: number; readonly norm: number }[];
-  /** For each activation layer, over a fixed set of test pictures in evaluation mode. */
-  readonly activations: readonly ActivationInsight[];
-}
-export interface ActivationInsight {
-  /** Module path, such as `features.2`. */
-  readonly name: string;
-  readonly kind: string;
-  readonly units: number;
-  /** Share of the units that no picture makes positive (saturating neurons: that every picture drives to an end). */
-  readonly dead: number;
-  /** Mean over units of the share of pictures that make the unit positive. */
-  readonly active: number;
-  readonly mean: number;
-  readonly std: number;
-  readonly histogram?: { readonly min: number; readonly max: number; readonly counts: readonly number[] };
-}
 
 /** GET /api/runs/:id/model */
 export interface ModelDetail {

@@ -45,6 +45,8 @@ export const trainConfigSchema = z.object({
   checkpointEvery: count,
   /** Batches between two printed lines; 100 in the notes. */
   logEvery: count,
+  /** Steps between two insights (norms, dead units, kernels); 0 for none, and `INSIGHT_EVERY` unless given. */
+  insightEvery: z.number().int().nonnegative().optional(),
   /** Test pictures that an evaluation uses; all unless given. */
   evalLimit: count.optional(),
   /** For the record, not for the resumed run. */

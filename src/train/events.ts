@@ -39,6 +39,61 @@ export interface DoneEvent {
   readonly seconds: number;
 }
 
+/** A line of `log.jsonl`: what the run said to people. */
+export interface LogLine {
+  readonly event: 'line' | 'note';
+  /** Steps that were done. */
+  readonly step: number;
+  readonly text: string;
+}
+
+/** Steps between two insights. At a batch of 128 such a probe takes less than 1 % of the time, at 16 about that. */
+export const INSIGHT_EVERY = 100;
+
+/** A line of `insights.jsonl`, written now and then while a run trains (`insightEvery`). */
+export interface Insight {
+  readonly event: 'insight';
+  /** Steps that were done. */
+  readonly step: number;
+  /** For each parameter: L2 norms of its gradient in this step, and of itself after it. */
+  readonly parameters: readonly { readonly name: string; readonly gradNorm: number; readonly norm: number }[];
+  /** For each activation layer, over a fixed set of test pictures in evaluation mode. */
+  readonly activations: readonly ActivationInsight[];
+}
+
+/** What an activation layer puts out. Its units are its feature maps, or its neurons where it has no maps. */
+export interface ActivationInsight {
+  /** Module path, such as `features.2`. */
+  readonly name: string;
+  /** Class of the module, such as `ReLU`. */
+  readonly kind: string;
+  readonly units: number;
+  /** Share of the units that no picture makes positive anywhere (saturating: that every picture drives to an end). */
+  readonly dead: number;
+  /** Mean over units, pictures and places of a map of being positive (saturating: of being away from both ends). */
+  readonly active: number;
+  readonly mean: number;
+  readonly std: number;
+  /** Bins of equal width; the server leaves out those of all but the last insight unless asked. */
+  readonly histogram?: { readonly min: number; readonly max: number; readonly counts: readonly number[] };
+}
+
+/** `interrupted`: it ended before its last step and no process is at work on it. `failed`: it ended with an error. */
+export type RunStatus = 'training' | 'paused' | 'done' | 'interrupted' | 'failed';
+
+/** What can be asked of a run from outside. Carried out after the step that is under way. */
+export interface ControlRequest {
+  readonly action: 'pause' | 'resume' | 'stop';
+}
+
+/** The first layer's kernels at one step: [count, 3, side, side]. */
+export interface KernelPicture {
+  readonly step: number;
+  readonly count: number;
+  readonly side: number;
+  readonly data: Float32Array;
+}
+
 /** Whoever watches a run. All methods are called in order, from the training loop. */
 export interface Observer {
   /** The notes' own lines. */
@@ -49,4 +104,6 @@ export interface Observer {
   epoch?(event: EpochEvent): void;
   evaluating?(images: number, total: number): void;
   checkpoint?(file: string): void;
+  insight?(insight: Insight): void;
+  kernels?(kernels: KernelPicture): void;
 }

@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { appendFileSync, existsSync, statSync } from 'node:fs';
 import { appendFile, readdir, readFile, rm, truncate } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
@@ -6,6 +6,8 @@ import { diskError } from '../disk-error.js';
 import { CheckpointError, UsageError } from '../errors.js';
 import { makeFolder } from '../make-folder.js';
 import { writeFileAtomic } from './atomic.js';
+import type { Insight, LogLine } from './events.js';
+import { rewindKernels } from './kernels.js';
 
 /** Which checkpoints a run has; rewritten as a whole, after the files that it names. */
 const stateSchema = z.object({
@@ -18,7 +20,13 @@ export type RunState = z.infer<typeof stateSchema>;
 /** Checkpoints to resume from that are kept, beside the best weights. */
 const KEEP = 2;
 
-/** A run on disk: `config.json`, `metrics.jsonl`, `state.json` and `checkpoints/`. */
+/** Files that grow by a line at a time. */
+const LOGS = { metrics: 'metrics.jsonl', log: 'log.jsonl', insights: 'insights.jsonl' } as const;
+
+/**
+ * A run on disk: `config.json`, `metrics.jsonl`, `log.jsonl`, `insights.jsonl`, `state.json`, `checkpoints/` and
+ * `kernels/`. `process.json` and `control.json` are the running process's own (`process-file.ts`, `control.ts`).
+ */
 export class RunFolder {
   private constructor(readonly path: string) {}
 
@@ -132,7 +140,16 @@ export class RunFolder {
 
   /** Adds a line to the metrics. */
   async log(entry: object): Promise<void> {
-    const file = join(this.path, 'metrics.jsonl');
+    await this.#append(LOGS.metrics, entry);
+  }
+
+  /** Adds a line to the insights. */
+  async logInsight(insight: Insight): Promise<void> {
+    await this.#append(LOGS.insights, insight);
+  }
+
+  async #append(name: string, entry: object): Promise<void> {
+    const file = join(this.path, name);
     try {
       await appendFile(file, `${JSON.stringify(entry)}\n`);
     } catch (error) {
@@ -140,9 +157,28 @@ export class RunFolder {
     }
   }
 
+  /** Remembers what was said to people. At once, since such lines come from places that do not wait. */
+  say(line: LogLine): void {
+    const file = join(this.path, LOGS.log);
+    try {
+      appendFileSync(file, `${JSON.stringify(line)}\n`);
+    } catch (error) {
+      throw diskError(error, `cannot write ${file}`, CheckpointError);
+    }
+  }
+
   /** Metrics so far; a line that a sudden end cut short is left out. */
   async metrics(): Promise<Record<string, unknown>[]> {
-    const file = join(this.path, 'metrics.jsonl');
+    return this.#lines(LOGS.metrics);
+  }
+
+  /** Insights so far, as {@link metrics}. */
+  async insights(): Promise<Insight[]> {
+    return (await this.#lines(LOGS.insights)) as unknown as Insight[];
+  }
+
+  async #lines(name: string): Promise<Record<string, unknown>[]> {
+    const file = join(this.path, name);
     if (!existsSync(file)) return [];
     const lines = (await readFile(file, 'utf8')).split('\n');
     return lines.flatMap((line) => {
@@ -159,8 +195,12 @@ export class RunFolder {
    *
    * @param place steps that are done, and whole epochs
    */
-  async rewind(place: { readonly step: number; readonly epoch: number }): Promise<void> {
-    const file = join(this.path, 'metrics.jsonl');
+  async rewind(place: Place): Promise<void> {
+    for (const name of Object.values(LOGS)) await this.#rewind(join(this.path, name), place);
+    await rewindKernels(this.path, place.step);
+  }
+
+  async #rewind(file: string, place: Place): Promise<void> {
     if (!existsSync(file)) return;
     try {
       let end = 0;
@@ -175,12 +215,18 @@ export class RunFolder {
   }
 }
 
-/** Whether a line of the metrics was logged before a place in the run. */
-function isBefore(line: string, place: { readonly step: number; readonly epoch: number }): boolean {
+interface Place {
+  readonly step: number;
+  readonly epoch: number;
+}
+
+/** Whether a line was logged before a place in the run. */
+function isBefore(line: string, place: Place): boolean {
   try {
     const { event, step, epoch } = JSON.parse(line) as { event: unknown; step: number; epoch: number };
-    if (event === 'step') return step <= place.step;
-    return event === 'epoch' && epoch <= place.epoch;
+    if (event === 'epoch') return epoch <= place.epoch;
+    // The end of a run is no longer its end.
+    return event !== 'done' && step <= place.step;
   } catch {
     return false;
   }

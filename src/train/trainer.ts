@@ -6,14 +6,17 @@ import { CheckpointError, PaperweightError } from '../errors.js';
 import { CrossEntropyLoss } from '../nn/loss.js';
 import type { Module } from '../nn/module.js';
 import { topKCorrect } from '../ops/index.js';
-import type { Schedule } from '../optim/schedules.js';
-import { WarmupDecay } from '../optim/schedules.js';
+import { type Schedule, WarmupDecay } from '../optim/schedules.js';
 import { SGD } from '../optim/sgd.js';
 import { Tensor } from '../tensor/tensor.js';
 import { loadCheckpoint, type Position, saveCheckpoint, saveWeights } from './checkpoint.js';
 import type { TrainConfig } from './config.js';
+import { Control } from './control.js';
 import { type Evaluation, evaluateModel } from './evaluate.js';
-import type { DoneEvent, Observer } from './events.js';
+import { type DoneEvent, INSIGHT_EVERY, type Observer } from './events.js';
+import { firstKernels, saveKernels } from './kernels.js';
+import { Probe } from './probe.js';
+import { writeProcess } from './process-file.js';
 import type { RunFolder } from './run-folder.js';
 
 export interface TrainerParts {
@@ -37,6 +40,8 @@ interface Queued {
   readonly correct: Tensor;
   readonly dataSeconds: number;
   readonly lr: number;
+  /** Sums of squares of the gradients, in a step that is looked into. */
+  readonly squares: readonly (readonly [string, Tensor])[] | undefined;
 }
 
 const START: Position = {
@@ -60,6 +65,8 @@ export class Trainer {
   readonly #criterion = new CrossEntropyLoss();
   readonly #loader: DataLoader;
   readonly #observer: Observer;
+  readonly #control: Control;
+  readonly #probe: Probe;
   #position: Position = START;
   #saved = -1;
   #stepEnded = 0;
@@ -69,6 +76,12 @@ export class Trainer {
     const { config, model, trainSet } = parts;
     this.#parts = parts;
     this.#observer = parts.observer ?? {};
+    this.#control = new Control({
+      run: parts.folder.path,
+      signal: parts.signal,
+      note: (text) => this.#say('note', text),
+    });
+    this.#probe = new Probe(parts);
     const { lr, momentum, weightDecay } = config;
     this.#optimizer = new SGD(model.namedParameters(), { lr, momentum, weightDecay });
     this.#loader = new DataLoader(trainSet, {
@@ -120,8 +133,28 @@ export class Trainer {
     return this.#position.step;
   }
 
-  /** @returns the final event; undefined when the signal ended the run early */
+  /** @returns the final event; undefined when the signal, or a request to stop, ended the run early */
   async run(): Promise<DoneEvent | undefined> {
+    const { path } = this.#parts.folder;
+    await writeProcess(path, 'training');
+    try {
+      const done = await this.#train();
+      await writeProcess(path, done ? 'done' : 'interrupted');
+      return done;
+    } catch (error) {
+      // What went wrong matters more than that it cannot be written down, on a full disk say.
+      await writeProcess(path, 'failed', error).catch(() => {});
+      throw error;
+    }
+  }
+
+  /** Tells whoever watches, and the run's own log. */
+  #say(event: 'line' | 'note', text: string): void {
+    this.#parts.folder.say({ event, step: this.#position.step, text });
+    this.#observer[event]?.(text);
+  }
+
+  async #train(): Promise<DoneEvent | undefined> {
     const { config, folder } = this.#parts;
     let last: Evaluation | undefined;
     this.#stepEnded = performance.now();
@@ -134,8 +167,8 @@ export class Trainer {
     }
     last ??= await this.#evaluate();
     if (!last) return undefined;
-    this.#observer.line?.('Finished Training');
-    this.#observer.line?.(`Accuracy on test set: ${trim(last.accuracy)}%`);
+    this.#say('line', 'Finished Training');
+    this.#say('line', `Accuracy on test set: ${trim(last.accuracy)}%`);
     this.#noteIfFlat(last.loss, 'The loss on the test pictures is');
     const done: DoneEvent = {
       event: 'done',
@@ -157,7 +190,8 @@ export class Trainer {
   /** The rest of the current epoch. False when the signal ended it. */
   async #epoch(): Promise<boolean> {
     if (this.#complete) return true;
-    const { config, model, signal } = this.#parts;
+    const { config, model } = this.#parts;
+    const { signal } = this.#control;
     const { epoch, batch: start } = this.#position;
     model.train();
     let queued: Queued | undefined;
@@ -174,11 +208,17 @@ export class Trainer {
         queued = next;
         const submitted = this.#position.step + 1;
         const due = submitted % config.checkpointEvery === 0;
-        if (due || signal?.aborted || submitted >= this.stepsTotal) {
+        this.#control.poll();
+        const pausing = this.#control.paused;
+        if (due || queued.squares || pausing || signal.aborted || submitted >= this.stepsTotal) {
           await this.#finish(queued);
+          if (queued.squares) await this.#look(queued.squares);
           queued = undefined;
-          if (due || signal?.aborted) await this.#save();
-          if (signal?.aborted) return false;
+          if (pausing) await this.#control.wait(this.#position.step);
+          if (due || signal.aborted) await this.#save();
+          if (signal.aborted) return false;
+          // Time for looking and waiting is not part of the next step.
+          this.#stepEnded = performance.now();
           if (submitted >= this.stepsTotal) break;
         }
       }
@@ -198,9 +238,30 @@ export class Trainer {
     loss.backward();
     const correct = new Tensor(topKCorrect(logits.node, labels.node, 1)).sum();
     const lr = this.#optimizer.paramGroups[0]!.lr;
-    this.#optimizer.step({ compute: [correct] });
+    const squares = this.#isInsightStep(this.#optimizer.steps + 1)
+      ? this.#probe.gradientSquares()
+      : undefined;
+    this.#optimizer.step({ compute: [correct, ...(squares ?? []).map(([, square]) => square)] });
     this.#schedule?.step();
-    return { batch, loss, correct, dataSeconds, lr };
+    return { batch, loss, correct, dataSeconds, lr, squares };
+  }
+
+  #isInsightStep(step: number): boolean {
+    const { insightEvery = INSIGHT_EVERY } = this.#parts.config;
+    return insightEvery > 0 && (step === 1 || step % insightEvery === 0);
+  }
+
+  /** Writes down what the model looks like from inside after the last step. */
+  async #look(squares: readonly (readonly [string, Tensor])[]): Promise<void> {
+    const { folder, model } = this.#parts;
+    const { step } = this.#position;
+    const insight = await this.#probe.measure(step, squares);
+    await folder.logInsight(insight);
+    this.#observer.insight?.(insight);
+    const layer = firstKernels(model);
+    if (!layer) return;
+    const kernels = await saveKernels(folder.path, step, layer);
+    this.#observer.kernels?.(kernels);
   }
 
   async #finish({ batch, loss: lossTensor, correct, dataSeconds, lr }: Queued): Promise<void> {
@@ -237,7 +298,7 @@ export class Trainer {
     this.#observer.step?.(event, { stepsTotal: this.stepsTotal });
     if ((batch.index + 1) % config.logEvery !== 0) return;
     const mean = running.reduce((a, b) => a + b, 0) / running.length;
-    this.#observer.line?.(`[${p.epoch + 1}, ${batch.index + 1}] loss: ${mean.toFixed(3)}`);
+    this.#say('line', `[${p.epoch + 1}, ${batch.index + 1}] loss: ${mean.toFixed(3)}`);
     this.#position = { ...this.#position, running: [] };
     this.#noteIfFlat(mean, 'The loss is still');
   }
@@ -247,7 +308,8 @@ export class Trainer {
     const classes = this.#parts.testSet.classes.length;
     const chance = Math.log(classes);
     if (Math.abs(loss - chance) >= FLAT) return;
-    this.#observer.note?.(
+    this.#say(
+      'note',
       `${subject} that of guessing (ln ${classes} = ${chance.toFixed(3)}). ` +
         (this.#parts.config.recipe === 'notes'
           ? "The notes' recipe stays there for about 170 steps and then leaves; nothing is broken."
@@ -304,7 +366,8 @@ export class Trainer {
   }
 
   async #evaluate(): Promise<Evaluation | undefined> {
-    const { model, testSet, testTransform, config, signal } = this.#parts;
+    const { model, testSet, testTransform, config } = this.#parts;
+    const { signal } = this.#control;
     try {
       return await evaluateModel({
         model,
@@ -312,11 +375,14 @@ export class Trainer {
         transform: testTransform,
         batchSize: config.batchSize,
         limit: config.evalLimit,
-        onProgress: (images, total) => this.#observer.evaluating?.(images, total),
+        onProgress: (images, total) => {
+          this.#control.poll();
+          this.#observer.evaluating?.(images, total);
+        },
         signal,
       });
     } catch (error) {
-      if (signal?.aborted) return undefined;
+      if (signal.aborted) return undefined;
       throw error;
     }
   }

@@ -8,6 +8,7 @@ import sharp from 'sharp';
 import { recipes } from '../../src/papers/alexnet/recipe.js';
 import { type CliOptions, type CliResult, jsonLines, runCli } from '../support/cli.js';
 import { UNWRITABLE } from '../support/disk.js';
+import { readEvents } from '../support/event-files.js';
 import { scratch } from '../support/toy.js';
 
 const RECORD = 3073;
@@ -84,7 +85,7 @@ describe('a run: interrupted, resumed, measured, used', () => {
         '--eval-limit',
         '8',
         '--json',
-      ].concat(['--run', run, '--seed', '3']),
+      ].concat(['--run', run, '--seed', '3', '--log-dir', join(root, 'board')]),
       { onStart: (child) => when(child, 'stdout', '"step":2', () => child.kill('SIGINT')) },
     );
     assert.equal(code, 130, stderr);
@@ -108,7 +109,14 @@ describe('a run: interrupted, resumed, measured, used', () => {
   });
 
   test('resumed, it does the rest and ends with its result', async () => {
-    const { code, stdout, stderr } = await train(['--resume', '--run', run, '--json']);
+    const { code, stdout, stderr } = await train([
+      '--resume',
+      '--run',
+      run,
+      '--json',
+      '--log-dir',
+      join(root, 'board'),
+    ]);
     assert.equal(code, 0, stderr);
     const lines = jsonLines(stdout);
     assert.deepEqual(
@@ -138,12 +146,34 @@ describe('a run: interrupted, resumed, measured, used', () => {
     assert.match(stderr, /^Measured on 8 test pictures of shapes10 that training never saw\.$/m);
   });
 
+  test('TensorBoard’s files have each step once, whichever process took it', async () => {
+    const folder = join(root, 'board', 'run');
+    const names = (await readdir(folder)).sort();
+    const [before, after] = await Promise.all(
+      names.map(async (name) => readEvents(await readFile(join(folder, name)))),
+    );
+    assert.equal(names.length, 2);
+    const restart = after!.find(({ start }) => start)!;
+    assert.equal(restart.step, first + 1);
+    const losses = [...before!.filter(({ step }) => step < restart.step), ...after!].flatMap((event) =>
+      'train/loss' in event.scalars ? event.step : [],
+    );
+    assert.deepEqual(losses, [1, 2, 3, 4, 5, 6]);
+    assert.ok(before!.some(({ images }) => 'kernels' in images));
+    const ended = JSON.parse(await readFile(join(run, 'process.json'), 'utf8'));
+    assert.equal(ended.status, 'done');
+  });
+
   test('the folder has all there is to know', async () => {
     assert.deepEqual((await readdir(run)).sort(), [
       'checkpoints',
       'config.json',
       'curve.svg',
+      'insights.jsonl',
+      'kernels',
+      'log.jsonl',
       'metrics.jsonl',
+      'process.json',
       'state.json',
     ]);
     const { latest, best } = await state();

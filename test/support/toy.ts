@@ -85,6 +85,7 @@ export const toyConfig = (changes: Partial<TrainConfig> = {}): TrainConfig => ({
   seed: 7,
   checkpointEvery: 4,
   logEvery: 2,
+  insightEvery: 5,
   ...changes,
 });
 

@@ -1,0 +1,68 @@
+import { widthOf } from './width.js';
+
+/** Bits of the dots of a braille character, by row and column (Unicode, U+2800). */
+const DOTS = [
+  [0x01, 0x08],
+  [0x02, 0x10],
+  [0x04, 0x20],
+  [0x40, 0x80],
+] as const;
+const BRAILLE = 0x2800;
+
+export interface PlotOptions {
+  /** Columns of the whole, labels included. */
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Room that a curve needs to say anything. */
+const LEAST = 8;
+
+/**
+ * A curve in braille characters, each 2 × 4 dots, with its extremes at the left.
+ *
+ * @param values in order; those that are not finite leave gaps
+ * @returns lines of text without control codes; none where there is nothing to see, or no room
+ */
+export function plot(values: readonly number[], { width, height }: PlotOptions): string[] {
+  const finite = values.filter(Number.isFinite);
+  if (finite.length < 2) return [];
+  const [low, high] = [finite.reduce((a, b) => Math.min(a, b)), finite.reduce((a, b) => Math.max(a, b))];
+  const labels = [high, low].map((value) => value.toPrecision(3));
+  const margin = Math.max(...labels.map(widthOf));
+  const columns = width - margin - 2;
+  if (columns < LEAST || height < 1) return [];
+  const cells = Array.from({ length: height }, () => new Uint8Array(columns));
+  const rows = 4 * height;
+  const rowOf = (value: number): number =>
+    high === low ? rows - 1 : Math.round(((high - value) / (high - low)) * (rows - 1));
+  const set = (x: number, y: number): void => {
+    cells[y >> 2]![x >> 1]! |= DOTS[y & 3]![x & 1]!;
+  };
+  let before: number | undefined;
+  for (const [x, value] of resampled(values, 2 * columns).entries()) {
+    if (!Number.isFinite(value)) {
+      before = undefined;
+      continue;
+    }
+    const y = rowOf(value);
+    // From the last dot on, without a hole where it is steep.
+    const from = before === undefined || before === y ? y : before + Math.sign(y - before);
+    for (let at = Math.min(from, y); at <= Math.max(from, y); at++) set(x, at);
+    before = y;
+  }
+  return cells.map((cell, i) => {
+    const label = i === 0 ? labels[0]! : i === height - 1 ? labels[1]! : '';
+    return `${label.padStart(margin)} │${String.fromCodePoint(...[...cell].map((bits) => BRAILLE + bits))}`;
+  });
+}
+
+/** As many values as there are dots: means of what falls into one, or each value over several. */
+function resampled(values: readonly number[], count: number): number[] {
+  return Array.from({ length: count }, (_, i) => {
+    const from = Math.floor((i * values.length) / count);
+    const to = Math.max(from + 1, Math.floor(((i + 1) * values.length) / count));
+    const part = values.slice(from, to);
+    return part.reduce((a, b) => a + b, 0) / part.length;
+  });
+}

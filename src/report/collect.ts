@@ -1,0 +1,36 @@
+import { basename, resolve } from 'node:path';
+import { trainConfigSchema } from '../train/config.js';
+import type { EpochEvent, StepEvent } from '../train/events.js';
+import { kernelSteps, readKernels } from '../train/kernels.js';
+import { RunFolder } from '../train/run-folder.js';
+import type { ReportData, RunCurves } from './figures.js';
+
+/** A run's curves, from its metrics. */
+export async function curvesOf(folder: RunFolder): Promise<RunCurves> {
+  const metrics = await folder.metrics();
+  return {
+    name: basename(resolve(folder.path)),
+    steps: metrics.filter(({ event }) => event === 'step') as unknown as StepEvent[],
+    epochs: metrics.filter(({ event }) => event === 'epoch') as unknown as EpochEvent[],
+  };
+}
+
+/**
+ * All that a run's folder tells by itself, without computing anything.
+ * @throws UsageError when there is no run, CheckpointError when its files are broken
+ */
+export async function collect(
+  path: string,
+  others: readonly string[] = [],
+): Promise<Omit<ReportData, 'stages' | 'inputShape' | 'measured' | 'unmeasured'>> {
+  const folder = RunFolder.open(path);
+  const steps = await kernelSteps(path);
+  const ends = [...new Set([steps.at(0), steps.at(-1)])].filter((step) => step !== undefined);
+  return {
+    ...(await curvesOf(folder)),
+    config: await folder.config(trainConfigSchema),
+    insights: await folder.insights(),
+    kernels: await Promise.all(ends.map((step) => readKernels(path, step))),
+    others: await Promise.all(others.map((other) => curvesOf(RunFolder.open(other)))),
+  };
+}

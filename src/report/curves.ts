@@ -1,0 +1,106 @@
+import type { Point } from './curve.js';
+import { COLOURS, Drawing, round, shorten, ticks } from './svg.js';
+
+export interface Series {
+  readonly label: string;
+  /** `step` is the place on the horizontal axis, whatever that counts. */
+  readonly points: readonly Point[];
+}
+
+export interface CurvesOptions {
+  readonly title: string;
+  readonly xLabel: string;
+  readonly yLabel: string;
+  readonly series: readonly Series[];
+  /** Logarithmic vertical axis; values that are not above 0 are left out. */
+  readonly log?: boolean;
+  /** Top of a linear axis; the largest value unless given. */
+  readonly top?: number;
+  /** Written behind each number of a linear axis, such as ` %`. */
+  readonly unit?: string;
+}
+
+const WIDTH = 860;
+const HEIGHT = 400;
+const LEGEND = 170;
+const AREA = { left: 66, right: WIDTH - LEGEND, top: 66, bottom: HEIGHT - 48 };
+/** Legend lines that fit beside the curves. */
+const LINES = 16;
+/** The paper's Figure 1 draws one net solid and the other dashed. */
+const DASHES = ['', '7 4', '2 3', '9 3 2 3'];
+
+/** Several labelled curves over one axis, in the manner of the paper's Figure 1. */
+export function curvesSvg(options: CurvesOptions): string {
+  const { title, xLabel, yLabel, series, log = false, unit = '' } = options;
+  const drawing = new Drawing(WIDTH, HEIGHT, `${title}. ${series.map(({ label }) => label).join(', ')}`);
+  const all = series.flatMap(({ points }) => points.filter((p) => fits(p.value, log)));
+  const far = all.reduce((most, p) => Math.max(most, p.step), 0) || 1;
+  const x = (at: number): number => AREA.left + ((AREA.right - AREA.left) * at) / far;
+  const scale = log ? logScale(all) : linearScale(all, options.top, unit);
+  const y = (value: number): number => AREA.bottom - (AREA.bottom - AREA.top) * scale.share(value);
+  drawing.text('t', [AREA.left - 46, 26], title, { size: 15 });
+  drawing.text('m', [AREA.left - 46, 48], yLabel);
+  for (const [value, label] of scale.ticks) {
+    drawing.line('g', [AREA.left, y(value)], [AREA.right, y(value)]);
+    drawing.text('m', [AREA.left - 8, y(value) + 4], label, { anchor: 'end', size: 12 });
+  }
+  for (const tick of ticks(far))
+    drawing.text('m', [x(tick), AREA.bottom + 20], tick.toLocaleString('en-US'), { anchor: 'middle' });
+  drawing.text('m', [(AREA.left + AREA.right) / 2, HEIGHT - 8], xLabel, { anchor: 'middle' });
+  for (const [i, { label, points }] of series.entries()) {
+    const cls = `s s${i % COLOURS}`;
+    const dash = DASHES[Math.floor(i / COLOURS) % DASHES.length]!;
+    const shown = points.map((p) => [x(p.step), fits(p.value, log) ? y(p.value) : Number.NaN] as const);
+    drawing.path(cls, shown, { dash });
+    // A line of one point is none.
+    for (const at of shown.length === 1 ? shown : [])
+      if (Number.isFinite(at[1])) drawing.circle(cls, at, 2.5);
+    if (i >= LINES) continue;
+    const line = AREA.top + 18 * i;
+    drawing.path(
+      cls,
+      [
+        [AREA.right + 14, line],
+        [AREA.right + 36, line],
+      ],
+      { dash },
+    );
+    drawing.text('m', [AREA.right + 42, line + 4], shorten(label, 20), { size: 12 });
+  }
+  return drawing.toString();
+}
+
+const fits = (value: number, log: boolean): boolean => Number.isFinite(value) && (!log || value > 0);
+
+interface Scale {
+  /** 0 at the bottom, 1 at the top. */
+  readonly share: (value: number) => number;
+  readonly ticks: readonly (readonly [value: number, label: string])[];
+}
+
+function linearScale(points: readonly Point[], given: number | undefined, unit: string): Scale {
+  const top = given ?? (points.reduce((most, p) => Math.max(most, p.value), 0) * 1.05 || 1);
+  return {
+    share: (value) => Math.min(1, Math.max(0, value / top)),
+    ticks: ticks(top).map((tick) => [tick, `${tick}${unit}`] as const),
+  };
+}
+
+/** Whole powers of ten around the values, a label at most at every second one when there are many. */
+function logScale(points: readonly Point[]): Scale {
+  const logs = points.map((p) => Math.log10(p.value));
+  const low = logs.length > 0 ? Math.floor(logs.reduce((a, b) => Math.min(a, b))) : 0;
+  const high = Math.max(low + 1, logs.length > 0 ? Math.ceil(logs.reduce((a, b) => Math.max(a, b))) : 1);
+  const every = Math.ceil((high - low) / 6);
+  const powers = Array.from({ length: Math.floor((high - low) / every) + 1 }, (_, i) => low + i * every);
+  return {
+    share: (value) => (Math.log10(value) - low) / (high - low),
+    ticks: powers.map((p) => [
+      10 ** p,
+      Math.abs(p) <= 3 ? String(Number((10 ** p).toPrecision(1))) : `1e${p}`,
+    ]),
+  };
+}
+
+/** A percentage of a share. */
+export const percent = (share: number): string => `${round(100 * share)} %`;

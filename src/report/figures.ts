@@ -1,0 +1,154 @@
+import type { TrainConfig } from '../train/config.js';
+import type { EpochEvent, Insight, KernelPicture, StepEvent } from '../train/events.js';
+import { architectureSvg, type Stage } from './architecture.js';
+import { confusionSvg } from './confusion.js';
+import { curveSvg, running } from './curve.js';
+import { curvesSvg, type Series } from './curves.js';
+import { histogramsSvg } from './histogram.js';
+import { kernelsSvg } from './kernels.js';
+import type { Measured } from './measure.js';
+import { neighboursSvg } from './neighbours.js';
+import type { Language } from './svg.js';
+import { titlesOf } from './titles.js';
+import { top5Svg } from './top5.js';
+import { wordsOf } from './words.js';
+
+/** The part of a run that its metrics tell. */
+export interface RunCurves {
+  readonly name: string;
+  readonly steps: readonly StepEvent[];
+  readonly epochs: readonly EpochEvent[];
+}
+
+/** All that a report shows. */
+export interface ReportData extends RunCurves {
+  readonly config: TrainConfig;
+  readonly insights: readonly Insight[];
+  /** The first and the last that were kept. */
+  readonly kernels: readonly KernelPicture[];
+  readonly stages: readonly Stage[];
+  readonly inputShape: readonly number[];
+  readonly measured: Measured | undefined;
+  /** Why nothing could be measured. */
+  readonly unmeasured?: string;
+  /** Other runs whose curves stand beside this one's. */
+  readonly others: readonly RunCurves[];
+}
+
+export interface Figure {
+  /** Name of its file, without the ending. */
+  readonly name: string;
+  readonly svg: string;
+}
+
+/** The figures that a run has data for, in the order of the report. */
+export function figuresOf(data: ReportData, language: Language): Figure[] {
+  const words = wordsOf(language);
+  const titles = titlesOf(language);
+  const { config, steps, epochs, insights, measured } = data;
+  const figures: Figure[] = [];
+  const add = (name: string, svg: string) => figures.push({ name, svg });
+  if (data.stages.length > 0)
+    add(
+      'architecture',
+      architectureSvg(
+        { stages: data.stages, inputShape: data.inputShape, title: titles.architecture },
+        language,
+      ),
+    );
+  if (steps.length > 0)
+    add(
+      'curve',
+      curveSvg({
+        title: titles.curve,
+        subtitle: data.name,
+        loss: steps.map(({ step, loss }) => ({ step, value: loss })),
+        accuracy: epochs.map(({ step, testAccuracy }) => ({ step, value: testAccuracy })),
+        chance: Math.log(config.model.classes.length),
+        language,
+      }),
+    );
+  const runs = [data, ...data.others];
+  const errors = runs.map(({ name, epochs: all }) => ({
+    label: name,
+    points: all.map(({ epoch, trainAccuracy }) => ({ step: epoch, value: 100 - trainAccuracy })),
+  }));
+  if (errors.some(({ points }) => points.length > 1))
+    add(
+      'training-error',
+      curvesSvg({
+        title: titles.trainingError,
+        xLabel: words.epoch,
+        yLabel: '%',
+        series: errors,
+        unit: ' %',
+        top: 100,
+      }),
+    );
+  if (data.others.length > 0)
+    add(
+      'losses',
+      curvesSvg({
+        title: titles.losses,
+        xLabel: words.step,
+        yLabel: words.loss,
+        series: runs.map((run) => ({ label: run.name, points: smoothLoss(run) })),
+      }),
+    );
+  if (insights.length > 1) {
+    const weights = insights.at(-1)!.parameters.filter(({ name }) => name.endsWith('weight'));
+    const norms = (key: 'gradNorm' | 'norm'): Series[] =>
+      weights.map(({ name }) => ({
+        label: name,
+        points: insights.map(({ step, parameters }) => ({
+          step,
+          value: parameters.find((p) => p.name === name)?.[key] ?? Number.NaN,
+        })),
+      }));
+    const logarithmic = { xLabel: words.step, yLabel: 'L2', log: true };
+    add('gradients', curvesSvg({ title: titles.gradients, series: norms('gradNorm'), ...logarithmic }));
+    add('weights', curvesSvg({ title: titles.weights, series: norms('norm'), ...logarithmic }));
+    add(
+      'dead-units',
+      curvesSvg({
+        title: titles.deadUnits,
+        xLabel: words.step,
+        yLabel: '%',
+        unit: ' %',
+        series: insights.at(-1)!.activations.map(({ name }) => ({
+          label: name,
+          points: insights.map(({ step, activations }) => ({
+            step,
+            value: 100 * (activations.find((a) => a.name === name)?.dead ?? Number.NaN),
+          })),
+        })),
+      }),
+    );
+  }
+  const activations = insights.at(-1)?.activations ?? [];
+  if (activations.length > 0)
+    add('histograms', histogramsSvg(activations, titles.histograms(insights.at(-1)!.step), language));
+  for (const [i, kernels] of data.kernels.entries())
+    add(
+      i === 0 && data.kernels.length > 1 ? 'kernels-first' : 'kernels',
+      kernelsSvg(kernels, titles.kernels(kernels.step)),
+    );
+  if (measured) {
+    const { classes } = config.model;
+    add('confusion', confusionSvg({ title: titles.confusion, classes, counts: measured.counts, language }));
+    add('top5', top5Svg(measured.examples, titles.top5));
+    if (measured.neighbours.length > 0)
+      add('neighbours', neighboursSvg(measured.neighbours, titles.neighbours, language));
+  }
+  return figures;
+}
+
+/** Of each run's loss, as many points as can be seen. */
+function smoothLoss({ steps }: RunCurves) {
+  const smooth = running(
+    steps.map(({ step, loss }) => ({ step, value: loss })),
+    Math.max(1, Math.min(50, Math.round(steps.length / 20))),
+  );
+  const every = Math.ceil(smooth.length / 600);
+  return smooth.filter((_, i) => i % every === 0 || i === smooth.length - 1);
+}

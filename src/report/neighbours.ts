@@ -1,0 +1,63 @@
+import { type Pixels, pngUri } from './png.js';
+import { Drawing, type Language, shorten } from './svg.js';
+import { wordsOf } from './words.js';
+
+export interface Neighbour {
+  readonly picture: Pixels;
+  readonly label: string;
+  /** Euclidean, between feature vectors. */
+  readonly distance: number;
+}
+
+export interface NeighbourRow {
+  readonly picture: Pixels;
+  readonly label: string;
+  /** The nearest first. */
+  readonly nearest: readonly Neighbour[];
+}
+
+const SIDE = 96;
+const STEP = { x: SIDE + 16, y: SIDE + 42 };
+/** Room between a picture and its neighbours. */
+const GAP = 28;
+
+/**
+ * Test pictures in the first column, and those whose features in the last hidden layer lie nearest: the right of
+ * the paper's Figure 4.
+ */
+export function neighboursSvg(
+  rows: readonly NeighbourRow[],
+  title: string,
+  language: Language = 'en',
+): string {
+  const words = wordsOf(language);
+  const most = rows.reduce((n, { nearest }) => Math.max(n, nearest.length), 0);
+  const width = Math.max(420, 16 + STEP.x * (1 + most) + GAP);
+  const drawing = new Drawing(width, 70 + rows.length * STEP.y, title);
+  drawing.text('t', [8, 26], title, { size: 15 });
+  drawing.text('m', [8, 52], words.query, { size: 12 });
+  drawing.text('m', [8 + STEP.x + GAP, 52], words.nearest, { size: 12 });
+  for (const [r, { picture, label, nearest }] of rows.entries()) {
+    const y = 62 + r * STEP.y;
+    drawing.image([8, y], SIDE, SIDE, pngUri(picture), label);
+    drawing.text('t', [8 + SIDE / 2, y + SIDE + 15], shorten(label, 14), { anchor: 'middle', size: 12 });
+    for (const [n, other] of nearest.entries()) {
+      const x = 8 + STEP.x * (n + 1) + GAP;
+      drawing.image([x, y], SIDE, SIDE, pngUri(other.picture), other.label);
+      drawing.text(
+        other.label === label ? 'good' : 'm',
+        [x + SIDE / 2, y + SIDE + 15],
+        shorten(other.label, 14),
+        {
+          anchor: 'middle',
+          size: 12,
+        },
+      );
+      drawing.text('m', [x + SIDE / 2, y + SIDE + 29], other.distance.toPrecision(3), {
+        anchor: 'middle',
+        size: 11,
+      });
+    }
+  }
+  return drawing.toString();
+}

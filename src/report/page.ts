@@ -1,0 +1,131 @@
+import { type Figure, figuresOf, type ReportData } from './figures.js';
+import { PAGE_STYLE } from './page-style.js';
+import { type PageWords, pageWordsOf } from './page-words.js';
+import { escapeXml, type Language, round } from './svg.js';
+
+/** A report as one HTML page that needs nothing else: no script, no font, no picture from elsewhere. */
+export function reportPage(data: ReportData, language: Language): { html: string; figures: Figure[] } {
+  const figures = figuresOf(data, language);
+  const words = pageWordsOf(language);
+  const sections = [
+    `<header><h1>${escapeXml(data.name)}</h1><p class="lead">${escapeXml(lead(data, words))}</p></header>`,
+    section(words.summary, facts(summary(data, words))),
+    epochs(data, words),
+    ...figures.map(
+      ({ name, svg }) => `<figure id="${name}" tabindex="0">${svg}${caption(words.captions[name])}</figure>`,
+    ),
+    data.unmeasured === undefined
+      ? ''
+      : section(words.notMeasured, `<p class="missing">${escapeXml(data.unmeasured)}</p>`),
+    data.insights.length > 0
+      ? ''
+      : section(words.insights, `<p class="missing">${escapeXml(words.noInsights)}</p>`),
+    section(words.configuration, facts(flat(withoutMachine(data.config)))),
+    section(words.machine, facts(flat(data.config.machine ?? {}))),
+  ];
+  const html = `<!doctype html>
+<html lang="${language === 'zh' ? 'zh-Hans' : 'en'}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<title>${escapeXml(data.name)} · Paperweight</title>
+<style>${PAGE_STYLE}</style>
+</head>
+<body><main>
+${sections.filter((part) => part !== '').join('\n')}
+<footer>${escapeXml(words.footer)}</footer>
+</main></body>
+</html>
+`;
+  return { html, figures };
+}
+
+type Facts = readonly (readonly [name: string, value: string])[];
+
+const section = (title: string, body: string): string =>
+  body === '' ? '' : `<section><h2>${escapeXml(title)}</h2>${body}</section>`;
+
+const caption = (text: string | undefined): string =>
+  text === undefined ? '' : `<figcaption>${escapeXml(text)}</figcaption>`;
+
+const facts = (rows: Facts): string =>
+  rows.length === 0
+    ? ''
+    : `<table class="facts"><tbody>${rows
+        .map(
+          ([name, value]) => `<tr><th scope="row">${escapeXml(name)}</th><td>${escapeXml(value)}</td></tr>`,
+        )
+        .join('')}</tbody></table>`;
+
+const grouped = (n: number): string => n.toLocaleString('en-US');
+
+function lead({ epochs: done, config, measured }: ReportData, words: PageWords): string {
+  const best = done.reduce<(typeof done)[number] | undefined>(
+    (a, b) => (a && a.testAccuracy >= b.testAccuracy ? a : b),
+    undefined,
+  );
+  if (best) return words.best(round(best.testAccuracy), grouped(best.testImages), config.dataset);
+  return measured
+    ? words.best(round(measured.accuracy), grouped(measured.images), config.dataset)
+    : words.noResult;
+}
+
+function summary({ config, steps, epochs: done, measured }: ReportData, words: PageWords): Facts {
+  const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+  const rows: (readonly [string, string])[] = [
+    [words.model, `${config.model.paper} (${config.model.preset})`],
+    [words.dataset, config.dataset],
+    [words.recipe, config.recipe],
+    [words.seed, String(config.seed)],
+    [words.steps, grouped(steps.at(-1)?.step ?? 0)],
+  ];
+  if (steps.length > 0) {
+    const seconds = steps.map(({ stepSeconds }) => stepSeconds);
+    rows.push(
+      [words.lastLoss, steps.at(-1)!.loss.toFixed(4)],
+      [words.rate, `${round(mean(steps.map(({ imagesPerSecond }) => imagesPerSecond)))} ${words.perSecond}`],
+      [words.stepTime, `${mean(seconds).toFixed(3)} s`],
+      [words.trainingTime, `${round(seconds.reduce((a, b) => a + b, 0) / 60)} min`],
+      [words.memory, `${grouped(steps.reduce((most, { rssMiB }) => Math.max(most, rssMiB), 0))} MiB`],
+    );
+  }
+  const last = done.at(-1);
+  if (last) rows.push([words.testTop5, `${round(last.testTop5)} %`]);
+  if (measured)
+    rows.push([words.measuredHere, `${round(measured.accuracy)} % (${grouped(measured.images)})`]);
+  return rows;
+}
+
+function epochs({ epochs: done }: ReportData, words: PageWords): string {
+  if (done.length === 0) return '';
+  const cells = done.map((e) => [
+    String(e.epoch),
+    grouped(e.step),
+    e.trainLoss.toFixed(4),
+    `${round(e.trainAccuracy)} %`,
+    e.testLoss.toFixed(4),
+    `${round(e.testAccuracy)} %`,
+    `${round(e.testTop5)} %`,
+    grouped(e.testImages),
+  ]);
+  const head = words.epochColumns.map((name) => `<th scope="col">${escapeXml(name)}</th>`).join('');
+  const body = cells.map((row) => `<tr>${row.map((c) => `<td>${escapeXml(c)}</td>`).join('')}</tr>`).join('');
+  return section(
+    words.epochs,
+    `<div class="wide" tabindex="0"><table><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table></div>`,
+  );
+}
+
+const withoutMachine = ({ machine: _, ...rest }: ReportData['config']): Record<string, unknown> => rest;
+
+/** Nested settings as names with dots. */
+function flat(value: Readonly<Record<string, unknown>>, prefix = ''): Facts {
+  return Object.entries(value).flatMap(([key, item]): Facts => {
+    const name = prefix + key;
+    if (Array.isArray(item)) return [[name, item.length <= 20 ? item.join(', ') : `${item.length}`]];
+    if (typeof item === 'object' && item !== null) return flat(item as Record<string, unknown>, `${name}.`);
+    return [[name, String(item)]];
+  });
+}

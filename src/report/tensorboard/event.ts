@@ -1,0 +1,92 @@
+import type { ActivationInsight } from '../../train/events.js';
+import { encodePng, type Pixels } from '../png.js';
+import { maskedCrc32c } from './crc32c.js';
+import { Message } from './protobuf.js';
+
+/** Fields of `tensorflow.Event` and of what it holds (tensorflow/core/util/event.proto, framework/summary.proto). */
+const EVENT = { wallTime: 1, step: 2, fileVersion: 3, summary: 5, sessionLog: 7 } as const;
+const SUMMARY = { value: 1 } as const;
+const VALUE = { tag: 1, simpleValue: 2, image: 4, histogram: 5 } as const;
+const IMAGE = { height: 1, width: 2, colorspace: 3, encoded: 4 } as const;
+const HISTOGRAM = { min: 1, max: 2, num: 3, sum: 4, sumSquares: 5, limit: 6, bucket: 7 } as const;
+const SESSION = { status: 1 } as const;
+const SESSION_START = 1;
+const RGB = 3;
+
+/** One value under a tag. */
+export type Value = (summary: Message) => void;
+
+const tagged =
+  (tag: string, fill: (value: Message) => Message): Value =>
+  (summary) => {
+    summary.message(SUMMARY.value, fill(new Message().text(VALUE.tag, tag)));
+  };
+
+export const scalar = (tag: string, value: number): Value =>
+  tagged(tag, (v) => v.float(VALUE.simpleValue, value));
+
+export const image = (tag: string, pixels: Pixels): Value =>
+  tagged(tag, (v) =>
+    v.message(
+      VALUE.image,
+      new Message()
+        .integer(IMAGE.height, pixels.height)
+        .integer(IMAGE.width, pixels.width)
+        .integer(IMAGE.colorspace, RGB)
+        .bytes(IMAGE.encoded, encodePng(pixels)),
+    ),
+  );
+
+export const histogram = (
+  tag: string,
+  { counts, min, max }: NonNullable<ActivationInsight['histogram']>,
+  { mean, std }: Pick<ActivationInsight, 'mean' | 'std'>,
+): Value => {
+  const num = counts.reduce((a, b) => a + b, 0);
+  // Upper ends of the bins; the last one exactly, whatever the rounding.
+  const limits = counts.map((_, i) =>
+    i === counts.length - 1 ? max : min + ((i + 1) * (max - min)) / counts.length,
+  );
+  return tagged(tag, (v) =>
+    v.message(
+      VALUE.histogram,
+      new Message()
+        .double(HISTOGRAM.min, min)
+        .double(HISTOGRAM.max, max)
+        .double(HISTOGRAM.num, num)
+        .double(HISTOGRAM.sum, mean * num)
+        .double(HISTOGRAM.sumSquares, (std ** 2 + mean ** 2) * num)
+        .packedDoubles(HISTOGRAM.limit, limits)
+        .packedDoubles(HISTOGRAM.bucket, counts),
+    ),
+  );
+};
+
+/** @param wallTime seconds since 1970 */
+export function summaryEvent(wallTime: number, step: number, values: readonly Value[]): Uint8Array {
+  const summary = new Message();
+  for (const add of values) add(summary);
+  return at(wallTime, step).message(EVENT.summary, summary).encode();
+}
+
+/** The first event of every file. */
+export const versionEvent = (wallTime: number): Uint8Array =>
+  at(wallTime, 0).text(EVENT.fileVersion, 'brain.Event:2').encode();
+
+/** A run that goes on: what other files of the run have from `step` on holds no longer. */
+export const restartEvent = (wallTime: number, step: number): Uint8Array =>
+  at(wallTime, step).message(EVENT.sessionLog, new Message().integer(SESSION.status, SESSION_START)).encode();
+
+const at = (wallTime: number, step: number): Message =>
+  new Message().double(EVENT.wallTime, wallTime).integer(EVENT.step, step);
+
+/** A record of a TFRecord file: length, its checksum, the bytes, their checksum. */
+export function record(data: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(16 + data.length);
+  const view = new DataView(bytes.buffer);
+  view.setBigUint64(0, BigInt(data.length), true);
+  view.setUint32(8, maskedCrc32c(bytes.subarray(0, 8)), true);
+  bytes.set(data, 12);
+  view.setUint32(12 + data.length, maskedCrc32c(data), true);
+  return bytes;
+}

@@ -1,0 +1,132 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { diskError } from '../../disk-error.js';
+import { CheckpointError } from '../../errors.js';
+import { makeFolder } from '../../make-folder.js';
+import type { EpochEvent, Insight, KernelPicture, Observer, StepEvent } from '../../train/events.js';
+import { kernelPixels } from '../kernels.js';
+import {
+  histogram,
+  image,
+  record,
+  restartEvent,
+  scalar,
+  summaryEvent,
+  type Value,
+  versionEvent,
+} from './event.js';
+
+/**
+ * Writes what a run tells as a TensorBoard event file, a new one each time the run is started or resumed.
+ *
+ * @example
+ * const board = await EventFile.create(join(logDir, 'my-run'));
+ * board.resumedAfter(trainer.step);
+ * await trainer.run(); // with the board as its observer
+ * board.close();
+ */
+export class EventFile implements Observer {
+  #file: number | undefined;
+
+  private constructor(
+    readonly path: string,
+    file: number,
+    readonly now: () => number,
+  ) {
+    this.#file = file;
+    this.#write(versionEvent(this.#seconds()));
+  }
+
+  /**
+   * @param folder of the run below TensorBoard's --logdir; made where it is missing
+   * @param now milliseconds since 1970, for tests
+   * @throws CheckpointError when it cannot be written
+   */
+  static async create(folder: string, now: () => number = Date.now): Promise<EventFile> {
+    // What TensorBoard looks for is "tfevents"; the rest keeps files of different processes apart.
+    const host = hostname().replaceAll(/[^\w.-]/g, '_') || 'localhost';
+    const name = `events.out.tfevents.${String(Math.floor(now() / 1000)).padStart(10, '0')}.${host}.${process.pid}`;
+    try {
+      await makeFolder(folder);
+      for (let n = 0; ; n++) {
+        const path = join(folder, `${name}.${n}`);
+        try {
+          return new EventFile(path, openSync(path, 'ax'), now);
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+        }
+      }
+    } catch (error) {
+      throw diskError(error, `cannot write event files in ${folder}`, CheckpointError);
+    }
+  }
+
+  /** Takes back what earlier files of the run have after a step. */
+  resumedAfter(step: number): void {
+    if (step > 0) this.#write(restartEvent(this.#seconds(), step + 1));
+  }
+
+  step({ step, loss, lr, imagesPerSecond, stepSeconds, dataSeconds, rssMiB }: StepEvent): void {
+    this.#add(step, [
+      scalar('train/loss', loss),
+      scalar('train/lr', lr),
+      scalar('speed/imagesPerSecond', imagesPerSecond),
+      scalar('speed/stepSeconds', stepSeconds),
+      scalar('speed/dataSeconds', dataSeconds),
+      scalar('speed/rssMiB', rssMiB),
+    ]);
+  }
+
+  epoch({ step, trainLoss, trainAccuracy, testLoss, testAccuracy, testTop5 }: EpochEvent): void {
+    this.#add(step, [
+      scalar('epoch/trainLoss', trainLoss),
+      scalar('epoch/trainAccuracy', trainAccuracy),
+      scalar('epoch/testLoss', testLoss),
+      scalar('epoch/testAccuracy', testAccuracy),
+      scalar('epoch/testTop5', testTop5),
+    ]);
+  }
+
+  insight({ step, parameters, activations }: Insight): void {
+    this.#add(step, [
+      ...parameters.flatMap(({ name, gradNorm, norm }) => [
+        scalar(`gradNorm/${name}`, gradNorm),
+        scalar(`norm/${name}`, norm),
+      ]),
+      ...activations.flatMap((layer) => [
+        scalar(`dead/${layer.name}`, layer.dead),
+        scalar(`active/${layer.name}`, layer.active),
+        ...(layer.histogram ? [histogram(`activations/${layer.name}`, layer.histogram, layer)] : []),
+      ]),
+    ]);
+  }
+
+  kernels(kernels: KernelPicture): void {
+    this.#add(kernels.step, [image('kernels', kernelPixels(kernels))]);
+  }
+
+  close(): void {
+    if (this.#file !== undefined) closeSync(this.#file);
+    this.#file = undefined;
+  }
+
+  #seconds(): number {
+    return this.now() / 1000;
+  }
+
+  #add(step: number, values: readonly Value[]): void {
+    this.#write(summaryEvent(this.#seconds(), step, values));
+  }
+
+  /** At once and as a whole: a reader that follows the file, and a sudden end, find whole records. */
+  #write(event: Uint8Array): void {
+    if (this.#file === undefined) return;
+    const bytes = record(event);
+    try {
+      for (let from = 0; from < bytes.length; ) from += writeSync(this.#file, bytes, from);
+    } catch (error) {
+      throw diskError(error, `cannot write ${this.path}`, CheckpointError);
+    }
+  }
+}

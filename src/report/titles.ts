@@ -1,0 +1,38 @@
+import type { Language } from './svg.js';
+
+const grouped = (n: number): string => n.toLocaleString('en-US');
+
+const en = {
+  architecture: 'The network, as it is built',
+  curve: 'Training loss and test accuracy',
+  trainingError: 'Training error against epochs',
+  losses: 'Training loss, smoothed',
+  gradients: 'Norms of the gradients of the weights',
+  weights: 'Norms of the weights',
+  deadUnits: 'Dead units of each activation layer',
+  histograms: (step: number) =>
+    `Outputs of the activation layers after step ${grouped(step)}, heights logarithmic`,
+  kernels: (step: number) => `Kernels of the first layer after step ${grouped(step)}`,
+  confusion: 'Confusion matrix',
+  top5: 'Test pictures and the five most probable classes',
+  neighbours: 'Test pictures and their nearest neighbours',
+};
+type Titles = Readonly<typeof en>;
+
+const zh: Titles = {
+  architecture: '网络结构（按实际模型绘制）',
+  curve: '训练损失与测试准确率',
+  trainingError: '各轮训练错误率',
+  losses: '训练损失（平滑后）',
+  gradients: '权重梯度的范数',
+  weights: '权重的范数',
+  deadUnits: '各激活层的失活单元',
+  histograms: (step) => `第 ${grouped(step)} 步后各激活层的输出分布（纵轴为对数）`,
+  kernels: (step) => `第 ${grouped(step)} 步后的第一层卷积核`,
+  confusion: '混淆矩阵',
+  top5: '测试图片与概率最高的五个类别',
+  neighbours: '测试图片及其最近邻',
+};
+
+/** Titles of the figures, in a language. */
+export const titlesOf = (language: Language): Titles => (language === 'zh' ? zh : en);

@@ -1,0 +1,41 @@
+import type { Language } from './svg.js';
+
+const en = {
+  step: 'step',
+  epoch: 'epoch',
+  loss: 'training loss',
+  testAccuracy: 'test accuracy',
+  guessing: 'guessing',
+  trueClass: 'true class',
+  predicted: 'what the model says',
+  nearest: 'nearest in the last hidden layer',
+  query: 'picture',
+  dead: 'dead',
+  active: 'active',
+  input: 'picture',
+  values: 'params',
+  macs: 'multiply-adds',
+};
+type Words = Readonly<Record<keyof typeof en, string>>;
+
+const zh: Words = {
+  step: '步',
+  epoch: '轮',
+  loss: '训练损失',
+  testAccuracy: '测试准确率',
+  guessing: '随机猜测',
+  trueClass: '真实类别',
+  predicted: '模型的判断',
+  nearest: '最后一个隐藏层中最近的图片',
+  query: '图片',
+  dead: '失活',
+  active: '激活',
+  input: '图片',
+  values: '参数',
+  macs: '乘加',
+};
+
+const WORDS: Readonly<Record<Language, Words>> = { en, zh };
+
+/** The words of the figures. */
+export const wordsOf = (language: Language): Words => WORDS[language];

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test, { type TestContext } from 'node:test';
+import sharp from 'sharp';
+import { Conv2d } from '../../src/nn/index.js';
+import { saveKernels } from '../../src/train/kernels.js';
+import { RunFolder } from '../../src/train/run-folder.js';
+import { jsonLines, runCli } from '../support/cli.js';
+import { scratch, toyConfig } from '../support/toy.js';
+
+const CLASSES = ['<img src=x onerror=alert(1)>', '猫', ...Array.from({ length: 8 }, (_, i) => `c${i}`)];
+
+/** A run of two epochs with insights and no weights. */
+async function makeRun(t: TestContext, name = 'run'): Promise<string> {
+  const path = join(await scratch(t), name);
+  const config = toyConfig();
+  const folder = await RunFolder.create(path, {
+    ...config,
+    model: { ...config.model, classes: CLASSES },
+    machine: { cpu: '<b>chip</b>', device: { engine: 'reference' } },
+  });
+  for (let step = 1; step <= 40; step++)
+    await folder.log({
+      event: 'step',
+      epoch: Math.ceil(step / 20),
+      step,
+      loss: 3 - step / 20,
+      lr: 0.01,
+      imagesPerSecond: 10,
+      stepSeconds: 0.5,
+      dataSeconds: 0,
+      rssMiB: 123,
+    });
+  for (const epoch of [1, 2])
+    await folder.log({
+      event: 'epoch',
+      epoch,
+      step: 20 * epoch,
+      trainLoss: 2,
+      trainAccuracy: 20 * epoch,
+      testLoss: 2,
+      testAccuracy: 25.5 * epoch,
+      testTop5: 80,
+      testImages: 1234,
+      seconds: 1,
+    });
+  for (const step of [1, 40]) {
+    await folder.logInsight({
+      event: 'insight',
+      step,
+      parameters: [{ name: 'features.0.weight', gradNorm: 1, norm: 2 }],
+      activations: [
+        {
+          name: 'features.1',
+          kind: 'ReLU',
+          units: 4,
+          dead: 0.25,
+          active: 0.5,
+          mean: 1,
+          std: 1,
+          histogram: { min: 0, max: 1, counts: [3, 1] },
+        },
+      ],
+    });
+    await saveKernels(path, step, new Conv2d(3, 4, 3));
+  }
+  return path;
+}
+
+test('a run without weights has a page with what it has, and the reason for what it has not', async (t) => {
+  const run = await makeRun(t, 'a <b>bold</b> run');
+  const figures = join(run, 'figures');
+  const { code, stdout, stderr } = await runCli([
+    'report',
+    run,
+    '--figures',
+    figures,
+    '--device',
+    'reference',
+  ]);
+  assert.equal(code, 0, stderr);
+  assert.equal(stdout, `Report: ${join(run, 'report.html')}\nFigures: 16 files in ${figures}\n`);
+  const html = await readFile(join(run, 'report.html'), 'utf8');
+  assert.match(html, /^<!doctype html>/);
+  assert.ok(!/<script|<img|<b>|onerror=alert\(1\)>/i.test(html));
+  assert.match(html, /51 % of 1,234 test pictures of shapes10/);
+  assert.match(html, /has no weights yet/);
+  assert.match(html, /&#60;b&#62;chip/);
+  // Nothing from elsewhere: every address is data, or the name of SVG's own space.
+  for (const [, address] of html.matchAll(/(?:href|src)="([^"]*)"/g))
+    assert.match(address!, /^data:image\/png;/);
+  assert.ok(!/url\(|@import/.test(html));
+  for (const name of [
+    'curve',
+    'training-error',
+    'gradients',
+    'weights',
+    'dead-units',
+    'histograms',
+    'kernels-first',
+    'kernels',
+  ]) {
+    assert.match(html, new RegExp(`<figure id="${name}" tabindex="0">`));
+    const { isOpaque } = await sharp(join(figures, `${name}.png`)).stats();
+    assert.ok(isOpaque, `${name}.png shows what lies behind it`);
+    assert.match(await readFile(join(figures, `${name}.svg`), 'utf8'), /^<svg /);
+  }
+});
+
+test('the page speaks Chinese, and draws other runs beside the first', async (t) => {
+  const run = await makeRun(t);
+  const other = await makeRun(t, 'other');
+  const out = join(run, 'page.html');
+  const args = ['report', run, other, '--lang', 'zh', '--out', out, '--images', '0', '--json'];
+  const { code, stdout, stderr } = await runCli([...args, '--device', 'reference']);
+  assert.equal(code, 0, stderr);
+  assert.deepEqual(jsonLines(stdout), [{ report: out, figures: [] }]);
+  const html = await readFile(out, 'utf8');
+  assert.match(html, /<html lang="zh-Hans">/);
+  assert.match(html, /混淆矩阵|训练损失/);
+  assert.match(html, /<figure id="losses"[^>]*>.*other/s);
+});
+
+test('what cannot be reported on is refused, and nothing is written', async (t) => {
+  const absent = await runCli(['report', join(await scratch(t), 'absent')]);
+  assert.equal(absent.code, 2);
+  assert.match(absent.stderr, /is not a run folder/);
+  const run = await makeRun(t);
+  const out = join(run, 'nowhere', 'x.html');
+  const lost = await runCli(['report', run, '--out', out, '--device', 'reference']);
+  assert.equal(lost.code, 1);
+  assert.match(lost.stderr, /cannot write .*x\.html/);
+  await writeFile(join(run, 'kernels', 'step-00000040.safetensors'), 'nonsense');
+  const broken = await runCli(['report', run, '--device', 'reference']);
+  assert.equal(broken.code, 1);
+  assert.match(broken.stderr, /step-00000040\.safetensors/);
+  assert.ok(!(await readdir(run)).includes('report.html'));
+});
+
+test('lines that a sudden end cut short do no harm', async (t) => {
+  const run = await makeRun(t);
+  await appendFile(join(run, 'metrics.jsonl'), '{"event":"step","st');
+  await appendFile(join(run, 'insights.jsonl'), '{"event":"insi');
+  const { code, stderr } = await runCli(['report', run, '--images', '0', '--device', 'reference']);
+  assert.equal(code, 0, stderr);
+});
