@@ -4,6 +4,7 @@ import { UsageError } from '../errors.js';
 import * as data from './data.js';
 import * as doctor from './doctor.js';
 import * as evaluate from './eval.js';
+import * as exporting from './export.js';
 import * as inspect from './inspect.js';
 import { onInterrupt } from './interrupt.js';
 import * as predict from './predict.js';
@@ -11,7 +12,7 @@ import { EXIT, reportError } from './report.js';
 import * as train from './train.js';
 
 /** In the order of the help. These files are read at every start: what they need for work, they import then. */
-const COMMANDS = [train, evaluate, predict, inspect, data, doctor];
+const COMMANDS = [train, evaluate, predict, inspect, data, exporting, doctor];
 
 /** Version of the package. */
 export function version(): string {
