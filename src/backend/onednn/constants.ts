@@ -56,6 +56,9 @@ export const Arg = {
   scaleShift: 33,
   diffScaleShift: 161,
 } as const;
+/** `weights` for 33; several primitives share a number. */
+export const argName = (arg: number): string =>
+  Object.entries(Arg).find(([, number]) => number === arg)?.[0] ?? 'operand';
 /** Second input of the n-th post-op. */
 export const postOpArg = (index: number): number => (16384 * (index + 1)) | Arg.src1;
 export const Query = {

@@ -5,7 +5,7 @@ import type { PlanStats, ProfileRow } from '../backend.js';
 import { kernels } from '../reference/kernels.js';
 import { layOut } from './arena.js';
 import { arrayAt, Builder, type SlotLayout } from './builder.js';
-import { Arg, type Dnnl, type Handle } from './dnnl.js';
+import { Arg, argName, type Dnnl, type Handle } from './dnnl.js';
 import { lower } from './lower.js';
 import { schedule } from './schedule.js';
 import type { Form, Region } from './value.js';
@@ -161,11 +161,20 @@ export class BuiltPlan {
 
   profile(feeds: readonly TypedArray[]): ProfileRow[] {
     this.#feed(feeds);
-    return this.#bound!.map(({ op, scope, kernel, macs, run }) => {
+    return this.#bound!.map(({ op, scope, kernel, macs, run }, n) => {
       const started = performance.now();
       run();
-      return { op, scope, kernel, macs, milliseconds: performance.now() - started };
+      const milliseconds = performance.now() - started;
+      return { op, scope, kernel, macs, milliseconds, layouts: this.#layoutsOf(n) };
     });
+  }
+
+  /** Layouts of a primitive's operands; a script's are all row-major. */
+  #layoutsOf(n: number): string[] {
+    const { args = [] } = this.#builder.steps[n]!.primitive ?? {};
+    return args
+      .filter(([arg]) => arg !== Arg.scratchpad && arg !== Arg.workspace)
+      .map(([arg, { md }]) => `${argName(arg)} ${this.#dnnl.describe(md)}`);
   }
 
   #feed(feeds: readonly TypedArray[]): void {
