@@ -32,7 +32,12 @@ export interface Comparison {
 }
 
 const WARMUP = 2;
-const infoSchema = z.object({ engine: z.string(), version: z.string(), isa: z.string().optional() });
+const infoSchema = z.object({
+  engine: z.string(),
+  version: z.string(),
+  isa: z.string().optional(),
+  precision: z.string().optional(),
+});
 const plansSchema = z.array(z.object({ arenaBytes: z.number(), compileSeconds: z.number() }));
 
 /** Our side's command. */

@@ -60,7 +60,12 @@ const stepSchema = z.object({
   batch: z.number().int().positive(),
   precision: z.string(),
   ...head,
-  device: z.object({ engine: z.string(), version: z.string(), isa: z.string().optional() }),
+  device: z.object({
+    engine: z.string(),
+    version: z.string(),
+    isa: z.string().optional(),
+    precision: z.string().optional(),
+  }),
   rounds: z.number().int().positive(),
   steps: z.number().int().positive(),
   ...speed,
@@ -144,7 +149,7 @@ export function resultFile(result: Result): string {
     parts.push(
       result.batch,
       result.norm,
-      result.precision === 'auto' ? undefined : result.precision,
+      result.precision === 'float32' ? undefined : result.precision,
       result.peer?.name,
       result.peer?.mode,
     );

@@ -39,7 +39,7 @@ export const workSchema = z.object({
 });
 export type Work = z.infer<typeof workSchema>;
 
-/** Pictures whose logits every side computes first, so that all are known to do the same work. */
+/** Pictures at most whose logits every side computes first, so that all are known to do the same work. */
 const PICTURES = 4;
 const SEED = 20121203;
 
@@ -69,7 +69,8 @@ export async function writeWork({ wantsOnnx, ...options }: WorkOptions): Promise
     const parameters = await Promise.all(model.parameters().map((p) => p.data()));
     await writeFileAtomic(join(folder, 'weights.f32'), parameters.map(bytesOf));
     const generator = new Generator(SEED);
-    const size = INPUT.reduce((a, d) => a * d, PICTURES);
+    const pictureCount = Math.min(PICTURES, options.batch);
+    const size = INPUT.reduce((a, d) => a * d, pictureCount);
     const pictures = Float32Array.from({ length: size }, () => generator.uniform(-1, 1));
     await writeFileAtomic(join(folder, 'pictures.f32'), bytesOf(pictures));
     if (wantsOnnx) await writeFileAtomic(join(folder, 'model.onnx'), (await exportOnnx(model, INPUT)).pieces);
@@ -81,7 +82,7 @@ export async function writeWork({ wantsOnnx, ...options }: WorkOptions): Promise
       layers: describeNetwork(model),
       weights: 'weights.f32',
       pictures: 'pictures.f32',
-      pictureCount: PICTURES,
+      pictureCount,
       ...(wantsOnnx ? { onnx: 'model.onnx' } : {}),
     };
     const file = join(folder, 'work.json');

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, type CommanderError } from 'commander';
 import { UsageError } from '../errors.js';
+import * as bench from './bench.js';
 import * as data from './data.js';
 import * as doctor from './doctor.js';
 import * as evaluate from './eval.js';
@@ -12,7 +13,7 @@ import { EXIT, reportError } from './report.js';
 import * as train from './train.js';
 
 /** In the order of the help. These files are read at every start: what they need for work, they import then. */
-const COMMANDS = [train, evaluate, predict, inspect, data, exporting, doctor];
+const COMMANDS = [train, evaluate, predict, inspect, data, exporting, bench, doctor];
 
 /** Version of the package. */
 export function version(): string {
