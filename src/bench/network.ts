@@ -33,11 +33,12 @@ export function buildNetwork({ preset, norm }: NetworkChoice): nn.Module {
   return new nn.Sequential(...layersOf(model).filter((layer) => !(layer instanceof nn.LocalResponseNorm)));
 }
 
-/** The layers of a network that is a plain chain, with the flattening before its first linear layer. */
+/** The layers of a network that is a plain chain, with the flattening before its classifier. */
 function layersOf(model: nn.Module): nn.Module[] {
   const leaves = model.namedModules().flatMap(([, m]) => (m.children().length === 0 ? [m] : []));
-  const first = leaves.findIndex((m) => m instanceof nn.Linear);
+  let first = leaves.findIndex((m) => m instanceof nn.Linear);
   if (first < 0 || leaves.some((m) => m instanceof nn.Flatten)) return leaves;
+  while (leaves[first - 1] instanceof nn.Dropout) first--;
   return [...leaves.slice(0, first), new nn.Flatten(), ...leaves.slice(first)];
 }
 

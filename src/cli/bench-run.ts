@@ -76,6 +76,7 @@ async function measureSteps(
       what: `--peer-mode ${peerMode} cannot be used`,
       expected: `one of ${PEERS[peer].modes.join(', ')} for ${peer}`,
       got: peerMode,
+      next: 'leave --peer-mode out for the first of them',
     });
   const { result, profile } = await compare({
     ...common,
@@ -103,6 +104,7 @@ function choosePeer<T extends string>(what: What, { peer }: BenchFlags, able: re
     what: `--peer ${peer} cannot be compared in bench ${what}`,
     expected: `one of none, ${able.join(', ')}`,
     got: peer,
+    next: 'name one of these, or none to measure our side alone',
   });
 }
 

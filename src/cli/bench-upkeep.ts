@@ -21,6 +21,7 @@ export async function runGuard(flags: BenchFlags): Promise<void> {
       what: 'bench guard counts with a fixed number of threads',
       expected: `--threads ${GUARD_THREADS}, or none`,
       got: String(flags.threads),
+      next: 'leave --threads out',
     });
   const baseline = await readBaseline(BASELINE);
   const { signature, guard } = await measureGuard();
@@ -55,6 +56,7 @@ export async function writeTable(flags: BenchFlags): Promise<void> {
       what: `${flags.out} has no results`,
       expected: 'files that "paperweight bench … --save" wrote',
       got: 'none',
+      next: 'measure something with --save first',
     });
   if (!flags.update) return print(speedTable(results, 'en'));
   for (const [file, language] of READMES) {
@@ -64,6 +66,7 @@ export async function writeTable(flags: BenchFlags): Promise<void> {
         what: `${file} has no place for the table`,
         expected: `a part between ${MARKERS}`,
         got: 'no such part',
+        next: 'put the markers where the table belongs',
       });
     await writeFileAtomic(file, text);
     note(`${file} is up to date.`);
