@@ -60,8 +60,9 @@ def main():
     say(peakRssMiB=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 
 
-try:
-    main()
-except Exception as error:  # it is told to the other side, which decides
-    say(error=f"{type(error).__name__}: {error}")
-    sys.exit(1)
+if __name__ == "__main__":
+    try:
+        main()
+    except Exception as error:  # it is told to the other side, which decides
+        say(error=f"{type(error).__name__}: {error}")
+        sys.exit(1)

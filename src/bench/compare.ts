@@ -71,10 +71,7 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
     wantsOnnx: peer === 'onnxruntime',
   };
   const work = await writeWork(base);
-  const theirWork =
-    peer && peerBatch > 0
-      ? await writeWork({ ...base, batch: peerBatch, warmup: peerBatch < batch ? 1 : WARMUP })
-      : undefined;
+  const theirWork = peer && peerBatch > 0 ? await writeWork({ ...base, batch: peerBatch }) : undefined;
   const ours = new Side(oursCommand(work.file));
   const theirs: PeerSide | undefined = peer && new PeerSide(peer, options, peerBatch);
   try {

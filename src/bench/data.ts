@@ -61,6 +61,8 @@ export async function measureData(options: DataOptions): Promise<DataResult> {
   try {
     const version = theirs && String((await theirs.ready(limit)).version);
     const rates = CASES.map((name) => ({ name, ours: [] as number[], peer: [] as number[] }));
+    // The plans, and the compiled code of this thread.
+    for (const name of CASES) await epoch(dataset, name, batch, 0);
     for (let round = 1; round <= rounds; round++)
       for (const { name, ours, peer: other } of rates) {
         ours.push(await epoch(dataset, name, batch, round));

@@ -30,7 +30,8 @@ const ANY = Number.POSITIVE_INFINITY;
 export const PEERS: Readonly<Record<PeerName, Peer>> = {
   pytorch: {
     runtime: 'python',
-    script: 'pytorch.py',
+    // Not pytorch.py: libraries that probe for a module of that name would import it.
+    script: 'pytorch_steps.py',
     needs: ['torch', 'numpy'],
     modes: ['eager', 'channels-last', 'compile', 'compile-channels-last', 'bf16', 'bf16-channels-last'],
     largest: { train: ANY, infer: ANY },

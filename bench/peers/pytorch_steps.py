@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""PyTorch's side of `paperweight bench train` and `infer`: pytorch.py work.json (see src/bench/side.ts).
+"""PyTorch's side of `paperweight bench train` and `infer`: pytorch_steps.py work.json (see src/bench/side.ts).
 
 Modes, joined with hyphens: eager, compile (torch.compile), channels-last, bf16 (autocast).
 Works with PyTorch 1.13 and newer; compile needs 2.0.
@@ -117,8 +117,9 @@ def main():
     say(peakRssMiB=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 
 
-try:
-    main()
-except Exception as error:  # it is told to the other side, which decides
-    say(error=f"{type(error).__name__}: {error}")
-    sys.exit(1)
+if __name__ == "__main__":
+    try:
+        main()
+    except Exception as error:  # it is told to the other side, which decides
+        say(error=f"{type(error).__name__}: {error}")
+        sys.exit(1)
