@@ -147,7 +147,7 @@ export function npmComplaint(code, output) {
 
 // ── Compiled code ───────────────────────────────────────────────────────────────────────────────────────────
 
-const SOURCES = ['src', 'test', 'bench'];
+const SOURCES = ['src', 'test'];
 
 /**
  * All files below some folders, as paths relative to the root; a folder that is not there has none.

@@ -41,6 +41,8 @@ export interface ProfileRow {
   readonly kernel: string;
   readonly milliseconds: number;
   readonly macs: number;
+  /** Memory layout of each operand in the engine's own words, such as `src aBcd16b`; left out by engines that have one only. */
+  readonly layouts?: readonly string[];
 }
 
 /** A compiled graph. */

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { Command, type CommanderError } from 'commander';
 import { UsageError } from '../errors.js';
+import * as bench from './bench.js';
 import * as data from './data.js';
 import * as doctor from './doctor.js';
 import * as evaluate from './eval.js';
+import * as exporting from './export.js';
 import * as inspect from './inspect.js';
 import { onInterrupt } from './interrupt.js';
 import * as predict from './predict.js';
@@ -13,7 +15,7 @@ import * as serve from './serve.js';
 import * as train from './train.js';
 
 /** In the order of the help. These files are read at every start: what they need for work, they import then. */
-const COMMANDS = [train, serve, evaluate, predict, report, inspect, data, doctor];
+const COMMANDS = [train, serve, evaluate, predict, report, inspect, data, exporting, bench, doctor];
 
 /** Version of the package. */
 export function version(): string {

@@ -2,7 +2,7 @@ import { PaperweightError, UsageError } from '../errors.js';
 import { Interrupted } from './interrupt.js';
 
 /** Exit codes of the command line. */
-export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+export const EXIT = { done: 0, failed: 1, usage: 2, missingPeer: 3, interrupted: 130 } as const;
 
 /** Prints an error for people, on standard error, and returns the exit code that belongs to it. */
 export function reportError(error: unknown): number {

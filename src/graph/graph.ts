@@ -115,7 +115,7 @@ export function buildGraph(outputs: readonly Node[], updates: readonly Update[])
 }
 
 /** Everything that the roots depend on, inputs first, stopping at leaves and at nodes with known values. */
-function reachable(roots: readonly Node[]): Node[] {
+export function reachable(roots: readonly Node[]): Node[] {
   const seen = new Set<Node>();
   const stack = [...roots];
   while (stack.length > 0) {

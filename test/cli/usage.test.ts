@@ -5,7 +5,7 @@ import { describeError } from '../../src/cli/report.js';
 import { DataError, UsageError } from '../../src/errors.js';
 import { runCli, runNode } from '../support/cli.js';
 
-const COMMANDS = ['train', 'eval', 'predict', 'report', 'inspect', 'data', 'doctor'];
+const COMMANDS = ['train', 'eval', 'predict', 'report', 'inspect', 'data', 'export', 'bench', 'doctor'];
 
 /** Runs it, and expects one clear paragraph and exit code 2. */
 async function refused(args: readonly string[], ...words: RegExp[]) {
@@ -46,11 +46,15 @@ test('the version is that of the package', async () => {
 
 test('unknown commands and flags are refused, with the near one', async () => {
   await refused(['inspct'], /no command "inspct"/, /did you mean inspect\?/);
-  await refused(['frobnicate'], /one of train, serve, eval, predict, report, inspect, data, doctor/);
+  await refused(
+    ['frobnicate'],
+    /one of train, serve, eval, predict, report, inspect, data, export, bench, doctor/,
+  );
   await refused(['--frobnicate'], /has no option --frobnicate/);
   await refused(['inspect', '--clases', '10'], /did you mean --classes\?/);
   for (const command of COMMANDS) {
-    const args = { eval: ['run'], predict: ['run', 'a.png'] }[command] ?? [];
+    const args =
+      { eval: ['run'], predict: ['run', 'a.png'], export: ['run'], bench: ['start'] }[command] ?? [];
     await refused([command, ...args, '--frobnicate'], new RegExp(`paperweight ${command} has no option`));
   }
 });
@@ -75,6 +79,24 @@ const BAD: Readonly<Record<string, readonly (readonly string[])[]>> = {
   doctor: [
     ['--threads', '0'],
     ['--threads', 'all'],
+  ],
+  'bench train': [
+    ['--peer', 'mxnet'],
+    ['--peer', 'onnxruntime'],
+    ['--peer', 'torchvision'],
+    ['--norm', 'batch'],
+    ['--batch', '0'],
+    ['--rounds', '0'],
+    ['--steps', '0'],
+    ['--limit', '0'],
+    ['--precision', 'float16'],
+    ['--peer-mode', 'fast'],
+    ['--out', ''],
+  ],
+  bench: [['speed']],
+  'export run': [
+    ['--format', 'tflite'],
+    ['--out', ''],
   ],
   'eval run': [
     ['--batch-size', '0'],

@@ -56,6 +56,9 @@ export const Arg = {
   diffScale: 255,
   diffShift: 256,
 } as const;
+/** `weights` for 33; several primitives share a number. */
+export const argName = (arg: number): string =>
+  Object.entries(Arg).find(([, number]) => number === arg)?.[0] ?? 'operand';
 export const Query = {
   src: 129,
   diffSrc: 130,

@@ -5,7 +5,7 @@ import type { PlanStats, ProfileRow } from '../backend.js';
 import { kernels } from '../reference/kernels.js';
 import { layOut } from './arena.js';
 import { arrayAt, Builder, type SlotLayout } from './builder.js';
-import { Arg, type Dnnl, type Handle, type Md } from './dnnl.js';
+import { Arg, argName, type Dnnl, type Handle, type Md } from './dnnl.js';
 import type { KernelChoice } from './kernel-choice.js';
 import { lower } from './lower.js';
 import { allocate, type Block } from './memory.js';
@@ -20,6 +20,8 @@ interface Bound {
   readonly kernel: string;
   readonly macs: number;
   readonly packs: number | undefined;
+  /** Position among the plan's steps. */
+  readonly at: number;
 }
 
 /** Every operation must be known before anything runs, not on the first batch that meets it. */
@@ -144,7 +146,7 @@ export class BuiltPlan {
     const before = this.#bound;
     this.#bound = this.#builder.steps.map((step, n) => {
       const { op, scope, kernel, macs, packs } = step;
-      if (!step.primitive) return { op, scope, kernel, macs, packs, run: step.script!(at) };
+      if (!step.primitive) return { op, scope, kernel, macs, packs, at: n, run: step.script!(at) };
       if (!first) return before![n]!;
       const args = this.#dnnl.args(
         step.primitive.args.map(([arg, { md, region }]) => {
@@ -154,7 +156,7 @@ export class BuiltPlan {
         }),
       );
       const primitive = this.#primitives.get(n)!;
-      return { op, scope, kernel, macs, packs, run: () => this.#dnnl.execute(primitive, args) };
+      return { op, scope, kernel, macs, packs, at: n, run: () => this.#dnnl.execute(primitive, args) };
     });
     const arrayOf = (i: number, form: Form): TypedArray => {
       const { dtype, shape } = this.#graph.nodes[i]!;
@@ -188,11 +190,20 @@ export class BuiltPlan {
 
   profile(feeds: readonly TypedArray[], versions: readonly number[]): ProfileRow[] {
     this.#feed(feeds);
-    return this.#due(versions).map(({ op, scope, kernel, macs, run }) => {
+    return this.#due(versions).map(({ op, scope, kernel, macs, run, at }) => {
       const started = performance.now();
       run();
-      return { op, scope, kernel, macs, milliseconds: performance.now() - started };
+      const milliseconds = performance.now() - started;
+      return { op, scope, kernel, macs, milliseconds, layouts: this.#layoutsOf(at) };
     });
+  }
+
+  /** Layouts of a primitive's operands; a script's are all row-major. */
+  #layoutsOf(n: number): string[] {
+    const { args = [] } = this.#builder.steps[n]!.primitive ?? {};
+    return args
+      .filter(([arg]) => arg !== Arg.scratchpad && arg !== Arg.workspace)
+      .map(([arg, { md }]) => `${argName(arg)} ${this.#dnnl.describe(md)}`);
   }
 
   #feed(feeds: readonly TypedArray[]): void {

@@ -1,0 +1,105 @@
+// jax-js's side of `paperweight bench`, in Node: its wasm device, which has one thread there.
+import { load, serve, versionOf } from './protocol.mjs';
+
+await serve(async (work) => {
+  const jax = await load('@jax-js/jax');
+  const { lax, nn, numpy: np } = jax;
+  await jax.init('wasm');
+  jax.defaultDevice('wasm');
+
+  const parameters = [];
+  const layers = work.layers.map((layer) => {
+    if (!layer.weight) return layer;
+    const { weight, bias } = layer;
+    parameters.push(np.array(weight.data).reshape(weight.shape), np.array(bias.data));
+    return { ...layer, at: parameters.length - 2 };
+  });
+  // A function owns its arguments and uses each up; `.ref` keeps one for later.
+  const lrn = (x, { size, alpha, beta, k }) => {
+    const c = x.shape[1];
+    const half = Math.floor(size / 2);
+    const padded = np.pad(np.square(x.ref), [
+      [0, 0],
+      [half, size - 1 - half],
+      [0, 0],
+      [0, 0],
+    ]);
+    let sum;
+    for (let i = 0; i < size; i++) {
+      const part = (i < size - 1 ? padded.ref : padded).slice([], [i, i + c]);
+      sum = sum ? sum.add(part) : part;
+    }
+    // x^−β by exp and log: a power has no gradient.
+    return x.mul(np.exp(np.log(sum.mul(alpha / size).add(k)).mul(-beta)));
+  };
+  const apply = (x, layer, p) => {
+    switch (layer.type) {
+      case 'conv2d': {
+        const [a, b] = layer.padding;
+        const y = lax.convGeneralDilated(x, p[layer.at].ref, layer.stride, [
+          [a, a],
+          [b, b],
+        ]);
+        return y.add(p[layer.at + 1].ref.reshape([1, layer.outChannels, 1, 1]));
+      }
+      case 'linear':
+        return np.matmul(x, p[layer.at].ref.transpose()).add(p[layer.at + 1].ref);
+      case 'localResponseNorm':
+        return lrn(x, layer);
+      case 'relu':
+        return nn.relu(x);
+      case 'maxPool2d':
+        return lax.reduceWindow(x, np.max, layer.kernel, layer.stride);
+      case 'adaptiveAvgPool2d':
+        return x;
+      case 'flatten':
+        return x.reshape([x.shape[0], -1]);
+      case 'dropout':
+        // Left out: its masks cost next to nothing beside the rest.
+        return x;
+      default:
+        throw new Error(`no layer ${layer.type} here`);
+    }
+  };
+  const forward = (p, x) => {
+    const y = layers.reduce((value, layer) => apply(value, layer, p), x);
+    for (const one of p) one.dispose();
+    return y;
+  };
+  const input = (data, count) => np.array(data).reshape([count, ...work.inputShape]);
+  const refs = (list) => list.map((one) => one.ref);
+  const inference = jax.jit(forward);
+  const pictures = input(work.pictures, work.batch);
+  const few = input(work.few, work.pictureCount);
+  let weights = parameters;
+  let momenta = parameters.map((one) => np.zeros(one.shape));
+  const logits = async (x) => (await inference(refs(weights), x.ref)).data();
+  const oneHot = np
+    .array(
+      Float32Array.from({ length: work.batch * 10 }, (_, i) => (i % 10 === Math.floor(i / 10) % 10 ? 1 : 0)),
+    )
+    .reshape([work.batch, 10]);
+  const loss = (p, x, y) =>
+    nn
+      .logSoftmax(forward(p, x))
+      .mul(y)
+      .sum()
+      .mul(-1 / work.batch);
+  const update = jax.jit((p, m, x, y) => {
+    const [value, grads] = jax.valueAndGrad(loss)(refs(p), x, y);
+    const next = m.map((one, i) => one.mul(work.momentum).add(grads[i]));
+    const moved = p.map((one, i) => one.sub(next[i].ref.mul(work.lr)));
+    return [value, moved, next];
+  });
+  const train = async () => {
+    const [value, moved, next] = update(weights, momenta, pictures.ref, oneHot.ref);
+    [weights, momenta] = [moved, next];
+    await jax.blockUntilReady(refs(moved));
+    await value.data();
+  };
+  return {
+    about: { name: 'jax-js', version: `jax-js ${await versionOf('@jax-js/jax')}` },
+    logits: () => logits(few),
+    step: work.what === 'train' ? train : () => logits(pictures),
+  };
+});

@@ -1,0 +1,85 @@
+// What the JavaScript peers of `paperweight bench` share: the work, and the conversation (see src/bench/side.ts).
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const FOLDER = process.env.PAPERWEIGHT_PEERS ?? dirname(fileURLToPath(import.meta.url));
+const require = createRequire(join(FOLDER, 'node_modules', 'x.js'));
+
+export const resolve = (name) => require.resolve(name);
+/** Loads a package from the peers' folder. */
+export const load = async (name) => import(pathToFileURL(resolve(name)).href);
+export const versionOf = async (name) =>
+  JSON.parse(await readFile(join(FOLDER, 'node_modules', name, 'package.json'), 'utf8')).version;
+
+const say = (answer) => process.stdout.write(`${JSON.stringify(answer)}\n`);
+
+/** `work.json` with its files: parameters by layer, and the few pictures whose logits are compared. */
+async function readWork(file) {
+  const work = JSON.parse(await readFile(file, 'utf8'));
+  const floats = async (name) => {
+    const bytes = await readFile(join(dirname(file), name));
+    return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+  };
+  const weights = await floats(work.weights);
+  let at = 0;
+  const take = (...shape) => {
+    const size = shape.reduce((a, d) => a * d, 1);
+    at += size;
+    return { shape, data: weights.slice(at - size, at) };
+  };
+  const layers = work.layers.map((layer) => {
+    if (layer.type === 'conv2d') {
+      const { inChannels, outChannels, kernel, groups } = layer;
+      return { ...layer, weight: take(outChannels, inChannels / groups, ...kernel), bias: take(outChannels) };
+    }
+    if (layer.type === 'linear')
+      return { ...layer, weight: take(layer.outFeatures, layer.inFeatures), bias: take(layer.outFeatures) };
+    return layer;
+  });
+  const few = await floats(work.pictures);
+  return { ...work, layers, few, folder: dirname(file), pictures: repeat(few, work) };
+}
+
+/** The few pictures over and over, until the batch is full. */
+function repeat(few, { batch, pictureCount }) {
+  const size = few.length / pictureCount;
+  const all = new Float32Array(batch * size);
+  for (let i = 0; i < batch; i++) {
+    const from = (i % pictureCount) * size;
+    all.set(few.subarray(from, from + size), i * size);
+  }
+  return all;
+}
+
+/** Warms up, says that it is ready, and answers until it is told to end. `prepare` gives `{ about, logits, step }`. */
+export async function serve(prepare) {
+  try {
+    const work = await readWork(process.argv[2]);
+    const { about, logits, step } = await prepare(work);
+    const timed = async (count) => {
+      const seconds = [];
+      for (let i = 0; i < count; i++) {
+        const started = performance.now();
+        await step();
+        seconds.push((performance.now() - started) / 1000);
+      }
+      return seconds;
+    };
+    const values = Array.from(await logits());
+    say({ ready: true, ...about, logits: values, warmupSeconds: await timed(work.warmup) });
+    for await (const line of createInterface({ input: process.stdin })) {
+      const [word, number] = line.split(' ');
+      if (word === 'go') say({ seconds: await timed(Number(number)) });
+      else if (word === 'end') break;
+      else say({ error: `unknown request "${line}"` });
+    }
+    say({ peakRssMiB: Math.round(process.resourceUsage().maxRSS / 1024) });
+    process.exit(0);
+  } catch (error) {
+    say({ error: error instanceof Error ? error.message : String(error) });
+    process.exit(1);
+  }
+}

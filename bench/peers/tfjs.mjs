@@ -1,0 +1,101 @@
+// TensorFlow.js's side of `paperweight bench`, in Node: the wasm backend, or the one in plain JavaScript ("cpu").
+import { dirname, sep } from 'node:path';
+import { load, resolve, serve, versionOf } from './protocol.mjs';
+
+await serve(async (work) => {
+  const tf = await load('@tensorflow/tfjs');
+  const backend = work.mode || 'wasm';
+  if (backend === 'wasm') {
+    const wasm = await load('@tensorflow/tfjs-backend-wasm');
+    wasm.setWasmPaths(`${dirname(resolve('@tensorflow/tfjs-backend-wasm'))}${sep}`);
+  }
+  if (!(await tf.setBackend(backend))) throw new Error(`tfjs could not start its backend ${backend}`);
+  await tf.ready();
+
+  // Its convolutions take NHWC pictures and HWIO kernels.
+  const variables = [];
+  const variable = (value) => {
+    variables.push(tf.variable(value));
+    return variables.at(-1);
+  };
+  const layers = work.layers.map((layer) => {
+    if (!layer.weight) return layer;
+    const weight = tf.tensor(layer.weight.data, layer.weight.shape);
+    const turned = layer.type === 'conv2d' ? weight.transpose([2, 3, 1, 0]) : weight.transpose();
+    return { ...layer, w: variable(turned), b: variable(tf.tensor(layer.bias.data)) };
+  });
+  // Written out, since the wasm backend lacks the operator: Σ x² over neighbouring channels by shifted sums.
+  const lrn = (x, { size, alpha, beta, k }) => {
+    const [n, h, w, c] = x.shape;
+    const half = Math.floor(size / 2);
+    const padded = tf.pad(tf.square(x), [
+      [0, 0],
+      [0, 0],
+      [0, 0],
+      [half, size - 1 - half],
+    ]);
+    let sum = tf.slice(padded, [0, 0, 0, 0], [n, h, w, c]);
+    for (let i = 1; i < size; i++) sum = tf.add(sum, tf.slice(padded, [0, 0, 0, i], [n, h, w, c]));
+    return tf.mul(x, tf.pow(tf.add(tf.mul(sum, alpha / size), k), -beta));
+  };
+  const convolve = (x, { w, b, stride, padding: [p, q] }) => {
+    const sides = [
+      [0, 0],
+      [p, p],
+      [q, q],
+      [0, 0],
+    ];
+    return tf.add(tf.conv2d(x, w, stride, p === 0 && q === 0 ? 'valid' : sides), b);
+  };
+  const apply = (x, layer, training) => {
+    switch (layer.type) {
+      case 'conv2d':
+        return convolve(x, layer);
+      case 'linear':
+        return tf.add(tf.matMul(x, layer.w), layer.b);
+      case 'localResponseNorm':
+        return lrn(x, layer);
+      case 'relu':
+        return tf.relu(x);
+      case 'maxPool2d':
+        return tf.maxPool(x, layer.kernel, layer.stride, 'valid');
+      case 'adaptiveAvgPool2d':
+        return x;
+      case 'flatten':
+        return tf.reshape(tf.transpose(x, [0, 3, 1, 2]), [x.shape[0], -1]);
+      case 'dropout':
+        return training ? tf.dropout(x, layer.p) : x;
+      default:
+        throw new Error(`no layer ${layer.type} here`);
+    }
+  };
+  const forward = (x, training) => layers.reduce((y, layer) => apply(y, layer, training), x);
+  const input = (data, count) => tf.tensor(data, [count, ...work.inputShape]).transpose([0, 2, 3, 1]);
+  const few = input(work.few, work.pictureCount);
+  const pictures = input(work.pictures, work.batch);
+  const labels = tf.oneHot(
+    Array.from({ length: work.batch }, (_, i) => i % 10),
+    10,
+  );
+  const logits = async (x) => {
+    const y = tf.tidy(() => forward(x, false));
+    const values = await y.data();
+    y.dispose();
+    return values;
+  };
+  const optimizer = tf.train.momentum(work.lr, work.momentum);
+  const train = async () => {
+    const loss = optimizer.minimize(
+      () => tf.losses.softmaxCrossEntropy(labels, forward(pictures, true)),
+      true,
+      variables,
+    );
+    await loss.data();
+    loss.dispose();
+  };
+  return {
+    about: { name: 'tfjs', version: `tfjs ${await versionOf('@tensorflow/tfjs')}` },
+    logits: () => logits(few),
+    step: work.what === 'train' ? train : () => logits(pictures),
+  };
+});

@@ -1,0 +1,60 @@
+import type { Device, EngineInfo, PlanStats, ProfileRow } from '../backend/backend.js';
+import type { Graph } from '../graph/graph.js';
+import type { Spec, TypedArray } from '../graph/types.js';
+
+type Run = Parameters<Device['run']>;
+
+/** A device that remembers its last run, so that the same run can be profiled. */
+export class CapturingDevice implements Device {
+  #last: Run | undefined;
+
+  constructor(readonly inner: Device) {}
+
+  get name(): string {
+    return this.inner.name;
+  }
+
+  run(
+    key: string,
+    graph: Graph,
+    feeds: readonly TypedArray[],
+    storages: readonly number[],
+  ): Promise<TypedArray[]> {
+    this.#last = [key, graph, feeds, storages];
+    return this.inner.run(key, graph, feeds, storages);
+  }
+
+  /** Runs again what ran last, with a clock around each line. It updates weights as that did. */
+  profileLast(): Promise<ProfileRow[]> {
+    if (!this.#last) throw new Error('nothing has run yet');
+    return this.inner.profile(...this.#last);
+  }
+
+  write(id: number, spec: Spec, data: TypedArray): void {
+    this.inner.write(id, spec, data);
+  }
+  read(id: number): Promise<TypedArray> {
+    return this.inner.read(id);
+  }
+  readInto(id: number, start: number, into: TypedArray): Promise<void> {
+    return this.inner.readInto(id, start, into);
+  }
+  free(id: number): void {
+    this.inner.free(id);
+  }
+  info(): Promise<EngineInfo> {
+    return this.inner.info();
+  }
+  stats(): Promise<PlanStats[]> {
+    return this.inner.stats();
+  }
+  profile(...run: Run): Promise<ProfileRow[]> {
+    return this.inner.profile(...run);
+  }
+  sgemmRate(n: number, repeats: number): Promise<number | undefined> {
+    return this.inner.sgemmRate(n, repeats);
+  }
+  close(): Promise<void> {
+    return this.inner.close();
+  }
+}

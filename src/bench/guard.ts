@@ -1,0 +1,148 @@
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import type { EngineInfo, PlanStats } from '../backend/backend.js';
+import { UsageError } from '../errors.js';
+import { CrossEntropyLoss, type Module } from '../nn/index.js';
+import { SGD } from '../optim/index.js';
+import { tensor } from '../tensor/tensor.js';
+import { CapturingDevice } from './capture.js';
+import { openBenchDevice } from './device.js';
+import { buildNetwork, CLASSES, countFlop, INPUT } from './network.js';
+import { smallStep } from './overhead.js';
+import { median } from './stats.js';
+
+/**
+ * Counters of one plan: every number that its engine counts but for times, and the operations that run as
+ * TypeScript.
+ */
+export type Counters = Readonly<Record<string, number | string>>;
+
+export const guardSchema = z.object({
+  /** By plan: `train`, `infer`, `small`. */
+  plans: z.record(z.string(), z.record(z.string(), z.union([z.number(), z.string()]))),
+  /** Effective GFLOP/s of a training step over those of the machine's matrix product. */
+  ofSgemm: z.number().positive(),
+});
+export type Guard = z.infer<typeof guardSchema>;
+
+/** Baselines by machine signature: counters depend on the library, its instruction set and the threads. */
+export const baselineSchema = z.record(z.string(), guardSchema);
+export type Baseline = z.infer<typeof baselineSchema>;
+
+/** Threads that the guard always takes, so that one baseline serves machines with any number of cores. */
+export const GUARD_THREADS = 2;
+const BATCH = 128;
+const RATE_BATCH = 8;
+const RATE_STEPS = 5;
+/** How much of the baseline's rate must be there: other programs share the machine, and only a fall is a fault. */
+export const MARGIN = 0.6;
+/** Asks the oneDNN engine to choose kernels by rule instead of by timing them, so that counters repeat. */
+const FIXED_KERNELS = { PAPERWEIGHT_KERNELS: 'fixed' };
+
+export const signatureOf = ({ engine, version, isa = '' }: EngineInfo): string =>
+  `${engine} ${version}, ${isa}, ${GUARD_THREADS} threads, ${process.arch}`;
+
+export function countersOf(stats: PlanStats): Counters {
+  const numbers = Object.entries(stats).filter(
+    (entry): entry is [string, number] => typeof entry[1] === 'number' && !entry[0].endsWith('Seconds'),
+  );
+  return { ...Object.fromEntries(numbers), scripted: [...stats.scripted].sort().join(' ') };
+}
+
+/** Takes the counters and the rate on this machine. */
+export async function measureGuard(): Promise<{ signature: string; guard: Guard }> {
+  Object.assign(process.env, FIXED_KERNELS);
+  const device = new CapturingDevice(
+    await openBenchDevice({ device: 'onednn', threads: GUARD_THREADS, precision: 'float32' }),
+  );
+  try {
+    const plans: Record<string, Counters> = {};
+    const model = await buildNetwork({ paper: 'alexnet', preset: 'notes', norm: 'lrn' }).to(device);
+    const take = async (name: string, body: () => Promise<unknown>) => {
+      const before = (await device.stats()).length;
+      await body();
+      const made = (await device.stats()).slice(before);
+      if (made.length !== 1) throw new Error(`${made.length} plans for ${name} instead of 1`);
+      plans[name] = countersOf(made[0]!);
+    };
+    const optimizer = new SGD(model.parameters(), { lr: 0.001, momentum: 0.9 });
+    await take('train', () => trainStep(model, optimizer, BATCH));
+    const ofSgemm = await rate(model, optimizer, device);
+    model.eval();
+    await take('infer', () => model.forward(pictures(BATCH)).data());
+    const small = await smallStep(device, 32);
+    await take('small', small);
+    return { signature: signatureOf(await device.info()), guard: { plans, ofSgemm } };
+  } finally {
+    await device.close();
+  }
+}
+
+const pictures = (batch: number) =>
+  tensor(new Float32Array(batch * INPUT.reduce((a, d) => a * d, 1)).fill(0.1), { shape: [batch, ...INPUT] });
+
+async function trainStep(model: Module, optimizer: SGD, batch: number): Promise<number> {
+  optimizer.zeroGrad();
+  const labels = tensor(Int32Array.from({ length: batch }, (_, i) => i % CLASSES));
+  const loss = new CrossEntropyLoss().forward(model.forward(pictures(batch)), labels);
+  loss.backward();
+  optimizer.step();
+  return loss.item();
+}
+
+/** The matrix product is timed between the steps, so that a busy minute slows both. */
+async function rate(model: Module, optimizer: SGD, device: CapturingDevice): Promise<number> {
+  const gflop = countFlop({ paper: 'alexnet', preset: 'notes', norm: 'lrn' }).train * RATE_BATCH;
+  await trainStep(model, optimizer, RATE_BATCH);
+  const ratios: number[] = [];
+  for (let i = 0; i < RATE_STEPS; i++) {
+    const started = performance.now();
+    await trainStep(model, optimizer, RATE_BATCH);
+    const gflops = gflop / ((performance.now() - started) / 1000);
+    ratios.push(gflops / (await device.sgemmRate(1024, 3))!);
+  }
+  return median(ratios);
+}
+
+/** One difference from the baseline. */
+export interface Finding {
+  readonly plan: string;
+  readonly counter: string;
+  readonly expected: number | string;
+  readonly got: number | string;
+}
+
+/** What is not as in the baseline: any counter that differs, and a rate that has clearly fallen. */
+export function compareGuard(expected: Guard, got: Guard): Finding[] {
+  const findings: Finding[] = [];
+  for (const plan of new Set([...Object.keys(expected.plans), ...Object.keys(got.plans)])) {
+    const [a, b] = [expected.plans[plan] ?? {}, got.plans[plan] ?? {}];
+    for (const counter of new Set([...Object.keys(a), ...Object.keys(b)]))
+      if (a[counter] !== b[counter])
+        findings.push({ plan, counter, expected: a[counter] ?? 'none', got: b[counter] ?? 'none' });
+  }
+  if (got.ofSgemm < MARGIN * expected.ofSgemm)
+    findings.push({
+      plan: `train, batch ${RATE_BATCH}`,
+      counter: 'GFLOP/s over sgemm',
+      expected: `at least ${(MARGIN * expected.ofSgemm).toFixed(2)}`,
+      got: Number(got.ofSgemm.toFixed(2)),
+    });
+  return findings;
+}
+
+/** @throws UsageError for a file that is no baseline */
+export async function readBaseline(file: string): Promise<Baseline> {
+  try {
+    return baselineSchema.parse(JSON.parse(await readFile(file, 'utf8')));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+    throw new UsageError({
+      what: `${file} is not a baseline of the guard`,
+      expected: 'what "paperweight bench guard --update" writes',
+      got: error instanceof z.ZodError ? z.prettifyError(error) : String(error),
+      next: 'restore it from version control, or remove it and write it anew with --update',
+      cause: error,
+    });
+  }
+}

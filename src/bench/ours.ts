@@ -1,0 +1,109 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { errorToPlain } from '../errors.js';
+import { CrossEntropyLoss } from '../nn/index.js';
+import { SGD } from '../optim/index.js';
+import { type Tensor, tensor } from '../tensor/tensor.js';
+import { CapturingDevice } from './capture.js';
+import { openBenchDevice } from './device.js';
+import { buildNetwork, CLASSES } from './network.js';
+import { readWork, type Work } from './work.js';
+
+/*
+ * Paperweight's side of a comparison, in a process of its own like every peer: `node ours.js work.json`.
+ * Answers: go N → seconds of N steps; sgemm → GFLOP/s; stats → counters of the plans; profile → one step line
+ * by line; end → peak memory. See side.ts.
+ */
+const SGEMM_SIDE = 2048;
+
+const say = (answer: object): void => void process.stdout.write(`${JSON.stringify(answer)}\n`);
+
+async function floats(work: string, name: string): Promise<Float32Array> {
+  const bytes = await readFile(join(dirname(work), name));
+  return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+}
+
+/** The pictures over and over, until the batch is full. */
+function batchOf(pictures: Float32Array, { batch, pictureCount, inputShape }: Work): Tensor {
+  const size = pictures.length / pictureCount;
+  const all = new Float32Array(batch * size);
+  for (let i = 0; i < batch; i++) {
+    const from = (i % pictureCount) * size;
+    all.set(pictures.subarray(from, from + size), i * size);
+  }
+  return tensor(all, { shape: [batch, ...inputShape] });
+}
+
+async function serve(file: string): Promise<void> {
+  const work = await readWork(file);
+  const device = new CapturingDevice(await openBenchDevice(work));
+  const model = buildNetwork(work.network);
+  const weights = await floats(file, work.weights);
+  let at = 0;
+  for (const parameter of model.parameters()) parameter.load(weights.slice(at, (at += parameter.size)));
+  await model.to(device);
+  const pictures = await floats(file, work.pictures);
+  const few = tensor(pictures, { shape: [work.pictureCount, ...work.inputShape] });
+  const logits = await model.eval().forward(few).data();
+  const step = work.what === 'train' ? trainStep() : inferStep();
+
+  function trainStep(): () => Promise<unknown> {
+    model.train();
+    const optimizer = new SGD(model.parameters(), { lr: work.lr, momentum: work.momentum });
+    const inputs = batchOf(pictures, work);
+    const labels = tensor(Int32Array.from({ length: work.batch }, (_, i) => i % CLASSES));
+    const criterion = new CrossEntropyLoss();
+    return () => {
+      optimizer.zeroGrad();
+      const loss = criterion.forward(model.forward(inputs), labels);
+      loss.backward();
+      optimizer.step();
+      return loss.item();
+    };
+  }
+  function inferStep(): () => Promise<unknown> {
+    const inputs = batchOf(pictures, work);
+    return () => model.forward(inputs).data();
+  }
+  async function timed(count: number): Promise<number[]> {
+    const seconds: number[] = [];
+    for (let i = 0; i < count; i++) {
+      const started = performance.now();
+      await step();
+      seconds.push((performance.now() - started) / 1000);
+    }
+    return seconds;
+  }
+
+  const warmupSeconds = await timed(work.warmup);
+  const info = await device.info();
+  say({
+    ready: true,
+    name: 'paperweight',
+    version: `${info.engine} ${info.version}`,
+    info,
+    logits: [...logits],
+    warmupSeconds,
+  });
+  for await (const line of createInterface({ input: process.stdin })) {
+    const [word, number] = line.split(' ');
+    if (word === 'go') say({ seconds: await timed(Number(number)) });
+    else if (word === 'sgemm') say({ gflops: (await device.sgemmRate(SGEMM_SIDE, 3)) ?? null });
+    else if (word === 'stats') say({ plans: await device.stats() });
+    else if (word === 'profile') say({ rows: await device.profileLast() });
+    else if (word === 'end') break;
+    else say({ error: `unknown request "${line}"` });
+  }
+  await device.close();
+  say({ peakRssMiB: Math.round(process.resourceUsage().maxRSS / 1024) });
+}
+
+try {
+  await serve(process.argv[2]!);
+} catch (error) {
+  const { name, ...parts } = errorToPlain(error);
+  say({ error: [parts.what, parts.next].filter(Boolean).join('. Next: '), name });
+  process.exitCode = 1;
+}
+process.stdin.destroy();

@@ -1,0 +1,86 @@
+import { Conv2d, CrossEntropyLoss, Flatten, Linear, MaxPool2d, ReLU, Sequential } from '../nn/index.js';
+import { SGD } from '../optim/index.js';
+import { Generator } from '../random.js';
+import { manualSeed } from '../tensor/random.js';
+import { tensor } from '../tensor/tensor.js';
+import { CapturingDevice } from './capture.js';
+import { openBenchDevice } from './device.js';
+import { resultHead } from './machine.js';
+import type { OverheadResult } from './result.js';
+import { spread } from './stats.js';
+
+/** Four layers on 32 × 32 pictures: steps of a few milliseconds, where what is not arithmetic shows. */
+export function smallNet(): Sequential {
+  manualSeed(0);
+  return new Sequential(
+    new Conv2d(3, 16, 5, { padding: 2 }),
+    new ReLU(),
+    new MaxPool2d(2),
+    new Conv2d(16, 32, 3, { padding: 1 }),
+    new ReLU(),
+    new MaxPool2d(2),
+    new Flatten(),
+    new Linear(32 * 8 * 8, 64),
+    new ReLU(),
+    new Linear(64, 10),
+  );
+}
+
+/** A function that takes a training step of the small net on a device, always on the same pictures. */
+export async function smallStep(device: CapturingDevice, batch: number): Promise<() => Promise<number>> {
+  const model = await smallNet().to(device);
+  const optimizer = new SGD(model.parameters(), { lr: 0.01, momentum: 0.9 });
+  const generator = new Generator(1);
+  const pictures = tensor(
+    Float32Array.from({ length: batch * 3 * 32 * 32 }, () => generator.uniform(-1, 1)),
+    { shape: [batch, 3, 32, 32] },
+  );
+  const labels = tensor(Int32Array.from({ length: batch }, (_, i) => i % 10));
+  return () => {
+    optimizer.zeroGrad();
+    const loss = new CrossEntropyLoss().forward(model.forward(pictures), labels);
+    loss.backward();
+    optimizer.step();
+    return loss.item();
+  };
+}
+
+export interface OverheadOptions {
+  readonly batch: number;
+  readonly threads: number;
+  readonly device: 'auto' | 'onednn' | 'reference';
+  readonly steps: number;
+}
+
+const WARMUP = 20;
+
+/** What a step costs beyond its primitives: graph, key, messages to the device's thread and back. */
+export async function measureOverhead(options: OverheadOptions): Promise<OverheadResult> {
+  const { batch, threads, steps } = options;
+  const device = new CapturingDevice(await openBenchDevice({ ...options, precision: 'float32' }));
+  try {
+    const step = await smallStep(device, batch);
+    for (let i = 0; i < WARMUP; i++) await step();
+    const wall: number[] = [];
+    const primitives: number[] = [];
+    // In turn, so that both meet the same minutes.
+    for (let i = 0; i < steps; i++) {
+      const started = performance.now();
+      await step();
+      wall.push(performance.now() - started);
+      const rows = await device.profileLast();
+      primitives.push(rows.reduce((sum, row) => sum + row.milliseconds, 0));
+    }
+    const [stepMs, primitivesMs] = [spread(wall), spread(primitives)];
+    return {
+      what: 'step-overhead',
+      ...resultHead(threads),
+      batch,
+      stepMs,
+      primitivesMs,
+      overheadMs: stepMs.median - primitivesMs.median,
+    };
+  } finally {
+    await device.close();
+  }
+}

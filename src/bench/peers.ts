@@ -1,0 +1,145 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { PaperweightError } from '../errors.js';
+import type { SideCommand } from './side.js';
+
+/** A peer is not installed. The command line gives this an exit code of its own. */
+export class MissingPeerError extends PaperweightError {
+  static {
+    MissingPeerError.prototype.name = 'MissingPeerError';
+  }
+}
+
+export type PeerName = 'pytorch' | 'onnxruntime' | 'tfjs' | 'jax-js' | 'torchvision';
+
+interface Peer {
+  readonly runtime: 'python' | 'node';
+  readonly script: string;
+  /** Python modules, or npm packages, that must be there. */
+  readonly needs: readonly string[];
+  readonly modes: readonly string[];
+  /** What it can do, with the largest batch that it can do in a bearable time; a measurement is scaled from there. */
+  readonly largest: { readonly train?: number; readonly infer?: number };
+}
+
+const ANY = Number.POSITIVE_INFINITY;
+
+export const PEERS: Readonly<Record<PeerName, Peer>> = {
+  pytorch: {
+    runtime: 'python',
+    // Not pytorch.py: libraries that probe for a module of that name would import it.
+    script: 'pytorch_steps.py',
+    needs: ['torch', 'numpy'],
+    modes: ['eager', 'channels-last', 'compile', 'compile-channels-last', 'bf16', 'bf16-channels-last'],
+    largest: { train: ANY, infer: ANY },
+  },
+  onnxruntime: {
+    runtime: 'node',
+    script: 'onnxruntime.mjs',
+    needs: ['onnxruntime-node'],
+    modes: ['cpu'],
+    largest: { infer: ANY },
+  },
+  tfjs: {
+    runtime: 'node',
+    script: 'tfjs.mjs',
+    needs: ['@tensorflow/tfjs', '@tensorflow/tfjs-backend-wasm'],
+    modes: ['wasm', 'cpu'],
+    largest: { train: 1, infer: 8 },
+  },
+  'jax-js': {
+    runtime: 'node',
+    script: 'jax-js.mjs',
+    needs: ['@jax-js/jax'],
+    modes: ['wasm'],
+    largest: { train: 1, infer: 1 },
+  },
+  torchvision: {
+    runtime: 'python',
+    script: 'torchvision_cifar.py',
+    needs: ['torch', 'torchvision', 'numpy'],
+    modes: [''],
+    largest: {},
+  },
+};
+
+/** Folder of the peers' scripts, whose package.json pins the npm packages. */
+const SCRIPTS = fileURLToPath(new URL('../../../bench/peers/', import.meta.url));
+
+export interface PeerPlaces {
+  /** Python interpreter with the Python peers. */
+  readonly python: string;
+  /** Folder whose node_modules has the npm peers. */
+  readonly folder: string;
+}
+
+export const peerFolder = (): string => process.env.PAPERWEIGHT_PEERS || SCRIPTS;
+
+/**
+ * The command that starts a peer.
+ *
+ * @param args what its script gets, such as the path of work.json
+ * @throws MissingPeerError with the command that installs it; nothing is installed by itself
+ */
+export async function peerCommand(
+  name: PeerName,
+  args: readonly string[],
+  { python, folder }: PeerPlaces,
+  threads: number,
+): Promise<SideCommand> {
+  const { runtime, script, needs } = PEERS[name];
+  const missing =
+    runtime === 'node'
+      ? needs.filter((one) => !existsSync(join(folder, 'node_modules', one, 'package.json')))
+      : await missingModules(python, needs);
+  if (missing.length > 0)
+    throw new MissingPeerError({
+      what: `The peer ${name} is not installed`,
+      expected: needs.join(' and '),
+      got: `no ${missing.join(', ')} ${runtime === 'node' ? `below ${folder}` : `for ${python}`}`,
+      next: `${installHint(name, runtime, folder)}; or measure without it: --peer none`,
+    });
+  const env = { OMP_NUM_THREADS: String(threads) };
+  return runtime === 'node'
+    ? {
+        name,
+        command: process.execPath,
+        args: [join(SCRIPTS, script), ...args],
+        env: { ...env, PAPERWEIGHT_PEERS: folder },
+      }
+    : { name, command: python, args: [join(SCRIPTS, script), ...args], env };
+}
+
+function installHint(name: PeerName, runtime: Peer['runtime'], folder: string): string {
+  if (runtime === 'node') {
+    const target =
+      folder === SCRIPTS
+        ? folder
+        : `${folder} $(node -p "Object.entries(require('${SCRIPTS}package.json').dependencies).map((d) => d.join('@')).join(' ')")`;
+    return `ONNXRUNTIME_NODE_INSTALL=skip npm install --prefix ${target}`;
+  }
+  const packages = name === 'torchvision' ? 'torch torchvision numpy' : 'torch numpy';
+  return `python3 -m venv peers && peers/bin/pip install ${packages}, then add --python peers/bin/python (on Debian, apt-get install python3-torch gives an older one)`;
+}
+
+const run = promisify(execFile);
+
+async function missingModules(python: string, modules: readonly string[]): Promise<string[]> {
+  const script =
+    'import importlib.util, sys; print(" ".join(m for m in sys.argv[1:] if importlib.util.find_spec(m) is None))';
+  try {
+    const { stdout } = await run(python, ['-c', script, ...modules]);
+    return stdout.split(/\s+/).filter(Boolean);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new MissingPeerError({
+      what: `The Python interpreter ${python} does not run`,
+      expected: 'a Python 3 with the peer’s packages',
+      got: code === 'ENOENT' ? 'no such program' : message,
+      next: 'name one with --python',
+    });
+  }
+}

@@ -1,0 +1,185 @@
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { UsageError } from '../errors.js';
+import { writeFileAtomic } from '../train/atomic.js';
+
+const seconds = z.number().nonnegative();
+
+export const spreadSchema = z.object({
+  min: z.number(),
+  q1: z.number(),
+  median: z.number(),
+  q3: z.number(),
+  max: z.number(),
+  samples: z.number().int().positive(),
+});
+
+export const machineSchema = z.object({
+  cpu: z.string(),
+  cores: z.number().int().positive(),
+  memoryGiB: z.number(),
+  platform: z.string(),
+  node: z.string(),
+});
+
+const head = {
+  date: z.iso.datetime(),
+  paperweight: z.string(),
+  machine: machineSchema,
+  threads: z.number().int().positive(),
+};
+
+const speed = {
+  /** Median; of `spread`. */
+  secondsPerStep: seconds,
+  spread: spreadSchema,
+  imagesPerSecond: z.number(),
+  /** Effective rate, counted as direct convolutions: GFLOP of the model divided by the time. */
+  gflops: z.number(),
+  peakRssMiB: z.number(),
+};
+
+const measuredPeer = z.object({
+  name: z.string(),
+  version: z.string(),
+  mode: z.string(),
+  /** Pictures that it really took a step with; where that is fewer than `batch`, its times are scaled up. */
+  measuredBatch: z.number().int().positive(),
+  ...speed,
+  /** Largest difference of a logit from ours, over the largest logit. */
+  logitsDifference: z.number(),
+});
+const impossiblePeer = z.object({ name: z.string(), mode: z.string(), impossible: z.string() });
+
+const stepSchema = z.object({
+  what: z.enum(['train', 'infer']),
+  paper: z.string(),
+  preset: z.string(),
+  norm: z.string(),
+  batch: z.number().int().positive(),
+  precision: z.string(),
+  ...head,
+  device: z.object({
+    engine: z.string(),
+    version: z.string(),
+    isa: z.string().optional(),
+    precision: z.string().optional(),
+  }),
+  rounds: z.number().int().positive(),
+  steps: z.number().int().positive(),
+  ...speed,
+  /** The machine's own single-precision matrix product in the same rounds; null where the device has none. */
+  sgemmGflops: z.number().nullable(),
+  gflopPerImage: z.number(),
+  arenaMiB: z.number(),
+  compileSeconds: seconds,
+  latency: z.object({ p50: seconds, p95: seconds }),
+  peer: z.union([measuredPeer, impossiblePeer]).optional(),
+  /** Peer's time over ours, of the medians; above 1 is faster here. */
+  ratio: z.number().optional(),
+  /** The same round by round. */
+  roundRatio: spreadSchema.optional(),
+});
+
+const dataCaseSchema = z.object({
+  name: z.enum(['plain', 'augmented']),
+  imagesPerSecond: z.number(),
+  spread: spreadSchema,
+  /** Of the time of a training step with as many pictures. */
+  shareOfStep: z.number(),
+  peer: z
+    .object({ name: z.string(), version: z.string(), imagesPerSecond: z.number(), spread: spreadSchema })
+    .optional(),
+  ratio: z.number().optional(),
+});
+const dataSchema = z.object({
+  what: z.literal('data'),
+  ...head,
+  batch: z.number().int().positive(),
+  rounds: z.number().int().positive(),
+  stepSeconds: seconds,
+  cases: z.array(dataCaseSchema),
+});
+
+const startSchema = z.object({
+  what: z.literal('start'),
+  ...head,
+  batch: z.number().int().positive(),
+  /** From the start of the process, medians, in seconds. */
+  nodeAlone: seconds,
+  help: seconds,
+  deviceOpened: seconds,
+  firstStepDone: seconds,
+  compileSeconds: seconds,
+  firstStep: seconds,
+  secondStep: seconds,
+  plansAfterFirst: z.number().int(),
+  plansAfterSecond: z.number().int(),
+});
+
+const overheadSchema = z.object({
+  what: z.literal('step-overhead'),
+  ...head,
+  batch: z.number().int().positive(),
+  stepMs: spreadSchema,
+  primitivesMs: spreadSchema,
+  /** Median of a step less median of its primitives. */
+  overheadMs: z.number(),
+});
+
+/** What a measurement says: one JSON object, in one file of `bench/results/`. */
+export const resultSchema = z.discriminatedUnion('what', [
+  stepSchema,
+  dataSchema,
+  startSchema,
+  overheadSchema,
+]);
+export type Result = z.infer<typeof resultSchema>;
+export type StepResult = z.infer<typeof stepSchema>;
+export type DataResult = z.infer<typeof dataSchema>;
+export type StartResult = z.infer<typeof startSchema>;
+export type OverheadResult = z.infer<typeof overheadSchema>;
+export type ResultHead = Pick<StepResult, 'date' | 'paperweight' | 'machine' | 'threads'>;
+
+/** `train-128-lrn-pytorch-eager-2026-11-24.json` */
+export function resultFile(result: Result): string {
+  const parts: (string | number | undefined)[] = [result.what];
+  if (result.what === 'train' || result.what === 'infer')
+    parts.push(
+      result.batch,
+      result.norm,
+      result.precision === 'float32' ? undefined : result.precision,
+      result.peer?.name,
+      result.peer?.mode,
+    );
+  return `${[...parts, result.date.slice(0, 10)].filter((part) => part !== undefined && part !== '').join('-')}.json`;
+}
+
+export async function saveResult(folder: string, result: Result): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  const file = join(folder, resultFile(result));
+  await writeFileAtomic(file, `${JSON.stringify(resultSchema.parse(result), null, 2)}\n`);
+  return file;
+}
+
+/** @throws UsageError for a file that is no result */
+export async function readResults(folder: string): Promise<Result[]> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.json')).sort();
+  return Promise.all(
+    names.map(async (name) => {
+      const file = join(folder, name);
+      try {
+        return resultSchema.parse(JSON.parse(await readFile(file, 'utf8')));
+      } catch (error) {
+        throw new UsageError({
+          what: `${file} is not a result of paperweight bench`,
+          expected: 'a file that "paperweight bench … --save" wrote',
+          got: error instanceof z.ZodError ? z.prettifyError(error) : String(error),
+          next: 'remove it, or measure again',
+          cause: error,
+        });
+      }
+    }),
+  );
+}

@@ -1,0 +1,51 @@
+import { openDevice } from '../backend/open.js';
+import { CrossEntropyLoss } from '../nn/index.js';
+import { SGD } from '../optim/index.js';
+import { tensor } from '../tensor/tensor.js';
+import { buildNetwork, CLASSES, INPUT } from './network.js';
+
+/*
+ * A process that opens a device and takes two training steps: `node start-child.js BATCH THREADS DEVICE`. Prints
+ * when each was done, as milliseconds since 1970, so that its parent can count from before the process was.
+ */
+const [batch, threads] = process.argv.slice(2, 4).map(Number) as [number, number];
+const { device } = await openDevice(process.argv[4] as 'auto', { threads });
+const opened = Date.now();
+const model = await buildNetwork({ paper: 'alexnet', preset: 'notes', norm: 'lrn' }).to(device);
+const optimizer = new SGD(model.parameters(), { lr: 0.01, momentum: 0.9 });
+const pictures = tensor(new Float32Array(batch * INPUT.reduce((a, d) => a * d, 1)).fill(0.5), {
+  shape: [batch, ...INPUT],
+});
+const labels = tensor(Int32Array.from({ length: batch }, (_, i) => i % CLASSES));
+
+async function step(): Promise<number> {
+  const started = performance.now();
+  optimizer.zeroGrad();
+  const loss = new CrossEntropyLoss().forward(model.forward(pictures), labels);
+  loss.backward();
+  optimizer.step();
+  await loss.item();
+  return (performance.now() - started) / 1000;
+}
+
+/** Every compilation shows: a new plan in the count, a plan made anew in the seconds. */
+const plans = async () => {
+  const stats = await device.stats();
+  return { count: stats.length, seconds: stats.reduce((sum, plan) => sum + plan.compileSeconds, 0) };
+};
+const firstStep = await step();
+const firstStepDone = Date.now();
+const first = await plans();
+const secondStep = await step();
+const second = await plans();
+const line = {
+  opened,
+  firstStepDone,
+  firstStep,
+  secondStep,
+  compileSeconds: first.seconds,
+  plansAfterFirst: first.count,
+  plansAfterSecond: second.seconds === first.seconds ? second.count : second.count + 1,
+};
+process.stdout.write(`${JSON.stringify(line)}\n`);
+await device.close();

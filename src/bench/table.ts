@@ -1,0 +1,137 @@
+import type { Result, StepResult } from './result.js';
+
+/** Languages that the table of results is written in. */
+export type Language = 'en' | 'zh';
+
+const BEGIN = '<!-- speed: written by "paperweight bench table" -->';
+const END = '<!-- /speed -->';
+
+const WORDS = {
+  en: {
+    head: ['What', 'Paperweight', 'Beside it', 'Ratio'],
+    step: (r: StepResult) =>
+      `${r.what === 'train' ? 'A training step' : 'A forward pass'}, batch ${r.batch}, ${r.norm === 'lrn' ? 'with LRN' : 'without LRN'}${precision(r)}`,
+    rate: (r: StepResult) =>
+      `${r.imagesPerSecond.toFixed(0)} pictures a second, ${r.gflops.toFixed(0)} GFLOP/s${r.sgemmGflops === null ? '' : ` (sgemm: ${r.sgemmGflops.toFixed(0)})`}`,
+    impossible: 'impossible',
+    scaled: (from: number) => `, measured at batch ${from} and scaled`,
+    times: (n: string) => `${n} times as long`,
+    plain: 'CIFAR-10 loader, in order',
+    augmented: 'CIFAR-10 loader, shuffled, cropped and mirrored',
+    pictures: (n: string) => `${n} pictures a second`,
+    share: (n: string) => `${n} % of a training step`,
+    help: '`paperweight --help`',
+    first: (batch: number) => `From nothing to the first step done, batch ${batch}`,
+    compile: (n: string) => `of it ${n} for compiling; the second step compiles nothing`,
+    overhead: 'A step of a small net beyond its primitives',
+    alone: (n: string) => `node alone: ${n}`,
+  },
+  zh: {
+    head: ['项目', 'Paperweight', '对照', '倍数'],
+    step: (r: StepResult) =>
+      `${r.what === 'train' ? '一步训练' : '一次前向计算'}，批大小 ${r.batch}，${r.norm === 'lrn' ? '含 LRN' : '不含 LRN'}${precision(r)}`,
+    rate: (r: StepResult) =>
+      `每秒 ${r.imagesPerSecond.toFixed(0)} 张图，${r.gflops.toFixed(0)} GFLOP/s${r.sgemmGflops === null ? '' : `（sgemm：${r.sgemmGflops.toFixed(0)}）`}`,
+    impossible: '做不到',
+    scaled: (from: number) => `，在批大小 ${from} 上测量后折算`,
+    times: (n: string) => `${n} 倍的时间`,
+    plain: 'CIFAR-10 加载，按顺序',
+    augmented: 'CIFAR-10 加载，打乱、裁剪、翻转',
+    pictures: (n: string) => `每秒 ${n} 张图`,
+    share: (n: string) => `占一步训练的 ${n} %`,
+    help: '`paperweight --help`',
+    first: (batch: number) => `从启动到第一步完成，批大小 ${batch}`,
+    compile: (n: string) => `其中编译 ${n}；第二步不再编译`,
+    overhead: '小网络一步中算子以外的开销',
+    alone: (n: string) => `单独启动 node：${n}`,
+  },
+} as const;
+
+const precision = ({ precision: p }: StepResult): string => (p === 'float32' ? '' : `, ${p}`);
+
+const time = (s: number): string =>
+  s < 0.01 ? `${(s * 1000).toFixed(2)} ms` : s < 1 ? `${(s * 1000).toFixed(0)} ms` : `${s.toFixed(2)} s`;
+const range = ({ min, max }: { min: number; max: number }): string => `(${time(min)}–${time(max)})`;
+
+/** The newest of the results that measured the same thing. */
+export function newest(results: readonly Result[]): Result[] {
+  const kept = new Map<string, Result>();
+  for (const result of [...results].sort((a, b) => (a.date < b.date ? -1 : 1))) {
+    const key = JSON.stringify(
+      result.what === 'train' || result.what === 'infer'
+        ? [result.what, result.batch, result.norm, result.precision, result.peer?.name, result.peer?.mode]
+        : [result.what, result.batch],
+    );
+    kept.set(key, result);
+  }
+  const order = ['train', 'infer', 'data', 'start', 'step-overhead'];
+  return [...kept.values()].sort(
+    (a, b) =>
+      order.indexOf(a.what) - order.indexOf(b.what) ||
+      b.batch - a.batch ||
+      nameOf(a).localeCompare(nameOf(b)),
+  );
+}
+
+const nameOf = (result: Result): string =>
+  'peer' in result && result.peer ? `${result.norm} ${result.peer.name} ${result.peer.mode}` : '';
+
+function stepRow(r: StepResult, language: Language): string[] {
+  const w = WORDS[language];
+  const ours = `**${time(r.secondsPerStep)}** ${range(r.spread)}; ${w.rate(r)}`;
+  if (!r.peer) return [w.step(r), ours, '', ''];
+  if ('impossible' in r.peer) return [w.step(r), ours, `${r.peer.name} ${r.peer.mode}: ${w.impossible}`, ''];
+  const { version, mode, secondsPerStep, spread, measuredBatch } = r.peer;
+  const scaled = measuredBatch < r.batch ? w.scaled(measuredBatch) : '';
+  return [
+    w.step(r),
+    ours,
+    `${version} (${mode}${scaled}): ${time(secondsPerStep)} ${range(spread)}`,
+    w.times((r.ratio ?? 0).toFixed(2)),
+  ];
+}
+
+function rowsOf(result: Result, language: Language): string[][] {
+  const w = WORDS[language];
+  switch (result.what) {
+    case 'train':
+    case 'infer':
+      return [stepRow(result, language)];
+    case 'data':
+      return result.cases.map((one) => [
+        w[one.name],
+        `**${w.pictures(one.imagesPerSecond.toFixed(0))}**; ${w.share((100 * one.shareOfStep).toFixed(1))}`,
+        one.peer ? `${one.peer.version}: ${w.pictures(one.peer.imagesPerSecond.toFixed(0))}` : '',
+        one.ratio === undefined ? '' : w.times(one.ratio.toFixed(2)),
+      ]);
+    case 'start':
+      return [
+        [w.help, `**${time(result.help)}**`, w.alone(time(result.nodeAlone)), ''],
+        [
+          w.first(result.batch),
+          `**${time(result.firstStepDone)}**`,
+          w.compile(time(result.compileSeconds)),
+          '',
+        ],
+      ];
+    case 'step-overhead':
+      return [[w.overhead, `**${time(result.overheadMs / 1000)}**`, '', '']];
+  }
+}
+
+/** The results as a Markdown table, the newest of each kind. */
+export function speedTable(results: readonly Result[], language: Language): string {
+  const rows = newest(results).flatMap((result) => rowsOf(result, language));
+  const line = (cells: readonly string[]) => `| ${cells.map((c) => c.replaceAll('|', '\\|')).join(' | ')} |`;
+  const { head } = WORDS[language];
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+/** A text with the table between its markers, or undefined where it has no markers. */
+export function withTable(text: string, table: string): string | undefined {
+  const [from, to] = [text.indexOf(BEGIN), text.indexOf(END)];
+  if (from < 0 || to < from) return undefined;
+  return `${text.slice(0, from)}${BEGIN}\n\n${table}\n\n${text.slice(to)}`;
+}
+
+export const MARKERS = `${BEGIN} … ${END}`;

@@ -1,0 +1,98 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { exportOnnx } from '../interop/onnx/index.js';
+import { Generator } from '../random.js';
+import { manualSeed } from '../tensor/random.js';
+import { writeFileAtomic } from '../train/atomic.js';
+import { buildNetwork, describeNetwork, INPUT } from './network.js';
+
+const count = z.number().int().positive();
+
+/** What both sides are to do, as the file `work.json` says it to them. Files are names in the same folder. */
+export const workSchema = z.object({
+  what: z.enum(['train', 'infer']),
+  network: z.object({
+    paper: z.literal('alexnet'),
+    preset: z.literal('notes'),
+    norm: z.enum(['lrn', 'none']),
+  }),
+  batch: count,
+  threads: count,
+  device: z.enum(['auto', 'onednn', 'reference']),
+  precision: z.enum(['auto', 'float32', 'bfloat16']),
+  /** How a peer computes, in its own words; empty for its default. */
+  mode: z.string(),
+  /** Steps that are not measured, before the side is ready. */
+  warmup: count,
+  inputShape: z.tuple([count, count, count]),
+  lr: z.number().positive(),
+  momentum: z.number().nonnegative(),
+  layers: z.array(z.looseObject({ type: z.string() })),
+  /** Float32 values of all parameters, one layer after another, weight before bias. */
+  weights: z.string(),
+  /** Float32 pictures; a batch repeats them. */
+  pictures: z.string(),
+  pictureCount: count,
+  onnx: z.string().optional(),
+});
+export type Work = z.infer<typeof workSchema>;
+
+/** Pictures at most whose logits every side computes first, so that all are known to do the same work. */
+const PICTURES = 4;
+const SEED = 20121203;
+
+export const readWork = async (file: string): Promise<Work> =>
+  workSchema.parse(JSON.parse(await readFile(file, 'utf8')));
+
+export type WorkOptions = Omit<
+  Work,
+  'inputShape' | 'layers' | 'weights' | 'pictures' | 'pictureCount' | 'onnx' | 'lr' | 'momentum'
+> & {
+  /** Whether a side wants the network as an ONNX file. */
+  readonly wantsOnnx: boolean;
+};
+
+export interface WorkFolder {
+  readonly file: string;
+  remove(): Promise<void>;
+}
+
+/** Writes the network, its weights and the pictures into a new temporary folder. */
+export async function writeWork({ wantsOnnx, ...options }: WorkOptions): Promise<WorkFolder> {
+  const folder = await mkdtemp(join(tmpdir(), 'paperweight-bench-'));
+  const remove = () => rm(folder, { recursive: true, force: true });
+  try {
+    manualSeed(SEED);
+    const model = buildNetwork(options.network);
+    const parameters = await Promise.all(model.parameters().map((p) => p.data()));
+    await writeFileAtomic(join(folder, 'weights.f32'), parameters.map(bytesOf));
+    const generator = new Generator(SEED);
+    const pictureCount = Math.min(PICTURES, options.batch);
+    const size = INPUT.reduce((a, d) => a * d, pictureCount);
+    const pictures = Float32Array.from({ length: size }, () => generator.uniform(-1, 1));
+    await writeFileAtomic(join(folder, 'pictures.f32'), bytesOf(pictures));
+    if (wantsOnnx) await writeFileAtomic(join(folder, 'model.onnx'), (await exportOnnx(model, INPUT)).pieces);
+    const work: Work = {
+      ...options,
+      inputShape: [...INPUT] as [number, number, number],
+      lr: 0.01,
+      momentum: 0.9,
+      layers: describeNetwork(model),
+      weights: 'weights.f32',
+      pictures: 'pictures.f32',
+      pictureCount,
+      ...(wantsOnnx ? { onnx: 'model.onnx' } : {}),
+    };
+    const file = join(folder, 'work.json');
+    await writeFileAtomic(file, JSON.stringify(work));
+    return { file, remove };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: NodeJS.TypedArray): Uint8Array =>
+  new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);

@@ -1,0 +1,144 @@
+import { UsageError } from '../../errors.js';
+import { reachable } from '../../graph/graph.js';
+import { hostLeaf, type Node } from '../../graph/node.js';
+import type { Shape } from '../../graph/types.js';
+import type { Module } from '../../nn/module.js';
+import { Tensor } from '../../tensor/tensor.js';
+import { rules, type Writer } from './operators.js';
+import type { Message } from './protobuf.js';
+import * as onnx from './schema.js';
+
+export interface OnnxOptions {
+  /** Name of the graph. */
+  readonly name?: string;
+  /** Version of Paperweight, for the file's producer field. */
+  readonly version?: string;
+  /** Texts kept beside the graph, such as the classes' names. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** Any number would do: rules look at the first dimension only. */
+const TRACED_BATCH = 2;
+const INPUT = 'pictures';
+const OUTPUT = 'logits';
+
+/**
+ * A model's inference graph as an ONNX file of opset 17: input `pictures` [batch, C, H, W], output `logits`, both
+ * of any batch size. Parameters carry the names of `stateDict()`. Dropout is not there, as in evaluation.
+ *
+ * @param inputShape [C, H, W] of one picture
+ * @returns the file's bytes, as pieces for `writeFileAtomic`
+ * @throws UsageError for an operation that ONNX cannot express
+ * @example
+ * await writeFileAtomic('alexnet.onnx', (await exportOnnx(model, [3, 224, 224])).pieces);
+ */
+export async function exportOnnx(
+  model: Module,
+  inputShape: Shape,
+  { name = 'paperweight', version = '', metadata = {} }: OnnxOptions = {},
+): Promise<Message> {
+  const input = new Tensor(hostLeaf(new Float32Array(0), [TRACED_BATCH, ...inputShape], 'float32'));
+  const output = inEvaluation(model, () => model.forward(input)).node;
+  const parameters = new Map([...model.stateDict()].map(([key, parameter]) => [parameter.node, key]));
+  const graph = new GraphWriter();
+  const names = new Map<Node, string>();
+  for (const node of reachable([output])) {
+    if (node === input.node) names.set(node, INPUT);
+    else if (node.inputs.length === 0)
+      names.set(node, graph.leaf(parameters.get(node), node, await new Tensor(node).data()));
+    else
+      names.set(
+        node,
+        graph.operation(
+          node,
+          node.inputs.map((i) => names.get(i)!),
+          node === output ? OUTPUT : undefined,
+        ),
+      );
+  }
+  const free = (shape: Shape) => ['batch', ...shape.slice(1)];
+  return onnx.model(
+    {
+      name,
+      nodes: graph.nodes,
+      initializers: graph.initializers,
+      input: onnx.valueInfo(INPUT, free(input.shape), input.dtype),
+      output: onnx.valueInfo(OUTPUT, free(output.shape), output.dtype),
+    },
+    { version, metadata },
+  );
+}
+
+/** Runs `body` with every module in evaluation mode, and puts the modes back. */
+function inEvaluation<T>(model: Module, body: () => T): T {
+  const modules = model.namedModules().map(([, module]) => ({ module, training: module.training }));
+  model.eval();
+  try {
+    return body();
+  } finally {
+    for (const { module, training } of modules) module.training = training;
+  }
+}
+
+class GraphWriter implements Writer {
+  readonly nodes: Message[] = [];
+  readonly initializers: Message[] = [];
+  readonly batch = TRACED_BATCH;
+  readonly #taken = new Set([INPUT, OUTPUT]);
+  #scope = '';
+
+  #unique(wanted: string): string {
+    let name = wanted;
+    for (let n = 2; this.#taken.has(name); n++) name = `${wanted}_${n}`;
+    this.#taken.add(name);
+    return name;
+  }
+
+  leaf(
+    wanted: string | undefined,
+    { shape, dtype }: Node,
+    data: Awaited<ReturnType<Tensor['data']>>,
+  ): string {
+    const name = this.#unique(wanted ?? 'constant');
+    this.initializers.push(onnx.tensor(name, shape, dtype, data));
+    return name;
+  }
+
+  operation(node: Node, inputs: readonly string[], output?: string): string {
+    // `features.0 (Conv2d)`: the path alone.
+    this.#scope = node.scope.split(' ')[0]!;
+    const name = output ?? this.#unique(this.#scope ? `${this.#scope}/${node.op}` : node.op);
+    const rule = rules[node.op];
+    const problem = rule ? rule(this, node, inputs, name) : 'the exporter has no rule for it';
+    if (problem)
+      throw new UsageError({
+        what: `${node.op}${node.scope ? ` in ${node.scope}` : ''} cannot be exported to ONNX: ${problem}`,
+        expected: `operations of ${Object.keys(rules).join(', ')} that act on each picture alone`,
+        got: node.op,
+      });
+    return name;
+  }
+
+  add(
+    type: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, onnx.Attribute>> = {},
+    output = this.#unique(this.#scope ? `${this.#scope}/${type}` : type),
+  ): string {
+    this.nodes.push(onnx.node(type, `${output}:${type}`, inputs, output, attributes));
+    return output;
+  }
+
+  floats(values: readonly number[], shape: readonly number[]): string {
+    const name = this.#unique('constant');
+    this.initializers.push(onnx.tensor(name, shape, 'float32', Float32Array.from(values)));
+    return name;
+  }
+
+  integers(values: readonly number[]): string {
+    const name = this.#unique('constant');
+    const data = BigInt64Array.from(values, BigInt);
+    this.initializers.push(onnx.tensor(name, [values.length], 'int64', data));
+    return name;
+  }
+}

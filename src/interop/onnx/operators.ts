@@ -1,0 +1,131 @@
+import type { Node } from '../../graph/node.js';
+import type { AttrValue } from '../../graph/types.js';
+import type { Attribute } from './schema.js';
+
+/** What a rule can do: write ONNX nodes and constants. */
+export interface Writer {
+  /** Adds a node whose result gets a name of its own, or `output`. */
+  add(
+    type: string,
+    inputs: readonly string[],
+    attributes?: Readonly<Record<string, Attribute>>,
+    output?: string,
+  ): string;
+  /** A float32 constant. */
+  floats(values: readonly number[], shape: readonly number[]): string;
+  /** An int64 constant of one dimension: shapes and axes. */
+  integers(values: readonly number[]): string;
+  /** Pictures in the batch that the graph was traced with; the exported graph takes any number. */
+  readonly batch: number;
+}
+
+/** Writes one operation as ONNX nodes; the last one's result is named `output`. A text says why that is impossible. */
+type Rule = (w: Writer, node: Node, inputs: readonly string[], output: string) => string | undefined;
+
+const pair = (value: AttrValue | undefined): [number, number] => value as unknown as [number, number];
+/** Both sides of both directions: top, left, bottom, right. */
+const pads = (value: AttrValue | undefined): number[] => [...pair(value), ...pair(value)];
+
+/** An operation that ONNX has under another name, with attributes that follow from ours. */
+const direct =
+  (type: string, attributes: (node: Node) => Record<string, Attribute> = () => ({})): Rule =>
+  (w, node, inputs, output) => {
+    w.add(type, inputs, attributes(node), output);
+    return undefined;
+  };
+
+const axis = (node: Node): Record<string, Attribute> => ({ axis: node.attrs.axis as number });
+
+export const rules: Readonly<Record<string, Rule>> = {
+  conv2d: direct('Conv', ({ attrs, inputs: [, weights] }) => ({
+    kernel_shape: weights!.shape.slice(2),
+    strides: pair(attrs.stride),
+    pads: pads(attrs.padding),
+    dilations: pair(attrs.dilation),
+    group: attrs.groups as number,
+  })),
+  linear: direct('Gemm', () => ({ transB: 1 })),
+  localResponseNorm: (w, { attrs }, inputs, output) => {
+    const size = attrs.size as number;
+    // An even window reaches one channel further up here, and one further down in ONNX.
+    if (size % 2 === 0) return `ONNX's LRN has another window of ${size} channels`;
+    const [alpha, beta, bias] = [attrs.alpha, attrs.beta, attrs.k].map((v) => ({ float: v as number }));
+    w.add('LRN', inputs, { size, alpha: alpha!, beta: beta!, bias: bias! }, output);
+    return undefined;
+  },
+  batchNorm: direct('BatchNormalization', ({ attrs }) => ({ epsilon: { float: attrs.eps as number } })),
+  relu: direct('Relu'),
+  leakyRelu: direct('LeakyRelu', ({ attrs }) => ({ alpha: { float: attrs.alpha as number } })),
+  sigmoid: direct('Sigmoid'),
+  tanh: direct('Tanh'),
+  softmax: direct('Softmax', axis),
+  logSoftmax: direct('LogSoftmax', axis),
+  maxPool2d: direct('MaxPool', ({ attrs }) => ({
+    kernel_shape: pair(attrs.kernel),
+    strides: pair(attrs.stride),
+    pads: pads(attrs.padding),
+    dilations: pair(attrs.dilation),
+    ceil_mode: attrs.ceilMode ? 1 : 0,
+  })),
+  avgPool2d: direct('AveragePool', ({ attrs }) => ({
+    kernel_shape: pair(attrs.kernel),
+    strides: pair(attrs.stride),
+    pads: pads(attrs.padding),
+    ceil_mode: attrs.ceilMode ? 1 : 0,
+    count_include_pad: attrs.countIncludePad ? 1 : 0,
+  })),
+  adaptiveAvgPool2d: (w, { attrs, inputs: [x] }, inputs, output) => {
+    const size = pair(attrs.size);
+    const from = x!.shape.slice(2);
+    if (size.every((s) => s === 1)) w.add('GlobalAveragePool', inputs, {}, output);
+    else if (size.every((s, i) => from[i]! % s === 0)) {
+      const kernel = size.map((s, i) => from[i]! / s);
+      w.add('AveragePool', inputs, { kernel_shape: kernel, strides: kernel }, output);
+    } else
+      return `ONNX has no adaptive pooling, and ${from.join('×')} does not divide into ${size.join('×')} equal bins`;
+    return undefined;
+  },
+  reshape: (w, { shape, inputs: [x] }, inputs, output) => {
+    const [first, ...rest] = shape;
+    if (first === w.batch && shape.length === 2 && x!.shape[0] === w.batch)
+      w.add('Flatten', inputs, { axis: 1 }, output);
+    else if (first === w.batch && x!.shape[0] === w.batch)
+      w.add('Reshape', [...inputs, w.integers([-1, ...rest])], {}, output);
+    else if (x!.inputs.length === 0) w.add('Reshape', [...inputs, w.integers(shape)], {}, output);
+    else return 'it moves elements between pictures, and the exported batch has no fixed size';
+    return undefined;
+  },
+  detach: direct('Identity'),
+  permute: direct('Transpose', ({ attrs }) => ({ perm: attrs.axes as readonly number[] })),
+  matmul: (w, { attrs, shape }, [a, b], output) => {
+    const axes = shape.map((_, i) => i);
+    const perm = [...axes.slice(0, -2), axes.length - 1, axes.length - 2];
+    const turned = (name: string, transpose: unknown) =>
+      transpose ? w.add('Transpose', [name], { perm }) : name;
+    w.add('MatMul', [turned(a!, attrs.transposeA), turned(b!, attrs.transposeB)], {}, output);
+    return undefined;
+  },
+  add: direct('Add'),
+  sub: direct('Sub'),
+  mul: direct('Mul'),
+  div: direct('Div'),
+  neg: direct('Neg'),
+  exp: direct('Exp'),
+  log: direct('Log'),
+  sqrt: direct('Sqrt'),
+  abs: direct('Abs'),
+  square: (w, _node, [x], output) => void w.add('Mul', [x!, x!], {}, output),
+  pow: (w, { attrs }, [x], output) =>
+    void w.add('Pow', [x!, w.floats([attrs.exponent as number], [])], {}, output),
+  affine: (w, { attrs }, [x], output) => {
+    const scaled = w.add('Mul', [x!, w.floats([attrs.scale as number], [])]);
+    w.add('Add', [scaled, w.floats([attrs.shift as number], [])], {}, output);
+    return undefined;
+  },
+  sum: (w, { attrs, inputs: [x] }, inputs, output) => {
+    const axes = attrs.axes as readonly number[];
+    if (axes.includes(0) && x!.shape[0] === w.batch) return 'it mixes the pictures of a batch';
+    w.add('ReduceSum', [...inputs, w.integers(axes)], { keepdims: attrs.keepDims ? 1 : 0 }, output);
+    return undefined;
+  },
+};

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { buildNetwork, countFlop, describeNetwork } from '../../src/bench/network.js';
+import { UsageError } from '../../src/errors.js';
+import { BatchNorm2d, Sequential } from '../../src/nn/index.js';
+
+const notes = { paper: 'alexnet', preset: 'notes', norm: 'lrn' } as const;
+
+test('operations are counted as direct convolutions, without the first backward-data', () => {
+  const { forward, train } = countFlop(notes);
+  // Multiply-adds of the layers: out · out side² · kernel² · in, by hand.
+  const conv1 = 96 * 55 * 55 * 11 * 11 * 3;
+  const convs = [
+    conv1,
+    256 * 27 * 27 * 25 * 96,
+    384 * 169 * 9 * 256,
+    384 * 169 * 9 * 384,
+    256 * 169 * 9 * 384,
+  ];
+  const macs = [...convs, 9216 * 4096, 4096 * 4096, 4096 * 10].reduce((a, b) => a + b);
+  assert.ok(Math.abs(forward - 2e-9 * macs) < 1e-9, String(forward));
+  assert.ok(Math.abs(train - 2e-9 * (3 * macs - conv1)) < 1e-9, String(train));
+});
+
+test('a description has every layer in order, and none that normalises when there is to be none', () => {
+  const types = describeNetwork(buildNetwork(notes)).map((layer) => layer.type);
+  assert.deepEqual(types.slice(0, 5), ['conv2d', 'localResponseNorm', 'relu', 'maxPool2d', 'conv2d']);
+  assert.equal(types.indexOf('flatten'), types.indexOf('adaptiveAvgPool2d') + 1);
+  const without = describeNetwork(buildNetwork({ ...notes, norm: 'none' })).map((layer) => layer.type);
+  assert.deepEqual(
+    without,
+    types.filter((type) => type !== 'localResponseNorm'),
+  );
+  assert.deepEqual(describeNetwork(buildNetwork(notes))[0], {
+    type: 'conv2d',
+    inChannels: 3,
+    outChannels: 96,
+    kernel: [11, 11],
+    stride: [4, 4],
+    padding: [2, 2],
+    dilation: [1, 1],
+    groups: 1,
+  });
+});
+
+test('a layer that peers do not know is refused', () => {
+  assert.throws(
+    () => describeNetwork(new Sequential(new BatchNorm2d(3))),
+    (e) => e instanceof UsageError && /BatchNorm2d/.test(e.message),
+  );
+});

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { MissingPeerError, PEERS, peerCommand } from '../../src/bench/peers.js';
+
+const python = process.execPath; // no Python: it must not be taken for one with packages
+
+test('a peer that is not there is named with the command that installs it', async () => {
+  const places = { python: '/no/such/python', folder: tmpdir() };
+  const missing = (name: Parameters<typeof peerCommand>[0], words: RegExp) =>
+    assert.rejects(
+      peerCommand(name, [], places, 2),
+      (e) => e instanceof MissingPeerError && words.test(e.message),
+    );
+  await missing(
+    'onnxruntime',
+    /onnxruntime is not installed\. .*ONNXRUNTIME_NODE_INSTALL=skip npm install --prefix/,
+  );
+  await missing('tfjs', /no @tensorflow\/tfjs, @tensorflow\/tfjs-backend-wasm/);
+  await missing('jax-js', /--peer none/);
+  await missing('pytorch', /no such program.*--python/);
+  await assert.rejects(peerCommand('pytorch', [], { ...places, python }, 2), MissingPeerError);
+});
+
+test('a peer that is there gets its threads, its folder and its arguments', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'paperweight-test-'));
+  t.after(() => rm(folder, { recursive: true }));
+  await mkdir(join(folder, 'node_modules', 'onnxruntime-node'), { recursive: true });
+  await writeFile(join(folder, 'node_modules', 'onnxruntime-node', 'package.json'), '{}');
+  const command = await peerCommand('onnxruntime', ['work.json'], { python, folder }, 3);
+  assert.equal(command.command, process.execPath);
+  assert.equal(command.args.at(-1), 'work.json');
+  assert.deepEqual(command.env, { OMP_NUM_THREADS: '3', PAPERWEIGHT_PEERS: folder });
+});
+
+test('every peer’s script is there', () => {
+  for (const { script } of Object.values(PEERS))
+    assert.ok(existsSync(new URL(`../../../bench/peers/${script}`, import.meta.url)), script);
+});

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { readResults, resultFile, resultSchema, saveResult } from '../../src/bench/result.js';
+import { newest, speedTable, withTable } from '../../src/bench/table.js';
+import { resultText } from '../../src/cli/bench-view.js';
+import { UsageError } from '../../src/errors.js';
+import { data, impossible, overhead, start, step } from './results.js';
+
+test('files are named after what was measured', () => {
+  assert.equal(resultFile(step), 'train-128-lrn-pytorch-eager-2026-11-24.json');
+  assert.equal(
+    resultFile({ ...step, precision: 'bfloat16' }),
+    'train-128-lrn-bfloat16-pytorch-eager-2026-11-24.json',
+  );
+  assert.equal(resultFile(start), 'start-2026-11-24.json');
+});
+
+test('results come back from the disk as they were, and other files are refused', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'paperweight-test-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const all = [data, overhead, start, step, impossible];
+  for (const result of all) await saveResult(folder, result);
+  assert.equal((await readdir(folder)).length, all.length);
+  const back = await readResults(folder);
+  const byFile = (a: object, b: object) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);
+  assert.deepEqual([...back].sort(byFile), [...all].sort(byFile));
+  await writeFile(join(folder, 'x.json'), '{"what":"train","batch":"many"}');
+  await assert.rejects(readResults(folder), (e) => e instanceof UsageError && /x\.json/.test(e.message));
+});
+
+test('a result without its parts is refused', () => {
+  for (const part of ['secondsPerStep', 'spread', 'machine', 'sgemmGflops', 'peakRssMiB']) {
+    const { [part as 'spread']: _, ...rest } = step;
+    assert.ok(!resultSchema.safeParse(rest).success, part);
+  }
+});
+
+test('the table has the newest of each kind, in English and in Chinese', () => {
+  const later = { ...step, date: '2026-11-25T00:00:00.000Z', secondsPerStep: 1.5 };
+  assert.deepEqual(newest([later, step]), [later]);
+  assert.equal(
+    newest([step, impossible, start, data])
+      .map((r) => r.what)
+      .join(),
+    'train,train,data,start',
+  );
+  const table = speedTable([step, later, impossible, data, start, overhead], 'en').split('\n');
+  assert.match(table[0]!, /^\| What \| Paperweight \| Beside it \| Ratio \|$/);
+  assert.ok(
+    table.includes(
+      '| A training step, batch 128, with LRN | **1.50 s** (1.00 s–3.00 s); 64 pictures a second, 421 GFLOP/s (sgemm: 300) | PyTorch 2.15.0 (eager): 5.00 s (4.00 s–6.00 s) | 2.50 times as long |',
+    ),
+    table.join('\n'),
+  );
+  assert.ok(table.some((row) => row.includes('tfjs wasm: impossible')));
+  assert.ok(table.every((row) => row.split('|').length === 6));
+  const chinese = speedTable([step, impossible, data, start, overhead], 'zh');
+  assert.equal(chinese.split('\n').length, table.length);
+  assert.match(chinese, /一步训练，批大小 128，含 LRN .* 2\.50 倍的时间/);
+});
+
+test('a peer that took smaller steps is said to have done so', () => {
+  const peer = { ...(step.peer as object), measuredBatch: 1 } as typeof step.peer;
+  const scaled = { ...step, ...(peer ? { peer } : {}) };
+  assert.match(speedTable([scaled], 'en'), /eager, measured at batch 1 and scaled/);
+  assert.match(resultText(scaled).join('\n'), /steps of 1; its times are scaled to 128/);
+});
+
+test('the table replaces what stands between its markers', () => {
+  const text = 'before\n<!-- speed: written by "paperweight bench table" -->\nold\n<!-- /speed -->\nafter\n';
+  const once = withTable(text, '| new |')!;
+  assert.match(once, /^before\n<!-- speed: .* -->\n\n\| new \|\n\n<!-- \/speed -->\nafter\n$/);
+  assert.equal(withTable(once, '| new |'), once, 'the same again');
+  assert.equal(withTable('no markers', '| new |'), undefined);
+});
+
+test('results for people have ratio, rates and what could not be', () => {
+  const text = resultText(step).join('\n');
+  assert.match(text, /Ratio 2\.50 \(round by round 2\.50, 2\.00–4\.00\)/);
+  assert.match(text, /sgemm in the same rounds: 300 GFLOP\/s; ours is 140 % of that\./);
+  assert.match(resultText(impossible).join('\n'), /tfjs \(wasm\): impossible\. no Conv2DBackpropFilter/);
+  assert.match(resultText(start).join('\n'), /The second step compiled nothing\./);
+  assert.match(resultText({ ...start, plansAfterSecond: 2 }).join('\n'), /compiled 1 plans/);
+  assert.match(resultText(overhead).join('\n'), /Beyond the primitives: 0\.80 ms/);
+  assert.match(resultText(data).join('\n'), /plain +100000 +0\.06 %/);
+});
