@@ -58,6 +58,7 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
             testAccuracy: done.testAccuracy,
             testTop5: done.testTop5,
           });
+        for (const set of [run.trainSet, run.testSet]) if (set.summary?.()) note(set.summary());
         closing(config, done.run, done.testImages);
       } finally {
         screen.end();
