@@ -29,10 +29,9 @@ export interface StatisticsOptions {
   readonly signal?: AbortSignal;
   /** Pictures between two saves; 4096 unless given. */
   readonly saveEvery?: number;
+  /** Pictures in memory at a time; 64 unless given. */
+  readonly chunk?: number;
 }
-
-/** Pictures that are in memory at a time. */
-const CHUNK = 64;
 
 /** Where a set's sums are kept; another set of files has another name. */
 async function fileOf(set: CountedSet): Promise<string> {
@@ -48,13 +47,13 @@ async function fileOf(set: CountedSet): Promise<string> {
  */
 export async function pictureStatistics(
   set: CountedSet,
-  { onProgress, signal, saveEvery = 4096 }: StatisticsOptions = {},
+  { onProgress, signal, saveEvery = 4096, chunk = 64 }: StatisticsOptions = {},
 ): Promise<PictureStatistics> {
   const file = await fileOf(set);
   const { sums, next: start } = await load(file, set);
   const size = sums.bytes.length;
-  const images = new Uint8Array(CHUNK * size);
-  const labels = new Int32Array(CHUNK);
+  const images = new Uint8Array(chunk * size);
+  const labels = new Int32Array(chunk);
   let [next, saved] = [start, start];
   try {
     await makeFolder(set.cache);
@@ -64,7 +63,7 @@ export async function pictureStatistics(
   try {
     while (next < set.length) {
       signal?.throwIfAborted();
-      const indices = Int32Array.from({ length: Math.min(CHUNK, set.length - next) }, (_, i) => next + i);
+      const indices = Int32Array.from({ length: Math.min(chunk, set.length - next) }, (_, i) => next + i);
       await set.readMany(indices, images, labels, false);
       for (let i = 0; i < indices.length; i++)
         if (labels[i] !== UNREADABLE) sums.add(images.subarray(i * size, (i + 1) * size));

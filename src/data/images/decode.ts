@@ -2,6 +2,9 @@ import type { Sharp } from 'sharp';
 import { DataError } from '../../errors.js';
 import { centred } from '../transforms/centre.js';
 
+/** Sides of a JPEG that can be halved three times come out even, blocks of colour included. */
+const EVEN = 16;
+
 type SharpModule = typeof import('sharp')['default'];
 
 /** Most pixels of a picture: 201 MB as bytes. */
@@ -28,7 +31,7 @@ function load(): Promise<SharpModule> {
  * torchvision's Resize(side) and CenterCrop(side) (paper, section 2), on pictures read as PIL reads them: grey
  * becomes RGB, alpha is dropped, colour profiles are ignored and EXIF does not turn the picture. Two things
  * differ: CMYK goes through its colour profile, and a JPEG of at least four times the size is partly scaled
- * while it is decoded.
+ * while it is decoded, if its sides are multiples of 16.
  *
  * @returns 3 × side × side bytes: red, green and blue planes
  * @throws DataError for bytes that are no whole picture, or one of too many pixels; the message lacks the name
@@ -64,9 +67,12 @@ export async function decodeSquare(bytes: Uint8Array, side: number): Promise<Uin
         got: `${width} × ${height}`,
       });
     const [w, h] = [width, height].map((length) => Math.trunc((side * length) / shorter)) as [number, number];
-    if (w !== width || h !== height)
-      // The quicker way scales the smaller JPEG as it is decoded, which is coarser.
+    if (w !== width || h !== height) {
+      // A large JPEG is scaled by half or less while it is decoded. Where that does not come out even the
+      // picture would move by parts of a pixel; cutting anything, even nothing, before scaling prevents it.
+      if (width % EVEN !== 0 || height % EVEN !== 0) picture.extract({ left: 0, top: 0, width, height });
       picture.resize(w, h, { fit: 'fill', kernel: 'linear', fastShrinkOnLoad: false });
+    }
     picture.extract({ left: centred(w, side), top: centred(h, side), width: side, height: side });
     const { data, info } = await rgb(picture).toBuffer({ resolveWithObject: true });
     return planes(data, info.channels);
