@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { decodeSquare } from '../../src/data/images/decode.js';
+import { jpegHeader } from '../../src/data/images/jpeg-header.js';
 import { DataError } from '../../src/errors.js';
 import { drawPicture, encoder } from '../support/draw-images.js';
 import { imageCases, imageFixture } from '../support/images.js';
@@ -45,6 +46,23 @@ describe('decodeSquare', () => {
     ]) {
       const got = await decodeSquare(bytes, 8);
       assert.ok(got[20]! > 180 && got[84]! < 90 && got[148]! < 90, `${got[20]} ${got[84]} ${got[148]}`);
+    }
+  });
+
+  it('finds the size of a JPEG where a decoder finds it', async () => {
+    for (const options of [{}, { progressive: true }, { quality: 100, chromaSubsampling: '4:4:4' }]) {
+      const bytes = await (await drawn(123, 45)).withMetadata().jpeg(options).toBuffer();
+      assert.deepEqual(jpegHeader(bytes), { width: 123, height: 45, components: 3 });
+    }
+    const grey = await (await drawn(12, 34)).toColourspace('b-w').jpeg().toBuffer();
+    assert.deepEqual(jpegHeader(grey), { width: 12, height: 34, components: 1 });
+    const cmyk = await (await drawn(12, 34)).toColourspace('cmyk').jpeg().toBuffer();
+    assert.equal(jpegHeader(cmyk)?.components, 4);
+    assert.equal(jpegHeader(await (await drawn(12, 34)).png().toBuffer()), undefined);
+    // No cut of the file is a crash or a wrong size.
+    for (let end = 0; end < 200; end++) {
+      const header = jpegHeader(grey.subarray(0, end));
+      assert.ok(header === undefined || header.width === 12, `${end}`);
     }
   });
 

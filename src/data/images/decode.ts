@@ -1,6 +1,7 @@
 import type { Sharp } from 'sharp';
 import { DataError } from '../../errors.js';
 import { centred } from '../transforms/centre.js';
+import { jpegHeader } from './jpeg-header.js';
 
 /** Sides of a JPEG that can be halved three times come out even, blocks of colour included. */
 const EVEN = 16;
@@ -39,26 +40,13 @@ function load(): Promise<SharpModule> {
 export async function decodeSquare(bytes: Uint8Array, side: number): Promise<Uint8Array> {
   const sharp = await load();
   try {
-    const found = await sharp(bytes, { limitInputPixels: false }).metadata();
-    const [width, height] = [found.width, found.height];
+    const { width, height, cmyk, alpha } = await kindOf(bytes, sharp);
     if (width * height > MAX_PIXELS)
       throw new DataError({
         what: 'the picture is too large',
         expected: `at most ${MAX_PIXELS} pixels`,
         got: `${width} × ${height}`,
       });
-    const options = {
-      limitInputPixels: MAX_PIXELS,
-      failOn: 'error',
-      sequentialRead: true,
-      ignoreIcc: found.space !== 'cmyk',
-    } as const;
-    let picture = sharp(bytes, options);
-    // Scaling weighs colours by their alpha, so that goes first.
-    if (found.hasAlpha) {
-      const { data, info } = await rgb(picture).toBuffer({ resolveWithObject: true });
-      picture = sharp(data, { raw: { width, height, channels: info.channels } });
-    }
     const shorter = Math.min(width, height);
     if (Math.max(width, height) > MAX_PROPORTION * shorter)
       throw new DataError({
@@ -66,6 +54,18 @@ export async function decodeSquare(bytes: Uint8Array, side: number): Promise<Uin
         expected: `at most ${MAX_PROPORTION} times as long as wide`,
         got: `${width} × ${height}`,
       });
+    const options = {
+      limitInputPixels: MAX_PIXELS,
+      failOn: 'error',
+      sequentialRead: true,
+      ignoreIcc: !cmyk,
+    } as const;
+    let picture = sharp(bytes, options);
+    // Scaling weighs colours by their alpha, so that goes first.
+    if (alpha) {
+      const { data, info } = await rgb(picture).toBuffer({ resolveWithObject: true });
+      picture = sharp(data, { raw: { width, height, channels: info.channels } });
+    }
     const [w, h] = [width, height].map((length) => Math.trunc((side * length) / shorter)) as [number, number];
     if (w !== width || h !== height) {
       // A large JPEG is scaled by half or less while it is decoded. Where that does not come out even the
@@ -86,6 +86,20 @@ export async function decodeSquare(bytes: Uint8Array, side: number): Promise<Uin
       cause: error,
     });
   }
+}
+
+interface Kind {
+  readonly width: number;
+  readonly height: number;
+  readonly cmyk: boolean;
+  readonly alpha: boolean;
+}
+
+async function kindOf(bytes: Uint8Array, sharp: SharpModule): Promise<Kind> {
+  const jpeg = jpegHeader(bytes);
+  if (jpeg) return { ...jpeg, cmyk: jpeg.components === 4, alpha: false };
+  const { width, height, space, hasAlpha } = await sharp(bytes, { limitInputPixels: false }).metadata();
+  return { width, height, cmyk: space === 'cmyk', alpha: hasAlpha };
 }
 
 const rgb = (picture: Sharp): Sharp => picture.removeAlpha().toColourspace('srgb').raw({ depth: 'uchar' });
