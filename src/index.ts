@@ -25,6 +25,7 @@ export { CIFAR10 } from './data/cifar10.js';
 export { type Dataset, Subset } from './data/dataset.js';
 export { enumerate } from './data/enumerate.js';
 export { ImageFolder, type ImageFolderOptions } from './data/images/image-folder.js';
+export { paperTransforms } from './data/images/paper-transforms.js';
 export { type Batch, DataLoader, type DataLoaderOptions } from './data/loader.js';
 export { Shapes10 } from './data/shapes10.js';
 export * as transforms from './data/transforms/index.js';

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { referenceDevice } from '../../src/backend/reference/index.js';
+import { paperTransforms } from '../../src/data/images/paper-transforms.js';
+import { PictureSums } from '../../src/data/images/picture-sums.js';
 import * as transforms from '../../src/data/transforms/index.js';
 import { UsageError } from '../../src/errors.js';
 import { buildGraph } from '../../src/graph/graph.js';
@@ -125,6 +127,49 @@ describe('colourShift', () => {
     says(
       () => transforms.colourShift(colours).apply(zeros([1, 3, 1, 1], 'uint8'), context()),
       /\[N, 2, H, W\]/,
+    );
+  });
+});
+
+describe('paperTransforms', () => {
+  const sums = new PictureSums([3, 8, 8]);
+  const pictures = Uint8Array.from({ length: 4 * 192 }, (_, i) => (i * i * 31) % 256);
+  for (let i = 0; i < 4; i++) sums.add(pictures.subarray(192 * i, 192 * (i + 1)));
+  const batch = tensor(pictures, { shape: [4, 3, 8, 8] });
+  const { train, test, views } = paperTransforms(sums.result(), 6);
+
+  it('cut the same window from picture and mean, mirror it, and shift each channel as a whole', async () => {
+    const { mean } = sums.result();
+    const x = await train.apply(batch, context(8)).data();
+    assert.equal(x.length, 4 * 3 * 36);
+    const centred = (n: number, c: number, row: number, column: number) =>
+      pictures[((n * 3 + c) * 8 + row) * 8 + column]! - mean[(c * 8 + row) * 8 + column]!;
+    for (let n = 0; n < 4; n++) {
+      // Some window, mirrored or not, leaves nothing but one shift a channel.
+      const fits = [0, 1, 2].some((top) =>
+        [0, 1, 2].some((left) =>
+          [false, true].some((mirrored) =>
+            [0, 1, 2].every((c) => {
+              const off = Array.from({ length: 36 }, (_, i) => {
+                const [row, column] = [Math.floor(i / 6), i % 6];
+                const from = mirrored ? 5 - column : column;
+                return x[(n * 3 + c) * 36 + i]! - centred(n, c, top + row, left + from);
+              });
+              return Math.max(...off) - Math.min(...off) < 1e-3;
+            }),
+          ),
+        ),
+      );
+      assert.ok(fits, `picture ${n}`);
+    }
+    assert.deepEqual(await train.apply(batch, context(8)).data(), x);
+  });
+
+  it('take the middle for the test, which is the fifth of the ten views', async () => {
+    assert.equal(views.length, 10);
+    assert.deepEqual(
+      await views[4]!.apply(batch, context()).data(),
+      await test.apply(batch, context()).data(),
     );
   });
 });
