@@ -27,7 +27,7 @@ export interface StatisticsOptions {
   readonly onProgress?: (done: number, total: number) => void;
   /** Ends the work with what is done so far on disk. */
   readonly signal?: AbortSignal;
-  /** Pictures between two saves; 4096 unless given. */
+  /** Pictures between two saves; 1024 unless given. */
   readonly saveEvery?: number;
   /** Pictures in memory at a time; 64 unless given. */
   readonly chunk?: number;
@@ -47,7 +47,7 @@ async function fileOf(set: CountedSet): Promise<string> {
  */
 export async function pictureStatistics(
   set: CountedSet,
-  { onProgress, signal, saveEvery = 4096, chunk = 64 }: StatisticsOptions = {},
+  { onProgress, signal, saveEvery = 1024, chunk = 64 }: StatisticsOptions = {},
 ): Promise<PictureStatistics> {
   const file = await fileOf(set);
   const { sums, next: start } = await load(file, set);

@@ -5,6 +5,7 @@ import test, { type TestContext } from 'node:test';
 import { Subset, UNREADABLE } from '../../src/data/dataset.js';
 import { decodeSquare } from '../../src/data/images/decode.js';
 import { ImageFolder } from '../../src/data/images/image-folder.js';
+import { PictureCache } from '../../src/data/images/picture-cache.js';
 import { type Batch, DataLoader } from '../../src/data/loader.js';
 import { DataError, UsageError } from '../../src/errors.js';
 import { drawPicture, encoder } from '../support/draw-images.js';
@@ -190,4 +191,18 @@ test('decoded pictures are kept, used again, and completed after an interruption
   await truncate(path.join(root, 'a/0.png'), 1);
   assert.equal((await open()).cachedPictures, undefined);
   assert.equal((await readdir(cache)).length, 2);
+});
+
+test('pictures on disk are marked now and then, so that a process that is killed loses few', async (t) => {
+  const file = PictureCache.place(await temporaryFolder(t), 'f'.repeat(64), 1);
+  const cache = await PictureCache.open(file, 300, 3);
+  for (let i = 0; i < 300; i++) await cache.write(299 - i, Uint8Array.of(i, 1, 2));
+  const other = await PictureCache.open(file, 300, 3);
+  assert.equal(other.count, 256);
+  const into = new Uint8Array(4);
+  await other.read(299 - 255, into, 1);
+  assert.deepEqual([...into], [0, 255, 1, 2]);
+  assert.ok(!other.has(0));
+  await cache.close();
+  await other.close();
 });

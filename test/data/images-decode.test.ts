@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import sharp from 'sharp';
 import { decodeSquare } from '../../src/data/images/decode.js';
 import { jpegHeader } from '../../src/data/images/jpeg-header.js';
 import { DataError } from '../../src/errors.js';
@@ -47,6 +48,15 @@ describe('decodeSquare', () => {
       const got = await decodeSquare(bytes, 8);
       assert.ok(got[20]! > 180 && got[84]! < 90 && got[148]! < 90, `${got[20]} ${got[84]} ${got[148]}`);
     }
+  });
+
+  it('leaves the numbers of a picture with a colour profile as they are', async () => {
+    const red = { data: new Uint8Array(3 * 64).map((_, i) => (i % 3 === 0 ? 220 : 30)), width: 8, height: 8 };
+    const bytes = await encoder(red).withIccProfile('p3').png().toBuffer();
+    const stored = await sharp(bytes, { ignoreIcc: true }).raw().toBuffer();
+    assert.ok(stored[0]! < 215, 'the profile changes the numbers');
+    const got = await decodeSquare(bytes, 8);
+    assert.deepEqual([got[0], got[64], got[128]], [...stored.subarray(0, 3)]);
   });
 
   it('finds the size of a JPEG where a decoder finds it', async () => {

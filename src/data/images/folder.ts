@@ -48,7 +48,7 @@ class Walk {
     return undefined;
   }
 
-  /** Pictures below a folder, as torchvision orders them: a folder's own files first, then its subfolders. */
+  /** Pictures below a folder in order of their names: a folder's own files first, then its subfolders. */
   async pictures(folder: string, into: string[], depth = 0): Promise<void> {
     if (depth > MAX_DEPTH)
       throw new DataError({
