@@ -12,7 +12,8 @@ test('an image folder is described, prepared, trained on and measured with ten c
   await drawImageFolder({ root: data, classes: 3, train: 4, val: 2, size: [70, 50] });
   await writeFile(path.join(data, 'train', synset(1), 'broken.jpg'), 'no picture');
   await writeFile(path.join(data, 'val', synset(2), 'broken.jpg'), 'no picture');
-  const options = { cwd: folder, env: { OMP_NUM_THREADS: '2' } };
+  // Checkpoints of the whole network take long where others use the disk too.
+  const options = { cwd: folder, env: { OMP_NUM_THREADS: '2' }, timeoutMs: 300_000 };
   const paperweight = async (...args: string[]) => {
     const result = await runCli(args, options);
     assert.equal(result.code, 0, result.stderr);
