@@ -11,8 +11,11 @@ export interface WorkerSpec {
   options: unknown;
 }
 
-/** The label of a picture that cannot be read; it counts neither for nor against a model. */
-export const UNREADABLE = -1;
+/**
+ * The label of a picture that cannot be read; it counts neither for nor against a model. No label that is wrong by
+ * accident, such as -1, is mistaken for it.
+ */
+export const UNREADABLE = -(2 ** 31);
 
 /** Labelled pictures of one size, by index. */
 export interface Dataset {
