@@ -1,38 +1,62 @@
 import type { Command } from 'commander';
 import type { Dataset } from '../data/dataset.js';
 import { UsageError } from '../errors.js';
+import { DATASETS, type DatasetName } from '../train/dataset-names.js';
+import type { ImageFlags } from './data-images.js';
 import { examples, JSON_OUTPUT, oneOf, pathName } from './options.js';
 import { grouped, note, print, printJson, table } from './output.js';
 
-const DATASETS = ['cifar10', 'shapes10'] as const;
-
-interface Flags {
-  readonly data?: string;
+interface Flags extends ImageFlags {
   readonly download?: boolean;
-  readonly json?: boolean;
 }
 
 export function register(program: Command): void {
   program
     .command('data')
     .summary('check, describe or download a data set')
-    .description('Checks every record of a data set and counts its pictures, class by class.')
-    .argument('[dataset]', 'cifar10, or shapes10 (drawn by code)', oneOf('dataset', DATASETS), 'cifar10')
+    .description(
+      'Checks every record of a data set and counts its pictures, class by class. For imagefolder, --prepare decodes every picture, names broken files, and computes the mean picture and the colour components.',
+    )
+    .argument(
+      '[dataset]',
+      'cifar10, shapes10 (drawn by code), or imagefolder (pictures in folders)',
+      oneOf('dataset', DATASETS),
+      'cifar10',
+    )
     .option(
       '--data <dir>',
-      'folder that holds the .bin files (default: the one that PAPERWEIGHT_CIFAR10 names, else ./data)',
+      'folder that holds the .bin files (default: the one that PAPERWEIGHT_CIFAR10 names, else ./data), or train/ and val/ for imagefolder',
       pathName('--data'),
     )
     .option('--download', 'fetch the pictures (about 170 MB) when they are not there (default: off)')
+    .option('--prepare', 'imagefolder: compute once what training needs (default: off)')
+    .option(
+      '--cache-pictures',
+      'imagefolder, with --prepare: keep the decoded pictures on disk, 192 KB each (default: off)',
+    )
     .option(...JSON_OUTPUT)
     .addHelpText(
       'after',
-      examples('paperweight data cifar10 --data ./data --download', 'paperweight data shapes10'),
+      examples(
+        'paperweight data cifar10 --data ./data --download',
+        'paperweight data shapes10',
+        'paperweight data imagefolder --data ./imagenet --prepare',
+      ),
     )
     .action(describeData);
 }
 
-async function describeData(name: (typeof DATASETS)[number], flags: Flags): Promise<void> {
+async function describeData(name: DatasetName, flags: Flags): Promise<void> {
+  const { prepare, cachePictures } = flags;
+  if (name === 'imagefolder' ? flags.download : prepare || cachePictures)
+    throw new UsageError({
+      what: `${name} has no such option`,
+      expected:
+        name === 'imagefolder' ? 'pictures that are in --data DIR' : 'no --prepare, no --cache-pictures',
+      got: flags.download ? '--download' : prepare ? '--prepare' : '--cache-pictures',
+      next: 'leave it out',
+    });
+  if (name === 'imagefolder') return (await import('./data-images.js')).describeImages(flags);
   if (name === 'shapes10' && (flags.data !== undefined || flags.download))
     throw new UsageError({
       what: 'shapes10 is drawn by code and needs no folder',

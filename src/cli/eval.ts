@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { UsageError } from '../errors.js';
+import { DATASETS, type DatasetName } from '../train/dataset-names.js';
 import {
   addDeviceOptions,
   type DeviceFlags,
@@ -11,13 +12,14 @@ import {
   pathName,
   positiveInteger,
 } from './options.js';
-import { grouped, print, printJson } from './output.js';
+import { grouped, note, print, printJson } from './output.js';
 
 interface Flags extends DeviceFlags {
   readonly data?: string;
-  readonly dataset?: 'cifar10' | 'shapes10';
+  readonly dataset?: DatasetName;
   readonly batchSize: number;
   readonly evalLimit?: number;
+  readonly tenCrop?: boolean;
   readonly json?: boolean;
 }
 
@@ -31,12 +33,12 @@ export function register(program: Command): void {
     .argument('<run-or-weights>', 'a run folder, or a .safetensors file of weights')
     .option(
       '--dataset <name>',
-      'which test pictures: cifar10 or shapes10 (default: what the run was trained on, else cifar10)',
-      oneOf('--dataset', ['cifar10', 'shapes10']),
+      'which test pictures: cifar10, shapes10 or imagefolder (default: what the run was trained on, else cifar10)',
+      oneOf('--dataset', DATASETS),
     )
     .option(
       '--data <dir>',
-      'folder that holds the .bin files (default: the run’s own, else the one that PAPERWEIGHT_CIFAR10 names, else ./data)',
+      'folder that holds the .bin files, or val/ for imagefolder (default: the run’s own, else the one that PAPERWEIGHT_CIFAR10 names, else ./data)',
       pathName('--data'),
     )
     .option('--batch-size <n>', 'pictures at a time', positiveInteger('--batch-size', 65_536), 128)
@@ -44,6 +46,10 @@ export function register(program: Command): void {
       '--eval-limit <n>',
       'only the first so many pictures (default: all)',
       positiveInteger('--eval-limit'),
+    )
+    .option(
+      '--ten-crop',
+      'average over four corners and the centre of each picture, and their mirror images (default: off)',
     );
   addDeviceOptions(command)
     .option(...JSON_OUTPUT)
@@ -52,18 +58,19 @@ export function register(program: Command): void {
 }
 
 async function evaluateRun(path: string, flags: Flags): Promise<void> {
-  const [{ withDevice }, { openDatasetAloud }, { openModel }, { evaluateModel }, { Progress }] =
+  const [{ withDevice }, { openDatasetAloud }, { openModel }, { evaluateModel }, { tenViews }, { Progress }] =
     await Promise.all([
       import('./device.js'),
       import('./datasets.js'),
       import('../papers/load.js'),
       import('../train/evaluate.js'),
+      import('../train/views.js'),
       import('./progress.js'),
     ]);
   const choice = await chooseTestSet(path, flags);
   const dataset = await openDatasetAloud({ ...choice, train: false });
   await withDevice(flags, async (device) => {
-    const { model, classes, transform } = await openModel(path, device);
+    const { model, classes, config, transform } = await openModel(path, device);
     checkClasses(path, choice.dataset, classes, dataset.classes);
     const total = Math.min(flags.evalLimit ?? dataset.length, dataset.length);
     const bar = new Progress({ label: 'eval', total, unit: 'images' });
@@ -71,6 +78,7 @@ async function evaluateRun(path: string, flags: Flags): Promise<void> {
       model,
       dataset,
       transform,
+      views: flags.tenCrop ? tenViews(transform, config.imageSize, dataset.imageShape) : undefined,
       batchSize: Math.min(flags.batchSize, total),
       limit: total,
       onProgress: (images) => bar.update(images),
@@ -80,6 +88,7 @@ async function evaluateRun(path: string, flags: Flags): Promise<void> {
     print(`Top-5 accuracy: ${result.top5.toFixed(2)}%`);
     print(`Mean loss: ${result.loss.toFixed(4)}`);
     print(`Pictures: ${grouped(result.images)}`);
+    if (dataset.summary?.()) note(dataset.summary());
   });
 }
 
@@ -103,7 +112,7 @@ export function checkClasses(
 export async function chooseTestSet(
   path: string,
   flags: Pick<Flags, 'dataset' | 'data'>,
-): Promise<{ dataset: 'cifar10' | 'shapes10'; data: string | undefined }> {
+): Promise<{ dataset: DatasetName; data: string | undefined }> {
   if (!existsSync(join(path, 'config.json')))
     return { dataset: flags.dataset ?? 'cifar10', data: flags.data };
   const [{ RunFolder }, { trainConfigSchema }] = await Promise.all([

@@ -73,6 +73,7 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
           });
         const steps = (await folder.metrics()).filter(({ event }) => event === 'step');
         for (const line of summaryLines(done, steps as unknown as StepEvent[], terminalColumns())) note(line);
+        for (const set of [run.trainSet, run.testSet]) if (set.summary?.()) note(set.summary());
         closing(config, done.run, done.testImages);
       } finally {
         screen.end();

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { UsageError } from '../errors.js';
 import { recipeNames, recipes } from '../papers/alexnet/recipe.js';
 import type { TrainConfig } from '../train/config.js';
+import { DATASETS, type DatasetName } from '../train/dataset-names.js';
 import { INSIGHT_EVERY } from '../train/events.js';
 import {
   addDeviceOptions,
@@ -20,7 +21,7 @@ import { port } from './serve.js';
 
 export interface TrainFlags extends DeviceFlags {
   readonly preset?: (typeof recipeNames)[number];
-  readonly dataset?: 'cifar10' | 'shapes10';
+  readonly dataset?: DatasetName;
   readonly data?: string;
   readonly epochs?: number;
   readonly maxSteps?: number;
@@ -63,12 +64,12 @@ export function register(program: Command): void {
     )
     .option(
       '--dataset <name>',
-      'cifar10 or shapes10 (default: CIFAR-10 from a folder, else downloaded, else shapes10)',
-      oneOf('--dataset', ['cifar10', 'shapes10']),
+      'cifar10, shapes10, or imagefolder: pictures in folders (default: CIFAR-10 from a folder, else downloaded, else shapes10)',
+      oneOf('--dataset', DATASETS),
     )
     .option(
       '--data <dir>',
-      'folder that holds the .bin files (default: the one that PAPERWEIGHT_CIFAR10 names, else ./data)',
+      'folder that holds the .bin files (default: the one that PAPERWEIGHT_CIFAR10 names, else ./data), or train/ and val/ for imagefolder',
       pathName('--data'),
     )
     .option(

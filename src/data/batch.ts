@@ -14,11 +14,12 @@ export interface Batch {
 }
 
 /** Copies the pictures `indices` out of the data set. Throws what the data set throws. */
-export function assembleBatch(dataset: Dataset, indices: Int32Array, index: number): Batch {
+export async function assembleBatch(dataset: Dataset, indices: Int32Array, index: number): Promise<Batch> {
   const [channels, height, width] = dataset.imageShape;
   const size = channels * height * width;
   const images = new Uint8Array(indices.length * size);
   const labels = new Int32Array(indices.length);
-  for (let i = 0; i < indices.length; i++) labels[i] = dataset.read(indices[i]!, images, i * size);
+  if (dataset.readMany) await dataset.readMany(indices, images, labels);
+  else for (let i = 0; i < indices.length; i++) labels[i] = dataset.read(indices[i]!, images, i * size);
   return { images, shape: [indices.length, channels, height, width], labels, indices, index };
 }

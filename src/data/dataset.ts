@@ -11,6 +11,12 @@ export interface WorkerSpec {
   options: unknown;
 }
 
+/**
+ * The label of a picture that cannot be read; it counts neither for nor against a model. No label that is wrong by
+ * accident, such as -1, is mistaken for it.
+ */
+export const UNREADABLE = -(2 ** 31);
+
 /** Labelled pictures of one size, by index. */
 export interface Dataset {
   readonly name: string;
@@ -25,6 +31,15 @@ export interface Dataset {
    * @returns the picture's label
    */
   read(index: number, into: Uint8Array, offset: number): number;
+  /**
+   * Present on a set that decodes files, which `read` cannot wait for: copies the pictures `indices` one after
+   * another to the start of `into`, and their labels to `labels`.
+   */
+  readMany?(indices: ArrayLike<number>, into: Uint8Array, labels: Int32Array): Promise<void>;
+  /** The label of each picture, where they are known without reading. */
+  readonly labels?: Int32Array;
+  /** What went wrong while pictures were read, for the end of a run; undefined when nothing did. */
+  summary?(): string | undefined;
   /** Present when worker threads can open the data set themselves. */
   readonly workerSpec?: WorkerSpec;
 }
@@ -69,6 +84,7 @@ export class Subset implements Dataset {
   readonly classes: readonly string[];
   readonly imageShape: Dataset['imageShape'];
   readonly workerSpec?: WorkerSpec;
+  readonly readMany?: NonNullable<Dataset['readMany']>;
   readonly #base: Dataset;
   readonly #indices: Int32Array;
 
@@ -81,6 +97,14 @@ export class Subset implements Dataset {
     this.name = `${base.name}, ${indices.length} of ${base.length}`;
     this.classes = base.classes;
     this.imageShape = base.imageShape;
+    if (base.readMany)
+      this.readMany = async (wanted, into, labels) => {
+        const indices = Int32Array.from(wanted, (i) => {
+          checkIndex(this, i);
+          return this.#indices[i]!;
+        });
+        await base.readMany!(indices, into, labels);
+      };
     if (base.workerSpec) {
       const options: SubsetSpec = { base: base.workerSpec, indices: this.#indices };
       this.workerSpec = { module: import.meta.url, export: 'openSubset', options };
@@ -102,6 +126,10 @@ export class Subset implements Dataset {
   read(index: number, into: Uint8Array, offset: number): number {
     checkIndex(this, index);
     return this.#base.read(this.#indices[index]!, into, offset);
+  }
+
+  summary(): string | undefined {
+    return this.#base.summary?.();
   }
 }
 

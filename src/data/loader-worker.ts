@@ -18,7 +18,7 @@ if (parentPort) {
   opening.catch(() => {});
   port.on('message', async ({ index, indices }: BatchRequest) => {
     try {
-      const batch = assembleBatch(await opening, indices, index);
+      const batch = await assembleBatch(await opening, indices, index);
       port.postMessage(batch satisfies BatchReply, [
         batch.images.buffer as ArrayBuffer,
         batch.labels.buffer as ArrayBuffer,

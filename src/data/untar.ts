@@ -7,7 +7,8 @@ import { createGunzip } from 'node:zlib';
 import { diskError } from '../disk-error.js';
 import { DataError } from '../errors.js';
 
-const BLOCK = 512;
+/** Bytes of a header; contents are padded to a multiple. */
+export const TAR_BLOCK = 512;
 
 /** What was written for one file of an archive. */
 export interface Extracted {
@@ -62,10 +63,13 @@ class ByteReader {
   }
 }
 
-interface Header {
+export interface TarHeader {
   name: string;
   size: number;
+  /** An ordinary file, and no folder, link or note about the next entry. */
   file: boolean;
+  /** The kind as the format writes it. */
+  type: string;
 }
 
 function text(block: Buffer, from: number, length: number): string {
@@ -79,10 +83,11 @@ function octal(block: Buffer, from: number, length: number): number {
   return /^[0-7]+$/.test(digits) ? Number.parseInt(digits, 8) : Number.NaN;
 }
 
-function parseHeader(block: Buffer): Header | string {
+/** What a header says; a string says what is wrong with it. */
+export function parseTarHeader(block: Buffer): TarHeader | string {
   let sum = 0;
   // The checksum counts its own eight bytes as blanks.
-  for (let i = 0; i < BLOCK; i++) sum += i >= 148 && i < 156 ? 32 : block[i]!;
+  for (let i = 0; i < TAR_BLOCK; i++) sum += i >= 148 && i < 156 ? 32 : block[i]!;
   if (octal(block, 148, 8) !== sum) return 'a header with a wrong checksum';
   const magic = text(block, 257, 5);
   // Before POSIX the field was empty.
@@ -97,6 +102,7 @@ function parseHeader(block: Buffer): Header | string {
     name: prefix ? `${prefix}/${name}` : name,
     size,
     file: type === '0' || type === '\0' || type === '7',
+    type,
   };
 }
 
@@ -120,7 +126,7 @@ export async function extractTarGz(options: UntarOptions): Promise<Map<string, E
     });
   const found = new Map<string, Extracted>();
 
-  async function extract(reader: ByteReader, { name, size }: Header): Promise<void> {
+  async function extract(reader: ByteReader, { name, size }: TarHeader): Promise<void> {
     const base = path.posix.basename(name);
     if (name.startsWith('/') || name.split('/').includes('..')) {
       throw broken(`a file that points out of the folder (${JSON.stringify(name)})`);
@@ -151,17 +157,17 @@ export async function extractTarGz(options: UntarOptions): Promise<Map<string, E
     const reader = new ByteReader(source);
     for (;;) {
       const pieces: Buffer[] = [];
-      if (!(await reader.exactly(BLOCK, (piece) => void pieces.push(piece)))) {
+      if (!(await reader.exactly(TAR_BLOCK, (piece) => void pieces.push(piece)))) {
         throw broken(pieces.length === 0 ? 'an end without the closing blocks' : 'an end inside a header');
       }
       const block = Buffer.concat(pieces);
       if (block.every((byte) => byte === 0)) break;
-      const header = parseHeader(block);
+      const header = parseTarHeader(block);
       if (typeof header === 'string') throw broken(header);
       const take = header.file && wanted.includes(path.posix.basename(header.name));
       if (take) await extract(reader, header);
       // The remaining bytes are padding to a whole block, or the whole of an entry that is passed over.
-      const padding = (BLOCK - (header.size % BLOCK)) % BLOCK;
+      const padding = (TAR_BLOCK - (header.size % TAR_BLOCK)) % TAR_BLOCK;
       const skip = take ? padding : header.size + padding;
       if (!(await reader.exactly(skip, () => {}))) throw broken(`an end after ${header.name}`);
     }

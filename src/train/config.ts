@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DATASETS } from './datasets.js';
+import { DATASETS } from './dataset-names.js';
 
 const positive = z.number().finite().positive();
 const count = z.number().int().positive();

@@ -4,13 +4,11 @@ import { CIFAR10 } from '../data/cifar10.js';
 import type { Dataset } from '../data/dataset.js';
 import { Shapes10 } from '../data/shapes10.js';
 import { PaperweightError, UsageError } from '../errors.js';
-
-export const DATASETS = ['cifar10', 'shapes10'] as const;
-export type DatasetName = (typeof DATASETS)[number];
+import type { DatasetName } from './dataset-names.js';
 
 export interface DatasetOptions {
   readonly dataset: DatasetName;
-  /** Folder of the `.bin` files, or their parent. */
+  /** Folder of the `.bin` files, or their parent; of `train` and `val` for `imagefolder`. */
   readonly data?: string | undefined;
   readonly train: boolean;
   readonly download?: boolean;
@@ -32,6 +30,18 @@ export async function openDataset({
   signal,
 }: DatasetOptions): Promise<Dataset> {
   if (dataset === 'shapes10') return Shapes10.open({ train });
+  if (dataset === 'imagefolder') {
+    if (data !== undefined) {
+      const { ImageFolder } = await import('../data/images/image-folder.js');
+      return ImageFolder.openSplit({ root: data, train });
+    }
+    throw new UsageError({
+      what: 'imagefolder needs the folder of its pictures',
+      expected: '--data DIR, with DIR/train/CLASS/*.jpg and DIR/val/CLASS/*.jpg',
+      got: 'no folder',
+      next: 'add --data DIR',
+    });
+  }
   const root = data ?? findCifar10();
   if (!root && !download)
     throw new UsageError({

@@ -1,17 +1,21 @@
-import type { Dataset } from '../data/dataset.js';
+import { type Dataset, UNREADABLE } from '../data/dataset.js';
 import { DataLoader } from '../data/loader.js';
 import type { Transform } from '../data/transforms/index.js';
+import { DataError } from '../errors.js';
 import { CrossEntropyLoss } from '../nn/loss.js';
 import type { Module } from '../nn/module.js';
 import { topKCorrect } from '../ops/index.js';
 import { Generator } from '../random.js';
 import { evaluate as compute, Tensor, tensor } from '../tensor/tensor.js';
+import { type Scores, scoreViews } from './views.js';
 
 export interface EvaluateOptions {
   readonly model: Module;
   readonly dataset: Dataset;
   /** As in training, but without anything random. */
   readonly transform: Transform;
+  /** Take the mean of the probabilities over these views of each picture, in place of `transform`'s only one. */
+  readonly views?: readonly Transform[] | undefined;
   readonly batchSize?: number;
   /** Only the first so many pictures; all by default. */
   readonly limit?: number | undefined;
@@ -22,10 +26,11 @@ export interface EvaluateOptions {
 export interface Evaluation {
   /** Percent of the pictures whose label gets the largest logit. */
   readonly accuracy: number;
-  /** Percent of the pictures whose label is among the five largest logits. */
+  /** Percent of the pictures whose label is among the five largest logits, or probabilities of `views`. */
   readonly top5: number;
   /** Mean cross-entropy. */
   readonly loss: number;
+  /** Pictures that were measured; those that cannot be read are left out. */
   readonly images: number;
 }
 
@@ -34,6 +39,7 @@ export async function evaluateModel({
   model,
   dataset,
   transform,
+  views,
   batchSize = 128,
   limit = dataset.length,
   onProgress,
@@ -45,7 +51,7 @@ export async function evaluateModel({
   const context = { generator: new Generator(0) };
   const wasTraining = model.training;
   model.eval();
-  let [top1, top5, loss, images] = [0, 0, 0, 0];
+  let [top1, top5, loss, images, measured] = [0, 0, 0, 0, 0];
   const k = Math.min(5, dataset.classes.length);
   // One batch computes while the next is made ready.
   let running: Promise<void> = Promise.resolve();
@@ -55,26 +61,33 @@ export async function evaluateModel({
       signal?.throwIfAborted();
       const count = Math.min(batch.labels.length, total - images);
       images += count;
-      const labels = tensor(batch.labels);
-      const logits = model.forward(transform.apply(tensor(batch.images, { shape: batch.shape }), context));
-      const [first, among, losses] = [
-        new Tensor(topKCorrect(logits.node, labels.node, 1)),
-        new Tensor(topKCorrect(logits.node, labels.node, k)),
-        lossOf.forward(logits, labels),
-      ];
+      // Any class will do where there is no picture: it is left out of the sums.
+      const labels = batch.labels.map((label) => (label === UNREADABLE ? 0 : label));
+      const score = async (): Promise<Scores> => {
+        if (views) return scoreViews(model, batch, labels, views, context, k);
+        const logits = model.forward(transform.apply(tensor(batch.images, { shape: batch.shape }), context));
+        const known = tensor(labels);
+        const [first, among, losses] = await compute(
+          new Tensor(topKCorrect(logits.node, known.node, 1)),
+          new Tensor(topKCorrect(logits.node, known.node, k)),
+          lossOf.forward(logits, known),
+        );
+        return [first!, among!, losses!];
+      };
       const before = running;
-      const values = compute(first, among, losses);
+      const values = score();
       const reached = images;
       running = before.then(async () => {
         const [a, b, c] = await values;
         const sum = (v: ArrayLike<number>) => {
           let s = 0;
-          for (let i = 0; i < count; i++) s += v[i]!;
+          for (let i = 0; i < count; i++) if (batch.labels[i] !== UNREADABLE) s += v[i]!;
           return s;
         };
-        top1 += sum(a!);
-        top5 += sum(b!);
-        loss += sum(c!);
+        top1 += sum(a);
+        top5 += sum(b);
+        loss += sum(c);
+        for (let i = 0; i < count; i++) if (batch.labels[i] !== UNREADABLE) measured++;
         onProgress?.(reached, total);
       });
       values.catch(() => {});
@@ -88,6 +101,7 @@ export async function evaluateModel({
     await running.catch(() => {});
     model.train(wasTraining);
   }
-  const percent = (n: number) => (100 * n) / images;
-  return { accuracy: percent(top1), top5: percent(top5), loss: loss / images, images };
+  if (measured === 0) throw new DataError({ what: `no picture of ${dataset.name} could be read` });
+  const percent = (n: number) => (100 * n) / measured;
+  return { accuracy: percent(top1), top5: percent(top5), loss: loss / measured, images: measured };
 }

@@ -49,9 +49,10 @@ export class Probe {
    */
   async measure(step: number, squares: readonly (readonly [string, Tensor])[]): Promise<Insight> {
     const { model } = this.#parts;
+    const input = await this.#input();
     const parameters = model.namedParameters();
     const norms = parameters.map(([, p]) => p.mul(p).sum());
-    const watched = this.#forward();
+    const watched = this.#forward(input);
     const values = await evaluate(...norms, ...watched.map(({ output }) => output));
     const gradients = new Map<string, number>();
     for (const [name, square] of squares) gradients.set(name, Math.sqrt(await square.item()));
@@ -72,7 +73,7 @@ export class Probe {
   }
 
   /** Outputs of the activation layers, in the order of their calls, as graph nodes of evaluation mode. */
-  #forward() {
+  #forward(input: Tensor) {
     const { model } = this.#parts;
     const found: { name: string; module: Module; output: Tensor }[] = [];
     const wasTraining = model.training;
@@ -81,7 +82,7 @@ export class Probe {
       watching(
         model.namedModules().filter(([, module]) => isActivation(module)),
         (name, module, _inputs, output) => found.push({ name, module, output }),
-        () => model.forward(this.#input()),
+        () => model.forward(input),
       );
     } finally {
       model.train(wasTraining);
@@ -89,11 +90,11 @@ export class Probe {
     return found;
   }
 
-  #input(): Tensor {
+  async #input(): Promise<Tensor> {
     const { testSet, testTransform } = this.#parts;
     if (!this.#pictures) {
       const indices = Int32Array.from({ length: Math.min(PICTURES, testSet.length) }, (_, i) => i);
-      const { images, shape } = assembleBatch(testSet, indices, 0);
+      const { images, shape } = await assembleBatch(testSet, indices, 0);
       this.#pictures = tensor(images, { shape });
     }
     return testTransform.apply(this.#pictures, { generator: new Generator(0) });

@@ -4,15 +4,16 @@ import { showShape } from '../../graph/types.js';
 import type { Pair } from '../../ops/conv2d.js';
 import * as ops from '../../ops/index.js';
 import { Tensor } from '../../tensor/tensor.js';
-import { markBytes, markUnit, meaningOf, type Transform } from './transform.js';
+import { centred } from './centre.js';
+import { markBytes, markCentred, markUnit, meaningOf, type Transform } from './transform.js';
 
 /** A square's side, or [height, width]. */
 export type PictureSize = number | Pair;
 
 const showSize = (size: PictureSize): string => (typeof size === 'number' ? String(size) : showShape(size));
-const pair = (size: PictureSize): Pair => (typeof size === 'number' ? [size, size] : size);
+export const pair = (size: PictureSize): Pair => (typeof size === 'number' ? [size, size] : size);
 
-function checkSize(transform: string, size: PictureSize): void {
+export function checkSize(transform: string, size: PictureSize): void {
   const sides = pair(size);
   if (sides.length === 2 && sides.every((side) => Number.isInteger(side) && side >= 1)) return;
   throw new UsageError({
@@ -23,14 +24,15 @@ function checkSize(transform: string, size: PictureSize): void {
 }
 
 /** Moves pixels; what they stand for stays: bytes are bytes, scaled values are scaled. */
-function moved(batch: Tensor, move: (x: Node) => Node): Tensor {
+export function moved(batch: Tensor, move: (x: Node) => Node): Tensor {
   const meaning = meaningOf(batch);
   const result = new Tensor(move(batch.node));
   if (meaning?.range === 'bytes') return markBytes(result);
+  if (meaning?.range === 'centred') return markCentred(result);
   return meaning ? markUnit(result) : result;
 }
 
-const dimensions = (batch: Tensor): [number, number, number, number] => {
+export const dimensions = (batch: Tensor): [number, number, number, number] => {
   if (batch.shape.length === 4) return batch.shape as unknown as [number, number, number, number];
   throw new UsageError({
     what: 'Transforms work on batches of pictures',
@@ -65,7 +67,7 @@ const proportional = (shorter: number, h: number, w: number): Pair =>
   h <= w ? [shorter, Math.trunc((shorter * w) / h)] : [Math.trunc((shorter * h) / w), shorter];
 
 /** The same window from each picture. */
-function window(batch: Tensor, top: number, left: number, size: Pair): Tensor {
+export function window(batch: Tensor, top: number, left: number, size: Pair): Tensor {
   return moved(batch, (x) => {
     const offsets = Int32Array.from({ length: 2 * x.shape[0]! }, (_, i) => (i % 2 === 0 ? top : left));
     return ops.crop(x, hostLeaf(offsets, [x.shape[0]!, 2], 'int32'), size);
@@ -84,13 +86,6 @@ export function centerCrop(size: PictureSize): Transform {
     },
     toString: () => `centerCrop(${showSize(size)})`,
   };
-}
-
-/** Where the window starts: rounded half to even when cutting, down when padding, as in torchvision. */
-function centred(from: number, to: number): number {
-  const half = (from - to) / 2;
-  if (from < to) return -Math.floor(-half);
-  return Number.isInteger(half) ? half : 2 * Math.round((from - to) / 4);
 }
 
 /**

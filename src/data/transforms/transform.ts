@@ -39,17 +39,23 @@ export function compose(transforms: readonly Transform[]): Transform {
 }
 
 /** What a batch's numbers stand for, which its type does not tell once it is floating point. */
-type Meaning = { readonly range: 'bytes' } | { readonly range: 'unit'; readonly bytes?: Node };
+type Meaning = { readonly range: 'bytes' | 'centred' } | { readonly range: 'unit'; readonly bytes?: Node };
 
 const meanings = new WeakMap<Node, Meaning>();
 
-/** Values from 0 to 255, or values that toTensor scaled to [0, 1]; undefined for floats from elsewhere. */
+/** Values from 0 to 255, those minus a mean, or values that toTensor scaled to [0, 1]; undefined for floats from elsewhere. */
 export const meaningOf = ({ node }: Tensor): Meaning | undefined =>
   node.dtype === 'uint8' ? { range: 'bytes' } : meanings.get(node);
 
 /** Marks a batch that stands for whole bytes although it is floating point. */
 export function markBytes(batch: Tensor): Tensor {
   meanings.set(batch.node, { range: 'bytes' });
+  return batch;
+}
+
+/** Marks a batch of bytes that a mean was subtracted from. */
+export function markCentred(batch: Tensor): Tensor {
+  meanings.set(batch.node, { range: 'centred' });
   return batch;
 }
 

@@ -40,11 +40,11 @@ export function normalize(mean: readonly number[], std: readonly number[]): Tran
     name: 'normalize',
     apply(batch) {
       const meaning = meaningOf(batch);
-      if (meaning?.range === 'bytes')
+      if (meaning && meaning.range !== 'unit')
         throw new UsageError({
           what: 'normalize works on values in [0, 1]',
           expected: 'pictures that toTensor has scaled',
-          got: 'bytes from 0 to 255',
+          got: meaning.range === 'bytes' ? 'bytes from 0 to 255' : 'bytes minus their mean',
           next: 'put toTensor() before normalize()',
         });
       // Straight from the bytes where toTensor came just before: one pass over the pictures instead of two.

@@ -87,7 +87,8 @@ export class Bench {
   async png(run: string, index: number): Promise<Uint8Array> {
     const set = await this.#testSet(run);
     const [channels, height, width] = set.imageShape;
-    return encodePng(assembleBatch(set, Int32Array.of(index), 0).images, channels, height, width);
+    const { images } = await assembleBatch(set, Int32Array.of(index), 0);
+    return encodePng(images, channels, height, width);
   }
 
   /** One picture as a batch, with its label where that is known. */
@@ -102,7 +103,7 @@ export class Bench {
     }
     const set = await this.#testSet(run);
     checkIndex(set, source.index);
-    const { images, shape, labels } = assembleBatch(set, Int32Array.of(source.index), 0);
+    const { images, shape, labels } = await assembleBatch(set, Int32Array.of(source.index), 0);
     return { batch: tensor(images, { shape }), label: labels[0] };
   }
 
@@ -161,7 +162,7 @@ export class Bench {
     let classes: readonly string[] = set.classes;
     for (let done = 0; done < total; ) {
       const count = Math.min(BATCH, total - done);
-      const batch = assembleBatch(
+      const batch = await assembleBatch(
         set,
         Int32Array.from({ length: count }, (_, i) => from + done + i),
         0,

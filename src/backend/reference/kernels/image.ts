@@ -17,9 +17,10 @@ const crop: Kernel = ({ inputs: [x, offsets], specs: [spec], output, outputSpec 
         continue;
       }
       const from = (plane * h + row) * w + left;
-      for (let j = 0; j < first; j++) output[at + j] = 0;
-      for (let j = first; j < end; j++) output[at + j] = x![from + j]!;
-      for (let j = end; j < width; j++) output[at + j] = 0;
+      // Whole rows at a time: a loop over single bytes takes several times as long.
+      output.set(x!.subarray(from + first, from + end), at + first);
+      if (first > 0) output.fill(0, at, at + first);
+      if (end < width) output.fill(0, at + end, at + width);
     }
   }
 };
@@ -30,10 +31,11 @@ const negateOffsets: Kernel = ({ inputs: [x], output }) => {
 
 const flip: Kernel = ({ inputs: [x, flags], specs: [spec], output }) => {
   const [n, c, h, w] = spec!.shape as [number, number, number, number];
-  for (let row = 0; row < n * c * h; row++) {
-    const at = row * w;
-    if (flags![Math.floor(row / (c * h))] === 0) for (let j = 0; j < w; j++) output[at + j] = x![at + j]!;
-    else for (let j = 0; j < w; j++) output[at + j] = x![at + w - 1 - j]!;
+  const size = c * h * w;
+  output.set(x!);
+  for (let picture = 0; picture < n; picture++) {
+    if (flags![picture] === 0) continue;
+    for (let at = picture * size; at < (picture + 1) * size; at += w) output.subarray(at, at + w).reverse();
   }
 };
 

@@ -1,0 +1,72 @@
+import { join } from 'node:path';
+import {
+  CIFAR10,
+  DataLoader,
+  type Dataset,
+  ImageFolder,
+  openDevice,
+  Subset,
+  transforms,
+} from '../src/index.js';
+import { setDefaultDevice } from '../src/tensor/realize.js';
+
+/*
+ * Paperweight's side of bench/data.ts, in a process of its own like the peer: one epoch of batches of 128, as
+ * normalised float32 tensors on the device, whose sum is read to know that they are there.
+ *   node dist/bench/ours-data.js imagefolder|imagefolder-cached|cifar10 DIR IMAGES
+ */
+const [mode = 'imagefolder', folder = '.', images = '1280'] = process.argv.slice(2);
+const { device } = await openDevice('onednn');
+setDefaultDevice(device);
+const half = [0.5, 0.5, 0.5];
+const end = [transforms.randomHorizontalFlip(), transforms.toTensor(), transforms.normalize(half, half)];
+
+async function open(): Promise<[Dataset, transforms.Transform]> {
+  if (mode === 'cifar10')
+    return [
+      await CIFAR10.open({ root: folder, train: true }),
+      transforms.compose([transforms.randomCrop(32, { padding: 4 }), ...end]),
+    ];
+  // The cache of decoded pictures is a folder that only the cached mode knows.
+  const cache = join(folder, mode === 'imagefolder' ? '.no-pictures' : '.pictures');
+  const cachePictures = mode === 'imagefolder-cached';
+  const set = await ImageFolder.openSplit({ root: folder, train: true, cache, cachePictures });
+  if (cachePictures) await set.fill();
+  return [set, transforms.compose([transforms.randomCrop(224), ...end])];
+}
+
+const [whole, transform] = await open();
+// As many as asked for, spread over all of them.
+const count = Math.min(Number(images), whole.length);
+const dataset = new Subset(
+  whole,
+  Array.from({ length: count }, (_, i) => Math.floor((i * whole.length) / count)),
+);
+const cpu = process.cpuUsage();
+const started = performance.now();
+let [done, check] = [0, 0];
+let last: Promise<number> = Promise.resolve(0);
+for await (const [pictures, labels] of new DataLoader(dataset, {
+  batchSize: 128,
+  shuffle: true,
+  transform,
+})) {
+  done += labels.shape[0]!;
+  const sum = pictures.sum().item();
+  sum.catch(() => {});
+  check += await last;
+  last = sum;
+}
+check += await last;
+const seconds = (performance.now() - started) / 1000;
+const { user, system } = process.cpuUsage(cpu);
+await device.close();
+if (!Number.isFinite(check)) throw new Error('the pictures are not finite');
+console.log(
+  JSON.stringify({
+    images: done,
+    seconds,
+    imagesPerSecond: done / seconds,
+    cpuSeconds: (user + system) / 1e6,
+  }),
+);

@@ -1,0 +1,289 @@
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import { diskError } from '../../disk-error.js';
+import { DataError, UsageError } from '../../errors.js';
+import { checkIndex, type Dataset, UNREADABLE } from '../dataset.js';
+import { decodeSquare } from './decode.js';
+import { classFolders, openFolder } from './folder.js';
+import { cacheFolder, classNames, named } from './layout.js';
+import { PictureCache } from './picture-cache.js';
+import type { ImageSource } from './source.js';
+import { openTars } from './tar.js';
+
+export interface ImageFolderOptions {
+  /** The folder of the class folders, or of the .tar archives. */
+  root: string;
+  /** Side of the square pictures that are cut from the files; 256 (paper, section 2) unless given. */
+  side?: number;
+  /**
+   * What stands in for a picture that cannot be decoded. true (unless given): the next one that can, so that
+   * training goes on with whole batches. false: the label UNREADABLE, so that it is not counted.
+   */
+  substitute?: boolean;
+  /** Follow links that lead out of the folder; false unless given. */
+  followLinks?: boolean;
+  /** Folder for what is computed from the pictures; `root/.paperweight` unless given. */
+  cache?: string;
+  /** Keep decoded pictures on disk (side × side × 3 bytes each). A cache that is there already is always used. */
+  cachePictures?: boolean;
+}
+
+export interface SplitOptions extends Omit<ImageFolderOptions, 'substitute'> {
+  /** Pictures in `root/train`; otherwise `root/val` or `root/test`. */
+  train: boolean;
+}
+
+/** A few files may be broken; more than this share of them means that something else is wrong. */
+const MAX_UNREADABLE_SHARE = 0.05;
+const MAX_UNREADABLE_FEW = 10;
+/** As many as keep every core busy while some wait for the disk. */
+const AT_ONCE = Math.max(4, 2 * availableParallelism());
+
+/**
+ * Pictures of any size in class folders, as torchvision's ImageFolder, or in .tar archives; each becomes a square
+ * (see `decodeSquare`). They are decoded in libvips' threads while this one goes on.
+ *
+ * @example
+ * const trainSet = await ImageFolder.openSplit({ root: 'imagenet', train: true });
+ */
+export class ImageFolder implements Dataset {
+  readonly name: string;
+  readonly length: number;
+  readonly classes: readonly string[];
+  readonly imageShape: readonly [3, number, number];
+  readonly labels: Int32Array;
+  /** The folder of the pictures. */
+  readonly folder: string;
+  /** The folder of what is computed from them. */
+  readonly cache: string;
+  /** Files that could not be decoded so far, with the reason. */
+  readonly unreadable: ReadonlyMap<string, string>;
+  readonly #unreadable = new Map<string, string>();
+  readonly #source: ImageSource;
+  readonly #substitute: boolean;
+  #fingerprint: Promise<string> | undefined;
+  #pictures: PictureCache | undefined;
+
+  private constructor(source: ImageSource, side: number, cache: string, substitute: boolean) {
+    this.#source = source;
+    this.#substitute = substitute;
+    this.unreadable = this.#unreadable;
+    this.name = `pictures in ${source.place}`;
+    this.length = source.length;
+    this.classes = source.classes;
+    this.labels = source.labels;
+    this.folder = source.place;
+    this.cache = cache;
+    this.imageShape = [3, side, side];
+  }
+
+  /** @throws DataError for a folder that is missing, empty or not laid out in classes; UsageError for a bad side */
+  static async open(options: ImageFolderOptions): Promise<ImageFolder> {
+    return ImageFolder.#open(options, cacheFolder(options.root));
+  }
+
+  /** The training or the test pictures of a folder with `train` and `val` (or `test`) in it. */
+  static async openSplit({ train, ...options }: SplitOptions): Promise<ImageFolder> {
+    const { root } = options;
+    const names = train ? ['train'] : ['val', 'test'];
+    const split = names.find((name) => existsSync(path.join(root, name)));
+    if (split === undefined)
+      throw new DataError({
+        what: `${root} has no ${train ? 'training' : 'test'} pictures`,
+        expected: `a folder ${names.map((name) => path.join(root, name)).join(' or ')}`,
+        got: existsSync(root) ? 'no such folder in it' : 'nothing there',
+        next: 'lay the pictures out as DIR/train/CLASS/*.jpg and DIR/val/CLASS/*.jpg',
+      });
+    const folder = path.join(root, split);
+    const cache = path.join(options.cache ?? cacheFolder(root), split);
+    // Labels are places in the list of the training classes, whichever of them the split has.
+    const given = path.join(root, 'train');
+    const classes = train || !existsSync(given) ? undefined : await trainClasses(given, cache, options);
+    return ImageFolder.#open({ ...options, root: folder, substitute: train }, cache, classes, root);
+  }
+
+  static async #open(
+    options: ImageFolderOptions,
+    cache: string,
+    classes?: readonly string[],
+    namesIn = options.root,
+  ): Promise<ImageFolder> {
+    const { root, side = 256, substitute = true, cachePictures = false } = options;
+    if (!Number.isInteger(side) || side < 1 || side > 4096)
+      throw new UsageError({
+        what: `pictures cannot have a side of ${side}`,
+        expected: 'a whole number from 1 to 4096',
+        got: String(side),
+      });
+    const place = options.cache ?? cache;
+    const names = await classNames(namesIn);
+    const source = (await hasTars(root))
+      ? await openTars(root, {
+          cache: place,
+          ...(names.list || classes ? { classes: names.list ?? classes } : {}),
+        })
+      : await openFolder(root, {
+          ...(classes ? { classes } : {}),
+          ...(options.followLinks ? { followLinks: true } : {}),
+        });
+    const known = { ...source, classes: named(source.classes, names) };
+    const set = new ImageFolder(known, side, place, substitute);
+    if (cachePictures || (await hasPictureCache(place, side))) await set.#openPictures(cachePictures);
+    return set;
+  }
+
+  async #openPictures(make: boolean): Promise<void> {
+    const file = PictureCache.place(this.cache, await this.fingerprint(), this.imageShape[1]);
+    if (make || existsSync(file))
+      this.#pictures = await PictureCache.open(file, this.length, 3 * this.imageShape[1] ** 2);
+  }
+
+  /** Identifies the files; see ImageSource. */
+  fingerprint(): Promise<string> {
+    this.#fingerprint ??= this.#source.fingerprint();
+    return this.#fingerprint;
+  }
+
+  /** Decoded pictures on disk; undefined without a cache. */
+  get cachedPictures(): number | undefined {
+    return this.#pictures?.count;
+  }
+
+  /** Always throws: pictures are decoded in other threads. */
+  read(index: number): never {
+    checkIndex(this, index);
+    throw new UsageError({
+      what: `${this.name} cannot be read one by one`,
+      expected: 'readMany, or a DataLoader',
+      got: 'read',
+    });
+  }
+
+  /** @param substitute as in the options, for this call */
+  async readMany(
+    indices: ArrayLike<number>,
+    into: Uint8Array,
+    labels: Int32Array,
+    substitute: boolean = this.#substitute,
+  ): Promise<void> {
+    const size = 3 * this.imageShape[1] ** 2;
+    for (let i = 0; i < indices.length; i++) checkIndex(this, indices[i]!);
+    let next = 0;
+    const work = async () => {
+      while (next < indices.length) {
+        const i = next++;
+        labels[i] = await this.#load(indices[i]!, into, i * size, substitute);
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(AT_ONCE, indices.length) }, work));
+  }
+
+  async #load(index: number, into: Uint8Array, offset: number, substitute: boolean): Promise<number> {
+    for (let ahead = 0; ; ahead++) {
+      const i = (index + ahead) % this.length;
+      if (this.#pictures?.has(i)) {
+        await this.#pictures.read(i, into, offset);
+        return this.labels[i]!;
+      }
+      const name = this.#source.nameOf(i);
+      if (!this.#unreadable.has(name)) {
+        const picture = await this.#decode(i, name);
+        if (picture) {
+          into.set(picture, offset);
+          await this.#pictures?.write(i, picture);
+          return this.labels[i]!;
+        }
+      }
+      if (!substitute) return UNREADABLE;
+    }
+  }
+
+  /** Undefined for a file that is broken, which is remembered. */
+  async #decode(index: number, name: string): Promise<Uint8Array | undefined> {
+    const bytes = await this.#source.bytes(index);
+    try {
+      return await decodeSquare(bytes, this.imageShape[1]);
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      this.#unreadable.set(name, `${error.what}: ${error.got}`);
+      const few = Math.max(MAX_UNREADABLE_FEW, Math.ceil(MAX_UNREADABLE_SHARE * this.length));
+      if (this.#unreadable.size <= Math.min(few, this.length - 1)) return undefined;
+      throw new DataError({
+        what: `too many pictures in ${this.folder} cannot be decoded; the last one was ${name}`,
+        expected: `at most ${Math.min(few, this.length - 1)} broken files of ${this.length}`,
+        got: `${this.#unreadable.size}, the last one because: ${error.got ?? error.what}`,
+        next: 'copy or unpack the pictures again',
+        cause: error,
+      });
+    }
+  }
+
+  /** Decodes everything that the cache lacks. */
+  async fill(onProgress?: (done: number) => void, signal?: AbortSignal): Promise<void> {
+    const size = 3 * this.imageShape[1] ** 2;
+    const chunk = 64;
+    const into = new Uint8Array(chunk * size);
+    const missing = Int32Array.from({ length: this.length }, (_, i) => i).filter(
+      (i) => !this.#pictures?.has(i),
+    );
+    try {
+      for (let at = 0; at < missing.length; at += chunk) {
+        signal?.throwIfAborted();
+        const some = missing.subarray(at, at + chunk);
+        await this.readMany(some, into, new Int32Array(some.length), false);
+        onProgress?.(this.length - missing.length + at + some.length);
+      }
+    } finally {
+      await this.#pictures?.flush();
+    }
+  }
+
+  /** One line for people. */
+  describe(): string {
+    const count = this.length.toLocaleString('en-US');
+    const { remarks } = this.#source;
+    return `${count} pictures of ${this.classes.length} classes in ${this.folder}${remarks.map((remark) => `; ${remark}`).join('')}`;
+  }
+
+  /** What could not be read so far, by name; undefined when all could. */
+  summary(): string | undefined {
+    const broken = [...this.#unreadable];
+    if (broken.length === 0) return undefined;
+    const shown = broken.slice(0, 5).map(([name, reason]) => `  ${name}: ${reason}`);
+    const more = broken.length > shown.length ? [`  and ${broken.length - shown.length} more`] : [];
+    const what = this.#substitute ? 'skipped, the next picture took the place' : 'left out';
+    const files = broken.length === 1 ? '1 file' : `${broken.length} files`;
+    return [`${files} could not be decoded (${what}):`, ...shown, ...more].join('\n');
+  }
+
+  /** Closes the cache of decoded pictures. */
+  async close(): Promise<void> {
+    await this.#pictures?.close();
+    this.#pictures = undefined;
+  }
+}
+
+/** Archives and no class folders. */
+async function hasTars(root: string): Promise<boolean> {
+  const entries = await readdir(root, { withFileTypes: true }).catch((error) => {
+    throw diskError(error, `cannot read the folder ${root}`, DataError);
+  });
+  const shown = entries.filter(({ name }) => !name.startsWith('.'));
+  return shown.some(({ name }) => /\.tar$/i.test(name)) && !shown.some((entry) => entry.isDirectory());
+}
+
+async function trainClasses(
+  folder: string,
+  cache: string,
+  { followLinks }: Pick<SplitOptions, 'followLinks'>,
+): Promise<readonly string[]> {
+  if (!(await hasTars(folder))) return classFolders(folder, followLinks);
+  return (await openTars(folder, { cache: path.join(path.dirname(cache), 'train') })).classes;
+}
+
+async function hasPictureCache(folder: string, side: number): Promise<boolean> {
+  const names = await readdir(folder).catch(() => []);
+  return names.some((name) => name.startsWith(`pictures-${side}-`) && name.endsWith('.bin'));
+}

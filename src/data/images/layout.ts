@@ -1,0 +1,61 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { diskError } from '../../disk-error.js';
+import { DataError } from '../../errors.js';
+
+/** Files that say what ImageNet's folders show, one `n01440764 tench, Tinca tinca` a line. */
+const SYNSET_FILES = ['LOC_synset_mapping.txt', 'synset_words.txt'];
+/** A name a line, in the order of the labels. */
+const LIST_FILE = 'classes.txt';
+
+export interface ClassNames {
+  /** From folder to name. */
+  readonly synsets: ReadonlyMap<string, string>;
+  /** By label. */
+  readonly list: readonly string[] | undefined;
+}
+
+const lines = async (file: string): Promise<string[] | undefined> => {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw diskError(error, `cannot read ${file}`, DataError);
+  });
+  return text
+    ?.split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+};
+
+/** Names of the classes, from the files that a data set may have beside its splits. */
+export async function classNames(root: string): Promise<ClassNames> {
+  const synsets = new Map<string, string>();
+  for (const file of SYNSET_FILES)
+    for (const line of (await lines(path.join(root, file))) ?? []) {
+      const [synset, name] = /^(\S+)\s+(.+)$/.exec(line)?.slice(1) ?? [];
+      if (synset && name) synsets.set(synset, name);
+    }
+  return { synsets, list: await lines(path.join(root, LIST_FILE)) };
+}
+
+/** The names of class folders, as people call them. @throws DataError for a list of another length */
+export function named(classes: readonly string[], { synsets, list }: ClassNames): readonly string[] {
+  if (list && list.length !== classes.length)
+    throw new DataError({
+      what: `${LIST_FILE} does not fit the classes`,
+      expected: `${classes.length} names, one a line`,
+      got: `${list.length}`,
+    });
+  return list ?? classes.map((name) => synsets.get(name) ?? name);
+}
+
+/**
+ * Where things that were computed from a data set are kept: `.paperweight` in its folder, or a folder of its own
+ * in the one that PAPERWEIGHT_CACHE names.
+ */
+export function cacheFolder(root: string): string {
+  const named = process.env.PAPERWEIGHT_CACHE;
+  if (!named) return path.join(root, '.paperweight');
+  const full = path.resolve(root);
+  const hash = createHash('sha256').update(full).digest('hex').slice(0, 8);
+  return path.join(named, `${path.basename(full)}-${hash}`);
+}

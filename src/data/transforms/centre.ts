@@ -1,0 +1,6 @@
+/** Where the window starts: rounded half to even when cutting, down when padding, as in torchvision. */
+export function centred(from: number, to: number): number {
+  const half = (from - to) / 2;
+  if (from < to) return -Math.floor(-half);
+  return Number.isInteger(half) ? half : 2 * Math.round((from - to) / 4);
+}

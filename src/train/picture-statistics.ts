@@ -1,0 +1,126 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Dataset, UNREADABLE } from '../data/dataset.js';
+import { type PictureStatistics, PictureSums } from '../data/images/picture-sums.js';
+import { diskError } from '../disk-error.js';
+import { DataError } from '../errors.js';
+import { makeFolder } from '../make-folder.js';
+import { readSafetensors, type SafetensorsArray, writeSafetensors } from './safetensors.js';
+
+/** A data set whose pictures are worth going through only once. */
+export interface CountedSet extends Dataset {
+  /** The folder of what is computed from the pictures. */
+  readonly cache: string;
+  fingerprint(): Promise<string>;
+  /** With `substitute` false, a picture that cannot be read has the label UNREADABLE. */
+  readMany(
+    indices: ArrayLike<number>,
+    into: Uint8Array,
+    labels: Int32Array,
+    substitute?: boolean,
+  ): Promise<void>;
+}
+
+export const isCounted = (set: Dataset): set is CountedSet => 'cache' in set && 'fingerprint' in set;
+
+export interface StatisticsOptions {
+  readonly onProgress?: (done: number, total: number) => void;
+  /** Ends the work with what is done so far on disk. */
+  readonly signal?: AbortSignal;
+  /** Pictures between two saves; 1024 unless given. */
+  readonly saveEvery?: number;
+  /** Pictures in memory at a time; 64 unless given. */
+  readonly chunk?: number;
+}
+
+/** Where a set's sums are kept; another set of files has another name. */
+async function fileOf(set: CountedSet): Promise<string> {
+  const fingerprint = await set.fingerprint();
+  return join(set.cache, `statistics-${set.imageShape[1]}-${fingerprint.slice(0, 16)}.safetensors`);
+}
+
+/**
+ * Mean picture and principal components of the colours of a data set, in its own order. They are computed once
+ * and kept as sums, which an interrupted process continues exactly.
+ *
+ * @throws DataError when no picture can be read; what the data set throws
+ */
+export async function pictureStatistics(
+  set: CountedSet,
+  { onProgress, signal, saveEvery = 1024, chunk = 64 }: StatisticsOptions = {},
+): Promise<PictureStatistics> {
+  const file = await fileOf(set);
+  const { sums, next: start } = await load(file, set);
+  const size = sums.bytes.length;
+  const images = new Uint8Array(chunk * size);
+  const labels = new Int32Array(chunk);
+  let [next, saved] = [start, start];
+  try {
+    await makeFolder(set.cache);
+  } catch (error) {
+    throw diskError(error, `cannot make the folder ${set.cache}`, DataError);
+  }
+  try {
+    while (next < set.length) {
+      signal?.throwIfAborted();
+      const indices = Int32Array.from({ length: Math.min(chunk, set.length - next) }, (_, i) => next + i);
+      await set.readMany(indices, images, labels, false);
+      for (let i = 0; i < indices.length; i++)
+        if (labels[i] !== UNREADABLE) sums.add(images.subarray(i * size, (i + 1) * size));
+      next += indices.length;
+      onProgress?.(next, set.length);
+      if (next - saved >= saveEvery) {
+        await save(file, sums, next);
+        saved = next;
+      }
+    }
+  } finally {
+    if (next > saved) await save(file, sums, next);
+  }
+  if (sums.count > 0) return sums.result();
+  throw new DataError({ what: `${set.name} has no picture that can be read` });
+}
+
+/** How far the counting of a set's pictures has come, without counting any. */
+export async function statisticsState(
+  set: CountedSet,
+): Promise<{ file: string; counted: number; unreadable: number }> {
+  const file = await fileOf(set);
+  const { sums, next } = await load(file, set);
+  return { file, counted: next, unreadable: next - sums.count };
+}
+
+async function save(file: string, { bytes, products, shape, count }: PictureSums, next: number) {
+  const tensors = new Map<string, SafetensorsArray>([
+    ['bytes', { dtype: 'F64', shape: [...shape], data: bytes }],
+    ['products', { dtype: 'F64', shape: [products.length], data: products }],
+  ]);
+  await writeSafetensors(file, tensors, { count: String(count), next: String(next) });
+}
+
+async function load(file: string, { imageShape, length }: Dataset) {
+  const sums = new PictureSums(imageShape);
+  if (!existsSync(file)) return { sums, next: 0 };
+  const { tensors, metadata } = await readSafetensors(file);
+  const [bytes, products] = [tensors.get('bytes'), tensors.get('products')];
+  const [count, next] = [Number(metadata.count), Number(metadata.next)];
+  const fits =
+    bytes?.data.length === sums.bytes.length &&
+    products?.data.length === sums.products.length &&
+    Number.isInteger(count) &&
+    Number.isInteger(next) &&
+    0 <= count &&
+    count <= next &&
+    next <= length;
+  if (!fits)
+    throw new DataError({
+      what: `${file} does not hold the sums of these pictures`,
+      expected: 'what an earlier count has written',
+      got: 'something else',
+      next: 'delete it; it will be computed again',
+    });
+  sums.bytes.set(bytes.data);
+  sums.products.set(products.data);
+  sums.count = count;
+  return { sums, next };
+}

@@ -1,0 +1,208 @@
+import assert from 'node:assert/strict';
+import { mkdir, readdir, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import test, { type TestContext } from 'node:test';
+import { Subset, UNREADABLE } from '../../src/data/dataset.js';
+import { decodeSquare } from '../../src/data/images/decode.js';
+import { ImageFolder } from '../../src/data/images/image-folder.js';
+import { PictureCache } from '../../src/data/images/picture-cache.js';
+import { type Batch, DataLoader } from '../../src/data/loader.js';
+import { DataError, UsageError } from '../../src/errors.js';
+import { drawPicture, encoder } from '../support/draw-images.js';
+import { temporaryFolder } from './support.js';
+
+const SIDE = 16;
+const SIZE = 3 * SIDE * SIDE;
+
+async function png(label: number, seed: number): Promise<Buffer> {
+  return encoder(await drawPicture(label, seed, { width: 20 + seed, height: 24 }))
+    .png()
+    .toBuffer();
+}
+
+/** Writes files by path below a new folder. */
+async function folderOf(t: TestContext, files: Readonly<Record<string, Uint8Array | string>>) {
+  const root = await temporaryFolder(t);
+  for (const [name, bytes] of Object.entries(files)) {
+    await mkdir(path.dirname(path.join(root, name)), { recursive: true });
+    await writeFile(path.join(root, name), bytes);
+  }
+  return root;
+}
+
+async function readAll(set: ImageFolder, substitute?: boolean) {
+  const images = new Uint8Array(set.length * SIZE);
+  const labels = new Int32Array(set.length);
+  await set.readMany(
+    Int32Array.from({ length: set.length }, (_, i) => i),
+    images,
+    labels,
+    substitute,
+  );
+  return { images, labels: [...labels], picture: (i: number) => images.slice(i * SIZE, (i + 1) * SIZE) };
+}
+
+const refuses = (work: Promise<unknown>, words: RegExp, Kind: new (...args: never[]) => Error = DataError) =>
+  assert.rejects(work, (error) => error instanceof Kind && words.test(error.message));
+
+test('classes are subfolders, in order; hidden and other files are passed over', async (t) => {
+  const files = [await png(0, 0), await png(1, 1), await png(2, 2), await png(3, 3)] as const;
+  const root = await folderOf(t, {
+    'zebra/2.PNG': files[3],
+    'ant/b.png': files[1],
+    'ant/a.png': files[0],
+    'ant/deeper/0.png': files[2],
+    'ant/.hidden.png': 'x',
+    'ant/notes.txt': 'x',
+    '.git/x.png': 'x',
+    'loose.png': 'x',
+  });
+  const set = await ImageFolder.open({ root, side: SIDE });
+  assert.deepEqual(set.classes, ['ant', 'zebra']);
+  assert.deepEqual([...set.labels], [0, 0, 0, 1]);
+  assert.match(
+    set.describe(),
+    /^4 pictures of 2 classes in .*; 1 files that are no pictures were passed over$/,
+  );
+  const { labels, picture } = await readAll(set);
+  assert.deepEqual(labels, [0, 0, 0, 1]);
+  for (const [i, file] of files.entries()) assert.deepEqual(picture(i), await decodeSquare(file, SIDE));
+  assert.equal(set.summary(), undefined);
+  assert.throws(() => set.read(0), UsageError);
+  await refuses(set.readMany([4], new Uint8Array(SIZE), new Int32Array(1)), /no picture 4/, UsageError);
+});
+
+test('links are followed inside of the folder, and out of it only when asked', async (t) => {
+  const outside = await folderOf(t, { 'c.png': await png(0, 1) });
+  const root = await folderOf(t, { 'a/1.png': await png(0, 0), 'b/1.png': await png(1, 0) });
+  await symlink(path.join(outside, 'c.png'), path.join(root, 'a', 'out.png'));
+  await symlink(path.join(root, 'b', '1.png'), path.join(root, 'a', 'in.png'));
+  await symlink(path.join(root, 'gone'), path.join(root, 'a', 'gone.png'));
+  await symlink(outside, path.join(root, 'd'));
+  const set = await ImageFolder.open({ root, side: SIDE });
+  assert.deepEqual(set.classes, ['a', 'b']);
+  assert.equal(set.length, 3);
+  assert.match(set.describe(), /3 links that lead out of the folder were not followed/);
+  const all = await ImageFolder.open({ root, side: SIDE, followLinks: true });
+  assert.deepEqual([...all.classes], ['a', 'b', 'd']);
+  assert.equal(all.length, 5);
+  await rm(path.join(root, 'd'));
+  await symlink(root, path.join(root, 'b', 'loop'));
+  await refuses(ImageFolder.open({ root, side: SIDE }), /lies too deep.*link that leads back/);
+});
+
+test('splits share the classes of the training pictures, and their names', async (t) => {
+  const picture = await png(0, 0);
+  const root = await folderOf(t, {
+    'train/n001/1.png': picture,
+    'train/n002/1.png': picture,
+    'train/n003/1.png': picture,
+    'val/n003/1.png': picture,
+    'LOC_synset_mapping.txt': 'n001 tench, Tinca tinca\nn003 shark\n',
+  });
+  const val = await ImageFolder.openSplit({ root, train: false, side: SIDE });
+  assert.deepEqual(val.classes, ['tench, Tinca tinca', 'n002', 'shark']);
+  assert.deepEqual([...val.labels], [2]);
+  await mkdir(path.join(root, 'val', 'n009'));
+  await refuses(ImageFolder.openSplit({ root, train: false }), /n009 is no class of the training pictures/);
+});
+
+test('folders that hold no classes or no pictures are refused with what was expected', async (t) => {
+  const root = await folderOf(t, { 'a/1.png': await png(0, 0), 'b/x.txt': '' });
+  await refuses(ImageFolder.open({ root }), /class without pictures: b/);
+  await refuses(ImageFolder.open({ root: path.join(root, 'a') }), /has no classes/);
+  await refuses(ImageFolder.open({ root: path.join(root, 'none') }), /cannot read the folder/);
+  await refuses(ImageFolder.openSplit({ root, train: true }), /no training pictures.*DIR\/train\/CLASS/);
+  await refuses(ImageFolder.open({ root, side: 0 }), /side of 0/, UsageError);
+});
+
+test('a broken file is named, and the next one takes its place, or it is marked', async (t) => {
+  const whole = await png(0, 0);
+  const root = await folderOf(t, {
+    'a/1.png': whole,
+    'a/2.png': 'no picture',
+    'a/3.png': whole.subarray(0, whole.length / 2),
+    'b/1.png': await png(1, 1),
+  });
+  const set = await ImageFolder.open({ root, side: SIDE });
+  const { labels, picture } = await readAll(set);
+  assert.deepEqual(labels, [0, 1, 1, 1]);
+  assert.deepEqual(picture(1), picture(3));
+  assert.deepEqual([...set.unreadable.keys()], [path.join(root, 'a/2.png'), path.join(root, 'a/3.png')]);
+  assert.match(
+    set.summary()!,
+    /^2 files could not be decoded .*took the place.*\n.*a\/2\.png: .*\n.*a\/3\.png: /,
+  );
+  const marked = await ImageFolder.open({ root, side: SIDE, substitute: false });
+  assert.deepEqual((await readAll(marked)).labels, [0, UNREADABLE, UNREADABLE, 1]);
+  const last = new DataLoader(new Subset(marked, [3, 1]), { batchSize: 2 });
+  for await (const batch of last.batches(0)) assert.deepEqual([...batch.labels], [1, UNREADABLE]);
+});
+
+test('too many broken files, or nothing else, end the work', async (t) => {
+  const few = await folderOf(t, { 'a/1.png': 'x', 'a/2.png': 'y' });
+  await refuses(readAll(await ImageFolder.open({ root: few, side: SIDE })), /too many pictures/);
+  const names = Array.from({ length: 30 }, (_, i) => `a/${i}.png`);
+  const whole = await png(0, 0);
+  const many = (broken: number) =>
+    folderOf(t, Object.fromEntries(names.map((name, i) => [name, i < broken ? 'x' : whole])));
+  const set = await ImageFolder.open({ root: await many(11), side: SIDE });
+  await refuses(readAll(set), /too many.*at most 10 broken files of 30; got 11/);
+  await readAll(await ImageFolder.open({ root: await many(10), side: SIDE }));
+});
+
+test('a loader gives the same batches whatever it prefetches, and refuses worker threads', async (t) => {
+  const files = await Promise.all(Array.from({ length: 9 }, (_, i) => png(i, i)));
+  const root = await folderOf(t, Object.fromEntries(files.map((file, i) => [`${i % 3}/${i}.png`, file])));
+  const set = await ImageFolder.open({ root, side: SIDE });
+  const run = async (prefetch: number) => {
+    const loader = new DataLoader(set, { batchSize: 4, shuffle: true, prefetch, seed: 5 });
+    const batches: Batch[] = [];
+    for await (const batch of loader.batches(1)) batches.push(batch);
+    return batches;
+  };
+  assert.deepEqual(await run(0), await run(3));
+  assert.throws(() => new DataLoader(set, { workers: 2 }), /no workerSpec/);
+});
+
+test('decoded pictures are kept, used again, and completed after an interruption', async (t) => {
+  const files = await Promise.all(Array.from({ length: 6 }, (_, i) => png(i, i)));
+  const root = await folderOf(t, Object.fromEntries(files.map((file, i) => [`a/${i}.png`, file])));
+  const cache = await temporaryFolder(t);
+  const open = (cachePictures = false) => ImageFolder.open({ root, side: SIDE, cache, cachePictures });
+  const first = await open(true);
+  const images = new Uint8Array(2 * SIZE);
+  await first.readMany([4, 1], images, new Int32Array(2));
+  await first.close();
+  const second = await open();
+  assert.equal(second.cachedPictures, 2);
+  // Empty files of the same length: only the cache can give these pictures now.
+  const { size } = await stat(path.join(root, 'a/4.png'));
+  await writeFile(path.join(root, 'a/4.png'), new Uint8Array(size));
+  const again = new Uint8Array(SIZE);
+  await second.readMany([4], again, new Int32Array(1));
+  assert.deepEqual(again, images.slice(0, SIZE));
+  await second.fill();
+  assert.equal(second.cachedPictures, 6);
+  assert.deepEqual((await readAll(second)).picture(5), await decodeSquare(files[5]!, SIDE));
+  assert.equal(second.summary(), undefined);
+  await second.close();
+  // Another file makes another data set, which the old pictures do not fit.
+  await truncate(path.join(root, 'a/0.png'), 1);
+  assert.equal((await open()).cachedPictures, undefined);
+  assert.equal((await readdir(cache)).length, 2);
+});
+
+test('pictures on disk are marked now and then, so that a process that is killed loses few', async (t) => {
+  const file = PictureCache.place(await temporaryFolder(t), 'f'.repeat(64), 1);
+  const cache = await PictureCache.open(file, 300, 3);
+  for (let i = 0; i < 300; i++) await cache.write(299 - i, Uint8Array.of(i, 1, 2));
+  const other = await PictureCache.open(file, 300, 3);
+  assert.equal(other.count, 256);
+  const into = new Uint8Array(4);
+  await other.read(299 - 255, into, 1);
+  assert.deepEqual([...into], [0, 255, 1, 2]);
+  assert.ok(!other.has(0));
+  await cache.close();
+  await other.close();
+});
