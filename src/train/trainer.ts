@@ -6,14 +6,13 @@ import { CheckpointError, PaperweightError } from '../errors.js';
 import { CrossEntropyLoss } from '../nn/loss.js';
 import type { Module } from '../nn/module.js';
 import { topKCorrect } from '../ops/index.js';
-import type { Schedule } from '../optim/schedules.js';
-import { WarmupDecay } from '../optim/schedules.js';
-import { SGD } from '../optim/sgd.js';
+import type { SGD } from '../optim/sgd.js';
 import { Tensor } from '../tensor/tensor.js';
 import { loadCheckpoint, type Position, saveCheckpoint, saveWeights } from './checkpoint.js';
 import type { TrainConfig } from './config.js';
 import { type Evaluation, evaluateModel } from './evaluate.js';
 import type { DoneEvent, Observer } from './events.js';
+import { makeOptimizer, makeSchedule, type TimedSchedule } from './optimizer.js';
 import type { RunFolder } from './run-folder.js';
 
 export interface TrainerParts {
@@ -56,12 +55,14 @@ const FLAT = 0.005;
 export class Trainer {
   readonly #parts: TrainerParts;
   readonly #optimizer: SGD;
-  readonly #schedule: Schedule | undefined;
+  readonly #timed: TimedSchedule | undefined;
   readonly #criterion = new CrossEntropyLoss();
   readonly #loader: DataLoader;
   readonly #observer: Observer;
   #position: Position = START;
   #saved = -1;
+  /** The training error has come down to where the configuration ends the run. */
+  #learned = false;
   #stepEnded = 0;
   readonly #started = performance.now();
 
@@ -69,26 +70,14 @@ export class Trainer {
     const { config, model, trainSet } = parts;
     this.#parts = parts;
     this.#observer = parts.observer ?? {};
-    const { lr, momentum, weightDecay } = config;
-    this.#optimizer = new SGD(model.namedParameters(), { lr, momentum, weightDecay });
+    this.#optimizer = makeOptimizer(model, config);
     this.#loader = new DataLoader(trainSet, {
       batchSize: config.batchSize,
       shuffle: true,
       seed: config.seed,
       transform: parts.trainTransform,
     });
-    if (config.schedule.kind === 'warmup-decay') {
-      const { warmupSteps, decaySteps, shape } = config.schedule;
-      const totalSteps = this.stepsTotal;
-      // In a run too short for both, both are shorter.
-      const part = Math.min(1, totalSteps / (warmupSteps + decaySteps));
-      this.#schedule = new WarmupDecay(this.#optimizer, {
-        totalSteps,
-        warmupSteps: Math.floor(part * warmupSteps),
-        decaySteps: Math.floor(part * decaySteps),
-        shape,
-      });
-    }
+    this.#timed = makeSchedule(this.#optimizer, config, this.stepsTotal);
   }
 
   get stepsTotal(): number {
@@ -102,7 +91,7 @@ export class Trainer {
    */
   async resume(name: string): Promise<void> {
     const { folder, model } = this.#parts;
-    const trained = { model, optimizer: this.#optimizer, schedule: this.#schedule };
+    const trained = { model, optimizer: this.#optimizer, schedule: this.#timed?.schedule };
     try {
       this.#position = await loadCheckpoint(folder.checkpoint(name), trained);
     } catch (error) {
@@ -130,7 +119,7 @@ export class Trainer {
       if (!(await this.#epoch())) return undefined;
       last = await this.#endEpoch();
       if (!last) return undefined;
-      if (this.#complete) break;
+      if (this.#complete || this.#learned) break;
     }
     last ??= await this.#evaluate();
     if (!last) return undefined;
@@ -199,7 +188,7 @@ export class Trainer {
     const correct = new Tensor(topKCorrect(logits.node, labels.node, 1)).sum();
     const lr = this.#optimizer.paramGroups[0]!.lr;
     this.#optimizer.step({ compute: [correct] });
-    this.#schedule?.step();
+    if (this.#timed?.every === 'step') this.#timed.schedule.step();
     return { batch, loss, correct, dataSeconds, lr };
   }
 
@@ -277,9 +266,14 @@ export class Trainer {
     }
     // The last update may be the one that broke the weights.
     if (!Number.isFinite(result.loss)) throw this.#diverged(p.step, result.loss);
-    await folder.log(this.#epochEvent(result, (performance.now() - started) / 1000));
+    const event = this.#epochEvent(result, (performance.now() - started) / 1000);
+    await folder.log(event);
+    this.#learned = 100 - event.trainAccuracy <= (this.#parts.config.untilTrainError ?? -1);
     // An epoch that the limit of steps cuts short stays open, for a run that is resumed with a higher one.
-    if (p.batch === this.#loader.length) this.#position = { ...START, epoch: p.epoch + 1, step: p.step };
+    if (p.batch === this.#loader.length) {
+      this.#position = { ...START, epoch: p.epoch + 1, step: p.step };
+      if (this.#timed?.every === 'epoch') this.#timed.schedule.step(result.accuracy);
+    }
     await this.#save(result.accuracy);
     this.#stepEnded = performance.now();
     return result;
@@ -333,7 +327,7 @@ export class Trainer {
     }
     // At the end of an epoch the position moves on without a step, so the same step may be saved again.
     if (this.#saved !== step || accuracy !== undefined) {
-      const trained = { model, optimizer: this.#optimizer, schedule: this.#schedule };
+      const trained = { model, optimizer: this.#optimizer, schedule: this.#timed?.schedule };
       await saveCheckpoint(folder.checkpoint(name), trained, this.#position);
       this.#saved = step;
     }

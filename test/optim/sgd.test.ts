@@ -115,7 +115,10 @@ describe('SGD', () => {
     take(optimizer, p, [1]);
     const { state } = optimizer.stateDict();
     const tensors = new Map([['momentum.p', { data: new Float64Array(1), shape: [1] }]]);
-    assert.throws(() => optimizer.loadStateDict({ tensors, state: { ...state, rates: {} } }), CheckpointError);
+    assert.throws(
+      () => optimizer.loadStateDict({ tensors, state: { ...state, rates: {} } }),
+      CheckpointError,
+    );
   });
 
   it('computes the loss, and what else is wanted, in the step’s own run', async () => {

@@ -1,0 +1,2 @@
+import type { Claim } from '../claims/claim.js';
+export const claims: readonly Claim[] = [];

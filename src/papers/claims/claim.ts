@@ -1,0 +1,3 @@
+export interface Claim {
+  readonly id: string;
+}
