@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { Command, type CommanderError } from 'commander';
 import { UsageError } from '../errors.js';
+import { version } from '../version.js';
 import * as data from './data.js';
 import * as doctor from './doctor.js';
 import * as evaluate from './eval.js';
@@ -8,16 +8,11 @@ import * as inspect from './inspect.js';
 import { onInterrupt } from './interrupt.js';
 import * as predict from './predict.js';
 import { EXIT, reportError } from './report.js';
+import * as reproduce from './reproduce.js';
 import * as train from './train.js';
 
 /** In the order of the help. These files are read at every start: what they need for work, they import then. */
-const COMMANDS = [train, evaluate, predict, inspect, data, doctor];
-
-/** Version of the package. */
-export function version(): string {
-  const file = new URL('../../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
-}
+const COMMANDS = [train, evaluate, predict, inspect, reproduce, data, doctor];
 
 function makeProgram(): Command {
   const program = new Command('paperweight')

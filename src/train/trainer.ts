@@ -103,6 +103,8 @@ export class Trainer {
     }
     this.#saved = this.#position.step;
     await folder.rewind(this.#position);
+    const epochs = (await folder.metrics()).filter(({ event }) => event === 'epoch');
+    this.#learned = this.#isLearned(Number(epochs.at(-1)?.trainAccuracy ?? 0));
   }
 
   get step(): number {
@@ -115,7 +117,11 @@ export class Trainer {
     let last: Evaluation | undefined;
     this.#stepEnded = performance.now();
     // Where the last steps are done but not measured, only the measuring is left.
-    while (this.#position.epoch < config.epochs && (!this.#complete || this.#position.batch > 0)) {
+    while (
+      !this.#learned &&
+      this.#position.epoch < config.epochs &&
+      (!this.#complete || this.#position.batch > 0)
+    ) {
       if (!(await this.#epoch())) return undefined;
       last = await this.#endEpoch();
       if (!last) return undefined;
@@ -137,6 +143,10 @@ export class Trainer {
     };
     await folder.log(done);
     return done;
+  }
+
+  #isLearned(trainAccuracy: number): boolean {
+    return 100 - trainAccuracy <= (this.#parts.config.untilTrainError ?? -1);
   }
 
   get #complete(): boolean {
@@ -268,7 +278,7 @@ export class Trainer {
     if (!Number.isFinite(result.loss)) throw this.#diverged(p.step, result.loss);
     const event = this.#epochEvent(result, (performance.now() - started) / 1000);
     await folder.log(event);
-    this.#learned = 100 - event.trainAccuracy <= (this.#parts.config.untilTrainError ?? -1);
+    this.#learned = this.#isLearned(event.trainAccuracy);
     // An epoch that the limit of steps cuts short stays open, for a run that is resumed with a higher one.
     if (p.batch === this.#loader.length) {
       this.#position = { ...START, epoch: p.epoch + 1, step: p.step };
