@@ -6,13 +6,14 @@ import * as doctor from './doctor.js';
 import * as evaluate from './eval.js';
 import * as inspect from './inspect.js';
 import { onInterrupt } from './interrupt.js';
+import * as newPaper from './new.js';
 import * as predict from './predict.js';
 import { EXIT, reportError } from './report.js';
 import * as reproduce from './reproduce.js';
 import * as train from './train.js';
 
 /** In the order of the help. These files are read at every start: what they need for work, they import then. */
-const COMMANDS = [train, evaluate, predict, inspect, reproduce, data, doctor];
+const COMMANDS = [train, evaluate, predict, inspect, reproduce, newPaper, data, doctor];
 
 function makeProgram(): Command {
   const program = new Command('paperweight')

@@ -5,7 +5,7 @@ import { describeError } from '../../src/cli/report.js';
 import { DataError, UsageError } from '../../src/errors.js';
 import { runCli, runNode } from '../support/cli.js';
 
-const COMMANDS = ['train', 'eval', 'predict', 'inspect', 'reproduce', 'data', 'doctor'];
+const COMMANDS = ['train', 'eval', 'predict', 'inspect', 'reproduce', 'new', 'data', 'doctor'];
 
 /** Runs it, and expects one clear paragraph and exit code 2. */
 async function refused(args: readonly string[], ...words: RegExp[]) {
@@ -46,11 +46,11 @@ test('the version is that of the package', async () => {
 
 test('unknown commands and flags are refused, with the near one', async () => {
   await refused(['inspct'], /no command "inspct"/, /did you mean inspect\?/);
-  await refused(['frobnicate'], /one of train, eval, predict, inspect, reproduce, data, doctor/);
+  await refused(['frobnicate'], /one of train, eval, predict, inspect, reproduce, new, data, doctor/);
   await refused(['--frobnicate'], /has no option --frobnicate/);
   await refused(['inspect', '--clases', '10'], /did you mean --classes\?/);
   for (const command of COMMANDS) {
-    const args = { eval: ['run'], predict: ['run', 'a.png'] }[command] ?? [];
+    const args = { eval: ['run'], predict: ['run', 'a.png'], new: ['some'] }[command] ?? [];
     await refused([command, ...args, '--frobnicate'], new RegExp(`paperweight ${command} has no option`));
   }
 });
@@ -72,6 +72,7 @@ const BAD: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['--input', '32'],
   ],
   reproduce: [['vgg'], ['--claim', 'none'], ['--budget', '0m'], ['--budget', 'soon'], ['--runs', '']],
+  new: [['Net'], ['../up'], ['alexnet']],
   data: [['mnist'], ['--data', '']],
   doctor: [
     ['--threads', '0'],

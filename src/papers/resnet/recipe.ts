@@ -24,8 +24,8 @@ export const recipes = {
   },
   short: {
     ...PAPER,
-    about: 'six epochs of it, with the rate falling after four and five',
-    epochs: 6,
-    schedule: { kind: 'milestones', epochs: [4, 5], factor: 0.1 },
+    about: 'two epochs of it, the second with a tenth of the rate',
+    epochs: 2,
+    schedule: { kind: 'milestones', epochs: [1], factor: 0.1 },
   },
 } satisfies Record<string, Recipe>;
