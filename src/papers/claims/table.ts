@@ -79,10 +79,16 @@ export async function writeTables(
   }
 }
 
-const page = ({ id, name }: Paper, table: string, language: Language): string =>
-  language === 'en'
-    ? `# ${name}: what the paper says and what we measured\n\nWritten by \`paperweight reproduce ${id}\` from the files beside it. ± is the standard deviation over seeds; of a difference, its standard error.\n\n${table}\n`
-    : `# ${name}：论文所述与实测对照\n\n本表由 \`paperweight reproduce ${id}\` 根据同目录下的结果文件生成。± 为不同随机种子之间的标准差；差值后的 ± 为其标准误。\n\n${table}\n`;
+const page = ({ id, name, claims }: Paper, table: string, language: Language): string => {
+  const colon = language === 'en' ? ': ' : '：';
+  const rules = claims
+    .filter(({ needs }) => !needs)
+    .map(({ id: claim, section, rule }) => `- **${claim}** (${section})${colon}${rule[language]}`)
+    .join('\n');
+  return language === 'en'
+    ? `# ${name}: what the paper says and what we measured\n\nWritten by \`paperweight reproduce ${id}\` from the files beside it. ± is the standard deviation over seeds; of a difference, its standard error.\n\n${table}\n\n## How each claim is judged\n\n${rules}\n`
+    : `# ${name}：论文所述与实测对照\n\n本表由 \`paperweight reproduce ${id}\` 根据同目录下的结果文件生成。± 为不同随机种子之间的标准差；差值后的 ± 为其标准误。\n\n${table}\n\n## 各论断如何判定\n\n${rules}\n`;
+};
 
 async function insert(file: string, table: string): Promise<void> {
   if (!existsSync(file)) return;
