@@ -14,6 +14,7 @@ const { about: _, model: notesModel, ...notesTraining } = recipes.notes;
 /** The notes' whole template: ten epochs of AlexNet at 224 × 224. */
 export const notesTenEpochs: Variant = {
   id: 'notes-10-epochs',
+  recipe: 'notes',
   dataset: 'cifar10',
   model: notesModel,
   training: notesTraining,

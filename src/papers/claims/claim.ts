@@ -13,6 +13,8 @@ export interface Text {
 export interface Variant {
   /** Name of its files: small letters, digits, dots and hyphens. */
   readonly id: string;
+  /** The recipe that it is, when it is one as it stands. */
+  readonly recipe?: string;
   readonly dataset: DatasetName;
   readonly model: Omit<ModelConfig, 'paper' | 'classes'>;
   readonly training: Omit<

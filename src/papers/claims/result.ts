@@ -49,7 +49,7 @@ export type Result = z.infer<typeof resultSchema>;
 export function jobConfig(paper: string, { variant, seed }: Job, classes: readonly string[]): TrainConfig {
   return {
     version: 1,
-    recipe: variant.id,
+    recipe: variant.recipe ?? variant.id,
     model: { paper, classes: [...classes], ...variant.model },
     dataset: variant.dataset,
     ...variant.training,
