@@ -51,6 +51,13 @@ const START: Position = {
 /** Loss of a net that gives every class the same probability, to within this much, has not begun to learn. */
 const FLAT = 0.005;
 
+/** The loss of a run is no longer a finite number. */
+export class DivergedError extends PaperweightError {
+  static {
+    DivergedError.prototype.name = 'DivergedError';
+  }
+}
+
 /** The notes' training loop, made fit to be left alone: progress, checkpoints, evaluation, exact resume. */
 export class Trainer {
   readonly #parts: TrainerParts;
@@ -254,9 +261,9 @@ export class Trainer {
     );
   }
 
-  #diverged(step: number, loss: number): PaperweightError {
+  #diverged(step: number, loss: number): DivergedError {
     const { folder } = this.#parts;
-    return new PaperweightError({
+    return new DivergedError({
       what: `Training diverged at step ${step}`,
       expected: 'a finite loss',
       got: String(loss),

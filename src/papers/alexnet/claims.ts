@@ -1,6 +1,6 @@
 import type { Claim, Text } from '../claims/claim.js';
 import { resultsOf, withSeeds } from '../claims/claim.js';
-import { compared, overfit, testError, trainError, unmeasured } from '../claims/kinds.js';
+import { compared, divergence, overfit, testError, trainError, unmeasured } from '../claims/kinds.js';
 import { difference, isClear, show, summarise } from '../claims/statistics.js';
 import { countedClaims } from './claims-counted.js';
 import { figure1Claim } from './figure1.js';
@@ -122,9 +122,12 @@ const measured: readonly Claim[] = [
     jobs: () =>
       [variants.plainNet, variants.lrnNet, variants.batchNormNet].flatMap((v) => withSeeds(v, SEEDS)),
     judge: (results) => {
+      const all = [variants.plainNet, variants.lrnNet, variants.batchNormNet];
+      const lost = all.find((v) => resultsOf(results, v, SEEDS).some(({ diverged }) => diverged));
+      if (lost) return divergence(lost.id);
       const error = (v: (typeof variants)['plainNet']) =>
         summarise(resultsOf(results, v, SEEDS).map(testError));
-      const [none, lrn, batch] = [variants.plainNet, variants.lrnNet, variants.batchNormNet].map(error) as [
+      const [none, lrn, batch] = all.map(error) as [
         ReturnType<typeof error>,
         ReturnType<typeof error>,
         ReturnType<typeof error>,
@@ -295,7 +298,9 @@ const measured: readonly Claim[] = [
     },
     jobs: () => withSeeds(variants.notesTenEpochs, [0]),
     judge: (results) => {
-      const accuracy = 100 - testError(results.get(variants.notesTenEpochs, 0)!);
+      const result = results.get(variants.notesTenEpochs, 0)!;
+      if (result.diverged) return divergence('notes');
+      const accuracy = 100 - testError(result);
       return {
         verdict: accuracy >= 50 ? 'confirmed' : 'refuted',
         measured: `${accuracy.toFixed(1)} %`,

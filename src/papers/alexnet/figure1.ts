@@ -48,8 +48,9 @@ export function bestRate(activation: Activation, results: Results): number | und
   if (tried.some((result) => result === undefined)) return undefined;
   const score = tried.map((result) => {
     const reached = epochsTo(result!, TARGET);
-    // Any that came down before any that did not.
-    return reached ?? 1e6 + result!.epochs.at(-1)!.trainLoss;
+    if (reached !== undefined) return reached;
+    // Any that came down before any that did not, and those that diverged last.
+    return 1e6 + (result!.diverged ? 1e6 : result!.epochs.at(-1)!.trainLoss);
   });
   return RATES[activation][score.indexOf(Math.min(...score))];
 }

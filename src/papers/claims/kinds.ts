@@ -54,6 +54,10 @@ export function compared({
     ...claim,
     jobs: () => [...withSeeds(less.variant, seeds), ...withSeeds(more.variant, seeds)],
     judge: (results) => {
+      const lost = [less, more].find(({ variant }) =>
+        resultsOf(results, variant, seeds).some(({ diverged }) => diverged),
+      );
+      if (lost) return divergence(lost.label);
       const [a, b] = [less, more].map(({ variant }) =>
         summarise(resultsOf(results, variant, seeds).map(measure)),
       ) as [ReturnType<typeof summarise>, ReturnType<typeof summarise>];
@@ -75,6 +79,13 @@ export function compared({
     },
   };
 }
+
+/** A variant that did not get to the end says nothing about a difference. */
+export const divergence = (label: string): Judgement => ({
+  verdict: 'not measured',
+  measured: '',
+  reason: { en: `${label}: a training diverged`, zh: `${label}：训练发散` },
+});
 
 function directionOf(gain: { value: number; error: number }): Text {
   if (Number.isNaN(gain.error))

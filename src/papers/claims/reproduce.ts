@@ -110,9 +110,9 @@ class Pace {
   #expected = 0;
   #taken = 0;
 
-  /** A job that ended early, at its training error, says nothing about its full length. */
+  /** A job that ended early counts for as far as it came. */
   learn({ variant }: Job, { epochs, seconds }: Result): void {
-    this.#expected += (variant.seconds * epochs.at(-1)!.epoch) / variant.training.epochs;
+    this.#expected += (variant.seconds * (epochs.at(-1)?.epoch ?? 0)) / variant.training.epochs;
     this.#taken += seconds;
   }
 

@@ -33,7 +33,9 @@ const resultSchema = z.object({
   /** Of everything that decides the numbers; a result of another definition does not count. */
   configHash: z.string(),
   config: trainConfigSchema.omit({ machine: true, data: true }),
-  epochs: z.array(epochSchema).min(1),
+  epochs: z.array(epochSchema),
+  /** The loss stopped being a number before the last epoch. */
+  diverged: z.boolean(),
   /** Time of all steps and evaluations. */
   seconds: number,
   /** Milliseconds of a step, the median. */

@@ -7,8 +7,9 @@ import { UsageError } from '../../errors.js';
 import { type TrainConfig, trainConfigSchema } from '../../train/config.js';
 import type { EpochEvent, Observer, StepEvent } from '../../train/events.js';
 import { RunFolder } from '../../train/run-folder.js';
+import { DivergedError } from '../../train/trainer.js';
 import { version } from '../../version.js';
-import { describeMachine, prepareRun } from '../train.js';
+import { describeMachine, prepareRun, type RunOptions } from '../train.js';
 import { type Job, jobName } from './claim.js';
 import { configHash, jobConfig, type Result } from './result.js';
 
@@ -41,13 +42,22 @@ export async function runJob(job: Job, around: JobSurroundings): Promise<Result 
   const folder = existsSync(join(path, 'config.json'))
     ? await reopen(path, config)
     : await RunFolder.create(path, { ...config, machine: await describeMachine(device) });
-  if (!(await isDone(folder))) {
-    const trainer = await prepareRun({ ...around, config, folder });
-    if (!(await trainer.run())) return undefined;
-  }
-  const result = await resultOf(job, paper, folder);
+  const ending = (await isDone(folder)) ? 'done' : await train({ ...around, config, folder });
+  if (ending === 'stopped') return undefined;
+  const result = await resultOf(job, paper, folder, ending === 'diverged');
   await dropCheckpoints(folder);
   return result;
+}
+
+/** A rate that is too high is an outcome too, not a reason to stop measuring. */
+async function train(run: RunOptions): Promise<'done' | 'stopped' | 'diverged'> {
+  try {
+    const trainer = await prepareRun(run);
+    return (await trainer.run()) ? 'done' : 'stopped';
+  } catch (error) {
+    if (error instanceof DivergedError) return 'diverged';
+    throw error;
+  }
 }
 
 /** A run that a job has begun before. */
@@ -70,7 +80,7 @@ const isDone = async (folder: RunFolder): Promise<boolean> =>
   (await folder.metrics()).some(({ event }) => event === 'done');
 
 /** What a run's metrics say, as a result. */
-async function resultOf(job: Job, paper: string, folder: RunFolder): Promise<Result> {
+async function resultOf(job: Job, paper: string, folder: RunFolder, diverged: boolean): Promise<Result> {
   const metrics = await folder.metrics();
   const epochs = metrics.filter(({ event }) => event === 'epoch') as unknown as EpochEvent[];
   const steps = metrics.filter(({ event }) => event === 'step') as unknown as StepEvent[];
@@ -93,9 +103,10 @@ async function resultOf(job: Job, paper: string, folder: RunFolder): Promise<Res
       testError: rounded(100 - event.testAccuracy),
       testTop5Error: rounded(100 - event.testTop5),
     })),
+    diverged,
     seconds: Math.round(total(times) + total(epochs.map(({ seconds }) => seconds))),
     stepMs: rounded(1000 * (times[Math.floor(times.length / 2)] ?? 0)),
-    testImages: epochs.at(-1)!.testImages,
+    testImages: epochs.at(-1)?.testImages ?? 0,
     machine,
     paperweight: version(),
   };

@@ -119,6 +119,13 @@ describe('Figure 1', () => {
     assert.equal(bestRate('relu', figure1(search)), 0.01);
     assert.equal(bestRate('tanh', figure1(search)), 0.003);
     assert.equal(bestRate('tanh', { get: () => undefined }), undefined);
+    const lost: Results = {
+      get: (v, seed) => {
+        const result = figure1(search).get(v, seed)!;
+        return v.training.lr === 0.003 ? { ...result, epochs: [], diverged: true } : result;
+      },
+    };
+    assert.equal(bestRate('tanh', lost), 0.01);
   });
 
   it('wants the search first, then the chosen rates with other seeds', () => {

@@ -155,6 +155,17 @@ describe('reproduce', () => {
     );
   });
 
+  it('takes a training that diverges as a result', async () => {
+    assert.equal(await run('diverged', { paper: paperWith(1e9) }), 'done');
+    const folder = join(root, 'diverged', 'results');
+    const result = JSON.parse(await readFile(join(folder, 'fast-seed0.json'), 'utf8'));
+    assert.equal(result.diverged, true);
+    assert.match(
+      await readFile(join(folder, 'README.md'), 'utf8'),
+      /not measured \(fast: a training diverged\)/,
+    );
+  });
+
   it('puts the table between the markers of the notes, and refuses a result that is not one', async () => {
     const notes = join(root, 'notes');
     await mkdir(notes);
