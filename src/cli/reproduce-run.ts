@@ -138,7 +138,7 @@ class Screen implements Watcher {
 }
 
 const left = ({ jobs, seconds }: Plan): string =>
-  `${jobs.length} ${jobs.length === 1 ? 'training' : 'trainings'}, about ${clock(seconds)} left`;
+  `${jobs.length} ${jobs.length === 1 ? 'training' : 'trainings'} left that are known, about ${clock(seconds)}`;
 
 const jsonWatcher: Watcher = {
   begin: (job, { jobs, seconds }) =>

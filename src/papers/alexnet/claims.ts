@@ -375,6 +375,15 @@ const imageNetClaims: readonly Claim[] = [
     },
     '—',
   ),
+  needsImageNet(
+    'nearest-neighbours',
+    '6.1',
+    {
+      en: 'Pictures whose values in the last hidden layer are close (Euclidean) look alike to people, though not pixel by pixel (Figure 4).',
+      zh: '最后一个隐层的值（欧氏距离）相近的图像，在人看来也相似，尽管逐像素并不接近（图 4）。',
+    },
+    '—',
+  ),
 ];
 
 export const claims: readonly Claim[] = [...countedClaims, ...measured, ...imageNetClaims];
