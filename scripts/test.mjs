@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { filesBelow, ROOT, SetupError, script, setup } from './setup.mjs';
 
 /**
- * @param {readonly string[]} sources paths such as `test/cli/help.test.ts`
+ * @param {readonly string[]} sources paths such as `test/cli/help.test.ts`; a paper's test lies in its own folder
  * @param {readonly string[]} words
  * @returns {string[]} the compiled files to run
  */
@@ -35,7 +35,7 @@ async function main() {
   const args = process.argv.slice(2);
   const words = args.filter((arg) => !arg.startsWith('-'));
   const flags = args.filter((arg) => arg.startsWith('-'));
-  const files = chooseTests(filesBelow(ROOT, ['test']), words);
+  const files = chooseTests(filesBelow(ROOT, ['test', 'src/papers']), words);
   if (files.length === 0)
     throw new SetupError(
       `No test file has ${words.map((word) => `"${word}"`).join(' or ')} in its path. Next: give a part of a name such as test/cli/options.`,

@@ -41,7 +41,7 @@ async function examine(flags: Flags): Promise<void> {
     import('node:os'),
     import('node:fs/promises'),
     import('../backend/open.js'),
-    import('./program.js'),
+    import('../version.js'),
   ]);
   const { device, why } = await openDevice(
     'auto',

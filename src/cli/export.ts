@@ -30,7 +30,7 @@ async function exportModel(path: string, flags: Flags): Promise<void> {
       import('../backend/reference/index.js'),
       import('../interop/onnx/index.js'),
       import('../train/atomic.js'),
-      import('./program.js'),
+      import('../version.js'),
     ]);
   // Nothing is computed: any device can hold the weights.
   const { model, config, classes, transform } = await openModel(path, referenceDevice());

@@ -1,56 +1,81 @@
 import type { Command } from 'commander';
 import { ShapeError, UsageError } from '../errors.js';
-import { examples, JSON_OUTPUT, oneOf, positiveInteger } from './options.js';
+import { addModelOptions, type ModelFlags, modelOptions } from './model-options.js';
+import { examples, JSON_OUTPUT, pathName, positiveInteger } from './options.js';
 import { grouped, print, printJson, table } from './output.js';
 
-const MODELS = ['alexnet'] as const;
-
-interface Flags {
-  readonly preset: 'notes';
+interface Flags extends ModelFlags {
+  readonly preset?: string;
   readonly classes: number;
-  readonly input: number;
+  readonly input?: number;
   readonly json?: boolean;
 }
 
 export function register(program: Command): void {
-  program
+  const command = program
     .command('inspect')
     .summary('layers of a model: shapes, parameters, multiply-adds')
     .description(
       'Prints the layers of a model with output shapes, parameters and multiply-adds. Computes nothing.',
     )
-    .argument('[model]', 'which model: alexnet', oneOf('model', MODELS), 'alexnet')
-    .option('--preset <name>', 'variant of the model: notes', oneOf('--preset', ['notes']), 'notes')
+    .argument('[paper]', 'whose model (default: alexnet)', pathName('paper'))
+    .option('--preset <name>', 'variant of the model (default: notes)', pathName('--preset'))
     .option('--classes <n>', 'classes to tell apart', positiveInteger('--classes', 1_000_000), 10)
-    .option('--input <pixels>', 'side of the square input picture', positiveInteger('--input', 4096), 224)
+    .option(
+      '--input <pixels>',
+      'side of the square input picture (default: what the variant is made for)',
+      positiveInteger('--input', 4096),
+    );
+  addModelOptions(command)
     .option(...JSON_OUTPUT)
-    .addHelpText('after', examples('paperweight inspect alexnet --classes 1000'))
+    .addHelpText(
+      'after',
+      examples(
+        'paperweight inspect alexnet --classes 1000',
+        'paperweight inspect alexnet --preset paper --norm none --without conv3',
+      ),
+    )
     .action(inspectModel);
 }
 
-async function inspectModel(_model: (typeof MODELS)[number], flags: Flags): Promise<void> {
-  const [{ AlexNet }, { inspect }, { withoutInit }] = await Promise.all([
-    import('../papers/alexnet/model.js'),
+async function inspectModel(id: string | undefined, flags: Flags): Promise<void> {
+  const [{ buildModel }, { openPaper }, { inspect }, { withoutInit }] = await Promise.all([
+    import('../papers/paper.js'),
+    import('../papers/registry.js'),
     import('../nn/inspect.js'),
     import('../nn/init.js'),
   ]);
-  const model = withoutInit(() => new AlexNet({ numClasses: flags.classes, preset: flags.preset }));
+  const paper = await openPaper(id ?? flags.paper);
+  const preset = flags.preset ?? Object.keys(paper.presets)[0]!;
+  const input = flags.input ?? paper.imageSize(preset);
+  const options = modelOptions(flags);
+  const model = withoutInit(() =>
+    buildModel(paper, {
+      paper: paper.id,
+      preset,
+      classes: Array.from({ length: flags.classes }, (_, i) => `class ${i}`),
+      imageSize: input,
+      dropout: 0.5,
+      init: paper.inits[0]!,
+      ...(options ? { options } : {}),
+    }),
+  );
   const summary = (() => {
     try {
-      return inspect(model, [3, flags.input, flags.input]);
+      return inspect(model, [3, input, input]);
     } catch (error) {
       if (!(error instanceof ShapeError)) throw error;
       throw new UsageError({
-        what: `--input ${flags.input} does not go through the model: ${error.what}`,
+        what: `--input ${input} does not go through the model: ${error.what}`,
         ...(error.expected === undefined ? {} : { expected: error.expected }),
         ...(error.got === undefined ? {} : { got: error.got }),
-        next: 'give a larger --input; 224 is what the model is made for',
+        next: `give a larger --input; ${paper.imageSize(preset)} is what the model is made for`,
         cause: error,
       });
     }
   })();
   if (flags.json) return printJson(summary);
-  const title = `AlexNet, preset ${flags.preset}, ${grouped(flags.classes)} classes, for one picture of 3 × ${flags.input} × ${flags.input}`;
+  const title = `${paper.name}, preset ${preset}, ${grouped(flags.classes)} classes, for one picture of 3 × ${input} × ${input}`;
   print(`${title}\n`);
   const rows = summary.layers.map(({ name, type, outputShape, parameters, macs }) => [
     name,

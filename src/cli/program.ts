@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { Command, type CommanderError } from 'commander';
 import { UsageError } from '../errors.js';
+import { version } from '../version.js';
 import * as bench from './bench.js';
 import * as data from './data.js';
 import * as doctor from './doctor.js';
@@ -8,20 +8,29 @@ import * as evaluate from './eval.js';
 import * as exporting from './export.js';
 import * as inspect from './inspect.js';
 import { onInterrupt } from './interrupt.js';
+import * as newPaper from './new.js';
 import * as predict from './predict.js';
 import { EXIT, reportError } from './report.js';
 import * as report from './report-run.js';
+import * as reproduce from './reproduce.js';
 import * as serve from './serve.js';
 import * as train from './train.js';
 
 /** In the order of the help. These files are read at every start: what they need for work, they import then. */
-const COMMANDS = [train, serve, evaluate, predict, report, inspect, data, exporting, bench, doctor];
-
-/** Version of the package. */
-export function version(): string {
-  const file = new URL('../../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
-}
+const COMMANDS = [
+  train,
+  serve,
+  evaluate,
+  predict,
+  report,
+  inspect,
+  reproduce,
+  newPaper,
+  data,
+  exporting,
+  bench,
+  doctor,
+];
 
 function makeProgram(): Command {
   const program = new Command('paperweight')

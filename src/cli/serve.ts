@@ -53,7 +53,7 @@ async function serve(root: string, flags: Flags): Promise<void> {
     import('node:crypto'),
     import('../serve/server.js'),
     import('../serve/guard.js'),
-    import('./program.js'),
+    import('../version.js'),
     import('../serve/papers.js'),
   ]);
   const token = flags.token ?? (isLoopback(flags.host) ? undefined : randomBytes(24).toString('base64url'));

@@ -1,5 +1,8 @@
 import { resolve as absolute, basename, join } from 'node:path';
 import { UsageError } from '../errors.js';
+import { withoutInit } from '../nn/init.js';
+import { buildModel, type Paper } from '../papers/paper.js';
+import { openPaper } from '../papers/registry.js';
 import { describeMachine, prepareRun } from '../papers/train.js';
 import { curveSvg } from '../report/curve.js';
 import { EventFile } from '../report/tensorboard/writer.js';
@@ -34,10 +37,11 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
     abort.abort();
   });
   try {
+    const paper = flags.resume ? undefined : await choosePaper(flags);
     await withDevice(flags, async (device) => {
-      const run = flags.resume
-        ? await resume(flags)
-        : await start(flags, abort.signal, () => describeMachine(device));
+      const run = paper
+        ? await start(flags, paper, abort.signal, () => describeMachine(device))
+        : await resume(flags);
       const { config, folder } = run;
       note(`Run: ${folder.path}`);
       const screen = new Screen(folder, flags.json ?? false);
@@ -86,8 +90,17 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
   }
 }
 
+/** The paper that the flags name; what cannot be built is refused before anything is downloaded or made. */
+async function choosePaper(flags: TrainFlags): Promise<Paper> {
+  const paper = await openPaper(flags.paper);
+  const { model } = configFrom(flags, { dataset: 'shapes10' }, ['any'], paper);
+  withoutInit(() => buildModel(paper, model));
+  return paper;
+}
+
 async function start(
   flags: TrainFlags,
+  paper: Paper,
   signal: AbortSignal,
   machine: () => Promise<Record<string, unknown>>,
 ) {
@@ -105,7 +118,7 @@ async function start(
   // Opened before the folder is made, so that bad data leaves no empty run behind.
   const sets = await openSets(data);
   const config: TrainConfig = {
-    ...configFrom(flags, data, sets.trainSet.classes),
+    ...configFrom(flags, data, sets.trainSet.classes, paper),
     machine: await machine(),
   };
   const path = flags.run ?? join(RUNS, `${stamp(new Date())}-${config.recipe}`);
@@ -139,7 +152,7 @@ async function drawCurve(folder: RunFolder, { recipe, dataset, model }: TrainCon
   const accuracy = points('epoch', 'testAccuracy');
   const last = accuracy.at(-1);
   const svg = curveSvg({
-    title: `AlexNet on ${dataset}, ${recipe} recipe`,
+    title: `${(await openPaper(model.paper)).name} on ${dataset}, ${recipe} recipe`,
     subtitle: last
       ? `${trim(last.value)} % of the test pictures right after ${last.step} steps`
       : 'not measured yet',

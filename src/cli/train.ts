@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
 import { UsageError } from '../errors.js';
-import { recipeNames, recipes } from '../papers/alexnet/recipe.js';
-import type { TrainConfig } from '../train/config.js';
+import { recipes } from '../papers/alexnet/recipe.js';
+import type { Paper, Recipe } from '../papers/paper.js';
+import type { ModelConfig, TrainConfig } from '../train/config.js';
 import { DATASETS, type DatasetName } from '../train/dataset-names.js';
 import { INSIGHT_EVERY } from '../train/events.js';
+import { addModelOptions, type ModelFlags, modelOptions } from './model-options.js';
 import {
   addDeviceOptions,
   type DeviceFlags,
@@ -19,8 +21,11 @@ import {
 } from './options.js';
 import { port } from './serve.js';
 
-export interface TrainFlags extends DeviceFlags {
-  readonly preset?: (typeof recipeNames)[number];
+export interface TrainFlags extends DeviceFlags, ModelFlags {
+  readonly preset?: string;
+  readonly dropout?: number;
+  readonly imageSize?: number;
+  readonly init?: string;
   readonly dataset?: DatasetName;
   readonly data?: string;
   readonly epochs?: number;
@@ -41,8 +46,8 @@ export interface TrainFlags extends DeviceFlags {
   readonly json?: boolean;
 }
 
-/** `(default: 128; quick: 32)`, from the recipes themselves. */
-function defaults(pick: (recipe: (typeof recipes)[keyof typeof recipes]) => unknown): string {
+/** `(default: 128; quick: 32)`, from AlexNet's recipes themselves. */
+function defaults(pick: (recipe: Recipe) => unknown): string {
   const [notes, quick] = [pick(recipes.notes), pick(recipes.quick)];
   const show = (value: unknown) => (value === undefined ? 'no limit' : String(value));
   return `(default: ${show(notes)}${quick === notes ? '' : `; quick: ${show(quick)}`})`;
@@ -53,14 +58,18 @@ const limit = (value: number | undefined, all: string): string | number => value
 export function register(program: Command): void {
   const command = program
     .command('train')
-    .summary('train AlexNet')
+    .summary('train a paper’s network')
     .description(
-      `Trains AlexNet and measures it on the test pictures.\n\nPresets:\n${recipeNames.map((name) => `  ${name.padEnd(6)} ${recipes[name].about}`).join('\n')}`,
+      `Trains a paper's network, AlexNet unless --paper names another, and measures it on the test pictures.\n\nPresets of AlexNet:\n${Object.entries(
+        recipes,
+      )
+        .map(([name, { about }]) => `  ${name.padEnd(11)} ${about}`)
+        .join('\n')}`,
     )
     .option(
       '--preset <name>',
-      `the recipe: ${recipeNames.join(' or ')} (default: notes)`,
-      oneOf('--preset', recipeNames),
+      `the recipe, such as ${Object.keys(recipes).join(', ')} (default: notes)`,
+      pathName('--preset'),
     )
     .option(
       '--dataset <name>',
@@ -79,7 +88,7 @@ export function register(program: Command): void {
     )
     .option(
       '--max-steps <n>',
-      `end after so many steps ${defaults((r) => ('maxSteps' in r ? r.maxSteps : undefined))}`,
+      `end after so many steps ${defaults((r) => r.maxSteps)}`,
       positiveInteger('--max-steps'),
     )
     .option(
@@ -107,7 +116,7 @@ export function register(program: Command): void {
     )
     .option(
       '--eval-limit <n>',
-      `measure on the first so many test pictures only ${defaults((r) => limit('evalLimit' in r ? r.evalLimit : undefined, 'all'))}`,
+      `measure on the first so many test pictures only ${defaults((r) => limit(r.evalLimit, 'all'))}`,
       positiveInteger('--eval-limit'),
     )
     .option(
@@ -120,6 +129,18 @@ export function register(program: Command): void {
       'write TensorBoard event files into a folder of the run’s name there (default: none)',
       pathName('--log-dir'),
     );
+  addModelOptions(command)
+    .option(
+      '--dropout <p>',
+      `probability of dropout ${defaults((r) => r.model.dropout)}`,
+      fraction('--dropout'),
+    )
+    .option(
+      '--image-size <pixels>',
+      `side of the pictures that the network gets ${defaults((r) => r.model.imageSize)}`,
+      positiveInteger('--image-size', 4096),
+    )
+    .option('--init <name>', `how weights start ${defaults((r) => r.model.init)}`, pathName('--init'));
   addDeviceOptions(command)
     .option(
       '--serve [port]',
@@ -132,6 +153,7 @@ export function register(program: Command): void {
       'after',
       examples(
         'paperweight train --preset quick',
+        'paperweight train --preset four-layer --activation tanh',
         'paperweight train --data ./data --epochs 10 --run runs/notes',
         'paperweight train --resume --run runs/notes',
       ),
@@ -154,15 +176,33 @@ export function configFrom(
   flags: TrainFlags,
   data: { dataset: TrainConfig['dataset']; data?: string },
   classes: readonly string[],
+  paper: Paper,
 ): TrainConfig {
-  const name = flags.preset ?? 'notes';
-  const { about: _, model, ...recipe } = recipes[name];
-  const given = <K extends keyof TrainFlags & keyof TrainConfig>(key: K) =>
+  const name = flags.preset ?? Object.keys(paper.recipes)[0]!;
+  if (!Object.hasOwn(paper.recipes, name))
+    throw new UsageError({
+      what: `--preset ${name} cannot be used`,
+      expected: `one of ${Object.keys(paper.recipes).join(', ')}`,
+      got: `"${name}"`,
+      next: 'give another value, or leave --preset out for its default (--help shows it)',
+    });
+  const { about: _, model, ...recipe } = paper.recipes[name]!;
+  const changed = modelOptions(flags);
+  const options = changed || model.options ? { options: { ...model.options, ...changed } } : {};
+  const given = <K extends keyof TrainFlags & (keyof TrainConfig | keyof ModelConfig)>(key: K) =>
     flags[key] === undefined ? {} : { [key]: flags[key] };
   const config: TrainConfig = {
     version: 1,
     recipe: name,
-    model: { paper: 'alexnet', classes: [...classes], ...model },
+    model: {
+      paper: paper.id,
+      classes: [...classes],
+      ...model,
+      ...given('dropout'),
+      ...given('imageSize'),
+      ...given('init'),
+      ...options,
+    },
     ...data,
     ...recipe,
     ...given('epochs'),
@@ -184,21 +224,25 @@ export function configFrom(
 /** What a resumed run may change without becoming another run. */
 const MAY_CHANGE = ['epochs', 'maxSteps', 'data', 'checkpointEvery', 'evalLimit', 'insightEvery'] as const;
 const FIXED = ['preset', 'dataset', 'batchSize', 'lr', 'momentum', 'weightDecay', 'seed'] as const;
+const FIXED_MODEL = ['paper', 'dropout', 'imageSize', 'init'] as const;
 
 const flagName = (key: string): string => `--${key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
 
 /** The configuration of a run that goes on. */
 export function resumedConfig(config: TrainConfig, flags: TrainFlags): TrainConfig {
-  for (const key of FIXED) {
-    const before = key === 'preset' ? config.recipe : config[key];
-    if (flags[key] === undefined || flags[key] === before) continue;
+  const keep = (key: string, before: unknown, now: unknown): void => {
+    if (now === undefined || now === before) return;
     throw new UsageError({
       what: `${flagName(key)} cannot change when a run is resumed`,
-      expected: `${before}, as the run was started`,
-      got: String(flags[key]),
+      expected: `${before ?? 'none'}, as the run was started`,
+      got: String(now),
       next: `leave ${flagName(key)} out, or start a new run`,
     });
-  }
+  };
+  for (const key of FIXED) keep(key, key === 'preset' ? config.recipe : config[key], flags[key]);
+  for (const key of FIXED_MODEL) keep(key, config.model[key], flags[key]);
+  for (const [key, value] of Object.entries(modelOptions(flags) ?? {}))
+    keep(key, config.model.options?.[key], value);
   const changed = Object.fromEntries(
     MAY_CHANGE.filter((key) => flags[key] !== undefined).map((key) => [key, flags[key]]),
   );

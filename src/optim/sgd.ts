@@ -16,6 +16,11 @@ export interface SGDOptions {
   dampening?: number;
   weightDecay?: number;
   nesterov?: boolean;
+  /**
+   * The paper's own rule (section 5): v ← momentum · v − lr · (weightDecay · p + g); p ← p + v. The rate is part of
+   * the velocity, so that a fall of the rate slows down new gradients and not those that are under way.
+   */
+  rateInVelocity?: boolean;
 }
 
 /** Parameters, with or without their names: `model.parameters()` or `model.namedParameters()`. */
@@ -34,6 +39,8 @@ export type Group = Required<SGDOptions> & { readonly parameters: readonly Param
 export interface SGDState {
   readonly steps: number;
   readonly groups: Required<SGDOptions>[];
+  /** With `rateInVelocity`: the rate of each parameter's last step, by name. */
+  readonly rates?: Readonly<Record<string, number>>;
 }
 
 interface Slot {
@@ -41,12 +48,16 @@ interface Slot {
   readonly momentum: Parameter;
   /** Whether the first gradient has gone in; until then the momentum is zero. */
   started: boolean;
+  /** The rate of the last step, which the velocity is counted in. */
+  lr: number;
 }
 
 /**
  * Stochastic gradient descent by PyTorch's rule: g ← g + weightDecay · p; b ← momentum · b + (1 − dampening) · g
  * (b ← g the first time); p ← p − lr · b, or p ← p − lr · (g + momentum · b) with Nesterov. The rate stands
- * outside of the momentum, unlike in the paper (section 5); the two differ when the rate changes.
+ * outside of the momentum, unlike in the paper (section 5); the two differ when the rate changes, and
+ * `rateInVelocity` chooses the paper's. It runs on the same b, which is then −v in units of the last rate: all that
+ * changes is that momentum becomes momentum · (last rate) / lr.
  *
  * A step is one run on the device: forward, backward, update, and the loss itself.
  *
@@ -129,9 +140,11 @@ export class SGD {
     const grads: Node[] = [];
     const devices = new Set<Device>();
     for (const group of this.paramGroups) {
+      // A schedule may have set a rate that this rule would divide by.
+      if (group.rateInVelocity) check(group);
       const ready = group.parameters.filter((parameter) => parameter.grad !== null);
       for (const parameter of ready) this.#checkFresh(parameter);
-      const factors = factorsOf(group, ready[0]);
+      const factors = new Factors(group, ready[0]);
       for (const parameter of ready) {
         const grad = parameter.grad!;
         for (const loss of grad.origins) outputs.add(loss);
@@ -153,6 +166,11 @@ export class SGD {
       const slot = this.#slots.get(parameter);
       if (slot) slot.started = true;
     }
+    for (const { parameters, lr } of this.paramGroups)
+      for (const parameter of parameters) {
+        const slot = this.#slots.get(parameter);
+        if (slot && parameter.grad) slot.lr = lr;
+      }
     this.#steps++;
   }
 
@@ -189,7 +207,7 @@ export class SGD {
     if (!slot) {
       const zeros = makeArray(parameter.dtype, parameter.size);
       const momentum = new Parameter(zeros, parameter.shape, { trainable: false });
-      slot = { name: this.#names.get(parameter)!, momentum, started: false };
+      slot = { name: this.#names.get(parameter)!, momentum, started: false, lr: 0 };
       this.#slots.set(parameter, slot);
     }
     // On the host until now, so the values are on the device when the call returns.
@@ -204,7 +222,7 @@ export class SGD {
   }
 
   #changes(parameter: Parameter, grad: Node, group: Group, factors: Factors): Change[] {
-    const { momentum, dampening, weightDecay, nesterov } = group;
+    const { momentum, dampening, weightDecay, nesterov, rateInVelocity, lr } = group;
     const p = parameter.node;
     let g = weightDecay === 0 ? grad : ops.addScaled(grad, p, factors.weightDecay);
     const changes: Change[] = [];
@@ -213,10 +231,11 @@ export class SGD {
       const buffer = slot.momentum.node;
       // A momentum of zeros makes the first step right without a case of its own, but for the dampening.
       let next = g;
-      if (dampening === 0) next = ops.addScaled(g, buffer, factors.momentum);
-      else if (slot.started) next = ops.addScaled(ops.mul(g, factors.undamped), buffer, factors.momentum);
+      const carried = factors.momentum(rateInVelocity && slot.started ? slot.lr / lr : 1);
+      if (dampening === 0) next = ops.addScaled(g, buffer, carried);
+      else if (slot.started) next = ops.addScaled(ops.mul(g, factors.undamped), buffer, carried);
       changes.push({ parameter: slot.momentum, value: next });
-      g = nesterov ? ops.addScaled(g, next, factors.momentum) : next;
+      g = nesterov ? ops.addScaled(g, next, carried) : next;
     }
     changes.push({ parameter, value: ops.addScaled(p, g, factors.step) });
     return changes;
@@ -229,13 +248,10 @@ export class SGD {
       tensors: new Map(started.map((slot) => [`momentum.${slot.name}`, slot.momentum])),
       state: {
         steps: this.#steps,
-        groups: this.paramGroups.map(({ lr, momentum, dampening, weightDecay, nesterov }) => ({
-          lr,
-          momentum,
-          dampening,
-          weightDecay,
-          nesterov,
-        })),
+        groups: this.paramGroups.map(({ parameters: _, ...numbers }) => numbers),
+        ...(this.paramGroups.some((group) => group.rateInVelocity)
+          ? { rates: Object.fromEntries(started.map(({ name, lr }) => [name, lr])) }
+          : {}),
       },
     };
   }
@@ -278,9 +294,10 @@ export class SGD {
       this.#deviceOf(parameter);
     }
     for (const group of state.groups) check(group);
+    this.#checkRates(state, [...tensors.keys()]);
     for (const [i, group] of state.groups.entries()) {
-      const { lr, momentum, dampening, weightDecay, nesterov } = group;
-      Object.assign(this.paramGroups[i]!, { lr, momentum, dampening, weightDecay, nesterov });
+      const { lr, momentum, dampening, weightDecay, nesterov, rateInVelocity } = group;
+      Object.assign(this.paramGroups[i]!, { lr, momentum, dampening, weightDecay, nesterov, rateInVelocity });
     }
     for (const [name, parameter] of byName) {
       const saved = tensors.get(name);
@@ -290,17 +307,38 @@ export class SGD {
       if (saved) values.set(saved.data);
       slot.momentum.load(values);
       slot.started = saved !== undefined;
+      slot.lr = state.rates?.[slot.name] ?? 0;
     }
     this.#steps = state.steps;
   }
+
+  /** A velocity means nothing without the rate that it is counted in. */
+  #checkRates({ groups, rates = {} }: SGDState, names: readonly string[]): void {
+    if (!groups.some((group) => group.rateInVelocity)) return;
+    const bad = names.find((name) => !(Number(rates[name.replace('momentum.', '')]) > 0));
+    if (bad === undefined) return;
+    throw new CheckpointError({
+      what: `The optimizer’s saved state has ${bad} without the rate that it is counted in`,
+      expected: 'a rate above 0 for each momentum, as rateInVelocity needs it',
+      got: String(rates[bad.replace('momentum.', '')]),
+      next: 'resume from a checkpoint of a run with this rule',
+    });
+  }
 }
 
-const DEFAULTS = { momentum: 0, dampening: 0, weightDecay: 0, nesterov: false };
+const DEFAULTS = { momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, rateInVelocity: false };
 
 const isGroup = (item: unknown): item is ParameterGroup =>
   typeof item === 'object' && item !== null && 'params' in item;
 
-function check({ lr, momentum, dampening, weightDecay, nesterov }: Required<SGDOptions>): void {
+function check({
+  lr,
+  momentum,
+  dampening,
+  weightDecay,
+  nesterov,
+  rateInVelocity,
+}: Required<SGDOptions>): void {
   const demand = (fits: boolean, name: string, expected: string, got: unknown): void => {
     if (!fits) throw new UsageError({ what: `SGD got a bad ${name}`, expected, got: String(got) });
   };
@@ -319,27 +357,41 @@ function check({ lr, momentum, dampening, weightDecay, nesterov }: Required<SGDO
     'a momentum above 0 and no dampening',
     `momentum ${momentum}, dampening ${dampening}`,
   );
+  demand(
+    !rateInVelocity || (lr > 0 && dampening === 0 && !nesterov),
+    'combination with rateInVelocity',
+    'lr above 0, no dampening and no nesterov',
+    `lr ${lr}, dampening ${dampening}, nesterov ${nesterov}`,
+  );
 }
 
 /** A group's numbers as leaves: values of a run, not of a plan, so that changing them compiles nothing. */
-interface Factors {
+class Factors {
   readonly step: Node;
-  readonly momentum: Node;
   readonly undamped: Node;
   readonly weightDecay: Node;
-}
+  /** By the value: parameters of one group share a leaf, unless one of them sat out a change of the rate. */
+  readonly #momentum = new Map<number, Node>();
+  readonly #group: Group;
+  readonly #leaf: (value: number) => Node;
 
-function factorsOf({ lr, momentum, dampening, weightDecay }: Group, like: Parameter | undefined): Factors {
-  const dtype = like?.dtype ?? 'float32';
-  const leaf = (value: number): Node => {
-    const data = makeArray(dtype, 1);
-    data[0] = value;
-    return hostLeaf(data, [], dtype);
-  };
-  return {
-    step: leaf(-lr),
-    momentum: leaf(momentum),
-    undamped: leaf(1 - dampening),
-    weightDecay: leaf(weightDecay),
-  };
+  constructor(group: Group, like: Parameter | undefined) {
+    const dtype = like?.dtype ?? 'float32';
+    this.#group = group;
+    this.#leaf = (value) => {
+      const data = makeArray(dtype, 1);
+      data[0] = value;
+      return hostLeaf(data, [], dtype);
+    };
+    this.step = this.#leaf(-group.lr);
+    this.undamped = this.#leaf(1 - group.dampening);
+    this.weightDecay = this.#leaf(group.weightDecay);
+  }
+
+  momentum(ratio: number): Node {
+    const value = ratio * this.#group.momentum;
+    const made = this.#momentum.get(value) ?? this.#leaf(value);
+    this.#momentum.set(value, made);
+    return made;
+  }
 }

@@ -8,7 +8,8 @@ import { loadWeights, weightsOf } from '../train/checkpoint.js';
 import { type ModelConfig, trainConfigSchema } from '../train/config.js';
 import { RunFolder } from '../train/run-folder.js';
 import { readSafetensors } from '../train/safetensors.js';
-import { buildAlexNet, notesTransform } from './alexnet/build.js';
+import { buildModel, type Paper } from './paper.js';
+import { openPaper } from './registry.js';
 
 export interface LoadedModel {
   readonly model: Module;
@@ -39,15 +40,16 @@ export async function openModel(
     ? await fromRun(path)
     : { config: undefined, file: path };
   const weights = weightsOf(await readSafetensors(file));
-  const known = config ?? guess(file, weights, fallback);
-  const model = withoutInit(() => buildAlexNet(known));
+  const paper = await openPaper(config?.paper);
+  const known = config ?? guess(file, weights, paper, fallback);
+  const model = withoutInit(() => buildModel(paper, known));
   loadWeights(file, model, weights);
   await model.to(device);
   return {
     model: model.eval() as Module,
     config: known,
     classes: known.classes,
-    transform: notesTransform(known),
+    transform: paper.transforms(known, 'none').test,
   };
 }
 
@@ -69,28 +71,26 @@ async function fromRun(path: string): Promise<{ config: ModelConfig; file: strin
 function guess(
   file: string,
   weights: ReadonlyMap<string, { shape: readonly number[] }>,
-  {
-    preset = 'notes',
-    classes,
-    imageSize = 224,
-  }: { preset?: string; classes?: readonly string[]; imageSize?: number },
+  paper: Paper,
+  { preset, classes, imageSize }: { preset?: string; classes?: readonly string[]; imageSize?: number },
 ): ModelConfig {
-  const last = weights.get('classifier.6.bias');
+  const last = weights.get(paper.lastBias);
   if (!last)
     throw new CheckpointError({
-      what: `${file} does not hold AlexNet's weights`,
-      expected: 'tensors named features.0.weight … classifier.6.bias',
+      what: `${file} does not hold ${paper.name}'s weights`,
+      expected: `a tensor named ${paper.lastBias} among others`,
       got: [...weights.keys()].slice(0, 3).join(', ') || 'no tensors',
       next: 'use a file that train wrote, or export the weights from PyTorch with safetensors',
     });
   const n = last.shape[0] ?? 0;
+  const variant = preset ?? Object.keys(paper.presets)[0]!;
   return {
-    paper: 'alexnet',
-    preset,
+    paper: paper.id,
+    preset: variant,
     classes:
       classes && classes.length === n ? [...classes] : Array.from({ length: n }, (_, i) => `class ${i}`),
-    imageSize,
+    imageSize: imageSize ?? paper.imageSize(variant),
     dropout: 0.5,
-    init: 'pytorch',
+    init: paper.inits[0]!,
   };
 }

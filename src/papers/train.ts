@@ -6,7 +6,8 @@ import type { TrainConfig } from '../train/config.js';
 import type { Observer } from '../train/events.js';
 import type { RunFolder } from '../train/run-folder.js';
 import { Trainer } from '../train/trainer.js';
-import { buildAlexNet, notesTransform } from './alexnet/build.js';
+import { buildModel } from './paper.js';
+import { openPaper } from './registry.js';
 
 export interface RunOptions {
   readonly config: TrainConfig;
@@ -21,11 +22,12 @@ export interface RunOptions {
 /** Puts together what a configuration describes, from its checkpoint where the run has one. */
 export async function prepareRun({ device, ...parts }: RunOptions): Promise<Trainer> {
   const { config, folder } = parts;
+  const paper = await openPaper(config.model.paper);
   manualSeed(config.seed);
-  const model = buildAlexNet(config.model);
+  const model = buildModel(paper, config.model);
   await model.to(device);
-  const transform = notesTransform(config.model);
-  const trainer = new Trainer({ ...parts, model, trainTransform: transform, testTransform: transform });
+  const { train, test } = paper.transforms(config.model, config.augment ?? 'none');
+  const trainer = new Trainer({ ...parts, model, trainTransform: train, testTransform: test });
   const { latest } = await folder.state();
   if (latest) await trainer.resume(latest);
   // A run that ended before its first checkpoint begins again.

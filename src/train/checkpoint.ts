@@ -47,8 +47,11 @@ const progressSchema = z.object({
         dampening: z.number(),
         weightDecay: z.number(),
         nesterov: z.boolean(),
+        // Older files do not have it.
+        rateInVelocity: z.boolean().default(false),
       }),
     ),
+    rates: z.record(z.string(), z.number()).optional(),
   }),
   schedule: z.record(z.string(), z.any()).nullable(),
 });

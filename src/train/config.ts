@@ -4,9 +4,23 @@ import { DATASETS } from './dataset-names.js';
 const positive = z.number().finite().positive();
 const count = z.number().int().positive();
 
-/** How the learning rate changes: not at all, or up over some steps and down to 0 over the last ones. */
+/** How the learning rate changes. */
 const scheduleSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('constant') }),
+  /** Times `factor` when the accuracy on the test pictures has not risen for more than `patience` epochs, `drops` times at most: the paper's rule, section 5. */
+  z.object({
+    kind: z.literal('plateau'),
+    factor: z.number().gt(0).lt(1),
+    patience: z.number().int().nonnegative(),
+    drops: count,
+  }),
+  /** Times `factor` after each of these epochs. */
+  z.object({
+    kind: z.literal('milestones'),
+    epochs: z.array(count),
+    factor: z.number().gt(0).lt(1),
+  }),
+  /** Up over the first steps, and down to 0 over the last ones. */
   z.object({
     kind: z.literal('warmup-decay'),
     warmupSteps: z.number().int().nonnegative(),
@@ -23,7 +37,10 @@ export const modelConfigSchema = z.object({
   /** Side of the square pictures that the model gets. */
   imageSize: count,
   dropout: z.number().min(0).lt(1),
-  init: z.enum(['pytorch', 'kaiming']),
+  /** One of the paper's initialisations. */
+  init: z.string(),
+  /** What the paper's own schema knows, such as an activation; it checks them when the model is built. */
+  options: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
 });
 export type ModelConfig = z.infer<typeof modelConfigSchema>;
 
@@ -40,6 +57,14 @@ export const trainConfigSchema = z.object({
   lr: positive,
   momentum: z.number().min(0).lt(1),
   weightDecay: z.number().finite().nonnegative(),
+  /** Whether biases (and all else of one dimension) decay like weights; they do unless this is false. */
+  decayBiases: z.boolean().optional(),
+  /** Where the learning rate stands in SGD's rule: outside of the momentum (PyTorch, the default) or inside (the paper). */
+  sgd: z.enum(['pytorch', 'paper']).optional(),
+  /** What happens to training pictures beyond the preparation; nothing unless given. */
+  augment: z.enum(['none', 'crop-mirror']).optional(),
+  /** Ends the run after the first epoch whose training error, in percent, is not above this. */
+  untilTrainError: z.number().min(0).max(100).optional(),
   schedule: scheduleSchema,
   seed: z.number().int(),
   checkpointEvery: count,

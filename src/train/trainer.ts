@@ -6,8 +6,7 @@ import { CheckpointError, PaperweightError } from '../errors.js';
 import { CrossEntropyLoss } from '../nn/loss.js';
 import type { Module } from '../nn/module.js';
 import { topKCorrect } from '../ops/index.js';
-import { type Schedule, WarmupDecay } from '../optim/schedules.js';
-import { SGD } from '../optim/sgd.js';
+import type { SGD } from '../optim/sgd.js';
 import { Tensor } from '../tensor/tensor.js';
 import { loadCheckpoint, type Position, saveCheckpoint, saveWeights } from './checkpoint.js';
 import type { TrainConfig } from './config.js';
@@ -15,6 +14,7 @@ import { Control } from './control.js';
 import { type Evaluation, evaluateModel } from './evaluate.js';
 import { type DoneEvent, INSIGHT_EVERY, type Observer } from './events.js';
 import { firstKernels, saveKernels } from './kernels.js';
+import { makeOptimizer, makeSchedule, type TimedSchedule } from './optimizer.js';
 import { Probe } from './probe.js';
 import { writeProcess } from './process-file.js';
 import type { RunFolder } from './run-folder.js';
@@ -57,11 +57,18 @@ const START: Position = {
 /** Loss of a net that gives every class the same probability, to within this much, has not begun to learn. */
 const FLAT = 0.005;
 
+/** The loss of a run is no longer a finite number. */
+export class DivergedError extends PaperweightError {
+  static {
+    DivergedError.prototype.name = 'DivergedError';
+  }
+}
+
 /** The notes' training loop, made fit to be left alone: progress, checkpoints, evaluation, exact resume. */
 export class Trainer {
   readonly #parts: TrainerParts;
   readonly #optimizer: SGD;
-  readonly #schedule: Schedule | undefined;
+  readonly #timed: TimedSchedule | undefined;
   readonly #criterion = new CrossEntropyLoss();
   readonly #loader: DataLoader;
   readonly #observer: Observer;
@@ -69,6 +76,8 @@ export class Trainer {
   readonly #probe: Probe;
   #position: Position = START;
   #saved = -1;
+  /** The training error has come down to where the configuration ends the run. */
+  #learned = false;
   #stepEnded = 0;
   readonly #started = performance.now();
 
@@ -82,26 +91,14 @@ export class Trainer {
       note: (text) => this.#say('note', text),
     });
     this.#probe = new Probe(parts);
-    const { lr, momentum, weightDecay } = config;
-    this.#optimizer = new SGD(model.namedParameters(), { lr, momentum, weightDecay });
+    this.#optimizer = makeOptimizer(model, config);
     this.#loader = new DataLoader(trainSet, {
       batchSize: config.batchSize,
       shuffle: true,
       seed: config.seed,
       transform: parts.trainTransform,
     });
-    if (config.schedule.kind === 'warmup-decay') {
-      const { warmupSteps, decaySteps, shape } = config.schedule;
-      const totalSteps = this.stepsTotal;
-      // In a run too short for both, both are shorter.
-      const part = Math.min(1, totalSteps / (warmupSteps + decaySteps));
-      this.#schedule = new WarmupDecay(this.#optimizer, {
-        totalSteps,
-        warmupSteps: Math.floor(part * warmupSteps),
-        decaySteps: Math.floor(part * decaySteps),
-        shape,
-      });
-    }
+    this.#timed = makeSchedule(this.#optimizer, config, this.stepsTotal);
   }
 
   get stepsTotal(): number {
@@ -115,7 +112,7 @@ export class Trainer {
    */
   async resume(name: string): Promise<void> {
     const { folder, model } = this.#parts;
-    const trained = { model, optimizer: this.#optimizer, schedule: this.#schedule };
+    const trained = { model, optimizer: this.#optimizer, schedule: this.#timed?.schedule };
     try {
       this.#position = await loadCheckpoint(folder.checkpoint(name), trained);
     } catch (error) {
@@ -127,6 +124,8 @@ export class Trainer {
     }
     this.#saved = this.#position.step;
     await folder.rewind(this.#position);
+    const epochs = (await folder.metrics()).filter(({ event }) => event === 'epoch');
+    this.#learned = this.#isLearned(Number(epochs.at(-1)?.trainAccuracy ?? 0));
   }
 
   get step(): number {
@@ -159,11 +158,15 @@ export class Trainer {
     let last: Evaluation | undefined;
     this.#stepEnded = performance.now();
     // Where the last steps are done but not measured, only the measuring is left.
-    while (this.#position.epoch < config.epochs && (!this.#complete || this.#position.batch > 0)) {
+    while (
+      !this.#learned &&
+      this.#position.epoch < config.epochs &&
+      (!this.#complete || this.#position.batch > 0)
+    ) {
       if (!(await this.#epoch())) return undefined;
       last = await this.#endEpoch();
       if (!last) return undefined;
-      if (this.#complete) break;
+      if (this.#complete || this.#learned) break;
     }
     last ??= await this.#evaluate();
     if (!last) return undefined;
@@ -181,6 +184,10 @@ export class Trainer {
     };
     await folder.log(done);
     return done;
+  }
+
+  #isLearned(trainAccuracy: number): boolean {
+    return 100 - trainAccuracy <= (this.#parts.config.untilTrainError ?? -1);
   }
 
   get #complete(): boolean {
@@ -242,7 +249,7 @@ export class Trainer {
       ? this.#probe.gradientSquares()
       : undefined;
     this.#optimizer.step({ compute: [correct, ...(squares ?? []).map(([, square]) => square)] });
-    this.#schedule?.step();
+    if (this.#timed?.every === 'step') this.#timed.schedule.step();
     return { batch, loss, correct, dataSeconds, lr, squares };
   }
 
@@ -317,9 +324,9 @@ export class Trainer {
     );
   }
 
-  #diverged(step: number, loss: number): PaperweightError {
+  #diverged(step: number, loss: number): DivergedError {
     const { folder } = this.#parts;
-    return new PaperweightError({
+    return new DivergedError({
       what: `Training diverged at step ${step}`,
       expected: 'a finite loss',
       got: String(loss),
@@ -339,9 +346,14 @@ export class Trainer {
     }
     // The last update may be the one that broke the weights.
     if (!Number.isFinite(result.loss)) throw this.#diverged(p.step, result.loss);
-    await folder.log(this.#epochEvent(result, (performance.now() - started) / 1000));
+    const event = this.#epochEvent(result, (performance.now() - started) / 1000);
+    await folder.log(event);
+    this.#learned = this.#isLearned(event.trainAccuracy);
     // An epoch that the limit of steps cuts short stays open, for a run that is resumed with a higher one.
-    if (p.batch === this.#loader.length) this.#position = { ...START, epoch: p.epoch + 1, step: p.step };
+    if (p.batch === this.#loader.length) {
+      this.#position = { ...START, epoch: p.epoch + 1, step: p.step };
+      if (this.#timed?.every === 'epoch') this.#timed.schedule.step(result.accuracy);
+    }
     await this.#save(result.accuracy);
     this.#stepEnded = performance.now();
     return result;
@@ -399,7 +411,7 @@ export class Trainer {
     }
     // At the end of an epoch the position moves on without a step, so the same step may be saved again.
     if (this.#saved !== step || accuracy !== undefined) {
-      const trained = { model, optimizer: this.#optimizer, schedule: this.#schedule };
+      const trained = { model, optimizer: this.#optimizer, schedule: this.#timed?.schedule };
       await saveCheckpoint(folder.checkpoint(name), trained, this.#position);
       this.#saved = step;
     }

@@ -5,7 +5,19 @@ import { describeError } from '../../src/cli/report.js';
 import { DataError, UsageError } from '../../src/errors.js';
 import { runCli, runNode } from '../support/cli.js';
 
-const COMMANDS = ['train', 'eval', 'predict', 'report', 'inspect', 'data', 'export', 'bench', 'doctor'];
+const COMMANDS = [
+  'train',
+  'eval',
+  'predict',
+  'report',
+  'inspect',
+  'reproduce',
+  'new',
+  'data',
+  'export',
+  'bench',
+  'doctor',
+];
 
 /** Runs it, and expects one clear paragraph and exit code 2. */
 async function refused(args: readonly string[], ...words: RegExp[]) {
@@ -48,13 +60,15 @@ test('unknown commands and flags are refused, with the near one', async () => {
   await refused(['inspct'], /no command "inspct"/, /did you mean inspect\?/);
   await refused(
     ['frobnicate'],
-    /one of train, serve, eval, predict, report, inspect, data, export, bench, doctor/,
+    /one of train, serve, eval, predict, report, inspect, reproduce, new, data, export, bench, doctor/,
   );
   await refused(['--frobnicate'], /has no option --frobnicate/);
   await refused(['inspect', '--clases', '10'], /did you mean --classes\?/);
   for (const command of COMMANDS) {
     const args =
-      { eval: ['run'], predict: ['run', 'a.png'], export: ['run'], bench: ['start'] }[command] ?? [];
+      { eval: ['run'], predict: ['run', 'a.png'], export: ['run'], bench: ['start'], new: ['some'] }[
+        command
+      ] ?? [];
     await refused([command, ...args, '--frobnicate'], new RegExp(`paperweight ${command} has no option`));
   }
 });
@@ -75,6 +89,8 @@ const BAD: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['--input', '-224'],
     ['--input', '32'],
   ],
+  reproduce: [['vgg'], ['--claim', 'none'], ['--budget', '0m'], ['--budget', 'soon'], ['--runs', '']],
+  new: [['Net'], ['../up'], ['alexnet']],
   data: [['mnist'], ['--data', '']],
   doctor: [
     ['--threads', '0'],

@@ -18,7 +18,7 @@ interface Path {
   readonly params: number[][];
   readonly momentumBuffers: (number[] | null)[];
 }
-const { sgd } = readFixture<{ sgd: Path[] }>('optim.json');
+const { sgd, paper } = readFixture<{ sgd: Path[]; paper: Path[] }>('optim.json');
 
 /** A parameter on the device, in double precision so that paths can be compared closely. */
 async function placed(values: readonly number[]): Promise<Parameter> {
@@ -61,6 +61,65 @@ describe('SGD', () => {
       // One plan, at the latest from the second step on; with dampening the first step is another graph.
       assert.equal(compiled.at(-1), compiled[options.dampening === 0 ? 0 : 1]);
     });
+
+  for (const { name, options, lrs, start, grads, params } of paper)
+    it(`has the paper’s rule, resumed after each step: ${name}`, async () => {
+      const p = await placed(start);
+      const make = () => new SGD([['p', p]], { ...options, lr: lrs[0]!, rateInVelocity: true });
+      let optimizer = make();
+      for (const [t, lr] of lrs.entries()) {
+        optimizer.paramGroups[0]!.lr = lr;
+        take(optimizer, p, grads[t]!);
+        assertNear(await p.data(), params[t]!, 1e-11, `values after step ${t + 1}`);
+        const { tensors, state } = optimizer.stateDict();
+        const velocity = tensors.get('momentum.p')!;
+        const saved = { data: await velocity.data(), shape: velocity.shape };
+        optimizer = make();
+        optimizer.loadStateDict({
+          tensors: new Map([['momentum.p', saved]]),
+          state: JSON.parse(JSON.stringify(state)),
+        });
+      }
+    });
+
+  it('keeps its plan when the rate falls inside of the velocity', async () => {
+    const p = await placed([1, 2]);
+    const optimizer = new SGD([p], { lr: 0.1, momentum: 0.9, rateInVelocity: true });
+    const compiled: number[] = [];
+    for (const lr of [0.1, 0.1, 0.01, 0.001]) {
+      optimizer.paramGroups[0]!.lr = lr;
+      take(optimizer, p, [1, 1]);
+      await p.data();
+      compiled.push(await plans());
+    }
+    assert.equal(compiled.at(-1), compiled[1]);
+    optimizer.paramGroups[0]!.lr = 0;
+    assert.throws(() => take(optimizer, p, [1, 1]), /lr above 0/);
+  });
+
+  it('keeps the velocity of a parameter that sits out a change of the rate', async () => {
+    const [a, b] = [await placed([0]), await placed([0])];
+    const optimizer = new SGD([a, b], { lr: 1, momentum: 0.5, rateInVelocity: true });
+    take(optimizer, b, [1]);
+    optimizer.paramGroups[0]!.lr = 0.1;
+    take(optimizer, a, [1]);
+    take(optimizer, b, [1]);
+    // v = −1, then 0.5 · −1 − 0.1.
+    assertNear(await b.data(), [-1.6], 1e-12, 'b');
+    assertNear(await a.data(), [-0.1], 1e-12, 'a');
+  });
+
+  it('refuses a velocity without its rate', async () => {
+    const p = await placed([1]);
+    const optimizer = new SGD([['p', p]], { lr: 1, momentum: 0.5, rateInVelocity: true });
+    take(optimizer, p, [1]);
+    const { state } = optimizer.stateDict();
+    const tensors = new Map([['momentum.p', { data: new Float64Array(1), shape: [1] }]]);
+    assert.throws(
+      () => optimizer.loadStateDict({ tensors, state: { ...state, rates: {} } }),
+      CheckpointError,
+    );
+  });
 
   it('computes the loss, and what else is wanted, in the step’s own run', async () => {
     const p = await placed([1, 2]);
@@ -206,6 +265,8 @@ describe('SGD', () => {
       [() => new SGD([p], { lr: 1, momentum: 1 }), /momentum.*\[0, 1\)/],
       [() => new SGD([p], { lr: 1, dampening: -0.1 }), /dampening/],
       [() => new SGD([p], { lr: 1, weightDecay: -1 }), /weightDecay/],
+      [() => new SGD([p], { lr: 0, momentum: 0.9, rateInVelocity: true }), /rateInVelocity/],
+      [() => new SGD([p], { lr: 1, dampening: 0.1, rateInVelocity: true }), /rateInVelocity/],
       [() => new SGD([p], { lr: 1, nesterov: true }), /nesterov/],
       [() => new SGD([p], { lr: 1, nesterov: true, momentum: 0.9, dampening: 0.1 }), /nesterov/],
       [() => new SGD([{ params: [p], momentum: 3 }], { lr: 1 }), /momentum/],

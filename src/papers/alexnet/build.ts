@@ -1,39 +1,78 @@
+import { z } from 'zod';
 import * as transforms from '../../data/transforms/index.js';
-import { Conv2d } from '../../nn/conv.js';
-import { constant, kaimingNormal, normal } from '../../nn/init.js';
-import { Linear } from '../../nn/linear.js';
+import { UsageError } from '../../errors.js';
 import type { Module } from '../../nn/module.js';
-import type { ModelConfig } from '../../train/config.js';
-import { AlexNet, type AlexNetPreset } from './model.js';
+import type { ModelConfig, TrainConfig } from '../../train/config.js';
+import { ACTIVATIONS } from '../layers.js';
+import { FourLayerNet } from './four-layer.js';
+import { type Init, initialise } from './initialise.js';
+import { AlexNet, type AlexNetPreset, MIDDLE_LAYERS, NORMS, POOLINGS } from './model.js';
+
+/** The preset that is not AlexNet itself but the small net of Figure 1 and section 3.3. */
+export const FOUR_LAYER = 'four-layer';
+
+export const alexNetOptions = z.object({
+  activation: z.enum(ACTIVATIONS).optional(),
+  norm: z.enum(NORMS).optional(),
+  pooling: z.enum(POOLINGS).optional(),
+  towers: z.union([z.literal(1), z.literal(2)], { error: 'Invalid input: expected 1 or 2' }).optional(),
+  width: z.enum(['full', 'half']).optional(),
+  without: z.enum(MIDDLE_LAYERS).optional(),
+  hidden: z.number().int().positive().optional(),
+});
 
 /** Builds the network that a configuration describes, with fresh weights. */
-export function buildAlexNet({ preset, classes, dropout, init }: ModelConfig): Module {
-  const model = new AlexNet({ numClasses: classes.length, preset: preset as AlexNetPreset, dropout });
-  if (init === 'kaiming') kaiming(model);
+export function buildAlexNet({ preset, classes, dropout, init, options = {} }: ModelConfig): Module {
+  const { towers, without, hidden, ...shared } = alexNetOptions.parse(options);
+  const numClasses = classes.length;
+  if (preset === FOUR_LAYER) {
+    const alien = Object.entries({ towers, without, hidden }).find(([, value]) => value !== undefined);
+    if (alien)
+      throw new UsageError({
+        what: `The four-layer net has no option ${alien[0]}`,
+        expected: 'one of activation, norm, pooling, width',
+        got: alien.join(' '),
+      });
+    const model = new FourLayerNet({ numClasses, ...shared });
+    initialise(model, init as Init, shared.activation);
+    return model;
+  }
+  const model = new AlexNet({
+    numClasses,
+    preset: preset as AlexNetPreset,
+    dropout,
+    towers,
+    without,
+    hidden,
+    ...shared,
+  });
+  const positive = ['conv2', 'conv4', 'conv5'].flatMap((name) => model.convolutions.get(name) ?? []);
+  initialise(model, init as Init, shared.activation, new Set(positive));
   return model;
 }
 
-/**
- * Kaiming-normal weights and biases of 0, which start to learn at once. The last layer starts small instead:
- * otherwise its first logits are so large that the loss jumps before it falls.
- */
-function kaiming(model: Module): void {
-  const layers = model
-    .namedModules()
-    .flatMap(([, m]) => (m instanceof Conv2d || m instanceof Linear ? [m] : []));
-  for (const layer of layers) {
-    if (layer === layers.at(-1)) normal(layer.weight, { std: 0.01 });
-    else kaimingNormal(layer.weight);
-    if (layer.bias) constant(layer.bias, 0);
-  }
-}
+const HALF = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
+/** Of CIFAR-10's 50,000 training pictures, by channel, on [0, 1]. */
+const CIFAR10 = { mean: [0.4914, 0.4822, 0.4465], std: [0.247, 0.2435, 0.2616] };
 
-/** The notes' preparation of pictures: resized, scaled to [0, 1], then to [−1, 1]. */
-export function notesTransform({ imageSize }: Pick<ModelConfig, 'imageSize'>): transforms.Transform {
-  const half = [0.5, 0.5, 0.5];
-  return transforms.compose([
-    transforms.resize([imageSize, imageSize]),
-    transforms.toTensor(),
-    transforms.normalize(half, half),
-  ]);
+/**
+ * Resized, scaled to [0, 1], then to [−1, 1] as in the notes; for the four-layer net minus the training pictures'
+ * mean colour, by their standard deviation. (The paper subtracts the mean picture.) `crop-mirror` shifts each
+ * training picture by up to an eighth of its side and mirrors half of them: section 4.1's, on small pictures.
+ */
+export function alexNetTransforms(
+  { preset, imageSize }: Pick<ModelConfig, 'preset' | 'imageSize'>,
+  augment: NonNullable<TrainConfig['augment']> = 'none',
+): { train: transforms.Transform; test: transforms.Transform } {
+  const { mean, std } = preset === FOUR_LAYER ? CIFAR10 : HALF;
+  const resize = transforms.resize([imageSize, imageSize]);
+  const finish = [transforms.toTensor(), transforms.normalize(mean, std)];
+  const moved = [
+    transforms.randomCrop(imageSize, { padding: Math.max(1, Math.floor(imageSize / 8)) }),
+    transforms.randomHorizontalFlip(),
+  ];
+  return {
+    train: transforms.compose([resize, ...(augment === 'crop-mirror' ? moved : []), ...finish]),
+    test: transforms.compose([resize, ...finish]),
+  };
 }

@@ -1,87 +1,108 @@
 import { UsageError } from '../../errors.js';
 import {
   AdaptiveAvgPool2d,
+  BatchNorm2d,
   Conv2d,
-  type Conv2dOptions,
   Dropout,
   Linear,
   LocalResponseNorm,
   MaxPool2d,
   Module,
-  ReLU,
   Sequential,
 } from '../../nn/index.js';
 import type { Tensor } from '../../tensor/tensor.js';
+import { type Activation, activation as makeActivation } from '../layers.js';
 
-/** One layer of a preset. Channels and features that go in follow from the layers before. */
-type LayerSpec =
-  | { readonly conv: number; readonly kernel: number; readonly options?: Conv2dOptions }
-  | { readonly lrn: number; readonly alpha: number; readonly beta: number; readonly k: number }
-  | { readonly pool: number; readonly stride: number }
-  | { readonly linear: number | 'classes' }
-  | 'relu'
-  | 'dropout';
+/** What follows the first two convolutions, in some order. */
+type Step = 'act' | 'norm' | 'pool';
 
-/** A network as data. */
+/** What tells AlexNet's variants apart. */
 interface Preset {
-  readonly features: readonly LayerSpec[];
-  /** Side of the feature maps that go into the classifier. */
-  readonly side: number;
-  readonly classifier: readonly LayerSpec[];
+  /** Kernels of the five convolutions. */
+  readonly channels: readonly [number, number, number, number, number];
+  /** Zeros around the picture, before the first convolution. */
+  readonly padding: number;
+  readonly order: readonly Step[];
+  readonly norm: Norm;
+  /** By PyTorch's convention, in which alpha is divided by the size. */
+  readonly lrn: { readonly size: number; readonly alpha: number; readonly beta: number; readonly k: number };
+  /** Halves of conv 2, 4 and 5 that do not see each other. */
+  readonly towers: 1 | 2;
+  /** Where the two dropouts stand beside the first two fully connected layers. */
+  readonly dropout: 'before' | 'after';
+  /** Whether a pooling window may reach beyond the edge. */
+  readonly ceilMode: boolean;
 }
 
-const LRN = { lrn: 5, alpha: 1e-4, beta: 0.75, k: 1 };
-const POOL = { pool: 3, stride: 2 };
+/** The notes: LRN between convolution and ReLU, one tower, dropout before the fully connected layers. */
+const NOTES: Preset = {
+  channels: [96, 256, 384, 384, 256],
+  padding: 2,
+  order: ['norm', 'act', 'pool'],
+  norm: 'lrn',
+  lrn: { size: 5, alpha: 1e-4, beta: 0.75, k: 1 },
+  towers: 1,
+  dropout: 'before',
+  ceilMode: false,
+};
+
+/** The paper's section 3: alpha 1e-4 is not divided there, so it is 5 times as much here. */
+const PAPER: Preset = {
+  ...NOTES,
+  order: ['act', 'norm', 'pool'],
+  lrn: { size: 5, alpha: 5e-4, beta: 0.75, k: 2 },
+  towers: 2,
+  dropout: 'after',
+};
 
 const PRESETS = {
-  /** The notes' network: LRN before ReLU, one tower, dropout before the first two fully connected layers. */
-  notes: {
-    features: [
-      { conv: 96, kernel: 11, options: { stride: 4, padding: 2 } },
-      LRN,
-      'relu',
-      POOL,
-      { conv: 256, kernel: 5, options: { padding: 2 } },
-      LRN,
-      'relu',
-      POOL,
-      { conv: 384, kernel: 3, options: { padding: 1 } },
-      'relu',
-      { conv: 384, kernel: 3, options: { padding: 1 } },
-      'relu',
-      { conv: 256, kernel: 3, options: { padding: 1 } },
-      'relu',
-      POOL,
-    ],
-    side: 6,
-    classifier: [
-      'dropout',
-      { linear: 4096 },
-      'relu',
-      'dropout',
-      { linear: 4096 },
-      'relu',
-      { linear: 'classes' },
-    ],
-  },
+  notes: NOTES,
+  paper: PAPER,
+  batchnorm: { ...NOTES, norm: 'batch' },
+  /** torchvision.models.alexnet, after Krizhevsky's "One weird trick for parallelizing convolutional neural networks" (2014). */
+  torchvision: { ...NOTES, channels: [64, 192, 384, 256, 256], norm: 'none' },
+  /** Caffe's models/bvlc_alexnet/train_val.prototxt, made for 227 × 227; Caffe rounds the size of pooled maps up. */
+  caffe: { ...PAPER, padding: 0, lrn: NOTES.lrn, ceilMode: true },
 } as const satisfies Record<string, Preset>;
 
 /** Names of AlexNet's variants. */
 export type AlexNetPreset = keyof typeof PRESETS;
+export const alexNetPresets = Object.keys(PRESETS) as AlexNetPreset[];
+
+export const NORMS = ['lrn', 'batch', 'none'] as const;
+export type Norm = (typeof NORMS)[number];
+export const POOLINGS = ['overlapping', 'plain'] as const;
+export type Pooling = (typeof POOLINGS)[number];
+export const MIDDLE_LAYERS = ['conv3', 'conv4', 'conv5'] as const;
 
 export interface AlexNetOptions {
   /** Classes to tell apart; ImageNet's 1000 by default, as in PyTorch. */
   numClasses?: number;
-  /** Which variant: `notes`. */
+  /** Which variant: `notes`, `paper`, `batchnorm`, `torchvision` or `caffe`. */
   preset?: AlexNetPreset;
   /** Probability of dropout in the classifier; 0 leaves it out. */
   dropout?: number;
+  /** ReLU unless given (section 3.1). */
+  activation?: Activation;
+  /** What stands in the place of LRN (section 3.3); the preset's own unless given. */
+  norm?: Norm;
+  /** Windows of 3 with stride 2 (section 3.4), or of 2 that do not overlap. */
+  pooling?: Pooling;
+  /** 2: conv 2, 4 and 5 see only their own half of the channels (section 3.2); the preset's own unless given. */
+  towers?: 1 | 2;
+  /** Half: half as many kernels in all convolutions but the last, which is the paper's one-GPU net (section 3.2). */
+  width?: 'full' | 'half';
+  /** A convolution to leave out, with its activation (section 7). */
+  without?: (typeof MIDDLE_LAYERS)[number];
+  /** Units of each hidden fully connected layer; 4096 unless given. */
+  hidden?: number;
 }
 
 /**
  * AlexNet (Krizhevsky, Sutskever and Hinton, 2012): five convolutions and three fully connected layers.
  * [N, 3, H, W] → logits [N, numClasses]; made for 224 × 224, and any picture of at least 63 × 63 goes through.
- * Parameter names are those of the notes' PyTorch module: `features.0.weight` … `classifier.6.bias`.
+ * Parameter names of `notes` are those of the notes' PyTorch module, those of `torchvision` are torchvision's:
+ * `features.0.weight` … `classifier.6.bias`.
  *
  * @throws UsageError for an unknown preset
  * @example
@@ -91,20 +112,78 @@ export class AlexNet extends Module {
   readonly features: Sequential;
   readonly avgpool: AdaptiveAvgPool2d;
   readonly classifier: Sequential;
+  readonly #convolutions = new Map<string, Conv2d>();
 
-  constructor({ numClasses = 1000, preset = 'notes', dropout = 0.5 }: AlexNetOptions = {}) {
+  constructor({
+    numClasses = 1000,
+    preset: name = 'notes',
+    dropout = 0.5,
+    activation = 'relu',
+    pooling = 'overlapping',
+    width = 'full',
+    hidden = 4096,
+    without,
+    ...changes
+  }: AlexNetOptions = {}) {
     super();
-    if (!Object.hasOwn(PRESETS, preset))
+    if (!Object.hasOwn(PRESETS, name))
       throw new UsageError({
         what: 'AlexNet has no such preset',
-        expected: Object.keys(PRESETS).join(' or '),
-        got: String(preset),
+        expected: alexNetPresets.join(' or '),
+        got: String(name),
       });
-    const { features, side, classifier }: Preset = PRESETS[preset];
-    const convolutions = build(features, 3, numClasses, dropout);
-    this.features = convolutions.layers;
-    this.avgpool = new AdaptiveAvgPool2d([side, side]);
-    this.classifier = build(classifier, convolutions.width * side * side, numClasses, dropout).layers;
+    const preset: Preset = PRESETS[name];
+    const { norm = preset.norm, towers = preset.towers } = changes;
+    const act = () => makeActivation(activation);
+    const pool = () => new MaxPool2d(pooling === 'plain' ? 2 : 3, { stride: 2, ceilMode: preset.ceilMode });
+    const layers: Module[] = [];
+    let channels = 3;
+    const conv = (
+      index: number,
+      kernel: number,
+      options: { stride?: number; padding: number; groups?: number },
+    ) => {
+      if (without === `conv${index + 1}`) return;
+      const kernels = preset.channels[index]! / (width === 'half' && index < 4 ? 2 : 1);
+      const layer = new Conv2d(channels, kernels, kernel, options);
+      this.#convolutions.set(`conv${index + 1}`, layer);
+      layers.push(layer);
+      channels = kernels;
+      if (index >= 2) layers.push(act());
+    };
+    const between = () => {
+      for (const step of preset.order) {
+        if (step === 'act') layers.push(act());
+        else if (step === 'pool') layers.push(pool());
+        else if (norm === 'batch') layers.push(new BatchNorm2d(channels));
+        else if (norm === 'lrn') layers.push(new LocalResponseNorm(preset.lrn.size, preset.lrn));
+      }
+    };
+    conv(0, 11, { stride: 4, padding: preset.padding });
+    between();
+    conv(1, 5, { padding: 2, groups: towers });
+    between();
+    conv(2, 3, { padding: 1 });
+    conv(3, 3, { padding: 1, groups: towers });
+    conv(4, 3, { padding: 1, groups: towers });
+    layers.push(pool());
+    this.features = new Sequential(...layers);
+    this.avgpool = new AdaptiveAvgPool2d([SIDE, SIDE]);
+    const block = (inputs: number): Module[] => {
+      const drop = new Dropout(dropout);
+      const own = [new Linear(inputs, hidden), act()];
+      return preset.dropout === 'before' ? [drop, ...own] : [...own, drop];
+    };
+    this.classifier = new Sequential(
+      ...block(channels * SIDE * SIDE),
+      ...block(hidden),
+      new Linear(hidden, numClasses),
+    );
+  }
+
+  /** The convolutions by the paper's names, `conv1` to `conv5`, whatever is left out between them. */
+  get convolutions(): ReadonlyMap<string, Conv2d> {
+    return this.#convolutions;
   }
 
   forward(x: Tensor): Tensor {
@@ -113,26 +192,5 @@ export class AlexNet extends Module {
   }
 }
 
-/** Makes the layers of a list; `width` is the number of channels or features that flow between them. */
-function build(
-  specs: readonly LayerSpec[],
-  inputs: number,
-  classes: number,
-  dropout: number,
-): { layers: Sequential; width: number } {
-  let width = inputs;
-  const layers = specs.map((spec): Module => {
-    if (spec === 'relu') return new ReLU();
-    if (spec === 'dropout') return new Dropout(dropout);
-    if ('lrn' in spec) return new LocalResponseNorm(spec.lrn, spec);
-    if ('pool' in spec) return new MaxPool2d(spec.pool, { stride: spec.stride });
-    const from = width;
-    if ('conv' in spec) {
-      width = spec.conv;
-      return new Conv2d(from, width, spec.kernel, spec.options);
-    }
-    width = spec.linear === 'classes' ? classes : spec.linear;
-    return new Linear(from, width);
-  });
-  return { layers: new Sequential(...layers), width };
-}
+/** Side of the feature maps that go into the classifier. */
+const SIDE = 6;

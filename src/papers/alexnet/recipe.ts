@@ -1,28 +1,21 @@
-import type { TrainConfig } from '../../train/config.js';
+import type { Recipe } from '../paper.js';
 
-type Fixed = 'version' | 'recipe' | 'dataset' | 'data' | 'model' | 'seed' | 'machine';
-
-/** All of a run that does not depend on the machine or the data. */
-export interface Recipe extends Omit<TrainConfig, Fixed> {
-  /** One sentence for `--help` and for the end of a run. */
-  readonly about: string;
-  readonly model: Omit<TrainConfig['model'], 'paper' | 'classes'>;
-}
+const NOTES = {
+  about:
+    "the notes' training template: ten epochs, batch 128, SGD with lr 0.01 and momentum 0.9, PyTorch's initialisation",
+  model: { preset: 'notes', imageSize: 224, dropout: 0.5, init: 'pytorch' },
+  epochs: 10,
+  batchSize: 128,
+  lr: 0.01,
+  momentum: 0.9,
+  weightDecay: 0,
+  schedule: { kind: 'constant' },
+  checkpointEvery: 100,
+  logEvery: 100,
+} satisfies Recipe;
 
 export const recipes = {
-  notes: {
-    about:
-      "the notes' training template: ten epochs, batch 128, SGD with lr 0.01 and momentum 0.9, PyTorch's initialisation",
-    model: { preset: 'notes', imageSize: 224, dropout: 0.5, init: 'pytorch' },
-    epochs: 10,
-    batchSize: 128,
-    lr: 0.01,
-    momentum: 0.9,
-    weightDecay: 0,
-    schedule: { kind: 'constant' },
-    checkpointEvery: 100,
-    logEvery: 100,
-  },
+  notes: NOTES,
   quick: {
     about:
       'the same network in a few minutes: 500 steps of batch 16 without dropout, Kaiming-normal initialisation, and a rate that rises, stays, and falls to 0',
@@ -38,7 +31,61 @@ export const recipes = {
     logEvery: 50,
     evalLimit: 1000,
   },
-} as const satisfies Record<string, Recipe>;
+  paper: {
+    about:
+      "the paper's section 5: two towers, N(0, 0.01²) with some biases of 1, its own SGD with weight decay 0.0005, a rate of 0.01 divided by 10 up to three times when accuracy stalls, 90 epochs, shifted and mirrored pictures",
+    model: { preset: 'paper', imageSize: 224, dropout: 0.5, init: 'paper' },
+    epochs: 90,
+    batchSize: 128,
+    lr: 0.01,
+    momentum: 0.9,
+    weightDecay: 5e-4,
+    decayBiases: false,
+    sgd: 'paper',
+    augment: 'crop-mirror',
+    schedule: { kind: 'plateau', factor: 0.1, patience: 3, drops: 3 },
+    checkpointEvery: 100,
+    logEvery: 100,
+  },
+  batchnorm: {
+    ...NOTES,
+    about: "the notes' template with batch normalisation in LRN's place",
+    model: { ...NOTES.model, preset: 'batchnorm' },
+  },
+  torchvision: {
+    ...NOTES,
+    about: "the notes' template on torchvision's network: 64/192/384/256/256 kernels, no LRN",
+    model: { ...NOTES.model, preset: 'torchvision' },
+  },
+  caffe: {
+    about:
+      "Caffe's bvlc_alexnet: as the paper, with biases of 0.1 for 1, 227 × 227 pictures, a tenth of the rate every 30 epochs",
+    model: { preset: 'caffe', imageSize: 227, dropout: 0.5, init: 'caffe' },
+    epochs: 90,
+    batchSize: 128,
+    lr: 0.01,
+    momentum: 0.9,
+    weightDecay: 5e-4,
+    decayBiases: false,
+    sgd: 'paper',
+    augment: 'crop-mirror',
+    schedule: { kind: 'milestones', epochs: [30, 60], factor: 0.1 },
+    checkpointEvery: 100,
+    logEvery: 100,
+  },
+  'four-layer': {
+    about:
+      'the small net of Figure 1 and section 3.3 on 32 × 32 pictures: 15 epochs with a tenth of the rate after 10 and 13',
+    model: { preset: 'four-layer', imageSize: 32, dropout: 0, init: 'kaiming' },
+    epochs: 15,
+    batchSize: 128,
+    lr: 0.01,
+    momentum: 0.9,
+    weightDecay: 0,
+    schedule: { kind: 'milestones', epochs: [10, 13], factor: 0.1 },
+    checkpointEvery: 391,
+    logEvery: 100,
+  },
+} satisfies Record<string, Recipe>;
 
 export type RecipeName = keyof typeof recipes;
-export const recipeNames = Object.keys(recipes) as RecipeName[];

@@ -1,0 +1,153 @@
+import { withoutInit } from '../../nn/init.js';
+import { inspect } from '../../nn/inspect.js';
+import type { Claim } from '../claims/claim.js';
+import { counted } from '../claims/kinds.js';
+import { AlexNet, type AlexNetPreset } from './model.js';
+
+const grouped = (n: number): string => n.toLocaleString('en-US');
+
+const layersOf = (preset: AlexNetPreset, numClasses = 1000) => {
+  const model = withoutInit(() => new AlexNet({ preset, numClasses }));
+  return inspect(model, [3, 224, 224]);
+};
+
+const size = (shape: readonly number[]): number => shape.slice(1).reduce((a, d) => a * d, 1);
+
+/** Values of each convolution's and each fully connected layer's output: the paper's neurons. */
+function neurons(): number[] {
+  return layersOf('paper')
+    .layers.filter(({ type }) => type === 'Conv2d' || type === 'Linear')
+    .map(({ outputShape }) => size(outputShape));
+}
+
+/** Claims that arithmetic decides. */
+export const countedClaims: readonly Claim[] = [
+  counted({
+    id: 'parameters',
+    section: '1, 3.5',
+    statement: {
+      en: 'The network has 60 million parameters.',
+      zh: '网络有 6000 万个参数。',
+    },
+    paperSays: '60 million',
+    rule: {
+      en: 'parameters of the paper preset for 1000 classes; confirmed within 2 %',
+      zh: 'paper 预设、1000 类时的参数个数；相差不超过 2 % 即证实',
+    },
+    judge: () => {
+      const { parameters } = layersOf('paper');
+      const fits = Math.abs(parameters - 60e6) <= 0.02 * 60e6;
+      return { verdict: fits ? 'confirmed' : 'refuted', measured: grouped(parameters) };
+    },
+  }),
+  counted({
+    id: 'neurons',
+    section: '1, 3.5',
+    statement: { en: 'It has 650,000 neurons.', zh: '网络有 65 万个神经元。' },
+    paperSays: '650,000',
+    rule: {
+      en: 'outputs of all convolutions and fully connected layers; confirmed within 2 %',
+      zh: '所有卷积层与全连接层输出个数之和；相差不超过 2 % 即证实',
+    },
+    judge: () => {
+      const total = neurons().reduce((a, b) => a + b, 0);
+      const fits = Math.abs(total - 650e3) <= 0.02 * 650e3;
+      return { verdict: fits ? 'confirmed' : 'refuted', measured: grouped(total) };
+    },
+  }),
+  counted({
+    id: 'neurons-by-layer',
+    section: '3.5',
+    statement: {
+      en: 'After the picture, the layers have 253,440, 186,624, 64,896, 64,896, 43,264, 4096, 4096 and 1000 neurons.',
+      zh: '输入之后，各层神经元数依次为 253,440、186,624、64,896、64,896、43,264、4096、4096、1000。',
+    },
+    paperSays: '253,440 · 186,624 · 64,896 · 64,896 · 43,264 · 4096 · 4096 · 1000',
+    rule: { en: 'all eight numbers are the same', zh: '八个数全部相同' },
+    judge: () => {
+      const said = [253_440, 186_624, 64_896, 64_896, 43_264, 4096, 4096, 1000];
+      const found = neurons();
+      const wrong = found.flatMap((n, i) => (n === said[i] ? [] : [i + 1]));
+      return {
+        verdict: wrong.length === 0 ? 'confirmed' : 'refuted',
+        measured: found.map(grouped).join(' · '),
+        ...(wrong.length === 0
+          ? {}
+          : {
+              reason: {
+                en: `layer ${wrong.join(', ')} differs: 55 × 55 × 96 is 290,400`,
+                zh: `第 ${wrong.join('、')} 层不符：55 × 55 × 96 应为 290,400`,
+              },
+            }),
+      };
+    },
+  }),
+  counted({
+    id: 'input-size',
+    section: '3.5',
+    statement: {
+      en: 'A 224 × 224 picture under 11 × 11 kernels at stride 4 gives the 55 × 55 maps of Figure 2.',
+      zh: '224 × 224 的图像经 11 × 11、步幅 4 的卷积得到图 2 中 55 × 55 的特征图。',
+    },
+    paperSays: '55 × 55',
+    rule: {
+      en: '(side − 11) / 4 + 1 without padding is 55; refuted otherwise',
+      zh: '不加填充时 (边长 − 11) / 4 + 1 等于 55；否则不成立',
+    },
+    judge: () => {
+      const side = (224 - 11) / 4 + 1;
+      return {
+        verdict: side === 55 ? 'confirmed' : 'refuted',
+        measured: `224: ${side}; 224 + 2·2 (floor): ${Math.floor((228 - 11) / 4) + 1}; 227: ${(227 - 11) / 4 + 1}`,
+        reason: {
+          en: '224 needs 2 pixels of padding, or pictures of 227, as the implementations have it',
+          zh: '224 需要 2 像素填充，或改用 227 的图像，各实现也正是如此',
+        },
+      };
+    },
+  }),
+  counted({
+    id: 'convolution-share',
+    section: '1',
+    statement: {
+      en: 'Each convolutional layer has no more than 1 % of the parameters.',
+      zh: '每个卷积层的参数不超过全部参数的 1 %。',
+    },
+    paperSays: '≤ 1 %',
+    rule: {
+      en: 'the largest share of a convolution in the paper preset; confirmed up to 1.0 %',
+      zh: 'paper 预设中单个卷积层的最大占比；不超过 1.0 % 即证实',
+    },
+    judge: () => {
+      const { layers, parameters } = layersOf('paper');
+      const shares = layers
+        .filter(({ type }) => type === 'Conv2d')
+        .map((layer) => (100 * layer.parameters) / parameters);
+      const largest = Math.max(...shares);
+      return {
+        verdict: largest <= 1 ? 'confirmed' : 'refuted',
+        measured: shares.map((share) => `${share.toFixed(2)} %`).join(' · '),
+      };
+    },
+  }),
+  counted({
+    id: 'two-towers-cost',
+    section: '3.2',
+    statement: {
+      en: 'Cutting the connections between the towers keeps the amount of computation acceptable.',
+      zh: '切断两塔之间的连接，使计算量保持在可接受的范围。',
+    },
+    paperSays: '—',
+    rule: {
+      en: 'multiply-adds of one forward pass with two towers and with one; confirmed when two need less',
+      zh: '两塔与单塔一次前向的乘加次数；两塔更少即证实',
+    },
+    judge: () => {
+      const [two, one] = [layersOf('paper').macs, layersOf('notes').macs];
+      return {
+        verdict: two < one ? 'confirmed' : 'refuted',
+        measured: `${grouped(two)} / ${grouped(one)} (${((100 * two) / one).toFixed(0)} %)`,
+      };
+    },
+  }),
+];

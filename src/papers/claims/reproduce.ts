@@ -1,0 +1,125 @@
+import { join } from 'node:path';
+import type { Device } from '../../backend/backend.js';
+import type { Dataset } from '../../data/dataset.js';
+import type { DatasetName } from '../../train/dataset-names.js';
+import type { EpochEvent } from '../../train/events.js';
+import type { Paper } from '../paper.js';
+import { type Claim, type Job, jobName, type Results } from './claim.js';
+import { type Result, ResultFolder } from './result.js';
+import { runJob } from './run-job.js';
+import { writeTables } from './table.js';
+
+export interface ReproduceOptions {
+  readonly paper: Paper;
+  /** Only these; all by default. */
+  readonly claims?: readonly Claim[];
+  readonly device: Device;
+  readonly openDataset: (dataset: DatasetName, train: boolean) => Promise<Dataset>;
+  readonly data?: string | undefined;
+  /** Folder of all papers' runs. */
+  readonly runs: string;
+  readonly results: string;
+  /** Also rebuilt: notes whose table stands between markers. */
+  readonly notes?: string;
+  /** Ends after so long, with a checkpoint; no limit unless given. */
+  readonly budgetSeconds?: number | undefined;
+  readonly signal?: AbortSignal;
+  readonly watcher?: Watcher;
+}
+
+/** Who watches a reproduction. */
+export interface Watcher {
+  begin?(job: Job, plan: Plan): void;
+  epoch?(job: Job, event: EpochEvent, plan: Plan): void;
+  step?(job: Job, step: number, stepsTotal: number): void;
+  end?(job: Job, result: Result): void;
+  note?(text: string): void;
+}
+
+/** What is left to do, as far as is known by now. */
+export interface Plan {
+  readonly jobs: readonly Job[];
+  /** About how many seconds that takes. */
+  readonly seconds: number;
+}
+
+export type Outcome = 'done' | 'budget' | 'interrupted';
+
+/** Jobs without a result in the order in which they are worth doing, each once. */
+export function missingJobs(claims: readonly Claim[], results: Results): Job[] {
+  const jobs = new Map<string, Job>();
+  for (const claim of [...claims].sort((a, b) => a.order - b.order)) {
+    if (claim.needs) continue;
+    for (const job of claim.jobs(results))
+      if (!results.get(job.variant, job.seed)) jobs.set(jobName(job), jobs.get(jobName(job)) ?? job);
+  }
+  return [...jobs.values()];
+}
+
+/** Trains what is missing, writes each result, and rebuilds the tables after each. */
+export async function reproduce(options: ReproduceOptions): Promise<Outcome> {
+  const { paper, claims = paper.claims, budgetSeconds, signal, watcher = {} } = options;
+  const results = await ResultFolder.open(options.results, paper.id);
+  const tables = () => writeTables(paper, results, options.results, options.notes);
+  await tables();
+  const budget = new AbortController();
+  const timer = budgetSeconds && setTimeout(() => budget.abort(), 1000 * budgetSeconds);
+  const stop = AbortSignal.any([budget.signal, ...(signal ? [signal] : [])]);
+  const sets = new Map<DatasetName, { trainSet: Dataset; testSet: Dataset }>();
+  const pace = new Pace();
+  try {
+    for (;;) {
+      const jobs = missingJobs(claims, results);
+      const job = jobs[0];
+      if (!job) return 'done';
+      if (stop.aborted) return signal?.aborted ? 'interrupted' : 'budget';
+      const name = job.variant.dataset;
+      const open = async () => ({
+        trainSet: await options.openDataset(name, true),
+        testSet: await options.openDataset(name, false),
+      });
+      const own = sets.get(name) ?? (await open());
+      sets.set(name, own);
+      watcher.begin?.(job, pace.plan(jobs));
+      const { epochs } = job.variant.training;
+      const result = await runJob(job, {
+        ...options,
+        ...own,
+        paper: paper.id,
+        runs: join(options.runs, paper.id),
+        signal: stop,
+        observer: {
+          note: (text) => watcher.note?.(text),
+          step: ({ step }, { stepsTotal }) => watcher.step?.(job, step, stepsTotal),
+          epoch: (event) => watcher.epoch?.(job, event, pace.plan(jobs, 1 - event.epoch / epochs)),
+        },
+      });
+      if (!result) continue;
+      await results.add(result);
+      pace.learn(job, result);
+      await tables();
+      watcher.end?.(job, result);
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** How fast this machine is beside what the variants say, from the jobs that it has done. */
+class Pace {
+  #expected = 0;
+  #taken = 0;
+
+  /** A job that ended early counts for as far as it came. */
+  learn({ variant }: Job, { epochs, seconds }: Result): void {
+    this.#expected += (variant.seconds * (epochs.at(-1)?.epoch ?? 0)) / variant.training.epochs;
+    this.#taken += seconds;
+  }
+
+  /** @param part of the first job that is left */
+  plan(jobs: readonly Job[], part = 1): Plan {
+    const ratio = this.#expected > 0 ? this.#taken / this.#expected : 1;
+    const seconds = jobs.reduce((sum, { variant }, i) => sum + variant.seconds * (i === 0 ? part : 1), 0);
+    return { jobs, seconds: ratio * seconds };
+  }
+}

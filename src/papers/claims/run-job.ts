@@ -1,0 +1,124 @@
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Device } from '../../backend/backend.js';
+import type { Dataset } from '../../data/dataset.js';
+import { UsageError } from '../../errors.js';
+import { type TrainConfig, trainConfigSchema } from '../../train/config.js';
+import type { EpochEvent, Observer, StepEvent } from '../../train/events.js';
+import { RunFolder } from '../../train/run-folder.js';
+import { DivergedError } from '../../train/trainer.js';
+import { version } from '../../version.js';
+import { describeMachine, prepareRun, type RunOptions } from '../train.js';
+import { type Job, jobName } from './claim.js';
+import { configHash, jobConfig, type Result } from './result.js';
+
+/** What a job's training needs from around it. */
+export interface JobSurroundings {
+  readonly paper: string;
+  readonly device: Device;
+  readonly data?: string | undefined;
+  /** Folder of the paper's runs; each job has one in it, named after it. */
+  readonly runs: string;
+  readonly trainSet: Dataset;
+  readonly testSet: Dataset;
+  readonly observer?: Observer;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Trains a job in its run folder, from its last checkpoint where there is one.
+ *
+ * @returns its result; undefined when the signal ended the training early, after a checkpoint
+ * @throws UsageError when the folder holds a run of another definition
+ */
+export async function runJob(job: Job, around: JobSurroundings): Promise<Result | undefined> {
+  const { paper, device, runs, data, trainSet } = around;
+  const path = join(runs, jobName(job));
+  const config: TrainConfig = {
+    ...jobConfig(paper, job, trainSet.classes),
+    ...(data === undefined ? {} : { data }),
+  };
+  const folder = existsSync(join(path, 'config.json'))
+    ? await reopen(path, config)
+    : await RunFolder.create(path, { ...config, machine: await describeMachine(device) });
+  const ending = (await isDone(folder)) ? 'done' : await train({ ...around, config, folder });
+  if (ending === 'stopped') return undefined;
+  const result = await resultOf(job, paper, folder, ending === 'diverged');
+  await dropCheckpoints(folder);
+  return result;
+}
+
+/** A rate that is too high is an outcome too, not a reason to stop measuring. */
+async function train(run: RunOptions): Promise<'done' | 'stopped' | 'diverged'> {
+  try {
+    const trainer = await prepareRun(run);
+    return (await trainer.run()) ? 'done' : 'stopped';
+  } catch (error) {
+    if (error instanceof DivergedError) return 'diverged';
+    throw error;
+  }
+}
+
+/** A run that a job has begun before. */
+async function reopen(path: string, config: TrainConfig): Promise<RunFolder> {
+  const folder = RunFolder.open(path);
+  const before = await folder.config(trainConfigSchema);
+  // The machine and the place of the data may be others, and how often something is written.
+  const essence = ({ machine: _, data: __, checkpointEvery: ___, logEvery: ____, ...rest }: TrainConfig) =>
+    JSON.stringify(trainConfigSchema.partial().parse(rest));
+  if (essence(before) === essence(config)) return folder;
+  throw new UsageError({
+    what: `${path} holds a run of another definition`,
+    expected: 'the configuration of this variant, to continue it',
+    got: 'a config.json that differs',
+    next: 'move the folder away, or choose another folder with --runs',
+  });
+}
+
+const isDone = async (folder: RunFolder): Promise<boolean> =>
+  (await folder.metrics()).some(({ event }) => event === 'done');
+
+/** What a run's metrics say, as a result. */
+async function resultOf(job: Job, paper: string, folder: RunFolder, diverged: boolean): Promise<Result> {
+  const metrics = await folder.metrics();
+  const epochs = metrics.filter(({ event }) => event === 'epoch') as unknown as EpochEvent[];
+  const steps = metrics.filter(({ event }) => event === 'step') as unknown as StepEvent[];
+  const times = steps.map(({ stepSeconds }) => stepSeconds).sort((a, b) => a - b);
+  const total = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+  const { machine = {}, data: _, ...config } = await folder.config(trainConfigSchema);
+  return {
+    version: 1,
+    paper,
+    variant: job.variant.id,
+    seed: job.seed,
+    configHash: configHash(paper, job),
+    config,
+    epochs: epochs.map((event) => ({
+      epoch: event.epoch,
+      step: event.step,
+      trainLoss: rounded(event.trainLoss),
+      trainError: rounded(100 - event.trainAccuracy),
+      testLoss: rounded(event.testLoss),
+      testError: rounded(100 - event.testAccuracy),
+      testTop5Error: rounded(100 - event.testTop5),
+    })),
+    diverged,
+    seconds: Math.round(total(times) + total(epochs.map(({ seconds }) => seconds))),
+    stepMs: rounded(1000 * (times[Math.floor(times.length / 2)] ?? 0)),
+    testImages: epochs.at(-1)?.testImages ?? 0,
+    machine,
+    paperweight: version(),
+  };
+}
+
+const rounded = (value: number): number => Number(value.toPrecision(6));
+
+/** A finished run keeps its best weights; what it could have been resumed from goes, since it may be gigabytes. */
+async function dropCheckpoints(folder: RunFolder): Promise<void> {
+  const { best, latest } = await folder.state();
+  if (!latest) return;
+  await folder.writeState({ version: 1, ...(best ? { best } : {}) });
+  for (let name: string | undefined = latest; name; name = await folder.checkpointBefore(name))
+    await rm(folder.checkpoint(name), { force: true });
+}

@@ -1,0 +1,69 @@
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import { z } from 'zod';
+import { DataError } from '../errors.js';
+import type { Text } from './claims/claim.js';
+import { ResultFolder } from './claims/result.js';
+import { claimRows } from './claims/table.js';
+import type { PaperPage } from './page.js';
+import { openPaper, paperFolder, paperIds } from './registry.js';
+
+/** All papers, AlexNet first. */
+export async function listPapers(): Promise<{ id: string; title: string }[]> {
+  const papers = await Promise.all(paperIds().map((id) => openPaper(id)));
+  return papers.map(({ id, name }) => ({ id, title: name }));
+}
+
+/**
+ * What a paper's page shows, from its source folder, which is part of the package.
+ *
+ * @param results another folder of results than the paper's own
+ * @throws UsageError for a paper that there is not, CheckpointError for a result that is not one
+ */
+export async function paperPage(id: string, results?: string): Promise<PaperPage> {
+  const paper = await openPaper(id);
+  const folder = paperFolder(id);
+  const measured = await ResultFolder.open(results ?? join(folder, 'results'), id);
+  return {
+    id,
+    title: paper.name,
+    notes: { en: await notesIn(folder, 'notes.md'), zh: await notesIn(folder, 'notes.zh.md') },
+    claims: claimRows(paper, measured),
+    figures: await figuresIn(join(folder, 'figures')),
+  };
+}
+
+const notesIn = async (folder: string, name: string): Promise<string> =>
+  existsSync(join(folder, name)) ? readFile(join(folder, name), 'utf8') : '';
+
+const PICTURES = ['.svg', '.png', '.jpg', '.webp'];
+const TITLES = 'titles.json';
+const titlesSchema = z.record(z.string(), z.object({ en: z.string(), zh: z.string() }));
+
+/** The pictures of a folder, titled by its `titles.json`, or else by their names. */
+async function figuresIn(folder: string): Promise<PaperPage['figures']> {
+  if (!existsSync(folder)) return [];
+  const file = join(folder, TITLES);
+  const titles = existsSync(file) ? parseTitles(file, await readFile(file, 'utf8')) : {};
+  return (await readdir(folder))
+    .filter((name) => PICTURES.includes(extname(name)))
+    .sort()
+    .map((name) => {
+      const plain = name.slice(0, -extname(name).length);
+      return { file: name, title: titles[name] ?? { en: plain, zh: plain } };
+    });
+}
+
+function parseTitles(file: string, text: string): Record<string, Text> {
+  try {
+    return titlesSchema.parse(JSON.parse(text));
+  } catch (error) {
+    throw new DataError({
+      what: `${file} does not hold the titles of figures`,
+      expected: '{ "name.svg": { "en": "…", "zh": "…" } }',
+      got: error instanceof SyntaxError ? error.message : 'something else',
+      cause: error,
+    });
+  }
+}

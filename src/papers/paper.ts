@@ -1,0 +1,115 @@
+import type { z } from 'zod';
+import type { Transform } from '../data/transforms/index.js';
+import { UsageError } from '../errors.js';
+import type { Module } from '../nn/module.js';
+import type { ModelConfig, TrainConfig } from '../train/config.js';
+import type { Claim } from './claims/claim.js';
+
+type Fixed = 'version' | 'recipe' | 'dataset' | 'data' | 'model' | 'seed' | 'machine';
+
+/** All of a run that does not depend on the machine or the data. */
+export interface Recipe extends Omit<TrainConfig, Fixed> {
+  /** One sentence for `--help` and for the end of a run. */
+  readonly about: string;
+  readonly model: Omit<ModelConfig, 'paper' | 'classes'>;
+}
+
+/** A paper: what `index.ts` of its folder exports by default. */
+export interface Paper {
+  /** The name of its folder: small letters, digits and hyphens. */
+  readonly id: string;
+  /** What its network is called, such as AlexNet. */
+  readonly name: string;
+  /** Authors, title, place and year. */
+  readonly citation: string;
+  /** Variants of the network with a few words about each; the first one is the default. */
+  readonly presets: Readonly<Record<string, string>>;
+  /** Side of the pictures that a variant is made for. */
+  readonly imageSize: (preset: string) => number;
+  /** Names of its ways to start the weights. */
+  readonly inits: readonly string[];
+  /** What can be changed in the network: the `options` of a model's configuration. */
+  readonly options: z.ZodObject;
+  /** How it is trained; the first one is the default. */
+  readonly recipes: Readonly<Record<string, Recipe>>;
+  /** Builds the network with fresh weights. Called with a preset, an init and options that are its own. */
+  readonly build: (config: ModelConfig) => Module;
+  /** From the bytes of a data set to the network's input. */
+  readonly transforms: (
+    config: ModelConfig,
+    augment: NonNullable<TrainConfig['augment']>,
+  ) => { readonly train: Transform; readonly test: Transform };
+  /** The name of the last layer's bias, which tells the number of classes of a bare weights file. */
+  readonly lastBias: string;
+  readonly claims: readonly Claim[];
+}
+
+/** Checks a paper, so that a mistake in it is told when it is loaded. @throws UsageError */
+export function definePaper(paper: Paper): Paper {
+  const demand = (fits: boolean, what: string, expected: string, got: unknown): void => {
+    if (!fits) throw new UsageError({ what: `The paper ${paper.id}: ${what}`, expected, got: String(got) });
+  };
+  demand(/^[a-z][a-z0-9-]*$/.test(paper.id), 'its id', 'small letters, digits and hyphens', paper.id);
+  for (const [name, { model }] of Object.entries(paper.recipes)) {
+    demand(
+      Object.hasOwn(paper.presets, model.preset),
+      `the preset of recipe ${name}`,
+      Object.keys(paper.presets).join(' or '),
+      model.preset,
+    );
+    demand(
+      paper.inits.includes(model.init),
+      `the init of recipe ${name}`,
+      paper.inits.join(' or '),
+      model.init,
+    );
+  }
+  const ids = paper.claims.map(({ id }) => id);
+  const twice = ids.find((id, i) => ids.indexOf(id) !== i);
+  demand(twice === undefined, 'its claims', 'an id for each', `${twice} twice`);
+  return paper;
+}
+
+/**
+ * Builds what a configuration describes.
+ * @throws UsageError for a preset, an init or an option that the paper does not have
+ */
+export function buildModel(paper: Paper, config: ModelConfig): Module {
+  const refuse = (what: string, expected: string, got: string): never => {
+    throw new UsageError({
+      what: `${paper.name} has no such ${what}`,
+      expected,
+      got,
+      next: `choose one of those`,
+    });
+  };
+  if (!Object.hasOwn(paper.presets, config.preset))
+    refuse('preset', `one of ${Object.keys(paper.presets).join(', ')}`, config.preset);
+  if (!paper.inits.includes(config.init))
+    refuse('initialisation', `one of ${paper.inits.join(', ')}`, config.init);
+  return paper.build({ ...config, options: parseOptions(paper, config.options ?? {}) });
+}
+
+type Options = NonNullable<ModelConfig['options']>;
+
+/** Options that are the paper's own. @throws UsageError */
+export function parseOptions(paper: Paper, options: Options): Options {
+  const known = Object.keys(paper.options.shape);
+  const parsed = paper.options.strict().safeParse(options);
+  if (parsed.success) return parsed.data as Options;
+  const issue = parsed.error.issues[0]!;
+  const name = issue.code === 'unrecognized_keys' ? issue.keys[0]! : String(issue.path[0]);
+  if (!known.includes(name))
+    throw new UsageError({
+      what: `${paper.name} has no option ${name}`,
+      expected: known.length === 0 ? 'no options' : `one of ${known.join(', ')}`,
+      got: name,
+      next: 'leave it out',
+    });
+  throw new UsageError({
+    what: `${paper.name} cannot have ${name} ${String(options[name])}`,
+    expected: issue.message.replace(/^Invalid (?:option|input): expected /, ''),
+    got: String(options[name]),
+    next: 'give another value, or leave it out for the preset’s own',
+  });
+}

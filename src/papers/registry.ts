@@ -1,0 +1,44 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { UsageError } from '../errors.js';
+import type { Paper } from './paper.js';
+
+/** Where the compiled papers are: each folder with an `index.js` is one. */
+const COMPILED = fileURLToPath(new URL('.', import.meta.url));
+/** Where their sources are, with notes, results and figures; part of the package. */
+const SOURCES = fileURLToPath(new URL('../../../src/papers/', import.meta.url));
+
+/** The ids of all papers, AlexNet first. */
+export function paperIds(): string[] {
+  const ids = readdirSync(COMPILED, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && existsSync(join(COMPILED, entry.name, 'index.js')))
+    .map((entry) => entry.name)
+    .sort();
+  return [...ids.filter((id) => id === DEFAULT_PAPER), ...ids.filter((id) => id !== DEFAULT_PAPER)];
+}
+
+/** The paper of commands that name none. */
+export const DEFAULT_PAPER = 'alexnet';
+
+/** @throws UsageError for one that there is not */
+export async function openPaper(id: string = DEFAULT_PAPER): Promise<Paper> {
+  const ids = paperIds();
+  if (!ids.includes(id))
+    throw new UsageError({
+      what: `There is no paper "${id}"`,
+      expected: `one of ${ids.join(', ')}`,
+      got: `"${id}"`,
+      next: 'make a folder for it with: paperweight new',
+    });
+  const { default: paper } = (await import(`./${id}/index.js`)) as { default?: Paper };
+  if (paper?.id === id) return paper;
+  throw new UsageError({
+    what: `The paper in src/papers/${id} cannot be used`,
+    expected: `export default definePaper({ id: '${id}', … }) in its index.ts`,
+    got: paper === undefined ? 'no default export' : `id ${paper.id}`,
+  });
+}
+
+/** A paper's source folder: `notes.md`, `notes.zh.md`, `results/`, `figures/`. */
+export const paperFolder = (id: string): string => join(SOURCES, id);

@@ -1,0 +1,155 @@
+import { withoutInit } from '../../nn/init.js';
+import { inspect } from '../../nn/inspect.js';
+import type { Claim, Text, Variant } from '../claims/claim.js';
+import { compared, counted, testError, trainError, unmeasured } from '../claims/kinds.js';
+import { ResNet } from './model.js';
+import { recipes } from './recipe.js';
+
+const { about: _, model, ...training } = recipes.short;
+
+/** Two epochs of a net; seconds on two cores, from a few steps: 2.4 s each at 20 layers. */
+const short = (preset: string, seconds: number): Variant => ({
+  id: preset,
+  dataset: 'cifar10',
+  model: { ...model, preset },
+  training,
+  seconds,
+});
+const resnet20 = short('resnet-20', 1900);
+const plain20 = short('plain-20', 1900);
+const resnet44 = short('resnet-44', 4300);
+const plain44 = short('plain-44', 4300);
+
+const SHORT: Text = {
+  en: '2 epochs instead of 164, and 44 layers instead of 56',
+  zh: '只训练 2 轮而非 164 轮，以 44 层代替 56 层',
+};
+
+const parameters = (depth: number): number =>
+  inspect(
+    withoutInit(() => new ResNet({ depth })),
+    [3, 32, 32],
+  ).parameters;
+
+const SIZES = [
+  [20, '0.27'],
+  [32, '0.46'],
+  [44, '0.66'],
+  [56, '0.85'],
+  [110, '1.7'],
+] as const;
+
+export const claims: readonly Claim[] = [
+  counted({
+    id: 'parameters',
+    section: '4.2, table 6',
+    statement: {
+      en: 'ResNets of 20, 32, 44, 56 and 110 layers have 0.27, 0.46, 0.66, 0.85 and 1.7 million parameters.',
+      zh: '20、32、44、56、110 层的 ResNet 分别有 27 万、46 万、66 万、85 万、170 万个参数。',
+    },
+    paperSays: SIZES.map(([, millions]) => `${millions}M`).join(' · '),
+    rule: {
+      en: 'all five, rounded to the digits that the paper prints',
+      zh: '五个数按论文所印位数四舍五入后全部相同',
+    },
+    judge: () => {
+      const found = SIZES.map(([depth, millions]) => {
+        const count = parameters(depth);
+        const digits = millions.length - 2;
+        return { count, fits: (count / 1e6).toFixed(digits) === millions };
+      });
+      return {
+        verdict: found.every(({ fits }) => fits) ? 'confirmed' : 'refuted',
+        measured: found.map(({ count }) => count.toLocaleString('en-US')).join(' · '),
+      };
+    },
+  }),
+  counted({
+    id: 'same-size',
+    section: '4.2',
+    statement: {
+      en: 'With identity shortcuts, residual nets have exactly as many parameters as their plain counterparts.',
+      zh: '采用恒等捷径时，残差网络与对应的普通网络参数个数完全相同。',
+    },
+    paperSays: '=',
+    rule: { en: 'the two numbers at 20 layers are equal', zh: '20 层时两者参数个数相等' },
+    judge: () => {
+      const plain = inspect(
+        withoutInit(() => new ResNet({ shortcuts: false })),
+        [3, 32, 32],
+      ).parameters;
+      return {
+        verdict: plain === parameters(20) ? 'confirmed' : 'refuted',
+        measured: `${parameters(20).toLocaleString('en-US')} / ${plain.toLocaleString('en-US')}`,
+      };
+    },
+  }),
+  compared({
+    id: 'degradation',
+    section: '4.2, figure 6',
+    order: 2,
+    statement: {
+      en: 'A deeper plain net has a higher training error than a shallower one.',
+      zh: '更深的普通网络训练误差反而更高。',
+    },
+    paperSays: 'plain-56 > plain-20',
+    rule: {
+      en: 'training error over the second epoch, 44 and 20 layers',
+      zh: '44 层与 20 层在第 2 轮的训练误差',
+    },
+    less: { label: 'plain-20', variant: plain20 },
+    more: { label: 'plain-44', variant: plain44 },
+    seeds: [0],
+    measure: trainError,
+    trend: SHORT,
+  }),
+  compared({
+    id: 'depth-helps',
+    section: '4.2, figure 6',
+    order: 3,
+    statement: {
+      en: 'A deeper residual net has a lower test error than a shallower one.',
+      zh: '更深的残差网络测试误差更低。',
+    },
+    paperSays: 'ResNet-44 7.17 %, ResNet-20 8.75 %',
+    rule: { en: 'test error after two epochs', zh: '2 轮后的测试误差' },
+    less: { label: 'resnet-44', variant: resnet44 },
+    more: { label: 'resnet-20', variant: resnet20 },
+    seeds: [0],
+    measure: testError,
+    trend: SHORT,
+  }),
+  compared({
+    id: 'shortcuts',
+    section: '4.1',
+    order: 1,
+    statement: {
+      en: 'Where a net is not overly deep, shortcuts make it converge faster at the early stage.',
+      zh: '网络不太深时，捷径使其在训练初期收敛更快。',
+    },
+    paperSays: '—',
+    rule: { en: 'training error over the second epoch', zh: '第 2 轮的训练误差' },
+    less: { label: 'resnet-20', variant: resnet20 },
+    more: { label: 'plain-20', variant: plain20 },
+    seeds: [0],
+    measure: trainError,
+    trend: SHORT,
+  }),
+  unmeasured({
+    id: 'resnet-20-error',
+    section: '4.2, table 6',
+    statement: {
+      en: 'ResNet-20 has a test error of 8.75 % on CIFAR-10.',
+      zh: 'ResNet-20 在 CIFAR-10 上的测试误差为 8.75 %。',
+    },
+    paperSays: '8.75 %',
+    rule: {
+      en: 'test error after 164 epochs of the resnet-20 recipe; confirmed within half a point',
+      zh: 'resnet-20 配方训练 164 轮后的测试误差；相差不超过 0.5 个百分点即证实',
+    },
+    needs: {
+      en: 'needs the whole recipe, 164 epochs, which is about forty hours on two cores',
+      zh: '需要完整的 164 轮训练，在两核上约四十小时',
+    },
+  }),
+];

@@ -1,0 +1,107 @@
+import { UsageError } from '../../errors.js';
+import { hostLeaf } from '../../graph/node.js';
+import { BatchNorm2d, Conv2d, Linear, MaxPool2d, Module, Sequential } from '../../nn/index.js';
+import { kaimingNormal } from '../../nn/init.js';
+import * as ops from '../../ops/index.js';
+import { Tensor } from '../../tensor/tensor.js';
+
+export interface ResNetOptions {
+  numClasses?: number;
+  /** Layers with weights: 6n + 2. */
+  depth?: number;
+  /** False: the plain net of the same layers, without shortcuts. */
+  shortcuts?: boolean;
+}
+
+/**
+ * The residual network for CIFAR-10 (He, Zhang, Ren and Sun, 2015, section 4.2): a 3 × 3 convolution, three
+ * stages of n blocks with 16, 32 and 64 kernels, the mean of each map, and one fully connected layer.
+ * [N, 3, 32, 32] → logits [N, numClasses].
+ *
+ * @throws UsageError for a depth that is not 6n + 2
+ */
+export class ResNet extends Module {
+  readonly stem: Sequential;
+  readonly blocks: Sequential;
+  readonly fc: Linear;
+
+  constructor({ numClasses = 10, depth = 20, shortcuts = true }: ResNetOptions = {}) {
+    super();
+    const n = (depth - 2) / 6;
+    if (!Number.isInteger(n) || n < 1)
+      throw new UsageError({
+        what: `ResNet cannot have ${depth} layers`,
+        expected: '6n + 2: 8, 14, 20, 26, 32 …',
+        got: String(depth),
+      });
+    this.stem = new Sequential(conv3x3(3, 16), new BatchNorm2d(16));
+    const blocks: Block[] = [];
+    let channels = 16;
+    for (const [stage, kernels] of [16, 32, 64].entries())
+      for (let i = 0; i < n; i++) {
+        const stride = stage > 0 && i === 0 ? 2 : 1;
+        blocks.push(new Block(channels, kernels, stride, shortcuts));
+        channels = kernels;
+      }
+    this.blocks = new Sequential(...blocks);
+    this.fc = new Linear(64, numClasses);
+    for (const [, m] of this.namedModules())
+      if (m instanceof Conv2d || m instanceof Linear) kaimingNormal(m.weight);
+  }
+
+  forward(x: Tensor): Tensor {
+    const maps = this.blocks.forward(this.stem.forward(x).relu());
+    return this.fc.forward(maps.mean([2, 3]));
+  }
+}
+
+/** Without bias: batch normalisation, which follows, has its own. */
+const conv3x3 = (from: number, to: number, stride = 1) =>
+  new Conv2d(from, to, 3, { stride, padding: 1, bias: false });
+
+/** Two convolutions, and what came in added to what they make (equation 1). */
+class Block extends Module {
+  readonly body: Sequential;
+  readonly last: Sequential;
+  readonly shortcut: Shortcut | null;
+
+  constructor(from: number, to: number, stride: number, shortcuts: boolean) {
+    super();
+    this.body = new Sequential(conv3x3(from, to, stride), new BatchNorm2d(to));
+    this.last = new Sequential(conv3x3(to, to), new BatchNorm2d(to));
+    this.shortcut = shortcuts ? new Shortcut(to - from, stride) : null;
+  }
+
+  forward(x: Tensor): Tensor {
+    const y = this.last.forward(this.body.forward(x).relu());
+    return (this.shortcut ? y.add(this.shortcut.forward(x)) : y).relu();
+  }
+}
+
+/** Option A: every other pixel, and maps of zeros for the channels that are new. It has no parameters. */
+class Shortcut extends Module {
+  readonly #subsample: MaxPool2d | undefined;
+
+  constructor(
+    readonly newChannels: number,
+    stride: number,
+  ) {
+    super();
+    this.#subsample = stride > 1 ? new MaxPool2d(1, { stride }) : undefined;
+  }
+
+  forward(x: Tensor): Tensor {
+    const small = this.#subsample?.forward(x) ?? x;
+    return this.newChannels === 0 ? small : this.scoped(() => padChannels(small, this.newChannels));
+  }
+}
+
+/** Zeros on both sides: the channels are the rows of one picture, whose window begins above its top. */
+function padChannels(x: Tensor, count: number): Tensor {
+  const [n, c, h, w] = x.shape as [number, number, number, number];
+  const top = -Math.floor(count / 2);
+  const offsets = Int32Array.from({ length: 2 * n }, (_, i) => (i % 2 === 0 ? top : 0));
+  const rows = ops.reshape(x.node, [n, 1, c, h * w]);
+  const padded = ops.crop(rows, hostLeaf(offsets, [n, 2], 'int32'), [c + count, h * w]);
+  return new Tensor(ops.reshape(padded, [n, c + count, h, w]));
+}

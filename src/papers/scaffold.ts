@@ -1,0 +1,191 @@
+/** What a new paper is called. */
+export interface NewPaper {
+  /** Small letters, digits and hyphens: its folder, and the name on the command line. */
+  readonly id: string;
+  /** What its network is called. */
+  readonly name: string;
+}
+
+/** `network-in-network` → `NetworkInNetwork` */
+const className = (id: string): string =>
+  id
+    .split('-')
+    .map((part) => part.slice(0, 1).toUpperCase() + part.slice(1))
+    .join('');
+
+/** A string in code, with the quotes that the formatter would choose. */
+const literal = (text: string): string =>
+  text.includes("'") ? JSON.stringify(text) : `'${JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"')}'`;
+
+/** The files of a new paper's folder: a small net that trains at once, to be replaced by the paper's own. */
+export function scaffold({ id, name }: NewPaper): ReadonlyMap<string, string> {
+  const type = `${className(id)}Net`;
+  return new Map([
+    ['model.ts', modelFile(type, name)],
+    ['recipe.ts', RECIPE],
+    ['claims.ts', claimsFile(type)],
+    ['index.ts', indexFile(id, literal(name), type)],
+    [`${id}.test.ts`, testFile(type, literal(`${name} tells ten classes apart`))],
+    ['notes.md', NOTES(name)],
+    ['notes.zh.md', NOTES_ZH(name)],
+  ]);
+}
+
+const modelFile = (
+  type: string,
+  name: string,
+): string => `import { Conv2d, Flatten, Linear, MaxPool2d, Module, ReLU, Sequential } from '../../nn/index.js';
+import type { Tensor } from '../../tensor/tensor.js';
+
+/** ${name.replaceAll('*/', '')}: a small net for a start. [N, 3, 32, 32] → logits [N, numClasses]. */
+export class ${type} extends Module {
+  readonly features: Sequential;
+  readonly classifier: Linear;
+
+  constructor({ numClasses = 10 }: { numClasses?: number } = {}) {
+    super();
+    this.features = new Sequential(
+      new Conv2d(3, 16, 5, { stride: 2, padding: 2 }),
+      new ReLU(),
+      new MaxPool2d(2),
+      new Conv2d(16, 32, 3, { padding: 1 }),
+      new ReLU(),
+      new MaxPool2d(2),
+      new Flatten(),
+    );
+    this.classifier = new Linear(32 * 4 * 4, numClasses);
+  }
+
+  forward(x: Tensor): Tensor {
+    return this.classifier.forward(this.features.forward(x));
+  }
+}
+`;
+
+const RECIPE = `import type { Recipe } from '../paper.js';
+
+export const recipes = {
+  paper: {
+    about: 'five epochs of SGD with a constant rate',
+    model: { preset: 'paper', imageSize: 32, dropout: 0, init: 'pytorch' },
+    epochs: 5,
+    batchSize: 64,
+    lr: 0.01,
+    momentum: 0.9,
+    weightDecay: 0,
+    schedule: { kind: 'constant' },
+    checkpointEvery: 500,
+    logEvery: 100,
+  },
+} satisfies Record<string, Recipe>;
+`;
+
+const claimsFile = (type: string): string => `import { inspect } from '../../nn/inspect.js';
+import type { Claim, Variant } from '../claims/claim.js';
+import { compared, counted, testError } from '../claims/kinds.js';
+import { ${type} } from './model.js';
+import { recipes } from './recipe.js';
+
+const { about: _, model, ...training } = recipes.paper;
+
+/** A training on shapes10, which every machine has; seconds are for two cores. */
+const variant = (id: string, lr: number): Variant => ({
+  id,
+  dataset: 'shapes10',
+  model,
+  training: { ...training, lr, epochs: 1 },
+  seconds: 20,
+});
+
+export const claims: readonly Claim[] = [
+  counted({
+    id: 'parameters',
+    section: '1',
+    statement: { en: 'The network is small.', zh: '网络很小。' },
+    paperSays: '< 10,000',
+    rule: { en: 'fewer than 10,000 parameters', zh: '参数少于 10,000 个' },
+    judge: () => {
+      const { parameters } = inspect(new ${type}(), [3, 32, 32]);
+      return {
+        verdict: parameters < 10_000 ? 'confirmed' : 'refuted',
+        measured: parameters.toLocaleString('en-US'),
+      };
+    },
+  }),
+  compared({
+    id: 'rate',
+    section: '2',
+    order: 1,
+    statement: {
+      en: 'A rate of 0.01 is better than one of 0.0001.',
+      zh: '学习率 0.01 优于 0.0001。',
+    },
+    paperSays: '—',
+    rule: { en: 'test error after one epoch, two seeds', zh: '一轮后的测试误差，两个种子' },
+    less: { label: '0.01', variant: variant('rate-0.01', 0.01) },
+    more: { label: '0.0001', variant: variant('rate-0.0001', 0.0001) },
+    seeds: [0, 1],
+    measure: testError,
+  }),
+];
+`;
+
+const indexFile = (id: string, name: string, type: string): string => `import { z } from 'zod';
+import * as transforms from '../../data/transforms/index.js';
+import { definePaper } from '../paper.js';
+import { claims } from './claims.js';
+import { ${type} } from './model.js';
+import { recipes } from './recipe.js';
+
+export default definePaper({
+  id: '${id}',
+  name: ${name},
+  citation: 'Authors: title. Place, year',
+  presets: { paper: 'as the paper has it' },
+  imageSize: () => 32,
+  inits: ['pytorch'],
+  options: z.object({}),
+  recipes,
+  build: ({ classes }) => new ${type}({ numClasses: classes.length }),
+  transforms: ({ imageSize }) => {
+    const transform = transforms.compose([
+      transforms.resize([imageSize, imageSize]),
+      transforms.toTensor(),
+      transforms.normalize([0.5, 0.5, 0.5], [0.5, 0.5, 0.5]),
+    ]);
+    return { train: transform, test: transform };
+  },
+  lastBias: 'classifier.bias',
+  claims,
+});
+`;
+
+const testFile = (type: string, name: string): string => `import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { inspect } from '../../nn/index.js';
+import { ${type} } from './model.js';
+
+test(${name}, () => {
+  const { layers, parameters } = inspect(new ${type}(), [3, 32, 32]);
+  assert.deepEqual(layers.at(-1)!.outputShape, [1, 10]);
+  assert.equal(parameters, 10_986);
+});
+`;
+
+const NOTES = (name: string): string => `# ${name}
+
+What the paper says, what differs between it and its implementations, what we measured, what we learned.
+
+<!-- claims: written by \`paperweight reproduce\` -->
+
+<!-- /claims -->
+`;
+
+const NOTES_ZH = (name: string): string => `# ${name}
+
+论文说了什么，论文与各实现有何不同，我们测到了什么，学到了什么。
+
+<!-- claims: written by \`paperweight reproduce\` -->
+
+<!-- /claims -->
+`;
