@@ -14,16 +14,17 @@ const FIGURES: Readonly<Record<string, string>> = {
 
 /** Adds the papers, their pages and their figures. */
 export function addPaperRoutes(router: Router, papers: PaperSource): void {
-  const known = (id: string): string => {
-    if (papers.list().some((paper) => paper.id === id)) return id;
+  const known = async (id: string): Promise<string> => {
+    if ((await papers.list()).some((paper) => paper.id === id)) return id;
     throw new RequestError(404, { what: 'There is no such paper', next: 'look at the list of papers' });
   };
   router
-    .on('GET', '/api/papers', async () => papers.list())
-    .on('GET', '/api/papers/:id', ({ params }) => papers.page(known(params.id!)))
+    .on('GET', '/api/papers', () => papers.list())
+    .on('GET', '/api/papers/:id', async ({ params }) => papers.page(await known(params.id!)))
     .on('GET', '/api/papers/:id/figures/:file', async ({ response, params }) => {
       const type = FIGURES[extname(params.file!)];
-      const listed = (await papers.page(known(params.id!))).figures.some(({ file }) => file === params.file);
+      const page = await papers.page(await known(params.id!));
+      const listed = page.figures.some(({ file }) => file === params.file);
       if (!type || !listed || !isSegment(params.file!))
         throw new RequestError(404, { what: 'The paper has no such figure' });
       const bytes = await readFile(papers.figure(params.id!, params.file!));

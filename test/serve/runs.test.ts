@@ -292,7 +292,7 @@ test('papers, their pages and their figures', async (t) => {
   const figures = [{ file: 'a.svg', title: { en: 'A', zh: '甲' } }];
   const { dashboard, root } = await openDashboard(t, {
     papers: {
-      list: () => [{ id: 'alexnet', title: 'AlexNet' }],
+      list: async () => [{ id: 'alexnet', title: 'AlexNet' }],
       page: async () => ({ ...page, figures }),
       figure: (_id, file) => join(root, '..', file),
     },

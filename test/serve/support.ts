@@ -62,7 +62,7 @@ export const addLines = (folder: string, lines: readonly object[]): Promise<void
   appendFile(join(folder, 'metrics.jsonl'), jsonl(lines));
 
 export const NO_PAPERS: PaperSource = {
-  list: () => [],
+  list: async () => [],
   page: () => Promise.reject(new Error('no papers')),
   figure: () => '',
 };

@@ -8,13 +8,15 @@ import {
   type Module,
 } from '../../nn/index.js';
 import { withoutInit } from '../../nn/init.js';
-import { buildAlexNet } from '../../papers/alexnet/build.js';
+import { buildModel } from '../../papers/paper.js';
+import { openPaper } from '../../papers/registry.js';
 import type { ModelConfig } from '../../train/config.js';
 import type { ModelDetail } from '../api.js';
 
 /** The layers of the model that a configuration describes; computes nothing. */
-export function describeModel(config: ModelConfig): ModelDetail {
-  const model = withoutInit(() => buildAlexNet(config));
+export async function describeModel(config: ModelConfig): Promise<ModelDetail> {
+  const paper = await openPaper(config.paper);
+  const model = withoutInit(() => buildModel(paper, config));
   const inputShape = [3, config.imageSize, config.imageSize];
   const { layers, parameters, macs } = inspect(model, inputShape);
   const modules = new Map(model.namedModules());
