@@ -20,7 +20,13 @@ test('every counter of a plan counts, but no time', () => {
     compileSeconds: 0.3,
     scripted: ['sum', 'affine'],
   };
-  assert.deepEqual(countersOf(stats), { primitives: 3, reorders: 1, arenaBytes: 10, scripted: 'affine sum' });
+  assert.deepEqual(countersOf(stats), {
+    primitives: 3,
+    reorders: 1,
+    arenaBytes: 10,
+    packedBytes: 0,
+    scripted: 'affine sum',
+  });
 });
 
 test('any other counter is a finding, better or worse; a rate only when it falls far', () => {
