@@ -10,7 +10,7 @@ const TARGET = 25;
 const SEARCH_EPOCHS = 4;
 /** Where a net is given up. */
 const MOST_EPOCHS = 40;
-const EPOCH_SECONDS = 33;
+const EPOCH_SECONDS = 20;
 /** Rates are chosen with this seed, and the nets measured with the others. */
 const SEARCH_SEED = 0;
 const SEEDS = [1, 2, 3];
