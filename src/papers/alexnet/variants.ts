@@ -3,8 +3,7 @@ import { recipes } from './recipe.js';
 
 /*
  * The trainings behind the claims. Seconds are for two cores, measured over short runs: about 20 s an epoch of
- * the four-layer net, 30 s with a normalisation, 135 s of
- * AlexNet at 63 × 63, 3.1 s a step of AlexNet at 224 × 224.
+ * the four-layer net, 30 s with a normalisation, 135 s of AlexNet at 63 × 63, and 3.1 s a step at 224 × 224.
  */
 
 const EPOCH = 20;
