@@ -171,6 +171,18 @@ describe('the paper’s start', () => {
     assert.deepEqual(await biases('paper', { without: 'conv3' }), [[0], [1], [1], [1], [1], [1], [0]]);
   });
 
+  it('may be the small one of cuda-convnet on the four-layer net', async () => {
+    manualSeed(1);
+    const weights = build({ preset: 'four-layer', init: 'cuda-convnet' })
+      .namedParameters()
+      .filter(([name]) => name.endsWith('weight'));
+    for (const [i, [, weight]] of weights.entries()) {
+      const data = Array.from(await weight.data());
+      const spread = Math.sqrt(data.reduce((a, b) => a + b * b, 0) / data.length);
+      assert.ok(Math.abs(spread - (i === 0 ? 0.0063 : 0.01)) < 0.0005, `${spread}`);
+    }
+  });
+
   it('draws weights from N(0, 0.01²)', async () => {
     for (const { weight } of layers('paper')) {
       const data = Array.from(await weight.data());

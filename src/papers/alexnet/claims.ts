@@ -1,7 +1,8 @@
-import type { Claim, Text } from '../claims/claim.js';
+import type { Claim, Judgement, Text } from '../claims/claim.js';
 import { resultsOf, withSeeds } from '../claims/claim.js';
 import { compared, divergence, overfit, testError, trainError, unmeasured } from '../claims/kinds.js';
 import { difference, isClear, show, summarise } from '../claims/statistics.js';
+import type { Activation } from '../layers.js';
 import { countedClaims } from './claims-counted.js';
 import { figure1Claim } from './figure1.js';
 import * as variants from './variants.js';
@@ -28,6 +29,19 @@ const figure1Rule = (extra: Text): Text => ({
   zh: `四层网络的训练误差（逐轮统计）降到 25 % 所需的轮数，轮间线性插值；每种激活从三个学习率中取最佳（用另一个种子挑选）；三个种子；无正则化。${extra.zh}`,
 });
 
+const tanhVerdict = (ratios: ReadonlyMap<Activation, number>): Pick<Judgement, 'verdict' | 'reason'> => {
+  const ratio = ratios.get('tanh')!;
+  if (ratio >= 4) return { verdict: 'confirmed' };
+  if (ratio <= 1) return { verdict: 'refuted' };
+  return {
+    verdict: 'trend only',
+    reason: {
+      en: 'ReLU is faster, by less than in the paper; which net and start the paper had is not known',
+      zh: 'ReLU 更快，但倍数不及论文；论文所用网络与初始化不详',
+    },
+  };
+};
+
 const plain = { label: 'none', variant: variants.plainNet };
 
 /** Claims that training on CIFAR-10 measures. */
@@ -48,18 +62,26 @@ const measured: readonly Claim[] = [
       }),
     },
     ['tanh'],
-    (ratios) => {
-      const ratio = ratios.get('tanh')!;
-      if (ratio >= 4) return { verdict: 'confirmed' };
-      if (ratio <= 1) return { verdict: 'refuted' };
-      return {
-        verdict: 'trend only',
-        reason: {
-          en: 'ReLU is faster, by less than in the paper; which net and start the paper had is not known',
-          zh: 'ReLU 更快，但倍数不及论文；论文所用网络与初始化不详',
-        },
-      };
+    tanhVerdict,
+  ),
+  figure1Claim(
+    {
+      id: 'relu-tanh-small-start',
+      section: '3.1',
+      order: 4,
+      statement: {
+        en: 'The same from the small weights of the author’s own code, which the paper may have used.',
+        zh: '同上，但采用作者自己代码中的小初始权重（论文可能就是如此）。',
+      },
+      paperSays: 'tanh/relu 6',
+      rule: figure1Rule({
+        en: 'Judged as the claim before, from N(0, 0.0001²) on bytes in the first convolution and N(0, 0.01²) elsewhere.',
+        zh: '判定方法同上，第一个卷积按字节输入取 N(0, 0.0001²)，其余取 N(0, 0.01²)。',
+      }),
     },
+    ['tanh'],
+    tanhVerdict,
+    'cuda-convnet',
   ),
   figure1Claim(
     {

@@ -3,7 +3,7 @@ import { constant, kaimingNormal, type Nonlinearity, normal } from '../../nn/ini
 import type { Activation } from '../layers.js';
 
 /** Ways to start AlexNet's weights, by the names that a configuration uses. */
-export const INITS = ['pytorch', 'kaiming', 'paper', 'caffe'] as const;
+export const INITS = ['pytorch', 'kaiming', 'paper', 'caffe', 'cuda-convnet'] as const;
 export type Init = (typeof INITS)[number];
 
 type Layer = Conv2d | Linear;
@@ -24,6 +24,7 @@ export function initialise(
     .flatMap(([, m]) => (m instanceof Conv2d || m instanceof Linear ? [m] : []));
   if (init === 'kaiming') kaiming(layers, activation);
   if (init === 'paper') gaussian(layers, positive, { bias: 1, hiddenStd: 0.01 });
+  if (init === 'cuda-convnet') small(layers);
   // models/bvlc_alexnet/train_val.prototxt: its authors found biases of 1 to be a flat start.
   if (init === 'caffe') gaussian(layers, positive, { bias: 0.1, hiddenStd: 0.005 });
 }
@@ -61,5 +62,17 @@ function gaussian(
     const hidden = layer instanceof Linear && layer !== layers.at(-1);
     normal(layer.weight, { std: hidden ? hiddenStd : 0.01 });
     if (layer.bias) constant(layer.bias, hidden || positive.has(layer) ? bias : 0);
+  }
+}
+
+/**
+ * The small start of the author's cuda-convnet, layers-18pct.cfg: N(0, 0.0001²) in the first convolution, N(0,
+ * 0.01²) elsewhere. There, pictures are bytes; here they are divided by about 63, so that the first convolution's
+ * weights are 63 times as large for the same maps.
+ */
+function small(layers: readonly Layer[]): void {
+  for (const [i, layer] of layers.entries()) {
+    normal(layer.weight, { std: i === 0 ? 1e-4 * 63 : 0.01 });
+    if (layer.bias) constant(layer.bias, 0);
   }
 }

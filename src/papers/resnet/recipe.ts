@@ -24,8 +24,8 @@ export const recipes = {
   },
   short: {
     ...PAPER,
-    about: 'two epochs of it, the second with a tenth of the rate',
-    epochs: 2,
-    schedule: { kind: 'milestones', epochs: [1], factor: 0.1 },
+    about: 'four epochs of it, the last with a tenth of the rate',
+    epochs: 4,
+    schedule: { kind: 'milestones', epochs: [3], factor: 0.1 },
   },
 } satisfies Record<string, Recipe>;
