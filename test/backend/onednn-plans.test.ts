@@ -11,6 +11,7 @@ import { buildGraph, type Update } from '../../src/graph/graph.js';
 import type { Node } from '../../src/graph/node.js';
 import { Conv2d, Linear } from '../../src/nn/index.js';
 import * as ops from '../../src/ops/index.js';
+import { SGD } from '../../src/optim/index.js';
 import { Parameter, Tensor, tensor } from '../../src/tensor/tensor.js';
 import { assertNear } from '../support/generated.js';
 
@@ -115,6 +116,30 @@ describe('weights that a plan does not change', () => {
     );
     const { packedBytes } = (await device.stats()).at(-1)!;
     assert.ok(packedBytes >= 2 * 1024 * 512, `${packedBytes} bytes`);
+    await device.close();
+  });
+});
+
+describe('two models on one plan', () => {
+  it('do not read each other’s packed weights', async () => {
+    const device = new InlineDevice(new OneDnnEngine({ threads: 2, precision: 'bfloat16' }));
+    const v = noise([2, 1024]);
+    const outputs = async (layer: Linear) => [...(await layer.forward(v).data())];
+    const make = async () => (await new Linear(1024, 512, { bias: false }).to(device)) as Linear;
+    const trained = await make();
+    const loaded = await make();
+    const optimizer = new SGD(trained.parameters(), { lr: 0.001 });
+    const others = await outputs(loaded);
+    // However often the one has been updated and the other loaded, theirs are different weights.
+    for (let i = 0; i < 6; i++) {
+      const loss = trained.forward(v).sum();
+      optimizer.zeroGrad();
+      loss.backward();
+      optimizer.step();
+      await loss.item();
+      await outputs(trained);
+      assertNear(await outputs(loaded), others, 1e-6, `after update ${i + 1}`);
+    }
     await device.close();
   });
 });

@@ -22,7 +22,7 @@ interface Stored {
   md: Md;
   /** A training plan has chosen the layout; other plans adapt to it. */
   settled: boolean;
-  /** Counts changes of the content. */
+  /** Names the content: no other has had this number. */
   version: number;
 }
 
@@ -33,8 +33,8 @@ export class OneDnnEngine implements Engine {
   readonly #cache: KernelCache | undefined;
   readonly #choice: KernelChoice;
   readonly #storages = new Map<number, Stored>();
-  /** Whole numbers count writes from outside, so that a storage made anew differs from its predecessor. */
-  #writes = 0;
+  /** Counts over all storages, so that no two contents ever share a version. */
+  #changes = 0;
   #arena: Block | undefined;
   #staged: { readonly id: number; readonly block: Block } | undefined;
 
@@ -113,7 +113,7 @@ export class OneDnnEngine implements Engine {
       }
       if (written.has(slot)) {
         stored.settled = true;
-        stored.version++;
+        stored.version = ++this.#changes;
       }
     }
     return true;
@@ -195,7 +195,7 @@ export class OneDnnEngine implements Engine {
     this.#unstage();
     const before = this.#storages.get(id);
     if (before && spec.dtype === 'float32') {
-      before.version = ++this.#writes;
+      before.version = ++this.#changes;
       this.#fill(before, data);
       return;
     }
@@ -211,7 +211,7 @@ export class OneDnnEngine implements Engine {
       dims,
       md,
       settled: spec.dtype !== 'float32',
-      version: ++this.#writes,
+      version: ++this.#changes,
     });
   }
 
