@@ -32,6 +32,8 @@ export interface PlanStats {
   /** Operations that run as TypeScript kernels, by name. */
   readonly scripted: readonly string[];
   readonly compileSeconds: number;
+  /** Time spent in the plan's lines over all runs, where the engine takes it. */
+  readonly runSeconds?: number;
 }
 
 /** Time that one line of a plan took in the last profiled run. */

@@ -52,18 +52,26 @@ export function countersOf(stats: PlanStats): Counters {
 /** Takes the counters and the rate on this machine. */
 export async function measureGuard(): Promise<{ signature: string; guard: Guard }> {
   Object.assign(process.env, FIXED_KERNELS);
+  const plans: Record<string, Counters> = {};
+  const { signature, ofSgemm } = await measurePlans('float32', plans);
+  await measurePlans('bfloat16', plans);
+  return { signature, guard: { plans, ofSgemm } };
+}
+
+/** Takes the counters of one precision's plans, and the rate. */
+async function measurePlans(precision: 'float32' | 'bfloat16', plans: Record<string, Counters>) {
   const device = new CapturingDevice(
-    await openBenchDevice({ device: 'onednn', threads: GUARD_THREADS, precision: 'float32' }),
+    await openBenchDevice({ device: 'onednn', threads: GUARD_THREADS, precision }),
   );
+  const suffix = precision === 'float32' ? '' : `, ${precision}`;
   try {
-    const plans: Record<string, Counters> = {};
     const model = await buildNetwork({ paper: 'alexnet', preset: 'notes', norm: 'lrn' }).to(device);
     const take = async (name: string, body: () => Promise<unknown>) => {
       const before = (await device.stats()).length;
       await body();
       const made = (await device.stats()).slice(before);
       if (made.length !== 1) throw new Error(`${made.length} plans for ${name} instead of 1`);
-      plans[name] = countersOf(made[0]!);
+      plans[name + suffix] = countersOf(made[0]!);
     };
     const optimizer = new SGD(model.parameters(), { lr: 0.001, momentum: 0.9 });
     await take('train', () => trainStep(model, optimizer, BATCH));
@@ -72,7 +80,7 @@ export async function measureGuard(): Promise<{ signature: string; guard: Guard 
     await take('infer', () => model.forward(pictures(BATCH)).data());
     const small = await smallStep(device, 32);
     await take('small', small);
-    return { signature: signatureOf(await device.info()), guard: { plans, ofSgemm } };
+    return { signature: signatureOf(await device.info()), ofSgemm };
   } finally {
     await device.close();
   }

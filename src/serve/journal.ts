@@ -8,13 +8,15 @@ export const logLineSchema = z.object({
   text: z.string(),
 }) satisfies z.ZodType<LogLine>;
 
+/** Null for NaN and infinity. */
+const measured = z.number().nullable();
 const histogramSchema = z.object({ min: z.number(), max: z.number(), counts: z.array(z.number()) });
 
 /** A line of `insights.jsonl`. */
 export const insightSchema = z.object({
   event: z.literal('insight'),
   step: z.number(),
-  parameters: z.array(z.object({ name: z.string(), gradNorm: z.number(), norm: z.number() })),
+  parameters: z.array(z.object({ name: z.string(), gradNorm: measured, norm: measured })),
   activations: z.array(
     z.object({
       name: z.string(),
@@ -22,9 +24,9 @@ export const insightSchema = z.object({
       units: z.number(),
       dead: z.number(),
       active: z.number(),
-      mean: z.number(),
-      std: z.number(),
-      histogram: histogramSchema.optional(),
+      mean: measured,
+      std: measured,
+      histogram: histogramSchema.optional().catch(undefined),
     }),
   ),
 });

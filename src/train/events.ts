@@ -56,7 +56,12 @@ export interface Insight {
   /** Steps that were done. */
   readonly step: number;
   /** For each parameter: L2 norms of its gradient in this step, and of itself after it. */
-  readonly parameters: readonly { readonly name: string; readonly gradNorm: number; readonly norm: number }[];
+  readonly parameters: readonly {
+    readonly name: string;
+    /** Null, here and below, for what is not a finite number, which JSON cannot say. */
+    readonly gradNorm: number | null;
+    readonly norm: number | null;
+  }[];
   /** For each activation layer, over a fixed set of test pictures in evaluation mode. */
   readonly activations: readonly ActivationInsight[];
 }
@@ -72,8 +77,8 @@ export interface ActivationInsight {
   readonly dead: number;
   /** Mean over units, pictures and places of a map of being positive (saturating: of being away from both ends). */
   readonly active: number;
-  readonly mean: number;
-  readonly std: number;
+  readonly mean: number | null;
+  readonly std: number | null;
   /** Bins of equal width; the server leaves out those of all but the last insight unless asked. */
   readonly histogram?: { readonly min: number; readonly max: number; readonly counts: readonly number[] };
 }

@@ -53,12 +53,14 @@ describe('the onednn device', () => {
       const before = await plans();
       const step = await alexnet(4);
       await step();
-      const first = (await device.stats()).slice(before);
+      const made = async () =>
+        (await device.stats()).slice(before).map(({ runSeconds: _, ...fixed }) => fixed);
+      const first = await made();
       assert.equal(first.length, 1);
       await step();
       await step();
       // Compiling anew, even in place, would show as other seconds.
-      assert.deepEqual((await device.stats()).slice(before), first);
+      assert.deepEqual(await made(), first);
       const { scripted, reorders, arenaBytes } = first[0]!;
       assert.deepEqual([...scripted].sort(), [
         'affine',

@@ -68,8 +68,8 @@ for (const name of ['reference', 'onednn'] satisfies DeviceName[])
       assert.equal(insight!.parameters.length, 6);
       for (const { name, gradNorm, norm: own } of insight!.parameters) {
         const [g, p] = [`momentum.${name}`, `model.${name}`].map((key) => norm(tensors.get(key)!.data));
-        assert.ok(Math.abs(gradNorm - g!) <= 1e-5 * g! && g! > 0, `${name}: ${gradNorm} and ${g}`);
-        assert.ok(Math.abs(own - p!) <= 1e-5 * p!, `${name}: ${own} and ${p}`);
+        assert.ok(Math.abs(gradNorm! - g!) <= 1e-5 * g! && g! > 0, `${name}: ${gradNorm} and ${g}`);
+        assert.ok(Math.abs(own! - p!) <= 1e-5 * p!, `${name}: ${own} and ${p}`);
       }
       const kernels = await readKernels(folder.path, 1);
       assert.deepEqual([kernels.count, kernels.side], [8, 3]);
@@ -82,7 +82,7 @@ for (const name of ['reference', 'onednn'] satisfies DeviceName[])
         16 * 8 * 64,
       );
       assert.ok(relu!.active > 0.05 && relu!.active < 0.95, `${relu!.active}`);
-      assert.ok(relu!.mean > 0 && relu!.std > 0);
+      assert.ok(relu!.mean! > 0 && relu!.std! > 0);
     });
 
     test('what was said is kept with its step, and a resumed run forgets what comes after', async (t) => {

@@ -40,7 +40,8 @@ export function validate(graph: Graph): void {
 
 /** Steps with their addresses: what a graph becomes when its storages' layouts are known. */
 export class BuiltPlan {
-  readonly stats: PlanStats;
+  readonly #stats: PlanStats;
+  #runSeconds = 0;
   /** Layout that each storage must have, by slot. */
   readonly layouts: readonly { dims: readonly number[]; md: Md }[];
   readonly #builder: Builder;
@@ -81,7 +82,7 @@ export class BuiltPlan {
       if (step.primitive) this.#primitives.set(n, dnnl.primitive(step.primitive.pd));
     });
     dnnl.destroyPds();
-    this.stats = {
+    this.#stats = {
       primitives: this.#primitives.size,
       reorders: b.reorders,
       arenaBytes,
@@ -181,10 +182,17 @@ export class BuiltPlan {
     return due;
   }
 
+  get stats(): PlanStats {
+    return { ...this.#stats, runSeconds: this.#runSeconds };
+  }
+
   /** @param versions of the storages' contents, by slot */
   run(feeds: readonly TypedArray[], versions: readonly number[]): TypedArray[] {
     this.#feed(feeds);
-    for (const step of this.#due(versions)) step.run();
+    const due = this.#due(versions);
+    const started = performance.now();
+    for (const step of due) step.run();
+    this.#runSeconds += (performance.now() - started) / 1000;
     return this.#outputArrays.map((a) => a.slice());
   }
 

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { errorToPlain } from '../../errors.js';
 import type { Engine, Precision } from '../backend.js';
-import { Executor, type Request } from '../executor.js';
+import { Executor, type Reply, type Request } from '../executor.js';
 
 /*
  * The thread that owns an engine: everything that touches native code happens here, in order, with plain
@@ -26,12 +26,24 @@ async function open(): Promise<Engine> {
   return new ReferenceEngine();
 }
 
+/** Below this a copy is cheaper. */
+const LARGE = 2 ** 16;
+
+/** Buffers that a reply gives away instead of being copied: oneDNN's values are copies made for it already. */
+function fresh(reply: Reply): ArrayBuffer[] {
+  if (kind !== 'onednn') return [];
+  const values = Array.isArray(reply) ? reply : [reply];
+  const buffers = values.flatMap((v) => (ArrayBuffer.isView(v) && v.byteLength >= LARGE ? [v.buffer] : []));
+  return [...new Set(buffers)].filter((b): b is ArrayBuffer => b instanceof ArrayBuffer);
+}
+
 const port = parentPort!;
 try {
   const executor = new Executor(await open());
   port.on('message', ({ id, request }: { id: number; request: Request }) => {
     try {
-      port.postMessage({ id, reply: executor.handle(request) });
+      const reply = executor.handle(request);
+      port.postMessage({ id, reply }, fresh(reply));
     } catch (error) {
       port.postMessage({ id, error: errorToPlain(error) });
     }

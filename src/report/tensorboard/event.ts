@@ -54,8 +54,8 @@ export const histogram = (
         .double(HISTOGRAM.min, min)
         .double(HISTOGRAM.max, max)
         .double(HISTOGRAM.num, num)
-        .double(HISTOGRAM.sum, mean * num)
-        .double(HISTOGRAM.sumSquares, (std ** 2 + mean ** 2) * num)
+        .double(HISTOGRAM.sum, (mean ?? Number.NaN) * num)
+        .double(HISTOGRAM.sumSquares, ((std ?? Number.NaN) ** 2 + (mean ?? Number.NaN) ** 2) * num)
         .packedDoubles(HISTOGRAM.limit, limits)
         .packedDoubles(HISTOGRAM.bucket, counts),
     ),

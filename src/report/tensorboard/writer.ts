@@ -91,8 +91,8 @@ export class EventFile implements Observer {
   insight({ step, parameters, activations }: Insight): void {
     this.#add(step, [
       ...parameters.flatMap(({ name, gradNorm, norm }) => [
-        scalar(`gradNorm/${name}`, gradNorm),
-        scalar(`norm/${name}`, norm),
+        scalar(`gradNorm/${name}`, gradNorm ?? Number.NaN),
+        scalar(`norm/${name}`, norm ?? Number.NaN),
       ]),
       ...activations.flatMap((layer) => [
         scalar(`dead/${layer.name}`, layer.dead),

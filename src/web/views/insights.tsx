@@ -104,7 +104,7 @@ function ActivationHistogram({ layer }: { layer: ActivationInsight }) {
         layer: layer.name,
         min: significant(layer.histogram.min),
         max: significant(layer.histogram.max),
-        mean: significant(layer.mean),
+        mean: significant(layer.mean ?? Number.NaN),
       })}
     />
   );
@@ -117,7 +117,7 @@ function Norms({ insights, last }: { insights: readonly Insight[]; last: Insight
     for (const insight of insights)
       for (const { name, gradNorm } of insight.parameters) {
         const list = all.get(name) ?? [];
-        list.push(Math.log10(Math.max(gradNorm, 1e-12)));
+        if (gradNorm !== null) list.push(Math.log10(Math.max(gradNorm, 1e-12)));
         all.set(name, list);
       }
     return all;
@@ -143,9 +143,9 @@ function Norms({ insights, last }: { insights: readonly Insight[]; last: Insight
                 <th scope="row">
                   <code>{name}</code>
                 </th>
-                <td>{significant(norm)}</td>
-                <td>{significant(gradNorm)}</td>
-                <td>{norm > 0 ? significant(gradNorm / norm, 2) : '–'}</td>
+                <td>{significant(norm ?? Number.NaN)}</td>
+                <td>{significant(gradNorm ?? Number.NaN)}</td>
+                <td>{norm && gradNorm !== null ? significant(gradNorm / norm, 2) : '–'}</td>
                 <td>
                   <Spark values={sparks.get(name) ?? []} width={80} />
                 </td>

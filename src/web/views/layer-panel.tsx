@@ -43,7 +43,10 @@ export function LayerPanel({
       ({ name, norm, gradNorm }) =>
         [
           t('layer.norm', { name: name.slice(layer.name.length + 1) }),
-          t('layer.normValue', { norm: significant(norm), grad: significant(gradNorm) }),
+          t('layer.normValue', {
+            norm: significant(norm ?? Number.NaN),
+            grad: significant(gradNorm ?? Number.NaN),
+          }),
         ] as const,
     ),
     ...(activation
@@ -72,7 +75,7 @@ export function LayerPanel({
             layer: layer.name,
             min: significant(activation.histogram.min),
             max: significant(activation.histogram.max),
-            mean: significant(activation.mean),
+            mean: significant(activation.mean ?? Number.NaN),
           })}
         />
       )}

@@ -3,24 +3,34 @@ import type { Kernel } from './kernel.js';
 const crop: Kernel = ({ inputs: [x, offsets], specs: [spec], output, outputSpec }) => {
   const [n, c, h, w] = spec!.shape as [number, number, number, number];
   const [, , height, width] = outputSpec.shape as [number, number, number, number];
-  for (let plane = 0, at = 0; plane < n * c; plane++) {
+  for (let plane = 0; plane < n * c; plane++) {
     const picture = Math.floor(plane / c);
     const top = offsets![2 * picture]!;
     const left = offsets![2 * picture + 1]!;
-    // Columns [first, end) of the result lie inside of the picture.
+    const at = plane * height * width;
+    const from = (plane * h + top) * w + left;
+    // Rows [begin, stop) and columns [first, end) of the result lie inside of the picture.
+    const begin = Math.min(height, Math.max(0, -top));
+    const stop = Math.max(begin, Math.min(height, h - top));
     const first = Math.min(width, Math.max(0, -left));
     const end = Math.max(first, Math.min(width, w - left));
-    for (let i = 0; i < height; i++, at += width) {
-      const row = top + i;
-      if (row < 0 || row >= h) {
-        output.fill(0, at, at + width);
-        continue;
-      }
-      const from = (plane * h + row) * w + left;
-      // Whole rows at a time: a loop over single bytes takes several times as long.
-      output.set(x!.subarray(from + first, from + end), at + first);
-      if (first > 0) output.fill(0, at, at + first);
-      if (end < width) output.fill(0, at + end, at + width);
+    if (begin === stop || first === end) {
+      output.fill(0, at, at + height * width);
+      continue;
+    }
+    // As much as possible at a time: a loop over single bytes takes several times as long.
+    if (width === w) {
+      const [low, high] = [begin * w + first, (stop - 1) * w + end];
+      output.set(x!.subarray(from + low, from + high), at + low);
+    } else
+      for (let i = begin; i < stop; i++)
+        output.set(x!.subarray(from + i * w + first, from + i * w + end), at + i * width + first);
+    output.fill(0, at, at + begin * width);
+    output.fill(0, at + stop * width, at + height * width);
+    for (let i = begin; i < stop; i++) {
+      const row = at + i * width;
+      for (let j = 0; j < first; j++) output[row + j] = 0;
+      for (let j = end; j < width; j++) output[row + j] = 0;
     }
   }
 };
