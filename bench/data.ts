@@ -12,7 +12,7 @@ import { drawImageFolder } from '../test/support/draw-images.js';
  *   npm run build && node dist/bench/data.js --mode imagefolder --data DIR --rounds 3 --python /usr/bin/python3
  *   node dist/bench/data.js --mode cifar10 --data DIR --images 50000
  * An image folder that is not there is drawn first: 3,200 training JPEGs of 500 × 375, 110 kB each.
- * Prints one JSON object and writes it to bench/results/.
+ * Prints one JSON object and writes it to bench/results/pictures/.
  */
 const { values } = parseArgs({
   options: {
@@ -86,9 +86,9 @@ const result = {
   ),
   peer: { name: `${rounds[0]![0]!.version}, num_workers=2`, ...theirs },
 };
-mkdirSync(here('../../bench/results'), { recursive: true });
+mkdirSync(here('../../bench/results/pictures'), { recursive: true });
 writeFileSync(
-  here(`../../bench/results/data-${mode}-${result.date}.json`),
+  here(`../../bench/results/pictures/data-${mode}-${result.date}.json`),
   `${JSON.stringify(result, null, 2)}\n`,
 );
 console.log(JSON.stringify(result));

@@ -142,7 +142,11 @@ export type StartResult = z.infer<typeof startSchema>;
 export type OverheadResult = z.infer<typeof overheadSchema>;
 export type ResultHead = Pick<StepResult, 'date' | 'paperweight' | 'machine' | 'threads'>;
 
-/** `train-128-lrn-pytorch-eager-2026-11-24.json` */
+/** Undefined without a peer, and for one that could not do it. */
+export const peerVersion = ({ peer }: StepResult): string | undefined =>
+  peer && 'version' in peer ? peer.version : undefined;
+
+/** `train-128-lrn-2t-pytorch-2.15.0-eager-2026-11-24.json` */
 export function resultFile(result: Result): string {
   const parts: (string | number | undefined)[] = [result.what];
   if (result.what === 'train' || result.what === 'infer')
@@ -150,7 +154,10 @@ export function resultFile(result: Result): string {
       result.batch,
       result.norm,
       result.precision === 'float32' ? undefined : result.precision,
+      `${result.threads}t`,
       result.peer?.name,
+      // Without what a version says about its build.
+      peerVersion(result)?.match(/\d+(\.\d+)*/)?.[0],
       result.peer?.mode,
     );
   return `${[...parts, result.date.slice(0, 10)].filter((part) => part !== undefined && part !== '').join('-')}.json`;

@@ -1,4 +1,4 @@
-import type { Result, StepResult } from './result.js';
+import { peerVersion, type Result, type StepResult } from './result.js';
 
 /** Languages that the table of results is written in. */
 export type Language = 'en' | 'zh';
@@ -10,7 +10,7 @@ const WORDS = {
   en: {
     head: ['What', 'Paperweight', 'Beside it', 'Ratio'],
     step: (r: StepResult) =>
-      `${r.what === 'train' ? 'A training step' : 'A forward pass'}, batch ${r.batch}, ${r.norm === 'lrn' ? 'with LRN' : 'without LRN'}${precision(r)}`,
+      `${r.what === 'train' ? 'A training step' : 'A forward pass'}, batch ${r.batch}, ${r.norm === 'lrn' ? 'with LRN' : 'without LRN'}${precision(r)}${r.threads === 1 ? ', 1 thread' : ''}`,
     rate: (r: StepResult) =>
       `${r.imagesPerSecond.toFixed(0)} pictures a second, ${r.gflops.toFixed(0)} GFLOP/s${r.sgemmGflops === null ? '' : ` (sgemm: ${r.sgemmGflops.toFixed(0)})`}`,
     impossible: 'impossible',
@@ -29,7 +29,7 @@ const WORDS = {
   zh: {
     head: ['项目', 'Paperweight', '对照', '倍数'],
     step: (r: StepResult) =>
-      `${r.what === 'train' ? '一步训练' : '一次前向计算'}，批大小 ${r.batch}，${r.norm === 'lrn' ? '含 LRN' : '不含 LRN'}${precision(r)}`,
+      `${r.what === 'train' ? '一步训练' : '一次前向计算'}，批大小 ${r.batch}，${r.norm === 'lrn' ? '含 LRN' : '不含 LRN'}${precision(r)}${r.threads === 1 ? '，1 个线程' : ''}`,
     rate: (r: StepResult) =>
       `每秒 ${r.imagesPerSecond.toFixed(0)} 张图，${r.gflops.toFixed(0)} GFLOP/s${r.sgemmGflops === null ? '' : `（sgemm：${r.sgemmGflops.toFixed(0)}）`}`,
     impossible: '做不到',
@@ -59,8 +59,15 @@ export function newest(results: readonly Result[]): Result[] {
   for (const result of [...results].sort((a, b) => (a.date < b.date ? -1 : 1))) {
     const key = JSON.stringify(
       result.what === 'train' || result.what === 'infer'
-        ? [result.what, result.batch, result.norm, result.precision, result.peer?.name, result.peer?.mode]
-        : [result.what, result.batch],
+        ? [
+            result.what,
+            result.batch,
+            result.norm,
+            result.precision,
+            result.threads,
+            result.peer && [result.peer.name, peerVersion(result), result.peer.mode],
+          ]
+        : [result.what, result.batch, result.threads],
     );
     kept.set(key, result);
   }

@@ -10,10 +10,10 @@ import { UsageError } from '../../src/errors.js';
 import { data, impossible, overhead, start, step } from './results.js';
 
 test('files are named after what was measured', () => {
-  assert.equal(resultFile(step), 'train-128-lrn-pytorch-eager-2026-11-24.json');
+  assert.equal(resultFile(step), 'train-128-lrn-2t-pytorch-2.15.0-eager-2026-11-24.json');
   assert.equal(
     resultFile({ ...step, precision: 'bfloat16' }),
-    'train-128-lrn-bfloat16-pytorch-eager-2026-11-24.json',
+    'train-128-lrn-bfloat16-2t-pytorch-2.15.0-eager-2026-11-24.json',
   );
   assert.equal(resultFile(start), 'start-2026-11-24.json');
 });

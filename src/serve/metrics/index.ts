@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import type { EpochEvent, StepEvent } from '../../train/events.js';
 import { fileInside, newlineAfter, readFrom } from '../inside.js';
 import { Columns } from './columns.js';
@@ -10,6 +10,8 @@ import { FIELDS } from './step-line.js';
 const PIECE = 2 ** 18;
 /** Bytes that take longer to read than a person wants to wait. */
 const FAR = 2 ** 24;
+/** Milliseconds that the first chart, which is drawn from samples, has before a long file is read as a whole. */
+const HEAD_START = 1000;
 /** Lines between two marks. */
 const MARK_EVERY = 1024;
 /** Bytes before a mark that are compared to notice a file that was cut and has grown again. */
@@ -99,6 +101,7 @@ export class MetricsIndex {
     const changed = file.stats.mtimeMs !== this.mtimeMs || file.stats.size !== this.offset;
     this.mtimeMs = file.stats.mtimeMs;
     if (!changed) return;
+    if (file.stats.size - this.offset > FAR) await sleep(HEAD_START);
     const handle = await open(file.path, 'r');
     try {
       const holds = async ({ offset, tail }: Pick<Mark, 'offset' | 'tail'>) =>
