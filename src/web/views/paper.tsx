@@ -146,7 +146,9 @@ function Claim({ claim }: { claim: ClaimRow }) {
   return (
     <li class="claim">
       <div class="claim-text">
-        <span class="claim-section num">§ {claim.section}</span>
+        <span class="claim-section num">
+          {/^\d/.test(claim.section) ? `§ ${claim.section}` : claim.section}
+        </span>
         <p>{claim.statement[language]}</p>
         {claim.reason && <p class="hint">{claim.reason[language]}</p>}
       </div>
