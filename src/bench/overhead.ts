@@ -56,16 +56,16 @@ const WARMUP = 20;
 const AT_ONCE = 20;
 
 /** Milliseconds a step, each described while the one before it runs, as the trainer does. */
-async function timePerStep(step: () => Promise<number>): Promise<number> {
+async function timePerStep(step: () => Promise<number>, count: number): Promise<number> {
   const started = performance.now();
   let running = step();
-  for (let i = 1; i < AT_ONCE; i++) {
+  for (let i = 1; i < count; i++) {
     const next = step();
     await running;
     running = next;
   }
   await running;
-  return (performance.now() - started) / AT_ONCE;
+  return (performance.now() - started) / count;
 }
 
 /** What a step costs beyond its primitives: graph, key, messages to the device's thread and back. */
@@ -79,10 +79,11 @@ export async function measureOverhead(options: OverheadOptions): Promise<Overhea
     const wall: number[] = [];
     const primitives: number[] = [];
     const overhead: number[] = [];
-    for (let turn = 0; turn < steps / AT_ONCE; turn++) {
+    const count = Math.min(AT_ONCE, steps);
+    for (let turn = 0; turn < Math.ceil(steps / count); turn++) {
       const before = await running();
-      const milliseconds = await timePerStep(step);
-      const within = ((await running()) - before) * (1000 / AT_ONCE);
+      const milliseconds = await timePerStep(step, count);
+      const within = ((await running()) - before) * (1000 / count);
       wall.push(milliseconds);
       primitives.push(within);
       overhead.push(milliseconds - within);

@@ -124,7 +124,7 @@ const overheadSchema = z.object({
   batch: z.number().int().positive(),
   stepMs: spreadSchema,
   primitivesMs: spreadSchema,
-  /** Median of a step less median of its primitives. */
+  /** Median over the turns of a step less what its primitives took. */
   overheadMs: z.number(),
 });
 
