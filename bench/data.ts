@@ -4,6 +4,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { median } from '../src/bench/stats.js';
 import { drawImageFolder } from '../test/support/draw-images.js';
 
 /*
@@ -45,12 +46,6 @@ const peer = (): Side =>
     here('../../bench/peers/torchvision_loader.py'),
     ...[mode, data, '--images', values.images],
   ]);
-
-const median = (list: readonly number[]): number => {
-  const sorted = [...list].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-};
 
 const ways = mode === 'cifar10' ? ['cifar10'] : ['imagefolder', 'imagefolder-cached'];
 // Fills the cache, and warms the disk's own.

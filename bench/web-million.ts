@@ -1,15 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  closeSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -17,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Page } from 'playwright-core';
 import { launch, NO_BROWSER } from '../test/web/browser.js';
+import { makeLongRun } from './long-run.js';
 
 /*
  * How the pages take a run of a million steps: time to the first chart, frames a second while it is panned and
@@ -27,57 +19,6 @@ import { launch, NO_BROWSER } from '../test/web/browser.js';
 const { values } = parseArgs({ options: { steps: { type: 'string', default: '1000000' } } });
 const steps = Number(values.steps);
 if (NO_BROWSER) throw new Error(NO_BROWSER);
-
-function makeRun(folder: string): void {
-  mkdirSync(join(folder, 'checkpoints'), { recursive: true });
-  const config = {
-    version: 1,
-    recipe: 'notes',
-    model: {
-      paper: 'alexnet',
-      preset: 'notes',
-      classes: ['a', 'b'],
-      imageSize: 224,
-      dropout: 0.5,
-      init: 'pytorch',
-    },
-    dataset: 'cifar10',
-    epochs: 10,
-    maxSteps: steps,
-    batchSize: 128,
-    lr: 0.01,
-    momentum: 0.9,
-    weightDecay: 0,
-    schedule: { kind: 'constant' },
-    seed: 0,
-    checkpointEvery: 100,
-    logEvery: 100,
-  };
-  writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
-  const file = openSync(join(folder, 'metrics.jsonl'), 'w');
-  let lines: string[] = [];
-  for (let step = 1; step <= steps; step++) {
-    const stepSeconds = 1 + Math.sin(step) / 7;
-    const loss = 2.3 * Math.exp((-3 * step) / steps) + Math.abs(Math.sin(12.9898 * step)) / 2;
-    lines.push(
-      JSON.stringify({
-        event: 'step',
-        epoch: Math.ceil((10 * step) / steps),
-        step,
-        loss,
-        lr: 0.01 * (1 - step / (steps + 1)),
-        imagesPerSecond: 128 / stepSeconds,
-        stepSeconds,
-        dataSeconds: Math.abs(Math.cos(step)) / 100,
-        rssMiB: 1500 + (step % 7),
-      }),
-    );
-    if (lines.length < 10_000 && step < steps) continue;
-    writeSync(file, `${lines.join('\n')}\n`);
-    lines = [];
-  }
-  closeSync(file);
-}
 
 /** Gaps between frames, in milliseconds, while something goes on. */
 async function frames(
@@ -110,7 +51,7 @@ function tabsMiB(browserPid: number | undefined): number | undefined {
 const root = mkdtempSync(join(tmpdir(), 'paperweight-bench-'));
 const browser = await launch();
 const main = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
-makeRun(join(root, 'long'));
+makeLongRun(join(root, 'long'), { steps, noise: 0.5 });
 const server = spawn(process.execPath, [main, 'serve', root, '--port', '0'], {
   stdio: ['ignore', 'pipe', 'inherit'],
 });

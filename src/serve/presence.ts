@@ -1,20 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import { z } from 'zod';
+import { type ProcessFile, processSchema, startTimeOf } from '../train/process-file.js';
 import type { RunStatus } from './api.js';
 import { readSmall } from './inside.js';
-
-/**
- * Whether somebody is at work on a run: `process.json`, which the trainer writes when it starts and at each change.
- * `startTime` tells a process from a later one with the same number.
- */
-const presenceSchema = z.object({
-  pid: z.number().int().positive(),
-  /** Field 22 of /proc/PID/stat; empty on systems without it. */
-  startTime: z.string(),
-  status: z.enum(['training', 'paused', 'done', 'failed', 'interrupted']),
-  error: z.string().optional(),
-});
-export type Presence = z.infer<typeof presenceSchema>;
 
 /** Without a process.json, metrics that are younger than this mean that the run goes on. */
 const FRESH_MS = 60_000;
@@ -44,18 +30,18 @@ export async function statusOf(
   return { status };
 }
 
-/** undefined when there is none, or none that can be read. */
-export async function readPresence(folder: string): Promise<Presence | undefined> {
+/** Who is at work on a run, from its `process.json`; undefined when there is none, or none that can be read. */
+export async function readPresence(folder: string): Promise<ProcessFile | undefined> {
   const text = await readSmall(folder, 'process.json').catch(() => undefined);
   if (text === undefined) return undefined;
   try {
-    return presenceSchema.safeParse(JSON.parse(text)).data;
+    return processSchema.safeParse(JSON.parse(text)).data;
   } catch {
     return undefined;
   }
 }
 
-async function isAlive({ pid, startTime }: Presence): Promise<boolean> {
+async function isAlive({ pid, startTime }: ProcessFile): Promise<boolean> {
   if (startTime !== '') return (await startTimeOf(pid)) === startTime;
   try {
     process.kill(pid, 0);
@@ -63,14 +49,4 @@ async function isAlive({ pid, startTime }: Presence): Promise<boolean> {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
-}
-
-/** Field 22 of /proc/PID/stat; undefined when there is no such process. */
-export async function startTimeOf(pid: number): Promise<string | undefined> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
-  // The second field, the name in parentheses, may hold spaces and parentheses itself.
-  return stat
-    ?.slice(stat.lastIndexOf(')') + 2)
-    .split(' ')
-    .at(22 - 3);
 }

@@ -8,8 +8,8 @@ import { test } from 'node:test';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { UsageError } from '../../src/errors.js';
 import type { Insight, Kernels, RunDetail, RunSummary } from '../../src/serve/api.js';
-import { startTimeOf } from '../../src/serve/presence.js';
 import { Dashboard } from '../../src/serve/server.js';
+import { startTimeOf } from '../../src/train/process-file.js';
 import { writeSafetensors } from '../../src/train/safetensors.js';
 import { toyConfig } from '../support/toy.js';
 import { ask, epochLine, makeRun, NO_PAPERS, openDashboard, send, steps } from './support.js';
@@ -69,7 +69,7 @@ test('the list has what a person wants to know of each run', async (t) => {
 
 test('the status follows the process, and the metrics where no process is known', async (t) => {
   const { dashboard, root } = await openDashboard(t);
-  const startTime = (await startTimeOf(process.pid)) ?? '';
+  const startTime = await startTimeOf(process.pid);
   const alive = { pid: process.pid, startTime };
   const dead = { pid: 2 ** 22 + 1, startTime: '1' };
   const runs: [string, RunSummary['status'], Parameters<typeof makeRun>[2]?][] = [

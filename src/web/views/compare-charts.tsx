@@ -3,18 +3,19 @@ import type { Series } from '../../serve/api.js';
 import { at, get } from '../app/api.js';
 import { useApp } from '../app/context.js';
 import { useSettled } from '../app/use.js';
-import { integer, percent, significant } from '../lib/format.js';
+import { percent, significant } from '../lib/format.js';
 import { type Points, pointsOf, splice } from '../lib/points.js';
 import type { Range } from '../lib/range.js';
 import { smooth, spanOf } from '../lib/smooth.js';
 import { Bars } from '../ui/bars.js';
 import { Chart } from '../ui/chart.js';
+import { ChartControls } from '../ui/chart-controls.js';
 import type { Line } from '../ui/plot.js';
 import type { Compared } from './compare.js';
 
 /** Loss and accuracy of several runs over the same steps. */
 export function CompareCharts({ runs }: { runs: readonly Compared[] }) {
-  const { t, language } = useApp();
+  const { t } = useApp();
   const [range, setRange] = useState<Range>();
   const [slider, setSlider] = useState(50);
   const [log, setLog] = useState(false);
@@ -56,29 +57,7 @@ export function CompareCharts({ runs }: { runs: readonly Compared[] }) {
   const curves = runs.some((run) => run.detail.epochEvents.length > 1);
   return (
     <section class="charts" aria-label={t('chart.title')}>
-      <div class="chart-controls">
-        <label class="slider">
-          <span>
-            {t('chart.smoothing')}{' '}
-            <output>
-              {span > 0 ? t('chart.over', { n: integer(Math.max(1, span), language) }) : t('chart.off')}
-            </output>
-          </span>
-          <input
-            type="range"
-            min="0"
-            max="100"
-            step="5"
-            value={slider}
-            onInput={(event) => setSlider(Number(event.currentTarget.value))}
-          />
-        </label>
-        <label class="check">
-          <input type="checkbox" checked={log} onChange={(event) => setLog(event.currentTarget.checked)} />
-          {t('chart.log')}
-        </label>
-        <p class="hint chart-hint">{t('chart.how')}</p>
-      </div>
+      <ChartControls slider={slider} onSlider={setSlider} span={span} log={log} onLog={setLog} />
       <Chart
         {...shared}
         title={t('chart.loss')}

@@ -10,6 +10,7 @@ import { NO_POINTS } from '../lib/points.js';
 import type { Range } from '../lib/range.js';
 import { smooth, spanOf } from '../lib/smooth.js';
 import { Chart } from '../ui/chart.js';
+import { ChartControls } from '../ui/chart-controls.js';
 import { ChartTable } from '../ui/chart-table.js';
 import type { Line } from '../ui/plot.js';
 import { Loading, Missing, Problem } from '../ui/problem.js';
@@ -80,32 +81,16 @@ export function RunCharts({ id, run }: { id: string; run: LiveRun }) {
   return (
     <section class="charts" aria-label={t('chart.title')} ref={measure}>
       {loss.step.length > 0 && (
-        <div class="chart-controls">
-          <label class="slider">
-            <span>
-              {t('chart.smoothing')}{' '}
-              <output>
-                {span > 0 ? t('chart.over', { n: integer(Math.max(1, span), language) }) : t('chart.off')}
-              </output>
-            </span>
-            <input
-              type="range"
-              min="0"
-              max="100"
-              step="5"
-              value={slider}
-              onInput={(event) => {
-                setSlider(Number(event.currentTarget.value));
-                remember('smoothing', event.currentTarget.value);
-              }}
-            />
-          </label>
-          <label class="check">
-            <input type="checkbox" checked={log} onChange={(event) => setLog(event.currentTarget.checked)} />
-            {t('chart.log')}
-          </label>
-          <p class="hint chart-hint">{t('chart.how')}</p>
-        </div>
+        <ChartControls
+          slider={slider}
+          onSlider={(value) => {
+            setSlider(value);
+            remember('smoothing', String(value));
+          }}
+          span={span}
+          log={log}
+          onLog={setLog}
+        />
       )}
       {main.failure && <Problem failure={main.failure} />}
       {main.sampled && (
