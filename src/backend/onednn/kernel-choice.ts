@@ -54,8 +54,7 @@ export class KernelChoice {
   pick(key: string, macs: number, candidates: readonly Candidate[]): Handle {
     const cache = macs < WORTH_TRYING_MACS ? undefined : this.#cache;
     const known = cache && this.#remembered(cache, `${key} ${this.compute}`, candidates);
-    const [first, ...others] = candidates;
-    const order = known ? [known, ...candidates.filter((c) => c !== known)] : [first!, ...others];
+    const order = known ? [known, ...candidates.filter((c) => c !== known)] : candidates;
     for (const candidate of order) {
       try {
         return candidate.make();
