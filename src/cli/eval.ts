@@ -70,7 +70,7 @@ async function evaluateRun(path: string, flags: Flags): Promise<void> {
   const choice = await chooseTestSet(path, flags);
   const dataset = await openDatasetAloud({ ...choice, train: false });
   await withDevice(flags, async (device) => {
-    const { model, classes, config, transform } = await openModel(path, device);
+    const { model, classes, config, transform, views } = await openModel(path, device);
     checkClasses(path, choice.dataset, classes, dataset.classes);
     const total = Math.min(flags.evalLimit ?? dataset.length, dataset.length);
     const bar = new Progress({ label: 'eval', total, unit: 'images' });
@@ -78,7 +78,7 @@ async function evaluateRun(path: string, flags: Flags): Promise<void> {
       model,
       dataset,
       transform,
-      views: flags.tenCrop ? tenViews(transform, config.imageSize, dataset.imageShape) : undefined,
+      views: flags.tenCrop ? (views ?? tenViews(transform, config.imageSize, dataset.imageShape)) : undefined,
       batchSize: Math.min(flags.batchSize, total),
       limit: total,
       onProgress: (images) => bar.update(images),

@@ -3,7 +3,7 @@ import { UsageError } from '../errors.js';
 import { withoutInit } from '../nn/init.js';
 import { buildModel, type Paper } from '../papers/paper.js';
 import { openPaper } from '../papers/registry.js';
-import { describeMachine, prepareRun } from '../papers/train.js';
+import { checkPictures, describeMachine, prepareRun } from '../papers/train.js';
 import { curveSvg } from '../report/curve.js';
 import { EventFile } from '../report/tensorboard/writer.js';
 import { writeFileAtomic } from '../train/atomic.js';
@@ -121,6 +121,7 @@ async function start(
     ...configFrom(flags, data, sets.trainSet.classes, paper),
     machine: await machine(),
   };
+  checkPictures(config, sets.trainSet);
   const path = flags.run ?? join(RUNS, `${stamp(new Date())}-${config.recipe}`);
   return { ...sets, config, folder: await RunFolder.create(path, config) };
 }
@@ -178,6 +179,8 @@ class Screen implements Observer {
   ) {}
 
   begin(step: number, total: number): void {
+    this.#testing?.done();
+    this.#testing = undefined;
     this.#total = total;
     this.#bar = new Progress({ label: 'train', total, unit: 'steps' });
     this.#bar.update(step);
@@ -212,6 +215,11 @@ class Screen implements Observer {
     if (this.json) printJson(event);
     const split = `${stepSeconds.toFixed(2)} s a step, data ${(100 * Math.min(1, dataSeconds / stepSeconds)).toFixed(1)} %`;
     this.#bar?.update(step, `loss ${loss.toFixed(3)}  ${imagesPerSecond.toFixed(1)} images/s  ${split}`);
+  }
+
+  counting(images: number, total: number): void {
+    this.#testing ??= new Progress({ label: 'mean', total, unit: 'images' });
+    this.#testing.update(images);
   }
 
   evaluating(images: number, total: number): void {

@@ -1,4 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Device } from '../backend/backend.js';
 import type { Transform } from '../data/transforms/index.js';
 import { CheckpointError, UsageError } from '../errors.js';
@@ -6,6 +7,7 @@ import { withoutInit } from '../nn/init.js';
 import type { Module } from '../nn/module.js';
 import { loadWeights, weightsOf } from '../train/checkpoint.js';
 import { type ModelConfig, trainConfigSchema } from '../train/config.js';
+import { readStatistics, STATISTICS } from '../train/picture-statistics.js';
 import { RunFolder } from '../train/run-folder.js';
 import { readSafetensors } from '../train/safetensors.js';
 import { buildModel, type Paper } from './paper.js';
@@ -16,6 +18,8 @@ export interface LoadedModel {
   readonly config: ModelConfig;
   readonly classes: readonly string[];
   readonly transform: Transform;
+  /** The paper's own views of a picture, whose probabilities are averaged. */
+  readonly views: readonly Transform[] | undefined;
 }
 
 /**
@@ -36,26 +40,28 @@ export async function openModel(
       got: 'nothing there',
       next: 'check the path; runs are in ./runs unless --run named another place',
     });
-  const { config, file } = statSync(path).isDirectory()
-    ? await fromRun(path)
-    : { config: undefined, file: path };
+  const run = statSync(path).isDirectory() ? await fromRun(path) : undefined;
+  const { config, file } = run ?? { config: undefined, file: path };
   const weights = weightsOf(await readSafetensors(file));
   const paper = await openPaper(config?.paper);
   const known = config ?? guess(file, weights, paper, fallback);
   const model = withoutInit(() => buildModel(paper, known));
   loadWeights(file, model, weights);
   await model.to(device);
+  const { test, views } = paper.transforms(known, run?.statistics ? 'paper' : 'none', run?.statistics);
   return {
     model: model.eval() as Module,
     config: known,
     classes: known.classes,
-    transform: paper.transforms(known, 'none').test,
+    transform: test,
+    views,
   };
 }
 
-async function fromRun(path: string): Promise<{ config: ModelConfig; file: string }> {
+async function fromRun(path: string) {
   const folder = RunFolder.open(path);
   const config = await folder.config(trainConfigSchema);
+  const statistics = config.augment === 'paper' ? await readStatistics(join(path, STATISTICS)) : undefined;
   const state = await folder.state();
   const name = state.best?.file ?? state.latest;
   if (!name)
@@ -65,7 +71,7 @@ async function fromRun(path: string): Promise<{ config: ModelConfig; file: strin
       got: 'none',
       next: 'let it train until its first checkpoint (--checkpoint-every)',
     });
-  return { config: config.model, file: folder.checkpoint(name) };
+  return { config: config.model, file: folder.checkpoint(name), statistics };
 }
 
 function guess(

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { PictureStatistics } from '../data/images/picture-sums.js';
 import type { Transform } from '../data/transforms/index.js';
 import { UsageError } from '../errors.js';
 import type { Module } from '../nn/module.js';
@@ -12,6 +13,14 @@ export interface Recipe extends Omit<TrainConfig, Fixed> {
   /** One sentence for `--help` and for the end of a run. */
   readonly about: string;
   readonly model: Omit<ModelConfig, 'paper' | 'classes'>;
+}
+
+/** How a paper prepares its pictures. */
+export interface PaperViews {
+  readonly train: Transform;
+  readonly test: Transform;
+  /** Its own views of a picture whose probabilities are averaged, where it has them. */
+  readonly views?: readonly Transform[];
 }
 
 /** A paper: what `index.ts` of its folder exports by default. */
@@ -34,11 +43,16 @@ export interface Paper {
   readonly recipes: Readonly<Record<string, Recipe>>;
   /** Builds the network with fresh weights. Called with a preset, an init and options that are its own. */
   readonly build: (config: ModelConfig) => Module;
-  /** From the bytes of a data set to the network's input. */
+  /**
+   * From the bytes of a data set to the network's input.
+   *
+   * @param statistics of the training pictures, which the augmentation `paper` needs
+   */
   readonly transforms: (
     config: ModelConfig,
     augment: NonNullable<TrainConfig['augment']>,
-  ) => { readonly train: Transform; readonly test: Transform };
+    statistics?: PictureStatistics,
+  ) => PaperViews;
   /** The name of the last layer's bias, which tells the number of classes of a bare weights file. */
   readonly lastBias: string;
   readonly claims: readonly Claim[];

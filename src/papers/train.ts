@@ -1,9 +1,12 @@
 import { cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
 import type { Device } from '../backend/backend.js';
 import type { Dataset } from '../data/dataset.js';
+import { UsageError } from '../errors.js';
 import { manualSeed } from '../tensor/random.js';
 import type { TrainConfig } from '../train/config.js';
 import type { Observer } from '../train/events.js';
+import { isCounted, keptStatistics, STATISTICS } from '../train/picture-statistics.js';
 import type { RunFolder } from '../train/run-folder.js';
 import { Trainer } from '../train/trainer.js';
 import { buildModel } from './paper.js';
@@ -19,14 +22,41 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
 }
 
+/**
+ * Whether a run can be trained on these pictures at all; asked before its folder is made.
+ * @throws UsageError
+ */
+export function checkPictures({ augment, recipe, dataset }: TrainConfig, trainSet: Dataset): void {
+  if (augment !== 'paper' || isCounted(trainSet)) return;
+  throw new UsageError({
+    what: `The recipe ${recipe} cannot be trained on ${dataset}`,
+    expected: 'pictures in folders, whose mean picture and colours are counted first',
+    got: dataset,
+    next: 'add --dataset imagefolder --data DIR, or choose --preset paper',
+  });
+}
+
+/** Counted once for the data set, and kept with the run. */
+async function countedStatistics({ config, trainSet, folder, observer, signal }: RunOptions) {
+  checkPictures(config, trainSet);
+  if (config.augment !== 'paper' || !isCounted(trainSet)) return undefined;
+  const onProgress = (done: number, total: number) => observer?.counting?.(done, total);
+  return keptStatistics(join(folder.path, STATISTICS), trainSet, {
+    onProgress,
+    ...(signal ? { signal } : {}),
+  });
+}
+
 /** Puts together what a configuration describes, from its checkpoint where the run has one. */
-export async function prepareRun({ device, ...parts }: RunOptions): Promise<Trainer> {
+export async function prepareRun(options: RunOptions): Promise<Trainer> {
+  const { device, ...parts } = options;
   const { config, folder } = parts;
+  const statistics = await countedStatistics(options);
   const paper = await openPaper(config.model.paper);
   manualSeed(config.seed);
   const model = buildModel(paper, config.model);
   await model.to(device);
-  const { train, test } = paper.transforms(config.model, config.augment ?? 'none');
+  const { train, test } = paper.transforms(config.model, config.augment ?? 'none', statistics);
   const trainer = new Trainer({ ...parts, model, trainTransform: train, testTransform: test });
   const { latest } = await folder.state();
   if (latest) await trainer.resume(latest);

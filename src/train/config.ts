@@ -62,7 +62,7 @@ export const trainConfigSchema = z.object({
   /** Where the learning rate stands in SGD's rule: outside of the momentum (PyTorch, the default) or inside (the paper). */
   sgd: z.enum(['pytorch', 'paper']).optional(),
   /** What happens to training pictures beyond the preparation; nothing unless given. */
-  augment: z.enum(['none', 'crop-mirror']).optional(),
+  augment: z.enum(['none', 'crop-mirror', 'paper']).optional(),
   /** Ends the run after the first epoch whose training error, in percent, is not above this. */
   untilTrainError: z.number().min(0).max(100).optional(),
   schedule: scheduleSchema,

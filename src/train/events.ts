@@ -108,6 +108,8 @@ export interface Observer {
   step?(event: StepEvent, progress: { readonly stepsTotal: number }): void;
   epoch?(event: EpochEvent): void;
   evaluating?(images: number, total: number): void;
+  /** Training pictures whose mean is being taken, before the first step. */
+  counting?(images: number, total: number): void;
   checkpoint?(file: string): void;
   insight?(insight: Insight): void;
   kernels?(kernels: KernelPicture): void;

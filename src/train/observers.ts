@@ -9,6 +9,7 @@ export function together(observers: readonly Observer[]): Required<Observer> {
     step: (event, progress) => all((o) => o.step?.(event, progress)),
     epoch: (event) => all((o) => o.epoch?.(event)),
     evaluating: (images, total) => all((o) => o.evaluating?.(images, total)),
+    counting: (images, total) => all((o) => o.counting?.(images, total)),
     checkpoint: (file) => all((o) => o.checkpoint?.(file)),
     insight: (insight) => all((o) => o.insight?.(insight)),
     kernels: (kernels) => all((o) => o.kernels?.(kernels)),

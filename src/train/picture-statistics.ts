@@ -90,6 +90,41 @@ export async function statisticsState(
   return { file, counted: next, unreadable: next - sums.count };
 }
 
+/** The sums that a run's pictures were prepared with, in its folder. */
+export const STATISTICS = 'statistics.safetensors';
+
+/**
+ * What a data set's pictures have on average, kept beside the run that was trained with it: counted for a new
+ * file, read from one that is there already, so that a resumed run goes on with the very same numbers.
+ *
+ * @throws DataError for a file that holds something else; what {@link pictureStatistics} throws
+ */
+export async function keptStatistics(
+  file: string,
+  set: CountedSet,
+  options: StatisticsOptions = {},
+): Promise<PictureStatistics> {
+  if (existsSync(file)) return readStatistics(file);
+  const statistics = await pictureStatistics(set, options);
+  const { sums, next } = await load(await fileOf(set), set);
+  await save(file, sums, next);
+  return statistics;
+}
+
+/**
+ * Reads what {@link keptStatistics} wrote.
+ * @throws DataError, CheckpointError
+ */
+export async function readStatistics(file: string): Promise<PictureStatistics> {
+  const { tensors, metadata } = await readSafetensors(file);
+  const [channels, height, width] = tensors.get('bytes')?.shape ?? [];
+  const length = Number(metadata.next);
+  const imageShape = [channels ?? 0, height ?? 0, width ?? 0] as const;
+  const { sums } = await load(file, { imageShape, length });
+  if (sums.count > 0 && channels === 3) return sums.result();
+  throw strange(file);
+}
+
 async function save(file: string, { bytes, products, shape, count }: PictureSums, next: number) {
   const tensors = new Map<string, SafetensorsArray>([
     ['bytes', { dtype: 'F64', shape: [...shape], data: bytes }],
@@ -98,7 +133,7 @@ async function save(file: string, { bytes, products, shape, count }: PictureSums
   await writeSafetensors(file, tensors, { count: String(count), next: String(next) });
 }
 
-async function load(file: string, { imageShape, length }: Dataset) {
+async function load(file: string, { imageShape, length }: Pick<Dataset, 'imageShape' | 'length'>) {
   const sums = new PictureSums(imageShape);
   if (!existsSync(file)) return { sums, next: 0 };
   const { tensors, metadata } = await readSafetensors(file);
@@ -112,15 +147,17 @@ async function load(file: string, { imageShape, length }: Dataset) {
     0 <= count &&
     count <= next &&
     next <= length;
-  if (!fits)
-    throw new DataError({
-      what: `${file} does not hold the sums of these pictures`,
-      expected: 'what an earlier count has written',
-      got: 'something else',
-      next: 'delete it; it will be computed again',
-    });
+  if (!fits) throw strange(file);
   sums.bytes.set(bytes.data);
   sums.products.set(products.data);
   sums.count = count;
   return { sums, next };
 }
+
+const strange = (file: string): DataError =>
+  new DataError({
+    what: `${file} does not hold the sums of these pictures`,
+    expected: 'what an earlier count has written',
+    got: 'something else',
+    next: 'delete it; it will be computed again',
+  });

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'node:test';
+import { readStatistics } from '../../src/train/picture-statistics.js';
 import { temporaryFolder } from '../data/support.js';
 import { jsonLines, runCli } from '../support/cli.js';
 import { drawImageFolder, synset } from '../support/draw-images.js';
@@ -64,4 +66,52 @@ test('flags that do not fit the data set are refused', async () => {
   const { code, stderr } = await runCli(['data', 'imagefolder', '--data', '/nonexistent']);
   assert.equal(code, 1);
   assert.match(stderr, /has no training pictures.*DIR\/train\/CLASS/);
+});
+
+test('the paper’s recipe for pictures in folders keeps what it counted with the run, and measures with its own views', async (t) => {
+  const folder = await temporaryFolder(t);
+  const data = path.join(folder, 'pictures');
+  await drawImageFolder({ root: data, classes: 2, train: 6, val: 3, size: [300, 280] });
+  const options = { cwd: folder, env: { OMP_NUM_THREADS: '2' }, timeoutMs: 300_000 };
+  const paperweight = async (...args: string[]) => {
+    const result = await runCli(args, options);
+    assert.equal(result.code, 0, result.stderr);
+    return result;
+  };
+  const flags = ['--preset', 'imagenet', '--dataset', 'imagefolder', '--data', data, '--batch-size', '4'];
+  await paperweight(
+    'train',
+    ...flags,
+    '--width',
+    'half',
+    '--hidden',
+    '32',
+    '--max-steps',
+    '2',
+    '--run',
+    'run',
+  );
+  // The run stands on its own now: neither the pictures nor what was counted of them is asked again.
+  const { mean, shape, count } = await readStatistics(path.join(folder, 'run', 'statistics.safetensors'));
+  assert.deepEqual([count, shape, mean.length], [12, [3, 256, 256], 3 * 256 * 256]);
+  const measured = await paperweight('eval', 'run', '--batch-size', '4', '--json');
+  const one = jsonLines(measured.stdout)[0]!;
+  const ten = jsonLines((await paperweight('eval', 'run', '--ten-crop', '--json')).stdout)[0]!;
+  assert.deepEqual([one.images, ten.images], [6, 6]);
+  assert.notEqual(one.loss, ten.loss);
+  // Measured while it trained and measured from its folder: the same preparation, so the same loss.
+  const metrics = jsonLines(await readFile(path.join(folder, 'run', 'metrics.jsonl'), 'utf8'));
+  const during = Number(metrics.find(({ event }) => event === 'epoch')!.testLoss);
+  assert.ok(Math.abs(Number(one.loss) - during) < 1e-7 * during, `${one.loss} and ${during}`);
+  const picture = path.join(data, 'val', synset(0), (await readdir(path.join(data, 'val', synset(0))))[0]!);
+  const predicted = await paperweight('predict', 'run', picture, '--json');
+  assert.equal((jsonLines(predicted.stdout)[0]!.top as unknown[]).length, 2);
+
+  const refused = await runCli(
+    ['train', '--preset', 'imagenet', '--dataset', 'shapes10', '--run', 'other'],
+    options,
+  );
+  assert.equal(refused.code, 2);
+  assert.match(refused.stderr, /imagenet cannot be trained on shapes10.*--dataset imagefolder/s);
+  assert.equal(existsSync(path.join(folder, 'other')), false);
 });

@@ -4,6 +4,7 @@ import {
   compose,
   randomCrop,
   randomHorizontalFlip,
+  resize,
   subtractMean,
   type Transform,
   tenCrop,
@@ -29,7 +30,9 @@ export interface PaperTransforms {
  * const { train, test, views } = paperTransforms(statistics);
  */
 export function paperTransforms({ mean, shape, colours }: PictureStatistics, size = 224): PaperTransforms {
-  const minus = subtractMean(mean, shape);
+  const [, height, width] = shape;
+  // A picture from elsewhere may have another size; those of the data set pass unchanged.
+  const minus = compose([resize([height, width]), subtractMean(mean, shape)]);
   return {
     train: compose([minus, randomCrop(size), randomHorizontalFlip(), colourShift(colours)]),
     test: compose([minus, centerCrop(size)]),

@@ -1,9 +1,12 @@
 import { z } from 'zod';
+import { paperTransforms } from '../../data/images/paper-transforms.js';
+import type { PictureStatistics } from '../../data/images/picture-sums.js';
 import * as transforms from '../../data/transforms/index.js';
 import { UsageError } from '../../errors.js';
 import type { Module } from '../../nn/module.js';
 import type { ModelConfig, TrainConfig } from '../../train/config.js';
 import { ACTIVATIONS } from '../layers.js';
+import type { PaperViews } from '../paper.js';
 import { FourLayerNet } from './four-layer.js';
 import { type Init, initialise } from './initialise.js';
 import { AlexNet, type AlexNetPreset, MIDDLE_LAYERS, NORMS, POOLINGS } from './model.js';
@@ -59,11 +62,25 @@ const CIFAR10 = { mean: [0.4914, 0.4822, 0.4465], std: [0.247, 0.2435, 0.2616] }
  * Resized, scaled to [0, 1], then to [−1, 1] as in the notes; for the four-layer net minus the training pictures'
  * mean colour, by their standard deviation. (The paper subtracts the mean picture.) `crop-mirror` shifts each
  * training picture by up to an eighth of its side and mirrors half of them: section 4.1's, on small pictures.
+ * `paper` is sections 2 and 4.1 as they stand, on pictures larger than the network's input (`paperTransforms`).
+ *
+ * @throws UsageError for `paper` without statistics, or with pictures that are no larger than the input
  */
 export function alexNetTransforms(
   { preset, imageSize }: Pick<ModelConfig, 'preset' | 'imageSize'>,
   augment: NonNullable<TrainConfig['augment']> = 'none',
-): { train: transforms.Transform; test: transforms.Transform } {
+  statistics?: PictureStatistics,
+): PaperViews {
+  if (augment === 'paper') {
+    const side = statistics?.shape[1] ?? 0;
+    if (statistics && side > imageSize) return paperTransforms(statistics, imageSize);
+    throw new UsageError({
+      what: 'The paper’s preparation of pictures cannot be done',
+      expected: `the mean picture of training pictures larger than ${imageSize} × ${imageSize}`,
+      got: statistics ? `one of ${side} × ${side}` : 'none',
+      next: 'train on an image folder with --dataset imagefolder, at its picture size or below',
+    });
+  }
   const { mean, std } = preset === FOUR_LAYER ? CIFAR10 : HALF;
   const resize = transforms.resize([imageSize, imageSize]);
   const finish = [transforms.toTensor(), transforms.normalize(mean, std)];
