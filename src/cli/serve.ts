@@ -1,3 +1,6 @@
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { UsageError } from '../errors.js';
 import { onInterrupt } from './interrupt.js';
@@ -68,6 +71,8 @@ async function serve(root: string, flags: Flags): Promise<void> {
     onError: (error) => note(describeError(error).text),
   });
   const host = flags.host.includes(':') ? `[${flags.host}]` : flags.host;
+  const [deeper] = await runsBelow(root);
+  if (deeper) note(`${root} holds no run itself; to see those in ${deeper}: paperweight serve ${deeper}`);
   print(`http://${host}:${dashboard.port}/${token === undefined ? '' : `?token=${token}`}`);
   const beside = process.channel !== undefined;
   if (!beside) note('Ctrl-C ends it.');
@@ -80,4 +85,17 @@ async function serve(root: string, flags: Flags): Promise<void> {
     process.once('disconnect', () => resolve());
   });
   await dashboard.close();
+}
+
+/** Folders of runs inside of a folder that holds no run itself, as `reproduce` makes one for each paper. */
+async function runsBelow(root: string): Promise<string[]> {
+  const folders = async (path: string): Promise<string[]> => {
+    const entries = await readdir(path, { withFileTypes: true }).catch(() => []);
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(path, name));
+  };
+  const isRun = (path: string): boolean => existsSync(join(path, 'config.json'));
+  const own = await folders(root);
+  if (own.some(isRun)) return [];
+  const inside = await Promise.all(own.map(folders));
+  return own.filter((_, i) => inside[i]!.some(isRun));
 }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { runCli } from '../support/cli.js';
@@ -137,4 +139,15 @@ test('what serve cannot do it says', async (t) => {
     [root, '--port', String(port)],
     /^error: Cannot listen on 127\.0\.0\.1:\d+\. Got a port that is used/,
   );
+});
+
+test('a folder whose runs lie one deeper, as those of a paper do, says where', needsPages, async (t) => {
+  const root = await scratch(t);
+  await mkdir(join(root, 'alexnet', 'four-layer-seed0'), { recursive: true });
+  await writeFile(join(root, 'alexnet', 'four-layer-seed0', 'config.json'), '{}');
+  const started = async (folder: string) =>
+    (await serve([folder, '--port', '0'], async () => {}, 'SIGTERM')).stderr;
+  const inside = join(root, 'alexnet');
+  assert.match(await started(root), new RegExp(`holds no run itself.*paperweight serve ${inside}\\n`));
+  assert.doesNotMatch(await started(inside), /holds no run/);
 });
