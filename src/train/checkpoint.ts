@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { CheckpointError, PaperweightError, UsageError } from '../errors.js';
-import type { Module } from '../nn/module.js';
+import { floats } from '../interop/numbers.js';
+import type { Module, SavedTensor } from '../nn/module.js';
 import type { SGD } from '../optim/sgd.js';
 import { randomState, setRandomState } from '../tensor/random.js';
 import type { Parameter } from '../tensor/tensor.js';
@@ -123,7 +124,7 @@ export async function loadCheckpoint(
     });
   loadWeights(file, model, weights);
   return inFile(file, () => {
-    optimizer.loadStateDict({ tensors: momentum, state: progress.optimizer });
+    optimizer.loadStateDict({ tensors: valuesOf(momentum), state: progress.optimizer });
     if (schedule) schedule.loadStateDict(progress.schedule as never);
     setRandomState(progress.random);
     return progress;
@@ -139,8 +140,11 @@ export function loadWeights(
   model: Module,
   weights: ReadonlyMap<string, SafetensorsArray>,
 ): void {
-  inFile(file, () => model.loadStateDict(weights), 'use a file that was saved from this model');
+  inFile(file, () => model.loadStateDict(valuesOf(weights)), 'use a file that was saved from this model');
 }
+
+const valuesOf = (arrays: ReadonlyMap<string, SafetensorsArray>): Map<string, SavedTensor> =>
+  new Map([...arrays].map(([name, array]) => [name, { shape: array.shape, data: floats(array) }]));
 
 /** Adds the file's name to an error; one about bad numbers is the file's fault, not the user's. */
 function inFile<T>(file: string, body: () => T, next?: string): T {
