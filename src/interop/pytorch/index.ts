@@ -1,0 +1,2 @@
+export { openLegacyPytorch } from './legacy.js';
+export { openPytorch } from './read.js';
