@@ -26,7 +26,12 @@ export interface FoundModel {
 /** Where our own exports keep the model's configuration, in a safetensors file's metadata. */
 export const CONFIG_KEY = 'paperweight';
 
-const shapesOf = (tensors: ReadonlyMap<string, Weight>): Shapes =>
+/** A file's list is enough: nothing of the numbers is looked at. */
+type Listed = Pick<Weights, 'format' | 'metadata' | 'notes'> & {
+  readonly tensors: ReadonlyMap<string, { readonly shape: readonly number[] }>;
+};
+
+const shapesOf = (tensors: Listed['tensors']): Shapes =>
   new Map([...tensors].map(([name, { shape }]) => [name, shape]));
 
 /**
@@ -37,7 +42,7 @@ const shapesOf = (tensors: ReadonlyMap<string, Weight>): Shapes =>
  */
 export async function recogniseModel(
   file: string,
-  { tensors, metadata }: Weights,
+  { tensors, metadata }: Listed,
   hints: ModelHints,
 ): Promise<FoundModel> {
   const told = configIn(metadata);
@@ -123,7 +128,7 @@ function configure(
 }
 
 /** What was recognised and what was assumed, a line each. */
-export function describeModel({ format, notes }: Weights, { paper, config, assumed }: FoundModel): string[] {
+export function describeModel({ format, notes }: Listed, { paper, config, assumed }: FoundModel): string[] {
   const options = Object.entries(config.options ?? {}).map(([name, value]) => `${name} ${value}`);
   return [
     `Weights: ${[format, ...notes].join('; ')}`,
