@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { endianness } from 'node:os';
 import { diskError } from '../disk-error.js';
 import { CheckpointError } from '../errors.js';
 
@@ -18,8 +19,8 @@ const SLICE = 2 ** 26;
 /**
  * Opens a file for `body` and closes it afterwards.
  *
- * Files are read at positions and not mapped: reading into an array and mapping and copying take about the same
- * time, but a mapped file that somebody cuts short kills the process.
+ * Files are read at positions and not mapped: mapping and copying takes no less time, and a process that touches a
+ * mapped file which somebody has cut short is killed (docs/architecture.md has the figures).
  *
  * @throws CheckpointError, with the path, for what the system refuses
  */
@@ -69,4 +70,10 @@ export function bufferSource(name: string, bytes: Uint8Array): ByteSource {
       into.set(bytes.subarray(position, position + into.length));
     },
   };
+}
+
+/** @throws CheckpointError on a machine whose numbers lie the other way round */
+export function checkEndianness(): void {
+  if (endianness() === 'LE') return;
+  throw new CheckpointError({ what: 'files of weights are little-endian and this machine is not' });
 }

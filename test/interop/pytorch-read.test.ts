@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { CheckpointError } from '../../src/errors.js';
 import { bufferSource } from '../../src/interop/byte-source.js';
+import type { FileArray } from '../../src/interop/numbers.js';
+import { pytorchPieces } from '../../src/interop/pytorch/index.js';
 import { openWeights, readWeights } from '../../src/interop/weights.js';
 import { badFiles, numberOf, numbersOf, TORCHES, WEIGHT_FILES } from '../support/weight-files.js';
 
@@ -182,4 +184,22 @@ test('nothing but the list is read until a tensor is asked for', async () => {
   // The record's own header, its name, and twelve doubles.
   assert.ok(touched - before <= 30 + 64 + 12 * 8, `${touched - before} bytes`);
   await assert.rejects(file.read('other'), /no tensor "other"/);
+});
+
+test('tensors that are small but spread over the whole file again and again are refused', async () => {
+  const shared: FileArray = { dtype: 'F32', shape: [2 ** 20], data: new Float32Array(2 ** 20) };
+  const names = Array.from({ length: 100 }, (_, i) => `w${i}`);
+  const parts: Uint8Array[] = [];
+  for await (const piece of pytorchPieces(new Map(names.map((name) => [name, shared]))))
+    parts.push(Uint8Array.from(piece));
+  const bytes = Buffer.concat(parts);
+  // Shape [2 ** 20] and stride [1] become [2] and [2 ** 20 - 1]: `J` and four bytes, `K` and one.
+  const [whole, spread] = ['(J\0\0\x10\0t(K\x01t', '(K\x02t(J\xff\xff\x0f\0t'].map((t) =>
+    Buffer.from(t, 'latin1'),
+  );
+  for (let at = bytes.indexOf(whole!); at >= 0; at = bytes.indexOf(whole!)) spread!.copy(bytes, at);
+  await assert.rejects(
+    openWeights(bufferSource('spread', bytes)),
+    /spread over 419430400 bytes in a file of/,
+  );
 });

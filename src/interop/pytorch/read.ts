@@ -1,6 +1,5 @@
-import { endianness } from 'node:os';
 import { CheckpointError } from '../../errors.js';
-import type { ByteSource } from '../byte-source.js';
+import { type ByteSource, checkEndianness } from '../byte-source.js';
 import { countOf, type NumberFormat, widthOf } from '../numbers.js';
 import type { TensorFile } from '../tensor-file.js';
 import { PickleError, unpickle } from './pickle.js';
@@ -11,6 +10,9 @@ import { openZip, type ZipRecord } from './zip.js';
 
 /** The longest pickle that is read: that of a state dict has some 200 bytes a tensor. */
 export const MAX_PICKLE = 2 ** 26;
+
+/** Bytes that tensors may take whatever the file's length is. */
+const SPARE = 2 ** 24;
 
 const ALONE = "in Python, save the tensors alone: torch.save(model.state_dict(), 'weights.pth')";
 
@@ -38,13 +40,16 @@ export function pickleProblem(file: string, error: unknown): unknown {
  * @throws CheckpointError, also where tensors would take far more memory than the file is long
  */
 export function tensorFile(source: ByteSource, format: string, root: unknown): TensorFile {
-  if (endianness() !== 'LE')
-    throw new CheckpointError({ what: 'PyTorch files are little-endian and this machine is not' });
+  checkEndianness();
   const { tensors, notes } = findStateDict(root);
   // Views that repeat a number, or many tensors that share one storage, are small in a file and large in memory.
   const bytes = [...tensors.values()].reduce((sum, tensor) => sum + countOf(tensor) * widthOf(tensor), 0);
-  if (bytes > 4 * source.size + 2 ** 24)
+  if (bytes > 4 * source.size + SPARE)
     throw new PickleError(`its tensors are ${bytes} bytes in a file of ${source.size}`);
+  // Numbers that lie far apart are read with all between them.
+  const touched = [...tensors.values()].reduce((sum, { spanBytes }) => sum + spanBytes, 0);
+  if (touched > 64 * source.size + SPARE)
+    throw new PickleError(`its tensors are spread over ${touched} bytes in a file of ${source.size}`);
   return {
     format,
     tensors,

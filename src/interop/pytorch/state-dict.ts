@@ -23,9 +23,6 @@ const KEYS = [
 const WRAPPERS = ['module.', '_orig_mod.'];
 /** How deep dictionaries are looked into. */
 const DEPTH = 3;
-/** Dictionaries that are looked at: more than any checkpoint has, and few enough for one made to take for ever. */
-const LOOKS = 1_000;
-
 interface Found {
   readonly path: readonly string[];
   readonly tensors: ReadonlyMap<string, TensorView>;
@@ -40,7 +37,7 @@ interface Found {
 export function findStateDict(root: unknown): StateDict {
   if (root instanceof TensorView) throw new PickleError('it holds a single tensor without a name');
   if (!(root instanceof Map)) throw new PickleError('it holds no dictionary of tensors');
-  const nested = [...search(root, [], { left: LOOKS })].sort((a, b) => a.path.length - b.path.length);
+  const nested = [...search(root, [], new Set())].sort((a, b) => a.path.length - b.path.length);
   const inner = nested.filter(({ path }) => path.length > 0);
   // A checkpoint may keep a lonely tensor, such as the loss, beside its state dict.
   const found = choose(inner) ?? nested.find(({ path }) => path.length === 0);
@@ -66,9 +63,10 @@ function choose(found: readonly Found[]): Found | undefined {
   return found.length === 1 ? found[0] : undefined;
 }
 
-/** Dictionaries with texts for keys that hold tensors, outermost first. */
-function* search(value: unknown, path: readonly string[], looks: { left: number }): Generator<Found> {
-  if (!(value instanceof Map) || looks.left-- <= 0) return;
+/** Dictionaries with texts for keys that hold tensors, outermost first; one with several names comes once. */
+function* search(value: unknown, path: readonly string[], seen: Set<unknown>): Generator<Found> {
+  if (!(value instanceof Map) || seen.has(value)) return;
+  seen.add(value);
   const tensors = new Map<string, TensorView>();
   const others: string[] = [];
   for (const [key, item] of value) {
@@ -79,7 +77,7 @@ function* search(value: unknown, path: readonly string[], looks: { left: number 
   if (tensors.size > 0) yield { path, tensors, others };
   if (path.length + 1 >= DEPTH) return;
   for (const [key, item] of value)
-    if (typeof key === 'string' && item instanceof Map) yield* search(item, [...path, key], looks);
+    if (typeof key === 'string' && item instanceof Map) yield* search(item, [...path, key], seen);
 }
 
 function keysOf(root: ReadonlyMap<unknown, unknown>): string {

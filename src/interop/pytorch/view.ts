@@ -58,6 +58,11 @@ export class TensorView implements ArrayInfo {
       );
   }
 
+  /** Bytes that have to be read for it. */
+  get spanBytes(): number {
+    return this.#span * widthOf(this);
+  }
+
   get isContiguous(): boolean {
     let expected = 1;
     for (let i = this.shape.length - 1; i >= 0; i--) {

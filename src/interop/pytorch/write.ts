@@ -1,7 +1,7 @@
 import { CheckpointError } from '../../errors.js';
+import { checkEndianness } from '../byte-source.js';
 import { bytesOf, countOf, type FileArray, type NumberFormat, widthOf } from '../numbers.js';
 import type { ArraySource } from '../safetensors/index.js';
-import { checkEndianness } from '../safetensors/read.js';
 import { type ZipSource, zipPieces } from './zip-write.js';
 
 /** PyTorch's storage classes; other formats have none. */

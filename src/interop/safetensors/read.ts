@@ -1,6 +1,5 @@
-import { endianness } from 'node:os';
 import { CheckpointError } from '../../errors.js';
-import { type ByteSource, withFile } from '../byte-source.js';
+import { type ByteSource, checkEndianness, withFile } from '../byte-source.js';
 import { blank, bytesOf, type FileArray, widthOf } from '../numbers.js';
 import { type Entry, MAX_HEADER, parseHeader } from './header.js';
 
@@ -23,11 +22,6 @@ export interface SafetensorsReader {
 }
 
 const PIECE_BYTES = 4 * 1024 * 1024;
-
-export function checkEndianness(): void {
-  if (endianness() === 'LE') return;
-  throw new CheckpointError({ what: 'safetensors files are little-endian and this machine is not' });
-}
 
 /** Throws when the first bytes are those of another format that people keep weights in. */
 function refuseOtherFormats(file: string, first: Uint8Array): void {

@@ -1,7 +1,7 @@
 import { CheckpointError } from '../../errors.js';
+import { checkEndianness } from '../byte-source.js';
 import { ARRAYS, bytesOf, countOf, type FileArray, type NumberFormat, widthOf } from '../numbers.js';
 import { MAX_HEADER } from './header.js';
-import { checkEndianness } from './read.js';
 
 /** An array that is too large to be in memory as a whole: its bytes come in pieces when they are written. */
 export interface ArraySource {
