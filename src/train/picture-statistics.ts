@@ -140,8 +140,10 @@ async function load(file: string, { imageShape, length }: Pick<Dataset, 'imageSh
   const [bytes, products] = [tensors.get('bytes'), tensors.get('products')];
   const [count, next] = [Number(metadata.count), Number(metadata.next)];
   const fits =
-    bytes?.data.length === sums.bytes.length &&
-    products?.data.length === sums.products.length &&
+    bytes?.dtype === 'F64' &&
+    bytes.data.length === sums.bytes.length &&
+    products?.dtype === 'F64' &&
+    products.data.length === sums.products.length &&
     Number.isInteger(count) &&
     Number.isInteger(next) &&
     0 <= count &&
