@@ -62,6 +62,11 @@ test('flags that name the network change it, or are refused with all that does n
   await refused(/no names/, 'predict', NOTES, picture, '--class-names', ',');
 });
 
+test('a preset that there is not, and flags for a run, are refused', async () => {
+  await refused(/no such preset.*got nonsense/, 'predict', NOTES, picture, '--preset', 'nonsense');
+  await refused(/network of the run in .* is known/, 'predict', folder, picture, '--preset', 'notes');
+});
+
 test('export writes a .pth under Caffe’s names that is recognised again', async () => {
   const out = path.join(folder, 'caffe.pth');
   const { code, stdout, stderr } = await runCli([

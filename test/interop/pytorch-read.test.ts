@@ -203,3 +203,51 @@ test('tensors that are small but spread over the whole file again and again are 
     /spread over 419430400 bytes in a file of/,
   );
 });
+
+/** The same archive with all sizes and places in zip64 fields, as one of more than 4 GiB has them. */
+function inZip64(bytes: Buffer): Buffer {
+  const end = bytes.lastIndexOf('PK\x05\x06');
+  const [count, begin] = [bytes.readUInt16LE(end + 10), bytes.readUInt32LE(end + 16)];
+  const entries: Buffer[] = [];
+  for (let i = 0, at = begin; i < count; i++) {
+    const [name, extra] = [bytes.readUInt16LE(at + 28), bytes.readUInt16LE(at + 30)];
+    const head = Buffer.from(bytes.subarray(at, at + 46 + name));
+    const field = Buffer.alloc(28);
+    field.writeUInt16LE(1, 0);
+    field.writeUInt16LE(24, 2);
+    for (const [j, offset] of [24, 20, 42].entries()) {
+      field.writeBigUInt64LE(BigInt(head.readUInt32LE(offset)), 4 + 8 * j);
+      head.writeUInt32LE(0xffffffff, offset);
+    }
+    head.writeUInt16LE(28, 30);
+    entries.push(head, field);
+    at += 46 + name + extra;
+  }
+  const directory = Buffer.concat(entries);
+  const end64 = Buffer.alloc(56 + 20);
+  end64.write('PK\x06\x06');
+  end64.writeBigUInt64LE(44n, 4);
+  for (const [offset, value] of [
+    [24, count],
+    [32, count],
+    [40, directory.length],
+    [48, begin],
+  ] as const)
+    end64.writeBigUInt64LE(BigInt(value), offset);
+  end64.write('PK\x06\x07', 56);
+  end64.writeBigUInt64LE(BigInt(begin + directory.length), 56 + 8);
+  end64.writeUInt32LE(1, 56 + 16);
+  const last = Buffer.from(bytes.subarray(end));
+  last.fill(0xff, 8, 20);
+  return Buffer.concat([bytes.subarray(0, begin), directory, end64, last]);
+}
+
+test('a zip64 archive is read, and refused when its numbers are cut', async () => {
+  const bytes = inZip64(await readFile(join(WEIGHT_FILES, 'torch-2.15', 'zip.pth')));
+  const file = await openWeights(bufferSource('wide', bytes));
+  const { '0.weight': expected } = numbersOf('torch-2.15').zip!;
+  assert.deepEqual([...(await file.read('0.weight')).data], expected!.data);
+  // The length of the zip64 field of the first record: its numbers are then missing.
+  bytes.writeUInt16LE(0, bytes.indexOf(Buffer.from([1, 0, 24, 0])) + 2);
+  await assert.rejects(openWeights(bufferSource('wide', bytes)), /misses its zip64 sizes/);
+});

@@ -140,6 +140,8 @@ test('hints go before what is recognised', async () => {
     [config.preset, config.options, config.classes, config.imageSize, assumed],
     ['caffe', { hidden: HIDDEN, activation: 'tanh' }, ['a', 'b', 'c'], 227, []],
   );
+  // Whether there is such a preset is for the paper to say, when the model is built.
+  assert.equal((await find(weights, { preset: 'nonsense' })).config.preset, 'nonsense');
   await assert.rejects(find(weights, { classes: ['a'] }), /tells 3 classes apart.*got 1 names/);
 });
 
