@@ -19,7 +19,7 @@ Teaches a trained AlexNet other classes: those of the folders in <pictures>/trai
 class. The convolutions stay as they are; the fully connected layers learn, the last one from nothing.
 
   --epochs <n>     5 unless given
-  --lr <rate>      0.01 unless given
+  --lr <rate>      0.003 unless given
   --batch <n>      16 unless given
   --seed <n>       0 unless given
   --out <file>     tuned.safetensors unless given
@@ -30,7 +30,7 @@ async function main(): Promise<void> {
     allowPositionals: true,
     options: {
       epochs: { type: 'string', default: '5' },
-      lr: { type: 'string', default: '0.01' },
+      lr: { type: 'string', default: '0.003' },
       batch: { type: 'string', default: '16' },
       seed: { type: 'string', default: '0' },
       out: { type: 'string', default: 'tuned.safetensors' },
