@@ -113,7 +113,8 @@ function readLock(file) {
 function npm(root, args) {
   const running = process.env.npm_execpath;
   const label = `Installing packages (npm ${args[0]})`;
-  const all = [...args, '--include=dev', '--no-audit', '--no-fund'];
+  // No package needs its install script, so none gets to run code on this machine.
+  const all = [...args, '--ignore-scripts', '--include=dev', '--no-audit', '--no-fund'];
   return running !== undefined && /npm-cli\.[cm]?js$/.test(running)
     ? quietly(label, process.execPath, [running, ...all], { cwd: root })
     : quietly(label, 'npm', all, { cwd: root, shell: process.platform === 'win32' });

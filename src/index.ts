@@ -1,45 +1,37 @@
-import { openDevice } from './backend/open.js';
-import { referenceDevice } from './backend/reference/index.js';
-import { setDefaultDevice } from './tensor/realize.js';
+import { bestDevice, openDevice } from './backend/open.js';
+import { referenceDevice } from './core.js';
 
-// Small computations on tensors that nobody moved anywhere run right here.
-setDefaultDevice(referenceDevice());
+export * from './core.js';
 
 /** Where models live and compute. */
 export const device = {
   /**
-   * The fastest device that works on this machine.
+   * The fastest device that works on this machine. When that is the slow one, the process warns, with the reason and
+   * the command that installs the library of the fast one.
+   *
+   * @param options.threads processor cores to use; all by default
+   * @param options.precision what large layers compute with; float32 by default
    *
    * @example
    * const model = await new AlexNet({ numClasses: 10 }).to(await device.best());
    */
-  best: async (options: { threads?: number } = {}) => (await openDevice('auto', options)).device,
+  best: bestDevice,
   open: openDevice,
   /** Plain TypeScript in this thread. */
   reference: referenceDevice,
 };
 
-export type { Device, EngineInfo } from './backend/backend.js';
+export type { Precision } from './backend/backend.js';
 export { type DeviceName, openDevice } from './backend/open.js';
 export { CIFAR10 } from './data/cifar10.js';
-export { type Dataset, Subset } from './data/dataset.js';
-export { enumerate } from './data/enumerate.js';
-export { ImageFolder, type ImageFolderOptions } from './data/images/image-folder.js';
+export { ImageFolder, type ImageFolderOptions, type SplitOptions } from './data/images/image-folder.js';
 export { paperTransforms } from './data/images/paper-transforms.js';
-export { type Batch, DataLoader, type DataLoaderOptions } from './data/loader.js';
-export { Shapes10 } from './data/shapes10.js';
-export * as transforms from './data/transforms/index.js';
-export * from './errors.js';
-export type { DType, Shape, TypedArray } from './graph/types.js';
+export type { Picture } from './data/picture.js';
+export { readPicture } from './data/read-picture.js';
 export { readWeights, type Weight, type Weights } from './interop/weights.js';
-export * as nn from './nn/index.js';
-export * as ops from './ops/index.js';
-export * as optim from './optim/index.js';
-export { Generator } from './random.js';
-export { manualSeed } from './tensor/random.js';
-export { setDefaultDevice } from './tensor/realize.js';
-export { evaluate, full, ones, Parameter, Tensor, tensor, zeros } from './tensor/tensor.js';
+export { Classifier, type ClassifierOptions, type Guess } from './papers/classifier.js';
 export { saveWeights } from './train/checkpoint.js';
-export { evaluateModel } from './train/evaluate.js';
+export type { ModelConfig } from './train/config.js';
+export { type EvaluateOptions, type Evaluation, evaluateModel } from './train/evaluate.js';
 export { pictureStatistics } from './train/picture-statistics.js';
 export { readSafetensors, writeSafetensors } from './train/safetensors.js';

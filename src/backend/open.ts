@@ -42,3 +42,14 @@ export async function openDevice(
     };
   }
 }
+
+/**
+ * The fastest device that works here. When that is the slow one, a warning of the process says why, and the command
+ * that installs the library of the fast one.
+ */
+export async function bestDevice(options: { threads?: number; precision?: Precision } = {}): Promise<Device> {
+  const { device, why } = await openDevice('auto', options);
+  if (device.name === 'reference')
+    process.emitWarning(`Paperweight computes with the device ${why}`, 'PaperweightWarning');
+  return device;
+}

@@ -44,7 +44,7 @@ async function predict(path: string, images: readonly string[], flags: Flags): P
     await Promise.all([
       import('./device.js'),
       import('../papers/load.js'),
-      import('./pictures.js'),
+      import('../data/read-picture.js'),
       import('./report.js'),
       import('../random.js'),
       import('../tensor/tensor.js'),

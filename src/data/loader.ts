@@ -171,8 +171,15 @@ export class DataLoader implements AsyncIterable<readonly [inputs: Tensor, label
 
   async *#threaded(spec: WorkerSpec, order: Int32Array, start: number): AsyncGenerator<Batch, void, void> {
     if (start === this.length) return;
-    // Loaded here, so that a page without worker_threads can use the loader with workers: 0.
+    // Loaded here, so that a page without worker_threads can use the loader with workers: 0. Its bundler puts an empty
+    // module in this one's place (`browser` in package.json).
     const { WorkerPool } = await import('./worker-pool.js');
+    if (!WorkerPool)
+      throw new UsageError({
+        what: 'There are no worker threads for DataLoader here',
+        expected: 'workers: 0 outside of Node',
+        got: `workers: ${this.workers}`,
+      });
     const pool = new WorkerPool(spec, Math.min(this.workers, this.length - start));
     try {
       const ahead = this.workers * Math.max(1, this.prefetch);

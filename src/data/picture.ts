@@ -1,4 +1,3 @@
-import sharp from 'sharp';
 import { DataError } from '../errors.js';
 
 /** A square picture, ready for a model's transform. */
@@ -14,6 +13,11 @@ export interface DecodeOptions {
   readonly maxPixels: number;
   /** A larger picture is made as small as this; as it is by default. */
   readonly maxSide?: number;
+  /**
+   * A picture of any size comes out with this side: bilinear with antialiasing, as the transforms resize. What it has
+   * by default.
+   */
+  readonly side?: number;
   /** What messages advise. */
   readonly next: string;
 }
@@ -26,8 +30,10 @@ export interface DecodeOptions {
  */
 export async function decodePicture(
   bytes: Uint8Array,
-  { name, maxPixels, maxSide = Number.POSITIVE_INFINITY, next }: DecodeOptions,
+  { name, maxPixels, maxSide = Number.POSITIVE_INFINITY, side: wanted, next }: DecodeOptions,
 ): Promise<Picture> {
+  // Loaded when there is something to decode: it takes longer than all else of the library together.
+  const { default: sharp } = await import('sharp');
   try {
     const { width, height } = await sharp(bytes, { limitInputPixels: false }).metadata();
     if (width * height > maxPixels)
@@ -38,13 +44,13 @@ export async function decodePicture(
         next: 'make it smaller first',
       });
     const whole = Math.min(width, height);
-    const side = Math.min(whole, maxSide);
+    const side = wanted ?? Math.min(whole, maxSide);
     const { data, info } = await sharp(bytes, { limitInputPixels: maxPixels, failOn: 'error' })
       .autoOrient()
       .resize(side, side, {
         fit: 'cover',
         position: 'centre',
-        kernel: side === whole ? 'nearest' : 'lanczos3',
+        kernel: side === whole ? 'nearest' : wanted === undefined ? 'lanczos3' : 'linear',
       })
       .flatten({ background: '#ffffff' })
       .toColourspace('srgb')

@@ -20,6 +20,8 @@ export interface LoadedModel {
   readonly config: ModelConfig;
   readonly classes: readonly string[];
   readonly transform: Transform;
+  /** Side that pictures should have which `transform` gets. */
+  readonly pictureSide: number;
   /** The paper's own views of a picture, whose probabilities are averaged. */
   readonly views: readonly Transform[] | undefined;
   /** For people: of a bare file of weights, what was recognised and what was assumed. Empty for a run. */
@@ -62,6 +64,7 @@ export async function openModel(path: string, device: Device, hints: ModelHints 
     config,
     classes: config.classes,
     transform,
+    pictureSide: statistics?.shape[1] ?? config.imageSize,
     views,
     notes: notes.length > 0 ? [...notes, `Pictures are prepared with ${transform}`] : [],
   };

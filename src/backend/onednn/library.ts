@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
+import path from 'node:path';
 import koffi from 'koffi';
 import { DeviceError } from '../../errors.js';
+import { openLibc } from './libc.js';
 
 export type Lib = ReturnType<typeof koffi.load>;
 
@@ -18,6 +20,8 @@ const CANDIDATES: Readonly<Partial<Record<NodeJS.Platform, readonly string[]>>> 
     `${folder}/libdnnl.2.dylib`,
     `${folder}/libdnnl.3.dylib`,
   ]),
+  // Found through the PATH; its file has no version in its name.
+  win32: ['dnnl.dll'],
 };
 
 /** The libraries to look for on this system: the one that `PAPERWEIGHT_ONEDNN` names, or the usual names. */
@@ -29,12 +33,14 @@ export function candidates(): readonly string[] {
 /** The command that installs oneDNN on this kind of system. */
 export function installCommand(): string {
   if (process.platform === 'darwin') return 'brew install onednn';
-  if (process.platform !== 'linux') return 'see the oneDNN project’s installation guide';
+  if (process.platform !== 'linux')
+    return 'see the oneDNN project’s installation guide, and name its library file in PAPERWEIGHT_ONEDNN';
   const sudo = process.getuid?.() === 0 ? '' : 'sudo ';
   if (existsSync('/etc/debian_version'))
     return ['libdnnl2', 'libdnnl3'].map((name) => `${sudo}apt-get install -y ${name}`).join(' || ');
   if (existsSync('/etc/fedora-release')) return `${sudo}dnf install -y onednn`;
   if (existsSync('/etc/arch-release')) return `${sudo}pacman -S onednn`;
+  if (existsSync('/etc/alpine-release')) return `${sudo}apk add onednn`;
   return 'install oneDNN with your package manager';
 }
 
@@ -44,22 +50,22 @@ export function installCommand(): string {
  */
 export function loadOneDnn(): OneDnnLibrary {
   pinOpenMp();
-  const paths = candidates();
+  const files = candidates();
   const broken: string[] = [];
-  for (const path of paths) {
+  for (const file of files) {
     let lib: Lib;
     try {
-      lib = koffi.load(path);
+      lib = koffi.load(file);
     } catch (error) {
       const { message } = error as Error;
-      // Of a library that is there but lacks another, the message names the other.
-      const absent = path.startsWith('/')
-        ? !existsSync(path)
-        : /library: cannot open.*No such file/.test(message);
-      if (!absent) broken.push(`${path}: ${message}`);
+      // Of a library that is there but lacks another, the message names the other. Windows names none.
+      const absent = path.isAbsolute(file)
+        ? !existsSync(file)
+        : /library: cannot open.*No such file/.test(message) || process.platform === 'win32';
+      if (!absent) broken.push(`${file}: ${message}`);
       continue;
     }
-    return { lib, path, version: readVersion(lib, path) };
+    return { lib, path: file, version: readVersion(lib, file) };
   }
   const named = process.env.PAPERWEIGHT_ONEDNN;
   throw new DeviceError({
@@ -70,8 +76,8 @@ export function loadOneDnn(): OneDnnLibrary {
     got:
       broken.length > 0
         ? `one that does not load (${broken.join('; ')})`
-        : paths.length > 0
-          ? `none of ${paths.join(', ')}`
+        : files.length > 0
+          ? `none of ${files.join(', ')}`
           : `no known name for it on ${process.platform}`,
     next: `run: ${installCommand()}   (or use --device reference for small things)`,
   });
@@ -124,7 +130,7 @@ function pinOpenMp(): void {
   const RTLD_NOW = 0x2;
   const RTLD_GLOBAL = 0x100;
   const RTLD_NODELETE = 0x1000;
-  const dlopen = koffi.load('libc.so.6').func('void *dlopen(const char *, int)');
+  const dlopen = openLibc().func('void *dlopen(const char *, int)');
   dlopen('libgomp.so.1', RTLD_NOW | RTLD_GLOBAL | RTLD_NODELETE);
 }
 

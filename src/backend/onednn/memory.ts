@@ -1,17 +1,14 @@
 import koffi from 'koffi';
+import { openLibc } from './libc.js';
 
-const libc = koffi.load(process.platform === 'darwin' ? 'libSystem.dylib' : 'libc.so.6');
-const mmapC = libc.func('void *mmap(void *, size_t, int, int, int, int64_t)');
-const munmapC = libc.func('int munmap(uintptr_t, size_t)');
-const madvise = libc.func('int madvise(uintptr_t, size_t, int)');
+const WINDOWS = process.platform === 'win32';
+const libc = openLibc();
 /** With no bytes to move, this only turns an address into the pointer object that koffi views memory through. */
 const pointerAt = libc.func('memmove', 'void *', ['uintptr_t', 'uintptr_t', 'size_t']);
 const memcpy = libc.func('memcpy', 'void *', ['void *', 'uintptr_t', 'size_t']);
+const { map, unmap, advise } = WINDOWS ? windowsPages() : posixPages();
 
-const PROT_READ_WRITE = 3;
-const MAP_PRIVATE = 2;
-const MAP_ANONYMOUS = process.platform === 'darwin' ? 0x1000 : 0x20;
-const MAP_NORESERVE = process.platform === 'darwin' ? 0x40 : 0x4000;
+const PAGE = 4096;
 const MADV_HUGEPAGE = 14;
 export const HUGE_PAGE = 2 * 1024 * 1024;
 
@@ -28,15 +25,13 @@ export interface Block {
  */
 export function allocate(bytes: number): Block {
   const big = bytes >= HUGE_PAGE;
-  const length = Math.max(4096, Math.ceil(bytes / 4096) * 4096) + (big ? HUGE_PAGE : 0);
-  const base = Number(
-    koffi.address(mmapC(null, length, PROT_READ_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)),
-  );
+  const length = Math.max(PAGE, Math.ceil(bytes / PAGE) * PAGE) + (big ? HUGE_PAGE : 0);
+  const base = map(length);
   if (base <= 0 || base >= 2 ** 53)
     throw new RangeError(`the system has no ${bytes} bytes of memory to give`);
   const address = big ? Math.ceil(base / HUGE_PAGE) * HUGE_PAGE : base;
-  if (big && process.platform === 'linux') madvise(address, length - (address - base), MADV_HUGEPAGE);
-  return { address, bytes, free: () => void munmapC(base, length) };
+  if (big) advise(address, length - (address - base));
+  return { address, bytes, free: () => unmap(base, length) };
 }
 
 /** Native memory as an ArrayBuffer, without a copy. The caller must not use it after the block is freed. */
@@ -46,3 +41,45 @@ export const view = (address: number, bytes: number): ArrayBuffer =>
 /** Copies native memory into a buffer. */
 export const copyOut = (into: Uint8Array, address: number): void =>
   void memcpy(into, address, into.byteLength);
+
+/** Pages from the kernel, by address. */
+interface Pages {
+  /** Not a valid address when there is no memory. */
+  map(length: number): number;
+  unmap(base: number, length: number): void;
+  /** Asks for huge pages where the system has them. */
+  advise(address: number, length: number): void;
+}
+
+function posixPages(): Pages {
+  const mmap = libc.func('void *mmap(void *, size_t, int, int, int, int64_t)');
+  const munmap = libc.func('int munmap(uintptr_t, size_t)');
+  const madvise = libc.func('int madvise(uintptr_t, size_t, int)');
+  const mac = process.platform === 'darwin';
+  const PROT_READ_WRITE = 3;
+  const MAP_PRIVATE = 2;
+  const MAP_ANONYMOUS = mac ? 0x1000 : 0x20;
+  const MAP_NORESERVE = mac ? 0x40 : 0x4000;
+  const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  return {
+    map: (length) => Number(koffi.address(mmap(null, length, PROT_READ_WRITE, flags, -1, 0))),
+    unmap: (base, length) => void munmap(base, length),
+    advise: (address, length) => {
+      if (process.platform === 'linux') madvise(address, length, MADV_HUGEPAGE);
+    },
+  };
+}
+
+function windowsPages(): Pages {
+  const kernel = koffi.load('kernel32.dll');
+  const virtualAlloc = kernel.func('uintptr_t VirtualAlloc(uintptr_t, size_t, uint32_t, uint32_t)');
+  const virtualFree = kernel.func('int VirtualFree(uintptr_t, size_t, uint32_t)');
+  const MEM_COMMIT_RESERVE = 0x3000;
+  const MEM_RELEASE = 0x8000;
+  const PAGE_READWRITE = 4;
+  return {
+    map: (length) => Number(virtualAlloc(0, length, MEM_COMMIT_RESERVE, PAGE_READWRITE)),
+    unmap: (base) => void virtualFree(base, 0, MEM_RELEASE),
+    advise: () => {},
+  };
+}

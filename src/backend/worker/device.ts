@@ -23,6 +23,8 @@ export class WorkerDevice extends QueuedDevice {
     super(kind);
     this.#worker = new Worker(new URL('./host.js', import.meta.url), {
       workerData: { engine: kind, threads, precision },
+      // The program's own flags are not for it: with --input-type no file could be run.
+      execArgv: [],
     });
     this.#worker.on('message', ({ id, reply, error }) => {
       const waiting = this.#waiting.get(id);

@@ -3,9 +3,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'node:test';
 import sharp from 'sharp';
-import { readPicture } from '../../src/cli/pictures.js';
+import { readPicture } from '../../src/data/read-picture.js';
 import { DataError } from '../../src/errors.js';
-import { temporaryFolder } from '../data/support.js';
+import { temporaryFolder } from './support.js';
 
 /** Pixel (x, y) is red 10x, green 10y, blue 7. */
 const pixels = (width: number, height: number): Uint8Array =>

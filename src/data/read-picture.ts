@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
-import { decodePicture, type Picture } from '../data/picture.js';
 import { diskError } from '../disk-error.js';
 import { DataError } from '../errors.js';
+import { decodePicture, type Picture } from './picture.js';
 
 /** Most pixels of a picture: 201 MB as bytes. */
 const MAX_PIXELS = 2 ** 26;
@@ -11,12 +11,15 @@ const MAX_BYTES = 2 ** 28;
 const NEXT = 'give a JPEG, PNG, WebP, GIF, TIFF or AVIF picture';
 
 /**
- * Reads a picture's file and decodes it.
+ * Reads a picture's file and decodes it: turned upright as its camera says, on white where it is transparent, cut to
+ * the middle square.
  *
+ * @param options.side the side that it comes out with; its own unless given
  * @throws DataError when the file is missing, is not a picture, or is too large
  */
-export async function readPicture(file: string): Promise<Picture> {
-  return decodePicture(await readBytes(file), { name: file, maxPixels: MAX_PIXELS, next: NEXT });
+export async function readPicture(file: string, { side }: { side?: number } = {}): Promise<Picture> {
+  const options = { name: file, maxPixels: MAX_PIXELS, next: NEXT };
+  return decodePicture(await readBytes(file), side === undefined ? options : { ...options, side });
 }
 
 async function readBytes(file: string): Promise<Buffer> {

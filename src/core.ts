@@ -1,0 +1,26 @@
+/*
+ * The part of the library that needs no Node API: it runs in browsers as well, on the plain TypeScript device. Node
+ * programs get all of it, and more, from `paperweight` itself.
+ */
+import { referenceDevice } from './backend/reference/index.js';
+import { setDefaultDevice } from './tensor/realize.js';
+
+// Small computations on tensors that nobody moved anywhere run right here.
+setDefaultDevice(referenceDevice());
+
+export type { Device, EngineInfo } from './backend/backend.js';
+export { referenceDevice } from './backend/reference/index.js';
+export { type Dataset, Subset } from './data/dataset.js';
+export { enumerate } from './data/enumerate.js';
+export { type Batch, DataLoader, type DataLoaderOptions } from './data/loader.js';
+export { Shapes10 } from './data/shapes10.js';
+export * as transforms from './data/transforms/index.js';
+export * from './errors.js';
+export type { DType, Shape, TypedArray } from './graph/types.js';
+export * as nn from './nn/index.js';
+export * as ops from './ops/index.js';
+export * as optim from './optim/index.js';
+export { Generator } from './random.js';
+export { manualSeed } from './tensor/random.js';
+export { setDefaultDevice } from './tensor/realize.js';
+export { evaluate, full, ones, Parameter, Tensor, tensor, zeros } from './tensor/tensor.js';

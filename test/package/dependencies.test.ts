@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import { ROOT } from './consumer.js';
+
+interface Entry {
+  readonly version?: string;
+  readonly license?: string;
+  readonly dev?: boolean;
+  readonly optional?: boolean;
+  readonly hasInstallScript?: boolean;
+  readonly resolved?: string;
+  readonly integrity?: string;
+}
+
+/** May be used by a program under the MIT licence, and passed on with it. */
+const PERMISSIVE = [
+  'MIT',
+  'ISC',
+  'Apache-2.0',
+  'BSD-2-Clause',
+  'BSD-3-Clause',
+  '0BSD',
+  'BlueOak-1.0.0',
+  'MIT OR Apache-2.0',
+];
+/** Allowed by name and place; why stands in docs/dependencies.md. */
+const EXCEPTIONS: Readonly<Record<string, RegExp>> = {
+  // A library of its own that sharp loads: its users may replace it, as its licence demands.
+  'LGPL-3.0-or-later': /^@img\/sharp-libvips-/,
+  'Apache-2.0 AND LGPL-3.0-or-later': /^@img\/sharp-win32-/,
+  'Apache-2.0 AND LGPL-3.0-or-later AND MIT': /^@img\/sharp-wasm32$/,
+  // Runs in the tests' browser and is passed on to nobody.
+  'MPL-2.0': /^axe-core$/,
+};
+/** They have an install script that nothing here needs. */
+const SCRIPTS = ['esbuild', 'koffi'];
+
+const lock = JSON.parse(await readFile(path.join(ROOT, 'package-lock.json'), 'utf8')) as {
+  packages: Record<string, Entry>;
+};
+const packages = Object.entries(lock.packages)
+  .filter(([place]) => place !== '')
+  .map(([place, entry]) => [place.replace(/^.*node_modules\//, ''), entry] as const);
+
+test('the licence of every package is one that goes with ours', async () => {
+  const installed = JSON.parse(
+    await readFile(path.join(ROOT, 'node_modules/.package-lock.json'), 'utf8').catch(() => '{"packages":{}}'),
+  ) as typeof lock;
+  const names = new Map(packages);
+  for (const place of Object.keys(installed.packages)) {
+    const name = place.replace(/^.*node_modules\//, '');
+    const manifest = JSON.parse(await readFile(path.join(ROOT, place, 'package.json'), 'utf8'));
+    // What the package itself says goes before what the lock file says of it.
+    names.set(name, { ...names.get(name), license: manifest.license });
+  }
+  assert.ok(names.size > 20, `${names.size} packages`);
+  const refused = [...names].filter(
+    ([name, { license = 'none' }]) => !PERMISSIVE.includes(license) && !EXCEPTIONS[license]?.test(name),
+  );
+  assert.deepEqual(
+    refused.map(([name, { license }]) => `${name}: ${license}`),
+    [],
+  );
+});
+
+test('what is installed is what was locked: exact versions, checksums, and no new install script', async () => {
+  const { dependencies, devDependencies } = JSON.parse(
+    await readFile(path.join(ROOT, 'package.json'), 'utf8'),
+  );
+  for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies })) {
+    assert.match(String(version), /^\d+\.\d+\.\d+$/, `${name} has an exact version`);
+    assert.equal(lock.packages[`node_modules/${name}`]?.version, version, name);
+  }
+  const unchecked = packages.filter(([, { integrity }]) => !integrity?.startsWith('sha512-'));
+  assert.deepEqual(
+    unchecked.map(([name]) => name),
+    [],
+  );
+  assert.deepEqual(
+    packages
+      .filter(([, { hasInstallScript, optional }]) => hasInstallScript && !optional)
+      .map(([name]) => name),
+    SCRIPTS,
+  );
+});
+
+test('docs/dependencies.md speaks of every direct dependency, with its version', async () => {
+  const { dependencies, devDependencies } = JSON.parse(
+    await readFile(path.join(ROOT, 'package.json'), 'utf8'),
+  );
+  const page = await readFile(path.join(ROOT, 'docs/dependencies.md'), 'utf8');
+  for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies }))
+    assert.ok(
+      page.split('\n').some((line) => line.startsWith(`| \`${name}\` `) && line.includes(` ${version} `)),
+      `a line for ${name} ${version}`,
+    );
+});
