@@ -39,6 +39,11 @@ export abstract class Module {
   /** Where the module hangs in the model that was walked last, such as `features.3`. */
   #path = '';
 
+  /** What listings and errors call the kind of module that this is: its class. */
+  get typeName(): string {
+    return this.constructor.name;
+  }
+
   /** Adds the module's operations to the graph. Layers take one tensor, losses take two. */
   abstract forward(...inputs: Tensor[]): Tensor;
 
@@ -59,7 +64,7 @@ export abstract class Module {
 
   /** Runs operations under the module's path, so that a wrong shape says which layer it came to. */
   protected scoped<T>(body: () => T): T {
-    const type = this.constructor.name;
+    const type = this.typeName;
     return withScope(this.#path ? `${this.#path} (${type})` : type, body);
   }
 
@@ -169,7 +174,7 @@ export abstract class Module {
     const unexpected = [...saved.keys()].filter(
       (name) => !own.has(name) && !name.endsWith('num_batches_tracked'),
     );
-    const type = this.constructor.name;
+    const type = this.typeName;
     if (strict && missing.length + unexpected.length > 0)
       throw new CheckpointError({
         what: `The weights do not belong to this ${type}`,
@@ -192,7 +197,7 @@ export abstract class Module {
 
   /** The module and all below it, one a line, as PyTorch prints them. */
   toString(): string {
-    const type = this.constructor.name;
+    const type = this.typeName;
     const children = this.namedChildren().map(
       ([name, child]) => `  (${name}): ${child.toString().replaceAll('\n', '\n  ')}`,
     );
