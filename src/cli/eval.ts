@@ -70,7 +70,8 @@ async function evaluateRun(path: string, flags: Flags): Promise<void> {
   const choice = await chooseTestSet(path, flags);
   const dataset = await openDatasetAloud({ ...choice, train: false });
   await withDevice(flags, async (device) => {
-    const { model, classes, config, transform } = await openModel(path, device);
+    const { model, classes, config, transform, note: assumed } = await openModel(path, device);
+    if (assumed) note(assumed);
     checkClasses(path, choice.dataset, classes, dataset.classes);
     const total = Math.min(flags.evalLimit ?? dataset.length, dataset.length);
     const bar = new Progress({ label: 'eval', total, unit: 'images' });

@@ -24,20 +24,31 @@ export function register(program: Command): void {
 }
 
 async function exportModel(path: string, flags: Flags): Promise<void> {
-  const [{ openModel }, { referenceDevice }, { exportOnnx }, { writeFileAtomic }, { version }] =
-    await Promise.all([
-      import('../papers/load.js'),
-      import('../backend/reference/index.js'),
-      import('../interop/onnx/index.js'),
-      import('../train/atomic.js'),
-      import('../version.js'),
-    ]);
+  const [
+    { openModel },
+    { MODEL_KEY },
+    { referenceDevice },
+    { exportOnnx },
+    { writeFileAtomic },
+    { version },
+  ] = await Promise.all([
+    import('../papers/load.js'),
+    import('../papers/load-onnx.js'),
+    import('../backend/reference/index.js'),
+    import('../interop/onnx/index.js'),
+    import('../train/atomic.js'),
+    import('../version.js'),
+  ]);
   // Nothing is computed: any device can hold the weights.
   const { model, config, classes, transform } = await openModel(path, referenceDevice());
   const file = await exportOnnx(model, [3, config.imageSize, config.imageSize], {
     name: `${config.paper}-${config.preset}`,
     version: version(),
-    metadata: { classes: JSON.stringify(classes), transform: transform.toString() },
+    metadata: {
+      classes: JSON.stringify(classes),
+      transform: transform.toString(),
+      [MODEL_KEY]: JSON.stringify(config),
+    },
   });
   await writeFileAtomic(flags.out, file.pieces);
   const found = {

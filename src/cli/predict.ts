@@ -23,12 +23,18 @@ export function register(program: Command): void {
     .description(
       'Prints the most probable classes of each picture. The middle square of a picture is what the model gets.',
     )
-    .argument('<run-or-weights>', 'a run folder, or a .safetensors file of weights')
+    .argument('<run-or-weights>', 'a run folder, a .safetensors file of weights, or an .onnx file')
     .argument('<image...>', 'pictures: JPEG, PNG, WebP, GIF, TIFF or AVIF')
     .option('--top <n>', 'how many classes to print', positiveInteger('--top'), 5);
   addDeviceOptions(command)
     .option(...JSON_OUTPUT)
-    .addHelpText('after', examples('paperweight predict runs/my-run cat.jpg dog.png --top 3'))
+    .addHelpText(
+      'after',
+      examples(
+        'paperweight predict runs/my-run cat.jpg dog.png --top 3',
+        'paperweight predict alexnet.onnx cat.jpg',
+      ),
+    )
     .action(predict);
 }
 
@@ -44,7 +50,8 @@ async function predict(path: string, images: readonly string[], flags: Flags): P
     ]);
   const failures: PaperweightError[] = [];
   await withDevice(flags, async (device) => {
-    const { model, classes, transform } = await openModel(path, device);
+    const { model, classes, transform, note: assumed } = await openModel(path, device);
+    if (assumed) note(assumed);
     model.eval();
     for (const image of images) {
       try {

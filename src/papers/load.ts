@@ -8,6 +8,7 @@ import { loadWeights, weightsOf } from '../train/checkpoint.js';
 import { type ModelConfig, trainConfigSchema } from '../train/config.js';
 import { RunFolder } from '../train/run-folder.js';
 import { readSafetensors } from '../train/safetensors.js';
+import { isOnnx, openOnnx } from './load-onnx.js';
 import { buildModel, type Paper } from './paper.js';
 import { openPaper } from './registry.js';
 
@@ -16,10 +17,13 @@ export interface LoadedModel {
   readonly config: ModelConfig;
   readonly classes: readonly string[];
   readonly transform: Transform;
+  /** What had to be assumed about the pictures, for people. */
+  readonly note?: string;
 }
 
 /**
- * A trained model from a run folder (its best weights) or from a weights file under PyTorch's names.
+ * A trained model from a run folder (its best weights), from a weights file under PyTorch's names, or from an
+ * ONNX file.
  *
  * @param fallback what a bare weights file does not tell
  * @throws UsageError for a path that is neither, CheckpointError for weights that do not fit
@@ -32,10 +36,11 @@ export async function openModel(
   if (!existsSync(path))
     throw new UsageError({
       what: `${path} does not exist`,
-      expected: 'a run folder or a .safetensors file',
+      expected: 'a run folder, or a .safetensors or .onnx file',
       got: 'nothing there',
       next: 'check the path; runs are in ./runs unless --run named another place',
     });
+  if (isOnnx(path)) return openOnnx(path, device, fallback);
   const { config, file } = statSync(path).isDirectory()
     ? await fromRun(path)
     : { config: undefined, file: path };

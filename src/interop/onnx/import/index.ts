@@ -3,7 +3,7 @@ import { compile } from './compile.js';
 import { OnnxModel, showOpen } from './model.js';
 import { type GraphProto, type ModelProto, readModel, type ValueProto } from './proto.js';
 import { quoted, refuse } from './refuse.js';
-import { type ExternalFiles, isFloatType } from './tensor.js';
+import { type ExternalFiles, externalClaims, isFloatType } from './tensor.js';
 
 /** Versions of ONNX's operators that are understood, from the oldest to the newest. */
 export const OPSETS = { oldest: 7, newest: 25 } as const;
@@ -31,8 +31,27 @@ export function importOnnx(
   bytes: Uint8Array,
   { name = 'the ONNX model', external = new Map() }: ImportOptions = {},
 ): OnnxModel {
+  return naming(name, () => build(readModel(bytes), name, external));
+}
+
+/**
+ * The same for a model whose weights may be in further files, which `read` brings by the names that it is given.
+ * Those names are not to be trusted either.
+ */
+export async function importOnnxWith(
+  bytes: Uint8Array,
+  name: string,
+  read: (location: string) => Promise<Uint8Array>,
+): Promise<OnnxModel> {
+  const proto = naming(name, () => readModel(bytes));
+  const external = new Map<string, Uint8Array>();
+  for (const location of externalClaims(proto.graph).keys()) external.set(location, await read(location));
+  return naming(name, () => build(proto, name, external));
+}
+
+function naming<T>(name: string, body: () => T): T {
   try {
-    return build(readModel(bytes), name, external);
+    return body();
   } catch (error) {
     if (!(error instanceof PaperweightError)) throw error;
     const { what, expected, got, next } = error;
@@ -49,6 +68,11 @@ export function importOnnx(
 function build(proto: ModelProto, name: string, external: ExternalFiles): OnnxModel {
   const { graph, producer, metadata } = proto;
   const opset = checkVersions(proto);
+  for (const [location, claimed] of externalClaims(graph)) {
+    const held = external.get(location)?.length;
+    if (held !== undefined && claimed > held)
+      refuse(`its weights in ${quoted(location)}`, `${claimed} bytes`, `${held} bytes`);
+  }
   const input = onlyInput(graph);
   if (graph.outputs.length !== 1)
     refuse(

@@ -1,4 +1,3 @@
-import { UsageError } from '../../../errors.js';
 import { hostLeaf } from '../../../graph/node.js';
 import { type Shape, showShape } from '../../../graph/types.js';
 import { Module } from '../../../nn/module.js';
@@ -65,6 +64,12 @@ export class OnnxModel extends Module {
     return this.#compiled.program.run(values)[0]!;
   }
 
+  /** Kind of the operator whose result the model gives, such as Softmax. */
+  get lastOperator(): string | undefined {
+    const [output] = this.#compiled.program.outputs;
+    return [...this.#compiled.operators.values()].find((operator) => operator.output === output)?.typeName;
+  }
+
   /** Sends a shape through, which finds what does not fit. Computes nothing. */
   check(shape: Shape): Shape {
     return this.forward(new Tensor(hostLeaf(new Float32Array(0), shape, 'float32'))).shape;
@@ -79,28 +84,3 @@ export class OnnxModel extends Module {
 /** `[batch, 3, 224, 224]`; a question mark for a dimension that has no name either. */
 export const showOpen = (shape: OpenShape): string =>
   `[${shape.map((size) => (size === '' ? '?' : size)).join(', ')}]`;
-
-/**
- * Side of the square pictures that a model takes.
- *
- * @throws UsageError for a model with another input
- */
-export function pictureSide({ description }: OnnxModel, otherwise?: number): number {
-  const { name, inputShape } = description;
-  const [, channels, height, width] = inputShape;
-  const sides = [height, width].map((size) => (typeof size === 'number' ? size : otherwise));
-  const [side] = sides;
-  if (
-    inputShape.length === 4 &&
-    (channels === 3 || typeof channels === 'string') &&
-    side &&
-    sides[1] === side
-  )
-    return side;
-  throw new UsageError({
-    what: `${name} does not take square colour pictures of one size`,
-    expected: 'an input [N, 3, side, side]',
-    got: showOpen(inputShape),
-    next: 'import it with importOnnx() and give it what it takes',
-  });
-}

@@ -55,7 +55,7 @@ export class OnnxOperator extends Module implements Step {
     private readonly type: string,
     private readonly kernel: Kernel,
     private readonly inputs: readonly string[],
-    private readonly output: string,
+    readonly output: string,
     private readonly own: readonly Tensor[],
   ) {
     super();

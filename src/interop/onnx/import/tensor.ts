@@ -1,5 +1,5 @@
 import { sizeOf } from '../../../graph/types.js';
-import type { TensorProto } from './proto.js';
+import type { GraphProto, TensorProto } from './proto.js';
 import { quoted, refuse } from './refuse.js';
 
 /** A tensor of a file. Floating-point types come as float32; integers and truth values as int32. */
@@ -155,12 +155,12 @@ function externalBytes(proto: TensorProto, files: ExternalFiles): Uint8Array {
 }
 
 /**
- * Where the tensors are that the model's own file does not hold, by file. Together they may not claim more than
- * a file has, so that a small one cannot fill the memory.
+ * How many bytes of which other files a graph's tensors claim. Together they may not claim more than a file has,
+ * so that a small one cannot fill the memory.
  */
-export function externalClaims(tensors: Iterable<TensorProto>): Map<string, number> {
+export function externalClaims({ initializers }: GraphProto): Map<string, number> {
   const claims = new Map<string, number>();
-  for (const { external, dims, type } of tensors)
+  for (const { external, dims, type } of initializers)
     if (external) {
       const location = external.get('location') ?? '';
       claims.set(location, (claims.get(location) ?? 0) + sizeOf(dims) * (TYPES[type]?.width ?? 1));
