@@ -1,11 +1,7 @@
-import { sizeOf } from '../../../graph/types.js';
 import { Module } from '../../../nn/module.js';
 import { Tensor } from '../../../tensor/tensor.js';
 import type { Kernel } from './operator.js';
-import { misfit } from './refuse.js';
-
-/** Most elements of one value: 8 GB of float32. Paddings and expansions could otherwise ask for anything. */
-const MAX_ELEMENTS = 2 ** 31;
+import { checkSize, misfit } from './refuse.js';
 
 /** Values by name; a branch sees those of the graph around it. */
 export class Values {
@@ -82,8 +78,7 @@ export class OnnxOperator extends Module implements Step {
         this.inputs.map((name) => (name === '' ? undefined : given[next++]!.node)),
         this.training,
       );
-      if (!(sizeOf(y.shape) <= MAX_ELEMENTS))
-        misfit(`${this.type} ${this.output}`, `at most ${MAX_ELEMENTS} elements`, y.shape.join(' × '));
+      checkSize(y.shape);
       return new Tensor(y);
     });
   }

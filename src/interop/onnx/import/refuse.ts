@@ -15,6 +15,15 @@ export function misfit(what: string, expected: string, got: string): never {
   throw new ShapeError({ what, expected, got });
 }
 
+/** Most elements of one value: 8 GB of float32. Paddings and expansions could otherwise ask for anything. */
+const MAX_ELEMENTS = 2 ** 31;
+
+/** @throws ShapeError for a value that is too large to be meant */
+export function checkSize(shape: readonly number[]): void {
+  if (!(shape.reduce((a, b) => a * b, 1) <= MAX_ELEMENTS))
+    misfit('a value is too large', `at most ${MAX_ELEMENTS} elements`, shape.join(' × '));
+}
+
 /** Longest text of a file that a message repeats. */
 const SHOWN = 80;
 

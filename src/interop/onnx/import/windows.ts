@@ -3,6 +3,7 @@ import { sizeOf } from '../../../graph/types.js';
 import type { Pair } from '../../../ops/conv2d.js';
 import * as ops from '../../../ops/index.js';
 import type { Operator } from './operator.js';
+import { checkSize } from './refuse.js';
 
 /** Cells around a picture: top, left, bottom, right. */
 export type Pads = readonly [number, number, number, number];
@@ -33,11 +34,16 @@ export function padding(operator: Operator): (size: readonly number[], geometry:
   };
 }
 
-/** Adds zeros around pictures [N, C, H, W]. */
+/**
+ * Adds zeros around pictures [N, C, H, W], or takes edges away where a number is negative. The pictures are cut as
+ * the channels of one, since a cut has one place for each picture.
+ */
 export function padded(x: Node, [top, left, bottom, right]: Pads): Node {
-  const [n, , h, w] = x.shape as [number, number, number, number];
-  const offsets = Int32Array.from({ length: 2 * n }, (_, i) => (i % 2 === 0 ? -top : -left));
-  return ops.crop(x, hostLeaf(offsets, [n, 2], 'int32'), [h + top + bottom, w + left + right]);
+  const [n, c, h, w] = x.shape as [number, number, number, number];
+  const size: Pair = [h + top + bottom, w + left + right];
+  checkSize([n, c, ...size]);
+  const place = hostLeaf(Int32Array.of(-top, -left), [1, 2], 'int32');
+  return ops.reshape(ops.crop(ops.reshape(x, [1, n * c, h, w]), place, size), [n, c, ...size]);
 }
 
 /** `length` positions of one axis from `start` on, in a tensor of any rank; what lies outside is 0. */
