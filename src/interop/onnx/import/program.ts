@@ -1,5 +1,5 @@
 import { Module } from '../../../nn/module.js';
-import { Tensor } from '../../../tensor/tensor.js';
+import { type Parameter, Tensor } from '../../../tensor/tensor.js';
 import type { Kernel } from './operator.js';
 import { checkSize, misfit } from './refuse.js';
 
@@ -42,6 +42,8 @@ export class Program {
 
 /** A node of the file that computes tensors, as a layer: listings, watchers and errors name it. */
 export class OnnxOperator extends Module implements Step {
+  readonly #own: readonly Parameter[];
+
   /**
    * @param type ONNX's name of it
    * @param kernel takes undefined for optional inputs that are not there
@@ -52,17 +54,23 @@ export class OnnxOperator extends Module implements Step {
     private readonly kernel: Kernel,
     private readonly inputs: readonly string[],
     readonly output: string,
-    private readonly own: readonly Tensor[],
+    own: readonly Parameter[],
   ) {
     super();
+    this.#own = own;
+  }
+
+  /** They are saved and moved as the model's, once. */
+  protected override members(): Iterable<readonly [string, Module | Parameter]> {
+    return [];
   }
 
   override get typeName(): string {
     return this.type;
   }
 
-  override parameters(): ReturnType<Module['parameters']> {
-    return this.own.filter((tensor) => tensor.requiresGrad) as ReturnType<Module['parameters']>;
+  override parameters(): Parameter[] {
+    return this.#own.filter((parameter) => parameter.requiresGrad);
   }
 
   run(values: Values): void {
