@@ -15,7 +15,7 @@ export function register(program: Command): void {
     .description(
       'Writes the inference graph of a trained model, with its weights, as a file that other programs run.\nThe pictures that it takes are prepared as the file’s metadata says.',
     )
-    .argument('<run-or-weights>', 'a run folder, or a .safetensors file of weights')
+    .argument('<run-or-weights>', 'a run folder, a .safetensors file of weights, or an .onnx file')
     .option('--format <name>', 'what to write: onnx (opset 17)', oneOf('--format', ['onnx']), 'onnx')
     .option('--out <file>', 'where to write it', pathName('--out'), 'model.onnx')
     .option(...JSON_OUTPUT)
@@ -40,15 +40,18 @@ async function exportModel(path: string, flags: Flags): Promise<void> {
     import('../version.js'),
   ]);
   // Nothing is computed: any device can hold the weights.
-  const { model, config, classes, transform } = await openModel(path, referenceDevice());
+  const { model, config, classes, transform, note: assumed } = await openModel(path, referenceDevice());
   const file = await exportOnnx(model, [3, config.imageSize, config.imageSize], {
     name: `${config.paper}-${config.preset}`,
     version: version(),
-    metadata: {
-      classes: JSON.stringify(classes),
-      transform: transform.toString(),
-      [MODEL_KEY]: JSON.stringify(config),
-    },
+    // What had to be assumed is not passed on as if the model had said it.
+    metadata: assumed
+      ? {}
+      : {
+          classes: JSON.stringify(classes),
+          transform: transform.toString(),
+          [MODEL_KEY]: JSON.stringify(config),
+        },
   });
   await writeFileAtomic(flags.out, file.pieces);
   const found = {
