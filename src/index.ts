@@ -28,6 +28,7 @@ export { ImageFolder, type ImageFolderOptions, type SplitOptions } from './data/
 export { paperTransforms } from './data/images/paper-transforms.js';
 export type { Picture } from './data/picture.js';
 export { readPicture } from './data/read-picture.js';
+export { exportOnnx, importOnnx, readOnnx } from './interop/onnx/index.js';
 export { readWeights, type Weight, type Weights } from './interop/weights.js';
 export { Classifier, type ClassifierOptions, type Guess } from './papers/classifier.js';
 export { saveWeights } from './train/checkpoint.js';

@@ -99,10 +99,11 @@ function target(flags: Flags): { format: Format; out: string } {
 
 async function writeOnnx(
   out: string,
-  { model, config, classes, transform }: LoadedModel,
+  { model, config, classes, transform, notes, views }: LoadedModel,
   { json }: Flags,
 ): Promise<void> {
-  const [{ exportOnnx }, { writeFileAtomic }, { version }] = await Promise.all([
+  const [{ MODEL_KEY }, { exportOnnx }, { writeFileAtomic }, { version }] = await Promise.all([
+    import('../papers/load-onnx.js'),
     import('../interop/onnx/index.js'),
     import('../train/atomic.js'),
     import('../version.js'),
@@ -110,7 +111,16 @@ async function writeOnnx(
   const file = await exportOnnx(model, [3, config.imageSize, config.imageSize], {
     name: `${config.paper}-${config.preset}`,
     version: version(),
-    metadata: { classes: JSON.stringify(classes), transform: transform.toString() },
+    // What had to be assumed is not passed on as if the model had said it.
+    metadata:
+      notes.length > 0
+        ? {}
+        : {
+            classes: JSON.stringify(classes),
+            transform: transform.toString(),
+            // A mean picture does not fit into a text, so such a model does not come back by itself.
+            ...(views ? {} : { [MODEL_KEY]: JSON.stringify(config) }),
+          },
   });
   await writeFileAtomic(out, file.pieces);
   const found = { file: out, bytes: file.length, classes: classes.length, transform: transform.toString() };

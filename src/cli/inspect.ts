@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import type { Command } from 'commander';
 import { ShapeError, UsageError } from '../errors.js';
+import type { ModelSummary } from '../nn/inspect.js';
 import { addModelOptions, type ModelFlags, modelOptions } from './model-options.js';
 import { examples, JSON_OUTPUT, pathName, positiveInteger } from './options.js';
 import { grouped, print, printJson, table } from './output.js';
@@ -21,7 +22,7 @@ export function register(program: Command): void {
     )
     .argument(
       '[paper-or-file]',
-      'whose model (default: alexnet), or a file of weights (.safetensors, .pth, .pt)',
+      'whose model (default: alexnet), or a file of weights (.safetensors, .pth, .pt), or an .onnx file',
       pathName('paper-or-file'),
     )
     .option('--preset <name>', 'variant of the model (default: notes)', pathName('--preset'))
@@ -39,12 +40,14 @@ export function register(program: Command): void {
         'paperweight inspect alexnet --classes 1000',
         'paperweight inspect alexnet --preset paper --norm none --without conv3',
         'paperweight inspect alexnet.pth',
+        'paperweight inspect alexnet.onnx',
       ),
     )
     .action(inspectModel);
 }
 
 async function inspectModel(id: string | undefined, flags: Flags): Promise<void> {
+  if (id !== undefined && /\.onnx$/i.test(id)) return inspectOnnx(id, flags);
   if (id !== undefined && statSync(id, { throwIfNoEntry: false })?.isFile()) {
     const { inspectWeights } = await import('./inspect-weights.js');
     const options = modelOptions(flags);
@@ -80,22 +83,53 @@ async function inspectModel(id: string | undefined, flags: Flags): Promise<void>
       ...(options ? { options } : {}),
     }),
   );
-  const summary = (() => {
-    try {
-      return inspect(model, [3, input, input]);
-    } catch (error) {
-      if (!(error instanceof ShapeError)) throw error;
-      throw new UsageError({
-        what: `--input ${input} does not go through the model: ${error.what}`,
-        ...(error.expected === undefined ? {} : { expected: error.expected }),
-        ...(error.got === undefined ? {} : { got: error.got }),
-        next: `give a larger --input; ${paper.imageSize(preset)} is what the model is made for`,
-        cause: error,
-      });
-    }
-  })();
-  if (flags.json) return printJson(summary);
+  const summary = fitting(() => inspect(model, [3, input, input]), input, paper.imageSize(preset));
   const title = `${paper.name}, preset ${preset}, ${grouped(flags.classes)} classes, for one picture of 3 × ${input} × ${input}`;
+  show(title, summary, flags.json);
+}
+
+async function inspectOnnx(file: string, flags: Flags): Promise<void> {
+  const [{ readOnnx }, { pictureSide }, { inspect }] = await Promise.all([
+    import('../interop/onnx/index.js'),
+    import('../papers/load-onnx.js'),
+    import('../nn/inspect.js'),
+  ]);
+  if (flags.preset !== undefined || modelOptions(flags))
+    throw new UsageError({
+      what: `${file} is a model of its own`,
+      expected: 'no --preset, and no other option that changes a paper’s network',
+      got: 'one of them',
+      next: 'leave it out',
+    });
+  const model = await readOnnx(file);
+  const side = pictureSide(model, flags.input);
+  const summary = fitting(() => inspect(model, [3, side, side]), side, side);
+  const { opset, producer } = model.description;
+  const made = producer ? `, written by ${producer}` : '';
+  show(`${file}, opset ${opset}${made}, for one picture of 3 × ${side} × ${side}`, summary, flags.json);
+}
+
+/** @throws UsageError for an input that does not go through */
+function fitting(body: () => ModelSummary, input: number, made: number): ModelSummary {
+  try {
+    return body();
+  } catch (error) {
+    if (!(error instanceof ShapeError)) throw error;
+    throw new UsageError({
+      what: `--input ${input} does not go through the model: ${error.what}`,
+      ...(error.expected === undefined ? {} : { expected: error.expected }),
+      ...(error.got === undefined ? {} : { got: error.got }),
+      next: `give a larger --input; ${made} is what the model is made for`,
+      cause: error,
+    });
+  }
+}
+
+function show(title: string, summary: ModelSummary, json: boolean | undefined): void {
+  if (json) {
+    printJson(summary);
+    return;
+  }
   print(`${title}\n`);
   const rows = summary.layers.map(({ name, type, outputShape, parameters, macs }) => [
     name,

@@ -34,6 +34,7 @@ export function register(program: Command): void {
       examples(
         'paperweight predict runs/my-run cat.jpg dog.png --top 3',
         'paperweight predict alexnet.pth cat.jpg --class-names cat,dog',
+        'paperweight predict alexnet.onnx cat.jpg',
       ),
     )
     .action(predict);

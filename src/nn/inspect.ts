@@ -9,7 +9,7 @@ import { type Listener, watching } from './watch.js';
 export interface LayerSummary {
   /** Path in the model, such as `features.3`. */
   readonly name: string;
-  /** Class of the module. */
+  /** Kind of the module: its class. */
   readonly type: string;
   readonly outputShape: Shape;
   /** Trainable values; 0 when the layer was called before. */
@@ -46,7 +46,7 @@ export function inspect(model: Module, inputShape: Shape): ModelSummary {
   const listen: Listener = (name, module, inputs, output) => {
     layers.push({
       name,
-      type: module.constructor.name,
+      type: module.typeName,
       outputShape: output.shape,
       parameters: counted.has(module) ? 0 : parametersOf(module),
       macs: macsBetween(

@@ -60,6 +60,11 @@ export abstract class Module {
   /** Where the module hangs in the model that was walked last, such as `features.3`. */
   #path = '';
 
+  /** What listings and errors call the kind of module that this is: its class. */
+  get typeName(): string {
+    return this.constructor.name;
+  }
+
   /** Adds the module's operations to the graph. Layers take one tensor, losses take two. */
   abstract forward(...inputs: Tensor[]): Tensor;
 
@@ -80,7 +85,7 @@ export abstract class Module {
 
   /** Runs operations under the module's path, so that a wrong shape says which layer it came to. */
   protected scoped<T>(body: () => T): T {
-    const type = this.constructor.name;
+    const type = this.typeName;
     return withScope(this.#path ? `${this.#path} (${type})` : type, body);
   }
 
@@ -206,11 +211,7 @@ export abstract class Module {
     const wrongNames = strict && report.missing.length + report.unexpected.length > 0;
     const wrongShapes = report.mismatched.length > 0 && (strict || !skipMismatched);
     if (wrongNames || wrongShapes)
-      throw misfit(
-        this.constructor.name,
-        own.size,
-        strict ? report : { ...report, missing: [], unexpected: [] },
-      );
+      throw misfit(this.typeName, own.size, strict ? report : { ...report, missing: [], unexpected: [] });
     for (const [parameter, { data }] of fitting) {
       const values = makeArray(parameter.dtype, parameter.size);
       values.set(data);
@@ -221,7 +222,7 @@ export abstract class Module {
 
   /** The module and all below it, one a line, as PyTorch prints them. */
   toString(): string {
-    const type = this.constructor.name;
+    const type = this.typeName;
     const children = this.namedChildren().map(
       ([name, child]) => `  (${name}): ${child.toString().replaceAll('\n', '\n  ')}`,
     );

@@ -11,6 +11,7 @@ import { loadWeights } from '../train/checkpoint.js';
 import { type ModelConfig, trainConfigSchema } from '../train/config.js';
 import { readStatistics, STATISTICS } from '../train/picture-statistics.js';
 import { RunFolder } from '../train/run-folder.js';
+import { isOnnx, openOnnx } from './load-onnx.js';
 import { buildModel, type Paper } from './paper.js';
 import { describeModel, inOwnNames, type ModelHints, recogniseModel } from './recognise.js';
 import { openPaper } from './registry.js';
@@ -30,7 +31,7 @@ export interface LoadedModel {
 
 /**
  * A trained model from a run folder (its best weights) or from a file of weights: safetensors, PyTorch's .pth or
- * .pt, or a checkpoint. A bare file's network is recognised by its names and shapes.
+ * .pt, or a checkpoint; or from an ONNX file. A bare file's network is recognised by its names and shapes.
  *
  * @param hints what the caller knows of a bare file's network; it goes before what is recognised
  * @throws UsageError for a path that is neither, CheckpointError for weights that do not fit or are of no known
@@ -40,19 +41,24 @@ export async function openModel(path: string, device: Device, hints: ModelHints 
   if (!existsSync(path))
     throw new UsageError({
       what: `${path} does not exist`,
-      expected: 'a run folder, or a file of weights (.safetensors, .pth, .pt)',
+      expected: 'a run folder, or a file of weights (.safetensors, .pth, .pt, .onnx)',
       got: 'nothing there',
       next: 'check the path; runs are in ./runs unless --run named another place',
     });
   const isRun = statSync(path).isDirectory();
-  const needless = Object.entries(hints).find(([, hint]) => hint !== undefined);
-  if (isRun && needless)
+  const isGraph = !isRun && isOnnx(path);
+  const needless = Object.entries(hints).find(
+    ([name, hint]) =>
+      hint !== undefined && (isRun || (isGraph && name !== 'classes' && name !== 'imageSize')),
+  );
+  if (needless)
     throw new UsageError({
-      what: `The network of the run in ${path} is known`,
+      what: `The network of ${isRun ? 'the run in ' : ''}${path} is known`,
       expected: 'no flags that name or change it',
       got: `its ${needless[0]}`,
       next: 'leave them out; they are for a bare file of weights',
     });
+  if (isGraph) return openOnnx(path, device, hints);
   const opened = isRun ? await openRun(path) : await openFile(path, hints);
   const { paper, config, file, weights, notes, statistics } = opened;
   const model = withoutInit(() => buildModel(paper, config));
@@ -66,8 +72,16 @@ export async function openModel(path: string, device: Device, hints: ModelHints 
     transform,
     pictureSide: statistics?.shape[1] ?? config.imageSize,
     views,
-    notes: notes.length > 0 ? [...notes, `Pictures are prepared with ${transform}`] : [],
+    notes: isRun ? notes : [...notes, ...preparation(weights, transform)],
   };
+}
+
+/** For people: what a bare file's pictures go through, and whether that is what its model was trained with. */
+function preparation({ metadata }: Weights, transform: Transform): string[] {
+  const [used, told] = [transform.toString(), metadata.transform];
+  const differs =
+    told === undefined || told === used ? [] : [`The file says that it was trained with ${told}`];
+  return [`Pictures are prepared with ${used}`, ...differs];
 }
 
 interface Opened {

@@ -17,8 +17,8 @@ export interface OnnxOptions {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** Any number would do: rules look at the first dimension only. */
-const TRACED_BATCH = 2;
+/** A prime, so that the dimensions that grow with the batch are those that it divides. */
+const TRACED_BATCH = 263;
 const INPUT = 'pictures';
 const OUTPUT = 'logits';
 
@@ -44,6 +44,8 @@ export async function exportOnnx(
   const names = new Map<Node, string>();
   for (const node of reachable([output])) {
     if (node === input.node) names.set(node, INPUT);
+    // Places and flags, one for each picture: the operation's rule looks into them.
+    else if (node.inputs.length === 0 && node.dtype === 'int32') continue;
     else if (node.inputs.length === 0)
       names.set(node, graph.leaf(parameters.get(node), node, await new Tensor(node).data()));
     else
@@ -51,7 +53,7 @@ export async function exportOnnx(
         node,
         graph.operation(
           node,
-          node.inputs.map((i) => names.get(i)!),
+          node.inputs.flatMap((i) => names.get(i) ?? []),
           node === output ? OUTPUT : undefined,
         ),
       );

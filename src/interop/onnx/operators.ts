@@ -86,13 +86,23 @@ export const rules: Readonly<Record<string, Rule>> = {
     return undefined;
   },
   reshape: (w, { shape, inputs: [x] }, inputs, output) => {
-    const [first, ...rest] = shape;
-    if (first === w.batch && shape.length === 2 && x!.shape[0] === w.batch)
-      w.add('Flatten', inputs, { axis: 1 }, output);
-    else if (first === w.batch && x!.shape[0] === w.batch)
-      w.add('Reshape', [...inputs, w.integers([-1, ...rest])], {}, output);
+    const grows = shape.map((size) => size % w.batch === 0);
+    const byPicture = shape[0] === w.batch && x!.shape[0] === w.batch;
+    const free = byPicture ? 0 : grows.indexOf(true);
+    if (byPicture && shape.length === 2) w.add('Flatten', inputs, { axis: 1 }, output);
+    else if (free >= 0 && (byPicture || free === grows.lastIndexOf(true)))
+      w.add('Reshape', [...inputs, w.integers(shape.map((size, i) => (i === free ? -1 : size)))], {}, output);
     else if (x!.inputs.length === 0) w.add('Reshape', [...inputs, w.integers(shape)], {}, output);
     else return 'it moves elements between pictures, and the exported batch has no fixed size';
+    return undefined;
+  },
+  crop: (w, { shape, inputs: [x, offsets] }, [pictures], output) => {
+    const places = offsets!.source?.kind === 'host' ? offsets!.source.data : [];
+    const [top, left] = places;
+    if (top === undefined || left === undefined || places.some((v, i) => v !== places[i % 2]))
+      return 'each picture is cut at a place of its own';
+    const end = [2, 3].map((i) => shape[i]! - x!.shape[i]! + places[i - 2]!);
+    w.add('Pad', [pictures!, w.integers([0, 0, -top, -left, 0, 0, ...end])], {}, output);
     return undefined;
   },
   detach: direct('Identity'),
@@ -126,6 +136,12 @@ export const rules: Readonly<Record<string, Rule>> = {
     const axes = attrs.axes as readonly number[];
     if (axes.includes(0) && x!.shape[0] === w.batch) return 'it mixes the pictures of a batch';
     w.add('ReduceSum', [...inputs, w.integers(axes)], { keepdims: attrs.keepDims ? 1 : 0 }, output);
+    return undefined;
+  },
+  max: (w, { attrs, inputs: [x] }, inputs, output) => {
+    const axes = attrs.axes as readonly number[];
+    if (axes.includes(0) && x!.shape[0] === w.batch) return 'it mixes the pictures of a batch';
+    w.add('ReduceMax', inputs, { axes, keepdims: attrs.keepDims ? 1 : 0 }, output);
     return undefined;
   },
 };

@@ -1,0 +1,246 @@
+import { hostLeaf } from '../../../graph/node.js';
+import { sizeOf } from '../../../graph/types.js';
+import { Parameter, Tensor } from '../../../tensor/tensor.js';
+import { Operator, type ValueKind } from './operator.js';
+import { ifStep, integerStep, OnnxOperator, Program, type Step } from './program.js';
+import type { GraphProto, NodeProto } from './proto.js';
+import { quoted, refuse } from './refuse.js';
+import { resultKind, roleOf, ruleFor, supported } from './rules/index.js';
+import { decodeTensor, type ExternalFiles, type FileTensor } from './tensor.js';
+
+/** What compiling a model collects. */
+export interface Compiled {
+  readonly program: Program;
+  /** By the names of the file. */
+  readonly parameters: ReadonlyMap<string, Parameter>;
+  readonly operators: ReadonlyMap<string, OnnxOperator>;
+}
+
+export interface CompileOptions {
+  readonly opset: number;
+  readonly external: ExternalFiles;
+  /** The graph's input: not among its initialisers. */
+  readonly input: string;
+}
+
+/**
+ * Turns a graph into steps. Everything that a pass relies on is checked here: that each value has one source,
+ * before its users; that each operator is known, and each of its attributes read.
+ *
+ * @throws CheckpointError
+ */
+export function compile(graph: GraphProto, options: CompileOptions): Compiled {
+  refuseUnknown(graph);
+  const compiler = new Compiler(options);
+  const scope = new Scope();
+  scope.declare(options.input, { kind: 'float' });
+  const program = compiler.graph(graph, scope);
+  return { program, parameters: compiler.parameters, operators: compiler.operators };
+}
+
+function* allNodes(graph: GraphProto): Generator<NodeProto> {
+  for (const node of graph.nodes) {
+    yield node;
+    for (const attribute of node.attributes.values())
+      if (attribute.kind === 'graph') yield* allNodes(attribute.value);
+  }
+}
+
+const nameOf = (node: NodeProto): string => node.name || node.outputs[0] || 'without a name';
+
+function refuseUnknown(graph: GraphProto): void {
+  const unknown = [...allNodes(graph)].filter(
+    ({ type, domain }) => domain !== '' || !supported.includes(type),
+  );
+  if (unknown.length === 0) return;
+  const named = unknown
+    .slice(0, 3)
+    .map(
+      (node) =>
+        `${node.domain && `${quoted(node.domain)} `}${quoted(node.type)} in node ${quoted(nameOf(node))}`,
+    );
+  refuse(
+    `it has operators that cannot be computed here: ${named.join(', ')}${unknown.length > 3 ? ` and ${unknown.length - 3} more` : ''}`,
+    `operators of ${supported.join(', ')}`,
+    [...new Set(unknown.slice(0, 100).map(({ type }) => type.slice(0, 40)))]
+      .slice(0, 10)
+      .map(quoted)
+      .join(', '),
+    'export the model without them: for inference, and without quantisation or a part for other data than pictures',
+  );
+}
+
+/** A value while a graph is compiled. */
+interface Declared {
+  /** Undefined for a result that is not computed here, such as a pooling's positions. */
+  readonly kind: ValueKind | undefined;
+  readonly constant?: FileTensor;
+}
+
+class Scope {
+  readonly #own = new Map<string, Declared>();
+  /** Constants that a pass puts there. */
+  readonly bound = new Map<string, Tensor>();
+
+  constructor(private readonly outer?: Scope) {}
+
+  find(name: string): { value: Declared; scope: Scope } | undefined {
+    const value = this.#own.get(name);
+    return value ? { value, scope: this } : this.outer?.find(name);
+  }
+
+  declare(name: string, value: Declared): void {
+    if (this.find(name)) refuse(`two values are named ${quoted(name)}`, 'one name for each value');
+    this.#own.set(name, value);
+  }
+
+  constant(name: string, constant: FileTensor): void {
+    this.declare(name, { kind: constant.data instanceof Float32Array ? 'float' : 'integer', constant });
+  }
+}
+
+class Compiler {
+  readonly parameters = new Map<string, Parameter>();
+  readonly operators = new Map<string, OnnxOperator>();
+
+  constructor(private readonly options: CompileOptions) {}
+
+  graph(graph: GraphProto, scope: Scope): Program {
+    for (const proto of graph.initializers)
+      scope.constant(proto.name, decodeTensor(proto, this.options.external));
+    const learned = learnedIn(graph);
+    const steps: Step[] = [];
+    for (const node of graph.nodes) {
+      const step = this.#node(node, scope, graph, learned);
+      if (step) steps.push(step);
+    }
+    for (const { name } of graph.outputs) this.#use(name, 'the graph’s output', scope, graph, learned);
+    return new Program(
+      scope.bound,
+      steps,
+      graph.outputs.map(({ name }) => name),
+    );
+  }
+
+  #node(node: NodeProto, scope: Scope, graph: GraphProto, learned: Learned): Step | undefined {
+    const name = nameOf(node);
+    const what = `node ${quoted(name)}`;
+    const [output, ...others] = node.outputs;
+    if (!output) refuse(what, 'a name for its output', 'none');
+    if (node.type === 'Constant') {
+      scope.constant(output, constantOf(new Operator(node, name, this.options.opset, [])));
+      return undefined;
+    }
+    const known = new Set(this.parameters.values());
+    const kinds = node.inputs.map((input) =>
+      input === '' ? undefined : this.#use(input, what, scope, graph, learned),
+    );
+    const operator = new Operator(node, name, this.options.opset, kinds);
+    if (node.type === 'If') return this.#branches(node, operator, scope);
+    const kind = resultKind(node, operator);
+    const rule = ruleFor(node.type, kind);
+    if (!rule)
+      return operator.refuse(
+        `it cannot be computed on ${kind === 'float' ? 'floating-point' : 'whole'} numbers here`,
+      );
+    const kernel = rule(operator);
+    operator.close();
+    scope.declare(output, { kind });
+    for (const other of others) if (other !== '') scope.declare(other, { kind: undefined });
+    if (kind === 'integer') return integerStep(kernel, node.inputs, output);
+    const own = [...this.parameters.values()].slice(known.size);
+    const module = new OnnxOperator(node.type, kernel, node.inputs, output, own);
+    let key = name;
+    for (let n = 2; this.operators.has(key); n++) key = `${name}_${n}`;
+    this.operators.set(key, module);
+    return module;
+  }
+
+  #branches(node: NodeProto, operator: Operator, scope: Scope): Step {
+    operator.arity(1);
+    const programs = ['then_branch', 'else_branch'].map((branch) => {
+      const found = node.attributes.get(branch);
+      if (found?.kind !== 'graph') return operator.refuse(`attribute "${branch}"`, 'a graph', 'none');
+      const inner = new Scope(scope);
+      const program = this.graph(found.value, inner);
+      if (program.outputs.length !== node.outputs.length)
+        operator.refuse(
+          `attribute "${branch}"`,
+          `${node.outputs.length} results`,
+          `${program.outputs.length}`,
+        );
+      return { program, kinds: program.outputs.map((name) => inner.find(name)!.value.kind) };
+    });
+    const [yes, no] = programs as [(typeof programs)[0], (typeof programs)[0]];
+    for (const [i, output] of node.outputs.entries()) {
+      if (yes.kinds[i] !== no.kinds[i]) operator.refuse('its branches', 'results of one kind', 'two');
+      scope.declare(output, { kind: yes.kinds[i] });
+    }
+    return ifStep(node.inputs[0]!, [yes.program, no.program], node.outputs);
+  }
+
+  /** Finds a value that is read, and makes a constant ready for it. */
+  #use(name: string, what: string, scope: Scope, graph: GraphProto, learned: Learned): ValueKind {
+    const found = scope.find(name);
+    if (!found) {
+      const later = graph.nodes.some(({ outputs }) => outputs.includes(name));
+      refuse(
+        `${what} reads ${quoted(name)}`,
+        'a value that comes before it',
+        later
+          ? 'one that a later node makes: the nodes are in a circle, or out of order'
+          : 'one that nothing makes',
+      );
+    }
+    const { kind, constant } = found.value;
+    if (!kind)
+      refuse(
+        `${what} reads ${quoted(name)}`,
+        'the first result of a node',
+        'another one, which is not computed here',
+      );
+    if (constant && !found.scope.bound.has(name))
+      found.scope.bound.set(name, this.#bind(name, constant, learned));
+    return kind;
+  }
+
+  #bind(name: string, { shape, data }: FileTensor, learned: Learned): Tensor {
+    if (data instanceof Int32Array) return new Tensor(hostLeaf(data, shape, 'int32'));
+    const role = learned.get(name);
+    // Numbers such as an exponent stay what they are: a pass must know them.
+    if (!role && sizeOf(shape) <= 1) return new Tensor(hostLeaf(data, shape, 'float32'));
+    if (this.parameters.has(name))
+      refuse(`two branches have weights named ${quoted(name)}`, 'one name for each');
+    const parameter = new Parameter(data, shape, { trainable: role === 'learned' });
+    this.parameters.set(name, parameter);
+    return parameter;
+  }
+}
+
+type Learned = ReadonlyMap<string, 'learned' | 'kept'>;
+
+function learnedIn(graph: GraphProto): Learned {
+  const roles = new Map<string, 'learned' | 'kept'>();
+  for (const { type, inputs } of allNodes(graph))
+    for (const [position, name] of inputs.entries()) {
+      const role = roleOf(type, position);
+      if (role && roles.get(name) !== 'learned') roles.set(name, role);
+    }
+  return roles;
+}
+
+function constantOf(operator: Operator): FileTensor {
+  const tensor = operator.tensor('value');
+  const one = operator.has('value_float')
+    ? { shape: [], data: Float32Array.of(operator.float('value_float', 0)) }
+    : operator.has('value_int')
+      ? { shape: [], data: Int32Array.of(operator.int('value_int', 0)) }
+      : undefined;
+  const ints = operator.ints('value_ints');
+  const floats = operator.floats('value_floats');
+  operator.close();
+  const listed = ints
+    ? { shape: [ints.length], data: Int32Array.from(ints) }
+    : floats && { shape: [floats.length], data: Float32Array.from(floats) };
+  return tensor ?? one ?? listed ?? operator.refuse('its value', 'a tensor or numbers', 'none');
+}

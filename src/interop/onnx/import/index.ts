@@ -1,0 +1,151 @@
+import { CheckpointError, PaperweightError } from '../../../errors.js';
+import { compile } from './compile.js';
+import { OnnxModel, showOpen } from './model.js';
+import { type GraphProto, type ModelProto, readModel, type ValueProto } from './proto.js';
+import { quoted, refuse } from './refuse.js';
+import { type ExternalFiles, externalClaims, isFloatType } from './tensor.js';
+
+/** Versions of ONNX's operators that are understood, from the oldest to the newest. */
+export const OPSETS = { oldest: 7, newest: 25 } as const;
+/** The last version of the file format that was looked at. */
+const NEWEST_IR = 13;
+
+export interface ImportOptions {
+  /** What messages call the model: its file's name. */
+  readonly name?: string;
+  /** Contents of the files that hold weights outside of the model's own, by the names that it calls them. */
+  readonly external?: ExternalFiles;
+}
+
+/**
+ * An ONNX model as a module in evaluation mode. Nothing in the file is trusted, and nothing in it can run code.
+ * All floating-point types become float32. Parameters have the file's names; batch normalisation keeps the
+ * file's statistics in training too.
+ *
+ * @param bytes the whole file
+ * @throws CheckpointError for a file that is broken, or that needs what is not here
+ * @example
+ * const model = importOnnx(await readFile('alexnet.onnx'), { name: 'alexnet.onnx' });
+ */
+export function importOnnx(
+  bytes: Uint8Array,
+  { name = 'the ONNX model', external = new Map() }: ImportOptions = {},
+): OnnxModel {
+  return naming(name, () => build(readModel(bytes), name, external));
+}
+
+/**
+ * The same for a model whose weights may be in further files, which `read` brings by the names that it is given.
+ * Those names are not to be trusted either.
+ */
+export async function importOnnxWith(
+  bytes: Uint8Array,
+  name: string,
+  read: (location: string) => Promise<Uint8Array>,
+): Promise<OnnxModel> {
+  const proto = naming(name, () => readModel(bytes));
+  const external = new Map<string, Uint8Array>();
+  for (const location of externalClaims(proto.graph).keys()) external.set(location, await read(location));
+  return naming(name, () => build(proto, name, external));
+}
+
+function naming<T>(name: string, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    if (!(error instanceof PaperweightError)) throw error;
+    const { what, expected, got, next } = error;
+    throw new CheckpointError({
+      what: `${name} cannot be read as an ONNX model: ${what}`,
+      ...(expected === undefined ? {} : { expected }),
+      ...(got === undefined ? {} : { got }),
+      ...(next === undefined ? {} : { next }),
+      cause: error,
+    });
+  }
+}
+
+function build(proto: ModelProto, name: string, external: ExternalFiles): OnnxModel {
+  const { graph, producer, metadata } = proto;
+  const opset = checkVersions(proto);
+  for (const [location, claimed] of externalClaims(graph)) {
+    const held = external.get(location)?.length;
+    if (held !== undefined && claimed > held)
+      refuse(`its weights in ${quoted(location)}`, `${claimed} bytes`, `${held} bytes`);
+  }
+  const input = onlyInput(graph);
+  if (graph.outputs.length !== 1)
+    refuse(
+      'its outputs',
+      'one',
+      graph.outputs
+        .slice(0, 10)
+        .map((v) => quoted(v.name))
+        .join(', ') || 'none',
+    );
+  const compiled = compile(graph, { opset, external, input: input.name });
+  const outputShape = graph.outputs[0]!.shape;
+  const model = new OnnxModel(
+    {
+      name,
+      producer: producer.replaceAll(/\p{Cc}/gu, '?').slice(0, 100),
+      opset,
+      metadata,
+      inputName: input.name,
+      inputShape: input.shape!,
+      outputShape,
+    },
+    compiled,
+  ).eval();
+  tryOut(model, outputShape);
+  return model;
+}
+
+function checkVersions({ irVersion, opsets }: ModelProto): number {
+  if (irVersion < 3 || irVersion > NEWEST_IR)
+    refuse('its version of the file format', `from 3 to ${NEWEST_IR}`, String(irVersion));
+  const opset = opsets.get('');
+  if (opset === undefined || opset < OPSETS.oldest || opset > OPSETS.newest)
+    refuse(
+      'its version of the operators',
+      `opset ${OPSETS.oldest} to ${OPSETS.newest}`,
+      opset === undefined ? 'none' : String(opset),
+      'export it again with another opset_version, or convert it with onnx.version_converter',
+    );
+  return opset;
+}
+
+/** Files of the format's first versions list initialisers among the inputs. */
+function onlyInput({ inputs, initializers }: GraphProto): ValueProto {
+  const constants = new Set(initializers.map(({ name }) => name));
+  const real = inputs.filter(({ name }) => !constants.has(name));
+  const [input] = real;
+  if (!input || real.length > 1)
+    refuse(
+      'its inputs',
+      'one',
+      real
+        .slice(0, 10)
+        .map((v) => quoted(v.name))
+        .join(', ') || 'none',
+    );
+  if (input.type === undefined || !isFloatType(input.type) || !input.shape)
+    refuse(
+      `its input ${quoted(input.name)}`,
+      'a tensor of floating-point numbers with a shape',
+      `type ${input.type ?? 'unknown'}`,
+    );
+  return input;
+}
+
+/** Where all sizes but the batch are known, shapes go through once, so that what does not fit is told now. */
+function tryOut(model: OnnxModel, declared: ValueProto['shape']): void {
+  const [batch, ...rest] = model.description.inputShape;
+  if (!rest.every((size) => typeof size === 'number')) return;
+  const size = typeof batch === 'number' ? batch : 1;
+  const found = model.check(batch === undefined ? [] : [size, ...(rest as number[])]);
+  const fits =
+    !declared ||
+    (declared.length === found.length && declared.every((d, i) => typeof d === 'string' || d === found[i]));
+  if (!fits) refuse('its output', `the shape that it declares, ${showOpen(declared)}`, showOpen(found));
+}

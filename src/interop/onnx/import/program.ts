@@ -1,0 +1,122 @@
+import { Module } from '../../../nn/module.js';
+import { type Parameter, Tensor } from '../../../tensor/tensor.js';
+import type { Kernel } from './operator.js';
+import { checkSize, misfit } from './refuse.js';
+
+/** Values by name; a branch sees those of the graph around it. */
+export class Values {
+  readonly #own = new Map<string, Tensor>();
+
+  constructor(private readonly outer?: Values) {}
+
+  get(name: string): Tensor {
+    const found = this.#own.get(name) ?? this.outer?.get(name);
+    if (!found) throw new Error(`the value ${name} was used before it was there`);
+    return found;
+  }
+
+  set(name: string, value: Tensor): void {
+    this.#own.set(name, value);
+  }
+}
+
+/** One part of a pass. */
+export interface Step {
+  run(values: Values): void;
+}
+
+/** A graph in the order in which it computes. */
+export class Program {
+  constructor(
+    private readonly constants: ReadonlyMap<string, Tensor>,
+    private readonly steps: readonly Step[],
+    readonly outputs: readonly string[],
+  ) {}
+
+  run(values: Values): Tensor[] {
+    for (const [name, value] of this.constants) values.set(name, value);
+    for (const step of this.steps) step.run(values);
+    return this.outputs.map((name) => values.get(name));
+  }
+}
+
+/** A node of the file that computes tensors, as a layer: listings, watchers and errors name it. */
+export class OnnxOperator extends Module implements Step {
+  readonly #own: readonly Parameter[];
+
+  /**
+   * @param type ONNX's name of it
+   * @param kernel takes undefined for optional inputs that are not there
+   * @param own parameters that it is the first to use; they belong to the whole model, under their own names
+   */
+  constructor(
+    private readonly type: string,
+    private readonly kernel: Kernel,
+    private readonly inputs: readonly string[],
+    readonly output: string,
+    own: readonly Parameter[],
+  ) {
+    super();
+    this.#own = own;
+  }
+
+  /** They are saved and moved as the model's, once. */
+  protected override members(): Iterable<readonly [string, Module | Parameter]> {
+    return [];
+  }
+
+  override get typeName(): string {
+    return this.type;
+  }
+
+  override parameters(): Parameter[] {
+    return this.#own.filter((parameter) => parameter.requiresGrad);
+  }
+
+  run(values: Values): void {
+    const given = this.inputs.filter((name) => name !== '').map((name) => values.get(name));
+    values.set(this.output, this.forward(...given));
+  }
+
+  /** @param given the inputs that are there, in their order */
+  forward(...given: Tensor[]): Tensor {
+    return this.scoped(() => {
+      let next = 0;
+      const y = this.kernel(
+        this.inputs.map((name) => (name === '' ? undefined : given[next++]!.node)),
+        this.training,
+      );
+      checkSize(y.shape);
+      return new Tensor(y);
+    });
+  }
+}
+
+/** A node whose result is whole numbers: nothing that a device computes. */
+export const integerStep = (kernel: Kernel, inputs: readonly string[], output: string): Step => ({
+  run: (values) =>
+    values.set(
+      output,
+      new Tensor(
+        kernel(
+          inputs.map((name) => (name === '' ? undefined : values.get(name).node)),
+          false,
+        ),
+      ),
+    ),
+});
+
+/** One of two branches; which one must be known while the graph is built. */
+export const ifStep = (
+  condition: string,
+  [yes, no]: readonly [Program, Program],
+  outputs: readonly string[],
+): Step => ({
+  run: (values) => {
+    const { source } = values.get(condition).node;
+    if (source?.kind !== 'host')
+      misfit('the condition of an If', 'one that does not depend on the pictures', 'one that does');
+    const results = (source.data[0] ? yes : no).run(new Values(values));
+    for (const [i, name] of outputs.entries()) values.set(name, results[i]!);
+  },
+});

@@ -1,0 +1,298 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { referenceDevice } from '../../src/backend/reference/index.js';
+import { CheckpointError, PaperweightError, ShapeError } from '../../src/errors.js';
+import { setDefaultDevice } from '../../src/index.js';
+import { importOnnx, readOnnx } from '../../src/interop/onnx/index.js';
+import { joined, Message } from '../../src/interop/onnx/protobuf.js';
+import { zeros } from '../../src/tensor/tensor.js';
+import { hash32 } from '../support/generated.js';
+import { onnxCases } from '../support/onnx-cases.js';
+import {
+  attribute,
+  int,
+  ints,
+  numbers,
+  value,
+  type Written,
+  weights,
+  writeOnnx,
+} from '../support/onnx-writer.js';
+
+setDefaultDevice(referenceDevice());
+
+/** Fails unless the bytes are refused in these words, under the name that they were given. */
+const refused = (model: Written | Uint8Array, words: RegExp) =>
+  assert.throws(
+    () => importOnnx(model instanceof Uint8Array ? model : writeOnnx(model), { name: 'm.onnx' }),
+    (error) => {
+      assert.ok(error instanceof CheckpointError, String(error));
+      assert.match(error.message, /^m\.onnx cannot be read as an ONNX model: /);
+      assert.match(error.message, words);
+      return true;
+    },
+  );
+const bytes = (...values: number[]) => Uint8Array.from(values);
+
+test('the writer of these tests writes models that can be read', async () => {
+  const y = importOnnx(writeOnnx({ output: ['n', 2, 4, 4] })).forward(zeros([3, 2, 4, 4]));
+  assert.deepEqual(await y.data(), new Float32Array(96));
+});
+
+test('bytes that are no model', () => {
+  refused(bytes(), /there is no graph/);
+  refused(new TextEncoder().encode('<!doctype html><title>Not found</title>'), /Next: fetch or write/);
+  refused(bytes(0x80, 0x80), /ends inside a number/);
+  refused(bytes(0x3a, 0xff, 0xff, 0xff, 0xff, 0x0f), /longer than the rest/);
+  refused(
+    bytes(0x08, ...new Array(10).fill(0xff), 0x01),
+    /a number in the model is too long.*at most 64 bits/,
+  );
+  refused(bytes(0x0b), /wire type 0, 1, 2 or 5; got 3/);
+  refused(bytes(0x00, 0x00), /impossible field/);
+  refused(bytes(0x0a, 0x01, 0x41), /field 1 of the model.*an integer/);
+  refused(bytes(0x12, 0x01, 0xff), /UTF-8/);
+});
+
+test('graphs inside of graphs, without end', () => {
+  let graph = new Message();
+  for (let depth = 0; depth < 20; depth++)
+    graph = new Message().message(
+      1,
+      new Message().string(4, 'If').message(
+        5,
+        attribute('then_branch', (m) => m.message(6, graph).int(20, 5)),
+      ),
+    );
+  refused(joined(new Message().int(1, 8).message(7, graph).pieces), /nested too deeply/);
+});
+
+test('versions', () => {
+  for (const opset of [6, 26]) refused({ opset }, /opset 7 to 25; got .*version_converter/);
+  refused({ ir: 2 }, /file format/);
+  refused(joined(new Message().int(1, 8).message(7, new Message()).pieces), /operators.*got none/);
+});
+
+test('operators that are not ours are named, with their nodes', () => {
+  refused({ nodes: [{ type: 'Resize', name: 'up' }] }, /"Resize" in node "up".*AveragePool.*Transpose/s);
+  refused({ nodes: [{ type: 'Relu', domain: 'com.acme' }] }, /"com\.acme" "Relu" in node "y"/);
+  refused({ nodes: [{ type: 'toString' }] }, /"toString"/);
+  refused(
+    { nodes: [{ type: 'Gather', inputs: ['x', 'i'] }], tensors: [numbers('i', [0])] },
+    /floating-point numbers here/,
+  );
+});
+
+test('values: missing ones, circles, two of one name, none, several', () => {
+  refused({ nodes: [{ type: 'Relu', inputs: ['z'] }] }, /node "y" reads "z".*nothing makes/);
+  const circle = [
+    { type: 'Add', name: 'a', inputs: ['x', 'v'], outputs: ['u'] },
+    { type: 'Relu', name: 'b', inputs: ['u'], outputs: ['v'] },
+  ];
+  refused({ nodes: circle, outputs: ['v'] }, /node "a" reads "v".*in a circle, or out of order/);
+  refused({ nodes: [{ type: 'Relu' }, { type: 'Tanh' }] }, /two values are named "y"/);
+  refused(
+    { tensors: [weights('x', [1], 1), weights('x', [1], 1)], inputs: [value('p', ['n', 2])] },
+    /two values are named "x"/,
+  );
+  refused({ outputs: ['x', 'y'] }, /its outputs.*one; got "x", "y"/);
+  refused({ outputs: ['q'] }, /reads "q"/);
+  refused({ inputs: [] }, /its inputs.*got none/);
+  refused({ inputs: [value('x', ['n']), value('z', ['n'])] }, /its inputs.*"x", "z"/);
+  refused({ inputs: [value('x', ['n', 2], 7)] }, /floating-point/);
+  refused({ inputs: [value('x', undefined)] }, /with a shape/);
+  const pooled = { type: 'MaxPool', outputs: ['p', 'where'], attributes: [ints('kernel_shape', [2, 2])] };
+  refused({ nodes: [pooled, { type: 'Relu', inputs: ['where'] }] }, /reads "where".*not computed here/);
+});
+
+test('tensors that claim more or less than the file holds', () => {
+  const conv = (...tensors: Message[]): Written => ({
+    nodes: [{ type: 'Conv', inputs: ['x', 'w'] }],
+    tensors,
+  });
+  assert.doesNotThrow(() => importOnnx(writeOnnx(conv(weights('w', [1, 2, 1, 1], 2)))));
+  refused(conv(weights('w', [1, 2, 3, 3], 17)), /tensor "w".*18 elements of float32.*got 68 bytes/);
+  refused(conv(weights('w', [2 ** 31, 2 ** 31, 2 ** 31, 2 ** 31], 1)), /tensor "w".*got 4 bytes/);
+  refused(conv(weights('w', [-1, 2, 1, 1], 2)), /sizes of at least 0/);
+  refused(conv(weights('w', [2 ** 60, 2, 1, 1], 2)), /sizes of at least 0/);
+  refused(conv(weights('w', new Array(17).fill(1), 1)), /at most 16 sizes/);
+  refused(conv(new Message().int(1, 1).int(2, 8).string(8, 'w')), /a type of float32.*got type 8/);
+  refused(conv(weights('w', [1, 2, 1, 1], 2).float(4, 1)), /its elements once/);
+  refused(
+    conv(
+      new Message()
+        .int(1, 1)
+        .int(2, 11)
+        .string(8, 'w')
+        .bytes(10, new Uint8Array(new Float64Array([1e300]).buffer)),
+    ),
+    /float32 can hold/,
+  );
+  refused({ graph: (g) => g.message(15, new Message()) }, /sparse/);
+});
+
+test('attributes: unknown, of another kind, impossible', () => {
+  const pool = (...attributes: Message[]): Written => ({
+    nodes: [{ type: 'MaxPool', name: 'p', attributes }],
+  });
+  refused(pool(), /MaxPool "p": attribute "kernel_shape"/);
+  refused(pool(ints('kernel_shape', [2, 2]), int('rounding', 1)), /"rounding" is unknown/);
+  refused(pool(int('kernel_shape', 2)), /kind ints; got int/);
+  refused(pool(ints('kernel_shape', [0, 2])), /whole numbers of at least 1/);
+  refused(pool(ints('kernel_shape', [2, 2, 2])), /two-dimensional/);
+  refused(
+    pool(
+      ints('kernel_shape', [2, 2]),
+      attribute('auto_pad', (m) => m.string(4, 'SAME').int(20, 3)),
+    ),
+    /NOTSET or VALID/,
+  );
+  refused(pool(ints('kernel_shape', [2, 2]), ints('kernel_shape', [2, 2])), /two attributes/);
+  refused(pool(ints('kernel_shape', [99, 99])), /MaxPool/);
+  refused({ nodes: [{ type: 'Conv' }] }, /its inputs/);
+});
+
+test('shapes that do not fit, and a declared output that is not what comes', () => {
+  refused(
+    { nodes: [{ type: 'Conv', inputs: ['x', 'w'] }], tensors: [weights('w', [1, 3, 1, 1], 3)] },
+    /conv2d\(.*3 input channels; got 2/,
+  );
+  refused({ output: ['n', 3, 4, 4] }, /its output.*\[n, 3, 4, 4\]; got \[1, 2, 4, 4\]/);
+  const shape = (...sizes: number[]): Written => ({
+    nodes: [{ type: 'Reshape', inputs: ['x', 's'] }],
+    tensors: [numbers('s', sizes)],
+  });
+  refused(shape(0, 5), /32 elements.*got \[1, 5\]/);
+  refused(shape(-1, -1), /32 elements/);
+  refused({ nodes: [{ type: 'Reshape', inputs: ['x', 'x'] }] }, /Reshape/);
+  const grow: Written = {
+    nodes: [{ type: 'Pad', inputs: ['x', 'p'] }],
+    tensors: [numbers('p', [0, 0, 0, 0, 0, 0, 2 ** 30, 2 ** 30])],
+  };
+  refused(grow, /at most 2147483648 elements/);
+  const whole: Written = {
+    nodes: [{ type: 'ConstantOfShape', inputs: ['s'], outputs: ['z'] }],
+    tensors: [numbers('s', [2 ** 30])],
+    outputs: ['z'],
+  };
+  refused(
+    {
+      ...whole,
+      nodes: [
+        {
+          ...whole.nodes![0]!,
+          attributes: [attribute('value', (m) => m.message(5, numbers('', [1])).int(20, 4))],
+        },
+      ],
+    },
+    /at most 4096/,
+  );
+});
+
+test('a name cannot steer a terminal', () => {
+  refused({ nodes: [{ type: 'Relu', name: '\u001b[31mred' }] }, /that can be printed/);
+  refused({ nodes: [{ type: '\u009b31m' }] }, /that can be printed/);
+});
+
+test('a pass refuses another input than the file declares, and says where a shape does not fit', () => {
+  const model = importOnnx(writeOnnx(), { name: 'm.onnx' });
+  assert.throws(
+    () => model.forward(zeros([1, 3, 4, 4])),
+    (e) => e instanceof ShapeError && /m\.onnx.*\[n, 2, 4, 4\]; got float32 \[1, 3, 4, 4\]/.test(e.message),
+  );
+  const open: Written = {
+    input: ['n', 'c', 'h', 'w'],
+    nodes: [{ type: 'Conv', name: 'first', inputs: ['x', 'w'] }],
+    tensors: [weights('w', [1, 2, 3, 3], 18)],
+  };
+  const free = importOnnx(writeOnnx(open));
+  assert.deepEqual([...free.forward(zeros([1, 2, 9, 5])).shape], [1, 1, 7, 3]);
+  assert.throws(
+    () => free.forward(zeros([1, 4, 9, 9])),
+    (e) => e instanceof ShapeError && /in first \(Conv\)/.test(e.message),
+  );
+});
+
+// ── Weights in other files ──────────────────────────────────────────────────────────────────────────────────
+
+const outside = (location: string, extra: Readonly<Record<string, string>> = {}): Message =>
+  Object.entries({ location, ...extra }).reduce(
+    (m, [key, text]) => m.message(13, new Message().string(1, key).string(2, text)),
+    new Message().int(1, 1).int(1, 2).int(1, 1).int(1, 1).int(2, 1).string(8, 'w').int(14, 1),
+  );
+const withOutside = (...tensors: Message[]) =>
+  writeOnnx({ nodes: [{ type: 'Conv', inputs: ['x', 'w'] }], tensors });
+
+test('weights in another file are read from the same folder, and from nowhere else', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'paperweight-test-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const file = join(folder, 'm.onnx');
+  await writeFile(join(folder, 'm.data'), new Uint8Array(new Float32Array([9, 0.25, 0.5]).buffer));
+  await writeFile(file, withOutside(outside('m.data', { offset: '4', length: '8' })));
+  const model = await readOnnx(file);
+  assert.deepEqual([...(await model.stateDict().get('w')!.data())], [0.25, 0.5]);
+
+  await symlink('/etc/hostname', join(folder, 'link'));
+  const cases: [Message, RegExp][] = [
+    [outside('../m.data'), /the plain name of a file in the same folder; got "\.\.\/m\.data"/],
+    [outside('/etc/passwd'), /the plain name/],
+    [outside('..'), /the plain name/],
+    [outside(''), /the plain name/],
+    [outside('link'), /not a file/],
+    [outside('absent'), /m\.onnx keeps weights in "absent".*no such file/],
+    [outside('m.data', { offset: '8' }), /8 bytes|got 4 bytes/],
+    [outside('m.data', { offset: '-4', length: '8' }), /a place within 12 bytes/],
+    [outside('m.data', { offset: '0x0', length: '1e1' }), /8 bytes|elements/],
+  ];
+  for (const [tensor, words] of cases) {
+    await writeFile(file, withOutside(tensor));
+    await assert.rejects(
+      readOnnx(file),
+      (e) => e instanceof CheckpointError && words.test(e.message),
+      String(words),
+    );
+  }
+  // Many tensors may not take the same bytes again and again.
+  await writeFile(
+    file,
+    withOutside(
+      outside('m.data', { length: '8' }),
+      ...['v', 'u'].map((name) => outside('m.data', { length: '8' }).string(8, name)),
+    ),
+  );
+  await assert.rejects(readOnnx(file), /its weights in "m\.data".*24 bytes; got 12/);
+  refused(withOutside(outside('m.data')), /is in another file, "m\.data".*external_data=False/);
+  await assert.rejects(readOnnx(folder), /something that is not a file/);
+  await assert.rejects(readOnnx(join(folder, 'none.onnx')), /cannot read .*none\.onnx.*no such file/);
+});
+
+test('files with broken bytes are refused, or are models; nothing else happens', () => {
+  const seeds = [...onnxCases('onnx-cases.json'), ...onnxCases('onnx-pytorch-2.15.json')].map((c) => c.bytes);
+  let draw = 1;
+  const next = (below: number) => hash32(draw++) % below;
+  for (let i = 0; i < 3000; i++) {
+    let file = Buffer.from(seeds[next(seeds.length)]!);
+    for (let change = next(4); change >= 0 && file.length > 0; change--) {
+      const at = next(file.length);
+      if (i % 3 === 0) file[at] = next(256);
+      else if (i % 3 === 1) file = file.subarray(0, at);
+      else
+        file = Buffer.concat([
+          file.subarray(0, at),
+          seeds[next(seeds.length)]!.subarray(0, 40),
+          file.subarray(at + next(40)),
+        ]);
+    }
+    try {
+      importOnnx(file);
+    } catch (error) {
+      assert.ok(
+        error instanceof PaperweightError,
+        `draw ${i}: ${error instanceof Error ? error.stack : error}`,
+      );
+    }
+  }
+});

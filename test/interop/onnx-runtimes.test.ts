@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import type { Device } from '../../src/backend/backend.js';
+import { openDevice } from '../../src/backend/open.js';
+import { CIFAR10 } from '../../src/data/cifar10.js';
+import { DataLoader } from '../../src/data/loader.js';
+import { compose, normalize, resize, toTensor } from '../../src/data/transforms/index.js';
+import { manualSeed } from '../../src/index.js';
+import { exportOnnx, importOnnx } from '../../src/interop/onnx/index.js';
+import { joined } from '../../src/interop/onnx/protobuf.js';
+import type { Module } from '../../src/nn/index.js';
+import { FourLayerNet } from '../../src/papers/alexnet/four-layer.js';
+import { AlexNet } from '../../src/papers/alexnet/model.js';
+import { ResNet } from '../../src/papers/resnet/model.js';
+import { tensor } from '../../src/tensor/tensor.js';
+import { everyLayer } from '../support/every-layer.js';
+import { batchOf } from '../support/generated.js';
+
+/*
+ * Exported networks in other programs: onnxruntime's native and WebAssembly builds below PAPERWEIGHT_PEERS, and
+ * ONNX's own checker in the Python that PAPERWEIGHT_ONNX_PYTHON names.
+ */
+
+type Values = Float32Array;
+interface Session {
+  run(feeds: Record<string, unknown>): Promise<Record<string, { data: Values }>>;
+  release(): Promise<void>;
+}
+interface Runtime {
+  InferenceSession: {
+    create(bytes: Uint8Array, options: { executionProviders: string[] }): Promise<Session>;
+  };
+  Tensor: new (type: string, data: Values, shape: readonly number[]) => unknown;
+}
+
+const peers = process.env.PAPERWEIGHT_PEERS;
+const python = process.env.PAPERWEIGHT_ONNX_PYTHON;
+const cifar = process.env.PAPERWEIGHT_CIFAR10;
+
+/** A runtime below the peers' folder, or why there is none. */
+function runtime(name: string): Runtime | string {
+  if (!peers) return `PAPERWEIGHT_PEERS names no folder with ${name}`;
+  try {
+    return createRequire(join(peers, 'node_modules', 'x.js'))(name) as Runtime;
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'MODULE_NOT_FOUND') throw error;
+    return `there is no ${name} below ${peers}`;
+  }
+}
+/** The provider is named, since both register with one registry, where the native one would come first for both. */
+const runtimes = [
+  { name: 'onnxruntime-node', provider: 'cpu' },
+  { name: 'onnxruntime-web', provider: 'wasm' },
+].map((kind) => ({ ...kind, found: runtime(kind.name) }));
+
+const devices: Device[] = [];
+after(async () => {
+  for (const device of devices) await device.close();
+});
+/** The fast device in float32; the slow one where it does not work. */
+async function openFast(): Promise<Device> {
+  devices[0] ??= (await openDevice('auto')).device;
+  return devices[0];
+}
+
+/** The first test pictures of CIFAR-10 as a model of some size takes them. */
+async function realPictures(count: number, size: number): Promise<Values> {
+  const half = [0.5, 0.5, 0.5];
+  const transform = compose([resize([size, size]), toTensor(), normalize(half, half)]);
+  const dataset = await CIFAR10.open({ root: cifar!, train: false });
+  for await (const [pictures] of new DataLoader(dataset, { batchSize: count, transform }))
+    return (await pictures.data()) as Values;
+  throw new Error('no pictures');
+}
+
+/** max |a − b| / max |b| */
+function farthest(a: Values, b: Values): number {
+  assert.equal(a.length, b.length);
+  let [apart, size] = [0, 0];
+  for (const [i, value] of b.entries()) {
+    apart = Math.max(apart, Math.abs(a[i]! - value));
+    size = Math.max(size, Math.abs(value));
+  }
+  return apart / size;
+}
+
+async function sameElsewhere(
+  report: (line: string) => void,
+  session: Session,
+  input: (data: Values, shape: readonly number[]) => unknown,
+  model: Module,
+  { data, shape }: { data: Values; shape: readonly number[] },
+): Promise<void> {
+  const size = data.length / shape[0]!;
+  for (const count of [1, 3, 16].filter((n) => n <= shape[0]!)) {
+    const part = data.slice(0, count * size);
+    const whole = [count, ...shape.slice(1)];
+    const { logits } = await session.run({ pictures: input(part, whole) });
+    const ours = (await model.forward(tensor(part, { shape: whole })).data()) as Values;
+    const apart = farthest(logits!.data, ours);
+    report(`batch ${count}: ${apart.toExponential(1)}`);
+    assert.ok(apart <= 1e-5, `batch ${count} differs by ${apart.toExponential(2)}`);
+  }
+}
+
+/** What ONNX's checker says, with types and shapes inferred strictly; empty if it is content. */
+function check(bytes: Uint8Array): string {
+  const script = [
+    'import onnx, sys',
+    'model = onnx.load_model_from_string(sys.stdin.buffer.read())',
+    'onnx.checker.check_model(model, full_check=True)',
+    'found = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)',
+    'dims = lambda v: [d.dim_param or d.dim_value for d in v.type.tensor_type.shape.dim]',
+    'named = {n for node in found.graph.node for n in node.output}',
+    'known = {v.name for v in [*found.graph.value_info, *found.graph.output]}',
+    'print(sorted(named - known), dims(found.graph.output[0])[0])',
+  ].join('\n');
+  const { status, stdout, stderr } = spawnSync(python!, ['-c', script], { input: bytes, encoding: 'utf8' });
+  return status === 0 ? stdout.trim() : stderr;
+}
+
+const NETWORKS: Readonly<Record<string, { size: number; real: boolean; make: () => Module }>> = {
+  'every layer': { size: 16, real: false, make: everyLayer },
+  ...Object.fromEntries(
+    (['notes', 'paper', 'batchnorm', 'torchvision'] as const).map((preset) => [
+      `AlexNet, ${preset}`,
+      { size: 224, real: true, make: () => new AlexNet({ numClasses: 10, preset }) },
+    ]),
+  ),
+  'AlexNet, caffe': { size: 227, real: true, make: () => new AlexNet({ numClasses: 10, preset: 'caffe' }) },
+  'the four-layer net': { size: 32, real: true, make: () => new FourLayerNet({ numClasses: 10 }) },
+  'ResNet-20': { size: 32, real: true, make: () => new ResNet() },
+};
+
+for (const [name, { size, real, make }] of Object.entries(NETWORKS)) {
+  const noPictures = real && !cifar ? 'PAPERWEIGHT_CIFAR10 names no folder' : false;
+  const nowhere = !python && runtimes.every(({ found }) => typeof found === 'string');
+  const skip =
+    noPictures || (nowhere ? 'neither PAPERWEIGHT_PEERS nor PAPERWEIGHT_ONNX_PYTHON is set' : false);
+  test(`${name}, exported, in other programs`, { skip }, async (t) => {
+    manualSeed(2);
+    const shape = [16, 3, size, size];
+    const data = real
+      ? await realPictures(16, size)
+      : ((await batchOf(16, shape.slice(1), 0)[0].data()) as Values);
+    const model = (await make().to(await openFast())).eval();
+    const bytes = joined((await exportOnnx(model, shape.slice(1))).pieces);
+    for (const { name: which, provider, found } of runtimes)
+      await t.test(which, { skip: typeof found === 'string' ? found : false }, async (inner) => {
+        const { InferenceSession, Tensor } = found as Runtime;
+        const session = await InferenceSession.create(bytes, { executionProviders: [provider] });
+        const input = (part: Values, whole: readonly number[]) => new Tensor('float32', part, whole);
+        await sameElsewhere((line) => inner.diagnostic(line), session, input, model, { data, shape });
+        await session.release();
+      });
+    await t.test('ONNX’s checker', { skip: python ? false : 'PAPERWEIGHT_ONNX_PYTHON is not set' }, () => {
+      assert.equal(check(bytes), '[] batch');
+    });
+    await t.test('imported again', async () => {
+      const again = await importOnnx(bytes).to(await openFast());
+      const pictures = tensor(data, { shape });
+      assert.deepEqual(await again.forward(pictures).data(), await model.forward(pictures).data());
+    });
+  });
+}
