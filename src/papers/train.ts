@@ -21,17 +21,14 @@ export interface RunOptions {
 
 /** Puts together what a configuration describes, from its checkpoint where the run has one. */
 export async function prepareRun({ device, ...parts }: RunOptions): Promise<Trainer> {
-  const { config, folder } = parts;
+  const { config } = parts;
   const paper = await openPaper(config.model.paper);
   manualSeed(config.seed);
   const model = buildModel(paper, config.model);
   await model.to(device);
   const { train, test } = paper.transforms(config.model, config.augment ?? 'none');
   const trainer = new Trainer({ ...parts, model, trainTransform: train, testTransform: test });
-  const { latest } = await folder.state();
-  if (latest) await trainer.resume(latest);
-  // A run that ended before its first checkpoint begins again.
-  else await folder.rewind({ step: 0, epoch: 0 });
+  await trainer.resume();
   return trainer;
 }
 

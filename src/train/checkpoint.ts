@@ -58,7 +58,8 @@ const progressSchema = z.object({
 export type Progress = z.infer<typeof progressSchema>;
 export type Position = Omit<Progress, 'random' | 'optimizer' | 'schedule'>;
 
-interface Trained {
+/** What a checkpoint is taken from and put back into. */
+export interface Trained {
   readonly model: Module;
   readonly optimizer: SGD;
   readonly schedule: { stateDict(): unknown; loadStateDict(state: never): void } | undefined;

@@ -1,14 +1,14 @@
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import type { Dataset } from '../data/dataset.js';
 import { type Batch, DataLoader } from '../data/loader.js';
 import type { Transform } from '../data/transforms/index.js';
-import { CheckpointError, PaperweightError } from '../errors.js';
+import { PaperweightError } from '../errors.js';
 import { CrossEntropyLoss } from '../nn/loss.js';
 import type { Module } from '../nn/module.js';
 import { topKCorrect } from '../ops/index.js';
 import type { SGD } from '../optim/sgd.js';
 import { Tensor } from '../tensor/tensor.js';
-import { loadCheckpoint, type Position, saveCheckpoint, saveWeights } from './checkpoint.js';
+import type { Position } from './checkpoint.js';
 import type { TrainConfig } from './config.js';
 import { Control } from './control.js';
 import { type Evaluation, evaluateModel } from './evaluate.js';
@@ -18,6 +18,7 @@ import { makeOptimizer, makeSchedule, type TimedSchedule } from './optimizer.js'
 import { Probe } from './probe.js';
 import { writeProcess } from './process-file.js';
 import type { RunFolder } from './run-folder.js';
+import { Saver } from './saver.js';
 
 export interface TrainerParts {
   readonly config: TrainConfig;
@@ -74,8 +75,8 @@ export class Trainer {
   readonly #observer: Observer;
   readonly #control: Control;
   readonly #probe: Probe;
+  readonly #saver: Saver;
   #position: Position = START;
-  #saved = -1;
   /** The training error has come down to where the configuration ends the run. */
   #learned = false;
   #stepEnded = 0;
@@ -99,6 +100,11 @@ export class Trainer {
       transform: parts.trainTransform,
     });
     this.#timed = makeSchedule(this.#optimizer, config, this.stepsTotal);
+    this.#saver = new Saver({
+      folder: parts.folder,
+      trained: { model, optimizer: this.#optimizer, schedule: this.#timed?.schedule },
+      observer: this.#observer,
+    });
   }
 
   get stepsTotal(): number {
@@ -107,24 +113,14 @@ export class Trainer {
   }
 
   /**
-   * Continues from a checkpoint of the run's folder.
-   * @throws CheckpointError or ShapeError for one that is broken or of another run; the run is then as before
+   * Continues where the run's folder says that it stands.
+   * @throws CheckpointError or ShapeError for a checkpoint that is broken or of another run; the run is then as before
    */
-  async resume(name: string): Promise<void> {
-    const { folder, model } = this.#parts;
-    const trained = { model, optimizer: this.#optimizer, schedule: this.#timed?.schedule };
-    try {
-      this.#position = await loadCheckpoint(folder.checkpoint(name), trained);
-    } catch (error) {
-      const before = await folder.checkpointBefore(name);
-      if (!(error instanceof PaperweightError) || !before) throw error;
-      const { what, expected, got } = error;
-      const next = `write "latest": "${before}" into ${join(folder.path, 'state.json')} to continue from the checkpoint before`;
-      throw new CheckpointError({ what, expected, got, next, cause: error });
-    }
-    this.#saved = this.#position.step;
-    await folder.rewind(this.#position);
-    const epochs = (await folder.metrics()).filter(({ event }) => event === 'epoch');
+  async resume(): Promise<void> {
+    const position = await this.#saver.resume();
+    if (!position) return;
+    this.#position = position;
+    const epochs = (await this.#parts.folder.metrics()).filter(({ event }) => event === 'epoch');
     this.#learned = this.#isLearned(Number(epochs.at(-1)?.trainAccuracy ?? 0));
   }
 
@@ -400,25 +396,7 @@ export class Trainer {
   }
 
   async #save(accuracy?: number): Promise<void> {
-    const { folder, model } = this.#parts;
-    const { step } = this.#position;
-    const state = await folder.state();
-    const name = `step-${String(step).padStart(8, '0')}.safetensors`;
-    let best = state.best;
-    if (accuracy !== undefined && (!best || accuracy > best.accuracy)) {
-      best = { file: `best-${String(step).padStart(8, '0')}.safetensors`, accuracy };
-      await saveWeights(folder.checkpoint(best.file), model, { accuracy: String(accuracy) });
-    }
-    // At the end of an epoch the position moves on without a step, so the same step may be saved again.
-    if (this.#saved !== step || accuracy !== undefined) {
-      const trained = { model, optimizer: this.#optimizer, schedule: this.#timed?.schedule };
-      await saveCheckpoint(folder.checkpoint(name), trained, this.#position);
-      this.#saved = step;
-    }
-    const next = { version: 1 as const, latest: name, ...(best ? { best } : {}) };
-    await folder.writeState(next);
-    await folder.prune(next);
-    this.#observer.checkpoint?.(basename(name));
+    await this.#saver.save(this.#position, accuracy);
     // Time for saving is not part of the next step.
     this.#stepEnded = performance.now();
   }
