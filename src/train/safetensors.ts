@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { endianness } from 'node:os';
+import { CHECKSUM_KEY, CHECKSUM_ROOM, verifyChecksum } from '../checksum.js';
 import { diskError } from '../disk-error.js';
 import { CheckpointError } from '../errors.js';
 import { writeFileAtomic } from './atomic.js';
@@ -62,7 +63,7 @@ function checkTensor(name: string, tensor: SafetensorsArray | SafetensorsSource)
 }
 
 /**
- * Writes a .safetensors file atomically. Equal input gives equal bytes, whatever the order of the map.
+ * Writes a .safetensors file atomically, with a checksum (`src/checksum.ts`) among its metadata. Equal input gives equal bytes, whatever the order of the map.
  *
  * @param tensors by name; their data must not change until the promise settles
  * @param metadata texts kept beside the tensors
@@ -84,7 +85,9 @@ export async function writeSafetensors(
   // Members are joined as text, because an object would mishandle names like "__proto__" and "0".
   const member = (key: string, value: string) => `${JSON.stringify(key)}:${value}`;
   const members: string[] = [];
-  const notes = Object.entries(metadata).sort(([a], [b]) => byText(a, b));
+  const notes = Object.entries({ ...metadata, [CHECKSUM_KEY]: CHECKSUM_ROOM }).sort(([a], [b]) =>
+    byText(a, b),
+  );
   for (const [key, value] of notes) {
     if (typeof value === 'string') continue;
     throw new CheckpointError({
@@ -93,10 +96,8 @@ export async function writeSafetensors(
       got: typeof value,
     });
   }
-  if (notes.length > 0) {
-    const inner = notes.map(([key, value]) => member(key, JSON.stringify(value)));
-    members.push(member('__metadata__', `{${inner.join(',')}}`));
-  }
+  const inner = notes.map(([key, value]) => member(key, JSON.stringify(value)));
+  members.push(member('__metadata__', `{${inner.join(',')}}`));
   let offset = 0;
   for (const [name, tensor] of sorted) {
     const { dtype, shape } = tensor;
@@ -117,7 +118,7 @@ export async function writeSafetensors(
   start.writeBigUInt64LE(BigInt(padded), 0);
   header.copy(start, 8);
 
-  await writeFileAtomic(file, allPieces(start, sorted));
+  await writeFileAtomic(file, allPieces(start, sorted), { checksum: true });
 }
 
 type Writable = SafetensorsArray | SafetensorsSource;
@@ -185,7 +186,7 @@ function read<A extends SafetensorsArray['data']>(
  * Reads a .safetensors file, and trusts nothing in it: header length, JSON, dtypes, shapes, and offsets that
  * cover the file without gap or overlap are all checked before any data is read.
  *
- * @throws CheckpointError that names the file and what is wrong; for a PyTorch .pt file it says how to convert
+ * @throws CheckpointError that names the file and what is wrong, such as a checksum that does not fit; for a PyTorch .pt file it says how to convert
  */
 export async function readSafetensors(file: string): Promise<SafetensorsFile> {
   checkEndianness();
@@ -215,6 +216,8 @@ export async function readSafetensors(file: string): Promise<SafetensorsFile> {
     await readInto(handle, text, 8);
     const base = 8 + length;
     const { entries, metadata } = parseHeader(file, text, size - base);
+    await verifyChecksum(file);
+    delete metadata[CHECKSUM_KEY];
 
     const tensors = new Map<string, SafetensorsArray>();
     for (const entry of entries) {

@@ -12,7 +12,7 @@ import type { Position } from './checkpoint.js';
 import type { TrainConfig } from './config.js';
 import { Control } from './control.js';
 import { type Evaluation, evaluateModel } from './evaluate.js';
-import { type DoneEvent, INSIGHT_EVERY, type Observer } from './events.js';
+import { type DoneEvent, INSIGHT_EVERY, type Observer, type RunStatus } from './events.js';
 import { firstKernels, saveKernels } from './kernels.js';
 import { makeOptimizer, makeSchedule, type TimedSchedule } from './optimizer.js';
 import { Probe } from './probe.js';
@@ -104,7 +104,10 @@ export class Trainer {
       folder: parts.folder,
       trained: { model, optimizer: this.#optimizer, schedule: this.#timed?.schedule },
       observer: this.#observer,
+      note: (text) => this.#say('note', text),
     });
+    // Not through the log, which may be what is in trouble.
+    parts.folder.onTrouble((text) => this.#observer.note?.(text));
   }
 
   get stepsTotal(): number {
@@ -117,10 +120,17 @@ export class Trainer {
    * @throws CheckpointError or ShapeError for a checkpoint that is broken or of another run; the run is then as before
    */
   async resume(): Promise<void> {
-    const position = await this.#saver.resume();
-    if (!position) return;
-    this.#position = position;
-    const epochs = (await this.#parts.folder.metrics()).filter(({ event }) => event === 'epoch');
+    const { folder } = this.#parts;
+    await folder.lock();
+    try {
+      const { position = START, notes } = await this.#saver.resume();
+      this.#position = position;
+      for (const text of notes) this.#say('note', text);
+    } catch (error) {
+      await folder.unlock();
+      throw error;
+    }
+    const epochs = (await folder.metrics()).filter(({ event }) => event === 'epoch');
     this.#learned = this.#isLearned(Number(epochs.at(-1)?.trainAccuracy ?? 0));
   }
 
@@ -128,19 +138,35 @@ export class Trainer {
     return this.#position.step;
   }
 
-  /** @returns the final event; undefined when the signal, or a request to stop, ended the run early */
+  /**
+   * Trains to the end. The folder is this process's own from here or from {@link resume} on until the run has ended.
+   * @returns the final event; undefined when the signal, or a request to stop, ended the run early
+   * @throws UsageError when another process trains in the folder
+   */
   async run(): Promise<DoneEvent | undefined> {
-    const { path } = this.#parts.folder;
-    await writeProcess(path, 'training');
+    const { folder } = this.#parts;
+    await folder.lock();
+    if (!folder.isLocked)
+      this.#say('note', 'This system has no locks: start no second training of this run.');
     try {
+      await writeProcess(folder.path, 'training');
       const done = await this.#train();
-      await writeProcess(path, done ? 'done' : 'interrupted');
+      await this.#saver.settle(this.#position);
+      await this.#signOff(done ? 'done' : 'interrupted');
       return done;
     } catch (error) {
-      // What went wrong matters more than that it cannot be written down, on a full disk say.
-      await writeProcess(path, 'failed', error).catch(() => {});
+      await this.#signOff('failed', error);
       throw error;
+    } finally {
+      await folder.unlock();
     }
+  }
+
+  /** How the run ended matters more than that it cannot be written down, on a full disk say. */
+  async #signOff(status: RunStatus, error?: unknown): Promise<void> {
+    await writeProcess(this.#parts.folder.path, status, error).catch((trouble: Error) =>
+      this.#observer.note?.(trouble.message),
+    );
   }
 
   /** Tells whoever watches, and the run's own log. */
@@ -210,7 +236,7 @@ export class Trainer {
         if (queued) await this.#finish(queued);
         queued = next;
         const submitted = this.#position.step + 1;
-        const due = submitted % config.checkpointEvery === 0;
+        const due = submitted % config.checkpointEvery === 0 || this.#saver.overdue;
         this.#control.poll();
         const pausing = this.#control.paused;
         if (due || queued.squares || pausing || signal.aborted || submitted >= this.stepsTotal) {

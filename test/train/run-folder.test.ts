@@ -126,8 +126,10 @@ test('pruning keeps the latest, the last two and the best', async (t) => {
   const files = [step(1), step(2), step(3), step(10), best(1), best(3), 'notes.txt'];
   for (const file of files) await writeFile(join(path, 'checkpoints', file), file);
   await folder.prune({ version: 1, latest: step(1), best: { file: best(1), accuracy: 50 } });
+  // The best as of each checkpoint that stays.
   assert.deepEqual((await readdir(join(path, 'checkpoints'))).sort(), [
     best(1),
+    best(3),
     'notes.txt',
     step(1),
     step(3),
@@ -136,12 +138,12 @@ test('pruning keeps the latest, the last two and the best', async (t) => {
   await folder.prune({ version: 1, latest: step(10), best: { file: best(1), accuracy: 50 } });
   assert.deepEqual((await readdir(join(path, 'checkpoints'))).sort(), [
     best(1),
+    best(3),
     'notes.txt',
     step(3),
     step(10),
   ]);
-  assert.equal(await folder.checkpointBefore(step(10)), step(3));
-  assert.equal(await folder.checkpointBefore(step(3)), undefined);
+  assert.deepEqual(await folder.checkpoints(), [step(3), step(10)]);
 });
 
 test('the youngest run is the one that was started last, whatever its name', async (t) => {
