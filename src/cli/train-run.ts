@@ -15,10 +15,9 @@ import { latestRun, RunFolder } from '../train/run-folder.js';
 import { type Trainer, trim } from '../train/trainer.js';
 import { DownloadBar, openDatasetAloud } from './datasets.js';
 import { withDevice } from './device.js';
-import { Interrupted, onInterrupt } from './interrupt.js';
+import { Interrupted, interruptCode, onInterrupt } from './interrupt.js';
 import { note, printJson } from './output.js';
 import { Progress, terminalColumns } from './progress.js';
-import { EXIT } from './report.js';
 import { serveBeside } from './serve-beside.js';
 import { summaryLines } from './summary.js';
 import { configFrom, resumedConfig, type TrainFlags } from './train.js';
@@ -32,7 +31,7 @@ const COMMAND = process.env.npm_lifecycle_event ? 'npm run paperweight --' : 'pa
 export async function runTraining(flags: TrainFlags): Promise<void> {
   const abort = new AbortController();
   const stopListening = onInterrupt((times) => {
-    if (times > 1) process.exit(EXIT.interrupted);
+    if (times > 1) process.exit(interruptCode());
     note('\nStopping after this step, with a checkpoint. Ctrl-C again ends at once.');
     abort.abort();
   });
