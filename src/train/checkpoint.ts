@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Kernels } from '../backend/backend.js';
 import { CheckpointError, PaperweightError, UsageError } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import type { SGD } from '../optim/sgd.js';
@@ -30,6 +31,8 @@ const progressSchema = z.object({
   epochImages: count,
   /** The best weights so far. Older files leave them to `state.json`. */
   best: z.object({ file: z.string(), accuracy: z.number() }).optional(),
+  /** Which kernels computed it: the same ones give the same bits. */
+  kernels: z.record(z.string(), z.string()).optional(),
   random: z.object({
     key: z.tuple([word, word]),
     counter: count,
@@ -59,7 +62,7 @@ const progressSchema = z.object({
 });
 export type Progress = z.infer<typeof progressSchema>;
 export type Best = NonNullable<Progress['best']>;
-export type Position = Omit<Progress, 'best' | 'random' | 'optimizer' | 'schedule'>;
+export type Position = Omit<Progress, 'best' | 'kernels' | 'random' | 'optimizer' | 'schedule'>;
 
 /** What a checkpoint is taken from and put back into. */
 export interface Trained {
@@ -77,6 +80,7 @@ export async function saveCheckpoint(
   { model, optimizer, schedule }: Trained,
   position: Position,
   best?: Best,
+  kernels?: Kernels,
 ): Promise<void> {
   const { tensors, state } = optimizer.stateDict();
   const arrays = new Map<string, SafetensorsSource>();
@@ -85,6 +89,7 @@ export async function saveCheckpoint(
   const progress = {
     ...position,
     ...(best ? { best } : {}),
+    ...(kernels && Object.keys(kernels).length > 0 ? { kernels } : {}),
     random: randomState(),
     optimizer: state,
     schedule: schedule?.stateDict() ?? null,
@@ -99,6 +104,8 @@ export async function saveCheckpoint(
 export interface Restored {
   readonly position: Position;
   readonly best: Best | undefined;
+  /** For the device, before it computes. */
+  readonly kernels: Kernels | undefined;
 }
 
 /**
@@ -138,9 +145,9 @@ export function restoreCheckpoint(
   return inFile(file, () => {
     optimizer.loadStateDict({ tensors: momentum, state: progress.optimizer });
     if (schedule) schedule.loadStateDict(progress.schedule as never);
-    const { best, random, optimizer: _, schedule: __, ...position } = progress;
+    const { best, kernels, random, optimizer: _, schedule: __, ...position } = progress;
     setRandomState(random);
-    return { position, best };
+    return { position, best, kernels };
   });
 }
 

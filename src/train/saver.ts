@@ -1,5 +1,7 @@
 import { join } from 'node:path';
+import type { Device } from '../backend/backend.js';
 import { CheckpointError, UsageError } from '../errors.js';
+import type { Module } from '../nn/module.js';
 import {
   type Best,
   type Position,
@@ -62,11 +64,17 @@ export class Saver {
       return { notes };
     }
     const { name, file, damaged } = await this.#newestWhole(names);
-    const { position, best = state.best } = restoreCheckpoint(folder.checkpoint(name), file, trained);
+    const {
+      position,
+      best = state.best,
+      kernels,
+    } = restoreCheckpoint(folder.checkpoint(name), file, trained);
     for (const { name: other, error } of damaged) {
       await folder.setAside(other);
       notes.push(`${error.message.split(' Next: ')[0]}\nIt is set aside as ${other}.damaged.`);
     }
+    // Another choice, made anew on a machine that has forgotten it, would change the last bits.
+    if (kernels) await deviceOf(trained.model)?.kernels(kernels);
     this.#best = best;
     this.#saved = position.step;
     const unreadable = await folder.rewind(position);
@@ -75,8 +83,7 @@ export class Saver {
     // Where the run was killed between a checkpoint and its state, the checkpoint knows better.
     if (name !== state.latest || best?.file !== state.best?.file)
       await folder.writeState(stateOf(name, best));
-    if (notes.length > 0)
-      notes.push(`The run goes on from ${name}, after step ${position.step}.`);
+    if (notes.length > 0) notes.push(`The run goes on from ${name}, after step ${position.step}.`);
     return { position, notes };
   }
 
@@ -174,7 +181,8 @@ export class Saver {
     }
     // At the end of an epoch the position moves on without a step, so the same step may be saved again.
     if (this.#saved !== step || accuracy !== undefined) {
-      await saveCheckpoint(folder.checkpoint(name), trained, position, this.#best);
+      const kernels = await deviceOf(trained.model)?.kernels();
+      await saveCheckpoint(folder.checkpoint(name), trained, position, this.#best, kernels);
       this.#saved = step;
     }
     const state = stateOf(name, this.#best);
@@ -184,6 +192,8 @@ export class Saver {
     observer.checkpoint?.(name);
   }
 }
+
+const deviceOf = (model: Module): Device | undefined => [...model.stateDict().values()][0]?.device;
 
 const stateOf = (latest: string, best: Best | undefined): RunState => ({
   version: 1,

@@ -25,7 +25,7 @@ export interface KillCounts {
   stepsLost: number;
 }
 
-interface Child {
+export interface Child {
   readonly process: ChildProcess;
   /** Steps that were done when it began. */
   readonly at: Promise<number>;
@@ -33,8 +33,9 @@ interface Child {
   readonly ended: Promise<{ code: number | null; stderr: string }>;
 }
 
-export function startChild(run: string, options: ChildRunOptions): Child {
-  const env = { ...process.env, PAPERWEIGHT_KERNELS: 'fixed', NODE_TEST_CONTEXT: undefined };
+/** @param kernels what `PAPERWEIGHT_KERNELS` is */
+export function startChild(run: string, options: ChildRunOptions, kernels = 'fixed'): Child {
+  const env = { ...process.env, PAPERWEIGHT_KERNELS: kernels, NODE_TEST_CONTEXT: undefined };
   const child = spawn(process.execPath, [CHILD, run, JSON.stringify(options)], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env,
@@ -61,13 +62,14 @@ async function finish(run: string, resume: boolean): Promise<{ at: number; milli
   return { at, milliseconds: performance.now() - began };
 }
 
-interface Ending {
+export interface Ending {
   readonly checkpoint: Buffer;
   readonly best: Buffer;
   readonly metrics: string;
 }
 
-function endingOf(run: string): Ending {
+/** What two runs that are the same have in common. */
+export function endingOf(run: string): Ending {
   const state = JSON.parse(readFileSync(join(run, 'state.json'), 'utf8'));
   const file = (name: string) => readFileSync(join(run, 'checkpoints', name));
   const clock = /"(imagesPerSecond|stepSeconds|dataSeconds|rssMiB|seconds|run)":("[^"]*"|[^,}]*)/g;
