@@ -1,8 +1,9 @@
 import { cpus, totalmem } from 'node:os';
-import type { Device } from '../backend/backend.js';
+import { z } from 'zod';
+import type { Device, EngineInfo } from '../backend/backend.js';
 import type { Dataset } from '../data/dataset.js';
 import { manualSeed } from '../tensor/random.js';
-import type { TrainConfig } from '../train/config.js';
+import { type TrainConfig, trainConfigSchema } from '../train/config.js';
 import type { Observer } from '../train/events.js';
 import type { RunFolder } from '../train/run-folder.js';
 import { Trainer } from '../train/trainer.js';
@@ -21,7 +22,7 @@ export interface RunOptions {
 
 /** Puts together what a configuration describes, from its checkpoint where the run has one. */
 export async function prepareRun({ device, ...parts }: RunOptions): Promise<Trainer> {
-  const { config } = parts;
+  const { config, folder } = parts;
   const paper = await openPaper(config.model.paper);
   manualSeed(config.seed);
   const model = buildModel(paper, config.model);
@@ -29,7 +30,34 @@ export async function prepareRun({ device, ...parts }: RunOptions): Promise<Trai
   const { train, test } = paper.transforms(config.model, config.augment ?? 'none');
   const trainer = new Trainer({ ...parts, model, trainTransform: train, testTransform: test });
   await trainer.resume();
+  const now = await device.info();
+  const before = trainer.step > 0 && (await folder.config(trainConfigSchema)).machine?.device;
+  const changed = differences(deviceSchema.safeParse(before).data, now);
+  // Not an error: the run is as good as ever, only not the same to the last bit.
+  if (changed)
+    parts.observer?.note?.(
+      `The run was computed by ${changed} so far; from here on its last bits differ from those of a run that goes on as it began.`,
+    );
   return trainer;
+}
+
+/** What `describeMachine` says of the device, as far as it decides the last bits of a run. */
+export const deviceSchema = z
+  .object({
+    engine: z.string(),
+    version: z.string(),
+    threads: z.number().int().positive(),
+    precision: z.enum(['float32', 'bfloat16']),
+    isa: z.string(),
+  })
+  .partial();
+
+function differences(before: z.infer<typeof deviceSchema> | undefined, now: EngineInfo): string | undefined {
+  const changed = Object.entries(before ?? {}).filter(
+    ([key, value]) => value !== now[key as keyof EngineInfo],
+  );
+  if (changed.length === 0) return undefined;
+  return changed.map(([key, value]) => `${key} ${value} (now ${now[key as keyof EngineInfo]})`).join(', ');
 }
 
 /** What a run's numbers depend on besides its configuration. */

@@ -7,7 +7,7 @@ import { diskError } from '../disk-error.js';
 import { CheckpointError, UsageError } from '../errors.js';
 import { makeFolder } from '../make-folder.js';
 import { syncFolder, temporaryFor, writeFileAtomic } from './atomic.js';
-import { systemCode } from './disk-trouble.js';
+import { mayPass, systemCode } from './disk-trouble.js';
 import type { Insight, LogLine } from './events.js';
 import { rewindKernels } from './kernels.js';
 import { LineFile } from './line-file.js';
@@ -40,6 +40,7 @@ const OTHERS = new Set(['label.json', 'control.json']);
 export class RunFolder {
   readonly #logs: Readonly<Record<'metrics' | 'log' | 'insights', LineFile>>;
   #lock: RunLock | undefined;
+  #tell: ((text: string) => void) | undefined;
 
   private constructor(readonly path: string) {
     const file = (name: string) => new LineFile(join(path, `${name}.jsonl`));
@@ -214,7 +215,22 @@ export class RunFolder {
 
   /** From now on lines that cannot be written wait, and `tell` is told; see {@link LineFile}. */
   onTrouble(tell: (text: string) => void): void {
+    this.#tell = tell;
     for (const log of Object.values(this.#logs)) log.tell = tell;
+  }
+
+  /**
+   * Writes what a run can go on without. Where the disk is in trouble that may pass, somebody is told instead.
+   * @returns undefined when it could not be written
+   */
+  async spare<T>(write: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await write();
+    } catch (error) {
+      if (!this.#tell || !mayPass(error)) throw error;
+      this.#tell(`${(error as Error).message}\nThe run goes on without.`);
+      return undefined;
+    }
   }
 
   /** Makes all lines so far outlive a power cut. */

@@ -289,8 +289,8 @@ export class Trainer {
     this.#observer.insight?.(insight);
     const layer = firstKernels(model);
     if (!layer) return;
-    const kernels = await saveKernels(folder.path, step, layer);
-    this.#observer.kernels?.(kernels);
+    const kernels = await folder.spare(() => saveKernels(folder.path, step, layer));
+    if (kernels) this.#observer.kernels?.(kernels);
   }
 
   async #finish({ batch, loss: lossTensor, correct, dataSeconds, lr }: Queued): Promise<void> {

@@ -33,10 +33,18 @@ export interface Child {
   readonly ended: Promise<{ code: number | null; stderr: string }>;
 }
 
-/** @param kernels what `PAPERWEIGHT_KERNELS` is */
-export function startChild(run: string, options: ChildRunOptions, kernels = 'fixed'): Child {
+/**
+ * @param kernels what `PAPERWEIGHT_KERNELS` is
+ * @param flags node's own
+ */
+export function startChild(
+  run: string,
+  options: ChildRunOptions,
+  kernels = 'fixed',
+  flags: readonly string[] = [],
+): Child {
   const env = { ...process.env, PAPERWEIGHT_KERNELS: kernels, NODE_TEST_CONTEXT: undefined };
-  const child = spawn(process.execPath, [CHILD, run, JSON.stringify(options)], {
+  const child = spawn(process.execPath, [...flags, CHILD, run, JSON.stringify(options)], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env,
   });
