@@ -46,6 +46,16 @@ test('SIGTERM and SIGHUP end a training like Ctrl-C, with a checkpoint and their
     assert.match(stderr, /Stopping after this step, with a checkpoint/);
     assert.match(stderr, /Interrupted after step \d+\. Continue with: .*--resume --run/);
   }
+  // The run goes on with the threads that it began with.
+  const run = join(root, 'SIGTERM');
+  const { latest } = JSON.parse(await readFile(join(run, 'state.json'), 'utf8'));
+  const step = Number(/\d+/.exec(latest)![0]);
+  const flags = ['--resume', '--run', run, '--max-steps', String(step + 1), '--device', 'onednn'];
+  const { code, stderr } = await runCli(['train', ...flags]);
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, new RegExp(`^Resuming after step ${step}\\.$`, 'm'));
+  assert.match(stderr, /^Device: onednn .*, 1 thread,/m);
+  assert.doesNotMatch(stderr, /was computed by/);
 });
 
 test('whoever reads the output goes away: the training stops with a checkpoint', async (t) => {

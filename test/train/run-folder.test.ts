@@ -72,6 +72,24 @@ test('a configuration that is not one says what is wrong with it', async (t) => 
   await refused('[]', /expected object/);
 });
 
+test('a configuration that is not what was written is noticed; one that was changed on purpose is not', async (t) => {
+  const path = await scratch(t);
+  const folder = await RunFolder.create(path, toyConfig());
+  const file = join(path, 'config.json');
+  const text = await readFile(file, 'utf8');
+  await writeFile(file, text.replace('"lr": 0.05', '"lr": 0.07'));
+  await assert.rejects(
+    folder.config(trainConfigSchema),
+    complete(
+      CheckpointError,
+      /config\.json is damaged, or another program changed it/,
+      /if the change is meant/,
+    ),
+  );
+  await writeFile(file, JSON.stringify(toyConfig({ lr: 0.07 })));
+  assert.equal((await folder.config(trainConfigSchema)).lr, 0.07);
+});
+
 test('a state that names files outside of the run is refused', async (t) => {
   const path = await scratch(t);
   const folder = await RunFolder.create(path, toyConfig());
