@@ -299,7 +299,11 @@ test('Ctrl-C twice ends at once; the quick recipe is in the configuration', asyn
   });
   assert.equal(code, 130, stderr);
   assert.equal(stdout, '');
-  const { machine: _, ...config } = JSON.parse(await readFile(join(run, 'config.json'), 'utf8'));
+  const {
+    machine: _,
+    paperweight_checksum: ___,
+    ...config
+  } = JSON.parse(await readFile(join(run, 'config.json'), 'utf8'));
   const { about: __, model, ...quick } = recipes.quick;
   assert.deepEqual(config, {
     ...quick,
