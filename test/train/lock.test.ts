@@ -81,6 +81,19 @@ test('a lock’s file with the number of a living process means nothing by itsel
   await (await takeLock(folder)).release();
 });
 
+test('a lock’s file that its owner removes at the last moment is no longer the lock', async (t) => {
+  const folder = await scratch(t);
+  let asked = 0;
+  const lock = await takeLock(folder, async () => {
+    // The owner ends between the opening of the file here and the system's answer.
+    if (++asked === 1) await rm(join(folder, 'run.lock'));
+    return 'taken';
+  });
+  assert.equal(asked, 2);
+  assert.match(await readFile(join(folder, 'run.lock'), 'utf8'), new RegExp(`"pid":${process.pid}`));
+  await lock.release();
+});
+
 test('a folder that cannot be written is refused', {
   skip: !UNWRITABLE && 'no folder refuses root',
 }, async () => {
