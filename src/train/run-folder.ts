@@ -1,13 +1,14 @@
 import { existsSync, statSync } from 'node:fs';
-import { readdir, readFile, rename, rm } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { sealedJson, verifyJson } from '../checksum.js';
 import { diskError } from '../disk-error.js';
 import { CheckpointError, UsageError } from '../errors.js';
 import { makeFolder } from '../make-folder.js';
-import { syncFolder, temporaryFor, writeFileAtomic } from './atomic.js';
-import { mayPass, systemCode } from './disk-trouble.js';
+import { temporaryFor, writeFileAtomic } from './atomic.js';
+import { CheckpointFiles } from './checkpoint-files.js';
+import { mayPass } from './disk-trouble.js';
 import type { Insight, LogLine } from './events.js';
 import { rewindKernels } from './kernels.js';
 import { LineFile } from './line-file.js';
@@ -21,15 +22,8 @@ const stateSchema = z.object({
 });
 export type RunState = z.infer<typeof stateSchema>;
 
-/** Checkpoints to resume from that are kept, beside the best weights. */
-const KEEP = 2;
-
 const RESTORE = 'restore the file from a copy, or start a new run';
 const REBUILD = 'continue the run (train --resume), which makes the file anew from the checkpoints';
-
-const STEP = /^step-\d+\.safetensors$/;
-const BEST = /^best-\d+\.safetensors$/;
-const DAMAGED = '.damaged';
 /** Files of a run that other processes write. */
 const OTHERS = new Set(['label.json', 'control.json']);
 
@@ -39,10 +33,12 @@ const OTHERS = new Set(['label.json', 'control.json']);
  */
 export class RunFolder {
   readonly #logs: Readonly<Record<'metrics' | 'log' | 'insights', LineFile>>;
+  readonly #checkpoints: CheckpointFiles;
   #lock: RunLock | undefined;
   #tell: ((text: string) => void) | undefined;
 
   private constructor(readonly path: string) {
+    this.#checkpoints = new CheckpointFiles(path);
     const file = (name: string) => new LineFile(join(path, `${name}.jsonl`));
     this.#logs = { metrics: file('metrics'), log: file('log'), insights: file('insights') };
   }
@@ -135,57 +131,27 @@ export class RunFolder {
 
   /** @param name from `state()`; anything that is not a plain file name is refused */
   checkpoint(name: string): string {
-    if (name === '' || name !== basename(name) || name.startsWith('.'))
-      throw new CheckpointError({
-        what: `${join(this.path, 'state.json')} names a file outside of the run`,
-        expected: 'the name of a file in checkpoints/',
-        got: name || 'an empty one',
-        next: RESTORE,
-      });
-    return join(this.path, 'checkpoints', name);
+    return this.#checkpoints.file(name);
   }
 
   /** Names of the checkpoints to resume from that are there, the oldest first. */
-  async checkpoints(): Promise<string[]> {
-    return (await this.#files()).filter((file) => STEP.test(file)).sort();
+  checkpoints(): Promise<string[]> {
+    return this.#checkpoints.steps();
   }
 
   /** Names of checkpoints that were found to be damaged. */
-  async damaged(): Promise<string[]> {
-    return (await this.#files()).filter((file) => file.endsWith(DAMAGED)).sort();
-  }
-
-  async #files(): Promise<string[]> {
-    try {
-      return await readdir(join(this.path, 'checkpoints'));
-    } catch (error) {
-      throw diskError(error, `cannot read ${join(this.path, 'checkpoints')}`, CheckpointError);
-    }
+  damaged(): Promise<string[]> {
+    return this.#checkpoints.damaged();
   }
 
   /** Renames a damaged checkpoint, so that nobody takes it for one, and whoever wants to can look at it. */
-  async setAside(name: string): Promise<void> {
-    const file = this.checkpoint(name);
-    try {
-      await rename(file, file + DAMAGED);
-      await syncFolder(join(this.path, 'checkpoints'));
-    } catch (error) {
-      // Then it was not there at all.
-      if (systemCode(error) === 'ENOENT') return;
-      throw diskError(error, `cannot rename ${file}`, CheckpointError);
-    }
+  setAside(name: string): Promise<void> {
+    return this.#checkpoints.setAside(name);
   }
 
   /** Removes checkpoints that neither the state nor the last few need. */
-  async prune(state: RunState): Promise<void> {
-    const steps = await this.checkpoints();
-    const keep = new Set([...steps.slice(-KEEP), state.latest, state.best?.file]);
-    const bests = (await this.#files()).filter((file) => BEST.test(file)).sort();
-    // The best weights as of each checkpoint that is kept, for a run that goes on from there.
-    for (const step of steps.filter((file) => keep.has(file)))
-      keep.add(bests.findLast((file) => stepOf(file) <= stepOf(step)));
-    for (const file of [...steps, ...bests])
-      if (!keep.has(file)) await rm(join(this.path, 'checkpoints', file), { force: true });
+  prune({ latest, best }: RunState): Promise<void> {
+    return this.#checkpoints.prune(latest, best?.file);
   }
 
   /** Adds a line to the metrics. */
@@ -299,8 +265,6 @@ interface Place {
   readonly step: number;
   readonly epoch: number;
 }
-
-const stepOf = (file: string): number => Number(/\d+/.exec(file)?.[0]);
 
 /** Whether a line was logged before a place in the run. */
 function isBefore({ event, step, epoch }: Record<string, unknown>, place: Place): boolean {
