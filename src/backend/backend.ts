@@ -21,6 +21,9 @@ export interface EngineInfo {
   readonly isa?: string;
 }
 
+/** Which of several implementations a piece of work is computed by: names, by the work's own. */
+export type Kernels = Readonly<Record<string, string>>;
+
 /** Counters of one compiled plan. They are exact, so tests and benchmarks may compare them. */
 export interface PlanStats {
   readonly primitives: number;
@@ -71,6 +74,8 @@ export interface Engine {
   /** Copies values from position `start` on, row-major, until `into` is full. */
   readInto(id: number, start: number, into: TypedArray): void;
   free(id: number): void;
+  /** As `Device.kernels`; left out by engines that have nothing to choose. */
+  kernels?(keep: Kernels): Kernels;
   /** Single-precision matrix product rate in GFLOP/s, the machine's own yardstick; undefined where it has none. */
   sgemmRate?(n: number, repeats: number): number;
   close(): void;
@@ -102,6 +107,11 @@ export interface Device {
     feeds: readonly TypedArray[],
     storages: readonly number[],
   ): Promise<ProfileRow[]>;
+  /**
+   * The kernels that were chosen on this machine so far. They decide the last bits of results.
+   * @param keep choices from before, which plans compiled from now on keep to
+   */
+  kernels(keep?: Kernels): Promise<Kernels>;
   sgemmRate(n: number, repeats: number): Promise<number | undefined>;
   close(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import type { Graph } from '../graph/graph.js';
 import type { Spec, TypedArray } from '../graph/types.js';
-import type { Device, Engine, EngineInfo, PlanStats, ProfileRow } from './backend.js';
+import type { Device, Engine, EngineInfo, Kernels, PlanStats, ProfileRow } from './backend.js';
 import { Executor, type Reply, type Request } from './executor.js';
 
 /** Plans kept per device; the least recently used goes first. Training needs two or three. */
@@ -62,6 +62,10 @@ export abstract class QueuedDevice implements Device {
 
   sgemmRate(n: number, repeats: number): Promise<number | undefined> {
     return this.#call({ kind: 'sgemm', n, repeats });
+  }
+
+  kernels(keep: Kernels = {}): Promise<Kernels> {
+    return this.#call({ kind: 'kernels', keep });
   }
 
   /** The graph itself is sent only the first time that its key is seen. */

@@ -1,6 +1,6 @@
 import type { Graph } from '../graph/graph.js';
 import type { Spec, TypedArray } from '../graph/types.js';
-import type { Engine, EngineInfo, Plan, PlanStats, ProfileRow } from './backend.js';
+import type { Engine, EngineInfo, Kernels, Plan, PlanStats, ProfileRow } from './backend.js';
 
 /** What a device asks of the thread that owns the engine. */
 export type Request =
@@ -16,9 +16,18 @@ export type Request =
   | { readonly kind: 'readInto'; readonly id: number; readonly start: number; readonly into: TypedArray }
   | { readonly kind: 'forget'; readonly plan: number }
   | { readonly kind: 'sgemm'; readonly n: number; readonly repeats: number }
+  | { readonly kind: 'kernels'; readonly keep: Kernels }
   | { readonly kind: 'info' | 'stats' | 'close' };
 
-export type Reply = TypedArray[] | TypedArray | EngineInfo | PlanStats[] | ProfileRow[] | number | undefined;
+export type Reply =
+  | TypedArray[]
+  | TypedArray
+  | EngineInfo
+  | PlanStats[]
+  | Kernels
+  | ProfileRow[]
+  | number
+  | undefined;
 
 /** Serves requests with an engine and keeps its compiled plans. */
 export class Executor {
@@ -47,6 +56,8 @@ export class Executor {
         return undefined;
       case 'sgemm':
         return engine.sgemmRate?.(request.n, request.repeats);
+      case 'kernels':
+        return engine.kernels?.(request.keep) ?? {};
       case 'info':
         return engine.info;
       case 'stats':

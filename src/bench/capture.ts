@@ -1,4 +1,4 @@
-import type { Device, EngineInfo, PlanStats, ProfileRow } from '../backend/backend.js';
+import type { Device, EngineInfo, Kernels, PlanStats, ProfileRow } from '../backend/backend.js';
 import type { Graph } from '../graph/graph.js';
 import type { Spec, TypedArray } from '../graph/types.js';
 
@@ -50,6 +50,9 @@ export class CapturingDevice implements Device {
   }
   profile(...run: Run): Promise<ProfileRow[]> {
     return this.inner.profile(...run);
+  }
+  kernels(keep?: Kernels): Promise<Kernels> {
+    return this.inner.kernels(keep);
   }
   sgemmRate(n: number, repeats: number): Promise<number | undefined> {
     return this.inner.sgemmRate(n, repeats);

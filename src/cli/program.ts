@@ -7,7 +7,7 @@ import * as doctor from './doctor.js';
 import * as evaluate from './eval.js';
 import * as exporting from './export.js';
 import * as inspect from './inspect.js';
-import { onInterrupt } from './interrupt.js';
+import { interruptCode, onInterrupt } from './interrupt.js';
 import * as newPaper from './new.js';
 import * as predict from './predict.js';
 import { EXIT, reportError } from './report.js';
@@ -42,7 +42,7 @@ function makeProgram(): Command {
     .configureOutput({ outputError: () => {} })
     .addHelpText(
       'after',
-      '\nExample:\n  $ paperweight train --preset quick\n  $ paperweight train --help\n\nExit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.',
+      '\nExample:\n  $ paperweight train --preset quick\n  $ paperweight train --help\n\nExit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (143 by SIGTERM, 129 by SIGHUP).',
     );
   for (const { register } of COMMANDS) register(program);
   for (const command of [program, ...program.commands])
@@ -101,24 +101,31 @@ function usageError({ code, message }: CommanderError, command: Command): UsageE
   }
 }
 
+/** Whether the command has something to finish first, and so listens for signals itself. */
+const hasOwnEnding = (): boolean => process.listenerCount('SIGINT') > 1;
+
 /**
  * Runs the command line.
  *
  * @param args what comes after `paperweight`
- * @returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted
+ * @returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted (143 by SIGTERM, 129 by SIGHUP)
  */
 export async function run(args: readonly string[]): Promise<number> {
-  // A reader that has seen enough, such as head, is no error.
+  let readerGone = false;
   for (const stream of [process.stdout, process.stderr])
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE') process.exit(EXIT.done);
-      throw error;
+      // What a terminal that has gone away answers; its signal comes too.
+      if (error.code === 'EIO') return;
+      if (error.code !== 'EPIPE') throw error;
+      // A reader that has seen enough, such as head, is no error.
+      if (!hasOwnEnding()) process.exit(EXIT.done);
+      if (!readerGone) process.emit('SIGHUP', 'SIGHUP');
+      readerGone = true;
     });
   onInterrupt(() => {
-    // A command that has something to finish first listens for itself.
-    if (process.listenerCount('SIGINT') > 1) return;
+    if (hasOwnEnding()) return;
     process.stderr.write('\nInterrupted.\n');
-    process.exit(EXIT.interrupted);
+    process.exit(interruptCode());
   });
   try {
     await makeProgram().parseAsync(args, { from: 'user' });

@@ -1,8 +1,8 @@
 import { PaperweightError, UsageError } from '../errors.js';
 import { Interrupted } from './interrupt.js';
 
-/** Exit codes of the command line. */
-export const EXIT = { done: 0, failed: 1, usage: 2, missingPeer: 3, interrupted: 130 } as const;
+/** Exit codes of the command line; one that a signal has ended has `interruptCode()`. */
+export const EXIT = { done: 0, failed: 1, usage: 2, missingPeer: 3 } as const;
 
 /** Prints an error for people, on standard error, and returns the exit code that belongs to it. */
 export function reportError(error: unknown): number {
@@ -13,7 +13,7 @@ export function reportError(error: unknown): number {
 
 /** @param debug adds the stack, which only an unexpected error has otherwise */
 export function describeError(error: unknown, debug = false): { code: number; text: string } {
-  if (error instanceof Interrupted) return { code: EXIT.interrupted, text: error.message };
+  if (error instanceof Interrupted) return { code: error.code, text: error.message };
   if (error instanceof PaperweightError)
     return {
       code: error instanceof UsageError ? EXIT.usage : EXIT.failed,

@@ -9,10 +9,9 @@ import type { Paper } from '../papers/paper.js';
 import { openPaper, paperFolder } from '../papers/registry.js';
 import { openDatasetAloud } from './datasets.js';
 import { withDevice } from './device.js';
-import { Interrupted, onInterrupt } from './interrupt.js';
+import { Interrupted, interruptCode, onInterrupt } from './interrupt.js';
 import { note, print, printJson, table } from './output.js';
 import { clock } from './progress.js';
-import { EXIT } from './report.js';
 import type { ReproduceFlags } from './reproduce.js';
 
 /** Where there is no epoch for long, a line comes at most so often. */
@@ -26,7 +25,7 @@ export async function reproducePaper(id: string | undefined, flags: ReproduceFla
   if (flags.list) return list(paper, claims, results, flags.json ?? false);
   const abort = new AbortController();
   const stopListening = onInterrupt((times) => {
-    if (times > 1) process.exit(EXIT.interrupted);
+    if (times > 1) process.exit(interruptCode());
     note('\nStopping after this step, with a checkpoint. Ctrl-C again ends at once.');
     abort.abort();
   });

@@ -1,9 +1,10 @@
+import { availableParallelism } from 'node:os';
 import { resolve as absolute, basename, join } from 'node:path';
 import { UsageError } from '../errors.js';
 import { withoutInit } from '../nn/init.js';
 import { buildModel, type Paper } from '../papers/paper.js';
 import { openPaper } from '../papers/registry.js';
-import { checkPictures, describeMachine, prepareRun } from '../papers/train.js';
+import { checkPictures, describeMachine, deviceSchema, prepareRun } from '../papers/train.js';
 import { curveSvg } from '../report/curve.js';
 import { EventFile } from '../report/tensorboard/writer.js';
 import { writeFileAtomic } from '../train/atomic.js';
@@ -15,10 +16,9 @@ import { latestRun, RunFolder } from '../train/run-folder.js';
 import { type Trainer, trim } from '../train/trainer.js';
 import { DownloadBar, openDatasetAloud } from './datasets.js';
 import { withDevice } from './device.js';
-import { Interrupted, onInterrupt } from './interrupt.js';
+import { Interrupted, interruptCode, onInterrupt } from './interrupt.js';
 import { note, printJson } from './output.js';
 import { Progress, terminalColumns } from './progress.js';
-import { EXIT } from './report.js';
 import { serveBeside } from './serve-beside.js';
 import { summaryLines } from './summary.js';
 import { configFrom, resumedConfig, type TrainFlags } from './train.js';
@@ -32,13 +32,14 @@ const COMMAND = process.env.npm_lifecycle_event ? 'npm run paperweight --' : 'pa
 export async function runTraining(flags: TrainFlags): Promise<void> {
   const abort = new AbortController();
   const stopListening = onInterrupt((times) => {
-    if (times > 1) process.exit(EXIT.interrupted);
+    if (times > 1) process.exit(interruptCode());
     note('\nStopping after this step, with a checkpoint. Ctrl-C again ends at once.');
     abort.abort();
   });
   try {
     const paper = flags.resume ? undefined : await choosePaper(flags);
-    await withDevice(flags, async (device) => {
+    const deviceFlags = flags.resume ? await asBefore(flags) : flags;
+    await withDevice(deviceFlags, async (device) => {
       const run = paper
         ? await start(flags, paper, abort.signal, () => describeMachine(device))
         : await resume(flags);
@@ -131,16 +132,32 @@ async function openSets({ dataset, data }: Pick<TrainConfig, 'dataset' | 'data'>
   return { trainSet: await open(true), testSet: await open(false) };
 }
 
-async function resume(flags: TrainFlags) {
+/** What the run was computed by so far, where the flags do not say otherwise: other threads give other last bits. */
+async function asBefore(flags: TrainFlags): Promise<TrainFlags> {
+  const { machine } = await (await openRun(flags)).config(trainConfigSchema);
+  const { threads, precision } = deviceSchema.safeParse(machine?.device).data ?? {};
+  return {
+    ...flags,
+    ...(flags.threads === undefined && threads !== undefined && threads <= availableParallelism()
+      ? { threads }
+      : {}),
+    ...(flags.precision === 'auto' && precision !== undefined ? { precision } : {}),
+  };
+}
+
+async function openRun(flags: TrainFlags): Promise<RunFolder> {
   const path = flags.run ?? (await latestRun(RUNS));
-  if (!path)
-    throw new UsageError({
-      what: 'There is no run to resume',
-      expected: `a run in ./${RUNS}, or --run DIR`,
-      got: 'neither',
-      next: 'start one without --resume',
-    });
-  const folder = RunFolder.open(path);
+  if (path) return RunFolder.open(path);
+  throw new UsageError({
+    what: 'There is no run to resume',
+    expected: `a run in ./${RUNS}, or --run DIR`,
+    got: 'neither',
+    next: 'start one without --resume',
+  });
+}
+
+async function resume(flags: TrainFlags) {
+  const folder = await openRun(flags);
   const config = resumedConfig(await folder.config(trainConfigSchema), flags);
   return { ...(await openSets(config)), config, folder };
 }

@@ -1,3 +1,4 @@
+import { verifyChecksum } from '../checksum.js';
 import { CheckpointError } from '../errors.js';
 import { type ByteSource, withFile } from './byte-source.js';
 import { floats } from './numbers.js';
@@ -64,13 +65,15 @@ export async function openWeights(source: ByteSource): Promise<TensorFile> {
 
 async function openOwn(source: ByteSource): Promise<TensorFile> {
   const file = await openSafetensors(source);
+  const { metadata } = file;
   const own = [...file.tensors.keys()].filter((name) => name.startsWith(OURS));
   if (own.length > 0) {
     const checkpoint = own.length < file.tensors.size;
     return {
       format: checkpoint ? 'a checkpoint' : 'a safetensors file',
       tensors: new Map(own.map((name) => [name.slice(OURS.length), file.tensors.get(name)!])),
-      metadata: file.metadata,
+      metadata,
+      checksummed: true,
       notes: checkpoint ? [] : [`names without their prefix "${OURS}"`],
       read: (name) => file.read(OURS + name),
     };
@@ -79,7 +82,8 @@ async function openOwn(source: ByteSource): Promise<TensorFile> {
   return {
     format: 'a safetensors file',
     tensors,
-    metadata: file.metadata,
+    metadata,
+    checksummed: true,
     notes: removed === '' ? [] : [`names without their prefix "${removed}"`],
     read: (name) => file.read(removed + name),
   };
@@ -96,6 +100,7 @@ async function openOwn(source: ByteSource): Promise<TensorFile> {
 export async function readWeights(file: string): Promise<Weights> {
   return withFile(file, async (source) => {
     const opened = await openWeights(source);
+    if (opened.checksummed) await verifyChecksum(file);
     const tensors = new Map<string, Weight>();
     for (const name of opened.tensors.keys()) {
       const array = await opened.read(name);

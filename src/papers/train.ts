@@ -1,10 +1,11 @@
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
-import type { Device } from '../backend/backend.js';
+import { z } from 'zod';
+import type { Device, EngineInfo } from '../backend/backend.js';
 import type { Dataset } from '../data/dataset.js';
 import { UsageError } from '../errors.js';
 import { manualSeed } from '../tensor/random.js';
-import type { TrainConfig } from '../train/config.js';
+import { type TrainConfig, trainConfigSchema } from '../train/config.js';
 import type { Observer } from '../train/events.js';
 import { isCounted, keptStatistics, STATISTICS } from '../train/picture-statistics.js';
 import type { RunFolder } from '../train/run-folder.js';
@@ -58,11 +59,35 @@ export async function prepareRun(options: RunOptions): Promise<Trainer> {
   await model.to(device);
   const { train, test } = paper.transforms(config.model, config.augment ?? 'none', statistics);
   const trainer = new Trainer({ ...parts, model, trainTransform: train, testTransform: test });
-  const { latest } = await folder.state();
-  if (latest) await trainer.resume(latest);
-  // A run that ended before its first checkpoint begins again.
-  else await folder.rewind({ step: 0, epoch: 0 });
+  await trainer.resume();
+  const now = await device.info();
+  const before = trainer.step > 0 && (await folder.config(trainConfigSchema)).machine?.device;
+  const changed = differences(deviceSchema.safeParse(before).data, now);
+  // Not an error: the run is as good as ever, only not the same to the last bit.
+  if (changed)
+    parts.observer?.note?.(
+      `The run was computed by ${changed} so far; from here on its last bits differ from those of a run that goes on as it began.`,
+    );
   return trainer;
+}
+
+/** What `describeMachine` says of the device, as far as it decides the last bits of a run. */
+export const deviceSchema = z
+  .object({
+    engine: z.string(),
+    version: z.string(),
+    threads: z.number().int().positive(),
+    precision: z.enum(['float32', 'bfloat16']),
+    isa: z.string(),
+  })
+  .partial();
+
+function differences(before: z.infer<typeof deviceSchema> | undefined, now: EngineInfo): string | undefined {
+  const changed = Object.entries(before ?? {}).filter(
+    ([key, value]) => value !== now[key as keyof EngineInfo],
+  );
+  if (changed.length === 0) return undefined;
+  return changed.map(([key, value]) => `${key} ${value} (now ${now[key as keyof EngineInfo]})`).join(', ');
 }
 
 /** What a run's numbers depend on besides its configuration. */

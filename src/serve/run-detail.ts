@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { CHECKSUM_KEY } from '../checksum.js';
 import { readSafetensors } from '../train/safetensors.js';
 import type { Kernels, LogLine, RunDetail } from './api.js';
 import { fileInside, readSmall } from './inside.js';
@@ -26,7 +27,7 @@ export async function runDetail(runs: Runs, id: string): Promise<RunDetail> {
   const lastStep = behind ? undefined : index.lastStep;
   return {
     ...summary,
-    config: isRecord(config) ? config : {},
+    config: isRecord(config) ? withoutChecksum(config) : {},
     epochEvents: index.epochs.map(({ event }) => event),
     ...(lastStep ? { lastStep } : {}),
     checkpoints: await checkpoints(live.folder),
@@ -36,6 +37,9 @@ export async function runDetail(runs: Runs, id: string): Promise<RunDetail> {
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** It is the file's, not the run's. */
+const withoutChecksum = ({ [CHECKSUM_KEY]: _, ...config }: Record<string, unknown>) => config;
 
 /** Numbers in the names of files such as `step-00000100.safetensors`. */
 async function stepFiles(folder: string, name: string, pattern: RegExp) {

@@ -229,6 +229,11 @@ export class Parameter extends Tensor {
     else yield await this.data();
   }
 
+  /** Where the values are; undefined while they are on the host. */
+  get device(): Device | undefined {
+    return this.#storage?.device;
+  }
+
   /** Moves the values to a device. Values that are still on the host are there when the call returns. */
   async place(device: Device): Promise<void> {
     if (this.#storage?.device === device) return;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Kernels } from '../backend/backend.js';
 import { CheckpointError, PaperweightError, UsageError } from '../errors.js';
 import { modelWeights, sourceOf, type WeightDtype } from '../interop/model-weights.js';
 import { floats } from '../interop/numbers.js';
@@ -32,6 +33,10 @@ const progressSchema = z.object({
   epochLoss: z.number(),
   epochCorrect: z.number(),
   epochImages: count,
+  /** The best weights so far. Older files leave them to `state.json`. */
+  best: z.object({ file: z.string(), accuracy: z.number() }).optional(),
+  /** Which kernels computed it: the same ones give the same bits. */
+  kernels: z.record(z.string(), z.string()).optional(),
   random: z.object({
     key: z.tuple([word, word]),
     counter: count,
@@ -60,9 +65,11 @@ const progressSchema = z.object({
   schedule: z.record(z.string(), z.any()).nullable(),
 });
 export type Progress = z.infer<typeof progressSchema>;
-export type Position = Omit<Progress, 'random' | 'optimizer' | 'schedule'>;
+export type Best = NonNullable<Progress['best']>;
+export type Position = Omit<Progress, 'best' | 'kernels' | 'random' | 'optimizer' | 'schedule'>;
 
-interface Trained {
+/** What a checkpoint is taken from and put back into. */
+export interface Trained {
   readonly model: Module;
   readonly optimizer: SGD;
   readonly schedule: { stateDict(): unknown; loadStateDict(state: never): void } | undefined;
@@ -76,6 +83,8 @@ export async function saveCheckpoint(
   file: string,
   { model, optimizer, schedule }: Trained,
   position: Position,
+  best?: Best,
+  kernels?: Kernels,
 ): Promise<void> {
   const { tensors, state } = optimizer.stateDict();
   const arrays = new Map<string, SafetensorsSource>();
@@ -83,6 +92,8 @@ export async function saveCheckpoint(
   for (const [name, parameter] of tensors) arrays.set(name, sourceOf(parameter));
   const progress = {
     ...position,
+    ...(best ? { best } : {}),
+    ...(kernels && Object.keys(kernels).length > 0 ? { kernels } : {}),
     random: randomState(),
     optimizer: state,
     schedule: schedule?.stateDict() ?? null,
@@ -93,17 +104,26 @@ export async function saveCheckpoint(
   });
 }
 
+/** What a checkpoint says of the run, beside the tensors that it puts back. */
+export interface Restored {
+  readonly position: Position;
+  readonly best: Best | undefined;
+  /** For the device, before it computes. */
+  readonly kernels: Kernels | undefined;
+}
+
 /**
  * Puts a checkpoint back into a model, its optimizer, its schedule and the random state.
  *
- * @throws CheckpointError or ShapeError, with the file's name, for one that is broken or of another run; the model
+ * @param file where `saved` was read from, for messages
+ * @throws CheckpointError or ShapeError, with the file's name, for one that is of another run, or none; the model
  *   is then as before
  */
-export async function loadCheckpoint(
+export function restoreCheckpoint(
   file: string,
+  { tensors, metadata }: SafetensorsFile,
   { model, optimizer, schedule }: Trained,
-): Promise<Position> {
-  const { tensors, metadata } = await readSafetensors(file);
+): Restored {
   const progress = parseProgress(file, metadata.progress);
   const momentum = new Map([...tensors].filter(([name]) => name.startsWith(MOMENTUM)));
   const weights = weightsOf({ tensors, metadata });
@@ -129,9 +149,15 @@ export async function loadCheckpoint(
   return inFile(file, () => {
     optimizer.loadStateDict({ tensors: valuesOf(momentum), state: progress.optimizer });
     if (schedule) schedule.loadStateDict(progress.schedule as never);
-    setRandomState(progress.random);
-    return progress;
+    const { best, kernels, random, optimizer: _, schedule: __, ...position } = progress;
+    setRandomState(random);
+    return { position, best, kernels };
   });
+}
+
+/** Reads a checkpoint and puts it back, as {@link restoreCheckpoint}. */
+export async function loadCheckpoint(file: string, trained: Trained): Promise<Restored> {
+  return restoreCheckpoint(file, await readSafetensors(file), trained);
 }
 
 /**

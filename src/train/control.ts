@@ -66,16 +66,22 @@ export class Control {
 
   /** Waits, after `step` steps, until the run may go on or has to end. */
   async wait(step: number): Promise<void> {
-    const { run, note } = this.#options;
+    const { note } = this.#options;
     note(`Paused after step ${step}.`);
-    await writeProcess(run, 'paused');
+    await this.#tellStatus('paused');
     while (this.#paused && !this.signal.aborted) {
       await sleep(POLL_MS, undefined, { signal: this.signal }).catch(() => {});
       this.poll();
     }
     if (this.signal.aborted) return;
-    await writeProcess(run, 'training');
+    await this.#tellStatus('training');
     note(`Going on after step ${step}.`);
+  }
+
+  /** That others cannot be told is no reason to end. */
+  async #tellStatus(status: 'paused' | 'training'): Promise<void> {
+    const { run, note } = this.#options;
+    await writeProcess(run, status).catch((error: Error) => note(error.message));
   }
 
   #carryOut(request: z.infer<typeof requestSchema> | string): void {

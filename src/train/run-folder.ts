@@ -1,13 +1,18 @@
-import { appendFileSync, existsSync, statSync } from 'node:fs';
-import { appendFile, readdir, readFile, rm, truncate } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { existsSync, statSync } from 'node:fs';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
+import { sealedJson, verifyJson } from '../checksum.js';
 import { diskError } from '../disk-error.js';
 import { CheckpointError, UsageError } from '../errors.js';
 import { makeFolder } from '../make-folder.js';
-import { writeFileAtomic } from './atomic.js';
+import { temporaryFor, writeFileAtomic } from './atomic.js';
+import { CheckpointFiles } from './checkpoint-files.js';
+import { mayPass } from './disk-trouble.js';
 import type { Insight, LogLine } from './events.js';
 import { rewindKernels } from './kernels.js';
+import { LineFile } from './line-file.js';
+import { type RunLock, takeLock } from './lock.js';
 
 /** Which checkpoints a run has; rewritten as a whole, after the files that it names. */
 const stateSchema = z.object({
@@ -17,39 +22,48 @@ const stateSchema = z.object({
 });
 export type RunState = z.infer<typeof stateSchema>;
 
-/** Checkpoints to resume from that are kept, beside the best weights. */
-const KEEP = 2;
-
-/** Files that grow by a line at a time. */
-const LOGS = { metrics: 'metrics.jsonl', log: 'log.jsonl', insights: 'insights.jsonl' } as const;
+const RESTORE = 'restore the file from a copy, or start a new run';
+const REBUILD = 'continue the run (train --resume), which makes the file anew from the checkpoints';
+/** Files of a run that other processes write. */
+const OTHERS = new Set(['label.json', 'control.json']);
 
 /**
  * A run on disk: `config.json`, `metrics.jsonl`, `log.jsonl`, `insights.jsonl`, `state.json`, `checkpoints/` and
  * `kernels/`. `process.json` and `control.json` are the running process's own (`process-file.ts`, `control.ts`).
  */
 export class RunFolder {
-  private constructor(readonly path: string) {}
+  readonly #logs: Readonly<Record<'metrics' | 'log' | 'insights', LineFile>>;
+  readonly #checkpoints: CheckpointFiles;
+  #lock: RunLock | undefined;
+  #tell: ((text: string) => void) | undefined;
+
+  private constructor(readonly path: string) {
+    this.#checkpoints = new CheckpointFiles(path);
+    const file = (name: string) => new LineFile(join(path, `${name}.jsonl`));
+    this.#logs = { metrics: file('metrics'), log: file('log'), insights: file('insights') };
+  }
 
   /**
    * Makes the folder of a new run and writes its configuration.
    * @throws UsageError when there is a run already; CheckpointError when the folder cannot be written
    */
-  static async create(path: string, config: unknown): Promise<RunFolder> {
-    if (existsSync(join(path, 'config.json')))
-      throw new UsageError({
-        what: `There is a run in ${path} already`,
-        expected: 'a new folder, so that nothing is overwritten',
-        got: 'a folder with a config.json',
-        next: `continue it with --resume --run ${path}, or choose another --run`,
-      });
+  static async create(path: string, config: object): Promise<RunFolder> {
+    refuseTaken(path);
     try {
       await makeFolder(join(path, 'checkpoints'));
     } catch (error) {
       throw diskError(error, `cannot make the run folder ${path}`, CheckpointError);
     }
     const folder = new RunFolder(path);
-    await folder.writeConfig(config);
-    await folder.writeState({ version: 1 });
+    await folder.lock();
+    try {
+      // Another process may have made its run meanwhile.
+      refuseTaken(path);
+      await folder.writeState({ version: 1 });
+      await folder.writeConfig(config);
+    } finally {
+      await folder.unlock();
+    }
     return folder;
   }
 
@@ -69,23 +83,32 @@ export class RunFolder {
     return this.#read('config.json', schema);
   }
 
+  /** @throws CheckpointError when the file is damaged, or missing although there are checkpoints */
   async state(): Promise<RunState> {
-    if (!existsSync(join(this.path, 'state.json'))) return { version: 1 };
-    return this.#read('state.json', stateSchema);
+    const file = join(this.path, 'state.json');
+    if (existsSync(file)) return this.#read('state.json', stateSchema, REBUILD);
+    if ((await this.checkpoints()).length === 0) return { version: 1 };
+    throw new CheckpointError({
+      what: `${file} is missing`,
+      expected: 'it beside the checkpoints',
+      next: REBUILD,
+    });
   }
 
-  async #read<T>(name: string, schema: z.ZodType<T>): Promise<T> {
+  async #read<T>(name: string, schema: z.ZodType<T>, next = RESTORE): Promise<T> {
     const file = join(this.path, name);
     let value: unknown;
     try {
-      value = JSON.parse(await readFile(file, 'utf8'));
+      const bytes = await readFile(file);
+      verifyJson(file, bytes, name === 'state.json' ? REBUILD : undefined);
+      value = JSON.parse(bytes.toString());
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw diskError(error, `cannot read ${file}`, CheckpointError);
       throw new CheckpointError({
         what: `${file} cannot be read`,
         expected: 'JSON, as train wrote it',
         got: error.message,
-        next: 'restore the file from a copy, or start a new run',
+        next,
       });
     }
     const parsed = schema.safeParse(value);
@@ -94,125 +117,148 @@ export class RunFolder {
       what: `${file} is not what train writes`,
       expected: 'the fields that this version knows',
       got: z.prettifyError(parsed.error),
-      next: 'restore the file from a copy, or start a new run',
+      next,
     });
   }
 
-  async writeConfig(config: unknown): Promise<void> {
-    await writeFileAtomic(join(this.path, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
+  async writeConfig(config: object): Promise<void> {
+    await writeFileAtomic(join(this.path, 'config.json'), sealedJson(config));
   }
 
   async writeState(state: RunState): Promise<void> {
-    await writeFileAtomic(join(this.path, 'state.json'), `${JSON.stringify(state, null, 2)}\n`);
+    await writeFileAtomic(join(this.path, 'state.json'), sealedJson(state));
   }
 
   /** @param name from `state()`; anything that is not a plain file name is refused */
   checkpoint(name: string): string {
-    if (name === '' || name !== basename(name) || name.startsWith('.'))
-      throw new CheckpointError({
-        what: `${join(this.path, 'state.json')} names a file outside of the run`,
-        expected: 'the name of a file in checkpoints/',
-        got: name || 'an empty one',
-        next: 'restore the file from a copy, or start a new run',
-      });
-    return join(this.path, 'checkpoints', name);
+    return this.#checkpoints.file(name);
   }
 
-  /** The checkpoint before another one, for when that turns out to be broken. */
-  async checkpointBefore(name: string): Promise<string | undefined> {
-    return (await this.#steps()).filter((file) => file < name).at(-1);
+  /** Names of the checkpoints to resume from that are there, the oldest first. */
+  checkpoints(): Promise<string[]> {
+    return this.#checkpoints.steps();
   }
 
-  /** Checkpoints to resume from, the oldest first. */
-  async #steps(): Promise<string[]> {
-    const files = await readdir(join(this.path, 'checkpoints'));
-    return files.filter((file) => file.startsWith('step-')).sort();
+  /** Names of checkpoints that were found to be damaged. */
+  damaged(): Promise<string[]> {
+    return this.#checkpoints.damaged();
+  }
+
+  /** Renames a damaged checkpoint, so that nobody takes it for one, and whoever wants to can look at it. */
+  setAside(name: string): Promise<void> {
+    return this.#checkpoints.setAside(name);
   }
 
   /** Removes checkpoints that neither the state nor the last few need. */
-  async prune(state: RunState): Promise<void> {
-    const folder = join(this.path, 'checkpoints');
-    for (const file of (await this.#steps()).slice(0, -KEEP))
-      if (file !== state.latest) await rm(join(folder, file), { force: true });
-    for (const file of (await readdir(folder)).filter((f) => f.startsWith('best-')))
-      if (file !== state.best?.file) await rm(join(folder, file), { force: true });
+  prune({ latest, best }: RunState): Promise<void> {
+    return this.#checkpoints.prune(latest, best?.file);
   }
 
   /** Adds a line to the metrics. */
   async log(entry: object): Promise<void> {
-    await this.#append(LOGS.metrics, entry);
+    this.#logs.metrics.append(entry);
   }
 
   /** Adds a line to the insights. */
   async logInsight(insight: Insight): Promise<void> {
-    await this.#append(LOGS.insights, insight);
+    this.#logs.insights.append(insight);
   }
 
-  async #append(name: string, entry: object): Promise<void> {
-    const file = join(this.path, name);
-    try {
-      await appendFile(file, `${JSON.stringify(entry)}\n`);
-    } catch (error) {
-      throw diskError(error, `cannot write ${file}`, CheckpointError);
-    }
-  }
-
-  /** Remembers what was said to people. At once, since such lines come from places that do not wait. */
+  /** Remembers what was said to people. */
   say(line: LogLine): void {
-    const file = join(this.path, LOGS.log);
-    try {
-      appendFileSync(file, `${JSON.stringify(line)}\n`);
-    } catch (error) {
-      throw diskError(error, `cannot write ${file}`, CheckpointError);
-    }
+    this.#logs.log.append(line);
   }
 
   /** Metrics so far; a line that a sudden end cut short is left out. */
   async metrics(): Promise<Record<string, unknown>[]> {
-    return this.#lines(LOGS.metrics);
+    return this.#logs.metrics.lines();
   }
 
   /** Insights so far, as {@link metrics}. */
   async insights(): Promise<Insight[]> {
-    return (await this.#lines(LOGS.insights)) as unknown as Insight[];
+    return this.#logs.insights.lines() as unknown as Insight[];
   }
 
-  async #lines(name: string): Promise<Record<string, unknown>[]> {
-    const file = join(this.path, name);
-    if (!existsSync(file)) return [];
-    const lines = (await readFile(file, 'utf8')).split('\n');
-    return lines.flatMap((line) => {
-      try {
-        return line ? [JSON.parse(line) as Record<string, unknown>] : [];
-      } catch {
-        return [];
-      }
-    });
+  /** From now on lines that cannot be written wait, and `tell` is told; see {@link LineFile}. */
+  onTrouble(tell: (text: string) => void): void {
+    this.#tell = tell;
+    for (const log of Object.values(this.#logs)) log.tell = tell;
   }
 
   /**
-   * Drops what was logged after the place that a resumed run starts from, so that nothing stands there twice.
-   *
-   * @param place steps that are done, and whole epochs
+   * Writes what a run can go on without. Where the disk is in trouble that may pass, somebody is told instead.
+   * @returns undefined when it could not be written
    */
-  async rewind(place: Place): Promise<void> {
-    for (const name of Object.values(LOGS)) await this.#rewind(join(this.path, name), place);
-    await rewindKernels(this.path, place.step);
-  }
-
-  async #rewind(file: string, place: Place): Promise<void> {
-    if (!existsSync(file)) return;
+  async spare<T>(write: () => Promise<T>): Promise<T | undefined> {
     try {
-      let end = 0;
-      for (const line of (await readFile(file, 'utf8')).split('\n').slice(0, -1)) {
-        if (!isBefore(line, place)) break;
-        end += Buffer.byteLength(line) + 1;
-      }
-      await truncate(file, end);
+      return await write();
     } catch (error) {
-      throw diskError(error, `cannot write ${file}`, CheckpointError);
+      if (!this.#tell || !mayPass(error)) throw error;
+      this.#tell(`${(error as Error).message}\nThe run goes on without.`);
+      return undefined;
     }
   }
+
+  /** Makes all lines so far outlive a power cut. */
+  syncLogs(): void {
+    for (const log of Object.values(this.#logs)) log.sync();
+  }
+
+  /**
+   * Drops what was logged after the place that a resumed run starts from, so that nothing stands there twice, and
+   * what cannot be read.
+   *
+   * @param place steps that are done, and whole epochs
+   * @returns how many lines from before that place could not be read
+   */
+  async rewind(place: Place): Promise<number> {
+    let unreadable = 0;
+    for (const log of Object.values(this.#logs))
+      unreadable += await log.keep((line) => isBefore(line, place));
+    await rewindKernels(this.path, place.step);
+    return unreadable;
+  }
+
+  /**
+   * Keeps other processes from training here, until {@link unlock} or the end of this one, and removes what a killed
+   * one was still writing.
+   *
+   * @throws UsageError when another process trains here; CheckpointError when the folder cannot be written
+   */
+  async lock(): Promise<void> {
+    if (this.#lock) return;
+    this.#lock = await takeLock(this.path);
+    for (const folder of ['.', 'checkpoints', 'kernels'])
+      await this.#removeLeftovers(join(this.path, folder));
+  }
+
+  /** Whether others are kept out, on this machine at least. */
+  get isLocked(): boolean {
+    return this.#lock !== undefined && this.#lock.kind !== 'none';
+  }
+
+  async unlock(): Promise<void> {
+    await this.#lock?.release();
+    this.#lock = undefined;
+  }
+
+  async #removeLeftovers(folder: string): Promise<void> {
+    for (const name of await readdir(folder).catch(() => [])) {
+      const whole = temporaryFor(name);
+      // The dashboard's server may be writing its own files at this moment.
+      if (whole && !OTHERS.has(whole)) await rm(join(folder, name), { force: true });
+    }
+  }
+}
+
+function refuseTaken(path: string): void {
+  if (!existsSync(join(path, 'config.json'))) return;
+  throw new UsageError({
+    what: `There is a run in ${path} already`,
+    expected: 'a new folder, so that nothing is overwritten',
+    got: 'a folder with a config.json',
+    next: `continue it with --resume --run ${path}, or choose another --run`,
+  });
 }
 
 interface Place {
@@ -221,15 +267,10 @@ interface Place {
 }
 
 /** Whether a line was logged before a place in the run. */
-function isBefore(line: string, place: Place): boolean {
-  try {
-    const { event, step, epoch } = JSON.parse(line) as { event: unknown; step: number; epoch: number };
-    if (event === 'epoch') return epoch <= place.epoch;
-    // The end of a run is no longer its end.
-    return event !== 'done' && step <= place.step;
-  } catch {
-    return false;
-  }
+function isBefore({ event, step, epoch }: Record<string, unknown>, place: Place): boolean {
+  if (event === 'epoch') return Number(epoch) <= place.epoch;
+  // The end of a run is no longer its end.
+  return event !== 'done' && Number(step) <= place.step;
 }
 
 /** The youngest run below a folder, for `--resume` without a name. */

@@ -1,3 +1,4 @@
+import { CHECKSUM_KEY, CHECKSUM_ROOM } from '../checksum.js';
 import type { FileArray } from '../interop/numbers.js';
 import { type ArraySource, safetensorsPieces } from '../interop/safetensors/index.js';
 import { writeFileAtomic } from './atomic.js';
@@ -10,7 +11,8 @@ export {
 } from '../interop/safetensors/index.js';
 
 /**
- * Writes a .safetensors file atomically. Equal input gives equal bytes, whatever the order of the map.
+ * Writes a .safetensors file atomically, with a checksum (`src/checksum.ts`) among its metadata. Equal input gives
+ * equal bytes, whatever the order of the map.
  *
  * @param tensors by name; their data must not change until the promise settles
  * @param metadata texts kept beside the tensors
@@ -21,5 +23,6 @@ export async function writeSafetensors(
   tensors: ReadonlyMap<string, FileArray | ArraySource>,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  await writeFileAtomic(file, safetensorsPieces(tensors, metadata));
+  const notes = { ...metadata, [CHECKSUM_KEY]: CHECKSUM_ROOM };
+  await writeFileAtomic(file, safetensorsPieces(tensors, notes), { checksum: true });
 }

@@ -1,23 +1,24 @@
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import type { Dataset } from '../data/dataset.js';
 import { type Batch, DataLoader } from '../data/loader.js';
 import type { Transform } from '../data/transforms/index.js';
-import { CheckpointError, PaperweightError } from '../errors.js';
+import { PaperweightError } from '../errors.js';
 import { CrossEntropyLoss } from '../nn/loss.js';
 import type { Module } from '../nn/module.js';
 import { topKCorrect } from '../ops/index.js';
 import type { SGD } from '../optim/sgd.js';
 import { Tensor } from '../tensor/tensor.js';
-import { loadCheckpoint, type Position, saveCheckpoint, saveWeights } from './checkpoint.js';
+import type { Position } from './checkpoint.js';
 import type { TrainConfig } from './config.js';
 import { Control } from './control.js';
 import { type Evaluation, evaluateModel } from './evaluate.js';
-import { type DoneEvent, INSIGHT_EVERY, type Observer } from './events.js';
+import { type DoneEvent, INSIGHT_EVERY, type Observer, type RunStatus } from './events.js';
 import { firstKernels, saveKernels } from './kernels.js';
 import { makeOptimizer, makeSchedule, type TimedSchedule } from './optimizer.js';
 import { Probe } from './probe.js';
 import { writeProcess } from './process-file.js';
 import type { RunFolder } from './run-folder.js';
+import { Saver } from './saver.js';
 
 export interface TrainerParts {
   readonly config: TrainConfig;
@@ -74,8 +75,8 @@ export class Trainer {
   readonly #observer: Observer;
   readonly #control: Control;
   readonly #probe: Probe;
+  readonly #saver: Saver;
   #position: Position = START;
-  #saved = -1;
   /** The training error has come down to where the configuration ends the run. */
   #learned = false;
   #stepEnded = 0;
@@ -99,6 +100,14 @@ export class Trainer {
       transform: parts.trainTransform,
     });
     this.#timed = makeSchedule(this.#optimizer, config, this.stepsTotal);
+    this.#saver = new Saver({
+      folder: parts.folder,
+      trained: { model, optimizer: this.#optimizer, schedule: this.#timed?.schedule },
+      observer: this.#observer,
+      note: (text) => this.#say('note', text),
+    });
+    // Not through the log, which may be what is in trouble.
+    parts.folder.onTrouble((text) => this.#observer.note?.(text));
   }
 
   get stepsTotal(): number {
@@ -107,23 +116,20 @@ export class Trainer {
   }
 
   /**
-   * Continues from a checkpoint of the run's folder.
-   * @throws CheckpointError or ShapeError for one that is broken or of another run; the run is then as before
+   * Continues where the run's folder says that it stands.
+   * @throws CheckpointError or ShapeError for a checkpoint that is broken or of another run; the run is then as before
    */
-  async resume(name: string): Promise<void> {
-    const { folder, model } = this.#parts;
-    const trained = { model, optimizer: this.#optimizer, schedule: this.#timed?.schedule };
+  async resume(): Promise<void> {
+    const { folder } = this.#parts;
+    await folder.lock();
     try {
-      this.#position = await loadCheckpoint(folder.checkpoint(name), trained);
+      const { position = START, notes } = await this.#saver.resume();
+      this.#position = position;
+      for (const text of notes) this.#say('note', text);
     } catch (error) {
-      const before = await folder.checkpointBefore(name);
-      if (!(error instanceof PaperweightError) || !before) throw error;
-      const { what, expected, got } = error;
-      const next = `write "latest": "${before}" into ${join(folder.path, 'state.json')} to continue from the checkpoint before`;
-      throw new CheckpointError({ what, expected, got, next, cause: error });
+      await folder.unlock();
+      throw error;
     }
-    this.#saved = this.#position.step;
-    await folder.rewind(this.#position);
     const epochs = (await folder.metrics()).filter(({ event }) => event === 'epoch');
     this.#learned = this.#isLearned(Number(epochs.at(-1)?.trainAccuracy ?? 0));
   }
@@ -132,19 +138,35 @@ export class Trainer {
     return this.#position.step;
   }
 
-  /** @returns the final event; undefined when the signal, or a request to stop, ended the run early */
+  /**
+   * Trains to the end. The folder is this process's own from here or from {@link resume} on until the run has ended.
+   * @returns the final event; undefined when the signal, or a request to stop, ended the run early
+   * @throws UsageError when another process trains in the folder
+   */
   async run(): Promise<DoneEvent | undefined> {
-    const { path } = this.#parts.folder;
-    await writeProcess(path, 'training');
+    const { folder } = this.#parts;
+    await folder.lock();
+    if (!folder.isLocked)
+      this.#say('note', 'This system has no locks: start no second training of this run.');
     try {
+      await writeProcess(folder.path, 'training');
       const done = await this.#train();
-      await writeProcess(path, done ? 'done' : 'interrupted');
+      await this.#saver.settle(this.#position);
+      await this.#signOff(done ? 'done' : 'interrupted');
       return done;
     } catch (error) {
-      // What went wrong matters more than that it cannot be written down, on a full disk say.
-      await writeProcess(path, 'failed', error).catch(() => {});
+      await this.#signOff('failed', error);
       throw error;
+    } finally {
+      await folder.unlock();
     }
+  }
+
+  /** How the run ended matters more than that it cannot be written down, on a full disk say. */
+  async #signOff(status: RunStatus, error?: unknown): Promise<void> {
+    await writeProcess(this.#parts.folder.path, status, error).catch((trouble: Error) =>
+      this.#observer.note?.(trouble.message),
+    );
   }
 
   /** Tells whoever watches, and the run's own log. */
@@ -214,7 +236,7 @@ export class Trainer {
         if (queued) await this.#finish(queued);
         queued = next;
         const submitted = this.#position.step + 1;
-        const due = submitted % config.checkpointEvery === 0;
+        const due = submitted % config.checkpointEvery === 0 || this.#saver.overdue;
         this.#control.poll();
         const pausing = this.#control.paused;
         if (due || queued.squares || pausing || signal.aborted || submitted >= this.stepsTotal) {
@@ -267,8 +289,8 @@ export class Trainer {
     this.#observer.insight?.(insight);
     const layer = firstKernels(model);
     if (!layer) return;
-    const kernels = await saveKernels(folder.path, step, layer);
-    this.#observer.kernels?.(kernels);
+    const kernels = await folder.spare(() => saveKernels(folder.path, step, layer));
+    if (kernels) this.#observer.kernels?.(kernels);
   }
 
   async #finish({ batch, loss: lossTensor, correct, dataSeconds, lr }: Queued): Promise<void> {
@@ -400,25 +422,7 @@ export class Trainer {
   }
 
   async #save(accuracy?: number): Promise<void> {
-    const { folder, model } = this.#parts;
-    const { step } = this.#position;
-    const state = await folder.state();
-    const name = `step-${String(step).padStart(8, '0')}.safetensors`;
-    let best = state.best;
-    if (accuracy !== undefined && (!best || accuracy > best.accuracy)) {
-      best = { file: `best-${String(step).padStart(8, '0')}.safetensors`, accuracy };
-      await saveWeights(folder.checkpoint(best.file), model, { accuracy: String(accuracy) });
-    }
-    // At the end of an epoch the position moves on without a step, so the same step may be saved again.
-    if (this.#saved !== step || accuracy !== undefined) {
-      const trained = { model, optimizer: this.#optimizer, schedule: this.#timed?.schedule };
-      await saveCheckpoint(folder.checkpoint(name), trained, this.#position);
-      this.#saved = step;
-    }
-    const next = { version: 1 as const, latest: name, ...(best ? { best } : {}) };
-    await folder.writeState(next);
-    await folder.prune(next);
-    this.#observer.checkpoint?.(basename(name));
+    await this.#saver.save(this.#position, accuracy);
     // Time for saving is not part of the next step.
     this.#stepEnded = performance.now();
   }

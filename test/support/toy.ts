@@ -161,7 +161,7 @@ export async function toyRun(
     observer,
     ...parts,
   });
-  if (resume) await trainer.resume((await folder.state()).latest!);
+  if (resume) await trainer.resume();
   return { trainer, folder, model, recorder };
 }
 

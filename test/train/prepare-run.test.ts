@@ -1,12 +1,49 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { openDevice } from '../../src/backend/open.js';
 import { referenceDevice } from '../../src/backend/reference/index.js';
 import { recipes } from '../../src/papers/alexnet/recipe.js';
 import { prepareRun } from '../../src/papers/train.js';
 import type { TrainConfig } from '../../src/train/config.js';
 import { RunFolder } from '../../src/train/run-folder.js';
 import { scratch, ToySet } from '../support/toy.js';
+
+test('a run that something else computes from now on says so', async (t) => {
+  const trainSet = new ToySet(64);
+  const { about: _, model, ...quick } = recipes.quick;
+  const { device } = await openDevice('onednn', { threads: 1 });
+  t.after(() => device.close());
+  const config = (deviceInfo: object): TrainConfig => ({
+    ...quick,
+    version: 1,
+    recipe: 'quick',
+    model: { ...model, paper: 'resnet', preset: 'resnet-20', imageSize: 32, classes: [...trainSet.classes] },
+    dataset: 'shapes10',
+    seed: 0,
+    batchSize: 2,
+    maxSteps: 1,
+    machine: { device: deviceInfo },
+  });
+  for (const [info, said] of [
+    [await device.info(), undefined],
+    [{ ...(await device.info()), threads: 64 }, /computed by threads 64 \(now 1\) so far; from here on/],
+  ] as const) {
+    const path = join(await scratch(t), 'run');
+    await RunFolder.create(path, config(info));
+    const notes: string[] = [];
+    for (let time = 0; time < 2; time++) {
+      const folder = RunFolder.open(path);
+      const observer = { note: (text: string) => void notes.push(text) };
+      const parts = { config: config(info), folder, device, trainSet, testSet: new ToySet(1), observer };
+      const trainer = await prepareRun(parts);
+      await trainer.run();
+    }
+    const told = notes.find((text) => text.includes('computed by'));
+    if (said) assert.match(told!, said);
+    else assert.equal(told, undefined);
+  }
+});
 
 test('a run that was killed before its first checkpoint begins again', async (t) => {
   const trainSet = new ToySet(64);

@@ -72,6 +72,24 @@ test('a configuration that is not one says what is wrong with it', async (t) => 
   await refused('[]', /expected object/);
 });
 
+test('a configuration that is not what was written is noticed; one that was changed on purpose is not', async (t) => {
+  const path = await scratch(t);
+  const folder = await RunFolder.create(path, toyConfig());
+  const file = join(path, 'config.json');
+  const text = await readFile(file, 'utf8');
+  await writeFile(file, text.replace('"lr": 0.05', '"lr": 0.07'));
+  await assert.rejects(
+    folder.config(trainConfigSchema),
+    complete(
+      CheckpointError,
+      /config\.json is damaged, or another program changed it/,
+      /if the change is meant/,
+    ),
+  );
+  await writeFile(file, JSON.stringify(toyConfig({ lr: 0.07 })));
+  assert.equal((await folder.config(trainConfigSchema)).lr, 0.07);
+});
+
 test('a state that names files outside of the run is refused', async (t) => {
   const path = await scratch(t);
   const folder = await RunFolder.create(path, toyConfig());
@@ -126,8 +144,10 @@ test('pruning keeps the latest, the last two and the best', async (t) => {
   const files = [step(1), step(2), step(3), step(10), best(1), best(3), 'notes.txt'];
   for (const file of files) await writeFile(join(path, 'checkpoints', file), file);
   await folder.prune({ version: 1, latest: step(1), best: { file: best(1), accuracy: 50 } });
+  // The best as of each checkpoint that stays.
   assert.deepEqual((await readdir(join(path, 'checkpoints'))).sort(), [
     best(1),
+    best(3),
     'notes.txt',
     step(1),
     step(3),
@@ -136,12 +156,12 @@ test('pruning keeps the latest, the last two and the best', async (t) => {
   await folder.prune({ version: 1, latest: step(10), best: { file: best(1), accuracy: 50 } });
   assert.deepEqual((await readdir(join(path, 'checkpoints'))).sort(), [
     best(1),
+    best(3),
     'notes.txt',
     step(3),
     step(10),
   ]);
-  assert.equal(await folder.checkpointBefore(step(10)), step(3));
-  assert.equal(await folder.checkpointBefore(step(3)), undefined);
+  assert.deepEqual(await folder.checkpoints(), [step(3), step(10)]);
 });
 
 test('the youngest run is the one that was started last, whatever its name', async (t) => {

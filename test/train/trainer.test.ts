@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, cpSync } from 'node:fs';
-import { appendFile, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, readdir, readFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Device } from '../../src/backend/backend.js';
@@ -275,26 +275,10 @@ for (const name of ['reference', 'onednn'] satisfies DeviceName[])
         await same(killed, [...recorder.lines.slice(0, 6), ...resumed.recorder.lines]);
       });
 
-      test('a damaged checkpoint changes nothing, and the one before can be used instead', async (t) => {
+      test('a damaged checkpoint is set aside, and the one before is used', async (t) => {
         const path = join(await scratch(t), 'copy');
         cpSync(folder.path, path, { recursive: true });
-        const state = join(path, 'state.json');
-        const files = async () => [
-          await readFile(state, 'utf8'),
-          await readFile(join(path, 'metrics.jsonl'), 'utf8'),
-          await readdir(join(path, 'checkpoints')),
-        ];
-        const before = await files();
         await truncate(join(path, 'checkpoints', 'step-00000018.safetensors'), 5000);
-        await assert.rejects(toyRun(device, path, { resume: true }), (error) => {
-          assert.ok(error instanceof CheckpointError);
-          assert.match(error.message, /step-00000018\.safetensors is not a whole safetensors file/);
-          assert.ok(error.next!.startsWith(`write "latest": "step-00000016.safetensors" into ${state} `));
-          return true;
-        });
-        assert.deepEqual(await files(), before);
-        const text = before[0] as string;
-        await writeFile(state, text.replace('step-00000018', 'step-00000016'));
         const { trainer, recorder } = await toyRun(device, path, { resume: true });
         assert.equal(trainer.step, 16);
         assert.ok(await trainer.run());

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { DeviceError } from '../../errors.js';
 import type { Graph } from '../../graph/graph.js';
 import { type Spec, sizeOf, type TypedArray } from '../../graph/types.js';
-import type { Engine, EngineInfo, Plan, PlanStats, Precision, ProfileRow } from '../backend.js';
+import type { Engine, EngineInfo, Kernels, Plan, PlanStats, Precision, ProfileRow } from '../backend.js';
 import { arrayAt } from './builder.js';
 import { Arg, type Dnnl, type Md } from './dnnl.js';
 import { KernelCache } from './kernel-cache.js';
@@ -80,6 +80,10 @@ export class OneDnnEngine implements Engine {
   compile(graph: Graph): Plan {
     validate(graph);
     return new LazyPlan(this, graph);
+  }
+
+  kernels(keep: Kernels): Kernels {
+    return this.#choice.keepTo(keep);
   }
 
   /** Builds steps for the layouts that the storages have now. */

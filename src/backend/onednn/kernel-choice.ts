@@ -1,4 +1,4 @@
-import type { Precision } from '../backend.js';
+import type { Kernels, Precision } from '../backend.js';
 import { arrayAt } from './builder.js';
 import { Alg, Arg, type Dnnl, type Handle, type Md, Prop, Query, Unimplemented } from './dnnl.js';
 import type { KernelCache } from './kernel-cache.js';
@@ -43,6 +43,8 @@ export class KernelChoice {
   readonly compute: Exclude<Precision, 'auto'>;
   readonly #dnnl: Dnnl;
   readonly #cache: KernelCache | undefined;
+  /** What this engine has chosen, whoever had chosen it before. */
+  readonly #chosen = new Map<string, string>();
 
   constructor(dnnl: Dnnl, precision: Precision, cache: KernelCache | undefined) {
     this.#dnnl = dnnl;
@@ -52,12 +54,15 @@ export class KernelChoice {
 
   /** @param key names the work, whatever computes it */
   pick(key: string, macs: number, candidates: readonly Candidate[]): Handle {
-    const cache = macs < WORTH_TRYING_MACS ? undefined : this.#cache;
-    const known = cache && this.#remembered(cache, `${key} ${this.compute}`, candidates);
+    const choosing = macs >= WORTH_TRYING_MACS && candidates.filter((c) => !c.fallback).length > 1;
+    const name = `${key} ${this.compute}`;
+    const known = choosing ? this.#remembered(name, candidates) : undefined;
     const order = known ? [known, ...candidates.filter((c) => c !== known)] : candidates;
     for (const candidate of order) {
       try {
-        return candidate.make();
+        const made = candidate.make();
+        if (choosing) this.#chosen.set(name, candidate.name);
+        return made;
       } catch (error) {
         if (!(error instanceof Unimplemented) || candidate === order.at(-1)) throw error;
       }
@@ -65,10 +70,16 @@ export class KernelChoice {
     throw new Error(`no candidates for ${key}`);
   }
 
-  #remembered(cache: KernelCache, key: string, candidates: readonly Candidate[]): Candidate | undefined {
-    if (candidates.filter((c) => !c.fallback).length === 1) return undefined;
-    let name = cache.get(key);
-    if (name === undefined) {
+  /** Takes over choices from before, and tells all of them, in the order of their keys. */
+  keepTo(choices: Kernels): Kernels {
+    for (const [key, name] of Object.entries(choices)) this.#chosen.set(key, name);
+    return Object.fromEntries([...this.#chosen].sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  #remembered(key: string, candidates: readonly Candidate[]): Candidate | undefined {
+    const cache = this.#cache;
+    let name = this.#chosen.get(key) ?? cache?.get(key);
+    if (name === undefined && cache) {
       name = this.#fastest(candidates);
       if (name !== undefined) cache.set(key, name);
     }

@@ -1,3 +1,4 @@
+import { CHECKSUM_KEY, verifyChecksum } from '../../checksum.js';
 import { CheckpointError } from '../../errors.js';
 import { type ByteSource, checkEndianness, withFile } from '../byte-source.js';
 import { blank, bytesOf, type FileArray, widthOf } from '../numbers.js';
@@ -69,6 +70,7 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsRe
   await source.read(text, 8);
   const base = 8 + length;
   const { entries, metadata } = parseHeader(file, text, size - base);
+  delete metadata[CHECKSUM_KEY];
   const tensors = new Map(entries.map((entry) => [entry.name, entry]));
   const find = (name: string): Entry => {
     const entry = tensors.get(name);
@@ -104,11 +106,13 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsRe
 /**
  * Reads a whole .safetensors file.
  *
- * @throws CheckpointError that names the file and what is wrong, before any data is read
+ * @throws CheckpointError that names the file and what is wrong, such as a checksum that does not fit, before any
+ *   data is returned
  */
 export async function readSafetensors(file: string): Promise<SafetensorsFile> {
   return withFile(file, async (source) => {
     const reader = await openSafetensors(source);
+    await verifyChecksum(file);
     const tensors = new Map<string, FileArray>();
     for (const name of reader.tensors.keys()) tensors.set(name, await reader.read(name));
     return { tensors, metadata: { ...reader.metadata } };

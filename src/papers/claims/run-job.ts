@@ -119,6 +119,5 @@ async function dropCheckpoints(folder: RunFolder): Promise<void> {
   const { best, latest } = await folder.state();
   if (!latest) return;
   await folder.writeState({ version: 1, ...(best ? { best } : {}) });
-  for (let name: string | undefined = latest; name; name = await folder.checkpointBefore(name))
-    await rm(folder.checkpoint(name), { force: true });
+  for (const name of await folder.checkpoints()) await rm(folder.checkpoint(name), { force: true });
 }

@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { LineFile } from '../../src/train/line-file.js';
+import { scratch } from '../support/toy.js';
+
+test('a line that the disk takes half of is taken back, and written as a whole later', async (t) => {
+  const file = new LineFile(join(await scratch(t), 'a.jsonl'));
+  const told: string[] = [];
+  file.tell = (text) => told.push(text);
+  file.append({ n: 1 });
+  const { writeSync } = fs;
+  let room = 5;
+  fs.writeSync = ((fd: number, bytes: Buffer, from: number) => {
+    if (room === 0) throw Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' });
+    const written = writeSync(fd, bytes, from, Math.min(room, bytes.length - from));
+    room -= written;
+    return written;
+  }) as typeof writeSync;
+  syncBuiltinESMExports();
+  t.after(() => {
+    fs.writeSync = writeSync;
+    syncBuiltinESMExports();
+  });
+  file.append({ n: 2 });
+  assert.equal(await readFile(file.path, 'utf8'), '{"n":1}\n');
+  file.append({ n: 3 });
+  assert.equal(await readFile(file.path, 'utf8'), '{"n":1}\n');
+  assert.equal(told.length, 1, told.join('\n'));
+  room = 1000;
+  file.append({ n: 4 });
+  assert.deepEqual(file.lines(), [{ n: 1 }, { n: 2 }, { n: 3 }, { n: 4 }]);
+  assert.match(told[1]!, /is complete: 2 lines had waited/);
+});

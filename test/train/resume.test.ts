@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { cpSync } from 'node:fs';
+import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { referenceDevice } from '../../src/backend/reference/index.js';
+import { CheckpointError, UsageError } from '../../src/errors.js';
+import { RunFolder } from '../../src/train/run-folder.js';
+import { plainMetrics, scratch, toyConfig, toyRun } from '../support/toy.js';
+
+const device = referenceDevice();
+const step = (n: number) => `step-${String(n).padStart(8, '0')}.safetensors`;
+
+/** A run that was never interrupted: 18 steps, a checkpoint every 4 and at each of the three epochs' ends. */
+let whole: RunFolder;
+let bytes: Buffer;
+const cleanup: (() => unknown)[] = [];
+before(async () => {
+  const path = await scratch({ after: (body) => void cleanup.push(body as () => unknown) });
+  const { trainer, folder } = await toyRun(device, join(path, 'whole'));
+  await trainer.run();
+  whole = folder;
+  bytes = await readFile(folder.checkpoint(step(18)));
+});
+after(() => Promise.all(cleanup.map((body) => body())));
+
+async function copyOf(t: Parameters<typeof scratch>[0], change: (folder: RunFolder) => unknown) {
+  const path = join(await scratch(t), 'run');
+  cpSync(whole.path, path, { recursive: true });
+  const folder = RunFolder.open(path);
+  await change(folder);
+  return folder;
+}
+
+async function flip(file: string, at = 0.7): Promise<void> {
+  const content = await readFile(file);
+  content[Math.floor(at * content.length)]! ^= 4;
+  await writeFile(file, content);
+}
+
+/** Resumes, trains to the end and compares with the run that was never interrupted. */
+async function resumed(path: string, from: number): Promise<string[]> {
+  const { trainer, folder, recorder } = await toyRun(device, path, { resume: true });
+  assert.equal(trainer.step, from);
+  await trainer.run();
+  assert.ok(bytes.equals(await readFile(folder.checkpoint(step(18)))), 'the last checkpoints differ');
+  assert.deepEqual(await plainMetrics(folder), await plainMetrics(whole));
+  assert.deepEqual(await folder.state(), await whole.state());
+  const { best } = await whole.state();
+  const [a, b] = await Promise.all([whole, folder].map((f) => readFile(f.checkpoint(best!.file))));
+  assert.ok(a!.equals(b!), 'the best weights differ');
+  // What the run tells is in its log too, where the dashboard reads it.
+  const log = await readFile(join(path, 'log.jsonl'), 'utf8');
+  for (const text of recorder.notes) assert.ok(log.includes(JSON.stringify(text)), text);
+  return recorder.notes;
+}
+
+test('a flipped bit in the newest checkpoint: the one before is used, and the run says so', async (t) => {
+  const folder = await copyOf(t, ({ path }) => flip(join(path, 'checkpoints', step(18))));
+  const notes = await resumed(folder.path, 16);
+  assert.match(notes[0]!, /step-00000018\.safetensors is damaged.*\nIt is set aside as step-00000018/);
+  assert.match(notes[1]!, /^The run goes on from step-00000016\.safetensors, after step 16\.$/);
+  assert.deepEqual(await folder.damaged(), [`${step(18)}.damaged`]);
+});
+
+test('a newest checkpoint that is gone: the one before is used', async (t) => {
+  const folder = await copyOf(t, ({ path }) => rm(join(path, 'checkpoints', step(18))));
+  assert.match((await resumed(folder.path, 16))[0]!, /step-00000018.*no such file/);
+});
+
+test('no checkpoint that is whole: nothing is changed, and nothing begins again', async (t) => {
+  const folder = await copyOf(t, async ({ path }) => {
+    await flip(join(path, 'checkpoints', step(18)), 0.01);
+    await truncate(join(path, 'checkpoints', step(16)), 3000);
+  });
+  const content = async () => [
+    (await readdir(join(folder.path, 'checkpoints'))).sort(),
+    await readFile(join(folder.path, 'metrics.jsonl'), 'utf8'),
+    await readFile(join(folder.path, 'state.json'), 'utf8'),
+  ];
+  const before = await content();
+  const refused = (error: unknown) => {
+    assert.ok(error instanceof CheckpointError, String(error));
+    assert.match(error.message, /^None of the checkpoints .* is whole/);
+    assert.match(error.message, /step-00000018.*\n.*step-00000016.*Next: restore one/s);
+    return true;
+  };
+  for (let time = 0; time < 2; time++) {
+    await assert.rejects(toyRun(device, folder.path, { resume: true }), refused);
+    assert.deepEqual(await content(), before);
+  }
+  // Nor when all that is left was set aside before, and the state is gone too.
+  for (const n of [16, 18]) await folder.setAside(step(n));
+  await rm(join(folder.path, 'state.json'));
+  await assert.rejects(toyRun(device, folder.path, { resume: true }), /None of the checkpoints .*\.damaged/s);
+});
+
+for (const [what, damage, words] of [
+  ['torn', (file: string) => truncate(file, 20), /state\.json .*: it is made anew/],
+  ['flipped', (file: string) => flip(file), /state\.json .*: it is made anew/],
+  ['missing', (file: string) => rm(file), /state\.json is missing: it is made anew/],
+] as const)
+  test(`a state.json that is ${what} is made anew from the checkpoints`, async (t) => {
+    const folder = await copyOf(t, ({ path }) => damage(join(path, 'state.json')));
+    await assert.rejects(folder.state(), /Next: continue the run \(train --resume\)/);
+    const notes = await resumed(folder.path, 18);
+    assert.match(notes[0]!, words);
+  });
+
+test('killed after the checkpoint of an epoch’s end and before state.json: the best weights are known', async (t) => {
+  const [before, now] = await Promise.all(
+    [12, 18].map(async (steps) => {
+      const path = join(await scratch(t), 'run');
+      const made = await toyRun(device, path, { config: toyConfig({ maxSteps: steps, schedule }) });
+      await made.trainer.run();
+      return made.folder;
+    }),
+  );
+  const expected = await now!.state();
+  assert.notDeepEqual((await before!.state()).best, expected.best, 'the last epoch has to be the best');
+  await now!.writeState({ ...(await before!.state()), latest: step(18) });
+  const { trainer, folder } = await toyRun(device, now!.path, {
+    resume: true,
+    config: toyConfig({ schedule }),
+  });
+  await trainer.run();
+  assert.deepEqual((await folder.state()).best, expected.best);
+});
+const schedule = { kind: 'constant' } as const;
+
+test('a line of the metrics that cannot be read takes none of the others with it', async (t) => {
+  const folder = await copyOf(t, async ({ path }) => {
+    const file = join(path, 'metrics.jsonl');
+    const lines = (await readFile(file, 'utf8')).split('\n');
+    lines[2] = lines[2]!.replace('"event"', '"event');
+    await writeFile(file, lines.join('\n'));
+  });
+  const { trainer, recorder } = await toyRun(device, folder.path, { resume: true });
+  await trainer.run();
+  assert.match(recorder.notes[0]!, /^1 lines of the run's logs could not be read/);
+  const rest = (await plainMetrics(whole)).filter((_, i) => i !== 2);
+  assert.deepEqual(await plainMetrics(folder), rest);
+});
+
+test('a finished training whose checkpoints were dropped does not begin again', async (t) => {
+  const folder = await copyOf(t, async (run) => {
+    const { best } = await run.state();
+    await run.writeState({ version: 1, best: best! });
+    for (const name of await run.checkpoints()) await rm(run.checkpoint(name));
+  });
+  await assert.rejects(toyRun(device, folder.path, { resume: true }), (error) => {
+    assert.ok(error instanceof UsageError);
+    assert.match(error.message, /has ended, and cannot be continued/);
+    return true;
+  });
+  assert.deepEqual(await plainMetrics(folder), await plainMetrics(whole));
+});
