@@ -1,23 +1,23 @@
 import { basename, join } from 'node:path';
 import type { Dataset } from '../data/dataset.js';
-import { type Batch, DataLoader } from '../data/loader.js';
+import { DataLoader } from '../data/loader.js';
 import type { Transform } from '../data/transforms/index.js';
 import { CheckpointError, PaperweightError } from '../errors.js';
-import { CrossEntropyLoss } from '../nn/loss.js';
 import type { Module } from '../nn/module.js';
-import { topKCorrect } from '../ops/index.js';
 import type { SGD } from '../optim/sgd.js';
-import { Tensor } from '../tensor/tensor.js';
 import { loadCheckpoint, type Position, saveCheckpoint, saveWeights } from './checkpoint.js';
 import type { TrainConfig } from './config.js';
 import { Control } from './control.js';
 import { type Evaluation, evaluateModel } from './evaluate.js';
-import { type DoneEvent, INSIGHT_EVERY, type Observer } from './events.js';
-import { firstKernels, saveKernels } from './kernels.js';
+import type { DoneEvent, Observer } from './events.js';
+import { recordInsight } from './insight.js';
+import { diverged, flatNote } from './numbers.js';
 import { makeOptimizer, makeSchedule, type TimedSchedule } from './optimizer.js';
+import { afterEpoch, afterStep, epochEvent, START } from './position.js';
 import { Probe } from './probe.js';
 import { writeProcess } from './process-file.js';
 import type { RunFolder } from './run-folder.js';
+import { type Queued, Stepper } from './step.js';
 
 export interface TrainerParts {
   readonly config: TrainConfig;
@@ -33,47 +33,16 @@ export interface TrainerParts {
   readonly signal?: AbortSignal;
 }
 
-/** A step whose run is queued on the device. */
-interface Queued {
-  readonly batch: Batch;
-  readonly loss: Tensor;
-  readonly correct: Tensor;
-  readonly dataSeconds: number;
-  readonly lr: number;
-  /** Sums of squares of the gradients, in a step that is looked into. */
-  readonly squares: readonly (readonly [string, Tensor])[] | undefined;
-}
-
-const START: Position = {
-  epoch: 0,
-  batch: 0,
-  step: 0,
-  running: [],
-  epochLoss: 0,
-  epochCorrect: 0,
-  epochImages: 0,
-};
-
-/** Loss of a net that gives every class the same probability, to within this much, has not begun to learn. */
-const FLAT = 0.005;
-
-/** The loss of a run is no longer a finite number. */
-export class DivergedError extends PaperweightError {
-  static {
-    DivergedError.prototype.name = 'DivergedError';
-  }
-}
-
 /** The notes' training loop, made fit to be left alone: progress, checkpoints, evaluation, exact resume. */
 export class Trainer {
   readonly #parts: TrainerParts;
   readonly #optimizer: SGD;
   readonly #timed: TimedSchedule | undefined;
-  readonly #criterion = new CrossEntropyLoss();
   readonly #loader: DataLoader;
   readonly #observer: Observer;
   readonly #control: Control;
   readonly #probe: Probe;
+  readonly #stepper: Stepper;
   #position: Position = START;
   #saved = -1;
   /** The training error has come down to where the configuration ends the run. */
@@ -99,6 +68,14 @@ export class Trainer {
       transform: parts.trainTransform,
     });
     this.#timed = makeSchedule(this.#optimizer, config, this.stepsTotal);
+    this.#stepper = new Stepper({
+      config,
+      model,
+      loader: this.#loader,
+      optimizer: this.#optimizer,
+      timed: this.#timed,
+      probe: this.#probe,
+    });
   }
 
   get stepsTotal(): number {
@@ -197,8 +174,9 @@ export class Trainer {
   /** The rest of the current epoch. False when the signal ended it. */
   async #epoch(): Promise<boolean> {
     if (this.#complete) return true;
-    const { config, model } = this.#parts;
+    const { config, model, folder } = this.#parts;
     const { signal } = this.#control;
+    const looking = { model, folder, probe: this.#probe, observer: this.#observer };
     const { epoch, batch: start } = this.#position;
     model.train();
     let queued: Queued | undefined;
@@ -209,7 +187,7 @@ export class Trainer {
         const { value: batch } = await batches.next();
         if (!batch) break;
         const dataSeconds = (performance.now() - asked) / 1000;
-        const next = this.#queue(batch, dataSeconds);
+        const next = this.#stepper.queue(batch, epoch, dataSeconds);
         // The device computes this step while the one before is being accounted for.
         if (queued) await this.#finish(queued);
         queued = next;
@@ -219,7 +197,7 @@ export class Trainer {
         const pausing = this.#control.paused;
         if (due || queued.squares || pausing || signal.aborted || submitted >= this.stepsTotal) {
           await this.#finish(queued);
-          if (queued.squares) await this.#look(queued.squares);
+          if (queued.squares) await recordInsight(looking, submitted, queued.squares);
           queued = undefined;
           if (pausing) await this.#control.wait(this.#position.step);
           if (due || signal.aborted) await this.#save();
@@ -236,41 +214,6 @@ export class Trainer {
     return true;
   }
 
-  #queue(batch: Batch, dataSeconds: number): Queued {
-    const { model } = this.#parts;
-    const [inputs, labels] = this.#loader.tensors(batch, this.#position.epoch);
-    this.#optimizer.zeroGrad();
-    const logits = model.forward(inputs);
-    const loss = this.#criterion.forward(logits, labels);
-    loss.backward();
-    const correct = new Tensor(topKCorrect(logits.node, labels.node, 1)).sum();
-    const lr = this.#optimizer.paramGroups[0]!.lr;
-    const squares = this.#isInsightStep(this.#optimizer.steps + 1)
-      ? this.#probe.gradientSquares()
-      : undefined;
-    this.#optimizer.step({ compute: [correct, ...(squares ?? []).map(([, square]) => square)] });
-    if (this.#timed?.every === 'step') this.#timed.schedule.step();
-    return { batch, loss, correct, dataSeconds, lr, squares };
-  }
-
-  #isInsightStep(step: number): boolean {
-    const { insightEvery = INSIGHT_EVERY } = this.#parts.config;
-    return insightEvery > 0 && (step === 1 || step % insightEvery === 0);
-  }
-
-  /** Writes down what the model looks like from inside after the last step. */
-  async #look(squares: readonly (readonly [string, Tensor])[]): Promise<void> {
-    const { folder, model } = this.#parts;
-    const { step } = this.#position;
-    const insight = await this.#probe.measure(step, squares);
-    await folder.logInsight(insight);
-    this.#observer.insight?.(insight);
-    const layer = firstKernels(model);
-    if (!layer) return;
-    const kernels = await saveKernels(folder.path, step, layer);
-    this.#observer.kernels?.(kernels);
-  }
-
   async #finish({ batch, loss: lossTensor, correct, dataSeconds, lr }: Queued): Promise<void> {
     const { config, folder } = this.#parts;
     const p = this.#position;
@@ -279,17 +222,9 @@ export class Trainer {
     const now = performance.now();
     const stepSeconds = (now - this.#stepEnded) / 1000;
     this.#stepEnded = now;
-    if (!Number.isFinite(loss)) throw this.#diverged(p.step + 1, loss);
-    const running = [...p.running, loss];
-    this.#position = {
-      epoch: p.epoch,
-      batch: batch.index + 1,
-      step: p.step + 1,
-      running,
-      epochLoss: p.epochLoss + loss * images,
-      epochCorrect: p.epochCorrect + (await correct.item()),
-      epochImages: p.epochImages + images,
-    };
+    if (!Number.isFinite(loss)) throw diverged(folder.path, p.step + 1, loss);
+    const result = { index: batch.index, loss, correct: await correct.item(), images };
+    this.#position = afterStep(p, result);
     const event = {
       event: 'step' as const,
       epoch: p.epoch + 1,
@@ -304,34 +239,17 @@ export class Trainer {
     await folder.log(event);
     this.#observer.step?.(event, { stepsTotal: this.stepsTotal });
     if ((batch.index + 1) % config.logEvery !== 0) return;
+    const { running } = this.#position;
     const mean = running.reduce((a, b) => a + b, 0) / running.length;
     this.#say('line', `[${p.epoch + 1}, ${batch.index + 1}] loss: ${mean.toFixed(3)}`);
     this.#position = { ...this.#position, running: [] };
     this.#noteIfFlat(mean, 'The loss is still');
   }
 
-  /** A net that has not begun to learn looks like one that is broken; say which it may be. */
   #noteIfFlat(loss: number, subject: string): void {
-    const classes = this.#parts.testSet.classes.length;
-    const chance = Math.log(classes);
-    if (Math.abs(loss - chance) >= FLAT) return;
-    this.#say(
-      'note',
-      `${subject} that of guessing (ln ${classes} = ${chance.toFixed(3)}). ` +
-        (this.#parts.config.recipe === 'notes'
-          ? "The notes' recipe stays there for about 170 steps and then leaves; nothing is broken."
-          : 'If it stays there, try another learning rate or initialisation.'),
-    );
-  }
-
-  #diverged(step: number, loss: number): DivergedError {
-    const { folder } = this.#parts;
-    return new DivergedError({
-      what: `Training diverged at step ${step}`,
-      expected: 'a finite loss',
-      got: String(loss),
-      next: `start again with a lower --lr, or look at ${join(folder.path, 'metrics.jsonl')}; checkpoints from before are kept`,
-    });
+    const { testSet, config } = this.#parts;
+    const text = flatNote(loss, subject, { classes: testSet.classes.length, recipe: config.recipe });
+    if (text) this.#say('note', text);
   }
 
   /** Evaluates, keeps the best weights, and saves. Undefined when the signal ended it. */
@@ -345,36 +263,19 @@ export class Trainer {
       return undefined;
     }
     // The last update may be the one that broke the weights.
-    if (!Number.isFinite(result.loss)) throw this.#diverged(p.step, result.loss);
-    const event = this.#epochEvent(result, (performance.now() - started) / 1000);
+    if (!Number.isFinite(result.loss)) throw diverged(folder.path, p.step, result.loss);
+    const event = epochEvent(p, result, (performance.now() - started) / 1000);
+    this.#observer.epoch?.(event);
     await folder.log(event);
     this.#learned = this.#isLearned(event.trainAccuracy);
     // An epoch that the limit of steps cuts short stays open, for a run that is resumed with a higher one.
     if (p.batch === this.#loader.length) {
-      this.#position = { ...START, epoch: p.epoch + 1, step: p.step };
+      this.#position = afterEpoch(p);
       if (this.#timed?.every === 'epoch') this.#timed.schedule.step(result.accuracy);
     }
     await this.#save(result.accuracy);
     this.#stepEnded = performance.now();
     return result;
-  }
-
-  #epochEvent(result: Evaluation, seconds: number) {
-    const p = this.#position;
-    const event = {
-      event: 'epoch' as const,
-      epoch: p.epoch + 1,
-      step: p.step,
-      trainLoss: p.epochLoss / p.epochImages,
-      trainAccuracy: (100 * p.epochCorrect) / p.epochImages,
-      testLoss: result.loss,
-      testAccuracy: result.accuracy,
-      testTop5: result.top5,
-      testImages: result.images,
-      seconds,
-    };
-    this.#observer.epoch?.(event);
-    return event;
   }
 
   async #evaluate(): Promise<Evaluation | undefined> {
