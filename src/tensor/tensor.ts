@@ -272,14 +272,20 @@ export class Parameter extends Tensor {
   }
 }
 
-/** Queues one run that computes `outputs` and writes new values into parameters. */
+/**
+ * Queues one run that computes `outputs` and writes new values into parameters.
+ *
+ * @param guard a scalar of the same run: where it is not a finite number, the parameters keep their values
+ */
 export function update(
   changes: readonly { parameter: Parameter; value: Node }[],
   outputs: readonly Tensor[] = [],
+  guard?: Tensor,
 ): void {
   realize(
     outputs.map((t) => t.node),
     changes.map(({ parameter, value }) => ({ node: value, storage: parameter.storage! })),
+    guard?.node,
   );
   for (const { parameter } of changes) parameter.refresh();
 }

@@ -49,6 +49,7 @@ const progressSchema = z.object({
         nesterov: z.boolean(),
         // Older files do not have it.
         rateInVelocity: z.boolean().default(false),
+        lrScale: z.number().default(1),
       }),
     ),
     rates: z.record(z.string(), z.number()).optional(),
