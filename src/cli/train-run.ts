@@ -1,6 +1,7 @@
 import { resolve as absolute, basename, join } from 'node:path';
 import { UsageError } from '../errors.js';
 import { withoutInit } from '../nn/init.js';
+import { dryRun } from '../papers/dry-run.js';
 import { buildModel, type Paper } from '../papers/paper.js';
 import { openPaper } from '../papers/registry.js';
 import { describeMachine, prepareRun } from '../papers/train.js';
@@ -10,6 +11,7 @@ import { writeFileAtomic } from '../train/atomic.js';
 import { type TrainConfig, trainConfigSchema } from '../train/config.js';
 import { chooseDataset } from '../train/datasets.js';
 import type { Observer, StepEvent } from '../train/events.js';
+import { freezeModules, lrScales } from '../train/modules.js';
 import { together } from '../train/observers.js';
 import { latestRun, RunFolder } from '../train/run-folder.js';
 import { type Trainer, trim } from '../train/trainer.js';
@@ -39,6 +41,11 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
   try {
     const paper = flags.resume ? undefined : await choosePaper(flags);
     await withDevice(flags, async (device) => {
+      if (paper && flags.dryRun) {
+        const { path, ...run } = await configure(flags, paper, abort.signal, () => describeMachine(device));
+        note(await dryRun(path, { ...run, device, observer: { note }, signal: abort.signal }));
+        return;
+      }
       const run = paper
         ? await start(flags, paper, abort.signal, () => describeMachine(device))
         : await resume(flags);
@@ -93,12 +100,20 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
 /** The paper that the flags name; what cannot be built is refused before anything is downloaded or made. */
 async function choosePaper(flags: TrainFlags): Promise<Paper> {
   const paper = await openPaper(flags.paper);
-  const { model } = configFrom(flags, { dataset: 'shapes10' }, ['any'], paper);
-  withoutInit(() => buildModel(paper, model));
+  const config = configFrom(flags, { dataset: 'shapes10' }, ['any'], paper);
+  const model = withoutInit(() => buildModel(paper, config.model));
+  lrScales(model, config);
+  freezeModules(model, config);
   return paper;
 }
 
-async function start(
+async function start(...args: Parameters<typeof configure>) {
+  const { path, ...run } = await configure(...args);
+  return { ...run, folder: await RunFolder.create(path, run.config) };
+}
+
+/** What the flags ask for, and where it is to be; nothing is made yet. */
+async function configure(
   flags: TrainFlags,
   paper: Paper,
   signal: AbortSignal,
@@ -122,7 +137,7 @@ async function start(
     machine: await machine(),
   };
   const path = flags.run ?? join(RUNS, `${stamp(new Date())}-${config.recipe}`);
-  return { ...sets, config, folder: await RunFolder.create(path, config) };
+  return { ...sets, config, path };
 }
 
 async function openSets({ dataset, data }: Pick<TrainConfig, 'dataset' | 'data'>) {

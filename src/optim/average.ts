@@ -1,10 +1,10 @@
-import type { Device } from '../backend/backend.js';
 import { CheckpointError, UsageError } from '../errors.js';
 import { hostLeaf, type Node } from '../graph/node.js';
 import { makeArray, type Shape, sameShape, type TypedArray } from '../graph/types.js';
 import * as ops from '../ops/index.js';
 import type { Change } from '../tensor/pending.js';
-import { Parameter, update } from '../tensor/tensor.js';
+import { type Parameter, update } from '../tensor/tensor.js';
+import { zerosLike } from './zeros-like.js';
 
 interface Tracked {
   readonly name: string;
@@ -43,7 +43,7 @@ export class WeightAverage {
         got: String(decay),
       });
     this.decay = decay;
-    this.#tracked = [...named].map(([name, parameter]) => ({ name, parameter, mean: like(parameter) }));
+    this.#tracked = [...named].map(([name, parameter]) => ({ name, parameter, mean: zerosLike(parameter) }));
   }
 
   /** What a step has to write beside its own changes. */
@@ -72,7 +72,7 @@ export class WeightAverage {
     this.#aside = new Map();
     // One at a time: a single run would hold copies of all of them.
     for (const { parameter, mean } of this.#tracked) {
-      const own = like(parameter);
+      const own = zerosLike(parameter);
       this.#aside.set(parameter, own);
       update([{ parameter: own, value: parameter.node }]);
       update([{ parameter, value: mean.node }]);
@@ -130,22 +130,6 @@ export class WeightAverage {
     });
     this.#weight = state.weight;
   }
-}
-
-/** Zeros of a parameter's shape, in the same place. */
-function like(parameter: Parameter): Parameter {
-  const device: Device | undefined = parameter.storage?.device;
-  if (!device)
-    throw new UsageError({
-      what: 'WeightAverage got a parameter that is on no device',
-      expected: 'await model.to(device) before it',
-      got: 'values on the host',
-    });
-  const zeros = makeArray(parameter.dtype, parameter.size);
-  const made = new Parameter(zeros, parameter.shape, { trainable: false });
-  // On the host until now, so the values are on the device when the call returns.
-  void made.place(device);
-  return made;
 }
 
 function scalar(value: number, dtype: Parameter['dtype']): Node {

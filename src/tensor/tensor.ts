@@ -211,7 +211,7 @@ export class Tensor {
 /** A tensor that a module owns and an optimizer changes in place, on its device once it has one. */
 export class Parameter extends Tensor {
   #storage: DeviceStorage | undefined;
-  readonly #trainable: boolean;
+  #trainable: boolean;
 
   /** @param trainable false for buffers such as running statistics, which are saved but not optimised */
   constructor(data: TypedArray, shape: Shape, { trainable = true, dtype = dtypeOf(data) } = {}) {
@@ -259,6 +259,13 @@ export class Parameter extends Tensor {
   blank(): TypedArray {
     const source = this.node.source;
     return source?.kind === 'host' ? source.data : makeArray(this.dtype, this.size);
+  }
+
+  /** From now on the parameter collects no gradient, and graphs compute none for it. */
+  freeze(): void {
+    this.#trainable = false;
+    leafOwners.delete(this.current);
+    this.grad = null;
   }
 
   /** To be called when a run that updates the storage has been queued. */

@@ -13,10 +13,11 @@ export const START: Position = {
   epochImages: 0,
 };
 
-/** What a step has computed from its batch. */
+/** What a step has computed from its batches. */
 export interface StepResult {
-  /** Number of the batch in its epoch, from 0. */
+  /** Number of its last batch in the epoch, from 0. */
   readonly index: number;
+  /** Mean over its pictures. */
   readonly loss: number;
   readonly correct: number;
   readonly images: number;
@@ -31,10 +32,31 @@ export const afterStep = (p: Position, { index, loss, correct, images }: StepRes
   epochLoss: p.epochLoss + loss * images,
   epochCorrect: p.epochCorrect + correct,
   epochImages: p.epochImages + images,
+  ...lasting(p),
+});
+
+/** The place after a step that was left out. */
+export const afterSkip = (p: Position, index: number): Position => ({
+  ...p,
+  batch: index + 1,
+  step: p.step + 1,
+  skipped: (p.skipped ?? 0) + 1,
+});
+
+/** What outlives steps and epochs. */
+const lasting = ({ rollbacks, flat }: Position): Partial<Position> => ({
+  ...(rollbacks === undefined ? {} : { rollbacks }),
+  ...(flat === undefined ? {} : { flat }),
 });
 
 /** The place at the beginning of the next epoch. */
-export const afterEpoch = ({ epoch, step }: Position): Position => ({ ...START, epoch: epoch + 1, step });
+export const afterEpoch = (p: Position): Position => ({
+  ...START,
+  epoch: p.epoch + 1,
+  step: p.step,
+  ...(p.skipped ? { skipped: p.skipped } : {}),
+  ...lasting(p),
+});
 
 /** What the epoch at `p` has come to, with its evaluation. */
 export const epochEvent = (p: Position, result: Evaluation, seconds: number): EpochEvent => ({
