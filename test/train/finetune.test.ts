@@ -176,7 +176,7 @@ for (const name of ['reference', 'onednn'] satisfies DeviceName[])
       assertNear(
         tenth,
         one.map((v) => v / 10),
-        1e-6,
+        1e-5,
         'updates',
       );
     });
