@@ -251,10 +251,10 @@ class Screen implements Observer {
   }
 }
 
-function closing({ recipe, dataset, data, seed }: TrainConfig, run: string, images: number): void {
+function closing({ recipe, dataset, data, seed, startFrom }: TrainConfig, run: string, images: number): void {
   note(`Measured on ${images.toLocaleString('en-US')} test pictures of ${dataset} that training never saw.`);
   note(`The run lies in ${run}; its curve is ${join(run, CURVE)}`);
-  if (recipe === 'quick') {
+  if (recipe === 'quick' && !startFrom) {
     note('This was the quick recipe. The whole of the notes’ own, ten epochs, is:');
     note(
       `  ${COMMAND} train --preset notes --dataset ${dataset}${data ? ` --data ${data}` : ''} --seed ${seed}`,

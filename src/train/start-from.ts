@@ -53,6 +53,9 @@ export async function startFrom(
   model.loadStateDict(new Map(fitting.map((name) => [name, weights.get(name)!])), { strict: false });
   return [
     `Started from ${file}: ${fitting.length} of ${own.size} tensors.`,
-    ...report.map((line) => `Left as initialised or left out: ${line}.`),
+    ...[absent, differing].flatMap((names) =>
+      names.length > 0 ? [`Left as initialised: ${names.join(', ')}.`] : [],
+    ),
+    ...(stray.length > 0 ? [`Not used: ${stray.join(', ')}.`] : []),
   ];
 }
