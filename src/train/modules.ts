@@ -4,7 +4,7 @@ import type { TrainConfig } from './config.js';
 
 /**
  * Whether a pattern names a module: its path (`features`, `classifier.6`), which means all below it too, or a
- * pattern in which `*` stands for anything (`features.*`, `*.bn1`).
+ * pattern in which `*` stands for anything (`features.*`, `*.shortcut`).
  */
 function fits(pattern: string, path: string): boolean {
   const escaped = pattern.split('*').map((part) => part.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&'));
