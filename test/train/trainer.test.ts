@@ -376,7 +376,10 @@ for (const name of ['reference', 'onednn'] satisfies DeviceName[])
     test('weights that the very last step breaks are not kept as a result', async (t) => {
       const config = toyConfig({ lr: 1e38, schedule: { kind: 'constant' }, maxSteps: 1 });
       const { trainer, folder } = await toyRun(device, await scratch(t), { config });
-      await assert.rejects(trainer.run(), /Training diverged at step 1\. .*got a loss of .* on the test pictures/);
+      await assert.rejects(
+        trainer.run(),
+        /Training diverged at step 1\. .*got a loss of .* on the test pictures/,
+      );
       assert.deepEqual(await folder.state(), { version: 1 });
     });
 
