@@ -55,6 +55,26 @@ export const nonNegativeNumber = (flag: string): Parser<number> =>
 export const fraction = (flag: string): Parser<number> =>
   number(flag, 'a number from 0 up to, but not including, 1', (value) => value >= 0 && value < 1);
 
+/** Adds to a list, for a flag that may be given several times. */
+export const repeated =
+  <T>(parse: Parser<T>) =>
+  (text: string, before: readonly T[] | undefined): T[] => [...(before ?? []), parse(text)];
+
+/** `PATTERN=FACTOR`, such as `features=0.1`. */
+export function patternAndFactor(flag: string): Parser<{ pattern: string; factor: number }> {
+  return (text) => {
+    const at = text.lastIndexOf('=');
+    const [pattern, factor] = [text.slice(0, at), Number(text.slice(at + 1))];
+    if (at > 0 && NUMBER.test(text.slice(at + 1)) && Number.isFinite(factor) && factor > 0)
+      return { pattern, factor };
+    return refuse(flag, text, 'a module and a factor above 0, such as features=0.1');
+  };
+}
+
+/** A number between two others, without the ends. */
+export const between = (flag: string, min: number, max: number): Parser<number> =>
+  number(flag, `a number between ${min} and ${max}`, (value) => value > min && value < max);
+
 /** One of a few words. */
 export function oneOf<T extends string>(flag: string, values: readonly T[]): Parser<T> {
   return (text) => {

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { resolve as absolute, basename, join } from 'node:path';
 import { UsageError } from '../errors.js';
 import { withoutInit } from '../nn/init.js';
+import { dryRun } from '../papers/dry-run.js';
 import { buildModel, type Paper } from '../papers/paper.js';
 import { openPaper } from '../papers/registry.js';
 import { checkPictures, describeMachine, deviceSchema, prepareRun } from '../papers/train.js';
@@ -11,6 +12,7 @@ import { writeFileAtomic } from '../train/atomic.js';
 import { type TrainConfig, trainConfigSchema } from '../train/config.js';
 import { chooseDataset } from '../train/datasets.js';
 import type { Observer, StepEvent } from '../train/events.js';
+import { freezeModules, lrScales } from '../train/modules.js';
 import { together } from '../train/observers.js';
 import { latestRun, RunFolder } from '../train/run-folder.js';
 import { type Trainer, trim } from '../train/trainer.js';
@@ -40,6 +42,11 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
     const paper = flags.resume ? undefined : await choosePaper(flags);
     const deviceFlags = flags.resume ? await asBefore(flags) : flags;
     await withDevice(deviceFlags, async (device) => {
+      if (paper && flags.dryRun) {
+        const { path, ...run } = await configure(flags, paper, abort.signal, () => describeMachine(device));
+        note(await dryRun(path, { ...run, device, observer: { note }, signal: abort.signal }));
+        return;
+      }
       const run = paper
         ? await start(flags, paper, abort.signal, () => describeMachine(device))
         : await resume(flags);
@@ -94,12 +101,20 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
 /** The paper that the flags name; what cannot be built is refused before anything is downloaded or made. */
 async function choosePaper(flags: TrainFlags): Promise<Paper> {
   const paper = await openPaper(flags.paper);
-  const { model } = configFrom(flags, { dataset: 'shapes10' }, ['any'], paper);
-  withoutInit(() => buildModel(paper, model));
+  const config = configFrom(flags, { dataset: 'shapes10' }, ['any'], paper);
+  const model = withoutInit(() => buildModel(paper, config.model));
+  lrScales(model, config);
+  freezeModules(model, config);
   return paper;
 }
 
-async function start(
+async function start(...args: Parameters<typeof configure>) {
+  const { path, ...run } = await configure(...args);
+  return { ...run, folder: await RunFolder.create(path, run.config) };
+}
+
+/** What the flags ask for, and where it is to be; nothing is made yet. */
+async function configure(
   flags: TrainFlags,
   paper: Paper,
   signal: AbortSignal,
@@ -124,7 +139,7 @@ async function start(
   };
   checkPictures(config, sets.trainSet);
   const path = flags.run ?? join(RUNS, `${stamp(new Date())}-${config.recipe}`);
-  return { ...sets, config, folder: await RunFolder.create(path, config) };
+  return { ...sets, config, path };
 }
 
 async function openSets({ dataset, data }: Pick<TrainConfig, 'dataset' | 'data'>) {
@@ -261,10 +276,10 @@ class Screen implements Observer {
   }
 }
 
-function closing({ recipe, dataset, data, seed }: TrainConfig, run: string, images: number): void {
+function closing({ recipe, dataset, data, seed, startFrom }: TrainConfig, run: string, images: number): void {
   note(`Measured on ${images.toLocaleString('en-US')} test pictures of ${dataset} that training never saw.`);
   note(`The run lies in ${run}; its curve is ${join(run, CURVE)}`);
-  if (recipe === 'quick') {
+  if (recipe === 'quick' && !startFrom) {
     note('This was the quick recipe. The whole of the notes’ own, ten epochs, is:');
     note(
       `  ${COMMAND} train --preset notes --dataset ${dataset}${data ? ` --data ${data}` : ''} --seed ${seed}`,

@@ -5,6 +5,7 @@ import type { Paper, Recipe } from '../papers/paper.js';
 import type { ModelConfig, TrainConfig } from '../train/config.js';
 import { DATASETS, type DatasetName } from '../train/dataset-names.js';
 import { INSIGHT_EVERY } from '../train/events.js';
+import { addFinetuneOptions, type FinetuneFlags, initName, startFromOf } from './finetune-options.js';
 import { addModelOptions, type ModelFlags, modelOptions } from './model-options.js';
 import {
   addDeviceOptions,
@@ -21,11 +22,10 @@ import {
 } from './options.js';
 import { port } from './serve.js';
 
-export interface TrainFlags extends DeviceFlags, ModelFlags {
+export interface TrainFlags extends DeviceFlags, ModelFlags, FinetuneFlags {
   readonly preset?: string;
   readonly dropout?: number;
   readonly imageSize?: number;
-  readonly init?: string;
   readonly dataset?: DatasetName;
   readonly data?: string;
   readonly epochs?: number;
@@ -37,6 +37,7 @@ export interface TrainFlags extends DeviceFlags, ModelFlags {
   readonly seed?: number;
   readonly run?: string;
   readonly resume?: boolean;
+  readonly dryRun?: boolean;
   readonly checkpointEvery?: number;
   readonly evalLimit?: number;
   readonly serve?: number | true;
@@ -140,8 +141,17 @@ export function register(program: Command): void {
       `side of the pictures that the network gets ${defaults((r) => r.model.imageSize)}`,
       positiveInteger('--image-size', 4096),
     )
-    .option('--init <name>', `how weights start ${defaults((r) => r.model.init)}`, pathName('--init'));
+    .option(
+      '--init <name|file>',
+      `how weights start: an initialisation, or a file of weights such as weights.safetensors ${defaults((r) => r.model.init)}`,
+      pathName('--init'),
+    );
+  addFinetuneOptions(command);
   addDeviceOptions(command)
+    .option(
+      '--dry-run',
+      'two steps, one batch of measuring, a checkpoint written and read back, and nothing left behind (default: off)',
+    )
     .option(
       '--serve [port]',
       'show the run in the browser while it trains (default: off; port 8321)',
@@ -156,6 +166,7 @@ export function register(program: Command): void {
         'paperweight train --preset four-layer --activation tanh',
         'paperweight train --data ./data --epochs 10 --run runs/notes',
         'paperweight train --resume --run runs/notes',
+        'paperweight train --dataset imagefolder --data pets --init weights.safetensors --partial --freeze features',
       ),
     )
     .action(async (flags: TrainFlags) => {
@@ -165,6 +176,13 @@ export function register(program: Command): void {
           expected: '--serve --control',
           got: '--control',
           next: 'add --serve, or leave --control out',
+        });
+      if (flags.dryRun && flags.resume)
+        throw new UsageError({
+          what: '--dry-run cannot resume a run',
+          expected: 'one of the two',
+          got: '--dry-run --resume',
+          next: 'leave one of them out',
         });
       const { runTraining } = await import('./train-run.js');
       await runTraining(flags);
@@ -191,6 +209,7 @@ export function configFrom(
   const options = changed || model.options ? { options: { ...model.options, ...changed } } : {};
   const given = <K extends keyof TrainFlags & (keyof TrainConfig | keyof ModelConfig)>(key: K) =>
     flags[key] === undefined ? {} : { [key]: flags[key] };
+  const [init, start] = [initName(flags), startFromOf(flags)];
   const config: TrainConfig = {
     version: 1,
     recipe: name,
@@ -200,7 +219,7 @@ export function configFrom(
       ...model,
       ...given('dropout'),
       ...given('imageSize'),
-      ...given('init'),
+      ...(init === undefined ? {} : { init }),
       ...options,
     },
     ...data,
@@ -214,6 +233,16 @@ export function configFrom(
     ...given('checkpointEvery'),
     ...given('evalLimit'),
     ...given('insightEvery'),
+    ...(start ? { startFrom: start } : {}),
+    ...given('freeze'),
+    ...given('lrScale'),
+    ...given('accumulate'),
+    ...given('clipNorm'),
+    ...given('clipValue'),
+    ...given('ema'),
+    ...given('labelSmoothing'),
+    ...given('overfitBatches'),
+    ...given('onNan'),
     seed: flags.seed ?? 0,
   };
   // A number of epochs that was asked for is meant, whatever the recipe's own limit.
@@ -222,24 +251,54 @@ export function configFrom(
 }
 
 /** What a resumed run may change without becoming another run. */
-const MAY_CHANGE = ['epochs', 'maxSteps', 'data', 'checkpointEvery', 'evalLimit', 'insightEvery'] as const;
-const FIXED = ['preset', 'dataset', 'batchSize', 'lr', 'momentum', 'weightDecay', 'seed'] as const;
-const FIXED_MODEL = ['paper', 'dropout', 'imageSize', 'init'] as const;
+const MAY_CHANGE = [
+  'epochs',
+  'maxSteps',
+  'data',
+  'checkpointEvery',
+  'evalLimit',
+  'insightEvery',
+  'onNan',
+] as const;
+const FIXED = [
+  'preset',
+  'dataset',
+  'batchSize',
+  'lr',
+  'momentum',
+  'weightDecay',
+  'seed',
+  'freeze',
+  'lrScale',
+  'accumulate',
+  'clipNorm',
+  'clipValue',
+  'ema',
+  'labelSmoothing',
+  'overfitBatches',
+] as const;
+const FIXED_MODEL = ['paper', 'dropout', 'imageSize'] as const;
+
+const shown = (value: unknown): string =>
+  typeof value === 'object' ? JSON.stringify(value) : String(value ?? 'none');
 
 const flagName = (key: string): string => `--${key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
 
 /** The configuration of a run that goes on. */
 export function resumedConfig(config: TrainConfig, flags: TrainFlags): TrainConfig {
   const keep = (key: string, before: unknown, now: unknown): void => {
-    if (now === undefined || now === before) return;
+    if (now === undefined || JSON.stringify(now) === JSON.stringify(before)) return;
     throw new UsageError({
       what: `${flagName(key)} cannot change when a run is resumed`,
-      expected: `${before ?? 'none'}, as the run was started`,
-      got: String(now),
+      expected: `${shown(before)}, as the run was started`,
+      got: shown(now),
       next: `leave ${flagName(key)} out, or start a new run`,
     });
   };
   for (const key of FIXED) keep(key, key === 'preset' ? config.recipe : config[key], flags[key]);
+  const start = startFromOf(flags);
+  if (start) keep('init', config.startFrom?.file, start.file);
+  else keep('init', config.model.init, initName(flags));
   for (const key of FIXED_MODEL) keep(key, config.model[key], flags[key]);
   for (const [key, value] of Object.entries(modelOptions(flags) ?? {}))
     keep(key, config.model.options?.[key], value);

@@ -26,6 +26,8 @@ export interface Graph {
   readonly outputs: readonly number[];
   /** Values to be written into a storage slot when every reader of the old value is done. */
   readonly updates: readonly { readonly node: number; readonly slot: number }[];
+  /** A scalar among the outputs: where a run finds that it is not a finite number, the run updates nothing. */
+  readonly guard?: number;
 }
 
 /** A graph with what one run of it needs. */
@@ -44,8 +46,10 @@ export interface Update {
 /**
  * Gathers what `outputs` and `updates` need into a graph. Equal subexpressions become one node, what nobody
  * needs is left out, and nodes whose values are known become leaves.
+ *
+ * @param guard one of the outputs
  */
-export function buildGraph(outputs: readonly Node[], updates: readonly Update[]): Bound {
+export function buildGraph(outputs: readonly Node[], updates: readonly Update[], guard?: Node): Bound {
   const slots = new Map<Storage, number>();
   const position = new Map<Node, number>();
   const bySignature = new Map<string, number>();
@@ -109,8 +113,9 @@ export function buildGraph(outputs: readonly Node[], updates: readonly Update[])
     storages: storageAt,
     outputs: wanted,
     updates: bound,
+    ...(guard ? { guard: place(guard) } : {}),
   };
-  const key = `${lines.join(';')}|${graph.outputs.join()}|${bound.map((u) => `${u.node}>${u.slot}`).join()}`;
+  const key = `${lines.join(';')}|${graph.outputs.join()}|${bound.map((u) => `${u.node}>${u.slot}`).join()}${guard ? `|${graph.guard}` : ''}`;
   return { graph, key, feeds, storages };
 }
 

@@ -57,6 +57,7 @@ type Member = Module | Parameter;
 export abstract class Module {
   /** True in training mode, where dropout drops and batch norm uses the batch's own statistics. */
   training = true;
+  #frozen = false;
   /** Where the module hangs in the model that was walked last, such as `features.3`. */
   #path = '';
 
@@ -148,10 +149,27 @@ export abstract class Module {
     return this.namedBuffers().map(([, buffer]) => buffer);
   }
 
-  /** Sets training mode (or evaluation mode) here and in all modules below. */
+  /**
+   * Freezes the module and all below it: parameters get no gradients, and nothing below enters training mode again,
+   * so that batch norm keeps its running statistics and dropout drops nothing.
+   */
+  freeze(): this {
+    this.eval();
+    for (const [, module] of this.namedModules()) {
+      module.#frozen = true;
+      for (const [, parameter] of module.#own(true)) parameter.freeze();
+    }
+    return this;
+  }
+
+  get frozen(): boolean {
+    return this.#frozen;
+  }
+
+  /** Sets training mode (or evaluation mode) here and in all modules below, but for frozen ones. */
   train(mode = true): this {
     if (!mode) flushPending(this.#buffers());
-    for (const [, module] of this.namedModules()) module.training = mode;
+    for (const [, module] of this.namedModules()) module.training = mode && !module.#frozen;
     return this;
   }
 

@@ -48,6 +48,14 @@ export function mean(x: Node, axes?: readonly number[], keepDims = false): Node 
   return scaleBy(total, sizeOf(total.shape) / sizeOf(x.shape));
 }
 
+const sumOfSquaresOp: Builder<Record<never, never>> = define<Record<never, never>>({
+  name: 'sumOfSquares',
+  infer: ([x]) => ({ shape: [], dtype: floatOf(x) }),
+  gradient: (node, grad) => [mul(scaleBy(node.inputs[0]!, 2), grad)],
+});
+/** Σ x² over all elements, in one pass and added up in float64: a scalar. */
+export const sumOfSquares = (x: Node): Node => sumOfSquaresOp([x], {});
+
 /** Sums a broadcast value back to the shape that it was broadcast from. */
 export function sumTo(x: Node, shape: Shape): Node {
   const extra = x.shape.length - shape.length;

@@ -1,6 +1,6 @@
 import type { Node } from '../graph/node.js';
 import { type Attrs, type DType, isFloat } from '../graph/types.js';
-import { div, mul } from './binary.js';
+import { div, equal, mul } from './binary.js';
 import { type Builder, define, floatOf, need } from './operation.js';
 import { sumTo } from './reduce.js';
 
@@ -37,6 +37,11 @@ export const pow: Unary<{ exponent: number }> = unary<{ exponent: number }>(
   (x, _y, grad, { exponent }) =>
     // x^0 is 1 everywhere; the general rule would give 0 · ∞ at 0.
     exponent === 0 ? scaleBy(grad, 0) : mul(grad, scaleBy(pow(x, { exponent: exponent - 1 }), exponent)),
+);
+/** y = x between `min` and `max`, and the nearer of them outside; NaN stays NaN. */
+export const clamp: Unary<{ min: number; max: number }> = unary<{ min: number; max: number }>(
+  'clamp',
+  (x, y, grad) => mul(grad, equal(x, y)),
 );
 /** Rounds half to even, clamped to bytes: what storing a float picture as bytes does. No gradient. */
 export const roundToByte: Unary<Record<never, never>> = unary('roundToByte', () => null);

@@ -5,6 +5,7 @@ import { makeArray, type Shape, sameShape, showShape, type TypedArray } from '..
 import * as ops from '../ops/index.js';
 import { type Change, takePending } from '../tensor/pending.js';
 import { Parameter, type Tensor, update } from '../tensor/tensor.js';
+import type { WeightAverage } from './average.js';
 
 /** Options of {@link SGD}; all but the rate have PyTorch's defaults. */
 export interface SGDOptions {
@@ -21,6 +22,8 @@ export interface SGDOptions {
    * the velocity, so that a fall of the rate slows down new gradients and not those that are under way.
    */
   rateInVelocity?: boolean;
+  /** Multiplies `lr`, which schedules set; for layers that learn slower or faster than the others. 1 unless given. */
+  lrScale?: number;
 }
 
 /** Parameters, with or without their names: `model.parameters()` or `model.namedParameters()`. */
@@ -77,6 +80,10 @@ export class SGD {
   /** Gradients of steps gone by: their graphs are on weights that exist no longer. */
   readonly #consumed = new WeakSet<Node>();
   #steps = 0;
+  /** Averages of the weights, which each step takes along. */
+  average: WeightAverage | undefined;
+  /** What `undo()` takes back: momentum that the last step has touched, as it was. */
+  #before: { readonly slot: Slot; readonly started: boolean; readonly lr: number }[] = [];
 
   constructor(params: Parameters | Iterable<ParameterGroup>, options: SGDOptions) {
     const list: readonly (ParameterGroup | Member)[] = [...params];
@@ -132,9 +139,10 @@ export class SGD {
    * gradients came from are computed in the same run, so that reading them later costs nothing.
    *
    * @param compute further tensors whose values are wanted from before the update, such as predictions
+   * @param guard a scalar: where it turns out not to be a finite number, the run changes nothing; see `undo()`
    * @throws DeviceError when a parameter is on no device; UsageError when there is nothing to do
    */
-  step({ compute = [] }: { compute?: readonly Tensor[] } = {}): void {
+  step({ compute = [], guard }: { compute?: readonly Tensor[]; guard?: Tensor } = {}): void {
     const changes: Change[] = [];
     const outputs = new Set<Tensor>();
     const grads: Node[] = [];
@@ -160,18 +168,26 @@ export class SGD {
         got: 'parameters without gradients',
       });
     for (const device of devices) changes.push(...takePending(device));
-    update(changes, [...outputs, ...compute]);
+    if (this.average) changes.push(...this.average.changes(changes));
+    update(changes, [...outputs, ...compute], guard);
     for (const node of grads) this.#consumed.add(node);
-    for (const { parameter } of changes) {
-      const slot = this.#slots.get(parameter);
-      if (slot) slot.started = true;
-    }
-    for (const { parameters, lr } of this.paramGroups)
+    this.#before = [];
+    for (const { parameters, lr, lrScale } of this.paramGroups)
       for (const parameter of parameters) {
         const slot = this.#slots.get(parameter);
-        if (slot && parameter.grad) slot.lr = lr;
+        if (!slot || !parameter.grad) continue;
+        this.#before.push({ slot, started: slot.started, lr: slot.lr });
+        Object.assign(slot, { started: true, lr: lr * lrScale });
       }
     this.#steps++;
+  }
+
+  /** Takes back what is known here of the last step, for one that its guard kept from changing anything. */
+  undo(): void {
+    for (const { slot, started, lr } of this.#before) Object.assign(slot, { started, lr });
+    this.#before = [];
+    this.average?.undo();
+    this.#steps--;
   }
 
   #deviceOf(parameter: Parameter): Device {
@@ -222,7 +238,7 @@ export class SGD {
   }
 
   #changes(parameter: Parameter, grad: Node, group: Group, factors: Factors): Change[] {
-    const { momentum, dampening, weightDecay, nesterov, rateInVelocity, lr } = group;
+    const { momentum, dampening, weightDecay, nesterov, rateInVelocity, lr, lrScale } = group;
     const p = parameter.node;
     let g = weightDecay === 0 ? grad : ops.addScaled(grad, p, factors.weightDecay);
     const changes: Change[] = [];
@@ -231,7 +247,7 @@ export class SGD {
       const buffer = slot.momentum.node;
       // A momentum of zeros makes the first step right without a case of its own, but for the dampening.
       let next = g;
-      const carried = factors.momentum(rateInVelocity && slot.started ? slot.lr / lr : 1);
+      const carried = factors.momentum(rateInVelocity && slot.started ? slot.lr / (lr * lrScale) : 1);
       if (dampening === 0) next = ops.addScaled(g, buffer, carried);
       else if (slot.started) next = ops.addScaled(ops.mul(g, factors.undamped), buffer, carried);
       changes.push({ parameter: slot.momentum, value: next });
@@ -296,8 +312,9 @@ export class SGD {
     for (const group of state.groups) check(group);
     this.#checkRates(state, [...tensors.keys()]);
     for (const [i, group] of state.groups.entries()) {
-      const { lr, momentum, dampening, weightDecay, nesterov, rateInVelocity } = group;
-      Object.assign(this.paramGroups[i]!, { lr, momentum, dampening, weightDecay, nesterov, rateInVelocity });
+      const { lr, momentum, dampening, weightDecay, nesterov, rateInVelocity, lrScale } = group;
+      const numbers = { lr, momentum, dampening, weightDecay, nesterov, rateInVelocity, lrScale };
+      Object.assign(this.paramGroups[i]!, numbers);
     }
     for (const [name, parameter] of byName) {
       const saved = tensors.get(name);
@@ -326,7 +343,14 @@ export class SGD {
   }
 }
 
-const DEFAULTS = { momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, rateInVelocity: false };
+const DEFAULTS = {
+  momentum: 0,
+  dampening: 0,
+  weightDecay: 0,
+  nesterov: false,
+  rateInVelocity: false,
+  lrScale: 1,
+};
 
 const isGroup = (item: unknown): item is ParameterGroup =>
   typeof item === 'object' && item !== null && 'params' in item;
@@ -338,11 +362,13 @@ function check({
   weightDecay,
   nesterov,
   rateInVelocity,
+  lrScale,
 }: Required<SGDOptions>): void {
   const demand = (fits: boolean, name: string, expected: string, got: unknown): void => {
     if (!fits) throw new UsageError({ what: `SGD got a bad ${name}`, expected, got: String(got) });
   };
   demand(lr >= 0 && Number.isFinite(lr), 'learning rate', 'lr of at least 0', lr);
+  demand(lrScale > 0 && Number.isFinite(lrScale), 'lrScale', 'a number above 0', lrScale);
   demand(momentum >= 0 && momentum < 1, 'momentum', 'a number in [0, 1)', momentum);
   demand(dampening >= 0 && dampening < 1, 'dampening', 'a number in [0, 1)', dampening);
   demand(
@@ -383,7 +409,7 @@ class Factors {
       data[0] = value;
       return hostLeaf(data, [], dtype);
     };
-    this.step = this.#leaf(-group.lr);
+    this.step = this.#leaf(-group.lr * group.lrScale);
     this.undamped = this.#leaf(1 - group.dampening);
     this.weightDecay = this.#leaf(group.weightDecay);
   }

@@ -2,15 +2,20 @@ import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Device, EngineInfo } from '../backend/backend.js';
-import type { Dataset } from '../data/dataset.js';
+import { type Dataset, Subset } from '../data/dataset.js';
+import { epochOrder } from '../data/sampler.js';
 import { UsageError } from '../errors.js';
+import { readWeights } from '../interop/weights.js';
+import type { Module } from '../nn/module.js';
 import { manualSeed } from '../tensor/random.js';
 import { type TrainConfig, trainConfigSchema } from '../train/config.js';
 import type { Observer } from '../train/events.js';
 import { isCounted, keptStatistics, STATISTICS } from '../train/picture-statistics.js';
 import type { RunFolder } from '../train/run-folder.js';
+import { startFrom } from '../train/start-from.js';
 import { Trainer } from '../train/trainer.js';
-import { buildModel } from './paper.js';
+import { buildModel, type Paper } from './paper.js';
+import { inOwnNames } from './recognise.js';
 import { openPaper } from './registry.js';
 
 export interface RunOptions {
@@ -58,7 +63,18 @@ export async function prepareRun(options: RunOptions): Promise<Trainer> {
   const model = buildModel(paper, config.model);
   await model.to(device);
   const { train, test } = paper.transforms(config.model, config.augment ?? 'none', statistics);
-  const trainer = new Trainer({ ...parts, model, trainTransform: train, testTransform: test });
+  const { startFrom: start } = config;
+  // A run that goes on has its weights in its checkpoint.
+  const begins = (await folder.checkpoints()).length === 0;
+  const opening = start && begins ? await startWith(start, paper, model) : [];
+  const trainer = new Trainer({
+    ...parts,
+    ...overfitted(parts),
+    model,
+    opening,
+    trainTransform: train,
+    testTransform: test,
+  });
   await trainer.resume();
   const now = await device.info();
   const before = trainer.step > 0 && (await folder.config(trainConfigSchema)).machine?.device;
@@ -88,6 +104,25 @@ function differences(before: z.infer<typeof deviceSchema> | undefined, now: Engi
   );
   if (changed.length === 0) return undefined;
   return changed.map(([key, value]) => `${key} ${value} (now ${now[key as keyof EngineInfo]})`).join(', ');
+}
+
+/** Puts a file's weights into a new run's network. @returns what there is to say about it */
+async function startWith(
+  start: NonNullable<TrainConfig['startFrom']>,
+  paper: Paper,
+  model: Module,
+): Promise<string[]> {
+  const { tensors, notes } = await readWeights(start.file);
+  return [...notes, ...startFrom(model, start, inOwnNames(paper, model, tensors))];
+}
+
+/** The first few batches of the first epoch, to train and to measure on, for a run that shall learn those by heart. */
+function overfitted({ config, trainSet, testSet }: Omit<RunOptions, 'device'>) {
+  const { overfitBatches, batchSize, seed } = config;
+  if (overfitBatches === undefined) return { trainSet, testSet };
+  const order = epochOrder({ length: trainSet.length, shuffle: true, seed, epoch: 0 });
+  const few = new Subset(trainSet, order.subarray(0, overfitBatches * batchSize));
+  return { trainSet: few, testSet: few };
 }
 
 /** What a run's numbers depend on besides its configuration. */

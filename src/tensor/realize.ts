@@ -27,14 +27,19 @@ export function defaultDevice(): Device {
 /**
  * Computes outputs and applies updates in one run of one plan, without waiting for it: the outputs' values
  * can be awaited with `valuesOf`.
+ *
+ * @param guard a scalar that nobody has computed yet: the updates are left out where it turns out not to be finite
  */
 export function realize(
   outputs: readonly Node[],
   updates: readonly { node: Node; storage: DeviceStorage }[],
+  guard?: Node,
 ): void {
-  const wanted = [...new Set(outputs)].filter((node) => !known(node) && !pending.has(node));
+  const wanted = [...new Set(guard ? [...outputs, guard] : outputs)].filter(
+    (node) => !known(node) && !pending.has(node),
+  );
   if (wanted.length === 0 && updates.length === 0) return;
-  const bound = buildGraph(wanted, updates);
+  const bound = buildGraph(wanted, updates, guard);
   const device = deviceOf(bound);
   const run = device.run(
     bound.key,

@@ -211,7 +211,7 @@ export class Tensor {
 /** A tensor that a module owns and an optimizer changes in place, on its device once it has one. */
 export class Parameter extends Tensor {
   #storage: DeviceStorage | undefined;
-  readonly #trainable: boolean;
+  #trainable: boolean;
 
   /** @param trainable false for buffers such as running statistics, which are saved but not optimised */
   constructor(data: TypedArray, shape: Shape, { trainable = true, dtype = dtypeOf(data) } = {}) {
@@ -266,6 +266,13 @@ export class Parameter extends Tensor {
     return source?.kind === 'host' ? source.data : makeArray(this.dtype, this.size);
   }
 
+  /** From now on the parameter collects no gradient, and graphs compute none for it. */
+  freeze(): void {
+    this.#trainable = false;
+    leafOwners.delete(this.current);
+    this.grad = null;
+  }
+
   /** To be called when a run that updates the storage has been queued. */
   refresh(): void {
     this.#bind(storageLeaf(this.#storage!));
@@ -277,14 +284,20 @@ export class Parameter extends Tensor {
   }
 }
 
-/** Queues one run that computes `outputs` and writes new values into parameters. */
+/**
+ * Queues one run that computes `outputs` and writes new values into parameters.
+ *
+ * @param guard a scalar of the same run: where it is not a finite number, the parameters keep their values
+ */
 export function update(
   changes: readonly { parameter: Parameter; value: Node }[],
   outputs: readonly Tensor[] = [],
+  guard?: Tensor,
 ): void {
   realize(
     outputs.map((t) => t.node),
     changes.map(({ parameter, value }) => ({ node: value, storage: parameter.storage! })),
+    guard?.node,
   );
   for (const { parameter } of changes) parameter.refresh();
 }

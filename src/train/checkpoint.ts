@@ -37,6 +37,11 @@ const progressSchema = z.object({
   best: z.object({ file: z.string(), accuracy: z.number() }).optional(),
   /** Which kernels computed it: the same ones give the same bits. */
   kernels: z.record(z.string(), z.string()).optional(),
+  /** Steps left out in a row up to here, and how often the run went back to a checkpoint; 0 where they are not there. */
+  skipped: count.optional(),
+  rollbacks: count.optional(),
+  /** The last step up to which the loss has stayed that of guessing; -1 once it has not. */
+  flat: z.number().int().min(-1).optional(),
   random: z.object({
     key: z.tuple([word, word]),
     counter: count,
@@ -58,15 +63,18 @@ const progressSchema = z.object({
         nesterov: z.boolean(),
         // Older files do not have it.
         rateInVelocity: z.boolean().default(false),
+        lrScale: z.number().default(1),
       }),
     ),
     rates: z.record(z.string(), z.number()).optional(),
   }),
   schedule: z.record(z.string(), z.any()).nullable(),
+  /** Of a run that averages its weights: see WeightAverage. */
+  average: z.object({ weight: z.number().nonnegative() }).optional(),
 });
 export type Progress = z.infer<typeof progressSchema>;
 export type Best = NonNullable<Progress['best']>;
-export type Position = Omit<Progress, 'best' | 'kernels' | 'random' | 'optimizer' | 'schedule'>;
+export type Position = Omit<Progress, 'best' | 'kernels' | 'random' | 'optimizer' | 'schedule' | 'average'>;
 
 /** What a checkpoint is taken from and put back into. */
 export interface Trained {
@@ -88,8 +96,12 @@ export async function saveCheckpoint(
 ): Promise<void> {
   const { tensors, state } = optimizer.stateDict();
   const arrays = new Map<string, SafetensorsSource>();
-  for (const [name, parameter] of model.stateDict()) arrays.set(MODEL + name, sourceOf(parameter));
-  for (const [name, parameter] of tensors) arrays.set(name, sourceOf(parameter));
+  const average = optimizer.average?.stateDict();
+  // The averages may stand in the model's place for an evaluation; a run goes on from the model's own values.
+  for (const [name, parameter] of model.stateDict())
+    arrays.set(MODEL + name, sourceOf(optimizer.average?.ownOf(parameter) ?? parameter));
+  for (const [name, parameter] of [...tensors, ...(average?.tensors ?? [])])
+    arrays.set(name, sourceOf(parameter));
   const progress = {
     ...position,
     ...(best ? { best } : {}),
@@ -97,6 +109,7 @@ export async function saveCheckpoint(
     random: randomState(),
     optimizer: state,
     schedule: schedule?.stateDict() ?? null,
+    ...(average ? { average: average.state } : {}),
   } as Progress;
   await writeSafetensors(file, arrays, {
     format: 'paperweight-checkpoint',
@@ -145,9 +158,18 @@ export function restoreCheckpoint(
       got: 'none',
       next: 'resume from a checkpoint of this run',
     });
+  const average = optimizer.average;
+  if (average && !progress.average)
+    throw new CheckpointError({
+      what: `${file} belongs to another run`,
+      expected: 'averages of the weights, which this run has',
+      got: 'none',
+      next: 'resume from a checkpoint of this run',
+    });
   loadWeights(file, model, weights);
   return inFile(file, () => {
     optimizer.loadStateDict({ tensors: valuesOf(momentum), state: progress.optimizer });
+    average?.loadStateDict({ tensors: valuesOf(tensors), state: progress.average! });
     if (schedule) schedule.loadStateDict(progress.schedule as never);
     const { best, kernels, random, optimizer: _, schedule: __, ...position } = progress;
     setRandomState(random);

@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { DATASETS } from './dataset-names.js';
 
+/** `stop` ends the run, `skip` leaves the step out, `rollback` goes back to the last checkpoint with a lower rate. */
+export const NAN_POLICIES = ['stop', 'skip', 'rollback'] as const;
+
 const positive = z.number().finite().positive();
 const count = z.number().int().positive();
 
@@ -63,6 +66,25 @@ export const trainConfigSchema = z.object({
   sgd: z.enum(['pytorch', 'paper']).optional(),
   /** What happens to training pictures beyond the preparation; nothing unless given. */
   augment: z.enum(['none', 'crop-mirror', 'paper']).optional(),
+  /** File of weights to start from; `partial` leaves what is not there, or has another shape, as initialised. */
+  startFrom: z.object({ file: z.string().min(1), partial: z.boolean() }).optional(),
+  /** Modules that do not learn: a path, which means all below it too, or a pattern with `*`. */
+  freeze: z.array(z.string().min(1)).optional(),
+  /** Factors of the learning rate by module; the last pattern that fits a parameter counts. */
+  lrScale: z.array(z.object({ pattern: z.string().min(1), factor: positive })).optional(),
+  /** Batches a step; 1 unless given. */
+  accumulate: count.optional(),
+  /** Largest L2 norm of all gradients together. */
+  clipNorm: positive.optional(),
+  /** Largest absolute value of a gradient's element. */
+  clipValue: positive.optional(),
+  /** Decay of an exponential moving average of the weights, which is then what is evaluated and kept as best. */
+  ema: z.number().gt(0).lt(1).optional(),
+  labelSmoothing: z.number().min(0).max(1).optional(),
+  /** Train and evaluate on the first so many batches alone, to see that the network can learn them. */
+  overfitBatches: count.optional(),
+  /** What happens when a loss or a gradient is no finite number; `stop` unless given. */
+  onNan: z.enum(NAN_POLICIES).optional(),
   /** Ends the run after the first epoch whose training error, in percent, is not above this. */
   untilTrainError: z.number().min(0).max(100).optional(),
   schedule: scheduleSchema,

@@ -13,6 +13,8 @@ export interface StepEvent {
   readonly dataSeconds: number;
   /** Resident size of the process. */
   readonly rssMiB: number;
+  /** L2 norm of all gradients together before they were clipped, where the run clips by norm. */
+  readonly gradNorm?: number;
 }
 
 export interface EpochEvent {

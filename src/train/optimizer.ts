@@ -1,24 +1,46 @@
 import type { Module } from '../nn/module.js';
+import { WeightAverage } from '../optim/average.js';
 import { MultiStepLR, ReduceLROnPlateau, type Schedule, WarmupDecay } from '../optim/schedules.js';
 import { SGD } from '../optim/sgd.js';
+import type { Parameter } from '../tensor/tensor.js';
 import type { TrainConfig } from './config.js';
+import { lrScales } from './modules.js';
 
-/** The optimizer that a configuration describes. */
-export function makeOptimizer(
-  model: Module,
-  { lr, momentum, weightDecay, decayBiases = true, sgd = 'pytorch' }: TrainConfig,
-): SGD {
-  const options = { lr, momentum, weightDecay, rateInVelocity: sgd === 'paper' };
+/**
+ * The optimizer that a configuration describes, for a model that is on its device and frozen where it shall be.
+ * @throws UsageError for an lrScale that names no module
+ */
+export function makeOptimizer(model: Module, config: TrainConfig): SGD {
+  const { lr, momentum, weightDecay, decayBiases = true, sgd = 'pytorch', ema } = config;
+  const scales = lrScales(model, config);
   const named = model.namedParameters();
-  if (decayBiases || weightDecay === 0) return new SGD(named, options);
-  const isWeight = ([, parameter]: (typeof named)[number]): boolean => parameter.shape.length > 1;
-  return new SGD(
-    [
-      { params: named.filter(isWeight) },
-      { params: named.filter((entry) => !isWeight(entry)), weightDecay: 0 },
-    ],
-    options,
+  const decays = (parameter: Parameter) => decayBiases || weightDecay === 0 || parameter.shape.length > 1;
+  const scaleOf = (parameter: Parameter) => scales.get(parameter) ?? 1;
+  // The unscaled ones first: the rate that is logged is that of the first group.
+  const factors = [...new Set(named.map(([, p]) => scaleOf(p)))].sort(
+    (a, b) => Number(b === 1) - Number(a === 1),
   );
+  const groups = factors.flatMap((lrScale) =>
+    [true, false].map((decay) => ({
+      params: named.filter(([, p]) => scaleOf(p) === lrScale && decays(p) === decay),
+      lrScale,
+      ...(decay ? {} : { weightDecay: 0 }),
+    })),
+  );
+  const optimizer = new SGD(
+    groups.filter(({ params }) => params.length > 0),
+    { lr, momentum, weightDecay, rateInVelocity: sgd === 'paper' },
+  );
+  if (ema !== undefined) optimizer.average = new WeightAverage(learning(model), ema);
+  return optimizer;
+}
+
+/** What changes in training: parameters and running statistics, without those of frozen modules. */
+function learning(model: Module): [string, Parameter][] {
+  const frozen = new Set(
+    model.namedModules().flatMap(([, module]) => (module.frozen ? [...module.stateDict().values()] : [])),
+  );
+  return [...model.namedParameters(), ...model.namedBuffers()].filter(([, p]) => !frozen.has(p));
 }
 
 /** A schedule, and when it is to be stepped. */

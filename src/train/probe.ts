@@ -21,6 +21,9 @@ const endsOf = (module: Module): readonly [number, number] | undefined =>
 const isActivation = (module: Module): boolean =>
   module instanceof ReLU || module instanceof LeakyReLU || endsOf(module) !== undefined;
 
+/** Sums of squares of a step's gradients, by parameter. */
+export type GradientSquares = readonly (readonly [string, Tensor])[];
+
 export interface ProbeParts {
   readonly model: Module;
   readonly testSet: Dataset;
@@ -47,7 +50,7 @@ export class Probe {
    * @param step steps that are done
    * @param squares what {@link gradientSquares} gave for the last of them
    */
-  async measure(step: number, squares: readonly (readonly [string, Tensor])[]): Promise<Insight> {
+  async measure(step: number, squares: GradientSquares): Promise<Insight> {
     const { model } = this.#parts;
     const input = await this.#input();
     const parameters = model.namedParameters();

@@ -153,6 +153,12 @@ export class Saver {
     }
   }
 
+  /** As {@link save}, for a place whose checkpoint is there already and no longer says what it should. */
+  async rewrite(position: Position): Promise<void> {
+    this.#saved = -1;
+    await this.save(position);
+  }
+
   /** Whether a checkpoint failed, and the time has come to try again. */
   get overdue(): boolean {
     return this.#owed !== undefined && performance.now() - this.#owed.failedAt >= RETRY_MS;

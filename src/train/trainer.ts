@@ -1,24 +1,25 @@
-import { join } from 'node:path';
 import type { Dataset } from '../data/dataset.js';
 import { type Batch, DataLoader } from '../data/loader.js';
 import type { Transform } from '../data/transforms/index.js';
-import { PaperweightError } from '../errors.js';
-import { CrossEntropyLoss } from '../nn/loss.js';
+import type { TypedArray } from '../graph/types.js';
 import type { Module } from '../nn/module.js';
-import { topKCorrect } from '../ops/index.js';
 import type { SGD } from '../optim/sgd.js';
-import { Tensor } from '../tensor/tensor.js';
 import type { Position } from './checkpoint.js';
 import type { TrainConfig } from './config.js';
 import { Control } from './control.js';
 import { type Evaluation, evaluateModel } from './evaluate.js';
-import { type DoneEvent, INSIGHT_EVERY, type Observer, type RunStatus } from './events.js';
-import { firstKernels, saveKernels } from './kernels.js';
+import type { DoneEvent, Observer, RunStatus } from './events.js';
+import { recordInsight } from './insight.js';
+import { freezeModules } from './modules.js';
+import { FLAT_STEPS, flatNote, isFlat } from './numbers.js';
 import { makeOptimizer, makeSchedule, type TimedSchedule } from './optimizer.js';
+import { afterEpoch, afterStep, epochEvent, START } from './position.js';
 import { Probe } from './probe.js';
 import { writeProcess } from './process-file.js';
+import { Recovery } from './recovery.js';
 import type { RunFolder } from './run-folder.js';
 import { Saver } from './saver.js';
+import { type Queued, Stepper } from './step.js';
 
 export interface TrainerParts {
   readonly config: TrainConfig;
@@ -30,39 +31,12 @@ export interface TrainerParts {
   readonly testTransform: Transform;
   readonly folder: RunFolder;
   readonly observer?: Observer;
+  /** What there is to say at the beginning of a new run. */
+  readonly opening?: readonly string[];
+  /** Steps at the loss of guessing after which that is said; {@link FLAT_STEPS} unless given. */
+  readonly flatSteps?: number;
   /** Ends the run cleanly, with a checkpoint, after the step that is under way. */
   readonly signal?: AbortSignal;
-}
-
-/** A step whose run is queued on the device. */
-interface Queued {
-  readonly batch: Batch;
-  readonly loss: Tensor;
-  readonly correct: Tensor;
-  readonly dataSeconds: number;
-  readonly lr: number;
-  /** Sums of squares of the gradients, in a step that is looked into. */
-  readonly squares: readonly (readonly [string, Tensor])[] | undefined;
-}
-
-const START: Position = {
-  epoch: 0,
-  batch: 0,
-  step: 0,
-  running: [],
-  epochLoss: 0,
-  epochCorrect: 0,
-  epochImages: 0,
-};
-
-/** Loss of a net that gives every class the same probability, to within this much, has not begun to learn. */
-const FLAT = 0.005;
-
-/** The loss of a run is no longer a finite number. */
-export class DivergedError extends PaperweightError {
-  static {
-    DivergedError.prototype.name = 'DivergedError';
-  }
 }
 
 /** The notes' training loop, made fit to be left alone: progress, checkpoints, evaluation, exact resume. */
@@ -70,12 +44,14 @@ export class Trainer {
   readonly #parts: TrainerParts;
   readonly #optimizer: SGD;
   readonly #timed: TimedSchedule | undefined;
-  readonly #criterion = new CrossEntropyLoss();
   readonly #loader: DataLoader;
   readonly #observer: Observer;
   readonly #control: Control;
   readonly #probe: Probe;
   readonly #saver: Saver;
+  readonly #stepper: Stepper;
+  readonly #recovery: Recovery;
+  readonly #opening: readonly string[];
   #position: Position = START;
   /** The training error has come down to where the configuration ends the run. */
   #learned = false;
@@ -92,10 +68,12 @@ export class Trainer {
       note: (text) => this.#say('note', text),
     });
     this.#probe = new Probe(parts);
+    this.#opening = [...(parts.opening ?? []), ...freezeModules(model, config)];
     this.#optimizer = makeOptimizer(model, config);
     this.#loader = new DataLoader(trainSet, {
       batchSize: config.batchSize,
-      shuffle: true,
+      // A few batches that are learned by heart stay the same ones.
+      shuffle: config.overfitBatches === undefined,
       seed: config.seed,
       transform: parts.trainTransform,
     });
@@ -108,11 +86,25 @@ export class Trainer {
     });
     // Not through the log, which may be what is in trouble.
     parts.folder.onTrouble((text) => this.#observer.note?.(text));
+    const shared = { config, model, loader: this.#loader, optimizer: this.#optimizer, timed: this.#timed };
+    this.#stepper = new Stepper({ ...shared, probe: this.#probe });
+    this.#recovery = new Recovery({
+      ...shared,
+      stepper: this.#stepper,
+      folder: parts.folder,
+      note: (text) => this.#say('note', text),
+      resume: async () => {
+        await this.resume();
+        return this.#position;
+      },
+      save: (position) => this.#saver.rewrite(position),
+    });
   }
 
   get stepsTotal(): number {
-    const { epochs, maxSteps } = this.#parts.config;
-    return Math.min(epochs * this.#loader.length, maxSteps ?? Number.POSITIVE_INFINITY);
+    const { epochs, maxSteps, accumulate = 1 } = this.#parts.config;
+    const perEpoch = Math.ceil(this.#loader.length / accumulate);
+    return Math.min(epochs * perEpoch, maxSteps ?? Number.POSITIVE_INFINITY);
   }
 
   /**
@@ -136,6 +128,13 @@ export class Trainer {
 
   get step(): number {
     return this.#position.step;
+  }
+
+  /** The model's values by name, on the host. */
+  async weights(): Promise<Map<string, TypedArray>> {
+    const values = new Map<string, TypedArray>();
+    for (const [name, parameter] of this.#parts.model.stateDict()) values.set(name, await parameter.data());
+    return values;
   }
 
   /**
@@ -178,6 +177,9 @@ export class Trainer {
   async #train(): Promise<DoneEvent | undefined> {
     const { config, folder } = this.#parts;
     let last: Evaluation | undefined;
+    if (this.#position.step === 0) for (const text of this.#opening) this.#say('note', text);
+    // So that there is a place to go back to from the first steps.
+    if (this.#recovery.policy === 'rollback' && !(await folder.state()).latest) await this.#save();
     this.#stepEnded = performance.now();
     // Where the last steps are done but not measured, only the measuring is left.
     while (
@@ -185,16 +187,21 @@ export class Trainer {
       this.#position.epoch < config.epochs &&
       (!this.#complete || this.#position.batch > 0)
     ) {
-      if (!(await this.#epoch())) return undefined;
-      last = await this.#endEpoch();
-      if (!last) return undefined;
+      const ending = await this.#epoch();
+      if (ending === 'again') continue;
+      if (ending === 'stopped') return undefined;
+      const end = await this.#endEpoch();
+      if (end === 'again') continue;
+      if (!end) return undefined;
+      last = end;
       if (this.#complete || this.#learned) break;
     }
     last ??= await this.#evaluate();
+    this.#optimizer.average?.swapOut();
     if (!last) return undefined;
     this.#say('line', 'Finished Training');
     this.#say('line', `Accuracy on test set: ${trim(last.accuracy)}%`);
-    this.#noteIfFlat(last.loss, 'The loss on the test pictures is');
+    if (isFlat(last.loss, this.#classes)) this.#noteFlat('The loss on the test pictures is');
     const done: DoneEvent = {
       event: 'done',
       run: folder.path,
@@ -216,11 +223,15 @@ export class Trainer {
     return this.#position.step >= this.stepsTotal;
   }
 
-  /** The rest of the current epoch. False when the signal ended it. */
-  async #epoch(): Promise<boolean> {
-    if (this.#complete) return true;
-    const { config, model } = this.#parts;
+  /** The rest of the current epoch. `again`: the run stands at another place now. */
+  async #epoch(): Promise<'done' | 'stopped' | 'again'> {
+    if (this.#complete) return 'done';
+    const { config, model, folder } = this.#parts;
     const { signal } = this.#control;
+    const { accumulate = 1 } = config;
+    const looking = { model, folder, probe: this.#probe, observer: this.#observer };
+    // A step that may be left out or taken back must be known before the next one begins.
+    const alone = accumulate > 1 || this.#recovery.policy !== 'stop';
     const { epoch, batch: start } = this.#position;
     model.train();
     let queued: Queued | undefined;
@@ -228,180 +239,145 @@ export class Trainer {
     try {
       for (;;) {
         const asked = performance.now();
-        const { value: batch } = await batches.next();
-        if (!batch) break;
+        const group = await take(batches, accumulate);
+        if (group.length === 0) break;
         const dataSeconds = (performance.now() - asked) / 1000;
-        const next = this.#queue(batch, dataSeconds);
+        const next = await this.#stepper.queue(group, epoch, dataSeconds);
         // The device computes this step while the one before is being accounted for.
-        if (queued) await this.#finish(queued);
+        if (queued && !(await this.#finish(queued))) return 'again';
         queued = next;
         const submitted = this.#position.step + 1;
         const due = submitted % config.checkpointEvery === 0 || this.#saver.overdue;
         this.#control.poll();
         const pausing = this.#control.paused;
-        if (due || queued.squares || pausing || signal.aborted || submitted >= this.stepsTotal) {
-          await this.#finish(queued);
-          if (queued.squares) await this.#look(queued.squares);
+        const ending = signal.aborted || submitted >= this.stepsTotal;
+        if (alone || due || queued.squares || pausing || ending) {
+          const { squares } = queued;
+          if (!(await this.#finish(queued))) return 'again';
           queued = undefined;
+          if (squares) await recordInsight(looking, submitted, squares);
           if (pausing) await this.#control.wait(this.#position.step);
-          if (due || signal.aborted) await this.#save();
-          if (signal.aborted) return false;
+          if ((due || signal.aborted) && !(await this.#saveSound())) return 'again';
+          if (signal.aborted) return 'stopped';
           // Time for looking and waiting is not part of the next step.
-          this.#stepEnded = performance.now();
+          if (due || squares || pausing) this.#stepEnded = performance.now();
           if (submitted >= this.stepsTotal) break;
         }
       }
-      if (queued) await this.#finish(queued);
+      if (queued && !(await this.#finish(queued))) return 'again';
     } finally {
       await batches.return();
     }
-    return true;
+    return 'done';
   }
 
-  #queue(batch: Batch, dataSeconds: number): Queued {
-    const { model } = this.#parts;
-    const [inputs, labels] = this.#loader.tensors(batch, this.#position.epoch);
-    this.#optimizer.zeroGrad();
-    const logits = model.forward(inputs);
-    const loss = this.#criterion.forward(logits, labels);
-    loss.backward();
-    const correct = new Tensor(topKCorrect(logits.node, labels.node, 1)).sum();
-    const lr = this.#optimizer.paramGroups[0]!.lr;
-    const squares = this.#isInsightStep(this.#optimizer.steps + 1)
-      ? this.#probe.gradientSquares()
-      : undefined;
-    this.#optimizer.step({ compute: [correct, ...(squares ?? []).map(([, square]) => square)] });
-    if (this.#timed?.every === 'step') this.#timed.schedule.step();
-    return { batch, loss, correct, dataSeconds, lr, squares };
-  }
-
-  #isInsightStep(step: number): boolean {
-    const { insightEvery = INSIGHT_EVERY } = this.#parts.config;
-    return insightEvery > 0 && (step === 1 || step % insightEvery === 0);
-  }
-
-  /** Writes down what the model looks like from inside after the last step. */
-  async #look(squares: readonly (readonly [string, Tensor])[]): Promise<void> {
-    const { folder, model } = this.#parts;
-    const { step } = this.#position;
-    const insight = await this.#probe.measure(step, squares);
-    await folder.logInsight(insight);
-    this.#observer.insight?.(insight);
-    const layer = firstKernels(model);
-    if (!layer) return;
-    const kernels = await folder.spare(() => saveKernels(folder.path, step, layer));
-    if (kernels) this.#observer.kernels?.(kernels);
-  }
-
-  async #finish({ batch, loss: lossTensor, correct, dataSeconds, lr }: Queued): Promise<void> {
+  /** Accounts for a step. False where the run has gone back to a checkpoint. */
+  async #finish(queued: Queued): Promise<boolean> {
     const { config, folder } = this.#parts;
     const p = this.#position;
-    const loss = await lossTensor.item();
-    const images = batch.labels.length;
+    const settled = await this.#stepper.settle(queued);
     const now = performance.now();
     const stepSeconds = (now - this.#stepEnded) / 1000;
     this.#stepEnded = now;
-    if (!Number.isFinite(loss)) throw this.#diverged(p.step + 1, loss);
-    const running = [...p.running, loss];
-    this.#position = {
-      epoch: p.epoch,
-      batch: batch.index + 1,
-      step: p.step + 1,
-      running,
-      epochLoss: p.epochLoss + loss * images,
-      epochCorrect: p.epochCorrect + (await correct.item()),
-      epochImages: p.epochImages + images,
-    };
+    if (settled.bad) {
+      this.#position = await this.#recovery.fromStep(p, queued, settled.bad, settled.loss);
+      return this.#position.step > p.step;
+    }
+    const { result, gradNorm } = settled;
+    const { loss, images, index } = result;
+    this.#position = afterStep(p, result);
     const event = {
       event: 'step' as const,
       epoch: p.epoch + 1,
       step: p.step + 1,
       loss,
-      lr,
+      lr: queued.lr,
       imagesPerSecond: images / stepSeconds,
       stepSeconds,
-      dataSeconds,
+      dataSeconds: queued.dataSeconds,
       rssMiB: Math.round(process.memoryUsage.rss() / 2 ** 20),
+      ...(gradNorm === undefined ? {} : { gradNorm }),
     };
     await folder.log(event);
     this.#observer.step?.(event, { stepsTotal: this.stepsTotal });
-    if ((batch.index + 1) % config.logEvery !== 0) return;
+    if (Math.floor((index + 1) / config.logEvery) === Math.floor(p.batch / config.logEvery)) return true;
+    const { running } = this.#position;
     const mean = running.reduce((a, b) => a + b, 0) / running.length;
-    this.#say('line', `[${p.epoch + 1}, ${batch.index + 1}] loss: ${mean.toFixed(3)}`);
-    this.#position = { ...this.#position, running: [] };
-    this.#noteIfFlat(mean, 'The loss is still');
+    this.#say('line', `[${p.epoch + 1}, ${index + 1}] loss: ${mean.toFixed(3)}`);
+    this.#position = { ...this.#position, running: [], flat: this.#stillFlat(mean) };
+    return true;
   }
 
-  /** A net that has not begun to learn looks like one that is broken; say which it may be. */
-  #noteIfFlat(loss: number, subject: string): void {
-    const classes = this.#parts.testSet.classes.length;
-    const chance = Math.log(classes);
-    if (Math.abs(loss - chance) >= FLAT) return;
-    this.#say(
-      'note',
-      `${subject} that of guessing (ln ${classes} = ${chance.toFixed(3)}). ` +
-        (this.#parts.config.recipe === 'notes'
-          ? "The notes' recipe stays there for about 170 steps and then leaves; nothing is broken."
-          : 'If it stays there, try another learning rate or initialisation.'),
-    );
+  get #classes(): number {
+    return this.#parts.testSet.classes.length;
   }
 
-  #diverged(step: number, loss: number): DivergedError {
-    const { folder } = this.#parts;
-    return new DivergedError({
-      what: `Training diverged at step ${step}`,
-      expected: 'a finite loss',
-      got: String(loss),
-      next: `start again with a lower --lr, or look at ${join(folder.path, 'metrics.jsonl')}; checkpoints from before are kept`,
-    });
+  /** The last step up to which the loss has been that of guessing, from the first on; said once. */
+  #stillFlat(mean: number): number {
+    const { flatSteps = FLAT_STEPS } = this.#parts;
+    const { step, flat = 0 } = this.#position;
+    if (flat < 0 || !isFlat(mean, this.#classes)) return -1;
+    if (flat < flatSteps && step >= flatSteps) this.#noteFlat(`After ${step} steps the loss is still`);
+    return step;
+  }
+
+  #noteFlat(subject: string): void {
+    this.#say('note', flatNote(subject, { classes: this.#classes, recipe: this.#parts.config.recipe }));
+  }
+
+  /** Saves, unless the weights are bad. False where the run has gone back to a checkpoint. */
+  async #saveSound(): Promise<boolean> {
+    const back = await this.#recovery.fromState(this.#position);
+    if (back) this.#position = back;
+    else await this.#save();
+    return !back;
   }
 
   /** Evaluates, keeps the best weights, and saves. Undefined when the signal ended it. */
-  async #endEpoch(): Promise<Evaluation | undefined> {
+  async #endEpoch(): Promise<Evaluation | 'again' | undefined> {
     const { folder } = this.#parts;
     const p = this.#position;
     const started = performance.now();
-    const result = await this.#evaluate();
-    if (!result) {
-      await this.#save();
-      return undefined;
+    const { average } = this.#optimizer;
+    const back = await this.#recovery.fromState(p);
+    if (back) {
+      this.#position = back;
+      return 'again';
     }
-    // The last update may be the one that broke the weights.
-    if (!Number.isFinite(result.loss)) throw this.#diverged(p.step, result.loss);
-    const event = this.#epochEvent(result, (performance.now() - started) / 1000);
-    await folder.log(event);
-    this.#learned = this.#isLearned(event.trainAccuracy);
-    // An epoch that the limit of steps cuts short stays open, for a run that is resumed with a higher one.
-    if (p.batch === this.#loader.length) {
-      this.#position = { ...START, epoch: p.epoch + 1, step: p.step };
-      if (this.#timed?.every === 'epoch') this.#timed.schedule.step(result.accuracy);
+    // Averages are what is measured, and kept where they are the best; checkpoints have the model's own weights too.
+    try {
+      const result = await this.#evaluate();
+      if (!result) {
+        await this.#save();
+        return undefined;
+      }
+      if (!Number.isFinite(result.loss)) {
+        average?.swapOut();
+        const got = `a loss of ${result.loss} on the test pictures`;
+        this.#position = await this.#recovery.fromBad(p, { step: p.step, where: undefined, got });
+        return 'again';
+      }
+      const event = epochEvent(p, result, (performance.now() - started) / 1000);
+      this.#observer.epoch?.(event);
+      await folder.log(event);
+      this.#learned = this.#isLearned(event.trainAccuracy);
+      // An epoch that the limit of steps cuts short stays open, for a run that is resumed with a higher one.
+      if (p.batch === this.#loader.length) {
+        this.#position = afterEpoch(p);
+        if (this.#timed?.every === 'epoch') this.#timed.schedule.step(result.accuracy);
+      }
+      await this.#save(result.accuracy);
+      this.#stepEnded = performance.now();
+      return result;
+    } finally {
+      average?.swapOut();
     }
-    await this.#save(result.accuracy);
-    this.#stepEnded = performance.now();
-    return result;
-  }
-
-  #epochEvent(result: Evaluation, seconds: number) {
-    const p = this.#position;
-    const event = {
-      event: 'epoch' as const,
-      epoch: p.epoch + 1,
-      step: p.step,
-      trainLoss: p.epochLoss / p.epochImages,
-      trainAccuracy: (100 * p.epochCorrect) / p.epochImages,
-      testLoss: result.loss,
-      testAccuracy: result.accuracy,
-      testTop5: result.top5,
-      testImages: result.images,
-      seconds,
-    };
-    this.#observer.epoch?.(event);
-    return event;
   }
 
   async #evaluate(): Promise<Evaluation | undefined> {
     const { model, testSet, testTransform, config } = this.#parts;
     const { signal } = this.#control;
+    this.#optimizer.average?.swapIn();
     try {
       return await evaluateModel({
         model,
@@ -426,6 +402,17 @@ export class Trainer {
     // Time for saving is not part of the next step.
     this.#stepEnded = performance.now();
   }
+}
+
+/** The next so many batches, or as many as there are. */
+async function take(batches: AsyncGenerator<Batch, void, void>, count: number): Promise<Batch[]> {
+  const taken: Batch[] = [];
+  while (taken.length < count) {
+    const { value } = await batches.next();
+    if (!value) break;
+    taken.push(value);
+  }
+  return taken;
 }
 
 /** 41.7 rather than 41.70, and 40 rather than 40.00. */

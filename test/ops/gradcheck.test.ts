@@ -104,6 +104,8 @@ const CHECKS: Readonly<Record<string, readonly Check[] | 'none'>> = {
     ...unaries(positive, { exponent: -0.75 }),
   ],
   roundToByte: 'none',
+  clamp: unaries(awayFromZero, { min: -0.05, max: 10 }),
+  sumOfSquares: [{ inputs: [normal(2, 3, 4)] }, { inputs: [normal(7)] }],
   cast: [{ inputs: [normal(3, 4)], attrs: { dtype: 'float64' } }],
   channelAffine: [
     { inputs: [normal(2, 3, 2, 2)], attrs: { scale: [2, -1, 0.5], shift: [1, 2, 3] } },

@@ -185,6 +185,42 @@ function behaviour(device: () => Device, dtype: 'float32' | 'float64'): void {
       assert.deepEqual(await valuesOf(p), [6, 7]);
     });
 
+    it('are made by a run whose guard is finite, and left out by one whose guard is not', async () => {
+      const [a, b] = [await parameter(1, 2), await parameter(3, 4)];
+      // Fed, so that all three runs share one plan.
+      const run = async (divisor: number) => {
+        const loss = a.sum();
+        const guard = loss.div(host([divisor], []));
+        update(
+          [
+            { parameter: a, value: ops.addScaled(a.node, b.node, host([10], []).node) },
+            { parameter: b, value: b.mul(2).node },
+          ],
+          [loss],
+          guard,
+        );
+        return [await loss.item(), await guard.item(), await valuesOf(a), await valuesOf(b)];
+      };
+      assert.deepEqual(await run(1), [3, 3, [31, 42], [6, 8]]);
+      assert.deepEqual(await run(0), [73, Number.POSITIVE_INFINITY, [31, 42], [6, 8]]);
+      assert.deepEqual(await run(Number.NaN), [73, Number.NaN, [31, 42], [6, 8]]);
+      assert.deepEqual(await run(-1), [73, -73, [91, 122], [12, 16]]);
+    });
+
+    it('wait for a guard that comes late, even where their own value is ready early', async () => {
+      const p = await parameter(1, 2);
+      const next = p.add(1);
+      const guard = next.mul(host([Number.NaN, 1])).sum();
+      update([{ parameter: p, value: next.node }], [next], guard);
+      assert.deepEqual(
+        [await valuesOf(next), await valuesOf(p)],
+        [
+          [2, 3],
+          [1, 2],
+        ],
+      );
+    });
+
     it('change a parameter that a convolution and its gradient read, over several steps', async () => {
       // Backends keep such weights in layouts of their own; here they must come back as they went in.
       const w = new Parameter(

@@ -139,7 +139,9 @@ export async function toyRun(
     resume = false,
     net = makeToyNet,
     ...parts
-  }: Partial<Pick<TrainerParts, 'config' | 'trainSet' | 'testSet' | 'trainTransform' | 'signal'>> & {
+  }: Partial<
+    Pick<TrainerParts, 'config' | 'trainSet' | 'testSet' | 'trainTransform' | 'signal' | 'flatSteps'>
+  > & {
     hooks?: Observer;
     resume?: boolean;
     net?: () => Module;

@@ -141,6 +141,7 @@ export class Builder {
       ...(packs === undefined ? {} : { packs }),
       primitive: { pd, args: all },
       touches: all.map(([, form]) => form.region),
+      writes: all.some(([arg, { region }]) => arg === Arg.dst && region.slot !== undefined),
     });
   }
 
@@ -249,11 +250,12 @@ export class Builder {
 
   /**
    * The storage that a node's result is to be written into, if that can happen at once: nobody but the node
-   * itself still reads the old value.
+   * itself still reads the old value, and a guard has been computed.
    */
   target(i: number): { slot: number; form: Form } | undefined {
     const slot = this.#targets.get(i);
     if (slot === undefined) return undefined;
+    if (this.graph.guard !== undefined && !this.values[this.graph.guard]) return undefined;
     const leaf = this.graph.storages[slot]!;
     const own = this.node(i).inputs.some((input) => this.#group[input] === leaf) ? 1 : 0;
     if (this.#pendingReaders[leaf]! > own) return undefined;
@@ -276,23 +278,27 @@ export class Builder {
     return slot >= 0 && this.slots[slot]!.flexible;
   }
 
-  /** Adds a step in TypeScript over row-major arrays. */
+  /**
+   * Adds a step in TypeScript over row-major arrays.
+   * @param counts elements of each input, where they lie in a layout that has more than the node's shape
+   */
   emitScript(
     i: number,
     inputs: readonly Form[],
     output: Form,
     body: (inputs: TypedArray[], output: TypedArray) => void,
     kernel: string,
+    counts: readonly number[] = this.node(i).inputs.map((s) => sizeOf(this.node(s).shape)),
   ): void {
     const { op, scope, inputs: sources, dtype, shape } = this.node(i);
     const types = sources.map((s) => this.node(s).dtype);
-    const counts = sources.map((s) => sizeOf(this.node(s).shape));
     this.emit({
       op,
       scope,
       kernel,
       macs: 0,
       touches: [...inputs.map((f) => f.region), output.region],
+      writes: false,
       script: (at) => {
         const ins = inputs.map((f, n) => arrayAt(at(f.region), types[n]!, counts[n]!));
         const out = arrayAt(at(output.region), dtype, sizeOf(shape));

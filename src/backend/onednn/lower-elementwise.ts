@@ -1,4 +1,5 @@
 import { sizeOf } from '../../graph/types.js';
+import { kernels } from '../reference/kernels.js';
 import type { Builder } from './builder.js';
 import { Alg, Arg, type Md } from './dnnl.js';
 import { activationOf } from './fuse.js';
@@ -91,6 +92,43 @@ export function lowerRound(b: Builder, i: number): boolean {
     [Arg.dst, form],
   ]);
   return true;
+}
+
+/** NaN need not survive the library's own clipping, so the loop is in TypeScript, over whatever layout there is. */
+export function lowerClamp(b: Builder, i: number): boolean {
+  const form = b.float32Form(b.node(i).inputs[0]!);
+  if (padded(b, form)) return false;
+  const dst = b.newForm(form.dims, form.md);
+  scriptFlat(b, i, form, dst);
+  b.define(i, dst);
+  return true;
+}
+
+/** The sum does not care for the layout, and what fills a layout up is zero. */
+export function lowerSumOfSquares(b: Builder, i: number): boolean {
+  const form = b.float32Form(b.node(i).inputs[0]!);
+  if (!b.dnnl.isBlocked(form.md)) return false;
+  const dst = b.newPlainForm(i);
+  scriptFlat(b, i, form, dst);
+  b.define(i, dst);
+  return true;
+}
+
+/** Runs a node's TypeScript kernel over its input as one long vector. */
+function scriptFlat(b: Builder, i: number, src: Form, dst: Form): void {
+  const { op, inputs, attrs, shape, dtype } = b.node(i);
+  const count = elements(b, src);
+  const spec = { shape: [count], dtype: b.node(inputs[0]!).dtype };
+  const outputSpec = { shape, dtype };
+  const kernel = kernels[op]!;
+  b.emitScript(
+    i,
+    [src],
+    dst,
+    (ins, output) => kernel({ inputs: ins, specs: [spec], output, outputSpec, attrs }),
+    'typescript',
+    [count],
+  );
 }
 
 const BINARY: Readonly<Record<string, number>> = { add: Alg.add, sub: Alg.sub, mul: Alg.mul, div: Alg.div };

@@ -67,6 +67,7 @@ function emitGemm(b: Builder, i: number, g: Gemm): boolean {
     kernel: 'sgemm',
     macs: batch * m * n * k,
     touches: [left.region, right.region, out.region],
+    writes: false,
     script: (at) => {
       const [pa, pb, pc] = [at(left.region), at(right.region), at(out.region)];
       return () => {

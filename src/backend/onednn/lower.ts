@@ -8,7 +8,9 @@ import {
   lowerAffine,
   lowerBinary,
   lowerChannelAffine,
+  lowerClamp,
   lowerRound,
+  lowerSumOfSquares,
 } from './lower-elementwise.js';
 import { lowerLinear, lowerLinearGradInput, lowerLinearGradWeight } from './lower-linear.js';
 import { lowerLeftMatmul, lowerMatmul } from './lower-matmul.js';
@@ -46,6 +48,8 @@ const lowerings: Readonly<Record<string, Lowering>> = {
   sigmoidGrad: lowerActivationGrad,
   affine: lowerAffine,
   channelAffine: lowerChannelAffine,
+  clamp: lowerClamp,
+  sumOfSquares: lowerSumOfSquares,
   roundToByte: lowerRound,
   add: lowerBinary,
   sub: lowerBinary,

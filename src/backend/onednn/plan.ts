@@ -20,6 +20,7 @@ interface Bound {
   readonly kernel: string;
   readonly macs: number;
   readonly packs: number | undefined;
+  readonly writes: boolean;
   /** Position among the plan's steps. */
   readonly at: number;
 }
@@ -48,6 +49,8 @@ export class BuiltPlan {
   readonly #dnnl: Dnnl;
   readonly #graph: Graph;
   readonly #outputs: readonly Form[];
+  /** Where the guard lies, and the first step that may rely on it. */
+  #guard: { readonly form: Form; readonly before: number } | undefined;
   readonly #primitives = new Map<number, Handle>();
   readonly #memories: { region: Region; handle: Handle }[] = [];
   #bound: Bound[] | undefined;
@@ -57,6 +60,7 @@ export class BuiltPlan {
   #addresses: readonly number[] = [];
   #feedArrays: TypedArray[] = [];
   #outputArrays: TypedArray[] = [];
+  #guardArray: TypedArray | undefined;
 
   constructor(dnnl: Dnnl, written: Graph, layouts: readonly SlotLayout[], choice: KernelChoice) {
     const started = performance.now();
@@ -69,7 +73,10 @@ export class BuiltPlan {
     for (const [slot, i] of graph.storages.entries()) b.define(i, b.slots[slot]!.form);
     // Feeds are filled before the first step, so they are live from the start.
     for (const i of graph.feeds) Object.assign(b.value(i).forms[0]!.region, { first: 0, last: 0 });
-    for (const i of schedule(graph)) if (graph.nodes[i]!.inputs.length > 0) lower(b, i);
+    for (const i of schedule(graph)) {
+      if (graph.nodes[i]!.inputs.length > 0) lower(b, i);
+      if (i === graph.guard) this.#guard = { form: b.plainForm(i), before: b.steps.length };
+    }
     this.#outputs = graph.outputs.map((i) => this.#outputForm(i));
     this.#copyUpdates(
       graph.updates.filter(({ node, slot }) => b.value(node).forms[0]!.region !== b.slots[slot]!.region),
@@ -146,8 +153,9 @@ export class BuiltPlan {
     const first = !this.#bound;
     const before = this.#bound;
     this.#bound = this.#builder.steps.map((step, n) => {
-      const { op, scope, kernel, macs, packs } = step;
-      if (!step.primitive) return { op, scope, kernel, macs, packs, at: n, run: step.script!(at) };
+      const { op, scope, kernel, macs, packs, writes } = step;
+      const line = { op, scope, kernel, macs, packs, writes, at: n };
+      if (!step.primitive) return { ...line, run: step.script!(at) };
       if (!first) return before![n]!;
       const args = this.#dnnl.args(
         step.primitive.args.map(([arg, { md, region }]) => {
@@ -157,13 +165,14 @@ export class BuiltPlan {
         }),
       );
       const primitive = this.#primitives.get(n)!;
-      return { op, scope, kernel, macs, packs, at: n, run: () => this.#dnnl.execute(primitive, args) };
+      return { ...line, run: () => this.#dnnl.execute(primitive, args) };
     });
     const arrayOf = (i: number, form: Form): TypedArray => {
       const { dtype, shape } = this.#graph.nodes[i]!;
       return arrayAt(at(form.region), dtype, sizeOf(shape));
     };
     this.#feedArrays = this.#graph.feeds.map((i) => arrayOf(i, this.#builder.value(i).forms[0]!));
+    this.#guardArray = this.#guard && arrayOf(this.#graph.guard!, this.#guard.form);
     this.#outputArrays = this.#graph.outputs.map((i, n) => arrayOf(i, this.#outputs[n]!));
   }
 
@@ -191,9 +200,20 @@ export class BuiltPlan {
     this.#feed(feeds);
     const due = this.#due(versions);
     const started = performance.now();
-    for (const step of due) step.run();
+    if (this.#guard) this.#runGuarded(due);
+    else for (const step of due) step.run();
     this.#runSeconds += (performance.now() - started) / 1000;
     return this.#outputArrays.map((a) => a.slice());
+  }
+
+  /** Leaves out what writes storages, all of which comes after the guard, where that is not a finite number. */
+  #runGuarded(steps: readonly Bound[]): void {
+    const { before } = this.#guard!;
+    let held: boolean | undefined;
+    for (const step of steps) {
+      if (step.at >= before) held ??= !Number.isFinite(this.#guardArray![0]);
+      if (!held || !step.writes) step.run();
+    }
   }
 
   profile(feeds: readonly TypedArray[], versions: readonly number[]): ProfileRow[] {

@@ -3,7 +3,7 @@ import type { Graph } from '../../graph/graph.js';
 /**
  * Order of execution. Nodes that only lead to storage updates are moved up to where their inputs are ready and
  * nobody else will read the old value, so that a gradient's memory is free again as soon as its weights have
- * been updated. Everything else keeps the order in which it was written.
+ * been updated. Everything else keeps the order in which it was written. A guarded graph's updates come after the guard.
  */
 export function schedule(graph: Graph): number[] {
   const { nodes } = graph;
@@ -26,6 +26,7 @@ export function schedule(graph: Graph): number[] {
     if (!nodes[i]!.inputs.every((input) => done.has(input))) return false;
     const slot = targetSlot.get(i);
     if (slot === undefined) return true;
+    if (graph.guard !== undefined && !done.has(graph.guard)) return false;
     return users[graph.storages[slot]!]!.every((u) => u === i || done.has(u));
   };
   const place = (i: number): void => {

@@ -45,4 +45,6 @@ export interface Step {
   /** Present for everything else: binds to addresses, and returns what runs. */
   readonly script?: (address: (region: Region) => number) => () => void;
   readonly touches: readonly Region[];
+  /** Writes a storage. */
+  readonly writes: boolean;
 }

@@ -117,6 +117,7 @@ export class ReferenceEngine implements Engine {
     // Copies, all made before anything is written: results must not share memory with a storage or a feed,
     // and one update's value may be another storage's old value.
     const outputs = graph.outputs.map((at) => values[at]!.slice());
+    if (graph.guard !== undefined && !Number.isFinite(values[graph.guard]![0])) return outputs;
     const stored = new Set(held.map(({ data }) => data));
     const updates = graph.updates.map(({ node }) => {
       const value = values[node]!;

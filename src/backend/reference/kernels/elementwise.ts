@@ -64,6 +64,12 @@ const pow: Kernel = ({ inputs: [x], output: y, attrs }) => {
   const exponent = attrs.exponent as number;
   for (let i = 0; i < y.length; i++) y[i] = x![i]! ** exponent;
 };
+const clamp: Kernel = ({ inputs: [x], output: y, attrs }) => {
+  const min = attrs.min as number;
+  const max = attrs.max as number;
+  // Math.min and Math.max let NaN through, as PyTorch does.
+  for (let i = 0; i < y.length; i++) y[i] = Math.min(max, Math.max(min, x![i]!));
+};
 const roundToByte: Kernel = ({ inputs: [x], output: y }) => {
   for (let i = 0; i < y.length; i++) {
     const v = x![i]!;
@@ -187,6 +193,7 @@ export const elementwise: Readonly<Record<string, Kernel>> = {
   sign,
   abs,
   pow,
+  clamp,
   roundToByte,
   channelAffine,
   addScaled,

@@ -81,6 +81,21 @@ const reduction =
     output.set(total);
   };
 
+const sumOfSquares: Kernel = ({ inputs: [x], output }) => {
+  const values = x!;
+  // Four sums of their own, since each addition would otherwise wait for the one before.
+  let [a, b, c, d] = [0, 0, 0, 0];
+  const whole = values.length - (values.length % 4);
+  for (let i = 0; i < whole; i += 4) {
+    a += values[i]! * values[i]!;
+    b += values[i + 1]! * values[i + 1]!;
+    c += values[i + 2]! * values[i + 2]!;
+    d += values[i + 3]! * values[i + 3]!;
+  }
+  for (let i = whole; i < values.length; i++) a += values[i]! * values[i]!;
+  output[0] = a + b + c + d;
+};
+
 const argmax: Kernel = ({ inputs: [x], specs: [spec], output, attrs }) => {
   const { outer, length, inner } = around(spec!.shape, attrs.axis as number);
   for (let o = 0; o < outer; o++)
@@ -103,4 +118,5 @@ export const reduce: Readonly<Record<string, Kernel>> = {
   sum: reduction(adding),
   max: reduction(largest),
   argmax,
+  sumOfSquares,
 };

@@ -1,0 +1,74 @@
+import { UsageError } from '../errors.js';
+import { hostLeaf } from '../graph/node.js';
+import { makeArray } from '../graph/types.js';
+import * as ops from '../ops/index.js';
+import { type Parameter, Tensor } from '../tensor/tensor.js';
+
+/** Keeps the norm from being divided by as zero; PyTorch's number. */
+const EPSILON = 1e-6;
+
+/**
+ * `torch.nn.utils.clip_grad_norm_`: scales all gradients by min(1, maxNorm / (norm + 10⁻⁶)), norm being the L2 norm
+ * of all of them as one vector. It is a part of the step's graph; call it between `backward()` and `step()`.
+ *
+ * @returns the norm before, a scalar: hand it to `step({ compute: [norm] })` to read it
+ * @throws UsageError for a norm that is not above 0, or where there is no gradient
+ * @example
+ * loss.backward();
+ * const norm = clipGradNorm(model.parameters(), 1);
+ * optimizer.step({ compute: [norm] });
+ */
+export function clipGradNorm(parameters: Iterable<Parameter>, maxNorm: number): Tensor {
+  const found = withGradients('clipGradNorm', parameters, 'maxNorm', maxNorm);
+  const dtype = found[0]!.dtype;
+  const constant = (value: number) => {
+    const data = makeArray(dtype, 1);
+    data[0] = value;
+    return hostLeaf(data, [], dtype);
+  };
+  const squares = found.map(({ grad }) => ops.sumOfSquares(grad!.node));
+  const norm = ops.sqrt(squares.reduce((sum, square) => ops.add(sum, square)));
+  const ratio = ops.div(constant(maxNorm), ops.affine(norm, { scale: 1, shift: EPSILON }));
+  const factor = ops.clamp(ratio, { min: 0, max: 1 });
+  for (const parameter of found) replace(parameter, new Tensor(ops.mul(parameter.grad!.node, factor)));
+  return new Tensor(norm);
+}
+
+/**
+ * `torch.nn.utils.clip_grad_value_`: every element of every gradient is kept within ±maxValue. A part of the step's
+ * graph, as {@link clipGradNorm}.
+ *
+ * @throws UsageError for a value that is not above 0, or where there is no gradient
+ */
+export function clipGradValue(parameters: Iterable<Parameter>, maxValue: number): void {
+  const bounds = { min: -maxValue, max: maxValue };
+  for (const parameter of withGradients('clipGradValue', parameters, 'maxValue', maxValue))
+    replace(parameter, new Tensor(ops.clamp(parameter.grad!.node, bounds)));
+}
+
+function withGradients(
+  caller: string,
+  parameters: Iterable<Parameter>,
+  name: string,
+  limit: number,
+): Parameter[] {
+  if (!(limit > 0 && Number.isFinite(limit)))
+    throw new UsageError({
+      what: `${caller} got a bad ${name}`,
+      expected: 'a number above 0',
+      got: `${limit}`,
+    });
+  const found = [...parameters].filter(({ grad }) => grad !== null);
+  if (found.length > 0) return found;
+  throw new UsageError({
+    what: `${caller} found no gradient`,
+    expected: 'loss.backward() before it',
+    got: 'parameters without gradients',
+  });
+}
+
+/** Gives a parameter another gradient from the same losses. */
+export function replace(parameter: Parameter, grad: Tensor): void {
+  grad.origins = parameter.grad?.origins ?? [];
+  parameter.grad = grad;
+}

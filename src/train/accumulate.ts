@@ -1,0 +1,52 @@
+import { hostLeaf } from '../graph/node.js';
+import { makeArray } from '../graph/types.js';
+import * as ops from '../ops/index.js';
+import { replace } from '../optim/clip.js';
+import { zerosLike } from '../optim/zeros-like.js';
+import { takePending } from '../tensor/pending.js';
+import { type Parameter, Tensor, update } from '../tensor/tensor.js';
+
+/** Sums of gradients over several batches, on the device. */
+export class Accumulator {
+  readonly #sums = new Map<Parameter, Parameter>();
+
+  /**
+   * Queues the run that adds the parameters' gradients to the sums, unless its guard is no finite number.
+   * @param fresh whether the sums start anew
+   */
+  add(
+    parameters: readonly Parameter[],
+    fresh: boolean,
+    { loss, correct, guard }: { readonly loss: Tensor; readonly correct: Tensor; readonly guard: Tensor },
+  ): void {
+    const found = parameters.filter(({ grad }) => grad !== null);
+    // Starting anew is a factor too, so that all these runs share one plan.
+    const changes = found.map((parameter) => ({
+      parameter: this.#sum(parameter),
+      value: this.#added(parameter, fresh ? 0 : 1),
+    }));
+    const devices = new Set(found.map(({ storage }) => storage!.device));
+    for (const device of devices) changes.push(...takePending(device));
+    update(changes, [loss, correct], guard);
+  }
+
+  /** Makes the gradients those of all batches: the sums, and what is there now. */
+  total(parameters: readonly Parameter[]): void {
+    for (const parameter of parameters)
+      if (parameter.grad) replace(parameter, new Tensor(this.#added(parameter, 1)));
+  }
+
+  /** The gradient + factor · the sum so far, in which nothing but finite numbers stands. */
+  #added(parameter: Parameter, factor: number) {
+    const { dtype } = parameter;
+    const data = makeArray(dtype, 1);
+    data[0] = factor;
+    return ops.addScaled(parameter.grad!.node, this.#sum(parameter).node, hostLeaf(data, [], dtype));
+  }
+
+  #sum(parameter: Parameter): Parameter {
+    let sum = this.#sums.get(parameter);
+    if (!sum) this.#sums.set(parameter, (sum = zerosLike(parameter)));
+    return sum;
+  }
+}

@@ -1,0 +1,144 @@
+import type { Batch, DataLoader } from '../data/loader.js';
+import { CrossEntropyLoss } from '../nn/loss.js';
+import type { Module } from '../nn/module.js';
+import { topKCorrect } from '../ops/index.js';
+import { clipGradNorm, clipGradValue } from '../optim/clip.js';
+import { finiteGuard } from '../optim/finite.js';
+import type { SGD } from '../optim/sgd.js';
+import { type RandomState, randomState } from '../tensor/random.js';
+import { Tensor } from '../tensor/tensor.js';
+import { Accumulator } from './accumulate.js';
+import type { TrainConfig } from './config.js';
+import { INSIGHT_EVERY } from './events.js';
+import type { TimedSchedule } from './optimizer.js';
+import type { StepResult } from './position.js';
+import type { GradientSquares, Probe } from './probe.js';
+
+/** A batch whose run is queued on the device. */
+export interface QueuedBatch {
+  readonly batch: Batch;
+  readonly epoch: number;
+  readonly loss: Tensor;
+  readonly correct: Tensor;
+  /** Not a finite number where the loss or a gradient is none. */
+  readonly guard: Tensor;
+  /** The random state before the batch, to run it once more. */
+  readonly random: RandomState;
+}
+
+/** A step whose runs are queued on the device. */
+export interface Queued {
+  readonly batches: readonly QueuedBatch[];
+  /** Number of its last batch in the epoch, from 0. */
+  readonly index: number;
+  readonly dataSeconds: number;
+  readonly lr: number;
+  /** Sums of squares of the gradients, in a step that is looked into. */
+  readonly squares: GradientSquares | undefined;
+  /** Norm of the gradients before they were clipped, where they are clipped by norm. */
+  readonly norm: Tensor | undefined;
+  /** False for a step that ended before its update, at a bad batch. */
+  readonly updated: boolean;
+}
+
+/** What has come of a step: its result, or the batch that kept it from being one. */
+export type Settled =
+  | { readonly result: StepResult; readonly gradNorm: number | undefined; readonly bad?: never }
+  | { readonly bad: QueuedBatch; readonly loss: number };
+
+export interface StepperParts {
+  readonly config: TrainConfig;
+  readonly model: Module;
+  readonly loader: DataLoader;
+  readonly optimizer: SGD;
+  readonly timed: TimedSchedule | undefined;
+  readonly probe: Probe;
+}
+
+/**
+ * Queues training steps: forward, backward and the update, in one run of the device. A step of several batches is a
+ * run for each of them; all but the last add to sums of gradients, and the last one updates the weights. The update
+ * of a run is left out, on the device, where the loss or a gradient is no finite number.
+ */
+export class Stepper {
+  readonly criterion: CrossEntropyLoss;
+  readonly #parts: StepperParts;
+  readonly #sums = new Accumulator();
+
+  constructor(parts: StepperParts) {
+    this.#parts = parts;
+    this.criterion = new CrossEntropyLoss({ labelSmoothing: parts.config.labelSmoothing ?? 0 });
+  }
+
+  /** @param dataSeconds how long the batches had to be waited for */
+  async queue(group: readonly Batch[], epoch: number, dataSeconds: number): Promise<Queued> {
+    const { config, model, optimizer, timed, probe } = this.#parts;
+    const images = group.reduce((sum, { labels }) => sum + labels.length, 0);
+    const [first] = optimizer.paramGroups;
+    const lr = first!.lr * first!.lrScale;
+    const index = group.at(-1)!.index;
+    const queued: QueuedBatch[] = [];
+    const ended = (updated: boolean, squares?: GradientSquares, norm?: Tensor): Queued => {
+      if (timed?.every === 'step') timed.schedule.step();
+      return { batches: queued, index, dataSeconds, lr, squares, norm, updated };
+    };
+    for (const [i, batch] of group.entries()) {
+      // At most two runs wait on the device, and the last one is not made after a bad one.
+      const due = i === group.length - 1 ? queued.slice(-2) : queued.slice(-2, -1);
+      for (const { guard } of due) if (!Number.isFinite(await guard.item())) return ended(false);
+      optimizer.zeroGrad();
+      queued.push(this.#backward(batch, epoch, batch.labels.length / images));
+      if (i < group.length - 1) this.#sums.add(model.parameters(), i === 0, queued.at(-1)!);
+    }
+    const last = queued.at(-1)!;
+    if (group.length > 1) this.#sums.total(model.parameters());
+    const squares = this.#isInsightStep(optimizer.steps + 1) ? probe.gradientSquares() : undefined;
+    const { clipNorm, clipValue } = config;
+    const norm = clipNorm === undefined ? undefined : clipGradNorm(model.parameters(), clipNorm);
+    if (clipValue !== undefined) clipGradValue(model.parameters(), clipValue);
+    const compute = [last.loss, last.correct, ...(norm ? [norm] : [])];
+    compute.push(...(squares ?? []).map(([, square]) => square));
+    optimizer.step({ compute, guard: last.guard });
+    return ended(true, squares, norm);
+  }
+
+  /** @param share of the step's pictures, whose losses have one mean */
+  #backward(batch: Batch, epoch: number, share: number): QueuedBatch {
+    const { model, loader } = this.#parts;
+    const random = randomState();
+    const [inputs, labels] = loader.tensors(batch, epoch);
+    const logits = model.forward(inputs);
+    const loss = this.criterion.forward(logits, labels);
+    (share === 1 ? loss : loss.mul(share)).backward();
+    const correct = new Tensor(topKCorrect(logits.node, labels.node, 1)).sum();
+    const grads = model.parameters().flatMap(({ grad }) => grad ?? []);
+    return { batch, epoch, loss, correct, guard: finiteGuard(loss, grads), random };
+  }
+
+  /** Waits for a step. One that was kept from updating is taken back from the optimizer as well. */
+  async settle({ batches, index, norm, updated }: Queued): Promise<Settled> {
+    let [loss, correct, images] = [0, 0, 0];
+    for (const queued of batches) {
+      const value = await queued.loss.item();
+      if (!Number.isFinite(await queued.guard.item())) {
+        if (updated) this.#parts.optimizer.undo();
+        return { bad: queued, loss: value };
+      }
+      loss += value * queued.batch.labels.length;
+      correct += await queued.correct.item();
+      images += queued.batch.labels.length;
+    }
+    const result = {
+      index,
+      loss: batches.length === 1 ? await batches[0]!.loss.item() : loss / images,
+      correct,
+      images,
+    };
+    return { result, gradNorm: await norm?.item() };
+  }
+
+  #isInsightStep(step: number): boolean {
+    const { insightEvery = INSIGHT_EVERY } = this.#parts.config;
+    return insightEvery > 0 && (step === 1 || step % insightEvery === 0);
+  }
+}

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { referenceDevice } from '../../src/backend/reference/index.js';
+import { UsageError } from '../../src/errors.js';
+import { clipGradNorm, clipGradValue, finiteGuard, SGD } from '../../src/optim/index.js';
+import { Parameter, tensor } from '../../src/tensor/tensor.js';
+import { assertNear, readFixture } from '../support/generated.js';
+
+const { shapes, grads, norms, values } = readFixture<{
+  shapes: number[][];
+  grads: number[][];
+  norms: { maxNorm: number; norm: number; grads: number[][] }[];
+  values: { maxValue: number; grads: number[][] }[];
+}>('clip.json');
+
+/** Parameters of zeros in double precision, with the fixture's gradients. */
+async function withGradients(): Promise<Parameter[]> {
+  const parameters: Parameter[] = [];
+  for (const [i, shape] of shapes.entries()) {
+    const parameter = new Parameter(new Float64Array(grads[i]!.length), shape);
+    await parameter.place(referenceDevice());
+    parameter
+      .mul(tensor(Float64Array.from(grads[i]!, Math.fround), { shape }))
+      .sum()
+      .backward();
+    parameters.push(parameter);
+  }
+  return parameters;
+}
+
+describe('clipping of gradients', () => {
+  for (const { maxNorm, norm, grads: after } of norms)
+    it(`by norm ${maxNorm} gives PyTorch’s numbers, in the step itself`, async () => {
+      const parameters = await withGradients();
+      const optimizer = new SGD(parameters, { lr: 1 });
+      const total = clipGradNorm(parameters, maxNorm);
+      optimizer.step({ compute: [total] });
+      assertNear([await total.item()], [norm], 1e-11, 'the norm before');
+      for (const [i, p] of parameters.entries())
+        assertNear(
+          await p.data(),
+          after[i]!.map((g) => -g),
+          1e-11,
+          `gradient ${i}`,
+        );
+    });
+
+  for (const { maxValue, grads: after } of values)
+    it(`by value ${maxValue} gives PyTorch’s numbers`, async () => {
+      const parameters = await withGradients();
+      clipGradValue(parameters, maxValue);
+      new SGD(parameters, { lr: 1 }).step();
+      for (const [i, p] of parameters.entries())
+        assertNear(
+          await p.data(),
+          after[i]!.map((g) => -g),
+          1e-11,
+          `gradient ${i}`,
+        );
+    });
+
+  it('notices a forgotten zeroGrad() as without clipping', async () => {
+    const parameters = await withGradients();
+    const optimizer = new SGD(parameters, { lr: 1 });
+    clipGradNorm(parameters, 1);
+    optimizer.step();
+    for (const p of parameters) p.sum().backward();
+    assert.throws(() => optimizer.step(), /zeroGrad/);
+  });
+
+  it('refuses limits that are none, and a call before backward()', async () => {
+    const parameters = await withGradients();
+    for (const bad of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
+      assert.throws(() => clipGradNorm(parameters, bad), UsageError);
+      assert.throws(() => clipGradValue(parameters, bad), UsageError);
+    }
+    for (const p of parameters) p.grad = null;
+    assert.throws(() => clipGradNorm(parameters, 1), /no gradient.*backward/);
+  });
+});
+
+describe('a step with a guard', () => {
+  it('changes neither weights nor momentum nor the average where it is not finite', async () => {
+    const p = new Parameter(Float32Array.of(1, 2), [2]);
+    await p.place(referenceDevice());
+    const optimizer = new SGD([['p', p]], { lr: 0.1, momentum: 0.9, rateInVelocity: true });
+    const step = (factor: number) => {
+      optimizer.zeroGrad();
+      const loss = p.mul(tensor([factor, 1])).sum();
+      loss.backward();
+      const guard = finiteGuard(loss, [p.grad!]);
+      optimizer.step({ guard });
+      return guard.item();
+    };
+    const state = async () => {
+      const { tensors, state: numbers } = optimizer.stateDict();
+      return [[...(await p.data())], [...(await tensors.get('momentum.p')!.data())], numbers];
+    };
+    assert.ok(Number.isFinite(await step(1)));
+    const before = await state();
+    optimizer.paramGroups[0]!.lr = 0.05;
+    for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      assert.ok(!Number.isFinite(await step(bad)));
+      optimizer.undo();
+    }
+    optimizer.paramGroups[0]!.lr = 0.1;
+    assert.deepEqual(await state(), before);
+    assert.ok(Number.isFinite(await step(1)));
+    assert.notDeepEqual(await state(), before);
+  });
+});
