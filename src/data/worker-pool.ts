@@ -24,12 +24,12 @@ export class WorkerPool {
   /** Starts `count` threads, each of which opens the data set for itself. */
   constructor(spec: WorkerSpec, count: number) {
     // A thread inherits the flags of `node --input-type=module -e …`, which it then refuses.
+    // Other flags come along by themselves; given by hand, Node 24 refuses those of its own test runner.
     const inline = process.execArgv.some((flag) => flag.startsWith('--input-type'));
-    const execArgv = inline ? [] : process.execArgv;
     for (let i = 0; i < count; i++) {
       const worker = new Worker(new URL('./loader-worker.js', import.meta.url), {
         workerData: spec,
-        execArgv,
+        ...(inline ? { execArgv: [] } : {}),
       });
       const entry: Entry = { worker, waiting: new Map() };
       const fail = (error: Error) => {

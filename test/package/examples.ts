@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
 import { drawImageFolder, synset } from '../support/draw-images.js';
 import { type Consumer, node, ROOT, TSC } from './consumer.js';
+import { docsTests } from './docs.js';
 
 const CLASSES = 4;
 /** Of four classes; guessing gives 25. */
@@ -25,7 +26,7 @@ interface Running {
 }
 
 export function exampleTests(consumer: () => Consumer): void {
-  describe('the examples', () => {
+  describe('the examples and the pages', () => {
     let folder: string;
     let run: string;
     let pictures: string;
@@ -64,6 +65,8 @@ export function exampleTests(consumer: () => Consumer): void {
       assert.equal(code, 0, stdout + stderr);
       return there;
     }
+
+    docsTests(() => ({ folder, run, pictures }));
 
     test(`fine-tuning on pictures in folders tells ${CLASSES} new classes apart`, async (t) => {
       const there = await compile('finetune');
