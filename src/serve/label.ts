@@ -16,8 +16,11 @@ export type Label = z.infer<typeof labelSchema>;
 /** @param folder real path of the run; nothing in it that can be read is no label */
 export async function readLabel(folder: string): Promise<Label> {
   const text = await readSmall(folder, 'label.json').catch(() => undefined);
-  return labelSchema.safeParse(parseJson(text ?? '')).data ?? {};
+  return parseLabel(text ?? '');
 }
+
+/** The content of a `label.json`; an empty label for a text that is none. */
+export const parseLabel = (text: string): Label => labelSchema.safeParse(parseJson(text)).data ?? {};
 
 /** Changes what is given, and keeps the rest. */
 export async function changeLabel(folder: string, change: Label): Promise<void> {

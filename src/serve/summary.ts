@@ -45,7 +45,7 @@ export async function summarise(folder: string, id: string): Promise<RunSummary>
     spark: parts.spark,
   };
   const text = await readSmall(folder, 'config.json').catch(() => undefined);
-  const parsed = configSchema.safeParse(parseJson(text ?? ''));
+  const parsed = parseListed(text ?? '');
   if (!parsed.success)
     return {
       ...named,
@@ -82,6 +82,9 @@ export async function summarise(folder: string, id: string): Promise<RunSummary>
   };
 }
 
+/** What the list shows of a configuration's text. */
+export const parseListed = (text: string) => configSchema.safeParse(parseJson(text));
+
 async function bestAccuracy(folder: string, { epoch }: Skim): Promise<number | undefined> {
   const text = await readSmall(folder, 'state.json').catch(() => undefined);
   const best = stateSchema.safeParse(parseJson(text ?? '')).data?.best?.accuracy;
@@ -89,7 +92,7 @@ async function bestAccuracy(folder: string, { epoch }: Skim): Promise<number | u
 }
 
 /** 0 when it cannot be known. */
-function stepsTotal(
+export function stepsTotal(
   { epochs, maxSteps, batchSize, dataset }: ListedConfig,
   { epoch, done, lastStep }: Skim,
 ): number {

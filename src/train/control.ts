@@ -101,15 +101,23 @@ export class Control {
 
   /** The request in the file, or why there is none. */
   #read(): z.infer<typeof requestSchema> | string {
-    let value: unknown;
     try {
       if (statSync(this.#file).size > MAX_BYTES) return `it is longer than ${MAX_BYTES} bytes`;
-      value = JSON.parse(readFileSync(this.#file, 'utf8'));
+      return parseRequest(readFileSync(this.#file, 'utf8'));
     } catch (error) {
-      if (error instanceof SyntaxError) return 'it is not JSON';
       return error instanceof Error ? error.message : String(error);
     }
-    const parsed = requestSchema.safeParse(value);
-    return parsed.success ? parsed.data : z.prettifyError(parsed.error).replaceAll(/\s*\n\s*/g, ' ');
   }
+}
+
+/** The request in a text, or why there is none. */
+export function parseRequest(text: string): z.infer<typeof requestSchema> | string {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return 'it is not JSON';
+  }
+  const parsed = requestSchema.safeParse(value);
+  return parsed.success ? parsed.data : z.prettifyError(parsed.error).replaceAll(/\s*\n\s*/g, ' ');
 }

@@ -1,21 +1,16 @@
 import { appendFileSync, existsSync, statSync } from 'node:fs';
 import { appendFile, readdir, readFile, rm, truncate } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { diskError } from '../disk-error.js';
 import { CheckpointError, UsageError } from '../errors.js';
 import { makeFolder } from '../make-folder.js';
 import { writeFileAtomic } from './atomic.js';
 import type { Insight, LogLine } from './events.js';
 import { rewindKernels } from './kernels.js';
+import { isBefore, type Place, parseLines, parseRunFile, type RunState, stateSchema } from './run-files.js';
 
-/** Which checkpoints a run has; rewritten as a whole, after the files that it names. */
-const stateSchema = z.object({
-  version: z.literal(1),
-  latest: z.string().optional(),
-  best: z.object({ file: z.string(), accuracy: z.number() }).optional(),
-});
-export type RunState = z.infer<typeof stateSchema>;
+export type { RunState } from './run-files.js';
 
 /** Checkpoints to resume from that are kept, beside the best weights. */
 const KEEP = 2;
@@ -76,26 +71,10 @@ export class RunFolder {
 
   async #read<T>(name: string, schema: z.ZodType<T>): Promise<T> {
     const file = join(this.path, name);
-    let value: unknown;
-    try {
-      value = JSON.parse(await readFile(file, 'utf8'));
-    } catch (error) {
-      if (!(error instanceof SyntaxError)) throw diskError(error, `cannot read ${file}`, CheckpointError);
-      throw new CheckpointError({
-        what: `${file} cannot be read`,
-        expected: 'JSON, as train wrote it',
-        got: error.message,
-        next: 'restore the file from a copy, or start a new run',
-      });
-    }
-    const parsed = schema.safeParse(value);
-    if (parsed.success) return parsed.data;
-    throw new CheckpointError({
-      what: `${file} is not what train writes`,
-      expected: 'the fields that this version knows',
-      got: z.prettifyError(parsed.error),
-      next: 'restore the file from a copy, or start a new run',
+    const text = await readFile(file, 'utf8').catch((error) => {
+      throw diskError(error, `cannot read ${file}`, CheckpointError);
     });
+    return parseRunFile(file, text, schema);
   }
 
   async writeConfig(config: unknown): Promise<void> {
@@ -180,14 +159,7 @@ export class RunFolder {
   async #lines(name: string): Promise<Record<string, unknown>[]> {
     const file = join(this.path, name);
     if (!existsSync(file)) return [];
-    const lines = (await readFile(file, 'utf8')).split('\n');
-    return lines.flatMap((line) => {
-      try {
-        return line ? [JSON.parse(line) as Record<string, unknown>] : [];
-      } catch {
-        return [];
-      }
-    });
+    return parseLines(await readFile(file, 'utf8'));
   }
 
   /**
@@ -212,23 +184,6 @@ export class RunFolder {
     } catch (error) {
       throw diskError(error, `cannot write ${file}`, CheckpointError);
     }
-  }
-}
-
-interface Place {
-  readonly step: number;
-  readonly epoch: number;
-}
-
-/** Whether a line was logged before a place in the run. */
-function isBefore(line: string, place: Place): boolean {
-  try {
-    const { event, step, epoch } = JSON.parse(line) as { event: unknown; step: number; epoch: number };
-    if (event === 'epoch') return epoch <= place.epoch;
-    // The end of a run is no longer its end.
-    return event !== 'done' && step <= place.step;
-  } catch {
-    return false;
   }
 }
 

@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { endianness } from 'node:os';
+import type { ByteSource } from '../byte-source.js';
 import { diskError } from '../disk-error.js';
 import { CheckpointError } from '../errors.js';
 import { writeFileAtomic } from './atomic.js';
@@ -143,10 +144,10 @@ async function* allPieces(start: Uint8Array, tensors: readonly (readonly [string
   }
 }
 
-async function readInto(handle: FileHandle, into: Uint8Array, position: number): Promise<void> {
+async function readInto(source: ByteSource, into: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < into.length; ) {
     const want = Math.min(SLICE, into.length - done);
-    const { bytesRead } = await handle.read(into, done, want, position + done);
+    const { bytesRead } = await source.read(into, done, want, position + done);
     // The length was checked beforehand, so this is a file that shrank meanwhile.
     if (bytesRead === 0) throw new Error('the file ended early while it was read');
     done += bytesRead;
@@ -172,13 +173,13 @@ function refuseOtherFormats(file: string, first: Uint8Array): void {
 
 function read<A extends SafetensorsArray['data']>(
   Kind: new (length: number) => A,
-  handle: FileHandle,
+  source: ByteSource,
   { count, begin }: Entry,
   base: number,
 ): Promise<A> {
   const data = new Kind(count);
   const bytes = new Uint8Array(data.buffer, 0, data.byteLength);
-  return readInto(handle, bytes, base + begin).then(() => data);
+  return readInto(source, bytes, base + begin).then(() => data);
 }
 
 /**
@@ -192,40 +193,53 @@ export async function readSafetensors(file: string): Promise<SafetensorsFile> {
   let handle: FileHandle | undefined;
   try {
     handle = await open(file, 'r');
-    const { size } = await handle.stat();
-    const first = new Uint8Array(Math.min(size, 16));
-    await readInto(handle, first, 0);
-    refuseOtherFormats(file, first);
-    const broken = (what: string, expected: string, got: string) =>
-      new CheckpointError({
-        what: `${file} is not a whole safetensors file: ${what}`,
-        expected,
-        got,
-        next: 'fetch or write the file again',
-      });
-    if (size < 10) throw broken('it is too short', 'at least 10 bytes', `${size} bytes`);
-    const length = Number(new DataView(first.buffer).getBigUint64(0, true));
-    if (length < 2 || length > MAX_HEADER) {
-      throw broken('its header length is impossible', `2 to ${MAX_HEADER} bytes`, `${length} bytes`);
-    }
-    if (8 + length > size) {
-      throw broken('it ends inside its header', `at least ${8 + length} bytes`, `${size} bytes`);
-    }
-    const text = new Uint8Array(length);
-    await readInto(handle, text, 8);
-    const base = 8 + length;
-    const { entries, metadata } = parseHeader(file, text, size - base);
-
-    const tensors = new Map<string, SafetensorsArray>();
-    for (const entry of entries) {
-      const { name, dtype, shape } = entry;
-      const data = await read<SafetensorsArray['data']>(ARRAYS[dtype], handle, entry, base);
-      tensors.set(name, { dtype, shape, data } as SafetensorsArray);
-    }
-    return { tensors, metadata };
+    return await parseSafetensors(file, handle, (await handle.stat()).size);
   } catch (error) {
     throw diskError(error, `cannot read ${file}`, CheckpointError);
   } finally {
     await handle?.close();
   }
+}
+
+/**
+ * {@link readSafetensors} of bytes that lie anywhere.
+ *
+ * @param file what messages call it
+ * @param size bytes of the whole
+ */
+export async function parseSafetensors(
+  file: string,
+  source: ByteSource,
+  size: number,
+): Promise<SafetensorsFile> {
+  const first = new Uint8Array(Math.min(size, 16));
+  await readInto(source, first, 0);
+  refuseOtherFormats(file, first);
+  const broken = (what: string, expected: string, got: string) =>
+    new CheckpointError({
+      what: `${file} is not a whole safetensors file: ${what}`,
+      expected,
+      got,
+      next: 'fetch or write the file again',
+    });
+  if (size < 10) throw broken('it is too short', 'at least 10 bytes', `${size} bytes`);
+  const length = Number(new DataView(first.buffer).getBigUint64(0, true));
+  if (length < 2 || length > MAX_HEADER) {
+    throw broken('its header length is impossible', `2 to ${MAX_HEADER} bytes`, `${length} bytes`);
+  }
+  if (8 + length > size) {
+    throw broken('it ends inside its header', `at least ${8 + length} bytes`, `${size} bytes`);
+  }
+  const text = new Uint8Array(length);
+  await readInto(source, text, 8);
+  const base = 8 + length;
+  const { entries, metadata } = parseHeader(file, text, size - base);
+
+  const tensors = new Map<string, SafetensorsArray>();
+  for (const entry of entries) {
+    const { name, dtype, shape } = entry;
+    const data = await read<SafetensorsArray['data']>(ARRAYS[dtype], source, entry, base);
+    tensors.set(name, { dtype, shape, data } as SafetensorsArray);
+  }
+  return { tensors, metadata };
 }
