@@ -36,7 +36,8 @@ export async function readSourceMarker(folder: string): Promise<SourceMarker | u
 export function parseSourceMarker(text: string): SourceMarker | undefined {
   try {
     const marker = JSON.parse(text) as Partial<SourceMarker> | null;
-    if (typeof marker?.archiveMd5 !== 'string' || typeof marker.files !== 'object') return undefined;
+    if (typeof marker?.archiveMd5 !== 'string' || typeof marker.files !== 'object' || marker.files === null)
+      return undefined;
     return marker as SourceMarker;
   } catch {
     return undefined;

@@ -1,15 +1,16 @@
 import { join } from 'node:path';
 import { z } from 'zod';
+import { sized } from '../sized.js';
 import { writeFileAtomic } from '../train/atomic.js';
 import type { RunChange } from './api.js';
 import { readSmall } from './inside.js';
 import { parseJson } from './tail.js';
 
-const text = (most: number) => z.string().trim().min(1).max(most);
+const text = (most: number) => sized(z.string().trim(), 1, most);
 
 /** What a person calls a run: `label.json` in its folder, and the body of a change to it. */
 export const labelSchema = z
-  .object({ name: text(200).optional(), tags: z.array(text(50)).max(20).optional() })
+  .object({ name: text(200).optional(), tags: sized(z.array(text(50)), 0, 20).optional() })
   .strict() satisfies z.ZodType<RunChange>;
 export type Label = z.infer<typeof labelSchema>;
 

@@ -19,6 +19,9 @@ const configSchema = z.object({
 });
 type ListedConfig = z.infer<typeof configSchema>;
 
+/** Characters of an error in the list. */
+const LONGEST_ERROR = 2000;
+
 const stateSchema = z.object({ best: z.object({ accuracy: z.number() }).optional() });
 
 /** Training pictures of the built-in data sets, for the length of a run that has not ended an epoch yet. */
@@ -52,7 +55,7 @@ export async function summarise(folder: string, id: string): Promise<RunSummary>
       ...times,
       ...place,
       status: 'failed',
-      error: `config.json cannot be read: ${z.prettifyError(parsed.error)}`,
+      error: `config.json cannot be read: ${z.prettifyError(parsed.error).slice(0, LONGEST_ERROR)}`,
       paper: '',
       preset: '',
       recipe: '',

@@ -2,13 +2,14 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { sized } from '../sized.js';
 import type { ControlRequest } from './events.js';
 import { writeProcess } from './process-file.js';
 
 const requestSchema = z.object({
   action: z.enum(['pause', 'resume', 'stop'] satisfies ControlRequest['action'][]),
   /** Anything that differs from the request before. */
-  id: z.string().min(1).max(200),
+  id: sized(z.string(), 1, 200),
 });
 
 /** The file is looked at no more often than this. */

@@ -37,16 +37,21 @@ export function parseRunFile<T>(file: string, text: string, schema: z.ZodType<T>
   });
 }
 
-/** The objects of a file of JSON lines; a line that a sudden end cut short is left out. */
+/** The objects of a file of JSON lines; what is none, such as a line that a sudden end cut short, is
+ * left out. */
 export function parseLines(text: string): Record<string, unknown>[] {
   return text.split('\n').flatMap((line) => {
     try {
-      return line ? [JSON.parse(line) as Record<string, unknown>] : [];
+      const value: unknown = line ? JSON.parse(line) : undefined;
+      return isRecord(value) ? [value] : [];
     } catch {
       return [];
     }
   });
 }
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 export interface Place {
   readonly step: number;

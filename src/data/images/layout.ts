@@ -34,8 +34,9 @@ const lines = async (file: string): Promise<string[] | undefined> => {
 export function parseSynsets(lines: readonly string[]): Map<string, string> {
   const synsets = new Map<string, string>();
   for (const line of lines) {
-    const [synset, name] = /^(\S+)\s+(.+)$/.exec(line)?.slice(1) ?? [];
-    if (synset && name) synsets.set(synset, name);
+    // Not as one expression with the name, which would try each blank as the last one.
+    const gap = line.search(/\s/);
+    if (gap > 0) synsets.set(line.slice(0, gap), line.slice(gap).trim());
   }
   return synsets;
 }

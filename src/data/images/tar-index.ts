@@ -29,12 +29,15 @@ class Window {
   #bytes: Buffer = Buffer.alloc(0);
   #start = 0;
 
-  constructor(readonly source: ByteSource) {}
+  constructor(
+    readonly source: ByteSource,
+    readonly end: number,
+  ) {}
 
   /** Fewer bytes than asked for at the end of the file. */
   async read(offset: number, size: number): Promise<Buffer> {
     if (offset < this.#start || offset + size > this.#start + this.#bytes.length) {
-      const bytes = Buffer.alloc(Math.max(WINDOW, size));
+      const bytes = Buffer.alloc(Math.max(0, Math.min(Math.max(WINDOW, size), this.end - offset)));
       const { bytesRead } = await this.source.read(bytes, 0, bytes.length, offset);
       this.#bytes = bytes.subarray(0, bytesRead);
       this.#start = offset;
@@ -81,7 +84,7 @@ export async function listMembers(
       got,
       next: 'make or fetch it again',
     });
-  const window = new Window(source);
+  const window = new Window(source, end);
   const members: Member[] = [];
   let longName: string | undefined;
   for (let at = 0; ; ) {

@@ -20,6 +20,8 @@ type Index = z.infer<typeof indexSchema>;
 
 /** A class file holds a number and perhaps a line end. */
 const MAX_LABEL_BYTES = 32;
+/** What six digits can say. */
+const MAX_LABEL = 999_999;
 
 export interface TarOptions {
   /** A folder for the index of the archives. */
@@ -123,7 +125,11 @@ export function parseIndex(text: string, shards: Index['shards']): Index | undef
     return undefined;
   }
   const { data } = indexSchema.safeParse(value);
-  return data && JSON.stringify(data.shards) === JSON.stringify(shards) ? data : undefined;
+  if (JSON.stringify(data?.shards) !== JSON.stringify(shards)) return undefined;
+  const fits = data?.pictures.every(
+    ([shard, offset, bytes, label]) => offset + bytes <= (shards[shard]?.size ?? -1) && label <= MAX_LABEL,
+  );
+  return fits ? data : undefined;
 }
 
 /** Name without its extensions, which is what files of one sample share. */

@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import type { ByteSource } from '../../byte-source.js';
 import type { EpochEvent, StepEvent } from '../../train/events.js';
 import { type InsideFile, readFrom } from '../inside.js';
+import { short } from './columns.js';
 import { scanLines, stepEvent, stepValues } from './lines.js';
 import { FIELDS } from './step-line.js';
 
@@ -69,7 +70,7 @@ export async function skimSource(source: ByteSource, size: number): Promise<Skim
     }
   }
   return {
-    spark: spark.map((loss) => Number(loss.toPrecision(4))),
+    spark: spark.map((loss) => Number(short(loss).toPrecision(4))),
     lastStep: steps > 0 ? stepEvent(last) : undefined,
     epoch,
     done,
