@@ -8,7 +8,7 @@ import { mutateJson } from './json.js';
 import { mutate, pick } from './mutate.js';
 import type { Target } from './target.js';
 
-/** An input may take this long. */
+/** An input may take this long, in the processor's time where the machine has other work. */
 const SLOW_MS = 1000;
 /** An input may take this much memory, beside a few times its own size. */
 const ROOM = 64 * 2 ** 20;
@@ -169,8 +169,11 @@ export class Engine {
   }
 
   #fail(why: string, input: Uint8Array): void {
-    const shape = shapeOf(why);
-    if (!this.failures.some((known) => shapeOf(known.why) === shape)) this.failures.push({ why, input });
+    // The same error at the same place, whatever its message says of the input.
+    const essence = (text: string): string =>
+      /^\w+(?=:)/.exec(text)?.[0] + (/ at .*/.exec(text)?.[0] ?? shapeOf(text));
+    if (!this.failures.some((known) => essence(known.why) === essence(why)))
+      this.failures.push({ why, input });
   }
 
   async #run(input: Uint8Array): Promise<void> {
@@ -183,7 +186,7 @@ export class Engine {
     if (took > this.#slowest) this.#slowest = took;
     if (has > this.#peak) this.#peak = has;
     if (has - had > this.#mostAdded) this.#mostAdded = has - had;
-    if (outcome.failure) this.#fail(outcome.failure, input);
+    if (outcome.failure) this.#fail(await this.#where(input, outcome.failure), input);
     if (has - had > ROOM + ROOM_FACTOR * input.length)
       this.#fail(`took ${Math.round((has - had) / 2 ** 20)} MiB of memory`, input);
     if (took > SLOW_MS && (await this.#isSlow(input))) this.#fail(`took more than ${SLOW_MS} ms`, input);
@@ -193,21 +196,28 @@ export class Engine {
     }
   }
 
+  /** The failure with the place that it comes from. */
+  async #where(input: Uint8Array, failure: string): Promise<string> {
+    Error.stackTraceLimit = 20;
+    const again = await tryInput(this.target, input);
+    Error.stackTraceLimit = 0;
+    return again.failure ?? failure;
+  }
+
   /** Whether it is the input that is slow, and not the machine that was busy. */
   async #isSlow(input: Uint8Array): Promise<boolean> {
-    for (let i = 0; i < 2; i++) {
-      const began = performance.now();
-      await tryInput(this.target, input);
-      if (performance.now() - began <= SLOW_MS) return false;
-    }
-    return true;
+    const before = process.cpuUsage();
+    await tryInput(this.target, input);
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / 1000 > SLOW_MS;
   }
 
   async #runAll(inputs: readonly Uint8Array[]): Promise<void> {
-    const { parallel = 1 } = this.target;
-    for (let i = 0; i < inputs.length; i += parallel)
-      if (parallel === 1) await this.#run(inputs[i]!);
-      else await Promise.all(inputs.slice(i, i + parallel).map((input) => this.#run(input)));
+    let next = 0;
+    const work = async (): Promise<void> => {
+      while (next < inputs.length) await this.#run(inputs[next++]!);
+    };
+    await Promise.all(Array.from({ length: this.target.parallel ?? 1 }, work));
   }
 
   /** Finds the inputs among these that reach new code, by halves. */

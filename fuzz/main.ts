@@ -1,22 +1,16 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { keepInputs, keptInputs } from './corpus.js';
 import { Coverage } from './coverage.js';
 import { Engine, type Report, tryInput } from './engine.js';
 import { shrink } from './shrink.js';
 import type { Target } from './target.js';
-import { keep, nameOf, startWatchdog } from './watchdog.js';
+import { keep, startWatchdog } from './watchdog.js';
 
-/** Compiled code lies two levels below the sources. */
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-export const CORPUS = join(ROOT, 'test', 'fixtures', 'fuzz');
 /** Every target runs in a process of its own, which can turn no text into code and has little memory. */
 const FLAGS = ['--disallow-code-generation-from-strings', '--max-old-space-size=256', '--expose-gc'];
-/** Most files and bytes of a target's corpus in the repository. */
-const [MOST_FILES, MOST_BYTES, MOST_BYTES_EACH] = [24, 12_000, 2500];
-
 const HELP = `Usage: node dist/fuzz/main.js [target…] [options]
 
   --runs <n>       inputs for each target (default: 10000)
@@ -37,15 +31,6 @@ interface Flags {
   failures: string;
 }
 
-/** The inputs that are kept for a target. */
-export function keptInputs(target: string): { name: string; input: Uint8Array }[] {
-  const folder = join(CORPUS, target);
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder)
-    .sort()
-    .map((name) => ({ name, input: Uint8Array.from(readFileSync(join(folder, name))) }));
-}
-
 async function fuzzOne(target: Target, flags: Flags, coverage: Coverage): Promise<Report> {
   const engine = new Engine(target, {
     seed: flags.seed,
@@ -64,29 +49,8 @@ async function fuzzOne(target: Target, flags: Flags, coverage: Coverage): Promis
     });
     process.stdout.write(`  ${why}\n    ${keep(flags.failures, target.name, 'failure', small)}\n`);
   }
-  if (flags.keep) await keepCorpus(target, engine.corpus, coverage);
+  if (flags.keep) await keepInputs(target, engine.corpus, coverage);
   return report;
-}
-
-/** Keeps few and small inputs that together reach what all of them reach. */
-async function keepCorpus(target: Target, corpus: readonly Uint8Array[], coverage: Coverage): Promise<void> {
-  const folder = join(CORPUS, target.name);
-  mkdirSync(folder, { recursive: true });
-  for (const { name } of keptInputs(target.name)) if (!name.startsWith('bug-')) rmSync(join(folder, name));
-  coverage.forget();
-  const kinds = new Set<string>();
-  const small = corpus.filter(({ length }) => length <= MOST_BYTES_EACH).sort((a, b) => a.length - b.length);
-  let [files, bytes] = [0, 0];
-  for (const input of small) {
-    if (files === MOST_FILES || bytes + input.length > MOST_BYTES) break;
-    coverage.skip();
-    const { kind } = await tryInput(target, input);
-    if (!coverage.grew(true) && kinds.has(kind)) continue;
-    kinds.add(kind);
-    writeFileSync(join(folder, nameOf(input)), input);
-    files++;
-    bytes += input.length;
-  }
 }
 
 /** Adds a run to those of the same target, since a million inputs may take several. */

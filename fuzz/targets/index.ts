@@ -1,7 +1,11 @@
 import type { Target } from '../target.js';
 import { dataTargets } from './data.js';
+import { flagsTarget } from './flags.js';
+import { httpTarget } from './http.js';
 import { jsonTargets } from './json.js';
 import { lineTargets } from './lines.js';
+import { pictureCacheTarget } from './picture-cache.js';
+import { pictureTargets } from './pictures.js';
 import { progressTarget, safetensorsTargets } from './safetensors.js';
 
 /** Every way into the code from outside. */
@@ -11,4 +15,8 @@ export const TARGETS: readonly Target[] = [
   ...lineTargets,
   ...safetensorsTargets,
   progressTarget,
+  ...pictureTargets,
+  pictureCacheTarget,
+  flagsTarget,
+  httpTarget,
 ];

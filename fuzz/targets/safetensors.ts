@@ -14,6 +14,16 @@ import { must, type Target } from '../target.js';
 const DTYPES = ['F32', 'F64', 'I32', 'U8', 'F16', 'BF16', 'I64', 'I16', 'I8', 'BOOL'];
 const WORDS = [...DTYPES, '__metadata__', 'dtype', 'shape', 'data_offsets', 'kernels', 'bytes', 'products'];
 
+const WIDTHS = new Map<unknown, number>([
+  ['F64', 8],
+  ['I64', 8],
+  ['F32', 4],
+  ['I32', 4],
+  ['F16', 2],
+  ['BF16', 2],
+  ['I16', 2],
+]);
+
 /** A file as the format lays it out; `length` may lie. */
 function fileOf(header: string, data: Uint8Array, length = bytesOf(header).length): Uint8Array {
   const size = new Uint8Array(8);
@@ -45,9 +55,7 @@ function reshape(input: Uint8Array, random: Generator): Uint8Array {
     const { dtype, shape } = (value ?? {}) as { dtype?: unknown; shape?: unknown };
     const sizes = Array.isArray(shape) ? shape.map((n) => (typeof n === 'number' ? n : 1)) : [];
     const count = sizes.reduce((a, b) => a * b, 1);
-    const width =
-      { F64: 8, I64: 8, F32: 4, I32: 4, F16: 2, BF16: 2, I16: 2 }[typeof dtype === 'string' ? dtype : ''] ??
-      1;
+    const width = WIDTHS.get(dtype) ?? 1;
     const bytes = Number.isSafeInteger(count) && count >= 0 && count < 1000 ? count * width : 4;
     fitting[name] =
       name === '__metadata__' ? value : { ...(value as object), data_offsets: [at, at + bytes] };

@@ -26,12 +26,21 @@ export async function runDetail(runs: Runs, id: string): Promise<RunDetail> {
   const lastStep = behind ? undefined : index.lastStep;
   return {
     ...summary,
-    config: isRecord(config) ? config : {},
+    config: isRecord(config) && canBeSent(config) ? config : {},
     epochEvents: index.epochs.map(({ event }) => event),
     ...(lastStep ? { lastStep } : {}),
     checkpoints: await checkpoints(live.folder),
     ...(behind ? { reading: { working: 'reading the metrics', ...behind } } : { lines: index.lines }),
   };
+}
+
+/** JSON can be read at any depth, but not be written. */
+function canBeSent(value: object): boolean {
+  try {
+    return JSON.stringify(value) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
