@@ -1,4 +1,4 @@
-import type { ByteSource } from '../src/byte-source.js';
+import type { Positioned } from '../src/positioned.js';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -7,7 +7,7 @@ export const bytesOf = (text: string): Uint8Array => encoder.encode(text);
 export const textOf = (bytes: Uint8Array): string => decoder.decode(bytes);
 
 /** An array as it would lie in a file. */
-export const sourceOf = (bytes: Uint8Array): ByteSource => ({
+export const sourceOf = (bytes: Uint8Array): Positioned => ({
   async read(into, offset, length, position) {
     const piece = bytes.subarray(position, position + length);
     into.set(piece, offset);

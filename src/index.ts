@@ -31,6 +31,7 @@ export { Shapes10 } from './data/shapes10.js';
 export * as transforms from './data/transforms/index.js';
 export * from './errors.js';
 export type { DType, Shape, TypedArray } from './graph/types.js';
+export { readWeights, type Weight, type Weights } from './interop/weights.js';
 export * as nn from './nn/index.js';
 export * as ops from './ops/index.js';
 export * as optim from './optim/index.js';

@@ -1,3 +1,6 @@
+import { bufferSource } from '../../src/interop/byte-source.js';
+import type { FileArray } from '../../src/interop/numbers.js';
+import { openSafetensors, type SafetensorsFile } from '../../src/interop/safetensors/index.js';
 import { ReduceLROnPlateau, StepLR } from '../../src/optim/index.js';
 import type { Generator } from '../../src/random.js';
 import { kernelColours } from '../../src/serve/run-detail.js';
@@ -5,8 +8,7 @@ import { setRandomState } from '../../src/tensor/random.js';
 import { parseProgress, weightsOf } from '../../src/train/checkpoint.js';
 import { kernelPicture } from '../../src/train/kernels.js';
 import { parseSums } from '../../src/train/picture-statistics.js';
-import { parseSafetensors, type SafetensorsFile } from '../../src/train/safetensors.js';
-import { bytesOf, joined, sourceOf, textOf } from '../bytes.js';
+import { bytesOf, joined, textOf } from '../bytes.js';
 import { mutateJson } from '../json.js';
 import { pick } from '../mutate.js';
 import { must, type Target } from '../target.js';
@@ -73,8 +75,12 @@ function parsed(bytes: Uint8Array): object {
   }
 }
 
-const read = (input: Uint8Array): Promise<SafetensorsFile> =>
-  parseSafetensors('f.safetensors', sourceOf(input), input.length);
+async function read(input: Uint8Array): Promise<SafetensorsFile> {
+  const reader = await openSafetensors(bufferSource('f.safetensors', input));
+  const tensors = new Map<string, FileArray>();
+  for (const name of reader.tensors.keys()) tensors.set(name, await reader.read(name));
+  return { tensors, metadata: { ...reader.metadata } };
+}
 
 function checkFile({ tensors, metadata }: SafetensorsFile, size: number): void {
   let bytes = 0;

@@ -13,8 +13,9 @@ import {
   positiveInteger,
 } from './options.js';
 import { grouped, note, print, printJson } from './output.js';
+import { addWeightsOptions, modelHints, RUN_OR_WEIGHTS, type WeightsFlags } from './weights-options.js';
 
-interface Flags extends DeviceFlags {
+interface Flags extends DeviceFlags, WeightsFlags {
   readonly data?: string;
   readonly dataset?: DatasetName;
   readonly batchSize: number;
@@ -30,7 +31,7 @@ export function register(program: Command): void {
     .description(
       'Measures top-1 and top-5 accuracy and the mean loss of a trained model on the test pictures.',
     )
-    .argument('<run-or-weights>', 'a run folder, or a .safetensors file of weights')
+    .argument(...RUN_OR_WEIGHTS)
     .option(
       '--dataset <name>',
       'which test pictures: cifar10, shapes10 or imagefolder (default: what the run was trained on, else cifar10)',
@@ -51,7 +52,7 @@ export function register(program: Command): void {
       '--ten-crop',
       'average over four corners and the centre of each picture, and their mirror images (default: off)',
     );
-  addDeviceOptions(command)
+  addDeviceOptions(addWeightsOptions(command))
     .option(...JSON_OUTPUT)
     .addHelpText('after', examples('paperweight eval runs/my-run --data ./data --eval-limit 1000'))
     .action(evaluateRun);
@@ -70,7 +71,9 @@ async function evaluateRun(path: string, flags: Flags): Promise<void> {
   const choice = await chooseTestSet(path, flags);
   const dataset = await openDatasetAloud({ ...choice, train: false });
   await withDevice(flags, async (device) => {
-    const { model, classes, config, transform } = await openModel(path, device);
+    const opened = await openModel(path, device, await modelHints(flags));
+    const { model, classes, config, transform } = opened;
+    for (const line of opened.notes) note(line);
     checkClasses(path, choice.dataset, classes, dataset.classes);
     const total = Math.min(flags.evalLimit ?? dataset.length, dataset.length);
     const bar = new Progress({ label: 'eval', total, unit: 'images' });

@@ -1,55 +1,156 @@
+import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
+import { UsageError } from '../errors.js';
+import type { WeightDtype } from '../interop/model-weights.js';
+import type { LoadedModel } from '../papers/load.js';
 import { examples, JSON_OUTPUT, oneOf, pathName } from './options.js';
-import { grouped, print, printJson } from './output.js';
+import { grouped, note, print, printJson } from './output.js';
+import { addWeightsOptions, modelHints, RUN_OR_WEIGHTS, type WeightsFlags } from './weights-options.js';
 
-interface Flags {
-  readonly format: 'onnx';
-  readonly out: string;
+const FORMATS = ['onnx', 'pth', 'safetensors'] as const;
+type Format = (typeof FORMATS)[number];
+const DTYPES = ['float32', 'float16', 'bfloat16'] as const satisfies readonly WeightDtype[];
+
+/** Endings of files, and what is written into them. */
+const ENDINGS: Readonly<Record<string, Format>> = {
+  onnx: 'onnx',
+  pth: 'pth',
+  pt: 'pth',
+  safetensors: 'safetensors',
+};
+
+interface Flags extends WeightsFlags {
+  readonly format?: Format;
+  readonly out?: string;
+  readonly names?: string;
+  readonly dtype?: WeightDtype;
   readonly json?: boolean;
 }
 
 export function register(program: Command): void {
-  program
+  const command = program
     .command('export')
     .summary('write a trained model as a file for other programs')
     .description(
-      'Writes the inference graph of a trained model, with its weights, as a file that other programs run.\nThe pictures that it takes are prepared as the file’s metadata says.',
+      'Writes a trained model as a file that other programs read: its inference graph with the weights (onnx), or the weights alone (pth for PyTorch, safetensors).\nThe pictures that an ONNX model takes are prepared as the file’s metadata says.',
     )
-    .argument('<run-or-weights>', 'a run folder, or a .safetensors file of weights')
-    .option('--format <name>', 'what to write: onnx (opset 17)', oneOf('--format', ['onnx']), 'onnx')
-    .option('--out <file>', 'where to write it', pathName('--out'), 'model.onnx')
+    .argument(...RUN_OR_WEIGHTS)
+    .option(
+      '--format <name>',
+      'what to write: onnx (opset 17), pth or safetensors (default: what --out ends with, else onnx)',
+      oneOf('--format', FORMATS),
+    )
+    .option('--out <file>', 'where to write it (default: model.onnx, and so on)', pathName('--out'))
+    .option(
+      '--names <naming>',
+      'what weights are called in a pth or safetensors file: notes, torchvision or caffe (default: the model’s own names)',
+      pathName('--names'),
+    )
+    .option(
+      '--dtype <name>',
+      'numbers of a pth or safetensors file: float32, float16 or bfloat16 (default: float32)',
+      oneOf('--dtype', DTYPES),
+    );
+  addWeightsOptions(command)
     .option(...JSON_OUTPUT)
-    .addHelpText('after', examples('paperweight export runs/my-run --format onnx --out alexnet.onnx'))
+    .addHelpText(
+      'after',
+      examples(
+        'paperweight export runs/my-run --out alexnet.onnx',
+        'paperweight export runs/my-run --out alexnet.pth --names torchvision',
+        'paperweight export alexnet.pth --out alexnet.safetensors --dtype float16',
+      ),
+    )
     .action(exportModel);
 }
 
 async function exportModel(path: string, flags: Flags): Promise<void> {
-  const [{ openModel }, { referenceDevice }, { exportOnnx }, { writeFileAtomic }, { version }] =
-    await Promise.all([
-      import('../papers/load.js'),
-      import('../backend/reference/index.js'),
-      import('../interop/onnx/index.js'),
-      import('../train/atomic.js'),
-      import('../version.js'),
-    ]);
+  const { format, out } = target(flags);
+  const [{ openModel }, { referenceDevice }] = await Promise.all([
+    import('../papers/load.js'),
+    import('../backend/reference/index.js'),
+  ]);
   // Nothing is computed: any device can hold the weights.
-  const { model, config, classes, transform } = await openModel(path, referenceDevice());
+  const loaded = await openModel(path, referenceDevice(), await modelHints(flags));
+  for (const line of loaded.notes) note(line);
+  if (format === 'onnx') await writeOnnx(out, loaded, flags);
+  else await writeWeights(out, loaded, flags);
+}
+
+/** What is written and where, which may each follow from the other. @throws UsageError */
+function target(flags: Flags): { format: Format; out: string } {
+  const ending = /\.([a-z]+)$/i.exec(flags.out ?? '')?.[1]?.toLowerCase() ?? '';
+  const told = Object.hasOwn(ENDINGS, ending) ? ENDINGS[ending] : undefined;
+  const format = flags.format ?? told ?? 'onnx';
+  const refuse = (what: string, expected: string, got: string): never => {
+    throw new UsageError({ what, expected, got, next: 'change one of the flags' });
+  };
+  if (format === 'pth' ? flags.out !== undefined && told !== 'pth' : told !== undefined && told !== format)
+    refuse(
+      `--out ${flags.out} does not fit --format ${format}`,
+      `a file that ends with .${format}`,
+      flags.out!,
+    );
+  const needless = (['names', 'dtype'] as const).find((name) => flags[name] !== undefined);
+  if (format === 'onnx' && needless)
+    refuse(`--${needless} is not for ONNX`, '--format pth or safetensors', 'onnx');
+  return { format, out: flags.out ?? `model.${format}` };
+}
+
+async function writeOnnx(
+  out: string,
+  { model, config, classes, transform }: LoadedModel,
+  { json }: Flags,
+): Promise<void> {
+  const [{ exportOnnx }, { writeFileAtomic }, { version }] = await Promise.all([
+    import('../interop/onnx/index.js'),
+    import('../train/atomic.js'),
+    import('../version.js'),
+  ]);
   const file = await exportOnnx(model, [3, config.imageSize, config.imageSize], {
     name: `${config.paper}-${config.preset}`,
     version: version(),
     metadata: { classes: JSON.stringify(classes), transform: transform.toString() },
   });
-  await writeFileAtomic(flags.out, file.pieces);
-  const found = {
-    file: flags.out,
-    bytes: file.length,
-    classes: classes.length,
-    transform: transform.toString(),
-  };
-  if (flags.json) return printJson(found);
-  print(`${flags.out}: ${grouped(file.length)} bytes, ${classes.length} classes`);
+  await writeFileAtomic(out, file.pieces);
+  const found = { file: out, bytes: file.length, classes: classes.length, transform: transform.toString() };
+  if (json) return printJson(found);
+  print(`${out}: ${grouped(file.length)} bytes, ${classes.length} classes`);
   print(
     `Input "pictures" [batch, 3, ${config.imageSize}, ${config.imageSize}], output "logits" [batch, ${classes.length}].`,
   );
+  print(`Pictures are prepared with ${transform}.`);
+}
+
+async function writeWeights(
+  out: string,
+  { model, config, classes, transform }: LoadedModel,
+  { names: naming, dtype = 'float32', json }: Flags,
+): Promise<void> {
+  const [{ saveWeights }, { openPaper }, { CONFIG_KEY }] = await Promise.all([
+    import('../train/checkpoint.js'),
+    import('../papers/registry.js'),
+    import('../papers/recognise.js'),
+  ]);
+  const namings = (await openPaper(config.paper)).weights?.namings ?? {};
+  if (naming !== undefined && !Object.hasOwn(namings, naming))
+    throw new UsageError({
+      what: `--names ${naming} cannot be used`,
+      expected: Object.keys(namings).join(', ') || 'no --names: this paper has no other names',
+      got: `"${naming}"`,
+      next: 'give another value, or leave --names out for the model’s own names',
+    });
+  const names = naming === undefined ? undefined : namings[naming]!(model);
+  const metadata = {
+    [CONFIG_KEY]: JSON.stringify(config),
+    classes: JSON.stringify(classes),
+    transform: transform.toString(),
+  };
+  await saveWeights(out, model, metadata, { dtype, ...(names ? { names } : {}) });
+  const state = model.stateDict();
+  const all = [...state.keys()].map((name) => names?.get(name) ?? name);
+  const { size: bytes } = await stat(out);
+  if (json) return printJson({ file: out, bytes, tensors: all.length, dtype, names: all });
+  print(`${out}: ${grouped(bytes)} bytes, ${all.length} tensors of ${dtype}, ${all[0]} … ${all.at(-1)}`);
   print(`Pictures are prepared with ${transform}.`);
 }

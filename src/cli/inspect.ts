@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import type { Command } from 'commander';
 import { ShapeError, UsageError } from '../errors.js';
 import { addModelOptions, type ModelFlags, modelOptions } from './model-options.js';
@@ -14,11 +15,15 @@ interface Flags extends ModelFlags {
 export function register(program: Command): void {
   const command = program
     .command('inspect')
-    .summary('layers of a model: shapes, parameters, multiply-adds')
+    .summary('layers of a model: shapes, parameters, multiply-adds; or what a file of weights holds')
     .description(
-      'Prints the layers of a model with output shapes, parameters and multiply-adds. Computes nothing.',
+      'Prints the layers of a model with output shapes, parameters and multiply-adds. Of a file of weights it prints the tensors, and which network they belong to. Computes nothing.',
     )
-    .argument('[paper]', 'whose model (default: alexnet)', pathName('paper'))
+    .argument(
+      '[paper-or-file]',
+      'whose model (default: alexnet), or a file of weights (.safetensors, .pth, .pt)',
+      pathName('paper-or-file'),
+    )
     .option('--preset <name>', 'variant of the model (default: notes)', pathName('--preset'))
     .option('--classes <n>', 'classes to tell apart', positiveInteger('--classes', 1_000_000), 10)
     .option(
@@ -33,12 +38,27 @@ export function register(program: Command): void {
       examples(
         'paperweight inspect alexnet --classes 1000',
         'paperweight inspect alexnet --preset paper --norm none --without conv3',
+        'paperweight inspect alexnet.pth',
       ),
     )
     .action(inspectModel);
 }
 
 async function inspectModel(id: string | undefined, flags: Flags): Promise<void> {
+  if (id !== undefined && statSync(id, { throwIfNoEntry: false })?.isFile()) {
+    const { inspectWeights } = await import('./inspect-weights.js');
+    const options = modelOptions(flags);
+    const { paper, preset, json } = flags;
+    return inspectWeights(
+      id,
+      {
+        ...(paper === undefined ? {} : { paper }),
+        ...(preset === undefined ? {} : { preset }),
+        ...(options === undefined ? {} : { options }),
+      },
+      json ? { json } : {},
+    );
+  }
   const [{ buildModel }, { openPaper }, { inspect }, { withoutInit }] = await Promise.all([
     import('../papers/paper.js'),
     import('../papers/registry.js'),

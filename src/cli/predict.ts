@@ -2,11 +2,12 @@ import type { Command } from 'commander';
 import { PaperweightError } from '../errors.js';
 import { addDeviceOptions, type DeviceFlags, examples, JSON_OUTPUT, positiveInteger } from './options.js';
 import { note, print, printJson, table } from './output.js';
+import { addWeightsOptions, modelHints, RUN_OR_WEIGHTS, type WeightsFlags } from './weights-options.js';
 
 /** Characters of a bar that stands for 100 %. */
 const BAR = 24;
 
-interface Flags extends DeviceFlags {
+interface Flags extends DeviceFlags, WeightsFlags {
   readonly top: number;
   readonly json?: boolean;
 }
@@ -23,12 +24,18 @@ export function register(program: Command): void {
     .description(
       'Prints the most probable classes of each picture. The middle square of a picture is what the model gets.',
     )
-    .argument('<run-or-weights>', 'a run folder, or a .safetensors file of weights')
+    .argument(...RUN_OR_WEIGHTS)
     .argument('<image...>', 'pictures: JPEG, PNG, WebP, GIF, TIFF or AVIF')
     .option('--top <n>', 'how many classes to print', positiveInteger('--top'), 5);
-  addDeviceOptions(command)
+  addDeviceOptions(addWeightsOptions(command))
     .option(...JSON_OUTPUT)
-    .addHelpText('after', examples('paperweight predict runs/my-run cat.jpg dog.png --top 3'))
+    .addHelpText(
+      'after',
+      examples(
+        'paperweight predict runs/my-run cat.jpg dog.png --top 3',
+        'paperweight predict alexnet.pth cat.jpg --class-names cat,dog',
+      ),
+    )
     .action(predict);
 }
 
@@ -44,7 +51,8 @@ async function predict(path: string, images: readonly string[], flags: Flags): P
     ]);
   const failures: PaperweightError[] = [];
   await withDevice(flags, async (device) => {
-    const { model, classes, transform } = await openModel(path, device);
+    const { model, classes, transform, notes } = await openModel(path, device, await modelHints(flags));
+    for (const line of notes) note(line);
     model.eval();
     for (const image of images) {
       try {

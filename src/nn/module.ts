@@ -1,6 +1,6 @@
 import type { Device } from '../backend/backend.js';
 import { CheckpointError, ShapeError } from '../errors.js';
-import { dtypeOf, makeArray, type Shape, sameShape, showShape, type TypedArray } from '../graph/types.js';
+import { makeArray, type Shape, sameShape, showShape, sizeOf, type TypedArray } from '../graph/types.js';
 import { withScope } from '../ops/scope.js';
 import { flushPending } from '../tensor/pending.js';
 import { Parameter, type Tensor } from '../tensor/tensor.js';
@@ -11,10 +11,31 @@ export interface SavedTensor {
   readonly shape: Shape;
 }
 
-/** Names that did not match, from a load that was allowed to be partial. */
+/** A tensor whose shape is not that of the parameter of its name. */
+export interface Mismatch {
+  readonly name: string;
+  /** The model's shape. */
+  readonly expected: Shape;
+  /** The file's shape. */
+  readonly got: Shape;
+}
+
+/** What did not match, from a load that was allowed to be partial. */
 export interface LoadReport {
+  /** Of the model, not of the file. */
   readonly missing: string[];
+  /** Of the file, not of the model. */
   readonly unexpected: string[];
+  /** Of both, but of different shapes. */
+  readonly mismatched: Mismatch[];
+}
+
+/** How much of a file has to match: see {@link Module.loadStateDict}. */
+export interface LoadOptions {
+  /** False: take what is there by name, and leave the rest as it is. */
+  readonly strict?: boolean;
+  /** True: leave parameters whose shape differs as they are, too. Needs `strict: false`. */
+  readonly skipMismatched?: boolean;
 }
 
 type Member = Module | Parameter;
@@ -157,37 +178,45 @@ export abstract class Module {
    * Overwrites parameters and buffers. Nothing is written unless everything fits. PyTorch's counters
    * (`num_batches_tracked`) are passed over.
    *
-   * @param strict false: take what is there, and leave the rest as it is
-   * @returns names that were missing or unexpected, which is possible only with `strict: false`
-   * @throws CheckpointError for missing or unexpected names, ShapeError for a wrong shape
+   * @param options `strict: false` takes what is there by name; with `skipMismatched` parameters of another shape
+   *   stay at their initialisation as well, as fine-tuning for other classes needs
+   * @returns what was missing, unexpected or of another shape, which only a partial load lets through
+   * @throws CheckpointError that lists everything that does not match; ShapeError when only shapes differ
    * @example
-   * model.loadStateDict(new Map([['classifier.6.bias', { data: new Float32Array(10), shape: [10] }]]), { strict: false });
+   * const { mismatched } = model.loadStateDict(saved, { strict: false, skipMismatched: true });
    */
-  loadStateDict(saved: ReadonlyMap<string, SavedTensor>, { strict = true } = {}): LoadReport {
+  loadStateDict(
+    saved: ReadonlyMap<string, SavedTensor>,
+    { strict = true, skipMismatched = false }: LoadOptions = {},
+  ): LoadReport {
     const own = this.stateDict();
-    const missing = [...own.keys()].filter((name) => !saved.has(name));
-    const unexpected = [...saved.keys()].filter(
-      (name) => !own.has(name) && !name.endsWith('num_batches_tracked'),
-    );
-    const type = this.constructor.name;
-    if (strict && missing.length + unexpected.length > 0)
-      throw new CheckpointError({
-        what: `The weights do not belong to this ${type}`,
-        expected: `${own.size} parameters and buffers, none missing`,
-        got: [
-          ...(missing.length > 0 ? [`missing: ${some(missing)}`] : []),
-          ...(unexpected.length > 0 ? [`unexpected: ${some(unexpected)}`] : []),
-        ].join('; '),
-        next: 'build the model with the options it was saved with, or pass { strict: false } to load what fits by name',
-      });
-    const fitting = [...own].filter(([name]) => saved.has(name));
-    for (const [name, parameter] of fitting) checkFit(type, name, parameter, saved.get(name)!);
-    for (const [name, parameter] of fitting) {
+    const report: LoadReport = {
+      missing: [...own.keys()].filter((name) => !saved.has(name)),
+      unexpected: [...saved.keys()].filter((name) => !own.has(name) && !name.endsWith('num_batches_tracked')),
+      mismatched: [],
+    };
+    const fitting: [Parameter, SavedTensor][] = [];
+    for (const [name, parameter] of own) {
+      const tensor = saved.get(name);
+      if (!tensor) continue;
+      checkCount(name, tensor);
+      if (sameShape(tensor.shape, parameter.shape)) fitting.push([parameter, tensor]);
+      else report.mismatched.push({ name, expected: parameter.shape, got: tensor.shape });
+    }
+    const wrongNames = strict && report.missing.length + report.unexpected.length > 0;
+    const wrongShapes = report.mismatched.length > 0 && (strict || !skipMismatched);
+    if (wrongNames || wrongShapes)
+      throw misfit(
+        this.constructor.name,
+        own.size,
+        strict ? report : { ...report, missing: [], unexpected: [] },
+      );
+    for (const [parameter, { data }] of fitting) {
       const values = makeArray(parameter.dtype, parameter.size);
-      values.set(saved.get(name)!.data);
+      values.set(data);
       parameter.load(values);
     }
-    return { missing, unexpected };
+    return report;
   }
 
   /** The module and all below it, one a line, as PyTorch prints them. */
@@ -209,19 +238,41 @@ const join = (path: string, name: string): string => (path && name ? `${path}.${
 /** `runningMean` → `running_mean` */
 const snakeCase = (name: string): string => name.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase();
 
-/** The first few names of a list that may be long. */
+/** Names of a list that may be long. */
 function some(names: readonly string[]): string {
-  const shown = names.slice(0, 6).join(', ');
-  return names.length > 6 ? `${shown} and ${names.length - 6} more` : shown;
+  const shown = names.slice(0, SHOWN).join(', ');
+  return names.length > SHOWN ? `${shown} and ${names.length - SHOWN} more` : shown;
 }
 
-function checkFit(type: string, name: string, parameter: Parameter, { data, shape }: SavedTensor): void {
-  if (sameShape(shape, parameter.shape) && data.length === parameter.size) return;
-  const count = data.length === shape.reduce((a, d) => a * d, 1) ? '' : ` with ${data.length} values`;
+/** Names that an error lists of each kind. */
+const SHOWN = 24;
+
+function checkCount(name: string, { data, shape }: SavedTensor): void {
+  if (data.length === sizeOf(shape)) return;
   throw new ShapeError({
-    what: `${name} of the weights does not fit this ${type}`,
-    expected: `${parameter.dtype} ${showShape(parameter.shape)}`,
-    got: `${dtypeOf(data)} ${showShape(shape)}${count}`,
-    next: 'build the model with the options it was saved with',
+    what: `${name} of the weights is not whole`,
+    expected: `${sizeOf(shape)} values for ${showShape(shape)}`,
+    got: `${data.length} values`,
+  });
+}
+
+/** Everything that does not match in one message, in PyTorch's words. */
+function misfit(type: string, size: number, { missing, unexpected, mismatched }: LoadReport): Error {
+  const list = (what: string, names: readonly string[]) =>
+    names.length > 0 ? [`${what}: ${some(names)}`] : [];
+  const shapes = mismatched.map(
+    ({ name, expected, got }) => `${name} ${showShape(got)} where the model has ${showShape(expected)}`,
+  );
+  const onlyShapes = missing.length + unexpected.length === 0;
+  const Kind = onlyShapes ? ShapeError : CheckpointError;
+  return new Kind({
+    what: `The weights do not belong to this ${type}`,
+    expected: `${size} parameters and buffers, ${onlyShapes ? 'each of the model’s shape' : 'none missing'}`,
+    got: [
+      ...list('missing', missing),
+      ...list('unexpected', unexpected),
+      ...list('size mismatch', shapes),
+    ].join('; '),
+    next: `build the model with the options it was saved with, or pass { strict: false${onlyShapes ? ', skipMismatched: true' : ''} } to load what fits`,
   });
 }

@@ -14,6 +14,32 @@ export interface Recipe extends Omit<TrainConfig, Fixed> {
   readonly model: Omit<ModelConfig, 'paper' | 'classes'>;
 }
 
+/** Shapes of the tensors of a file or a model, by name. */
+export type Shapes = ReadonlyMap<string, readonly number[]>;
+
+/** What a file's names and shapes tell about the network that they belong to. */
+export interface Recognised {
+  readonly preset: string;
+  readonly classes: number;
+  /** Where the network differs from the preset. */
+  readonly options?: NonNullable<ModelConfig['options']>;
+  /** What the file cannot tell, and what is taken for it: "ReLU". */
+  readonly assumed: readonly string[];
+}
+
+/** How a paper's weights look in files of other programs. */
+export interface ForeignWeights {
+  /**
+   * The variant that tensors of these names and shapes belong to; undefined when it is none of this paper's.
+   * `preset` is what the caller knows already: options are then the differences from that.
+   */
+  readonly recognise: (shapes: Shapes, preset?: string) => Recognised | undefined;
+  /** The file's name of each of the model's tensors; undefined when its layers are not those of the file. */
+  readonly translate: (model: Module, shapes: Shapes) => ReadonlyMap<string, string> | undefined;
+  /** Other programs' names of each of the model's tensors. They throw UsageError for a layer without one. */
+  readonly namings: Readonly<Record<string, (model: Module) => ReadonlyMap<string, string>>>;
+}
+
 /** A paper: what `index.ts` of its folder exports by default. */
 export interface Paper {
   /** The name of its folder: small letters, digits and hyphens. */
@@ -41,6 +67,8 @@ export interface Paper {
   ) => { readonly train: Transform; readonly test: Transform };
   /** The name of the last layer's bias, which tells the number of classes of a bare weights file. */
   readonly lastBias: string;
+  /** How files of other programs are read and written; without it a file's names must be the model's own. */
+  readonly weights?: ForeignWeights;
   readonly claims: readonly Claim[];
 }
 

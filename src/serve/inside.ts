@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs';
 import { type FileHandle, lstat, open, realpath } from 'node:fs/promises';
 import { join, sep } from 'node:path';
-import type { ByteSource } from '../byte-source.js';
+import type { Positioned } from '../positioned.js';
 import { RequestError } from './request-error.js';
 
 /** Most bytes of a small file of a run, such as config.json. */
@@ -83,7 +83,7 @@ export async function readRange(path: string, from: number, length: number): Pro
 }
 
 /** {@link readRange} of an open file. */
-export async function readFrom(source: ByteSource, from: number, length: number): Promise<Buffer> {
+export async function readFrom(source: Positioned, from: number, length: number): Promise<Buffer> {
   const buffer = Buffer.allocUnsafe(length);
   let done = 0;
   while (done < length) {

@@ -1,9 +1,13 @@
 import { z } from 'zod';
 import { CheckpointError, PaperweightError, UsageError } from '../errors.js';
-import type { Module } from '../nn/module.js';
+import { modelWeights, sourceOf, type WeightDtype } from '../interop/model-weights.js';
+import { floats } from '../interop/numbers.js';
+import { pytorchPieces } from '../interop/pytorch/index.js';
+import type { Weight } from '../interop/weights.js';
+import type { Module, SavedTensor } from '../nn/module.js';
 import type { SGD } from '../optim/sgd.js';
 import { randomState, setRandomState } from '../tensor/random.js';
-import type { Parameter } from '../tensor/tensor.js';
+import { writeFileAtomic } from './atomic.js';
 import {
   readSafetensors,
   type SafetensorsArray,
@@ -123,7 +127,7 @@ export async function loadCheckpoint(
     });
   loadWeights(file, model, weights);
   return inFile(file, () => {
-    optimizer.loadStateDict({ tensors: momentum, state: progress.optimizer });
+    optimizer.loadStateDict({ tensors: valuesOf(momentum), state: progress.optimizer });
     if (schedule) schedule.loadStateDict(progress.schedule as never);
     setRandomState(progress.random);
     return progress;
@@ -137,10 +141,18 @@ export async function loadCheckpoint(
 export function loadWeights(
   file: string,
   model: Module,
-  weights: ReadonlyMap<string, SafetensorsArray>,
+  weights: ReadonlyMap<string, SafetensorsArray | Weight>,
 ): void {
-  inFile(file, () => model.loadStateDict(weights), 'use a file that was saved from this model');
+  inFile(file, () => model.loadStateDict(valuesOf(weights)), 'use a file that was saved from this model');
 }
+
+const valuesOf = (arrays: ReadonlyMap<string, SafetensorsArray | Weight>): Map<string, SavedTensor> =>
+  new Map(
+    [...arrays].map(([name, array]) => [
+      name,
+      'dtype' in array ? { shape: array.shape, data: floats(array) } : array,
+    ]),
+  );
 
 /** Adds the file's name to an error; one about bad numbers is the file's fault, not the user's. */
 function inFile<T>(file: string, body: () => T, next?: string): T {
@@ -179,21 +191,29 @@ export function weightsOf({ tensors }: SafetensorsFile): Map<string, Safetensors
   return own.length > 0 ? new Map(own.map(([name, t]) => [name.slice(MODEL.length), t])) : new Map(tensors);
 }
 
-/** Writes a model's weights alone, under PyTorch's names. */
+/** How {@link saveWeights} writes. */
+export interface SaveOptions {
+  /** Number format; float32 unless given. */
+  readonly dtype?: WeightDtype;
+  /** What a parameter is called in the file, where that is not its own name. */
+  readonly names?: ReadonlyMap<string, string>;
+}
+
+/**
+ * Writes a model's weights alone: a .pth or .pt file for `torch.load` where the path ends so, else safetensors.
+ *
+ * @param metadata texts kept beside the weights, for which only safetensors has a place
+ * @throws CheckpointError when the disk refuses
+ * @example
+ * await saveWeights('alexnet.pth', model);
+ */
 export async function saveWeights(
   file: string,
   model: Module,
   metadata: Record<string, string> = {},
+  { dtype = 'float32', names }: SaveOptions = {},
 ): Promise<void> {
-  const arrays = new Map<string, SafetensorsSource>();
-  for (const [name, parameter] of model.stateDict()) arrays.set(name, sourceOf(parameter));
-  await writeSafetensors(file, arrays, { format: 'pt', ...metadata });
-}
-
-function sourceOf(parameter: Parameter): SafetensorsSource {
-  async function* pieces(): AsyncGenerator<Uint8Array> {
-    for await (const { buffer, byteOffset, byteLength } of parameter.pieces())
-      yield new Uint8Array(buffer, byteOffset, byteLength);
-  }
-  return { dtype: 'F32', shape: [...parameter.shape], pieces };
+  const weights = modelWeights(model, { format: dtype, ...(names ? { names } : {}) });
+  if (/\.pth?$/i.test(file)) await writeFileAtomic(file, pytorchPieces(weights));
+  else await writeSafetensors(file, weights, { format: 'pt', ...metadata });
 }

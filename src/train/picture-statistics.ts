@@ -118,8 +118,10 @@ export function parseSums(
   const [bytes, products] = [tensors.get('bytes'), tensors.get('products')];
   const [count, next] = [Number(metadata.count), Number(metadata.next)];
   const fits =
-    bytes?.data.length === sums.bytes.length &&
-    products?.data.length === sums.products.length &&
+    bytes?.dtype === 'F64' &&
+    bytes.data.length === sums.bytes.length &&
+    products?.dtype === 'F64' &&
+    products.data.length === sums.products.length &&
     Number.isInteger(count) &&
     Number.isInteger(next) &&
     0 <= count &&

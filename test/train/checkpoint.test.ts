@@ -114,7 +114,7 @@ test('a checkpoint that was damaged is refused', async (t) => {
   await damaged(checkpoint.subarray(0, checkpoint.length - 1), /cut short/);
   await damaged(Buffer.alloc(0), /too short/);
   await damaged(Buffer.concat([checkpoint, Buffer.of(0)]), /bytes follow the last tensor/);
-  await damaged(Buffer.from('PK\x03\x04 and so on, as torch.save writes'), /zip file.*convert it/);
+  await damaged(Buffer.from('PK\x03\x04 and so on, as torch.save writes'), /zip file.*readWeights/);
 });
 
 test('a checkpoint that is not there is refused', async (t) => {
@@ -138,7 +138,7 @@ test('a checkpoint of another model or another run is refused', async (t) => {
     /do not belong to this Sequential.*missing: 0\.weight|unexpected/,
     linear,
   );
-  await refused(file, ShapeError, /6\.weight .*does not fit.*\[7, 128\].*\[10, 128\]/, () =>
+  await refused(file, ShapeError, /6\.weight \[10, 128\] where the model has \[7, 128\]/, () =>
     makeToyNet({ classes: 7 }),
   );
 

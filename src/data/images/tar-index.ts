@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
-import type { ByteSource } from '../../byte-source.js';
 import { diskError } from '../../disk-error.js';
 import { DataError } from '../../errors.js';
+import type { Positioned } from '../../positioned.js';
 import { parseTarHeader, TAR_BLOCK } from '../untar.js';
 
 /** A file in an archive. */
@@ -30,7 +30,7 @@ class Window {
   #start = 0;
 
   constructor(
-    readonly source: ByteSource,
+    readonly source: Positioned,
     readonly end: number,
   ) {}
 
@@ -73,7 +73,7 @@ export async function listTar(archive: string, ...[wants, small]: SmallMembers):
 /** {@link listTar} of bytes that lie anywhere; `end` is how many there are. */
 export async function listMembers(
   archive: string,
-  source: ByteSource,
+  source: Positioned,
   end: number,
   ...[wants, small]: SmallMembers
 ): Promise<Member[]> {

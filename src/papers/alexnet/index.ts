@@ -2,7 +2,9 @@ import { definePaper } from '../paper.js';
 import { alexNetOptions, alexNetTransforms, buildAlexNet, FOUR_LAYER } from './build.js';
 import { claims } from './claims.js';
 import { INITS } from './initialise.js';
+import { namings, translate } from './names.js';
 import { recipes } from './recipe.js';
+import { recognise } from './recognise.js';
 
 export { FourLayerNet, type FourLayerOptions } from './four-layer.js';
 export { AlexNet, type AlexNetOptions, type AlexNetPreset } from './model.js';
@@ -28,5 +30,6 @@ export default definePaper({
   build: buildAlexNet,
   transforms: alexNetTransforms,
   lastBias: 'classifier.6.bias',
+  weights: { recognise, translate, namings },
   claims,
 });

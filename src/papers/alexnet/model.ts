@@ -67,6 +67,8 @@ const PRESETS = {
 
 /** Names of AlexNet's variants. */
 export type AlexNetPreset = keyof typeof PRESETS;
+/** Kernels of a preset's five convolutions. */
+export const channelsOf = (preset: AlexNetPreset): readonly number[] => PRESETS[preset].channels;
 export const alexNetPresets = Object.keys(PRESETS) as AlexNetPreset[];
 
 export const NORMS = ['lrn', 'batch', 'none'] as const;
@@ -193,4 +195,4 @@ export class AlexNet extends Module {
 }
 
 /** Side of the feature maps that go into the classifier. */
-const SIDE = 6;
+export const SIDE = 6;

@@ -4,6 +4,7 @@ import { definePaper } from '../paper.js';
 import { claims } from './claims.js';
 import { ResNet } from './model.js';
 import { recipes } from './recipe.js';
+import { recognise } from './recognise.js';
 
 const DEPTHS = [20, 32, 44, 56, 110];
 
@@ -40,6 +41,7 @@ export default definePaper({
     };
   },
   lastBias: 'fc.bias',
+  weights: { recognise, translate: () => undefined, namings: {} },
   claims,
 });
 

@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import type { ByteSource } from '../../byte-source.js';
+import type { Positioned } from '../../positioned.js';
 import type { Series, SeriesKey } from '../api.js';
 import { type InsideFile, readFrom } from '../inside.js';
 import { SERIES_KEYS, short } from './columns.js';
@@ -36,7 +36,7 @@ export async function sampledSeries({ path, stats }: InsideFile, query: SeriesQu
 }
 
 /** {@link sampledSeries} of `size` bytes that lie anywhere. */
-export async function sampleSource(source: ByteSource, size: number, query: SeriesQuery): Promise<Series> {
+export async function sampleSource(source: Positioned, size: number, query: SeriesQuery): Promise<Series> {
   const begin = await offsetOf(source, size, query.from);
   const end = await offsetOf(source, size, query.to + 1);
   const places = Math.max(1, Math.min(query.points, MAX_PLACES, Math.ceil((end - begin) / PLACE)));
@@ -73,7 +73,7 @@ export async function sampleSource(source: ByteSource, size: number, query: Seri
 }
 
 /** The steps in the whole lines of a place. */
-async function rowsAt(source: ByteSource, at: number): Promise<Float64Array[]> {
+async function rowsAt(source: Positioned, at: number): Promise<Float64Array[]> {
   const bytes = await readFrom(source, at, PLACE);
   const rows: Float64Array[] = [];
   const visit = ({ kind }: { readonly kind: string }): boolean => {
@@ -86,7 +86,7 @@ async function rowsAt(source: ByteSource, at: number): Promise<Float64Array[]> {
 }
 
 /** About where the lines from a step on begin, to within one place. */
-async function offsetOf(source: ByteSource, size: number, step: number): Promise<number> {
+async function offsetOf(source: Positioned, size: number, step: number): Promise<number> {
   if (step <= 0) return 0;
   if (step > LAST_STEP) return size;
   let [low, high] = [0, size];

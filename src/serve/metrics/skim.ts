@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import type { ByteSource } from '../../byte-source.js';
+import type { Positioned } from '../../positioned.js';
 import type { EpochEvent, StepEvent } from '../../train/events.js';
 import { type InsideFile, readFrom } from '../inside.js';
 import { short } from './columns.js';
@@ -37,7 +37,7 @@ export async function skim({ path, stats }: InsideFile): Promise<Skim> {
 }
 
 /** {@link skim} of `size` bytes that lie anywhere. */
-export async function skimSource(source: ByteSource, size: number): Promise<Skim> {
+export async function skimSource(source: Positioned, size: number): Promise<Skim> {
   const losses: number[] = [];
   const last = new Float64Array(FIELDS.length);
   let [steps, done, epoch]: [number, boolean, EpochEvent | undefined] = [0, false, undefined];

@@ -1,13 +1,14 @@
-import { CheckpointError } from '../errors.js';
-import { excerpt } from '../excerpt.js';
+import { CheckpointError } from '../../errors.js';
+import { excerpt } from '../../excerpt.js';
+import { ARRAYS, countOf, type NumberFormat, widthOf } from '../numbers.js';
 
-/** The number formats that Paperweight reads and writes. */
-export type SafetensorsDtype = 'F32' | 'F64' | 'I32' | 'U8';
+/** The longest header that the format's own reader accepts, in bytes. */
+export const MAX_HEADER = 100_000_000;
 
 /** One tensor as the header describes it. */
 export interface Entry {
   name: string;
-  dtype: SafetensorsDtype;
+  dtype: NumberFormat;
   shape: number[];
   /** Product of the shape. */
   count: number;
@@ -15,8 +16,6 @@ export interface Entry {
   begin: number;
   end: number;
 }
-
-const SIZES: Record<SafetensorsDtype, number> = { F32: 4, F64: 8, I32: 4, U8: 1 };
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -43,13 +42,18 @@ export function parseHeader(
   const broken = (what: string, expected?: string, got?: string, next = 'fetch or write the file again') =>
     new CheckpointError({ what: `${file} is not a whole safetensors file: ${what}`, expected, got, next });
 
+  if (text[0] !== 0x7b) throw broken('its header is not JSON', 'a first byte of "{"', `byte ${text[0]}`);
+  let json = '';
   let header: unknown;
   try {
-    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(text));
+    json = new TextDecoder('utf-8', { fatal: true }).decode(text);
+    header = JSON.parse(json);
   } catch (error) {
     throw broken('its header is not JSON', undefined, (error as Error).message);
   }
   if (!isRecord(header)) throw broken('its header is not a JSON object');
+  const twice = repeatedKey(json);
+  if (twice !== undefined) throw broken(`its header names "${twice}" twice`);
 
   const metadata: Record<string, string> = {};
   const entries: Entry[] = [];
@@ -85,14 +89,34 @@ export function parseHeader(
   return { entries, metadata };
 }
 
+/**
+ * The first key that comes twice in one object of a text that is proper JSON. `JSON.parse` takes the last of two,
+ * other readers the first: such a file would be read differently by different programs.
+ */
+function repeatedKey(json: string): string | undefined {
+  const keys: (Set<string> | undefined)[] = [];
+  const tokens = /"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/g;
+  for (const [token, colon] of json.matchAll(tokens)) {
+    if (token === '{') keys.push(new Set());
+    else if (token === '[') keys.push(undefined);
+    else if (token === '}' || token === ']') keys.pop();
+    else if (colon !== undefined) {
+      const key = JSON.parse(token.slice(0, -colon.length)) as string;
+      if (keys.at(-1)!.has(key)) return key;
+      keys.at(-1)!.add(key);
+    }
+  }
+  return undefined;
+}
+
 type Broken = (what: string, expected?: string, got?: string, next?: string) => CheckpointError;
 
 function parseEntry(name: string, value: Record<string, unknown>, broken: Broken): Entry {
   const { dtype, shape, data_offsets: offsets } = value;
-  if (typeof dtype !== 'string' || !Object.hasOwn(SIZES, dtype)) {
+  if (typeof dtype !== 'string' || !Object.hasOwn(ARRAYS, dtype)) {
     throw broken(
       `"${name}" has a dtype that cannot be read here`,
-      Object.keys(SIZES).join(', '),
+      Object.keys(ARRAYS).join(', '),
       excerpt(dtype),
       'convert the tensor to float32 (in PyTorch: tensor.float()) and save it again',
     );
@@ -104,8 +128,9 @@ function parseEntry(name: string, value: Record<string, unknown>, broken: Broken
     throw broken(`"${name}" has no proper data_offsets`, '[begin, end]', excerpt(offsets));
   }
   const [begin, end] = offsets as [number, number];
-  const count = shape.reduce((a, b) => a * b, 1);
-  const bytes = count * SIZES[dtype as SafetensorsDtype];
+  const info = { dtype: dtype as NumberFormat, shape };
+  const count = countOf(info);
+  const bytes = count * widthOf(info);
   // Beyond 2^53 the product is not exact, and no file is that long.
   if (!Number.isSafeInteger(bytes) || bytes !== end - begin) {
     throw broken(
@@ -114,5 +139,5 @@ function parseEntry(name: string, value: Record<string, unknown>, broken: Broken
       `${end - begin} bytes`,
     );
   }
-  return { name, dtype: dtype as SafetensorsDtype, shape, count, begin, end };
+  return { name, ...info, count, begin, end };
 }

@@ -1,0 +1,67 @@
+import { fromBfloat16, fromFloat16 } from './half.js';
+
+/** How each number format of weights files lies in memory; 16-bit floats are kept as their bits. */
+export const ARRAYS = {
+  BOOL: Uint8Array,
+  U8: Uint8Array,
+  I8: Int8Array,
+  U16: Uint16Array,
+  I16: Int16Array,
+  F16: Uint16Array,
+  BF16: Uint16Array,
+  U32: Uint32Array,
+  I32: Int32Array,
+  F32: Float32Array,
+  U64: BigUint64Array,
+  I64: BigInt64Array,
+  F64: Float64Array,
+} as const;
+
+/** A number format, by the names of safetensors files. */
+export type NumberFormat = keyof typeof ARRAYS;
+
+/** One array of a weights file as it is stored; `data` has as many numbers as the shape's product. */
+export type FileArray =
+  | { dtype: 'BOOL' | 'U8'; shape: number[]; data: Uint8Array }
+  | { dtype: 'I8'; shape: number[]; data: Int8Array }
+  | { dtype: 'U16' | 'F16' | 'BF16'; shape: number[]; data: Uint16Array }
+  | { dtype: 'I16'; shape: number[]; data: Int16Array }
+  | { dtype: 'U32'; shape: number[]; data: Uint32Array }
+  | { dtype: 'I32'; shape: number[]; data: Int32Array }
+  | { dtype: 'F32'; shape: number[]; data: Float32Array }
+  | { dtype: 'U64'; shape: number[]; data: BigUint64Array }
+  | { dtype: 'I64'; shape: number[]; data: BigInt64Array }
+  | { dtype: 'F64'; shape: number[]; data: Float64Array };
+
+/** What a file's list tells about an array. */
+export interface ArrayInfo {
+  readonly dtype: NumberFormat;
+  readonly shape: readonly number[];
+}
+
+/** Numbers of a shape; 1 for a scalar. Inexact beyond 2^53. */
+export const countOf = ({ shape }: Pick<ArrayInfo, 'shape'>): number => shape.reduce((a, b) => a * b, 1);
+
+/** Bytes of one number. */
+export const widthOf = ({ dtype }: Pick<ArrayInfo, 'dtype'>): number => ARRAYS[dtype].BYTES_PER_ELEMENT;
+
+/** The bytes of an array, without a copy. */
+export const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
+  new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
+
+/** An array of a format, to be filled through `bytesOf(array.data)`. */
+export function blank(dtype: NumberFormat, shape: readonly number[]): FileArray {
+  return { dtype, shape: [...shape], data: new ARRAYS[dtype](countOf({ shape })) } as FileArray;
+}
+
+/**
+ * The numbers of an array as a model takes them: 16-bit floats become float32, which holds each of them exactly;
+ * whole numbers become float64, in which those beyond 2^53 are rounded.
+ */
+export function floats(array: FileArray): Float32Array | Float64Array {
+  const { dtype, data } = array;
+  if (dtype === 'F32' || dtype === 'F64') return data;
+  if (dtype === 'F16') return fromFloat16(data);
+  if (dtype === 'BF16') return fromBfloat16(data);
+  return Float64Array.from(data as ArrayLike<number | bigint>, Number);
+}

@@ -1,0 +1,3 @@
+export { openLegacyPytorch } from './legacy.js';
+export { openPytorch } from './read.js';
+export { pytorchPieces } from './write.js';

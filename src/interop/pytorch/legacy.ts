@@ -1,0 +1,138 @@
+import { CheckpointError } from '../../errors.js';
+import type { ByteSource } from '../byte-source.js';
+import { type NumberFormat, widthOf } from '../numbers.js';
+import type { TensorFile } from '../tensor-file.js';
+import { PickleError, unpickle, type World } from './pickle.js';
+import { MAX_PICKLE, pickleProblem, tensorFile } from './read.js';
+import type { Storage } from './view.js';
+import { torchWorld } from './world.js';
+
+/** The first value in the file: a number that says what it is. */
+const MAGIC = 0x1950a86a20f9469cfc6cn;
+const PROTOCOL = 1001;
+/** How much is read at first; a pickle that is longer is read again with more. */
+const WINDOW = 2 ** 20;
+
+const NOTHING: World = {
+  global: (module, name) => {
+    throw new PickleError(`it asks for ${module}.${name} where only numbers are`);
+  },
+  persistent: () => {
+    throw new PickleError('it refers to a storage where only numbers are');
+  },
+};
+
+/**
+ * Opens a file in the form that PyTorch wrote before 1.6, and still writes on request: five pickles one after
+ * another (a magic number, a version, the machine, the object, the storages' keys), then the storages, each as
+ * its count in 8 bytes and its numbers.
+ *
+ * @throws CheckpointError for anything but weights; nothing in the file is run
+ */
+export async function openLegacyPytorch(source: ByteSource): Promise<TensorFile> {
+  const storages = new Map<string, Storage & { begin: number }>();
+  const world = torchWorld((key, dtype, count) => {
+    const known = storages.get(key);
+    if (known && (known.dtype !== dtype || known.count !== count))
+      throw new PickleError(`its storage ${key} is described in two ways`);
+    const storage = known ?? legacyStorage(source, key, dtype, count);
+    storages.set(key, storage);
+    return storage;
+  });
+  try {
+    const reader = new Pickles(source);
+    if ((await reader.next(NOTHING)) !== MAGIC)
+      throw new PickleError('it is a Python pickle that torch.save did not write');
+    const protocol = await reader.next(NOTHING);
+    if (protocol !== PROTOCOL) throw new PickleError(`its version is ${protocol}, not ${PROTOCOL}`);
+    const machine = await reader.next(NOTHING);
+    if (machine instanceof Map && machine.get('little_endian') === false)
+      throw new PickleError('it comes from a big-endian machine');
+    const root = await reader.next(world);
+    const keys = await reader.next(NOTHING);
+    await place(source, keys, storages, reader.at);
+    return tensorFile(source, 'a PyTorch file of the older form', root);
+  } catch (error) {
+    throw pickleProblem(source.name, error);
+  }
+}
+
+/** Finds where each storage lies, which only those before it tell. */
+async function place(
+  source: ByteSource,
+  keys: unknown,
+  storages: ReadonlyMap<string, Storage & { begin: number }>,
+  from: number,
+): Promise<void> {
+  if (!Array.isArray(keys)) throw new PickleError('its list of storages is missing');
+  let at = from;
+  const seen = new Set<unknown>();
+  for (const key of keys as unknown[]) {
+    const storage = typeof key === 'string' ? storages.get(key) : undefined;
+    if (!storage || seen.has(key))
+      throw new PickleError(`it lists a storage ${String(key)} that no tensor uses`);
+    seen.add(key);
+    const head = new Uint8Array(8);
+    if (at + 8 > source.size) throw new PickleError(`it ends before its storage ${storage.key}`);
+    await source.read(head, at);
+    const count = Number(new DataView(head.buffer).getBigInt64(0, true));
+    const bytes = count * widthOf(storage);
+    if (count !== storage.count)
+      throw new PickleError(`its storage ${storage.key} has ${count} numbers, not ${storage.count}`);
+    if (at + 8 + bytes > source.size) throw new PickleError(`it ends inside its storage ${storage.key}`);
+    storage.begin = at + 8;
+    at += 8 + bytes;
+  }
+  const lost = [...storages.keys()].find((key) => !seen.has(key));
+  if (lost !== undefined) throw new PickleError(`its storage ${lost} is missing`);
+}
+
+function legacyStorage(
+  source: ByteSource,
+  key: string,
+  dtype: NumberFormat,
+  count: number,
+): Storage & { begin: number } {
+  if (count * widthOf({ dtype }) > source.size)
+    throw new PickleError(`its storage ${key} is longer than the file: ${count} numbers of ${dtype}`);
+  const storage = {
+    key,
+    dtype,
+    first: 0,
+    count,
+    begin: Number.NaN,
+    bytes: (into: Uint8Array, position: number) => source.read(into, storage.begin + position),
+  };
+  return storage;
+}
+
+/** Pickles that follow one another, whose lengths nobody wrote down. */
+class Pickles {
+  at = 0;
+  #window = WINDOW;
+
+  constructor(readonly source: ByteSource) {}
+
+  async next(world: World): Promise<unknown> {
+    for (;;) {
+      const left = this.source.size - this.at;
+      const bytes = new Uint8Array(Math.min(this.#window, left));
+      await this.source.read(bytes, this.at);
+      try {
+        const { value, end } = unpickle(bytes, world);
+        this.at += end;
+        return value;
+      } catch (error) {
+        const more = error instanceof PickleError && error.ended && bytes.length < left;
+        if (!more) throw error;
+        if (this.#window >= MAX_PICKLE)
+          throw new CheckpointError({
+            what: `${this.source.name} has too long a pickle`,
+            expected: `at most ${MAX_PICKLE} bytes`,
+            got: 'more',
+          });
+        this.#window *= 4;
+      }
+    }
+  }
+}

@@ -1,0 +1,134 @@
+import { endianness } from 'node:os';
+import { CheckpointError } from '../../errors.js';
+import type { ByteSource } from '../byte-source.js';
+import { countOf, type NumberFormat, widthOf } from '../numbers.js';
+import type { TensorFile } from '../tensor-file.js';
+import { PickleError, unpickle } from './pickle.js';
+import { findStateDict } from './state-dict.js';
+import type { Storage } from './view.js';
+import { RefusedName, torchWorld } from './world.js';
+import { openZip, type ZipRecord } from './zip.js';
+
+/** The longest pickle that is read: that of a state dict has some 200 bytes a tensor. */
+export const MAX_PICKLE = 2 ** 26;
+
+const ALONE = "in Python, save the tensors alone: torch.save(model.state_dict(), 'weights.pth')";
+
+/** Turns an error about a pickle into one that names the file. */
+export function pickleProblem(file: string, error: unknown): unknown {
+  if (!(error instanceof PickleError)) return error;
+  if (error instanceof RefusedName)
+    return new CheckpointError({
+      what: `${file} is refused: it asks for ${error.asked}`,
+      expected:
+        'tensors, dictionaries, texts and numbers; nothing else is made from a file, and no code is run',
+      got: error.asked,
+      next: ALONE,
+      cause: error,
+    });
+  return new CheckpointError({
+    what: `${file} cannot be read as PyTorch's weights: ${error.message}`,
+    next: ALONE,
+    cause: error,
+  });
+}
+
+/**
+ * The weights among what `torch.save` was given.
+ * @throws CheckpointError, also where tensors would take far more memory than the file is long
+ */
+export function tensorFile(source: ByteSource, format: string, root: unknown): TensorFile {
+  if (endianness() !== 'LE')
+    throw new CheckpointError({ what: 'PyTorch files are little-endian and this machine is not' });
+  const { tensors, notes } = findStateDict(root);
+  // Views that repeat a number, or many tensors that share one storage, are small in a file and large in memory.
+  const bytes = [...tensors.values()].reduce((sum, tensor) => sum + countOf(tensor) * widthOf(tensor), 0);
+  if (bytes > 4 * source.size + 2 ** 24)
+    throw new PickleError(`its tensors are ${bytes} bytes in a file of ${source.size}`);
+  return {
+    format,
+    tensors,
+    notes,
+    metadata: {},
+    async read(name) {
+      const tensor = tensors.get(name);
+      if (!tensor) throw new CheckpointError({ what: `${source.name} has no tensor "${name}"` });
+      return tensor.read();
+    },
+  };
+}
+
+/**
+ * Opens a file that `torch.save` wrote, from PyTorch 1.6 on: a zip archive with a pickle, which describes the
+ * tensors, and a record for the numbers of each storage.
+ *
+ * @throws CheckpointError for anything but weights; nothing in the file is run
+ */
+export async function openPytorch(source: ByteSource): Promise<TensorFile> {
+  const zip = await openZip(source);
+  const names = [...zip.records.keys()];
+  const pickle = names.filter((name) => /(^|\/)data\.pkl$/.test(name)).sort((a, b) => a.length - b.length)[0];
+  const problem = (what: string, expected: string, got: string) =>
+    new CheckpointError({ what: `${source.name} ${what}`, expected, got, next: ALONE });
+  if (pickle === undefined)
+    throw problem('is a zip file, but not one of PyTorch', 'a record data.pkl', names.slice(0, 4).join(', '));
+  const root = pickle.slice(0, -'data.pkl'.length);
+  if (zip.records.has(`${root}constants.pkl`))
+    throw problem('is a TorchScript program', 'weights', 'a network with its code');
+  const text = async (name: string): Promise<Uint8Array> => {
+    const record = await zip.find(name);
+    if (record.size > MAX_PICKLE)
+      throw problem(`has too long a record ${name}`, `${MAX_PICKLE} bytes`, `${record.size}`);
+    const bytes = new Uint8Array(record.size);
+    await source.read(bytes, record.begin);
+    return bytes;
+  };
+  if (zip.records.has(`${root}byteorder`)) {
+    const order = new TextDecoder().decode(await text(`${root}byteorder`));
+    if (order !== 'little') throw problem('comes from another kind of machine', 'byte order little', order);
+  }
+  try {
+    const storages = new Map<string, Storage>();
+    const world = torchWorld((key, dtype, count) =>
+      zipStorage(source, zip, `${root}data/${key}`, dtype, count, storages),
+    );
+    const { value } = unpickle(await text(pickle), world);
+    return tensorFile(source, 'a PyTorch file', value);
+  } catch (error) {
+    throw pickleProblem(source.name, error);
+  }
+}
+
+type Zip = Awaited<ReturnType<typeof openZip>>;
+
+function zipStorage(
+  source: ByteSource,
+  zip: Zip,
+  name: string,
+  dtype: NumberFormat,
+  count: number,
+  known: Map<string, Storage>,
+): Storage {
+  const id = `${name} ${dtype} ${count}`;
+  const before = known.get(id);
+  if (before) return before;
+  const listed = zip.records.get(name);
+  if (!listed) throw new PickleError(`its storage ${name} is missing`);
+  if (listed.size !== count * widthOf({ dtype }))
+    throw new PickleError(
+      `its storage ${name} is not whole: ${count} numbers of ${dtype} in ${listed.size} bytes`,
+    );
+  let record: Promise<ZipRecord> | undefined;
+  const storage: Storage = {
+    key: name,
+    dtype,
+    first: 0,
+    count,
+    async bytes(into, position) {
+      record ??= zip.find(name);
+      await source.read(into, (await record).begin + position);
+    },
+  };
+  known.set(id, storage);
+  return storage;
+}

@@ -1,0 +1,109 @@
+import {
+  type ArrayInfo,
+  blank,
+  bytesOf,
+  countOf,
+  type FileArray,
+  type NumberFormat,
+  widthOf,
+} from '../numbers.js';
+import { PickleError } from './pickle.js';
+
+/** A run of numbers in a file that tensors look at. */
+export interface Storage {
+  readonly key: string;
+  readonly dtype: NumberFormat;
+  /** The first number of it that may be used. */
+  readonly first: number;
+  readonly count: number;
+  /** Fills `into` with its bytes from `position` on. */
+  readonly bytes: (into: Uint8Array, position: number) => Promise<void>;
+}
+
+/** PyTorch itself has no more dimensions. */
+const MAX_RANK = 64;
+
+/** A tensor as a file describes it: which numbers of a storage, in what order. Nothing of it is read yet. */
+export class TensorView implements ArrayInfo {
+  readonly shape: readonly number[];
+  readonly #strides: readonly number[];
+  /** In bytes, from the storage's beginning. */
+  readonly #begin: number;
+  /** How many numbers lie between its first and its last, both included. */
+  readonly #span: number;
+
+  /** @throws PickleError for sizes that make no sense, and for a view beyond its storage */
+  constructor(
+    readonly storage: Storage,
+    readonly dtype: NumberFormat,
+    offset: unknown,
+    shape: unknown,
+    strides: unknown,
+  ) {
+    if (!isSizes(shape) || !isSizes(strides) || shape.length !== strides.length || !isSizes([offset]))
+      throw new PickleError('it has a tensor without a proper shape');
+    this.shape = [...shape];
+    this.#strides = [...strides];
+    const width = widthOf(this);
+    const last = shape.reduce((sum, size, i) => sum + Math.max(0, size - 1) * strides[i]!, 0);
+    this.#span = shape.includes(0) ? 0 : last + 1;
+    this.#begin = storage.first * widthOf(storage) + (offset as number) * width;
+    const end = (offset as number) * width + this.#span * width;
+    const count = countOf(this);
+    if (!Number.isSafeInteger(end) || !Number.isSafeInteger(count * width))
+      throw new PickleError('it has a tensor that is too large');
+    if (end > storage.count * widthOf(storage))
+      throw new PickleError(
+        `it has a tensor [${shape}] that reaches ${end} bytes into a storage of ${storage.count * widthOf(storage)}`,
+      );
+  }
+
+  get isContiguous(): boolean {
+    let expected = 1;
+    for (let i = this.shape.length - 1; i >= 0; i--) {
+      if (this.shape[i] !== 1 && this.#strides[i] !== expected) return false;
+      expected *= this.shape[i]!;
+    }
+    return true;
+  }
+
+  /** The numbers in row-major order. */
+  async read(): Promise<FileArray> {
+    const array = blank(this.dtype, this.shape);
+    if (this.#span === 0) return array;
+    if (this.isContiguous) {
+      await this.storage.bytes(bytesOf(array.data), this.#begin);
+      return array;
+    }
+    const source = blank(this.dtype, [this.#span]);
+    await this.storage.bytes(bytesOf(source.data), this.#begin);
+    gather(source.data, array.data, this.shape, this.#strides);
+    return array;
+  }
+}
+
+function isSizes(value: unknown): value is number[] {
+  return (
+    Array.isArray(value) && value.length <= MAX_RANK && value.every((n) => Number.isSafeInteger(n) && n >= 0)
+  );
+}
+
+/** Copies numbers that lie strides apart into row-major order. */
+function gather(
+  source: FileArray['data'],
+  target: FileArray['data'],
+  shape: readonly number[],
+  strides: readonly number[],
+): void {
+  const index = shape.map(() => 0);
+  let from = 0;
+  for (let to = 0; to < target.length; to++) {
+    target[to] = source[from]!;
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      from += strides[axis]!;
+      if (++index[axis]! < shape[axis]!) break;
+      from -= strides[axis]! * shape[axis]!;
+      index[axis] = 0;
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import { CheckpointError } from '../../errors.js';
+import { ARRAYS, bytesOf, countOf, type FileArray, type NumberFormat, widthOf } from '../numbers.js';
+import { MAX_HEADER } from './header.js';
+import { checkEndianness } from './read.js';
+
+/** An array that is too large to be in memory as a whole: its bytes come in pieces when they are written. */
+export interface ArraySource {
+  dtype: NumberFormat;
+  shape: number[];
+  pieces: () => AsyncIterable<Uint8Array>;
+}
+
+function checkTensor(name: string, tensor: FileArray | ArraySource): void {
+  const { dtype, shape } = tensor;
+  const problem = (expected: string, got: string) =>
+    new CheckpointError({ what: `tensor "${name}" cannot be saved`, expected, got });
+  if (name === '__metadata__') throw problem('a name that the format does not reserve', name);
+  const Kind = ARRAYS[dtype];
+  if (!Kind) throw problem(`a dtype of ${Object.keys(ARRAYS).join(', ')}`, String(dtype));
+  if (!shape.every((n) => Number.isSafeInteger(n) && n >= 0)) {
+    throw problem('a shape of whole numbers', `[${shape}]`);
+  }
+  if ('pieces' in tensor) return;
+  const { data } = tensor;
+  if (!(data instanceof Kind))
+    throw problem(`a ${Kind.name} for ${dtype}`, (data as object).constructor.name);
+  const count = countOf(tensor);
+  if (count !== data.length) throw problem(`${count} numbers for shape [${shape}]`, `${data.length} numbers`);
+}
+
+/**
+ * The bytes of a .safetensors file, as pieces for `writeFileAtomic`. Equal input gives equal bytes, whatever the
+ * order of the map.
+ *
+ * @param tensors by name; their data must not change until the last piece is taken
+ * @param metadata texts kept beside the tensors
+ * @throws CheckpointError for a tensor whose shape, dtype and data disagree
+ */
+export function safetensorsPieces(
+  tensors: ReadonlyMap<string, FileArray | ArraySource>,
+  metadata: Readonly<Record<string, string>> = {},
+): AsyncIterable<Uint8Array> {
+  checkEndianness();
+  for (const [name, tensor] of tensors) checkTensor(name, tensor);
+  const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+  // Wide types first: the format allows no gaps, so this is what keeps every tensor aligned.
+  const sorted = [...tensors].sort(
+    ([nameA, a], [nameB, b]) => widthOf(b) - widthOf(a) || byText(nameA, nameB),
+  );
+
+  // Members are joined as text, because an object would mishandle names like "__proto__" and "0".
+  const member = (key: string, value: string) => `${JSON.stringify(key)}:${value}`;
+  const members: string[] = [];
+  const notes = Object.entries(metadata).sort(([a], [b]) => byText(a, b));
+  for (const [key, value] of notes) {
+    if (typeof value === 'string') continue;
+    throw new CheckpointError({
+      what: `metadata "${key}" cannot be saved`,
+      expected: 'a text',
+      got: typeof value,
+    });
+  }
+  if (notes.length > 0) {
+    const inner = notes.map(([key, value]) => member(key, JSON.stringify(value)));
+    members.push(member('__metadata__', `{${inner.join(',')}}`));
+  }
+  let offset = 0;
+  for (const [name, tensor] of sorted) {
+    const { dtype, shape } = tensor;
+    const end = offset + countOf(tensor) * widthOf(tensor);
+    members.push(member(name, JSON.stringify({ dtype, shape, data_offsets: [offset, end] })));
+    offset = end;
+  }
+  const header = Buffer.from(`{${members.join(',')}}`);
+  const padded = Math.ceil(header.length / 8) * 8;
+  if (padded > MAX_HEADER) {
+    throw new CheckpointError({
+      what: 'a safetensors file of these tensors would have too long a header',
+      expected: `at most ${MAX_HEADER} bytes`,
+      got: `${padded} bytes`,
+    });
+  }
+  const start = Buffer.alloc(8 + padded, ' ');
+  start.writeBigUInt64LE(BigInt(padded), 0);
+  header.copy(start, 8);
+
+  return allPieces(start, sorted);
+}
+
+type Writable = FileArray | ArraySource;
+
+async function* allPieces(start: Uint8Array, tensors: readonly (readonly [string, Writable])[]) {
+  yield start;
+  for (const [name, tensor] of tensors) {
+    if ('data' in tensor) {
+      yield bytesOf(tensor.data);
+      continue;
+    }
+    let left = countOf(tensor) * widthOf(tensor);
+    for await (const piece of tensor.pieces()) {
+      left -= piece.byteLength;
+      yield piece;
+    }
+    // Otherwise every tensor behind it would lie elsewhere than the header says.
+    if (left !== 0)
+      throw new CheckpointError({ what: `tensor "${name}" cannot be saved`, got: `${left} bytes too few` });
+  }
+}

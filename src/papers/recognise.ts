@@ -1,0 +1,167 @@
+import { CheckpointError } from '../errors.js';
+import type { Weight, Weights } from '../interop/weights.js';
+import type { Module } from '../nn/module.js';
+import { type ModelConfig, modelConfigSchema } from '../train/config.js';
+import type { Paper, Recognised, Shapes } from './paper.js';
+import { openPaper, paperIds } from './registry.js';
+
+/** What is known of a bare file's network, from flags say. */
+export interface ModelHints {
+  readonly paper?: string;
+  readonly preset?: string;
+  readonly options?: NonNullable<ModelConfig['options']>;
+  /** The classes' names, in the order of the last layer. */
+  readonly classes?: readonly string[];
+  readonly imageSize?: number;
+}
+
+/** The network of a bare file. */
+export interface FoundModel {
+  readonly paper: Paper;
+  readonly config: ModelConfig;
+  /** What the file does not tell. */
+  readonly assumed: readonly string[];
+}
+
+/** Where our own exports keep the model's configuration, in a safetensors file's metadata. */
+export const CONFIG_KEY = 'paperweight';
+
+/** A file's list is enough: nothing of the numbers is looked at. */
+type Listed = Pick<Weights, 'format' | 'metadata' | 'notes'> & {
+  readonly tensors: ReadonlyMap<string, { readonly shape: readonly number[] }>;
+};
+
+const shapesOf = (tensors: Listed['tensors']): Shapes =>
+  new Map([...tensors].map(([name, { shape }]) => [name, shape]));
+
+/**
+ * Finds out which paper's network a file of weights belongs to: from its metadata if we wrote it, else from names
+ * and shapes.
+ *
+ * @throws CheckpointError that says how to name the network, when no paper knows the file
+ */
+export async function recogniseModel(
+  file: string,
+  { tensors, metadata }: Listed,
+  hints: ModelHints,
+): Promise<FoundModel> {
+  const told = configIn(metadata);
+  const agrees =
+    (hints.paper ?? told?.paper) === told?.paper && (hints.preset ?? told?.preset) === told?.preset;
+  if (told && agrees && paperIds().includes(told.paper))
+    return configure(
+      file,
+      await openPaper(told.paper),
+      { ...told, classes: told.classes.length, assumed: [] },
+      hints,
+      told,
+    );
+  const shapes = shapesOf(tensors);
+  for (const id of hints.paper === undefined ? paperIds() : [hints.paper]) {
+    const paper = await openPaper(id);
+    const recognised = paper.weights?.recognise(shapes, hints.preset) ?? byLastBias(paper, shapes, hints);
+    if (recognised) return configure(file, paper, recognised, hints);
+  }
+  throw new CheckpointError({
+    what: `${file} holds the weights of no network that is known here`,
+    expected: `tensors of one of the papers: ${paperIds().join(', ')}`,
+    got: `${
+      [...shapes]
+        .slice(0, 4)
+        .map(([name, shape]) => `${name} [${shape}]`)
+        .join(', ') || 'no tensors'
+    }${shapes.size > 4 ? ` and ${shapes.size - 4} more` : ''}`,
+    next: 'name the network with --paper and --preset (and --activation, --norm, … where it differs), if it is one of them; paperweight inspect shows the tensors of a file, and the layers of a network',
+  });
+}
+
+/** Without rules of its own, a paper takes a file that the caller says is its own, or that has its last layer. */
+function byLastBias(
+  paper: Paper,
+  shapes: Shapes,
+  { preset, paper: named }: ModelHints,
+): Recognised | undefined {
+  const classes = shapes.get(paper.lastBias)?.[0];
+  if (classes === undefined) return undefined;
+  if (paper.weights && preset === undefined && named === undefined) return undefined;
+  const first = Object.keys(paper.presets)[0]!;
+  return { preset: first, classes, assumed: preset === undefined ? [`the preset ${first}`] : [] };
+}
+
+function configIn(metadata: Readonly<Record<string, string>>): ModelConfig | undefined {
+  try {
+    return modelConfigSchema.safeParse(JSON.parse(metadata[CONFIG_KEY] ?? '')).data;
+  } catch {
+    return undefined;
+  }
+}
+
+function configure(
+  file: string,
+  paper: Paper,
+  { preset: found, classes: count, options: seen, assumed }: Recognised,
+  hints: ModelHints,
+  told?: ModelConfig,
+): FoundModel {
+  const preset = hints.preset ?? found;
+  if (hints.classes && hints.classes.length !== count)
+    throw new CheckpointError({
+      what: `${file} tells ${count} classes apart`,
+      expected: `${count} names`,
+      got: `${hints.classes.length} names`,
+      next: 'give a name for each class, in the order of the last layer',
+    });
+  const options = { ...seen, ...hints.options };
+  return {
+    paper,
+    config: {
+      paper: paper.id,
+      preset,
+      classes: [...(hints.classes ?? told?.classes ?? Array.from({ length: count }, (_, i) => `class ${i}`))],
+      imageSize: hints.imageSize ?? told?.imageSize ?? paper.imageSize(preset),
+      dropout: told?.dropout ?? 0.5,
+      init: told?.init ?? paper.inits[0]!,
+      ...(Object.keys(options).length === 0 ? {} : { options }),
+    },
+    assumed: hints.preset === undefined ? assumed : [],
+  };
+}
+
+/** What was recognised and what was assumed, a line each. */
+export function describeModel({ format, notes }: Listed, { paper, config, assumed }: FoundModel): string[] {
+  const options = Object.entries(config.options ?? {}).map(([name, value]) => `${name} ${value}`);
+  return [
+    `Weights: ${[format, ...notes].join('; ')}`,
+    `Network: ${[`${paper.name}, preset ${config.preset}`, ...options, `${config.classes.length} classes`].join(', ')}`,
+    ...(assumed.length > 0
+      ? [`Assumed, because a file of weights does not tell: ${assumed.join(', ')}`]
+      : []),
+  ];
+}
+
+/** A file's weights under the model's names, where the file has others for the same layers. */
+export function inOwnNames(
+  paper: Paper,
+  model: Module,
+  tensors: ReadonlyMap<string, Weight>,
+): ReadonlyMap<string, Weight> {
+  const own = model.stateDict();
+  if ([...own.keys()].every((name) => tensors.has(name))) return tensors;
+  const names = paper.weights?.translate(model, shapesOf(tensors));
+  if (!names) return tensors;
+  const translated = new Map(tensors);
+  for (const theirs of names.values()) translated.delete(theirs);
+  for (const [name, theirs] of names) {
+    const tensor = tensors.get(theirs);
+    // Caffe's older files have dimensions of 1 in front; the numbers lie the same.
+    if (tensor) translated.set(name, { ...tensor, shape: withoutOnes(tensor.shape, own.get(name)!.shape) });
+  }
+  return translated;
+}
+
+/** A shape without leading ones, where that makes it the wanted one. */
+function withoutOnes(shape: readonly number[], wanted: readonly number[]): readonly number[] {
+  const spare = shape.length - wanted.length;
+  const short = spare > 0 && shape.slice(0, spare).every((n) => n === 1) ? shape.slice(spare) : shape;
+  return String(short) === String(wanted) ? short : shape;
+}
