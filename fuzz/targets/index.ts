@@ -6,6 +6,7 @@ import { jsonTargets } from './json.js';
 import { lineTargets } from './lines.js';
 import { pictureCacheTarget } from './picture-cache.js';
 import { pictureTargets } from './pictures.js';
+import { pytorchTargets } from './pytorch.js';
 import { progressTarget, safetensorsTargets } from './safetensors.js';
 
 /** Every way into the code from outside. */
@@ -15,6 +16,7 @@ export const TARGETS: readonly Target[] = [
   ...lineTargets,
   ...safetensorsTargets,
   progressTarget,
+  ...pytorchTargets,
   ...pictureTargets,
   pictureCacheTarget,
   flagsTarget,
