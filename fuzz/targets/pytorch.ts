@@ -140,7 +140,7 @@ const tensorOf = (random: Generator): Uint8Array =>
   );
 
 /** A whole value of some kind, and what is in it. */
-function valueOf(random: Generator, depth: number): Uint8Array {
+function anyValue(random: Generator, depth: number): Uint8Array {
   switch (random.integer(depth > 0 ? 8 : 3)) {
     case 0:
       return latin1(pick(random, NUMBERS));
@@ -149,9 +149,9 @@ function valueOf(random: Generator, depth: number): Uint8Array {
     case 2:
       return random.integer(3) === 0 ? tensorOf(random) : TENSOR;
     case 3:
-      return joined(latin1(']('), valueOf(random, depth - 1), valueOf(random, depth - 1), latin1('e'));
+      return joined(latin1(']('), anyValue(random, depth - 1), anyValue(random, depth - 1), latin1('e'));
     case 4:
-      return joined(latin1('('), valueOf(random, depth - 1), latin1('t'));
+      return joined(latin1('('), anyValue(random, depth - 1), latin1('t'));
     case 5:
       // Kept, and named again inside of itself.
       return joined(latin1('}q\u0001'), text('me'), latin1('h\u0001s'));
@@ -159,7 +159,7 @@ function valueOf(random: Generator, depth: number): Uint8Array {
       const empty =
         random.integer(2) === 0 ? latin1('}') : joined(name('collections', 'OrderedDict'), latin1(')R'));
       const pairs = Array.from({ length: random.integer(4) }, (_, i) =>
-        joined(text(pick(random, ['model', 'net', `k${i}`])), valueOf(random, depth - 1)),
+        joined(text(pick(random, ['model', 'net', `k${i}`])), anyValue(random, depth - 1)),
       );
       return joined(empty, latin1('('), ...pairs, latin1('u'));
     }
@@ -168,7 +168,7 @@ function valueOf(random: Generator, depth: number): Uint8Array {
 
 /** A pickle of a dictionary that holds anything. */
 const dictionary = (random: Generator): Uint8Array =>
-  joined(latin1('\x80\u0002}('), text('a'), TENSOR, text('b'), valueOf(random, 4), latin1('u.'));
+  joined(latin1('\x80\u0002}('), text('a'), TENSOR, text('b'), anyValue(random, 4), latin1('u.'));
 
 /** Puts parts of pickles over or between the bytes of one, which begins somewhere in these. */
 function reshape(input: Uint8Array, random: Generator, grows: boolean): Uint8Array {
