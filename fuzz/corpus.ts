@@ -9,7 +9,7 @@ import { nameOf } from './watchdog.js';
 /** Compiled code lies one level deeper than its source. */
 const FOLDER = fileURLToPath(new URL('../../test/fixtures/fuzz/', import.meta.url));
 /** Most files and bytes of a target's corpus in the repository, beside inputs that once failed. */
-const [MOST_FILES, MOST_BYTES, MOST_BYTES_EACH] = [24, 6000, 1500];
+const [MOST_FILES, MOST_BYTES, MOST_BYTES_EACH] = [12, 5000, 1500];
 /** Inputs that once failed have names, and stay. */
 const NAMED = /^bug-/;
 
