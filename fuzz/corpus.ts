@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Coverage } from './coverage.js';
-import { tryInput } from './engine.js';
+import { tryInput } from './outcome.js';
 import type { Target } from './target.js';
 import { nameOf } from './watchdog.js';
 

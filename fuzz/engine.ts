@@ -1,11 +1,11 @@
 import { getHeapStatistics } from 'node:v8';
-import { PaperweightError } from '../src/errors.js';
 import { Generator } from '../src/random.js';
 import { bytesOf, textOf } from './bytes.js';
 import type { Coverage } from './coverage.js';
 import { Guards } from './guards.js';
 import { mutateJson } from './json.js';
 import { mutate, pick } from './mutate.js';
+import { shapeOf, tryInput } from './outcome.js';
 import type { Target } from './target.js';
 
 /** An input may take this long, in the processor's time where the machine has other work. */
@@ -13,8 +13,6 @@ const SLOW_MS = 1000;
 /** An input may take this much memory, beside a few times its own size. */
 const ROOM = 64 * 2 ** 20;
 const ROOM_FACTOR = 4;
-/** A message is a paragraph, whatever was in the file. */
-const LONGEST_MESSAGE = 8192;
 /** Inputs between two looks at the coverage, at first and when nothing new has been seen for long. */
 const [FIRST_BATCH, LAST_BATCH] = [32, 4096];
 /** Kinds of outcome that are told apart. */
@@ -64,47 +62,6 @@ const memory = (): number => {
   };
   return used_heap_size + external_memory;
 };
-
-/** A message without what is different each time. */
-const shapeOf = (message: string): string =>
-  message
-    .slice(0, 400)
-    .replaceAll(/"[^"]*"|'[^']*'|\[[^\]]*\]/g, '~')
-    .replaceAll(/[\d.+-]+/g, '0')
-    .slice(0, 160);
-
-/** What became of an input. */
-interface Outcome {
-  readonly kind: string;
-  readonly accepted: boolean;
-  readonly failure?: string;
-}
-
-/** Reads one input, and judges how that went. */
-export async function tryInput(target: Target, input: Uint8Array): Promise<Outcome> {
-  try {
-    const said = target.run(input.slice());
-    return { kind: `ok ${typeof said === 'string' ? said : await said}`, accepted: true };
-  } catch (error) {
-    if (!(error instanceof PaperweightError)) {
-      const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
-      const where = /\n\s+at [^\n]*\/dist\/(?:src|fuzz)\/[^\n]*/.exec(stack ?? '')?.[0].trim() ?? '';
-      return { kind: 'failure', accepted: false, failure: `${name}: ${message.slice(0, 300)} ${where}` };
-    }
-    if (error.message.length > LONGEST_MESSAGE)
-      return {
-        kind: 'failure',
-        accepted: false,
-        failure: `a message of more than ${LONGEST_MESSAGE} characters: ${shapeOf(error.message)}`,
-      };
-    const first =
-      error.got
-        ?.split('\n', 2)
-        .join(' ')
-        .replace(/Unexpected .*|Expected .*/, '') ?? '';
-    return { kind: `${error.name} ${shapeOf(error.what)} ${shapeOf(first)}`, accepted: false };
-  }
-}
 
 /** Fuzzes one target. Equal options give equal inputs, as long as the code that they reach is the same. */
 export class Engine {

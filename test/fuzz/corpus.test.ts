@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { keptInputs } from '../../fuzz/corpus.js';
-import { Engine, tryInput } from '../../fuzz/engine.js';
+import { Engine } from '../../fuzz/engine.js';
+import { tryInput } from '../../fuzz/outcome.js';
 import { TARGETS } from '../../fuzz/targets/index.js';
 
 /** Fewer where an input keeps other threads busy. */
