@@ -1,4 +1,4 @@
-import { insightSchema, logLineSchema, thinned } from '../../src/serve/journal.js';
+import { thinned } from '../../src/serve/journal.js';
 import { parseCursor } from '../../src/serve/live-run.js';
 import { Columns, SERIES_KEYS } from '../../src/serve/metrics/columns.js';
 import { eventText, scanLines, stepValues } from '../../src/serve/metrics/lines.js';
@@ -6,6 +6,8 @@ import { sampleSource } from '../../src/serve/metrics/sample.js';
 import { skimSource } from '../../src/serve/metrics/skim.js';
 import { FIELDS, readStepLine } from '../../src/serve/metrics/step-line.js';
 import { parseJson } from '../../src/serve/tail.js';
+import { insightSchema, logLineSchema, metricsSchema } from '../../src/train/event-lines.js';
+import type { EpochEvent, Insight, StepEvent } from '../../src/train/events.js';
 import { isBefore, parseLines } from '../../src/train/run-files.js';
 import { bytesOf, sourceOf, textOf } from '../bytes.js';
 import { must, type Target } from '../target.js';
@@ -137,12 +139,19 @@ export const lineTargets: readonly Target[] = [
     words: ['\n', 'null', '1', '[]', '{}'],
     run(input) {
       const text = textOf(input);
-      const lines = parseLines(text);
-      // As everyone who asks for the lines looks at them.
-      const epochs = lines.filter(({ event }) => event === 'epoch').length;
+      const lines = parseLines(text, metricsSchema);
+      // As those who draw them take them.
+      const steps = lines.filter(({ event }) => event === 'step') as unknown as StepEvent[];
+      const epochs = lines.filter(({ event }) => event === 'epoch') as unknown as EpochEvent[];
+      for (const { step: at, loss } of steps) must(all([at, loss]), 'a step without numbers');
+      for (const { epoch, testAccuracy } of epochs)
+        must(all([epoch, testAccuracy]), 'an epoch without numbers');
+      const insights = parseLines(text, insightSchema) as unknown as Insight[];
+      for (const { activations } of insights)
+        for (const { dead } of activations) must(Number.isFinite(dead), 'an insight without numbers');
       for (const line of text.split('\n'))
         must(typeof isBefore(line, { step: 2, epoch: 1 }) === 'boolean', 'no answer');
-      return `${Math.min(lines.length, 3)} ${Math.min(epochs, 2)}`;
+      return `${Math.min(steps.length, 3)} ${Math.min(epochs.length, 2)} ${Math.min(insights.length, 2)}`;
     },
   },
   {

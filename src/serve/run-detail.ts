@@ -1,9 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { logLineSchema } from '../train/event-lines.js';
 import { readSafetensors, type SafetensorsFile } from '../train/safetensors.js';
 import type { Kernels, LogLine, RunDetail } from './api.js';
 import { fileInside, readSmall } from './inside.js';
-import { logLineSchema } from './journal.js';
 import { RequestError } from './request-error.js';
 import type { Runs } from './runs.js';
 import { lastLines, parseJson } from './tail.js';

@@ -37,21 +37,20 @@ export function parseRunFile<T>(file: string, text: string, schema: z.ZodType<T>
   });
 }
 
-/** The objects of a file of JSON lines; what is none, such as a line that a sudden end cut short, is
- * left out. */
-export function parseLines(text: string): Record<string, unknown>[] {
+/**
+ * The lines of a file of JSON lines that are as the run writes them; others, such as one that a sudden end cut short,
+ * are left out.
+ */
+export function parseLines(text: string, schema: z.ZodType): Record<string, unknown>[] {
   return text.split('\n').flatMap((line) => {
     try {
       const value: unknown = line ? JSON.parse(line) : undefined;
-      return isRecord(value) ? [value] : [];
+      return schema.safeParse(value).success ? [value as Record<string, unknown>] : [];
     } catch {
       return [];
     }
   });
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 export interface Place {
   readonly step: number;

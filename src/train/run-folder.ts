@@ -6,6 +6,7 @@ import { diskError } from '../disk-error.js';
 import { CheckpointError, UsageError } from '../errors.js';
 import { makeFolder } from '../make-folder.js';
 import { writeFileAtomic } from './atomic.js';
+import { insightSchema, metricsSchema } from './event-lines.js';
 import type { Insight, LogLine } from './events.js';
 import { rewindKernels } from './kernels.js';
 import { isBefore, type Place, parseLines, parseRunFile, type RunState, stateSchema } from './run-files.js';
@@ -146,20 +147,20 @@ export class RunFolder {
     }
   }
 
-  /** Metrics so far; a line that a sudden end cut short is left out. */
+  /** Metrics so far; what is not a whole line of them, as after a sudden end, is left out. */
   async metrics(): Promise<Record<string, unknown>[]> {
-    return this.#lines(LOGS.metrics);
+    return this.#lines(LOGS.metrics, metricsSchema);
   }
 
   /** Insights so far, as {@link metrics}. */
   async insights(): Promise<Insight[]> {
-    return (await this.#lines(LOGS.insights)) as unknown as Insight[];
+    return (await this.#lines(LOGS.insights, insightSchema)) as unknown as Insight[];
   }
 
-  async #lines(name: string): Promise<Record<string, unknown>[]> {
+  async #lines(name: string, schema: z.ZodType): Promise<Record<string, unknown>[]> {
     const file = join(this.path, name);
     if (!existsSync(file)) return [];
-    return parseLines(await readFile(file, 'utf8'));
+    return parseLines(await readFile(file, 'utf8'), schema);
   }
 
   /**
