@@ -13,8 +13,13 @@ export interface ErrorParts {
 }
 
 function sentence(text: string): string {
-  return /[.!?]$/.test(text) ? text : `${text}.`;
+  return /[.!?…]$/.test(text) ? text : `${text}.`;
 }
+
+/** Most characters of a part: what came may be a whole file on one line. */
+const MOST = 2000;
+
+const cut = (text: string): string => (text.length > MOST ? `${text.slice(0, MOST)}…` : text);
 
 function paragraph({ what, expected, got, next }: ErrorParts): string {
   const parts = [sentence(what)];
@@ -44,8 +49,11 @@ export class PaperweightError extends Error {
     PaperweightError.prototype.name = 'PaperweightError';
   }
 
-  constructor(parts: ErrorParts) {
-    super(paragraph(parts), parts.cause === undefined ? undefined : { cause: parts.cause });
+  constructor({ cause, ...said }: ErrorParts) {
+    const parts = { ...said, what: cut(said.what) };
+    for (const name of ['expected', 'got', 'next'] as const)
+      if (said[name] !== undefined) parts[name] = cut(said[name]);
+    super(paragraph(parts), cause === undefined ? undefined : { cause });
     this.what = parts.what;
     this.expected = parts.expected;
     this.got = parts.got;

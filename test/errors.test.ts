@@ -61,3 +61,10 @@ test('disk errors say what to do', () => {
   const ours = new UsageError({ what: 'x' });
   assert.equal(diskError(ours, 'y', DataError), ours);
 });
+
+test('a part as long as a file is cut, and the rest of the message stays', () => {
+  const error = new DataError({ what: 'a file', got: 'x'.repeat(1_000_000), next: 'fetch it again' });
+  assert.ok(error.message.length < 2100, `${error.message.length}`);
+  assert.match(error.message, /^a file\. Got x+… Next: fetch it again\.$/);
+  assert.equal(error.got, `${'x'.repeat(2000)}…`);
+});

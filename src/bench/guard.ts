@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { EngineInfo, PlanStats } from '../backend/backend.js';
+import { diskError } from '../disk-error.js';
 import { UsageError } from '../errors.js';
 import { CrossEntropyLoss, type Module } from '../nn/index.js';
 import { SGD } from '../optim/index.js';
@@ -141,10 +142,17 @@ export function compareGuard(expected: Guard, got: Guard): Finding[] {
 
 /** @throws UsageError for a file that is no baseline */
 export async function readBaseline(file: string): Promise<Baseline> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw diskError(error, `cannot read ${file}`, UsageError);
+  });
+  return text === undefined ? {} : parseBaseline(file, text);
+}
+
+/** The baseline in a text. @throws UsageError for a text that is none */
+export function parseBaseline(file: string, text: string): Baseline {
   try {
-    return baselineSchema.parse(JSON.parse(await readFile(file, 'utf8')));
+    return baselineSchema.parse(JSON.parse(text));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
     throw new UsageError({
       what: `${file} is not a baseline of the guard`,
       expected: 'what "paperweight bench guard --update" writes',

@@ -176,17 +176,22 @@ export async function readResults(folder: string): Promise<Result[]> {
   return Promise.all(
     names.map(async (name) => {
       const file = join(folder, name);
-      try {
-        return resultSchema.parse(JSON.parse(await readFile(file, 'utf8')));
-      } catch (error) {
-        throw new UsageError({
-          what: `${file} is not a result of paperweight bench`,
-          expected: 'a file that "paperweight bench … --save" wrote',
-          got: error instanceof z.ZodError ? z.prettifyError(error) : String(error),
-          next: 'remove it, or measure again',
-          cause: error,
-        });
-      }
+      return parseResult(file, await readFile(file, 'utf8'));
     }),
   );
+}
+
+/** The result in a text. @throws UsageError for a text that is none */
+export function parseResult(file: string, text: string): Result {
+  try {
+    return resultSchema.parse(JSON.parse(text));
+  } catch (error) {
+    throw new UsageError({
+      what: `${file} is not a result of paperweight bench`,
+      expected: 'a file that "paperweight bench … --save" wrote',
+      got: error instanceof z.ZodError ? z.prettifyError(error) : String(error),
+      next: 'remove it, or measure again',
+      cause: error,
+    });
+  }
 }

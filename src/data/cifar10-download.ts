@@ -29,11 +29,15 @@ export interface SourceMarker {
 
 /** The note in a CIFAR-10 folder; undefined when there is none that can be read. */
 export async function readSourceMarker(folder: string): Promise<SourceMarker | undefined> {
+  return parseSourceMarker(await readFile(path.join(folder, MARKER), 'utf8').catch(() => ''));
+}
+
+/** The note in a text; undefined when it is none. */
+export function parseSourceMarker(text: string): SourceMarker | undefined {
   try {
-    const marker = JSON.parse(
-      await readFile(path.join(folder, MARKER), 'utf8'),
-    ) as Partial<SourceMarker> | null;
-    if (typeof marker?.archiveMd5 !== 'string' || typeof marker.files !== 'object') return undefined;
+    const marker = JSON.parse(text) as Partial<SourceMarker> | null;
+    if (typeof marker?.archiveMd5 !== 'string' || typeof marker.files !== 'object' || marker.files === null)
+      return undefined;
     return marker as SourceMarker;
   } catch {
     return undefined;

@@ -12,15 +12,11 @@ import {
   fetchCIFAR10,
   readSourceMarker,
 } from './cifar10-download.js';
+import { CLASSES, checkLabels, checkSize, FETCH_AGAIN, parseClasses, RECORD } from './cifar10-format.js';
 import { checkIndex, type Dataset, type WorkerSpec } from './dataset.js';
 import type { DownloadProgress } from './download.js';
 
-const PICTURE = 3 * 32 * 32;
-/** One label byte, then the picture: 1024 red bytes, 1024 green, 1024 blue, each row by row. */
-const RECORD = 1 + PICTURE;
-const RECORDS = 10_000;
 const READ_BYTES = 2 ** 22;
-const CLASSES = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck'];
 
 export interface CIFAR10Options {
   /** The folder with the .bin files, or the one that holds `cifar-10-batches-bin`. */
@@ -60,32 +56,19 @@ async function findFolder(root: string): Promise<string | undefined> {
 }
 
 async function sizeOfFile(file: string, allowPartial: boolean): Promise<number> {
-  const next = 'delete the folder and fetch the archive again (download: true)';
   const info = await stat(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw diskError(error, `cannot read ${file}`, DataError);
   });
   if (!info?.isFile()) {
-    throw new DataError({ what: `${file} is missing`, expected: 'a CIFAR-10 file', got: 'none', next });
-  }
-  const { size } = info;
-  const whole = Math.floor(size / RECORD);
-  if (size === 0 || size % RECORD !== 0) {
     throw new DataError({
-      what: `${file} is not whole CIFAR-10 records`,
-      expected: `a multiple of ${RECORD} bytes (${RECORDS * RECORD} for ${RECORDS} records)`,
-      got: `${size} bytes, which is ${whole} records and ${size % RECORD} bytes`,
-      next,
+      what: `${file} is missing`,
+      expected: 'a CIFAR-10 file',
+      got: 'none',
+      next: FETCH_AGAIN,
     });
   }
-  if (whole !== RECORDS && !allowPartial) {
-    throw new DataError({
-      what: `${file} has the wrong number of records`,
-      expected: `${RECORDS} records (${RECORDS * RECORD} bytes)`,
-      got: `${whole} records (${size} bytes)`,
-      next,
-    });
-  }
-  return size;
+  checkSize(file, info.size, allowPartial);
+  return info.size;
 }
 
 /** Reads one file into `into`, checks its labels and returns its MD5 when `hash` is set. */
@@ -105,15 +88,7 @@ async function readRecords(file: string, into: Uint8Array, hash: boolean): Promi
   } finally {
     await handle?.close();
   }
-  for (let record = 0, at = 0; at < into.length; record++, at += RECORD) {
-    if (into[at]! < CLASSES.length) continue;
-    throw new DataError({
-      what: `${file} has a bad label at record ${record}, byte offset ${at}`,
-      expected: 'a label from 0 to 9',
-      got: `label ${into[at]}`,
-      next: 'this is not the CIFAR-10 binary version, or the file is damaged: fetch it again',
-    });
-  }
+  checkLabels(file, into);
   return md5?.digest('hex');
 }
 
@@ -122,18 +97,7 @@ async function readClasses(folder: string): Promise<readonly string[]> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw diskError(error, `cannot read ${file}`, DataError);
   });
-  if (text === undefined) return CLASSES;
-  const names = text
-    .split(/\r?\n/)
-    .map((line) => line.trim())
-    .filter((line) => line !== '');
-  if (names.length === CLASSES.length) return names;
-  throw new DataError({
-    what: `${file} does not name the classes`,
-    expected: '10 names, one a line',
-    got: `${names.length}`,
-    next: 'delete it (the usual names are known), or fetch the archive again',
-  });
+  return text === undefined ? CLASSES : parseClasses(file, text);
 }
 
 /**

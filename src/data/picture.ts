@@ -1,4 +1,5 @@
 import { DataError } from '../errors.js';
+import { checkClaim } from './picture-size.js';
 
 /** A square picture, ready for a model's transform. */
 export interface Picture {
@@ -43,6 +44,7 @@ export async function decodePicture(
         got: `${width} × ${height} pixels`,
         next: 'make it smaller first',
       });
+    checkClaim(name, width, height, bytes.length);
     const whole = Math.min(width, height);
     const side = wanted ?? Math.min(whole, maxSide);
     const { data, info } = await sharp(bytes, { limitInputPixels: maxPixels, failOn: 'error' })

@@ -106,6 +106,77 @@ export function parseTarHeader(block: Buffer): TarHeader | string {
   };
 }
 
+/** Where the bytes of a file of an archive go. */
+export interface Sink {
+  write(piece: Buffer): Promise<void>;
+  /** Called when the file is whole. */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface Unpacking {
+  readonly wanted: readonly string[];
+  readonly maxFileBytes: number;
+  /** Makes the error for an archive that is not as it should be. */
+  readonly broken: (got: string) => DataError;
+  /** Gets what was written, by name. */
+  readonly found: Map<string, Extracted>;
+  readonly open: (name: string) => Promise<Sink>;
+}
+
+/**
+ * Takes the wanted files out of an uncompressed .tar archive that streams by, to its end.
+ *
+ * @throws DataError from `broken`
+ */
+export async function unpackTar(
+  source: AsyncIterable<Buffer>,
+  { wanted, maxFileBytes, broken, found, open }: Unpacking,
+): Promise<void> {
+  const reader = new ByteReader(source);
+
+  async function extract({ name, size }: TarHeader): Promise<void> {
+    const base = path.posix.basename(name);
+    if (name.startsWith('/') || name.split('/').includes('..')) {
+      throw broken(`a file that points out of the folder (${JSON.stringify(name)})`);
+    }
+    if (found.has(base)) throw broken(`${base} twice`);
+    if (size > maxFileBytes) throw broken(`${base} of ${size} bytes, above the limit of ${maxFileBytes}`);
+    const hash = createHash('md5');
+    const sink = await open(base);
+    try {
+      const whole = await reader.exactly(size, async (piece) => {
+        hash.update(piece);
+        await sink.write(piece);
+      });
+      if (!whole) throw broken(`an end inside ${base}`);
+      await sink.sync();
+    } finally {
+      await sink.close();
+    }
+    found.set(base, { bytes: size, md5: hash.digest('hex') });
+  }
+
+  for (;;) {
+    const pieces: Buffer[] = [];
+    if (!(await reader.exactly(TAR_BLOCK, (piece) => void pieces.push(piece)))) {
+      throw broken(pieces.length === 0 ? 'an end without the closing blocks' : 'an end inside a header');
+    }
+    const block = Buffer.concat(pieces);
+    if (block.every((byte) => byte === 0)) break;
+    const header = parseTarHeader(block);
+    if (typeof header === 'string') throw broken(header);
+    const take = header.file && wanted.includes(path.posix.basename(header.name));
+    if (take) await extract(header);
+    // The remaining bytes are padding to a whole block, or the whole of an entry that is passed over.
+    const padding = (TAR_BLOCK - (header.size % TAR_BLOCK)) % TAR_BLOCK;
+    const skip = take ? padding : header.size + padding;
+    if (!(await reader.exactly(skip, () => {}))) throw broken(`an end after ${header.name}`);
+  }
+  // To the end, so that gzip's own checksum is verified.
+  while (await reader.some(2 ** 20));
+}
+
 /**
  * Extracts named files from a .tar.gz archive, streaming. A file is written under its bare, wanted name, so no
  * path in the archive can lead out of `into`; links and devices are never made.
@@ -124,59 +195,25 @@ export async function extractTarGz(options: UntarOptions): Promise<Map<string, E
       next: 'delete it and download it again',
       cause,
     });
-  const found = new Map<string, Extracted>();
 
-  async function extract(reader: ByteReader, { name, size }: TarHeader): Promise<void> {
-    const base = path.posix.basename(name);
-    if (name.startsWith('/') || name.split('/').includes('..')) {
-      throw broken(`a file that points out of the folder (${JSON.stringify(name)})`);
-    }
-    if (found.has(base)) throw broken(`${base} twice`);
-    if (size > maxFileBytes) throw broken(`${base} of ${size} bytes, above the limit of ${maxFileBytes}`);
+  async function fileIn(base: string): Promise<Sink> {
     const target = path.join(into, base);
-    const hash = createHash('md5');
-    const handle = await open(target, 'wx').catch((error) => {
+    const refused = (error: unknown) => {
       throw diskError(error, `cannot write ${target}`, DataError);
-    });
-    try {
-      const whole = await reader.exactly(size, async (piece) => {
-        hash.update(piece);
-        await handle.writeFile(piece).catch((error) => {
-          throw diskError(error, `cannot write ${target}`, DataError);
-        });
-      });
-      if (!whole) throw broken(`an end inside ${base}`);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    found.set(base, { bytes: size, md5: hash.digest('hex') });
+    };
+    const handle = await open(target, 'wx').catch(refused);
+    return {
+      write: (piece) => handle.writeFile(piece).catch(refused),
+      sync: () => handle.sync(),
+      close: () => handle.close(),
+    };
   }
 
-  async function readAll(source: AsyncIterable<Buffer>): Promise<void> {
-    const reader = new ByteReader(source);
-    for (;;) {
-      const pieces: Buffer[] = [];
-      if (!(await reader.exactly(TAR_BLOCK, (piece) => void pieces.push(piece)))) {
-        throw broken(pieces.length === 0 ? 'an end without the closing blocks' : 'an end inside a header');
-      }
-      const block = Buffer.concat(pieces);
-      if (block.every((byte) => byte === 0)) break;
-      const header = parseTarHeader(block);
-      if (typeof header === 'string') throw broken(header);
-      const take = header.file && wanted.includes(path.posix.basename(header.name));
-      if (take) await extract(reader, header);
-      // The remaining bytes are padding to a whole block, or the whole of an entry that is passed over.
-      const padding = (TAR_BLOCK - (header.size % TAR_BLOCK)) % TAR_BLOCK;
-      const skip = take ? padding : header.size + padding;
-      if (!(await reader.exactly(skip, () => {}))) throw broken(`an end after ${header.name}`);
-    }
-    // To the end, so that gzip's own checksum is verified.
-    while (await reader.some(2 ** 20));
-  }
-
+  const found = new Map<string, Extracted>();
   try {
-    await pipeline(createReadStream(archive), createGunzip(), readAll);
+    await pipeline(createReadStream(archive), createGunzip(), (source: AsyncIterable<Buffer>) =>
+      unpackTar(source, { wanted, maxFileBytes, broken, found, open: fileIn }),
+    );
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? '';
     if (code.startsWith('Z_')) throw broken((error as Error).message, error);

@@ -1,4 +1,5 @@
 import { CheckpointError, UsageError } from '../errors.js';
+import { excerpt } from '../excerpt.js';
 
 /** What a schedule changes: anything whose groups have a learning rate. */
 export interface HasRates {
@@ -47,9 +48,9 @@ abstract class Timed implements Schedule {
   }
 
   loadStateDict({ count, baseLrs }: ScheduleState): void {
-    if (!Number.isInteger(count) || !Array.isArray(baseLrs) || baseLrs.length !== this.#baseLrs.length)
+    if (!isCount(count) || !areRates(baseLrs, this.#baseLrs.length))
       throw badState(this.constructor.name, this.#baseLrs.length, { count, baseLrs });
-    this.#count = count as number;
+    this.#count = count;
     this.#baseLrs = [...baseLrs];
     this.apply();
   }
@@ -290,13 +291,15 @@ export class ReduceLROnPlateau implements Schedule {
   loadStateDict({ best, bad, cooldown, lrs }: ScheduleState): void {
     const groups = this.#optimizer.paramGroups;
     const fits =
-      (best === null || typeof best === 'number') && Number.isInteger(bad) && Number.isInteger(cooldown);
-    if (!fits || !Array.isArray(lrs) || lrs.length !== groups.length)
-      throw badState('ReduceLROnPlateau', groups.length, { best, bad, cooldown, lrs });
+      (best === null || typeof best === 'number') &&
+      isCount(bad) &&
+      isCount(cooldown) &&
+      areRates(lrs, groups.length);
+    if (!fits) throw badState('ReduceLROnPlateau', groups.length, { best, bad, cooldown, lrs });
     this.#best = best;
-    this.#bad = bad as number;
-    this.#cooldown = cooldown as number;
-    for (const [i, group] of groups.entries()) group.lr = lrs[i];
+    this.#bad = bad;
+    this.#cooldown = cooldown;
+    for (const [i, group] of groups.entries()) group.lr = lrs[i]!;
   }
 }
 
@@ -311,6 +314,13 @@ const PLATEAU: Required<PlateauOptions> = {
   eps: 1e-8,
 };
 
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+
+const areRates = (value: unknown, groups: number): value is readonly number[] =>
+  Array.isArray(value) &&
+  value.length === groups &&
+  value.every((rate) => Number.isFinite(rate) && rate >= 0);
+
 function checkCount(schedule: string, name: string, value: number, least: number): void {
   if (Number.isInteger(value) && value >= least) return;
   throw new UsageError({
@@ -324,6 +334,6 @@ const badState = (schedule: string, groups: number, state: unknown): CheckpointE
   new CheckpointError({
     what: `The saved state does not fit this ${schedule}`,
     expected: `the state of a ${schedule} over ${groups} parameter groups`,
-    got: JSON.stringify(state),
+    got: excerpt(state),
     next: 'make the schedule with the options of the run that saved it',
   });

@@ -55,7 +55,8 @@ async function figuresIn(folder: string): Promise<PaperPage['figures']> {
     });
 }
 
-function parseTitles(file: string, text: string): Record<string, Text> {
+/** The titles in a text. @throws DataError for a text that holds none */
+export function parseTitles(file: string, text: string): Record<string, Text> {
   try {
     return titlesSchema.parse(JSON.parse(text));
   } catch (error) {

@@ -1,6 +1,7 @@
 import type { Stats } from 'node:fs';
 import { type FileHandle, lstat, open, realpath } from 'node:fs/promises';
 import { join, sep } from 'node:path';
+import type { Positioned } from '../positioned.js';
 import { RequestError } from './request-error.js';
 
 /** Most bytes of a small file of a run, such as config.json. */
@@ -82,11 +83,11 @@ export async function readRange(path: string, from: number, length: number): Pro
 }
 
 /** {@link readRange} of an open file. */
-export async function readFrom(handle: FileHandle, from: number, length: number): Promise<Buffer> {
+export async function readFrom(source: Positioned, from: number, length: number): Promise<Buffer> {
   const buffer = Buffer.allocUnsafe(length);
   let done = 0;
   while (done < length) {
-    const { bytesRead } = await handle.read(buffer, done, length - done, from + done);
+    const { bytesRead } = await source.read(buffer, done, length - done, from + done);
     if (bytesRead === 0) break;
     done += bytesRead;
   }

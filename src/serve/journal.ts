@@ -1,36 +1,5 @@
-import { z } from 'zod';
-import type { Insight, LogLine } from './api.js';
-
-/** A line of `log.jsonl`. */
-export const logLineSchema = z.object({
-  event: z.enum(['line', 'note']),
-  step: z.number(),
-  text: z.string(),
-}) satisfies z.ZodType<LogLine>;
-
-/** Null for NaN and infinity. */
-const measured = z.number().nullable();
-const histogramSchema = z.object({ min: z.number(), max: z.number(), counts: z.array(z.number()) });
-
-/** A line of `insights.jsonl`. */
-export const insightSchema = z.object({
-  event: z.literal('insight'),
-  step: z.number(),
-  parameters: z.array(z.object({ name: z.string(), gradNorm: measured, norm: measured })),
-  activations: z.array(
-    z.object({
-      name: z.string(),
-      kind: z.string(),
-      units: z.number(),
-      dead: z.number(),
-      active: z.number(),
-      mean: measured,
-      std: measured,
-      histogram: histogramSchema.optional().catch(undefined),
-    }),
-  ),
-});
-export type StoredInsight = z.infer<typeof insightSchema>;
+import { insightSchema } from '../train/event-lines.js';
+import type { Insight } from './api.js';
 
 /** At even distances, the first and the last among them; histograms with the last only, unless all are wanted. */
 export function thinned(lines: readonly string[], points: number, histograms: boolean): Insight[] {

@@ -1,23 +1,27 @@
 import { join } from 'node:path';
 import { z } from 'zod';
+import { sized } from '../sized.js';
 import { writeFileAtomic } from '../train/atomic.js';
 import type { RunChange } from './api.js';
 import { readSmall } from './inside.js';
 import { parseJson } from './tail.js';
 
-const text = (most: number) => z.string().trim().min(1).max(most);
+const text = (most: number) => sized(z.string().trim(), 1, most);
 
 /** What a person calls a run: `label.json` in its folder, and the body of a change to it. */
 export const labelSchema = z
-  .object({ name: text(200).optional(), tags: z.array(text(50)).max(20).optional() })
+  .object({ name: text(200).optional(), tags: sized(z.array(text(50)), 0, 20).optional() })
   .strict() satisfies z.ZodType<RunChange>;
 export type Label = z.infer<typeof labelSchema>;
 
 /** @param folder real path of the run; nothing in it that can be read is no label */
 export async function readLabel(folder: string): Promise<Label> {
   const text = await readSmall(folder, 'label.json').catch(() => undefined);
-  return labelSchema.safeParse(parseJson(text ?? '')).data ?? {};
+  return parseLabel(text ?? '');
 }
+
+/** The content of a `label.json`; an empty label for a text that is none. */
+export const parseLabel = (text: string): Label => labelSchema.safeParse(parseJson(text)).data ?? {};
 
 /** Changes what is given, and keeps the rest. */
 export async function changeLabel(folder: string, change: Label): Promise<void> {

@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
+import { insightSchema, logLineSchema } from '../train/event-lines.js';
 import type { RunEvent } from './api.js';
 import { type EventStream, eventOf } from './event-stream.js';
 import { fileInside, newlineAfter, readFrom } from './inside.js';
-import { insightSchema, logLineSchema } from './journal.js';
 import { MetricsIndex, type Watcher } from './metrics/index.js';
 import { eventText, hashOf, scanLines } from './metrics/lines.js';
 import { type KnownStatus, statusOf } from './presence.js';

@@ -1,6 +1,7 @@
 import { type ProcessFile, processSchema, startTimeOf } from '../train/process-file.js';
 import type { RunStatus } from './api.js';
 import { readSmall } from './inside.js';
+import { parseJson } from './tail.js';
 
 /** Without a process.json, metrics that are younger than this mean that the run goes on. */
 const FRESH_MS = 60_000;
@@ -33,13 +34,12 @@ export async function statusOf(
 /** Who is at work on a run, from its `process.json`; undefined when there is none, or none that can be read. */
 export async function readPresence(folder: string): Promise<ProcessFile | undefined> {
   const text = await readSmall(folder, 'process.json').catch(() => undefined);
-  if (text === undefined) return undefined;
-  try {
-    return processSchema.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
-  }
+  return parsePresence(text ?? '');
 }
+
+/** The content of a `process.json`; undefined for a text that is none. */
+export const parsePresence = (text: string): ProcessFile | undefined =>
+  processSchema.safeParse(parseJson(text)).data;
 
 async function isAlive({ pid, startTime }: ProcessFile): Promise<boolean> {
   if (startTime !== '') return (await startTimeOf(pid)) === startTime;

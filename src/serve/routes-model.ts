@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { FeatureMaps, Prediction } from './api.js';
 import { pictureBody, wholeNumber } from './body.js';
-import type { InferenceProcess } from './inference/client.js';
+import type { Inference } from './inference/client.js';
 import type { PictureSource, Weights } from './inference/protocol.js';
 import { Surveys } from './inference/surveys.js';
 import { fileInside, readSmall } from './inside.js';
@@ -20,7 +20,7 @@ const stateSchema = z.object({
 });
 
 /** Adds what the pages ask of a run's model. */
-export function addModelRoutes(router: Router, runs: Runs, inference: InferenceProcess): void {
+export function addModelRoutes(router: Router, runs: Runs, inference: Inference): void {
   const surveys = new Surveys(inference);
   router
     .on('GET', '/api/runs/:id/model', async ({ params }) =>

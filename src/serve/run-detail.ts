@@ -1,10 +1,10 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CHECKSUM_KEY } from '../checksum.js';
-import { readSafetensors } from '../train/safetensors.js';
+import { logLineSchema } from '../train/event-lines.js';
+import { readSafetensors, type SafetensorsFile } from '../train/safetensors.js';
 import type { Kernels, LogLine, RunDetail } from './api.js';
 import { fileInside, readSmall } from './inside.js';
-import { logLineSchema } from './journal.js';
 import { RequestError } from './request-error.js';
 import type { Runs } from './runs.js';
 import { lastLines, parseJson } from './tail.js';
@@ -27,12 +27,21 @@ export async function runDetail(runs: Runs, id: string): Promise<RunDetail> {
   const lastStep = behind ? undefined : index.lastStep;
   return {
     ...summary,
-    config: isRecord(config) ? withoutChecksum(config) : {},
+    config: isRecord(config) && canBeSent(config) ? withoutChecksum(config) : {},
     epochEvents: index.epochs.map(({ event }) => event),
     ...(lastStep ? { lastStep } : {}),
     checkpoints: await checkpoints(live.folder),
     ...(behind ? { reading: { working: 'reading the metrics', ...behind } } : { lines: index.lines }),
   };
+}
+
+/** JSON can be read at any depth, but not be written. */
+function canBeSent(value: object): boolean {
+  try {
+    return JSON.stringify(value) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
@@ -81,14 +90,20 @@ export async function kernels(folder: string, step: number): Promise<Kernels> {
       what: `The run kept no kernels of step ${step}`,
       next: 'choose another step',
     });
-  const wrong = (got: string) =>
-    new RequestError(422, {
-      what: `${chosen.file} does not hold kernels`,
-      expected: 'a float32 tensor "kernels" of shape [count, 3, side, side]',
-      got,
-    });
-  if (file.stats.size > KERNEL_BYTES) throw wrong(`a file of ${file.stats.size} bytes`);
-  const tensor = (await readSafetensors(file.path)).tensors.get('kernels');
+  if (file.stats.size > KERNEL_BYTES) throw noKernels(chosen.file, `a file of ${file.stats.size} bytes`);
+  return kernelColours(chosen.file, step, await readSafetensors(file.path));
+}
+
+const noKernels = (file: string, got: string) =>
+  new RequestError(422, {
+    what: `${file} does not hold kernels`,
+    expected: 'a float32 tensor "kernels" of shape [count, 3, side, side]',
+    got,
+  });
+
+/** The kernels in a file's tensors. @throws RequestError 422 when it holds something else */
+export function kernelColours(file: string, step: number, { tensors }: SafetensorsFile): Kernels {
+  const tensor = tensors.get('kernels');
   const [count, channels, side, width] = tensor?.shape ?? [];
   if (
     tensor?.dtype !== 'F32' ||
@@ -98,7 +113,7 @@ export async function kernels(folder: string, step: number): Promise<Kernels> {
     width !== side ||
     tensor.shape.length !== 4
   )
-    throw wrong(tensor ? `${tensor.dtype} [${tensor.shape}]` : 'no such tensor');
+    throw noKernels(file, tensor ? `${tensor.dtype} [${tensor.shape}]` : 'no such tensor');
   return { step, count, side, rgb: colours(tensor.data, count, side).toString('base64') };
 }
 

@@ -1,18 +1,13 @@
 import { realpath } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { diskError } from '../disk-error.js';
-import { PaperweightError, UsageError } from '../errors.js';
-import type { Meta, Working } from './api.js';
+import { UsageError } from '../errors.js';
+import { answerer, makeRouter } from './answer.js';
 import { Guard, isLoopback } from './guard.js';
 import { InferenceProcess } from './inference/client.js';
 import type { PaperSource } from './papers.js';
-import { errorBody, RequestError } from './request-error.js';
-import { Router } from './router.js';
-import { addModelRoutes } from './routes-model.js';
-import { addPaperRoutes } from './routes-papers.js';
-import { addRunRoutes } from './routes-runs.js';
 import { Runs } from './runs.js';
 import { StaticFiles } from './static-files.js';
 import { Trash } from './trash.js';
@@ -75,13 +70,8 @@ export class Dashboard {
         got: 'none',
         next: 'run: npm run build',
       });
-    const router = new Router();
-    const meta: Meta = { version: options.version, control: options.control };
-    router.on('GET', '/api/meta', async () => meta);
-    addRunRoutes(router, { runs, trash, control: options.control });
     const inference = options.inference ?? new InferenceProcess();
-    addModelRoutes(router, runs, inference);
-    addPaperRoutes(router, options.papers);
+    const router = makeRouter({ ...options, runs, trash, inference });
     const guard = new Guard(options);
     const server = createServer({
       requestTimeout: REQUEST_MS,
@@ -121,69 +111,4 @@ function listen(server: Server, { host, port }: ServeOptions): Promise<void> {
     });
     server.listen(port, host, resolve);
   });
-}
-
-interface Parts {
-  readonly guard: Guard;
-  readonly router: Router;
-  readonly files: StaticFiles;
-  readonly onError: (error: unknown) => void;
-}
-
-function answerer({ guard, router, files, onError }: Parts) {
-  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    // A connection that breaks is the client's business.
-    request.on('error', () => {});
-    response.on('error', () => {});
-    try {
-      guard.prepare(response);
-      const url = addressOf(request);
-      guard.checkOrigin(request, url.pathname);
-      if (guard.acceptLink(request, url, response)) return;
-      guard.checkToken(request);
-      const api = url.pathname === '/api' || url.pathname.startsWith('/api/');
-      const reading = request.method === 'GET' || request.method === 'HEAD';
-      if (!api && reading && (await files.answer(request, url.pathname, response))) return;
-      const { handler, params } = router.find(request.method ?? '', url.pathname);
-      const value = await handler({ request, response, url, params });
-      if (value !== undefined) sendJson(response, isWorking(value) ? 202 : 200, value);
-    } catch (error) {
-      // The client has gone before its request was whole.
-      if (request.destroyed && !request.complete) return void response.destroy();
-      if (!(error instanceof PaperweightError)) onError(error);
-      fail(request, response, error);
-    }
-  };
-}
-
-const isWorking = (value: object): value is Working => 'working' in value && 'done' in value;
-
-function addressOf(request: IncomingMessage): URL {
-  try {
-    // Not as a base: //name would be another host.
-    return new URL(`http://localhost${request.url}`);
-  } catch {
-    throw new RequestError(400, { what: 'The address is not well formed' });
-  }
-}
-
-function sendJson(response: ServerResponse, status: number, value: object): void {
-  const text = Buffer.from(JSON.stringify(value));
-  response.writeHead(status, {
-    'Content-Type': 'application/json; charset=utf-8',
-    'Content-Length': text.length,
-    'Cache-Control': 'no-store',
-  });
-  response.end(text);
-}
-
-function fail(request: IncomingMessage, response: ServerResponse, error: unknown): void {
-  if (response.headersSent || response.destroyed) {
-    response.destroy();
-    return;
-  }
-  const { status, body } = errorBody(error);
-  // What is left of a body that was not read would be taken for the next request.
-  if (!request.complete) response.setHeader('Connection', 'close');
-  sendJson(response, status, body);
 }

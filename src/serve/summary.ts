@@ -19,6 +19,9 @@ const configSchema = z.object({
 });
 type ListedConfig = z.infer<typeof configSchema>;
 
+/** Characters of an error in the list. */
+const LONGEST_ERROR = 2000;
+
 const stateSchema = z.object({ best: z.object({ accuracy: z.number() }).optional() });
 
 /** Training pictures of the built-in data sets, for the length of a run that has not ended an epoch yet. */
@@ -45,14 +48,14 @@ export async function summarise(folder: string, id: string): Promise<RunSummary>
     spark: parts.spark,
   };
   const text = await readSmall(folder, 'config.json').catch(() => undefined);
-  const parsed = configSchema.safeParse(parseJson(text ?? ''));
+  const parsed = parseListed(text ?? '');
   if (!parsed.success)
     return {
       ...named,
       ...times,
       ...place,
       status: 'failed',
-      error: `config.json cannot be read: ${z.prettifyError(parsed.error)}`,
+      error: `config.json cannot be read: ${z.prettifyError(parsed.error).slice(0, LONGEST_ERROR)}`,
       paper: '',
       preset: '',
       recipe: '',
@@ -82,6 +85,9 @@ export async function summarise(folder: string, id: string): Promise<RunSummary>
   };
 }
 
+/** What the list shows of a configuration's text. */
+export const parseListed = (text: string) => configSchema.safeParse(parseJson(text));
+
 async function bestAccuracy(folder: string, { epoch }: Skim): Promise<number | undefined> {
   const text = await readSmall(folder, 'state.json').catch(() => undefined);
   const best = stateSchema.safeParse(parseJson(text ?? '')).data?.best?.accuracy;
@@ -89,7 +95,7 @@ async function bestAccuracy(folder: string, { epoch }: Skim): Promise<number | u
 }
 
 /** 0 when it cannot be known. */
-function stepsTotal(
+export function stepsTotal(
   { epochs, maxSteps, batchSize, dataset }: ListedConfig,
   { epoch, done, lastStep }: Skim,
 ): number {

@@ -215,7 +215,8 @@ function inFile<T>(file: string, body: () => T, next?: string): T {
   }
 }
 
-function parseProgress(file: string, text: string | undefined): Progress {
+/** What a checkpoint says beside its tensors. @throws CheckpointError for a text that train did not write */
+export function parseProgress(file: string, text: string | undefined): Progress {
   let value: unknown;
   try {
     value = JSON.parse(text ?? '');

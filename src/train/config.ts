@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { sized } from '../sized.js';
 import { DATASETS } from './dataset-names.js';
 
 /** `stop` ends the run, `skip` leaves the step out, `rollback` goes back to the last checkpoint with a lower rate. */
@@ -36,7 +37,7 @@ const scheduleSchema = z.discriminatedUnion('kind', [
 export const modelConfigSchema = z.object({
   paper: z.string(),
   preset: z.string(),
-  classes: z.array(z.string()).min(1),
+  classes: sized(z.array(z.string()), 1),
   /** Side of the square pictures that the model gets. */
   imageSize: count,
   dropout: z.number().min(0).lt(1),

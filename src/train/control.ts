@@ -2,13 +2,14 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { sized } from '../sized.js';
 import type { ControlRequest } from './events.js';
 import { writeProcess } from './process-file.js';
 
 const requestSchema = z.object({
   action: z.enum(['pause', 'resume', 'stop'] satisfies ControlRequest['action'][]),
   /** Anything that differs from the request before. */
-  id: z.string().min(1).max(200),
+  id: sized(z.string(), 1, 200),
 });
 
 /** The file is looked at no more often than this. */
@@ -107,15 +108,23 @@ export class Control {
 
   /** The request in the file, or why there is none. */
   #read(): z.infer<typeof requestSchema> | string {
-    let value: unknown;
     try {
       if (statSync(this.#file).size > MAX_BYTES) return `it is longer than ${MAX_BYTES} bytes`;
-      value = JSON.parse(readFileSync(this.#file, 'utf8'));
+      return parseRequest(readFileSync(this.#file, 'utf8'));
     } catch (error) {
-      if (error instanceof SyntaxError) return 'it is not JSON';
       return error instanceof Error ? error.message : String(error);
     }
-    const parsed = requestSchema.safeParse(value);
-    return parsed.success ? parsed.data : z.prettifyError(parsed.error).replaceAll(/\s*\n\s*/g, ' ');
   }
+}
+
+/** The request in a text, or why there is none. */
+export function parseRequest(text: string): z.infer<typeof requestSchema> | string {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return 'it is not JSON';
+  }
+  const parsed = requestSchema.safeParse(value);
+  return parsed.success ? parsed.data : z.prettifyError(parsed.error).replaceAll(/\s*\n\s*/g, ' ');
 }

@@ -7,7 +7,7 @@ import { makeFolder } from '../make-folder.js';
 import { Conv2d } from '../nn/conv.js';
 import type { Module } from '../nn/module.js';
 import type { KernelPicture } from './events.js';
-import { readSafetensors, writeSafetensors } from './safetensors.js';
+import { readSafetensors, type SafetensorsFile, writeSafetensors } from './safetensors.js';
 
 /** Pictures of the kernels that a run keeps: enough for a film, 9 MB for AlexNet. */
 const KEEP = 64;
@@ -42,7 +42,12 @@ export async function kernelSteps(run: string): Promise<number[]> {
  */
 export async function readKernels(run: string, step: number): Promise<KernelPicture> {
   const file = fileOf(run, step);
-  const kernels = (await readSafetensors(file)).tensors.get('kernels');
+  return kernelPicture(file, step, await readSafetensors(file));
+}
+
+/** The kernels in a file's tensors. @throws CheckpointError when it holds something else */
+export function kernelPicture(file: string, step: number, { tensors }: SafetensorsFile): KernelPicture {
+  const kernels = tensors.get('kernels');
   const [count, channels, side, width] = kernels?.shape ?? [];
   if (kernels?.dtype !== 'F32' || kernels.shape.length !== 4 || channels !== 3 || side !== width)
     throw new CheckpointError({

@@ -13,6 +13,7 @@ import { diskError } from '../disk-error.js';
 import { CheckpointError } from '../errors.js';
 import { writeFileAtomic } from './atomic.js';
 import { mayPass } from './disk-trouble.js';
+import { parseLine } from './run-files.js';
 
 /**
  * A file of JSON lines that grows. Where the disk refuses a line and somebody is there to be told, lines wait in
@@ -78,12 +79,14 @@ export class LineFile {
     }
   }
 
-  /** The lines so far; what cannot be read, such as a line that a sudden end cut short, is left out. */
-  lines(): Record<string, unknown>[] {
-    return this.#texts().flatMap((text) => {
-      const line = parsed(text);
-      return line ? [line] : [];
-    });
+  /** All that is in the file so far; nothing where there is no file. */
+  text(): string {
+    if (!existsSync(this.path)) return '';
+    try {
+      return readFileSync(this.path, 'utf8');
+    } catch (error) {
+      throw diskError(error, `cannot read ${this.path}`, CheckpointError);
+    }
   }
 
   /**
@@ -92,7 +95,7 @@ export class LineFile {
    */
   async keep(passes: (line: Record<string, unknown>) => boolean): Promise<number> {
     const texts = this.#texts();
-    const lines = texts.map(parsed);
+    const lines = texts.map(parseLine);
     const last = lines.findLastIndex((line) => line !== undefined && passes(line));
     const kept = texts.filter((_, i) => i <= last && lines[i] !== undefined && passes(lines[i]));
     try {
@@ -108,13 +111,8 @@ export class LineFile {
   }
 
   #texts(): string[] {
-    if (!existsSync(this.path)) return [];
-    try {
-      const texts = readFileSync(this.path, 'utf8').split('\n');
-      return texts.at(-1) === '' ? texts.slice(0, -1) : texts;
-    } catch (error) {
-      throw diskError(error, `cannot read ${this.path}`, CheckpointError);
-    }
+    const texts = this.text().split('\n');
+    return texts.at(-1) === '' ? texts.slice(0, -1) : texts;
   }
 }
 
@@ -126,14 +124,5 @@ function append(fd: number, bytes: Buffer): void {
   } catch (error) {
     if (stat.isFile()) ftruncateSync(fd, stat.size);
     throw error;
-  }
-}
-
-function parsed(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
   }
 }

@@ -5,7 +5,12 @@ import { type PictureStatistics, PictureSums } from '../data/images/picture-sums
 import { diskError } from '../disk-error.js';
 import { DataError } from '../errors.js';
 import { makeFolder } from '../make-folder.js';
-import { readSafetensors, type SafetensorsArray, writeSafetensors } from './safetensors.js';
+import {
+  readSafetensors,
+  type SafetensorsArray,
+  type SafetensorsFile,
+  writeSafetensors,
+} from './safetensors.js';
 
 /** A data set whose pictures are worth going through only once. */
 export interface CountedSet extends Dataset {
@@ -133,10 +138,18 @@ async function save(file: string, { bytes, products, shape, count }: PictureSums
   await writeSafetensors(file, tensors, { count: String(count), next: String(next) });
 }
 
-async function load(file: string, { imageShape, length }: Pick<Dataset, 'imageShape' | 'length'>) {
+async function load(file: string, set: Pick<Dataset, 'imageShape' | 'length'>) {
+  if (existsSync(file)) return parseSums(file, set, await readSafetensors(file));
+  return { sums: new PictureSums(set.imageShape), next: 0 };
+}
+
+/** The sums in a file, and how many pictures they are of. @throws DataError when it holds something else */
+export function parseSums(
+  file: string,
+  { imageShape, length }: Pick<Dataset, 'imageShape' | 'length'>,
+  { tensors, metadata }: SafetensorsFile,
+): { sums: PictureSums; next: number } {
   const sums = new PictureSums(imageShape);
-  if (!existsSync(file)) return { sums, next: 0 };
-  const { tensors, metadata } = await readSafetensors(file);
   const [bytes, products] = [tensors.get('bytes'), tensors.get('products')];
   const [count, next] = [Number(metadata.count), Number(metadata.next)];
   const fits =

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { sealedJson, verifyJson } from '../checksum.js';
 import { diskError } from '../disk-error.js';
 import { CheckpointError, UsageError } from '../errors.js';
@@ -9,18 +9,14 @@ import { makeFolder } from '../make-folder.js';
 import { temporaryFor, writeFileAtomic } from './atomic.js';
 import { CheckpointFiles } from './checkpoint-files.js';
 import { mayPass } from './disk-trouble.js';
+import { insightSchema, metricsSchema } from './event-lines.js';
 import type { Insight, LogLine } from './events.js';
 import { rewindKernels } from './kernels.js';
 import { LineFile } from './line-file.js';
 import { type RunLock, takeLock } from './lock.js';
+import { isBefore, type Place, parseLines, parseRunFile, type RunState, stateSchema } from './run-files.js';
 
-/** Which checkpoints a run has; rewritten as a whole, after the files that it names. */
-const stateSchema = z.object({
-  version: z.literal(1),
-  latest: z.string().optional(),
-  best: z.object({ file: z.string(), accuracy: z.number() }).optional(),
-});
-export type RunState = z.infer<typeof stateSchema>;
+export type { RunState } from './run-files.js';
 
 const RESTORE = 'restore the file from a copy, or start a new run';
 const REBUILD = 'continue the run (train --resume), which makes the file anew from the checkpoints';
@@ -97,28 +93,11 @@ export class RunFolder {
 
   async #read<T>(name: string, schema: z.ZodType<T>, next = RESTORE): Promise<T> {
     const file = join(this.path, name);
-    let value: unknown;
-    try {
-      const bytes = await readFile(file);
-      verifyJson(file, bytes, name === 'state.json' ? REBUILD : undefined);
-      value = JSON.parse(bytes.toString());
-    } catch (error) {
-      if (!(error instanceof SyntaxError)) throw diskError(error, `cannot read ${file}`, CheckpointError);
-      throw new CheckpointError({
-        what: `${file} cannot be read`,
-        expected: 'JSON, as train wrote it',
-        got: error.message,
-        next,
-      });
-    }
-    const parsed = schema.safeParse(value);
-    if (parsed.success) return parsed.data;
-    throw new CheckpointError({
-      what: `${file} is not what train writes`,
-      expected: 'the fields that this version knows',
-      got: z.prettifyError(parsed.error),
-      next,
+    const bytes = await readFile(file).catch((error) => {
+      throw diskError(error, `cannot read ${file}`, CheckpointError);
     });
+    verifyJson(file, bytes, name === 'state.json' ? REBUILD : undefined);
+    return parseRunFile(file, bytes.toString(), schema, next);
   }
 
   async writeConfig(config: object): Promise<void> {
@@ -169,14 +148,14 @@ export class RunFolder {
     this.#logs.log.append(line);
   }
 
-  /** Metrics so far; a line that a sudden end cut short is left out. */
+  /** Metrics so far; what is not a whole line of them, as after a sudden end, is left out. */
   async metrics(): Promise<Record<string, unknown>[]> {
-    return this.#logs.metrics.lines();
+    return parseLines(this.#logs.metrics.text(), metricsSchema);
   }
 
   /** Insights so far, as {@link metrics}. */
   async insights(): Promise<Insight[]> {
-    return this.#logs.insights.lines() as unknown as Insight[];
+    return parseLines(this.#logs.insights.text(), insightSchema) as unknown as Insight[];
   }
 
   /** From now on lines that cannot be written wait, and `tell` is told; see {@link LineFile}. */
@@ -259,18 +238,6 @@ function refuseTaken(path: string): void {
     got: 'a folder with a config.json',
     next: `continue it with --resume --run ${path}, or choose another --run`,
   });
-}
-
-interface Place {
-  readonly step: number;
-  readonly epoch: number;
-}
-
-/** Whether a line was logged before a place in the run. */
-function isBefore({ event, step, epoch }: Record<string, unknown>, place: Place): boolean {
-  if (event === 'epoch') return Number(epoch) <= place.epoch;
-  // The end of a run is no longer its end.
-  return event !== 'done' && Number(step) <= place.step;
 }
 
 /** The youngest run below a folder, for `--resume` without a name. */

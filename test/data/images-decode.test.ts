@@ -94,5 +94,14 @@ describe('decodeSquare', () => {
       .png()
       .toBuffer();
     await says(bomb, /too large.*9000 × 9000/);
+    // The frame header of a small JPEG claims 8000 × 8000 pixels.
+    const liar = Buffer.from(
+      await encoder({ data: new Uint8Array(3), width: 1, height: 1 })
+        .jpeg()
+        .toBuffer(),
+    );
+    const frame = liar.indexOf(Buffer.of(0xff, 0xc0));
+    for (const at of [frame + 5, frame + 7]) liar.writeUInt16BE(8000, at);
+    await says(liar, /the picture is not whole.*8000 × 8000/);
   });
 });

@@ -20,7 +20,17 @@ const complete =
     return true;
   };
 
-const entry = (step: number, epoch = 1) => ({ event: 'step', epoch, step, loss: 2.25 });
+const entry = (step: number, epoch = 1) => ({
+  event: 'step',
+  epoch,
+  step,
+  loss: 2.25,
+  lr: 0.01,
+  imagesPerSecond: 100,
+  stepSeconds: 0.1,
+  dataSeconds: 0,
+  rssMiB: 900,
+});
 
 test('a new run has its configuration and an empty state', async (t) => {
   const path = join(await scratch(t), 'deep', 'run');
@@ -107,6 +117,9 @@ test('metrics are lines; one that was cut off is left out', async (t) => {
   const path = await scratch(t);
   const folder = await RunFolder.create(path, toyConfig());
   for (const step of [1, 2]) await folder.log(entry(step));
+  // Nor are lines that the run has not written.
+  for (const line of ['null', '[]', '{"event":"step"}', '{"event":"epoch","epoch":1,"trainLoss":"x"}', ''])
+    await appendFile(join(path, 'metrics.jsonl'), `${line}\n`);
   await appendFile(join(path, 'metrics.jsonl'), '{"event":"step","epo');
   assert.deepEqual(await folder.metrics(), [entry(1), entry(2)]);
 });

@@ -69,7 +69,16 @@ export class KernelCache {
 
 function read(file: string): Content {
   try {
-    return schema.parse(JSON.parse(readFileSync(file, 'utf8')));
+    return parseKernelCache(readFileSync(file, 'utf8'));
+  } catch {
+    return {};
+  }
+}
+
+/** The choices in a text; none when it is anything else. */
+export function parseKernelCache(text: string): Content {
+  try {
+    return schema.parse(JSON.parse(text));
   } catch {
     return {};
   }

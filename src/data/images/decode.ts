@@ -1,5 +1,6 @@
 import type { Sharp } from 'sharp';
 import { DataError } from '../../errors.js';
+import { checkClaim } from '../picture-size.js';
 import { centred } from '../transforms/centre.js';
 import { jpegHeader } from './jpeg-header.js';
 
@@ -54,6 +55,7 @@ export async function decodeSquare(bytes: Uint8Array, side: number): Promise<Uin
         expected: `at most ${MAX_PROPORTION} times as long as wide`,
         got: `${width} × ${height}`,
       });
+    checkClaim('the picture', width, height, bytes.length);
     const options = {
       limitInputPixels: MAX_PIXELS,
       failOn: 'error',

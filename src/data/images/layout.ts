@@ -16,24 +16,37 @@ export interface ClassNames {
   readonly list: readonly string[] | undefined;
 }
 
+/** The lines of a text, trimmed, without empty ones. */
+export const linesOf = (text: string): string[] =>
+  text
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+
 const lines = async (file: string): Promise<string[] | undefined> => {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw diskError(error, `cannot read ${file}`, DataError);
   });
-  return text
-    ?.split(/\r?\n/)
-    .map((line) => line.trim())
-    .filter((line) => line !== '');
+  return text === undefined ? undefined : linesOf(text);
 };
+
+/** From folder to name, in the lines of {@link SYNSET_FILES}. */
+export function parseSynsets(lines: readonly string[]): Map<string, string> {
+  const synsets = new Map<string, string>();
+  for (const line of lines) {
+    // Not as one expression with the name, which would try each blank as the last one.
+    const gap = line.search(/\s/);
+    if (gap > 0) synsets.set(line.slice(0, gap), line.slice(gap).trim());
+  }
+  return synsets;
+}
 
 /** Names of the classes, from the files that a data set may have beside its splits. */
 export async function classNames(root: string): Promise<ClassNames> {
   const synsets = new Map<string, string>();
   for (const file of SYNSET_FILES)
-    for (const line of (await lines(path.join(root, file))) ?? []) {
-      const [synset, name] = /^(\S+)\s+(.+)$/.exec(line)?.slice(1) ?? [];
-      if (synset && name) synsets.set(synset, name);
-    }
+    for (const [synset, name] of parseSynsets((await lines(path.join(root, file))) ?? []))
+      synsets.set(synset, name);
   return { synsets, list: await lines(path.join(root, LIST_FILE)) };
 }
 

@@ -6,7 +6,7 @@ import { diskError } from '../../disk-error.js';
 import { DataError } from '../../errors.js';
 import { makeFolder } from '../../make-folder.js';
 import { checkBytes, type ImageSource, PICTURE } from './source.js';
-import { listTar, type Member } from './tar-index.js';
+import { listTar, type Member, type SmallMembers } from './tar-index.js';
 
 const count = z.number().int().nonnegative();
 /** Where the pictures of some archives lie; made again whenever an archive has changed. */
@@ -20,6 +20,8 @@ type Index = z.infer<typeof indexSchema>;
 
 /** A class file holds a number and perhaps a line end. */
 const MAX_LABEL_BYTES = 32;
+/** What six digits can say. */
+const MAX_LABEL = 999_999;
 
 export interface TarOptions {
   /** A folder for the index of the archives. */
@@ -95,15 +97,11 @@ export async function openTars(root: string, options: TarOptions): Promise<Image
 
 async function indexOf(root: string, shards: Index['shards'], cache: string): Promise<Index> {
   const file = path.join(cache, 'tar-index.json');
-  const kept = indexSchema.safeParse(
-    await readFile(file, 'utf8')
-      .then((text): unknown => JSON.parse(text))
-      .catch(() => undefined),
-  );
-  if (kept.success && JSON.stringify(kept.data.shards) === JSON.stringify(shards)) return kept.data;
+  const kept = parseIndex(await readFile(file, 'utf8').catch(() => ''), shards);
+  if (kept) return kept;
   const pictures: Index['pictures'] = [];
   for (const [i, { name }] of shards.entries())
-    for (const [picture, label] of await labelled(path.join(root, name)))
+    for (const [picture, label] of await labelledIn(path.join(root, name)))
       pictures.push([i, picture.offset, picture.size, label, picture.name]);
   const index: Index = { version: 1, shards, pictures };
   const temporary = `${file}.${process.pid}.tmp`;
@@ -118,16 +116,38 @@ async function indexOf(root: string, shards: Index['shards'], cache: string): Pr
   return index;
 }
 
+/** The index in a text; undefined when it is none, or one of other archives. */
+export function parseIndex(text: string, shards: Index['shards']): Index | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const { data } = indexSchema.safeParse(value);
+  if (JSON.stringify(data?.shards) !== JSON.stringify(shards)) return undefined;
+  const fits = data?.pictures.every(
+    ([shard, offset, bytes, label]) => offset + bytes <= (shards[shard]?.size ?? -1) && label <= MAX_LABEL,
+  );
+  return fits ? data : undefined;
+}
+
 /** Name without its extensions, which is what files of one sample share. */
 const keyOf = (name: string): string => {
   const folder = path.posix.dirname(name);
   return `${folder}/${path.posix.basename(name).split('.')[0]}`;
 };
 
-async function labelled(archive: string): Promise<[Member, number][]> {
+const labelledIn = (archive: string): Promise<[Member, number][]> =>
+  labelled(archive, (wants, small) => listTar(archive, wants, small));
+
+/** The pictures of an archive with their labels. @param list lists the archive's files */
+export async function labelled(
+  archive: string,
+  list: (...small: SmallMembers) => Promise<Member[]>,
+): Promise<[Member, number][]> {
   const labels = new Map<string, number>();
-  const members = await listTar(
-    archive,
+  const members = await list(
     (name, size) => name.endsWith('.cls') && size <= MAX_LABEL_BYTES,
     ({ name }, contents) => {
       const text = contents.toString('utf8').trim();

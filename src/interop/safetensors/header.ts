@@ -1,4 +1,5 @@
 import { CheckpointError } from '../../errors.js';
+import { excerpt } from '../../excerpt.js';
 import { ARRAYS, countOf, type NumberFormat, widthOf } from '../numbers.js';
 
 /** The longest header that the format's own reader accepts, in bytes. */
@@ -116,19 +117,15 @@ function parseEntry(name: string, value: Record<string, unknown>, broken: Broken
     throw broken(
       `"${name}" has a dtype that cannot be read here`,
       Object.keys(ARRAYS).join(', '),
-      JSON.stringify(dtype) ?? 'none',
+      excerpt(dtype),
       'convert the tensor to float32 (in PyTorch: tensor.float()) and save it again',
     );
   }
   if (!isSizes(shape)) {
-    throw broken(
-      `"${name}" has no proper shape`,
-      'an array of whole numbers',
-      JSON.stringify(shape) ?? 'none',
-    );
+    throw broken(`"${name}" has no proper shape`, 'an array of whole numbers', excerpt(shape));
   }
   if (!isSizes(offsets) || offsets.length !== 2 || offsets[0]! > offsets[1]!) {
-    throw broken(`"${name}" has no proper data_offsets`, '[begin, end]', JSON.stringify(offsets) ?? 'none');
+    throw broken(`"${name}" has no proper data_offsets`, '[begin, end]', excerpt(offsets));
   }
   const [begin, end] = offsets as [number, number];
   const info = { dtype: dtype as NumberFormat, shape };

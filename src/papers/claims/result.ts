@@ -118,11 +118,19 @@ async function namesIn(path: string): Promise<string[]> {
 }
 
 async function readResult(file: string): Promise<Result> {
+  const text = await readFile(file, 'utf8').catch((error) => {
+    throw diskError(error, `cannot read ${file}`, CheckpointError);
+  });
+  return parseResult(file, text);
+}
+
+/** The result in a text. @throws CheckpointError for a text that is none */
+export function parseResult(file: string, text: string): Result {
   let value: unknown;
   try {
-    value = JSON.parse(await readFile(file, 'utf8'));
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw diskError(error, `cannot read ${file}`, CheckpointError);
+    value = JSON.parse(text);
+  } catch {
+    // What is no JSON is no result either.
   }
   const parsed = resultSchema.safeParse(value);
   if (parsed.success) return parsed.data;

@@ -19,6 +19,9 @@ interface Waiting {
   readonly progress: Progress | undefined;
 }
 
+/** What computes. */
+export type Inference = Pick<InferenceProcess, 'ask'>;
+
 /** The process that computes, started when it is first needed and again after it has ended. */
 export class InferenceProcess {
   #child: ChildProcess | undefined;

@@ -1,6 +1,6 @@
 import { PaperweightError } from '../../errors.js';
 import type { Confusion, Prediction, Working } from '../api.js';
-import type { InferenceProcess } from './client.js';
+import type { Inference } from './client.js';
 import type { Predicted, SurveyPart, Weights } from './protocol.js';
 
 /** Test pictures among which neighbours are searched. */
@@ -23,7 +23,7 @@ interface Job {
 export class Surveys {
   readonly #jobs = new Map<string, Job>();
 
-  constructor(readonly inference: InferenceProcess) {}
+  constructor(readonly inference: Inference) {}
 
   /** Starts a part of a survey, or tells how far it is. An error is told once; then it starts anew. */
   #part(weights: Weights, from: number, to: number): Job {

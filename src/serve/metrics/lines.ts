@@ -1,37 +1,6 @@
-import { z } from 'zod';
+import { metricsSchema } from '../../train/event-lines.js';
 import type { EpochEvent, StepEvent } from '../../train/events.js';
 import { FIELDS, readStepLine } from './step-line.js';
-
-const finite = z.number();
-const count = z.number().int().min(0).max(0xffff_ffff);
-const stepSchema = z.object({
-  event: z.literal('step'),
-  epoch: count,
-  step: count,
-  loss: finite,
-  lr: finite,
-  imagesPerSecond: finite,
-  stepSeconds: finite,
-  dataSeconds: finite,
-  rssMiB: finite,
-}) satisfies z.ZodType<StepEvent>;
-const epochSchema = z.object({
-  event: z.literal('epoch'),
-  epoch: count,
-  step: count,
-  trainLoss: finite,
-  trainAccuracy: finite,
-  testLoss: finite,
-  testAccuracy: finite,
-  testTop5: finite,
-  testImages: finite,
-  seconds: finite,
-}) satisfies z.ZodType<EpochEvent>;
-const lineSchema = z.discriminatedUnion('event', [
-  stepSchema,
-  epochSchema,
-  z.object({ event: z.literal('done') }),
-]);
 
 /** What a line of the metrics is. `other`: something that is not known, or not whole. */
 export type LineKind = 'step' | 'epoch' | 'done' | 'other';
@@ -85,9 +54,11 @@ function parse(text: string): [LineKind, Line['event']] {
   } catch {
     return ['other', undefined];
   }
-  const { data } = lineSchema.safeParse(value);
+  const { data } = metricsSchema.safeParse(value);
   if (!data) return ['other', undefined];
   if (data.event === 'done') return ['done', undefined];
+  // The log has told of these.
+  if (data.event === 'skip' || data.event === 'rollback') return ['other', undefined];
   if (data.event === 'step') for (const [i, field] of FIELDS.entries()) stepValues[i] = data[field];
   return [data.event, data];
 }

@@ -1,4 +1,5 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
+import type { Positioned } from '../../positioned.js';
 import type { Series, SeriesKey } from '../api.js';
 import { type InsideFile, readFrom } from '../inside.js';
 import { SERIES_KEYS, short } from './columns.js';
@@ -14,62 +15,66 @@ const LAST_STEP = 0xffff_0000;
 const STEP = FIELDS.indexOf('step');
 const FIRST_VALUE = FIELDS.indexOf(SERIES_KEYS[0]);
 
+export interface SeriesQuery {
+  readonly keys: readonly SeriesKey[];
+  readonly from: number;
+  readonly to: number;
+  readonly points: number;
+}
+
 /**
  * A series from places at even distances in the file, for a run whose metrics have not been read yet: each bucket
  * is a few steps that follow each other, instead of all of them.
  */
-export async function sampledSeries(
-  { path, stats }: InsideFile,
-  query: {
-    readonly keys: readonly SeriesKey[];
-    readonly from: number;
-    readonly to: number;
-    readonly points: number;
-  },
-): Promise<Series> {
+export async function sampledSeries({ path, stats }: InsideFile, query: SeriesQuery): Promise<Series> {
   const handle = await open(path, 'r');
   try {
-    const begin = await offsetOf(handle, stats.size, query.from);
-    const end = await offsetOf(handle, stats.size, query.to + 1);
-    const places = Math.max(1, Math.min(query.points, MAX_PLACES, Math.ceil((end - begin) / PLACE)));
-    const step: number[] = [];
-    const columns = query.keys.map((key) => ({
-      key,
-      at: FIRST_VALUE + SERIES_KEYS.indexOf(key),
-      mean: [] as number[],
-      min: [] as number[],
-      max: [] as number[],
-    }));
-    let first: number | undefined;
-    // The last place ends where the range does.
-    const starts = Array.from({ length: places }, (_, i) =>
-      i === places - 1 ? Math.max(begin, end - PLACE) : begin + Math.floor((i * (end - begin)) / places),
-    );
-    // All at once: while something else is at work here, each wait costs milliseconds.
-    for (const found of await Promise.all(starts.map((at) => rowsAt(handle, at)))) {
-      const rows = found.filter(
-        (row) => row[STEP]! >= query.from && row[STEP]! <= query.to && row[STEP]! > (step.at(-1) ?? -1),
-      );
-      if (rows.length === 0) continue;
-      first ??= rows[0]![STEP]!;
-      step.push(rows.at(-1)![STEP]!);
-      for (const column of columns) {
-        const values = rows.map((row) => row[column.at]!);
-        column.mean.push(short(values.reduce((a, b) => a + b) / values.length));
-        column.min.push(short(Math.min(...values)));
-        column.max.push(short(Math.max(...values)));
-      }
-    }
-    const values = Object.fromEntries(columns.map(({ key, mean, min, max }) => [key, { mean, min, max }]));
-    return { step, values, total: first === undefined ? 0 : step.at(-1)! - first + 1, sampled: true };
+    return await sampleSource(handle, stats.size, query);
   } finally {
     await handle.close();
   }
 }
 
+/** {@link sampledSeries} of `size` bytes that lie anywhere. */
+export async function sampleSource(source: Positioned, size: number, query: SeriesQuery): Promise<Series> {
+  const begin = await offsetOf(source, size, query.from);
+  const end = await offsetOf(source, size, query.to + 1);
+  const places = Math.max(1, Math.min(query.points, MAX_PLACES, Math.ceil((end - begin) / PLACE)));
+  const step: number[] = [];
+  const columns = query.keys.map((key) => ({
+    key,
+    at: FIRST_VALUE + SERIES_KEYS.indexOf(key),
+    mean: [] as number[],
+    min: [] as number[],
+    max: [] as number[],
+  }));
+  let first: number | undefined;
+  // The last place ends where the range does.
+  const starts = Array.from({ length: places }, (_, i) =>
+    i === places - 1 ? Math.max(begin, end - PLACE) : begin + Math.floor((i * (end - begin)) / places),
+  );
+  // All at once: while something else is at work here, each wait costs milliseconds.
+  for (const found of await Promise.all(starts.map((at) => rowsAt(source, at)))) {
+    const rows = found.filter(
+      (row) => row[STEP]! >= query.from && row[STEP]! <= query.to && row[STEP]! > (step.at(-1) ?? -1),
+    );
+    if (rows.length === 0) continue;
+    first ??= rows[0]![STEP]!;
+    step.push(rows.at(-1)![STEP]!);
+    for (const column of columns) {
+      const values = rows.map((row) => row[column.at]!);
+      column.mean.push(short(values.reduce((a, b) => a + b) / values.length));
+      column.min.push(short(Math.min(...values)));
+      column.max.push(short(Math.max(...values)));
+    }
+  }
+  const values = Object.fromEntries(columns.map(({ key, mean, min, max }) => [key, { mean, min, max }]));
+  return { step, values, total: first === undefined ? 0 : step.at(-1)! - first + 1, sampled: true };
+}
+
 /** The steps in the whole lines of a place. */
-async function rowsAt(handle: FileHandle, at: number): Promise<Float64Array[]> {
-  const bytes = await readFrom(handle, at, PLACE);
+async function rowsAt(source: Positioned, at: number): Promise<Float64Array[]> {
+  const bytes = await readFrom(source, at, PLACE);
   const rows: Float64Array[] = [];
   const visit = ({ kind }: { readonly kind: string }): boolean => {
     if (kind === 'step') rows.push(Float64Array.from(stepValues));
@@ -81,13 +86,13 @@ async function rowsAt(handle: FileHandle, at: number): Promise<Float64Array[]> {
 }
 
 /** About where the lines from a step on begin, to within one place. */
-async function offsetOf(handle: FileHandle, size: number, step: number): Promise<number> {
+async function offsetOf(source: Positioned, size: number, step: number): Promise<number> {
   if (step <= 0) return 0;
   if (step > LAST_STEP) return size;
   let [low, high] = [0, size];
   while (high - low > PLACE) {
     const middle = Math.floor((low + high) / 2);
-    const row = (await rowsAt(handle, middle))[0];
+    const row = (await rowsAt(source, middle))[0];
     if (row && row[STEP]! < step) low = middle;
     else high = middle;
   }

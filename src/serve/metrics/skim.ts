@@ -1,6 +1,8 @@
 import { open } from 'node:fs/promises';
+import type { Positioned } from '../../positioned.js';
 import type { EpochEvent, StepEvent } from '../../train/events.js';
 import { type InsideFile, readFrom } from '../inside.js';
+import { short } from './columns.js';
 import { scanLines, stepEvent, stepValues } from './lines.js';
 import { FIELDS } from './step-line.js';
 
@@ -28,47 +30,51 @@ export const NOTHING: Skim = { spark: [], lastStep: undefined, epoch: undefined,
 export async function skim({ path, stats }: InsideFile): Promise<Skim> {
   const handle = await open(path, 'r');
   try {
-    const { size } = stats;
-    const losses: number[] = [];
-    const last = new Float64Array(FIELDS.length);
-    let [steps, done, epoch]: [number, boolean, EpochEvent | undefined] = [0, false, undefined];
-    const look = (bytes: Buffer, from: number) =>
-      scanLines(
-        bytes,
-        ({ kind, event }) => {
-          done = kind === 'done';
-          if (event?.event === 'epoch') epoch = event;
-          if (kind !== 'step' || stepValues[STEP]! <= last[STEP]!) return true;
-          steps++;
-          losses.push(stepValues[LOSS]!);
-          last.set(stepValues);
-          return true;
-        },
-        from,
-      );
-    const spark: number[] = [];
-    if (size <= WHOLE) {
-      look(await readFrom(handle, 0, size), 0);
-      spark.push(...buckets(losses));
-    } else {
-      for (let i = 0; i < POINTS; i++) {
-        const at = i === POINTS - 1 ? size - END : Math.floor((i * size) / POINTS);
-        const bytes = await readFrom(handle, at, i === POINTS - 1 ? END : PLACE);
-        losses.length = 0;
-        // The first line of a place is cut.
-        look(bytes, at === 0 ? 0 : bytes.indexOf(0x0a) + 1);
-        if (losses.length > 0) spark.push(mean(losses));
-      }
-    }
-    return {
-      spark: spark.map((loss) => Number(loss.toPrecision(4))),
-      lastStep: steps > 0 ? stepEvent(last) : undefined,
-      epoch,
-      done,
-    };
+    return await skimSource(handle, stats.size);
   } finally {
     await handle.close();
   }
+}
+
+/** {@link skim} of `size` bytes that lie anywhere. */
+export async function skimSource(source: Positioned, size: number): Promise<Skim> {
+  const losses: number[] = [];
+  const last = new Float64Array(FIELDS.length);
+  let [steps, done, epoch]: [number, boolean, EpochEvent | undefined] = [0, false, undefined];
+  const look = (bytes: Buffer, from: number) =>
+    scanLines(
+      bytes,
+      ({ kind, event }) => {
+        done = kind === 'done';
+        if (event?.event === 'epoch') epoch = event;
+        if (kind !== 'step' || stepValues[STEP]! <= last[STEP]!) return true;
+        steps++;
+        losses.push(stepValues[LOSS]!);
+        last.set(stepValues);
+        return true;
+      },
+      from,
+    );
+  const spark: number[] = [];
+  if (size <= WHOLE) {
+    look(await readFrom(source, 0, size), 0);
+    spark.push(...buckets(losses));
+  } else {
+    for (let i = 0; i < POINTS; i++) {
+      const at = i === POINTS - 1 ? size - END : Math.floor((i * size) / POINTS);
+      const bytes = await readFrom(source, at, i === POINTS - 1 ? END : PLACE);
+      losses.length = 0;
+      // The first line of a place is cut.
+      look(bytes, at === 0 ? 0 : bytes.indexOf(0x0a) + 1);
+      if (losses.length > 0) spark.push(mean(losses));
+    }
+  }
+  return {
+    spark: spark.map((loss) => Number(short(loss).toPrecision(4))),
+    lastStep: steps > 0 ? stepEvent(last) : undefined,
+    epoch,
+    done,
+  };
 }
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;

@@ -1,0 +1,26 @@
+import type { Target } from '../target.js';
+import { dataTargets } from './data.js';
+import { flagsTarget } from './flags.js';
+import { httpTarget } from './http.js';
+import { jsonTargets } from './json.js';
+import { lineTargets } from './lines.js';
+import { onnxTarget } from './onnx.js';
+import { pictureCacheTarget } from './picture-cache.js';
+import { pictureTargets } from './pictures.js';
+import { pytorchTargets } from './pytorch.js';
+import { progressTarget, safetensorsTargets } from './safetensors.js';
+
+/** Every way into the code from outside. */
+export const TARGETS: readonly Target[] = [
+  ...dataTargets,
+  ...jsonTargets,
+  ...lineTargets,
+  ...safetensorsTargets,
+  progressTarget,
+  ...pytorchTargets,
+  onnxTarget,
+  ...pictureTargets,
+  pictureCacheTarget,
+  flagsTarget,
+  httpTarget,
+];

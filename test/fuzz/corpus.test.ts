@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { keptInputs } from '../../fuzz/corpus.js';
+import { Engine } from '../../fuzz/engine.js';
+import { tryInput } from '../../fuzz/outcome.js';
+import { TARGETS } from '../../fuzz/targets/index.js';
+
+/** Fewer where an input keeps other threads busy. */
+const runsOf = ({ parallel = 1 }: { readonly parallel?: number }): number => (parallel > 1 ? 100 : 2000);
+
+for (const target of TARGETS)
+  test(`${target.name}: seeds are read, what once failed does no more, and new inputs do not`, async () => {
+    const kinds = new Set<string>();
+    for (const seed of await target.seeds()) kinds.add((await tryInput(target, seed)).kind);
+    assert.ok(
+      [...kinds].some((kind) => kind.startsWith('ok')),
+      `no seed is read: ${[...kinds]}`,
+    );
+    for (const { name, input } of keptInputs(target.name)) {
+      const { failure } = await tryInput(target, input);
+      assert.equal(failure, undefined, name);
+    }
+    const { inputs, failures } = await new Engine(target, { seed: 20121203, runs: runsOf(target) }).run();
+    assert.deepEqual(failures, []);
+    assert.ok(inputs >= runsOf(target));
+  });

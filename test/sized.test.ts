@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { z } from 'zod';
+import { excerpt } from '../src/excerpt.js';
+import { sized } from '../src/sized.js';
+
+test('texts and lists of the right length are taken, others are refused with both lengths', () => {
+  const text = sized(z.string().trim(), 1, 3);
+  assert.equal(text.parse(' abc '), 'abc');
+  for (const wrong of ['', '  ', 'abcd']) assert.equal(text.safeParse(wrong).success, false, wrong);
+  const { error } = sized(z.array(z.string()), 2).safeParse(['a']);
+  assert.match(z.prettifyError(error!), /Expected a length of at least 2; got 1/);
+});
+
+test('an object whose length cannot be compared is refused like any other', () => {
+  const trap = JSON.parse('{"length":{"toString":1}}');
+  for (const schema of [sized(z.string(), 1, 3), sized(z.array(z.string()), 1)])
+    assert.match(z.prettifyError(schema.safeParse(trap).error!), /expected (string|array), received object/);
+});
+
+test('a value in a message is cut, and named where it goes too deep to be written', () => {
+  assert.equal(excerpt({ a: [1] }), '{"a":[1]}');
+  assert.equal(excerpt(undefined), 'none');
+  assert.equal(excerpt('x'.repeat(1000)).length, 201);
+  const depth = 100_000;
+  assert.equal(excerpt(JSON.parse('['.repeat(depth) + ']'.repeat(depth))), 'something that goes very deep');
+});
