@@ -33,7 +33,7 @@ export function addFinetuneOptions(command: Command): Command {
   return command
     .option(
       '--partial',
-      'with --init FILE: leave what the file lacks, or has in another shape, as initialised',
+      'with --init FILE: leave what the file lacks, or has in another shape, as initialised (default: off)',
     )
     .option(
       '--freeze <module>',
