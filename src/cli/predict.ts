@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { PaperweightError } from '../errors.js';
+import type { Guess } from '../papers/classifier.js';
 import { addDeviceOptions, type DeviceFlags, examples, JSON_OUTPUT, positiveInteger } from './options.js';
 import { note, print, printJson, table } from './output.js';
 import { addWeightsOptions, modelHints, RUN_OR_WEIGHTS, type WeightsFlags } from './weights-options.js';
@@ -10,11 +11,6 @@ const BAR = 24;
 interface Flags extends DeviceFlags, WeightsFlags {
   readonly top: number;
   readonly json?: boolean;
-}
-
-interface Guess {
-  readonly label: string;
-  readonly probability: number;
 }
 
 export function register(program: Command): void {
@@ -41,28 +37,20 @@ export function register(program: Command): void {
 }
 
 async function predict(path: string, images: readonly string[], flags: Flags): Promise<void> {
-  const [{ withDevice }, { openModel }, { readPicture }, { reportError }, { Generator }, { tensor }] =
-    await Promise.all([
-      import('./device.js'),
-      import('../papers/load.js'),
-      import('../data/read-picture.js'),
-      import('./report.js'),
-      import('../random.js'),
-      import('../tensor/tensor.js'),
-    ]);
+  const [{ withDevice }, { Classifier }, { reportError }] = await Promise.all([
+    import('./device.js'),
+    import('../papers/classifier.js'),
+    import('./report.js'),
+  ]);
   const failures: PaperweightError[] = [];
   await withDevice(flags, async (device) => {
-    const { model, classes, transform, notes } = await openModel(path, device, await modelHints(flags));
-    for (const line of notes) note(line);
-    model.eval();
+    const classifier = await Classifier.open(path, { device, ...(await modelHints(flags)) });
+    for (const line of classifier.notes) note(line);
     for (const image of images) {
       try {
-        const { data, side } = await readPicture(image);
-        const input = tensor(data, { shape: [1, 3, side, side] });
-        const logits = model.forward(transform.apply(input, { generator: new Generator(0) }));
-        const top = best(await logits.softmax().data(), classes, flags.top);
+        const [top] = await classifier.classify([await classifier.read(image)], { top: flags.top });
         if (flags.json) printJson({ image, top });
-        else show(image, top);
+        else show(image, top!);
       } catch (error) {
         if (!(error instanceof PaperweightError)) throw error;
         // The other pictures first.
@@ -72,13 +60,6 @@ async function predict(path: string, images: readonly string[], flags: Flags): P
   });
   if (failures.length > 0 && failures.length < images.length) note();
   for (const failure of failures) process.exitCode = reportError(failure);
-}
-
-function best(probabilities: ArrayLike<number>, classes: readonly string[], count: number): Guess[] {
-  return classes
-    .map((label, i) => ({ label, probability: probabilities[i]! }))
-    .sort((a, b) => b.probability - a.probability)
-    .slice(0, count);
 }
 
 function show(image: string, top: readonly Guess[]): void {

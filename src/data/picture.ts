@@ -15,8 +15,8 @@ export interface DecodeOptions {
   /** A larger picture is made as small as this; as it is by default. */
   readonly maxSide?: number;
   /**
-   * A picture of any size comes out with this side: bilinear with antialiasing, as the transforms resize. What it has
-   * by default.
+   * A larger picture is made as small as this, bilinear with antialiasing, as the transforms resize. A smaller one
+   * stays as it is: those enlarge it in the way that models are trained with.
    */
   readonly side?: number;
   /** What messages advise. */
@@ -46,7 +46,7 @@ export async function decodePicture(
       });
     checkClaim(name, width, height, bytes.length);
     const whole = Math.min(width, height);
-    const side = wanted ?? Math.min(whole, maxSide);
+    const side = Math.min(whole, wanted ?? maxSide);
     const { data, info } = await sharp(bytes, { limitInputPixels: maxPixels, failOn: 'error' })
       .autoOrient()
       .resize(side, side, {

@@ -14,7 +14,7 @@ const NEXT = 'give a JPEG, PNG, WebP, GIF, TIFF or AVIF picture';
  * Reads a picture's file and decodes it: turned upright as its camera says, on white where it is transparent, cut to
  * the middle square.
  *
- * @param options.side the side that it comes out with; its own unless given
+ * @param options.side a larger picture is made as small as this; it keeps its own side otherwise
  * @throws DataError when the file is missing, is not a picture, or is too large
  */
 export async function readPicture(file: string, { side }: { side?: number } = {}): Promise<Picture> {

@@ -1,14 +1,17 @@
 import type { Device } from '../backend/backend.js';
 import { bestDevice } from '../backend/open.js';
+import { referenceDevice } from '../backend/reference/index.js';
 import { decodePicture, type Picture } from '../data/picture.js';
 import { readPicture } from '../data/read-picture.js';
-import type { Transform } from '../data/transforms/index.js';
+import { resize, type Transform } from '../data/transforms/index.js';
 import { ShapeError, UsageError } from '../errors.js';
+import { buildGraph } from '../graph/graph.js';
 import type { Module } from '../nn/module.js';
 import { Generator } from '../random.js';
 import { tensor } from '../tensor/tensor.js';
 import type { ModelConfig } from '../train/config.js';
 import { type LoadedModel, openModel } from './load.js';
+import type { ModelHints } from './recognise.js';
 
 /** A class and how probable it is, from 0 to 1. */
 export interface Guess {
@@ -16,15 +19,10 @@ export interface Guess {
   readonly probability: number;
 }
 
-export interface ClassifierOptions {
-  /** Where it computes; the fastest device of this machine unless given, which `close` then closes. */
+/** Where it computes, and what a bare file of weights does not tell of its network. */
+export interface ClassifierOptions extends ModelHints {
+  /** The fastest device of this machine unless given, which `close` then closes. */
   readonly device?: Device;
-  /** What a bare weights file does not tell: the variant of the network. */
-  readonly preset?: string;
-  /** What a bare weights file does not tell: the name of each class. */
-  readonly classes?: readonly string[];
-  /** What a bare weights file does not tell: the side of its pictures. */
-  readonly imageSize?: number;
 }
 
 /** Most pixels of a picture that `decode` takes. */
@@ -71,10 +69,10 @@ export class Classifier {
    * @throws UsageError for a path that is neither, CheckpointError for weights that do not fit
    */
   static async open(path: string, options: ClassifierOptions = {}): Promise<Classifier> {
-    const { device: given, ...fallback } = options;
+    const { device: given, ...hints } = options;
     const device = given ?? (await bestDevice());
     try {
-      return new Classifier(device, !given, await openModel(path, device, fallback));
+      return new Classifier(device, !given, await openModel(path, device, hints));
     } catch (error) {
       if (!given) await device.close();
       throw error;
@@ -105,9 +103,9 @@ export class Classifier {
   /**
    * The most probable classes of each picture, the first one first.
    *
-   * @param pictures of one size, such as `read` and `decode` give
+   * @param pictures such as `read` and `decode` give; those of another size are resized here
    * @param options.top how many classes of each; all that there are at most, 5 unless given
-   * @throws ShapeError for pictures of different sizes, UsageError for a bad `top`
+   * @throws ShapeError for a picture whose bytes are not those of its side, UsageError for a bad `top`
    */
   async classify(pictures: readonly Picture[], { top = 5 }: { top?: number } = {}): Promise<Guess[][]> {
     if (!Number.isInteger(top) || top < 1)
@@ -123,19 +121,10 @@ export class Classifier {
   }
 
   async #forward(pictures: readonly Picture[]): Promise<Float32Array> {
-    const { side } = pictures[0]!;
+    const side = this.imageSize;
     const size = 3 * side * side;
     const bytes = new Uint8Array(pictures.length * size);
-    for (const [i, picture] of pictures.entries()) {
-      if (picture.side !== side || picture.data.length !== size)
-        throw new ShapeError({
-          what: `Picture ${i} does not fit into one batch with the others`,
-          expected: `3 × ${side} × ${side} bytes, as the first one`,
-          got: `${picture.data.length} bytes with side ${picture.side}`,
-          next: 'read all of them with the classifier’s read or decode',
-        });
-      bytes.set(picture.data, i * size);
-    }
+    for (const [i, picture] of pictures.entries()) bytes.set(await fit(picture, side, i), i * size);
     const batch = tensor(bytes, { shape: [pictures.length, 3, side, side] });
     const inputs = this.transform.apply(batch, { generator: new Generator(0) });
     return Float32Array.from(await this.model.forward(inputs).softmax().data());
@@ -145,6 +134,24 @@ export class Classifier {
   async close(): Promise<void> {
     if (this.#owned) await this.device.close();
   }
+}
+
+/** A picture's bytes at the model's size, as a data set's pictures are resized in training. */
+async function fit({ data, side: own }: Picture, side: number, index: number): Promise<ArrayLike<number>> {
+  if (data.length !== 3 * own * own)
+    throw new ShapeError({
+      what: `Picture ${index} is not a picture`,
+      expected: `3 × ${own} × ${own} bytes for its side of ${own}`,
+      got: `${data.length} bytes`,
+      next: 'read it with the classifier’s read or decode',
+    });
+  if (own === side) return data;
+  const picture = tensor(data, { shape: [1, 3, own, own] });
+  const { node } = resize([side, side]).apply(picture, { generator: new Generator(0) });
+  const { key, graph, feeds } = buildGraph([node], []);
+  // On the host, so that pictures of all sizes still make one batch on the device.
+  const [resized] = await referenceDevice().run(key, graph, feeds, []);
+  return resized as Float32Array;
 }
 
 function best(probabilities: Float32Array, classes: readonly string[], count: number): Guess[] {
