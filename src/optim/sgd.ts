@@ -1,50 +1,23 @@
 import type { Device } from '../backend/backend.js';
 import { CheckpointError, DeviceError, ShapeError, UsageError } from '../errors.js';
-import { hostLeaf, type Node } from '../graph/node.js';
+import type { Node } from '../graph/node.js';
 import { makeArray, type Shape, sameShape, showShape, type TypedArray } from '../graph/types.js';
 import * as ops from '../ops/index.js';
 import { type Change, takePending } from '../tensor/pending.js';
 import { Parameter, type Tensor, update } from '../tensor/tensor.js';
 import type { WeightAverage } from './average.js';
-
-/** Options of {@link SGD}; all but the rate have PyTorch's defaults. */
-export interface SGDOptions {
-  /** Learning rate. */
-  lr: number;
-  /** In [0, 1). */
-  momentum?: number;
-  /** In [0, 1): how much of the gradient stays out of the momentum. */
-  dampening?: number;
-  weightDecay?: number;
-  nesterov?: boolean;
-  /**
-   * The paper's own rule (section 5): v ← momentum · v − lr · (weightDecay · p + g); p ← p + v. The rate is part of
-   * the velocity, so that a fall of the rate slows down new gradients and not those that are under way.
-   */
-  rateInVelocity?: boolean;
-  /** Multiplies `lr`, which schedules set; for layers that learn slower or faster than the others. 1 unless given. */
-  lrScale?: number;
-}
-
-/** Parameters, with or without their names: `model.parameters()` or `model.namedParameters()`. */
-export type Parameters = Iterable<Member>;
-type Member = Parameter | readonly [string, Parameter];
-
-/** Parameters with options of their own. */
-export interface ParameterGroup extends Partial<SGDOptions> {
-  params: Parameters;
-}
-
-/** What a group runs with. Every number may be changed between steps. */
-export type Group = Required<SGDOptions> & { readonly parameters: readonly Parameter[] };
-
-/** The part of the state that is plain JSON. */
-export interface SGDState {
-  readonly steps: number;
-  readonly groups: Required<SGDOptions>[];
-  /** With `rateInVelocity`: the rate of each parameter's last step, by name. */
-  readonly rates?: Readonly<Record<string, number>>;
-}
+import { Factors } from './sgd-factors.js';
+import {
+  checkOptions,
+  DEFAULTS,
+  type Group,
+  isGroup,
+  type Member,
+  type ParameterGroup,
+  type Parameters,
+  type SGDOptions,
+  type SGDState,
+} from './sgd-options.js';
 
 interface Slot {
   readonly name: string;
@@ -90,7 +63,7 @@ export class SGD {
     const groups = list.every(isGroup) ? list : [{ params: list as readonly Member[] }];
     this.paramGroups = groups.map(({ params: members, ...own }) => {
       const group = { ...DEFAULTS, ...options, ...own };
-      check(group);
+      checkOptions(group);
       return { ...group, parameters: [...members].map((member) => this.#register(member)) };
     });
     if (this.#names.size === 0)
@@ -149,7 +122,7 @@ export class SGD {
     const devices = new Set<Device>();
     for (const group of this.paramGroups) {
       // A schedule may have set a rate that this rule would divide by.
-      if (group.rateInVelocity) check(group);
+      if (group.rateInVelocity) checkOptions(group);
       const ready = group.parameters.filter((parameter) => parameter.grad !== null);
       for (const parameter of ready) this.#checkFresh(parameter);
       const factors = new Factors(group, ready[0]);
@@ -309,7 +282,7 @@ export class SGD {
         });
       this.#deviceOf(parameter);
     }
-    for (const group of state.groups) check(group);
+    for (const group of state.groups) checkOptions(group);
     this.#checkRates(state, [...tensors.keys()]);
     for (const [i, group] of state.groups.entries()) {
       const { lr, momentum, dampening, weightDecay, nesterov, rateInVelocity, lrScale } = group;
@@ -340,84 +313,5 @@ export class SGD {
       got: String(rates[bad.replace('momentum.', '')]),
       next: 'resume from a checkpoint of a run with this rule',
     });
-  }
-}
-
-const DEFAULTS = {
-  momentum: 0,
-  dampening: 0,
-  weightDecay: 0,
-  nesterov: false,
-  rateInVelocity: false,
-  lrScale: 1,
-};
-
-const isGroup = (item: unknown): item is ParameterGroup =>
-  typeof item === 'object' && item !== null && 'params' in item;
-
-function check({
-  lr,
-  momentum,
-  dampening,
-  weightDecay,
-  nesterov,
-  rateInVelocity,
-  lrScale,
-}: Required<SGDOptions>): void {
-  const demand = (fits: boolean, name: string, expected: string, got: unknown): void => {
-    if (!fits) throw new UsageError({ what: `SGD got a bad ${name}`, expected, got: String(got) });
-  };
-  demand(lr >= 0 && Number.isFinite(lr), 'learning rate', 'lr of at least 0', lr);
-  demand(lrScale > 0 && Number.isFinite(lrScale), 'lrScale', 'a number above 0', lrScale);
-  demand(momentum >= 0 && momentum < 1, 'momentum', 'a number in [0, 1)', momentum);
-  demand(dampening >= 0 && dampening < 1, 'dampening', 'a number in [0, 1)', dampening);
-  demand(
-    weightDecay >= 0 && Number.isFinite(weightDecay),
-    'weightDecay',
-    'a number of at least 0',
-    weightDecay,
-  );
-  demand(
-    !nesterov || (momentum > 0 && dampening === 0),
-    'combination with nesterov',
-    'a momentum above 0 and no dampening',
-    `momentum ${momentum}, dampening ${dampening}`,
-  );
-  demand(
-    !rateInVelocity || (lr > 0 && dampening === 0 && !nesterov),
-    'combination with rateInVelocity',
-    'lr above 0, no dampening and no nesterov',
-    `lr ${lr}, dampening ${dampening}, nesterov ${nesterov}`,
-  );
-}
-
-/** A group's numbers as leaves: values of a run, not of a plan, so that changing them compiles nothing. */
-class Factors {
-  readonly step: Node;
-  readonly undamped: Node;
-  readonly weightDecay: Node;
-  /** By the value: parameters of one group share a leaf, unless one of them sat out a change of the rate. */
-  readonly #momentum = new Map<number, Node>();
-  readonly #group: Group;
-  readonly #leaf: (value: number) => Node;
-
-  constructor(group: Group, like: Parameter | undefined) {
-    const dtype = like?.dtype ?? 'float32';
-    this.#group = group;
-    this.#leaf = (value) => {
-      const data = makeArray(dtype, 1);
-      data[0] = value;
-      return hostLeaf(data, [], dtype);
-    };
-    this.step = this.#leaf(-group.lr * group.lrScale);
-    this.undamped = this.#leaf(1 - group.dampening);
-    this.weightDecay = this.#leaf(group.weightDecay);
-  }
-
-  momentum(ratio: number): Node {
-    const value = ratio * this.#group.momentum;
-    const made = this.#momentum.get(value) ?? this.#leaf(value);
-    this.#momentum.set(value, made);
-    return made;
   }
 }
