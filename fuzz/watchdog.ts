@@ -5,8 +5,11 @@ import { isMainThread, Worker, workerData } from 'node:worker_threads';
 
 /** Longest input that is remembered. */
 const ROOM = 2 ** 20;
-/** Without a new input for so long, the one that is being read is taken to never end. */
-const STUCK_MS = 20_000;
+/**
+ * With so much processor time for one input, or without a new one for so long, it is taken to never end. On a machine
+ * that is busy otherwise, time passes in which nothing happens here.
+ */
+const STUCK = { cpuMs: 10_000, waitMs: 120_000 };
 const LOOK_MS = 500;
 const [COUNT, LENGTH] = [0, 1];
 
@@ -42,11 +45,12 @@ if (!isMainThread && workerData?.state) {
     folder: string;
     target: string;
   };
-  let [count, since] = [-1, performance.now()];
+  const cpu = () => Object.values(process.cpuUsage()).reduce((a, b) => a + b, 0) / 1000;
+  let [count, since, used] = [-1, performance.now(), cpu()];
   setInterval(() => {
     const now = Atomics.load(state, COUNT);
-    if (now !== count) [count, since] = [now, performance.now()];
-    else if (performance.now() - since > STUCK_MS) {
+    if (now !== count) [count, since, used] = [now, performance.now(), cpu()];
+    else if (cpu() - used > STUCK.cpuMs || performance.now() - since > STUCK.waitMs) {
       const file = keep(folder, target, 'hang', Uint8Array.from(bytes.subarray(0, state[LENGTH]!)));
       process.stderr.write(`${target}: an input does not end; it is in ${file}\n`);
       process.kill(process.pid, 'SIGKILL');
