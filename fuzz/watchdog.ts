@@ -3,15 +3,17 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMainThread, Worker, workerData } from 'node:worker_threads';
 
-/** Longest input that is remembered. */
+/** Longest input that is remembered, and how many: some targets read several at a time. */
 const ROOM = 2 ** 20;
+const KEPT = 4;
 /**
  * With so much processor time for one input, or without a new one for so long, it is taken to never end. On a machine
  * that is busy otherwise, time passes in which nothing happens here.
  */
 const STUCK = { cpuMs: 10_000, waitMs: 120_000 };
 const LOOK_MS = 500;
-const [COUNT, LENGTH] = [0, 1];
+/** Words of the shared state: how many inputs there were, then the length of each that is kept. */
+const [COUNT, LENGTHS] = [0, 1];
 
 export const nameOf = (input: Uint8Array): string =>
   createHash('sha256').update(input).digest('hex').slice(0, 12);
@@ -24,16 +26,17 @@ export function keep(folder: string, target: string, kind: string, input: Uint8A
   return file;
 }
 
-/** Starts a thread that ends the process when an input never ends, and keeps that input. */
+/** Starts a thread that ends the process when an input never ends, and keeps the last ones: it is among them. */
 export function startWatchdog(folder: string, target: string): (input: Uint8Array) => void {
   const [state, bytes] = [
-    new Int32Array(new SharedArrayBuffer(8)),
-    new Uint8Array(new SharedArrayBuffer(ROOM)),
+    new Int32Array(new SharedArrayBuffer(4 * (LENGTHS + KEPT))),
+    new Uint8Array(new SharedArrayBuffer(KEPT * ROOM)),
   ];
   new Worker(new URL(import.meta.url), { workerData: { state, bytes, folder, target } }).unref();
   return (input) => {
-    bytes.set(input.subarray(0, ROOM));
-    state[LENGTH] = Math.min(input.length, ROOM);
+    const slot = state[COUNT]! % KEPT;
+    bytes.set(input.subarray(0, ROOM), slot * ROOM);
+    state[LENGTHS + slot] = Math.min(input.length, ROOM);
     Atomics.add(state, COUNT, 1);
   };
 }
@@ -51,8 +54,11 @@ if (!isMainThread && workerData?.state) {
     const now = Atomics.load(state, COUNT);
     if (now !== count) [count, since, used] = [now, performance.now(), cpu()];
     else if (cpu() - used > STUCK.cpuMs || performance.now() - since > STUCK.waitMs) {
-      const file = keep(folder, target, 'hang', Uint8Array.from(bytes.subarray(0, state[LENGTH]!)));
-      process.stderr.write(`${target}: an input does not end; it is in ${file}\n`);
+      for (let slot = 0; slot < Math.min(now, KEPT); slot++) {
+        const input = bytes.subarray(slot * ROOM, slot * ROOM + state[LENGTHS + slot]!);
+        const file = keep(folder, target, 'hang', Uint8Array.from(input));
+        process.stderr.write(`${target}: an input does not end, and may be ${file}\n`);
+      }
       process.kill(process.pid, 'SIGKILL');
     }
   }, LOOK_MS);

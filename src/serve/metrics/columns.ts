@@ -66,7 +66,8 @@ export class Columns {
     if (row === this.#steps.length) this.#grow();
     this.#steps[row] = step;
     this.length = row + 1;
-    for (let c = 0; c < this.#columns.length; c++) this.#columns[c]!.values[row] = numbers[offset + c]!;
+    for (let c = 0; c < this.#columns.length; c++)
+      this.#columns[c]!.values[row] = single(numbers[offset + c]!);
     if (this.length % LEVELS[0] !== 0) return;
     for (const { values, levels } of this.#columns)
       for (const level of levels) if (this.length % level.rows === 0) closeBlock(level, values, this.length);
@@ -137,10 +138,10 @@ export class Columns {
   }
 }
 
-/** JSON has no infinity, which a number too large for a float32 has become. */
+/** A number too large for a float32 would become infinite, which JSON has not, and the sum of two of them none. */
 const LARGEST = 3.4e38;
-export const short = (value: number): number =>
-  Number(Math.max(-LARGEST, Math.min(LARGEST, value)).toPrecision(DIGITS));
+const single = (value: number): number => Math.max(-LARGEST, Math.min(LARGEST, value));
+export const short = (value: number): number => Number(single(value).toPrecision(DIGITS));
 
 function closeBlock({ rows, min, max, sum }: Level, values: Float32Array, end: number): void {
   let [low, high, total] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];

@@ -63,7 +63,8 @@ export async function sampleSource(source: Positioned, size: number, query: Seri
     step.push(rows.at(-1)![STEP]!);
     for (const column of columns) {
       const values = rows.map((row) => row[column.at]!);
-      column.mean.push(short(values.reduce((a, b) => a + b) / values.length));
+      // Divided first: a sum of numbers that a file may hold can be infinite.
+      column.mean.push(short(values.reduce((sum, value) => sum + value / values.length, 0)));
       column.min.push(short(Math.min(...values)));
       column.max.push(short(Math.max(...values)));
     }
