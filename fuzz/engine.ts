@@ -177,10 +177,16 @@ export class Engine {
     await Promise.all(Array.from({ length: this.target.parallel ?? 1 }, work));
   }
 
+  /** Reads an input that was read before, which takes time that the watchdog must know of. */
+  async #again(input: Uint8Array): Promise<void> {
+    this.options.before?.(input);
+    await tryInput(this.target, input);
+  }
+
   /** Finds the inputs among these that reach new code, by halves. */
   async #sift(inputs: readonly Uint8Array[], coverage: Coverage): Promise<void> {
     coverage.skip();
-    for (const input of inputs) await tryInput(this.target, input);
+    for (const input of inputs) await this.#again(input);
     if (!coverage.grew(inputs.length === 1)) return;
     if (inputs.length === 1) {
       this.corpus.push(inputs[0]!);
@@ -222,7 +228,7 @@ export class Engine {
         if (guards.check() !== undefined) await this.#blame(inputs, guards);
       }
       coverage?.skip();
-      for (const input of this.corpus) await tryInput(target, input);
+      for (const input of this.corpus) await this.#again(input);
       const { covered, total } = coverage?.count() ?? { covered: 0, total: 0 };
       const mib = (bytes: number): number => Math.round((bytes / 2 ** 20) * 10) / 10;
       return {

@@ -33,18 +33,20 @@ interface Flags {
 }
 
 async function fuzzOne(target: Target, flags: Flags, coverage: Coverage): Promise<Report> {
+  const watch = startWatchdog(flags.failures, target.name);
   const engine = new Engine(target, {
     seed: flags.seed,
     runs: flags.runs,
     ...(flags.time === undefined ? {} : { time: flags.time }),
     corpus: keptInputs(target.name).map(({ input }) => input),
     coverage,
-    before: startWatchdog(flags.failures, target.name),
+    before: watch,
   });
   const report = await engine.run();
   for (const { why, input } of engine.failures) {
     const kind = /^\w+/.exec(why)?.[0] ?? '';
     const small = await shrink(input, async (smaller) => {
+      watch(smaller);
       const { failure } = await tryInput(target, smaller);
       return failure !== undefined && /^\w+/.exec(failure)?.[0] === kind;
     });
