@@ -1,13 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, type ClientRequest, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { startDashboard } from './dashboard.js';
 
 /*
  * Many clients on one run's events while it trains, each of which loses its connection now and then and comes again
@@ -137,11 +136,7 @@ if (url === undefined) {
   };
   write();
   training = setInterval(write, 1000 / Number(values.rate));
-  const main = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
-  server = spawn(process.execPath, [main, 'serve', root, '--port', '0'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  [url] = (await once(createInterface(server.stdout!), 'line')) as [string];
+  ({ server, address: url } = await startDashboard(root));
 }
 const pid = server?.pid ?? (values.pid === undefined ? undefined : Number(values.pid));
 try {

@@ -1,12 +1,10 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { startDashboard } from './dashboard.js';
 import { makeLongRun } from './long-run.js';
 
 /*
@@ -20,11 +18,7 @@ const steps = Number(values.steps);
 const root = mkdtempSync(join(tmpdir(), 'paperweight-bench-'));
 try {
   const bytes = makeLongRun(join(root, 'long'), { steps, noise: 0.1 });
-  const main = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
-  const server = spawn(process.execPath, [main, 'serve', root, '--port', '0'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const [address] = (await once(createInterface(server.stdout), 'line')) as [string];
+  const { server, address } = await startDashboard(root);
   const time = async (path: string): Promise<number> => {
     const started = performance.now();
     const response = await fetch(new URL(path, address));

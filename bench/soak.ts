@@ -1,13 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { resultHead } from '../src/bench/machine.js';
+import { median } from '../src/bench/stats.js';
 import { launch, NO_BROWSER } from '../test/web/browser.js';
+import { startDashboard } from './dashboard.js';
 
 /*
  * A training and its dashboard over hours: resident memory, open descriptors and threads of both, read from /proc
@@ -53,19 +51,10 @@ function usage(pid: number): Usage | null {
   }
 }
 
-async function startServer(runs: string): Promise<{ server: ChildProcess; address: string }> {
-  const main = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
-  const server = spawn(process.execPath, [main, 'serve', runs, '--port', '0'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const [address] = (await once(createInterface({ input: server.stdout! }), 'line')) as [string];
-  return { server, address };
-}
-
 async function watch(run: string): Promise<void> {
   if (NO_BROWSER) throw new Error(NO_BROWSER);
   const { pid } = JSON.parse(readFileSync(join(run, 'process.json'), 'utf8')) as { pid: number };
-  const { server, address } = await startServer(dirname(resolve(run)));
+  const { server, address } = await startDashboard(dirname(resolve(run)));
   const browser = await launch();
   try {
     const page = await browser.newPage();
@@ -89,11 +78,6 @@ async function watch(run: string): Promise<void> {
     server.kill();
   }
 }
-
-const median = (numbers: readonly number[]): number => {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)]!;
-};
 
 /** Medians of the first and the last tenth, so that one sample during a garbage collection decides nothing. */
 function course(all: readonly Usage[]) {

@@ -58,6 +58,15 @@ const MARKERS = [0xc0, 0xc2, 0xc4, 0xd8, 0xd9, 0xda, 0xdb, 0xe1].map((marker) =>
 const PARALLEL = 4;
 const MOST = 2048;
 
+const DECODED = {
+  format: 'bytes',
+  most: MOST,
+  parallel: PARALLEL,
+  seeds: pictures,
+  words: [...WORDS, ...MARKERS],
+  reshape,
+} as const;
+
 export const pictureTargets: readonly Target[] = [
   {
     name: 'jpeg-header',
@@ -76,12 +85,7 @@ export const pictureTargets: readonly Target[] = [
   },
   {
     name: 'picture-square',
-    format: 'bytes',
-    most: MOST,
-    parallel: PARALLEL,
-    seeds: pictures,
-    words: [...WORDS, ...MARKERS],
-    reshape,
+    ...DECODED,
     async run(input) {
       const square = await decodeSquare(input, SIDE);
       must(square.length === 3 * SIDE * SIDE, 'a square of another size');
@@ -90,12 +94,7 @@ export const pictureTargets: readonly Target[] = [
   },
   {
     name: 'picture-file',
-    format: 'bytes',
-    most: MOST,
-    parallel: PARALLEL,
-    seeds: pictures,
-    words: [...WORDS, ...MARKERS],
-    reshape,
+    ...DECODED,
     async run(input) {
       const { data, side } = await decodePicture(input, {
         name: 'p',

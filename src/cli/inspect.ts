@@ -5,6 +5,7 @@ import type { ModelSummary } from '../nn/inspect.js';
 import { addModelOptions, type ModelFlags, modelOptions } from './model-options.js';
 import { examples, JSON_OUTPUT, pathName, positiveInteger } from './options.js';
 import { grouped, print, printJson, table } from './output.js';
+import { modelHints } from './weights-options.js';
 
 interface Flags extends ModelFlags {
   readonly preset?: string;
@@ -50,17 +51,7 @@ async function inspectModel(id: string | undefined, flags: Flags): Promise<void>
   if (id !== undefined && /\.onnx$/i.test(id)) return inspectOnnx(id, flags);
   if (id !== undefined && statSync(id, { throwIfNoEntry: false })?.isFile()) {
     const { inspectWeights } = await import('./inspect-weights.js');
-    const options = modelOptions(flags);
-    const { paper, preset, json } = flags;
-    return inspectWeights(
-      id,
-      {
-        ...(paper === undefined ? {} : { paper }),
-        ...(preset === undefined ? {} : { preset }),
-        ...(options === undefined ? {} : { options }),
-      },
-      json ? { json } : {},
-    );
+    return inspectWeights(id, await modelHints(flags), flags.json ? { json: true } : {});
   }
   const [{ buildModel }, { openPaper }, { inspect }, { withoutInit }] = await Promise.all([
     import('../papers/paper.js'),

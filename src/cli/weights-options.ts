@@ -9,7 +9,7 @@ import { pathName } from './options.js';
 /** What `<run-or-weights>` may be, for the help. */
 export const RUN_OR_WEIGHTS = [
   '<run-or-weights>',
-  'a run folder, or a file of weights: .safetensors, or .pth or .pt of PyTorch',
+  'a run folder, a file of weights (.safetensors, or .pth or .pt of PyTorch), or an .onnx file',
 ] as const;
 
 /** Flags that say what a bare file of weights does not. */

@@ -198,6 +198,29 @@ export abstract class Module {
   }
 
   /**
+   * What is missing, unexpected or of another shape in `saved`; nothing is loaded. PyTorch's counters
+   * (`num_batches_tracked`) are passed over.
+   *
+   * @throws ShapeError for a tensor whose numbers are not as many as its shape says
+   */
+  compareStateDict(saved: ReadonlyMap<string, SavedTensor>): LoadReport {
+    const own = this.stateDict();
+    const report: LoadReport = {
+      missing: [...own.keys()].filter((name) => !saved.has(name)),
+      unexpected: [...saved.keys()].filter((name) => !own.has(name) && !name.endsWith('num_batches_tracked')),
+      mismatched: [],
+    };
+    for (const [name, parameter] of own) {
+      const tensor = saved.get(name);
+      if (!tensor) continue;
+      checkCount(name, tensor);
+      if (!sameShape(tensor.shape, parameter.shape))
+        report.mismatched.push({ name, expected: parameter.shape, got: tensor.shape });
+    }
+    return report;
+  }
+
+  /**
    * Overwrites parameters and buffers. Nothing is written unless everything fits. PyTorch's counters
    * (`num_batches_tracked`) are passed over.
    *
@@ -213,26 +236,16 @@ export abstract class Module {
     { strict = true, skipMismatched = false }: LoadOptions = {},
   ): LoadReport {
     const own = this.stateDict();
-    const report: LoadReport = {
-      missing: [...own.keys()].filter((name) => !saved.has(name)),
-      unexpected: [...saved.keys()].filter((name) => !own.has(name) && !name.endsWith('num_batches_tracked')),
-      mismatched: [],
-    };
-    const fitting: [Parameter, SavedTensor][] = [];
-    for (const [name, parameter] of own) {
-      const tensor = saved.get(name);
-      if (!tensor) continue;
-      checkCount(name, tensor);
-      if (sameShape(tensor.shape, parameter.shape)) fitting.push([parameter, tensor]);
-      else report.mismatched.push({ name, expected: parameter.shape, got: tensor.shape });
-    }
+    const report = this.compareStateDict(saved);
     const wrongNames = strict && report.missing.length + report.unexpected.length > 0;
     const wrongShapes = report.mismatched.length > 0 && (strict || !skipMismatched);
     if (wrongNames || wrongShapes)
       throw misfit(this.typeName, own.size, strict ? report : { ...report, missing: [], unexpected: [] });
-    for (const [parameter, { data }] of fitting) {
+    for (const [name, parameter] of own) {
+      const tensor = saved.get(name);
+      if (!tensor || !sameShape(tensor.shape, parameter.shape)) continue;
       const values = makeArray(parameter.dtype, parameter.size);
-      values.set(data);
+      values.set(tensor.data);
       parameter.load(values);
     }
     return report;

@@ -1,5 +1,5 @@
 import { CheckpointError } from '../errors.js';
-import { sameShape, showShape } from '../graph/types.js';
+import { showShape } from '../graph/types.js';
 import type { Weight } from '../interop/weights.js';
 import type { Module } from '../nn/module.js';
 import type { TrainConfig } from './config.js';
@@ -17,18 +17,14 @@ export function startFrom(
   weights: ReadonlyMap<string, Weight>,
 ): string[] {
   const own = model.stateDict();
-  const absent = [...own.keys()].filter((name) => !weights.has(name));
-  const stray = [...weights.keys()].filter((name) => !own.has(name) && !name.endsWith('num_batches_tracked'));
-  const differing = [...own].flatMap(([name, { shape }]) => {
-    const saved = weights.get(name);
-    return saved && !sameShape(saved.shape, shape)
-      ? [`${name} (${showShape(saved.shape)} there, ${showShape(shape)} here)`]
-      : [];
-  });
+  const { missing, unexpected, mismatched } = model.compareStateDict(weights);
+  const differing = mismatched.map(
+    ({ name, expected, got }) => `${name} (${showShape(got)} there, ${showShape(expected)} here)`,
+  );
   const groups = [
-    ['not in the file', absent],
+    ['not in the file', missing],
     ['of another shape', differing],
-    ['only in the file', stray],
+    ['only in the file', unexpected],
   ] as const;
   const report = groups
     .filter(([, names]) => names.length > 0)
@@ -40,22 +36,20 @@ export function startFrom(
       got: report.join('; '),
       next: 'add --partial to start from what fits, and leave the rest as it is initialised',
     });
-  const fitting = [...own.keys()].filter(
-    (name) => weights.has(name) && sameShape(weights.get(name)!.shape, own.get(name)!.shape),
-  );
-  if (fitting.length === 0)
+  const fitting = own.size - missing.length - mismatched.length;
+  if (fitting === 0)
     throw new CheckpointError({
       what: `${file} has no tensor that fits this network`,
       expected: `names such as ${[...own.keys()][0]}`,
       got: [...weights.keys()].slice(0, 3).join(', ') || 'no tensors',
       next: 'give weights of the same network, with the same --paper and --preset',
     });
-  model.loadStateDict(new Map(fitting.map((name) => [name, weights.get(name)!])), { strict: false });
+  model.loadStateDict(weights, { strict: false, skipMismatched: true });
   return [
-    `Started from ${file}: ${fitting.length} of ${own.size} tensors.`,
-    ...[absent, differing].flatMap((names) =>
+    `Started from ${file}: ${fitting} of ${own.size} tensors.`,
+    ...[missing, differing].flatMap((names) =>
       names.length > 0 ? [`Left as initialised: ${names.join(', ')}.`] : [],
     ),
-    ...(stray.length > 0 ? [`Not used: ${stray.join(', ')}.`] : []),
+    ...(unexpected.length > 0 ? [`Not used: ${unexpected.join(', ')}.`] : []),
   ];
 }

@@ -4,9 +4,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
+import { crc32 } from '../../src/crc32.js';
 import { bufferSource } from '../../src/interop/byte-source.js';
 import type { FileArray } from '../../src/interop/numbers.js';
-import { crc32 } from '../../src/interop/pytorch/crc32.js';
 import { pytorchPieces } from '../../src/interop/pytorch/index.js';
 import { openWeights } from '../../src/interop/weights.js';
 

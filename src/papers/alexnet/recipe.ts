@@ -67,20 +67,11 @@ export const recipes = {
     model: { ...NOTES.model, preset: 'torchvision' },
   },
   caffe: {
+    ...PAPER,
     about:
       "Caffe's bvlc_alexnet: as the paper, with biases of 0.1 for 1, 227 × 227 pictures, a tenth of the rate every 30 epochs",
     model: { preset: 'caffe', imageSize: 227, dropout: 0.5, init: 'caffe' },
-    epochs: 90,
-    batchSize: 128,
-    lr: 0.01,
-    momentum: 0.9,
-    weightDecay: 5e-4,
-    decayBiases: false,
-    sgd: 'paper',
-    augment: 'crop-mirror',
     schedule: { kind: 'milestones', epochs: [30, 60], factor: 0.1 },
-    checkpointEvery: 100,
-    logEvery: 100,
   },
   'four-layer': {
     about:
