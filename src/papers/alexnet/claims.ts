@@ -25,8 +25,8 @@ const REDUCED: Text = {
 };
 
 const figure1Rule = (extra: Text): Text => ({
-  en: `epochs until the running training error of the four-layer net is down to 25 %, in a line between the ends of epochs; the best of three rates for each activation, chosen with another seed; three seeds; no regularisation. ${extra.en}`,
-  zh: `四层网络的训练误差（逐轮统计）降到 25 % 所需的轮数，轮间线性插值；每种激活从三个学习率中取最佳（用另一个种子挑选）；三个种子；无正则化。${extra.zh}`,
+  en: `epochs until the running training error of the four-layer net is down to 25 %, in a line between the ends of epochs; the best rate for each activation with a worse one on either side, chosen with another seed; three seeds; no regularisation. ${extra.en}`,
+  zh: `四层网络的训练误差（逐轮统计）降到 25 % 所需的轮数，轮间线性插值；每种激活取最佳学习率（用另一个种子挑选，且其上下各有一个更差的）；三个种子；无正则化。${extra.zh}`,
 });
 
 const tanhVerdict = (ratios: ReadonlyMap<Activation, number>): Pick<Judgement, 'verdict' | 'reason'> => {

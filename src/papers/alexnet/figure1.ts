@@ -1,6 +1,7 @@
 import type { Claim, Job, Judgement, Results, Variant } from '../claims/claim.js';
 import { resultsOf, withSeeds } from '../claims/claim.js';
 import { epochsTo } from '../claims/kinds.js';
+import type { Result } from '../claims/result.js';
 import { show, summarise } from '../claims/statistics.js';
 import type { Activation } from '../layers.js';
 import { recipes } from './recipe.js';
@@ -15,12 +16,14 @@ const EPOCH_SECONDS = 20;
 const SEARCH_SEED = 0;
 const SEEDS = [1, 2, 3];
 
-/** Rates that are tried for each activation. */
-const RATES: Readonly<Record<Activation, readonly number[]>> = {
-  relu: [0.003, 0.01, 0.03],
-  'leaky-relu': [0.003, 0.01, 0.03],
-  tanh: [0.003, 0.01, 0.03],
-  sigmoid: [0.03, 0.1, 0.3],
+/** Rates that may be tried, about √10 apart. */
+const LADDER = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1];
+/** Where the search begins: with this rate and its neighbours. */
+const MIDDLE: Readonly<Record<Activation, number>> = {
+  relu: 0.01,
+  'leaky-relu': 0.01,
+  tanh: 0.01,
+  sigmoid: 0.1,
 };
 
 const { about: _, model, ...training } = recipes['four-layer'];
@@ -29,7 +32,7 @@ const { about: _, model, ...training } = recipes['four-layer'];
 export type Start = 'kaiming' | 'cuda-convnet';
 
 /** One curve of the figure. */
-interface Curve {
+export interface Curve {
   readonly activation: Activation;
   readonly start: Start;
 }
@@ -46,39 +49,54 @@ function variant({ activation, start }: Curve, lr: number, epochs: number, expec
   };
 }
 
-const searches = (curve: Curve): Job[] =>
-  RATES[curve.activation].map((lr) => ({
-    variant: variant(curve, lr, SEARCH_EPOCHS, SEARCH_EPOCHS),
-    seed: SEARCH_SEED,
-  }));
-
-/** The rate that came down first, or else the one with the smallest loss; undefined until all were tried. */
-export function bestRate(
-  activation: Activation,
-  results: Results,
-  start: Start = 'kaiming',
-): number | undefined {
-  const tried = searches({ activation, start }).map((job) => results.get(job.variant, job.seed));
-  if (tried.some((result) => result === undefined)) return undefined;
-  const score = tried.map((result) => {
-    const reached = epochsTo(result!, TARGET);
-    if (reached !== undefined) return reached;
-    // Any that came down before any that did not, and those that diverged last.
-    return 1e6 + (result!.diverged ? 1e6 : result!.epochs.at(-1)!.trainLoss);
-  });
-  return RATES[activation][score.indexOf(Math.min(...score))];
+/** The smaller, the better: epochs to the target; where it is not reached the loss, after all of those. */
+function score(result: Result): number {
+  const reached = epochsTo(result, TARGET);
+  if (reached !== undefined) return reached;
+  return 1e6 + (result.diverged ? 1e6 : result.epochs.at(-1)!.trainLoss);
 }
 
-const chosen = (curve: Curve, results: Results): Variant | undefined => {
-  const lr = bestRate(curve.activation, results, curve.start);
-  return lr === undefined ? undefined : variant(curve, lr, MOST_EPOCHS, 15);
-};
+interface Search {
+  readonly jobs: readonly Job[];
+  /** Undefined until every job has its result. */
+  readonly best: number | undefined;
+}
+
+/**
+ * Three rates, and one more beyond the best for as long as that is the first or the last of those tried, so that the
+ * rate that is measured has a worse one on either side.
+ */
+export function searchRate(curve: Curve, results: Results): Search {
+  const middle = LADDER.indexOf(MIDDLE[curve.activation]);
+  let [from, to] = [middle - 1, middle + 1];
+  for (;;) {
+    const rates = LADDER.slice(from, to + 1);
+    const jobs = rates.map((lr) => ({
+      variant: variant(curve, lr, SEARCH_EPOCHS, SEARCH_EPOCHS),
+      seed: SEARCH_SEED,
+    }));
+    const scores: number[] = [];
+    for (const job of jobs) {
+      const result = results.get(job.variant, job.seed);
+      if (!result) return { jobs, best: undefined };
+      scores.push(score(result));
+    }
+    const best = scores.indexOf(Math.min(...scores));
+    if (best === 0 && from > 0) from--;
+    else if (best === rates.length - 1 && to < LADDER.length - 1) to++;
+    else return { jobs, best: rates[best] };
+  }
+}
+
+const chosen = (curve: Curve, { best }: Search): Variant | undefined =>
+  best === undefined ? undefined : variant(curve, best, MOST_EPOCHS, 15);
 
 /** The search first; its outcome decides the other jobs. */
 function figure1Jobs(curves: readonly Curve[], results: Results): Job[] {
   return curves.flatMap((curve) => {
-    const net = chosen(curve, results);
-    return [...searches(curve), ...(net ? withSeeds(net, SEEDS) : [])];
+    const search = searchRate(curve, results);
+    const net = chosen(curve, search);
+    return [...search.jobs, ...(net ? withSeeds(net, SEEDS) : [])];
   });
 }
 
@@ -90,7 +108,7 @@ interface Speed {
 }
 
 function speedOf(curve: Curve, results: Results): Speed {
-  const net = chosen(curve, results)!;
+  const net = chosen(curve, searchRate(curve, results))!;
   const epochs = resultsOf(results, net, SEEDS).flatMap((result) => epochsTo(result, TARGET) ?? []);
   return { activation: curve.activation, rate: net.training.lr, epochs };
 }

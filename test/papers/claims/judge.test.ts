@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { claims } from '../../../src/papers/alexnet/claims.js';
-import { bestRate } from '../../../src/papers/alexnet/figure1.js';
+import { type Curve, searchRate } from '../../../src/papers/alexnet/figure1.js';
 import { type Claim, judge, type Results, type Variant } from '../../../src/papers/claims/claim.js';
 import { compared, testError } from '../../../src/papers/claims/kinds.js';
 import { missingJobs } from '../../../src/papers/claims/reproduce.js';
@@ -105,6 +105,10 @@ const figure1 = (curves: Readonly<Record<string, readonly number[]>>): Results =
 });
 
 describe('Figure 1', () => {
+  const [relu, tanh] = (['relu', 'tanh'] as const).map((activation) => ({
+    activation,
+    start: 'kaiming',
+  })) as [Curve, Curve];
   const reluTanh = claims.find(({ id }) => id === 'relu-tanh')!;
   const search = {
     'figure1-relu-lr0.003-search': [60, 50, 45, 40],
@@ -116,16 +120,29 @@ describe('Figure 1', () => {
   };
 
   it('chooses a rate that arrives, or else the one with the smallest loss', () => {
-    assert.equal(bestRate('relu', figure1(search)), 0.01);
-    assert.equal(bestRate('tanh', figure1(search)), 0.003);
-    assert.equal(bestRate('tanh', { get: () => undefined }), undefined);
+    assert.equal(searchRate(relu, figure1(search)).best, 0.01);
+    assert.equal(searchRate(tanh, figure1(search)).best, 0.003);
+    assert.equal(searchRate(tanh, { get: () => undefined }).best, undefined);
     const lost: Results = {
       get: (v, seed) => {
         const result = figure1(search).get(v, seed)!;
         return v.training.lr === 0.003 ? { ...result, epochs: [], diverged: true } : result;
       },
     };
-    assert.equal(bestRate('tanh', lost), 0.01);
+    assert.equal(searchRate(tanh, lost).best, 0.01);
+  });
+
+  it('goes on beyond the best rate for as long as it is the first or the last of those tried', () => {
+    const rates = (curve: Curve, table: Parameters<typeof figure1>[0]) =>
+      searchRate(curve, figure1(table)).jobs.map(({ variant: { training } }) => training.lr);
+    assert.deepEqual(rates(relu, search), [0.003, 0.01, 0.03]);
+    assert.deepEqual(rates(tanh, search), [0.001, 0.003, 0.01, 0.03]);
+    const rising = { ...search, 'figure1-tanh-lr0.03-search': [50], 'figure1-tanh-lr0.1-search': [40] };
+    assert.deepEqual(rates(tanh, rising), [0.003, 0.01, 0.03, 0.1, 0.3]);
+    assert.equal(searchRate(tanh, figure1(rising)).best, 0.1);
+    const falling = { ...search, 'figure1-relu-lr0.0001-search': [1], 'figure1-relu-lr0.0003-search': [2] };
+    const ever = { ...falling, 'figure1-relu-lr0.001-search': [3], 'figure1-relu-lr0.003-search': [4] };
+    assert.equal(searchRate(relu, figure1(ever)).best, 0.0001);
   });
 
   it('wants the search first, then the chosen rates with other seeds', () => {
