@@ -11,12 +11,12 @@ import { type Evaluation, evaluateModel } from './evaluate.js';
 import type { DoneEvent, Observer, RunStatus } from './events.js';
 import { recordInsight } from './insight.js';
 import { freezeModules } from './modules.js';
-import { FLAT_STEPS, flatNote, isFlat } from './numbers.js';
 import { makeOptimizer, makeSchedule, type TimedSchedule } from './optimizer.js';
 import { afterEpoch, afterStep, epochEvent, START } from './position.js';
 import { Probe } from './probe.js';
 import { writeProcess } from './process-file.js';
 import { Recovery } from './recovery.js';
+import { Reporter } from './reporter.js';
 import type { RunFolder } from './run-folder.js';
 import { Saver } from './saver.js';
 import { type Queued, Stepper } from './step.js';
@@ -33,7 +33,7 @@ export interface TrainerParts {
   readonly observer?: Observer;
   /** What there is to say at the beginning of a new run. */
   readonly opening?: readonly string[];
-  /** Steps at the loss of guessing after which that is said; {@link FLAT_STEPS} unless given. */
+  /** Steps at the loss of guessing after which that is said; 100 unless given. */
   readonly flatSteps?: number;
   /** Ends the run cleanly, with a checkpoint, after the step that is under way. */
   readonly signal?: AbortSignal;
@@ -48,6 +48,7 @@ export class Trainer {
   readonly #observer: Observer;
   readonly #control: Control;
   readonly #probe: Probe;
+  readonly #reporter: Reporter;
   readonly #saver: Saver;
   readonly #stepper: Stepper;
   readonly #recovery: Recovery;
@@ -65,7 +66,7 @@ export class Trainer {
     this.#control = new Control({
       run: parts.folder.path,
       signal: parts.signal,
-      note: (text) => this.#say('note', text),
+      note: (text) => this.#note(text),
     });
     this.#probe = new Probe(parts);
     this.#opening = [...(parts.opening ?? []), ...freezeModules(model, config)];
@@ -77,12 +78,20 @@ export class Trainer {
       seed: config.seed,
       transform: parts.trainTransform,
     });
+    this.#reporter = new Reporter({
+      config,
+      folder: parts.folder,
+      observer: this.#observer,
+      classes: parts.testSet.classes.length,
+      stepsTotal: this.stepsTotal,
+      flatSteps: parts.flatSteps,
+    });
     this.#timed = makeSchedule(this.#optimizer, config, this.stepsTotal);
     this.#saver = new Saver({
       folder: parts.folder,
       trained: { model, optimizer: this.#optimizer, schedule: this.#timed?.schedule },
       observer: this.#observer,
-      note: (text) => this.#say('note', text),
+      note: (text) => this.#note(text),
     });
     // Not through the log, which may be what is in trouble.
     parts.folder.onTrouble((text) => this.#observer.note?.(text));
@@ -92,7 +101,7 @@ export class Trainer {
       ...shared,
       stepper: this.#stepper,
       folder: parts.folder,
-      note: (text) => this.#say('note', text),
+      note: (text) => this.#note(text),
       resume: async () => {
         await this.resume();
         return this.#position;
@@ -117,7 +126,7 @@ export class Trainer {
     try {
       const { position = START, notes } = await this.#saver.resume();
       this.#position = position;
-      for (const text of notes) this.#say('note', text);
+      for (const text of notes) this.#note(text);
     } catch (error) {
       await folder.unlock();
       throw error;
@@ -145,8 +154,7 @@ export class Trainer {
   async run(): Promise<DoneEvent | undefined> {
     const { folder } = this.#parts;
     await folder.lock();
-    if (!folder.isLocked)
-      this.#say('note', 'This system has no locks: start no second training of this run.');
+    if (!folder.isLocked) this.#note('This system has no locks: start no second training of this run.');
     try {
       await writeProcess(folder.path, 'training');
       const done = await this.#train();
@@ -168,16 +176,14 @@ export class Trainer {
     );
   }
 
-  /** Tells whoever watches, and the run's own log. */
-  #say(event: 'line' | 'note', text: string): void {
-    this.#parts.folder.say({ event, step: this.#position.step, text });
-    this.#observer[event]?.(text);
+  #note(text: string): void {
+    this.#reporter.say('note', this.#position.step, text);
   }
 
   async #train(): Promise<DoneEvent | undefined> {
     const { config, folder } = this.#parts;
     let last: Evaluation | undefined;
-    if (this.#position.step === 0) for (const text of this.#opening) this.#say('note', text);
+    if (this.#position.step === 0) for (const text of this.#opening) this.#note(text);
     // So that there is a place to go back to from the first steps.
     if (this.#recovery.policy === 'rollback' && !(await folder.state()).latest) await this.#save();
     this.#stepEnded = performance.now();
@@ -199,20 +205,7 @@ export class Trainer {
     last ??= await this.#evaluate();
     this.#optimizer.average?.swapOut();
     if (!last) return undefined;
-    this.#say('line', 'Finished Training');
-    this.#say('line', `Accuracy on test set: ${trim(last.accuracy)}%`);
-    if (isFlat(last.loss, this.#classes)) this.#noteFlat('The loss on the test pictures is');
-    const done: DoneEvent = {
-      event: 'done',
-      run: folder.path,
-      step: this.#position.step,
-      testAccuracy: last.accuracy,
-      testTop5: last.top5,
-      testImages: last.images,
-      seconds: (performance.now() - this.#started) / 1000,
-    };
-    await folder.log(done);
-    return done;
+    return this.#reporter.done(this.#position.step, last, (performance.now() - this.#started) / 1000);
   }
 
   #isLearned(trainAccuracy: number): boolean {
@@ -273,7 +266,6 @@ export class Trainer {
 
   /** Accounts for a step. False where the run has gone back to a checkpoint. */
   async #finish(queued: Queued): Promise<boolean> {
-    const { config, folder } = this.#parts;
     const p = this.#position;
     const settled = await this.#stepper.settle(queued);
     const now = performance.now();
@@ -284,45 +276,13 @@ export class Trainer {
       return this.#position.step > p.step;
     }
     const { result, gradNorm } = settled;
-    const { loss, images, index } = result;
+    const { lr, dataSeconds } = queued;
+    const { loss, images } = result;
+    const measured = { loss, images, lr, stepSeconds, dataSeconds, gradNorm };
+    // Before it is told, since whoever watches may ask where the run stands.
     this.#position = afterStep(p, result);
-    const event = {
-      event: 'step' as const,
-      epoch: p.epoch + 1,
-      step: p.step + 1,
-      loss,
-      lr: queued.lr,
-      imagesPerSecond: images / stepSeconds,
-      stepSeconds,
-      dataSeconds: queued.dataSeconds,
-      rssMiB: Math.round(process.memoryUsage.rss() / 2 ** 20),
-      ...(gradNorm === undefined ? {} : { gradNorm }),
-    };
-    await folder.log(event);
-    this.#observer.step?.(event, { stepsTotal: this.stepsTotal });
-    if (Math.floor((index + 1) / config.logEvery) === Math.floor(p.batch / config.logEvery)) return true;
-    const { running } = this.#position;
-    const mean = running.reduce((a, b) => a + b, 0) / running.length;
-    this.#say('line', `[${p.epoch + 1}, ${index + 1}] loss: ${mean.toFixed(3)}`);
-    this.#position = { ...this.#position, running: [], flat: this.#stillFlat(mean) };
+    this.#position = await this.#reporter.step(p, this.#position, measured);
     return true;
-  }
-
-  get #classes(): number {
-    return this.#parts.testSet.classes.length;
-  }
-
-  /** The last step up to which the loss has been that of guessing, from the first on; said once. */
-  #stillFlat(mean: number): number {
-    const { flatSteps = FLAT_STEPS } = this.#parts;
-    const { step, flat = 0 } = this.#position;
-    if (flat < 0 || !isFlat(mean, this.#classes)) return -1;
-    if (flat < flatSteps && step >= flatSteps) this.#noteFlat(`After ${step} steps the loss is still`);
-    return step;
-  }
-
-  #noteFlat(subject: string): void {
-    this.#say('note', flatNote(subject, { classes: this.#classes, recipe: this.#parts.config.recipe }));
   }
 
   /** Saves, unless the weights are bad. False where the run has gone back to a checkpoint. */
@@ -414,6 +374,3 @@ async function take(batches: AsyncGenerator<Batch, void, void>, count: number): 
   }
   return taken;
 }
-
-/** 41.7 rather than 41.70, and 40 rather than 40.00. */
-export const trim = (percent: number): string => String(Number(percent.toFixed(2)));

@@ -14,9 +14,9 @@ import { loadWeights } from '../../src/train/checkpoint.js';
 import { evaluateModel } from '../../src/train/evaluate.js';
 import type { Observer } from '../../src/train/events.js';
 import { kernelSteps, readKernels } from '../../src/train/kernels.js';
+import { trim } from '../../src/train/reporter.js';
 import { RunFolder } from '../../src/train/run-folder.js';
 import { readSafetensors } from '../../src/train/safetensors.js';
-import { trim } from '../../src/train/trainer.js';
 import { smallDisk } from '../support/disk.js';
 import {
   makeToyNet,

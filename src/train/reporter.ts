@@ -1,0 +1,105 @@
+import type { Position } from './checkpoint.js';
+import type { TrainConfig } from './config.js';
+import type { Evaluation } from './evaluate.js';
+import type { DoneEvent, Observer, StepEvent } from './events.js';
+import { FLAT_STEPS, flatNote, isFlat } from './numbers.js';
+import type { RunFolder } from './run-folder.js';
+
+export interface ReporterParts {
+  readonly config: TrainConfig;
+  readonly folder: RunFolder;
+  readonly observer: Observer;
+  /** Number of classes. */
+  readonly classes: number;
+  readonly stepsTotal: number;
+  /** Steps at the loss of guessing after which that is said; {@link FLAT_STEPS} unless given. */
+  readonly flatSteps?: number | undefined;
+}
+
+/** What has been measured of a step beside its result. */
+export type Measured = Pick<StepEvent, 'loss' | 'lr' | 'stepSeconds' | 'dataSeconds'> & {
+  readonly images: number;
+  /** Where gradients are clipped by norm. */
+  readonly gradNorm: number | undefined;
+};
+
+/** Says what a run does: events for its folder and for whoever watches, and the notes' printed lines. */
+export class Reporter {
+  readonly #parts: ReporterParts;
+
+  constructor(parts: ReporterParts) {
+    this.#parts = parts;
+  }
+
+  /** Tells whoever watches, and the run's own log. */
+  say(event: 'line' | 'note', step: number, text: string): void {
+    this.#parts.folder.say({ event, step, text });
+    this.#parts.observer[event]?.(text);
+  }
+
+  /**
+   * A step that is done, with the mean loss of the last `logEvery` batches where that is due.
+   * @param before where the run stood before the step
+   * @param after where it stands now
+   * @returns `after`, with what was said left out of the running mean
+   */
+  async step(before: Position, after: Position, measured: Measured): Promise<Position> {
+    const { config, folder, observer, stepsTotal } = this.#parts;
+    const { loss, lr, images, stepSeconds, dataSeconds, gradNorm } = measured;
+    const event: StepEvent = {
+      event: 'step',
+      epoch: before.epoch + 1,
+      step: after.step,
+      loss,
+      lr,
+      imagesPerSecond: images / stepSeconds,
+      stepSeconds,
+      dataSeconds,
+      rssMiB: Math.round(process.memoryUsage.rss() / 2 ** 20),
+      ...(gradNorm === undefined ? {} : { gradNorm }),
+    };
+    await folder.log(event);
+    observer.step?.(event, { stepsTotal });
+    const { logEvery } = config;
+    if (Math.floor(after.batch / logEvery) === Math.floor(before.batch / logEvery)) return after;
+    const { running } = after;
+    const mean = running.reduce((a, b) => a + b, 0) / running.length;
+    this.say('line', after.step, `[${before.epoch + 1}, ${after.batch}] loss: ${mean.toFixed(3)}`);
+    return { ...after, running: [], flat: this.#stillFlat(after, mean) };
+  }
+
+  /** The end of the run, with its last evaluation. */
+  async done(step: number, last: Evaluation, seconds: number): Promise<DoneEvent> {
+    const { folder, classes } = this.#parts;
+    this.say('line', step, 'Finished Training');
+    this.say('line', step, `Accuracy on test set: ${trim(last.accuracy)}%`);
+    if (isFlat(last.loss, classes)) this.#noteFlat(step, 'The loss on the test pictures is');
+    const done: DoneEvent = {
+      event: 'done',
+      run: folder.path,
+      step,
+      testAccuracy: last.accuracy,
+      testTop5: last.top5,
+      testImages: last.images,
+      seconds,
+    };
+    await folder.log(done);
+    return done;
+  }
+
+  /** The last step up to which the loss has been that of guessing, from the first on; said once. */
+  #stillFlat({ step, flat = 0 }: Position, mean: number): number {
+    const { classes, flatSteps = FLAT_STEPS } = this.#parts;
+    if (flat < 0 || !isFlat(mean, classes)) return -1;
+    if (flat < flatSteps && step >= flatSteps) this.#noteFlat(step, `After ${step} steps the loss is still`);
+    return step;
+  }
+
+  #noteFlat(step: number, subject: string): void {
+    const { classes, config } = this.#parts;
+    this.say('note', step, flatNote(subject, { classes, recipe: config.recipe }));
+  }
+}
+
+/** 41.7 rather than 41.70, and 40 rather than 40.00. */
+export const trim = (percent: number): string => String(Number(percent.toFixed(2)));
