@@ -1,13 +1,11 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Page } from 'playwright-core';
 import { launch, NO_BROWSER } from '../test/web/browser.js';
+import { startDashboard } from './dashboard.js';
 import { makeLongRun } from './long-run.js';
 
 /*
@@ -50,13 +48,9 @@ function tabsMiB(browserPid: number | undefined): number | undefined {
 
 const root = mkdtempSync(join(tmpdir(), 'paperweight-bench-'));
 const browser = await launch();
-const main = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
 makeLongRun(join(root, 'long'), { steps, noise: 0.5 });
-const server = spawn(process.execPath, [main, 'serve', root, '--port', '0'], {
-  stdio: ['ignore', 'pipe', 'inherit'],
-});
+const { server, address } = await startDashboard(root);
 try {
-  const [address] = (await once(createInterface(server.stdout), 'line')) as [string];
   const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
   page.setDefaultTimeout(120_000);
   const plot = page.getByRole('group', { name: 'Training loss' });
