@@ -4,10 +4,12 @@ import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Device } from '../../src/backend/backend.js';
 import { openDevice } from '../../src/backend/open.js';
+import { referenceDevice } from '../../src/backend/reference/index.js';
 import { DataError } from '../../src/errors.js';
-import { CrossEntropyLoss } from '../../src/nn/index.js';
+import { BatchNorm2d, Conv2d, CrossEntropyLoss, Flatten, Linear, Sequential } from '../../src/nn/index.js';
 import { SGD } from '../../src/optim/index.js';
 import { AlexNet } from '../../src/papers/alexnet/model.js';
+import { manualSeed } from '../../src/tensor/random.js';
 import { runNode } from '../support/cli.js';
 import { conformance } from '../support/conformance.js';
 import { assertNear, batchOf } from '../support/generated.js';
@@ -104,6 +106,34 @@ describe('the onednn device', () => {
       await mixed.evaluate(100 + n);
       assert.equal(loss, await alone.train(n));
     }
+  });
+
+  it('takes running statistics from the normalisation that has computed them', async () => {
+    const running = async (on: Device) => {
+      manualSeed(3);
+      const model = new Sequential(
+        new Conv2d(3, 20, 3),
+        new BatchNorm2d(20),
+        new Flatten(),
+        new Linear(720, 5),
+      );
+      await model.to(on);
+      const optimizer = new SGD(model.parameters(), { lr: 0.01 });
+      const [pictures, labels] = batchOf(6, [3, 8, 8], 4, 5);
+      for (let i = 0; i < 3; i++) {
+        optimizer.zeroGrad();
+        new CrossEntropyLoss().forward(model.forward(pictures), labels).backward();
+        optimizer.step();
+      }
+      const state = model.stateDict();
+      return Promise.all(['1.running_mean', '1.running_var'].map((name) => state.get(name)!.data()));
+    };
+    const before = await plans();
+    const [mean, variance] = await running(device);
+    assert.ok(!(await device.stats()).slice(before).some(({ scripted }) => scripted.includes('batchStats')));
+    const [expectedMean, expectedVariance] = await running(referenceDevice());
+    assertNear(mean!, expectedMean!, 1e-5, 'running mean');
+    assertNear(variance!, expectedVariance!, 1e-5, 'running variance');
   });
 
   it('reads back what was written, before a step and after weights have moved', async () => {

@@ -1,5 +1,5 @@
 import type { LrnAttrs } from '../../ops/local-response-norm.js';
-import type { Builder } from './builder.js';
+import { arrayAt, type Builder } from './builder.js';
 import { Arg, Prop, Query } from './dnnl.js';
 import { forwardOf, hasGradient, kept, pictureForm, workspace } from './lower-pool.js';
 import type { Form } from './value.js';
@@ -77,6 +77,33 @@ function statistics(b: Builder): Map<number, { mean: Form; variance: Form }> {
   let map = found.get(b);
   if (!map) found.set(b, (map = new Map()));
   return map;
+}
+
+/** Where the same input is normalised, its statistics are there already. */
+export function lowerBatchStats(b: Builder, i: number): boolean {
+  const { op, scope, inputs, shape } = b.node(i);
+  const stats = statistics(b).get(inputs[0]!);
+  if (!stats) return false;
+  const parts = [stats.mean.region, stats.variance.region];
+  const c = shape[1]!;
+  const out = b.newPlainForm(i);
+  b.emit({
+    op,
+    scope,
+    kernel: 'copy',
+    macs: 0,
+    touches: [...parts, out.region],
+    writes: false,
+    script: (at) => {
+      const from = parts.map((region) => arrayAt(at(region), 'float32', c));
+      const to = arrayAt(at(out.region), 'float32', 2 * c);
+      return () => {
+        for (const [row, part] of from.entries()) to.set(part as Float32Array, row * c);
+      };
+    },
+  });
+  b.define(i, out);
+  return true;
 }
 
 /** The input's gradient, and with it those of gamma and beta where the graph asks for them. */

@@ -18,6 +18,7 @@ import {
   lowerBatchNorm,
   lowerBatchNormGrad,
   lowerBatchNormTrain,
+  lowerBatchStats,
   lowerLrn,
   lowerLrnGrad,
 } from './lower-norm.js';
@@ -64,6 +65,7 @@ const lowerings: Readonly<Record<string, Lowering>> = {
   localResponseNormGrad: lowerLrnGrad,
   batchNorm: lowerBatchNorm,
   batchNormTrain: lowerBatchNormTrain,
+  batchStats: lowerBatchStats,
   batchNormTrainGrad: lowerBatchNormGrad,
 };
 
