@@ -7,6 +7,7 @@ import { ResultFolder } from '../papers/claims/result.js';
 import { claimRows } from '../papers/claims/table.js';
 import type { Paper } from '../papers/paper.js';
 import { openPaper, paperFolder } from '../papers/registry.js';
+import { writeCharts } from '../report/charts.js';
 import { openDatasetAloud } from './datasets.js';
 import { withDevice } from './device.js';
 import { Interrupted, interruptCode, onInterrupt } from './interrupt.js';
@@ -48,6 +49,8 @@ export async function reproducePaper(id: string | undefined, flags: ReproduceFla
       });
     note(`${missing.length} trainings are left that are known by now.`);
     const outcome = await withDevice(flags, run);
+    const figures = join(flags.results ?? paperFolder(paper.id), 'figures');
+    await writeCharts(paper, await ResultFolder.open(results, paper.id), figures);
     if (outcome === 'interrupted')
       throw new Interrupted('Interrupted. The same command continues where this one stopped.');
     if (outcome === 'budget') note('The time is used up. The same command continues where this one stopped.');

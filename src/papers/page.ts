@@ -9,7 +9,8 @@ export interface PaperPage {
   readonly claims: readonly ClaimRow[];
   /** Pictures in the paper's `figures/` folder, served at `/api/papers/:id/figures/:file`. */
   readonly figures: readonly {
-    readonly file: string;
+    /** The same one twice where the picture has no Chinese words. */
+    readonly file: { readonly en: string; readonly zh: string };
     readonly title: { readonly en: string; readonly zh: string };
   }[];
 }

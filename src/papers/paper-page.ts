@@ -38,20 +38,28 @@ const notesIn = async (folder: string, name: string): Promise<string> =>
   existsSync(join(folder, name)) ? readFile(join(folder, name), 'utf8') : '';
 
 const PICTURES = ['.svg', '.png', '.jpg', '.webp'];
-const TITLES = 'titles.json';
+/** The file of a folder of figures that holds their titles. */
+export const TITLES = 'titles.json';
 const titlesSchema = z.record(z.string(), z.object({ en: z.string(), zh: z.string() }));
 
+/** Of a picture with Chinese words that stands for another one. */
+const CHINESE = /\.zh(?=\.[a-z]+$)/;
+
 /** The pictures of a folder, titled by its `titles.json`, or else by their names. */
-async function figuresIn(folder: string): Promise<PaperPage['figures']> {
+export async function figuresIn(folder: string): Promise<PaperPage['figures']> {
   if (!existsSync(folder)) return [];
   const file = join(folder, TITLES);
   const titles = existsSync(file) ? parseTitles(file, await readFile(file, 'utf8')) : {};
-  return (await readdir(folder))
-    .filter((name) => PICTURES.includes(extname(name)))
-    .sort()
+  const names = (await readdir(folder)).filter((name) => PICTURES.includes(extname(name))).sort();
+  return names
+    .filter((name) => !names.includes(name.replace(CHINESE, '')) || !CHINESE.test(name))
     .map((name) => {
       const plain = name.slice(0, -extname(name).length);
-      return { file: name, title: titles[name] ?? { en: plain, zh: plain } };
+      const chinese = `${plain}.zh${extname(name)}`;
+      return {
+        file: { en: name, zh: names.includes(chinese) ? chinese : name },
+        title: titles[name] ?? { en: plain, zh: plain },
+      };
     });
 }
 

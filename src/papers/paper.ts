@@ -4,7 +4,8 @@ import type { Transform } from '../data/transforms/index.js';
 import { UsageError } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import type { ModelConfig, TrainConfig } from '../train/config.js';
-import type { Claim } from './claims/claim.js';
+import type { Chart } from './claims/chart.js';
+import type { Claim, Results } from './claims/claim.js';
 
 type Fixed = 'version' | 'recipe' | 'dataset' | 'data' | 'model' | 'seed' | 'machine';
 
@@ -84,6 +85,8 @@ export interface Paper {
   /** How files of other programs are read and written; without it a file's names must be the model's own. */
   readonly weights?: ForeignWeights;
   readonly claims: readonly Claim[];
+  /** Curves of its results, where it has some to show. */
+  readonly charts?: (results: Results) => readonly Chart[];
 }
 
 /** Checks a paper, so that a mistake in it is told when it is loaded. @throws UsageError */

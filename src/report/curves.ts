@@ -18,6 +18,8 @@ export interface CurvesOptions {
   readonly top?: number;
   /** Written behind each number of a linear axis, such as ` %`. */
   readonly unit?: string;
+  /** A value that is marked across the whole picture. */
+  readonly mark?: number | undefined;
 }
 
 const WIDTH = 860;
@@ -31,7 +33,7 @@ const DASHES = ['', '7 4', '2 3', '9 3 2 3'];
 
 /** Several labelled curves over one axis, in the manner of the paper's Figure 1. */
 export function curvesSvg(options: CurvesOptions): string {
-  const { title, xLabel, yLabel, series, log = false, unit = '' } = options;
+  const { title, xLabel, yLabel, series, log = false, unit = '', mark } = options;
   const drawing = new Drawing(WIDTH, HEIGHT, `${title}. ${series.map(({ label }) => label).join(', ')}`);
   const all = series.flatMap(({ points }) => points.filter((p) => fits(p.value, log)));
   const far = all.reduce((most, p) => Math.max(most, p.step), 0) || 1;
@@ -44,9 +46,13 @@ export function curvesSvg(options: CurvesOptions): string {
     drawing.line('g', [AREA.left, y(value)], [AREA.right, y(value)]);
     drawing.text('m', [AREA.left - 8, y(value) + 4], label, { anchor: 'end', size: 12 });
   }
-  for (const tick of ticks(far))
+  for (const tick of ticks(far).filter(Number.isInteger))
     drawing.text('m', [x(tick), AREA.bottom + 20], tick.toLocaleString('en-US'), { anchor: 'middle' });
   drawing.text('m', [(AREA.left + AREA.right) / 2, HEIGHT - 8], xLabel, { anchor: 'middle' });
+  if (mark !== undefined) {
+    drawing.line('chance', [AREA.left, y(mark)], [AREA.right, y(mark)]);
+    drawing.text('chance-t', [AREA.right, y(mark) - 6], `${mark}${unit}`, { anchor: 'end', size: 12 });
+  }
   for (const [i, { label, points }] of series.entries()) {
     const cls = `s s${i % COLOURS}`;
     const dash = DASHES[Math.floor(i / COLOURS) % DASHES.length]!;

@@ -115,11 +115,11 @@ export class Drawing {
   }
 }
 
-/** About five round numbers from 0 to `top`. */
+/** Four to eight round numbers from 0 to `top`. */
 export function ticks(top: number): number[] {
   const rough = top / 5;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const size = [1, 2, 2.5, 5, 10].map((m) => m * power).find((s) => s >= rough)!;
+  const size = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough / 1.5)!;
   return Array.from({ length: Math.floor(top / size + 1e-9) + 1 }, (_, i) =>
     Number((i * size).toPrecision(12)),
   );

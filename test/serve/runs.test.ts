@@ -289,7 +289,8 @@ test('the pages are compressed, and not sent twice', async (t) => {
 
 test('papers, their pages and their figures', async (t) => {
   const page = { id: 'alexnet', title: 'AlexNet', notes: { en: '# Notes', zh: '# 笔记' }, claims: [] };
-  const figures = [{ file: 'a.svg', title: { en: 'A', zh: '甲' } }];
+  const file = { en: 'a.svg', zh: 'a.zh.svg' };
+  const figures = [{ file, title: { en: 'A', zh: '甲' } }];
   const { dashboard, root } = await openDashboard(t, {
     papers: {
       list: async () => [{ id: 'alexnet', title: 'AlexNet' }],
@@ -297,11 +298,13 @@ test('papers, their pages and their figures', async (t) => {
       figure: (_id, file) => join(root, '..', file),
     },
   });
-  for (const file of ['a.svg', 'b.svg']) await writeFile(join(root, '..', file), '<svg/>');
+  for (const name of ['a.svg', 'a.zh.svg', 'b.svg']) await writeFile(join(root, '..', name), '<svg/>');
   assert.deepEqual((await ask(dashboard, '/api/papers')).body, [{ id: 'alexnet', title: 'AlexNet' }]);
   assert.deepEqual((await ask(dashboard, '/api/papers/alexnet')).body, { ...page, figures });
-  const figure = await ask(dashboard, '/api/papers/alexnet/figures/a.svg');
-  assert.deepEqual([figure.headers['content-type'], figure.text], ['image/svg+xml', '<svg/>']);
+  for (const name of ['a.svg', 'a.zh.svg']) {
+    const figure = await ask(dashboard, `/api/papers/alexnet/figures/${name}`);
+    assert.deepEqual([figure.headers['content-type'], figure.text], ['image/svg+xml', '<svg/>']);
+  }
   for (const path of ['alexnet/figures/b.svg', 'alexnet/figures/..%2fb.svg', 'other', 'other/figures/a.svg'])
     assert.equal((await ask(dashboard, `/api/papers/${path}`)).status, 404, path);
 });

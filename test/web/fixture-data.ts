@@ -356,7 +356,12 @@ export const PAPER: PaperPage = {
       reason: { en: 'It needs ImageNet and weeks of a GPU.', zh: '需要 ImageNet 和数周 GPU 时间。' },
     },
   ],
-  figures: [{ file: 'relu.png', title: { en: 'ReLU beside tanh', zh: 'ReLU 与 tanh 对比' } }],
+  figures: [
+    {
+      file: { en: 'relu.png', zh: 'relu.zh.png' },
+      title: { en: 'ReLU beside tanh', zh: 'ReLU 与 tanh 对比' },
+    },
+  ],
 };
 
 /** A PNG of one colour with a stripe. */

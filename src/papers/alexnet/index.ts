@@ -1,5 +1,6 @@
 import { definePaper } from '../paper.js';
 import { alexNetOptions, alexNetTransforms, buildAlexNet, FOUR_LAYER } from './build.js';
+import { charts } from './charts.js';
 import { claims } from './claims.js';
 import { INITS } from './initialise.js';
 import { namings, translate } from './names.js';
@@ -32,4 +33,5 @@ export default definePaper({
   lastBias: 'classifier.6.bias',
   weights: { recognise, translate, namings },
   claims,
+  charts,
 });

@@ -20,6 +20,9 @@ const plain20 = short('plain-20', 700);
 const resnet44 = short('resnet-44', 1600);
 const plain44 = short('plain-44', 1600);
 
+/** All nets that are trained here. */
+export const variants: readonly Variant[] = [plain20, plain44, resnet20, resnet44];
+
 const SHORT: Text = {
   en: '4 epochs instead of 164, and 44 layers instead of 56',
   zh: '只训练 4 轮而非 164 轮，以 44 层代替 56 层',

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import * as transforms from '../../data/transforms/index.js';
 import { definePaper } from '../paper.js';
+import { charts } from './charts.js';
 import { claims } from './claims.js';
 import { ResNet } from './model.js';
 import { recipes } from './recipe.js';
@@ -43,6 +44,7 @@ export default definePaper({
   lastBias: 'fc.bias',
   weights: { recognise, translate: () => undefined, namings: {} },
   claims,
+  charts,
 });
 
 export { ResNet, type ResNetOptions } from './model.js';

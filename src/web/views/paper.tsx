@@ -42,7 +42,7 @@ export function PaperView({ id }: { id: string | undefined }) {
 function Paper({ paper }: { paper: PaperPage }) {
   const { t, language } = useApp();
   const figureUrl = (file: string) =>
-    paper.figures.some((figure) => figure.file === file)
+    paper.figures.some(({ file: { en, zh } }) => en === file || zh === file)
       ? at('papers', paper.id, 'figures', file)
       : undefined;
   const html = useMemo(() => renderMarkdown(paper.notes[language], figureUrl), [paper, language]);
@@ -65,9 +65,9 @@ function Paper({ paper }: { paper: PaperPage }) {
           <h2 id="figures-title">{t('figures.title')}</h2>
           <div class="paper-figures">
             {paper.figures.map((figure) => (
-              <figure key={figure.file}>
+              <figure key={figure.file.en}>
                 <img
-                  src={at('papers', paper.id, 'figures', figure.file)}
+                  src={at('papers', paper.id, 'figures', figure.file[language])}
                   alt={figure.title[language]}
                   loading="lazy"
                 />

@@ -1,0 +1,64 @@
+import { type Chart, seriesOf, TEST_ERROR, TRAINING_ERROR } from '../claims/chart.js';
+import type { Results } from '../claims/claim.js';
+import { ACTIVATIONS, type Activation } from '../layers.js';
+import { measuredCurve, type Start, TARGET } from './figure1.js';
+import * as variants from './variants.js';
+
+const SEEDS = [0, 1, 2];
+
+const NAMES: Readonly<Record<Activation, string>> = {
+  relu: 'ReLU',
+  'leaky-relu': 'LeakyReLU',
+  tanh: 'tanh',
+  sigmoid: 'sigmoid',
+};
+
+const figure1 = (results: Results, name: string, start: Start, title: Chart['title']): Chart => ({
+  name,
+  title,
+  yLabel: TRAINING_ERROR,
+  mark: TARGET,
+  series: ACTIVATIONS.flatMap((activation) => {
+    const measured = measuredCurve({ activation, start }, results);
+    if (!measured) return [];
+    const label = `${NAMES[activation]}, lr ${measured.variant.training.lr}`;
+    return [seriesOf(results, label, measured.variant, measured.seeds, 'trainError')];
+  }),
+});
+
+/** What AlexNet's claims on CIFAR-10 look like epoch by epoch. */
+export const charts = (results: Results): Chart[] => [
+  figure1(results, 'figure-1', 'kaiming', {
+    en: 'Figure 1 again: four layers, three seeds, weights scaled to the activation',
+    zh: '重做图 1：四层网络，三个种子，初始权重按激活函数缩放',
+  }),
+  figure1(results, 'figure-1-small-start', 'cuda-convnet', {
+    en: 'Figure 1 again, from the small weights of the author’s own code',
+    zh: '重做图 1：采用作者自己代码中的小初始权重',
+  }),
+  {
+    name: 'normalisation',
+    title: {
+      en: 'Four layers without normalisation, with LRN, with batch norm; three seeds',
+      zh: '四层网络：无归一化、LRN、批归一化；三个种子',
+    },
+    yLabel: TEST_ERROR,
+    series: [
+      seriesOf(results, 'none', variants.plainNet, SEEDS, 'testError'),
+      seriesOf(results, 'LRN', variants.lrnNet, SEEDS, 'testError'),
+      seriesOf(results, 'batch norm', variants.batchNormNet, SEEDS, 'testError'),
+    ],
+  },
+  {
+    name: 'notes-10-epochs',
+    title: {
+      en: 'The notes’ template: ten epochs of AlexNet at 224 × 224',
+      zh: '笔记中的训练模板：224 × 224 的 AlexNet 训练十轮',
+    },
+    yLabel: { en: 'error', zh: '误差' },
+    series: [
+      seriesOf(results, 'training', variants.notesTenEpochs, [0], 'trainError'),
+      seriesOf(results, 'test', variants.notesTenEpochs, [0], 'testError'),
+    ],
+  },
+];
