@@ -1,9 +1,11 @@
 import { statSync } from 'node:fs';
+import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { ShapeError, UsageError } from '../errors.js';
 import type { ModelSummary } from '../nn/inspect.js';
+import type { Module } from '../nn/module.js';
 import { addModelOptions, type ModelFlags, modelOptions } from './model-options.js';
-import { examples, JSON_OUTPUT, pathName, positiveInteger } from './options.js';
+import { examples, JSON_OUTPUT, oneOf, pathName, positiveInteger } from './options.js';
 import { grouped, print, printJson, table } from './output.js';
 import { modelHints } from './weights-options.js';
 
@@ -11,6 +13,8 @@ interface Flags extends ModelFlags {
   readonly preset?: string;
   readonly classes: number;
   readonly input?: number;
+  readonly figure?: string;
+  readonly lang: 'en' | 'zh';
   readonly json?: boolean;
 }
 
@@ -33,6 +37,9 @@ export function register(program: Command): void {
       'side of the square input picture (default: what the variant is made for)',
       positiveInteger('--input', 4096),
     );
+  command
+    .option('--figure <file>', 'also draw the model as an SVG picture (default: none)', pathName('--figure'))
+    .option('--lang <language>', 'of the picture, en or zh', oneOf('--lang', ['en', 'zh']), 'en');
   addModelOptions(command)
     .option(...JSON_OUTPUT)
     .addHelpText(
@@ -40,6 +47,7 @@ export function register(program: Command): void {
       examples(
         'paperweight inspect alexnet --classes 1000',
         'paperweight inspect alexnet --preset paper --norm none --without conv3',
+        'paperweight inspect alexnet --preset paper --classes 1000 --figure alexnet.svg',
         'paperweight inspect alexnet.pth',
         'paperweight inspect alexnet.onnx',
       ),
@@ -50,6 +58,13 @@ export function register(program: Command): void {
 async function inspectModel(id: string | undefined, flags: Flags): Promise<void> {
   if (id !== undefined && /\.onnx$/i.test(id)) return inspectOnnx(id, flags);
   if (id !== undefined && statSync(id, { throwIfNoEntry: false })?.isFile()) {
+    if (flags.figure !== undefined)
+      throw new UsageError({
+        what: `--figure cannot draw ${id}`,
+        expected: 'a paper, or an .onnx file',
+        got: 'a file of weights, which has no layers',
+        next: 'draw the network that they belong to',
+      });
     const { inspectWeights } = await import('./inspect-weights.js');
     return inspectWeights(id, await modelHints(flags), flags.json ? { json: true } : {});
   }
@@ -76,6 +91,7 @@ async function inspectModel(id: string | undefined, flags: Flags): Promise<void>
   );
   const summary = fitting(() => inspect(model, [3, input, input]), input, paper.imageSize(preset));
   const title = `${paper.name}, preset ${preset}, ${grouped(flags.classes)} classes, for one picture of 3 × ${input} × ${input}`;
+  await draw(model, input, `${paper.name}, ${preset}`, flags);
   show(title, summary, flags.json);
 }
 
@@ -97,7 +113,22 @@ async function inspectOnnx(file: string, flags: Flags): Promise<void> {
   const summary = fitting(() => inspect(model, [3, side, side]), side, side);
   const { opset, producer } = model.description;
   const made = producer ? `, written by ${producer}` : '';
+  await draw(model, side, basename(file), flags);
   show(`${file}, opset ${opset}${made}, for one picture of 3 × ${side} × ${side}`, summary, flags.json);
+}
+
+/** Where a picture is asked for. @throws PaperweightError for a path that cannot be written */
+async function draw(model: Module, side: number, title: string, { figure, lang }: Flags): Promise<void> {
+  if (figure === undefined) return;
+  const [{ architectureSvg, stagesOf }, { writeFileAtomic }] = await Promise.all([
+    import('../report/architecture.js'),
+    import('../train/atomic.js'),
+  ]);
+  const inputShape = [3, side, side];
+  await writeFileAtomic(
+    figure,
+    architectureSvg({ stages: stagesOf(model, inputShape), inputShape, title }, lang),
+  );
 }
 
 /** @throws UsageError for an input that does not go through */

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import test from 'node:test';
 import { jsonLines, runCli } from '../support/cli.js';
+import { scratch } from '../support/toy.js';
 
 interface Summary {
   readonly layers: { name: string; type: string; outputShape: number[]; parameters: number; macs: number }[];
@@ -54,6 +57,21 @@ test('AlexNet with 10 classes', async () => {
 
 test('AlexNet with 1000 classes', async () => {
   assert.equal((await inspect('--classes', '1000')).parameters, 62_378_344);
+});
+
+test('a picture of the network, in either language', async (t) => {
+  const file = join(await scratch(t), 'network.svg');
+  for (const [lang, input] of [
+    ['en', '>picture<'],
+    ['zh', '>图片<'],
+  ] as const) {
+    await inspect('--preset', 'paper', '--figure', file, '--lang', lang);
+    const svg = await readFile(file, 'utf8');
+    assert.match(svg, new RegExp(`^<svg .*AlexNet, paper.*${input}.*27.*, 2 groups.*4096`, 's'));
+  }
+  const refused = await runCli(['inspect', '--figure', join(file, 'nowhere.svg')]);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /cannot write .*nowhere\.svg/);
 });
 
 test('the table for people', async () => {
