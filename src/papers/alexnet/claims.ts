@@ -32,7 +32,14 @@ const figure1Rule = (extra: Text): Text => ({
 const tanhVerdict = (ratios: ReadonlyMap<Activation, number>): Pick<Judgement, 'verdict' | 'reason'> => {
   const ratio = ratios.get('tanh')!;
   if (ratio >= 4) return { verdict: 'confirmed' };
-  if (ratio <= 1) return { verdict: 'refuted' };
+  if (ratio <= 1)
+    return {
+      verdict: 'refuted',
+      reason: {
+        en: 'tanh is not slower here; which net and start the paper had is not known',
+        zh: '此处 tanh 并不更慢；论文所用网络与初始化不详',
+      },
+    };
   return {
     verdict: 'trend only',
     reason: {
