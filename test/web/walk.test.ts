@@ -70,6 +70,32 @@ describe('what people do', { skip: NO_BROWSER }, () => {
     await close();
   });
 
+  test('a comparison follows runs that train, and stays while the server is away', async () => {
+    const { page, complaints, close } = await open(browser, fixture.url, '#/compare?ids=live,quick-7');
+    await page.locator('tr.differs').first().waitFor();
+    const change = (changes: Partial<(typeof fixture.runs)[number]>) => {
+      fixture.runs = fixture.runs.map((run) => (run.id === 'live' ? { ...run, ...changes } : run));
+    };
+    change({ lastLoss: 0.0625 });
+    await page.getByText('0.0625').first().waitFor({ state: 'attached', timeout: 15_000 });
+    await page.route('**/api/runs/**', (route) => route.abort());
+    await page.waitForRequest('**/api/runs/live');
+    await page.waitForTimeout(500);
+    assert.ok((await page.getByText('0.0625').count()) > 0, 'what was there stays');
+    await page.unroute('**/api/runs/**');
+    change({ lastLoss: 0.03125, status: 'done' });
+    await page.getByText('0.0313').first().waitFor({ state: 'attached', timeout: 15_000 });
+    const asked = () => fixture.requests.filter((line) => /GET \/api\/runs\/live/.test(line)).length;
+    const before = asked();
+    await page.waitForTimeout(6000);
+    assert.equal(asked(), before, 'a run that is done is asked for no more');
+    assert.deepEqual(
+      complaints.filter((text) => !/ERR_FAILED/.test(text)),
+      [],
+    );
+    await close();
+  });
+
   test('a chart zooms by keys, wheel and drag, asks for the range, and goes back', async () => {
     const { page, complaints, close } = await open(browser, fixture.url, '#/run/quick-7');
     const plot = page.getByRole('group', { name: 'Training loss' });

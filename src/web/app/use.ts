@@ -90,6 +90,17 @@ export function useWidth(): [(element: Element | null) => void, number] {
   return [ref, width];
 }
 
+/** Calls `body` again and again while it is `active` and somebody may be looking. */
+export function useEvery(milliseconds: number, active: boolean, body: () => void): void {
+  useEffect(() => {
+    if (!active) return;
+    const timer = setInterval(() => {
+      if (!document.hidden) body();
+    }, milliseconds);
+    return () => clearInterval(timer);
+  }, [milliseconds, active, body]);
+}
+
 /** Time, for "5 minutes ago". */
 export function useNow(every = 30_000): number {
   const [now, setNow] = useState(Date.now);

@@ -1,9 +1,9 @@
-import { useMemo, useState } from 'preact/hooks';
+import { useMemo, useRef, useState } from 'preact/hooks';
 import type { RunDetail, RunSummary, Series } from '../../serve/api.js';
 import { type ApiFailure, at, get } from '../app/api.js';
 import { useApp, useTitle } from '../app/context.js';
 import { replace } from '../app/router.js';
-import { failureOf, useLoad } from '../app/use.js';
+import { failureOf, useEvery, useLoad } from '../app/use.js';
 import { type Points, pointsOf } from '../lib/points.js';
 import { compareHref, runHref } from '../lib/route.js';
 import { Icon } from '../ui/icon.js';
@@ -22,6 +22,8 @@ export interface Compared {
 }
 
 const MOST = 8;
+/** Between two looks at runs that still train. */
+const AGAIN_MS = 5000;
 const DASHES: readonly (readonly number[] | undefined)[] = [undefined, [7, 4], [2, 3], [9, 3, 2, 3]];
 
 /** Several runs on one chart, and what their settings differ in. The address names them, so it can be shared. */
@@ -30,7 +32,19 @@ export function CompareView({ ids }: { ids: readonly string[] }) {
   useTitle(t('compare.title'));
   const all = useLoad<RunSummary[]>('runs', (signal) => get(at('runs'), signal));
   const chosen = ids.slice(0, MOST);
-  const runs = useLoad(chosen.join('/'), (signal) => Promise.all(chosen.map((id) => loadRun(id, signal))));
+  const before = useRef<readonly Loaded[]>([]);
+  const runs = useLoad(chosen.join('/'), (signal) =>
+    Promise.all(
+      chosen.map((id) =>
+        loadRun(
+          id,
+          signal,
+          before.current.find((run) => run.id === id),
+        ),
+      ),
+    ),
+  );
+  before.current = runs.value ?? [];
   const good = useMemo(
     () =>
       (runs.value ?? []).flatMap((run, i): Compared[] =>
@@ -40,6 +54,8 @@ export function CompareView({ ids }: { ids: readonly string[] }) {
       ),
     [runs.value],
   );
+  const training = good.some(({ detail }) => detail.status === 'training' || detail.status === 'paused');
+  useEvery(AGAIN_MS, training, runs.reload);
   const change = (next: readonly string[]) => replace(compareHref(next));
   const others = (all.value ?? []).filter((run) => !ids.includes(run.id));
   return (
@@ -113,7 +129,8 @@ export function CompareView({ ids }: { ids: readonly string[] }) {
 
 type Loaded = { id: string; detail: RunDetail; loss: Points } | { id: string; failure: ApiFailure };
 
-async function loadRun(id: string, signal: AbortSignal): Promise<Loaded> {
+/** @param before what there was, which stays while the server does not answer */
+async function loadRun(id: string, signal: AbortSignal, before: Loaded | undefined): Promise<Loaded> {
   try {
     const [detail, series] = await Promise.all([
       get<RunDetail>(at('runs', id), signal),
@@ -121,7 +138,8 @@ async function loadRun(id: string, signal: AbortSignal): Promise<Loaded> {
     ]);
     return { id, detail, loss: pointsOf(series, 'loss') };
   } catch (error) {
-    return { id, failure: failureOf(error) };
+    const failure = failureOf(error);
+    return failure.status <= 0 && before ? before : { id, failure };
   }
 }
 
