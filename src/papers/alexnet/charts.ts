@@ -33,8 +33,8 @@ export const charts = (results: Results): Chart[] => [
     zh: '重做图 1：四层网络，三个种子，初始权重按激活函数缩放',
   }),
   figure1(results, 'figure-1-small-start', 'cuda-convnet', {
-    en: 'Figure 1 again, from the small weights of the author’s own code',
-    zh: '重做图 1：采用作者自己代码中的小初始权重',
+    en: 'Figure 1 again, from small weights as in cuda-convnet',
+    zh: '重做图 1：采用 cuda-convnet 中的小初始权重',
   }),
   {
     name: 'normalisation',
@@ -52,8 +52,8 @@ export const charts = (results: Results): Chart[] => [
   {
     name: 'notes-10-epochs',
     title: {
-      en: 'The notes’ template: ten epochs of AlexNet at 224 × 224',
-      zh: '笔记中的训练模板：224 × 224 的 AlexNet 训练十轮',
+      en: 'Ten epochs of the training template, AlexNet at 224 × 224',
+      zh: '训练模板的十轮：224 × 224 的 AlexNet',
     },
     yLabel: { en: 'error', zh: '误差' },
     series: [

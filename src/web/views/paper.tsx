@@ -46,6 +46,8 @@ function Paper({ paper }: { paper: PaperPage }) {
       ? at('papers', paper.id, 'figures', file)
       : undefined;
   const html = useMemo(() => renderMarkdown(paper.notes[language], figureUrl), [paper, language]);
+  // Those in the notes are seen there, beside what is said of them.
+  const others = paper.figures.filter(({ file }) => !html.includes(`src="${figureUrl(file[language])}"`));
   return (
     <>
       <h1 class="paper-title">{paper.title}</h1>
@@ -60,11 +62,11 @@ function Paper({ paper }: { paper: PaperPage }) {
         </ul>
         {paper.claims.length === 0 && <Missing>{t('claims.none')}</Missing>}
       </section>
-      {paper.figures.length > 0 && (
+      {others.length > 0 && (
         <section class="block" aria-labelledby="figures-title">
           <h2 id="figures-title">{t('figures.title')}</h2>
           <div class="paper-figures">
-            {paper.figures.map((figure) => (
+            {others.map((figure) => (
               <figure key={figure.file.en}>
                 <img
                   src={at('papers', paper.id, 'figures', figure.file[language])}
