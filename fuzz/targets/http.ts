@@ -44,7 +44,12 @@ function open() {
     ask: () => Promise.reject(new RequestError(503, { what: 'Nothing computes here' })),
   };
   const page = { id: 'p', title: 'P', notes: { en: '', zh: '' }, claims: [], figures: [] };
-  const papers = { list: async () => [{ id: 'p', title: 'P' }], page: async () => page, figure: () => '' };
+  const papers = {
+    list: async () => [{ id: 'p', title: 'P' }],
+    page: async () => page,
+    figures: async () => [],
+    figure: () => '',
+  };
   const router = makeRouter({ runs, trash: new Trash(root), inference, papers, version: '0', control: true });
   const errors: unknown[] = [];
   const onError = (error: unknown): void => void errors.push(error);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { PaperPage } from '../papers/page.js';
-import { listPapers, paperPage } from '../papers/paper-page.js';
+import { figuresIn, listPapers, paperPage } from '../papers/paper-page.js';
 import { paperFolder } from '../papers/registry.js';
 
 /** Where the server finds the papers and their pages. */
@@ -8,7 +8,9 @@ export interface PaperSource {
   list(): Promise<readonly { readonly id: string; readonly title: string }[]>;
   /** @param id from `list()` */
   page(id: string): Promise<PaperPage>;
-  /** Path of a file in the paper's `figures/`. */
+  /** What is in the paper's `figures/`: the page's own list, without the work of judging claims. */
+  figures(id: string): Promise<PaperPage['figures']>;
+  /** Path of a file there. */
   figure(id: string, file: string): string;
 }
 
@@ -16,5 +18,6 @@ export interface PaperSource {
 export const papers: PaperSource = {
   list: listPapers,
   page: paperPage,
+  figures: (id) => figuresIn(join(paperFolder(id), 'figures')),
   figure: (id, file) => join(paperFolder(id), 'figures', file),
 };

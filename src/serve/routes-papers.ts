@@ -23,8 +23,8 @@ export function addPaperRoutes(router: Router, papers: PaperSource): void {
     .on('GET', '/api/papers/:id', async ({ params }) => papers.page(await known(params.id!)))
     .on('GET', '/api/papers/:id/figures/:file', async ({ response, params }) => {
       const type = FIGURES[extname(params.file!)];
-      const page = await papers.page(await known(params.id!));
-      const listed = page.figures.some(({ file: { en, zh } }) => en === params.file || zh === params.file);
+      const figures = await papers.figures(await known(params.id!));
+      const listed = figures.some(({ file: { en, zh } }) => en === params.file || zh === params.file);
       if (!type || !listed || !isSegment(params.file!))
         throw new RequestError(404, { what: 'The paper has no such figure' });
       const bytes = await readFile(papers.figure(params.id!, params.file!));

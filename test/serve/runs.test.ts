@@ -295,6 +295,7 @@ test('papers, their pages and their figures', async (t) => {
     papers: {
       list: async () => [{ id: 'alexnet', title: 'AlexNet' }],
       page: async () => ({ ...page, figures }),
+      figures: async () => figures,
       figure: (_id, file) => join(root, '..', file),
     },
   });

@@ -64,6 +64,7 @@ export const addLines = (folder: string, lines: readonly object[]): Promise<void
 export const NO_PAPERS: PaperSource = {
   list: async () => [],
   page: () => Promise.reject(new Error('no papers')),
+  figures: async () => [],
   figure: () => '',
 };
 
