@@ -30,9 +30,12 @@ export async function paperPage(id: string, results?: string): Promise<PaperPage
     title: paper.name,
     notes: { en: await notesIn(folder, 'notes.md'), zh: await notesIn(folder, 'notes.zh.md') },
     claims: claimRows(paper, measured),
-    figures: await figuresIn(join(folder, 'figures')),
+    figures: await figuresIn(figuresFolder(id)),
   };
 }
+
+/** Where a paper's pictures are. */
+export const figuresFolder = (id: string): string => join(paperFolder(id), 'figures');
 
 const notesIn = async (folder: string, name: string): Promise<string> =>
   existsSync(join(folder, name)) ? readFile(join(folder, name), 'utf8') : '';

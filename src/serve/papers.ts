@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import type { PaperPage } from '../papers/page.js';
-import { figuresIn, listPapers, paperPage } from '../papers/paper-page.js';
-import { paperFolder } from '../papers/registry.js';
+import { figuresFolder, figuresIn, listPapers, paperPage } from '../papers/paper-page.js';
 
 /** Where the server finds the papers and their pages. */
 export interface PaperSource {
@@ -18,6 +17,6 @@ export interface PaperSource {
 export const papers: PaperSource = {
   list: listPapers,
   page: paperPage,
-  figures: (id) => figuresIn(join(paperFolder(id), 'figures')),
-  figure: (id, file) => join(paperFolder(id), 'figures', file),
+  figures: (id) => figuresIn(figuresFolder(id)),
+  figure: (id, file) => join(figuresFolder(id), file),
 };
