@@ -1,4 +1,5 @@
 import { ImageFolder } from '../data/images/image-folder.js';
+import { turboJpegAdvice } from '../data/images/turbojpeg.js';
 import { UsageError } from '../errors.js';
 import { pictureStatistics, statisticsState } from '../train/picture-statistics.js';
 import { Interrupted, onInterrupt } from './interrupt.js';
@@ -42,6 +43,8 @@ export async function describeImages(flags: ImageFlags): Promise<void> {
       return set;
     };
     const [train, test] = [await open(true), await open(false)];
+    const advice = turboJpegAdvice();
+    if (advice) note(advice);
     if (prepare) await prepareSets(train, test, abort.signal);
     for (const [split, set] of [
       ['train', train],

@@ -54,6 +54,7 @@ async function examine(flags: Flags): Promise<void> {
     const limit = process.constrainedMemory?.() ?? 0;
     const missing = device.name === 'onednn' ? undefined : await installCommand();
     const libraries = await installed();
+    const jpegs = await jpegDecoder();
     const found = {
       paperweight: version(),
       device: device.name,
@@ -66,6 +67,7 @@ async function examine(flags: Flags): Promise<void> {
       cores: os.availableParallelism(),
       cpu: os.cpus()[0]?.model.trim() ?? 'unknown',
       cpuFeatures: cpuFeatures(cpuinfo),
+      jpegs: jpegs.name,
       sgemmGflops: sgemm === undefined ? null : Number(sgemm.toFixed(1)),
       node: process.version,
       platform: `${os.platform()} ${os.release()} ${os.arch()}`,
@@ -100,6 +102,7 @@ async function examine(flags: Flags): Promise<void> {
           ? 'not measured: this device has no native matrix product'
           : `${grouped(Math.round(found.sgemmGflops))} GFLOP/s (float32, ${SGEMM_SIDE} × ${SGEMM_SIDE})`,
       ],
+      ['JPEGs', jpegs.advice ?? jpegs.name],
       ['node', `${found.node} on ${found.platform}`],
       ['memory', `${gib(found.memoryBytes)}, ${gib(found.freeMemoryBytes)} free`],
     ] as string[][];
@@ -115,6 +118,12 @@ async function examine(flags: Flags): Promise<void> {
 async function installed() {
   const { installedOneDnn } = await import('../backend/onednn/installed.js');
   return installedOneDnn();
+}
+
+async function jpegDecoder() {
+  const { turboJpegAdvice } = await import('../data/images/turbojpeg.js');
+  const advice = turboJpegAdvice();
+  return { name: advice ? 'sharp' : 'libjpeg-turbo', advice };
 }
 
 async function installCommand(): Promise<string> {

@@ -53,6 +53,7 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
         : await resume(flags);
       const { config, folder } = run;
       note(`Run: ${folder.path}`);
+      if (config.dataset === 'imagefolder') await adviseOnJpegs();
       const screen = new Screen(folder, flags.json ?? false);
       const stopServing =
         flags.serve !== undefined &&
@@ -97,6 +98,13 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
   } finally {
     stopListening();
   }
+}
+
+/** Says so where JPEGs take longer than they need to. */
+async function adviseOnJpegs(): Promise<void> {
+  const { turboJpegAdvice } = await import('../data/images/turbojpeg.js');
+  const advice = turboJpegAdvice();
+  if (advice) note(advice);
 }
 
 /** The paper that the flags name; what cannot be built is refused before anything is downloaded or made. */

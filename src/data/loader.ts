@@ -3,6 +3,7 @@ import { Generator } from '../random.js';
 import { type Tensor, tensor } from '../tensor/tensor.js';
 import { assembleBatch, type Batch } from './batch.js';
 import type { Dataset, WorkerSpec } from './dataset.js';
+import type { BatchRequest } from './loader-worker.js';
 import { batchCount, epochOrder } from './sampler.js';
 import type { Transform } from './transforms/transform.js';
 
@@ -142,7 +143,8 @@ export class DataLoader implements AsyncIterable<readonly [inputs: Tensor, label
 
   async *#local(order: Int32Array, start: number): AsyncGenerator<Batch, void, void> {
     let stopped = false;
-    // One after another, each in a turn of its own: a batch must not hold the event loop up for long.
+    // One after another, each in a turn of its own: a batch must not hold the event loop up for long. A set that reads
+    // elsewhere gets the next batch at once, so that it does not run out of work between two.
     let last: Promise<unknown> = Promise.resolve();
     const request = (index: number) => {
       const assemble = async () => {
@@ -150,7 +152,7 @@ export class DataLoader implements AsyncIterable<readonly [inputs: Tensor, label
         if (stopped) return undefined;
         return assembleBatch(this.dataset, this.#indices(order, index), index);
       };
-      const batch = last.then(assemble, assemble);
+      const batch = this.dataset.readMany ? assemble() : last.then(assemble, assemble);
       last = batch.catch(() => {});
       return batch;
     };
@@ -180,19 +182,24 @@ export class DataLoader implements AsyncIterable<readonly [inputs: Tensor, label
         expected: 'workers: 0 outside of Node',
         got: `workers: ${this.workers}`,
       });
-    const pool = new WorkerPool(spec, Math.min(this.workers, this.length - start));
+    const pool = new WorkerPool<BatchRequest, Batch>({
+      module: new URL('./loader-worker.js', import.meta.url),
+      count: Math.min(this.workers, this.length - start),
+      data: spec,
+      next: 'use workers: 0 to see the error itself',
+    });
     try {
       const ahead = this.workers * Math.max(1, this.prefetch);
       const ready: Promise<Batch>[] = [];
       let next = start;
       for (let index = start; index < this.length; index++) {
         while (next < this.length && ready.length < ahead) {
-          ready.push(pool.request(next, this.#indices(order, next)));
+          ready.push(pool.request({ index: next, indices: this.#indices(order, next) }));
           next++;
         }
         const batch = await pool.waitFor(ready.shift()!);
         if (next < this.length) {
-          ready.push(pool.request(next, this.#indices(order, next)));
+          ready.push(pool.request({ index: next, indices: this.#indices(order, next) }));
           next++;
         }
         yield batch;

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { Dirent } from 'node:fs';
-import { readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { diskError } from '../../disk-error.js';
 import { DataError } from '../../errors.js';
-import { checkBytes, type ImageSource, PICTURE } from './source.js';
+import { type ImageSource, PICTURE } from './source.js';
 
 export interface FolderOptions {
   /** Follow links that lead out of the folder; false unless given. Links inside of it are always followed. */
@@ -130,14 +130,7 @@ export async function openFolder(root: string, options: FolderOptions = {}): Pro
       ...(walk.links > 0 ? [`${walk.links} links that lead out of the folder were not followed`] : []),
     ],
     nameOf: (index) => path.join(root, relative[index]!),
-    async bytes(index) {
-      try {
-        checkBytes(relative[index]!, (await stat(files[index]!)).size);
-        return await readFile(files[index]!);
-      } catch (error) {
-        throw diskError(error, `cannot read ${path.join(root, relative[index]!)}`, DataError);
-      }
-    },
+    partOf: (index) => ({ file: files[index]! }),
     fingerprint: () => fingerprint(files, relative, labels),
   };
 }

@@ -5,7 +5,8 @@ import path from 'node:path';
 import { diskError } from '../../disk-error.js';
 import { DataError, UsageError } from '../../errors.js';
 import { checkIndex, type Dataset, UNREADABLE } from '../dataset.js';
-import { decodeSquare } from './decode.js';
+import { WorkerPool } from '../worker-pool.js';
+import type { DecodeAnswer, DecodeRequest } from './decode-worker.js';
 import { classFolders, openFolder } from './folder.js';
 import { cacheFolder, classNames, named } from './layout.js';
 import { PictureCache } from './picture-cache.js';
@@ -38,12 +39,14 @@ export interface SplitOptions extends Omit<ImageFolderOptions, 'substitute'> {
 /** A few files may be broken; more than this share of them means that something else is wrong. */
 const MAX_UNREADABLE_SHARE = 0.05;
 const MAX_UNREADABLE_FEW = 10;
-/** As many as keep every core busy while some wait for the disk. */
-const AT_ONCE = Math.max(4, 2 * availableParallelism());
+const DECODER = new URL('./decode-worker.js', import.meta.url);
+const THREADS = availableParallelism();
+/** As many as keep every thread busy while some wait for the disk. */
+const AT_ONCE = 3 * THREADS;
 
 /**
  * Pictures of any size in class folders, as torchvision's ImageFolder, or in .tar archives; each becomes a square
- * (see `decodeSquare`). They are decoded in libvips' threads while this one goes on.
+ * (see `decodeSquare`). Threads decode them while this one goes on.
  *
  * @example
  * const trainSet = await ImageFolder.openSplit({ root: 'imagenet', train: true });
@@ -65,6 +68,9 @@ export class ImageFolder implements Dataset {
   readonly #substitute: boolean;
   #fingerprint: Promise<string> | undefined;
   #pictures: PictureCache | undefined;
+  #decoders: WorkerPool<DecodeRequest, DecodeAnswer> | undefined;
+  /** Buffers that go to the decoders and come back. */
+  readonly #squares: Uint8Array<ArrayBuffer>[] = [];
 
   private constructor(source: ImageSource, side: number, cache: string, substitute: boolean) {
     this.#source = source;
@@ -187,37 +193,39 @@ export class ImageFolder implements Dataset {
         await this.#pictures.read(i, into, offset);
         return this.labels[i]!;
       }
-      const name = this.#source.nameOf(i);
-      if (!this.#unreadable.has(name)) {
-        const picture = await this.#decode(i, name);
-        if (picture) {
-          into.set(picture, offset);
-          await this.#pictures?.write(i, picture);
-          return this.labels[i]!;
+      if (!this.#unreadable.has(this.#source.nameOf(i))) {
+        const { square, unreadable } = await this.#decode(i);
+        if (unreadable === undefined) {
+          into.set(square, offset);
+          await this.#pictures?.write(i, square);
         }
+        this.#squares.push(square);
+        if (unreadable === undefined) return this.labels[i]!;
+        this.#remember(this.#source.nameOf(i), unreadable);
       }
       if (!substitute) return UNREADABLE;
     }
   }
 
-  /** Undefined for a file that is broken, which is remembered. */
-  async #decode(index: number, name: string): Promise<Uint8Array | undefined> {
-    const bytes = await this.#source.bytes(index);
-    try {
-      return await decodeSquare(bytes, this.imageShape[1]);
-    } catch (error) {
-      if (!(error instanceof DataError)) throw error;
-      this.#unreadable.set(name, `${error.what}: ${error.got}`);
-      const few = Math.max(MAX_UNREADABLE_FEW, Math.ceil(MAX_UNREADABLE_SHARE * this.length));
-      if (this.#unreadable.size <= Math.min(few, this.length - 1)) return undefined;
-      throw new DataError({
-        what: `too many pictures in ${this.folder} cannot be decoded; the last one was ${name}`,
-        expected: `at most ${Math.min(few, this.length - 1)} broken files of ${this.length}`,
-        got: `${this.#unreadable.size}, the last one because: ${error.got ?? error.what}`,
-        next: 'copy or unpack the pictures again',
-        cause: error,
-      });
-    }
+  #decode(i: number): Promise<DecodeAnswer> {
+    this.#decoders ??= new WorkerPool({ module: DECODER, count: THREADS });
+    const side = this.imageShape[1];
+    const into = this.#squares.pop() ?? new Uint8Array(3 * side * side);
+    const question = { part: this.#source.partOf(i), name: this.#source.nameOf(i), side, into };
+    return this.#decoders.waitFor(this.#decoders.request(question, [into.buffer]));
+  }
+
+  /** A broken file. A few are passed over; more than that means that something else is wrong. */
+  #remember(name: string, reason: string): void {
+    this.#unreadable.set(name, reason);
+    const few = Math.max(MAX_UNREADABLE_FEW, Math.ceil(MAX_UNREADABLE_SHARE * this.length));
+    if (this.#unreadable.size <= Math.min(few, this.length - 1)) return;
+    throw new DataError({
+      what: `too many pictures in ${this.folder} cannot be decoded; the last one was ${name}`,
+      expected: `at most ${Math.min(few, this.length - 1)} broken files of ${this.length}`,
+      got: `${this.#unreadable.size}, the last one because: ${reason}`,
+      next: 'copy or unpack the pictures again',
+    });
   }
 
   /** Decodes everything that the cache lacks. */
@@ -249,7 +257,7 @@ export class ImageFolder implements Dataset {
 
   /** What could not be read so far, by name; undefined when all could. */
   summary(): string | undefined {
-    const broken = [...this.#unreadable];
+    const broken = [...this.#unreadable].sort(([a], [b]) => (a < b ? -1 : 1));
     if (broken.length === 0) return undefined;
     const shown = broken.slice(0, 5).map(([name, reason]) => `  ${name}: ${reason}`);
     const more = broken.length > shown.length ? [`  and ${broken.length - shown.length} more`] : [];
@@ -258,8 +266,10 @@ export class ImageFolder implements Dataset {
     return [`${files} could not be decoded (${what}):`, ...shown, ...more].join('\n');
   }
 
-  /** Closes the cache of decoded pictures. */
+  /** Closes the cache of decoded pictures and ends the threads that decode; both open again when needed. */
   async close(): Promise<void> {
+    await this.#decoders?.close();
+    this.#decoders = undefined;
     await this.#pictures?.close();
     this.#pictures = undefined;
   }

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { diskError } from '../../disk-error.js';
 import { DataError } from '../../errors.js';
 import { makeFolder } from '../../make-folder.js';
-import { checkBytes, type ImageSource, PICTURE } from './source.js';
+import { type ImageSource, PICTURE } from './source.js';
 import { listTar, type Member, type SmallMembers } from './tar-index.js';
 
 const count = z.number().int().nonnegative();
@@ -70,21 +70,9 @@ export async function openTars(root: string, options: TarOptions): Promise<Image
     labels: Int32Array.from(index.pictures, ([, , , label]) => label),
     remarks: [],
     nameOf,
-    async bytes(i) {
+    partOf(i) {
       const [shard, offset, size] = index.pictures[i]!;
-      checkBytes(nameOf(i), size);
-      try {
-        const handle = await open(path.join(root, names[shard]!), 'r');
-        try {
-          const bytes = Buffer.alloc(size);
-          const { bytesRead } = await handle.read(bytes, 0, size, offset);
-          return bytes.subarray(0, bytesRead);
-        } finally {
-          await handle.close();
-        }
-      } catch (error) {
-        throw diskError(error, `cannot read ${nameOf(i)}`, DataError);
-      }
+      return { file: path.join(root, names[shard]!), range: { offset, size } };
     },
     async fingerprint() {
       const hash = createHash('sha256');

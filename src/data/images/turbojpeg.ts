@@ -1,0 +1,77 @@
+import { existsSync } from 'node:fs';
+import koffi from 'koffi';
+import type { Size } from './shrink.js';
+
+/**
+ * libjpeg-turbo: fills `into` with width × height pixels (red, green, blue and a byte that does not matter, from the
+ * lowest byte up). False for a JPEG of another size, and for one that it does not read without a complaint.
+ */
+export type DecodeJpeg = (bytes: Uint8Array, size: Size, into: Int32Array) => boolean;
+
+/** Its TurboJPEG interface, version 2 or 3, both of which have the calls below. */
+const CANDIDATES: Readonly<Partial<Record<NodeJS.Platform, readonly string[]>>> = {
+  linux: ['libturbojpeg.so.0', 'libturbojpeg.so'],
+  darwin: ['/opt/homebrew/lib/libturbojpeg.dylib', '/usr/local/lib/libturbojpeg.dylib'],
+  win32: ['turbojpeg.dll'],
+};
+
+/** TJPF_RGBX. */
+const RGBX = 2;
+/** TJFLAG_LIMITSCANS: a progressive file of endless scans is refused. */
+const LIMIT_SCANS = 32768;
+
+let opened: { readonly decode: DecodeJpeg | undefined } | undefined;
+
+/**
+ * The system's libjpeg-turbo, which decodes a JPEG in half of sharp's time; undefined where there is none. The
+ * environment variable PAPERWEIGHT_TURBOJPEG names another file of it.
+ */
+export function openTurboJpeg(): DecodeJpeg | undefined {
+  opened ??= { decode: bind() };
+  return opened.decode;
+}
+
+/** What to tell people whose JPEGs are decoded more slowly than they could be. */
+export function turboJpegAdvice(): string | undefined {
+  if (openTurboJpeg()) return undefined;
+  return `JPEGs are decoded by sharp, since libjpeg-turbo is not installed; with it they take less than half as long. ${installLine()}`;
+}
+
+function installLine(): string {
+  if (process.platform === 'darwin') return 'Install it with: brew install jpeg-turbo';
+  const sudo = process.getuid?.() === 0 ? '' : 'sudo ';
+  if (existsSync('/etc/debian_version')) return `Install it with: ${sudo}apt-get install -y libturbojpeg0`;
+  return 'Install libjpeg-turbo’s TurboJPEG library, or name its file in PAPERWEIGHT_TURBOJPEG.';
+}
+
+function bind(): DecodeJpeg | undefined {
+  const lib = load();
+  if (!lib) return undefined;
+  const handle = lib.func('void *tjInitDecompress()')();
+  const header = lib.func(
+    'int tjDecompressHeader3(void *, const uint8_t *, ulong, _Out_ int *, _Out_ int *, _Out_ int *, _Out_ int *)',
+  );
+  const decompress = lib.func(
+    'int tjDecompress2(void *, const uint8_t *, ulong, uint8_t *, int, int, int, int, int)',
+  );
+  if (handle === null) return undefined;
+  return (bytes, { width, height }, into) => {
+    const [w, h] = [[0], [0]] as [number[], number[]];
+    const known = header(handle, bytes, bytes.length, w, h, [0], [0]) === 0;
+    // It writes as many pixels as it finds itself.
+    if (!known || w[0] !== width || h[0] !== height || into.length < width * height) return false;
+    const to = new Uint8Array(into.buffer, into.byteOffset, 4 * width * height);
+    return decompress(handle, bytes, bytes.length, to, width, 4 * width, height, RGBX, LIMIT_SCANS) === 0;
+  };
+}
+
+function load(): ReturnType<typeof koffi.load> | undefined {
+  const named = process.env.PAPERWEIGHT_TURBOJPEG;
+  for (const file of named ? [named] : (CANDIDATES[process.platform] ?? []))
+    try {
+      return koffi.load(file);
+    } catch {
+      // The next name; without any, sharp decodes.
+    }
+  return undefined;
+}
