@@ -1,6 +1,6 @@
 import type { Claim, Judgement, Text } from '../claims/claim.js';
 import { resultsOf, withSeeds } from '../claims/claim.js';
-import { compared, divergence, overfit, testError, trainError, unmeasured } from '../claims/kinds.js';
+import { compared, divergence, overfit, single, testError, trainError, unmeasured } from '../claims/kinds.js';
 import { difference, isClear, show, summarise } from '../claims/statistics.js';
 import type { Activation } from '../layers.js';
 import { countedClaims } from './claims-counted.js';
@@ -312,7 +312,7 @@ const measured: readonly Claim[] = [
       trend: REDUCED,
     }),
   ),
-  {
+  single({
     id: 'notes-template',
     section: 'notes',
     order: 12,
@@ -325,18 +325,11 @@ const measured: readonly Claim[] = [
       en: 'accuracy on 10,000 test pictures after ten epochs; confirmed from 50 % on, which is five times guessing',
       zh: '10 轮后在 10,000 张测试图上的准确率；达到 50 %（随机猜测的五倍）即证实',
     },
-    jobs: () => withSeeds(variants.notesTenEpochs, [0]),
-    judge: (results) => {
-      const result = results.get(variants.notesTenEpochs, 0)!;
-      if (result.diverged) return divergence('notes');
-      const accuracy = 100 - testError(result);
-      return {
-        verdict: accuracy >= 50 ? 'confirmed' : 'refuted',
-        measured: `${accuracy.toFixed(1)} %`,
-        reason: { en: 'one seed', zh: '仅一个种子' },
-      };
-    },
-  },
+    variant: variants.notesTenEpochs,
+    measure: (result) => 100 - testError(result),
+    digits: 1,
+    holds: (accuracy) => accuracy >= 50,
+  }),
 ];
 
 const needsImageNet = (id: string, section: string, statement: Text, paperSays: string): Claim =>

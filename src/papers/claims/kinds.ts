@@ -80,6 +80,39 @@ export function compared({
   };
 }
 
+/** A claim that the number of one training decides, by a bound of its own. */
+export function single({
+  variant,
+  measure,
+  digits,
+  holds,
+  ...claim
+}: Basics & {
+  readonly order: number;
+  readonly variant: Variant;
+  /** Percent. */
+  readonly measure: (result: Result) => number;
+  /** Shown after the point. */
+  readonly digits: number;
+  /** Whether the number confirms the claim; otherwise it refutes it. */
+  readonly holds: (percent: number) => boolean;
+}): Claim {
+  return {
+    ...claim,
+    jobs: () => withSeeds(variant, [0]),
+    judge: (results) => {
+      const result = results.get(variant, 0)!;
+      if (result.diverged) return divergence(variant.id);
+      const percent = measure(result);
+      return {
+        verdict: holds(percent) ? 'confirmed' : 'refuted',
+        measured: `${percent.toFixed(digits)} %`,
+        reason: { en: 'one seed', zh: '仅一个种子' },
+      };
+    },
+  };
+}
+
 /** A variant that did not get to the end says nothing about a difference. */
 export const divergence = (label: string): Judgement => ({
   verdict: 'not measured',

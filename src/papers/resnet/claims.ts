@@ -1,7 +1,7 @@
 import { withoutInit } from '../../nn/init.js';
 import { inspect } from '../../nn/inspect.js';
-import { type Claim, type Text, type Variant, withSeeds } from '../claims/claim.js';
-import { compared, counted, divergence, testError, trainError } from '../claims/kinds.js';
+import type { Claim, Text, Variant } from '../claims/claim.js';
+import { compared, counted, single, testError, trainError } from '../claims/kinds.js';
 import { ResNet } from './model.js';
 import { recipes } from './recipe.js';
 
@@ -149,7 +149,7 @@ export const claims: readonly Claim[] = [
     measure: trainError,
     trend: SHORT,
   }),
-  {
+  single({
     id: 'resnet-20-error',
     section: '4.2, table 6',
     order: 4,
@@ -162,16 +162,9 @@ export const claims: readonly Claim[] = [
       en: 'test error after 164 epochs of the resnet-20 recipe, one seed; confirmed up to half a point above the paper’s',
       zh: 'resnet-20 配方训练 164 轮后的测试误差，一个种子；不高于论文 0.5 个百分点即证实',
     },
-    jobs: () => withSeeds(whole, [0]),
-    judge: (results) => {
-      const result = results.get(whole, 0)!;
-      if (result.diverged) return divergence(whole.id);
-      const error = testError(result);
-      return {
-        verdict: error <= 8.75 + 0.5 ? 'confirmed' : 'refuted',
-        measured: `${error.toFixed(2)} %`,
-        reason: { en: 'one seed', zh: '仅一个种子' },
-      };
-    },
-  },
+    variant: whole,
+    measure: testError,
+    digits: 2,
+    holds: (error) => error <= 8.75 + 0.5,
+  }),
 ];
