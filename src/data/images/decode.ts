@@ -6,7 +6,7 @@ import { openTurboJpeg } from './turbojpeg.js';
 
 type SharpModule = typeof import('sharp')['default'];
 
-/** Most pixels of a picture: 201 MB as bytes. */
+/** Most pixels of a picture: 268 MB at four bytes each. */
 export const MAX_PIXELS = 2 ** 26;
 /** Longer side to shorter side, at most. */
 const MAX_PROPORTION = 200;
@@ -30,8 +30,9 @@ function load(): Promise<SharpModule> {
  * Decodes a picture and cuts its middle square: the shorter side is scaled to `side` (bilinear with
  * antialiasing), the longer one in proportion and cut down to whole pixels, and the centre is kept. That is
  * torchvision's Resize(side) and CenterCrop(side) (paper, section 2), on pictures read as PIL reads them: grey
- * becomes RGB, alpha is dropped, colour profiles are ignored and EXIF does not turn the picture. One thing
- * differs: CMYK goes through its colour profile.
+ * becomes RGB, alpha is dropped, colour profiles are ignored and EXIF does not turn the picture. Two things
+ * differ: CMYK goes through its colour profile, and a JPEG of at least four times the size is partly scaled while
+ * it is decoded.
  *
  * JPEGs are decoded by libjpeg-turbo where the system has it, and everything else by sharp.
  *
@@ -46,24 +47,34 @@ export async function decodeSquare(
 ): Promise<Uint8Array> {
   const header = jpegHeader(bytes);
   if (header) checkSize(header, bytes.length);
+  const size = header && sizeWhenDecoded(header, side);
   // What it does not read without a complaint goes to sharp, which knows what can be forgiven and says what cannot.
   const turbo = header && header.components !== CMYK ? openTurboJpeg() : undefined;
-  if (header && turbo) {
+  if (size && turbo) {
     // No other picture may come between: the room for its pixels is the same.
-    const pixels = roomForPixels(header, side);
-    if (turbo(bytes, header, pixels)) {
-      shrinkToSquare(pixels, header, side, into);
+    const pixels = roomForPixels(size, side);
+    if (turbo(bytes, header, size, pixels)) {
+      shrinkToSquare(pixels, size, side, into);
       return into;
     }
   }
-  const { data, channels, size } = await decodeBySharp(bytes, header);
-  const pixels = roomForPixels(size, side);
-  widen(data, channels, pixels);
-  shrinkToSquare(pixels, size, side, into);
+  const decoded = await decodeBySharp(bytes, header, size);
+  const pixels = roomForPixels(decoded.size, side);
+  widen(decoded.data, decoded.channels, pixels);
+  shrinkToSquare(pixels, decoded.size, side, into);
   return into;
 }
 
-async function decodeBySharp(bytes: Uint8Array, header: JpegHeader | undefined) {
+/** A JPEG of at least four times the size is scaled by 2, 4 or 8 while it is decoded, if that comes out even. */
+function sizeWhenDecoded({ width, height }: Size, side: number): Size {
+  let factor = 1;
+  // Twice, since colours may have half as many pixels.
+  const even = (factor: number) => width % (2 * factor) === 0 && height % (2 * factor) === 0;
+  while (factor < 8 && Math.min(width, height) >= 4 * factor * side && even(2 * factor)) factor *= 2;
+  return { width: width / factor, height: height / factor };
+}
+
+async function decodeBySharp(bytes: Uint8Array, header: JpegHeader | undefined, wanted: Size | undefined) {
   const sharp = await load();
   try {
     const kind = header ? { ...header, cmyk: header.components === CMYK } : await kindOf(bytes, sharp);
@@ -75,8 +86,11 @@ async function decodeBySharp(bytes: Uint8Array, header: JpegHeader | undefined) 
       ignoreIcc: !kind.cmyk,
     } as const;
     const picture = sharp(bytes, options).removeAlpha().toColourspace('srgb').raw({ depth: 'uchar' });
+    const size = wanted ?? kind;
+    // By a part of it while decoding; not to the same bytes, but within a level or two.
+    if (size.width !== kind.width) picture.resize(size.width, size.height, { fit: 'fill' });
     const { data, info } = await picture.toBuffer({ resolveWithObject: true });
-    return { data, channels: info.channels, size: kind };
+    return { data, channels: info.channels, size };
   } catch (error) {
     if (error instanceof DataError) throw error;
     const got = error instanceof Error ? error.message : String(error);

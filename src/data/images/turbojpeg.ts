@@ -3,10 +3,11 @@ import koffi from 'koffi';
 import type { Size } from './shrink.js';
 
 /**
- * libjpeg-turbo: fills `into` with width × height pixels (red, green, blue and a byte that does not matter, from the
- * lowest byte up). False for a JPEG of another size, and for one that it does not read without a complaint.
+ * libjpeg-turbo: fills `into` with the pixels of a JPEG of one size, decoded to it or to a half, quarter or eighth of
+ * it: red, green, blue and a byte that does not matter, from the lowest byte up. False for a JPEG that has another
+ * size, and for one that it does not read without a complaint.
  */
-export type DecodeJpeg = (bytes: Uint8Array, size: Size, into: Int32Array) => boolean;
+export type DecodeJpeg = (bytes: Uint8Array, of: Size, to: Size, into: Int32Array) => boolean;
 
 /** Its TurboJPEG interface, version 2 or 3, both of which have the calls below. */
 const CANDIDATES: Readonly<Partial<Record<NodeJS.Platform, readonly string[]>>> = {
@@ -55,11 +56,11 @@ function bind(): DecodeJpeg | undefined {
     'int tjDecompress2(void *, const uint8_t *, ulong, uint8_t *, int, int, int, int, int)',
   );
   if (handle === null) return undefined;
-  return (bytes, { width, height }, into) => {
+  return (bytes, of, { width, height }, into) => {
     const [w, h] = [[0], [0]] as [number[], number[]];
     const known = header(handle, bytes, bytes.length, w, h, [0], [0]) === 0;
     // It writes as many pixels as it finds itself.
-    if (!known || w[0] !== width || h[0] !== height || into.length < width * height) return false;
+    if (!known || w[0] !== of.width || h[0] !== of.height || into.length < width * height) return false;
     const to = new Uint8Array(into.buffer, into.byteOffset, 4 * width * height);
     return decompress(handle, bytes, bytes.length, to, width, 4 * width, height, RGBX, LIMIT_SCANS) === 0;
   };
