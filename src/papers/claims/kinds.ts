@@ -64,8 +64,10 @@ export function compared({
       const gain = difference(b, a);
       const spread = Number.isNaN(gain.error) ? '' : ` ± ${gain.error.toFixed(2)}`;
       const sign = gain.value < 0 ? '−' : '';
+      // Percents have a digit after the point; what has no unit is small.
+      const shown = (side: typeof a) => (unit === '' ? show(side, 2) : `${show(side)} ${unit}`);
       const measured =
-        `${less.label} ${show(a)} ${unit}, ${more.label} ${show(b)} ${unit}: ` +
+        `${less.label} ${shown(a)}, ${more.label} ${shown(b)}: ` +
         `${sign}${Math.abs(gain.value).toFixed(2)}${spread} (n = ${seeds.length})`;
       const direction = directionOf(gain);
       if (trend)
