@@ -4,7 +4,7 @@ export type Verdict = 'confirmed' | 'refuted' | 'trend only' | 'not measured';
 export interface PaperPage {
   readonly id: string;
   readonly title: string;
-  /** Markdown of `notes.md` and `notes.zh.md`. */
+  /** Markdown of `notes.md` and `notes.zh.md`, without the table of the claims. */
   readonly notes: { readonly en: string; readonly zh: string };
   readonly claims: readonly ClaimRow[];
   /** Pictures in the paper's `figures/` folder, served at `/api/papers/:id/figures/:file`. */

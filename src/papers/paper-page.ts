@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { DataError } from '../errors.js';
 import type { Text } from './claims/claim.js';
 import { ResultFolder } from './claims/result.js';
-import { claimRows } from './claims/table.js';
+import { claimRows, withoutTable } from './claims/table.js';
 import type { PaperPage } from './page.js';
 import { openPaper, paperFolder, paperIds } from './registry.js';
 
@@ -38,7 +38,7 @@ export async function paperPage(id: string, results?: string): Promise<PaperPage
 export const figuresFolder = (id: string): string => join(paperFolder(id), 'figures');
 
 const notesIn = async (folder: string, name: string): Promise<string> =>
-  existsSync(join(folder, name)) ? readFile(join(folder, name), 'utf8') : '';
+  existsSync(join(folder, name)) ? withoutTable(await readFile(join(folder, name), 'utf8')) : '';
 
 const PICTURES = ['.svg', '.png', '.jpg', '.webp'];
 /** The file of a folder of figures that holds their titles. */

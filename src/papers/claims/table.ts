@@ -98,6 +98,12 @@ async function insert(file: string, table: string): Promise<void> {
   await write(file, `${text.slice(0, from + begin.length)}\n\n${table}\n\n${text.slice(to)}`);
 }
 
+/** Notes without the table, for a page that has the claims beside them. */
+export function withoutTable(notes: string): string {
+  const [from, to] = [notes.indexOf(begin), notes.indexOf(end)];
+  return from < 0 || to < from ? notes : notes.slice(0, from) + notes.slice(to + end.length).trimStart();
+}
+
 /** Leaves a file alone that says this already. */
 async function write(file: string, text: string): Promise<void> {
   if (existsSync(file) && (await readFile(file, 'utf8')) === text) return;

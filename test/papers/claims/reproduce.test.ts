@@ -190,6 +190,11 @@ describe('a paper’s page', () => {
     assert.equal(page.title, 'AlexNet');
     assert.match(page.notes.en, /AlexNet/);
     assert.match(page.notes.zh, /\p{Script=Han}/u);
+    // The claims are there already; what stands around their table stays.
+    for (const notes of [page.notes.en, page.notes.zh]) {
+      assert.doesNotMatch(notes, /<!--|\| Paper says|\| 论文所述/);
+      assert.match(notes, /figures\/figure-1/);
+    }
     assert.deepEqual(
       page.claims.map(({ id }) => id),
       alexnet.claims.map(({ id }) => id),
