@@ -127,6 +127,6 @@ async function jpegDecoder() {
 }
 
 async function installCommand(): Promise<string> {
-  const { installCommand } = await import('../backend/onednn/library.js');
-  return installCommand();
+  const { installOneDnn } = await import('../backend/onednn/library.js');
+  return installOneDnn();
 }

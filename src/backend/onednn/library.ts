@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import koffi from 'koffi';
 import { DeviceError } from '../../errors.js';
+import { installCommand } from '../../install-command.js';
 import { openLibc } from './libc.js';
 
 export type Lib = ReturnType<typeof koffi.load>;
@@ -30,18 +31,19 @@ export function candidates(): readonly string[] {
   return named ? [named] : (CANDIDATES[process.platform] ?? []);
 }
 
-/** The command that installs oneDNN on this kind of system. */
-export function installCommand(): string {
-  if (process.platform === 'darwin') return 'brew install onednn';
-  if (process.platform !== 'linux')
-    return 'see the oneDNN project’s installation guide, and name its library file in PAPERWEIGHT_ONEDNN';
-  const sudo = process.getuid?.() === 0 ? '' : 'sudo ';
-  if (existsSync('/etc/debian_version'))
-    return ['libdnnl2', 'libdnnl3'].map((name) => `${sudo}apt-get install -y ${name}`).join(' || ');
-  if (existsSync('/etc/fedora-release')) return `${sudo}dnf install -y onednn`;
-  if (existsSync('/etc/arch-release')) return `${sudo}pacman -S onednn`;
-  if (existsSync('/etc/alpine-release')) return `${sudo}apk add onednn`;
-  return 'install oneDNN with your package manager';
+/** The command that installs oneDNN on this kind of system, or what to do instead. */
+export function installOneDnn(): string {
+  const command = installCommand({
+    homebrew: 'onednn',
+    debian: ['libdnnl2', 'libdnnl3'],
+    fedora: 'onednn',
+    arch: 'onednn',
+    alpine: 'onednn',
+  });
+  if (command) return command;
+  return process.platform === 'linux'
+    ? 'install oneDNN with your package manager'
+    : 'see the oneDNN project’s installation guide, and name its library file in PAPERWEIGHT_ONEDNN';
 }
 
 /**
@@ -79,7 +81,7 @@ export function loadOneDnn(): OneDnnLibrary {
         : files.length > 0
           ? `none of ${files.join(', ')}`
           : `no known name for it on ${process.platform}`,
-    next: `run: ${installCommand()}   (or use --device reference for small things)`,
+    next: `run: ${installOneDnn()}   (or use --device reference for small things)`,
   });
 }
 

@@ -68,9 +68,9 @@ export async function decodeSquare(
 /** A JPEG of at least four times the size is scaled by 2, 4 or 8 while it is decoded, if that comes out even. */
 function sizeWhenDecoded({ width, height }: Size, side: number): Size {
   let factor = 1;
-  // Twice, since colours may have half as many pixels.
-  const even = (factor: number) => width % (2 * factor) === 0 && height % (2 * factor) === 0;
-  while (factor < 8 && Math.min(width, height) >= 4 * factor * side && even(2 * factor)) factor *= 2;
+  // By twice the next factor, since colours may have half as many pixels.
+  const even = () => width % (4 * factor) === 0 && height % (4 * factor) === 0;
+  while (factor < 8 && Math.min(width, height) >= 4 * factor * side && even()) factor *= 2;
   return { width: width / factor, height: height / factor };
 }
 

@@ -131,9 +131,10 @@ export function shrinkToSquare(pixels: Int32Array, size: Size, side: number, pla
     bilinearTaps(line, tapsOf(line[0], line[1]), EXACT_BITS),
   ) as [Taps, Taps];
   const { width } = size;
+  const [first, end] = [horizontal.start[0]!, horizontal.start[side - 1]! + horizontal.width];
   const line = new Int32Array(width);
   for (let y = 0; y < side; y++) {
-    scaleDown(pixels, width, vertical, y, line);
+    scaleDown(pixels, width, vertical, y, line, first, end);
     scaleAcross(line, horizontal, planes, y * side, side);
   }
 }
@@ -194,15 +195,17 @@ function shrinkWithSimd(
   planes.set(new Uint8Array(memory.buffer, at.planes, planes.length));
 }
 
-/** Line `y` of the result, not yet scaled across. */
+/** Line `y` of the result between two columns, not yet scaled across. */
 function scaleDown(
   pixels: Int32Array,
   width: number,
   { width: taps, start, weights }: Taps,
   y: number,
   line: Int32Array,
+  first: number,
+  end: number,
 ): void {
-  for (let x = 0; x < width; x++) {
+  for (let x = first; x < end; x++) {
     let [red, green, blue] = [HALF, HALF, HALF];
     for (let k = 0, at = start[y]! * width + x; k < taps; k++, at += width) {
       const p = pixels[at]!;

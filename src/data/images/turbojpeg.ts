@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
 import koffi from 'koffi';
+import { installCommand } from '../../install-command.js';
 import type { Size } from './shrink.js';
 
 /**
@@ -39,9 +39,8 @@ export function turboJpegAdvice(): string | undefined {
 }
 
 function installLine(): string {
-  if (process.platform === 'darwin') return 'Install it with: brew install jpeg-turbo';
-  const sudo = process.getuid?.() === 0 ? '' : 'sudo ';
-  if (existsSync('/etc/debian_version')) return `Install it with: ${sudo}apt-get install -y libturbojpeg0`;
+  const command = installCommand({ homebrew: 'jpeg-turbo', debian: ['libturbojpeg0'] });
+  if (command) return `Install it with: ${command}`;
   return 'Install libjpeg-turbo’s TurboJPEG library, or name its file in PAPERWEIGHT_TURBOJPEG.';
 }
 

@@ -1,0 +1,23 @@
+import { existsSync } from 'node:fs';
+
+/** What a library's package is called; in the order in which to try them on Debian. */
+export interface PackageNames {
+  readonly homebrew: string;
+  readonly debian: readonly string[];
+  readonly fedora?: string;
+  readonly arch?: string;
+  readonly alpine?: string;
+}
+
+/** The command that installs a library on this kind of system; undefined where none is known. */
+export function installCommand(names: PackageNames): string | undefined {
+  if (process.platform === 'darwin') return `brew install ${names.homebrew}`;
+  if (process.platform !== 'linux') return undefined;
+  const sudo = process.getuid?.() === 0 ? '' : 'sudo ';
+  if (existsSync('/etc/debian_version'))
+    return names.debian.map((name) => `${sudo}apt-get install -y ${name}`).join(' || ');
+  if (names.fedora && existsSync('/etc/fedora-release')) return `${sudo}dnf install -y ${names.fedora}`;
+  if (names.arch && existsSync('/etc/arch-release')) return `${sudo}pacman -S ${names.arch}`;
+  if (names.alpine && existsSync('/etc/alpine-release')) return `${sudo}apk add ${names.alpine}`;
+  return undefined;
+}
