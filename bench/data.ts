@@ -8,12 +8,12 @@ import { median } from '../src/bench/stats.js';
 import { drawImageFolder } from '../test/support/draw-images.js';
 
 /*
- * From files to normalised, augmented batches: pictures a second beside torchvision's data set in PyTorch's
+ * From files to normalised, augmented batches: images a second beside torchvision's data set in PyTorch's
  * DataLoader at the same work, interleaved; a round is one process of each.
  *   npm run build && node dist/bench/data.js --mode imagefolder --data DIR --rounds 3 --python /usr/bin/python3
  *   node dist/bench/data.js --mode cifar10 --data DIR --images 50000
  * An image folder that is not there is drawn first: 3,200 training JPEGs of 500 × 375, 110 kB each.
- * Prints one JSON object and writes it to bench/results/pictures/.
+ * Prints one JSON object and writes it to bench/results/images/.
  */
 const { values } = parseArgs({
   options: {
@@ -81,9 +81,9 @@ const result = {
   ),
   peer: { name: `${rounds[0]![0]!.version}, num_workers=2`, ...theirs },
 };
-mkdirSync(here('../../bench/results/pictures'), { recursive: true });
+mkdirSync(here('../../bench/results/images'), { recursive: true });
 writeFileSync(
-  here(`../../bench/results/pictures/data-${mode}-${result.date}.json`),
+  here(`../../bench/results/images/data-${mode}-${result.date}.json`),
   `${JSON.stringify(result, null, 2)}\n`,
 );
 console.log(JSON.stringify(result));

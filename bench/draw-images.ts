@@ -25,4 +25,4 @@ const count = await drawImageFolder({
   val: Number(values.val),
   size: [Number(values.width), Number(values.height)],
 });
-console.log(`${count} pictures in ${root}, ${((performance.now() - started) / 1000).toFixed(1)} s`);
+console.log(`${count} images in ${root}, ${((performance.now() - started) / 1000).toFixed(1)} s`);

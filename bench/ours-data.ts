@@ -28,11 +28,11 @@ async function open(): Promise<[Dataset, transforms.Transform]> {
       await CIFAR10.open({ root: folder, train: true }),
       transforms.compose([transforms.randomCrop(32, { padding: 4 }), ...end]),
     ];
-  // The cache of decoded pictures is a folder that only the cached mode knows.
-  const cache = join(folder, mode === 'imagefolder' ? '.no-pictures' : '.pictures');
-  const cachePictures = mode === 'imagefolder-cached';
-  const set = await ImageFolder.openSplit({ root: folder, train: true, cache, cachePictures });
-  if (cachePictures) await set.fill();
+  // The cache of decoded images is a folder that only the cached mode knows.
+  const cache = join(folder, mode === 'imagefolder' ? '.no-images' : '.images');
+  const cacheImages = mode === 'imagefolder-cached';
+  const set = await ImageFolder.openSplit({ root: folder, train: true, cache, cacheImages });
+  if (cacheImages) await set.fill();
   return [set, transforms.compose([transforms.randomCrop(224), ...end])];
 }
 
@@ -48,19 +48,19 @@ const side = mode === 'cifar10' ? 32 : 224;
 const weights = tensor(new Float32Array(3 * side * side).fill(1), { shape: [3 * side * side, 1] });
 const loader = new DataLoader(dataset, { batchSize: 128, shuffle: true, transform });
 
-/** One pass over the pictures. */
+/** One pass over the images. */
 async function epoch(): Promise<number> {
   let [done, check] = [0, 0];
   let last: Promise<number> = Promise.resolve(0);
-  for await (const [pictures, labels] of loader) {
+  for await (const [images, labels] of loader) {
     done += labels.shape[0]!;
-    const sum = pictures.flatten(1).matmul(weights).sum().item();
+    const sum = images.flatten(1).matmul(weights).sum().item();
     sum.catch(() => {});
     check += await last;
     last = sum;
   }
   check += await last;
-  if (!Number.isFinite(check)) throw new Error('the pictures are not finite');
+  if (!Number.isFinite(check)) throw new Error('the images are not finite');
   return done;
 }
 

@@ -1,4 +1,4 @@
-import type { Positioned } from '../src/positioned.js';
+import type { Positioned } from '../src/files/positioned.js';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

@@ -1,4 +1,4 @@
-import { PaperweightError } from '../src/errors.js';
+import { PaperweightError } from '../src/errors/errors.js';
 import type { Target } from './target.js';
 
 /** A message is a paragraph, whatever was in the file. */

@@ -15,7 +15,7 @@ export { enumerate } from './data/enumerate.js';
 export { type Batch, DataLoader, type DataLoaderOptions } from './data/loader.js';
 export { Shapes10 } from './data/shapes10.js';
 export * as transforms from './data/transforms/index.js';
-export * from './errors.js';
+export * from './errors/errors.js';
 export type { DType, Shape, TypedArray } from './graph/types.js';
 export * as nn from './nn/index.js';
 export * as ops from './ops/index.js';

@@ -1,4 +1,4 @@
-import { UsageError } from './errors.js';
+import { UsageError } from './errors/errors.js';
 
 const M0 = 0xd2511f53;
 const M1 = 0xcd9e8d57;

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { diskError } from '../src/disk-error.js';
 import {
   CheckpointError,
   DataError,
@@ -10,7 +9,8 @@ import {
   PaperweightError,
   ShapeError,
   UsageError,
-} from '../src/errors.js';
+} from '../src/errors/errors.js';
+import { diskError } from '../src/files/disk-error.js';
 
 test('the message is one paragraph of the parts that are there', () => {
   const full = new DataError({ what: 'a is broken', expected: '3 bytes', got: '2 bytes', next: 'fetch it' });

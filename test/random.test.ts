@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { UsageError } from '../src/errors.js';
+import { UsageError } from '../src/errors/errors.js';
 import { Generator, philox4x32 } from '../src/random.js';
 
 function hex(counter: number[], key: number[]): string {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
-import { excerpt } from '../src/excerpt.js';
+import { excerpt } from '../src/errors/excerpt.js';
 import { sized } from '../src/sized.js';
 
 test('texts and lists of the right length are taken, others are refused with both lengths', () => {

@@ -69,8 +69,8 @@ await serve(async (work) => {
   const input = (data, count) => np.array(data).reshape([count, ...work.inputShape]);
   const refs = (list) => list.map((one) => one.ref);
   const inference = jax.jit(forward);
-  const pictures = input(work.pictures, work.batch);
-  const few = input(work.few, work.pictureCount);
+  const images = input(work.images, work.batch);
+  const few = input(work.few, work.imageCount);
   let weights = parameters;
   let momenta = parameters.map((one) => np.zeros(one.shape));
   const logits = async (x) => (await inference(refs(weights), x.ref)).data();
@@ -92,7 +92,7 @@ await serve(async (work) => {
     return [value, moved, next];
   });
   const train = async () => {
-    const [value, moved, next] = update(weights, momenta, pictures.ref, oneHot.ref);
+    const [value, moved, next] = update(weights, momenta, images.ref, oneHot.ref);
     [weights, momenta] = [moved, next];
     await jax.blockUntilReady(refs(moved));
     await value.data();
@@ -100,6 +100,6 @@ await serve(async (work) => {
   return {
     about: { name: 'jax-js', version: `jax-js ${await versionOf('@jax-js/jax')}` },
     logits: () => logits(few),
-    step: work.what === 'train' ? train : () => logits(pictures),
+    step: work.what === 'train' ? train : () => logits(images),
   };
 });

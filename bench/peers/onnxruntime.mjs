@@ -11,11 +11,11 @@ await serve(async (work) => {
     executionProviders: ['cpu'],
   });
   const tensor = (data, count) => new ort.Tensor('float32', data, [count, ...work.inputShape]);
-  const run = async (pictures) => (await session.run({ pictures })).logits.data;
-  const batch = tensor(work.pictures, work.batch);
+  const run = async (images) => (await session.run({ images })).logits.data;
+  const batch = tensor(work.images, work.batch);
   return {
     about: { name: 'onnxruntime', version: `onnxruntime-node ${await versionOf('onnxruntime-node')}` },
-    logits: () => run(tensor(work.few, work.pictureCount)),
+    logits: () => run(tensor(work.few, work.imageCount)),
     step: () => run(batch),
   };
 });

@@ -16,7 +16,7 @@ export const versionOf = async (name) =>
 
 const say = (answer) => process.stdout.write(`${JSON.stringify(answer)}\n`);
 
-/** `work.json` with its files: parameters by layer, and the few pictures whose logits are compared. */
+/** `work.json` with its files: parameters by layer, and the few images whose logits are compared. */
 async function readWork(file) {
   const work = JSON.parse(await readFile(file, 'utf8'));
   const floats = async (name) => {
@@ -39,16 +39,16 @@ async function readWork(file) {
       return { ...layer, weight: take(layer.outFeatures, layer.inFeatures), bias: take(layer.outFeatures) };
     return layer;
   });
-  const few = await floats(work.pictures);
-  return { ...work, layers, few, folder: dirname(file), pictures: repeat(few, work) };
+  const few = await floats(work.images);
+  return { ...work, layers, few, folder: dirname(file), images: repeat(few, work) };
 }
 
-/** The few pictures over and over, until the batch is full. */
-function repeat(few, { batch, pictureCount }) {
-  const size = few.length / pictureCount;
+/** The few images over and over, until the batch is full. */
+function repeat(few, { batch, imageCount }) {
+  const size = few.length / imageCount;
   const all = new Float32Array(batch * size);
   for (let i = 0; i < batch; i++) {
-    const from = (i % pictureCount) * size;
+    const from = (i % imageCount) * size;
     all.set(few.subarray(from, from + size), i * size);
   }
   return all;

@@ -5,7 +5,7 @@
 
 DIR holds CIFAR-10's .bin files. Twelve epochs of batches of 128, SGD with momentum 0.9 and a rate of 0.01, a tenth of
 it after epochs 8 and 11; errors are those of `paperweight reproduce`: over an epoch's own batches, and on all 10,000
-test pictures. The random numbers are PyTorch's, so that only the spread over seeds can be compared.
+test images. The random numbers are PyTorch's, so that only the spread over seeds can be compared.
 """
 import argparse
 import json
@@ -17,12 +17,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-# Of the training pictures, as in src/papers/alexnet/build.ts.
+# Of the training images, as in src/papers/alexnet/build.ts.
 MEAN = torch.tensor([0.4914, 0.4822, 0.4465]).view(1, 3, 1, 1)
 STD = torch.tensor([0.247, 0.2435, 0.2616]).view(1, 3, 1, 1)
 
 
-def pictures(folder, names):
+def images(folder, names):
     records = np.concatenate([np.fromfile(os.path.join(folder, n), np.uint8).reshape(-1, 3073) for n in names])
     x = torch.from_numpy(records[:, 1:].reshape(-1, 3, 32, 32).astype(np.float32)) / 255
     x = ((x - MEAN) / STD).contiguous(memory_format=torch.channels_last)
@@ -94,8 +94,8 @@ def main():
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    data = (pictures(args.data, [f"data_batch_{i}.bin" for i in range(1, 6)]),
-            pictures(args.data, ["test_batch.bin"]))
+    data = (images(args.data, [f"data_batch_{i}.bin" for i in range(1, 6)]),
+            images(args.data, ["test_batch.bin"]))
     runs = []
     for seed in args.seeds:
         started = time.time()

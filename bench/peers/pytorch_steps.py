@@ -62,14 +62,14 @@ def main():
             parameter.copy_(torch.from_numpy(weights[at:at + parameter.numel()]).view(parameter.shape))
             at += parameter.numel()
     assert at == len(weights), "the weights do not fit the layers"
-    few = torch.from_numpy(np.fromfile(os.path.join(folder, work["pictures"]), dtype="<f4"))
-    few = few.view(work["pictureCount"], *work["inputShape"])
+    few = torch.from_numpy(np.fromfile(os.path.join(folder, work["images"]), dtype="<f4"))
+    few = few.view(work["imageCount"], *work["inputShape"])
     batch = work["batch"]
-    pictures = few.repeat(-(-batch // len(few)), 1, 1, 1)[:batch].contiguous()
+    images = few.repeat(-(-batch // len(few)), 1, 1, 1)[:batch].contiguous()
     labels = torch.arange(batch) % 10
     if channels_last:
         model = model.to(memory_format=torch.channels_last)
-        few, pictures = (t.contiguous(memory_format=torch.channels_last) for t in (few, pictures))
+        few, images = (t.contiguous(memory_format=torch.channels_last) for t in (few, images))
     net = torch.compile(model) if compiled else model
 
     def autocast():
@@ -88,13 +88,13 @@ def main():
     def train():
         optimizer.zero_grad()
         with autocast():
-            loss = criterion(net(pictures), labels)
+            loss = criterion(net(images), labels)
         loss.backward()
         optimizer.step()
         loss.item()
 
     def step():
-        return train() if work["what"] == "train" else logits(pictures).numpy()
+        return train() if work["what"] == "train" else logits(images).numpy()
 
     def timed(count):
         seconds = []

@@ -12,7 +12,7 @@ await serve(async (work) => {
   if (!(await tf.setBackend(backend))) throw new Error(`tfjs could not start its backend ${backend}`);
   await tf.ready();
 
-  // Its convolutions take NHWC pictures and HWIO kernels.
+  // Its convolutions take NHWC images and HWIO kernels.
   const variables = [];
   const variable = (value) => {
     variables.push(tf.variable(value));
@@ -71,8 +71,8 @@ await serve(async (work) => {
   };
   const forward = (x, training) => layers.reduce((y, layer) => apply(y, layer, training), x);
   const input = (data, count) => tf.tensor(data, [count, ...work.inputShape]).transpose([0, 2, 3, 1]);
-  const few = input(work.few, work.pictureCount);
-  const pictures = input(work.pictures, work.batch);
+  const few = input(work.few, work.imageCount);
+  const images = input(work.images, work.batch);
   const labels = tf.oneHot(
     Array.from({ length: work.batch }, (_, i) => i % 10),
     10,
@@ -86,7 +86,7 @@ await serve(async (work) => {
   const optimizer = tf.train.momentum(work.lr, work.momentum);
   const train = async () => {
     const loss = optimizer.minimize(
-      () => tf.losses.softmaxCrossEntropy(labels, forward(pictures, true)),
+      () => tf.losses.softmaxCrossEntropy(labels, forward(images, true)),
       true,
       variables,
     );
@@ -96,6 +96,6 @@ await serve(async (work) => {
   return {
     about: { name: 'tfjs', version: `tfjs ${await versionOf('@tensorflow/tfjs')}` },
     logits: () => logits(few),
-    step: work.what === 'train' ? train : () => logits(pictures),
+    step: work.what === 'train' ? train : () => logits(images),
   };
 });

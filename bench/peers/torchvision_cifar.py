@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """torchvision's side of `paperweight bench data`: torchvision_cifar.py FOLDER BATCH THREADS (see src/bench/side.ts).
 
-Reads CIFAR-10's .bin files and gives pictures as torchvision.datasets.CIFAR10 does, through PIL; the loader works
+Reads CIFAR-10's .bin files and gives images as torchvision.datasets.CIFAR10 does, through PIL; the loader works
 in the main process, as Paperweight's does. `go plain` and `go augmented` run one epoch each.
 """
 import json

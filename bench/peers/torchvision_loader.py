@@ -54,7 +54,7 @@ def main():
         data, batch_size=128, shuffle=True, num_workers=args.workers, persistent_workers=args.workers > 0)
 
     def epoch():
-        return sum(len(labels) for pictures, labels in loader)
+        return sum(len(labels) for images, labels in loader)
 
     # Processes and code that are there in every epoch but the first.
     epoch()

@@ -3,7 +3,7 @@ import { linesOf, named, parseSynsets } from '../../src/data/images/layout.js';
 import { labelled, parseIndex } from '../../src/data/images/tar.js';
 import { listMembers } from '../../src/data/images/tar-index.js';
 import { type Extracted, parseTarHeader, TAR_BLOCK, unpackTar } from '../../src/data/untar.js';
-import { DataError } from '../../src/errors.js';
+import { DataError } from '../../src/errors/errors.js';
 import type { Generator } from '../../src/random.js';
 import { bytesOf, joined, sourceOf, textOf } from '../bytes.js';
 import { pick } from '../mutate.js';
@@ -131,14 +131,14 @@ export const dataTargets: readonly Target[] = [
     words: ['ustar\0', 'path=', '11 path=a\n', 'a.cls', 'b.png', '77777777777'],
     reshape: reshapeTar,
     async run(input) {
-      const pictures = await labelled('a.tar', (wants, small) =>
+      const images = await labelled('a.tar', (wants, small) =>
         listMembers('a.tar', sourceOf(input), input.length, wants, small),
       );
-      for (const [{ offset, size }, label] of pictures) {
-        must(offset >= TAR_BLOCK && offset + size <= input.length, 'a picture outside of the archive');
+      for (const [{ offset, size }, label] of images) {
+        must(offset >= TAR_BLOCK && offset + size <= input.length, 'an image outside of the archive');
         must(Number.isSafeInteger(label) && label >= 0, 'a label that is none');
       }
-      return String(Math.min(pictures.length, 3));
+      return String(Math.min(images.length, 3));
     },
   },
   {
@@ -199,7 +199,7 @@ export const dataTargets: readonly Target[] = [
         JSON.stringify({
           version: 1,
           shards: [{ name: 'a.tar', size: 4096, mtimeMs: 5 }],
-          pictures: [
+          images: [
             [0, 512, 10, 1, 'a.jpg'],
             [0, 1024, 5, 0, 'b.jpg'],
           ],
@@ -210,8 +210,8 @@ export const dataTargets: readonly Target[] = [
       const shards = [{ name: 'a.tar', size: 4096, mtimeMs: 5 }];
       const index = parseIndex(textOf(input), shards);
       for (const [shard, offset, size, label] of index?.pictures ?? []) {
-        must(shards[shard] !== undefined, 'a picture in no archive');
-        must(offset + size <= 4096, 'a picture outside of its archive');
+        must(shards[shard] !== undefined, 'an image in no archive');
+        must(offset + size <= 4096, 'an image outside of its archive');
         must(label <= 999_999, 'a label that no archive can hold');
       }
       return index ? 'read' : 'none';

@@ -1,7 +1,12 @@
 import { Command, CommanderError } from 'commander';
-import { addModelOptions, type ModelFlags, modelOptions } from '../../src/cli/model-options.js';
-import { addDeviceOptions, fraction, nonNegativeNumber, positiveNumber } from '../../src/cli/options.js';
-import { UsageError } from '../../src/errors.js';
+import { addModelOptions, type ModelFlags, modelOptions } from '../../src/cli/options/model.js';
+import {
+  addDeviceOptions,
+  fraction,
+  nonNegativeNumber,
+  positiveNumber,
+} from '../../src/cli/options/options.js';
+import { UsageError } from '../../src/errors/errors.js';
 import { parseOptions } from '../../src/papers/paper.js';
 import { openPaper } from '../../src/papers/registry.js';
 import { bytesOf, textOf } from '../bytes.js';

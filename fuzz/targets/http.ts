@@ -4,12 +4,12 @@ import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
-import { answerer, makeRouter } from '../../src/serve/answer.js';
-import { Guard } from '../../src/serve/guard.js';
-import { RequestError } from '../../src/serve/request-error.js';
-import { Runs } from '../../src/serve/runs.js';
-import { StaticFiles } from '../../src/serve/static-files.js';
-import { Trash } from '../../src/serve/trash.js';
+import { answerer, makeRouter } from '../../src/serve/http/answer.js';
+import { Guard } from '../../src/serve/http/guard.js';
+import { RequestError } from '../../src/serve/http/request-error.js';
+import { StaticFiles } from '../../src/serve/http/static-files.js';
+import { Runs } from '../../src/serve/runs/runs.js';
+import { Trash } from '../../src/serve/runs/trash.js';
 import { must, type Target } from '../target.js';
 import { CONFIG } from './json.js';
 
@@ -17,7 +17,7 @@ const decoder = new TextDecoder('latin1');
 const SECRET = 'what lies outside of the runs folder';
 const [TOKEN, HOST] = ['t0k3n', 'localhost:1'];
 
-/** A run as train leaves it, without pictures or weights. */
+/** A run as train leaves it, without images or weights. */
 function makeRun(root: string, id: string): void {
   const folder = join(root, id);
   mkdirSync(join(folder, 'checkpoints'), { recursive: true });
@@ -92,7 +92,7 @@ const REQUESTS = [
   ...['/', '/app.js', '/runs/a', '/api/meta', '/api/runs', '/api/runs/a', '/api/runs/a/log', '/api/events'],
   ...['/api/runs/a/events?after=1-0123abcd', '/api/runs/a/insights?points=3&histograms=all', '/api/papers/p'],
   ...['/api/runs/a/series?keys=loss,lr&from=0&to=9&points=3', '/api/runs/a/kernels/1', '/api/runs/a/model'],
-  ...['/api/runs/a/confusion', '/api/pictures/a/3', '/api/runs/a/features?layer=x&index=1', '/?token=t0k3n'],
+  ...['/api/runs/a/confusion', '/api/images/a/3', '/api/runs/a/features?layer=x&index=1', '/?token=t0k3n'],
 ].map((url) => `GET ${url}\n${headers()}\n\n`);
 const CHANGES = [
   `PATCH /api/runs/a\n${headers(JSON_TYPE)}\n\n{"name":"x","tags":["y"]}`,

@@ -2,11 +2,11 @@ import type { Target } from '../target.js';
 import { dataTargets } from './data.js';
 import { flagsTarget } from './flags.js';
 import { httpTarget } from './http.js';
+import { imageCacheTarget } from './image-cache.js';
+import { imageTargets } from './images.js';
 import { jsonTargets } from './json.js';
 import { lineTargets } from './lines.js';
 import { onnxTarget } from './onnx.js';
-import { pictureCacheTarget } from './picture-cache.js';
-import { pictureTargets } from './pictures.js';
 import { pytorchTargets } from './pytorch.js';
 import { progressTarget, safetensorsTargets } from './safetensors.js';
 
@@ -19,8 +19,8 @@ export const TARGETS: readonly Target[] = [
   progressTarget,
   ...pytorchTargets,
   onnxTarget,
-  ...pictureTargets,
-  pictureCacheTarget,
+  ...imageTargets,
+  imageCacheTarget,
   flagsTarget,
   httpTarget,
 ];

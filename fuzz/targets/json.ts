@@ -4,12 +4,12 @@ import { parseResult as parseBenchResult, resultFile } from '../../src/bench/res
 import { parseSourceMarker } from '../../src/data/cifar10-download.js';
 import { parseResult } from '../../src/papers/claims/result.js';
 import { parseTitles } from '../../src/papers/paper-page.js';
-import { parseLabel } from '../../src/serve/label.js';
-import { parsePresence } from '../../src/serve/presence.js';
-import { parseListed, stepsTotal } from '../../src/serve/summary.js';
-import { trainConfigSchema } from '../../src/train/config.js';
-import { parseRequest } from '../../src/train/control.js';
-import { parseRunFile, stateSchema } from '../../src/train/run-files.js';
+import { trainConfigSchema } from '../../src/run/config.js';
+import { parseRequest } from '../../src/run/control.js';
+import { parseRunFile, stateSchema } from '../../src/run/run-files.js';
+import { parseLabel } from '../../src/serve/runs/label.js';
+import { parsePresence } from '../../src/serve/runs/presence.js';
+import { parseListed, stepsTotal } from '../../src/serve/runs/summary.js';
 import { bytesOf, textOf } from '../bytes.js';
 import { must, type Target } from '../target.js';
 

@@ -1,14 +1,14 @@
-import { thinned } from '../../src/serve/journal.js';
-import { parseCursor } from '../../src/serve/live-run.js';
+import { insightSchema, logLineSchema, metricsSchema } from '../../src/run/event-lines.js';
+import type { EpochEvent, Insight, StepEvent } from '../../src/run/events.js';
+import { isBefore, parseLine, parseLines } from '../../src/run/run-files.js';
 import { Columns, SERIES_KEYS } from '../../src/serve/metrics/columns.js';
 import { eventText, scanLines, stepValues } from '../../src/serve/metrics/lines.js';
 import { sampleSource } from '../../src/serve/metrics/sample.js';
 import { skimSource } from '../../src/serve/metrics/skim.js';
 import { FIELDS, readStepLine } from '../../src/serve/metrics/step-line.js';
-import { parseJson } from '../../src/serve/tail.js';
-import { insightSchema, logLineSchema, metricsSchema } from '../../src/train/event-lines.js';
-import type { EpochEvent, Insight, StepEvent } from '../../src/train/events.js';
-import { isBefore, parseLine, parseLines } from '../../src/train/run-files.js';
+import { parseCursor } from '../../src/serve/runs/live-run.js';
+import { thinned } from '../../src/serve/runs/log-lines.js';
+import { parseJson } from '../../src/serve/runs/tail.js';
 import { bytesOf, sourceOf, textOf } from '../bytes.js';
 import { must, type Target } from '../target.js';
 

@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bufferSource } from '../../src/interop/byte-source.js';
+import { bufferSource } from '../../src/files/byte-source.js';
 import { countOf, widthOf } from '../../src/interop/numbers.js';
+import { torchWorld } from '../../src/interop/pytorch/allow-list.js';
 import { unpickle } from '../../src/interop/pytorch/pickle.js';
 import { pickleProblem } from '../../src/interop/pytorch/read.js';
 import { findStateDict } from '../../src/interop/pytorch/state-dict.js';
-import { torchWorld } from '../../src/interop/pytorch/world.js';
 import { openWeights } from '../../src/interop/weights.js';
 import { must, type Target } from '../target.js';
 import { anyDictionary, FORBIDDEN, PARTS, PICKLES, patched } from './pickle-grammar.js';

@@ -1,13 +1,13 @@
-import { bufferSource } from '../../src/interop/byte-source.js';
+import { bufferSource } from '../../src/files/byte-source.js';
 import type { FileArray } from '../../src/interop/numbers.js';
 import { openSafetensors, type SafetensorsFile } from '../../src/interop/safetensors/index.js';
 import { ReduceLROnPlateau, StepLR } from '../../src/optim/index.js';
 import type { Generator } from '../../src/random.js';
-import { kernelColours } from '../../src/serve/run-detail.js';
+import { parseProgress, weightsOf } from '../../src/run/checkpoint.js';
+import { kernelImage } from '../../src/run/kernel-files.js';
+import { kernelColours } from '../../src/serve/runs/run-detail.js';
 import { setRandomState } from '../../src/tensor/random.js';
-import { parseProgress, weightsOf } from '../../src/train/checkpoint.js';
-import { kernelPicture } from '../../src/train/kernels.js';
-import { parseSums } from '../../src/train/picture-statistics.js';
+import { parseSums } from '../../src/train/image-statistics.js';
 import { bytesOf, joined, textOf } from '../bytes.js';
 import { mutateJson } from '../json.js';
 import { pick } from '../mutate.js';
@@ -137,7 +137,7 @@ export const safetensorsTargets: readonly Target[] = [
     reshape,
     async run(input) {
       const file = await read(input);
-      const { count, side, data } = kernelPicture('k.safetensors', 1, file);
+      const { count, side, data } = kernelImage('k.safetensors', 1, file);
       must(data.length === 3 * count * side * side, 'kernels of another size');
       const colours = kernelColours('k.safetensors', 1, file);
       must(Buffer.from(colours.rgb, 'base64').length === 3 * count * side * side, 'colours of another size');
@@ -145,7 +145,7 @@ export const safetensorsTargets: readonly Target[] = [
     },
   },
   {
-    name: 'picture-statistics',
+    name: 'image-statistics',
     format: 'bytes',
     seeds: () => [fileOf(JSON.stringify(SUMS), new Uint8Array(72))],
     words: [...WORDS, 'count', 'next'],
@@ -156,7 +156,7 @@ export const safetensorsTargets: readonly Target[] = [
         { imageShape: [3, 1, 1], length: 5 },
         await read(input),
       );
-      must(sums.count <= next && next <= 5, 'more pictures than there are');
+      must(sums.count <= next && next <= 5, 'more images than there are');
       return String(sums.count);
     },
   },

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { DeviceError, PaperweightError } from '../errors.js';
+import { DeviceError, PaperweightError } from '../errors/errors.js';
 import type { Device, Precision } from './backend.js';
 import { WorkerDevice } from './worker/device.js';
 

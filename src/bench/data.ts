@@ -36,10 +36,10 @@ const TRANSFORMS: Readonly<Record<(typeof CASES)[number], Transform>> = { plain:
 const epochSchema = z.object({ seconds: z.number().positive(), images: z.number().int().positive() });
 
 /**
- * CIFAR-10's training pictures an epoch at a time, as batches of float32 in [0, 1]: in order as they are, or
+ * CIFAR-10's training images an epoch at a time, as batches of float32 in [0, 1]: in order as they are, or
  * shuffled, cropped at random out of a border of 4, and mirrored at random. Beside it, the same by torchvision.
  *
- * @throws MissingPeerError when the peer is not installed, DataError or UsageError without the pictures
+ * @throws MissingPeerError when the peer is not installed, DataError or UsageError without the images
  */
 export async function measureData(options: DataOptions): Promise<DataResult> {
   const { batch, threads, rounds, limit, peer, places, onProgress = () => {} } = options;
@@ -71,7 +71,7 @@ export async function measureData(options: DataOptions): Promise<DataResult> {
           other.push(images / seconds);
         }
         const beside = theirs ? `, torchvision ${other.at(-1)!.toFixed(0)}` : '';
-        onProgress(`round ${round}/${rounds}, ${name}: ${ours.at(-1)!.toFixed(0)} pictures/s${beside}`);
+        onProgress(`round ${round}/${rounds}, ${name}: ${ours.at(-1)!.toFixed(0)} images/s${beside}`);
       }
     await theirs?.end();
     return {
@@ -99,7 +99,7 @@ export async function measureData(options: DataOptions): Promise<DataResult> {
   }
 }
 
-/** Pictures a second of one epoch, as values that the caller can read. */
+/** Images a second of one epoch, as values that the caller can read. */
 async function epoch(
   dataset: Awaited<ReturnType<typeof openDataset>>,
   name: (typeof CASES)[number],
@@ -115,8 +115,8 @@ async function epoch(
   const started = performance.now();
   // The next batch is put together while the device is at work on the last, as in training.
   let last: Promise<unknown> | undefined;
-  for await (const [pictures] of loader) {
-    const values = pictures.data();
+  for await (const [images] of loader) {
+    const values = images.data();
     await last;
     last = values;
   }

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { EngineInfo, PlanStats } from '../backend/backend.js';
-import { diskError } from '../disk-error.js';
-import { UsageError } from '../errors.js';
+import { UsageError } from '../errors/errors.js';
+import { diskError } from '../files/disk-error.js';
 import { CrossEntropyLoss, type Module } from '../nn/index.js';
 import { SGD } from '../optim/index.js';
 import { tensor } from '../tensor/tensor.js';
@@ -78,7 +78,7 @@ async function measurePlans(precision: 'float32' | 'bfloat16', plans: Record<str
     await take('train', () => trainStep(model, optimizer, BATCH));
     const ofSgemm = await rate(model, optimizer, device);
     model.eval();
-    await take('infer', () => model.forward(pictures(BATCH)).data());
+    await take('infer', () => model.forward(images(BATCH)).data());
     const small = await smallStep(device, 32);
     await take('small', small);
     return { signature: signatureOf(await device.info()), ofSgemm };
@@ -87,13 +87,13 @@ async function measurePlans(precision: 'float32' | 'bfloat16', plans: Record<str
   }
 }
 
-const pictures = (batch: number) =>
+const images = (batch: number) =>
   tensor(new Float32Array(batch * INPUT.reduce((a, d) => a * d, 1)).fill(0.1), { shape: [batch, ...INPUT] });
 
 async function trainStep(model: Module, optimizer: SGD, batch: number): Promise<number> {
   optimizer.zeroGrad();
   const labels = tensor(Int32Array.from({ length: batch }, (_, i) => i % CLASSES));
-  const loss = new CrossEntropyLoss().forward(model.forward(pictures(batch)), labels);
+  const loss = new CrossEntropyLoss().forward(model.forward(images(batch)), labels);
   loss.backward();
   optimizer.step();
   return loss.item();

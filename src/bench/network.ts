@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.js';
+import { UsageError } from '../errors/errors.js';
 import { reachable } from '../graph/graph.js';
 import { hostLeaf, type Node } from '../graph/node.js';
 import type { Shape } from '../graph/types.js';
@@ -18,7 +18,7 @@ export interface NetworkChoice {
 }
 
 export const CLASSES = 10;
-/** [C, H, W] of one picture. */
+/** [C, H, W] of one image. */
 export const INPUT: Shape = [3, 224, 224];
 
 /** One layer as data, for peers to build the same network from. */
@@ -85,7 +85,7 @@ export function describeNetwork(model: nn.Module): LayerSpec[] {
   });
 }
 
-/** Floating-point operations of one picture in GFLOP: two for each multiply-add that the operations count. */
+/** Floating-point operations of one image in GFLOP: two for each multiply-add that the operations count. */
 export interface Flop {
   readonly forward: number;
   /** Forward, backward-data and backward-weights, but for what nobody needs: the first layer's backward-data. */

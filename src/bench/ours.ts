@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { errorToPlain } from '../errors.js';
+import { errorToPlain } from '../errors/errors.js';
 import { CrossEntropyLoss } from '../nn/index.js';
 import { SGD } from '../optim/index.js';
 import { type Tensor, tensor } from '../tensor/tensor.js';
@@ -24,13 +24,13 @@ async function floats(work: string, name: string): Promise<Float32Array> {
   return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
 }
 
-/** The pictures over and over, until the batch is full. */
-function batchOf(pictures: Float32Array, { batch, pictureCount, inputShape }: Work): Tensor {
-  const size = pictures.length / pictureCount;
+/** The images over and over, until the batch is full. */
+function batchOf(images: Float32Array, { batch, imageCount, inputShape }: Work): Tensor {
+  const size = images.length / imageCount;
   const all = new Float32Array(batch * size);
   for (let i = 0; i < batch; i++) {
-    const from = (i % pictureCount) * size;
-    all.set(pictures.subarray(from, from + size), i * size);
+    const from = (i % imageCount) * size;
+    all.set(images.subarray(from, from + size), i * size);
   }
   return tensor(all, { shape: [batch, ...inputShape] });
 }
@@ -43,15 +43,15 @@ async function serve(file: string): Promise<void> {
   let at = 0;
   for (const parameter of model.parameters()) parameter.load(weights.slice(at, (at += parameter.size)));
   await model.to(device);
-  const pictures = await floats(file, work.pictures);
-  const few = tensor(pictures, { shape: [work.pictureCount, ...work.inputShape] });
+  const images = await floats(file, work.images);
+  const few = tensor(images, { shape: [work.imageCount, ...work.inputShape] });
   const logits = await model.eval().forward(few).data();
   const step = work.what === 'train' ? trainStep() : inferStep();
 
   function trainStep(): () => Promise<unknown> {
     model.train();
     const optimizer = new SGD(model.parameters(), { lr: work.lr, momentum: work.momentum });
-    const inputs = batchOf(pictures, work);
+    const inputs = batchOf(images, work);
     const labels = tensor(Int32Array.from({ length: work.batch }, (_, i) => i % CLASSES));
     const criterion = new CrossEntropyLoss();
     return () => {
@@ -63,7 +63,7 @@ async function serve(file: string): Promise<void> {
     };
   }
   function inferStep(): () => Promise<unknown> {
-    const inputs = batchOf(pictures, work);
+    const inputs = batchOf(images, work);
     return () => model.forward(inputs).data();
   }
   /** A training step is described while the one before it runs, as the trainer does. */

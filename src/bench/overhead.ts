@@ -9,7 +9,7 @@ import { resultHead } from './machine.js';
 import type { OverheadResult } from './result.js';
 import { spread } from './stats.js';
 
-/** Four layers on 32 × 32 pictures: steps of a few milliseconds, where what is not arithmetic shows. */
+/** Four layers on 32 × 32 images: steps of a few milliseconds, where what is not arithmetic shows. */
 export function smallNet(): Sequential {
   manualSeed(0);
   return new Sequential(
@@ -26,19 +26,19 @@ export function smallNet(): Sequential {
   );
 }
 
-/** A function that takes a training step of the small net on a device, always on the same pictures. */
+/** A function that takes a training step of the small net on a device, always on the same images. */
 export async function smallStep(device: CapturingDevice, batch: number): Promise<() => Promise<number>> {
   const model = await smallNet().to(device);
   const optimizer = new SGD(model.parameters(), { lr: 0.01, momentum: 0.9 });
   const generator = new Generator(1);
-  const pictures = tensor(
+  const images = tensor(
     Float32Array.from({ length: batch * 3 * 32 * 32 }, () => generator.uniform(-1, 1)),
     { shape: [batch, 3, 32, 32] },
   );
   const labels = tensor(Int32Array.from({ length: batch }, (_, i) => i % 10));
   return () => {
     optimizer.zeroGrad();
-    const loss = new CrossEntropyLoss().forward(model.forward(pictures), labels);
+    const loss = new CrossEntropyLoss().forward(model.forward(images), labels);
     loss.backward();
     optimizer.step();
     return loss.item();

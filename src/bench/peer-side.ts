@@ -39,7 +39,7 @@ export class PeerSide {
   constructor(
     readonly name: PeerName,
     readonly options: CompareOptions,
-    /** Pictures of its own steps. */
+    /** Images of its own steps. */
     readonly batch: number,
   ) {
     this.#mode = options.mode || PEERS[name].modes[0]!;
@@ -52,7 +52,7 @@ export class PeerSide {
     try {
       const ready = readySchema.parse(await this.#side.ready(limit));
       this.#version = ready.version;
-      // A peer that takes smaller steps computes fewer pictures' logits.
+      // A peer that takes smaller steps computes fewer images' logits.
       this.#difference = relativeDifference(logits.slice(0, ready.logits.length), ready.logits);
       const allowed =
         mode.includes('bf16') || precision !== 'float32' ? SAME_WORK.bfloat16 : SAME_WORK.float32;

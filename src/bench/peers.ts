@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { PaperweightError } from '../errors.js';
+import { PaperweightError } from '../errors/errors.js';
 import type { SideCommand } from './side.js';
 
 /** A peer is not installed. The command line gives this an exit code of its own. */

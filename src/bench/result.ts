@@ -1,8 +1,8 @@
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { UsageError } from '../errors.js';
-import { writeFileAtomic } from '../train/atomic.js';
+import { UsageError } from '../errors/errors.js';
+import { writeFileAtomic } from '../files/atomic.js';
 
 const seconds = z.number().nonnegative();
 
@@ -44,7 +44,7 @@ const measuredPeer = z.object({
   name: z.string(),
   version: z.string(),
   mode: z.string(),
-  /** Pictures that it really took a step with; where that is fewer than `batch`, its times are scaled up. */
+  /** Images that it really took a step with; where that is fewer than `batch`, its times are scaled up. */
   measuredBatch: z.number().int().positive(),
   ...speed,
   /** Largest difference of a logit from ours, over the largest logit. */
@@ -86,7 +86,7 @@ const dataCaseSchema = z.object({
   name: z.enum(['plain', 'augmented']),
   imagesPerSecond: z.number(),
   spread: spreadSchema,
-  /** Of the time of a training step with as many pictures. */
+  /** Of the time of a training step with as many images. */
   shareOfStep: z.number(),
   peer: z
     .object({ name: z.string(), version: z.string(), imagesPerSecond: z.number(), spread: spreadSchema })

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { PaperweightError } from '../errors.js';
+import { PaperweightError } from '../errors/errors.js';
 
 /** A side could not do what it was asked. */
 export class SideError extends PaperweightError {

@@ -13,7 +13,7 @@ const { device } = await openDevice(process.argv[4] as 'auto', { threads });
 const opened = Date.now();
 const model = await buildNetwork({ paper: 'alexnet', preset: 'notes', norm: 'lrn' }).to(device);
 const optimizer = new SGD(model.parameters(), { lr: 0.01, momentum: 0.9 });
-const pictures = tensor(new Float32Array(batch * INPUT.reduce((a, d) => a * d, 1)).fill(0.5), {
+const images = tensor(new Float32Array(batch * INPUT.reduce((a, d) => a * d, 1)).fill(0.5), {
   shape: [batch, ...INPUT],
 });
 const labels = tensor(Int32Array.from({ length: batch }, (_, i) => i % CLASSES));
@@ -21,7 +21,7 @@ const labels = tensor(Int32Array.from({ length: batch }, (_, i) => i % CLASSES))
 async function step(): Promise<number> {
   const started = performance.now();
   optimizer.zeroGrad();
-  const loss = new CrossEntropyLoss().forward(model.forward(pictures), labels);
+  const loss = new CrossEntropyLoss().forward(model.forward(images), labels);
   loss.backward();
   optimizer.step();
   await loss.item();

@@ -12,13 +12,13 @@ const WORDS = {
     step: (r: StepResult) =>
       `${r.what === 'train' ? 'A training step' : 'A forward pass'}, batch ${r.batch}, ${r.norm === 'lrn' ? 'with LRN' : 'without LRN'}${precision(r)}${r.threads === 1 ? ', 1 thread' : ''}`,
     rate: (r: StepResult) =>
-      `${r.imagesPerSecond.toFixed(0)} pictures a second, ${r.gflops.toFixed(0)} GFLOP/s${r.sgemmGflops === null ? '' : ` (sgemm: ${r.sgemmGflops.toFixed(0)})`}`,
+      `${r.imagesPerSecond.toFixed(0)} images a second, ${r.gflops.toFixed(0)} GFLOP/s${r.sgemmGflops === null ? '' : ` (sgemm: ${r.sgemmGflops.toFixed(0)})`}`,
     impossible: 'impossible',
     scaled: (from: number) => `, measured at batch ${from} and scaled`,
     times: (n: string) => `${n} times as long`,
     plain: 'CIFAR-10 loader, in order',
     augmented: 'CIFAR-10 loader, shuffled, cropped and mirrored',
-    pictures: (n: string) => `${n} pictures a second`,
+    images: (n: string) => `${n} images a second`,
     share: (n: string) => `${n} % of a training step`,
     help: '`paperweight --help`',
     first: (batch: number) => `From nothing to the first step done, batch ${batch}`,
@@ -37,7 +37,7 @@ const WORDS = {
     times: (n: string) => `${n} 倍的时间`,
     plain: 'CIFAR-10 加载，按顺序',
     augmented: 'CIFAR-10 加载，打乱、裁剪、翻转',
-    pictures: (n: string) => `每秒 ${n} 张图`,
+    images: (n: string) => `每秒 ${n} 张图`,
     share: (n: string) => `占一步训练的 ${n} %`,
     help: '`paperweight --help`',
     first: (batch: number) => `从启动到第一步完成，批大小 ${batch}`,
@@ -107,8 +107,8 @@ function rowsOf(result: Result, language: Language): string[][] {
     case 'data':
       return result.cases.map((one) => [
         w[one.name],
-        `**${w.pictures(one.imagesPerSecond.toFixed(0))}**; ${w.share((100 * one.shareOfStep).toFixed(1))}`,
-        one.peer ? `${one.peer.version}: ${w.pictures(one.peer.imagesPerSecond.toFixed(0))}` : '',
+        `**${w.images(one.imagesPerSecond.toFixed(0))}**; ${w.share((100 * one.shareOfStep).toFixed(1))}`,
+        one.peer ? `${one.peer.version}: ${w.images(one.peer.imagesPerSecond.toFixed(0))}` : '',
         one.ratio === undefined ? '' : w.times(one.ratio.toFixed(2)),
       ]);
     case 'start':

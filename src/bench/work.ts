@@ -2,10 +2,10 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { writeFileAtomic } from '../files/atomic.js';
 import { exportOnnx } from '../interop/onnx/index.js';
 import { Generator } from '../random.js';
 import { manualSeed } from '../tensor/random.js';
-import { writeFileAtomic } from '../train/atomic.js';
 import { buildNetwork, describeNetwork, INPUT } from './network.js';
 
 const count = z.number().int().positive();
@@ -32,15 +32,15 @@ export const workSchema = z.object({
   layers: z.array(z.looseObject({ type: z.string() })),
   /** Float32 values of all parameters, one layer after another, weight before bias. */
   weights: z.string(),
-  /** Float32 pictures; a batch repeats them. */
-  pictures: z.string(),
-  pictureCount: count,
+  /** Float32 images; a batch repeats them. */
+  images: z.string(),
+  imageCount: count,
   onnx: z.string().optional(),
 });
 export type Work = z.infer<typeof workSchema>;
 
-/** Pictures at most whose logits every side computes first, so that all are known to do the same work. */
-const PICTURES = 4;
+/** Images at most whose logits every side computes first, so that all are known to do the same work. */
+const IMAGES = 4;
 const SEED = 20121203;
 
 export const readWork = async (file: string): Promise<Work> =>
@@ -48,7 +48,7 @@ export const readWork = async (file: string): Promise<Work> =>
 
 export type WorkOptions = Omit<
   Work,
-  'inputShape' | 'layers' | 'weights' | 'pictures' | 'pictureCount' | 'onnx' | 'lr' | 'momentum'
+  'inputShape' | 'layers' | 'weights' | 'images' | 'imageCount' | 'onnx' | 'lr' | 'momentum'
 > & {
   /** Whether a side wants the network as an ONNX file. */
   readonly wantsOnnx: boolean;
@@ -59,7 +59,7 @@ export interface WorkFolder {
   remove(): Promise<void>;
 }
 
-/** Writes the network, its weights and the pictures into a new temporary folder. */
+/** Writes the network, its weights and the images into a new temporary folder. */
 export async function writeWork({ wantsOnnx, ...options }: WorkOptions): Promise<WorkFolder> {
   const folder = await mkdtemp(join(tmpdir(), 'paperweight-bench-'));
   const remove = () => rm(folder, { recursive: true, force: true });
@@ -69,10 +69,10 @@ export async function writeWork({ wantsOnnx, ...options }: WorkOptions): Promise
     const parameters = await Promise.all(model.parameters().map((p) => p.data()));
     await writeFileAtomic(join(folder, 'weights.f32'), parameters.map(bytesOf));
     const generator = new Generator(SEED);
-    const pictureCount = Math.min(PICTURES, options.batch);
-    const size = INPUT.reduce((a, d) => a * d, pictureCount);
-    const pictures = Float32Array.from({ length: size }, () => generator.uniform(-1, 1));
-    await writeFileAtomic(join(folder, 'pictures.f32'), bytesOf(pictures));
+    const imageCount = Math.min(IMAGES, options.batch);
+    const size = INPUT.reduce((a, d) => a * d, imageCount);
+    const images = Float32Array.from({ length: size }, () => generator.uniform(-1, 1));
+    await writeFileAtomic(join(folder, 'images.f32'), bytesOf(images));
     if (wantsOnnx) await writeFileAtomic(join(folder, 'model.onnx'), (await exportOnnx(model, INPUT)).pieces);
     const work: Work = {
       ...options,
@@ -81,8 +81,8 @@ export async function writeWork({ wantsOnnx, ...options }: WorkOptions): Promise
       momentum: 0.9,
       layers: describeNetwork(model),
       weights: 'weights.f32',
-      pictures: 'pictures.f32',
-      pictureCount,
+      images: 'images.f32',
+      imageCount,
       ...(wantsOnnx ? { onnx: 'model.onnx' } : {}),
     };
     const file = join(folder, 'work.json');

@@ -1,7 +1,7 @@
 import type { Device } from '../backend/backend.js';
 import { openDevice } from '../backend/open.js';
-import type { DeviceFlags } from './options.js';
-import { note } from './output.js';
+import type { DeviceFlags } from './options/options.js';
+import { note } from './terminal/output.js';
 
 /** Opens the device that the flags ask for, says which it is on standard error, and closes it after `body`. */
 export async function withDevice<T>(

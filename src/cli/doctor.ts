@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { examples, JSON_OUTPUT, THREADS } from './options.js';
-import { grouped, print, printJson, table } from './output.js';
+import { examples, JSON_OUTPUT, THREADS } from './options/options.js';
+import { grouped, print, printJson, table } from './terminal/output.js';
 
 /** Side of the matrices that the sgemm rate is measured with. */
 const SGEMM_SIDE = 2048;
@@ -116,7 +116,7 @@ async function examine(flags: Flags): Promise<void> {
 }
 
 async function installed() {
-  const { installedOneDnn } = await import('../backend/onednn/installed.js');
+  const { installedOneDnn } = await import('../backend/onednn/library/installed.js');
   return installedOneDnn();
 }
 
@@ -127,6 +127,6 @@ async function jpegDecoder() {
 }
 
 async function installCommand(): Promise<string> {
-  const { installOneDnn } = await import('../backend/onednn/library.js');
+  const { installOneDnn } = await import('../backend/onednn/library/library.js');
   return installOneDnn();
 }

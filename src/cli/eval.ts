@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { UsageError } from '../errors.js';
-import { DATASETS, type DatasetName } from '../train/dataset-names.js';
+import { UsageError } from '../errors/errors.js';
+import { DATASETS, type DatasetName } from '../run/dataset-names.js';
 import {
   addDeviceOptions,
   type DeviceFlags,
@@ -11,9 +11,9 @@ import {
   oneOf,
   pathName,
   positiveInteger,
-} from './options.js';
-import { grouped, note, print, printJson } from './output.js';
-import { addWeightsOptions, modelHints, RUN_OR_WEIGHTS, type WeightsFlags } from './weights-options.js';
+} from './options/options.js';
+import { addWeightsOptions, modelHints, RUN_OR_WEIGHTS, type WeightsFlags } from './options/weights.js';
+import { grouped, note, print, printJson } from './terminal/output.js';
 
 interface Flags extends DeviceFlags, WeightsFlags {
   readonly data?: string;
@@ -27,14 +27,12 @@ interface Flags extends DeviceFlags, WeightsFlags {
 export function register(program: Command): void {
   const command = program
     .command('eval')
-    .summary('measure a trained model on the test pictures')
-    .description(
-      'Measures top-1 and top-5 accuracy and the mean loss of a trained model on the test pictures.',
-    )
+    .summary('measure a trained model on the test images')
+    .description('Measures top-1 and top-5 accuracy and the mean loss of a trained model on the test images.')
     .argument(...RUN_OR_WEIGHTS)
     .option(
       '--dataset <name>',
-      'which test pictures: cifar10, shapes10 or imagefolder (default: what the run was trained on, else cifar10)',
+      'which test images: cifar10, shapes10 or imagefolder (default: what the run was trained on, else cifar10)',
       oneOf('--dataset', DATASETS),
     )
     .option(
@@ -42,15 +40,15 @@ export function register(program: Command): void {
       'folder that holds the .bin files, or val/ for imagefolder (default: the run’s own, else the one that PAPERWEIGHT_CIFAR10 names, else ./data)',
       pathName('--data'),
     )
-    .option('--batch-size <n>', 'pictures at a time', positiveInteger('--batch-size', 65_536), 128)
+    .option('--batch-size <n>', 'images at a time', positiveInteger('--batch-size', 65_536), 128)
     .option(
       '--eval-limit <n>',
-      'only the first so many pictures (default: all)',
+      'only the first so many images (default: all)',
       positiveInteger('--eval-limit'),
     )
     .option(
       '--ten-crop',
-      'average over four corners and the centre of each picture, and their mirror images (default: off)',
+      'average over four corners and the centre of each image, and their mirror images (default: off)',
     );
   addDeviceOptions(addWeightsOptions(command))
     .option(...JSON_OUTPUT)
@@ -62,11 +60,11 @@ async function evaluateRun(path: string, flags: Flags): Promise<void> {
   const [{ withDevice }, { openDatasetAloud }, { openModel }, { evaluateModel }, { tenViews }, { Progress }] =
     await Promise.all([
       import('./device.js'),
-      import('./datasets.js'),
+      import('./data/open.js'),
       import('../papers/load.js'),
       import('../train/evaluate.js'),
-      import('../train/views.js'),
-      import('./progress.js'),
+      import('../train/ten-crop.js'),
+      import('./terminal/progress.js'),
     ]);
   const choice = await chooseTestSet(path, flags);
   const dataset = await openDatasetAloud({ ...choice, train: false });
@@ -90,7 +88,7 @@ async function evaluateRun(path: string, flags: Flags): Promise<void> {
     print(`Accuracy on test set: ${result.accuracy.toFixed(2)}%`);
     print(`Top-5 accuracy: ${result.top5.toFixed(2)}%`);
     print(`Mean loss: ${result.loss.toFixed(4)}`);
-    print(`Pictures: ${grouped(result.images)}`);
+    print(`Images: ${grouped(result.images)}`);
     if (dataset.summary?.()) note(dataset.summary());
   });
 }
@@ -100,18 +98,18 @@ export function checkClasses(
   path: string,
   dataset: string,
   model: readonly string[],
-  pictures: readonly string[],
+  images: readonly string[],
 ): void {
-  if (model.length === pictures.length) return;
+  if (model.length === images.length) return;
   throw new UsageError({
     what: `${path} does not tell the classes of ${dataset} apart`,
-    expected: `a model for ${pictures.length} classes`,
+    expected: `a model for ${images.length} classes`,
     got: `one for ${model.length}`,
     next: 'name the data set it was trained on with --dataset',
   });
 }
 
-/** The test pictures of the data set that the run was trained on, unless the flags name others. */
+/** The test images of the data set that the run was trained on, unless the flags name others. */
 export async function chooseTestSet(
   path: string,
   flags: Pick<Flags, 'dataset' | 'data'>,
@@ -119,8 +117,8 @@ export async function chooseTestSet(
   if (!existsSync(join(path, 'config.json')))
     return { dataset: flags.dataset ?? 'cifar10', data: flags.data };
   const [{ RunFolder }, { trainConfigSchema }] = await Promise.all([
-    import('../train/run-folder.js'),
-    import('../train/config.js'),
+    import('../run/run-folder.js'),
+    import('../run/config.js'),
   ]);
   const run = await RunFolder.open(path).config(trainConfigSchema);
   const dataset = flags.dataset ?? run.dataset;

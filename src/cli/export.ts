@@ -1,11 +1,11 @@
 import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { UsageError } from '../errors.js';
+import { UsageError } from '../errors/errors.js';
 import type { WeightDtype } from '../interop/model-weights.js';
 import type { LoadedModel } from '../papers/load.js';
-import { examples, JSON_OUTPUT, oneOf, pathName } from './options.js';
-import { grouped, note, print, printJson } from './output.js';
-import { addWeightsOptions, modelHints, RUN_OR_WEIGHTS, type WeightsFlags } from './weights-options.js';
+import { examples, JSON_OUTPUT, oneOf, pathName } from './options/options.js';
+import { addWeightsOptions, modelHints, RUN_OR_WEIGHTS, type WeightsFlags } from './options/weights.js';
+import { grouped, note, print, printJson } from './terminal/output.js';
 
 const FORMATS = ['onnx', 'pth', 'safetensors'] as const;
 type Format = (typeof FORMATS)[number];
@@ -32,7 +32,7 @@ export function register(program: Command): void {
     .command('export')
     .summary('write a trained model as a file for other programs')
     .description(
-      'Writes a trained model as a file that other programs read: its inference graph with the weights (onnx), or the weights alone (pth for PyTorch, safetensors).\nThe pictures that an ONNX model takes are prepared as the file’s metadata says.',
+      'Writes a trained model as a file that other programs read: its inference graph with the weights (onnx), or the weights alone (pth for PyTorch, safetensors).\nThe images that an ONNX model takes are prepared as the file’s metadata says.',
     )
     .argument(...RUN_OR_WEIGHTS)
     .option(
@@ -105,7 +105,7 @@ async function writeOnnx(
   const [{ MODEL_KEY }, { exportOnnx }, { writeFileAtomic }, { version }] = await Promise.all([
     import('../papers/load-onnx.js'),
     import('../interop/onnx/index.js'),
-    import('../train/atomic.js'),
+    import('../files/atomic.js'),
     import('../version.js'),
   ]);
   const file = await exportOnnx(model, [3, config.imageSize, config.imageSize], {
@@ -118,7 +118,7 @@ async function writeOnnx(
         : {
             classes: JSON.stringify(classes),
             transform: transform.toString(),
-            // A mean picture does not fit into a text, so such a model does not come back by itself.
+            // A mean image does not fit into a text, so such a model does not come back by itself.
             ...(views ? {} : { [MODEL_KEY]: JSON.stringify(config) }),
           },
   });
@@ -127,9 +127,9 @@ async function writeOnnx(
   if (json) return printJson(found);
   print(`${out}: ${grouped(file.length)} bytes, ${classes.length} classes`);
   print(
-    `Input "pictures" [batch, 3, ${config.imageSize}, ${config.imageSize}], output "logits" [batch, ${classes.length}].`,
+    `Input "images" [batch, 3, ${config.imageSize}, ${config.imageSize}], output "logits" [batch, ${classes.length}].`,
   );
-  print(`Pictures are prepared with ${transform}.`);
+  print(`Images are prepared with ${transform}.`);
 }
 
 async function writeWeights(
@@ -138,7 +138,7 @@ async function writeWeights(
   { names: naming, dtype = 'float32', json }: Flags,
 ): Promise<void> {
   const [{ saveWeights }, { openPaper }, { CONFIG_KEY }] = await Promise.all([
-    import('../train/checkpoint.js'),
+    import('../run/checkpoint.js'),
     import('../papers/registry.js'),
     import('../papers/recognise.js'),
   ]);
@@ -162,5 +162,5 @@ async function writeWeights(
   const { size: bytes } = await stat(out);
   if (json) return printJson({ file: out, bytes, tensors: all.length, dtype, names: all });
   print(`${out}: ${grouped(bytes)} bytes, ${all.length} tensors of ${dtype}, ${all[0]} … ${all.at(-1)}`);
-  print(`Pictures are prepared with ${transform}.`);
+  print(`Images are prepared with ${transform}.`);
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { examples, pathName } from './options.js';
+import { examples, pathName } from './options/options.js';
 
 export function register(program: Command): void {
   program
@@ -19,12 +19,12 @@ async function makePaper(id: string, { name = id }: { name?: string }): Promise<
     await Promise.all([
       import('node:fs'),
       import('node:path'),
-      import('../errors.js'),
-      import('../make-folder.js'),
+      import('../errors/errors.js'),
+      import('../files/make-folder.js'),
       import('../papers/scaffold.js'),
       import('../papers/registry.js'),
-      import('../train/atomic.js'),
-      import('./output.js'),
+      import('../files/atomic.js'),
+      import('./terminal/output.js'),
     ]);
   if (!/^[a-z][a-z0-9-]*$/.test(id))
     throw new UsageError({

@@ -1,9 +1,15 @@
 import type { Command } from 'commander';
-import { PaperweightError } from '../errors.js';
+import { PaperweightError } from '../errors/errors.js';
 import type { Guess } from '../papers/classifier.js';
-import { addDeviceOptions, type DeviceFlags, examples, JSON_OUTPUT, positiveInteger } from './options.js';
-import { note, print, printJson, table } from './output.js';
-import { addWeightsOptions, modelHints, RUN_OR_WEIGHTS, type WeightsFlags } from './weights-options.js';
+import {
+  addDeviceOptions,
+  type DeviceFlags,
+  examples,
+  JSON_OUTPUT,
+  positiveInteger,
+} from './options/options.js';
+import { addWeightsOptions, modelHints, RUN_OR_WEIGHTS, type WeightsFlags } from './options/weights.js';
+import { note, print, printJson, table } from './terminal/output.js';
 
 /** Characters of a bar that stands for 100 %. */
 const BAR = 24;
@@ -16,12 +22,12 @@ interface Flags extends DeviceFlags, WeightsFlags {
 export function register(program: Command): void {
   const command = program
     .command('predict')
-    .summary('what a trained model sees in pictures')
+    .summary('what a trained model sees in images')
     .description(
-      'Prints the most probable classes of each picture. The middle square of a picture is what the model gets.',
+      'Prints the most probable classes of each image. The middle square of an image is what the model gets.',
     )
     .argument(...RUN_OR_WEIGHTS)
-    .argument('<image...>', 'pictures: JPEG, PNG, WebP, GIF, TIFF or AVIF')
+    .argument('<image...>', 'images: JPEG, PNG, WebP, GIF, TIFF or AVIF')
     .option('--top <n>', 'how many classes to print', positiveInteger('--top'), 5);
   addDeviceOptions(addWeightsOptions(command))
     .option(...JSON_OUTPUT)
@@ -40,7 +46,7 @@ async function predict(path: string, images: readonly string[], flags: Flags): P
   const [{ withDevice }, { Classifier }, { reportError }] = await Promise.all([
     import('./device.js'),
     import('../papers/classifier.js'),
-    import('./report.js'),
+    import('./print-error.js'),
   ]);
   const failures: PaperweightError[] = [];
   await withDevice(flags, async (device) => {
@@ -53,7 +59,7 @@ async function predict(path: string, images: readonly string[], flags: Flags): P
         else show(image, top!);
       } catch (error) {
         if (!(error instanceof PaperweightError)) throw error;
-        // The other pictures first.
+        // The other images first.
         failures.push(error);
       }
     }

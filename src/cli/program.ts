@@ -1,20 +1,20 @@
 import { Command, type CommanderError } from 'commander';
-import { UsageError } from '../errors.js';
+import { UsageError } from '../errors/errors.js';
 import { version } from '../version.js';
-import * as bench from './bench.js';
-import * as data from './data.js';
+import * as bench from './bench/bench.js';
+import * as data from './data/data.js';
 import * as doctor from './doctor.js';
 import * as evaluate from './eval.js';
 import * as exporting from './export.js';
-import * as inspect from './inspect.js';
-import { interruptCode, onInterrupt } from './interrupt.js';
+import * as inspect from './inspect/inspect.js';
 import * as newPaper from './new.js';
 import * as predict from './predict.js';
-import { EXIT, reportError } from './report.js';
-import * as report from './report-run.js';
-import * as reproduce from './reproduce.js';
+import { EXIT, reportError } from './print-error.js';
+import * as report from './report.js';
+import * as reproduce from './reproduce/reproduce.js';
 import * as serve from './serve.js';
-import * as train from './train.js';
+import { interruptCode, onInterrupt } from './terminal/interrupt.js';
+import * as train from './train/train.js';
 
 /** In the order of the help. These files are read at every start: what they need for work, they import then. */
 const COMMANDS = [

@@ -2,11 +2,11 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { UsageError } from '../errors.js';
-import { onInterrupt } from './interrupt.js';
-import { examples, integer, pathName } from './options.js';
-import { note, print } from './output.js';
-import { describeError } from './report.js';
+import { UsageError } from '../errors/errors.js';
+import { examples, integer, pathName } from './options/options.js';
+import { describeError } from './print-error.js';
+import { onInterrupt } from './terminal/interrupt.js';
+import { note, print } from './terminal/output.js';
 
 /** Fewer characters can be guessed. */
 const MIN_TOKEN = 16;
@@ -54,10 +54,10 @@ export function register(program: Command): void {
 async function serve(root: string, flags: Flags): Promise<void> {
   const [{ randomBytes }, { Dashboard }, { isLoopback }, { version }, { papers }] = await Promise.all([
     import('node:crypto'),
-    import('../serve/server.js'),
-    import('../serve/guard.js'),
+    import('../serve/http/server.js'),
+    import('../serve/http/guard.js'),
     import('../version.js'),
-    import('../serve/papers.js'),
+    import('../serve/routes/paper-source.js'),
   ]);
   const token = flags.token ?? (isLoopback(flags.host) ? undefined : randomBytes(24).toString('base64url'));
   const dashboard = await Dashboard.open({

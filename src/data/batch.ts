@@ -1,19 +1,19 @@
 import type { Dataset } from './dataset.js';
 
-/** A few pictures with their labels. The arrays belong to whoever receives the batch. */
+/** A few images with their labels. The arrays belong to whoever receives the batch. */
 export interface Batch {
-  /** The pictures one after another, N × C × H × W bytes (0 to 255). */
+  /** The images one after another, N × C × H × W bytes (0 to 255). */
   images: Uint8Array;
   shape: [n: number, channels: number, height: number, width: number];
   /** N labels. */
   labels: Int32Array;
-  /** Which pictures of the data set these are. */
+  /** Which images of the data set these are. */
   indices: Int32Array;
   /** Which batch of the epoch this is, from 0. */
   index: number;
 }
 
-/** Copies the pictures `indices` out of the data set. Throws what the data set throws. */
+/** Copies the images `indices` out of the data set. Throws what the data set throws. */
 export async function assembleBatch(dataset: Dataset, indices: Int32Array, index: number): Promise<Batch> {
   const [channels, height, width] = dataset.imageShape;
   const size = channels * height * width;

@@ -1,8 +1,8 @@
 import { mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { diskError } from '../disk-error.js';
-import { DataError } from '../errors.js';
-import { makeFolder } from '../make-folder.js';
+import { DataError } from '../errors/errors.js';
+import { diskError } from '../files/disk-error.js';
+import { makeFolder } from '../files/make-folder.js';
 import { type DownloadProgress, downloadFile } from './download.js';
 import { type Extracted, extractTarGz } from './untar.js';
 
@@ -12,9 +12,9 @@ export const CIFAR10_URL = 'https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar
 export const CIFAR10_MD5 = 'c32a1d4ab5d03f1284b67883e8d87530';
 /** The folder that the archive holds. */
 export const CIFAR10_FOLDER = 'cifar-10-batches-bin';
-/** The files of 10,000 training pictures each, in order. */
+/** The files of 10,000 training images each, in order. */
 export const CIFAR10_TRAIN_FILES = [1, 2, 3, 4, 5].map((n) => `data_batch_${n}.bin`);
-/** The file of 10,000 test pictures. */
+/** The file of 10,000 test images. */
 export const CIFAR10_TEST_FILE = 'test_batch.bin';
 /** The names of the classes, one a line. */
 export const CIFAR10_META_FILE = 'batches.meta.txt';

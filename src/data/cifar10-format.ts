@@ -1,8 +1,8 @@
-import { DataError } from '../errors.js';
+import { DataError } from '../errors/errors.js';
 
-const PICTURE = 3 * 32 * 32;
-/** One label byte, then the picture: 1024 red bytes, 1024 green, 1024 blue, each row by row. */
-export const RECORD = 1 + PICTURE;
+const IMAGE = 3 * 32 * 32;
+/** One label byte, then the image: 1024 red bytes, 1024 green, 1024 blue, each row by row. */
+export const RECORD = 1 + IMAGE;
 const RECORDS = 10_000;
 export const CLASSES: readonly string[] = [
   'airplane',

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { diskError } from '../disk-error.js';
-import { DataError } from '../errors.js';
+import { DataError } from '../errors/errors.js';
+import { diskError } from '../files/disk-error.js';
 import {
   CIFAR10_FOLDER,
   CIFAR10_MD5,
@@ -21,9 +21,9 @@ const READ_BYTES = 2 ** 22;
 export interface CIFAR10Options {
   /** The folder with the .bin files, or the one that holds `cifar-10-batches-bin`. */
   root: string;
-  /** The 50,000 training pictures, or the 10,000 test pictures. */
+  /** The 50,000 training images, or the 10,000 test images. */
   train: boolean;
-  /** Fetch the archive (about 170 MB) when the pictures are not there; false unless given. */
+  /** Fetch the archive (about 170 MB) when the images are not there; false unless given. */
   download?: boolean;
   /** Another address of the official archive. */
   mirror?: string;
@@ -101,7 +101,7 @@ async function readClasses(folder: string): Promise<readonly string[]> {
 }
 
 /**
- * CIFAR-10 (Krizhevsky, "Learning multiple layers of features from tiny images", 2009): 32×32 RGB pictures of
+ * CIFAR-10 (Krizhevsky, "Learning multiple layers of features from tiny images", 2009): 32×32 RGB images of
  * ten classes, from the binary version of the archive.
  *
  * @example
@@ -135,7 +135,7 @@ export class CIFAR10 implements Dataset {
   }
 
   /**
-   * Reads and checks the pictures (150 MB of memory for the training set).
+   * Reads and checks the images (150 MB of memory for the training set).
    *
    * @throws DataError for a file that is missing, cut short, of the wrong size or with a label above 9, and for a
    *   download that fails
@@ -180,7 +180,7 @@ export class CIFAR10 implements Dataset {
     return this.#records[at]!;
   }
 
-  /** One line for people: where the pictures come from and what is known about them. */
+  /** One line for people: where the images come from and what is known about them. */
   describe(): string {
     const known = {
       true: 'verified against the official archive',
@@ -188,11 +188,11 @@ export class CIFAR10 implements Dataset {
       undefined: 'not verified against the official archive',
     }[`${this.official}`];
     const count = this.length.toLocaleString('en-US');
-    return `CIFAR-10 from ${this.folder}: ${count} pictures, structure verified; ${known}`;
+    return `CIFAR-10 from ${this.folder}: ${count} images, structure verified; ${known}`;
   }
 }
 
-/** Opens the pictures that another thread has read. */
+/** Opens the images that another thread has read. */
 export function openSharedCIFAR10(contents: Contents): CIFAR10 {
   return new CIFAR10(contents);
 }

@@ -1,4 +1,4 @@
-import { DataError, UsageError } from '../errors.js';
+import { DataError, UsageError } from '../errors/errors.js';
 import { Generator } from '../random.js';
 
 /** How a worker thread opens its own view of a data set. */
@@ -12,43 +12,43 @@ export interface WorkerSpec {
 }
 
 /**
- * The label of a picture that cannot be read; it counts neither for nor against a model. No label that is wrong by
+ * The label of an image that cannot be read; it counts neither for nor against a model. No label that is wrong by
  * accident, such as -1, is mistaken for it.
  */
 export const UNREADABLE = -(2 ** 31);
 
-/** Labelled pictures of one size, by index. */
+/** Labelled images of one size, by index. */
 export interface Dataset {
   readonly name: string;
-  /** Number of pictures. */
+  /** Number of images. */
   readonly length: number;
   /** The name of each class; a label is an index into it. */
   readonly classes: readonly string[];
   readonly imageShape: readonly [channels: number, height: number, width: number];
   /**
-   * Copies picture `index` to `into` at `offset`, as channels × height × width bytes (0 to 255).
+   * Copies image `index` to `into` at `offset`, as channels × height × width bytes (0 to 255).
    *
-   * @returns the picture's label
+   * @returns the image's label
    */
   read(index: number, into: Uint8Array, offset: number): number;
   /**
-   * Present on a set that decodes files, which `read` cannot wait for: copies the pictures `indices` one after
+   * Present on a set that decodes files, which `read` cannot wait for: copies the images `indices` one after
    * another to the start of `into`, and their labels to `labels`.
    */
   readMany?(indices: ArrayLike<number>, into: Uint8Array, labels: Int32Array): Promise<void>;
-  /** The label of each picture, where they are known without reading. */
+  /** The label of each image, where they are known without reading. */
   readonly labels?: Int32Array;
-  /** What went wrong while pictures were read, for the end of a run; undefined when nothing did. */
+  /** What went wrong while images were read, for the end of a run; undefined when nothing did. */
   summary?(): string | undefined;
   /** Present when worker threads can open the data set themselves. */
   readonly workerSpec?: WorkerSpec;
 }
 
-/** Throws UsageError unless `index` names a picture of the data set. */
+/** Throws UsageError unless `index` names an image of the data set. */
 export function checkIndex(dataset: { name: string; length: number }, index: number): void {
   if (Number.isInteger(index) && index >= 0 && index < dataset.length) return;
   throw new UsageError({
-    what: `${dataset.name} has no picture ${index}`,
+    what: `${dataset.name} has no image ${index}`,
     expected: `an index from 0 to ${dataset.length - 1}`,
     got: String(index),
   });
@@ -72,7 +72,7 @@ export async function openWorkerSpec(spec: WorkerSpec): Promise<Dataset> {
 }
 
 /**
- * A view of some pictures of a data set, in the order of the index list.
+ * A view of some images of a data set, in the order of the index list.
  *
  * @example
  * const few = new Subset(trainSet, [0, 1, 2, 3]);
@@ -111,7 +111,7 @@ export class Subset implements Dataset {
     }
   }
 
-  /** `count` different pictures: a pure function of the data set's length, `count` and `seed`. */
+  /** `count` different images: a pure function of the data set's length, `count` and `seed`. */
   static random(base: Dataset, count: number, seed = 0): Subset {
     if (!Number.isInteger(count) || count < 0 || count > base.length) {
       throw new UsageError({

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { diskError } from '../disk-error.js';
-import { DataError, UsageError } from '../errors.js';
+import { DataError, UsageError } from '../errors/errors.js';
+import { diskError } from '../files/disk-error.js';
 import { RateMeter } from './rate.js';
 
 /** How far a download has come. */

@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.js';
+import { UsageError } from '../errors/errors.js';
 import { Generator } from '../random.js';
 import { type Tensor, tensor } from '../tensor/tensor.js';
 import { assembleBatch, type Batch } from './batch.js';
@@ -10,9 +10,9 @@ import type { Transform } from './transforms/transform.js';
 export type { Batch } from './batch.js';
 
 export interface DataLoaderOptions {
-  /** Pictures a batch; 1 unless given. */
+  /** Images a batch; 1 unless given. */
   batchSize?: number;
-  /** Visit the pictures in another order each epoch; false unless given. */
+  /** Visit the images in another order each epoch; false unless given. */
   shuffle?: boolean;
   /** Leave out a last batch that is smaller than the others; false unless given. */
   dropLast?: boolean;
@@ -22,7 +22,7 @@ export interface DataLoaderOptions {
   prefetch?: number;
   /** Decides the order, with the epoch; any safe integer, 0 unless given. */
   seed?: number;
-  /** What happens to the pictures of a batch on the device; without one they stay bytes. */
+  /** What happens to the images of a batch on the device; without one they stay bytes. */
   transform?: Transform;
 }
 
@@ -76,7 +76,7 @@ export class DataLoader implements AsyncIterable<readonly [inputs: Tensor, label
     check('workers', workers, 0, 256);
     check('prefetch', prefetch, 0, 1024);
     check('seed', seed, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
-    if (dataset.length < 1) throw new UsageError({ what: `${dataset.name} has no pictures` });
+    if (dataset.length < 1) throw new UsageError({ what: `${dataset.name} has no images` });
     if (workers > 0 && !dataset.workerSpec) {
       throw new UsageError({
         what: `${dataset.name} cannot be opened in worker threads, because it has no workerSpec`,
@@ -123,13 +123,13 @@ export class DataLoader implements AsyncIterable<readonly [inputs: Tensor, label
   }
 
   /**
-   * A batch as tensors: pictures [N, C, H, W] after the transform, and labels int32 [N]. What the transform
+   * A batch as tensors: images [N, C, H, W] after the transform, and labels int32 [N]. What the transform
    * draws depends on seed, epoch and batch alone, so that a resumed epoch draws the same.
    */
   tensors(batch: Batch, epoch: number): readonly [inputs: Tensor, labels: Tensor] {
     const generator = new Generator(this.seed).fork(FIRST_STREAM + epoch * this.length + batch.index);
-    const pictures = tensor(batch.images, { shape: batch.shape });
-    return [this.transform ? this.transform.apply(pictures, { generator }) : pictures, tensor(batch.labels)];
+    const images = tensor(batch.images, { shape: batch.shape });
+    return [this.transform ? this.transform.apply(images, { generator }) : images, tensor(batch.labels)];
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<readonly [inputs: Tensor, labels: Tensor], void, void> {

@@ -1,11 +1,11 @@
 import { Generator } from '../random.js';
 
-/** Keeps the order of pictures apart from other uses of the same seed. */
+/** Keeps the order of images apart from other uses of the same seed. */
 const STREAM = 0x5a3b1e;
 
 /** What decides the order of an epoch, and nothing else does. */
 export interface EpochOrder {
-  /** Number of pictures. */
+  /** Number of images. */
   length: number;
   shuffle: boolean;
   seed: number;
@@ -14,7 +14,7 @@ export interface EpochOrder {
 }
 
 /**
- * The order in which an epoch visits the pictures: a pure function of its arguments, so that a resumed run
+ * The order in which an epoch visits the images: a pure function of its arguments, so that a resumed run
  * sees what an uninterrupted one would have seen.
  *
  * @returns the indices 0 to length - 1; shuffled anew each epoch when `shuffle` is set

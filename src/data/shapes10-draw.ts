@@ -93,7 +93,7 @@ interface Place {
   angle: number;
 }
 
-/** Paints a shape over the picture, each pixel by the share of it that the shape covers. */
+/** Paints a shape over the image, each pixel by the share of it that the shape covers. */
 function paint(
   into: Float32Array,
   inside: Inside,
@@ -132,7 +132,7 @@ function paint(
 const canvas = new Float32Array(3 * PLANE);
 
 /**
- * Draws one picture: a background of waves, a few specks, the shape in a colour that stands out, and noise.
+ * Draws one image: a background of waves, a few specks, the shape in a colour that stands out, and noise.
  *
  * @param label index into {@link SHAPE_NAMES}
  * @param generator decides everything else

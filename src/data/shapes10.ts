@@ -1,20 +1,20 @@
-import { UsageError } from '../errors.js';
+import { UsageError } from '../errors/errors.js';
 import { Generator } from '../random.js';
 import { checkIndex, type Dataset, type WorkerSpec } from './dataset.js';
 import { drawShape, SHAPE_NAMES, SHAPE_SIZE } from './shapes10-draw.js';
 
-const PICTURE = 3 * SHAPE_SIZE * SHAPE_SIZE;
-/** Numbers streams apart from each other: labels and pictures, train and test. */
-const STREAMS = { train: { labels: 1, pictures: 2 }, test: { labels: 3, pictures: 4 } };
+const IMAGE = 3 * SHAPE_SIZE * SHAPE_SIZE;
+/** Numbers streams apart from each other: labels and images, train and test. */
+const STREAMS = { train: { labels: 1, images: 2 }, test: { labels: 3, images: 4 } };
 const MISSING = 0;
 const DRAWN = 1;
 
 export interface Shapes10Options {
-  /** The training pictures or the test pictures; the two share none. */
+  /** The training images or the test images; the two share none. */
   train: boolean;
   /** How many; 10,000 for training and 2,000 for test unless given. */
   length?: number;
-  /** Another seed draws other pictures; 0 unless given. */
+  /** Another seed draws other images; 0 unless given. */
   seed?: number;
 }
 
@@ -22,8 +22,8 @@ interface Contents {
   train: boolean;
   length: number;
   seed: number;
-  pictures: Uint8Array;
-  /** MISSING or DRAWN for each picture. */
+  images: Uint8Array;
+  /** MISSING or DRAWN for each image. */
   status: Uint8Array;
 }
 
@@ -35,9 +35,9 @@ function allocate(bytes: number): Uint8Array {
 }
 
 /**
- * Ten classes of shapes, drawn by code at 32×32 RGB: a data set for machines without a network. Picture and
- * label are a pure function of seed, split and index; every ten pictures in a row show each class once. Each
- * is drawn when it is first read, and kept (3 kB a picture).
+ * Ten classes of shapes, drawn by code at 32×32 RGB: a data set for machines without a network. Image and
+ * label are a pure function of seed, split and index; every ten images in a row show each class once. Each
+ * is drawn when it is first read, and kept (3 kB an image).
  *
  * @example
  * const trainSet = await Shapes10.open({ train: true });
@@ -58,7 +58,7 @@ export class Shapes10 implements Dataset {
     const streams = train ? STREAMS.train : STREAMS.test;
     this.#contents = contents;
     this.#labels = new Generator(seed, streams.labels);
-    this.#generator = new Generator(seed, streams.pictures);
+    this.#generator = new Generator(seed, streams.images);
     this.name = `Shapes10 ${train ? 'train' : 'test'}`;
     this.length = length;
     this.workerSpec = { module: import.meta.url, export: 'openSharedShapes10', options: contents };
@@ -81,7 +81,7 @@ export class Shapes10 implements Dataset {
       train,
       length,
       seed,
-      pictures: allocate(length * PICTURE),
+      images: allocate(length * IMAGE),
       status: allocate(length),
     });
   }
@@ -89,25 +89,25 @@ export class Shapes10 implements Dataset {
   read(index: number, into: Uint8Array, offset: number): number {
     checkIndex(this, index);
     const label = this.#labels.fork(Math.floor(index / 10)).permutation(10)[index % 10]!;
-    const { pictures, status } = this.#contents;
-    const picture = pictures.subarray(index * PICTURE, (index + 1) * PICTURE);
-    // Atomics order the bytes before the mark. Two threads may draw the same picture: they write equal bytes.
+    const { images, status } = this.#contents;
+    const image = images.subarray(index * IMAGE, (index + 1) * IMAGE);
+    // Atomics order the bytes before the mark. Two threads may draw the same image: they write equal bytes.
     if (Atomics.load(status, index) === MISSING) {
-      drawShape(label, this.#generator.fork(index), picture);
+      drawShape(label, this.#generator.fork(index), image);
       Atomics.store(status, index, DRAWN);
     }
-    into.set(picture, offset);
+    into.set(image, offset);
     return label;
   }
 
   /** One line for people. */
   describe(): string {
     const { length, seed } = this.#contents;
-    return `${this.name}: ${length.toLocaleString('en-US')} pictures drawn by code, seed ${seed}`;
+    return `${this.name}: ${length.toLocaleString('en-US')} images drawn by code, seed ${seed}`;
   }
 }
 
-/** Opens the same pictures, and the same cache, in another thread. */
+/** Opens the same images, and the same cache, in another thread. */
 export function openSharedShapes10(contents: Contents): Shapes10 {
   return new Shapes10(contents);
 }

@@ -4,8 +4,8 @@ import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { diskError } from '../disk-error.js';
-import { DataError } from '../errors.js';
+import { DataError } from '../errors/errors.js';
+import { diskError } from '../files/disk-error.js';
 
 /** Bytes of a header; contents are padded to a multiple. */
 export const TAR_BLOCK = 512;

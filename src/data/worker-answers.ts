@@ -1,5 +1,5 @@
 import { parentPort } from 'node:worker_threads';
-import { errorToPlain, type PlainError } from '../errors.js';
+import { errorToPlain, type PlainError } from '../errors/errors.js';
 
 /** What a pool sends to its threads. */
 export interface WorkerRequest<Question> {

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { DataError, errorFromPlain } from '../errors.js';
+import { DataError, errorFromPlain } from '../errors/errors.js';
 import type { WorkerReply, WorkerRequest } from './worker-answers.js';
 
 interface Waiting<Answer> {

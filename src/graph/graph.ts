@@ -1,4 +1,4 @@
-import { PaperweightError } from '../errors.js';
+import { PaperweightError } from '../errors/errors.js';
 import { type Node, type Storage, storageLeaf } from './node.js';
 import type { Attrs, DType, Shape, TypedArray } from './types.js';
 

@@ -1,4 +1,4 @@
-/** Element types that tensors may have. `int32` holds labels and indices, `uint8` pictures. */
+/** Element types that tensors may have. `int32` holds labels and indices, `uint8` images. */
 export type DType = 'float32' | 'float64' | 'int32' | 'uint8';
 
 export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array;

@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.js';
+import { UsageError } from '../errors/errors.js';
 import type { Module } from '../nn/module.js';
 import type { Parameter } from '../tensor/tensor.js';
 import { toBfloat16, toFloat16 } from './half.js';

@@ -9,7 +9,7 @@ export interface TensorFile {
   readonly metadata: Readonly<Record<string, string>>;
   /** What had to be found out: where in the file the weights are, which names were shortened. */
   readonly notes: readonly string[];
-  /** It may carry a checksum of itself (`src/checksum.ts`), which is compared when the file is read as a whole. */
+  /** It may carry a checksum of itself (`src/files/checksum.ts`), which is compared when the file is read as a whole. */
   readonly checksummed?: boolean;
   /** One array, without reading the others. */
   read(name: string): Promise<FileArray>;

@@ -1,6 +1,6 @@
-import { verifyChecksum } from '../checksum.js';
-import { CheckpointError } from '../errors.js';
-import { type ByteSource, withFile } from './byte-source.js';
+import { CheckpointError } from '../errors/errors.js';
+import { type ByteSource, withFile } from '../files/byte-source.js';
+import { verifyChecksum } from '../files/checksum.js';
 import { floats } from './numbers.js';
 import { openLegacyPytorch, openPytorch } from './pytorch/index.js';
 import { unwrap } from './pytorch/state-dict.js';

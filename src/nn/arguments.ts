@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.js';
+import { UsageError } from '../errors/errors.js';
 import type { Pair } from '../ops/conv2d.js';
 
 /** One number for both directions, or [height, width]. */

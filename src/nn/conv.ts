@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.js';
+import { UsageError } from '../errors/errors.js';
 import { sizeOf } from '../graph/types.js';
 import type { Pair } from '../ops/conv2d.js';
 import * as ops from '../ops/index.js';

@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.js';
+import { UsageError } from '../errors/errors.js';
 import { hostLeaf } from '../graph/node.js';
 import * as ops from '../ops/index.js';
 import { nextKey } from '../tensor/random.js';

@@ -1,4 +1,4 @@
-import { ShapeError, UsageError } from '../errors.js';
+import { ShapeError, UsageError } from '../errors/errors.js';
 import { type Shape, showShape, sizeOf } from '../graph/types.js';
 import type { Generator } from '../random.js';
 import { initGenerator } from '../tensor/random.js';

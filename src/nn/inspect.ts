@@ -30,7 +30,7 @@ export interface ModelSummary {
 /**
  * Runs shapes through a model, in evaluation mode and without computing anything.
  *
- * @param inputShape [C, H, W] of one picture, or a whole [N, C, H, W]
+ * @param inputShape [C, H, W] of one image, or a whole [N, C, H, W]
  * @throws ShapeError when the shape does not fit the model
  * @example
  * const { parameters, macs } = inspect(new AlexNet({ numClasses: 10 }), [3, 224, 224]);

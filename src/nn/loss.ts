@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.js';
+import { UsageError } from '../errors/errors.js';
 import * as ops from '../ops/index.js';
 import { Tensor } from '../tensor/tensor.js';
 import { Module } from './module.js';
@@ -11,7 +11,7 @@ export type Reduction = 'mean' | 'sum' | 'none';
  *
  * @throws UsageError for a smoothing outside of [0, 1] or an unknown reduction
  * @example
- * const loss = new CrossEntropyLoss().forward(model.forward(pictures), labels);
+ * const loss = new CrossEntropyLoss().forward(model.forward(images), labels);
  * loss.backward();
  */
 export class CrossEntropyLoss extends Module {

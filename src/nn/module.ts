@@ -1,5 +1,5 @@
 import type { Device } from '../backend/backend.js';
-import { CheckpointError, ShapeError } from '../errors.js';
+import { CheckpointError, ShapeError } from '../errors/errors.js';
 import { makeArray, type Shape, sameShape, showShape, sizeOf, type TypedArray } from '../graph/types.js';
 import { withScope } from '../ops/scope.js';
 import { flushPending } from '../tensor/pending.js';

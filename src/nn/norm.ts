@@ -1,4 +1,4 @@
-import { ShapeError } from '../errors.js';
+import { ShapeError } from '../errors/errors.js';
 import { hostLeaf, type Node } from '../graph/node.js';
 import { showShape, sizeOf } from '../graph/types.js';
 import * as ops from '../ops/index.js';

@@ -110,7 +110,7 @@ export class AvgPool2d extends Module {
   }
 }
 
-/** Mean of evenly spread bins, so that pictures of any size come out as outputSize: [N, C, H, W] → [N, C, h, w]. */
+/** Mean of evenly spread bins, so that images of any size come out as outputSize: [N, C, H, W] → [N, C, h, w]. */
 export class AdaptiveAvgPool2d extends Module {
   constructor(readonly outputSize: Size) {
     super();

@@ -11,7 +11,7 @@ export type Listener = (name: string, module: Module, inputs: readonly Tensor[],
  * @example
  * const outputs = new Map<string, Tensor>();
  * watching(model.namedModules(), (name, _module, _inputs, output) => outputs.set(name, output), () =>
- *   model.forward(pictures),
+ *   model.forward(images),
  * );
  */
 export function watching<T>(

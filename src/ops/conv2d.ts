@@ -46,9 +46,9 @@ function convolvedShape(x: Shape, w: Shape, { stride, padding, dilation, groups 
   const ow = windows(width, kw, stride[1], padding[1], dilation[1]);
   need(
     oh >= 1 && ow >= 1,
-    `a picture of at least the kernel's size ${kh}×${kw}`,
+    `an image of at least the kernel's size ${kh}×${kw}`,
     `${h}×${width}`,
-    'use a larger picture or more padding',
+    'use a larger image or more padding',
   );
   return [n, out, oh, ow];
 }
@@ -88,7 +88,7 @@ const plain = ({ stride, padding, dilation, groups }: Conv2dAttrs): Conv2dAttrs 
 const forward: Builder<Conv2dAttrs> = define<Conv2dAttrs>({
   name: 'conv2d',
   infer: ([x, w, b], attrs) => {
-    needRank(x!, 4, 'pictures [N, C, H, W]');
+    needRank(x!, 4, 'images [N, C, H, W]');
     needRank(w!, 4, 'weights [out, in / groups, kH, kW]');
     need(!b || sameShape(b.shape, [w!.shape[0]!]), `a bias [${w!.shape[0]}]`, b ? showShape(b.shape) : '');
     return { shape: convolvedShape(x!.shape, w!.shape, attrs), dtype: floatOf(x, w, b) };

@@ -46,7 +46,7 @@ function byteWeights(from: number, to: number): Float64Array {
 
 /**
  * Bilinear resize with antialiasing, as two matrix products. `asBytes` rounds to whole values in 0…255 after
- * each direction, as PIL does on byte pictures, and differs from it by 1 at most.
+ * each direction, as PIL does on byte images, and differs from it by 1 at most.
  * @param x [N, C, H, W], bytes or floats @returns [N, C, height, width] in floating point
  */
 export function resize(x: Node, [height, width]: Pair, { asBytes = false } = {}): Node {
@@ -70,7 +70,7 @@ export function resize(x: Node, [height, width]: Pair, { asBytes = false } = {})
   return y;
 }
 
-/** Vertical direction: the matrix multiplies each picture from the left. */
+/** Vertical direction: the matrix multiplies each image from the left. */
 function resizeRows(x: Node, matrix: Node, settle: (y: Node) => Node): Node {
   const [n, c, h, w] = x.shape as [number, number, number, number];
   const height = matrix.shape[0]!;
@@ -95,7 +95,7 @@ type CropAttrs = { readonly height: number; readonly width: number };
 const cropOp: Builder<CropAttrs> = define<CropAttrs>({
   name: 'crop',
   infer: ([x, offsets], { height, width }) => {
-    needRank(x!, 4, 'pictures [N, C, H, W]');
+    needRank(x!, 4, 'images [N, C, H, W]');
     need(
       offsets!.dtype === 'int32' && offsets!.shape.join() === `${x!.shape[0]},2`,
       `int32 offsets [${x!.shape[0]}, 2]`,
@@ -115,14 +115,14 @@ const negatedOp: Builder = define({
 });
 const negated = (offsets: Node): Node => negatedOp([offsets], {});
 
-/** Cuts a window out of each picture, from its own (top, left); what lies outside of the picture is 0. */
+/** Cuts a window out of each image, from its own (top, left); what lies outside of the image is 0. */
 export const crop = (x: Node, offsets: Node, [height, width]: Pair): Node =>
   cropOp([x, offsets], { height, width });
 
 const flipOp: Builder = define({
   name: 'flip',
   infer: ([x, flags]) => {
-    needRank(x!, 4, 'pictures [N, C, H, W]');
+    needRank(x!, 4, 'images [N, C, H, W]');
     need(
       flags!.dtype === 'int32' && flags!.shape.join() === `${x!.shape[0]}`,
       `int32 flags [${x!.shape[0]}]`,
@@ -132,5 +132,5 @@ const flipOp: Builder = define({
   },
   gradient: (node, grad) => [flipOp([grad, node.inputs[1]!], {}), null],
 });
-/** Mirrors left and right each picture whose flag is not 0. */
+/** Mirrors left and right each image whose flag is not 0. */
 export const flip = (x: Node, flags: Node): Node => flipOp([x, flags], {});

@@ -15,7 +15,7 @@ const backward: Builder<LrnAttrs> = define<LrnAttrs>({
 const forward: Builder<LrnAttrs> = define<LrnAttrs>({
   name: 'localResponseNorm',
   infer: ([x], { size }) => {
-    needRank(x!, 4, 'pictures [N, C, H, W]');
+    needRank(x!, 4, 'images [N, C, H, W]');
     need(Number.isInteger(size) && size >= 1, 'a window of at least 1 channel', String(size));
     return { shape: x!.shape, dtype: floatOf(x) };
   },

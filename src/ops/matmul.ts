@@ -50,7 +50,7 @@ export const matmul = (
 
 /*
  * A fully connected layer has operations of its own, beside matmul, since backends keep its weights and its
- * picture-shaped input in blocked layouts.
+ * image-shaped input in blocked layouts.
  */
 const gradInput: Builder = define({
   name: 'linearGradInput',

@@ -1,4 +1,4 @@
-import { ShapeError } from '../errors.js';
+import { ShapeError } from '../errors/errors.js';
 import { Node } from '../graph/node.js';
 import { type Attrs, type DType, isFloat, type Shape, type Spec, showShape } from '../graph/types.js';
 import { currentScope } from './scope.js';

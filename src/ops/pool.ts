@@ -34,12 +34,12 @@ function pooledShape(x: Shape, { kernel, stride, padding, dilation = [1, 1], cei
     const span = size + 2 * padding[i]! - dilation[i]! * (kernel[i]! - 1) - 1;
     if (!ceilMode) return windows(size, kernel[i]!, stride[i]!, padding[i]!, dilation[i]!);
     const count = Math.ceil(span / stride[i]!) + 1;
-    // The last window must start inside the picture or its left padding, as PyTorch has it.
+    // The last window must start inside the image or its left padding, as PyTorch has it.
     return (count - 1) * stride[i]! >= size + padding[i]! ? count - 1 : count;
   });
   need(
     out[0]! >= 1 && out[1]! >= 1,
-    `a picture of at least the window's size ${kernel.join('×')}`,
+    `an image of at least the window's size ${kernel.join('×')}`,
     `${x[2]}×${x[3]}`,
   );
   return [x[0]!, x[1]!, ...out];
@@ -52,7 +52,7 @@ const maxBackward: Builder<MaxPoolAttrs> = define<MaxPoolAttrs>({
 const maxForward: Builder<MaxPoolAttrs> = define<MaxPoolAttrs>({
   name: 'maxPool2d',
   infer: ([x], attrs) => {
-    needRank(x!, 4, 'pictures [N, C, H, W]');
+    needRank(x!, 4, 'images [N, C, H, W]');
     checkPair('dilation', attrs.dilation, 1);
     return { shape: pooledShape(x!.shape, attrs), dtype: floatOf(x) };
   },
@@ -77,7 +77,7 @@ const avgBackward: Builder<WithShape> = define<WithShape>({
 const avgForward: Builder<AvgPoolAttrs> = define<AvgPoolAttrs>({
   name: 'avgPool2d',
   infer: ([x], attrs) => {
-    needRank(x!, 4, 'pictures [N, C, H, W]');
+    needRank(x!, 4, 'images [N, C, H, W]');
     return { shape: pooledShape(x!.shape, attrs), dtype: floatOf(x) };
   },
   gradient: (node, grad) => [
@@ -102,7 +102,7 @@ const adaptiveBackward: Builder<Sized & { readonly shape: readonly number[] }> =
 const adaptiveForward: Builder<Sized> = define<Sized>({
   name: 'adaptiveAvgPool2d',
   infer: ([x], { size }) => {
-    needRank(x!, 4, 'pictures [N, C, H, W]');
+    needRank(x!, 4, 'images [N, C, H, W]');
     checkPair('size', size, 1);
     return { shape: [x!.shape[0]!, x!.shape[1]!, ...size], dtype: floatOf(x) };
   },
@@ -111,7 +111,7 @@ const adaptiveForward: Builder<Sized> = define<Sized>({
   ],
 });
 
-/** Mean of bins [⌊i·H/h⌋, ⌈(i+1)·H/h⌉): any picture becomes h × w, by PyTorch's rule. */
+/** Mean of bins [⌊i·H/h⌋, ⌈(i+1)·H/h⌉): any image becomes h × w, by PyTorch's rule. */
 export function adaptiveAvgPool2d(x: Node, size: Pair): Node {
   // Bins of one cell each: the identity, which is AlexNet's own case at 224 × 224.
   return x.shape.length === 4 && sameShape(x.shape.slice(2), size) ? x : adaptiveForward([x], { size });

@@ -43,7 +43,7 @@ export const clamp: Unary<{ min: number; max: number }> = unary<{ min: number; m
   'clamp',
   (x, y, grad) => mul(grad, equal(x, y)),
 );
-/** Rounds half to even, clamped to bytes: what storing a float picture as bytes does. No gradient. */
+/** Rounds half to even, clamped to bytes: what storing a float image as bytes does. No gradient. */
 export const roundToByte: Unary<Record<never, never>> = unary('roundToByte', () => null);
 
 const castOp: Builder<{ dtype: string }> = define<{ dtype: string }>({
@@ -73,7 +73,7 @@ const channelAffineOp: Builder<{ scale: readonly number[]; shift: readonly numbe
       scale.length === channels && shift.length === channels,
       `${channels} values a list, one a channel`,
       `${scale.length} scales and ${shift.length} shifts`,
-      'give one mean and one standard deviation for each channel of the pictures',
+      'give one mean and one standard deviation for each channel of the images',
     );
     return { shape: x!.shape, dtype: floatOf(x) };
   },

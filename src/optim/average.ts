@@ -1,4 +1,4 @@
-import { CheckpointError, UsageError } from '../errors.js';
+import { CheckpointError, UsageError } from '../errors/errors.js';
 import { hostLeaf, type Node } from '../graph/node.js';
 import { makeArray, type Shape, sameShape, type TypedArray } from '../graph/types.js';
 import * as ops from '../ops/index.js';

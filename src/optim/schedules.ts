@@ -1,5 +1,5 @@
-import { CheckpointError, UsageError } from '../errors.js';
-import { excerpt } from '../excerpt.js';
+import { CheckpointError, UsageError } from '../errors/errors.js';
+import { excerpt } from '../errors/excerpt.js';
 
 /** What a schedule changes: anything whose groups have a learning rate. */
 export interface HasRates {

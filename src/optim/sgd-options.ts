@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.js';
+import { UsageError } from '../errors/errors.js';
 import type { Parameter } from '../tensor/tensor.js';
 
 /** Options of `SGD`; all but the rate have PyTorch's defaults. */

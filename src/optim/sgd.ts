@@ -1,5 +1,5 @@
 import type { Device } from '../backend/backend.js';
-import { CheckpointError, DeviceError, ShapeError, UsageError } from '../errors.js';
+import { CheckpointError, DeviceError, ShapeError, UsageError } from '../errors/errors.js';
 import type { Node } from '../graph/node.js';
 import { makeArray, type Shape, sameShape, showShape, type TypedArray } from '../graph/types.js';
 import * as ops from '../ops/index.js';

@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.js';
+import { UsageError } from '../errors/errors.js';
 import { makeArray } from '../graph/types.js';
 import { Parameter } from '../tensor/tensor.js';
 

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { CheckpointError } from '../errors.js';
-import { makeFolder } from '../make-folder.js';
-import { RunFolder } from '../train/run-folder.js';
+import { CheckpointError } from '../errors/errors.js';
+import { makeFolder } from '../files/make-folder.js';
+import { RunFolder } from '../run/run-folder.js';
 import { prepareRun, type RunOptions } from './train.js';
 
 const STEPS = 2;
@@ -35,7 +35,7 @@ export async function dryRun(path: string, { config, ...run }: Omit<RunOptions, 
     if (!done) return 'Dry run: interrupted; nothing was left behind.';
     const again = await prepareRun({ ...run, config: small, folder });
     await compare(folder, await trainer.weights(), await again.weights());
-    return `Dry run: all is well. ${done.step} step${done.step === 1 ? '' : 's'}, ${done.testImages} pictures measured, a checkpoint written and read back the same; nothing was left behind.`;
+    return `Dry run: all is well. ${done.step} step${done.step === 1 ? '' : 's'}, ${done.testImages} images measured, a checkpoint written and read back the same; nothing was left behind.`;
   } finally {
     await rm(trial, { recursive: true, force: true });
     // Where nobody has put anything there since.

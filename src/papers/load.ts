@@ -1,16 +1,16 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Device } from '../backend/backend.js';
-import type { PictureStatistics } from '../data/images/picture-sums.js';
+import type { ImageStatistics } from '../data/images/image-sums.js';
 import type { Transform } from '../data/transforms/index.js';
-import { CheckpointError, UsageError } from '../errors.js';
+import { CheckpointError, UsageError } from '../errors/errors.js';
 import { readWeights, type Weights } from '../interop/weights.js';
 import { withoutInit } from '../nn/init.js';
 import type { Module } from '../nn/module.js';
-import { loadWeights } from '../train/checkpoint.js';
-import { type ModelConfig, trainConfigSchema } from '../train/config.js';
-import { readStatistics, STATISTICS } from '../train/picture-statistics.js';
-import { RunFolder } from '../train/run-folder.js';
+import { loadWeights } from '../run/checkpoint.js';
+import { type ModelConfig, trainConfigSchema } from '../run/config.js';
+import { RunFolder } from '../run/run-folder.js';
+import { readStatistics, STATISTICS } from '../train/image-statistics.js';
 import { isOnnx, openOnnx } from './load-onnx.js';
 import { buildModel, type Paper } from './paper.js';
 import { describeModel, inOwnNames, type ModelHints, recogniseModel } from './recognise.js';
@@ -21,9 +21,9 @@ export interface LoadedModel {
   readonly config: ModelConfig;
   readonly classes: readonly string[];
   readonly transform: Transform;
-  /** Side that pictures should have which `transform` gets. */
-  readonly pictureSide: number;
-  /** The paper's own views of a picture, whose probabilities are averaged. */
+  /** Side that images should have which `transform` gets. */
+  readonly imageSide: number;
+  /** The paper's own views of an image, whose probabilities are averaged. */
   readonly views: readonly Transform[] | undefined;
   /** For people: of a bare file of weights, what was recognised and what was assumed. Empty for a run. */
   readonly notes: readonly string[];
@@ -70,18 +70,18 @@ export async function openModel(path: string, device: Device, hints: ModelHints 
     config,
     classes: config.classes,
     transform,
-    pictureSide: statistics?.shape[1] ?? config.imageSize,
+    imageSide: statistics?.shape[1] ?? config.imageSize,
     views,
     notes: isRun ? notes : [...notes, ...preparation(weights, transform)],
   };
 }
 
-/** For people: what a bare file's pictures go through, and whether that is what its model was trained with. */
+/** For people: what a bare file's images go through, and whether that is what its model was trained with. */
 function preparation({ metadata }: Weights, transform: Transform): string[] {
   const [used, told] = [transform.toString(), metadata.transform];
   const differs =
     told === undefined || told === used ? [] : [`The file says that it was trained with ${told}`];
-  return [`Pictures are prepared with ${used}`, ...differs];
+  return [`Images are prepared with ${used}`, ...differs];
 }
 
 interface Opened {
@@ -90,8 +90,8 @@ interface Opened {
   readonly file: string;
   readonly weights: Weights;
   readonly notes: readonly string[];
-  /** What the run's pictures were prepared with, where its recipe counts them. */
-  readonly statistics?: PictureStatistics | undefined;
+  /** What the run's images were prepared with, where its recipe counts them. */
+  readonly statistics?: ImageStatistics | undefined;
 }
 
 async function openRun(path: string): Promise<Opened> {

@@ -7,9 +7,9 @@ export interface PaperPage {
   /** Markdown of `notes.md` and `notes.zh.md`, without the table of the claims. */
   readonly notes: { readonly en: string; readonly zh: string };
   readonly claims: readonly ClaimRow[];
-  /** Pictures in the paper's `figures/` folder, served at `/api/papers/:id/figures/:file`. */
+  /** Images in the paper's `figures/` folder, served at `/api/papers/:id/figures/:file`. */
   readonly figures: readonly {
-    /** The same one twice where the picture has no Chinese words. */
+    /** The same one twice where the image has no Chinese words. */
     readonly file: { readonly en: string; readonly zh: string };
     readonly title: { readonly en: string; readonly zh: string };
   }[];

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { z } from 'zod';
-import { DataError } from '../errors.js';
+import { DataError } from '../errors/errors.js';
 import type { Text } from './claims/claim.js';
 import { ResultFolder } from './claims/result.js';
 import { claimRows, withoutTable } from './claims/table.js';
@@ -34,26 +34,26 @@ export async function paperPage(id: string, results?: string): Promise<PaperPage
   };
 }
 
-/** Where a paper's pictures are. */
+/** Where a paper's images are. */
 export const figuresFolder = (id: string): string => join(paperFolder(id), 'figures');
 
 const notesIn = async (folder: string, name: string): Promise<string> =>
   existsSync(join(folder, name)) ? withoutTable(await readFile(join(folder, name), 'utf8')) : '';
 
-const PICTURES = ['.svg', '.png', '.jpg', '.webp'];
+const IMAGES = ['.svg', '.png', '.jpg', '.webp'];
 /** The file of a folder of figures that holds their titles. */
 export const TITLES = 'titles.json';
 const titlesSchema = z.record(z.string(), z.object({ en: z.string(), zh: z.string() }));
 
-/** Of a picture with Chinese words that stands for another one. */
+/** Of an image with Chinese words that stands for another one. */
 const CHINESE = /\.zh(?=\.[a-z]+$)/;
 
-/** The pictures of a folder, titled by its `titles.json`, or else by their names. */
+/** The images of a folder, titled by its `titles.json`, or else by their names. */
 export async function figuresIn(folder: string): Promise<PaperPage['figures']> {
   if (!existsSync(folder)) return [];
   const file = join(folder, TITLES);
   const titles = existsSync(file) ? parseTitles(file, await readFile(file, 'utf8')) : {};
-  const names = (await readdir(folder)).filter((name) => PICTURES.includes(extname(name))).sort();
+  const names = (await readdir(folder)).filter((name) => IMAGES.includes(extname(name))).sort();
   return names
     .filter((name) => !names.includes(name.replace(CHINESE, '')) || !CHINESE.test(name))
     .map((name) => {

@@ -1,9 +1,9 @@
 import type { z } from 'zod';
-import type { PictureStatistics } from '../data/images/picture-sums.js';
+import type { ImageStatistics } from '../data/images/image-sums.js';
 import type { Transform } from '../data/transforms/index.js';
-import { UsageError } from '../errors.js';
+import { UsageError } from '../errors/errors.js';
 import type { Module } from '../nn/module.js';
-import type { ModelConfig, TrainConfig } from '../train/config.js';
+import type { ModelConfig, TrainConfig } from '../run/config.js';
 import type { Chart } from './claims/chart.js';
 import type { Claim, Results } from './claims/claim.js';
 
@@ -16,11 +16,11 @@ export interface Recipe extends Omit<TrainConfig, Fixed> {
   readonly model: Omit<ModelConfig, 'paper' | 'classes'>;
 }
 
-/** How a paper prepares its pictures. */
+/** How a paper prepares its images. */
 export interface PaperViews {
   readonly train: Transform;
   readonly test: Transform;
-  /** Its own views of a picture whose probabilities are averaged, where it has them. */
+  /** Its own views of an image whose probabilities are averaged, where it has them. */
   readonly views?: readonly Transform[];
 }
 
@@ -60,7 +60,7 @@ export interface Paper {
   readonly citation: string;
   /** Variants of the network with a few words about each; the first one is the default. */
   readonly presets: Readonly<Record<string, string>>;
-  /** Side of the pictures that a variant is made for. */
+  /** Side of the images that a variant is made for. */
   readonly imageSize: (preset: string) => number;
   /** Names of its ways to start the weights. */
   readonly inits: readonly string[];
@@ -73,12 +73,12 @@ export interface Paper {
   /**
    * From the bytes of a data set to the network's input.
    *
-   * @param statistics of the training pictures, which the augmentation `paper` needs
+   * @param statistics of the training images, which the augmentation `paper` needs
    */
   readonly transforms: (
     config: ModelConfig,
     augment: NonNullable<TrainConfig['augment']>,
-    statistics?: PictureStatistics,
+    statistics?: ImageStatistics,
   ) => PaperViews;
   /** The name of the last layer's bias, which tells the number of classes of a bare weights file. */
   readonly lastBias: string;

@@ -1,7 +1,7 @@
-import { CheckpointError } from '../errors.js';
+import { CheckpointError } from '../errors/errors.js';
 import type { Weight, Weights } from '../interop/weights.js';
 import type { Module } from '../nn/module.js';
-import { type ModelConfig, modelConfigSchema } from '../train/config.js';
+import { type ModelConfig, modelConfigSchema } from '../run/config.js';
 import type { Paper, Recognised, Shapes } from './paper.js';
 import { openPaper, paperIds } from './registry.js';
 

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { UsageError } from '../errors.js';
+import { UsageError } from '../errors/errors.js';
 import type { Paper } from './paper.js';
 
 /** Where the compiled papers are: each folder with an `index.js` is one. */

@@ -4,14 +4,14 @@ import { z } from 'zod';
 import type { Device, EngineInfo } from '../backend/backend.js';
 import { type Dataset, Subset } from '../data/dataset.js';
 import { epochOrder } from '../data/sampler.js';
-import { UsageError } from '../errors.js';
+import { UsageError } from '../errors/errors.js';
 import { readWeights } from '../interop/weights.js';
 import type { Module } from '../nn/module.js';
+import { type TrainConfig, trainConfigSchema } from '../run/config.js';
+import type { Observer } from '../run/events.js';
+import type { RunFolder } from '../run/run-folder.js';
 import { manualSeed } from '../tensor/random.js';
-import { type TrainConfig, trainConfigSchema } from '../train/config.js';
-import type { Observer } from '../train/events.js';
-import { isCounted, keptStatistics, STATISTICS } from '../train/picture-statistics.js';
-import type { RunFolder } from '../train/run-folder.js';
+import { isCounted, keptStatistics, STATISTICS } from '../train/image-statistics.js';
 import { startFrom } from '../train/start-from.js';
 import { Trainer } from '../train/trainer.js';
 import { buildModel, type Paper } from './paper.js';
@@ -29,14 +29,14 @@ export interface RunOptions {
 }
 
 /**
- * Whether a run can be trained on these pictures at all; asked before its folder is made.
+ * Whether a run can be trained on these images at all; asked before its folder is made.
  * @throws UsageError
  */
-export function checkPictures({ augment, recipe, dataset }: TrainConfig, trainSet: Dataset): void {
+export function checkImages({ augment, recipe, dataset }: TrainConfig, trainSet: Dataset): void {
   if (augment !== 'paper' || isCounted(trainSet)) return;
   throw new UsageError({
     what: `The recipe ${recipe} cannot be trained on ${dataset}`,
-    expected: 'pictures in folders, whose mean picture and colours are counted first',
+    expected: 'images in folders, whose mean image and colours are counted first',
     got: dataset,
     next: 'add --dataset imagefolder --data DIR, or choose --preset paper',
   });
@@ -44,7 +44,7 @@ export function checkPictures({ augment, recipe, dataset }: TrainConfig, trainSe
 
 /** Counted once for the data set, and kept with the run. */
 async function countedStatistics({ config, trainSet, folder, observer, signal }: RunOptions) {
-  checkPictures(config, trainSet);
+  checkImages(config, trainSet);
   if (config.augment !== 'paper' || !isCounted(trainSet)) return undefined;
   const onProgress = (done: number, total: number) => observer?.counting?.(done, total);
   return keptStatistics(join(folder.path, STATISTICS), trainSet, {

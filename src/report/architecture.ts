@@ -29,7 +29,7 @@ export function stagesOf(model: Module, inputShape: Shape): Stage[] {
     // As many values, if not the same shape: flattening is not a layer, but what comes after it sees the difference.
     const same = sizeOf(outputShape) === sizeOf(before);
     if (same && parameters === 0 && last) {
-      // A layer that does nothing to this picture, such as an adaptive pooling to the size that is there already.
+      // A layer that does nothing to this image, such as an adaptive pooling to the size that is there already.
       stages[stages.length - 1] = { ...last, followers: [...last.followers, type] };
       before = outputShape;
       continue;

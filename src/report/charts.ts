@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeFolder } from '../make-folder.js';
+import { writeFileAtomic } from '../files/atomic.js';
+import { makeFolder } from '../files/make-folder.js';
 import type { Chart } from '../papers/claims/chart.js';
 import type { Results } from '../papers/claims/claim.js';
 import type { Paper } from '../papers/paper.js';
 import { parseTitles, TITLES } from '../papers/paper-page.js';
-import { writeFileAtomic } from '../train/atomic.js';
 import { curvesSvg } from './curves.js';
 import type { Language } from './svg.js';
 

@@ -1,8 +1,8 @@
 import { basename, resolve } from 'node:path';
-import { trainConfigSchema } from '../train/config.js';
-import type { EpochEvent, StepEvent } from '../train/events.js';
-import { kernelSteps, readKernels } from '../train/kernels.js';
-import { RunFolder } from '../train/run-folder.js';
+import { trainConfigSchema } from '../run/config.js';
+import type { EpochEvent, StepEvent } from '../run/events.js';
+import { kernelSteps, readKernels } from '../run/kernel-files.js';
+import { RunFolder } from '../run/run-folder.js';
 import type { ReportData, RunCurves } from './figures.js';
 
 /** A run's curves, from its metrics. */

@@ -4,7 +4,7 @@ import { wordsOf } from './words.js';
 export interface ConfusionData {
   readonly title: string;
   readonly classes: readonly string[];
-  /** How many pictures of class `t` the model took for class `p`: `counts[t][p]`. */
+  /** How many images of class `t` the model took for class `p`: `counts[t][p]`. */
   readonly counts: readonly (readonly number[])[];
   readonly language?: Language;
 }
@@ -17,7 +17,7 @@ const NAMES = 40;
 const LEFT = 132;
 const TOP = 132;
 
-/** A confusion matrix: a row for each true class, darker where more of the row's pictures went. */
+/** A confusion matrix: a row for each true class, darker where more of the row's images went. */
 export function confusionSvg({ title, classes, counts, language = 'en' }: ConfusionData): string {
   const words = wordsOf(language);
   const drawing = new Drawing(LEFT + SIDE + 16, TOP + SIDE + 16, title);

@@ -25,7 +25,7 @@ const HEIGHT = 430;
 const AREA = { left: 58, right: WIDTH - 62, top: 74, bottom: HEIGHT - 48 };
 
 /**
- * A training run as an SVG picture: the loss of each step and its running mean, the loss of guessing as a line
+ * A training run as an SVG image: the loss of each step and its running mean, the loss of guessing as a line
  * to leave behind, and test accuracy on an axis of its own. Readable in light and dark.
  */
 export function curveSvg({

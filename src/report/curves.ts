@@ -18,7 +18,7 @@ export interface CurvesOptions {
   readonly top?: number;
   /** Written behind each number of a linear axis, such as ` %`. */
   readonly unit?: string;
-  /** A value that is marked across the whole picture. */
+  /** A value that is marked across the whole image. */
   readonly mark?: number | undefined;
 }
 

@@ -1,5 +1,5 @@
-import type { TrainConfig } from '../train/config.js';
-import type { EpochEvent, Insight, KernelPicture, StepEvent } from '../train/events.js';
+import type { TrainConfig } from '../run/config.js';
+import type { EpochEvent, Insight, KernelImage, StepEvent } from '../run/events.js';
 import { architectureSvg, type Stage } from './architecture.js';
 import { confusionSvg } from './confusion.js';
 import { curveSvg, running } from './curve.js';
@@ -25,7 +25,7 @@ export interface ReportData extends RunCurves {
   readonly config: TrainConfig;
   readonly insights: readonly Insight[];
   /** The first and the last that were kept. */
-  readonly kernels: readonly KernelPicture[];
+  readonly kernels: readonly KernelImage[];
   readonly stages: readonly Stage[];
   readonly inputShape: readonly number[];
   readonly measured: Measured | undefined;

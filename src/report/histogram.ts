@@ -1,4 +1,4 @@
-import type { ActivationInsight } from '../train/events.js';
+import type { ActivationInsight } from '../run/events.js';
 import { percent } from './curves.js';
 import { Drawing, type Language, shorten } from './svg.js';
 import { wordsOf } from './words.js';

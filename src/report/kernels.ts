@@ -1,4 +1,4 @@
-import type { KernelPicture } from '../train/events.js';
+import type { KernelImage } from '../run/events.js';
 import { type Pixels, pngUri } from './png.js';
 import { Drawing } from './svg.js';
 
@@ -7,10 +7,10 @@ const PER_ROW = 16;
 const GREY = 128;
 
 /**
- * Kernels side by side as one picture with a grey pixel between them. Each is scaled to its own extremes about
+ * Kernels side by side as one image with a grey pixel between them. Each is scaled to its own extremes about
  * grey, so that faint ones can be seen; their strengths cannot be compared.
  */
-export function kernelPixels({ count, side, data }: Omit<KernelPicture, 'step'>): Pixels {
+export function kernelPixels({ count, side, data }: Omit<KernelImage, 'step'>): Pixels {
   const columns = Math.min(PER_ROW, count);
   const rows = Math.ceil(count / columns);
   const [width, height] = [columns * (side + 1) - 1, rows * (side + 1) - 1];
@@ -30,8 +30,8 @@ export function kernelPixels({ count, side, data }: Omit<KernelPicture, 'step'>)
   return { width, height, rgb };
 }
 
-/** The first layer's kernels as a picture, in the manner of the paper's Figure 3. */
-export function kernelsSvg(kernels: KernelPicture, title: string): string {
+/** The first layer's kernels as an image, in the manner of the paper's Figure 3. */
+export function kernelsSvg(kernels: KernelImage, title: string): string {
   const pixels = kernelPixels(kernels);
   const zoom = Math.max(1, Math.min(40, Math.floor(844 / pixels.width)));
   const [width, height] = [pixels.width * zoom, pixels.height * zoom];

@@ -16,24 +16,24 @@ export interface MeasureOptions {
   readonly dataset: Dataset;
   /** As in evaluation. */
   readonly transform: Transform;
-  /** Only the first so many test pictures. */
+  /** Only the first so many test images. */
   readonly limit: number;
   readonly batchSize?: number;
   readonly onProgress?: (images: number, total: number) => void;
 }
 
-/** What a trained model makes of test pictures. */
+/** What a trained model makes of test images. */
 export interface Measured {
   readonly images: number;
   readonly accuracy: number;
-  /** `counts[t][p]`: pictures of class `t` that the model takes for class `p`. */
+  /** `counts[t][p]`: images of class `t` that the model takes for class `p`. */
   readonly counts: readonly (readonly number[])[];
   readonly examples: readonly Guessed[];
   /** Empty for a model without a hidden layer. */
   readonly neighbours: readonly NeighbourRow[];
 }
 
-/** Pictures in the manner of the left and the right of the paper's Figure 4: the first ones of the test set. */
+/** Images in the manner of the left and the right of the paper's Figure 4: the first ones of the test set. */
 const EXAMPLES = 8;
 const QUERIES = 5;
 const NEAREST = 6;
@@ -41,7 +41,7 @@ const TOP = 5;
 /** Values of feature vectors that are kept at a time: 256 MB. */
 const MOST_FEATURES = 2 ** 26;
 
-/** Runs test pictures through a model, in evaluation mode, and keeps what a report shows of them. */
+/** Runs test images through a model, in evaluation mode, and keeps what a report shows of them. */
 export async function measure({
   model,
   dataset,
@@ -82,7 +82,7 @@ export async function measure({
         if (top[0]!.index === label) right++;
         if (examples.length < EXAMPLES)
           examples.push({
-            picture: pixelsOf(dataset, batch.indices[i]!),
+            image: pixelsOf(dataset, batch.indices[i]!),
             label: dataset.classes[label]!,
             top: top.map(({ index, probability }) => ({ label: dataset.classes[index]!, probability })),
           });
@@ -111,14 +111,14 @@ function ranked(odds: ArrayLike<number>): { index: number; probability: number }
     .slice(0, TOP);
 }
 
-/** The pictures were read in the data set's own order, so that their places are their indices. */
+/** The images were read in the data set's own order, so that their places are their indices. */
 function neighboursOf(
   dataset: Dataset,
   features: readonly Float32Array[],
   labels: readonly number[],
 ): NeighbourRow[] {
   const show = (index: number) => ({
-    picture: pixelsOf(dataset, index),
+    image: pixelsOf(dataset, index),
     label: dataset.classes[labels[index]!]!,
   });
   return features.slice(0, QUERIES).map((query, q) => ({
@@ -138,7 +138,7 @@ function distance(a: Float32Array, b: Float32Array): number {
   return Math.sqrt(sum);
 }
 
-/** A picture of a data set, pixel after pixel; grey becomes three equal channels. */
+/** An image of a data set, pixel after pixel; grey becomes three equal channels. */
 function pixelsOf(dataset: Dataset, index: number): Pixels {
   const [channels, height, width] = dataset.imageShape;
   const planes = new Uint8Array(channels * height * width);

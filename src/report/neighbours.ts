@@ -3,14 +3,14 @@ import { Drawing, type Language, shorten } from './svg.js';
 import { wordsOf } from './words.js';
 
 export interface Neighbour {
-  readonly picture: Pixels;
+  readonly image: Pixels;
   readonly label: string;
   /** Euclidean, between feature vectors. */
   readonly distance: number;
 }
 
 export interface NeighbourRow {
-  readonly picture: Pixels;
+  readonly image: Pixels;
   readonly label: string;
   /** The nearest first. */
   readonly nearest: readonly Neighbour[];
@@ -18,11 +18,11 @@ export interface NeighbourRow {
 
 const SIDE = 96;
 const STEP = { x: SIDE + 16, y: SIDE + 42 };
-/** Room between a picture and its neighbours. */
+/** Room between an image and its neighbours. */
 const GAP = 28;
 
 /**
- * Test pictures in the first column, and those whose features in the last hidden layer lie nearest: the right of
+ * Test images in the first column, and those whose features in the last hidden layer lie nearest: the right of
  * the paper's Figure 4.
  */
 export function neighboursSvg(
@@ -37,13 +37,13 @@ export function neighboursSvg(
   drawing.text('t', [8, 26], title, { size: 15 });
   drawing.text('m', [8, 52], words.query, { size: 12 });
   drawing.text('m', [8 + STEP.x + GAP, 52], words.nearest, { size: 12 });
-  for (const [r, { picture, label, nearest }] of rows.entries()) {
+  for (const [r, { image, label, nearest }] of rows.entries()) {
     const y = 62 + r * STEP.y;
-    drawing.image([8, y], SIDE, SIDE, pngUri(picture), label);
+    drawing.image([8, y], SIDE, SIDE, pngUri(image), label);
     drawing.text('t', [8 + SIDE / 2, y + SIDE + 15], shorten(label, 14), { anchor: 'middle', size: 12 });
     for (const [n, other] of nearest.entries()) {
       const x = 8 + STEP.x * (n + 1) + GAP;
-      drawing.image([x, y], SIDE, SIDE, pngUri(other.picture), other.label);
+      drawing.image([x, y], SIDE, SIDE, pngUri(other.image), other.label);
       drawing.text(
         other.label === label ? 'good' : 'm',
         [x + SIDE / 2, y + SIDE + 15],

@@ -3,8 +3,8 @@ import type { Language } from './svg.js';
 const en = {
   summary: 'Summary',
   best: (percent: string, images: string, dataset: string) =>
-    `${percent} % of ${images} test pictures of ${dataset}, which training never saw.`,
-  noResult: 'Not measured on test pictures yet.',
+    `${percent} % of ${images} test images of ${dataset}, which training never saw.`,
+  noResult: 'Not measured on test images yet.',
   model: 'Model',
   dataset: 'Data set',
   recipe: 'Recipe',
@@ -12,12 +12,12 @@ const en = {
   steps: 'Steps',
   lastLoss: 'Last training loss',
   rate: 'Rate',
-  perSecond: 'pictures a second',
+  perSecond: 'images a second',
   stepTime: 'Mean time of a step',
   trainingTime: 'Time in training steps',
   memory: 'Largest resident size of the process',
   testTop5: 'Right class among the five most probable',
-  measuredHere: 'Accuracy of the best weights, measured for this report (pictures)',
+  measuredHere: 'Accuracy of the best weights, measured for this report (images)',
   epochs: 'Epochs',
   epochColumns: [
     'Epoch',
@@ -27,7 +27,7 @@ const en = {
     'Test loss',
     'Test accuracy',
     'Top-5',
-    'Test pictures',
+    'Test images',
   ],
   notMeasured: 'Not measured',
   insights: 'A look inside',
@@ -41,19 +41,19 @@ const en = {
       'Boxes are as tall as the maps (square-root scale) and as deep as there are many; “/2” is a stride of 2, a plus names the layers that keep the shape.',
     curve: 'Pale: the loss of each step. Strong: its running mean. Dashed: the loss of guessing.',
     'training-error':
-      'Share of the training pictures whose class was not the most probable one, as they were trained on in that epoch.',
+      'Share of the training images whose class was not the most probable one, as they were trained on in that epoch.',
     losses: 'Running means, so that runs can be told apart.',
     gradients: 'L2 norms over all weights of a layer, in the steps that were looked into.',
     weights: 'L2 norms over all weights of a layer.',
     'dead-units':
-      'Feature maps, or neurons of fully connected layers, that none of 16 fixed test pictures made positive anywhere.',
-    histograms: 'Over 16 fixed test pictures in evaluation mode.',
+      'Feature maps, or neurons of fully connected layers, that none of 16 fixed test images made positive anywhere.',
+    histograms: 'Over 16 fixed test images in evaluation mode.',
     kernels: 'Each kernel is scaled to its own extremes about grey.',
     'kernels-first': 'Each kernel is scaled to its own extremes about grey.',
-    confusion: 'A row for each true class; darker where more of its pictures went.',
-    top5: 'The first pictures of the test set, not a selection. The right class has its own colour.',
+    confusion: 'A row for each true class; darker where more of its images went.',
+    top5: 'The first images of the test set, not a selection. The right class has its own colour.',
     neighbours:
-      'Euclidean distance between activations of the last hidden layer, among the test pictures that were measured.',
+      'Euclidean distance between activations of the last hidden layer, among the test images that were measured.',
   } as Readonly<Record<string, string>>,
 };
 export type PageWords = Readonly<typeof en>;

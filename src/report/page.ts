@@ -3,7 +3,7 @@ import { PAGE_STYLE } from './page-style.js';
 import { type PageWords, pageWordsOf } from './page-words.js';
 import { escapeXml, type Language, round } from './svg.js';
 
-/** A report as one HTML page that needs nothing else: no script, no font, no picture from elsewhere. */
+/** A report as one HTML page that needs nothing else: no script, no font, no image from elsewhere. */
 export function reportPage(data: ReportData, language: Language): { html: string; figures: Figure[] } {
   const figures = figuresOf(data, language);
   const words = pageWordsOf(language);

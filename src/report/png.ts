@@ -1,6 +1,6 @@
-import { crc32 } from '../crc32.js';
+import { crc32 } from '../files/crc32.js';
 
-/** A picture as bytes: height × width × (red, green, blue). */
+/** An image as bytes: height × width × (red, green, blue). */
 export interface Pixels {
   readonly width: number;
   readonly height: number;
@@ -12,7 +12,7 @@ const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 const BLOCK = 65_535;
 
 /**
- * A PNG file (RFC 2083) without compression: small pictures need none, and this runs in a browser too.
+ * A PNG file (RFC 2083) without compression: small images need none, and this runs in a browser too.
  */
 export function encodePng({ width, height, rgb }: Pixels): Uint8Array {
   // Each row begins with its filter: none.
@@ -34,7 +34,7 @@ export function encodePng({ width, height, rgb }: Pixels): Uint8Array {
   return joined(parts);
 }
 
-/** A picture as a data URI, for `href`. */
+/** An image as a data URI, for `href`. */
 export function pngUri(pixels: Pixels): string {
   return `data:image/png;base64,${base64(encodePng(pixels))}`;
 }

@@ -41,11 +41,11 @@ export interface TextOptions {
   readonly turn?: number;
 }
 
-/** Collects the parts of an SVG picture. Classes are those of {@link STYLE}; every text is escaped here. */
+/** Collects the parts of an SVG image. Classes are those of {@link STYLE}; every text is escaped here. */
 export class Drawing {
   readonly #parts: string[] = [];
 
-  /** @param label what the picture shows, for those who cannot see it */
+  /** @param label what the image shows, for those who cannot see it */
   constructor(
     readonly width: number,
     readonly height: number,

@@ -14,8 +14,8 @@ const en = {
     `Outputs of the activation layers after step ${grouped(step)}, heights logarithmic`,
   kernels: (step: number) => `Kernels of the first layer after step ${grouped(step)}`,
   confusion: 'Confusion matrix',
-  top5: 'Test pictures and the five most probable classes',
-  neighbours: 'Test pictures and their nearest neighbours',
+  top5: 'Test images and the five most probable classes',
+  neighbours: 'Test images and their nearest neighbours',
 };
 type Titles = Readonly<typeof en>;
 

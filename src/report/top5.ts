@@ -2,33 +2,33 @@ import { type Pixels, pngUri } from './png.js';
 import { Drawing, shorten } from './svg.js';
 
 export interface Guessed {
-  readonly picture: Pixels;
+  readonly image: Pixels;
   readonly label: string;
   /** The most probable classes, the first one first. */
   readonly top: readonly { readonly label: string; readonly probability: number }[];
 }
 
 const COLUMNS = 4;
-const CARD = { width: 208, height: 262, picture: 112 };
+const CARD = { width: 208, height: 262, image: 112 };
 
 /**
- * Test pictures with their true class and what the model thinks most probable, in the manner of the left of the
+ * Test images with their true class and what the model thinks most probable, in the manner of the left of the
  * paper's Figure 4: the right class has a bar of its own colour.
  */
-export function top5Svg(pictures: readonly Guessed[], title: string): string {
-  const rows = Math.ceil(pictures.length / COLUMNS);
+export function top5Svg(images: readonly Guessed[], title: string): string {
+  const rows = Math.ceil(images.length / COLUMNS);
   const drawing = new Drawing(COLUMNS * CARD.width + 16, rows * CARD.height + 48, title);
   drawing.text('t', [8, 26], title, { size: 15 });
-  for (const [i, { picture, label, top }] of pictures.entries()) {
+  for (const [i, { image, label, top }] of images.entries()) {
     const left = 8 + (i % COLUMNS) * CARD.width;
     const y = 48 + Math.floor(i / COLUMNS) * CARD.height;
     const middle = left + CARD.width / 2;
-    const width = (CARD.picture * picture.width) / Math.max(picture.width, picture.height);
-    const height = (CARD.picture * picture.height) / Math.max(picture.width, picture.height);
-    drawing.image([middle - width / 2, y], width, height, pngUri(picture), label);
-    drawing.text('t', [middle, y + CARD.picture + 17], shorten(label, 24), { anchor: 'middle' });
+    const width = (CARD.image * image.width) / Math.max(image.width, image.height);
+    const height = (CARD.image * image.height) / Math.max(image.width, image.height);
+    drawing.image([middle - width / 2, y], width, height, pngUri(image), label);
+    drawing.text('t', [middle, y + CARD.image + 17], shorten(label, 24), { anchor: 'middle' });
     for (const [k, { label: guess, probability }] of top.entries()) {
-      const line = y + CARD.picture + 26 + 20 * k;
+      const line = y + CARD.image + 26 + 20 * k;
       drawing.rect('empty', [left + 12, line], CARD.width - 24, 17);
       const right = guess === label;
       drawing.rect(right ? 'good' : 'bar', [left + 12, line], (CARD.width - 24) * probability, 17, 0.35);

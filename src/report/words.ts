@@ -9,10 +9,10 @@ const en = {
   trueClass: 'true class',
   predicted: 'what the model says',
   nearest: 'nearest in the last hidden layer',
-  query: 'picture',
+  query: 'image',
   dead: 'dead',
   active: 'active',
-  input: 'picture',
+  input: 'image',
   values: 'params',
   macs: 'multiply-adds',
 };

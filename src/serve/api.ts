@@ -4,10 +4,10 @@
  * 5xx status with an `ApiError`.
  *
  * POST, PATCH and DELETE carry `X-Paperweight: 1`, which a form of another site cannot send, and a `Content-Type`
- * of `application/json` or of a picture where they have a body. 401: the token is missing or wrong. 403: not from
+ * of `application/json` or of an image where they have a body. 401: the token is missing or wrong. 403: not from
  * this page, or not without `--control`. 503: too much is under way; ask again later.
  */
-import type { EpochEvent, LogLine, RunStatus, StepEvent } from '../train/events.js';
+import type { EpochEvent, LogLine, RunStatus, StepEvent } from '../run/events.js';
 
 export type {
   ActivationInsight,
@@ -17,7 +17,7 @@ export type {
   LogLine,
   RunStatus,
   StepEvent,
-} from '../train/events.js';
+} from '../run/events.js';
 
 export interface ApiError {
   /** The thing, what was expected, what came and what to do next, as the command line would say it. */
@@ -182,7 +182,7 @@ export interface Kernels {
 }
 
 /**
- * A picture to look at: POST …?index=17 takes a test picture; without `index` the body is a JPEG, PNG or WebP.
+ * An image to look at: POST …?index=17 takes a test image; without `index` the body is a JPEG, PNG or WebP.
  * POST /api/runs/:id/features?layer=features.2[&index=17] → FeatureMaps
  * POST /api/runs/:id/predict[?index=17] → Prediction
  */
@@ -200,10 +200,10 @@ export interface FeatureMaps {
 }
 export interface Prediction {
   readonly top: readonly { readonly label: string; readonly probability: number }[];
-  /** The true label of a test picture. */
+  /** The true label of a test image. */
   readonly label?: string;
   /**
-   * Those of the first 1,000 test pictures whose features in the last hidden layer lie nearest (Euclidean); empty
+   * Those of the first 1,000 test images whose features in the last hidden layer lie nearest (Euclidean); empty
    * while `working` says that these features are being computed: ask again.
    */
   readonly neighbours: readonly {
@@ -218,11 +218,11 @@ export interface Prediction {
   readonly weights: string;
 }
 
-/** GET /api/pictures/:run/:index → PNG of a test picture of the run's data set, as it is on disk. */
+/** GET /api/images/:run/:index → PNG of a test image of the run's data set, as it is on disk. */
 
 /**
- * GET /api/runs/:id/confusion → Confusion. Measured on first use, on at most 2,000 test pictures; 202 with
- * `Working` until it is there. `cells[t][p]` are indices of test pictures, at most 24 a cell.
+ * GET /api/runs/:id/confusion → Confusion. Measured on first use, on at most 2,000 test images; 202 with
+ * `Working` until it is there. `cells[t][p]` are indices of test images, at most 24 a cell.
  */
 export interface Confusion {
   readonly classes: readonly string[];

@@ -1,5 +1,5 @@
 import type { Device } from '../backend/backend.js';
-import { DeviceError } from '../errors.js';
+import { DeviceError } from '../errors/errors.js';
 import { type Bound, buildGraph, staleError } from '../graph/graph.js';
 import type { Node } from '../graph/node.js';
 import type { TypedArray } from '../graph/types.js';

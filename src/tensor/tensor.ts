@@ -1,5 +1,5 @@
 import type { Device } from '../backend/backend.js';
-import { ShapeError } from '../errors.js';
+import { ShapeError } from '../errors/errors.js';
 import { hostLeaf, type Node, storageLeaf } from '../graph/node.js';
 import {
   type DType,

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { CIFAR10 } from '../data/cifar10.js';
 import type { Dataset } from '../data/dataset.js';
 import { Shapes10 } from '../data/shapes10.js';
-import { PaperweightError, UsageError } from '../errors.js';
-import type { DatasetName } from './dataset-names.js';
+import { PaperweightError, UsageError } from '../errors/errors.js';
+import type { DatasetName } from '../run/dataset-names.js';
 
 export interface DatasetOptions {
   readonly dataset: DatasetName;
@@ -36,7 +36,7 @@ export async function openDataset({
       return ImageFolder.openSplit({ root: data, train });
     }
     throw new UsageError({
-      what: 'imagefolder needs the folder of its pictures',
+      what: 'imagefolder needs the folder of its images',
       expected: '--data DIR, with DIR/train/CLASS/*.jpg and DIR/val/CLASS/*.jpg',
       got: 'no folder',
       next: 'add --data DIR',

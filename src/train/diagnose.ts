@@ -18,7 +18,7 @@ interface Parts {
 type Suspect = readonly [what: string, value: Tensor];
 
 /**
- * Runs a batch once more and looks where the first number is that is not finite: the pictures, the model's own
+ * Runs a batch once more and looks where the first number is that is not finite: the images, the model's own
  * values, each layer's output in the order of their calls, the loss, then the gradients from the last layer back.
  *
  * Nothing in the model or in the random state is changed.
@@ -34,7 +34,7 @@ export async function diagnose(
   const suspects: Suspect[] = [];
   try {
     const [inputs, labels] = loader.tensors(batch, epoch);
-    suspects.push(['the pictures of the batch have', inputs]);
+    suspects.push(['the images of the batch have', inputs]);
     for (const [name, parameter] of model.stateDict()) suspects.push([`${name} has`, parameter]);
     const logits = watching(
       model.namedModules().filter(([, module]) => module.children().length === 0),

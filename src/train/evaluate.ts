@@ -1,36 +1,36 @@
 import { type Dataset, UNREADABLE } from '../data/dataset.js';
 import { DataLoader } from '../data/loader.js';
 import type { Transform } from '../data/transforms/index.js';
-import { DataError } from '../errors.js';
+import { DataError } from '../errors/errors.js';
 import { CrossEntropyLoss } from '../nn/loss.js';
 import type { Module } from '../nn/module.js';
 import { topKCorrect } from '../ops/index.js';
 import { Generator } from '../random.js';
 import { evaluate as compute, Tensor, tensor } from '../tensor/tensor.js';
-import { type Scores, scoreViews } from './views.js';
+import { type Scores, scoreViews } from './ten-crop.js';
 
 export interface EvaluateOptions {
   readonly model: Module;
   readonly dataset: Dataset;
   /** As in training, but without anything random. */
   readonly transform: Transform;
-  /** Take the mean of the probabilities over these views of each picture, in place of `transform`'s only one. */
+  /** Take the mean of the probabilities over these views of each image, in place of `transform`'s only one. */
   readonly views?: readonly Transform[] | undefined;
   readonly batchSize?: number;
-  /** Only the first so many pictures; all by default. */
+  /** Only the first so many images; all by default. */
   readonly limit?: number | undefined;
   readonly onProgress?: (images: number, total: number) => void;
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface Evaluation {
-  /** Percent of the pictures whose label gets the largest logit. */
+  /** Percent of the images whose label gets the largest logit. */
   readonly accuracy: number;
-  /** Percent of the pictures whose label is among the five largest logits, or probabilities of `views`. */
+  /** Percent of the images whose label is among the five largest logits, or probabilities of `views`. */
   readonly top5: number;
   /** Mean cross-entropy. */
   readonly loss: number;
-  /** Pictures that were measured; those that cannot be read are left out. */
+  /** Images that were measured; those that cannot be read are left out. */
   readonly images: number;
 }
 
@@ -61,7 +61,7 @@ export async function evaluateModel({
       signal?.throwIfAborted();
       const count = Math.min(batch.labels.length, total - images);
       images += count;
-      // Any class will do where there is no picture: it is left out of the sums.
+      // Any class will do where there is no image: it is left out of the sums.
       const labels = batch.labels.map((label) => (label === UNREADABLE ? 0 : label));
       const score = async (): Promise<Scores> => {
         if (views) return scoreViews(model, batch, labels, views, context, k);
@@ -101,7 +101,7 @@ export async function evaluateModel({
     await running.catch(() => {});
     model.train(wasTraining);
   }
-  if (measured === 0) throw new DataError({ what: `no picture of ${dataset.name} could be read` });
+  if (measured === 0) throw new DataError({ what: `no image of ${dataset.name} could be read` });
   const percent = (n: number) => (100 * n) / measured;
   return { accuracy: percent(top1), top5: percent(top5), loss: loss / measured, images: measured };
 }

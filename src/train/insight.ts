@@ -1,8 +1,8 @@
 import type { Module } from '../nn/module.js';
-import type { Observer } from './events.js';
-import { firstKernels, saveKernels } from './kernels.js';
+import type { Observer } from '../run/events.js';
+import { firstKernels, saveKernels } from '../run/kernel-files.js';
+import type { RunFolder } from '../run/run-folder.js';
 import type { GradientSquares, Probe } from './probe.js';
-import type { RunFolder } from './run-folder.js';
 
 interface Parts {
   readonly model: Module;

@@ -1,4 +1,4 @@
-import type { Observer } from './events.js';
+import type { Observer } from '../run/events.js';
 
 /** Tells several observers, in their order. */
 export function together(observers: readonly Observer[]): Required<Observer> {

@@ -2,9 +2,9 @@ import type { Module } from '../nn/module.js';
 import { WeightAverage } from '../optim/average.js';
 import { MultiStepLR, ReduceLROnPlateau, type Schedule, WarmupDecay } from '../optim/schedules.js';
 import { SGD } from '../optim/sgd.js';
+import type { TrainConfig } from '../run/config.js';
 import type { Parameter } from '../tensor/tensor.js';
-import type { TrainConfig } from './config.js';
-import { lrScales } from './modules.js';
+import { lrScales } from './module-patterns.js';
 
 /**
  * The optimizer that a configuration describes, for a model that is on its device and frozen where it shall be.

@@ -5,11 +5,11 @@ import { LeakyReLU, ReLU, Sigmoid, Tanh } from '../nn/activation.js';
 import type { Module } from '../nn/module.js';
 import { watching } from '../nn/watch.js';
 import { Generator } from '../random.js';
+import type { ActivationInsight, Insight } from '../run/events.js';
 import { evaluate, type Tensor, tensor } from '../tensor/tensor.js';
-import type { ActivationInsight, Insight } from './events.js';
 
-/** Test pictures that the activations are looked at with: the first so many, always the same. */
-const PICTURES = 16;
+/** Test images that the activations are looked at with: the first so many, always the same. */
+const IMAGES = 16;
 const BINS = 32;
 
 /** Outputs of a saturating neuron this close to an end, as a share of the way between the ends, have saturated. */
@@ -33,7 +33,7 @@ export interface ProbeParts {
 /** Looks into a model that trains, without changing anything in it or in the random state. */
 export class Probe {
   readonly #parts: ProbeParts;
-  #pictures: Tensor | undefined;
+  #images: Tensor | undefined;
 
   constructor(parts: ProbeParts) {
     this.#parts = parts;
@@ -95,22 +95,22 @@ export class Probe {
 
   async #input(): Promise<Tensor> {
     const { testSet, testTransform } = this.#parts;
-    if (!this.#pictures) {
-      const indices = Int32Array.from({ length: Math.min(PICTURES, testSet.length) }, (_, i) => i);
+    if (!this.#images) {
+      const indices = Int32Array.from({ length: Math.min(IMAGES, testSet.length) }, (_, i) => i);
       const { images, shape } = await assembleBatch(testSet, indices, 0);
-      this.#pictures = tensor(images, { shape });
+      this.#images = tensor(images, { shape });
     }
-    return testTransform.apply(this.#pictures, { generator: new Generator(0) });
+    return testTransform.apply(this.#images, { generator: new Generator(0) });
   }
 }
 
 /**
- * @param values N pictures × units × places of a map
+ * @param values N images × units × places of a map
  * @param ends of a saturating layer
  */
 export function describe(
   values: ArrayLike<number>,
-  [pictures = 0, units = 1, ...places]: readonly number[],
+  [images = 0, units = 1, ...places]: readonly number[],
   ends?: readonly [number, number],
 ): Omit<ActivationInsight, 'name' | 'kind'> {
   const size = places.reduce((a, d) => a * d, 1);
@@ -119,7 +119,7 @@ export function describe(
   const alive = new Uint8Array(units);
   let [active, sum, squares] = [0, 0, 0];
   let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (let n = 0, at = 0; n < pictures; n++)
+  for (let n = 0, at = 0; n < images; n++)
     for (let unit = 0; unit < units; unit++) {
       const before = active;
       for (let i = 0; i < size; i++, at++) {
@@ -132,7 +132,7 @@ export function describe(
       }
       if (active > before) alive[unit] = 1;
     }
-  const count = pictures * units * size;
+  const count = images * units * size;
   const mean = sum / count;
   const dead = alive.reduce((total, one) => total - one, units);
   return {

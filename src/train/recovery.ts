@@ -1,12 +1,12 @@
 import type { Module } from '../nn/module.js';
 import type { SGD } from '../optim/sgd.js';
-import type { Position } from './checkpoint.js';
-import type { TrainConfig } from './config.js';
+import type { Position } from '../run/checkpoint.js';
+import type { TrainConfig } from '../run/config.js';
+import { afterSkip } from '../run/position.js';
+import type { RunFolder } from '../run/run-folder.js';
 import { badTensor, diagnose } from './diagnose.js';
-import { type Bad, diverged, ROLLBACK_FACTOR, verdictOn } from './numbers.js';
+import { type Bad, diverged, ROLLBACK_FACTOR, verdictOn } from './divergence.js';
 import type { TimedSchedule } from './optimizer.js';
-import { afterSkip } from './position.js';
-import type { RunFolder } from './run-folder.js';
 import type { Queued, QueuedBatch, Stepper, StepperParts } from './step.js';
 
 export interface RecoveryParts {

@@ -1,9 +1,9 @@
-import type { Position } from './checkpoint.js';
-import type { TrainConfig } from './config.js';
+import type { Position } from '../run/checkpoint.js';
+import type { TrainConfig } from '../run/config.js';
+import type { DoneEvent, Observer, StepEvent } from '../run/events.js';
+import type { RunFolder } from '../run/run-folder.js';
+import { FLAT_STEPS, flatNote, isFlat } from './divergence.js';
 import type { Evaluation } from './evaluate.js';
-import type { DoneEvent, Observer, StepEvent } from './events.js';
-import { FLAT_STEPS, flatNote, isFlat } from './numbers.js';
-import type { RunFolder } from './run-folder.js';
 
 export interface ReporterParts {
   readonly config: TrainConfig;
@@ -73,7 +73,7 @@ export class Reporter {
     const { folder, classes } = this.#parts;
     this.say('line', step, 'Finished Training');
     this.say('line', step, `Accuracy on test set: ${trim(last.accuracy)}%`);
-    if (isFlat(last.loss, classes)) this.#noteFlat(step, 'The loss on the test pictures is');
+    if (isFlat(last.loss, classes)) this.#noteFlat(step, 'The loss on the test images is');
     const done: DoneEvent = {
       event: 'done',
       run: folder.path,

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import type { Device } from '../backend/backend.js';
-import { CheckpointError, UsageError } from '../errors.js';
+import { CheckpointError, UsageError } from '../errors/errors.js';
+import { mayPass, systemCode } from '../files/disk-trouble.js';
+import { readSafetensors, type SafetensorsFile } from '../interop/safetensors/checked.js';
 import type { Module } from '../nn/module.js';
 import {
   type Best,
@@ -9,11 +11,9 @@ import {
   saveCheckpoint,
   saveWeights,
   type Trained,
-} from './checkpoint.js';
-import { mayPass, systemCode } from './disk-trouble.js';
-import type { Observer } from './events.js';
-import type { RunFolder, RunState } from './run-folder.js';
-import { readSafetensors, type SafetensorsFile } from './safetensors.js';
+} from '../run/checkpoint.js';
+import type { Observer } from '../run/events.js';
+import type { RunFolder, RunState } from '../run/run-folder.js';
 
 export interface SaverParts {
   readonly folder: RunFolder;
@@ -139,7 +139,7 @@ export class Saver {
 
   /**
    * Writes a checkpoint. Where the disk is in trouble that may pass, the run goes on and says so.
-   * @param accuracy on the test pictures, where it was just measured: the best weights are kept
+   * @param accuracy on the test images, where it was just measured: the best weights are kept
    */
   async save(position: Position, accuracy?: number): Promise<void> {
     try {

@@ -1,8 +1,8 @@
-import { CheckpointError } from '../errors.js';
+import { CheckpointError } from '../errors/errors.js';
 import { showShape } from '../graph/types.js';
 import type { Weight } from '../interop/weights.js';
 import type { Module } from '../nn/module.js';
-import type { TrainConfig } from './config.js';
+import type { TrainConfig } from '../run/config.js';
 
 /**
  * Puts a file's weights into a model that has just been built.

@@ -5,13 +5,13 @@ import { topKCorrect } from '../ops/index.js';
 import { clipGradNorm, clipGradValue } from '../optim/clip.js';
 import { finiteGuard } from '../optim/finite.js';
 import type { SGD } from '../optim/sgd.js';
+import type { TrainConfig } from '../run/config.js';
+import { INSIGHT_EVERY } from '../run/events.js';
+import type { StepResult } from '../run/position.js';
 import { type RandomState, randomState } from '../tensor/random.js';
 import { Tensor } from '../tensor/tensor.js';
 import { Accumulator } from './accumulate.js';
-import type { TrainConfig } from './config.js';
-import { INSIGHT_EVERY } from './events.js';
 import type { TimedSchedule } from './optimizer.js';
-import type { StepResult } from './position.js';
 import type { GradientSquares, Probe } from './probe.js';
 
 /** A batch whose run is queued on the device. */
@@ -102,7 +102,7 @@ export class Stepper {
     return ended(true, squares, norm);
   }
 
-  /** @param share of the step's pictures, whose losses have one mean */
+  /** @param share of the step's images, whose losses have one mean */
   #backward(batch: Batch, epoch: number, share: number): QueuedBatch {
     const { model, loader } = this.#parts;
     const random = randomState();

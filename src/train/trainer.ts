@@ -4,20 +4,20 @@ import type { Transform } from '../data/transforms/index.js';
 import type { TypedArray } from '../graph/types.js';
 import type { Module } from '../nn/module.js';
 import type { SGD } from '../optim/sgd.js';
-import type { Position } from './checkpoint.js';
-import type { TrainConfig } from './config.js';
-import { Control } from './control.js';
+import type { Position } from '../run/checkpoint.js';
+import type { TrainConfig } from '../run/config.js';
+import { Control } from '../run/control.js';
+import type { DoneEvent, Observer, RunStatus } from '../run/events.js';
+import { afterEpoch, afterStep, epochEvent, START } from '../run/position.js';
+import { writeProcess } from '../run/process-file.js';
+import type { RunFolder } from '../run/run-folder.js';
 import { type Evaluation, evaluateModel } from './evaluate.js';
-import type { DoneEvent, Observer, RunStatus } from './events.js';
 import { recordInsight } from './insight.js';
-import { freezeModules } from './modules.js';
+import { freezeModules } from './module-patterns.js';
 import { makeOptimizer, makeSchedule, type TimedSchedule } from './optimizer.js';
-import { afterEpoch, afterStep, epochEvent, START } from './position.js';
 import { Probe } from './probe.js';
-import { writeProcess } from './process-file.js';
 import { Recovery } from './recovery.js';
 import { Reporter } from './reporter.js';
-import type { RunFolder } from './run-folder.js';
 import { Saver } from './saver.js';
 import { type Queued, Stepper } from './step.js';
 
@@ -313,7 +313,7 @@ export class Trainer {
       }
       if (!Number.isFinite(result.loss)) {
         average?.swapOut();
-        const got = `a loss of ${result.loss} on the test pictures`;
+        const got = `a loss of ${result.loss} on the test images`;
         this.#position = await this.#recovery.fromBad(p, { step: p.step, where: undefined, got });
         return 'again';
       }

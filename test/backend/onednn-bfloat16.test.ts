@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Device } from '../../src/backend/backend.js';
 import { openDevice } from '../../src/backend/open.js';
-import { DeviceError } from '../../src/errors.js';
+import { DeviceError } from '../../src/errors/errors.js';
 import {
   AdaptiveAvgPool2d,
   Conv2d,
@@ -57,9 +57,9 @@ async function train(device: Device, steps: number) {
   const batches = [0, 1].map((n) => batchOf(16, [3, 32, 32], n));
   const losses: number[] = [];
   for (let i = 0; i < steps; i++) {
-    const [pictures, labels] = batches[i % 2]!;
+    const [images, labels] = batches[i % 2]!;
     optimizer.zeroGrad();
-    const loss = new CrossEntropyLoss().forward(model.forward(pictures), labels);
+    const loss = new CrossEntropyLoss().forward(model.forward(images), labels);
     loss.backward();
     optimizer.step();
     losses.push(await loss.item());

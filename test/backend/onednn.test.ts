@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Device } from '../../src/backend/backend.js';
 import { openDevice } from '../../src/backend/open.js';
 import { referenceDevice } from '../../src/backend/reference/index.js';
-import { DataError } from '../../src/errors.js';
+import { DataError } from '../../src/errors/errors.js';
 import { BatchNorm2d, Conv2d, CrossEntropyLoss, Flatten, Linear, Sequential } from '../../src/nn/index.js';
 import { SGD } from '../../src/optim/index.js';
 import { AlexNet } from '../../src/papers/alexnet/model.js';
@@ -41,10 +41,10 @@ describe('the onednn device', () => {
       const model = new AlexNet({ numClasses: 10 });
       await model.to(device);
       const optimizer = new SGD(model.namedParameters(), { lr: 0.01, momentum: 0.9, weightDecay: 5e-4 });
-      const [pictures, labels] = batchOf(batch, [3, 224, 224], 0);
+      const [images, labels] = batchOf(batch, [3, 224, 224], 0);
       return () => {
         optimizer.zeroGrad();
-        const loss = new CrossEntropyLoss().forward(model.forward(pictures), labels);
+        const loss = new CrossEntropyLoss().forward(model.forward(images), labels);
         loss.backward();
         optimizer.step();
         return loss.item();
@@ -119,10 +119,10 @@ describe('the onednn device', () => {
       );
       await model.to(on);
       const optimizer = new SGD(model.parameters(), { lr: 0.01 });
-      const [pictures, labels] = batchOf(6, [3, 8, 8], 4, 5);
+      const [images, labels] = batchOf(6, [3, 8, 8], 4, 5);
       for (let i = 0; i < 3; i++) {
         optimizer.zeroGrad();
-        new CrossEntropyLoss().forward(model.forward(pictures), labels).backward();
+        new CrossEntropyLoss().forward(model.forward(images), labels).backward();
         optimizer.step();
       }
       const state = model.stateDict();

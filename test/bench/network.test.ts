@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { buildNetwork, countFlop, describeNetwork } from '../../src/bench/network.js';
-import { UsageError } from '../../src/errors.js';
+import { UsageError } from '../../src/errors/errors.js';
 import { BatchNorm2d, Sequential } from '../../src/nn/index.js';
 
 const notes = { paper: 'alexnet', preset: 'notes', norm: 'lrn' } as const;

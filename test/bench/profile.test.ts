@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { byLayer, profileLines, traceEvents } from '../../src/bench/profile.js';
-import { profileText } from '../../src/cli/bench-view.js';
+import { profileText } from '../../src/cli/bench/view.js';
 
 const ROWS = [
   {

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { readResults, resultFile, resultSchema, saveResult } from '../../src/bench/result.js';
 import { newest, speedTable, withTable } from '../../src/bench/table.js';
-import { resultText } from '../../src/cli/bench-view.js';
-import { UsageError } from '../../src/errors.js';
+import { resultText } from '../../src/cli/bench/view.js';
+import { UsageError } from '../../src/errors/errors.js';
 import { data, impossible, overhead, start, step } from './results.js';
 
 test('files are named after what was measured', () => {
@@ -51,7 +51,7 @@ test('the table has the newest of each kind, in English and in Chinese', () => {
   assert.match(table[0]!, /^\| What \| Paperweight \| Beside it \| Ratio \|$/);
   assert.ok(
     table.includes(
-      '| A training step, batch 128, with LRN | **1.50 s** (1.00 s–3.00 s); 64 pictures a second, 421 GFLOP/s (sgemm: 300) | PyTorch 2.15.0 (eager): 5.00 s (4.00 s–6.00 s) | 2.50 times as long |',
+      '| A training step, batch 128, with LRN | **1.50 s** (1.00 s–3.00 s); 64 images a second, 421 GFLOP/s (sgemm: 300) | PyTorch 2.15.0 (eager): 5.00 s (4.00 s–6.00 s) | 2.50 times as long |',
     ),
     table.join('\n'),
   );

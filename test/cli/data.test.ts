@@ -44,7 +44,7 @@ test('a folder of CIFAR-10 is counted class by class', async (t) => {
   const folder = await blackFolder(t);
   const { code, stdout, stderr } = await runCli(['data', 'cifar10', '--data', folder]);
   assert.equal(code, 0, stderr);
-  assert.match(stdout, /50,000 pictures, structure verified; not verified against the official archive/);
+  assert.match(stdout, /50,000 images, structure verified; not verified against the official archive/);
   assert.match(stdout, /^airplane +50,000 +10,000$/m);
   const json = await runCli(['data', '--json'], { env: { PAPERWEIGHT_CIFAR10: folder } });
   assert.equal(json.code, 0, json.stderr);

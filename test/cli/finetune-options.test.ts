@@ -3,12 +3,12 @@ import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { openDevice } from '../../src/backend/open.js';
-import { patternAndFactor, repeated } from '../../src/cli/options.js';
-import { configFrom, resumedConfig, type TrainFlags } from '../../src/cli/train.js';
-import { UsageError } from '../../src/errors.js';
+import { patternAndFactor, repeated } from '../../src/cli/options/options.js';
+import { configFrom, resumedConfig, type TrainFlags } from '../../src/cli/train/train.js';
+import { UsageError } from '../../src/errors/errors.js';
 import { dryRun } from '../../src/papers/dry-run.js';
 import { openPaper } from '../../src/papers/registry.js';
-import { trainConfigSchema } from '../../src/train/config.js';
+import { trainConfigSchema } from '../../src/run/config.js';
 import { openDataset } from '../../src/train/datasets.js';
 import { scratch } from '../support/toy.js';
 
@@ -77,6 +77,6 @@ test('a dry run goes all the way, and leaves nothing behind', async (t) => {
   const made = configFrom(flags, { dataset: 'shapes10' }, trainSet.classes, paper);
   const above = await scratch(t);
   const said = await dryRun(join(above, 'runs', 'mine'), { config: made, trainSet, testSet, device });
-  assert.match(said, /^Dry run: all is well\. 2 steps, 4 pictures measured/);
+  assert.match(said, /^Dry run: all is well\. 2 steps, 4 images measured/);
   assert.deepEqual(await readdir(above), []);
 });

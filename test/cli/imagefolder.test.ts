@@ -3,17 +3,17 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'node:test';
-import { readStatistics } from '../../src/train/picture-statistics.js';
+import { readStatistics } from '../../src/train/image-statistics.js';
 import { temporaryFolder } from '../data/support.js';
 import { jsonLines, runCli } from '../support/cli.js';
 import { drawImageFolder, synset } from '../support/draw-images.js';
 
 test('an image folder is described, prepared, trained on and measured with ten crops', async (t) => {
   const folder = await temporaryFolder(t);
-  const data = path.join(folder, 'pictures');
+  const data = path.join(folder, 'images');
   await drawImageFolder({ root: data, classes: 3, train: 4, val: 2, size: [70, 50] });
-  await writeFile(path.join(data, 'train', synset(1), 'broken.jpg'), 'no picture');
-  await writeFile(path.join(data, 'val', synset(2), 'broken.jpg'), 'no picture');
+  await writeFile(path.join(data, 'train', synset(1), 'broken.jpg'), 'no image');
+  await writeFile(path.join(data, 'val', synset(2), 'broken.jpg'), 'no image');
   // Checkpoints of the whole network take long where others use the disk too.
   const options = { cwd: folder, env: { OMP_NUM_THREADS: '2' }, timeoutMs: 300_000 };
   const paperweight = async (...args: string[]) => {
@@ -23,7 +23,7 @@ test('an image folder is described, prepared, trained on and measured with ten c
   };
 
   const before = await paperweight('data', 'imagefolder', '--data', data);
-  assert.match(before.stdout, /0 of 13 pictures counted \(--prepare goes on\)/);
+  assert.match(before.stdout, /0 of 13 images counted \(--prepare goes on\)/);
   assert.match(before.stdout, /^n10000001 +5 +2$/m);
   const after = await paperweight(
     'data',
@@ -31,12 +31,12 @@ test('an image folder is described, prepared, trained on and measured with ten c
     '--data',
     data,
     '--prepare',
-    '--cache-pictures',
+    '--cache-images',
     '--json',
   );
   const [train, other] = jsonLines(after.stdout) as Record<string, unknown>[];
   assert.deepEqual(
-    [train!.images, train!.statistics, train!.cachedPictures, other!.images, other!.cachedPictures],
+    [train!.images, train!.statistics, train!.cachedImages, other!.images, other!.cachedImages],
     [13, { counted: 13, unreadable: 1 }, 12, 7, 6],
   );
   assert.match(Object.keys(other!.unreadable as object).join(), /val\/n10000002\/broken\.jpg$/);
@@ -44,7 +44,7 @@ test('an image folder is described, prepared, trained on and measured with ten c
   const flags = ['--dataset', 'imagefolder', '--data', data, '--preset', 'quick', '--batch-size', '4'];
   const trained = await paperweight('train', ...flags, '--max-steps', '2', '--run', 'run');
   assert.match(trained.stderr, /1 file could not be decoded \(left out\):\n.*broken\.jpg/);
-  assert.match(trained.stderr, /Measured on 6 test pictures of imagefolder/);
+  assert.match(trained.stderr, /Measured on 6 test images of imagefolder/);
   const one = jsonLines((await paperweight('eval', 'run', '--json')).stdout)[0]!;
   const ten = jsonLines((await paperweight('eval', 'run', '--ten-crop', '--json')).stdout)[0]!;
   assert.deepEqual([one.images, ten.images], [6, 6]);
@@ -55,7 +55,7 @@ test('flags that do not fit the data set are refused', async () => {
   for (const [args, words] of [
     [['data', 'imagefolder'], /needs the folder.*--data DIR/],
     [['data', 'imagefolder', '--data', 'x', '--download'], /no such option.*--download/],
-    [['data', 'imagefolder', '--data', 'x', '--cache-pictures'], /add --prepare/],
+    [['data', 'imagefolder', '--data', 'x', '--cache-images'], /add --prepare/],
     [['data', 'shapes10', '--prepare'], /no such option.*--prepare/],
     [['train', '--dataset', 'imagefolder'], /needs the folder.*--data DIR/],
   ] as const) {
@@ -65,12 +65,12 @@ test('flags that do not fit the data set are refused', async () => {
   }
   const { code, stderr } = await runCli(['data', 'imagefolder', '--data', '/nonexistent']);
   assert.equal(code, 1);
-  assert.match(stderr, /has no training pictures.*DIR\/train\/CLASS/);
+  assert.match(stderr, /has no training images.*DIR\/train\/CLASS/);
 });
 
-test('the paper’s recipe for pictures in folders keeps what it counted with the run, and measures with its own views', async (t) => {
+test('the paper’s recipe for images in folders keeps what it counted with the run, and measures with its own views', async (t) => {
   const folder = await temporaryFolder(t);
-  const data = path.join(folder, 'pictures');
+  const data = path.join(folder, 'images');
   await drawImageFolder({ root: data, classes: 2, train: 6, val: 3, size: [300, 280] });
   const options = { cwd: folder, env: { OMP_NUM_THREADS: '2' }, timeoutMs: 300_000 };
   const paperweight = async (...args: string[]) => {
@@ -91,7 +91,7 @@ test('the paper’s recipe for pictures in folders keeps what it counted with th
     '--run',
     'run',
   );
-  // The run stands on its own now: neither the pictures nor what was counted of them is asked again.
+  // The run stands on its own now: neither the images nor what was counted of them is asked again.
   const { mean, shape, count } = await readStatistics(path.join(folder, 'run', 'statistics.safetensors'));
   assert.deepEqual([count, shape, mean.length], [12, [3, 256, 256], 3 * 256 * 256]);
   const measured = await paperweight('eval', 'run', '--batch-size', '4', '--json');
@@ -103,8 +103,8 @@ test('the paper’s recipe for pictures in folders keeps what it counted with th
   const metrics = jsonLines(await readFile(path.join(folder, 'run', 'metrics.jsonl'), 'utf8'));
   const during = Number(metrics.find(({ event }) => event === 'epoch')!.testLoss);
   assert.ok(Math.abs(Number(one.loss) - during) < 1e-7 * during, `${one.loss} and ${during}`);
-  const picture = path.join(data, 'val', synset(0), (await readdir(path.join(data, 'val', synset(0))))[0]!);
-  const predicted = await paperweight('predict', 'run', picture, '--json');
+  const image = path.join(data, 'val', synset(0), (await readdir(path.join(data, 'val', synset(0))))[0]!);
+  const predicted = await paperweight('predict', 'run', image, '--json');
   assert.equal((jsonLines(predicted.stdout)[0]!.top as unknown[]).length, 2);
 
   const refused = await runCli(

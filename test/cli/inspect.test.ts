@@ -59,10 +59,10 @@ test('AlexNet with 1000 classes', async () => {
   assert.equal((await inspect('--classes', '1000')).parameters, 62_378_344);
 });
 
-test('a picture of the network, in either language', async (t) => {
+test('an image of the network, in either language', async (t) => {
   const file = join(await scratch(t), 'network.svg');
   for (const [lang, input] of [
-    ['en', '>picture<'],
+    ['en', '>image<'],
     ['zh', '>图片<'],
   ] as const) {
     await inspect('--preset', 'paper', '--figure', file, '--lang', lang);
@@ -77,7 +77,7 @@ test('a picture of the network, in either language', async (t) => {
 test('the table for people', async () => {
   const { code, stdout } = await runCli(['inspect']);
   assert.equal(code, 0);
-  assert.match(stdout, /^AlexNet, preset notes, 10 classes, for one picture of 3 × 224 × 224\n/);
+  assert.match(stdout, /^AlexNet, preset notes, 10 classes, for one image of 3 × 224 × 224\n/);
   assert.match(stdout, /^features\.0 +Conv2d +96 × 55 × 55 +34,944 +105,415,200$/m);
   assert.match(stdout, /^Total +58,322,314 +1,131,201,056\n$/m);
   assert.ok(Math.max(...stdout.split('\n').map((line) => line.length)) <= 80);

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { configFrom, resumedConfig, type TrainFlags } from '../../src/cli/train.js';
-import { UsageError } from '../../src/errors.js';
+import { configFrom, resumedConfig, type TrainFlags } from '../../src/cli/train/train.js';
+import { UsageError } from '../../src/errors/errors.js';
 import alexnet from '../../src/papers/alexnet/index.js';
 import resnet from '../../src/papers/resnet/index.js';
-import { trainConfigSchema } from '../../src/train/config.js';
+import { trainConfigSchema } from '../../src/run/config.js';
 import { runCli } from '../support/cli.js';
 
 const flags = (own: Partial<TrainFlags>): TrainFlags => ({ device: 'auto', ...own });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import sharp from 'sharp';
+import { writeFileAtomic } from '../../src/files/atomic.js';
 import { manualSeed, tensor } from '../../src/index.js';
 import { exportOnnx } from '../../src/interop/onnx/index.js';
 import { Message } from '../../src/interop/onnx/protobuf.js';
@@ -11,7 +12,6 @@ import { FourLayerNet } from '../../src/papers/alexnet/four-layer.js';
 import { MODEL_KEY } from '../../src/papers/load-onnx.js';
 import { openPaper } from '../../src/papers/registry.js';
 import { Generator } from '../../src/random.js';
-import { writeFileAtomic } from '../../src/train/atomic.js';
 import { jsonLines, runCli } from '../support/cli.js';
 import { onnxCases } from '../support/onnx-cases.js';
 import { int, value, weights, writeOnnx } from '../support/onnx-writer.js';
@@ -26,26 +26,26 @@ const CONFIG = {
   init: 'pytorch',
 };
 
-async function folderWithPicture(t: TestContext) {
+async function folderWithImage(t: TestContext) {
   const folder = await mkdtemp(join(tmpdir(), 'paperweight-test-'));
   t.after(() => rm(folder, { recursive: true }));
   const pixels = Buffer.from(Uint8Array.from({ length: 32 * 32 * 3 }, (_, i) => (i * 7) % 256));
-  const picture = join(folder, 'p.png');
+  const image = join(folder, 'p.png');
   await sharp(pixels, { raw: { width: 32, height: 32, channels: 3 } })
     .png()
-    .toFile(picture);
-  return { folder, picture, pixels };
+    .toFile(image);
+  return { folder, image, pixels };
 }
 const reference = ['--device', 'reference', '--json'];
 
 test('predict on a file of our own: its classes and its preparation', async (t) => {
-  const { folder, picture, pixels } = await folderWithPicture(t);
+  const { folder, image, pixels } = await folderWithImage(t);
   manualSeed(5);
   const model = new FourLayerNet({ numClasses: 3 }).eval();
   const file = join(folder, 'm.onnx');
   const metadata = { [MODEL_KEY]: JSON.stringify(CONFIG) };
   await writeFileAtomic(file, (await exportOnnx(model, [3, 32, 32], { metadata })).pieces);
-  const { code, stdout, stderr } = await runCli(['predict', file, picture, ...reference]);
+  const { code, stdout, stderr } = await runCli(['predict', file, image, ...reference]);
   assert.equal(code, 0, stderr);
   assert.doesNotMatch(stderr, /Assumed/);
   const planes = Uint8Array.from(
@@ -64,7 +64,7 @@ test('predict on a file of our own: its classes and its preparation', async (t) 
     file,
     (await exportOnnx(model, [3, 32, 32], { metadata: { [MODEL_KEY]: '{"paper":1}' } })).pieces,
   );
-  const broken = await runCli(['predict', file, picture, ...reference]);
+  const broken = await runCli(['predict', file, image, ...reference]);
   assert.equal(broken.code, 1);
   assert.match(broken.stderr, /metadata "paperweight\.model" .*does not belong/);
   const fewer = { ...CONFIG, classes: ['ape'] };
@@ -72,17 +72,17 @@ test('predict on a file of our own: its classes and its preparation', async (t) 
     file,
     (await exportOnnx(model, [3, 32, 32], { metadata: { [MODEL_KEY]: JSON.stringify(fewer) } })).pieces,
   );
-  assert.match((await runCli(['predict', file, picture, ...reference])).stderr, /3 classes; got 1/);
+  assert.match((await runCli(['predict', file, image, ...reference])).stderr, /3 classes; got 1/);
 });
 
 test('predict and inspect on a file from elsewhere say what they assume', async (t) => {
-  const { folder, picture } = await folderWithPicture(t);
+  const { folder, image } = await folderWithImage(t);
   const { bytes } = onnxCases('onnx-pytorch-2.15.json').find(({ name }) =>
     name.startsWith('Residual, dynamo'),
   )!;
   const file = join(folder, 'm.onnx');
   await writeFile(file, bytes);
-  const predicted = await runCli(['predict', file, picture, ...reference]);
+  const predicted = await runCli(['predict', file, image, ...reference]);
   assert.equal(predicted.code, 0, predicted.stderr);
   assert.match(predicted.stderr, /m\.onnx does not say how .* Assumed: 17 × 17 pixels, .*ImageNet/);
   const [line] = jsonLines(predicted.stdout) as unknown as [{ top: { label: string }[] }];
@@ -90,13 +90,13 @@ test('predict and inspect on a file from elsewhere say what they assume', async 
 
   const inspected = await runCli(['inspect', file]);
   assert.equal(inspected.code, 0, inspected.stderr);
-  assert.match(inspected.stdout, /opset \d+, written by pytorch, for one picture of 3 × 17 × 17/);
+  assert.match(inspected.stdout, /opset \d+, written by pytorch, for one image of 3 × 17 × 17/);
   assert.match(inspected.stdout, /Conv +6 × 9 × 9 +\d/);
   assert.match((await runCli(['inspect', file, '--preset', 'notes'])).stderr, /is a model of its own/);
 });
 
 test('a model that ends in a softmax is not put through another one', async (t) => {
-  const { folder, picture } = await folderWithPicture(t);
+  const { folder, image } = await folderWithImage(t);
   const file = join(folder, 'm.onnx');
   const classifier = {
     nodes: [
@@ -114,25 +114,25 @@ test('a model that ends in a softmax is not put through another one', async (t) 
     file,
     writeOnnx({ ...classifier, nodes: [...classifier.nodes, { type: 'Softmax', inputs: ['z'] }] }),
   );
-  const { stdout } = await runCli(['predict', file, picture, ...reference]);
+  const { stdout } = await runCli(['predict', file, image, ...reference]);
   const [line] = jsonLines(stdout) as unknown as [{ top: { probability: number }[] }];
   // Once more through a softmax it would be 0.73.
   assert.ok(Math.abs(line.top[0]!.probability - 1 / (1 + Math.exp(-9))) < 1e-5);
 });
 
-test('what is no model of pictures is refused', async (t) => {
-  const { folder, picture } = await folderWithPicture(t);
+test('what is no model of images is refused', async (t) => {
+  const { folder, image } = await folderWithImage(t);
   const file = join(folder, 'm.onnx');
   const cases: [Uint8Array, RegExp][] = [
     [writeOnnx({ input: ['n', 2, 8, 8] }), /\[N, 3, side, side\]; got \[n, 2, 8, 8\]/],
     [writeOnnx({ inputs: [value('x', ['n', 3])] }), /\[N, 3, side, side\]; got \[n, 3\]/],
-    [writeOnnx({ input: ['n', 3, 8, 8] }), /does not tell pictures apart.*\[1, 3, 8, 8\] for one picture/],
-    [writeOnnx({ input: [4, 3, 8, 8] }), /does not tell pictures apart/],
+    [writeOnnx({ input: ['n', 3, 8, 8] }), /does not tell images apart.*\[1, 3, 8, 8\] for one image/],
+    [writeOnnx({ input: [4, 3, 8, 8] }), /does not tell images apart/],
     [new TextEncoder().encode('PK\u0003\u0004'), /cannot be read as an ONNX model/],
   ];
   for (const [bytes, words] of cases) {
     await writeFile(file, bytes);
-    const { code, stderr } = await runCli(['predict', file, picture, ...reference]);
+    const { code, stderr } = await runCli(['predict', file, image, ...reference]);
     assert.ok(code === 1 || code === 2, stderr);
     assert.match(stderr.replaceAll(/\s+/g, ' '), words);
   }

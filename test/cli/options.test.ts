@@ -9,8 +9,8 @@ import {
   pathName,
   positiveInteger,
   positiveNumber,
-} from '../../src/cli/options.js';
-import { UsageError } from '../../src/errors.js';
+} from '../../src/cli/options/options.js';
+import { UsageError } from '../../src/errors/errors.js';
 
 function refuses<T>(parse: Parser<T>, texts: readonly string[], expected: RegExp) {
   for (const text of texts)

@@ -4,20 +4,20 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { after, before } from 'node:test';
 import sharp from 'sharp';
+import { writeSafetensors } from '../../src/interop/safetensors/checked.js';
 import { AlexNet } from '../../src/papers/alexnet/model.js';
-import { writeSafetensors } from '../../src/train/safetensors.js';
 import { jsonLines, runCli } from '../support/cli.js';
 
-/** Weights of zeros, but for the last bias: whatever the picture, class i gets the logit ln(i + 1). */
+/** Weights of zeros, but for the last bias: whatever the image, class i gets the logit ln(i + 1). */
 const PROBABILITIES = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((n) => n / 55);
 let folder: string;
 let weights: string;
-let picture: string;
+let image: string;
 
 before(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'paperweight-test-'));
   weights = path.join(folder, 'weights.safetensors');
-  picture = path.join(folder, 'grey.png');
+  image = path.join(folder, 'grey.png');
   const tensors = new Map(
     [...new AlexNet({ numClasses: 10 }).stateDict()].map(([name, { shape, size }]) => [
       name,
@@ -28,7 +28,7 @@ before(async () => {
   await writeSafetensors(weights, tensors);
   await sharp({ create: { width: 40, height: 32, channels: 3, background: '#808080' } })
     .png()
-    .toFile(picture);
+    .toFile(image);
 });
 
 after(() => rm(folder, { recursive: true, force: true }));
@@ -39,11 +39,11 @@ interface Prediction {
 }
 
 test('predict prints the most probable classes', async () => {
-  const { code, stdout, stderr } = await runCli(['predict', weights, picture, '--json', '--top', '3']);
+  const { code, stdout, stderr } = await runCli(['predict', weights, image, '--json', '--top', '3']);
   assert.equal(code, 0, stderr);
-  const [{ image, top }, ...rest] = jsonLines(stdout) as unknown as [Prediction];
+  const [{ image: named, top }, ...rest] = jsonLines(stdout) as unknown as [Prediction];
   assert.deepEqual(rest, []);
-  assert.equal(image, picture);
+  assert.equal(named, image);
   assert.equal(top.length, 3);
   for (const [i, { label, probability }] of top.entries()) {
     assert.equal(typeof label, 'string');
@@ -52,29 +52,29 @@ test('predict prints the most probable classes', async () => {
   assert.match(stderr, /^Device: /);
 });
 
-test('pictures that are none are named, after the others have been looked at', async () => {
+test('images that are none are named, after the others have been looked at', async () => {
   const text = path.join(folder, 'text.png');
-  await writeFile(text, 'not a picture');
+  await writeFile(text, 'not an image');
   const absent = path.join(folder, 'absent.png');
-  const { code, stdout, stderr } = await runCli(['predict', weights, text, absent, picture]);
+  const { code, stdout, stderr } = await runCli(['predict', weights, text, absent, image]);
   assert.equal(code, 1, stderr);
   const [name, first, ...others] = stdout.trimEnd().split('\n');
-  assert.equal(name, picture);
+  assert.equal(name, image);
   assert.match(first!, /^ {2}\S.* +18\.2 % {2}█{4}$/);
   assert.equal(others.length, 4);
   const errors = stderr.split('\n').filter((line) => line.startsWith('error: '));
   assert.equal(errors.length, 2);
-  assert.match(errors[0]!, /text\.png cannot be read as a picture\. .* Next: /);
+  assert.match(errors[0]!, /text\.png cannot be read as an image\. .* Next: /);
   assert.match(errors[1]!, /absent\.png.*no such file or folder/);
 });
 
-test('eval measures the test pictures', async () => {
+test('eval measures the test images', async () => {
   const flags = ['--dataset', 'shapes10', '--eval-limit', '20', '--batch-size', '10', '--json'];
   const { code, stdout, stderr } = await runCli(['eval', weights, ...flags]);
   assert.equal(code, 0, stderr);
   const [result, ...rest] = jsonLines(stdout);
   assert.deepEqual(rest, []);
-  // Class 9 is always the first guess, and classes 5 to 9 are the first five; each is a tenth of the pictures.
+  // Class 9 is always the first guess, and classes 5 to 9 are the first five; each is a tenth of the images.
   assert.deepEqual([result!.accuracy, result!.top5, result!.images], [10, 50, 20]);
   const loss = -PROBABILITIES.reduce((sum, p) => sum + Math.log(p), 0) / 10;
   assert.ok(Math.abs((result!.loss as number) - loss) < 1e-5, `${result!.loss}`);
@@ -94,7 +94,7 @@ test('weights that are missing or foreign are refused by name', async () => {
     [corrupt, /corrupt\.safetensors/],
     [folder, /is not a run folder/],
   ] as const) {
-    const { code, stdout, stderr } = await runCli(['predict', file, picture]);
+    const { code, stdout, stderr } = await runCli(['predict', file, image]);
     assert.ok(code === 1 || code === 2, `${code}: ${stderr}`);
     assert.equal(stdout, '');
     assert.match(stderr, /^error: [^\n]+ Next: [^\n]+\n$/m);

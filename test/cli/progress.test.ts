@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
-import { clock, Progress, type ProgressOptions, type ProgressStream } from '../../src/cli/progress.js';
+import {
+  clock,
+  Progress,
+  type ProgressOptions,
+  type ProgressStream,
+} from '../../src/cli/terminal/progress.js';
 
 class FakeStream implements ProgressStream {
   readonly writes: string[] = [];

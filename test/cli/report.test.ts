@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import sharp from 'sharp';
 import { Conv2d } from '../../src/nn/index.js';
-import { saveKernels } from '../../src/train/kernels.js';
-import { RunFolder } from '../../src/train/run-folder.js';
+import { saveKernels } from '../../src/run/kernel-files.js';
+import { RunFolder } from '../../src/run/run-folder.js';
 import { jsonLines, runCli } from '../support/cli.js';
 import { scratch, toyConfig } from '../support/toy.js';
 
@@ -84,7 +84,7 @@ test('a run without weights has a page with what it has, and the reason for what
   const html = await readFile(join(run, 'report.html'), 'utf8');
   assert.match(html, /^<!doctype html>/);
   assert.ok(!/<script|<img|<b>|onerror=alert\(1\)>/i.test(html));
-  assert.match(html, /51 % of 1,234 test pictures of shapes10/);
+  assert.match(html, /51 % of 1,234 test images of shapes10/);
   assert.match(html, /has no weights yet/);
   assert.match(html, /&#60;b&#62;chip/);
   // Nothing from elsewhere: every address is data, or the name of SVG's own space.

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { table } from '../../src/cli/output.js';
-import { plot } from '../../src/cli/plot.js';
-import { Progress } from '../../src/cli/progress.js';
-import { summaryLines } from '../../src/cli/summary.js';
-import { cut, widthOf } from '../../src/cli/width.js';
-import type { DoneEvent, StepEvent } from '../../src/train/events.js';
+import { table } from '../../src/cli/terminal/output.js';
+import { plot } from '../../src/cli/terminal/plot.js';
+import { Progress } from '../../src/cli/terminal/progress.js';
+import { cut, widthOf } from '../../src/cli/terminal/width.js';
+import { summaryLines } from '../../src/cli/train/summary.js';
+import type { DoneEvent, StepEvent } from '../../src/run/events.js';
 
 test('columns are counted, not characters', () => {
   assert.equal(widthOf('train'), 5);

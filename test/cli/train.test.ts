@@ -143,7 +143,7 @@ describe('a run: interrupted, resumed, measured, used', () => {
     assert.match(stderr, new RegExp(`^Resuming after step ${first}\\.$`, 'm'));
     assert.match(stderr, /^Finished Training$/m);
     assert.match(stderr, new RegExp(`^Accuracy on test set: ${done!.testAccuracy}%$`, 'm'));
-    assert.match(stderr, /^Measured on 8 test pictures of shapes10 that training never saw\.$/m);
+    assert.match(stderr, /^Measured on 8 test images of shapes10 that training never saw\.$/m);
   });
 
   test('TensorBoard’s files have each step once, whichever process took it', async () => {
@@ -224,7 +224,7 @@ describe('a run: interrupted, resumed, measured, used', () => {
   });
 
   test('predict names the run’s own classes', async () => {
-    const image = join(root, 'picture.png');
+    const image = join(root, 'image.png');
     await sharp({ create: { width: 50, height: 40, channels: 3, background: '#c03020' } })
       .png()
       .toFile(image);
@@ -360,7 +360,7 @@ describe('data that is not CIFAR-10', () => {
   let made = 0;
   const size = 10_000 * RECORD;
 
-  /** Files of the right size: pictures of zeros, all with label 0, which take no room on most disks. */
+  /** Files of the right size: images of zeros, all with label 0, which take no room on most disks. */
   async function cifar(change: (folder: string) => Promise<unknown>): Promise<void> {
     data = join(root, `data-${made++}`);
     await mkdir(data);

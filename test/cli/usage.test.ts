@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import test from 'node:test';
-import { describeError } from '../../src/cli/report.js';
-import { DataError, UsageError } from '../../src/errors.js';
+import { describeError } from '../../src/cli/print-error.js';
+import { DataError, UsageError } from '../../src/errors/errors.js';
 import { runCli, runNode } from '../support/cli.js';
 
 const COMMANDS = [
@@ -197,7 +197,7 @@ test('Ctrl-C ends with 130', async () => {
 });
 
 test('signals that come at once are one Ctrl-C', async () => {
-  const module = new URL('../../src/cli/interrupt.js', import.meta.url).href;
+  const module = new URL('../../src/cli/terminal/interrupt.js', import.meta.url).href;
   const script = `
     import { onInterrupt } from ${JSON.stringify(module)};
     onInterrupt((times) => { console.log(times); if (times === 2) process.exit(7); });

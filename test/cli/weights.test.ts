@@ -10,14 +10,14 @@ import { WEIGHT_FILES } from '../support/weight-files.js';
 
 const NOTES = path.join(WEIGHT_FILES, 'net', 'notes.pth');
 let folder: string;
-let picture: string;
+let image: string;
 
 before(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'paperweight-test-'));
-  picture = path.join(folder, 'grey.png');
+  image = path.join(folder, 'grey.png');
   await sharp({ create: { width: 40, height: 32, channels: 3, background: '#808080' } })
     .png()
-    .toFile(picture);
+    .toFile(image);
 });
 
 after(() => rm(folder, { recursive: true, force: true }));
@@ -32,21 +32,14 @@ const refused = async (words: RegExp, ...args: string[]) => {
 test('predict takes a bare state dict of PyTorch, and says what it took it for', async () => {
   const names = path.join(folder, 'names.txt');
   await writeFile(names, 'plane\ncar\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n');
-  const { code, stdout, stderr } = await runCli([
-    'predict',
-    NOTES,
-    picture,
-    '--json',
-    '--class-names',
-    names,
-  ]);
+  const { code, stdout, stderr } = await runCli(['predict', NOTES, image, '--json', '--class-names', names]);
   assert.equal(code, 0, stderr);
   const [{ top }] = jsonLines(stdout) as unknown as [{ top: { label: string; probability: number }[] }];
   assert.ok(['plane', 'deer', 'dog'].includes(top[0]!.label), top[0]!.label);
   assert.match(stderr, /^Weights: a PyTorch file$/m);
   assert.match(stderr, /^Network: AlexNet, preset notes, hidden 16, 10 classes$/m);
   assert.match(stderr, /^Assumed, because a file of weights does not tell: ReLU, overlapping pooling, LRN/m);
-  assert.match(stderr, /^Pictures are prepared with compose/m);
+  assert.match(stderr, /^Images are prepared with compose/m);
 });
 
 test('flags that name the network change it, or are refused with all that does not fit', async () => {
@@ -54,17 +47,17 @@ test('flags that name the network change it, or are refused with all that does n
     /size mismatch: features\.0\.weight \[96, 3, 11, 11\]/,
     'predict',
     NOTES,
-    picture,
+    image,
     '--preset',
     'torchvision',
   );
-  await refused(/tells 10 classes apart.*got 2 names/, 'predict', NOTES, picture, '--class-names', 'a,b');
-  await refused(/no names/, 'predict', NOTES, picture, '--class-names', ',');
+  await refused(/tells 10 classes apart.*got 2 names/, 'predict', NOTES, image, '--class-names', 'a,b');
+  await refused(/no names/, 'predict', NOTES, image, '--class-names', ',');
 });
 
 test('a preset that there is not, and flags for a run, are refused', async () => {
-  await refused(/no such preset.*got nonsense/, 'predict', NOTES, picture, '--preset', 'nonsense');
-  await refused(/network of the run in .* is known/, 'predict', folder, picture, '--preset', 'notes');
+  await refused(/no such preset.*got nonsense/, 'predict', NOTES, image, '--preset', 'nonsense');
+  await refused(/network of the run in .* is known/, 'predict', folder, image, '--preset', 'notes');
 });
 
 test('export writes a .pth under Caffe’s names that is recognised again', async () => {
@@ -124,7 +117,7 @@ test('flags that do not go together are refused', async () => {
 test('a file that would run code is refused by name', async () => {
   const evil = path.join(WEIGHT_FILES, 'bad', 'os-system.pth');
   for (const args of [
-    ['predict', evil, picture],
+    ['predict', evil, image],
     ['eval', evil, '--dataset', 'shapes10'],
     ['export', evil],
     ['inspect', evil],

@@ -6,7 +6,7 @@ import test, { type TestContext } from 'node:test';
 import { CIFAR10 } from '../../src/data/cifar10.js';
 import { CIFAR10_FOLDER, CIFAR10_MD5, fetchCIFAR10 } from '../../src/data/cifar10-download.js';
 import { openWorkerSpec } from '../../src/data/dataset.js';
-import { DataError } from '../../src/errors.js';
+import { DataError } from '../../src/errors/errors.js';
 import { cifarRecords, serve, tarGz, temporaryFolder } from './support.js';
 
 const NAMES = 'airplane automobile bird cat deer dog frog horse ship truck'.split(' ');
@@ -47,10 +47,10 @@ test('reads records in file order, as CHW bytes', async (t) => {
   assert.equal(last.read(0, into, 0), 7);
   assert.equal(
     last.describe(),
-    `CIFAR-10 from ${root}: 10 pictures, structure verified; not verified against the official archive`,
+    `CIFAR-10 from ${root}: 10 images, structure verified; not verified against the official archive`,
   );
-  assert.throws(() => last.read(10, into, 0), /no picture 10.*0 to 9/);
-  assert.throws(() => last.read(-1, into, 0), /no picture -1/);
+  assert.throws(() => last.read(10, into, 0), /no image 10.*0 to 9/);
+  assert.throws(() => last.read(-1, into, 0), /no image -1/);
   const copy = await openWorkerSpec(structuredClone(train.workerSpec));
   assert.equal(copy.read(21, into, 3), 1);
   assert.equal(into[3], 201);

@@ -6,7 +6,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { type DownloadProgress, downloadFile } from '../../src/data/download.js';
 import { RateMeter } from '../../src/data/rate.js';
-import { DataError, UsageError } from '../../src/errors.js';
+import { DataError, UsageError } from '../../src/errors/errors.js';
 import { serve, temporaryFolder } from './support.js';
 
 const body = Buffer.from(Uint8Array.from({ length: 300_000 }, (_, i) => (i * 7 + (i >> 8)) % 256));

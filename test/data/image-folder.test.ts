@@ -4,18 +4,18 @@ import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { Subset, UNREADABLE } from '../../src/data/dataset.js';
 import { decodeSquare } from '../../src/data/images/decode.js';
+import { ImageCache } from '../../src/data/images/image-cache.js';
 import { ImageFolder } from '../../src/data/images/image-folder.js';
-import { PictureCache } from '../../src/data/images/picture-cache.js';
 import { type Batch, DataLoader } from '../../src/data/loader.js';
-import { DataError, UsageError } from '../../src/errors.js';
-import { drawPicture, encoder } from '../support/draw-images.js';
+import { DataError, UsageError } from '../../src/errors/errors.js';
+import { drawImage, encoder } from '../support/draw-images.js';
 import { temporaryFolder } from './support.js';
 
 const SIDE = 16;
 const SIZE = 3 * SIDE * SIDE;
 
 async function png(label: number, seed: number): Promise<Buffer> {
-  return encoder(await drawPicture(label, seed, { width: 20 + seed, height: 24 }))
+  return encoder(await drawImage(label, seed, { width: 20 + seed, height: 24 }))
     .png()
     .toBuffer();
 }
@@ -39,7 +39,7 @@ async function readAll(set: ImageFolder, substitute?: boolean) {
     labels,
     substitute,
   );
-  return { images, labels: [...labels], picture: (i: number) => images.slice(i * SIZE, (i + 1) * SIZE) };
+  return { images, labels: [...labels], image: (i: number) => images.slice(i * SIZE, (i + 1) * SIZE) };
 }
 
 const refuses = (work: Promise<unknown>, words: RegExp, Kind: new (...args: never[]) => Error = DataError) =>
@@ -60,16 +60,13 @@ test('classes are subfolders, in order; hidden and other files are passed over',
   const set = await ImageFolder.open({ root, side: SIDE });
   assert.deepEqual(set.classes, ['ant', 'zebra']);
   assert.deepEqual([...set.labels], [0, 0, 0, 1]);
-  assert.match(
-    set.describe(),
-    /^4 pictures of 2 classes in .*; 1 files that are no pictures were passed over$/,
-  );
-  const { labels, picture } = await readAll(set);
+  assert.match(set.describe(), /^4 images of 2 classes in .*; 1 files that are no images were passed over$/);
+  const { labels, image } = await readAll(set);
   assert.deepEqual(labels, [0, 0, 0, 1]);
-  for (const [i, file] of files.entries()) assert.deepEqual(picture(i), await decodeSquare(file, SIDE));
+  for (const [i, file] of files.entries()) assert.deepEqual(image(i), await decodeSquare(file, SIDE));
   assert.equal(set.summary(), undefined);
   assert.throws(() => set.read(0), UsageError);
-  await refuses(set.readMany([4], new Uint8Array(SIZE), new Int32Array(1)), /no picture 4/, UsageError);
+  await refuses(set.readMany([4], new Uint8Array(SIZE), new Int32Array(1)), /no image 4/, UsageError);
 });
 
 test('links are followed inside of the folder, and out of it only when asked', async (t) => {
@@ -91,28 +88,28 @@ test('links are followed inside of the folder, and out of it only when asked', a
   await refuses(ImageFolder.open({ root, side: SIDE }), /lies too deep.*link that leads back/);
 });
 
-test('splits share the classes of the training pictures, and their names', async (t) => {
-  const picture = await png(0, 0);
+test('splits share the classes of the training images, and their names', async (t) => {
+  const image = await png(0, 0);
   const root = await folderOf(t, {
-    'train/n001/1.png': picture,
-    'train/n002/1.png': picture,
-    'train/n003/1.png': picture,
-    'val/n003/1.png': picture,
+    'train/n001/1.png': image,
+    'train/n002/1.png': image,
+    'train/n003/1.png': image,
+    'val/n003/1.png': image,
     'LOC_synset_mapping.txt': 'n001 tench, Tinca tinca\nn003 shark\n',
   });
   const val = await ImageFolder.openSplit({ root, train: false, side: SIDE });
   assert.deepEqual(val.classes, ['tench, Tinca tinca', 'n002', 'shark']);
   assert.deepEqual([...val.labels], [2]);
   await mkdir(path.join(root, 'val', 'n009'));
-  await refuses(ImageFolder.openSplit({ root, train: false }), /n009 is no class of the training pictures/);
+  await refuses(ImageFolder.openSplit({ root, train: false }), /n009 is no class of the training images/);
 });
 
-test('folders that hold no classes or no pictures are refused with what was expected', async (t) => {
+test('folders that hold no classes or no images are refused with what was expected', async (t) => {
   const root = await folderOf(t, { 'a/1.png': await png(0, 0), 'b/x.txt': '' });
-  await refuses(ImageFolder.open({ root }), /class without pictures: b/);
+  await refuses(ImageFolder.open({ root }), /class without images: b/);
   await refuses(ImageFolder.open({ root: path.join(root, 'a') }), /has no classes/);
   await refuses(ImageFolder.open({ root: path.join(root, 'none') }), /cannot read the folder/);
-  await refuses(ImageFolder.openSplit({ root, train: true }), /no training pictures.*DIR\/train\/CLASS/);
+  await refuses(ImageFolder.openSplit({ root, train: true }), /no training images.*DIR\/train\/CLASS/);
   await refuses(ImageFolder.open({ root, side: 0 }), /side of 0/, UsageError);
 });
 
@@ -120,14 +117,14 @@ test('a broken file is named, and the next one takes its place, or it is marked'
   const whole = await png(0, 0);
   const root = await folderOf(t, {
     'a/1.png': whole,
-    'a/2.png': 'no picture',
+    'a/2.png': 'no image',
     'a/3.png': whole.subarray(0, whole.length / 2),
     'b/1.png': await png(1, 1),
   });
   const set = await ImageFolder.open({ root, side: SIDE });
-  const { labels, picture } = await readAll(set);
+  const { labels, image } = await readAll(set);
   assert.deepEqual(labels, [0, 1, 1, 1]);
-  assert.deepEqual(picture(1), picture(3));
+  assert.deepEqual(image(1), image(3));
   assert.deepEqual([...set.unreadable.keys()].sort(), [
     path.join(root, 'a/2.png'),
     path.join(root, 'a/3.png'),
@@ -144,7 +141,7 @@ test('a broken file is named, and the next one takes its place, or it is marked'
 
 test('too many broken files, or nothing else, end the work', async (t) => {
   const few = await folderOf(t, { 'a/1.png': 'x', 'a/2.png': 'y' });
-  await refuses(readAll(await ImageFolder.open({ root: few, side: SIDE })), /too many pictures/);
+  await refuses(readAll(await ImageFolder.open({ root: few, side: SIDE })), /too many images/);
   const names = Array.from({ length: 30 }, (_, i) => `a/${i}.png`);
   const whole = await png(0, 0);
   const many = (broken: number) =>
@@ -168,39 +165,39 @@ test('a loader gives the same batches whatever it prefetches, and refuses worker
   assert.throws(() => new DataLoader(set, { workers: 2 }), /no workerSpec/);
 });
 
-test('decoded pictures are kept, used again, and completed after an interruption', async (t) => {
+test('decoded images are kept, used again, and completed after an interruption', async (t) => {
   const files = await Promise.all(Array.from({ length: 6 }, (_, i) => png(i, i)));
   const root = await folderOf(t, Object.fromEntries(files.map((file, i) => [`a/${i}.png`, file])));
   const cache = await temporaryFolder(t);
-  const open = (cachePictures = false) => ImageFolder.open({ root, side: SIDE, cache, cachePictures });
+  const open = (cacheImages = false) => ImageFolder.open({ root, side: SIDE, cache, cacheImages });
   const first = await open(true);
   const images = new Uint8Array(2 * SIZE);
   await first.readMany([4, 1], images, new Int32Array(2));
   await first.close();
   const second = await open();
-  assert.equal(second.cachedPictures, 2);
-  // Empty files of the same length: only the cache can give these pictures now.
+  assert.equal(second.cachedImages, 2);
+  // Empty files of the same length: only the cache can give these images now.
   const { size } = await stat(path.join(root, 'a/4.png'));
   await writeFile(path.join(root, 'a/4.png'), new Uint8Array(size));
   const again = new Uint8Array(SIZE);
   await second.readMany([4], again, new Int32Array(1));
   assert.deepEqual(again, images.slice(0, SIZE));
   await second.fill();
-  assert.equal(second.cachedPictures, 6);
-  assert.deepEqual((await readAll(second)).picture(5), await decodeSquare(files[5]!, SIDE));
+  assert.equal(second.cachedImages, 6);
+  assert.deepEqual((await readAll(second)).image(5), await decodeSquare(files[5]!, SIDE));
   assert.equal(second.summary(), undefined);
   await second.close();
-  // Another file makes another data set, which the old pictures do not fit.
+  // Another file makes another data set, which the old images do not fit.
   await truncate(path.join(root, 'a/0.png'), 1);
-  assert.equal((await open()).cachedPictures, undefined);
+  assert.equal((await open()).cachedImages, undefined);
   assert.equal((await readdir(cache)).length, 2);
 });
 
-test('pictures on disk are marked now and then, so that a process that is killed loses few', async (t) => {
-  const file = PictureCache.place(await temporaryFolder(t), 'f'.repeat(64), 1);
-  const cache = await PictureCache.open(file, 300, 3);
+test('images on disk are marked now and then, so that a process that is killed loses few', async (t) => {
+  const file = ImageCache.place(await temporaryFolder(t), 'f'.repeat(64), 1);
+  const cache = await ImageCache.open(file, 300, 3);
   for (let i = 0; i < 300; i++) await cache.write(299 - i, Uint8Array.of(i, 1, 2));
-  const other = await PictureCache.open(file, 300, 3);
+  const other = await ImageCache.open(file, 300, 3);
   assert.equal(other.count, 256);
   const into = new Uint8Array(4);
   await other.read(299 - 255, into, 1);

@@ -5,12 +5,12 @@ import { decodeSquare } from '../../src/data/images/decode.js';
 import { jpegHeader } from '../../src/data/images/jpeg-header.js';
 import { roomForPixels, shrinkToSquare } from '../../src/data/images/shrink.js';
 import { openTurboJpeg } from '../../src/data/images/turbojpeg.js';
-import { DataError } from '../../src/errors.js';
+import { DataError } from '../../src/errors/errors.js';
 import { Generator } from '../../src/random.js';
-import { drawPicture, encoder } from '../support/draw-images.js';
+import { drawImage, encoder } from '../support/draw-images.js';
 import { imageCases, imageFixture } from '../support/images.js';
 
-const drawn = async (width: number, height: number) => encoder(await drawPicture(3, 1, { width, height }));
+const drawn = async (width: number, height: number) => encoder(await drawImage(3, 1, { width, height }));
 
 describe('decodeSquare', () => {
   for (const { name, file, square } of imageCases)
@@ -59,12 +59,12 @@ describe('decodeSquare', () => {
     ] as const) {
       const [got, whole] = [await decodeSquare(large, side), await decodeSquare(png, side)];
       const off = whole.reduce((sum, value, i) => sum + Math.abs(value - got[i]!), 0) / whole.length;
-      // Not far from a picture that was decoded as a whole, and not the same.
+      // Not far from an image that was decoded as a whole, and not the same.
       assert.ok(most === 0 ? off === 0 : off > 0 && off < most, `${side}: ${off}`);
     }
   });
 
-  it('keeps pictures apart that are decoded at the same time', async () => {
+  it('keeps images apart that are decoded at the same time', async () => {
     const files = await Promise.all(
       [0, 1, 2, 3, 4, 5].map(async (i) =>
         i % 2 === 0
@@ -73,12 +73,12 @@ describe('decodeSquare', () => {
       ),
     );
     const alone = [];
-    // A size that the vectors scale, whose memory all pictures share.
+    // A size that the vectors scale, whose memory all images share.
     for (const file of files) alone.push(await decodeSquare(file, 200));
     assert.deepEqual(await Promise.all(files.map((file) => decodeSquare(file, 200))), alone);
   });
 
-  it('gives three planes of the right size for odd pictures', async () => {
+  it('gives three planes of the right size for odd images', async () => {
     const odd: [string, Uint8Array][] = [
       ['1×1', await (await drawn(1, 1)).png().toBuffer()],
       ['tall', await (await drawn(20, 700)).jpeg().toBuffer()],
@@ -104,7 +104,7 @@ describe('decodeSquare', () => {
     }
   });
 
-  it('leaves the numbers of a picture with a colour profile as they are', async () => {
+  it('leaves the numbers of an image with a colour profile as they are', async () => {
     const red = { data: new Uint8Array(3 * 64).map((_, i) => (i % 3 === 0 ? 220 : 30)), width: 8, height: 8 };
     const bytes = await encoder(red).withIccProfile('p3').png().toBuffer();
     const stored = await sharp(bytes, { ignoreIcc: true }).raw().toBuffer();
@@ -171,7 +171,7 @@ describe('decodeSquare', () => {
       );
     await says(whole.subarray(0, whole.length / 2), /cannot be decoded/);
     await says(png.subarray(0, png.length / 2), /cannot be decoded/);
-    await says(Buffer.from('not a picture at all'), /cannot be decoded/);
+    await says(Buffer.from('not an image at all'), /cannot be decoded/);
     await says(new Uint8Array(0), /cannot be decoded/);
     await says(await (await drawn(1000, 2)).png().toBuffer(), /too narrow.*1000 × 2/);
     const bomb = await encoder({ data: new Uint8Array(3), width: 1, height: 1 })
@@ -187,6 +187,6 @@ describe('decodeSquare', () => {
     );
     const frame = liar.indexOf(Buffer.of(0xff, 0xc0));
     for (const at of [frame + 5, frame + 7]) liar.writeUInt16BE(8000, at);
-    await says(liar, /the picture is not whole.*8000 × 8000/);
+    await says(liar, /the image is not whole.*8000 × 8000/);
   });
 });

@@ -8,7 +8,7 @@ import { type Batch, DataLoader } from '../../src/data/loader.js';
 import { batchCount, epochOrder } from '../../src/data/sampler.js';
 import { Shapes10 } from '../../src/data/shapes10.js';
 import * as transforms from '../../src/data/transforms/index.js';
-import { DataError, UsageError } from '../../src/errors.js';
+import { DataError, UsageError } from '../../src/errors/errors.js';
 import { countingSpec, openCounting } from './worker-fixtures.js';
 
 async function collect(batches: AsyncIterable<Batch>): Promise<Batch[]> {
@@ -34,7 +34,7 @@ test('the order is a pure function of seed and epoch', () => {
 });
 
 for (const workers of [0, 2]) {
-  test(`batches hold the right pictures, labels and shapes (workers: ${workers})`, async () => {
+  test(`batches hold the right images, labels and shapes (workers: ${workers})`, async () => {
     const loader = new DataLoader(openCounting({ length: 10 }), { batchSize: 4, workers });
     const batches = await collect(loader.batches(0));
     assert.equal(loader.length, 3);
@@ -76,7 +76,7 @@ for (const workers of [0, 2]) {
     };
     await assert.rejects(run(), (error: Error) => {
       assert.ok(error instanceof DataError);
-      assert.equal(error.message, 'picture 9 is broken. Expected a; got b.');
+      assert.equal(error.message, 'image 9 is broken. Expected a; got b.');
       return true;
     });
     assert.deepEqual(seen, [0, 1]);
@@ -93,7 +93,7 @@ for (const workers of [0, 2]) {
     await delay(30);
     assert.equal(new Int32Array(beat)[0], beats, 'the threads are gone');
     assert.equal(set.reads.length, reads);
-    assert.ok(reads <= 8, `${reads} pictures read ahead`);
+    assert.ok(reads <= 8, `${reads} images read ahead`);
   });
 }
 
@@ -202,7 +202,7 @@ test('bad options are usage errors', () => {
   ]) {
     assert.throws(() => new DataLoader(set, options), UsageError, JSON.stringify(options));
   }
-  assert.throws(() => new DataLoader(openCounting({ length: 0 })), /no pictures/);
+  assert.throws(() => new DataLoader(openCounting({ length: 0 })), /no images/);
   const plain = openCounting({ length: 10, withSpec: false });
   assert.throws(() => new DataLoader(plain, { workers: 2 }), /no workerSpec.*Next: use workers: 0/);
   const loader = new DataLoader(set, { batchSize: 5 });

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { referenceDevice } from '../../src/backend/reference/index.js';
+import { ImageSums } from '../../src/data/images/image-sums.js';
 import { paperTransforms } from '../../src/data/images/paper-transforms.js';
-import { PictureSums } from '../../src/data/images/picture-sums.js';
 import * as transforms from '../../src/data/transforms/index.js';
-import { UsageError } from '../../src/errors.js';
+import { UsageError } from '../../src/errors/errors.js';
 import { buildGraph } from '../../src/graph/graph.js';
 import { Generator } from '../../src/random.js';
 import { setDefaultDevice } from '../../src/tensor/realize.js';
@@ -41,18 +41,18 @@ describe('tenCrop', () => {
 });
 
 describe('subtractMean', () => {
-  it('takes the mean from each picture, pixel by pixel, and crops keep the pairs together', async () => {
-    const picture = Uint8Array.from({ length: 2 * 3 * 16 }, (_, i) => (i * 37) % 256);
+  it('takes the mean from each image, pixel by pixel, and crops keep the pairs together', async () => {
+    const image = Uint8Array.from({ length: 2 * 3 * 16 }, (_, i) => (i * 37) % 256);
     const mean = Float32Array.from({ length: 48 }, (_, i) => i + 0.25);
-    const batch = tensor(picture, { shape: [2, 3, 4, 4] });
+    const batch = tensor(image, { shape: [2, 3, 4, 4] });
     const minus = transforms.subtractMean(mean, [3, 4, 4]);
     const all = await minus.apply(batch, context()).data();
-    for (const [i, value] of all.entries()) assert.equal(value, picture[i]! - mean[i % 48]!);
+    for (const [i, value] of all.entries()) assert.equal(value, image[i]! - mean[i % 48]!);
     const crop = transforms.compose([minus, transforms.centerCrop(2)]);
     const middle = await crop.apply(batch, context()).data();
     assert.deepEqual(
       [...middle.slice(0, 4)],
-      [5, 6, 9, 10].map((i) => picture[i]! - mean[i]!),
+      [5, 6, 9, 10].map((i) => image[i]! - mean[i]!),
     );
   });
 
@@ -60,9 +60,9 @@ describe('subtractMean', () => {
     const minus = transforms.subtractMean(new Float32Array(48), [3, 4, 4]);
     says(() => minus.apply(zeros([1, 3, 5, 4], 'uint8'), context()), /same size.*\[1, 3, 5, 4\]/);
     const scaled = transforms.compose([transforms.toTensor(), minus]);
-    says(() => scaled.apply(zeros([1, 3, 4, 4], 'uint8'), context()), /pictures of bytes/);
-    says(() => transforms.subtractMean(new Float32Array(47), [3, 4, 4]), /bad picture/);
-    says(() => transforms.subtractMean(new Float32Array(3).fill(Number.NaN), [3, 1, 1]), /bad picture/);
+    says(() => scaled.apply(zeros([1, 3, 4, 4], 'uint8'), context()), /images of bytes/);
+    says(() => transforms.subtractMean(new Float32Array(47), [3, 4, 4]), /bad image/);
+    says(() => transforms.subtractMean(new Float32Array(3).fill(Number.NaN), [3, 1, 1]), /bad image/);
     const after = transforms.compose([minus, transforms.normalize([0, 0, 0], [1, 1, 1])]);
     says(() => after.apply(zeros([1, 3, 4, 4], 'uint8'), context()), /minus their mean/);
   });
@@ -77,7 +77,7 @@ describe('colourShift', () => {
     ],
   };
 
-  it('moves a whole picture along the components, as far as eigenvalue and factor say', async () => {
+  it('moves a whole image along the components, as far as eigenvalue and factor say', async () => {
     const n = 3;
     const shift = transforms.colourShift(colours);
     const batch = zeros([n, 2, 2, 2], 'uint8');
@@ -106,7 +106,7 @@ describe('colourShift', () => {
     assert.ok(Math.abs(spread / (255 * 0.1 * 0.2) - 1) < 0.05, `${spread}`);
   });
 
-  it('fits the scale of the pictures', async () => {
+  it('fits the scale of the images', async () => {
     const run = async (...before: transforms.Transform[]) =>
       transforms
         .compose([...before, transforms.colourShift(colours)])
@@ -132,18 +132,18 @@ describe('colourShift', () => {
 });
 
 describe('paperTransforms', () => {
-  const sums = new PictureSums([3, 8, 8]);
-  const pictures = Uint8Array.from({ length: 4 * 192 }, (_, i) => (i * i * 31) % 256);
-  for (let i = 0; i < 4; i++) sums.add(pictures.subarray(192 * i, 192 * (i + 1)));
-  const batch = tensor(pictures, { shape: [4, 3, 8, 8] });
+  const sums = new ImageSums([3, 8, 8]);
+  const images = Uint8Array.from({ length: 4 * 192 }, (_, i) => (i * i * 31) % 256);
+  for (let i = 0; i < 4; i++) sums.add(images.subarray(192 * i, 192 * (i + 1)));
+  const batch = tensor(images, { shape: [4, 3, 8, 8] });
   const { train, test, views } = paperTransforms(sums.result(), 6);
 
-  it('cut the same window from picture and mean, mirror it, and shift each channel as a whole', async () => {
+  it('cut the same window from image and mean, mirror it, and shift each channel as a whole', async () => {
     const { mean } = sums.result();
     const x = await train.apply(batch, context(8)).data();
     assert.equal(x.length, 4 * 3 * 36);
     const centred = (n: number, c: number, row: number, column: number) =>
-      pictures[((n * 3 + c) * 8 + row) * 8 + column]! - mean[(c * 8 + row) * 8 + column]!;
+      images[((n * 3 + c) * 8 + row) * 8 + column]! - mean[(c * 8 + row) * 8 + column]!;
     for (let n = 0; n < 4; n++) {
       // Some window, mirrored or not, leaves nothing but one shift a channel.
       const fits = [0, 1, 2].some((top) =>
@@ -160,7 +160,7 @@ describe('paperTransforms', () => {
           ),
         ),
       );
-      assert.ok(fits, `picture ${n}`);
+      assert.ok(fits, `image ${n}`);
     }
     assert.deepEqual(await train.apply(batch, context(8)).data(), x);
   });

@@ -3,39 +3,39 @@ import { createHash } from 'node:crypto';
 import test from 'node:test';
 import { openWorkerSpec } from '../../src/data/dataset.js';
 import { Shapes10, type Shapes10Options } from '../../src/data/shapes10.js';
-import { UsageError } from '../../src/errors.js';
+import { UsageError } from '../../src/errors/errors.js';
 
-async function pictures(
+async function images(
   options: Shapes10Options,
   indices: number[],
-): Promise<[label: number, picture: string][]> {
+): Promise<[label: number, image: string][]> {
   const set = await Shapes10.open(options);
   const into = new Uint8Array(3072);
   return indices.map((index) => [set.read(index, into, 0), Buffer.from(into).toString('base64')]);
 }
 
-test('has the usual lengths, ten classes and 3×32×32 pictures', async () => {
+test('has the usual lengths, ten classes and 3×32×32 images', async () => {
   const [train, held] = [await Shapes10.open({ train: true }), await Shapes10.open({ train: false })];
   assert.deepEqual([train.length, held.length], [10_000, 2_000]);
   assert.equal(new Set(train.classes).size, 10);
   assert.deepEqual(train.imageShape, [3, 32, 32]);
-  assert.equal(train.describe(), 'Shapes10 train: 10,000 pictures drawn by code, seed 0');
+  assert.equal(train.describe(), 'Shapes10 train: 10,000 images drawn by code, seed 0');
 });
 
-test('a picture depends on seed, split and index, and not on the order of reading or the length', async () => {
+test('an image depends on seed, split and index, and not on the order of reading or the length', async () => {
   const indices = [3, 0, 77, 12];
-  const first = await pictures({ train: true }, indices);
-  const again = await pictures({ train: true, length: 100 }, indices.toReversed());
+  const first = await images({ train: true }, indices);
+  const again = await images({ train: true, length: 100 }, indices.toReversed());
   assert.deepEqual(again.toReversed(), first);
-  const other = await pictures({ train: true, seed: 1 }, indices);
-  const held = await pictures({ train: false }, indices);
-  for (const [i, [, picture]] of first.entries()) {
-    assert.notEqual(other[i]![1], picture);
-    assert.notEqual(held[i]![1], picture);
+  const other = await images({ train: true, seed: 1 }, indices);
+  const held = await images({ train: false }, indices);
+  for (const [i, [, image]] of first.entries()) {
+    assert.notEqual(other[i]![1], image);
+    assert.notEqual(held[i]![1], image);
   }
 });
 
-test('the pictures stay what they are from version to version', async () => {
+test('the images stay what they are from version to version', async () => {
   const hash = createHash('sha256');
   const set = await Shapes10.open({ train: true, length: 200 });
   const into = new Uint8Array(3072);
@@ -43,10 +43,8 @@ test('the pictures stay what they are from version to version', async () => {
   assert.equal(hash.digest('hex').slice(0, 16), 'e56a994de5bb3973');
 });
 
-test('every ten pictures show each class once, in an order that varies', async () => {
-  const labels = (await pictures({ train: true, length: 200 }, [...Array(200).keys()])).map(
-    ([label]) => label,
-  );
+test('every ten images show each class once, in an order that varies', async () => {
+  const labels = (await images({ train: true, length: 200 }, [...Array(200).keys()])).map(([label]) => label);
   const orders = new Set<string>();
   for (let at = 0; at < 200; at += 10) {
     const ten = labels.slice(at, at + 10);
@@ -56,19 +54,19 @@ test('every ten pictures show each class once, in an order that varies', async (
   assert.ok(orders.size > 15);
 });
 
-test('pictures have contrast and differ in all channels', async () => {
+test('images have contrast and differ in all channels', async () => {
   const set = await Shapes10.open({ train: true, length: 50 });
   const into = new Uint8Array(3072);
   for (let i = 0; i < 50; i++) {
     set.read(i, into, 0);
     const mean = into.reduce((a, b) => a + b, 0) / 3072;
     const spread = Math.sqrt(into.reduce((a, b) => a + (b - mean) ** 2, 0) / 3072);
-    assert.ok(spread > 8, `picture ${i} has a spread of ${spread}`);
+    assert.ok(spread > 8, `image ${i} has a spread of ${spread}`);
   }
 });
 
 test('classes can be learned: the nearest of few neighbours in a coarse view beats chance', async () => {
-  // Not a model, only a sign that labels and pictures belong together: same class and seed, pixels correlate.
+  // Not a model, only a sign that labels and images belong together: same class and seed, pixels correlate.
   const set = await Shapes10.open({ train: true, length: 3000 });
   const view = (index: number): [number, Float32Array] => {
     const into = new Uint8Array(3072);
@@ -131,7 +129,7 @@ test('opening draws nothing; drawing all is quick', async () => {
   for (let i = 0; i < 1000; i++) set.read(i, into, 0);
   const drawn = performance.now() - start;
   // 10,000 in 3 s is the aim; the limit allows for a busy machine.
-  assert.ok(drawn < 1500, `1000 pictures took ${drawn} ms`);
+  assert.ok(drawn < 1500, `1000 images took ${drawn} ms`);
   assert.equal(drawnSoFar(), 1000);
 });
 

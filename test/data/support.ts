@@ -69,7 +69,7 @@ export function tarGz(entries: TarEntry[], end?: number): Buffer {
   return gzipSync(tar(entries, end));
 }
 
-/** CIFAR-10 records: picture i has label i % 10 and bytes that tell pictures and channels apart. */
+/** CIFAR-10 records: image i has label i % 10 and bytes that tell images and channels apart. */
 export function cifarRecords(count: number, first = 0): Buffer {
   const bytes = Buffer.alloc(count * 3073);
   for (let i = 0; i < count; i++) {

@@ -4,20 +4,20 @@ import path from 'node:path';
 import test from 'node:test';
 import { decodeSquare } from '../../src/data/images/decode.js';
 import { ImageFolder } from '../../src/data/images/image-folder.js';
-import { DataError } from '../../src/errors.js';
-import { drawPicture, encoder } from '../support/draw-images.js';
+import { DataError } from '../../src/errors/errors.js';
+import { drawImage, encoder } from '../support/draw-images.js';
 import { tar, temporaryFolder } from './support.js';
 
 const SIDE = 16;
-const picture = async (seed: number): Promise<Buffer> =>
-  encoder(await drawPicture(seed, seed, { width: 30, height: 24 }))
+const image = async (seed: number): Promise<Buffer> =>
+  encoder(await drawImage(seed, seed, { width: 30, height: 24 }))
     .jpeg()
     .toBuffer();
 const label = (n: number): Buffer => Buffer.from(`${n}\n`);
 
-test('pictures in archives have the labels beside them, and the index is kept', async (t) => {
+test('images in archives have the labels beside them, and the index is kept', async (t) => {
   const root = await temporaryFolder(t);
-  const [a, b, c] = [await picture(0), await picture(1), await picture(2)];
+  const [a, b, c] = [await image(0), await image(1), await image(2)];
   const long = `${'long-name-'.repeat(12)}x.jpg`;
   const record = ` path=${long}\n`;
   const note = Buffer.from(`${record.length + 3}${record}`);
@@ -87,7 +87,7 @@ test('archives that are broken or lack a label are named', async (t) => {
       (error) => error instanceof DataError && words.test(error.message),
     );
   };
-  const a = await picture(0);
+  const a = await image(0);
   const whole = tar([
     { name: '1.jpg', data: a },
     { name: '1.cls', data: label(0) },
@@ -105,5 +105,5 @@ test('archives that are broken or lack a label are named', async (t) => {
     ]),
     /is no label.*"cat"/,
   );
-  await refused(tar([{ name: 'readme.txt', data: a }]), /holds no pictures/);
+  await refused(tar([{ name: 'readme.txt', data: a }]), /holds no images/);
 });

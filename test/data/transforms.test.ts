@@ -4,7 +4,7 @@ import type { Device } from '../../src/backend/backend.js';
 import { openDevice } from '../../src/backend/open.js';
 import { referenceDevice } from '../../src/backend/reference/index.js';
 import * as transforms from '../../src/data/transforms/index.js';
-import { ShapeError, UsageError } from '../../src/errors.js';
+import { ShapeError, UsageError } from '../../src/errors/errors.js';
 import { buildGraph } from '../../src/graph/graph.js';
 import { Generator } from '../../src/random.js';
 import { setDefaultDevice } from '../../src/tensor/realize.js';
@@ -51,8 +51,8 @@ describe('transforms', () => {
     assert.deepEqual([...y], [1, -1]);
   });
 
-  it('that are random draw for each picture, and the same ones from the same seed', async () => {
-    const pictures = tensor(
+  it('that are random draw for each image, and the same ones from the same seed', async () => {
+    const images = tensor(
       Uint8Array.from({ length: 64 * 16 }, (_, i) => i % 16),
       { shape: [64, 1, 4, 4] },
     );
@@ -60,19 +60,19 @@ describe('transforms', () => {
       transforms.randomCrop(3, { padding: 1 }),
       transforms.randomHorizontalFlip(),
     ]);
-    const run = async (seed: number) => [...(await transform.apply(pictures, context(seed)).data())];
+    const run = async (seed: number) => [...(await transform.apply(images, context(seed)).data())];
     const first = await run(1);
     assert.deepEqual(await run(1), first);
     assert.notDeepEqual(await run(2), first);
   });
 
-  it('crop at every place of the padded picture, and nowhere else', async () => {
+  it('crop at every place of the padded image, and nowhere else', async () => {
     const n = 400;
-    const pictures = tensor(
+    const images = tensor(
       Uint8Array.from({ length: n * 20 }, (_, i) => (i % 20) + 1),
       { shape: [n, 1, 4, 5] },
     );
-    const y = await transforms.randomCrop(3, { padding: 1 }).apply(pictures, context()).data();
+    const y = await transforms.randomCrop(3, { padding: 1 }).apply(images, context()).data();
     const places = new Set<number>();
     for (let i = 0; i < n; i++) {
       // The window's middle names its place: every pixel may be it, and no padding can.
@@ -99,16 +99,16 @@ describe('transforms', () => {
   });
 
   it('flip with the probability that is asked for', async () => {
-    const pictures = tensor(
+    const images = tensor(
       Uint8Array.from({ length: 2000 }, (_, i) => i % 2),
       { shape: [1000, 1, 1, 2] },
     );
-    const y = await transforms.randomHorizontalFlip(0.2).apply(pictures, context()).data();
+    const y = await transforms.randomHorizontalFlip(0.2).apply(images, context()).data();
     const flipped = y.filter((v: number, i: number) => i % 2 === 0 && v === 1).length;
     assert.ok(flipped > 150 && flipped < 250, `${flipped} of 1000`);
   });
 
-  it('leave pictures of the right size alone', () => {
+  it('leave images of the right size alone', () => {
     const x = zeros([1, 3, 8, 8], 'uint8');
     assert.equal(transforms.resize(8).apply(x, context()), x);
   });
@@ -160,7 +160,7 @@ describe('transforms', () => {
       () => apply(transforms.resize(8), transforms.normalize([0, 0, 0], [1, 1, 1])),
       /toTensor\(\) before/,
     );
-    says(() => apply(transforms.randomCrop(6)), /larger than the picture.*6×6.*4×4/);
+    says(() => apply(transforms.randomCrop(6)), /larger than the image.*6×6.*4×4/);
     says(() => transforms.resize(8).apply(zeros([3, 4, 4], 'uint8'), context()), /\[N, C, H, W\]/);
     says(() => transforms.resize(0), /resize got a bad size/);
     says(() => transforms.centerCrop([1, 2.5]), /centerCrop got a bad size/);

@@ -5,7 +5,7 @@ import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { extractTarGz, type UntarOptions } from '../../src/data/untar.js';
-import { DataError } from '../../src/errors.js';
+import { DataError } from '../../src/errors/errors.js';
 import { type TarEntry, tar, tarGz, temporaryFolder } from './support.js';
 
 const data = Buffer.from(Uint8Array.from({ length: 1300 }, (_, i) => i % 251));

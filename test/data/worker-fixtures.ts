@@ -1,13 +1,13 @@
 /** Data sets for the loader's tests, in a module that worker threads can load. */
 import { isMainThread } from 'node:worker_threads';
 import type { Dataset } from '../../src/data/dataset.js';
-import { DataError } from '../../src/errors.js';
+import { DataError } from '../../src/errors/errors.js';
 
 export interface CountingOptions {
   length: number;
-  /** Reading this picture throws. */
+  /** Reading this image throws. */
   bad?: number;
-  /** Reading this picture ends the thread. */
+  /** Reading this image ends the thread. */
   deadly?: number;
   /** Opening fails. */
   closed?: boolean;
@@ -16,7 +16,7 @@ export interface CountingOptions {
   beat?: SharedArrayBuffer;
 }
 
-/** Picture i is four bytes of i, with label i % 10. */
+/** Image i is four bytes of i, with label i % 10. */
 export function openCounting(options: CountingOptions): Dataset & { reads: number[] } {
   if (options.closed) throw new DataError({ what: 'the set is closed', next: 'come back later' });
   if (options.beat && !isMainThread) {
@@ -32,7 +32,7 @@ export function openCounting(options: CountingOptions): Dataset & { reads: numbe
     reads,
     read(index, into, offset) {
       if (index === options.bad)
-        throw new DataError({ what: `picture ${index} is broken`, expected: 'a', got: 'b' });
+        throw new DataError({ what: `image ${index} is broken`, expected: 'a', got: 'b' });
       if (index === options.deadly) process.exit(7);
       reads.push(index);
       into.fill(index % 256, offset, offset + 4);

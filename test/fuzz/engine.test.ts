@@ -5,7 +5,7 @@ import { bytesOf, textOf } from '../../fuzz/bytes.js';
 import { Engine, type Options } from '../../fuzz/engine.js';
 import { shrink } from '../../fuzz/shrink.js';
 import { must, type Target } from '../../fuzz/target.js';
-import { DataError } from '../../src/errors.js';
+import { DataError } from '../../src/errors/errors.js';
 
 /** Fuzzes a reader of JSON that does something wrong with some of it. */
 async function fuzz(wrong: (value: unknown) => void, options: Partial<Options> = {}) {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { referenceDevice } from '../../src/backend/reference/index.js';
-import { CheckpointError, PaperweightError, ShapeError } from '../../src/errors.js';
+import { CheckpointError, PaperweightError, ShapeError } from '../../src/errors/errors.js';
 import { setDefaultDevice } from '../../src/index.js';
 import { importOnnx, readOnnx } from '../../src/interop/onnx/index.js';
 import { joined, Message } from '../../src/interop/onnx/protobuf.js';

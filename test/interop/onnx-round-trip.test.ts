@@ -44,12 +44,12 @@ for (const [name, { size, make }] of Object.entries(NETWORKS))
     manualSeed(3);
     const device = await fast;
     const model = (await make().to(device)).eval();
-    const [pictures] = batchOf(2, [3, size, size], 0);
-    const logits = await model.forward(pictures).data();
+    const [images] = batchOf(2, [3, size, size], 0);
+    const logits = await model.forward(images).data();
     const once = await (await read(model, size)).to(device);
-    assert.deepEqual(await once.forward(pictures).data(), logits);
+    assert.deepEqual(await once.forward(images).data(), logits);
     const twice = await (await read(once, size)).to(device);
-    assert.deepEqual(await twice.forward(pictures).data(), logits);
+    assert.deepEqual(await twice.forward(images).data(), logits);
 
     const [was, is] = [model.stateDict(), once.stateDict()];
     assert.deepEqual([...is.keys()].sort(), [...was.keys()].sort());
@@ -81,13 +81,13 @@ test('an imported network is in evaluation mode, moves to a device, and trains',
   );
   const model = await importOnnx(await exported(net, 8)).to(referenceDevice());
   assert.ok(model.namedModules().every(([, m]) => !m.training));
-  const [pictures, labels] = batchOf(4, [3, 8, 8], 0, 3);
+  const [images, labels] = batchOf(4, [3, 8, 8], 0, 3);
   const optimizer = new optim.SGD(model.parameters(), { lr: 0.05 });
   const losses: number[] = [];
   model.train();
   for (let step = 0; step < 5; step++) {
     optimizer.zeroGrad();
-    const loss = new nn.CrossEntropyLoss().forward(model.forward(pictures), labels);
+    const loss = new nn.CrossEntropyLoss().forward(model.forward(images), labels);
     loss.backward();
     assert.ok(
       model.parameters().every((p) => p.grad),
@@ -105,10 +105,10 @@ test('a dropout of the file drops in training, and not in evaluation', async () 
   const model = importOnnx(
     onnxCases('onnx-cases.json').find(({ name }) => name.startsWith('Dropout with'))!.bytes,
   );
-  const pictures = patterned([50, 4, 6, 5], true);
-  const x = await pictures.data();
-  assert.deepEqual(await model.forward(pictures).data(), x);
-  const dropped = await model.train().forward(pictures).data();
+  const images = patterned([50, 4, 6, 5], true);
+  const x = await images.data();
+  assert.deepEqual(await model.forward(images).data(), x);
+  const dropped = await model.train().forward(images).data();
   const zeros = dropped.filter((v) => v === 0).length / x.length;
   assert.ok(zeros > 0.27 && zeros < 0.33, `${zeros}`);
   for (const [i, v] of dropped.entries()) assert.ok(v === 0 || Math.abs(v - x[i]! / 0.7) < 1e-6 * v);

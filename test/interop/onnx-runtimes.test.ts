@@ -66,14 +66,14 @@ async function openFast(): Promise<Device> {
   return devices[0];
 }
 
-/** The first test pictures of CIFAR-10 as a model of some size takes them. */
-async function realPictures(count: number, size: number): Promise<Values> {
+/** The first test images of CIFAR-10 as a model of some size takes them. */
+async function realImages(count: number, size: number): Promise<Values> {
   const half = [0.5, 0.5, 0.5];
   const transform = compose([resize([size, size]), toTensor(), normalize(half, half)]);
   const dataset = await CIFAR10.open({ root: cifar!, train: false });
-  for await (const [pictures] of new DataLoader(dataset, { batchSize: count, transform }))
-    return (await pictures.data()) as Values;
-  throw new Error('no pictures');
+  for await (const [images] of new DataLoader(dataset, { batchSize: count, transform }))
+    return (await images.data()) as Values;
+  throw new Error('no images');
 }
 
 /** max |a − b| / max |b| */
@@ -98,7 +98,7 @@ async function sameElsewhere(
   for (const count of [1, 3, 16].filter((n) => n <= shape[0]!)) {
     const part = data.slice(0, count * size);
     const whole = [count, ...shape.slice(1)];
-    const { logits } = await session.run({ pictures: input(part, whole) });
+    const { logits } = await session.run({ images: input(part, whole) });
     const ours = (await model.forward(tensor(part, { shape: whole })).data()) as Values;
     const apart = farthest(logits!.data, ours);
     report(`batch ${count}: ${apart.toExponential(1)}`);
@@ -136,15 +136,14 @@ const NETWORKS: Readonly<Record<string, { size: number; real: boolean; make: () 
 };
 
 for (const [name, { size, real, make }] of Object.entries(NETWORKS)) {
-  const noPictures = real && !cifar ? 'PAPERWEIGHT_CIFAR10 names no folder' : false;
+  const noImages = real && !cifar ? 'PAPERWEIGHT_CIFAR10 names no folder' : false;
   const nowhere = !python && runtimes.every(({ found }) => typeof found === 'string');
-  const skip =
-    noPictures || (nowhere ? 'neither PAPERWEIGHT_PEERS nor PAPERWEIGHT_ONNX_PYTHON is set' : false);
+  const skip = noImages || (nowhere ? 'neither PAPERWEIGHT_PEERS nor PAPERWEIGHT_ONNX_PYTHON is set' : false);
   test(`${name}, exported, in other programs`, { skip }, async (t) => {
     manualSeed(2);
     const shape = [16, 3, size, size];
     const data = real
-      ? await realPictures(16, size)
+      ? await realImages(16, size)
       : ((await batchOf(16, shape.slice(1), 0)[0].data()) as Values);
     const model = (await make().to(await openFast())).eval();
     const bytes = joined((await exportOnnx(model, shape.slice(1))).pieces);
@@ -161,8 +160,8 @@ for (const [name, { size, real, make }] of Object.entries(NETWORKS)) {
     });
     await t.test('imported again', async () => {
       const again = await importOnnx(bytes).to(await openFast());
-      const pictures = tensor(data, { shape });
-      assert.deepEqual(await again.forward(pictures).data(), await model.forward(pictures).data());
+      const images = tensor(data, { shape });
+      assert.deepEqual(await again.forward(images).data(), await model.forward(images).data());
     });
   });
 }

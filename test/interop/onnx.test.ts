@@ -3,13 +3,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { UsageError } from '../../src/errors.js';
+import { UsageError } from '../../src/errors/errors.js';
 import { exportOnnx } from '../../src/interop/onnx/index.js';
 import { joined, Message } from '../../src/interop/onnx/protobuf.js';
 import { AdaptiveAvgPool2d, LocalResponseNorm, Module, Sequential } from '../../src/nn/index.js';
 import { AlexNet } from '../../src/papers/alexnet/model.js';
+import { saveWeights } from '../../src/run/checkpoint.js';
 import type { Tensor } from '../../src/tensor/tensor.js';
-import { saveWeights } from '../../src/train/checkpoint.js';
 import { jsonLines, runCli } from '../support/cli.js';
 import { everyLayer } from '../support/every-layer.js';
 import { decode, readOnnx } from '../support/onnx-reader.js';
@@ -33,7 +33,7 @@ test('an exported graph has the layers in order, the parameters by name, and a f
   assert.equal(file.irVersion, 8);
   assert.deepEqual(file.opset, [17]);
   assert.deepEqual(file.metadata, { classes: '["a"]' });
-  assert.deepEqual(file.input, [{ name: 'pictures', shape: ['batch', 3, 16, 16] }]);
+  assert.deepEqual(file.input, [{ name: 'images', shape: ['batch', 3, 16, 16] }]);
   assert.deepEqual(file.output, [{ name: 'logits', shape: ['batch', 10] }]);
   assert.deepEqual(
     file.nodes.map((n) => n.type),
@@ -46,7 +46,7 @@ test('an exported graph has the layers in order, the parameters by name, and a f
     dilations: [1, 1],
     group: 1,
   });
-  assert.deepEqual(file.nodes[0]!.inputs, ['pictures', '0.weight', '0.bias']);
+  assert.deepEqual(file.nodes[0]!.inputs, ['images', '0.weight', '0.bias']);
   assert.equal(file.nodes.at(-1)!.outputs[0], 'logits');
   for (const [i, node] of file.nodes.entries())
     assert.ok(i === 0 || node.inputs[0] === file.nodes[i - 1]!.outputs[0], 'each node reads the one before');
@@ -81,7 +81,7 @@ test('what ONNX cannot express is refused with the layer’s name', async () => 
     assert.rejects(exportOnnx(model, [4, 8, 8]), (e) => e instanceof UsageError && words.test(e.message));
   await refused(new Sequential(new LocalResponseNorm(4)), /localResponseNorm in 0 .*another window/);
   await refused(new Sequential(new AdaptiveAvgPool2d(3)), /8×8 does not divide into 3×3/);
-  await refused(new Mixing(), /mixes the pictures/);
+  await refused(new Mixing(), /mixes the images/);
 });
 
 test('the command writes a run’s weights as ONNX', async (t) => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { bufferSource } from '../../src/interop/byte-source.js';
+import { bufferSource } from '../../src/files/byte-source.js';
 import { type FileArray, floats } from '../../src/interop/numbers.js';
 import { openSafetensors, safetensorsPieces } from '../../src/interop/safetensors/index.js';
 import { openWeights } from '../../src/interop/weights.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ShapeError, UsageError } from '../../src/errors.js';
+import { ShapeError, UsageError } from '../../src/errors/errors.js';
 import { Conv2d, init, Linear } from '../../src/nn/index.js';
 import { Generator } from '../../src/random.js';
 import { manualSeed } from '../../src/tensor/random.js';

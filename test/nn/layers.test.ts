@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { referenceDevice } from '../../src/backend/reference/index.js';
-import { UsageError } from '../../src/errors.js';
+import { UsageError } from '../../src/errors/errors.js';
 import * as nn from '../../src/nn/index.js';
 import { manualSeed, nextKey, randomState, setRandomState } from '../../src/tensor/random.js';
 import { ones, type Tensor, tensor, zeros } from '../../src/tensor/tensor.js';

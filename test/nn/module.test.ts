@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { referenceDevice } from '../../src/backend/reference/index.js';
-import { CheckpointError, ShapeError } from '../../src/errors.js';
+import { CheckpointError, ShapeError } from '../../src/errors/errors.js';
 import {
   BatchNorm2d,
   Conv2d,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { referenceDevice } from '../../src/backend/reference/index.js';
-import { ShapeError } from '../../src/errors.js';
+import { ShapeError } from '../../src/errors/errors.js';
 import { BatchNorm2d, Linear, Module } from '../../src/nn/index.js';
 import { SGD } from '../../src/optim/index.js';
 import { type Tensor, tensor } from '../../src/tensor/tensor.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ShapeError } from '../../src/errors.js';
+import { ShapeError } from '../../src/errors/errors.js';
 import { hostLeaf, type Node } from '../../src/graph/node.js';
 import { type DType, makeArray, sizeOf } from '../../src/graph/types.js';
 import * as ops from '../../src/ops/index.js';

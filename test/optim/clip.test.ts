@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { referenceDevice } from '../../src/backend/reference/index.js';
-import { UsageError } from '../../src/errors.js';
+import { UsageError } from '../../src/errors/errors.js';
 import { clipGradNorm, clipGradValue, finiteGuard, SGD } from '../../src/optim/index.js';
 import { Parameter, tensor } from '../../src/tensor/tensor.js';
 import { assertNear, readFixture } from '../support/generated.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { CheckpointError, UsageError } from '../../src/errors.js';
+import { CheckpointError, UsageError } from '../../src/errors/errors.js';
 import * as optim from '../../src/optim/index.js';
 import { assertNear, readFixture } from '../support/generated.js';
 

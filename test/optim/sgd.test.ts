@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { InlineDevice } from '../../src/backend/device.js';
 import { ReferenceEngine } from '../../src/backend/reference/engine.js';
 import { referenceDevice } from '../../src/backend/reference/index.js';
-import { CheckpointError, DeviceError, ShapeError, UsageError } from '../../src/errors.js';
+import { CheckpointError, DeviceError, ShapeError, UsageError } from '../../src/errors/errors.js';
 import { Linear } from '../../src/nn/index.js';
 import { SGD, type SGDOptions } from '../../src/optim/index.js';
 import { Parameter, type Tensor, tensor } from '../../src/tensor/tensor.js';

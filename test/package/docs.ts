@@ -10,16 +10,16 @@ const blocksOf = (page: string): string[] =>
 
 const read = (page: string) => readFile(path.join(ROOT, page), 'utf8');
 
-/** The pages' programs, on a run and pictures that are there. */
-export function docsTests(places: () => { folder: string; run: string; pictures: string }): void {
+/** The pages' programs, on a run and images that are there. */
+export function docsTests(places: () => { folder: string; run: string; images: string }): void {
   test('the programs of docs/library.md compile and run, and those of README.md compile', async () => {
-    const { folder, run, pictures } = places();
+    const { folder, run, images } = places();
     const there = path.join(folder, 'docs');
-    await mkdir(path.join(there, 'pictures'), { recursive: true });
+    await mkdir(path.join(there, 'images'), { recursive: true });
     await cp(run, path.join(there, 'runs/my-run'), { recursive: true });
-    const drawn = path.join(pictures, 'val', synset(0));
+    const drawn = path.join(images, 'val', synset(0));
     for (const name of (await readdir(drawn)).slice(0, 3))
-      await copyFile(path.join(drawn, name), path.join(there, 'pictures', name));
+      await copyFile(path.join(drawn, name), path.join(there, 'images', name));
     await copyFile(path.join(drawn, `${synset(0)}_0.jpg`), path.join(there, 'cat.jpg'));
 
     const programs = blocksOf(await read('docs/library.md'));

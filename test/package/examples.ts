@@ -29,14 +29,14 @@ export function exampleTests(consumer: () => Consumer): void {
   describe('the examples and the pages', () => {
     let folder: string;
     let run: string;
-    let pictures: string;
+    let images: string;
     const running = new Set<ChildProcess>();
 
     before(async () => {
       folder = consumer().folder;
       run = path.join(folder, 'run');
-      pictures = path.join(folder, 'pictures');
-      await drawImageFolder({ root: pictures, classes: CLASSES, train: 40, val: 20, size: [120, 90] });
+      images = path.join(folder, 'images');
+      await drawImageFolder({ root: images, classes: CLASSES, train: 40, val: 20, size: [120, 90] });
       const main = path.join(folder, 'node_modules/.bin/paperweight');
       const flags = [
         '--preset',
@@ -66,14 +66,14 @@ export function exampleTests(consumer: () => Consumer): void {
       return there;
     }
 
-    docsTests(() => ({ folder, run, pictures }));
+    docsTests(() => ({ folder, run, images }));
 
-    test(`fine-tuning on pictures in folders tells ${CLASSES} new classes apart`, async (t) => {
+    test(`fine-tuning on images in folders tells ${CLASSES} new classes apart`, async (t) => {
       const there = await compile('finetune');
-      const args = ['dist/finetune.js', run, pictures, '--epochs', '3', '--out', 'tuned.safetensors'];
+      const args = ['dist/finetune.js', run, images, '--epochs', '3', '--out', 'tuned.safetensors'];
       const { code, stdout, stderr } = await node(args, { cwd: there });
       assert.equal(code, 0, stderr);
-      const accuracies = [...stdout.matchAll(/([\d.]+) % of 80 test pictures/g)].map((match) =>
+      const accuracies = [...stdout.matchAll(/([\d.]+) % of 80 test images/g)].map((match) =>
         Number(match[1]),
       );
       t.diagnostic(`accuracy before and after each epoch: ${accuracies.join(', ')} %`);
@@ -90,7 +90,7 @@ export function exampleTests(consumer: () => Consumer): void {
       before(async () => {
         if (consumer().offline) return;
         main = path.join(await compile('service'), 'dist/main.js');
-        const places = Array.from({ length: CLASSES }, (_, i) => path.join(pictures, 'val', synset(i)));
+        const places = Array.from({ length: CLASSES }, (_, i) => path.join(images, 'val', synset(i)));
         const names = await Promise.all(
           places.map(async (place) => (await readdir(place)).map((name) => path.join(place, name))),
         );
@@ -137,13 +137,13 @@ export function exampleTests(consumer: () => Consumer): void {
 
       const skip = () => consumer().offline;
 
-      test('requests that come together share forward passes, and each gets its own picture’s answer', async (t) => {
+      test('requests that come together share forward passes, and each gets its own image’s answer', async (t) => {
         if (skip()) return t.skip(String(skip()));
         const { url, stop } = await start('--max-wait', '50');
         const alone: Guess[][] = [];
         for (const file of files) alone.push(await guesses(await ask(url, file, 'image/jpeg', '?top=10')));
         const tops = new Set(alone.map(([first]) => first!.label));
-        assert.ok(tops.size > 1, 'the pictures differ in what is seen in them');
+        assert.ok(tops.size > 1, 'the images differ in what is seen in them');
         const counts = async () =>
           (await (await fetch(`${url}/health`)).json()) as { batches: number; inputs: number };
         const before = await counts();
@@ -153,32 +153,32 @@ export function exampleTests(consumer: () => Consumer): void {
         const now = await counts();
         assert.equal(now.inputs - before.inputs, files.length);
         const batches = now.batches - before.batches;
-        t.diagnostic(`${files.length} pictures in ${batches} forward passes`);
+        t.diagnostic(`${files.length} images in ${batches} forward passes`);
         assert.ok(batches < files.length / 2, `${batches} forward passes`);
         assert.equal(await stop(), 0);
       });
 
-      test('forms with several pictures, and requests that cannot be answered', async (t) => {
+      test('forms with several images, and requests that cannot be answered', async (t) => {
         if (skip()) return t.skip(String(skip()));
         const { url, stop } = await start();
         const form = new FormData();
         for (const i of [0, 1])
-          form.append('picture', new Blob([files[i]!], { type: 'image/jpeg' }), `picture ${i}.jpg`);
+          form.append('image', new Blob([files[i]!], { type: 'image/jpeg' }), `image ${i}.jpg`);
         const response = await fetch(`${url}/classify?top=2`, { method: 'POST', body: form });
         const { results } = (await response.json()) as { results: { name: string; guesses: Guess[] }[] };
         assert.deepEqual(
           results.map(({ name, guesses }) => [name, guesses.length]),
           [
-            ['picture 0.jpg', 2],
-            ['picture 1.jpg', 2],
+            ['image 0.jpg', 2],
+            ['image 1.jpg', 2],
           ],
         );
         const empty = new FormData();
-        empty.append('picture', 'text');
+        empty.append('image', 'text');
         const cases: [status: number, message: RegExp, response: Promise<Response>][] = [
           [415, /Expected image\/jpeg, .*got text\/plain/, ask(url, 'hello', 'text/plain')],
-          [422, /cannot be read as a picture/, ask(url, 'not a picture')],
-          [422, /cannot be read as a picture/, ask(url, files[0]!.subarray(0, 500))],
+          [422, /cannot be read as an image/, ask(url, 'not an image')],
+          [422, /cannot be read as an image/, ask(url, files[0]!.subarray(0, 500))],
           [413, /too large\. Expected at most 10485760 bytes/, ask(url, new Uint8Array(11 * 2 ** 20))],
           [400, /whole number .* as top; got "0"/, ask(url, files[0]!, 'image/jpeg', '?top=0')],
           [400, /Expected a file/, fetch(`${url}/classify`, { method: 'POST', body: empty })],

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ShapeError, UsageError } from '../../src/errors.js';
+import { ShapeError, UsageError } from '../../src/errors/errors.js';
 import { inspect, Linear, Module, ReLU, Sequential } from '../../src/nn/index.js';
 import { AlexNet } from '../../src/papers/alexnet/model.js';
 import { randomState } from '../../src/tensor/random.js';
@@ -122,7 +122,7 @@ describe('AlexNet', () => {
     assert.equal(inspect(model, [4, 3, 224, 224]).macs, 4 * 1_131_201_056);
   });
 
-  it('takes other pictures, down to 63 × 63', () => {
+  it('takes other images, down to 63 × 63', () => {
     assert.deepEqual(model.forward(zeros([2, 3, 256, 200])).shape, [2, 10]);
     assert.deepEqual(model.forward(zeros([2, 3, 63, 63])).shape, [2, 10]);
     assert.throws(

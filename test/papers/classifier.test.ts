@@ -2,23 +2,23 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import test from 'node:test';
 import { referenceDevice } from '../../src/backend/reference/index.js';
-import { ShapeError, UsageError } from '../../src/errors.js';
+import { ShapeError, UsageError } from '../../src/errors/errors.js';
 import { manualSeed } from '../../src/index.js';
 import { Classifier } from '../../src/papers/classifier.js';
 import { buildModel } from '../../src/papers/paper.js';
 import { openPaper } from '../../src/papers/registry.js';
 import { Generator } from '../../src/random.js';
+import { saveWeights } from '../../src/run/checkpoint.js';
 import { tensor } from '../../src/tensor/tensor.js';
-import { saveWeights } from '../../src/train/checkpoint.js';
 import { scratch } from '../support/toy.js';
 
-/** A picture of noise. */
+/** An image of noise. */
 function noise(side: number, seed: number) {
   const generator = new Generator(seed);
   return { side, data: Uint8Array.from({ length: 3 * side * side }, () => generator.integer(256)) };
 }
 
-test('pictures of any size are classified together, each as the data set’s are prepared', async (t) => {
+test('images of any size are classified together, each as the data set’s are prepared', async (t) => {
   const file = join(await scratch(t), 'net.safetensors');
   const paper = await openPaper('alexnet');
   manualSeed(3);
@@ -30,9 +30,9 @@ test('pictures of any size are classified together, each as the data set’s are
   assert.equal(classifier.imageSize, 32);
   assert.match(classifier.notes.join('\n'), /four-layer/);
 
-  const pictures = [noise(32, 1), noise(20, 2), noise(50, 3)];
-  const together = await classifier.classify(pictures, { top: 3 });
-  for (const [i, { data, side }] of pictures.entries()) {
+  const images = [noise(32, 1), noise(20, 2), noise(50, 3)];
+  const together = await classifier.classify(images, { top: 3 });
+  for (const [i, { data, side }] of images.entries()) {
     const bytes = tensor(data, { shape: [1, 3, side, side] });
     const input = classifier.transform.apply(bytes, { generator: new Generator(0) });
     const expected = await classifier.model.forward(input).softmax().data();
@@ -43,6 +43,6 @@ test('pictures of any size are classified together, each as the data set’s are
   assert.notDeepEqual(together[0], together[1]);
 
   await assert.rejects(classifier.classify([{ side: 3, data: new Uint8Array(5) }]), ShapeError);
-  await assert.rejects(classifier.classify(pictures, { top: 0 }), UsageError);
+  await assert.rejects(classifier.classify(images, { top: 0 }), UsageError);
   assert.deepEqual(await classifier.classify([]), []);
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { referenceDevice } from '../../src/backend/reference/index.js';
-import { CheckpointError, UsageError } from '../../src/errors.js';
+import { CheckpointError, UsageError } from '../../src/errors/errors.js';
 import type { Weights } from '../../src/interop/weights.js';
 import { withoutInit } from '../../src/nn/init.js';
 import type { Module } from '../../src/nn/module.js';
@@ -193,7 +193,7 @@ test('a bare state dict from PyTorch computes what PyTorch computes', async () =
   ] as const) {
     const { model, config } = await openModel(join(WEIGHT_FILES, 'net', `${name}.pth`), referenceDevice());
     assert.equal(config.preset, preset);
-    const pictures = tensor(values([2, 3, 63, 63], 1000, 1), { shape: [2, 3, 63, 63] });
-    assertNear(await model.forward(pictures).data(), logits[name]!, 1e-5, name);
+    const images = tensor(values([2, 3, 63, 63], 1000, 1), { shape: [2, 3, 63, 63] });
+    assertNear(await model.forward(images).data(), logits[name]!, 1e-5, name);
   }
 });

@@ -43,7 +43,7 @@ test('the seeds of a kind are curves of one colour, and a kind without results h
   assert.match(chartSvg(chart(some), 'zh'), /一些网络.*测试误差.*轮.*first/s);
 });
 
-test('a level is marked across the picture', () => {
+test('a level is marked across the image', () => {
   assert.match(chartSvg(chart(some, 25), 'en'), /<line class="chance".*>25 %</s);
 });
 

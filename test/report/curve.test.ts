@@ -5,7 +5,7 @@ import { curveSvg } from '../../src/report/curve.js';
 
 const loss = Array.from({ length: 40 }, (_, i) => ({ step: i + 1, value: 2.5 - i / 40 }));
 
-test('a curve is a picture of its size, with its words escaped', async () => {
+test('a curve is an image of its size, with its words escaped', async () => {
   const svg = curveSvg({
     title: 'A <b> & "c"',
     subtitle: 'half way',
@@ -32,7 +32,7 @@ test('each step is a point of the path, lower loss lower on the page', () => {
   assert.ok(ys.at(-1)! > ys[0]! + 20);
 });
 
-test('a run of no step, of one, and of one outlier are pictures too', () => {
+test('a run of no step, of one, and of one outlier are images too', () => {
   for (const few of [[], loss.slice(0, 1), [...loss, { step: 41, value: 1e9 }]]) {
     const svg = curveSvg({ title: 't', loss: few });
     assert.ok(!/NaN|Infinity|undefined/.test(svg));

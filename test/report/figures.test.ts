@@ -13,7 +13,7 @@ import { escapeXml, shorten } from '../../src/report/svg.js';
 import { top5Svg } from '../../src/report/top5.js';
 
 const EVIL = '<script>alert("x")</script>&\u0000\ud800\'';
-const picture = { width: 2, height: 2, rgb: Uint8Array.from({ length: 12 }, (_, i) => 20 * i) };
+const image = { width: 2, height: 2, rgb: Uint8Array.from({ length: 12 }, (_, i) => 20 * i) };
 
 /** Every figure with names that nobody should trust. */
 const figures: Record<string, string> = {
@@ -26,9 +26,9 @@ const figures: Record<string, string> = {
       [0, 0],
     ],
   }),
-  top5: top5Svg([{ picture, label: EVIL, top: [{ label: EVIL, probability: 0.75 }] }], EVIL),
+  top5: top5Svg([{ image, label: EVIL, top: [{ label: EVIL, probability: 0.75 }] }], EVIL),
   neighbours: neighboursSvg(
-    [{ picture, label: EVIL, nearest: [{ picture, label: EVIL, distance: 1.5 }] }],
+    [{ image, label: EVIL, nearest: [{ image, label: EVIL, distance: 1.5 }] }],
     EVIL,
     'zh',
   ),
@@ -73,7 +73,7 @@ const figures: Record<string, string> = {
 };
 
 for (const [name, svg] of Object.entries(figures))
-  test(`${name}: nobody’s words become markup, and the picture can be drawn`, async () => {
+  test(`${name}: nobody’s words become markup, and the image can be drawn`, async () => {
     assert.ok(!svg.includes('<script'), name);
     assert.match(svg, /&#60;script/);
     assert.ok(!/NaN|undefined|Infinity/.test(svg), name);

@@ -8,7 +8,7 @@ import { manualSeed } from '../../src/tensor/random.js';
 import { tensor } from '../../src/tensor/tensor.js';
 import { ToySet, toyTransform } from '../support/toy.js';
 
-test('what is measured agrees with each picture on its own', async (t) => {
+test('what is measured agrees with each image on its own', async (t) => {
   const { device } = await openDevice('reference');
   t.after(() => device.close());
   manualSeed(3);
@@ -48,13 +48,13 @@ test('what is measured agrees with each picture on its own', async (t) => {
     const odds = [...(await model.forward(input).softmax().data())];
     counts[label]![odds.indexOf(Math.max(...odds))]!++;
     if (i >= 8) continue;
-    const { top, label: shown, picture } = found.examples[i]!;
+    const { top, label: shown, image } = found.examples[i]!;
     assert.equal(shown, set.classes[label]);
     assert.equal(top.length, 5);
     assert.equal(top[0]!.label, set.classes[odds.indexOf(Math.max(...odds))]);
     assert.ok(Math.abs(top[0]!.probability - Math.max(...odds)) < 1e-6);
     // Planes became pixels.
-    assert.deepEqual([...picture.rgb.subarray(3, 6)], [bytes[1], bytes[65], bytes[129]]);
+    assert.deepEqual([...image.rgb.subarray(3, 6)], [bytes[1], bytes[65], bytes[129]]);
   }
   assert.deepEqual(found.counts, counts);
   assert.equal(found.images, limit);

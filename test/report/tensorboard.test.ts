@@ -9,7 +9,7 @@ import { kernelPixels } from '../../src/report/kernels.js';
 import { crc32c, maskedCrc32c } from '../../src/report/tensorboard/crc32c.js';
 import { Message } from '../../src/report/tensorboard/protobuf.js';
 import { EventFile } from '../../src/report/tensorboard/writer.js';
-import type { EpochEvent, Insight, KernelPicture, StepEvent } from '../../src/train/events.js';
+import type { EpochEvent, Insight, KernelImage, StepEvent } from '../../src/run/events.js';
 import { type ReadEvent, readEvents } from '../support/event-files.js';
 import { scratch } from '../support/toy.js';
 
@@ -86,7 +86,7 @@ const insight: Insight = {
     },
   ],
 };
-const kernels: KernelPicture = {
+const kernels: KernelImage = {
   step: 2,
   count: 3,
   side: 2,

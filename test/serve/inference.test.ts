@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
+import { writeSafetensors } from '../../src/interop/safetensors/checked.js';
 import { AlexNet } from '../../src/papers/alexnet/model.js';
 import type { Confusion, FeatureMaps, ModelDetail, Prediction, Working } from '../../src/serve/api.js';
 import { InferenceProcess } from '../../src/serve/inference/client.js';
-import { writeSafetensors } from '../../src/train/safetensors.js';
 import { scratch, toyConfig } from '../support/toy.js';
 import { ask, makeRun, openDashboard } from './support.js';
 
@@ -20,7 +20,7 @@ const post = (dashboard: { port: number }, path: string, body?: Uint8Array, type
   });
 
 /**
- * A process that computes nothing: picture i of the test set is of class i % 3, is taken for the class after it when
+ * A process that computes nothing: image i of the test set is of class i % 3, is taken for the class after it when
  * i is divisible by 10, and has the hidden values [i, 0].
  */
 const FAKE = `
@@ -37,7 +37,7 @@ process.on('message', ({ id, operation, args }) => {
     const hidden = Float32Array.from(all.flatMap((i) => [i, 0]));
     setTimeout(() => reply({ value: { classes, labels, predicted, hidden } }), 300);
   } else if (operation === 'predict') {
-    const { index } = args.picture;
+    const { index } = args.image;
     if (index === 13) process.exit(1);
     if (index === 99) return;
     const value = { classes, probabilities: Float32Array.of(0.25, 0.5, 0.125), hidden: Float32Array.of(index + 0.25, 0), label: 2 };
@@ -56,7 +56,7 @@ async function fakeDashboard(t: TestContext, idleMs?: number) {
   return { dashboard, inference };
 }
 
-test('neighbours and confusions come from one look at the test pictures', async (t) => {
+test('neighbours and confusions come from one look at the test images', async (t) => {
   const { dashboard } = await fakeDashboard(t);
   const predict = async () => (await post(dashboard, '/api/runs/run/predict?index=500')).body as Prediction;
   const first = await predict();
@@ -90,7 +90,7 @@ test('neighbours and confusions come from one look at the test pictures', async 
   }
   const { classes, counts, cells, images, weights } = answer.body as Confusion;
   assert.deepEqual([classes, images, weights], [['a', 'b', 'c'], 2000, 'step-1.safetensors']);
-  // Of the 200 pictures that are taken for another class, every third is of each class.
+  // Of the 200 images that are taken for another class, every third is of each class.
   assert.deepEqual(counts, [
     [600, 67, 0],
     [0, 600, 67],
@@ -176,7 +176,7 @@ test('a real model shows its layers, its features and what it sees', async (t) =
   assert.deepEqual([hidden.maps, hidden.height, hidden.width], [1, 1, 4096]);
   assert.equal((await post(dashboard, '/api/runs/run/features?layer=__proto__&index=3')).status, 422);
 
-  const png = await ask(dashboard, '/api/pictures/run/3');
+  const png = await ask(dashboard, '/api/images/run/3');
   assert.equal(png.headers['content-type'], 'image/png');
   const tall = { create: { width: 40, height: 300, channels: 3 as const, background: '#808080' } };
   const seen = await post(

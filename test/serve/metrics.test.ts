@@ -3,11 +3,11 @@ import { appendFile, mkdir, readFile, truncate, writeFile } from 'node:fs/promis
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Series } from '../../src/serve/api.js';
-import { fileInside } from '../../src/serve/inside.js';
 import { Columns } from '../../src/serve/metrics/columns.js';
 import { MetricsIndex } from '../../src/serve/metrics/index.js';
 import { sampledSeries } from '../../src/serve/metrics/sample.js';
 import { FIELDS, readStepLine } from '../../src/serve/metrics/step-line.js';
+import { fileInside } from '../../src/serve/runs/path-containment.js';
 import { scratch } from '../support/toy.js';
 import { addLines, epochLine, jsonl, makeRun, stepLine, steps } from './support.js';
 

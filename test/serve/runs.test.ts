@@ -6,11 +6,11 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
-import { UsageError } from '../../src/errors.js';
+import { UsageError } from '../../src/errors/errors.js';
+import { writeSafetensors } from '../../src/interop/safetensors/checked.js';
+import { startTimeOf } from '../../src/run/process-file.js';
 import type { Insight, Kernels, RunDetail, RunSummary } from '../../src/serve/api.js';
-import { Dashboard } from '../../src/serve/server.js';
-import { startTimeOf } from '../../src/train/process-file.js';
-import { writeSafetensors } from '../../src/train/safetensors.js';
+import { Dashboard } from '../../src/serve/http/server.js';
 import { toyConfig } from '../support/toy.js';
 import { ask, epochLine, makeRun, NO_PAPERS, openDashboard, send, steps } from './support.js';
 

@@ -3,8 +3,8 @@ import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { UsageError } from '../../src/errors.js';
-import { Dashboard } from '../../src/serve/server.js';
+import { UsageError } from '../../src/errors/errors.js';
+import { Dashboard } from '../../src/serve/http/server.js';
 import { scratch } from '../support/toy.js';
 import { ask, makeRun, NO_PAPERS, openDashboard, send } from './support.js';
 
@@ -267,8 +267,8 @@ test('requests that are not well formed get an error, and the server goes on', a
     ['/api/runs/run/events?after=x', 400],
     ['/api/runs/run/kernels/1', 404],
     ['/api/runs/run/kernels/x', 404],
-    ['/api/pictures/run/x', 422],
-    ['/api/pictures/run/99999999', 422],
+    ['/api/images/run/x', 422],
+    ['/api/images/run/99999999', 422],
     ['/api/runs/run/confusion', 409],
     ['/api/papers/none', 404],
     ['/api/none', 404],

@@ -2,8 +2,8 @@ import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import type { PaperSource } from '../../src/serve/papers.js';
-import { Dashboard, type ServeOptions } from '../../src/serve/server.js';
+import { Dashboard, type ServeOptions } from '../../src/serve/http/server.js';
+import type { PaperSource } from '../../src/serve/routes/paper-source.js';
 import { scratch, toyConfig } from '../support/toy.js';
 
 export const stepLine = (step: number, changes: object = {}) => ({

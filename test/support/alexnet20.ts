@@ -34,7 +34,7 @@ interface Fixture {
 }
 
 export interface AlexNetOptions {
-  /** 4 pictures of 224 × 224 a step, or 2 of 63 × 63. */
+  /** 4 images of 224 × 224 a step, or 2 of 63 × 63. */
   fixture?: 'alexnet20.json' | 'alexnet20-small.json';
   /** Up to 20; the final weights are compared only after 20. */
   steps?: number;
@@ -70,10 +70,10 @@ export async function alexnet20Case(
   };
   for (let step = 0; step < steps; step++) {
     const batch = step % expected.batches;
-    const [pictures, labels] = batchOf(settings.batch, settings.input, batch);
+    const [images, labels] = batchOf(settings.batch, settings.input, batch);
     assert.deepEqual([...(await labels.data())], expected.labels[batch]);
     optimizer.zeroGrad();
-    const logits = model.forward(pictures);
+    const logits = model.forward(images);
     const loss = criterion.forward(logits, labels);
     loss.backward();
     const grads = new Map(model.namedParameters().map(([name, p]) => [name, p.grad!]));

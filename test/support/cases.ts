@@ -210,7 +210,7 @@ export function maskByDefinition(key: readonly number[], p: number, length: numb
   });
 }
 
-/** `visit` for each pixel (picture, channel, row, column) of a shape, in row-major order. */
+/** `visit` for each pixel (image, channel, row, column) of a shape, in row-major order. */
 function pixels(shape: Shape, visit: (n: number, c: number, i: number, j: number) => number): number[] {
   const [n, c, h, w] = shape as [number, number, number, number];
   return Array.from({ length: n * c * h * w }, (_, at) =>

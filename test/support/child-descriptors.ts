@@ -1,4 +1,4 @@
-import { openDnnl } from '../../src/backend/onednn/open.js';
+import { openDnnl } from '../../src/backend/onednn/library/open.js';
 
 /*
  * A program of its own, for a test of what memory descriptors leave behind. Makes and drops them, and prints in

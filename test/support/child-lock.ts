@@ -1,4 +1,4 @@
-import { takeLock } from '../../src/train/lock.js';
+import { takeLock } from '../../src/files/lock.js';
 
 /*
  * Tries to take a run folder's lock at a certain time, says so, and keeps it until it is killed or a second later:

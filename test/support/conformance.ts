@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Device } from '../../src/backend/backend.js';
-import { DataError, DeviceError, PaperweightError } from '../../src/errors.js';
+import { DataError, DeviceError, PaperweightError } from '../../src/errors/errors.js';
 import { buildGraph, type Graph } from '../../src/graph/graph.js';
 import { hostLeaf } from '../../src/graph/node.js';
 import type { Shape } from '../../src/graph/types.js';

@@ -4,14 +4,14 @@ import sharp, { type Sharp } from 'sharp';
 import { drawShape, SHAPE_NAMES, SHAPE_SIZE } from '../../src/data/shapes10-draw.js';
 import { Generator } from '../../src/random.js';
 
-/** Pixels of a drawn picture, row by row, red, green and blue of each. */
+/** Pixels of a drawn image, row by row, red, green and blue of each. */
 export interface Drawing {
   readonly data: Uint8Array;
   readonly width: number;
   readonly height: number;
 }
 
-/** Longer than a row of any picture here and no multiple of one, so that the grain makes no pattern. */
+/** Longer than a row of any image here and no multiple of one, so that the grain makes no pattern. */
 const GRAIN = 1_000_003;
 const grains = new Map<number, Int8Array>();
 
@@ -27,7 +27,7 @@ function grain(strength: number): Int8Array {
 }
 
 /** One of the shapes of Shapes10, enlarged, with grain: a pure function of its arguments. */
-export async function drawPicture(
+export async function drawImage(
   label: number,
   seed: number,
   { width, height, noise = 24 }: { width: number; height: number; noise?: number },
@@ -64,7 +64,7 @@ export interface FolderOptions {
   readonly val: number;
   /** JPEG quality; 95 gives files of about ImageNet's size at 500×375. */
   readonly quality?: number;
-  /** Width and height; every third picture is tall. */
+  /** Width and height; every third image is tall. */
   readonly size?: readonly [width: number, height: number];
 }
 
@@ -72,9 +72,9 @@ export interface FolderOptions {
 export const synset = (label: number): string => `n${String(10_000_000 + label)}`;
 
 /**
- * Draws `root/train/<class>/*.jpg` and `root/val/<class>/*.jpg`, `train` and `val` pictures a class.
+ * Draws `root/train/<class>/*.jpg` and `root/val/<class>/*.jpg`, `train` and `val` images a class.
  *
- * @returns how many pictures
+ * @returns how many images
  */
 export async function drawImageFolder(options: FolderOptions): Promise<number> {
   const { root, classes, quality = 95, size = [500, 375] } = options;
@@ -92,7 +92,7 @@ export async function drawImageFolder(options: FolderOptions): Promise<number> {
   const work = async () => {
     for (const { file, label, seed } of next) {
       const [width, height] = seed % 3 === 0 ? [size[1], size[0]] : size;
-      const drawing = await drawPicture(label, seed, { width, height });
+      const drawing = await drawImage(label, seed, { width, height });
       await writeFile(file, await encoder(drawing).jpeg({ quality }).toBuffer());
     }
   };

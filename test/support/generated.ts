@@ -6,7 +6,7 @@ import type { Module } from '../../src/nn/index.js';
 import { type Tensor, tensor } from '../../src/tensor/tensor.js';
 
 /*
- * Weights, pictures and labels that make_fixtures.py and the tests make alike from a hash, so that fixtures need
+ * Weights, images and labels that make_fixtures.py and the tests make alike from a hash, so that fixtures need
  * not hold them.
  */
 
@@ -58,9 +58,9 @@ export function loadGenerated(model: Module, recipes: readonly Recipe[]): void {
   );
 }
 
-/** Pictures and labels of one batch. */
-export function batchOf(size: number, picture: Shape, batch: number, classes = 10): [Tensor, Tensor] {
-  const shape = [size, ...picture];
+/** Images and labels of one batch. */
+export function batchOf(size: number, image: Shape, batch: number, classes = 10): [Tensor, Tensor] {
+  const shape = [size, ...image];
   const labels = Int32Array.from({ length: size }, (_, n) => hash32(place(batch * size + n, 2000)) % classes);
   return [tensor(values(shape, 1000 + batch, 1), { shape }), tensor(labels, { shape: [size] })];
 }

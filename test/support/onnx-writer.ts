@@ -77,7 +77,7 @@ function nodeMessage({
   return message;
 }
 
-/** A model that reads "x" and gives "y": by default one Relu on pictures of 2 channels and 4 × 4 pixels. */
+/** A model that reads "x" and gives "y": by default one Relu on images of 2 channels and 4 × 4 pixels. */
 export function writeOnnx({
   opset = 17,
   ir = 8,

@@ -74,10 +74,10 @@ export async function smallnetCase(
   const before = (await device.stats()).length;
   const losses: number[] = [];
   for (let step = 0; step < steps; step++) {
-    const [pictures, labels] = batchOf(batch, [3, 32, 32], step);
+    const [images, labels] = batchOf(batch, [3, 32, 32], step);
     assert.deepEqual([...(await labels.data())], smallnet.labels[step]);
     optimizer.zeroGrad();
-    const logits = model.forward(pictures);
+    const logits = model.forward(images);
     const loss = criterion.forward(logits, labels);
     loss.backward();
     const grads = model.namedParameters().map(([name, p]) => [name, p.grad!] as const);
@@ -101,8 +101,8 @@ export async function smallnetCase(
   assertNear(await state.get('5.running_mean')!.data(), smallnet.runningMean.data, tolerance, 'running mean');
   assertNear(await state.get('5.running_var')!.data(), smallnet.runningVar.data, tolerance, 'running var');
   model.eval();
-  const [pictures, labels] = batchOf(batch, [3, 32, 32], smallnet.evaluation.batchIndex);
-  const logits = model.forward(pictures);
+  const [images, labels] = batchOf(batch, [3, 32, 32], smallnet.evaluation.batchIndex);
+  const logits = model.forward(images);
   const [predictions, loss] = await evaluate(logits, criterion.forward(logits, labels));
   assertNear(predictions!, smallnet.evaluation.logits.data, 10 * tolerance, 'logits in evaluation');
   assertNear(loss!, [smallnet.evaluation.loss], 10 * tolerance, 'loss in evaluation');

@@ -39,15 +39,15 @@ export function makeTinyNet(seed = 0): Sequential {
 export async function trainer(model: Sequential, device: Device) {
   await model.to(device);
   const optimizer = new SGD(model.namedParameters(), { lr: 0.05, momentum: 0.9, weightDecay: 5e-4 });
-  const lossOf = (pictures: Tensor, labels: Tensor) =>
-    new CrossEntropyLoss().forward(model.forward(pictures), labels);
+  const lossOf = (images: Tensor, labels: Tensor) =>
+    new CrossEntropyLoss().forward(model.forward(images), labels);
   const batch = (n: number) => batchOf(8, [3, 16, 16], n);
   return {
     /** Takes a step and gives its loss; `labels` replace the batch's own. */
     train: async (n: number, labels?: readonly number[]): Promise<number> => {
-      const [pictures, own] = batch(n);
+      const [images, own] = batch(n);
       optimizer.zeroGrad();
-      const loss = lossOf(pictures, labels ? tensor(Int32Array.from(labels)) : own);
+      const loss = lossOf(images, labels ? tensor(Int32Array.from(labels)) : own);
       loss.backward();
       optimizer.step();
       return loss.item();

@@ -16,22 +16,22 @@ import {
   ReLU,
   Sequential,
 } from '../../src/nn/index.js';
+import type { TrainConfig } from '../../src/run/config.js';
+import type { EpochEvent, Observer, StepEvent } from '../../src/run/events.js';
+import { RunFolder } from '../../src/run/run-folder.js';
 import { manualSeed } from '../../src/tensor/random.js';
-import type { TrainConfig } from '../../src/train/config.js';
-import type { EpochEvent, Observer, StepEvent } from '../../src/train/events.js';
-import { RunFolder } from '../../src/train/run-folder.js';
 import { Trainer, type TrainerParts } from '../../src/train/trainer.js';
 import { hash32 } from './generated.js';
 
 const SIDE = 8;
 
-/** Ten classes of 8×8 pictures: noise with a box of one of five colours, above or below the middle. */
+/** Ten classes of 8×8 images: noise with a box of one of five colours, above or below the middle. */
 export class ToySet implements Dataset {
   readonly name = 'toy';
   readonly classes = Array.from({ length: 10 }, (_, i) => `box ${i}`);
   readonly imageShape = [3, SIDE, SIDE] as const;
 
-  /** @param labelOf another label for a picture, to be wrong on purpose */
+  /** @param labelOf another label for an image, to be wrong on purpose */
   constructor(
     readonly length: number,
     readonly seed = 1,
@@ -63,7 +63,7 @@ export const makeToyNet = ({ dropout = 0.2, classes = 10 } = {}): Sequential =>
     new Linear(128, classes),
   );
 
-/** 18 steps in three epochs of 44 pictures, the last batch of each smaller than the others. */
+/** 18 steps in three epochs of 44 images, the last batch of each smaller than the others. */
 export const toyConfig = (changes: Partial<TrainConfig> = {}): TrainConfig => ({
   version: 1,
   recipe: 'notes',

@@ -19,7 +19,7 @@ export interface TransformCase {
   readonly sha256?: string;
 }
 
-/** What torchvision makes of small pictures. */
+/** What torchvision makes of small images. */
 export const transformCases = readFixture<{ cases: TransformCase[] }>('transforms.json').cases;
 
 const MAKE: Record<TransformCase['transform'], (args: TransformCase['args']) => transforms.Transform> = {
@@ -36,7 +36,7 @@ export async function checkTransform(
   device: Device,
   { transform, args, input, output, outputShape, samples, sums, sha256 }: TransformCase,
 ): Promise<void> {
-  // The same picture twice, so that a batch is what is tested.
+  // The same image twice, so that a batch is what is tested.
   const batch = tensor(Uint8Array.from([...input.data, ...input.data]), { shape: [2, ...input.shape] });
   const result = MAKE[transform](args).apply(batch, { generator: new Generator(0) });
   const shape = output?.shape ?? outputShape!;

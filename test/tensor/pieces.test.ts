@@ -12,8 +12,8 @@ for (const name of ['onednn', 'reference'] as const)
       // 9 MB, so three pieces; and once trained on, in a layout of the device's own.
       const layer = await new Linear(1500, 1500).to(device);
       const optimizer = new SGD(layer.parameters(), { lr: 0.1 });
-      const pictures = tensor(Float32Array.from({ length: 2 * 1500 }, Math.sin), { shape: [2, 1500] });
-      new CrossEntropyLoss().forward(layer.forward(pictures), tensor(Int32Array.of(3, 7))).backward();
+      const images = tensor(Float32Array.from({ length: 2 * 1500 }, Math.sin), { shape: [2, 1500] });
+      new CrossEntropyLoss().forward(layer.forward(images), tensor(Int32Array.of(3, 7))).backward();
       optimizer.step();
       const whole = await layer.weight.data();
       const joined = new Float32Array(whole.length);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { InlineDevice } from '../../src/backend/device.js';
 import { ReferenceEngine } from '../../src/backend/reference/engine.js';
-import { DeviceError, PaperweightError, ShapeError } from '../../src/errors.js';
+import { DeviceError, PaperweightError, ShapeError } from '../../src/errors/errors.js';
 import { buildGraph } from '../../src/graph/graph.js';
 import type { Node } from '../../src/graph/node.js';
 import * as ops from '../../src/ops/index.js';

@@ -4,7 +4,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { referenceDevice } from '../../src/backend/reference/index.js';
-import { writeFileAtomic } from '../../src/train/atomic.js';
+import { writeFileAtomic } from '../../src/files/atomic.js';
 import { scratch, toyConfig, toyRun } from '../support/toy.js';
 
 /**

@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Device } from '../../src/backend/backend.js';
 import { openDevice } from '../../src/backend/open.js';
-import { startTimeOf } from '../../src/train/process-file.js';
+import { startTimeOf } from '../../src/run/process-file.js';
 import { scratch, ToySet, toyConfig, toyRun } from '../support/toy.js';
 
 describe('what is asked of a run', () => {

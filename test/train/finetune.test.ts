@@ -5,15 +5,15 @@ import { after, before, describe, test } from 'node:test';
 import type { Device } from '../../src/backend/backend.js';
 import { type DeviceName, openDevice } from '../../src/backend/open.js';
 import { referenceDevice } from '../../src/backend/reference/index.js';
-import { CheckpointError, UsageError } from '../../src/errors.js';
+import { CheckpointError, UsageError } from '../../src/errors/errors.js';
+import { readSafetensors } from '../../src/interop/safetensors/checked.js';
 import { readWeights } from '../../src/interop/weights.js';
 import { Conv2d, Flatten, Linear, type Module, ReLU, Sequential } from '../../src/nn/index.js';
 import * as ops from '../../src/ops/index.js';
 import { SGD, WeightAverage } from '../../src/optim/index.js';
+import { saveWeights } from '../../src/run/checkpoint.js';
 import { Parameter, Tensor, tensor } from '../../src/tensor/tensor.js';
 import { Accumulator } from '../../src/train/accumulate.js';
-import { saveWeights } from '../../src/train/checkpoint.js';
-import { readSafetensors } from '../../src/train/safetensors.js';
 import { startFrom } from '../../src/train/start-from.js';
 import { assertNear } from '../support/generated.js';
 import {
@@ -32,7 +32,7 @@ const valuesOf = async (model: Module): Promise<Map<string, number[]>> => {
   return found;
 };
 
-/** Without batch norm and dropout, so that a batch is the sum of its pictures. */
+/** Without batch norm and dropout, so that a batch is the sum of its images. */
 const plainNet = (): Sequential =>
   new Sequential(new Conv2d(3, 8, 3, { padding: 1 }), new ReLU(), new Flatten(), new Linear(512, 10));
 
@@ -104,7 +104,7 @@ for (const name of ['reference', 'onednn'] satisfies DeviceName[])
       for (const [key, values] of large.values) assertNear(small.values.get(key)!, values, 1e-5, key);
       const losses = (r: typeof large) => r.recorder.steps.map(({ loss }) => loss);
       assertNear(losses(small), losses(large), 1e-5, 'losses');
-      // 44 pictures: the sixth step of an epoch has 4.
+      // 44 images: the sixth step of an epoch has 4.
       assert.deepEqual(
         small.recorder.epochs.map(({ step, epoch }) => [epoch, step]),
         [

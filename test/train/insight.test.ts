@@ -5,11 +5,11 @@ import { after, before, describe, test } from 'node:test';
 import type { Device } from '../../src/backend/backend.js';
 import { type DeviceName, openDevice } from '../../src/backend/open.js';
 import { floats } from '../../src/interop/numbers.js';
-import type { Insight, KernelPicture } from '../../src/train/events.js';
-import { kernelSteps, readKernels, thinned } from '../../src/train/kernels.js';
+import { readSafetensors } from '../../src/interop/safetensors/checked.js';
+import type { Insight, KernelImage } from '../../src/run/events.js';
+import { kernelSteps, readKernels, thinned } from '../../src/run/kernel-files.js';
+import type { RunFolder } from '../../src/run/run-folder.js';
 import { describe as describeActivation } from '../../src/train/probe.js';
-import type { RunFolder } from '../../src/train/run-folder.js';
-import { readSafetensors } from '../../src/train/safetensors.js';
 import { plainMetrics, scratch, toyConfig, toyRun } from '../support/toy.js';
 
 const latest = async (folder: RunFolder) => folder.checkpoint((await folder.state()).latest!);
@@ -53,7 +53,7 @@ for (const name of ['reference', 'onednn'] satisfies DeviceName[])
     });
 
     test('norms and kernels are those of the checkpoint of the same step', async (t) => {
-      const heard: { insights: Insight[]; kernels: KernelPicture[] } = { insights: [], kernels: [] };
+      const heard: { insights: Insight[]; kernels: KernelImage[] } = { insights: [], kernels: [] };
       const { trainer, folder } = await toyRun(device, await scratch(t), {
         // After one step the momentum is the gradient.
         config: toyConfig({ maxSteps: 1, weightDecay: 0 }),
@@ -109,8 +109,8 @@ for (const name of ['reference', 'onednn'] satisfies DeviceName[])
     });
   });
 
-test('a unit is dead when no picture makes it positive anywhere', () => {
-  // Two pictures, three maps of two places.
+test('a unit is dead when no image makes it positive anywhere', () => {
+  // Two images, three maps of two places.
   const values = [0, 1, 0, 0, 2, 3, 0, 0, 0, 0, 4, 0];
   const { units, dead, active, mean, histogram } = describeActivation(values, [2, 3, 2]);
   assert.deepEqual([units, dead, active], [3, 1 / 3, 4 / 12]);
@@ -120,7 +120,7 @@ test('a unit is dead when no picture makes it positive anywhere', () => {
   assert.equal(histogram!.counts[31], 1);
 });
 
-test('a saturating unit is dead when every picture drives it to an end', () => {
+test('a saturating unit is dead when every image drives it to an end', () => {
   const { dead, active } = describeActivation([0.999, 0.1, -0.999, 0.2], [2, 2], [-1, 1]);
   assert.deepEqual([dead, active], [0.5, 0.5]);
 });

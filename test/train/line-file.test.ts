@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { LineFile } from '../../src/train/line-file.js';
+import { LineFile } from '../../src/files/line-file.js';
 import { scratch } from '../support/toy.js';
 
 test('a line that the disk takes half of is taken back, and written as a whole later', async (t) => {

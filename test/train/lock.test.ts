@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { referenceDevice } from '../../src/backend/reference/index.js';
-import { CheckpointError, UsageError } from '../../src/errors.js';
-import { takeLock } from '../../src/train/lock.js';
-import { RunFolder } from '../../src/train/run-folder.js';
+import { CheckpointError, UsageError } from '../../src/errors/errors.js';
+import { takeLock } from '../../src/files/lock.js';
+import { RunFolder } from '../../src/run/run-folder.js';
 import { UNWRITABLE } from '../support/disk.js';
 import { scratch, toyConfig, toyRun } from '../support/toy.js';
 

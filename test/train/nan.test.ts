@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Device } from '../../src/backend/backend.js';
 import { type DeviceName, openDevice } from '../../src/backend/open.js';
+import { readSafetensors } from '../../src/interop/safetensors/checked.js';
 import { BatchNorm2d, Conv2d, Flatten, Linear, Module, ReLU, Sequential } from '../../src/nn/index.js';
+import type { RunFolder } from '../../src/run/run-folder.js';
 import { full, type Tensor } from '../../src/tensor/tensor.js';
-import { DivergedError, MAX_SKIPS } from '../../src/train/numbers.js';
-import type { RunFolder } from '../../src/train/run-folder.js';
-import { readSafetensors } from '../../src/train/safetensors.js';
+import { DivergedError, MAX_SKIPS } from '../../src/train/divergence.js';
 import { plainMetrics, scratch, toyConfig, toyRun } from '../support/toy.js';
 
 /** Adds a number to what comes in: 0, but infinity in the training passes that `when` picks, counted from 1. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { referenceDevice } from '../../src/backend/reference/index.js';
-import { type TrainConfig, trainConfigSchema } from '../../src/train/config.js';
+import { type TrainConfig, trainConfigSchema } from '../../src/run/config.js';
 import { makeOptimizer, makeSchedule } from '../../src/train/optimizer.js';
 import { makeToyNet, plainMetrics, scratch, ToySet, toyConfig, toyRun } from '../support/toy.js';
 

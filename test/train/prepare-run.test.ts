@@ -5,8 +5,8 @@ import { openDevice } from '../../src/backend/open.js';
 import { referenceDevice } from '../../src/backend/reference/index.js';
 import { recipes } from '../../src/papers/alexnet/recipe.js';
 import { prepareRun } from '../../src/papers/train.js';
-import type { TrainConfig } from '../../src/train/config.js';
-import { RunFolder } from '../../src/train/run-folder.js';
+import type { TrainConfig } from '../../src/run/config.js';
+import { RunFolder } from '../../src/run/run-folder.js';
 import { scratch, ToySet } from '../support/toy.js';
 
 test('a run that something else computes from now on says so', async (t) => {

@@ -4,8 +4,8 @@ import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { referenceDevice } from '../../src/backend/reference/index.js';
-import { CheckpointError, UsageError } from '../../src/errors.js';
-import { RunFolder } from '../../src/train/run-folder.js';
+import { CheckpointError, UsageError } from '../../src/errors/errors.js';
+import { RunFolder } from '../../src/run/run-folder.js';
 import { plainMetrics, scratch, toyConfig, toyRun } from '../support/toy.js';
 
 const device = referenceDevice();

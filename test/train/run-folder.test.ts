@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { appendFile, chmod, mkdir, readdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { CheckpointError, UsageError } from '../../src/errors.js';
-import { trainConfigSchema } from '../../src/train/config.js';
-import { latestRun, RunFolder } from '../../src/train/run-folder.js';
+import { CheckpointError, UsageError } from '../../src/errors/errors.js';
+import { trainConfigSchema } from '../../src/run/config.js';
+import { latestRun, RunFolder } from '../../src/run/run-folder.js';
 import { smallDisk, UNWRITABLE } from '../support/disk.js';
 import { scratch, toyConfig } from '../support/toy.js';
 

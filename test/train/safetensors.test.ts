@@ -4,9 +4,13 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
-import { CheckpointError } from '../../src/errors.js';
-import { writeFileAtomic } from '../../src/train/atomic.js';
-import { readSafetensors, type SafetensorsArray, writeSafetensors } from '../../src/train/safetensors.js';
+import { CheckpointError } from '../../src/errors/errors.js';
+import { writeFileAtomic } from '../../src/files/atomic.js';
+import {
+  readSafetensors,
+  type SafetensorsArray,
+  writeSafetensors,
+} from '../../src/interop/safetensors/checked.js';
 
 async function temporaryFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(path.join(tmpdir(), 'paperweight-test-'));

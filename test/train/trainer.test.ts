@@ -5,18 +5,18 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Device } from '../../src/backend/backend.js';
 import { type DeviceName, openDevice } from '../../src/backend/open.js';
-import { describeError } from '../../src/cli/report.js';
-import { CheckpointError, DataError, PaperweightError } from '../../src/errors.js';
+import { describeError } from '../../src/cli/print-error.js';
+import { CheckpointError, DataError, PaperweightError } from '../../src/errors/errors.js';
+import { readSafetensors } from '../../src/interop/safetensors/checked.js';
 import { Linear, type Module, Sequential } from '../../src/nn/index.js';
 import { Generator } from '../../src/random.js';
+import { loadWeights } from '../../src/run/checkpoint.js';
+import type { Observer } from '../../src/run/events.js';
+import { kernelSteps, readKernels } from '../../src/run/kernel-files.js';
+import { RunFolder } from '../../src/run/run-folder.js';
 import { tensor } from '../../src/tensor/tensor.js';
-import { loadWeights } from '../../src/train/checkpoint.js';
 import { evaluateModel } from '../../src/train/evaluate.js';
-import type { Observer } from '../../src/train/events.js';
-import { kernelSteps, readKernels } from '../../src/train/kernels.js';
 import { trim } from '../../src/train/reporter.js';
-import { RunFolder } from '../../src/train/run-folder.js';
-import { readSafetensors } from '../../src/train/safetensors.js';
 import { smallDisk } from '../support/disk.js';
 import {
   makeToyNet,
@@ -39,7 +39,7 @@ const films = async ({ path }: RunFolder) =>
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
-/** The class of each picture with the largest logit and so on, without the library's own evaluation. */
+/** The class of each image with the largest logit and so on, without the library's own evaluation. */
 async function directly(model: Module, set: ToySet, count: number) {
   model.eval();
   let [top1, top5, loss] = [0, 0, 0];
@@ -103,7 +103,7 @@ for (const name of ['reference', 'onednn'] satisfies DeviceName[])
 
       assert.equal(recorder.epochs.length, 6);
       for (const [i, event] of recorder.epochs.entries()) {
-        // The last batch has 4 pictures instead of 8.
+        // The last batch has 4 images instead of 8.
         const own = losses.slice(20 * i, 20 * i + 20);
         const weighted = (8 * own.reduce((a, b) => a + b, 0) - 4 * own.at(-1)!) / 156;
         assert.ok(Math.abs(event.trainLoss - weighted) < 1e-9);
@@ -165,7 +165,7 @@ for (const name of ['reference', 'onednn'] satisfies DeviceName[])
         recorder.notes[0]!,
         /^After 4 steps the loss is still that of guessing \(ln 10 = 2\.303\)\./,
       );
-      assert.match(recorder.notes.at(-1)!, /^The loss on the test pictures is that of guessing/);
+      assert.match(recorder.notes.at(-1)!, /^The loss on the test images is that of guessing/);
     });
 
     describe('a resumed run is the uninterrupted one, bit for bit', () => {
@@ -362,7 +362,7 @@ for (const name of ['reference', 'onednn'] satisfies DeviceName[])
       const { trainer, folder } = await toyRun(device, await scratch(t), { config });
       await assert.rejects(
         trainer.run(),
-        /Training diverged at step 1\. .*got a loss of .* on the test pictures/,
+        /Training diverged at step 1\. .*got a loss of .* on the test images/,
       );
       assert.deepEqual(await folder.state(), { version: 1 });
     });
@@ -471,7 +471,7 @@ for (const name of ['reference', 'onednn'] satisfies DeviceName[])
         ]);
       });
 
-      test('a limit counts pictures, not batches', async () => {
+      test('a limit counts images, not batches', async () => {
         for (const limit of [1, 16, 21]) {
           const result = await evaluateModel({
             model,

@@ -3,22 +3,22 @@ import test from 'node:test';
 import { referenceDevice } from '../../src/backend/reference/index.js';
 import { type Dataset, UNREADABLE } from '../../src/data/dataset.js';
 import * as transforms from '../../src/data/transforms/index.js';
-import { DataError } from '../../src/errors.js';
+import { DataError } from '../../src/errors/errors.js';
 import { Flatten, Linear, Sequential } from '../../src/nn/index.js';
 import { Generator } from '../../src/random.js';
 import { manualSeed } from '../../src/tensor/random.js';
 import { setDefaultDevice } from '../../src/tensor/realize.js';
 import { tensor } from '../../src/tensor/tensor.js';
 import { evaluateModel } from '../../src/train/evaluate.js';
-import { tenViews } from '../../src/train/views.js';
+import { tenViews } from '../../src/train/ten-crop.js';
 
 setDefaultDevice(referenceDevice());
 
-/** Noise of 3 × 6 × 6 with labels 0 to 6; the pictures of `broken` cannot be read. */
+/** Noise of 3 × 6 × 6 with labels 0 to 6; the images of `broken` cannot be read. */
 function noise(length: number, broken: readonly number[] = []): Dataset {
   const generator = new Generator(3);
   const size = 108;
-  const pictures = Uint8Array.from({ length: length * size }, () => generator.integer(256));
+  const images = Uint8Array.from({ length: length * size }, () => generator.integer(256));
   const labelOf = (i: number) => (broken.includes(i) ? UNREADABLE : i % 7);
   return {
     name: 'noise',
@@ -26,7 +26,7 @@ function noise(length: number, broken: readonly number[] = []): Dataset {
     classes: [...'abcdefg'],
     imageShape: [3, 6, 6],
     read(index, into, offset) {
-      into.set(pictures.subarray(index * size, (index + 1) * size), offset);
+      into.set(images.subarray(index * size, (index + 1) * size), offset);
       return labelOf(index);
     },
   };
@@ -50,11 +50,11 @@ test('ten views are scored by the mean of their probabilities', async () => {
 
   let [top1, top5, loss] = [0, 0, 0];
   for (let i = 0; i < dataset.length; i++) {
-    const picture = new Uint8Array(108);
-    const label = dataset.read(i, picture, 0);
+    const image = new Uint8Array(108);
+    const label = dataset.read(i, image, 0);
     const mean = new Float64Array(7);
     for (const view of views) {
-      const x = view.apply(tensor(picture, { shape: [1, 3, 6, 6] }), { generator: new Generator(0) });
+      const x = view.apply(tensor(image, { shape: [1, 3, 6, 6] }), { generator: new Generator(0) });
       const logits = [...(await model.forward(x).data())];
       const total = logits.reduce((sum, z) => sum + Math.exp(z), 0);
       for (const [c, z] of logits.entries()) mean[c]! += Math.exp(z) / total / 10;
@@ -70,14 +70,14 @@ test('ten views are scored by the mean of their probabilities', async () => {
   assert.notEqual(one.loss, result.loss);
 });
 
-test('views have the size of the model, or seven eighths of a smaller picture', () => {
+test('views have the size of the model, or seven eighths of a smaller image', () => {
   const sizeOf = (side: number, size: number) =>
     tenViews(transforms.toTensor(), size, [3, side, side])[0]!.toString();
   assert.match(sizeOf(256, 224), /tenCrop\(224×224, top left\), toTensor/);
   assert.match(sizeOf(32, 224), /tenCrop\(28×28/);
 });
 
-test('pictures that cannot be read are left out of the measure', async () => {
+test('images that cannot be read are left out of the measure', async () => {
   const model = small();
   const transform = transforms.compose([transforms.centerCrop(4), transforms.toTensor()]);
   const all = await evaluateModel({ model, dataset: noise(14), transform, batchSize: 4 });

@@ -1,5 +1,6 @@
 import { deflateSync } from 'node:zlib';
 import type { PaperPage } from '../../src/papers/page.js';
+import type { EpochEvent, StepEvent } from '../../src/run/events.js';
 import type {
   Confusion,
   FeatureMaps,
@@ -13,7 +14,6 @@ import type {
   Series,
   SeriesKey,
 } from '../../src/serve/api.js';
-import type { EpochEvent, StepEvent } from '../../src/train/events.js';
 
 /** What a server might answer: invented runs that look like real ones. Nothing is random. */
 export const CLASSES = [

@@ -90,10 +90,10 @@ export async function startFixture({ control = true }: { control?: boolean } = {
     if (first === 'meta') return { version: '0.1.0', control };
     if (first === 'events') return follow('', response);
     if (first === 'papers') {
-      if (what === 'figures') return picture(response, data.png(320, 200, 3));
+      if (what === 'figures') return image(response, data.png(320, 200, 3));
       return id === undefined ? [{ id: 'alexnet', title: data.PAPER.title }] : data.PAPER;
     }
-    if (first === 'pictures') return picture(response, data.png(32, 32, Number(what)));
+    if (first === 'images') return image(response, data.png(32, 32, Number(what)));
     if (first === 'undo') {
       const run = trash.get(id ?? '');
       if (!run) throw new NotFound();
@@ -145,7 +145,7 @@ export async function startFixture({ control = true }: { control?: boolean } = {
       case 'confusion':
         if (measured++ < 1) {
           response.statusCode = 202;
-          return { working: 'test pictures', done: 500, total: 2000 };
+          return { working: 'test images', done: 500, total: 2000 };
         }
         return data.CONFUSION;
       default:
@@ -190,7 +190,7 @@ function json(response: ServerResponse, status: number, body: object): void {
   response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
 }
 
-function picture(response: ServerResponse, bytes: Buffer): void {
+function image(response: ServerResponse, bytes: Buffer): void {
   response.writeHead(200, { 'Content-Type': 'image/png' }).end(bytes);
 }
 

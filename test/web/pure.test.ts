@@ -244,7 +244,7 @@ describe('notes', () => {
     assert.doesNotMatch(html('[a](https://x.example/" onclick="alert(1))'), /" onclick="/);
     assert.doesNotMatch(html('![" onerror="alert(1)](relu.png)'), /alt="" onerror/);
   });
-  test('pictures are the paper’s own; headings go down by one and have anchors', () => {
+  test('images are the paper’s own; headings go down by one and have anchors', () => {
     assert.match(html('![ReLU](figures/relu.png)'), /<img src="\/figures\/relu\.png" alt="ReLU">/);
     assert.doesNotMatch(html('![x](https://evil.example/relu.png)'), /<img/);
     assert.match(html('# Top & more'), /<h2 id="notes-top-more">Top &amp; more<\/h2>/);

@@ -222,7 +222,7 @@ describe('what people do', { skip: NO_BROWSER }, () => {
     await quiet.close();
   });
 
-  test('a dropped file is sent as it is; what is no picture is refused here', async () => {
+  test('a dropped file is sent as it is; what is no image is refused here', async () => {
     const { page, complaints, close } = await open(browser, fixture.url, '#/run/quick-7/try');
     await page.locator('.answer').waitFor();
     const input = page.locator('input[type=file]');

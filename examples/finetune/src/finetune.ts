@@ -13,9 +13,9 @@ import {
 } from 'paperweight';
 import alexnet from 'paperweight/papers/alexnet';
 
-const HELP = `node dist/finetune.js <run-or-weights> <pictures> [options]
+const HELP = `node dist/finetune.js <run-or-weights> <images> [options]
 
-Teaches a trained AlexNet other classes: those of the folders in <pictures>/train and <pictures>/val, one for each
+Teaches a trained AlexNet other classes: those of the folders in <images>/train and <images>/val, one for each
 class. The convolutions stay as they are; the fully connected layers learn, the last one from nothing.
 
   --epochs <n>     5 unless given
@@ -64,8 +64,8 @@ async function main(): Promise<void> {
 
   const { train, test } = alexnet.transforms(config, 'none');
   const measure = () => evaluateModel({ model, dataset: testSet, transform: test });
-  const percent = (accuracy: number) => `${accuracy.toFixed(1)} % of ${testSet.length} test pictures`;
-  console.log(`${trainSet.length} pictures of ${trainSet.classes.length} classes`);
+  const percent = (accuracy: number) => `${accuracy.toFixed(1)} % of ${testSet.length} test images`;
+  console.log(`${trainSet.length} images of ${trainSet.classes.length} classes`);
   console.log(`before: ${percent((await measure()).accuracy)}`);
 
   // What the optimizer does not get stays as it is, and its gradients are never computed.

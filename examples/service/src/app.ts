@@ -1,19 +1,19 @@
 import { Hono } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import { type Classifier, DataError, type Guess, type Picture } from 'paperweight';
+import { type Classifier, DataError, type Guess, type Image } from 'paperweight';
 import { Batcher, BusyError } from './batcher.js';
 import { batchSizes, classify } from './model.js';
 
 export interface Limits {
-  /** Most pictures of one forward pass. */
+  /** Most images of one forward pass. */
   readonly maxBatch: number;
-  /** How long a picture waits for company when nothing else is computed, in milliseconds. */
+  /** How long an image waits for company when nothing else is computed, in milliseconds. */
   readonly maxWaitMs: number;
   /** Most requests that are read, decoded, waiting or computed at a time; more get 503. */
   readonly maxQueue: number;
   /** Most bytes of a request. */
   readonly maxBytes: number;
-  /** Most pixels of a picture: a small file can hold a huge one. */
+  /** Most pixels of an image: a small file can hold a huge one. */
   readonly maxPixels: number;
 }
 
@@ -26,7 +26,7 @@ export const LIMITS: Limits = {
 };
 
 const TYPES = ['image/jpeg', 'image/png', 'image/webp', 'image/gif', 'image/tiff', 'image/avif'];
-/** Most pictures of one multipart request. */
+/** Most images of one multipart request. */
 const MAX_FILES = 8;
 const RETRY_AFTER_SECONDS = 1;
 
@@ -47,12 +47,12 @@ export interface Service {
 }
 
 /**
- * `POST /classify` takes a picture as the body, or pictures in the multipart field `picture`; `?top=3` says how many
+ * `POST /classify` takes an image as the body, or images in the multipart field `image`; `?top=3` says how many
  * classes to name. `GET /health` says whether the service takes requests.
  */
 export function createService(classifier: Classifier, limits: Limits = LIMITS): Service {
   const sizes = batchSizes(limits.maxBatch);
-  const batcher = new Batcher<Picture, Guess[]>((pictures) => classify(classifier, pictures, sizes), {
+  const batcher = new Batcher<Image, Guess[]>((images) => classify(classifier, images, sizes), {
     maxBatch: limits.maxBatch,
     maxWaitMs: limits.maxWaitMs,
     maxQueue: limits.maxQueue * MAX_FILES,
@@ -76,7 +76,7 @@ export function createService(classifier: Classifier, limits: Limits = LIMITS): 
     ),
   );
 
-  // Before the body is read: bodies and decoded pictures are what takes the memory.
+  // Before the body is read: bodies and decoded images are what takes the memory.
   app.use('/classify', async (c, next) => {
     if (stopping) c.header('Connection', 'close');
     if (stopping || busy >= limits.maxQueue) throw new BusyError('The service has all the work it can take');
@@ -95,8 +95,8 @@ export function createService(classifier: Classifier, limits: Limits = LIMITS): 
     const files = await filesOf(c.req.raw, limits.maxBytes);
     const results = await Promise.all(
       files.map(async ({ name, bytes }) => {
-        const picture = await classifier.decode(bytes, { name, maxPixels: limits.maxPixels });
-        return { name, guesses: (await batcher.submit(picture, signal)).slice(0, top) };
+        const image = await classifier.decode(bytes, { name, maxPixels: limits.maxPixels });
+        return { name, guesses: (await batcher.submit(image, signal)).slice(0, top) };
       }),
     );
     return c.json({ results });
@@ -135,7 +135,7 @@ function topOf(text: string | undefined): number {
   );
 }
 
-/** Pictures of a request: the body itself, or the files of a form. */
+/** Images of a request: the body itself, or the files of a form. */
 async function filesOf(request: Request, maxBytes: number): Promise<{ name: string; bytes: Uint8Array }[]> {
   const header = request.headers.get('content-type') ?? '';
   const type = header.split(';')[0]!.trim().toLowerCase();
@@ -161,15 +161,14 @@ async function bodyOf(request: Request, maxBytes: number): Promise<Uint8Array<Ar
 
 async function filesOfForm(header: string, body: Uint8Array<ArrayBuffer>) {
   const form = await new Response(body, { headers: { 'content-type': header } }).formData().catch(() => {
-    throw new Refusal(400, 'The multipart body is broken. Expected one file or more in the field "picture".');
+    throw new Refusal(400, 'The multipart body is broken. Expected one file or more in the field "image".');
   });
-  const files = form.getAll('picture');
+  const files = form.getAll('image');
   if (files.length === 0 || files.length > MAX_FILES)
-    throw new Refusal(400, `Expected 1 to ${MAX_FILES} files in the field "picture"; got ${files.length}.`);
+    throw new Refusal(400, `Expected 1 to ${MAX_FILES} files in the field "image"; got ${files.length}.`);
   return Promise.all(
     files.map(async (file) => {
-      if (typeof file === 'string')
-        throw new Refusal(400, 'Expected a file in the field "picture"; got text.');
+      if (typeof file === 'string') throw new Refusal(400, 'Expected a file in the field "image"; got text.');
       // It goes into messages: no control characters, and not a page of it.
       const name = file.name.replaceAll(/\p{Cc}/gu, '').slice(0, 100) || 'The file';
       checkType(name, file.type);

@@ -46,7 +46,7 @@ export class Batcher<In, Out> {
    */
   submit(input: In, signal?: AbortSignal): Promise<Out> {
     if (this.#queue.length >= this.#options.maxQueue)
-      return Promise.reject(new BusyError(`${this.#queue.length} pictures wait already`));
+      return Promise.reject(new BusyError(`${this.#queue.length} images wait already`));
     return new Promise((resolve, reject) => {
       this.#queue.push({ input, signal, resolve, reject });
       this.#schedule();

@@ -7,10 +7,10 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 /*
- * Starts the service twice, with and without batching, and asks it for the same pictures with many clients at once.
- * Every answer is compared with that for the picture alone.
+ * Starts the service twice, with and without batching, and asks it for the same images with many clients at once.
+ * Every answer is compared with that for the image alone.
  *
- *   node dist/load-test.js <run-or-weights> <folder of pictures> [--clients 32] [--seconds 10] [-- options of the service]
+ *   node dist/load-test.js <run-or-weights> <folder of images> [--clients 32] [--seconds 10] [-- options of the service]
  */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -21,7 +21,7 @@ const { values, positionals } = parseArgs({
 });
 const [weights, folder, ...rest] = positionals;
 if (weights === undefined || folder === undefined) {
-  console.error('Expected a run or a file of weights, and a folder of pictures.');
+  console.error('Expected a run or a file of weights, and a folder of images.');
   process.exit(2);
 }
 const clients = Number(values.clients);
@@ -31,7 +31,7 @@ const TYPES: Readonly<Record<string, string>> = {
   '.jpeg': 'image/jpeg',
   '.png': 'image/png',
 };
-/** Probabilities of one picture may differ by rounding: batches of another size take other kernels. */
+/** Probabilities of one image may differ by rounding: batches of another size take other kernels. */
 const TOLERANCE = 1e-3;
 
 interface Guess {
@@ -39,7 +39,7 @@ interface Guess {
   readonly probability: number;
 }
 
-const pictures = await Promise.all(
+const images = await Promise.all(
   (await readdir(folder))
     .sort()
     .filter((name) => path.extname(name).toLowerCase() in TYPES)
@@ -48,7 +48,7 @@ const pictures = await Promise.all(
       bytes: await readFile(path.join(folder, name)),
     })),
 );
-if (pictures.length === 0) throw new Error(`There are no pictures in ${folder}`);
+if (images.length === 0) throw new Error(`There are no images in ${folder}`);
 
 async function start(options: readonly string[]): Promise<{ child: ChildProcess; url: string }> {
   const main = fileURLToPath(new URL('./main.js', import.meta.url));
@@ -62,7 +62,7 @@ async function start(options: readonly string[]): Promise<{ child: ChildProcess;
 }
 
 async function ask(url: string, index: number): Promise<Guess[]> {
-  const { type, bytes } = pictures[index % pictures.length]!;
+  const { type, bytes } = images[index % images.length]!;
   const response = await fetch(`${url}/classify?top=1000`, {
     method: 'POST',
     headers: { 'content-type': type },
@@ -82,13 +82,13 @@ function difference(a: readonly Guess[], b: readonly Guess[]): number {
 async function measure(name: string, options: readonly string[]) {
   const { child, url } = await start(options);
   const alone: Guess[][] = [];
-  for (const index of pictures.keys()) alone.push(await ask(url, index));
+  for (const index of images.keys()) alone.push(await ask(url, index));
   const times: number[] = [];
   let [worst, next] = [0, 0];
   const began = performance.now();
   const client = async () => {
     while (performance.now() - began < milliseconds) {
-      const index = next++ % pictures.length;
+      const index = next++ % images.length;
       const from = performance.now();
       const guesses = await ask(url, index);
       times.push(performance.now() - from);
@@ -105,8 +105,8 @@ async function measure(name: string, options: readonly string[]) {
   return {
     service: name,
     clients,
-    pictures: times.length,
-    picturesPerSecond: Number((times.length / seconds).toFixed(1)),
+    images: times.length,
+    imagesPerSecond: Number((times.length / seconds).toFixed(1)),
     p50: Number(quantile(0.5).toFixed(1)),
     p99: Number(quantile(0.99).toFixed(1)),
     meanBatch: Number((health.inputs / health.batches).toFixed(1)),

@@ -8,8 +8,8 @@ const HELP = `node dist/main.js <run-or-weights> [options]
 
   --port <n>          8080 unless given; 0 takes a free one
   --host <name>       127.0.0.1 unless given
-  --max-batch <n>     pictures of one forward pass; ${LIMITS.maxBatch} unless given, 1 turns batching off
-  --max-wait <ms>     how long a picture waits for company; ${LIMITS.maxWaitMs} unless given
+  --max-batch <n>     images of one forward pass; ${LIMITS.maxBatch} unless given, 1 turns batching off
+  --max-wait <ms>     how long an image waits for company; ${LIMITS.maxWaitMs} unless given
   --max-queue <n>     requests under way before others get 503; ${LIMITS.maxQueue} unless given
   --preset <name>     variant of the network, for a bare file of weights
   --classes <a,b,…>   names of the classes, for a bare file of weights

@@ -1,4 +1,4 @@
-import type { Classifier, Guess, Picture } from 'paperweight';
+import type { Classifier, Guess, Image } from 'paperweight';
 
 /** The batch sizes that the model runs with: 1, 2, 4, … up to `maxBatch`. */
 export function batchSizes(maxBatch: number): number[] {
@@ -13,15 +13,15 @@ export function batchSizes(maxBatch: number): number[] {
  */
 export async function classify(
   classifier: Classifier,
-  pictures: readonly Picture[],
+  images: readonly Image[],
   sizes: readonly number[],
 ): Promise<Guess[][]> {
-  const size = sizes.find((candidate) => candidate >= pictures.length) ?? pictures.length;
-  const last = pictures.at(-1);
+  const size = sizes.find((candidate) => candidate >= images.length) ?? images.length;
+  const last = images.at(-1);
   if (!last) return [];
-  const filled = [...pictures, ...Array.from({ length: size - pictures.length }, () => last)];
+  const filled = [...images, ...Array.from({ length: size - images.length }, () => last)];
   const guesses = await classifier.classify(filled, { top: classifier.classes.length });
-  return guesses.slice(0, pictures.length);
+  return guesses.slice(0, images.length);
 }
 
 /** Compiles the plan of each batch size, so that no request has to wait for it. */

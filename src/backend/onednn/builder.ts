@@ -10,10 +10,10 @@ import {
   type Md,
   Query,
   Unimplemented,
-} from './dnnl.js';
+} from './api/dnnl.js';
+import type { Form, Region, Step, Value } from './ir.js';
 import type { KernelChoice } from './kernel-choice.js';
-import { view } from './memory.js';
-import type { Form, Region, Step, Value } from './value.js';
+import { view } from './library/memory.js';
 
 /** How a storage's memory is laid out, and whether a plan may still choose that. */
 export interface SlotLayout {

@@ -1,15 +1,15 @@
 import { availableParallelism } from 'node:os';
-import { DeviceError } from '../../errors.js';
+import { DeviceError } from '../../errors/errors.js';
 import type { Graph } from '../../graph/graph.js';
 import { type Spec, sizeOf, type TypedArray } from '../../graph/types.js';
 import type { Engine, EngineInfo, Kernels, Plan, PlanStats, Precision, ProfileRow } from '../backend.js';
+import { Arg, type Dnnl, type Md } from './api/dnnl.js';
 import { arrayAt } from './builder.js';
-import { Arg, type Dnnl, type Md } from './dnnl.js';
 import { KernelCache } from './kernel-cache.js';
 import { KernelChoice } from './kernel-choice.js';
-import { setThreads } from './library.js';
-import { allocate, type Block } from './memory.js';
-import { openDnnl } from './open.js';
+import { setThreads } from './library/library.js';
+import { allocate, type Block } from './library/memory.js';
+import { openDnnl } from './library/open.js';
 import { BuiltPlan, validate } from './plan.js';
 
 /** Virtual room for a plan's intermediate values. Pages are real only once they are touched. */

@@ -1,6 +1,6 @@
+import { Alg, type PostOp } from './api/dnnl.js';
 import type { Builder } from './builder.js';
-import { Alg, type PostOp } from './dnnl.js';
-import type { Form } from './value.js';
+import type { Form } from './ir.js';
 
 const ACTIVATION: Readonly<Record<string, { alg: number; fromDst: number }>> = {
   relu: { alg: Alg.relu, fromDst: Alg.reluFromDst },

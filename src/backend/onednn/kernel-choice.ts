@@ -1,8 +1,8 @@
 import type { Kernels, Precision } from '../backend.js';
+import { Alg, Arg, type Dnnl, type Handle, type Md, Prop, Query, Unimplemented } from './api/dnnl.js';
 import { arrayAt } from './builder.js';
-import { Alg, Arg, type Dnnl, type Handle, type Md, Prop, Query, Unimplemented } from './dnnl.js';
 import type { KernelCache } from './kernel-cache.js';
-import { allocate } from './memory.js';
+import { allocate } from './library/memory.js';
 
 export type Operand = readonly [arg: number, md: Md];
 
@@ -24,7 +24,7 @@ interface Trial {
 
 /** Below this, what is not a primitive decides, and trying would take longer than it saves. */
 const WORTH_TRYING_MACS = 5e7;
-/** Multiply-adds of a trial: some 10 ms a run. With fewer, what is done once for all pictures decides. */
+/** Multiply-adds of a trial: some 10 ms a run. With fewer, what is done once for all images decides. */
 const TRIAL_MACS = 1e9;
 const TRIAL_RUNS = 3;
 /**
@@ -147,14 +147,14 @@ export class KernelChoice {
 
 /** A 5 × 5 convolution of 64 channels in either type: one that there is no Winograd transform for. */
 function probes(d: Dnnl): Candidate[] {
-  const [pictures, weights] = [
+  const [images, weights] = [
     [4, 64, 28, 28],
     [64, 64, 5, 5],
   ];
   const g = { strides: [1, 1], dilates: [0, 0], padLeft: [2, 2], padRight: [2, 2] };
   return (['bfloat16', 'float32'] as const).map((type): Candidate => {
     const make = (): Handle => {
-      const [x, w] = [d.any(pictures, type), d.any(weights, type)];
+      const [x, w] = [d.any(images, type), d.any(weights, type)];
       return d.convForward(Prop.forwardTraining, Alg.direct, x, w, null, x, g);
     };
     const trial = () => {

@@ -1,17 +1,17 @@
-import { DeviceError } from '../../errors.js';
+import { DeviceError } from '../../errors/errors.js';
 import type { Graph } from '../../graph/graph.js';
 import { sizeOf, type TypedArray } from '../../graph/types.js';
 import type { PlanStats, ProfileRow } from '../backend.js';
+import { layOut } from '../plan/arena.js';
+import { poolFirst } from '../plan/rewrite.js';
+import { schedule } from '../plan/schedule.js';
 import { kernels } from '../reference/kernels.js';
-import { layOut } from './arena.js';
+import { Arg, argName, type Dnnl, type Handle, type Md } from './api/dnnl.js';
 import { arrayAt, Builder, type SlotLayout } from './builder.js';
-import { Arg, argName, type Dnnl, type Handle, type Md } from './dnnl.js';
+import type { Form, Region } from './ir.js';
 import type { KernelChoice } from './kernel-choice.js';
-import { lower } from './lower.js';
-import { allocate, type Block } from './memory.js';
-import { poolFirst } from './rewrite.js';
-import { schedule } from './schedule.js';
-import type { Form, Region } from './value.js';
+import { allocate, type Block } from './library/memory.js';
+import { lower } from './lower/index.js';
 
 interface Bound {
   readonly run: () => void;

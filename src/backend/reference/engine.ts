@@ -1,4 +1,4 @@
-import { DeviceError } from '../../errors.js';
+import { DeviceError } from '../../errors/errors.js';
 import type { Graph, GraphNode } from '../../graph/graph.js';
 import {
   bytesOf,

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { DeviceError, errorFromPlain } from '../../errors.js';
+import { DeviceError, errorFromPlain } from '../../errors/errors.js';
 import type { EngineInfo, Precision } from '../backend.js';
 import { QueuedDevice } from '../device.js';
 import type { Reply, Request } from '../executor.js';

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { errorToPlain } from '../../errors.js';
+import { errorToPlain } from '../../errors/errors.js';
 import type { Engine, Precision } from '../backend.js';
 import { Executor, type Reply, type Request } from '../executor.js';
 

@@ -1,5 +1,5 @@
-/** The inside of a decoding thread: reads a picture's bytes and makes a square of them. */
-import { DataError } from '../../errors.js';
+/** The inside of a decoding thread: reads an image's bytes and makes a square of them. */
+import { DataError } from '../../errors/errors.js';
 import { answerRequests } from '../worker-answers.js';
 import { decodeSquare } from './decode.js';
 import { readPart } from './read-part.js';
@@ -7,7 +7,7 @@ import type { FilePart } from './source.js';
 
 export interface DecodeRequest {
   readonly part: FilePart;
-  /** What messages call the picture. */
+  /** What messages call the image. */
   readonly name: string;
   readonly side: number;
   /** 3 × side × side bytes, handed over; they come back with the answer. */
@@ -16,7 +16,7 @@ export interface DecodeRequest {
 
 export interface DecodeAnswer {
   readonly square: Uint8Array<ArrayBuffer>;
-  /** Why it is none: the bytes are no whole picture. */
+  /** Why it is none: the bytes are no whole image. */
   readonly unreadable?: string;
 }
 

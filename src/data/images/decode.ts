@@ -1,12 +1,12 @@
-import { DataError } from '../../errors.js';
-import { checkClaim } from '../picture-size.js';
+import { DataError } from '../../errors/errors.js';
+import { checkClaim } from '../image-size.js';
 import { type JpegHeader, jpegHeader } from './jpeg-header.js';
 import { roomForPixels, type Size, shrinkToSquare } from './shrink.js';
 import { openTurboJpeg } from './turbojpeg.js';
 
 type SharpModule = typeof import('sharp')['default'];
 
-/** Most pixels of a picture: 268 MB at four bytes each. */
+/** Most pixels of an image: 268 MB at four bytes each. */
 export const MAX_PIXELS = 2 ** 26;
 /** Longer side to shorter side, at most. */
 const MAX_PROPORTION = 200;
@@ -18,7 +18,7 @@ let loading: Promise<SharpModule> | undefined;
 /** Loaded when there is something to decode, since not every machine has it. */
 function load(): Promise<SharpModule> {
   loading ??= import('sharp').then(({ default: sharp }) => {
-    // One picture a thread is faster than several threads a picture, and nothing is decoded twice.
+    // One image a thread is faster than several threads an image, and nothing is decoded twice.
     sharp.concurrency(1);
     sharp.cache(false);
     return sharp;
@@ -27,10 +27,10 @@ function load(): Promise<SharpModule> {
 }
 
 /**
- * Decodes a picture and cuts its middle square: the shorter side is scaled to `side` (bilinear with
+ * Decodes an image and cuts its middle square: the shorter side is scaled to `side` (bilinear with
  * antialiasing), the longer one in proportion and cut down to whole pixels, and the centre is kept. That is
- * torchvision's Resize(side) and CenterCrop(side) (paper, section 2), on pictures read as PIL reads them: grey
- * becomes RGB, alpha is dropped, colour profiles are ignored and EXIF does not turn the picture. Two things
+ * torchvision's Resize(side) and CenterCrop(side) (paper, section 2), on images read as PIL reads them: grey
+ * becomes RGB, alpha is dropped, colour profiles are ignored and EXIF does not turn the image. Two things
  * differ: CMYK goes through its colour profile, and a JPEG of at least four times the size is partly scaled while
  * it is decoded.
  *
@@ -38,7 +38,7 @@ function load(): Promise<SharpModule> {
  *
  * @param into the 3 × side × side bytes to fill; new ones unless given
  * @returns them: red, green and blue planes
- * @throws DataError for bytes that are no whole picture, or one of too many pixels; the message lacks the name
+ * @throws DataError for bytes that are no whole image, or one of too many pixels; the message lacks the name
  */
 export async function decodeSquare(
   bytes: Uint8Array,
@@ -51,7 +51,7 @@ export async function decodeSquare(
   // What it does not read without a complaint goes to sharp, which knows what can be forgiven and says what cannot.
   const turbo = header && header.components !== CMYK ? openTurboJpeg() : undefined;
   if (size && turbo) {
-    // No other picture may come between: the room for its pixels is the same.
+    // No other image may come between: the room for its pixels is the same.
     const pixels = roomForPixels(size, side);
     if (turbo(bytes, header, size, pixels)) {
       shrinkToSquare(pixels, size, side, into);
@@ -85,18 +85,18 @@ async function decodeBySharp(bytes: Uint8Array, header: JpegHeader | undefined, 
       sequentialRead: true,
       ignoreIcc: !kind.cmyk,
     } as const;
-    const picture = sharp(bytes, options).removeAlpha().toColourspace('srgb').raw({ depth: 'uchar' });
+    const image = sharp(bytes, options).removeAlpha().toColourspace('srgb').raw({ depth: 'uchar' });
     const size = wanted ?? kind;
     // By a part of it while decoding; not to the same bytes, but within a level or two.
-    if (size.width !== kind.width) picture.resize(size.width, size.height, { fit: 'fill' });
-    const { data, info } = await picture.toBuffer({ resolveWithObject: true });
+    if (size.width !== kind.width) image.resize(size.width, size.height, { fit: 'fill' });
+    const { data, info } = await image.toBuffer({ resolveWithObject: true });
     return { data, channels: info.channels, size };
   } catch (error) {
     if (error instanceof DataError) throw error;
     const got = error instanceof Error ? error.message : String(error);
     throw new DataError({
-      what: 'the picture cannot be decoded',
-      expected: 'a whole picture',
+      what: 'the image cannot be decoded',
+      expected: 'a whole image',
       got: got.replaceAll(/\s*\n\s*/g, '; ').trim(),
       cause: error,
     });
@@ -111,17 +111,17 @@ async function kindOf(bytes: Uint8Array, sharp: SharpModule) {
 function checkSize({ width, height }: Size, bytes: number): void {
   if (width * height > MAX_PIXELS)
     throw new DataError({
-      what: 'the picture is too large',
+      what: 'the image is too large',
       expected: `at most ${MAX_PIXELS} pixels`,
       got: `${width} × ${height}`,
     });
   if (Math.max(width, height) > MAX_PROPORTION * Math.min(width, height))
     throw new DataError({
-      what: 'the picture is too narrow',
+      what: 'the image is too narrow',
       expected: `at most ${MAX_PROPORTION} times as long as wide`,
       got: `${width} × ${height}`,
     });
-  checkClaim('the picture', width, height, bytes);
+  checkClaim('the image', width, height, bytes);
 }
 
 /** A word for each pixel; grey becomes three equal colours. */

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import type { Dirent } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { diskError } from '../../disk-error.js';
-import { DataError } from '../../errors.js';
-import { type ImageSource, PICTURE } from './source.js';
+import { DataError } from '../../errors/errors.js';
+import { diskError } from '../../files/disk-error.js';
+import { IMAGE, type ImageSource } from './source.js';
 
 export interface FolderOptions {
   /** Follow links that lead out of the folder; false unless given. Links inside of it are always followed. */
@@ -48,8 +48,8 @@ class Walk {
     return undefined;
   }
 
-  /** Pictures below a folder in order of their names: a folder's own files first, then its subfolders. */
-  async pictures(folder: string, into: string[], depth = 0): Promise<void> {
+  /** Images below a folder in order of their names: a folder's own files first, then its subfolders. */
+  async images(folder: string, into: string[], depth = 0): Promise<void> {
     if (depth > MAX_DEPTH)
       throw new DataError({
         what: `${folder} lies too deep`,
@@ -60,11 +60,11 @@ class Walk {
     const entries = await this.list(folder);
     for (const { name, folder: isFolder } of entries) {
       if (isFolder) continue;
-      if (PICTURE.test(name)) into.push(path.join(folder, name));
+      if (IMAGE.test(name)) into.push(path.join(folder, name));
       else this.ignored++;
     }
     for (const { name, folder: isFolder } of entries)
-      if (isFolder) await this.pictures(path.join(folder, name), into, depth + 1);
+      if (isFolder) await this.images(path.join(folder, name), into, depth + 1);
   }
 }
 
@@ -78,7 +78,7 @@ export async function classFolders(root: string, followLinks = false): Promise<s
 }
 
 /**
- * Pictures in folders, one folder a class, as torchvision's ImageFolder finds them: classes and files sorted by
+ * Images in folders, one folder a class, as torchvision's ImageFolder finds them: classes and files sorted by
  * name, hidden ones passed over.
  *
  * @throws DataError for a folder that is missing, has no subfolders, or has a class that is empty or not expected
@@ -89,7 +89,7 @@ export async function openFolder(root: string, options: FolderOptions = {}): Pro
   });
   const walk = new Walk(top, options.followLinks ?? false);
   const folders = (await walk.list(top)).filter(({ folder }) => folder).map(({ name }) => name);
-  const layout = 'a folder for each class, with its pictures inside';
+  const layout = 'a folder for each class, with its images inside';
   if (folders.length === 0)
     throw new DataError({ what: `${root} has no classes`, expected: layout, got: 'no subfolders' });
   const classes = options.classes ?? folders;
@@ -101,23 +101,23 @@ export async function openFolder(root: string, options: FolderOptions = {}): Pro
     const label = known.get(name);
     if (label === undefined)
       throw new DataError({
-        what: `${path.join(root, name)} is no class of the training pictures`,
+        what: `${path.join(root, name)} is no class of the training images`,
         expected: `one of their ${classes.length} classes`,
         got: name,
         next: 'give both splits the same class folders',
       });
     const before = files.length;
-    await walk.pictures(path.join(top, name), files);
+    await walk.images(path.join(top, name), files);
     if (files.length === before) empty.push(name);
     while (labels.length < files.length) labels.push(label);
   }
   // A split may lack a class; the classes themselves may not be empty.
   if (files.length === 0 || (!options.classes && empty.length > 0))
     throw new DataError({
-      what: `${root} has a class without pictures: ${empty.slice(0, 3).join(', ')}`,
+      what: `${root} has a class without images: ${empty.slice(0, 3).join(', ')}`,
       expected: 'JPEG, PNG, WebP, TIFF, GIF or AVIF files in each class folder',
       got: `none in ${empty.length} of ${folders.length} folders`,
-      next: 'remove the empty folders, or put their pictures in',
+      next: 'remove the empty folders, or put their images in',
     });
   const relative = files.map((file) => path.relative(top, file));
   return {
@@ -126,7 +126,7 @@ export async function openFolder(root: string, options: FolderOptions = {}): Pro
     classes,
     labels: Int32Array.from(labels),
     remarks: [
-      ...(walk.ignored > 0 ? [`${walk.ignored} files that are no pictures were passed over`] : []),
+      ...(walk.ignored > 0 ? [`${walk.ignored} files that are no images were passed over`] : []),
       ...(walk.links > 0 ? [`${walk.links} links that lead out of the folder were not followed`] : []),
     ],
     nameOf: (index) => path.join(root, relative[index]!),

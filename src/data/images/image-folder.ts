@@ -2,37 +2,37 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
-import { diskError } from '../../disk-error.js';
-import { DataError, UsageError } from '../../errors.js';
+import { DataError, UsageError } from '../../errors/errors.js';
+import { diskError } from '../../files/disk-error.js';
 import { checkIndex, type Dataset, UNREADABLE } from '../dataset.js';
 import { WorkerPool } from '../worker-pool.js';
 import type { DecodeAnswer, DecodeRequest } from './decode-worker.js';
 import { classFolders, openFolder } from './folder.js';
+import { ImageCache } from './image-cache.js';
 import { cacheFolder, classNames, named } from './layout.js';
-import { PictureCache } from './picture-cache.js';
 import type { ImageSource } from './source.js';
 import { openTars } from './tar.js';
 
 export interface ImageFolderOptions {
   /** The folder of the class folders, or of the .tar archives. */
   root: string;
-  /** Side of the square pictures that are cut from the files; 256 (paper, section 2) unless given. */
+  /** Side of the square images that are cut from the files; 256 (paper, section 2) unless given. */
   side?: number;
   /**
-   * What stands in for a picture that cannot be decoded. true (unless given): the next one that can, so that
+   * What stands in for an image that cannot be decoded. true (unless given): the next one that can, so that
    * training goes on with whole batches. false: the label UNREADABLE, so that it is not counted.
    */
   substitute?: boolean;
   /** Follow links that lead out of the folder; false unless given. */
   followLinks?: boolean;
-  /** Folder for what is computed from the pictures; `root/.paperweight` unless given. */
+  /** Folder for what is computed from the images; `root/.paperweight` unless given. */
   cache?: string;
-  /** Keep decoded pictures on disk (side × side × 3 bytes each). A cache that is there already is always used. */
-  cachePictures?: boolean;
+  /** Keep decoded images on disk (side × side × 3 bytes each). A cache that is there already is always used. */
+  cacheImages?: boolean;
 }
 
 export interface SplitOptions extends Omit<ImageFolderOptions, 'substitute'> {
-  /** Pictures in `root/train`; otherwise `root/val` or `root/test`. */
+  /** Images in `root/train`; otherwise `root/val` or `root/test`. */
   train: boolean;
 }
 
@@ -45,7 +45,7 @@ const THREADS = availableParallelism();
 const AT_ONCE = 3 * THREADS;
 
 /**
- * Pictures of any size in class folders, as torchvision's ImageFolder, or in .tar archives; each becomes a square
+ * Images of any size in class folders, as torchvision's ImageFolder, or in .tar archives; each becomes a square
  * (see `decodeSquare`). Threads decode them while this one goes on.
  *
  * @example
@@ -57,7 +57,7 @@ export class ImageFolder implements Dataset {
   readonly classes: readonly string[];
   readonly imageShape: readonly [3, number, number];
   readonly labels: Int32Array;
-  /** The folder of the pictures. */
+  /** The folder of the images. */
   readonly folder: string;
   /** The folder of what is computed from them. */
   readonly cache: string;
@@ -67,7 +67,7 @@ export class ImageFolder implements Dataset {
   readonly #source: ImageSource;
   readonly #substitute: boolean;
   #fingerprint: Promise<string> | undefined;
-  #pictures: PictureCache | undefined;
+  #images: ImageCache | undefined;
   #decoders: WorkerPool<DecodeRequest, DecodeAnswer> | undefined;
   /** Buffers that go to the decoders and come back. */
   readonly #squares: Uint8Array<ArrayBuffer>[] = [];
@@ -76,7 +76,7 @@ export class ImageFolder implements Dataset {
     this.#source = source;
     this.#substitute = substitute;
     this.unreadable = this.#unreadable;
-    this.name = `pictures in ${source.place}`;
+    this.name = `images in ${source.place}`;
     this.length = source.length;
     this.classes = source.classes;
     this.labels = source.labels;
@@ -90,17 +90,17 @@ export class ImageFolder implements Dataset {
     return ImageFolder.#open(options, cacheFolder(options.root));
   }
 
-  /** The training or the test pictures of a folder with `train` and `val` (or `test`) in it. */
+  /** The training or the test images of a folder with `train` and `val` (or `test`) in it. */
   static async openSplit({ train, ...options }: SplitOptions): Promise<ImageFolder> {
     const { root } = options;
     const names = train ? ['train'] : ['val', 'test'];
     const split = names.find((name) => existsSync(path.join(root, name)));
     if (split === undefined)
       throw new DataError({
-        what: `${root} has no ${train ? 'training' : 'test'} pictures`,
+        what: `${root} has no ${train ? 'training' : 'test'} images`,
         expected: `a folder ${names.map((name) => path.join(root, name)).join(' or ')}`,
         got: existsSync(root) ? 'no such folder in it' : 'nothing there',
-        next: 'lay the pictures out as DIR/train/CLASS/*.jpg and DIR/val/CLASS/*.jpg',
+        next: 'lay the images out as DIR/train/CLASS/*.jpg and DIR/val/CLASS/*.jpg',
       });
     const folder = path.join(root, split);
     const cache = path.join(options.cache ?? cacheFolder(root), split);
@@ -116,10 +116,10 @@ export class ImageFolder implements Dataset {
     classes?: readonly string[],
     namesIn = options.root,
   ): Promise<ImageFolder> {
-    const { root, side = 256, substitute = true, cachePictures = false } = options;
+    const { root, side = 256, substitute = true, cacheImages = false } = options;
     if (!Number.isInteger(side) || side < 1 || side > 4096)
       throw new UsageError({
-        what: `pictures cannot have a side of ${side}`,
+        what: `images cannot have a side of ${side}`,
         expected: 'a whole number from 1 to 4096',
         got: String(side),
       });
@@ -136,14 +136,14 @@ export class ImageFolder implements Dataset {
         });
     const known = { ...source, classes: named(source.classes, names) };
     const set = new ImageFolder(known, side, place, substitute);
-    if (cachePictures || (await hasPictureCache(place, side))) await set.#openPictures(cachePictures);
+    if (cacheImages || (await hasImageCache(place, side))) await set.#openImages(cacheImages);
     return set;
   }
 
-  async #openPictures(make: boolean): Promise<void> {
-    const file = PictureCache.place(this.cache, await this.fingerprint(), this.imageShape[1]);
+  async #openImages(make: boolean): Promise<void> {
+    const file = ImageCache.place(this.cache, await this.fingerprint(), this.imageShape[1]);
     if (make || existsSync(file))
-      this.#pictures = await PictureCache.open(file, this.length, 3 * this.imageShape[1] ** 2);
+      this.#images = await ImageCache.open(file, this.length, 3 * this.imageShape[1] ** 2);
   }
 
   /** Identifies the files; see ImageSource. */
@@ -152,12 +152,12 @@ export class ImageFolder implements Dataset {
     return this.#fingerprint;
   }
 
-  /** Decoded pictures on disk; undefined without a cache. */
-  get cachedPictures(): number | undefined {
-    return this.#pictures?.count;
+  /** Decoded images on disk; undefined without a cache. */
+  get cachedImages(): number | undefined {
+    return this.#images?.count;
   }
 
-  /** Always throws: pictures are decoded in other threads. */
+  /** Always throws: images are decoded in other threads. */
   read(index: number): never {
     checkIndex(this, index);
     throw new UsageError({
@@ -189,15 +189,15 @@ export class ImageFolder implements Dataset {
   async #load(index: number, into: Uint8Array, offset: number, substitute: boolean): Promise<number> {
     for (let ahead = 0; ; ahead++) {
       const i = (index + ahead) % this.length;
-      if (this.#pictures?.has(i)) {
-        await this.#pictures.read(i, into, offset);
+      if (this.#images?.has(i)) {
+        await this.#images.read(i, into, offset);
         return this.labels[i]!;
       }
       if (!this.#unreadable.has(this.#source.nameOf(i))) {
         const { square, unreadable } = await this.#decode(i);
         if (unreadable === undefined) {
           into.set(square, offset);
-          await this.#pictures?.write(i, square);
+          await this.#images?.write(i, square);
         }
         this.#squares.push(square);
         if (unreadable === undefined) return this.labels[i]!;
@@ -221,10 +221,10 @@ export class ImageFolder implements Dataset {
     const few = Math.max(MAX_UNREADABLE_FEW, Math.ceil(MAX_UNREADABLE_SHARE * this.length));
     if (this.#unreadable.size <= Math.min(few, this.length - 1)) return;
     throw new DataError({
-      what: `too many pictures in ${this.folder} cannot be decoded; the last one was ${name}`,
+      what: `too many images in ${this.folder} cannot be decoded; the last one was ${name}`,
       expected: `at most ${Math.min(few, this.length - 1)} broken files of ${this.length}`,
       got: `${this.#unreadable.size}, the last one because: ${reason}`,
-      next: 'copy or unpack the pictures again',
+      next: 'copy or unpack the images again',
     });
   }
 
@@ -234,7 +234,7 @@ export class ImageFolder implements Dataset {
     const chunk = 64;
     const into = new Uint8Array(chunk * size);
     const missing = Int32Array.from({ length: this.length }, (_, i) => i).filter(
-      (i) => !this.#pictures?.has(i),
+      (i) => !this.#images?.has(i),
     );
     try {
       for (let at = 0; at < missing.length; at += chunk) {
@@ -244,7 +244,7 @@ export class ImageFolder implements Dataset {
         onProgress?.(this.length - missing.length + at + some.length);
       }
     } finally {
-      await this.#pictures?.flush();
+      await this.#images?.flush();
     }
   }
 
@@ -252,7 +252,7 @@ export class ImageFolder implements Dataset {
   describe(): string {
     const count = this.length.toLocaleString('en-US');
     const { remarks } = this.#source;
-    return `${count} pictures of ${this.classes.length} classes in ${this.folder}${remarks.map((remark) => `; ${remark}`).join('')}`;
+    return `${count} images of ${this.classes.length} classes in ${this.folder}${remarks.map((remark) => `; ${remark}`).join('')}`;
   }
 
   /** What could not be read so far, by name; undefined when all could. */
@@ -261,17 +261,17 @@ export class ImageFolder implements Dataset {
     if (broken.length === 0) return undefined;
     const shown = broken.slice(0, 5).map(([name, reason]) => `  ${name}: ${reason}`);
     const more = broken.length > shown.length ? [`  and ${broken.length - shown.length} more`] : [];
-    const what = this.#substitute ? 'skipped, the next picture took the place' : 'left out';
+    const what = this.#substitute ? 'skipped, the next image took the place' : 'left out';
     const files = broken.length === 1 ? '1 file' : `${broken.length} files`;
     return [`${files} could not be decoded (${what}):`, ...shown, ...more].join('\n');
   }
 
-  /** Closes the cache of decoded pictures and ends the threads that decode; both open again when needed. */
+  /** Closes the cache of decoded images and ends the threads that decode; both open again when needed. */
   async close(): Promise<void> {
     await this.#decoders?.close();
     this.#decoders = undefined;
-    await this.#pictures?.close();
-    this.#pictures = undefined;
+    await this.#images?.close();
+    this.#images = undefined;
   }
 }
 
@@ -293,7 +293,7 @@ async function trainClasses(
   return (await openTars(folder, { cache: path.join(path.dirname(cache), 'train') })).classes;
 }
 
-async function hasPictureCache(folder: string, side: number): Promise<boolean> {
+async function hasImageCache(folder: string, side: number): Promise<boolean> {
   const names = await readdir(folder).catch(() => []);
-  return names.some((name) => name.startsWith(`pictures-${side}-`) && name.endsWith('.bin'));
+  return names.some((name) => name.startsWith(`images-${side}-`) && name.endsWith('.bin'));
 }

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { diskError } from '../../disk-error.js';
-import { DataError } from '../../errors.js';
+import { DataError } from '../../errors/errors.js';
+import { diskError } from '../../files/disk-error.js';
 
 /** Files that say what ImageNet's folders show, one `n01440764 tench, Tinca tinca` a line. */
 const SYNSET_FILES = ['LOC_synset_mapping.txt', 'synset_words.txt'];

@@ -1,9 +1,9 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { diskError } from '../../disk-error.js';
-import { DataError } from '../../errors.js';
+import { DataError } from '../../errors/errors.js';
+import { diskError } from '../../files/disk-error.js';
 import type { FilePart } from './source.js';
 
-/** Most bytes of a picture's file. */
+/** Most bytes of an image's file. */
 const MAX_BYTES = 2 ** 28;
 /** Larger buffers are not kept. */
 const KEPT_BYTES = 2 ** 22;
@@ -11,11 +11,11 @@ const KEPT_BYTES = 2 ** 22;
 let kept = new Uint8Array(0);
 
 /**
- * Reads the bytes of a picture.
+ * Reads the bytes of an image.
  *
  * @param name what messages call it
  * @returns good until the next call; fewer bytes than asked for when the file ends early
- * @throws DataError when they cannot be read, or are too many for a picture
+ * @throws DataError when they cannot be read, or are too many for an image
  */
 export function readPart({ file, range }: FilePart, name: string): Uint8Array {
   try {
@@ -24,7 +24,7 @@ export function readPart({ file, range }: FilePart, name: string): Uint8Array {
       const { offset, size } = range ?? { offset: 0, size: fstatSync(handle).size };
       if (size > MAX_BYTES)
         throw new DataError({
-          what: `${name} is too large a file for a picture`,
+          what: `${name} is too large a file for an image`,
           expected: `at most ${MAX_BYTES} bytes`,
           got: `${size} bytes`,
         });

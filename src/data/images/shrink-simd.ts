@@ -1,6 +1,6 @@
 /*
  * The two inner loops of `shrink.ts` in WebAssembly's 128-bit instructions, written here as instructions: JavaScript
- * has none of them, and with them a picture takes a fifth of the time. Opcodes are those of the WebAssembly 2.0
+ * has none of them, and with them an image takes a fifth of the time. Opcodes are those of the WebAssembly 2.0
  * specification, section 5.4.
  */
 

@@ -1,7 +1,7 @@
 import { centred } from '../transforms/centre.js';
 import { PAGE, simdShrink } from './shrink-simd.js';
 
-/** Of a picture, in pixels. */
+/** Of an image, in pixels. */
 export interface Size {
   readonly width: number;
   readonly height: number;
@@ -24,9 +24,9 @@ interface Taps {
 const EXACT_BITS = 22;
 /** What vectors of 16 bits have room for beside a colour of 8. */
 const SIMD_BITS = 8;
-/** Pixels that the vectors take, of each of two lines or columns: enough for pictures up to 1.5 times as large. */
+/** Pixels that the vectors take, of each of two lines or columns: enough for images up to 1.5 times as large. */
 const SIMD_TAPS = 3;
-/** Larger pictures are not worth the memory, which a module never gives back. */
+/** Larger images are not worth the memory, which a module never gives back. */
 const SIMD_PIXELS = 2 ** 22;
 
 /**
@@ -64,7 +64,7 @@ function bilinearTaps([from, to, first, count]: Line, width: number, bits: numbe
 /** Pixels that a bilinear one is made of, at most. */
 const tapsOf = (from: number, to: number): number => Math.min(from, Math.ceil(2 * Math.max(1, from / to)));
 
-/** Sides of the whole picture when its shorter one is scaled to `side`. */
+/** Sides of the whole image when its shorter one is scaled to `side`. */
 const scaled = ({ width, height }: Size, side: number): [w: number, h: number] => {
   const shorter = Math.min(width, height);
   return [Math.trunc((side * width) / shorter), Math.trunc((side * height) / shorter)];
@@ -104,7 +104,7 @@ function layout({ width, height }: Size, side: number) {
 }
 
 /**
- * Room for the pixels of a picture that `shrinkToSquare` is to scale: red, green, blue and a byte that does not
+ * Room for the pixels of an image that `shrinkToSquare` is to scale: red, green, blue and a byte that does not
  * matter, from the lowest byte up. It is good until the next call.
  */
 export function roomForPixels(size: Size, side: number): Int32Array<ArrayBuffer> {
@@ -116,10 +116,10 @@ export function roomForPixels(size: Size, side: number): Int32Array<ArrayBuffer>
 }
 
 /**
- * Scales the shorter side of a picture to `side` and cuts the middle square, as torchvision's Resize(side) and
+ * Scales the shorter side of an image to `side` and cuts the middle square, as torchvision's Resize(side) and
  * CenterCrop(side): within one level of 255, seldom two, of what Pillow makes of the same pixels.
  *
- * @param pixels the picture's, in the room that `roomForPixels` gave
+ * @param pixels the image's, in the room that `roomForPixels` gave
  * @param planes 3 × side × side bytes, which become the red, green and blue planes
  */
 export function shrinkToSquare(pixels: Int32Array, size: Size, side: number, planes: Uint8Array): void {
@@ -148,7 +148,7 @@ interface SimdTaps {
   readonly weights: Uint16Array;
 }
 
-/** Of sizes seen before: most pictures of a set share a few. */
+/** Of sizes seen before: most images of a set share a few. */
 const simdTaps = new Map<string, SimdTaps>();
 const MOST_SIZES = 64;
 

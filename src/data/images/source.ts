@@ -5,24 +5,24 @@ export interface FilePart {
   readonly range?: { readonly offset: number; readonly size: number };
 }
 
-/** Labelled files of pictures, wherever they lie. */
+/** Labelled files of images, wherever they lie. */
 export interface ImageSource {
-  /** Where the pictures come from, for people. */
+  /** Where the images come from, for people. */
   readonly place: string;
   readonly length: number;
   /** Names of the classes, as folders or files name them. */
   readonly classes: readonly string[];
-  /** A label for each picture. */
+  /** A label for each image. */
   readonly labels: Int32Array;
-  /** What was passed over while looking for pictures, for people. */
+  /** What was passed over while looking for images, for people. */
   readonly remarks: readonly string[];
-  /** The file of a picture, for messages. */
+  /** The file of an image, for messages. */
   nameOf(index: number): string;
-  /** Where the bytes of a picture lie. */
+  /** Where the bytes of an image lie. */
   partOf(index: number): FilePart;
   /** Hexadecimal; changes with the names, the sizes, the labels or the order of the files. */
   fingerprint(): Promise<string>;
 }
 
 /** What the decoder reads, by the end of the name. */
-export const PICTURE = /\.(jpe?g|png|webp|tiff?|gif|avif)$/i;
+export const IMAGE = /\.(jpe?g|png|webp|tiff?|gif|avif)$/i;

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
-import { diskError } from '../../disk-error.js';
-import { DataError } from '../../errors.js';
-import type { Positioned } from '../../positioned.js';
+import { DataError } from '../../errors/errors.js';
+import { diskError } from '../../files/disk-error.js';
+import type { Positioned } from '../../files/positioned.js';
 import { parseTarHeader, TAR_BLOCK } from '../untar.js';
 
 /** A file in an archive. */

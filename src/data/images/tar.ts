@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { diskError } from '../../disk-error.js';
-import { DataError } from '../../errors.js';
-import { makeFolder } from '../../make-folder.js';
-import { type ImageSource, PICTURE } from './source.js';
+import { DataError } from '../../errors/errors.js';
+import { diskError } from '../../files/disk-error.js';
+import { makeFolder } from '../../files/make-folder.js';
+import { IMAGE, type ImageSource } from './source.js';
 import { listTar, type Member, type SmallMembers } from './tar-index.js';
 
 const count = z.number().int().nonnegative();
@@ -149,7 +149,7 @@ export async function labelled(
     },
   );
   return members
-    .filter(({ name }) => PICTURE.test(name))
+    .filter(({ name }) => IMAGE.test(name))
     .map((member) => {
       const label = labels.get(keyOf(member.name));
       if (label !== undefined) return [member, label];

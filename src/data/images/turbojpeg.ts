@@ -1,5 +1,5 @@
 import koffi from 'koffi';
-import { installCommand } from '../../install-command.js';
+import { installCommand } from '../../errors/install-command.js';
 import type { Size } from './shrink.js';
 
 /**

@@ -1,4 +1,4 @@
-import { UsageError } from '../../errors.js';
+import { UsageError } from '../../errors/errors.js';
 import { hostLeaf } from '../../graph/node.js';
 import { showShape } from '../../graph/types.js';
 import * as ops from '../../ops/index.js';
@@ -6,16 +6,16 @@ import { Tensor } from '../../tensor/tensor.js';
 import { markCentred, markUnit, meaningOf, type Transform } from './transform.js';
 
 /**
- * Subtracts a picture from each picture, as the paper does with the mean of its training pictures (section 2):
+ * Subtracts an image from each image, as the paper does with the mean of its training images (section 2):
  * bytes → float32 values around 0, in steps of 1/255 of the whole range as before.
  *
  * @param mean C × H × W values from 0 to 255
- * @throws UsageError for a mean of another size, or for pictures that toTensor has scaled
+ * @throws UsageError for a mean of another size, or for images that toTensor has scaled
  */
 export function subtractMean(mean: Float32Array, shape: readonly number[]): Transform {
   if (shape.length !== 3 || shape.reduce((a, b) => a * b, 1) !== mean.length || !mean.every(Number.isFinite))
     throw new UsageError({
-      what: 'subtractMean got a bad picture',
+      what: 'subtractMean got a bad image',
       expected: 'finite values, as many as [C, H, W] says',
       got: `${mean.length} values for ${showShape(shape)}`,
     });
@@ -25,13 +25,13 @@ export function subtractMean(mean: Float32Array, shape: readonly number[]): Tran
       const size = batch.shape.slice(1);
       if (meaningOf(batch)?.range !== 'bytes' || size.join() !== shape.join())
         throw new UsageError({
-          what: 'subtractMean works on pictures of bytes of the same size as the mean',
+          what: 'subtractMean works on images of bytes of the same size as the mean',
           expected: `bytes ${showShape(['N', ...shape] as unknown as number[])}`,
           got: `${batch.dtype} ${showShape(batch.shape)}`,
           next: 'subtract the mean first, and crop after that',
         });
-      const picture = hostLeaf(mean, [1, ...shape], 'float32');
-      return markCentred(new Tensor(ops.sub(ops.cast(batch.node, 'float32'), picture)));
+      const image = hostLeaf(mean, [1, ...shape], 'float32');
+      return markCentred(new Tensor(ops.sub(ops.cast(batch.node, 'float32'), image)));
     },
     toString: () => `subtractMean(${showShape(shape)})`,
   };
@@ -46,11 +46,11 @@ export interface ColourShift {
 }
 
 /**
- * Adds to each picture multiples of the principal components of the training set's colours (paper, section 4.1):
- * Σ αᵢ λᵢ pᵢ with αᵢ from N(0, std²), drawn once for each picture. The eigenvalues λᵢ are those of values in
- * [0, 1]; for pictures of values from 0 to 255 the sum is multiplied by 255.
+ * Adds to each image multiples of the principal components of the training set's colours (paper, section 4.1):
+ * Σ αᵢ λᵢ pᵢ with αᵢ from N(0, std²), drawn once for each image. The eigenvalues λᵢ are those of values in
+ * [0, 1]; for images of values from 0 to 255 the sum is multiplied by 255.
  *
- * @throws UsageError for components of another number than the picture's channels
+ * @throws UsageError for components of another number than the image's channels
  */
 export function colourShift({ eigenvalues, eigenvectors, std = 0.1 }: ColourShift): Transform {
   const n = eigenvalues.length;
@@ -64,10 +64,10 @@ export function colourShift({ eigenvalues, eigenvectors, std = 0.1 }: ColourShif
   return {
     name: 'colourShift',
     apply(batch, { generator }) {
-      const pictures = batch.shape[0]!;
+      const images = batch.shape[0]!;
       if (batch.shape.length !== 4 || batch.shape[1] !== n)
         throw new UsageError({
-          what: 'colourShift cannot shift these pictures',
+          what: 'colourShift cannot shift these images',
           expected: `[N, ${n}, H, W]`,
           got: showShape(batch.shape),
         });
@@ -75,18 +75,18 @@ export function colourShift({ eigenvalues, eigenvectors, std = 0.1 }: ColourShif
       if (!range)
         throw new UsageError({
           what: 'colourShift cannot know the scale of these values',
-          expected: 'bytes, bytes minus their mean, or pictures that toTensor has scaled',
+          expected: 'bytes, bytes minus their mean, or images that toTensor has scaled',
           got: 'other floating-point values',
           next: 'put colourShift before normalize()',
         });
       const scale = range === 'unit' ? 1 : 255;
-      const shifts = new Float32Array(pictures * n);
-      for (let i = 0; i < pictures; i++) {
+      const shifts = new Float32Array(images * n);
+      for (let i = 0; i < images; i++) {
         const amounts = eigenvalues.map((value) => scale * value * generator.normal(0, std));
         for (let c = 0; c < n; c++)
           shifts[i * n + c] = amounts.reduce((sum, amount, k) => sum + amount * eigenvectors[k]![c]!, 0);
       }
-      const shift = hostLeaf(shifts, [pictures, n, 1, 1], 'float32');
+      const shift = hostLeaf(shifts, [images, n, 1, 1], 'float32');
       const shifted = new Tensor(ops.add(ops.cast(batch.node, 'float32'), shift));
       // Bytes are whole numbers no more, but they still have the range of bytes.
       return range === 'unit' ? markUnit(shifted) : markCentred(shifted);

@@ -1,4 +1,4 @@
-import { UsageError } from '../../errors.js';
+import { UsageError } from '../../errors/errors.js';
 import { hostLeaf, type Node } from '../../graph/node.js';
 import { showShape } from '../../graph/types.js';
 import type { Pair } from '../../ops/conv2d.js';
@@ -8,12 +8,12 @@ import { centred } from './centre.js';
 import { markBytes, markCentred, markUnit, meaningOf, type Transform } from './transform.js';
 
 /** A square's side, or [height, width]. */
-export type PictureSize = number | Pair;
+export type ImageSize = number | Pair;
 
-const showSize = (size: PictureSize): string => (typeof size === 'number' ? String(size) : showShape(size));
-export const pair = (size: PictureSize): Pair => (typeof size === 'number' ? [size, size] : size);
+const showSize = (size: ImageSize): string => (typeof size === 'number' ? String(size) : showShape(size));
+export const pair = (size: ImageSize): Pair => (typeof size === 'number' ? [size, size] : size);
 
-export function checkSize(transform: string, size: PictureSize): void {
+export function checkSize(transform: string, size: ImageSize): void {
   const sides = pair(size);
   if (sides.length === 2 && sides.every((side) => Number.isInteger(side) && side >= 1)) return;
   throw new UsageError({
@@ -35,19 +35,19 @@ export function moved(batch: Tensor, move: (x: Node) => Node): Tensor {
 export const dimensions = (batch: Tensor): [number, number, number, number] => {
   if (batch.shape.length === 4) return batch.shape as unknown as [number, number, number, number];
   throw new UsageError({
-    what: 'Transforms work on batches of pictures',
+    what: 'Transforms work on batches of images',
     expected: '[N, C, H, W]',
     got: showShape(batch.shape),
   });
 };
 
 /**
- * Bilinear with antialiasing, as torchvision does on PIL pictures: byte pictures are rounded to bytes again
+ * Bilinear with antialiasing, as torchvision does on PIL images: byte images are rounded to bytes again
  * (the result is floating point, with whole values from 0 to 255).
  *
- * @param size the shorter side, the other one keeping the picture's proportions; or [height, width]
+ * @param size the shorter side, the other one keeping the image's proportions; or [height, width]
  */
-export function resize(size: PictureSize): Transform {
+export function resize(size: ImageSize): Transform {
   checkSize('resize', size);
   return {
     name: 'resize',
@@ -66,7 +66,7 @@ export function resize(size: PictureSize): Transform {
 const proportional = (shorter: number, h: number, w: number): Pair =>
   h <= w ? [shorter, Math.trunc((shorter * w) / h)] : [Math.trunc((shorter * h) / w), shorter];
 
-/** The same window from each picture. */
+/** The same window from each image. */
 export function window(batch: Tensor, top: number, left: number, size: Pair): Tensor {
   return moved(batch, (x) => {
     const offsets = Int32Array.from({ length: 2 * x.shape[0]! }, (_, i) => (i % 2 === 0 ? top : left));
@@ -74,8 +74,8 @@ export function window(batch: Tensor, top: number, left: number, size: Pair): Te
   });
 }
 
-/** The middle of each picture; where the picture is smaller it is padded with zeros. */
-export function centerCrop(size: PictureSize): Transform {
+/** The middle of each image; where the image is smaller it is padded with zeros. */
+export function centerCrop(size: ImageSize): Transform {
   checkSize('centerCrop', size);
   const [height, width] = pair(size);
   return {
@@ -89,7 +89,7 @@ export function centerCrop(size: PictureSize): Transform {
 }
 
 /**
- * Adds zeros around each picture.
+ * Adds zeros around each image.
  *
  * @param padding pixels on every side, or [horizontal, vertical], or [left, top, right, bottom]
  */
@@ -114,11 +114,11 @@ export function pad(padding: number | readonly number[]): Transform {
 }
 
 /**
- * A window from each picture, each at its own random place.
+ * A window from each image, each at its own random place.
  *
  * @param padding zeros added on every side first
  */
-export function randomCrop(size: PictureSize, { padding = 0 }: { padding?: number } = {}): Transform {
+export function randomCrop(size: ImageSize, { padding = 0 }: { padding?: number } = {}): Transform {
   checkSize('randomCrop', size);
   if (!Number.isInteger(padding) || padding < 0)
     throw new UsageError({
@@ -135,7 +135,7 @@ export function randomCrop(size: PictureSize, { padding = 0 }: { padding?: numbe
       const columns = w + 2 * padding - width + 1;
       if (rows < 1 || columns < 1)
         throw new UsageError({
-          what: 'randomCrop cannot cut a window that is larger than the picture',
+          what: 'randomCrop cannot cut a window that is larger than the image',
           expected: `at least ${height}×${width} pixels, padding included`,
           got: `${h + 2 * padding}×${w + 2 * padding}`,
           next: 'resize first, or pad more',
@@ -152,7 +152,7 @@ export function randomCrop(size: PictureSize, { padding = 0 }: { padding?: numbe
   };
 }
 
-/** Mirrors each picture left and right with probability p. */
+/** Mirrors each image left and right with probability p. */
 export function randomHorizontalFlip(p = 0.5): Transform {
   if (!(p >= 0 && p <= 1))
     throw new UsageError({

@@ -1,7 +1,7 @@
 export { type ColourShift, colourShift, subtractMean } from './colour.js';
 export {
   centerCrop,
-  type PictureSize,
+  type ImageSize,
   pad,
   randomCrop,
   randomHorizontalFlip,

@@ -1,7 +1,7 @@
 import { hostLeaf } from '../../graph/node.js';
 import * as ops from '../../ops/index.js';
 import { centred } from './centre.js';
-import { checkSize, dimensions, moved, type PictureSize, pair, window } from './geometry.js';
+import { checkSize, dimensions, type ImageSize, moved, pair, window } from './geometry.js';
 import type { Transform } from './transform.js';
 
 /**
@@ -11,7 +11,7 @@ import type { Transform } from './transform.js';
  * @example
  * const views = tenCrop(224).map((view) => compose([subtractMean(mean, shape), view]));
  */
-export function tenCrop(size: PictureSize): Transform[] {
+export function tenCrop(size: ImageSize): Transform[] {
   checkSize('tenCrop', size);
   const [height, width] = pair(size);
   const places: [name: string, place: (h: number, w: number) => [top: number, left: number]][] = [
@@ -26,7 +26,7 @@ export function tenCrop(size: PictureSize): Transform[] {
       name: 'tenCrop',
       apply(batch) {
         const [n, , h, w] = dimensions(batch);
-        // torchvision mirrors the whole picture first: then the places are those of the mirrored one.
+        // torchvision mirrors the whole image first: then the places are those of the mirrored one.
         const source = moved(batch, (x) =>
           ops.flip(x, hostLeaf(new Int32Array(n).fill(mirrored ? 1 : 0), [n], 'int32')),
         );

@@ -4,12 +4,12 @@ import type { Tensor } from '../../tensor/tensor.js';
 
 /** What transforms may draw on. */
 export interface TransformContext {
-  /** Where random transforms take their numbers from, one picture after another. */
+  /** Where random transforms take their numbers from, one image after another. */
   readonly generator: Generator;
 }
 
 /**
- * A step between the pictures of a data set and the input of a model. It works on whole batches, inside the
+ * A step between the images of a data set and the input of a model. It works on whole batches, inside the
  * graph, so that the device does it and bytes are what is uploaded.
  */
 export interface Transform {

@@ -1,4 +1,4 @@
-import { UsageError } from '../../errors.js';
+import { UsageError } from '../../errors/errors.js';
 import { showShape } from '../../graph/types.js';
 import * as ops from '../../ops/index.js';
 import { Tensor } from '../../tensor/tensor.js';
@@ -12,8 +12,8 @@ export function toTensor(): Transform {
       if (meaningOf(batch)?.range === 'unit')
         throw new UsageError({
           what: 'toTensor would divide by 255 a second time',
-          expected: 'byte pictures',
-          got: 'pictures that toTensor has scaled',
+          expected: 'byte images',
+          got: 'images that toTensor has scaled',
           next: 'leave one toTensor() in the transform',
         });
       const bytes = ops.cast(batch.node, batch.dtype === 'float64' ? 'float64' : 'float32');
@@ -43,11 +43,11 @@ export function normalize(mean: readonly number[], std: readonly number[]): Tran
       if (meaning && meaning.range !== 'unit')
         throw new UsageError({
           what: 'normalize works on values in [0, 1]',
-          expected: 'pictures that toTensor has scaled',
+          expected: 'images that toTensor has scaled',
           got: meaning.range === 'bytes' ? 'bytes from 0 to 255' : 'bytes minus their mean',
           next: 'put toTensor() before normalize()',
         });
-      // Straight from the bytes where toTensor came just before: one pass over the pictures instead of two.
+      // Straight from the bytes where toTensor came just before: one pass over the images instead of two.
       const bytes = meaning?.bytes;
       const scale = std.map((s) => 1 / (bytes ? 255 * s : s));
       return new Tensor(ops.channelAffine(bytes ?? batch.node, scale, shift));

@@ -1,4 +1,4 @@
-import { UsageError } from '../../errors.js';
+import { UsageError } from '../../errors/errors.js';
 import { reachable } from '../../graph/graph.js';
 import { hostLeaf, type Node } from '../../graph/node.js';
 import type { Shape } from '../../graph/types.js';
@@ -19,14 +19,14 @@ export interface OnnxOptions {
 
 /** A prime, so that the dimensions that grow with the batch are those that it divides. */
 const TRACED_BATCH = 263;
-const INPUT = 'pictures';
+const INPUT = 'images';
 const OUTPUT = 'logits';
 
 /**
- * A model's inference graph as an ONNX file of opset 17: input `pictures` [batch, C, H, W], output `logits`, both
+ * A model's inference graph as an ONNX file of opset 17: input `images` [batch, C, H, W], output `logits`, both
  * of any batch size. Parameters carry the names of `stateDict()`. Dropout is not there, as in evaluation.
  *
- * @param inputShape [C, H, W] of one picture
+ * @param inputShape [C, H, W] of one image
  * @returns the file's bytes, as pieces for `writeFileAtomic`
  * @throws UsageError for an operation that ONNX cannot express
  * @example
@@ -44,7 +44,7 @@ export async function exportOnnx(
   const names = new Map<Node, string>();
   for (const node of reachable([output])) {
     if (node === input.node) names.set(node, INPUT);
-    // Places and flags, one for each picture: the operation's rule looks into them.
+    // Places and flags, one for each image: the operation's rule looks into them.
     else if (node.inputs.length === 0 && node.dtype === 'int32') continue;
     else if (node.inputs.length === 0)
       names.set(node, graph.leaf(parameters.get(node), node, await new Tensor(node).data()));
@@ -115,7 +115,7 @@ class GraphWriter implements Writer {
     if (problem)
       throw new UsageError({
         what: `${node.op}${node.scope ? ` in ${node.scope}` : ''} cannot be exported to ONNX: ${problem}`,
-        expected: `operations of ${Object.keys(rules).join(', ')} that act on each picture alone`,
+        expected: `operations of ${Object.keys(rules).join(', ')} that act on each image alone`,
         got: node.op,
       });
     return name;

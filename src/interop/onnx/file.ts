@@ -1,7 +1,7 @@
 import { lstat, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { diskError } from '../../disk-error.js';
-import { CheckpointError } from '../../errors.js';
+import { CheckpointError } from '../../errors/errors.js';
+import { diskError } from '../../files/disk-error.js';
 import { importOnnxWith } from './import/index.js';
 import type { OnnxModel } from './import/model.js';
 import { quoted } from './import/refuse.js';

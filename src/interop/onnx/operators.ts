@@ -15,7 +15,7 @@ export interface Writer {
   floats(values: readonly number[], shape: readonly number[]): string;
   /** An int64 constant of one dimension: shapes and axes. */
   integers(values: readonly number[]): string;
-  /** Pictures in the batch that the graph was traced with; the exported graph takes any number. */
+  /** Images in the batch that the graph was traced with; the exported graph takes any number. */
   readonly batch: number;
 }
 
@@ -87,22 +87,22 @@ export const rules: Readonly<Record<string, Rule>> = {
   },
   reshape: (w, { shape, inputs: [x] }, inputs, output) => {
     const grows = shape.map((size) => size % w.batch === 0);
-    const byPicture = shape[0] === w.batch && x!.shape[0] === w.batch;
-    const free = byPicture ? 0 : grows.indexOf(true);
-    if (byPicture && shape.length === 2) w.add('Flatten', inputs, { axis: 1 }, output);
-    else if (free >= 0 && (byPicture || free === grows.lastIndexOf(true)))
+    const byImage = shape[0] === w.batch && x!.shape[0] === w.batch;
+    const free = byImage ? 0 : grows.indexOf(true);
+    if (byImage && shape.length === 2) w.add('Flatten', inputs, { axis: 1 }, output);
+    else if (free >= 0 && (byImage || free === grows.lastIndexOf(true)))
       w.add('Reshape', [...inputs, w.integers(shape.map((size, i) => (i === free ? -1 : size)))], {}, output);
     else if (x!.inputs.length === 0) w.add('Reshape', [...inputs, w.integers(shape)], {}, output);
-    else return 'it moves elements between pictures, and the exported batch has no fixed size';
+    else return 'it moves elements between images, and the exported batch has no fixed size';
     return undefined;
   },
-  crop: (w, { shape, inputs: [x, offsets] }, [pictures], output) => {
+  crop: (w, { shape, inputs: [x, offsets] }, [images], output) => {
     const places = offsets!.source?.kind === 'host' ? offsets!.source.data : [];
     const [top, left] = places;
     if (top === undefined || left === undefined || places.some((v, i) => v !== places[i % 2]))
-      return 'each picture is cut at a place of its own';
+      return 'each image is cut at a place of its own';
     const end = [2, 3].map((i) => shape[i]! - x!.shape[i]! + places[i - 2]!);
-    w.add('Pad', [pictures!, w.integers([0, 0, -top, -left, 0, 0, ...end])], {}, output);
+    w.add('Pad', [images!, w.integers([0, 0, -top, -left, 0, 0, ...end])], {}, output);
     return undefined;
   },
   detach: direct('Identity'),
@@ -134,13 +134,13 @@ export const rules: Readonly<Record<string, Rule>> = {
   },
   sum: (w, { attrs, inputs: [x] }, inputs, output) => {
     const axes = attrs.axes as readonly number[];
-    if (axes.includes(0) && x!.shape[0] === w.batch) return 'it mixes the pictures of a batch';
+    if (axes.includes(0) && x!.shape[0] === w.batch) return 'it mixes the images of a batch';
     w.add('ReduceSum', [...inputs, w.integers(axes)], { keepdims: attrs.keepDims ? 1 : 0 }, output);
     return undefined;
   },
   max: (w, { attrs, inputs: [x] }, inputs, output) => {
     const axes = attrs.axes as readonly number[];
-    if (axes.includes(0) && x!.shape[0] === w.batch) return 'it mixes the pictures of a batch';
+    if (axes.includes(0) && x!.shape[0] === w.batch) return 'it mixes the images of a batch';
     w.add('ReduceMax', inputs, { axes, keepdims: attrs.keepDims ? 1 : 0 }, output);
     return undefined;
   },

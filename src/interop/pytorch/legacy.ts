@@ -1,11 +1,11 @@
-import { CheckpointError } from '../../errors.js';
-import type { ByteSource } from '../byte-source.js';
+import { CheckpointError } from '../../errors/errors.js';
+import type { ByteSource } from '../../files/byte-source.js';
 import { type NumberFormat, widthOf } from '../numbers.js';
 import type { TensorFile } from '../tensor-file.js';
+import { torchWorld } from './allow-list.js';
 import { PickleError, unpickle, type World } from './pickle.js';
 import { MAX_PICKLE, pickleProblem, tensorFile } from './read.js';
 import type { Storage } from './view.js';
-import { torchWorld } from './world.js';
 
 /** The first value in the file: a number that says what it is. */
 const MAGIC = 0x1950a86a20f9469cfc6cn;

@@ -1,11 +1,11 @@
-import { CheckpointError } from '../../errors.js';
-import { type ByteSource, checkEndianness } from '../byte-source.js';
+import { CheckpointError } from '../../errors/errors.js';
+import { type ByteSource, checkEndianness } from '../../files/byte-source.js';
 import { countOf, type NumberFormat, widthOf } from '../numbers.js';
 import type { TensorFile } from '../tensor-file.js';
+import { RefusedName, torchWorld } from './allow-list.js';
 import { PickleError, unpickle } from './pickle.js';
 import { findStateDict } from './state-dict.js';
 import type { Storage } from './view.js';
-import { RefusedName, torchWorld } from './world.js';
 import { openZip, type ZipRecord } from './zip.js';
 
 /** The longest pickle that is read: that of a state dict has some 200 bytes a tensor. */

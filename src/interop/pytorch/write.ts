@@ -1,5 +1,5 @@
-import { CheckpointError } from '../../errors.js';
-import { checkEndianness } from '../byte-source.js';
+import { CheckpointError } from '../../errors/errors.js';
+import { checkEndianness } from '../../files/byte-source.js';
 import { bytesOf, countOf, type FileArray, type NumberFormat, widthOf } from '../numbers.js';
 import type { ArraySource } from '../safetensors/index.js';
 import { type ZipSource, zipPieces } from './zip-write.js';

@@ -1,5 +1,5 @@
-import { crc32 } from '../../crc32.js';
-import { CheckpointError } from '../../errors.js';
+import { CheckpointError } from '../../errors/errors.js';
+import { crc32 } from '../../files/crc32.js';
 
 /** A record to write; its size is known beforehand, and its bytes come in pieces. */
 export interface ZipSource {

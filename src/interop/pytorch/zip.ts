@@ -1,5 +1,5 @@
-import { CheckpointError } from '../../errors.js';
-import type { ByteSource } from '../byte-source.js';
+import { CheckpointError } from '../../errors/errors.js';
+import type { ByteSource } from '../../files/byte-source.js';
 
 /** A file in a zip archive, as the archive's directory lists it. */
 interface Listed {

@@ -1,5 +1,5 @@
-import { CheckpointError } from '../../errors.js';
-import { excerpt } from '../../excerpt.js';
+import { CheckpointError } from '../../errors/errors.js';
+import { excerpt } from '../../errors/excerpt.js';
 import { ARRAYS, countOf, type NumberFormat, widthOf } from '../numbers.js';
 
 /** The longest header that the format's own reader accepts, in bytes. */

@@ -1,6 +1,6 @@
-import { CHECKSUM_KEY, verifyChecksum } from '../../checksum.js';
-import { CheckpointError } from '../../errors.js';
-import { type ByteSource, checkEndianness, withFile } from '../byte-source.js';
+import { CheckpointError } from '../../errors/errors.js';
+import { type ByteSource, checkEndianness, withFile } from '../../files/byte-source.js';
+import { CHECKSUM_KEY, verifyChecksum } from '../../files/checksum.js';
 import { blank, bytesOf, type FileArray, widthOf } from '../numbers.js';
 import { type Entry, MAX_HEADER, parseHeader } from './header.js';
 

@@ -1,10 +1,10 @@
 import { z } from 'zod';
+import type { ImageStatistics } from '../../data/images/image-sums.js';
 import { paperTransforms } from '../../data/images/paper-transforms.js';
-import type { PictureStatistics } from '../../data/images/picture-sums.js';
 import * as transforms from '../../data/transforms/index.js';
-import { UsageError } from '../../errors.js';
+import { UsageError } from '../../errors/errors.js';
 import type { Module } from '../../nn/module.js';
-import type { ModelConfig, TrainConfig } from '../../train/config.js';
+import type { ModelConfig, TrainConfig } from '../../run/config.js';
 import { ACTIVATIONS } from '../layers.js';
 import type { PaperViews } from '../paper.js';
 import { FourLayerNet } from './four-layer.js';
@@ -55,30 +55,30 @@ export function buildAlexNet({ preset, classes, dropout, init, options = {} }: M
 }
 
 const HALF = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
-/** Of CIFAR-10's 50,000 training pictures, by channel, on [0, 1]. */
+/** Of CIFAR-10's 50,000 training images, by channel, on [0, 1]. */
 const CIFAR10 = { mean: [0.4914, 0.4822, 0.4465], std: [0.247, 0.2435, 0.2616] };
 
 /**
- * Resized, scaled to [0, 1], then to [−1, 1] as in the notes; for the four-layer net minus the training pictures'
- * mean colour, by their standard deviation. (The paper subtracts the mean picture.) `crop-mirror` shifts each
- * training picture by up to an eighth of its side and mirrors half of them: section 4.1's, on small pictures.
- * `paper` is sections 2 and 4.1 as they stand, on pictures larger than the network's input (`paperTransforms`).
+ * Resized, scaled to [0, 1], then to [−1, 1] as in the notes; for the four-layer net minus the training images'
+ * mean colour, by their standard deviation. (The paper subtracts the mean image.) `crop-mirror` shifts each
+ * training image by up to an eighth of its side and mirrors half of them: section 4.1's, on small images.
+ * `paper` is sections 2 and 4.1 as they stand, on images larger than the network's input (`paperTransforms`).
  *
- * @throws UsageError for `paper` without statistics, or with pictures that are no larger than the input
+ * @throws UsageError for `paper` without statistics, or with images that are no larger than the input
  */
 export function alexNetTransforms(
   { preset, imageSize }: Pick<ModelConfig, 'preset' | 'imageSize'>,
   augment: NonNullable<TrainConfig['augment']> = 'none',
-  statistics?: PictureStatistics,
+  statistics?: ImageStatistics,
 ): PaperViews {
   if (augment === 'paper') {
     const side = statistics?.shape[1] ?? 0;
     if (statistics && side > imageSize) return paperTransforms(statistics, imageSize);
     throw new UsageError({
-      what: 'The paper’s preparation of pictures cannot be done',
-      expected: `the mean picture of training pictures larger than ${imageSize} × ${imageSize}`,
+      what: 'The paper’s preparation of images cannot be done',
+      expected: `the mean image of training images larger than ${imageSize} × ${imageSize}`,
       got: statistics ? `one of ${side} × ${side}` : 'none',
-      next: 'train on an image folder with --dataset imagefolder, at its picture size or below',
+      next: 'train on an image folder with --dataset imagefolder, at its image size or below',
     });
   }
   const { mean, std } = preset === FOUR_LAYER ? CIFAR10 : HALF;

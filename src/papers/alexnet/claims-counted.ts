@@ -59,7 +59,7 @@ export const countedClaims: readonly Claim[] = [
     id: 'neurons-by-layer',
     section: '3.5',
     statement: {
-      en: 'After the picture, the layers have 253,440, 186,624, 64,896, 64,896, 43,264, 4096, 4096 and 1000 neurons.',
+      en: 'After the image, the layers have 253,440, 186,624, 64,896, 64,896, 43,264, 4096, 4096 and 1000 neurons.',
       zh: '输入之后，各层神经元数依次为 253,440、186,624、64,896、64,896、43,264、4096、4096、1000。',
     },
     paperSays: '253,440 · 186,624 · 64,896 · 64,896 · 43,264 · 4096 · 4096 · 1000',
@@ -86,7 +86,7 @@ export const countedClaims: readonly Claim[] = [
     id: 'input-size',
     section: '3.5',
     statement: {
-      en: 'A 224 × 224 picture under 11 × 11 kernels at stride 4 gives the 55 × 55 maps of Figure 2.',
+      en: 'A 224 × 224 image under 11 × 11 kernels at stride 4 gives the 55 × 55 maps of Figure 2.',
       zh: '224 × 224 的图像经 11 × 11、步幅 4 的卷积得到图 2 中 55 × 55 的特征图。',
     },
     paperSays: '55 × 55',
@@ -100,7 +100,7 @@ export const countedClaims: readonly Claim[] = [
         verdict: side === 55 ? 'confirmed' : 'refuted',
         measured: `224: ${side}; 224 + 2·2 (floor): ${Math.floor((228 - 11) / 4) + 1}; 227: ${(227 - 11) / 4 + 1}`,
         reason: {
-          en: '224 needs 2 pixels of padding, or pictures of 227, as the implementations have it',
+          en: '224 needs 2 pixels of padding, or images of 227, as the implementations have it',
           zh: '224 需要 2 像素填充，或改用 227 的图像，各实现也正是如此',
         },
       };

@@ -200,7 +200,7 @@ const measured: readonly Claim[] = [
     section: '4.1',
     order: 7,
     statement: {
-      en: 'Shifted and mirrored pictures reduce overfitting.',
+      en: 'Shifted and mirrored images reduce overfitting.',
       zh: '平移与镜像扩增可减轻过拟合。',
     },
     paperSays: '—',
@@ -322,7 +322,7 @@ const measured: readonly Claim[] = [
     },
     paperSays: '—',
     rule: {
-      en: 'accuracy on 10,000 test pictures after ten epochs; confirmed from 50 % on, which is five times guessing',
+      en: 'accuracy on 10,000 test images after ten epochs; confirmed from 50 % on, which is five times guessing',
       zh: '10 轮后在 10,000 张测试图上的准确率；达到 50 %（随机猜测的五倍）即证实',
     },
     variant: variants.notesTenEpochs,
@@ -339,7 +339,7 @@ const needsImageNet = (id: string, section: string, statement: Text, paperSays: 
     statement,
     paperSays,
     needs: IMAGENET,
-    rule: { en: 'error on ImageNet’s validation pictures', zh: 'ImageNet 验证集上的误差' },
+    rule: { en: 'error on ImageNet’s validation images', zh: 'ImageNet 验证集上的误差' },
   });
 
 const imageNetClaims: readonly Claim[] = [
@@ -401,7 +401,7 @@ const imageNetClaims: readonly Claim[] = [
     'nearest-neighbours',
     '6.1',
     {
-      en: 'Pictures whose values in the last hidden layer are close (Euclidean) look alike to people, though not pixel by pixel (Figure 4).',
+      en: 'Images whose values in the last hidden layer are close (Euclidean) look alike to people, though not pixel by pixel (Figure 4).',
       zh: '最后一个隐层的值（欧氏距离）相近的图像，在人看来也相似，尽管逐像素并不接近（图 4）。',
     },
     '—',

@@ -24,7 +24,7 @@ export interface FourLayerOptions {
 
 /**
  * Constants of LRN in the CIFAR-10 nets of the author's own code (size 5, alpha 0.001, beta 0.75, k 1). They are
- * for pictures in bytes; ours are divided by their standard deviation of about 63, and Σ x² with them.
+ * for images in bytes; ours are divided by their standard deviation of about 63, and Σ x² with them.
  */
 const LRN = { size: 5, alpha: 1e-3 * 63 ** 2, beta: 0.75, k: 1 };
 

@@ -22,7 +22,7 @@ export default definePaper({
     batchnorm: 'notes with batch normalisation in LRN’s place',
     torchvision: '64/192/384/256/256 kernels, no LRN',
     caffe: 'bvlc_alexnet: paper with Caffe’s LRN constants and pooling',
-    [FOUR_LAYER]: 'three small convolutions and one fully connected layer for 32 × 32 pictures',
+    [FOUR_LAYER]: 'three small convolutions and one fully connected layer for 32 × 32 images',
   },
   imageSize: (preset) => (preset === FOUR_LAYER ? 32 : preset === 'caffe' ? 227 : 224),
   inits: INITS,

@@ -67,7 +67,7 @@ function gaussian(
 
 /**
  * The small start of the author's cuda-convnet, layers-18pct.cfg: N(0, 0.0001²) in the first convolution, N(0,
- * 0.01²) elsewhere. There, pictures are bytes; here they are divided by about 63, so that the first convolution's
+ * 0.01²) elsewhere. There, images are bytes; here they are divided by about 63, so that the first convolution's
  * weights are 63 times as large for the same maps.
  */
 function small(layers: readonly Layer[]): void {

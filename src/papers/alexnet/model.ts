@@ -1,4 +1,4 @@
-import { UsageError } from '../../errors.js';
+import { UsageError } from '../../errors/errors.js';
 import {
   AdaptiveAvgPool2d,
   BatchNorm2d,
@@ -20,7 +20,7 @@ type Step = 'act' | 'norm' | 'pool';
 interface Preset {
   /** Kernels of the five convolutions. */
   readonly channels: readonly [number, number, number, number, number];
-  /** Zeros around the picture, before the first convolution. */
+  /** Zeros around the image, before the first convolution. */
   readonly padding: number;
   readonly order: readonly Step[];
   readonly norm: Norm;
@@ -102,7 +102,7 @@ export interface AlexNetOptions {
 
 /**
  * AlexNet (Krizhevsky, Sutskever and Hinton, 2012): five convolutions and three fully connected layers.
- * [N, 3, H, W] → logits [N, numClasses]; made for 224 × 224, and any picture of at least 63 × 63 goes through.
+ * [N, 3, H, W] → logits [N, numClasses]; made for 224 × 224, and any image of at least 63 × 63 goes through.
  * Parameter names of `notes` are those of the notes' PyTorch module, those of `torchvision` are torchvision's:
  * `features.0.weight` … `classifier.6.bias`.
  *

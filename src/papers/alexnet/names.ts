@@ -1,4 +1,4 @@
-import { UsageError } from '../../errors.js';
+import { UsageError } from '../../errors/errors.js';
 import { BatchNorm2d, Conv2d, Linear, type Module } from '../../nn/index.js';
 import type { Shapes } from '../paper.js';
 import { AlexNet } from './model.js';

@@ -16,7 +16,7 @@ const NOTES = {
 
 const PAPER = {
   about:
-    "the paper's section 5: two towers, N(0, 0.01²) with some biases of 1, its own SGD with weight decay 0.0005, a rate of 0.01 divided by 10 up to three times when accuracy stalls, 90 epochs, shifted and mirrored pictures",
+    "the paper's section 5: two towers, N(0, 0.01²) with some biases of 1, its own SGD with weight decay 0.0005, a rate of 0.01 divided by 10 up to three times when accuracy stalls, 90 epochs, shifted and mirrored images",
   model: { preset: 'paper', imageSize: 224, dropout: 0.5, init: 'paper' },
   epochs: 90,
   batchSize: 128,
@@ -52,7 +52,7 @@ export const recipes = {
   imagenet: {
     ...PAPER,
     about:
-      "the paper's recipe on pictures in folders, prepared as in its sections 2 and 4.1: minus the mean picture, random windows of 224 × 224, mirrored, colours shifted along their principal components",
+      "the paper's recipe on images in folders, prepared as in its sections 2 and 4.1: minus the mean image, random windows of 224 × 224, mirrored, colours shifted along their principal components",
     augment: 'paper',
     checkpointEvery: 1000,
   },
@@ -69,13 +69,13 @@ export const recipes = {
   caffe: {
     ...PAPER,
     about:
-      "Caffe's bvlc_alexnet: as the paper, with biases of 0.1 for 1, 227 × 227 pictures, a tenth of the rate every 30 epochs",
+      "Caffe's bvlc_alexnet: as the paper, with biases of 0.1 for 1, 227 × 227 images, a tenth of the rate every 30 epochs",
     model: { preset: 'caffe', imageSize: 227, dropout: 0.5, init: 'caffe' },
     schedule: { kind: 'milestones', epochs: [30, 60], factor: 0.1 },
   },
   'four-layer': {
     about:
-      'the small net of Figure 1 and section 3.3 on 32 × 32 pictures: 15 epochs with a tenth of the rate after 10 and 13',
+      'the small net of Figure 1 and section 3.3 on 32 × 32 images: 15 epochs with a tenth of the rate after 10 and 13',
     model: { preset: 'four-layer', imageSize: 32, dropout: 0, init: 'kaiming' },
     epochs: 15,
     batchSize: 128,

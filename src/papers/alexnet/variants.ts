@@ -51,12 +51,12 @@ export const plainPoolingNet = small('four-layer-plain-pooling', { pooling: 'pla
 export const augmentedNet = small('four-layer-augmented', {}, { augment: 'crop-mirror' }, 22 * EPOCHS);
 export const decayNet = small('four-layer-weight-decay', {}, { weightDecay: 5e-4, decayBiases: false });
 
-/** Side of the pictures and hidden units of AlexNet's trends: as small as the network goes. */
+/** Side of the images and hidden units of AlexNet's trends: as small as the network goes. */
 const TREND_SIDE = 63;
 const TREND_EPOCHS = 4;
 
 /**
- * AlexNet (paper preset, Kaiming-normal start) on pictures of 63 × 63 with 512 hidden units, four epochs at a rate
+ * AlexNet (paper preset, Kaiming-normal start) on images of 63 × 63 with 512 hidden units, four epochs at a rate
  * that rises over 150 steps and falls to 0 over the last three epochs.
  */
 const trend = (

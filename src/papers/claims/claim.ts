@@ -1,5 +1,5 @@
-import type { ModelConfig, TrainConfig } from '../../train/config.js';
-import type { DatasetName } from '../../train/dataset-names.js';
+import type { ModelConfig, TrainConfig } from '../../run/config.js';
+import type { DatasetName } from '../../run/dataset-names.js';
 import type { Verdict } from '../page.js';
 import type { Result } from './result.js';
 

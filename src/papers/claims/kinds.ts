@@ -134,11 +134,11 @@ function directionOf(gain: { value: number; error: number }): Text {
     : { en: 'against the paper’s direction', zh: '方向与论文相反' };
 }
 
-/** Error on the test pictures after the last epoch, in percent. */
+/** Error on the test images after the last epoch, in percent. */
 export const testError = (result: Result): number => result.epochs.at(-1)!.testError;
-/** Error on the training pictures over the last epoch, as they were trained on, in percent. */
+/** Error on the training images over the last epoch, as they were trained on, in percent. */
 export const trainError = (result: Result): number => result.epochs.at(-1)!.trainError;
-/** How much larger the error on test pictures is than that on training pictures, in points. */
+/** How much larger the error on test images is than that on training images, in points. */
 export const overfit = (result: Result): number => testError(result) - trainError(result);
 
 /**

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { Device } from '../../backend/backend.js';
 import type { Dataset } from '../../data/dataset.js';
-import type { DatasetName } from '../../train/dataset-names.js';
-import type { EpochEvent } from '../../train/events.js';
+import type { DatasetName } from '../../run/dataset-names.js';
+import type { EpochEvent } from '../../run/events.js';
 import type { Paper } from '../paper.js';
 import { type Claim, type Job, jobName, type Results } from './claim.js';
 import { type Result, ResultFolder } from './result.js';

@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { diskError } from '../../disk-error.js';
-import { CheckpointError } from '../../errors.js';
-import { makeFolder } from '../../make-folder.js';
-import { writeFileAtomic } from '../../train/atomic.js';
-import { type TrainConfig, trainConfigSchema } from '../../train/config.js';
+import { CheckpointError } from '../../errors/errors.js';
+import { writeFileAtomic } from '../../files/atomic.js';
+import { diskError } from '../../files/disk-error.js';
+import { makeFolder } from '../../files/make-folder.js';
+import { type TrainConfig, trainConfigSchema } from '../../run/config.js';
 import type { Job, Results, Variant } from './claim.js';
 import { jobName } from './claim.js';
 

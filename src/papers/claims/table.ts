@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeFolder } from '../../make-folder.js';
-import { writeFileAtomic } from '../../train/atomic.js';
+import { writeFileAtomic } from '../../files/atomic.js';
+import { makeFolder } from '../../files/make-folder.js';
 import type { ClaimRow, Verdict } from '../page.js';
 import type { Paper } from '../paper.js';
 import { judge, type Results } from './claim.js';

@@ -13,7 +13,7 @@ export const charts = (results: Results): Chart[] => [
   {
     name: 'figure-6-test',
     title: {
-      en: 'The same nets on the test pictures',
+      en: 'The same nets on the test images',
       zh: '同样的网络在测试图上',
     },
     yLabel: TEST_ERROR,

@@ -9,7 +9,7 @@ import { recognise } from './recognise.js';
 
 const DEPTHS = [20, 32, 44, 56, 110];
 
-/** Of CIFAR-10's training pictures; the paper subtracts the mean of each pixel. */
+/** Of CIFAR-10's training images; the paper subtracts the mean of each pixel. */
 const finish = [
   transforms.toTensor(),
   transforms.normalize([0.4914, 0.4822, 0.4465], [0.247, 0.2435, 0.2616]),

@@ -1,4 +1,4 @@
-import { UsageError } from '../../errors.js';
+import { UsageError } from '../../errors/errors.js';
 import { hostLeaf } from '../../graph/node.js';
 import { BatchNorm2d, Conv2d, Linear, MaxPool2d, Module, Sequential } from '../../nn/index.js';
 import { kaimingNormal } from '../../nn/init.js';
@@ -96,7 +96,7 @@ class Shortcut extends Module {
   }
 }
 
-/** Zeros on both sides: the channels are the rows of one picture, whose window begins above its top. */
+/** Zeros on both sides: the channels are the rows of one image, whose window begins above its top. */
 function padChannels(x: Tensor, count: number): Tensor {
   const [n, c, h, w] = x.shape as [number, number, number, number];
   const top = -Math.floor(count / 2);

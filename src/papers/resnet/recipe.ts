@@ -2,7 +2,7 @@ import type { Recipe } from '../paper.js';
 
 const PAPER = {
   about:
-    'section 4.2: batch 128, a rate of 0.1 divided by 10 after 32,000 and 48,000 of 64,000 steps, weight decay 0.0001, shifted and mirrored pictures',
+    'section 4.2: batch 128, a rate of 0.1 divided by 10 after 32,000 and 48,000 of 64,000 steps, weight decay 0.0001, shifted and mirrored images',
   model: { preset: 'resnet-20', imageSize: 32, dropout: 0, init: 'kaiming' },
   epochs: 164,
   batchSize: 128,

@@ -44,8 +44,8 @@ test('it learns a batch by heart', async () => {
   manualSeed(1);
   const model = await new ResNet({ depth: 8, numClasses: 2 }).to(referenceDevice());
   const optimizer = new SGD(model.parameters(), { lr: 0.1, momentum: 0.9 });
-  const pictures = Float32Array.from({ length: 4 * 3 * 64 }, (_, i) => Math.sin(i * (i % 7)));
-  const inputs = tensor(pictures, { shape: [4, 3, 8, 8] });
+  const images = Float32Array.from({ length: 4 * 3 * 64 }, (_, i) => Math.sin(i * (i % 7)));
+  const inputs = tensor(images, { shape: [4, 3, 8, 8] });
   const labels = tensor(Int32Array.from([0, 1, 1, 0]));
   const losses: number[] = [];
   for (let step = 0; step < 12; step++) {

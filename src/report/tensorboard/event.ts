@@ -1,4 +1,4 @@
-import type { ActivationInsight } from '../../train/events.js';
+import type { ActivationInsight } from '../../run/events.js';
 import { encodePng, type Pixels } from '../png.js';
 import { maskedCrc32c } from './crc32c.js';
 import { Message } from './protobuf.js';

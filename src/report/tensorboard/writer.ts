@@ -1,10 +1,10 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { diskError } from '../../disk-error.js';
-import { CheckpointError } from '../../errors.js';
-import { makeFolder } from '../../make-folder.js';
-import type { EpochEvent, Insight, KernelPicture, Observer, StepEvent } from '../../train/events.js';
+import { CheckpointError } from '../../errors/errors.js';
+import { diskError } from '../../files/disk-error.js';
+import { makeFolder } from '../../files/make-folder.js';
+import type { EpochEvent, Insight, KernelImage, Observer, StepEvent } from '../../run/events.js';
 import { kernelPixels } from '../kernels.js';
 import {
   histogram,
@@ -102,7 +102,7 @@ export class EventFile implements Observer {
     ]);
   }
 
-  kernels(kernels: KernelPicture): void {
+  kernels(kernels: KernelImage): void {
     this.#add(kernels.step, [image('kernels', kernelPixels(kernels))]);
   }
 

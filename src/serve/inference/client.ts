@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { errorFromPlain } from '../../errors.js';
-import { RequestError } from '../request-error.js';
+import { errorFromPlain } from '../../errors/errors.js';
+import { RequestError } from '../http/request-error.js';
 import type { Operation, Operations, Reply, Request } from './protocol.js';
 
 /** Requests that may wait. */

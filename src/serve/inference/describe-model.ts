@@ -10,7 +10,7 @@ import {
 import { withoutInit } from '../../nn/init.js';
 import { buildModel } from '../../papers/paper.js';
 import { openPaper } from '../../papers/registry.js';
-import type { ModelConfig } from '../../train/config.js';
+import type { ModelConfig } from '../../run/config.js';
 import type { ModelDetail } from '../api.js';
 
 /** The layers of the model that a configuration describes; computes nothing. */

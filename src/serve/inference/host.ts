@@ -1,6 +1,6 @@
 import { constants, setPriority } from 'node:os';
-import { errorToPlain } from '../../errors.js';
-import { Bench } from './bench.js';
+import { errorToPlain } from '../../errors/errors.js';
+import { Bench } from './loaded-model.js';
 import type { Operation, Operations, Reply, Request } from './protocol.js';
 
 /*
@@ -24,9 +24,9 @@ type Handlers = {
 };
 const handlers: Handlers = {
   model: ({ run }) => bench.model(run),
-  picture: ({ run, index }) => bench.png(run, index),
-  features: ({ weights, picture, layer }) => bench.features(weights, picture, layer),
-  predict: ({ weights, picture }) => bench.predict(weights, picture),
+  image: ({ run, index }) => bench.png(run, index),
+  features: ({ weights, image, layer }) => bench.features(weights, image, layer),
+  predict: ({ weights, image }) => bench.predict(weights, image),
   survey: ({ weights, from, to }, progress) => bench.survey(weights, from, to, progress),
 };
 

@@ -1,8 +1,8 @@
-import type { PlainError } from '../../errors.js';
+import type { PlainError } from '../../errors/errors.js';
 import type { FeatureMaps, ModelDetail } from '../api.js';
 
-/** A test picture, or the file of a picture. */
-export type PictureSource = { readonly index: number } | { readonly bytes: Uint8Array };
+/** A test image, or the file of an image. */
+export type ImageSource = { readonly index: number } | { readonly bytes: Uint8Array };
 
 /** Which weights are meant; `version` changes when the file does. */
 export interface Weights {
@@ -16,17 +16,17 @@ export interface Weights {
 /** What the server asks the process that computes, by name of the operation: arguments and answer. */
 export interface Operations {
   model: { args: { readonly run: string }; value: ModelDetail };
-  /** PNG of a test picture. */
-  picture: { args: { readonly run: string; readonly index: number }; value: Uint8Array };
+  /** PNG of a test image. */
+  image: { args: { readonly run: string; readonly index: number }; value: Uint8Array };
   features: {
-    args: { readonly weights: Weights; readonly picture: PictureSource; readonly layer: string };
+    args: { readonly weights: Weights; readonly image: ImageSource; readonly layer: string };
     value: Omit<FeatureMaps, 'grey'> & { readonly grey: Uint8Array };
   };
   predict: {
-    args: { readonly weights: Weights; readonly picture: PictureSource };
+    args: { readonly weights: Weights; readonly image: ImageSource };
     value: Predicted;
   };
-  /** Looks at test pictures `from` to `to`, as far as there are any. */
+  /** Looks at test images `from` to `to`, as far as there are any. */
   survey: {
     args: { readonly weights: Weights; readonly from: number; readonly to: number };
     value: SurveyPart;
@@ -45,7 +45,7 @@ export interface SurveyPart {
   readonly classes: readonly string[];
   readonly labels: Int32Array;
   readonly predicted: Int32Array;
-  /** For each picture what goes into the last fully connected layer, one after another. */
+  /** For each image what goes into the last fully connected layer, one after another. */
   readonly hidden: Float32Array;
 }
 

@@ -1,14 +1,14 @@
-import { PaperweightError } from '../../errors.js';
+import { PaperweightError } from '../../errors/errors.js';
 import type { Confusion, Prediction, Working } from '../api.js';
 import type { Inference } from './client.js';
 import type { Predicted, SurveyPart, Weights } from './protocol.js';
 
-/** Test pictures among which neighbours are searched. */
+/** Test images among which neighbours are searched. */
 export const NEIGHBOURS_AMONG = 1000;
-/** Test pictures of a confusion matrix. */
+/** Test images of a confusion matrix. */
 const CONFUSION_OF = 2000;
 const NEIGHBOURS = 8;
-/** Pictures that a cell of the confusion matrix names. */
+/** Images that a cell of the confusion matrix names. */
 const CELL = 24;
 /** Weights whose surveys are kept: 16 MB each for AlexNet. */
 const KEEP = 3;
@@ -19,7 +19,7 @@ interface Job {
   error?: unknown;
 }
 
-/** What a model makes of the test pictures, computed once for each weights file. */
+/** What a model makes of the test images, computed once for each weights file. */
 export class Surveys {
   readonly #jobs = new Map<string, Job>();
 
@@ -35,7 +35,7 @@ export class Surveys {
       this.#jobs.set(key, known);
       return known;
     }
-    const job: Job = { working: { working: 'looking at the test pictures', done: 0, total: to - from } };
+    const job: Job = { working: { working: 'looking at the test images', done: 0, total: to - from } };
     this.#jobs.set(key, job);
     const oldest = [...this.#jobs].filter(([, { part }]) => part);
     for (const [name] of oldest.slice(0, Math.max(0, oldest.length - 2 * KEEP))) this.#jobs.delete(name);
@@ -54,7 +54,7 @@ export class Surveys {
     return job;
   }
 
-  /** The nearest test pictures, or how far the survey is. */
+  /** The nearest test images, or how far the survey is. */
   neighbours(
     weights: Weights,
     { hidden }: Predicted,

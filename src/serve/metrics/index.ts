@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
-import type { EpochEvent, StepEvent } from '../../train/events.js';
-import { fileInside, newlineAfter, readFrom } from '../inside.js';
+import type { EpochEvent, StepEvent } from '../../run/events.js';
+import { fileInside, newlineAfter, readFrom } from '../runs/path-containment.js';
 import { Columns } from './columns.js';
 import { eventText, type Line, scanLines, stepEvent, stepValues } from './lines.js';
 import { FIELDS } from './step-line.js';

@@ -1,5 +1,5 @@
-import { metricsSchema } from '../../train/event-lines.js';
-import type { EpochEvent, StepEvent } from '../../train/events.js';
+import { metricsSchema } from '../../run/event-lines.js';
+import type { EpochEvent, StepEvent } from '../../run/events.js';
 import { FIELDS, readStepLine } from './step-line.js';
 
 /** What a line of the metrics is. `other`: something that is not known, or not whole. */

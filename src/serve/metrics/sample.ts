@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
-import type { Positioned } from '../../positioned.js';
+import type { Positioned } from '../../files/positioned.js';
 import type { Series, SeriesKey } from '../api.js';
-import { type InsideFile, readFrom } from '../inside.js';
+import { type InsideFile, readFrom } from '../runs/path-containment.js';
 import { SERIES_KEYS, short } from './columns.js';
 import { scanLines, stepValues } from './lines.js';
 import { FIELDS } from './step-line.js';

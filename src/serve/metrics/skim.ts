@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
-import type { Positioned } from '../../positioned.js';
-import type { EpochEvent, StepEvent } from '../../train/events.js';
-import { type InsideFile, readFrom } from '../inside.js';
+import type { Positioned } from '../../files/positioned.js';
+import type { EpochEvent, StepEvent } from '../../run/events.js';
+import { type InsideFile, readFrom } from '../runs/path-containment.js';
 import { short } from './columns.js';
 import { scanLines, stepEvent, stepValues } from './lines.js';
 import { FIELDS } from './step-line.js';

@@ -47,7 +47,7 @@ export async function get<T>(url: string, signal?: AbortSignal): Promise<T> {
   return (await answer(url, signal ? { signal } : {})).body as T;
 }
 
-/** JSON, a picture, or nothing as the body. */
+/** JSON, an image, or nothing as the body. */
 export async function send<T>(
   method: 'POST' | 'PATCH' | 'DELETE',
   url: string,

@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import type { EpochEvent, StepEvent } from '../../run/events.js';
 import type { LogLine, RunDetail, RunEvent, RunStatus } from '../../serve/api.js';
-import type { EpochEvent, StepEvent } from '../../train/events.js';
 import { type ApiFailure, at, get } from './api.js';
 import { type Connection, useEvents } from './events.js';
 import { useLoad } from './use.js';

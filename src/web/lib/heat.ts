@@ -12,7 +12,7 @@ export function heat(count: number, rowTotal: number): Heat {
   return { level: count === 0 ? 0 : Math.max(1, Math.round(Math.sqrt(share) * 9)), share };
 }
 
-/** Share of all pictures on the diagonal, in percent. */
+/** Share of all images on the diagonal, in percent. */
 export function accuracy(counts: readonly (readonly number[])[]): number {
   let right = 0;
   let all = 0;

@@ -20,7 +20,7 @@ export const anchor = (text: string): string =>
 
 /**
  * Markdown to HTML that carries nothing but text, structure and links: raw HTML shows as the text that it is,
- * pictures come from the paper's own figures only. Headings go down by one, as the page has an `h1`.
+ * images come from the paper's own figures only. Headings go down by one, as the page has an `h1`.
  *
  * @param figure the address of a figure of the paper; undefined where it has no such file
  */

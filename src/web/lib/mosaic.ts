@@ -1,4 +1,4 @@
-/** Many small pictures laid into one: what a canvas draws at once. */
+/** Many small images laid into one: what a canvas draws at once. */
 export interface Mosaic {
   readonly width: number;
   readonly height: number;
@@ -7,8 +7,8 @@ export interface Mosaic {
 }
 
 /**
- * @param tiles bytes of all pictures, row-major, `channels` bytes a pixel
- * @param gap pixels between pictures
+ * @param tiles bytes of all images, row-major, `channels` bytes a pixel
+ * @param gap pixels between images
  */
 export function mosaic(
   tiles: Uint8Array,
@@ -41,7 +41,7 @@ export function mosaic(
   return { width: wide, height: high, rgba };
 }
 
-/** A layer of units has no picture: its numbers are laid into a square, row by row. */
+/** A layer of units has no image: its numbers are laid into a square, row by row. */
 export function squareOf(units: number): { width: number; height: number } {
   const width = Math.ceil(Math.sqrt(units));
   return { width, height: Math.ceil(units / width) };

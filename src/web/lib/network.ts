@@ -53,7 +53,7 @@ export interface Box {
 }
 
 /**
- * Sizes grow with the logarithm, or 55 × 55 maps and 4,096 units would not fit one picture.
+ * Sizes grow with the logarithm, or 55 × 55 maps and 4,096 units would not fit one image.
  *
  * @param dims C × H × W, or the units of a fully connected layer; a leading batch of 1 may be there
  */

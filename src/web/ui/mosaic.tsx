@@ -2,7 +2,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { Mosaic } from '../lib/mosaic.js';
 
 /** Draws a mosaic; the style sheet scales it without smoothing. */
-export function MosaicPicture({
+export function MosaicImage({
   mosaic,
   label,
   class: name = '',

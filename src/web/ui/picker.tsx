@@ -1,33 +1,33 @@
 import { useRef, useState } from 'preact/hooks';
 import { at } from '../app/api.js';
 import { useApp } from '../app/context.js';
-import { FilePicture } from './file-picture.js';
+import { FileImage } from './file-image.js';
 import { Icon } from './icon.js';
 
-/** The picture that a view looks at: one of the test set, or a file of the person's own. */
-export type Picture = { readonly index: number } | { readonly file: File };
+/** The image that a view looks at: one of the test set, or a file of the person's own. */
+export type Image = { readonly index: number } | { readonly file: File };
 
-/** Chance picks among so many of the test pictures; each data set has at least these. A number may go beyond. */
+/** Chance picks among so many of the test images; each data set has at least these. A number may go beyond. */
 const ANY_OF = 2000;
 const LARGEST_FILE = 20 * 2 ** 20;
 
-export const pictureUrl = (run: string, index: number): string => at('pictures', run, index);
+export const imageUrl = (run: string, index: number): string => at('images', run, index);
 
-/** Chooses a picture: a row of test pictures, a number, chance, a dropped or chosen file. */
+/** Chooses an image: a row of test images, a number, chance, a dropped or chosen file. */
 export function Picker({
   run,
-  picture,
+  image,
   onChange,
 }: {
   run: string;
-  picture: Picture;
-  onChange: (picture: Picture) => void;
+  image: Image;
+  onChange: (image: Image) => void;
 }) {
   const { t } = useApp();
   const input = useRef<HTMLInputElement>(null);
   const [over, setOver] = useState(false);
   const [complaint, setComplaint] = useState('');
-  const index = 'index' in picture ? picture.index : undefined;
+  const index = 'index' in image ? image.index : undefined;
   const first = index === undefined ? 0 : Math.floor(index / 8) * 8;
   const take = (file: File | undefined) => {
     if (!file) return;
@@ -59,13 +59,13 @@ export function Picker({
       }}
     >
       <div class="picker-chosen">
-        {'file' in picture ? (
-          <FilePicture file={picture.file} label={picture.file.name} />
+        {'file' in image ? (
+          <FileImage file={image.file} label={image.file.name} />
         ) : (
           <img
-            class="chosen-picture"
-            src={pictureUrl(run, picture.index)}
-            alt={t('picker.test', { n: picture.index })}
+            class="chosen-image"
+            src={imageUrl(run, image.index)}
+            alt={t('picker.test', { n: image.index })}
             width="112"
             height="112"
           />
@@ -82,7 +82,7 @@ export function Picker({
                 aria-label={t('picker.test', { n })}
                 onClick={() => choose(n)}
               >
-                <img src={pictureUrl(run, n)} alt="" width="40" height="40" loading="lazy" />
+                <img src={imageUrl(run, n)} alt="" width="40" height="40" loading="lazy" />
               </button>
             </li>
           ))}

@@ -1,5 +1,5 @@
 import { useMemo } from 'preact/hooks';
-import type { EpochEvent } from '../../train/events.js';
+import type { EpochEvent } from '../../run/events.js';
 import { useApp } from '../app/context.js';
 import { integer, percent } from '../lib/format.js';
 import { Bars } from '../ui/bars.js';

@@ -6,7 +6,7 @@ import { useLoad } from '../app/use.js';
 import { integer, percent, share } from '../lib/format.js';
 import { accuracy, heat, worstPairs } from '../lib/heat.js';
 import { Dialog } from '../ui/dialog.js';
-import { pictureUrl } from '../ui/picker.js';
+import { imageUrl } from '../ui/picker.js';
 import { Problem } from '../ui/problem.js';
 import { WorkingLine } from '../ui/working.js';
 
@@ -141,7 +141,7 @@ function Matrix({
                     document.getElementById('try-title')?.scrollIntoView({ block: 'start' });
                   }}
                 >
-                  <img src={pictureUrl(id, index)} alt="" width="72" height="72" loading="lazy" />
+                  <img src={imageUrl(id, index)} alt="" width="72" height="72" loading="lazy" />
                 </button>
               </li>
             ))}

@@ -7,13 +7,13 @@ import { useLoad } from '../app/use.js';
 import type { LiveRun } from '../app/use-run.js';
 import { compact, shape } from '../lib/format.js';
 import { runHref } from '../lib/route.js';
-import { Picker, type Picture } from '../ui/picker.js';
+import { type Image, Picker } from '../ui/picker.js';
 import { Loading, Problem } from '../ui/problem.js';
 import { KernelsView } from './kernels.js';
 import { LayerPanel } from './layer-panel.js';
 import { Network, NetworkLegend } from './network.js';
 
-/** The network itself: its drawing, a layer looked at with a picture, the first layer's kernels over time. */
+/** The network itself: its drawing, a layer looked at with an image, the first layer's kernels over time. */
 export function InsideView({
   id,
   run,
@@ -27,7 +27,7 @@ export function InsideView({
   const model = useLoad<ModelDetail>(`model ${id}`, (signal) => get(at('runs', id, 'model'), signal));
   const [file, setFile] = useState<File>();
   const index = Math.max(0, Math.floor(Number(query.index ?? 0)) || 0);
-  const picture: Picture = file ? { file } : { index };
+  const image: Image = file ? { file } : { index };
   const layers = model.value?.layers ?? [];
   const layer =
     layers.find(({ name }) => name === query.layer) ??
@@ -65,13 +65,13 @@ export function InsideView({
           <div class="layer-grid">
             <Picker
               run={id}
-              picture={picture}
+              image={image}
               onChange={(next) => {
                 setFile('file' in next ? next.file : undefined);
                 if ('index' in next) go({ index: next.index });
               }}
             />
-            <LayerPanel id={id} layer={layer} picture={picture} run={run} />
+            <LayerPanel id={id} layer={layer} image={image} run={run} />
           </div>
         </section>
       )}

@@ -8,7 +8,7 @@ import { bytesOf } from '../lib/bytes.js';
 import { integer } from '../lib/format.js';
 import { mosaic } from '../lib/mosaic.js';
 import { Icon } from '../ui/icon.js';
-import { MosaicPicture } from '../ui/mosaic.js';
+import { MosaicImage } from '../ui/mosaic.js';
 import { Loading, Missing, Problem } from '../ui/problem.js';
 
 const FRAME_MS = 260;
@@ -79,7 +79,7 @@ function Player({
     setIndex(next);
     onStep(steps[next]!);
   };
-  // The next picture is asked for while this one is looked at; it moves on only once it has come.
+  // The next image is asked for while this one is looked at; it moves on only once it has come.
   const latest = useRef(show);
   latest.current = show;
   const last = steps.length - 1;
@@ -137,7 +137,7 @@ function KernelGrid({ kernels }: { kernels: Kernels }) {
     return mosaic(bytesOf(rgb), { count, width: side, height: side, channels: 3, columns, gap: 1 });
   }, [kernels]);
   return (
-    <MosaicPicture
+    <MosaicImage
       mosaic={drawn}
       class="kernels"
       label={t('kernels.label', {

@@ -9,20 +9,20 @@ import { compact, integer, shape, share, significant } from '../lib/format.js';
 import { mosaic, squareOf } from '../lib/mosaic.js';
 import type { Layer } from '../lib/network.js';
 import { Histogram } from '../ui/histogram.js';
-import { MosaicPicture } from '../ui/mosaic.js';
-import type { Picture } from '../ui/picker.js';
+import { MosaicImage } from '../ui/mosaic.js';
+import type { Image } from '../ui/picker.js';
 import { Loading, Problem } from '../ui/problem.js';
 
-/** What a layer is, what it makes of the chosen picture, and how it fares. */
+/** What a layer is, what it makes of the chosen image, and how it fares. */
 export function LayerPanel({
   id,
   layer,
-  picture,
+  image,
   run,
 }: {
   id: string;
   layer: Layer;
-  picture: Picture;
+  image: Image;
   run: LiveRun;
 }) {
   const { t, language } = useApp();
@@ -79,19 +79,18 @@ export function LayerPanel({
           })}
         />
       )}
-      <Features id={id} layer={layer.name} picture={picture} />
+      <Features id={id} layer={layer.name} image={image} />
     </div>
   );
 }
 
-function Features({ id, layer, picture }: { id: string; layer: string; picture: Picture }) {
+function Features({ id, layer, image }: { id: string; layer: string; image: Image }) {
   const { t, language } = useApp();
-  const which =
-    'file' in picture ? `file ${picture.file.name} ${picture.file.lastModified}` : `${picture.index}`;
+  const which = 'file' in image ? `file ${image.file.name} ${image.file.lastModified}` : `${image.index}`;
   const { value, failure, loading, reload } = useLoad<FeatureMaps>(`${id} ${layer} ${which}`, (signal) => {
     const search = new URLSearchParams({ layer });
-    if ('index' in picture) search.set('index', String(picture.index));
-    const body = 'file' in picture ? picture.file : undefined;
+    if ('index' in image) search.set('index', String(image.index));
+    const body = 'file' in image ? image.file : undefined;
     return send('POST', `${at('runs', id, 'features')}?${search}`, body, signal);
   });
   const drawn = useMemo(() => value && draw(value), [value]);
@@ -110,7 +109,7 @@ function Features({ id, layer, picture }: { id: string; layer: string; picture: 
                 : t('features.all', { n: value.maps })}{' '}
             · {t('features.scale', { min: significant(value.min), max: significant(value.max) })}
           </p>
-          <MosaicPicture
+          <MosaicImage
             mosaic={drawn}
             class="feature-maps"
             label={t('features.label', { layer: value.layer, n: value.maps })}

@@ -21,7 +21,7 @@ export function Network({
   return (
     <ol class="network" aria-label={t('network.title')}>
       <li class="stage stage-input">
-        <BoxPicture dims={model.inputShape} active={false} />
+        <BoxImage dims={model.inputShape} active={false} />
         <div class="stage-text">
           <p class="stage-shape num">{shape(model.inputShape)}</p>
           <p class="stage-name">{t('network.input')}</p>
@@ -29,7 +29,7 @@ export function Network({
       </li>
       {stages.map((stage) => (
         <li key={stage.layers[0]?.name} class="stage">
-          <BoxPicture
+          <BoxImage
             dims={stage.layers[0]?.outputShape ?? []}
             active={stage.layers.some(({ name }) => name === selected)}
           />
@@ -110,7 +110,7 @@ const HEIGHT = 118;
 /** How far the depth leans up, and how wide a tilted face looks. */
 const TILT = 0.42;
 
-function BoxPicture({ dims, active }: { dims: readonly number[]; active: boolean }) {
+function BoxImage({ dims, active }: { dims: readonly number[]; active: boolean }) {
   const own = dims.length === 4 || dims.length === 2 ? dims.slice(1) : dims;
   const { face, depth } = boxOf(dims);
   const flat = own.length < 3;
@@ -120,7 +120,7 @@ function BoxPicture({ dims, active }: { dims: readonly number[]; active: boolean
   const lean = flat ? 4 : w * TILT;
   const d = flat ? 6 : depth;
   const x = (WIDTH - (w + d)) / 2;
-  // Centred on the line that the picture travels along.
+  // Centred on the line that the image travels along.
   const y = (HEIGHT - h + lean) / 2;
   const front = `M${x} ${y}h${d}v${h}h${-d}z`;
   const top = `M${x} ${y}l${w} ${-lean}h${d}l${-w} ${lean}z`;

@@ -8,17 +8,17 @@ import { significant } from '../lib/format.js';
 import { runHref } from '../lib/route.js';
 import { Bars } from '../ui/bars.js';
 import { Icon } from '../ui/icon.js';
-import { Picker, type Picture, pictureUrl } from '../ui/picker.js';
+import { type Image, imageUrl, Picker } from '../ui/picker.js';
 import { Loading, Missing, Problem } from '../ui/problem.js';
 import { WorkingLine } from '../ui/working.js';
 import { ConfusionView } from './confusion.js';
 
-/** A picture of one's own, or one of the test set: what the network says of it, and what it confuses. */
+/** An image of one's own, or one of the test set: what the network says of it, and what it confuses. */
 export function TryView({ id, query }: { id: string; query: Readonly<Record<string, string>> }) {
   const { t } = useApp();
   const [file, setFile] = useState<File>();
   const index = Math.max(0, Math.floor(Number(query.index ?? 0)) || 0);
-  const picture: Picture = file ? { file } : { index };
+  const image: Image = file ? { file } : { index };
   const look = (next: number) => {
     setFile(undefined);
     replace(runHref(id, 'try', { ...query, index: next }));
@@ -30,10 +30,10 @@ export function TryView({ id, query }: { id: string; query: Readonly<Record<stri
         <div class="try-grid">
           <Picker
             run={id}
-            picture={picture}
+            image={image}
             onChange={(next) => ('file' in next ? setFile(next.file) : look(next.index))}
           />
-          <Answer id={id} picture={picture} onLook={look} />
+          <Answer id={id} image={image} onLook={look} />
         </div>
       </section>
       <ConfusionView id={id} onLook={look} />
@@ -41,14 +41,13 @@ export function TryView({ id, query }: { id: string; query: Readonly<Record<stri
   );
 }
 
-function Answer({ id, picture, onLook }: { id: string; picture: Picture; onLook: (index: number) => void }) {
+function Answer({ id, image, onLook }: { id: string; image: Image; onLook: (index: number) => void }) {
   const { t } = useApp();
-  const which =
-    'file' in picture ? `file ${picture.file.name} ${picture.file.lastModified}` : `${picture.index}`;
+  const which = 'file' in image ? `file ${image.file.name} ${image.file.lastModified}` : `${image.index}`;
   const { value, failure, loading, reload } = useLoad<Prediction>(`${id} ${which}`, (signal) =>
-    'file' in picture
-      ? send('POST', at('runs', id, 'predict'), picture.file, signal)
-      : send('POST', `${at('runs', id, 'predict')}?index=${picture.index}`, undefined, signal),
+    'file' in image
+      ? send('POST', at('runs', id, 'predict'), image.file, signal)
+      : send('POST', `${at('runs', id, 'predict')}?index=${image.index}`, undefined, signal),
   );
   const working = value?.working;
   useEffect(() => {
@@ -59,8 +58,8 @@ function Answer({ id, picture, onLook }: { id: string; picture: Picture; onLook:
   if (failure) return <Problem failure={failure} retry={reload} />;
   if (!value) return loading ? <Loading /> : null;
   const best = value.top[0];
-  // The picture itself is the nearest to itself.
-  const others = value.neighbours.filter((each) => !('index' in picture) || each.index !== picture.index);
+  // The image itself is the nearest to itself.
+  const others = value.neighbours.filter((each) => !('index' in image) || each.index !== image.index);
   const right = value.label === undefined || !best ? undefined : best.label === value.label;
   return (
     <div class="answer">
@@ -96,7 +95,7 @@ function Answer({ id, picture, onLook }: { id: string; picture: Picture; onLook:
                 onClick={() => onLook(index)}
                 aria-label={t('picker.test', { n: index })}
               >
-                <img src={pictureUrl(id, index)} alt="" width="72" height="72" />
+                <img src={imageUrl(id, index)} alt="" width="72" height="72" />
               </button>
               <span>{label}</span>
               <span class="under num">{t('try.distance', { d: significant(distance) })}</span>

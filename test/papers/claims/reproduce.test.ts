@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Device } from '../../../src/backend/backend.js';
 import { referenceDevice } from '../../../src/backend/reference/index.js';
-import { CheckpointError, UsageError } from '../../../src/errors.js';
+import { CheckpointError, UsageError } from '../../../src/errors/errors.js';
 import alexnet from '../../../src/papers/alexnet/index.js';
 import { jobName, type Variant } from '../../../src/papers/claims/claim.js';
 import { compared, testError } from '../../../src/papers/claims/kinds.js';

@@ -1,7 +1,7 @@
 import type { Attrs, Shape } from '../../../graph/types.js';
 import type { Kernel } from './kernel.js';
 
-/** Sizes of a convolution of pictures `x` with weights `w` into `y`. */
+/** Sizes of a convolution of images `x` with weights `w` into `y`. */
 function geometry(x: Shape, w: Shape, y: Shape, attrs: Attrs) {
   const [sh, sw] = attrs.stride as [number, number];
   const [ph, pw] = attrs.padding as [number, number];
@@ -13,7 +13,7 @@ function geometry(x: Shape, w: Shape, y: Shape, attrs: Attrs) {
   return { n, channels, h, width, out, perGroup, outPerGroup, kh, kw, oh, ow, sh, sw, ph, pw, dh, dw };
 }
 
-/** First and one-past-last output position whose input cell, `position · stride + offset`, is in the picture. */
+/** First and one-past-last output position whose input cell, `position · stride + offset`, is in the image. */
 const firstInside = (offset: number, stride: number): number => Math.max(0, Math.ceil(-offset / stride));
 const endInside = (offset: number, stride: number, size: number, count: number): number =>
   Math.min(count, Math.floor((size - 1 - offset) / stride) + 1);

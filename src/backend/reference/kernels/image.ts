@@ -4,12 +4,12 @@ const crop: Kernel = ({ inputs: [x, offsets], specs: [spec], output, outputSpec 
   const [n, c, h, w] = spec!.shape as [number, number, number, number];
   const [, , height, width] = outputSpec.shape as [number, number, number, number];
   for (let plane = 0; plane < n * c; plane++) {
-    const picture = Math.floor(plane / c);
-    const top = offsets![2 * picture]!;
-    const left = offsets![2 * picture + 1]!;
+    const image = Math.floor(plane / c);
+    const top = offsets![2 * image]!;
+    const left = offsets![2 * image + 1]!;
     const at = plane * height * width;
     const from = (plane * h + top) * w + left;
-    // Rows [begin, stop) and columns [first, end) of the result lie inside of the picture.
+    // Rows [begin, stop) and columns [first, end) of the result lie inside of the image.
     const begin = Math.min(height, Math.max(0, -top));
     const stop = Math.max(begin, Math.min(height, h - top));
     const first = Math.min(width, Math.max(0, -left));
@@ -43,9 +43,9 @@ const flip: Kernel = ({ inputs: [x, flags], specs: [spec], output }) => {
   const [n, c, h, w] = spec!.shape as [number, number, number, number];
   const size = c * h * w;
   output.set(x!);
-  for (let picture = 0; picture < n; picture++) {
-    if (flags![picture] === 0) continue;
-    for (let at = picture * size; at < (picture + 1) * size; at += w) output.subarray(at, at + w).reverse();
+  for (let image = 0; image < n; image++) {
+    if (flags![image] === 0) continue;
+    for (let at = image * size; at < (image + 1) * size; at += w) output.subarray(at, at + w).reverse();
   }
 };
 

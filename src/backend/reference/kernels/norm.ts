@@ -3,7 +3,7 @@ import { around, type Kernel } from './kernel.js';
 
 /**
  * k + alpha / size · Σ x², over the channels from c − ⌊size/2⌋ to c + ⌊(size−1)/2⌋, for every element of one
- * picture of `channels` planes.
+ * image of `channels` planes.
  */
 function lrnScale(
   x: TypedArray,

@@ -63,14 +63,14 @@ const maxPool2dGrad: Kernel = ({ inputs: [grad, x], specs: [gradSpec, spec], out
   output.set(total);
 };
 
-/** Cells [start, end) of a picture that one output position covers in one direction, and what it divides by. */
+/** Cells [start, end) of an image that one output position covers in one direction, and what it divides by. */
 interface Window {
   readonly start: number;
   readonly end: number;
   readonly divisor: number;
 }
 
-/** Average pooling clips a window to the padded picture before it counts its cells, as PyTorch does. */
+/** Average pooling clips a window to the padded image before it counts its cells, as PyTorch does. */
 function averaged(
   size: number,
   count: number,
@@ -88,34 +88,27 @@ function averaged(
   });
 }
 
-function averagedBoth(picture: Shape, out: Shape, attrs: Attrs): [Window[], Window[]] {
+function averagedBoth(image: Shape, out: Shape, attrs: Attrs): [Window[], Window[]] {
   const kernel = attrs.kernel as [number, number];
   const stride = attrs.stride as [number, number];
   const padding = attrs.padding as [number, number];
   const along = (d: 0 | 1) =>
-    averaged(
-      picture[2 + d]!,
-      out[2 + d]!,
-      kernel[d],
-      stride[d],
-      padding[d],
-      attrs.countIncludePad as boolean,
-    );
+    averaged(image[2 + d]!, out[2 + d]!, kernel[d], stride[d], padding[d], attrs.countIncludePad as boolean);
   return [along(0), along(1)];
 }
 
-function adaptiveBoth(picture: Shape, out: Shape): [Window[], Window[]] {
+function adaptiveBoth(image: Shape, out: Shape): [Window[], Window[]] {
   const along = (size: number, count: number) =>
     Array.from({ length: count }, (_, i): Window => {
       const start = Math.floor((i * size) / count);
       const end = Math.ceil(((i + 1) * size) / count);
       return { start, end, divisor: end - start };
     });
-  return [along(picture[2]!, out[2]!), along(picture[3]!, out[3]!)];
+  return [along(image[2]!, out[2]!), along(image[3]!, out[3]!)];
 }
 
-function average(x: TypedArray, picture: Shape, [rows, columns]: [Window[], Window[]], y: TypedArray): void {
-  const [n, c, h, w] = picture as [number, number, number, number];
+function average(x: TypedArray, image: Shape, [rows, columns]: [Window[], Window[]], y: TypedArray): void {
+  const [n, c, h, w] = image as [number, number, number, number];
   let at = 0;
   for (let plane = 0; plane < n * c; plane++)
     for (const row of rows)
@@ -129,11 +122,11 @@ function average(x: TypedArray, picture: Shape, [rows, columns]: [Window[], Wind
 
 function averageGrad(
   grad: TypedArray,
-  picture: Shape,
+  image: Shape,
   [rows, columns]: [Window[], Window[]],
   dx: TypedArray,
 ): void {
-  const [n, c, h, w] = picture as [number, number, number, number];
+  const [n, c, h, w] = image as [number, number, number, number];
   const total = new Float64Array(dx.length);
   let at = 0;
   for (let plane = 0; plane < n * c; plane++)

@@ -66,7 +66,7 @@ function refuseUnknown(graph: GraphProto): void {
       .slice(0, 10)
       .map(quoted)
       .join(', '),
-    'export the model without them: for inference, and without quantisation or a part for other data than pictures',
+    'export the model without them: for inference, and without quantisation or a part for other data than images',
   );
 }
 

@@ -1,4 +1,4 @@
-import { CheckpointError, PaperweightError } from '../../../errors.js';
+import { CheckpointError, PaperweightError } from '../../../errors/errors.js';
 import { compile } from './compile.js';
 import { OnnxModel, showOpen } from './model.js';
 import { type GraphProto, type ModelProto, readModel, type ValueProto } from './proto.js';

@@ -147,7 +147,7 @@ export class Operator {
   /** Whole numbers, or a constant, which a pass must know before it computes. */
   known(value: Node, what: string): readonly number[] {
     if (value.source?.kind === 'host') return [...value.source.data];
-    return this.misfit(what, 'values that do not depend on the pictures', 'values that are computed');
+    return this.misfit(what, 'values that do not depend on the images', 'values that are computed');
   }
 
   /** Axes of a tensor, counted from its end if they are negative. */

@@ -115,7 +115,7 @@ export const ifStep = (
   run: (values) => {
     const { source } = values.get(condition).node;
     if (source?.kind !== 'host')
-      misfit('the condition of an If', 'one that does not depend on the pictures', 'one that does');
+      misfit('the condition of an If', 'one that does not depend on the images', 'one that does');
     const results = (source.data[0] ? yes : no).run(new Values(values));
     for (const [i, name] of outputs.entries()) values.set(name, results[i]!);
   },

@@ -1,4 +1,4 @@
-import { CheckpointError, ShapeError } from '../../../errors.js';
+import { CheckpointError, ShapeError } from '../../../errors/errors.js';
 
 /** Ends the reading of a file. {@link importOnnx} puts the file's name in front. @throws CheckpointError */
 export function refuse(what: string, expected?: string, got?: string, next?: string): never {

@@ -6,8 +6,8 @@ import { nextKey } from '../../../../tensor/random.js';
 import type { Operator, Rule } from '../operator.js';
 import { cut, padded, padding } from '../windows.js';
 
-function pictures(operator: Operator, x: Node): readonly number[] {
-  if (x.shape.length !== 4) operator.misfit('its input', 'pictures [N, C, H, W]', showShape(x.shape));
+function images(operator: Operator, x: Node): readonly number[] {
+  if (x.shape.length !== 4) operator.misfit('its input', 'images [N, C, H, W]', showShape(x.shape));
   return x.shape.slice(2);
 }
 
@@ -19,7 +19,7 @@ const conv: Rule = (operator) => {
   const declared = operator.sizes('kernel_shape', 2, 1);
   const padsOf = padding(operator);
   return ([x, w, b]) => {
-    const size = pictures(operator, x!);
+    const size = images(operator, x!);
     const kernel = w!.shape.slice(2) as unknown as Pair;
     if (declared && !sameShape(declared, kernel))
       operator.misfit('kernel_shape', `its weights’ own, ${showShape(kernel)}`, showShape(declared));
@@ -98,7 +98,7 @@ const lrn: Rule = (operator) => {
   if (size % 2 === 1) return ([x]) => ops.localResponseNorm(x!, { size, alpha, beta, k });
   // ONNX's window of an even size reaches one channel further up, ours one further down: a mean over channels then.
   return ([x]) => {
-    const [h, w] = pictures(operator, x!) as unknown as Pair;
+    const [h, w] = images(operator, x!) as unknown as Pair;
     const [n, c] = x!.shape as unknown as Pair;
     const squares = cut(ops.square(x!), 1, 1 - size / 2, c + size - 1);
     const rows = ops.reshape(squares, [n, 1, c + size - 1, h * w]);

@@ -33,7 +33,7 @@ const pooling = (operator: Operator, kind: 'max' | 'average'): ReturnType<Rule> 
     operator.refuse('attribute "dilations"', '1 × 1', dilation.join(' × '));
   const padsOf = padding(operator);
   return ([x]) => {
-    if (x!.shape.length !== 4) operator.misfit('its input', 'pictures [N, C, H, W]', showShape(x!.shape));
+    if (x!.shape.length !== 4) operator.misfit('its input', 'images [N, C, H, W]', showShape(x!.shape));
     const size = x!.shape.slice(2);
     const pads = padsOf(size, { kernel, stride, dilation });
     const begin: Pair = [pads[0], pads[1]];

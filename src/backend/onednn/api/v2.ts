@@ -1,0 +1,133 @@
+import { copyOut } from '../library/memory.js';
+import { Alg, Arg, type Dims, type DnnlType, type Handle, Md, TYPE } from './constants.js';
+import { longs, type PdArgs } from './core.js';
+import { Dnnl } from './dnnl.js';
+
+/*
+ * What is particular to oneDNN 2. A memory descriptor is a struct that the caller holds, and a primitive descriptor
+ * is made from an operation descriptor, another struct. The library fills both; here they are bytes.
+ */
+
+/** The struct of 2.4 and all later 2.x; its fields below are those of dnnl_memory_desc_t. */
+const MD_BYTES = 696;
+/** More than the largest operation descriptor of any 2.x version (convolution: 5,976 bytes). */
+const OP_DESC_BYTES = 16384;
+const MAX_DIMS = 12;
+const DIMS = 8;
+const DATA_TYPE = 104;
+const FORMAT_KIND = 312;
+const STRIDES = 320;
+const BLOCK_COUNT = STRIDES + MAX_DIMS * 8;
+const BLOCK_SIZES = BLOCK_COUNT + 8;
+const BLOCK_DIMS = BLOCK_SIZES + MAX_DIMS * 8;
+const FORMAT_BLOCKED = 2;
+
+/** Elementwise algorithms that had another number. */
+const ELTWISE: ReadonlyMap<number, number> = new Map([
+  [Alg.relu, 0x1f],
+  [Alg.tanh, 0x2f],
+  [Alg.round, 0x40],
+  [Alg.linear, 0x7f],
+  [Alg.logistic, 0xaf],
+  [Alg.clip, 0xff],
+]);
+
+/** Where version 3 takes a descriptor of its own for what has the layout of its neighbour, which version 2 shares. */
+const SHARED: Readonly<Record<string, number>> = {
+  eltwise_forward: 3,
+  eltwise_backward: 2,
+  lrn_forward: 3,
+  lrn_backward: 2,
+  batch_normalization_forward: 2,
+  batch_normalization_backward: 2,
+};
+
+const nameOf = (kind: string): string =>
+  kind.startsWith('convolution') ? `dilated_${kind}` : kind.replace(/^pooling_/, 'pooling_v2_');
+
+const fields = ({ native }: Md): DataView => {
+  const { buffer, byteOffset } = native as Uint8Array;
+  return new DataView(buffer, byteOffset);
+};
+
+export class DnnlV2 extends Dnnl {
+  protected override readonly postOpBase = 16384;
+  protected override readonly scaleAndShift = 0x18;
+  override readonly batchNormGradInputs = [Arg.scale, Arg.shift];
+
+  #md(fill: (bytes: Uint8Array) => void): Md {
+    const bytes = new Uint8Array(MD_BYTES);
+    fill(bytes);
+    return new Md(bytes);
+  }
+
+  protected override withStrides(dims: Dims, type: number, strides: Dims): Md {
+    const init = 'dnnl_memory_desc_init_by_strides(void *, int, void *, int, void *)';
+    return this.#md((md) => this.call(init, md, dims.length, longs(dims), type, longs(strides)));
+  }
+
+  override any(dims: Dims, type: DnnlType = 'float32'): Md {
+    const init = 'dnnl_memory_desc_init_by_tag(void *, int, void *, int, int)';
+    return this.#md((md) => this.call(init, md, dims.length, longs(dims), TYPE[type], 1));
+  }
+
+  protected override copyMd(address: Handle): Md | null {
+    const md = this.#md((into) => copyOut(into, Number(address)));
+    return fields(md).getInt32(0, true) === 0 ? null : md;
+  }
+
+  override dims(md: Md): number[] {
+    const v = fields(md);
+    return longsAt(v, DIMS, v.getInt32(0, true));
+  }
+
+  protected override typeCode(md: Md): number {
+    return fields(md).getInt32(DATA_TYPE, true);
+  }
+
+  override isBlocked(md: Md): boolean {
+    return fields(md).getInt32(FORMAT_KIND, true) === FORMAT_BLOCKED;
+  }
+
+  protected override blocking(md: Md) {
+    const v = fields(md);
+    const count = v.getInt32(BLOCK_COUNT, true);
+    const dims = longsAt(v, BLOCK_DIMS, count);
+    return {
+      strides: longsAt(v, STRIDES, v.getInt32(0, true)),
+      blocks: longsAt(v, BLOCK_SIZES, count).map((size, i) => ({ size, dim: dims[i]! })),
+    };
+  }
+
+  protected override eltwiseAlg(alg: number): number {
+    return ELTWISE.get(alg) ?? alg;
+  }
+
+  protected override appendEltwise(ops: Handle, alg: number, alpha: number, beta: number): void {
+    const append = 'dnnl_post_ops_append_eltwise(uintptr_t, float, int, float, float)';
+    this.call(append, ops, 1, this.eltwiseAlg(alg), alpha, beta);
+  }
+
+  protected override appendSum(ops: Handle, scale: number): void {
+    this.call('dnnl_post_ops_append_sum(uintptr_t, float)', ops, scale);
+  }
+
+  protected override createPd(
+    kind: string,
+    parameters: string,
+    args: PdArgs,
+    attr: Handle,
+    hint: Handle,
+  ): Handle {
+    const used = <T>(list: readonly T[]) => list.filter((_, i) => i !== SHARED[kind]);
+    const types = used(parameters.replace(/md|dims/g, 'void *').split(', ')).join(', ');
+    const native = used(args).map((a) => (a instanceof Md ? a.native : Array.isArray(a) ? longs(a) : a));
+    const desc = new Uint8Array(OP_DESC_BYTES);
+    this.call(`dnnl_${nameOf(kind)}_desc_init(void *, ${types})`, desc, ...native);
+    const create = 'dnnl_primitive_desc_create(void *, void *, uintptr_t, uintptr_t, uintptr_t)';
+    return this.out(create, desc, attr, this.engine, hint);
+  }
+}
+
+const longsAt = (v: DataView, offset: number, count: number): number[] =>
+  Array.from({ length: count }, (_, i) => Number(v.getBigInt64(offset + 8 * i, true)));

@@ -1,0 +1,224 @@
+import type { Conv2dAttrs } from '../../../ops/conv2d.js';
+import {
+  Alg,
+  Arg,
+  type ConvGeometry,
+  type Dims,
+  type Dnnl,
+  type DnnlType,
+  type Handle,
+  type Md,
+  type PostOp,
+  Prop,
+  Query,
+} from '../api/dnnl.js';
+import { type Builder, same } from '../builder.js';
+import { fuseActivation } from '../fuse.js';
+import type { Candidate, Operand } from '../kernel-choice.js';
+import { lowerBiasGrad } from './linear.js';
+
+interface Conv {
+  readonly x: Dims;
+  readonly w: Dims;
+  readonly y: Dims;
+  readonly geometry: ConvGeometry;
+  readonly winograd: boolean;
+}
+
+/** A way to compute a convolution. */
+interface Kernel {
+  readonly name: string;
+  readonly alg: number;
+  /** Of images and weights; sums are float32 always. */
+  readonly type: DnnlType;
+}
+
+const KERNELS = {
+  bfloat16: { name: 'bfloat16', alg: Alg.direct, type: 'bfloat16' },
+  winograd: { name: 'winograd', alg: Alg.winograd, type: 'float32' },
+  direct: { name: 'direct', alg: Alg.direct, type: 'float32' },
+} as const satisfies Record<string, Kernel>;
+
+type Direction = 'forward' | 'gradInput' | 'gradWeight';
+
+/** Right padding that makes the window's last position end where oneDNN counts it to end. */
+export const padRight = (
+  size: number,
+  out: number,
+  kernel: number,
+  stride: number,
+  padLeft: number,
+  dilation: number,
+): number => Math.max(0, (out - 1) * stride + dilation * (kernel - 1) + 1 - size - padLeft);
+
+function describe(x: Dims, w: Dims, y: Dims, { stride, padding, dilation, groups }: Conv2dAttrs): Conv {
+  const geometry: ConvGeometry = {
+    strides: stride,
+    dilates: dilation.map((d) => d - 1),
+    padLeft: padding,
+    padRight: [0, 1].map((i) =>
+      padRight(x[2 + i]!, y[2 + i]!, w[2 + i]!, stride[i]!, padding[i]!, dilation[i]!),
+    ),
+  };
+  const grouped = groups === 1 ? w : [groups, w[0]! / groups, ...w.slice(1)];
+  // Winograd's transform pays for 3 × 3 kernels at stride 1 on whole vectors of channels.
+  const winograd =
+    groups === 1 &&
+    w[2] === 3 &&
+    w[3] === 3 &&
+    same(stride, [1, 1]) &&
+    same(dilation, [1, 1]) &&
+    w[0]! % 16 === 0 &&
+    w[1]! % 16 === 0;
+  return { x, w: grouped, y, geometry, winograd };
+}
+
+/** For fewer images the direct way is the faster one: it does not transform the weights. */
+const FEW = 8;
+
+/** What may compute this convolution, the most promising first. */
+const kernelsFor = (b: Builder, c: Conv): Kernel[] => [
+  ...(b.choice.compute === 'bfloat16' ? [KERNELS.bfloat16] : []),
+  ...(c.winograd && c.x[0]! >= FEW ? [KERNELS.winograd] : []),
+  KERNELS.direct,
+  ...(c.winograd && c.x[0]! < FEW ? [KERNELS.winograd] : []),
+];
+
+/** The same convolution of fewer images, which takes a moment to try. */
+function sample(c: Conv, macs: number): Conv {
+  const n = Math.min(c.x[0]!, Math.max(1, Math.ceil(macs / macsOf({ ...c, y: [1, ...c.y.slice(1)] }))));
+  return { ...c, x: [n, ...c.x.slice(1)], y: [n, ...c.y.slice(1)] };
+}
+
+const macsOf = ({ y, w }: Conv): number => product(y) * product(w.slice(-3));
+const product = (dims: Dims): number => dims.reduce((a, d) => a * d, 1);
+
+interface Wanted {
+  readonly bias: boolean;
+  readonly training: boolean;
+  readonly postOps?: readonly PostOp[];
+}
+
+function forwardPd(d: Dnnl, c: Conv, { alg, type }: Kernel, { bias, training, postOps }: Wanted): Handle {
+  // For inference alone Winograd keeps its weights in a layout of its own, which would be made anew in each run.
+  const prop = training || alg === Alg.winograd ? Prop.forwardTraining : Prop.forwardInference;
+  const biasMd = bias ? d.plain([c.y[1]!]) : null;
+  const [x, w, y] = [d.any(c.x, type), d.any(c.w, type), d.any(c.y, type)];
+  return d.convForward(prop, alg, x, w, biasMd, y, c.geometry, postOps);
+}
+
+function makePd(d: Dnnl, direction: Direction, c: Conv, kernel: Kernel, wanted: Wanted): Handle {
+  if (direction === 'forward') return forwardPd(d, c, kernel, wanted);
+  const { alg, type } = kernel;
+  const hint = forwardPd(d, c, kernel, { ...wanted, training: true });
+  const [x, y] = [d.any(c.x, type), d.any(c.y, type)];
+  if (direction === 'gradInput') return d.convBackwardData(alg, x, d.any(c.w, type), y, c.geometry, hint);
+  // Gradients of the weights stay float32, as the weights themselves do.
+  const biasMd = wanted.bias ? d.plain([c.y[1]!]) : null;
+  return d.convBackwardWeights(alg, x, d.any(c.w), biasMd, y, c.geometry, hint);
+}
+
+/** What a convolution reads and writes, in the layouts that its primitive chose. */
+function operands(d: Dnnl, direction: Direction, c: Conv, pd: Handle, bias: boolean): Operand[] {
+  const md = (query: number): Md => d.query(pd, query)!;
+  const channels = d.plain([c.y[1]!]);
+  if (direction === 'forward')
+    return [
+      [Arg.src, md(Query.src)],
+      [Arg.weights, md(Query.weights)],
+      [Arg.dst, md(Query.dst)],
+      ...(bias ? [[Arg.bias, channels] as const] : []),
+    ];
+  if (direction === 'gradInput')
+    return [
+      [Arg.diffDst, md(Query.diffDst)],
+      [Arg.weights, md(Query.weights)],
+      [Arg.diffSrc, md(Query.diffSrc)],
+    ];
+  return [
+    [Arg.diffDst, md(Query.diffDst)],
+    [Arg.src, md(Query.src)],
+    [Arg.diffWeights, md(Query.diffWeights)],
+    ...(bias ? [[Arg.diffBias, channels] as const] : []),
+  ];
+}
+
+/** The kernel and primitive for one direction of a convolution. */
+function choose(b: Builder, direction: Direction, c: Conv, wanted: Wanted): Handle {
+  const d = b.dnnl;
+  const small = sample(c, b.choice.sampleMacs);
+  const candidates = kernelsFor(b, c).map(
+    (kernel): Candidate => ({
+      fallback: kernel === KERNELS.direct && c.winograd && c.x[0]! >= FEW,
+      name: kernel.name,
+      make: () => makePd(d, direction, c, kernel, wanted),
+      trial: () => {
+        const pd = makePd(d, direction, small, kernel, wanted);
+        return { pd, operands: operands(d, direction, small, pd, wanted.bias) };
+      },
+    }),
+  );
+  const { geometry: g } = c;
+  const shape = [c.x.slice(1), c.w, g.strides, g.dilates, g.padLeft, g.padRight].map((l) => l.join('x'));
+  return b.choice.pick(`conv ${direction} ${shape.join(' ')} n${small.x[0]}`, macsOf(c), candidates);
+}
+
+/** Layout of float32 weights: the one that the direct kernels and Winograd's share. */
+function weightsLayout(d: Dnnl, c: Conv): Md {
+  const pd = forwardPd(d, c, KERNELS.direct, { bias: false, training: true });
+  return d.query(pd, Query.weights)!;
+}
+
+export function lowerConv2d(b: Builder, i: number): boolean {
+  const node = b.node(i);
+  const [x, w, bias] = node.inputs as [number, number, number | undefined];
+  const c = describe(b.node(x).shape, b.node(w).shape, node.shape, node.attrs as unknown as Conv2dAttrs);
+  const { postOps, define } = fuseActivation(b, i);
+  const d = b.dnnl;
+  const pd = choose(b, 'forward', c, { bias: bias !== undefined, training: b.training, postOps });
+  const weightsMd = d.query(pd, Query.weights)!;
+  b.settle(w, c.w, d.typeOf(weightsMd) === 'float32' ? weightsMd : weightsLayout(d, c));
+  const out = b.newForm(c.y, d.query(pd, Query.dst)!);
+  b.emitPrimitive(i, pd, [
+    [Arg.src, b.form(x, c.x, d.query(pd, Query.src)!)],
+    [Arg.weights, b.form(w, c.w, weightsMd)],
+    ...(bias === undefined ? [] : ([[Arg.bias, b.plainForm(bias)]] as const)),
+    [Arg.dst, out],
+  ]);
+  define(out);
+  return true;
+}
+
+export function lowerConv2dGradInput(b: Builder, i: number): boolean {
+  const node = b.node(i);
+  const [dy, w] = node.inputs as [number, number];
+  const c = describe(node.shape, b.node(w).shape, b.node(dy).shape, node.attrs as unknown as Conv2dAttrs);
+  const d = b.dnnl;
+  const pd = choose(b, 'gradInput', c, { bias: false, training: true });
+  const out = b.newForm(c.x, d.query(pd, Query.diffSrc)!);
+  b.emitPrimitive(i, pd, [
+    [Arg.diffDst, b.form(dy, c.y, d.query(pd, Query.diffDst)!)],
+    [Arg.weights, b.form(w, c.w, d.query(pd, Query.weights)!)],
+    [Arg.diffSrc, out],
+  ]);
+  b.define(i, out);
+  return true;
+}
+
+export function lowerConv2dGradWeight(b: Builder, i: number): boolean {
+  const node = b.node(i);
+  const [dy, x] = node.inputs as [number, number];
+  const c = describe(b.node(x).shape, node.shape, b.node(dy).shape, node.attrs as unknown as Conv2dAttrs);
+  const d = b.dnnl;
+  const bias = lowerBiasGrad(b, i, dy, [0, 2, 3]);
+  const pd = choose(b, 'gradWeight', c, { bias: bias !== null, training: true });
+  const out = b.newForm(c.w, d.query(pd, Query.diffWeights)!);
+  b.emitPrimitive(i, pd, [
+    [Arg.diffDst, b.form(dy, c.y, d.query(pd, Query.diffDst)!)],
+    [Arg.src, b.form(x, c.x, d.query(pd, Query.src)!)],
+    [Arg.diffWeights, out],
+    ...(bias ? ([[Arg.diffBias, bias]] as const) : []),
+  ]);
+  b.define(i, out);
+  return true;
+}

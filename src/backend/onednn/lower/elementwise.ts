@@ -1,0 +1,210 @@
+import { sizeOf } from '../../../graph/types.js';
+import { kernels } from '../../reference/kernels.js';
+import { Alg, Arg, type Md } from '../api/dnnl.js';
+import type { Builder } from '../builder.js';
+import { activationOf } from '../fuse.js';
+import type { Form } from '../ir.js';
+
+const bytesEach = (b: Builder, form: Form): number => (b.dnnl.typeOf(form.md) === 'bfloat16' ? 2 : 4);
+const elements = (b: Builder, form: Form): number => b.dnnl.bytes(form.md) / bytesEach(b, form);
+/** A form as one long vector: elementwise work does not care for the layout, and the library is fastest so. */
+const flat = (b: Builder, form: Form): Md => b.dnnl.plain([elements(b, form)], b.dnnl.typeOf(form.md));
+const padded = (b: Builder, form: Form): boolean => elements(b, form) !== sizeOf(form.dims);
+const asFlat = (b: Builder, form: Form) => ({ md: flat(b, form), region: form.region });
+
+/** Where an elementwise result goes: over its input, if nobody else needs that. */
+const overwrite = (b: Builder, input: number, form: Form): Form =>
+  b.newForm(
+    form.dims,
+    form.md,
+    b.lastReader(input) && b.value(input).forms[0] === form ? form.region : undefined,
+  );
+
+export function lowerActivation(b: Builder, i: number): boolean {
+  const { op, inputs, attrs } = b.node(i);
+  const [x] = inputs as [number];
+  const src = b.value(x).forms[0]!;
+  const dst = overwrite(b, x, src);
+  const pd = b.dnnl.eltwiseForward(activationOf(op).alg, src.md, attrs.alpha as number, 0);
+  b.emitPrimitive(i, pd, [
+    [Arg.src, src],
+    [Arg.dst, dst],
+  ]);
+  b.define(i, dst);
+  return true;
+}
+
+export function lowerActivationGrad(b: Builder, i: number): boolean {
+  const { op, inputs, attrs } = b.node(i);
+  const [dy, y] = inputs as [number, number];
+  const result = b.value(y).forms[0]!;
+  const grad = b.form(dy, result.dims, result.md);
+  const { fromDst } = activationOf(op);
+  const alpha = attrs.alpha as number;
+  // From the result alone a negative slope could not be told from a positive one.
+  if (alpha < 0) return false;
+  const d = b.dnnl;
+  const hint = d.eltwiseForward(fromDst, result.md, alpha, 0);
+  const pd = d.eltwiseBackward(fromDst, result.md, result.md, alpha, 0, hint);
+  const dst = overwrite(b, dy, grad);
+  b.emitPrimitive(i, pd, [
+    [Arg.diffDst, grad],
+    [Arg.dst, result],
+    [Arg.diffSrc, dst],
+  ]);
+  b.define(i, dst);
+  return true;
+}
+
+function eltwise(b: Builder, i: number, alg: number, alpha: number, beta: number): boolean {
+  const [x] = b.node(i).inputs as [number];
+  const src = b.value(x).forms[0]!;
+  const dst = overwrite(b, x, src);
+  b.emitPrimitive(i, b.dnnl.eltwiseForward(alg, src.md, alpha, beta), [
+    [Arg.src, src],
+    [Arg.dst, dst],
+  ]);
+  b.define(i, dst);
+  return true;
+}
+
+/** Below this many elements a primitive's call costs more than the loop. */
+const SMALL = 2048;
+const isSmall = (b: Builder, i: number): boolean => sizeOf(b.node(i).shape) < SMALL;
+
+export function lowerAffine(b: Builder, i: number): boolean {
+  const { scale, shift } = b.node(i).attrs as { scale: number; shift: number };
+  return !isSmall(b, i) && eltwise(b, i, Alg.linear, scale, shift);
+}
+
+export function lowerChannelAffine(b: Builder, i: number): boolean {
+  const { scale, shift } = b.node(i).attrs as unknown as { scale: number[]; shift: number[] };
+  const uniform = scale.every((s) => s === scale[0]) && shift.every((s) => s === shift[0]);
+  return uniform && !isSmall(b, i) && eltwise(b, i, Alg.linear, scale[0]!, shift[0]!);
+}
+
+export function lowerRound(b: Builder, i: number): boolean {
+  if (isSmall(b, i)) return false;
+  eltwise(b, i, Alg.round, 0, 0);
+  const form = b.value(i).forms[0]!;
+  b.emitPrimitive(i, b.dnnl.eltwiseForward(Alg.clip, form.md, 0, 255), [
+    [Arg.src, form],
+    [Arg.dst, form],
+  ]);
+  return true;
+}
+
+/** NaN need not survive the library's own clipping, so the loop is in TypeScript, over whatever layout there is. */
+export function lowerClamp(b: Builder, i: number): boolean {
+  const form = b.float32Form(b.node(i).inputs[0]!);
+  if (padded(b, form)) return false;
+  const dst = b.newForm(form.dims, form.md);
+  scriptFlat(b, i, form, dst);
+  b.define(i, dst);
+  return true;
+}
+
+/** The sum does not care for the layout, and what fills a layout up is zero. */
+export function lowerSumOfSquares(b: Builder, i: number): boolean {
+  const form = b.float32Form(b.node(i).inputs[0]!);
+  if (!b.dnnl.isBlocked(form.md)) return false;
+  const dst = b.newPlainForm(i);
+  scriptFlat(b, i, form, dst);
+  b.define(i, dst);
+  return true;
+}
+
+/** Runs a node's TypeScript kernel over its input as one long vector. */
+function scriptFlat(b: Builder, i: number, src: Form, dst: Form): void {
+  const { op, inputs, attrs, shape, dtype } = b.node(i);
+  const count = elements(b, src);
+  const spec = { shape: [count], dtype: b.node(inputs[0]!).dtype };
+  const outputSpec = { shape, dtype };
+  const kernel = kernels[op]!;
+  b.emitScript(
+    i,
+    [src],
+    dst,
+    (ins, output) => kernel({ inputs: ins, specs: [spec], output, outputSpec, attrs }),
+    'typescript',
+    [count],
+  );
+}
+
+const BINARY: Readonly<Record<string, number>> = { add: Alg.add, sub: Alg.sub, mul: Alg.mul, div: Alg.div };
+
+export function lowerBinary(b: Builder, i: number): boolean {
+  const { op, inputs, shape } = b.node(i);
+  const [x, y] = inputs as [number, number];
+  if (isSmall(b, i)) return false;
+  const full = (n: number) => sizeOf(b.node(n).shape) === sizeOf(shape);
+  if (!full(x) || !(full(y) || sizeOf(b.node(y).shape) === 1)) return false;
+  // The operand with a layout of its own decides; the other follows.
+  const lead = full(y) && isPlain(b, x) && !isPlain(b, y) ? y : x;
+  const form = b.value(lead).forms[0]!;
+  if (op === 'div' && padded(b, form)) return false;
+  const [fx, fy] = [x, y].map((n) => (full(n) ? b.form(n, form.dims, form.md) : b.plainForm(n))) as [
+    Form,
+    Form,
+  ];
+  const dst = overwrite(b, x, fx);
+  const operand = full(y) ? asFlat(b, fy) : { md: b.dnnl.plain([1]), region: fy.region };
+  const pd = b.dnnl.binary(BINARY[op]!, flat(b, fx), operand.md, flat(b, dst));
+  b.emitPrimitive(i, pd, [
+    [Arg.src, asFlat(b, fx)],
+    [Arg.src1, operand],
+    [Arg.dst, asFlat(b, dst)],
+  ]);
+  b.define(i, dst);
+  return true;
+}
+
+const isPlain = (b: Builder, n: number): boolean => {
+  const form = b.value(n).forms[0]!;
+  return b.dnnl.equal(form.md, b.plainMd(form.dims, 'float32'));
+};
+
+/**
+ * a + s·b, the shape of every optimizer update. Written over a it is one pass: a += s·b. Written over b
+ * (a momentum buffer) it is b = s·b + a.
+ */
+export function lowerAddScaled(b: Builder, i: number): boolean {
+  const [x, y, s] = b.node(i).inputs as [number, number, number];
+  const scalar = { md: b.dnnl.plain([1]), region: b.plainForm(s).region };
+  const target = b.target(i);
+  // A storage that may still choose takes the gradient's layout.
+  for (const [one, other] of [
+    [x, y],
+    [y, x],
+  ] as const) {
+    if (!b.isFlexible(one)) continue;
+    const form = b.float32Form(other);
+    b.settle(one, form.dims, form.md);
+  }
+  const isStored = (n: number) => b.value(n).forms[0]!.region.slot !== undefined;
+  const form = target ? target.form : b.float32Form(isStored(y) && !isStored(x) ? y : x);
+  const settled = target ? b.slots[target.slot]!.form : form;
+  const [fx, fy] = [b.form(x, settled.dims, settled.md), b.form(y, settled.dims, settled.md)];
+  const place = target ? target.form.region : b.lastReader(x) ? fx.region : undefined;
+  const dst = b.newForm(settled.dims, settled.md, place);
+  const d = b.dnnl;
+  const vector = flat(b, dst);
+  if (dst.region === fx.region) {
+    const pd = d.binary(Alg.mul, vector, scalar.md, vector, [{ kind: 'sum', scale: 1 }]);
+    b.emitPrimitive(i, pd, [
+      [Arg.src, asFlat(b, fy)],
+      [Arg.src1, scalar],
+      [Arg.dst, asFlat(b, dst)],
+    ]);
+  } else {
+    const pd = d.binary(Alg.mul, vector, scalar.md, vector, [{ kind: 'binary', alg: Alg.add, md: vector }]);
+    b.emitPrimitive(i, pd, [
+      [Arg.src, asFlat(b, fy)],
+      [Arg.src1, scalar],
+      [d.postOpArg(0), asFlat(b, fx)],
+      [Arg.dst, asFlat(b, dst)],
+    ]);
+  }
+  b.define(i, dst);
+  return true;
+}

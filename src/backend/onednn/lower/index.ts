@@ -1,0 +1,103 @@
+import { kernels } from '../../reference/kernels.js';
+import { type Builder, isAlias } from '../builder.js';
+import { lowerConv2d, lowerConv2dGradInput, lowerConv2dGradWeight } from './conv.js';
+import {
+  lowerActivation,
+  lowerActivationGrad,
+  lowerAddScaled,
+  lowerAffine,
+  lowerBinary,
+  lowerChannelAffine,
+  lowerClamp,
+  lowerRound,
+  lowerSumOfSquares,
+} from './elementwise.js';
+import { lowerLinear, lowerLinearGradInput, lowerLinearGradWeight } from './linear.js';
+import { lowerLeftMatmul, lowerMatmul } from './matmul.js';
+import {
+  lowerBatchNorm,
+  lowerBatchNormGrad,
+  lowerBatchNormTrain,
+  lowerBatchStats,
+  lowerLrn,
+  lowerLrnGrad,
+} from './norm.js';
+import { lowerAvgPool, lowerAvgPoolGrad, lowerMaxPool, lowerMaxPoolGrad } from './pool.js';
+
+/**
+ * Turns one node into steps. False means that this way does not apply (an even LRN window, say), and the
+ * node runs as a TypeScript kernel on the same memory.
+ */
+export type Lowering = (b: Builder, i: number) => boolean;
+
+const lowerings: Readonly<Record<string, Lowering>> = {
+  conv2d: lowerConv2d,
+  conv2dGradInput: lowerConv2dGradInput,
+  conv2dGradWeight: lowerConv2dGradWeight,
+  linear: lowerLinear,
+  linearGradInput: lowerLinearGradInput,
+  linearGradWeight: lowerLinearGradWeight,
+  matmul: lowerMatmul,
+  leftMatmul: lowerLeftMatmul,
+  relu: lowerActivation,
+  leakyRelu: lowerActivation,
+  tanh: lowerActivation,
+  sigmoid: lowerActivation,
+  reluGrad: lowerActivationGrad,
+  leakyReluGrad: lowerActivationGrad,
+  tanhGrad: lowerActivationGrad,
+  sigmoidGrad: lowerActivationGrad,
+  affine: lowerAffine,
+  channelAffine: lowerChannelAffine,
+  clamp: lowerClamp,
+  sumOfSquares: lowerSumOfSquares,
+  roundToByte: lowerRound,
+  add: lowerBinary,
+  sub: lowerBinary,
+  mul: lowerBinary,
+  div: lowerBinary,
+  addScaled: lowerAddScaled,
+  maxPool2d: lowerMaxPool,
+  maxPool2dGrad: lowerMaxPoolGrad,
+  avgPool2d: lowerAvgPool,
+  avgPool2dGrad: lowerAvgPoolGrad,
+  localResponseNorm: lowerLrn,
+  localResponseNormGrad: lowerLrnGrad,
+  batchNorm: lowerBatchNorm,
+  batchNormTrain: lowerBatchNormTrain,
+  batchStats: lowerBatchStats,
+  batchNormTrainGrad: lowerBatchNormGrad,
+};
+
+export function lower(b: Builder, i: number): void {
+  const node = b.node(i);
+  if (b.done.has(i)) {
+    b.release(i);
+    return;
+  }
+  if (isAlias(node)) {
+    // The same elements in the same order: every form of the input is one of this node.
+    b.values[i] = b.value(node.inputs[0]!);
+    return;
+  }
+  const done = node.dtype !== 'float64' && lowerings[node.op]?.(b, i);
+  if (!done) lowerScripted(b, i);
+  b.release(i);
+}
+
+/** Runs the reference kernel on the plan's memory, row-major. */
+function lowerScripted(b: Builder, i: number): void {
+  const { op, inputs, attrs, shape, dtype } = b.node(i);
+  const kernel = kernels[op]!;
+  const specs = inputs.map((input) => ({ shape: b.node(input).shape, dtype: b.node(input).dtype }));
+  const forms = inputs.map((input) => b.plainForm(input));
+  const output = b.newPlainForm(i);
+  b.emitScript(
+    i,
+    forms,
+    output,
+    (ins, out) => kernel({ inputs: ins, specs, output: out, outputSpec: { shape, dtype }, attrs }),
+    'typescript',
+  );
+  b.define(i, output);
+}

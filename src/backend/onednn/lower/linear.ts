@@ -1,0 +1,144 @@
+import { Arg, type Dims, type DnnlType, type Handle, type Md, Prop, Query } from '../api/dnnl.js';
+import { type Builder, same } from '../builder.js';
+import { fuseActivation } from '../fuse.js';
+import type { Form } from '../ir.js';
+
+const isSlow = (b: Builder, pd: Handle): boolean => b.dnnl.implementation(pd).startsWith('ref');
+
+/** Below this many weights, converting costs more than bfloat16 saves. */
+const LARGE = 2 ** 18;
+
+/** What a layer with these weights computes with. */
+const typeFor = (b: Builder, [outputs, inputs]: Dims): DnnlType =>
+  b.choice.compute === 'bfloat16' && outputs! * inputs! >= LARGE ? 'bfloat16' : 'float32';
+
+/**
+ * A primitive with the weights as they lie, unless that has no fast implementation; then with the library's own
+ * choice of layout. The three directions of a layer agree on one layout when its input is a plain matrix, which
+ * is why an image is reordered first: its few activations cost less than its many weights.
+ */
+function withWeights(
+  b: Builder,
+  w: number,
+  dims: Dims,
+  type: DnnlType,
+  make: (weights: Md) => Handle,
+): Handle {
+  const made = b.value(w).forms.find((form) => same(form.dims, dims) && b.dnnl.typeOf(form.md) === type);
+  if (made && !b.isFlexible(w)) {
+    const pd = make(made.md);
+    if (!isSlow(b, pd)) return pd;
+  }
+  return make(b.dnnl.any(dims, type));
+}
+
+/** Row-major, in the type that the layer computes with. */
+const matrix = (b: Builder, i: number, type: DnnlType): Form => {
+  const { shape } = b.node(i);
+  return b.form(i, shape, b.dnnl.plain(shape, type));
+};
+
+export function lowerLinear(b: Builder, i: number): boolean {
+  const d = b.dnnl;
+  const node = b.node(i);
+  const [x, w, bias] = node.inputs as [number, number, number | undefined];
+  const wDims = b.node(w).shape;
+  const type = typeFor(b, wDims);
+  const src = matrix(b, x, type);
+  const biasMd = bias === undefined ? null : d.plain([wDims[0]!]);
+  const dst = d.plain(node.shape);
+  const { postOps, define } = fuseActivation(b, i);
+  const prop = b.training ? Prop.forwardTraining : Prop.forwardInference;
+  const pd = withWeights(b, w, wDims, type, (md) =>
+    d.innerProductForward(prop, src.md, md, biasMd, dst, postOps),
+  );
+  const weights = d.query(pd, Query.weights)!;
+  b.settle(
+    w,
+    wDims,
+    type === 'float32' ? weights : float32Layout(b, type, b.node(x).shape, wDims, node.shape),
+  );
+  const out = b.newForm(node.shape, dst);
+  b.emitPrimitive(i, pd, [
+    [Arg.src, src],
+    [Arg.weights, b.form(w, wDims, weights)],
+    ...(bias === undefined ? [] : ([[Arg.bias, b.plainForm(bias)]] as const)),
+    [Arg.dst, out],
+  ]);
+  define(out);
+  return true;
+}
+
+/** What the backward primitives want to know of the forward one. */
+function hint(b: Builder, type: DnnlType, x: Dims, wDims: Dims, y: Dims): Handle {
+  const d = b.dnnl;
+  const [src, dst] = [d.plain(x, type), d.plain(y, type)];
+  return d.innerProductForward(Prop.forwardTraining, src, d.any(wDims, type), null, dst);
+}
+
+/** Gradients of weights are float32, whatever the layer computes with. */
+function gradWeightPd(b: Builder, type: DnnlType, x: Dims, wDims: Dims, y: Dims, bias: Md | null): Handle {
+  const d = b.dnnl;
+  const forward = hint(b, type, x, wDims, y);
+  return d.innerProductBackwardWeights(d.plain(x, type), d.any(wDims), bias, d.plain(y, type), forward);
+}
+
+/** Layout for the weights of a layer that computes with another type: the one that their gradient comes in. */
+function float32Layout(b: Builder, type: DnnlType, x: Dims, wDims: Dims, y: Dims): Md {
+  if (!b.training) return b.dnnl.plain(wDims);
+  return b.dnnl.query(gradWeightPd(b, type, x, wDims, y, null), Query.diffWeights)!;
+}
+
+export function lowerLinearGradInput(b: Builder, i: number): boolean {
+  const d = b.dnnl;
+  const node = b.node(i);
+  const [dy, w] = node.inputs as [number, number];
+  const wDims = b.node(w).shape;
+  const type = typeFor(b, wDims);
+  const forward = hint(b, type, node.shape, wDims, b.node(dy).shape);
+  const src = d.plain(node.shape);
+  const grad = matrix(b, dy, type);
+  const pd = withWeights(b, w, wDims, type, (md) => d.innerProductBackwardData(src, md, grad.md, forward));
+  const out = b.newForm(node.shape, src);
+  b.emitPrimitive(i, pd, [
+    [Arg.diffDst, grad],
+    [Arg.weights, b.form(w, wDims, d.query(pd, Query.weights)!)],
+    [Arg.diffSrc, out],
+  ]);
+  b.define(i, out);
+  return true;
+}
+
+export function lowerLinearGradWeight(b: Builder, i: number): boolean {
+  const d = b.dnnl;
+  const node = b.node(i);
+  const [dy, x] = node.inputs as [number, number];
+  const type = typeFor(b, node.shape);
+  const [src, grad] = [matrix(b, x, type), matrix(b, dy, type)];
+  const bias = lowerBiasGrad(b, i, dy, [0]);
+  const pd = gradWeightPd(b, type, b.node(x).shape, node.shape, b.node(dy).shape, bias?.md ?? null);
+  const out = b.newForm(node.shape, d.query(pd, Query.diffWeights)!);
+  b.emitPrimitive(i, pd, [
+    [Arg.diffDst, grad],
+    [Arg.src, src],
+    [Arg.diffWeights, out],
+    ...(bias ? ([[Arg.diffBias, bias]] as const) : []),
+  ]);
+  b.define(i, out);
+  return true;
+}
+
+/** The bias gradient, when the graph has one for this gradient: the weight gradient's primitive makes it on the way. */
+export function lowerBiasGrad(b: Builder, i: number, dy: number, axes: readonly number[]): Form | null {
+  const isBias = (u: number): boolean => {
+    const { op, attrs } = b.node(u);
+    return u > i && op === 'sum' && !attrs.keepDims && same(attrs.axes as number[], axes) && !b.values[u];
+  };
+  const found = b.users[dy]!.find(isBias);
+  if (found === undefined) return null;
+  const { shape } = b.node(found);
+  const form = b.newForm(shape, b.dnnl.plain(shape));
+  b.define(found, form);
+  b.done.add(found);
+  return form;
+}

@@ -1,0 +1,90 @@
+import type { MatmulAttrs } from '../../../ops/matmul.js';
+import type { Builder } from '../builder.js';
+
+/** Matrix products of any layout go to the library's sgemm, image by image where there is a batch. */
+export function lowerMatmul(b: Builder, i: number): boolean {
+  const node = b.node(i);
+  const [x, y] = node.inputs as [number, number];
+  const { transposeA, transposeB } = node.attrs as MatmulAttrs;
+  const [m, n] = node.shape.slice(-2) as [number, number];
+  const k = b.node(x).shape.at(transposeA ? -2 : -1)!;
+  const batch = node.shape.length === 3 ? node.shape[0]! : 1;
+  return emitGemm(b, i, {
+    batch,
+    m,
+    n,
+    k,
+    transposeA,
+    transposeB,
+    aStride: m * k,
+    bStride: k * n,
+    sources: [x, y],
+  });
+}
+
+/** One matrix times each image. */
+export function lowerLeftMatmul(b: Builder, i: number): boolean {
+  const node = b.node(i);
+  const [left, x] = node.inputs as [number, number];
+  const [batch, m, n] = node.shape as [number, number, number];
+  const k = b.node(left).shape[1]!;
+  return emitGemm(b, i, {
+    batch,
+    m,
+    n,
+    k,
+    transposeA: false,
+    transposeB: false,
+    aStride: 0,
+    bStride: k * n,
+    sources: [left, x],
+  });
+}
+
+interface Gemm {
+  readonly batch: number;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+  readonly aStride: number;
+  readonly bStride: number;
+  readonly sources: readonly [number, number];
+}
+
+function emitGemm(b: Builder, i: number, g: Gemm): boolean {
+  const node = b.node(i);
+  const [left, right] = g.sources.map((s) => b.plainForm(s)) as [
+    ReturnType<Builder['plainForm']>,
+    ReturnType<Builder['plainForm']>,
+  ];
+  const out = b.newForm(node.shape, b.plainMd(node.shape, 'float32'));
+  const { batch, m, n, k, transposeA, transposeB } = g;
+  b.emit({
+    op: node.op,
+    scope: node.scope,
+    kernel: 'sgemm',
+    macs: batch * m * n * k,
+    touches: [left.region, right.region, out.region],
+    writes: false,
+    script: (at) => {
+      const [pa, pb, pc] = [at(left.region), at(right.region), at(out.region)];
+      return () => {
+        for (let p = 0; p < batch; p++)
+          b.dnnl.sgemm(
+            transposeA,
+            transposeB,
+            m,
+            n,
+            k,
+            pa + 4 * p * g.aStride,
+            pb + 4 * p * g.bStride,
+            pc + 4 * p * m * n,
+          );
+      };
+    },
+  });
+  b.define(i, out);
+  return true;
+}

@@ -1,0 +1,172 @@
+import type { LrnAttrs } from '../../../ops/local-response-norm.js';
+import { Arg, Prop, Query } from '../api/dnnl.js';
+import { arrayAt, type Builder } from '../builder.js';
+import type { Form } from '../ir.js';
+import { forwardOf, hasGradient, imageForm, kept, workspace } from './pool.js';
+
+/** For an even window the library takes one channel fewer than PyTorch. */
+const agrees = ({ size }: LrnAttrs): boolean => size % 2 === 1;
+
+export function lowerLrn(b: Builder, i: number): boolean {
+  const d = b.dnnl;
+  const node = b.node(i);
+  const attrs = node.attrs as unknown as LrnAttrs;
+  if (!agrees(attrs)) return false;
+  const [x] = node.inputs as [number];
+  const src = imageForm(b, x);
+  const keep = hasGradient(b, i);
+  const pd = d.lrnForward(
+    keep ? Prop.forwardTraining : Prop.forwardInference,
+    src.md,
+    attrs.size,
+    attrs.alpha,
+    attrs.beta,
+    attrs.k,
+  );
+  const out = b.newForm(src.dims, src.md);
+  b.emitPrimitive(i, pd, [
+    [Arg.src, src],
+    [Arg.dst, out],
+    ...workspace(b, i, keep ? d.query(pd, Query.workspace) : null),
+  ]);
+  b.define(i, out);
+  return true;
+}
+
+export function lowerLrnGrad(b: Builder, i: number): boolean {
+  const d = b.dnnl;
+  const attrs = b.node(i).attrs as unknown as LrnAttrs;
+  const [dy, x] = b.node(i).inputs as [number, number];
+  const forward = forwardOf(b, i, x);
+  if (!agrees(attrs) || forward === undefined) return false;
+  const src = imageForm(b, x);
+  const hint = d.lrnForward(Prop.forwardTraining, src.md, attrs.size, attrs.alpha, attrs.beta, attrs.k);
+  const pd = d.lrnBackward(src.md, src.md, attrs.size, attrs.alpha, attrs.beta, attrs.k, hint);
+  const grad = b.form(dy, src.dims, src.md);
+  const out = b.newForm(src.dims, src.md);
+  b.emitPrimitive(i, pd, [[Arg.src, src], [Arg.diffDst, grad], [Arg.diffSrc, out], ...kept(b, forward)]);
+  b.define(i, out);
+  return true;
+}
+
+export function lowerBatchNormTrain(b: Builder, i: number): boolean {
+  const d = b.dnnl;
+  const node = b.node(i);
+  const [x, gamma, beta] = node.inputs as [number, number, number];
+  const src = b.value(x).forms[0]!;
+  if (src.dims[1] !== node.shape[1]) return false;
+  const c = node.shape[1]!;
+  const pd = d.batchNormForward(src.md, node.attrs.eps as number, false);
+  const out = b.newForm(src.dims, src.md);
+  const [mean, variance] = [b.newForm([c], d.plain([c])), b.newForm([c], d.plain([c]))];
+  b.emitPrimitive(i, pd, [
+    [Arg.src, src],
+    [Arg.scale, b.plainForm(gamma)],
+    [Arg.shift, b.plainForm(beta)],
+    [Arg.mean, mean],
+    [Arg.variance, variance],
+    [Arg.dst, out],
+  ]);
+  b.define(i, out);
+  statistics(b).set(x, { mean, variance });
+  return true;
+}
+
+const found = new WeakMap<Builder, Map<number, { mean: Form; variance: Form }>>();
+function statistics(b: Builder): Map<number, { mean: Form; variance: Form }> {
+  let map = found.get(b);
+  if (!map) found.set(b, (map = new Map()));
+  return map;
+}
+
+/** Where the same input is normalised, its statistics are there already. */
+export function lowerBatchStats(b: Builder, i: number): boolean {
+  const { op, scope, inputs, shape } = b.node(i);
+  const stats = statistics(b).get(inputs[0]!);
+  if (!stats) return false;
+  const parts = [stats.mean.region, stats.variance.region];
+  const c = shape[1]!;
+  const out = b.newPlainForm(i);
+  b.emit({
+    op,
+    scope,
+    kernel: 'copy',
+    macs: 0,
+    touches: [...parts, out.region],
+    writes: false,
+    script: (at) => {
+      const from = parts.map((region) => arrayAt(at(region), 'float32', c));
+      const to = arrayAt(at(out.region), 'float32', 2 * c);
+      return () => {
+        for (const [row, part] of from.entries()) to.set(part as Float32Array, row * c);
+      };
+    },
+  });
+  b.define(i, out);
+  return true;
+}
+
+/** The input's gradient, and with it those of gamma and beta where the graph asks for them. */
+export function lowerBatchNormGrad(b: Builder, i: number): boolean {
+  const d = b.dnnl;
+  const node = b.node(i);
+  const [dy, x, gamma] = node.inputs as [number, number, number];
+  const stats = statistics(b).get(x);
+  if (!stats) return false;
+  const src = b.value(x).forms[0]!;
+  const c = node.shape[1]!;
+  const eps = node.attrs.eps as number;
+  const pd = d.batchNormBackward(src.md, src.md, eps, d.batchNormForward(src.md, eps, false));
+  const out = b.newForm(src.dims, src.md);
+  const vector = d.plain([c]);
+  const [diffGamma, diffBeta] = [b.newForm([c], vector), b.newForm([c], vector)];
+  b.emitPrimitive(i, pd, [
+    [Arg.src, src],
+    [Arg.mean, stats.mean],
+    [Arg.variance, stats.variance],
+    [Arg.diffDst, b.form(dy, src.dims, src.md)],
+    // No gradient depends on the shift, so that any vector may stand for it.
+    ...d.batchNormGradInputs.map((arg) => [arg, b.plainForm(gamma)] as const),
+    [Arg.diffSrc, out],
+    [Arg.diffScale, diffGamma],
+    [Arg.diffShift, diffBeta],
+  ]);
+  b.define(i, out);
+  const axes = node.shape
+    .map((_, a) => a)
+    .filter((a) => a !== 1)
+    .join();
+  for (const u of b.users[dy]!) {
+    const user = b.node(u);
+    const grad =
+      user.op === 'batchNormGradGamma' && user.inputs[1] === x
+        ? diffGamma
+        : user.op === 'sum' && (user.attrs.axes as number[]).join() === axes
+          ? diffBeta
+          : undefined;
+    if (!grad || b.values[u] || user.attrs.keepDims) continue;
+    b.define(u, grad);
+    b.done.add(u);
+  }
+  return true;
+}
+
+/** Evaluation: the given statistics. */
+export function lowerBatchNorm(b: Builder, i: number): boolean {
+  const node = b.node(i);
+  const [x, gamma, beta, mean, variance] = node.inputs as [number, number, number, number, number];
+  const src = b.value(x).forms[0]!;
+  if (src.dims[1] !== node.shape[1]) return false;
+  const pd = b.dnnl.batchNormForward(src.md, node.attrs.eps as number, true);
+  const out = b.newForm(src.dims, src.md);
+  b.emitPrimitive(i, pd, [
+    [Arg.src, src],
+    [Arg.scale, b.plainForm(gamma)],
+    [Arg.shift, b.plainForm(beta)],
+    [Arg.mean, b.plainForm(mean)],
+    [Arg.variance, b.plainForm(variance)],
+    [Arg.dst, out],
+  ]);
+  b.define(i, out);
+  return true;
+}

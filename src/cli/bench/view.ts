@@ -1,0 +1,140 @@
+import type { ProfileRow } from '../../backend/backend.js';
+import { byLayer, profileLines } from '../../bench/profile.js';
+import type { DataResult, OverheadResult, Result, StartResult, StepResult } from '../../bench/result.js';
+import type { Spread } from '../../bench/stats.js';
+import { grouped, table } from '../terminal/output.js';
+
+const time = (s: number): string => (s < 1 ? `${(s * 1000).toFixed(1)} ms` : `${s.toFixed(2)} s`);
+const between = ({ q1, q3, min, max }: Spread): string =>
+  `${time(q1)}–${time(q3)} (${time(min)}–${time(max)})`;
+
+/** A result for people. */
+export function resultText(result: Result): string[] {
+  switch (result.what) {
+    case 'train':
+    case 'infer':
+      return stepText(result);
+    case 'data':
+      return dataText(result);
+    case 'start':
+      return startText(result);
+    case 'step-overhead':
+      return overheadText(result);
+  }
+}
+
+function stepText(r: StepResult): string[] {
+  const kind = r.what === 'train' ? 'Training step' : 'Forward pass';
+  const norm = r.norm === 'lrn' ? 'with LRN' : 'without LRN';
+  const rows = [['', 'median', 'quartiles (range)', 'images/s', 'GFLOP/s', 'peak MiB']];
+  const row = (
+    name: string,
+    v: Pick<StepResult, 'secondsPerStep' | 'spread' | 'imagesPerSecond' | 'gflops' | 'peakRssMiB'>,
+  ) =>
+    rows.push([
+      name,
+      time(v.secondsPerStep),
+      between(v.spread),
+      v.imagesPerSecond.toFixed(1),
+      v.gflops.toFixed(0),
+      grouped(v.peakRssMiB),
+    ]);
+  row('paperweight', r);
+  if (r.peer && 'version' in r.peer) row(`${r.peer.version} (${r.peer.mode})`, r.peer);
+  const lines = [
+    `${kind} of ${r.paper}/${r.preset} ${norm}, batch ${r.batch}, ${r.precision}, ${r.threads} threads; ${r.device.engine} ${r.device.version} (${r.device.isa ?? 'any processor'})`,
+    '',
+    ...table(rows, 'lrrrrr'),
+    '',
+  ];
+  if (r.peer && 'impossible' in r.peer)
+    lines.push(`${r.peer.name} (${r.peer.mode}): impossible. ${r.peer.impossible}`);
+  if (r.peer && 'measuredBatch' in r.peer && r.peer.measuredBatch < r.batch)
+    lines.push(`The peer took steps of ${r.peer.measuredBatch}; its times are scaled to ${r.batch}.`);
+  if (r.ratio !== undefined && r.roundRatio)
+    lines.push(
+      `Ratio ${r.ratio.toFixed(2)} (round by round ${r.roundRatio.median.toFixed(2)}, ${r.roundRatio.min.toFixed(2)}–${r.roundRatio.max.toFixed(2)}): the peer takes that many times as long.`,
+    );
+  if (r.sgemmGflops !== null)
+    lines.push(
+      `sgemm in the same rounds: ${r.sgemmGflops.toFixed(0)} GFLOP/s; ours is ${((100 * r.gflops) / r.sgemmGflops).toFixed(0)} % of that.`,
+    );
+  if (r.what === 'infer') lines.push(`Latency: p50 ${time(r.latency.p50)}, p95 ${time(r.latency.p95)}.`);
+  lines.push(
+    `Compiling took ${time(r.compileSeconds)}; intermediate values take ${grouped(r.arenaMiB)} MiB.`,
+  );
+  return lines;
+}
+
+function dataText(r: DataResult): string[] {
+  const rows = r.cases.map((one) => [
+    one.name,
+    one.imagesPerSecond.toFixed(0),
+    one.peer ? one.peer.imagesPerSecond.toFixed(0) : '',
+    one.ratio === undefined ? '' : one.ratio.toFixed(2),
+    `${(100 * one.shareOfStep).toFixed(2)} %`,
+  ]);
+  const beside = r.cases[0]?.peer?.version ?? 'no peer';
+  return [
+    `CIFAR-10’s training images, batches of ${r.batch}, ${r.rounds} epochs each; images a second`,
+    '',
+    ...table([['', 'paperweight', beside, 'ratio', 'of a training step'], ...rows], 'lrrrr'),
+  ];
+}
+
+function startText(r: StartResult): string[] {
+  return [
+    `From the start of a process, batch ${r.batch}, ${r.threads} threads`,
+    '',
+    ...table(
+      [
+        ['node alone', time(r.nodeAlone)],
+        ['paperweight --help', time(r.help)],
+        ['device opened', time(r.deviceOpened)],
+        ['first step done', time(r.firstStepDone)],
+        ['  the step itself', time(r.firstStep)],
+        ['  of it compiling', time(r.compileSeconds)],
+        ['second step', time(r.secondStep)],
+      ],
+      'lr',
+    ),
+    '',
+    r.plansAfterFirst === r.plansAfterSecond
+      ? 'The second step compiled nothing.'
+      : `The second step compiled ${r.plansAfterSecond - r.plansAfterFirst} plans.`,
+  ];
+}
+
+const overheadText = (r: OverheadResult): string[] => [
+  `A training step of the small net, batch ${r.batch}: ${time(r.stepMs.median / 1000)}, of it ${time(r.primitivesMs.median / 1000)} in primitives.`,
+  `Beyond the primitives: ${r.overheadMs.toFixed(2)} ms.`,
+];
+
+/** One step by layer, then line by line. */
+export function profileText(profile: readonly ProfileRow[]): string[] {
+  const total = profile.reduce((sum, row) => sum + row.milliseconds, 0);
+  const rate = (macs: number, ms: number) => (macs === 0 || ms === 0 ? '' : ((2e-6 * macs) / ms).toFixed(0));
+  const layers = byLayer(profile).map((layer) => [
+    layer.scope || '(outside of layers)',
+    layer.milliseconds.toFixed(2),
+    rate(layer.macs, layer.milliseconds),
+    `${((100 * layer.milliseconds) / total).toFixed(1)} %`,
+  ]);
+  const lines = profileLines(profile).map((line) => [
+    line.scope,
+    line.op,
+    line.milliseconds.toFixed(2),
+    rate(line.macs, line.milliseconds),
+    `${(100 * line.share).toFixed(1)} %`,
+    line.kernel,
+    line.layouts?.join(', ') ?? '',
+  ]);
+  return [
+    '',
+    ...table([['Layer', 'ms', 'GFLOP/s', 'share'], ...layers], 'lrrr'),
+    '',
+    ...table([['Layer', 'operation', 'ms', 'GFLOP/s', 'share', 'kernel', 'layouts'], ...lines], 'llrrrll'),
+    '',
+    `Sum: ${total.toFixed(1)} ms in ${profile.length} lines.`,
+  ];
+}

@@ -1,0 +1,41 @@
+import type { Dataset } from '../../data/dataset.js';
+import { DataError } from '../../errors/errors.js';
+import { type DatasetOptions, openDataset } from '../../train/datasets.js';
+import { Progress } from '../terminal/progress.js';
+
+/** Appears when a download turns out to be necessary. */
+export class DownloadBar {
+  #bar: Progress | undefined;
+
+  readonly update = ({ received, total }: { received: number; total?: number | undefined }): void => {
+    this.#bar ??= new Progress({ label: 'CIFAR-10', total, unit: 'bytes' });
+    this.#bar.total = total;
+    this.#bar.update(received);
+  };
+
+  done(): void {
+    this.#bar?.done();
+  }
+}
+
+/** Opens a data set with a bar for its download, and with the command line's words for what to do next. */
+export async function openDatasetAloud(options: Omit<DatasetOptions, 'onProgress'>): Promise<Dataset> {
+  const bar = new DownloadBar();
+  try {
+    return await openDataset({ ...options, onProgress: bar.update });
+  } catch (error) {
+    if (!(error instanceof DataError) || !error.next?.includes('download: true')) throw error;
+    const { what, expected, got, next } = error;
+    throw new DataError({
+      what,
+      ...(expected === undefined ? {} : { expected }),
+      ...(got === undefined ? {} : { got }),
+      next: next
+        .replace('pass download: true', 'run: paperweight data cifar10 --download')
+        .replace('download: true', 'run: paperweight data cifar10 --download'),
+      cause: error,
+    });
+  } finally {
+    bar.done();
+  }
+}

@@ -1,0 +1,168 @@
+import { statSync } from 'node:fs';
+import { basename } from 'node:path';
+import type { Command } from 'commander';
+import { ShapeError, UsageError } from '../../errors/errors.js';
+import type { ModelSummary } from '../../nn/inspect.js';
+import type { Module } from '../../nn/module.js';
+import { addModelOptions, type ModelFlags, modelOptions } from '../options/model.js';
+import { examples, JSON_OUTPUT, oneOf, pathName, positiveInteger } from '../options/options.js';
+import { modelHints } from '../options/weights.js';
+import { grouped, print, printJson, table } from '../terminal/output.js';
+
+interface Flags extends ModelFlags {
+  readonly preset?: string;
+  readonly classes: number;
+  readonly input?: number;
+  readonly figure?: string;
+  readonly lang: 'en' | 'zh';
+  readonly json?: boolean;
+}
+
+export function register(program: Command): void {
+  const command = program
+    .command('inspect')
+    .summary('layers of a model: shapes, parameters, multiply-adds; or what a file of weights holds')
+    .description(
+      'Prints the layers of a model with output shapes, parameters and multiply-adds. Of a file of weights it prints the tensors, and which network they belong to. Computes nothing.',
+    )
+    .argument(
+      '[paper-or-file]',
+      'whose model (default: alexnet), or a file of weights (.safetensors, .pth, .pt), or an .onnx file',
+      pathName('paper-or-file'),
+    )
+    .option('--preset <name>', 'variant of the model (default: notes)', pathName('--preset'))
+    .option('--classes <n>', 'classes to tell apart', positiveInteger('--classes', 1_000_000), 10)
+    .option(
+      '--input <pixels>',
+      'side of the square input image (default: what the variant is made for)',
+      positiveInteger('--input', 4096),
+    );
+  command
+    .option('--figure <file>', 'also draw the model as an SVG image (default: none)', pathName('--figure'))
+    .option('--lang <language>', 'of the image, en or zh', oneOf('--lang', ['en', 'zh']), 'en');
+  addModelOptions(command)
+    .option(...JSON_OUTPUT)
+    .addHelpText(
+      'after',
+      examples(
+        'paperweight inspect alexnet --classes 1000',
+        'paperweight inspect alexnet --preset paper --norm none --without conv3',
+        'paperweight inspect alexnet --preset paper --classes 1000 --figure alexnet.svg',
+        'paperweight inspect alexnet.pth',
+        'paperweight inspect alexnet.onnx',
+      ),
+    )
+    .action(inspectModel);
+}
+
+async function inspectModel(id: string | undefined, flags: Flags): Promise<void> {
+  if (id !== undefined && /\.onnx$/i.test(id)) return inspectOnnx(id, flags);
+  if (id !== undefined && statSync(id, { throwIfNoEntry: false })?.isFile()) {
+    if (flags.figure !== undefined)
+      throw new UsageError({
+        what: `--figure cannot draw ${id}`,
+        expected: 'a paper, or an .onnx file',
+        got: 'a file of weights, which has no layers',
+        next: 'draw the network that they belong to',
+      });
+    const { inspectWeights } = await import('./weights.js');
+    return inspectWeights(id, await modelHints(flags), flags.json ? { json: true } : {});
+  }
+  const [{ buildModel }, { openPaper }, { inspect }, { withoutInit }] = await Promise.all([
+    import('../../papers/paper.js'),
+    import('../../papers/registry.js'),
+    import('../../nn/inspect.js'),
+    import('../../nn/init.js'),
+  ]);
+  const paper = await openPaper(id ?? flags.paper);
+  const preset = flags.preset ?? Object.keys(paper.presets)[0]!;
+  const input = flags.input ?? paper.imageSize(preset);
+  const options = modelOptions(flags);
+  const model = withoutInit(() =>
+    buildModel(paper, {
+      paper: paper.id,
+      preset,
+      classes: Array.from({ length: flags.classes }, (_, i) => `class ${i}`),
+      imageSize: input,
+      dropout: 0.5,
+      init: paper.inits[0]!,
+      ...(options ? { options } : {}),
+    }),
+  );
+  const summary = fitting(() => inspect(model, [3, input, input]), input, paper.imageSize(preset));
+  const title = `${paper.name}, preset ${preset}, ${grouped(flags.classes)} classes, for one image of 3 × ${input} × ${input}`;
+  await draw(model, input, `${paper.name}, ${preset}`, flags);
+  show(title, summary, flags.json);
+}
+
+async function inspectOnnx(file: string, flags: Flags): Promise<void> {
+  const [{ readOnnx }, { imageSide }, { inspect }] = await Promise.all([
+    import('../../interop/onnx/index.js'),
+    import('../../papers/load-onnx.js'),
+    import('../../nn/inspect.js'),
+  ]);
+  if (flags.preset !== undefined || modelOptions(flags))
+    throw new UsageError({
+      what: `${file} is a model of its own`,
+      expected: 'no --preset, and no other option that changes a paper’s network',
+      got: 'one of them',
+      next: 'leave it out',
+    });
+  const model = await readOnnx(file);
+  const side = imageSide(model, flags.input);
+  const summary = fitting(() => inspect(model, [3, side, side]), side, side);
+  const { opset, producer } = model.description;
+  const made = producer ? `, written by ${producer}` : '';
+  await draw(model, side, basename(file), flags);
+  show(`${file}, opset ${opset}${made}, for one image of 3 × ${side} × ${side}`, summary, flags.json);
+}
+
+/** Where an image is asked for. @throws PaperweightError for a path that cannot be written */
+async function draw(model: Module, side: number, title: string, { figure, lang }: Flags): Promise<void> {
+  if (figure === undefined) return;
+  const [{ architectureSvg, stagesOf }, { writeFileAtomic }] = await Promise.all([
+    import('../../report/architecture.js'),
+    import('../../files/atomic.js'),
+  ]);
+  const inputShape = [3, side, side];
+  await writeFileAtomic(
+    figure,
+    architectureSvg({ stages: stagesOf(model, inputShape), inputShape, title }, lang),
+  );
+}
+
+/** @throws UsageError for an input that does not go through */
+function fitting(body: () => ModelSummary, input: number, made: number): ModelSummary {
+  try {
+    return body();
+  } catch (error) {
+    if (!(error instanceof ShapeError)) throw error;
+    throw new UsageError({
+      what: `--input ${input} does not go through the model: ${error.what}`,
+      ...(error.expected === undefined ? {} : { expected: error.expected }),
+      ...(error.got === undefined ? {} : { got: error.got }),
+      next: `give a larger --input; ${made} is what the model is made for`,
+      cause: error,
+    });
+  }
+}
+
+function show(title: string, summary: ModelSummary, json: boolean | undefined): void {
+  if (json) {
+    printJson(summary);
+    return;
+  }
+  print(`${title}\n`);
+  const rows = summary.layers.map(({ name, type, outputShape, parameters, macs }) => [
+    name,
+    type,
+    outputShape.slice(1).join(' × '),
+    parameters === 0 ? '' : grouped(parameters),
+    macs === 0 ? '' : grouped(macs),
+  ]);
+  const head = ['Layer', 'Type', 'Output', 'Parameters', 'Multiply-adds'];
+  const total = ['Total', '', '', grouped(summary.parameters), grouped(summary.macs)];
+  const [first, ...others] = table([head, ...rows, total], 'lllrr');
+  const rule = '─'.repeat(Math.max(first!.length, ...others.map((line) => line.length)));
+  for (const line of [first!, rule, ...others.slice(0, -1), rule, others.at(-1)!]) print(line);
+}

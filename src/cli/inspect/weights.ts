@@ -1,0 +1,59 @@
+import { CheckpointError } from '../../errors/errors.js';
+import type { ModelHints } from '../../papers/recognise.js';
+import { grouped, print, printJson, table } from '../terminal/output.js';
+
+/**
+ * Prints the list of a file of weights, and which network it is of. The numbers themselves are not read.
+ * @throws CheckpointError for a file that is none
+ */
+export async function inspectWeights(
+  file: string,
+  hints: ModelHints,
+  { json = false }: { json?: boolean } = {},
+): Promise<void> {
+  const [{ withFile }, { openWeights }, { countOf }, { describeModel, recogniseModel }] = await Promise.all([
+    import('../../files/byte-source.js'),
+    import('../../interop/weights.js'),
+    import('../../interop/numbers.js'),
+    import('../../papers/recognise.js'),
+  ]);
+  const { format, metadata, notes, tensors } = await withFile(file, openWeights);
+  const listed = { format, metadata, notes, tensors };
+  // An unknown network is no reason to hide the list.
+  const found = await recogniseModel(file, listed, hints).catch((error) => {
+    if (error instanceof CheckpointError) return error;
+    throw error;
+  });
+  const rows = [...tensors].map(([name, info]) => ({
+    name,
+    dtype: info.dtype,
+    shape: info.shape,
+    numbers: countOf(info),
+  }));
+  const total = rows.reduce((sum, { numbers }) => sum + numbers, 0);
+  if (json) {
+    const network = found instanceof CheckpointError ? null : { ...found.config, assumed: found.assumed };
+    return printJson({ file, format, notes, tensors: rows, numbers: total, metadata, network });
+  }
+  const lines = table(
+    [
+      ['Tensor', 'Type', 'Shape', 'Numbers'],
+      ...rows.map(({ name, dtype, shape, numbers }) => [
+        JSON.stringify(name).slice(1, -1),
+        dtype,
+        shape.join(' × '),
+        grouped(numbers),
+      ]),
+      ['Total', '', '', grouped(total)],
+    ],
+    'lllr',
+  );
+  const rule = '─'.repeat(Math.max(...lines.map((line) => line.length)));
+  for (const line of [lines[0]!, rule, ...lines.slice(1, -1), rule, lines.at(-1)!]) print(line);
+  print();
+  const description =
+    found instanceof CheckpointError
+      ? [`Weights: ${[format, ...notes].join('; ')}`, 'Network: none that is known here']
+      : describeModel(listed, found);
+  for (const line of description) print(line);
+}

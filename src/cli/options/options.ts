@@ -1,0 +1,133 @@
+import type { Command } from 'commander';
+import type { Precision } from '../../backend/backend.js';
+import { UsageError } from '../../errors/errors.js';
+
+/** Turns the text of a flag's value into the value; commander calls it. */
+export type Parser<T> = (text: string) => T;
+
+const INTEGER = /^[+-]?\d+$/;
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+function refuse(flag: string, text: string, expected: string): never {
+  throw new UsageError({
+    what: `${flag} ${text === '' ? '""' : text} cannot be used`,
+    expected,
+    got: `"${text}"`,
+    next: `give another value, or leave ${flag} out for its default (--help shows it)`,
+  });
+}
+
+/** A whole number from `min` to `max`. */
+export function integer(
+  flag: string,
+  { min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER }: { min?: number; max?: number } = {},
+): Parser<number> {
+  const upTo = max === Number.MAX_SAFE_INTEGER ? '' : ` and at most ${max}`;
+  const from = min === Number.MIN_SAFE_INTEGER ? '' : ` of at least ${min}`;
+  return (text) => {
+    const value = Number(text);
+    if (INTEGER.test(text) && value >= min && value <= max) return value;
+    return refuse(flag, text, `a whole number${from}${upTo}`);
+  };
+}
+
+/** 1, 2, 3 … `max`. */
+export const positiveInteger = (flag: string, max?: number): Parser<number> =>
+  integer(flag, { min: 1, ...(max === undefined ? {} : { max }) });
+
+function number(flag: string, expected: string, fits: (value: number) => boolean): Parser<number> {
+  return (text) => {
+    const value = Number(text);
+    if (NUMBER.test(text) && Number.isFinite(value) && fits(value)) return value;
+    return refuse(flag, text, expected);
+  };
+}
+
+/** A number above 0, such as a learning rate. */
+export const positiveNumber = (flag: string): Parser<number> =>
+  number(flag, 'a number above 0', (value) => value > 0);
+
+/** A number of at least 0, such as a weight decay. */
+export const nonNegativeNumber = (flag: string): Parser<number> =>
+  number(flag, 'a number of at least 0', (value) => value >= 0);
+
+/** A number from 0 up to, and without, 1, such as a momentum. */
+export const fraction = (flag: string): Parser<number> =>
+  number(flag, 'a number from 0 up to, but not including, 1', (value) => value >= 0 && value < 1);
+
+/** Adds to a list, for a flag that may be given several times. */
+export const repeated =
+  <T>(parse: Parser<T>) =>
+  (text: string, before: readonly T[] | undefined): T[] => [...(before ?? []), parse(text)];
+
+/** `PATTERN=FACTOR`, such as `features=0.1`. */
+export function patternAndFactor(flag: string): Parser<{ pattern: string; factor: number }> {
+  return (text) => {
+    const at = text.lastIndexOf('=');
+    const [pattern, factor] = [text.slice(0, at), Number(text.slice(at + 1))];
+    if (at > 0 && NUMBER.test(text.slice(at + 1)) && Number.isFinite(factor) && factor > 0)
+      return { pattern, factor };
+    return refuse(flag, text, 'a module and a factor above 0, such as features=0.1');
+  };
+}
+
+/** A number between two others, without the ends. */
+export const between = (flag: string, min: number, max: number): Parser<number> =>
+  number(flag, `a number between ${min} and ${max}`, (value) => value > min && value < max);
+
+/** One of a few words. */
+export function oneOf<T extends string>(flag: string, values: readonly T[]): Parser<T> {
+  return (text) => {
+    if (values.includes(text as T)) return text as T;
+    return refuse(flag, text, values.length === 1 ? values[0]! : `one of ${values.join(', ')}`);
+  };
+}
+
+/** The name of a file or folder: anything but nothing. */
+export function pathName(flag: string): Parser<string> {
+  return (text) => (text === '' ? refuse(flag, text, 'the name of a file or folder') : text);
+}
+
+export interface DeviceFlags {
+  readonly device: 'auto' | 'onednn' | 'reference';
+  readonly threads?: number;
+  readonly precision?: Precision;
+}
+
+/** Adds `--device`, `--threads` and `--precision`. */
+export function addDeviceOptions(command: Command): Command {
+  return command
+    .option(
+      '--device <name>',
+      'what computes: onednn (fast), reference (plain TypeScript, slow) or auto (the fastest that works)',
+      oneOf('--device', ['auto', 'onednn', 'reference']),
+      'auto',
+    )
+    .option(...THREADS)
+    .option(
+      '--precision <name>',
+      'what large layers compute with: float32, bfloat16, or auto (bfloat16 where it is faster on this machine)',
+      oneOf('--precision', ['auto', 'float32', 'bfloat16']),
+      'auto',
+    );
+}
+
+/** Most threads that anyone may ask for. */
+const MAX_THREADS = 1024;
+
+/** `--threads`, for `command.option(...THREADS)`. */
+export const THREADS = [
+  '--threads <n>',
+  'processor cores to compute with (default: all)',
+  positiveInteger('--threads', MAX_THREADS),
+] as const;
+
+/** `--json`, for `command.option(...JSON_OUTPUT)`. */
+export const JSON_OUTPUT = [
+  '--json',
+  'print one JSON object a line on standard output; text for people goes to standard error (default: off)',
+] as const;
+
+/** What follows the options in a command's help. */
+export const examples = (...lines: readonly string[]): string =>
+  `\n${lines.length === 1 ? 'Example' : 'Examples'}:\n${lines.map((line) => `  $ ${line}`).join('\n')}`;

@@ -1,0 +1,63 @@
+import { readFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { UsageError } from '../../errors/errors.js';
+import { diskError } from '../../files/disk-error.js';
+import type { ModelHints } from '../../papers/recognise.js';
+import { addModelOptions, type ModelFlags, modelOptions } from './model.js';
+import { pathName } from './options.js';
+
+/** What `<run-or-weights>` may be, for the help. */
+export const RUN_OR_WEIGHTS = [
+  '<run-or-weights>',
+  'a run folder, a file of weights (.safetensors, or .pth or .pt of PyTorch), or an .onnx file',
+] as const;
+
+/** Flags that say what a bare file of weights does not. */
+export interface WeightsFlags extends ModelFlags {
+  readonly preset?: string;
+  readonly classNames?: string;
+}
+
+/** Adds the flags that name the network of a bare file of weights. */
+export function addWeightsOptions(command: Command): Command {
+  command
+    .option(
+      '--preset <name>',
+      'variant of the network of a bare file of weights (default: recognised by names and shapes)',
+      pathName('--preset'),
+    )
+    .option(
+      '--class-names <names>',
+      'names of the classes of a bare file of weights: separated by commas, or a text file with one a line (default: class 0, class 1 …)',
+      pathName('--class-names'),
+    );
+  return addModelOptions(command);
+}
+
+/** The flags as `openModel` takes them. */
+export async function modelHints(flags: WeightsFlags): Promise<ModelHints> {
+  const options = modelOptions(flags);
+  return {
+    ...(flags.paper === undefined ? {} : { paper: flags.paper }),
+    ...(flags.preset === undefined ? {} : { preset: flags.preset }),
+    ...(flags.classNames === undefined ? {} : { classes: await classNames(flags.classNames) }),
+    ...(options === undefined ? {} : { options }),
+  };
+}
+
+async function classNames(text: string): Promise<string[]> {
+  const names = text.includes(',')
+    ? text.split(',')
+    : (
+        await readFile(text, 'utf8').catch((error) => {
+          throw diskError(error, `cannot read --class-names ${text}`, UsageError);
+        })
+      ).split(/\r?\n/);
+  const proper = names.map((name) => name.trim()).filter((name) => name !== '');
+  if (proper.length > 0) return proper;
+  throw new UsageError({
+    what: `--class-names ${text} cannot be used`,
+    expected: 'names separated by commas, or a text file with one a line',
+    got: 'no names',
+  });
+}

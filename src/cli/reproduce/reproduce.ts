@@ -1,0 +1,77 @@
+import type { Command } from 'commander';
+import { UsageError } from '../../errors/errors.js';
+import {
+  addDeviceOptions,
+  type DeviceFlags,
+  examples,
+  JSON_OUTPUT,
+  type Parser,
+  pathName,
+} from '../options/options.js';
+
+export interface ReproduceFlags extends DeviceFlags {
+  readonly claim?: readonly string[];
+  readonly budget?: number;
+  readonly list?: boolean;
+  readonly data?: string;
+  readonly runs: string;
+  readonly results?: string;
+  readonly json?: boolean;
+}
+
+const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600 };
+
+/** 90s, 30m, 2h, 1h30m → seconds */
+const duration: Parser<number> = (text) => {
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)([smh])/g)];
+  const seconds = parts.reduce((sum, [, n, unit]) => sum + Number(n) * UNITS[unit!]!, 0);
+  if (seconds > 0 && parts.map(([all]) => all).join('') === text) return seconds;
+  throw new UsageError({
+    what: `--budget ${text} cannot be used`,
+    expected: 'a time such as 90s, 30m or 1h30m',
+    got: `"${text}"`,
+    next: 'give another value, or leave --budget out for its default (--help shows it)',
+  });
+};
+
+export function register(program: Command): void {
+  const command = program
+    .command('reproduce')
+    .summary('measure a paper’s claims and put them beside what it says')
+    .description(
+      'Trains what a paper’s claims need and is not there yet, continues where it was stopped, and rebuilds the table of claims after each training. Ctrl-C saves a checkpoint first.',
+    )
+    .argument('[paper]', 'which paper (default: alexnet)', pathName('paper'))
+    .option(
+      '--claim <id>',
+      'only this claim; may come several times (default: all)',
+      (id: string, before: readonly string[] = []) => [...before, id],
+    )
+    .option('--budget <time>', 'stop after so long, such as 30m or 2h (default: no limit)', duration)
+    .option('--list', 'print the claims and the trainings that are left, and train nothing (default: off)')
+    .option(
+      '--data <dir>',
+      'folder that holds the .bin files (default: the one that PAPERWEIGHT_CIFAR10 names, else ./data)',
+      pathName('--data'),
+    )
+    .option('--runs <dir>', 'folder for the runs', pathName('--runs'), 'runs')
+    .option(
+      '--results <dir>',
+      'folder for the results (default: the paper’s own, results/)',
+      pathName('--results'),
+    );
+  addDeviceOptions(command)
+    .option(...JSON_OUTPUT)
+    .addHelpText(
+      'after',
+      examples(
+        'paperweight reproduce alexnet --list',
+        'paperweight reproduce alexnet --budget 30m --data ./data',
+        'paperweight reproduce alexnet --claim lrn-four-layer --claim batchnorm',
+      ),
+    )
+    .action(async (id: string | undefined, flags: ReproduceFlags) => {
+      const { reproducePaper } = await import('./run.js');
+      await reproducePaper(id, flags);
+    });
+}

@@ -1,0 +1,150 @@
+import { join } from 'node:path';
+import { UsageError } from '../../errors/errors.js';
+import type { Claim } from '../../papers/claims/claim.js';
+import { jobName } from '../../papers/claims/claim.js';
+import { missingJobs, type Plan, reproduce, type Watcher } from '../../papers/claims/reproduce.js';
+import { ResultFolder } from '../../papers/claims/result.js';
+import { claimRows } from '../../papers/claims/table.js';
+import type { Paper } from '../../papers/paper.js';
+import { openPaper, paperFolder } from '../../papers/registry.js';
+import { writeCharts } from '../../report/charts.js';
+import { openDatasetAloud } from '../data/open.js';
+import { withDevice } from '../device.js';
+import { Interrupted, interruptCode, onInterrupt } from '../terminal/interrupt.js';
+import { note, print, printJson, table } from '../terminal/output.js';
+import { clock } from '../terminal/progress.js';
+import type { ReproduceFlags } from './reproduce.js';
+
+/** Where there is no epoch for long, a line comes at most so often. */
+const LINE_MS = 60_000;
+
+/** The `reproduce` command: what is left, how it goes, and the table at the end. */
+export async function reproducePaper(id: string | undefined, flags: ReproduceFlags): Promise<void> {
+  const paper = await openPaper(id);
+  const claims = chooseClaims(paper, flags.claim);
+  const results = flags.results ?? join(paperFolder(paper.id), 'results');
+  if (flags.list) return list(paper, claims, results, flags.json ?? false);
+  const abort = new AbortController();
+  const stopListening = onInterrupt((times) => {
+    if (times > 1) process.exit(interruptCode());
+    note('\nStopping after this step, with a checkpoint. Ctrl-C again ends at once.');
+    abort.abort();
+  });
+  try {
+    const missing = missingJobs(claims, await ResultFolder.open(results, paper.id));
+    const run = (device: Parameters<Parameters<typeof withDevice>[1]>[0]) =>
+      reproduce({
+        paper,
+        claims,
+        device,
+        openDataset: (dataset, train) => openDatasetAloud({ dataset, data: flags.data, train }),
+        data: flags.data,
+        runs: flags.runs,
+        results,
+        // The paper's own notes tell of the paper's own results.
+        ...(flags.results ? {} : { notes: paperFolder(paper.id) }),
+        budgetSeconds: flags.budget,
+        signal: abort.signal,
+        watcher: flags.json ? jsonWatcher : new Screen(),
+      });
+    note(`${missing.length} trainings are left that are known by now.`);
+    const outcome = await withDevice(flags, run);
+    const figures = join(flags.results ?? paperFolder(paper.id), 'figures');
+    await writeCharts(paper, await ResultFolder.open(results, paper.id), figures);
+    if (outcome === 'interrupted')
+      throw new Interrupted('Interrupted. The same command continues where this one stopped.');
+    if (outcome === 'budget') note('The time is used up. The same command continues where this one stopped.');
+    await list(paper, claims, results, flags.json ?? false);
+  } finally {
+    stopListening();
+  }
+}
+
+function chooseClaims({ claims, name }: Paper, ids: readonly string[] | undefined): readonly Claim[] {
+  if (!ids) return claims;
+  return ids.map((id) => {
+    const claim = claims.find((c) => c.id === id);
+    if (claim) return claim;
+    throw new UsageError({
+      what: `${name} has no claim "${id}"`,
+      expected: `one of ${claims.map((c) => c.id).join(', ')}`,
+      got: `"${id}"`,
+      next: 'see them with --list',
+    });
+  });
+}
+
+/** The claims with their verdicts, and what is left to train. */
+async function list(paper: Paper, claims: readonly Claim[], path: string, json: boolean): Promise<void> {
+  const results = await ResultFolder.open(path, paper.id);
+  const rows = claimRows({ ...paper, claims }, results);
+  const jobs = missingJobs(claims, results);
+  if (json) {
+    for (const row of rows) printJson({ event: 'claim', ...row });
+    for (const job of jobs)
+      printJson({ event: 'missing', run: jobName(job), seconds: Math.round(job.variant.seconds) });
+    return;
+  }
+  const head = ['Claim', 'Section', 'Verdict', 'Paper', 'Measured'];
+  const lines = rows.map(({ id, section, verdict, paperSays, measured, reason }) => [
+    id,
+    section,
+    verdict,
+    paperSays,
+    measured || (reason ? `(${reason.en})` : ''),
+  ]);
+  for (const line of table([head, ...lines], 'lllll')) print(line);
+  if (jobs.length === 0) return;
+  print('\nTrainings that are left, as far as is known by now (on two cores):');
+  for (const line of table(
+    jobs.map((job) => [jobName(job), clock(job.variant.seconds)]),
+    'lr',
+  ))
+    print(`  ${line}`);
+  const total = jobs.reduce((sum, { variant }) => sum + variant.seconds, 0);
+  print(`  about ${clock(total)} in all`);
+}
+
+/** Plain lines, also on a terminal: a reproduction is left alone for hours, and its log is read later. */
+class Screen implements Watcher {
+  #lineAt = 0;
+
+  begin(job: Parameters<NonNullable<Watcher['begin']>>[0], plan: Plan): void {
+    this.#line(`${jobName(job)}: begins; ${left(plan)}`);
+  }
+
+  step(job: Parameters<NonNullable<Watcher['step']>>[0], step: number, total: number): void {
+    if (performance.now() - this.#lineAt > LINE_MS) this.#line(`${jobName(job)}: step ${step} of ${total}`);
+  }
+
+  epoch(...[job, event, plan]: Parameters<NonNullable<Watcher['epoch']>>): void {
+    const { epoch, trainLoss, trainAccuracy, testAccuracy } = event;
+    const errors = `training loss ${trainLoss.toFixed(3)}, error ${(100 - trainAccuracy).toFixed(1)} % · test error ${(100 - testAccuracy).toFixed(1)} %`;
+    this.#line(
+      `${jobName(job)}: epoch ${epoch} of ${job.variant.training.epochs} · ${errors} · ${left(plan)}`,
+    );
+  }
+
+  end(...[job, { seconds }]: Parameters<NonNullable<Watcher['end']>>): void {
+    this.#line(`${jobName(job)}: done in ${clock(seconds)}`);
+  }
+
+  note(text: string): void {
+    this.#line(text);
+  }
+
+  #line(text: string): void {
+    this.#lineAt = performance.now();
+    print(`[${new Date().toISOString().slice(11, 19)}] ${text}`);
+  }
+}
+
+const left = ({ jobs, seconds }: Plan): string =>
+  `${jobs.length} ${jobs.length === 1 ? 'training' : 'trainings'} left that are known, about ${clock(seconds)}`;
+
+const jsonWatcher: Watcher = {
+  begin: (job, { jobs, seconds }) =>
+    printJson({ event: 'begin', run: jobName(job), jobsLeft: jobs.length, secondsLeft: Math.round(seconds) }),
+  epoch: (job, event) => printJson({ run: jobName(job), ...event }),
+  end: (_, { variant, seed, seconds }) => printJson({ event: 'end', run: `${variant}-seed${seed}`, seconds }),
+};

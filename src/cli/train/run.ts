@@ -1,0 +1,297 @@
+import { availableParallelism } from 'node:os';
+import { resolve as absolute, basename, join } from 'node:path';
+import { UsageError } from '../../errors/errors.js';
+import { writeFileAtomic } from '../../files/atomic.js';
+import { withoutInit } from '../../nn/init.js';
+import { dryRun } from '../../papers/dry-run.js';
+import { buildModel, type Paper } from '../../papers/paper.js';
+import { openPaper } from '../../papers/registry.js';
+import { checkImages, describeMachine, deviceSchema, prepareRun } from '../../papers/train.js';
+import { curveSvg } from '../../report/curve.js';
+import { EventFile } from '../../report/tensorboard/writer.js';
+import { type TrainConfig, trainConfigSchema } from '../../run/config.js';
+import type { Observer, StepEvent } from '../../run/events.js';
+import { latestRun, RunFolder } from '../../run/run-folder.js';
+import { chooseDataset } from '../../train/datasets.js';
+import { freezeModules, lrScales } from '../../train/module-patterns.js';
+import { together } from '../../train/observers.js';
+import { trim } from '../../train/reporter.js';
+import type { Trainer } from '../../train/trainer.js';
+import { DownloadBar, openDatasetAloud } from '../data/open.js';
+import { withDevice } from '../device.js';
+import { Interrupted, interruptCode, onInterrupt } from '../terminal/interrupt.js';
+import { note, printJson } from '../terminal/output.js';
+import { Progress, terminalColumns } from '../terminal/progress.js';
+import { serveBeside } from './serve-beside.js';
+import { summaryLines } from './summary.js';
+import { configFrom, resumedConfig, type TrainFlags } from './train.js';
+
+const RUNS = 'runs';
+const CURVE = 'curve.svg';
+/** How the reader calls the command line: in a clone, started by npm, it is not on the path. */
+const COMMAND = process.env.npm_lifecycle_event ? 'npm run paperweight --' : 'paperweight';
+
+/** The `train` command: sets up a run, shows how it goes, and ends it cleanly. */
+export async function runTraining(flags: TrainFlags): Promise<void> {
+  const abort = new AbortController();
+  const stopListening = onInterrupt((times) => {
+    if (times > 1) process.exit(interruptCode());
+    note('\nStopping after this step, with a checkpoint. Ctrl-C again ends at once.');
+    abort.abort();
+  });
+  try {
+    const paper = flags.resume ? undefined : await choosePaper(flags);
+    const deviceFlags = flags.resume ? await asBefore(flags) : flags;
+    await withDevice(deviceFlags, async (device) => {
+      if (paper && flags.dryRun) {
+        const { path, ...run } = await configure(flags, paper, abort.signal, () => describeMachine(device));
+        note(await dryRun(path, { ...run, device, observer: { note }, signal: abort.signal }));
+        return;
+      }
+      const run = paper
+        ? await start(flags, paper, abort.signal, () => describeMachine(device))
+        : await resume(flags);
+      const { config, folder } = run;
+      note(`Run: ${folder.path}`);
+      if (config.dataset === 'imagefolder') await adviseOnJpegs();
+      const screen = new Screen(folder, flags.json ?? false);
+      const stopServing =
+        flags.serve !== undefined &&
+        (await serveBeside(folder.path, { port: flags.serve, control: flags.control ?? false }));
+      const board =
+        flags.logDir === undefined
+          ? undefined
+          : await EventFile.create(join(flags.logDir, basename(absolute(folder.path))));
+      const observer = together(board ? [screen, board] : [screen]);
+      let trainer: Trainer;
+      try {
+        trainer = await prepareRun({ ...run, device, observer, signal: abort.signal });
+        board?.resumedAfter(trainer.step);
+        // What the flags have changed holds for later resumes too.
+        if (flags.resume) await folder.writeConfig(config);
+        if (trainer.step > 0) screen.tell(trainer.step, `Resuming after step ${trainer.step}.`);
+        screen.begin(trainer.step, trainer.stepsTotal);
+        const done = await trainer.run();
+        screen.end();
+        await drawCurve(folder, config);
+        if (!done)
+          throw new Interrupted(
+            `Interrupted after step ${trainer.step}. Continue with: ${COMMAND} train --resume --run ${folder.path}`,
+          );
+        if (flags.json)
+          printJson({
+            event: 'done',
+            run: done.run,
+            testAccuracy: done.testAccuracy,
+            testTop5: done.testTop5,
+          });
+        const steps = (await folder.metrics()).filter(({ event }) => event === 'step');
+        for (const line of summaryLines(done, steps as unknown as StepEvent[], terminalColumns())) note(line);
+        for (const set of [run.trainSet, run.testSet]) if (set.summary?.()) note(set.summary());
+        closing(config, done.run, done.testImages);
+      } finally {
+        screen.end();
+        if (stopServing) await stopServing();
+        board?.close();
+      }
+    });
+  } finally {
+    stopListening();
+  }
+}
+
+/** Says so where JPEGs take longer than they need to. */
+async function adviseOnJpegs(): Promise<void> {
+  const { turboJpegAdvice } = await import('../../data/images/turbojpeg.js');
+  const advice = turboJpegAdvice();
+  if (advice) note(advice);
+}
+
+/** The paper that the flags name; what cannot be built is refused before anything is downloaded or made. */
+async function choosePaper(flags: TrainFlags): Promise<Paper> {
+  const paper = await openPaper(flags.paper);
+  const config = configFrom(flags, { dataset: 'shapes10' }, ['any'], paper);
+  const model = withoutInit(() => buildModel(paper, config.model));
+  lrScales(model, config);
+  freezeModules(model, config);
+  return paper;
+}
+
+async function start(...args: Parameters<typeof configure>) {
+  const { path, ...run } = await configure(...args);
+  return { ...run, folder: await RunFolder.create(path, run.config) };
+}
+
+/** What the flags ask for, and where it is to be; nothing is made yet. */
+async function configure(
+  flags: TrainFlags,
+  paper: Paper,
+  signal: AbortSignal,
+  machine: () => Promise<Record<string, unknown>>,
+) {
+  const bar = new DownloadBar();
+  const choice =
+    flags.dataset || flags.data
+      ? { dataset: flags.dataset ?? ('cifar10' as const), ...(flags.data ? { data: flags.data } : {}) }
+      : await chooseDataset({ onProgress: bar.update, signal })
+          .catch((error) => {
+            throw signal.aborted ? new Interrupted() : error;
+          })
+          .finally(() => bar.done());
+  const { note: remark, ...data } = { note: undefined, ...choice };
+  if (remark) note(remark);
+  // Opened before the folder is made, so that bad data leaves no empty run behind.
+  const sets = await openSets(data);
+  const config: TrainConfig = {
+    ...configFrom(flags, data, sets.trainSet.classes, paper),
+    machine: await machine(),
+  };
+  checkImages(config, sets.trainSet);
+  const path = flags.run ?? join(RUNS, `${stamp(new Date())}-${config.recipe}`);
+  return { ...sets, config, path };
+}
+
+async function openSets({ dataset, data }: Pick<TrainConfig, 'dataset' | 'data'>) {
+  const open = (train: boolean) => openDatasetAloud({ dataset, data, train });
+  return { trainSet: await open(true), testSet: await open(false) };
+}
+
+/** What the run was computed by so far, where the flags do not say otherwise: other threads give other last bits. */
+async function asBefore(flags: TrainFlags): Promise<TrainFlags> {
+  const { machine } = await (await openRun(flags)).config(trainConfigSchema);
+  const { threads, precision } = deviceSchema.safeParse(machine?.device).data ?? {};
+  return {
+    ...flags,
+    ...(flags.threads === undefined && threads !== undefined && threads <= availableParallelism()
+      ? { threads }
+      : {}),
+    ...(flags.precision === 'auto' && precision !== undefined ? { precision } : {}),
+  };
+}
+
+async function openRun(flags: TrainFlags): Promise<RunFolder> {
+  const path = flags.run ?? (await latestRun(RUNS));
+  if (path) return RunFolder.open(path);
+  throw new UsageError({
+    what: 'There is no run to resume',
+    expected: `a run in ./${RUNS}, or --run DIR`,
+    got: 'neither',
+    next: 'start one without --resume',
+  });
+}
+
+async function resume(flags: TrainFlags) {
+  const folder = await openRun(flags);
+  const config = resumedConfig(await folder.config(trainConfigSchema), flags);
+  return { ...(await openSets(config)), config, folder };
+}
+
+/** The run so far as an image beside its metrics. */
+async function drawCurve(folder: RunFolder, { recipe, dataset, model }: TrainConfig): Promise<void> {
+  const metrics = await folder.metrics();
+  const points = (event: string, value: string) =>
+    metrics.filter((m) => m.event === event).map((m) => ({ step: Number(m.step), value: Number(m[value]) }));
+  const accuracy = points('epoch', 'testAccuracy');
+  const last = accuracy.at(-1);
+  const svg = curveSvg({
+    title: `${(await openPaper(model.paper)).name} on ${dataset}, ${recipe} recipe`,
+    subtitle: last
+      ? `${trim(last.value)} % of the test images right after ${last.step} steps`
+      : 'not measured yet',
+    loss: points('step', 'loss'),
+    accuracy,
+    chance: Math.log(model.classes.length),
+  });
+  await writeFileAtomic(join(folder.path, CURVE), svg);
+}
+
+/** 2026-11-24-081500, which sorts by time. */
+const stamp = (date: Date): string => date.toISOString().slice(0, 19).replace('T', '-').replaceAll(':', '');
+
+/** Shows a run on the terminal, or as JSON lines. */
+class Screen implements Observer {
+  #bar: Progress | undefined;
+  #testing: Progress | undefined;
+  #total = 0;
+
+  constructor(
+    readonly folder: RunFolder,
+    readonly json: boolean,
+  ) {}
+
+  begin(step: number, total: number): void {
+    this.#testing?.done();
+    this.#testing = undefined;
+    this.#total = total;
+    this.#bar = new Progress({ label: 'train', total, unit: 'steps' });
+    this.#bar.update(step);
+  }
+
+  end(): void {
+    this.#bar?.done();
+    this.#testing?.done();
+    this.#bar = undefined;
+    this.#testing = undefined;
+  }
+
+  line(text: string): void {
+    const out = this.json ? process.stderr : process.stdout;
+    if (this.#bar) this.#bar.log(text, out);
+    else out.write(`${text}\n`);
+  }
+
+  note(text: string): void {
+    if (this.#bar) this.#bar.log(text);
+    else note(text);
+  }
+
+  /** What the trainer does not say itself, but the run's log shall have. */
+  tell(step: number, text: string): void {
+    this.folder.say({ event: 'note', step, text });
+    this.note(text);
+  }
+
+  step(event: Parameters<NonNullable<Observer['step']>>[0]): void {
+    const { step, loss, imagesPerSecond, stepSeconds, dataSeconds } = event;
+    if (this.json) printJson(event);
+    const split = `${stepSeconds.toFixed(2)} s a step, data ${(100 * Math.min(1, dataSeconds / stepSeconds)).toFixed(1)} %`;
+    this.#bar?.update(step, `loss ${loss.toFixed(3)}  ${imagesPerSecond.toFixed(1)} images/s  ${split}`);
+  }
+
+  counting(images: number, total: number): void {
+    this.#testing ??= new Progress({ label: 'mean', total, unit: 'images' });
+    this.#testing.update(images);
+  }
+
+  evaluating(images: number, total: number): void {
+    if (!this.#testing) {
+      this.#bar?.done();
+      this.#bar = undefined;
+      this.#testing = new Progress({ label: 'test', total, unit: 'images' });
+    }
+    this.#testing.update(images);
+  }
+
+  epoch(event: Parameters<NonNullable<Observer['epoch']>>[0]): void {
+    this.#testing?.done();
+    this.#testing = undefined;
+    if (this.json) printJson(event);
+    const { epoch, step, trainLoss, trainAccuracy, testLoss, testAccuracy, testTop5 } = event;
+    this.tell(
+      step,
+      `Epoch ${epoch}: training loss ${trainLoss.toFixed(3)}, accuracy ${trainAccuracy.toFixed(1)}% · test loss ${testLoss.toFixed(3)}, accuracy ${testAccuracy.toFixed(1)}%, top-5 ${testTop5.toFixed(1)}%`,
+    );
+    if (step < this.#total) this.begin(step, this.#total);
+  }
+}
+
+function closing({ recipe, dataset, data, seed, startFrom }: TrainConfig, run: string, images: number): void {
+  note(`Measured on ${images.toLocaleString('en-US')} test images of ${dataset} that training never saw.`);
+  note(`The run lies in ${run}; its curve is ${join(run, CURVE)}`);
+  if (recipe === 'quick' && !startFrom) {
+    note('This was the quick recipe. The whole of the notes’ own, ten epochs, is:');
+    note(
+      `  ${COMMAND} train --preset notes --dataset ${dataset}${data ? ` --data ${data}` : ''} --seed ${seed}`,
+    );
+  }
+}

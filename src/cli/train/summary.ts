@@ -1,0 +1,50 @@
+import type { DoneEvent, StepEvent } from '../../run/events.js';
+import { grouped } from '../terminal/output.js';
+import { plot } from '../terminal/plot.js';
+import { clock } from '../terminal/progress.js';
+
+const WIDTH = 64;
+const HEIGHT = 5;
+
+/**
+ * What a run came to, in a few lines for people.
+ *
+ * @param columns of the terminal; undefined elsewhere, where a curve would only be in the way
+ */
+export function summaryLines(
+  done: DoneEvent,
+  steps: readonly StepEvent[],
+  columns: number | undefined,
+): string[] {
+  const lines: string[] = [];
+  const curve =
+    columns === undefined
+      ? []
+      : plot(
+          steps.map(({ loss }) => loss),
+          // The last column stays free: a character there makes some terminals begin a new line.
+          { width: Math.min(WIDTH, columns - 1), height: HEIGHT },
+        );
+  if (curve.length > 0) lines.push('Training loss', ...curve);
+  const seconds = steps.reduce((sum, { stepSeconds }) => sum + stepSeconds, 0);
+  const images = steps.reduce((sum, step) => sum + step.imagesPerSecond * step.stepSeconds, 0);
+  const parts = [
+    `Accuracy ${done.testAccuracy.toFixed(1)} %`,
+    `top-5 ${done.testTop5.toFixed(1)} %`,
+    ...(steps.length > 0 ? [`last loss ${steps.at(-1)!.loss.toFixed(3)}`] : []),
+    `${grouped(done.step)} steps`,
+    ...(seconds > 0 ? [`${clock(seconds)} in steps`, `${Math.round(images / seconds)} images/s`] : []),
+  ];
+  return [...lines, ...wrapped(parts, columns)];
+}
+
+/** Parts with dots between them, on as many lines as are needed. */
+function wrapped(parts: readonly string[], columns = Number.POSITIVE_INFINITY): string[] {
+  const lines: string[] = [];
+  for (const part of parts) {
+    const longer = lines.length > 0 ? `${lines.at(-1)} · ${part}` : part;
+    if (lines.length > 0 && longer.length < columns) lines[lines.length - 1] = longer;
+    else lines.push(part);
+  }
+  return lines;
+}

@@ -1,0 +1,135 @@
+import { type FileHandle, open, readFile, truncate } from 'node:fs/promises';
+import path from 'node:path';
+import { DataError } from '../../errors/errors.js';
+import { diskError } from '../../files/disk-error.js';
+import { makeFolder } from '../../files/make-folder.js';
+
+/** Images written between two marks that they are there. */
+const MARK_EVERY = 256;
+const DONE = 1;
+
+/**
+ * Decoded images in one file, each at its own place, so that they can be written in any order and a process
+ * that was killed continues where it was. A second file has a byte for each image, which says whether it is
+ * there; images reach the disk before their marks do.
+ */
+export class ImageCache {
+  readonly #file: string;
+  readonly #size: number;
+  readonly #images: FileHandle;
+  readonly #marks: FileHandle;
+  readonly #done: Uint8Array;
+  #unmarked: number[] = [];
+  #marking: Promise<void> = Promise.resolve();
+
+  private constructor(file: string, size: number, images: FileHandle, marks: FileHandle, done: Uint8Array) {
+    this.#file = file;
+    this.#size = size;
+    this.#images = images;
+    this.#marks = marks;
+    this.#done = done;
+  }
+
+  /** Where a cache lies: another set of files, or another size of images, has another name. */
+  static place(folder: string, fingerprint: string, side: number): string {
+    return path.join(folder, `images-${side}-${fingerprint.slice(0, 16)}.bin`);
+  }
+
+  /**
+   * Opens a cache, and makes it when it is not there.
+   *
+   * @param file from {@link ImageCache.place}
+   * @param count images @param size bytes of each
+   * @throws DataError when the disk refuses
+   */
+  static async open(file: string, count: number, size: number): Promise<ImageCache> {
+    const handles: FileHandle[] = [];
+    try {
+      await makeFolder(path.dirname(file));
+      for (const [name, bytes] of [
+        [file, count * size],
+        [`${file}.done`, count],
+      ] as const) {
+        const handle = await open(name, 'a').then(async (made) => {
+          await made.close();
+          return open(name, 'r+');
+        });
+        handles.push(handle);
+        // A file with holes: it takes room only as it fills.
+        if ((await handle.stat()).size !== bytes) await truncate(name, bytes);
+      }
+      const done = await readFile(`${file}.done`);
+      return new ImageCache(file, size, handles[0]!, handles[1]!, done);
+    } catch (error) {
+      await Promise.all(handles.map((handle) => handle.close()));
+      throw diskError(error, `cannot open the cache ${file}`, DataError);
+    }
+  }
+
+  has(index: number): boolean {
+    return this.#done[index] === DONE;
+  }
+
+  /** Images that are there. */
+  get count(): number {
+    return this.#done.reduce((sum, mark) => sum + (mark === DONE ? 1 : 0), 0);
+  }
+
+  /** Copies an image that is there. */
+  async read(index: number, into: Uint8Array, offset: number): Promise<void> {
+    try {
+      for (let at = 0; at < this.#size; ) {
+        const { bytesRead } = await this.#images.read(
+          into,
+          offset + at,
+          this.#size - at,
+          index * this.#size + at,
+        );
+        if (bytesRead === 0) throw new Error('the file ended early');
+        at += bytesRead;
+      }
+    } catch (error) {
+      throw diskError(error, `cannot read the cache ${this.#file}`, DataError);
+    }
+  }
+
+  /** Keeps an image. */
+  async write(index: number, image: Uint8Array): Promise<void> {
+    try {
+      for (let at = 0; at < this.#size; ) {
+        const { bytesWritten } = await this.#images.write(
+          image,
+          at,
+          this.#size - at,
+          index * this.#size + at,
+        );
+        at += bytesWritten;
+      }
+    } catch (error) {
+      throw diskError(error, `cannot write the cache ${this.#file}`, DataError);
+    }
+    this.#unmarked.push(index);
+    if (this.#unmarked.length >= MARK_EVERY) await this.flush();
+  }
+
+  /** Marks what has been written, once it is on the disk. */
+  flush(): Promise<void> {
+    const written = this.#unmarked;
+    this.#unmarked = [];
+    this.#marking = this.#marking.then(async () => {
+      if (written.length === 0) return;
+      try {
+        await this.#images.datasync();
+        for (const index of written) this.#done[index] = DONE;
+        await this.#marks.write(this.#done, 0, this.#done.length, 0);
+      } catch (error) {
+        throw diskError(error, `cannot write the cache ${this.#file}`, DataError);
+      }
+    });
+    return this.#marking;
+  }
+
+  async close(): Promise<void> {
+    await this.flush().finally(() => Promise.all([this.#images.close(), this.#marks.close()]));
+  }
+}

@@ -1,0 +1,124 @@
+import { createHash, type Hash } from 'node:crypto';
+import { type FileHandle, open } from 'node:fs/promises';
+import { CheckpointError } from '../errors/errors.js';
+import { diskError } from './disk-error.js';
+
+/*
+ * A file that carries the SHA-256 of itself: of all its bytes, with the 64 characters of the digest taken as zeros.
+ * It stands as a text among other texts, in a JSON file or in the header of a safetensors file, so that other
+ * programs read the file as ever.
+ */
+
+/** The key of the checksum. */
+export const CHECKSUM_KEY = 'paperweight_checksum';
+const PREFIX = 'paperweight-sha256:';
+const ZEROS = '0'.repeat(64);
+/** What stands there until the digest is known. */
+export const CHECKSUM_ROOM = PREFIX + ZEROS;
+
+const WHOLE = new RegExp(`"${CHECKSUM_KEY}": ?"${PREFIX}([0-9a-f]{64})"`);
+const PIECE_BYTES = 2 ** 22;
+/** The longest header that the format's own reader accepts, in bytes. */
+const MAX_HEADER = 100_000_000;
+
+/** Where the digest belongs in a file that begins with these bytes. */
+export const digestOffset = (start: Uint8Array): number =>
+  Buffer.from(start.buffer, start.byteOffset, start.byteLength).indexOf(CHECKSUM_ROOM) + PREFIX.length;
+
+interface Expected {
+  /** The digest that was written; undefined where its place is damaged. */
+  readonly digest: string | undefined;
+  /** Has taken in the bytes that were given. */
+  readonly hash: Hash;
+}
+
+/** Finds the checksum in the first bytes of a file; undefined when there is none. */
+function expected(start: Buffer): Expected | undefined {
+  const hash = createHash('sha256');
+  const found = WHOLE.exec(start.toString('latin1'));
+  if (found) {
+    const at = found.index + found[0].length - 1 - ZEROS.length;
+    hash.update(start.subarray(0, at)).update(ZEROS);
+    hash.update(start.subarray(at + ZEROS.length));
+    return { digest: found[1], hash };
+  }
+  // Key and value each have a mark of their own: damage to one of them must not make the checksum disappear.
+  return start.includes(CHECKSUM_KEY) || start.includes(PREFIX) ? { digest: undefined, hash } : undefined;
+}
+
+const NEXT = `restore the file from a copy; if the change is meant, take "${CHECKSUM_KEY}" out of it`;
+
+const damaged = (file: string, next = NEXT): CheckpointError =>
+  new CheckpointError({
+    what: `${file} is damaged, or another program changed it`,
+    expected: 'the bytes that its checksum was made of',
+    got: 'others',
+    next,
+  });
+
+/**
+ * Reads a safetensors file once and compares it with its checksum.
+ *
+ * @returns whether it has one; files of other programs and of older versions do not
+ * @throws CheckpointError when it is not what was written, or cannot be read
+ */
+export async function verifyChecksum(file: string): Promise<boolean> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(file, 'r');
+    const { size } = await handle.stat();
+    const length = await read(handle, Buffer.alloc(8), 0);
+    const header = length.length === 8 ? Number(length.readBigUInt64LE()) : size;
+    if (8 + header > size || header > MAX_HEADER) throw damaged(file);
+    const sum = expected(await read(handle, Buffer.alloc(8 + header), 0));
+    if (!sum) return false;
+    if (sum.digest !== undefined) await digestRest(handle, 8 + header, sum.hash);
+    if (sum.hash.digest('hex') !== sum.digest) throw damaged(file);
+    return true;
+  } catch (error) {
+    throw diskError(error, `cannot read ${file}`, CheckpointError);
+  } finally {
+    await handle?.close();
+  }
+}
+
+/** Two pieces in turn: one is read by the system while the other is digested. */
+async function digestRest(handle: FileHandle, from: number, hash: Hash): Promise<void> {
+  const buffers = [Buffer.alloc(PIECE_BYTES), Buffer.alloc(PIECE_BYTES)] as const;
+  let piece = await read(handle, buffers[0], from);
+  for (let turn = 1; piece.length > 0; turn++) {
+    from += piece.length;
+    const next = read(handle, buffers[turn % 2]!, from);
+    hash.update(piece);
+    piece = await next;
+  }
+}
+
+/** The bytes at a position, fewer than asked for only at the end of the file. */
+async function read(handle: FileHandle, into: Buffer, position: number): Promise<Buffer> {
+  let done = 0;
+  while (done < into.length) {
+    const { bytesRead } = await handle.read(into, done, into.length - done, position + done);
+    if (bytesRead === 0) break;
+    done += bytesRead;
+  }
+  return into.subarray(0, done);
+}
+
+/** An object as the text of a JSON file with its checksum. */
+export function sealedJson(value: object): string {
+  const text = `${JSON.stringify({ ...value, [CHECKSUM_KEY]: CHECKSUM_ROOM }, null, 2)}\n`;
+  const digest = createHash('sha256').update(text).digest('hex');
+  const at = text.lastIndexOf(CHECKSUM_ROOM) + PREFIX.length;
+  return text.slice(0, at) + digest + text.slice(at + ZEROS.length);
+}
+
+/**
+ * Compares the bytes of a JSON file with its checksum.
+ * @param next what to do about it, where that is something special
+ * @throws CheckpointError when they are not what was written; a file without a checksum passes
+ */
+export function verifyJson(file: string, bytes: Buffer, next?: string): void {
+  const sum = expected(bytes);
+  if (sum && sum.hash.digest('hex') !== sum.digest) throw damaged(file, next);
+}

@@ -1,0 +1,149 @@
+import { createHash } from 'node:crypto';
+import { type FileHandle, open, stat, unlink } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
+import { constants, hostname } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { CheckpointError, UsageError } from '../errors/errors.js';
+import { diskError } from './disk-error.js';
+
+const FILE = 'run.lock';
+const LOCK_EXCLUSIVE = 2;
+const LOCK_AT_ONCE = 4;
+
+/** Who has a lock, for people; whether it is held only the system knows. */
+const ownerSchema = z.object({ pid: z.number(), host: z.string(), since: z.string() });
+
+export type Answer = 'taken' | 'held' | 'impossible';
+/** Asks the system for a lock that ends with this process. */
+type Flock = (fd: number) => Promise<Answer>;
+
+/**
+ * A run folder's lock: one process at a time trains in it. The system itself holds the lock and lets go of it when
+ * the process ends in whatever way, so there is no such thing as a stale one, and a process id that is used again
+ * means nothing. The file is `run.lock`; where the file system knows no locks (flock), a name that the system
+ * gives to one process at a time stands in, which holds on this machine only.
+ */
+export class RunLock {
+  constructor(
+    /** What keeps others out; `none` where the system has nothing that could. */
+    readonly kind: 'flock' | 'name' | 'none',
+    readonly file: string,
+    readonly handle: FileHandle,
+    readonly server?: Server,
+  ) {}
+
+  async release(): Promise<void> {
+    // Before it is let go of: later the file may be another's.
+    await unlink(this.file).catch(() => {});
+    await this.close();
+  }
+
+  async close(): Promise<void> {
+    this.server?.close();
+    await this.handle.close();
+  }
+}
+
+/**
+ * Takes the lock of a run folder.
+ *
+ * @param ask other than the system's flock, for tests
+ * @throws UsageError when another process has it; CheckpointError when the folder cannot be written
+ */
+export async function takeLock(run: string, ask: Flock = flock): Promise<RunLock> {
+  const file = join(run, FILE);
+  try {
+    for (;;) {
+      const handle = await open(file, 'a+');
+      const lock = await attempt(run, file, handle, ask).catch(async (error) => {
+        await handle.close();
+        throw error;
+      });
+      // Who had the lock may have removed the file after it was opened here: then it is no longer the lock.
+      if (await isStill(file, handle)) {
+        await handle.truncate(0);
+        const owner = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
+        await handle.write(`${JSON.stringify(owner)}\n`);
+        return lock;
+      }
+      await lock.close();
+    }
+  } catch (error) {
+    throw diskError(error, `cannot lock the run in ${run}`, CheckpointError);
+  }
+}
+
+async function attempt(run: string, file: string, handle: FileHandle, ask: Flock): Promise<RunLock> {
+  const answer = await ask(handle.fd);
+  if (answer === 'taken') return new RunLock('flock', file, handle);
+  if (answer === 'held') throw await refusal(run, file);
+  const named = await claimName(run);
+  if (named === 'held') throw await refusal(run, file);
+  return named === 'impossible'
+    ? new RunLock('none', file, handle)
+    : new RunLock('name', file, handle, named);
+}
+
+async function isStill(file: string, handle: FileHandle): Promise<boolean> {
+  const [ours, there] = await Promise.all([
+    handle.stat({ bigint: true }),
+    stat(file, { bigint: true }).catch(() => undefined),
+  ]);
+  return ours.ino === there?.ino && ours.dev === there.dev;
+}
+
+async function flock(fd: number): Promise<Answer> {
+  if (process.platform === 'win32') return 'impossible';
+  try {
+    const { default: koffi } = await import('koffi');
+    const libc = koffi.load(process.platform === 'darwin' ? 'libSystem.dylib' : 'libc.so.6');
+    const call = libc.func('int flock(int, int)');
+    for (;;) {
+      if (call(fd, LOCK_EXCLUSIVE | LOCK_AT_ONCE) === 0) return 'taken';
+      const errno = koffi.errno();
+      if (errno === constants.errno.EWOULDBLOCK) return 'held';
+      if (errno !== constants.errno.EINTR) return 'impossible';
+    }
+  } catch {
+    // No libc of that name: the other way is good on any system.
+    return 'impossible';
+  }
+}
+
+/** Listens under a name made of the folder's identity, which the system gives to one process at a time. */
+async function claimName(run: string): Promise<Server | 'held' | 'impossible'> {
+  const { dev, ino } = await stat(run, { bigint: true });
+  const name = `paperweight-${createHash('sha256').update(`${dev}:${ino}`).digest('hex').slice(0, 32)}`;
+  const path = { linux: `\0${name}`, win32: `\\\\.\\pipe\\${name}` }[process.platform as string];
+  if (!path) return 'impossible';
+  const server = createServer((socket) => socket.destroy());
+  return new Promise((resolve) => {
+    server.once('error', ({ code }: NodeJS.ErrnoException) =>
+      resolve(code === 'EADDRINUSE' || code === 'EACCES' ? 'held' : 'impossible'),
+    );
+    server.listen({ path, exclusive: true }, () => resolve(server.unref()));
+  });
+}
+
+async function refusal(run: string, file: string): Promise<UsageError> {
+  const owner = await readOwner(file);
+  return new UsageError({
+    what: `The run in ${run} is being trained by another process`,
+    expected: 'one process at a time in a run folder',
+    got: owner ? `process ${owner.pid} on ${owner.host}, since ${owner.since}` : 'a lock that is held',
+    next: 'wait until it ends or stop it (Ctrl-C, or kill with its number), or choose another --run',
+  });
+}
+
+async function readOwner(file: string): Promise<z.infer<typeof ownerSchema> | undefined> {
+  const handle = await open(file, 'r').catch(() => undefined);
+  try {
+    const { buffer, bytesRead } = (await handle?.read(Buffer.alloc(1024), 0, 1024, 0)) ?? { bytesRead: 0 };
+    return buffer && ownerSchema.parse(JSON.parse(buffer.toString('utf8', 0, bytesRead)));
+  } catch {
+    return undefined;
+  } finally {
+    await handle?.close();
+  }
+}

@@ -1,0 +1,28 @@
+import { writeFileAtomic } from '../../files/atomic.js';
+import { CHECKSUM_KEY, CHECKSUM_ROOM } from '../../files/checksum.js';
+import type { FileArray } from '../numbers.js';
+import { type ArraySource, safetensorsPieces } from './index.js';
+
+export type { FileArray as SafetensorsArray } from '../numbers.js';
+export {
+  type ArraySource as SafetensorsSource,
+  readSafetensors,
+  type SafetensorsFile,
+} from './index.js';
+
+/**
+ * Writes a .safetensors file atomically, with a checksum (`src/files/checksum.ts`) among its metadata. Equal input gives
+ * equal bytes, whatever the order of the map.
+ *
+ * @param tensors by name; their data must not change until the promise settles
+ * @param metadata texts kept beside the tensors
+ * @throws CheckpointError for a tensor whose shape, dtype and data disagree, or when the disk refuses
+ */
+export async function writeSafetensors(
+  file: string,
+  tensors: ReadonlyMap<string, FileArray | ArraySource>,
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const notes = { ...metadata, [CHECKSUM_KEY]: CHECKSUM_ROOM };
+  await writeFileAtomic(file, safetensorsPieces(tensors, notes), { checksum: true });
+}

@@ -1,0 +1,78 @@
+import { readdir, rename, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { CheckpointError } from '../errors/errors.js';
+import { syncFolder } from '../files/atomic.js';
+import { diskError } from '../files/disk-error.js';
+import { systemCode } from '../files/disk-trouble.js';
+
+/** Checkpoints to resume from that are kept, beside the best weights. */
+const KEEP = 2;
+const STEP = /^step-\d+\.safetensors$/;
+const BEST = /^best-\d+\.safetensors$/;
+const DAMAGED = '.damaged';
+
+const stepOf = (file: string): number => Number(/\d+/.exec(file)?.[0]);
+
+/** The files in a run's `checkpoints/`: which there are, and which of them go. */
+export class CheckpointFiles {
+  readonly #folder: string;
+
+  constructor(readonly run: string) {
+    this.#folder = join(run, 'checkpoints');
+  }
+
+  /** @param name from `state()`; anything that is not a plain file name is refused */
+  file(name: string): string {
+    if (name === '' || name !== basename(name) || name.startsWith('.'))
+      throw new CheckpointError({
+        what: `${join(this.run, 'state.json')} names a file outside of the run`,
+        expected: 'the name of a file in checkpoints/',
+        got: name || 'an empty one',
+        next: 'restore the file from a copy, or start a new run',
+      });
+    return join(this.#folder, name);
+  }
+
+  /** Names of the checkpoints to resume from that are there, the oldest first. */
+  async steps(): Promise<string[]> {
+    return (await this.#files()).filter((file) => STEP.test(file)).sort();
+  }
+
+  /** Names of checkpoints that were found to be damaged. */
+  async damaged(): Promise<string[]> {
+    return (await this.#files()).filter((file) => file.endsWith(DAMAGED)).sort();
+  }
+
+  async #files(): Promise<string[]> {
+    try {
+      return await readdir(this.#folder);
+    } catch (error) {
+      throw diskError(error, `cannot read ${this.#folder}`, CheckpointError);
+    }
+  }
+
+  /** Renames a damaged checkpoint, so that nobody takes it for one, and whoever wants to can look at it. */
+  async setAside(name: string): Promise<void> {
+    const file = this.file(name);
+    try {
+      await rename(file, file + DAMAGED);
+      await syncFolder(this.#folder);
+    } catch (error) {
+      // Then it was not there at all.
+      if (systemCode(error) === 'ENOENT') return;
+      throw diskError(error, `cannot rename ${file}`, CheckpointError);
+    }
+  }
+
+  /** Removes checkpoints that neither the state nor the last few need. */
+  async prune(latest: string | undefined, best: string | undefined): Promise<void> {
+    const steps = await this.steps();
+    const keep = new Set([...steps.slice(-KEEP), latest, best]);
+    const bests = (await this.#files()).filter((file) => BEST.test(file)).sort();
+    // The best weights as of each checkpoint that is kept, for a run that goes on from there.
+    for (const step of steps.filter((file) => keep.has(file)))
+      keep.add(bests.findLast((file) => stepOf(file) <= stepOf(step)));
+    for (const file of [...steps, ...bests])
+      if (!keep.has(file)) await rm(join(this.#folder, file), { force: true });
+  }
+}

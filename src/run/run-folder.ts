@@ -1,0 +1,251 @@
+import { existsSync, statSync } from 'node:fs';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { z } from 'zod';
+import { CheckpointError, UsageError } from '../errors/errors.js';
+import { temporaryFor, writeFileAtomic } from '../files/atomic.js';
+import { sealedJson, verifyJson } from '../files/checksum.js';
+import { diskError } from '../files/disk-error.js';
+import { mayPass } from '../files/disk-trouble.js';
+import { LineFile } from '../files/line-file.js';
+import { type RunLock, takeLock } from '../files/lock.js';
+import { makeFolder } from '../files/make-folder.js';
+import { CheckpointFiles } from './checkpoint-files.js';
+import { insightSchema, metricsSchema } from './event-lines.js';
+import type { Insight, LogLine } from './events.js';
+import { rewindKernels } from './kernel-files.js';
+import { isBefore, type Place, parseLines, parseRunFile, type RunState, stateSchema } from './run-files.js';
+
+export type { RunState } from './run-files.js';
+
+const RESTORE = 'restore the file from a copy, or start a new run';
+const REBUILD = 'continue the run (train --resume), which makes the file anew from the checkpoints';
+/** Files of a run that other processes write. */
+const OTHERS = new Set(['label.json', 'control.json']);
+
+/**
+ * A run on disk: `config.json`, `metrics.jsonl`, `log.jsonl`, `insights.jsonl`, `state.json`, `checkpoints/` and
+ * `kernels/`. `process.json` and `control.json` are the running process's own (`process-file.ts`, `control.ts`).
+ */
+export class RunFolder {
+  readonly #logs: Readonly<Record<'metrics' | 'log' | 'insights', LineFile>>;
+  readonly #checkpoints: CheckpointFiles;
+  #lock: RunLock | undefined;
+  #tell: ((text: string) => void) | undefined;
+
+  private constructor(readonly path: string) {
+    this.#checkpoints = new CheckpointFiles(path);
+    const file = (name: string) => new LineFile(join(path, `${name}.jsonl`));
+    this.#logs = { metrics: file('metrics'), log: file('log'), insights: file('insights') };
+  }
+
+  /**
+   * Makes the folder of a new run and writes its configuration.
+   * @throws UsageError when there is a run already; CheckpointError when the folder cannot be written
+   */
+  static async create(path: string, config: object): Promise<RunFolder> {
+    refuseTaken(path);
+    try {
+      await makeFolder(join(path, 'checkpoints'));
+    } catch (error) {
+      throw diskError(error, `cannot make the run folder ${path}`, CheckpointError);
+    }
+    const folder = new RunFolder(path);
+    await folder.lock();
+    try {
+      // Another process may have made its run meanwhile.
+      refuseTaken(path);
+      await folder.writeState({ version: 1 });
+      await folder.writeConfig(config);
+    } finally {
+      await folder.unlock();
+    }
+    return folder;
+  }
+
+  /** @throws UsageError when there is no run */
+  static open(path: string): RunFolder {
+    if (existsSync(join(path, 'config.json'))) return new RunFolder(path);
+    throw new UsageError({
+      what: `${path} is not a run folder`,
+      expected: 'a folder with a config.json, as train makes it',
+      got: existsSync(path) ? 'a folder without one' : 'nothing there',
+      next: 'check the path; runs are in ./runs unless --run named another place',
+    });
+  }
+
+  /** Reads and checks the configuration. */
+  async config<T>(schema: z.ZodType<T>): Promise<T> {
+    return this.#read('config.json', schema);
+  }
+
+  /** @throws CheckpointError when the file is damaged, or missing although there are checkpoints */
+  async state(): Promise<RunState> {
+    const file = join(this.path, 'state.json');
+    if (existsSync(file)) return this.#read('state.json', stateSchema, REBUILD);
+    if ((await this.checkpoints()).length === 0) return { version: 1 };
+    throw new CheckpointError({
+      what: `${file} is missing`,
+      expected: 'it beside the checkpoints',
+      next: REBUILD,
+    });
+  }
+
+  async #read<T>(name: string, schema: z.ZodType<T>, next = RESTORE): Promise<T> {
+    const file = join(this.path, name);
+    const bytes = await readFile(file).catch((error) => {
+      throw diskError(error, `cannot read ${file}`, CheckpointError);
+    });
+    verifyJson(file, bytes, name === 'state.json' ? REBUILD : undefined);
+    return parseRunFile(file, bytes.toString(), schema, next);
+  }
+
+  async writeConfig(config: object): Promise<void> {
+    await writeFileAtomic(join(this.path, 'config.json'), sealedJson(config));
+  }
+
+  async writeState(state: RunState): Promise<void> {
+    await writeFileAtomic(join(this.path, 'state.json'), sealedJson(state));
+  }
+
+  /** @param name from `state()`; anything that is not a plain file name is refused */
+  checkpoint(name: string): string {
+    return this.#checkpoints.file(name);
+  }
+
+  /** Names of the checkpoints to resume from that are there, the oldest first. */
+  checkpoints(): Promise<string[]> {
+    return this.#checkpoints.steps();
+  }
+
+  /** Names of checkpoints that were found to be damaged. */
+  damaged(): Promise<string[]> {
+    return this.#checkpoints.damaged();
+  }
+
+  /** Renames a damaged checkpoint, so that nobody takes it for one, and whoever wants to can look at it. */
+  setAside(name: string): Promise<void> {
+    return this.#checkpoints.setAside(name);
+  }
+
+  /** Removes checkpoints that neither the state nor the last few need. */
+  prune({ latest, best }: RunState): Promise<void> {
+    return this.#checkpoints.prune(latest, best?.file);
+  }
+
+  /** Adds a line to the metrics. */
+  async log(entry: object): Promise<void> {
+    this.#logs.metrics.append(entry);
+  }
+
+  /** Adds a line to the insights. */
+  async logInsight(insight: Insight): Promise<void> {
+    this.#logs.insights.append(insight);
+  }
+
+  /** Remembers what was said to people. */
+  say(line: LogLine): void {
+    this.#logs.log.append(line);
+  }
+
+  /** Metrics so far; what is not a whole line of them, as after a sudden end, is left out. */
+  async metrics(): Promise<Record<string, unknown>[]> {
+    return parseLines(this.#logs.metrics.text(), metricsSchema);
+  }
+
+  /** Insights so far, as {@link metrics}. */
+  async insights(): Promise<Insight[]> {
+    return parseLines(this.#logs.insights.text(), insightSchema) as unknown as Insight[];
+  }
+
+  /** From now on lines that cannot be written wait, and `tell` is told; see {@link LineFile}. */
+  onTrouble(tell: (text: string) => void): void {
+    this.#tell = tell;
+    for (const log of Object.values(this.#logs)) log.tell = tell;
+  }
+
+  /**
+   * Writes what a run can go on without. Where the disk is in trouble that may pass, somebody is told instead.
+   * @returns undefined when it could not be written
+   */
+  async spare<T>(write: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await write();
+    } catch (error) {
+      if (!this.#tell || !mayPass(error)) throw error;
+      this.#tell(`${(error as Error).message}\nThe run goes on without.`);
+      return undefined;
+    }
+  }
+
+  /** Makes all lines so far outlive a power cut. */
+  syncLogs(): void {
+    for (const log of Object.values(this.#logs)) log.sync();
+  }
+
+  /**
+   * Drops what was logged after the place that a resumed run starts from, so that nothing stands there twice, and
+   * what cannot be read.
+   *
+   * @param place steps that are done, and whole epochs
+   * @returns how many lines from before that place could not be read
+   */
+  async rewind(place: Place): Promise<number> {
+    let unreadable = 0;
+    for (const log of Object.values(this.#logs))
+      unreadable += await log.keep((line) => isBefore(line, place));
+    await rewindKernels(this.path, place.step);
+    return unreadable;
+  }
+
+  /**
+   * Keeps other processes from training here, until {@link unlock} or the end of this one, and removes what a killed
+   * one was still writing.
+   *
+   * @throws UsageError when another process trains here; CheckpointError when the folder cannot be written
+   */
+  async lock(): Promise<void> {
+    if (this.#lock) return;
+    this.#lock = await takeLock(this.path);
+    for (const folder of ['.', 'checkpoints', 'kernels'])
+      await this.#removeLeftovers(join(this.path, folder));
+  }
+
+  /** Whether others are kept out, on this machine at least. */
+  get isLocked(): boolean {
+    return this.#lock !== undefined && this.#lock.kind !== 'none';
+  }
+
+  async unlock(): Promise<void> {
+    await this.#lock?.release();
+    this.#lock = undefined;
+  }
+
+  async #removeLeftovers(folder: string): Promise<void> {
+    for (const name of await readdir(folder).catch(() => [])) {
+      const whole = temporaryFor(name);
+      // The dashboard's server may be writing its own files at this moment.
+      if (whole && !OTHERS.has(whole)) await rm(join(folder, name), { force: true });
+    }
+  }
+}
+
+function refuseTaken(path: string): void {
+  if (!existsSync(join(path, 'config.json'))) return;
+  throw new UsageError({
+    what: `There is a run in ${path} already`,
+    expected: 'a new folder, so that nothing is overwritten',
+    got: 'a folder with a config.json',
+    next: `continue it with --resume --run ${path}, or choose another --run`,
+  });
+}
+
+/** The youngest run below a folder, for `--resume` without a name. */
+export async function latestRun(root: string): Promise<string | undefined> {
+  if (!existsSync(root)) return undefined;
+  const names = (await readdir(root)).filter((name) => existsSync(join(root, name, 'config.json')));
+  // Not by name: only those that nobody chose sort by time.
+  const started = (name: string) => statSync(join(root, name, 'config.json')).mtimeMs;
+  const youngest = names.sort((a, b) => started(a) - started(b) || (a < b ? -1 : 1)).at(-1);
+  return youngest && join(root, youngest);
+}

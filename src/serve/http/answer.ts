@@ -1,0 +1,100 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { PaperweightError } from '../../errors/errors.js';
+import type { Meta, Working } from '../api.js';
+import type { Inference } from '../inference/client.js';
+import { addModelRoutes } from '../routes/model.js';
+import type { PaperSource } from '../routes/paper-source.js';
+import { addPaperRoutes } from '../routes/papers.js';
+import { addRunRoutes } from '../routes/runs.js';
+import type { Runs } from '../runs/runs.js';
+import type { Trash } from '../runs/trash.js';
+import type { Guard } from './guard.js';
+import { errorBody, RequestError } from './request-error.js';
+import { Router } from './router.js';
+import type { StaticFiles } from './static-files.js';
+
+export interface RouterOptions {
+  readonly runs: Runs;
+  readonly trash: Trash;
+  readonly inference: Inference;
+  readonly papers: PaperSource;
+  readonly version: string;
+  readonly control: boolean;
+}
+
+/** All that the dashboard answers below `/api`. */
+export function makeRouter({ runs, trash, inference, papers, version, control }: RouterOptions): Router {
+  const router = new Router();
+  const meta: Meta = { version, control };
+  router.on('GET', '/api/meta', async () => meta);
+  addRunRoutes(router, { runs, trash, control });
+  addModelRoutes(router, runs, inference);
+  addPaperRoutes(router, papers);
+  return router;
+}
+
+interface Parts {
+  readonly guard: Guard;
+  readonly router: Router;
+  readonly files: StaticFiles;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Answers requests, whatever they are. */
+export function answerer({ guard, router, files, onError }: Parts) {
+  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    // A connection that breaks is the client's business.
+    request.on('error', () => {});
+    response.on('error', () => {});
+    try {
+      guard.prepare(response);
+      const url = addressOf(request);
+      guard.checkOrigin(request, url.pathname);
+      if (guard.acceptLink(request, url, response)) return;
+      guard.checkToken(request);
+      const api = url.pathname === '/api' || url.pathname.startsWith('/api/');
+      const reading = request.method === 'GET' || request.method === 'HEAD';
+      if (!api && reading && (await files.answer(request, url.pathname, response))) return;
+      const { handler, params } = router.find(request.method ?? '', url.pathname);
+      const value = await handler({ request, response, url, params });
+      if (value !== undefined) sendJson(response, isWorking(value) ? 202 : 200, value);
+    } catch (error) {
+      // The client has gone before its request was whole.
+      if (request.destroyed && !request.complete) return void response.destroy();
+      if (!(error instanceof PaperweightError)) onError(error);
+      fail(request, response, error);
+    }
+  };
+}
+
+const isWorking = (value: object): value is Working => 'working' in value && 'done' in value;
+
+function addressOf(request: IncomingMessage): URL {
+  try {
+    // Not as a base: //name would be another host.
+    return new URL(`http://localhost${request.url}`);
+  } catch {
+    throw new RequestError(400, { what: 'The address is not well formed' });
+  }
+}
+
+function sendJson(response: ServerResponse, status: number, value: object): void {
+  const text = Buffer.from(JSON.stringify(value));
+  response.writeHead(status, {
+    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': text.length,
+    'Cache-Control': 'no-store',
+  });
+  response.end(text);
+}
+
+function fail(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+  if (response.headersSent || response.destroyed) {
+    response.destroy();
+    return;
+  }
+  const { status, body } = errorBody(error);
+  // What is left of a body that was not read would be taken for the next request.
+  if (!request.complete) response.setHeader('Connection', 'close');
+  sendJson(response, status, body);
+}

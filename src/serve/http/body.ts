@@ -1,0 +1,92 @@
+import type { IncomingMessage } from 'node:http';
+import { z } from 'zod';
+import { RequestError } from './request-error.js';
+
+const MAX_JSON = 2 ** 16;
+const MAX_IMAGE = 10 * 2 ** 20;
+/** First bytes as hex, beside the types that a browser gives them; a decoder that knows more formats gets these only. */
+const IMAGES: Readonly<Record<string, RegExp>> = {
+  'image/jpeg': /^ffd8ff/,
+  'image/png': /^89504e470d0a1a0a/,
+  'image/webp': /^52494646.{8}57454250/,
+};
+
+const typeOf = (request: IncomingMessage): string =>
+  (request.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
+
+/** @throws RequestError 413 for a body above `most` bytes, which is not read to its end */
+async function readBody(request: IncomingMessage, most: number): Promise<Buffer> {
+  const tooLarge = (got: string) =>
+    new RequestError(413, {
+      what: 'The body of the request is too large',
+      expected: `at most ${most} bytes`,
+      got,
+      next: 'send less',
+    });
+  const announced = Number(request.headers['content-length'] ?? 0);
+  if (announced > most) throw tooLarge(`${announced} bytes`);
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of request as AsyncIterable<Buffer>) {
+    bytes += piece.length;
+    if (bytes > most) throw tooLarge('more');
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
+}
+
+/** The JSON body of a request. */
+export async function jsonBody<T>(request: IncomingMessage, schema: z.ZodType<T>): Promise<T> {
+  const type = typeOf(request);
+  if (type !== 'application/json')
+    throw new RequestError(415, {
+      what: 'The body has the wrong type',
+      expected: 'application/json',
+      got: type || 'no Content-Type',
+    });
+  const text = (await readBody(request, MAX_JSON)).toString('utf8');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new RequestError(400, { what: 'The body is not JSON', got: (error as Error).message });
+  }
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new RequestError(400, {
+    what: 'The body does not say what is wanted',
+    got: z.prettifyError(parsed.error),
+  });
+}
+
+/** The image in the body of a request; whether it is one shows when it is decoded. */
+export async function imageBody(request: IncomingMessage): Promise<Buffer> {
+  const type = typeOf(request);
+  if (!Object.hasOwn(IMAGES, type))
+    throw new RequestError(415, {
+      what: 'This is not an image that can be looked at',
+      expected: 'a JPEG, PNG or WebP, with that Content-Type',
+      got: type || 'no Content-Type',
+    });
+  const bytes = await readBody(request, MAX_IMAGE);
+  if (IMAGES[type]!.test(bytes.toString('hex', 0, 16))) return bytes;
+  throw new RequestError(415, {
+    what: 'The file is not the image that its type says',
+    expected: type,
+    got: bytes.length === 0 ? 'nothing' : 'something else',
+    next: 'choose a JPEG, PNG or WebP',
+  });
+}
+
+/** A whole number in the query, from `min` to `max`; undefined when it is not there. */
+export function wholeNumber(url: URL, name: string, min: number, max: number): number | undefined {
+  const text = url.searchParams.get(name);
+  if (text === null) return undefined;
+  const value = Number(text);
+  if (/^\d{1,15}$/.test(text) && value >= min && value <= max) return value;
+  throw new RequestError(400, {
+    what: `${name} cannot be used`,
+    expected: `a whole number from ${min} to ${max}`,
+    got: JSON.stringify(text.slice(0, 50)),
+  });
+}

@@ -1,0 +1,114 @@
+import { realpath } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { UsageError } from '../../errors/errors.js';
+import { diskError } from '../../files/disk-error.js';
+import { InferenceProcess } from '../inference/client.js';
+import type { PaperSource } from '../routes/paper-source.js';
+import { Runs } from '../runs/runs.js';
+import { Trash } from '../runs/trash.js';
+import { answerer, makeRouter } from './answer.js';
+import { Guard, isLoopback } from './guard.js';
+import { StaticFiles } from './static-files.js';
+
+/** Time for a request to arrive as a whole. */
+const REQUEST_MS = 30_000;
+const HEADERS_MS = 10_000;
+const MAX_CONNECTIONS = 512;
+
+export interface ServeOptions {
+  /** Folder with the runs. */
+  readonly root: string;
+  readonly host: string;
+  /** 0: any that is free. */
+  readonly port: number;
+  /** Asked for where given. */
+  readonly token?: string | undefined;
+  /** Whether runs may be renamed, tagged, deleted, paused, resumed and stopped. */
+  readonly control: boolean;
+  readonly version: string;
+  readonly papers: PaperSource;
+  /** Folder of the built pages. */
+  readonly web?: string;
+  /** What computes; closed with the dashboard. */
+  readonly inference?: InferenceProcess;
+  /** Told of an error that nobody foresaw; the request gets 500. */
+  readonly onError?: (error: unknown) => void;
+}
+
+/** The dashboard: a web server that shows a folder of runs. */
+export class Dashboard {
+  readonly #server: Server;
+  readonly #closers: readonly (() => void)[];
+  readonly port: number;
+
+  private constructor(server: Server, closers: readonly (() => void)[]) {
+    this.#server = server;
+    this.#closers = closers;
+    this.port = (server.address() as AddressInfo).port;
+  }
+
+  /** @throws UsageError when the folder is missing, the pages are not built, or the address cannot be used */
+  static async open(options: ServeOptions): Promise<Dashboard> {
+    if (!isLoopback(options.host) && options.token === undefined)
+      throw new UsageError({
+        what: `The dashboard cannot listen on ${options.host} without a token`,
+        expected: 'a token, since other machines can reach that address',
+        got: 'none',
+      });
+    const root = await realpath(options.root).catch((error) => {
+      throw diskError(error, `cannot open the runs folder ${options.root}`, UsageError);
+    });
+    const runs = new Runs(root);
+    const trash = new Trash(root);
+    const files = new StaticFiles(options.web ?? fileURLToPath(new URL('../../../web', import.meta.url)));
+    if (!(await files.built()))
+      throw new UsageError({
+        what: 'The pages of the dashboard have not been built',
+        expected: `an index.html in ${files.folder}`,
+        got: 'none',
+        next: 'run: npm run build',
+      });
+    const inference = options.inference ?? new InferenceProcess();
+    const router = makeRouter({ ...options, runs, trash, inference });
+    const guard = new Guard(options);
+    const server = createServer({
+      requestTimeout: REQUEST_MS,
+      headersTimeout: HEADERS_MS,
+      connectionsCheckingInterval: 5000,
+    });
+    server.maxConnections = MAX_CONNECTIONS;
+    const answer = answerer({ guard, router, files, onError: options.onError ?? (() => {}) });
+    server.on('request', (request, response) => void answer(request, response));
+    await listen(server, options);
+    if (options.control) await trash.empty();
+    const dashboard = new Dashboard(server, [() => runs.close(), () => inference.close()]);
+    guard.port = dashboard.port;
+    return dashboard;
+  }
+
+  /** Ends all connections and frees the port. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const close of this.#closers) close();
+    this.#server.closeAllConnections();
+    await closed;
+  }
+}
+
+function listen(server: Server, { host, port }: ServeOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const reasons: Record<string, [string, string]> = {
+        EADDRINUSE: ['a port that is used already', 'choose another --port; 0 takes any that is free'],
+        EACCES: ['a port that needs special rights', 'choose a --port above 1023'],
+        EADDRNOTAVAIL: ['an address that this machine does not have', 'give another --host'],
+        ENOTFOUND: ['a name that leads nowhere', 'give another --host'],
+      };
+      const [got, next] = reasons[error.code ?? ''] ?? [error.message, 'choose another --host or --port'];
+      reject(new UsageError({ what: `Cannot listen on ${host}:${port}`, got, next, cause: error }));
+    });
+    server.listen(port, host, resolve);
+  });
+}

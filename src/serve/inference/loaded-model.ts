@@ -1,0 +1,242 @@
+import { existsSync } from 'node:fs';
+import type { Device } from '../../backend/backend.js';
+import { openDevice } from '../../backend/open.js';
+import { assembleBatch } from '../../data/batch.js';
+import type { Dataset } from '../../data/dataset.js';
+import { checkIndex } from '../../data/dataset.js';
+import { decodeImage } from '../../data/image.js';
+import { UsageError } from '../../errors/errors.js';
+import { Linear } from '../../nn/linear.js';
+import { watching } from '../../nn/watch.js';
+import { type LoadedModel, openModel } from '../../papers/load.js';
+import { Generator } from '../../random.js';
+import { trainConfigSchema } from '../../run/config.js';
+import { RunFolder } from '../../run/run-folder.js';
+import { evaluate, type Tensor, tensor } from '../../tensor/tensor.js';
+import { openDataset } from '../../train/datasets.js';
+import type { ModelDetail } from '../api.js';
+import { describeModel } from './describe-model.js';
+import { encodePng } from './png.js';
+import type { ImageSource, Operations, Predicted, SurveyPart, Weights } from './protocol.js';
+
+/** Images that are looked at in one go; less wait for those who ask between. */
+const BATCH = 20;
+/** Most pixels of an image that is sent. */
+const MAX_PIXELS = 40_000_000;
+/** A larger image is made smaller first: models look at less. */
+const MAX_SIDE = 256;
+/** Most maps of a layer that are shown. */
+const MAX_MAPS = 512;
+
+/** A model at work on images, one piece of work after another. */
+export class Bench {
+  #device: Promise<Device> | undefined;
+  #loaded: { key: string; model: Promise<LoadedModel> } | undefined;
+  #tests: { run: string; set: Promise<Dataset> } | undefined;
+  #busy: Promise<unknown> = Promise.resolve();
+
+  /** Work with the model waits for its turn; a survey takes a turn for each batch. */
+  #turn<T>(work: () => Promise<T>): Promise<T> {
+    const next = this.#busy.then(work);
+    this.#busy = next.catch(() => {});
+    return next;
+  }
+
+  async #open({ run, file, version }: Weights): Promise<LoadedModel> {
+    const key = JSON.stringify([run, file, version]);
+    if (this.#loaded?.key !== key) {
+      // Let go of the old one first, as two take much memory.
+      this.#loaded = undefined;
+      this.#loaded = { key, model: this.#load(run, file) };
+    }
+    try {
+      return await this.#loaded.model;
+    } catch (error) {
+      this.#loaded = undefined;
+      throw error;
+    }
+  }
+
+  async #load(run: string, file: string): Promise<LoadedModel> {
+    this.#device ??= openDevice('auto', { threads: 1 }).then(({ device }) => device);
+    const model = await openModel(run, await this.#device);
+    const { best, latest } = await RunFolder.open(run).state();
+    if ((best?.file ?? latest) === file) return model;
+    throw new UsageError({
+      what: 'The weights of the run have just changed',
+      next: 'ask again',
+    });
+  }
+
+  /** Test images of the data set that a run was trained on. */
+  async #testSet(run: string): Promise<Dataset> {
+    if (this.#tests?.run !== run) this.#tests = { run, set: openTestSet(run) };
+    try {
+      return await this.#tests.set;
+    } catch (error) {
+      this.#tests = undefined;
+      throw error;
+    }
+  }
+
+  async model(run: string): Promise<ModelDetail> {
+    const { model } = await RunFolder.open(run).config(trainConfigSchema);
+    return describeModel(model);
+  }
+
+  async png(run: string, index: number): Promise<Uint8Array> {
+    const set = await this.#testSet(run);
+    const [channels, height, width] = set.imageShape;
+    const { images } = await assembleBatch(set, Int32Array.of(index), 0);
+    return encodePng(images, channels, height, width);
+  }
+
+  /** One image as a batch, with its label where that is known. */
+  async #image(run: string, source: ImageSource): Promise<{ batch: Tensor; label: number | undefined }> {
+    if ('bytes' in source) {
+      const options = { name: 'The file', maxPixels: MAX_PIXELS, maxSide: MAX_SIDE };
+      const { data, side } = await decodeImage(source.bytes, {
+        ...options,
+        next: 'choose a JPEG, PNG or WebP',
+      });
+      return { batch: tensor(data, { shape: [1, 3, side, side] }), label: undefined };
+    }
+    const set = await this.#testSet(run);
+    checkIndex(set, source.index);
+    const { images, shape, labels } = await assembleBatch(set, Int32Array.of(source.index), 0);
+    return { batch: tensor(images, { shape }), label: labels[0] };
+  }
+
+  async features(
+    weights: Weights,
+    source: ImageSource,
+    layer: string,
+  ): Promise<Operations['features']['value']> {
+    const { batch } = await this.#image(weights.run, source);
+    return this.#turn(async () => {
+      const { model, transform } = await this.#open(weights);
+      const modules = model.namedModules().filter(([, module]) => module.children().length === 0);
+      if (!modules.some(([name]) => name === layer))
+        throw new UsageError({
+          what: 'The model has no such layer',
+          expected: `one of ${modules.map(([name]) => name).join(', ')}`,
+          got: JSON.stringify(layer.slice(0, 100)),
+        });
+      let output: Tensor | undefined;
+      const listener = (name: string, _module: unknown, _inputs: readonly Tensor[], result: Tensor) => {
+        if (name === layer) output = result;
+      };
+      watching(modules, listener, () => model.forward(transform.apply(batch, context())));
+      if (!output) throw new UsageError({ what: `No image goes through ${layer}` });
+      return greyMaps(layer, output.shape, await output.data());
+    });
+  }
+
+  async predict(weights: Weights, source: ImageSource): Promise<Predicted> {
+    const { batch, label } = await this.#image(weights.run, source);
+    return this.#turn(async () => {
+      const loaded = await this.#open(weights);
+      const { logits, hidden } = forward(loaded, batch);
+      const [probabilities, features] = await evaluate(logits.softmax(), hidden);
+      return {
+        classes: loaded.classes,
+        probabilities: Float32Array.from(probabilities!),
+        hidden: Float32Array.from(features!),
+        label,
+      };
+    });
+  }
+
+  async survey(
+    weights: Weights,
+    from: number,
+    to: number,
+    progress: (done: number, total: number) => void,
+  ): Promise<SurveyPart> {
+    const set = await this.#testSet(weights.run);
+    const end = Math.min(to, set.length);
+    const total = Math.max(0, end - from);
+    const labels = new Int32Array(total);
+    const predicted = new Int32Array(total);
+    let hidden = new Float32Array(0);
+    let classes: readonly string[] = set.classes;
+    for (let done = 0; done < total; ) {
+      const count = Math.min(BATCH, total - done);
+      const batch = await assembleBatch(
+        set,
+        Int32Array.from({ length: count }, (_, i) => from + done + i),
+        0,
+      );
+      await this.#turn(async () => {
+        const loaded = await this.#open(weights);
+        classes = loaded.classes;
+        if (classes.length !== set.classes.length)
+          throw new UsageError({
+            what: 'The model does not tell the classes of its data set apart',
+            expected: `${set.classes.length} classes`,
+            got: String(classes.length),
+          });
+        const outputs = forward(loaded, tensor(batch.images, { shape: batch.shape }));
+        const [logits, features] = await evaluate(outputs.logits, outputs.hidden);
+        const width = features!.length / count;
+        if (hidden.length === 0) hidden = new Float32Array(total * width);
+        hidden.set(features!, done * width);
+        labels.set(batch.labels, done);
+        for (let i = 0; i < count; i++)
+          predicted[done + i] = largest(logits!.subarray(i * classes.length, (i + 1) * classes.length));
+      });
+      done += count;
+      progress(done, total);
+    }
+    return { classes, labels, predicted, hidden };
+  }
+}
+
+const context = () => ({ generator: new Generator(0) });
+
+/** Logits, and what goes into the last fully connected layer. */
+function forward({ model, transform }: LoadedModel, batch: Tensor): { logits: Tensor; hidden: Tensor } {
+  const last = model.namedModules().findLast(([, module]) => module instanceof Linear);
+  let hidden: Tensor | undefined;
+  const logits = watching(
+    last ? [last] : [],
+    (_name, _module, [input]) => {
+      hidden = input;
+    },
+    () => model.forward(transform.apply(batch, context())),
+  );
+  return { logits, hidden: hidden ?? logits };
+}
+
+function largest(values: ArrayLike<number>): number {
+  let best = 0;
+  for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
+  return best;
+}
+
+/** Maps as bytes, scaled from the smallest to the largest value of all that are shown. */
+function greyMaps(
+  layer: string,
+  [, ...shape]: readonly number[],
+  values: ArrayLike<number>,
+): Operations['features']['value'] {
+  const [mapsTotal, height, width] =
+    shape.length === 3 ? (shape as [number, number, number]) : [1, 1, values.length];
+  const maps = Math.min(mapsTotal, MAX_MAPS);
+  const grey = new Uint8Array(maps * height * width);
+  let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (let i = 0; i < grey.length; i++) {
+    min = Math.min(min, values[i]!);
+    max = Math.max(max, values[i]!);
+  }
+  const scale = max > min ? 255 / (max - min) : 0;
+  for (let i = 0; i < grey.length; i++) grey[i] = Math.round((values[i]! - min) * scale);
+  return { layer, maps, mapsTotal, height, width, grey, min, max };
+}
+
+async function openTestSet(run: string): Promise<Dataset> {
+  const { dataset, data } = await RunFolder.open(run).config(trainConfigSchema);
+  // The run may come from another machine, whose folders are not here.
+  const here = data !== undefined && existsSync(data) ? data : undefined;
+  return openDataset({ dataset, data: here, train: false });
+}

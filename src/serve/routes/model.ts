@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import type { FeatureMaps, Prediction } from '../api.js';
+import { imageBody, wholeNumber } from '../http/body.js';
+import { RequestError } from '../http/request-error.js';
+import type { Call, Router } from '../http/router.js';
+import type { Inference } from '../inference/client.js';
+import type { ImageSource, Weights } from '../inference/protocol.js';
+import { Surveys } from '../inference/surveys.js';
+import { fileInside, readSmall } from '../runs/path-containment.js';
+import type { Runs } from '../runs/runs.js';
+import { parseJson } from '../runs/tail.js';
+
+const MAX_INDEX = 10_000_000;
+/** Classes that a prediction names. */
+const TOP = 10;
+
+const stateSchema = z.object({
+  best: z.object({ file: z.string() }).optional(),
+  latest: z.string().optional(),
+});
+
+/** Adds what the pages ask of a run's model. */
+export function addModelRoutes(router: Router, runs: Runs, inference: Inference): void {
+  const surveys = new Surveys(inference);
+  router
+    .on('GET', '/api/runs/:id/model', async ({ params }) =>
+      inference.ask('model', { run: await runs.folder(params.id!) }),
+    )
+    .on('POST', '/api/runs/:id/features', async (call) => {
+      const layer = call.url.searchParams.get('layer') ?? '';
+      const weights = await weightsOf(await runs.folder(call.params.id!));
+      const image = await imageOf(call);
+      const { grey, ...rest } = await inference.ask('features', { weights, image, layer });
+      return { ...rest, grey: Buffer.from(grey).toString('base64') } satisfies FeatureMaps;
+    })
+    .on('POST', '/api/runs/:id/predict', async (call) => {
+      const weights = await weightsOf(await runs.folder(call.params.id!));
+      const image = await imageOf(call);
+      const predicted = await inference.ask('predict', { weights, image });
+      const { classes, probabilities, label } = predicted;
+      const top = classes.map((name, i) => ({ label: name, probability: probabilities[i]! }));
+      return {
+        top: top.sort((a, b) => b.probability - a.probability).slice(0, TOP),
+        ...(label === undefined ? {} : { label: classes[label] ?? '' }),
+        ...surveys.neighbours(weights, predicted),
+        weights: weights.file,
+      } satisfies Prediction;
+    })
+    .on('GET', '/api/runs/:id/confusion', async ({ params }) =>
+      surveys.confusion(await weightsOf(await runs.folder(params.id!))),
+    )
+    .on('GET', '/api/images/:run/:index', async ({ params, response }) => {
+      const index = /^\d{1,8}$/.test(params.index!) ? Number(params.index) : -1;
+      const bytes = await inference.ask('image', { run: await runs.folder(params.run!), index });
+      response.writeHead(200, {
+        'Content-Type': 'image/png',
+        'Content-Length': bytes.length,
+        'Cache-Control': 'private, max-age=3600',
+      });
+      response.end(bytes);
+      return undefined;
+    });
+}
+
+async function imageOf({ request, url }: Call): Promise<ImageSource> {
+  const index = wholeNumber(url, 'index', 0, MAX_INDEX);
+  return index === undefined ? { bytes: await imageBody(request) } : { index };
+}
+
+/** The best weights of a run, or else the latest. */
+async function weightsOf(run: string): Promise<Weights> {
+  const { data } = stateSchema.safeParse(parseJson((await readSmall(run, 'state.json')) ?? ''));
+  const name = data?.best?.file ?? data?.latest;
+  const file = name === undefined ? undefined : await fileInside(run, 'checkpoints', name);
+  if (name !== undefined && file)
+    return { run, file: name, version: `${file.stats.mtimeMs}/${file.stats.size}/${file.stats.ino}` };
+  throw new RequestError(409, {
+    what: 'The run has no weights yet',
+    expected: 'at least one checkpoint',
+    got: 'none',
+    next: 'wait for its first checkpoint',
+  });
+}

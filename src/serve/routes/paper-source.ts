@@ -1,0 +1,22 @@
+import { join } from 'node:path';
+import type { PaperPage } from '../../papers/page.js';
+import { figuresFolder, figuresIn, listPapers, paperPage } from '../../papers/paper-page.js';
+
+/** Where the server finds the papers and their pages. */
+export interface PaperSource {
+  list(): Promise<readonly { readonly id: string; readonly title: string }[]>;
+  /** @param id from `list()` */
+  page(id: string): Promise<PaperPage>;
+  /** What is in the paper's `figures/`: the page's own list, without the work of judging claims. */
+  figures(id: string): Promise<PaperPage['figures']>;
+  /** Path of a file there. */
+  figure(id: string, file: string): string;
+}
+
+/** The papers of this package. */
+export const papers: PaperSource = {
+  list: listPapers,
+  page: paperPage,
+  figures: (id) => figuresIn(figuresFolder(id)),
+  figure: (id, file) => join(figuresFolder(id), file),
+};

@@ -1,0 +1,157 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { writeFileAtomic } from '../../files/atomic.js';
+import type { ControlRequest, SeriesKey } from '../api.js';
+import { jsonBody, wholeNumber } from '../http/body.js';
+import { EventStream } from '../http/event-stream.js';
+import { RequestError } from '../http/request-error.js';
+import type { Call, Router } from '../http/router.js';
+import { SERIES_KEYS } from '../metrics/columns.js';
+import { sampledSeries } from '../metrics/sample.js';
+import { changeLabel, labelSchema } from '../runs/label.js';
+import { parseCursor } from '../runs/live-run.js';
+import { thinned } from '../runs/log-lines.js';
+import { fileInside } from '../runs/path-containment.js';
+import { kernelSteps, kernels, runDetail, runLog } from '../runs/run-detail.js';
+import type { Runs } from '../runs/runs.js';
+import { RunsFeed } from '../runs/runs-feed.js';
+import { lastLines } from '../runs/tail.js';
+import type { Trash } from '../runs/trash.js';
+
+const MAX_STEP = 0xffff_fffe;
+const MAX_POINTS = 5000;
+/** Bytes of insights that are looked at, from the end. */
+const INSIGHT_BYTES = 2 ** 26;
+
+const controlSchema = z
+  .object({ action: z.enum(['pause', 'resume', 'stop']) })
+  .strict() satisfies z.ZodType<ControlRequest>;
+
+export interface RunRoutesOptions {
+  readonly runs: Runs;
+  readonly trash: Trash;
+  /** Whether runs may be changed. */
+  readonly control: boolean;
+}
+
+/** Adds what the pages ask about runs, and what they do to them. */
+export function addRunRoutes(router: Router, { runs, trash, control }: RunRoutesOptions): void {
+  const feed = new RunsFeed(runs);
+  const mustControl = () => {
+    if (control) return;
+    throw new RequestError(403, {
+      what: 'This dashboard only shows',
+      expected: 'paperweight serve --control, to change runs',
+      next: 'start it again with --control',
+    });
+  };
+
+  router
+    .on('GET', '/api/runs', () => runs.list())
+    .on('GET', '/api/events', async ({ response }) => {
+      await feed.watch(new EventStream(response));
+      return undefined;
+    })
+    .on('GET', '/api/runs/:id', ({ params }) => runDetail(runs, params.id!))
+    .on('GET', '/api/runs/:id/series', async ({ url, params }) => {
+      const query = seriesQuery(url);
+      const { index, folder } = await runs.live(params.id!);
+      const file = (await index.behind()) && (await fileInside(folder, 'metrics.jsonl'));
+      if (file) {
+        const answer = await sampledSeries(file, query);
+        // Not before, since it would take the answer's time.
+        index.follow().catch(() => {});
+        return answer;
+      }
+      await index.follow();
+      return index.columns.series(query.keys, query.from, query.to, query.points);
+    })
+    .on('GET', '/api/runs/:id/events', async (call) => {
+      const cursor = cursorOf(call);
+      const live = await runs.live(call.params.id!);
+      await live.watch(new EventStream(call.response), cursor);
+      return undefined;
+    })
+    .on('GET', '/api/runs/:id/log', async ({ params }) => runLog(await runs.folder(params.id!)))
+    .on('GET', '/api/runs/:id/insights', async ({ url, params }) => {
+      const points = wholeNumber(url, 'points', 1, MAX_POINTS) ?? 200;
+      const lines = await lastLines(await runs.folder(params.id!), 'insights.jsonl', INSIGHT_BYTES);
+      return thinned(lines, points, url.searchParams.get('histograms') === 'all');
+    })
+    .on('GET', '/api/runs/:id/kernels', async ({ params }) => kernelSteps(await runs.folder(params.id!)))
+    .on('GET', '/api/runs/:id/kernels/:step', async ({ params }) => {
+      const step = /^\d{1,12}$/.test(params.step!) ? Number(params.step) : Number.NaN;
+      return kernels(await runs.folder(params.id!), step);
+    })
+    .on('PATCH', '/api/runs/:id', async ({ request, params }) => {
+      mustControl();
+      const change = await jsonBody(request, labelSchema);
+      await changeLabel(await runs.folder(params.id!), change);
+      return runs.summary(params.id!);
+    })
+    .on('DELETE', '/api/runs/:id', async ({ params }) => {
+      mustControl();
+      const { status } = await runs.summary(params.id!);
+      if (status === 'training' || status === 'paused')
+        throw new RequestError(409, {
+          what: 'A run that trains cannot be deleted',
+          expected: 'one that has ended',
+          got: status,
+          next: 'stop it first',
+        });
+      const folder = await runs.folder(params.id!);
+      const undo = await trash.move(folder);
+      runs.forget(folder);
+      return { undo };
+    })
+    .on('POST', '/api/undo/:undo', async ({ params }) => {
+      mustControl();
+      return runs.summary(await trash.restore(params.undo!));
+    })
+    .on('POST', '/api/runs/:id/control', async ({ request, params }) => {
+      mustControl();
+      const { action } = await jsonBody(request, controlSchema);
+      const { status } = await runs.summary(params.id!);
+      if (status !== 'training' && status !== 'paused')
+        throw new RequestError(409, {
+          what: `The run cannot be asked to ${action}`,
+          expected: 'a run that a process is at work on',
+          got: status,
+        });
+      const folder = await runs.folder(params.id!);
+      const id = randomUUID();
+      await writeFileAtomic(join(folder, 'control.json'), `${JSON.stringify({ action, id })}\n`);
+      return { id };
+    });
+}
+
+function seriesQuery(url: URL) {
+  const keys = (url.searchParams.get('keys') ?? 'loss').split(',');
+  for (const key of keys)
+    if (!(SERIES_KEYS as readonly string[]).includes(key))
+      throw new RequestError(400, {
+        what: 'There is no such series',
+        expected: `some of ${SERIES_KEYS.join(', ')}`,
+        got: JSON.stringify(key.slice(0, 50)),
+      });
+  return {
+    keys: keys as SeriesKey[],
+    from: wholeNumber(url, 'from', 0, MAX_STEP) ?? 0,
+    to: wholeNumber(url, 'to', 0, MAX_STEP) ?? MAX_STEP,
+    points: wholeNumber(url, 'points', 1, MAX_POINTS) ?? 1000,
+  };
+}
+
+function cursorOf({ request, url }: Call) {
+  // A browser that reconnects by itself sends the header, and the address that it had at first.
+  const text = request.headers['last-event-id']?.toString() || url.searchParams.get('after');
+  if (!text) return undefined;
+  const cursor = parseCursor(text);
+  if (cursor) return cursor;
+  throw new RequestError(400, {
+    what: 'The stream cannot go on from there',
+    expected: 'an id of one of its events, or a number of lines',
+    got: JSON.stringify(text.slice(0, 50)),
+  });
+}

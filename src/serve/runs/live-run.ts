@@ -1,0 +1,182 @@
+import { open } from 'node:fs/promises';
+import { insightSchema, logLineSchema } from '../../run/event-lines.js';
+import type { RunEvent } from '../api.js';
+import { type EventStream, eventOf } from '../http/event-stream.js';
+import { MetricsIndex, type Watcher } from '../metrics/index.js';
+import { eventText, hashOf, scanLines } from '../metrics/lines.js';
+import { fileInside, newlineAfter, readFrom } from './path-containment.js';
+import { type KnownStatus, statusOf } from './presence.js';
+import { parseJson, Tail } from './tail.js';
+
+/** Time between two looks at a run's files while somebody watches it. */
+const LOOK_MS = 300;
+const PIECE = 2 ** 18;
+
+/** The place that a client has reached: a line of the metrics and, where it is known, what stood there. */
+export interface Cursor {
+  readonly line: number;
+  readonly hash?: string | undefined;
+}
+
+/** How far a client has been served: where the line after `lines` begins. */
+interface Reached {
+  readonly offset: number;
+  readonly lines: number;
+  readonly generation: number;
+}
+
+/** @returns undefined for a text that is no cursor */
+export function parseCursor(text: string): Cursor | undefined {
+  const match = /^(\d{1,15})(?:-([0-9a-f]{8}))?$/.exec(text);
+  return match ? { line: Number(match[1]), hash: match[2] } : undefined;
+}
+
+/**
+ * A run that is looked at: its metrics' index, and those who watch it. However many they are, the files are looked
+ * at once, and each event becomes bytes once.
+ */
+export class LiveRun implements Watcher {
+  readonly index: MetricsIndex;
+  readonly #clients = new Set<EventStream>();
+  readonly #log: Tail;
+  readonly #insights: Tail;
+  #timer: NodeJS.Timeout | undefined;
+  #status = '';
+  lastUse = Date.now();
+
+  /** @param folder real path of the run */
+  constructor(readonly folder: string) {
+    this.index = new MetricsIndex(folder, this);
+    this.#log = new Tail(folder, 'log.jsonl');
+    this.#insights = new Tail(folder, 'insights.jsonl');
+  }
+
+  get watching(): boolean {
+    return this.#clients.size > 0;
+  }
+
+  lines(text: string): void {
+    this.#broadcast(text);
+  }
+
+  reset(step: number, lines: number): void {
+    if (this.watching) this.#broadcast(resetText(step, lines));
+  }
+
+  #broadcast(text: string): void {
+    const bytes = Buffer.from(text);
+    for (const client of this.#clients) client.send(bytes);
+  }
+
+  /** Sends a client all lines after its cursor, and from then on what comes. */
+  async watch(client: EventStream, cursor: Cursor | undefined): Promise<void> {
+    // What was said before, a page asks for.
+    if (!this.watching) await this.#said();
+    await this.index.follow();
+    client.send(eventOf({ event: 'status', ...(await this.status()) } satisfies RunEvent));
+    let next = cursor ?? { line: this.index.lines };
+    for (;;) {
+      const reached = await this.#send(client, next);
+      if (client.closed) return;
+      // Nothing may come between this look and joining the others: they get what is indexed from here on.
+      if (reached?.generation === this.index.generation && reached.offset === this.index.offset) break;
+      if (!reached) client.send(resetText(0, 0));
+      next = reached ? { line: reached.lines } : { line: 0 };
+    }
+    this.#clients.add(client);
+    client.onClose(() => {
+      this.#clients.delete(client);
+      this.lastUse = Date.now();
+      if (!this.watching) clearTimeout(this.#timer);
+    });
+    if (this.#clients.size === 1) await this.#start();
+  }
+
+  /**
+   * Sends what the index had when it was called, or more.
+   *
+   * @returns where the next line begins; undefined when the client's line is no longer in the file
+   */
+  async #send(client: EventStream, { line, hash }: Cursor): Promise<Reached | undefined> {
+    const { generation } = this.index;
+    const holds = () => generation === this.index.generation;
+    if (line > this.index.lines) return undefined;
+    // The line that the client has seen last is read again, where its content can be compared.
+    let { offset, lines } = this.index.markBefore(hash === undefined ? line : Math.max(0, line - 1));
+    const file = await fileInside(this.folder, 'metrics.jsonl');
+    if (!file) return this.index.lines === 0 ? { offset: 0, lines: 0, generation } : undefined;
+    const handle = await open(file.path, 'r');
+    try {
+      while (!client.closed && holds() && offset < this.index.offset) {
+        const bytes = await readFrom(handle, offset, Math.min(PIECE, this.index.offset - offset));
+        let [text, same] = ['', true];
+        const end = scanLines(bytes, (found) => {
+          lines++;
+          if (lines === line && hash !== undefined)
+            same = hashOf(bytes, found.start, found.next - 1) === hash;
+          if (lines > line) text += eventText(bytes, found, lines);
+          return same;
+        });
+        if (!same) return undefined;
+        if (end === 0) {
+          const { next } = await newlineAfter(handle, offset);
+          if (next === undefined) return undefined;
+          offset = next;
+          lines++;
+        }
+        offset += end;
+        if (text) client.send(text);
+        await client.drained();
+      }
+    } finally {
+      await handle.close();
+    }
+    return holds() ? { offset, lines, generation } : undefined;
+  }
+
+  /** Sends everybody away. */
+  close(): void {
+    clearTimeout(this.#timer);
+    for (const client of this.#clients) client.end();
+  }
+
+  async status(): Promise<KnownStatus> {
+    const { done, mtimeMs } = this.index;
+    return statusOf(this.folder, { done, mtimeMs });
+  }
+
+  async #start(): Promise<void> {
+    this.#status = JSON.stringify(await this.status());
+    const look = async () => {
+      await this.#look().catch(() => {});
+      if (this.watching) this.#timer = setTimeout(look, LOOK_MS);
+    };
+    this.#timer = setTimeout(look, LOOK_MS);
+  }
+
+  #said() {
+    return Promise.all([this.#log.added(), this.#insights.added()]);
+  }
+
+  async #look(): Promise<void> {
+    await this.index.follow();
+    let text = '';
+    const [log, insights] = await this.#said();
+    for (const line of log) {
+      const { data } = logLineSchema.safeParse(parseJson(line));
+      if (data) text += eventOf(data);
+    }
+    for (const line of insights) {
+      const { data } = insightSchema.safeParse(parseJson(line));
+      if (data) text += eventOf({ event: 'insight', step: data.step } satisfies RunEvent);
+    }
+    const status = await this.status();
+    const before = this.#status;
+    this.#status = JSON.stringify(status);
+    if (this.#status !== before) text += eventOf({ event: 'status', ...status } satisfies RunEvent);
+    if (text) this.#broadcast(text);
+  }
+}
+
+const resetText = (step: number, lines: number): string =>
+  `id: ${lines}\n${eventOf({ event: 'reset', step } satisfies RunEvent)}`;

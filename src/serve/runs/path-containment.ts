@@ -1,0 +1,114 @@
+import type { Stats } from 'node:fs';
+import { type FileHandle, lstat, open, realpath } from 'node:fs/promises';
+import { join, sep } from 'node:path';
+import type { Positioned } from '../../files/positioned.js';
+import { RequestError } from '../http/request-error.js';
+
+/** Most bytes of a small file of a run, such as config.json. */
+const SMALL = 2 ** 20;
+
+const noRun = (id: string) =>
+  new RequestError(404, {
+    what: 'There is no such run',
+    expected: 'the name of a run folder',
+    got: JSON.stringify(id.slice(0, 100)),
+    next: 'look at the list of runs',
+  });
+
+/** Whether a name is one segment of a path and not hidden. */
+export function isSegment(name: string): boolean {
+  if (name === '' || name.startsWith('.') || name.length > 255) return false;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
+  return !/[/\\\u0000-\u001f]/.test(name);
+}
+
+/**
+ * The real folder of a run.
+ *
+ * @param root a real path
+ * @throws RequestError 404 for a name that is no run's, and for a link that leads out of the root
+ */
+export async function runFolder(root: string, id: string): Promise<string> {
+  if (!isSegment(id)) throw noRun(id);
+  const path = await realpath(join(root, id)).catch(() => undefined);
+  if (!path?.startsWith(root + sep)) throw noRun(id);
+  if (!(await fileInside(path, 'config.json'))) throw noRun(id);
+  return path;
+}
+
+export interface InsideFile {
+  readonly path: string;
+  readonly stats: Stats;
+}
+
+/**
+ * A regular file of a run by its real path; undefined when it is missing, is something else (a pipe would block
+ * its reader), or is a link that leads out of the folder.
+ *
+ * @param folder a real path
+ * @param name one or more segments
+ */
+export async function fileInside(
+  folder: string,
+  ...name: readonly string[]
+): Promise<InsideFile | undefined> {
+  if (!name.every(isSegment)) return undefined;
+  const path = await realpath(join(folder, ...name)).catch(() => undefined);
+  if (!path?.startsWith(folder + sep)) return undefined;
+  const stats = await lstat(path).catch(() => undefined);
+  return stats?.isFile() ? { path, stats } : undefined;
+}
+
+/** The text of a small file of a run; undefined when there is none. */
+export async function readSmall(folder: string, ...name: readonly string[]): Promise<string | undefined> {
+  const file = await fileInside(folder, ...name);
+  if (!file) return undefined;
+  if (file.stats.size > SMALL)
+    throw new RequestError(422, {
+      what: `${name.join('/')} of the run is too large`,
+      expected: `at most ${SMALL} bytes`,
+      got: `${file.stats.size} bytes`,
+    });
+  return (await readRange(file.path, 0, file.stats.size)).toString('utf8');
+}
+
+/** Up to `length` bytes from a position; fewer where the file has ended meanwhile. */
+export async function readRange(path: string, from: number, length: number): Promise<Buffer> {
+  const handle = await open(path, 'r');
+  try {
+    return await readFrom(handle, from, length);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** {@link readRange} of an open file. */
+export async function readFrom(source: Positioned, from: number, length: number): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafe(length);
+  let done = 0;
+  while (done < length) {
+    const { bytesRead } = await source.read(buffer, done, length - done, from + done);
+    if (bytesRead === 0) break;
+    done += bytesRead;
+  }
+  return buffer.subarray(0, done);
+}
+
+const PIECE = 2 ** 20;
+
+/**
+ * Searches the next newline.
+ *
+ * @returns `next`: the position after it, undefined when there is none; `searched`: up to where there is none
+ */
+export async function newlineAfter(
+  handle: FileHandle,
+  from: number,
+): Promise<{ next: number | undefined; searched: number }> {
+  for (let at = from; ; at += PIECE) {
+    const bytes = await readFrom(handle, at, PIECE);
+    const newline = bytes.indexOf(0x0a);
+    if (newline >= 0) return { next: at + newline + 1, searched: at };
+    if (bytes.length < PIECE) return { next: undefined, searched: at };
+  }
+}

@@ -1,0 +1,65 @@
+import type { RunSummary, RunsEvent } from '../api.js';
+import { type EventStream, eventOf } from '../http/event-stream.js';
+import type { Runs } from './runs.js';
+
+/** Time between two looks at the list while somebody watches it. */
+const LOOK_MS = 1000;
+
+/** Tells those who watch the list of runs what changes in it. */
+export class RunsFeed {
+  readonly #clients = new Set<EventStream>();
+  readonly #known = new Map<string, string>();
+  #timer: NodeJS.Timeout | undefined;
+  #looking: Promise<void> | undefined;
+
+  constructor(readonly runs: Runs) {}
+
+  /** Sends every run once, and from then on what changes. */
+  async watch(client: EventStream): Promise<void> {
+    await this.#look();
+    if (client.closed) return;
+    client.send([...this.#known.values()].join(''));
+    this.#clients.add(client);
+    client.onClose(() => {
+      this.#clients.delete(client);
+      if (this.#clients.size > 0) return;
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+    });
+    if (!this.#timer) this.#wait();
+  }
+
+  #wait(): void {
+    this.#timer = setTimeout(async () => {
+      await this.#look().catch(() => {});
+      if (this.#clients.size > 0) this.#wait();
+    }, LOOK_MS);
+  }
+
+  #look(): Promise<void> {
+    this.#looking ??= this.#compare().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  async #compare(): Promise<void> {
+    const runs: readonly RunSummary[] = await this.runs.list();
+    let text = '';
+    for (const run of runs) {
+      const event = eventOf({ event: 'run', run } satisfies RunsEvent);
+      if (this.#known.get(run.id) === event) continue;
+      this.#known.set(run.id, event);
+      text += event;
+    }
+    const ids = new Set(runs.map(({ id }) => id));
+    for (const id of this.#known.keys()) {
+      if (ids.has(id)) continue;
+      this.#known.delete(id);
+      text += eventOf({ event: 'gone', id } satisfies RunsEvent);
+    }
+    if (text === '') return;
+    const bytes = Buffer.from(text);
+    for (const client of this.#clients) client.send(bytes);
+  }
+}

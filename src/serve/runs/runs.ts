@@ -1,0 +1,87 @@
+import { readdir } from 'node:fs/promises';
+import type { RunSummary } from '../api.js';
+import { LiveRun } from './live-run.js';
+import { fileInside, runFolder } from './path-containment.js';
+import { summarise } from './summary.js';
+
+/** Indexes that are kept after the last look at them. */
+const KEEP = 8;
+/** Files that a run's line in the list is made from. */
+const SOURCES = ['config.json', 'metrics.jsonl', 'state.json', 'label.json', 'process.json'];
+/** A summary also depends on the clock and on processes, so it is made again after this even for the same files. */
+const FRESH_MS = 2000;
+
+interface Summarised {
+  readonly key: string;
+  readonly at: number;
+  readonly summary: RunSummary;
+}
+
+/** The runs below a folder. */
+export class Runs {
+  readonly #live = new Map<string, LiveRun>();
+  readonly #summaries = new Map<string, Summarised>();
+
+  /** @param root a real path */
+  constructor(readonly root: string) {}
+
+  /** The youngest first. */
+  async list(): Promise<RunSummary[]> {
+    const names = await readdir(this.root);
+    const found: RunSummary[] = [];
+    for (const id of names) {
+      const summary = await this.summary(id).catch(() => undefined);
+      if (summary) found.push(summary);
+    }
+    const listed = new Set(found.map(({ id }) => id));
+    for (const id of this.#summaries.keys()) if (!listed.has(id)) this.#summaries.delete(id);
+    return found.sort((a, b) =>
+      a.started < b.started ? 1 : a.started > b.started ? -1 : a.id < b.id ? 1 : -1,
+    );
+  }
+
+  /** @throws RequestError 404 */
+  async folder(id: string): Promise<string> {
+    return runFolder(this.root, id);
+  }
+
+  async summary(id: string): Promise<RunSummary> {
+    const folder = await this.folder(id);
+    const files = await Promise.all(SOURCES.map((name) => fileInside(folder, name)));
+    const key = files
+      .map((file) => file && `${file.stats.mtimeMs}/${file.stats.size}/${file.stats.ino}`)
+      .join();
+    const known = this.#summaries.get(id);
+    const open = known && (known.summary.status === 'training' || known.summary.status === 'paused');
+    if (known?.key === key && (!open || Date.now() - known.at < FRESH_MS)) return known.summary;
+    const summary = await summarise(folder, id);
+    this.#summaries.set(id, { key, at: Date.now(), summary });
+    return summary;
+  }
+
+  /** The run's index and those who watch it. */
+  async live(id: string): Promise<LiveRun> {
+    const folder = await this.folder(id);
+    let live = this.#live.get(folder);
+    if (!live) {
+      live = new LiveRun(folder);
+      this.#live.set(folder, live);
+    }
+    live.lastUse = Date.now();
+    const idle = [...this.#live.values()].filter((run) => !run.watching);
+    idle.sort((a, b) => b.lastUse - a.lastUse);
+    for (const run of idle.slice(KEEP)) this.#live.delete(run.folder);
+    return live;
+  }
+
+  /** Forgets a run that has gone. */
+  forget(folder: string): void {
+    this.#live.get(folder)?.close();
+    this.#live.delete(folder);
+  }
+
+  close(): void {
+    for (const live of this.#live.values()) live.close();
+    this.#live.clear();
+  }
+}

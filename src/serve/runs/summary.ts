@@ -1,0 +1,108 @@
+import { z } from 'zod';
+import type { RunSummary } from '../api.js';
+import { NOTHING, type Skim, skim } from '../metrics/skim.js';
+import { readLabel } from './label.js';
+import { fileInside, readSmall } from './path-containment.js';
+import { statusOf } from './presence.js';
+import { parseJson } from './tail.js';
+
+/** What the list of runs shows of a `config.json`; lenient, since a run may come from another version. */
+const configSchema = z.object({
+  recipe: z.string(),
+  model: z.object({ paper: z.string(), preset: z.string() }),
+  dataset: z.string(),
+  epochs: z.number(),
+  maxSteps: z.number().optional(),
+  batchSize: z.number().positive(),
+  seed: z.number(),
+  machine: z.object({ started: z.string().optional() }).optional(),
+});
+type ListedConfig = z.infer<typeof configSchema>;
+
+/** Characters of an error in the list. */
+const LONGEST_ERROR = 2000;
+
+const stateSchema = z.object({ best: z.object({ accuracy: z.number() }).optional() });
+
+/** Training images of the built-in data sets, for the length of a run that has not ended an epoch yet. */
+const IMAGES: Readonly<Record<string, number>> = { cifar10: 50_000, shapes10: 10_000 };
+
+/** A run's line in the list, from a look at parts of its files. */
+export async function summarise(folder: string, id: string): Promise<RunSummary> {
+  const [configFile, metricsFile] = await Promise.all([
+    fileInside(folder, 'config.json'),
+    fileInside(folder, 'metrics.jsonl'),
+  ]);
+  const parts = metricsFile ? await skim(metricsFile) : NOTHING;
+  const changed = metricsFile ?? configFile;
+  const times = {
+    started: new Date(configFile?.stats.birthtimeMs || configFile?.stats.mtimeMs || 0).toISOString(),
+    updated: new Date(changed?.stats.mtimeMs ?? 0).toISOString(),
+  };
+  const label = await readLabel(folder);
+  const named = { id, name: label.name ?? id, tags: label.tags ?? [] };
+  const place = {
+    step: parts.lastStep?.step ?? 0,
+    epoch: parts.lastStep?.epoch ?? 0,
+    ...(parts.lastStep ? { lastLoss: parts.lastStep.loss } : {}),
+    spark: parts.spark,
+  };
+  const text = await readSmall(folder, 'config.json').catch(() => undefined);
+  const parsed = parseListed(text ?? '');
+  if (!parsed.success)
+    return {
+      ...named,
+      ...times,
+      ...place,
+      status: 'failed',
+      error: `config.json cannot be read: ${z.prettifyError(parsed.error).slice(0, LONGEST_ERROR)}`,
+      paper: '',
+      preset: '',
+      recipe: '',
+      dataset: '',
+      seed: 0,
+      stepsTotal: 0,
+      epochs: 0,
+    };
+  const config = parsed.data;
+  const { recipe, dataset, seed, epochs, model } = config;
+  const status = await statusOf(folder, { done: parts.done, mtimeMs: changed?.stats.mtimeMs ?? 0 });
+  const best = await bestAccuracy(folder, parts);
+  return {
+    ...named,
+    ...times,
+    ...(config.machine?.started ? { started: config.machine.started } : {}),
+    ...place,
+    ...status,
+    ...(best === undefined ? {} : { bestAccuracy: best }),
+    paper: model.paper,
+    preset: model.preset,
+    recipe,
+    dataset,
+    seed,
+    epochs,
+    stepsTotal: stepsTotal(config, parts),
+  };
+}
+
+/** What the list shows of a configuration's text. */
+export const parseListed = (text: string) => configSchema.safeParse(parseJson(text));
+
+async function bestAccuracy(folder: string, { epoch }: Skim): Promise<number | undefined> {
+  const text = await readSmall(folder, 'state.json').catch(() => undefined);
+  const best = stateSchema.safeParse(parseJson(text ?? '')).data?.best?.accuracy;
+  return best ?? epoch?.testAccuracy;
+}
+
+/** 0 when it cannot be known. */
+export function stepsTotal(
+  { epochs, maxSteps, batchSize, dataset }: ListedConfig,
+  { epoch, done, lastStep }: Skim,
+): number {
+  if (done && lastStep) return lastStep.step;
+  const images = IMAGES[dataset];
+  const perEpoch = epoch ? epoch.step / epoch.epoch : images && Math.ceil(images / batchSize);
+  const whole = perEpoch ? Math.round(perEpoch * epochs) : Number.POSITIVE_INFINITY;
+  const total = Math.min(whole, maxSteps ?? Number.POSITIVE_INFINITY);
+  return Number.isFinite(total) ? total : 0;
+}

@@ -1,0 +1,178 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Dataset, UNREADABLE } from '../data/dataset.js';
+import { type ImageStatistics, ImageSums } from '../data/images/image-sums.js';
+import { DataError } from '../errors/errors.js';
+import { diskError } from '../files/disk-error.js';
+import { makeFolder } from '../files/make-folder.js';
+import {
+  readSafetensors,
+  type SafetensorsArray,
+  type SafetensorsFile,
+  writeSafetensors,
+} from '../interop/safetensors/checked.js';
+
+/** A data set whose images are worth going through only once. */
+export interface CountedSet extends Dataset {
+  /** The folder of what is computed from the images. */
+  readonly cache: string;
+  fingerprint(): Promise<string>;
+  /** With `substitute` false, an image that cannot be read has the label UNREADABLE. */
+  readMany(
+    indices: ArrayLike<number>,
+    into: Uint8Array,
+    labels: Int32Array,
+    substitute?: boolean,
+  ): Promise<void>;
+}
+
+export const isCounted = (set: Dataset): set is CountedSet => 'cache' in set && 'fingerprint' in set;
+
+export interface StatisticsOptions {
+  readonly onProgress?: (done: number, total: number) => void;
+  /** Ends the work with what is done so far on disk. */
+  readonly signal?: AbortSignal;
+  /** Images between two saves; 1024 unless given. */
+  readonly saveEvery?: number;
+  /** Images in memory at a time; 64 unless given. */
+  readonly chunk?: number;
+}
+
+/** Where a set's sums are kept; another set of files has another name. */
+async function fileOf(set: CountedSet): Promise<string> {
+  const fingerprint = await set.fingerprint();
+  return join(set.cache, `statistics-${set.imageShape[1]}-${fingerprint.slice(0, 16)}.safetensors`);
+}
+
+/**
+ * Mean image and principal components of the colours of a data set, in its own order. They are computed once
+ * and kept as sums, which an interrupted process continues exactly.
+ *
+ * @throws DataError when no image can be read; what the data set throws
+ */
+export async function imageStatistics(
+  set: CountedSet,
+  { onProgress, signal, saveEvery = 1024, chunk = 64 }: StatisticsOptions = {},
+): Promise<ImageStatistics> {
+  const file = await fileOf(set);
+  const { sums, next: start } = await load(file, set);
+  const size = sums.bytes.length;
+  const images = new Uint8Array(chunk * size);
+  const labels = new Int32Array(chunk);
+  let [next, saved] = [start, start];
+  try {
+    await makeFolder(set.cache);
+  } catch (error) {
+    throw diskError(error, `cannot make the folder ${set.cache}`, DataError);
+  }
+  try {
+    while (next < set.length) {
+      signal?.throwIfAborted();
+      const indices = Int32Array.from({ length: Math.min(chunk, set.length - next) }, (_, i) => next + i);
+      await set.readMany(indices, images, labels, false);
+      for (let i = 0; i < indices.length; i++)
+        if (labels[i] !== UNREADABLE) sums.add(images.subarray(i * size, (i + 1) * size));
+      next += indices.length;
+      onProgress?.(next, set.length);
+      if (next - saved >= saveEvery) {
+        await save(file, sums, next);
+        saved = next;
+      }
+    }
+  } finally {
+    if (next > saved) await save(file, sums, next);
+  }
+  if (sums.count > 0) return sums.result();
+  throw new DataError({ what: `${set.name} has no image that can be read` });
+}
+
+/** How far the counting of a set's images has come, without counting any. */
+export async function statisticsState(
+  set: CountedSet,
+): Promise<{ file: string; counted: number; unreadable: number }> {
+  const file = await fileOf(set);
+  const { sums, next } = await load(file, set);
+  return { file, counted: next, unreadable: next - sums.count };
+}
+
+/** The sums that a run's images were prepared with, in its folder. */
+export const STATISTICS = 'statistics.safetensors';
+
+/**
+ * What a data set's images have on average, kept beside the run that was trained with it: counted for a new
+ * file, read from one that is there already, so that a resumed run goes on with the very same numbers.
+ *
+ * @throws DataError for a file that holds something else; what {@link imageStatistics} throws
+ */
+export async function keptStatistics(
+  file: string,
+  set: CountedSet,
+  options: StatisticsOptions = {},
+): Promise<ImageStatistics> {
+  if (existsSync(file)) return readStatistics(file);
+  const statistics = await imageStatistics(set, options);
+  const { sums, next } = await load(await fileOf(set), set);
+  await save(file, sums, next);
+  return statistics;
+}
+
+/**
+ * Reads what {@link keptStatistics} wrote.
+ * @throws DataError, CheckpointError
+ */
+export async function readStatistics(file: string): Promise<ImageStatistics> {
+  const { tensors, metadata } = await readSafetensors(file);
+  const [channels, height, width] = tensors.get('bytes')?.shape ?? [];
+  const length = Number(metadata.next);
+  const imageShape = [channels ?? 0, height ?? 0, width ?? 0] as const;
+  const { sums } = await load(file, { imageShape, length });
+  if (sums.count > 0 && channels === 3) return sums.result();
+  throw strange(file);
+}
+
+async function save(file: string, { bytes, products, shape, count }: ImageSums, next: number) {
+  const tensors = new Map<string, SafetensorsArray>([
+    ['bytes', { dtype: 'F64', shape: [...shape], data: bytes }],
+    ['products', { dtype: 'F64', shape: [products.length], data: products }],
+  ]);
+  await writeSafetensors(file, tensors, { count: String(count), next: String(next) });
+}
+
+async function load(file: string, set: Pick<Dataset, 'imageShape' | 'length'>) {
+  if (existsSync(file)) return parseSums(file, set, await readSafetensors(file));
+  return { sums: new ImageSums(set.imageShape), next: 0 };
+}
+
+/** The sums in a file, and how many images they are of. @throws DataError when it holds something else */
+export function parseSums(
+  file: string,
+  { imageShape, length }: Pick<Dataset, 'imageShape' | 'length'>,
+  { tensors, metadata }: SafetensorsFile,
+): { sums: ImageSums; next: number } {
+  const sums = new ImageSums(imageShape);
+  const [bytes, products] = [tensors.get('bytes'), tensors.get('products')];
+  const [count, next] = [Number(metadata.count), Number(metadata.next)];
+  const fits =
+    bytes?.dtype === 'F64' &&
+    bytes.data.length === sums.bytes.length &&
+    products?.dtype === 'F64' &&
+    products.data.length === sums.products.length &&
+    Number.isInteger(count) &&
+    Number.isInteger(next) &&
+    0 <= count &&
+    count <= next &&
+    next <= length;
+  if (!fits) throw strange(file);
+  sums.bytes.set(bytes.data);
+  sums.products.set(products.data);
+  sums.count = count;
+  return { sums, next };
+}
+
+const strange = (file: string): DataError =>
+  new DataError({
+    what: `${file} does not hold the sums of these images`,
+    expected: 'what an earlier count has written',
+    got: 'something else',
+    next: 'delete it; it will be computed again',
+  });

@@ -1,0 +1,57 @@
+import type { Batch } from '../data/loader.js';
+import { compose, type Transform, type TransformContext, tenCrop } from '../data/transforms/index.js';
+import type { Module } from '../nn/module.js';
+import { softmax } from '../ops/index.js';
+import { evaluate as compute, Tensor, tensor } from '../tensor/tensor.js';
+
+/** For each image: whether its label is first, whether it is among the first k, and its cross-entropy. */
+export type Scores = readonly [first: ArrayLike<number>, among: ArrayLike<number>, losses: ArrayLike<number>];
+
+/**
+ * Ten views of an image, each prepared by `transform`: of the model's own size where the images are larger,
+ * else of 7/8 of their side, the paper's 224 of 256.
+ */
+export function tenViews(
+  transform: Transform,
+  size: number,
+  [, height, width]: readonly [channels: number, height: number, width: number],
+): Transform[] {
+  const shorter = Math.min(height, width);
+  const side = size < shorter ? size : Math.max(1, Math.round((shorter * 7) / 8));
+  return tenCrop(side).map((view) => compose([view, transform]));
+}
+
+/**
+ * Scores a batch by the mean of the model's probabilities over several views of each image (paper, section
+ * 4.1). The views run one after another, so that they share one plan and its memory.
+ */
+export async function scoreViews(
+  model: Module,
+  batch: Batch,
+  labels: Int32Array,
+  views: readonly Transform[],
+  context: TransformContext,
+  k: number,
+): Promise<Scores> {
+  let mean = new Float64Array(0);
+  for (const view of views) {
+    const logits = model.forward(view.apply(tensor(batch.images, { shape: batch.shape }), context));
+    const [probabilities] = await compute(new Tensor(softmax(logits.node)));
+    if (mean.length === 0) mean = new Float64Array(probabilities!.length);
+    for (let i = 0; i < mean.length; i++) mean[i]! += probabilities![i]! / views.length;
+  }
+  const classes = mean.length / labels.length;
+  const ranks = Array.from(labels, (label, i) => rank(mean.subarray(i * classes, (i + 1) * classes), label));
+  return [
+    ranks.map((r) => (r < 1 ? 1 : 0)),
+    ranks.map((r) => (r < k ? 1 : 0)),
+    Array.from(labels, (label, i) => -Math.log(mean[i * classes + label]!)),
+  ];
+}
+
+/** How many classes come before the label. NaN counts against the model, as in `topKCorrect`. */
+function rank(scores: Float64Array, label: number): number {
+  const own = scores[label]!;
+  if (Number.isNaN(own)) return scores.length;
+  return scores.reduce((larger, score) => (score <= own ? larger : larger + 1), 0);
+}
