@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,18 +17,36 @@ export const port = (flag: string) => integer(flag, { min: 0, max: 65_535 });
 interface Flags {
   readonly port: number;
   readonly host: string;
-  readonly token?: string;
+  /** False: `--no-token`. */
+  readonly token?: string | false;
   readonly control?: boolean;
 }
 
-function token(text: string): string {
-  if (/^[\w.~-]+$/.test(text) && text.length >= MIN_TOKEN) return text;
-  throw new UsageError({
-    what: '--token cannot be used',
-    expected: `at least ${MIN_TOKEN} letters, digits, ".", "_", "~" or "-"`,
-    got: `${text.length} characters`,
-    next: 'give a longer one, or leave --token out and one is made',
-  });
+/** Where `--token` is not given. A command line can be read by every user of a machine, an environment cannot. */
+const TOKEN_VARIABLE = 'PAPERWEIGHT_TOKEN';
+
+const token =
+  (source: string) =>
+  (text: string): string => {
+    if (/^[\w.~-]+$/.test(text) && text.length >= MIN_TOKEN) return text;
+    throw new UsageError({
+      what: `${source} cannot be used`,
+      expected: `at least ${MIN_TOKEN} letters, digits, ".", "_", "~" or "-"`,
+      got: `${text.length} characters`,
+      next: `give a longer one, or leave ${source} out and one is made where it is needed`,
+    });
+  };
+
+/**
+ * The token that the dashboard asks for. Any user of this machine can open a port of 127.0.0.1, so one is made where
+ * the pages can change runs, as it is where other machines can reach the address.
+ */
+function tokenOf(flags: Flags, reachable: boolean): string | undefined {
+  if (flags.token === false) return undefined;
+  const kept = process.env[TOKEN_VARIABLE];
+  if (flags.token !== undefined) return flags.token;
+  if (kept) return token(TOKEN_VARIABLE)(kept);
+  return reachable || flags.control ? randomBytes(24).toString('base64url') : undefined;
 }
 
 export function register(program: Command): void {
@@ -35,7 +54,7 @@ export function register(program: Command): void {
     .command('serve')
     .summary('show runs in the browser')
     .description(
-      'Starts a local web server that shows runs while they train and afterwards. Other machines can reach it only with --host, and then with a token.',
+      'Starts a local web server that shows runs while they train and afterwards. Other machines can reach it only with --host. With --host or --control it asks for a token, which is part of the link that it prints.',
     )
     .argument('[runs]', 'folder that holds the runs', pathName('runs'), 'runs')
     .option('--port <n>', 'port to listen on; 0 takes any that is free', port('--port'), 8321)
@@ -45,21 +64,25 @@ export function register(program: Command): void {
       pathName('--host'),
       '127.0.0.1',
     )
-    .option('--token <text>', 'token to ask for (default: made and printed where --host needs one)', token)
+    .option(
+      '--token <text>',
+      `token to ask for (default: ${TOKEN_VARIABLE}, or made and printed in the link with --control or --host)`,
+      token('--token'),
+    )
+    .option('--no-token', 'with --control: let every user of this machine change and delete runs')
     .option('--control', 'let the pages rename, tag, delete, pause, resume and stop runs (default: off)')
     .addHelpText('after', examples('paperweight serve', 'paperweight serve runs --port 0 --control'))
     .action(serve);
 }
 
 async function serve(root: string, flags: Flags): Promise<void> {
-  const [{ randomBytes }, { Dashboard }, { isLoopback }, { version }, { papers }] = await Promise.all([
-    import('node:crypto'),
+  const [{ Dashboard }, { isLoopback }, { version }, { papers }] = await Promise.all([
     import('../serve/http/server.js'),
     import('../serve/http/guard.js'),
     import('../version.js'),
     import('../serve/routes/paper-source.js'),
   ]);
-  const token = flags.token ?? (isLoopback(flags.host) ? undefined : randomBytes(24).toString('base64url'));
+  const token = tokenOf(flags, !isLoopback(flags.host));
   const dashboard = await Dashboard.open({
     root,
     host: flags.host,
@@ -74,6 +97,8 @@ async function serve(root: string, flags: Flags): Promise<void> {
   const [deeper] = await runsBelow(root);
   if (deeper) note(`${root} holds no run itself; to see those in ${deeper}: paperweight serve ${deeper}`);
   print(`http://${host}:${dashboard.port}/${token === undefined ? '' : `?token=${token}`}`);
+  if (flags.control && token === undefined)
+    note('--no-token: every user of this machine can change and delete these runs.');
   const beside = process.channel !== undefined;
   if (!beside) note('Ctrl-C ends it.');
   await new Promise<void>((resolve) => {

@@ -17,9 +17,11 @@ async function serve(
   args: readonly string[],
   body: (address: string) => Promise<void>,
   signal: NodeJS.Signals,
+  env: NodeJS.ProcessEnv = {},
 ) {
   let failure: unknown;
   const result = await runCli(['serve', ...args], {
+    env,
     onStart: (child) => {
       child.stdout!.once('data', (text: string) => {
         body(String(text).trim())
@@ -63,6 +65,50 @@ test('on an address that others can reach the link carries a token', needsPages,
     'SIGINT',
   );
 });
+
+test(
+  'with --control the link carries a token, since others may use this machine too',
+  needsPages,
+  async (t) => {
+    const root = await scratch(t);
+    const status = async (address: string, token?: string) => {
+      const headers: Record<string, string> = token ? { Authorization: `Bearer ${token}` } : {};
+      return (await fetch(new URL('/api/runs', address), { headers })).status;
+    };
+    const tokens = new Set<string>();
+    for (let i = 0; i < 2; i++)
+      await serve(
+        [root, '--port', '0', '--control'],
+        async (address) => {
+          const token = /^http:\/\/127\.0\.0\.1:\d+\/\?token=([\w-]{32})$/.exec(address)?.[1];
+          assert.ok(token, address);
+          tokens.add(token);
+          assert.deepEqual([await status(address), await status(address, token)], [401, 200]);
+        },
+        'SIGINT',
+      );
+    assert.equal(tokens.size, 2, 'another one each time');
+    const open = await serve(
+      [root, '--port', '0', '--control', '--no-token'],
+      async (address) => {
+        assert.match(address, /^http:\/\/127\.0\.0\.1:\d+\/$/);
+        assert.equal(await status(address), 200);
+      },
+      'SIGINT',
+    );
+    assert.match(open.stderr, /every user of this machine can change and delete/);
+    const kept = 'kept-for-each-start-0123';
+    await serve(
+      [root, '--port', '0'],
+      async (address) => {
+        assert.ok(address.endsWith(`/?token=${kept}`), address);
+        assert.deepEqual([await status(address), await status(address, kept)], [401, 200]);
+      },
+      'SIGINT',
+      { PAPERWEIGHT_TOKEN: kept },
+    );
+  },
+);
 
 test('train --serve shows the run while it trains, and ends with it', needsPages, async (t) => {
   const root = await scratch(t);
@@ -129,6 +175,10 @@ test('what serve cannot do it says', async (t) => {
   };
   await refused([`${root}/absent`], /^error: cannot open the runs folder .* Next: /);
   await refused([root, '--token', 'short'], /^error: --token cannot be used\. /);
+  const short = await runCli(['serve', root], { env: { PAPERWEIGHT_TOKEN: 'short' } });
+  assert.deepEqual([short.code, /^error: PAPERWEIGHT_TOKEN cannot be used\. /.test(short.stderr)], [2, true]);
+  assert.doesNotMatch(short.stderr, /"short"/);
+  await refused([root, '--no-token', '--host', '0.0.0.0'], /without a token\. .*leave --no-token out/);
   await refused([root, '--port', '65536'], /^error: --port 65536 cannot be used\. /);
   if (!PAGES) return refused([root], /^error: The pages .* npm run build/);
   const other = createServer().listen(0, '127.0.0.1');

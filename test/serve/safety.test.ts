@@ -135,6 +135,76 @@ test('the token opens the dashboard, in a header or by its link and a cookie', a
   assert.equal(await status('/api/meta', { Cookie: `${name}=` }), 401);
 });
 
+test('without the token nothing is told, computed or changed, by whatever request', async (t) => {
+  const { dashboard, root } = await openDashboard(t, { token: TOKEN, control: true });
+  const run = await makeRun(root, 'run', {
+    files: { 'process.json': '{"pid":1,"startTime":"0","status":"done"}' },
+  });
+  const before = (await readdir(run)).sort();
+  const json = { 'X-Paperweight': '1', 'Content-Type': 'application/json' };
+  const png = { 'X-Paperweight': '1', 'Content-Type': 'image/png' };
+  const requests: [string, string, Record<string, string>?, string?][] = [
+    ...['', '/series?keys=loss', '/events', '/events?after=0', '/log', '/insights', '/model'].map(
+      (rest): [string, string] => ['GET', `/api/runs/run${rest}`],
+    ),
+    ...['/kernels', '/kernels/1', '/confusion'].map((rest): [string, string] => [
+      'GET',
+      `/api/runs/run${rest}`,
+    ]),
+    ...['/', '/app.js', '/api/meta', '/api/runs', '/api/events', '/api/papers', '/api/images/run/0'].map(
+      (path): [string, string] => ['GET', path],
+    ),
+    ['PATCH', '/api/runs/run', json, '{"name":"x"}'],
+    ['DELETE', '/api/runs/run', json],
+    ['POST', '/api/undo/0123456789abcdef', json],
+    ['POST', '/api/runs/run/control', json, '{"action":"stop"}'],
+    ['POST', '/api/runs/run/predict', png, 'x'.repeat(1000)],
+    ['POST', '/api/runs/run/features?layer=a', png, 'x'],
+    ['OPTIONS', '/api/runs/run', json],
+  ];
+  const cookies: Record<string, string>[] = [
+    {},
+    { Cookie: `paperweight-${dashboard.port}=` },
+    { Cookie: `paperweight-${dashboard.port + 1}=${TOKEN}` },
+    { Cookie: `x-paperweight-${dashboard.port}=${TOKEN}` },
+    { Authorization: `Basic ${TOKEN}` },
+    { Authorization: `Bearer ${TOKEN.toUpperCase()}` },
+  ];
+  for (const cookie of cookies)
+    for (const [method, path, headers = {}, body] of requests) {
+      const answer = await ask(dashboard, path, {
+        method,
+        headers: { ...headers, ...cookie },
+        ...(body === undefined ? {} : { body }),
+      });
+      assert.equal(answer.status, 401, `${method} ${path} ${JSON.stringify(cookie)}`);
+      assert.doesNotMatch(answer.text, new RegExp(TOKEN));
+    }
+  assert.deepEqual((await readdir(run)).sort(), before);
+  assert.deepEqual(await readdir(root), ['run']);
+  const done = await ask(dashboard, '/api/runs/run', {
+    method: 'DELETE',
+    headers: { ...json, Authorization: `Bearer ${TOKEN}` },
+  });
+  assert.equal(done.status, 200, 'with it the same request is carried out');
+});
+
+test('a person without the token is told where it is, and a program as before', async (t) => {
+  const { dashboard } = await openDashboard(t, { token: TOKEN, control: true });
+  const accept = { Accept: 'text/html,application/xhtml+xml' };
+  for (const path of ['/', '/run/x', '/?token=wrong-one-of-some-length']) {
+    const { status, headers, text } = await ask(dashboard, path, { headers: accept });
+    assert.equal(status, 401, path);
+    assert.match(headers['content-type'] ?? '', /^text\/html/);
+    assert.match(text, /paperweight serve/);
+    assert.match(text, /令牌/);
+    assert.doesNotMatch(text, /wrong-one/);
+  }
+  assert.match((await ask(dashboard, '/api/runs', { headers: accept })).text, /^\{"error"/);
+  const asked = await ask(dashboard, '/', { headers: { ...accept, Authorization: `Bearer ${TOKEN}` } });
+  assert.equal(asked.status, 200);
+});
+
 test('no path leads out of the runs folder', async (t) => {
   const { dashboard, root } = await openDashboard(t);
   await makeRun(join(root, '..'), 'outside');

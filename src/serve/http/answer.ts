@@ -51,6 +51,7 @@ export function answerer({ guard, router, files, onError }: Parts) {
       const url = addressOf(request);
       guard.checkOrigin(request, url.pathname);
       if (guard.acceptLink(request, url, response)) return;
+      if (guard.explain(request, url.pathname, response)) return;
       guard.checkToken(request);
       const api = url.pathname === '/api' || url.pathname.startsWith('/api/');
       const reading = request.method === 'GET' || request.method === 'HEAD';

@@ -21,6 +21,15 @@ const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 
 export const isLoopback = (host: string): boolean => LOOPBACK.has(host) || host === '::1';
 
+/** What a browser shows without a token. Plain, since the style sheet asks for the token too. */
+const TOKEN_PAGE = `<!doctype html>
+<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark"><title>Paperweight</title>
+<h1>Paperweight</h1>
+<p>This dashboard asks for a token. Open the link with <code>?token=</code> that <code>paperweight serve</code> has printed in its terminal. A new start makes a new token.</p>
+<p lang="zh-CN">此看板需要令牌。请打开 <code>paperweight serve</code> 在终端里印出的、带有 <code>?token=</code> 的链接。每次启动都会生成新的令牌。</p>
+`;
+
 export interface GuardOptions {
   /** The address that the server is bound to. */
   readonly host: string;
@@ -99,14 +108,33 @@ export class Guard {
 
   /** @throws RequestError 401 unless the token came in a header or in the cookie */
   checkToken(request: IncomingMessage): void {
-    if (!this.#token) return;
-    const bearer = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
-    if (this.#matches(bearer) || this.#matches(this.#fromCookie(request.headers.cookie))) return;
+    if (this.#admits(request)) return;
     throw new RequestError(401, {
       what: 'The dashboard wants a token',
       expected: 'the link with ?token= that the server printed',
       next: 'open that link',
     });
+  }
+
+  /**
+   * Answers a person who opens a page without the token with a page that says where it is.
+   *
+   * @returns false where the token came, or where it is not a browser that asks for a page
+   */
+  explain(request: IncomingMessage, path: string, response: ServerResponse): boolean {
+    const { method, headers } = request;
+    const page = method === 'GET' && headers.accept?.includes('text/html') && !path.startsWith('/api');
+    if (!page || this.#admits(request)) return false;
+    response.setHeader('Cache-Control', 'no-store');
+    response.writeHead(401, { 'Content-Type': 'text/html; charset=utf-8' });
+    response.end(TOKEN_PAGE);
+    return true;
+  }
+
+  #admits({ headers }: IncomingMessage): boolean {
+    if (!this.#token) return true;
+    const bearer = /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1];
+    return this.#matches(bearer) || this.#matches(this.#fromCookie(headers.cookie));
   }
 
   #fromCookie(header = ''): string | undefined {

@@ -56,6 +56,7 @@ export class Dashboard {
         what: `The dashboard cannot listen on ${options.host} without a token`,
         expected: 'a token, since other machines can reach that address',
         got: 'none',
+        next: 'leave --no-token out, or listen on 127.0.0.1',
       });
     const root = await realpath(options.root).catch((error) => {
       throw diskError(error, `cannot open the runs folder ${options.root}`, UsageError);
