@@ -5,8 +5,9 @@
  */
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { isMain } from './setup.mjs';
 
 const ROOT = path.resolve(fileURLToPath(new URL('..', import.meta.url)));
 
@@ -55,4 +56,4 @@ function licenses(root, inputs) {
   return `The pages contain code of these packages.\n\n${texts.join('\n\n')}`;
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await buildWeb();
+if (isMain(import.meta.url)) await buildWeb();

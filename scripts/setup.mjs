@@ -6,8 +6,9 @@
 import { execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 
 export const ROOT = path.resolve(fileURLToPath(new URL('..', import.meta.url)));
 const MIN_NODE = [20, 9];
@@ -458,6 +459,22 @@ export async function setup(root = ROOT, env = process.env) {
 }
 
 /**
+ * Whether node was started with this file, by whatever path: `import.meta.url` has links resolved and an ending, the
+ * command line need not.
+ *
+ * @param {string} url the file's `import.meta.url`
+ * @param {string} [started]
+ */
+export function isMain(url, started = process.argv[1]) {
+  if (started === undefined) return false;
+  try {
+    return createRequire(url).resolve(started) === fileURLToPath(url);
+  } catch {
+    return false;
+  }
+}
+
+/**
  * Runs a script's body; an error becomes a sentence and exit code 1.
  *
  * @param {() => Promise<void>} body
@@ -471,4 +488,4 @@ export async function script(body) {
   }
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await script(() => setup());
+if (isMain(import.meta.url)) await script(() => setup());

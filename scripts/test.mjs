@@ -4,8 +4,7 @@
  * path has one of these words; flags go to `node --test`.
  */
 import { spawn } from 'node:child_process';
-import { pathToFileURL } from 'node:url';
-import { filesBelow, ROOT, SetupError, script, setup } from './setup.mjs';
+import { filesBelow, isMain, ROOT, SetupError, script, setup } from './setup.mjs';
 
 /**
  * @param {readonly string[]} sources paths such as `test/cli/help.test.ts`; a paper's test lies in its own folder
@@ -55,4 +54,4 @@ async function main() {
   });
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await script(main);
+if (isMain(import.meta.url)) await script(main);

@@ -3,6 +3,7 @@ import { cp, mkdir, readFile, symlink, utimes, writeFile } from 'node:fs/promise
 import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { isMain as isMainCompiled } from '../../src/is-main.js';
 import { temporaryFolder } from '../data/support.js';
 import { runNode } from '../support/cli.js';
 
@@ -16,6 +17,7 @@ interface System {
   readonly root: boolean;
 }
 interface Setup {
+  isMain(url: string, started?: string): boolean;
   nodeComplaint(version: string): string | undefined;
   missingPackage(
     locked: Entries,
@@ -41,6 +43,27 @@ const setup = (await load('setup.mjs')) as Setup;
 const { chooseTests, runnerFlags } = (await load('test.mjs')) as TestScript;
 
 const debian: System = { platform: 'linux', arch: 'x64', family: 'debian', root: true };
+
+test('a script that is started through a link, or without its ending, runs', async (t) => {
+  const folder = await temporaryFolder(t);
+  const script = path.join(ROOT, 'scripts/test.mjs');
+  await symlink(script, path.join(folder, 'linked.mjs'));
+  await symlink(ROOT, path.join(folder, 'clone'));
+  // A word that no test has in its path ends it before anything runs.
+  for (const file of [script, path.join(folder, 'linked.mjs'), path.join(folder, 'clone/scripts/test.mjs')]) {
+    const { code, stderr } = await runNode([file, 'no-such-word'], { timeoutMs: 300_000 });
+    assert.equal(code, 1, file);
+    assert.match(stderr, /No test file has "no-such-word"/, file);
+  }
+  const url = new URL('../../../scripts/test.mjs', import.meta.url).href;
+  const compiled = fileURLToPath(import.meta.url);
+  for (const isMain of [setup.isMain, isMainCompiled]) {
+    assert.ok(isMain(url, path.join(folder, 'linked.mjs')));
+    assert.ok(isMain(import.meta.url, compiled.replace(/\.js$/, '')));
+    assert.ok(!isMain(url, path.join(ROOT, 'scripts/setup.mjs')));
+    assert.ok(!isMain(url, path.join(folder, 'absent.mjs')));
+  }
+});
 
 test('an old Node is told so', () => {
   for (const version of ['20.9.0', '20.20.2', '22.0.0', '100.1.0'])

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { isMain } from '../../../is-main.js';
 import { candidates, loadOneDnn } from './library.js';
 
 /** A oneDNN on this system, and why it cannot be used if it cannot. */
@@ -37,7 +38,7 @@ function probe(path: string): Promise<Installed | undefined> {
   });
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (isMain(import.meta.url)) {
   const { version } = loadOneDnn();
   const mapped = process.platform === 'linux' ? readFileSync('/proc/self/maps', 'utf8') : '';
   const file = /\s(\/\S*dnnl\S*)$/m.exec(mapped)?.[1];

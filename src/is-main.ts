@@ -1,0 +1,17 @@
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+/**
+ * Whether node was started with this file, by whatever path: `import.meta.url` has links resolved and an ending, the
+ * command line need not.
+ *
+ * @param url the file's `import.meta.url`
+ */
+export function isMain(url: string, started: string | undefined = process.argv[1]): boolean {
+  if (started === undefined) return false;
+  try {
+    return createRequire(url).resolve(started) === fileURLToPath(url);
+  } catch {
+    return false;
+  }
+}
