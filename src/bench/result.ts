@@ -1,8 +1,10 @@
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { UsageError } from '../errors/errors.js';
+import { CheckpointError, UsageError } from '../errors/errors.js';
 import { writeFileAtomic } from '../files/atomic.js';
+import { diskError } from '../files/disk-error.js';
+import { makeFolder } from '../files/make-folder.js';
 
 const seconds = z.number().nonnegative();
 
@@ -164,22 +166,49 @@ export function resultFile(result: Result): string {
 }
 
 export async function saveResult(folder: string, result: Result): Promise<string> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder).catch((error) => {
+    throw diskError(error, `cannot make ${folder}`, CheckpointError);
+  });
   const file = join(folder, resultFile(result));
   await writeFileAtomic(file, `${JSON.stringify(resultSchema.parse(result), null, 2)}\n`);
   return file;
 }
 
-/** @throws UsageError for a file that is no result */
+/**
+ * The results in a folder. JSON files of other measurements, which have another `what` or none, are left out.
+ * @throws UsageError for a missing folder, and for a file that is no result, or a broken one
+ */
 export async function readResults(folder: string): Promise<Result[]> {
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.json')).sort();
-  return Promise.all(
-    names.map(async (name) => {
-      const file = join(folder, name);
-      return parseResult(file, await readFile(file, 'utf8'));
-    }),
-  );
+  const names = await readdir(folder).catch((error) => {
+    throw diskError(error, `cannot read the folder of results ${folder}`, UsageError);
+  });
+  const results: Result[] = [];
+  for (const name of names.filter((one) => one.endsWith('.json')).sort()) {
+    const file = join(folder, name);
+    const text = await readFile(file, 'utf8').catch((error) => {
+      throw diskError(error, `cannot read ${file}`, UsageError);
+    });
+    if (!isOfOtherKind(text)) results.push(parseResult(file, text));
+  }
+  return results;
 }
+
+const WHATS: readonly unknown[] = resultSchema.options.flatMap(({ shape }) =>
+  'value' in shape.what ? [shape.what.value] : shape.what.options,
+);
+
+/** Whether a text is an object that does not claim to be one of these results. */
+function isOfOtherKind(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) && !WHATS.includes(value.what);
+  } catch {
+    return false;
+  }
+}
+
+const isObject = (value: unknown): value is { readonly what?: unknown } =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** The result in a text. @throws UsageError for a text that is none */
 export function parseResult(file: string, text: string): Result {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { readResults, resultFile, resultSchema, saveResult } from '../../src/bench/result.js';
 import { newest, speedTable, withTable } from '../../src/bench/table.js';
 import { resultText } from '../../src/cli/bench/view.js';
@@ -27,6 +28,19 @@ test('results come back from the disk as they were, and other files are refused'
   const back = await readResults(folder);
   const byFile = (a: object, b: object) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);
   assert.deepEqual([...back].sort(byFile), [...all].sort(byFile));
+  // Other measurements may lie beside them.
+  await writeFile(join(folder, 'other.json'), '{"what":"reliability-kill","runs":23}');
+  await writeFile(join(folder, 'soak.json'), '{"minutes":121}');
+  assert.equal((await readResults(folder)).length, all.length);
+  for (const text of ['{"what":"train"', '[]']) {
+    await writeFile(join(folder, 'broken.json'), text);
+    await assert.rejects(
+      readResults(folder),
+      (e) => e instanceof UsageError && /broken\.json/.test(e.message),
+    );
+  }
+  await rm(join(folder, 'broken.json'));
+  await assert.rejects(readResults(join(folder, 'absent')), (e) => e instanceof UsageError);
   await writeFile(join(folder, 'x.json'), '{"what":"train","batch":"many"}');
   await assert.rejects(readResults(folder), (e) => e instanceof UsageError && /x\.json/.test(e.message));
 });
@@ -67,6 +81,18 @@ test('a peer that took smaller steps is said to have done so', () => {
   const scaled = { ...step, ...(peer ? { peer } : {}) };
   assert.match(speedTable([scaled], 'en'), /eager, measured at batch 1 and scaled/);
   assert.match(resultText(scaled).join('\n'), /steps of 1; its times are scaled to 128/);
+});
+
+test('the READMEs have the table of the results in this repository', async () => {
+  const root = new URL('../../../', import.meta.url);
+  const results = await readResults(fileURLToPath(new URL('bench/results', root)));
+  for (const [file, language] of [
+    ['README.md', 'en'],
+    ['README.zh-CN.md', 'zh'],
+  ] as const) {
+    const text = await readFile(new URL(file, root), 'utf8');
+    assert.equal(withTable(text, speedTable(results, language)), text, `${file}: bench table --update`);
+  }
 });
 
 test('the table replaces what stands between its markers', () => {
