@@ -29,12 +29,17 @@ const LINE_MS = 30_000;
 const RATE_MS = 20_000;
 const MIN_BAR = 8;
 const MAX_BAR = 30;
+/** When the bar goes, among the pieces of a line. */
+const BAR = 2;
 const CLEAR = '\r\x1b[K';
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control codes are what is to be taken out
 const COLOURS = /\x1b\[\d*m/g;
 const CYAN = ['\x1b[36m', '\x1b[39m'] as const;
 
-/** A piece of the line; those with the highest `drop` go first when the window is narrow. */
+/**
+ * A piece of the line; those with the highest `drop` go first when the window is narrow. How far the work has come is
+ * said to the last: the share, the count and the bar, then what is left of the time.
+ */
 interface Part {
   readonly text: string;
   readonly drop: number;
@@ -184,24 +189,26 @@ export class Progress {
       share !== undefined && share < 1 && this.#rate > 0 && !this.#ended
         ? clock((total! - this.#done) / this.#rate)
         : undefined;
+    const hasBar = this.#terminal && share !== undefined;
     const parts: Part[] = [
-      { text: this.#label, drop: 1 },
+      { text: this.#label, drop: 3 },
       ...(share === undefined ? [] : [{ text: `${Math.floor(100 * share)}%`.padStart(4), drop: 0 }]),
-      { text: this.#count(), drop: share === undefined ? 0 : 5 },
-      ...(this.#rate > 0 ? [{ text: this.#speed(), drop: 4 }] : []),
-      { text: `${clock(elapsed)} elapsed`, drop: 6 },
-      ...(left ? [{ text: `${left} left`, drop: 2 }] : []),
-      // From the last to the first, all of them before what is left.
-      ...this.#extra.map((text, i) => ({ text, drop: 3 + i / this.#extra.length })),
+      ...(hasBar ? [{ text: ' '.repeat(MIN_BAR), drop: BAR }] : []),
+      { text: this.#count(), drop: share === undefined ? 0 : 1 },
+      ...(this.#rate > 0 ? [{ text: this.#speed(), drop: 6 }] : []),
+      { text: `${clock(elapsed)} elapsed`, drop: 7 },
+      ...(left ? [{ text: `${left} left`, drop: 4 }] : []),
+      // The first stays long, the others go before anything else, from the last on.
+      ...this.#extra.map((text, i) => ({ text, drop: i === 0 ? 5 : 7 + i })),
     ];
     const fitting = fit(parts, width);
-    const text = fitting.map((part) => part.text);
-    const room = Math.min(MAX_BAR, width - widthOf(text.join('  ')) - 2);
-    const at = fitting.findIndex((part) => part.drop === 0);
-    if (this.#terminal && share !== undefined && room >= MIN_BAR && at >= 0)
-      text.splice(at + 1, 0, this.#bar(share, room));
-    const line = text.join('  ');
-    return this.#terminal && room < MIN_BAR ? cut(line, width) : line;
+    const free = width - lengthOf(fitting);
+    const line = fitting
+      .map(({ text, drop }) =>
+        drop === BAR ? this.#bar(share!, Math.min(MAX_BAR, MIN_BAR + Math.max(0, free))) : text,
+      )
+      .join('  ');
+    return free < 0 ? cut(line, width) : line;
   }
 
   #bar(share: number, width: number): string {
@@ -226,14 +233,17 @@ export class Progress {
 
 /** Leaves parts out, the least important first, until the line is narrow enough. */
 function fit(parts: readonly Part[], width: number): readonly Part[] {
-  const length = parts.reduce((sum, { text }) => sum + widthOf(text) + 2, -2);
   const highest = Math.max(...parts.map((part) => part.drop));
-  if (length <= width || highest === 0) return parts;
+  if (lengthOf(parts) <= width || highest === 0) return parts;
   return fit(
     parts.filter((part) => part.drop !== highest),
     width,
   );
 }
+
+/** Columns of the pieces with what lies between them. */
+const lengthOf = (parts: readonly Part[]): number =>
+  parts.reduce((sum, { text }) => sum + widthOf(text) + 2, -2);
 
 const isTerminal = (stream: ProgressStream, env: Readonly<Record<string, string | undefined>>): boolean =>
   stream.isTTY === true && env.TERM !== 'dumb';
