@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { UsageError } from '../errors/errors.js';
@@ -93,10 +94,11 @@ async function serve(root: string, flags: Flags): Promise<void> {
     papers,
     onError: (error) => note(describeError(error).text),
   });
-  const host = flags.host.includes(':') ? `[${flags.host}]` : flags.host;
+  if (!existsSync(root)) note(`${root} does not exist yet; its runs are shown as soon as there is one.`);
   const [deeper] = await runsBelow(root);
   if (deeper) note(`${root} holds no run itself; to see those in ${deeper}: paperweight serve ${deeper}`);
-  print(`http://${host}:${dashboard.port}/${token === undefined ? '' : `?token=${token}`}`);
+  for (const address of addresses(flags.host, dashboard.address))
+    print(`http://${address}:${dashboard.port}/${token === undefined ? '' : `?token=${token}`}`);
   if (flags.control && token === undefined)
     note('--no-token: every user of this machine can change and delete these runs.');
   const beside = process.channel !== undefined;
@@ -110,6 +112,30 @@ async function serve(root: string, flags: Flags): Promise<void> {
     process.once('disconnect', () => resolve());
   });
   await dashboard.close();
+}
+
+/**
+ * How the dashboard is reached, as it stands in a link. An address that means "all of them", such as 0.0.0.0, leads
+ * nowhere: then it is those that this machine has, with the loopback address last.
+ *
+ * @param host as it was asked for
+ * @param bound the address that it listens on
+ */
+export function addresses(
+  host: string,
+  bound: string,
+  interfaces: ReturnType<typeof networkInterfaces> = networkInterfaces(),
+): string[] {
+  const inLink = (address: string): string => (address.includes(':') ? `[${address}]` : address);
+  if (bound !== '0.0.0.0' && bound !== '::') return [inLink(host)];
+  const own = Object.values(interfaces)
+    .flatMap((one) => one ?? [])
+    // A link-local address needs the name of an interface, which no browser takes.
+    .filter((one) => !one.internal && !/^fe[89ab]/i.test(one.address))
+    // Where all IPv6 addresses are listened on, so are the IPv4 ones.
+    .filter((one) => bound === '::' || one.family === 'IPv4')
+    .map(({ address }) => address);
+  return [...new Set(own), '127.0.0.1'].map(inLink);
 }
 
 /** Folders of runs inside of a folder that holds no run itself, as `reproduce` makes one for each paper. */

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { addresses } from '../../src/cli/serve.js';
+import { makeRun } from '../serve/support.js';
 import { runCli } from '../support/cli.js';
 import { scratch } from '../support/toy.js';
 
@@ -24,7 +26,7 @@ async function serve(
     env,
     onStart: (child) => {
       child.stdout!.once('data', (text: string) => {
-        body(String(text).trim())
+        body(String(text).split('\n')[0]!)
           .catch((error) => (failure = error))
           .finally(() => child.kill(signal));
       });
@@ -55,8 +57,10 @@ test('on an address that others can reach the link carries a token', needsPages,
   await serve(
     [root, '--port', '0', '--host', '0.0.0.0', '--control'],
     async (address) => {
-      assert.match(address, /^http:\/\/0\.0\.0\.0:\d+\/\?token=[\w-]{32}$/);
-      const url = new URL(address.replace('0.0.0.0', '127.0.0.1'));
+      assert.match(address, /^http:\/\/\d+\.\d+\.\d+\.\d+:\d+\/\?token=[\w-]{32}$/);
+      // The first one that others can open.
+      const url = new URL(address);
+      assert.notEqual(url.hostname, '0.0.0.0');
       const token = url.searchParams.get('token')!;
       const status = async (headers = {}) => (await fetch(new URL('/api/meta', url), { headers })).status;
       assert.equal(await status(), 401);
@@ -165,6 +169,52 @@ test('train --serve that cannot start the dashboard does not train', async (t) =
   assert.deepEqual([control.code, /add --serve/.test(control.stderr)], [2, true]);
 });
 
+test('before the first run the list is empty, and the run appears', needsPages, async (t) => {
+  const root = await scratch(t);
+  const [real, link] = [join(root, 'later', 'runs'), join(root, 'link')];
+  await symlink(real, link);
+  for (const runs of [join(root, 'runs'), link]) {
+    const { code, stderr } = await serve(
+      [runs, '--port', '0'],
+      async (address) => {
+        const list = async () =>
+          ((await (await fetch(new URL('/api/runs', address))).json()) as { id: string }[]).map(
+            ({ id }) => id,
+          );
+        assert.deepEqual(await list(), []);
+        await makeRun(runs === link ? real : runs, 'first');
+        assert.deepEqual(await list(), ['first']);
+      },
+      'SIGINT',
+    );
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /does not exist yet/);
+  }
+});
+
+test('the link names addresses that other machines can open', () => {
+  const one = (address: string, internal = false) => ({
+    address,
+    internal,
+    family: address.includes(':') ? 'IPv6' : 'IPv4',
+  });
+  const interfaces = {
+    lo: [one('127.0.0.1', true), one('::1', true)],
+    eth0: [one('192.168.1.7'), one('fe80::1'), one('2001:db8::7')],
+    wlan0: [one('10.0.0.3')],
+  } as unknown as Parameters<typeof addresses>[2];
+  const at = (host: string, bound = host) => addresses(host, bound, interfaces);
+  assert.deepEqual(at('127.0.0.1'), ['127.0.0.1']);
+  assert.deepEqual(at('localhost', '127.0.0.1'), ['localhost']);
+  assert.deepEqual(at('::1'), ['[::1]']);
+  assert.deepEqual(at('192.168.1.7'), ['192.168.1.7']);
+  const four = ['192.168.1.7', '10.0.0.3', '127.0.0.1'];
+  for (const host of ['0.0.0.0', '0', '0.0']) assert.deepEqual(at(host, '0.0.0.0'), four);
+  for (const host of ['::', '0:0::0'])
+    assert.deepEqual(at(host, '::'), ['192.168.1.7', '[2001:db8::7]', '10.0.0.3', '127.0.0.1']);
+  assert.deepEqual(addresses('0.0.0.0', '0.0.0.0', {}), ['127.0.0.1']);
+});
+
 test('what serve cannot do it says', async (t) => {
   const root = await scratch(t);
   const refused = async (args: readonly string[], words: RegExp) => {
@@ -173,7 +223,9 @@ test('what serve cannot do it says', async (t) => {
     assert.equal(stdout, '');
     assert.match(stderr, words);
   };
-  await refused([`${root}/absent`], /^error: cannot open the runs folder .* Next: /);
+  await writeFile(join(root, 'file'), '');
+  await refused([`${root}/file`], /^error: cannot open the runs folder .* Next: /);
+  await refused([`${root}/file/runs`], /^error: cannot open the runs folder .* Next: /);
   await refused([root, '--token', 'short'], /^error: --token cannot be used\. /);
   const short = await runCli(['serve', root], { env: { PAPERWEIGHT_TOKEN: 'short' } });
   assert.deepEqual([short.code, /^error: PAPERWEIGHT_TOKEN cannot be used\. /.test(short.stderr)], [2, true]);

@@ -1,9 +1,10 @@
-import { realpath } from 'node:fs/promises';
+import { statSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { UsageError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
+import { realPath } from '../../real-path.js';
 import { InferenceProcess } from '../inference/client.js';
 import type { PaperSource } from '../routes/paper-source.js';
 import { Runs } from '../runs/runs.js';
@@ -42,14 +43,16 @@ export class Dashboard {
   readonly #server: Server;
   readonly #closers: readonly (() => void)[];
   readonly port: number;
+  /** The IP address that it listens on. */
+  readonly address: string;
 
   private constructor(server: Server, closers: readonly (() => void)[]) {
     this.#server = server;
     this.#closers = closers;
-    this.port = (server.address() as AddressInfo).port;
+    ({ port: this.port, address: this.address } = server.address() as AddressInfo);
   }
 
-  /** @throws UsageError when the folder is missing, the pages are not built, or the address cannot be used */
+  /** @throws UsageError when the folder is none, the pages are not built, or the address cannot be used */
   static async open(options: ServeOptions): Promise<Dashboard> {
     if (!isLoopback(options.host) && options.token === undefined)
       throw new UsageError({
@@ -58,9 +61,7 @@ export class Dashboard {
         got: 'none',
         next: 'leave --no-token out, or listen on 127.0.0.1',
       });
-    const root = await realpath(options.root).catch((error) => {
-      throw diskError(error, `cannot open the runs folder ${options.root}`, UsageError);
-    });
+    const root = rootFolder(options.root);
     const runs = new Runs(root);
     const trash = new Trash(root);
     const files = new StaticFiles(options.web ?? fileURLToPath(new URL('../../../web', import.meta.url)));
@@ -98,8 +99,19 @@ export class Dashboard {
   }
 }
 
+/** The real path of the runs' folder, which the first training may still have to make. */
+function rootFolder(given: string): string {
+  try {
+    const root = realPath(given);
+    if (statSync(root, { throwIfNoEntry: false })?.isDirectory() ?? true) return root;
+    throw Object.assign(new Error('not a folder'), { code: 'ENOTDIR' });
+  } catch (error) {
+    throw diskError(error, `cannot open the runs folder ${given}`, UsageError);
+  }
+}
+
 function listen(server: Server, { host, port }: ServeOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
+  return new Promise((listening, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const reasons: Record<string, [string, string]> = {
         EADDRINUSE: ['a port that is used already', 'choose another --port; 0 takes any that is free'],
@@ -110,6 +122,6 @@ function listen(server: Server, { host, port }: ServeOptions): Promise<void> {
       const [got, next] = reasons[error.code ?? ''] ?? [error.message, 'choose another --host or --port'];
       reject(new UsageError({ what: `Cannot listen on ${host}:${port}`, got, next, cause: error }));
     });
-    server.listen(port, host, resolve);
+    server.listen(port, host, listening);
   });
 }

@@ -27,7 +27,11 @@ export class Runs {
 
   /** The youngest first. */
   async list(): Promise<RunSummary[]> {
-    const names = await readdir(this.root);
+    const names = await readdir(this.root).catch((error: NodeJS.ErrnoException) => {
+      // The first training makes the folder.
+      if (error.code === 'ENOENT') return [];
+      throw error;
+    });
     const found: RunSummary[] = [];
     for (const id of names) {
       const summary = await this.summary(id).catch(() => undefined);
