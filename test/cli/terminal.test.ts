@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { table } from '../../src/cli/terminal/output.js';
+import { table, widest } from '../../src/cli/terminal/output.js';
 import { plot } from '../../src/cli/terminal/plot.js';
 import { Progress } from '../../src/cli/terminal/progress.js';
 import { cut, widthOf } from '../../src/cli/terminal/width.js';
@@ -26,6 +26,15 @@ test('columns are counted, not characters', () => {
     ).map((line) => widthOf(line)),
     [7, 7],
   );
+});
+
+test('a table may have more rows than a call has arguments', () => {
+  const rows = Array.from({ length: 250_000 }, (_, i) => [`class ${i}`, String(i)]);
+  const lines = table(rows, 'lr');
+  assert.equal(lines.length, rows.length);
+  assert.equal(lines[0], 'class 0            0');
+  assert.equal(widest(lines), lines[0]!.length);
+  assert.deepEqual(table([], 'lr'), []);
 });
 
 test('a wide label never makes a line longer than the window', () => {

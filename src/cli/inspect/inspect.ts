@@ -7,7 +7,7 @@ import type { Module } from '../../nn/module.js';
 import { addModelOptions, type ModelFlags, modelOptions } from '../options/model.js';
 import { examples, JSON_OUTPUT, oneOf, pathName, positiveInteger } from '../options/options.js';
 import { modelHints } from '../options/weights.js';
-import { grouped, print, printJson, table } from '../terminal/output.js';
+import { grouped, print, printJson, table, widest } from '../terminal/output.js';
 
 interface Flags extends ModelFlags {
   readonly preset?: string;
@@ -163,6 +163,6 @@ function show(title: string, summary: ModelSummary, json: boolean | undefined): 
   const head = ['Layer', 'Type', 'Output', 'Parameters', 'Multiply-adds'];
   const total = ['Total', '', '', grouped(summary.parameters), grouped(summary.macs)];
   const [first, ...others] = table([head, ...rows, total], 'lllrr');
-  const rule = '─'.repeat(Math.max(first!.length, ...others.map((line) => line.length)));
+  const rule = '─'.repeat(widest([first!, ...others]));
   for (const line of [first!, rule, ...others.slice(0, -1), rule, others.at(-1)!]) print(line);
 }

@@ -1,6 +1,6 @@
 import { CheckpointError } from '../../errors/errors.js';
 import type { ModelHints } from '../../papers/recognise.js';
-import { grouped, print, printJson, table } from '../terminal/output.js';
+import { grouped, print, printJson, table, widest } from '../terminal/output.js';
 
 /**
  * Prints the list of a file of weights, and which network it is of. The numbers themselves are not read.
@@ -48,7 +48,7 @@ export async function inspectWeights(
     ],
     'lllr',
   );
-  const rule = '─'.repeat(Math.max(...lines.map((line) => line.length)));
+  const rule = '─'.repeat(widest(lines));
   for (const line of [lines[0]!, rule, ...lines.slice(1, -1), rule, lines.at(-1)!]) print(line);
   print();
   const description =

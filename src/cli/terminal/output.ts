@@ -18,13 +18,17 @@ export function printJson(value: object): void {
 /** 1234567 → 1,234,567 */
 export const grouped = (n: number): string => n.toLocaleString('en-US');
 
+/** Columns of the widest of some texts; 0 of none. */
+export const widest = (texts: readonly string[]): number =>
+  texts.reduce((most, text) => Math.max(most, widthOf(text)), 0);
+
 /**
  * Lines of a table with columns as wide as they need to be.
  *
  * @param align one letter a column: l or r
  */
 export function table(rows: readonly (readonly string[])[], align: string): string[] {
-  const widths = [...align].map((_, c) => Math.max(...rows.map((row) => widthOf(row[c] ?? ''))));
+  const widths = [...align].map((_, c) => widest(rows.map((row) => row[c] ?? '')));
   return rows.map((row) =>
     row
       .map((cell, c) => (align[c] === 'r' ? padStart(cell, widths[c]!) : padEnd(cell, widths[c]!)))
