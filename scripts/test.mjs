@@ -21,12 +21,19 @@ export function chooseTests(sources, words) {
 /**
  * @param {string} version of Node
  * @param {number} files
+ * @param {readonly string[]} [own] flags of the user's, which go before ours
  */
-export function runnerFlags(version, files) {
+export function runnerFlags(version, files, own = []) {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   // The flag is younger than the oldest Node that we run on.
   const knows = major > 20 || (major === 20 && minor >= 10);
-  return ['--test', '--test-reporter=spec', ...(knows && files > 1 ? ['--test-concurrency=2'] : [])];
+  return [
+    '--test',
+    // A second reporter needs a place of its own.
+    ...(own.some((flag) => flag.startsWith('--test-reporter')) ? [] : ['--test-reporter=spec']),
+    ...(knows && files > 1 ? ['--test-concurrency=2'] : []),
+    ...own,
+  ];
 }
 
 async function main() {
@@ -41,7 +48,7 @@ async function main() {
     );
   const child = spawn(
     process.execPath,
-    [...runnerFlags(process.versions.node, files.length), ...flags, ...files],
+    [...runnerFlags(process.versions.node, files.length, flags), ...files],
     // Kernels are chosen by rule, not by what was faster on this machine today.
     { cwd: ROOT, stdio: 'inherit', env: { PAPERWEIGHT_KERNELS: 'fixed', ...process.env } },
   );

@@ -33,7 +33,7 @@ interface Setup {
 }
 interface TestScript {
   chooseTests(sources: readonly string[], words: readonly string[]): string[];
-  runnerFlags(version: string, files: number): string[];
+  runnerFlags(version: string, files: number, own?: readonly string[]): string[];
 }
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -200,6 +200,8 @@ test('which tests run', () => {
   assert.deepEqual(chooseTests(sources, []), ['dist/test/a/x.test.js', 'dist/test/b/y.test.js']);
   assert.deepEqual(chooseTests(sources, ['y.test', 'none']), ['dist/test/b/y.test.js']);
   assert.deepEqual(chooseTests(sources, ['none']), []);
+  assert.ok(runnerFlags('20.20.2', 2).includes('--test-reporter=spec'));
+  assert.deepEqual(runnerFlags('20.20.2', 1, ['--test-reporter=dot']), ['--test', '--test-reporter=dot']);
   assert.ok(runnerFlags('20.20.2', 2).includes('--test-concurrency=2'));
   assert.ok(!runnerFlags('20.9.0', 2).some((flag) => flag.includes('concurrency')));
 });

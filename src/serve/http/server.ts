@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { UsageError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
-import { realPath } from '../../real-path.js';
+import { realPath } from '../../files/real-path.js';
 import { InferenceProcess } from '../inference/client.js';
 import type { PaperSource } from '../routes/paper-source.js';
 import { Runs } from '../runs/runs.js';
