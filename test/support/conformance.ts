@@ -9,6 +9,7 @@ import * as ops from '../../src/ops/index.js';
 import { evaluate, Parameter, Tensor, tensor, update } from '../../src/tensor/tensor.js';
 import { type Case, cases, maskByDefinition, runCase } from './cases.js';
 import { assertClose, type Tolerance } from './close.js';
+import { forms } from './forms.js';
 
 export interface ConformanceOptions extends Tolerance {
   readonly dtype?: 'float32' | 'float64';
@@ -54,6 +55,7 @@ export function conformance(
     });
 
     behaviour(() => device, dtype);
+    forms(() => device, dtype);
   });
 }
 

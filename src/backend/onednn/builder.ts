@@ -166,6 +166,21 @@ export class Builder {
     return this.form(i, shape.length === 0 ? [1] : shape, this.plainMd(shape, dtype));
   }
 
+  /**
+   * The value as it lies, under its node's own dimensions: what a primitive needs that tells channels from rows.
+   * Row-major where it lies under other dimensions only, as after a reshape.
+   */
+  shapedForm(i: number): Form {
+    const { shape } = this.node(i);
+    const { forms } = this.value(i);
+    return forms.find((f) => same(f.dims, shape) && this.#asMade(f, forms)) ?? this.plainForm(i);
+  }
+
+  /** False for a copy that another type has rounded, and for layouts private to an algorithm. */
+  #asMade(form: Form, [first]: readonly Form[]): boolean {
+    return this.dnnl.isBlocked(form.md) && this.dnnl.typeOf(form.md) === this.dnnl.typeOf(first!.md);
+  }
+
   /** As it was made, or row-major where it was made in bfloat16. */
   float32Form(i: number): Form {
     const first = this.value(i).forms[0]!;
@@ -186,7 +201,7 @@ export class Builder {
   /** Some form with these dimensions: what is there, or a row-major one seen under other dimensions. */
   #withDims(i: number, dims: Dims): Form {
     const { forms } = this.value(i);
-    const match = forms.find((f) => same(f.dims, dims));
+    const match = forms.find((f) => same(f.dims, dims) && this.#asMade(f, forms));
     if (match) return match;
     const dtype = this.node(i).dtype;
     let plain = forms.find((f) => this.dnnl.equal(f.md, this.plainMd(f.dims, dtype)));
@@ -270,7 +285,8 @@ export class Builder {
     region.bytes = this.dnnl.bytes(md);
     const form: Form = { dims, md, region };
     this.slots[slot] = { region, form, flexible: false };
-    this.values[leaf] = { forms: [form] };
+    // Reshapes of the storage hold the same list.
+    this.value(leaf).forms.splice(0, Number.POSITIVE_INFINITY, form);
   }
 
   isFlexible(leaf: number): boolean {

@@ -141,8 +141,9 @@ export function lowerBinary(b: Builder, i: number): boolean {
   if (!full(x) || !(full(y) || sizeOf(b.node(y).shape) === 1)) return false;
   // The operand with a layout of its own decides; the other follows.
   const lead = full(y) && isPlain(b, x) && !isPlain(b, y) ? y : x;
-  const form = b.value(lead).forms[0]!;
-  if (op === 'div' && padded(b, form)) return false;
+  const made = b.value(lead).forms[0]!;
+  // What fills a layout up must stay zero: 0 / 0 is not, nor is 0 plus the one value of the other operand.
+  const form = padded(b, made) && (op === 'div' || !full(y)) ? b.plainForm(lead) : made;
   const [fx, fy] = [x, y].map((n) => (full(n) ? b.form(n, form.dims, form.md) : b.plainForm(n))) as [
     Form,
     Form,

@@ -2,7 +2,7 @@ import type { LrnAttrs } from '../../../ops/local-response-norm.js';
 import { Arg, Prop, Query } from '../api/dnnl.js';
 import { arrayAt, type Builder } from '../builder.js';
 import type { Form } from '../ir.js';
-import { forwardOf, hasGradient, imageForm, kept, workspace } from './pool.js';
+import { forwardOf, hasGradient, kept, workspace } from './pool.js';
 
 /** For an even window the library takes one channel fewer than PyTorch. */
 const agrees = ({ size }: LrnAttrs): boolean => size % 2 === 1;
@@ -13,7 +13,7 @@ export function lowerLrn(b: Builder, i: number): boolean {
   const attrs = node.attrs as unknown as LrnAttrs;
   if (!agrees(attrs)) return false;
   const [x] = node.inputs as [number];
-  const src = imageForm(b, x);
+  const src = b.shapedForm(x);
   const keep = hasGradient(b, i);
   const pd = d.lrnForward(
     keep ? Prop.forwardTraining : Prop.forwardInference,
@@ -38,8 +38,8 @@ export function lowerLrnGrad(b: Builder, i: number): boolean {
   const attrs = b.node(i).attrs as unknown as LrnAttrs;
   const [dy, x] = b.node(i).inputs as [number, number];
   const forward = forwardOf(b, i, x);
-  if (!agrees(attrs) || forward === undefined) return false;
-  const src = imageForm(b, x);
+  if (!agrees(attrs) || forward === undefined || !b.workspaces.has(forward)) return false;
+  const src = b.shapedForm(x);
   const hint = d.lrnForward(Prop.forwardTraining, src.md, attrs.size, attrs.alpha, attrs.beta, attrs.k);
   const pd = d.lrnBackward(src.md, src.md, attrs.size, attrs.alpha, attrs.beta, attrs.k, hint);
   const grad = b.form(dy, src.dims, src.md);
@@ -53,8 +53,7 @@ export function lowerBatchNormTrain(b: Builder, i: number): boolean {
   const d = b.dnnl;
   const node = b.node(i);
   const [x, gamma, beta] = node.inputs as [number, number, number];
-  const src = b.value(x).forms[0]!;
-  if (src.dims[1] !== node.shape[1]) return false;
+  const src = b.shapedForm(x);
   const c = node.shape[1]!;
   const pd = d.batchNormForward(src.md, node.attrs.eps as number, false);
   const out = b.newForm(src.dims, src.md);
@@ -113,7 +112,7 @@ export function lowerBatchNormGrad(b: Builder, i: number): boolean {
   const [dy, x, gamma] = node.inputs as [number, number, number];
   const stats = statistics(b).get(x);
   if (!stats) return false;
-  const src = b.value(x).forms[0]!;
+  const src = b.shapedForm(x);
   const c = node.shape[1]!;
   const eps = node.attrs.eps as number;
   const pd = d.batchNormBackward(src.md, src.md, eps, d.batchNormForward(src.md, eps, false));
@@ -139,7 +138,10 @@ export function lowerBatchNormGrad(b: Builder, i: number): boolean {
   for (const u of b.users[dy]!) {
     const user = b.node(u);
     const grad =
-      user.op === 'batchNormGradGamma' && user.inputs[1] === x
+      user.op === 'batchNormGradGamma' &&
+      user.inputs[0] === dy &&
+      user.inputs[1] === x &&
+      user.attrs.eps === eps
         ? diffGamma
         : user.op === 'sum' && (user.attrs.axes as number[]).join() === axes
           ? diffBeta
@@ -155,8 +157,7 @@ export function lowerBatchNormGrad(b: Builder, i: number): boolean {
 export function lowerBatchNorm(b: Builder, i: number): boolean {
   const node = b.node(i);
   const [x, gamma, beta, mean, variance] = node.inputs as [number, number, number, number, number];
-  const src = b.value(x).forms[0]!;
-  if (src.dims[1] !== node.shape[1]) return false;
+  const src = b.shapedForm(x);
   const pd = b.dnnl.batchNormForward(src.md, node.attrs.eps as number, true);
   const out = b.newForm(src.dims, src.md);
   b.emitPrimitive(i, pd, [

@@ -19,12 +19,6 @@ function geometry(x: Dims, y: Dims, { kernel, stride, padding, dilation = [1, 1]
   };
 }
 
-/** The image as it lies, if it lies as an image. */
-export function imageForm(b: Builder, x: number): Form {
-  const first = b.value(x).forms[0]!;
-  return first.dims.length === 4 ? first : b.plainForm(x);
-}
-
 /** The forward node that a gradient node belongs to: the same operation on the same input. */
 export function forwardOf(b: Builder, i: number, x: number): number | undefined {
   const node = b.node(i);
@@ -44,7 +38,7 @@ export function lowerMaxPool(b: Builder, i: number): boolean {
   const node = b.node(i);
   const attrs = node.attrs as unknown as MaxPoolAttrs;
   const [x] = node.inputs as [number];
-  const src = imageForm(b, x);
+  const src = b.shapedForm(x);
   const keep = hasGradient(b, i);
   const g = geometry(src.dims, node.shape, attrs);
   const pd = d.poolForward(
@@ -71,9 +65,9 @@ export function lowerMaxPoolGrad(b: Builder, i: number): boolean {
   const attrs = node.attrs as unknown as MaxPoolAttrs;
   const [dy, x] = node.inputs as [number, number];
   const forward = forwardOf(b, i, x);
-  if (forward === undefined) return false;
-  const src = imageForm(b, x);
-  const made = b.value(forward).forms[0]!;
+  if (forward === undefined || !b.workspaces.has(forward)) return false;
+  const src = b.shapedForm(x);
+  const made = b.shapedForm(forward);
   const g = geometry(src.dims, made.dims, attrs);
   const hint = d.poolForward(Prop.forwardTraining, Alg.poolMax, src.md, made.md, attrs.kernel, g);
   const pd = d.poolBackward(Alg.poolMax, src.md, made.md, attrs.kernel, g, hint);
@@ -99,7 +93,7 @@ export function lowerAvgPool(b: Builder, i: number): boolean {
   const attrs = node.attrs as unknown as AvgPoolAttrs;
   if (!isOrdinary(attrs)) return false;
   const [x] = node.inputs as [number];
-  const src = imageForm(b, x);
+  const src = b.shapedForm(x);
   const g = geometry(src.dims, node.shape, attrs);
   const pd = d.poolForward(
     Prop.forwardInference,
