@@ -1,9 +1,10 @@
-import { stat } from 'node:fs/promises';
+import { extname } from 'node:path';
 import type { Command } from 'commander';
 import { UsageError } from '../errors/errors.js';
 import type { WeightDtype } from '../interop/model-weights.js';
 import type { LoadedModel } from '../papers/load.js';
 import { examples, JSON_OUTPUT, oneOf, pathName } from './options/options.js';
+import { checkOutput, FORCE } from './options/output-file.js';
 import { addWeightsOptions, modelHints, RUN_OR_WEIGHTS, type WeightsFlags } from './options/weights.js';
 import { grouped, note, print, printJson } from './terminal/output.js';
 
@@ -11,12 +12,11 @@ const FORMATS = ['onnx', 'pth', 'safetensors'] as const;
 type Format = (typeof FORMATS)[number];
 const DTYPES = ['float32', 'float16', 'bfloat16'] as const satisfies readonly WeightDtype[];
 
-/** Endings of files, and what is written into them. */
-const ENDINGS: Readonly<Record<string, Format>> = {
-  onnx: 'onnx',
-  pth: 'pth',
-  pt: 'pth',
-  safetensors: 'safetensors',
+/** How files of a format end. */
+const ENDINGS: Readonly<Record<Format, readonly string[]>> = {
+  onnx: ['.onnx'],
+  pth: ['.pth', '.pt'],
+  safetensors: ['.safetensors'],
 };
 
 interface Flags extends WeightsFlags {
@@ -24,6 +24,7 @@ interface Flags extends WeightsFlags {
   readonly out?: string;
   readonly names?: string;
   readonly dtype?: WeightDtype;
+  readonly force?: boolean;
   readonly json?: boolean;
 }
 
@@ -50,7 +51,8 @@ export function register(program: Command): void {
       '--dtype <name>',
       'numbers of a pth or safetensors file: float32, float16 or bfloat16 (default: float32)',
       oneOf('--dtype', DTYPES),
-    );
+    )
+    .option(...FORCE);
   addWeightsOptions(command)
     .option(...JSON_OUTPUT)
     .addHelpText(
@@ -66,6 +68,13 @@ export function register(program: Command): void {
 
 async function exportModel(path: string, flags: Flags): Promise<void> {
   const { format, out } = target(flags);
+  checkOutput(out, {
+    flag: '--out',
+    what: flags.format ? `--format ${format}` : 'any format',
+    endings: flags.format ? ENDINGS[format] : FORMATS.flatMap((name) => ENDINGS[name]),
+    force: flags.force ?? false,
+    inputs: [path],
+  });
   const [{ openModel }, { referenceDevice }] = await Promise.all([
     import('../papers/load.js'),
     import('../backend/reference/index.js'),
@@ -74,26 +83,22 @@ async function exportModel(path: string, flags: Flags): Promise<void> {
   const loaded = await openModel(path, referenceDevice(), await modelHints(flags));
   for (const line of loaded.notes) note(line);
   if (format === 'onnx') await writeOnnx(out, loaded, flags);
-  else await writeWeights(out, loaded, flags);
+  else await writeWeights(out, format, loaded, flags);
 }
 
 /** What is written and where, which may each follow from the other. @throws UsageError */
 function target(flags: Flags): { format: Format; out: string } {
-  const ending = /\.([a-z]+)$/i.exec(flags.out ?? '')?.[1]?.toLowerCase() ?? '';
-  const told = Object.hasOwn(ENDINGS, ending) ? ENDINGS[ending] : undefined;
+  const ending = extname(flags.out ?? '').toLowerCase();
+  const told = FORMATS.find((name) => ENDINGS[name].includes(ending));
   const format = flags.format ?? told ?? 'onnx';
-  const refuse = (what: string, expected: string, got: string): never => {
-    throw new UsageError({ what, expected, got, next: 'change one of the flags' });
-  };
-  if (format === 'pth' ? flags.out !== undefined && told !== 'pth' : told !== undefined && told !== format)
-    refuse(
-      `--out ${flags.out} does not fit --format ${format}`,
-      `a file that ends with .${format}`,
-      flags.out!,
-    );
   const needless = (['names', 'dtype'] as const).find((name) => flags[name] !== undefined);
   if (format === 'onnx' && needless)
-    refuse(`--${needless} is not for ONNX`, '--format pth or safetensors', 'onnx');
+    throw new UsageError({
+      what: `--${needless} is not for ONNX`,
+      expected: '--format pth or safetensors',
+      got: 'onnx',
+      next: 'change one of the flags',
+    });
   return { format, out: flags.out ?? `model.${format}` };
 }
 
@@ -134,6 +139,7 @@ async function writeOnnx(
 
 async function writeWeights(
   out: string,
+  format: 'pth' | 'safetensors',
   { model, config, classes, transform }: LoadedModel,
   { names: naming, dtype = 'float32', json }: Flags,
 ): Promise<void> {
@@ -156,10 +162,9 @@ async function writeWeights(
     classes: JSON.stringify(classes),
     transform: transform.toString(),
   };
-  await saveWeights(out, model, metadata, { dtype, ...(names ? { names } : {}) });
+  const bytes = await saveWeights(out, model, metadata, { dtype, format, ...(names ? { names } : {}) });
   const state = model.stateDict();
   const all = [...state.keys()].map((name) => names?.get(name) ?? name);
-  const { size: bytes } = await stat(out);
   if (json) return printJson({ file: out, bytes, tensors: all.length, dtype, names: all });
   print(`${out}: ${grouped(bytes)} bytes, ${all.length} tensors of ${dtype}, ${all[0]} … ${all.at(-1)}`);
   print(`Images are prepared with ${transform}.`);

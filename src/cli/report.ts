@@ -12,16 +12,16 @@ import {
   oneOf,
   pathName,
 } from './options/options.js';
+import { checkOutput, FORCE } from './options/output-file.js';
 import { print, printJson } from './terminal/output.js';
 
 /** Test images that are enough for a confusion matrix and quick to measure. */
 const IMAGES = 1000;
-/** Pixels of the PNG files for each one of the SVG. */
-const SHARPNESS = 2;
 
 interface Flags extends DeviceFlags {
   readonly out?: string;
   readonly figures?: string;
+  readonly force?: boolean;
   readonly lang: 'en' | 'zh';
   readonly images: number;
   readonly data?: string;
@@ -43,6 +43,7 @@ export function register(program: Command): void {
       'write each figure as SVG and PNG there too (default: off)',
       pathName('--figures'),
     )
+    .option(...FORCE)
     .option('--lang <language>', 'en or zh', oneOf('--lang', ['en', 'zh']), 'en')
     .option(
       '--images <n>',
@@ -68,6 +69,17 @@ export function register(program: Command): void {
 }
 
 async function writeReport(run: string, others: readonly string[], flags: Flags): Promise<void> {
+  const { force = false } = flags;
+  const inputs = [run, ...others];
+  // The page in the run's own folder is ours, and is made anew.
+  if (flags.out !== undefined)
+    checkOutput(flags.out, {
+      flag: '--out',
+      what: 'an HTML page',
+      endings: ['.html', '.htm'],
+      force,
+      inputs,
+    });
   const [{ collect }, { reportPage }, { writeFileAtomic }] = await Promise.all([
     import('../report/collect.js'),
     import('../report/page.js'),
@@ -76,8 +88,12 @@ async function writeReport(run: string, others: readonly string[], flags: Flags)
   const data = { ...(await collect(run, others)), ...(await look(run, flags)) };
   const { html, figures } = reportPage(data, flags.lang);
   const out = flags.out ?? join(run, 'report.html');
+  const drawn = flags.figures === undefined ? [] : await figureFiles(flags.figures, figures);
+  for (const { file, ending } of drawn)
+    checkOutput(file, { flag: '--figures', what: 'a figure', endings: [ending], force, inputs });
   await writeFileAtomic(out, html);
-  const files = flags.figures === undefined ? [] : await writeFigures(flags.figures, figures);
+  for (const { file, content } of drawn) await writeFileAtomic(file, await content());
+  const files = drawn.map(({ file }) => file);
   if (flags.json) printJson({ report: out, figures: files });
   else {
     print(`Report: ${out}`);
@@ -139,33 +155,21 @@ async function measureRun(
   );
 }
 
-async function writeFigures(
+/** The files that figures are written to, in a folder that is made where it is missing. */
+async function figureFiles(
   folder: string,
   figures: readonly { readonly name: string; readonly svg: string }[],
-): Promise<string[]> {
-  const [{ default: sharp }, { makeFolder }, { writeFileAtomic }, { diskError }] = await Promise.all([
-    import('sharp'),
+) {
+  const [{ pngOf }, { makeFolder }, { diskError }] = await Promise.all([
+    import('../report/rasterise.js'),
     import('../files/make-folder.js'),
-    import('../files/atomic.js'),
     import('../files/disk-error.js'),
   ]);
   await makeFolder(folder).catch((error) => {
     throw diskError(error, `cannot make ${folder}`, PaperweightError);
   });
-  const files: string[] = [];
-  for (const { name, svg } of figures) {
-    const png = await sharp(Buffer.from(svg), { density: 72 * SHARPNESS })
-      .flatten({ background: '#ffffff' })
-      .png()
-      .toBuffer();
-    for (const [ending, content] of [
-      ['svg', svg],
-      ['png', png],
-    ] as const) {
-      const file = join(folder, `${name}.${ending}`);
-      await writeFileAtomic(file, content);
-      files.push(file);
-    }
-  }
-  return files;
+  return figures.flatMap(({ name, svg }) => [
+    { file: join(folder, `${name}.svg`), ending: '.svg', content: async () => svg },
+    { file: join(folder, `${name}.png`), ending: '.png', content: () => pngOf(svg) },
+  ]);
 }

@@ -1,19 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
+import type { Stats } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { CheckpointError } from '../errors/errors.js';
 import { digestOffset } from './checksum.js';
 import { diskError } from './disk-error.js';
-
-/** The system refuses or cuts short a single write of 2 GiB. */
-const SLICE = 2 ** 26;
-
-async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let from = 0; from < bytes.length; ) {
-    const { bytesWritten } = await file.write(bytes, from, Math.min(SLICE, bytes.length - from));
-    from += bytesWritten;
-  }
-}
+import { type OutputTarget, outputTarget } from './output-target.js';
+import { writeAll, writeThrough } from './write-through.js';
 
 /** Makes what was created, renamed or removed in a folder last. */
 export async function syncFolder(folder: string): Promise<void> {
@@ -38,24 +31,52 @@ const TEMPORARY = /^\.(.+)\.[0-9a-f]{12}\.tmp$/;
 /** The file that a temporary one was to become; undefined for any other name. */
 export const temporaryFor = (name: string): string | undefined => TEMPORARY.exec(name)?.[1];
 
+type Pieces = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
 /**
  * Writes a file so that its path holds either the old bytes or all of the new ones, whatever happens: a
  * temporary file in the same folder, fsync, rename, fsync of the folder.
  *
+ * A link stays a link, and the file that it leads to is written. What is no regular file (a pipe, a terminal, a
+ * device) stays what it is: the bytes are written through it, in order.
+ *
  * @param data a text (UTF-8), bytes, or several pieces of bytes; bytes must not change until they are written,
  *   which is when the next piece is asked for
  * @param options.checksum the first piece has room for a checksum (`CHECKSUM_ROOM`), which is to be filled in
- * @throws CheckpointError when the disk is full, read-only or not ours to write, or the folder is missing; what
- *   was at the path before is then untouched
+ * @returns how many bytes were written
+ * @throws CheckpointError when the disk is full, read-only or not ours to write, the folder is missing, or the path
+ *   leads to a folder, a disk, or a pipe that nobody reads; what was at the path before is then untouched
  */
 export async function writeFileAtomic(
   file: string,
-  data: string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  data: string | Uint8Array | Pieces,
   { checksum = false }: { readonly checksum?: boolean } = {},
+): Promise<number> {
+  const pieces = typeof data === 'string' ? [Buffer.from(data)] : data instanceof Uint8Array ? [data] : data;
+  let total = 0;
+  const counted = async function* () {
+    for await (const piece of pieces) {
+      total += piece.length;
+      yield piece;
+    }
+  };
+  try {
+    const target = outputTarget(file);
+    if (target.kind === 'file') await replaceFile(target, counted(), checksum);
+    else await writeThrough(target, checksum ? await sealed(counted()) : counted());
+  } catch (error) {
+    throw diskError(error, `cannot write ${file}`, CheckpointError);
+  }
+  return total;
+}
+
+async function replaceFile(
+  { path: file, old }: Extract<OutputTarget, { kind: 'file' }>,
+  pieces: Pieces,
+  checksum: boolean,
 ): Promise<void> {
   const folder = path.dirname(file);
   const temporary = path.join(folder, temporaryName(path.basename(file)));
-  const pieces = typeof data === 'string' ? [Buffer.from(data)] : data instanceof Uint8Array ? [data] : data;
   try {
     const handle = await open(temporary, 'wx');
     try {
@@ -63,12 +84,13 @@ export async function writeFileAtomic(
       let digestAt: number | undefined;
       for await (const piece of pieces) {
         if (checksum) digestAt ??= digestOffset(piece);
-        const written = writeAll(handle, piece);
+        const written = writeAll((...part) => handle.write(...part), piece);
         // The system writes in a thread of its own meanwhile.
         hash?.update(piece);
         await written;
       }
       if (hash) await handle.write(hash.digest('hex'), digestAt, 'latin1');
+      if (old) await likeBefore(handle, old);
       await handle.sync();
     } finally {
       await handle.close();
@@ -77,6 +99,26 @@ export async function writeFileAtomic(
     await syncFolder(folder);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {});
-    throw diskError(error, `cannot write ${file}`, CheckpointError);
+    throw error;
   }
+}
+
+/** Gives a file the owner and the permissions of the one that it replaces, where the file system has such. */
+async function likeBefore(handle: FileHandle, { mode, uid, gid }: Stats): Promise<void> {
+  const own = await handle.stat();
+  if (own.uid !== uid || own.gid !== gid) await handle.chown(uid, gid).catch(() => {});
+  if (own.mode !== mode) await handle.chmod(mode & 0o7777).catch(() => {});
+}
+
+/** Pieces with their checksum filled in. They are held in memory, since nothing can be put in later where they go. */
+async function sealed(pieces: Pieces): Promise<Buffer[]> {
+  const hash = createHash('sha256');
+  const all: Buffer[] = [];
+  for await (const piece of pieces) {
+    hash.update(piece);
+    all.push(Buffer.from(piece));
+  }
+  const [first] = all;
+  if (first) first.write(hash.digest('hex'), digestOffset(first), 'latin1');
+  return all;
 }

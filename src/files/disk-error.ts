@@ -36,6 +36,18 @@ const KNOWN: Readonly<Record<string, Known>> = {
   ENOTDIR: FOLDER,
   EEXIST: FOLDER,
   EISDIR: { expected: 'a file', got: 'a folder where a file should be', next: 'check the path' },
+  ELOOP: { expected: 'a path that exists', got: 'links in a circle', next: 'check where the links lead' },
+  ENXIO: {
+    expected: 'a pipe that somebody reads',
+    got: 'one without a reader',
+    next: 'start its reader first',
+  },
+  EPIPE: {
+    expected: 'a pipe that is read to the end',
+    got: 'a reader that has gone',
+    next: 'look at what reads from it',
+  },
+  EFBIG: { ...ROOM, got: 'a file that may not become larger' },
   ENAMETOOLONG: { expected: 'a shorter name', got: 'a name that is too long', next: 'choose a shorter name' },
 };
 

@@ -243,6 +243,8 @@ export function weightsOf({ tensors }: SafetensorsFile): Map<string, Safetensors
 export interface SaveOptions {
   /** Number format; float32 unless given. */
   readonly dtype?: WeightDtype;
+  /** What the file is; .pth or .pt in its name mean PyTorch's, everything else safetensors, unless given. */
+  readonly format?: 'pth' | 'safetensors';
   /** What a parameter is called in the file, where that is not its own name. */
   readonly names?: ReadonlyMap<string, string>;
 }
@@ -251,6 +253,7 @@ export interface SaveOptions {
  * Writes a model's weights alone: a .pth or .pt file for `torch.load` where the path ends so, else safetensors.
  *
  * @param metadata texts kept beside the weights, for which only safetensors has a place
+ * @returns how many bytes were written
  * @throws CheckpointError when the disk refuses
  * @example
  * await saveWeights('alexnet.pth', model);
@@ -259,9 +262,10 @@ export async function saveWeights(
   file: string,
   model: Module,
   metadata: Record<string, string> = {},
-  { dtype = 'float32', names }: SaveOptions = {},
-): Promise<void> {
+  { dtype = 'float32', format = /\.pth?$/i.test(file) ? 'pth' : 'safetensors', names }: SaveOptions = {},
+): Promise<number> {
   const weights = modelWeights(model, { format: dtype, ...(names ? { names } : {}) });
-  if (/\.pth?$/i.test(file)) await writeFileAtomic(file, pytorchPieces(weights));
-  else await writeSafetensors(file, weights, { format: 'pt', ...metadata });
+  return format === 'pth'
+    ? writeFileAtomic(file, pytorchPieces(weights))
+    : writeSafetensors(file, weights, { format: 'pt', ...metadata });
 }

@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { cpus, homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { outputTarget } from '../../files/output-target.js';
 
 const schema = z.record(z.string(), z.record(z.string(), z.string()));
 type Content = z.infer<typeof schema>;
@@ -53,12 +54,15 @@ export class KernelCache {
   #write(): boolean {
     try {
       mkdirSync(dirname(this.file), { recursive: true });
+      const target = outputTarget(this.file);
+      // A device, such as /dev/null, keeps nothing.
+      if (target.kind !== 'file') return false;
       // Another process may have added something since.
       const content = read(this.file);
       content[this.machine] = { ...content[this.machine], ...Object.fromEntries(this.#known) };
-      const temporary = `${this.file}.${process.pid}`;
+      const temporary = `${target.path}.${process.pid}`;
       writeFileSync(temporary, `${JSON.stringify(content, null, 1)}\n`);
-      renameSync(temporary, this.file);
+      renameSync(temporary, target.path);
       this.#changed = false;
       return true;
     } catch {
@@ -69,7 +73,8 @@ export class KernelCache {
 
 function read(file: string): Content {
   try {
-    return parseKernelCache(readFileSync(file, 'utf8'));
+    // A pipe would be waited for.
+    return statSync(file).isFile() ? parseKernelCache(readFileSync(file, 'utf8')) : {};
   } catch {
     return {};
   }

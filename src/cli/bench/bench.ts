@@ -8,6 +8,7 @@ import {
   pathName,
   positiveInteger,
 } from '../options/options.js';
+import { FORCE } from '../options/output-file.js';
 
 /** What there is to measure or to do with measurements. */
 export const BENCHES = ['train', 'infer', 'data', 'start', 'step-overhead', 'guard', 'table'] as const;
@@ -28,6 +29,7 @@ export interface BenchFlags extends DeviceFlags {
   readonly limit: number;
   readonly profile?: boolean;
   readonly trace?: string;
+  readonly force?: boolean;
   readonly save?: boolean;
   readonly out: string;
   readonly update?: boolean;
@@ -91,6 +93,7 @@ export function register(program: Command): void {
     )
     .option('--profile', 'for train and infer: one step of ours by layer and primitive (default: off)')
     .option('--trace <file>', 'the same as a Chrome trace (default: none)', pathName('--trace'))
+    .option(...FORCE)
     .option('--save', 'write each result into the folder of --out (default: off)')
     .option('--out <dir>', 'folder of results', pathName('--out'), 'bench/results')
     .option('--update', 'for guard and table: write what was found (default: off)');

@@ -9,6 +9,7 @@ import { type Result, saveResult } from '../../bench/result.js';
 import { measureStart } from '../../bench/start.js';
 import { UsageError } from '../../errors/errors.js';
 import { writeFileAtomic } from '../../files/atomic.js';
+import { checkOutput } from '../options/output-file.js';
 import { EXIT, reportError } from '../print-error.js';
 import { note, print, printJson } from '../terminal/output.js';
 import type { BENCHES, BenchFlags } from './bench.js';
@@ -23,6 +24,13 @@ const TRAINERS = ['pytorch', 'tfjs', 'jax-js'] as const;
 
 /** The `bench` command. */
 export async function runBench(what: What, flags: BenchFlags): Promise<void> {
+  if (flags.trace !== undefined)
+    checkOutput(flags.trace, {
+      flag: '--trace',
+      what: 'a Chrome trace',
+      endings: ['.json'],
+      force: flags.force ?? false,
+    });
   try {
     if (what === 'guard') return await runGuard(flags);
     if (what === 'table') return await writeTable(flags);

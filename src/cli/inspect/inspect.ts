@@ -6,6 +6,7 @@ import type { ModelSummary } from '../../nn/inspect.js';
 import type { Module } from '../../nn/module.js';
 import { addModelOptions, type ModelFlags, modelOptions } from '../options/model.js';
 import { examples, JSON_OUTPUT, oneOf, pathName, positiveInteger } from '../options/options.js';
+import { checkOutput, FORCE } from '../options/output-file.js';
 import { modelHints } from '../options/weights.js';
 import { grouped, print, printJson, table, widest } from '../terminal/output.js';
 
@@ -14,6 +15,7 @@ interface Flags extends ModelFlags {
   readonly classes: number;
   readonly input?: number;
   readonly figure?: string;
+  readonly force?: boolean;
   readonly lang: 'en' | 'zh';
   readonly json?: boolean;
 }
@@ -38,7 +40,12 @@ export function register(program: Command): void {
       positiveInteger('--input', 4096),
     );
   command
-    .option('--figure <file>', 'also draw the model as an SVG image (default: none)', pathName('--figure'))
+    .option(
+      '--figure <file>',
+      'also draw the model, as SVG or, where the name ends so, as PNG (default: none)',
+      pathName('--figure'),
+    )
+    .option(...FORCE)
     .option('--lang <language>', 'of the image, en or zh', oneOf('--lang', ['en', 'zh']), 'en');
   addModelOptions(command)
     .option(...JSON_OUTPUT)
@@ -56,6 +63,14 @@ export function register(program: Command): void {
 }
 
 async function inspectModel(id: string | undefined, flags: Flags): Promise<void> {
+  if (flags.figure !== undefined)
+    checkOutput(flags.figure, {
+      flag: '--figure',
+      what: 'a figure',
+      endings: ['.svg', '.png'],
+      force: flags.force ?? false,
+      inputs: id === undefined ? [] : [id],
+    });
   if (id !== undefined && /\.onnx$/i.test(id)) return inspectOnnx(id, flags);
   if (id !== undefined && statSync(id, { throwIfNoEntry: false })?.isFile()) {
     if (flags.figure !== undefined)
@@ -125,10 +140,9 @@ async function draw(model: Module, side: number, title: string, { figure, lang }
     import('../../files/atomic.js'),
   ]);
   const inputShape = [3, side, side];
-  await writeFileAtomic(
-    figure,
-    architectureSvg({ stages: stagesOf(model, inputShape), inputShape, title }, lang),
-  );
+  const svg = architectureSvg({ stages: stagesOf(model, inputShape), inputShape, title }, lang);
+  const isPng = /\.png$/i.test(figure);
+  await writeFileAtomic(figure, isPng ? await (await import('../../report/rasterise.js')).pngOf(svg) : svg);
 }
 
 /** @throws UsageError for an input that does not go through */

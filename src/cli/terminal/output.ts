@@ -1,8 +1,15 @@
 import { padEnd, padStart, widthOf } from './width.js';
 
+let results: NodeJS.WriteStream = process.stdout;
+
+/** From now on results go to standard error too, because a file is written to standard output. */
+export function saveStandardOutput(): void {
+  results = process.stderr;
+}
+
 /** A line for people or for a pipe, on standard output. */
 export function print(line = ''): void {
-  process.stdout.write(`${line}\n`);
+  results.write(`${line}\n`);
 }
 
 /** A line for people, on standard error. */
@@ -12,7 +19,7 @@ export function note(line = ''): void {
 
 /** One result for a machine: one line on standard output. */
 export function printJson(value: object): void {
-  process.stdout.write(`${JSON.stringify(value)}\n`);
+  results.write(`${JSON.stringify(value)}\n`);
 }
 
 /** 1234567 → 1,234,567 */

@@ -16,13 +16,14 @@ export {
  *
  * @param tensors by name; their data must not change until the promise settles
  * @param metadata texts kept beside the tensors
+ * @returns how many bytes were written
  * @throws CheckpointError for a tensor whose shape, dtype and data disagree, or when the disk refuses
  */
 export async function writeSafetensors(
   file: string,
   tensors: ReadonlyMap<string, FileArray | ArraySource>,
   metadata: Readonly<Record<string, string>> = {},
-): Promise<void> {
+): Promise<number> {
   const notes = { ...metadata, [CHECKSUM_KEY]: CHECKSUM_ROOM };
-  await writeFileAtomic(file, safetensorsPieces(tensors, notes), { checksum: true });
+  return writeFileAtomic(file, safetensorsPieces(tensors, notes), { checksum: true });
 }

@@ -1,0 +1,45 @@
+/** Letters that may be wrong for each one that is there, so that short words are not taken for any other. */
+const WRONG_SHARE = 0.4;
+
+/**
+ * The word that somebody has probably meant: with a letter or two wrong, or of which only a part was written.
+ *
+ * @returns undefined where none is near
+ */
+export function nearest(word: string, words: readonly string[]): string | undefined {
+  const plain = (text: string): string => text.toLowerCase().replace(/^-+/, '');
+  const given = plain(word);
+  if (given === '' || given.length > 100) return undefined;
+  const near = words
+    .map((one) => ({ one, distance: distance(given, plain(one)) }))
+    .filter(({ one, distance }) => distance <= WRONG_SHARE * Math.min(given.length, plain(one).length))
+    .sort((a, b) => a.distance - b.distance);
+  if (near[0]) return near[0].one;
+  const parts = words.filter((one) => plain(one).split(/[-.]/).includes(given));
+  const starts = words.filter((one) => given.length > 1 && plain(one).startsWith(given));
+  return parts[0] ?? (starts.length === 1 ? starts[0] : undefined);
+}
+
+/** Letters to insert, leave out, change or swap with the next one (Damerau's and Levenshtein's distance). */
+function distance(a: string, b: string): number {
+  const [one, other] = [[...a], [...b]];
+  let [before, last]: [number[], number[]] = [[], other.map((_, j) => j)];
+  last.push(other.length);
+  for (let i = 1; i <= one.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= other.length; j++) {
+      const same = one[i - 1] === other[j - 1];
+      row[j] = Math.min(last[j]! + 1, row[j - 1]! + 1, last[j - 1]! + (same ? 0 : 1));
+      if (i > 1 && j > 1 && one[i - 1] === other[j - 2] && one[i - 2] === other[j - 1])
+        row[j] = Math.min(row[j]!, before[j - 2]! + 1);
+    }
+    [before, last] = [last, row];
+  }
+  return last[other.length]!;
+}
+
+/** "did you mean X? Otherwise …", or the advice alone where no word is near. */
+export function didYouMean(word: string, words: readonly string[], otherwise: string): string {
+  const near = nearest(word, words);
+  return near === undefined ? otherwise : `did you mean ${near}? Otherwise ${otherwise}`;
+}
