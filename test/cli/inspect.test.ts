@@ -65,7 +65,7 @@ test('an image of the network, in either language', async (t) => {
     ['en', '>image<'],
     ['zh', '>图片<'],
   ] as const) {
-    await inspect('--preset', 'paper', '--figure', file, '--lang', lang);
+    await inspect('--preset', 'paper', '--figure', file, '--force', '--lang', lang);
     const svg = await readFile(file, 'utf8');
     assert.match(svg, new RegExp(`^<svg .*AlexNet, paper.*${input}.*27.*, 2 groups.*4096`, 's'));
   }

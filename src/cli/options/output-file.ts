@@ -1,6 +1,6 @@
 import { accessSync, constants, fstatSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, extname, sep } from 'node:path';
-import { UsageError } from '../../errors/errors.js';
+import { CheckpointError, UsageError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import { type OutputTarget, outputTarget } from '../../files/output-target.js';
 import { realPath } from '../../files/real-path.js';
@@ -30,8 +30,8 @@ export interface OutputRule {
  * Checks where a command is to write before it does its work, so that nobody waits for what cannot be kept, and no
  * file is lost by a slip.
  *
- * @throws UsageError for an ending of another format, a file that is there already, an input, a folder, a place that
- *   cannot be written to
+ * @throws UsageError for an ending of another format, a file that is there already, an input; CheckpointError for a
+ *   folder, or a place that cannot be written to
  */
 export function checkOutput(file: string, rule: OutputRule): void {
   const { flag, what, endings, force, inputs = [] } = rule;
@@ -67,7 +67,7 @@ function targetOf(file: string, { flag }: OutputRule): OutputTarget {
     }
     return target;
   } catch (error) {
-    throw diskError(error, `cannot write ${flag} ${file}`, UsageError);
+    throw diskError(error, `cannot write ${flag} ${file}`, CheckpointError);
   }
 }
 

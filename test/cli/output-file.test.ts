@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { lstat, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { checkOutput, type OutputRule } from '../../src/cli/options/output-file.js';
+import { PaperweightError } from '../../src/errors/errors.js';
+import { runCli } from '../support/cli.js';
+import { UNWRITABLE } from '../support/disk.js';
+import { scratch } from '../support/toy.js';
+
+const FEW = ['--dataset', 'shapes10', '--max-steps', '1', '--batch-size', '1', '--eval-limit', '1'];
+
+/** A command line that must work. */
+async function works(...args: readonly string[]) {
+  const result = await runCli(args);
+  assert.equal(result.code, 0, `${args.join(' ')}\n${result.stderr}`);
+  return result;
+}
+
+test('where a command is to write is checked before it works', async (t) => {
+  const folder = await scratch(t);
+  const at = (name: string) => join(folder, name);
+  await writeFile(at('there.svg'), 'old');
+  await mkdir(at('folder.svg'));
+  await mkdir(at('run/checkpoints'), { recursive: true });
+  await symlink('there.svg', at('link.svg'));
+  await symlink('run/state.json', at('into-run.svg'));
+  await writeFile(at('run/state.json'), '{}');
+  const rule: OutputRule = { flag: '--figure', what: 'a figure', endings: ['.svg', '.png'], force: false };
+  const refused = (file: string, words: RegExp, changes: Partial<OutputRule> = {}) =>
+    assert.throws(
+      () => checkOutput(file, { ...rule, ...changes }),
+      (e) => e instanceof PaperweightError && words.test(e.message),
+      file,
+    );
+  for (const name of ['new.svg', 'NEW.SVG', 'new.png', 'new', 'v1.5', '.hidden']) checkOutput(at(name), rule);
+  for (const name of ['new.jpg', 'new.svg.gz', 'new.mp4', 'a.b/../new.html'])
+    refused(at(name.replace('a.b/../', '')), /--figure .* ends with \.svg or \.png/);
+  refused(at('there.svg'), /there already.* 3 bytes.*--force/);
+  refused(at('link.svg'), /there already/);
+  checkOutput(at('there.svg'), { ...rule, force: true });
+  refused(at('folder.svg'), /a folder where a file should be/, { force: true });
+  refused(at('absent/new.svg'), /no such file or folder/);
+  if (UNWRITABLE) refused(join(UNWRITABLE, 'new.svg'), /cannot write --figure/);
+  const force = { force: true };
+  refused(at('there.svg'), /the input itself/, { ...force, inputs: [at('there.svg')] });
+  refused(at('link.svg'), /the input itself/, { ...force, inputs: [at('there.svg')] });
+  for (const file of ['into-run.svg', 'run/checkpoints/a.svg'])
+    refused(at(file), /a file of the run/, { ...force, inputs: [at('run')] });
+  checkOutput(at('run/figure.svg'), { ...rule, inputs: [at('run')] });
+});
+
+test('every command with an output keeps what is there, and what is no file', async (t) => {
+  const folder = await scratch(t);
+  const at = (name: string) => join(folder, name);
+  const run = at('run');
+  await works('train', '--preset', 'four-layer', '--image-size', '32', ...FEW, '--run', run);
+  const small = ['--device', 'reference', '--images', '0'];
+  const commands: readonly (readonly [string, string, readonly string[]])[] = [
+    ['.onnx', '--out', ['export', run, '--format', 'onnx']],
+    ['.pth', '--out', ['export', run, '--format', 'pth']],
+    ['.safetensors', '--out', ['export', run, '--format', 'safetensors']],
+    ['.html', '--out', ['report', run, ...small]],
+    ['.svg', '--figure', ['inspect', '--preset', 'four-layer', '--input', '32']],
+    ['.png', '--figure', ['inspect', '--preset', 'four-layer', '--input', '32']],
+  ];
+  const hasDevices = spawnSync('mknod', ['-m', '666', at('null'), 'c', '1', '3']).status === 0;
+  for (const [i, [ending, flag, args]] of commands.entries()) {
+    const file = at(`file${i}${ending}`);
+    await writeFile(file, 'old');
+    const refused = await runCli([...args, flag, file]);
+    assert.equal(refused.code, 2, `${args.join(' ')}\n${refused.stderr}`);
+    assert.match(refused.stderr, /is there already.*--force/);
+    assert.equal(await readFile(file, 'utf8'), 'old');
+    const link = at(`link${i}${ending}`);
+    await symlink(file, link);
+    await works(...args, flag, link, '--force');
+    assert.ok((await lstat(link)).isSymbolicLink());
+    assert.ok((await lstat(file)).size > 100);
+    if (!hasDevices) continue;
+    await works(...args, flag, at('null'));
+    assert.ok((await lstat(at('null'))).isCharacterDevice(), args.join(' '));
+  }
+  assert.equal((await readFile(at('file5.png'))).subarray(1, 4).toString(), 'PNG');
+  // Endings of another format.
+  for (const args of [
+    ['export', run, '--out', at('x.bin')],
+    ['export', run, '--format', 'safetensors', '--out', at('x.onnx')],
+    ['report', run, ...small, '--out', at('x.pdf')],
+    ['inspect', '--figure', at('x.jpg')],
+    ['bench', 'train', '--trace', at('x.txt')],
+  ]) {
+    const { code, stderr } = await runCli(args);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /a name that ends with/);
+    assert.ok(!existsSync(args.at(-1)!));
+  }
+  // A page in the run's own folder is made anew; figures with names of ours are not.
+  const figures = ['report', run, ...small, '--figures', at('figures')];
+  await works(...figures);
+  assert.match((await runCli(figures)).stderr, /figures\/.* is there already/);
+  await works(...figures, '--force');
+  assert.ok((await readdir(at('figures'))).every((name) => /\.(svg|png)$/.test(name)));
+});
+
+test('standard output as a file gets the file alone', { skip: process.platform !== 'linux' }, async (t) => {
+  const { stdout, stderr } = await works('inspect', '--input', '224', '--figure', '/dev/stdout');
+  assert.match(stdout, /^<svg[\s\S]*<\/svg>\s*$/);
+  assert.match(stderr, /^AlexNet, preset notes/m);
+  const kernels = join(await scratch(t), 'null');
+  if (spawnSync('mknod', ['-m', '666', kernels, 'c', '1', '3']).status !== 0) return;
+  const env = { PAPERWEIGHT_KERNELS: kernels };
+  await runCli(['bench', 'train', '--batch', '1', '--rounds', '1', '--steps', '1', '--peer', 'none'], {
+    env,
+  });
+  assert.ok((await lstat(kernels)).isCharacterDevice());
+});
