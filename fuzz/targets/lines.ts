@@ -93,6 +93,8 @@ export const lineTargets: readonly Target[] = [
     words: [
       '\n',
       '\r\n',
+      'null',
+      '{"event":"skip","epoch":1,"step":5,"where":"x"}',
       '{"event":"step","epoch":',
       ',"step":',
       ',"loss":',
@@ -116,8 +118,8 @@ export const lineTargets: readonly Target[] = [
         must(event === '' || /^[^\n]*\n[^\n]*\n[^\n]*\n\n$/.test(event), 'an event of another shape');
         if (line.kind === 'step') {
           must(all([...stepValues]), 'a step with a number that is none');
-          columns.push(stepValues[1]!, stepValues, 2);
         }
+        if (line.kind === 'step' || line.kind === 'gap') columns.push(stepValues[1]!, stepValues, 2);
         return true;
       });
       must(end === bytes.lastIndexOf(0x0a) + 1, 'lines that were not visited');
@@ -126,7 +128,10 @@ export const lineTargets: readonly Target[] = [
       const sampled = await sampleSource(sourceOf(input), input.length, query);
       for (const { values } of [series, sampled])
         for (const { mean, min, max } of Object.values(values))
-          must(all([...mean, ...min, ...max]), 'a series with a number that is none');
+          must(
+            all([...mean, ...min, ...max].filter((value) => value !== null)),
+            'a series with a number that is not finite',
+          );
       const { spark, lastStep } = await skimSource(sourceOf(input), input.length);
       must(all(spark), 'a spark line with a number that is none');
       return `${[...kinds].sort().join()} ${lastStep ? 'steps' : ''}`;

@@ -103,14 +103,7 @@ export type SeriesKey = 'loss' | 'lr' | 'imagesPerSecond' | 'stepSeconds' | 'dat
 export interface Series {
   /** Last step of each bucket. */
   readonly step: readonly number[];
-  readonly values: Readonly<
-    Partial<
-      Record<
-        SeriesKey,
-        { readonly mean: readonly number[]; readonly min: readonly number[]; readonly max: readonly number[] }
-      >
-    >
-  >;
+  readonly values: Readonly<Partial<Record<SeriesKey, SeriesValues>>>;
   /** Steps of the run between `from` and `to` that were logged. */
   readonly total: number;
   /**
@@ -118,6 +111,15 @@ export interface Series {
    * steps instead of all. Ask again in a second.
    */
   readonly sampled?: true;
+}
+
+/** Of the finite numbers of each bucket; null where it has none. */
+export interface SeriesValues {
+  readonly mean: readonly (number | null)[];
+  readonly min: readonly (number | null)[];
+  readonly max: readonly (number | null)[];
+  /** Steps without a finite number, the first of each bucket that has any; missing where all are finite. */
+  readonly gaps?: readonly number[];
 }
 
 /**
@@ -132,6 +134,8 @@ export interface Series {
 export type RunEvent =
   | StepEvent
   | EpochEvent
+  /** A step that was left out, or whose loss is not a finite number. */
+  | { readonly event: 'gap'; readonly step: number }
   | LogLine
   | { readonly event: 'status'; readonly status: RunStatus; readonly error?: string }
   | { readonly event: 'insight'; readonly step: number }

@@ -96,6 +96,42 @@ test('buckets have the mean and the extremes of their steps, whatever the range'
   }
 });
 
+test('steps without a finite number are gaps: no bucket is of them, and each is told once', async (t) => {
+  const lines: object[] = steps(1, 3000);
+  const without = [5, 6, 1500, 2048, 2999];
+  for (const [i, step] of without.entries())
+    lines[step - 1] =
+      i % 2 === 0 ? { event: 'skip', epoch: 1, step, where: 'features.0' } : stepLine(step, { loss: null });
+  const run = await makeRun(await scratch(t), 'run', { metrics: lines });
+  const index = new MetricsIndex(run);
+  await index.follow();
+  const all = index.columns.series(['loss', 'lr'], 0, 1e6, 3000);
+  assert.equal(all.total, 3000);
+  assert.deepEqual(all.values.loss!.gaps, without);
+  for (const step of without)
+    for (const column of ['mean', 'min', 'max'] as const)
+      assert.equal(all.values.loss![column][step - 1], null);
+  assert.equal(all.values.lr!.mean[5], round(0.01), 'other numbers of the line are there');
+  for (const points of [1, 7, 1000]) {
+    const { step, values } = index.columns.series(['loss'], 0, 1e6, points);
+    const { mean, gaps } = values.loss!;
+    let before = 0;
+    for (const [b, last] of step.entries()) {
+      const bucket = steps(before + 1, last).filter((line) => !without.includes(line.step));
+      const right = bucket.reduce((sum, { loss }) => sum + loss, 0) / bucket.length;
+      assert.ok(Math.abs(mean[b]! - right) < 1e-6 * right, `${mean[b]} is not ${right}`);
+      const first = without.find((gap) => gap > before && gap <= last);
+      assert.equal(first === undefined || gaps!.includes(first), true);
+      before = last;
+    }
+  }
+  assert.equal(index.lastStep?.step, 3000);
+  const file = await fileInside(run, 'metrics.jsonl');
+  const sampled = await sampledSeries(file!, { keys: ['loss'], from: 0, to: 3000, points: 500 });
+  assert.equal(sampled.values.loss!.gaps?.[0], 5);
+  assert.ok(sampled.values.loss!.mean.every((value) => value === null || Number.isFinite(value)));
+});
+
 test('rows that were dropped leave nothing in the blocks', () => {
   const columns = new Columns();
   const numbers = new Float64Array(8);

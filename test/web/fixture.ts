@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { RunEvent, RunSummary, RunsEvent, SeriesKey } from '../../src/serve/api.js';
+import type { RunEvent, RunSummary, RunsEvent, Series, SeriesKey } from '../../src/serve/api.js';
 import * as data from './fixture-data.js';
 
 const WEB = fileURLToPath(new URL('../../web/', import.meta.url));
@@ -26,6 +26,8 @@ export interface Fixture {
   /** Sends an event to those who follow a run; returns how many do. */
   readonly emit: (id: string, event: RunEvent, line: number) => number;
   readonly emitRuns: (event: RunsEvent) => number;
+  /** What becomes of a run's series before it is sent. */
+  changeSeries: (id: string, series: Series) => Series;
   /** Ends all event streams. */
   readonly drop: () => void;
   /** Answers with this error until it is taken away. */
@@ -47,6 +49,7 @@ export async function startFixture({ control = true }: { control?: boolean } = {
     requests,
     emit: (id, event, line) => send(id, event, line),
     emitRuns: (event) => send('', event),
+    changeSeries: (_, series) => series,
     drop: () => {
       for (const all of streams.values()) for (const stream of all) stream.destroy();
     },
@@ -118,12 +121,15 @@ export async function startFixture({ control = true }: { control?: boolean } = {
       case undefined:
         return data.detailOf(run);
       case 'series':
-        return data.seriesOf(
-          bare ? 0 : run.step,
-          (query.get('keys') ?? 'loss').split(',') as SeriesKey[],
-          Number(query.get('from') ?? 0),
-          Number(query.get('to') ?? run.step),
-          Number(query.get('points') ?? 1000),
+        return fixture.changeSeries(
+          id,
+          data.seriesOf(
+            bare ? 0 : run.step,
+            (query.get('keys') ?? 'loss').split(',') as SeriesKey[],
+            Number(query.get('from') ?? 0),
+            Number(query.get('to') ?? run.step),
+            Number(query.get('points') ?? 1000),
+          ),
         );
       case 'events':
         requests.push(`stream ${id} after ${request.headers['last-event-id'] ?? query.get('after') ?? ''}`);

@@ -10,12 +10,16 @@ import { applyEvent, filterRuns, sortRuns } from '../../src/web/lib/list.js';
 import { renderMarkdown } from '../../src/web/lib/markdown.js';
 import { mosaic, squareOf } from '../../src/web/lib/mosaic.js';
 import { boxOf, stagesOf } from '../../src/web/lib/network.js';
+import { smoothCurve } from '../../src/web/lib/outliers.js';
 import {
   append,
   keepAfter,
   keepUntil,
+  livePoints,
   lowerBound,
+  nearest,
   type Points,
+  pointsOf,
   sample,
   splice,
 } from '../../src/web/lib/points.js';
@@ -71,6 +75,19 @@ describe('numbers and times', () => {
     const now = Date.parse('2026-01-02T00:00:00Z');
     assert.match(ago('2026-01-01T23:55:00Z', now, 'en'), /5 min/);
     assert.equal(ago('nonsense', now, 'en'), '–');
+  });
+  test('a time ahead is now while clocks may differ so far, and a date beyond', () => {
+    const now = Date.parse('2026-01-02T00:00:00Z');
+    const ahead = (seconds: number, language: 'en' | 'zh' = 'en') =>
+      ago(new Date(now + 1000 * seconds).toISOString(), now, language);
+    for (const seconds of [0, 0.4, 2, 30, 119]) {
+      assert.equal(ahead(seconds), 'now');
+      assert.equal(ahead(seconds, 'zh'), '现在');
+    }
+    for (const seconds of [3600, 86_400, 9 * 86_400]) {
+      assert.doesNotMatch(ahead(seconds), /\bin\b|tomorrow/);
+      assert.match(ahead(seconds), /2026/);
+    }
   });
 });
 
@@ -130,6 +147,50 @@ describe('points', () => {
       [1, 51, 100],
     );
     assert.deepEqual(sample(points(), 3), []);
+  });
+  test('gaps stay with their steps', () => {
+    const series = {
+      step: [10, 20, 30],
+      values: { loss: { mean: [1, null, 3], min: [1, null, 3], max: [1, null, 3], gaps: [12, 25] } },
+      total: 30,
+    };
+    const loss = pointsOf(series, 'loss');
+    assert.deepEqual(
+      [loss.mean, loss.gaps],
+      [
+        [1, Number.NaN, 3],
+        [12, 25],
+      ],
+    );
+    assert.deepEqual(keepUntil(loss, 20).gaps, [12]);
+    assert.deepEqual(keepAfter(loss, 20).gaps, [25]);
+    assert.equal(keepUntil(loss, 10).gaps, undefined);
+    assert.deepEqual(append(loss, livePoints([31, 32], [Number.NaN, 2])).gaps, [12, 25, 31]);
+    assert.deepEqual(splice(loss, livePoints([15, 16, 20], [1, 2, Number.NaN])).gaps, [20, 25]);
+    const facts = curveFacts(loss);
+    assert.deepEqual([facts?.first, facts?.last, facts?.lowest, facts?.highest], [1, 3, 1, 3]);
+    assert.equal(curveFacts(livePoints([1], [Number.NaN])), undefined);
+  });
+  test('the nearest point, before the first and behind the last too', () => {
+    assert.deepEqual(
+      [0, 10, 14, 16, 99].map((step) => nearest([10, 20, 30], step)),
+      [0, 0, 0, 1, 2],
+    );
+    assert.equal(nearest([], 5), -1);
+  });
+  test('an average leaves out what lies far off, and has gaps where the curve has', () => {
+    const value = Array.from({ length: 100 }, (_, i) =>
+      i === 50 ? 1e9 : i === 70 ? Number.NaN : 2 + (i % 3),
+    );
+    const all = livePoints(
+      value.map((_, i) => i + 1),
+      value,
+    );
+    const { value: smoothed, outside } = smoothCurve(all, { span: 5, clip: true, log: false });
+    assert.deepEqual(outside, { step: [51], value: [1e9] });
+    assert.equal(smoothed[70], null);
+    for (const [i, v] of smoothed.entries()) assert.ok(i === 70 || (v! >= 2 && v! <= 4), `${i}: ${v}`);
+    assert.ok(smoothCurve(all, { span: 5, clip: false, log: false }).value[55]! > 1e6);
   });
   test('facts name the extremes of a range', () => {
     const facts = curveFacts({ step: [1, 2, 3], mean: [5, 1, 2], min: [4, 0, 1], max: [9, 3, 4] }, 2);

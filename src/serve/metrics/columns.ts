@@ -1,4 +1,4 @@
-import type { Series, SeriesKey } from '../api.js';
+import type { Series, SeriesKey, SeriesValues } from '../api.js';
 
 export const SERIES_KEYS = [
   'loss',
@@ -15,12 +15,13 @@ const FIRST_CAPACITY = 1024;
 /** Digits of a number in an answer: what a float32 holds. */
 const DIGITS = 7;
 
-/** Minimum, maximum and sum of the rows of each block. */
+/** Minimum, maximum and sum of the rows of each block that are finite, and their number. */
 interface Level {
   readonly rows: number;
   min: Float32Array;
   max: Float32Array;
   sum: Float64Array;
+  count: Uint16Array;
 }
 
 interface Column {
@@ -28,7 +29,10 @@ interface Column {
   readonly levels: readonly Level[];
 }
 
-function grown<A extends Float32Array | Float64Array | Uint32Array>(array: A, length: number): A {
+function grown<A extends Float32Array | Float64Array | Uint16Array | Uint32Array>(
+  array: A,
+  length: number,
+): A {
   const larger = new (array.constructor as new (length: number) => A)(length);
   larger.set(array);
   return larger;
@@ -48,6 +52,7 @@ export class Columns {
       min: new Float32Array(FIRST_CAPACITY / rows),
       max: new Float32Array(FIRST_CAPACITY / rows),
       sum: new Float64Array(FIRST_CAPACITY / rows),
+      count: new Uint16Array(FIRST_CAPACITY / rows),
     })),
   }));
 
@@ -58,7 +63,7 @@ export class Columns {
   /**
    * Adds a row; a step that is not above the last one is left out.
    *
-   * @param numbers holds the values of SERIES_KEYS from `offset` on
+   * @param numbers holds the values of SERIES_KEYS from `offset` on; NaN for what is not known
    */
   push(step: number, numbers: Float64Array, offset: number): void {
     const row = this.length;
@@ -89,6 +94,7 @@ export class Columns {
         level.min = grown(level.min, capacity / level.rows);
         level.max = grown(level.max, capacity / level.rows);
         level.sum = grown(level.sum, capacity / level.rows);
+        level.count = grown(level.count, capacity / level.rows);
       }
     }
   }
@@ -113,17 +119,24 @@ export class Columns {
     const total = Math.max(0, this.#rowOf(to + 1) - first);
     const count = Math.min(points, total);
     const bounds = Array.from({ length: count + 1 }, (_, b) => first + Math.floor((b * total) / count));
-    const values: Partial<Record<SeriesKey, { mean: number[]; min: number[]; max: number[] }>> = {};
+    const values: Partial<Record<SeriesKey, SeriesValues>> = {};
     for (const key of keys) {
       const column = this.#columns[SERIES_KEYS.indexOf(key)]!;
-      const [mean, min, max] = [new Array(count), new Array(count), new Array(count)] as number[][];
+      const [mean, min, max] = [new Array(count), new Array(count), new Array(count)] as (number | null)[][];
+      const gaps: number[] = [];
       for (let b = 0; b < count; b++) {
-        const range = sumUp(column, bounds[b]!, bounds[b + 1]!);
-        mean![b] = short(range.sum / (bounds[b + 1]! - bounds[b]!));
-        min![b] = short(range.min);
-        max![b] = short(range.max);
+        const [begin, end] = [bounds[b]!, bounds[b + 1]!];
+        const range = sumUp(column, begin, end);
+        const none = range.count === 0;
+        mean![b] = none ? null : short(range.sum / range.count);
+        min![b] = none ? null : short(range.min);
+        max![b] = none ? null : short(range.max);
+        if (range.count === end - begin) continue;
+        let row = begin;
+        while (!Number.isNaN(column.values[row]!)) row++;
+        gaps.push(this.#steps[row]!);
       }
-      values[key] = { mean: mean!, min: min!, max: max! };
+      values[key] = withGaps({ mean: mean!, min: min!, max: max! }, gaps);
     }
     return { step: bounds.slice(1).map((row) => this.#steps[row - 1]!), values, total };
   }
@@ -132,7 +145,7 @@ export class Columns {
   get bytes(): number {
     const arrays = this.#columns.flatMap(({ values, levels }) => [
       values,
-      ...levels.flatMap(({ min, max, sum }) => [min, max, sum]),
+      ...levels.flatMap(({ min, max, sum, count }) => [min, max, sum, count]),
     ]);
     return arrays.reduce((total, array) => total + array.byteLength, this.#steps.byteLength);
   }
@@ -143,39 +156,49 @@ const LARGEST = 3.4e38;
 const single = (value: number): number => Math.max(-LARGEST, Math.min(LARGEST, value));
 export const short = (value: number): number => Number(single(value).toPrecision(DIGITS));
 
-function closeBlock({ rows, min, max, sum }: Level, values: Float32Array, end: number): void {
-  let [low, high, total] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
+/** A series has gaps only where some of its numbers are not finite. */
+export const withGaps = (values: Omit<SeriesValues, 'gaps'>, gaps: readonly number[]): SeriesValues =>
+  gaps.length === 0 ? values : { ...values, gaps };
+
+function closeBlock({ rows, min, max, sum, count }: Level, values: Float32Array, end: number): void {
+  let [low, high, total, finite] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0];
   for (let i = end - rows; i < end; i++) {
     const value = values[i]!;
+    if (Number.isNaN(value)) continue;
     if (value < low) low = value;
     if (value > high) high = value;
     total += value;
+    finite++;
   }
   const block = end / rows - 1;
   min[block] = low;
   max[block] = high;
   sum[block] = total;
+  count[block] = finite;
 }
 
-/** Extremes and sum of rows `from` to `to` (exclusive), through the largest blocks that fit. */
+/** Extremes, sum and number of the finite rows from `from` to `to` (exclusive), through the largest blocks that fit. */
 function sumUp({ values, levels }: Column, from: number, to: number) {
-  let [min, max, sum] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
+  let [min, max, sum, count] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0];
   for (let row = from; row < to; ) {
     let level: Level | undefined;
     for (const candidate of levels)
       if (row % candidate.rows === 0 && row + candidate.rows <= to) level = candidate;
     if (!level) {
       const value = values[row++]!;
+      if (Number.isNaN(value)) continue;
       if (value < min) min = value;
       if (value > max) max = value;
       sum += value;
+      count++;
       continue;
     }
     const block = row / level.rows;
     if (level.min[block]! < min) min = level.min[block]!;
     if (level.max[block]! > max) max = level.max[block]!;
     sum += level.sum[block]!;
+    count += level.count[block]!;
     row += level.rows;
   }
-  return { min, max, sum };
+  return { min, max, sum, count };
 }

@@ -76,7 +76,7 @@ export class MetricsIndex {
   ) {}
 
   get lastStep(): StepEvent | undefined {
-    return this.columns.length === 0 ? undefined : stepEvent(this.#last);
+    return this.#last[STEP] === 0 ? undefined : stepEvent(this.#last);
   }
 
   /** How far a first read of much is, in bytes; undefined when what is here is, or in a moment will be, all. */
@@ -165,9 +165,9 @@ export class MetricsIndex {
   #index(piece: Buffer, { kind, start, next, event }: Line): void {
     this.lines++;
     this.done = kind === 'done';
-    if (kind === 'step') {
+    if (kind === 'step' || kind === 'gap') {
       this.columns.push(stepValues[STEP]!, stepValues, FIRST_VALUE);
-      this.#last.set(stepValues);
+      if (kind === 'step') this.#last.set(stepValues);
     } else if (kind === 'epoch') this.epochs.push({ line: this.lines, event: event as EpochEvent });
     if (this.lines % MARK_EVERY === 0)
       this.#marks.push({

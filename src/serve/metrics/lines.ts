@@ -1,9 +1,14 @@
+import { z } from 'zod';
 import { metricsSchema } from '../../run/event-lines.js';
 import type { EpochEvent, StepEvent } from '../../run/events.js';
+import { eventOf } from '../http/event-stream.js';
 import { FIELDS, readStepLine } from './step-line.js';
 
-/** What a line of the metrics is. `other`: something that is not known, or not whole. */
-export type LineKind = 'step' | 'epoch' | 'done' | 'other';
+/**
+ * What a line of the metrics is. `gap`: a step that was left out, or one of whose numbers is not finite. `other`:
+ * something that is not known, or not whole.
+ */
+export type LineKind = 'step' | 'gap' | 'epoch' | 'done' | 'other';
 
 export interface Line {
   readonly kind: LineKind;
@@ -14,9 +19,10 @@ export interface Line {
   readonly event: StepEvent | EpochEvent | undefined;
 }
 
-/** The numbers of the step that was visited last, in the order of FIELDS. */
+/** The numbers of the step or gap that was visited last, in the order of FIELDS; NaN for what a gap has not. */
 export const stepValues = new Float64Array(FIELDS.length);
 const [EPOCH, STEP] = [0, 1];
+const count = z.number().int().min(0).max(0xffff_ffff);
 const isCount = (value: number): boolean => value === value >>> 0;
 
 /** Numbers in the order of FIELDS as an event. */
@@ -55,12 +61,26 @@ function parse(text: string): [LineKind, Line['event']] {
     return ['other', undefined];
   }
   const { data } = metricsSchema.safeParse(value);
-  if (!data) return ['other', undefined];
+  if (!data || data.event === 'skip') return [readGap(value) ? 'gap' : 'other', undefined];
   if (data.event === 'done') return ['done', undefined];
-  // The log has told of these.
-  if (data.event === 'skip' || data.event === 'rollback') return ['other', undefined];
+  // The log has told of it.
+  if (data.event === 'rollback') return ['other', undefined];
   if (data.event === 'step') for (const [i, field] of FIELDS.entries()) stepValues[i] = data[field];
   return [data.event, data];
+}
+
+/** Where in the run a step was that has no loss. */
+const gapSchema = z.looseObject({ event: z.enum(['step', 'skip']), epoch: count, step: count });
+
+/** Sets the values of a gap, which stay NaN where the line has no finite number. */
+function readGap(value: unknown): boolean {
+  const { data } = gapSchema.safeParse(value);
+  if (!data) return false;
+  for (const [i, field] of FIELDS.entries()) {
+    const number: unknown = data[field];
+    stepValues[i] = typeof number === 'number' && Number.isFinite(number) ? number : Number.NaN;
+  }
+  return true;
 }
 
 /** FNV-1a, 32 bits, of some bytes. */
@@ -76,8 +96,10 @@ export function hashOf(bytes: Uint8Array, start: number, end: number): string {
  * @param number of the line in the file, from 1
  */
 export function eventText(bytes: Buffer, { kind, start, next, event }: Line, number: number): string {
-  if (kind !== 'step' && kind !== 'epoch') return '';
+  if (kind !== 'step' && kind !== 'gap' && kind !== 'epoch') return '';
+  const id = `id: ${number}-${hashOf(bytes, start, next - 1)}\n`;
+  if (kind === 'gap') return id + eventOf({ event: 'gap', step: stepValues[STEP]! });
   // A step in the usual form is ASCII without a carriage return, so it can be passed on as it is.
   const data = event ? JSON.stringify(event) : bytes.toString('latin1', start, next - 1);
-  return `id: ${number}-${hashOf(bytes, start, next - 1)}\nevent: ${kind}\ndata: ${data}\n\n`;
+  return `${id}event: ${kind}\ndata: ${data}\n\n`;
 }

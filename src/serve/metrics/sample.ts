@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import type { Positioned } from '../../files/positioned.js';
 import type { Series, SeriesKey } from '../api.js';
 import { type InsideFile, readFrom } from '../runs/path-containment.js';
-import { SERIES_KEYS, short } from './columns.js';
+import { SERIES_KEYS, short, withGaps } from './columns.js';
 import { scanLines, stepValues } from './lines.js';
 import { FIELDS } from './step-line.js';
 
@@ -44,9 +44,10 @@ export async function sampleSource(source: Positioned, size: number, query: Seri
   const columns = query.keys.map((key) => ({
     key,
     at: FIRST_VALUE + SERIES_KEYS.indexOf(key),
-    mean: [] as number[],
-    min: [] as number[],
-    max: [] as number[],
+    mean: [] as (number | null)[],
+    min: [] as (number | null)[],
+    max: [] as (number | null)[],
+    gaps: [] as number[],
   }));
   let first: number | undefined;
   // The last place ends where the range does.
@@ -62,14 +63,19 @@ export async function sampleSource(source: Positioned, size: number, query: Seri
     first ??= rows[0]![STEP]!;
     step.push(rows.at(-1)![STEP]!);
     for (const column of columns) {
-      const values = rows.map((row) => row[column.at]!);
+      const values = rows.map((row) => row[column.at]!).filter((value) => !Number.isNaN(value));
+      const gap = rows.find((row) => Number.isNaN(row[column.at]!));
+      if (gap) column.gaps.push(gap[STEP]!);
+      const none = values.length === 0;
       // Divided first: a sum of numbers that a file may hold can be infinite.
-      column.mean.push(short(values.reduce((sum, value) => sum + value / values.length, 0)));
-      column.min.push(short(Math.min(...values)));
-      column.max.push(short(Math.max(...values)));
+      column.mean.push(none ? null : short(values.reduce((sum, value) => sum + value / values.length, 0)));
+      column.min.push(none ? null : short(Math.min(...values)));
+      column.max.push(none ? null : short(Math.max(...values)));
     }
   }
-  const values = Object.fromEntries(columns.map(({ key, mean, min, max }) => [key, { mean, min, max }]));
+  const values = Object.fromEntries(
+    columns.map(({ key, at: _, gaps, ...buckets }) => [key, withGaps(buckets, gaps)]),
+  );
   return { step, values, total: first === undefined ? 0 : step.at(-1)! - first + 1, sampled: true };
 }
 
@@ -78,7 +84,7 @@ async function rowsAt(source: Positioned, at: number): Promise<Float64Array[]> {
   const bytes = await readFrom(source, at, PLACE);
   const rows: Float64Array[] = [];
   const visit = ({ kind }: { readonly kind: string }): boolean => {
-    if (kind === 'step') rows.push(Float64Array.from(stepValues));
+    if (kind === 'step' || kind === 'gap') rows.push(Float64Array.from(stepValues));
     return true;
   };
   // The first line is cut, unless it is the file's first.

@@ -37,6 +37,8 @@ export interface LiveRun {
 
 export interface Listener {
   readonly step: (event: StepEvent) => void;
+  /** A step without a finite loss. */
+  readonly gap: (step: number) => void;
   readonly reset: (step: number) => void;
 }
 
@@ -50,7 +52,7 @@ interface State {
   insights: number;
 }
 
-const NAMES = ['step', 'epoch', 'line', 'note', 'status', 'insight', 'reset'] as const;
+const NAMES = ['step', 'gap', 'epoch', 'line', 'note', 'status', 'insight', 'reset'] as const;
 
 const startOf = (detail: RunDetail): State => ({
   status: detail.status,
@@ -78,6 +80,8 @@ export function advance(state: State, event: RunEvent): State {
       return { ...state, epochs: [...state.epochs.filter((each) => each.step < event.step), event] };
     case 'status':
       return { ...state, status: event.status, ...(event.error === undefined ? {} : { error: event.error }) };
+    case 'gap':
+      return state;
     case 'insight':
       return { ...state, insights: state.insights + 1 };
     case 'reset':
@@ -121,6 +125,7 @@ export function useRun(id: string): LiveRun {
       waiting.current.push(event);
       for (const listener of listeners.current) {
         if (event.event === 'step') listener.step(event);
+        if (event.event === 'gap') listener.gap(event.step);
         if (event.event === 'reset') listener.reset(event.step);
       }
     },

@@ -1,6 +1,15 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Series, SeriesKey } from '../../serve/api.js';
-import { append, keepAfter, keepUntil, NO_POINTS, type Points, pointsOf, splice } from '../lib/points.js';
+import {
+  append,
+  keepAfter,
+  keepUntil,
+  livePoints,
+  NO_POINTS,
+  type Points,
+  pointsOf,
+  splice,
+} from '../lib/points.js';
 import type { Range } from '../lib/range.js';
 import { type ApiFailure, at, get } from './api.js';
 import { failureOf, useLoad, useSettled } from './use.js';
@@ -84,7 +93,7 @@ export function useSeries(
       setLive((before) => {
         const after = { ...before };
         for (const [key, { step, value }] of fresh)
-          after[key] = append(after[key] ?? NO_POINTS, { step, mean: value, min: value, max: value });
+          after[key] = append(after[key] ?? NO_POINTS, livePoints(step, value));
         return after;
       });
     }, 250);

@@ -122,6 +122,12 @@ export const EN = {
   'chart.smoothing': 'Smoothing',
   'chart.over': 'over ≈ {n} steps',
   'chart.off': 'off',
+  'chart.atStep': '(step {n})',
+  'chart.clip': 'Cut off outliers',
+  'chart.clipWhy':
+    'A few values far away do not decide the scale: they are marked at the edge and left out of averages.',
+  'chart.beyond': '▲▼ Values beyond the frame: {n}; the farthest is {value}, at step {at}.',
+  'chart.gaps': '× Places without a finite value: {n}; the first is step {at}.',
   'chart.log': 'Log scale',
   'chart.in': 'Zoom in',
   'chart.out': 'Zoom out',

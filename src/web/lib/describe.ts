@@ -12,30 +12,31 @@ export interface CurveFacts {
   readonly to: number;
 }
 
-/** Facts of the part between two steps; undefined where nothing was logged. */
+/** Facts of the finite values between two steps; undefined where there is none. */
 export function curveFacts(
   points: Points,
   from = Number.NEGATIVE_INFINITY,
   to = Infinity,
 ): CurveFacts | undefined {
-  const begin = lowerBound(points.step, from);
   const end = lowerBound(points.step, to + 1);
-  let lowest = begin;
-  let highest = begin;
-  if (begin >= end) return undefined;
-  for (let i = begin; i < end; i++) {
+  let [first, last, lowest, highest] = [-1, -1, -1, -1];
+  for (let i = lowerBound(points.step, from); i < end; i++) {
+    if (!Number.isFinite(points.mean[i])) continue;
+    if (first < 0) [first, lowest, highest] = [i, i, i];
+    last = i;
     if (points.min[i]! < points.min[lowest]!) lowest = i;
     if (points.max[i]! > points.max[highest]!) highest = i;
   }
+  if (first < 0) return undefined;
   return {
-    first: points.mean[begin]!,
-    last: points.mean[end - 1]!,
+    first: points.mean[first]!,
+    last: points.mean[last]!,
     lowest: points.min[lowest]!,
     lowestAt: points.step[lowest]!,
     highest: points.max[highest]!,
     highestAt: points.step[highest]!,
-    from: points.step[begin]!,
-    to: points.step[end - 1]!,
+    from: points.step[first]!,
+    to: points.step[last]!,
   };
 }
 

@@ -65,12 +65,16 @@ const STEPS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
   ['second', 1],
 ];
 
-/** `5 minutes ago`; a date once it is older than a week. */
+/** How far ahead of this clock a time may be and still be now: the page's clock ticks slowly, the server's is another. */
+const AHEAD = 120;
+
+/** `5 minutes ago`; a date once it is older than a week, or where it lies ahead. */
 export function ago(iso: string, now: number, language: Language): string {
   const then = Date.parse(iso);
   if (Number.isNaN(then)) return '–';
-  const seconds = Math.round((then - now) / 1000);
-  if (seconds < -7 * 86_400)
+  const ahead = Math.round((then - now) / 1000);
+  const seconds = ahead > 0 && ahead <= AHEAD ? 0 : ahead;
+  if (seconds < -7 * 86_400 || seconds > 0)
     return new Intl.DateTimeFormat(LOCALE[language], { dateStyle: 'medium' }).format(then);
   const [unit, size] = STEPS.find(([, each]) => Math.abs(seconds) >= each) ?? ['second', 1];
   const relative = new Intl.RelativeTimeFormat(LOCALE[language], { numeric: 'auto', style: 'short' });

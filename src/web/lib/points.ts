@@ -1,18 +1,29 @@
 import type { Series, SeriesKey } from '../../serve/api.js';
 
-/** One quantity of a run over its steps; each point stands for a bucket of steps. */
+/** One quantity of a run over its steps; each point stands for a bucket of steps. NaN where it has no finite number. */
 export interface Points {
   readonly step: readonly number[];
   readonly mean: readonly number[];
   readonly min: readonly number[];
   readonly max: readonly number[];
+  /** Steps without a finite number, ascending. */
+  readonly gaps?: readonly number[];
 }
 
 export const NO_POINTS: Points = { step: [], mean: [], min: [], max: [] };
 
 export function pointsOf(series: Series, key: SeriesKey): Points {
   const values = series.values[key];
-  return values ? { step: series.step, mean: values.mean, min: values.min, max: values.max } : NO_POINTS;
+  if (!values) return NO_POINTS;
+  const numbers = (column: readonly (number | null)[]) => column.map((value) => value ?? Number.NaN);
+  const [mean, min, max] = [numbers(values.mean), numbers(values.min), numbers(values.max)];
+  return { step: series.step, mean, min, max, ...(values.gaps ? { gaps: values.gaps } : {}) };
+}
+
+/** Points of single steps. */
+export function livePoints(step: readonly number[], value: readonly number[]): Points {
+  const gaps = step.filter((_, i) => !Number.isFinite(value[i]));
+  return { step, mean: value, min: value, max: value, ...(gaps.length > 0 ? { gaps } : {}) };
 }
 
 /** First index whose step is at least `step`. */
@@ -27,19 +38,28 @@ export function lowerBound(steps: readonly number[], step: number): number {
   return low;
 }
 
-const cut = (points: Points, from: number, to: number): Points => ({
-  step: points.step.slice(from, to),
-  mean: points.mean.slice(from, to),
-  min: points.min.slice(from, to),
-  max: points.max.slice(from, to),
-});
+function cut({ step, mean, min, max, gaps }: Points, from: number, to: number): Points {
+  // A bucket begins after the one before it.
+  const after = from === 0 ? Number.NEGATIVE_INFINITY : step[from - 1]!;
+  const last = to <= from ? after : (step[to - 1] ?? step.at(-1) ?? after);
+  const kept = gaps?.filter((at) => at > after && at <= last) ?? [];
+  return {
+    step: step.slice(from, to),
+    mean: mean.slice(from, to),
+    min: min.slice(from, to),
+    max: max.slice(from, to),
+    ...(kept.length > 0 ? { gaps: kept } : {}),
+  };
+}
 
 export function join(...parts: readonly Points[]): Points {
+  const gaps = parts.flatMap((part) => part.gaps ?? []);
   return {
     step: parts.flatMap((part) => part.step),
     mean: parts.flatMap((part) => part.mean),
     min: parts.flatMap((part) => part.min),
     max: parts.flatMap((part) => part.max),
+    ...(gaps.length > 0 ? { gaps } : {}),
   };
 }
 
@@ -70,6 +90,13 @@ export function append(points: Points, live: Points): Points {
   const last = points.step.at(-1) ?? Number.NEGATIVE_INFINITY;
   const from = lowerBound(live.step, last + 1);
   return from >= live.step.length ? points : join(points, cut(live, from, live.step.length));
+}
+
+/** Index of the point nearest to a step; -1 where there is none. */
+export function nearest(steps: readonly number[], step: number): number {
+  const after = lowerBound(steps, step);
+  if (after === 0 || after === steps.length) return after === 0 && steps.length > 0 ? 0 : after - 1;
+  return step - steps[after - 1]! <= steps[after]! - step ? after - 1 : after;
 }
 
 /** Evenly chosen points for a table: the first, the last and what lies between. */

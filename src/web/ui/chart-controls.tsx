@@ -10,10 +10,21 @@ export interface ChartControlsProps {
   readonly span: number;
   readonly log: boolean;
   readonly onLog: (log: boolean) => void;
+  /** Whether values far away are cut off. */
+  readonly clip: boolean;
+  readonly onClip: (clip: boolean) => void;
 }
 
 /** Smoothing and scale of the curves below, and how they are moved. */
-export function ChartControls({ slider, onSlider, span, log, onLog }: ChartControlsProps): ComponentChildren {
+export function ChartControls({
+  slider,
+  onSlider,
+  span,
+  log,
+  onLog,
+  clip,
+  onClip,
+}: ChartControlsProps): ComponentChildren {
   const { t, language } = useApp();
   return (
     <div class="chart-controls">
@@ -36,6 +47,10 @@ export function ChartControls({ slider, onSlider, span, log, onLog }: ChartContr
       <label class="check">
         <input type="checkbox" checked={log} onChange={(event) => onLog(event.currentTarget.checked)} />
         {t('chart.log')}
+      </label>
+      <label class="check" title={t('chart.clipWhy')}>
+        <input type="checkbox" checked={clip} onChange={(event) => onClip(event.currentTarget.checked)} />
+        {t('chart.clip')}
       </label>
       <p class="hint chart-hint">{t('chart.how')}</p>
     </div>

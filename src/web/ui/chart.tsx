@@ -1,13 +1,16 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useId, useMemo, useRef } from 'preact/hooks';
+import { useEffect, useId, useMemo, useRef, useState } from 'preact/hooks';
 import type uPlot from 'uplot';
+import type { Limits } from '../../robust-limits.js';
 import { useApp } from '../app/context.js';
 import { useWidth } from '../app/use.js';
 import { integer } from '../lib/format.js';
+import { nearest } from '../lib/points.js';
 import { clamp, isWhole, type Range, zoom } from '../lib/range.js';
 import { attachGestures, keyGesture, type View } from './gestures.js';
 import { Icon } from './icon.js';
-import { alignedData, columnOf, type Line, makePlot } from './plot.js';
+import { outsideOf } from './marks.js';
+import { alignedData, type Line, makePlot } from './plot.js';
 
 export interface ChartProps {
   readonly title: string;
@@ -21,6 +24,8 @@ export interface ChartProps {
   readonly log?: boolean;
   readonly vertical?: readonly [number, number];
   readonly zero?: boolean;
+  /** Whether a few values far away are cut off, and marked. */
+  readonly clip: boolean;
   /** Charts with the same name share their cursor. */
   readonly sync?: string;
   /** Whether zooming is offered; a small chart that follows another has no buttons of its own. */
@@ -40,7 +45,7 @@ export function Chart(props: ChartProps) {
   const plot = useRef<uPlot | undefined>(undefined);
   const latest = useRef(props);
   latest.current = props;
-  const { lines, height, log = false, bounds } = props;
+  const { lines, height, log = false, bounds, clip } = props;
   const [measure, width] = useWidth();
   const range = useMemo(() => clamp(props.range ?? bounds, bounds), [props.range, bounds]);
   // Gestures outrun the drawing: they go on from where the last one led.
@@ -62,21 +67,31 @@ export function Chart(props: ChartProps) {
   };
   const view = (): View => ({ range: shown.current, bounds: latest.current.bounds, change });
 
-  const hover = (index: number | undefined, step: number | undefined) => {
-    const text = readout.current;
-    const u = plot.current;
-    if (!text || !u) return;
-    const parts =
-      index === undefined || step === undefined
-        ? []
-        : latest.current.lines.flatMap((line, i) => {
-            const value = u.data[columnOf(latest.current.lines, i)]?.[index];
-            return typeof value === 'number' ? [`${line.label} ${latest.current.format(value)}`] : [];
-          });
-    text.textContent =
-      parts.length > 0 && step !== undefined
-        ? `${t('chart.step', { n: integer(step, language) })} · ${parts.join(' · ')}`
-        : '';
+  const [drawn, setDrawn] = useState<Limits>();
+  const hover = (step: number | undefined) => {
+    readout.current?.replaceChildren(...(step === undefined ? [] : valuesAt(latest.current, step)));
+  };
+  /** The step, and each line's value there or at its nearest step, which is named where it is another. */
+  const valuesAt = ({ lines: all, format }: ChartProps, step: number): Node[] => {
+    const near = (shown.current.to - shown.current.from) / 100;
+    const head = document.createElement('span');
+    head.textContent = t('chart.step', { n: integer(step, language) });
+    const values = all.flatMap((line): Node[] => {
+      const at = nearest(line.step, step);
+      if (at < 0) return [];
+      const value = line.value[at];
+      const own = line.step[at]!;
+      const name = document.createElement('span');
+      name.className = 'readout-name';
+      name.textContent = line.label;
+      const item = document.createElement('span');
+      item.className = 'readout-value';
+      item.style.setProperty('--line', `var(${line.color})`);
+      item.append(name, ` ${typeof value === 'number' ? format(value) : '–'}`);
+      if (Math.abs(own - step) > near) item.append(` ${t('chart.atStep', { n: integer(own, language) })}`);
+      return [item];
+    });
+    return values.length > 0 ? [head, ...values] : [];
   };
 
   const shape = lines.map((line) => `${line.label} ${line.color} ${!!line.band} ${line.dash}`).join('|');
@@ -92,6 +107,9 @@ export function Chart(props: ChartProps) {
       format,
       select: (next) => change(clamp(next, latest.current.bounds)),
       hover,
+      clip,
+      framed: (next) =>
+        setDrawn((before) => (before?.min === next.min && before.max === next.max ? before : next)),
       ...(vertical ? { vertical } : {}),
       ...(zero ? { zero } : {}),
       ...(sync ? { sync } : {}),
@@ -104,7 +122,7 @@ export function Chart(props: ChartProps) {
       made.destroy();
       plot.current = undefined;
     };
-  }, [shape, width > 0, height, log, dark, language]);
+  }, [shape, width > 0, height, log, clip, dark, language]);
 
   useEffect(() => {
     if (width > 0) plot.current?.setSize({ width, height });
@@ -124,7 +142,7 @@ export function Chart(props: ChartProps) {
     <figure class={`chart${props.quiet ? ' chart-small' : ''}`} ref={measure}>
       <figcaption class="chart-head">
         <h3 id={`${id}-title`}>{props.title}</h3>
-        <Legend lines={lines} />
+        {!props.quiet && <Legend lines={lines} />}
         {!props.quiet && (
           <div class="chart-tools">
             <button
@@ -169,12 +187,63 @@ export function Chart(props: ChartProps) {
       <p id={`${id}-keys`} class="visually-hidden">
         {t('chart.keys')}
       </p>
+      {props.quiet && <Legend lines={lines} />}
       <p ref={readout} class="chart-readout" aria-hidden="true" />
       <p id={`${id}-summary`} class="chart-summary">
         {props.summary}
       </p>
+      {drawn && <Marks lines={lines} frame={drawn} range={range} format={props.format} />}
       {props.children}
     </figure>
+  );
+}
+
+/** In words: what the marks of a chart stand for. */
+function Marks({
+  lines,
+  frame,
+  range,
+  format,
+}: {
+  lines: readonly Line[];
+  frame: Limits;
+  range: Range;
+  format: (value: number) => string;
+}) {
+  const { t, language } = useApp();
+  const inRange = (step: number) => step >= range.from && step <= range.to;
+  const beyond = new Map<number, number>();
+  const gaps = new Set<number>();
+  for (const line of lines) {
+    const found = outsideOf(line, frame);
+    for (const { step, value } of [...found.above, ...found.below].filter(({ step }) => inRange(step)))
+      if (Math.abs(value) >= Math.abs(beyond.get(step) ?? 0)) beyond.set(step, value);
+    for (const step of found.gaps.filter(inRange)) gaps.add(step);
+  }
+  const [at, value] = [...beyond].reduce<[number, number]>(
+    (most, each) => (Math.abs(each[1]) >= Math.abs(most[1]) ? each : most),
+    [0, 0],
+  );
+  return (
+    <>
+      {beyond.size > 0 && (
+        <p class="chart-marks">
+          {t('chart.beyond', {
+            n: integer(beyond.size, language),
+            value: format(value),
+            at: integer(at, language),
+          })}
+        </p>
+      )}
+      {gaps.size > 0 && (
+        <p class="chart-marks">
+          {t('chart.gaps', {
+            n: integer(gaps.size, language),
+            at: integer(Math.min(...gaps), language),
+          })}
+        </p>
+      )}
+    </>
   );
 }
 

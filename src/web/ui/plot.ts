@@ -1,6 +1,8 @@
 import uPlot from 'uplot';
+import { type Limits, robustLimits, wholeLimits } from '../../robust-limits.js';
 import { significant } from '../lib/format.js';
 import type { Range } from '../lib/range.js';
+import { drawMarks } from './marks.js';
 
 /** One line of a chart. Lines with the same `step` array are drawn without joining. */
 export interface Line {
@@ -13,6 +15,12 @@ export interface Line {
   readonly band?: { readonly min: readonly number[]; readonly max: readonly number[] };
   readonly dash?: readonly number[];
   readonly points?: boolean;
+  /** A custom property for its marks, where its own colour is faint. */
+  readonly markColor?: string;
+  /** Steps without a finite value, which are marked. */
+  readonly gaps?: readonly number[];
+  /** Values that the line leaves out because they lie far off, which are marked. */
+  readonly outside?: { readonly step: readonly number[]; readonly value: readonly number[] };
 }
 
 export interface PlotOptions {
@@ -26,8 +34,13 @@ export interface PlotOptions {
   readonly vertical?: readonly [number, number];
   /** The vertical axis begins at nothing. */
   readonly zero?: boolean;
+  /** Whether a few values far away are cut off, and marked. */
+  readonly clip: boolean;
   readonly select: (range: Range) => void;
-  readonly hover: (index: number | undefined, step: number | undefined) => void;
+  /** Told of the step under the cursor. */
+  readonly hover: (step: number | undefined) => void;
+  /** Told of the vertical limits that were drawn. */
+  readonly framed: (limits: Limits) => void;
   readonly sync?: string;
 }
 
@@ -38,8 +51,9 @@ type Column = readonly (number | null | undefined)[];
 
 /** What uPlot draws: one column of steps, then for each line its extremes (where it has any) and its value. */
 export function alignedData(lines: readonly Line[], log: boolean): uPlot.AlignedData {
+  // Null leaves a gap in the line; what another line lacks only because its steps are others is undefined.
   const positive = (column: Column): Column =>
-    log ? column.map((v) => (typeof v === 'number' && v > 0 ? v : null)) : column;
+    column.map((v) => (typeof v === 'number' && Number.isFinite(v) && (!log || v > 0) ? v : null));
   const columns = (line: Line): Column[] => [
     ...(line.band ? [positive(line.band.min), positive(line.band.max)] : []),
     positive(line.value),
@@ -51,11 +65,20 @@ export function alignedData(lines: readonly Line[], log: boolean): uPlot.Aligned
   return uPlot.join(lines.map((line) => [line.step, ...columns(line)] as unknown as uPlot.AlignedData));
 }
 
-/** Index of a line's value among the columns. */
-export function columnOf(lines: readonly Line[], line: number): number {
-  return (
-    1 + lines.slice(0, line).reduce((n, each) => n + (each.band ? 3 : 1), 0) + (lines[line]?.band ? 2 : 0)
-  );
+/** The index nearest to one where a line has a value: lines over other steps have none at the cursor's own. */
+function nearestValue(column: Column, at: number): number {
+  for (let far = 0; far < column.length; far++) {
+    if (typeof column[at - far] === 'number') return at - far;
+    if (typeof column[at + far] === 'number') return at + far;
+  }
+  return at;
+}
+
+/** The vertical limits of the values between two indices. */
+function limitsOf(u: uPlot, { log, clip }: Pick<PlotOptions, 'log' | 'clip'>): Limits | undefined {
+  const [first, last] = u.series[0]!.idxs ?? [0, u.data[0].length - 1];
+  const columns = u.data.slice(1).map((column) => (column as Column).slice(first, last + 1));
+  return clip ? robustLimits(columns, log) : wholeLimits(columns);
 }
 
 export function makePlot(root: HTMLElement, options: PlotOptions): uPlot {
@@ -69,7 +92,7 @@ export function makePlot(root: HTMLElement, options: PlotOptions): uPlot {
     const stroke = css(line.color);
     if (line.band) {
       const at = series.length;
-      const hidden = { stroke: 'transparent', points: { show: false }, spanGaps: true };
+      const hidden = { stroke: 'transparent', points: { show: false } };
       series.push({ ...hidden }, { ...hidden });
       bands.push({ series: [at + 1, at], fill: `color-mix(in srgb, ${stroke} 16%, transparent)` });
     }
@@ -77,13 +100,10 @@ export function makePlot(root: HTMLElement, options: PlotOptions): uPlot {
       label: line.label,
       stroke,
       width: 1.75,
-      spanGaps: true,
       ...(line.dash ? { dash: [...line.dash] } : {}),
       points: line.points ? { show: true, size: 7, fill: stroke } : { show: false },
     });
   }
-  // A chart that begins at nothing is a small one, and its legend lies in its upper part.
-  const headroom = lines.length > 1 ? 1.45 : 1.08;
   const axis = {
     stroke: muted,
     font,
@@ -101,6 +121,7 @@ export function makePlot(root: HTMLElement, options: PlotOptions): uPlot {
       cursor: {
         drag: { x: true, y: false, setScale: false, dist: 4 },
         points: { size: 7, width: 2 },
+        dataIdx: (u, series, at) => nearestValue(u.data[series] as Column, at),
         y: false,
         ...(options.sync ? { sync: { key: options.sync, setSeries: false } } : {}),
       },
@@ -108,10 +129,7 @@ export function makePlot(root: HTMLElement, options: PlotOptions): uPlot {
         x: { time: false, auto: false, range: (_u, from, to) => [from, to] },
         y: {
           distr: log ? 3 : 1,
-          ...(options.zero
-            ? { range: (_u, _min, max) => [0, (max || 1) * headroom] as [number, number] }
-            : {}),
-          ...(options.vertical ? { range: [...options.vertical] as [number, number] } : {}),
+          range: options.vertical ? [...options.vertical] : (u) => frameOf(limitsOf(u, options), options),
         },
       },
       axes: [
@@ -135,10 +153,16 @@ export function makePlot(root: HTMLElement, options: PlotOptions): uPlot {
             options.select({ from, to });
           },
         ],
+        draw: [
+          (u) => {
+            drawMarks(u, lines);
+            options.framed({ min: u.scales.y?.min ?? 0, max: u.scales.y?.max ?? 0 });
+          },
+        ],
         setCursor: [
           (u) => {
             const index = u.cursor.idx ?? undefined;
-            options.hover(index, index === undefined ? undefined : u.data[0][index]);
+            options.hover(index === undefined ? undefined : u.data[0][index]);
           },
         ],
       },
@@ -146,6 +170,15 @@ export function makePlot(root: HTMLElement, options: PlotOptions): uPlot {
     alignedData(lines, log),
     root,
   );
+}
+
+/** Limits with room around them. */
+function frameOf(limits: Limits | undefined, { log, zero }: PlotOptions): [number, number] {
+  if (!limits) return log ? [0.1, 1] : [0, 1];
+  const { min, max } = limits;
+  if (zero) return [0, (max > 0 ? max : 1) * 1.08];
+  const [low, high] = log ? uPlot.rangeLog(min, max, 10, false) : uPlot.rangeNum(min, max, 0.1, true);
+  return [low!, high!];
 }
 
 const isPowerOfTen = (v: number): boolean => Math.abs(Math.log10(v) - Math.round(Math.log10(v))) < 1e-9;

@@ -1,4 +1,6 @@
-/** A line as small as a word. */
+import { robustLimits } from '../../robust-limits.js';
+
+/** A line as small as a word. Values far away do not flatten it: they are marked at its edge. */
 export function Spark({
   values,
   width = 96,
@@ -10,12 +12,12 @@ export function Spark({
   height?: number;
   label?: string;
 }) {
-  const finite = values.filter(Number.isFinite);
-  if (finite.length < 2) return <span class="nothing">–</span>;
-  const low = Math.min(...finite);
-  const high = Math.max(...finite);
+  const limits = robustLimits([values]);
+  if (!limits || values.filter(Number.isFinite).length < 2) return <span class="nothing">–</span>;
+  const { min: low, max: high } = limits;
+  const inside = (v: number) => Math.min(Math.max(v, low), high);
   const x = (i: number) => 2 + (i * (width - 6)) / (values.length - 1);
-  const y = (v: number) => 3 + ((high - v) / (high - low || 1)) * (height - 6);
+  const y = (v: number) => 3 + ((high - inside(v)) / (high - low || 1)) * (height - 6);
   let pen = 'M';
   const path = values
     .map((v, i) => {
@@ -39,6 +41,11 @@ export function Spark({
       {...(label ? { role: 'img', 'aria-label': label } : { 'aria-hidden': true })}
     >
       <path d={path} />
+      {values.map((v, i) => {
+        if (!Number.isFinite(v) || inside(v) === v) return null;
+        const [edge, tip] = v > high ? [4.5, 0] : [height - 4.5, height];
+        return <path key={i} class="spark-far" d={`M${x(i) - 2.5} ${edge}h5L${x(i)} ${tip}z`} />;
+      })}
       <circle cx={x(last)} cy={y(values[last]!)} r="2" />
     </svg>
   );

@@ -4,9 +4,10 @@ import { at, get } from '../app/api.js';
 import { useApp } from '../app/context.js';
 import { useSettled } from '../app/use.js';
 import { percent, significant } from '../lib/format.js';
+import { smoothCurve } from '../lib/outliers.js';
 import { type Points, pointsOf, splice } from '../lib/points.js';
 import type { Range } from '../lib/range.js';
-import { smooth, spanOf } from '../lib/smooth.js';
+import { spanOf } from '../lib/smooth.js';
 import { Bars } from '../ui/bars.js';
 import { Chart } from '../ui/chart.js';
 import { ChartControls } from '../ui/chart-controls.js';
@@ -19,6 +20,7 @@ export function CompareCharts({ runs }: { runs: readonly Compared[] }) {
   const [range, setRange] = useState<Range>();
   const [slider, setSlider] = useState(50);
   const [log, setLog] = useState(false);
+  const [clip, setClip] = useState(true);
   const details = useDetails(runs, useSettled(range, 160));
   const end = Math.max(2, ...runs.map((run) => run.loss.step.at(-1) ?? 0));
   const bounds = useMemo(() => ({ from: 0, to: end }), [end]);
@@ -32,11 +34,12 @@ export function CompareCharts({ runs }: { runs: readonly Compared[] }) {
           label: run.detail.name,
           color: run.color,
           step: points.step,
-          value: smooth(points.step, points.mean, span),
+          ...smoothCurve(points, { span, clip, log }),
+          ...(points.gaps ? { gaps: points.gaps } : {}),
           ...(run.dash ? { dash: run.dash } : {}),
         };
       }),
-    [runs, details, span],
+    [runs, details, span, clip, log],
   );
   const accuracy = useMemo<Line[]>(
     () =>
@@ -52,12 +55,20 @@ export function CompareCharts({ runs }: { runs: readonly Compared[] }) {
         })),
     [runs],
   );
-  const shared = { bounds, range, onRange: setRange, sync: 'compare' };
+  const shared = { bounds, range, onRange: setRange, sync: 'compare', clip };
   const measured = runs.filter((run) => run.detail.bestAccuracy !== undefined);
   const curves = runs.some((run) => run.detail.epochEvents.length > 1);
   return (
     <section class="charts" aria-label={t('chart.title')}>
-      <ChartControls slider={slider} onSlider={setSlider} span={span} log={log} onLog={setLog} />
+      <ChartControls
+        slider={slider}
+        onSlider={setSlider}
+        span={span}
+        log={log}
+        onLog={setLog}
+        clip={clip}
+        onClip={setClip}
+      />
       <Chart
         {...shared}
         title={t('chart.loss')}

@@ -6,9 +6,10 @@ import type { LiveRun } from '../app/use-run.js';
 import { useSeries } from '../app/use-series.js';
 import { curveFacts } from '../lib/describe.js';
 import { integer, significant } from '../lib/format.js';
+import { smoothCurve } from '../lib/outliers.js';
 import { NO_POINTS } from '../lib/points.js';
 import type { Range } from '../lib/range.js';
-import { smooth, spanOf } from '../lib/smooth.js';
+import { spanOf } from '../lib/smooth.js';
 import { Chart } from '../ui/chart.js';
 import { ChartControls } from '../ui/chart-controls.js';
 import { ChartTable } from '../ui/chart-table.js';
@@ -27,6 +28,7 @@ export function RunCharts({ id, run }: { id: string; run: LiveRun }) {
   const [range, setRange] = useState<Range>();
   const [slider, setSlider] = useState(() => sliderFrom(recall('smoothing')));
   const [log, setLog] = useState(false);
+  const [clip, setClip] = useState(true);
   const pixels = Math.round(width * Math.min(devicePixelRatio, 1.5));
   const main = useSeries(id, ['loss'], range, pixels);
   const small = useSeries(id, SMALL, range, Math.ceil(pixels / 4));
@@ -41,6 +43,7 @@ export function RunCharts({ id, run }: { id: string; run: LiveRun }) {
           pushMain(event.step, { loss: event.loss });
           pushSmall(event.step, event);
         },
+        gap: (step) => pushMain(step, { loss: Number.NaN }),
         reset: (step) => {
           resetMain(step);
           resetSmall(step);
@@ -62,6 +65,8 @@ export function RunCharts({ id, run }: { id: string; run: LiveRun }) {
       step: loss.step,
       value: loss.mean,
       band: { min: loss.min, max: loss.max },
+      markColor: '--line-2',
+      ...(loss.gaps ? { gaps: loss.gaps } : {}),
     };
     if (!(span > 0)) return [raw];
     return [
@@ -70,11 +75,11 @@ export function RunCharts({ id, run }: { id: string; run: LiveRun }) {
         label: t('chart.smoothed'),
         color: '--line-1',
         step: loss.step,
-        value: smooth(loss.step, loss.mean, span),
+        value: smoothCurve(loss, { span, clip, log }).value,
       },
     ];
-  }, [loss, span, t]);
-  const shared: SharedAxis = { bounds, range, onRange: setRange, sync: `run-${id}` };
+  }, [loss, span, clip, log, t]);
+  const shared: SharedAxis = { bounds, range, onRange: setRange, sync: `run-${id}`, clip };
   const shown = range ?? bounds;
   const facts = curveFacts(loss, shown.from, shown.to);
 
@@ -90,6 +95,8 @@ export function RunCharts({ id, run }: { id: string; run: LiveRun }) {
           span={span}
           log={log}
           onLog={setLog}
+          clip={clip}
+          onClip={setClip}
         />
       )}
       {main.failure && <Problem failure={main.failure} />}

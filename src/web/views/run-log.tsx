@@ -5,6 +5,7 @@ import { useApp } from '../app/context.js';
 import { useLoad } from '../app/use.js';
 import type { LiveRun } from '../app/use-run.js';
 import { integer } from '../lib/format.js';
+import { kindOf } from '../lib/log.js';
 import { Loading, Missing, Problem } from '../ui/problem.js';
 
 /** What the run has printed. It follows the end unless the reader has scrolled up. */
@@ -46,7 +47,7 @@ export function RunLog({ id, run }: { id: string; run: LiveRun }) {
           }}
         >
           {lines.map((line, i) => (
-            <li key={i} class={line.event}>
+            <li key={i} class={kindOf(line)}>
               <span class="num">{integer(line.step, language)}</span>
               <span>{line.text}</span>
             </li>

@@ -1,7 +1,7 @@
 import type { RunSummary } from '../../serve/api.js';
 import { useApp } from '../app/context.js';
 import { useNow } from '../app/use.js';
-import { ago, integer, moment, percent } from '../lib/format.js';
+import { ago, integer, moment, percent, significant } from '../lib/format.js';
 import type { Sort, SortKey } from '../lib/list.js';
 import { runHref } from '../lib/route.js';
 import { Icon } from '../ui/icon.js';
@@ -30,6 +30,9 @@ const COLUMNS: readonly [
   ['started', 'started'],
   ['updated', 'updated'],
 ];
+
+/** To the same number of places in each row, unless that would be long. */
+const lossText = (loss: number): string => (Math.abs(loss) < 1000 ? loss.toFixed(3) : significant(loss, 4));
 
 /** Roles are written out because the narrow layout takes the table's display away, and with it the roles. */
 export function RunsTable({ runs, sort, onSort, selected, onSelect, onEdit, onDelete }: Props) {
@@ -174,9 +177,9 @@ function Row({
           values={run.spark}
           {...(run.lastLoss === undefined
             ? {}
-            : { label: t('runs.lossNow', { loss: run.lastLoss.toFixed(3) }) })}
+            : { label: t('runs.lossNow', { loss: lossText(run.lastLoss) }) })}
         />
-        <span class="under num">{run.lastLoss === undefined ? '' : run.lastLoss.toFixed(3)}</span>
+        <span class="under num">{run.lastLoss === undefined ? '' : lossText(run.lastLoss)}</span>
       </td>
       <td role="cell" class="col-started">
         <span class="narrow-label">{t('runs.started')} </span>

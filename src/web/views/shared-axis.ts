@@ -6,4 +6,6 @@ export interface SharedAxis {
   readonly range: Range | undefined;
   readonly onRange: (range: Range | undefined) => void;
   readonly sync: string;
+  /** Whether values far away are cut off, and marked. */
+  readonly clip: boolean;
 }

@@ -1,0 +1,32 @@
+import { robustLimits } from '../../robust-limits.js';
+import type { Points } from './points.js';
+import { smooth } from './smooth.js';
+
+/** A curve without the values that lie far off, and those values. */
+export interface Parted {
+  /** NaN in place of what was taken out. */
+  readonly kept: readonly number[];
+  readonly outside?: { readonly step: readonly number[]; readonly value: readonly number[] };
+}
+
+/** Takes the values out that would pull a moving average off the chart. */
+export function partOutliers({ step, mean }: Points, log: boolean): Parted {
+  const limits = robustLimits([mean], log);
+  const far = (v: number): boolean => limits !== undefined && (v > limits.max || v < limits.min);
+  const at = mean.flatMap((v, i) => (far(v) ? [i] : []));
+  if (at.length === 0) return { kept: mean };
+  return {
+    kept: mean.map((v) => (far(v) ? Number.NaN : v)),
+    outside: { step: at.map((i) => step[i]!), value: at.map((i) => mean[i]!) },
+  };
+}
+
+/** A curve's moving average, with a gap where the curve has one, and what was left out of it. */
+export function smoothCurve(
+  points: Points,
+  { span, clip, log }: { readonly span: number; readonly clip: boolean; readonly log: boolean },
+): { readonly value: readonly (number | null)[]; readonly outside?: NonNullable<Parted['outside']> } {
+  const { kept, outside } = clip ? partOutliers(points, log) : { kept: points.mean };
+  const value = smooth(points.step, kept, span).map((v, i) => (Number.isNaN(points.mean[i]) ? null : v));
+  return { value, ...(outside ? { outside } : {}) };
+}
