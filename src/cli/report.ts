@@ -13,7 +13,7 @@ import {
   pathName,
 } from './options/options.js';
 import { checkOutput, FORCE } from './options/output-file.js';
-import { print, printJson } from './terminal/output.js';
+import { note, print, printJson } from './terminal/output.js';
 
 /** Test images that are enough for a confusion matrix and quick to measure. */
 const IMAGES = 1000;
@@ -47,13 +47,13 @@ export function register(program: Command): void {
     .option('--lang <language>', 'en or zh', oneOf('--lang', ['en', 'zh']), 'en')
     .option(
       '--images <n>',
-      'test images to measure the best weights on; 0 for none',
+      'test images to measure the best weights on, a random sample spread over the classes; 0 for none',
       integer('--images', { min: 0 }),
       IMAGES,
     )
     .option(
       '--data <dir>',
-      'folder that holds the .bin files (default: the run’s own, else the one that PAPERWEIGHT_CIFAR10 names, else ./data)',
+      'folder that holds the .bin files, or val/ for imagefolder (default: the run’s own, else the one that PAPERWEIGHT_CIFAR10 names, else ./data)',
       pathName('--data'),
     );
   addDeviceOptions(command)
@@ -137,16 +137,18 @@ async function measureRun(
   flags: Flags,
   parts: Pick<LoadedModel, 'model' | 'classes' | 'transform'>,
 ): Promise<Measured> {
-  const [{ checkClasses, chooseTestSet }, { openDatasetAloud }, { measure }, { Progress }] =
+  const [{ chooseTestSet }, { testSetFor }, { openDatasetAloud }, { measure }, { Progress }] =
     await Promise.all([
       import('./eval.js'),
+      import('../papers/test-set.js'),
       import('./data/open.js'),
       import('../report/measure.js'),
       import('./terminal/progress.js'),
     ]);
   const choice = await chooseTestSet(run, flags);
-  const dataset = await openDatasetAloud({ ...choice, train: false });
-  checkClasses(run, choice.dataset, parts.classes, dataset.classes);
+  const images = await openDatasetAloud({ ...choice, train: false });
+  const { dataset, notes } = testSetFor(run, parts.classes, images);
+  for (const line of notes) note(line);
   const total = Math.min(flags.images, dataset.length);
   const bar = new Progress({ label: 'report', total, unit: 'images' });
   const { model, transform } = parts;

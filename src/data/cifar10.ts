@@ -121,6 +121,7 @@ export class CIFAR10 implements Dataset {
    */
   readonly official: boolean | undefined;
   readonly workerSpec: WorkerSpec;
+  readonly labels: Int32Array;
   readonly #records: Uint8Array;
 
   /** Use {@link CIFAR10.open}. */
@@ -128,6 +129,7 @@ export class CIFAR10 implements Dataset {
     this.#records = contents.records;
     this.name = `CIFAR-10 ${contents.train ? 'train' : 'test'}`;
     this.length = contents.records.length / RECORD;
+    this.labels = Int32Array.from({ length: this.length }, (_, i) => contents.records[i * RECORD]!);
     this.classes = contents.classes;
     this.folder = contents.folder;
     this.official = contents.official;

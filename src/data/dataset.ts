@@ -38,6 +38,8 @@ export interface Dataset {
   readMany?(indices: ArrayLike<number>, into: Uint8Array, labels: Int32Array): Promise<void>;
   /** The label of each image, where they are known without reading. */
   readonly labels?: Int32Array;
+  /** Hexadecimal; changes with the names, the sizes, the labels or the order of the files. */
+  fingerprint?(): Promise<string>;
   /** What went wrong while images were read, for the end of a run; undefined when nothing did. */
   summary?(): string | undefined;
   /** Present when worker threads can open the data set themselves. */
@@ -85,6 +87,7 @@ export class Subset implements Dataset {
   readonly imageShape: Dataset['imageShape'];
   readonly workerSpec?: WorkerSpec;
   readonly readMany?: NonNullable<Dataset['readMany']>;
+  readonly labels?: Int32Array;
   readonly #base: Dataset;
   readonly #indices: Int32Array;
 
@@ -97,6 +100,7 @@ export class Subset implements Dataset {
     this.name = `${base.name}, ${indices.length} of ${base.length}`;
     this.classes = base.classes;
     this.imageShape = base.imageShape;
+    if (base.labels) this.labels = this.#indices.map((i) => base.labels![i]!);
     if (base.readMany)
       this.readMany = async (wanted, into, labels) => {
         const indices = Int32Array.from(wanted, (i) => {

@@ -51,6 +51,7 @@ export class Shapes10 implements Dataset {
   readonly #contents: Contents;
   readonly #labels: Generator;
   readonly #generator: Generator;
+  #known: Int32Array | undefined;
 
   /** Use {@link Shapes10.open}. */
   constructor(contents: Contents) {
@@ -86,9 +87,18 @@ export class Shapes10 implements Dataset {
     });
   }
 
+  get labels(): Int32Array {
+    this.#known ??= Int32Array.from({ length: this.length }, (_, i) => this.#labelOf(i));
+    return this.#known;
+  }
+
+  #labelOf(index: number): number {
+    return this.#labels.fork(Math.floor(index / 10)).permutation(10)[index % 10]!;
+  }
+
   read(index: number, into: Uint8Array, offset: number): number {
     checkIndex(this, index);
-    const label = this.#labels.fork(Math.floor(index / 10)).permutation(10)[index % 10]!;
+    const label = this.#labelOf(index);
     const { images, status } = this.#contents;
     const image = images.subarray(index * IMAGE, (index + 1) * IMAGE);
     // Atomics order the bytes before the mark. Two threads may draw the same image: they write equal bytes.

@@ -4,6 +4,7 @@ import type { Module } from '../nn/module.js';
 import { type ModelConfig, modelConfigSchema } from '../run/config.js';
 import type { Paper, Recognised, Shapes } from './paper.js';
 import { openPaper, paperIds } from './registry.js';
+import { unnamedClasses } from './test-set.js';
 
 /** What is known of a bare file's network, from flags say. */
 export interface ModelHints {
@@ -117,7 +118,7 @@ function configure(
     config: {
       paper: paper.id,
       preset,
-      classes: [...(hints.classes ?? told?.classes ?? Array.from({ length: count }, (_, i) => `class ${i}`))],
+      classes: [...(hints.classes ?? told?.classes ?? unnamedClasses(count))],
       imageSize: hints.imageSize ?? told?.imageSize ?? paper.imageSize(preset),
       dropout: told?.dropout ?? 0.5,
       init: told?.init ?? paper.inits[0]!,

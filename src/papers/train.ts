@@ -2,6 +2,7 @@ import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Device, EngineInfo } from '../backend/backend.js';
+import { inClassesOf } from '../data/class-order.js';
 import { type Dataset, Subset } from '../data/dataset.js';
 import { epochOrder } from '../data/sampler.js';
 import { UsageError } from '../errors/errors.js';
@@ -11,7 +12,9 @@ import { type TrainConfig, trainConfigSchema } from '../run/config.js';
 import type { Observer } from '../run/events.js';
 import type { RunFolder } from '../run/run-folder.js';
 import { manualSeed } from '../tensor/random.js';
+import { checkData } from '../train/data-record.js';
 import { isCounted, keptStatistics, STATISTICS } from '../train/image-statistics.js';
+import { describeLonger } from '../train/longer.js';
 import { startFrom } from '../train/start-from.js';
 import { Trainer } from '../train/trainer.js';
 import { buildModel, type Paper } from './paper.js';
@@ -33,6 +36,13 @@ export interface RunOptions {
  * @throws UsageError
  */
 export function checkImages({ augment, recipe, dataset }: TrainConfig, trainSet: Dataset): void {
+  if (trainSet.classes.length < 2)
+    throw new UsageError({
+      what: `${trainSet.name} has one class only, ${trainSet.classes[0]}: there is nothing to tell apart`,
+      expected: 'two classes or more',
+      got: 'one',
+      next: 'add images of another class: for imagefolder, a folder for each class in train/ and val/',
+    });
   if (augment !== 'paper' || isCounted(trainSet)) return;
   throw new UsageError({
     what: `The recipe ${recipe} cannot be trained on ${dataset}`,
@@ -57,7 +67,13 @@ async function countedStatistics({ config, trainSet, folder, observer, signal }:
 export async function prepareRun(options: RunOptions): Promise<Trainer> {
   const { device, ...parts } = options;
   const { config, folder } = parts;
+  const begins = (await folder.checkpoints()).length === 0;
+  const dataNotes = await checkData(folder.path, parts, config.model.classes, !begins);
   const statistics = await countedStatistics(options);
+  const sets = {
+    trainSet: inClassesOf(parts.trainSet, config.model.classes, folder.path),
+    testSet: inClassesOf(parts.testSet, config.model.classes, folder.path),
+  };
   const paper = await openPaper(config.model.paper);
   manualSeed(config.seed);
   const model = buildModel(paper, config.model);
@@ -65,20 +81,26 @@ export async function prepareRun(options: RunOptions): Promise<Trainer> {
   const { train, test } = paper.transforms(config.model, config.augment ?? 'none', statistics);
   const { startFrom: start } = config;
   // A run that goes on has its weights in its checkpoint.
-  const begins = (await folder.checkpoints()).length === 0;
   const opening = start && begins ? await startWith(start, paper, model) : [];
   const trainer = new Trainer({
     ...parts,
-    ...overfitted(parts),
+    ...overfitted({ ...parts, ...sets }),
     model,
     opening,
     trainTransform: train,
     testTransform: test,
   });
   await trainer.resume();
+  for (const text of dataNotes) parts.observer?.note?.(text);
+  if (trainer.step === 0) return trainer;
   const now = await device.info();
-  const before = trainer.step > 0 && (await folder.config(trainConfigSchema)).machine?.device;
-  const changed = differences(deviceSchema.safeParse(before).data, now);
+  const former = await folder.config(trainConfigSchema);
+  const before = trainer.stepsOf(former);
+  if (before !== trainer.stepsTotal)
+    parts.observer?.note?.(
+      describeLonger(config, { before, now: trainer.stepsTotal, rate: trainer.learningRate }),
+    );
+  const changed = differences(deviceSchema.safeParse(former.machine?.device).data, now);
   // Not an error: the run is as good as ever, only not the same to the last bit.
   if (changed)
     parts.observer?.note?.(

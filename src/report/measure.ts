@@ -1,6 +1,9 @@
-import type { Dataset } from '../data/dataset.js';
+import { assembleBatch, type Batch } from '../data/batch.js';
+import { type Dataset, UNREADABLE } from '../data/dataset.js';
 import { DataLoader } from '../data/loader.js';
+import { sampleOf } from '../data/sample.js';
 import type { Transform } from '../data/transforms/index.js';
+import { DataError } from '../errors/errors.js';
 import { Linear } from '../nn/linear.js';
 import type { Module } from '../nn/module.js';
 import { watching } from '../nn/watch.js';
@@ -13,10 +16,11 @@ import type { Guessed } from './top5.js';
 export interface MeasureOptions {
   /** On its device. */
   readonly model: Module;
+  /** Its classes are those of the model. */
   readonly dataset: Dataset;
   /** As in evaluation. */
   readonly transform: Transform;
-  /** Only the first so many test images. */
+  /** Images of the sample that is measured. */
   readonly limit: number;
   readonly batchSize?: number;
   readonly onProgress?: (images: number, total: number) => void;
@@ -24,7 +28,10 @@ export interface MeasureOptions {
 
 /** What a trained model makes of test images. */
 export interface Measured {
+  /** Images that were measured; those that cannot be read are left out. */
   readonly images: number;
+  /** Images that the test set has. */
+  readonly total: number;
   readonly accuracy: number;
   /** `counts[t][p]`: images of class `t` that the model takes for class `p`. */
   readonly counts: readonly (readonly number[])[];
@@ -33,7 +40,7 @@ export interface Measured {
   readonly neighbours: readonly NeighbourRow[];
 }
 
-/** Images in the manner of the left and the right of the paper's Figure 4: the first ones of the test set. */
+/** Images in the manner of the left and the right of the paper's Figure 4: the first ones of the sample. */
 const EXAMPLES = 8;
 const QUERIES = 5;
 const NEAREST = 6;
@@ -41,7 +48,20 @@ const TOP = 5;
 /** Values of feature vectors that are kept at a time: 256 MB. */
 const MOST_FEATURES = 2 ** 26;
 
-/** Runs test images through a model, in evaluation mode, and keeps what a report shows of them. */
+/** An image whose features are known. */
+interface Seen {
+  /** In the sample. */
+  readonly index: number;
+  readonly label: number;
+  readonly features: Float32Array;
+}
+
+/**
+ * Runs a sample of test images, spread over the classes, through a model in evaluation mode, and keeps what a report
+ * shows of them.
+ *
+ * @throws DataError when none of the images can be read
+ */
 export async function measure({
   model,
   dataset,
@@ -50,18 +70,17 @@ export async function measure({
   batchSize = 64,
   onProgress,
 }: MeasureOptions): Promise<Measured> {
-  const total = Math.min(limit, dataset.length);
+  const sample = sampleOf(dataset, limit);
   const classes = dataset.classes.length;
   const counts = dataset.classes.map(() => new Array<number>(classes).fill(0));
   const examples: Guessed[] = [];
-  const features: Float32Array[] = [];
-  const labels: number[] = [];
-  let right = 0;
+  const seen: Seen[] = [];
+  let [right, images, done] = [0, 0, 0];
   const last = model.namedModules().findLast(([, module]) => module instanceof Linear);
   const wasTraining = model.training;
   model.eval();
   try {
-    for await (const batch of new DataLoader(dataset, { batchSize }).batches(0)) {
+    for await (const batch of new DataLoader(sample, { batchSize }).batches(0)) {
       const input = transform.apply(tensor(batch.images, { shape: batch.shape }), {
         generator: new Generator(0),
       });
@@ -75,33 +94,37 @@ export async function measure({
       );
       const [odds, vectors] = await evaluate(logits.softmax(), ...(hidden ? [hidden] : []));
       const width = hidden ? hidden.size / batch.labels.length : 0;
-      for (let i = 0; i < batch.labels.length && labels.length < total; i++) {
-        const label = batch.labels[i]!;
+      for (const [i, label] of batch.labels.entries()) {
+        if (label === UNREADABLE) continue;
         const top = ranked(odds!.subarray(i * classes, (i + 1) * classes));
         counts[label]![top[0]!.index]!++;
+        images++;
         if (top[0]!.index === label) right++;
         if (examples.length < EXAMPLES)
           examples.push({
-            image: pixelsOf(dataset, batch.indices[i]!),
+            image: pixelsOf(batch, i),
             label: dataset.classes[label]!,
             top: top.map(({ index, probability }) => ({ label: dataset.classes[index]!, probability })),
           });
-        if (vectors && (features.length + 1) * width <= MOST_FEATURES)
-          features.push(Float32Array.from(vectors.subarray(i * width, (i + 1) * width)));
-        labels.push(label);
+        if (vectors && (seen.length + 1) * width <= MOST_FEATURES) {
+          const features = Float32Array.from(vectors.subarray(i * width, (i + 1) * width));
+          seen.push({ index: batch.indices[i]!, label, features });
+        }
       }
-      onProgress?.(labels.length, total);
-      if (labels.length >= total) break;
+      done += batch.labels.length;
+      onProgress?.(done, sample.length);
     }
   } finally {
     model.train(wasTraining);
   }
+  if (images === 0) throw new DataError({ what: `no image of ${dataset.name} could be read` });
   return {
-    images: labels.length,
-    accuracy: (100 * right) / Math.max(1, labels.length),
+    images,
+    total: dataset.length,
+    accuracy: (100 * right) / images,
     counts,
     examples,
-    neighbours: neighboursOf(dataset, features, labels),
+    neighbours: await neighboursOf(sample, seen),
   };
 }
 
@@ -111,25 +134,26 @@ function ranked(odds: ArrayLike<number>): { index: number; probability: number }
     .slice(0, TOP);
 }
 
-/** The images were read in the data set's own order, so that their places are their indices. */
-function neighboursOf(
-  dataset: Dataset,
-  features: readonly Float32Array[],
-  labels: readonly number[],
-): NeighbourRow[] {
-  const show = (index: number) => ({
-    image: pixelsOf(dataset, index),
-    label: dataset.classes[labels[index]!]!,
+async function neighboursOf(sample: Dataset, seen: readonly Seen[]): Promise<NeighbourRow[]> {
+  const show = async ({ index, label }: Seen) => ({
+    image: pixelsOf(await assembleBatch(sample, Int32Array.of(index), 0), 0),
+    label: sample.classes[label]!,
   });
-  return features.slice(0, QUERIES).map((query, q) => ({
-    ...show(q),
-    nearest: features
-      .map((other, index) => ({ index, distance: distance(query, other) }))
-      .filter(({ index }) => index !== q)
+  const rows: NeighbourRow[] = [];
+  for (const query of seen.slice(0, QUERIES)) {
+    const nearest = seen
+      .filter((other) => other !== query)
+      .map((other) => ({ other, distance: distance(query.features, other.features) }))
       .sort((a, b) => a.distance - b.distance)
-      .slice(0, NEAREST)
-      .map(({ index, distance: d }) => ({ ...show(index), distance: d })),
-  }));
+      .slice(0, NEAREST);
+    rows.push({
+      ...(await show(query)),
+      nearest: await Promise.all(
+        nearest.map(async ({ other, distance: d }) => ({ ...(await show(other)), distance: d })),
+      ),
+    });
+  }
+  return rows;
 }
 
 function distance(a: Float32Array, b: Float32Array): number {
@@ -138,12 +162,10 @@ function distance(a: Float32Array, b: Float32Array): number {
   return Math.sqrt(sum);
 }
 
-/** An image of a data set, pixel after pixel; grey becomes three equal channels. */
-function pixelsOf(dataset: Dataset, index: number): Pixels {
-  const [channels, height, width] = dataset.imageShape;
-  const planes = new Uint8Array(channels * height * width);
-  dataset.read(index, planes, 0);
+/** An image of a batch, pixel after pixel; grey becomes three equal channels. */
+function pixelsOf({ images, shape: [, channels, height, width] }: Batch, which: number): Pixels {
   const size = height * width;
+  const planes = images.subarray(which * channels * size, (which + 1) * channels * size);
   const rgb = new Uint8Array(3 * size);
   for (let c = 0; c < 3; c++) {
     const from = channels === 3 ? c * size : 0;

@@ -4,6 +4,7 @@ const en = {
   summary: 'Summary',
   best: (percent: string, images: string, dataset: string) =>
     `${percent} % of ${images} test images of ${dataset}, which training never saw.`,
+  sampled: (images: string, total: string) => `${images} of ${total} (a random sample)`,
   noResult: 'Not measured on test images yet.',
   model: 'Model',
   dataset: 'Data set',
@@ -51,7 +52,7 @@ const en = {
     kernels: 'Each kernel is scaled to its own extremes about grey.',
     'kernels-first': 'Each kernel is scaled to its own extremes about grey.',
     confusion: 'A row for each true class; darker where more of its images went.',
-    top5: 'The first images of the test set, not a selection. The right class has its own colour.',
+    top5: 'The first images of a random sample of the test set, not a selection. The right class has its own colour.',
     neighbours:
       'Euclidean distance between activations of the last hidden layer, among the test images that were measured.',
   } as Readonly<Record<string, string>>,
@@ -62,6 +63,7 @@ const zh: PageWords = {
   summary: '概要',
   best: (percent, images, dataset) =>
     `在 ${dataset} 的 ${images} 张测试图片上准确率为 ${percent} %，这些图片从未参与训练。`,
+  sampled: (images, total) => `${total} 中随机抽取的 ${images}`,
   noResult: '尚未在测试图片上评测。',
   model: '模型',
   dataset: '数据集',
@@ -97,7 +99,7 @@ const zh: PageWords = {
     kernels: '每个卷积核以灰色为中心，按自身的极值缩放。',
     'kernels-first': '每个卷积核以灰色为中心，按自身的极值缩放。',
     confusion: '每行对应一个真实类别；颜色越深，该类图片被判为该列类别的越多。',
-    top5: '测试集最前面的几张图片，未经挑选。正确类别用单独的颜色表示。',
+    top5: '测试集随机样本的前几张图片，未经挑选。正确类别用单独的颜色表示。',
     neighbours: '最后一个隐藏层激活值之间的欧氏距离，仅在评测过的测试图片中查找。',
   },
 };

@@ -61,14 +61,21 @@ const facts = (rows: Facts): string =>
 
 const grouped = (n: number): string => n.toLocaleString('en-US');
 
+/** "1,000 of 10,000" where a sample was measured. */
+const share = (images: number, total: number | undefined, words: PageWords): string =>
+  total === undefined || images >= total ? grouped(images) : words.sampled(grouped(images), grouped(total));
+
 function lead({ epochs: done, config, measured }: ReportData, words: PageWords): string {
   const best = done.reduce<(typeof done)[number] | undefined>(
     (a, b) => (a && a.testAccuracy >= b.testAccuracy ? a : b),
     undefined,
   );
-  if (best) return words.best(round(best.testAccuracy), grouped(best.testImages), config.dataset);
+  if (best) {
+    const { testImages, testTotal } = best;
+    return words.best(round(best.testAccuracy), share(testImages, testTotal, words), config.dataset);
+  }
   return measured
-    ? words.best(round(measured.accuracy), grouped(measured.images), config.dataset)
+    ? words.best(round(measured.accuracy), share(measured.images, measured.total, words), config.dataset)
     : words.noResult;
 }
 
@@ -92,13 +99,18 @@ function summary({ config, steps, epochs: done, measured }: ReportData, words: P
     );
   }
   const last = done.at(-1);
-  if (last) rows.push([words.testTop5, `${round(last.testTop5)} %`]);
-  if (measured)
-    rows.push([words.measuredHere, `${round(measured.accuracy)} % (${grouped(measured.images)})`]);
+  if (last && hasTop5(config)) rows.push([words.testTop5, `${round(last.testTop5)} %`]);
+  if (measured) {
+    const images = share(measured.images, measured.total, words);
+    rows.push([words.measuredHere, `${round(measured.accuracy)} % (${images})`]);
+  }
   return rows;
 }
 
-function epochs({ epochs: done }: ReportData, words: PageWords): string {
+/** Of five classes or fewer, the right one is always among the first five. */
+const hasTop5 = ({ model }: ReportData['config']): boolean => model.classes.length > 5;
+
+function epochs({ epochs: done, config }: ReportData, words: PageWords): string {
   if (done.length === 0) return '';
   const cells = done.map((e) => [
     String(e.epoch),
@@ -107,8 +119,8 @@ function epochs({ epochs: done }: ReportData, words: PageWords): string {
     `${round(e.trainAccuracy)} %`,
     e.testLoss.toFixed(4),
     `${round(e.testAccuracy)} %`,
-    `${round(e.testTop5)} %`,
-    grouped(e.testImages),
+    hasTop5(config) ? `${round(e.testTop5)} %` : '–',
+    share(e.testImages, e.testTotal, words),
   ]);
   const head = words.epochColumns.map((name) => `<th scope="col">${escapeXml(name)}</th>`).join('');
   const body = cells.map((row) => `<tr>${row.map((c) => `<td>${escapeXml(c)}</td>`).join('')}</tr>`).join('');

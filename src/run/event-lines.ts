@@ -25,6 +25,7 @@ const epochSchema = z.object({
   testAccuracy: finite,
   testTop5: finite,
   testImages: finite,
+  testTotal: finite.optional(),
   seconds: finite,
 }) satisfies z.ZodType<EpochEvent>;
 /** A step that was left out, and a return to a checkpoint, because of numbers that are not finite. */

@@ -28,6 +28,8 @@ export interface EpochEvent {
   readonly testAccuracy: number;
   readonly testTop5: number;
   readonly testImages: number;
+  /** Images that the test set has, where only a sample of them was measured. */
+  readonly testTotal?: number;
   readonly seconds: number;
 }
 
@@ -38,6 +40,8 @@ export interface DoneEvent {
   readonly testAccuracy: number;
   readonly testTop5: number;
   readonly testImages: number;
+  /** As in {@link EpochEvent}. */
+  readonly testTotal?: number;
   readonly seconds: number;
 }
 

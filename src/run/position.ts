@@ -58,6 +58,10 @@ export const afterEpoch = (p: Position): Position => ({
   ...lasting(p),
 });
 
+/** The size of the test set, where only a sample of it was measured. */
+export const sampledFrom = ({ sampled, total }: Evaluation): { testTotal?: number } =>
+  sampled < total ? { testTotal: total } : {};
+
 /** What the epoch at `p` has come to, with its evaluation. */
 export const epochEvent = (p: Position, result: Evaluation, seconds: number): EpochEvent => ({
   event: 'epoch',
@@ -69,5 +73,6 @@ export const epochEvent = (p: Position, result: Evaluation, seconds: number): Ep
   testAccuracy: result.accuracy,
   testTop5: result.top5,
   testImages: result.images,
+  ...sampledFrom(result),
   seconds,
 });

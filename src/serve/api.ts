@@ -207,7 +207,7 @@ export interface Prediction {
   /** The true label of a test image. */
   readonly label?: string;
   /**
-   * Those of the first 1,000 test images whose features in the last hidden layer lie nearest (Euclidean); empty
+   * Those of a sample of 1,000 test images, spread over the classes, whose features in the last hidden layer lie nearest (Euclidean); empty
    * while `working` says that these features are being computed: ask again.
    */
   readonly neighbours: readonly {
@@ -225,7 +225,7 @@ export interface Prediction {
 /** GET /api/images/:run/:index → PNG of a test image of the run's data set, as it is on disk. */
 
 /**
- * GET /api/runs/:id/confusion → Confusion. Measured on first use, on at most 2,000 test images; 202 with
+ * GET /api/runs/:id/confusion → Confusion. Measured on first use, on a sample of at most 2,000 test images, spread over the classes; 202 with
  * `Working` until it is there. `cells[t][p]` are indices of test images, at most 24 a cell.
  */
 export interface Confusion {

@@ -1,5 +1,6 @@
 import { type Dataset, UNREADABLE } from '../data/dataset.js';
 import { DataLoader } from '../data/loader.js';
+import { sampleOf } from '../data/sample.js';
 import type { Transform } from '../data/transforms/index.js';
 import { DataError } from '../errors/errors.js';
 import { CrossEntropyLoss } from '../nn/loss.js';
@@ -17,7 +18,7 @@ export interface EvaluateOptions {
   /** Take the mean of the probabilities over these views of each image, in place of `transform`'s only one. */
   readonly views?: readonly Transform[] | undefined;
   readonly batchSize?: number;
-  /** Only the first so many images; all by default. */
+  /** Measure on a sample of this many images, spread over the classes and always the same; all by default. */
   readonly limit?: number | undefined;
   readonly onProgress?: (images: number, total: number) => void;
   readonly signal?: AbortSignal | undefined;
@@ -32,6 +33,10 @@ export interface Evaluation {
   readonly loss: number;
   /** Images that were measured; those that cannot be read are left out. */
   readonly images: number;
+  /** Images in the sample or the whole set, with those that cannot be read. */
+  readonly sampled: number;
+  /** Images that the data set has. */
+  readonly total: number;
 }
 
 /** Measures a model on a data set, in evaluation mode; the mode is as before afterwards. */
@@ -45,8 +50,9 @@ export async function evaluateModel({
   onProgress,
   signal,
 }: EvaluateOptions): Promise<Evaluation> {
-  const total = Math.min(limit, dataset.length);
-  const loader = new DataLoader(dataset, { batchSize });
+  const set = limit < dataset.length ? sampleOf(dataset, limit) : dataset;
+  const total = set.length;
+  const loader = new DataLoader(set, { batchSize });
   const lossOf = new CrossEntropyLoss({ reduction: 'none' });
   const context = { generator: new Generator(0) };
   const wasTraining = model.training;
@@ -57,9 +63,8 @@ export async function evaluateModel({
   let running: Promise<void> = Promise.resolve();
   try {
     for await (const batch of loader.batches(0)) {
-      if (images >= total) break;
       signal?.throwIfAborted();
-      const count = Math.min(batch.labels.length, total - images);
+      const count = batch.labels.length;
       images += count;
       // Any class will do where there is no image: it is left out of the sums.
       const labels = batch.labels.map((label) => (label === UNREADABLE ? 0 : label));
@@ -103,5 +108,12 @@ export async function evaluateModel({
   }
   if (measured === 0) throw new DataError({ what: `no image of ${dataset.name} could be read` });
   const percent = (n: number) => (100 * n) / measured;
-  return { accuracy: percent(top1), top5: percent(top5), loss: loss / measured, images: measured };
+  return {
+    accuracy: percent(top1),
+    top5: percent(top5),
+    loss: loss / measured,
+    images: measured,
+    sampled: total,
+    total: dataset.length,
+  };
 }

@@ -1,5 +1,6 @@
 import { assembleBatch } from '../data/batch.js';
 import type { Dataset } from '../data/dataset.js';
+import { sampleOf } from '../data/sample.js';
 import type { Transform } from '../data/transforms/index.js';
 import { LeakyReLU, ReLU, Sigmoid, Tanh } from '../nn/activation.js';
 import type { Module } from '../nn/module.js';
@@ -8,7 +9,7 @@ import { Generator } from '../random.js';
 import type { ActivationInsight, Insight } from '../run/events.js';
 import { evaluate, type Tensor, tensor } from '../tensor/tensor.js';
 
-/** Test images that the activations are looked at with: the first so many, always the same. */
+/** Test images that the activations are looked at with: a sample spread over the classes, always the same. */
 const IMAGES = 16;
 const BINS = 32;
 
@@ -96,8 +97,12 @@ export class Probe {
   async #input(): Promise<Tensor> {
     const { testSet, testTransform } = this.#parts;
     if (!this.#images) {
-      const indices = Int32Array.from({ length: Math.min(IMAGES, testSet.length) }, (_, i) => i);
-      const { images, shape } = await assembleBatch(testSet, indices, 0);
+      const few = sampleOf(testSet, IMAGES);
+      const { images, shape } = await assembleBatch(
+        few,
+        Int32Array.from({ length: few.length }, (_, i) => i),
+        0,
+      );
       this.#images = tensor(images, { shape });
     }
     return testTransform.apply(this.#images, { generator: new Generator(0) });

@@ -1,6 +1,8 @@
+import { describeSample } from '../data/sample.js';
 import type { Position } from '../run/checkpoint.js';
 import type { TrainConfig } from '../run/config.js';
 import type { DoneEvent, Observer, StepEvent } from '../run/events.js';
+import { sampledFrom } from '../run/position.js';
 import type { RunFolder } from '../run/run-folder.js';
 import { FLAT_STEPS, flatNote, isFlat } from './divergence.js';
 import type { Evaluation } from './evaluate.js';
@@ -72,7 +74,8 @@ export class Reporter {
   async done(step: number, last: Evaluation, seconds: number): Promise<DoneEvent> {
     const { folder, classes } = this.#parts;
     this.say('line', step, 'Finished Training');
-    this.say('line', step, `Accuracy on test set: ${trim(last.accuracy)}%`);
+    const sample = describeSample(last.images, sampledFrom(last).testTotal);
+    this.say('line', step, `Accuracy on test set: ${trim(last.accuracy)}%${sample ? ` (${sample})` : ''}`);
     if (isFlat(last.loss, classes)) this.#noteFlat(step, 'The loss on the test images is');
     const done: DoneEvent = {
       event: 'done',
@@ -81,6 +84,7 @@ export class Reporter {
       testAccuracy: last.accuracy,
       testTop5: last.top5,
       testImages: last.images,
+      ...sampledFrom(last),
       seconds,
     };
     await folder.log(done);

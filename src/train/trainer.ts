@@ -39,6 +39,10 @@ export interface TrainerParts {
   readonly signal?: AbortSignal;
 }
 
+/** Bounds of the sample that a run of less than an epoch is measured on. */
+const FEWEST_TRIED = 100;
+const MOST_TRIED = 1000;
+
 /** The notes' training loop, made fit to be left alone: progress, checkpoints, evaluation, exact resume. */
 export class Trainer {
   readonly #parts: TrainerParts;
@@ -111,9 +115,34 @@ export class Trainer {
   }
 
   get stepsTotal(): number {
-    const { epochs, maxSteps, accumulate = 1 } = this.#parts.config;
-    const perEpoch = Math.ceil(this.#loader.length / accumulate);
-    return Math.min(epochs * perEpoch, maxSteps ?? Number.POSITIVE_INFINITY);
+    return this.stepsOf(this.#parts.config);
+  }
+
+  /** How many steps a run of another length has, on the same data. */
+  stepsOf({ epochs, maxSteps }: Pick<TrainConfig, 'epochs' | 'maxSteps'>): number {
+    return Math.min(epochs * this.#stepsPerEpoch, maxSteps ?? Number.POSITIVE_INFINITY);
+  }
+
+  get #stepsPerEpoch(): number {
+    return Math.ceil(this.#loader.length / (this.#parts.config.accumulate ?? 1));
+  }
+
+  /** Of the next step, in the modules without a factor of their own. */
+  get learningRate(): number {
+    const { lr, lrScale } = this.#optimizer.paramGroups[0]!;
+    return lr * lrScale;
+  }
+
+  /**
+   * Test images of an evaluation; undefined for all. A run that a limit of steps ends within its first epoch is a try,
+   * and measuring all of a large test set would take far longer than the run: it measures about as many images as it
+   * trains on.
+   */
+  get #evalLimit(): number | undefined {
+    const { evalLimit, maxSteps, batchSize, accumulate = 1 } = this.#parts.config;
+    if (evalLimit !== undefined || maxSteps === undefined || maxSteps >= this.#stepsPerEpoch)
+      return evalLimit;
+    return Math.min(MOST_TRIED, Math.max(FEWEST_TRIED, maxSteps * batchSize * accumulate));
   }
 
   /**
@@ -184,6 +213,7 @@ export class Trainer {
     const { config, folder } = this.#parts;
     let last: Evaluation | undefined;
     if (this.#position.step === 0) for (const text of this.#opening) this.#note(text);
+    this.#noteSample();
     // So that there is a place to go back to from the first steps.
     if (this.#recovery.policy === 'rollback' && !(await folder.state()).latest) await this.#save();
     this.#stepEnded = performance.now();
@@ -206,6 +236,17 @@ export class Trainer {
     this.#optimizer.average?.swapOut();
     if (!last) return undefined;
     return this.#reporter.done(this.#position.step, last, (performance.now() - this.#started) / 1000);
+  }
+
+  /** Says so where the run measures less than it was asked to. */
+  #noteSample(): void {
+    const { config, testSet } = this.#parts;
+    const limit = this.#evalLimit;
+    if (config.evalLimit !== undefined || limit === undefined || limit >= testSet.length) return;
+    const show = (n: number) => n.toLocaleString('en-US');
+    this.#note(
+      `The run ends within its first epoch (--max-steps ${config.maxSteps}), so it is measured on a random sample of ${show(limit)} of the ${show(testSet.length)} test images; --eval-limit ${testSet.length} measures all.`,
+    );
   }
 
   #isLearned(trainAccuracy: number): boolean {
@@ -344,7 +385,7 @@ export class Trainer {
         dataset: testSet,
         transform: testTransform,
         batchSize: config.batchSize,
-        limit: config.evalLimit,
+        limit: this.#evalLimit,
         onProgress: (images, total) => {
           this.#control.poll();
           this.#observer.evaluating?.(images, total);

@@ -6,6 +6,8 @@ import { after, before, describe, test } from 'node:test';
 import type { Device } from '../../src/backend/backend.js';
 import { type DeviceName, openDevice } from '../../src/backend/open.js';
 import { describeError } from '../../src/cli/print-error.js';
+import { type Dataset, Subset } from '../../src/data/dataset.js';
+import { sampleOf } from '../../src/data/sample.js';
 import { CheckpointError, DataError, PaperweightError } from '../../src/errors/errors.js';
 import { readSafetensors } from '../../src/interop/safetensors/checked.js';
 import { Linear, type Module, Sequential } from '../../src/nn/index.js';
@@ -40,7 +42,7 @@ const films = async ({ path }: RunFolder) =>
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
 /** The class of each image with the largest logit and so on, without the library's own evaluation. */
-async function directly(model: Module, set: ToySet, count: number) {
+async function directly(model: Module, set: Dataset, count: number) {
   model.eval();
   let [top1, top5, loss] = [0, 0, 0];
   for (let i = 0; i < count; i++) {
@@ -97,7 +99,7 @@ for (const name of ['reference', 'onednn'] satisfies DeviceName[])
       assert.deepEqual(recorder.lines, [
         ...lines,
         'Finished Training',
-        `Accuracy on test set: ${trim(accuracy)}%`,
+        `Accuracy on test set: ${trim(accuracy)}% (a random sample of 100 of the 120 test images, spread over the classes)`,
       ]);
       assert.deepEqual(recorder.notes, []);
 
@@ -111,7 +113,7 @@ for (const name of ['reference', 'onednn'] satisfies DeviceName[])
         assert.ok(
           Math.abs((event.trainAccuracy * 156) / 100 - Math.round(event.trainAccuracy * 1.56)) < 1e-9,
         );
-        assert.equal(event.testImages, 100);
+        assert.deepEqual([event.testImages, event.testTotal], [100, 120]);
         assert.ok(event.testTop5 >= event.testAccuracy);
         assert.deepEqual([event.epoch, event.step], [i + 1, 20 * (i + 1)]);
       }
@@ -126,6 +128,7 @@ for (const name of ['reference', 'onednn'] satisfies DeviceName[])
         testAccuracy: accuracy,
         testTop5: recorder.epochs.at(-1)!.testTop5,
         testImages: 100,
+        testTotal: 120,
       });
       const metrics = await folder.metrics();
       assert.deepEqual(
@@ -480,14 +483,36 @@ for (const name of ['reference', 'onednn'] satisfies DeviceName[])
             batchSize: 16,
             limit,
           });
-          const expected = await directly(model, dataset, limit);
-          assert.equal(result.images, limit);
+          const expected = await directly(model, sampleOf(dataset, limit), limit);
+          assert.deepEqual([result.images, result.sampled, result.total], [limit, limit, 50]);
           assert.equal(result.accuracy, expected.accuracy);
           assert.equal(result.top5, expected.top5);
           assert.ok(Math.abs(result.loss - expected.loss) < 1e-5 * expected.loss);
         }
-        const all = { model, dataset, transform: toyTransform, limit: 1000 };
-        assert.equal((await evaluateModel(all)).images, 50);
+        const all = await evaluateModel({ model, dataset, transform: toyTransform, limit: 1000 });
+        assert.deepEqual([all.images, all.sampled, all.total], [50, 50, 50]);
+      });
+
+      test('a limit on images that are sorted by class still measures all classes', async () => {
+        const set = new ToySet(200, 3);
+        const labels = Array.from({ length: 200 }, (_, i) => set.read(i, new Uint8Array(192), 0));
+        const order = labels.map((_, i) => i).sort((a, b) => labels[a]! - labels[b]!);
+        const sorted: Dataset = {
+          ...new Subset(set, order),
+          labels: Int32Array.from(order, (i) => labels[i]!),
+          read: (i, into, offset) => set.read(order[i]!, into, offset),
+        };
+        const counted = new Set<number>();
+        const watched = {
+          ...sorted,
+          read: (...args: Parameters<Dataset['read']>) => {
+            const label = sorted.read(...args);
+            counted.add(label);
+            return label;
+          },
+        };
+        await evaluateModel({ model, dataset: watched, transform: toyTransform, limit: 50 });
+        assert.equal(counted.size, 10);
       });
 
       test('leaves the model in the mode it was in, also when it fails or is stopped', async () => {

@@ -20,6 +20,8 @@ export interface ProgressOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** A clock in milliseconds, for tests. */
   readonly now?: () => number;
+  /** When the work began that the elapsed time is of, by that clock; now unless given. */
+  readonly since?: number;
 }
 
 /** A terminal is drawn to at most so often; text elsewhere comes at most so often. */
@@ -61,6 +63,7 @@ export class Progress {
   readonly #stream: ProgressStream;
   readonly #now: () => number;
   readonly #began: number;
+  readonly #since: number;
   readonly #meter = new RateMeter(RATE_MS);
   readonly #terminal: boolean;
   readonly #colour: boolean;
@@ -83,6 +86,7 @@ export class Progress {
     stream = process.stderr,
     env = process.env,
     now = () => performance.now(),
+    since,
   }: ProgressOptions) {
     this.total = total;
     this.#label = label;
@@ -90,6 +94,7 @@ export class Progress {
     this.#stream = stream;
     this.#now = now;
     this.#began = now();
+    this.#since = since ?? this.#began;
     this.#terminal = isTerminal(stream, env);
     this.#colour = this.#terminal && !env.NO_COLOR;
     // The first draw is at once, the first line elsewhere only when the work turns out to be long.
@@ -184,7 +189,7 @@ export class Progress {
   #line(width: number): string {
     const { total } = this;
     const share = total ? Math.min(1, Math.max(0, this.#done / total)) : undefined;
-    const elapsed = (this.#now() - this.#began) / 1000;
+    const elapsed = (this.#now() - this.#since) / 1000;
     const left =
       share !== undefined && share < 1 && this.#rate > 0 && !this.#ended
         ? clock((total! - this.#done) / this.#rate)

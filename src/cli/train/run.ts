@@ -1,16 +1,18 @@
 import { availableParallelism } from 'node:os';
 import { resolve as absolute, basename, join } from 'node:path';
+import { describeSample } from '../../data/sample.js';
 import { UsageError } from '../../errors/errors.js';
 import { writeFileAtomic } from '../../files/atomic.js';
 import { withoutInit } from '../../nn/init.js';
 import { dryRun } from '../../papers/dry-run.js';
 import { buildModel, type Paper } from '../../papers/paper.js';
 import { openPaper } from '../../papers/registry.js';
+import { oneClass } from '../../papers/test-set.js';
 import { checkImages, describeMachine, deviceSchema, prepareRun } from '../../papers/train.js';
 import { curveSvg } from '../../report/curve.js';
 import { EventFile } from '../../report/tensorboard/writer.js';
 import { type TrainConfig, trainConfigSchema } from '../../run/config.js';
-import type { Observer, StepEvent } from '../../run/events.js';
+import type { DoneEvent, Observer, StepEvent } from '../../run/events.js';
 import { latestRun, RunFolder } from '../../run/run-folder.js';
 import { chooseDataset } from '../../train/datasets.js';
 import { freezeModules, lrScales } from '../../train/module-patterns.js';
@@ -20,7 +22,7 @@ import type { Trainer } from '../../train/trainer.js';
 import { DownloadBar, openDatasetAloud } from '../data/open.js';
 import { withDevice } from '../device.js';
 import { Interrupted, interruptCode, onInterrupt } from '../terminal/interrupt.js';
-import { note, printJson } from '../terminal/output.js';
+import { grouped, note, printJson } from '../terminal/output.js';
 import { Progress, terminalColumns } from '../terminal/progress.js';
 import { serveBeside } from './serve-beside.js';
 import { summaryLines } from './summary.js';
@@ -54,7 +56,7 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
       const { config, folder } = run;
       note(`Run: ${folder.path}`);
       if (config.dataset === 'imagefolder') await adviseOnJpegs();
-      const screen = new Screen(folder, flags.json ?? false);
+      const screen = new Screen(folder, config.model.classes.length, flags.json ?? false);
       const stopServing =
         flags.serve !== undefined &&
         (await serveBeside(folder.path, { port: flags.serve, control: flags.control ?? false }));
@@ -86,9 +88,12 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
             testTop5: done.testTop5,
           });
         const steps = (await folder.metrics()).filter(({ event }) => event === 'step');
-        for (const line of summaryLines(done, steps as unknown as StepEvent[], terminalColumns())) note(line);
+        const classes = config.model.classes.length;
+        for (const line of summaryLines(done, steps as unknown as StepEvent[], terminalColumns(), classes))
+          note(line);
         for (const set of [run.trainSet, run.testSet]) if (set.summary?.()) note(set.summary());
-        closing(config, done.run, done.testImages);
+        for (const line of oneClass(run.testSet)) note(line);
+        closing(config, done);
       } finally {
         screen.end();
         if (stopServing) await stopServing();
@@ -193,10 +198,13 @@ async function drawCurve(folder: RunFolder, { recipe, dataset, model }: TrainCon
     metrics.filter((m) => m.event === event).map((m) => ({ step: Number(m.step), value: Number(m[value]) }));
   const accuracy = points('epoch', 'testAccuracy');
   const last = accuracy.at(-1);
+  const { testImages, testTotal } = metrics.findLast(({ event }) => event === 'epoch') ?? {};
+  const measured =
+    typeof testTotal === 'number' ? `${grouped(Number(testImages))} sampled test images` : 'the test images';
   const svg = curveSvg({
     title: `${(await openPaper(model.paper)).name} on ${dataset}, ${recipe} recipe`,
     subtitle: last
-      ? `${trim(last.value)} % of the test images right after ${last.step} steps`
+      ? `${trim(last.value)} % of ${measured} right after ${last.step} steps`
       : 'not measured yet',
     loss: points('step', 'loss'),
     accuracy,
@@ -213,9 +221,12 @@ class Screen implements Observer {
   #bar: Progress | undefined;
   #testing: Progress | undefined;
   #total = 0;
+  /** The clock of the run goes on over epochs. */
+  readonly #began = performance.now();
 
   constructor(
     readonly folder: RunFolder,
+    readonly classes: number,
     readonly json: boolean,
   ) {}
 
@@ -223,7 +234,7 @@ class Screen implements Observer {
     this.#testing?.done();
     this.#testing = undefined;
     this.#total = total;
-    this.#bar = new Progress({ label: 'train', total, unit: 'steps' });
+    this.#bar = new Progress({ label: 'train', total, unit: 'steps', since: this.#began });
     this.#bar.update(step);
   }
 
@@ -277,16 +288,25 @@ class Screen implements Observer {
     this.#testing = undefined;
     if (this.json) printJson(event);
     const { epoch, step, trainLoss, trainAccuracy, testLoss, testAccuracy, testTop5 } = event;
+    const top5 = this.classes > 5 ? `, top-5 ${testTop5.toFixed(1)}%` : '';
     this.tell(
       step,
-      `Epoch ${epoch}: training loss ${trainLoss.toFixed(3)}, accuracy ${trainAccuracy.toFixed(1)}% · test loss ${testLoss.toFixed(3)}, accuracy ${testAccuracy.toFixed(1)}%, top-5 ${testTop5.toFixed(1)}%`,
+      `Epoch ${epoch}: training loss ${trainLoss.toFixed(3)}, accuracy ${trainAccuracy.toFixed(1)}% · test loss ${testLoss.toFixed(3)}, accuracy ${testAccuracy.toFixed(1)}%${top5}`,
     );
     if (step < this.#total) this.begin(step, this.#total);
   }
 }
 
-function closing({ recipe, dataset, data, seed, startFrom }: TrainConfig, run: string, images: number): void {
-  note(`Measured on ${images.toLocaleString('en-US')} test images of ${dataset} that training never saw.`);
+function closing(
+  { recipe, dataset, data, seed, startFrom }: TrainConfig,
+  { run, testImages, testTotal }: DoneEvent,
+): void {
+  const sample = describeSample(testImages, testTotal);
+  note(
+    sample
+      ? `Measured on ${sample}, of ${dataset}; training never saw them.`
+      : `Measured on ${grouped(testImages)} test images of ${dataset}, which training never saw.`,
+  );
   note(`The run lies in ${run}; its curve is ${join(run, CURVE)}`);
   if (recipe === 'quick' && !startFrom) {
     note('This was the quick recipe. The whole of the notes’ own, ten epochs, is:');

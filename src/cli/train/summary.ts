@@ -10,11 +10,13 @@ const HEIGHT = 5;
  * What a run came to, in a few lines for people.
  *
  * @param columns of the terminal; undefined elsewhere, where a curve would only be in the way
+ * @param classes of the model
  */
 export function summaryLines(
   done: DoneEvent,
   steps: readonly StepEvent[],
   columns: number | undefined,
+  classes: number,
 ): string[] {
   const lines: string[] = [];
   const curve =
@@ -30,7 +32,8 @@ export function summaryLines(
   const images = steps.reduce((sum, step) => sum + step.imagesPerSecond * step.stepSeconds, 0);
   const parts = [
     `Accuracy ${done.testAccuracy.toFixed(1)} %`,
-    `top-5 ${done.testTop5.toFixed(1)} %`,
+    // Of five classes or fewer, the right one is always among the first five.
+    ...(classes > 5 ? [`top-5 ${done.testTop5.toFixed(1)} %`] : []),
     ...(steps.length > 0 ? [`last loss ${steps.at(-1)!.loss.toFixed(3)}`] : []),
     `${grouped(done.step)} steps`,
     ...(seconds > 0 ? [`${clock(seconds)} in steps`, `${Math.round(images / seconds)} images/s`] : []),

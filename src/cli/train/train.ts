@@ -89,7 +89,7 @@ export function register(program: Command): void {
     )
     .option(
       '--max-steps <n>',
-      `end after so many steps ${defaults((r) => r.maxSteps)}`,
+      `stop after n steps; a run of less than an epoch is measured on a sample of the test images, unless --eval-limit says otherwise ${defaults((r) => r.maxSteps)}`,
       positiveInteger('--max-steps'),
     )
     .option(
@@ -117,7 +117,7 @@ export function register(program: Command): void {
     )
     .option(
       '--eval-limit <n>',
-      `measure on the first so many test images only ${defaults((r) => limit(r.evalLimit, 'all'))}`,
+      `measure on a random sample of n test images, spread over the classes ${defaults((r) => limit(r.evalLimit, 'all'))}`,
       positiveInteger('--eval-limit'),
     )
     .option(

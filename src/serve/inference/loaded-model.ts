@@ -2,9 +2,11 @@ import { existsSync } from 'node:fs';
 import type { Device } from '../../backend/backend.js';
 import { openDevice } from '../../backend/open.js';
 import { assembleBatch } from '../../data/batch.js';
+import { inClassesOf } from '../../data/class-order.js';
 import type { Dataset } from '../../data/dataset.js';
-import { checkIndex } from '../../data/dataset.js';
+import { checkIndex, UNREADABLE } from '../../data/dataset.js';
 import { decodeImage } from '../../data/image.js';
+import { spreadOrder } from '../../data/sample.js';
 import { UsageError } from '../../errors/errors.js';
 import { Linear } from '../../nn/linear.js';
 import { watching } from '../../nn/watch.js';
@@ -154,41 +156,42 @@ export class Bench {
     progress: (done: number, total: number) => void,
   ): Promise<SurveyPart> {
     const set = await this.#testSet(weights.run);
-    const end = Math.min(to, set.length);
-    const total = Math.max(0, end - from);
-    const labels = new Int32Array(total);
-    const predicted = new Int32Array(total);
+    const indices = spreadOrder(set.length, set.labels).subarray(from, to);
+    const total = indices.length;
+    const labels: number[] = [];
+    const predicted: number[] = [];
+    const seen: number[] = [];
     let hidden = new Float32Array(0);
-    let classes: readonly string[] = set.classes;
+    let width = 0;
     for (let done = 0; done < total; ) {
-      const count = Math.min(BATCH, total - done);
-      const batch = await assembleBatch(
-        set,
-        Int32Array.from({ length: count }, (_, i) => from + done + i),
-        0,
-      );
+      const wanted = indices.slice(done, done + BATCH);
+      const count = wanted.length;
+      const batch = await assembleBatch(set, wanted, 0);
       await this.#turn(async () => {
         const loaded = await this.#open(weights);
-        classes = loaded.classes;
-        if (classes.length !== set.classes.length)
-          throw new UsageError({
-            what: 'The model does not tell the classes of its data set apart',
-            expected: `${set.classes.length} classes`,
-            got: String(classes.length),
-          });
         const outputs = forward(loaded, tensor(batch.images, { shape: batch.shape }));
         const [logits, features] = await evaluate(outputs.logits, outputs.hidden);
-        const width = features!.length / count;
+        width = features!.length / count;
         if (hidden.length === 0) hidden = new Float32Array(total * width);
-        hidden.set(features!, done * width);
-        labels.set(batch.labels, done);
-        for (let i = 0; i < count; i++)
-          predicted[done + i] = largest(logits!.subarray(i * classes.length, (i + 1) * classes.length));
+        const classes = set.classes.length;
+        for (let i = 0; i < count; i++) {
+          if (batch.labels[i] === UNREADABLE) continue;
+          hidden.set(features!.subarray(i * width, (i + 1) * width), seen.length * width);
+          predicted.push(largest(logits!.subarray(i * classes, (i + 1) * classes)));
+          labels.push(batch.labels[i]!);
+          seen.push(wanted[i]!);
+        }
       });
       done += count;
       progress(done, total);
     }
-    return { classes, labels, predicted, hidden };
+    return {
+      classes: set.classes,
+      indices: Int32Array.from(seen),
+      labels: Int32Array.from(labels),
+      predicted: Int32Array.from(predicted),
+      hidden: hidden.slice(0, seen.length * width),
+    };
   }
 }
 
@@ -234,9 +237,10 @@ function greyMaps(
   return { layer, maps, mapsTotal, height, width, grey, min, max };
 }
 
+/** Test images of a run's data set, under the classes of its model. */
 async function openTestSet(run: string): Promise<Dataset> {
-  const { dataset, data } = await RunFolder.open(run).config(trainConfigSchema);
+  const { dataset, data, model } = await RunFolder.open(run).config(trainConfigSchema);
   // The run may come from another machine, whose folders are not here.
   const here = data !== undefined && existsSync(data) ? data : undefined;
-  return openDataset({ dataset, data: here, train: false });
+  return inClassesOf(await openDataset({ dataset, data: here, train: false }), model.classes);
 }

@@ -26,7 +26,7 @@ export interface Operations {
     args: { readonly weights: Weights; readonly image: ImageSource };
     value: Predicted;
   };
-  /** Looks at test images `from` to `to`, as far as there are any. */
+  /** Looks at images `from` to `to` of a sample of the test set, spread over the classes, as far as there are any. */
   survey: {
     args: { readonly weights: Weights; readonly from: number; readonly to: number };
     value: SurveyPart;
@@ -43,6 +43,8 @@ export interface Predicted {
 
 export interface SurveyPart {
   readonly classes: readonly string[];
+  /** Places of the images in the test set; those that cannot be read are left out. */
+  readonly indices: Int32Array;
   readonly labels: Int32Array;
   readonly predicted: Int32Array;
   /** For each image what goes into the last fully connected layer, one after another. */

@@ -80,7 +80,10 @@ export class Surveys {
   }
 }
 
-function nearest({ hidden, labels, classes }: SurveyPart, query: Float32Array): Prediction['neighbours'] {
+function nearest(
+  { hidden, labels, classes, indices }: SurveyPart,
+  query: Float32Array,
+): Prediction['neighbours'] {
   const width = query.length;
   const squares = new Float64Array(labels.length);
   for (let i = 0; i < labels.length; i++) {
@@ -89,10 +92,10 @@ function nearest({ hidden, labels, classes }: SurveyPart, query: Float32Array): 
     squares[i] = sum;
   }
   const order = Array.from(squares.keys()).sort((a, b) => squares[a]! - squares[b]!);
-  return order.slice(0, NEIGHBOURS).map((index) => ({
-    index,
-    label: classes[labels[index]!] ?? '',
-    distance: Math.sqrt(squares[index]!),
+  return order.slice(0, NEIGHBOURS).map((i) => ({
+    index: indices[i]!,
+    label: classes[labels[i]!] ?? '',
+    distance: Math.sqrt(squares[i]!),
   }));
 }
 
@@ -101,13 +104,13 @@ function confusionOf(parts: readonly SurveyPart[], weights: string): Confusion {
   const table = <T>(make: () => T): T[][] => classes.map(() => classes.map(make));
   const counts = table(() => 0);
   const cells = table((): number[] => []);
-  let index = 0;
-  for (const { labels, predicted } of parts)
+  let images = 0;
+  for (const { labels, predicted, indices } of parts)
     for (const [i, label] of labels.entries()) {
       const guess = predicted[i]!;
       counts[label]![guess]!++;
-      if (cells[label]![guess]!.length < CELL) cells[label]![guess]!.push(index);
-      index++;
+      if (cells[label]![guess]!.length < CELL) cells[label]![guess]!.push(indices[i]!);
+      images++;
     }
-  return { classes, counts, cells, images: index, weights };
+  return { classes, counts, cells, images, weights };
 }

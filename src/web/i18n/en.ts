@@ -234,7 +234,8 @@ export const EN = {
   'try.distance': 'distance {d}',
   'try.weights': 'Weights:',
   'confusion.title': 'Confusion matrix',
-  'confusion.why': 'What is taken for what, on up to 2,000 test images. A cell opens its images.',
+  'confusion.why':
+    'What is taken for what, on a sample of up to 2,000 test images, spread over the classes. A cell opens its images.',
   'confusion.measure': 'Measure',
   'confusion.working': 'Measuring on test images …',
   'confusion.sum': '{accuracy} of {n} images are right.',

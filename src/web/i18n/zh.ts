@@ -226,7 +226,8 @@ export const ZH: Readonly<Record<keyof typeof EN, string>> = {
   'try.distance': '距离 {d}',
   'try.weights': '权重：',
   'confusion.title': '混淆矩阵',
-  'confusion.why': '什么被当成了什么，最多用 2,000 张测试图片。点开格子可看图片。',
+  'confusion.why':
+    '什么被当成了什么，在至多 2,000 张测试图片上测量（按类别比例随机抽取）。点开格子可看图片。',
   'confusion.measure': '开始测量',
   'confusion.working': '正在测试图片上测量……',
   'confusion.sum': '{n} 张图片中 {accuracy} 判断正确。',

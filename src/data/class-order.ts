@@ -1,0 +1,105 @@
+import { UsageError } from '../errors/errors.js';
+import { type Dataset, openWorkerSpec, UNREADABLE, type WorkerSpec } from './dataset.js';
+
+/** One name may be written in composed and in decomposed characters. */
+const plain = (name: string): string => name.normalize('NFC');
+
+/** Whether two lists name the same classes in the same order. */
+export const sameClasses = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((name, i) => plain(name) === plain(b[i]!));
+
+/** Where each name stands in another list; -1 for one that is not there, or that either list has twice. */
+export function placesIn(names: readonly string[], list: readonly string[]): Int32Array {
+  const places = new Map<string, number>();
+  for (const [i, name] of list.map(plain).entries()) places.set(name, places.has(name) ? -1 : i);
+  const own = names.map(plain);
+  return Int32Array.from(own, (name) =>
+    own.indexOf(name) === own.lastIndexOf(name) ? (places.get(name) ?? -1) : -1,
+  );
+}
+
+/** A list of class names for a message, cut after the first 20. */
+export const showClasses = (classes: readonly string[]): string =>
+  `${classes.slice(0, 20).join(', ')}${classes.length > 20 ? ` … (${classes.length} classes)` : ''}`;
+
+/**
+ * A data set whose labels are indices into a model's classes: its own classes are found there by name, whatever their
+ * order, and it need not have all of them.
+ *
+ * @param who whose classes they are, for the message
+ * @throws UsageError with both lists where images are of a class that is not among them
+ */
+export function inClassesOf(dataset: Dataset, classes: readonly string[], who = 'The model'): Dataset {
+  if (sameClasses(dataset.classes, classes)) return dataset;
+  const places = placesIn(dataset.classes, classes);
+  // A class without images does not matter; without labels any of them may have some.
+  const used = dataset.labels && new Set(dataset.labels);
+  const unknown = dataset.classes.filter((_, label) => places[label] === -1 && (used?.has(label) ?? true));
+  if (unknown.length === 0) return new Relabelled(dataset, classes, places);
+  const twice = unknown.every((name) => classes.map(plain).includes(plain(name)));
+  throw new UsageError({
+    what: `${who} does not know the classes of ${dataset.name} ${twice ? 'apart by their names' : 'by these names'}: ${showClasses(unknown)}`,
+    expected: `classes among: ${showClasses(classes)}`,
+    got: showClasses(dataset.classes),
+    next: twice
+      ? 'give each class a name of its own'
+      : 'rename the classes of the data set as the model calls them, or name the data set that it was trained on',
+  });
+}
+
+/** A data set under another list of classes. */
+class Relabelled implements Dataset {
+  readonly name: string;
+  readonly length: number;
+  readonly imageShape: Dataset['imageShape'];
+  readonly labels?: Int32Array;
+  readonly readMany?: NonNullable<Dataset['readMany']>;
+  readonly workerSpec?: WorkerSpec;
+  readonly #base: Dataset;
+  readonly #places: Int32Array;
+
+  constructor(
+    base: Dataset,
+    readonly classes: readonly string[],
+    places: Int32Array,
+  ) {
+    this.#base = base;
+    this.#places = places;
+    this.name = base.name;
+    this.length = base.length;
+    this.imageShape = base.imageShape;
+    if (base.labels) this.labels = base.labels.map((label) => this.#placeOf(label));
+    if (base.readMany)
+      this.readMany = async (indices, into, labels) => {
+        await base.readMany!(indices, into, labels);
+        for (let i = 0; i < indices.length; i++) labels[i] = this.#placeOf(labels[i]!);
+      };
+    if (base.workerSpec) {
+      const options: RelabelledSpec = { base: base.workerSpec, classes, places };
+      this.workerSpec = { module: import.meta.url, export: 'openRelabelled', options };
+    }
+  }
+
+  #placeOf(label: number): number {
+    return label === UNREADABLE ? UNREADABLE : this.#places[label]!;
+  }
+
+  read(index: number, into: Uint8Array, offset: number): number {
+    return this.#placeOf(this.#base.read(index, into, offset));
+  }
+
+  summary(): string | undefined {
+    return this.#base.summary?.();
+  }
+}
+
+interface RelabelledSpec {
+  base: WorkerSpec;
+  classes: readonly string[];
+  places: Int32Array;
+}
+
+/** Opens a data set under another list of classes in a worker thread. */
+export async function openRelabelled({ base, classes, places }: RelabelledSpec): Promise<Dataset> {
+  return new Relabelled(await openWorkerSpec(base), classes, places);
+}

@@ -1,0 +1,130 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { placesIn, sameClasses, showClasses } from '../data/class-order.js';
+import type { Dataset } from '../data/dataset.js';
+import { CheckpointError, UsageError } from '../errors/errors.js';
+import { writeFileAtomic } from '../files/atomic.js';
+import { diskError } from '../files/disk-error.js';
+import { parseRunFile } from '../run/run-files.js';
+
+const count = z.number().int().nonnegative();
+const setSchema = z.object({
+  images: count,
+  classes: z.array(z.string()),
+  /** Images of each class, where labels are known without reading. */
+  perClass: z.array(count).optional(),
+  /** Changes with the names, the sizes, the labels or the order of the files. */
+  fingerprint: z.string().optional(),
+});
+type SetRecord = z.infer<typeof setSchema>;
+const recordSchema = z.object({ version: z.literal(1), train: setSchema, test: setSchema });
+type DataRecord = z.infer<typeof recordSchema>;
+
+/** What a run was trained on, in its folder. */
+export const DATA_FILE = 'data.json';
+
+export interface RunData {
+  readonly trainSet: Dataset;
+  readonly testSet: Dataset;
+}
+
+/**
+ * Compares the data of a run with what it began with, which a new run writes down.
+ *
+ * @param path the run's folder
+ * @param classes of its model
+ * @param started whether steps are done already
+ * @returns what a person should know of it
+ * @throws UsageError for classes of other names, or other numbers of images, than the run began with
+ */
+export async function checkData(
+  path: string,
+  { trainSet, testSet }: RunData,
+  classes: readonly string[],
+  started: boolean,
+): Promise<string[]> {
+  refuseOtherClasses(path, classes, trainSet);
+  const file = join(path, DATA_FILE);
+  const now: DataRecord = { version: 1, train: await recordOf(trainSet), test: await recordOf(testSet) };
+  if (!started || !existsSync(file)) {
+    await writeFileAtomic(file, `${JSON.stringify(now, undefined, 2)}\n`);
+    return [];
+  }
+  const text = await readFile(file, 'utf8').catch((error) => {
+    throw diskError(error, `cannot read ${file}`, CheckpointError);
+  });
+  const before = parseRunFile(
+    file,
+    text,
+    recordSchema,
+    'delete it, and give the run the data that it began with',
+  );
+  const notes: string[] = [];
+  for (const [which, then, is, set] of [
+    ['training', before.train, now.train, trainSet],
+    ['test', before.test, now.test, testSet],
+  ] as const) {
+    refuseOtherNumbers(path, which, then, is, set);
+    if (then.fingerprint !== is.fingerprint)
+      notes.push(
+        `The ${which} images are not the same files that the run began with, though as many of each class: its figures so far are of the former ones.`,
+      );
+  }
+  return notes;
+}
+
+async function recordOf(set: Dataset): Promise<SetRecord> {
+  const perClass = set.labels && set.classes.map(() => 0);
+  for (const label of set.labels ?? []) if (label >= 0) perClass![label]!++;
+  const fingerprint = await set.fingerprint?.();
+  return {
+    images: set.length,
+    classes: [...set.classes],
+    ...(perClass ? { perClass } : {}),
+    ...(fingerprint === undefined ? {} : { fingerprint }),
+  };
+}
+
+const NEXT =
+  'give the run the data that it began with (--data DIR), or start a new run from its weights: train --init RUN/checkpoints/FILE --partial';
+
+function refuseOtherClasses(path: string, classes: readonly string[], set: Dataset): void {
+  if (sameClasses(set.classes, classes)) return;
+  const gone = classes.filter((_, i) => placesIn(classes, set.classes)[i] === -1);
+  const added = set.classes.filter((_, i) => placesIn(set.classes, classes)[i] === -1);
+  if (gone.length === 0 && added.length === 0) return;
+  const changes = [
+    ...(gone.length > 0 ? [`no longer there: ${showClasses(gone)}`] : []),
+    ...(added.length > 0 ? [`new: ${showClasses(added)}`] : []),
+  ];
+  throw new UsageError({
+    what: `The run in ${path} has other classes than ${set.name} (${changes.join('; ')})`,
+    expected: `the classes that it was started with: ${showClasses(classes)}`,
+    got: showClasses(set.classes),
+    next: NEXT,
+  });
+}
+
+function refuseOtherNumbers(
+  path: string,
+  which: string,
+  before: SetRecord,
+  now: SetRecord,
+  { name }: Dataset,
+): void {
+  const places = placesIn(before.classes, now.classes);
+  const then = before.perClass?.map((n, i) => [before.classes[i]!, n, now.perClass?.[places[i]!]] as const);
+  const differing = then?.filter(([, n, is]) => is !== undefined && is !== n) ?? [];
+  if (before.images === now.images && differing.length === 0) return;
+  const show = (n: number) => n.toLocaleString('en-US');
+  const list = differing.slice(0, 10).map(([label, n, is]) => `${label} ${show(is!)} instead of ${show(n)}`);
+  const more = differing.length > 10 ? ` and ${differing.length - 10} classes more` : '';
+  throw new UsageError({
+    what: `The run in ${path} cannot go on with another number of ${which} images: its epochs and steps are counted by them`,
+    expected: `${show(before.images)} images, as it began with`,
+    got: `${show(now.images)} in ${name}${list.length > 0 ? ` (${list.join(', ')}${more})` : ''}`,
+    next: NEXT,
+  });
+}

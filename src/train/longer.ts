@@ -1,0 +1,27 @@
+import type { TrainConfig } from '../run/config.js';
+
+const round = (rate: number): number => Number(rate.toPrecision(3));
+
+/**
+ * What a change of `--epochs` or `--max-steps` means for the learning rate of a run that goes on.
+ *
+ * @param rate of the next step
+ */
+export function describeLonger(
+  { schedule, lr }: Pick<TrainConfig, 'schedule' | 'lr'>,
+  { before, now, rate }: { readonly before: number; readonly now: number; readonly rate: number },
+): string {
+  const steps = `The run now ends after ${now.toLocaleString('en-US')} steps instead of ${before.toLocaleString('en-US')}.`;
+  switch (schedule.kind) {
+    case 'constant':
+      return `${steps} The learning rate stays ${round(rate)}.`;
+    case 'plateau':
+      return `${steps} The learning rate goes on from ${round(rate)}, and falls as before when the accuracy no longer rises.`;
+    case 'milestones':
+      return `${steps} The learning rate goes on from ${round(rate)}; it still falls after epochs ${schedule.epochs.join(', ')}, whatever the length of the run.`;
+    case 'warmup-decay': {
+      const { decaySteps } = schedule;
+      return `${steps} The decay of the learning rate moves to the new end: the next step has ${round(rate)} of ${round(lr)}, and the rate falls to 0 over the last ${Math.min(decaySteps, now)} steps, though it may have fallen once before. For weights as those of one long run, start a new run of that length.`;
+    }
+  }
+}
