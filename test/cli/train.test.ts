@@ -142,8 +142,9 @@ describe('a run: interrupted, resumed, measured, used', () => {
     assert.match(stderr, /^Device: onednn/m);
     assert.match(stderr, new RegExp(`^Resuming after step ${first}\\.$`, 'm'));
     assert.match(stderr, /^Finished Training$/m);
-    assert.match(stderr, new RegExp(`^Accuracy on test set: ${done!.testAccuracy}%$`, 'm'));
-    assert.match(stderr, /^Measured on 8 test images of shapes10 that training never saw\.$/m);
+    const sample = 'a random sample of 8 of the 2,000 test images, spread over the classes';
+    assert.match(stderr, new RegExp(`^Accuracy on test set: ${done!.testAccuracy}% \\(${sample}\\)$`, 'm'));
+    assert.match(stderr, new RegExp(`^Measured on ${sample}, of shapes10; training never saw them\\.$`, 'm'));
   });
 
   test('TensorBoard’s files have each step once, whichever process took it', async () => {
@@ -169,6 +170,7 @@ describe('a run: interrupted, resumed, measured, used', () => {
       'checkpoints',
       'config.json',
       'curve.svg',
+      'data.json',
       'insights.jsonl',
       'kernels',
       'log.jsonl',
@@ -214,7 +216,7 @@ describe('a run: interrupted, resumed, measured, used', () => {
     assert.equal(own.code, 0, own.stderr);
     const [figures, ...rest] = jsonLines(own.stdout);
     assert.deepEqual(rest, []);
-    assert.deepEqual(fields(figures), ['accuracy', 'top5', 'loss', 'images']);
+    assert.deepEqual(fields(figures), ['accuracy', 'top5', 'loss', 'images', 'sampled', 'total']);
     assert.equal(figures!.accuracy, best!.accuracy);
     assert.equal(figures!.images, 8);
     const file = join(run, 'checkpoints', best!.file);
@@ -261,7 +263,10 @@ describe('a run: interrupted, resumed, measured, used', () => {
   test('with a higher limit it goes on, in the notes’ own words', async () => {
     const { code, stdout, stderr } = await train(['--resume', '--run', run, '--max-steps', '7']);
     assert.equal(code, 0, stderr);
-    assert.match(stdout, /^Finished Training\nAccuracy on test set: [\d.]+%\n$/);
+    assert.match(
+      stdout,
+      /^Finished Training\nAccuracy on test set: [\d.]+% \(a random sample of 8 of .*\)\n$/,
+    );
     assert.match(stderr, /^Resuming after step 6\.$/m);
     const metrics = jsonLines(await readFile(join(run, 'metrics.jsonl'), 'utf8'));
     assert.deepEqual(

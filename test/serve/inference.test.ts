@@ -35,7 +35,7 @@ process.on('message', ({ id, operation, args }) => {
     const labels = Int32Array.from(all, (i) => i % 3);
     const predicted = Int32Array.from(all, (i) => (i + (i % 10 === 0)) % 3);
     const hidden = Float32Array.from(all.flatMap((i) => [i, 0]));
-    setTimeout(() => reply({ value: { classes, labels, predicted, hidden } }), 300);
+    setTimeout(() => reply({ value: { classes, indices: Int32Array.from(all), labels, predicted, hidden } }), 300);
   } else if (operation === 'predict') {
     const { index } = args.image;
     if (index === 13) process.exit(1);

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import type { Device } from '../../backend/backend.js';
 import { openDevice } from '../../backend/open.js';
 import { assembleBatch } from '../../data/batch.js';
-import { inClassesOf } from '../../data/class-order.js';
+import { inClassesOf, placesIn } from '../../data/class-order.js';
 import type { Dataset } from '../../data/dataset.js';
 import { checkIndex, UNREADABLE } from '../../data/dataset.js';
 import { decodeImage } from '../../data/image.js';
@@ -93,8 +93,8 @@ export class Bench {
     return encodePng(images, channels, height, width);
   }
 
-  /** One image as a batch, with its label where that is known. */
-  async #image(run: string, source: ImageSource): Promise<{ batch: Tensor; label: number | undefined }> {
+  /** One image as a batch, with the name of its class where that is known. */
+  async #image(run: string, source: ImageSource): Promise<{ batch: Tensor; label: string | undefined }> {
     if ('bytes' in source) {
       const options = { name: 'The file', maxPixels: MAX_PIXELS, maxSide: MAX_SIDE };
       const { data, side } = await decodeImage(source.bytes, {
@@ -106,7 +106,7 @@ export class Bench {
     const set = await this.#testSet(run);
     checkIndex(set, source.index);
     const { images, shape, labels } = await assembleBatch(set, Int32Array.of(source.index), 0);
-    return { batch: tensor(images, { shape }), label: labels[0] };
+    return { batch: tensor(images, { shape }), label: set.classes[labels[0]!] };
   }
 
   async features(
@@ -144,7 +144,7 @@ export class Bench {
         classes: loaded.classes,
         probabilities: Float32Array.from(probabilities!),
         hidden: Float32Array.from(features!),
-        label,
+        label: label === undefined ? undefined : known(placesIn([label], loaded.classes)[0]!),
       };
     });
   }
@@ -155,7 +155,8 @@ export class Bench {
     to: number,
     progress: (done: number, total: number) => void,
   ): Promise<SurveyPart> {
-    const set = await this.#testSet(weights.run);
+    const { model } = await RunFolder.open(weights.run).config(trainConfigSchema);
+    const set = inClassesOf(await this.#testSet(weights.run), model.classes);
     const indices = spreadOrder(set.length, set.labels).subarray(from, to);
     const total = indices.length;
     const labels: number[] = [];
@@ -194,6 +195,9 @@ export class Bench {
     };
   }
 }
+
+/** A place in a list; undefined for one that is not there. */
+const known = (place: number): number | undefined => (place < 0 ? undefined : place);
 
 const context = () => ({ generator: new Generator(0) });
 
@@ -237,10 +241,9 @@ function greyMaps(
   return { layer, maps, mapsTotal, height, width, grey, min, max };
 }
 
-/** Test images of a run's data set, under the classes of its model. */
 async function openTestSet(run: string): Promise<Dataset> {
-  const { dataset, data, model } = await RunFolder.open(run).config(trainConfigSchema);
+  const { dataset, data } = await RunFolder.open(run).config(trainConfigSchema);
   // The run may come from another machine, whose folders are not here.
   const here = data !== undefined && existsSync(data) ? data : undefined;
-  return inClassesOf(await openDataset({ dataset, data: here, train: false }), model.classes);
+  return openDataset({ dataset, data: here, train: false });
 }
