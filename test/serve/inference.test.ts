@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
+import { SHAPE_NAMES } from '../../src/data/shapes10-draw.js';
 import { writeSafetensors } from '../../src/interop/safetensors/checked.js';
 import { AlexNet } from '../../src/papers/alexnet/model.js';
 import type { Confusion, FeatureMaps, ModelDetail, Prediction, Working } from '../../src/serve/api.js';
@@ -128,7 +129,7 @@ test('more than may wait is refused, and nobody keeps an idle process', async (t
 test('a real model shows its layers, its features and what it sees', async (t) => {
   const { dashboard, root } = await openDashboard(t);
   const set = toyConfig();
-  const classes = ['circle', 'square', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'];
+  const classes = [...SHAPE_NAMES];
   const model = { ...set.model, paper: 'alexnet', preset: 'notes', classes, imageSize: 63 };
   await makeRun(root, 'run', {
     config: { ...set, model },
@@ -186,7 +187,7 @@ test('a real model shows its layers, its features and what it sees', async (t) =
     'image/webp',
   );
   const { top, label, weights } = seen.body as Prediction;
-  assert.deepEqual([top[0]!.label, label, weights], ['j', undefined, 'best-1.safetensors']);
+  assert.deepEqual([top[0]!.label, label, weights], [classes.at(-1), undefined, 'best-1.safetensors']);
   assert.ok(Math.abs(top[0]!.probability - 10 / 55) < 1e-6);
 
   const huge = { create: { width: 7000, height: 7000, channels: 3 as const, background: '#808080' } };
