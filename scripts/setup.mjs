@@ -480,6 +480,8 @@ export function isMain(url, started = process.argv[1]) {
  * @param {() => Promise<void>} body
  */
 export async function script(body) {
+  // A full disk below the log is no reason to stop.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   try {
     await body();
   } catch (error) {

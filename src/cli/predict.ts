@@ -10,6 +10,7 @@ import {
 } from './options/options.js';
 import { addWeightsOptions, modelHints, RUN_OR_WEIGHTS, type WeightsFlags } from './options/weights.js';
 import { note, print, printJson, table } from './terminal/output.js';
+import { readerGone } from './terminal/streams.js';
 
 /** Characters of a bar that stands for 100 %. */
 const BAR = 24;
@@ -53,6 +54,7 @@ async function predict(path: string, images: readonly string[], flags: Flags): P
     const classifier = await Classifier.open(path, { device, ...(await modelHints(flags)) });
     for (const line of classifier.notes) note(line);
     for (const image of images) {
+      if (readerGone()) break;
       try {
         const [top] = await classifier.classify([await classifier.read(image)], { top: flags.top });
         if (flags.json) printJson({ image, top });

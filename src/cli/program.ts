@@ -13,7 +13,9 @@ import { EXIT, reportError } from './print-error.js';
 import * as report from './report.js';
 import * as reproduce from './reproduce/reproduce.js';
 import * as serve from './serve.js';
-import { interruptCode, onInterrupt } from './terminal/interrupt.js';
+import { hangUp, interruptCode, onInterrupt } from './terminal/interrupt.js';
+import { note } from './terminal/output.js';
+import { guardStreams, lostOutput } from './terminal/streams.js';
 import * as train from './train/train.js';
 
 /** In the order of the help. These files are read at every start: what they need for work, they import then. */
@@ -111,22 +113,27 @@ const hasOwnEnding = (): boolean => process.listenerCount('SIGINT') > 1;
  * @returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted (143 by SIGTERM, 129 by SIGHUP)
  */
 export async function run(args: readonly string[]): Promise<number> {
-  let readerGone = false;
-  for (const stream of [process.stdout, process.stderr])
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      // What a terminal that has gone away answers; its signal comes too.
-      if (error.code === 'EIO') return;
-      if (error.code !== 'EPIPE') throw error;
-      // A reader that has seen enough, such as head, is no error.
-      if (!hasOwnEnding()) process.exit(EXIT.done);
-      if (!readerGone) process.emit('SIGHUP', 'SIGHUP');
-      readerGone = true;
-    });
-  onInterrupt(() => {
-    if (hasOwnEnding()) return;
-    process.stderr.write('\nInterrupted.\n');
-    process.exit(interruptCode());
+  guardStreams({
+    // The others end soon, with the error below.
+    onLost: () => {
+      if (hasOwnEnding()) note('Standard output cannot be written. The work goes on; its output is lost.');
+    },
+    onGone: hangUp,
   });
+  onInterrupt(
+    () => {
+      if (hasOwnEnding()) return;
+      process.stderr.write('\nInterrupted.\n');
+      process.exit(interruptCode());
+    },
+    { reader: false },
+  );
+  const code = await parse(args);
+  const lost = lostOutput();
+  return lost && code === EXIT.done ? reportError(lost) : code;
+}
+
+async function parse(args: readonly string[]): Promise<number> {
   try {
     await makeProgram().parseAsync(args, { from: 'user' });
     return Number(process.exitCode ?? EXIT.done);

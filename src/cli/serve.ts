@@ -105,9 +105,13 @@ async function serve(root: string, flags: Flags): Promise<void> {
   if (!beside) note('Ctrl-C ends it.');
   await new Promise<void>((resolve) => {
     // Beside a training it goes on until that has saved its state, and ends with it in any case.
-    onInterrupt(() => {
-      if (!beside) resolve();
-    });
+    onInterrupt(
+      () => {
+        if (!beside) resolve();
+      },
+      // Whoever wanted the address has it: `paperweight serve | head -1`.
+      { reader: false },
+    );
     process.once('SIGTERM', () => resolve());
     process.once('disconnect', () => resolve());
   });

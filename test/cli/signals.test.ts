@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { jsonLines, runCli } from '../support/cli.js';
+import { jsonLines, runCli, runNode } from '../support/cli.js';
 import { scratch } from '../support/toy.js';
 
 const SMALL = [
@@ -58,8 +58,42 @@ test('SIGTERM and SIGHUP end a training like Ctrl-C, with a checkpoint and their
   assert.doesNotMatch(stderr, /was computed by/);
 });
 
-test('whoever reads the output goes away: the training stops with a checkpoint', async (t) => {
+test('whoever reads the output goes away: the training stops with a checkpoint, and not as done', async (t) => {
   const root = await scratch(t);
   const { code, stderr } = await stopped(join(root, 'run'), (child) => child.stdout!.destroy());
   assert.equal(code, 129, stderr);
+  assert.match(stderr, /Continue with: .*--resume --run/);
+  // As in `train 2>&1 | head`, where the last words find no reader either.
+  const both = await stopped(join(root, 'both'), (child) => {
+    child.stdout!.destroy();
+    child.stderr!.destroy();
+  });
+  assert.equal(both.code, 129);
+});
+
+test('a reader and its terminal that go one after the other are one ending', async () => {
+  const module = new URL('../../src/cli/terminal/interrupt.js', import.meta.url).href;
+  const script = `
+    import { hangUp, interruptCode, onInterrupt } from ${JSON.stringify(module)};
+    onInterrupt((times) => console.log('stop', times, interruptCode()));
+    onInterrupt((times) => console.log('serve', times), { reader: false });
+    const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+    hangUp(); hangUp();
+    await wait(400);
+    process.emit('SIGHUP', 'SIGHUP');
+    await wait(400);
+    process.emit('SIGINT', 'SIGINT');`;
+  const { stdout, stderr } = await runNode(['--input-type=module', '-e', script]);
+  assert.equal(stdout, 'stop 1 129\nserve 1\nstop 2 130\nserve 2\n', stderr);
+});
+
+test('a command that writes a file does so whoever reads its output', async (t) => {
+  const out = join(await scratch(t), 'net.svg');
+  const { code } = await runCli(['inspect', '--input', '224', '--figure', out], {
+    onStart: (child) => {
+      child.stdout!.destroy();
+      child.stderr!.destroy();
+    },
+  });
+  assert.deepEqual([code, existsSync(out)], [0, true]);
 });

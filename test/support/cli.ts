@@ -16,6 +16,8 @@ export interface CliOptions {
   readonly cwd?: string;
   /** The process is killed after so long. */
   readonly timeoutMs?: number;
+  /** Open files that standard output and standard error go to; what they get is not in the result. */
+  readonly outputs?: { readonly stdout?: number; readonly stderr?: number };
   /** Called with the running process, to send it a signal say. */
   readonly onStart?: (child: ChildProcess) => void;
 }
@@ -28,7 +30,7 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
 /** Runs node with arguments. */
 export function runNode(
   args: readonly string[],
-  { env = {}, cwd, timeoutMs = 60_000, onStart }: CliOptions = {},
+  { env = {}, cwd, timeoutMs = 60_000, outputs = {}, onStart }: CliOptions = {},
 ): Promise<CliResult> {
   const inherited = Object.entries(process.env).filter(
     // Without NODE_TEST_CONTEXT the child would take itself for a test file.
@@ -40,13 +42,13 @@ export function runNode(
       // Kernels by rule: what was faster on this machine today is nothing to test.
       env: { ...Object.fromEntries(inherited), PAPERWEIGHT_KERNELS: 'fixed', ...env },
       ...(cwd === undefined ? {} : { cwd }),
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', outputs.stdout ?? 'pipe', outputs.stderr ?? 'pipe'],
       timeout: timeoutMs,
       killSignal: 'SIGKILL',
     });
     let [stdout, stderr] = ['', ''];
-    child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
-    child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
+    child.stdout?.setEncoding('utf8').on('data', (text) => (stdout += text));
+    child.stderr?.setEncoding('utf8').on('data', (text) => (stderr += text));
     child.once('error', reject);
     child.once('close', (code) => resolve({ code, stdout, stderr }));
     onStart?.(child);
