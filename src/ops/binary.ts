@@ -1,7 +1,9 @@
-import type { Node } from '../graph/node.js';
+import { hostLeaf, type Node } from '../graph/node.js';
+import { makeArray } from '../graph/types.js';
 import { broadcast, define, floatOf } from './operation.js';
 import { sumTo } from './reduce.js';
-import { neg, square } from './unary.js';
+import { where } from './select.js';
+import { log, neg, square } from './unary.js';
 
 type BinaryGradient = (a: Node, b: Node, y: Node, grad: Node) => [Node, Node] | [null, null];
 
@@ -30,3 +32,26 @@ export const div: Binary = binary('div', (a, b, _y, grad) => [
 ]);
 /** 1 where a equals b, else 0. No gradient. */
 export const equal: Binary = binary('equal', () => [null, null]);
+/** 1 where a is less than b, else 0, and 0 beside NaN. No gradient. */
+export const less: Binary = binary('less', () => [null, null]);
+
+/** The gradient of a maximum or minimum: to the one that was taken, half to each of two equals. */
+const taken: BinaryGradient = (a, b, y, grad) => {
+  const [first, second] = [equal(a, y), equal(b, y)];
+  const both = add(first, second);
+  return [mul(grad, div(first, both)), mul(grad, div(second, both))];
+};
+/** The larger of a and b; NaN where either is. */
+export const maximum: Binary = binary('maximum', taken);
+/** The smaller of a and b; NaN where either is. */
+export const minimum: Binary = binary('minimum', taken);
+
+const zero = (x: Node): Node => hostLeaf(makeArray(x.dtype, 1), [], x.dtype);
+/** y = a^b, with a tensor of exponents. 0^b has no gradient with regard to b, as in PyTorch. */
+export const power: Binary = binary('power', (a, b, y, grad) => {
+  const lowered = mul(b, power(a, sub(b, hostLeaf(makeArray(b.dtype, 1).fill(1), [], b.dtype))));
+  return [
+    mul(grad, where(equal(b, zero(b)), zero(b), lowered)),
+    mul(grad, where(equal(a, zero(a)), zero(a), mul(y, log(a)))),
+  ];
+});

@@ -11,6 +11,7 @@ export { operationNames, operationOf } from './operation.js';
 export * from './pool.js';
 export * from './reduce.js';
 export { withScope } from './scope.js';
+export * from './select.js';
 export * from './shape.js';
 export * from './softmax.js';
 export * from './unary.js';

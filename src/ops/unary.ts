@@ -29,6 +29,12 @@ export const log: Unary<Record<never, never>> = unary('log', (x, _y, grad) => di
 /** y = √x */
 export const sqrt: Unary<Record<never, never>> = unary('sqrt', (_x, y, grad) => div(scaleBy(grad, 0.5), y));
 export const square: Unary<Record<never, never>> = unary('square', (x, _y, grad) => mul(grad, scaleBy(x, 2)));
+/** y = 2/√π ∫₀ˣ e^−t² dt, the error function. */
+export const erf: Unary<Record<never, never>> = unary('erf', (x, _y, grad) =>
+  mul(grad, scaleBy(exp(neg(square(x))), 2 / Math.sqrt(Math.PI))),
+);
+/** The largest whole number that is not above x. Its gradient is 0. */
+export const floor: Unary<Record<never, never>> = unary('floor', () => null);
 export const sign: Unary<Record<never, never>> = unary('sign', () => null);
 export const abs: Unary<Record<never, never>> = unary('abs', (x, _y, grad) => mul(grad, sign(x)));
 /** y = x^exponent, with a static exponent. */
@@ -49,16 +55,16 @@ export const roundToByte: Unary<Record<never, never>> = unary('roundToByte', () 
 const castOp: Builder<{ dtype: string }> = define<{ dtype: string }>({
   name: 'cast',
   infer: ([x], { dtype }) => {
-    need(isFloat(dtype as DType), 'a floating-point target', dtype);
+    need(isFloat(dtype as DType) || dtype === 'int32', 'a floating-point or int32 target', dtype);
     return { shape: x!.shape, dtype: dtype as DType };
   },
   gradient: (node, grad) => {
     const from = node.inputs[0]!.dtype;
-    return [isFloat(from) ? cast(grad, from) : null];
+    return [isFloat(from) && isFloat(node.dtype) ? cast(grad, from) : null];
   },
 });
 
-/** The same values as another element type; bytes and integers become floats. */
+/** The same values as another element type: floating point, or int32, which cuts fractions off and has no gradient. */
 export const cast = (x: Node, dtype: DType): Node => (x.dtype === dtype ? x : castOp([x], { dtype }));
 
 /** y = x · factor per channel + shift per channel; x is [N, C, …]. */

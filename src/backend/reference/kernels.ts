@@ -8,6 +8,7 @@ import { norm } from './kernels/norm.js';
 import { pool } from './kernels/pool.js';
 import { random } from './kernels/random.js';
 import { reduce } from './kernels/reduce.js';
+import { select } from './kernels/select.js';
 import { shape } from './kernels/shape.js';
 
 export type { Kernel, KernelCall } from './kernels/kernel.js';
@@ -17,6 +18,7 @@ export const kernels: Readonly<Record<string, Kernel>> = {
   ...elementwise,
   ...reduce,
   ...shape,
+  ...select,
   ...matrix,
   ...conv,
   ...pool,

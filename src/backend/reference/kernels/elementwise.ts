@@ -1,4 +1,5 @@
 import type { Shape, TypedArray } from '../../../graph/types.js';
+import { erf } from './erf.js';
 import { around, copy, type Kernel } from './kernel.js';
 
 /*
@@ -53,6 +54,9 @@ const sqrt: Kernel = ({ inputs: [x], output: y }) => {
 };
 const square: Kernel = ({ inputs: [x], output: y }) => {
   for (let i = 0; i < y.length; i++) y[i] = x![i]! * x![i]!;
+};
+const floor: Kernel = ({ inputs: [x], output: y }) => {
+  for (let i = 0; i < y.length; i++) y[i] = Math.floor(x![i]!);
 };
 const sign: Kernel = ({ inputs: [x], output: y }) => {
   for (let i = 0; i < y.length; i++) y[i] = Math.sign(x![i]!);
@@ -123,6 +127,25 @@ const divRow: Row = (a, aAt, aStep, b, bAt, bStep, y, at, n) => {
 const equalRow: Row = (a, aAt, aStep, b, bAt, bStep, y, at, n) => {
   for (const end = at + n; at < end; at++, aAt += aStep, bAt += bStep) y[at] = a[aAt] === b[bAt] ? 1 : 0;
 };
+const lessRow: Row = (a, aAt, aStep, b, bAt, bStep, y, at, n) => {
+  for (const end = at + n; at < end; at++, aAt += aStep, bAt += bStep) y[at] = a[aAt]! < b[bAt]! ? 1 : 0;
+};
+// Math.max and Math.min let NaN through, as PyTorch does.
+const maximumRow: Row = (a, aAt, aStep, b, bAt, bStep, y, at, n) => {
+  for (const end = at + n; at < end; at++, aAt += aStep, bAt += bStep) y[at] = Math.max(a[aAt]!, b[bAt]!);
+};
+const minimumRow: Row = (a, aAt, aStep, b, bAt, bStep, y, at, n) => {
+  for (const end = at + n; at < end; at++, aAt += aStep, bAt += bStep) y[at] = Math.min(a[aAt]!, b[bAt]!);
+};
+const powerRow: Row = (a, aAt, aStep, b, bAt, bStep, y, at, n) => {
+  // JavaScript has NaN for 1^±∞, (−1)^±∞ and 1^NaN, where C and PyTorch have 1.
+  for (const end = at + n; at < end; at++, aAt += aStep, bAt += bStep) {
+    const base = a[aAt]!;
+    const exponent = b[bAt]!;
+    const one = base === 1 || (base === -1 && Math.abs(exponent) === Number.POSITIVE_INFINITY);
+    y[at] = one ? 1 : base ** exponent;
+  }
+};
 
 interface Dimension {
   size: number;
@@ -190,6 +213,8 @@ export const elementwise: Readonly<Record<string, Kernel>> = {
   log,
   sqrt,
   square,
+  erf,
+  floor,
   sign,
   abs,
   pow,
@@ -202,6 +227,10 @@ export const elementwise: Readonly<Record<string, Kernel>> = {
   mul: binary(mulRow),
   div: binary(divRow),
   equal: binary(equalRow),
+  less: binary(lessRow),
+  maximum: binary(maximumRow),
+  minimum: binary(minimumRow),
+  power: binary(powerRow),
   cast: copy,
   detach: copy,
 };

@@ -6,9 +6,9 @@ import { quoted, refuse } from './refuse.js';
 import { type ExternalFiles, externalClaims, isFloatType } from './tensor.js';
 
 /** Versions of ONNX's operators that are understood, from the oldest to the newest. */
-export const OPSETS = { oldest: 7, newest: 25 } as const;
+export const OPSETS = { oldest: 7, newest: 28 } as const;
 /** The last version of the file format that was looked at. */
-const NEWEST_IR = 13;
+const NEWEST_IR = 14;
 
 export interface ImportOptions {
   /** What messages call the model: its file's name. */

@@ -1,0 +1,120 @@
+import { hostLeaf, type Node } from '../graph/node.js';
+import { makeArray, sameShape, showShape, sizeOf } from '../graph/types.js';
+import { crop } from './image.js';
+import { type Builder, broadcast, define, floatOf, need, normalizeAxis } from './operation.js';
+import { broadcastTo, reshape } from './shape.js';
+
+/* Operations that take elements from several places, and put them together. */
+
+const whereOp: Builder = define({
+  name: 'where',
+  infer: ([condition, a, b]) => {
+    need(
+      sameShape(condition!.shape, a!.shape) && sameShape(a!.shape, b!.shape),
+      'three inputs of one shape',
+      `${showShape(condition!.shape)}, ${showShape(a!.shape)} and ${showShape(b!.shape)}`,
+    );
+    return { shape: a!.shape, dtype: floatOf(a, b) };
+  },
+  gradient: (node, grad) => {
+    const condition = node.inputs[0]!;
+    const none = hostLeaf(makeArray(grad.dtype, 1), [], grad.dtype);
+    return [null, where(condition, grad, none), where(condition, none, grad)];
+  },
+});
+
+/**
+ * a where the condition is not 0, else b, with NumPy's broadcasting of all three. What is not taken has no effect,
+ * not even as NaN.
+ *
+ * @param condition of any type, such as the result of `less`
+ */
+export function where(condition: Node, a: Node, b: Node): Node {
+  const shape = broadcast(condition.shape, broadcast(a.shape, b.shape));
+  return whereOp(
+    [condition, a, b].map((x) => broadcastTo(x, shape)),
+    {},
+  );
+}
+
+const concatOp: Builder<{ axis: number }> = define<{ axis: number }>({
+  name: 'concat',
+  infer: (inputs, { axis }) => {
+    const [first] = inputs;
+    const others = (shape: readonly number[]) => shape.filter((_, i) => i !== axis);
+    for (const { shape, dtype } of inputs) {
+      need(
+        shape.length === first!.shape.length && sameShape(others(shape), others(first!.shape)),
+        `shapes equal but for axis ${axis}`,
+        inputs.map((x) => showShape(x.shape)).join(', '),
+      );
+      need(dtype === first!.dtype, `inputs of one type (${first!.dtype})`, dtype);
+    }
+    const total = inputs.reduce((sum, { shape }) => sum + shape[axis]!, 0);
+    return { shape: first!.shape.map((size, i) => (i === axis ? total : size)), dtype: first!.dtype };
+  },
+  gradient: (node, grad) => {
+    const axis = node.attrs.axis as number;
+    let start = 0;
+    return node.inputs.map(({ shape }) => {
+      const part = narrow(grad, axis, start, shape[axis]!);
+      start += shape[axis]!;
+      return part;
+    });
+  },
+});
+
+/** Tensors one behind the other along an axis; all other sizes are equal. PyTorch's `cat`. */
+export const concat = (inputs: readonly Node[], axis = 0): Node =>
+  inputs.length === 1 ? inputs[0]! : concatOp(inputs, { axis: normalizeAxis('concat', inputs[0]!, axis) });
+
+/**
+ * `length` positions of one axis from `start` on, in a tensor of any rank; what lies outside of it is 0, so that a
+ * negative start pads.
+ */
+export function narrow(x: Node, axis: number, start: number, length: number): Node {
+  const at = normalizeAxis('narrow', x, axis);
+  const size = x.shape[at]!;
+  if (start === 0 && length === size) return x;
+  const before = sizeOf(x.shape.slice(0, at));
+  const after = sizeOf(x.shape.slice(at + 1));
+  // The axis becomes the rows of pictures with one channel: they are the channels of one, as a cut has one place
+  // for each picture.
+  const place = hostLeaf(Int32Array.of(start, 0), [1, 2], 'int32');
+  const rows = crop(reshape(x, [1, before, size, after]), place, [length, after]);
+  return reshape(rows, [...x.shape.slice(0, at), length, ...x.shape.slice(at + 1)]);
+}
+
+type Along = { readonly axis: number };
+const indexAdd: Builder<Along & { readonly size: number }> = define<Along & { readonly size: number }>({
+  name: 'indexSelectGrad',
+  infer: ([grad], { axis, size }) => ({
+    shape: grad!.shape.map((d, i) => (i === axis ? size : d)),
+    dtype: floatOf(grad),
+  }),
+  gradient: (node, grad) => [selectOp([grad, node.inputs[1]!], { axis: node.attrs.axis as number }), null],
+});
+const selectOp: Builder<Along> = define<Along>({
+  name: 'indexSelect',
+  infer: ([x, indices], { axis }) => {
+    need(
+      indices!.dtype === 'int32' && indices!.shape.length === 1,
+      'a list of int32 indices',
+      `${indices!.dtype} ${showShape(indices!.shape)}`,
+    );
+    return { shape: x!.shape.map((d, i) => (i === axis ? indices!.shape[0]! : d)), dtype: x!.dtype };
+  },
+  gradient: (node, grad) => {
+    const [x, indices] = node.inputs as [Node, Node];
+    const axis = node.attrs.axis as number;
+    return [indexAdd([grad, indices], { axis, size: x.shape[axis]! }), null];
+  },
+});
+
+/**
+ * The positions of an axis that a list names, in its order, each as often as it is named.
+ *
+ * @param indices int32, from 0 to the axis's size less 1; a run with another one fails
+ */
+export const indexSelect = (x: Node, indices: Node, axis = 0): Node =>
+  selectOp([x, indices], { axis: normalizeAxis('indexSelect', x, axis) });
