@@ -34,7 +34,7 @@ export function define<A extends Attrs = Attrs>(operation: Operation<A>): Builde
 }
 
 /** Runs checks of an operation's arguments; a refusal becomes an error that names the operation and its inputs. */
-function naming<T>(op: string, inputs: readonly Node[], body: () => T): T {
+export function naming<T>(op: string, inputs: readonly Node[], body: () => T): T {
   try {
     return body();
   } catch (error) {

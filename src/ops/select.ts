@@ -1,7 +1,7 @@
 import { hostLeaf, type Node } from '../graph/node.js';
 import { makeArray, sameShape, showShape, sizeOf } from '../graph/types.js';
 import { crop } from './image.js';
-import { type Builder, broadcast, define, floatOf, need, normalizeAxis } from './operation.js';
+import { type Builder, broadcast, define, floatOf, naming, need, normalizeAxis } from './operation.js';
 import { broadcastTo, reshape } from './shape.js';
 
 /* Operations that take elements from several places, and put them together. */
@@ -30,9 +30,10 @@ const whereOp: Builder = define({
  * @param condition of any type, such as the result of `less`
  */
 export function where(condition: Node, a: Node, b: Node): Node {
-  const shape = broadcast(condition.shape, broadcast(a.shape, b.shape));
+  const inputs = [condition, a, b];
+  const shape = naming('where', inputs, () => broadcast(condition.shape, broadcast(a.shape, b.shape)));
   return whereOp(
-    [condition, a, b].map((x) => broadcastTo(x, shape)),
+    inputs.map((x) => broadcastTo(x, shape)),
     {},
   );
 }
@@ -41,17 +42,18 @@ const concatOp: Builder<{ axis: number }> = define<{ axis: number }>({
   name: 'concat',
   infer: (inputs, { axis }) => {
     const [first] = inputs;
+    need(first !== undefined, 'at least one tensor', 'none');
     const others = (shape: readonly number[]) => shape.filter((_, i) => i !== axis);
     for (const { shape, dtype } of inputs) {
       need(
-        shape.length === first!.shape.length && sameShape(others(shape), others(first!.shape)),
+        shape.length === first.shape.length && sameShape(others(shape), others(first.shape)),
         `shapes equal but for axis ${axis}`,
         inputs.map((x) => showShape(x.shape)).join(', '),
       );
-      need(dtype === first!.dtype, `inputs of one type (${first!.dtype})`, dtype);
+      need(dtype === first.dtype, `inputs of one type (${first.dtype})`, dtype);
     }
     const total = inputs.reduce((sum, { shape }) => sum + shape[axis]!, 0);
-    return { shape: first!.shape.map((size, i) => (i === axis ? total : size)), dtype: first!.dtype };
+    return { shape: first.shape.map((size, i) => (i === axis ? total : size)), dtype: first.dtype };
   },
   gradient: (node, grad) => {
     const axis = node.attrs.axis as number;
@@ -65,8 +67,11 @@ const concatOp: Builder<{ axis: number }> = define<{ axis: number }>({
 });
 
 /** Tensors one behind the other along an axis; all other sizes are equal. PyTorch's `cat`. */
-export const concat = (inputs: readonly Node[], axis = 0): Node =>
-  inputs.length === 1 ? inputs[0]! : concatOp(inputs, { axis: normalizeAxis('concat', inputs[0]!, axis) });
+export function concat(inputs: readonly Node[], axis = 0): Node {
+  const [first] = inputs;
+  const at = first ? normalizeAxis('concat', first, axis) : 0;
+  return first && inputs.length === 1 ? first : concatOp(inputs, { axis: at });
+}
 
 /**
  * `length` positions of one axis from `start` on, in a tensor of any rank; what lies outside of it is 0, so that a

@@ -118,6 +118,22 @@ const CHECKS: Readonly<Record<string, readonly Check[] | 'none'>> = {
   mul: binaries,
   div: binaries,
   equal: 'none',
+  less: 'none',
+  maximum: binaries,
+  minimum: binaries,
+  power: [{ inputs: [positive(2, 3), awayFromZero(3)] }, { inputs: [positive(4, 1), awayFromZero()] }],
+  erf: unaries(normal),
+  floor: 'none',
+  where: [
+    { inputs: [integers([2, 3], 1, 0, 0, 1, 0, 1), normal(2, 3), normal(2, 3)] },
+    { inputs: [integers([2], 0, 1), normal(2), normal(2)] },
+  ],
+  concat: [
+    { inputs: [normal(2, 3, 2), normal(2, 1, 2)], attrs: { axis: 1 } },
+    { inputs: [normal(2), normal(3), normal(1)], attrs: { axis: 0 } },
+  ],
+  indexSelect: [{ inputs: [normal(2, 3, 2), integers([4], 2, 0, 2, 1)], attrs: { axis: 1 } }],
+  indexSelectGrad: [{ inputs: [normal(2, 4, 2), integers([4], 2, 0, 2, 1)], attrs: { axis: 1, size: 3 } }],
   sum: reductions,
   max: reductions,
   softmax: axes,
@@ -263,7 +279,7 @@ describe('gradient rules agree with central differences', () => {
     const x = hostLeaf(Float64Array.of(1, 2), [2], 'float64');
     for (const [op, checks] of Object.entries(CHECKS)) {
       if (checks !== 'none') continue;
-      const node = apply(op, op === 'equal' ? [x, x] : [x], {});
+      const node = apply(op, ['equal', 'less'].includes(op) ? [x, x] : [x], {});
       const grads = ops.operationOf(op).gradient!(node, x);
       assert.deepEqual(
         grads,

@@ -112,7 +112,15 @@ const REFUSED: readonly (readonly [string, () => unknown, ...RegExp[]])[] = [
   ['argmax', () => ops.argmax(f32(2, 3), 2), /axis/],
   ['flatten', () => ops.flatten(f32(2, 3), 3), /axis/],
   ['relu', () => ops.relu(i32(2)), /floating-point/],
-  ['cast', () => ops.cast(f32(2), 'int32'), /floating-point target/],
+  ['cast', () => ops.cast(f32(2), 'uint8'), /floating-point or int32 target/],
+  ['where', () => ops.where(i32(2), f32(3), f32(3)), /broadcast together/],
+  ['where', () => ops.where(i32(2), i32(2), i32(2)), /floating-point/],
+  ['concat', () => ops.concat([f32(2, 3), f32(2, 4)], 0), /equal but for axis 0/, /\[2, 3\], \[2, 4\]/],
+  ['concat', () => ops.concat([f32(2), i32(2)], 0), /one type/],
+  ['concat', () => ops.concat([f32(2), f32(2)], 1), /axis/],
+  ['concat', () => ops.concat([]), /at least one/],
+  ['indexSelect', () => ops.indexSelect(f32(2, 3), f32(2), 0), /int32 indices/],
+  ['indexSelect', () => ops.indexSelect(f32(2, 3), i32(2), 2), /axis/],
 ];
 
 describe('a wrong shape is refused at the call', () => {

@@ -76,6 +76,18 @@ const BUILD: Readonly<Record<string, Build>> = {
   div: binary(ops.div),
   equal: binary(ops.equal),
   flip: binary(ops.flip),
+  less: binary(ops.less),
+  maximum: binary(ops.maximum),
+  minimum: binary(ops.minimum),
+  power: binary(ops.power),
+  erf: unary(ops.erf),
+  floor: unary(ops.floor),
+  castInt: unary((x) => ops.cast(x, 'int32')),
+  where: ([condition, a, b]) => ops.where(condition!, a!, b!),
+  concat: (inputs, { axis }: { axis: number }) => ops.concat(inputs, axis),
+  narrow: ([x], { axis, start, length }: { axis: number; start: number; length: number }) =>
+    ops.narrow(x!, axis, start, length),
+  indexSelect: ([x, indices], { axis }: { axis: number }) => ops.indexSelect(x!, indices!, axis),
   sum: reduction(ops.sum),
   mean: reduction(ops.mean),
   max: reduction(ops.max),
@@ -175,7 +187,9 @@ function operationsOf(roots: readonly Node[]): Set<string> {
 /** The fixture folder beside the sources: compiled tests run two levels deeper, in dist/. */
 export const fixture = (name: string): URL => new URL(`../../../test/fixtures/${name}`, import.meta.url);
 
-const pytorch: readonly Case[] = JSON.parse(readFileSync(fixture('ops.json'), 'utf8')).cases;
+const pytorch: readonly Case[] = ['ops.json', 'ops-select.json'].flatMap(
+  (name) => JSON.parse(readFileSync(fixture(name), 'utf8')).cases,
+);
 
 // ---------------------------------------------------------------- cases made here
 

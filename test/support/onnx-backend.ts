@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Device } from '../../src/backend/backend.js';
-import { CheckpointError, PaperweightError, ShapeError } from '../../src/errors.js';
+import { CheckpointError, PaperweightError, ShapeError } from '../../src/errors/errors.js';
 import { sameShape, type TypedArray } from '../../src/graph/types.js';
 import { importOnnx } from '../../src/interop/onnx/index.js';
 import { setDefaultDevice } from '../../src/tensor/realize.js';

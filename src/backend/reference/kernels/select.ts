@@ -1,4 +1,4 @@
-import { DataError } from '../../../errors.js';
+import { DataError } from '../../../errors/errors.js';
 import type { TypedArray } from '../../../graph/types.js';
 import { around, type Kernel } from './kernel.js';
 
