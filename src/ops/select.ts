@@ -14,7 +14,8 @@ const whereOp: Builder = define({
       'three inputs of one shape',
       `${showShape(condition!.shape)}, ${showShape(a!.shape)} and ${showShape(b!.shape)}`,
     );
-    return { shape: a!.shape, dtype: floatOf(a, b) };
+    need(a!.dtype === b!.dtype, `values of one type (${a!.dtype})`, b!.dtype);
+    return { shape: a!.shape, dtype: a!.dtype };
   },
   gradient: (node, grad) => {
     const condition = node.inputs[0]!;

@@ -114,7 +114,7 @@ const REFUSED: readonly (readonly [string, () => unknown, ...RegExp[]])[] = [
   ['relu', () => ops.relu(i32(2)), /floating-point/],
   ['cast', () => ops.cast(f32(2), 'uint8'), /floating-point or int32 target/],
   ['where', () => ops.where(i32(2), f32(3), f32(3)), /broadcast together/],
-  ['where', () => ops.where(i32(2), i32(2), i32(2)), /floating-point/],
+  ['where', () => ops.where(i32(2), i32(2), f32(2)), /one type/],
   ['concat', () => ops.concat([f32(2, 3), f32(2, 4)], 0), /equal but for axis 0/, /\[2, 3\], \[2, 4\]/],
   ['concat', () => ops.concat([f32(2), i32(2)], 0), /one type/],
   ['concat', () => ops.concat([f32(2), f32(2)], 1), /axis/],

@@ -1,11 +1,11 @@
 import { hostLeaf } from '../../../graph/node.js';
 import { sizeOf } from '../../../graph/types.js';
 import { Parameter, Tensor } from '../../../tensor/tensor.js';
-import { Operator, type ValueKind } from './operator.js';
+import { Operator, type ValueKind, type ValueType } from './operator.js';
 import { ifStep, integerStep, OnnxOperator, Program, type Step } from './program.js';
-import type { GraphProto, NodeProto } from './proto.js';
+import type { GraphProto, NodeProto, ValueProto } from './proto.js';
 import { quoted, refuse } from './refuse.js';
-import { resultKind, roleOf, ruleFor, supported } from './rules/index.js';
+import { computedOutputs, type Role, resultType, roleOf, ruleFor, supported } from './rules/index.js';
 import { decodeTensor, type ExternalFiles, type FileTensor } from './tensor.js';
 
 /** What compiling a model collects. */
@@ -14,13 +14,15 @@ export interface Compiled {
   /** By the names of the file. */
   readonly parameters: ReadonlyMap<string, Parameter>;
   readonly operators: ReadonlyMap<string, OnnxOperator>;
+  /** What the result is. */
+  readonly output: ValueType;
 }
 
 export interface CompileOptions {
   readonly opset: number;
   readonly external: ExternalFiles;
   /** The graph's input: not among its initialisers. */
-  readonly input: string;
+  readonly input: ValueProto;
 }
 
 /**
@@ -33,9 +35,11 @@ export function compile(graph: GraphProto, options: CompileOptions): Compiled {
   refuseUnknown(graph);
   const compiler = new Compiler(options);
   const scope = new Scope();
-  scope.declare(options.input, { kind: 'float' });
+  scope.declare(options.input.name, { kind: 'float', type: options.input.type });
   const program = compiler.graph(graph, scope);
-  return { program, parameters: compiler.parameters, operators: compiler.operators };
+  const { parameters, operators } = compiler;
+  const { kind, type } = scope.find(program.outputs[0]!)!.value;
+  return { program, parameters, operators, output: { kind: kind!, type } };
 }
 
 function* allNodes(graph: GraphProto): Generator<NodeProto> {
@@ -74,6 +78,7 @@ function refuseUnknown(graph: GraphProto): void {
 interface Declared {
   /** Undefined for a result that is not computed here, such as a pooling's positions. */
   readonly kind: ValueKind | undefined;
+  readonly type?: number | undefined;
   readonly constant?: FileTensor;
 }
 
@@ -95,7 +100,8 @@ class Scope {
   }
 
   constant(name: string, constant: FileTensor): void {
-    this.declare(name, { kind: constant.data instanceof Float32Array ? 'float' : 'integer', constant });
+    const kind = constant.data instanceof Float32Array ? 'float' : 'integer';
+    this.declare(name, { kind, type: constant.type, constant });
   }
 }
 
@@ -110,10 +116,7 @@ class Compiler {
       scope.constant(proto.name, decodeTensor(proto, this.options.external));
     const learned = learnedIn(graph);
     const steps: Step[] = [];
-    for (const node of graph.nodes) {
-      const step = this.#node(node, scope, graph, learned);
-      if (step) steps.push(step);
-    }
+    for (const node of graph.nodes) steps.push(...this.#node(node, scope, graph, learned));
     for (const { name } of graph.outputs) this.#use(name, 'the graph’s output', scope, graph, learned);
     return new Program(
       scope.bound,
@@ -122,36 +125,52 @@ class Compiler {
     );
   }
 
-  #node(node: NodeProto, scope: Scope, graph: GraphProto, learned: Learned): Step | undefined {
+  #node(node: NodeProto, scope: Scope, graph: GraphProto, learned: Learned): Step[] {
     const name = nameOf(node);
     const what = `node ${quoted(name)}`;
-    const [output, ...others] = node.outputs;
+    const [output] = node.outputs;
     if (!output) refuse(what, 'a name for its output', 'none');
     if (node.type === 'Constant') {
       scope.constant(output, constantOf(new Operator(node, name, this.options.opset, [])));
-      return undefined;
+      return [];
     }
     const known = new Set(this.parameters.values());
-    const kinds = node.inputs.map((input) =>
+    const types = node.inputs.map((input) =>
       input === '' ? undefined : this.#use(input, what, scope, graph, learned),
     );
-    const operator = new Operator(node, name, this.options.opset, kinds);
-    if (node.type === 'If') return this.#branches(node, operator, scope);
-    const kind = resultKind(node, operator);
+    const operator = new Operator(node, name, this.options.opset, types);
+    if (node.type === 'If') return [this.#branches(node, operator, scope)];
+    const own = [...this.parameters.values()].slice(known.size);
+    const computed = computedOutputs(node.type);
+    return node.outputs.flatMap((output, i) => {
+      if (output === '') return [];
+      if (i >= computed) {
+        scope.declare(output, { kind: undefined });
+        return [];
+      }
+      const each = i === 0 ? operator : new Operator(node, name, this.options.opset, types, i);
+      return [this.#step(node, each, output, scope, i === 0 ? own : [])];
+    });
+  }
+
+  /** One result of a node. */
+  #step(node: NodeProto, operator: Operator, output: string, scope: Scope, own: readonly Parameter[]): Step {
+    const { kind, type } = resultType(node, operator);
     const rule = ruleFor(node.type, kind);
     if (!rule)
       return operator.refuse(
-        `it cannot be computed on ${kind === 'float' ? 'floating-point' : 'whole'} numbers here`,
+        `it cannot be computed on ${KINDS[kind]} here`,
+        'another kind of numbers',
+        KINDS[kind],
+        'export the model without it, or without what it reads',
       );
     const kernel = rule(operator);
     operator.close();
-    scope.declare(output, { kind });
-    for (const other of others) if (other !== '') scope.declare(other, { kind: undefined });
+    scope.declare(output, { kind, type });
     if (kind === 'integer') return integerStep(kernel, node.inputs, output);
-    const own = [...this.parameters.values()].slice(known.size);
     const module = new OnnxOperator(node.type, kernel, node.inputs, output, own);
-    let key = name;
-    for (let n = 2; this.operators.has(key); n++) key = `${name}_${n}`;
+    let key = operator.name;
+    for (let n = 2; this.operators.has(key); n++) key = `${operator.name}_${n}`;
     this.operators.set(key, module);
     return module;
   }
@@ -169,18 +188,19 @@ class Compiler {
           `${node.outputs.length} results`,
           `${program.outputs.length}`,
         );
-      return { program, kinds: program.outputs.map((name) => inner.find(name)!.value.kind) };
+      return { program, types: program.outputs.map((name) => inner.find(name)!.value) };
     });
     const [yes, no] = programs as [(typeof programs)[0], (typeof programs)[0]];
     for (const [i, output] of node.outputs.entries()) {
-      if (yes.kinds[i] !== no.kinds[i]) operator.refuse('its branches', 'results of one kind', 'two');
-      scope.declare(output, { kind: yes.kinds[i] });
+      const { kind, type } = yes.types[i]!;
+      if (kind !== no.types[i]!.kind) operator.refuse('its branches', 'results of one kind', 'two');
+      scope.declare(output, { kind, type });
     }
     return ifStep(node.inputs[0]!, [yes.program, no.program], node.outputs);
   }
 
   /** Finds a value that is read, and makes a constant ready for it. */
-  #use(name: string, what: string, scope: Scope, graph: GraphProto, learned: Learned): ValueKind {
+  #use(name: string, what: string, scope: Scope, graph: GraphProto, learned: Learned): ValueType {
     const found = scope.find(name);
     if (!found) {
       const later = graph.nodes.some(({ outputs }) => outputs.includes(name));
@@ -192,7 +212,7 @@ class Compiler {
           : 'one that nothing makes',
       );
     }
-    const { kind, constant } = found.value;
+    const { kind, type, constant } = found.value;
     if (!kind)
       refuse(
         `${what} reads ${quoted(name)}`,
@@ -201,14 +221,15 @@ class Compiler {
       );
     if (constant && !found.scope.bound.has(name))
       found.scope.bound.set(name, this.#bind(name, constant, learned));
-    return kind;
+    return { kind, type };
   }
 
   #bind(name: string, { shape, data }: FileTensor, learned: Learned): Tensor {
     if (data instanceof Int32Array) return new Tensor(hostLeaf(data, shape, 'int32'));
     const role = learned.get(name);
     // Numbers such as an exponent stay what they are: a pass must know them.
-    if (!role && sizeOf(shape) <= 1) return new Tensor(hostLeaf(data, shape, 'float32'));
+    if (role === 'known' || (!role && sizeOf(shape) <= 1))
+      return new Tensor(hostLeaf(data, shape, 'float32'));
     if (this.parameters.has(name))
       refuse(`two branches have weights named ${quoted(name)}`, 'one name for each');
     const parameter = new Parameter(data, shape, { trainable: role === 'learned' });
@@ -217,14 +238,20 @@ class Compiler {
   }
 }
 
-type Learned = ReadonlyMap<string, 'learned' | 'kept'>;
+type Learned = ReadonlyMap<string, Exclude<Role, undefined>>;
+
+const KINDS: Readonly<Record<ValueKind, string>> = {
+  float: 'floating-point numbers',
+  integer: 'whole numbers',
+  mask: 'truth values and positions that are computed',
+};
 
 function learnedIn(graph: GraphProto): Learned {
-  const roles = new Map<string, 'learned' | 'kept'>();
+  const roles = new Map<string, Exclude<Role, undefined>>();
   for (const { type, inputs } of allNodes(graph))
     for (const [position, name] of inputs.entries()) {
       const role = roleOf(type, position);
-      if (role && roles.get(name) !== 'learned') roles.set(name, role);
+      if (role && (role === 'learned' || !roles.has(name))) roles.set(name, role);
     }
   return roles;
 }
@@ -232,15 +259,15 @@ function learnedIn(graph: GraphProto): Learned {
 function constantOf(operator: Operator): FileTensor {
   const tensor = operator.tensor('value');
   const one = operator.has('value_float')
-    ? { shape: [], data: Float32Array.of(operator.float('value_float', 0)) }
+    ? { shape: [], type: 1, data: Float32Array.of(operator.float('value_float', 0)) }
     : operator.has('value_int')
-      ? { shape: [], data: Int32Array.of(operator.int('value_int', 0)) }
+      ? { shape: [], type: 7, data: Int32Array.of(operator.int('value_int', 0)) }
       : undefined;
   const ints = operator.ints('value_ints');
   const floats = operator.floats('value_floats');
   operator.close();
   const listed = ints
-    ? { shape: [ints.length], data: Int32Array.from(ints) }
-    : floats && { shape: [floats.length], data: Float32Array.from(floats) };
+    ? { shape: [ints.length], type: 7, data: Int32Array.from(ints) }
+    : floats && { shape: [floats.length], type: 1, data: Float32Array.from(floats) };
   return tensor ?? one ?? listed ?? operator.refuse('its value', 'a tensor or numbers', 'none');
 }

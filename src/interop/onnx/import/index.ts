@@ -1,12 +1,13 @@
 import { CheckpointError, PaperweightError } from '../../../errors/errors.js';
 import { compile } from './compile.js';
 import { OnnxModel, showOpen } from './model.js';
+import { BFLOAT16 } from './narrow-types.js';
 import { type GraphProto, type ModelProto, readModel, type ValueProto } from './proto.js';
 import { quoted, refuse } from './refuse.js';
 import { type ExternalFiles, externalClaims, isFloatType } from './tensor.js';
 
 /** Versions of ONNX's operators that are understood, from the oldest to the newest. */
-export const OPSETS = { oldest: 7, newest: 28 } as const;
+export const OPSETS = { oldest: 6, newest: 28 } as const;
 /** The last version of the file format that was looked at. */
 const NEWEST_IR = 14;
 
@@ -83,7 +84,7 @@ function build(proto: ModelProto, name: string, external: ExternalFiles): OnnxMo
         .map((v) => quoted(v.name))
         .join(', ') || 'none',
     );
-  const compiled = compile(graph, { opset, external, input: input.name });
+  const compiled = compile(graph, { opset, external, input });
   const outputShape = graph.outputs[0]!.shape;
   const model = new OnnxModel(
     {
@@ -134,6 +135,13 @@ function onlyInput({ inputs, initializers }: GraphProto): ValueProto {
       `its input ${quoted(input.name)}`,
       'a tensor of floating-point numbers with a shape',
       `type ${input.type ?? 'unknown'}`,
+    );
+  if (input.type === BFLOAT16)
+    refuse(
+      `its input ${quoted(input.name)}`,
+      'float32, float64 or float16: only weights may be bfloat16 here',
+      'bfloat16',
+      'export the model in float32 (model.float() in PyTorch)',
     );
   return input;
 }

@@ -1,8 +1,10 @@
 import { hostLeaf } from '../../../graph/node.js';
 import { type Shape, showShape } from '../../../graph/types.js';
 import { Module } from '../../../nn/module.js';
+import * as ops from '../../../ops/index.js';
 import { type Parameter, Tensor } from '../../../tensor/tensor.js';
 import type { Compiled } from './compile.js';
+import { narrowed } from './narrow-types.js';
 import { Values } from './program.js';
 import { misfit } from './refuse.js';
 
@@ -61,7 +63,11 @@ export class OnnxModel extends Module {
       );
     const values = new Values();
     values.set(this.description.inputName, x);
-    return this.#compiled.program.run(values)[0]!;
+    const y = this.#compiled.program.run(values)[0]!;
+    const { kind, type } = this.#compiled.output;
+    if (kind === 'integer') return y;
+    const node = kind === 'mask' && y.dtype !== 'int32' ? ops.cast(y.node, 'int32') : narrowed(y.node, type);
+    return node === y.node ? y : new Tensor(node);
   }
 
   /** Kind of the operator whose result the model gives, such as Softmax. */

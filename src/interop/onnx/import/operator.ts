@@ -1,11 +1,20 @@
 import type { Node } from '../../../graph/node.js';
-import type { Pair } from '../../../ops/conv2d.js';
+import { folded } from './fold.js';
 import type { AttributeKinds, NodeProto } from './proto.js';
 import { misfit, quoted, refuse } from './refuse.js';
 import { decodeTensor, type FileTensor } from './tensor.js';
 
-/** Whether a value is computed by the device, or whole numbers that are known while the graph is built. */
-export type ValueKind = 'float' | 'integer';
+/**
+ * What a value is: numbers that the device computes, whole numbers and truth values that are known while the graph
+ * is built, or truth values and positions that the device computes (`mask`: int32, or float32 of 0 and 1).
+ */
+export type ValueKind = 'float' | 'integer' | 'mask';
+
+/** What a value is, and its `TensorProto.DataType` in the file where that is known. */
+export interface ValueType {
+  readonly kind: ValueKind;
+  readonly type: number | undefined;
+}
 
 /** Values of one pass through the graph; an optional input that is not there is undefined. */
 export type Inputs = readonly (Node | undefined)[];
@@ -19,6 +28,7 @@ export type Rule = (operator: Operator) => Kernel;
 /** A node of the file, for the rule that reads it: each attribute must be asked for, or it is refused. */
 export class Operator {
   readonly type: string;
+  readonly inputKinds: readonly (ValueKind | undefined)[];
   readonly #unread: Set<string>;
 
   constructor(
@@ -27,10 +37,18 @@ export class Operator {
     readonly name: string,
     /** Version of ONNX's operators that the file is written in. */
     readonly opset: number,
-    readonly inputKinds: readonly (ValueKind | undefined)[],
+    readonly inputTypes: readonly (ValueType | undefined)[],
+    /** Which of its results is asked for. */
+    readonly output = 0,
   ) {
     this.type = proto.type;
+    this.inputKinds = inputTypes.map((each) => each?.kind);
     this.#unread = new Set(proto.attributes.keys());
+  }
+
+  /** How many results it has. */
+  get outputs(): number {
+    return this.proto.outputs.length;
   }
 
   refuse(problem: string, expected?: string, got?: string, next?: string): never {
@@ -100,13 +118,9 @@ export class Operator {
         `attribute ${quoted(name)}`,
         `${count} whole numbers of at least ${least}`,
         `[${values.slice(0, 10).join(', ')}]`,
-        'only two-dimensional windows can be computed here',
+        'only one- and two-dimensional windows can be computed here',
       );
     return values;
-  }
-
-  pair(name: string, otherwise: Pair): Pair {
-    return (this.sizes(name, 2, 1) ?? otherwise) as unknown as Pair;
   }
 
   tensor(name: string): FileTensor | undefined {
@@ -114,9 +128,9 @@ export class Operator {
     return proto && decodeTensor(proto, new Map());
   }
 
-  /** Fails unless a switch has its only value that can be computed here. */
-  only(name: string, value: number): void {
-    const got = this.int(name, value);
+  /** Fails unless a switch has its only value that can be computed here. @param otherwise what it is if it is not there */
+  only(name: string, value: number, otherwise = value): void {
+    const got = this.int(name, otherwise);
     if (got !== value) this.refuse(`attribute ${quoted(name)}`, String(value), String(got));
   }
 
@@ -146,7 +160,8 @@ export class Operator {
 
   /** Whole numbers, or a constant, which a pass must know before it computes. */
   known(value: Node, what: string): readonly number[] {
-    if (value.source?.kind === 'host') return [...value.source.data];
+    const data = folded(value);
+    if (data) return [...data];
     return this.misfit(what, 'values that do not depend on the images', 'values that are computed');
   }
 

@@ -1,5 +1,7 @@
+import { showShape, sizeOf } from '../../../graph/types.js';
 import { Module } from '../../../nn/module.js';
 import { type Parameter, Tensor } from '../../../tensor/tensor.js';
+import { folded } from './fold.js';
 import type { Kernel } from './operator.js';
 import { checkSize, misfit } from './refuse.js';
 
@@ -87,6 +89,8 @@ export class OnnxOperator extends Module implements Step {
         this.training,
       );
       checkSize(y.shape);
+      if (sizeOf(y.shape) === 0)
+        misfit(`${this.type}: its result`, 'at least one element', showShape(y.shape));
       return new Tensor(y);
     });
   }
@@ -113,10 +117,9 @@ export const ifStep = (
   outputs: readonly string[],
 ): Step => ({
   run: (values) => {
-    const { source } = values.get(condition).node;
-    if (source?.kind !== 'host')
-      misfit('the condition of an If', 'one that does not depend on the images', 'one that does');
-    const results = (source.data[0] ? yes : no).run(new Values(values));
+    const known = folded(values.get(condition).node);
+    if (!known) misfit('the condition of an If', 'one that does not depend on the images', 'one that does');
+    const results = (known[0] ? yes : no).run(new Values(values));
     for (const [i, name] of outputs.entries()) values.set(name, results[i]!);
   },
 });

@@ -5,6 +5,8 @@ import { quoted, refuse } from './refuse.js';
 /** A tensor of a file. Floating-point types come as float32; integers and truth values as int32. */
 export interface FileTensor {
   readonly shape: readonly number[];
+  /** `TensorProto.DataType` of the file. */
+  readonly type: number;
   readonly data: Float32Array | Int32Array;
 }
 
@@ -79,6 +81,9 @@ const TYPES: Readonly<Record<number, Type>> = {
   },
 };
 
+/** Types whose large numbers do not mean "to the end". */
+const UNSIGNED = new Set([12, 13]);
+
 /** Whether a `TensorProto.DataType` is a floating-point type that can be read; undefined for others. */
 export const isFloatType = (type: number): boolean | undefined => TYPES[type]?.float;
 
@@ -88,7 +93,7 @@ const TYPE_NAMES = Object.values(TYPES)
 
 /**
  * The elements of a tensor. The file must hold exactly as many as the shape says: nothing is allocated before
- * that is checked. Integers outside of int32 become its ends, which is what "to the end" means in ONNX.
+ * that is checked. Signed integers outside of int32 become its ends, which is what "to the end" means in ONNX.
  *
  * @throws CheckpointError
  */
@@ -118,6 +123,8 @@ export function decodeTensor(proto: TensorProto, external: ExternalFiles): FileT
           refuse(what, 'values that float32 can hold', String(value));
       }
     : (i: number, value: number) => {
+        if (value >= 2 ** 31 && UNSIGNED.has(proto.type))
+          refuse(what, 'whole numbers below 2^31', String(value));
         data[i] = Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, value));
       };
   if (raw && proto.type === 1) new Uint8Array(data.buffer).set(raw);
@@ -128,7 +135,7 @@ export function decodeTensor(proto: TensorProto, external: ExternalFiles): FileT
     const value = type.listed ?? ((v: number) => v);
     for (const [i, v] of proto[type.list].entries()) put(i, value(v));
   }
-  return { shape, data };
+  return { shape, type: proto.type, data };
 }
 
 function externalBytes(proto: TensorProto, files: ExternalFiles): Uint8Array {

@@ -1,36 +1,78 @@
 import { hostLeaf, type Node } from '../../../graph/node.js';
-import { sizeOf } from '../../../graph/types.js';
+import { showShape } from '../../../graph/types.js';
 import type { Pair } from '../../../ops/conv2d.js';
 import * as ops from '../../../ops/index.js';
+import { MOST_KNOWN } from './fold.js';
 import type { Operator } from './operator.js';
-import { checkSize } from './refuse.js';
+import { checkSize, misfit } from './refuse.js';
 
-/** Cells around an image: top, left, bottom, right. */
-export type Pads = readonly [number, number, number, number];
+/** Cells before and behind each of an image's sides. */
+export type Side = readonly [number, number];
+export type Pads = readonly Side[];
 
-/** What a convolution and a pooling have in common. */
+/** What a convolution and a pooling have in common, for each of an image's sides. */
 export interface Geometry {
-  readonly kernel: Pair;
-  readonly stride: Pair;
-  readonly dilation: Pair;
+  readonly kernel: readonly number[];
+  readonly stride: readonly number[];
+  readonly dilation: readonly number[];
 }
 
 /** Reads `pads` and `auto_pad`; the result gives the padding of an image of some size. */
 export function padding(operator: Operator): (size: readonly number[], geometry: Geometry) => Pads {
   const auto = operator.word('auto_pad', ['NOTSET', 'VALID', 'SAME_UPPER', 'SAME_LOWER']);
-  const explicit = (operator.sizes('pads', 4, 0) ?? [0, 0, 0, 0]) as unknown as Pads;
-  if (auto === 'NOTSET') return () => explicit;
-  if (auto === 'VALID') return () => [0, 0, 0, 0];
+  const explicit = operator.ints('pads');
+  if (explicit && !explicit.every((v) => Number.isSafeInteger(v) && v >= 0))
+    operator.refuse('attribute "pads"', 'numbers of at least 0', explicit.slice(0, 10).join(', '));
   return (size, { kernel, stride, dilation }) => {
-    const [vertical, horizontal] = ([0, 1] as const).map((i): Pair => {
+    if (auto === 'NOTSET' && explicit && explicit.length !== 2 * size.length)
+      operator.misfit('attribute "pads"', `${2 * size.length} numbers`, String(explicit.length));
+    return size.map((cells, i) => {
+      if (auto === 'VALID') return [0, 0];
+      if (auto === 'NOTSET') return [explicit?.[i] ?? 0, explicit?.[i + size.length] ?? 0];
       // As many windows as there are whole strides in the image, the odd cell at the end or at the beginning.
-      const windows = Math.ceil(size[i]! / stride[i]);
-      const span = (kernel[i] - 1) * dilation[i] + 1;
-      const total = Math.max(0, (windows - 1) * stride[i] + span - size[i]!);
+      const windows = Math.ceil(cells / stride[i]!);
+      const span = (kernel[i]! - 1) * dilation[i]! + 1;
+      const total = Math.max(0, (windows - 1) * stride[i]! + span - cells);
       const less = Math.floor(total / 2);
       return auto === 'SAME_UPPER' ? [less, total - less] : [total - less, less];
     });
-    return [vertical![0], horizontal![0], vertical![1], horizontal![1]];
+  };
+}
+
+/** Reads `strides` and `dilations`, for images of some number of sides. */
+export function windowOf(operator: Operator): (sides: number) => Omit<Geometry, 'kernel'> {
+  const read = (name: string) => {
+    const given = operator.ints(name);
+    if (given && !given.every((v) => Number.isSafeInteger(v) && v >= 1))
+      operator.refuse(`attribute "${name}"`, 'numbers of at least 1', given.slice(0, 10).join(', '));
+    return (sides: number): readonly number[] => {
+      if (given && given.length !== sides)
+        operator.misfit(`attribute "${name}"`, `${sides} numbers`, String(given.length));
+      return given ?? Array.from({ length: sides }, () => 1);
+    };
+  };
+  const [stride, dilation] = [read('strides'), read('dilations')];
+  return (sides) => ({ stride: stride(sides), dilation: dilation(sides) });
+}
+
+/** A pair of something for images of two sides; sequences are images of one row. */
+export const asPair = <T>(values: readonly T[], row: T): readonly [T, T] =>
+  values.length === 1 ? [row, values[0]!] : [values[0]!, values[1]!];
+
+/**
+ * Images [N, C, H, W], with sequences [N, C, L] as images of one row, and how to get back from a result.
+ *
+ * @throws ShapeError for another number of dimensions
+ */
+export function asImages(operator: Operator, x: Node): { images: Node; back: (y: Node) => Node } {
+  const { shape } = x;
+  if (shape.length === 4) return { images: x, back: (y) => y };
+  if (shape.length !== 3)
+    operator.misfit('its input', 'images [N, C, H, W] or sequences [N, C, L]', showShape(shape));
+  const [n, c, length] = shape as [number, number, number];
+  return {
+    images: ops.reshape(x, [n, c, 1, length]),
+    back: (y) => ops.reshape(y, [y.shape[0]!, y.shape[1]!, y.shape[3]!]),
   };
 }
 
@@ -38,7 +80,7 @@ export function padding(operator: Operator): (size: readonly number[], geometry:
  * Adds zeros around images [N, C, H, W], or takes edges away where a number is negative. The images are cut as
  * the channels of one, since a cut has one place for each image.
  */
-export function padded(x: Node, [top, left, bottom, right]: Pads): Node {
+export function padded(x: Node, [[top, bottom], [left, right]]: readonly [Side, Side]): Node {
   const [n, c, h, w] = x.shape as [number, number, number, number];
   const size: Pair = [h + top + bottom, w + left + right];
   checkSize([n, c, ...size]);
@@ -46,13 +88,10 @@ export function padded(x: Node, [top, left, bottom, right]: Pads): Node {
   return ops.reshape(ops.crop(ops.reshape(x, [1, n * c, h, w]), place, size), [n, c, ...size]);
 }
 
-/** `length` positions of one axis from `start` on, in a tensor of any rank; what lies outside is 0. */
-export function cut(x: Node, axis: number, start: number, length: number): Node {
-  const before = sizeOf(x.shape.slice(0, axis));
-  const after = sizeOf(x.shape.slice(axis + 1));
-  const size = x.shape[axis]!;
-  if (start === 0 && length === size) return x;
-  // The axis becomes the rows of images with one channel.
-  const rows = padded(ops.reshape(x, [before, 1, size, after]), [-start, 0, start + length - size, 0]);
-  return ops.reshape(rows, [...x.shape.slice(0, axis), length, ...x.shape.slice(axis + 1)]);
+/** `length` positions of an axis in another order: the i-th of them is what was at `from(i)`. */
+export function picks(x: Node, axis: number, length: number, from: (i: number) => number): Node {
+  if (length > MOST_KNOWN)
+    misfit('positions of an axis that are taken one by one', `at most ${MOST_KNOWN}`, String(length));
+  const positions = Int32Array.from({ length }, (_, i) => from(i));
+  return ops.indexSelect(x, hostLeaf(positions, [length], 'int32'), axis);
 }

@@ -1,7 +1,11 @@
-import type { Node } from '../../../../graph/node.js';
+import { hostLeaf, type Node } from '../../../../graph/node.js';
 import { sizeOf } from '../../../../graph/types.js';
 import * as ops from '../../../../ops/index.js';
+import { MOST_KNOWN } from '../fold.js';
+import { narrowed } from '../narrow-types.js';
 import type { Operator, Rule } from '../operator.js';
+import { checkSize } from '../refuse.js';
+import { asFloat } from './masks.js';
 
 const unary =
   (apply: (x: Node) => Node): Rule =>
@@ -16,6 +20,7 @@ function scalar(x: Node, other: Node): number | undefined {
   return constant && x.source?.kind === 'host' ? x.source.data[0] : undefined;
 }
 
+const constant = (value: number): Node => hostLeaf(Float32Array.of(value), [], 'float32');
 const affine = (x: Node, scale: number, shift: number): Node => ops.affine(x, { scale, shift });
 
 /** @param left with the first operand constant @param right with the second one constant */
@@ -55,51 +60,102 @@ const softmax =
 const pow: Rule = (operator) => {
   operator.arity(2);
   return ([x, exponent]) => {
-    const values = operator.known(exponent!, 'its exponent');
-    if (values.length !== 1) operator.misfit('its exponent', 'one number', `${values.length}`);
-    const value = values[0]!;
+    const value = scalar(exponent!, x!);
+    if (value === undefined) return ops.power(asFloat(x!), asFloat(exponent!));
     return value === 2 ? ops.square(x!) : value === 0.5 ? ops.sqrt(x!) : ops.pow(x!, { exponent: value });
   };
 };
 
-/** Only what a rectifier is: our operations have no upper bound. */
+/** A bound that is not there, or the largest number, is none. */
 const clip: Rule = (operator) => {
   operator.arity(1, operator.opset < 11 ? 1 : 3);
   const most = 3.4028234663852886e38;
   const fixed: readonly number[] | undefined =
     operator.opset < 11 ? [operator.float('min', -most), operator.float('max', most)] : undefined;
   return ([x, low, high]) => {
-    const bound = (value: Node | undefined, otherwise: number) =>
-      value ? operator.known(value, 'its bounds')[0]! : otherwise;
-    const [min, max] = fixed ?? [bound(low, -most), bound(high, most)];
-    if (min !== 0 || max! < most) operator.misfit('its bounds', '0 and no upper bound', `${min} and ${max}`);
-    return ops.relu(x!);
+    const bound = (value: Node | undefined, otherwise: number) => {
+      if (!value) return otherwise;
+      const [number, ...more] = operator.known(value, 'its bounds');
+      if (number === undefined || more.length > 0 || Number.isNaN(number))
+        operator.misfit(
+          'its bounds',
+          'one number each',
+          value.shape.length ? `[${value.shape}]` : String(number),
+        );
+      return number;
+    };
+    const [min, max] = (fixed ?? [bound(low, -most), bound(high, most)]) as [number, number];
+    if (min <= -most) return max >= most ? x! : ops.minimum(x!, constant(max));
+    if (max >= most) return min === 0 ? ops.relu(x!) : ops.maximum(x!, constant(min));
+    return ops.clamp(x!, { min, max });
   };
 };
 
-const prelu: Rule = (operator) => {
-  operator.arity(2);
-  return ([x, slope]) => ops.sub(ops.relu(x!), ops.mul(slope!, ops.relu(ops.neg(x!))));
+const many =
+  (apply: (a: Node, b: Node) => Node): Rule =>
+  (operator: Operator) => {
+    operator.arity(1, 1000);
+    return (inputs) => (inputs as readonly Node[]).reduce((total, x) => apply(total, x));
+  };
+
+const mean: Rule = (operator) => {
+  const kernel = many(ops.add)(operator);
+  return (inputs, training) => ops.scaleBy(kernel(inputs, training), 1 / inputs.length);
 };
 
-const sum: Rule = (operator: Operator) => {
-  operator.arity(1, 1000);
-  return (inputs) => (inputs as readonly Node[]).reduce((total, x) => ops.add(total, x));
+/** To the nearest whole number, halves to the even one. */
+const round = (x: Node): Node => {
+  const down = ops.floor(x);
+  const rest = ops.sub(x, down);
+  const odd = ops.sub(down, affine(ops.floor(affine(down, 0.5, 0)), 2, 0));
+  const up = ops.add(ops.less(constant(0.5), rest), ops.mul(ops.equal(rest, constant(0.5)), odd));
+  return ops.add(down, up);
+};
+
+/** All floating-point types are float32 here, rounded as those of 16 bits are. */
+const cast: Rule = (operator) => {
+  operator.arity(1, operator.type === 'CastLike' ? 2 : 1);
+  const to = operator.int('to', operator.inputTypes[1]?.type ?? 1);
+  operator.ignore('saturate', 'round_mode');
+  const rounds = to !== operator.inputTypes[0]?.type;
+  return ([x]) => {
+    if (x!.dtype === 'int32' && operator.inputKinds[0] === 'integer')
+      return hostLeaf(Float32Array.from(operator.known(x!, 'its input')), x!.shape, 'float32');
+    return rounds ? narrowed(asFloat(x!), to) : asFloat(x!);
+  };
+};
+
+const constantOfShape: Rule = (operator) => {
+  operator.arity(1);
+  const value = operator.tensor('value')?.data[0] ?? 0;
+  return ([shape]) => {
+    const sizes = operator.known(shape!, 'its shape');
+    if (sizes.length > 16 || sizes.some((d) => d < 0))
+      operator.misfit('its shape', 'at most 16 sizes of at least 0', sizes.slice(0, 20).join(', '));
+    checkSize(sizes);
+    return ops.broadcastTo(constant(value), sizes);
+  };
+};
+
+const range: Rule = (operator) => {
+  operator.arity(3);
+  return (inputs) => {
+    const [start, limit, step] = (inputs as readonly Node[]).map((x) => operator.known(x, 'its ends')[0]!);
+    const count = Math.max(0, Math.ceil((limit! - start!) / step!));
+    if (!(count >= 1 && count <= MOST_KNOWN))
+      operator.misfit('its ends', `from 1 to ${MOST_KNOWN} numbers`, String(count));
+    return hostLeaf(
+      Float32Array.from({ length: count }, (_, i) => start! + i * step!),
+      [count],
+      'float32',
+    );
+  };
 };
 
 const none = () => undefined;
 
 export const elementwise: Readonly<Record<string, Rule>> = {
-  Relu: unary(ops.relu),
-  LeakyRelu: (operator) => {
-    operator.arity(1);
-    const alpha = operator.float('alpha', 0.01);
-    return ([x]) => ops.leakyRelu(x!, alpha);
-  },
-  PRelu: prelu,
   Clip: clip,
-  Sigmoid: unary(ops.sigmoid),
-  Tanh: unary(ops.tanh),
   Softmax: softmax(ops.softmax),
   LogSoftmax: softmax(ops.logSoftmax),
   Add: binary(
@@ -118,12 +174,24 @@ export const elementwise: Readonly<Record<string, Rule>> = {
     (a, b) => affine(a, b, 0),
   ),
   Div: binary(ops.div, none, none),
-  Sum: sum,
+  Sum: many(ops.add),
+  Max: many(ops.maximum),
+  Min: many(ops.minimum),
+  Mean: mean,
   Pow: pow,
   Neg: unary(ops.neg),
   Exp: unary(ops.exp),
   Log: unary(ops.log),
   Sqrt: unary(ops.sqrt),
   Abs: unary(ops.abs),
-  Identity: unary((x) => x),
+  Sign: unary(ops.sign),
+  Erf: unary(ops.erf),
+  Floor: unary(ops.floor),
+  Ceil: unary((x) => ops.neg(ops.floor(ops.neg(x)))),
+  Round: unary(round),
+  Reciprocal: unary((x) => ops.div(constant(1), x)),
+  Cast: cast,
+  CastLike: cast,
+  ConstantOfShape: constantOfShape,
+  Range: range,
 };

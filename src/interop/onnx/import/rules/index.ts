@@ -1,25 +1,46 @@
-import type { Operator, Rule, ValueKind } from '../operator.js';
+import type { Operator, Rule, ValueKind, ValueType } from '../operator.js';
 import type { NodeProto } from '../proto.js';
 import { isFloatType } from '../tensor.js';
+import { activations } from './activations.js';
 import { elementwise } from './elementwise.js';
 import { integers } from './integers.js';
 import { layers } from './layers.js';
+import { losses } from './losses.js';
+import { masks } from './masks.js';
+import { moves } from './moves.js';
+import { norms } from './norms.js';
 import { pools } from './pooling.js';
+import { reductions } from './reductions.js';
+import { scatters } from './scatters.js';
 import { shapes } from './shapes.js';
 
-const floats: Readonly<Record<string, Rule>> = { ...layers, ...pools, ...elementwise, ...shapes };
+const floats: Readonly<Record<string, Rule>> = {
+  ...layers,
+  ...norms,
+  ...pools,
+  ...elementwise,
+  ...activations,
+  ...shapes,
+  ...moves,
+  ...scatters,
+  ...losses,
+  ...reductions,
+};
+
+/** Of `TensorProto.DataType`. */
+const [FLOAT, INT64, BOOL] = [1, 7, 9];
 
 /** Read by the importer itself. */
 const OWN = ['Constant', 'If'];
 
 /** Operators that an import knows, in the order of the alphabet. */
 export const supported: readonly string[] = [
-  ...new Set([...Object.keys(floats), ...Object.keys(integers), ...OWN]),
+  ...new Set([...Object.keys(floats), ...Object.keys(integers), ...Object.keys(masks), ...OWN]),
 ].sort();
 
 /** The rule for an operator whose result is of some kind, if there is one. */
 export function ruleFor(type: string, kind: ValueKind): Rule | undefined {
-  const rules = kind === 'float' ? floats : integers;
+  const rules = { float: floats, integer: integers, mask: masks }[kind];
   return Object.hasOwn(rules, type) ? rules[type] : undefined;
 }
 
@@ -30,30 +51,85 @@ const LEARNED: Readonly<Record<string, readonly number[]>> = {
   MatMul: [0, 1],
   BatchNormalization: [1, 2],
   PRelu: [1],
+  LayerNormalization: [1, 2],
+  RMSNormalization: [1],
+  InstanceNormalization: [1, 2],
+  GroupNormalization: [1, 2],
 };
 /** Running statistics, which are kept even where there is one channel. */
 const KEPT: Readonly<Record<string, readonly number[]>> = { BatchNormalization: [3, 4] };
 
-export type Role = 'learned' | 'kept' | undefined;
+/** Numbers that a pass must know, however many they are. */
+const KNOWN: Readonly<Record<string, readonly number[]>> = {
+  Resize: [1, 2],
+  Upsample: [1],
+  Clip: [1, 2],
+  Pad: [2],
+  Range: [0, 1, 2],
+  Dropout: [1],
+};
+
+/** What a constant is for; `known` stays a number of the graph. */
+export type Role = 'learned' | 'kept' | 'known' | undefined;
 
 /** What an input is for. */
 export function roleOf(type: string, position: number): Role {
   if (Object.hasOwn(LEARNED, type) && LEARNED[type]!.includes(position)) return 'learned';
-  return Object.hasOwn(KEPT, type) && KEPT[type]!.includes(position) ? 'kept' : undefined;
+  if (Object.hasOwn(KEPT, type) && KEPT[type]!.includes(position)) return 'kept';
+  return Object.hasOwn(KNOWN, type) && KNOWN[type]!.includes(position) ? 'known' : undefined;
 }
 
-/** The kind of an operator's first result. */
-export function resultKind(proto: NodeProto, operator: Operator): ValueKind {
-  const [first] = operator.inputKinds;
-  if (proto.type === 'Shape' || proto.type === 'Equal') return 'integer';
+/** What each result of an operator is, by what it reads. */
+export function resultType(proto: NodeProto, operator: Operator): ValueType {
+  const inputs = operator.inputTypes.filter((each) => each !== undefined);
+  const own = operator.inputTypes[DATA[proto.type] ?? 0] ?? { kind: 'float', type: FLOAT };
+  const known = inputs.every(({ kind }) => kind === 'integer');
+  if (proto.type === 'Shape' || proto.type === 'Size') return { kind: 'integer', type: INT64 };
+  if (TRUTH.has(proto.type)) return { kind: known ? 'integer' : 'mask', type: BOOL };
+  if (proto.type === 'ArgMax' || proto.type === 'ArgMin') return { kind: 'mask', type: INT64 };
   if (proto.type === 'ConstantOfShape') {
     const value = proto.attributes.get('value');
-    return value?.kind === 'tensor' && isFloatType(value.value.type) === false ? 'integer' : 'float';
+    const type = value?.kind === 'tensor' ? value.value.type : FLOAT;
+    return { kind: isFloatType(type) === false ? 'integer' : 'float', type };
   }
-  if (proto.type !== 'Cast') return first ?? 'float';
-  const to = proto.attributes.get('to');
-  const float = to?.kind === 'int' ? isFloatType(to.value) : undefined;
-  if (float === undefined)
-    operator.refuse('attribute "to"', 'a type that can be read here', JSON.stringify(to?.value));
-  return float ? 'float' : 'integer';
+  if (proto.type === 'Cast' || proto.type === 'CastLike') {
+    const to = proto.attributes.get('to');
+    const type = proto.type === 'CastLike' ? inputs[1]?.type : to?.kind === 'int' ? to.value : undefined;
+    const float = type === undefined ? undefined : isFloatType(type);
+    if (float === undefined)
+      return operator.refuse('the type that it casts to', 'one that can be read here', String(type));
+    return { kind: float ? 'float' : own.kind === 'integer' ? 'integer' : 'mask', type };
+  }
+  if (own.kind === 'integer' && !known) {
+    const rest = inputs.filter(({ kind }) => kind !== 'integer');
+    // Whole numbers among floating-point ones, or chosen by what is computed: no rule takes them.
+    if (rest.some(({ kind }) => kind === 'mask')) return { kind: 'mask', type: own.type };
+  }
+  return own;
 }
+
+/** The input that the result is of, where that is not the first one. */
+const DATA: Readonly<Record<string, number>> = { Where: 1, OneHot: 2 };
+const TRUTH = new Set([
+  'Equal',
+  'Less',
+  'LessOrEqual',
+  'Greater',
+  'GreaterOrEqual',
+  'And',
+  'Or',
+  'Xor',
+  'Not',
+  'IsNaN',
+  'IsInf',
+]);
+
+/** How many of an operator's results are computed here. */
+export function computedOutputs(type: string): number {
+  return Object.hasOwn(OUTPUTS, type) ? OUTPUTS[type]! : 1;
+}
+const OUTPUTS: Readonly<Record<string, number>> = {
+  Split: 1024,
+  LayerNormalization: 3,
+  SoftmaxCrossEntropyLoss: 2,
+};

@@ -1,44 +1,42 @@
 import { hostLeaf, type Node } from '../../../../graph/node.js';
-import { sizeOf } from '../../../../graph/types.js';
-import type { Operator, Rule } from '../operator.js';
-import { ends, newShape, squeezed, unsqueezed } from './shape-values.js';
+import { showShape, sizeOf } from '../../../../graph/types.js';
+import * as ops from '../../../../ops/index.js';
+import { folded, MOST_KNOWN } from '../fold.js';
+import type { Inputs, Kernel, Operator, Rule } from '../operator.js';
+import { moves } from './moves.js';
+import { reduction } from './reductions.js';
+import { scatters } from './scatters.js';
+import { shapes } from './shapes.js';
 
 /*
- * Whole numbers and truth values: how exporters compute shapes for a batch of any size. They are known while the
- * graph is built, so that these rules compute at once and leave nothing for the device.
+ * Whole numbers and truth values: how exporters compute shapes for a batch of any size, positions and masks. They
+ * are known while the graph is built, so that these rules compute at once and leave nothing for the device.
  */
-
-/** No shape has as many dimensions; a file cannot ask for more. */
-const MAX_ELEMENTS = 4096;
 
 function made(operator: Operator, values: readonly number[], shape: readonly number[]): Node {
   return hostLeaf(Int32Array.from(checked(operator, sizeOf(shape), values)), shape, 'int32');
 }
 
 function checked<T>(operator: Operator, count: number, value: T): T {
-  if (!(count <= MAX_ELEMENTS))
-    operator.misfit('whole numbers', `at most ${MAX_ELEMENTS} of them`, String(count));
+  if (!(count <= MOST_KNOWN))
+    operator.misfit('whole numbers', `at most ${MOST_KNOWN} of them`, String(count));
   return value;
 }
 
 const values = (operator: Operator, x: Node): readonly number[] => operator.known(x, 'its input');
 
-/** Elements of `x` by a rule for positions: `from` turns those of the result into those of the input. */
-function picked(
-  operator: Operator,
-  x: Node,
-  shape: readonly number[],
-  from: (at: number[]) => readonly number[],
-): Node {
-  const data = values(operator, x);
-  const at = shape.map(() => 0);
-  const result = Array.from({ length: checked(operator, sizeOf(shape), sizeOf(shape)) }, () => {
-    const place = from(at).reduce((flat, index, axis) => flat * x.shape[axis]! + index, 0);
-    for (let axis = shape.length - 1; axis >= 0 && ++at[axis]! === shape[axis]; axis--) at[axis] = 0;
-    return data[place]!;
-  });
-  return made(operator, result, shape);
-}
+/** The rule for numbers that a device would compute, computed at once: for what only moves elements. */
+const atOnce =
+  (rule: Rule): Rule =>
+  (operator) => {
+    const kernel = rule(operator);
+    return (inputs) => {
+      const y = kernel(inputs, false);
+      const data = checked(operator, sizeOf(y.shape), folded(y));
+      if (!data) return operator.misfit('its inputs', 'values that do not depend on the images', 'others');
+      return hostLeaf(Int32Array.from(data), y.shape, 'int32');
+    };
+  };
 
 const shapeOf: Rule = (operator) => {
   operator.arity(1);
@@ -50,82 +48,112 @@ const shapeOf: Rule = (operator) => {
   };
 };
 
-const gather: Rule = (operator) => {
-  operator.arity(2);
-  const given = operator.int('axis', 0);
-  return ([x, indices]) => {
-    const [axis] = operator.axes([given], x!.shape.length) as [number];
-    const size = x!.shape[axis]!;
-    const chosen = operator.known(indices!, 'its indices').map((i) => (i < 0 ? i + size : i));
-    if (!chosen.every((i) => i >= 0 && i < size))
-      operator.misfit('its indices', `below ${size}`, chosen.join(', '));
-    const rank = indices!.shape.length;
-    const shape = [...x!.shape.slice(0, axis), ...indices!.shape, ...x!.shape.slice(axis + 1)];
-    return picked(operator, x!, shape, (at) => {
-      const index = at.slice(axis, axis + rank).reduce((flat, i, d) => flat * indices!.shape[d]! + i, 0);
-      return [...at.slice(0, axis), chosen[index]!, ...at.slice(axis + rank)];
-    });
-  };
-};
-
-const concat: Rule = (operator) => {
-  operator.arity(1, 1000);
-  operator.only('axis', 0);
-  return (inputs) => {
-    const parts = (inputs as readonly Node[]).map((part) => {
-      if (part.shape.length !== 1) operator.misfit('its inputs', 'lists', `${part.shape.length} dimensions`);
-      return values(operator, part);
-    });
-    const all = parts.flat();
-    return made(operator, all, [all.length]);
-  };
-};
-
-const slice: Rule = (operator) => {
-  const rangesOf = ends(operator);
-  return (inputs) =>
-    rangesOf(inputs).reduce((x, { axis, start, length, step }) => {
-      const shape = x.shape.map((size, i) => (i === axis ? length : size));
-      return picked(operator, x, shape, (at) =>
-        at.map((index, i) => (i === axis ? start + step * index : index)),
-      );
-    }, inputs[0]!);
-};
-
-const transpose: Rule = (operator) => {
+const size: Rule = (operator) => {
   operator.arity(1);
-  const perm = operator.ints('perm');
-  return ([x]) => {
-    const rank = x!.shape.length;
-    const axes = operator.axes(perm ?? x!.shape.map((_, i) => rank - 1 - i), rank);
-    if (axes.length !== rank) operator.misfit('its axes', `${rank} of them`, String(axes.length));
-    return picked(
+  return ([x]) => made(operator, [fitting(operator, sizeOf(x!.shape))], []);
+};
+
+/** Bits of a type of whole numbers that wraps around, by `TensorProto.DataType`; others must fit 32 bits here. */
+const WRAPS: Readonly<Record<number, (value: number) => number>> = {
+  2: (v) => v & 255,
+  3: (v) => (v << 24) >> 24,
+  4: (v) => v & 65535,
+  5: (v) => (v << 16) >> 16,
+  6: (v) => v | 0,
+};
+
+/** A result as its type holds it. */
+function fitting(operator: Operator, value: number, type = operator.inputTypes[0]?.type ?? 7): number {
+  const unsigned = type === 12 || type === 13;
+  if (Number.isSafeInteger(value)) {
+    const wrap = WRAPS[type];
+    if (wrap) return wrap(value);
+    if (value >= (unsigned ? 0 : -(2 ** 31)) && value < 2 ** 31) return value;
+  }
+  return operator.misfit('its result', 'whole numbers of 32 bits', String(value));
+}
+
+/** Both operands element by element, as NumPy broadcasts them. */
+function together(
+  operator: Operator,
+  inputs: readonly Node[],
+): { shape: readonly number[]; lists: number[][] } {
+  const rank = Math.max(...inputs.map((x) => x.shape.length));
+  const shape = Array.from({ length: rank }, (_, i) => {
+    const sizes = inputs.map((x) => x.shape[i - rank + x.shape.length] ?? 1);
+    const full = sizes.find((d) => d !== 1) ?? 1;
+    if (sizes.some((d) => d !== 1 && d !== full))
+      operator.misfit(
+        'its inputs',
+        'shapes that broadcast together',
+        inputs.map((x) => showShape(x.shape)).join(', '),
+      );
+    return full;
+  });
+  checked(operator, sizeOf(shape), shape);
+  const lists = inputs.map((x) => [...values(operator, ops.broadcastTo(x, shape))]);
+  return { shape, lists };
+}
+
+const elementwise =
+  (apply: (...values: number[]) => number, [least, most]: readonly [number, number], truth = false): Rule =>
+  (operator) => {
+    operator.arity(least, most);
+    return (inputs) => {
+      const { shape, lists } = together(operator, inputs as readonly Node[]);
+      const result = lists[0]!.map((_, i) => {
+        const value = apply(...lists.map((list) => list[i]!));
+        return truth ? value : fitting(operator, value);
+      });
+      return made(operator, result, shape);
+    };
+  };
+
+const two = [2, 2] as const;
+const arithmetic = (apply: (a: number, b: number) => number): Rule => elementwise(apply, two);
+const truth = (apply: (a: number, b: number) => boolean): Rule =>
+  elementwise((a, b) => (apply(a!, b!) ? 1 : 0), two, true);
+const many = (apply: (...values: number[]) => number): Rule => elementwise(apply, [1, 1000]);
+const unary = (apply: (x: number) => number): Rule => elementwise(apply, [1, 1]);
+
+/** The remainder has the divisor's sign, or the dividend's with `fmod`. */
+const mod: Rule = (operator) => {
+  const fmod = operator.int('fmod', 0) !== 0;
+  return arithmetic((a, b) => (b === 0 ? Number.NaN : fmod ? a % b : a - b * Math.floor(a / b)))(operator);
+};
+
+const shift: Rule = (operator) => {
+  const left = operator.word('direction', ['LEFT', 'RIGHT']) === 'LEFT';
+  if (!operator.has('direction')) operator.refuse('attribute "direction"', 'LEFT or RIGHT', 'none');
+  return arithmetic((a, b) => (b < 0 ? Number.NaN : left ? a * 2 ** b : Math.floor(a / 2 ** b)))(operator);
+};
+
+const clip: Rule = (operator) => {
+  operator.arity(1, 3);
+  return ([x, low, high]) => {
+    const bound = (node: Node | undefined, otherwise: number) =>
+      node ? operator.known(node, 'its bounds')[0]! : otherwise;
+    const [min, max] = [bound(low, -Infinity), bound(high, Infinity)];
+    return made(
       operator,
-      x!,
-      axes.map((axis) => x!.shape[axis]!),
-      (at) => axes.map((_, axis) => at[axes.indexOf(axis)]!),
+      values(operator, x!).map((v) => Math.min(max, Math.max(min, v))),
+      x!.shape,
     );
   };
 };
 
-const arithmetic =
-  (apply: (a: number, b: number) => number): Rule =>
-  (operator) => {
-    operator.arity(2);
-    return ([a, b]) => {
-      const [left, right] = [values(operator, a!), values(operator, b!)];
-      // Lists of one length, or one number beside a list: more is never needed for shapes.
-      if (left.length !== right.length && left.length !== 1 && right.length !== 1)
-        operator.misfit('its inputs', 'lists of one length', `${left.length} and ${right.length} numbers`);
-      const shape = (left.length >= right.length ? a! : b!).shape;
-      const result = Array.from({ length: sizeOf(shape) }, (_, i) =>
-        apply(left[left.length === 1 ? 0 : i]!, right[right.length === 1 ? 0 : i]!),
-      );
-      if (!result.every((value) => Math.abs(value) < 2 ** 31))
-        operator.misfit('its result', 'numbers of 32 bits', result.join(', '));
-      return made(operator, result, shape);
-    };
+const range: Rule = (operator) => {
+  operator.arity(3);
+  return (inputs) => {
+    const [start, limit, step] = (inputs as readonly Node[]).map((x) => values(operator, x)[0]!);
+    const count = Math.max(0, Math.ceil((limit! - start!) / step!));
+    return made(
+      operator,
+      Array.from({ length: checked(operator, count, count) }, (_, i) => start! + i * step!),
+      [count],
+    );
   };
+};
 
 const constantOfShape: Rule = (operator) => {
   operator.arity(1);
@@ -133,45 +161,99 @@ const constantOfShape: Rule = (operator) => {
   return ([shape]) => {
     const sizes = operator.known(shape!, 'its shape');
     const count = checked(operator, sizeOf(sizes), sizeOf(sizes));
-    if (sizes.some((size) => size < 0)) operator.misfit('its shape', 'sizes of at least 0', sizes.join(', '));
-    return made(
-      operator,
-      Array.from({ length: count }, () => value),
-      sizes,
-    );
+    if (sizes.some((d) => d < 0)) operator.misfit('its shape', 'sizes of at least 0', sizes.join(', '));
+    return made(operator, new Array(count).fill(value), sizes);
   };
 };
 
-const reshape =
-  (find: typeof newShape): Rule =>
-  (operator) => {
-    const shape = find(operator);
-    return (inputs) => made(operator, values(operator, inputs[0]!), shape(inputs));
-  };
-
-const same: Rule = (operator) => {
+/** Where the elements are that are not 0: [rank, count]. */
+const nonZero: Rule = (operator) => {
   operator.arity(1);
-  operator.ignore('to', 'saturate', 'round_mode');
-  if (operator.inputKinds[0] !== 'integer')
-    operator.refuse('its input', 'whole numbers', 'floating-point numbers');
-  return ([x]) => x!;
+  return ([x]) => {
+    const found = values(operator, x!).flatMap((v, i) => (v === 0 ? [] : [i]));
+    const { shape } = x!;
+    const places = shape.map((d, axis) => {
+      const inner = sizeOf(shape.slice(axis + 1));
+      return found.map((i) => Math.floor(i / inner) % d);
+    });
+    return made(operator, places.flat(), [shape.length, found.length]);
+  };
 };
+
+/** From one type of whole numbers to another. */
+const cast: Rule = (operator) => {
+  operator.arity(1, operator.type === 'CastLike' ? 2 : 1);
+  const to = operator.int('to', operator.inputTypes[1]?.type ?? 7);
+  operator.ignore('saturate', 'round_mode');
+  return ([x]) =>
+    made(
+      operator,
+      values(operator, x!).map((v) => (to === 9 ? Number(v !== 0) : fitting(operator, v, to))),
+      x!.shape,
+    );
+};
+
+/** Reductions in float64, which holds sums of whole numbers exactly. */
+const reduced = (
+  apply: (x: Node, axes: readonly number[], keepDims: boolean) => Node,
+  since: number,
+): Rule => {
+  const rule = reduction((x, axes, keepDims) => apply(ops.cast(x, 'float64'), axes, keepDims), since);
+  return (operator) => {
+    const kernel: Kernel = rule(operator);
+    return (inputs: Inputs) => {
+      const y = kernel(inputs, false);
+      const list = operator.known(y.dtype === 'int32' ? ops.cast(y, 'float64') : y, 'its input');
+      return made(
+        operator,
+        list.map((v) => fitting(operator, v)),
+        y.shape,
+      );
+    };
+  };
+};
+
+const moved = Object.fromEntries(
+  Object.entries({ ...shapes, ...moves, ...scatters }).map(([type, rule]) => [type, atOnce(rule)]),
+);
 
 export const integers: Readonly<Record<string, Rule>> = {
+  ...moved,
   Shape: shapeOf,
-  Gather: gather,
-  Concat: concat,
-  Slice: slice,
-  Transpose: transpose,
-  Reshape: reshape(newShape),
-  Squeeze: reshape(squeezed),
-  Unsqueeze: reshape(unsqueezed),
+  Size: size,
   Add: arithmetic((a, b) => a + b),
   Sub: arithmetic((a, b) => a - b),
   Mul: arithmetic((a, b) => a * b),
   Div: arithmetic((a, b) => (b === 0 ? Number.NaN : Math.trunc(a / b))),
-  Equal: arithmetic((a, b) => (a === b ? 1 : 0)),
+  Mod: mod,
+  Pow: arithmetic((a, b) => (b < 0 ? Number.NaN : a ** b)),
+  Sum: many((...list) => list.reduce((a, b) => a + b, 0)),
+  Max: many(Math.max),
+  Min: many(Math.min),
+  Neg: unary((x) => -x),
+  Abs: unary(Math.abs),
+  Sign: unary(Math.sign),
+  BitShift: shift,
+  BitwiseAnd: arithmetic((a, b) => a & b),
+  BitwiseOr: arithmetic((a, b) => a | b),
+  BitwiseXor: arithmetic((a, b) => a ^ b),
+  BitwiseNot: unary((x) => ~x),
+  Equal: truth((a, b) => a === b),
+  Less: truth((a, b) => a < b),
+  LessOrEqual: truth((a, b) => a <= b),
+  Greater: truth((a, b) => a > b),
+  GreaterOrEqual: truth((a, b) => a >= b),
+  And: truth((a, b) => a !== 0 && b !== 0),
+  Or: truth((a, b) => a !== 0 || b !== 0),
+  Xor: truth((a, b) => (a !== 0) !== (b !== 0)),
+  Not: elementwise((x) => (x === 0 ? 1 : 0), [1, 1], true),
+  Clip: clip,
+  Range: range,
   ConstantOfShape: constantOfShape,
-  Cast: same,
-  Identity: same,
+  NonZero: nonZero,
+  ReduceSum: reduced(ops.sum, 13),
+  ReduceMax: reduced(ops.max, 18),
+  ReduceMin: reduced((x, axes, keep) => ops.neg(ops.max(ops.neg(x), axes, keep)), 18),
+  Cast: cast,
+  CastLike: cast,
 };

@@ -1,33 +1,35 @@
 import { hostLeaf, type Node } from '../../../../graph/node.js';
 import { sameShape, showShape, sizeOf } from '../../../../graph/types.js';
-import type { Pair } from '../../../../ops/conv2d.js';
 import * as ops from '../../../../ops/index.js';
 import { nextKey } from '../../../../tensor/random.js';
 import type { Operator, Rule } from '../operator.js';
-import { cut, padded, padding } from '../windows.js';
-
-function images(operator: Operator, x: Node): readonly number[] {
-  if (x.shape.length !== 4) operator.misfit('its input', 'images [N, C, H, W]', showShape(x.shape));
-  return x.shape.slice(2);
-}
+import { checkSize } from '../refuse.js';
+import { asImages, asPair, padded, padding, type Side, windowOf } from '../windows.js';
 
 const conv: Rule = (operator) => {
   operator.arity(2, 3);
   const groups = operator.int('group', 1);
-  const stride = operator.pair('strides', [1, 1]);
-  const dilation = operator.pair('dilations', [1, 1]);
-  const declared = operator.sizes('kernel_shape', 2, 1);
+  const window = windowOf(operator);
+  const declared = operator.ints('kernel_shape');
   const padsOf = padding(operator);
   return ([x, w, b]) => {
-    const size = images(operator, x!);
-    const kernel = w!.shape.slice(2) as unknown as Pair;
+    const { images, back } = asImages(operator, x!);
+    const kernel = w!.shape.slice(2);
+    if (kernel.length !== x!.shape.length - 2)
+      operator.misfit('its weights', `${x!.shape.length} dimensions`, showShape(w!.shape));
     if (declared && !sameShape(declared, kernel))
       operator.misfit('kernel_shape', `its weights’ own, ${showShape(kernel)}`, showShape(declared));
-    const pads = padsOf(size, { kernel, stride, dilation });
-    const [top, left, bottom, right] = pads;
-    if (top === bottom && left === right)
-      return ops.conv2d(x!, w!, b, { stride, padding: [top, left], dilation, groups });
-    return ops.conv2d(padded(x!, pads), w!, b, { stride, padding: [0, 0], dilation, groups });
+    const { stride, dilation } = window(kernel.length);
+    const pads = asPair<Side>(padsOf(x!.shape.slice(2), { kernel, stride, dilation }), [0, 0]);
+    const even = pads.every(([before, behind]) => before === behind);
+    const options = {
+      stride: asPair(stride, 1),
+      dilation: asPair(dilation, 1),
+      padding: even ? ([pads[0][0], pads[1][0]] as const) : ([0, 0] as const),
+      groups,
+    };
+    const weights = ops.reshape(w!, [...w!.shape.slice(0, 2), ...asPair(kernel, 1)]);
+    return back(ops.conv2d(even ? images : padded(images, pads), weights, b, options));
   };
 };
 
@@ -55,36 +57,68 @@ const gemm: Rule = (operator) => {
   };
 };
 
+/** Matrix products; what comes before the last two dimensions is broadcast, and lists are rows or columns. */
 const matMul: Rule = (operator) => {
   operator.arity(2);
   return ([a, b]) => {
-    const [left, right] = [a!.shape, b!.shape];
-    if (left.length < 2 || right.length < 2)
+    if (a!.shape.length === 0 || b!.shape.length === 0)
       operator.misfit(
         'its inputs',
-        'at least two dimensions each',
-        `${showShape(left)} and ${showShape(right)}`,
+        'at least one dimension each',
+        `${showShape(a!.shape)} and ${showShape(b!.shape)}`,
       );
-    if (right.length === 2) {
-      const rows = ops.reshape(a!, [sizeOf(left.slice(0, -1)), left.at(-1)!]);
-      return ops.reshape(ops.matmul(rows, b!), [...left.slice(0, -1), right[1]!]);
-    }
-    const batch = left.slice(0, -2);
-    if (!sameShape(batch, right.slice(0, -2)))
-      operator.misfit('its inputs', 'equal batch dimensions', `${showShape(left)} and ${showShape(right)}`);
-    const flat = (x: Node) => ops.reshape(x, [sizeOf(batch), ...x.shape.slice(-2)]);
-    return ops.reshape(ops.matmul(flat(a!), flat(b!)), [...batch, left.at(-2)!, right.at(-1)!]);
+    const first = a!.shape.length === 1 ? ops.reshape(a!, [1, a!.shape[0]!]) : a!;
+    const second = b!.shape.length === 1 ? ops.reshape(b!, [b!.shape[0]!, 1]) : b!;
+    const y = product(operator, first, second);
+    if (first === a && second === b) return y;
+    const rows = first === a ? [y.shape.at(-2)!] : [];
+    const columns = second === b ? [y.shape.at(-1)!] : [];
+    return ops.reshape(y, [...y.shape.slice(0, -2), ...rows, ...columns]);
   };
 };
+
+function product(operator: Operator, a: Node, b: Node): Node {
+  const [left, right] = [a.shape, b.shape];
+  if (left.at(-1) !== right.at(-2))
+    operator.misfit('its inputs', 'as many columns as rows', `${showShape(left)} and ${showShape(right)}`);
+  if (right.length === 2) {
+    const rows = ops.reshape(a, [sizeOf(left.slice(0, -1)), left.at(-1)!]);
+    return ops.reshape(ops.matmul(rows, b), [...left.slice(0, -1), right[1]!]);
+  }
+  const rank = Math.max(left.length, right.length) - 2;
+  const sizes = (shape: readonly number[]) => [
+    ...Array.from({ length: rank + 2 - shape.length }, () => 1),
+    ...shape.slice(0, -2),
+  ];
+  const [one, two] = [sizes(left), sizes(right)];
+  const batch = one.map((d, i) => (d === 1 ? two[i]! : d));
+  if (batch.some((d, i) => two[i] !== 1 && two[i] !== d))
+    operator.misfit(
+      'its inputs',
+      'batches that broadcast together',
+      `${showShape(left)} and ${showShape(right)}`,
+    );
+  checkSize([...batch, left.at(-2)!, right.at(-2)!, right.at(-1)!].slice(0, -1));
+  const flat = (x: Node) =>
+    ops.reshape(ops.broadcastTo(x, [...batch, ...x.shape.slice(-2)]), [sizeOf(batch), ...x.shape.slice(-2)]);
+  return ops.reshape(ops.matmul(flat(a), flat(b)), [...batch, left.at(-2)!, right.at(-1)!]);
+}
 
 /** With the statistics of the file, in training too: an inference graph has no others. */
 const batchNormalization: Rule = (operator) => {
   operator.arity(5);
   operator.ignore('momentum');
   const eps = operator.float('epsilon', 1e-5);
+  if (operator.opset < 7) operator.only('is_test', 1, 0);
   if (operator.opset < 9) operator.only('spatial', 1);
   if (operator.opset >= 14) operator.only('training_mode', 0);
-  return ([x, scale, shift, mean, variance]) => ops.batchNorm(x!, scale!, shift!, mean!, variance!, eps);
+  return ([x, scale, shift, mean, variance]) => {
+    const [n, c, ...sides] = x!.shape as [number, number, ...number[]];
+    // Any number of sides is a plane to it.
+    const plain = sides.length === 0 || sides.length === 2;
+    const images = plain ? x! : ops.reshape(x!, [n, c, 1, sizeOf(sides)]);
+    return ops.reshape(ops.batchNorm(images, scale!, shift!, mean!, variance!, eps), x!.shape);
+  };
 };
 
 /** ONNX divides alpha by the size, as PyTorch does. */
@@ -98,24 +132,31 @@ const lrn: Rule = (operator) => {
   if (size % 2 === 1) return ([x]) => ops.localResponseNorm(x!, { size, alpha, beta, k });
   // ONNX's window of an even size reaches one channel further up, ours one further down: a mean over channels then.
   return ([x]) => {
-    const [h, w] = images(operator, x!) as unknown as Pair;
-    const [n, c] = x!.shape as unknown as Pair;
-    const squares = cut(ops.square(x!), 1, 1 - size / 2, c + size - 1);
+    if (x!.shape.length !== 4) operator.misfit('its input', 'images [N, C, H, W]', showShape(x!.shape));
+    const [n, c, h, w] = x!.shape as [number, number, number, number];
+    const squares = ops.narrow(ops.square(x!), 1, 1 - size / 2, c + size - 1);
     const rows = ops.reshape(squares, [n, 1, c + size - 1, h * w]);
     const means = ops.reshape(ops.avgPool2d(rows, { kernel: [size, 1], stride: [1, 1] }), [n, c, h, w]);
     return ops.mul(x!, ops.pow(ops.affine(means, { scale: alpha, shift: k }), { exponent: -beta }));
   };
 };
 
-/** Drops where the module trains, as PyTorch's layer would. */
+/**
+ * Drops where the module trains, as PyTorch's layer would. A file that says training_mode (PyTorch's
+ * `training=TrainingMode.TRAINING`) means the same: in evaluation nothing is dropped here.
+ */
 const dropout: Rule = (operator) => {
   operator.arity(1, operator.opset < 12 ? 1 : 3);
+  const seeded = operator.has('seed');
   operator.ignore('seed');
+  if (operator.opset < 7) operator.ignore('is_test');
   const fixed = operator.opset < 12 ? operator.float('ratio', 0.5) : undefined;
   return ([x, ratio, mode], training) => {
-    if (mode && operator.known(mode, 'training_mode')[0] !== 0)
-      operator.misfit('training_mode', 'an inference graph', 'one that always trains');
+    const trains = mode && operator.known(mode, 'training_mode')[0] !== 0;
     const p = fixed ?? (ratio ? operator.known(ratio, 'ratio')[0]! : 0.5);
+    if (!(p >= 0 && p < 1)) operator.misfit('its ratio', 'from 0 to below 1', String(p));
+    // It asks for one mask, always the same, of another program's random numbers.
+    if (trains && seeded && p > 0) operator.misfit('training_mode', 'no seed', 'a mask that a seed makes');
     return training && p > 0 ? ops.dropout(x!, hostLeaf(nextKey(), [4], 'int32'), p) : x!;
   };
 };

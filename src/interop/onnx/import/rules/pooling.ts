@@ -1,56 +1,108 @@
-import type { Node } from '../../../../graph/node.js';
+import { hostLeaf, type Node } from '../../../../graph/node.js';
 import { showShape } from '../../../../graph/types.js';
 import type { Pair } from '../../../../ops/conv2d.js';
 import * as ops from '../../../../ops/index.js';
 import type { Operator, Rule } from '../operator.js';
-import { cut, padded, padding } from '../windows.js';
+import { asImages, asPair, padded, padding, type Side, windowOf } from '../windows.js';
 
+/** Pools images [N, C, H, W] with an equal padding on both sides. */
 type Pool = (x: Node, padding: Pair, ceilMode: boolean) => Node;
 
 /**
  * Pools with another padding on each side, which our operations do not have. Windows that begin where they must
  * come from an equal padding on both sides that lets them reach beyond the end; what comes too many is cut off.
  */
-function uneven(operator: Operator, x: Node, begin: Pair, counts: Pair, pool: Pool): Node {
+function uneven(x: Node, begin: Pair, counts: Pair, pool: Pool): Node | undefined {
   const y = pool(x, begin, true);
-  return [0, 1].reduce((all, i) => {
-    if (all.shape[2 + i]! < counts[i]!)
-      operator.misfit('its padding', 'one that ends in the last window', `${counts[i]} windows`);
-    return cut(all, 2 + i, 0, counts[i]!);
-  }, y);
+  if ([0, 1].some((i) => y.shape[2 + i]! < counts[i]!)) return undefined;
+  return [0, 1].reduce((all, i) => ops.narrow(all, 2 + i, 0, counts[i]!), y);
 }
 
-const pooling = (operator: Operator, kind: 'max' | 'average'): ReturnType<Rule> => {
+/** What `value` is around an image, which counts for nothing where it is the least there is. */
+function surrounded(x: Node, pads: readonly [Side, Side], value: number): Node {
+  const around = padded(x, pads);
+  if (value === 0) return around;
+  const [h, w] = x.shape.slice(2) as [number, number];
+  const inside = padded(ops.broadcastTo(number(1), [1, 1, h, w]), pads);
+  return ops.where(inside, around, number(value));
+}
+const number = (value: number): Node => hostLeaf(Float32Array.of(value), [], 'float32');
+
+const pooling = (operator: Operator, kind: 'max' | 'average' | 'power'): ReturnType<Rule> => {
   operator.arity(1);
-  const kernel = operator.sizes('kernel_shape', 2, 1) as unknown as Pair | undefined;
-  if (!kernel) operator.refuse('attribute "kernel_shape"', 'a window’s height and width', 'none');
-  const stride = operator.pair('strides', [1, 1]);
-  const dilation = operator.pair('dilations', [1, 1]);
+  const sizes = operator.ints('kernel_shape');
+  if (!sizes) operator.refuse('attribute "kernel_shape"', 'a window’s size', 'none');
+  if (sizes.length < 1 || sizes.length > 2 || !sizes.every((v) => Number.isSafeInteger(v) && v >= 1))
+    operator.refuse(
+      'attribute "kernel_shape"',
+      'one or two whole numbers of at least 1',
+      `[${sizes.slice(0, 10).join(', ')}]`,
+      'only one- and two-dimensional windows can be computed here',
+    );
+  const window = windowOf(operator)(sizes.length);
+  const kernel = asPair(sizes, 1);
+  const [stride, dilation] = [asPair(window.stride, 1), asPair(window.dilation, 1)];
   const ceilMode = operator.int('ceil_mode', 0) !== 0;
   const countIncludePad = kind === 'average' && operator.int('count_include_pad', 0) !== 0;
+  const p = kind === 'power' ? operator.int('p', 2) : 1;
   if (kind === 'max') operator.ignore('storage_order');
   else if (dilation.some((d) => d !== 1))
     operator.refuse('attribute "dilations"', '1 × 1', dilation.join(' × '));
   const padsOf = padding(operator);
-  return ([x]) => {
-    if (x!.shape.length !== 4) operator.misfit('its input', 'images [N, C, H, W]', showShape(x!.shape));
-    const size = x!.shape.slice(2);
-    const pads = padsOf(size, { kernel, stride, dilation });
-    const begin: Pair = [pads[0], pads[1]];
-    const end: Pair = [pads[2], pads[3]];
-    const pool: Pool = (input, padding, ceil) =>
+  const area = kernel[0] * kernel[1];
+
+  const pooled = (images: Node, pads: readonly [Side, Side]): Node => {
+    const size = images.shape.slice(2);
+    const begin: Pair = [pads[0][0], pads[1][0]];
+    const pool: Pool = (input, around, ceil) =>
       kind === 'max'
-        ? ops.maxPool2d(input, { kernel, stride, padding, dilation, ceilMode: ceil })
-        : ops.avgPool2d(input, { kernel, stride, padding, ceilMode: ceil, countIncludePad });
-    if (begin[0] === end[0] && begin[1] === end[1]) return pool(x!, begin, ceilMode);
-    // Where zeros count they can be there.
-    if (countIncludePad) return pool(padded(x!, pads), [0, 0], ceilMode);
+        ? ops.maxPool2d(input, { kernel, stride, padding: around, dilation, ceilMode: ceil })
+        : ops.avgPool2d(input, { kernel, stride, padding: around, ceilMode: ceil, countIncludePad });
+    const even = pads.every(([before, behind]) => before === behind);
+    const usual = begin.every((before, i) => 2 * before <= kernel[i]!);
+    if (even && usual && !(ceilMode && countIncludePad)) return pool(images, begin, ceilMode);
     const counts = [0, 1].map((i) => {
-      const span = size[i]! + begin[i]! + end[i]! - dilation[i]! * (kernel[i]! - 1) - 1;
+      const [before, behind] = pads[i]!;
+      const span = size[i]! + before + behind - dilation[i]! * (kernel[i]! - 1) - 1;
       const count = (ceilMode ? Math.ceil : Math.floor)(span / stride[i]!) + 1;
-      return ceilMode && (count - 1) * stride[i]! >= size[i]! + begin[i]! ? count - 1 : count;
+      return ceilMode && (count - 1) * stride[i]! >= size[i]! + before ? count - 1 : count;
     }) as unknown as Pair;
-    return uneven(operator, x!, begin, counts, pool);
+    if (kind === 'average' && countIncludePad) {
+      // Zeros that count are there; cells beyond them, which a last window may reach, count for nothing.
+      const y = ops.avgPool2d(padded(images, pads), { kernel, stride, ceilMode, countIncludePad: false });
+      return [0, 1].reduce((all, i) => ops.narrow(all, 2 + i, 0, counts[i]!), y);
+    }
+    const cut = usual ? uneven(images, begin, counts, pool) : undefined;
+    if (cut) return cut;
+    // More padding than a window reaches: the cells are there.
+    const reach = pads.map(([before], i): Side => {
+      const last = (counts[i]! - 1) * stride[i]! + dilation[i]! * (kernel[i]! - 1) + 1;
+      return [before, Math.max(0, last - size[i]! - before)];
+    }) as unknown as readonly [Side, Side];
+    const most = kind === 'max' ? Number.NEGATIVE_INFINITY : 0;
+    const wide = surrounded(images, reach, most);
+    const y =
+      kind === 'max'
+        ? ops.maxPool2d(wide, { kernel, stride, dilation })
+        : ops.div(
+            ops.avgPool2d(wide, { kernel, stride }),
+            ops.avgPool2d(padded(ops.broadcastTo(number(1), [1, 1, ...size]), reach), { kernel, stride }),
+          );
+    return [0, 1].reduce((all, i) => ops.narrow(all, 2 + i, 0, counts[i]!), y);
+  };
+
+  return ([x]) => {
+    const { images, back } = asImages(operator, x!);
+    const sides = x!.shape.slice(2);
+    if (sides.length !== sizes.length)
+      operator.misfit('its input', `${sizes.length + 2} dimensions`, showShape(x!.shape));
+    const pads = asPair<Side>(padsOf(sides, { ...window, kernel: sizes }), [0, 0]);
+    if (kind !== 'power') return back(pooled(images, pads));
+    // A sum is a mean times the window, where the padding counts.
+    const powers =
+      p === 2 ? ops.square(images) : p === 1 ? ops.abs(images) : ops.pow(ops.abs(images), { exponent: p });
+    const sums = ops.scaleBy(ops.avgPool2d(padded(powers, pads), { kernel, stride, ceilMode }), area);
+    return back(p === 2 ? ops.sqrt(sums) : p === 1 ? sums : ops.pow(sums, { exponent: 1 / p }));
   };
 };
 
@@ -81,13 +133,21 @@ const overAll =
   (pool: (x: Node) => Node): Rule =>
   (operator) => {
     operator.arity(1);
-    return ([x]) => pool(x!);
+    return ([x]) => {
+      if (x!.shape.length < 3) operator.misfit('its input', '[N, C, …]', showShape(x!.shape));
+      return pool(x!);
+    };
   };
+
+const sidesOf = (x: Node): number[] => x.shape.map((_, i) => i).slice(2);
 
 export const pools: Readonly<Record<string, Rule>> = {
   MaxPool: (operator) => pooling(operator, 'max'),
   AveragePool: (operator) =>
     operator.ints('kernel_shape')?.length === 3 ? averageOfDepth(operator) : pooling(operator, 'average'),
-  GlobalAveragePool: overAll((x) => ops.adaptiveAvgPool2d(x, [1, 1])),
-  GlobalMaxPool: overAll((x) => ops.max(x, [2, 3], true)),
+  LpPool: (operator) => pooling(operator, 'power'),
+  GlobalAveragePool: overAll((x) =>
+    x.shape.length === 4 ? ops.adaptiveAvgPool2d(x, [1, 1]) : ops.mean(x, sidesOf(x), true),
+  ),
+  GlobalMaxPool: overAll((x) => ops.max(x, sidesOf(x), true)),
 };

@@ -1,0 +1,80 @@
+import { hostLeaf, type Node } from '../../../../graph/node.js';
+import * as ops from '../../../../ops/index.js';
+import type { Operator, Rule } from '../operator.js';
+
+const number = (value: number): Node => hostLeaf(Float32Array.of(value), [], 'float32');
+const affine = (x: Node, scale: number, shift: number): Node => ops.affine(x, { scale, shift });
+
+/** An activation with numbers from attributes, given with what they are without them. */
+const activation =
+  <K extends string>(
+    defaults: Readonly<Record<K, number>>,
+    apply: (x: Node, numbers: Readonly<Record<K, number>>) => Node,
+  ): Rule =>
+  (operator) => {
+    operator.arity(1);
+    const numbers = Object.fromEntries(
+      Object.entries<number>(defaults).map(([name, value]) => [name, operator.float(name, value)]),
+    ) as Record<K, number>;
+    return ([x]) => apply(x!, numbers);
+  };
+
+/** scale · (e^min(x, 0) − 1): what is below 0 of the exponential activations. */
+const below = (x: Node, scale: number): Node => affine(ops.exp(ops.neg(ops.relu(ops.neg(x)))), scale, -scale);
+
+const softplus = (x: Node): Node => ops.add(ops.relu(x), ops.log(affine(ops.exp(ops.neg(ops.abs(x))), 1, 1)));
+
+const hardSigmoid = (x: Node, alpha: number, beta: number): Node =>
+  ops.clamp(affine(x, alpha, beta), { min: 0, max: 1 });
+
+const gelu: Rule = (operator) => {
+  operator.arity(1);
+  const tanh = operator.word('approximate', ['none', 'tanh']) === 'tanh';
+  return ([x]) => {
+    const inner = tanh
+      ? ops.tanh(ops.mul(affine(x!, Math.sqrt(2 / Math.PI), 0), affine(ops.square(x!), 0.044715, 1)))
+      : ops.erf(affine(x!, Math.SQRT1_2, 0));
+    return ops.mul(affine(x!, 0.5, 0), affine(inner, 1, 1));
+  };
+};
+
+/** Slopes for each channel; in opset 6 a list of them is for the second dimension. */
+const prelu: Rule = (operator: Operator) => {
+  operator.arity(2);
+  return ([x, slope]) => {
+    const channels = operator.opset < 7 && slope!.shape.length === 1 && slope!.shape[0]! > 1;
+    const wide = channels
+      ? ops.reshape(slope!, [slope!.shape[0]!, ...x!.shape.slice(2).map(() => 1)])
+      : slope!;
+    return ops.sub(ops.relu(x!), ops.mul(wide, ops.relu(ops.neg(x!))));
+  };
+};
+
+export const activations: Readonly<Record<string, Rule>> = {
+  Relu: activation({}, (x) => ops.relu(x)),
+  LeakyRelu: activation({ alpha: 0.01 }, (x, { alpha }) => ops.leakyRelu(x, alpha)),
+  PRelu: prelu,
+  ThresholdedRelu: activation({ alpha: 1 }, (x, { alpha }) =>
+    ops.where(ops.less(number(alpha), x), x, number(0)),
+  ),
+  Elu: activation({ alpha: 1 }, (x, { alpha }) => ops.add(ops.relu(x), below(x, alpha))),
+  Celu: activation({ alpha: 1 }, (x, { alpha }) =>
+    ops.add(ops.relu(x), below(affine(x, 1 / alpha, 0), alpha)),
+  ),
+  Selu: activation({ alpha: 1.6732632423543772, gamma: 1.0507009873554805 }, (x, { alpha, gamma }) =>
+    ops.add(affine(ops.relu(x), gamma, 0), below(x, alpha * gamma)),
+  ),
+  Sigmoid: activation({}, (x) => ops.sigmoid(x)),
+  Swish: activation({ alpha: 1 }, (x, { alpha }) => ops.mul(x, ops.sigmoid(affine(x, alpha, 0)))),
+  HardSigmoid: activation({ alpha: 0.2, beta: 0.5 }, (x, { alpha, beta }) => hardSigmoid(x, alpha, beta)),
+  HardSwish: activation({}, (x) => ops.mul(x, hardSigmoid(x, 1 / 6, 0.5))),
+  Mish: activation({}, (x) => ops.mul(x, ops.tanh(softplus(x)))),
+  Softplus: activation({}, softplus),
+  Softsign: activation({}, (x) => ops.div(x, affine(ops.abs(x), 1, 1))),
+  Shrink: activation({ lambd: 0.5, bias: 0 }, (x, { lambd, bias }) => {
+    const upper = ops.where(ops.less(number(lambd), x), affine(x, 1, -bias), number(0));
+    return ops.where(ops.less(x, number(-lambd)), affine(x, 1, bias), upper);
+  }),
+  Tanh: activation({}, (x) => ops.tanh(x)),
+  Gelu: gelu,
+};

@@ -1,0 +1,131 @@
+import { hostLeaf, type Node } from '../../../../graph/node.js';
+import { sameShape, showShape, sizeOf } from '../../../../graph/types.js';
+import * as ops from '../../../../ops/index.js';
+import { MOST_KNOWN } from '../fold.js';
+import type { Operator, Rule } from '../operator.js';
+import { indicesOf } from './moves.js';
+
+/* Single elements and rows, by known positions: for numbers of any kind. */
+
+/** Rows of `x` as a list of `rows` times something, by their numbers. */
+function rows(x: Node, count: number, chosen: readonly number[]): Node {
+  const list = ops.reshape(x, [count, sizeOf(x.shape) / Math.max(1, count)]);
+  return ops.indexSelect(list, hostLeaf(Int32Array.from(chosen), [chosen.length], 'int32'), 0);
+}
+
+function few(operator: Operator, count: number): void {
+  if (count > MOST_KNOWN) operator.misfit('its positions', `at most ${MOST_KNOWN} of them`, String(count));
+}
+
+/** Positions of an element list of `shape` where one coordinate is another: those of GatherElements. */
+function replaced(operator: Operator, data: readonly number[], indices: Node, axis: number): number[] {
+  const { shape } = indices;
+  const strides = data.map((_, i) => sizeOf(data.slice(i + 1)));
+  const known = indicesOf(operator, operator.known(indices, 'its indices'), data[axis]!);
+  few(operator, known.length);
+  if (shape.length !== data.length || shape.some((d, i) => i !== axis && d > data[i]!))
+    operator.misfit('its indices', `a part of ${showShape(data)}`, showShape(shape));
+  const at = shape.map(() => 0);
+  return known.map((index) => {
+    const flat = at.reduce((sum, i, d) => sum + strides[d]! * (d === axis ? index : i), 0);
+    for (let d = shape.length - 1; d >= 0 && ++at[d]! === shape[d]; d--) at[d] = 0;
+    return flat;
+  });
+}
+
+const gatherElements: Rule = (operator) => {
+  operator.arity(2);
+  const given = operator.int('axis', 0);
+  return ([x, indices]) => {
+    const [axis] = operator.axes([given], x!.shape.length) as [number];
+    const flat = replaced(operator, x!.shape, indices!, axis);
+    return ops.reshape(rows(x!, sizeOf(x!.shape), flat), indices!.shape);
+  };
+};
+
+/** Numbers of the rows that lists of coordinates name, and how many rows there are. */
+function named(operator: Operator, data: readonly number[], indices: Node, batch = 0): [number[], number] {
+  const depth = indices.shape.at(-1)!;
+  if (indices.shape.length === 0 || batch + depth > data.length)
+    operator.misfit(
+      'its indices',
+      `at most ${data.length - batch} coordinates each`,
+      showShape(indices.shape),
+    );
+  const known = operator.known(indices, 'its indices');
+  few(operator, known.length);
+  const places = known.length / Math.max(1, depth);
+  const each = places / Math.max(1, sizeOf(data.slice(0, batch)));
+  const found = Array.from({ length: places }, (_, place) => {
+    const coordinates = known.slice(place * depth, (place + 1) * depth);
+    return coordinates.reduce(
+      (row, index, i) => row * data[batch + i]! + indicesOf(operator, [index], data[batch + i]!)[0]!,
+      Math.floor(place / Math.max(1, each)),
+    );
+  });
+  return [found, sizeOf(data.slice(0, batch + depth))];
+}
+
+const gatherND: Rule = (operator) => {
+  operator.arity(2);
+  const batch = operator.opset < 12 ? 0 : operator.int('batch_dims', 0);
+  return ([x, indices]) => {
+    const { shape } = x!;
+    if (!(batch >= 0 && sameShape(shape.slice(0, batch), indices!.shape.slice(0, batch))))
+      operator.misfit(
+        'batch_dims',
+        'equal first dimensions',
+        `${showShape(shape)} and ${showShape(indices!.shape)}`,
+      );
+    const [chosen, count] = named(operator, shape, indices!, batch);
+    const rest = shape.slice(batch + indices!.shape.at(-1)!);
+    return ops.reshape(rows(x!, count, chosen), [...indices!.shape.slice(0, -1), ...rest]);
+  };
+};
+
+/** `x` with some of its rows from `updates`: the last one counts where a row is named twice. */
+function scattered(
+  operator: Operator,
+  x: Node,
+  updates: Node,
+  count: number,
+  places: readonly number[],
+): Node {
+  few(operator, count);
+  const width = sizeOf(x.shape) / Math.max(1, count);
+  if (sizeOf(updates.shape) !== places.length * width)
+    operator.misfit('its updates', `${places.length} of ${width} elements`, showShape(updates.shape));
+  if (places.length === 0) return x;
+  const chosen = Array.from({ length: count }, (_, i) => i);
+  for (const [i, place] of places.entries()) chosen[place] = count + i;
+  const all = ops.concat([ops.reshape(x, [count, width]), ops.reshape(updates, [places.length, width])], 0);
+  return ops.reshape(rows(all, count + places.length, chosen), x.shape);
+}
+
+const scatterND: Rule = (operator) => {
+  operator.arity(3);
+  if (operator.opset >= 16) operator.word('reduction', ['none']);
+  return ([x, indices, updates]) => {
+    const [places, count] = named(operator, x!.shape, indices!);
+    return scattered(operator, x!, updates!, count, places);
+  };
+};
+
+const scatterElements: Rule = (operator) => {
+  operator.arity(3);
+  const given = operator.int('axis', 0);
+  if (operator.opset >= 16) operator.word('reduction', ['none']);
+  return ([x, indices, updates]) => {
+    const [axis] = operator.axes([given], x!.shape.length) as [number];
+    const places = replaced(operator, x!.shape, indices!, axis);
+    return scattered(operator, x!, updates!, sizeOf(x!.shape), places);
+  };
+};
+
+export const scatters: Readonly<Record<string, Rule>> = {
+  GatherElements: gatherElements,
+  GatherND: gatherND,
+  ScatterND: scatterND,
+  ScatterElements: scatterElements,
+  Scatter: scatterElements,
+};
