@@ -11,6 +11,7 @@ export async function curvesOf(folder: RunFolder): Promise<RunCurves> {
   return {
     name: basename(resolve(folder.path)),
     steps: metrics.filter(({ event }) => event === 'step') as unknown as StepEvent[],
+    gaps: metrics.filter(({ event }) => event === 'skip').map(({ step }) => Number(step)),
     epochs: metrics.filter(({ event }) => event === 'epoch') as unknown as EpochEvent[],
   };
 }

@@ -1,3 +1,5 @@
+import { robustLimits } from '../robust-limits.js';
+import { drawOutside } from './outside.js';
 import { Drawing, type Language, round, ticks } from './svg.js';
 import { wordsOf } from './words.js';
 
@@ -13,6 +15,8 @@ export interface CurveOptions {
   readonly subtitle?: string;
   /** Training loss of each step. */
   readonly loss: readonly Point[];
+  /** Steps that have no finite loss. */
+  readonly gaps?: readonly number[];
   /** Test accuracy in percent, where it was measured. */
   readonly accuracy?: readonly Point[];
   /** Loss of guessing: ln of the number of classes. */
@@ -32,14 +36,18 @@ export function curveSvg({
   title,
   subtitle = '',
   loss,
+  gaps = [],
   accuracy = [],
   chance,
   language = 'en',
 }: CurveOptions): string {
   const words = wordsOf(language);
-  const steps = Math.max(1, last(loss), last(accuracy));
-  const smooth = running(loss, Math.max(1, Math.min(50, Math.round(loss.length / 20))));
+  const steps = Math.max(1, last(loss), last(accuracy), ...gaps.slice(-1));
   const high = ceiling(loss, chance);
+  const smooth = running(
+    loss.filter(({ value }) => value <= high),
+    Math.max(1, Math.min(50, Math.round(loss.length / 20))),
+  );
   const x = (step: number): number => AREA.left + ((AREA.right - AREA.left) * step) / steps;
   const y = (value: number, top: number): number =>
     AREA.bottom - ((AREA.bottom - AREA.top) * Math.min(value, top)) / top;
@@ -69,6 +77,17 @@ export function curveSvg({
   }
   drawing.path('raw', points(loss), { width: 1 });
   drawing.path('line', points(smooth), { width: 2.2 });
+  const far = loss.filter(({ value }) => value > high);
+  drawOutside(drawing, AREA, {
+    cls: 'bad',
+    far: far.map((p) => x(p.step)),
+    gaps: [...gaps, ...loss.filter(({ value }) => !Number.isFinite(value)).map((p) => p.step)].map(x),
+  });
+  const notes = [
+    ...(far.length > 0 ? [words.beyond(far.length, Math.max(...far.map(({ value }) => value)))] : []),
+    ...(gaps.length > 0 ? [words.gaps(gaps.length)] : []),
+  ];
+  drawing.text('m', [AREA.right, 49], notes.join(' · '), { anchor: 'end', size: 12 });
   if (accuracy.length > 0) {
     drawing.text('acc-t', [AREA.right + 50, AREA.top - 10], words.testAccuracy, { anchor: 'end' });
     for (const tick of [0, 50, 100]) drawing.text('acc-t', [AREA.right + 8, y(tick, 100) + 4], `${tick} %`);
@@ -88,18 +107,18 @@ export function curveSvg({
 
 const last = (points: readonly Point[]): number => points.reduce((most, { step }) => Math.max(most, step), 0);
 
-/** Mean of the last `window` values at each point. */
+/** Mean of the last `window` finite values at each point. */
 export function running(points: readonly Point[], window: number): Point[] {
+  const finite = points.filter(({ value }) => Number.isFinite(value));
   let sum = 0;
-  return points.map((p, i) => {
-    sum += p.value - (i >= window ? points[i - window]!.value : 0);
+  return finite.map((p, i) => {
+    sum += p.value - (i >= window ? finite[i - window]!.value : 0);
     return { step: p.step, value: sum / Math.min(i + 1, window) };
   });
 }
 
 /** Top of the loss axis: all but a few outliers fit below it. */
 function ceiling(loss: readonly Point[], chance = 0): number {
-  const sorted = loss.map((p) => p.value).sort((a, b) => a - b);
-  const most = sorted[Math.floor(0.98 * (sorted.length - 1))] ?? 1;
-  return Math.ceil(2 * Math.max(most * 1.05, chance * 1.1)) / 2;
+  const most = robustLimits([loss.map((p) => p.value)])?.max ?? 1;
+  return Math.ceil(2 * Math.max(most * 1.05, chance * 1.1, 0.25)) / 2;
 }

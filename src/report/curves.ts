@@ -1,4 +1,6 @@
+import { robustLimits } from '../robust-limits.js';
 import type { Point } from './curve.js';
+import { drawOutside } from './outside.js';
 import { COLOURS, Drawing, round, shorten, ticks } from './svg.js';
 
 export interface Series {
@@ -38,7 +40,7 @@ export function curvesSvg(options: CurvesOptions): string {
   const all = series.flatMap(({ points }) => points.filter((p) => fits(p.value, log)));
   const far = all.reduce((most, p) => Math.max(most, p.step), 0) || 1;
   const x = (at: number): number => AREA.left + ((AREA.right - AREA.left) * at) / far;
-  const scale = log ? logScale(all) : linearScale(all, options.top, unit);
+  const scale = log ? logScale(all) : linearScale(series, options.top, unit);
   const y = (value: number): number => AREA.bottom - (AREA.bottom - AREA.top) * scale.share(value);
   drawing.text('t', [AREA.left - 46, 26], title, { size: 15 });
   drawing.text('m', [AREA.left - 46, 48], yLabel);
@@ -61,6 +63,8 @@ export function curvesSvg(options: CurvesOptions): string {
     // A line of one point is none.
     for (const at of shown.length === 1 ? shown : [])
       if (Number.isFinite(at[1])) drawing.circle(cls, at, 2.5);
+    const far = points.filter((p) => fits(p.value, log) && p.value > scale.most);
+    drawOutside(drawing, AREA, { cls, far: far.map((p) => x(p.step)), gaps: [] });
     if (i >= LINES) continue;
     const line = AREA.top + 18 * i;
     drawing.path(
@@ -79,14 +83,18 @@ export function curvesSvg(options: CurvesOptions): string {
 const fits = (value: number, log: boolean): boolean => Number.isFinite(value) && (!log || value > 0);
 
 interface Scale {
+  /** Values above it are drawn at the top, and marked. */
+  readonly most: number;
   /** 0 at the bottom, 1 at the top. */
   readonly share: (value: number) => number;
   readonly ticks: readonly (readonly [value: number, label: string])[];
 }
 
-function linearScale(points: readonly Point[], given: number | undefined, unit: string): Scale {
-  const top = given ?? (points.reduce((most, p) => Math.max(most, p.value), 0) * 1.05 || 1);
+function linearScale(series: readonly Series[], given: number | undefined, unit: string): Scale {
+  const limits = robustLimits(series.map(({ points }) => points.map(({ value }) => value)));
+  const top = given ?? (Math.max(0, limits?.max ?? 0) * 1.05 || 1);
   return {
+    most: top,
     share: (value) => Math.min(1, Math.max(0, value / top)),
     ticks: ticks(top).map((tick) => [tick, `${tick}${unit}`] as const),
   };
@@ -100,6 +108,7 @@ function logScale(points: readonly Point[]): Scale {
   const every = Math.ceil((high - low) / 6);
   const powers = Array.from({ length: Math.floor((high - low) / every) + 1 }, (_, i) => low + i * every);
   return {
+    most: Number.POSITIVE_INFINITY,
     share: (value) => (Math.log10(value) - low) / (high - low),
     ticks: powers.map((p) => [
       10 ** p,

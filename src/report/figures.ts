@@ -17,6 +17,8 @@ import { wordsOf } from './words.js';
 export interface RunCurves {
   readonly name: string;
   readonly steps: readonly StepEvent[];
+  /** Steps that were left out because they had no finite loss or gradient. */
+  readonly gaps?: readonly number[];
   readonly epochs: readonly EpochEvent[];
 }
 
@@ -63,6 +65,7 @@ export function figuresOf(data: ReportData, language: Language): Figure[] {
         title: titles.curve,
         subtitle: data.name,
         loss: steps.map(({ step, loss }) => ({ step, value: loss })),
+        gaps: data.gaps ?? [],
         accuracy: epochs.map(({ step, testAccuracy }) => ({ step, value: testAccuracy })),
         chance: Math.log(config.model.classes.length),
         language,

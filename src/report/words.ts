@@ -15,8 +15,10 @@ const en = {
   input: 'image',
   values: 'params',
   macs: 'multiply-adds',
+  beyond: (n: number, most: number) => `▲ ${n} beyond the frame, up to ${Number(most.toPrecision(3))}`,
+  gaps: (n: number) => `× ${n} without a finite loss`,
 };
-type Words = Readonly<Record<keyof typeof en, string>>;
+type Words = Readonly<typeof en>;
 
 const zh: Words = {
   step: '步',
@@ -33,6 +35,8 @@ const zh: Words = {
   input: '图片',
   values: '参数',
   macs: '乘加',
+  beyond: (n, most) => `▲ ${n} 处超出图框，最高 ${Number(most.toPrecision(3))}`,
+  gaps: (n) => `× ${n} 处损失不是有限值`,
 };
 
 const WORDS: Readonly<Record<Language, Words>> = { en, zh };

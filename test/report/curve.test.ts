@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import sharp from 'sharp';
 import { curveSvg } from '../../src/report/curve.js';
+import { curvesSvg } from '../../src/report/curves.js';
 
 const loss = Array.from({ length: 40 }, (_, i) => ({ step: i + 1, value: 2.5 - i / 40 }));
 
@@ -37,4 +38,34 @@ test('a run of no step, of one, and of one outlier are images too', () => {
     const svg = curveSvg({ title: 't', loss: few });
     assert.ok(!/NaN|Infinity|undefined/.test(svg));
   }
+});
+
+test('values beyond the frame and steps without a loss are marked and counted', () => {
+  const at = (step: number, value: number) => ({ step, value });
+  const odd = loss.map((p) => (p.step === 20 ? at(20, 1e9) : p.step === 30 ? at(30, Number.NaN) : p));
+  const svg = curveSvg({ title: 't', loss: odd, gaps: [12, 13] });
+  assert.equal(svg.match(/<polygon/g)?.length, 1);
+  assert.match(svg, /▲ 1 beyond the frame, up to 1000000000/);
+  assert.equal(svg.match(/>×</g)?.length, 3);
+  assert.match(svg, /× 2 without a finite loss/);
+  const ys = /class="line"[^>]* d="([^"]*)"/.exec(svg)![1]!.split(/[ML]/).slice(1);
+  assert.equal(ys.length, 38, 'the mean is of the others');
+  assert.doesNotMatch(svg, /NaN|Infinity/);
+  assert.doesNotMatch(curveSvg({ title: 't', loss }), /<polygon|beyond|×/);
+});
+
+test('one value far away does not flatten a figure of several runs', () => {
+  const points = loss.map((p) => (p.step === 9 ? { step: 9, value: 1e7 } : p));
+  const figure = (all: typeof points) =>
+    curvesSvg({ title: 't', xLabel: 'x', yLabel: 'y', series: [{ label: 'a', points: all }] });
+  const heights = (svg: string) =>
+    /class="s s0"[^>]* d="([^"]*)"/
+      .exec(svg)![1]!
+      .split(/[ML]/)
+      .slice(1)
+      .map((at) => Number(at.split(' ')[1]));
+  const [usual, odd] = [heights(figure(loss)), heights(figure(points))];
+  for (const i of [0, 20, 39]) assert.ok(Math.abs(usual[i]! - odd[i]!) < 10, `${usual[i]} and ${odd[i]}`);
+  assert.equal(figure(points).match(/<polygon/g)?.length, 1);
+  assert.equal(figure(loss).match(/<polygon/g), null);
 });
