@@ -79,7 +79,7 @@ export const pytorchTargets: readonly Target[] = [
           persistent: (id) => world.persistent(id),
         });
         must(end <= input.length, 'a pickle that ends beyond its bytes');
-        const { tensors } = findStateDict(value);
+        const { tensors } = findStateDict('w.pth', value);
         for (const tensor of tensors.values())
           must(countOf(tensor) * widthOf(tensor) < 2 ** 53, 'a tensor of no size');
         return `${Math.min(tensors.size, 2)} tensors`;

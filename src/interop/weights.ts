@@ -1,9 +1,10 @@
 import { CheckpointError } from '../errors/errors.js';
 import { type ByteSource, withFile } from '../files/byte-source.js';
 import { verifyChecksum } from '../files/checksum.js';
+import { headOf, refuseForeign } from './foreign-file.js';
 import { floats } from './numbers.js';
+import { unwrap } from './prefixes.js';
 import { openLegacyPytorch, openPytorch } from './pytorch/index.js';
-import { unwrap } from './pytorch/state-dict.js';
 import { openSafetensors } from './safetensors/index.js';
 import type { TensorFile } from './tensor-file.js';
 
@@ -26,15 +27,9 @@ export interface Weights {
 
 /** What begins every name of the weights in our checkpoints, beside momentum. */
 const OURS = 'model.';
-
-/** First bytes of formats that people may take for one of ours, and what they are. */
-const OTHERS: readonly (readonly [at: number, bytes: string, what: string])[] = [
-  [257, 'ustar', 'a tar file, as PyTorch wrote before version 0.2'],
-  [0, '\x89HDF', 'an HDF5 file, as Keras writes'],
-  [0, 'GGUF', 'a GGUF file'],
-  [0, '\x1f\x8b', 'a gzip file'],
-  [0, '\x93NUMPY', 'an array of NumPy'],
-];
+const MOMENTUM = 'momentum.';
+/** What the metadata of our checkpoints say that they are. */
+const CHECKPOINT = 'paperweight-checkpoint';
 
 /**
  * Opens a file of weights, whatever its name is: safetensors, PyTorch's zip form (.pt, .pth), the form before it,
@@ -43,49 +38,53 @@ const OTHERS: readonly (readonly [at: number, bytes: string, what: string])[] = 
  * @throws CheckpointError for anything else, and for files that are broken, with the reason
  */
 export async function openWeights(source: ByteSource): Promise<TensorFile> {
-  const first = new Uint8Array(Math.min(source.size, 512));
-  await source.read(first, 0);
-  const begins = (bytes: string, at = 0) =>
-    [...bytes].every((character, i) => first[at + i] === character.charCodeAt(0));
+  const first = await headOf(source);
   // Byte 8 of a safetensors file is always "{"; its length before that could begin with anything.
-  if (first[8] !== 0x7b) {
-    if (begins('PK\x03\x04')) return openPytorch(source);
+  if (first[8] !== 0x7b || (first[7] ?? 1) !== 0) {
+    if (startsWith(first, 'PK\x03\x04')) return openPytorch(source);
     if (first[0] === 0x80 && first[1]! >= 2 && first[1]! <= 5) return openLegacyPytorch(source);
-    const other = OTHERS.find(([at, bytes]) => begins(bytes, at));
-    if (other)
-      throw new CheckpointError({
-        what: `${source.name} cannot be read as weights`,
-        expected: 'a .safetensors file, or a .pth or .pt file of PyTorch',
-        got: other[2],
-        next: 'save the weights as one of those',
-      });
+    refuseForeign(source.name, first, EXPECTED);
+    throw new CheckpointError({
+      what: `${source.name} cannot be read as weights`,
+      expected: EXPECTED,
+      got: `${source.size} bytes of an unknown kind, which begin with ${hex(first.subarray(0, 8))}`,
+      next: 'check the path, or fetch or write the file again',
+    });
   }
   return openOwn(source);
 }
 
+const EXPECTED = 'a .safetensors file, or a .pth, .pt or .ckpt file that torch.save wrote';
+
+const hex = (bytes: Uint8Array): string =>
+  Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
+
+const startsWith = (first: Uint8Array, bytes: string): boolean =>
+  [...bytes].every((character, i) => first[i] === character.charCodeAt(0));
+
 async function openOwn(source: ByteSource): Promise<TensorFile> {
   const file = await openSafetensors(source);
   const { metadata } = file;
-  const own = [...file.tensors.keys()].filter((name) => name.startsWith(OURS));
-  if (own.length > 0) {
-    const checkpoint = own.length < file.tensors.size;
+  const names = [...file.tensors.keys()];
+  const own = names.filter((name) => name.startsWith(OURS));
+  if (own.length > 0 && names.some((name) => name.startsWith(MOMENTUM) || metadata.format === CHECKPOINT)) {
     return {
-      format: checkpoint ? 'a checkpoint' : 'a safetensors file',
+      format: 'a checkpoint',
       tensors: new Map(own.map((name) => [name.slice(OURS.length), file.tensors.get(name)!])),
       metadata,
       checksummed: true,
-      notes: checkpoint ? [] : [`names without their prefix "${OURS}"`],
+      notes: [],
       read: (name) => file.read(OURS + name),
     };
   }
-  const { tensors, removed } = unwrap(file.tensors);
+  const { tensors, notes } = unwrap(source.name, file.tensors);
   return {
     format: 'a safetensors file',
     tensors,
     metadata,
     checksummed: true,
-    notes: removed === '' ? [] : [`names without their prefix "${removed}"`],
-    read: (name) => file.read(removed + name),
+    notes,
+    read: (name) => file.read(tensors.get(name)?.name ?? name),
   };
 }
 

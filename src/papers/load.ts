@@ -4,6 +4,7 @@ import type { Device } from '../backend/backend.js';
 import type { ImageStatistics } from '../data/images/image-sums.js';
 import type { Transform } from '../data/transforms/index.js';
 import { CheckpointError, UsageError } from '../errors/errors.js';
+import { partOf } from '../interop/prefixes.js';
 import { readWeights, type Weights } from '../interop/weights.js';
 import { withoutInit } from '../nn/init.js';
 import type { Module } from '../nn/module.js';
@@ -107,7 +108,8 @@ async function openRun(path: string): Promise<Opened> {
 async function openFile(file: string, hints: ModelHints): Promise<Opened> {
   const weights = await readWeights(file);
   const found = await recogniseModel(file, weights, hints);
-  return { ...found, file, weights, notes: describeModel(weights, found) };
+  const tensors = partOf(weights.tensors, found.part);
+  return { ...found, file, weights: { ...weights, tensors }, notes: describeModel(weights, found) };
 }
 
 async function fromRun(path: string) {

@@ -44,6 +44,8 @@ export interface ForeignWeights {
    * `preset` is what the caller knows already: options are then the differences from that.
    */
   readonly recognise: (shapes: Shapes, preset?: string) => Recognised | undefined;
+  /** What to say of tensors that are nearly this paper's network: what differs, and what can be done. */
+  readonly nearly?: (shapes: Shapes) => { expected: string; got: string; next: string } | undefined;
   /** The file's name of each of the model's tensors; undefined when its layers are not those of the file. */
   readonly translate: (model: Module, shapes: Shapes) => ReadonlyMap<string, string> | undefined;
   /** Other programs' names of each of the model's tensors. They throw UsageError for a layer without one. */

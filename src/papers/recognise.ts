@@ -1,4 +1,5 @@
 import { CheckpointError } from '../errors/errors.js';
+import { findPart, type Part, partNotes, partOf, quoted, WHOLE } from '../interop/prefixes.js';
 import type { Weight, Weights } from '../interop/weights.js';
 import type { Module } from '../nn/module.js';
 import { type ModelConfig, modelConfigSchema } from '../run/config.js';
@@ -22,6 +23,8 @@ export interface FoundModel {
   readonly config: ModelConfig;
   /** What the file does not tell. */
   readonly assumed: readonly string[];
+  /** Which of the file's tensors are the network's: see {@link partOf}. */
+  readonly part: Part;
 }
 
 /** Where our own exports keep the model's configuration, in a safetensors file's metadata. */
@@ -55,21 +58,37 @@ export async function recogniseModel(
       await openPaper(told.paper),
       { ...told, classes: told.classes.length, assumed: [] },
       hints,
+      WHOLE,
       told,
     );
+  const papers = await Promise.all((hints.paper === undefined ? paperIds() : [hints.paper]).map(openPaper));
+  const look = <R>(rule: (paper: Paper, shapes: Shapes) => R | undefined) =>
+    findPart(file, tensors, (part) => {
+      const shapes = shapesOf(part);
+      for (const paper of papers) {
+        const found = rule(paper, shapes);
+        if (found) return { paper, found };
+      }
+      return undefined;
+    });
+  const match = look((paper, shapes) => paper.weights?.recognise(shapes, hints.preset));
+  const near = match ? undefined : look((paper, shapes) => paper.weights?.nearly?.(shapes))?.found;
+  if (near)
+    throw new CheckpointError({
+      what: `${file} holds the weights of a network that is like ${near.paper.name}, and is another one`,
+      ...near.found,
+    });
+  // A rule that takes a single name for enough comes last.
+  const taken = match ?? look((paper, shapes) => byLastBias(paper, shapes, hints));
+  if (taken) return configure(file, taken.found.paper, taken.found.found, hints, taken.part);
   const shapes = shapesOf(tensors);
-  for (const id of hints.paper === undefined ? paperIds() : [hints.paper]) {
-    const paper = await openPaper(id);
-    const recognised = paper.weights?.recognise(shapes, hints.preset) ?? byLastBias(paper, shapes, hints);
-    if (recognised) return configure(file, paper, recognised, hints);
-  }
   throw new CheckpointError({
     what: `${file} holds the weights of no network that is known here`,
     expected: `tensors of one of the papers: ${paperIds().join(', ')}`,
     got: `${
       [...shapes]
         .slice(0, 4)
-        .map(([name, shape]) => `${name} [${shape}]`)
+        .map(([name, shape]) => `${quoted(name).slice(1, -1)} [${shape}]`)
         .join(', ') || 'no tensors'
     }${shapes.size > 4 ? ` and ${shapes.size - 4} more` : ''}`,
     next: 'name the network with --paper and --preset (and --activation, --norm, … where it differs), if it is one of them; paperweight inspect shows the tensors of a file, and the layers of a network',
@@ -102,6 +121,7 @@ function configure(
   paper: Paper,
   { preset: found, classes: count, options: seen, assumed }: Recognised,
   hints: ModelHints,
+  part: Part,
   told?: ModelConfig,
 ): FoundModel {
   const preset = hints.preset ?? found;
@@ -125,19 +145,42 @@ function configure(
       ...(Object.keys(options).length === 0 ? {} : { options }),
     },
     assumed: hints.preset === undefined ? assumed : [],
+    part,
   };
 }
 
 /** What was recognised and what was assumed, a line each. */
-export function describeModel({ format, notes }: Listed, { paper, config, assumed }: FoundModel): string[] {
+export function describeModel(
+  { format, notes }: Listed,
+  { paper, config, assumed, part }: FoundModel,
+): string[] {
   const options = Object.entries(config.options ?? {}).map(([name, value]) => `${name} ${value}`);
   return [
-    `Weights: ${[format, ...notes].join('; ')}`,
+    `Weights: ${[format, ...notes, ...partNotes(part)].join('; ')}`,
     `Network: ${[`${paper.name}, preset ${config.preset}`, ...options, `${config.classes.length} classes`].join(', ')}`,
     ...(assumed.length > 0
       ? [`Assumed, because a file of weights does not tell: ${assumed.join(', ')}`]
       : []),
   ];
+}
+
+/**
+ * The part of a file that is a known network's: of a file for a run that has a network already.
+ * @throws CheckpointError where two parts of the file fit
+ */
+export function partFor(
+  file: string,
+  paper: Paper,
+  model: Module,
+  tensors: ReadonlyMap<string, Weight>,
+): Part {
+  const own = [...model.stateDict().keys()];
+  const match = findPart(
+    file,
+    tensors,
+    (part) => own.every((name) => part.has(name)) || paper.weights?.recognise(shapesOf(part)) || undefined,
+  );
+  return match?.part ?? WHOLE;
 }
 
 /** A file's weights under the model's names, where the file has others for the same layers. */

@@ -6,6 +6,7 @@ import { inClassesOf } from '../data/class-order.js';
 import { type Dataset, Subset } from '../data/dataset.js';
 import { epochOrder } from '../data/sampler.js';
 import { UsageError } from '../errors/errors.js';
+import { partNotes, partOf } from '../interop/prefixes.js';
 import { readWeights } from '../interop/weights.js';
 import type { Module } from '../nn/module.js';
 import { type TrainConfig, trainConfigSchema } from '../run/config.js';
@@ -18,7 +19,7 @@ import { describeLonger } from '../train/longer.js';
 import { startFrom } from '../train/start-from.js';
 import { Trainer } from '../train/trainer.js';
 import { buildModel, type Paper } from './paper.js';
-import { inOwnNames } from './recognise.js';
+import { inOwnNames, partFor } from './recognise.js';
 import { openPaper } from './registry.js';
 
 export interface RunOptions {
@@ -135,7 +136,9 @@ async function startWith(
   model: Module,
 ): Promise<string[]> {
   const { tensors, notes } = await readWeights(start.file);
-  return [...notes, ...startFrom(model, start, inOwnNames(paper, model, tensors))];
+  const part = partFor(start.file, paper, model, tensors);
+  const own = inOwnNames(paper, model, partOf(tensors, part));
+  return [...notes, ...partNotes(part), ...startFrom(model, start, own)];
 }
 
 /** The first few batches of the first epoch, to train and to measure on, for a run that shall learn those by heart. */

@@ -43,8 +43,8 @@ test('the writer of these tests writes models that can be read', async () => {
 });
 
 test('bytes that are no model', () => {
-  refused(bytes(), /there is no graph/);
-  refused(new TextEncoder().encode('<!doctype html><title>Not found</title>'), /Next: fetch or write/);
+  refused(bytes(), /an empty file/);
+  refused(new TextEncoder().encode('<!doctype html><title>Not found</title>'), /web page.*Next: fetch/);
   refused(bytes(0x80, 0x80), /ends inside a number/);
   refused(bytes(0x3a, 0xff, 0xff, 0xff, 0xff, 0x0f), /longer than the rest/);
   refused(

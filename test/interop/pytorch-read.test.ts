@@ -161,7 +161,7 @@ test('a directory of zip files, and files of other kinds, are named for what the
     });
   const tar = Buffer.alloc(1024);
   tar.write('ustar', 257);
-  await refused(tar, /tar file, as PyTorch wrote before/);
+  await refused(tar, /tar archive, as PyTorch wrote before/);
   await refused(Buffer.from('\x89HDF\r\n\x1a\n and more', 'latin1'), /HDF5.*Keras/);
   await refused(Buffer.from('\x1f\x8b\x08 and more than ten', 'latin1'), /gzip/);
   await assert.rejects(readWeights(WEIGHT_FILES), /a folder/);

@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { referenceDevice } from '../../src/backend/reference/index.js';
 import { CheckpointError, UsageError } from '../../src/errors/errors.js';
+import { partOf } from '../../src/interop/prefixes.js';
 import type { Weights } from '../../src/interop/weights.js';
 import { withoutInit } from '../../src/nn/init.js';
 import type { Module } from '../../src/nn/module.js';
 import alexnet, { AlexNet, FourLayerNet } from '../../src/papers/alexnet/index.js';
 import { openModel } from '../../src/papers/load.js';
-import { describeModel, inOwnNames, recogniseModel } from '../../src/papers/recognise.js';
-import { ResNet } from '../../src/papers/resnet/index.js';
+import { describeModel, inOwnNames, partFor, recogniseModel } from '../../src/papers/recognise.js';
+import resnet, { ResNet } from '../../src/papers/resnet/index.js';
 import { tensor } from '../../src/tensor/tensor.js';
 import { assertNear, readFixture, values } from '../support/generated.js';
 import { WEIGHT_FILES } from '../support/weight-files.js';
@@ -196,4 +197,148 @@ test('a bare state dict from PyTorch computes what PyTorch computes', async () =
     const images = tensor(values([2, 3, 63, 63], 1000, 1), { shape: [2, 3, 63, 63] });
     assertNear(await model.forward(images).data(), logits[name]!, 1e-5, name);
   }
+});
+
+/** Weights with other names, and some beside them. */
+function renamed(
+  weights: Weights,
+  name: (own: string) => string,
+  beside: Record<string, number[]> = {},
+): Weights {
+  const tensors = new Map([...weights.tensors].map(([own, tensor]) => [name(own), tensor]));
+  for (const [other, shape] of Object.entries(beside))
+    tensors.set(other, { shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)) });
+  return { ...weights, tensors };
+}
+
+const BESIDE: readonly (readonly [prefix: string, beside: Record<string, number[]>])[] = [
+  ['', { 'criterion.weight': [3], n_averaged: [] }],
+  ['model.', { 'criterion.weight': [3] }],
+  ['net.', { 'train_acc.correct': [], 'val_acc.total': [], 'val_confmat.confmat': [3, 3] }],
+  ['module.', { n_averaged: [] }],
+  ['ema_model.', { 'loss_fn.pos_weight': [3], epoch: [] }],
+  ['a.name.of.ones.own.', { 'other.weight': [4, 4], 'other.bias': [4] }],
+  ['student.backbone.', { 'student.projector.0.weight': [8, 8], 'center.center': [1, 8] }],
+];
+
+for (const [kind, paper, make] of [
+  ['AlexNet', alexnet, () => withoutInit(() => new AlexNet({ numClasses: 3, hidden: HIDDEN }))],
+  ['the four-layer net', alexnet, () => new FourLayerNet({ numClasses: 3 })],
+  ['ResNet', resnet, () => new ResNet({ depth: 8, numClasses: 3 })],
+] as const)
+  for (const [prefix, beside] of BESIDE)
+    test(`${kind} is found under "${prefix}" beside ${Object.keys(beside).join(', ')}`, async () => {
+      const model = make();
+      const weights = renamed(weightsOf(model), (own) => prefix + own, beside);
+      const found = await find(weights);
+      assert.deepEqual([found.paper.id, found.config.classes.length], [paper.id, 3]);
+      const own = inOwnNames(found.paper, model, partOf(weights.tensors, found.part));
+      assert.deepEqual(new Set(own.keys()), new Set(model.stateDict().keys()));
+      model.loadStateDict(own);
+      // A run that starts from the file finds the same part, and people are told what was left.
+      assert.deepEqual(partFor('w.pth', found.paper, model, weights.tensors), found.part);
+      const [first] = describeModel(weights, found);
+      for (const name of Object.keys(beside)) assert.ok(first!.includes(`"${name}"`), first);
+    });
+
+test('two networks in one file are refused, not chosen from', async () => {
+  for (const model of [make({}), new ResNet({ depth: 8, numClasses: 3 })])
+    for (const [one, other] of [
+      ['model.', 'ema_model.'],
+      ['', 'teacher.'],
+      ['model.', 'model.ema.'],
+      ['nets.a.', 'nets.b.'],
+    ] as const) {
+      const tensors = new Map(
+        [one, other].flatMap((prefix) => [...renamed(weightsOf(model), (own) => prefix + own).tensors]),
+      );
+      const both = { ...weightsOf(model), tensors };
+      await assert.rejects(find(both), (error) => {
+        assert.ok(error instanceof CheckpointError);
+        assert.match(error.message, /more than one network.*removeprefix|more than one network.*startswith/);
+        assert.ok(error.message.includes(JSON.stringify(other)), error.message);
+        return true;
+      });
+    }
+});
+
+test('many and deep names of strangers end soon', async () => {
+  const one = { shape: [1], data: new Float32Array(1) };
+  const names = Array.from({ length: 20_000 }, (_, i) => `${`p${i % 500}.`.repeat(40)}${i}\u001b[2J`);
+  const weights = { ...weightsOf(make({})), tensors: new Map(names.map((name) => [name, one])) };
+  await assert.rejects(find(weights), (error: Error) => {
+    assert.match(error.message, /no network that is known/);
+    assert.doesNotMatch(error.message, /\p{Cc}/u);
+    return true;
+  });
+  for (const name of [
+    '__proto__.weight',
+    'constructor.prototype.weight',
+    '.',
+    '..',
+    '',
+    'model.',
+    'model..weight',
+  ])
+    await assert.rejects(find({ ...weights, tensors: new Map([[name, one]]) }), CheckpointError);
+});
+
+/** The names of CIFAR's usual implementations. */
+const usual = (own: string): string =>
+  own
+    .replace('stem.0', 'conv1')
+    .replace('stem.1', 'bn1')
+    .replace(/^blocks\.(\d+)\.(body|last)\.(\d)/, (_, block, part, kind) => {
+      const number = part === 'body' ? 1 : 2;
+      return `layer${Math.floor(block / 3) + 1}.${block % 3}.${kind === '0' ? 'conv' : 'bn'}${number}`;
+    });
+
+test('the usual names of ResNets for CIFAR are read, whatever the last layer is called', async () => {
+  for (const last of ['fc', 'linear', 'classifier']) {
+    const model = new ResNet({ depth: 20, numClasses: 7 });
+    const weights = renamed(weightsOf(model), (own) => `module.${usual(own).replace(/^fc\b/, last)}`, {
+      'module.layer1.0.bn1.num_batches_tracked': [],
+    });
+    const { paper, config, part, assumed } = await find(weights);
+    assert.deepEqual([paper.id, config.preset, config.classes.length], ['resnet', 'resnet-20', 7]);
+    assert.match(assumed.join(), /both sides.*plain-20/);
+    model.loadStateDict(inOwnNames(paper, model, partOf(weights.tensors, part)));
+  }
+});
+
+test('a residual network with weights in its shortcuts is named as another one', async () => {
+  const weights = renamed(weightsOf(new ResNet({ depth: 20 })), (own) => `model.${usual(own)}`, {
+    'model.layer2.0.downsample.0.weight': [32, 16, 1, 1],
+    'model.layer2.0.downsample.1.weight': [32],
+  });
+  for (const hints of [{}, { paper: 'resnet' }, { paper: 'resnet', preset: 'resnet-20' }])
+    await assert.rejects(
+      find(weights, hints),
+      /like ResNet, and is another one.*option A.*downsample\.0\.weight.*ONNX/,
+    );
+});
+
+test('shapes that are not the paper’s, and half a network, are no ResNet', async () => {
+  const whole = renamed(weightsOf(new ResNet({ depth: 20 })), usual);
+  for (const [name, shape] of [
+    ['layer3.2.conv2.weight', [64, 64, 1, 1]],
+    ['layer1.0.bn1.running_var', [17]],
+    ['fc.weight', [10, 128]],
+  ] as const) {
+    const tensors = new Map(whole.tensors);
+    tensors.set(name, { shape, data: new Float32Array(1) });
+    await assert.rejects(find({ ...whole, tensors }), /no network that is known/, name);
+    tensors.delete(name);
+    await assert.rejects(find({ ...whole, tensors }), /no network that is known/, name);
+  }
+});
+
+test('a CIFAR checkpoint of PyTorch computes what PyTorch computes', async () => {
+  const { logits } = readFixture<{ logits: number[] }>('weights/net/resnet20-cifar.json');
+  const file = join(WEIGHT_FILES, 'net', 'resnet20-cifar.pth');
+  const { model, config, notes } = await openModel(file, referenceDevice());
+  assert.deepEqual([config.paper, config.preset], ['resnet', 'resnet-20']);
+  assert.match(notes[0]!, /its entry "state_dict".*without their prefix "module\."/);
+  const images = tensor(values([2, 3, 16, 16], 1000, 1), { shape: [2, 3, 16, 16] });
+  assertNear(await model.forward(images).data(), logits, 1e-4, 'logits');
 });

@@ -1,6 +1,8 @@
+import { basename } from 'node:path';
 import { CheckpointError } from '../../errors/errors.js';
 import { type ByteSource, checkEndianness } from '../../files/byte-source.js';
 import { countOf, type NumberFormat, widthOf } from '../numbers.js';
+import { quoted } from '../prefixes.js';
 import type { TensorFile } from '../tensor-file.js';
 import { RefusedName, torchWorld } from './allow-list.js';
 import { PickleError, unpickle } from './pickle.js';
@@ -19,6 +21,17 @@ const ALONE = "in Python, save the tensors alone: torch.save(model.state_dict(),
 /** Turns an error about a pickle into one that names the file. */
 export function pickleProblem(file: string, error: unknown): unknown {
   if (!(error instanceof PickleError)) return error;
+  if (
+    error instanceof RefusedName &&
+    /^(?:torch\.nn\.|torchvision\.models\.|timm\.|__main__\.)/.test(error.asked)
+  )
+    return new CheckpointError({
+      what: `${file} is refused: it holds a whole model with its class ${error.asked}, as torch.save(model, …) writes`,
+      expected: 'the tensors alone; no code is run to read a file',
+      got: error.asked,
+      next: `in Python, where that class is and if you trust the file: model = torch.load('${basename(file)}', weights_only=False); torch.save(model.state_dict(), 'weights.pth')`,
+      cause: error,
+    });
   if (error instanceof RefusedName)
     return new CheckpointError({
       what: `${file} is refused: it asks for ${error.asked}`,
@@ -41,7 +54,7 @@ export function pickleProblem(file: string, error: unknown): unknown {
  */
 export function tensorFile(source: ByteSource, format: string, root: unknown): TensorFile {
   checkEndianness();
-  const { tensors, notes } = findStateDict(root);
+  const { tensors, notes } = findStateDict(source.name, root);
   // Views that repeat a number, or many tensors that share one storage, are small in a file and large in memory.
   const bytes = [...tensors.values()].reduce((sum, tensor) => sum + countOf(tensor) * widthOf(tensor), 0);
   if (bytes > 4 * source.size + SPARE)
@@ -76,10 +89,22 @@ export async function openPytorch(source: ByteSource): Promise<TensorFile> {
   const problem = (what: string, expected: string, got: string) =>
     new CheckpointError({ what: `${source.name} ${what}`, expected, got, next: ALONE });
   if (pickle === undefined)
-    throw problem('is a zip file, but not one of PyTorch', 'a record data.pkl', names.slice(0, 4).join(', '));
+    throw problem(
+      `is ${kindOfZip(names)}, but not one of PyTorch`,
+      'a record data.pkl',
+      names
+        .slice(0, 4)
+        .map((name) => quoted(name).slice(1, -1))
+        .join(', ') || 'an empty archive',
+    );
   const root = pickle.slice(0, -'data.pkl'.length);
   if (zip.records.has(`${root}constants.pkl`))
-    throw problem('is a TorchScript program', 'weights', 'a network with its code');
+    throw new CheckpointError({
+      what: `${source.name} is a TorchScript program`,
+      expected: 'weights',
+      got: 'a network with its code, which torch.jit.save wrote',
+      next: `in Python, save its weights: torch.save(torch.jit.load('${basename(source.name)}').state_dict(), 'weights.pth')`,
+    });
   const text = async (name: string): Promise<Uint8Array> => {
     const record = await zip.find(name);
     if (record.size > MAX_PICKLE)
@@ -102,6 +127,17 @@ export async function openPytorch(source: ByteSource): Promise<TensorFile> {
   } catch (error) {
     throw pickleProblem(source.name, error);
   }
+}
+
+/** What a zip file without a pickle is, by the names in it. */
+function kindOfZip(names: readonly string[]): string {
+  const has = (pattern: RegExp) => names.some((name) => pattern.test(name));
+  if (has(/(^|\/)model\.weights\.h5$/)) return 'a zip file of Keras (.keras)';
+  if (names.length > 0 && names.every((name) => name.endsWith('.npy'))) return 'a zip file of NumPy (.npz)';
+  if (has(/(^|\/)(archive_format|models\/\w+\.json)$/)) return 'a zip file of torch.export (.pt2)';
+  const inside = names.find((name) => /\.(pth?|ckpt|safetensors|onnx)$/i.test(name));
+  if (inside !== undefined) return `a zip file that has ${quoted(inside)} in it, to be unpacked before`;
+  return 'a zip file';
 }
 
 type Zip = Awaited<ReturnType<typeof openZip>>;

@@ -1,3 +1,4 @@
+import { quoted, unwrap } from '../prefixes.js';
 import { PickleError } from './pickle.js';
 import { TensorView } from './view.js';
 
@@ -19,8 +20,11 @@ const KEYS = [
   'params',
   'module',
 ];
-/** What wrappers put before every name: DataParallel, torch.compile. */
-const WRAPPERS = ['module.', '_orig_mod.'];
+/** Averages of a network's weights, which a checkpoint keeps beside them. */
+const AVERAGES = /^(?:\w+_)?(?:ema|swa|averaged?|teacher|shadow|polyak)(?:_\w+)?$/i;
+/** What else a checkpoint keeps: these are taken only where there is nothing else. */
+const OTHERS =
+  /^(?:\w+_)?(?:optim|optimi[sz]er|optimi[sz]ers|optimi[sz]er_states?|schedulers?|scaler|rng|rng_states?|loss|criterion|metrics?|meters?|callbacks?|loops|hyper_parameters|history|args|config)(?:_\w+)?$/i;
 /** How deep dictionaries are looked into. */
 const DEPTH = 3;
 interface Found {
@@ -32,35 +36,54 @@ interface Found {
 /**
  * Finds the weights in what `torch.save` was given: a state dict, or a checkpoint that has one under some name.
  *
+ * @param file its name, for messages
  * @throws PickleError that lists what there is, when it is not clear which one is meant
  */
-export function findStateDict(root: unknown): StateDict {
+export function findStateDict(file: string, root: unknown): StateDict {
   if (root instanceof TensorView) throw new PickleError('it holds a single tensor without a name');
   if (!(root instanceof Map)) throw new PickleError('it holds no dictionary of tensors');
   const nested = [...search(root, [], new Set())].sort((a, b) => a.path.length - b.path.length);
   const inner = nested.filter(({ path }) => path.length > 0);
-  // A checkpoint may keep a lonely tensor, such as the loss, beside its state dict.
-  const found = choose(inner) ?? nested.find(({ path }) => path.length === 0);
+  const outer = nested.find(({ path }) => path.length === 0);
+  const found = choose(inner, outer);
   if (!found)
     throw new PickleError(
       inner.length > 1
-        ? `it holds several sets of tensors: ${inner.map(({ path }) => path.join('.')).join(', ')}`
+        ? `it holds several sets of tensors: ${listed(inner)}`
         : `it holds no tensors, but ${keysOf(root)}`,
     );
   const notes = [];
   if (found.path.length > 0) notes.push(`the weights are its entry "${found.path.join('.')}"`);
-  if (found.others.length > 0) notes.push(`passed over: ${found.others.slice(0, 8).join(', ')}`);
-  const { tensors, removed } = unwrap(found.tensors);
-  if (removed !== '') notes.push(`names without their prefix "${removed}"`);
-  return { tensors, notes };
+  const others = [...found.others, ...inner.filter((set) => set !== found && !isOther(set)).map(pathOf)];
+  const passed = [...new Set(others)].slice(0, 8).map((name) => quoted(name).slice(1, -1));
+  if (passed.length > 0) notes.push(`passed over: ${passed.join(', ')}`);
+  const unwrapped = unwrap(file, found.tensors);
+  return { tensors: unwrapped.tensors, notes: [...notes, ...unwrapped.notes] };
 }
 
-function choose(found: readonly Found[]): Found | undefined {
-  for (const key of KEYS) {
-    const match = found.find(({ path }) => path.at(-1) === key);
-    if (match) return match;
-  }
-  return found.length === 1 ? found[0] : undefined;
+const pathOf = ({ path }: Found): string => path.join('.');
+const listed = (found: readonly Found[]): string =>
+  found
+    .slice(0, 8)
+    .map((set) => quoted(pathOf(set)).slice(1, -1))
+    .join(', ');
+const isAverage = ({ path }: Found): boolean => path.some((key) => key.length <= 64 && AVERAGES.test(key));
+const isOther = ({ path }: Found): boolean => path.some((key) => key.length <= 64 && OTHERS.test(key));
+
+/**
+ * The set that is meant: the network's own before an average of it, and either before anything else. Which one of two
+ * networks is meant cannot be known.
+ */
+function choose(inner: readonly Found[], outer: Found | undefined): Found | undefined {
+  const networks = inner.filter((set) => !isOther(set));
+  const own = networks.filter((set) => !isAverage(set));
+  const named = own.filter(({ path }) => KEYS.includes(path.at(-1)!));
+  // A state dict may keep something beside its tensors, and a checkpoint a lonely tensor, such as the loss.
+  const layers = [...(outer?.tensors.values() ?? [])].filter(({ shape }) => shape.length > 0);
+  const flat = outer && layers.length > 1 ? [outer] : [];
+  const best = [named, flat, own, networks].find((sets) => sets.length > 0);
+  if (!best) return outer ?? (inner.length === 1 ? inner[0] : undefined);
+  return best.length === 1 ? best[0] : undefined;
 }
 
 /** Dictionaries with texts for keys that hold tensors, outermost first; one with several names comes once. */
@@ -83,16 +106,4 @@ function* search(value: unknown, path: readonly string[], seen: Set<unknown>): G
 function keysOf(root: ReadonlyMap<unknown, unknown>): string {
   const keys = [...root.keys()].slice(0, 8).map(String);
   return keys.length === 0 ? 'nothing at all' : keys.join(', ');
-}
-
-/** Takes off what a wrapper put before all names. */
-export function unwrap<T>(tensors: ReadonlyMap<string, T>): { tensors: Map<string, T>; removed: string } {
-  let [names, removed] = [[...tensors.keys()], ''];
-  for (;;) {
-    const wrapper = WRAPPERS.find((prefix) => names.length > 0 && names.every((n) => n.startsWith(prefix)));
-    if (wrapper === undefined) break;
-    names = names.map((name) => name.slice(wrapper.length));
-    removed += wrapper;
-  }
-  return { tensors: new Map([...tensors.values()].map((tensor, i) => [names[i]!, tensor])), removed };
 }

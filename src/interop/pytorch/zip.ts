@@ -111,7 +111,7 @@ async function directoryOf(
   const isEnd = () =>
     tail.getUint32(end, true) === END && tail.getUint16(end + 20, true) === tail.byteLength - end - END_BYTES;
   while (end >= 0 && !isEnd()) end--;
-  if (end < 0) throw broken('its directory is missing');
+  if (end < 0) throw broken('its directory is missing, as in a file that was cut short');
   if (tail.getUint16(end + 4, true) !== tail.getUint16(end + 6, true)) throw broken('it has several parts');
   const [count, length, begin] = [
     tail.getUint16(end + 10, true),

@@ -5,7 +5,7 @@ import { charts } from './charts.js';
 import { claims } from './claims.js';
 import { ResNet } from './model.js';
 import { recipes } from './recipe.js';
-import { recognise } from './recognise.js';
+import { nearly, recognise, translate } from './recognise.js';
 
 const DEPTHS = [20, 32, 44, 56, 110];
 
@@ -42,7 +42,7 @@ export default definePaper({
     };
   },
   lastBias: 'fc.bias',
-  weights: { recognise, translate: () => undefined, namings: {} },
+  weights: { recognise, nearly, translate, namings: {} },
   claims,
   charts,
 });

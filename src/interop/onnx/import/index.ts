@@ -1,4 +1,5 @@
 import { CheckpointError, PaperweightError } from '../../../errors/errors.js';
+import { refuseForeign } from '../../foreign-file.js';
 import { compile } from './compile.js';
 import { OnnxModel, showOpen } from './model.js';
 import { BFLOAT16 } from './narrow-types.js';
@@ -32,6 +33,7 @@ export function importOnnx(
   bytes: Uint8Array,
   { name = 'the ONNX model', external = new Map() }: ImportOptions = {},
 ): OnnxModel {
+  refuseForeign(name, bytes, 'an ONNX model', 'onnx');
   return naming(name, () => build(readModel(bytes), name, external));
 }
 
@@ -44,6 +46,7 @@ export async function importOnnxWith(
   name: string,
   read: (location: string) => Promise<Uint8Array>,
 ): Promise<OnnxModel> {
+  refuseForeign(name, bytes, 'an ONNX model', 'onnx');
   const proto = naming(name, () => readModel(bytes));
   const external = new Map<string, Uint8Array>();
   for (const location of externalClaims(proto.graph).keys()) external.set(location, await read(location));
