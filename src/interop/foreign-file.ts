@@ -68,7 +68,8 @@ const tensorflow: Test = (_first, text) =>
 /** Everything else that is text: an error message of a server, a list, a program. */
 const plainText: Test = (first, text) => {
   // A cut inside of a character is no fault of the text.
-  if (text.length === 0 || first.some((byte) => byte === 0) || /[^\P{Cc}\t\n\r\f]/u.test(text)) return undefined;
+  if (text.length === 0 || first.some((byte) => byte === 0) || /[^\P{Cc}\t\n\r\f]/u.test(text))
+    return undefined;
   if (text.slice(0, -1).includes('\ufffd')) return undefined;
   const what = /^\s*[{[]/.test(text) ? 'a text in JSON' : 'a text';
   return {

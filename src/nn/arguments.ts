@@ -1,21 +1,49 @@
+import { shown } from '../errors/arguments.js';
 import { UsageError } from '../errors/errors.js';
+import type { Node } from '../graph/node.js';
 import type { Pair } from '../ops/conv2d.js';
+import { Tensor } from '../tensor/tensor.js';
 
 /** One number for both directions, or [height, width]. */
 export type Size = number | Pair;
 
 export const pair = (size: Size): Pair => (typeof size === 'number' ? [size, size] : size);
 
-/** Throws UsageError unless every value is an integer of at least `least`. */
-export function checkIntegers(layer: string, values: Readonly<Record<string, Size>>, least: number): void {
-  for (const [name, value] of Object.entries(values)) {
-    if (pair(value).every((v) => Number.isInteger(v) && v >= least) && pair(value).length === 2) continue;
-    throw new UsageError({
-      what: `${layer} got a bad ${name}`,
-      expected: `integers of at least ${least}`,
-      got: String(value),
-    });
-  }
+const isSize = (value: unknown, least: number): boolean =>
+  (typeof value === 'number' || (Array.isArray(value) && value.length === 2)) &&
+  [value].flat().every((v) => Number.isSafeInteger(v) && v >= least);
+
+/** Throws UsageError unless every value is an integer of at least `least`, or two of them. */
+export function checkIntegers(layer: string, values: Readonly<Record<string, unknown>>, least: number): void {
+  for (const [name, value] of Object.entries(values))
+    if (!isSize(value, least))
+      throw new UsageError({
+        what: `${layer} got a bad ${name}`,
+        expected: `integers of at least ${least}`,
+        got: shown(value),
+      });
+}
+
+/** Throws UsageError unless every value is one integer of at least `least`. */
+export function checkCounts(layer: string, values: Readonly<Record<string, unknown>>, least: number): void {
+  for (const [name, value] of Object.entries(values))
+    if (!Number.isSafeInteger(value) || (value as number) < least)
+      throw new UsageError({
+        what: `${layer} got a bad ${name}`,
+        expected: `an integer of at least ${least}`,
+        got: shown(value),
+      });
+}
+
+/** The node of a layer's input. @throws UsageError for what is no tensor */
+export function nodeOf(layer: string, x: unknown): Node {
+  if (x instanceof Tensor) return x.node;
+  throw new UsageError({
+    what: `${layer} computes on tensors`,
+    expected: 'a Tensor',
+    got: shown(x),
+    next: 'make one of numbers with tensor(…), and await what a promise gives',
+  });
 }
 
 /** A Size as Python prints it: `3` or `(3, 3)`. */

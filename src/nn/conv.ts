@@ -1,17 +1,22 @@
+import { checkBooleans, checkOptionNames, shown } from '../errors/arguments.js';
 import { UsageError } from '../errors/errors.js';
+import { hostLeaf, type Node } from '../graph/node.js';
 import { sizeOf } from '../graph/types.js';
 import type { Pair } from '../ops/conv2d.js';
 import * as ops from '../ops/index.js';
 import { Parameter, Tensor } from '../tensor/tensor.js';
-import { checkIntegers, pair, type Size, showSize } from './arguments.js';
+import { checkCounts, checkIntegers, nodeOf, pair, type Size, showSize } from './arguments.js';
 import { pytorchDefault } from './init.js';
 import { Module } from './module.js';
 
 /** Options of {@link Conv2d}; a number holds for both directions. */
 export interface Conv2dOptions {
   stride?: Size;
-  /** Zeros added on each side. */
-  padding?: Size;
+  /**
+   * Zeros added on each side. `'same'` adds as many as keep the image's size, the odd one at the bottom and on the
+   * right, and wants stride 1; `'valid'` adds none.
+   */
+  padding?: Size | 'same' | 'valid';
   dilation?: Size;
   /** Channels fall into this many groups that do not see each other: the paper's two towers are 2. */
   groups?: number;
@@ -30,21 +35,29 @@ export interface Conv2dOptions {
 export class Conv2d extends Module {
   readonly kernelSize: Pair;
   readonly stride: Pair;
+  /** On each side; of `'same'` what both sides have, see {@link extra}. */
   readonly padding: Pair;
+  /** Further zeros at the bottom and on the right, which `'same'` needs for even kernels. */
+  readonly extra: Pair;
   readonly dilation: Pair;
   readonly groups: number;
   readonly weight: Parameter;
   readonly bias: Parameter | null;
+  readonly #paddingWord: string | undefined;
 
   constructor(
     readonly inChannels: number,
     readonly outChannels: number,
     kernelSize: Size,
-    { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true }: Conv2dOptions = {},
+    options: Conv2dOptions = {},
   ) {
     super();
-    checkIntegers('Conv2d', { inChannels, outChannels, kernelSize, stride, dilation, groups }, 1);
-    checkIntegers('Conv2d', { padding }, 0);
+    checkOptionNames('Conv2d', options, ['stride', 'padding', 'dilation', 'groups', 'bias']);
+    const { stride = 1, padding: given = 0, dilation = 1, groups = 1, bias = true } = options;
+    checkIntegers('Conv2d', { kernelSize, stride, dilation }, 1);
+    checkCounts('Conv2d', { inChannels, outChannels, groups }, 1);
+    checkBooleans('Conv2d', { bias });
+    const { padding, extra } = paddingOf(given, pair(kernelSize), pair(stride), pair(dilation));
     if (inChannels % groups !== 0 || outChannels % groups !== 0)
       throw new UsageError({
         what: 'Conv2d got groups that do not divide its channels',
@@ -53,7 +66,9 @@ export class Conv2d extends Module {
       });
     this.kernelSize = pair(kernelSize);
     this.stride = pair(stride);
-    this.padding = pair(padding);
+    this.padding = padding;
+    this.extra = extra;
+    this.#paddingWord = typeof given === 'string' ? given : undefined;
     this.dilation = pair(dilation);
     this.groups = groups;
     const shape = [outChannels, inChannels / groups, ...this.kernelSize];
@@ -67,17 +82,64 @@ export class Conv2d extends Module {
     return this.scoped(
       () =>
         new Tensor(
-          ops.conv2d(x.node, this.weight.node, this.bias?.node, { stride, padding, dilation, groups }),
+          ops.conv2d(this.#extended(nodeOf('Conv2d', x)), this.weight.node, this.bias?.node, {
+            stride,
+            padding,
+            dilation,
+            groups,
+          }),
         ),
     );
+  }
+
+  /** The image with the zeros that only one side gets: a crop that ends beyond it. */
+  #extended(x: Node): Node {
+    const [bottom, right] = this.extra;
+    const [n, , h, w] = x.shape;
+    if ((bottom === 0 && right === 0) || x.shape.length !== 4) return x;
+    const places = hostLeaf(new Int32Array(2 * n!), [n!, 2], 'int32');
+    return ops.crop(x, places, [h! + bottom, w! + right]);
   }
 
   protected override extraRepr(): string {
     const { kernelSize, stride, padding, dilation, groups } = this;
     let text = `${this.inChannels}, ${this.outChannels}, kernel_size=${showSize(kernelSize)}, stride=${showSize(stride)}`;
-    if (padding.some((v) => v !== 0)) text += `, padding=${showSize(padding)}`;
+    if (this.#paddingWord) text += `, padding=${this.#paddingWord}`;
+    else if (padding.some((v) => v !== 0)) text += `, padding=${showSize(padding)}`;
     if (dilation.some((v) => v !== 1)) text += `, dilation=${showSize(dilation)}`;
     if (groups !== 1) text += `, groups=${groups}`;
     return this.bias ? text : `${text}, bias=False`;
   }
+}
+
+/** Zeros for each direction, on both sides and on the far one alone. @throws UsageError */
+function paddingOf(
+  given: Size | string,
+  kernel: Pair,
+  stride: Pair,
+  dilation: Pair,
+): { padding: Pair; extra: Pair } {
+  if (given === 'valid') return { padding: [0, 0], extra: [0, 0] };
+  if (given !== 'same') {
+    if (typeof given === 'string')
+      throw new UsageError({
+        what: 'Conv2d got a bad padding',
+        expected: "integers of at least 0, 'same' or 'valid'",
+        got: shown(given),
+      });
+    checkIntegers('Conv2d', { padding: given }, 0);
+    return { padding: pair(given), extra: [0, 0] };
+  }
+  if (stride.some((s) => s !== 1))
+    throw new UsageError({
+      what: "Conv2d cannot keep an image's size with a stride",
+      expected: "stride 1 with padding 'same'",
+      got: `stride ${showSize(stride)}`,
+      next: 'give the padding in numbers',
+    });
+  const total = kernel.map((k, i) => dilation[i]! * (k - 1)) as [number, number];
+  return {
+    padding: [Math.floor(total[0] / 2), Math.floor(total[1] / 2)],
+    extra: [total[0] % 2, total[1] % 2],
+  };
 }

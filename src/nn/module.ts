@@ -1,15 +1,12 @@
 import type { Device } from '../backend/backend.js';
-import { CheckpointError, ShapeError } from '../errors/errors.js';
-import { makeArray, type Shape, sameShape, showShape, sizeOf, type TypedArray } from '../graph/types.js';
+import { shown } from '../errors/arguments.js';
+import { CheckpointError, ShapeError, UsageError } from '../errors/errors.js';
+import { type Shape, sameShape, showShape } from '../graph/types.js';
 import { withScope } from '../ops/scope.js';
 import { flushPending } from '../tensor/pending.js';
+import { checkPlace, checkSaved, loadSaved, type SavedTensor } from '../tensor/saved.js';
 import { Parameter, type Tensor } from '../tensor/tensor.js';
-
-/** Values of one parameter, as a checkpoint has them. */
-export interface SavedTensor {
-  readonly data: TypedArray;
-  readonly shape: Shape;
-}
+import { membersIn, watchCalls } from './registered.js';
 
 /** A tensor whose shape is not that of the parameter of its name. */
 export interface Mismatch {
@@ -40,10 +37,16 @@ export interface LoadOptions {
 
 type Member = Module | Parameter;
 
+export type { SavedTensor };
+
 /**
- * The base of every layer and model. Assigning a Module, a Parameter or an array of them to a property
- * registers it, in the order of assignment; a buffer is a Parameter with `trainable: false`. Names are those of
- * the PyTorch module that would look the same: `features.0.weight`, and `running_mean` for `runningMean`.
+ * The base of every layer and model. Assigning a Module, a Parameter, or an array, a plain object, a Map or a Set of
+ * them to a property registers it, in the order of assignment; a buffer is a Parameter with `trainable: false`. Names
+ * are those of the PyTorch module that would look the same: `features.0.weight`, `branches.left.weight`, and
+ * `running_mean` for `runningMean`.
+ *
+ * What stands in a `#private` field or in an object of a class of one's own cannot be seen. A parameter from there that
+ * `forward` uses is refused, unless it is frozen: it would be neither trained nor saved nor moved.
  *
  * @example
  * class Net extends Module {
@@ -61,6 +64,10 @@ export abstract class Module {
   /** Where the module hangs in the model that was walked last, such as `features.3`. */
   #path = '';
 
+  constructor() {
+    watchCalls(new.target.prototype, Module.prototype);
+  }
+
   /** What listings and errors call the kind of module that this is: its class. */
   get typeName(): string {
     return this.constructor.name;
@@ -71,12 +78,8 @@ export abstract class Module {
 
   /** Own modules and parameters by name. Containers that name their members otherwise override this. */
   protected *members(): Iterable<readonly [string, Member]> {
-    for (const [property, value] of Object.entries(this)) {
-      const name = snakeCase(property);
-      if (isMember(value)) yield [name, value];
-      else if (Array.isArray(value))
-        for (const [i, item] of value.entries()) if (isMember(item)) yield [`${name}.${i}`, item];
-    }
+    for (const [property, value] of Object.entries(this))
+      yield* membersIn(snakeCase(property), value, isMember);
   }
 
   /** What stands between the parentheses of the module's line in `toString()`. */
@@ -188,7 +191,19 @@ export abstract class Module {
   /** Everything there is to save, by PyTorch's names; a shared parameter comes under each of its names. */
   stateDict(): Map<string, Parameter> {
     flushPending(this.#buffers());
-    return new Map(this.#state(''));
+    const state = new Map<string, Parameter>();
+    for (const [name, parameter] of this.#state('')) {
+      const before = state.get(name);
+      if (before !== undefined && before !== parameter)
+        throw new UsageError({
+          what: `Two parameters of this ${this.typeName} are called ${name}`,
+          expected: 'a name for each: properties, and keys of objects and Maps',
+          got: 'the same name twice',
+          next: 'rename one of the properties or keys',
+        });
+      state.set(name, parameter);
+    }
+    return state;
   }
 
   *#state(path: string): Iterable<[string, Parameter]> {
@@ -201,9 +216,11 @@ export abstract class Module {
    * What is missing, unexpected or of another shape in `saved`; nothing is loaded. PyTorch's counters
    * (`num_batches_tracked`) are passed over.
    *
-   * @throws ShapeError for a tensor whose numbers are not as many as its shape says
+   * @throws ShapeError for a tensor whose numbers are not as many as its shape says; UsageError for what is no map
+   *   of tensors
    */
   compareStateDict(saved: ReadonlyMap<string, SavedTensor>): LoadReport {
+    checkStateDict(saved);
     const own = this.stateDict();
     const report: LoadReport = {
       missing: [...own.keys()].filter((name) => !saved.has(name)),
@@ -211,9 +228,9 @@ export abstract class Module {
       mismatched: [],
     };
     for (const [name, parameter] of own) {
+      if (!saved.has(name)) continue;
       const tensor = saved.get(name);
-      if (!tensor) continue;
-      checkCount(name, tensor);
+      checkSaved(name, tensor);
       if (!sameShape(tensor.shape, parameter.shape))
         report.mismatched.push({ name, expected: parameter.shape, got: tensor.shape });
     }
@@ -221,13 +238,17 @@ export abstract class Module {
   }
 
   /**
-   * Overwrites parameters and buffers. Nothing is written unless everything fits. PyTorch's counters
-   * (`num_batches_tracked`) are passed over.
+   * Overwrites parameters and buffers, with the tensors of a file or with the `stateDict()` of another model. Nothing
+   * is written unless everything fits. PyTorch's counters (`num_batches_tracked`) are passed over.
+   *
+   * Values of another model are copied as they are now. Where they are on a device and this model is on none, it is on
+   * that device afterwards.
    *
    * @param options `strict: false` takes what is there by name; with `skipMismatched` parameters of another shape
    *   stay at their initialisation as well, as fine-tuning for other classes needs
    * @returns what was missing, unexpected or of another shape, which only a partial load lets through
-   * @throws CheckpointError that lists everything that does not match; ShapeError when only shapes differ
+   * @throws CheckpointError that lists everything that does not match; ShapeError when only shapes differ; DeviceError
+   *   for a model on another device
    * @example
    * const { mismatched } = model.loadStateDict(saved, { strict: false, skipMismatched: true });
    */
@@ -241,13 +262,12 @@ export abstract class Module {
     const wrongShapes = report.mismatched.length > 0 && (strict || !skipMismatched);
     if (wrongNames || wrongShapes)
       throw misfit(this.typeName, own.size, strict ? report : { ...report, missing: [], unexpected: [] });
-    for (const [name, parameter] of own) {
+    const fitting = [...own].flatMap(([name, parameter]) => {
       const tensor = saved.get(name);
-      if (!tensor || !sameShape(tensor.shape, parameter.shape)) continue;
-      const values = makeArray(parameter.dtype, parameter.size);
-      values.set(tensor.data);
-      parameter.load(values);
-    }
+      return tensor && sameShape(tensor.shape, parameter.shape) ? [{ name, parameter, tensor }] : [];
+    });
+    for (const { name, parameter, tensor } of fitting) checkPlace(name, parameter, tensor);
+    for (const { parameter, tensor } of fitting) loadSaved(parameter, tensor);
     return report;
   }
 
@@ -279,12 +299,20 @@ function some(names: readonly string[]): string {
 /** Names that an error lists of each kind. */
 const SHOWN = 24;
 
-function checkCount(name: string, { data, shape }: SavedTensor): void {
-  if (data.length === sizeOf(shape)) return;
-  throw new ShapeError({
-    what: `${name} of the weights is not whole`,
-    expected: `${sizeOf(shape)} values for ${showShape(shape)}`,
-    got: `${data.length} values`,
+/** @throws UsageError for what is no map of tensors by name */
+function checkStateDict(saved: unknown): void {
+  if (saved instanceof Map) return;
+  const tensors = (saved as { tensors?: unknown } | undefined)?.tensors;
+  throw new UsageError({
+    what: 'A state dict is a Map of tensors by name',
+    expected: 'model.stateDict(), or the tensors of readWeights(file)',
+    got: shown(saved),
+    next:
+      tensors instanceof Map
+        ? 'pass its tensors: loadStateDict(weights.tensors)'
+        : saved instanceof Module
+          ? 'pass its stateDict(): loadStateDict(other.stateDict())'
+          : 'use new Map(Object.entries(…)) for a plain object, or loadWeights(file, model) for a file',
   });
 }
 

@@ -1,8 +1,9 @@
 import { CheckpointError, UsageError } from '../errors/errors.js';
 import { hostLeaf, type Node } from '../graph/node.js';
-import { makeArray, type Shape, sameShape, type TypedArray } from '../graph/types.js';
+import { makeArray, sameShape } from '../graph/types.js';
 import * as ops from '../ops/index.js';
 import type { Change } from '../tensor/pending.js';
+import { checkPlace, checkSaved, loadSaved, type SavedTensor } from '../tensor/saved.js';
 import { type Parameter, update } from '../tensor/tensor.js';
 import { zerosLike } from './zeros-like.js';
 
@@ -108,7 +109,7 @@ export class WeightAverage {
     tensors,
     state,
   }: {
-    tensors: ReadonlyMap<string, { data: TypedArray; shape: Shape }>;
+    tensors: ReadonlyMap<string, SavedTensor>;
     state: { weight: number };
   }): void {
     const found = state.weight === 0 ? [] : this.#tracked;
@@ -121,12 +122,12 @@ export class WeightAverage {
           got: saved ? `[${saved.shape.join(', ')}]` : 'nothing',
           next: 'resume from a checkpoint of a run with --ema',
         });
-      const data = makeArray(mean.dtype, mean.size);
-      data.set(saved.data);
-      return data;
+      checkSaved(`ema.${name}`, saved);
+      checkPlace(`ema.${name}`, mean, saved);
+      return saved;
     });
     found.forEach(({ mean }, i) => {
-      mean.load(values[i]!);
+      loadSaved(mean, values[i]!);
     });
     this.#weight = state.weight;
   }

@@ -1,9 +1,10 @@
 import type { Device } from '../backend/backend.js';
 import { CheckpointError, DeviceError, ShapeError, UsageError } from '../errors/errors.js';
 import type { Node } from '../graph/node.js';
-import { makeArray, type Shape, sameShape, showShape, type TypedArray } from '../graph/types.js';
+import { makeArray, sameShape, showShape } from '../graph/types.js';
 import * as ops from '../ops/index.js';
 import { type Change, takePending } from '../tensor/pending.js';
+import { checkPlace, checkSaved, loadSaved, type SavedTensor } from '../tensor/saved.js';
 import { Parameter, type Tensor, update } from '../tensor/tensor.js';
 import type { WeightAverage } from './average.js';
 import { Factors } from './sgd-factors.js';
@@ -250,13 +251,7 @@ export class SGD {
    *
    * @throws CheckpointError for a state of other parameters, ShapeError for a momentum of another shape
    */
-  loadStateDict({
-    tensors,
-    state,
-  }: {
-    tensors: ReadonlyMap<string, { data: TypedArray; shape: Shape }>;
-    state: SGDState;
-  }): void {
+  loadStateDict({ tensors, state }: { tensors: ReadonlyMap<string, SavedTensor>; state: SGDState }): void {
     if (state.groups.length !== this.paramGroups.length)
       throw new CheckpointError({
         what: 'The optimizer’s saved state has other parameter groups',
@@ -265,7 +260,8 @@ export class SGD {
         next: 'make the optimizer with the options of the run that saved it',
       });
     const byName = new Map([...this.#names].map(([parameter, name]) => [`momentum.${name}`, parameter]));
-    for (const [name, { data, shape }] of tensors) {
+    for (const [name, saved] of tensors) {
+      checkSaved(name, saved);
       const parameter = byName.get(name);
       if (!parameter)
         throw new CheckpointError({
@@ -274,13 +270,14 @@ export class SGD {
           got: name,
           next: 'make the optimizer from the same model, with or without names as before',
         });
-      if (!sameShape(shape, parameter.shape) || data.length !== parameter.size)
+      if (!sameShape(saved.shape, parameter.shape))
         throw new ShapeError({
           what: `${name} of the optimizer’s saved state does not fit its parameter`,
-          expected: `${parameter.size} values ${showShape(parameter.shape)}`,
-          got: `${data.length} values ${showShape(shape)}`,
+          expected: showShape(parameter.shape),
+          got: showShape(saved.shape),
         });
       this.#deviceOf(parameter);
+      checkPlace(name, parameter, saved);
     }
     for (const group of state.groups) checkOptions(group);
     this.#checkRates(state, [...tensors.keys()]);
@@ -293,9 +290,8 @@ export class SGD {
       const saved = tensors.get(name);
       if (!saved && !this.#slots.has(parameter)) continue;
       const slot = this.#slot(parameter, this.#deviceOf(parameter));
-      const values = makeArray(parameter.dtype, parameter.size);
-      if (saved) values.set(saved.data);
-      slot.momentum.load(values);
+      if (saved) loadSaved(slot.momentum, saved);
+      else slot.momentum.load(makeArray(parameter.dtype, parameter.size));
       slot.started = saved !== undefined;
       slot.lr = state.rates?.[slot.name] ?? 0;
     }

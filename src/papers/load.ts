@@ -8,7 +8,7 @@ import { partOf } from '../interop/prefixes.js';
 import { readWeights, type Weights } from '../interop/weights.js';
 import { withoutInit } from '../nn/init.js';
 import type { Module } from '../nn/module.js';
-import { loadWeights } from '../run/checkpoint.js';
+import { putWeights } from '../run/checkpoint.js';
 import { type ModelConfig, trainConfigSchema } from '../run/config.js';
 import { RunFolder } from '../run/run-folder.js';
 import { readStatistics, STATISTICS } from '../train/image-statistics.js';
@@ -63,7 +63,7 @@ export async function openModel(path: string, device: Device, hints: ModelHints 
   const opened = isRun ? await openRun(path) : await openFile(path, hints);
   const { paper, config, file, weights, notes, statistics } = opened;
   const model = withoutInit(() => buildModel(paper, config));
-  loadWeights(file, model, inOwnNames(paper, model, weights.tensors));
+  putWeights(file, model, inOwnNames(paper, model, weights.tensors));
   await model.to(device);
   const { test: transform, views } = paper.transforms(config, statistics ? 'paper' : 'none', statistics);
   return {

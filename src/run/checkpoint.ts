@@ -166,7 +166,7 @@ export function restoreCheckpoint(
       got: 'none',
       next: 'resume from a checkpoint of this run',
     });
-  loadWeights(file, model, weights);
+  putWeights(file, model, weights);
   return inFile(file, () => {
     optimizer.loadStateDict({ tensors: valuesOf(momentum), state: progress.optimizer });
     average?.loadStateDict({ tensors: valuesOf(tensors), state: progress.average! });
@@ -186,7 +186,7 @@ export async function loadCheckpoint(file: string, trained: Trained): Promise<Re
  * Puts a file's weights into a model.
  * @throws CheckpointError or ShapeError, with the file's name, where they do not fit; the model is then as before
  */
-export function loadWeights(
+export function putWeights(
   file: string,
   model: Module,
   weights: ReadonlyMap<string, SafetensorsArray | Weight>,
@@ -203,7 +203,7 @@ const valuesOf = (arrays: ReadonlyMap<string, SafetensorsArray | Weight>): Map<s
   );
 
 /** Adds the file's name to an error; one about bad numbers is the file's fault, not the user's. */
-function inFile<T>(file: string, body: () => T, next?: string): T {
+export function inFile<T>(file: string, body: () => T, next?: string): T {
   try {
     return body();
   } catch (error) {

@@ -14,7 +14,13 @@ let nextId = 1;
 
 const PIECE_BYTES = 4 * 1024 * 1024;
 /** Buffers between uses: saving a model again and again must not leave garbage of its size each time. */
-const idle: { shared: SharedArrayBuffer; own: ArrayBuffer }[] = [];
+const idle: { room: ArrayBufferLike; own: ArrayBuffer }[] = [];
+
+/** Shared with the device's thread. A page that is not isolated has no shared memory, and no such thread either. */
+const newRoom = (): ArrayBufferLike =>
+  typeof SharedArrayBuffer === 'undefined'
+    ? new ArrayBuffer(PIECE_BYTES)
+    : new SharedArrayBuffer(PIECE_BYTES);
 
 /** When a storage is garbage, its device memory goes back: users never free anything. */
 const registry = new FinalizationRegistry<{ device: Device; id: number }>(({ device, id }) =>
@@ -47,17 +53,14 @@ export class DeviceStorage implements Storage {
   async *pieces(): AsyncGenerator<TypedArray, void, void> {
     const size = sizeOf(this.shape);
     const each = PIECE_BYTES / bytesOf(this.dtype);
-    const staging = idle.pop() ?? {
-      shared: new SharedArrayBuffer(PIECE_BYTES),
-      own: new ArrayBuffer(PIECE_BYTES),
-    };
+    const staging = idle.pop() ?? { room: newRoom(), own: new ArrayBuffer(PIECE_BYTES) };
     try {
       for (let start = 0; start < size; start += each) {
         const count = Math.min(each, size - start);
-        const shared = makeArray(this.dtype, staging.shared, 0, count);
-        await this.device.readInto(this.id, start, shared);
+        const room = makeArray(this.dtype, staging.room, 0, count);
+        await this.device.readInto(this.id, start, room);
         const piece = makeArray(this.dtype, staging.own, 0, count);
-        piece.set(shared as never);
+        piece.set(room as never);
         yield piece;
       }
     } finally {

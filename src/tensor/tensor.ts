@@ -46,17 +46,17 @@ export class Tensor {
     return this.current;
   }
   get shape(): Shape {
-    return this.node.shape;
+    return this.current.shape;
   }
   get dtype(): DType {
-    return this.node.dtype;
+    return this.current.dtype;
   }
   get size(): number {
     return sizeOf(this.shape);
   }
   /** True for a leaf that collects a gradient. */
   get requiresGrad(): boolean {
-    return leafOwners.has(this.node);
+    return leafOwners.has(this.current);
   }
 
   /** All values in row-major order. */
@@ -208,6 +208,13 @@ export class Tensor {
   }
 }
 
+let parameterUse: ((parameter: Parameter) => void) | undefined;
+
+/** Sets what is told of each parameter that a graph is about to use. */
+export function onParameterUse(listener: (parameter: Parameter) => void): void {
+  parameterUse = listener;
+}
+
 /** A tensor that a module owns and an optimizer changes in place, on its device once it has one. */
 export class Parameter extends Tensor {
   #storage: DeviceStorage | undefined;
@@ -217,6 +224,11 @@ export class Parameter extends Tensor {
   constructor(data: TypedArray, shape: Shape, { trainable = true, dtype = dtypeOf(data) } = {}) {
     super(hostLeaf(data, shape, dtype), trainable);
     this.#trainable = trainable;
+  }
+
+  override get node(): Node {
+    parameterUse?.(this);
+    return this.current;
   }
 
   get storage(): DeviceStorage | undefined {

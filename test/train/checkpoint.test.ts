@@ -11,7 +11,7 @@ import { Linear, type Module, Sequential } from '../../src/nn/index.js';
 import { SGD, WarmupDecay } from '../../src/optim/index.js';
 import { AlexNet } from '../../src/papers/alexnet/index.js';
 import { Generator } from '../../src/random.js';
-import { loadCheckpoint, loadWeights, saveWeights, weightsOf } from '../../src/run/checkpoint.js';
+import { loadCheckpoint, putWeights, saveWeights, weightsOf } from '../../src/run/checkpoint.js';
 import { manualSeed, randomState } from '../../src/tensor/random.js';
 import { makeToyNet, scratch, toyConfig, toyRun } from '../support/toy.js';
 
@@ -212,7 +212,7 @@ test('weights go through a file under PyTorch’s names', async (t) => {
   manualSeed(1);
   const other = await makeToyNet().to(device);
   assert.notDeepEqual(await values(other), await values(model));
-  loadWeights(file, other, weightsOf(saved));
+  putWeights(file, other, weightsOf(saved));
   assert.deepEqual(await values(other), await values(model));
   // The weights inside a checkpoint have the same names.
   const whole = join(await scratch(t), 'checkpoint.safetensors');
@@ -238,13 +238,13 @@ test('weights that do not fit leave the model as it was, and the error names the
   await saveWeights(file, makeToyNet({ classes: 3 }));
   const { tensors } = await readSafetensors(file);
   assert.throws(
-    () => loadWeights(file, model, tensors),
+    () => putWeights(file, model, tensors),
     (error) =>
       error instanceof ShapeError && error.message.startsWith(`${file}: `) && /6\./.test(error.message),
   );
   tensors.delete('0.bias');
   assert.throws(
-    () => loadWeights(file, model, tensors),
+    () => putWeights(file, model, tensors),
     (error) =>
       error instanceof CheckpointError &&
       error.message.startsWith(`${file}: `) &&

@@ -12,7 +12,7 @@ import { CheckpointError, DataError, PaperweightError } from '../../src/errors/e
 import { readSafetensors } from '../../src/interop/safetensors/checked.js';
 import { Linear, type Module, Sequential } from '../../src/nn/index.js';
 import { Generator } from '../../src/random.js';
-import { loadWeights } from '../../src/run/checkpoint.js';
+import { putWeights } from '../../src/run/checkpoint.js';
 import type { Observer } from '../../src/run/events.js';
 import { kernelSteps, readKernels } from '../../src/run/kernel-files.js';
 import { RunFolder } from '../../src/run/run-folder.js';
@@ -390,7 +390,7 @@ for (const name of ['reference', 'onednn'] satisfies DeviceName[])
       const { tensors, metadata } = await readSafetensors(folder.checkpoint(file));
       assert.equal(Number(metadata.accuracy), best);
       const model = await makeToyNet().to(device);
-      loadWeights(file, model, tensors);
+      putWeights(file, model, tensors);
       const result = await evaluateModel({ model, dataset: new ToySet(21, 2), transform: toyTransform });
       assert.equal(result.accuracy, best);
     });

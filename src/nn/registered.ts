@@ -1,0 +1,97 @@
+import { shown } from '../errors/arguments.js';
+import { UsageError } from '../errors/errors.js';
+import { showShape } from '../graph/types.js';
+import { onParameterUse, type Parameter } from '../tensor/tensor.js';
+
+/*
+ * What belongs to a module: the values of its properties. What JavaScript does not let us see, such as #private fields,
+ * is noticed when `forward` uses a parameter from there.
+ */
+
+/** As much of a module as is needed here. */
+interface Model {
+  readonly typeName: string;
+  namedModules(): unknown;
+  namedParameters(): [string, Parameter][];
+}
+
+/** Members in the value of a property: itself, or what is in arrays, plain objects, Maps and Sets. */
+export function* membersIn<T>(
+  name: string,
+  value: unknown,
+  isMember: (value: unknown) => value is T,
+  around: readonly unknown[] = [],
+): Iterable<readonly [string, T]> {
+  if (isMember(value)) {
+    yield [name, value];
+    return;
+  }
+  if (typeof value !== 'object' || value === null || around.includes(value)) return;
+  for (const [key, item] of entriesOf(value)) {
+    if (typeof item !== 'object' || item === null) continue;
+    const named = typeof key === 'string' || typeof key === 'number';
+    for (const member of membersIn(named ? `${name}.${key}` : name, item, isMember, [...around, value])) {
+      if (!named)
+        throw new UsageError({
+          what: `A module in ${name} has no name`,
+          expected: 'a Map with texts or numbers for keys',
+          got: shown(key),
+        });
+      yield member;
+    }
+  }
+}
+
+function entriesOf(value: object): Iterable<readonly [unknown, unknown]> {
+  if (Array.isArray(value) || value instanceof Map) return value.entries();
+  if (value instanceof Set) return [...value].entries();
+  const parent: unknown = Object.getPrototypeOf(value);
+  return parent === Object.prototype || parent === null ? Object.entries(value) : [];
+}
+
+/** Modules whose `forward` runs, the outermost first. */
+const running: Model[] = [];
+/** What was registered in a module when its `forward` ran last. */
+const registered = new WeakMap<Model, ReadonlySet<Parameter>>();
+const told = new WeakSet<object>();
+
+/** Makes `forward` of a class say that it runs, so that a parameter which it uses can be looked for in the model. */
+export function watchCalls(prototype: object, base: object): void {
+  for (let at: object | null = prototype; at && at !== base; at = Object.getPrototypeOf(at)) {
+    const own = told.has(at) ? undefined : Object.getOwnPropertyDescriptor(at, 'forward');
+    told.add(at);
+    const forward: unknown = own?.value;
+    if (typeof forward !== 'function') continue;
+    const value = function (this: Model, ...inputs: unknown[]): unknown {
+      // Once, so that errors can name paths before the model was moved anywhere.
+      if (running.length === 0 && !registered.has(this)) register(this);
+      running.push(this);
+      try {
+        return forward.apply(this, inputs);
+      } finally {
+        running.pop();
+      }
+    };
+    Object.defineProperty(at, 'forward', { ...own, value });
+  }
+}
+
+function register(model: Model): ReadonlySet<Parameter> {
+  model.namedModules();
+  const found = new Set(model.namedParameters().map(([, parameter]) => parameter));
+  registered.set(model, found);
+  return found;
+}
+
+onParameterUse((parameter) => {
+  const model = running[0];
+  if (!model || !parameter.requiresGrad || registered.get(model)?.has(parameter)) return;
+  if (register(model).has(parameter)) return;
+  const user = running.at(-1)!;
+  throw new UsageError({
+    what: `${model.typeName} uses a parameter ${showShape(parameter.shape)}${user === model ? '' : ` of a ${user.typeName}`} that it does not own`,
+    expected: 'layers and parameters in properties of the model, or in arrays, objects or Maps there',
+    got: 'one in a #private field, in an object of another class, or outside of the model',
+    next: 'make it a property (TypeScript’s private and readonly will do), since it would be neither trained nor saved; or freeze() it if it is meant to stay as it is',
+  });
+});

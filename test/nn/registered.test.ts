@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { referenceDevice } from '../../src/backend/reference/index.js';
+import { PaperweightError, UsageError } from '../../src/errors/errors.js';
+import { BatchNorm2d, Linear, Module, Sequential } from '../../src/nn/index.js';
+import { SGD } from '../../src/optim/index.js';
+import { setDefaultDevice } from '../../src/tensor/realize.js';
+import { ones, Parameter, type Tensor } from '../../src/tensor/tensor.js';
+
+setDefaultDevice(referenceDevice());
+
+const linear = () => new Linear(2, 2, { bias: false });
+const parameter = () => new Parameter(Float32Array.of(1, 2), [2]);
+const x = () => ones([1, 2]);
+
+/** A net whose members are in some value. */
+class Net extends Module {
+  constructor(readonly parts: unknown) {
+    super();
+  }
+  forward(input: Tensor): Tensor {
+    return input;
+  }
+}
+
+test('modules and parameters in arrays, objects, Maps and Sets are the model’s', () => {
+  const names = (parts: unknown) => [...new Net(parts).stateDict().keys()];
+  assert.deepEqual(names([linear(), [linear(), parameter()]]), [
+    'parts.1.1',
+    'parts.0.weight',
+    'parts.1.0.weight',
+  ]);
+  assert.deepEqual(names({ left: linear(), rightHand: { gain: parameter() } }), [
+    'parts.rightHand.gain',
+    'parts.left.weight',
+  ]);
+  assert.deepEqual(
+    names(
+      new Map<unknown, unknown>([
+        ['a', linear()],
+        [7, [linear()]],
+      ]),
+    ),
+    ['parts.a.weight', 'parts.7.0.weight'],
+  );
+  assert.deepEqual(names(new Set([linear()])), ['parts.0.weight']);
+  assert.deepEqual(names([1, 'a', null, new Float32Array(3), { deep: [{ er: linear() }] }]), [
+    'parts.4.deep.0.er.weight',
+  ]);
+  const round: unknown[] = [linear()];
+  round.push(round);
+  assert.deepEqual(names(round), ['parts.0.weight']);
+});
+
+test('a module without a name, and two of one name, are refused', () => {
+  assert.throws(
+    () => new Net(new Map([[{}, linear()]])).parameters(),
+    /in parts has no name.*texts or numbers/,
+  );
+  const twice = new Net(
+    new Map<unknown, unknown>([
+      [1, linear()],
+      ['1', linear()],
+    ]),
+  );
+  assert.throws(() => twice.stateDict(), /Two parameters of this Net are called parts\.1\.weight/);
+});
+
+class Hidden extends Module {
+  readonly seen = linear();
+  readonly #unseen = linear();
+  forward(input: Tensor): Tensor {
+    return this.#unseen.forward(this.seen.forward(input));
+  }
+}
+
+class HiddenParameter extends Module {
+  readonly #gain = parameter();
+  forward(input: Tensor): Tensor {
+    return input.mul(this.#gain);
+  }
+}
+
+class Helper {
+  readonly head = linear();
+}
+
+class Helped extends Module {
+  readonly helper = new Helper();
+  forward(input: Tensor): Tensor {
+    return this.helper.head.forward(input);
+  }
+}
+
+const outside = linear();
+class Outside extends Module {
+  readonly own = linear();
+  forward(input: Tensor): Tensor {
+    return outside.forward(this.own.forward(input));
+  }
+}
+
+test('a parameter that forward uses and the model does not own is refused', () => {
+  for (const Kind of [Hidden, HiddenParameter, Helped, Outside]) {
+    const model = new Kind();
+    for (const run of [
+      () => model.forward(x()),
+      () => new Sequential(model).forward(x()),
+      () => model.eval().forward(x()),
+    ])
+      assert.throws(run, (error) => {
+        assert.ok(error instanceof UsageError, String(error));
+        assert.match(
+          error.message,
+          /uses a parameter \[2(, 2)?\].* that it does not own.*#private.*freeze\(\)/,
+        );
+        return true;
+      });
+  }
+});
+
+test('frozen parameters may come from anywhere, and layers may be added later', async () => {
+  outside.freeze();
+  await new Outside().forward(x()).data();
+  const net = new (class extends Module {
+    readonly layers: Module[] = [];
+    forward(input: Tensor): Tensor {
+      return this.layers.reduce((y, layer) => layer.forward(y), input);
+    }
+  })();
+  net.forward(x());
+  net.layers.push(linear());
+  await net.forward(x()).data();
+});
+
+test('a module by itself, and what it calls, are not disturbed', async () => {
+  const model = new Sequential(linear(), new BatchNorm2d(2));
+  assert.throws(() => model.forward(x()), PaperweightError);
+  // After an error nothing is left running.
+  await linear().forward(x()).data();
+  await x().mul(parameter()).data();
+});
+
+test('an error names the path of the layer before the model was moved anywhere', () => {
+  const model = new Sequential(new Sequential(new Linear(3, 2)));
+  assert.throws(() => model.forward(x()), /in 0\.0 \(Linear\)/);
+});
+
+test('modules in arrays, objects and Maps are trained', async () => {
+  const device = referenceDevice();
+  const net = new (class extends Module {
+    readonly parts = { list: [linear()], map: new Map([['a', linear()]]) };
+    forward(input: Tensor): Tensor {
+      return this.parts.map.get('a')!.forward(this.parts.list[0]!.forward(input));
+    }
+  })();
+  await net.to(device);
+  const before = await Promise.all(net.parameters().map((p) => p.data()));
+  const optimizer = new SGD(net.parameters(), { lr: 0.5 });
+  net.forward(x()).square().sum().backward();
+  optimizer.step();
+  const after = await Promise.all(net.parameters().map((p) => p.data()));
+  assert.equal(after.length, 2);
+  for (const [i, values] of after.entries()) assert.notDeepEqual(values, before[i]);
+});
