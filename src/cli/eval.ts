@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { UsageError } from '../errors/errors.js';
 import { DATASETS, type DatasetName } from '../run/dataset-names.js';
 import {
   addDeviceOptions,
@@ -80,6 +81,13 @@ async function evaluateRun(path: string, flags: Flags): Promise<void> {
   await withDevice(flags, async (device) => {
     const opened = await openModel(path, device, await modelHints(flags));
     const { model, classes, config, transform, views } = opened;
+    if (opened.independent)
+      throw new UsageError({
+        what: `${path} gives each class a probability of its own (sigmoid), so that an image may have several classes`,
+        expected: 'a model of one class an image, as the test images have',
+        got: `${classes.length} independent probabilities`,
+        next: 'look at single images with predict',
+      });
     const { dataset, notes } = testSetFor(path, classes, images);
     for (const line of [...opened.notes, ...notes]) note(line);
     const total = Math.min(flags.evalLimit ?? dataset.length, dataset.length);
@@ -89,7 +97,7 @@ async function evaluateRun(path: string, flags: Flags): Promise<void> {
       dataset,
       transform,
       views: flags.tenCrop ? (views ?? tenViews(transform, config.imageSize, dataset.imageShape)) : undefined,
-      batchSize: Math.min(flags.batchSize, total),
+      batchSize: opened.batch ?? Math.min(flags.batchSize, total),
       limit: total,
       onProgress: (images) => bar.update(images),
     }).finally(() => bar.done());

@@ -51,7 +51,13 @@ export class Classifier {
   readonly device: Device;
   /** Of a bare file of weights: what was recognised, and what had to be assumed. */
   readonly notes: readonly string[];
+  /**
+   * Each class has a probability of its own, and they need not add up to 1: an ONNX model that ends in sigmoids. Its
+   * `model` gives these probabilities, any other's gives logits.
+   */
+  readonly independent: boolean;
   readonly #owned: boolean;
+  readonly #batch: number | undefined;
 
   private constructor(device: Device, owned: boolean, loaded: LoadedModel) {
     this.device = device;
@@ -62,6 +68,8 @@ export class Classifier {
     this.imageSize = loaded.imageSide;
     this.notes = loaded.notes;
     this.transform = loaded.transform;
+    this.#batch = loaded.batch;
+    this.independent = loaded.independent ?? false;
   }
 
   /**
@@ -114,10 +122,16 @@ export class Classifier {
         expected: 'a whole number of classes from 1 on as top',
         got: String(top),
       });
-    if (images.length === 0) return [];
-    const probabilities = await this.#forward(images);
     const n = this.classes.length;
-    return images.map((_, i) => best(probabilities.subarray(i * n, (i + 1) * n), this.classes, top));
+    const at = this.#batch ?? images.length;
+    const guesses: Guess[][] = [];
+    for (let from = 0; from < images.length; from += at) {
+      const some = images.slice(from, from + at);
+      const probabilities = await this.#forward(some);
+      for (const i of some.keys())
+        guesses.push(best(probabilities.subarray(i * n, (i + 1) * n), this.classes, top));
+    }
+    return guesses;
   }
 
   async #forward(images: readonly Image[]): Promise<Float32Array> {
@@ -127,7 +141,8 @@ export class Classifier {
     for (const [i, image] of images.entries()) bytes.set(await fit(image, side, i), i * size);
     const batch = tensor(bytes, { shape: [images.length, 3, side, side] });
     const inputs = this.transform.apply(batch, { generator: new Generator(0) });
-    return Float32Array.from(await this.model.forward(inputs).softmax().data());
+    const scores = this.model.forward(inputs);
+    return Float32Array.from(await (this.independent ? scores : scores.softmax()).data());
   }
 
   /** Closes the device, unless it was given. */

@@ -1,14 +1,15 @@
 import { basename } from 'node:path';
 import type { Device } from '../backend/backend.js';
+import { showClasses } from '../data/class-order.js';
 import { compose, normalize, resize, type Transform, toTensor } from '../data/transforms/index.js';
-import { CheckpointError, PaperweightError, UsageError } from '../errors/errors.js';
+import { CheckpointError, UsageError } from '../errors/errors.js';
 import { type OnnxModel, readOnnx } from '../interop/onnx/index.js';
-import { Module } from '../nn/module.js';
 import { type ModelConfig, modelConfigSchema } from '../run/config.js';
-import type { Tensor } from '../tensor/tensor.js';
 import type { LoadedModel } from './load.js';
+import { scoringModel } from './onnx-outputs.js';
 import type { ModelHints } from './recognise.js';
 import { openPaper } from './registry.js';
+import { unnamedClasses } from './test-set.js';
 
 /** The metadata that `paperweight export` keeps in a file: the model's configuration, as JSON. */
 export const MODEL_KEY = 'paperweight.model';
@@ -32,27 +33,35 @@ export async function openOnnx(
   const onnx = await readOnnx(path);
   const own = configOf(path, onnx);
   const side = own?.imageSize ?? imageSide(onnx, hints.imageSize);
-  const count = classCount(path, onnx, side);
+  await onnx.to(device);
+  const { model, classes: count, batch, independent } = await scoringModel(path, onnx, side);
   if (own && own.classes.length !== count) throw broken(path, `${count} classes`, `${own.classes.length}`);
-  const model = onnx.lastOperator === 'Softmax' ? new Logarithm(onnx) : onnx;
-  await model.to(device);
-  const plain = { imageSide: side, views: undefined };
+  if (hints.classes && hints.classes.length !== count)
+    throw new CheckpointError({
+      what: `${path} has ${count} classes`,
+      expected: `${count} names`,
+      got: `${hints.classes.length}: ${showClasses(hints.classes)}`,
+      next: 'give a name for each class, in the order of the outputs',
+    });
+  const plain = { model: model.eval(), imageSide: side, views: undefined, batch, independent };
   if (own) {
     const transform = (await openPaper(own.paper)).transforms(own, 'none').test;
-    return { ...plain, model: model.eval(), config: own, classes: own.classes, transform, notes: [] };
+    const classes = hints.classes ?? own.classes;
+    return { ...plain, config: { ...own, classes: [...classes] }, classes, transform, notes: [] };
   }
-  const classes =
-    hints.classes?.length === count
-      ? [...hints.classes]
-      : Array.from({ length: count }, (_, i) => `class ${i}`);
+  const classes = [...(hints.classes ?? unnamedClasses(count))];
   return {
     ...plain,
-    model: model.eval(),
     config: { paper: 'onnx', preset: basename(path), classes, imageSize: side, dropout: 0, init: 'onnx' },
     classes,
     transform: assumedTransform(side),
     notes: [
       `${path} does not say how its images are prepared. Assumed: ${side} × ${side} pixels, from 0 to 1, normalised by ImageNet's mean and standard deviation.`,
+      ...(independent
+        ? [
+            `${path} ends in sigmoids: each class has a probability of its own, and they do not add up to 100 %.`,
+          ]
+        : []),
     ],
   };
 }
@@ -93,32 +102,4 @@ export function imageSide({ description }: OnnxModel, otherwise?: number): numbe
     got: `[${inputShape.map((size) => (size === '' ? '?' : size)).join(', ')}]`,
     next: 'open it with importOnnx() in a program, and give it what it takes',
   });
-}
-
-function classCount(path: string, model: OnnxModel, side: number): number {
-  const problem = (got: string) =>
-    new UsageError({
-      what: `${path} does not tell images apart one by one`,
-      expected: 'an output [N, classes] for N images of any number',
-      got,
-    });
-  try {
-    const shape = model.check([1, 3, side, side]);
-    if (shape.length === 2 && shape[0] === 1) return shape[1]!;
-    throw problem(`[${shape.join(', ')}] for one image`);
-  } catch (error) {
-    if (error instanceof UsageError || !(error instanceof PaperweightError)) throw error;
-    throw problem(error.message);
-  }
-}
-
-/** A model that ends in a softmax gives probabilities; their logarithms are logits as good as any. */
-class Logarithm extends Module {
-  constructor(readonly onnx: OnnxModel) {
-    super();
-  }
-
-  forward(x: Tensor): Tensor {
-    return this.onnx.forward(x).log();
-  }
 }

@@ -24,6 +24,13 @@ export interface LoadedModel {
   readonly transform: Transform;
   /** Side that images should have which `transform` gets. */
   readonly imageSide: number;
+  /** Images of a forward pass, where an ONNX file fixes them; more or fewer cost as much as the next multiple. */
+  readonly batch?: number | undefined;
+  /**
+   * The model puts out a probability for each class by itself (sigmoid); otherwise logits of classes of which one is
+   * right.
+   */
+  readonly independent?: boolean;
   /** The paper's own views of an image, whose probabilities are averaged. */
   readonly views: readonly Transform[] | undefined;
   /** For people: of a bare file of weights, what was recognised and what was assumed. Empty for a run. */

@@ -124,6 +124,13 @@ function configure(
   part: Part,
   told?: ModelConfig,
 ): FoundModel {
+  if (count < 2)
+    throw new CheckpointError({
+      what: `${file} has one output, which tells nothing apart`,
+      expected: 'the weights of a network of two classes or more',
+      got: 'one: after a softmax it is always 1, and nothing says that it is meant for a sigmoid',
+      next: 'export it as ONNX with its sigmoid, whose output is the probability of the second of two classes',
+    });
   const preset = hints.preset ?? found;
   if (hints.classes && hints.classes.length !== count)
     throw new CheckpointError({
