@@ -51,15 +51,18 @@ export class CheckpointFiles {
     }
   }
 
-  /** Renames a damaged checkpoint, so that nobody takes it for one, and whoever wants to can look at it. */
-  async setAside(name: string): Promise<void> {
+  /**
+   * Renames a damaged checkpoint, so that it is not taken for a whole one and can still be looked at.
+   * @returns its new name; undefined if it does not exist
+   */
+  async setAside(name: string): Promise<string | undefined> {
     const file = this.file(name);
     try {
       await rename(file, file + DAMAGED);
       await syncFolder(this.#folder);
+      return name + DAMAGED;
     } catch (error) {
-      // Then it was not there at all.
-      if (systemCode(error) === 'ENOENT') return;
+      if (systemCode(error) === 'ENOENT') return undefined;
       throw diskError(error, `cannot rename ${file}`, CheckpointError);
     }
   }

@@ -123,8 +123,8 @@ export class RunFolder {
     return this.#checkpoints.damaged();
   }
 
-  /** Renames a damaged checkpoint, so that nobody takes it for one, and whoever wants to can look at it. */
-  setAside(name: string): Promise<void> {
+  /** Renames a damaged checkpoint. @returns its new name; undefined if it does not exist */
+  setAside(name: string): Promise<string | undefined> {
     return this.#checkpoints.setAside(name);
   }
 
@@ -188,14 +188,15 @@ export class RunFolder {
    * what cannot be read.
    *
    * @param place steps that are done, and whole epochs
-   * @returns how many lines from before that place could not be read
+   * @returns what was lost, for people
    */
-  async rewind(place: Place): Promise<number> {
+  async rewind(place: Place): Promise<string[]> {
     let unreadable = 0;
     for (const log of Object.values(this.#logs))
       unreadable += await log.keep((line) => isBefore(line, place));
     await rewindKernels(this.path, place.step);
-    return unreadable;
+    const dropped = `${unreadable} lines of the run's logs could not be read, and are dropped.`;
+    return [...(unreadable > 0 ? [dropped] : []), ...missingAtEnd(await this.metrics(), place)];
   }
 
   /**
@@ -228,6 +229,27 @@ export class RunFolder {
       if (whole && !OTHERS.has(whole)) await rm(join(folder, name), { force: true });
     }
   }
+}
+
+/**
+ * What the metrics lack before a place, though its checkpoint is of it: the last line may have been cut short. Those
+ * steps are done and are not computed again.
+ */
+function missingAtEnd(metrics: readonly Record<string, unknown>[], { step, epoch }: Place): string[] {
+  const last = (key: string, ...events: string[]): number =>
+    metrics.reduce(
+      (most, line) => (events.includes(String(line.event)) ? Math.max(most, Number(line[key])) : most),
+      0,
+    );
+  const missing = (what: string, from: number, to: number): string[] => {
+    if (from >= to) return [];
+    const which = to - from === 1 ? `${what} ${to}` : `${what}s ${from + 1} to ${to}`;
+    return [`metrics.jsonl has lost its end: ${which} will be missing from the curves.`];
+  };
+  return [
+    ...missing('step', last('step', 'step', 'skip', 'rollback'), step),
+    ...missing('epoch', last('epoch', 'epoch'), epoch),
+  ];
 }
 
 function refuseTaken(path: string): void {

@@ -70,16 +70,17 @@ export class Saver {
       kernels,
     } = restoreCheckpoint(folder.checkpoint(name), file, trained);
     for (const { name: other, error } of damaged) {
-      await folder.setAside(other);
-      notes.push(`${error.message.split(' Next: ')[0]}\nIt is set aside as ${other}.damaged.`);
+      const aside = await folder.setAside(other);
+      const kept = aside
+        ? `It is set aside as ${aside}.`
+        : `The run’s state names it, but it does not exist.`;
+      notes.push(`${error.message.split(' Next: ')[0]}\n${kept}`);
     }
     // Another choice, made anew on a machine that has forgotten it, would change the last bits.
     if (kernels) await deviceOf(trained.model)?.kernels(kernels);
     this.#best = best;
     this.#saved = position.step;
-    const unreadable = await folder.rewind(position);
-    if (unreadable > 0)
-      notes.push(`${unreadable} lines of the run's logs could not be read, and are dropped.`);
+    notes.push(...(await folder.rewind(position)));
     // Where the run was killed between a checkpoint and its state, the checkpoint knows better.
     if (name !== state.latest || best?.file !== state.best?.file)
       await folder.writeState(stateOf(name, best));

@@ -65,7 +65,10 @@ test('a flipped bit in the newest checkpoint: the one before is used, and the ru
 
 test('a newest checkpoint that is gone: the one before is used', async (t) => {
   const folder = await copyOf(t, ({ path }) => rm(join(path, 'checkpoints', step(18))));
-  assert.match((await resumed(folder.path, 16))[0]!, /step-00000018.*no such file/);
+  const [note] = await resumed(folder.path, 16);
+  assert.match(note!, /step-00000018.*no such file/);
+  assert.doesNotMatch(note!, /set aside|\.damaged/);
+  assert.deepEqual(await folder.damaged(), []);
 });
 
 test('no checkpoint that is whole: nothing is changed, and nothing begins again', async (t) => {
@@ -142,6 +145,34 @@ test('a line of the metrics that cannot be read takes none of the others with it
   assert.match(recorder.notes[0]!, /^1 lines of the run's logs could not be read/);
   const rest = (await plainMetrics(whole)).filter((_, i) => i !== 2);
   assert.deepEqual(await plainMetrics(folder), rest);
+});
+
+test('a last line that is cut short is said to be missing', async (t) => {
+  for (const [cut, words] of [
+    [0, /has lost its end: epoch 3 will be missing/],
+    [1, /has lost its end: step 18 will be missing/],
+    [3, /has lost its end: steps 16 to 18 will be missing/],
+  ] as const) {
+    const folder = await copyOf(t, async ({ path }) => {
+      const file = join(path, 'metrics.jsonl');
+      const lines = (await readFile(file, 'utf8')).split('\n').filter((line) => !line.includes('"done"'));
+      const kept = lines.slice(0, lines.length - 1 - cut);
+      await writeFile(file, `${kept.slice(0, -1).join('\n')}\n${kept.at(-1)!.slice(0, 30)}`);
+    });
+    const { recorder } = await toyRun(device, folder.path, { resume: true });
+    assert.ok(
+      recorder.notes.some((text) => words.test(text)),
+      recorder.notes.join(),
+    );
+  }
+  // After the checkpoint a line that was cut short is made again, and nothing is missing.
+  const folder = await copyOf(t, async ({ path }) => {
+    await rm(join(path, 'checkpoints', step(18)));
+    const file = join(path, 'metrics.jsonl');
+    const text = (await readFile(file, 'utf8')).trimEnd();
+    await writeFile(file, text.slice(0, -20));
+  });
+  assert.ok((await resumed(folder.path, 16)).every((text) => !text.includes('missing from the curves')));
 });
 
 test('a finished training whose checkpoints were dropped does not begin again', async (t) => {
