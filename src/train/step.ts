@@ -39,6 +39,8 @@ export interface Queued {
   readonly norm: Tensor | undefined;
   /** False for a step that ended before its update, at a bad batch. */
   readonly updated: boolean;
+  /** When its completion arrived, by `performance.now()`; undefined until then. */
+  readonly completion: { at?: number };
 }
 
 /** What has come of a step: its result, or the batch that kept it from being one. */
@@ -80,7 +82,18 @@ export class Stepper {
     const queued: QueuedBatch[] = [];
     const ended = (updated: boolean, squares?: GradientSquares, norm?: Tensor): Queued => {
       if (timed?.every === 'step') timed.schedule.step();
-      return { batches: queued, index, dataSeconds, lr, squares, norm, updated };
+      const completion: Queued['completion'] = {};
+      // A failure is told where the step is settled.
+      queued
+        .at(-1)
+        ?.loss.item()
+        .then(
+          () => {
+            completion.at = performance.now();
+          },
+          () => {},
+        );
+      return { batches: queued, index, dataSeconds, lr, squares, norm, updated, completion };
     };
     for (const [i, batch] of group.entries()) {
       // At most two runs wait on the device, and the last one is not made after a bad one.

@@ -20,6 +20,7 @@ import { Recovery } from './recovery.js';
 import { Reporter } from './reporter.js';
 import { Saver } from './saver.js';
 import { type Queued, Stepper } from './step.js';
+import { StepClock } from './step-clock.js';
 
 export interface TrainerParts {
   readonly config: TrainConfig;
@@ -60,7 +61,7 @@ export class Trainer {
   #position: Position = START;
   /** The training error has come down to where the configuration ends the run. */
   #learned = false;
-  #stepEnded = 0;
+  readonly #clock = new StepClock();
   readonly #started = performance.now();
 
   constructor(parts: TrainerParts) {
@@ -216,7 +217,7 @@ export class Trainer {
     this.#noteSample();
     // So that there is a place to go back to from the first steps.
     if (this.#recovery.policy === 'rollback' && !(await folder.state()).latest) await this.#save();
-    this.#stepEnded = performance.now();
+    this.#clock.restart();
     // Where the last steps are done but not measured, only the measuring is left.
     while (
       !this.#learned &&
@@ -278,7 +279,7 @@ export class Trainer {
         const dataSeconds = (performance.now() - asked) / 1000;
         const next = await this.#stepper.queue(group, epoch, dataSeconds);
         // The device computes this step while the one before is being accounted for.
-        if (queued && !(await this.#finish(queued))) return 'again';
+        if (queued && !(await this.#finish(queued, next))) return 'again';
         queued = next;
         const submitted = this.#position.step + 1;
         const due = submitted % config.checkpointEvery === 0 || this.#saver.overdue;
@@ -294,7 +295,7 @@ export class Trainer {
           if ((due || signal.aborted) && !(await this.#saveSound())) return 'again';
           if (signal.aborted) return 'stopped';
           // Time for looking and waiting is not part of the next step.
-          if (due || squares || pausing) this.#stepEnded = performance.now();
+          if (due || squares || pausing) this.#clock.restart();
           if (submitted >= this.stepsTotal) break;
         }
       }
@@ -305,13 +306,16 @@ export class Trainer {
     return 'done';
   }
 
-  /** Accounts for a step. False where the run has gone back to a checkpoint. */
-  async #finish(queued: Queued): Promise<boolean> {
+  /**
+   * Accounts for a step. False where the run has gone back to a checkpoint.
+   * @param next the step that is under way behind it
+   */
+  async #finish(queued: Queued, next?: Queued): Promise<boolean> {
     const p = this.#position;
     const settled = await this.#stepper.settle(queued);
-    const now = performance.now();
-    const stepSeconds = (now - this.#stepEnded) / 1000;
-    this.#stepEnded = now;
+    // What has arrived with it shall be heard of too.
+    if (next) await new Promise((resolve) => setImmediate(resolve));
+    const stepSeconds = this.#clock.measure(queued.completion.at ?? performance.now(), next?.completion.at);
     if (settled.bad) {
       this.#position = await this.#recovery.fromStep(p, queued, settled.bad, settled.loss);
       return this.#position.step > p.step;
@@ -368,7 +372,7 @@ export class Trainer {
         if (this.#timed?.every === 'epoch') this.#timed.schedule.step(result.accuracy);
       }
       await this.#save(result.accuracy);
-      this.#stepEnded = performance.now();
+      this.#clock.restart();
       return result;
     } finally {
       average?.swapOut();
@@ -401,7 +405,7 @@ export class Trainer {
   async #save(accuracy?: number): Promise<void> {
     await this.#saver.save(this.#position, accuracy);
     // Time for saving is not part of the next step.
-    this.#stepEnded = performance.now();
+    this.#clock.restart();
   }
 }
 
