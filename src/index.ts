@@ -24,10 +24,12 @@ export const device = {
 export type { Precision } from './backend/backend.js';
 export { type DeviceName, openDevice } from './backend/open.js';
 export { CIFAR10 } from './data/cifar10.js';
-export type { Image } from './data/image.js';
+/** @deprecated Names up to version 0.1: use `Image`, `readImage` and `imageStatistics`. */
+export type { Image, Image as Picture } from './data/image.js';
 export { ImageFolder, type ImageFolderOptions, type SplitOptions } from './data/images/image-folder.js';
 export { paperTransforms } from './data/images/paper-transforms.js';
-export { readImage } from './data/read-image.js';
+/** @deprecated Use `readImage`. */
+export { readImage, readImage as readPicture } from './data/read-image.js';
 export { exportOnnx, importOnnx, readOnnx } from './interop/onnx/index.js';
 export { readSafetensors, writeSafetensors } from './interop/safetensors/checked.js';
 export { readWeights, type Weight, type Weights } from './interop/weights.js';
@@ -35,6 +37,8 @@ export type { LoadOptions, LoadReport } from './nn/module.js';
 export { Classifier, type ClassifierOptions, type Guess } from './papers/classifier.js';
 export { saveWeights } from './run/checkpoint.js';
 export type { ModelConfig } from './run/config.js';
+export type { Evaluation } from './run/events.js';
 export { loadWeights } from './run/load-weights.js';
-export { type EvaluateOptions, type Evaluation, evaluateModel } from './train/evaluate.js';
-export { imageStatistics } from './train/image-statistics.js';
+export { type EvaluateOptions, evaluateModel } from './train/evaluate.js';
+/** @deprecated Use `imageStatistics`. */
+export { imageStatistics, imageStatistics as pictureStatistics } from './train/image-statistics.js';

@@ -1,6 +1,7 @@
+import { parseLine } from '../../src/files/json-line.js';
 import { insightSchema, logLineSchema, metricsSchema } from '../../src/run/event-lines.js';
 import type { EpochEvent, Insight, StepEvent } from '../../src/run/events.js';
-import { isBefore, parseLine, parseLines } from '../../src/run/run-files.js';
+import { isBefore, parseLines } from '../../src/run/run-files.js';
 import { Columns, SERIES_KEYS } from '../../src/serve/metrics/columns.js';
 import { eventText, scanLines, stepValues } from '../../src/serve/metrics/lines.js';
 import { sampleSource } from '../../src/serve/metrics/sample.js';

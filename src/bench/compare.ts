@@ -1,28 +1,15 @@
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { ProfileRow } from '../backend/backend.js';
+import type { CompareOptions } from './compare-options.js';
 import { resultHead } from './machine.js';
 import { countFlop } from './network.js';
 import { PeerSide, readySchema, secondsSchema } from './peer-side.js';
-import { PEERS, type PeerName, type PeerPlaces, peerCommand } from './peers.js';
+import { PEERS, peerCommand } from './peers.js';
 import type { StepResult } from './result.js';
 import { Side } from './side.js';
 import { median, percentile, spread } from './stats.js';
-import { type Work, type WorkOptions, writeWork } from './work.js';
-
-export interface CompareOptions
-  extends Pick<Work, 'what' | 'network' | 'batch' | 'threads' | 'device' | 'precision'> {
-  readonly rounds: number;
-  /** Steps of each side in a round. */
-  readonly steps: number;
-  readonly peer?: Exclude<PeerName, 'torchvision'>;
-  readonly mode: string;
-  readonly places: PeerPlaces;
-  /** Seconds that a side may take to get ready, and for each round. */
-  readonly limit: number;
-  readonly profile?: boolean;
-  readonly onProgress?: (line: string) => void;
-}
+import { type WorkOptions, writeWork } from './work.js';
 
 export interface Comparison {
   readonly result: StepResult;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { CompareOptions } from './compare.js';
+import type { CompareOptions } from './compare-options.js';
 import { PEERS, type PeerName, peerCommand } from './peers.js';
 import { Side, SideError } from './side.js';
 

@@ -2,7 +2,7 @@ import { extname } from 'node:path';
 import type { Command } from 'commander';
 import { UsageError } from '../errors/errors.js';
 import type { WeightDtype } from '../interop/model-weights.js';
-import type { LoadedModel } from '../papers/load.js';
+import type { LoadedModel } from '../papers/loaded-model.js';
 import { examples, JSON_OUTPUT, oneOf, pathName } from './options/options.js';
 import { checkOutput, FORCE } from './options/output-file.js';
 import { addWeightsOptions, modelHints, RUN_OR_WEIGHTS, type WeightsFlags } from './options/weights.js';

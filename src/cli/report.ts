@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { PaperweightError } from '../errors/errors.js';
-import type { LoadedModel } from '../papers/load.js';
+import type { LoadedModel } from '../papers/loaded-model.js';
 import type { Measured } from '../report/measure.js';
 import {
   addDeviceOptions,

@@ -10,10 +10,10 @@ import {
 } from 'node:fs';
 import { truncate } from 'node:fs/promises';
 import { CheckpointError } from '../errors/errors.js';
-import { parseLine } from '../run/run-files.js';
 import { writeFileAtomic } from './atomic.js';
 import { diskError } from './disk-error.js';
 import { mayPass } from './disk-trouble.js';
+import { parseLine } from './json-line.js';
 
 /**
  * A file of JSON lines that grows. Where the disk refuses a line and somebody is there to be told, lines wait in

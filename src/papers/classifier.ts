@@ -10,7 +10,8 @@ import type { Module } from '../nn/module.js';
 import { Generator } from '../random.js';
 import type { ModelConfig } from '../run/config.js';
 import { tensor } from '../tensor/tensor.js';
-import { type LoadedModel, openModel } from './load.js';
+import { openModel } from './load.js';
+import type { LoadedModel } from './loaded-model.js';
 import type { ModelHints } from './recognise.js';
 
 /** A class and how probable it is, from 0 to 1. */

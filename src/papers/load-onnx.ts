@@ -5,7 +5,7 @@ import { compose, normalize, resize, type Transform, toTensor } from '../data/tr
 import { CheckpointError, UsageError } from '../errors/errors.js';
 import { type OnnxModel, readOnnx } from '../interop/onnx/index.js';
 import { type ModelConfig, modelConfigSchema } from '../run/config.js';
-import type { LoadedModel } from './load.js';
+import type { LoadedModel } from './loaded-model.js';
 import { scoringModel } from './onnx-outputs.js';
 import type { ModelHints } from './recognise.js';
 import { openPaper } from './registry.js';

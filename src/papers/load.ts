@@ -13,29 +13,10 @@ import { type ModelConfig, trainConfigSchema } from '../run/config.js';
 import { RunFolder } from '../run/run-folder.js';
 import { readStatistics, STATISTICS } from '../train/image-statistics.js';
 import { isOnnx, openOnnx } from './load-onnx.js';
+import type { LoadedModel } from './loaded-model.js';
 import { buildModel, type Paper } from './paper.js';
 import { describeModel, inOwnNames, type ModelHints, recogniseModel } from './recognise.js';
 import { openPaper } from './registry.js';
-
-export interface LoadedModel {
-  readonly model: Module;
-  readonly config: ModelConfig;
-  readonly classes: readonly string[];
-  readonly transform: Transform;
-  /** Side that images should have which `transform` gets. */
-  readonly imageSide: number;
-  /** Images of a forward pass, where an ONNX file fixes them; more or fewer cost as much as the next multiple. */
-  readonly batch?: number | undefined;
-  /**
-   * The model puts out a probability for each class by itself (sigmoid); otherwise logits of classes of which one is
-   * right.
-   */
-  readonly independent?: boolean;
-  /** The paper's own views of an image, whose probabilities are averaged. */
-  readonly views: readonly Transform[] | undefined;
-  /** For people: of a bare file of weights, what was recognised and what was assumed. Empty for a run. */
-  readonly notes: readonly string[];
-}
 
 /**
  * A trained model from a run folder (its best weights) or from a file of weights: safetensors, PyTorch's .pth or

@@ -5,7 +5,8 @@ import { UsageError } from '../errors/errors.js';
 import type { Module } from '../nn/module.js';
 import type { ModelConfig, TrainConfig } from '../run/config.js';
 import type { Chart } from './claims/chart.js';
-import type { Claim, Results } from './claims/claim.js';
+import type { Claim } from './claims/claim.js';
+import type { Results } from './claims/result.js';
 
 type Fixed = 'version' | 'recipe' | 'dataset' | 'data' | 'model' | 'seed' | 'machine';
 

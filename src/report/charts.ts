@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { writeFileAtomic } from '../files/atomic.js';
 import { makeFolder } from '../files/make-folder.js';
 import type { Chart } from '../papers/claims/chart.js';
-import type { Results } from '../papers/claims/claim.js';
+import type { Results } from '../papers/claims/result.js';
 import type { Paper } from '../papers/paper.js';
 import { parseTitles, TITLES } from '../papers/paper-page.js';
 import { curvesSvg } from './curves.js';

@@ -120,3 +120,19 @@ export interface Observer {
   insight?(insight: Insight): void;
   kernels?(kernels: KernelImage): void;
 }
+
+/** What a model came to on a data set. */
+export interface Evaluation {
+  /** Percent of the images whose label gets the largest logit. */
+  readonly accuracy: number;
+  /** Percent of the images whose label is among the five largest logits, or probabilities of `views`. */
+  readonly top5: number;
+  /** Mean cross-entropy. */
+  readonly loss: number;
+  /** Images that were measured; those that cannot be read are left out. */
+  readonly images: number;
+  /** Images in the sample or the whole set, with those that cannot be read. */
+  readonly sampled: number;
+  /** Images that the data set has. */
+  readonly total: number;
+}

@@ -1,6 +1,5 @@
-import type { Evaluation } from '../train/evaluate.js';
 import type { Position } from './checkpoint.js';
-import type { EpochEvent } from './events.js';
+import type { EpochEvent, Evaluation } from './events.js';
 
 /** Where every run begins. */
 export const START: Position = {

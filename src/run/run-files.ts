@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { CheckpointError } from '../errors/errors.js';
+import { parseLine } from '../files/json-line.js';
 
 /** Which checkpoints a run has; rewritten as a whole, after the files that it names. */
 export const stateSchema = z.object({
@@ -41,16 +42,6 @@ export function parseRunFile<T>(
     got: z.prettifyError(parsed.error),
     next,
   });
-}
-
-/** A line of a file of JSON lines; undefined when it holds no object. */
-export function parseLine(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /**

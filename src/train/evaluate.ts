@@ -7,6 +7,7 @@ import { CrossEntropyLoss } from '../nn/loss.js';
 import type { Module } from '../nn/module.js';
 import { topKCorrect } from '../ops/index.js';
 import { Generator } from '../random.js';
+import type { Evaluation } from '../run/events.js';
 import { evaluate as compute, Tensor, tensor } from '../tensor/tensor.js';
 import { type Scores, scoreViews } from './ten-crop.js';
 
@@ -22,21 +23,6 @@ export interface EvaluateOptions {
   readonly limit?: number | undefined;
   readonly onProgress?: (images: number, total: number) => void;
   readonly signal?: AbortSignal | undefined;
-}
-
-export interface Evaluation {
-  /** Percent of the images whose label gets the largest logit. */
-  readonly accuracy: number;
-  /** Percent of the images whose label is among the five largest logits, or probabilities of `views`. */
-  readonly top5: number;
-  /** Mean cross-entropy. */
-  readonly loss: number;
-  /** Images that were measured; those that cannot be read are left out. */
-  readonly images: number;
-  /** Images in the sample or the whole set, with those that cannot be read. */
-  readonly sampled: number;
-  /** Images that the data set has. */
-  readonly total: number;
 }
 
 /** Measures a model on a data set, in evaluation mode; the mode is as before afterwards. */

@@ -1,11 +1,10 @@
 import { describeSample } from '../data/sample.js';
 import type { Position } from '../run/checkpoint.js';
 import type { TrainConfig } from '../run/config.js';
-import type { DoneEvent, Observer, StepEvent } from '../run/events.js';
+import type { DoneEvent, Evaluation, Observer, StepEvent } from '../run/events.js';
 import { sampledFrom } from '../run/position.js';
 import type { RunFolder } from '../run/run-folder.js';
 import { FLAT_STEPS, flatNote, isFlat } from './divergence.js';
-import type { Evaluation } from './evaluate.js';
 
 export interface ReporterParts {
   readonly config: TrainConfig;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { configFrom, resumedConfig, type TrainFlags } from '../../src/cli/train/train.js';
+import { configFrom, resumedConfig } from '../../src/cli/train/config.js';
+import type { TrainFlags } from '../../src/cli/train/flags.js';
 import { UsageError } from '../../src/errors/errors.js';
 import alexnet from '../../src/papers/alexnet/index.js';
 import resnet from '../../src/papers/resnet/index.js';

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { referenceDevice } from '../../src/backend/reference/index.js';
 import { CheckpointError, PaperweightError, ShapeError } from '../../src/errors/errors.js';
+import { Message } from '../../src/files/protobuf.js';
 import { setDefaultDevice } from '../../src/index.js';
 import { importOnnx, readOnnx } from '../../src/interop/onnx/index.js';
-import { joined, Message } from '../../src/interop/onnx/protobuf.js';
 import { zeros } from '../../src/tensor/tensor.js';
 import { hash32 } from '../support/generated.js';
 import { onnxCases } from '../support/onnx-cases.js';
@@ -67,13 +67,13 @@ test('graphs inside of graphs, without end', () => {
         attribute('then_branch', (m) => m.message(6, graph).int(20, 5)),
       ),
     );
-  refused(joined(new Message().int(1, 8).message(7, graph).pieces), /nested too deeply/);
+  refused(new Message().int(1, 8).message(7, graph).encode(), /nested too deeply/);
 });
 
 test('versions', () => {
   for (const opset of [5, 29]) refused({ opset }, /opset 6 to 28; got .*version_converter/);
   refused({ ir: 2 }, /file format/);
-  refused(joined(new Message().int(1, 8).message(7, new Message()).pieces), /operators.*got none/);
+  refused(new Message().int(1, 8).message(7, new Message()).encode(), /operators.*got none/);
 });
 
 test('operators that are not ours are named, with their nodes', () => {

@@ -4,7 +4,6 @@ import { openDevice } from '../../src/backend/open.js';
 import { referenceDevice } from '../../src/backend/reference/index.js';
 import { manualSeed, nn, optim } from '../../src/index.js';
 import { exportOnnx, importOnnx, type OnnxModel } from '../../src/interop/onnx/index.js';
-import { joined } from '../../src/interop/onnx/protobuf.js';
 import { inspect } from '../../src/nn/inspect.js';
 import type { Module } from '../../src/nn/module.js';
 import { FourLayerNet } from '../../src/papers/alexnet/four-layer.js';
@@ -18,7 +17,7 @@ const fast = openDevice('auto').then(({ device }) => device);
 after(async () => (await fast).close());
 
 const exported = async (model: Module, size: number, channels = 3): Promise<Uint8Array> =>
-  joined((await exportOnnx(model, [channels, size, size])).pieces);
+  (await exportOnnx(model, [channels, size, size])).encode();
 const read = async (model: Module, size: number): Promise<OnnxModel> =>
   importOnnx(await exported(model, size));
 

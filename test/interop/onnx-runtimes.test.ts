@@ -10,7 +10,6 @@ import { DataLoader } from '../../src/data/loader.js';
 import { compose, normalize, resize, toTensor } from '../../src/data/transforms/index.js';
 import { manualSeed } from '../../src/index.js';
 import { exportOnnx, importOnnx } from '../../src/interop/onnx/index.js';
-import { joined } from '../../src/interop/onnx/protobuf.js';
 import type { Module } from '../../src/nn/index.js';
 import { FourLayerNet } from '../../src/papers/alexnet/four-layer.js';
 import { AlexNet } from '../../src/papers/alexnet/model.js';
@@ -146,7 +145,7 @@ for (const [name, { size, real, make }] of Object.entries(NETWORKS)) {
       ? await realImages(16, size)
       : ((await batchOf(16, shape.slice(1), 0)[0].data()) as Values);
     const model = (await make().to(await openFast())).eval();
-    const bytes = joined((await exportOnnx(model, shape.slice(1))).pieces);
+    const bytes = (await exportOnnx(model, shape.slice(1))).encode();
     for (const { name: which, provider, found } of runtimes)
       await t.test(which, { skip: typeof found === 'string' ? found : false }, async (inner) => {
         const { InferenceSession, Tensor } = found as Runtime;

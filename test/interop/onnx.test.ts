@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { UsageError } from '../../src/errors/errors.js';
+import { Message } from '../../src/files/protobuf.js';
 import { exportOnnx } from '../../src/interop/onnx/index.js';
-import { joined, Message } from '../../src/interop/onnx/protobuf.js';
 import { AdaptiveAvgPool2d, LocalResponseNorm, Module, Sequential } from '../../src/nn/index.js';
 import { AlexNet } from '../../src/papers/alexnet/model.js';
 import { saveWeights } from '../../src/run/checkpoint.js';
@@ -15,7 +15,7 @@ import { everyLayer } from '../support/every-layer.js';
 import { decode, readOnnx } from '../support/onnx-reader.js';
 import { makeTinyNet } from '../support/tinynet.js';
 
-const bytesOf = (message: Message): Uint8Array => joined(message.pieces);
+const bytesOf = (message: Message): Uint8Array => message.encode();
 
 test('protobuf integers: small, large, negative, and packed lists', () => {
   const message = new Message().int(1, 0).int(1, 300).int(2, -1).ints(3, [1, 128, -2]).string(4, 'né');

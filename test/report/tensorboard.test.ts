@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
+import { Message } from '../../src/files/protobuf.js';
 import { kernelPixels } from '../../src/report/kernels.js';
 import { crc32c, maskedCrc32c } from '../../src/report/tensorboard/crc32c.js';
-import { Message } from '../../src/report/tensorboard/protobuf.js';
 import { EventFile } from '../../src/report/tensorboard/writer.js';
 import type { EpochEvent, Insight, KernelImage, StepEvent } from '../../src/run/events.js';
 import { type ReadEvent, readEvents } from '../support/event-files.js';
@@ -39,11 +39,11 @@ test('CRC-32C has the values of RFC 3720', () => {
 });
 
 test('numbers of many bytes keep their value, and what is none is refused', () => {
-  assert.deepEqual([...new Message().integer(1, 300).encode()], [8, 0xac, 2]);
-  assert.deepEqual([...new Message().integer(16, 2 ** 35).encode()], [0x80, 1, 128, 128, 128, 128, 128, 1]);
-  assert.deepEqual([...new Message().text(2, 'é').encode()], [18, 2, 0xc3, 0xa9]);
+  assert.deepEqual([...new Message().int(1, 300).encode()], [8, 0xac, 2]);
+  assert.deepEqual([...new Message().int(16, 2 ** 35).encode()], [0x80, 1, 128, 128, 128, 128, 128, 1]);
+  assert.deepEqual([...new Message().string(2, 'é').encode()], [18, 2, 0xc3, 0xa9]);
   for (const bad of [-1, 0.5, Number.NaN, 2 ** 53])
-    assert.throws(() => new Message().integer(1, bad), RangeError);
+    assert.throws(() => new Message().int(1, bad), RangeError);
 });
 
 const stepEvent = (step: number): StepEvent => ({

@@ -1,4 +1,4 @@
-import { joined, Message } from '../../src/interop/onnx/protobuf.js';
+import { Message } from '../../src/files/protobuf.js';
 
 /* Writes ONNX files as they should not be; the exporter writes only good ones. */
 
@@ -99,5 +99,5 @@ export function writeOnnx({
   const model = new Message().int(1, ir).message(7, graph).message(8, new Message().int(2, opset));
   for (const [key, text] of Object.entries(metadata))
     model.message(14, new Message().string(1, key).string(2, text));
-  return joined(model.pieces);
+  return model.encode();
 }

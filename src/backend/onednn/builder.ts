@@ -1,5 +1,5 @@
 import type { Graph, GraphNode } from '../../graph/graph.js';
-import { bytesOf, type DType, makeArray, sizeOf, type TypedArray } from '../../graph/types.js';
+import { bytesOf, type DType, sizeOf, type TypedArray } from '../../graph/types.js';
 import { operationOf } from '../../ops/index.js';
 import {
   Arg,
@@ -13,7 +13,7 @@ import {
 } from './api/dnnl.js';
 import type { Form, Region, Step, Value } from './ir.js';
 import type { KernelChoice } from './kernel-choice.js';
-import { view } from './library/memory.js';
+import { arrayAt } from './library/memory.js';
 
 /** How a storage's memory is laid out, and whether a plan may still choose that. */
 export interface SlotLayout {
@@ -327,10 +327,6 @@ export class Builder {
 export const isAlias = (node: GraphNode): boolean => node.op === 'reshape' || node.op === 'detach';
 
 export const same = (a: Dims, b: Dims): boolean => a.length === b.length && a.every((d, i) => d === b[i]);
-
-/** A typed array over native memory. */
-export const arrayAt = (address: number, dtype: DType, count: number): TypedArray =>
-  makeArray(dtype, view(address, count * bytesOf(dtype)), 0, count);
 
 /** Multiply-adds of a node, by its operation's own count. */
 function macsOf(graph: Graph, i: number, op: string): number {

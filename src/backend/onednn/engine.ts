@@ -4,11 +4,10 @@ import type { Graph } from '../../graph/graph.js';
 import { type Spec, sizeOf, type TypedArray } from '../../graph/types.js';
 import type { Engine, EngineInfo, Kernels, Plan, PlanStats, Precision, ProfileRow } from '../backend.js';
 import { Arg, type Dnnl, type Md } from './api/dnnl.js';
-import { arrayAt } from './builder.js';
 import { KernelCache } from './kernel-cache.js';
 import { KernelChoice } from './kernel-choice.js';
 import { setThreads } from './library/library.js';
-import { allocate, type Block } from './library/memory.js';
+import { allocate, arrayAt, type Block } from './library/memory.js';
 import { openDnnl } from './library/open.js';
 import { BuiltPlan, validate } from './plan.js';
 

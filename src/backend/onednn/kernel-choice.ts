@@ -1,8 +1,7 @@
 import type { Kernels, Precision } from '../backend.js';
 import { Alg, Arg, type Dnnl, type Handle, type Md, Prop, Query, Unimplemented } from './api/dnnl.js';
-import { arrayAt } from './builder.js';
 import type { KernelCache } from './kernel-cache.js';
-import { allocate } from './library/memory.js';
+import { allocate, arrayAt } from './library/memory.js';
 
 export type Operand = readonly [arg: number, md: Md];
 

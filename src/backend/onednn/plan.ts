@@ -7,10 +7,10 @@ import { poolFirst } from '../plan/rewrite.js';
 import { schedule } from '../plan/schedule.js';
 import { kernels } from '../reference/kernels.js';
 import { Arg, argName, type Dnnl, type Handle, type Md } from './api/dnnl.js';
-import { arrayAt, Builder, type SlotLayout } from './builder.js';
+import { Builder, type SlotLayout } from './builder.js';
 import type { Form, Region } from './ir.js';
 import type { KernelChoice } from './kernel-choice.js';
-import { allocate, type Block } from './library/memory.js';
+import { allocate, arrayAt, type Block } from './library/memory.js';
 import { lower } from './lower/index.js';
 
 interface Bound {

@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import {
   addDeviceOptions,
-  type DeviceFlags,
   examples,
   JSON_OUTPUT,
   oneOf,
@@ -9,32 +8,7 @@ import {
   positiveInteger,
 } from '../options/options.js';
 import { FORCE } from '../options/output-file.js';
-
-/** What there is to measure or to do with measurements. */
-export const BENCHES = ['train', 'infer', 'data', 'start', 'step-overhead', 'guard', 'table'] as const;
-export const BENCH_PEERS = ['none', 'pytorch', 'onnxruntime', 'tfjs', 'jax-js', 'torchvision'] as const;
-
-export interface BenchFlags extends DeviceFlags {
-  readonly paper: 'alexnet';
-  readonly preset: 'notes';
-  readonly norm: 'lrn' | 'none';
-  readonly batch?: number;
-  readonly precision: 'auto' | 'float32' | 'bfloat16';
-  readonly rounds: number;
-  readonly steps?: number;
-  readonly peer?: (typeof BENCH_PEERS)[number];
-  readonly peerMode?: string;
-  readonly python: string;
-  readonly data?: string;
-  readonly limit: number;
-  readonly profile?: boolean;
-  readonly trace?: string;
-  readonly force?: boolean;
-  readonly save?: boolean;
-  readonly out: string;
-  readonly update?: boolean;
-  readonly json?: boolean;
-}
+import { BENCH_PEERS, BENCHES, type BenchFlags } from './flags.js';
 
 export function register(program: Command): void {
   const command = program

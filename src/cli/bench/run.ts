@@ -12,7 +12,7 @@ import { writeFileAtomic } from '../../files/atomic.js';
 import { checkOutput } from '../options/output-file.js';
 import { EXIT, reportError } from '../print-error.js';
 import { note, print, printJson } from '../terminal/output.js';
-import type { BENCHES, BenchFlags } from './bench.js';
+import type { BENCHES, BenchFlags } from './flags.js';
 import { runGuard, writeTable } from './upkeep.js';
 import { profileText, resultText } from './view.js';
 

@@ -6,7 +6,7 @@ import { UsageError } from '../../errors/errors.js';
 import { writeFileAtomic } from '../../files/atomic.js';
 import { EXIT } from '../print-error.js';
 import { note, print, printJson, table } from '../terminal/output.js';
-import type { BenchFlags } from './bench.js';
+import type { BenchFlags } from './flags.js';
 
 const BASELINE = 'bench/baseline.json';
 const READMES: readonly (readonly [string, Language])[] = [

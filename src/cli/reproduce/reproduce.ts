@@ -1,23 +1,7 @@
 import type { Command } from 'commander';
 import { UsageError } from '../../errors/errors.js';
-import {
-  addDeviceOptions,
-  type DeviceFlags,
-  examples,
-  JSON_OUTPUT,
-  type Parser,
-  pathName,
-} from '../options/options.js';
-
-export interface ReproduceFlags extends DeviceFlags {
-  readonly claim?: readonly string[];
-  readonly budget?: number;
-  readonly list?: boolean;
-  readonly data?: string;
-  readonly runs: string;
-  readonly results?: string;
-  readonly json?: boolean;
-}
+import { addDeviceOptions, examples, JSON_OUTPUT, type Parser, pathName } from '../options/options.js';
+import type { ReproduceFlags } from './flags.js';
 
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600 };
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { UsageError } from '../../errors/errors.js';
 import type { Claim } from '../../papers/claims/claim.js';
-import { jobName } from '../../papers/claims/claim.js';
+import { jobName } from '../../papers/claims/job.js';
 import { missingJobs, type Plan, reproduce, type Watcher } from '../../papers/claims/reproduce.js';
 import { ResultFolder } from '../../papers/claims/result.js';
 import { claimRows } from '../../papers/claims/table.js';
@@ -13,7 +13,7 @@ import { withDevice } from '../device.js';
 import { Interrupted, interruptCode, onInterrupt } from '../terminal/interrupt.js';
 import { note, print, printJson, table } from '../terminal/output.js';
 import { clock } from '../terminal/progress.js';
-import type { ReproduceFlags } from './reproduce.js';
+import type { ReproduceFlags } from './flags.js';
 
 /** Where there is no epoch for long, a line comes at most so often. */
 const LINE_MS = 60_000;

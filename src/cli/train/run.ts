@@ -24,9 +24,10 @@ import { withDevice } from '../device.js';
 import { Interrupted, interruptCode, onInterrupt } from '../terminal/interrupt.js';
 import { grouped, note, printJson } from '../terminal/output.js';
 import { Progress, terminalColumns } from '../terminal/progress.js';
+import { configFrom, resumedConfig } from './config.js';
+import type { TrainFlags } from './flags.js';
 import { serveBeside } from './serve-beside.js';
 import { summaryLines } from './summary.js';
-import { configFrom, resumedConfig, type TrainFlags } from './train.js';
 
 const RUNS = 'runs';
 const CURVE = 'curve.svg';

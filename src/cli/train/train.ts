@@ -1,15 +1,13 @@
 import type { Command } from 'commander';
 import { UsageError } from '../../errors/errors.js';
 import { recipes } from '../../papers/alexnet/recipe.js';
-import type { Paper, Recipe } from '../../papers/paper.js';
-import type { ModelConfig, TrainConfig } from '../../run/config.js';
-import { DATASETS, type DatasetName } from '../../run/dataset-names.js';
+import type { Recipe } from '../../papers/paper.js';
+import { DATASETS } from '../../run/dataset-names.js';
 import { INSIGHT_EVERY } from '../../run/events.js';
-import { addFinetuneOptions, type FinetuneFlags, initName, startFromOf } from '../options/finetune.js';
-import { addModelOptions, type ModelFlags, modelOptions } from '../options/model.js';
+import { addFinetuneOptions } from '../options/finetune.js';
+import { addModelOptions } from '../options/model.js';
 import {
   addDeviceOptions,
-  type DeviceFlags,
   examples,
   fraction,
   integer,
@@ -21,31 +19,7 @@ import {
   positiveNumber,
 } from '../options/options.js';
 import { port } from '../serve.js';
-
-export interface TrainFlags extends DeviceFlags, ModelFlags, FinetuneFlags {
-  readonly preset?: string;
-  readonly dropout?: number;
-  readonly imageSize?: number;
-  readonly dataset?: DatasetName;
-  readonly data?: string;
-  readonly epochs?: number;
-  readonly maxSteps?: number;
-  readonly batchSize?: number;
-  readonly lr?: number;
-  readonly momentum?: number;
-  readonly weightDecay?: number;
-  readonly seed?: number;
-  readonly run?: string;
-  readonly resume?: boolean;
-  readonly dryRun?: boolean;
-  readonly checkpointEvery?: number;
-  readonly evalLimit?: number;
-  readonly serve?: number | true;
-  readonly control?: boolean;
-  readonly insightEvery?: number;
-  readonly logDir?: string;
-  readonly json?: boolean;
-}
+import type { TrainFlags } from './flags.js';
 
 /** `(default: 128; quick: 32)`, from AlexNet's recipes themselves. */
 function defaults(pick: (recipe: Recipe) => unknown): string {
@@ -187,123 +161,4 @@ export function register(program: Command): void {
       const { runTraining } = await import('./run.js');
       await runTraining(flags);
     });
-}
-
-/** A run's configuration: the recipe, and what the flags change in it. */
-export function configFrom(
-  flags: TrainFlags,
-  data: { dataset: TrainConfig['dataset']; data?: string },
-  classes: readonly string[],
-  paper: Paper,
-): TrainConfig {
-  const name = flags.preset ?? Object.keys(paper.recipes)[0]!;
-  if (!Object.hasOwn(paper.recipes, name))
-    throw new UsageError({
-      what: `--preset ${name} cannot be used`,
-      expected: `one of ${Object.keys(paper.recipes).join(', ')}`,
-      got: `"${name}"`,
-      next: 'give another value, or leave --preset out for its default (--help shows it)',
-    });
-  const { about: _, model, ...recipe } = paper.recipes[name]!;
-  const changed = modelOptions(flags);
-  const options = changed || model.options ? { options: { ...model.options, ...changed } } : {};
-  const given = <K extends keyof TrainFlags & (keyof TrainConfig | keyof ModelConfig)>(key: K) =>
-    flags[key] === undefined ? {} : { [key]: flags[key] };
-  const [init, start] = [initName(flags), startFromOf(flags)];
-  const config: TrainConfig = {
-    version: 1,
-    recipe: name,
-    model: {
-      paper: paper.id,
-      classes: [...classes],
-      ...model,
-      ...given('dropout'),
-      ...given('imageSize'),
-      ...(init === undefined ? {} : { init }),
-      ...options,
-    },
-    ...data,
-    ...recipe,
-    ...given('epochs'),
-    ...given('maxSteps'),
-    ...given('batchSize'),
-    ...given('lr'),
-    ...given('momentum'),
-    ...given('weightDecay'),
-    ...given('checkpointEvery'),
-    ...given('evalLimit'),
-    ...given('insightEvery'),
-    ...(start ? { startFrom: start } : {}),
-    ...given('freeze'),
-    ...given('lrScale'),
-    ...given('accumulate'),
-    ...given('clipNorm'),
-    ...given('clipValue'),
-    ...given('ema'),
-    ...given('labelSmoothing'),
-    ...given('overfitBatches'),
-    ...given('onNan'),
-    seed: flags.seed ?? 0,
-  };
-  // A number of epochs that was asked for is meant, whatever the recipe's own limit.
-  if (flags.epochs !== undefined && flags.maxSteps === undefined) delete config.maxSteps;
-  return config;
-}
-
-/** What a resumed run may change without becoming another run. */
-const MAY_CHANGE = [
-  'epochs',
-  'maxSteps',
-  'data',
-  'checkpointEvery',
-  'evalLimit',
-  'insightEvery',
-  'onNan',
-] as const;
-const FIXED = [
-  'preset',
-  'dataset',
-  'batchSize',
-  'lr',
-  'momentum',
-  'weightDecay',
-  'seed',
-  'freeze',
-  'lrScale',
-  'accumulate',
-  'clipNorm',
-  'clipValue',
-  'ema',
-  'labelSmoothing',
-  'overfitBatches',
-] as const;
-const FIXED_MODEL = ['paper', 'dropout', 'imageSize'] as const;
-
-const shown = (value: unknown): string =>
-  typeof value === 'object' ? JSON.stringify(value) : String(value ?? 'none');
-
-const flagName = (key: string): string => `--${key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
-
-/** The configuration of a run that goes on. */
-export function resumedConfig(config: TrainConfig, flags: TrainFlags): TrainConfig {
-  const keep = (key: string, before: unknown, now: unknown): void => {
-    if (now === undefined || JSON.stringify(now) === JSON.stringify(before)) return;
-    throw new UsageError({
-      what: `${flagName(key)} cannot change when a run is resumed`,
-      expected: `${shown(before)}, as the run was started`,
-      got: shown(now),
-      next: `leave ${flagName(key)} out, or start a new run`,
-    });
-  };
-  for (const key of FIXED) keep(key, key === 'preset' ? config.recipe : config[key], flags[key]);
-  const start = startFromOf(flags);
-  if (start) keep('init', config.startFrom?.file, start.file);
-  else keep('init', config.model.init, initName(flags));
-  for (const key of FIXED_MODEL) keep(key, config.model[key], flags[key]);
-  for (const [key, value] of Object.entries(modelOptions(flags) ?? {}))
-    keep(key, config.model.options?.[key], value);
-  const changed = Object.fromEntries(
-    MAY_CHANGE.filter((key) => flags[key] !== undefined).map((key) => [key, flags[key]]),
-  );
-  return { ...config, ...changed };
 }

@@ -1,11 +1,11 @@
 import { UsageError } from '../../errors/errors.js';
+import type { Message } from '../../files/protobuf.js';
 import { reachable } from '../../graph/graph.js';
 import { hostLeaf, type Node } from '../../graph/node.js';
 import type { Shape } from '../../graph/types.js';
 import type { Module } from '../../nn/module.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { rules, type Writer } from './operators.js';
-import type { Message } from './protobuf.js';
 import * as onnx from './schema.js';
 
 export interface OnnxOptions {

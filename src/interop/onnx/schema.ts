@@ -1,5 +1,5 @@
+import { Message } from '../../files/protobuf.js';
 import type { DType, TypedArray } from '../../graph/types.js';
-import { Message } from './protobuf.js';
 
 /* The part of onnx.proto that an exported network needs; the numbers are its field numbers. */
 

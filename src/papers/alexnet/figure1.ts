@@ -1,7 +1,8 @@
-import type { Claim, Job, Judgement, Results, Variant } from '../claims/claim.js';
+import type { Claim, Judgement } from '../claims/claim.js';
 import { resultsOf, withSeeds } from '../claims/claim.js';
+import type { Job, Variant } from '../claims/job.js';
 import { epochsTo } from '../claims/kinds.js';
-import type { Result } from '../claims/result.js';
+import type { Result, Results } from '../claims/result.js';
 import { show, summarise } from '../claims/statistics.js';
 import type { Activation } from '../layers.js';
 import { recipes } from './recipe.js';

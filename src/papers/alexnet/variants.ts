@@ -1,4 +1,4 @@
-import type { Variant } from '../claims/claim.js';
+import type { Variant } from '../claims/job.js';
 import { recipes } from './recipe.js';
 
 /*

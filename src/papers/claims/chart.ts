@@ -1,6 +1,7 @@
-import type { Results, Text, Variant } from './claim.js';
+import type { Text } from './claim.js';
 import { resultsOf } from './claim.js';
-import type { EpochResult, Result } from './result.js';
+import type { Variant } from './job.js';
+import type { EpochResult, Result, Results } from './result.js';
 
 /** Errors against epochs, in the manner of AlexNet's Figure 1, drawn from a paper's results. */
 export interface Chart {

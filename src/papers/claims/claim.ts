@@ -1,39 +1,11 @@
-import type { ModelConfig, TrainConfig } from '../../run/config.js';
-import type { DatasetName } from '../../run/dataset-names.js';
 import type { Verdict } from '../page.js';
-import type { Result } from './result.js';
+import type { Job, Variant } from './job.js';
+import type { Result, Results } from './result.js';
 
 /** The same words for readers of both languages. */
 export interface Text {
   readonly en: string;
   readonly zh: string;
-}
-
-/** A training that claims are measured by; with a seed it is a job. */
-export interface Variant {
-  /** Name of its files: small letters, digits, dots and hyphens. */
-  readonly id: string;
-  /** The recipe that it is, when it is one as it stands. */
-  readonly recipe?: string;
-  readonly dataset: DatasetName;
-  readonly model: Omit<ModelConfig, 'paper' | 'classes'>;
-  readonly training: Omit<
-    TrainConfig,
-    'version' | 'recipe' | 'dataset' | 'data' | 'model' | 'seed' | 'machine'
-  >;
-  /** About how long one run takes on two cores, for plans and budgets. */
-  readonly seconds: number;
-}
-
-export interface Job {
-  readonly variant: Variant;
-  readonly seed: number;
-}
-
-/** What has been measured so far. */
-export interface Results {
-  /** The result of a job, if it belongs to the variant as it is defined now. */
-  get(variant: Variant, seed: number): Result | undefined;
 }
 
 /** A claim's own rule, applied to what was measured. */
@@ -71,8 +43,6 @@ export const withSeeds = (variant: Variant, seeds: readonly number[]): Job[] =>
 /** The results of a variant's seeds that there are. */
 export const resultsOf = (results: Results, variant: Variant, seeds: readonly number[]): Result[] =>
   seeds.flatMap((seed) => results.get(variant, seed) ?? []);
-
-export const jobName = ({ variant, seed }: Job): string => `${variant.id}-seed${seed}`;
 
 /** A claim's verdict: by its rule when everything is there, and else why not. */
 export function judge(claim: Claim, results: Results): Judgement {

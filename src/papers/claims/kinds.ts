@@ -1,4 +1,5 @@
-import { type Claim, type Judgement, resultsOf, type Text, type Variant, withSeeds } from './claim.js';
+import { type Claim, type Judgement, resultsOf, type Text, withSeeds } from './claim.js';
+import type { Variant } from './job.js';
 import type { Result } from './result.js';
 import { difference, isClear, show, summarise } from './statistics.js';
 

@@ -7,8 +7,7 @@ import { writeFileAtomic } from '../../files/atomic.js';
 import { diskError } from '../../files/disk-error.js';
 import { makeFolder } from '../../files/make-folder.js';
 import { type TrainConfig, trainConfigSchema } from '../../run/config.js';
-import type { Job, Results, Variant } from './claim.js';
-import { jobName } from './claim.js';
+import { type Job, jobName, type Variant } from './job.js';
 
 const number = z.number();
 
@@ -46,6 +45,12 @@ const resultSchema = z.object({
 });
 /** What a training of a variant with a seed came to: one file in the paper's `results/`. */
 export type Result = z.infer<typeof resultSchema>;
+
+/** What has been measured so far. */
+export interface Results {
+  /** The result of a job, if it belongs to the variant as it is defined now. */
+  get(variant: Variant, seed: number): Result | undefined;
+}
 
 /** The configuration of a job's run, without what depends on the machine. */
 export function jobConfig(paper: string, { variant, seed }: Job, classes: readonly string[]): TrainConfig {

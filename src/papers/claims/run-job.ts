@@ -10,7 +10,8 @@ import { RunFolder } from '../../run/run-folder.js';
 import { DivergedError } from '../../train/divergence.js';
 import { version } from '../../version.js';
 import { describeMachine, prepareRun, type RunOptions } from '../train.js';
-import { type Job, jobName } from './claim.js';
+import type { Job } from './job.js';
+import { jobName } from './job.js';
 import { configHash, jobConfig, type Result } from './result.js';
 
 /** What a job's training needs from around it. */

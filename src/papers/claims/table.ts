@@ -5,7 +5,8 @@ import { writeFileAtomic } from '../../files/atomic.js';
 import { makeFolder } from '../../files/make-folder.js';
 import type { ClaimRow, Verdict } from '../page.js';
 import type { Paper } from '../paper.js';
-import { judge, type Results } from './claim.js';
+import { judge } from './claim.js';
+import type { Results } from './result.js';
 
 type Language = 'en' | 'zh';
 

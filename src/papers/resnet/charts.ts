@@ -1,5 +1,5 @@
 import { type Chart, seriesOf, TEST_ERROR, TRAINING_ERROR } from '../claims/chart.js';
-import type { Results } from '../claims/claim.js';
+import type { Results } from '../claims/result.js';
 import { variants } from './claims.js';
 
 /** The paper's Figure 6, over the epochs that were trained here. */

@@ -1,6 +1,7 @@
 import { withoutInit } from '../../nn/init.js';
 import { inspect } from '../../nn/inspect.js';
-import type { Claim, Text, Variant } from '../claims/claim.js';
+import type { Claim, Text } from '../claims/claim.js';
+import type { Variant } from '../claims/job.js';
 import { compared, counted, single, testError, trainError } from '../claims/kinds.js';
 import { ResNet } from './model.js';
 import { recipes } from './recipe.js';

@@ -1,7 +1,7 @@
+import { Message } from '../../files/protobuf.js';
 import type { ActivationInsight } from '../../run/events.js';
 import { encodePng, type Pixels } from '../png.js';
 import { maskedCrc32c } from './crc32c.js';
-import { Message } from './protobuf.js';
 
 /** Fields of `tensorflow.Event` and of what it holds (tensorflow/core/util/event.proto, framework/summary.proto). */
 const EVENT = { wallTime: 1, step: 2, fileVersion: 3, summary: 5, sessionLog: 7 } as const;
@@ -19,7 +19,7 @@ export type Value = (summary: Message) => void;
 const tagged =
   (tag: string, fill: (value: Message) => Message): Value =>
   (summary) => {
-    summary.message(SUMMARY.value, fill(new Message().text(VALUE.tag, tag)));
+    summary.message(SUMMARY.value, fill(new Message().string(VALUE.tag, tag)));
   };
 
 export const scalar = (tag: string, value: number): Value =>
@@ -30,9 +30,9 @@ export const image = (tag: string, pixels: Pixels): Value =>
     v.message(
       VALUE.image,
       new Message()
-        .integer(IMAGE.height, pixels.height)
-        .integer(IMAGE.width, pixels.width)
-        .integer(IMAGE.colorspace, RGB)
+        .int(IMAGE.height, pixels.height)
+        .int(IMAGE.width, pixels.width)
+        .int(IMAGE.colorspace, RGB)
         .bytes(IMAGE.encoded, encodePng(pixels)),
     ),
   );
@@ -56,8 +56,8 @@ export const histogram = (
         .double(HISTOGRAM.num, num)
         .double(HISTOGRAM.sum, (mean ?? Number.NaN) * num)
         .double(HISTOGRAM.sumSquares, ((std ?? Number.NaN) ** 2 + (mean ?? Number.NaN) ** 2) * num)
-        .packedDoubles(HISTOGRAM.limit, limits)
-        .packedDoubles(HISTOGRAM.bucket, counts),
+        .doubles(HISTOGRAM.limit, limits)
+        .doubles(HISTOGRAM.bucket, counts),
     ),
   );
 };
@@ -71,14 +71,14 @@ export function summaryEvent(wallTime: number, step: number, values: readonly Va
 
 /** The first event of every file. */
 export const versionEvent = (wallTime: number): Uint8Array =>
-  at(wallTime, 0).text(EVENT.fileVersion, 'brain.Event:2').encode();
+  at(wallTime, 0).string(EVENT.fileVersion, 'brain.Event:2').encode();
 
 /** A run that goes on: what other files of the run have from `step` on holds no longer. */
 export const restartEvent = (wallTime: number, step: number): Uint8Array =>
-  at(wallTime, step).message(EVENT.sessionLog, new Message().integer(SESSION.status, SESSION_START)).encode();
+  at(wallTime, step).message(EVENT.sessionLog, new Message().int(SESSION.status, SESSION_START)).encode();
 
 const at = (wallTime: number, step: number): Message =>
-  new Message().double(EVENT.wallTime, wallTime).integer(EVENT.step, step);
+  new Message().double(EVENT.wallTime, wallTime).int(EVENT.step, step);
 
 /** A record of a TFRecord file: length, its checksum, the bytes, their checksum. */
 export function record(data: Uint8Array): Uint8Array {

@@ -12,7 +12,7 @@ import { Bars } from '../ui/bars.js';
 import { Chart } from '../ui/chart.js';
 import { ChartControls } from '../ui/chart-controls.js';
 import type { Line } from '../ui/plot.js';
-import type { Compared } from './compare.js';
+import type { Compared } from './compared.js';
 
 /** Loss and accuracy of several runs over the same steps. */
 export function CompareCharts({ runs }: { runs: readonly Compared[] }) {

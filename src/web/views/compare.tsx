@@ -10,16 +10,8 @@ import { Icon } from '../ui/icon.js';
 import { Loading, Missing, Problem } from '../ui/problem.js';
 import { Status } from '../ui/status.js';
 import { CompareCharts } from './compare-charts.js';
+import type { Compared } from './compared.js';
 import { ConfigTable } from './config-table.js';
-
-/** A run in the comparison: loaded, or why it is not. */
-export interface Compared {
-  readonly id: string;
-  readonly detail: RunDetail;
-  readonly loss: Points;
-  readonly color: string;
-  readonly dash: readonly number[] | undefined;
-}
 
 const MOST = 8;
 /** Between two looks at runs that still train. */

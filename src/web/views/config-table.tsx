@@ -3,7 +3,7 @@ import { useApp } from '../app/context.js';
 import { diffConfigs } from '../lib/diff.js';
 import { percent, significant } from '../lib/format.js';
 import { Scroll } from '../ui/scroll.js';
-import type { Compared } from './compare.js';
+import type { Compared } from './compared.js';
 
 /** Results and settings side by side. Settings that differ come first and are marked. */
 export function ConfigTable({ runs }: { runs: readonly Compared[] }) {

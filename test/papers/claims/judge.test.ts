@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { claims } from '../../../src/papers/alexnet/claims.js';
 import { type Curve, searchRate } from '../../../src/papers/alexnet/figure1.js';
-import { type Claim, judge, type Results, type Variant } from '../../../src/papers/claims/claim.js';
+import { type Claim, judge } from '../../../src/papers/claims/claim.js';
+import type { Variant } from '../../../src/papers/claims/job.js';
 import { compared, testError } from '../../../src/papers/claims/kinds.js';
 import { missingJobs } from '../../../src/papers/claims/reproduce.js';
-import type { EpochResult, Result } from '../../../src/papers/claims/result.js';
+import type { EpochResult, Result, Results } from '../../../src/papers/claims/result.js';
 
 const text = { en: 'words', zh: '文字' };
 const variant = (id: string): Variant => ({ id, seconds: 1 }) as Variant;

@@ -1,4 +1,5 @@
 import koffi from 'koffi';
+import { bytesOf, type DType, makeArray, type TypedArray } from '../../../graph/types.js';
 import { openLibc } from './libc.js';
 
 const WINDOWS = process.platform === 'win32';
@@ -83,3 +84,7 @@ function windowsPages(): Pages {
     advise: () => {},
   };
 }
+
+/** A typed array over native memory. */
+export const arrayAt = (address: number, dtype: DType, count: number): TypedArray =>
+  makeArray(dtype, view(address, count * bytesOf(dtype)), 0, count);

@@ -1,7 +1,8 @@
 import type { LrnAttrs } from '../../../ops/local-response-norm.js';
 import { Arg, Prop, Query } from '../api/dnnl.js';
-import { arrayAt, type Builder } from '../builder.js';
+import type { Builder } from '../builder.js';
 import type { Form } from '../ir.js';
+import { arrayAt } from '../library/memory.js';
 import { forwardOf, hasGradient, kept, workspace } from './pool.js';
 
 /** For an even window the library takes one channel fewer than PyTorch. */

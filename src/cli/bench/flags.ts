@@ -1,0 +1,27 @@
+import type { DeviceFlags } from '../options/options.js';
+
+/** What there is to measure or to do with measurements. */
+export const BENCHES = ['train', 'infer', 'data', 'start', 'step-overhead', 'guard', 'table'] as const;
+export const BENCH_PEERS = ['none', 'pytorch', 'onnxruntime', 'tfjs', 'jax-js', 'torchvision'] as const;
+
+export interface BenchFlags extends DeviceFlags {
+  readonly paper: 'alexnet';
+  readonly preset: 'notes';
+  readonly norm: 'lrn' | 'none';
+  readonly batch?: number;
+  readonly precision: 'auto' | 'float32' | 'bfloat16';
+  readonly rounds: number;
+  readonly steps?: number;
+  readonly peer?: (typeof BENCH_PEERS)[number];
+  readonly peerMode?: string;
+  readonly python: string;
+  readonly data?: string;
+  readonly limit: number;
+  readonly profile?: boolean;
+  readonly trace?: string;
+  readonly force?: boolean;
+  readonly save?: boolean;
+  readonly out: string;
+  readonly update?: boolean;
+  readonly json?: boolean;
+}
