@@ -24,12 +24,11 @@ export const device = {
 export type { Precision } from './backend/backend.js';
 export { type DeviceName, openDevice } from './backend/open.js';
 export { CIFAR10 } from './data/cifar10.js';
-/** @deprecated Names up to version 0.1: use `Image`, `readImage` and `imageStatistics`. */
-export type { Image, Image as Picture } from './data/image.js';
+export type { Image } from './data/image.js';
 export { ImageFolder, type ImageFolderOptions, type SplitOptions } from './data/images/image-folder.js';
 export { paperTransforms } from './data/images/paper-transforms.js';
-/** @deprecated Use `readImage`. */
-export { readImage, readImage as readPicture } from './data/read-image.js';
+export { readImage } from './data/read-image.js';
+export * from './deprecated.js';
 export { exportOnnx, importOnnx, readOnnx } from './interop/onnx/index.js';
 export { readSafetensors, writeSafetensors } from './interop/safetensors/checked.js';
 export { readWeights, type Weight, type Weights } from './interop/weights.js';
@@ -40,5 +39,4 @@ export type { ModelConfig } from './run/config.js';
 export type { Evaluation } from './run/events.js';
 export { loadWeights } from './run/load-weights.js';
 export { type EvaluateOptions, evaluateModel } from './train/evaluate.js';
-/** @deprecated Use `imageStatistics`. */
-export { imageStatistics, imageStatistics as pictureStatistics } from './train/image-statistics.js';
+export { imageStatistics } from './train/image-statistics.js';

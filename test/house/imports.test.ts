@@ -28,7 +28,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['src/serve'],
   ['src/cli'],
   ['src/web'],
-  ['src/core.ts'],
+  ['src/core.ts', 'src/deprecated.ts'],
   ['src/index.ts'],
 ];
 
