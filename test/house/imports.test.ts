@@ -11,7 +11,7 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
  */
 const FLOORS: readonly (readonly string[])[] = [
   ['src/errors'],
-  ['src/random.ts', 'src/version.ts', 'src/sized.ts'],
+  ['src/random.ts', 'src/version.ts', 'src/sized.ts', 'src/is-main.ts'],
   ['src/files'],
   ['src/graph'],
   ['src/ops'],
