@@ -9,7 +9,7 @@ import { IMAGE, type ImageSource } from './source.js';
 import { listTar, type Member, type SmallMembers } from './tar-index.js';
 
 const count = z.number().int().nonnegative();
-/** Where the pictures of some archives lie; made again whenever an archive has changed. */
+/** Where the images of some archives lie; made again whenever an archive has changed. */
 const indexSchema = z.object({
   version: z.literal(1),
   shards: z.array(z.object({ name: z.string(), size: count, mtimeMs: z.number() })),
@@ -31,10 +31,10 @@ export interface TarOptions {
 }
 
 /**
- * Pictures in .tar archives, in WebDataset's form: `KEY.jpg` beside `KEY.cls`, which holds the label as a number.
- * Where each picture lies is found once and kept in the cache folder.
+ * Images in .tar archives, in WebDataset's form: `KEY.jpg` beside `KEY.cls`, which holds the label as a number.
+ * Where each image lies is found once and kept in the cache folder.
  *
- * @throws DataError for archives that are missing or broken, and for pictures without a label
+ * @throws DataError for archives that are missing or broken, and for images without a label
  */
 export async function openTars(root: string, options: TarOptions): Promise<ImageSource> {
   const names = (await readdir(root)).filter((name) => /^[^.].*\.tar$/i.test(name)).sort();
@@ -48,7 +48,7 @@ export async function openTars(root: string, options: TarOptions): Promise<Image
   const largest = index.pictures.reduce((most, [, , , label]) => Math.max(most, label), -1);
   if (largest < 0)
     throw new DataError({
-      what: `${root} holds no pictures`,
+      what: `${root} holds no images`,
       expected: 'archives with KEY.jpg beside KEY.cls',
       got: `none in ${names.length} archives`,
     });
@@ -89,8 +89,8 @@ async function indexOf(root: string, shards: Index['shards'], cache: string): Pr
   if (kept) return kept;
   const pictures: Index['pictures'] = [];
   for (const [i, { name }] of shards.entries())
-    for (const [picture, label] of await labelledIn(path.join(root, name)))
-      pictures.push([i, picture.offset, picture.size, label, picture.name]);
+    for (const [image, label] of await labelledIn(path.join(root, name)))
+      pictures.push([i, image.offset, image.size, label, image.name]);
   const index: Index = { version: 1, shards, pictures };
   const temporary = `${file}.${process.pid}.tmp`;
   try {
@@ -129,7 +129,7 @@ const keyOf = (name: string): string => {
 const labelledIn = (archive: string): Promise<[Member, number][]> =>
   labelled(archive, (wants, small) => listTar(archive, wants, small));
 
-/** The pictures of an archive with their labels. @param list lists the archive's files */
+/** The images of an archive with their labels. @param list lists the archive's files */
 export async function labelled(
   archive: string,
   list: (...small: SmallMembers) => Promise<Member[]>,
