@@ -77,8 +77,7 @@ export class Message {
 
 /** Seven bits a byte, the lowest first; all bytes but the last have the eighth bit set. */
 function varint(value: number): Uint8Array {
-  if (!Number.isSafeInteger(value))
-    throw new RangeError(`${value} is not an integer that a number holds exactly`);
+  if (!Number.isInteger(value)) throw new RangeError(`${value} is not an integer`);
   const bytes: number[] = [];
   let rest = BigInt.asUintN(64, BigInt(value));
   while (rest > 127n) {
