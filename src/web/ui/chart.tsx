@@ -9,8 +9,9 @@ import { nearest } from '../lib/points.js';
 import { clamp, isWhole, type Range, zoom } from '../lib/range.js';
 import { attachGestures, keyGesture, type View } from './gestures.js';
 import { Icon } from './icon.js';
+import type { Line } from './line.js';
 import { outsideOf } from './marks.js';
-import { alignedData, type Line, makePlot } from './plot.js';
+import { alignedData, makePlot } from './plot.js';
 
 export interface ChartProps {
   readonly title: string;

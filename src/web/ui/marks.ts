@@ -1,5 +1,5 @@
 import type uPlot from 'uplot';
-import type { Line } from './plot.js';
+import type { Line } from './line.js';
 
 /** Half the width of a mark, and the least distance of two, in pixels of the page. */
 const SIZE = 4;

@@ -4,7 +4,7 @@ import { useApp } from '../app/context.js';
 import { integer, percent } from '../lib/format.js';
 import { Bars } from '../ui/bars.js';
 import { Chart } from '../ui/chart.js';
-import type { Line } from '../ui/plot.js';
+import type { Line } from '../ui/line.js';
 import { Missing } from '../ui/problem.js';
 import type { SharedAxis } from './shared-axis.js';
 

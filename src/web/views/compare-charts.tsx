@@ -11,7 +11,7 @@ import { spanOf } from '../lib/smooth.js';
 import { Bars } from '../ui/bars.js';
 import { Chart } from '../ui/chart.js';
 import { ChartControls } from '../ui/chart-controls.js';
-import type { Line } from '../ui/plot.js';
+import type { Line } from '../ui/line.js';
 import type { Compared } from './compared.js';
 
 /** Loss and accuracy of several runs over the same steps. */

@@ -13,7 +13,7 @@ import { spanOf } from '../lib/smooth.js';
 import { Chart } from '../ui/chart.js';
 import { ChartControls } from '../ui/chart-controls.js';
 import { ChartTable } from '../ui/chart-table.js';
-import type { Line } from '../ui/plot.js';
+import type { Line } from '../ui/line.js';
 import { Loading, Missing, Problem } from '../ui/problem.js';
 import { AccuracyChart } from './accuracy-chart.js';
 import type { SharedAxis } from './shared-axis.js';

@@ -5,7 +5,7 @@ import { curveFacts } from '../lib/describe.js';
 import { significant } from '../lib/format.js';
 import { NO_POINTS, type Points } from '../lib/points.js';
 import { Chart } from '../ui/chart.js';
-import type { Line } from '../ui/plot.js';
+import type { Line } from '../ui/line.js';
 import { Missing } from '../ui/problem.js';
 import type { SharedAxis } from './shared-axis.js';
 
