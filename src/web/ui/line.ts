@@ -1,3 +1,4 @@
+/** One line of a chart. Lines with the same `step` array are drawn without joining. */
 export interface Line {
   readonly label: string;
   /** A custom property of the style sheet, such as `--run-1`. */

@@ -5,7 +5,6 @@ import type { Range } from '../lib/range.js';
 import type { Line } from './line.js';
 import { drawMarks } from './marks.js';
 
-/** One line of a chart. Lines with the same `step` array are drawn without joining. */
 export interface PlotOptions {
   readonly width: number;
   readonly height: number;
