@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { referenceDevice } from '../../src/backend/reference/index.js';
-import { Message } from '../../src/interop/onnx/protobuf.js';
+import { Message } from '../../src/files/protobuf.js';
 import { Classifier } from '../../src/papers/classifier.js';
 import { openModel } from '../../src/papers/load.js';
 import { evaluateModel } from '../../src/train/evaluate.js';
