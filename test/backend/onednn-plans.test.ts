@@ -197,3 +197,34 @@ describe('what is remembered of kernels', () => {
     assert.match(await kernelOf(), /bf16/);
   });
 });
+
+describe('batch normalisation', () => {
+  let device: Device;
+  before(() => {
+    device = open();
+  });
+  after(() => device.close());
+
+  it('is a primitive in which no thread spins, whatever its input was before', async () => {
+    const [gamma, beta] = [new Parameter(new Float32Array(20).fill(1), [20]), noise([20])];
+    const w = noise([20, 3, 3, 3]);
+    const image = noise([2, 3, 10, 10]);
+    const offsets = tensor(Int32Array.of(-1, 0, -1, 0), { shape: [2, 2] }).node;
+    for (const x of [conv(image, w), noise([2, 1280]).tanh().reshape([2, 20, 8, 8])])
+      for (const input of [x, new Tensor(ops.add(x.node, ops.crop(x.node, offsets, [8, 8])))]) {
+        gamma.grad = null;
+        const leaf = new Tensor(input.node, true);
+        const y = new Tensor(ops.batchNormTrain(leaf.node, gamma.node, beta.node));
+        y.square().sum().backward();
+        const stats = ops.batchStats(input.node);
+        const rows = (await rowsOf(device, [y.node, leaf.grad!.node, gamma.grad!.node, stats])).filter(
+          (row) => /^batch/.test(row.op),
+        );
+        assert.deepEqual(
+          rows.map(({ op }) => op),
+          ['batchNormTrain', 'batchNormTrainGrad', 'batchStats'],
+        );
+        for (const { op, kernel } of rows) assert.doesNotMatch(kernel, /^bnorm_jit|typescript/, op);
+      }
+  });
+});

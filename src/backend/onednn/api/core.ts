@@ -162,13 +162,17 @@ export abstract class DnnlCore {
 
   // Primitive descriptors
 
-  /** Makes a primitive descriptor; the parameters and arguments are those of `pd`. */
+  /**
+   * Makes a primitive descriptor; the parameters and arguments are those of `pd`. Implementations whose name begins
+   * with `shunned` come last.
+   */
   protected abstract createPd(
     kind: string,
     parameters: string,
     args: PdArgs,
     attr: Handle,
     hint: Handle,
+    shunned?: string,
   ): Handle;
 
   /**
@@ -179,9 +183,14 @@ export abstract class DnnlCore {
     kind: string,
     parameters: string,
     args: PdArgs,
-    { hint = 0n, postOps = [] }: { hint?: Handle; postOps?: readonly PostOp[] } = {},
+    {
+      hint = 0n,
+      postOps = [],
+      shunned,
+    }: { hint?: Handle; postOps?: readonly PostOp[]; shunned?: string | undefined } = {},
   ): Handle {
-    return this.#keep(this.#withAttr(postOps, (attr) => this.createPd(kind, parameters, args, attr, hint)));
+    const create = (attr: Handle) => this.createPd(kind, parameters, args, attr, hint, shunned);
+    return this.#keep(this.#withAttr(postOps, create));
   }
 
   reorder(from: Md, to: Md): Handle {
@@ -215,7 +224,11 @@ export abstract class DnnlCore {
 
   /** Frees all primitive descriptors made so far. Primitives that were made from them keep what they need. */
   destroyPds(): void {
-    for (const pd of this.#pds.splice(0)) this.call('dnnl_primitive_desc_destroy(uintptr_t)', pd);
+    for (const pd of this.#pds.splice(0)) this.destroyPd(pd);
+  }
+
+  protected destroyPd(pd: Handle): void {
+    this.call('dnnl_primitive_desc_destroy(uintptr_t)', pd);
   }
 
   // Execution

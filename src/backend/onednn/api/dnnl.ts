@@ -4,6 +4,12 @@ import { DnnlCore } from './core.js';
 export * from './constants.js';
 
 const USE_GLOBAL_STATS = 1;
+/**
+ * Batch normalisation whose threads wait for each other in loops, up to six times for each block of channels: where
+ * the system has taken a thread's core away, the others burn theirs until it comes back. What the library made for
+ * other thread libraries (`bnorm_tbb_jit`) takes the same steps as parallel loops of their own, at the same speed.
+ */
+const SPINNING = 'bnorm_jit';
 
 /** Strides, dilations and both paddings, in the order in which every window operation takes them. */
 const window = (g: ConvGeometry): Dims[] => [g.strides, g.dilates, g.padLeft, g.padRight];
@@ -131,12 +137,22 @@ export abstract class Dnnl extends DnnlCore {
   batchNormForward(data: Md, eps: number, givenStatistics: boolean): Handle {
     const flags = this.scaleAndShift | (givenStatistics ? USE_GLOBAL_STATS : 0);
     const prop = givenStatistics ? Prop.forwardInference : Prop.forwardTraining;
-    return this.pd('batch_normalization_forward', 'int, md, md, float, uint', [prop, data, data, eps, flags]);
+    return this.pd(
+      'batch_normalization_forward',
+      'int, md, md, float, uint',
+      [prop, data, data, eps, flags],
+      {
+        shunned: givenStatistics ? undefined : SPINNING,
+      },
+    );
   }
 
   batchNormBackward(diffData: Md, data: Md, eps: number, hint: Handle): Handle {
     const args = [Prop.backward, diffData, diffData, data, eps, this.scaleAndShift];
-    return this.pd('batch_normalization_backward', 'int, md, md, md, float, uint', args, { hint });
+    return this.pd('batch_normalization_backward', 'int, md, md, md, float, uint', args, {
+      hint,
+      shunned: SPINNING,
+    });
   }
 
   eltwiseForward(alg: number, data: Md, alpha: number, beta: number): Handle {

@@ -118,6 +118,7 @@ export class DnnlV2 extends Dnnl {
     args: PdArgs,
     attr: Handle,
     hint: Handle,
+    shunned?: string,
   ): Handle {
     const used = <T>(list: readonly T[]) => list.filter((_, i) => i !== SHARED[kind]);
     const types = used(parameters.replace(/md|dims/g, 'void *').split(', ')).join(', ');
@@ -125,7 +126,29 @@ export class DnnlV2 extends Dnnl {
     const desc = new Uint8Array(OP_DESC_BYTES);
     this.call(`dnnl_${nameOf(kind)}_desc_init(void *, ${types})`, desc, ...native);
     const create = 'dnnl_primitive_desc_create(void *, void *, uintptr_t, uintptr_t, uintptr_t)';
-    return this.out(create, desc, attr, this.engine, hint);
+    const first = this.out(create, desc, attr, this.engine, hint);
+    if (!shunned || !this.implementation(first).startsWith(shunned)) return first;
+    const other = this.#another(desc, attr, hint, shunned);
+    if (other === undefined) return first;
+    this.destroyPd(first);
+    return other;
+  }
+
+  #another(desc: Uint8Array, attr: Handle, hint: Handle, shunned: string): Handle | undefined {
+    const create = 'dnnl_primitive_desc_iterator_create(void *, void *, uintptr_t, uintptr_t, uintptr_t)';
+    const iterator = this.out(create, desc, attr, this.engine, hint);
+    const next = this.fn('int dnnl_primitive_desc_iterator_next(uintptr_t)');
+    const fetch = this.fn('uintptr_t dnnl_primitive_desc_iterator_fetch(uintptr_t)');
+    try {
+      do {
+        const pd = BigInt(fetch(iterator));
+        if (!this.implementation(pd).startsWith(shunned)) return pd;
+        this.destroyPd(pd);
+      } while (Number(next(iterator)) === 0);
+      return undefined;
+    } finally {
+      this.call('dnnl_primitive_desc_iterator_destroy(uintptr_t)', iterator);
+    }
   }
 }
 
