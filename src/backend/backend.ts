@@ -1,5 +1,5 @@
 import type { Graph } from '../graph/graph.js';
-import type { Spec, TypedArray } from '../graph/types.js';
+import type { Feed, Spec, TypedArray } from '../graph/types.js';
 
 /**
  * Type of the numbers that large layers compute with. Parameters, gradients of parameters, sums and the optimizer
@@ -87,12 +87,8 @@ export interface Engine {
  */
 export interface Device {
   readonly name: string;
-  run(
-    key: string,
-    graph: Graph,
-    feeds: readonly TypedArray[],
-    storages: readonly number[],
-  ): Promise<TypedArray[]>;
+  /** Of feeds that are still to come, the run and all calls after it wait. */
+  run(key: string, graph: Graph, feeds: readonly Feed[], storages: readonly number[]): Promise<TypedArray[]>;
   write(id: number, spec: Spec, data: TypedArray): void;
   read(id: number): Promise<TypedArray>;
   /** Fills `into`, which must lie in shared memory, with values from position `start` on. */
@@ -104,7 +100,7 @@ export interface Device {
   profile(
     key: string,
     graph: Graph,
-    feeds: readonly TypedArray[],
+    feeds: readonly Feed[],
     storages: readonly number[],
   ): Promise<ProfileRow[]>;
   /**

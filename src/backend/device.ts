@@ -1,7 +1,8 @@
 import type { Graph } from '../graph/graph.js';
-import type { Spec, TypedArray } from '../graph/types.js';
+import type { Feed, Spec, TypedArray } from '../graph/types.js';
 import type { Device, Engine, EngineInfo, Kernels, PlanStats, ProfileRow } from './backend.js';
 import { Executor, type Reply, type Request } from './executor.js';
+import { RequestQueue } from './request-queue.js';
 
 /** Plans kept per device; the least recently used goes first. Training needs two or three. */
 const MAX_PLANS = 64;
@@ -10,30 +11,32 @@ const MAX_PLANS = 64;
 export abstract class QueuedDevice implements Device {
   readonly #plans = new Map<string, number>();
   #nextPlan = 0;
+  readonly #queue = new RequestQueue((request) => this.send(request));
   /** A failure nobody was waiting for, such as a write's; the next awaited call reports it. */
   #failure: unknown;
 
   constructor(readonly name: string) {}
 
   protected abstract send(request: Request): Promise<Reply>;
+
+  /** Resolves when all that was asked for has been sent. */
+  protected sent(): Promise<void> {
+    return this.#queue.sent();
+  }
+
   abstract close(): Promise<void>;
 
-  run(
-    key: string,
-    graph: Graph,
-    feeds: readonly TypedArray[],
-    storages: readonly number[],
-  ): Promise<TypedArray[]> {
-    return this.#call({ kind: 'run', ...this.#plan(key, graph), feeds, storages });
+  run(key: string, graph: Graph, feeds: readonly Feed[], storages: readonly number[]): Promise<TypedArray[]> {
+    return this.#call({ kind: 'run', ...this.#plan(key, graph), feeds: [], storages }, feeds);
   }
 
   profile(
     key: string,
     graph: Graph,
-    feeds: readonly TypedArray[],
+    feeds: readonly Feed[],
     storages: readonly number[],
   ): Promise<ProfileRow[]> {
-    return this.#call({ kind: 'profile', ...this.#plan(key, graph), feeds, storages });
+    return this.#call({ kind: 'profile', ...this.#plan(key, graph), feeds: [], storages }, feeds);
   }
 
   write(id: number, spec: Spec, data: TypedArray): void {
@@ -83,8 +86,8 @@ export abstract class QueuedDevice implements Device {
     return { plan, graph };
   }
 
-  async #call<T>(request: Request): Promise<T> {
-    const reply = this.send(request);
+  async #call<T>(request: Request, feeds?: readonly Feed[]): Promise<T> {
+    const reply = this.#queue.send(request, feeds);
     if (this.#failure) {
       const failure = this.#failure;
       this.#failure = undefined;
@@ -95,7 +98,7 @@ export abstract class QueuedDevice implements Device {
   }
 
   #post(request: Request): void {
-    this.send(request).catch((error) => {
+    this.#queue.send(request).catch((error) => {
       this.#failure ??= error;
     });
   }
@@ -117,6 +120,7 @@ export class InlineDevice extends QueuedDevice {
 
   async close(): Promise<void> {
     if (this.#closed) return;
+    await this.sent();
     await this.send({ kind: 'close' });
     this.#closed = true;
   }

@@ -1,6 +1,7 @@
 import { PaperweightError } from '../errors/errors.js';
 import { type Node, type Storage, storageLeaf } from './node.js';
-import type { Attrs, DType, Shape, TypedArray } from './types.js';
+import { isGone, isSettled } from './settled.js';
+import type { Attrs, DType, Feed, Shape } from './types.js';
 
 /** One line of a compiled graph. `inputs` are positions in the graph's node list. */
 export interface GraphNode {
@@ -34,7 +35,7 @@ export interface Graph {
 export interface Bound {
   readonly graph: Graph;
   readonly key: string;
-  readonly feeds: TypedArray[];
+  readonly feeds: Feed[];
   readonly storages: Storage[];
 }
 
@@ -56,9 +57,10 @@ export function buildGraph(outputs: readonly Node[], updates: readonly Update[],
   const nodes: GraphNode[] = [];
   const feedAt: number[] = [];
   const storageAt: number[] = [];
-  const feeds: TypedArray[] = [];
+  const feeds: Feed[] = [];
   const storages: Storage[] = [];
   const lines: string[] = [];
+  const roots = [...outputs, ...updates.map((u) => u.node)];
 
   const push = (node: Node, inputs: number[], op: string): number => {
     nodes.push({ op, inputs, attrs: node.attrs, shape: node.shape, dtype: node.dtype, scope: node.scope });
@@ -77,13 +79,14 @@ export function buildGraph(outputs: readonly Node[], updates: readonly Update[],
 
   const bindLeaf = (node: Node): number => {
     const source = node.source;
-    if (source?.kind === 'storage') {
-      if (source.version !== source.storage.version) throw staleError(node);
+    const known = node.value ?? node.arriving;
+    if (source?.kind === 'storage' && !(known && isGone(node))) {
+      if (isGone(node)) throw staleError(roots.find((root) => reachable([root]).includes(node)) ?? node);
       return bindStorage(node, source.storage);
     }
     const at = push(node, [], 'feed');
     feedAt.push(at);
-    feeds.push(source ? source.data : node.value!);
+    feeds.push(source?.kind === 'host' ? source.data : known!);
     return at;
   };
   // A leaf comes where it is first used: which of two leaves was made first says nothing about the structure.
@@ -93,8 +96,8 @@ export function buildGraph(outputs: readonly Node[], updates: readonly Update[],
     return at;
   };
 
-  for (const node of reachable([...outputs, ...updates.map((u) => u.node)])) {
-    if (node.source || node.value) continue;
+  for (const node of reachable(roots)) {
+    if (node.source || node.value || isSettled(node)) continue;
     const inputs = node.inputs.map(place);
     const signature = `${node.op}(${inputs.join()})${attrKey(node.attrs)}:${node.dtype}[${node.shape.join()}]`;
     const at = bySignature.get(signature) ?? push(node, inputs, node.op);
@@ -119,7 +122,7 @@ export function buildGraph(outputs: readonly Node[], updates: readonly Update[],
   return { graph, key, feeds, storages };
 }
 
-/** Everything that the roots depend on, inputs first, stopping at leaves and at nodes with known values. */
+/** Everything that the roots depend on, inputs first, stopping at leaves and at nodes with known or settled values. */
 export function reachable(roots: readonly Node[]): Node[] {
   const seen = new Set<Node>();
   const stack = [...roots];
@@ -127,7 +130,7 @@ export function reachable(roots: readonly Node[]): Node[] {
     const node = stack.pop()!;
     if (seen.has(node)) continue;
     seen.add(node);
-    if (!node.value) stack.push(...node.inputs);
+    if (!node.value && !isSettled(node)) stack.push(...node.inputs);
   }
   return [...seen].sort((a, b) => a.id - b.id);
 }
@@ -146,11 +149,11 @@ const spelled = (_key: string, value: unknown): unknown =>
   typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
 
 /** For a value whose weights are gone. */
-export function staleError(node: Node): PaperweightError {
+export function staleError({ shape, scope }: Node): PaperweightError {
   return new PaperweightError({
-    what: `A tensor of shape [${node.shape.join(', ')}] was asked for after the parameter that it was computed from had been updated`,
-    expected: 'values to be read before optimizer.step() changes the weights',
+    what: `A tensor of shape [${shape.join(', ')}]${scope ? ` of ${scope}` : ''} cannot be computed any more: it needs weights as they were before an update`,
+    expected: 'values to be computed before optimizer.step() changes the weights',
     got: 'a graph on the old weights, which are gone',
-    next: 'await its data() or item() before the step, or hand it to the step: optimizer.step({ compute: [tensor] })',
+    next: 'let the step compute what is needed after it, optimizer.step({ compute: [tensor] }), or await its data() or item() before; it may then be read, and used in later steps',
   });
 }

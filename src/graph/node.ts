@@ -26,10 +26,13 @@ export class Node implements Spec {
   readonly id: number = nextId++;
   /** Set when a run has delivered this node's values; later graphs take it as a leaf. */
   value: TypedArray | undefined;
+  /** Set when a run that will deliver this node's values has been queued. */
+  arriving: Promise<TypedArray> | undefined;
 
   constructor(
     readonly op: string,
-    readonly inputs: readonly Node[],
+    /** None where they are no longer needed: see `isSettled`. */
+    public inputs: readonly Node[],
     readonly attrs: Attrs,
     readonly shape: Shape,
     readonly dtype: DType,

@@ -3,6 +3,9 @@ export type DType = 'float32' | 'float64' | 'int32' | 'uint8';
 
 export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array;
 
+/** Values that come along with a run; those that an earlier run has yet to deliver are waited for. */
+export type Feed = TypedArray | Promise<TypedArray>;
+
 export type Shape = readonly number[];
 
 /** Shape and element type: all that a shape rule needs to know of a tensor. */

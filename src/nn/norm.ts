@@ -1,9 +1,9 @@
 import { ShapeError } from '../errors/errors.js';
-import { hostLeaf, type Node } from '../graph/node.js';
+import type { Node } from '../graph/node.js';
 import { showShape, sizeOf } from '../graph/types.js';
 import * as ops from '../ops/index.js';
 import { deferUpdate, latestNode } from '../tensor/pending.js';
-import { Parameter, Tensor } from '../tensor/tensor.js';
+import { Parameter, Tensor, tensor } from '../tensor/tensor.js';
 import { checkIntegers, showFloat } from './arguments.js';
 import { Module } from './module.js';
 
@@ -96,7 +96,7 @@ export class BatchNorm2d extends Module {
     const stats = ops.batchStats(x);
     // Row 0 or row 1 of the statistics times a factor, as a weighted sum over the rows.
     const row = (weights: [number, number]): Node =>
-      ops.sum(ops.mul(stats, hostLeaf(Float32Array.from(weights), [2, 1], 'float32')), [0]);
+      ops.sum(ops.mul(stats, tensor([[weights[0]], [weights[1]]], { dtype: stats.dtype }).node), [0]);
     const move = (buffer: Parameter, towards: Node): void =>
       deferUpdate(buffer, ops.add(ops.scaleBy(latestNode(buffer), 1 - this.momentum), towards));
     move(this.runningMean, row([this.momentum, 0]));

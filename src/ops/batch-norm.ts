@@ -1,10 +1,10 @@
 import type { Node } from '../graph/node.js';
-import { type Spec, showShape } from '../graph/types.js';
-import { mul, sub } from './binary.js';
+import { type Spec, showShape, sizeOf } from '../graph/types.js';
+import { add, mul, sub } from './binary.js';
 import { type Builder, define, floatOf, need } from './operation.js';
-import { sum } from './reduce.js';
+import { mean, sum } from './reduce.js';
 import { reshape } from './shape.js';
-import { affine, pow } from './unary.js';
+import { affine, neg, pow, square } from './unary.js';
 
 type Eps = { readonly eps: number };
 
@@ -34,13 +34,44 @@ const statsOp: Builder = define({
 /** Mean (row 0) and biased variance (row 1) of each channel over the batch: [2, C]. For running statistics; no gradient. */
 export const batchStats = (x: Node): Node => statsOp([x], {});
 
+/** x̂ = (x − mean(x)) · s and s = 1 / √(var(x) + eps), of shape [C], in operations that have gradients of their own. */
+function normalised(x: Node, eps: number): { normal: Node; inverse: Node } {
+  const centred = sub(x, mean(x, axesOf(x), true));
+  const variance = mean(square(centred), axesOf(x));
+  const inverse = pow(affine(variance, { scale: 1, shift: eps }), { exponent: -0.5 });
+  return { normal: mul(centred, along(inverse, x)), inverse };
+}
+
 const trainGrad: Builder<Eps> = define<Eps>({
   name: 'batchNormTrainGrad',
   infer: ([grad, x, gamma]) => ({ shape: x!.shape, dtype: floatOf(grad, x, gamma) }),
+  /*
+   * With A(v) = gamma · s · (v − ⟨v⟩ − x̂ · ⟨v · x̂⟩), ⟨·⟩ a channel's mean, the result is A(g). A is linear and its own
+   * transpose. For u, the gradient of the result:
+   * x: −s · (⟨g · x̂⟩ · A(u) + ⟨u · x̂⟩ · A(g)) − gamma · s² · x̂ · (⟨u · g⟩ − ⟨u⟩ · ⟨g⟩ − ⟨u · x̂⟩ · ⟨g · x̂⟩)
+   */
+  gradient: (node, u) => {
+    const [g, x, gamma] = node.inputs as [Node, Node, Node];
+    const attrs = node.attrs as Eps;
+    const { normal, inverse } = normalised(x, attrs.eps);
+    const average = (a: Node, b?: Node): Node => mean(b ? mul(a, b) : a, axesOf(x));
+    const [au, ag] = [trainGrad([u, x, gamma], attrs), trainGrad([g, x, gamma], attrs)];
+    const [un, gn] = [average(u, normal), average(g, normal)];
+    const spread = sub(sub(average(u, g), mul(average(u), average(g))), mul(un, gn));
+    const through = add(mul(along(mul(inverse, gn), x), au), mul(along(mul(inverse, un), x), ag));
+    const outside = mul(along(mul(mul(gamma, square(inverse)), spread), x), normal);
+    const perGamma = affine(mul(inverse, spread), { scale: sizeOf(x.shape) / x.shape[1]!, shift: 0 });
+    return [au, neg(add(through, outside)), perGamma];
+  },
 });
 const gradGamma: Builder<Eps> = define<Eps>({
   name: 'batchNormGradGamma',
   infer: ([grad, x]) => ({ shape: [x!.shape[1]!], dtype: floatOf(grad, x) }),
+  gradient: (node, u) => {
+    const [g, x] = node.inputs as [Node, Node];
+    const attrs = node.attrs as Eps;
+    return [mul(along(u, x), normalised(x, attrs.eps).normal), trainGrad([g, x, u], attrs)];
+  },
 });
 const train: Builder<Eps> = define<Eps>({
   name: 'batchNormTrain',

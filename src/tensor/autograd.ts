@@ -1,4 +1,7 @@
+import { UsageError } from '../errors/errors.js';
 import type { Node } from '../graph/node.js';
+import { isSettled } from '../graph/settled.js';
+import { showShape } from '../graph/types.js';
 import { add } from '../ops/binary.js';
 import { operationOf } from '../ops/operation.js';
 import { withScope } from '../ops/scope.js';
@@ -20,7 +23,12 @@ export function gradients(root: Node, seed: Node, isTarget: (node: Node) => bool
     if (node.inputs.length === 0) continue;
     const rule = operationOf(node.op).gradient;
     if (!rule)
-      throw new Error(`operation ${node.op} has no gradient, yet a gradient through it was asked for`);
+      throw new UsageError({
+        what: `The operation ${node.op}${node.scope ? ` in ${node.scope}` : ''} cannot be differentiated`,
+        expected: 'operations that have a gradient on the way from the loss to what is trained',
+        got: `one of ${showShape(node.shape)} that has none`,
+        next: 'detach() its input or its result, if no gradient is to go through it',
+      });
     withScope(node.scope, () => {
       rule(node, grad).forEach((g, i) => {
         const input = node.inputs[i]!;
@@ -33,13 +41,13 @@ export function gradients(root: Node, seed: Node, isTarget: (node: Node) => bool
   return result;
 }
 
-/** Nodes on a path from the root to a target. */
+/** Nodes on a path from the root to a target. What has been computed on weights that are gone is a constant. */
 function nodesTowards(root: Node, isTarget: (node: Node) => boolean): Set<Node> {
   const all = new Set<Node>();
   const stack = [root];
   while (stack.length > 0) {
     const node = stack.pop()!;
-    if (all.has(node)) continue;
+    if (all.has(node) || (node !== root && isSettled(node))) continue;
     all.add(node);
     stack.push(...node.inputs);
   }

@@ -2,10 +2,9 @@ import type { Device } from '../backend/backend.js';
 import { DeviceError } from '../errors/errors.js';
 import { type Bound, buildGraph, staleError } from '../graph/graph.js';
 import type { Node } from '../graph/node.js';
+import { isGone } from '../graph/settled.js';
 import type { TypedArray } from '../graph/types.js';
 import type { DeviceStorage } from './storage.js';
-
-const pending = new WeakMap<Node, Promise<TypedArray>>();
 
 let fallback: Device | undefined;
 
@@ -36,7 +35,7 @@ export function realize(
   guard?: Node,
 ): void {
   const wanted = [...new Set(guard ? [...outputs, guard] : outputs)].filter(
-    (node) => !known(node) && !pending.has(node),
+    (node) => !known(node) && !node.arriving,
   );
   if (wanted.length === 0 && updates.length === 0) return;
   const bound = buildGraph(wanted, updates, guard);
@@ -56,7 +55,7 @@ export function realize(
       return node.value;
     });
     value.catch(() => {});
-    pending.set(node, value);
+    node.arriving = value;
   });
 }
 
@@ -64,15 +63,14 @@ export function realize(
 export async function valuesOf(node: Node): Promise<TypedArray> {
   const here = known(node);
   if (here) return here.slice();
-  if (node.source?.kind === 'storage') {
-    const { storage, version } = node.source;
-    if (storage.version !== version) throw staleError(node);
-    return (storage as DeviceStorage).read();
+  if (node.source?.kind === 'storage' && !node.arriving) {
+    if (isGone(node)) throw staleError(node);
+    return (node.source.storage as DeviceStorage).read();
   }
-  // What is already on its way need not be computed again, and may no longer be.
+  // What is already on its way need not be computed again.
   await Promise.all(arriving(node));
   realize([node], []);
-  return (await pending.get(node)!).slice();
+  return (await node.arriving!).slice();
 }
 
 /** Values below a node that a queued run will deliver. */
@@ -84,8 +82,7 @@ function arriving(node: Node): Promise<TypedArray>[] {
     const next = stack.pop()!;
     if (seen.has(next) || next.value) continue;
     seen.add(next);
-    const value = pending.get(next);
-    if (value) found.push(value);
+    if (next.arriving) found.push(next.arriving);
     else stack.push(...next.inputs);
   }
   return found;

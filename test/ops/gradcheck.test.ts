@@ -90,6 +90,11 @@ const CHECKS: Readonly<Record<string, readonly Check[] | 'none'>> = {
   leakyRelu: unaries(awayFromZero, { alpha: 0.2 }),
   sigmoid: unaries(normal, { alpha: 0 }),
   tanh: unaries(normal, { alpha: 0 }),
+  // Of the result that they read, what rectifiers hand on depends on the sign alone.
+  reluGrad: [{ inputs: [normal(3, 4), awayFromZero(3, 4)], attrs: { alpha: 0 }, constant: [1] }],
+  leakyReluGrad: [{ inputs: [normal(3, 4), awayFromZero(3, 4)], attrs: { alpha: 0.2 }, constant: [1] }],
+  sigmoidGrad: [{ inputs: [normal(3, 4), normal(3, 4)], attrs: { alpha: 0 } }],
+  tanhGrad: [{ inputs: [normal(3, 4), normal(3, 4)], attrs: { alpha: 0 } }],
   affine: unaries(normal, { scale: -1.5, shift: 0.5 }),
   neg: unaries(normal),
   exp: unaries(normal),
@@ -189,6 +194,14 @@ const CHECKS: Readonly<Record<string, readonly Check[] | 'none'>> = {
   batchNormTrain: [
     { inputs: [normal(3, 2, 2, 3), positive(2), normal(2)], attrs: { eps: 0.1 } },
     { inputs: [normal(6, 3), positive(3), normal(3)], attrs: { eps: 1e-5 } },
+  ],
+  batchNormTrainGrad: [
+    { inputs: [normal(3, 2, 2, 2), normal(3, 2, 2, 2), normal(2)], attrs: { eps: 0.1 } },
+    { inputs: [normal(5, 3), normal(5, 3), positive(3)], attrs: { eps: 1e-3 } },
+  ],
+  batchNormGradGamma: [
+    { inputs: [normal(3, 2, 2, 2), normal(3, 2, 2, 2)], attrs: { eps: 0.1 } },
+    { inputs: [normal(5, 3), normal(5, 3)], attrs: { eps: 1e-3 } },
   ],
   batchNorm: [
     {

@@ -10,6 +10,7 @@ import { evaluate, Parameter, Tensor, tensor, update } from '../../src/tensor/te
 import { type Case, cases, maskByDefinition, runCase } from './cases.js';
 import { assertClose, type Tolerance } from './close.js';
 import { forms } from './forms.js';
+import { handedOn } from './handed-on.js';
 
 export interface ConformanceOptions extends Tolerance {
   readonly dtype?: 'float32' | 'float64';
@@ -56,6 +57,7 @@ export function conformance(
 
     behaviour(() => device, dtype);
     forms(() => device, dtype);
+    handedOn(() => device, dtype);
   });
 }
 

@@ -312,7 +312,7 @@ export class Builder {
       op,
       scope,
       kernel,
-      macs: 0,
+      macs: macsOf(this.graph, i, op),
       touches: [...inputs.map((f) => f.region), output.region],
       writes: false,
       script: (at) => {

@@ -86,6 +86,7 @@ export class WorkerDevice extends QueuedDevice {
 
   async close(): Promise<void> {
     if (this.#ended) return;
+    await this.sent();
     await this.send({ kind: 'close' });
     await this.#worker.terminate();
   }
