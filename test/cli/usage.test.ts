@@ -204,7 +204,7 @@ test('signals that come at once are one Ctrl-C', async () => {
     setInterval(() => {}, 1000);
     console.log('ready');`;
   const { code, stdout } = await runNode(['--input-type=module', '-e', script], {
-    timeoutMs: 20_000,
+    timeoutMs: 120_000,
     onStart: (child) =>
       child.stdout!.once('data', () => {
         for (const ms of [0, 20, 700]) setTimeout(() => child.kill('SIGINT'), ms);

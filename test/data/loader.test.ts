@@ -182,7 +182,7 @@ test('a forgotten iterator does not keep the process alive', () => {
     const batches = new DataLoader(openCounting({ length: 40 }), { workers: 2 }).batches(0);
     console.log((await batches.next()).value.index);`;
   const run = spawnSync(process.execPath, ['--input-type=module', '-e', code], {
-    timeout: 20_000,
+    timeout: 120_000,
     encoding: 'utf8',
   });
   assert.equal(run.stdout.trim(), '0', run.stderr);

@@ -131,7 +131,7 @@ export function ask({ port }: { port: number }, path: string, options: Ask = {})
       });
     });
     // A stream that was not meant to be one must not hang the test.
-    request.setTimeout(20_000, () => request.destroy(new Error(`no answer to ${path}`)));
+    request.setTimeout(120_000, () => request.destroy(new Error(`no answer to ${path}`)));
     request.end(body);
   });
 }
@@ -205,9 +205,9 @@ export class Listener {
     return this.events.findLast(({ id }) => id !== undefined)!.id!;
   }
 
-  /** Waits until something holds; fails after ten seconds. */
+  /** Waits until something holds; fails after two minutes. */
   async until(holds: () => boolean, what = 'the events'): Promise<void> {
-    const end = Date.now() + 10_000;
+    const end = Date.now() + 120_000;
     while (!holds()) {
       if (Date.now() > end) throw new Error(`waited in vain for ${what}; got ${JSON.stringify(this.events)}`);
       await new Promise<void>((resolve) => {

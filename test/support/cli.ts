@@ -30,7 +30,7 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
 /** Runs node with arguments. */
 export function runNode(
   args: readonly string[],
-  { env = {}, cwd, timeoutMs = 60_000, outputs = {}, onStart }: CliOptions = {},
+  { env = {}, cwd, timeoutMs = 300_000, outputs = {}, onStart }: CliOptions = {},
 ): Promise<CliResult> {
   const inherited = Object.entries(process.env).filter(
     // Without NODE_TEST_CONTEXT the child would take itself for a test file.

@@ -24,11 +24,11 @@ describe('what is asked of a run', () => {
   const request = (path: string, content: unknown) => put(path, JSON.stringify(content));
   const processOf = async (path: string) => JSON.parse(await readFile(join(path, 'process.json'), 'utf8'));
   async function until(fits: () => Promise<boolean>): Promise<void> {
-    for (let i = 0; i < 200; i++) {
+    for (let i = 0; i < 2400; i++) {
       if (await fits()) return;
       await sleep(50);
     }
-    assert.fail('it did not come to that in ten seconds');
+    assert.fail('it did not come to that in two minutes');
   }
 
   /** Long enough for requests to be seen on the way. */

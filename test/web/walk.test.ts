@@ -12,7 +12,7 @@ const focused = (page: Page): Promise<string> =>
 
 /** Asks until it is so. A function of the page's own would be compiled there, which its policy forbids. */
 async function until(condition: () => Promise<boolean>): Promise<void> {
-  const ends = Date.now() + 15_000;
+  const ends = Date.now() + 120_000;
   while (!(await condition())) {
     assert.ok(Date.now() < ends, `it never was: ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -77,14 +77,14 @@ describe('what people do', { skip: NO_BROWSER }, () => {
       fixture.runs = fixture.runs.map((run) => (run.id === 'live' ? { ...run, ...changes } : run));
     };
     change({ lastLoss: 0.0625 });
-    await page.getByText('0.0625').first().waitFor({ state: 'attached', timeout: 15_000 });
+    await page.getByText('0.0625').first().waitFor({ state: 'attached', timeout: 120_000 });
     await page.route('**/api/runs/**', (route) => route.abort());
     await page.waitForRequest('**/api/runs/live');
     await page.waitForTimeout(500);
     assert.ok((await page.getByText('0.0625').count()) > 0, 'what was there stays');
     await page.unroute('**/api/runs/**');
     change({ lastLoss: 0.03125, status: 'done' });
-    await page.getByText('0.0313').first().waitFor({ state: 'attached', timeout: 15_000 });
+    await page.getByText('0.0313').first().waitFor({ state: 'attached', timeout: 120_000 });
     const asked = () => fixture.requests.filter((line) => /GET \/api\/runs\/live/.test(line)).length;
     const before = asked();
     await page.waitForTimeout(6000);
