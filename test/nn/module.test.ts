@@ -127,6 +127,23 @@ describe('a module', () => {
     );
   });
 
+  it('is named with its path by an error that comes before the model has been moved or listed', () => {
+    const fails = (body: () => unknown, path: RegExp) =>
+      assert.throws(body, (error) => {
+        assert.ok(error instanceof ShapeError, String(error));
+        assert.match(error.message, path);
+        return true;
+      });
+    fails(() => new Net().forward(zeros([1, 9, 4, 4])), /in features\.0\.conv1 \(Conv2d\)/);
+    fails(() => new Net().forward(zeros([1, 2, 5, 5])), /in heads\.0 \(Linear\)/);
+    const net = new Net();
+    // One that is called by itself is a model of its own; in its model it has a path again.
+    fails(() => net.features.forward(zeros([1, 9, 4, 4])), /in 0\.conv1 \(Conv2d\)/);
+    fails(() => net.heads[1]!.forward(zeros([1, 3])), /in Linear does not fit/);
+    fails(() => net.forward(zeros([1, 9, 4, 4])), /in features\.0\.conv1 \(Conv2d\)/);
+    fails(() => net.forward(zeros([1, 2, 5, 5])), /in heads\.0 \(Linear\)/);
+  });
+
   it('names the layer that a wrong shape came to', () => {
     const net = new Net();
     net.namedModules();
