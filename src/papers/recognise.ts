@@ -108,7 +108,8 @@ function byLastBias(
   return { preset: first, classes, assumed: preset === undefined ? [`the preset ${first}`] : [] };
 }
 
-function configIn(metadata: Readonly<Record<string, string>>): ModelConfig | undefined {
+/** The model's configuration in the metadata of a file that we exported. */
+export function configIn(metadata: Readonly<Record<string, string>>): ModelConfig | undefined {
   try {
     return modelConfigSchema.safeParse(JSON.parse(metadata[CONFIG_KEY] ?? '')).data;
   } catch {

@@ -18,6 +18,7 @@ import { isCounted, keptStatistics, STATISTICS } from '../train/image-statistics
 import { describeLonger } from '../train/longer.js';
 import { startFrom } from '../train/start-from.js';
 import { Trainer } from '../train/trainer.js';
+import { headByName } from './head-by-name.js';
 import { buildModel, type Paper } from './paper.js';
 import { inOwnNames, partFor } from './recognise.js';
 import { openPaper } from './registry.js';
@@ -82,7 +83,7 @@ export async function prepareRun(options: RunOptions): Promise<Trainer> {
   const { train, test } = paper.transforms(config.model, config.augment ?? 'none', statistics);
   const { startFrom: start } = config;
   // A run that goes on has its weights in its checkpoint.
-  const opening = start && begins ? await startWith(start, paper, model) : [];
+  const opening = start && begins ? await startWith(start, paper, model, config.model.classes) : [];
   const trainer = new Trainer({
     ...parts,
     ...overfitted({ ...parts, ...sets }),
@@ -134,11 +135,13 @@ async function startWith(
   start: NonNullable<TrainConfig['startFrom']>,
   paper: Paper,
   model: Module,
+  classes: readonly string[],
 ): Promise<string[]> {
-  const { tensors, notes } = await readWeights(start.file);
+  const { tensors, notes, metadata } = await readWeights(start.file);
   const part = partFor(start.file, paper, model, tensors);
   const own = inOwnNames(paper, model, partOf(tensors, part));
-  return [...notes, ...partNotes(part), ...startFrom(model, start, own)];
+  const head = await headByName({ ...start, metadata, weights: own }, paper.lastBias, classes);
+  return [...notes, ...partNotes(part), ...head.notes, ...startFrom(model, start, head.weights)];
 }
 
 /** The first few batches of the first epoch, to train and to measure on, for a run that shall learn those by heart. */

@@ -1,0 +1,89 @@
+import { existsSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { placesIn, sameClasses, showClasses } from '../data/class-order.js';
+import { CheckpointError } from '../errors/errors.js';
+import type { Weight, Weights } from '../interop/weights.js';
+import { trainConfigSchema } from '../run/config.js';
+import { RunFolder } from '../run/run-folder.js';
+import { configIn } from './recognise.js';
+
+export interface StartingWeights {
+  readonly file: string;
+  /** Whether what does not fit is left as initialised. */
+  readonly partial: boolean;
+  /** Under the model's own names. */
+  readonly weights: ReadonlyMap<string, Weight>;
+  readonly metadata: Weights['metadata'];
+}
+
+/**
+ * The weights of a last layer, whose rows belong to the classes of the file, for a model of other classes: its rows are
+ * found by the names of the classes.
+ *
+ * @param lastBias name of the last layer's bias
+ * @param classes of the model
+ * @returns all weights, and messages for the user
+ * @throws CheckpointError with both lists for a class that the file does not know, unless the start may be partial: the
+ *   last layer is then left as initialised
+ */
+export async function headByName(
+  { file, partial, weights, metadata }: StartingWeights,
+  lastBias: string,
+  classes: readonly string[],
+): Promise<{ readonly weights: ReadonlyMap<string, Weight>; readonly notes: readonly string[] }> {
+  const names = [lastBias, lastBias.replace(/bias$/, 'weight')].filter((name) => weights.has(name));
+  const rows = weights.get(lastBias)?.shape[0];
+  const theirs = configIn(metadata)?.classes ?? (await classesOfRun(file));
+  if (rows === undefined) return { weights, notes: [] };
+  if (theirs?.length !== rows)
+    return {
+      weights,
+      notes:
+        rows === classes.length
+          ? [
+              `${file} does not name its classes: its last layer is taken to be of these, in this order: ${showClasses(classes)}`,
+            ]
+          : [],
+    };
+  if (sameClasses(theirs, classes)) return { weights, notes: [] };
+  const places = placesIn(classes, theirs);
+  if (!places.includes(-1)) {
+    const mapped = new Map(weights);
+    for (const name of names) mapped.set(name, rowsOf(weights.get(name)!, places));
+    const notes = [`The last layer's rows are found by the names of the classes: ${showClasses(classes)}.`];
+    return { weights: mapped, notes };
+  }
+  const unknown = classes.filter((_, i) => places[i] === -1);
+  if (!partial)
+    throw new CheckpointError({
+      what: `${file} does not know the classes ${showClasses(unknown)}`,
+      expected: `classes among: ${showClasses(theirs)}`,
+      got: showClasses(classes),
+      next: 'add --partial to start with a new last layer, or name the classes as the file does',
+    });
+  // A last layer of another size is left out, and named, as any other tensor that does not fit.
+  if (rows !== classes.length) return { weights, notes: [] };
+  const rest = new Map(weights);
+  for (const name of names) rest.delete(name);
+  return {
+    weights: rest,
+    notes: [
+      `The last layer of ${file} is of other classes (${showClasses(theirs)}) than these (${showClasses(classes)}).`,
+    ],
+  };
+}
+
+function rowsOf({ shape, data }: Weight, places: Int32Array): Weight {
+  const [rows = 1, ...rest] = shape;
+  const size = data.length / rows;
+  const picked = data.slice(0, places.length * size);
+  for (const [i, row] of places.entries()) picked.set(data.subarray(row * size, (row + 1) * size), i * size);
+  return { shape: [places.length, ...rest], data: picked };
+}
+
+/** Of a file in a run's `checkpoints`, the classes of the run. */
+async function classesOfRun(file: string): Promise<readonly string[] | undefined> {
+  const run = dirname(dirname(file));
+  if (basename(dirname(file)) !== 'checkpoints' || !existsSync(join(run, 'config.json'))) return undefined;
+  return (await RunFolder.open(run).config(trainConfigSchema)).model.classes;
+}

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { Weight } from '../../src/interop/weights.js';
+import { headByName } from '../../src/papers/head-by-name.js';
+import { CONFIG_KEY } from '../../src/papers/recognise.js';
+import { scratch, toyConfig } from '../support/toy.js';
+
+const BIAS = 'fc.bias';
+/** Row i of the weight is [10 i, 10 i + 1], of the bias i. */
+const weights = (rows: number): Map<string, Weight> =>
+  new Map([
+    ['conv.weight', { shape: [2], data: Float32Array.of(7, 8) }],
+    [
+      'fc.weight',
+      { shape: [rows, 2], data: Float32Array.from({ length: 2 * rows }, (_, i) => 10 * (i >> 1) + (i & 1)) },
+    ],
+    [BIAS, { shape: [rows], data: Float32Array.from({ length: rows }, (_, i) => i) }],
+  ]);
+
+const THEIRS = ['cat', 'dog', 'ship'];
+const model = (classes: readonly string[]) => ({ ...toyConfig().model, classes: [...classes] });
+const given = (partial = false, classes: readonly string[] = THEIRS) => ({
+  file: '/tmp/w.safetensors',
+  partial,
+  weights: weights(classes.length),
+  metadata: { [CONFIG_KEY]: JSON.stringify(model(classes)) },
+});
+const rowsIn = (found: ReadonlyMap<string, Weight>): number[] => [...found.get(BIAS)!.data];
+
+test('rows follow the names of the classes, in another order and of a part of them', async () => {
+  for (const [classes, rows] of [
+    [
+      ['ship', 'cat', 'dog'],
+      [2, 0, 1],
+    ],
+    [
+      ['ship', 'dog'],
+      [2, 1],
+    ],
+  ] as const) {
+    const { weights: found, notes } = await headByName(given(), BIAS, classes);
+    assert.deepEqual(rowsIn(found), rows);
+    assert.deepEqual(
+      [...found.get('fc.weight')!.data],
+      rows.flatMap((row) => [10 * row, 10 * row + 1]),
+    );
+    assert.deepEqual(found.get('fc.weight')!.shape, [rows.length, 2]);
+    assert.deepEqual([...found.get('conv.weight')!.data], [7, 8]);
+    assert.match(notes.join(), /by the names of the classes/);
+  }
+  const same = given();
+  assert.deepEqual(await headByName(same, BIAS, THEIRS), { weights: same.weights, notes: [] });
+});
+
+test('an unknown class is an error with both lists, or a new last layer', async () => {
+  const classes = ['cat', 'dog', 'zebra'];
+  await assert.rejects(
+    headByName(given(), BIAS, classes),
+    /does not know the classes zebra\. Expected classes among: cat, dog, ship; got cat, dog, zebra.*--partial/,
+  );
+  const { weights: found, notes } = await headByName(given(true), BIAS, classes);
+  assert.deepEqual([...found.keys()], ['conv.weight']);
+  assert.match(notes.join(), /is of other classes \(cat, dog, ship\) than these \(cat, dog, zebra\)/);
+});
+
+test('a file in a run has the classes of the run; a file without any says so', async (t) => {
+  const run = await scratch(t);
+  const own = toyConfig();
+  await mkdir(join(run, 'checkpoints'));
+  await writeFile(join(run, 'config.json'), JSON.stringify({ ...own, model: model(THEIRS) }));
+  const file = join(run, 'checkpoints', 'best-1.safetensors');
+  const bare = { file, partial: false, weights: weights(3), metadata: {} };
+  assert.deepEqual(rowsIn((await headByName(bare, BIAS, ['dog', 'cat', 'ship'])).weights), [1, 0, 2]);
+  const elsewhere = await headByName({ ...bare, file: join(run, 'w.pth') }, BIAS, ['dog', 'cat', 'ship']);
+  assert.deepEqual(rowsIn(elsewhere.weights), [0, 1, 2]);
+  assert.match(elsewhere.notes.join(), /does not name its classes: .* in this order: dog, cat, ship/);
+});
