@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { ModelDetail, RunSummary } from '../../src/serve/api.js';
 import { type Key, TEXTS, translator } from '../../src/web/i18n.js';
-import { curveFacts, secondsLeft } from '../../src/web/lib/describe.js';
+import { classCount, curveFacts, secondsLeft } from '../../src/web/lib/describe.js';
 import { diffConfigs } from '../../src/web/lib/diff.js';
 import { ago, compact, duration, percent, share, significant } from '../../src/web/lib/format.js';
 import { accuracy, heat, worstPairs } from '../../src/web/lib/heat.js';
@@ -89,6 +89,12 @@ describe('numbers and times', () => {
       assert.match(ahead(seconds), /2026/);
     }
   });
+});
+
+test('the number of classes comes from a configuration, if that tells', () => {
+  assert.equal(classCount({ model: { classes: ['cat', 'dog'] } }), 2);
+  for (const config of [undefined, {}, { model: {} }, { model: { classes: 3 } }, { model: null }])
+    assert.equal(classCount(config), 0);
 });
 
 describe('smoothing', () => {

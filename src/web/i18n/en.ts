@@ -136,6 +136,8 @@ export const EN = {
   'chart.keys':
     'Keys: plus and minus zoom, the arrows pan, Home and End go to the ends, 0 shows the whole run.',
   'chart.facts': 'Steps {from} to {to}: from {first} to {last}; lowest {low}, at step {lowAt}.',
+  'chart.sampleOf': '{images} of {total}',
+  'chart.accuracyFew': 'After epoch {epoch}: {test} on {images} test images, {train} in training.',
   'chart.accuracyFacts':
     'After epoch {epoch}: {test} on {images} test images ({top5} within the first five), {train} in training.',
   'chart.sampled':

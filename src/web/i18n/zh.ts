@@ -134,6 +134,8 @@ export const ZH: Readonly<Record<keyof typeof EN, string>> = {
   'chart.how': '拖动或滚动缩放，按住 Shift 拖动平移',
   'chart.keys': '按键：加号、减号缩放，方向键平移，Home 和 End 跳到两端，0 显示全程。',
   'chart.facts': '第 {from} 至 {to} 步：由 {first} 到 {last}；最低 {low}，在第 {lowAt} 步。',
+  'chart.sampleOf': '{total} 张中抽样的 {images}',
+  'chart.accuracyFew': '第 {epoch} 轮后：{images} 张测试图片上为 {test}，训练时为 {train}。',
   'chart.accuracyFacts': '第 {epoch} 轮后：{images} 张测试图片上为 {test}（前五 {top5}），训练时为 {train}。',
   'chart.sampled': '这次训练很长，正在首次读取；读完之前曲线按抽样绘制。',
   'chart.nothing': '还没有记录。第一步完成后曲线开始。',

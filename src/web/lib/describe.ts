@@ -49,3 +49,9 @@ export function secondsLeft(
   if (stepSeconds === undefined || !(stepSeconds > 0)) return undefined;
   return Math.max(0, stepsTotal - step) * stepSeconds;
 }
+
+/** Classes of a run's model, by its configuration as it is on disk; 0 if it does not tell. */
+export function classCount(config: Readonly<Record<string, unknown>> | undefined): number {
+  const { classes } = (config?.model ?? {}) as { readonly classes?: unknown };
+  return Array.isArray(classes) ? classes.length : 0;
+}

@@ -8,9 +8,32 @@ import type { Line } from '../ui/line.js';
 import { Missing } from '../ui/problem.js';
 import type { SharedAxis } from './shared-axis.js';
 
-/** Accuracy after each epoch, beside the loss over the same steps. */
-export function AccuracyChart({ epochs, shared }: { epochs: readonly EpochEvent[]; shared: SharedAxis }) {
+/** Of five classes or fewer, the right one is always among the first five. */
+const MEANINGFUL_FROM = 6;
+
+/** How many images were measured: "1,000 of 10,000" for a sample. */
+function useImages(): (epoch: EpochEvent) => string {
   const { t, language } = useApp();
+  return ({ testImages, testTotal }) => {
+    const images = integer(testImages, language);
+    if (testTotal === undefined) return images;
+    return t('chart.sampleOf', { images, total: integer(testTotal, language) });
+  };
+}
+
+/** Accuracy after each epoch, beside the loss over the same steps. */
+export function AccuracyChart({
+  epochs,
+  shared,
+  classes,
+}: {
+  epochs: readonly EpochEvent[];
+  shared: SharedAxis;
+  classes: number;
+}) {
+  const { t, language } = useApp();
+  const imagesOf = useImages();
+  const hasTop5 = classes >= MEANINGFUL_FROM;
   const lines = useMemo<Line[]>(() => {
     const step = epochs.map((epoch) => epoch.step);
     const points = epochs.length < 40;
@@ -42,7 +65,7 @@ export function AccuracyChart({ epochs, shared }: { epochs: readonly EpochEvent[
         <Missing>{t('chart.noAccuracy')}</Missing>
       </figure>
     );
-  if (epochs.length === 1) return <AccuracyOnce epoch={last} />;
+  if (epochs.length === 1) return <AccuracyOnce epoch={last} hasTop5={hasTop5} />;
   return (
     <Chart
       {...shared}
@@ -51,11 +74,11 @@ export function AccuracyChart({ epochs, shared }: { epochs: readonly EpochEvent[
       height={220}
       vertical={[0, 100]}
       format={(value) => percent(value, Number.isInteger(value) ? 0 : 1)}
-      summary={t('chart.accuracyFacts', {
+      summary={t(hasTop5 ? 'chart.accuracyFacts' : 'chart.accuracyFew', {
         epoch: last.epoch,
         test: percent(last.testAccuracy),
         train: percent(last.trainAccuracy),
-        images: integer(last.testImages, language),
+        images: imagesOf(last),
         top5: percent(last.testTop5),
       })}
     >
@@ -67,7 +90,7 @@ export function AccuracyChart({ epochs, shared }: { epochs: readonly EpochEvent[
               <th scope="col">{t('chart.epoch')}</th>
               <th scope="col">{t('chart.steps')}</th>
               <th scope="col">{t('chart.test')}</th>
-              <th scope="col">{t('chart.top5')}</th>
+              {hasTop5 && <th scope="col">{t('chart.top5')}</th>}
               <th scope="col">{t('chart.train')}</th>
             </tr>
           </thead>
@@ -77,7 +100,7 @@ export function AccuracyChart({ epochs, shared }: { epochs: readonly EpochEvent[
                 <th scope="row">{epoch.epoch}</th>
                 <td>{integer(epoch.step, language)}</td>
                 <td>{percent(epoch.testAccuracy)}</td>
-                <td>{percent(epoch.testTop5)}</td>
+                {hasTop5 && <td>{percent(epoch.testTop5)}</td>}
                 <td>{percent(epoch.trainAccuracy)}</td>
               </tr>
             ))}
@@ -89,8 +112,9 @@ export function AccuracyChart({ epochs, shared }: { epochs: readonly EpochEvent[
 }
 
 /** One measurement is no curve. */
-function AccuracyOnce({ epoch }: { epoch: EpochEvent }) {
+function AccuracyOnce({ epoch, hasTop5 }: { epoch: EpochEvent; hasTop5: boolean }) {
   const { t, language } = useApp();
+  const imagesOf = useImages();
   return (
     <figure class="chart">
       <figcaption class="chart-head">
@@ -99,14 +123,14 @@ function AccuracyOnce({ epoch }: { epoch: EpochEvent }) {
       <Bars
         bars={[
           { label: t('chart.test'), value: epoch.testAccuracy },
-          { label: t('chart.top5'), value: epoch.testTop5 },
+          ...(hasTop5 ? [{ label: t('chart.top5'), value: epoch.testTop5 }] : []),
           { label: t('chart.train'), value: epoch.trainAccuracy, color: '--line-2' },
         ]}
       />
       <p class="hint">
         {t('chart.measured', {
           n: integer(epoch.step, language),
-          images: integer(epoch.testImages, language),
+          images: imagesOf(epoch),
         })}
       </p>
     </figure>

@@ -4,7 +4,7 @@ import { recall, remember } from '../app/storage.js';
 import { useWidth } from '../app/use.js';
 import type { LiveRun } from '../app/use-run.js';
 import { useSeries } from '../app/use-series.js';
-import { curveFacts } from '../lib/describe.js';
+import { classCount, curveFacts } from '../lib/describe.js';
 import { integer, significant } from '../lib/format.js';
 import { smoothCurve } from '../lib/outliers.js';
 import { NO_POINTS } from '../lib/points.js';
@@ -138,7 +138,7 @@ export function RunCharts({ id, run }: { id: string; run: LiveRun }) {
               format={(value) => significant(value, 4)}
             />
           </Chart>
-          <AccuracyChart epochs={run.epochs} shared={shared} />
+          <AccuracyChart epochs={run.epochs} shared={shared} classes={classCount(run.detail?.config)} />
           <div class="small-charts">
             <SmallCharts points={small.points} shared={shared} />
           </div>
