@@ -5,12 +5,13 @@ import type { Limits } from '../../robust-limits.js';
 import { useApp } from '../app/context.js';
 import { useWidth } from '../app/use.js';
 import { integer } from '../lib/format.js';
+import { outsideOf } from '../lib/outside.js';
 import { nearest } from '../lib/points.js';
 import { clamp, isWhole, type Range, zoom } from '../lib/range.js';
+import { ChartSave } from './chart-save.js';
 import { attachGestures, keyGesture, type View } from './gestures.js';
 import { Icon } from './icon.js';
 import type { Line } from './line.js';
-import { outsideOf } from './marks.js';
 import { alignedData, makePlot } from './plot.js';
 
 export interface ChartProps {
@@ -195,6 +196,19 @@ export function Chart(props: ChartProps) {
       </p>
       {drawn && <Marks lines={lines} frame={drawn} range={range} format={props.format} />}
       {props.children}
+      {drawn && (
+        <ChartSave
+          chart={{
+            title: props.title,
+            xLabel: t('chart.steps'),
+            lines,
+            range,
+            frame: drawn,
+            log,
+            format: props.format,
+          }}
+        />
+      )}
     </figure>
   );
 }

@@ -1,4 +1,5 @@
 import type uPlot from 'uplot';
+import { type Far, outsideOf } from '../lib/outside.js';
 import type { Line } from './line.js';
 
 /** Half the width of a mark, and the least distance of two, in pixels of the page. */
@@ -57,28 +58,4 @@ export function drawMarks(u: uPlot, lines: readonly Line[]): void {
   context.restore();
 }
 
-interface Far {
-  readonly step: number;
-  readonly value: number;
-}
-
 const stepOf = ({ step }: Far): number => step;
-
-/** Where a line leaves the frame, and steps at which it has no finite value. */
-export function outsideOf(
-  { step, value, band, outside, gaps = [] }: Line,
-  frame: { readonly min: number; readonly max: number },
-): { readonly above: readonly Far[]; readonly below: readonly Far[]; readonly gaps: readonly number[] } {
-  const above: Far[] = [];
-  const below: Far[] = [];
-  const look = (at: number, low: number | null | undefined, high: number | null | undefined): void => {
-    if (typeof high === 'number' && high > frame.max) above.push({ step: at, value: high });
-    if (typeof low === 'number' && low < frame.min) below.push({ step: at, value: low });
-  };
-  for (let i = 0; i < step.length; i++) look(step[i]!, (band?.min ?? value)[i], (band?.max ?? value)[i]);
-  outside?.step.forEach((at, i) => {
-    look(at, outside.value[i], outside.value[i]);
-  });
-  const inOrder = (all: Far[]) => (outside ? all.sort((a, b) => a.step - b.step) : all);
-  return { above: inOrder(above), below: inOrder(below), gaps };
-}

@@ -2,6 +2,7 @@ import uPlot from 'uplot';
 import { type Limits, robustLimits, wholeLimits } from '../../robust-limits.js';
 import { significant } from '../lib/format.js';
 import type { Range } from '../lib/range.js';
+import { css } from './css.js';
 import type { Line } from './line.js';
 import { drawMarks } from './marks.js';
 
@@ -25,9 +26,6 @@ export interface PlotOptions {
   readonly framed: (limits: Limits) => void;
   readonly sync?: string;
 }
-
-export const css = (name: string): string =>
-  getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 type Column = readonly (number | null | undefined)[];
 

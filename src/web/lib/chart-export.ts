@@ -1,0 +1,135 @@
+import type { Limits } from '../../robust-limits.js';
+import { type ExportedLine, outsideOf } from './outside.js';
+import type { Range } from './range.js';
+
+/** A chart as it stands on the page, for a file. */
+export interface ExportedChart {
+  readonly title: string;
+  /** Name of the horizontal axis. */
+  readonly xLabel: string;
+  readonly lines: readonly ExportedLine[];
+  readonly range: Range;
+  /** The vertical limits that are shown. */
+  readonly frame: Limits;
+  readonly log: boolean;
+  readonly format: (value: number) => string;
+}
+
+/** A cell of CSV. A name that begins like a formula does not become one in a spreadsheet. */
+function cell(text: string): string {
+  const plain = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return /[",\n\r]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
+}
+
+const number = (value: number | null | undefined): string =>
+  typeof value === 'number' && Number.isFinite(value) ? String(value) : '';
+
+/** The values in the shown range: a row for each step, a column for each line, and its extremes where it has any. */
+export function csvOf({ xLabel, lines, range }: ExportedChart): string {
+  const columns = lines.flatMap(({ label, step, value, band }) => {
+    const at = new Map(step.map((each, i) => [each, i]));
+    const column = (name: string, values: readonly (number | null)[]) => ({
+      name,
+      of: (wanted: number): string => number(values[at.get(wanted) ?? -1]),
+    });
+    return band
+      ? [column(label, value), column(`${label} (min)`, band.min), column(`${label} (max)`, band.max)]
+      : [column(label, value)];
+  });
+  const steps = [...new Set(lines.flatMap(({ step }) => step))]
+    .filter((step) => step >= range.from && step <= range.to)
+    .sort((a, b) => a - b);
+  const rows = [
+    [xLabel, ...columns.map(({ name }) => name)].map(cell),
+    ...steps.map((step) => [String(step), ...columns.map(({ of }) => of(step))]),
+  ];
+  return `${rows.map((row) => row.join(',')).join('\r\n')}\r\n`;
+}
+
+const WIDTH = 900;
+const LEGEND_ROW = 20;
+/** Characters of a name that fit beside its line. */
+const LONGEST = 90;
+const PLOT = { left: 70, right: WIDTH - 24, height: 340 };
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: XML has no way to write them
+const NOT_XML = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/gu;
+const escapeXml = (text: string): string =>
+  text.replace(NOT_XML, '\ufffd').replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+const shorten = (text: string): string =>
+  [...text].length > LONGEST ? `${[...text].slice(0, LONGEST - 1).join('')}…` : text;
+const round = (n: number): string => String(Math.round(n * 10) / 10);
+
+/** Round numbers between two limits. */
+function ticks(from: number, to: number, count: number): number[] {
+  const rough = (to - from) / count;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const size = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough) ?? rough;
+  const first = Math.ceil(from / size - 1e-9);
+  const all = Array.from(
+    { length: Math.max(0, Math.floor(to / size + 1e-9) - first + 1) },
+    (_, i) => first + i,
+  );
+  return all.map((i) => Number((i * size).toPrecision(12)));
+}
+
+/**
+ * The chart as a picture of its own, with title, legend, axes and marks. Without style sheets, so that it looks the
+ * same in every program.
+ *
+ * @param colorOf the value of a custom property of the page, such as `--ink`
+ */
+export function svgOf(chart: ExportedChart, colorOf: (property: string) => string): string {
+  const { title, lines, range, frame, log, format, xLabel } = chart;
+  const top = 52 + LEGEND_ROW * lines.length;
+  const bottom = top + PLOT.height;
+  const height = bottom + 52;
+  const scale = (v: number): number => (log ? Math.log10(v) : v);
+  const [low, high] = [scale(frame.min), scale(frame.max)];
+  const x = (step: number): number =>
+    PLOT.left + ((PLOT.right - PLOT.left) * (step - range.from)) / (range.to - range.from || 1);
+  const y = (v: number): number => bottom - (PLOT.height * (scale(v) - low)) / (high - low || 1);
+  const text = (at: readonly [number, number], words: string, color: string, more = '') =>
+    `<text x="${round(at[0])}" y="${round(at[1])}" fill="${colorOf(color)}" ${more}>${escapeXml(words)}</text>`;
+  const line = (x1: number, y1: number, x2: number, y2: number, color: string, more = '') =>
+    `<line x1="${round(x1)}" y1="${round(y1)}" x2="${round(x2)}" y2="${round(y2)}" stroke="${color}" ${more}/>`;
+  const parts: string[] = [
+    `<rect width="${WIDTH}" height="${height}" fill="${colorOf('--paper')}"/>`,
+    text([PLOT.left, 28], title, '--ink', 'font-size="17" font-weight="600"'),
+  ];
+  const marks = ticks(low, high, log ? Math.max(1, Math.min(6, high - low)) : 6);
+  for (const mark of marks) {
+    const value = log ? 10 ** mark : mark;
+    parts.push(line(PLOT.left, y(value), PLOT.right, y(value), colorOf('--rule')));
+    parts.push(text([PLOT.left - 8, y(value) + 4], format(value), '--ink-3', 'text-anchor="end"'));
+  }
+  for (const step of ticks(range.from, range.to, 8).filter(Number.isInteger))
+    parts.push(text([x(step), bottom + 20], String(step), '--ink-3', 'text-anchor="middle"'));
+  parts.push(text([(PLOT.left + PLOT.right) / 2, bottom + 42], xLabel, '--ink-3', 'text-anchor="middle"'));
+  for (const [i, each] of lines.entries()) {
+    const color = colorOf(each.color);
+    const dash = each.dash ? `stroke-dasharray="${each.dash.join(' ')}"` : '';
+    const row = 50 + LEGEND_ROW * i;
+    parts.push(line(PLOT.left, row - 4, PLOT.left + 24, row - 4, color, `stroke-width="2" ${dash}`));
+    parts.push(text([PLOT.left + 32, row], shorten(each.label), '--ink-2'));
+    let [d, pen] = ['', 'M'];
+    each.value.forEach((v, at) => {
+      const fits = typeof v === 'number' && Number.isFinite(v) && (!log || v > 0);
+      if (fits) d += `${pen}${round(x(each.step[at]!))} ${round(y(v))}`;
+      pen = fits ? 'L' : 'M';
+    });
+    if (d)
+      parts.push(
+        `<path clip-path="url(#plot)" fill="none" stroke="${color}" stroke-width="1.75" ${dash} d="${d}"/>`,
+      );
+    const found = outsideOf(each, frame);
+    const inRange = ({ step }: { readonly step: number }) => step >= range.from && step <= range.to;
+    const mark = (step: number, at: number, sign: string) =>
+      text([x(step), at], sign, each.markColor ?? each.color, 'text-anchor="middle"');
+    for (const { step } of found.above.filter(inRange)) parts.push(mark(step, top + 12, '▲'));
+    for (const { step } of found.below.filter(inRange)) parts.push(mark(step, bottom - 2, '▼'));
+    for (const step of found.gaps) if (inRange({ step })) parts.push(mark(step, bottom - 2, '×'));
+  }
+  const plot = `<clipPath id="plot"><rect x="${PLOT.left}" y="${top}" width="${PLOT.right - PLOT.left}" height="${PLOT.height}"/></clipPath>`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" font-family="sans-serif" font-size="13">${plot}${parts.join('')}</svg>\n`;
+}

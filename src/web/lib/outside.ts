@@ -1,0 +1,41 @@
+/** A line of a chart, without how it is drawn on the page. */
+export interface ExportedLine {
+  readonly label: string;
+  /** A custom property of the style sheet, such as `--run-1`. */
+  readonly color: string;
+  readonly step: readonly number[];
+  readonly value: readonly (number | null)[];
+  /** Extremes, drawn as a band behind the line. */
+  readonly band?: { readonly min: readonly number[]; readonly max: readonly number[] };
+  readonly dash?: readonly number[];
+  /** A custom property for its marks, where its own colour is faint. */
+  readonly markColor?: string;
+  /** Steps without a finite value, which are marked. */
+  readonly gaps?: readonly number[];
+  /** Values that the line leaves out because they lie far off, which are marked. */
+  readonly outside?: { readonly step: readonly number[]; readonly value: readonly number[] };
+}
+
+export interface Far {
+  readonly step: number;
+  readonly value: number;
+}
+
+/** Where a line leaves the frame, and steps at which it has no finite value. */
+export function outsideOf(
+  { step, value, band, outside, gaps = [] }: ExportedLine,
+  frame: { readonly min: number; readonly max: number },
+): { readonly above: readonly Far[]; readonly below: readonly Far[]; readonly gaps: readonly number[] } {
+  const above: Far[] = [];
+  const below: Far[] = [];
+  const look = (at: number, low: number | null | undefined, high: number | null | undefined): void => {
+    if (typeof high === 'number' && high > frame.max) above.push({ step: at, value: high });
+    if (typeof low === 'number' && low < frame.min) below.push({ step: at, value: low });
+  };
+  for (let i = 0; i < step.length; i++) look(step[i]!, (band?.min ?? value)[i], (band?.max ?? value)[i]);
+  outside?.step.forEach((at, i) => {
+    look(at, outside.value[i], outside.value[i]);
+  });
+  const inOrder = (all: Far[]) => (outside ? all.sort((a, b) => a.step - b.step) : all);
+  return { above: inOrder(above), below: inOrder(below), gaps };
+}

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { after, before, describe, test } from 'node:test';
+import type { Browser } from 'playwright-core';
+import sharp from 'sharp';
+import { csvOf, type ExportedChart, svgOf } from '../../src/web/lib/chart-export.js';
+import { launch, NO_BROWSER, open } from './browser.js';
+import { type Fixture, startFixture } from './fixture.js';
+
+const chart: ExportedChart = {
+  title: 'Loss <b> & "more"',
+  xLabel: 'Step',
+  lines: [
+    {
+      label: '=1+1,"a"',
+      color: '--run-1',
+      step: [1, 2, 3, 4],
+      value: [2, 1.5, null, 0.1],
+      band: { min: [1, 1, Number.NaN, 0], max: [3, 2, Number.NaN, 9] },
+      gaps: [3],
+    },
+    { label: 'b\u0000\u001b[31m</svg>', color: '--run-2', step: [2, 5], value: [7, 8], dash: [7, 4] },
+  ],
+  range: { from: 0, to: 4 },
+  frame: { min: 0, max: 4 },
+  log: false,
+  format: String,
+};
+
+test('CSV holds each step of the range once, and no name becomes a formula', () => {
+  assert.deepEqual(csvOf(chart).split('\r\n'), [
+    `Step,"'=1+1,""a""","'=1+1,""a"" (min)","'=1+1,""a"" (max)",b\u0000\u001b[31m</svg>`,
+    '1,2,1,3,',
+    '2,1.5,1,2,7',
+    '3,,,,',
+    '4,0.1,0,9,',
+    '',
+  ]);
+});
+
+test('SVG is a picture whatever the names hold, with its curves, gaps and marks', async () => {
+  for (const log of [false, true]) {
+    const svg = svgOf({ ...chart, log, frame: log ? { min: 0.1, max: 4 } : chart.frame }, () => '#123456');
+    assert.doesNotMatch(svg, /<b>|NaN|Infinity|undefined/);
+    assert.ok(!svg.includes('\u0000') && !svg.includes('\u001b'));
+    assert.equal(svg.match(/<\/svg>/g)?.length, 1);
+    assert.match(svg, /d="M[\d. ]+L[\d. ]+M[\d. ]+"/, 'a gap where the value is missing');
+    assert.ok(svg.includes('▲') && svg.includes('×'));
+    const { width, height } = await sharp(Buffer.from(svg)).metadata();
+    assert.ok(width === 900 && height! > 400);
+  }
+});
+
+describe('saving a chart', { skip: NO_BROWSER }, () => {
+  let browser: Browser;
+  let fixture: Fixture;
+  before(async () => {
+    [browser, fixture] = await Promise.all([launch(), startFixture()]);
+  });
+  after(async () => {
+    await browser?.close();
+    await fixture?.close();
+  });
+
+  test('as SVG, PNG and CSV, from a run and from a comparison', async () => {
+    for (const hash of ['#/run/quick-7', '#/compare?ids=live,quick-7']) {
+      const { page, complaints, close } = await open(browser, fixture.url, hash);
+      await page.getByText('Save this chart').first().click();
+      const saved = async (kind: string) => {
+        const [download] = await Promise.all([
+          page.waitForEvent('download'),
+          page.getByRole('button', { name: `Save “Training loss” as ${kind}` }).click(),
+        ]);
+        assert.equal(download.suggestedFilename(), `Training-loss.${kind.toLowerCase()}`);
+        return readFile(await download.path());
+      };
+      const svg = await sharp(await saved('SVG')).metadata();
+      const png = await sharp(await saved('PNG')).metadata();
+      assert.deepEqual([png.format, png.width, png.height], ['png', 2 * svg.width!, 2 * svg.height!]);
+      const lines = (await saved('CSV')).toString('utf8').split('\r\n');
+      assert.match(lines[0]!, /^\ufeffStep,/);
+      assert.ok(lines.length > 200);
+      assert.ok(lines.slice(1, -1).every((line) => /^\d+,/.test(line)));
+      assert.deepEqual(complaints, []);
+      await close();
+    }
+  });
+});
