@@ -1,4 +1,5 @@
 import { PaperweightError, UsageError } from '../errors/errors.js';
+import { printableLines } from '../errors/printable.js';
 import { Interrupted } from './terminal/interrupt.js';
 
 /** Exit codes of the command line; one that a signal has ended has `interruptCode()`. */
@@ -7,7 +8,7 @@ export const EXIT = { done: 0, failed: 1, usage: 2, missingPeer: 3 } as const;
 /** Prints an error for people, on standard error, and returns the exit code that belongs to it. */
 export function reportError(error: unknown): number {
   const { code, text } = describeError(error, process.env.PAPERWEIGHT_DEBUG === '1');
-  if (text) process.stderr.write(`${text}\n`);
+  if (text) process.stderr.write(`${printableLines(text)}\n`);
   return code;
 }
 

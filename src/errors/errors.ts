@@ -1,3 +1,4 @@
+import { printableLines } from './printable.js';
 /** The parts of an error message; only `what` is required. */
 export interface ErrorParts {
   /** What went wrong, naming the thing (file, option, operation, module path). */
@@ -19,7 +20,8 @@ function sentence(text: string): string {
 /** Most characters of a part: what came may be a whole file on one line. */
 const MOST = 2000;
 
-const cut = (text: string): string => (text.length > MOST ? `${text.slice(0, MOST)}…` : text);
+/** On a terminal, control characters in a name would be obeyed. */
+const cut = (text: string): string => printableLines(text.length > MOST ? `${text.slice(0, MOST)}…` : text);
 
 function paragraph({ what, expected, got, next }: ErrorParts): string {
   const parts = [sentence(what)];

@@ -1,3 +1,4 @@
+import { printable, printableLines } from '../../errors/printable.js';
 import { padEnd, padStart, widthOf } from './width.js';
 
 let results: NodeJS.WriteStream = process.stdout;
@@ -9,18 +10,22 @@ export function saveStandardOutput(): void {
 
 /** A line for people or for a pipe, on standard output. */
 export function print(line = ''): void {
-  results.write(`${line}\n`);
+  results.write(`${printableLines(line)}\n`);
 }
 
 /** A line for people, on standard error. */
 export function note(line = ''): void {
-  process.stderr.write(`${line}\n`);
+  process.stderr.write(`${printableLines(line)}\n`);
 }
 
 /** One result for a machine: one line on standard output. */
 export function printJson(value: object): void {
-  results.write(`${JSON.stringify(value)}\n`);
+  results.write(`${JSON.stringify(value).replaceAll(/\p{Cc}/gu, unicodeEscape)}\n`);
 }
+
+/** JSON itself escapes only those below a blank; some terminals obey the others too. */
+const unicodeEscape = (character: string): string =>
+  `\\u${character.codePointAt(0)!.toString(16).padStart(4, '0')}`;
 
 /** 1234567 → 1,234,567 */
 export const grouped = (n: number): string => n.toLocaleString('en-US');
@@ -34,7 +39,8 @@ export const widest = (texts: readonly string[]): number =>
  *
  * @param align one letter a column: l or r
  */
-export function table(rows: readonly (readonly string[])[], align: string): string[] {
+export function table(cells: readonly (readonly string[])[], align: string): string[] {
+  const rows = cells.map((row) => row.map(printable));
   const widths = [...align].map((_, c) => widest(rows.map((row) => row[c] ?? '')));
   return rows.map((row) =>
     row

@@ -1,4 +1,5 @@
 import { RateMeter } from '../../data/rate.js';
+import { printableLines } from '../../errors/printable.js';
 import { cut, widthOf } from './width.js';
 
 /** Where a bar can go: `process.stderr`, or a test's collector. */
@@ -129,7 +130,7 @@ export class Progress {
   /** Prints a line above the bar. */
   log(line: string, stream: ProgressStream = this.#stream): void {
     this.#clear();
-    stream.write(`${line}\n`);
+    stream.write(`${printableLines(line)}\n`);
     if (this.#terminal && !this.#ended) this.#draw();
   }
 
