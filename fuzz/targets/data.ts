@@ -1,5 +1,6 @@
 import { CLASSES, checkLabels, checkSize, parseClasses, RECORD } from '../../src/data/cifar10-format.js';
-import { linesOf, named, parseSynsets } from '../../src/data/images/layout.js';
+import { parseSynsets } from '../../src/data/images/class-list.js';
+import { linesOf, named } from '../../src/data/images/layout.js';
 import { labelled, parseIndex } from '../../src/data/images/tar.js';
 import { listMembers } from '../../src/data/images/tar-index.js';
 import { type Extracted, parseTarHeader, TAR_BLOCK, unpackTar } from '../../src/data/untar.js';

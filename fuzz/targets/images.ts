@@ -99,7 +99,7 @@ export const imageTargets: readonly Target[] = [
       const { data, side } = await decodeImage(input, {
         name: 'p',
         maxPixels: 2 ** 20,
-        maxSide: 16,
+        side: 16,
         next: 'n',
       });
       must(side > 0 && side <= 16 && data.length === 3 * side * side, 'an image of another size');

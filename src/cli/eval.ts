@@ -80,7 +80,7 @@ async function evaluateRun(path: string, flags: Flags): Promise<void> {
   const images = await openDatasetAloud({ ...choice, train: false });
   await withDevice(flags, async (device) => {
     const opened = await openModel(path, device, await modelHints(flags));
-    const { model, classes, config, transform, views } = opened;
+    const { model, classes, config, transform, views, rules } = opened;
     if (opened.independent)
       throw new UsageError({
         what: `${path} gives each class a probability of its own (sigmoid), so that an image may have several classes`,
@@ -88,7 +88,8 @@ async function evaluateRun(path: string, flags: Flags): Promise<void> {
         got: `${classes.length} independent probabilities`,
         next: 'look at single images with predict',
       });
-    const { dataset, notes } = testSetFor(path, classes, images);
+    const prepared = (await images.prepared?.(rules)) ?? images;
+    const { dataset, notes } = testSetFor(path, classes, prepared);
     for (const line of [...opened.notes, ...notes]) note(line);
     const total = Math.min(flags.evalLimit ?? dataset.length, dataset.length);
     const bar = new Progress({ label: 'eval', total, unit: 'images' });

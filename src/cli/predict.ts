@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { PaperweightError } from '../errors/errors.js';
+import { printable } from '../errors/printable.js';
 import type { Guess } from '../papers/classifier.js';
 import {
   addDeviceOptions,
@@ -28,7 +29,7 @@ export function register(program: Command): void {
       'Prints the most probable classes of each image. The middle square of an image is what the model gets.',
     )
     .argument(...RUN_OR_WEIGHTS)
-    .argument('<image...>', 'images: JPEG, PNG, WebP, GIF, TIFF or AVIF')
+    .argument('<image...>', 'images: JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP or PPM')
     .option('--top <n>', 'how many classes to print', positiveInteger('--top'), 5);
   addDeviceOptions(addWeightsOptions(command))
     .option(...JSON_OUTPUT)
@@ -71,7 +72,7 @@ async function predict(path: string, images: readonly string[], flags: Flags): P
 }
 
 function show(image: string, top: readonly Guess[]): void {
-  print(image);
+  print(printable(image));
   const rows = top.map(({ label, probability }) => [
     `  ${label}`,
     `${(100 * probability).toFixed(1)} %`,

@@ -110,12 +110,12 @@ async function look(run: string, flags: Flags) {
   ]);
   return withDevice(flags, async (device) => {
     try {
-      const { model, classes, transform, config } = await openModel(run, device);
+      const { model, classes, transform, config, rules } = await openModel(run, device);
       const inputShape = [3, config.imageSize, config.imageSize];
       const stages = stagesOf(model, inputShape);
       if (flags.images === 0) return { stages, inputShape, measured: undefined };
       try {
-        const measured = await measureRun(run, flags, { model, classes, transform });
+        const measured = await measureRun(run, flags, { model, classes, transform, rules });
         return { stages, inputShape, measured };
       } catch (error) {
         return { stages, inputShape, measured: undefined, unmeasured: reasonOf(error) };
@@ -135,7 +135,7 @@ function reasonOf(error: unknown): string {
 async function measureRun(
   run: string,
   flags: Flags,
-  parts: Pick<LoadedModel, 'model' | 'classes' | 'transform'>,
+  parts: Pick<LoadedModel, 'model' | 'classes' | 'transform' | 'rules'>,
 ): Promise<Measured> {
   const [{ chooseTestSet }, { testSetFor }, { openDatasetAloud }, { measure }, { Progress }] =
     await Promise.all([
@@ -147,7 +147,8 @@ async function measureRun(
     ]);
   const choice = await chooseTestSet(run, flags);
   const images = await openDatasetAloud({ ...choice, train: false });
-  const { dataset, notes } = testSetFor(run, parts.classes, images);
+  const prepared = (await images.prepared?.(parts.rules)) ?? images;
+  const { dataset, notes } = testSetFor(run, parts.classes, prepared);
   for (const line of notes) note(line);
   const total = Math.min(flags.images, dataset.length);
   const bar = new Progress({ label: 'report', total, unit: 'images' });

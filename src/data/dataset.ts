@@ -1,5 +1,6 @@
 import { DataError, UsageError } from '../errors/errors.js';
 import { Generator } from '../random.js';
+import type { ImageRules } from './images/rules.js';
 
 /** How a worker thread opens its own view of a data set. */
 export interface WorkerSpec {
@@ -36,6 +37,10 @@ export interface Dataset {
    * another to the start of `into`, and their labels to `labels`.
    */
   readMany?(indices: ArrayLike<number>, into: Uint8Array, labels: Int32Array): Promise<void>;
+  /** Present on a set of files: the same images prepared by the rules of a run. */
+  prepared?(rules: ImageRules): Promise<Dataset>;
+  /** What was passed over when it was opened, for people. */
+  readonly remarks?: readonly string[];
   /** The label of each image, where they are known without reading. */
   readonly labels?: Int32Array;
   /** Hexadecimal; changes with the names, the sizes, the labels or the order of the files. */

@@ -1,25 +1,27 @@
 import { readFile, stat } from 'node:fs/promises';
 import { DataError } from '../errors/errors.js';
 import { diskError } from '../files/disk-error.js';
-import { decodeImage, type Image } from './image.js';
+import { type DecodeOptions, decodeImage, type Image } from './image.js';
 
-/** Most pixels of an image: 201 MB as bytes. */
-const MAX_PIXELS = 2 ** 26;
 /** Most bytes of an image's file. */
 const MAX_BYTES = 2 ** 28;
 
-const NEXT = 'give a JPEG, PNG, WebP, GIF, TIFF or AVIF image';
+/** What messages advise. */
+export const GIVE_IMAGE = 'give a JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP or PPM image';
 
 /**
- * Reads an image's file and decodes it: turned upright as its camera says, on white where it is transparent, cut to
- * the middle square.
+ * Reads an image's file and decodes it, exactly as a data set of image files does: turned upright as its camera says,
+ * without its alpha, cut to the middle square.
  *
- * @param options.side a larger image is made as small as this; it keeps its own side otherwise
+ * @param options.side of the square; the image's own shorter side unless given
+ * @param options.orientation `stored` does not turn it
  * @throws DataError when the file is missing, is not an image, or is too large
  */
-export async function readImage(file: string, { side }: { side?: number } = {}): Promise<Image> {
-  const options = { name: file, maxPixels: MAX_PIXELS, next: NEXT };
-  return decodeImage(await readBytes(file), side === undefined ? options : { ...options, side });
+export async function readImage(
+  file: string,
+  { side, orientation }: Pick<DecodeOptions, 'side' | 'orientation'> = {},
+): Promise<Image> {
+  return decodeImage(await readBytes(file), { name: file, next: GIVE_IMAGE, side, orientation });
 }
 
 async function readBytes(file: string): Promise<Buffer> {
@@ -39,7 +41,7 @@ async function readBytes(file: string): Promise<Buffer> {
       what: `${file} is not an image`,
       expected: `an image's file of at most ${MAX_BYTES} bytes`,
       got: wrong,
-      next: NEXT,
+      next: GIVE_IMAGE,
     });
   } catch (error) {
     throw diskError(error, `cannot read the image ${file}`, DataError);

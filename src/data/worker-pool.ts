@@ -60,6 +60,11 @@ export class WorkerPool<Question, Answer> {
     for (const { worker } of this.#workers) worker.unref();
   }
 
+  /** Whether a thread has ended by itself, so that some requests are refused. */
+  get failed(): boolean {
+    return this.#workers.some(({ failed }) => failed);
+  }
+
   /**
    * Asks the thread with the least to do. The promise may be left alone: it never counts as unhandled.
    *

@@ -1,11 +1,11 @@
 import type { Device } from '../backend/backend.js';
 import { bestDevice } from '../backend/open.js';
-import { referenceDevice } from '../backend/reference/index.js';
 import { decodeImage, type Image } from '../data/image.js';
-import { readImage } from '../data/read-image.js';
-import { resize, type Transform } from '../data/transforms/index.js';
+import { squareElsewhere } from '../data/images/decode-pool.js';
+import type { ImageRules } from '../data/images/rules.js';
+import { GIVE_IMAGE, readImage } from '../data/read-image.js';
+import type { Transform } from '../data/transforms/index.js';
 import { ShapeError, UsageError } from '../errors/errors.js';
-import { buildGraph } from '../graph/graph.js';
 import type { Module } from '../nn/module.js';
 import { Generator } from '../random.js';
 import type { ModelConfig } from '../run/config.js';
@@ -26,9 +26,6 @@ export interface ClassifierOptions extends ModelHints {
   readonly device?: Device;
 }
 
-/** Most pixels of an image that `decode` takes. */
-const MAX_PIXELS = 2 ** 26;
-
 /**
  * A trained model that names what is in images. It is in evaluation mode, and one batch is one forward pass: many
  * images together take less time than one after another.
@@ -45,6 +42,8 @@ export class Classifier {
   readonly classes: readonly string[];
   /** Side of the images that the model looks at. */
   readonly imageSize: number;
+  /** How files become the squares that `transform` gets, as in training. */
+  readonly rules: ImageRules;
   /** What the network was built from; with other classes it builds the same one for them. */
   readonly config: ModelConfig;
   /** From the bytes of a batch of images to the model's input. */
@@ -66,7 +65,8 @@ export class Classifier {
     this.model = loaded.model;
     this.config = loaded.config;
     this.classes = loaded.classes;
-    this.imageSize = loaded.imageSide;
+    this.rules = loaded.rules;
+    this.imageSize = loaded.rules.side;
     this.notes = loaded.notes;
     this.transform = loaded.transform;
     this.#batch = loaded.batch;
@@ -90,12 +90,13 @@ export class Classifier {
 
   /** Reads an image's file. @throws DataError when it is missing, is not an image, or is too large */
   read(file: string): Promise<Image> {
-    return readImage(file, { side: this.imageSize });
+    return readImage(file, this.rules);
   }
 
   /**
-   * Decodes an image (JPEG, PNG, WebP, GIF, TIFF or AVIF) in other threads: upright, on white where it is
-   * transparent, the middle square with the side that the model wants. Bytes are checked as a file's would be.
+   * Decodes an image (JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP or PPM) in other threads, as the images of its training
+   * were: upright, alpha dropped, the middle square with the side that the model wants. Bytes are checked as a file's
+   * would be.
    *
    * @param options.name what errors call it
    * @param options.maxPixels a larger one is refused before it is decoded; 2²⁶ unless given
@@ -103,16 +104,16 @@ export class Classifier {
    */
   decode(
     bytes: Uint8Array,
-    { name = 'The image', maxPixels = MAX_PIXELS }: { name?: string; maxPixels?: number } = {},
+    { name = 'The image', maxPixels }: { name?: string; maxPixels?: number } = {},
   ): Promise<Image> {
-    const next = 'give a JPEG, PNG, WebP, GIF, TIFF or AVIF image';
-    return decodeImage(bytes, { name, maxPixels, side: this.imageSize, next });
+    const { side, orientation } = this.rules;
+    return decodeImage(bytes, { name, maxPixels, side, orientation, next: GIVE_IMAGE });
   }
 
   /**
    * The most probable classes of each image, the first one first.
    *
-   * @param images such as `read` and `decode` give; those of another size are resized here
+   * @param images such as `read` and `decode` give; those of another size are resized in other threads
    * @param options.top how many classes of each; all that there are at most, 5 unless given
    * @throws ShapeError for an image whose bytes are not those of its side, UsageError for a bad `top`
    */
@@ -139,7 +140,8 @@ export class Classifier {
     const side = this.imageSize;
     const size = 3 * side * side;
     const bytes = new Uint8Array(images.length * size);
-    for (const [i, image] of images.entries()) bytes.set(await fit(image, side, i), i * size);
+    const fitting = await Promise.all(images.map((image, i) => fit(image, side, i)));
+    for (const [i, data] of fitting.entries()) bytes.set(data, i * size);
     const batch = tensor(bytes, { shape: [images.length, 3, side, side] });
     const inputs = this.transform.apply(batch, { generator: new Generator(0) });
     const scores = this.model.forward(inputs);
@@ -162,12 +164,7 @@ async function fit({ data, side: own }: Image, side: number, index: number): Pro
       next: 'read it with the classifier’s read or decode',
     });
   if (own === side) return data;
-  const image = tensor(data, { shape: [1, 3, own, own] });
-  const { node } = resize([side, side]).apply(image, { generator: new Generator(0) });
-  const { key, graph, feeds } = buildGraph([node], []);
-  // On the host, so that images of all sizes still make one batch on the device.
-  const [resized] = await referenceDevice().run(key, graph, feeds, []);
-  return resized as Float32Array;
+  return (await squareElsewhere({ square: { data, side: own }, side })).data;
 }
 
 function best(probabilities: Float32Array, classes: readonly string[], count: number): Guess[] {

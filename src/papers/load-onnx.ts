@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import type { Device } from '../backend/backend.js';
 import { showClasses } from '../data/class-order.js';
+import { imageRules } from '../data/images/rules.js';
 import { compose, normalize, resize, type Transform, toTensor } from '../data/transforms/index.js';
 import { CheckpointError, UsageError } from '../errors/errors.js';
 import { type OnnxModel, readOnnx } from '../interop/onnx/index.js';
@@ -43,7 +44,13 @@ export async function openOnnx(
       got: `${hints.classes.length}: ${showClasses(hints.classes)}`,
       next: 'give a name for each class, in the order of the outputs',
     });
-  const plain = { model: model.eval(), imageSide: side, views: undefined, batch, independent };
+  const plain = {
+    model: model.eval(),
+    rules: own?.images ?? imageRules(side),
+    views: undefined,
+    batch,
+    independent,
+  };
   if (own) {
     const transform = (await openPaper(own.paper)).transforms(own, 'none').test;
     const classes = hints.classes ?? own.classes;

@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Device } from '../backend/backend.js';
 import type { ImageStatistics } from '../data/images/image-sums.js';
+import { type ImageRules, imageRules } from '../data/images/rules.js';
 import type { Transform } from '../data/transforms/index.js';
 import { CheckpointError, UsageError } from '../errors/errors.js';
 import { partOf } from '../interop/prefixes.js';
@@ -9,7 +10,7 @@ import { readWeights, type Weights } from '../interop/weights.js';
 import { withoutInit } from '../nn/init.js';
 import type { Module } from '../nn/module.js';
 import { putWeights } from '../run/checkpoint.js';
-import { type ModelConfig, trainConfigSchema } from '../run/config.js';
+import { type ModelConfig, rulesOf, trainConfigSchema } from '../run/config.js';
 import { RunFolder } from '../run/run-folder.js';
 import { readStatistics, STATISTICS } from '../train/image-statistics.js';
 import { isOnnx, openOnnx } from './load-onnx.js';
@@ -59,7 +60,7 @@ export async function openModel(path: string, device: Device, hints: ModelHints 
     config,
     classes: config.classes,
     transform,
-    imageSide: statistics?.shape[1] ?? config.imageSize,
+    rules: opened.rules,
     views,
     notes: isRun ? notes : [...notes, ...preparation(weights, transform)],
   };
@@ -79,6 +80,7 @@ interface Opened {
   readonly file: string;
   readonly weights: Weights;
   readonly notes: readonly string[];
+  readonly rules: ImageRules;
   /** What the run's images were prepared with, where its recipe counts them. */
   readonly statistics?: ImageStatistics | undefined;
 }
@@ -97,7 +99,8 @@ async function openFile(file: string, hints: ModelHints): Promise<Opened> {
   const weights = await readWeights(file);
   const found = await recogniseModel(file, weights, hints);
   const tensors = partOf(weights.tensors, found.part);
-  return { ...found, file, weights: { ...weights, tensors }, notes: describeModel(weights, found) };
+  const rules = found.config.images ?? imageRules(found.config.imageSize);
+  return { ...found, file, weights: { ...weights, tensors }, rules, notes: describeModel(weights, found) };
 }
 
 async function fromRun(path: string) {
@@ -113,5 +116,5 @@ async function fromRun(path: string) {
       got: 'none',
       next: 'let it train until its first checkpoint (--checkpoint-every)',
     });
-  return { config: config.model, file: folder.checkpoint(name), statistics };
+  return { config: config.model, file: folder.checkpoint(name), rules: rulesOf(config), statistics };
 }

@@ -1,3 +1,4 @@
+import type { ImageRules } from '../data/images/rules.js';
 import type { Transform } from '../data/transforms/index.js';
 import type { Module } from '../nn/module.js';
 import type { ModelConfig } from '../run/config.js';
@@ -8,8 +9,8 @@ export interface LoadedModel {
   readonly config: ModelConfig;
   readonly classes: readonly string[];
   readonly transform: Transform;
-  /** Side that images should have which `transform` gets. */
-  readonly imageSide: number;
+  /** How files become the squares that `transform` gets. */
+  readonly rules: ImageRules;
   /** Images of a forward pass, where an ONNX file fixes them; more or fewer cost as much as the next multiple. */
   readonly batch?: number | undefined;
   /**

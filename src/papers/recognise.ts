@@ -151,6 +151,8 @@ function configure(
       dropout: told?.dropout ?? 0.5,
       init: told?.init ?? paper.inits[0]!,
       ...(Object.keys(options).length === 0 ? {} : { options }),
+      // Another size of images than the file's makes other rules.
+      ...(told?.images && hints.imageSize === undefined ? { images: told.images } : {}),
     },
     assumed: hints.preset === undefined ? assumed : [],
     part,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { FOLDER_SIDE, type ImageRules, imageRules, imageRulesSchema } from '../data/images/rules.js';
 import { sized } from '../sized.js';
 import { DATASETS } from './dataset-names.js';
 
@@ -45,6 +46,8 @@ export const modelConfigSchema = z.object({
   init: z.string(),
   /** What the paper's own schema knows, such as an activation; it checks them when the model is built. */
   options: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
+  /** How files become the squares that the model's transform gets; see {@link rulesOf} for a run without. */
+  images: imageRulesSchema.optional(),
 });
 export type ModelConfig = z.infer<typeof modelConfigSchema>;
 
@@ -101,3 +104,15 @@ export const trainConfigSchema = z.object({
   machine: z.record(z.string(), z.unknown()).optional(),
 });
 export type TrainConfig = z.infer<typeof trainConfigSchema>;
+
+/** Side of the images of CIFAR-10 and shapes10. */
+const SMALL_SIDE = 32;
+
+/**
+ * How a run's images are prepared. A run from before this was kept goes on as it was trained: its folders' images are
+ * not turned upright.
+ */
+export function rulesOf({ model, dataset }: Pick<TrainConfig, 'model' | 'dataset'>): ImageRules {
+  if (model.images) return model.images;
+  return dataset === 'imagefolder' ? imageRules(FOLDER_SIDE, 'stored') : imageRules(SMALL_SIDE);
+}

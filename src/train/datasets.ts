@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { CIFAR10 } from '../data/cifar10.js';
 import type { Dataset } from '../data/dataset.js';
+import type { ImageRules } from '../data/images/rules.js';
 import { Shapes10 } from '../data/shapes10.js';
 import { PaperweightError, UsageError } from '../errors/errors.js';
 import type { DatasetName } from '../run/dataset-names.js';
@@ -11,6 +12,8 @@ export interface DatasetOptions {
   /** Folder of the `.bin` files, or their parent; of `train` and `val` for `imagefolder`. */
   readonly data?: string | undefined;
   readonly train: boolean;
+  /** How files become squares; as for a new run unless given. */
+  readonly rules?: Pick<ImageRules, 'side' | 'orientation'> | undefined;
   readonly download?: boolean;
   readonly onProgress?: (progress: {
     received: number;
@@ -25,6 +28,7 @@ export async function openDataset({
   dataset,
   data,
   train,
+  rules,
   download,
   onProgress,
   signal,
@@ -33,7 +37,7 @@ export async function openDataset({
   if (dataset === 'imagefolder') {
     if (data !== undefined) {
       const { ImageFolder } = await import('../data/images/image-folder.js');
-      return ImageFolder.openSplit({ root: data, train });
+      return ImageFolder.openSplit({ root: data, train, ...rules });
     }
     throw new UsageError({
       what: 'imagefolder needs the folder of its images',

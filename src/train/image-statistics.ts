@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Dataset, UNREADABLE } from '../data/dataset.js';
 import { type ImageStatistics, ImageSums } from '../data/images/image-sums.js';
+import type { ImageRules } from '../data/images/rules.js';
 import { DataError } from '../errors/errors.js';
 import { diskError } from '../files/disk-error.js';
 import { makeFolder } from '../files/make-folder.js';
@@ -16,6 +17,8 @@ import {
 export interface CountedSet extends Dataset {
   /** The folder of what is computed from the images. */
   readonly cache: string;
+  /** How files become squares, where that decides the numbers. */
+  readonly rules?: Pick<ImageRules, 'orientation'>;
   fingerprint(): Promise<string>;
   /** With `substitute` false, an image that cannot be read has the label UNREADABLE. */
   readMany(
@@ -41,7 +44,8 @@ export interface StatisticsOptions {
 /** Where a set's sums are kept; another set of files has another name. */
 async function fileOf(set: CountedSet): Promise<string> {
   const fingerprint = await set.fingerprint();
-  return join(set.cache, `statistics-${set.imageShape[1]}-${fingerprint.slice(0, 16)}.safetensors`);
+  const upright = set.rules?.orientation === 'exif' ? 'upright-' : '';
+  return join(set.cache, `statistics-${set.imageShape[1]}-${upright}${fingerprint.slice(0, 16)}.safetensors`);
 }
 
 /**

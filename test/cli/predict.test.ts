@@ -64,7 +64,7 @@ test('images that are none are named, after the others have been looked at', asy
   assert.equal(others.length, 4);
   const errors = stderr.split('\n').filter((line) => line.startsWith('error: '));
   assert.equal(errors.length, 2);
-  assert.match(errors[0]!, /text\.png cannot be read as an image\. .* Next: /);
+  assert.match(errors[0]!, /text\.png cannot be decoded\. .* Next: /);
   assert.match(errors[1]!, /absent\.png.*no such file or folder/);
 });
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, readdir, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { Subset, UNREADABLE } from '../../src/data/dataset.js';
@@ -60,7 +61,10 @@ test('classes are subfolders, in order; hidden and other files are passed over',
   const set = await ImageFolder.open({ root, side: SIDE });
   assert.deepEqual(set.classes, ['ant', 'zebra']);
   assert.deepEqual([...set.labels], [0, 0, 0, 1]);
-  assert.match(set.describe(), /^4 images of 2 classes in .*; 1 files that are no images were passed over$/);
+  assert.match(
+    set.describe(),
+    /^4 images of 2 classes in .*; 1 file that is no image was passed over \(\.txt\)$/,
+  );
   const { labels, image } = await readAll(set);
   assert.deepEqual(labels, [0, 0, 0, 1]);
   for (const [i, file] of files.entries()) assert.deepEqual(image(i), await decodeSquare(file, SIDE));
@@ -69,23 +73,99 @@ test('classes are subfolders, in order; hidden and other files are passed over',
   await refuses(set.readMany([4], new Uint8Array(SIZE), new Int32Array(1)), /no image 4/, UsageError);
 });
 
-test('links are followed inside of the folder, and out of it only when asked', async (t) => {
-  const outside = await folderOf(t, { 'c.png': await png(0, 1) });
+test('links to images and to class folders are followed, and loops of links end', async (t) => {
+  const outside = await folderOf(t, { 'c.png': await png(0, 1), 'deep/d.png': await png(0, 2) });
   const root = await folderOf(t, { 'a/1.png': await png(0, 0), 'b/1.png': await png(1, 0) });
   await symlink(path.join(outside, 'c.png'), path.join(root, 'a', 'out.png'));
-  await symlink(path.join(root, 'b', '1.png'), path.join(root, 'a', 'in.png'));
+  await symlink(path.join('..', 'b', '1.png'), path.join(root, 'a', 'in.png'));
   await symlink(path.join(root, 'gone'), path.join(root, 'a', 'gone.png'));
+  await symlink('self.png', path.join(root, 'a', 'self.png'));
   await symlink(outside, path.join(root, 'd'));
-  const set = await ImageFolder.open({ root, side: SIDE });
-  assert.deepEqual(set.classes, ['a', 'b']);
-  assert.equal(set.length, 3);
-  assert.match(set.describe(), /3 links that lead out of the folder were not followed/);
-  const all = await ImageFolder.open({ root, side: SIDE, followLinks: true });
-  assert.deepEqual([...all.classes], ['a', 'b', 'd']);
-  assert.equal(all.length, 5);
-  await rm(path.join(root, 'd'));
+  // To itself, to a folder above, and back and forth.
+  await symlink('.', path.join(root, 'a', 'here'));
   await symlink(root, path.join(root, 'b', 'loop'));
-  await refuses(ImageFolder.open({ root, side: SIDE }), /lies too deep.*link that leads back/);
+  await symlink(path.join(root, 'd'), path.join(outside, 'deep', 'back'));
+  const set = await ImageFolder.open({ root, side: SIDE });
+  assert.deepEqual(set.classes, ['a', 'b', 'd']);
+  const of = (label: number) => set.labels.filter((own) => own === label).length;
+  assert.deepEqual([of(0), of(1), of(2)], [3, 1, 2]);
+  assert.match(set.describe(), /2 links lead nowhere; 3 links to folders above were not followed$/);
+  assert.equal((await readAll(set)).labels.length, 6);
+  const own = await ImageFolder.open({ root, side: SIDE, followLinks: false });
+  assert.deepEqual([...own.classes], ['a', 'b']);
+  assert.equal(own.length, 3);
+  assert.match(own.describe(), /2 links that lead out of the folder were not followed/);
+});
+
+test('a pipe that is called like an image is passed over instead of waited for', async (t) => {
+  const root = await folderOf(t, { 'a/1.png': await png(0, 0) });
+  execFileSync('mkfifo', [path.join(root, 'a', '2.png')]);
+  assert.equal((await ImageFolder.open({ root, side: SIDE })).length, 1);
+});
+
+test('names that systems write as one character or as two are one class', async (t) => {
+  const image = await png(0, 0);
+  const [one, two] = ['caf\u00e9', 'cafe\u0301'];
+  const root = await folderOf(t, {
+    [`train/${two}/1.png`]: image,
+    'train/dog/1.png': image,
+    [`valid/${one}/1.png`]: image,
+    [`valid/${two}/2.png`]: image,
+    'classes.txt': `dog\n${two}\n`,
+  });
+  const val = await ImageFolder.openSplit({ root, train: false, side: SIDE });
+  assert.deepEqual(val.classes, [one, 'dog']);
+  assert.deepEqual([...val.labels], [0, 0]);
+});
+
+test('test images may lie in val, valid, validation or test, in any case', async (t) => {
+  const image = await png(0, 0);
+  for (const name of ['val', 'valid', 'validation', 'test', 'Val']) {
+    const root = await folderOf(t, { 'Train/a/1.png': image, [`${name}/a/1.png`]: image });
+    const set = await ImageFolder.openSplit({ root, train: false, side: SIDE });
+    assert.equal(set.folder, path.join(root, name));
+    assert.equal((await ImageFolder.openSplit({ root, train: true, side: SIDE })).length, 1);
+  }
+  const root = await folderOf(t, { 'train/a/1.png': image });
+  await refuses(ImageFolder.openSplit({ root, train: false }), /no test images.*valid/);
+});
+
+test('files are what their first bytes say, and those of other kinds are told', async (t) => {
+  const image = await png(0, 0);
+  const root = await folderOf(t, {
+    'a/1.bmp': image,
+    'a/2.jfif': image,
+    'a/3.PPM': image,
+    'a/4.pgm': image,
+    'a/5.jpe': image,
+    'a/6.heic': 'x',
+    'a/7.svg': '<svg xmlns="http://www.w3.org/2000/svg"/>',
+    'a/8.jpg': '<svg xmlns="http://www.w3.org/2000/svg"/>',
+    'a/readme': 'x',
+  });
+  const set = await ImageFolder.open({ root, side: SIDE, substitute: false });
+  assert.match(
+    set.describe(),
+    /^6 images .*; 3 files that are no images were passed over \(\.heic, \.svg, no ending\)$/,
+  );
+  const { labels, image: at } = await readAll(set);
+  assert.deepEqual(labels, [0, 0, 0, 0, 0, UNREADABLE]);
+  assert.deepEqual(at(3), at(0));
+  assert.match(set.summary()!, /8\.jpg: .*an SVG drawing/);
+});
+
+test('control characters in names are shown, not obeyed', async (t) => {
+  const name = 'c\u001b]0;x\u0007\u009b31m\u202eat\nX';
+  const root = await folderOf(t, { [`${name}/1\r.png`]: await png(0, 0), [`${name}/2\u001b.png`]: 'x' });
+  const set = await ImageFolder.open({ root, side: SIDE, substitute: false });
+  assert.deepEqual(set.classes, ['c\\x1b]0;x\\x07\\x9b31m\\u202eat\\nX']);
+  await readAll(set);
+  assert.ok(!/[\p{Cc}\u202e]/u.test(set.summary()!.replaceAll('\n', '')));
+  await mkdir(path.join(root, 'empty\u001b[31m'));
+  await assert.rejects(
+    ImageFolder.open({ root, side: SIDE }),
+    (error: Error) => !/\p{Cc}/u.test(error.message),
+  );
 });
 
 test('splits share the classes of the training images, and their names', async (t) => {
@@ -194,7 +274,7 @@ test('decoded images are kept, used again, and completed after an interruption',
 });
 
 test('images on disk are marked now and then, so that a process that is killed loses few', async (t) => {
-  const file = ImageCache.place(await temporaryFolder(t), 'f'.repeat(64), 1);
+  const file = ImageCache.place(await temporaryFolder(t), 'f'.repeat(64), { side: 1, orientation: 'exif' });
   const cache = await ImageCache.open(file, 300, 3);
   for (let i = 0; i < 300; i++) await cache.write(299 - i, Uint8Array.of(i, 1, 2));
   const other = await ImageCache.open(file, 300, 3);

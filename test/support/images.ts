@@ -14,9 +14,17 @@ interface ImageFixture {
 /** What PIL, torchvision and numpy make of small files. */
 export const imageFixture = readFixture<ImageFixture>('images.json');
 
-export const imageCases = imageFixture.cases.map(({ name, file, square }) => ({
-  name,
-  file: Uint8Array.from(Buffer.from(file, 'base64')),
-  /** 3 × side × side bytes. */
-  square: Uint8Array.from(Buffer.from(square, 'base64')),
-}));
+const decoded = ({ cases }: Pick<ImageFixture, 'cases'>) =>
+  cases.map(({ name, file, square }) => ({
+    name,
+    file: Uint8Array.from(Buffer.from(file, 'base64')),
+    /** 3 × side × side bytes. */
+    square: Uint8Array.from(Buffer.from(square, 'base64')),
+  }));
+
+export const imageCases = decoded(imageFixture);
+
+/** What Pillow and torchvision make of files of all formats, once they are upright. */
+export const fileFixture = readFixture<Pick<ImageFixture, 'side' | 'cases'>>('image-files.json');
+
+export const fileCases = decoded(fileFixture);

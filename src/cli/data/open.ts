@@ -1,6 +1,7 @@
 import type { Dataset } from '../../data/dataset.js';
 import { DataError } from '../../errors/errors.js';
 import { type DatasetOptions, openDataset } from '../../train/datasets.js';
+import { note } from '../terminal/output.js';
 import { Progress } from '../terminal/progress.js';
 
 /** Appears when a download turns out to be necessary. */
@@ -22,7 +23,9 @@ export class DownloadBar {
 export async function openDatasetAloud(options: Omit<DatasetOptions, 'onProgress'>): Promise<Dataset> {
   const bar = new DownloadBar();
   try {
-    return await openDataset({ ...options, onProgress: bar.update });
+    const dataset = await openDataset({ ...options, onProgress: bar.update });
+    for (const remark of dataset.remarks ?? []) note(`${dataset.name}: ${remark}`);
+    return dataset;
   } catch (error) {
     if (!(error instanceof DataError) || !error.next?.includes('download: true')) throw error;
     const { what, expected, got, next } = error;

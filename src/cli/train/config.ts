@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { UsageError } from '../../errors/errors.js';
 import type { Paper } from '../../papers/paper.js';
 import type { ModelConfig, TrainConfig } from '../../run/config.js';
@@ -119,7 +120,10 @@ export function resumedConfig(config: TrainConfig, flags: TrainFlags): TrainConf
   for (const [key, value] of Object.entries(modelOptions(flags) ?? {}))
     keep(key, config.model.options?.[key], value);
   const changed = Object.fromEntries(
-    MAY_CHANGE.filter((key) => flags[key] !== undefined).map((key) => [key, flags[key]]),
+    MAY_CHANGE.filter((key) => flags[key] !== undefined).map((key) => [
+      key,
+      key === 'data' ? resolve(flags.data!) : flags[key],
+    ]),
   );
   return { ...config, ...changed };
 }

@@ -1,7 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { resolve as absolute, basename, join } from 'node:path';
+import { type ImageRules, imageRules } from '../../data/images/rules.js';
 import { describeSample } from '../../data/sample.js';
 import { UsageError } from '../../errors/errors.js';
+import { printableLines } from '../../errors/printable.js';
 import { writeFileAtomic } from '../../files/atomic.js';
 import { withoutInit } from '../../nn/init.js';
 import { dryRun } from '../../papers/dry-run.js';
@@ -11,7 +13,7 @@ import { oneClass } from '../../papers/test-set.js';
 import { checkImages, describeMachine, deviceSchema, prepareRun } from '../../papers/train.js';
 import { curveSvg } from '../../report/curve.js';
 import { EventFile } from '../../report/tensorboard/writer.js';
-import { type TrainConfig, trainConfigSchema } from '../../run/config.js';
+import { rulesOf, type TrainConfig, trainConfigSchema } from '../../run/config.js';
 import type { DoneEvent, Observer, StepEvent } from '../../run/events.js';
 import { latestRun, RunFolder } from '../../run/run-folder.js';
 import { chooseDataset } from '../../train/datasets.js';
@@ -144,12 +146,16 @@ async function configure(
             throw signal.aborted ? new Interrupted() : error;
           })
           .finally(() => bar.done());
-  const { note: remark, ...data } = { note: undefined, ...choice };
+  const { note: remark, ...chosen } = { note: undefined, ...choice };
   if (remark) note(remark);
+  // The run may be evaluated and resumed from another folder.
+  const data = { ...chosen, ...(chosen.data === undefined ? {} : { data: absolute(chosen.data) }) };
   // Opened before the folder is made, so that bad data leaves no empty run behind.
   const sets = await openSets(data);
+  const { model, ...recipe } = configFrom(flags, data, sets.trainSet.classes, paper);
   const config: TrainConfig = {
-    ...configFrom(flags, data, sets.trainSet.classes, paper),
+    ...recipe,
+    model: { ...model, images: imageRules(sets.trainSet.imageShape[1]) },
     machine: await machine(),
   };
   checkImages(config, sets.trainSet);
@@ -157,8 +163,8 @@ async function configure(
   return { ...sets, config, path };
 }
 
-async function openSets({ dataset, data }: Pick<TrainConfig, 'dataset' | 'data'>) {
-  const open = (train: boolean) => openDatasetAloud({ dataset, data, train });
+async function openSets({ dataset, data }: Pick<TrainConfig, 'dataset' | 'data'>, rules?: ImageRules) {
+  const open = (train: boolean) => openDatasetAloud({ dataset, data, train, rules });
   return { trainSet: await open(true), testSet: await open(false) };
 }
 
@@ -189,7 +195,7 @@ async function openRun(flags: TrainFlags): Promise<RunFolder> {
 async function resume(flags: TrainFlags) {
   const folder = await openRun(flags);
   const config = resumedConfig(await folder.config(trainConfigSchema), flags);
-  return { ...(await openSets(config)), config, folder };
+  return { ...(await openSets(config, rulesOf(config))), config, folder };
 }
 
 /** The run so far as an image beside its metrics. */
@@ -249,7 +255,7 @@ class Screen implements Observer {
   line(text: string): void {
     const out = this.json ? process.stderr : process.stdout;
     if (this.#bar) this.#bar.log(text, out);
-    else out.write(`${text}\n`);
+    else out.write(`${printableLines(text)}\n`);
   }
 
   note(text: string): void {

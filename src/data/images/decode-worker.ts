@@ -1,35 +1,69 @@
-/** The inside of a decoding thread: reads an image's bytes and makes a square of them. */
+/** The inside of a decoding thread: makes squares of images. */
 import { DataError } from '../../errors/errors.js';
+import type { Image } from '../image.js';
 import { answerRequests } from '../worker-answers.js';
-import { decodeSquare } from './decode.js';
+import { type DecodeOptions, type Square, squareOf } from './decode.js';
 import { readPart } from './read-part.js';
+import { roomForPixels, shrinkToSquare } from './shrink.js';
 import type { FilePart } from './source.js';
 
-export interface DecodeRequest {
+/** A square from a file of a data set, where a broken one is not an error. */
+export interface FileRequest {
   readonly part: FilePart;
   /** What messages call the image. */
   readonly name: string;
   readonly side: number;
+  readonly orientation: DecodeOptions['orientation'];
   /** 3 × side × side bytes, handed over; they come back with the answer. */
   readonly into: Uint8Array<ArrayBuffer>;
 }
 
+/** A square from the bytes of a file. */
+export interface BytesRequest extends Omit<DecodeOptions, 'into'> {
+  readonly bytes: Uint8Array;
+}
+
+/** A square of another size. */
+export interface ScaleRequest {
+  readonly square: Image;
+  readonly side: number;
+}
+
 export interface DecodeAnswer {
-  readonly square: Uint8Array<ArrayBuffer>;
-  /** Why it is none: the bytes are no whole image. */
+  readonly square: Square;
+  /** Why a file is none: its bytes are no whole image. */
   readonly unreadable?: string;
 }
 
-answerRequests<DecodeRequest, DecodeAnswer>(
-  async ({ part, name, side, into }) => {
-    const bytes = readPart(part, name);
-    try {
-      await decodeSquare(bytes, side, into);
-      return { square: into };
-    } catch (error) {
-      if (!(error instanceof DataError)) throw error;
-      return { square: into, unreadable: `${error.what}: ${error.got}` };
-    }
+async function fromFile({ part, name, side, orientation, into }: FileRequest): Promise<DecodeAnswer> {
+  const bytes = readPart(part, name);
+  const square = { data: into, side };
+  try {
+    await squareOf(bytes, { side, into, orientation });
+    return { square };
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+    return { square, unreadable: `${error.what}: ${error.got}` };
+  }
+}
+
+function scaled({ square: { data: planes, side: own }, side }: ScaleRequest): Square {
+  const size = { width: own, height: own };
+  const area = own * own;
+  const pixels = roomForPixels(size, side);
+  for (let i = 0; i < area; i++)
+    pixels[i] = planes[i]! | (planes[area + i]! << 8) | (planes[2 * area + i]! << 16);
+  const data = new Uint8Array(3 * side * side);
+  shrinkToSquare(pixels, size, side, data);
+  return { data, side };
+}
+
+answerRequests<FileRequest | BytesRequest | ScaleRequest, DecodeAnswer>(
+  async (request) => {
+    if ('part' in request) return fromFile(request);
+    if ('square' in request) return { square: scaled(request) };
+    const { bytes, ...options } = request;
+    return { square: await squareOf(bytes, options) };
   },
-  ({ square }) => [square.buffer],
+  ({ square }) => [square.data.buffer],
 );

@@ -3,22 +3,35 @@ import type { Dirent } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError } from '../../errors/errors.js';
+import { printable } from '../../errors/printable.js';
 import { diskError } from '../../files/disk-error.js';
-import { IMAGE, type ImageSource } from './source.js';
+import { FORMATS, IMAGE_NAME } from './format.js';
+import type { ImageSource } from './source.js';
 
 export interface FolderOptions {
-  /** Follow links that lead out of the folder; false unless given. Links inside of it are always followed. */
+  /** Follow links that lead out of the folder; true unless given. Links inside of it are always followed. */
   readonly followLinks?: boolean;
   /** The classes that there may be, in order; all subfolders, sorted, unless given. */
   readonly classes?: readonly string[];
 }
 
-/** Folders within folders, at most; a link to a folder above would otherwise never end. */
+/** Folders within folders, at most. */
 const MAX_DEPTH = 32;
+/** Kinds of files that are named when they are passed over. */
+const SHOWN_KINDS = 4;
 
+interface Entry {
+  readonly name: string;
+  readonly folder: boolean;
+}
+
+/** Goes through folders, and counts what it leaves out. */
 class Walk {
-  ignored = 0;
-  links = 0;
+  /** Files that are passed over, by the end of their names. */
+  readonly #ignored = new Map<string, number>();
+  #outside = 0;
+  #broken = 0;
+  #loops = 0;
 
   constructor(
     readonly root: string,
@@ -26,55 +39,115 @@ class Walk {
   ) {}
 
   /** Entries of a folder by name, hidden ones left out, each with what it is after following links. */
-  async list(folder: string): Promise<{ name: string; folder: boolean }[]> {
+  async list(folder: string): Promise<Entry[]> {
     const entries = await readdir(folder, { withFileTypes: true }).catch((error) => {
       throw diskError(error, `cannot read the folder ${folder}`, DataError);
     });
-    const found: { name: string; folder: boolean }[] = [];
+    const found: Entry[] = [];
     for (const entry of entries) {
       if (entry.name.startsWith('.')) continue;
       const kind = entry.isSymbolicLink() ? await this.#target(path.join(folder, entry.name)) : entry;
-      if (kind) found.push({ name: entry.name, folder: kind.isDirectory() });
+      if (!kind) continue;
+      // A pipe or a device would be waited for.
+      if (kind.isDirectory() || kind.isFile()) found.push({ name: entry.name, folder: kind.isDirectory() });
+      else this.#pass(entry.name);
     }
     return found.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  /** What a link leads to; undefined for one that leads out of the root or nowhere. */
-  async #target(link: string): Promise<Pick<Dirent, 'isDirectory'> | undefined> {
-    const target = await realpath(link).catch(() => undefined);
-    const inside = target !== undefined && (target + path.sep).startsWith(this.root + path.sep);
-    if (target !== undefined && (inside || this.followLinks)) return stat(target);
-    this.links++;
+  /** What a link leads to; undefined for one that leads nowhere, or out of the root where that is not wanted. */
+  async #target(link: string): Promise<Pick<Dirent, 'isDirectory' | 'isFile'> | undefined> {
+    const target = await stat(link).catch(() => undefined);
+    if (!target) {
+      this.#broken++;
+      return undefined;
+    }
+    if (this.followLinks || `${await realpath(link)}${path.sep}`.startsWith(this.root + path.sep))
+      return target;
+    this.#outside++;
     return undefined;
   }
 
-  /** Images below a folder in order of their names: a folder's own files first, then its subfolders. */
-  async images(folder: string, into: string[], depth = 0): Promise<void> {
-    if (depth > MAX_DEPTH)
+  #pass(name: string): void {
+    const kind = path.extname(name).toLowerCase();
+    this.#ignored.set(kind, (this.#ignored.get(kind) ?? 0) + 1);
+  }
+
+  /**
+   * Images below a folder in order of their names: a folder's own files first, then its subfolders.
+   *
+   * @param above folders that it lies in; a link to one of them would never end
+   */
+  async images(folder: string, into: string[], above: readonly string[] = [this.root]): Promise<void> {
+    if (above.length > MAX_DEPTH)
       throw new DataError({
         what: `${folder} lies too deep`,
         expected: `at most ${MAX_DEPTH} folders within each other`,
         got: 'more',
-        next: 'look for a link that leads back to a folder above it',
+        next: 'look for links that lead back and forth',
       });
+    const real = await realpath(folder);
+    if (above.includes(real)) {
+      this.#loops++;
+      return;
+    }
     const entries = await this.list(folder);
     for (const { name, folder: isFolder } of entries) {
       if (isFolder) continue;
-      if (IMAGE.test(name)) into.push(path.join(folder, name));
-      else this.ignored++;
+      if (IMAGE_NAME.test(name)) into.push(path.join(folder, name));
+      else this.#pass(name);
     }
     for (const { name, folder: isFolder } of entries)
-      if (isFolder) await this.images(path.join(folder, name), into, depth + 1);
+      if (isFolder) await this.images(path.join(folder, name), into, [...above, real]);
+  }
+
+  /** What was left out, for people. */
+  remarks(): string[] {
+    const kinds = [...this.#ignored]
+      .sort(([, a], [, b]) => b - a)
+      .map(([kind]) => printable(kind || 'no ending'));
+    const shown = [...kinds.slice(0, SHOWN_KINDS), ...(kinds.length > SHOWN_KINDS ? ['…'] : [])].join(', ');
+    const ignored = [...this.#ignored.values()].reduce((sum, count) => sum + count, 0);
+    const say = (count: number, one: string, many: string) =>
+      count === 0 ? [] : [count === 1 ? `1 ${one}` : `${count} ${many}`];
+    return [
+      ...say(
+        ignored,
+        `file that is no image was passed over (${shown})`,
+        `files that are no images were passed over (${shown})`,
+      ),
+      ...say(this.#broken, 'link leads nowhere', 'links lead nowhere'),
+      ...say(
+        this.#loops,
+        'link to a folder above was not followed',
+        'links to folders above were not followed',
+      ),
+      ...say(
+        this.#outside,
+        'link that leads out of the folder was not followed',
+        'links that lead out of the folder were not followed',
+      ),
+    ];
   }
 }
 
+/** Class folders by name. Some systems write é as one character and some as two: both are one class. */
+async function classesIn(walk: Walk): Promise<Map<string, string[]>> {
+  const classes = new Map<string, string[]>();
+  for (const { name, folder } of await walk.list(walk.root)) {
+    if (!folder) continue;
+    const className = name.normalize('NFC');
+    classes.set(className, [...(classes.get(className) ?? []), name]);
+  }
+  return new Map([...classes].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
 /** The names of the class folders in a folder, sorted. */
-export async function classFolders(root: string, followLinks = false): Promise<string[]> {
+export async function classFolders(root: string, followLinks = true): Promise<string[]> {
   const top = await realpath(root).catch((error) => {
     throw diskError(error, `cannot read the folder ${root}`, DataError);
   });
-  const entries = await new Walk(top, followLinks).list(top);
-  return entries.filter(({ folder }) => folder).map(({ name }) => name);
+  return [...(await classesIn(new Walk(top, followLinks))).keys()];
 }
 
 /**
@@ -87,17 +160,17 @@ export async function openFolder(root: string, options: FolderOptions = {}): Pro
   const top = await realpath(root).catch((error) => {
     throw diskError(error, `cannot read the folder ${root}`, DataError);
   });
-  const walk = new Walk(top, options.followLinks ?? false);
-  const folders = (await walk.list(top)).filter(({ folder }) => folder).map(({ name }) => name);
+  const walk = new Walk(top, options.followLinks ?? true);
+  const folders = await classesIn(walk);
   const layout = 'a folder for each class, with its images inside';
-  if (folders.length === 0)
+  if (folders.size === 0)
     throw new DataError({ what: `${root} has no classes`, expected: layout, got: 'no subfolders' });
-  const classes = options.classes ?? folders;
+  const classes = options.classes ?? [...folders.keys()];
   const known = new Map(classes.map((name, label) => [name, label]));
   const files: string[] = [];
   const labels: number[] = [];
   const empty: string[] = [];
-  for (const name of folders) {
+  for (const [name, places] of folders) {
     const label = known.get(name);
     if (label === undefined)
       throw new DataError({
@@ -107,7 +180,7 @@ export async function openFolder(root: string, options: FolderOptions = {}): Pro
         next: 'give both splits the same class folders',
       });
     const before = files.length;
-    await walk.images(path.join(top, name), files);
+    for (const place of places) await walk.images(path.join(top, place), files);
     if (files.length === before) empty.push(name);
     while (labels.length < files.length) labels.push(label);
   }
@@ -115,8 +188,8 @@ export async function openFolder(root: string, options: FolderOptions = {}): Pro
   if (files.length === 0 || (!options.classes && empty.length > 0))
     throw new DataError({
       what: `${root} has a class without images: ${empty.slice(0, 3).join(', ')}`,
-      expected: 'JPEG, PNG, WebP, TIFF, GIF or AVIF files in each class folder',
-      got: `none in ${empty.length} of ${folders.length} folders`,
+      expected: `${FORMATS} in each class folder`,
+      got: [`none in ${empty.length} of ${folders.size} folders`, ...walk.remarks()].join('; '),
       next: 'remove the empty folders, or put their images in',
     });
   const relative = files.map((file) => path.relative(top, file));
@@ -125,11 +198,8 @@ export async function openFolder(root: string, options: FolderOptions = {}): Pro
     length: files.length,
     classes,
     labels: Int32Array.from(labels),
-    remarks: [
-      ...(walk.ignored > 0 ? [`${walk.ignored} files that are no images were passed over`] : []),
-      ...(walk.links > 0 ? [`${walk.links} links that lead out of the folder were not followed`] : []),
-    ],
-    nameOf: (index) => path.join(root, relative[index]!),
+    remarks: walk.remarks(),
+    nameOf: (index) => printable(path.join(root, relative[index]!)),
     partOf: (index) => ({ file: files[index]! }),
     fingerprint: () => fingerprint(files, relative, labels),
   };

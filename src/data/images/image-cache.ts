@@ -3,6 +3,7 @@ import path from 'node:path';
 import { DataError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import { makeFolder } from '../../files/make-folder.js';
+import type { ImageRules } from './rules.js';
 
 /** Images written between two marks that they are there. */
 const MARK_EVERY = 256;
@@ -30,9 +31,9 @@ export class ImageCache {
     this.#done = done;
   }
 
-  /** Where a cache lies: another set of files, or another size of images, has another name. */
-  static place(folder: string, fingerprint: string, side: number): string {
-    return path.join(folder, `images-${side}-${fingerprint.slice(0, 16)}.bin`);
+  /** Where a cache lies: another set of files, or images that are prepared otherwise, have another name. */
+  static place(folder: string, fingerprint: string, rules: Pick<ImageRules, 'side' | 'orientation'>): string {
+    return path.join(folder, `images-${rules.side}-${rules.orientation}-${fingerprint.slice(0, 16)}.bin`);
   }
 
   /**

@@ -5,11 +5,14 @@ import path from 'node:path';
 import { DataError, UsageError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import { checkIndex, type Dataset, UNREADABLE } from '../dataset.js';
-import { WorkerPool } from '../worker-pool.js';
-import type { DecodeAnswer, DecodeRequest } from './decode-worker.js';
+import type { WorkerPool } from '../worker-pool.js';
+import { listed } from './class-list.js';
+import { openDecoders } from './decode-pool.js';
+import type { DecodeAnswer, FileRequest } from './decode-worker.js';
 import { classFolders, openFolder } from './folder.js';
 import { ImageCache } from './image-cache.js';
 import { cacheFolder, classNames, named } from './layout.js';
+import { FOLDER_SIDE, type ImageRules, imageRules } from './rules.js';
 import type { ImageSource } from './source.js';
 import { openTars } from './tar.js';
 
@@ -23,7 +26,9 @@ export interface ImageFolderOptions {
    * training goes on with whole batches. false: the label UNREADABLE, so that it is not counted.
    */
   substitute?: boolean;
-  /** Follow links that lead out of the folder; false unless given. */
+  /** Turn images upright as their cameras say (`exif`, unless given), or leave them as they are stored. */
+  orientation?: ImageRules['orientation'];
+  /** Follow links that lead out of the folder; true unless given. */
   followLinks?: boolean;
   /** Folder for what is computed from the images; `root/.paperweight` unless given. */
   cache?: string;
@@ -32,14 +37,17 @@ export interface ImageFolderOptions {
 }
 
 export interface SplitOptions extends Omit<ImageFolderOptions, 'substitute'> {
-  /** Images in `root/train`; otherwise `root/val` or `root/test`. */
+  /** Images in `root/train`; otherwise those in `root/val`, `valid`, `validation` or `test`. */
   train: boolean;
 }
+
+/** Names of the folders of a split, in any case; the first one that is there counts. */
+const TRAIN = ['train', 'training'];
+const TEST = ['val', 'valid', 'validation', 'test'];
 
 /** A few files may be broken; more than this share of them means that something else is wrong. */
 const MAX_UNREADABLE_SHARE = 0.05;
 const MAX_UNREADABLE_FEW = 10;
-const DECODER = new URL('./decode-worker.js', import.meta.url);
 const THREADS = availableParallelism();
 /** As many as keep every thread busy while some wait for the disk. */
 const AT_ONCE = 3 * THREADS;
@@ -57,6 +65,10 @@ export class ImageFolder implements Dataset {
   readonly classes: readonly string[];
   readonly imageShape: readonly [3, number, number];
   readonly labels: Int32Array;
+  /** How a file becomes a square. */
+  readonly rules: ImageRules;
+  /** What was passed over while looking for images, for people. */
+  readonly remarks: readonly string[];
   /** The folder of the images. */
   readonly folder: string;
   /** The folder of what is computed from them. */
@@ -68,11 +80,11 @@ export class ImageFolder implements Dataset {
   readonly #substitute: boolean;
   #fingerprint: Promise<string> | undefined;
   #images: ImageCache | undefined;
-  #decoders: WorkerPool<DecodeRequest, DecodeAnswer> | undefined;
+  #decoders: WorkerPool<FileRequest, DecodeAnswer> | undefined;
   /** Buffers that go to the decoders and come back. */
   readonly #squares: Uint8Array<ArrayBuffer>[] = [];
 
-  private constructor(source: ImageSource, side: number, cache: string, substitute: boolean) {
+  private constructor(source: ImageSource, rules: ImageRules, cache: string, substitute: boolean) {
     this.#source = source;
     this.#substitute = substitute;
     this.unreadable = this.#unreadable;
@@ -82,7 +94,9 @@ export class ImageFolder implements Dataset {
     this.labels = source.labels;
     this.folder = source.place;
     this.cache = cache;
-    this.imageShape = [3, side, side];
+    this.imageShape = [3, rules.side, rules.side];
+    this.rules = rules;
+    this.remarks = source.remarks;
   }
 
   /** @throws DataError for a folder that is missing, empty or not laid out in classes; UsageError for a bad side */
@@ -93,20 +107,20 @@ export class ImageFolder implements Dataset {
   /** The training or the test images of a folder with `train` and `val` (or `test`) in it. */
   static async openSplit({ train, ...options }: SplitOptions): Promise<ImageFolder> {
     const { root } = options;
-    const names = train ? ['train'] : ['val', 'test'];
-    const split = names.find((name) => existsSync(path.join(root, name)));
+    const split = await findSplit(root, train ? TRAIN : TEST);
     if (split === undefined)
       throw new DataError({
         what: `${root} has no ${train ? 'training' : 'test'} images`,
-        expected: `a folder ${names.map((name) => path.join(root, name)).join(' or ')}`,
+        expected: `a folder ${(train ? TRAIN : TEST).map((name) => path.join(root, name)).join(' or ')}`,
         got: existsSync(root) ? 'no such folder in it' : 'nothing there',
         next: 'lay the images out as DIR/train/CLASS/*.jpg and DIR/val/CLASS/*.jpg',
       });
     const folder = path.join(root, split);
     const cache = path.join(options.cache ?? cacheFolder(root), split);
     // Labels are places in the list of the training classes, whichever of them the split has.
-    const given = path.join(root, 'train');
-    const classes = train || !existsSync(given) ? undefined : await trainClasses(given, cache, options);
+    const given = train ? undefined : await findSplit(root, TRAIN);
+    const classes =
+      given === undefined ? undefined : await trainClasses(path.join(root, given), cache, options);
     return ImageFolder.#open({ ...options, root: folder, substitute: train }, cache, classes, root);
   }
 
@@ -116,7 +130,7 @@ export class ImageFolder implements Dataset {
     classes?: readonly string[],
     namesIn = options.root,
   ): Promise<ImageFolder> {
-    const { root, side = 256, substitute = true, cacheImages = false } = options;
+    const { root, side = FOLDER_SIDE, substitute = true, cacheImages = false } = options;
     if (!Number.isInteger(side) || side < 1 || side > 4096)
       throw new UsageError({
         what: `images cannot have a side of ${side}`,
@@ -128,20 +142,31 @@ export class ImageFolder implements Dataset {
     const source = (await hasTars(root))
       ? await openTars(root, {
           cache: place,
-          ...(names.list || classes ? { classes: names.list ?? classes } : {}),
+          ...(names.list || classes ? { classes: names.list ? listed(names.list) : classes } : {}),
         })
       : await openFolder(root, {
           ...(classes ? { classes } : {}),
-          ...(options.followLinks ? { followLinks: true } : {}),
+          ...(options.followLinks === undefined ? {} : { followLinks: options.followLinks }),
         });
     const known = { ...source, classes: named(source.classes, names) };
-    const set = new ImageFolder(known, side, place, substitute);
-    if (cacheImages || (await hasImageCache(place, side))) await set.#openImages(cacheImages);
+    const set = new ImageFolder(known, imageRules(side, options.orientation), place, substitute);
+    await set.#findImages(cacheImages);
     return set;
   }
 
-  async #openImages(make: boolean): Promise<void> {
-    const file = ImageCache.place(this.cache, await this.fingerprint(), this.imageShape[1]);
+  /** The same images prepared by other rules; this set itself where they are its own. */
+  async prepared(rules: ImageRules): Promise<ImageFolder> {
+    const { side, orientation } = this.rules;
+    if (rules.side === side && rules.orientation === orientation) return this;
+    const set = new ImageFolder(this.#source, rules, this.cache, this.#substitute);
+    await set.#findImages(false);
+    return set;
+  }
+
+  /** Opens the decoded images on disk, where there are some or some shall be made. */
+  async #findImages(make: boolean): Promise<void> {
+    if (!make && !(await hasImageCache(this.cache, this.rules))) return;
+    const file = ImageCache.place(this.cache, await this.fingerprint(), this.rules);
     if (make || existsSync(file))
       this.#images = await ImageCache.open(file, this.length, 3 * this.imageShape[1] ** 2);
   }
@@ -196,10 +221,10 @@ export class ImageFolder implements Dataset {
       if (!this.#unreadable.has(this.#source.nameOf(i))) {
         const { square, unreadable } = await this.#decode(i);
         if (unreadable === undefined) {
-          into.set(square, offset);
-          await this.#images?.write(i, square);
+          into.set(square.data, offset);
+          await this.#images?.write(i, square.data);
         }
-        this.#squares.push(square);
+        this.#squares.push(square.data);
         if (unreadable === undefined) return this.labels[i]!;
         this.#remember(this.#source.nameOf(i), unreadable);
       }
@@ -208,10 +233,11 @@ export class ImageFolder implements Dataset {
   }
 
   #decode(i: number): Promise<DecodeAnswer> {
-    this.#decoders ??= new WorkerPool({ module: DECODER, count: THREADS });
+    this.#decoders ??= openDecoders(THREADS);
     const side = this.imageShape[1];
     const into = this.#squares.pop() ?? new Uint8Array(3 * side * side);
-    const question = { part: this.#source.partOf(i), name: this.#source.nameOf(i), side, into };
+    const { orientation } = this.rules;
+    const question = { part: this.#source.partOf(i), name: this.#source.nameOf(i), side, orientation, into };
     return this.#decoders.waitFor(this.#decoders.request(question, [into.buffer]));
   }
 
@@ -251,8 +277,7 @@ export class ImageFolder implements Dataset {
   /** One line for people. */
   describe(): string {
     const count = this.length.toLocaleString('en-US');
-    const { remarks } = this.#source;
-    return `${count} images of ${this.classes.length} classes in ${this.folder}${remarks.map((remark) => `; ${remark}`).join('')}`;
+    return `${count} images of ${this.classes.length} classes in ${this.folder}${this.remarks.map((remark) => `; ${remark}`).join('')}`;
   }
 
   /** What could not be read so far, by name; undefined when all could. */
@@ -275,6 +300,14 @@ export class ImageFolder implements Dataset {
   }
 }
 
+/** What a split's folder is called. */
+async function findSplit(root: string, names: readonly string[]): Promise<string | undefined> {
+  const there = await readdir(root).catch(() => []);
+  return names
+    .map((name) => there.find((own) => own === name) ?? there.find((own) => own.toLowerCase() === name))
+    .find((name) => name !== undefined);
+}
+
 /** Archives and no class folders. */
 async function hasTars(root: string): Promise<boolean> {
   const entries = await readdir(root, { withFileTypes: true }).catch((error) => {
@@ -293,7 +326,7 @@ async function trainClasses(
   return (await openTars(folder, { cache: path.join(path.dirname(cache), 'train') })).classes;
 }
 
-async function hasImageCache(folder: string, side: number): Promise<boolean> {
+async function hasImageCache(folder: string, { side, orientation }: ImageRules): Promise<boolean> {
   const names = await readdir(folder).catch(() => []);
-  return names.some((name) => name.startsWith(`images-${side}-`) && name.endsWith('.bin'));
+  return names.some((name) => name.startsWith(`images-${side}-${orientation}-`) && name.endsWith('.bin'));
 }

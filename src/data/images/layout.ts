@@ -2,17 +2,19 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError } from '../../errors/errors.js';
+import { printable } from '../../errors/printable.js';
 import { diskError } from '../../files/disk-error.js';
+import { namesFromList, parseSynsets } from './class-list.js';
 
 /** Files that say what ImageNet's folders show, one `n01440764 tench, Tinca tinca` a line. */
 const SYNSET_FILES = ['LOC_synset_mapping.txt', 'synset_words.txt'];
-/** A name a line, in the order of the labels. */
+/** A name a line. */
 const LIST_FILE = 'classes.txt';
 
 export interface ClassNames {
   /** From folder to name. */
   readonly synsets: ReadonlyMap<string, string>;
-  /** By label. */
+  /** The lines of a list. */
   readonly list: readonly string[] | undefined;
 }
 
@@ -30,17 +32,6 @@ const lines = async (file: string): Promise<string[] | undefined> => {
   return text === undefined ? undefined : linesOf(text);
 };
 
-/** From folder to name, in the lines of {@link SYNSET_FILES}. */
-export function parseSynsets(lines: readonly string[]): Map<string, string> {
-  const synsets = new Map<string, string>();
-  for (const line of lines) {
-    // Not as one expression with the name, which would try each blank as the last one.
-    const gap = line.search(/\s/);
-    if (gap > 0) synsets.set(line.slice(0, gap), line.slice(gap).trim());
-  }
-  return synsets;
-}
-
 /** Names of the classes, from the files that a data set may have beside its splits. */
 export async function classNames(root: string): Promise<ClassNames> {
   const synsets = new Map<string, string>();
@@ -50,15 +41,15 @@ export async function classNames(root: string): Promise<ClassNames> {
   return { synsets, list: await lines(path.join(root, LIST_FILE)) };
 }
 
-/** The names of class folders, as people call them. @throws DataError for a list of another length */
+/**
+ * The names of class folders, as people call them.
+ * @throws DataError for a list that does not name each of them
+ */
 export function named(classes: readonly string[], { synsets, list }: ClassNames): readonly string[] {
-  if (list && list.length !== classes.length)
-    throw new DataError({
-      what: `${LIST_FILE} does not fit the classes`,
-      expected: `${classes.length} names, one a line`,
-      got: `${list.length}`,
-    });
-  return list ?? classes.map((name) => synsets.get(name) ?? name);
+  const names = list
+    ? namesFromList(LIST_FILE, classes, list)
+    : classes.map((name) => synsets.get(name) ?? name);
+  return names.map(printable);
 }
 
 /**

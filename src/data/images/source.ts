@@ -23,6 +23,3 @@ export interface ImageSource {
   /** Hexadecimal; changes with the names, the sizes, the labels or the order of the files. */
   fingerprint(): Promise<string>;
 }
-
-/** What the decoder reads, by the end of the name. */
-export const IMAGE = /\.(jpe?g|png|webp|tiff?|gif|avif)$/i;

@@ -5,7 +5,8 @@ import { z } from 'zod';
 import { DataError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import { makeFolder } from '../../files/make-folder.js';
-import { IMAGE, type ImageSource } from './source.js';
+import { IMAGE_NAME } from './format.js';
+import type { ImageSource } from './source.js';
 import { listTar, type Member, type SmallMembers } from './tar-index.js';
 
 const count = z.number().int().nonnegative();
@@ -149,7 +150,7 @@ export async function labelled(
     },
   );
   return members
-    .filter(({ name }) => IMAGE.test(name))
+    .filter(({ name }) => IMAGE_NAME.test(name))
     .map((member) => {
       const label = labels.get(keyOf(member.name));
       if (label !== undefined) return [member, label];

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { FOLDER_SIDE, imageRules } from '../../data/images/rules.js';
 import { CheckpointError } from '../../errors/errors.js';
 import { writeFileAtomic } from '../../files/atomic.js';
 import { diskError } from '../../files/disk-error.js';
@@ -57,7 +58,12 @@ export function jobConfig(paper: string, { variant, seed }: Job, classes: readon
   return {
     version: 1,
     recipe: variant.recipe ?? variant.id,
-    model: { paper, classes: [...classes], ...variant.model },
+    model: {
+      paper,
+      classes: [...classes],
+      ...variant.model,
+      ...(variant.dataset === 'imagefolder' ? { images: imageRules(FOLDER_SIDE) } : {}),
+    },
     dataset: variant.dataset,
     ...variant.training,
     seed,

@@ -13,7 +13,7 @@ import { watching } from '../../nn/watch.js';
 import { openModel } from '../../papers/load.js';
 import type { LoadedModel } from '../../papers/loaded-model.js';
 import { Generator } from '../../random.js';
-import { trainConfigSchema } from '../../run/config.js';
+import { rulesOf, trainConfigSchema } from '../../run/config.js';
 import { RunFolder } from '../../run/run-folder.js';
 import { evaluate, type Tensor, tensor } from '../../tensor/tensor.js';
 import { openDataset } from '../../train/datasets.js';
@@ -26,8 +26,6 @@ import type { ImageSource, Operations, Predicted, SurveyPart, Weights } from './
 const BATCH = 20;
 /** Most pixels of an image that is sent. */
 const MAX_PIXELS = 40_000_000;
-/** A larger image is made smaller first: models look at less. */
-const MAX_SIDE = 256;
 /** Most maps of a layer that are shown. */
 const MAX_MAPS = 512;
 
@@ -97,9 +95,12 @@ export class Bench {
   /** One image as a batch, with the name of its class where that is known. */
   async #image(run: string, source: ImageSource): Promise<{ batch: Tensor; label: string | undefined }> {
     if ('bytes' in source) {
-      const options = { name: 'The file', maxPixels: MAX_PIXELS, maxSide: MAX_SIDE };
+      const rules = rulesOf(await RunFolder.open(run).config(trainConfigSchema));
       const { data, side } = await decodeImage(source.bytes, {
-        ...options,
+        name: 'The file',
+        maxPixels: MAX_PIXELS,
+        side: rules.side,
+        orientation: rules.orientation,
         next: 'choose a JPEG, PNG or WebP',
       });
       return { batch: tensor(data, { shape: [1, 3, side, side] }), label: undefined };
@@ -243,8 +244,9 @@ function greyMaps(
 }
 
 async function openTestSet(run: string): Promise<Dataset> {
-  const { dataset, data } = await RunFolder.open(run).config(trainConfigSchema);
+  const config = await RunFolder.open(run).config(trainConfigSchema);
+  const { dataset, data } = config;
   // The run may come from another machine, whose folders are not here.
   const here = data !== undefined && existsSync(data) ? data : undefined;
-  return openDataset({ dataset, data: here, train: false });
+  return openDataset({ dataset, data: here, train: false, rules: rulesOf(config) });
 }

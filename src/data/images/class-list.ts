@@ -1,0 +1,91 @@
+import { DataError } from '../../errors/errors.js';
+import { excerpt } from '../../errors/excerpt.js';
+
+/** `1 cat`, `2: dog`, `3. ship`, `4, bird`, `5) deer`. */
+const NUMBERED = /^(\d{1,6})(?:\s+|\s*[:.,;)]\s*)(\S.*)$/;
+/** CUB-200 calls its folders `001.Black_footed_Albatross`. */
+const PREFIX = /^\d+[\s._-]+(?=\S)/;
+/** Names that an error shows of a list. */
+const SHOWN = 5;
+
+const bare = (name: string): string => name.replace(PREFIX, '');
+const isNumber = (name: string): boolean => /^\d{1,9}$/.test(name);
+
+/** The lines of a list whose every line begins with its number, from 0 or from 1, by number; undefined for others. */
+function byNumber(lines: readonly string[]): ReadonlyMap<number, string> | undefined {
+  const names = new Map<number, string>();
+  for (const line of lines) {
+    const [, number, name] = NUMBERED.exec(line) ?? [];
+    if (number === undefined || name === undefined || names.has(Number(number))) return undefined;
+    names.set(Number(number), name);
+  }
+  const first = Math.min(...names.keys());
+  const whole = first <= 1 && Math.max(...names.keys()) === first + names.size - 1;
+  return whole && names.size > 0 ? names : undefined;
+}
+
+/** The names of a list in the order of its numbers, or of its lines. */
+export function listed(lines: readonly string[]): readonly string[] {
+  const numbered = byNumber(lines);
+  if (!numbered) return lines;
+  return [...numbered].sort(([a], [b]) => a - b).map(([, name]) => name);
+}
+
+/** From the first word of each line to the rest of it: `n01440764 tench, Tinca tinca`. */
+export function parseSynsets(lines: readonly string[]): Map<string, string> {
+  const synsets = new Map<string, string>();
+  for (const line of lines) {
+    // Not as one expression with the name, which would try each blank as the last one.
+    const gap = line.search(/\s/);
+    if (gap > 0) synsets.set(line.slice(0, gap).normalize('NFC'), line.slice(gap).trim());
+  }
+  return synsets;
+}
+
+/** Folders that are numbers, by the numbers of the list or its lines; undefined where that does not fit. */
+function byFolderNumber(classes: readonly string[], lines: readonly string[]): string[] | undefined {
+  if (!classes.every(isNumber)) return undefined;
+  const numbers = classes.map(Number);
+  const first = Math.min(...numbers);
+  // Without numbers of its own a list must have a line for each folder, from 0 or from 1.
+  const whole =
+    first <= 1 && Math.max(...numbers) === first + lines.length - 1 && classes.length === lines.length;
+  const names = byNumber(lines) ?? (whole ? new Map(lines.map((name, i) => [first + i, name])) : undefined);
+  const found = numbers.flatMap((number) => names?.get(number) ?? []);
+  return found.length === classes.length ? found : undefined;
+}
+
+/**
+ * What a list of names calls the class folders: by name, or by the number of a folder that is one; never by position
+ * alone.
+ *
+ * @param classes names of folders @param lines of the list
+ * @throws DataError for a list that does not name each folder
+ */
+export function namesFromList(
+  file: string,
+  classes: readonly string[],
+  lines: readonly string[],
+): readonly string[] {
+  const own = lines.map((line) => line.normalize('NFC'));
+  const names = listed(own);
+  const has = (list: readonly string[], name: (folder: string) => string = (folder) => folder) => {
+    const all = new Set(list);
+    return classes.every((folder) => all.has(name(folder)));
+  };
+  if (has(own) || has(names)) return classes;
+  const words = parseSynsets(own);
+  if (has([...words.keys()])) return classes.map((folder) => words.get(folder)!);
+  const numbered = byFolderNumber(classes, own);
+  if (numbered) return numbered;
+  if (has(names, bare) && new Set(classes.map(bare)).size === classes.length) return classes.map(bare);
+  if (has(names.map(bare))) return classes;
+  const missing = classes.filter((folder) => !names.includes(folder));
+  const few = (list: readonly string[]) => excerpt(list.slice(0, SHOWN)) + (list.length > SHOWN ? ' …' : '');
+  throw new DataError({
+    what: `${file} does not name the class folders`,
+    expected: `a line for each of the ${classes.length} folders, such as ${few(missing)}`,
+    got: `${lines.length} lines: ${few(lines)}`,
+    next: 'write FOLDER NAME on each line, or remove the file; a place in a list does not tell which folder is meant',
+  });
+}
