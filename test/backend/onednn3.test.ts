@@ -26,5 +26,6 @@ else {
   });
   await import('./dnnl.test.js');
   await import('./onednn.test.js');
+  await import('./onednn-errors.test.js');
   await import('../papers/alexnet-onednn.test.js');
 }

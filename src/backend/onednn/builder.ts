@@ -1,6 +1,7 @@
 import type { Graph, GraphNode } from '../../graph/graph.js';
 import { bytesOf, type DType, sizeOf, type TypedArray } from '../../graph/types.js';
 import { operationOf } from '../../ops/index.js';
+import { dimsOf } from './api/core.js';
 import {
   Arg,
   type Dims,
@@ -40,6 +41,8 @@ export class Builder {
   readonly users: number[][];
   readonly training: boolean;
   reorders = 0;
+  /** The node whose steps are being made: its errors name it. */
+  current = 0;
   readonly #group: number[];
   readonly #pendingReaders: number[];
   readonly #targets = new Map<number, number>();
@@ -110,7 +113,7 @@ export class Builder {
     this.values[i] = { forms: [form] };
   }
 
-  emit(step: Step): void {
+  emit(step: Omit<Step, 'node'>): void {
     const at = this.steps.length;
     for (const region of step.touches) {
       region.first = Math.min(region.first, at);
@@ -118,7 +121,7 @@ export class Builder {
       // A step relies on the storage's layout from now on.
       if (region.slot !== undefined) this.slots[region.slot]!.flexible = false;
     }
-    this.steps.push(step);
+    this.steps.push({ ...step, node: this.current });
   }
 
   /** Adds a primitive as a step, with scratch memory if it wants any. */
@@ -163,7 +166,7 @@ export class Builder {
   plainForm(i: number): Form {
     const { shape, dtype } = this.node(i);
     if (dtype === 'float64') return this.value(i).forms[0]!;
-    return this.form(i, shape.length === 0 ? [1] : shape, this.plainMd(shape, dtype));
+    return this.form(i, dimsOf(shape), this.plainMd(shape, dtype));
   }
 
   /**
@@ -188,13 +191,13 @@ export class Builder {
   }
 
   plainMd(shape: Dims, dtype: DType): Md {
-    return this.dnnl.plain(shape.length === 0 ? [1] : shape, dtype as DnnlType);
+    return this.dnnl.plain(shape, dtype as DnnlType);
   }
 
   /** A new row-major form. oneDNN 2 knows no float64: to it, such values are opaque bytes. */
   newPlainForm(i: number): Form {
     const { shape, dtype } = this.node(i);
-    const dims = dtype === 'float64' ? [sizeOf(shape) * bytesOf(dtype)] : shape.length === 0 ? [1] : shape;
+    const dims = dtype === 'float64' ? [sizeOf(shape) * bytesOf(dtype)] : dimsOf(shape);
     return this.newForm(dims, this.dnnl.plain(dims, dtype === 'float64' ? 'uint8' : dtype));
   }
 

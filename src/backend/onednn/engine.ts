@@ -1,9 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { DeviceError } from '../../errors/errors.js';
 import type { Graph } from '../../graph/graph.js';
-import { type Spec, sizeOf, type TypedArray } from '../../graph/types.js';
+import { type Spec, showShape, sizeOf, type TypedArray } from '../../graph/types.js';
 import type { Engine, EngineInfo, Kernels, Plan, PlanStats, Precision, ProfileRow } from '../backend.js';
+import { dimsOf } from './api/core.js';
 import { Arg, type Dnnl, type Md } from './api/dnnl.js';
+import { named } from './failure.js';
 import { KernelCache } from './kernel-cache.js';
 import { KernelChoice } from './kernel-choice.js';
 import { setThreads } from './library/library.js';
@@ -138,7 +140,7 @@ export class OneDnnEngine implements Engine {
     const count = sizeOf(stored.spec.shape);
     if (this.#isRowMajor(stored)) return arrayAt(stored.block.address, 'float32', count).slice();
     const room = allocate(count * 4);
-    this.#copy(stored.md, stored.block.address, this.#dnnl.plain(stored.dims), room.address);
+    this.#copy(stored, stored.md, stored.block.address, this.#dnnl.plain(stored.dims), room.address);
     const data = arrayAt(room.address, 'float32', count).slice();
     room.free();
     return data;
@@ -152,11 +154,19 @@ export class OneDnnEngine implements Engine {
     }
     const room = allocate(data.byteLength);
     arrayAt(room.address, 'float32', data.length).set(data as never);
-    this.#copy(this.#dnnl.plain(stored.dims), room.address, stored.md, stored.block.address);
+    this.#copy(stored, this.#dnnl.plain(stored.dims), room.address, stored.md, stored.block.address);
     room.free();
   }
 
-  #copy(fromMd: Md, from: number, toMd: Md, to: number): void {
+  #copy({ spec }: Stored, ...places: [fromMd: Md, from: number, toMd: Md, to: number]): void {
+    try {
+      this.#reorder(...places);
+    } catch (error) {
+      throw named(error, `Moving a value of ${showShape(spec.shape)} to another layout`, this.#dnnl);
+    }
+  }
+
+  #reorder(fromMd: Md, from: number, toMd: Md, to: number): void {
     const d = this.#dnnl;
     const pd = d.reorder(fromMd, toMd);
     const primitive = d.primitive(pd);
@@ -204,7 +214,7 @@ export class OneDnnEngine implements Engine {
     }
     // oneDNN does not compute in float64: to it, such values are opaque bytes.
     const opaque = spec.dtype === 'float64';
-    const dims = opaque ? [data.byteLength] : spec.shape.length === 0 ? [1] : spec.shape;
+    const dims = opaque ? [data.byteLength] : dimsOf(spec.shape);
     const md = this.#dnnl.plain(dims, opaque ? 'uint8' : (spec.dtype as 'float32'));
     const block = before?.block ?? allocate(data.byteLength);
     arrayAt(block.address, spec.dtype, data.length).set(data as never);
@@ -239,7 +249,7 @@ export class OneDnnEngine implements Engine {
     if (this.#staged?.id !== id) {
       this.#unstage();
       const room = allocate(sizeOf(stored.spec.shape) * 4);
-      this.#copy(stored.md, stored.block.address, this.#dnnl.plain(stored.dims), room.address);
+      this.#copy(stored, stored.md, stored.block.address, this.#dnnl.plain(stored.dims), room.address);
       this.#staged = { id, block: room };
     }
     return this.#staged!.block.address;

@@ -31,6 +31,8 @@ export interface Value {
 
 /** One line of a plan. */
 export interface Step {
+  /** The node that it computes, or gets ready for another. */
+  readonly node: number;
   readonly op: string;
   readonly scope: string;
   readonly kernel: string;

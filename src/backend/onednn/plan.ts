@@ -8,6 +8,7 @@ import { schedule } from '../plan/schedule.js';
 import { kernels } from '../reference/kernels.js';
 import { Arg, argName, type Dnnl, type Handle, type Md } from './api/dnnl.js';
 import { Builder, type SlotLayout } from './builder.js';
+import { forNode } from './failure.js';
 import type { Form, Region } from './ir.js';
 import type { KernelChoice } from './kernel-choice.js';
 import { allocate, arrayAt, type Block } from './library/memory.js';
@@ -74,10 +75,12 @@ export class BuiltPlan {
     // Feeds are filled before the first step, so they are live from the start.
     for (const i of graph.feeds) Object.assign(b.value(i).forms[0]!.region, { first: 0, last: 0 });
     for (const i of schedule(graph)) {
-      if (graph.nodes[i]!.inputs.length > 0) lower(b, i);
-      if (i === graph.guard) this.#guard = { form: b.plainForm(i), before: b.steps.length };
+      this.#building(i, () => {
+        if (graph.nodes[i]!.inputs.length > 0) lower(b, i);
+        if (i === graph.guard) this.#guard = { form: b.plainForm(i), before: b.steps.length };
+      });
     }
-    this.#outputs = graph.outputs.map((i) => this.#outputForm(i));
+    this.#outputs = graph.outputs.map((i) => this.#building(i, () => this.#outputForm(i)));
     this.#copyUpdates(
       graph.updates.filter(({ node, slot }) => b.value(node).forms[0]!.region !== b.slots[slot]!.region),
     );
@@ -86,7 +89,9 @@ export class BuiltPlan {
     this.layouts = b.slots.map(({ form }) => form);
     const arenaBytes = layOut(b.regions.filter((r) => r.last >= 0));
     b.steps.forEach((step, n) => {
-      if (step.primitive) this.#primitives.set(n, dnnl.primitive(step.primitive.pd));
+      const { primitive } = step;
+      if (primitive)
+        forNode(dnnl, graph, step.node, () => this.#primitives.set(n, dnnl.primitive(primitive.pd)));
     });
     dnnl.destroyPds();
     this.#stats = {
@@ -97,6 +102,12 @@ export class BuiltPlan {
       scripted: b.steps.filter((s) => s.kernel === 'typescript').map((s) => s.op),
       compileSeconds: (performance.now() - started) / 1000,
     };
+  }
+
+  /** Makes steps for a node, which the library's errors then name. */
+  #building<T>(i: number, body: () => T): T {
+    this.#builder.current = i;
+    return forNode(this.#dnnl, this.#graph, i, body);
   }
 
   /** Row-major, and apart from any storage that this run may overwrite. */
@@ -111,15 +122,11 @@ export class BuiltPlan {
   }
 
   #emitCopy(i: number, from: Form, to: Form): void {
-    this.#builder.emitPrimitive(
-      i,
-      this.#dnnl.reorder(from.md, to.md),
-      [
-        [Arg.src, from],
-        [Arg.dst, to],
-      ],
-      'copy',
-    );
+    const args = [
+      [Arg.src, from],
+      [Arg.dst, to],
+    ] as const;
+    this.#building(i, () => this.#builder.emitPrimitive(i, this.#dnnl.reorder(from.md, to.md), args, 'copy'));
   }
 
   /** Updates that could not be made in place: all are copied aside first, since one may read what another replaces. */
@@ -127,7 +134,7 @@ export class BuiltPlan {
     const b = this.#builder;
     const staged = updates.map(({ node, slot }) => {
       const { dims, md } = b.slots[slot]!.form;
-      const form = b.form(node, dims, md);
+      const form = this.#building(node, () => b.form(node, dims, md));
       if (form.region.slot === undefined) return form;
       const copy = b.newForm(dims, md);
       this.#emitCopy(node, form, copy);
@@ -155,7 +162,10 @@ export class BuiltPlan {
     this.#bound = this.#builder.steps.map((step, n) => {
       const { op, scope, kernel, macs, packs, writes } = step;
       const line = { op, scope, kernel, macs, packs, writes, at: n };
-      if (!step.primitive) return { ...line, run: step.script!(at) };
+      if (!step.primitive) {
+        const run = step.script!(at);
+        return { ...line, run: () => forNode(this.#dnnl, this.#graph, step.node, run) };
+      }
       if (!first) return before![n]!;
       const args = this.#dnnl.args(
         step.primitive.args.map(([arg, { md, region }]) => {
@@ -165,7 +175,8 @@ export class BuiltPlan {
         }),
       );
       const primitive = this.#primitives.get(n)!;
-      return { ...line, run: () => this.#dnnl.execute(primitive, args) };
+      const run = () => this.#dnnl.execute(primitive, args);
+      return { ...line, run: () => forNode(this.#dnnl, this.#graph, step.node, run) };
     });
     const arrayOf = (i: number, form: Form): TypedArray => {
       const { dtype, shape } = this.#graph.nodes[i]!;

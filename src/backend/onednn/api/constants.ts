@@ -85,5 +85,7 @@ export interface ConvGeometry {
   readonly padRight: Dims;
 }
 
+/** The library refused a call, or failed in it. The engine makes a DeviceError of it that says what was asked for. */
+export class NativeError extends Error {}
 /** Raised when the library has no implementation for what was asked; the planner then tries another way. */
-export class Unimplemented extends Error {}
+export class Unimplemented extends NativeError {}

@@ -6,6 +6,7 @@ import {
   type DnnlType,
   type Handle,
   type Md,
+  NativeError,
   type PostOp,
   TYPE,
   Unimplemented,
@@ -27,6 +28,11 @@ const STATUS = [
   'runtime error',
   'not required',
 ];
+
+const failed = (name: string, status: number): NativeError => {
+  const message = `${name}: ${STATUS[status] ?? `status ${status}`}`;
+  return STATUS[status] === 'unimplemented' ? new Unimplemented(message) : new NativeError(message);
+};
 
 type Fn = (...args: unknown[]) => number | bigint;
 /** What a primitive's descriptor is made of, in the order of version 3's parameters. */
@@ -65,8 +71,7 @@ export abstract class DnnlCore {
   /** Calls a function by its prototype without the result, which is a status. */
   protected call(prototype: string, ...args: unknown[]): void {
     const status = Number(this.fn(`int ${prototype}`)(...args));
-    if (status === 3) throw new Unimplemented(prototype);
-    if (status !== 0) throw new Error(`oneDNN: ${prototype.split('(')[0]}: ${STATUS[status] ?? status}`);
+    if (status !== 0) throw failed(prototype.split('(')[0]!, status);
   }
 
   /** Calls a function whose first parameter receives a handle. */
@@ -99,7 +104,7 @@ export abstract class DnnlCore {
 
   /** Row-major, or with the given strides. */
   plain(dims: Dims, type: DnnlType = 'float32', strides?: Dims): Md {
-    const d = dims.length === 0 ? [1] : dims;
+    const d = dimsOf(dims);
     return this.withStrides(
       d,
       TYPE[type],
@@ -271,7 +276,7 @@ export abstract class DnnlCore {
 
   execute(primitive: Handle, args: Uint8Array): void {
     const status = Number(this.#execute(primitive, this.stream, args.byteLength / 16, args));
-    if (status !== 0) throw new Error(`oneDNN: execution failed: ${STATUS[status] ?? status}`);
+    if (status !== 0) throw failed('dnnl_primitive_execute', status);
   }
 
   /** Row-major C = op(A) · op(B), with C [m, n], at native addresses. */
@@ -309,5 +314,12 @@ export abstract class DnnlCore {
     this.call('dnnl_engine_destroy(uintptr_t)', this.engine);
   }
 }
+
+/** The most dimensions that the library knows. */
+const MAX_DIMS = 12;
+
+/** A row-major value's dimensions as the library takes them: a scalar has one, and of too many it sees none. */
+export const dimsOf = (shape: Dims): Dims =>
+  shape.length === 0 ? [1] : shape.length > MAX_DIMS ? [shape.reduce((a, b) => a * b, 1)] : shape;
 
 export const longs = (values: Dims): BigInt64Array => BigInt64Array.from(values, BigInt);

@@ -1,4 +1,5 @@
 import koffi from 'koffi';
+import { DeviceError } from '../../../errors/errors.js';
 import { bytesOf, type DType, makeArray, type TypedArray } from '../../../graph/types.js';
 import { openLibc } from './libc.js';
 
@@ -29,7 +30,11 @@ export function allocate(bytes: number): Block {
   const length = Math.max(PAGE, Math.ceil(bytes / PAGE) * PAGE) + (big ? HUGE_PAGE : 0);
   const base = map(length);
   if (base <= 0 || base >= 2 ** 53)
-    throw new RangeError(`the system has no ${bytes} bytes of memory to give`);
+    throw new DeviceError({
+      what: 'The system has no more memory to give',
+      expected: `${bytes} bytes`,
+      next: 'use a smaller batch, or end other programs',
+    });
   const address = big ? Math.ceil(base / HUGE_PAGE) * HUGE_PAGE : base;
   if (big) advise(address, length - (address - base));
   return { address, bytes, free: () => unmap(base, length) };

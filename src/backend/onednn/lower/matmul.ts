@@ -54,6 +54,8 @@ interface Gemm {
 }
 
 function emitGemm(b: Builder, i: number, g: Gemm): boolean {
+  // A sum of nothing, which the library refuses to take.
+  if (g.k === 0) return false;
   const node = b.node(i);
   const [left, right] = g.sources.map((s) => b.plainForm(s)) as [
     ReturnType<Builder['plainForm']>,
