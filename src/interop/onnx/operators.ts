@@ -36,6 +36,29 @@ const direct =
 
 const axis = (node: Node): Record<string, Attribute> => ({ axis: node.attrs.axis as number });
 
+/** Means of the bins [⌊i·size/count⌋, ⌈(i+1)·size/count⌉) of one side. */
+function binned(w: Writer, x: string, side: number, size: number, count: number, output?: string): string {
+  const bins = Array.from({ length: count }, (_, i) => [
+    Math.floor((i * size) / count),
+    Math.ceil(((i + 1) * size) / count),
+  ]) as [number, number][];
+  if (bins.every(([first, end]) => end - first === 1))
+    return w.add('Gather', [x, w.integers(bins.map(([first]) => first))], { axis: side }, output);
+  const means = bins.map(([first, end]) => {
+    const part = w.add('Slice', [x, w.integers([first]), w.integers([end]), w.integers([side])]);
+    return w.add('ReduceMean', [part], { axes: [side], keepdims: 1 });
+  });
+  return w.add('Concat', means, { axis: side }, output);
+}
+
+/** A comparison gives truth values in ONNX, and floats here. */
+const truth =
+  (type: string): Rule =>
+  (w, _node, inputs, output) =>
+    void w.add('Cast', [w.add(type, inputs)], { to: FLOAT }, output);
+/** Of `TensorProto.DataType`. */
+const [FLOAT, BOOL] = [1, 9];
+
 export const rules: Readonly<Record<string, Rule>> = {
   conv2d: direct('Conv', ({ attrs, inputs: [, weights] }) => ({
     kernel_shape: weights!.shape.slice(2),
@@ -81,8 +104,11 @@ export const rules: Readonly<Record<string, Rule>> = {
     else if (size.every((s, i) => from[i]! % s === 0)) {
       const kernel = size.map((s, i) => from[i]! / s);
       w.add('AveragePool', inputs, { kernel_shape: kernel, strides: kernel }, output);
-    } else
-      return `ONNX has no adaptive pooling, and ${from.join('×')} does not divide into ${size.join('×')} equal bins`;
+    } else {
+      // ONNX has no adaptive pooling: one side after the other, bin by bin.
+      const rows = binned(w, inputs[0]!, 2, from[0]!, size[0]);
+      binned(w, rows, 3, from[1]!, size[1], output);
+    }
     return undefined;
   },
   reshape: (w, { shape, inputs: [x] }, inputs, output) => {
@@ -106,6 +132,13 @@ export const rules: Readonly<Record<string, Rule>> = {
     return undefined;
   },
   detach: direct('Identity'),
+  broadcastTo: (w, { shape, inputs: [x] }, inputs, output) => {
+    if (inputs.length === 0) return 'it repeats whole numbers';
+    if (shape[0] === w.batch && x!.shape[0] !== w.batch)
+      return 'it repeats values over the batch, whose size is not fixed';
+    w.add('Expand', [...inputs, w.integers(shape.map((d) => (d === w.batch ? 1 : d)))], {}, output);
+    return undefined;
+  },
   permute: direct('Transpose', ({ attrs }) => ({ perm: attrs.axes as readonly number[] })),
   matmul: (w, { attrs, shape }, [a, b], output) => {
     const axes = shape.map((_, i) => i);
@@ -120,6 +153,33 @@ export const rules: Readonly<Record<string, Rule>> = {
   mul: direct('Mul'),
   div: direct('Div'),
   neg: direct('Neg'),
+  maximum: direct('Max'),
+  minimum: direct('Min'),
+  power: direct('Pow'),
+  equal: truth('Equal'),
+  less: truth('Less'),
+  where: (w, _node, [condition, a, b], output) => {
+    if (b === undefined) return 'its condition is made of whole numbers';
+    w.add('Where', [w.add('Cast', [condition!], { to: BOOL }), a!, b], {}, output);
+    return undefined;
+  },
+  concat: direct('Concat', axis),
+  indexSelect: (w, { attrs, inputs: [, indices] }, [x], output) => {
+    if (indices!.source?.kind !== 'host') return 'its indices are computed';
+    const list = w.integers([...indices!.source.data]);
+    w.add('Gather', [x!, list], { axis: attrs.axis as number }, output);
+    return undefined;
+  },
+  clamp: (w, { attrs }, [x], output) =>
+    void w.add(
+      'Clip',
+      [x!, w.floats([attrs.min as number], []), w.floats([attrs.max as number], [])],
+      {},
+      output,
+    ),
+  erf: direct('Erf'),
+  floor: direct('Floor'),
+  sign: direct('Sign'),
   exp: direct('Exp'),
   log: direct('Log'),
   sqrt: direct('Sqrt'),
