@@ -133,4 +133,10 @@ test('the command writes a run’s weights as ONNX', async (t) => {
   const [line] = jsonLines(stdout);
   assert.equal(line!.file, out);
   assert.ok(Number(line!.bytes) > 58e6 * 4);
+
+  // A file of weights does not tell at which size its network was trained.
+  const small = join(folder, 'small.onnx');
+  const again = await runCli(['export', weights, '--out', small, '--image-size', '64']);
+  assert.equal(again.code, 0, again.stderr);
+  assert.match(again.stdout, /\[batch, 3, 64, 64\]/);
 });

@@ -4,7 +4,7 @@ import { UsageError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import type { ModelHints } from '../../papers/recognise.js';
 import { addModelOptions, type ModelFlags, modelOptions } from './model.js';
-import { pathName } from './options.js';
+import { pathName, positiveInteger } from './options.js';
 
 /** What `<run-or-weights>` may be, for the help. */
 export const RUN_OR_WEIGHTS = [
@@ -16,6 +16,7 @@ export const RUN_OR_WEIGHTS = [
 export interface WeightsFlags extends ModelFlags {
   readonly preset?: string;
   readonly classNames?: string;
+  readonly imageSize?: number;
 }
 
 /** Adds the flags that name the network of a bare file of weights. */
@@ -30,6 +31,11 @@ export function addWeightsOptions(command: Command): Command {
       '--class-names <names>',
       'names of the classes of a bare file of weights: separated by commas, or a text file with one a line (default: class 0, class 1 …)',
       pathName('--class-names'),
+    )
+    .option(
+      '--image-size <pixels>',
+      'side of the images that the network of a bare file of weights gets (default: its preset’s own)',
+      positiveInteger('--image-size', 4096),
     );
   return addModelOptions(command);
 }
@@ -41,6 +47,7 @@ export async function modelHints(flags: WeightsFlags): Promise<ModelHints> {
     ...(flags.paper === undefined ? {} : { paper: flags.paper }),
     ...(flags.preset === undefined ? {} : { preset: flags.preset }),
     ...(flags.classNames === undefined ? {} : { classes: await classNames(flags.classNames) }),
+    ...(flags.imageSize === undefined ? {} : { imageSize: flags.imageSize }),
     ...(options === undefined ? {} : { options }),
   };
 }
