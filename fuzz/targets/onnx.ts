@@ -5,15 +5,17 @@ import { bytesOf, joined } from '../bytes.js';
 import { pick } from '../mutate.js';
 import { must, type Target } from '../target.js';
 
-const FIXTURE = new URL('../../../test/fixtures/onnx-cases.json', import.meta.url);
+const FIXTURES = ['onnx-cases.json', 'onnx-operators.json'].map(
+  (name) => new URL(`../../../test/fixtures/${name}`, import.meta.url),
+);
 const MOST = 4096;
 
 /** Operators of the import's own tests, in each version of the format. */
 function models(): Uint8Array[] {
-  const { models: found } = JSON.parse(readFileSync(FIXTURE, 'utf8')) as {
-    models: { onnx: Record<string, string> }[];
-  };
-  return found
+  return FIXTURES.flatMap(
+    (file) =>
+      (JSON.parse(readFileSync(file, 'utf8')) as { models: { onnx: Record<string, string> }[] }).models,
+  )
     .flatMap(({ onnx }) => Object.values(onnx).slice(0, 2))
     .map((text) => Uint8Array.from(Buffer.from(text, 'base64')))
     .filter(({ length }) => length <= MOST);
@@ -108,6 +110,16 @@ const NAMES = [
   'Clip',
   'Constant',
   'Expand',
+  'Split',
+  'Where',
+  'Tile',
+  'Range',
+  'ScatterND',
+  'GatherElements',
+  'LayerNormalization',
+  'ConstantOfShape',
+  'NonZero',
+  'Cast',
 ];
 const WORDS = [
   ...NAMES,

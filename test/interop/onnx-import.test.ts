@@ -8,7 +8,14 @@ import { onnxCases, patterned } from '../support/onnx-cases.js';
 
 setDefaultDevice(referenceDevice());
 
-for (const fixture of ['onnx-cases.json', 'onnx-pytorch-1.13.json', 'onnx-pytorch-2.15.json'])
+const FIXTURES = [
+  'onnx-cases.json',
+  'onnx-operators.json',
+  'onnx-pytorch-1.13.json',
+  'onnx-pytorch-2.15.json',
+];
+
+for (const fixture of FIXTURES)
   for (const { name, bytes, input, positive, shape, output } of onnxCases(fixture))
     test(`${fixture.replace('.json', '')}: ${name}`, async () => {
       const model = importOnnx(bytes, { name });

@@ -12,34 +12,38 @@ const MOST_NODES = 1000;
  * sizes that way: a size as a float, times a scale, rounded down.
  */
 export function folded(root: Node): TypedArray | undefined {
-  if (root.source) return constant(root);
+  const before = known(root);
+  if (before || root.source) return before;
   const order = new Set<Node>();
   const stack = [root];
   for (let node = stack.pop(); node; node = stack.pop()) {
     if (order.has(node)) continue;
     if (order.size >= MOST_NODES || sizeOf(node.shape) > MOST_KNOWN) return undefined;
-    if (node.source && !constant(node)) return undefined;
     order.add(node);
+    if (known(node)) continue;
+    if (node.source) return undefined;
     stack.push(...node.inputs);
   }
-  const values = new Map<Node, TypedArray>();
   // Inputs have smaller ids than what reads them.
   for (const node of [...order].sort((a, b) => a.id - b.id)) {
     const { op, attrs, shape, dtype } = node;
-    const known = constant(node);
-    const output = known ?? makeArray(dtype, sizeOf(shape));
-    if (!known)
-      kernels[op]!({
-        inputs: node.inputs.map((input) => values.get(input)!),
-        specs: node.inputs,
-        output,
-        outputSpec: { shape, dtype },
-        attrs,
-      });
-    values.set(node, output);
+    if (known(node)) continue;
+    const output = makeArray(dtype, sizeOf(shape));
+    kernels[op]!({
+      inputs: node.inputs.map((input) => known(input)!),
+      specs: node.inputs,
+      output,
+      outputSpec: { shape, dtype },
+      attrs,
+    });
+    results.set(node, output);
   }
-  return values.get(root);
+  return known(root);
 }
+
+/** Each node is computed once, however many ask for it. */
+const results = new WeakMap<Node, TypedArray>();
+const known = (node: Node): TypedArray | undefined => results.get(node) ?? constant(node);
 
 /** A leaf's own values; the place of an image while shapes are checked has none. */
 const constant = ({ source, shape }: Node): TypedArray | undefined =>

@@ -7,7 +7,7 @@ import { integers } from './integers.js';
 import { layers } from './layers.js';
 import { losses } from './losses.js';
 import { masks } from './masks.js';
-import { moves } from './moves.js';
+import { MOST_PARTS, moves } from './moves.js';
 import { norms } from './norms.js';
 import { pools } from './pooling.js';
 import { reductions } from './reductions.js';
@@ -129,7 +129,7 @@ export function computedOutputs(type: string): number {
   return Object.hasOwn(OUTPUTS, type) ? OUTPUTS[type]! : 1;
 }
 const OUTPUTS: Readonly<Record<string, number>> = {
-  Split: 1024,
+  Split: MOST_PARTS,
   LayerNormalization: 3,
   SoftmaxCrossEntropyLoss: 2,
 };

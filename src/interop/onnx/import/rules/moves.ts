@@ -37,9 +37,14 @@ const gather: Rule = (operator) => {
   };
 };
 
+/** Results of one Split. */
+export const MOST_PARTS = 1024;
+
 /** Each of its results by itself. */
 const split: Rule = (operator) => {
   operator.arity(1, operator.opset < 13 ? 1 : 2);
+  if (operator.outputs > MOST_PARTS)
+    operator.refuse('its results', `at most ${MOST_PARTS}`, String(operator.outputs));
   const given = operator.int('axis', 0);
   const listed = operator.list('split', 13, 1);
   if (operator.opset >= 18) operator.ignore('num_outputs');
