@@ -1,3 +1,4 @@
+import { checkBytes, checkedLabels, type Unchecked } from './check-batch.js';
 import type { Dataset } from './dataset.js';
 
 /** A few images with their labels. The arrays belong to whoever receives the batch. */
@@ -13,13 +14,21 @@ export interface Batch {
   index: number;
 }
 
-/** Copies the images `indices` out of the data set. Throws what the data set throws. */
+/**
+ * Copies the images `indices` out of the data set.
+ * @throws DataError for a label that is no class and for images that are no bytes; what the data set throws
+ */
 export async function assembleBatch(dataset: Dataset, indices: Int32Array, index: number): Promise<Batch> {
   const [channels, height, width] = dataset.imageShape;
   const size = channels * height * width;
   const images = new Uint8Array(indices.length * size);
-  const labels = new Int32Array(indices.length);
-  if (dataset.readMany) await dataset.readMany(indices, images, labels);
-  else for (let i = 0; i < indices.length; i++) labels[i] = dataset.read(indices[i]!, images, i * size);
-  return { images, shape: [indices.length, channels, height, width], labels, indices, index };
+  const labels = new Float64Array(indices.length);
+  const set: Unchecked & Dataset = dataset;
+  if (set.readMany) await set.readMany(indices, images, labels);
+  else {
+    for (let i = 0; i < indices.length; i++) labels[i] = set.read(indices[i]!, images, i * size);
+    if (indices.length > 0) checkBytes(set, indices[0]!, images.subarray(0, size));
+  }
+  const checked = checkedLabels(dataset, labels, indices);
+  return { images, shape: [indices.length, channels, height, width], labels: checked, indices, index };
 }

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { assembleBatch } from '../../src/data/batch.js';
+import { type Dataset, Subset, UNREADABLE } from '../../src/data/dataset.js';
+import { DataLoader } from '../../src/data/loader.js';
+import { DataError } from '../../src/errors/errors.js';
+
+const set = (label: unknown, write: (into: Uint8Array, offset: number) => void = () => {}): Dataset => ({
+  name: 'mine',
+  length: 3,
+  classes: ['a', 'b'],
+  imageShape: [1, 1, 4],
+  read(_index, into, offset) {
+    write(into, offset);
+    return label as number;
+  },
+});
+const many = (label: unknown): Dataset => ({
+  ...set(0),
+  async readMany(indices, _into, labels) {
+    for (let i = 0; i < indices.length; i++) labels[i] = label as number;
+  },
+});
+const batch = (dataset: Dataset) => assembleBatch(dataset, Int32Array.of(2, 1), 0);
+const refused = (work: Promise<unknown>, words: RegExp) =>
+  assert.rejects(work, (error) => error instanceof DataError && words.test(error.message));
+
+test('a label that is no class is refused, whatever it would be rounded to', async () => {
+  for (const make of [set, many, (label: unknown) => new Subset(many(label), [2, 1, 0])])
+    for (const label of [0.5, -1, -0.2, Number.NaN, Number.POSITIVE_INFINITY, 2, 2 ** 32, undefined])
+      await refused(batch(make(label)), /mine.*no class.*a label from 0 to 1/);
+  assert.deepEqual((await batch(set(1))).labels, Int32Array.of(1, 1));
+  assert.deepEqual((await batch(many(UNREADABLE))).labels, Int32Array.of(UNREADABLE, UNREADABLE));
+  await refused(
+    (async () => {
+      for await (const _ of new DataLoader(set(0.5), { batchSize: 2 }));
+    })(),
+    /got 0\.5/,
+  );
+});
+
+test('an image of floats is refused, whichever way it is written', async () => {
+  for (const values of [
+    [0.1, 0.5, 0.9, 1],
+    [0, 0, 0, 127.5],
+    [-1, 0, 1, 2],
+    [0, 300, 0, 0],
+    [Number.NaN, 0, 0, 0],
+  ]) {
+    await refused(
+      batch(set(0, (into, offset) => into.set(values, offset))),
+      /mine writes numbers that are no bytes/,
+    );
+    const oneByOne = set(0, (into, offset) => {
+      for (const [i, value] of values.entries()) into[offset + i] = value;
+    });
+    await refused(batch(oneByOne), /no bytes/);
+    await refused(batch(new Subset(oneByOne, [0, 1, 2])), /no bytes/);
+  }
+});
+
+test('bytes are taken however they are written', async () => {
+  const bytes = Uint8Array.of(0, 1, 200, 255);
+  for (const write of [
+    (into: Uint8Array, offset: number) => into.set(bytes, offset),
+    (into: Uint8Array, offset: number) => Buffer.from(bytes).copy(into, offset),
+    (into: Uint8Array, offset: number) => new Uint8Array(into.buffer, into.byteOffset).set(bytes, offset),
+  ])
+    assert.deepEqual((await batch(set(0, write))).images, Uint8Array.of(...bytes, ...bytes));
+});
