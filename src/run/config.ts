@@ -98,7 +98,7 @@ export const trainConfigSchema = z.object({
   logEvery: count,
   /** Steps between two insights (norms, dead units, kernels); 0 for none, and `INSIGHT_EVERY` unless given. */
   insightEvery: z.number().int().nonnegative().optional(),
-  /** Test images that an evaluation uses; all unless given. */
+  /** Test images that an evaluation uses, a sample spread over the classes; all unless given. */
   evalLimit: count.optional(),
   /** For the record, not for the resumed run. */
   machine: z.record(z.string(), z.unknown()).optional(),

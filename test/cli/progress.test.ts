@@ -176,6 +176,15 @@ test('the rate leaves out what was done before', (t) => {
   assert.match(stream.line, /100 images\/s .* 0:09 left/);
 });
 
+test('a bar of a later epoch shows the time of the whole run', (t) => {
+  const stream = new FakeStream(true, 200);
+  // By the test's clock it is 1 s; the run began 65 s before.
+  const { work } = start(t, stream, { since: -64_000 });
+  work(0, 1000);
+  work(1000, 1100);
+  assert.match(stream.line, /100 images\/s .* 1:06 elapsed .* 0:09 left/);
+});
+
 test('clock', () => {
   assert.deepEqual([0, 59.6, 65, 3599, 3600, 36_061].map(clock), [
     '0:00',
