@@ -21,6 +21,9 @@ export interface ScoringModel {
   readonly independent: boolean;
 }
 
+/** Gives a row for each image. */
+type Scorer = OnnxModel | Rows;
+
 /** Of a forward pass: images, and the shape of its result. */
 interface Form {
   readonly batch: number | undefined;
@@ -39,7 +42,7 @@ interface Form {
 export async function scoringModel(path: string, onnx: OnnxModel, side: number): Promise<ScoringModel> {
   const { batch, shape } = formOf(path, onnx, side);
   const count = shape[1]!;
-  const rows = new Rows(onnx, batch, count);
+  const rows = batch === undefined && shape.length === 2 ? onnx : new Rows(onnx, batch, count);
   const kind = kindOf(onnx, [batch ?? 1, 3, side, side]);
   const found = (model: Module, independent = false, classes = count): ScoringModel => ({
     model,
@@ -113,21 +116,22 @@ const SAME_NUMBERS = new Set(['reshape', 'permute', 'cast', 'detach']);
 /** What gives numbers of any size: logits, unless something comes after it. */
 const LOGITS = new Set(['linear', 'matmul', 'conv2d', 'logSoftmax', 'batchNorm', 'channelAffine']);
 
+/** What moves or scales numbers, where one of its two inputs is a constant: such as a bias or a temperature. */
+const WITH_CONSTANT = new Set(['add', 'sub', 'mul', 'div']);
+
 /** What the graph says about its outputs; `unknown` where only numbers can tell. */
 function kindOf(onnx: OnnxModel, shape: Shape): 'softmax' | 'sigmoid' | 'logits' | 'unknown' {
   let node: Node = onnx.forward(new Tensor(hostLeaf(new Float32Array(0), shape, 'float32'))).node;
-  while (SAME_NUMBERS.has(node.op)) node = node.inputs[0]!;
-  if (node.op === 'softmax' || node.op === 'sigmoid') return node.op;
-  // A bias, by whatever way it is added.
-  if (node.op === 'add') {
-    const other = node.inputs.find((input) => !isConstant(input));
-    if (other && node.inputs.some(isConstant) && LOGITS.has(throughShapes(other).op)) return 'logits';
+  let scaled = false;
+  for (;;) {
+    const constants = WITH_CONSTANT.has(node.op) ? node.inputs.filter(isConstant).length : 0;
+    if (constants === 1) scaled = true;
+    else if (!SAME_NUMBERS.has(node.op)) break;
+    node = node.inputs.find((input) => !isConstant(input)) ?? node.inputs[0]!;
   }
-  return LOGITS.has(node.op) ? 'logits' : 'unknown';
+  if (LOGITS.has(node.op)) return 'logits';
+  return !scaled && (node.op === 'softmax' || node.op === 'sigmoid') ? node.op : 'unknown';
 }
-
-const throughShapes = (node: Node): Node =>
-  SAME_NUMBERS.has(node.op) ? throughShapes(node.inputs[0]!) : node;
 
 const isConstant = (node: Node): boolean =>
   node.inputs.length === 0
@@ -137,7 +141,7 @@ const isConstant = (node: Node): boolean =>
 const SUM_TOLERANCE = 2e-3;
 
 /** What the scores of two random images look like. */
-async function meaningOf(model: Module, side: number): Promise<'probabilities' | 'logits' | 'unclear'> {
+async function meaningOf(model: Scorer, side: number): Promise<'probabilities' | 'logits' | 'unclear'> {
   const rows: number[][] = [];
   for (const seed of [1, 2]) {
     const generator = new Generator(seed);
@@ -188,7 +192,7 @@ function window(x: Tensor, from: number, rows: number): Tensor {
 
 /** Probabilities that add up to 1: their logarithms are logits as good as any. */
 class Logarithm extends Module {
-  constructor(readonly rows: Rows) {
+  constructor(readonly rows: Scorer) {
     super();
   }
 
@@ -199,7 +203,7 @@ class Logarithm extends Module {
 
 /** One probability, that of the second of two classes, as logits of both. */
 class TwoClasses extends Module {
-  constructor(readonly rows: Rows) {
+  constructor(readonly rows: Scorer) {
     super();
   }
 

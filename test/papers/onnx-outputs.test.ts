@@ -105,6 +105,15 @@ test('a softmax is applied once, wherever it stands', async (t) => {
   for (const tail of tails) near(await odds(await open(t, { tail, tensors: [numbers('axis', [1])] })), right);
 });
 
+test('logits that are scaled or moved stay logits, whatever their signs', async (t) => {
+  const near1 = (a: number, b: number) => assert.ok(Math.abs(a - b) < 1e-5, `${a} beside ${b}`);
+  const plain = await odds(await open(t, { tail: [IDENTITY] }));
+  const halved = await odds(await open(t, { tail: [node('Mul', ['l', 'half'], 'y')] }));
+  for (const [i, row] of halved.entries())
+    near1(2 * Math.log(row[1]! / row[0]!), Math.log(plain[i]![1]! / plain[i]![0]!));
+  near(await odds(await open(t, { tail: [node('Add', ['l', 'half'], 'y')] })), plain);
+});
+
 test('sigmoids are probabilities of their own', async (t) => {
   const logits = await open(t, { tail: [IDENTITY] });
   const own = await open(t, { tail: [node('Sigmoid', ['l'], 'p'), node('Identity', ['p'], 'y')] });
