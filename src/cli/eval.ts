@@ -60,7 +60,7 @@ async function evaluateRun(path: string, flags: Flags): Promise<void> {
   const [
     { withDevice },
     { openDatasetAloud },
-    { openModel },
+    { openModel, requireModel },
     { testSetFor },
     { evaluateModel },
     { tenViews },
@@ -76,6 +76,7 @@ async function evaluateRun(path: string, flags: Flags): Promise<void> {
     import('./terminal/progress.js'),
     import('../data/sample.js'),
   ]);
+  requireModel(path);
   const choice = await chooseTestSet(path, flags);
   const images = await openDatasetAloud({ ...choice, train: false });
   await withDevice(flags, async (device) => {

@@ -68,6 +68,8 @@ export function register(program: Command): void {
 
 async function exportModel(path: string, flags: Flags): Promise<void> {
   const { format, out } = target(flags);
+  const { openModel, requireModel } = await import('../papers/load.js');
+  requireModel(path);
   checkOutput(out, {
     flag: '--out',
     what: flags.format ? `--format ${format}` : 'any format',
@@ -75,10 +77,7 @@ async function exportModel(path: string, flags: Flags): Promise<void> {
     force: flags.force ?? false,
     inputs: [path],
   });
-  const [{ openModel }, { referenceDevice }] = await Promise.all([
-    import('../papers/load.js'),
-    import('../backend/reference/index.js'),
-  ]);
+  const { referenceDevice } = await import('../backend/reference/index.js');
   // Nothing is computed: any device can hold the weights.
   const loaded = await openModel(path, referenceDevice(), await modelHints(flags));
   for (const line of loaded.notes) note(line);

@@ -33,7 +33,7 @@ async function makePaper(id: string, { name = id }: { name?: string }): Promise<
       got: `"${id}"`,
       next: 'choose another name; --name says how it is written',
     });
-  if (!existsSync(join(registry.paperFolder('alexnet'), 'index.ts')))
+  if (!registry.isClone())
     throw new UsageError({
       what: 'A new paper needs the sources',
       expected: 'a clone of the repository',

@@ -45,11 +45,13 @@ export function register(program: Command): void {
 }
 
 async function predict(path: string, images: readonly string[], flags: Flags): Promise<void> {
-  const [{ withDevice }, { Classifier }, { reportError }] = await Promise.all([
+  const [{ withDevice }, { Classifier }, { reportError }, { requireModel }] = await Promise.all([
     import('./device.js'),
     import('../papers/classifier.js'),
     import('./print-error.js'),
+    import('../papers/load.js'),
   ]);
+  requireModel(path);
   const failures: PaperweightError[] = [];
   await withDevice(flags, async (device) => {
     const classifier = await Classifier.open(path, { device, ...(await modelHints(flags)) });

@@ -1,5 +1,6 @@
 import { Command, type CommanderError } from 'commander';
 import { UsageError } from '../errors/errors.js';
+import { didYouMean, nearest } from '../errors/nearest.js';
 import { version } from '../version.js';
 import * as bench from './bench/bench.js';
 import * as data from './data/data.js';
@@ -54,6 +55,9 @@ function makeProgram(): Command {
   return program;
 }
 
+/** More options than these nobody reads through. */
+const LISTED = 12;
+
 /** A complaint of commander in the form that all errors have. */
 function usageError({ code, message }: CommanderError, command: Command): UsageError {
   const [complaint = '', hint = ''] = message.replace(/^error: /, '').split('\n');
@@ -61,21 +65,25 @@ function usageError({ code, message }: CommanderError, command: Command): UsageE
   const near = /Did you mean (?:one of )?(.*)\?\)/.exec(hint)?.[1];
   const name = command.parent ? `${command.parent.name()} ${command.name()}` : command.name();
   const help = `see ${name} --help`;
-  const flags = [...command.options.map((option) => option.long), '--help'].join(', ');
+  const suggestion = (words: readonly string[]): string =>
+    near !== undefined && nearest(subject, words) === undefined
+      ? `did you mean ${near}? Otherwise ${help}`
+      : didYouMean(subject, words, help);
+  const flags = [...command.options.flatMap((option) => option.long ?? []), '--help'];
   switch (code) {
     case 'commander.unknownOption':
       return new UsageError({
         what: `${name} has no option ${subject}`,
-        expected: `one of ${flags}`,
+        expected: flags.length > LISTED ? 'one of its options' : `one of ${flags.join(', ')}`,
         got: subject,
-        next: near ? `did you mean ${near}? Otherwise ${help}` : help,
+        next: suggestion(flags),
       });
     case 'commander.unknownCommand':
       return new UsageError({
         what: `paperweight has no command "${subject}"`,
         expected: `one of ${command.commands.map((c) => c.name()).join(', ')}`,
         got: `"${subject}"`,
-        next: near ? `did you mean ${near}? Otherwise ${help}` : help,
+        next: suggestion(command.commands.map((c) => c.name())),
       });
     case 'commander.optionMissingArgument':
       return new UsageError({

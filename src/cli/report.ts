@@ -71,6 +71,8 @@ export function register(program: Command): void {
 async function writeReport(run: string, others: readonly string[], flags: Flags): Promise<void> {
   const { force = false } = flags;
   const inputs = [run, ...others];
+  const { RunFolder } = await import('../run/run-folder.js');
+  for (const input of inputs) RunFolder.open(input);
   // The page in the run's own folder is ours, and is made anew.
   if (flags.out !== undefined)
     checkOutput(flags.out, {

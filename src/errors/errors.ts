@@ -1,4 +1,4 @@
-import { printableLines } from './printable.js';
+import { printable, printableLines } from './printable.js';
 /** The parts of an error message; only `what` is required. */
 export interface ErrorParts {
   /** What went wrong, naming the thing (file, option, operation, module path). */
@@ -52,7 +52,7 @@ export class PaperweightError extends Error {
   }
 
   constructor({ cause, ...said }: ErrorParts) {
-    const parts = { ...said, what: cut(said.what) };
+    const parts = { ...said, what: cut(printable(said.what)) };
     for (const name of ['expected', 'got', 'next'] as const)
       if (said[name] !== undefined) parts[name] = cut(said[name]);
     super(paragraph(parts), cause === undefined ? undefined : { cause });

@@ -15,10 +15,20 @@ export function nearest(word: string, words: readonly string[]): string | undefi
     .filter(({ one, distance }) => distance <= WRONG_SHARE * Math.min(given.length, plain(one).length))
     .sort((a, b) => a.distance - b.distance);
   if (near[0]) return near[0].one;
-  const parts = words.filter((one) => plain(one).split(/[-.]/).includes(given));
-  const starts = words.filter((one) => given.length > 1 && plain(one).startsWith(given));
-  return parts[0] ?? (starts.length === 1 ? starts[0] : undefined);
+  const isPart = (part: string, whole: string): boolean =>
+    part.length > 1 &&
+    (whole.split(/[-.]/).includes(part) ||
+      (part.length > 2 && whole.startsWith(part)) ||
+      initials(whole) === part);
+  return words.find((one) => isPart(given, plain(one))) ?? words.find((one) => isPart(plain(one), given));
 }
+
+/** `lr` of `learning-rate`. */
+const initials = (text: string): string =>
+  text
+    .split(/[-.]/)
+    .map((part) => part[0] ?? '')
+    .join('');
 
 /** Letters to insert, leave out, change or swap with the next one (Damerau's and Levenshtein's distance). */
 function distance(a: string, b: string): number {

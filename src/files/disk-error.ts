@@ -54,7 +54,8 @@ const KNOWN: Readonly<Record<string, Known>> = {
 /**
  * Turns a file-system error into one that says what to do.
  *
- * @param what the action that failed, naming the path: "cannot write DIR/FILE"
+ * @param what the action that failed, naming the path: "cannot write DIR/FILE"; advice depends on whether it is
+ *   "cannot read", "cannot open", or another one
  * @param Kind the class to make: `DataError` for data sets, `CheckpointError` for weights
  * @returns the new error; `error` itself when it already is one of ours
  */
@@ -70,5 +71,7 @@ export function diskError(
     return new Kind({ what, got, cause: error });
   }
   const { expected, got, next } = KNOWN[code]!;
-  return new Kind({ what, expected, got: `${got} (${code})`, next, cause: error });
+  // Only what is to be written needs a folder first.
+  const advice = code === 'ENOENT' && /^cannot (read|open)/.test(what) ? 'check the path' : next;
+  return new Kind({ what, expected, got: `${got} (${code})`, next: advice, cause: error });
 }

@@ -19,6 +19,17 @@ import { buildModel, type Paper } from './paper.js';
 import { describeModel, inOwnNames, type ModelHints, recogniseModel } from './recognise.js';
 import { openPaper } from './registry.js';
 
+/** What can be asked before a device is opened or a data set is read. @throws UsageError for a path where nothing is */
+export function requireModel(path: string): void {
+  if (!existsSync(path))
+    throw new UsageError({
+      what: `${path} does not exist`,
+      expected: 'a run folder, or a file of weights (.safetensors, .pth, .pt, .onnx)',
+      got: 'nothing there',
+      next: 'check the path; runs are in ./runs unless --run named another place',
+    });
+}
+
 /**
  * A trained model from a run folder (its best weights) or from a file of weights: safetensors, PyTorch's .pth or
  * .pt, or a checkpoint; or from an ONNX file. A bare file's network is recognised by its names and shapes.
@@ -28,13 +39,7 @@ import { openPaper } from './registry.js';
  *   network
  */
 export async function openModel(path: string, device: Device, hints: ModelHints = {}): Promise<LoadedModel> {
-  if (!existsSync(path))
-    throw new UsageError({
-      what: `${path} does not exist`,
-      expected: 'a run folder, or a file of weights (.safetensors, .pth, .pt, .onnx)',
-      got: 'nothing there',
-      next: 'check the path; runs are in ./runs unless --run named another place',
-    });
+  requireModel(path);
   const isRun = statSync(path).isDirectory();
   const isGraph = !isRun && isOnnx(path);
   const needless = Object.entries(hints).find(

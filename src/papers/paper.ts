@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { ImageStatistics } from '../data/images/image-sums.js';
 import type { Transform } from '../data/transforms/index.js';
 import { UsageError } from '../errors/errors.js';
+import { didYouMean } from '../errors/nearest.js';
 import type { Module } from '../nn/module.js';
 import type { ModelConfig, TrainConfig } from '../run/config.js';
 import type { Chart } from './claims/chart.js';
@@ -123,18 +124,17 @@ export function definePaper(paper: Paper): Paper {
  * @throws UsageError for a preset, an init or an option that the paper does not have
  */
 export function buildModel(paper: Paper, config: ModelConfig): Module {
-  const refuse = (what: string, expected: string, got: string): never => {
+  const refuse = (what: string, words: readonly string[], got: string): never => {
     throw new UsageError({
       what: `${paper.name} has no such ${what}`,
-      expected,
+      expected: `one of ${words.join(', ')}`,
       got,
-      next: `choose one of those`,
+      next: didYouMean(got, words, 'choose one of those'),
     });
   };
   if (!Object.hasOwn(paper.presets, config.preset))
-    refuse('preset', `one of ${Object.keys(paper.presets).join(', ')}`, config.preset);
-  if (!paper.inits.includes(config.init))
-    refuse('initialisation', `one of ${paper.inits.join(', ')}`, config.init);
+    refuse('preset', Object.keys(paper.presets), config.preset);
+  if (!paper.inits.includes(config.init)) refuse('initialisation', paper.inits, config.init);
   return paper.build({ ...config, options: parseOptions(paper, config.options ?? {}) });
 }
 

@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UsageError } from '../errors/errors.js';
+import { didYouMean } from '../errors/nearest.js';
 import type { Paper } from './paper.js';
 
 /** Where the compiled papers are: each folder with an `index.js` is one. */
@@ -29,7 +30,7 @@ export async function openPaper(id: string = DEFAULT_PAPER): Promise<Paper> {
       what: `There is no paper "${id}"`,
       expected: `one of ${ids.join(', ')}`,
       got: `"${id}"`,
-      next: 'make a folder for it with: paperweight new',
+      next: didYouMean(id, ids, 'make a folder for it with: paperweight new'),
     });
   const { default: paper } = (await import(`./${id}/index.js`)) as { default?: Paper };
   if (paper?.id === id) return paper;
@@ -39,6 +40,9 @@ export async function openPaper(id: string = DEFAULT_PAPER): Promise<Paper> {
     got: paper === undefined ? 'no default export' : `id ${paper.id}`,
   });
 }
+
+/** Whether the sources are those of a clone, which may be written to, and not of an installed package. */
+export const isClone = (): boolean => existsSync(join(paperFolder(DEFAULT_PAPER), 'index.ts'));
 
 /** A paper's source folder: `notes.md`, `notes.zh.md`, `results/`, `figures/`. */
 export const paperFolder = (id: string): string => join(SOURCES, id);

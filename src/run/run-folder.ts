@@ -3,6 +3,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { CheckpointError, UsageError } from '../errors/errors.js';
+import { printable } from '../errors/printable.js';
 import { temporaryFor, writeFileAtomic } from '../files/atomic.js';
 import { sealedJson, verifyJson } from '../files/checksum.js';
 import { diskError } from '../files/disk-error.js';
@@ -44,6 +45,7 @@ export class RunFolder {
    * @throws UsageError when there is a run already; CheckpointError when the folder cannot be written
    */
   static async create(path: string, config: object): Promise<RunFolder> {
+    refuseOddName(path);
     refuseTaken(path);
     try {
       await makeFolder(join(path, 'checkpoints'));
@@ -250,6 +252,17 @@ function missingAtEnd(metrics: readonly Record<string, unknown>[], { step, epoch
     ...missing('step', last('step', 'step', 'skip', 'rollback'), step),
     ...missing('epoch', last('epoch', 'epoch'), epoch),
   ];
+}
+
+/** A name that a list, a log or a terminal would show as something else. */
+function refuseOddName(path: string): void {
+  if (printable(path) === path) return;
+  throw new UsageError({
+    what: `A run cannot have the name ${JSON.stringify(path)}`,
+    expected: 'a name without line breaks and other control characters',
+    got: `"${printable(path)}"`,
+    next: 'choose another --run',
+  });
 }
 
 function refuseTaken(path: string): void {

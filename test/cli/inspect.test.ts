@@ -82,3 +82,29 @@ test('the table for people', async () => {
   assert.match(stdout, /^Total +58,322,314 +1,131,201,056\n$/m);
   assert.ok(Math.max(...stdout.split('\n').map((line) => line.length)) <= 80);
 });
+
+test('a recipe and a run are shown as the network that they train', async (t) => {
+  const folder = await scratch(t);
+  const table = async (...args: readonly string[]) => {
+    const { code, stdout, stderr } = await runCli(['inspect', ...args], { cwd: folder });
+    assert.equal(code, 0, stderr);
+    return stdout;
+  };
+  assert.equal(await table('--preset', 'quick'), await table('--preset', 'notes'));
+  const few = ['--dataset', 'shapes10', '--max-steps', '1', '--batch-size', '1', '--eval-limit', '1'];
+  const own = ['--preset', 'four-layer', '--activation', 'tanh', '--norm', 'batch', '--image-size', '32'];
+  const trained = await runCli(['train', ...few, ...own, '--run', 'runs/x'], { cwd: folder });
+  assert.equal(trained.code, 0, trained.stderr);
+  const shown = await table('runs/x');
+  assert.match(shown, /^runs\/x: AlexNet, preset four-layer, 10 classes, for one image of 3 × 32 × 32\n/);
+  assert.match(shown, /Tanh/);
+  assert.match(shown, /BatchNorm2d/);
+  for (const flag of ['--preset=notes', '--classes=5', '--norm=lrn', '--paper=resnet']) {
+    const { code, stderr } = await runCli(['inspect', 'runs/x', flag], { cwd: folder });
+    assert.equal(code, 2);
+    assert.match(stderr, /The network of the run in runs\/x is known/);
+  }
+  const { code, stderr } = await runCli(['inspect', 'runs'], { cwd: folder });
+  assert.equal(code, 2);
+  assert.match(stderr, /runs is not a run folder/);
+});

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import test from 'node:test';
 import { describeError } from '../../src/cli/print-error.js';
 import { DataError, UsageError } from '../../src/errors/errors.js';
 import { runCli, runNode } from '../support/cli.js';
+import { scratch } from '../support/toy.js';
 
 const COMMANDS = [
   'train',
@@ -71,6 +73,57 @@ test('unknown commands and flags are refused, with the near one', async () => {
       ] ?? [];
     await refused([command, ...args, '--frobnicate'], new RegExp(`paperweight ${command} has no option`));
   }
+});
+
+test('a near option is named, and no list that nobody reads', async () => {
+  for (const [command, given, meant] of [
+    ['train', '--steps', '--max-steps'],
+    ['train', '--learning-rate', '--lr'],
+    ['train', '--bacth-size', '--batch-size'],
+    ['eval', '--batch', '--batch-size'],
+    ['report', '--output', '--out'],
+  ] as const) {
+    const { code, stderr } = await runCli([command, given, '3']);
+    assert.equal(code, 2);
+    assert.match(stderr, new RegExp(`Next: did you mean ${meant}\\? Otherwise see [^?]*\\n$`), given);
+    assert.ok(stderr.length < 300, stderr);
+  }
+  await refused(['train', '--preset', 'quik'], /did you mean quick\?/);
+  await refused(['train', '--paper', 'alexnt'], /did you mean alexnet\?/);
+  await refused(['train', '--dataset', 'cifar'], /did you mean cifar10\?/);
+  await refused(['inspect', '--preset', 'batchnrm'], /did you mean batchnorm\?/);
+  await refused(['bench', 'tain'], /bench tain .*did you mean train\?/);
+  await refused(['reproduce', '--claim', 'lrn-4-layer'], /did you mean lrn-four-layer\?/);
+});
+
+test('a path that is not there is what is complained about, before anything else', async (t) => {
+  const folder = await scratch(t);
+  const absent = join(folder, 'absent');
+  for (const args of [
+    ['eval', absent],
+    ['eval', absent, '--dataset', 'cifar10', '--data', absent],
+    ['predict', absent, 'absent.png'],
+    ['export', absent, '--out', 'x.bin'],
+    ['report', absent, '--out', join(folder, 'nowhere', 'x.pdf')],
+    ['inspect', absent],
+    ['inspect', `${absent}.pth`],
+    ['train', '--dataset', 'imagefolder', '--data', absent, '--init', `${absent}.pth`],
+  ]) {
+    const { code, stdout, stderr } = await runCli(args, { cwd: folder });
+    assert.deepEqual([code, stdout], [2, ''], args.join(' '));
+    assert.match(
+      stderr,
+      /^error: \S*absent\S* (does not exist|is not a run folder)\. [^\n]*\n$/,
+      args.join(' '),
+    );
+    assert.doesNotMatch(stderr, /create its folder|CIFAR/, args.join(' '));
+  }
+  assert.deepEqual(await readdir(folder), []);
+  // Where something is to be read, no folder has to be created.
+  const names = await runCli(['inspect', '--figure', join(absent, 'x.svg')]);
+  assert.match(names.stderr, /create its folder first/);
+  const table = await runCli(['bench', 'table', '--out', absent]);
+  assert.match(table.stderr, /no such file or folder \(ENOENT\)\. Next: check the path\.\n$/);
 });
 
 test('missing and surplus arguments are refused', async () => {

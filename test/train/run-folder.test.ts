@@ -250,3 +250,13 @@ test('a state on a full disk: the one before stays', async (t) => {
   await folder.writeState(next);
   assert.deepEqual(await folder.state(), next);
 });
+
+test('a name with control characters is refused before anything is made', async (t) => {
+  const root = await scratch(t);
+  for (const name of ['a\nb', 'a\x1b[31mb', 'a\tb', 'a\u009bb'])
+    await assert.rejects(
+      RunFolder.create(join(root, name), {}),
+      (e) => e instanceof UsageError && /control characters/.test(e.message) && !/\p{Cc}/u.test(e.message),
+    );
+  assert.deepEqual(await readdir(root), []);
+});

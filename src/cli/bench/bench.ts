@@ -29,7 +29,7 @@ export function register(program: Command): void {
         'Peers are never installed by this command; it names what to run. npm peers are looked for below the folder that PAPERWEIGHT_PEERS names, else below bench/peers; Python ones in --python.',
       ].join('\n'),
     )
-    .argument('<what>', `one of ${BENCHES.join(', ')}`, oneOf('what', BENCHES))
+    .argument('<what>', `one of ${BENCHES.join(', ')}`, oneOf('bench', BENCHES))
     .option('--paper <name>', 'whose network', oneOf('--paper', ['alexnet']), 'alexnet')
     .option('--preset <name>', 'variant of the network', oneOf('--preset', ['notes']), 'notes')
     .option('--norm <kind>', 'lrn, or none to leave it out', oneOf('--norm', ['lrn', 'none']), 'lrn')

@@ -1,18 +1,23 @@
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { ShapeError, UsageError } from '../../errors/errors.js';
 import type { ModelSummary } from '../../nn/inspect.js';
 import type { Module } from '../../nn/module.js';
+import type { Paper } from '../../papers/paper.js';
+import type { ModelConfig } from '../../run/config.js';
 import { addModelOptions, type ModelFlags, modelOptions } from '../options/model.js';
 import { examples, JSON_OUTPUT, oneOf, pathName, positiveInteger } from '../options/options.js';
 import { checkOutput, FORCE } from '../options/output-file.js';
 import { modelHints } from '../options/weights.js';
 import { grouped, print, printJson, table, widest } from '../terminal/output.js';
 
+/** Classes of a network of which nothing is said. */
+const CLASSES = 10;
+
 interface Flags extends ModelFlags {
   readonly preset?: string;
-  readonly classes: number;
+  readonly classes?: number;
   readonly input?: number;
   readonly figure?: string;
   readonly force?: boolean;
@@ -28,12 +33,16 @@ export function register(program: Command): void {
       'Prints the layers of a model with output shapes, parameters and multiply-adds. Of a file of weights it prints the tensors, and which network they belong to. Computes nothing.',
     )
     .argument(
-      '[paper-or-file]',
-      'whose model (default: alexnet), or a file of weights (.safetensors, .pth, .pt), or an .onnx file',
-      pathName('paper-or-file'),
+      '[paper-run-or-file]',
+      'whose model (default: alexnet), or a run folder, a file of weights (.safetensors, .pth, .pt), or an .onnx file',
+      pathName('paper-run-or-file'),
     )
-    .option('--preset <name>', 'variant of the model (default: notes)', pathName('--preset'))
-    .option('--classes <n>', 'classes to tell apart', positiveInteger('--classes', 1_000_000), 10)
+    .option(
+      '--preset <name>',
+      'variant of the model, or a recipe of train (default: notes)',
+      pathName('--preset'),
+    )
+    .option('--classes <n>', 'classes to tell apart (default: 10)', positiveInteger('--classes', 1_000_000))
     .option(
       '--input <pixels>',
       'side of the square input image (default: what the variant is made for)',
@@ -55,12 +64,15 @@ export function register(program: Command): void {
         'paperweight inspect alexnet --classes 1000',
         'paperweight inspect alexnet --preset paper --norm none --without conv3',
         'paperweight inspect alexnet --preset paper --classes 1000 --figure alexnet.svg',
+        'paperweight inspect runs/my-run',
         'paperweight inspect alexnet.pth',
         'paperweight inspect alexnet.onnx',
       ),
     )
     .action(inspectModel);
 }
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
 async function inspectModel(id: string | undefined, flags: Flags): Promise<void> {
   if (flags.figure !== undefined)
@@ -71,7 +83,7 @@ async function inspectModel(id: string | undefined, flags: Flags): Promise<void>
       force: flags.force ?? false,
       inputs: id === undefined ? [] : [id],
     });
-  if (id !== undefined && /\.onnx$/i.test(id)) return inspectOnnx(id, flags);
+  if (id !== undefined && /\.onnx$/i.test(id) && !isFolder(id)) return inspectOnnx(id, flags);
   if (id !== undefined && statSync(id, { throwIfNoEntry: false })?.isFile()) {
     if (flags.figure !== undefined)
       throw new UsageError({
@@ -83,31 +95,70 @@ async function inspectModel(id: string | undefined, flags: Flags): Promise<void>
     const { inspectWeights } = await import('./weights.js');
     return inspectWeights(id, await modelHints(flags), flags.json ? { json: true } : {});
   }
-  const [{ buildModel }, { openPaper }, { inspect }, { withoutInit }] = await Promise.all([
+  const { paper, config, where } = await networkOf(id, flags);
+  const [{ buildModel }, { inspect }, { withoutInit }] = await Promise.all([
     import('../../papers/paper.js'),
-    import('../../papers/registry.js'),
     import('../../nn/inspect.js'),
     import('../../nn/init.js'),
   ]);
-  const paper = await openPaper(id ?? flags.paper);
-  const preset = flags.preset ?? Object.keys(paper.presets)[0]!;
-  const input = flags.input ?? paper.imageSize(preset);
-  const options = modelOptions(flags);
-  const model = withoutInit(() =>
-    buildModel(paper, {
-      paper: paper.id,
-      preset,
-      classes: Array.from({ length: flags.classes }, (_, i) => `class ${i}`),
-      imageSize: input,
-      dropout: 0.5,
-      init: paper.inits[0]!,
-      ...(options ? { options } : {}),
-    }),
-  );
+  const model = withoutInit(() => buildModel(paper, config));
+  const { imageSize: input, preset } = config;
   const summary = fitting(() => inspect(model, [3, input, input]), input, paper.imageSize(preset));
-  const title = `${paper.name}, preset ${preset}, ${grouped(flags.classes)} classes, for one image of 3 × ${input} × ${input}`;
+  const title = `${where}${paper.name}, preset ${preset}, ${grouped(config.classes.length)} classes, for one image of 3 × ${input} × ${input}`;
   await draw(model, input, `${paper.name}, ${preset}`, flags);
   show(title, summary, flags.json);
+}
+
+/** The network of a run folder, or of a paper as the flags change it. */
+async function networkOf(
+  id: string | undefined,
+  flags: Flags,
+): Promise<{ paper: Paper; config: ModelConfig; where: string }> {
+  const { openPaper, paperIds } = await import('../../papers/registry.js');
+  if (id !== undefined && !paperIds().includes(id) && (existsSync(id) || /[\\/.]/.test(id))) {
+    const config = await configOfRun(id, flags);
+    return { paper: await openPaper(config.paper), config, where: `${id}: ` };
+  }
+  const paper = await openPaper(id ?? flags.paper);
+  const named = flags.preset ?? Object.keys(paper.presets)[0]!;
+  // A recipe of train goes by a name of its own, and says which variant it trains, and how large the images are.
+  const recipe =
+    !Object.hasOwn(paper.presets, named) && Object.hasOwn(paper.recipes, named)
+      ? paper.recipes[named]!.model
+      : undefined;
+  const preset = recipe?.preset ?? named;
+  const options = { ...recipe?.options, ...modelOptions(flags) };
+  const config: ModelConfig = {
+    paper: paper.id,
+    preset,
+    classes: Array.from({ length: flags.classes ?? CLASSES }, (_, i) => `class ${i}`),
+    imageSize: flags.input ?? recipe?.imageSize ?? paper.imageSize(preset),
+    dropout: 0.5,
+    init: paper.inits[0]!,
+    ...(Object.keys(options).length > 0 ? { options } : {}),
+  };
+  return { paper, config, where: '' };
+}
+
+/** @throws UsageError for a path that is no run folder, and for flags that would change its network */
+async function configOfRun(path: string, flags: Flags): Promise<ModelConfig> {
+  const [{ requireModel }, { RunFolder }, { trainConfigSchema }] = await Promise.all([
+    import('../../papers/load.js'),
+    import('../../run/run-folder.js'),
+    import('../../run/config.js'),
+  ]);
+  requireModel(path);
+  const folder = RunFolder.open(path);
+  const changed = (['paper', 'preset', 'classes'] as const).find((name) => flags[name] !== undefined);
+  if (changed !== undefined || modelOptions(flags))
+    throw new UsageError({
+      what: `The network of the run in ${path} is known`,
+      expected: 'no --paper, --preset or --classes, and no other option that changes a network',
+      got: changed === undefined ? 'one of them' : `--${changed}`,
+      next: 'leave it out',
+    });
+  const { model } = await folder.config(trainConfigSchema);
+  return flags.input === undefined ? model : { ...model, imageSize: flags.input };
 }
 
 async function inspectOnnx(file: string, flags: Flags): Promise<void> {

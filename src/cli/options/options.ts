@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Precision } from '../../backend/backend.js';
 import { UsageError } from '../../errors/errors.js';
+import { didYouMean } from '../../errors/nearest.js';
 
 /** Turns the text of a flag's value into the value; commander calls it. */
 export type Parser<T> = (text: string) => T;
@@ -8,12 +9,18 @@ export type Parser<T> = (text: string) => T;
 const INTEGER = /^[+-]?\d+$/;
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
-function refuse(flag: string, text: string, expected: string): never {
+function refuse(flag: string, text: string, expected: string, words: readonly string[] = []): never {
   throw new UsageError({
     what: `${flag} ${text === '' ? '""' : text} cannot be used`,
     expected,
     got: `"${text}"`,
-    next: `give another value, or leave ${flag} out for its default (--help shows it)`,
+    next: didYouMean(
+      text,
+      words,
+      flag.startsWith('-')
+        ? `give another value, or leave ${flag} out for its default (--help shows it)`
+        : 'give another value (--help shows what there is)',
+    ),
   });
 }
 
@@ -79,7 +86,7 @@ export const between = (flag: string, min: number, max: number): Parser<number> 
 export function oneOf<T extends string>(flag: string, values: readonly T[]): Parser<T> {
   return (text) => {
     if (values.includes(text as T)) return text as T;
-    return refuse(flag, text, values.length === 1 ? values[0]! : `one of ${values.join(', ')}`);
+    return refuse(flag, text, values.length === 1 ? values[0]! : `one of ${values.join(', ')}`, values);
   };
 }
 

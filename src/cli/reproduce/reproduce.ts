@@ -41,7 +41,7 @@ export function register(program: Command): void {
     .option('--runs <dir>', 'folder for the runs', pathName('--runs'), 'runs')
     .option(
       '--results <dir>',
-      'folder for the results (default: the paper’s own, results/)',
+      'folder for the results (default: the paper’s own, results/; of an installed package ./results/PAPER)',
       pathName('--results'),
     );
   addDeviceOptions(command)

@@ -1,12 +1,13 @@
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 import { UsageError } from '../../errors/errors.js';
+import { didYouMean } from '../../errors/nearest.js';
 import type { Claim } from '../../papers/claims/claim.js';
 import { jobName } from '../../papers/claims/job.js';
 import { missingJobs, type Plan, reproduce, type Watcher } from '../../papers/claims/reproduce.js';
 import { ResultFolder } from '../../papers/claims/result.js';
 import { claimRows } from '../../papers/claims/table.js';
 import type { Paper } from '../../papers/paper.js';
-import { openPaper, paperFolder } from '../../papers/registry.js';
+import { openPaper } from '../../papers/registry.js';
 import { writeCharts } from '../../report/charts.js';
 import { openDatasetAloud } from '../data/open.js';
 import { withDevice } from '../device.js';
@@ -14,6 +15,7 @@ import { Interrupted, interruptCode, onInterrupt } from '../terminal/interrupt.j
 import { note, print, printJson, table } from '../terminal/output.js';
 import { clock } from '../terminal/progress.js';
 import type { ReproduceFlags } from './flags.js';
+import { copyResults, placesOf } from './places.js';
 
 /** Where there is no epoch for long, a line comes at most so often. */
 const LINE_MS = 60_000;
@@ -22,8 +24,13 @@ const LINE_MS = 60_000;
 export async function reproducePaper(id: string | undefined, flags: ReproduceFlags): Promise<void> {
   const paper = await openPaper(id);
   const claims = chooseClaims(paper, flags.claim);
-  const results = flags.results ?? join(paperFolder(paper.id), 'results');
-  if (flags.list) return list(paper, claims, results, flags.json ?? false);
+  const { results, figures, notes, shipped } = placesOf(paper.id, flags.results);
+  if (flags.list) {
+    const found = existsSync(results) ? results : (shipped ?? results);
+    return list(paper, claims, found, flags.json ?? false);
+  }
+  if (shipped !== undefined && (await copyResults(shipped, results)))
+    note(`The results that came with the package are now in ${results}; new ones go there.`);
   const abort = new AbortController();
   const stopListening = onInterrupt((times) => {
     if (times > 1) process.exit(interruptCode());
@@ -41,15 +48,13 @@ export async function reproducePaper(id: string | undefined, flags: ReproduceFla
         data: flags.data,
         runs: flags.runs,
         results,
-        // The paper's own notes tell of the paper's own results.
-        ...(flags.results ? {} : { notes: paperFolder(paper.id) }),
+        ...(notes === undefined ? {} : { notes }),
         budgetSeconds: flags.budget,
         signal: abort.signal,
         watcher: flags.json ? jsonWatcher : new Screen(),
       });
     note(`${missing.length} trainings are left that are known by now.`);
     const outcome = await withDevice(flags, run);
-    const figures = join(flags.results ?? paperFolder(paper.id), 'figures');
     await writeCharts(paper, await ResultFolder.open(results, paper.id), figures);
     if (outcome === 'interrupted')
       throw new Interrupted('Interrupted. The same command continues where this one stopped.');
@@ -69,7 +74,11 @@ function chooseClaims({ claims, name }: Paper, ids: readonly string[] | undefine
       what: `${name} has no claim "${id}"`,
       expected: `one of ${claims.map((c) => c.id).join(', ')}`,
       got: `"${id}"`,
-      next: 'see them with --list',
+      next: didYouMean(
+        id,
+        claims.map((c) => c.id),
+        'see them with --list',
+      ),
     });
   });
 }

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { UsageError } from '../../errors/errors.js';
+import { didYouMean } from '../../errors/nearest.js';
 import type { Paper } from '../../papers/paper.js';
 import type { ModelConfig, TrainConfig } from '../../run/config.js';
 import { initName, startFromOf } from '../options/finetune.js';
@@ -19,7 +20,11 @@ export function configFrom(
       what: `--preset ${name} cannot be used`,
       expected: `one of ${Object.keys(paper.recipes).join(', ')}`,
       got: `"${name}"`,
-      next: 'give another value, or leave --preset out for its default (--help shows it)',
+      next: didYouMean(
+        name,
+        Object.keys(paper.recipes),
+        'give another value, or leave --preset out for its default (--help shows it)',
+      ),
     });
   const { about: _, model, ...recipe } = paper.recipes[name]!;
   const changed = modelOptions(flags);

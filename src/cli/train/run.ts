@@ -7,6 +7,7 @@ import { printableLines } from '../../errors/printable.js';
 import { writeFileAtomic } from '../../files/atomic.js';
 import { withoutInit } from '../../nn/init.js';
 import { dryRun } from '../../papers/dry-run.js';
+import { requireModel } from '../../papers/load.js';
 import { buildModel, type Paper } from '../../papers/paper.js';
 import { openPaper } from '../../papers/registry.js';
 import { oneClass } from '../../papers/test-set.js';
@@ -120,6 +121,7 @@ async function choosePaper(flags: TrainFlags): Promise<Paper> {
   const paper = await openPaper(flags.paper);
   const config = configFrom(flags, { dataset: 'shapes10' }, ['any'], paper);
   const model = withoutInit(() => buildModel(paper, config.model));
+  if (config.startFrom) requireModel(config.startFrom.file);
   lrScales(model, config);
   freezeModules(model, config);
   return paper;

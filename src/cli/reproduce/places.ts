@@ -1,0 +1,46 @@
+import { existsSync } from 'node:fs';
+import { copyFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CheckpointError } from '../../errors/errors.js';
+import { diskError } from '../../files/disk-error.js';
+import { makeFolder } from '../../files/make-folder.js';
+import { isClone, paperFolder } from '../../papers/registry.js';
+
+export interface Places {
+  readonly results: string;
+  readonly figures: string;
+  /** Folder of the notes whose table is rebuilt: the paper's own notes tell of the paper's own results. */
+  readonly notes?: string;
+  /** Results that came with an installed package, from which those in `results` go on. */
+  readonly shipped?: string;
+}
+
+/**
+ * Where a reproduction reads and writes.
+ *
+ * @param given `--results`
+ * @param clone whether the sources may be written to; an installed package stays as it was installed
+ */
+export function placesOf(paper: string, given: string | undefined, clone = isClone()): Places {
+  const own = paperFolder(paper);
+  if (given !== undefined) return { results: given, figures: join(given, 'figures') };
+  if (clone) return { results: join(own, 'results'), figures: join(own, 'figures'), notes: own };
+  const results = join('results', paper);
+  return { results, figures: join(results, 'figures'), shipped: join(own, 'results') };
+}
+
+/**
+ * Copies results to where they go on, unless something is there.
+ * @returns whether they were copied
+ */
+export async function copyResults(from: string, to: string): Promise<boolean> {
+  if (existsSync(to) || !existsSync(from)) return false;
+  try {
+    await makeFolder(to);
+    for (const name of await readdir(from))
+      if (name.endsWith('.json')) await copyFile(join(from, name), join(to, name));
+  } catch (error) {
+    throw diskError(error, `cannot write ${to}`, CheckpointError);
+  }
+  return true;
+}
