@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
-import { DeviceError, PaperweightError } from '../errors/errors.js';
+import { checkOptionNames, shown } from '../errors/arguments.js';
+import { DeviceError, PaperweightError, UsageError } from '../errors/errors.js';
 import type { Device, Precision } from './backend.js';
 import { WorkerDevice } from './worker/device.js';
 
@@ -15,11 +16,29 @@ export type DeviceName = 'auto' | 'onednn' | 'reference';
  */
 export async function openDevice(
   name: DeviceName = 'auto',
-  {
-    threads = availableParallelism(),
-    precision = 'float32',
-  }: { threads?: number; precision?: Precision } = {},
+  options: { threads?: number; precision?: Precision } = {},
 ): Promise<{ device: Device; why: string }> {
+  checkOptionNames('A device', options, ['threads', 'precision']);
+  const { threads = availableParallelism(), precision = 'float32' } = options;
+  if (!['auto', 'onednn', 'reference'].includes(name))
+    throw new UsageError({
+      what: 'There is no such device',
+      expected: "'auto', 'onednn' or 'reference'",
+      got: shown(name),
+      next: "use 'auto' for the fastest one that works",
+    });
+  if (!Number.isSafeInteger(threads) || threads < 1)
+    throw new UsageError({
+      what: 'A device got bad threads',
+      expected: 'an integer of at least 1',
+      got: shown(threads),
+    });
+  if (!['float32', 'bfloat16', 'auto'].includes(precision))
+    throw new UsageError({
+      what: 'A device got a bad precision',
+      expected: "'float32', 'bfloat16' or 'auto'",
+      got: shown(precision),
+    });
   if (name === 'reference' && precision === 'bfloat16')
     throw new DeviceError({
       what: 'Device "reference" cannot compute with bfloat16',

@@ -1,5 +1,7 @@
+import { shown } from '../errors/arguments.js';
 import { DataError, UsageError } from '../errors/errors.js';
 import { Generator } from '../random.js';
+import { checkDataset } from './check-dataset.js';
 import type { ImageRules } from './images/rules.js';
 
 /** How a worker thread opens its own view of a data set. */
@@ -98,6 +100,13 @@ export class Subset implements Dataset {
 
   /** @throws UsageError when an index is not one of the data set's */
   constructor(base: Dataset, indices: ArrayLike<number>) {
+    checkDataset('Subset', base);
+    if (!Array.isArray(indices) && !ArrayBuffer.isView(indices))
+      throw new UsageError({
+        what: 'Subset got no list of indices',
+        expected: 'an array of numbers',
+        got: shown(indices),
+      });
     for (let i = 0; i < indices.length; i++) checkIndex(base, indices[i]!);
     this.#base = base;
     this.#indices = Int32Array.from(indices);
@@ -122,6 +131,7 @@ export class Subset implements Dataset {
 
   /** `count` different images: a pure function of the data set's length, `count` and `seed`. */
   static random(base: Dataset, count: number, seed = 0): Subset {
+    checkDataset('Subset.random', base);
     if (!Number.isInteger(count) || count < 0 || count > base.length) {
       throw new UsageError({
         what: `a random subset of ${base.name} cannot have this size`,

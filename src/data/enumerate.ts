@@ -1,3 +1,6 @@
+import { shown } from '../errors/arguments.js';
+import { UsageError } from '../errors/errors.js';
+
 /**
  * Counts along, from 0.
  *
@@ -7,6 +10,18 @@
 export async function* enumerate<T>(
   items: AsyncIterable<T>,
 ): AsyncGenerator<readonly [index: number, item: T]> {
+  if (
+    typeof (items as AsyncIterable<T> | undefined)?.[Symbol.asyncIterator] !== 'function' &&
+    !isIterable(items)
+  )
+    throw new UsageError({
+      what: 'enumerate counts what a loader gives',
+      expected: 'a DataLoader',
+      got: shown(items),
+    });
   let index = 0;
   for await (const item of items) yield [index++, item];
 }
+
+const isIterable = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && Symbol.iterator in value;

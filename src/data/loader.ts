@@ -1,11 +1,13 @@
+import { checkBooleans, checkOptionNames, shown } from '../errors/arguments.js';
 import { UsageError } from '../errors/errors.js';
 import { Generator } from '../random.js';
 import { type Tensor, tensor } from '../tensor/tensor.js';
 import { assembleBatch, type Batch } from './batch.js';
+import { checkDataset } from './check-dataset.js';
 import type { Dataset, WorkerSpec } from './dataset.js';
 import type { BatchRequest } from './loader-worker.js';
 import { batchCount, epochOrder } from './sampler.js';
-import type { Transform } from './transforms/transform.js';
+import { checkTransform, type Transform } from './transforms/transform.js';
 
 export type { Batch } from './batch.js';
 
@@ -29,11 +31,13 @@ export interface DataLoaderOptions {
 function check(name: string, value: number, low: number, high: number): void {
   if (Number.isInteger(value) && value >= low && value <= high) return;
   throw new UsageError({
-    what: `DataLoader cannot work with ${name} ${value}`,
+    what: `DataLoader cannot work with ${name} ${shown(value)}`,
     expected: `a whole number from ${low} to ${high}`,
-    got: String(value),
+    got: shown(value),
   });
 }
+
+const OPTIONS = ['batchSize', 'shuffle', 'dropLast', 'workers', 'prefetch', 'seed', 'transform'];
 
 /** Forks of the seed's generator below this one belong to others, such as initialisers. */
 const FIRST_STREAM = 2;
@@ -71,7 +75,11 @@ export class DataLoader implements AsyncIterable<readonly [inputs: Tensor, label
 
   /** @throws UsageError for options that cannot work with the data set */
   constructor(dataset: Dataset, options: DataLoaderOptions = {}) {
+    checkDataset('DataLoader', dataset);
+    checkOptionNames('DataLoader', options, OPTIONS);
     const { batchSize = 1, shuffle = false, dropLast = false, workers = 0, prefetch = 2, seed = 0 } = options;
+    checkBooleans('DataLoader', { shuffle, dropLast });
+    if (options.transform !== undefined) checkTransform('DataLoader', options.transform);
     check('batchSize', batchSize, 1, 2 ** 20);
     check('workers', workers, 0, 256);
     check('prefetch', prefetch, 0, 1024);

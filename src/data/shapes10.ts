@@ -1,3 +1,4 @@
+import { checkBooleans, checkOptionNames } from '../errors/arguments.js';
 import { UsageError } from '../errors/errors.js';
 import { Generator } from '../random.js';
 import { checkIndex, type Dataset, type WorkerSpec } from './dataset.js';
@@ -66,11 +67,10 @@ export class Shapes10 implements Dataset {
   }
 
   /** @throws UsageError unless `length` is a whole number from 1 to 1,000,000 and `seed` a safe integer */
-  static async open({
-    train,
-    length = train ? 10_000 : 2_000,
-    seed = 0,
-  }: Shapes10Options): Promise<Shapes10> {
+  static async open(options: Shapes10Options): Promise<Shapes10> {
+    checkOptionNames('Shapes10.open', options, ['train', 'length', 'seed']);
+    const { train, length = train ? 10_000 : 2_000, seed = 0 } = options;
+    checkBooleans('Shapes10.open', { train });
     if (!Number.isInteger(length) || length < 1 || length > 1_000_000) {
       throw new UsageError({
         what: 'Shapes10 cannot have this length',

@@ -57,6 +57,17 @@ export function makeArray(
   return typeof first === 'number' ? new Type(first) : new Type(first as ArrayBuffer, byteOffset, length);
 }
 
+/** Whether a value is a list of sizes. */
+export const isShape = (value: unknown): value is Shape =>
+  Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
+
+export const isDType = (value: unknown): value is DType =>
+  typeof value === 'string' && Object.hasOwn(ARRAY, value);
+
+/** Whether a value is an array of a type that tensors have. */
+export const isTypedArray = (value: unknown): value is TypedArray =>
+  Object.values(ARRAY).some((Type) => value instanceof Type);
+
 export function dtypeOf(data: TypedArray): DType {
   if (data instanceof Float32Array) return 'float32';
   if (data instanceof Float64Array) return 'float64';

@@ -1,12 +1,13 @@
+import { checkNumber } from '../errors/arguments.js';
 import * as ops from '../ops/index.js';
 import { Tensor } from '../tensor/tensor.js';
-import { showFloat } from './arguments.js';
+import { nodeOf, showFloat } from './arguments.js';
 import { Module } from './module.js';
 
 /** y = max(0, x): the paper's non-saturating neuron (section 3.1). Any shape. */
 export class ReLU extends Module {
   forward(x: Tensor): Tensor {
-    return this.scoped(() => new Tensor(ops.relu(x.node)));
+    return this.scoped(() => new Tensor(ops.relu(nodeOf(this.typeName, x))));
   }
 }
 
@@ -14,10 +15,11 @@ export class ReLU extends Module {
 export class LeakyReLU extends Module {
   constructor(readonly negativeSlope = 0.01) {
     super();
+    checkNumber('LeakyReLU', 'negativeSlope', negativeSlope, { expected: 'a number' });
   }
 
   forward(x: Tensor): Tensor {
-    return this.scoped(() => new Tensor(ops.leakyRelu(x.node, this.negativeSlope)));
+    return this.scoped(() => new Tensor(ops.leakyRelu(nodeOf(this.typeName, x), this.negativeSlope)));
   }
 
   protected override extraRepr(): string {
@@ -28,13 +30,13 @@ export class LeakyReLU extends Module {
 /** y = 1 / (1 + e^−x). Any shape. */
 export class Sigmoid extends Module {
   forward(x: Tensor): Tensor {
-    return this.scoped(() => new Tensor(ops.sigmoid(x.node)));
+    return this.scoped(() => new Tensor(ops.sigmoid(nodeOf(this.typeName, x))));
   }
 }
 
 /** y = tanh x: the saturating neuron of the paper's Figure 1. Any shape. */
 export class Tanh extends Module {
   forward(x: Tensor): Tensor {
-    return this.scoped(() => new Tensor(ops.tanh(x.node)));
+    return this.scoped(() => new Tensor(ops.tanh(nodeOf(this.typeName, x))));
   }
 }

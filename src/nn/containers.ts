@@ -1,5 +1,8 @@
+import { shown } from '../errors/arguments.js';
+import { UsageError } from '../errors/errors.js';
 import * as ops from '../ops/index.js';
 import { Tensor } from '../tensor/tensor.js';
+import { nodeOf } from './arguments.js';
 import { Module } from './module.js';
 
 /**
@@ -13,6 +16,20 @@ export class Sequential extends Module {
 
   constructor(...layers: readonly Module[]) {
     super();
+    const [first] = layers as readonly unknown[];
+    const at = layers.findIndex((layer) => !(layer instanceof Module));
+    const strange: unknown = layers[at];
+    if (at >= 0)
+      throw new UsageError({
+        what: 'Sequential got something that is no module',
+        expected: 'modules, such as new Linear(2, 2) and new ReLU()',
+        got: shown(strange),
+        next: Array.isArray(first)
+          ? 'write new Sequential(...layers) for an array'
+          : typeof strange === 'function'
+            ? 'make an object of a class with new; for a function of your own write a class that extends Module'
+            : 'pass modules alone',
+      });
     this.#layers = layers;
   }
 
@@ -49,10 +66,16 @@ export class Identity extends Module {
 export class Flatten extends Module {
   constructor(readonly startDim = 1) {
     super();
+    if (!Number.isInteger(startDim))
+      throw new UsageError({
+        what: 'Flatten got a bad startDim',
+        expected: 'an integer',
+        got: shown(startDim),
+      });
   }
 
   forward(x: Tensor): Tensor {
-    return this.scoped(() => new Tensor(ops.flatten(x.node, this.startDim)));
+    return this.scoped(() => new Tensor(ops.flatten(nodeOf(this.typeName, x), this.startDim)));
   }
 
   protected override extraRepr(): string {

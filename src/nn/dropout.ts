@@ -1,9 +1,10 @@
+import { shown } from '../errors/arguments.js';
 import { UsageError } from '../errors/errors.js';
 import { hostLeaf } from '../graph/node.js';
 import * as ops from '../ops/index.js';
 import { nextKey } from '../tensor/random.js';
 import { Tensor } from '../tensor/tensor.js';
-import { showFloat } from './arguments.js';
+import { nodeOf, showFloat } from './arguments.js';
 import { Module } from './module.js';
 
 /**
@@ -16,18 +17,18 @@ import { Module } from './module.js';
 export class Dropout extends Module {
   constructor(readonly p = 0.5) {
     super();
-    if (!(p >= 0 && p < 1))
+    if (typeof p !== 'number' || !(p >= 0 && p < 1))
       throw new UsageError({
         what: 'Dropout got a bad probability',
         expected: 'p in [0, 1)',
-        got: String(p),
+        got: shown(p),
       });
   }
 
   forward(x: Tensor): Tensor {
     if (!this.training || this.p === 0) return x;
     const key = hostLeaf(nextKey(), [4], 'int32');
-    return this.scoped(() => new Tensor(ops.dropout(x.node, key, this.p)));
+    return this.scoped(() => new Tensor(ops.dropout(nodeOf(this.typeName, x), key, this.p)));
   }
 
   protected override extraRepr(): string {

@@ -1,8 +1,9 @@
+import { checkNumber, checkOptionNames, shown } from '../errors/arguments.js';
 import { ShapeError, UsageError } from '../errors/errors.js';
 import { type Shape, showShape, sizeOf } from '../graph/types.js';
 import type { Generator } from '../random.js';
 import { initGenerator } from '../tensor/random.js';
-import type { Parameter } from '../tensor/tensor.js';
+import { Parameter } from '../tensor/tensor.js';
 
 /*
  * Initialisers overwrite a parameter, in place of PyTorch's functions with an underscore. All take a generator
@@ -28,6 +29,18 @@ export function withoutInit<T>(make: () => T): T {
   }
 }
 
+/** @throws UsageError for what is no parameter, and for numbers that are not finite */
+function check(name: string, parameter: unknown, numbers: Readonly<Record<string, unknown>> = {}): void {
+  if (!(parameter instanceof Parameter))
+    throw new UsageError({
+      what: `init.${name} fills a parameter`,
+      expected: 'a Parameter, such as layer.weight',
+      got: shown(parameter),
+    });
+  for (const [key, value] of Object.entries(numbers))
+    checkNumber(`init.${name}`, key, value, { expected: 'a finite number' });
+}
+
 function fill(parameter: Parameter, next: () => number): void {
   if (skipping) return;
   const data = parameter.blank();
@@ -37,15 +50,19 @@ function fill(parameter: Parameter, next: () => number): void {
 
 /** Every value the same. */
 export function constant(parameter: Parameter, value: number): void {
+  check('constant', parameter, { value });
   fill(parameter, () => value);
 }
 
 /** Uniform in [low, high). */
 export function uniform(
   parameter: Parameter,
-  { low = 0, high = 1 }: { low?: number; high?: number } = {},
+  options: { low?: number; high?: number } = {},
   generator: Generator = initGenerator(),
 ): void {
+  checkOptionNames('init.uniform', options, ['low', 'high']);
+  const { low = 0, high = 1 } = options;
+  check('uniform', parameter, { low, high });
   if (skipping) return;
   // A loop of its own, since this is what every model's construction waits for: twice as fast as fill().
   const data = parameter.blank();
@@ -56,9 +73,12 @@ export function uniform(
 /** Normal with a mean and a standard deviation; the paper's own is N(0, 0.01²) (section 5). */
 export function normal(
   parameter: Parameter,
-  { mean = 0, std = 1 }: { mean?: number; std?: number } = {},
+  options: { mean?: number; std?: number } = {},
   generator: Generator = initGenerator(),
 ): void {
+  checkOptionNames('init.normal', options, ['mean', 'std']);
+  const { mean = 0, std = 1 } = options;
+  check('normal', parameter, { mean, std });
   fill(parameter, () => generator.normal(mean, std));
 }
 
@@ -108,10 +128,17 @@ export interface KaimingOptions {
   nonlinearity?: Nonlinearity;
 }
 
-function kaimingStd(
-  shape: Shape,
-  { a = 0, mode = 'fanIn', nonlinearity = 'leakyRelu' }: KaimingOptions,
-): number {
+function kaimingStd(name: string, parameter: Parameter, options: KaimingOptions): number {
+  checkOptionNames(`init.${name}`, options, ['a', 'mode', 'nonlinearity']);
+  const { a = 0, mode = 'fanIn', nonlinearity = 'leakyRelu' } = options;
+  check(name, parameter, { a });
+  if (mode !== 'fanIn' && mode !== 'fanOut')
+    throw new UsageError({
+      what: `init.${name} got a bad mode`,
+      expected: "'fanIn' or 'fanOut'",
+      got: shown(mode),
+    });
+  const { shape } = parameter;
   return gain(nonlinearity, a) / Math.sqrt(fans(shape)[mode]);
 }
 
@@ -121,7 +148,7 @@ export function kaimingUniform(
   options: KaimingOptions = {},
   generator?: Generator,
 ): void {
-  const bound = Math.sqrt(3) * kaimingStd(parameter.shape, options);
+  const bound = Math.sqrt(3) * kaimingStd('kaimingUniform', parameter, options);
   uniform(parameter, { low: -bound, high: bound }, generator);
 }
 
@@ -131,10 +158,14 @@ export function kaimingNormal(
   options: KaimingOptions = {},
   generator?: Generator,
 ): void {
-  normal(parameter, { std: kaimingStd(parameter.shape, options) }, generator);
+  normal(parameter, { std: kaimingStd('kaimingNormal', parameter, options) }, generator);
 }
 
-const xavierStd = (shape: Shape, factor: number): number => {
+const xavierStd = (name: string, parameter: Parameter, options: { gain?: number }): number => {
+  checkOptionNames(`init.${name}`, options, ['gain']);
+  const { gain: factor = 1 } = options;
+  check(name, parameter, { gain: factor });
+  const { shape } = parameter;
   const { fanIn, fanOut } = fans(shape);
   return factor * Math.sqrt(2 / (fanIn + fanOut));
 };
@@ -142,20 +173,20 @@ const xavierStd = (shape: Shape, factor: number): number => {
 /** Uniform in ±gain·√(6 / (fanIn + fanOut)) (Glorot and Bengio, 2010). */
 export function xavierUniform(
   parameter: Parameter,
-  { gain = 1 }: { gain?: number } = {},
+  options: { gain?: number } = {},
   generator?: Generator,
 ): void {
-  const bound = Math.sqrt(3) * xavierStd(parameter.shape, gain);
+  const bound = Math.sqrt(3) * xavierStd('xavierUniform', parameter, options);
   uniform(parameter, { low: -bound, high: bound }, generator);
 }
 
 /** Normal with standard deviation gain·√(2 / (fanIn + fanOut)) (Glorot and Bengio, 2010). */
 export function xavierNormal(
   parameter: Parameter,
-  { gain = 1 }: { gain?: number } = {},
+  options: { gain?: number } = {},
   generator?: Generator,
 ): void {
-  normal(parameter, { std: xavierStd(parameter.shape, gain) }, generator);
+  normal(parameter, { std: xavierStd('xavierNormal', parameter, options) }, generator);
 }
 
 /**
@@ -167,6 +198,7 @@ export function pytorchDefault(
   bias: Parameter | null = null,
   generator?: Generator,
 ): void {
+  check('pytorchDefault', weight);
   const bound = 1 / Math.sqrt(fans(weight.shape).fanIn);
   uniform(weight, { low: -bound, high: bound }, generator);
   if (bias) uniform(bias, { low: -bound, high: bound }, generator);

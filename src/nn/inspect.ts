@@ -1,8 +1,10 @@
+import { shown } from '../errors/arguments.js';
+import { UsageError } from '../errors/errors.js';
 import { hostLeaf, type Node } from '../graph/node.js';
-import type { Shape } from '../graph/types.js';
+import { isShape, type Shape } from '../graph/types.js';
 import { operationOf } from '../ops/operation.js';
 import { Tensor } from '../tensor/tensor.js';
-import type { Module } from './module.js';
+import { Module } from './module.js';
 import { type Listener, watching } from './watch.js';
 
 /** One call of a module that has no modules below it. */
@@ -36,6 +38,12 @@ export interface ModelSummary {
  * const { parameters, macs } = inspect(new AlexNet({ numClasses: 10 }), [3, 224, 224]);
  */
 export function inspect(model: Module, inputShape: Shape): ModelSummary {
+  if (!(model instanceof Module) || !isShape(inputShape))
+    throw new UsageError({
+      what: 'inspect runs a shape through a model',
+      expected: 'inspect(model, [3, 224, 224])',
+      got: `${shown(model)} and ${shown(inputShape)}`,
+    });
   const shape = inputShape.length === 3 ? [1, ...inputShape] : inputShape;
   const input = new Tensor(hostLeaf(new Float32Array(0), shape, 'float32'));
   const modules = model.namedModules();

@@ -1,6 +1,7 @@
+import { checkBooleans, checkOptionNames } from '../errors/arguments.js';
 import * as ops from '../ops/index.js';
 import { Parameter, Tensor } from '../tensor/tensor.js';
-import { checkIntegers, showBoolean } from './arguments.js';
+import { checkCounts, nodeOf, showBoolean } from './arguments.js';
 import { pytorchDefault } from './init.js';
 import { Module } from './module.js';
 
@@ -19,17 +20,22 @@ export class Linear extends Module {
   constructor(
     readonly inFeatures: number,
     readonly outFeatures: number,
-    { bias = true }: { bias?: boolean } = {},
+    options: { bias?: boolean } = {},
   ) {
     super();
-    checkIntegers('Linear', { inFeatures, outFeatures }, 1);
+    checkOptionNames('Linear', options, ['bias']);
+    const { bias = true } = options;
+    checkCounts('Linear', { inFeatures, outFeatures }, 1);
+    checkBooleans('Linear', { bias });
     this.weight = new Parameter(new Float32Array(outFeatures * inFeatures), [outFeatures, inFeatures]);
     this.bias = bias ? new Parameter(new Float32Array(outFeatures), [outFeatures]) : null;
     pytorchDefault(this.weight, this.bias);
   }
 
   forward(x: Tensor): Tensor {
-    return this.scoped(() => new Tensor(ops.linear(x.node, this.weight.node, this.bias?.node)));
+    return this.scoped(
+      () => new Tensor(ops.linear(nodeOf(this.typeName, x), this.weight.node, this.bias?.node)),
+    );
   }
 
   protected override extraRepr(): string {

@@ -1,6 +1,8 @@
+import { checkOptionNames } from '../errors/arguments.js';
 import { UsageError } from '../errors/errors.js';
 import * as ops from '../ops/index.js';
 import { Tensor } from '../tensor/tensor.js';
+import { nodeOf } from './arguments.js';
 import { Module } from './module.js';
 
 /** How the losses of a batch become one number, if they do. */
@@ -18,12 +20,11 @@ export class CrossEntropyLoss extends Module {
   readonly labelSmoothing: number;
   readonly reduction: Reduction;
 
-  constructor({
-    labelSmoothing = 0,
-    reduction = 'mean',
-  }: { labelSmoothing?: number; reduction?: Reduction } = {}) {
+  constructor(options: { labelSmoothing?: number; reduction?: Reduction } = {}) {
     super();
-    if (!(labelSmoothing >= 0 && labelSmoothing <= 1))
+    checkOptionNames('CrossEntropyLoss', options, ['labelSmoothing', 'reduction']);
+    const { labelSmoothing = 0, reduction = 'mean' } = options;
+    if (typeof labelSmoothing !== 'number' || !(labelSmoothing >= 0 && labelSmoothing <= 1))
       throw new UsageError({
         what: 'CrossEntropyLoss got a bad labelSmoothing',
         expected: 'a number in [0, 1]',
@@ -41,7 +42,9 @@ export class CrossEntropyLoss extends Module {
 
   forward(logits: Tensor, labels: Tensor): Tensor {
     return this.scoped(() => {
-      const rows = new Tensor(ops.crossEntropy(logits.node, labels.node, this.labelSmoothing));
+      const rows = new Tensor(
+        ops.crossEntropy(nodeOf(this.typeName, logits), nodeOf(this.typeName, labels), this.labelSmoothing),
+      );
       if (this.reduction === 'none') return rows;
       return this.reduction === 'sum' ? rows.sum() : rows.mean();
     });

@@ -1,8 +1,9 @@
 import type { Device } from '../backend/backend.js';
-import { shown } from '../errors/arguments.js';
+import { checkBooleans, checkOptionNames, shown } from '../errors/arguments.js';
 import { CheckpointError, ShapeError, UsageError } from '../errors/errors.js';
 import { type Shape, sameShape, showShape } from '../graph/types.js';
 import { withScope } from '../ops/scope.js';
+import { checkDevice } from '../tensor/check-device.js';
 import { flushPending } from '../tensor/pending.js';
 import { checkPlace, checkSaved, loadSaved, type SavedTensor } from '../tensor/saved.js';
 import { Parameter, type Tensor } from '../tensor/tensor.js';
@@ -183,6 +184,7 @@ export abstract class Module {
 
   /** Moves parameters and buffers to a device. */
   async to(device: Device): Promise<this> {
+    checkDevice(device);
     flushPending(this.#buffers());
     for (const [, parameter] of this.#state('')) await parameter.place(device);
     return this;
@@ -252,10 +254,10 @@ export abstract class Module {
    * @example
    * const { mismatched } = model.loadStateDict(saved, { strict: false, skipMismatched: true });
    */
-  loadStateDict(
-    saved: ReadonlyMap<string, SavedTensor>,
-    { strict = true, skipMismatched = false }: LoadOptions = {},
-  ): LoadReport {
+  loadStateDict(saved: ReadonlyMap<string, SavedTensor>, options: LoadOptions = {}): LoadReport {
+    checkOptionNames('loadStateDict', options, ['strict', 'skipMismatched']);
+    const { strict = true, skipMismatched = false } = options;
+    checkBooleans('loadStateDict', { strict, skipMismatched });
     const own = this.stateDict();
     const report = this.compareStateDict(saved);
     const wrongNames = strict && report.missing.length + report.unexpected.length > 0;

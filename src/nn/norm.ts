@@ -1,10 +1,11 @@
+import { checkNumber, checkOptionNames } from '../errors/arguments.js';
 import { ShapeError } from '../errors/errors.js';
 import type { Node } from '../graph/node.js';
 import { showShape, sizeOf } from '../graph/types.js';
 import * as ops from '../ops/index.js';
 import { deferUpdate, latestNode } from '../tensor/pending.js';
 import { Parameter, Tensor, tensor } from '../tensor/tensor.js';
-import { checkIntegers, showFloat } from './arguments.js';
+import { checkCounts, nodeOf, showFloat } from './arguments.js';
 import { Module } from './module.js';
 
 /**
@@ -19,10 +20,14 @@ export class LocalResponseNorm extends Module {
 
   constructor(
     readonly size: number,
-    { alpha = 1e-4, beta = 0.75, k = 1 }: { alpha?: number; beta?: number; k?: number } = {},
+    options: { alpha?: number; beta?: number; k?: number } = {},
   ) {
     super();
-    checkIntegers('LocalResponseNorm', { size }, 1);
+    checkOptionNames('LocalResponseNorm', options, ['alpha', 'beta', 'k']);
+    const { alpha = 1e-4, beta = 0.75, k = 1 } = options;
+    checkCounts('LocalResponseNorm', { size }, 1);
+    for (const [name, value] of Object.entries({ alpha, beta, k }))
+      checkNumber('LocalResponseNorm', name, value, { expected: 'a number' });
     this.alpha = alpha;
     this.beta = beta;
     this.k = k;
@@ -30,7 +35,9 @@ export class LocalResponseNorm extends Module {
 
   forward(x: Tensor): Tensor {
     const { size, alpha, beta, k } = this;
-    return this.scoped(() => new Tensor(ops.localResponseNorm(x.node, { size, alpha, beta, k })));
+    return this.scoped(
+      () => new Tensor(ops.localResponseNorm(nodeOf(this.typeName, x), { size, alpha, beta, k })),
+    );
   }
 
   protected override extraRepr(): string {
@@ -57,10 +64,14 @@ export class BatchNorm2d extends Module {
 
   constructor(
     readonly numFeatures: number,
-    { eps = 1e-5, momentum = 0.1 }: { eps?: number; momentum?: number } = {},
+    options: { eps?: number; momentum?: number } = {},
   ) {
     super();
-    checkIntegers('BatchNorm2d', { numFeatures }, 1);
+    checkOptionNames('BatchNorm2d', options, ['eps', 'momentum']);
+    const { eps = 1e-5, momentum = 0.1 } = options;
+    checkCounts('BatchNorm2d', { numFeatures }, 1);
+    checkNumber('BatchNorm2d', 'eps', eps, { least: 0, expected: 'a number of at least 0' });
+    checkNumber('BatchNorm2d', 'momentum', momentum, { least: 0, most: 1, expected: 'a number in [0, 1]' });
     this.eps = eps;
     this.momentum = momentum;
     const filled = (value: number) => new Float32Array(numFeatures).fill(value);
@@ -76,10 +87,12 @@ export class BatchNorm2d extends Module {
       if (!this.training) {
         const mean = latestNode(this.runningMean);
         const variance = latestNode(this.runningVar);
-        return new Tensor(ops.batchNorm(x.node, weight.node, bias.node, mean, variance, eps));
+        return new Tensor(
+          ops.batchNorm(nodeOf(this.typeName, x), weight.node, bias.node, mean, variance, eps),
+        );
       }
-      const y = ops.batchNormTrain(x.node, weight.node, bias.node, eps);
-      this.#track(x.node);
+      const y = ops.batchNormTrain(nodeOf(this.typeName, x), weight.node, bias.node, eps);
+      this.#track(nodeOf(this.typeName, x));
       return new Tensor(y);
     });
   }

@@ -1,6 +1,7 @@
+import { checkBooleans, checkOptionNames } from '../errors/arguments.js';
 import * as ops from '../ops/index.js';
 import { Tensor } from '../tensor/tensor.js';
-import { checkIntegers, pair, type Size, showBoolean, showSize } from './arguments.js';
+import { checkIntegers, nodeOf, pair, type Size, showBoolean, showSize } from './arguments.js';
 import { Module } from './module.js';
 
 /** Options of {@link MaxPool2d}; a number holds for both directions. */
@@ -27,9 +28,12 @@ export class MaxPool2d extends Module {
 
   constructor(
     readonly kernelSize: Size,
-    { stride = kernelSize, padding = 0, dilation = 1, ceilMode = false }: MaxPool2dOptions = {},
+    options: MaxPool2dOptions = {},
   ) {
     super();
+    checkOptionNames('MaxPool2d', options, ['stride', 'padding', 'dilation', 'ceilMode']);
+    const { stride = kernelSize, padding = 0, dilation = 1, ceilMode = false } = options;
+    checkBooleans('MaxPool2d', { ceilMode });
     checkIntegers('MaxPool2d', { kernelSize, stride, dilation }, 1);
     checkIntegers('MaxPool2d', { padding }, 0);
     this.stride = stride;
@@ -42,7 +46,7 @@ export class MaxPool2d extends Module {
     return this.scoped(
       () =>
         new Tensor(
-          ops.maxPool2d(x.node, {
+          ops.maxPool2d(nodeOf(this.typeName, x), {
             kernel: pair(this.kernelSize),
             stride: pair(this.stride),
             padding: pair(this.padding),
@@ -79,9 +83,12 @@ export class AvgPool2d extends Module {
 
   constructor(
     readonly kernelSize: Size,
-    { stride = kernelSize, padding = 0, ceilMode = false, countIncludePad = true }: AvgPool2dOptions = {},
+    options: AvgPool2dOptions = {},
   ) {
     super();
+    checkOptionNames('AvgPool2d', options, ['stride', 'padding', 'ceilMode', 'countIncludePad']);
+    const { stride = kernelSize, padding = 0, ceilMode = false, countIncludePad = true } = options;
+    checkBooleans('AvgPool2d', { ceilMode, countIncludePad });
     checkIntegers('AvgPool2d', { kernelSize, stride }, 1);
     checkIntegers('AvgPool2d', { padding }, 0);
     this.stride = stride;
@@ -94,7 +101,7 @@ export class AvgPool2d extends Module {
     return this.scoped(
       () =>
         new Tensor(
-          ops.avgPool2d(x.node, {
+          ops.avgPool2d(nodeOf(this.typeName, x), {
             kernel: pair(this.kernelSize),
             stride: pair(this.stride),
             padding: pair(this.padding),
@@ -118,7 +125,9 @@ export class AdaptiveAvgPool2d extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    return this.scoped(() => new Tensor(ops.adaptiveAvgPool2d(x.node, pair(this.outputSize))));
+    return this.scoped(
+      () => new Tensor(ops.adaptiveAvgPool2d(nodeOf(this.typeName, x), pair(this.outputSize))),
+    );
   }
 
   protected override extraRepr(): string {

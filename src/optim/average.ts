@@ -1,10 +1,12 @@
+import { shown } from '../errors/arguments.js';
 import { CheckpointError, UsageError } from '../errors/errors.js';
 import { hostLeaf, type Node } from '../graph/node.js';
 import { makeArray, sameShape } from '../graph/types.js';
 import * as ops from '../ops/index.js';
 import type { Change } from '../tensor/pending.js';
 import { checkPlace, checkSaved, loadSaved, type SavedTensor } from '../tensor/saved.js';
-import { type Parameter, update } from '../tensor/tensor.js';
+import { Parameter, update } from '../tensor/tensor.js';
+import { listOfParameters } from './parameters.js';
 import { zerosLike } from './zeros-like.js';
 
 interface Tracked {
@@ -37,14 +39,23 @@ export class WeightAverage {
    * @throws UsageError for a decay outside of (0, 1) or a parameter that is on no device
    */
   constructor(named: Iterable<readonly [string, Parameter]>, decay: number) {
-    if (!(decay > 0 && decay < 1))
+    if (typeof decay !== 'number' || !(decay > 0 && decay < 1))
       throw new UsageError({
         what: 'WeightAverage got a bad decay',
         expected: 'a number between 0 and 1',
-        got: String(decay),
+        got: shown(decay),
       });
     this.decay = decay;
-    this.#tracked = [...named].map(([name, parameter]) => ({ name, parameter, mean: zerosLike(parameter) }));
+    this.#tracked = listOfParameters('WeightAverage', named).map((pair) => {
+      const [name, parameter] = Array.isArray(pair) ? (pair as unknown[]) : [];
+      if (typeof name !== 'string' || !(parameter instanceof Parameter))
+        throw new UsageError({
+          what: 'WeightAverage takes parameters with their names',
+          expected: 'model.namedParameters()',
+          got: shown(pair),
+        });
+      return { name, parameter, mean: zerosLike(parameter) };
+    });
   }
 
   /** What a step has to write beside its own changes. */

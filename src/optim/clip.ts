@@ -1,8 +1,10 @@
+import { shown } from '../errors/arguments.js';
 import { UsageError } from '../errors/errors.js';
 import { hostLeaf } from '../graph/node.js';
 import { makeArray } from '../graph/types.js';
 import * as ops from '../ops/index.js';
-import { type Parameter, Tensor } from '../tensor/tensor.js';
+import { Parameter, Tensor } from '../tensor/tensor.js';
+import { listOfParameters } from './parameters.js';
 
 /** Keeps the norm from being divided by as zero; PyTorch's number. */
 const EPSILON = 1e-6;
@@ -41,9 +43,9 @@ export function clipGradNorm(parameters: Iterable<Parameter>, maxNorm: number): 
  * @throws UsageError for a value that is not above 0, or where there is no gradient
  */
 export function clipGradValue(parameters: Iterable<Parameter>, maxValue: number): void {
+  const found = withGradients('clipGradValue', parameters, 'maxValue', maxValue);
   const bounds = { min: -maxValue, max: maxValue };
-  for (const parameter of withGradients('clipGradValue', parameters, 'maxValue', maxValue))
-    replace(parameter, new Tensor(ops.clamp(parameter.grad!.node, bounds)));
+  for (const parameter of found) replace(parameter, new Tensor(ops.clamp(parameter.grad!.node, bounds)));
 }
 
 function withGradients(
@@ -52,13 +54,21 @@ function withGradients(
   name: string,
   limit: number,
 ): Parameter[] {
-  if (!(limit > 0 && Number.isFinite(limit)))
+  if (!(Number.isFinite(limit) && limit > 0))
     throw new UsageError({
       what: `${caller} got a bad ${name}`,
       expected: 'a number above 0',
-      got: `${limit}`,
+      got: shown(limit),
     });
-  const found = [...parameters].filter(({ grad }) => grad !== null);
+  const all = listOfParameters(caller, parameters);
+  const strange = all.find((parameter) => !(parameter instanceof Parameter));
+  if (strange !== undefined)
+    throw new UsageError({
+      what: `${caller} clips gradients of parameters`,
+      expected: 'model.parameters()',
+      got: shown(strange),
+    });
+  const found = (all as Parameter[]).filter(({ grad }) => grad !== null);
   if (found.length > 0) return found;
   throw new UsageError({
     what: `${caller} found no gradient`,

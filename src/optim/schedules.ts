@@ -1,3 +1,4 @@
+import { checkNumber, checkOptionNames, shown } from '../errors/arguments.js';
 import { CheckpointError, UsageError } from '../errors/errors.js';
 import { excerpt } from '../errors/excerpt.js';
 
@@ -25,7 +26,7 @@ abstract class Timed implements Schedule {
   #count = 0;
 
   constructor(optimizer: HasRates) {
-    this.#optimizer = optimizer;
+    this.#optimizer = checkOptimizer(optimizer);
     this.#baseLrs = optimizer.paramGroups.map((group) => group.lr);
   }
 
@@ -66,8 +67,11 @@ export class StepLR extends Timed {
   readonly stepSize: number;
   readonly gamma: number;
 
-  constructor(optimizer: HasRates, { stepSize, gamma = 0.1 }: { stepSize: number; gamma?: number }) {
+  constructor(optimizer: HasRates, options: { stepSize: number; gamma?: number }) {
     super(optimizer);
+    checkOptionNames('StepLR', options, ['stepSize', 'gamma']);
+    const { stepSize, gamma = 0.1 } = options;
+    checkFactors('StepLR', { gamma });
     checkCount('StepLR', 'stepSize', stepSize, 1);
     this.stepSize = stepSize;
     this.gamma = gamma;
@@ -84,11 +88,17 @@ export class MultiStepLR extends Timed {
   readonly milestones: readonly number[];
   readonly gamma: number;
 
-  constructor(
-    optimizer: HasRates,
-    { milestones, gamma = 0.1 }: { milestones: readonly number[]; gamma?: number },
-  ) {
+  constructor(optimizer: HasRates, options: { milestones: readonly number[]; gamma?: number }) {
     super(optimizer);
+    checkOptionNames('MultiStepLR', options, ['milestones', 'gamma']);
+    const { milestones, gamma = 0.1 } = options;
+    checkFactors('MultiStepLR', { gamma });
+    if (!Array.isArray(milestones))
+      throw new UsageError({
+        what: 'MultiStepLR got bad milestones',
+        expected: 'a list of steps, such as [30, 60]',
+        got: shown(milestones),
+      });
     for (const milestone of milestones) checkCount('MultiStepLR', 'milestone', milestone, 0);
     this.milestones = [...milestones];
     this.gamma = gamma;
@@ -105,8 +115,11 @@ export class CosineAnnealingLR extends Timed {
   readonly tMax: number;
   readonly etaMin: number;
 
-  constructor(optimizer: HasRates, { tMax, etaMin = 0 }: { tMax: number; etaMin?: number }) {
+  constructor(optimizer: HasRates, options: { tMax: number; etaMin?: number }) {
     super(optimizer);
+    checkOptionNames('CosineAnnealingLR', options, ['tMax', 'etaMin']);
+    const { tMax, etaMin = 0 } = options;
+    checkFactors('CosineAnnealingLR', { etaMin });
     checkCount('CosineAnnealingLR', 'tMax', tMax, 1);
     this.tMax = tMax;
     this.etaMin = etaMin;
@@ -126,13 +139,12 @@ export class LinearLR extends Timed {
 
   constructor(
     optimizer: HasRates,
-    {
-      startFactor = 1 / 3,
-      endFactor = 1,
-      totalIters = 5,
-    }: { startFactor?: number; endFactor?: number; totalIters?: number } = {},
+    options: { startFactor?: number; endFactor?: number; totalIters?: number } = {},
   ) {
     super(optimizer);
+    checkOptionNames('LinearLR', options, ['startFactor', 'endFactor', 'totalIters']);
+    const { startFactor = 1 / 3, endFactor = 1, totalIters = 5 } = options;
+    checkFactors('LinearLR', { startFactor, endFactor });
     checkCount('LinearLR', 'totalIters', totalIters, 1);
     this.startFactor = startFactor;
     this.endFactor = endFactor;
@@ -169,16 +181,11 @@ export class WarmupDecay extends Timed {
   readonly decaySteps: number;
   readonly shape: 'linear' | 'cosine';
 
-  constructor(
-    optimizer: HasRates,
-    {
-      totalSteps,
-      warmupSteps = 0,
-      decaySteps = totalSteps - warmupSteps,
-      shape = 'linear',
-    }: WarmupDecayOptions,
-  ) {
+  constructor(optimizer: HasRates, options: WarmupDecayOptions) {
     super(optimizer);
+    checkOptionNames('WarmupDecay', options, ['totalSteps', 'warmupSteps', 'decaySteps', 'shape']);
+    const { totalSteps, warmupSteps = 0, decaySteps = totalSteps - warmupSteps, shape = 'linear' } = options;
+    checkWord('WarmupDecay', 'shape', shape, ['linear', 'cosine']);
     checkCount('WarmupDecay', 'totalSteps', totalSteps, 1);
     checkCount('WarmupDecay', 'warmupSteps', warmupSteps, 0);
     checkCount('WarmupDecay', 'decaySteps', decaySteps, 0);
@@ -233,9 +240,13 @@ export class ReduceLROnPlateau implements Schedule {
   #cooldown = 0;
 
   constructor(optimizer: HasRates, options: PlateauOptions = {}) {
-    this.#optimizer = optimizer;
+    this.#optimizer = checkOptimizer(optimizer);
+    checkOptionNames('ReduceLROnPlateau', options, Object.keys(PLATEAU));
     this.#options = { ...PLATEAU, ...options };
-    const { factor, patience, cooldown } = this.#options;
+    const { factor, patience, cooldown, mode, threshold, thresholdMode, minLr, eps } = this.#options;
+    checkWord('ReduceLROnPlateau', 'mode', mode, ['min', 'max']);
+    checkWord('ReduceLROnPlateau', 'thresholdMode', thresholdMode, ['rel', 'abs']);
+    checkFactors('ReduceLROnPlateau', { factor, threshold, minLr, eps });
     if (!(factor > 0 && factor < 1))
       throw new UsageError({
         what: 'ReduceLROnPlateau got a bad factor',
@@ -247,11 +258,12 @@ export class ReduceLROnPlateau implements Schedule {
   }
 
   step(metric?: number): void {
-    if (metric === undefined)
+    if (typeof metric !== 'number')
       throw new UsageError({
         what: 'ReduceLROnPlateau has nothing to watch',
         expected: 'schedule.step(metric), such as the validation loss',
-        got: 'step()',
+        got: metric === undefined ? 'step()' : shown(metric),
+        ...(metric === undefined ? {} : { next: 'read a tensor with await loss.item()' }),
       });
     if (this.#better(metric)) {
       this.#best = metric;
@@ -327,6 +339,31 @@ function checkCount(schedule: string, name: string, value: number, least: number
     what: `${schedule} got a bad ${name}`,
     expected: `an integer of at least ${least}`,
     got: String(value),
+  });
+}
+
+/** @throws UsageError for what has no groups with rates */
+function checkOptimizer(optimizer: HasRates): HasRates {
+  if (Array.isArray((optimizer as HasRates | undefined)?.paramGroups)) return optimizer;
+  throw new UsageError({
+    what: 'A schedule changes the rates of an optimizer',
+    expected: 'an optimizer, such as new SGD(model.parameters(), { lr: 0.1 })',
+    got: shown(optimizer),
+    next: 'make the optimizer first, and pass it',
+  });
+}
+
+function checkFactors(schedule: string, values: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(values))
+    checkNumber(schedule, name, value, { least: 0, expected: 'a number of at least 0' });
+}
+
+function checkWord(schedule: string, name: string, value: unknown, words: readonly string[]): void {
+  if (typeof value === 'string' && words.includes(value)) return;
+  throw new UsageError({
+    what: `${schedule} got a bad ${name}`,
+    expected: words.map((word) => `'${word}'`).join(' or '),
+    got: shown(value),
   });
 }
 

@@ -1,3 +1,4 @@
+import { shown } from '../errors/arguments.js';
 import { UsageError } from '../errors/errors.js';
 import type { Parameter } from '../tensor/tensor.js';
 
@@ -49,6 +50,8 @@ export const DEFAULTS = {
   lrScale: 1,
 };
 
+export const SGD_OPTIONS: readonly string[] = ['lr', ...Object.keys(DEFAULTS)];
+
 export const isGroup = (item: unknown): item is ParameterGroup =>
   typeof item === 'object' && item !== null && 'params' in item;
 
@@ -65,6 +68,11 @@ export function checkOptions({
   const demand = (fits: boolean, name: string, expected: string, got: unknown): void => {
     if (!fits) throw new UsageError({ what: `SGD got a bad ${name}`, expected, got: String(got) });
   };
+  // A text such as "0.9" would pass for a number in what follows.
+  for (const [name, value] of Object.entries({ momentum, dampening, weightDecay, lrScale }))
+    demand(typeof value === 'number', name, 'a number', shown(value));
+  for (const [name, value] of Object.entries({ nesterov, rateInVelocity }))
+    demand(typeof value === 'boolean', name, 'true or false', shown(value));
   demand(lr >= 0 && Number.isFinite(lr), 'learning rate', 'lr of at least 0', lr);
   demand(lrScale > 0 && Number.isFinite(lrScale), 'lrScale', 'a number above 0', lrScale);
   demand(momentum >= 0 && momentum < 1, 'momentum', 'a number in [0, 1)', momentum);

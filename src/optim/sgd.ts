@@ -1,4 +1,5 @@
 import type { Device } from '../backend/backend.js';
+import { checkOptionNames, shown } from '../errors/arguments.js';
 import { CheckpointError, DeviceError, ShapeError, UsageError } from '../errors/errors.js';
 import type { Node } from '../graph/node.js';
 import { makeArray, sameShape, showShape } from '../graph/types.js';
@@ -7,6 +8,7 @@ import { type Change, takePending } from '../tensor/pending.js';
 import { checkPlace, checkSaved, loadSaved, type SavedTensor } from '../tensor/saved.js';
 import { Parameter, type Tensor, update } from '../tensor/tensor.js';
 import type { WeightAverage } from './average.js';
+import { listOfParameters } from './parameters.js';
 import { Factors } from './sgd-factors.js';
 import {
   checkOptions,
@@ -16,6 +18,7 @@ import {
   type Member,
   type ParameterGroup,
   type Parameters,
+  SGD_OPTIONS,
   type SGDOptions,
   type SGDState,
 } from './sgd-options.js';
@@ -60,18 +63,24 @@ export class SGD {
   #before: { readonly slot: Slot; readonly started: boolean; readonly lr: number }[] = [];
 
   constructor(params: Parameters | Iterable<ParameterGroup>, options: SGDOptions) {
-    const list: readonly (ParameterGroup | Member)[] = [...params];
+    const list = listOfParameters('SGD', params) as readonly (ParameterGroup | Member)[];
+    checkOptionNames('SGD', options, SGD_OPTIONS);
     const groups = list.every(isGroup) ? list : [{ params: list as readonly Member[] }];
     this.paramGroups = groups.map(({ params: members, ...own }) => {
+      checkOptionNames('A parameter group of SGD', own, SGD_OPTIONS);
       const group = { ...DEFAULTS, ...options, ...own };
       checkOptions(group);
-      return { ...group, parameters: [...members].map((member) => this.#register(member)) };
+      return {
+        ...group,
+        parameters: (listOfParameters('SGD', members) as Member[]).map((member) => this.#register(member)),
+      };
     });
     if (this.#names.size === 0)
       throw new UsageError({
         what: 'SGD got no parameters',
         expected: 'model.parameters(), or groups of parameters',
         got: 'an empty list',
+        next: 'keep the layers of a model in its properties; those in #private fields cannot be seen',
       });
     // Now, so that the first step has the same structure as the later ones.
     for (const { momentum, parameters } of this.paramGroups)
@@ -81,12 +90,14 @@ export class SGD {
   }
 
   #register(member: Member): Parameter {
-    const [name, parameter] = member instanceof Parameter ? [String(this.#names.size), member] : member;
+    const [name, parameter] = Array.isArray(member)
+      ? (member as readonly [string, Parameter])
+      : [String(this.#names.size), member as Parameter];
     if (!(parameter instanceof Parameter) || !parameter.requiresGrad)
       throw new UsageError({
         what: 'SGD got something that cannot be optimised',
         expected: 'trainable parameters',
-        got: String(parameter),
+        got: parameter instanceof Parameter ? 'a frozen parameter, or a buffer' : shown(parameter),
       });
     if (this.#names.has(parameter))
       throw new UsageError({
@@ -116,7 +127,9 @@ export class SGD {
    * @param guard a scalar: where it turns out not to be a finite number, the run changes nothing; see `undo()`
    * @throws DeviceError when a parameter is on no device; UsageError when there is nothing to do
    */
-  step({ compute = [], guard }: { compute?: readonly Tensor[]; guard?: Tensor } = {}): void {
+  step(options: { compute?: readonly Tensor[]; guard?: Tensor } = {}): void {
+    checkOptionNames('step', options, ['compute', 'guard']);
+    const { compute = [], guard } = options;
     const changes: Change[] = [];
     const outputs = new Set<Tensor>();
     const grads: Node[] = [];

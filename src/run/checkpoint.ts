@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { Kernels } from '../backend/backend.js';
+import { checkOptionNames, shown } from '../errors/arguments.js';
 import { CheckpointError, PaperweightError, UsageError } from '../errors/errors.js';
 import { writeFileAtomic } from '../files/atomic.js';
-import { modelWeights, sourceOf, type WeightDtype } from '../interop/model-weights.js';
+import { modelWeights, sourceOf, WEIGHT_DTYPES, type WeightDtype } from '../interop/model-weights.js';
 import { floats } from '../interop/numbers.js';
 import { pytorchPieces } from '../interop/pytorch/index.js';
 import {
@@ -13,7 +14,7 @@ import {
   writeSafetensors,
 } from '../interop/safetensors/checked.js';
 import type { Weight } from '../interop/weights.js';
-import type { Module, SavedTensor } from '../nn/module.js';
+import { Module, type SavedTensor } from '../nn/module.js';
 import type { SGD } from '../optim/sgd.js';
 import { randomState, setRandomState } from '../tensor/random.js';
 
@@ -262,8 +263,22 @@ export async function saveWeights(
   file: string,
   model: Module,
   metadata: Record<string, string> = {},
-  { dtype = 'float32', format = /\.pth?$/i.test(file) ? 'pth' : 'safetensors', names }: SaveOptions = {},
+  options: SaveOptions = {},
 ): Promise<number> {
+  if (typeof file !== 'string' || !(model instanceof Module))
+    throw new UsageError({
+      what: 'saveWeights got something else than a file and a model',
+      expected: "saveWeights('weights.safetensors', model)",
+      got: `${shown(file)} and ${shown(model)}`,
+    });
+  checkOptionNames('saveWeights', options, ['dtype', 'format', 'names']);
+  const { dtype = 'float32', format = /\.pth?$/i.test(file) ? 'pth' : 'safetensors', names } = options;
+  if (!WEIGHT_DTYPES.includes(dtype))
+    throw new UsageError({
+      what: 'saveWeights got a bad dtype',
+      expected: WEIGHT_DTYPES.join(', '),
+      got: shown(dtype),
+    });
   const weights = modelWeights(model, { format: dtype, ...(names ? { names } : {}) });
   return format === 'pth'
     ? writeFileAtomic(file, pytorchPieces(weights))

@@ -4,12 +4,14 @@ import { type Bound, buildGraph, staleError } from '../graph/graph.js';
 import type { Node } from '../graph/node.js';
 import { isGone } from '../graph/settled.js';
 import type { TypedArray } from '../graph/types.js';
+import { checkDevice } from './check-device.js';
 import type { DeviceStorage } from './storage.js';
 
 let fallback: Device | undefined;
 
 /** The device for graphs that touch no device memory, such as a computation on host tensors alone. */
 export function setDefaultDevice(device: Device): void {
+  checkDevice(device);
   fallback = device;
 }
 

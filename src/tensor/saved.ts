@@ -1,5 +1,13 @@
 import { DeviceError, ShapeError, UsageError } from '../errors/errors.js';
-import { makeArray, type Shape, showShape, sizeOf, type TypedArray } from '../graph/types.js';
+import {
+  isShape,
+  isTypedArray,
+  makeArray,
+  type Shape,
+  showShape,
+  sizeOf,
+  type TypedArray,
+} from '../graph/types.js';
 import * as ops from '../ops/index.js';
 import { flushPending } from './pending.js';
 import { Parameter, Tensor, update } from './tensor.js';
@@ -14,7 +22,7 @@ export type SavedTensor = { readonly data: TypedArray; readonly shape: Shape } |
 export function checkSaved(name: string, saved: unknown): asserts saved is SavedTensor {
   if (saved instanceof Parameter) return;
   const { data, shape } = (saved ?? {}) as { data?: unknown; shape?: unknown };
-  if (saved instanceof Tensor || !isArray(data) || !isShape(shape))
+  if (saved instanceof Tensor || !isTypedArray(data) || !isShape(shape))
     throw new UsageError({
       what: `${name} of the weights is not the values of a parameter`,
       expected: 'a parameter of another model, or { data, shape } with a typed array and a list of sizes',
@@ -28,11 +36,6 @@ export function checkSaved(name: string, saved: unknown): asserts saved is Saved
       got: `${data.length} values`,
     });
 }
-
-const isArray = (value: unknown): value is TypedArray =>
-  ArrayBuffer.isView(value) && !(value instanceof DataView);
-const isShape = (value: unknown): value is Shape =>
-  Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
 
 /**
  * Says why values cannot be taken over now; to be asked of all before any is written.

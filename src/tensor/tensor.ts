@@ -1,10 +1,12 @@
 import type { Device } from '../backend/backend.js';
-import { ShapeError } from '../errors/errors.js';
+import { checkBooleans, checkNumber, checkOptionNames, shown } from '../errors/arguments.js';
+import { ShapeError, UsageError } from '../errors/errors.js';
 import { hostLeaf, type Node, storageLeaf } from '../graph/node.js';
 import {
   type DType,
   dtypeOf,
   isFloat,
+  isTypedArray,
   makeArray,
   type Shape,
   showShape,
@@ -12,7 +14,18 @@ import {
   type TypedArray,
 } from '../graph/types.js';
 import * as ops from '../ops/index.js';
+import {
+  asTypedArray,
+  axesOf,
+  checkDType,
+  checkShape,
+  checkValues,
+  convert,
+  flatten,
+  listOf,
+} from './arguments.js';
 import { gradients } from './autograd.js';
+import { checkDevice } from './check-device.js';
 import { realize, valuesOf } from './realize.js';
 import { DeviceStorage } from './storage.js';
 
@@ -78,6 +91,7 @@ export class Tensor {
 
   /** The same tensor in a device's memory, where it stays until nobody refers to it. */
   async to(device: Device): Promise<Tensor> {
+    checkDevice(device);
     return new Tensor(storageLeaf(new DeviceStorage(device, this, await this.data())));
   }
 
@@ -115,18 +129,24 @@ export class Tensor {
   }
 
   add(other: Tensor | number): Tensor {
-    return typeof other === 'number' ? this.#affine(1, other) : new Tensor(ops.add(this.node, other.node));
+    return typeof other === 'number'
+      ? this.#affine(1, other)
+      : new Tensor(ops.add(this.node, operand('add', other)));
   }
   sub(other: Tensor | number): Tensor {
-    return typeof other === 'number' ? this.#affine(1, -other) : new Tensor(ops.sub(this.node, other.node));
+    return typeof other === 'number'
+      ? this.#affine(1, -other)
+      : new Tensor(ops.sub(this.node, operand('sub', other)));
   }
   mul(other: Tensor | number): Tensor {
-    return typeof other === 'number' ? this.#affine(other, 0) : new Tensor(ops.mul(this.node, other.node));
+    return typeof other === 'number'
+      ? this.#affine(other, 0)
+      : new Tensor(ops.mul(this.node, operand('mul', other)));
   }
   div(other: Tensor | number): Tensor {
     return typeof other === 'number'
       ? this.#affine(1 / other, 0)
-      : new Tensor(ops.div(this.node, other.node));
+      : new Tensor(ops.div(this.node, operand('div', other)));
   }
   #affine(scale: number, shift: number): Tensor {
     return new Tensor(ops.affine(this.node, { scale, shift }));
@@ -150,12 +170,14 @@ export class Tensor {
     return new Tensor(ops.abs(this.node));
   }
   pow(exponent: number): Tensor {
+    checkNumber('pow', 'exponent', exponent, { expected: 'a number' });
     return new Tensor(ops.pow(this.node, { exponent }));
   }
   relu(): Tensor {
     return new Tensor(ops.relu(this.node));
   }
   leakyRelu(negativeSlope = 0.01): Tensor {
+    checkNumber('leakyRelu', 'negativeSlope', negativeSlope, { expected: 'a number' });
     return new Tensor(ops.leakyRelu(this.node, negativeSlope));
   }
   sigmoid(): Tensor {
@@ -172,35 +194,42 @@ export class Tensor {
   }
   /** 1 where equal, else 0. */
   equal(other: Tensor): Tensor {
-    return new Tensor(ops.equal(this.node, other.node));
+    return new Tensor(ops.equal(this.node, operand('equal', other, false)));
   }
   matmul(other: Tensor): Tensor {
-    return new Tensor(ops.matmul(this.node, other.node));
+    return new Tensor(ops.matmul(this.node, operand('matmul', other, false)));
   }
-  sum(axes?: readonly number[], keepDims = false): Tensor {
-    return new Tensor(ops.sum(this.node, axes, keepDims));
+  /** Over one axis or several; over all without any. */
+  sum(axes?: number | readonly number[], keepDims = false): Tensor {
+    return new Tensor(ops.sum(this.node, axesOf('sum', axes, keepDims), keepDims));
   }
-  mean(axes?: readonly number[], keepDims = false): Tensor {
-    return new Tensor(ops.mean(this.node, axes, keepDims));
+  mean(axes?: number | readonly number[], keepDims = false): Tensor {
+    return new Tensor(ops.mean(this.node, axesOf('mean', axes, keepDims), keepDims));
   }
-  max(axes?: readonly number[], keepDims = false): Tensor {
-    return new Tensor(ops.max(this.node, axes, keepDims));
+  max(axes?: number | readonly number[], keepDims = false): Tensor {
+    return new Tensor(ops.max(this.node, axesOf('max', axes, keepDims), keepDims));
   }
   argmax(axis = -1): Tensor {
     return new Tensor(ops.argmax(this.node, axis));
   }
   /** Another shape for the same elements; one dimension may be -1. */
-  reshape(shape: Shape): Tensor {
-    return new Tensor(ops.reshape(this.node, shape));
+  reshape(...shape: readonly [Shape] | readonly number[]): Tensor {
+    return new Tensor(ops.reshape(this.node, listOf('reshape', 'a shape, such as [2, -1]', shape)));
   }
   flatten(startDim = 0): Tensor {
     return new Tensor(ops.flatten(this.node, startDim));
   }
-  permute(axes: readonly number[]): Tensor {
-    return new Tensor(ops.permute(this.node, axes));
+  permute(...axes: readonly [readonly number[]] | readonly number[]): Tensor {
+    return new Tensor(ops.permute(this.node, listOf('permute', 'axes, such as [1, 0]', axes)));
   }
   /** Converts bytes and integers to floating point. */
   toFloat(dtype: 'float32' | 'float64' = 'float32'): Tensor {
+    if (dtype !== 'float32' && dtype !== 'float64')
+      throw new UsageError({
+        what: 'toFloat got a bad dtype',
+        expected: "'float32' or 'float64'",
+        got: shown(dtype),
+      });
     return new Tensor(ops.cast(this.node, dtype));
   }
   toString(): string {
@@ -221,7 +250,12 @@ export class Parameter extends Tensor {
   #trainable: boolean;
 
   /** @param trainable false for buffers such as running statistics, which are saved but not optimised */
-  constructor(data: TypedArray, shape: Shape, { trainable = true, dtype = dtypeOf(data) } = {}) {
+  constructor(data: TypedArray, shape: Shape, options: { trainable?: boolean; dtype?: DType } = {}) {
+    checkOptionNames('Parameter', options, ['trainable', 'dtype']);
+    checkValues('Parameter', data, shape);
+    const { trainable = true, dtype = dtypeOf(data) } = options;
+    checkBooleans('Parameter', { trainable });
+    checkDType('Parameter', dtype);
     super(hostLeaf(data, shape, dtype), trainable);
     this.#trainable = trainable;
   }
@@ -248,6 +282,7 @@ export class Parameter extends Tensor {
 
   /** Moves the values to a device. Values that are still on the host are there when the call returns. */
   async place(device: Device): Promise<void> {
+    checkDevice(device);
     if (this.#storage?.device === device) return;
     const source = this.node.source;
     const data = source?.kind === 'host' ? source.data : await this.data();
@@ -257,6 +292,12 @@ export class Parameter extends Tensor {
 
   /** Overwrites the values, from a checkpoint say. */
   load(data: TypedArray): void {
+    if (!isTypedArray(data))
+      throw new UsageError({
+        what: 'load() got no typed array',
+        expected: 'a Float32Array',
+        got: shown(data),
+      });
     if (data.length !== this.size || dtypeOf(data) !== this.dtype)
       throw new ShapeError({
         what: 'Values do not fit the parameter',
@@ -316,6 +357,7 @@ export function update(
 
 /** Computes several tensors in one run. */
 export async function evaluate(...tensors: readonly Tensor[]): Promise<TypedArray[]> {
+  for (const one of tensors) operand('evaluate', one, false);
   realize(
     tensors.map((t) => t.node),
     [],
@@ -323,29 +365,42 @@ export async function evaluate(...tensors: readonly Tensor[]): Promise<TypedArra
   return Promise.all(tensors.map((t) => t.data()));
 }
 
-/** A tensor from nested arrays, or from a typed array with a shape. Numbers become float32. */
+/**
+ * A tensor from nested arrays, or from a typed array with a shape. Numbers become float32 unless `dtype` says otherwise.
+ *
+ * @throws UsageError for values that are no numbers or that the type cannot hold, ShapeError for arrays of several lengths
+ */
 export function tensor(
   values: NestedNumbers | TypedArray,
-  { shape, dtype, requiresGrad = false }: { shape?: Shape; dtype?: DType; requiresGrad?: boolean } = {},
+  options: { shape?: Shape; dtype?: DType; requiresGrad?: boolean } = {},
 ): Tensor {
+  checkOptionNames('tensor', options, ['shape', 'dtype', 'requiresGrad']);
+  const { shape, dtype, requiresGrad = false } = options;
+  checkBooleans('tensor', { requiresGrad });
+  if (dtype !== undefined) checkDType('tensor', dtype);
   if (ArrayBuffer.isView(values)) {
-    const data = values as TypedArray;
+    const data = asTypedArray('tensor', values);
     const full = shape ?? [data.length];
-    checkCount(data.length, full);
-    return new Tensor(hostLeaf(data, full, dtypeOf(data)), requiresGrad);
+    checkValues('tensor', data, full);
+    return new Tensor(
+      hostLeaf(convert(data, dtype ?? dtypeOf(data)), full, dtype ?? dtypeOf(data)),
+      requiresGrad,
+    );
   }
-  const found: number[] = [];
-  for (let level: NestedNumbers = values as NestedNumbers; Array.isArray(level); level = level[0]!)
-    found.push(level.length);
-  const flat = [values].flat(Number.POSITIVE_INFINITY as 1) as unknown as number[];
-  checkCount(flat.length, found);
-  checkCount(flat.length, shape ?? found);
-  const data = makeArray(dtype ?? 'float32', flat.length);
-  data.set(flat);
-  return new Tensor(hostLeaf(data, shape ?? found, dtypeOf(data)), requiresGrad);
+  const { flat, shape: found } = flatten(values);
+  const type = dtype ?? 'float32';
+  const data = convert(flat, type);
+  checkValues('tensor', data, shape ?? found);
+  return new Tensor(hostLeaf(data, shape ?? found, type), requiresGrad);
 }
 
+/** @throws UsageError for a shape, a value or a type that cannot be */
 export function full(shape: Shape, value: number, dtype: DType = 'float32'): Tensor {
+  checkShape('full', shape);
+  checkDType('full', dtype);
+  if (typeof value !== 'number')
+    throw new UsageError({ what: 'full got a bad value', expected: 'a number', got: shown(value) });
+  convert([value], dtype);
   const data = makeArray(dtype, sizeOf(shape));
   data.fill(value);
   return new Tensor(hostLeaf(data, shape, dtype));
@@ -353,12 +408,18 @@ export function full(shape: Shape, value: number, dtype: DType = 'float32'): Ten
 export const zeros = (shape: Shape, dtype?: DType): Tensor => full(shape, 0, dtype);
 export const ones = (shape: Shape, dtype?: DType): Tensor => full(shape, 1, dtype);
 
-function checkCount(count: number, shape: Shape): void {
-  if (sizeOf(shape) === count) return;
-  throw new ShapeError({
-    what: 'A tensor’s values do not fill its shape',
-    expected: `${sizeOf(shape)} values for ${showShape(shape)}`,
-    got: String(count),
-    next: 'check that nested arrays are rectangular',
+/** The node of what an operation is given beside the tensor itself. */
+function operand(method: string, other: unknown, numbers = true): Node {
+  if (other instanceof Tensor) return other.node;
+  throw new UsageError({
+    what: `${method}() computes on tensors`,
+    expected: numbers ? 'a Tensor or a number' : 'a Tensor',
+    got: shown(other),
+    next:
+      other instanceof Promise
+        ? 'await it'
+        : Array.isArray(other) || ArrayBuffer.isView(other)
+          ? 'make a tensor of it: tensor(…)'
+          : 'pass one',
   });
 }

@@ -1,10 +1,12 @@
+import { checkDataset } from '../data/check-dataset.js';
 import { type Dataset, UNREADABLE } from '../data/dataset.js';
 import { DataLoader } from '../data/loader.js';
 import { sampleOf } from '../data/sample.js';
-import type { Transform } from '../data/transforms/index.js';
-import { DataError } from '../errors/errors.js';
+import { checkTransform, type Transform } from '../data/transforms/transform.js';
+import { shown } from '../errors/arguments.js';
+import { DataError, UsageError } from '../errors/errors.js';
 import { CrossEntropyLoss } from '../nn/loss.js';
-import type { Module } from '../nn/module.js';
+import { Module } from '../nn/module.js';
 import { topKCorrect } from '../ops/index.js';
 import { Generator } from '../random.js';
 import type { Evaluation } from '../run/events.js';
@@ -26,17 +28,27 @@ export interface EvaluateOptions {
 }
 
 /** Measures a model on a data set, in evaluation mode; the mode is as before afterwards. */
-export async function evaluateModel({
-  model,
-  dataset,
-  transform,
-  views,
-  batchSize = 128,
-  limit = dataset.length,
-  onProgress,
-  signal,
-}: EvaluateOptions): Promise<Evaluation> {
-  const set = limit < dataset.length ? sampleOf(dataset, limit) : dataset;
+export async function evaluateModel(
+  {
+    model,
+    dataset,
+    transform,
+    views,
+    batchSize = 128,
+    limit,
+    onProgress,
+    signal,
+  }: EvaluateOptions = {} as EvaluateOptions,
+): Promise<Evaluation> {
+  if (!(model instanceof Module))
+    throw new UsageError({
+      what: 'evaluateModel measures a model',
+      expected: 'evaluateModel({ model, dataset, transform })',
+      got: `the model ${shown(model)}`,
+    });
+  checkDataset('evaluateModel', dataset);
+  for (const one of views ?? [transform]) checkTransform('evaluateModel', one);
+  const set = limit !== undefined && limit < dataset.length ? sampleOf(dataset, limit) : dataset;
   const total = set.length;
   const loader = new DataLoader(set, { batchSize });
   const lossOf = new CrossEntropyLoss({ reduction: 'none' });

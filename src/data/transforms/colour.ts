@@ -1,9 +1,10 @@
+import { checkOptionNames, shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
 import { hostLeaf } from '../../graph/node.js';
-import { showShape } from '../../graph/types.js';
+import { isShape, showShape } from '../../graph/types.js';
 import * as ops from '../../ops/index.js';
 import { Tensor } from '../../tensor/tensor.js';
-import { markCentred, markUnit, meaningOf, type Transform } from './transform.js';
+import { checkBatch, generatorOf, markCentred, markUnit, meaningOf, type Transform } from './transform.js';
 
 /**
  * Subtracts an image from each image, as the paper does with the mean of its training images (section 2):
@@ -13,6 +14,12 @@ import { markCentred, markUnit, meaningOf, type Transform } from './transform.js
  * @throws UsageError for a mean of another size, or for images that toTensor has scaled
  */
 export function subtractMean(mean: Float32Array, shape: readonly number[]): Transform {
+  if (!(mean instanceof Float32Array) || !isShape(shape))
+    throw new UsageError({
+      what: 'subtractMean got a bad image',
+      expected: 'a Float32Array and its shape [C, H, W]',
+      got: `${shown(mean)} and ${shown(shape)}`,
+    });
   if (shape.length !== 3 || shape.reduce((a, b) => a * b, 1) !== mean.length || !mean.every(Number.isFinite))
     throw new UsageError({
       what: 'subtractMean got a bad image',
@@ -52,7 +59,15 @@ export interface ColourShift {
  *
  * @throws UsageError for components of another number than the image's channels
  */
-export function colourShift({ eigenvalues, eigenvectors, std = 0.1 }: ColourShift): Transform {
+export function colourShift(options: ColourShift): Transform {
+  checkOptionNames('colourShift', options, ['eigenvalues', 'eigenvectors', 'std']);
+  const { eigenvalues, eigenvectors, std = 0.1 } = options;
+  if (!Array.isArray(eigenvalues) || !Array.isArray(eigenvectors) || !eigenvectors.every(Array.isArray))
+    throw new UsageError({
+      what: 'colourShift got bad components',
+      expected: 'a list of eigenvalues, and a list of eigenvectors',
+      got: `${shown(eigenvalues)} and ${shown(eigenvectors)}`,
+    });
   const n = eigenvalues.length;
   const whole = eigenvectors.length === n && eigenvectors.every((vector) => vector.length === n);
   if (!whole || n === 0 || ![...eigenvalues, ...eigenvectors.flat(), std].every(Number.isFinite) || std < 0)
@@ -63,7 +78,9 @@ export function colourShift({ eigenvalues, eigenvectors, std = 0.1 }: ColourShif
     });
   return {
     name: 'colourShift',
-    apply(batch, { generator }) {
+    apply(batch, context) {
+      const generator = generatorOf('colourShift', context);
+      checkBatch(batch);
       const images = batch.shape[0]!;
       if (batch.shape.length !== 4 || batch.shape[1] !== n)
         throw new UsageError({

@@ -1,3 +1,4 @@
+import { checkOptionNames, shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
 import { hostLeaf, type Node } from '../../graph/node.js';
 import { showShape } from '../../graph/types.js';
@@ -5,7 +6,7 @@ import type { Pair } from '../../ops/conv2d.js';
 import * as ops from '../../ops/index.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { centred } from './centre.js';
-import { markBytes, markCentred, markUnit, meaningOf, type Transform } from './transform.js';
+import { generatorOf, markBytes, markCentred, markUnit, meaningOf, type Transform } from './transform.js';
 
 /** A square's side, or [height, width]. */
 export type ImageSize = number | Pair;
@@ -14,12 +15,17 @@ const showSize = (size: ImageSize): string => (typeof size === 'number' ? String
 export const pair = (size: ImageSize): Pair => (typeof size === 'number' ? [size, size] : size);
 
 export function checkSize(transform: string, size: ImageSize): void {
-  const sides = pair(size);
-  if (sides.length === 2 && sides.every((side) => Number.isInteger(side) && side >= 1)) return;
+  const sides: unknown = typeof size === 'number' ? [size, size] : size;
+  if (
+    Array.isArray(sides) &&
+    sides.length === 2 &&
+    sides.every((side) => Number.isInteger(side) && side >= 1)
+  )
+    return;
   throw new UsageError({
     what: `${transform} got a bad size`,
     expected: 'a whole number of pixels, or [height, width]',
-    got: String(size),
+    got: shown(size),
   });
 }
 
@@ -33,11 +39,12 @@ export function moved(batch: Tensor, move: (x: Node) => Node): Tensor {
 }
 
 export const dimensions = (batch: Tensor): [number, number, number, number] => {
-  if (batch.shape.length === 4) return batch.shape as unknown as [number, number, number, number];
+  if (batch instanceof Tensor && batch.shape.length === 4)
+    return batch.shape as unknown as [number, number, number, number];
   throw new UsageError({
     what: 'Transforms work on batches of images',
     expected: '[N, C, H, W]',
-    got: showShape(batch.shape),
+    got: batch instanceof Tensor ? showShape(batch.shape) : shown(batch),
   });
 };
 
@@ -94,14 +101,14 @@ export function centerCrop(size: ImageSize): Transform {
  * @param padding pixels on every side, or [horizontal, vertical], or [left, top, right, bottom]
  */
 export function pad(padding: number | readonly number[]): Transform {
-  const sides = typeof padding === 'number' ? [padding] : padding;
+  const sides = Array.isArray(padding) ? (padding as readonly number[]) : [padding as number];
   const [left, top = left, right = left, bottom = top] = sides as [number, ...number[]];
   const all = [left, top!, right!, bottom!];
   if (![1, 2, 4].includes(sides.length) || !all.every((side) => Number.isInteger(side) && side >= 0))
     throw new UsageError({
       what: 'pad got a bad padding',
       expected: 'whole pixels: one number, [horizontal, vertical] or [left, top, right, bottom]',
-      got: String(padding),
+      got: shown(padding),
     });
   return {
     name: 'pad',
@@ -118,18 +125,21 @@ export function pad(padding: number | readonly number[]): Transform {
  *
  * @param padding zeros added on every side first
  */
-export function randomCrop(size: ImageSize, { padding = 0 }: { padding?: number } = {}): Transform {
+export function randomCrop(size: ImageSize, options: { padding?: number } = {}): Transform {
   checkSize('randomCrop', size);
+  checkOptionNames('randomCrop', options, ['padding']);
+  const { padding = 0 } = options;
   if (!Number.isInteger(padding) || padding < 0)
     throw new UsageError({
       what: 'randomCrop got a bad padding',
       expected: 'a whole number of pixels',
-      got: String(padding),
+      got: shown(padding),
     });
   const [height, width] = pair(size);
   return {
     name: 'randomCrop',
-    apply(batch, { generator }) {
+    apply(batch, context) {
+      const generator = generatorOf('randomCrop', context);
       const [n, , h, w] = dimensions(batch);
       const rows = h + 2 * padding - height + 1;
       const columns = w + 2 * padding - width + 1;
@@ -154,15 +164,16 @@ export function randomCrop(size: ImageSize, { padding = 0 }: { padding?: number 
 
 /** Mirrors each image left and right with probability p. */
 export function randomHorizontalFlip(p = 0.5): Transform {
-  if (!(p >= 0 && p <= 1))
+  if (typeof p !== 'number' || !(p >= 0 && p <= 1))
     throw new UsageError({
       what: 'randomHorizontalFlip got a bad probability',
       expected: 'p in [0, 1]',
-      got: String(p),
+      got: shown(p),
     });
   return {
     name: 'randomHorizontalFlip',
-    apply(batch, { generator }) {
+    apply(batch, context) {
+      const generator = generatorOf('randomHorizontalFlip', context);
       const [n] = dimensions(batch);
       const flags = Int32Array.from({ length: n }, () => (generator.uniform() < p ? 1 : 0));
       const which = hostLeaf(flags, [n], 'int32');

@@ -1,6 +1,8 @@
+import { shown } from '../../errors/arguments.js';
+import { UsageError } from '../../errors/errors.js';
 import type { Node } from '../../graph/node.js';
-import type { Generator } from '../../random.js';
-import type { Tensor } from '../../tensor/tensor.js';
+import { Generator } from '../../random.js';
+import { Tensor } from '../../tensor/tensor.js';
 
 /** What transforms may draw on. */
 export interface TransformContext {
@@ -20,6 +22,46 @@ export interface Transform {
   toString(): string;
 }
 
+/** @throws UsageError for what is no transform, such as a function */
+export function checkTransform(owner: string, transform: unknown): asserts transform is Transform {
+  if (
+    typeof (transform as Transform | null | undefined)?.apply === 'function' &&
+    typeof transform === 'object'
+  )
+    return;
+  throw new UsageError({
+    what: `${owner} got something that is no transform`,
+    expected: 'a transform, such as transforms.toTensor()',
+    got: shown(transform),
+    next:
+      typeof transform === 'function'
+        ? 'call it if it makes one, as resize(224) does; or write { name, apply(batch), toString() }, which works on a batch [N, C, H, W]'
+        : Array.isArray(transform)
+          ? 'put several into transforms.compose([…])'
+          : 'make one with a function of transforms',
+  });
+}
+
+/** @throws UsageError for what is no tensor */
+export function checkBatch(batch: unknown): void {
+  if (batch instanceof Tensor) return;
+  throw new UsageError({
+    what: 'Transforms work on batches of images',
+    expected: 'a Tensor [N, C, H, W]',
+    got: shown(batch),
+  });
+}
+
+/** The generator of a transform that draws. @throws UsageError where it was called without one */
+export function generatorOf(transform: string, context: TransformContext | undefined): Generator {
+  if (context?.generator instanceof Generator) return context.generator;
+  throw new UsageError({
+    what: `${transform} draws random numbers`,
+    expected: 'apply(batch, { generator: new Generator(seed) })',
+    got: shown(context),
+  });
+}
+
 /**
  * One transform after another.
  *
@@ -31,6 +73,14 @@ export interface Transform {
  * ]);
  */
 export function compose(transforms: readonly Transform[]): Transform {
+  if (!Array.isArray(transforms))
+    throw new UsageError({
+      what: 'compose takes a list of transforms',
+      expected: 'compose([resize(224), toTensor()])',
+      got: shown(transforms),
+      next: 'write them as one array',
+    });
+  for (const transform of transforms) checkTransform('compose', transform);
   return {
     name: 'compose',
     apply: (batch, context) => transforms.reduce((x, transform) => transform.apply(x, context), batch),

@@ -1,14 +1,16 @@
+import { shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
 import { showShape } from '../../graph/types.js';
 import * as ops from '../../ops/index.js';
 import { Tensor } from '../../tensor/tensor.js';
-import { markUnit, meaningOf, type Transform } from './transform.js';
+import { checkBatch, markUnit, meaningOf, type Transform } from './transform.js';
 
 /** Bytes → float32 in [0, 1]: divides by 255. */
 export function toTensor(): Transform {
   return {
     name: 'toTensor',
     apply(batch) {
+      checkBatch(batch);
       if (meaningOf(batch)?.range === 'unit')
         throw new UsageError({
           what: 'toTensor would divide by 255 a second time',
@@ -29,6 +31,13 @@ export function toTensor(): Transform {
  * @throws UsageError for a standard deviation of 0, ShapeError for another number of channels
  */
 export function normalize(mean: readonly number[], std: readonly number[]): Transform {
+  if (!isNumbers(mean) || !isNumbers(std))
+    throw new UsageError({
+      what: 'normalize got bad statistics',
+      expected: 'a list of means and a list of standard deviations, one for each channel',
+      got: `${shown(mean)} and ${shown(std)}`,
+      next: 'write normalize([0.5, 0.5, 0.5], [0.5, 0.5, 0.5])',
+    });
   if (mean.length !== std.length || !mean.every(Number.isFinite) || !std.every((s) => s > 0 && s < Infinity))
     throw new UsageError({
       what: 'normalize got bad statistics',
@@ -39,6 +48,7 @@ export function normalize(mean: readonly number[], std: readonly number[]): Tran
   return {
     name: 'normalize',
     apply(batch) {
+      checkBatch(batch);
       const meaning = meaningOf(batch);
       if (meaning && meaning.range !== 'unit')
         throw new UsageError({
@@ -55,3 +65,6 @@ export function normalize(mean: readonly number[], std: readonly number[]): Tran
     toString: () => `normalize(${showShape(mean)}, ${showShape(std)})`,
   };
 }
+
+const isNumbers = (values: unknown): values is readonly number[] =>
+  Array.isArray(values) && values.length > 0 && values.every((value) => typeof value === 'number');

@@ -53,7 +53,8 @@ export class FourLayerNet extends Module {
     const pool = () => [new MaxPool2d(window, { stride: 2, ceilMode: true }), makeActivation(activation)];
     const normal = (channels: number): Module[] => {
       if (norm === 'batch') return [new BatchNorm2d(channels)];
-      return norm === 'lrn' ? [new LocalResponseNorm(LRN.size, LRN)] : [];
+      const { size, ...constants } = LRN;
+      return norm === 'lrn' ? [new LocalResponseNorm(size, constants)] : [];
     };
     const kernels = width === 'half' ? 16 : 32;
     const conv = (from: number, to: number) => new Conv2d(from, to, 5, { padding: 2 });

@@ -158,7 +158,10 @@ export class AlexNet extends Module {
         if (step === 'act') layers.push(act());
         else if (step === 'pool') layers.push(pool());
         else if (norm === 'batch') layers.push(new BatchNorm2d(channels));
-        else if (norm === 'lrn') layers.push(new LocalResponseNorm(preset.lrn.size, preset.lrn));
+        else if (norm === 'lrn') {
+          const { size, ...constants } = preset.lrn;
+          layers.push(new LocalResponseNorm(size, constants));
+        }
       }
     };
     conv(0, 11, { stride: 4, padding: preset.padding });
