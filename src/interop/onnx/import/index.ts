@@ -86,6 +86,7 @@ function build(proto: ModelProto, name: string, external: ExternalFiles): OnnxMo
         .slice(0, 10)
         .map((v) => quoted(v.name))
         .join(', ') || 'none',
+      'keep the one that you need (onnx.utils.extract_model)',
     );
   const compiled = compile(graph, { opset, external, input });
   const outputShape = graph.outputs[0]!.shape;
@@ -107,7 +108,12 @@ function build(proto: ModelProto, name: string, external: ExternalFiles): OnnxMo
 
 function checkVersions({ irVersion, opsets }: ModelProto): number {
   if (irVersion < 3 || irVersion > NEWEST_IR)
-    refuse('its version of the file format', `from 3 to ${NEWEST_IR}`, String(irVersion));
+    refuse(
+      'its version of the file format',
+      `from 3 to ${NEWEST_IR}`,
+      String(irVersion),
+      'write the file again with another version of the package onnx',
+    );
   const opset = opsets.get('');
   if (opset === undefined || opset < OPSETS.oldest || opset > OPSETS.newest)
     refuse(
@@ -132,6 +138,7 @@ function onlyInput({ inputs, initializers }: GraphProto): ValueProto {
         .slice(0, 10)
         .map((v) => quoted(v.name))
         .join(', ') || 'none',
+      'make constants of the others, or keep the part that takes images (onnx.utils.extract_model)',
     );
   if (input.type === undefined || !isFloatType(input.type) || !input.shape)
     refuse(

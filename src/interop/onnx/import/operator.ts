@@ -25,6 +25,8 @@ export type Kernel = (inputs: Inputs, training: boolean) => Node;
 /** Reads an operator's attributes, once, and gives its kernel. @throws CheckpointError */
 export type Rule = (operator: Operator) => Kernel;
 
+const ANOTHER = 'export the model again, for inference, with this node in another form or without it';
+
 /** A node of the file, for the rule that reads it: each attribute must be asked for, or it is refused. */
 export class Operator {
   readonly type: string;
@@ -51,12 +53,12 @@ export class Operator {
     return this.proto.outputs.length;
   }
 
-  refuse(problem: string, expected?: string, got?: string, next?: string): never {
+  refuse(problem: string, expected?: string, got?: string, next = ANOTHER): never {
     return refuse(`${this.type} ${quoted(this.name)}: ${problem}`, expected, got, next);
   }
 
-  misfit(problem: string, expected: string, got: string): never {
-    return misfit(`${this.type} ${quoted(this.name)}: ${problem}`, expected, got);
+  misfit(problem: string, expected: string, got: string, next = ANOTHER): never {
+    return misfit(`${this.type} ${quoted(this.name)}: ${problem}`, expected, got, next);
   }
 
   /** Refuses what no rule has read: passing over it would change what the model computes. */

@@ -11,8 +11,8 @@ export function refuse(what: string, expected?: string, got?: string, next?: str
 }
 
 /** Ends a pass through a graph that a shape or a value does not fit. @throws ShapeError */
-export function misfit(what: string, expected: string, got: string): never {
-  throw new ShapeError({ what, expected, got });
+export function misfit(what: string, expected: string, got: string, next?: string): never {
+  throw new ShapeError({ what, expected, got, ...(next === undefined ? {} : { next }) });
 }
 
 /** Most elements of one value: 8 GB of float32. Paddings and expansions could otherwise ask for anything. */
