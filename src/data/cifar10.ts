@@ -13,13 +13,14 @@ import {
   readSourceMarker,
 } from './cifar10-download.js';
 import { CLASSES, checkLabels, checkSize, FETCH_AGAIN, parseClasses, RECORD } from './cifar10-format.js';
+import { findPickled, readPickled } from './cifar10-pickle.js';
 import { checkIndex, type Dataset, type WorkerSpec } from './dataset.js';
 import type { DownloadProgress } from './download.js';
 
 const READ_BYTES = 2 ** 22;
 
 export interface CIFAR10Options {
-  /** The folder with the .bin files, or the one that holds `cifar-10-batches-bin`. */
+  /** The folder with the .bin files or with the pickles for Python, or the one that holds theirs. */
   root: string;
   /** The 50,000 training images, or the 10,000 test images. */
   train: boolean;
@@ -145,6 +146,11 @@ export class CIFAR10 implements Dataset {
   static async open(options: CIFAR10Options): Promise<CIFAR10> {
     const { root, train, download = false, allowPartial = false } = options;
     let folder = await findFolder(root);
+    const pickled = folder === undefined ? await findPickled(root) : undefined;
+    if (pickled !== undefined) {
+      const records = await readPickled(pickled, train);
+      return new CIFAR10({ records, classes: CLASSES, train, folder: pickled, official: undefined });
+    }
     if (folder === undefined && download) folder = await fetchCIFAR10(options);
     if (folder === undefined) {
       throw new DataError({

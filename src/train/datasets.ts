@@ -68,7 +68,11 @@ export function findCifar10(): string | undefined {
   const named = process.env.PAPERWEIGHT_CIFAR10;
   if (named) return named;
   const places = ['data', join('data', 'cifar-10-batches-bin')];
-  return places.find((place) => existsSync(join(place, 'data_batch_1.bin')));
+  const binary = places.find((place) => existsSync(join(place, 'data_batch_1.bin')));
+  if (binary !== undefined) return binary;
+  return ['data', join('data', 'cifar-10-batches-py')].find((place) =>
+    existsSync(join(place, 'data_batch_1')),
+  );
 }
 
 export interface Choice {

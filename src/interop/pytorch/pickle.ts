@@ -11,6 +11,10 @@ export interface World {
   global(module: string, name: string): unknown;
   /** Stands for data that lies elsewhere in the file. @throws for anything but a storage */
   persistent(id: unknown): unknown;
+  /** Python 2's byte strings are bytes where they are no text; without it each has to be a text. */
+  readonly byteStrings?: boolean;
+  /** Takes the state of an object that `global` made; without it only an OrderedDict has one, which is dropped. */
+  build?(object: unknown, state: unknown): void;
 }
 
 /** A Python dictionary that keeps attributes (which are dropped). Plain dictionaries are Maps. */
@@ -123,6 +127,17 @@ class Machine {
     }
   }
 
+  byteString(length: number): string | Uint8Array {
+    if (!this.world.byteStrings) return this.text(length);
+    const at = this.at;
+    try {
+      return this.text(length);
+    } catch (error) {
+      if (error instanceof PickleError && error.ended) throw error;
+      return this.bytes.subarray(at, this.at);
+    }
+  }
+
   /** Up to the next line end. */
   line(): string {
     const end = this.bytes.indexOf(0x0a, this.at);
@@ -213,8 +228,9 @@ class Machine {
 
   /** Attributes of an object. Only those of an OrderedDict are known, and are of no use here: `_metadata`. */
   build(): void {
-    this.#pop();
-    if (!(this.top() instanceof OrderedDict))
+    const state = this.#pop();
+    if (this.world.build) this.world.build(this.top(), state);
+    else if (!(this.top() instanceof OrderedDict))
       throw new PickleError('it sets attributes of something that is not an OrderedDict');
   }
 
@@ -249,8 +265,10 @@ const OPCODES: readonly (Opcode | undefined)[] = (() => {
   define('X', (m) => m.push(m.text(m.number(4))));
   define(0x8c, (m) => m.push(m.text(m.number(1))));
   define(0x8d, (m) => m.push(m.text(m.number(8))));
-  define('U', (m) => m.push(m.text(m.number(1))));
-  define('T', (m) => m.push(m.text(m.number(4))));
+  define('U', (m) => m.push(m.byteString(m.number(1))));
+  define('T', (m) => m.push(m.byteString(m.number(4))));
+  // A bytearray.
+  define(0x96, (m) => m.push(m.raw(m.number(8))));
   define('C', (m) => m.push(m.raw(m.number(1))));
   define('B', (m) => m.push(m.raw(m.number(4))));
   define(0x8e, (m) => m.push(m.raw(m.number(8))));
