@@ -219,7 +219,8 @@ export class Builder {
     return seen;
   }
 
-  #reorder(i: number, from: Form, to: Form): void {
+  #reorder(i: number, source: Form, to: Form): void {
+    const from = this.#withoutPadding(i, source, to);
     const pd = this.#reorderPd(from.md, to.md);
     if (!pd) {
       // Layouts private to an algorithm can be made from row-major only.
@@ -238,6 +239,27 @@ export class Builder {
       ],
       'reorder',
     );
+  }
+
+  /** The source itself, or where the library mishandles its padding, a row-major copy of which it is a part. */
+  #withoutPadding(i: number, from: Form, to: Form): Form {
+    const d = this.dnnl;
+    const whole = d.unpadded(from.md, to.md);
+    if (!whole) return from;
+    const type = d.typeOf(from.md);
+    const room = d.plain(d.dims(whole), type);
+    const copy = this.newForm(d.dims(whole), room);
+    this.reorders++;
+    this.emitPrimitive(
+      i,
+      d.reorder(whole, room),
+      [
+        [Arg.src, { md: whole, region: from.region }],
+        [Arg.dst, copy],
+      ],
+      'reorder',
+    );
+    return { dims: from.dims, md: d.plain(from.dims, type, rowMajor(d.dims(whole))), region: copy.region };
   }
 
   #reorderPd(from: Md, to: Md): Handle | undefined {
@@ -326,6 +348,10 @@ export class Builder {
     });
   }
 }
+
+/** Strides of row-major dimensions. */
+export const rowMajor = (dims: Dims): number[] =>
+  dims.map((_, i) => dims.slice(i + 1).reduce((a, b) => a * b, 1));
 
 export const isAlias = (node: GraphNode): boolean => node.op === 'reshape' || node.op === 'detach';
 

@@ -5,6 +5,7 @@ import { type Spec, showShape, sizeOf, type TypedArray } from '../../graph/types
 import type { Engine, EngineInfo, Kernels, Plan, PlanStats, Precision, ProfileRow } from '../backend.js';
 import { dimsOf } from './api/core.js';
 import { Arg, type Dnnl, type Md } from './api/dnnl.js';
+import { rowMajor } from './builder.js';
 import { named } from './failure.js';
 import { KernelCache } from './kernel-cache.js';
 import { KernelChoice } from './kernel-choice.js';
@@ -168,6 +169,16 @@ export class OneDnnEngine implements Engine {
 
   #reorder(fromMd: Md, from: number, toMd: Md, to: number): void {
     const d = this.#dnnl;
+    const whole = d.unpadded(fromMd, toMd);
+    if (whole) {
+      const dims = d.dims(whole);
+      const room = allocate(4 * sizeOf(dims));
+      this.#reorder(whole, from, d.plain(dims), room.address);
+      const part = d.plain(d.dims(fromMd), 'float32', rowMajor(dims));
+      this.#reorder(part, room.address, toMd, to);
+      room.free();
+      return;
+    }
     const pd = d.reorder(fromMd, toMd);
     const primitive = d.primitive(pd);
     const [a, b] = [d.memory(fromMd, from), d.memory(toMd, to)];

@@ -11,6 +11,7 @@ import {
   TYPE,
   Unimplemented,
 } from './constants.js';
+import { isFaulty } from './faults.js';
 
 /*
  * oneDNN's C API, as far as versions 2 and 3 share it. What differs stands in v2.ts and v3.ts: what a memory
@@ -168,8 +169,8 @@ export abstract class DnnlCore {
   // Primitive descriptors
 
   /**
-   * Makes a primitive descriptor; the parameters and arguments are those of `pd`. Implementations whose name begins
-   * with `shunned` come last.
+   * Makes a primitive descriptor of the library's first implementation that is not to be avoided; undefined where
+   * there is none. The rest is as in `pd`.
    */
   protected abstract createPd(
     kind: string,
@@ -177,8 +178,8 @@ export abstract class DnnlCore {
     args: PdArgs,
     attr: Handle,
     hint: Handle,
-    shunned?: string,
-  ): Handle;
+    avoid: (pd: Handle) => boolean,
+  ): Handle | undefined;
 
   /**
    * A primitive descriptor from the parameters that version 3's `dnnl_<kind>_primitive_desc_create` has between
@@ -194,7 +195,17 @@ export abstract class DnnlCore {
       shunned,
     }: { hint?: Handle; postOps?: readonly PostOp[]; shunned?: string | undefined } = {},
   ): Handle {
-    const create = (attr: Handle) => this.createPd(kind, parameters, args, attr, hint, shunned);
+    const faulty = (made: Handle): boolean =>
+      isFaulty(this.version, kind, this.implementation(made), args, (md) => this.dims(md));
+    const isShunned = (made: Handle): boolean =>
+      shunned !== undefined && this.implementation(made).startsWith(shunned);
+    const create = (attr: Handle): Handle => {
+      const make = (avoid: (made: Handle) => boolean) =>
+        this.createPd(kind, parameters, args, attr, hint, avoid);
+      const made = make((pd) => faulty(pd) || isShunned(pd)) ?? (shunned ? make(faulty) : undefined);
+      if (made === undefined) throw new Unimplemented(`${kind} without its faulty implementations`);
+      return made;
+    };
     return this.#keep(this.#withAttr(postOps, create));
   }
 
@@ -204,6 +215,14 @@ export abstract class DnnlCore {
     return this.#keep(
       this.#withAttr([], (attr) => this.out(create, from.native, this.engine, to.native, this.engine, attr)),
     );
+  }
+
+  /**
+   * Where the library cannot reorder a layout with padding rightly: the same memory, its padding taken for numbers.
+   * Row-major values of that hold the ones that were wanted.
+   */
+  unpadded(_from: Md, _to: Md): Md | undefined {
+    return undefined;
   }
 
   #keep(pd: Handle): Handle {

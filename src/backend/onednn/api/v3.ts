@@ -114,19 +114,18 @@ export class DnnlV3 extends Dnnl {
     args: PdArgs,
     attr: Handle,
     hint: Handle,
-    shunned?: string,
-  ): Handle {
+    avoid: (pd: Handle) => boolean,
+  ): Handle | undefined {
     const types = parameters.replace(/md|dims/g, 'void *');
     const native = args.map((a) => (a instanceof Md ? a.native : Array.isArray(a) ? longs(a) : a));
     const hints = kind.includes('_backward') ? [hint] : [];
     const create = `dnnl_${kind}_primitive_desc_create(void *, uintptr_t, ${types}${', uintptr_t'.repeat(hints.length + 1)})`;
-    const make = () => this.out(create, this.engine, ...native, ...hints, attr);
-    const pd = make();
+    const pd = this.out(create, this.engine, ...native, ...hints, attr);
     const next = this.fn('int dnnl_primitive_desc_next_impl(uintptr_t)');
-    while (shunned && this.implementation(pd).startsWith(shunned))
+    while (avoid(pd))
       if (Number(next(pd)) !== 0) {
         this.destroyPd(pd);
-        return make();
+        return undefined;
       }
     return pd;
   }
