@@ -1,0 +1,142 @@
+import type { Device } from '../../src/backend/backend.js';
+import type { TypedArray } from '../../src/graph/types.js';
+import { MARGIN } from './draw.js';
+import { mayUseBfloat16 } from './exact.js';
+import { kindOf } from './kinds/index.js';
+import { checkLarge, isLarge } from './large.js';
+import type { Program } from './program.js';
+import { type Results, runExactly, runOn } from './run.js';
+
+export interface Subject {
+  readonly device: Device;
+  /** What it computes large layers with. */
+  readonly bfloat16: boolean;
+}
+
+/** A result that differs, and by how much more than roundings explain. */
+export interface Difference {
+  readonly run: number;
+  readonly name: string;
+  readonly error: number;
+  readonly allowed: number;
+  readonly got: readonly number[];
+  readonly expected: readonly number[];
+}
+export type Verdict =
+  | { readonly kind: 'same' }
+  /** Too near to a kink for a comparison to mean something. */
+  | { readonly kind: 'unfit' }
+  | { readonly kind: 'different'; readonly difference: Difference }
+  | { readonly kind: 'error'; readonly error: unknown };
+
+/** One rounding in the device's own type. */
+const FLOAT32 = 2 ** -22;
+const FLOAT64 = 2 ** -50;
+const BFLOAT16 = 2 ** -8;
+
+/** Statements whose values have roundings of bfloat16. */
+function coarseOf({ body, leaves }: Program, shapes: readonly (readonly number[])[]): boolean[] {
+  const coarse: boolean[] = leaves.map(() => false);
+  for (const { kind, inputs } of body) {
+    const given = inputs.map((at) => shapes[at]!);
+    coarse.push(inputs.some((at) => coarse[at]) || mayUseBfloat16(kind, given, shapes[coarse.length]!));
+  }
+  return coarse.slice(leaves.length);
+}
+
+/** Whether all statements keep clear of kinks. */
+function isClear(
+  program: Program,
+  values: readonly TypedArray[],
+  shapes: readonly (readonly number[])[],
+  coarse: readonly boolean[],
+): boolean {
+  return program.body.every(({ kind: name, inputs, attrs }, i) => {
+    const kind = kindOf(name);
+    const at = program.leaves.length + i;
+    if (kind.jumps && coarse[i]) return false;
+    const given = {
+      inputs: inputs.map((n) => values[n]!),
+      shapes: inputs.map((n) => shapes[n]!),
+      output: values[at]!,
+      attrs,
+      before: program.body[inputs[0]! - program.leaves.length]?.kind,
+    };
+    const finite = !values[at]!.some((v) => !Number.isFinite(v));
+    return finite && (coarse[i] || !kind.clear || kind.clear(given, MARGIN));
+  });
+}
+
+type Norm = (values: Iterable<number>) => number;
+const most: Norm = (values) => {
+  let m = 0;
+  for (const v of values) m = Math.max(m, Math.abs(v));
+  return m;
+};
+const euclid: Norm = (values) => {
+  let s = 0;
+  for (const v of values) s += v * v;
+  return Math.sqrt(s);
+};
+const minus = (a: TypedArray, b: TypedArray): number[] => Array.from(a, (v, i) => v - b[i]!);
+
+/**
+ * Compares a program's results on a device with those in float64. How far off they may be is measured: the
+ * program runs again with every number changed by about one rounding of the device's type, and results may
+ * differ by a multiple of what that does.
+ */
+export async function check(
+  { device, bfloat16 }: Subject,
+  program: Program,
+  operations?: Set<string>,
+): Promise<Verdict> {
+  if (isLarge(program)) return checkLarge({ device, bfloat16 }, program, operations);
+  let coarse: boolean[] = program.body.map(() => false);
+  const exact = runExactly(program, (values, shapes) => {
+    if (bfloat16) coarse = coarseOf(program, shapes);
+    return isClear(program, values, shapes, coarse);
+  });
+  if (exact.length === 0) return { kind: 'unfit' };
+  let got: Results[];
+  try {
+    got = await runOn(device, program, operations);
+  } catch (error) {
+    return { kind: 'error', error };
+  }
+  const isCoarse = coarse.some(Boolean);
+  const one = program.real === 'float64' ? FLOAT64 : FLOAT32;
+  const disturb = (seed: number): Results[] =>
+    runExactly(program, () => true, { seed, one, coarse: isCoarse ? BFLOAT16 : undefined });
+  const compare = (seeds: readonly number[]): Difference | undefined =>
+    differenceOf(exact, got, seeds.map(disturb), isCoarse, one);
+  // One disturbance may by chance do little; only a result that more of them do not explain is a difference.
+  const difference = compare([1]) && compare([1, 2, 3, 4, 5, 6, 7, 8]);
+  return difference ? { kind: 'different', difference } : { kind: 'same' };
+}
+
+function differenceOf(
+  exact: readonly Results[],
+  got: readonly Results[],
+  disturbed: readonly (readonly Results[])[],
+  coarse: boolean,
+  one: number,
+): Difference | undefined {
+  // Roundings of bfloat16 put some numbers on the other side of a kink; so there, the whole of a tensor is compared.
+  const [norm, factor, base] = coarse ? ([euclid, 6, 0.03] as const) : ([most, 64, 40 * one] as const);
+  for (const [run, results] of exact.entries())
+    for (const [name, expected] of results) {
+      const values = got[run]?.get(name);
+      const noise = Math.max(
+        ...disturbed.map((d) => (d[run] ? norm(minus(d[run].get(name)!, expected)) : 0)),
+      );
+      const allowed = expected instanceof Int32Array ? 0 : base * norm(expected) + factor * noise + 1e-30;
+      const error =
+        values?.length === expected.length ? norm(minus(values, expected)) : Number.POSITIVE_INFINITY;
+      if (!(error <= allowed))
+        return { run, name, error, allowed, got: sample(values ?? []), expected: sample(expected) };
+    }
+  return undefined;
+}
+
+const sample = (values: ArrayLike<number>): number[] =>
+  Array.from({ length: Math.min(8, values.length) }, (_, i) => values[i]!);

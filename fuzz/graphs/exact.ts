@@ -1,0 +1,116 @@
+import { kernels } from '../../src/backend/reference/kernels.js';
+import { buildGraph, type Graph } from '../../src/graph/graph.js';
+import type { Node } from '../../src/graph/node.js';
+import { isFloat, makeArray, type Shape, sizeOf, type TypedArray } from '../../src/graph/types.js';
+import { valuesOf } from './program.js';
+
+/** Operations that move, choose or compare numbers without computing new ones: their results have no rounding. */
+const WITHOUT_ROUNDING = new Set([
+  'reshape',
+  'detach',
+  'permute',
+  'broadcastTo',
+  'crop',
+  'negateOffsets',
+  'flip',
+  'relu',
+  'clamp',
+  'abs',
+  'neg',
+  'sign',
+  'equal',
+  'max',
+  'maxPool2d',
+  'argmax',
+  'topKCorrect',
+  'roundToByte',
+  'cast',
+  'dropoutMask',
+]);
+
+/** Operations that subtract a gradient's own mean and slope from it, which may leave next to nothing. */
+const CANCELS = new Set(['batchNormTrainGrad']);
+
+/** Linear layers with fewer weights keep float32. */
+const LARGE = 2 ** 18;
+
+/** Whether a device that is set to bfloat16 may use it for an operation, given the input's shapes and the result's. */
+export function mayUseBfloat16(op: string, inputs: readonly Shape[], output: Shape): boolean {
+  if (op.startsWith('conv2d')) return true;
+  if (!op.startsWith('linear')) return false;
+  const weights = op === 'linearGradWeight' ? output : inputs[1]!;
+  return sizeOf(weights) >= LARGE;
+}
+
+/** Changes each number by a random part of it, to measure how much roundings of that size matter. */
+export interface Disturbance {
+  readonly seed: number;
+  /** Relative size of one rounding. */
+  readonly one: number;
+  /** The same behind an operation in bfloat16; undefined where there is none. */
+  readonly coarse: number | undefined;
+}
+
+/** Computes nodes with the reference kernels, one after the other. */
+export function evaluateNodes(roots: readonly Node[], disturbance?: Disturbance): TypedArray[] {
+  const { graph, feeds } = buildGraph(roots, []);
+  const values: TypedArray[] = [];
+  const coarse = disturbance?.coarse === undefined ? undefined : coarseOf(graph);
+  graph.feeds.forEach((at, i) => {
+    values[at] = feeds[i]!;
+  });
+  let salt = 0;
+  graph.nodes.forEach((node, at) => {
+    if (node.inputs.length === 0) return;
+    const size = WITHOUT_ROUNDING.has(node.op)
+      ? 0
+      : coarse?.[at]
+        ? disturbance!.coarse!
+        : (disturbance?.one ?? 0);
+    const changed = (array: TypedArray): TypedArray =>
+      size === 0 || !(array instanceof Float64Array)
+        ? array
+        : disturbed(array, size, disturbance!.seed * 7919 + salt++);
+    const compute = (inputs: TypedArray[]): TypedArray => {
+      const output = makeArray(node.dtype, sizeOf(node.shape));
+      kernels[node.op === 'detach' ? 'reshape' : node.op]!({
+        inputs,
+        specs: node.inputs.map((input) => graph.nodes[input]!),
+        output,
+        outputSpec: node,
+        attrs: node.attrs,
+      });
+      return output;
+    };
+    const output = compute(node.inputs.map((input) => changed(values[input]!)));
+    if (size > 0 && CANCELS.has(node.op)) {
+      // Its own roundings are those of the parts, not of what is left of them.
+      const [first, ...others] = node.inputs.map((input) => values[input]!) as [TypedArray, ...TypedArray[]];
+      const parts = compute([disturbed(first, 2, disturbance!.seed * 104729 + salt++), ...others]);
+      const noise = disturbed(parts, size, disturbance!.seed * 7919 + salt++);
+      output.forEach((_, i) => {
+        output[i]! += noise[i]! - parts[i]!;
+      });
+    }
+    values[at] = changed(output);
+  });
+  return graph.outputs.map((at) => values[at]!);
+}
+
+function disturbed(array: TypedArray, size: number, seed: number): TypedArray {
+  const factors = valuesOf({ seed, low: -size, high: size }, 'float64', array.length);
+  return factors.map((f, i) => array[i]! * (1 + f)) as TypedArray;
+}
+
+/** Nodes whose values depend on an operation in bfloat16. */
+function coarseOf(graph: Graph): boolean[] {
+  const coarse: boolean[] = [];
+  graph.nodes.forEach((node, at) => {
+    const inputs = node.inputs.map((input) => graph.nodes[input]!.shape);
+    coarse[at] =
+      isFloat(node.dtype) &&
+      node.inputs.length > 0 &&
+      (node.inputs.some((input) => coarse[input]) || mayUseBfloat16(node.op, inputs, node.shape));
+  });
+  return coarse;
+}

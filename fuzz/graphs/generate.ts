@@ -1,0 +1,103 @@
+import { isFloat } from '../../src/graph/types.js';
+import { Generator } from '../../src/random.js';
+import { Draw } from './draw.js';
+import { KINDS } from './kinds/index.js';
+import type { Change, Program, Statement } from './program.js';
+
+export interface Wanted {
+  /** The device computes in bfloat16, so that layers large enough for it must come. */
+  readonly bfloat16: boolean;
+  /** Begins with a statement of this kind. */
+  readonly kind?: string;
+}
+
+/** Drawn less often: alone they end a chain, or others are more likely to go wrong. */
+const RARE = new Set([
+  'argmax',
+  'topKCorrect',
+  'equal',
+  'roundToByte',
+  'sign',
+  'cast',
+  'batchStats',
+  'sumOfSquares',
+  'detach',
+]);
+/** Drawn more often: those that a device has the most code for. */
+const FREQUENT = new Set([
+  'conv2d',
+  'maxPool2d',
+  'batchNormTrain',
+  'localResponseNorm',
+  'avgPool2d',
+  'linear',
+  'reshape',
+  'relu',
+  'add',
+  'mul',
+]);
+const NAMES = KINDS.flatMap(({ name }) =>
+  new Array<string>(RARE.has(name) ? 1 : FREQUENT.has(name) ? 5 : 3).fill(name),
+);
+
+/** A random program: the same one for the same seed and number. */
+export function generate(seed: number, number: number, { bfloat16, kind }: Wanted): Program {
+  const random = new Generator(seed, number);
+  const real = !bfloat16 && random.integer(25) === 0 ? 'float64' : 'float32';
+  const draw = new Draw(random, real, bfloat16);
+  const want = draw.integer(2, 12);
+  // A kind that nothing fits has some tries with other numbers.
+  for (let n = 0; kind && n < 50; n++) if (byName(kind).draw(draw)) break;
+  for (let n = 0; draw.body.length < want && n < 40; n++) byName(draw.pick(NAMES)).draw(draw);
+  return finish(draw);
+}
+
+const byName = (name: string) => KINDS.find((kind) => kind.name === name)!;
+
+/** Chooses what is compared, differentiated and updated. */
+function finish(draw: Draw): Program {
+  const leaves = draw.leaves.length;
+  const at = (id: number): number => (id < 0 ? -id - 1 : leaves + id);
+  const body: Statement[] = draw.body.map((s) => ({ ...s, inputs: s.inputs.map(at) }));
+  const read = new Set(body.flatMap((s) => s.inputs));
+  const ids = body.map((_, id) => id);
+  const outputs = ids.filter((id) => !read.has(at(id)) || draw.chance(0.3)).map(at);
+  const real = (id: number) => isFloat(draw.typeOf(id)) && draw.typeOf(id) === 'float64' && !draw.isWide(id);
+  const ends = ids.filter((id) => real(id) && (!read.has(at(id)) || draw.chance(0.15)));
+  const loss = draw.chance(0.8)
+    ? ends.map((id) => ({ value: at(id), as: draw.pick(['weighted', 'weighted', 'sum', 'square'] as const) }))
+    : [];
+  return {
+    real: draw.real,
+    leaves: draw.leaves,
+    body,
+    outputs,
+    loss,
+    twice: loss.length > 0 && draw.chance(0.12),
+    changes: changesOf(draw, loss.length > 0, at),
+  };
+}
+
+function changesOf(draw: Draw, differentiated: boolean, at: (id: number) => number): Change[] {
+  const changes: Change[] = [];
+  const stored = draw.leaves.flatMap((leaf, i) => (leaf.stored ? [i] : []));
+  const taken = new Set<number>();
+  for (const leaf of stored) {
+    if (taken.has(leaf) || draw.chance(0.4)) continue;
+    const shape = draw.leaves[leaf]!.shape.join();
+    const momentum = stored.find(
+      (m) => m !== leaf && !taken.has(m) && draw.leaves[m]!.shape.join() === shape,
+    );
+    const alike = draw.body
+      .map((_, id) => id)
+      .filter((id) => draw.shapeOf(id).join() === shape && draw.typeOf(id) === 'float64' && !draw.isWide(id));
+    taken.add(leaf);
+    if (differentiated && momentum !== undefined && draw.chance(0.5)) {
+      taken.add(momentum);
+      changes.push({ leaf, by: 'momentum', momentum });
+    } else if (alike.length > 0 && draw.chance(0.5))
+      changes.push({ leaf, by: 'value', value: at(draw.pick(alike)) });
+    else if (differentiated) changes.push({ leaf, by: 'gradient' });
+  }
+  return changes;
+}

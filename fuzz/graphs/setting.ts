@@ -1,0 +1,30 @@
+import type { Engine } from '../../src/backend/backend.js';
+import { InlineDevice } from '../../src/backend/device.js';
+import { OneDnnEngine } from '../../src/backend/onednn/engine.js';
+import { ReferenceEngine } from '../../src/backend/reference/engine.js';
+import type { Subject } from './check.js';
+
+/** What is fuzzed. */
+export interface Setting {
+  readonly device: string;
+  readonly precision: 'float32' | 'bfloat16';
+  readonly threads: number;
+}
+
+/** How each engine is made. A new engine gets a line, and is fuzzed by the same programs. */
+const ENGINES: Readonly<Record<string, (setting: Setting) => Engine>> = {
+  onednn: ({ threads, precision }) => new OneDnnEngine({ threads, precision }),
+  reference: () => new ReferenceEngine(),
+};
+export const ENGINE_NAMES = Object.keys(ENGINES);
+
+/** Opens a device in this thread, so that the process's last word names the program that ended it. */
+export function open(setting: Setting): Subject & { readonly about: string } {
+  const engine = ENGINES[setting.device]!(setting);
+  const { version, threads, precision } = engine.info;
+  return {
+    device: new InlineDevice(engine),
+    bfloat16: precision === 'bfloat16',
+    about: `${setting.device} ${version}, ${precision}, threads ${threads}`,
+  };
+}

@@ -1,0 +1,132 @@
+import { hostLeaf } from '../../src/graph/node.js';
+import { isFloat } from '../../src/graph/types.js';
+import { kindOf } from './kinds/index.js';
+import { type Leaf, leafValues, type Program, type Statement, typeOf } from './program.js';
+
+/**
+ * Makes a program smaller for as long as it still fails: fewer results, no changes, leaves instead of what
+ * computes a value, statements left out.
+ * @param fails whether a program still has the failure
+ */
+export async function shrink(
+  program: Program,
+  fails: (smaller: Program) => Promise<boolean>,
+): Promise<Program> {
+  let best = tidy(program);
+  for (let progress = true; progress; ) {
+    progress = false;
+    for (const candidate of candidates(best)) {
+      const smaller = tidy(candidate);
+      if (sizeOf(smaller) >= sizeOf(best) || !(await attempt(() => fails(smaller)))) continue;
+      best = smaller;
+      progress = true;
+      break;
+    }
+  }
+  return best;
+}
+
+const attempt = async (body: () => Promise<boolean>): Promise<boolean> => {
+  try {
+    return await body();
+  } catch {
+    // A candidate may be no program at all: its shapes do not fit.
+    return false;
+  }
+};
+
+/** What a program counts for: fewer statements first, then fewer of all else. */
+const sizeOf = ({ leaves, body, outputs, loss, twice, changes }: Program): number =>
+  1000 * body.length +
+  10 * (leaves.length + outputs.length + loss.length + changes.length + (twice ? 1 : 0)) +
+  leaves.filter(({ stored }) => stored).length +
+  loss.filter(({ as }) => as !== 'sum').length;
+
+function* candidates(p: Program): Generator<Program> {
+  for (const { value } of [...p.loss])
+    yield { ...p, loss: p.loss.filter((l) => l.value === value), outputs: [], changes: [] };
+  for (const output of p.outputs) yield { ...p, loss: [], outputs: [output], changes: [], twice: false };
+  if (p.twice) yield { ...p, twice: false };
+  for (let i = 0; i < p.changes.length; i++) yield { ...p, changes: p.changes.filter((_, n) => n !== i) };
+  const shapes = shapesOf(p);
+  const first = p.leaves.length;
+  for (let i = p.body.length - 1; i >= 0; i--) {
+    const { shape, real } = shapes[first + i]!;
+    if (real)
+      yield asLeaf(p, first + i, {
+        shape,
+        dtype: 'real',
+        fill: { seed: i, low: -1.5, high: 1.5 },
+        stored: false,
+      });
+    for (const input of p.body[i]!.inputs) yield instead(p, first + i, input);
+  }
+  for (let i = 0; i < p.outputs.length; i++) yield { ...p, outputs: p.outputs.filter((_, n) => n !== i) };
+  for (let i = 0; i < p.loss.length; i++) yield { ...p, loss: p.loss.filter((_, n) => n !== i) };
+  for (let i = 0; i < p.loss.length; i++)
+    yield { ...p, loss: p.loss.map((l, n) => (n === i ? { ...l, as: 'sum' as const } : l)) };
+  for (let i = 0; i < first; i++)
+    if (
+      p.leaves[i]!.stored &&
+      !p.changes.some((c) => c.leaf === i || (c.by === 'momentum' && c.momentum === i))
+    )
+      yield { ...p, leaves: p.leaves.map((leaf, n) => (n === i ? { ...leaf, stored: false } : leaf)) };
+}
+
+function shapesOf(p: Program): { shape: readonly number[]; real: boolean }[] {
+  const nodes = p.leaves.map((leaf) => hostLeaf(leafValues(leaf, p.real), leaf.shape, typeOf(leaf, p.real)));
+  for (const { kind, inputs, attrs } of p.body)
+    nodes.push(
+      kindOf(kind).make(
+        inputs.map((at) => nodes[at]!),
+        attrs,
+        p.real,
+      ),
+    );
+  return nodes.map(({ shape, dtype }) => ({ shape, real: isFloat(dtype) && dtype === p.real }));
+}
+
+const mapped = (p: Program, to: (at: number) => number): Program => ({
+  ...p,
+  body: p.body.map((s) => ({ ...s, inputs: s.inputs.map(to) })),
+  outputs: [...new Set(p.outputs.map(to))],
+  loss: p.loss.map((l) => ({ ...l, value: to(l.value) })),
+  changes: p.changes.map((c) =>
+    c.by === 'value'
+      ? { ...c, leaf: to(c.leaf), value: to(c.value) }
+      : c.by === 'momentum'
+        ? { ...c, leaf: to(c.leaf), momentum: to(c.momentum) }
+        : { ...c, leaf: to(c.leaf) },
+  ),
+});
+
+/** Lets everything that reads one value read another. */
+const instead = (p: Program, old: number, other: number): Program =>
+  mapped(p, (at) => (at === old ? other : at));
+
+/** Puts a leaf in a value's place. */
+function asLeaf(p: Program, old: number, leaf: Leaf): Program {
+  const first = p.leaves.length;
+  const moved = mapped(p, (at) => (at === old ? first : at >= first ? at + 1 : at));
+  return { ...moved, leaves: [...p.leaves, leaf] };
+}
+
+/** Leaves out what nothing needs. */
+function tidy(p: Program): Program {
+  const first = p.leaves.length;
+  const needed = new Set<number>([...p.outputs, ...p.loss.map((l) => l.value)]);
+  for (const c of p.changes) {
+    needed.add(c.leaf);
+    if (c.by === 'value') needed.add(c.value);
+    if (c.by === 'momentum') needed.add(c.momentum);
+  }
+  for (let i = p.body.length - 1; i >= 0; i--)
+    if (needed.has(first + i)) for (const at of p.body[i]!.inputs) needed.add(at);
+  const kept = [...Array(first + p.body.length).keys()].filter((at) => needed.has(at));
+  const place = new Map(kept.map((at, i) => [at, i]));
+  const moved = mapped(
+    { ...p, body: p.body.filter((_, i) => needed.has(first + i)) as Statement[] },
+    (at) => place.get(at)!,
+  );
+  return { ...moved, leaves: p.leaves.filter((_, i) => needed.has(i)) };
+}

@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { check } from '../../fuzz/graphs/check.js';
+import { fuzz, type Options, type Report } from '../../fuzz/graphs/fuzz.js';
+import type { Program } from '../../fuzz/graphs/program.js';
+import type { Source } from '../../fuzz/graphs/programs.js';
+import { open, type Setting } from '../../fuzz/graphs/setting.js';
+import { shrink } from '../../fuzz/graphs/shrink.js';
+import type { Device } from '../../src/backend/backend.js';
+import { InlineDevice } from '../../src/backend/device.js';
+import type { Graph } from '../../src/graph/graph.js';
+import type { TypedArray } from '../../src/graph/types.js';
+import { operationNames } from '../../src/ops/index.js';
+
+/*
+ * Random programs beside float64. The seed is a new one each time unless PAPERWEIGHT_FUZZ_SEED names it; it is
+ * printed, and a failure prints code that repeats it.
+ */
+const SEED = Number(process.env.PAPERWEIGHT_FUZZ_SEED ?? Math.floor(Math.random() * 1e9));
+const V3 = process.env.PAPERWEIGHT_ONEDNN_V3;
+
+const onednn = (precision: Setting['precision'], threads = 2): Setting => ({
+  device: 'onednn',
+  precision,
+  threads,
+});
+
+async function run(setting: Setting, options: Omit<Options, 'seed'>): Promise<Report> {
+  const report = await fuzz(setting, { seed: SEED, ...options });
+  assert.deepEqual(report.failures, [], report.failures.join('\n'));
+  const tried = report.same + report.unfit;
+  assert.equal(tried, options.count);
+  assert.ok(report.same > 0.7 * tried, `only ${report.same} of ${tried} could be compared`);
+  return report;
+}
+
+const VERSIONS: readonly { name: string; env: Record<string, string>; share: number; skip?: string }[] = [
+  { name: 'onednn', env: {}, share: 1 },
+  {
+    name: 'onednn on oneDNN 3',
+    env: V3 ? { PAPERWEIGHT_ONEDNN: V3 } : {},
+    share: 0.5,
+    ...(V3 ? {} : { skip: 'PAPERWEIGHT_ONEDNN_V3 names no library file of oneDNN 3' }),
+  },
+];
+
+test(`reference gives float64's numbers, and all operations come up; seed ${SEED}`, async () => {
+  const setting = { device: 'reference', precision: 'float32', threads: 1 } as const;
+  const { operations } = await run(setting, { count: 300 });
+  const missing = operationNames().filter((op) => !operations.includes(op));
+  assert.deepEqual(missing, [], 'operations without an entry in fuzz/graphs/kinds');
+});
+
+for (const { name, env, share, skip = false } of VERSIONS) {
+  // Two threads wait for each other on a busy machine, so most programs have one.
+  for (const [threads, count] of [
+    [1, 200],
+    [2, 60],
+  ] as const)
+    test(`${name}, threads ${threads}, gives float64's numbers; seed ${SEED}`, { skip }, async () => {
+      await run(onednn('float32', threads), { count: count * share, env });
+    });
+  test(`${name} in bfloat16 stays near float64's numbers; seed ${SEED}`, { skip }, async () => {
+    await run(onednn('bfloat16', 1), { count: 80 * share, env });
+  });
+  const sweeps: readonly [Source, number][] = [
+    ['known', 9],
+    ['narrow', 14],
+    ['linear', 10],
+    ['conv', 30],
+    ['pool', 20],
+    ['lrn', 20],
+    ['norm', 20],
+  ];
+  for (const [source, count] of sweeps)
+    test(`${name}, single layers (${source}) of odd sizes; seed ${SEED}`, { skip }, async () => {
+      await run(onednn('float32'), { source, count: source === 'known' ? count : count * share, env });
+    });
+}
+
+/** A device that computes one operation wrongly. */
+function wrong(device: Device, op: string, spoil: (values: TypedArray) => void): Device {
+  const run = async (
+    _key: string,
+    graph: Graph,
+    feeds: readonly TypedArray[],
+    storages: readonly number[],
+  ) => {
+    const outputs = await device.run(_key, graph, feeds, storages);
+    const reads = (at: number): boolean => graph.nodes[at]!.op === op || graph.nodes[at]!.inputs.some(reads);
+    graph.outputs.forEach((at, i) => {
+      if (reads(at)) spoil(outputs[i]!);
+    });
+    return outputs;
+  };
+  return Object.assign(Object.create(device) as Device, {
+    run,
+    write: device.write.bind(device),
+    read: device.read.bind(device),
+    free: device.free.bind(device),
+  });
+}
+
+const leaf = (...shape: number[]): Program['leaves'][number] => ({
+  shape,
+  dtype: 'real',
+  fill: { seed: 3, low: -1, high: 1 },
+  stored: false,
+});
+
+const chain: Program = {
+  real: 'float32',
+  leaves: [leaf(4, 6), leaf(6)],
+  body: [
+    { kind: 'add', inputs: [0, 1], attrs: {} },
+    { kind: 'tanh', inputs: [2], attrs: {} },
+    { kind: 'square', inputs: [3], attrs: {} },
+    { kind: 'mul', inputs: [4, 0], attrs: {} },
+  ],
+  outputs: [4, 5],
+  loss: [{ value: 5, as: 'weighted' }],
+  twice: false,
+  changes: [],
+};
+
+test('a result that is off by a thousandth is a difference, and becomes one statement', async () => {
+  const { device } = open({ device: 'reference', precision: 'float32', threads: 1 });
+  assert.ok(device instanceof InlineDevice);
+  assert.equal((await check({ device, bfloat16: false }, chain)).kind, 'same');
+  const subject = {
+    device: wrong(device, 'square', (values) => {
+      values[0]! *= 1.001;
+    }),
+    bfloat16: false,
+  };
+  const verdict = await check(subject, chain);
+  assert.equal(verdict.kind, 'different');
+  const small = await shrink(chain, async (smaller) => (await check(subject, smaller)).kind === 'different');
+  assert.deepEqual(
+    small.body.map(({ kind }) => kind),
+    ['square'],
+  );
+  await device.close();
+});
+
+test('a program too near to a kink is not compared', async () => {
+  const { device, bfloat16 } = open({ device: 'reference', precision: 'float32', threads: 1 });
+  const program: Program = {
+    ...chain,
+    leaves: [{ ...leaf(3), fill: { values: [1, 1e-7, -1] } }],
+    body: [{ kind: 'relu', inputs: [0], attrs: {} }],
+    outputs: [1],
+    loss: [],
+  };
+  assert.equal((await check({ device, bfloat16 }, program)).kind, 'unfit');
+  await device.close();
+});
+
+test('the same seed gives the same programs', async () => {
+  const { programOf } = await import('../../fuzz/graphs/programs.js');
+  for (const number of [0, 5, 200]) {
+    assert.deepEqual(programOf('graphs', 1, number, false), programOf('graphs', 1, number, false));
+    assert.notDeepEqual(programOf('graphs', 1, number, false), programOf('graphs', 2, number, false));
+  }
+});
