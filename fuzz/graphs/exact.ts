@@ -57,7 +57,7 @@ export function evaluateNodes(roots: readonly Node[], disturbance?: Disturbance)
   const values: TypedArray[] = [];
   const coarse = disturbance?.coarse === undefined ? undefined : coarseOf(graph);
   graph.feeds.forEach((at, i) => {
-    values[at] = feeds[i]!;
+    values[at] = feeds[i] as TypedArray;
   });
   let salt = 0;
   graph.nodes.forEach((node, at) => {
