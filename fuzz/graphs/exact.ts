@@ -26,6 +26,13 @@ const WITHOUT_ROUNDING = new Set([
   'roundToByte',
   'cast',
   'dropoutMask',
+  'floor',
+  'less',
+  'maximum',
+  'minimum',
+  'where',
+  'concat',
+  'indexSelect',
 ]);
 
 /** Operations that subtract a gradient's own mean and slope from it, which may leave next to nothing. */

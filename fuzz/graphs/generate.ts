@@ -22,6 +22,8 @@ const RARE = new Set([
   'batchStats',
   'sumOfSquares',
   'detach',
+  'less',
+  'floor',
 ]);
 /** Drawn more often: those that a device has the most code for. */
 const FREQUENT = new Set([

@@ -123,13 +123,13 @@ const chain: Program = {
   changes: [],
 };
 
-test('a result that is off by a thousandth is a difference, and becomes one statement', async () => {
+test('a result that is off by a hundredth is a difference, and becomes one statement', async () => {
   const { device } = open({ device: 'reference', precision: 'float32', threads: 1 });
   assert.ok(device instanceof InlineDevice);
   assert.equal((await check({ device, bfloat16: false }, chain)).kind, 'same');
   const subject = {
     device: wrong(device, 'square', (values) => {
-      values[0]! *= 1.001;
+      values[0]! += 0.01;
     }),
     bfloat16: false,
   };

@@ -2,10 +2,11 @@ import type { Kind } from '../program.js';
 import { elementwise } from './elementwise.js';
 import { image } from './image.js';
 import { matrix } from './matrix.js';
+import { select } from './select.js';
 import { shape } from './shape.js';
 
 /** Every kind of statement. A new operation gets an entry; the suite fails for one that no program contains. */
-export const KINDS: readonly Kind[] = [...elementwise, ...shape, ...matrix, ...image];
+export const KINDS: readonly Kind[] = [...elementwise, ...shape, ...matrix, ...image, ...select];
 
 const byName = new Map(KINDS.map((kind) => [kind.name, kind]));
 export function kindOf(name: string): Kind {
