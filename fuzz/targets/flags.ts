@@ -24,7 +24,7 @@ const ADVICE = /cannot be used|has no option|cannot have/;
 const papers = await Promise.all(['alexnet', 'resnet'].map((id) => openPaper(id)));
 
 function parse(args: readonly string[]) {
-  const command = addDeviceOptions(addModelOptions(new Command()))
+  const command = addDeviceOptions(addModelOptions(new Command(), papers[0]))
     .option('--lr <n>', '', positiveNumber('--lr'))
     .option('--momentum <n>', '', fraction('--momentum'))
     .option('--decay <n>', '', nonNegativeNumber('--decay'))

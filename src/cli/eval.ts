@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { UsageError } from '../errors/errors.js';
+import type { Paper } from '../papers/paper.js';
 import { DATASETS, type DatasetName } from '../run/dataset-names.js';
 import {
   addDeviceOptions,
@@ -24,7 +25,7 @@ interface Flags extends DeviceFlags, WeightsFlags {
   readonly json?: boolean;
 }
 
-export function register(program: Command): void {
+export function register(program: Command, paper?: Paper): void {
   const command = program
     .command('eval')
     .summary('measure a trained model on the test images')
@@ -50,7 +51,7 @@ export function register(program: Command): void {
       '--ten-crop',
       'average over four corners and the centre of each image, and their mirror images (default: off)',
     );
-  addDeviceOptions(addWeightsOptions(command))
+  addDeviceOptions(addWeightsOptions(command, paper))
     .option(...JSON_OUTPUT)
     .addHelpText('after', examples('paperweight eval runs/my-run --data ./data --eval-limit 1000'))
     .action(evaluateRun);

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { UsageError } from '../errors/errors.js';
 import type { WeightDtype } from '../interop/model-weights.js';
 import type { LoadedModel } from '../papers/loaded-model.js';
+import type { Paper } from '../papers/paper.js';
 import { examples, JSON_OUTPUT, oneOf, pathName } from './options/options.js';
 import { checkOutput, FORCE } from './options/output-file.js';
 import { addWeightsOptions, modelHints, RUN_OR_WEIGHTS, type WeightsFlags } from './options/weights.js';
@@ -28,7 +29,7 @@ interface Flags extends WeightsFlags {
   readonly json?: boolean;
 }
 
-export function register(program: Command): void {
+export function register(program: Command, paper?: Paper): void {
   const command = program
     .command('export')
     .summary('write a trained model as a file for other programs')
@@ -53,7 +54,7 @@ export function register(program: Command): void {
       oneOf('--dtype', DTYPES),
     )
     .option(...FORCE);
-  addWeightsOptions(command)
+  addWeightsOptions(command, paper)
     .option(...JSON_OUTPUT)
     .addHelpText(
       'after',

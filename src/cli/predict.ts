@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { PaperweightError } from '../errors/errors.js';
 import { printable } from '../errors/printable.js';
 import type { Guess } from '../papers/classifier.js';
+import type { Paper } from '../papers/paper.js';
 import {
   addDeviceOptions,
   type DeviceFlags,
@@ -21,7 +22,7 @@ interface Flags extends DeviceFlags, WeightsFlags {
   readonly json?: boolean;
 }
 
-export function register(program: Command): void {
+export function register(program: Command, paper?: Paper): void {
   const command = program
     .command('predict')
     .summary('what a trained model sees in images')
@@ -31,7 +32,7 @@ export function register(program: Command): void {
     .argument(...RUN_OR_WEIGHTS)
     .argument('<image...>', 'images: JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP or PPM')
     .option('--top <n>', 'how many classes to print', positiveInteger('--top'), 5);
-  addDeviceOptions(addWeightsOptions(command))
+  addDeviceOptions(addWeightsOptions(command, paper))
     .option(...JSON_OUTPUT)
     .addHelpText(
       'after',

@@ -1,6 +1,8 @@
 import { Command, type CommanderError } from 'commander';
 import { UsageError } from '../errors/errors.js';
 import { didYouMean, nearest } from '../errors/nearest.js';
+import type { Paper } from '../papers/paper.js';
+import { openPaper, paperIds } from '../papers/registry.js';
 import { version } from '../version.js';
 import * as bench from './bench/bench.js';
 import * as data from './data/data.js';
@@ -9,6 +11,7 @@ import * as evaluate from './eval.js';
 import * as exporting from './export.js';
 import * as inspect from './inspect/inspect.js';
 import * as newPaper from './new.js';
+import { flagName } from './options/options.js';
 import * as predict from './predict.js';
 import { EXIT, reportError } from './print-error.js';
 import * as report from './report.js';
@@ -35,7 +38,35 @@ const COMMANDS = [
   doctor,
 ];
 
-function makeProgram(): Command {
+/** Commands whose flags include those of a paper. */
+const OF_A_PAPER = ['train', 'eval', 'predict', 'inspect', 'export'];
+
+/** What commander complains about, and in which command. */
+class Complaint extends Error {
+  constructor(
+    readonly error: CommanderError,
+    readonly command: Command,
+  ) {
+    super(error.message);
+  }
+}
+
+/**
+ * The paper that a command line is about: the one that it names, or the default one. Undefined for a command that has
+ * no flags of a paper, so that it need not be loaded.
+ */
+async function paperOf(args: readonly string[]): Promise<Paper | undefined> {
+  const [name, ...rest] = args[0] === 'help' ? args.slice(1) : args;
+  if (name === undefined || !OF_A_PAPER.includes(name)) return undefined;
+  const at = rest.findLastIndex((arg) => arg === '--paper' || arg.startsWith('--paper='));
+  const named = at < 0 ? undefined : rest[at]!.slice('--paper='.length) || rest[at + 1];
+  const ids = paperIds();
+  const subject = name === 'inspect' ? rest.find((arg) => ids.includes(arg)) : undefined;
+  // No value at all is refused where the flag is parsed.
+  return openPaper(subject ?? (named || undefined));
+}
+
+function makeProgram(paper: Paper | undefined): Command {
   const program = new Command('paperweight')
     .description('Deep-learning papers, reproduced in TypeScript.')
     .version(version(), '-V, --version', 'print the version')
@@ -47,10 +78,10 @@ function makeProgram(): Command {
       'after',
       '\nExample:\n  $ paperweight train --preset quick\n  $ paperweight train --help\n\nExit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (143 by SIGTERM, 129 by SIGHUP).',
     );
-  for (const { register } of COMMANDS) register(program);
+  for (const { register } of COMMANDS) register(program, paper);
   for (const command of [program, ...program.commands])
     command.exitOverride((error) => {
-      throw error.exitCode === 0 || error.code === 'commander.help' ? error : usageError(error, command);
+      throw error.exitCode === 0 || error.code === 'commander.help' ? error : new Complaint(error, command);
     });
   return program;
 }
@@ -59,7 +90,7 @@ function makeProgram(): Command {
 const LISTED = 12;
 
 /** A complaint of commander in the form that all errors have. */
-function usageError({ code, message }: CommanderError, command: Command): UsageError {
+function usageError({ error: { code, message }, command }: Complaint): UsageError {
   const [complaint = '', hint = ''] = message.replace(/^error: /, '').split('\n');
   const subject = /'(.*?)'/.exec(complaint)?.[1] ?? '';
   const near = /Did you mean (?:one of )?(.*)\?\)/.exec(hint)?.[1];
@@ -142,10 +173,33 @@ export async function run(args: readonly string[]): Promise<number> {
 }
 
 async function parse(args: readonly string[]): Promise<number> {
+  let paper: Paper | undefined;
   try {
-    await makeProgram().parseAsync(args, { from: 'user' });
+    paper = await paperOf(args);
+    await makeProgram(paper).parseAsync(args, { from: 'user' });
     return Number(process.exitCode ?? EXIT.done);
   } catch (error) {
-    return reportError(error);
+    if (!(error instanceof Complaint)) return reportError(error);
+    return reportError((await otherPapersOption(error, paper)) ?? usageError(error));
   }
+}
+
+/** A flag that another paper declares. */
+async function otherPapersOption(
+  { error: { code, message } }: Complaint,
+  paper: Paper | undefined,
+): Promise<UsageError | undefined> {
+  const flag = /'(.*?)'/.exec(message)?.[1] ?? '';
+  if (code !== 'commander.unknownOption' || !paper) return undefined;
+  const others = (await Promise.all(paperIds().map((id) => openPaper(id)))).filter(({ options }) =>
+    Object.keys(options.shape).some((key) => flagName(key) === flag),
+  );
+  if (others.length === 0) return undefined;
+  const own = Object.keys(paper.options.shape).map(flagName);
+  return new UsageError({
+    what: `${paper.name} has no option ${flag.slice(2)}`,
+    expected: own.length === 0 ? 'no options of its own' : `one of ${own.join(', ')}`,
+    got: flag,
+    next: `leave it out; it belongs to ${others.map(({ id, name }) => `${name} (--paper ${id})`).join(', ')}`,
+  });
 }

@@ -18,6 +18,22 @@ export interface Recipe extends Omit<TrainConfig, Fixed> {
   readonly model: Omit<ModelConfig, 'paper' | 'classes'>;
 }
 
+/** A recipe as a run's configuration has it: the network, and the training. What is said to people stays behind. */
+export function partsOf({ about: _, model, ...training }: Recipe): Pick<Recipe, 'model'> & {
+  readonly training: Omit<Recipe, 'about' | 'model'>;
+} {
+  return { model, training };
+}
+
+/**
+ * An option of a paper's network. It is `hidden` in a model's configuration and `--hidden <n>` on the command line.
+ *
+ * @param value what stands for the value in the help, such as `<n>`
+ * @param help what it does, with its default
+ */
+export const option = <T extends z.ZodType>(schema: T, value: string, help: string) =>
+  schema.optional().meta({ description: help, value });
+
 /** How a paper prepares its images. */
 export interface PaperViews {
   readonly train: Transform;
@@ -68,7 +84,7 @@ export interface Paper {
   readonly imageSize: (preset: string) => number;
   /** Names of its ways to start the weights. */
   readonly inits: readonly string[];
-  /** What can be changed in the network: the `options` of a model's configuration. */
+  /** What can be changed in the network, each by {@link option}: the `options` of a model's configuration. */
   readonly options: z.ZodObject;
   /** How it is trained; the first one is the default. */
   readonly recipes: Readonly<Record<string, Recipe>>;
@@ -113,6 +129,13 @@ export function definePaper(paper: Paper): Paper {
       model.init,
     );
   }
+  for (const [name, schema] of Object.entries(paper.options.shape))
+    demand(
+      /\(default: .+\)$/.test((schema as z.ZodType).description ?? ''),
+      `its option ${name}`,
+      "option(schema, '<value>', 'what it does (default: …)')",
+      'no such help',
+    );
   const ids = paper.claims.map(({ id }) => id);
   const twice = ids.find((id, i) => ids.indexOf(id) !== i);
   demand(twice === undefined, 'its claims', 'an id for each', `${twice} twice`);
@@ -156,8 +179,17 @@ export function parseOptions(paper: Paper, options: Options): Options {
     });
   throw new UsageError({
     what: `${paper.name} cannot have ${name} ${String(options[name])}`,
-    expected: issue.message.replace(/^Invalid (?:option|input): expected /, ''),
+    expected: expectedBy(issue),
     got: String(options[name]),
     next: 'give another value, or leave it out for the preset’s own',
   });
+}
+
+/** What a value should have been: "one of relu, tanh". */
+export function expectedBy(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_value') {
+    const values = issue.values.map(String);
+    return values.length === 1 ? values[0]! : `one of ${values.join(', ')}`;
+  }
+  return issue.message.replace(/^[\w ]+: expected /, '');
 }

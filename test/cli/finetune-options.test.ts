@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { openDevice } from '../../src/backend/open.js';
 import { patternAndFactor, repeated } from '../../src/cli/options/options.js';
-import { configFrom, resumedConfig } from '../../src/cli/train/config.js';
+import { configFrom, onData, resumedConfig } from '../../src/cli/train/config.js';
 import type { TrainFlags } from '../../src/cli/train/flags.js';
 import { UsageError } from '../../src/errors/errors.js';
 import { dryRun } from '../../src/papers/dry-run.js';
@@ -14,10 +14,13 @@ import { openDataset } from '../../src/train/datasets.js';
 import { scratch } from '../support/toy.js';
 
 const config = async (flags: Partial<TrainFlags>) =>
-  configFrom({ device: 'auto', ...flags }, { dataset: 'shapes10' }, ['a', 'b'], await openPaper('alexnet'));
+  onData(configFrom({ device: 'auto', ...flags }, await openPaper('alexnet')), { dataset: 'shapes10' }, [
+    'a',
+    'b',
+  ]);
 
 test('flags of fine-tuning become part of a configuration that can be read back', async () => {
-  const flags = {
+  const flags: Partial<TrainFlags> = {
     init: 'ten.safetensors',
     partial: true,
     freeze: ['features'],
@@ -29,7 +32,7 @@ test('flags of fine-tuning become part of a configuration that can be read back'
     labelSmoothing: 0.1,
     overfitBatches: 2,
     onNan: 'rollback',
-  } as const;
+  };
   const made = await config(flags);
   const { init: _, partial: __, ...same } = flags;
   assert.deepEqual(made, {
@@ -74,8 +77,8 @@ test('a dry run goes all the way, and leaves nothing behind', async (t) => {
     openDataset({ dataset: 'shapes10', train: true }),
     openDataset({ dataset: 'shapes10', train: false }),
   ]);
-  const flags = { device: 'auto', paper: 'resnet', batchSize: 4, ema: 0.9, freeze: ['stem'] } as const;
-  const made = configFrom(flags, { dataset: 'shapes10' }, trainSet.classes, paper);
+  const flags: TrainFlags = { device: 'auto', batchSize: 4, ema: 0.9, freeze: ['stem'] };
+  const made = onData(configFrom(flags, paper), { dataset: 'shapes10' }, trainSet.classes);
   const above = await scratch(t);
   const said = await dryRun(join(above, 'runs', 'mine'), { config: made, trainSet, testSet, device });
   assert.match(said, /^Dry run: all is well\. 2 steps, 4 images measured/);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { configFrom, resumedConfig } from '../../src/cli/train/config.js';
+import { configFrom, onData, resumedConfig } from '../../src/cli/train/config.js';
 import type { TrainFlags } from '../../src/cli/train/flags.js';
 import { UsageError } from '../../src/errors/errors.js';
 import alexnet from '../../src/papers/alexnet/index.js';
@@ -10,11 +10,11 @@ import { runCli } from '../support/cli.js';
 
 const flags = (own: Partial<TrainFlags>): TrainFlags => ({ device: 'auto', ...own });
 const config = (own: Partial<TrainFlags>, paper = alexnet) =>
-  configFrom(flags(own), { dataset: 'shapes10' }, ['a', 'b'], paper);
+  onData(configFrom(flags(own), paper), { dataset: 'shapes10' }, ['a', 'b']);
 
 describe('flags that change a network', () => {
   it('go into the run’s configuration, and every recipe’s is one', () => {
-    const { model } = config({ preset: 'paper', activation: 'tanh', towers: 1, option: { hidden: 64 } });
+    const { model } = config({ preset: 'paper', option: { activation: 'tanh', towers: 1, hidden: 64 } });
     assert.equal(model.preset, 'paper');
     assert.deepEqual(model.options, { activation: 'tanh', towers: 1, hidden: 64 });
     assert.equal(config({}).model.options, undefined);
@@ -36,11 +36,14 @@ describe('flags that change a network', () => {
   });
 
   it('cannot change when a run is resumed', () => {
-    const before = config({ preset: 'paper', activation: 'tanh' });
-    assert.deepEqual(resumedConfig(before, flags({ activation: 'tanh', paper: 'alexnet' })), before);
+    const before = config({ preset: 'paper', option: { activation: 'tanh' } });
+    assert.deepEqual(
+      resumedConfig(before, flags({ option: { activation: 'tanh' }, paper: 'alexnet' })),
+      before,
+    );
     for (const [changed, says] of [
-      [{ activation: 'relu' }, /--activation cannot change.*tanh/],
-      [{ towers: 1 }, /--towers cannot change.*none/],
+      [{ option: { activation: 'relu' } }, /--activation cannot change.*tanh/],
+      [{ option: { towers: 1 } }, /--towers cannot change.*none/],
       [{ paper: 'resnet' }, /--paper cannot change/],
       [{ init: 'kaiming' }, /--init cannot change/],
     ] as const)
@@ -80,6 +83,14 @@ describe('inspect', () => {
   it('refuses what the paper does not have', async () => {
     for (const [args, says] of [
       [['resnet', '--activation', 'tanh'], /ResNet has no option activation\. Expected no options/],
+      [
+        ['resnet', '--towers', '2'],
+        /got --towers\. Next: leave it out; it belongs to AlexNet \(--paper alexnet\)/,
+      ],
+      [['--paper', 'resnet', '--tower', '2'], /paperweight inspect has no option --tower\. /],
+      [['alexnet', '--towers', '3'], /--towers 3 cannot be used\. Expected 1 or 2; got "3"/],
+      [['alexnet', '--norm', 'lnr'], /Expected one of lrn, batch, none; got "lnr"\. Next: did you mean lrn/],
+      [['alexnet', '--hidden', '0'], /--hidden 0 cannot be used\. Expected a whole number of at least 1/],
       [['alexnet', '--option', 'towers'], /--option towers cannot be used\. Expected name=value/],
       [['alexnet', '--preset', 'four-layer', '--towers', '2'], /no option towers/],
     ] as const) {
@@ -87,5 +98,39 @@ describe('inspect', () => {
       assert.equal(code, 2, stderr);
       assert.match(stderr, says);
     }
+  });
+});
+
+describe('train --help', () => {
+  const help = async (...args: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await runCli(args);
+    assert.equal(code, 0, stderr);
+    return stdout.replace(/\n +/g, ' ');
+  };
+
+  it('shows the presets, the options and the defaults of the paper that is named', async () => {
+    for (const args of [
+      ['train', '--paper', 'resnet', '--help'],
+      ['train', '--help', '--paper=resnet'],
+      ['help', 'train', '--paper', 'resnet'],
+    ]) {
+      const text = await help(...args);
+      assert.match(text, /Presets of ResNet:/);
+      for (const preset of Object.keys(resnet.recipes)) assert.match(text, new RegExp(` ${preset} `));
+      assert.match(text, /--lr <rate> +learning rate \(default: 0\.1\)/);
+      assert.match(text, /--preset <name> +the recipe \(default: resnet-20\)/);
+      assert.match(text, /\$ paperweight train --paper resnet --preset plain-20\n?/);
+      assert.doesNotMatch(text, /--towers|AlexNet|four-layer/);
+    }
+    const usual = await help('train', '--help');
+    assert.match(usual, /Presets of AlexNet:/);
+    assert.match(usual, /--towers <n> +1 or 2 \(default: the preset’s own\)/);
+    assert.match(usual, /--batch-size <n> +images a step \(default: 128; quick: 16\)/);
+  });
+
+  it('refuses a paper that there is not', async () => {
+    const { code, stderr } = await runCli(['train', '--paper', 'resnt', '--help']);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /There is no paper "resnt".*did you mean resnet/);
   });
 });

@@ -5,6 +5,7 @@ import { ShapeError, UsageError } from '../../errors/errors.js';
 import type { ModelSummary } from '../../nn/inspect.js';
 import type { Module } from '../../nn/module.js';
 import type { Paper } from '../../papers/paper.js';
+import { DEFAULT_PAPER } from '../../papers/registry.js';
 import type { ModelConfig } from '../../run/config.js';
 import { addModelOptions, type ModelFlags, modelOptions } from '../options/model.js';
 import { examples, JSON_OUTPUT, oneOf, pathName, positiveInteger } from '../options/options.js';
@@ -25,7 +26,8 @@ interface Flags extends ModelFlags {
   readonly json?: boolean;
 }
 
-export function register(program: Command): void {
+export function register(program: Command, paper?: Paper): void {
+  const id = paper?.id ?? DEFAULT_PAPER;
   const command = program
     .command('inspect')
     .summary('layers of a model: shapes, parameters, multiply-adds; or what a file of weights holds')
@@ -34,12 +36,12 @@ export function register(program: Command): void {
     )
     .argument(
       '[paper-run-or-file]',
-      'whose model (default: alexnet), or a run folder, a file of weights (.safetensors, .pth, .pt), or an .onnx file',
+      `whose model (default: ${DEFAULT_PAPER}), or a run folder, a file of weights (.safetensors, .pth, .pt), or an .onnx file`,
       pathName('paper-run-or-file'),
     )
     .option(
       '--preset <name>',
-      'variant of the model, or a recipe of train (default: notes)',
+      `variant of the model, or a recipe of train (default: ${Object.keys(paper?.presets ?? {})[0] ?? 'the first'})`,
       pathName('--preset'),
     )
     .option('--classes <n>', 'classes to tell apart (default: 10)', positiveInteger('--classes', 1_000_000))
@@ -56,17 +58,16 @@ export function register(program: Command): void {
     )
     .option(...FORCE)
     .option('--lang <language>', 'of the image, en or zh', oneOf('--lang', ['en', 'zh']), 'en');
-  addModelOptions(command)
+  addModelOptions(command, paper)
     .option(...JSON_OUTPUT)
     .addHelpText(
       'after',
       examples(
-        'paperweight inspect alexnet --classes 1000',
-        'paperweight inspect alexnet --preset paper --norm none --without conv3',
-        'paperweight inspect alexnet --preset paper --classes 1000 --figure alexnet.svg',
+        `paperweight inspect ${id} --classes 1000`,
+        `paperweight inspect ${id} --preset ${Object.keys(paper?.presets ?? {}).at(-1)} --figure model.svg`,
         'paperweight inspect runs/my-run',
-        'paperweight inspect alexnet.pth',
-        'paperweight inspect alexnet.onnx',
+        'paperweight inspect model.pth',
+        'paperweight inspect model.onnx',
       ),
     )
     .action(inspectModel);

@@ -1,57 +1,73 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import type { z } from 'zod';
 import { UsageError } from '../../errors/errors.js';
+import { expectedBy, type Paper } from '../../papers/paper.js';
+import { DEFAULT_PAPER, paperIds } from '../../papers/registry.js';
 import type { ModelConfig } from '../../run/config.js';
-import { oneOf, type Parser, pathName, positiveInteger } from './options.js';
+import { flagName, pathName, refuse } from './options.js';
 
 type Options = NonNullable<ModelConfig['options']>;
 
-/** Flags that change a network. Each paper says which of them it has, and checks their values. */
+/** Flags that choose and change a network. */
 export interface ModelFlags {
   readonly paper?: string;
-  readonly activation?: string;
-  readonly norm?: string;
-  readonly pooling?: string;
-  readonly towers?: number;
-  readonly width?: string;
-  readonly without?: string;
-  readonly hidden?: number;
+  /** What `--option` and the paper's own flags change. */
   readonly option?: Options;
 }
 
-const NAMES = ['activation', 'norm', 'pooling', 'towers', 'width', 'without', 'hidden'] as const;
+/** A flag that a paper declares. Its value goes where those of `--option` go, under the option's name. */
+class PaperFlag extends Option {
+  constructor(
+    readonly key: string,
+    schema: z.ZodType,
+  ) {
+    const { value, description } = schema.meta() ?? {};
+    super(`${flagName(key)} ${value}`, description);
+    this.argParser((text: string, before: Options = {}) => ({ ...before, [key]: parsed(key, text, schema) }));
+  }
 
-/** Adds `--paper` and the flags that change a network. */
-export function addModelOptions(command: Command): Command {
-  const word = (flag: string): Parser<string> => pathName(flag);
-  return command
-    .option('--paper <id>', 'which paper (default: alexnet)', word('--paper'))
-    .option('--activation <name>', 'relu, leaky-relu, tanh or sigmoid (default: relu)', word('--activation'))
-    .option('--norm <name>', 'lrn, batch or none (default: the preset’s own)', word('--norm'))
-    .option('--pooling <name>', 'overlapping or plain (default: overlapping)', word('--pooling'))
-    .option('--towers <n>', '1 or 2 (default: the preset’s own)', positiveInteger('--towers'))
-    .option(
-      '--width <name>',
-      'full or half as many kernels (default: full)',
-      oneOf('--width', ['full', 'half']),
-    )
-    .option('--without <layer>', 'leaves out conv3, conv4 or conv5 (default: none)', word('--without'))
-    .option(
-      '--hidden <n>',
-      'units of a hidden fully connected layer (default: 4096)',
-      positiveInteger('--hidden'),
-    )
-    .option(
-      '--option <name=value>',
-      'an option that only some paper has; may come several times (default: none)',
-      collect,
-    );
+  override attributeName(): string {
+    return 'option';
+  }
 }
 
-/** The flags as a model's configuration has them; undefined when there are none. */
-export function modelOptions(flags: ModelFlags): Options | undefined {
-  const own = NAMES.flatMap((name) => (flags[name] === undefined ? [] : [[name, flags[name]] as const]));
-  const all = { ...Object.fromEntries(own), ...flags.option };
-  return Object.keys(all).length === 0 ? undefined : all;
+/**
+ * Adds `--paper`, `--option` and the flags that a paper declares.
+ *
+ * @param paper the one that the command is about, or is taken to be about where nothing names one
+ */
+export function addModelOptions(command: Command, paper: Paper | undefined): Command {
+  command.option(
+    '--paper <id>',
+    `which paper: ${paperIds().join(', ')}; each has options of its own (default: ${DEFAULT_PAPER})`,
+    pathName('--paper'),
+  );
+  for (const [key, schema] of Object.entries(paper?.options.shape ?? {}))
+    command.addOption(new PaperFlag(key, schema as z.ZodType));
+  return command.option(
+    '--option <name=value>',
+    'an option of the paper by its name; may be given again (default: none)',
+    collect,
+  );
+}
+
+/** The options as a model's configuration has them; undefined when there are none. */
+export const modelOptions = ({ option }: ModelFlags): Options | undefined => option;
+
+/** A number, true, false or the text itself. */
+function plain(text: string): string | number | boolean {
+  if (text === 'true' || text === 'false') return text === 'true';
+  return text !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
+}
+
+function parsed(key: string, text: string, schema: z.ZodType): Options[string] {
+  const result = schema.safeParse(plain(text));
+  if (result.success) return result.data as Options[string];
+  // A word may look like a number.
+  if (schema.safeParse(text).success) return text;
+  const issue = result.error.issues[0]!;
+  const words = issue.code === 'invalid_value' ? issue.values.map(String) : [];
+  return refuse(flagName(key), text, expectedBy(issue), words);
 }
 
 /** `name=value`, where the value may be a number, true or false. */
@@ -63,11 +79,5 @@ function collect(text: string, before: Options = {}): Options {
       expected: 'name=value',
       got: `"${text}"`,
     });
-  const value = text.slice(at + 1);
-  const plain = value === 'true' ? true : value === 'false' ? false : value;
-  return {
-    ...before,
-    [text.slice(0, at)]:
-      typeof plain === 'string' && plain !== '' && Number.isFinite(Number(plain)) ? Number(plain) : plain,
-  };
+  return { ...before, [text.slice(0, at)]: plain(text.slice(at + 1)) };
 }

@@ -9,7 +9,11 @@ export type Parser<T> = (text: string) => T;
 const INTEGER = /^[+-]?\d+$/;
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
-function refuse(flag: string, text: string, expected: string, words: readonly string[] = []): never {
+/** `batchSize` → `--batch-size` */
+export const flagName = (key: string): string => `--${key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
+
+/** @throws UsageError for a value, with advice where it is near one of the words */
+export function refuse(flag: string, text: string, expected: string, words: readonly string[] = []): never {
   throw new UsageError({
     what: `${flag} ${text === '' ? '""' : text} cannot be used`,
     expected,

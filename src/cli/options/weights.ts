@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { UsageError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
+import type { Paper } from '../../papers/paper.js';
 import type { ModelHints } from '../../papers/recognise.js';
 import { addModelOptions, type ModelFlags, modelOptions } from './model.js';
 import { pathName, positiveInteger } from './options.js';
@@ -20,7 +21,7 @@ export interface WeightsFlags extends ModelFlags {
 }
 
 /** Adds the flags that name the network of a bare file of weights. */
-export function addWeightsOptions(command: Command): Command {
+export function addWeightsOptions(command: Command, paper: Paper | undefined): Command {
   command
     .option(
       '--preset <name>',
@@ -37,7 +38,7 @@ export function addWeightsOptions(command: Command): Command {
       'side of the images that the network of a bare file of weights gets (default: its preset’s own)',
       positiveInteger('--image-size', 4096),
     );
-  return addModelOptions(command);
+  return addModelOptions(command, paper);
 }
 
 /** The flags as `openModel` takes them. */

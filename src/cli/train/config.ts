@@ -1,112 +1,89 @@
 import { resolve } from 'node:path';
 import { UsageError } from '../../errors/errors.js';
 import { didYouMean } from '../../errors/nearest.js';
-import type { Paper } from '../../papers/paper.js';
+import { type Paper, partsOf } from '../../papers/paper.js';
 import type { ModelConfig, TrainConfig } from '../../run/config.js';
-import { initName, startFromOf } from '../options/finetune.js';
 import { modelOptions } from '../options/model.js';
-import type { TrainFlags } from './flags.js';
+import { flagName } from '../options/options.js';
+import { changesOf, mayChange, type TrainFlags } from './flags.js';
 
-/** A run's configuration: the recipe, and what the flags change in it. */
-export function configFrom(
-  flags: TrainFlags,
-  data: { dataset: TrainConfig['dataset']; data?: string },
-  classes: readonly string[],
-  paper: Paper,
-): TrainConfig {
-  const name = flags.preset ?? Object.keys(paper.recipes)[0]!;
+/** A run's configuration before its data is known. */
+export interface Settings extends Omit<TrainConfig, 'model' | 'dataset' | 'data'> {
+  readonly model: Omit<ModelConfig, 'classes'>;
+}
+
+/** A recipe of the paper, and what the flags change in it. @throws UsageError */
+export function configFrom(flags: TrainFlags, paper: Paper): Settings {
+  const names = Object.keys(paper.recipes);
+  const name = flags.preset ?? names[0]!;
   if (!Object.hasOwn(paper.recipes, name))
     throw new UsageError({
       what: `--preset ${name} cannot be used`,
-      expected: `one of ${Object.keys(paper.recipes).join(', ')}`,
+      expected: `one of ${names.join(', ')}`,
       got: `"${name}"`,
       next: didYouMean(
         name,
-        Object.keys(paper.recipes),
+        names,
         'give another value, or leave --preset out for its default (--help shows it)',
       ),
     });
-  const { about: _, model, ...recipe } = paper.recipes[name]!;
-  const changed = modelOptions(flags);
-  const options = changed || model.options ? { options: { ...model.options, ...changed } } : {};
-  const given = <K extends keyof TrainFlags & (keyof TrainConfig | keyof ModelConfig)>(key: K) =>
-    flags[key] === undefined ? {} : { [key]: flags[key] };
+  const recipe = partsOf(paper.recipes[name]!);
+  const changes = changesOf(flags);
+  const options = { ...recipe.model.options, ...modelOptions(flags) };
   const [init, start] = [initName(flags), startFromOf(flags)];
-  const config: TrainConfig = {
+  const settings: Settings = {
     version: 1,
     recipe: name,
     model: {
       paper: paper.id,
-      classes: [...classes],
-      ...model,
-      ...given('dropout'),
-      ...given('imageSize'),
+      ...recipe.model,
+      ...changes.model,
       ...(init === undefined ? {} : { init }),
-      ...options,
+      ...(Object.keys(options).length > 0 ? { options } : {}),
     },
-    ...data,
-    ...recipe,
-    ...given('epochs'),
-    ...given('maxSteps'),
-    ...given('batchSize'),
-    ...given('lr'),
-    ...given('momentum'),
-    ...given('weightDecay'),
-    ...given('checkpointEvery'),
-    ...given('evalLimit'),
-    ...given('insightEvery'),
+    seed: 0,
+    ...recipe.training,
+    ...changes.training,
     ...(start ? { startFrom: start } : {}),
-    ...given('freeze'),
-    ...given('lrScale'),
-    ...given('accumulate'),
-    ...given('clipNorm'),
-    ...given('clipValue'),
-    ...given('ema'),
-    ...given('labelSmoothing'),
-    ...given('overfitBatches'),
-    ...given('onNan'),
-    seed: flags.seed ?? 0,
   };
   // A number of epochs that was asked for is meant, whatever the recipe's own limit.
-  if (flags.epochs !== undefined && flags.maxSteps === undefined) delete config.maxSteps;
-  return config;
+  if (flags.epochs !== undefined && flags.maxSteps === undefined) delete settings.maxSteps;
+  return settings;
 }
 
-/** What a resumed run may change without becoming another run. */
-const MAY_CHANGE = [
-  'epochs',
-  'maxSteps',
-  'data',
-  'checkpointEvery',
-  'evalLimit',
-  'insightEvery',
-  'onNan',
-] as const;
-const FIXED = [
-  'preset',
-  'dataset',
-  'batchSize',
-  'lr',
-  'momentum',
-  'weightDecay',
-  'seed',
-  'freeze',
-  'lrScale',
-  'accumulate',
-  'clipNorm',
-  'clipValue',
-  'ema',
-  'labelSmoothing',
-  'overfitBatches',
-] as const;
-const FIXED_MODEL = ['paper', 'dropout', 'imageSize'] as const;
+/** The configuration of a run on some data. */
+export const onData = (
+  { model, ...settings }: Settings,
+  data: Pick<TrainConfig, 'dataset' | 'data'>,
+  classes: readonly string[],
+): TrainConfig => ({ ...settings, ...data, model: { ...model, classes: [...classes] } });
+
+/** A file rather than the name of an initialisation: it has an ending or lies in a folder. */
+const isFile = (init: string): boolean => /[./\\]/.test(init);
+
+/** What the flags say about the initialisation by name; undefined where they name a file or nothing. */
+const initName = ({ init }: TrainFlags): string | undefined =>
+  init !== undefined && !isFile(init) ? init : undefined;
+
+/** @throws UsageError for --partial without a file */
+function startFromOf({ init, partial = false }: TrainFlags): TrainConfig['startFrom'] {
+  if (init !== undefined && isFile(init)) return { file: resolve(init), partial };
+  if (!partial) return undefined;
+  throw new UsageError({
+    what: '--partial does nothing without a file to start from',
+    expected: '--init weights.safetensors --partial',
+    got: init === undefined ? '--partial alone' : `--init ${init}`,
+    next: 'name a file of weights, or leave --partial out',
+  });
+}
 
 const shown = (value: unknown): string =>
   typeof value === 'object' ? JSON.stringify(value) : String(value ?? 'none');
 
-const flagName = (key: string): string => `--${key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
-
-/** The configuration of a run that goes on. */
+/**
+ * The configuration of a run that goes on.
+ * @throws UsageError for a flag that would make it another run
+ */
 export function resumedConfig(config: TrainConfig, flags: TrainFlags): TrainConfig {
   const keep = (key: string, before: unknown, now: unknown): void => {
     if (now === undefined || JSON.stringify(now) === JSON.stringify(before)) return;
@@ -117,18 +94,19 @@ export function resumedConfig(config: TrainConfig, flags: TrainFlags): TrainConf
       next: `leave ${flagName(key)} out, or start a new run`,
     });
   };
-  for (const key of FIXED) keep(key, key === 'preset' ? config.recipe : config[key], flags[key]);
+  const keepAll = (before: object, now: object): void => {
+    for (const [key, value] of Object.entries(now))
+      if (!mayChange(key)) keep(key, before[key as keyof typeof before], value);
+  };
+  const changes = changesOf(flags);
+  keepAll({ ...config, preset: config.recipe }, { preset: flags.preset, dataset: flags.dataset });
+  keepAll(config, changes.training);
   const start = startFromOf(flags);
   if (start) keep('init', config.startFrom?.file, start.file);
   else keep('init', config.model.init, initName(flags));
-  for (const key of FIXED_MODEL) keep(key, config.model[key], flags[key]);
-  for (const [key, value] of Object.entries(modelOptions(flags) ?? {}))
-    keep(key, config.model.options?.[key], value);
-  const changed = Object.fromEntries(
-    MAY_CHANGE.filter((key) => flags[key] !== undefined).map((key) => [
-      key,
-      key === 'data' ? resolve(flags.data!) : flags[key],
-    ]),
-  );
-  return { ...config, ...changed };
+  keepAll(config.model, { paper: flags.paper, ...changes.model });
+  keepAll(config.model.options ?? {}, modelOptions(flags) ?? {});
+  const changed = Object.entries(changes.training).filter(([key]) => mayChange(key));
+  const data = flags.data === undefined ? {} : { data: resolve(flags.data) };
+  return { ...config, ...Object.fromEntries(changed), ...data };
 }

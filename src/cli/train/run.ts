@@ -8,7 +8,7 @@ import { writeFileAtomic } from '../../files/atomic.js';
 import { withoutInit } from '../../nn/init.js';
 import { dryRun } from '../../papers/dry-run.js';
 import { requireModel } from '../../papers/load.js';
-import { buildModel, type Paper } from '../../papers/paper.js';
+import { buildModel } from '../../papers/paper.js';
 import { openPaper } from '../../papers/registry.js';
 import { oneClass } from '../../papers/test-set.js';
 import { checkImages, describeMachine, deviceSchema, prepareRun } from '../../papers/train.js';
@@ -27,7 +27,7 @@ import { withDevice } from '../device.js';
 import { Interrupted, interruptCode, onInterrupt } from '../terminal/interrupt.js';
 import { grouped, note, printJson } from '../terminal/output.js';
 import { Progress, terminalColumns } from '../terminal/progress.js';
-import { configFrom, resumedConfig } from './config.js';
+import { configFrom, onData, resumedConfig, type Settings } from './config.js';
 import type { TrainFlags } from './flags.js';
 import { serveBeside } from './serve-beside.js';
 import { summaryLines } from './summary.js';
@@ -46,16 +46,18 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
     abort.abort();
   });
   try {
-    const paper = flags.resume ? undefined : await choosePaper(flags);
+    const settings = flags.resume ? undefined : await chooseSettings(flags);
     const deviceFlags = flags.resume ? await asBefore(flags) : flags;
     await withDevice(deviceFlags, async (device) => {
-      if (paper && flags.dryRun) {
-        const { path, ...run } = await configure(flags, paper, abort.signal, () => describeMachine(device));
+      if (settings && flags.dryRun) {
+        const { path, ...run } = await configure(flags, settings, abort.signal, () =>
+          describeMachine(device),
+        );
         note(await dryRun(path, { ...run, device, observer: { note }, signal: abort.signal }));
         return;
       }
-      const run = paper
-        ? await start(flags, paper, abort.signal, () => describeMachine(device))
+      const run = settings
+        ? await start(flags, settings, abort.signal, () => describeMachine(device))
         : await resume(flags);
       const { config, folder } = run;
       note(`Run: ${folder.path}`);
@@ -116,15 +118,15 @@ async function adviseOnJpegs(): Promise<void> {
   if (advice) note(advice);
 }
 
-/** The paper that the flags name; what cannot be built is refused before anything is downloaded or made. */
-async function choosePaper(flags: TrainFlags): Promise<Paper> {
+/** What the flags ask for; what cannot be built is refused before anything is downloaded or made. */
+async function chooseSettings(flags: TrainFlags): Promise<Settings> {
   const paper = await openPaper(flags.paper);
-  const config = configFrom(flags, { dataset: 'shapes10' }, ['any'], paper);
-  const model = withoutInit(() => buildModel(paper, config.model));
-  if (config.startFrom) requireModel(config.startFrom.file);
-  lrScales(model, config);
-  freezeModules(model, config);
-  return paper;
+  const settings = configFrom(flags, paper);
+  const model = withoutInit(() => buildModel(paper, { ...settings.model, classes: ['any'] }));
+  if (settings.startFrom) requireModel(settings.startFrom.file);
+  lrScales(model, settings);
+  freezeModules(model, settings);
+  return settings;
 }
 
 async function start(...args: Parameters<typeof configure>) {
@@ -132,10 +134,10 @@ async function start(...args: Parameters<typeof configure>) {
   return { ...run, folder: await RunFolder.create(path, run.config) };
 }
 
-/** What the flags ask for, and where it is to be; nothing is made yet. */
+/** The data that the flags name, the whole configuration, and where the run is to be; nothing is made yet. */
 async function configure(
   flags: TrainFlags,
-  paper: Paper,
+  settings: Settings,
   signal: AbortSignal,
   machine: () => Promise<Record<string, unknown>>,
 ) {
@@ -154,9 +156,9 @@ async function configure(
   const data = { ...chosen, ...(chosen.data === undefined ? {} : { data: absolute(chosen.data) }) };
   // Opened before the folder is made, so that bad data leaves no empty run behind.
   const sets = await openSets(data);
-  const { model, ...recipe } = configFrom(flags, data, sets.trainSet.classes, paper);
+  const { model, ...rest } = onData(settings, data, sets.trainSet.classes);
   const config: TrainConfig = {
-    ...recipe,
+    ...rest,
     model: { ...model, images: imageRules(sets.trainSet.imageShape[1]) },
     machine: await machine(),
   };

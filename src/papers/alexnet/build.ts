@@ -6,7 +6,7 @@ import { UsageError } from '../../errors/errors.js';
 import type { Module } from '../../nn/module.js';
 import type { ModelConfig, TrainConfig } from '../../run/config.js';
 import { ACTIVATIONS } from '../layers.js';
-import type { PaperViews } from '../paper.js';
+import { option, type PaperViews } from '../paper.js';
 import { FourLayerNet } from './four-layer.js';
 import { type Init, initialise } from './initialise.js';
 import { AlexNet, type AlexNetPreset, MIDDLE_LAYERS, NORMS, POOLINGS } from './model.js';
@@ -14,14 +14,24 @@ import { AlexNet, type AlexNetPreset, MIDDLE_LAYERS, NORMS, POOLINGS } from './m
 /** The preset that is not AlexNet itself but the small net of Figure 1 and section 3.3. */
 export const FOUR_LAYER = 'four-layer';
 
+const WHOLE = 'Invalid input: expected a whole number of at least 1';
+
 export const alexNetOptions = z.object({
-  activation: z.enum(ACTIVATIONS).optional(),
-  norm: z.enum(NORMS).optional(),
-  pooling: z.enum(POOLINGS).optional(),
-  towers: z.union([z.literal(1), z.literal(2)], { error: 'Invalid input: expected 1 or 2' }).optional(),
-  width: z.enum(['full', 'half']).optional(),
-  without: z.enum(MIDDLE_LAYERS).optional(),
-  hidden: z.number().int().positive().optional(),
+  activation: option(z.enum(ACTIVATIONS), '<name>', 'relu, leaky-relu, tanh or sigmoid (default: relu)'),
+  norm: option(z.enum(NORMS), '<name>', 'lrn, batch or none (default: the preset’s own)'),
+  pooling: option(z.enum(POOLINGS), '<name>', 'overlapping or plain (default: overlapping)'),
+  towers: option(
+    z.union([z.literal(1), z.literal(2)], { error: 'Invalid input: expected 1 or 2' }),
+    '<n>',
+    '1 or 2 (default: the preset’s own)',
+  ),
+  width: option(z.enum(['full', 'half']), '<name>', 'full or half as many kernels (default: full)'),
+  without: option(z.enum(MIDDLE_LAYERS), '<layer>', 'leaves out conv3, conv4 or conv5 (default: none)'),
+  hidden: option(
+    z.int({ error: WHOLE }).min(1, { error: WHOLE }),
+    '<n>',
+    'units of a hidden fully connected layer (default: 4096)',
+  ),
 });
 
 /** Builds the network that a configuration describes, with fresh weights. */
