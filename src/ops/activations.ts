@@ -1,6 +1,7 @@
 import type { Node } from '../graph/node.js';
 import { sameShape } from '../graph/types.js';
 import { mul } from './binary.js';
+import { type Formula, f } from './formula.js';
 import { type Builder, define, floatOf, need } from './operation.js';
 import { affine } from './unary.js';
 
@@ -10,15 +11,23 @@ type Alpha = { readonly alpha: number };
  * An activation whose derivative can be read off its result y, so that training keeps no copy of the input
  * and a backend may fuse the activation into the operation before it. `alpha` is LeakyReLU's slope, else 0.
  *
+ * @param formula the result for an element x
+ * @param gradFormula the gradient handed on, from the one that came and the result y
  * @param slope derivative, with regard to y, of the gradient that is handed on; none where it is piecewise constant
  */
-function activation(name: string, slope?: (grad: Node, y: Node) => Node) {
+function activation(
+  name: string,
+  formula: (x: Formula, alpha: number) => Formula,
+  gradFormula: (grad: Formula, y: Formula, alpha: number) => Formula,
+  slope?: (grad: Node, y: Node) => Node,
+) {
   const backward: Builder<Alpha> = define<Alpha>({
     name: `${name}Grad`,
     infer: ([grad, y]) => {
       need(sameShape(grad!.shape, y!.shape), 'a gradient of the result’s shape', grad!.shape.join());
       return { shape: y!.shape, dtype: floatOf(grad, y) };
     },
+    formula: ([grad, y], { alpha }) => gradFormula(grad!, y!, alpha),
     gradient: (node, u) => {
       const [grad, y] = node.inputs as [Node, Node];
       return [backward([u, y], node.attrs as Alpha), slope ? mul(u, slope(grad, y)) : null];
@@ -27,16 +36,41 @@ function activation(name: string, slope?: (grad: Node, y: Node) => Node) {
   const forward = define<Alpha>({
     name,
     infer: ([x]) => ({ shape: x!.shape, dtype: floatOf(x) }),
+    formula: ([x], { alpha }) => formula(x!, alpha),
     gradient: (node, grad) => [backward([grad, node], node.attrs as Alpha)],
   });
   return (x: Node, alpha = 0): Node => forward([x], { alpha });
 }
 
+/** 1 / (1 + e^−x) by e^−|x|, which never overflows. */
+export function sigmoidFormula(x: Formula): Formula {
+  const small = f.exp(f.neg(f.abs(x)));
+  return f.div(f.select(f.less(x, 0), small, 1), f.add(small, 1));
+}
+
 /** y = max(0, x): the paper's non-saturating neuron (section 3.1). */
-export const relu = activation('relu');
+export const relu = activation(
+  'relu',
+  (x) => f.max(x, 0),
+  (grad, y) => f.select(f.lessEqual(y, 0), 0, grad),
+);
 /** y = x for x > 0, else alpha · x, with 0 < alpha: non-saturating on both sides. */
-export const leakyRelu = activation('leakyRelu');
+export const leakyRelu = activation(
+  'leakyRelu',
+  (x, alpha) => f.select(f.less(0, x), x, f.mul(x, alpha)),
+  (grad, y, alpha) => f.select(f.less(0, y), grad, f.mul(grad, alpha)),
+);
 /** y = 1 / (1 + e^−x): saturates at 0 and 1. */
-export const sigmoid = activation('sigmoid', (grad, y) => mul(grad, affine(y, { scale: -2, shift: 1 })));
+export const sigmoid = activation(
+  'sigmoid',
+  sigmoidFormula,
+  (grad, y) => f.mul(f.mul(grad, y), f.sub(1, y)),
+  (grad, y) => mul(grad, affine(y, { scale: -2, shift: 1 })),
+);
 /** y = tanh x: saturates at −1 and 1; what the paper's Figure 1 compares ReLU with. */
-export const tanh = activation('tanh', (grad, y) => mul(grad, affine(y, { scale: -2, shift: 0 })));
+export const tanh = activation(
+  'tanh',
+  f.tanh,
+  (grad, y) => f.mul(grad, f.sub(1, f.mul(y, y))),
+  (grad, y) => mul(grad, affine(y, { scale: -2, shift: 0 })),
+);

@@ -1,5 +1,6 @@
 import { hostLeaf, type Node } from '../graph/node.js';
 import { makeArray } from '../graph/types.js';
+import { type Formula, f } from './formula.js';
 import { broadcast, define, floatOf } from './operation.js';
 import { sumTo } from './reduce.js';
 import { where } from './select.js';
@@ -10,10 +11,15 @@ type BinaryGradient = (a: Node, b: Node, y: Node, grad: Node) => [Node, Node] | 
 /** An elementwise operation on two tensors with NumPy's broadcasting. */
 type Binary = (a: Node, b: Node) => Node;
 
-function binary(name: string, gradient: BinaryGradient): Binary {
+function binary(
+  name: string,
+  formula: (a: Formula, b: Formula) => Formula,
+  gradient: BinaryGradient,
+): Binary {
   const apply = define({
     name,
     infer: ([a, b]) => ({ shape: broadcast(a!.shape, b!.shape), dtype: floatOf(a, b) }),
+    formula: ([a, b]) => formula(a!, b!),
     gradient: (node, grad) => {
       const [a, b] = node.inputs as [Node, Node];
       const [da, db] = gradient(a, b, node, grad);
@@ -23,17 +29,17 @@ function binary(name: string, gradient: BinaryGradient): Binary {
   return (a: Node, b: Node): Node => apply([a, b], {});
 }
 
-export const add: Binary = binary('add', (_a, _b, _y, grad) => [grad, grad]);
-export const sub: Binary = binary('sub', (_a, _b, _y, grad) => [grad, neg(grad)]);
-export const mul: Binary = binary('mul', (a, b, _y, grad) => [mul(grad, b), mul(grad, a)]);
-export const div: Binary = binary('div', (a, b, _y, grad) => [
+export const add: Binary = binary('add', f.add, (_a, _b, _y, grad) => [grad, grad]);
+export const sub: Binary = binary('sub', f.sub, (_a, _b, _y, grad) => [grad, neg(grad)]);
+export const mul: Binary = binary('mul', f.mul, (a, b, _y, grad) => [mul(grad, b), mul(grad, a)]);
+export const div: Binary = binary('div', f.div, (a, b, _y, grad) => [
   div(grad, b),
   neg(div(mul(grad, a), square(b))),
 ]);
 /** 1 where a equals b, else 0. No gradient. */
-export const equal: Binary = binary('equal', () => [null, null]);
+export const equal: Binary = binary('equal', f.equal, () => [null, null]);
 /** 1 where a is less than b, else 0, and 0 beside NaN. No gradient. */
-export const less: Binary = binary('less', () => [null, null]);
+export const less: Binary = binary('less', f.less, () => [null, null]);
 
 /** The gradient of a maximum or minimum: to the one that was taken, half to each of two equals. */
 const taken: BinaryGradient = (a, b, y, grad) => {
@@ -42,13 +48,13 @@ const taken: BinaryGradient = (a, b, y, grad) => {
   return [mul(grad, div(first, both)), mul(grad, div(second, both))];
 };
 /** The larger of a and b; NaN where either is. */
-export const maximum: Binary = binary('maximum', taken);
+export const maximum: Binary = binary('maximum', f.max, taken);
 /** The smaller of a and b; NaN where either is. */
-export const minimum: Binary = binary('minimum', taken);
+export const minimum: Binary = binary('minimum', f.min, taken);
 
 const zero = (x: Node): Node => hostLeaf(makeArray(x.dtype, 1), [], x.dtype);
 /** y = a^b, with a tensor of exponents. 0^b has no gradient with regard to b, as in PyTorch. */
-export const power: Binary = binary('power', (a, b, y, grad) => {
+export const power: Binary = binary('power', f.pow, (a, b, y, grad) => {
   const lowered = mul(b, power(a, sub(b, hostLeaf(makeArray(b.dtype, 1).fill(1), [], b.dtype))));
   return [
     mul(grad, where(equal(b, zero(b)), zero(b), lowered)),

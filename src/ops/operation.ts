@@ -1,6 +1,7 @@
 import { ShapeError } from '../errors/errors.js';
 import { Node } from '../graph/node.js';
 import { type Attrs, type DType, isFloat, type Shape, type Spec, showShape } from '../graph/types.js';
+import type { Formula } from './formula.js';
 import { currentScope } from './scope.js';
 
 /**
@@ -13,6 +14,11 @@ export interface Operation<A extends Attrs = Attrs> {
   infer(inputs: readonly Spec[], attrs: A): Spec;
   /** Gradients with regard to each input (null: none), given that with regard to the result. */
   gradient?(node: Node, grad: Node): (Node | null)[];
+  /**
+   * What is computed for each element of the result, for operations that are elementwise; inputs broadcast to the
+   * result's shape. Engines make their kernels from it.
+   */
+  formula?(inputs: readonly Formula[], attrs: A): Formula;
   /** Multiply-adds of one evaluation; left out where it is not what an operation's cost is counted in. */
   macs?(inputs: readonly Spec[], output: Spec, attrs: A): number;
 }

@@ -1,5 +1,6 @@
 import { hostLeaf, type Node } from '../graph/node.js';
 import { makeArray, sameShape, showShape, sizeOf } from '../graph/types.js';
+import { f } from './formula.js';
 import { crop } from './image.js';
 import { type Builder, broadcast, define, floatOf, naming, need, normalizeAxis } from './operation.js';
 import { broadcastTo, reshape } from './shape.js';
@@ -17,6 +18,7 @@ const whereOp: Builder = define({
     need(a!.dtype === b!.dtype, `values of one type (${a!.dtype})`, b!.dtype);
     return { shape: a!.shape, dtype: a!.dtype };
   },
+  formula: ([condition, a, b]) => f.select(condition!, a!, b!),
   gradient: (node, grad) => {
     const condition = node.inputs[0]!;
     const none = hostLeaf(makeArray(grad.dtype, 1), [], grad.dtype);

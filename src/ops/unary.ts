@@ -1,6 +1,8 @@
 import type { Node } from '../graph/node.js';
 import { type Attrs, type DType, isFloat } from '../graph/types.js';
-import { div, equal, mul } from './binary.js';
+import { sigmoid, sigmoidFormula } from './activations.js';
+import { add, div, equal, mul } from './binary.js';
+import { type Formula, f } from './formula.js';
 import { type Builder, define, floatOf, need } from './operation.js';
 import { sumTo } from './reduce.js';
 
@@ -8,10 +10,16 @@ type UnaryGradient<A> = (x: Node, y: Node, grad: Node, attrs: A) => Node | null;
 
 type Unary<A> = (x: Node, ...attrs: keyof A extends never ? [] : [A]) => Node;
 
-function unary<A extends Attrs = Record<never, never>>(name: string, gradient: UnaryGradient<A>): Unary<A> {
+/** An elementwise operation on one tensor, by its formula for an element x. */
+function unary<A extends Attrs = Record<never, never>>(
+  name: string,
+  formula: (x: Formula, attrs: A) => Formula,
+  gradient: UnaryGradient<A>,
+): Unary<A> {
   const apply = define<A>({
     name,
     infer: ([x]) => ({ shape: x!.shape, dtype: floatOf(x) }),
+    formula: ([x], attrs) => formula(x!, attrs),
     gradient: (node, grad) => [gradient(node.inputs[0]!, node, grad, node.attrs as A)],
   });
   return (x, ...[attrs]) => apply([x], attrs ?? ({} as A));
@@ -20,37 +28,65 @@ function unary<A extends Attrs = Record<never, never>>(name: string, gradient: U
 /** y = scale · x + shift, with static numbers. */
 export const affine: Unary<{ scale: number; shift: number }> = unary<{ scale: number; shift: number }>(
   'affine',
+  (x, { scale, shift }) => f.add(f.mul(x, scale), shift),
   (_x, _y, grad, { scale }) => affine(grad, { scale, shift: 0 }),
 );
 export const scaleBy = (x: Node, scale: number): Node => affine(x, { scale, shift: 0 });
-export const neg: Unary<Record<never, never>> = unary('neg', (_x, _y, grad) => neg(grad));
-export const exp: Unary<Record<never, never>> = unary('exp', (_x, y, grad) => mul(grad, y));
-export const log: Unary<Record<never, never>> = unary('log', (x, _y, grad) => div(grad, x));
+export const neg: Unary<Record<never, never>> = unary('neg', f.neg, (_x, _y, grad) => neg(grad));
+export const exp: Unary<Record<never, never>> = unary('exp', f.exp, (_x, y, grad) => mul(grad, y));
+export const log: Unary<Record<never, never>> = unary('log', f.log, (x, _y, grad) => div(grad, x));
 /** y = √x */
-export const sqrt: Unary<Record<never, never>> = unary('sqrt', (_x, y, grad) => div(scaleBy(grad, 0.5), y));
-export const square: Unary<Record<never, never>> = unary('square', (x, _y, grad) => mul(grad, scaleBy(x, 2)));
+export const sqrt: Unary<Record<never, never>> = unary('sqrt', f.sqrt, (_x, y, grad) =>
+  div(scaleBy(grad, 0.5), y),
+);
+export const square: Unary<Record<never, never>> = unary(
+  'square',
+  (x) => f.mul(x, x),
+  (x, _y, grad) => mul(grad, scaleBy(x, 2)),
+);
 /** y = 2/√π ∫₀ˣ e^−t² dt, the error function. */
-export const erf: Unary<Record<never, never>> = unary('erf', (x, _y, grad) =>
+export const erf: Unary<Record<never, never>> = unary('erf', f.erf, (x, _y, grad) =>
   mul(grad, scaleBy(exp(neg(square(x))), 2 / Math.sqrt(Math.PI))),
 );
 /** The largest whole number that is not above x. Its gradient is 0. */
-export const floor: Unary<Record<never, never>> = unary('floor', () => null);
-export const sign: Unary<Record<never, never>> = unary('sign', () => null);
-export const abs: Unary<Record<never, never>> = unary('abs', (x, _y, grad) => mul(grad, sign(x)));
+export const floor: Unary<Record<never, never>> = unary('floor', f.floor, () => null);
+export const sign: Unary<Record<never, never>> = unary('sign', f.sign, () => null);
+export const abs: Unary<Record<never, never>> = unary('abs', f.abs, (x, _y, grad) => mul(grad, sign(x)));
 /** y = x^exponent, with a static exponent. */
 export const pow: Unary<{ exponent: number }> = unary<{ exponent: number }>(
   'pow',
+  (x, { exponent }) => f.pow(x, exponent),
   (x, _y, grad, { exponent }) =>
     // x^0 is 1 everywhere; the general rule would give 0 · ∞ at 0.
     exponent === 0 ? scaleBy(grad, 0) : mul(grad, scaleBy(pow(x, { exponent: exponent - 1 }), exponent)),
 );
+/** y = log(1 + e^x), which is close to x for large x and to e^x for small ones. */
+export const softplus: Unary<Record<never, never>> = unary(
+  'softplus',
+  (x) => f.add(f.log1p(f.exp(f.neg(f.abs(x)))), f.max(x, 0)),
+  (x, _y, grad) => mul(grad, sigmoid(x)),
+);
+/** y = x · sigmoid(x), also called swish. */
+export const silu: Unary<Record<never, never>> = unary(
+  'silu',
+  (x) => f.mul(x, sigmoidFormula(x)),
+  (x, y, grad) => {
+    const gate = sigmoid(x);
+    return mul(grad, add(gate, mul(y, affine(gate, { scale: -1, shift: 1 }))));
+  },
+);
 /** y = x between `min` and `max`, and the nearer of them outside; NaN stays NaN. */
 export const clamp: Unary<{ min: number; max: number }> = unary<{ min: number; max: number }>(
   'clamp',
+  (x, { min, max }) => f.min(f.max(x, min), max),
   (x, y, grad) => mul(grad, equal(x, y)),
 );
 /** Rounds half to even, clamped to bytes: what storing a float image as bytes does. No gradient. */
-export const roundToByte: Unary<Record<never, never>> = unary('roundToByte', () => null);
+export const roundToByte: Unary<Record<never, never>> = unary(
+  'roundToByte',
+  (x) => f.min(f.max(f.round(x), 0), 255),
+  () => null,
+);
 
 const castOp: Builder<{ dtype: string }> = define<{ dtype: string }>({
   name: 'cast',

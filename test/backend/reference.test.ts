@@ -4,7 +4,7 @@ import type { Device } from '../../src/backend/backend.js';
 import { InlineDevice } from '../../src/backend/device.js';
 import { ReferenceEngine } from '../../src/backend/reference/engine.js';
 import { referenceDevice } from '../../src/backend/reference/index.js';
-import { type Kernel, kernels } from '../../src/backend/reference/kernels.js';
+import { type Kernel, kernelOf, kernels } from '../../src/backend/reference/kernels.js';
 import { buildGraph } from '../../src/graph/graph.js';
 import { hostLeaf } from '../../src/graph/node.js';
 import * as ops from '../../src/ops/index.js';
@@ -19,7 +19,15 @@ conformance('reference', open, { dtype: 'float64', rtol: 2e-8, atol: 2e-9 });
 
 describe('the reference engine', () => {
   it('has a kernel for every operation, and no other', () => {
-    assert.deepEqual(Object.keys(kernels).sort(), ops.operationNames().sort());
+    const names = ops.operationNames();
+    assert.deepEqual(
+      names.filter((name) => !kernelOf(name)),
+      [],
+    );
+    assert.deepEqual(
+      Object.keys(kernels).filter((name) => !names.includes(name)),
+      [],
+    );
   });
 
   it('has kernels that take the output’s memory as it comes', async () => {

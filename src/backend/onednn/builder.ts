@@ -1,6 +1,7 @@
 import type { Graph, GraphNode } from '../../graph/graph.js';
 import { bytesOf, type DType, sizeOf, type TypedArray } from '../../graph/types.js';
 import { operationOf } from '../../ops/index.js';
+import { type Cluster, clusters } from '../plan/fusion.js';
 import { dimsOf } from './api/core.js';
 import {
   Arg,
@@ -12,6 +13,8 @@ import {
   Query,
   Unimplemented,
 } from './api/dnnl.js';
+import type { Arena } from './arena.js';
+import { isActivation } from './fuse.js';
 import type { Form, Region, Step, Value } from './ir.js';
 import type { KernelChoice } from './kernel-choice.js';
 import { arrayAt } from './library/memory.js';
@@ -38,6 +41,9 @@ export class Builder {
   readonly done = new Set<number>();
   /** Memory passed from a forward primitive to its backward one, by the forward's node. */
   readonly workspaces = new Map<number, { md: Md; region: Region } | null>();
+  /** Elementwise nodes that are computed together, by the last of them; the others are left to it. */
+  readonly clusters: ReadonlyMap<number, Cluster>;
+  readonly absorbed: ReadonlySet<number>;
   readonly users: number[][];
   readonly training: boolean;
   reorders = 0;
@@ -53,12 +59,17 @@ export class Builder {
     readonly graph: Graph,
     layouts: readonly SlotLayout[],
     readonly choice: KernelChoice,
+    readonly arena?: Arena,
   ) {
     this.values = graph.nodes.map(() => undefined);
     this.users = graph.nodes.map(() => []);
     graph.nodes.forEach((node, i) => {
       for (const input of new Set(node.inputs)) this.users[input]!.push(i);
     });
+    this.clusters = arena?.pool ? clusters(graph, (i) => this.#isAppliedByPrimitive(i)) : new Map();
+    this.absorbed = new Set(
+      [...this.clusters].flatMap(([root, { nodes }]) => nodes.filter((i) => i !== root)),
+    );
     this.training = graph.nodes.some((node) => node.op.includes('Grad'));
     // Reshapes share their input's memory, so readers are counted over the whole group.
     this.#group = graph.nodes.map((_, i) => i);
@@ -81,6 +92,12 @@ export class Builder {
       const region: Region = { bytes: dnnl.bytes(md), slot, first: 0, last: 0, offset: 0 };
       return { region, form: { dims, md, region }, flexible };
     });
+  }
+
+  /** An activation that the convolution or linear layer before it applies on its way. */
+  #isAppliedByPrimitive(i: number): boolean {
+    const [x] = this.node(i).inputs as [number];
+    return isActivation(this.node(i).op) && APPLIERS.has(this.node(x).op) && this.users[x]!.length === 1;
   }
 
   node(i: number): GraphNode {
@@ -352,6 +369,9 @@ export class Builder {
 /** Strides of row-major dimensions. */
 export const rowMajor = (dims: Dims): number[] =>
   dims.map((_, i) => dims.slice(i + 1).reduce((a, b) => a * b, 1));
+
+/** Operations whose primitives can apply an activation: see `fuse.ts`. */
+const APPLIERS = new Set(['conv2d', 'linear']);
 
 export const isAlias = (node: GraphNode): boolean => node.op === 'reshape' || node.op === 'detach';
 

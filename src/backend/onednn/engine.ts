@@ -6,6 +6,7 @@ import type { Engine, EngineInfo, Kernels, Plan, PlanStats, Precision, ProfileRo
 import { dimsOf } from './api/core.js';
 import { Arg, type Dnnl, type Md } from './api/dnnl.js';
 import { rowMajor } from './builder.js';
+import { Arena } from './arena.js';
 import { named } from './failure.js';
 import { KernelCache } from './kernel-cache.js';
 import { KernelChoice } from './kernel-choice.js';
@@ -13,9 +14,6 @@ import { setThreads } from './library/library.js';
 import { allocate, arrayAt, type Block } from './library/memory.js';
 import { openDnnl } from './library/open.js';
 import { BuiltPlan, validate } from './plan.js';
-
-/** Virtual room for a plan's intermediate values. Pages are real only once they are touched. */
-const ARENA_BYTES = 32 * 1024 ** 3;
 
 interface Stored {
   readonly spec: Spec;
@@ -37,7 +35,7 @@ export class OneDnnEngine implements Engine {
   readonly #storages = new Map<number, Stored>();
   /** Counts over all storages, so that no two contents ever share a version. */
   #changes = 0;
-  #arena: Block | undefined;
+  readonly #arena: Arena;
   #staged: { readonly id: number; readonly block: Block } | undefined;
 
   constructor({
@@ -49,6 +47,7 @@ export class OneDnnEngine implements Engine {
   } = {}) {
     this.#dnnl = openDnnl();
     setThreads(threads);
+    this.#arena = new Arena(threads);
     this.#cache = KernelCache.open(`oneDNN ${this.#dnnl.version}`, threads);
     this.#choice = new KernelChoice(this.#dnnl, precision, this.#cache);
     this.info = {
@@ -94,12 +93,17 @@ export class OneDnnEngine implements Engine {
       const { dims, md, settled } = this.#stored(id);
       return { dims, md, flexible: !settled };
     });
-    const plan = new BuiltPlan(this.#dnnl, graph, layouts, this.#choice);
+    let plan = new BuiltPlan(this.#dnnl, graph, layouts, this.#choice, this.#arena);
+    // What the vector kernels cannot reach is computed without them.
+    if (!this.#arena.holds(plan.stats.arenaBytes) && this.#arena.pool) {
+      plan.dispose();
+      plan = new BuiltPlan(this.#dnnl, graph, layouts, this.#choice);
+    }
     this.#cache?.save();
-    if (plan.stats.arenaBytes > ARENA_BYTES)
+    if (plan.stats.arenaBytes > Arena.maxBytes)
       throw new DeviceError({
         what: 'The computation needs too much memory',
-        expected: `at most ${ARENA_BYTES / 1024 ** 3} GiB for intermediate values`,
+        expected: `at most ${Arena.maxBytes / 1024 ** 3} GiB for intermediate values`,
         got: `${(plan.stats.arenaBytes / 1024 ** 3).toFixed(1)} GiB`,
         next: 'use a smaller batch',
       });
@@ -202,9 +206,8 @@ export class OneDnnEngine implements Engine {
     return stored;
   }
 
-  get arena(): number {
-    this.#arena ??= allocate(ARENA_BYTES);
-    return this.#arena.address;
+  arenaFor(plan: BuiltPlan): number {
+    return this.#arena.addressFor(plan.stats.arenaBytes);
   }
 
   versionOf(id: number): number {
@@ -303,7 +306,7 @@ export class OneDnnEngine implements Engine {
     this.#unstage();
     for (const { block } of this.#storages.values()) block.free();
     this.#storages.clear();
-    this.#arena?.free();
+    this.#arena.close();
     this.#dnnl.close();
   }
 }
@@ -350,7 +353,7 @@ class LazyPlan implements Plan {
       this.engine.prepare(this.#built, this.graph, storages);
     }
     this.#built.bind(
-      this.engine.arena,
+      this.engine.arenaFor(this.#built),
       storages.map((id) => this.engine.addressOf(id)),
     );
     return this.#built;

@@ -9,6 +9,8 @@ const ACTIVATION: Readonly<Record<string, { alg: number; fromDst: number }>> = {
   sigmoid: { alg: Alg.logistic, fromDst: Alg.logisticFromDst },
 };
 
+export const isActivation = (op: string): boolean => Object.hasOwn(ACTIVATION, op);
+
 /** oneDNN's algorithm for an activation, and the one that differentiates it from its result. */
 export const activationOf = (op: string) => ACTIVATION[op.replace(/Grad$/, '')]!;
 

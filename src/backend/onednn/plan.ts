@@ -5,8 +5,9 @@ import type { PlanStats, ProfileRow } from '../backend.js';
 import { layOut } from '../plan/arena.js';
 import { poolFirst } from '../plan/rewrite.js';
 import { schedule } from '../plan/schedule.js';
-import { kernels } from '../reference/kernels.js';
+import { kernelOf } from '../reference/kernels.js';
 import { Arg, argName, type Dnnl, type Handle, type Md } from './api/dnnl.js';
+import type { Arena } from './arena.js';
 import { Builder, type SlotLayout } from './builder.js';
 import { forNode } from './failure.js';
 import type { Form, Region } from './ir.js';
@@ -29,7 +30,7 @@ interface Bound {
 /** Every operation must be known before anything runs, not on the first batch that meets it. */
 export function validate(graph: Graph): void {
   for (const node of graph.nodes) {
-    if (node.inputs.length === 0 || node.op === 'reshape' || node.op === 'detach' || kernels[node.op])
+    if (node.inputs.length === 0 || node.op === 'reshape' || node.op === 'detach' || kernelOf(node.op))
       continue;
     throw new DeviceError({
       what: `Operation ${node.op}${node.scope ? ` in ${node.scope}` : ''} cannot run on device "onednn"`,
@@ -63,12 +64,19 @@ export class BuiltPlan {
   #outputArrays: TypedArray[] = [];
   #guardArray: TypedArray | undefined;
 
-  constructor(dnnl: Dnnl, written: Graph, layouts: readonly SlotLayout[], choice: KernelChoice) {
+  /** @param arena where elementwise work runs as vector kernels; left out: as primitives and TypeScript */
+  constructor(
+    dnnl: Dnnl,
+    written: Graph,
+    layouts: readonly SlotLayout[],
+    choice: KernelChoice,
+    arena?: Arena,
+  ) {
     const started = performance.now();
     const graph = poolFirst(written);
     this.#dnnl = dnnl;
     this.#graph = graph;
-    const b = new Builder(dnnl, graph, layouts, choice);
+    const b = new Builder(dnnl, graph, layouts, choice, arena);
     this.#builder = b;
     for (const i of graph.feeds) b.define(i, b.newPlainForm(i));
     for (const [slot, i] of graph.storages.entries()) b.define(i, b.slots[slot]!.form);

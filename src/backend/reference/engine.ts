@@ -11,7 +11,7 @@ import {
 } from '../../graph/types.js';
 import { operationOf } from '../../ops/index.js';
 import type { Engine, EngineInfo, Plan, PlanStats, ProfileRow } from '../backend.js';
-import { type Kernel, kernels } from './kernels.js';
+import { type Kernel, kernelOf } from './kernels.js';
 
 interface Held {
   readonly spec: Spec;
@@ -156,14 +156,14 @@ function stepsOf(graph: Graph): Step[] {
       at,
       node,
       specs: node.inputs.map((input) => graph.nodes[input]!),
-      kernel: kernelOf(node),
+      kernel: needKernel(node),
       done: done.get(at) ?? [],
     };
   });
 }
 
-function kernelOf(node: GraphNode): Kernel {
-  const kernel = Object.hasOwn(kernels, node.op) ? kernels[node.op] : undefined;
+function needKernel(node: GraphNode): Kernel {
+  const kernel = kernelOf(node.op);
   if (kernel) return kernel;
   throw new DeviceError({
     what: `The reference backend has no kernel for ${node.op}${node.scope ? ` in ${node.scope}` : ''}`,

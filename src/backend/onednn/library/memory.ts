@@ -8,10 +8,12 @@ const libc = openLibc();
 /** With no bytes to move, this only turns an address into the pointer object that koffi views memory through. */
 const pointerAt = libc.func('memmove', 'void *', ['uintptr_t', 'uintptr_t', 'size_t']);
 const memcpy = libc.func('memcpy', 'void *', ['void *', 'uintptr_t', 'size_t']);
-const { map, unmap, advise } = WINDOWS ? windowsPages() : posixPages();
+const pointerOf = libc.func('memmove', 'void *', ['uint8_t *', 'uintptr_t', 'size_t']);
+const { map, unmap, advise, release } = WINDOWS ? windowsPages() : posixPages();
 
 const PAGE = 4096;
 const MADV_HUGEPAGE = 14;
+const MADV_DONTNEED = 4;
 export const HUGE_PAGE = 2 * 1024 * 1024;
 
 /** A range of native memory. Fresh memory is zero. */
@@ -40,6 +42,16 @@ export function allocate(bytes: number): Block {
   return { address, bytes, free: () => unmap(base, length) };
 }
 
+/** The address of a buffer's bytes, which stays the same as long as the buffer is there. */
+export const addressOf = (buffer: SharedArrayBuffer): number =>
+  Number(koffi.address(pointerOf(new Uint8Array(buffer, 0, 1), 0, 0)));
+
+/** Asks for huge pages below a range of memory. */
+export const adviseHugePages = (address: number, bytes: number): void => advise(address, bytes);
+
+/** Gives the pages of a range back to the system; the range itself stays, and is zero where it is touched again. */
+export const discard = (address: number, bytes: number): void => release(address, bytes);
+
 /** Native memory as an ArrayBuffer, without a copy. The caller must not use it after the block is freed. */
 export const view = (address: number, bytes: number): ArrayBuffer =>
   bytes === 0 ? new ArrayBuffer(0) : (koffi.view(pointerAt(address, address, 0), bytes) as ArrayBuffer);
@@ -55,6 +67,8 @@ interface Pages {
   unmap(base: number, length: number): void;
   /** Asks for huge pages where the system has them. */
   advise(address: number, length: number): void;
+  /** Takes the memory away, but not the addresses, where the system can. */
+  release(address: number, length: number): void;
 }
 
 function posixPages(): Pages {
@@ -73,6 +87,9 @@ function posixPages(): Pages {
     advise: (address, length) => {
       if (process.platform === 'linux') madvise(address, length, MADV_HUGEPAGE);
     },
+    release: (address, length) => {
+      if (process.platform === 'linux') madvise(address, length, MADV_DONTNEED);
+    },
   };
 }
 
@@ -87,6 +104,7 @@ function windowsPages(): Pages {
     map: (length) => Number(virtualAlloc(0, length, MEM_COMMIT_RESERVE, PAGE_READWRITE)),
     unmap: (base) => void virtualFree(base, 0, MEM_RELEASE),
     advise: () => {},
+    release: () => {},
   };
 }
 

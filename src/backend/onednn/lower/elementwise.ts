@@ -1,5 +1,5 @@
 import { sizeOf } from '../../../graph/types.js';
-import { kernels } from '../../reference/kernels.js';
+import { kernelOf } from '../../reference/kernels.js';
 import { Alg, Arg, type Md } from '../api/dnnl.js';
 import type { Builder } from '../builder.js';
 import { activationOf } from '../fuse.js';
@@ -9,7 +9,8 @@ const bytesEach = (b: Builder, form: Form): number => (b.dnnl.typeOf(form.md) ==
 const elements = (b: Builder, form: Form): number => b.dnnl.bytes(form.md) / bytesEach(b, form);
 /** A form as one long vector: elementwise work does not care for the layout, and the library is fastest so. */
 const flat = (b: Builder, form: Form): Md => b.dnnl.plain([elements(b, form)], b.dnnl.typeOf(form.md));
-const padded = (b: Builder, form: Form): boolean => elements(b, form) !== sizeOf(form.dims);
+/** Whether a layout has places that hold no element. */
+export const padded = (b: Builder, form: Form): boolean => elements(b, form) !== sizeOf(form.dims);
 const asFlat = (b: Builder, form: Form) => ({ md: flat(b, form), region: form.region });
 
 /** Where an elementwise result goes: over its input, if nobody else needs that. */
@@ -120,7 +121,7 @@ function scriptFlat(b: Builder, i: number, src: Form, dst: Form): void {
   const count = elements(b, src);
   const spec = { shape: [count], dtype: b.node(inputs[0]!).dtype };
   const outputSpec = { shape, dtype };
-  const kernel = kernels[op]!;
+  const kernel = kernelOf(op)!;
   b.emitScript(
     i,
     [src],

@@ -1,5 +1,6 @@
-import { kernels } from '../../reference/kernels.js';
+import { kernelOf } from '../../reference/kernels.js';
 import { type Builder, isAlias } from '../builder.js';
+import { lowerCluster } from './cluster.js';
 import { lowerConv2d, lowerConv2dGradInput, lowerConv2dGradWeight } from './conv.js';
 import {
   lowerActivation,
@@ -80,15 +81,28 @@ export function lower(b: Builder, i: number): void {
     b.values[i] = b.value(node.inputs[0]!);
     return;
   }
-  const done = node.dtype !== 'float64' && lowerings[node.op]?.(b, i);
-  if (!done) lowerScripted(b, i);
-  b.release(i);
+  if (b.absorbed.has(i)) return;
+  const cluster = b.clusters.get(i);
+  if (!cluster) lowerNode(b, i);
+  else if (cluster.nodes.length === 1 && !PREFER_VECTORS.has(node.op) && lowerings[node.op]?.(b, i)) {
+    // One primitive, over whatever layout there is.
+  } else if (!lowerCluster(b, cluster)) for (const member of cluster.nodes) lowerNode(b, member);
+  for (const member of cluster?.nodes ?? [i]) b.release(member);
+}
+
+/** Operations whose lowering is a loop in TypeScript. */
+const PREFER_VECTORS = new Set(['clamp']);
+
+function lowerNode(b: Builder, i: number): void {
+  const node = b.node(i);
+  if (node.dtype !== 'float64' && lowerings[node.op]?.(b, i)) return;
+  lowerScripted(b, i);
 }
 
 /** Runs the reference kernel on the plan's memory, row-major. */
 function lowerScripted(b: Builder, i: number): void {
   const { op, inputs, attrs, shape, dtype } = b.node(i);
-  const kernel = kernels[op]!;
+  const kernel = kernelOf(op)!;
   const specs = inputs.map((input) => ({ shape: b.node(input).shape, dtype: b.node(input).dtype }));
   const forms = inputs.map((input) => b.plainForm(input));
   const output = b.newPlainForm(i);

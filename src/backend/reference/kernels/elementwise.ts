@@ -1,5 +1,5 @@
 import type { Shape, TypedArray } from '../../../graph/types.js';
-import { erf } from './erf.js';
+import { erf as erfOf } from '../../../ops/erf.js';
 import { around, copy, type Kernel } from './kernel.js';
 
 /*
@@ -97,6 +97,10 @@ const channelAffine: Kernel = ({ inputs: [x], specs: [spec], output: y, attrs })
 const addScaled: Kernel = ({ inputs: [a, b, s], output: y }) => {
   const scale = s![0]!;
   for (let i = 0; i < y.length; i++) y[i] = a![i]! + scale * b![i]!;
+};
+
+const erf: Kernel = ({ inputs: [x], output: y }) => {
+  for (let i = 0; i < y.length; i++) y[i] = erfOf(x![i]!);
 };
 
 /** One stretch of `n` outputs; each input advances by its own step, which is 0 where it is being repeated. */

@@ -1,4 +1,4 @@
-import { kernels } from '../../../backend/reference/kernels.js';
+import { kernelOf } from '../../../backend/reference/kernels.js';
 import type { Node } from '../../../graph/node.js';
 import { makeArray, sizeOf, type TypedArray } from '../../../graph/types.js';
 
@@ -29,7 +29,7 @@ export function folded(root: Node): TypedArray | undefined {
     const { op, attrs, shape, dtype } = node;
     if (known(node)) continue;
     const output = makeArray(dtype, sizeOf(shape));
-    kernels[op]!({
+    kernelOf(op)!({
       inputs: node.inputs.map((input) => known(input)!),
       specs: node.inputs,
       output,

@@ -1,5 +1,3 @@
-import type { Kernel } from './kernel.js';
-
 /*
  * The error function to the last digits of float64: W. J. Cody, "Rational Chebyshev approximations for the error
  * function", Mathematics of Computation 23 (1969), with the coefficients of his CALERF.
@@ -62,14 +60,11 @@ function outer(y: number): number {
   return (Math.exp(-y * y) * (1 / Math.sqrt(Math.PI) - tail)) / y;
 }
 
-export const erf: Kernel = ({ inputs: [x], output }) => {
-  for (let i = 0; i < output.length; i++) {
-    const value = x![i]!;
-    const y = Math.abs(value);
-    if (y <= 0.46875) output[i] = inner(value);
-    else if (y < FAR) {
-      const rest = y <= 4 ? middle(y) : outer(y);
-      output[i] = value < 0 ? rest - 1 : 1 - rest;
-    } else output[i] = Number.isNaN(value) ? value : Math.sign(value);
-  }
-};
+/** erf x, the integral of 2/√π · e^(−t²) from 0 to x. */
+export function erf(x: number): number {
+  const y = Math.abs(x);
+  if (y <= 0.46875) return inner(x);
+  if (y >= FAR || Number.isNaN(x)) return Number.isNaN(x) ? x : Math.sign(x);
+  const rest = y <= 4 ? middle(y) : outer(y);
+  return x < 0 ? rest - 1 : 1 - rest;
+}

@@ -1,0 +1,108 @@
+import { sizeOf } from '../../../graph/types.js';
+import { broadcastDimensions, type Dimension } from '../../plan/broadcast.js';
+import type { Cluster } from '../../plan/fusion.js';
+import { canRender } from '../../simd/render.js';
+import { Arg } from '../api/dnnl.js';
+import type { Builder } from '../builder.js';
+import type { Form } from '../ir.js';
+import { padded } from './elementwise.js';
+
+/** Below this many elements a loop in TypeScript is as fast, and needs no code of its own. */
+const SMALL = 256;
+
+/**
+ * Computes elementwise nodes as one vector kernel. False where that cannot be: memory that the kernels do not reach, a
+ * formula that they do not know, values in bfloat16, or next to nothing to do.
+ */
+export function lowerCluster(b: Builder, { nodes, inputs, formula }: Cluster): boolean {
+  const { arena } = b;
+  const pool = arena?.pool;
+  const root = nodes.at(-1)!;
+  const { shape, scope } = b.node(root);
+  const size = sizeOf(shape);
+  if (!arena || !pool || size < SMALL || !canRender(formula)) return false;
+  if (inputs.some((input) => b.dnnl.typeOf(b.value(input).forms[0]!.md) !== 'float32')) return false;
+  const { forms, lead, dimensions } = arrange(b, root, inputs);
+  const [outermost, ...below] = dimensions;
+  // The size of the outermost dimension is an argument, so that one kernel serves all.
+  const id = pool.kernel({
+    formula,
+    inputs: inputs.length,
+    dimensions: [{ size: 0, steps: outermost!.steps }, ...below],
+  });
+  const inner = below.reduce((n, dimension) => n * dimension.size, 1);
+  const sources = forms.map((form, k) => reachable(b, inputs[k]!, form));
+  const over = inputs.findIndex(
+    (input, k) => sizeOf(b.node(input).shape) === size && mayOverwrite(b, input, sources[k]!),
+  );
+  const out = b.newForm(lead.dims, lead.md, over < 0 ? undefined : sources[over]!.region);
+  b.emit({
+    op: nodes.map((i) => b.node(i).op).join('+'),
+    scope,
+    kernel: 'wasm',
+    macs: 0,
+    touches: [...sources.map(({ region }) => region), out.region],
+    writes: false,
+    script: (at) => {
+      const addresses = [...sources, out].map(({ region }) => arena.offsetOf(at(region)));
+      return () => pool.run(id, addresses, outermost!.size, inner);
+    },
+  });
+  b.define(root, out);
+  return true;
+}
+
+interface Arrangement {
+  readonly forms: readonly Form[];
+  /** Dimensions and layout of the result. */
+  readonly lead: { readonly dims: Form['dims']; readonly md: Form['md'] };
+  readonly dimensions: readonly Dimension[];
+}
+
+/** Any layout without gaps will do if every input has it or is a single number; else all is row-major. */
+function arrange(b: Builder, root: number, inputs: readonly number[]): Arrangement {
+  const { shape, dtype } = b.node(root);
+  const size = sizeOf(shape);
+  const isFull = (input: number): boolean => sizeOf(b.node(input).shape) === size;
+  const isScalar = (input: number): boolean => sizeOf(b.node(input).shape) === 1;
+  const full = inputs.filter(isFull);
+  if (full.length > 0 && inputs.every((input) => isFull(input) || isScalar(input))) {
+    const made = full.map((input) => b.value(input).forms[0]!);
+    const own = made.find(({ dims, md }) => !b.dnnl.equal(md, b.plainMd(dims, dtype)));
+    const lead = own && b.dnnl.isBlocked(own.md) && !padded(b, own) ? own : undefined;
+    const forms = inputs.map((input) =>
+      lead && isFull(input) ? b.form(input, lead.dims, lead.md) : b.plainForm(input),
+    );
+    const steps = inputs.map((input) => (isFull(input) ? 1 : 0));
+    return { forms, lead: lead ?? b.plainForm(full[0]!), dimensions: [{ size, steps }] };
+  }
+  return {
+    forms: inputs.map((input) => b.plainForm(input)),
+    lead: { dims: shape, md: b.plainMd(shape, dtype) },
+    dimensions: broadcastDimensions(
+      inputs.map((input) => b.node(input).shape),
+      shape,
+    ),
+  };
+}
+
+/** A form in the plan's own memory; storages lie elsewhere. */
+function reachable(b: Builder, node: number, form: Form): Form {
+  const { slot, packs } = form.region;
+  if (slot === undefined && packs === undefined) return form;
+  const copy = b.newForm(form.dims, form.md);
+  b.emitPrimitive(
+    node,
+    b.dnnl.reorder(form.md, copy.md),
+    [
+      [Arg.src, form],
+      [Arg.dst, copy],
+    ],
+    'copy',
+  );
+  return copy;
+}
+
+/** Each element is read before its place is written, so the result may lie over an input that nobody else reads. */
+const mayOverwrite = (b: Builder, input: number, form: Form): boolean =>
+  b.lastReader(input) && b.value(input).forms[0] === form;

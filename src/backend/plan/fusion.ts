@@ -1,0 +1,79 @@
+import type { Graph, GraphNode } from '../../graph/graph.js';
+import { sameShape } from '../../graph/types.js';
+import { type Formula, f, partsOf, substitute } from '../../ops/formula.js';
+import { operationOf } from '../../ops/operation.js';
+
+/** Elementwise nodes that are computed as one, without the memory in between. */
+export interface Cluster {
+  /** In the order of the graph; the last one's result is the cluster's. */
+  readonly nodes: readonly number[];
+  /** Nodes whose values it reads, each once; they broadcast to the result's shape. */
+  readonly inputs: readonly number[];
+  /** What is computed for an element of the result, from those inputs. */
+  readonly formula: Formula;
+}
+
+/** More inputs or parts than this make a kernel slower, not faster: its values no longer fit into registers. */
+const MAX_INPUTS = 8;
+const MAX_PARTS = 48;
+
+/** Whether a node computes each element by a formula of float32. */
+const isElementwise = ({ op, inputs, dtype }: GraphNode, nodes: readonly GraphNode[]): boolean =>
+  inputs.length > 0 &&
+  dtype === 'float32' &&
+  operationOf(op).formula !== undefined &&
+  inputs.every((input) => nodes[input]!.dtype === 'float32');
+
+/**
+ * The clusters of a graph by the node that is computed last. A node joins the one that reads its result if nobody else
+ * does, if both have the same shape, and if the value is wanted nowhere else. A single node is a cluster too.
+ *
+ * @param apart nodes that are better computed by themselves, such as an activation that a convolution applies
+ */
+export function clusters(graph: Graph, apart: (node: number) => boolean): Map<number, Cluster> {
+  const { nodes } = graph;
+  const users: number[][] = nodes.map(() => []);
+  nodes.forEach((node, i) => {
+    for (const input of new Set(node.inputs)) users[input]!.push(i);
+  });
+  const wanted = new Set([...graph.outputs, ...graph.updates.map(({ node }) => node)]);
+  if (graph.guard !== undefined) wanted.add(graph.guard);
+  const made = new Map<number, Cluster>();
+  nodes.forEach((node, i) => {
+    if (!isElementwise(node, nodes) || apart(i)) return;
+    const joins = (input: number): Cluster | undefined => {
+      const other = made.get(input);
+      const alone = users[input]!.length === 1 && !wanted.has(input);
+      return other && alone && sameShape(nodes[input]!.shape, node.shape) ? other : undefined;
+    };
+    let cluster = joined(i, node, joins);
+    if (cluster.inputs.length > MAX_INPUTS || partsOf(cluster.formula).length > MAX_PARTS)
+      cluster = joined(i, node, () => undefined);
+    for (const inner of cluster.nodes) made.delete(inner);
+    made.set(i, cluster);
+  });
+  return made;
+}
+
+function joined(i: number, node: GraphNode, joins: (input: number) => Cluster | undefined): Cluster {
+  const inputs: number[] = [];
+  const nodes = new Set<number>();
+  const inputOf = (external: number): Formula => {
+    if (!inputs.includes(external)) inputs.push(external);
+    return f.input(inputs.indexOf(external));
+  };
+  const made = new Map<number, Formula>();
+  const operands = node.inputs.map((input) => {
+    let operand = made.get(input);
+    if (!operand) {
+      const inner = joins(input);
+      for (const member of inner?.nodes ?? []) nodes.add(member);
+      operand = inner ? substitute(inner.formula, inner.inputs.map(inputOf)) : inputOf(input);
+      made.set(input, operand);
+    }
+    return operand;
+  });
+  nodes.add(i);
+  const formula = operationOf(node.op).formula!(operands, node.attrs);
+  return { nodes: [...nodes].sort((a, b) => a - b), inputs, formula };
+}

@@ -1,0 +1,223 @@
+/** The part of WebAssembly's binary format that generated kernels need (webassembly.github.io/spec, section 5). */
+
+const I32 = 0x7f;
+const V128 = 0x7b;
+const EMPTY = 0x40;
+
+/** An unsigned number, seven bits a byte, the lowest first. */
+function unsigned(value: number): number[] {
+  const bytes: number[] = [];
+  let rest = value;
+  for (; rest > 127; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 128);
+  return [...bytes, rest];
+}
+
+/** A signed 32-bit number in the same form. */
+function signed(value: number): number[] {
+  const bytes: number[] = [];
+  let rest = value | 0;
+  for (;;) {
+    const low = rest & 127;
+    rest >>= 7;
+    if ((rest === 0 && !(low & 64)) || (rest === -1 && low & 64)) return [...bytes, low];
+    bytes.push(low | 128);
+  }
+}
+
+const vector = (items: readonly (readonly number[])[]): number[] => [
+  ...unsigned(items.length),
+  ...items.flat(),
+];
+const section = (id: number, content: readonly number[]): number[] => [
+  id,
+  ...unsigned(content.length),
+  ...content,
+];
+const name = (text: string): number[] => vector([...new TextEncoder().encode(text)].map((byte) => [byte]));
+
+/** Vector instructions: four numbers of 32 bits each. */
+export const V = {
+  load: 0,
+  load32Splat: 9,
+  store: 11,
+  const: 12,
+  store32Lane: 90,
+  splatF32: 19,
+  not: 77,
+  bitselect: 82,
+  and: 78,
+  andnot: 79,
+  or: 80,
+  xor: 81,
+  f32Equal: 65,
+  f32Less: 67,
+  f32LessEqual: 69,
+  f32Ceil: 103,
+  f32Floor: 104,
+  f32Nearest: 106,
+  f32Abs: 224,
+  f32Neg: 225,
+  f32Sqrt: 227,
+  f32Add: 228,
+  f32Sub: 229,
+  f32Mul: 230,
+  f32Div: 231,
+  f32Min: 232,
+  f32Max: 233,
+  i32Shl: 171,
+  i32ShrS: 172,
+  i32ShrU: 173,
+  i32Add: 174,
+  i32Sub: 177,
+  truncF32: 248,
+  convertI32: 250,
+  promoteLow: 95,
+  demote: 94,
+  truncF64: 252,
+  f64Nearest: 148,
+  f64Add: 240,
+  f64Sub: 241,
+  f64Mul: 242,
+  f64Div: 243,
+  f64Min: 244,
+  f64Max: 245,
+  shuffle: 13,
+} as const;
+
+/** Code of one function whose parameters are 32-bit integers. */
+export class Code {
+  readonly #bytes: number[] = [];
+  readonly #locals: number[] = [];
+
+  constructor(readonly parameters: number) {}
+
+  #local(type: number): number {
+    this.#locals.push(type);
+    return this.parameters + this.#locals.length - 1;
+  }
+
+  /** A new variable, an address or a count. */
+  integer(): number {
+    return this.#local(I32);
+  }
+
+  /** A new variable of four floats. */
+  vector(): number {
+    return this.#local(V128);
+  }
+
+  get(local: number): this {
+    this.#bytes.push(0x20, ...unsigned(local));
+    return this;
+  }
+
+  set(local: number): this {
+    this.#bytes.push(0x21, ...unsigned(local));
+    return this;
+  }
+
+  i32(value: number): this {
+    this.#bytes.push(0x41, ...signed(value));
+    return this;
+  }
+
+  add(): this {
+    this.#bytes.push(0x6a);
+    return this;
+  }
+
+  sub(): this {
+    this.#bytes.push(0x6b);
+    return this;
+  }
+
+  mul(): this {
+    this.#bytes.push(0x6c);
+    return this;
+  }
+
+  /** 1 if the first of two integers is the smaller one, as signed numbers. */
+  less(): this {
+    this.#bytes.push(0x48);
+    return this;
+  }
+
+  /** Repeats `body` as long as `condition` leaves something other than 0. */
+  while(condition: () => void, body: () => void): void {
+    this.#bytes.push(0x02, EMPTY, 0x03, EMPTY);
+    condition();
+    this.#bytes.push(0x45, 0x0d, 1);
+    body();
+    this.#bytes.push(0x0c, 0, 0x0b, 0x0b);
+  }
+
+  /** A vector instruction without further parts. */
+  v(instruction: number): this {
+    this.#bytes.push(0xfd, ...unsigned(instruction));
+    return this;
+  }
+
+  /** Loads from, or stores to, the address on the stack plus `offset`. Nothing need be aligned. */
+  memory(instruction: number, offset = 0, lane?: number): this {
+    this.#bytes.push(0xfd, ...unsigned(instruction), 2, ...unsigned(offset));
+    if (lane !== undefined) this.#bytes.push(lane);
+    return this;
+  }
+
+  /** Four times the same 32 bits. */
+  bits(value: number): this {
+    const word = new Uint8Array(Uint32Array.of(value).buffer);
+    this.#bytes.push(0xfd, V.const, ...word, ...word, ...word, ...word);
+    return this;
+  }
+
+  /** Four times the same float32. */
+  f32(value: number): this {
+    return this.bits(new Uint32Array(Float32Array.of(value).buffer)[0]!);
+  }
+
+  /** Twice the same float64. */
+  f64(value: number): this {
+    const word = new Uint8Array(Float64Array.of(value).buffer);
+    this.#bytes.push(0xfd, V.const, ...word, ...word);
+    return this;
+  }
+
+  /** Sixteen bytes chosen from the two vectors on the stack, those of the second counting from 16. */
+  shuffle(bytes: readonly number[]): this {
+    this.#bytes.push(0xfd, V.shuffle, ...bytes);
+    return this;
+  }
+
+  encode(): number[] {
+    const locals = vector(this.#locals.map((type) => [1, type]));
+    const body = [...locals, ...this.#bytes, 0x0b];
+    return [...unsigned(body.length), ...body];
+  }
+}
+
+/**
+ * A module with one function, exported as `run`, over a shared memory that is imported as `m.memory`.
+ *
+ * @param pages of the memory, 64 KiB each
+ */
+export function encodeModule(code: Code, pages: number): Uint8Array<ArrayBuffer> {
+  const type = [0x60, ...vector(Array.from({ length: code.parameters }, () => [I32])), 0];
+  const SHARED_WITH_MAXIMUM = 3;
+  const memory = [
+    ...name('m'),
+    ...name('memory'),
+    0x02,
+    SHARED_WITH_MAXIMUM,
+    ...unsigned(1),
+    ...unsigned(pages),
+  ];
+  return Uint8Array.from([
+    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+    ...section(1, vector([type])),
+    ...section(2, vector([memory])),
+    ...section(3, vector([[0]])),
+    ...section(7, vector([[...name('run'), 0x00, 0]])),
+    ...section(10, vector([code.encode()])),
+  ]);
+}

@@ -1,0 +1,279 @@
+import { type Code, V } from './encoder.js';
+import { ERF, ERF_TAIL, EXP, LOG, TANH } from './polynomials.js';
+
+/*
+ * Functions of four float32 at a time, from additions, multiplications and shifts of the exponent. Errors are at most
+ * 2 units in the last place (power: 4), and special values are IEEE's; test/backend/simd.test.ts measures both. Each
+ * takes the variable that holds x and returns a new one. No result depends on the other three lanes.
+ */
+
+const INFINITY = Number.POSITIVE_INFINITY;
+const SIGN = 0x80000000;
+/** The bits of √½. */
+const SQRT_HALF = 0x3f3504f3;
+/** Bytes of the upper two of four numbers, and of the lower two of each of two vectors. */
+const HIGH_HALF = [8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15];
+const LOW_HALVES = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
+/** ln 2 in two parts, of which the first has few enough bits for its products with exponents to be exact. */
+const LN2 = [0.693359375, -2.12194440054690583e-4] as const;
+
+type Emit = () => void;
+
+/** A new variable with what `emit` leaves on the stack. */
+function store(code: Code, emit: Emit): number {
+  emit();
+  const local = code.vector();
+  code.set(local);
+  return local;
+}
+
+/** The polynomial's value at the number in `x`, left on the stack. */
+function polynomial(code: Code, x: number, coefficients: readonly number[]): void {
+  const [last, ...rest] = [...coefficients].reverse();
+  code.f32(last!);
+  for (const c of rest) code.get(x).v(V.f32Mul).f32(c).v(V.f32Add);
+}
+
+/** `a` where the mask has ones, else `b`. */
+const choose = (code: Code, a: Emit, b: Emit, mask: Emit): number =>
+  store(code, () => {
+    a();
+    b();
+    mask();
+    code.v(V.bitselect);
+  });
+
+/** 2^n for a vector of whole numbers n from −126 to 127, left on the stack. */
+const power2 = (code: Code, n: number): Code => code.get(n).bits(127).v(V.i32Add).i32(23).v(V.i32Shl);
+
+/**
+ * e^x, x = n·ln 2 + r. The power of two comes in two halves, so that results below the normal range are rounded
+ * once.
+ */
+export function exp(code: Code, x: number): number {
+  const y = store(code, () => code.get(x).f32(-104).v(V.f32Max).f32(89).v(V.f32Min));
+  const n = store(code, () => code.get(y).f32(Math.LOG2E).v(V.f32Mul).v(V.f32Nearest));
+  const r = store(code, () => {
+    code.get(y).get(n).f32(LN2[0]).v(V.f32Mul).v(V.f32Sub);
+    code.get(n).f32(LN2[1]).v(V.f32Mul).v(V.f32Sub);
+  });
+  const whole = store(code, () => code.get(n).v(V.truncF32));
+  const half = store(code, () => code.get(whole).i32(1).v(V.i32ShrS));
+  const rest = store(code, () => code.get(whole).get(half).v(V.i32Sub));
+  return store(code, () => {
+    polynomial(code, r, EXP);
+    code.get(r).v(V.f32Mul).get(r).v(V.f32Mul).get(r).v(V.f32Add).f32(1).v(V.f32Add);
+    power2(code, half).v(V.f32Mul);
+    power2(code, rest).v(V.f32Mul);
+  });
+}
+
+/** log x = e·ln 2 + log m, √½ ≤ m < √2. */
+export function log(code: Code, x: number): number {
+  const { f, e } = split(code, x);
+  const square = store(code, () => code.get(f).get(f).v(V.f32Mul));
+  const result = store(code, () => {
+    polynomial(code, f, LOG);
+    code.get(f).v(V.f32Mul).get(square).v(V.f32Mul);
+    code.get(e).f32(LN2[1]).v(V.f32Mul).v(V.f32Add);
+    code.get(square).f32(0.5).v(V.f32Mul).v(V.f32Sub).get(f).v(V.f32Add);
+    code.get(e).f32(LN2[0]).v(V.f32Mul).v(V.f32Add);
+  });
+  // Beyond the finite positive numbers: log ∞ = ∞, log 0 = −∞, and NaN for NaN and what is negative.
+  const infinite = choose(
+    code,
+    () => code.f32(INFINITY),
+    () => code.f32(Number.NaN),
+    () => code.get(x).f32(INFINITY).v(V.f32Equal),
+  );
+  const special = choose(
+    code,
+    () => code.f32(-INFINITY),
+    () => code.get(infinite),
+    () => code.get(x).f32(0).v(V.f32Equal),
+  );
+  return choose(
+    code,
+    () => code.get(result),
+    () => code.get(special),
+    () => code.f32(0).get(x).v(V.f32Less).get(x).f32(INFINITY).v(V.f32Less).v(V.and),
+  );
+}
+
+/** log(1 + x), from the logarithm of the rounded sum and what the sum has lost. */
+export function log1p(code: Code, x: number): number {
+  const sum = store(code, () => code.get(x).f32(1).v(V.f32Add));
+  const direct = log(code, sum);
+  const mended = store(code, () => {
+    code.get(direct).get(x).get(sum).f32(1).v(V.f32Sub).v(V.f32Div).v(V.f32Mul);
+  });
+  const finite = choose(
+    code,
+    () => code.get(mended),
+    () => code.get(direct),
+    () => code.get(sum).f32(INFINITY).v(V.f32Less).get(x).f32(-1).v(V.f32Equal).v(V.andnot),
+  );
+  return choose(
+    code,
+    () => code.get(x),
+    () => code.get(finite),
+    () => code.get(sum).f32(1).v(V.f32Equal),
+  );
+}
+
+/** `value`, which is not negative, with the sign of x. */
+const withSignOf = (code: Code, value: number, x: number): number =>
+  store(code, () => code.get(value).get(x).bits(SIGN).v(V.and).v(V.or));
+
+/** A polynomial near 0, 1 − 2 / (e^2|x| + 1) elsewhere. */
+export function tanh(code: Code, x: number): number {
+  const t = store(code, () => code.get(x).v(V.f32Abs));
+  const square = store(code, () => code.get(x).get(x).v(V.f32Mul));
+  const near = store(code, () => {
+    polynomial(code, square, TANH);
+    code.get(square).v(V.f32Mul).get(x).v(V.f32Mul).get(x).v(V.f32Add);
+  });
+  const twice = store(code, () => code.get(t).get(t).v(V.f32Add));
+  const power = exp(code, twice);
+  const far = store(code, () => code.f32(1).f32(2).get(power).f32(1).v(V.f32Add).v(V.f32Div).v(V.f32Sub));
+  const signedFar = withSignOf(code, far, x);
+  return choose(
+    code,
+    () => code.get(near),
+    () => code.get(signedFar),
+    () => code.get(t).f32(0.625).v(V.f32Less),
+  );
+}
+
+/** A polynomial below 1, 1 − e^−tP(t) up to 4, and 1 from there on, where float32 knows no difference. */
+export function erf(code: Code, x: number): number {
+  const t = store(code, () => code.get(x).v(V.f32Abs));
+  const square = store(code, () => code.get(x).get(x).v(V.f32Mul));
+  const near = store(code, () => {
+    polynomial(code, square, ERF);
+    code.get(x).v(V.f32Mul).get(x).v(V.f32Add);
+  });
+  const bounded = store(code, () => code.get(t).f32(4).v(V.f32Min));
+  const exponent = store(code, () => {
+    polynomial(code, bounded, ERF_TAIL);
+    code.f32(1).v(V.f32Add).get(bounded).v(V.f32Mul).v(V.f32Neg);
+  });
+  const power = exp(code, exponent);
+  const far = store(code, () => code.f32(1).get(power).v(V.f32Sub));
+  const signedFar = withSignOf(code, far, x);
+  return choose(
+    code,
+    () => code.get(near),
+    () => code.get(signedFar),
+    () => code.get(t).f32(1).v(V.f32Less),
+  );
+}
+
+/** f = m − 1, exactly, and e with x = m·2^e, √½ ≤ m < √2; for finite x above 0. */
+function split(code: Code, x: number): { f: number; e: number } {
+  // Numbers below the normal range have no exponent of their own: times 2^24 they have.
+  const tiny = store(code, () =>
+    code
+      .get(x)
+      .f32(2 ** -126)
+      .v(V.f32Less),
+  );
+  const scaled = choose(
+    code,
+    () =>
+      code
+        .get(x)
+        .f32(2 ** 24)
+        .v(V.f32Mul),
+    () => code.get(x),
+    () => code.get(tiny),
+  );
+  // With the bits of √½ taken off, the exponent field counts from where m begins.
+  const shifted = store(code, () => code.get(scaled).bits(SQRT_HALF).v(V.i32Sub));
+  const e = store(code, () => {
+    code.get(shifted).i32(23).v(V.i32ShrS).v(V.convertI32);
+    code.f32(24).get(tiny).v(V.and).v(V.f32Sub);
+  });
+  const f = store(code, () => {
+    code.get(shifted).bits(0x007fffff).v(V.and).bits(SQRT_HALF).v(V.i32Add).f32(1).v(V.f32Sub);
+  });
+  return { f, e };
+}
+
+/** The fraction of e^t, t = y·log x, and its power of two, for two lanes in float64; both left in new variables. */
+function powerHalf(code: Code, f: number, e: number, exponent: number): { fraction: number; n: number } {
+  const wide = (local: number) => store(code, () => code.get(local).v(V.promoteLow));
+  const [wideF, wideE] = [wide(f), wide(e)];
+  // log(1 + f) = 2·(s + s³/3 + s⁵/5 + …), s = f / (2 + f), |s| < 0.172
+  const s = store(code, () => code.get(wideF).get(wideF).f64(2).v(V.f64Add).v(V.f64Div));
+  const square = store(code, () => code.get(s).get(s).v(V.f64Mul));
+  const t = store(code, () => {
+    code.f64(2 / 13);
+    for (const k of [11, 9, 7, 5, 3, 1])
+      code
+        .get(square)
+        .v(V.f64Mul)
+        .f64(2 / k)
+        .v(V.f64Add);
+    code.get(s).v(V.f64Mul).get(wideE).f64(Math.LN2).v(V.f64Mul).v(V.f64Add);
+    code.f64(exponent).v(V.f64Mul);
+    // Beyond this the result is 0 or ∞, and n stays a number that the exponent can be shifted by.
+    code.f64(-110).v(V.f64Max).f64(95).v(V.f64Min);
+  });
+  const n = store(code, () => code.get(t).f64(Math.LOG2E).v(V.f64Mul).v(V.f64Nearest));
+  const r = store(code, () => code.get(t).get(n).f64(Math.LN2).v(V.f64Mul).v(V.f64Sub));
+  const fraction = store(code, () => {
+    let factorial = 40320;
+    code.f64(1 / factorial);
+    for (let k = 7; k >= 0; k--) {
+      factorial /= k + 1;
+      code
+        .get(r)
+        .v(V.f64Mul)
+        .f64(1 / factorial)
+        .v(V.f64Add);
+    }
+    code.v(V.demote);
+  });
+  return { fraction, n: store(code, () => code.get(n).v(V.truncF64)) };
+}
+
+/**
+ * |x|^exponent for a fixed exponent that is not 0, by way of float64, as y·log x needs more digits than float32 has.
+ * Zero, ∞ and NaN are as in IEEE's pow.
+ */
+export function powerOfSize(code: Code, x: number, exponent: number): number {
+  const size = store(code, () => code.get(x).v(V.f32Abs));
+  const { f, e } = split(code, size);
+  const upper = (local: number) => store(code, () => code.get(local).get(local).shuffle(HIGH_HALF));
+  const low = powerHalf(code, f, e, exponent);
+  const high = powerHalf(code, upper(f), upper(e), exponent);
+  const joined = (a: number, b: number) => store(code, () => code.get(a).get(b).shuffle(LOW_HALVES));
+  const fraction = joined(low.fraction, high.fraction);
+  const n = joined(low.n, high.n);
+  const half = store(code, () => code.get(n).i32(1).v(V.i32ShrS));
+  const rest = store(code, () => code.get(n).get(half).v(V.i32Sub));
+  const result = store(code, () => {
+    code.get(fraction);
+    power2(code, half).v(V.f32Mul);
+    power2(code, rest).v(V.f32Mul);
+  });
+  const atZero = choose(
+    code,
+    () => code.f32(exponent > 0 ? 0 : INFINITY),
+    () => code.get(result),
+    () => code.get(size).f32(0).v(V.f32Equal),
+  );
+  const atInfinity = choose(
+    code,
+    () => code.f32(exponent > 0 ? INFINITY : 0),
+    () => code.get(atZero),
+    () => code.get(size).f32(INFINITY).v(V.f32Equal),
+  );
+  return choose(
+    code,
+    () => code.get(atInfinity),
+    () => code.get(x),
+    () => code.get(x).get(x).v(V.f32Equal),
+  );
+}

@@ -1,0 +1,114 @@
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { DeviceError } from '../../errors/errors.js';
+import { type Control, controlOf, publish, WORD, WORDS, work } from './jobs.js';
+import { encodeKernel, type KernelShape } from './kernel.js';
+import { instantiate, type Memory, type Run } from './webassembly.js';
+
+/** Elements below which one thread is done before another has woken up. */
+const SHARED_FROM = 2 ** 15;
+/** About as many elements a piece: some tens of microseconds, and few enough to stay in a cache. */
+const PIECE = 2 ** 14;
+/** A piece takes far less than a millisecond. Whoever has not finished one after this long is gone. */
+const PATIENCE_MS = 60_000;
+
+/** Elementwise kernels over one WebAssembly memory, and the threads that compute them. Belongs to one thread. */
+export class KernelPool {
+  readonly #control: Control;
+  readonly #buffer = new SharedArrayBuffer(4 * WORDS);
+  readonly #runs: Run[] = [];
+  readonly #modules: Uint8Array<ArrayBuffer>[] = [];
+  readonly #byKey = new Map<string, number>();
+  #workers: { readonly worker: Worker; readonly port: MessagePort; sent: number }[] | undefined;
+  #jobs = 0;
+
+  /**
+   * @param memory shared, with a maximum
+   * @param pages that maximum, in pages of 64 KiB
+   * @param threads that compute, this one among them
+   */
+  constructor(
+    readonly memory: Memory,
+    readonly pages: number,
+    readonly threads: number,
+  ) {
+    this.#control = controlOf(this.#buffer);
+  }
+
+  /** The number of a kernel, which is made when it is new. */
+  kernel(shape: KernelShape): number {
+    const key = JSON.stringify(shape);
+    let id = this.#byKey.get(key);
+    if (id === undefined) {
+      const module = encodeKernel(shape, this.pages);
+      id = this.#runs.push(instantiate(module, this.memory)) - 1;
+      this.#modules.push(module);
+      this.#byKey.set(key, id);
+    }
+    return id;
+  }
+
+  /**
+   * Runs a kernel, on all threads if it is worth it.
+   *
+   * @param addresses of the inputs and of the output, in the memory
+   * @param total size of the outermost dimension
+   * @param inner elements for each step of it
+   * @throws DeviceError if a thread has died in the middle
+   */
+  run(id: number, addresses: readonly number[], total: number, inner: number): void {
+    if (this.threads < 2 || total < 2 || total * inner < SHARED_FROM) {
+      this.#runs[id]!(...addresses, 0, total);
+      return;
+    }
+    const workers = (this.#workers ??= this.#start());
+    for (const one of workers)
+      for (; one.sent < this.#modules.length; one.sent++)
+        one.port.postMessage({ id: one.sent, module: this.#modules[one.sent]! });
+    // Pieces of whole vectors: elements of one cache line belong to one thread.
+    const piece = inner > 1 ? Math.max(1, Math.ceil(PIECE / inner)) : PIECE;
+    const { words } = this.#control;
+    publish(this.#control, ++this.#jobs, id, total, piece, addresses);
+    Atomics.add(words, WORD.wake, 1);
+    Atomics.notify(words, WORD.wake);
+    work(this.#control, (n) => this.#runs[n]!);
+    const pieces = words[WORD.pieces]!;
+    for (let done = Atomics.load(words, WORD.done); done < pieces; done = Atomics.load(words, WORD.done))
+      if (Atomics.wait(words, WORD.done, done, PATIENCE_MS) === 'timed-out') this.#lost();
+    if (Atomics.exchange(words, WORD.failed, 0) !== 0) this.#lost();
+  }
+
+  #lost(): never {
+    throw new DeviceError({
+      what: 'A thread of the device has not finished its part of an elementwise operation',
+      expected: `${this.threads} threads that compute`,
+      next: 'open the device again, with fewer threads if memory is short',
+    });
+  }
+
+  #start() {
+    return Array.from({ length: this.threads - 1 }, () => {
+      const { port1, port2 } = new MessageChannel();
+      const worker = new Worker(new URL('./worker.js', import.meta.url), {
+        workerData: { control: this.#buffer, memory: this.memory, kernels: port2 },
+        transferList: [port2],
+        execArgv: [],
+      });
+      worker.unref();
+      port1.unref();
+      // A thread that cannot start takes no pieces: the others do its work.
+      worker.on('error', () => {});
+      return { worker, port: port1, sent: 0 };
+    });
+  }
+
+  close(): void {
+    Atomics.store(this.#control.words, WORD.stop, 1);
+    Atomics.add(this.#control.words, WORD.wake, 1);
+    Atomics.notify(this.#control.words, WORD.wake);
+    for (const { worker, port } of this.#workers ?? []) {
+      port.close();
+      void worker.terminate();
+    }
+    this.#workers = undefined;
+  }
+}

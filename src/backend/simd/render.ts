@@ -1,0 +1,124 @@
+import { type Formula, operandsOf, partsOf } from '../../ops/formula.js';
+import { type Code, V } from './encoder.js';
+import { erf, exp, log, log1p, powerOfSize, tanh } from './functions.js';
+
+const UNARY = {
+  neg: V.f32Neg,
+  abs: V.f32Abs,
+  sqrt: V.f32Sqrt,
+  floor: V.f32Floor,
+  ceil: V.f32Ceil,
+  round: V.f32Nearest,
+};
+const BINARY = { add: V.f32Add, sub: V.f32Sub, mul: V.f32Mul, div: V.f32Div, min: V.f32Min, max: V.f32Max };
+const COMPARE = { equal: V.f32Equal, less: V.f32Less, lessEqual: V.f32LessEqual };
+const FUNCTIONS = { exp, log, log1p, tanh, erf };
+
+const isKey = <T extends object>(table: T, key: PropertyKey): key is keyof T => Object.hasOwn(table, key);
+
+/** Whether vector code can be made of a formula: all but powers whose exponent is only known at run time. */
+export const canRender = (formula: Formula): boolean =>
+  partsOf(formula).every((part) => part.kind !== 'pow' || part.b.kind === 'constant');
+
+/**
+ * Adds code that evaluates a formula for four numbers.
+ *
+ * @param inputs variables that hold the inputs
+ * @returns the variable that holds the result
+ */
+export function render(code: Code, formula: Formula, inputs: readonly number[]): number {
+  const locals = new Map<Formula, number>();
+  const masks = new Map<Formula, number>();
+  const keep = (): number => {
+    const local = code.vector();
+    code.set(local);
+    return local;
+  };
+  /** Constants are written where they are used. */
+  const push = (part: Formula): Code =>
+    part.kind === 'constant' ? code.f32(part.value) : code.get(locals.get(part)!);
+  for (const part of partsOf(formula)) {
+    if (part.kind === 'constant') continue;
+    const operands = operandsOf(part);
+    if (part.kind === 'input') locals.set(part, inputs[part.index]!);
+    else if (isKey(UNARY, part.kind)) {
+      push(operands[0]!).v(UNARY[part.kind]);
+      locals.set(part, keep());
+    } else if (isKey(BINARY, part.kind)) {
+      push(operands[0]!);
+      push(operands[1]!).v(BINARY[part.kind]);
+      locals.set(part, keep());
+    } else if (isKey(COMPARE, part.kind)) {
+      push(operands[0]!);
+      push(operands[1]!).v(COMPARE[part.kind]);
+      masks.set(part, keep());
+      code.get(masks.get(part)!).f32(1).v(V.and);
+      locals.set(part, keep());
+    } else if (isKey(FUNCTIONS, part.kind)) {
+      push(operands[0]!);
+      locals.set(part, FUNCTIONS[part.kind](code, keep()));
+    } else if (part.kind === 'select') {
+      push(operands[1]!);
+      push(operands[2]!);
+      const mask = masks.get(part.condition);
+      if (mask !== undefined) code.get(mask);
+      // Not equal to 0, which NaN is not either.
+      else push(part.condition).f32(0).v(V.f32Equal).v(V.not);
+      code.v(V.bitselect);
+      locals.set(part, keep());
+    } else if (part.kind === 'sign') {
+      push(operands[0]!);
+      const x = keep();
+      // ±1 with the sign of x; 0 and NaN as they are.
+      code.f32(1).get(x).bits(0x80000000).v(V.and).v(V.or).get(x);
+      code.get(x).f32(0).v(V.f32Less).f32(0).get(x).v(V.f32Less).v(V.or).v(V.bitselect);
+      locals.set(part, keep());
+    } else if (part.kind === 'pow') {
+      push(part.a);
+      locals.set(part, power(code, keep(), (part.b as { value: number }).value));
+    }
+  }
+  if (formula.kind === 'constant') {
+    code.f32(formula.value);
+    return keep();
+  }
+  return locals.get(formula)!;
+}
+
+/** x^exponent for an exponent that is known. Small powers are products; others go by the logarithm. */
+function power(code: Code, x: number, exponent: number): number {
+  const keep = (): number => {
+    const local = code.vector();
+    code.set(local);
+    return local;
+  };
+  if (exponent === 0) {
+    code.f32(1);
+    return keep();
+  }
+  if (exponent === 1) return x;
+  if (exponent === -1) {
+    code.f32(1).get(x).v(V.f32Div);
+    return keep();
+  }
+  if (exponent === 2 || exponent === 3 || exponent === 4) {
+    code.get(x).get(x).v(V.f32Mul);
+    const square = keep();
+    if (exponent === 2) return square;
+    code
+      .get(square)
+      .get(exponent === 3 ? x : square)
+      .v(V.f32Mul);
+    return keep();
+  }
+  const size = powerOfSize(code, x, exponent);
+  if (exponent % 2 === 0) return size;
+  if (Number.isInteger(exponent)) {
+    code.get(size).get(x).bits(0x80000000).v(V.and).v(V.or);
+    return keep();
+  }
+  // A negative number has no such power, but −0 and −∞ have that of their size.
+  code.f32(Number.NaN).get(size);
+  code.get(x).f32(0).v(V.f32Less).f32(Number.NEGATIVE_INFINITY).get(x).v(V.f32Less).v(V.and).v(V.bitselect);
+  return keep();
+}

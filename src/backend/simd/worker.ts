@@ -1,0 +1,34 @@
+import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { controlOf, WORD, work } from './jobs.js';
+import { instantiate, type Memory, type Run } from './webassembly.js';
+
+/* A thread that computes pieces of elementwise kernels, and sleeps in between. */
+const {
+  control: buffer,
+  memory,
+  kernels,
+} = workerData as {
+  control: SharedArrayBuffer;
+  memory: Memory;
+  kernels: MessagePort;
+};
+const control = controlOf(buffer);
+const known = new Map<number, Run>();
+
+/** Kernels come in the order of their numbers, before the first job that needs them. */
+function kernelOf(id: number): Run {
+  for (let run = known.get(id); ; run = known.get(id)) {
+    if (run) return run;
+    const message = receiveMessageOnPort(kernels)?.message as
+      | { id: number; module: Uint8Array<ArrayBuffer> }
+      | undefined;
+    if (!message) throw new Error(`kernel ${id} has not come`);
+    known.set(message.id, instantiate(message.module, memory));
+  }
+}
+
+for (let seen = 0; Atomics.load(control.words, WORD.stop) === 0; ) {
+  Atomics.wait(control.words, WORD.wake, seen);
+  seen = Atomics.load(control.words, WORD.wake);
+  work(control, kernelOf);
+}
