@@ -40,3 +40,17 @@ export class Tanh extends Module {
     return this.scoped(() => new Tensor(ops.tanh(nodeOf(this.typeName, x))));
   }
 }
+
+/** y = log(1 + e^x), a smooth ReLU. Any shape. */
+export class Softplus extends Module {
+  forward(x: Tensor): Tensor {
+    return this.scoped(() => new Tensor(ops.softplus(x.node)));
+  }
+}
+
+/** y = x · sigmoid(x), also called swish (arXiv:1710.05941). Any shape. */
+export class SiLU extends Module {
+  forward(x: Tensor): Tensor {
+    return this.scoped(() => new Tensor(ops.silu(x.node)));
+  }
+}

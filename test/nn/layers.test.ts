@@ -27,6 +27,8 @@ describe('layers', () => {
     [new nn.LeakyReLU(), [2, 3], [2, 3], 'LeakyReLU(negative_slope=0.01)'],
     [new nn.Sigmoid(), [2, 3], [2, 3], 'Sigmoid()'],
     [new nn.Tanh(), [2, 3], [2, 3], 'Tanh()'],
+    [new nn.Softplus(), [2, 3], [2, 3], 'Softplus()'],
+    [new nn.SiLU(), [2, 3], [2, 3], 'SiLU()'],
     [new nn.Dropout(0.25), [2, 3], [2, 3], 'Dropout(p=0.25, inplace=False)'],
     [new nn.Identity(), [2, 3], [2, 3], 'Identity()'],
     [new nn.Flatten(2), [2, 3, 4, 5], [2, 3, 20], 'Flatten(start_dim=2, end_dim=-1)'],

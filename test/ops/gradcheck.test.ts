@@ -128,6 +128,8 @@ const CHECKS: Readonly<Record<string, readonly Check[] | 'none'>> = {
   minimum: binaries,
   power: [{ inputs: [positive(2, 3), awayFromZero(3)] }, { inputs: [positive(4, 1), awayFromZero()] }],
   erf: unaries(normal),
+  softplus: unaries(normal),
+  silu: unaries(normal),
   floor: 'none',
   where: [
     { inputs: [integers([2, 3], 1, 0, 0, 1, 0, 1), normal(2, 3), normal(2, 3)] },

@@ -187,7 +187,7 @@ function operationsOf(roots: readonly Node[]): Set<string> {
 /** The fixture folder beside the sources: compiled tests run two levels deeper, in dist/. */
 export const fixture = (name: string): URL => new URL(`../../../test/fixtures/${name}`, import.meta.url);
 
-const pytorch: readonly Case[] = ['ops.json', 'ops-select.json'].flatMap(
+const pytorch: readonly Case[] = ['ops.json', 'ops-select.json', 'ops-elementwise.json'].flatMap(
   (name) => JSON.parse(readFileSync(fixture(name), 'utf8')).cases,
 );
 

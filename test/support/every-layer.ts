@@ -12,6 +12,8 @@ import {
   ReLU,
   Sequential,
   Sigmoid,
+  SiLU,
+  Softplus,
   Tanh,
 } from '../../src/nn/index.js';
 
@@ -32,5 +34,7 @@ export const everyLayer = (): Sequential =>
     new Dropout(0.5),
     new Linear(8, 6),
     new ReLU(),
+    new Softplus(),
+    new SiLU(),
     new Linear(6, 4),
   );

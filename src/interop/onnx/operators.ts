@@ -81,6 +81,8 @@ export const rules: Readonly<Record<string, Rule>> = {
   leakyRelu: direct('LeakyRelu', ({ attrs }) => ({ alpha: { float: attrs.alpha as number } })),
   sigmoid: direct('Sigmoid'),
   tanh: direct('Tanh'),
+  softplus: direct('Softplus'),
+  silu: (w, _node, [x], output) => void w.add('Mul', [x!, w.add('Sigmoid', [x!])], {}, output),
   softmax: direct('Softmax', axis),
   logSoftmax: direct('LogSoftmax', axis),
   maxPool2d: direct('MaxPool', ({ attrs }) => ({

@@ -22,8 +22,6 @@ const activation =
 /** scale · (e^min(x, 0) − 1): what is below 0 of the exponential activations. */
 const below = (x: Node, scale: number): Node => affine(ops.exp(ops.neg(ops.relu(ops.neg(x)))), scale, -scale);
 
-const softplus = (x: Node): Node => ops.add(ops.relu(x), ops.log(affine(ops.exp(ops.neg(ops.abs(x))), 1, 1)));
-
 const hardSigmoid = (x: Node, alpha: number, beta: number): Node =>
   ops.clamp(affine(x, alpha, beta), { min: 0, max: 1 });
 
@@ -68,8 +66,8 @@ export const activations: Readonly<Record<string, Rule>> = {
   Swish: activation({ alpha: 1 }, (x, { alpha }) => ops.mul(x, ops.sigmoid(affine(x, alpha, 0)))),
   HardSigmoid: activation({ alpha: 0.2, beta: 0.5 }, (x, { alpha, beta }) => hardSigmoid(x, alpha, beta)),
   HardSwish: activation({}, (x) => ops.mul(x, hardSigmoid(x, 1 / 6, 0.5))),
-  Mish: activation({}, (x) => ops.mul(x, ops.tanh(softplus(x)))),
-  Softplus: activation({}, softplus),
+  Mish: activation({}, (x) => ops.mul(x, ops.tanh(ops.softplus(x)))),
+  Softplus: activation({}, (x) => ops.softplus(x)),
   Softsign: activation({}, (x) => ops.div(x, affine(ops.abs(x), 1, 1))),
   Shrink: activation({ lambd: 0.5, bias: 0 }, (x, { lambd, bias }) => {
     const upper = ops.where(ops.less(number(lambd), x), affine(x, 1, -bias), number(0));

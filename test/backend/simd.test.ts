@@ -1,0 +1,186 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Dimension } from '../../src/backend/plan/broadcast.js';
+import { encodeKernel } from '../../src/backend/simd/kernel.js';
+import { KernelPool } from '../../src/backend/simd/pool.js';
+import { instantiate, shareMemory } from '../../src/backend/simd/webassembly.js';
+import { evaluator, type Formula, f } from '../../src/ops/formula.js';
+
+const PAGES = 256;
+const memory = shareMemory(PAGES)!;
+const bytes = memory.buffer;
+
+/** Runs a formula of one input over numbers, from and to places that are not aligned. */
+function run(formula: Formula, values: Float32Array, offset = 4): Float32Array {
+  const kernel = encodeKernel({ formula, inputs: 1, dimensions: [{ size: 0, steps: [1] }] }, PAGES);
+  const to = offset + values.byteLength + 4;
+  new Float32Array(bytes, offset, values.length).set(values);
+  instantiate(kernel, memory)(offset, to, 0, values.length);
+  return new Float32Array(bytes, to, values.length).slice();
+}
+
+const { NaN: NAN, POSITIVE_INFINITY: INF } = Number;
+/** Numbers of all sizes and both signs, those around 0 more densely, and the special ones. */
+function numbers(): Float32Array {
+  const bits = Uint32Array.from({ length: 200_001 }, (_, i) => Math.floor(i * 21_474.836) >>> 0);
+  const near = Array.from({ length: 40_000 }, (_, i) => (i - 20_000) / 200);
+  const special = [
+    0,
+    -0,
+    1,
+    -1,
+    INF,
+    -INF,
+    NAN,
+    1e-45,
+    -1e-45,
+    2 ** -126,
+    3.4028235e38,
+    88.72,
+    88.73,
+    -87.4,
+    -103.97,
+    -104,
+  ];
+  return Float32Array.from([...new Float32Array(bits.buffer), ...near, ...special]);
+}
+
+/** Distance from the exact result in units of the last place of float32; infinite if one is NaN or ∞ and not the other. */
+function units(got: number, exact: number): number {
+  const rounded = Math.fround(exact);
+  if (Object.is(got, rounded) || (Number.isNaN(got) && Number.isNaN(exact))) return 0;
+  if (!Number.isFinite(rounded) || !Number.isFinite(got)) return INF;
+  const exponent = Math.max(-126, Math.floor(Math.log2(Math.abs(exact) || Number.MIN_VALUE)));
+  return Math.abs(got - exact) / 2 ** (exponent - 23);
+}
+
+describe('vector functions', () => {
+  const x = f.input(0);
+  const exact = 0.5;
+  const FUNCTIONS: readonly [name: string, formula: Formula, most: number][] = [
+    ['neg', f.neg(x), 0],
+    ['abs', f.abs(x), 0],
+    ['sqrt', f.sqrt(x), exact],
+    ['floor', f.floor(x), 0],
+    ['ceil', f.ceil(x), 0],
+    ['round', f.round(x), 0],
+    ['sign', f.sign(x), 0],
+    ['exp', f.exp(x), 1.5],
+    ['log', f.log(x), 1.5],
+    ['log1p', f.log1p(x), 3],
+    ['tanh', f.tanh(x), 2],
+    ['erf', f.erf(x), 2],
+    ['min', f.min(x, 0.5), 0],
+    ['max', f.max(x, -1), 0],
+    ['less', f.less(x, 1), 0],
+    ['lessEqual', f.lessEqual(x, 1), 0],
+    ['equal', f.equal(x, 0), 0],
+    ['select', f.select(f.less(x, 0), f.neg(x), 2), 0],
+    ['select by a number', f.select(x, 1, 2), 0],
+    ...[-3, -2, -1, -0.5, 0, 0.1, 0.5, 1, 1.7, 2, 3, 4, 5, 10].map((exponent): [string, Formula, number] => [
+      `power ${exponent}`,
+      f.pow(x, exponent),
+      2,
+    ]),
+  ];
+  const values = numbers();
+  for (const [name, formula, most] of FUNCTIONS)
+    it(`${name} is within ${most} units in the last place`, () => {
+      const got = run(formula, values);
+      const compute = evaluator(formula);
+      values.forEach((value, i) => {
+        const exactly = compute([value]);
+        assert.ok(units(got[i]!, exactly) <= most, `${name}(${value}) = ${got[i]}, exactly ${exactly}`);
+      });
+    });
+
+  it('give the same for an element whatever stands beside it', () => {
+    const formula = f.tanh(f.exp(x));
+    const whole = run(formula, values);
+    for (const [from, count] of [
+      [1, 5],
+      [7, 3],
+      [1001, 17],
+    ] as const)
+      assert.deepEqual(
+        run(formula, values.subarray(from, from + count), 12),
+        whole.subarray(from, from + count),
+      );
+  });
+});
+
+describe('vector kernels', () => {
+  const inputs = [f.input(0), f.input(1)] as const;
+  const formula = f.sub(f.mul(inputs[0], 3), inputs[1]);
+  const SHAPES: readonly (readonly Dimension[])[] = [
+    [{ size: 7, steps: [1, 0] }],
+    [
+      { size: 5, steps: [6, 0] },
+      { size: 6, steps: [1, 1] },
+    ],
+    [
+      { size: 2, steps: [0, 3] },
+      { size: 3, steps: [7, 1] },
+      { size: 7, steps: [1, 0] },
+    ],
+    [
+      { size: 3, steps: [0, 1] },
+      { size: 1, steps: [0, 0] },
+    ],
+  ];
+  for (const dimensions of SHAPES)
+    it(`broadcast over ${JSON.stringify(dimensions)}, and write nothing else`, () => {
+      const kernel = instantiate(encodeKernel({ formula, inputs: 2, dimensions }, PAGES), memory);
+      const all = new Float32Array(bytes, 0, 1000).map((_, i) => Math.sin(i));
+      new Float32Array(bytes, 0, 1000).set(all);
+      const total = dimensions.reduce((n, { size }) => n * size, 1);
+      const [a, b, y] = [100, 300, 500];
+      const expected = all.slice();
+      for (let at = 0; at < total; at++) {
+        let rest = at;
+        const places = [a, b];
+        for (const { size, steps } of [...dimensions].reverse()) {
+          places.forEach((_, k) => {
+            places[k]! += (rest % size) * steps[k]!;
+          });
+          rest = Math.floor(rest / size);
+        }
+        expected[y + at] = Math.fround(Math.fround(all[places[0]!]! * 3) - all[places[1]!]!);
+      }
+      const outermost = dimensions[0]!.size;
+      // In two parts, as two threads would.
+      kernel(4 * a, 4 * b, 4 * y, 0, Math.floor(outermost / 2));
+      kernel(4 * a, 4 * b, 4 * y, Math.floor(outermost / 2), outermost);
+      assert.deepEqual(new Float32Array(bytes, 0, 1000), expected);
+    });
+});
+
+describe('a pool of threads', () => {
+  it('computes the same as one thread, job after job', () => {
+    const formula = f.add(f.input(0), f.input(1));
+    const pool = new KernelPool(memory, PAGES, 3);
+    try {
+      const n = 100_000;
+      const [a, b, y] = [0, 4 * n, 8 * n];
+      const id = pool.kernel({ formula, inputs: 2, dimensions: [{ size: 0, steps: [1, 1] }] });
+      for (let job = 0; job < 200; job++) {
+        const size = n - job;
+        new Float32Array(bytes, a, n).fill(job);
+        new Float32Array(bytes, b, n).fill(2);
+        new Float32Array(bytes, y, n).fill(-1);
+        pool.run(id, [a, b, y], size, 1);
+        const result = new Float32Array(bytes, y, n);
+        assert.ok(
+          result.subarray(0, size).every((value) => value === job + 2),
+          `job ${job}`,
+        );
+        assert.ok(
+          result.subarray(size).every((value) => value === -1),
+          `beyond the end of job ${job}`,
+        );
+      }
+    } finally {
+      pool.close();
+    }
+  });
+});
