@@ -55,6 +55,9 @@ export function operationOf(name: string): Operation {
   return operation;
 }
 
+/** Whether there is an operation of this name. */
+export const isOperation = (name: string): boolean => registry.has(name);
+
 /** Names of all operations, for conformance suites. */
 export const operationNames = (): string[] => [...registry.keys()];
 

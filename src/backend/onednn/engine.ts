@@ -5,8 +5,8 @@ import { type Spec, showShape, sizeOf, type TypedArray } from '../../graph/types
 import type { Engine, EngineInfo, Kernels, Plan, PlanStats, Precision, ProfileRow } from '../backend.js';
 import { dimsOf } from './api/core.js';
 import { Arg, type Dnnl, type Md } from './api/dnnl.js';
-import { rowMajor } from './builder.js';
 import { Arena } from './arena.js';
+import { rowMajor } from './builder.js';
 import { named } from './failure.js';
 import { KernelCache } from './kernel-cache.js';
 import { KernelChoice } from './kernel-choice.js';

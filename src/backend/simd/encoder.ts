@@ -64,6 +64,10 @@ export const V = {
   f32Div: 231,
   f32Min: 232,
   f32Max: 233,
+  /** b if b < a, else a: the first operand if it is NaN, by one instruction of the processor where min takes seven. */
+  f32PMin: 234,
+  /** b if a < b, else a. */
+  f32PMax: 235,
   i32Shl: 171,
   i32ShrS: 172,
   i32ShrU: 173,
@@ -88,6 +92,7 @@ export const V = {
 export class Code {
   readonly #bytes: number[] = [];
   readonly #locals: number[] = [];
+  readonly #constants = new Map<string, { readonly local: number; readonly bytes: readonly number[] }>();
 
   constructor(readonly parameters: number) {}
 
@@ -167,8 +172,15 @@ export class Code {
   /** Four times the same 32 bits. */
   bits(value: number): this {
     const word = new Uint8Array(Uint32Array.of(value).buffer);
-    this.#bytes.push(0xfd, V.const, ...word, ...word, ...word, ...word);
-    return this;
+    return this.#constant([...word, ...word, ...word, ...word]);
+  }
+
+  /** Constants are made once, before all loops: each use of `v128.const` takes the processor several instructions. */
+  #constant(bytes: readonly number[]): this {
+    const key = bytes.join();
+    let constant = this.#constants.get(key);
+    if (!constant) this.#constants.set(key, (constant = { local: this.vector(), bytes }));
+    return this.get(constant.local);
   }
 
   /** Four times the same float32. */
@@ -179,8 +191,7 @@ export class Code {
   /** Twice the same float64. */
   f64(value: number): this {
     const word = new Uint8Array(Float64Array.of(value).buffer);
-    this.#bytes.push(0xfd, V.const, ...word, ...word);
-    return this;
+    return this.#constant([...word, ...word]);
   }
 
   /** Sixteen bytes chosen from the two vectors on the stack, those of the second counting from 16. */
@@ -191,7 +202,11 @@ export class Code {
 
   encode(): number[] {
     const locals = vector(this.#locals.map((type) => [1, type]));
-    const body = [...locals, ...this.#bytes, 0x0b];
+    const constants = [...this.#constants.values()].flatMap(({ local, bytes }) => [
+      ...[0xfd, V.const, ...bytes],
+      ...[0x21, ...unsigned(local)],
+    ]);
+    const body = [...locals, ...constants, ...this.#bytes, 0x0b];
     return [...unsigned(body.length), ...body];
   }
 }

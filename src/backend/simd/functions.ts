@@ -9,6 +9,9 @@ import { ERF, ERF_TAIL, EXP, LOG, TANH } from './polynomials.js';
 
 const INFINITY = Number.POSITIVE_INFINITY;
 const SIGN = 0x80000000;
+/** 1.5 · 2^23, and its bits. */
+const ROUNDER = 12_582_912;
+const ROUNDER_BITS = 0x4b400000;
 /** The bits of √½. */
 const SQRT_HALF = 0x3f3504f3;
 /** Bytes of the upper two of four numbers, and of the lower two of each of two vectors. */
@@ -27,11 +30,32 @@ function store(code: Code, emit: Emit): number {
   return local;
 }
 
-/** The polynomial's value at the number in `x`, left on the stack. */
+/**
+ * The polynomial's value at the number in `x`, left on the stack. Terms are joined in pairs, and pairs in pairs
+ * (Estrin's scheme), so that the processor can compute several at a time.
+ */
 function polynomial(code: Code, x: number, coefficients: readonly number[]): void {
-  const [last, ...rest] = [...coefficients].reverse();
-  code.f32(last!);
-  for (const c of rest) code.get(x).v(V.f32Mul).f32(c).v(V.f32Add);
+  let terms: Emit[] = coefficients.map((c) => () => void code.f32(c));
+  for (let power = x; ; ) {
+    const pairs: Emit[] = [];
+    for (let k = 0; k < terms.length; k += 2) {
+      const [low, high] = [terms[k]!, terms[k + 1]];
+      const last = terms.length <= 2;
+      const pair = (): void => {
+        if (!high) return low();
+        high();
+        code.get(power).v(V.f32Mul);
+        low();
+        code.v(V.f32Add);
+      };
+      if (last) return pair();
+      const local = store(code, pair);
+      pairs.push(() => void code.get(local));
+    }
+    terms = pairs;
+    const before = power;
+    power = store(code, () => code.get(before).get(before).v(V.f32Mul));
+  }
 }
 
 /** `a` where the mask has ones, else `b`. */
@@ -51,13 +75,15 @@ const power2 = (code: Code, n: number): Code => code.get(n).bits(127).v(V.i32Add
  * once.
  */
 export function exp(code: Code, x: number): number {
-  const y = store(code, () => code.get(x).f32(-104).v(V.f32Max).f32(89).v(V.f32Min));
-  const n = store(code, () => code.get(y).f32(Math.LOG2E).v(V.f32Mul).v(V.f32Nearest));
+  const y = store(code, () => code.get(x).f32(-104).v(V.f32PMax).f32(89).v(V.f32PMin));
+  // Added to a number of this size, another is rounded to a whole one, which the lower bits of the sum then hold.
+  const sum = store(code, () => code.get(y).f32(Math.LOG2E).v(V.f32Mul).f32(ROUNDER).v(V.f32Add));
+  const n = store(code, () => code.get(sum).f32(ROUNDER).v(V.f32Sub));
   const r = store(code, () => {
     code.get(y).get(n).f32(LN2[0]).v(V.f32Mul).v(V.f32Sub);
     code.get(n).f32(LN2[1]).v(V.f32Mul).v(V.f32Sub);
   });
-  const whole = store(code, () => code.get(n).v(V.truncF32));
+  const whole = store(code, () => code.get(sum).bits(ROUNDER_BITS).v(V.i32Sub));
   const half = store(code, () => code.get(whole).i32(1).v(V.i32ShrS));
   const rest = store(code, () => code.get(whole).get(half).v(V.i32Sub));
   return store(code, () => {
@@ -80,18 +106,10 @@ export function log(code: Code, x: number): number {
     code.get(e).f32(LN2[0]).v(V.f32Mul).v(V.f32Add);
   });
   // Beyond the finite positive numbers: log ∞ = ∞, log 0 = −∞, and NaN for NaN and what is negative.
-  const infinite = choose(
-    code,
-    () => code.f32(INFINITY),
-    () => code.f32(Number.NaN),
-    () => code.get(x).f32(INFINITY).v(V.f32Equal),
-  );
-  const special = choose(
-    code,
-    () => code.f32(-INFINITY),
-    () => code.get(infinite),
-    () => code.get(x).f32(0).v(V.f32Equal),
-  );
+  // The square root of these numbers is so as well, but for that of 0.
+  const special = store(code, () => {
+    code.get(x).v(V.f32Sqrt).get(x).f32(0).v(V.f32Equal).f32(-INFINITY).v(V.and).v(V.f32Add);
+  });
   return choose(
     code,
     () => code.get(result),
@@ -153,7 +171,7 @@ export function erf(code: Code, x: number): number {
     polynomial(code, square, ERF);
     code.get(x).v(V.f32Mul).get(x).v(V.f32Add);
   });
-  const bounded = store(code, () => code.get(t).f32(4).v(V.f32Min));
+  const bounded = store(code, () => code.get(t).f32(4).v(V.f32PMin));
   const exponent = store(code, () => {
     polynomial(code, bounded, ERF_TAIL);
     code.f32(1).v(V.f32Add).get(bounded).v(V.f32Mul).v(V.f32Neg);

@@ -1,11 +1,12 @@
 import type { Shape } from '../../../graph/types.js';
 import { evaluator, f } from '../../../ops/formula.js';
-import { type Operation, operationOf } from '../../../ops/operation.js';
+import { isOperation, type Operation, operationOf } from '../../../ops/operation.js';
 import { broadcastDimensions } from '../../plan/broadcast.js';
 import type { Kernel } from './kernel.js';
 
 /** The kernel of an elementwise operation that has no loop of its own; undefined if it has no formula either. */
 export function kernelFromFormula(name: string): Kernel | undefined {
+  if (!isOperation(name)) return undefined;
   const operation: Operation = operationOf(name);
   if (!operation.formula) return undefined;
   return ({ inputs, specs, output, outputSpec, attrs }) => {
