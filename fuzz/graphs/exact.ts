@@ -1,4 +1,4 @@
-import { kernels } from '../../src/backend/reference/kernels.js';
+import { kernelOf } from '../../src/backend/reference/kernels.js';
 import { buildGraph, type Graph } from '../../src/graph/graph.js';
 import type { Node } from '../../src/graph/node.js';
 import { isFloat, makeArray, type Shape, sizeOf, type TypedArray } from '../../src/graph/types.js';
@@ -80,7 +80,7 @@ export function evaluateNodes(roots: readonly Node[], disturbance?: Disturbance)
         : disturbed(array, size, disturbance!.seed * 7919 + salt++);
     const compute = (inputs: TypedArray[]): TypedArray => {
       const output = makeArray(node.dtype, sizeOf(node.shape));
-      kernels[node.op === 'detach' ? 'reshape' : node.op]!({
+      kernelOf(node.op === 'detach' ? 'reshape' : node.op)!({
         inputs,
         specs: node.inputs.map((input) => graph.nodes[input]!),
         output,

@@ -69,6 +69,16 @@ export const select: readonly Kind[] = [
     make: ([x]) => ops.erf(x!),
   },
   {
+    name: 'softplus',
+    draw: (draw) => draw.add('softplus', [draw.any()]),
+    make: ([x]) => ops.softplus(x!),
+  },
+  {
+    name: 'silu',
+    draw: (draw) => draw.add('silu', [draw.any()]),
+    make: ([x]) => ops.silu(x!),
+  },
+  {
     name: 'floor',
     jumps: true,
     draw: (draw) => draw.add('floor', [draw.any()]),
