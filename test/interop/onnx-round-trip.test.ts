@@ -122,7 +122,7 @@ test('it is listed with ONNX’s operators under the names of its nodes', async 
   const { layers } = inspect(model, [3, 16, 16]);
   assert.deepEqual(
     layers.map(({ type }) => type),
-    'Conv BatchNormalization LeakyRelu LRN Conv Tanh MaxPool Sigmoid AveragePool GlobalAveragePool Flatten Gemm Relu Gemm'.split(
+    'Conv BatchNormalization LeakyRelu LRN Conv Tanh MaxPool Sigmoid AveragePool GlobalAveragePool Flatten Gemm Relu Softplus Gemm'.split(
       ' ',
     ),
   );

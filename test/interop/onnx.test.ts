@@ -70,7 +70,7 @@ test('LRN keeps its numbers, dropout goes, and the model stays in training mode'
   const { nodes } = readOnnx(bytesOf(await exportOnnx(model, [3, 16, 16])));
   assert.deepEqual(
     nodes.map((n) => n.type),
-    'Conv BatchNormalization LeakyRelu LRN Conv Tanh MaxPool Sigmoid AveragePool GlobalAveragePool Flatten Gemm Relu Gemm'.split(
+    'Conv BatchNormalization LeakyRelu LRN Conv Tanh MaxPool Sigmoid AveragePool GlobalAveragePool Flatten Gemm Relu Softplus Gemm'.split(
       ' ',
     ),
   );

@@ -12,7 +12,6 @@ import {
   ReLU,
   Sequential,
   Sigmoid,
-  SiLU,
   Softplus,
   Tanh,
 } from '../../src/nn/index.js';
@@ -35,6 +34,5 @@ export const everyLayer = (): Sequential =>
     new Linear(8, 6),
     new ReLU(),
     new Softplus(),
-    new SiLU(),
     new Linear(6, 4),
   );
