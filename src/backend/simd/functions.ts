@@ -18,7 +18,7 @@ const SQRT_HALF = 0x3f3504f3;
 const HIGH_HALF = [8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15];
 const LOW_HALVES = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
 /** ln 2 in two parts, of which the first has few enough bits for its products with exponents to be exact. */
-const LN2 = [0.693359375, -2.12194440054690583e-4] as const;
+const LN2 = [0.693359375, -2.1219444005469057e-4] as const;
 
 type Emit = () => void;
 
@@ -39,16 +39,20 @@ function polynomial(code: Code, x: number, coefficients: readonly number[]): voi
   for (let power = x; ; ) {
     const pairs: Emit[] = [];
     for (let k = 0; k < terms.length; k += 2) {
-      const [low, high] = [terms[k]!, terms[k + 1]];
-      const last = terms.length <= 2;
+      const low = terms[k]!;
+      const high: Emit | undefined = terms[k + 1];
       const pair = (): void => {
-        if (!high) return low();
-        high();
-        code.get(power).v(V.f32Mul);
+        if (high !== undefined) {
+          high();
+          code.get(power).v(V.f32Mul);
+        }
         low();
-        code.v(V.f32Add);
+        if (high !== undefined) code.v(V.f32Add);
       };
-      if (last) return pair();
+      if (terms.length <= 2) {
+        pair();
+        return;
+      }
       const local = store(code, pair);
       pairs.push(() => void code.get(local));
     }
