@@ -2,6 +2,7 @@ import type { Graph, GraphNode } from '../../graph/graph.js';
 import { bytesOf, type DType, sizeOf, type TypedArray } from '../../graph/types.js';
 import { operationOf } from '../../ops/index.js';
 import { type Cluster, clusters } from '../plan/fusion.js';
+import { isActivation } from './activations.js';
 import { dimsOf } from './api/core.js';
 import {
   Arg,
@@ -14,7 +15,6 @@ import {
   Unimplemented,
 } from './api/dnnl.js';
 import type { Arena } from './arena.js';
-import { isActivation } from './fuse.js';
 import type { Form, Region, Step, Value } from './ir.js';
 import type { KernelChoice } from './kernel-choice.js';
 import { arrayAt } from './library/memory.js';

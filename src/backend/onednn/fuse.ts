@@ -1,18 +1,7 @@
-import { Alg, type PostOp } from './api/dnnl.js';
+import { activationOf, isActivation } from './activations.js';
+import type { PostOp } from './api/dnnl.js';
 import type { Builder } from './builder.js';
 import type { Form } from './ir.js';
-
-const ACTIVATION: Readonly<Record<string, { alg: number; fromDst: number }>> = {
-  relu: { alg: Alg.relu, fromDst: Alg.reluFromDst },
-  leakyRelu: { alg: Alg.relu, fromDst: Alg.reluFromDst },
-  tanh: { alg: Alg.tanh, fromDst: Alg.tanhFromDst },
-  sigmoid: { alg: Alg.logistic, fromDst: Alg.logisticFromDst },
-};
-
-export const isActivation = (op: string): boolean => Object.hasOwn(ACTIVATION, op);
-
-/** oneDNN's algorithm for an activation, and the one that differentiates it from its result. */
-export const activationOf = (op: string) => ACTIVATION[op.replace(/Grad$/, '')]!;
 
 /**
  * Lets a node's primitive apply the activation that alone reads its result. `define` is to be called with the
@@ -35,7 +24,7 @@ export function fuseActivation(b: Builder, i: number): { postOps: PostOp[]; defi
 /** The activation that alone reads a node's result. */
 function fusableActivation(b: Builder, i: number): number | undefined {
   const [only, ...others] = b.users[i]!;
-  if (only === undefined || others.length > 0 || !(b.node(only).op in ACTIVATION)) return undefined;
+  if (only === undefined || others.length > 0 || !isActivation(b.node(only).op)) return undefined;
   const wanted = b.graph.outputs.includes(i) || b.graph.updates.some((u) => u.node === i);
   return wanted ? undefined : only;
 }

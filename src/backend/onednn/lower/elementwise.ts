@@ -1,8 +1,8 @@
 import { sizeOf } from '../../../graph/types.js';
 import { kernelOf } from '../../reference/kernels.js';
+import { activationOf } from '../activations.js';
 import { Alg, Arg, type Md } from '../api/dnnl.js';
 import type { Builder } from '../builder.js';
-import { activationOf } from '../fuse.js';
 import type { Form } from '../ir.js';
 
 const bytesEach = (b: Builder, form: Form): number => (b.dnnl.typeOf(form.md) === 'bfloat16' ? 2 : 4);
