@@ -1,5 +1,5 @@
 // Names up to version 0.1, kept for one version.
-import type { Image } from './data/image.js';
+import type { Image } from './data/images/square-image.js';
 import { readImage } from './data/read-image.js';
 import { imageStatistics } from './train/image-statistics.js';
 

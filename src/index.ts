@@ -24,9 +24,9 @@ export const device = {
 export type { Precision } from './backend/backend.js';
 export { type DeviceName, openDevice } from './backend/open.js';
 export { CIFAR10 } from './data/cifar10.js';
-export type { Image } from './data/image.js';
 export { ImageFolder, type ImageFolderOptions, type SplitOptions } from './data/images/image-folder.js';
 export { paperTransforms } from './data/images/paper-transforms.js';
+export type { Image } from './data/images/square-image.js';
 export { readImage } from './data/read-image.js';
 export * from './deprecated.js';
 export { exportOnnx, importOnnx, readOnnx } from './interop/onnx/index.js';

@@ -1,7 +1,4 @@
-import { shown } from '../errors/arguments.js';
 import { DataError, UsageError } from '../errors/errors.js';
-import { Generator } from '../random.js';
-import { checkDataset } from './check-dataset.js';
 import type { ImageRules } from './images/rules.js';
 
 /** How a worker thread opens its own view of a data set. */
@@ -78,86 +75,4 @@ export async function openWorkerSpec(spec: WorkerSpec): Promise<Dataset> {
     });
   }
   return (await factory(spec.options)) as Dataset;
-}
-
-/**
- * A view of some images of a data set, in the order of the index list.
- *
- * @example
- * const few = new Subset(trainSet, [0, 1, 2, 3]);
- * const sample = Subset.random(trainSet, 1000, 42);
- */
-export class Subset implements Dataset {
-  readonly name: string;
-  readonly length: number;
-  readonly classes: readonly string[];
-  readonly imageShape: Dataset['imageShape'];
-  readonly workerSpec?: WorkerSpec;
-  readonly readMany?: NonNullable<Dataset['readMany']>;
-  readonly labels?: Int32Array;
-  readonly #base: Dataset;
-  readonly #indices: Int32Array;
-
-  /** @throws UsageError when an index is not one of the data set's */
-  constructor(base: Dataset, indices: ArrayLike<number>) {
-    checkDataset('Subset', base);
-    if (!Array.isArray(indices) && !ArrayBuffer.isView(indices))
-      throw new UsageError({
-        what: 'Subset got no list of indices',
-        expected: 'an array of numbers',
-        got: shown(indices),
-      });
-    for (let i = 0; i < indices.length; i++) checkIndex(base, indices[i]!);
-    this.#base = base;
-    this.#indices = Int32Array.from(indices);
-    this.length = indices.length;
-    this.name = `${base.name}, ${indices.length} of ${base.length}`;
-    this.classes = base.classes;
-    this.imageShape = base.imageShape;
-    if (base.labels) this.labels = this.#indices.map((i) => base.labels![i]!);
-    if (base.readMany)
-      this.readMany = async (wanted, into, labels) => {
-        const indices = Int32Array.from(wanted, (i) => {
-          checkIndex(this, i);
-          return this.#indices[i]!;
-        });
-        await base.readMany!(indices, into, labels);
-      };
-    if (base.workerSpec) {
-      const options: SubsetSpec = { base: base.workerSpec, indices: this.#indices };
-      this.workerSpec = { module: import.meta.url, export: 'openSubset', options };
-    }
-  }
-
-  /** `count` different images: a pure function of the data set's length, `count` and `seed`. */
-  static random(base: Dataset, count: number, seed = 0): Subset {
-    checkDataset('Subset.random', base);
-    if (!Number.isInteger(count) || count < 0 || count > base.length) {
-      throw new UsageError({
-        what: `a random subset of ${base.name} cannot have this size`,
-        expected: `0 to ${base.length}`,
-        got: String(count),
-      });
-    }
-    return new Subset(base, new Generator(seed).permutation(base.length).subarray(0, count));
-  }
-
-  read(index: number, into: Uint8Array, offset: number): number {
-    checkIndex(this, index);
-    return this.#base.read(this.#indices[index]!, into, offset);
-  }
-
-  summary(): string | undefined {
-    return this.#base.summary?.();
-  }
-}
-
-interface SubsetSpec {
-  base: WorkerSpec;
-  indices: Int32Array;
-}
-
-/** Opens a {@link Subset} in a worker thread. */
-export async function openSubset({ base, indices }: SubsetSpec): Promise<Dataset> {
-  return new Subset(await openWorkerSpec(base), indices);
 }

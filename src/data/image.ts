@@ -1,12 +1,6 @@
 import { DataError } from '../errors/errors.js';
 import { squareElsewhere } from './images/decode-pool.js';
-
-/** A square image, ready for a model's transform. */
-export interface Image {
-  /** Channels × side × side, red before green before blue. */
-  readonly data: Uint8Array;
-  readonly side: number;
-}
+import type { Image } from './images/square-image.js';
 
 export interface DecodeOptions {
   /** What messages call the image. */

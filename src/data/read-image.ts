@@ -1,7 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { DataError } from '../errors/errors.js';
 import { diskError } from '../files/disk-error.js';
-import { type DecodeOptions, decodeImage, type Image } from './image.js';
+import { type DecodeOptions, decodeImage } from './image.js';
+import type { Image } from './images/square-image.js';
 
 /** Most bytes of an image's file. */
 const MAX_BYTES = 2 ** 28;

@@ -1,5 +1,6 @@
 import { Generator } from '../random.js';
-import { type Dataset, Subset } from './dataset.js';
+import type { Dataset } from './dataset.js';
+import { Subset } from './subset.js';
 
 /** Keeps a sample apart from other uses of the same seed. */
 const STREAM = 0x5a3b20;

@@ -1,8 +1,9 @@
 import type { Device } from '../backend/backend.js';
 import { bestDevice } from '../backend/open.js';
-import { decodeImage, type Image } from '../data/image.js';
+import { decodeImage } from '../data/image.js';
 import { squareElsewhere } from '../data/images/decode-pool.js';
 import type { ImageRules } from '../data/images/rules.js';
+import type { Image } from '../data/images/square-image.js';
 import { GIVE_IMAGE, readImage } from '../data/read-image.js';
 import type { Transform } from '../data/transforms/index.js';
 import { ShapeError, UsageError } from '../errors/errors.js';

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { assembleBatch } from '../../src/data/batch.js';
-import { type Dataset, Subset, UNREADABLE } from '../../src/data/dataset.js';
+import { type Dataset, UNREADABLE } from '../../src/data/dataset.js';
 import { DataLoader } from '../../src/data/loader.js';
+import { Subset } from '../../src/data/subset.js';
 import { DataError } from '../../src/errors/errors.js';
 
 const set = (label: unknown, write: (into: Uint8Array, offset: number) => void = () => {}): Dataset => ({

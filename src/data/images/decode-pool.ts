@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
-import type { Image } from '../image.js';
 import { WorkerPool } from '../worker-pool.js';
 import type { BytesRequest, DecodeAnswer, FileRequest, ScaleRequest } from './decode-worker.js';
+import type { Image } from './square-image.js';
 
 /** Threads for images that come one by one; a data set has its own. */
 const MOST_THREADS = 4;

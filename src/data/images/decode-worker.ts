@@ -1,11 +1,11 @@
 /** The inside of a decoding thread: makes squares of images. */
 import { DataError } from '../../errors/errors.js';
-import type { Image } from '../image.js';
 import { answerRequests } from '../worker-answers.js';
 import { type DecodeOptions, type Square, squareOf } from './decode.js';
 import { readPart } from './read-part.js';
 import { roomForPixels, shrinkToSquare } from './shrink.js';
 import type { FilePart } from './source.js';
+import type { Image } from './square-image.js';
 
 /** A square from a file of a data set, where a broken one is not an error. */
 export interface FileRequest {

@@ -1,5 +1,4 @@
 import { DataError } from '../../errors/errors.js';
-import type { Image } from '../image.js';
 import { checkClaim } from '../image-size.js';
 import { bmpHeader, decodeBmp } from './bmp.js';
 import { formatOf, noImage } from './format.js';
@@ -8,6 +7,7 @@ import { jpegOrientation, type Orientation, turnUpright, uprightSize } from './o
 import { decodePnm, pnmHeader } from './pnm.js';
 import { decodeBySharp } from './sharp-decode.js';
 import { roomForPixels, type Size, shrinkToSquare } from './shrink.js';
+import type { Image } from './square-image.js';
 import { openTurboJpeg } from './turbojpeg.js';
 
 /** Most pixels of an image: 268 MB at four bytes each. */
