@@ -1,7 +1,6 @@
 /**
- * What the dashboard's server and its pages say to each other. Types only: the server imports them, and so do
- * the pages. All paths are below `/api`; answers are JSON unless a comment says otherwise. An error is a 4xx or
- * 5xx status with an `ApiError`.
+ * What the dashboard's server and its pages say to each other; `route-table.ts` says on which route. Types only: the
+ * server imports them, and so do the pages. An error is a 4xx or 5xx status with an `ApiError`.
  *
  * POST, PATCH and DELETE carry `X-Paperweight: 1`, which a form of another site cannot send, and a `Content-Type`
  * of `application/json` or of an image where they have a body. 401: the token is missing or wrong. 403: not from
@@ -29,14 +28,12 @@ export interface ApiError {
   };
 }
 
-/** GET /api/meta */
 export interface Meta {
   readonly version: string;
   /** Whether the buttons for pause, resume, stop, rename, tag and delete work (`--control`). */
   readonly control: boolean;
 }
 
-/** GET /api/runs → RunSummary[], the youngest first */
 export interface RunSummary {
   /** Name of the folder: one path segment. */
   readonly id: string;
@@ -65,7 +62,6 @@ export interface RunSummary {
   readonly spark: readonly number[];
 }
 
-/** GET /api/runs/:id */
 export interface RunDetail extends RunSummary {
   /** `config.json` as it is. */
   readonly config: Readonly<Record<string, unknown>>;
@@ -81,25 +77,14 @@ export interface RunDetail extends RunSummary {
   readonly reading?: Working;
 }
 
-/**
- * PATCH /api/runs/:id with RunChange → RunSummary. DELETE /api/runs/:id → { undo: string };
- * POST /api/undo/:undo → RunSummary. A deleted run lies in the runs folder's `.trash` until a later start.
- */
 export interface RunChange {
   readonly name?: string;
   readonly tags?: readonly string[];
 }
 
-/** POST /api/runs/:id/control with ControlRequest. Carried out by the training process after the step under way. */
-
 export type SeriesKey = 'loss' | 'lr' | 'imagesPerSecond' | 'stepSeconds' | 'dataSeconds' | 'rssMiB';
 
-/**
- * GET /api/runs/:id/series?keys=loss,lr&from=1&to=5000&points=1000
- *
- * Down-sampled on the server: each bucket of steps has its mean and extremes. `from`, `to` are steps, inclusive;
- * without them the whole run.
- */
+/** Some of a run's numbers over its steps, in buckets. */
 export interface Series {
   /** Last step of each bucket. */
   readonly step: readonly number[];
@@ -123,7 +108,7 @@ export interface SeriesValues {
 }
 
 /**
- * GET /api/runs/:id/events (server-sent events). `event:` is the type, `data:` the object. `id:` is the number of
+ * Server-sent events of a run. `event:` is the type, `data:` the object. `id:` is the number of
  * the line in `metrics.jsonl` and a hash of it (`1200-9f2c01ab`): a text to hand back as it is. A client that
  * reconnects with `Last-Event-ID` or `?after=` gets every line after it; `?after=` also takes the plain number
  * `RunDetail.lines`. Without either, the stream begins with what comes next. Events without an id (status, insight,
@@ -141,22 +126,11 @@ export type RunEvent =
   | { readonly event: 'insight'; readonly step: number }
   | { readonly event: 'reset'; readonly step: number };
 
-/**
- * GET /api/events (server-sent events): every run once, then which appeared, changed or went. At most one a second
- * a run.
- */
+/** Server-sent events of the list of runs. */
 export type RunsEvent =
   | { readonly event: 'run'; readonly run: RunSummary }
   | { readonly event: 'gone'; readonly id: string };
 
-/** GET /api/runs/:id/log → LogLine[], the last 1,000. Lines of `log.jsonl`. */
-
-/**
- * GET /api/runs/:id/insights?points=200 → Insight[]. Lines of `insights.jsonl`, written now and then while a run
- * trains. Histograms come with the last one only, unless `?histograms=all`.
- */
-
-/** GET /api/runs/:id/model */
 export interface ModelDetail {
   readonly inputShape: readonly number[];
   readonly parameters: number;
@@ -172,10 +146,7 @@ export interface ModelDetail {
   }[];
 }
 
-/**
- * GET /api/runs/:id/kernels → steps of which conv1's kernels are kept, ascending.
- * GET /api/runs/:id/kernels/:step → Kernels.
- */
+/** conv1's kernels at a step. */
 export interface Kernels {
   readonly step: number;
   readonly count: number;
@@ -185,11 +156,7 @@ export interface Kernels {
   readonly rgb: string;
 }
 
-/**
- * An image to look at: POST …?index=17 takes a test image; without `index` the body is a JPEG, PNG or WebP.
- * POST /api/runs/:id/features?layer=features.2[&index=17] → FeatureMaps
- * POST /api/runs/:id/predict[?index=17] → Prediction
- */
+/** What a layer makes of an image. */
 export interface FeatureMaps {
   readonly layer: string;
   readonly maps: number;
@@ -222,23 +189,24 @@ export interface Prediction {
   readonly weights: string;
 }
 
-/** GET /api/images/:run/:index → PNG of a test image of the run's data set, as it is on disk. */
-
-/**
- * GET /api/runs/:id/confusion → Confusion. Measured on first use, on a sample of at most 2,000 test images, spread over the classes; 202 with
- * `Working` until it is there. `cells[t][p]` are indices of test images, at most 24 a cell.
- */
+/** How often each class (row) was taken for each (column). */
 export interface Confusion {
   readonly classes: readonly string[];
   readonly counts: readonly (readonly number[])[];
+  /** Indices of test images, at most 24 a cell. */
   readonly cells: readonly (readonly (readonly number[])[])[];
   readonly images: number;
   readonly weights: string;
 }
+/** How far the server is with what takes it a while. */
 export interface Working {
   readonly working: string;
   readonly done: number;
   readonly total: number;
 }
 
-/** GET /api/papers → { id, title }[]; GET /api/papers/:id → PaperPage (`src/papers/page.ts`). */
+/** A paper in the list; its page is `PaperPage` of `src/papers/page.ts`. */
+export interface PaperEntry {
+  readonly id: string;
+  readonly title: string;
+}

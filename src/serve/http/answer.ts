@@ -1,13 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PaperweightError } from '../../errors/errors.js';
-import type { Meta, Working } from '../api.js';
+import type { Working } from '../api.js';
 import type { Inference } from '../inference/client.js';
-import { addModelRoutes } from '../routes/model.js';
+import { modelRoutes } from '../routes/model.js';
 import type { PaperSource } from '../routes/paper-source.js';
-import { addPaperRoutes } from '../routes/papers.js';
-import { addRunRoutes } from '../routes/runs.js';
+import { paperRoutes } from '../routes/papers.js';
+import { runRoutes } from '../routes/runs.js';
 import type { Runs } from '../runs/runs.js';
 import type { Trash } from '../runs/trash.js';
+import { EventsAnswer } from './event-stream.js';
+import { FileAnswer } from './file-answer.js';
 import type { Guard } from './guard.js';
 import { errorBody, RequestError } from './request-error.js';
 import { Router } from './router.js';
@@ -24,13 +26,12 @@ export interface RouterOptions {
 
 /** All that the dashboard answers below `/api`. */
 export function makeRouter({ runs, trash, inference, papers, version, control }: RouterOptions): Router {
-  const router = new Router();
-  const meta: Meta = { version, control };
-  router.on('GET', '/api/meta', async () => meta);
-  addRunRoutes(router, { runs, trash, control });
-  addModelRoutes(router, runs, inference);
-  addPaperRoutes(router, papers);
-  return router;
+  return new Router({
+    'GET /api/meta': async () => ({ version, control }),
+    ...runRoutes({ runs, trash, control }),
+    ...modelRoutes(runs, inference),
+    ...paperRoutes(papers),
+  });
 }
 
 interface Parts {
@@ -56,9 +57,9 @@ export function answerer({ guard, router, files, onError }: Parts) {
       const api = url.pathname === '/api' || url.pathname.startsWith('/api/');
       const reading = request.method === 'GET' || request.method === 'HEAD';
       if (!api && reading && (await files.answer(request, url.pathname, response))) return;
-      const { handler, params } = router.find(request.method ?? '', url.pathname);
-      const value = await handler({ request, response, url, params });
-      if (value !== undefined) sendJson(response, isWorking(value) ? 202 : 200, value);
+      const value = await router.answer(request, url);
+      if (value instanceof EventsAnswer || value instanceof FileAnswer) await value.send(response);
+      else sendJson(response, isWorking(value) ? 202 : 200, value);
     } catch (error) {
       // The client has gone before its request was whole.
       if (request.destroyed && !request.complete) return void response.destroy();

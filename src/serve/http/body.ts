@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
+import type { Body, Route } from '../route-table.js';
 import { RequestError } from './request-error.js';
+import type { Call } from './router.js';
 
 const MAX_JSON = 2 ** 16;
 const MAX_IMAGE = 10 * 2 ** 20;
@@ -35,8 +37,11 @@ async function readBody(request: IncomingMessage, most: number): Promise<Buffer>
   return Buffer.concat(pieces);
 }
 
-/** The JSON body of a request. */
-export async function jsonBody<T>(request: IncomingMessage, schema: z.ZodType<T>): Promise<T> {
+/** The JSON body of a call. */
+export async function jsonBody<R extends Route>(
+  { request }: Call<R>,
+  schema: z.ZodType<Body<R>>,
+): Promise<Body<R>> {
   const type = typeOf(request);
   if (type !== 'application/json')
     throw new RequestError(415, {
@@ -75,18 +80,5 @@ export async function imageBody(request: IncomingMessage): Promise<Buffer> {
     expected: type,
     got: bytes.length === 0 ? 'nothing' : 'something else',
     next: 'choose a JPEG, PNG or WebP',
-  });
-}
-
-/** A whole number in the query, from `min` to `max`; undefined when it is not there. */
-export function wholeNumber(url: URL, name: string, min: number, max: number): number | undefined {
-  const text = url.searchParams.get(name);
-  if (text === null) return undefined;
-  const value = Number(text);
-  if (/^\d{1,15}$/.test(text) && value >= min && value <= max) return value;
-  throw new RequestError(400, {
-    what: `${name} cannot be used`,
-    expected: `a whole number from ${min} to ${max}`,
-    got: JSON.stringify(text.slice(0, 50)),
   });
 }

@@ -1,5 +1,4 @@
 import type { ServerResponse } from 'node:http';
-import type { RunEvent, RunsEvent } from '../api.js';
 
 /** Bytes that may wait for a client. One that reads too slowly is cut off, and catches up when it comes again. */
 const MAX_WAITING = 2 ** 20;
@@ -7,9 +6,15 @@ const MAX_WAITING = 2 ** 20;
 const BEAT_MS = 15_000;
 /** Time after which a client should come again. */
 const RETRY_MS = 1000;
+const BEAT = ':\n\n';
+
+declare const EVENT: unique symbol;
+/** Server-sent events as they are sent: text, or its bytes where many clients get the same. */
+export type EventText<E> = string & { readonly [EVENT]: E };
+export type EventBytes<E> = Buffer & { readonly [EVENT]: E };
 
 /** The connection of one client of server-sent events. */
-export class EventStream {
+export class EventStream<E> {
   readonly #response: ServerResponse;
   readonly #beat: NodeJS.Timeout;
   #closed = false;
@@ -22,7 +27,7 @@ export class EventStream {
       'X-Accel-Buffering': 'no',
     });
     response.write(`retry: ${RETRY_MS}\n\n`);
-    this.#beat = setInterval(() => this.send(':\n\n'), BEAT_MS).unref();
+    this.#beat = setInterval(() => this.#write(BEAT), BEAT_MS).unref();
     response.on('close', () => {
       this.#closed = true;
       clearInterval(this.#beat);
@@ -40,7 +45,11 @@ export class EventStream {
   }
 
   /** Sends events; cuts the client off when too much waits for it already. */
-  send(text: string | Buffer): void {
+  send(text: EventText<E> | EventBytes<E>): void {
+    this.#write(text);
+  }
+
+  #write(text: string | Buffer): void {
     if (this.#closed) return;
     if (this.#response.writableLength > MAX_WAITING) this.end();
     else this.#response.write(text);
@@ -66,6 +75,29 @@ export class EventStream {
   }
 }
 
+/** An answer of server-sent events. */
+export class EventsAnswer<E> {
+  /** @param follow called with the connection, once it is open */
+  constructor(readonly follow: (client: EventStream<E>) => Promise<void>) {}
+
+  async send(response: ServerResponse): Promise<void> {
+    await this.follow(new EventStream(response));
+  }
+}
+
+export const NO_EVENTS = '' as EventText<never>;
+
 /** An event without an id. */
-export const eventOf = (event: RunEvent | RunsEvent): string =>
-  `event: ${event.event}\ndata: ${JSON.stringify(event)}\n\n`;
+export const eventOf = <E extends { readonly event: string }>(event: E): EventText<E> =>
+  `event: ${event.event}\ndata: ${JSON.stringify(event)}\n\n` as EventText<E>;
+
+/** The same event with an id, which a client hands back when it comes again. */
+export const withId = <E>(id: string | number, event: EventText<E>): EventText<E> =>
+  `id: ${id}\n${event}` as EventText<E>;
+
+/** Events one after another. */
+export const joined = <E>(first: EventText<E>, second: EventText<E>): EventText<E> =>
+  (first + second) as EventText<E>;
+
+/** Made once, however many clients get it. */
+export const bytesOf = <E>(events: EventText<E>): EventBytes<E> => Buffer.from(events) as EventBytes<E>;

@@ -1,40 +1,69 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import type { Answer, EventOf, FileType, Params, Query, Route, Waiting } from '../route-table.js';
+import type { EventsAnswer } from './event-stream.js';
+import type { FileAnswer } from './file-answer.js';
+import { QueryReader } from './query.js';
 import { RequestError } from './request-error.js';
 
-export interface Call {
+/** A request for a route. */
+export interface Call<R extends Route = Route> {
+  readonly route: R;
   readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly url: URL;
-  /** What stands at `:name` in the route's path. */
-  readonly params: Readonly<Record<string, string>>;
+  readonly params: Params<R>;
+  readonly query: QueryReader<Query<R>>;
 }
 
-/** A value becomes JSON; undefined says that the handler has answered itself. */
-export type Handler = (call: Call) => Promise<object | undefined>;
+/** What the route table wants in answer. */
+export type Reply<R extends Route> =
+  | Answer<R>
+  | Waiting<R>
+  | ([EventOf<R>] extends [never] ? never : EventsAnswer<EventOf<R>>)
+  | ([FileType<R>] extends [never] ? never : FileAnswer<FileType<R>>);
 
-interface Route {
+/** A handler for each of some routes. */
+export type Handlers<R extends Route = Route> = { readonly [Each in R]: Handler<Each> };
+type Handler<R extends Route> = (call: Call<R>) => Promise<Reply<R>>;
+
+interface Entry {
   readonly method: string;
   readonly segments: readonly string[];
-  readonly handler: Handler;
+  readonly answer: (request: IncomingMessage, url: URL, params: Record<string, string>) => Promise<object>;
 }
 
 /** Finds the handler of a request by its method and path. */
 export class Router {
-  readonly #routes: Route[] = [];
+  readonly #entries: readonly Entry[];
 
-  /** @param path such as `/api/runs/:id` */
-  on(method: string, path: string, handler: Handler): this {
-    this.#routes.push({ method, segments: path.split('/'), handler });
-    return this;
+  constructor(handlers: Handlers) {
+    const entry = <R extends Route>(route: R): Entry => {
+      const handler: Handler<R> = handlers[route];
+      const [method, path] = route.split(' ') as [string, string];
+      return {
+        method,
+        segments: path.split('/'),
+        answer: (request, url, params) =>
+          handler({
+            route,
+            request,
+            params: params as Params<R>,
+            query: new QueryReader(url),
+          }) as Promise<object>,
+      };
+    };
+    this.#entries = (Object.keys(handlers) as Route[]).map((route) => entry(route));
   }
 
-  /** @throws RequestError 404, or 405 when only the method is wrong */
-  find(method: string, path: string): { handler: Handler; params: Record<string, string> } {
-    const parts = path.split('/').map(decode);
+  /**
+   * @returns the answer: an `EventsAnswer`, a `FileAnswer`, or a value to be sent as JSON
+   * @throws RequestError 404, or 405 when only the method is wrong
+   */
+  answer(request: IncomingMessage, url: URL): Promise<object> {
+    const parts = url.pathname.split('/').map(decode);
+    const method = request.method ?? '';
     const methods: string[] = [];
-    for (const { method: own, segments, handler } of this.#routes) {
+    for (const { method: own, segments, answer } of this.#entries) {
       const params = match(segments, parts);
-      if (params && own === (method === 'HEAD' ? 'GET' : method)) return { handler, params };
+      if (params && own === (method === 'HEAD' ? 'GET' : method)) return answer(request, url, params);
       if (params) methods.push(own);
     }
     if (methods.length > 0)
@@ -43,7 +72,10 @@ export class Router {
         expected: methods.join(', '),
         got: method,
       });
-    throw new RequestError(404, { what: 'There is nothing at this address', got: path.slice(0, 200) });
+    throw new RequestError(404, {
+      what: 'There is nothing at this address',
+      got: url.pathname.slice(0, 200),
+    });
   }
 }
 

@@ -1,6 +1,8 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import type { EpochEvent, StepEvent } from '../../run/events.js';
+import type { RunEvent } from '../api.js';
+import { type EventText, joined, NO_EVENTS } from '../http/event-stream.js';
 import { fileInside, newlineAfter, readFrom } from '../runs/path-containment.js';
 import { Columns } from './columns.js';
 import { eventText, type Line, scanLines, stepEvent, stepValues } from './lines.js';
@@ -40,7 +42,7 @@ const START: Mark = {
 /** What {@link MetricsIndex.follow} tells. */
 export interface Watcher {
   /** New lines as server-sent events, in one text; called only when `watching` says so. */
-  lines(text: string): void;
+  lines(text: EventText<RunEvent>): void;
   /** The file no longer holds what came after this step. */
   reset(step: number, lines: number): void;
   readonly watching: boolean;
@@ -138,10 +140,10 @@ export class MetricsIndex {
   /** @returns false when no complete line was there */
   #take(piece: Buffer): boolean {
     const watching = this.watcher?.watching ?? false;
-    let text = '';
+    let text: EventText<RunEvent> = NO_EVENTS;
     const end = scanLines(piece, (line) => {
       this.#index(piece, line);
-      if (watching) text += eventText(piece, line, this.lines);
+      if (watching) text = joined(text, eventText(piece, line, this.lines));
       return true;
     });
     if (end === 0) return false;

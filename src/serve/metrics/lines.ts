@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { metricsSchema } from '../../run/event-lines.js';
 import type { EpochEvent, StepEvent } from '../../run/events.js';
-import { eventOf } from '../http/event-stream.js';
+import type { RunEvent } from '../api.js';
+import { type EventText, eventOf, NO_EVENTS, withId } from '../http/event-stream.js';
 import { FIELDS, readStepLine } from './step-line.js';
 
 /**
@@ -95,11 +96,15 @@ export function hashOf(bytes: Uint8Array, start: number, end: number): string {
  *
  * @param number of the line in the file, from 1
  */
-export function eventText(bytes: Buffer, { kind, start, next, event }: Line, number: number): string {
-  if (kind !== 'step' && kind !== 'gap' && kind !== 'epoch') return '';
-  const id = `id: ${number}-${hashOf(bytes, start, next - 1)}\n`;
-  if (kind === 'gap') return id + eventOf({ event: 'gap', step: stepValues[STEP]! });
+export function eventText(
+  bytes: Buffer,
+  { kind, start, next, event }: Line,
+  number: number,
+): EventText<RunEvent> {
+  if (kind !== 'step' && kind !== 'gap' && kind !== 'epoch') return NO_EVENTS;
+  const id = `${number}-${hashOf(bytes, start, next - 1)}`;
+  if (kind === 'gap') return withId(id, eventOf<RunEvent>({ event: 'gap', step: stepValues[STEP]! }));
   // A step in the usual form is ASCII without a carriage return, so it can be passed on as it is.
   const data = event ? JSON.stringify(event) : bytes.toString('latin1', start, next - 1);
-  return `${id}event: ${kind}\ndata: ${data}\n\n`;
+  return withId(id, `event: ${kind}\ndata: ${data}\n\n` as EventText<RunEvent>);
 }

@@ -1,11 +1,12 @@
 import { z } from 'zod';
-import type { FeatureMaps, Prediction } from '../api.js';
-import { imageBody, wholeNumber } from '../http/body.js';
+import { imageBody } from '../http/body.js';
+import { FileAnswer } from '../http/file-answer.js';
 import { RequestError } from '../http/request-error.js';
-import type { Call, Router } from '../http/router.js';
+import type { Call, Handlers } from '../http/router.js';
 import type { Inference } from '../inference/client.js';
 import type { ImageSource, Weights } from '../inference/protocol.js';
 import { Surveys } from '../inference/surveys.js';
+import type { ModelRoutes, RouteWith } from '../route-table.js';
 import { fileInside, readSmall } from '../runs/path-containment.js';
 import type { Runs } from '../runs/runs.js';
 import { parseJson } from '../runs/tail.js';
@@ -19,22 +20,21 @@ const stateSchema = z.object({
   latest: z.string().optional(),
 });
 
-/** Adds what the pages ask of a run's model. */
-export function addModelRoutes(router: Router, runs: Runs, inference: Inference): void {
+/** What the pages ask of a run's model. */
+export function modelRoutes(runs: Runs, inference: Inference): Handlers<keyof ModelRoutes> {
   const surveys = new Surveys(inference);
-  router
-    .on('GET', '/api/runs/:id/model', async ({ params }) =>
-      inference.ask('model', { run: await runs.folder(params.id!) }),
-    )
-    .on('POST', '/api/runs/:id/features', async (call) => {
-      const layer = call.url.searchParams.get('layer') ?? '';
-      const weights = await weightsOf(await runs.folder(call.params.id!));
+  return {
+    'GET /api/runs/:id/model': async ({ params }) =>
+      inference.ask('model', { run: await runs.folder(params.id) }),
+    'POST /api/runs/:id/features': async (call) => {
+      const layer = call.query.text('layer') ?? '';
+      const weights = await weightsOf(await runs.folder(call.params.id));
       const image = await imageOf(call);
       const { grey, ...rest } = await inference.ask('features', { weights, image, layer });
-      return { ...rest, grey: Buffer.from(grey).toString('base64') } satisfies FeatureMaps;
-    })
-    .on('POST', '/api/runs/:id/predict', async (call) => {
-      const weights = await weightsOf(await runs.folder(call.params.id!));
+      return { ...rest, grey: Buffer.from(grey).toString('base64') };
+    },
+    'POST /api/runs/:id/predict': async (call) => {
+      const weights = await weightsOf(await runs.folder(call.params.id));
       const image = await imageOf(call);
       const predicted = await inference.ask('predict', { weights, image });
       const { classes, probabilities, label } = predicted;
@@ -44,26 +44,20 @@ export function addModelRoutes(router: Router, runs: Runs, inference: Inference)
         ...(label === undefined ? {} : { label: classes[label] ?? '' }),
         ...surveys.neighbours(weights, predicted),
         weights: weights.file,
-      } satisfies Prediction;
-    })
-    .on('GET', '/api/runs/:id/confusion', async ({ params }) =>
-      surveys.confusion(await weightsOf(await runs.folder(params.id!))),
-    )
-    .on('GET', '/api/images/:run/:index', async ({ params, response }) => {
-      const index = /^\d{1,8}$/.test(params.index!) ? Number(params.index) : -1;
-      const bytes = await inference.ask('image', { run: await runs.folder(params.run!), index });
-      response.writeHead(200, {
-        'Content-Type': 'image/png',
-        'Content-Length': bytes.length,
-        'Cache-Control': 'private, max-age=3600',
-      });
-      response.end(bytes);
-      return undefined;
-    });
+      };
+    },
+    'GET /api/runs/:id/confusion': async ({ params }) =>
+      surveys.confusion(await weightsOf(await runs.folder(params.id))),
+    'GET /api/images/:run/:index': async ({ params }) => {
+      const index = /^\d{1,8}$/.test(params.index) ? Number(params.index) : -1;
+      const bytes = await inference.ask('image', { run: await runs.folder(params.run), index });
+      return new FileAnswer('image/png', bytes, 'private, max-age=3600');
+    },
+  };
 }
 
-async function imageOf({ request, url }: Call): Promise<ImageSource> {
-  const index = wholeNumber(url, 'index', 0, MAX_INDEX);
+async function imageOf({ request, query }: Call<RouteWith<'image'>>): Promise<ImageSource> {
+  const index = query.whole('index', 0, MAX_INDEX);
   return index === undefined ? { bytes: await imageBody(request) } : { index };
 }
 

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import type { PaperPage } from '../../papers/page.js';
 import { figuresFolder, figuresIn, listPapers, paperPage } from '../../papers/paper-page.js';
+import type { PaperEntry } from '../api.js';
 
 /** Where the server finds the papers and their pages. */
 export interface PaperSource {
-  list(): Promise<readonly { readonly id: string; readonly title: string }[]>;
+  list(): Promise<readonly PaperEntry[]>;
   /** @param id from `list()` */
   page(id: string): Promise<PaperPage>;
   /** What is in the paper's `figures/`: the page's own list, without the work of judging claims. */

@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomic } from '../../files/atomic.js';
 import type { ControlRequest, SeriesKey } from '../api.js';
-import { jsonBody, wholeNumber } from '../http/body.js';
-import { EventStream } from '../http/event-stream.js';
+import { jsonBody } from '../http/body.js';
+import { EventsAnswer } from '../http/event-stream.js';
 import { RequestError } from '../http/request-error.js';
-import type { Call, Router } from '../http/router.js';
+import type { Call, Handlers } from '../http/router.js';
 import { SERIES_KEYS } from '../metrics/columns.js';
 import { sampledSeries } from '../metrics/sample.js';
+import type { RunRoutes } from '../route-table.js';
 import { changeLabel, labelSchema } from '../runs/label.js';
 import { parseCursor } from '../runs/live-run.js';
 import { thinned } from '../runs/log-lines.js';
@@ -35,8 +36,8 @@ export interface RunRoutesOptions {
   readonly control: boolean;
 }
 
-/** Adds what the pages ask about runs, and what they do to them. */
-export function addRunRoutes(router: Router, { runs, trash, control }: RunRoutesOptions): void {
+/** What the pages ask about runs, and what they do to them. */
+export function runRoutes({ runs, trash, control }: RunRoutesOptions): Handlers<keyof RunRoutes> {
   const feed = new RunsFeed(runs);
   const mustControl = () => {
     if (control) return;
@@ -47,52 +48,48 @@ export function addRunRoutes(router: Router, { runs, trash, control }: RunRoutes
     });
   };
 
-  router
-    .on('GET', '/api/runs', () => runs.list())
-    .on('GET', '/api/events', async ({ response }) => {
-      await feed.watch(new EventStream(response));
-      return undefined;
-    })
-    .on('GET', '/api/runs/:id', ({ params }) => runDetail(runs, params.id!))
-    .on('GET', '/api/runs/:id/series', async ({ url, params }) => {
-      const query = seriesQuery(url);
-      const { index, folder } = await runs.live(params.id!);
+  return {
+    'GET /api/runs': () => runs.list(),
+    'GET /api/events': async () => new EventsAnswer((client) => feed.watch(client)),
+    'GET /api/runs/:id': ({ params }) => runDetail(runs, params.id),
+    'GET /api/runs/:id/series': async ({ query, params }) => {
+      const wanted = seriesQuery(query);
+      const { index, folder } = await runs.live(params.id);
       const file = (await index.behind()) && (await fileInside(folder, 'metrics.jsonl'));
       if (file) {
-        const answer = await sampledSeries(file, query);
+        const answer = await sampledSeries(file, wanted);
         // Not before, since it would take the answer's time.
         index.follow().catch(() => {});
         return answer;
       }
       await index.follow();
-      return index.columns.series(query.keys, query.from, query.to, query.points);
-    })
-    .on('GET', '/api/runs/:id/events', async (call) => {
+      return index.columns.series(wanted.keys, wanted.from, wanted.to, wanted.points);
+    },
+    'GET /api/runs/:id/events': async (call) => {
       const cursor = cursorOf(call);
-      const live = await runs.live(call.params.id!);
-      await live.watch(new EventStream(call.response), cursor);
-      return undefined;
-    })
-    .on('GET', '/api/runs/:id/log', async ({ params }) => runLog(await runs.folder(params.id!)))
-    .on('GET', '/api/runs/:id/insights', async ({ url, params }) => {
-      const points = wholeNumber(url, 'points', 1, MAX_POINTS) ?? 200;
-      const lines = await lastLines(await runs.folder(params.id!), 'insights.jsonl', INSIGHT_BYTES);
-      return thinned(lines, points, url.searchParams.get('histograms') === 'all');
-    })
-    .on('GET', '/api/runs/:id/kernels', async ({ params }) => kernelSteps(await runs.folder(params.id!)))
-    .on('GET', '/api/runs/:id/kernels/:step', async ({ params }) => {
-      const step = /^\d{1,12}$/.test(params.step!) ? Number(params.step) : Number.NaN;
-      return kernels(await runs.folder(params.id!), step);
-    })
-    .on('PATCH', '/api/runs/:id', async ({ request, params }) => {
+      const live = await runs.live(call.params.id);
+      return new EventsAnswer((client) => live.watch(client, cursor));
+    },
+    'GET /api/runs/:id/log': async ({ params }) => runLog(await runs.folder(params.id)),
+    'GET /api/runs/:id/insights': async ({ query, params }) => {
+      const points = query.whole('points', 1, MAX_POINTS) ?? 200;
+      const lines = await lastLines(await runs.folder(params.id), 'insights.jsonl', INSIGHT_BYTES);
+      return thinned(lines, points, query.text('histograms') === 'all');
+    },
+    'GET /api/runs/:id/kernels': async ({ params }) => kernelSteps(await runs.folder(params.id)),
+    'GET /api/runs/:id/kernels/:step': async ({ params }) => {
+      const step = /^\d{1,12}$/.test(params.step) ? Number(params.step) : Number.NaN;
+      return kernels(await runs.folder(params.id), step);
+    },
+    'PATCH /api/runs/:id': async (call) => {
       mustControl();
-      const change = await jsonBody(request, labelSchema);
-      await changeLabel(await runs.folder(params.id!), change);
-      return runs.summary(params.id!);
-    })
-    .on('DELETE', '/api/runs/:id', async ({ params }) => {
+      const change = await jsonBody(call, labelSchema);
+      await changeLabel(await runs.folder(call.params.id), change);
+      return runs.summary(call.params.id);
+    },
+    'DELETE /api/runs/:id': async ({ params }) => {
       mustControl();
-      const { status } = await runs.summary(params.id!);
+      const { status } = await runs.summary(params.id);
       if (status === 'training' || status === 'paused')
         throw new RequestError(409, {
           what: 'A run that trains cannot be deleted',
@@ -100,34 +97,36 @@ export function addRunRoutes(router: Router, { runs, trash, control }: RunRoutes
           got: status,
           next: 'stop it first',
         });
-      const folder = await runs.folder(params.id!);
+      const folder = await runs.folder(params.id);
       const undo = await trash.move(folder);
       runs.forget(folder);
       return { undo };
-    })
-    .on('POST', '/api/undo/:undo', async ({ params }) => {
+    },
+    'POST /api/undo/:undo': async ({ params }) => {
       mustControl();
-      return runs.summary(await trash.restore(params.undo!));
-    })
-    .on('POST', '/api/runs/:id/control', async ({ request, params }) => {
+      return runs.summary(await trash.restore(params.undo));
+    },
+    'POST /api/runs/:id/control': async (call) => {
       mustControl();
-      const { action } = await jsonBody(request, controlSchema);
-      const { status } = await runs.summary(params.id!);
+      const { id: run } = call.params;
+      const { action } = await jsonBody(call, controlSchema);
+      const { status } = await runs.summary(run);
       if (status !== 'training' && status !== 'paused')
         throw new RequestError(409, {
           what: `The run cannot be asked to ${action}`,
           expected: 'a run that a process is at work on',
           got: status,
         });
-      const folder = await runs.folder(params.id!);
+      const folder = await runs.folder(run);
       const id = randomUUID();
       await writeFileAtomic(join(folder, 'control.json'), `${JSON.stringify({ action, id })}\n`);
       return { id };
-    });
+    },
+  };
 }
 
-function seriesQuery(url: URL) {
-  const keys = (url.searchParams.get('keys') ?? 'loss').split(',');
+function seriesQuery(query: Call<'GET /api/runs/:id/series'>['query']) {
+  const keys = (query.text('keys') ?? 'loss').split(',');
   for (const key of keys)
     if (!(SERIES_KEYS as readonly string[]).includes(key))
       throw new RequestError(400, {
@@ -137,15 +136,15 @@ function seriesQuery(url: URL) {
       });
   return {
     keys: keys as SeriesKey[],
-    from: wholeNumber(url, 'from', 0, MAX_STEP) ?? 0,
-    to: wholeNumber(url, 'to', 0, MAX_STEP) ?? MAX_STEP,
-    points: wholeNumber(url, 'points', 1, MAX_POINTS) ?? 1000,
+    from: query.whole('from', 0, MAX_STEP) ?? 0,
+    to: query.whole('to', 0, MAX_STEP) ?? MAX_STEP,
+    points: query.whole('points', 1, MAX_POINTS) ?? 1000,
   };
 }
 
-function cursorOf({ request, url }: Call) {
+function cursorOf({ request, query }: Call<'GET /api/runs/:id/events'>) {
   // A browser that reconnects by itself sends the header, and the address that it had at first.
-  const text = request.headers['last-event-id']?.toString() || url.searchParams.get('after');
+  const text = request.headers['last-event-id']?.toString() || query.text('after');
   if (!text) return undefined;
   const cursor = parseCursor(text);
   if (cursor) return cursor;

@@ -24,7 +24,7 @@ export async function readLabel(folder: string): Promise<Label> {
 export const parseLabel = (text: string): Label => labelSchema.safeParse(parseJson(text)).data ?? {};
 
 /** Changes what is given, and keeps the rest. */
-export async function changeLabel(folder: string, change: Label): Promise<void> {
+export async function changeLabel(folder: string, change: RunChange): Promise<void> {
   const label = { ...(await readLabel(folder)), ...change };
   const tags = label.tags && [...new Set(label.tags)];
   await writeFileAtomic(

@@ -1,7 +1,15 @@
 import { open } from 'node:fs/promises';
 import { insightSchema, logLineSchema } from '../../run/event-lines.js';
 import type { RunEvent } from '../api.js';
-import { type EventStream, eventOf } from '../http/event-stream.js';
+import {
+  bytesOf,
+  type EventStream,
+  type EventText,
+  eventOf,
+  joined,
+  NO_EVENTS,
+  withId,
+} from '../http/event-stream.js';
 import { MetricsIndex, type Watcher } from '../metrics/index.js';
 import { eventText, hashOf, scanLines } from '../metrics/lines.js';
 import { fileInside, newlineAfter, readFrom } from './path-containment.js';
@@ -37,7 +45,7 @@ export function parseCursor(text: string): Cursor | undefined {
  */
 export class LiveRun implements Watcher {
   readonly index: MetricsIndex;
-  readonly #clients = new Set<EventStream>();
+  readonly #clients = new Set<EventStream<RunEvent>>();
   readonly #log: Tail;
   readonly #insights: Tail;
   #timer: NodeJS.Timeout | undefined;
@@ -55,7 +63,7 @@ export class LiveRun implements Watcher {
     return this.#clients.size > 0;
   }
 
-  lines(text: string): void {
+  lines(text: EventText<RunEvent>): void {
     this.#broadcast(text);
   }
 
@@ -63,17 +71,17 @@ export class LiveRun implements Watcher {
     if (this.watching) this.#broadcast(resetText(step, lines));
   }
 
-  #broadcast(text: string): void {
-    const bytes = Buffer.from(text);
+  #broadcast(text: EventText<RunEvent>): void {
+    const bytes = bytesOf(text);
     for (const client of this.#clients) client.send(bytes);
   }
 
   /** Sends a client all lines after its cursor, and from then on what comes. */
-  async watch(client: EventStream, cursor: Cursor | undefined): Promise<void> {
+  async watch(client: EventStream<RunEvent>, cursor: Cursor | undefined): Promise<void> {
     // What was said before, a page asks for.
     if (!this.watching) await this.#said();
     await this.index.follow();
-    client.send(eventOf({ event: 'status', ...(await this.status()) } satisfies RunEvent));
+    client.send(eventOf<RunEvent>({ event: 'status', ...(await this.status()) }));
     let next = cursor ?? { line: this.index.lines };
     for (;;) {
       const reached = await this.#send(client, next);
@@ -97,7 +105,7 @@ export class LiveRun implements Watcher {
    *
    * @returns where the next line begins; undefined when the client's line is no longer in the file
    */
-  async #send(client: EventStream, { line, hash }: Cursor): Promise<Reached | undefined> {
+  async #send(client: EventStream<RunEvent>, { line, hash }: Cursor): Promise<Reached | undefined> {
     const { generation } = this.index;
     const holds = () => generation === this.index.generation;
     if (line > this.index.lines) return undefined;
@@ -109,12 +117,13 @@ export class LiveRun implements Watcher {
     try {
       while (!client.closed && holds() && offset < this.index.offset) {
         const bytes = await readFrom(handle, offset, Math.min(PIECE, this.index.offset - offset));
-        let [text, same] = ['', true];
+        let text: EventText<RunEvent> = NO_EVENTS;
+        let same = true;
         const end = scanLines(bytes, (found) => {
           lines++;
           if (lines === line && hash !== undefined)
             same = hashOf(bytes, found.start, found.next - 1) === hash;
-          if (lines > line) text += eventText(bytes, found, lines);
+          if (lines > line) text = joined(text, eventText(bytes, found, lines));
           return same;
         });
         if (!same) return undefined;
@@ -160,23 +169,23 @@ export class LiveRun implements Watcher {
 
   async #look(): Promise<void> {
     await this.index.follow();
-    let text = '';
+    let text: EventText<RunEvent> = NO_EVENTS;
     const [log, insights] = await this.#said();
     for (const line of log) {
       const { data } = logLineSchema.safeParse(parseJson(line));
-      if (data) text += eventOf(data);
+      if (data) text = joined(text, eventOf<RunEvent>(data));
     }
     for (const line of insights) {
       const { data } = insightSchema.safeParse(parseJson(line));
-      if (data) text += eventOf({ event: 'insight', step: data.step } satisfies RunEvent);
+      if (data) text = joined(text, eventOf<RunEvent>({ event: 'insight', step: data.step }));
     }
     const status = await this.status();
     const before = this.#status;
     this.#status = JSON.stringify(status);
-    if (this.#status !== before) text += eventOf({ event: 'status', ...status } satisfies RunEvent);
+    if (this.#status !== before) text = joined(text, eventOf<RunEvent>({ event: 'status', ...status }));
     if (text) this.#broadcast(text);
   }
 }
 
-const resetText = (step: number, lines: number): string =>
-  `id: ${lines}\n${eventOf({ event: 'reset', step } satisfies RunEvent)}`;
+const resetText = (step: number, lines: number): EventText<RunEvent> =>
+  withId(lines, eventOf<RunEvent>({ event: 'reset', step }));

@@ -1,5 +1,12 @@
 import type { RunSummary, RunsEvent } from '../api.js';
-import { type EventStream, eventOf } from '../http/event-stream.js';
+import {
+  bytesOf,
+  type EventStream,
+  type EventText,
+  eventOf,
+  joined,
+  NO_EVENTS,
+} from '../http/event-stream.js';
 import type { Runs } from './runs.js';
 
 /** Time between two looks at the list while somebody watches it. */
@@ -7,18 +14,18 @@ const LOOK_MS = 1000;
 
 /** Tells those who watch the list of runs what changes in it. */
 export class RunsFeed {
-  readonly #clients = new Set<EventStream>();
-  readonly #known = new Map<string, string>();
+  readonly #clients = new Set<EventStream<RunsEvent>>();
+  readonly #known = new Map<string, EventText<RunsEvent>>();
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> | undefined;
 
   constructor(readonly runs: Runs) {}
 
   /** Sends every run once, and from then on what changes. */
-  async watch(client: EventStream): Promise<void> {
+  async watch(client: EventStream<RunsEvent>): Promise<void> {
     await this.#look();
     if (client.closed) return;
-    client.send([...this.#known.values()].join(''));
+    client.send([...this.#known.values()].reduce(joined, NO_EVENTS));
     this.#clients.add(client);
     client.onClose(() => {
       this.#clients.delete(client);
@@ -45,21 +52,21 @@ export class RunsFeed {
 
   async #compare(): Promise<void> {
     const runs: readonly RunSummary[] = await this.runs.list();
-    let text = '';
+    let text: EventText<RunsEvent> = NO_EVENTS;
     for (const run of runs) {
-      const event = eventOf({ event: 'run', run } satisfies RunsEvent);
+      const event = eventOf<RunsEvent>({ event: 'run', run });
       if (this.#known.get(run.id) === event) continue;
       this.#known.set(run.id, event);
-      text += event;
+      text = joined(text, event);
     }
     const ids = new Set(runs.map(({ id }) => id));
     for (const id of this.#known.keys()) {
       if (ids.has(id)) continue;
       this.#known.delete(id);
-      text += eventOf({ event: 'gone', id } satisfies RunsEvent);
+      text = joined(text, eventOf<RunsEvent>({ event: 'gone', id }));
     }
     if (text === '') return;
-    const bytes = Buffer.from(text);
+    const bytes = bytesOf(text);
     for (const client of this.#clients) client.send(bytes);
   }
 }

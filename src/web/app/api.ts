@@ -1,4 +1,6 @@
 import type { ApiError, Working } from '../../serve/api.js';
+import type { Answer, Input, InputArgument, Route, RouteWith } from '../../serve/route-table.js';
+import { addressOf, methodOf } from '../lib/address.js';
 
 /** An answer that is an error, or no answer at all. */
 export class ApiFailure extends Error {
@@ -13,10 +15,6 @@ export class ApiFailure extends Error {
 
 const isApiError = (value: unknown): value is ApiError =>
   typeof value === 'object' && value !== null && 'error' in value && typeof value.error === 'object';
-
-/** A segment of a path below `/api`. */
-export const at = (...segments: readonly (string | number)[]): string =>
-  `/api/${segments.map((segment) => encodeURIComponent(segment)).join('/')}`;
 
 async function answer(url: string, init: RequestInit): Promise<{ status: number; body: unknown }> {
   let response: Response;
@@ -43,21 +41,35 @@ async function answer(url: string, init: RequestInit): Promise<{ status: number;
   return { status: response.status, body };
 }
 
-export async function get<T>(url: string, signal?: AbortSignal): Promise<T> {
-  return (await answer(url, signal ? { signal } : {})).body as T;
+type JsonRoute = RouteWith<'answer'>;
+type GetRoute = JsonRoute & `GET ${string}`;
+type SendRoute = Exclude<JsonRoute, GetRoute>;
+/** What a request takes: its input, if it needs any, and what gives it up. */
+type Arguments<R extends Route> =
+  Record<never, never> extends Input<R>
+    ? [input?: Input<R>, signal?: AbortSignal]
+    : [input: Input<R>, signal?: AbortSignal];
+
+/** The answer of a route that is there at once. */
+export async function get<R extends Exclude<GetRoute, RouteWith<'working'>>>(
+  route: R,
+  ...[input, signal]: Arguments<R>
+): Promise<Answer<R>> {
+  const address = addressOf(route, ...([input] as InputArgument<R>));
+  return (await answer(address, signal ? { signal } : {})).body as Answer<R>;
 }
 
-/** JSON, an image, or nothing as the body. */
-export async function send<T>(
-  method: 'POST' | 'PATCH' | 'DELETE',
-  url: string,
-  body?: object | File,
-  signal?: AbortSignal,
-): Promise<T> {
+/** Sends JSON, an image, or no body. */
+export async function send<R extends SendRoute>(
+  route: R,
+  ...[input, signal]: Arguments<R>
+): Promise<Answer<R>> {
+  const body = (input as { readonly body?: object } | undefined)?.body;
   const isFile = body instanceof Blob;
+  const address = addressOf(route, ...([input] as InputArgument<R>));
   return (
-    await answer(url, {
-      method,
+    await answer(address, {
+      method: methodOf(route),
       headers: {
         // A form of another site cannot send it.
         'X-Paperweight': '1',
@@ -66,20 +78,22 @@ export async function send<T>(
       ...(body === undefined ? {} : { body: isFile ? body : JSON.stringify(body) }),
       ...(signal ? { signal } : {}),
     })
-  ).body as T;
+  ).body as Answer<R>;
 }
 
 const isWorking = (status: number): boolean => status === 202;
 
 /** Asks again until what the server works on is there; `progress` hears how far it is. */
-export async function getWhenReady<T>(
-  url: string,
+export async function getWhenReady<R extends GetRoute & RouteWith<'working'>>(
+  route: R,
+  input: Input<R>,
   progress: (working: Working) => void,
   signal: AbortSignal,
-): Promise<T> {
+): Promise<Answer<R>> {
+  const address = addressOf(route, ...([input] as InputArgument<R>));
   for (;;) {
-    const { status, body } = await answer(url, { signal });
-    if (!isWorking(status)) return body as T;
+    const { status, body } = await answer(address, { signal });
+    if (!isWorking(status)) return body as Answer<R>;
     progress(body as Working);
     await new Promise((resolve, reject) => {
       const timer = setTimeout(resolve, 700);

@@ -3,7 +3,7 @@ import { useCallback, useContext, useEffect, useMemo, useRef, useState } from 'p
 import type { Meta } from '../../serve/api.js';
 import { type Key, type Translate, translator } from '../i18n.js';
 import type { Language } from '../lib/format.js';
-import { at, get } from './api.js';
+import { get } from './api.js';
 import { recall, remember } from './storage.js';
 
 export type ThemeChoice = 'system' | 'light' | 'dark';
@@ -54,7 +54,7 @@ export function AppProvider({ children }: { children: ComponentChildren }) {
     const follow = () => setSystemDark(query.matches);
     query.addEventListener('change', follow);
     // Without it the page still reads; the views tell of the server's trouble themselves.
-    get<Meta>(at('meta')).then(setMeta, () => undefined);
+    get('GET /api/meta').then(setMeta, () => undefined);
     return () => query.removeEventListener('change', follow);
   }, []);
   const dark = theme === 'dark' || (theme === 'system' && systemDark);

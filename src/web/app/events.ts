@@ -1,4 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
+import type { EventOf, Input, InputArgument, RouteWith } from '../../serve/route-table.js';
+import { addressOf } from '../lib/address.js';
 
 /** How a stream of server-sent events fares. `waiting`: lost, and the browser is trying again. */
 export type Connection = 'connecting' | 'open' | 'waiting';
@@ -12,14 +14,15 @@ const AGAIN_MS = 2000;
  * Follows a stream. The browser reconnects by itself with `Last-Event-ID`; after an error answer it does not, so
  * a new stream is opened then, from the last event that came.
  *
- * @param url undefined: no stream
+ * @param input undefined: no stream
  * @param types the stream's `event:` names
  * @param gap called when the stream is back: events without an id may have been missed
  */
-export function useEvents<T extends { readonly event: string }>(
-  url: string | undefined,
-  types: readonly T['event'][],
-  hear: (event: T) => void,
+export function useEvents<R extends RouteWith<'events'>>(
+  route: R,
+  input: Input<R> | undefined,
+  types: readonly EventOf<R>['event'][],
+  hear: (event: EventOf<R>) => void,
   gap: () => void = () => undefined,
 ): Connection {
   const [connection, setConnection] = useState<Connection>('connecting');
@@ -28,6 +31,7 @@ export function useEvents<T extends { readonly event: string }>(
   const latestGap = useRef(gap);
   latestGap.current = gap;
   const names = types.join(' ');
+  const url = input && addressOf(route, ...([input] as InputArgument<R>));
   useEffect(() => {
     if (url === undefined) return;
     let source: EventSource;
@@ -36,7 +40,7 @@ export function useEvents<T extends { readonly event: string }>(
     let opened = false;
     const listen = (message: MessageEvent<string>) => {
       if (message.lastEventId !== '') lastId = message.lastEventId;
-      latest.current(JSON.parse(message.data) as T);
+      latest.current(JSON.parse(message.data) as EventOf<R>);
     };
     const open = () => {
       source = new EventSource(lastId === '' ? url : withAfter(url, lastId));

@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import type { EpochEvent, StepEvent } from '../../run/events.js';
 import type { LogLine, RunDetail, RunEvent, RunStatus } from '../../serve/api.js';
-import { type ApiFailure, at, get } from './api.js';
+import { type ApiFailure, get } from './api.js';
 import { type Connection, useEvents } from './events.js';
 import { useLoad } from './use.js';
 
@@ -92,7 +92,9 @@ export function advance(state: State, event: RunEvent): State {
 }
 
 export function useRun(id: string): LiveRun {
-  const { value, failure, reload } = useLoad<RunDetail>(id, (signal) => get(at('runs', id), signal));
+  const { value, failure, reload } = useLoad(id, (signal) =>
+    get('GET /api/runs/:id', { params: { id } }, signal),
+  );
   const [state, setState] = useState<State>();
   const [gaps, setGaps] = useState(0);
   const listeners = useRef(new Set<Listener>());
@@ -118,8 +120,9 @@ export function useRun(id: string): LiveRun {
   }, [reading, reload]);
   const following =
     value !== undefined && value.lines !== undefined && value.status !== 'done' && value.status !== 'failed';
-  const connection = useEvents<RunEvent>(
-    following ? `${at('runs', id, 'events')}?after=${value.lines}` : undefined,
+  const connection = useEvents(
+    'GET /api/runs/:id/events',
+    following ? { params: { id }, query: { after: value.lines! } } : undefined,
     NAMES,
     (event) => {
       waiting.current.push(event);

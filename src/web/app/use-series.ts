@@ -11,7 +11,7 @@ import {
   splice,
 } from '../lib/points.js';
 import type { Range } from '../lib/range.js';
-import { type ApiFailure, at, get } from './api.js';
+import { type ApiFailure, get } from './api.js';
 import { failureOf, useLoad, useSettled } from './use.js';
 
 /** How long a gesture must rest before its range is asked for in detail. */
@@ -35,10 +35,16 @@ export interface RunSeries {
   readonly reset: (step: number) => void;
 }
 
-const url = (id: string, keys: readonly SeriesKey[], points: number, range?: Range) =>
-  `${at('runs', id, 'series')}?keys=${keys.join(',')}&points=${points}${
-    range ? `&from=${Math.max(0, Math.floor(range.from))}&to=${Math.ceil(range.to)}` : ''
-  }`;
+const ask = (
+  id: string,
+  keys: readonly SeriesKey[],
+  points: number,
+  range: Range | undefined,
+  signal: AbortSignal,
+): Promise<Series> => {
+  const within = range && { from: Math.max(0, Math.floor(range.from)), to: Math.ceil(range.to) };
+  return get('GET /api/runs/:id/series', { params: { id }, query: { keys, points, ...within } }, signal);
+};
 
 /**
  * A run's curves: the whole run coarsely, the range that the chart shows at its resolution once the gesture has
@@ -58,8 +64,8 @@ export function useSeries(
   const [live, setLive] = useState<AllPoints>({});
   const [cut, setCut] = useState<number>();
   const waiting = useRef<Map<SeriesKey, { step: number[]; value: number[] }>>(new Map());
-  const overview = useLoad<Series>(pixels > 0 ? `${id} ${list} ${buckets}` : undefined, (signal) =>
-    get(url(id, keys, buckets, undefined), signal),
+  const overview = useLoad(pixels > 0 ? `${id} ${list} ${buckets}` : undefined, (signal) =>
+    ask(id, keys, buckets, undefined, signal),
   );
   const sampled = overview.value?.sampled === true;
   const { reload, value: whole } = overview;
@@ -78,7 +84,7 @@ export function useSeries(
     // A little more than the window, so that a small pan finds detail there already.
     const margin = (settled.to - settled.from) * 0.25;
     const wide = { from: settled.from - margin, to: settled.to + margin };
-    get<Series>(url(id, keys, Math.ceil(buckets * 1.5), wide), controller.signal).then(setDetail, (error) => {
+    ask(id, keys, Math.ceil(buckets * 1.5), wide, controller.signal).then(setDetail, (error) => {
       if (!controller.signal.aborted) setFailure(failureOf(error));
     });
     return () => controller.abort();

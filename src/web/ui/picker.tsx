@@ -1,6 +1,6 @@
 import { useRef, useState } from 'preact/hooks';
-import { at } from '../app/api.js';
 import { useApp } from '../app/context.js';
+import { addressOf } from '../lib/address.js';
 import { FileImage } from './file-image.js';
 import { Icon } from './icon.js';
 
@@ -11,7 +11,8 @@ export type Image = { readonly index: number } | { readonly file: File };
 const ANY_OF = 2000;
 const LARGEST_FILE = 20 * 2 ** 20;
 
-export const imageUrl = (run: string, index: number): string => at('images', run, index);
+export const imageUrl = (run: string, index: number): string =>
+  addressOf('GET /api/images/:run/:index', { params: { run, index } });
 
 /** Chooses an image: a row of test images, a number, chance, a dropped or chosen file. */
 export function Picker({

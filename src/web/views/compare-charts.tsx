@@ -1,6 +1,5 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import type { Series } from '../../serve/api.js';
-import { at, get } from '../app/api.js';
+import { get } from '../app/api.js';
 import { useApp } from '../app/context.js';
 import { useSettled } from '../app/use.js';
 import { percent, significant } from '../lib/format.js';
@@ -129,8 +128,9 @@ function useDetails(runs: readonly Compared[], range: Range | undefined): Readon
     const controller = new AbortController();
     const ask = async (id: string): Promise<readonly [string, Points]> => {
       const from = Math.max(0, Math.floor(range.from));
-      const url = `${at('runs', id, 'series')}?keys=loss&points=1000&from=${from}&to=${Math.ceil(range.to)}`;
-      return [id, pointsOf(await get<Series>(url, controller.signal), 'loss')];
+      const query = { keys: ['loss'], points: 1000, from, to: Math.ceil(range.to) } as const;
+      const series = await get('GET /api/runs/:id/series', { params: { id }, query }, controller.signal);
+      return [id, pointsOf(series, 'loss')];
     };
     // The coarse curve stays where detail does not come.
     Promise.all(runs.map((run) => ask(run.id))).then(

@@ -1,6 +1,6 @@
 import { useMemo, useRef, useState } from 'preact/hooks';
-import type { RunDetail, RunSummary, Series } from '../../serve/api.js';
-import { type ApiFailure, at, get } from '../app/api.js';
+import type { RunDetail } from '../../serve/api.js';
+import { type ApiFailure, get } from '../app/api.js';
 import { useApp, useTitle } from '../app/context.js';
 import { replace } from '../app/router.js';
 import { failureOf, useEvery, useLoad } from '../app/use.js';
@@ -22,7 +22,7 @@ const DASHES: readonly (readonly number[] | undefined)[] = [undefined, [7, 4], [
 export function CompareView({ ids }: { ids: readonly string[] }) {
   const { t } = useApp();
   useTitle(t('compare.title'));
-  const all = useLoad<RunSummary[]>('runs', (signal) => get(at('runs'), signal));
+  const all = useLoad('runs', (signal) => get('GET /api/runs', {}, signal));
   const chosen = ids.slice(0, MOST);
   const before = useRef<readonly Loaded[]>([]);
   const runs = useLoad(chosen.join('/'), (signal) =>
@@ -125,8 +125,8 @@ type Loaded = { id: string; detail: RunDetail; loss: Points } | { id: string; fa
 async function loadRun(id: string, signal: AbortSignal, before: Loaded | undefined): Promise<Loaded> {
   try {
     const [detail, series] = await Promise.all([
-      get<RunDetail>(at('runs', id), signal),
-      get<Series>(`${at('runs', id, 'series')}?keys=loss&points=1000`, signal),
+      get('GET /api/runs/:id', { params: { id } }, signal),
+      get('GET /api/runs/:id/series', { params: { id }, query: { keys: ['loss'], points: 1000 } }, signal),
     ]);
     return { id, detail, loss: pointsOf(series, 'loss') };
   } catch (error) {

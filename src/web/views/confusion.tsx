@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { Confusion, Working } from '../../serve/api.js';
-import { at, getWhenReady } from '../app/api.js';
+import { getWhenReady } from '../app/api.js';
 import { useApp } from '../app/context.js';
 import { useLoad } from '../app/use.js';
 import { integer, percent, share } from '../lib/format.js';
@@ -22,8 +22,8 @@ export function ConfusionView({ id, onLook }: { id: string; onLook: (index: numb
   const { t } = useApp();
   const [wanted, setWanted] = useState(false);
   const [working, setWorking] = useState<Working>();
-  const { value, failure, loading, reload } = useLoad<Confusion>(wanted ? id : undefined, (signal) =>
-    getWhenReady(at('runs', id, 'confusion'), setWorking, signal),
+  const { value, failure, loading, reload } = useLoad(wanted ? id : undefined, (signal) =>
+    getWhenReady('GET /api/runs/:id/confusion', { params: { id } }, setWorking, signal),
   );
   return (
     <section class="block" aria-labelledby="confusion-title">

@@ -1,6 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { ModelDetail } from '../../serve/api.js';
-import { at, get } from '../app/api.js';
+import { get } from '../app/api.js';
 import { useApp } from '../app/context.js';
 import { replace } from '../app/router.js';
 import { useLoad } from '../app/use.js';
@@ -24,7 +23,9 @@ export function InsideView({
   query: Readonly<Record<string, string>>;
 }) {
   const { t, language } = useApp();
-  const model = useLoad<ModelDetail>(`model ${id}`, (signal) => get(at('runs', id, 'model'), signal));
+  const model = useLoad(`model ${id}`, (signal) =>
+    get('GET /api/runs/:id/model', { params: { id } }, signal),
+  );
   const [file, setFile] = useState<File>();
   const index = Math.max(0, Math.floor(Number(query.index ?? 0)) || 0);
   const image: Image = file ? { file } : { index };

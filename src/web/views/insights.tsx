@@ -1,6 +1,6 @@
 import { useMemo } from 'preact/hooks';
 import type { ActivationInsight, Insight } from '../../serve/api.js';
-import { at, get } from '../app/api.js';
+import { get } from '../app/api.js';
 import { useApp } from '../app/context.js';
 import { useLoad } from '../app/use.js';
 import type { LiveRun } from '../app/use-run.js';
@@ -10,9 +10,9 @@ import { Loading, Missing, Problem } from '../ui/problem.js';
 import { Spark } from '../ui/spark.js';
 
 const useInsights = (id: string, run: LiveRun) =>
-  useLoad<Insight[]>(
+  useLoad(
     `${id} ${run.insights}`,
-    (signal) => get(`${at('runs', id, 'insights')}?points=200`, signal),
+    (signal) => get('GET /api/runs/:id/insights', { params: { id }, query: { points: 200 } }, signal),
     { keep: true },
   );
 

@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Kernels } from '../../serve/api.js';
-import { at, get } from '../app/api.js';
+import { get } from '../app/api.js';
 import { useApp } from '../app/context.js';
 import { useLoad } from '../app/use.js';
 import type { LiveRun } from '../app/use-run.js';
@@ -26,9 +26,9 @@ export function KernelsView({
   onStep: (step: number) => void;
 }) {
   const { t } = useApp();
-  const steps = useLoad<number[]>(
+  const steps = useLoad(
     `kernels ${id} ${run.insights}`,
-    (signal) => get(at('runs', id, 'kernels'), signal),
+    (signal) => get('GET /api/runs/:id/kernels', { params: { id } }, signal),
     { keep: true },
   );
   const kept = steps.value ?? [];
@@ -65,12 +65,12 @@ function Player({
   const fetchStep = (each: number) => {
     const known = cache.current.get(each);
     if (known) return known;
-    const asking = get<Kernels>(at('runs', id, 'kernels', each));
+    const asking = get('GET /api/runs/:id/kernels/:step', { params: { id, step: each } });
     asking.catch(() => cache.current.delete(each));
     cache.current.set(each, asking);
     return asking;
   };
-  const { value, failure } = useLoad<Kernels>(`${id} ${now}`, () => fetchStep(now));
+  const { value, failure } = useLoad(`${id} ${now}`, () => fetchStep(now));
   const [shown, setShown] = useState<Kernels>();
   useEffect(() => {
     if (value) setShown(value);

@@ -1,6 +1,6 @@
 import { useMemo } from 'preact/hooks';
-import type { FeatureMaps, Insight } from '../../serve/api.js';
-import { at, get, send } from '../app/api.js';
+import type { FeatureMaps } from '../../serve/api.js';
+import { get, send } from '../app/api.js';
 import { useApp } from '../app/context.js';
 import { useLoad } from '../app/use.js';
 import type { LiveRun } from '../app/use-run.js';
@@ -26,9 +26,9 @@ export function LayerPanel({
   run: LiveRun;
 }) {
   const { t, language } = useApp();
-  const insights = useLoad<Insight[]>(
+  const insights = useLoad(
     `${id} ${run.insights}`,
-    (signal) => get(`${at('runs', id, 'insights')}?points=1`, signal),
+    (signal) => get('GET /api/runs/:id/insights', { params: { id }, query: { points: 1 } }, signal),
     { keep: true },
   );
   const last = insights.value?.at(-1);
@@ -87,11 +87,10 @@ export function LayerPanel({
 function Features({ id, layer, image }: { id: string; layer: string; image: Image }) {
   const { t, language } = useApp();
   const which = 'file' in image ? `file ${image.file.name} ${image.file.lastModified}` : `${image.index}`;
-  const { value, failure, loading, reload } = useLoad<FeatureMaps>(`${id} ${layer} ${which}`, (signal) => {
-    const search = new URLSearchParams({ layer });
-    if ('index' in image) search.set('index', String(image.index));
-    const body = 'file' in image ? image.file : undefined;
-    return send('POST', `${at('runs', id, 'features')}?${search}`, body, signal);
+  const { value, failure, loading, reload } = useLoad(`${id} ${layer} ${which}`, (signal) => {
+    const seen =
+      'file' in image ? { query: { layer }, body: image.file } : { query: { layer, index: image.index } };
+    return send('POST /api/runs/:id/features', { params: { id }, ...seen }, signal);
   });
   const drawn = useMemo(() => value && draw(value), [value]);
   return (

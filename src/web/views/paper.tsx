@@ -1,8 +1,9 @@
 import { useMemo } from 'preact/hooks';
 import type { ClaimRow, PaperPage, Verdict } from '../../papers/page.js';
-import { at, get } from '../app/api.js';
+import { get } from '../app/api.js';
 import { useApp, useTitle } from '../app/context.js';
 import { useLoad } from '../app/use.js';
+import { addressOf } from '../lib/address.js';
 import { renderMarkdown } from '../lib/markdown.js';
 import { paperHref } from '../lib/route.js';
 import { Loading, Missing, Problem } from '../ui/problem.js';
@@ -10,9 +11,9 @@ import { Loading, Missing, Problem } from '../ui/problem.js';
 /** A paper: what it says beside what was measured, its figures, the notes. */
 export function PaperView({ id }: { id: string | undefined }) {
   const { t } = useApp();
-  const list = useLoad<{ id: string; title: string }[]>('papers', (signal) => get(at('papers'), signal));
+  const list = useLoad('papers', (signal) => get('GET /api/papers', {}, signal));
   const chosen = id ?? list.value?.[0]?.id;
-  const paper = useLoad<PaperPage>(chosen, (signal) => get(at('papers', chosen!), signal));
+  const paper = useLoad(chosen, (signal) => get('GET /api/papers/:id', { params: { id: chosen! } }, signal));
   useTitle(paper.value?.title ?? t('nav.paper'));
   return (
     <div class="page">
@@ -43,7 +44,7 @@ function Paper({ paper }: { paper: PaperPage }) {
   const { t, language } = useApp();
   const figureUrl = (file: string) =>
     paper.figures.some(({ file: { en, zh } }) => en === file || zh === file)
-      ? at('papers', paper.id, 'figures', file)
+      ? addressOf('GET /api/papers/:id/figures/:file', { params: { id: paper.id, file } })
       : undefined;
   const html = useMemo(() => renderMarkdown(paper.notes[language], figureUrl), [paper, language]);
   // Those in the notes are seen there, beside what is said of them.
@@ -69,7 +70,9 @@ function Paper({ paper }: { paper: PaperPage }) {
             {others.map((figure) => (
               <figure key={figure.file.en}>
                 <img
-                  src={at('papers', paper.id, 'figures', figure.file[language])}
+                  src={addressOf('GET /api/papers/:id/figures/:file', {
+                    params: { id: paper.id, file: figure.file[language] },
+                  })}
                   alt={figure.title[language]}
                   loading="lazy"
                 />

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { ControlRequest, RunStatus } from '../../serve/api.js';
-import { at, send } from '../app/api.js';
+import { send } from '../app/api.js';
 import { useApp } from '../app/context.js';
 import { failureOf } from '../app/use.js';
 import { Dialog } from '../ui/dialog.js';
@@ -23,7 +23,7 @@ export function RunControl({
   const act = async (action: ControlRequest['action']) => {
     setBusy(true);
     try {
-      await send('POST', at('runs', id, 'control'), { action } satisfies ControlRequest);
+      await send('POST /api/runs/:id/control', { params: { id }, body: { action } });
       announce(t(`control.${action}.sent`));
       if (action === 'pause') onStatus('paused');
       if (action === 'resume') onStatus('training');

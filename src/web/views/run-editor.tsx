@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { RunChange, RunSummary } from '../../serve/api.js';
-import { type ApiFailure, at, send } from '../app/api.js';
+import { type ApiFailure, send } from '../app/api.js';
 import { useApp } from '../app/context.js';
 import { failureOf } from '../app/use.js';
 import { Dialog } from '../ui/dialog.js';
@@ -33,7 +33,7 @@ export function RunEditor({
       ],
     };
     try {
-      onChange(await send<RunSummary>('PATCH', at('runs', run.id), change));
+      onChange(await send('PATCH /api/runs/:id', { params: { id: run.id }, body: change }));
       announce(t('edit.saved'));
       onClose();
     } catch (error) {

@@ -1,6 +1,5 @@
 import { useEffect, useRef } from 'preact/hooks';
-import type { LogLine } from '../../serve/api.js';
-import { at, get } from '../app/api.js';
+import { get } from '../app/api.js';
 import { useApp } from '../app/context.js';
 import { useLoad } from '../app/use.js';
 import type { LiveRun } from '../app/use-run.js';
@@ -11,9 +10,9 @@ import { Loading, Missing, Problem } from '../ui/problem.js';
 /** What the run has printed. It follows the end unless the reader has scrolled up. */
 export function RunLog({ id, run }: { id: string; run: LiveRun }) {
   const { t, language } = useApp();
-  const { value, failure, loading } = useLoad<LogLine[]>(
+  const { value, failure, loading } = useLoad(
     `${id} ${run.gaps}`,
-    (signal) => get(at('runs', id, 'log'), signal),
+    (signal) => get('GET /api/runs/:id/log', { params: { id } }, signal),
     { keep: true },
   );
   const box = useRef<HTMLOListElement>(null);

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { RunSummary, RunsEvent } from '../../serve/api.js';
-import { at, get, send } from '../app/api.js';
+import type { RunSummary } from '../../serve/api.js';
+import { get, send } from '../app/api.js';
 import { useApp, useTitle } from '../app/context.js';
 import { useEvents } from '../app/events.js';
 import { go } from '../app/router.js';
@@ -18,7 +18,7 @@ const MOST_COMPARED = 8;
 export function RunsView() {
   const { t, showToast, announce } = useApp();
   useTitle(t('runs.title'));
-  const { value, failure, reload } = useLoad<RunSummary[]>('runs', (signal) => get(at('runs'), signal));
+  const { value, failure, reload } = useLoad('runs', (signal) => get('GET /api/runs', {}, signal));
   const [runs, setRuns] = useState<readonly RunSummary[]>();
   const [filter, setFilter] = useState('');
   const [sort, setSort] = useState<Sort>({ key: 'started', descending: true });
@@ -27,20 +27,20 @@ export function RunsView() {
   useEffect(() => {
     if (value) setRuns(value);
   }, [value]);
-  const connection = useEvents<RunsEvent>(value ? at('events') : undefined, ['run', 'gone'], (event) =>
+  const connection = useEvents('GET /api/events', value && {}, ['run', 'gone'], (event) =>
     setRuns((before) => applyEvent(before ?? [], event)),
   );
   const known = (runs ?? []).filter((run) => selected.has(run.id));
   const remove = async (run: RunSummary) => {
     try {
-      const { undo } = await send<{ undo: string }>('DELETE', at('runs', run.id));
+      const { undo } = await send('DELETE /api/runs/:id', { params: { id: run.id } });
       setRuns((before) => before?.filter((each) => each.id !== run.id));
       showToast({
         text: t('runs.deleted', { name: run.name }),
         action: {
           label: t('undo'),
           run: () =>
-            void send<RunSummary>('POST', at('undo', undo)).then(
+            void send('POST /api/undo/:undo', { params: { undo } }).then(
               (back) => {
                 setRuns((before) => applyEvent(before ?? [], { event: 'run', run: back }));
                 announce(t('runs.back', { name: back.name }));

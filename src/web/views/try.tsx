@@ -1,6 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { Prediction } from '../../serve/api.js';
-import { at, send } from '../app/api.js';
+import { send } from '../app/api.js';
 import { useApp } from '../app/context.js';
 import { replace } from '../app/router.js';
 import { useLoad } from '../app/use.js';
@@ -44,11 +43,10 @@ export function TryView({ id, query }: { id: string; query: Readonly<Record<stri
 function Answer({ id, image, onLook }: { id: string; image: Image; onLook: (index: number) => void }) {
   const { t } = useApp();
   const which = 'file' in image ? `file ${image.file.name} ${image.file.lastModified}` : `${image.index}`;
-  const { value, failure, loading, reload } = useLoad<Prediction>(`${id} ${which}`, (signal) =>
-    'file' in image
-      ? send('POST', at('runs', id, 'predict'), image.file, signal)
-      : send('POST', `${at('runs', id, 'predict')}?index=${image.index}`, undefined, signal),
-  );
+  const { value, failure, loading, reload } = useLoad(`${id} ${which}`, (signal) => {
+    const seen = 'file' in image ? { body: image.file } : { query: { index: image.index } };
+    return send('POST /api/runs/:id/predict', { params: { id }, ...seen }, signal);
+  });
   const working = value?.working;
   useEffect(() => {
     if (!working) return;
