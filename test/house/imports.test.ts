@@ -35,7 +35,12 @@ const FLOORS: readonly (readonly string[])[] = [
 /** Code that figures of reports and of pages share. */
 const SHARED = ['src/robust-limits.ts'];
 /** What the pages know of the server: types alone. */
-const PAGES_KNOW = ['src/serve/api.ts', 'src/papers/page.ts', 'src/run/events.ts'];
+const PAGES_KNOW = [
+  'src/serve/api.ts',
+  'src/serve/route-table.ts',
+  'src/papers/page.ts',
+  'src/run/events.ts',
+];
 
 /** Modules that run in browsers as well as in Node, beside all that `paperweight/core` exports. */
 const EVERYWHERE =

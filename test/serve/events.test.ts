@@ -5,12 +5,16 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { addLines, ask, epochLine, Listener, makeRun, openDashboard, stepLine, steps } from './support.js';
 
+const EVENTS = 'GET /api/runs/:id/events';
+const RUN = { params: { id: 'run' } };
+const after = (line: number) => ({ ...RUN, query: { after: line } });
+
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
 
 test('a stream has every line after its beginning, once', async (t) => {
   const { dashboard, root } = await openDashboard(t);
   const run = await makeRun(root, 'run', { metrics: [...steps(1, 5), epochLine(1, 5)] });
-  const listener = new Listener(dashboard, '/api/runs/run/events?after=3');
+  const listener = new Listener(dashboard, EVENTS, after(3));
   t.after(() => listener.close());
   await listener.until(() => listener.of('epoch').length === 1);
   assert.equal(listener.events[0]!.event, 'status');
@@ -23,7 +27,7 @@ test('a stream has every line after its beginning, once', async (t) => {
     [4, 5, ...range(7, 41)],
   );
   assert.deepEqual(listener.of('step').at(-1)!.data, stepLine(40));
-  const late = new Listener(dashboard, '/api/runs/run/events');
+  const late = new Listener(dashboard, EVENTS, RUN);
   t.after(() => late.close());
   await late.until(() => late.events.length > 0);
   await addLines(run, [stepLine(41)]);
@@ -38,11 +42,7 @@ test('a client that comes again goes on where it was', async (t) => {
   let id = '';
   for (const last of [2000, 2003, 2003, 2050]) {
     if (last > 2000) await addLines(run, steps((seen.at(-1) ?? 0) + 1, last));
-    const listener = new Listener(
-      dashboard,
-      '/api/runs/run/events?after=0',
-      id ? { 'Last-Event-ID': id } : {},
-    );
+    const listener = new Listener(dashboard, EVENTS, after(0), id ? { 'Last-Event-ID': id } : {});
     await listener.until(() => listener.events.length > 0 && (listener.steps.at(-1) ?? seen.at(-1)) === last);
     listener.close();
     seen.push(...listener.steps);
@@ -55,7 +55,7 @@ test('a run that goes back tells those who watch, and those who come later', asy
   const { dashboard, root } = await openDashboard(t);
   const run = await makeRun(root, 'run', { metrics: steps(1, 20) });
   const file = join(run, 'metrics.jsonl');
-  const listener = new Listener(dashboard, '/api/runs/run/events?after=0');
+  const listener = new Listener(dashboard, EVENTS, after(0));
   t.after(() => listener.close());
   await listener.until(() => listener.steps.length === 20);
   const id = listener.lastId;
@@ -68,19 +68,19 @@ test('a run that goes back tells those who watch, and those who come later', asy
     Array.from({ length: 15 }, (_, i) => stepLine(11 + i, { loss: 9 })),
   );
   await listener.until(() => listener.steps.at(-1) === 25);
-  const after = listener.events.slice(listener.events.findIndex(({ event }) => event === 'reset'));
+  const since = listener.events.slice(listener.events.findIndex(({ event }) => event === 'reset'));
   assert.deepEqual(
-    after.filter(({ event }) => event === 'step').map(({ data }) => (data as { step: number }).step),
+    since.flatMap(({ data }) => (data.event === 'step' ? [data.step] : [])),
     range(1, 25),
   );
 
   // Line 20 is another one by now.
-  const late = new Listener(dashboard, '/api/runs/run/events', { 'Last-Event-ID': id });
+  const late = new Listener(dashboard, EVENTS, RUN, { 'Last-Event-ID': id });
   t.after(() => late.close());
   await late.until(() => late.steps.at(-1) === 25);
   assert.equal(late.of('reset').length, 1);
   assert.deepEqual(late.steps, range(1, 25));
-  const ahead = new Listener(dashboard, '/api/runs/run/events?after=99');
+  const ahead = new Listener(dashboard, EVENTS, after(99));
   t.after(() => ahead.close());
   await ahead.until(() => ahead.steps.at(-1) === 25);
   assert.equal(ahead.of('reset').length, 1);
@@ -95,7 +95,7 @@ test('the log, insights and the status come along', async (t) => {
       'log.jsonl': '{"event":"line","step":1,"text":"old"}\n',
     },
   });
-  const listener = new Listener(dashboard, '/api/runs/run/events');
+  const listener = new Listener(dashboard, EVENTS, RUN);
   t.after(() => listener.close());
   await listener.until(() => listener.events.length === 1);
   assert.deepEqual(listener.events[0]!.data, { event: 'status', status: 'training' });
@@ -118,21 +118,17 @@ test('the log, insights and the status come along', async (t) => {
 test('the list tells which runs appear, change and go', async (t) => {
   const { dashboard, root } = await openDashboard(t);
   const run = await makeRun(root, 'a');
-  const listener = new Listener(dashboard, '/api/events');
+  const listener = new Listener(dashboard, 'GET /api/events', {});
   t.after(() => listener.close());
-  const ids = (event: string) =>
-    listener
-      .of(event)
-      .map(
-        ({ data }) => (data as { id?: string; run?: { id: string } }).run?.id ?? (data as { id: string }).id,
-      );
+  const ids = (event: 'run' | 'gone') =>
+    listener.of(event).map(({ data }) => (data.event === 'run' ? data.run.id : data.id));
   await listener.until(() => listener.events.length === 1);
   assert.deepEqual(ids('run'), ['a']);
   await makeRun(root, 'b');
   await listener.until(() => ids('run').includes('b'));
   await addLines(run, [stepLine(11, { loss: 0.5 })]);
   await listener.until(() => ids('run').filter((id) => id === 'a').length === 2);
-  assert.equal((listener.events.at(-1)!.data as { run: { lastLoss: number } }).run.lastLoss, 0.5);
+  assert.equal(listener.of('run').at(-1)!.data.run.lastLoss, 0.5);
   await rm(run, { recursive: true });
   await listener.until(() => ids('gone').includes('a'));
 });
@@ -154,7 +150,7 @@ test('a client that does not read is cut off, and gets the rest when it comes ag
   // More than the buffers of two sockets hold.
   const total = 100_000;
   await addLines(run, steps(2, total));
-  const other = new Listener(dashboard, `/api/runs/run/events?after=${total - 1}`);
+  const other = new Listener(dashboard, EVENTS, after(total - 1));
   t.after(() => other.close());
   await other.until(() => other.steps.length === 1);
   await new Promise((resolve) => setTimeout(resolve, 500));
@@ -165,7 +161,7 @@ test('a client that does not read is cut off, and gets the rest when it comes ag
   assert.ok(got.length < total, `${got.length} lines`);
   // What it has got of the last event may be cut.
   const id = got.at(-2)!.slice(4);
-  const again = new Listener(dashboard, '/api/runs/run/events', { 'Last-Event-ID': id });
+  const again = new Listener(dashboard, EVENTS, RUN, { 'Last-Event-ID': id });
   t.after(() => again.close());
   await again.until(() => again.steps.at(-1) === total, 'the last line');
   assert.deepEqual(again.steps, range(Number.parseInt(id, 10) + 1, total));
@@ -174,7 +170,7 @@ test('a client that does not read is cut off, and gets the rest when it comes ag
 test('the server ends while streams are open', async (t) => {
   const { dashboard, root } = await openDashboard(t);
   await makeRun(root, 'run');
-  const listener = new Listener(dashboard, '/api/runs/run/events');
+  const listener = new Listener(dashboard, EVENTS, RUN);
   await listener.until(() => listener.events.length > 0);
   await dashboard.close();
   await listener.closed;

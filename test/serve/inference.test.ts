@@ -7,11 +7,12 @@ import sharp from 'sharp';
 import { SHAPE_NAMES } from '../../src/data/shapes10-draw.js';
 import { writeSafetensors } from '../../src/interop/safetensors/checked.js';
 import { AlexNet } from '../../src/papers/alexnet/model.js';
-import type { Confusion, FeatureMaps, ModelDetail, Prediction, Working } from '../../src/serve/api.js';
 import { InferenceProcess } from '../../src/serve/inference/client.js';
+import type { Answer, Waiting } from '../../src/serve/route-table.js';
 import { scratch, toyConfig } from '../support/toy.js';
-import { ask, makeRun, openDashboard } from './support.js';
+import { ask, call, makeRun, openDashboard } from './support.js';
 
+const RUN = { params: { id: 'run' } };
 const COMPUTE = { 'X-Paperweight': '1' };
 const post = (dashboard: { port: number }, path: string, body?: Uint8Array, type = 'image/png') =>
   ask(dashboard, path, {
@@ -59,7 +60,8 @@ async function fakeDashboard(t: TestContext, idleMs?: number) {
 
 test('neighbours and confusions come from one look at the test images', async (t) => {
   const { dashboard } = await fakeDashboard(t);
-  const predict = async () => (await post(dashboard, '/api/runs/run/predict?index=500')).body as Prediction;
+  const predict = async () =>
+    (await call(dashboard, 'POST /api/runs/:id/predict', { ...RUN, query: { index: 500 } })).body;
   const first = await predict();
   assert.deepEqual(first.top, [
     { label: 'b', probability: 0.5 },
@@ -83,13 +85,13 @@ test('neighbours and confusions come from one look at the test images', async (t
   );
   let answer = await ask(dashboard, '/api/runs/run/confusion');
   assert.equal(answer.status, 202);
-  const { done, total } = answer.body as Working;
+  const { done, total } = answer.body as Waiting<'GET /api/runs/:id/confusion'>;
   assert.ok(done >= 1000 && total === 2000, `${done} of ${total}`);
   while (answer.status === 202) {
     await sleep(50);
     answer = await ask(dashboard, '/api/runs/run/confusion');
   }
-  const { classes, counts, cells, images, weights } = answer.body as Confusion;
+  const { classes, counts, cells, images, weights } = answer.body as Answer<'GET /api/runs/:id/confusion'>;
   assert.deepEqual([classes, images, weights], [['a', 'b', 'c'], 2000, 'step-1.safetensors']);
   // Of the 200 images that are taken for another class, every third is of each class.
   assert.deepEqual(counts, [
@@ -146,7 +148,7 @@ test('a real model shows its layers, its features and what it sees', async (t) =
   tensors.get('classifier.6.bias')!.data.set(classes.map((_, i) => Math.log(i + 1)));
   await writeSafetensors(join(root, 'run', 'checkpoints', 'best-1.safetensors'), tensors);
 
-  const detail = (await ask(dashboard, '/api/runs/run/model')).body as ModelDetail;
+  const detail = (await call(dashboard, 'GET /api/runs/:id/model', RUN)).body;
   assert.deepEqual(detail.inputShape, [3, 63, 63]);
   assert.deepEqual(detail.layers[0], {
     name: 'features.0',
@@ -158,8 +160,11 @@ test('a real model shows its layers, its features and what it sees', async (t) =
   });
   assert.equal(detail.layers.at(-1)!.settings, '4096 → 10');
 
-  const features = await post(dashboard, '/api/runs/run/features?layer=features.0&index=3');
-  const { grey, ...maps } = features.body as FeatureMaps;
+  const features = await call(dashboard, 'POST /api/runs/:id/features', {
+    ...RUN,
+    query: { layer: 'features.0', index: 3 },
+  });
+  const { grey, ...maps } = features.body;
   assert.deepEqual(maps, {
     layer: 'features.0',
     maps: 96,
@@ -172,8 +177,12 @@ test('a real model shows its layers, its features and what it sees', async (t) =
   const bytes = Buffer.from(grey, 'base64');
   assert.equal(bytes.length, 96 * 225);
   assert.deepEqual([bytes[0], bytes[224], bytes[225], bytes.at(-1)], [0, 0, 3, 255]);
-  const hidden = (await post(dashboard, '/api/runs/run/features?layer=classifier.5&index=3'))
-    .body as FeatureMaps;
+  const hidden = (
+    await call(dashboard, 'POST /api/runs/:id/features', {
+      ...RUN,
+      query: { layer: 'classifier.5', index: 3 },
+    })
+  ).body;
   assert.deepEqual([hidden.maps, hidden.height, hidden.width], [1, 1, 4096]);
   assert.equal((await post(dashboard, '/api/runs/run/features?layer=__proto__&index=3')).status, 422);
 
@@ -186,7 +195,7 @@ test('a real model shows its layers, its features and what it sees', async (t) =
     await sharp(tall).webp().toBuffer(),
     'image/webp',
   );
-  const { top, label, weights } = seen.body as Prediction;
+  const { top, label, weights } = seen.body as Answer<'POST /api/runs/:id/predict'>;
   assert.deepEqual([top[0]!.label, label, weights], [classes.at(-1), undefined, 'best-1.safetensors']);
   assert.ok(Math.abs(top[0]!.probability - 10 / 55) < 1e-6);
 

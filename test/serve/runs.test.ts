@@ -9,11 +9,13 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { UsageError } from '../../src/errors/errors.js';
 import { writeSafetensors } from '../../src/interop/safetensors/checked.js';
 import { startTimeOf } from '../../src/run/process-file.js';
-import type { Insight, Kernels, RunDetail, RunSummary } from '../../src/serve/api.js';
+import type { RunSummary } from '../../src/serve/api.js';
 import { Dashboard } from '../../src/serve/http/server.js';
 import { toyConfig } from '../support/toy.js';
-import { ask, epochLine, makeRun, NO_PAPERS, openDashboard, send, steps } from './support.js';
+import { ask, call, epochLine, makeRun, NO_PAPERS, openDashboard, send, steps } from './support.js';
 
+const RUN = { params: { id: 'run' } };
+const INSIGHTS = 'GET /api/runs/:id/insights';
 const OLD = new Date('2026-01-02T03:04:05Z');
 const done = {
   event: 'done',
@@ -39,7 +41,7 @@ test('the list has what a person wants to know of each run', async (t) => {
   await makeRun(root, 'young', { metrics: [] });
   await mkdir(join(root, 'no-run'));
   await writeFile(join(root, 'file'), '');
-  const [young, old, ...rest] = (await ask(dashboard, '/api/runs')).body as RunSummary[];
+  const [young, old, ...rest] = (await call(dashboard, 'GET /api/runs')).body;
   assert.deepEqual(rest, []);
   assert.deepEqual([young!.id, young!.step, young!.spark, young!.status], ['young', 0, [], 'training']);
   // Three epochs of 1,250 steps, but for the limit.
@@ -92,7 +94,7 @@ test('the status follows the process, and the metrics where no process is known'
     const folder = await makeRun(root, id, options);
     if (id === 'stale' || id === 'broken') await utimes(join(folder, 'metrics.jsonl'), OLD, OLD);
   }
-  const found = (await ask(dashboard, '/api/runs')).body as RunSummary[];
+  const found = (await call(dashboard, 'GET /api/runs')).body;
   for (const [id, status] of runs) assert.equal(found.find((run) => run.id === id)?.status, status, id);
   assert.equal(found.find(({ id }) => id === 'failed')!.error, 'diverged');
 });
@@ -110,7 +112,7 @@ test('a run whose files are broken is shown as such, and does not hide the other
     files: { 'state.json': '{', 'label.json': '[1]', 'insights.jsonl': '{}\n[\n' },
   });
   await makeRun(root, 'binary', { files: { 'metrics.jsonl': Buffer.from([0, 255, 10, 200, 10]) } });
-  const found = (await ask(dashboard, '/api/runs')).body as RunSummary[];
+  const found = (await call(dashboard, 'GET /api/runs')).body;
   assert.equal(found.length, 6);
   assert.deepEqual(
     found
@@ -155,7 +157,7 @@ test('the details of a run', async (t) => {
   for (const name of ['step-00000010', 'step-00000012', 'best-00000010'])
     await writeFile(join(run, 'checkpoints', `${name}.safetensors`), '');
   await writeFile(join(run, 'checkpoints', '.step-1.tmp'), '');
-  const detail = (await ask(dashboard, '/api/runs/run')).body as RunDetail;
+  const detail = (await call(dashboard, 'GET /api/runs/:id', RUN)).body;
   assert.equal(detail.lines, 13);
   assert.equal(detail.lastStep?.step, 12);
   assert.deepEqual(detail.epochEvents, [epochLine(1, 10)]);
@@ -165,9 +167,9 @@ test('the details of a run', async (t) => {
     ['step-00000010.safetensors', false],
     ['step-00000012.safetensors', false],
   ]);
-  const log = (await ask(dashboard, '/api/runs/run/log')).body as { text: string }[];
+  const log = (await call(dashboard, 'GET /api/runs/:id/log', RUN)).body;
   assert.deepEqual([log.length, log[0]!.text, log.at(-1)!.text], [1000, 'line 200', 'line 1199']);
-  const some = (await ask(dashboard, '/api/runs/run/insights?points=3')).body as Insight[];
+  const some = (await call(dashboard, INSIGHTS, { ...RUN, query: { points: 3 } })).body;
   assert.deepEqual(
     some.map(({ step }) => step),
     [0, 400, 800],
@@ -176,7 +178,7 @@ test('the details of a run', async (t) => {
     some.map(({ activations }) => activations[0]!.histogram),
     [undefined, undefined, histogram],
   );
-  const all = (await ask(dashboard, '/api/runs/run/insights?histograms=all')).body as Insight[];
+  const all = (await call(dashboard, INSIGHTS, { ...RUN, query: { histograms: 'all' } })).body;
   assert.ok(all.length === 9 && all.every(({ activations }) => activations[0]!.histogram));
 });
 
@@ -193,8 +195,10 @@ test('kernels come as colours about grey', async (t) => {
   );
   await writeSafetensors(file('00000020'), new Map([['other', { dtype: 'F32', shape: [24], data }]]));
   await writeFile(file('00000030'), 'broken');
-  assert.deepEqual((await ask(dashboard, '/api/runs/run/kernels')).body, [20, 30, 100]);
-  const kernels = (await ask(dashboard, '/api/runs/run/kernels/100')).body as Kernels;
+  assert.deepEqual((await call(dashboard, 'GET /api/runs/:id/kernels', RUN)).body, [20, 30, 100]);
+  const kernels = (
+    await call(dashboard, 'GET /api/runs/:id/kernels/:step', { params: { id: 'run', step: 100 } })
+  ).body;
   assert.deepEqual([kernels.step, kernels.count, kernels.side], [100, 2, 2]);
   assert.deepEqual(
     [...Buffer.from(kernels.rgb, 'base64')],
@@ -208,7 +212,7 @@ test('runs are renamed and tagged', async (t) => {
   const { dashboard, root } = await openDashboard(t, { control: true });
   await makeRun(root, 'run');
   const change = async (body: object) =>
-    (await send(dashboard, 'PATCH', '/api/runs/run', body)).body as RunSummary;
+    (await call(dashboard, 'PATCH /api/runs/:id', { ...RUN, body })).body;
   const named = await change({ name: ' 猫 & <dog> ' });
   assert.deepEqual([named.id, named.name], ['run', '猫 & <dog>']);
   assert.deepEqual((await change({ tags: ['a', 'b', 'a'] })).tags, ['a', 'b']);
@@ -221,14 +225,14 @@ test('a run that has ended is deleted, and taken back', async (t) => {
   const run = await makeRun(root, 'run', { metrics: [...steps(1, 20), done] });
   await makeRun(root, 'busy');
   assert.equal((await send(dashboard, 'DELETE', '/api/runs/busy')).status, 409);
-  const first = (await send(dashboard, 'DELETE', '/api/runs/run')).body as { undo: string };
+  const first = (await call(dashboard, 'DELETE /api/runs/:id', RUN)).body;
   assert.equal(existsSync(run), false);
   assert.equal((await ask(dashboard, '/api/runs/run')).status, 404);
-  const back = await send(dashboard, 'POST', `/api/undo/${first.undo}`);
-  assert.equal((back.body as RunSummary).id, 'run');
+  const back = await call(dashboard, 'POST /api/undo/:undo', { params: first });
+  assert.equal(back.body.id, 'run');
   assert.match(await readFile(join(run, 'metrics.jsonl'), 'utf8'), /"done"/);
   assert.deepEqual(await readdir(join(root, '.trash')), []);
-  const second = (await send(dashboard, 'DELETE', '/api/runs/run')).body as { undo: string };
+  const second = (await call(dashboard, 'DELETE /api/runs/:id', RUN)).body;
   await makeRun(root, 'run');
   assert.equal((await send(dashboard, 'POST', `/api/undo/${second.undo}`)).status, 409);
   for (const undo of ['0123456789abcdef', '..', '..%2f..', second.undo.toUpperCase(), first.undo])
@@ -239,7 +243,7 @@ test('what was deleted long ago is removed at a later start', async (t) => {
   const { dashboard, root } = await openDashboard(t, { control: true });
   for (const id of ['long-ago', 'just-now']) await makeRun(root, id, { metrics: [done] });
   const undo = async (id: string) =>
-    ((await send(dashboard, 'DELETE', `/api/runs/${id}`)).body as { undo: string }).undo;
+    (await call(dashboard, 'DELETE /api/runs/:id', { params: { id } })).body.undo;
   const [old, young] = [await undo('long-ago'), await undo('just-now')];
   await utimes(join(root, '.trash', old), OLD, OLD);
   await openDashboard(t, { root, control: true });
@@ -249,14 +253,14 @@ test('what was deleted long ago is removed at a later start', async (t) => {
 test('a request to a run that trains lies where the trainer looks for it', async (t) => {
   const { dashboard, root } = await openDashboard(t, { control: true });
   const run = await makeRun(root, 'run');
-  const answer = await send(dashboard, 'POST', '/api/runs/run/control', { action: 'pause' });
+  const answer = await call(dashboard, 'POST /api/runs/:id/control', { ...RUN, body: { action: 'pause' } });
   assert.equal(answer.status, 200);
   const first = JSON.parse(await readFile(join(run, 'control.json'), 'utf8')) as {
     action: string;
     id: string;
   };
   assert.equal(first.action, 'pause');
-  await send(dashboard, 'POST', '/api/runs/run/control', { action: 'pause' });
+  await call(dashboard, 'POST /api/runs/:id/control', { ...RUN, body: { action: 'pause' } });
   const second = JSON.parse(await readFile(join(run, 'control.json'), 'utf8')) as { id: string };
   assert.notEqual(second.id, first.id);
   assert.equal((await send(dashboard, 'POST', '/api/runs/run/control', { action: 'rm' })).status, 400);
@@ -300,8 +304,11 @@ test('papers, their pages and their figures', async (t) => {
     },
   });
   for (const name of ['a.svg', 'a.zh.svg', 'b.svg']) await writeFile(join(root, '..', name), '<svg/>');
-  assert.deepEqual((await ask(dashboard, '/api/papers')).body, [{ id: 'alexnet', title: 'AlexNet' }]);
-  assert.deepEqual((await ask(dashboard, '/api/papers/alexnet')).body, { ...page, figures });
+  assert.deepEqual((await call(dashboard, 'GET /api/papers')).body, [{ id: 'alexnet', title: 'AlexNet' }]);
+  assert.deepEqual((await call(dashboard, 'GET /api/papers/:id', { params: { id: 'alexnet' } })).body, {
+    ...page,
+    figures,
+  });
   for (const name of ['a.svg', 'a.zh.svg']) {
     const figure = await ask(dashboard, `/api/papers/alexnet/figures/${name}`);
     assert.deepEqual([figure.headers['content-type'], figure.text], ['image/svg+xml', '<svg/>']);
@@ -326,7 +333,7 @@ test('a start that cannot be says why', async (t) => {
       Dashboard.open({ ...options, ...changes }),
       (error) => error instanceof UsageError && words.test(error.message),
     );
-  await refused({ root: join(root, 'absent') }, /runs folder .*absent/);
+  await refused({ root: join(root, '..', 'web', 'app.js') }, /runs folder .*app\.js/);
   await refused({ web: root }, /npm run build/);
   const other = createServer().listen(0, '127.0.0.1');
   t.after(() => other.close());

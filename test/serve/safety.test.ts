@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { UsageError } from '../../src/errors/errors.js';
 import { Dashboard } from '../../src/serve/http/server.js';
 import { scratch } from '../support/toy.js';
-import { ask, makeRun, NO_PAPERS, openDashboard, send } from './support.js';
+import { ask, call, makeRun, NO_PAPERS, openDashboard, send } from './support.js';
 
 const TOKEN = 'a-token-that-nobody-guesses';
 
@@ -245,7 +245,7 @@ test('no path leads out of the runs folder', async (t) => {
   ])
     assert.doesNotMatch((await ask(dashboard, path)).text, /not to be served/, path);
   assert.deepEqual(
-    ((await ask(dashboard, '/api/runs')).body as { id: string }[]).map(({ id }) => id),
+    (await call(dashboard, 'GET /api/runs')).body.map(({ id }) => id),
     ['run'],
   );
 });
@@ -262,7 +262,7 @@ test('files of a run that lead out of it are not read', async (t) => {
   await import('node:fs/promises').then(({ rmdir }) => rmdir(join(moved, 'checkpoints')));
   await symlink(join(root, '..', 'elsewhere'), join(moved, 'checkpoints'));
   assert.deepEqual((await ask(dashboard, '/api/runs/run/log')).body, []);
-  const detail = (await ask(dashboard, '/api/runs/moved')).body as { checkpoints: object[] };
+  const detail = (await call(dashboard, 'GET /api/runs/:id', { params: { id: 'moved' } })).body;
   assert.deepEqual(detail.checkpoints, []);
 });
 

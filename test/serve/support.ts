@@ -3,7 +3,9 @@ import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { Dashboard, type ServeOptions } from '../../src/serve/http/server.js';
+import type { Answer, EventOf, Input, InputArgument, RouteWith } from '../../src/serve/route-table.js';
 import type { PaperSource } from '../../src/serve/routes/paper-source.js';
+import { addressOf, methodOf } from '../../src/web/lib/address.js';
 import { scratch, toyConfig } from '../support/toy.js';
 
 export const stepLine = (step: number, changes: object = {}) => ({
@@ -96,7 +98,7 @@ export async function openDashboard(
   return { root: options.root ?? root, dashboard, errors };
 }
 
-export interface Answer {
+export interface Reply {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly text: string;
@@ -111,7 +113,7 @@ export interface Ask {
 }
 
 /** A request as it is: nothing is added, and the path is not tidied. */
-export function ask({ port }: { port: number }, path: string, options: Ask = {}): Promise<Answer> {
+export function ask({ port }: { port: number }, path: string, options: Ask = {}): Promise<Reply> {
   const { method = 'GET', headers = {}, body } = options;
   return new Promise((resolve, reject) => {
     const request = httpRequest({ host: '127.0.0.1', port, path, method, headers, agent: false });
@@ -142,28 +144,41 @@ export const send = (
   method: string,
   path: string,
   body?: unknown,
-): Promise<Answer> =>
+): Promise<Reply> =>
   ask(dashboard, path, {
     method,
     headers: { 'X-Paperweight': '1', ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
 
-export interface SseEvent {
+/** A request of the route table, as the pages send it, and its answer. */
+export async function call<R extends RouteWith<'answer'>>(
+  dashboard: { port: number },
+  route: R,
+  ...input: InputArgument<R>
+): Promise<Omit<Reply, 'body'> & { readonly body: Answer<R> }> {
+  const body = (input[0] as { readonly body?: object } | undefined)?.body;
+  const path = addressOf(route, ...input);
+  const method = methodOf(route);
+  return method === 'GET' ? ask(dashboard, path) : send(dashboard, method, path, body);
+}
+
+export interface SseEvent<E extends { readonly event: string }> {
   readonly id: string | undefined;
-  readonly event: string;
-  readonly data: never;
+  readonly event: E['event'];
+  readonly data: E;
 }
 
 /** A client of server-sent events. */
-export class Listener {
-  readonly events: SseEvent[] = [];
+export class Listener<R extends RouteWith<'events'>> {
+  readonly events: SseEvent<EventOf<R>>[] = [];
   /** Settles when the connection has ended. */
   readonly closed: Promise<void>;
   readonly #request: ReturnType<typeof httpRequest>;
   #wake: () => void = () => {};
 
-  constructor({ port }: { port: number }, path: string, headers: Record<string, string> = {}) {
+  constructor({ port }: { port: number }, route: R, input: Input<R>, headers: Record<string, string> = {}) {
+    const path = addressOf(route, ...([input] as InputArgument<R>));
     this.#request = httpRequest({ host: '127.0.0.1', port, path, headers, agent: false });
     this.closed = new Promise((resolve) => {
       this.#request.on('error', () => resolve());
@@ -190,15 +205,16 @@ export class Listener {
         .find((line) => line.startsWith(`${name}: `))
         ?.slice(name.length + 2);
     const event = field('event');
-    if (event) this.events.push({ id: field('id'), event, data: JSON.parse(field('data')!) as never });
+    if (event) this.events.push({ id: field('id'), event, data: JSON.parse(field('data')!) as EventOf<R> });
   }
 
-  of(event: string): SseEvent[] {
-    return this.events.filter((found) => found.event === event);
+  of<K extends EventOf<R>['event']>(event: K): SseEvent<Extract<EventOf<R>, { readonly event: K }>>[] {
+    return this.events.filter((found) => found.event === event) as never;
   }
 
   get steps(): number[] {
-    return this.of('step').map(({ data }) => (data as { step: number }).step);
+    const all: readonly { readonly data: { readonly event: string; readonly step?: number } }[] = this.events;
+    return all.flatMap(({ data }) => (data.event === 'step' ? data.step! : []));
   }
 
   get lastId(): string {
