@@ -13,7 +13,7 @@ export const device = {
    * @param options.precision what large layers compute with; float32 by default
    *
    * @example
-   * const model = await new AlexNet({ numClasses: 10 }).to(await device.best());
+   * const model = await new MyNet().to(await device.best());
    */
   best: bestDevice,
   open: openDevice,
@@ -24,8 +24,8 @@ export const device = {
 export type { Precision } from './backend/backend.js';
 export { type DeviceName, openDevice } from './backend/open.js';
 export { CIFAR10 } from './data/cifar10.js';
+export { cropMirrorColour } from './data/images/crop-mirror-colour.js';
 export { ImageFolder, type ImageFolderOptions, type SplitOptions } from './data/images/image-folder.js';
-export { paperTransforms } from './data/images/paper-transforms.js';
 export type { Image } from './data/images/square-image.js';
 export { readImage } from './data/read-image.js';
 export * from './deprecated.js';

@@ -1,7 +1,17 @@
 import { readFileSync } from 'node:fs';
 
-/** Version of the package. */
-export function version(): string {
-  const file = new URL('../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+/** What the package says of itself in its package.json. */
+export interface Manifest {
+  readonly version: string;
+  readonly paperweight: { readonly defaultPaper: string };
 }
+
+let read: Manifest | undefined;
+
+export function manifest(): Manifest {
+  read ??= JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as Manifest;
+  return read;
+}
+
+/** Version of the package. */
+export const version = (): string => manifest().version;

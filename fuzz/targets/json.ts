@@ -34,7 +34,7 @@ export const CONFIG = {
   momentum: 0.9,
   weightDecay: 0.0005,
   decayBiases: false,
-  sgd: 'paper',
+  sgd: 'rate-in-velocity',
   augment: 'crop-mirror',
   untilTrainError: 25,
   schedule: { kind: 'plateau', factor: 0.1, patience: 2, drops: 3 },

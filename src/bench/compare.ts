@@ -54,9 +54,11 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
     mode: options.mode,
     warmup: WARMUP,
     wantsOnnx: peer === 'onnxruntime',
+    forPeer: false,
   };
   const work = await writeWork(base);
-  const theirWork = peer && peerBatch > 0 ? await writeWork({ ...base, batch: peerBatch }) : undefined;
+  const theirWork =
+    peer && peerBatch > 0 ? await writeWork({ ...base, batch: peerBatch, forPeer: true }) : undefined;
   const ours = new Side(oursCommand(work.file));
   const theirs: PeerSide | undefined = peer && new PeerSide(peer, options, peerBatch);
   try {
@@ -81,7 +83,7 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
     const profile = options.profile ? ((await ours.ask('profile', limit)).rows as ProfileRow[]) : undefined;
     const plans = plansSchema.parse((await ours.ask('stats', limit)).plans);
     const peak = Number((await ours.end()).peakRssMiB);
-    const gflopPerImage = countFlop(options.network)[what === 'train' ? 'train' : 'forward'];
+    const gflopPerImage = (await countFlop(options.network))[what === 'train' ? 'train' : 'forward'];
     const speedOf = (values: readonly number[]) => {
       const secondsPerStep = median(values);
       return {

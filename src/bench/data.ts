@@ -12,6 +12,7 @@ import { findCifar10, openDataset } from '../train/datasets.js';
 import { oursCommand } from './compare.js';
 import { openBenchDevice } from './device.js';
 import { resultHead } from './machine.js';
+import { usualNetwork } from './network.js';
 import { type PeerPlaces, peerCommand } from './peers.js';
 import type { DataResult } from './result.js';
 import { Side } from './side.js';
@@ -54,7 +55,7 @@ export async function measureData(options: DataOptions): Promise<DataResult> {
       threads,
     ));
   const stepSeconds = await secondsOfStep(options);
-  onProgress(`an AlexNet step of ${batch} takes ${stepSeconds.toFixed(2)} s`);
+  onProgress(`a step of ${batch} takes ${stepSeconds.toFixed(2)} s`);
   const device = await openBenchDevice({ ...options, precision: 'float32' });
   setDefaultDevice(device);
   const theirs = command && new Side(command);
@@ -127,7 +128,7 @@ async function epoch(
 async function secondsOfStep({ batch, threads, device, limit }: DataOptions): Promise<number> {
   const work = await writeWork({
     what: 'train',
-    network: { paper: 'alexnet', preset: 'notes', norm: 'lrn' },
+    network: await usualNetwork(),
     batch,
     threads,
     device,
@@ -135,6 +136,7 @@ async function secondsOfStep({ batch, threads, device, limit }: DataOptions): Pr
     mode: '',
     warmup: 1,
     wantsOnnx: false,
+    forPeer: false,
   });
   const side = new Side(oursCommand(work.file));
   try {

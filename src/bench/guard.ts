@@ -5,10 +5,10 @@ import { UsageError } from '../errors/errors.js';
 import { diskError } from '../files/disk-error.js';
 import { CrossEntropyLoss, type Module } from '../nn/index.js';
 import { SGD } from '../optim/index.js';
-import { tensor } from '../tensor/tensor.js';
+import { type Tensor, tensor } from '../tensor/tensor.js';
 import { CapturingDevice } from './capture.js';
 import { openBenchDevice } from './device.js';
-import { buildNetwork, CLASSES, countFlop, INPUT } from './network.js';
+import { buildNetwork, CLASSES, countFlop, type Network, usualNetwork } from './network.js';
 import { smallStep } from './overhead.js';
 import { median } from './stats.js';
 
@@ -66,7 +66,10 @@ async function measurePlans(precision: 'float32' | 'bfloat16', plans: Record<str
   );
   const suffix = precision === 'float32' ? '' : `, ${precision}`;
   try {
-    const model = await buildNetwork({ paper: 'alexnet', preset: 'notes', norm: 'lrn' }).to(device);
+    const choice = await usualNetwork();
+    const network = await buildNetwork(choice);
+    const model = await network.model.to(device);
+    const images = imagesOf(network);
     const take = async (name: string, body: () => Promise<unknown>) => {
       const before = (await device.stats()).length;
       await body();
@@ -75,8 +78,12 @@ async function measurePlans(precision: 'float32' | 'bfloat16', plans: Record<str
       plans[name + suffix] = countersOf(made[0]!);
     };
     const optimizer = new SGD(model.parameters(), { lr: 0.001, momentum: 0.9 });
-    await take('train', () => trainStep(model, optimizer, BATCH));
-    const ofSgemm = await rate(model, optimizer, device);
+    await take('train', () => trainStep(model, optimizer, images(BATCH)));
+    const ofSgemm = await rate(model, optimizer, {
+      device,
+      images: images(RATE_BATCH),
+      gflop: (await countFlop(choice)).train * RATE_BATCH,
+    });
     model.eval();
     await take('infer', () => model.forward(images(BATCH)).data());
     const small = await smallStep(device, 32);
@@ -87,26 +94,33 @@ async function measurePlans(precision: 'float32' | 'bfloat16', plans: Record<str
   }
 }
 
-const images = (batch: number) =>
-  tensor(new Float32Array(batch * INPUT.reduce((a, d) => a * d, 1)).fill(0.1), { shape: [batch, ...INPUT] });
+const imagesOf =
+  ({ input }: Network) =>
+  (batch: number): Tensor =>
+    tensor(new Float32Array(batch * input.reduce((a, d) => a * d, 1)).fill(0.1), {
+      shape: [batch, ...input],
+    });
 
-async function trainStep(model: Module, optimizer: SGD, batch: number): Promise<number> {
+async function trainStep(model: Module, optimizer: SGD, images: Tensor): Promise<number> {
   optimizer.zeroGrad();
-  const labels = tensor(Int32Array.from({ length: batch }, (_, i) => i % CLASSES));
-  const loss = new CrossEntropyLoss().forward(model.forward(images(batch)), labels);
+  const labels = tensor(Int32Array.from({ length: images.shape[0]! }, (_, i) => i % CLASSES));
+  const loss = new CrossEntropyLoss().forward(model.forward(images), labels);
   loss.backward();
   optimizer.step();
   return loss.item();
 }
 
 /** The matrix product is timed between the steps, so that a busy minute slows both. */
-async function rate(model: Module, optimizer: SGD, device: CapturingDevice): Promise<number> {
-  const gflop = countFlop({ paper: 'alexnet', preset: 'notes', norm: 'lrn' }).train * RATE_BATCH;
-  await trainStep(model, optimizer, RATE_BATCH);
+async function rate(
+  model: Module,
+  optimizer: SGD,
+  { device, images, gflop }: { device: CapturingDevice; images: Tensor; gflop: number },
+): Promise<number> {
+  await trainStep(model, optimizer, images);
   const ratios: number[] = [];
   for (let i = 0; i < RATE_STEPS; i++) {
     const started = performance.now();
-    await trainStep(model, optimizer, RATE_BATCH);
+    await trainStep(model, optimizer, images);
     const gflops = gflop / ((performance.now() - started) / 1000);
     ratios.push(gflops / (await device.sgemmRate(1024, 3))!);
   }

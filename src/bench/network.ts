@@ -1,36 +1,60 @@
 import { UsageError } from '../errors/errors.js';
 import { reachable } from '../graph/graph.js';
 import { hostLeaf, type Node } from '../graph/node.js';
-import type { Shape } from '../graph/types.js';
 import { pair } from '../nn/arguments.js';
 import * as nn from '../nn/index.js';
 import { withoutInit } from '../nn/init.js';
 import { operationOf } from '../ops/index.js';
-import { AlexNet } from '../papers/alexnet/model.js';
+import { buildModel, type Paper } from '../papers/paper.js';
+import { openPaper } from '../papers/registry.js';
 import { Tensor, tensor } from '../tensor/tensor.js';
 
 /** Which network is measured. */
 export interface NetworkChoice {
-  readonly paper: 'alexnet';
-  readonly preset: 'notes';
+  readonly paper: string;
+  readonly preset: string;
   /** `none` leaves the normalisation layers out. */
   readonly norm: 'lrn' | 'none';
 }
 
 export const CLASSES = 10;
-/** [C, H, W] of one image. */
-export const INPUT: Shape = [3, 224, 224];
+
+/** A network to measure. */
+export interface Network {
+  readonly model: nn.Module;
+  /** [C, H, W] of one image. */
+  readonly input: readonly [number, number, number];
+}
 
 /** One layer as data, for peers to build the same network from. */
 export type LayerSpec = { readonly type: string } & Readonly<
   Record<string, string | number | boolean | readonly number[]>
 >;
 
-export function buildNetwork({ preset, norm }: NetworkChoice): nn.Module {
-  const model = new AlexNet({ numClasses: CLASSES, preset });
-  if (norm === 'lrn') return model;
+/** What is measured unless something else is asked for: the default paper's first preset. */
+export async function usualNetwork(): Promise<NetworkChoice> {
+  const paper = await openPaper();
+  return { paper: paper.id, preset: Object.keys(paper.presets)[0]!, norm: 'lrn' };
+}
+
+/** Builds the network with the dropout and the start of the recipe that trains it. @throws UsageError */
+export const buildNetwork = async (choice: NetworkChoice): Promise<Network> =>
+  made(await openPaper(choice.paper), choice);
+
+function made(paper: Paper, { preset, norm }: NetworkChoice): Network {
+  const trained = Object.values(paper.recipes).find(({ model }) => model.preset === preset)?.model;
+  const imageSize = trained?.imageSize ?? paper.imageSize(preset);
+  const model = buildModel(paper, {
+    ...{ dropout: 0.5, init: paper.inits[0]!, ...trained, preset, imageSize },
+    paper: paper.id,
+    classes: Array.from({ length: CLASSES }, (_, i) => `class ${i}`),
+  });
+  const input = [3, imageSize, imageSize] as const;
+  const layers = layersOf(model);
+  const kept = layers.filter((layer) => !(layer instanceof nn.LocalResponseNorm));
+  if (norm === 'lrn' || kept.length === layers.length) return { model, input };
   // For the comparison only: the same layers in a row, without those that normalise.
-  return new nn.Sequential(...layersOf(model).filter((layer) => !(layer instanceof nn.LocalResponseNorm)));
+  return { model: new nn.Sequential(...kept), input };
 }
 
 /** The layers of a network that is a plain chain, with the flattening before its classifier. */
@@ -92,10 +116,11 @@ export interface Flop {
   readonly train: number;
 }
 
-export function countFlop(choice: NetworkChoice): Flop {
-  const model = withoutInit(() => buildNetwork(choice));
-  const input = new Tensor(hostLeaf(new Float32Array(0), [1, ...INPUT], 'float32'));
-  const logits = model.forward(input);
+export async function countFlop(choice: NetworkChoice): Promise<Flop> {
+  const paper = await openPaper(choice.paper);
+  const { model, input } = withoutInit(() => made(paper, choice));
+  const image = new Tensor(hostLeaf(new Float32Array(0), [1, ...input], 'float32'));
+  const logits = model.forward(image);
   new nn.CrossEntropyLoss().forward(logits, tensor(Int32Array.of(0))).backward();
   const gradients = model.parameters().map((parameter) => parameter.grad!.node);
   return { forward: gflop([logits.node]), train: gflop([logits.node, ...gradients]) };

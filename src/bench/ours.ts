@@ -38,7 +38,7 @@ function batchOf(images: Float32Array, { batch, imageCount, inputShape }: Work):
 async function serve(file: string): Promise<void> {
   const work = await readWork(file);
   const device = new CapturingDevice(await openBenchDevice(work));
-  const model = buildNetwork(work.network);
+  const { model } = await buildNetwork(work.network);
   const weights = await floats(file, work.weights);
   let at = 0;
   for (const parameter of model.parameters()) parameter.load(weights.slice(at, (at += parameter.size)));

@@ -2,7 +2,7 @@ import { openDevice } from '../backend/open.js';
 import { CrossEntropyLoss } from '../nn/index.js';
 import { SGD } from '../optim/index.js';
 import { tensor } from '../tensor/tensor.js';
-import { buildNetwork, CLASSES, INPUT } from './network.js';
+import { buildNetwork, CLASSES, usualNetwork } from './network.js';
 
 /*
  * A process that opens a device and takes two training steps: `node start-child.js BATCH THREADS DEVICE`. Prints
@@ -11,10 +11,11 @@ import { buildNetwork, CLASSES, INPUT } from './network.js';
 const [batch, threads] = process.argv.slice(2, 4).map(Number) as [number, number];
 const { device } = await openDevice(process.argv[4] as 'auto', { threads });
 const opened = Date.now();
-const model = await buildNetwork({ paper: 'alexnet', preset: 'notes', norm: 'lrn' }).to(device);
+const network = await buildNetwork(await usualNetwork());
+const model = await network.model.to(device);
 const optimizer = new SGD(model.parameters(), { lr: 0.01, momentum: 0.9 });
-const images = tensor(new Float32Array(batch * INPUT.reduce((a, d) => a * d, 1)).fill(0.5), {
-  shape: [batch, ...INPUT],
+const images = tensor(new Float32Array(batch * network.input.reduce((a, d) => a * d, 1)).fill(0.5), {
+  shape: [batch, ...network.input],
 });
 const labels = tensor(Int32Array.from({ length: batch }, (_, i) => i % CLASSES));
 

@@ -6,7 +6,7 @@ import { writeFileAtomic } from '../files/atomic.js';
 import { exportOnnx } from '../interop/onnx/index.js';
 import { Generator } from '../random.js';
 import { manualSeed } from '../tensor/random.js';
-import { buildNetwork, describeNetwork, INPUT } from './network.js';
+import { buildNetwork, describeNetwork } from './network.js';
 
 const count = z.number().int().positive();
 
@@ -14,8 +14,8 @@ const count = z.number().int().positive();
 export const workSchema = z.object({
   what: z.enum(['train', 'infer']),
   network: z.object({
-    paper: z.literal('alexnet'),
-    preset: z.literal('notes'),
+    paper: z.string(),
+    preset: z.string(),
     norm: z.enum(['lrn', 'none']),
   }),
   batch: count,
@@ -52,6 +52,8 @@ export type WorkOptions = Omit<
 > & {
   /** Whether a side wants the network as an ONNX file. */
   readonly wantsOnnx: boolean;
+  /** Whether a side builds the network from the description of its layers. */
+  readonly forPeer: boolean;
 };
 
 export interface WorkFolder {
@@ -60,26 +62,26 @@ export interface WorkFolder {
 }
 
 /** Writes the network, its weights and the images into a new temporary folder. */
-export async function writeWork({ wantsOnnx, ...options }: WorkOptions): Promise<WorkFolder> {
+export async function writeWork({ wantsOnnx, forPeer, ...options }: WorkOptions): Promise<WorkFolder> {
   const folder = await mkdtemp(join(tmpdir(), 'paperweight-bench-'));
   const remove = () => rm(folder, { recursive: true, force: true });
   try {
     manualSeed(SEED);
-    const model = buildNetwork(options.network);
+    const { model, input } = await buildNetwork(options.network);
     const parameters = await Promise.all(model.parameters().map((p) => p.data()));
     await writeFileAtomic(join(folder, 'weights.f32'), parameters.map(bytesOf));
     const generator = new Generator(SEED);
     const imageCount = Math.min(IMAGES, options.batch);
-    const size = INPUT.reduce((a, d) => a * d, imageCount);
+    const size = input.reduce((a, d) => a * d, imageCount);
     const images = Float32Array.from({ length: size }, () => generator.uniform(-1, 1));
     await writeFileAtomic(join(folder, 'images.f32'), bytesOf(images));
-    if (wantsOnnx) await writeFileAtomic(join(folder, 'model.onnx'), (await exportOnnx(model, INPUT)).pieces);
+    if (wantsOnnx) await writeFileAtomic(join(folder, 'model.onnx'), (await exportOnnx(model, input)).pieces);
     const work: Work = {
       ...options,
-      inputShape: [...INPUT] as [number, number, number],
+      inputShape: [...input],
       lr: 0.01,
       momentum: 0.9,
-      layers: describeNetwork(model),
+      layers: forPeer ? describeNetwork(model) : [],
       weights: 'weights.f32',
       images: 'images.f32',
       imageCount,

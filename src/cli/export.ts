@@ -45,7 +45,7 @@ export function register(program: Command, paper?: Paper): void {
     .option('--out <file>', 'where to write it (default: model.onnx, and so on)', pathName('--out'))
     .option(
       '--names <naming>',
-      'what weights are called in a pth or safetensors file: notes, torchvision or caffe (default: the model’s own names)',
+      'whose names weights have in a pth or safetensors file, such as torchvision (default: the model’s own names)',
       pathName('--names'),
     )
     .option(
@@ -59,9 +59,9 @@ export function register(program: Command, paper?: Paper): void {
     .addHelpText(
       'after',
       examples(
-        'paperweight export runs/my-run --out alexnet.onnx',
-        'paperweight export runs/my-run --out alexnet.pth --names torchvision',
-        'paperweight export alexnet.pth --out alexnet.safetensors --dtype float16',
+        'paperweight export runs/my-run --out model.onnx',
+        'paperweight export runs/my-run --out model.pth --names torchvision',
+        'paperweight export model.pth --out model.safetensors --dtype float16',
       ),
     )
     .action(exportModel);

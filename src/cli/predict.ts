@@ -38,8 +38,8 @@ export function register(program: Command, paper?: Paper): void {
       'after',
       examples(
         'paperweight predict runs/my-run cat.jpg dog.png --top 3',
-        'paperweight predict alexnet.pth cat.jpg --class-names cat,dog',
-        'paperweight predict alexnet.onnx cat.jpg',
+        'paperweight predict model.pth cat.jpg --class-names cat,dog',
+        'paperweight predict model.onnx cat.jpg',
       ),
     )
     .action(predict);

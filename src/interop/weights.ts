@@ -94,7 +94,7 @@ async function openOwn(source: ByteSource): Promise<TensorFile> {
  *
  * @throws CheckpointError that names the file and what is wrong
  * @example
- * model.loadStateDict((await readWeights('alexnet.pth')).tensors);
+ * model.loadStateDict((await readWeights('model.pth')).tensors);
  */
 export async function readWeights(file: string): Promise<Weights> {
   return withFile(file, async (source) => {

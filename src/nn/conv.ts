@@ -30,7 +30,7 @@ export interface Conv2dOptions {
  *
  * @throws UsageError for sizes that cannot be
  * @example
- * new Conv2d(3, 96, 11, { stride: 4, padding: 2 }); // AlexNet's first layer
+ * new Conv2d(3, 96, 11, { stride: 4, padding: 2 }); // [N, 3, 224, 224] → [N, 96, 55, 55]
  */
 export class Conv2d extends Module {
   readonly kernelSize: Pair;

@@ -35,7 +35,7 @@ export interface ModelSummary {
  * @param inputShape [C, H, W] of one image, or a whole [N, C, H, W]
  * @throws ShapeError when the shape does not fit the model
  * @example
- * const { parameters, macs } = inspect(new AlexNet({ numClasses: 10 }), [3, 224, 224]);
+ * const { parameters, macs } = inspect(new MyNet(), [3, 224, 224]);
  */
 export function inspect(model: Module, inputShape: Shape): ModelSummary {
   if (!(model instanceof Module) || !isShape(inputShape))

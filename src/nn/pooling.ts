@@ -18,7 +18,7 @@ export interface MaxPool2dOptions {
  * Largest value of each window: [N, C, H, W] → [N, C, H', W'].
  *
  * @example
- * new MaxPool2d(3, { stride: 2 }); // AlexNet's overlapping pooling
+ * new MaxPool2d(3, { stride: 2 }); // overlapping windows
  */
 export class MaxPool2d extends Module {
   readonly stride: Size;

@@ -113,6 +113,6 @@ const adaptiveForward: Builder<Sized> = define<Sized>({
 
 /** Mean of bins [⌊i·H/h⌋, ⌈(i+1)·H/h⌉): any image becomes h × w, by PyTorch's rule. */
 export function adaptiveAvgPool2d(x: Node, size: Pair): Node {
-  // Bins of one cell each: the identity, which is AlexNet's own case at 224 × 224.
+  // Bins of one cell each: the identity.
   return x.shape.length === 4 && sameShape(x.shape.slice(2), size) ? x : adaptiveForward([x], { size });
 }

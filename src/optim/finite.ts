@@ -13,7 +13,7 @@ const BILINEAR = new Set(['linearGradWeight', 'conv2dGradWeight']);
  *
  * The gradient of a large linear layer's weights is not read again: each of its elements is a scalar product of a
  * column of the output's gradient and one of the input, and so is not larger than the product of their norms. For
- * AlexNet at a batch of 128 that leaves 5 million elements of 60.
+ * a large network at a batch of 128 that leaves 5 million elements of 60.
  */
 export function finiteGuard(loss: Tensor, grads: readonly Tensor[]): Tensor {
   const terms = grads.map(({ node }) => bound(node));

@@ -59,7 +59,11 @@ export async function openModel(path: string, device: Device, hints: ModelHints 
   const model = withoutInit(() => buildModel(paper, config));
   putWeights(file, model, inOwnNames(paper, model, weights.tensors));
   await model.to(device);
-  const { test: transform, views } = paper.transforms(config, statistics ? 'paper' : 'none', statistics);
+  const { test: transform, views } = paper.transforms(
+    config,
+    statistics ? 'crop-mirror-colour' : 'none',
+    statistics,
+  );
   return {
     model: model.eval() as Module,
     config,
@@ -111,7 +115,8 @@ async function openFile(file: string, hints: ModelHints): Promise<Opened> {
 async function fromRun(path: string) {
   const folder = RunFolder.open(path);
   const config = await folder.config(trainConfigSchema);
-  const statistics = config.augment === 'paper' ? await readStatistics(join(path, STATISTICS)) : undefined;
+  const statistics =
+    config.augment === 'crop-mirror-colour' ? await readStatistics(join(path, STATISTICS)) : undefined;
   const state = await folder.state();
   const name = state.best?.file ?? state.latest;
   if (!name)

@@ -9,7 +9,7 @@ import { claimRows, withoutTable } from './claims/table.js';
 import type { PaperPage } from './page.js';
 import { openPaper, paperFolder, paperIds } from './registry.js';
 
-/** All papers, AlexNet first. */
+/** All papers, the default one first. */
 export async function listPapers(): Promise<{ id: string; title: string }[]> {
   const papers = await Promise.all(paperIds().map((id) => openPaper(id)));
   return papers.map(({ id, name }) => ({ id, title: name }));

@@ -13,14 +13,19 @@ type Fixed = 'version' | 'recipe' | 'dataset' | 'data' | 'model' | 'seed' | 'mac
 
 /** All of a run that does not depend on the machine or the data. */
 export interface Recipe extends Omit<TrainConfig, Fixed> {
-  /** One sentence for `--help` and for the end of a run. */
+  /** One sentence for `--help`. */
   readonly about: string;
+  /** Said of a loss that stays that of chance, where this recipe is known to stay there for a while. */
+  readonly slowStart?: string;
+  /** The recipe that this one is a short form of; the end of a run names it. */
+  readonly shortOf?: string;
   readonly model: Omit<ModelConfig, 'paper' | 'classes'>;
 }
 
 /** A recipe as a run's configuration has it: the network, and the training. What is said to people stays behind. */
-export function partsOf({ about: _, model, ...training }: Recipe): Pick<Recipe, 'model'> & {
-  readonly training: Omit<Recipe, 'about' | 'model'>;
+export function partsOf({ about: _, slowStart: __, shortOf: ___, model, ...training }: Recipe): {
+  readonly model: Recipe['model'];
+  readonly training: Omit<Recipe, 'about' | 'slowStart' | 'shortOf' | 'model'>;
 } {
   return { model, training };
 }
@@ -74,7 +79,7 @@ export interface ForeignWeights {
 export interface Paper {
   /** The name of its folder: small letters, digits and hyphens. */
   readonly id: string;
-  /** What its network is called, such as AlexNet. */
+  /** What its network is called. */
   readonly name: string;
   /** Authors, title, place and year. */
   readonly citation: string;
@@ -93,7 +98,7 @@ export interface Paper {
   /**
    * From the bytes of a data set to the network's input.
    *
-   * @param statistics of the training images, which the augmentation `paper` needs
+   * @param statistics of the training images, which the augmentation `crop-mirror-colour` needs
    */
   readonly transforms: (
     config: ModelConfig,
@@ -115,7 +120,13 @@ export function definePaper(paper: Paper): Paper {
     if (!fits) throw new UsageError({ what: `The paper ${paper.id}: ${what}`, expected, got: String(got) });
   };
   demand(/^[a-z][a-z0-9-]*$/.test(paper.id), 'its id', 'small letters, digits and hyphens', paper.id);
-  for (const [name, { model }] of Object.entries(paper.recipes)) {
+  for (const [name, { model, shortOf = name }] of Object.entries(paper.recipes)) {
+    demand(
+      Object.hasOwn(paper.recipes, shortOf),
+      `the recipe that ${name} is a short form of`,
+      Object.keys(paper.recipes).join(' or '),
+      shortOf,
+    );
     demand(
       Object.hasOwn(paper.presets, model.preset),
       `the preset of recipe ${name}`,

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UsageError } from '../errors/errors.js';
 import { didYouMean } from '../errors/nearest.js';
+import { manifest } from '../version.js';
 import type { Paper } from './paper.js';
 
 /** Where the compiled papers are: each folder with an `index.js` is one. */
@@ -10,20 +11,21 @@ const COMPILED = fileURLToPath(new URL('.', import.meta.url));
 /** Where their sources are, with notes, results and figures; part of the package. */
 const SOURCES = fileURLToPath(new URL('../../../src/papers/', import.meta.url));
 
-/** The ids of all papers, AlexNet first. */
+/** The ids of all papers, the default one first. */
 export function paperIds(): string[] {
   const ids = readdirSync(COMPILED, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && existsSync(join(COMPILED, entry.name, 'index.js')))
     .map((entry) => entry.name)
     .sort();
-  return [...ids.filter((id) => id === DEFAULT_PAPER), ...ids.filter((id) => id !== DEFAULT_PAPER)];
+  const first = defaultPaper();
+  return [...ids.filter((id) => id === first), ...ids.filter((id) => id !== first)];
 }
 
-/** The paper of commands that name none. */
-export const DEFAULT_PAPER = 'alexnet';
+/** The paper of commands that name none: `paperweight.defaultPaper` in package.json. */
+export const defaultPaper = (): string => manifest().paperweight.defaultPaper;
 
 /** @throws UsageError for one that there is not */
-export async function openPaper(id: string = DEFAULT_PAPER): Promise<Paper> {
+export async function openPaper(id: string = defaultPaper()): Promise<Paper> {
   const ids = paperIds();
   if (!ids.includes(id))
     throw new UsageError({
@@ -42,7 +44,7 @@ export async function openPaper(id: string = DEFAULT_PAPER): Promise<Paper> {
 }
 
 /** Whether the sources are those of a clone, which may be written to, and not of an installed package. */
-export const isClone = (): boolean => existsSync(join(paperFolder(DEFAULT_PAPER), 'index.ts'));
+export const isClone = (): boolean => existsSync(join(SOURCES, 'paper.ts'));
 
 /** A paper's source folder: `notes.md`, `notes.zh.md`, `results/`, `figures/`. */
 export const paperFolder = (id: string): string => join(SOURCES, id);

@@ -83,10 +83,11 @@ export const recipes = {
 const claimsFile = (type: string): string => `import { inspect } from '../../nn/inspect.js';
 import type { Claim, Variant } from '../claims/claim.js';
 import { compared, counted, testError } from '../claims/kinds.js';
+import { partsOf } from '../paper.js';
 import { ${type} } from './model.js';
 import { recipes } from './recipe.js';
 
-const { about: _, model, ...training } = recipes.paper;
+const { model, training } = partsOf(recipes.paper);
 
 /** A training on shapes10, which every machine has; seconds are for two cores. */
 const variant = (id: string, lr: number): Variant => ({

@@ -46,19 +46,19 @@ export function checkImages({ augment, recipe, dataset }: TrainConfig, trainSet:
       got: 'one',
       next: 'add images of another class: for imagefolder, a folder for each class in train/ and val/',
     });
-  if (augment !== 'paper' || isCounted(trainSet)) return;
+  if (augment !== 'crop-mirror-colour' || isCounted(trainSet)) return;
   throw new UsageError({
     what: `The recipe ${recipe} cannot be trained on ${dataset}`,
     expected: 'images in folders, whose mean image and colours are counted first',
     got: dataset,
-    next: 'add --dataset imagefolder --data DIR, or choose --preset paper',
+    next: 'add --dataset imagefolder --data DIR, or choose another --preset',
   });
 }
 
 /** Counted once for the data set, and kept with the run. */
 async function countedStatistics({ config, trainSet, folder, observer, signal }: RunOptions) {
   checkImages(config, trainSet);
-  if (config.augment !== 'paper' || !isCounted(trainSet)) return undefined;
+  if (config.augment !== 'crop-mirror-colour' || !isCounted(trainSet)) return undefined;
   const onProgress = (done: number, total: number) => observer?.counting?.(done, total);
   return keptStatistics(join(folder.path, STATISTICS), trainSet, {
     onProgress,
@@ -85,8 +85,10 @@ export async function prepareRun(options: RunOptions): Promise<Trainer> {
   const { startFrom: start } = config;
   // A run that goes on has its weights in its checkpoint.
   const opening = start && begins ? await startWith(start, paper, model, config.model.classes) : [];
+  const { slowStart } = Object.hasOwn(paper.recipes, config.recipe) ? paper.recipes[config.recipe]! : {};
   const trainer = new Trainer({
     ...parts,
+    ...(slowStart === undefined ? {} : { slowStart }),
     ...overfitted({ ...parts, ...sets }),
     model,
     opening,

@@ -257,7 +257,7 @@ export interface SaveOptions {
  * @returns how many bytes were written
  * @throws CheckpointError when the disk refuses
  * @example
- * await saveWeights('alexnet.pth', model);
+ * await saveWeights('model.pth', model);
  */
 export async function saveWeights(
   file: string,

@@ -9,6 +9,12 @@ export const NAN_POLICIES = ['stop', 'skip', 'rollback'] as const;
 const positive = z.number().finite().positive();
 const count = z.number().int().positive();
 
+/** In runs up to version 0.1 the choice of the first paper was called `paper`. */
+const named =
+  <T extends string>(name: T) =>
+  <V extends string>(value: V): Exclude<V, 'paper'> | T =>
+    value === 'paper' ? name : (value as Exclude<V, 'paper'>);
+
 /** How the learning rate changes. */
 const scheduleSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('constant') }),
@@ -66,10 +72,13 @@ export const trainConfigSchema = z.object({
   weightDecay: z.number().finite().nonnegative(),
   /** Whether biases (and all else of one dimension) decay like weights; they do unless this is false. */
   decayBiases: z.boolean().optional(),
-  /** Where the learning rate stands in SGD's rule: outside of the momentum (PyTorch, the default) or inside (the paper). */
-  sgd: z.enum(['pytorch', 'paper']).optional(),
+  /** Where the learning rate stands in SGD's rule: outside of the momentum (PyTorch, the default) or inside. */
+  sgd: z.enum(['pytorch', 'rate-in-velocity', 'paper']).transform(named('rate-in-velocity')).optional(),
   /** What happens to training images beyond the preparation; nothing unless given. */
-  augment: z.enum(['none', 'crop-mirror', 'paper']).optional(),
+  augment: z
+    .enum(['none', 'crop-mirror', 'crop-mirror-colour', 'paper'])
+    .transform(named('crop-mirror-colour'))
+    .optional(),
   /** File of weights to start from; `partial` leaves what is not there, or has another shape, as initialised. */
   startFrom: z.object({ file: z.string().min(1), partial: z.boolean() }).optional(),
   /** Modules that do not learn: a path, which means all below it too, or a pattern with `*`. */
@@ -85,16 +94,16 @@ export const trainConfigSchema = z.object({
   /** Decay of an exponential moving average of the weights, which is then what is evaluated and kept as best. */
   ema: z.number().gt(0).lt(1).optional(),
   labelSmoothing: z.number().min(0).max(1).optional(),
-  /** Train and evaluate on the first so many batches alone, to see that the network can learn them. */
+  /** Train and evaluate on the first N batches alone, to see that the network can learn them. */
   overfitBatches: count.optional(),
-  /** What happens when a loss or a gradient is no finite number; `stop` unless given. */
+  /** What happens when a loss or a gradient is NaN or infinite; `stop` unless given. */
   onNan: z.enum(NAN_POLICIES).optional(),
   /** Ends the run after the first epoch whose training error, in percent, is not above this. */
   untilTrainError: z.number().min(0).max(100).optional(),
   schedule: scheduleSchema,
   seed: z.number().int(),
   checkpointEvery: count,
-  /** Batches between two printed lines; 100 in the notes. */
+  /** Batches between two printed lines. */
   logEvery: count,
   /** Steps between two insights (norms, dead units, kernels); 0 for none, and `INSIGHT_EVERY` unless given. */
   insightEvery: z.number().int().nonnegative().optional(),

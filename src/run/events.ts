@@ -1,7 +1,7 @@
 /** What a run tells while it goes on: the lines of `metrics.jsonl` and of `train --json`. */
 export interface StepEvent {
   readonly event: 'step';
-  /** From 1, as the notes print it. */
+  /** From 1, as printed lines have it. */
   readonly epoch: number;
   /** Steps of the run that are done. */
   readonly step: number;
@@ -107,7 +107,7 @@ export interface KernelImage {
 
 /** Whoever watches a run. All methods are called in order, from the training loop. */
 export interface Observer {
-  /** The notes' own lines. */
+  /** Printed lines. */
   line?(text: string): void;
   /** Something that a person should know, such as a net that does not start to learn. */
   note?(text: string): void;

@@ -9,7 +9,7 @@ import { Conv2d } from '../nn/conv.js';
 import type { Module } from '../nn/module.js';
 import type { KernelImage } from './events.js';
 
-/** Images of the kernels that a run keeps: enough for a film, 9 MB for AlexNet. */
+/** Images of the kernels that a run keeps: enough for a film, 9 MB for 96 kernels of 11 × 11. */
 const KEEP = 64;
 const NAME = /^step-(\d{8,})\.safetensors$/;
 

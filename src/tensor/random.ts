@@ -30,7 +30,7 @@ manualSeed(0);
  * @throws UsageError for anything else
  * @example
  * manualSeed(42);
- * const model = new AlexNet({ numClasses: 10 }); // the same weights every time
+ * const model = new MyNet(); // the same weights every time
  */
 export function manualSeed(seed: number): void {
   const generator = new Generator(seed);

@@ -65,10 +65,12 @@ export const diverged = (
 
 export const isFlat = (loss: number, classes: number): boolean => Math.abs(loss - Math.log(classes)) < FLAT;
 
-/** A net that has not begun to learn looks like one that is broken: says which it may be. */
-export const flatNote = (subject: string, { classes, recipe }: { classes: number; recipe: string }): string =>
-  `${subject} that of guessing (ln ${classes} = ${Math.log(classes).toFixed(3)}). ${
-    recipe === 'notes'
-      ? "The notes' recipe stays there for about 170 steps and then leaves; nothing is broken."
-      : 'If it stays there, try another learning rate or initialisation.'
-  }`;
+/**
+ * A net that has not begun to learn looks like one that is broken: says which it may be.
+ * @param slowStart what is known of the recipe
+ */
+export const flatNote = (
+  subject: string,
+  classes: number,
+  slowStart = 'If it stays there, try another learning rate or initialisation.',
+): string => `${subject} that of guessing (ln ${classes} = ${Math.log(classes).toFixed(3)}). ${slowStart}`;

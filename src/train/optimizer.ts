@@ -29,7 +29,7 @@ export function makeOptimizer(model: Module, config: TrainConfig): SGD {
   );
   const optimizer = new SGD(
     groups.filter(({ params }) => params.length > 0),
-    { lr, momentum, weightDecay, rateInVelocity: sgd === 'paper' },
+    { lr, momentum, weightDecay, rateInVelocity: sgd === 'rate-in-velocity' },
   );
   if (ema !== undefined) optimizer.average = new WeightAverage(learning(model), ema);
   return optimizer;

@@ -15,6 +15,8 @@ export interface ReporterParts {
   readonly stepsTotal: number;
   /** Steps at the loss of guessing after which that is said; {@link FLAT_STEPS} unless given. */
   readonly flatSteps?: number | undefined;
+  /** Said of a loss that stays that of chance, where the recipe is known for it. */
+  readonly slowStart?: string | undefined;
 }
 
 /** What has been measured of a step beside its result. */
@@ -24,7 +26,7 @@ export type Measured = Pick<StepEvent, 'loss' | 'lr' | 'stepSeconds' | 'dataSeco
   readonly gradNorm: number | undefined;
 };
 
-/** Says what a run does: events for its folder and for whoever watches, and the notes' printed lines. */
+/** Reports what a run does: events for its folder and for observers, and printed lines. */
 export class Reporter {
   readonly #parts: ReporterParts;
 
@@ -99,8 +101,8 @@ export class Reporter {
   }
 
   #noteFlat(step: number, subject: string): void {
-    const { classes, config } = this.#parts;
-    this.say('note', step, flatNote(subject, { classes, recipe: config.recipe }));
+    const { classes, slowStart } = this.#parts;
+    this.say('note', step, flatNote(subject, classes, slowStart));
   }
 }
 

@@ -36,6 +36,8 @@ export interface TrainerParts {
   readonly opening?: readonly string[];
   /** Steps at the loss of guessing after which that is said; 100 unless given. */
   readonly flatSteps?: number;
+  /** Said then, where the recipe is known to start slowly. */
+  readonly slowStart?: string;
   /** Ends the run cleanly, with a checkpoint, after the step that is under way. */
   readonly signal?: AbortSignal;
 }
@@ -44,7 +46,7 @@ export interface TrainerParts {
 const FEWEST_TRIED = 100;
 const MOST_TRIED = 1000;
 
-/** The notes' training loop, made fit to be left alone: progress, checkpoints, evaluation, exact resume. */
+/** Training loop with checkpoints, evaluation and exact resume. */
 export class Trainer {
   readonly #parts: TrainerParts;
   readonly #optimizer: SGD;
@@ -90,6 +92,7 @@ export class Trainer {
       classes: parts.testSet.classes.length,
       stepsTotal: this.stepsTotal,
       flatSteps: parts.flatSteps,
+      slowStart: parts.slowStart,
     });
     this.#timed = makeSchedule(this.#optimizer, config, this.stepsTotal);
     this.#saver = new Saver({

@@ -1,13 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { buildNetwork, countFlop, describeNetwork } from '../../src/bench/network.js';
+import {
+  buildNetwork,
+  countFlop,
+  describeNetwork,
+  type NetworkChoice,
+  usualNetwork,
+} from '../../src/bench/network.js';
 import { UsageError } from '../../src/errors/errors.js';
 import { BatchNorm2d, Sequential } from '../../src/nn/index.js';
 
 const notes = { paper: 'alexnet', preset: 'notes', norm: 'lrn' } as const;
 
-test('operations are counted as direct convolutions, without the first backward-data', () => {
-  const { forward, train } = countFlop(notes);
+test('operations are counted as direct convolutions, without the first backward-data', async () => {
+  const { forward, train } = await countFlop(notes);
   // Multiply-adds of the layers: out · out side² · kernel² · in, by hand.
   const conv1 = 96 * 55 * 55 * 11 * 11 * 3;
   const convs = [
@@ -22,16 +28,17 @@ test('operations are counted as direct convolutions, without the first backward-
   assert.ok(Math.abs(train - 2e-9 * (3 * macs - conv1)) < 1e-9, String(train));
 });
 
-test('a description has every layer in order, and none that normalises when there is to be none', () => {
-  const types = describeNetwork(buildNetwork(notes)).map((layer) => layer.type);
+test('a description has every layer in order, and none that normalises when there is to be none', async () => {
+  const described = async (choice: NetworkChoice) => describeNetwork((await buildNetwork(choice)).model);
+  const types = (await described(notes)).map((layer) => layer.type);
   assert.deepEqual(types.slice(0, 5), ['conv2d', 'localResponseNorm', 'relu', 'maxPool2d', 'conv2d']);
   assert.equal(types.indexOf('flatten'), types.indexOf('adaptiveAvgPool2d') + 1);
-  const without = describeNetwork(buildNetwork({ ...notes, norm: 'none' })).map((layer) => layer.type);
+  const without = (await described({ ...notes, norm: 'none' })).map((layer) => layer.type);
   assert.deepEqual(
     without,
     types.filter((type) => type !== 'localResponseNorm'),
   );
-  assert.deepEqual(describeNetwork(buildNetwork(notes))[0], {
+  assert.deepEqual((await described(notes))[0], {
     type: 'conv2d',
     inChannels: 3,
     outChannels: 96,
@@ -41,6 +48,14 @@ test('a description has every layer in order, and none that normalises when ther
     dilation: [1, 1],
     groups: 1,
   });
+});
+
+test('any paper’s network can be measured, at its own size', async () => {
+  assert.deepEqual(await usualNetwork(), notes);
+  const small = await buildNetwork({ paper: 'resnet', preset: 'resnet-20', norm: 'lrn' });
+  assert.deepEqual(small.input, [3, 32, 32]);
+  assert.ok((await countFlop({ paper: 'resnet', preset: 'resnet-20', norm: 'lrn' })).train > 0);
+  await assert.rejects(buildNetwork({ paper: 'resnet', preset: 'notes', norm: 'lrn' }), UsageError);
 });
 
 test('a layer that peers do not know is refused', () => {

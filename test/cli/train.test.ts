@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import sharp from 'sharp';
 import { recipes } from '../../src/papers/alexnet/recipe.js';
+import { partsOf } from '../../src/papers/paper.js';
 import { type CliOptions, type CliResult, jsonLines, runCli } from '../support/cli.js';
 import { UNWRITABLE } from '../support/disk.js';
 import { readEvents } from '../support/event-files.js';
@@ -187,7 +188,7 @@ describe('a run: interrupted, resumed, measured, used', () => {
     const config = JSON.parse(await readFile(join(run, 'config.json'), 'utf8'));
     const { machine, model, paperweight_checksum: checksum, ...rest } = config;
     assert.match(checksum, /^paperweight-sha256:[0-9a-f]{64}$/);
-    const { about: _, model: __, ...notes } = recipes.notes;
+    const { training: notes } = partsOf(recipes.notes);
     assert.deepEqual(rest, {
       ...notes,
       version: 1,
@@ -309,7 +310,7 @@ test('Ctrl-C twice ends at once; the quick recipe is in the configuration', asyn
     paperweight_checksum: ___,
     ...config
   } = JSON.parse(await readFile(join(run, 'config.json'), 'utf8'));
-  const { about: __, model, ...quick } = recipes.quick;
+  const { model, training: quick } = partsOf(recipes.quick);
   assert.deepEqual(config, {
     ...quick,
     version: 1,

@@ -103,7 +103,7 @@ for (const name of ['reference', 'onednn'] satisfies DeviceName[])
     });
 
     test('is left out with its step under skip, and nothing of it stays', async (t) => {
-      const config = toyConfig({ onNan: 'skip', epochs: 1, insightEvery: 0, sgd: 'paper' });
+      const config = toyConfig({ onNan: 'skip', epochs: 1, insightEvery: 0, sgd: 'rate-in-velocity' });
       // The fourth pass is bad, and the fifth is the look for it.
       const net = faultyNet(() => new Faulty((pass) => pass === 4));
       const { trainer, folder, recorder } = await toyRun(device, await scratch(t), { config, net });

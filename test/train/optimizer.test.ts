@@ -9,7 +9,7 @@ import { makeToyNet, plainMetrics, scratch, ToySet, toyConfig, toyRun } from '..
 /** The paper's ways of training, small. */
 const paperConfig = (changes: Partial<TrainConfig> = {}): TrainConfig =>
   toyConfig({
-    sgd: 'paper',
+    sgd: 'rate-in-velocity',
     decayBiases: false,
     schedule: { kind: 'plateau', factor: 0.1, patience: 0, drops: 3 },
     ...changes,

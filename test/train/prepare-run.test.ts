@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { openDevice } from '../../src/backend/open.js';
 import { referenceDevice } from '../../src/backend/reference/index.js';
 import { recipes } from '../../src/papers/alexnet/recipe.js';
+import { partsOf } from '../../src/papers/paper.js';
 import { prepareRun } from '../../src/papers/train.js';
 import type { TrainConfig } from '../../src/run/config.js';
 import { RunFolder } from '../../src/run/run-folder.js';
@@ -11,7 +12,7 @@ import { scratch, ToySet } from '../support/toy.js';
 
 test('a run that something else computes from now on says so', async (t) => {
   const trainSet = new ToySet(64);
-  const { about: _, model, ...quick } = recipes.quick;
+  const { model, training: quick } = partsOf(recipes.quick);
   const { device } = await openDevice('onednn', { threads: 1 });
   t.after(() => device.close());
   const config = (deviceInfo: object): TrainConfig => ({
@@ -47,7 +48,7 @@ test('a run that something else computes from now on says so', async (t) => {
 
 test('a run that was killed before its first checkpoint begins again', async (t) => {
   const trainSet = new ToySet(64);
-  const { about: _, model, ...quick } = recipes.quick;
+  const { model, training: quick } = partsOf(recipes.quick);
   const config: TrainConfig = {
     ...quick,
     version: 1,

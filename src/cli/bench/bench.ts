@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { defaultPaper } from '../../papers/registry.js';
 import {
   addDeviceOptions,
   examples,
@@ -30,8 +31,8 @@ export function register(program: Command): void {
       ].join('\n'),
     )
     .argument('<what>', `one of ${BENCHES.join(', ')}`, oneOf('bench', BENCHES))
-    .option('--paper <name>', 'whose network', oneOf('--paper', ['alexnet']), 'alexnet')
-    .option('--preset <name>', 'variant of the network', oneOf('--preset', ['notes']), 'notes')
+    .option('--paper <id>', `whose network (default: ${defaultPaper()})`, pathName('--paper'))
+    .option('--preset <name>', 'variant of the network (default: the paper’s first)', pathName('--preset'))
     .option('--norm <kind>', 'lrn, or none to leave it out', oneOf('--norm', ['lrn', 'none']), 'lrn')
     .option(
       '--batch <n>',

@@ -5,8 +5,8 @@ export const BENCHES = ['train', 'infer', 'data', 'start', 'step-overhead', 'gua
 export const BENCH_PEERS = ['none', 'pytorch', 'onnxruntime', 'tfjs', 'jax-js', 'torchvision'] as const;
 
 export interface BenchFlags extends DeviceFlags {
-  readonly paper: 'alexnet';
-  readonly preset: 'notes';
+  readonly paper?: string;
+  readonly preset?: string;
   readonly norm: 'lrn' | 'none';
   readonly batch?: number;
   readonly precision: 'auto' | 'float32' | 'bfloat16';

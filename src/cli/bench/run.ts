@@ -9,6 +9,7 @@ import { type Result, saveResult } from '../../bench/result.js';
 import { measureStart } from '../../bench/start.js';
 import { UsageError } from '../../errors/errors.js';
 import { writeFileAtomic } from '../../files/atomic.js';
+import { openPaper } from '../../papers/registry.js';
 import { checkOutput } from '../options/output-file.js';
 import { EXIT, reportError } from '../print-error.js';
 import { note, print, printJson } from '../terminal/output.js';
@@ -76,7 +77,8 @@ async function measureSteps(
   flags: BenchFlags,
   common: Pick<Parameters<typeof compare>[0], 'device' | 'threads' | 'rounds' | 'limit' | 'places'>,
 ): Promise<void> {
-  const { paper, preset, norm, precision } = flags;
+  const { norm, precision } = flags;
+  const paper = await openPaper(flags.paper);
   const peer = choosePeer(what, flags, what === 'train' ? TRAINERS : ([...TRAINERS, 'onnxruntime'] as const));
   const { peerMode = '' } = flags;
   if (peer && peerMode && !PEERS[peer].modes.includes(peerMode))
@@ -89,7 +91,7 @@ async function measureSteps(
   const { result, profile } = await compare({
     ...common,
     what,
-    network: { paper, preset, norm },
+    network: { paper: paper.id, preset: flags.preset ?? Object.keys(paper.presets)[0]!, norm },
     batch,
     precision,
     steps: flags.steps ?? (what === 'infer' && batch === 1 ? 20 : 2),

@@ -5,7 +5,7 @@ import { ShapeError, UsageError } from '../../errors/errors.js';
 import type { ModelSummary } from '../../nn/inspect.js';
 import type { Module } from '../../nn/module.js';
 import type { Paper } from '../../papers/paper.js';
-import { DEFAULT_PAPER } from '../../papers/registry.js';
+import { defaultPaper } from '../../papers/registry.js';
 import type { ModelConfig } from '../../run/config.js';
 import { addModelOptions, type ModelFlags, modelOptions } from '../options/model.js';
 import { examples, JSON_OUTPUT, oneOf, pathName, positiveInteger } from '../options/options.js';
@@ -27,7 +27,7 @@ interface Flags extends ModelFlags {
 }
 
 export function register(program: Command, paper?: Paper): void {
-  const id = paper?.id ?? DEFAULT_PAPER;
+  const id = paper?.id ?? defaultPaper();
   const command = program
     .command('inspect')
     .summary('layers of a model: shapes, parameters, multiply-adds; or what a file of weights holds')
@@ -36,7 +36,7 @@ export function register(program: Command, paper?: Paper): void {
     )
     .argument(
       '[paper-run-or-file]',
-      `whose model (default: ${DEFAULT_PAPER}), or a run folder, a file of weights (.safetensors, .pth, .pt), or an .onnx file`,
+      `whose model (default: ${defaultPaper()}), or a run folder, a file of weights (.safetensors, .pth, .pt), or an .onnx file`,
       pathName('paper-run-or-file'),
     )
     .option(

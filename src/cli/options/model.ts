@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import type { z } from 'zod';
 import { UsageError } from '../../errors/errors.js';
 import { expectedBy, type Paper } from '../../papers/paper.js';
-import { DEFAULT_PAPER, paperIds } from '../../papers/registry.js';
+import { defaultPaper, paperIds } from '../../papers/registry.js';
 import type { ModelConfig } from '../../run/config.js';
 import { flagName, pathName, refuse } from './options.js';
 
@@ -39,7 +39,7 @@ class PaperFlag extends Option {
 export function addModelOptions(command: Command, paper: Paper | undefined): Command {
   command.option(
     '--paper <id>',
-    `which paper: ${paperIds().join(', ')}; each has options of its own (default: ${DEFAULT_PAPER})`,
+    `which paper: ${paperIds().join(', ')}; each has options of its own (default: ${defaultPaper()})`,
     pathName('--paper'),
   );
   for (const [key, schema] of Object.entries(paper?.options.shape ?? {}))

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { UsageError } from '../../errors/errors.js';
+import { defaultPaper } from '../../papers/registry.js';
 import { addDeviceOptions, examples, JSON_OUTPUT, type Parser, pathName } from '../options/options.js';
 import type { ReproduceFlags } from './flags.js';
 
@@ -25,7 +26,7 @@ export function register(program: Command): void {
     .description(
       'Trains what a paper’s claims need and is not there yet, continues where it was stopped, and rebuilds the table of claims after each training. Ctrl-C saves a checkpoint first.',
     )
-    .argument('[paper]', 'which paper (default: alexnet)', pathName('paper'))
+    .argument('[paper]', `which paper (default: ${defaultPaper()})`, pathName('paper'))
     .option(
       '--claim <id>',
       'only this claim; may come several times (default: all)',
@@ -49,9 +50,9 @@ export function register(program: Command): void {
     .addHelpText(
       'after',
       examples(
-        'paperweight reproduce alexnet --list',
-        'paperweight reproduce alexnet --budget 30m --data ./data',
-        'paperweight reproduce alexnet --claim lrn-four-layer --claim batchnorm',
+        `paperweight reproduce ${defaultPaper()} --list`,
+        `paperweight reproduce ${defaultPaper()} --budget 30m --data ./data`,
+        `paperweight reproduce ${defaultPaper()} --claim parameters`,
       ),
     )
     .action(async (id: string | undefined, flags: ReproduceFlags) => {

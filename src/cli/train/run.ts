@@ -8,8 +8,8 @@ import { writeFileAtomic } from '../../files/atomic.js';
 import { withoutInit } from '../../nn/init.js';
 import { dryRun } from '../../papers/dry-run.js';
 import { requireModel } from '../../papers/load.js';
-import { buildModel } from '../../papers/paper.js';
-import { openPaper } from '../../papers/registry.js';
+import { buildModel, type Paper } from '../../papers/paper.js';
+import { defaultPaper, openPaper } from '../../papers/registry.js';
 import { oneClass } from '../../papers/test-set.js';
 import { checkImages, describeMachine, deviceSchema, prepareRun } from '../../papers/train.js';
 import { curveSvg } from '../../report/curve.js';
@@ -99,7 +99,7 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
           note(line);
         for (const set of [run.trainSet, run.testSet]) if (set.summary?.()) note(set.summary());
         for (const line of oneClass(run.testSet)) note(line);
-        closing(config, done);
+        closing(await openPaper(config.model.paper), config, done);
       } finally {
         screen.end();
         if (stopServing) await stopServing();
@@ -309,6 +309,7 @@ class Screen implements Observer {
 }
 
 function closing(
+  paper: Paper,
   { recipe, dataset, data, seed, startFrom }: TrainConfig,
   { run, testImages, testTotal }: DoneEvent,
 ): void {
@@ -319,10 +320,15 @@ function closing(
       : `Measured on ${grouped(testImages)} test images of ${dataset}, which training never saw.`,
   );
   note(`The run lies in ${run}; its curve is ${join(run, CURVE)}`);
-  if (recipe === 'quick' && !startFrom) {
-    note('This was the quick recipe. The whole of the notes’ own, ten epochs, is:');
-    note(
-      `  ${COMMAND} train --preset notes --dataset ${dataset}${data ? ` --data ${data}` : ''} --seed ${seed}`,
-    );
+  const shortOf = Object.hasOwn(paper.recipes, recipe) ? paper.recipes[recipe]!.shortOf : undefined;
+  if (shortOf !== undefined && !startFrom) {
+    note(`The recipe ${recipe} is a short form of ${shortOf}. The whole of that is:`);
+    const flags = [
+      ...(paper.id === defaultPaper() ? [] : ['--paper', paper.id]),
+      ...['--preset', shortOf, '--dataset', dataset],
+      ...(data ? ['--data', data] : []),
+      ...['--seed', String(seed)],
+    ];
+    note(`  ${COMMAND} train ${flags.join(' ')}`);
   }
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { UsageError } from '../../errors/errors.js';
 import type { Paper } from '../../papers/paper.js';
-import { DEFAULT_PAPER } from '../../papers/registry.js';
+import { defaultPaper } from '../../papers/registry.js';
 import { examples } from '../options/options.js';
 import { addTrainFlags, type TrainFlags } from './flags.js';
 
@@ -13,7 +13,7 @@ function presets({ name, recipes }: Paper): string {
 
 /** @param paper whose presets, options and defaults the help shows; undefined where another command runs */
 export function register(program: Command, paper?: Paper): void {
-  const start = `paperweight train${!paper || paper.id === DEFAULT_PAPER ? '' : ` --paper ${paper.id}`}`;
+  const start = `paperweight train${!paper || paper.id === defaultPaper() ? '' : ` --paper ${paper.id}`}`;
   const short = Object.keys(paper?.recipes ?? {})[1];
   const command = program
     .command('train')

@@ -30,7 +30,7 @@ const OUTPUT = 'logits';
  * @returns the file's bytes, as pieces for `writeFileAtomic`
  * @throws UsageError for an operation that ONNX cannot express
  * @example
- * await writeFileAtomic('alexnet.onnx', (await exportOnnx(model, [3, 224, 224])).pieces);
+ * await writeFileAtomic('model.onnx', (await exportOnnx(model, [3, 224, 224])).pieces);
  */
 export async function exportOnnx(
   model: Module,

@@ -15,7 +15,7 @@ const MAX_BYTES = 2 ** 31 - 1;
  *
  * @throws CheckpointError as {@link importOnnx} does, and for a file that cannot be read
  * @example
- * const model = await readOnnx('alexnet.onnx');
+ * const model = await readOnnx('model.onnx');
  */
 export async function readOnnx(path: string): Promise<OnnxModel> {
   try {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { cropMirrorColour } from '../../data/images/crop-mirror-colour.js';
 import type { ImageStatistics } from '../../data/images/image-sums.js';
-import { paperTransforms } from '../../data/images/paper-transforms.js';
 import * as transforms from '../../data/transforms/index.js';
 import { UsageError } from '../../errors/errors.js';
 import type { Module } from '../../nn/module.js';
@@ -72,18 +72,18 @@ const CIFAR10 = { mean: [0.4914, 0.4822, 0.4465], std: [0.247, 0.2435, 0.2616] }
  * Resized, scaled to [0, 1], then to [−1, 1] as in the notes; for the four-layer net minus the training images'
  * mean colour, by their standard deviation. (The paper subtracts the mean image.) `crop-mirror` shifts each
  * training image by up to an eighth of its side and mirrors half of them: section 4.1's, on small images.
- * `paper` is sections 2 and 4.1 as they stand, on images larger than the network's input (`paperTransforms`).
+ * `crop-mirror-colour` is sections 2 and 4.1 as they stand, on images larger than the network's input.
  *
- * @throws UsageError for `paper` without statistics, or with images that are no larger than the input
+ * @throws UsageError for `crop-mirror-colour` without statistics, or with images that are no larger than the input
  */
 export function alexNetTransforms(
   { preset, imageSize }: Pick<ModelConfig, 'preset' | 'imageSize'>,
   augment: NonNullable<TrainConfig['augment']> = 'none',
   statistics?: ImageStatistics,
 ): PaperViews {
-  if (augment === 'paper') {
+  if (augment === 'crop-mirror-colour') {
     const side = statistics?.shape[1] ?? 0;
-    if (statistics && side > imageSize) return paperTransforms(statistics, imageSize);
+    if (statistics && side > imageSize) return cropMirrorColour(statistics, imageSize);
     throw new UsageError({
       what: 'The paper’s preparation of images cannot be done',
       expected: `the mean image of training images larger than ${imageSize} × ${imageSize}`,

@@ -5,6 +5,7 @@ import { epochsTo } from '../claims/kinds.js';
 import type { Result, Results } from '../claims/result.js';
 import { show, summarise } from '../claims/statistics.js';
 import type { Activation } from '../layers.js';
+import { partsOf } from '../paper.js';
 import { recipes } from './recipe.js';
 
 /** Percent of training error that the nets of Figure 1 are to come down to. */
@@ -27,7 +28,7 @@ const MIDDLE: Readonly<Record<Activation, number>> = {
   sigmoid: 0.1,
 };
 
-const { about: _, model, ...training } = recipes['four-layer'];
+const { model, training } = partsOf(recipes['four-layer']);
 
 /** How the weights start: scaled to the activation, or as small as in the author's own code. */
 export type Start = 'kaiming' | 'cuda-convnet';

@@ -1,4 +1,5 @@
 import type { Variant } from '../claims/job.js';
+import { partsOf } from '../paper.js';
 import { recipes } from './recipe.js';
 
 /*
@@ -8,19 +9,18 @@ import { recipes } from './recipe.js';
 
 const EPOCH = 20;
 
-const { about: _, model: notesModel, ...notesTraining } = recipes.notes;
+const notes = partsOf(recipes.notes);
 
 /** The notes' whole template: ten epochs of AlexNet at 224 × 224. */
 export const notesTenEpochs: Variant = {
   id: 'notes-10-epochs',
   recipe: 'notes',
   dataset: 'cifar10',
-  model: notesModel,
-  training: notesTraining,
+  ...notes,
   seconds: 10 * (391 * 3.1 + 100),
 };
 
-const { about: __, model: smallModel, ...smallTraining } = recipes['four-layer'];
+const { model: smallModel, training: smallTraining } = partsOf(recipes['four-layer']);
 const EPOCHS = 12;
 
 type SmallOptions = NonNullable<Variant['model']['options']>;

@@ -3,7 +3,7 @@ import { resultsOf } from './claim.js';
 import type { Variant } from './job.js';
 import type { EpochResult, Result, Results } from './result.js';
 
-/** Errors against epochs, in the manner of AlexNet's Figure 1, drawn from a paper's results. */
+/** Errors against epochs drawn from a paper's results. */
 export interface Chart {
   /** Of its file: small letters, digits and hyphens. */
   readonly name: string;

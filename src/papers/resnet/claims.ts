@@ -3,10 +3,11 @@ import { inspect } from '../../nn/inspect.js';
 import type { Claim, Text } from '../claims/claim.js';
 import type { Variant } from '../claims/job.js';
 import { compared, counted, single, testError, trainError } from '../claims/kinds.js';
+import { partsOf } from '../paper.js';
 import { ResNet } from './model.js';
 import { recipes } from './recipe.js';
 
-const { about: _, model, ...training } = recipes.short;
+const { model, training } = partsOf(recipes.short);
 
 /** Four epochs of a net. Seconds are for two cores, from a few steps: about 0.2 s of processor time each at 20 layers. */
 const short = (preset: string, seconds: number): Variant => ({
@@ -21,14 +22,12 @@ const plain20 = short('plain-20', 200);
 const resnet44 = short('resnet-44', 450);
 const plain44 = short('plain-44', 450);
 
-const { about: __, model: wholeModel, ...wholeTraining } = recipes['resnet-20'];
 /** The paper's whole recipe. */
 const whole: Variant = {
   id: 'resnet-20-whole',
   recipe: 'resnet-20',
   dataset: 'cifar10',
-  model: wholeModel,
-  training: wholeTraining,
+  ...partsOf(recipes['resnet-20']),
   seconds: 164 * 50,
 };
 

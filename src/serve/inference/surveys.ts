@@ -10,7 +10,7 @@ const CONFUSION_OF = 2000;
 const NEIGHBOURS = 8;
 /** Images that a cell of the confusion matrix names. */
 const CELL = 24;
-/** Weights whose surveys are kept: 16 MB each for AlexNet. */
+/** Weights whose surveys are kept: 16 MB each for a large network. */
 const KEEP = 3;
 
 interface Job {

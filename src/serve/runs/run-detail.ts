@@ -11,7 +11,7 @@ import { lastLines, parseJson } from './tail.js';
 
 const LOG_LINES = 1000;
 const LOG_BYTES = 2 ** 20;
-/** Most bytes of a file of kernels that is read: AlexNet's first layer has 140 kB. */
+/** Most bytes of a file of kernels that is read: 96 kernels of 11 × 11 have 140 kB. */
 const KERNEL_BYTES = 2 ** 24;
 
 /** All that the page of a run shows at once. */

@@ -27,7 +27,7 @@ export interface ImportOptions {
  * @param bytes the whole file
  * @throws CheckpointError for a file that is broken, or that needs what is not here
  * @example
- * const model = importOnnx(await readFile('alexnet.onnx'), { name: 'alexnet.onnx' });
+ * const model = importOnnx(await readFile('model.onnx'), { name: 'model.onnx' });
  */
 export function importOnnx(
   bytes: Uint8Array,

@@ -11,8 +11,8 @@ import {
 } from '../transforms/index.js';
 import type { ImageStatistics } from './image-sums.js';
 
-/** How AlexNet's paper prepares its images; all give centred values on the scale of bytes. */
-export interface PaperTransforms {
+/** Transforms that give centred values on the scale of bytes. */
+export interface CropMirrorColour {
   /** A random window, mirrored or not, with its colours shifted along their principal components. */
   readonly train: Transform;
   /** The middle. */
@@ -22,14 +22,16 @@ export interface PaperTransforms {
 }
 
 /**
- * The paper's augmentation (sections 2 and 4.1), from what was computed over the training images.
+ * The preparation that the first convolutional nets for ImageNet share: minus the mean image, a random window,
+ * mirrored or not, with its colours shifted along the principal components of the training images.
  *
- * @param size side of the windows; 224 in the paper
+ * @param statistics what was computed over the training images
+ * @param size side of the windows
  * @example
  * const statistics = await imageStatistics(trainSet);
- * const { train, test, views } = paperTransforms(statistics);
+ * const { train, test, views } = cropMirrorColour(statistics);
  */
-export function paperTransforms({ mean, shape, colours }: ImageStatistics, size = 224): PaperTransforms {
+export function cropMirrorColour({ mean, shape, colours }: ImageStatistics, size = 224): CropMirrorColour {
   const [, height, width] = shape;
   // An image from elsewhere may have another size; those of the data set pass unchanged.
   const minus = compose([resize([height, width]), subtractMean(mean, shape)]);

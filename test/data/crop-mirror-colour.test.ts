@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { referenceDevice } from '../../src/backend/reference/index.js';
+import { cropMirrorColour } from '../../src/data/images/crop-mirror-colour.js';
 import { ImageSums } from '../../src/data/images/image-sums.js';
-import { paperTransforms } from '../../src/data/images/paper-transforms.js';
 import * as transforms from '../../src/data/transforms/index.js';
 import { UsageError } from '../../src/errors/errors.js';
 import { buildGraph } from '../../src/graph/graph.js';
@@ -131,12 +131,12 @@ describe('colourShift', () => {
   });
 });
 
-describe('paperTransforms', () => {
+describe('cropMirrorColour', () => {
   const sums = new ImageSums([3, 8, 8]);
   const images = Uint8Array.from({ length: 4 * 192 }, (_, i) => (i * i * 31) % 256);
   for (let i = 0; i < 4; i++) sums.add(images.subarray(192 * i, 192 * (i + 1)));
   const batch = tensor(images, { shape: [4, 3, 8, 8] });
-  const { train, test, views } = paperTransforms(sums.result(), 6);
+  const { train, test, views } = cropMirrorColour(sums.result(), 6);
 
   it('cut the same window from image and mean, mirror it, and shift each channel as a whole', async () => {
     const { mean } = sums.result();

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { openPaper, paperIds } from '../../src/papers/registry.js';
+import { sourceFiles } from './imports.js';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const papers = await Promise.all(paperIds().map((id) => openPaper(id)));
+
+/** Lines that a pattern finds in some of the sources. */
+function found(where: (file: string) => boolean, pattern: RegExp): string[] {
+  return sourceFiles(ROOT, 'src')
+    .filter(where)
+    .flatMap((file) =>
+      readFileSync(`${ROOT}${file}`, 'utf8')
+        .split('\n')
+        .flatMap((line, i) => (pattern.test(line) ? [`${file}:${i + 1}: ${line.trim()}`] : [])),
+    );
+}
+
+describe('a paper', () => {
+  it('is named in its own folder alone', () => {
+    assert.ok(papers.length >= 2);
+    for (const { id, name } of papers) {
+      const names = [id, name].map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|');
+      assert.deepEqual(
+        found((file) => !file.startsWith(`src/papers/${id}/`), new RegExp(`\\b(?:${names})(?![a-z])`, 'i')),
+        [],
+      );
+    }
+  });
+
+  it('has presets, recipes and starts that nothing outside of its folder asks for', () => {
+    const own = new RegExp(`^src/papers/(?:${papers.map(({ id }) => id).join('|')})/`);
+    assert.deepEqual(
+      found((file) => !own.test(file), /\b(?:preset|recipe|init)\s*[!=]==?\s*['"`]/),
+      [],
+    );
+  });
+});
