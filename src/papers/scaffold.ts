@@ -81,7 +81,8 @@ export const recipes = {
 `;
 
 const claimsFile = (type: string): string => `import { inspect } from '../../nn/inspect.js';
-import type { Claim, Variant } from '../claims/claim.js';
+import type { Claim } from '../claims/claim.js';
+import type { Variant } from '../claims/job.js';
 import { compared, counted, testError } from '../claims/kinds.js';
 import { partsOf } from '../paper.js';
 import { ${type} } from './model.js';

@@ -5,6 +5,7 @@ import { mkdir, open, readdir, readFile, rm, truncate, writeFile } from 'node:fs
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import sharp from 'sharp';
+import { imageRules } from '../../src/data/images/rules.js';
 import { recipes } from '../../src/papers/alexnet/recipe.js';
 import { partsOf } from '../../src/papers/paper.js';
 import { type CliOptions, type CliResult, jsonLines, runCli } from '../support/cli.js';
@@ -317,7 +318,7 @@ test('Ctrl-C twice ends at once; the quick recipe is in the configuration', asyn
     recipe: 'quick',
     dataset: 'shapes10',
     seed: 0,
-    model: { ...model, paper: 'alexnet', classes: config.model.classes },
+    model: { ...model, paper: 'alexnet', classes: config.model.classes, images: imageRules(32) },
   });
 });
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Side of the squares that a folder of images is cut into, unless it is told (paper, section 2). */
+/** Side of the squares that a folder of images is cut into, unless something else is asked for. */
 export const FOLDER_SIDE = 256;
 
 /**
