@@ -148,6 +148,9 @@ export type ResultHead = Pick<StepResult, 'date' | 'paperweight' | 'machine' | '
 export const peerVersion = ({ peer }: StepResult): string | undefined =>
   peer && 'version' in peer ? peer.version : undefined;
 
+/** Number type that a peer multiplies in: all but the modes that say bf16 are float32. */
+export const peerPrecision = (mode: string): string => (mode.includes('bf16') ? 'bfloat16' : 'float32');
+
 /** `train-128-lrn-2t-pytorch-2.15.0-eager-2026-11-24.json` */
 export function resultFile(result: Result): string {
   const parts: (string | number | undefined)[] = [result.what];

@@ -1,4 +1,4 @@
-import { peerVersion, type Result, type StepResult } from './result.js';
+import { peerPrecision, peerVersion, type Result, type StepResult } from './result.js';
 
 /** Languages that the table of results is written in. */
 export type Language = 'en' | 'zh';
@@ -8,14 +8,15 @@ const END = '<!-- /speed -->';
 
 const WORDS = {
   en: {
-    head: ['What', 'Paperweight', 'Beside it', 'Ratio'],
+    head: ['What', 'Paperweight', 'Number type', 'Beside it', 'Its number type', 'Ratio'],
     step: (r: StepResult) =>
-      `${r.what === 'train' ? 'A training step' : 'A forward pass'}, batch ${r.batch}, ${r.norm === 'lrn' ? 'with LRN' : 'without LRN'}${precision(r)}${r.threads === 1 ? ', 1 thread' : ''}`,
+      `${r.what === 'train' ? 'A training step' : 'A forward pass'}, batch ${r.batch}, ${r.norm === 'lrn' ? 'with LRN' : 'without LRN'}${r.threads === 1 ? ', 1 thread' : ''}`,
     rate: (r: StepResult) =>
       `${r.imagesPerSecond.toFixed(0)} images a second, ${r.gflops.toFixed(0)} GFLOP/s${r.sgemmGflops === null ? '' : ` (sgemm: ${r.sgemmGflops.toFixed(0)})`}`,
     impossible: 'impossible',
     scaled: (from: number) => `, measured at batch ${from} and scaled`,
     times: (n: string) => `${n} times as long`,
+    faster: (n: string) => `${n} times as many here`,
     plain: 'CIFAR-10 loader, in order',
     augmented: 'CIFAR-10 loader, shuffled, cropped and mirrored',
     images: (n: string) => `${n} images a second`,
@@ -27,17 +28,18 @@ const WORDS = {
     alone: (n: string) => `node alone: ${n}`,
   },
   zh: {
-    head: ['项目', 'Paperweight', '对照', '倍数'],
+    head: ['项目', 'Paperweight', '数值类型', '对照', '对照的数值类型', '倍数'],
     step: (r: StepResult) =>
-      `${r.what === 'train' ? '一步训练' : '一次前向计算'}，批大小 ${r.batch}，${r.norm === 'lrn' ? '含 LRN' : '不含 LRN'}${precision(r)}${r.threads === 1 ? '，1 个线程' : ''}`,
+      `${r.what === 'train' ? '一步训练' : '一次前向计算'}，批大小 ${r.batch}，${r.norm === 'lrn' ? '含 LRN' : '不含 LRN'}${r.threads === 1 ? '，1 个线程' : ''}`,
     rate: (r: StepResult) =>
-      `每秒 ${r.imagesPerSecond.toFixed(0)} 张图，${r.gflops.toFixed(0)} GFLOP/s${r.sgemmGflops === null ? '' : `（sgemm：${r.sgemmGflops.toFixed(0)}）`}`,
+      `每秒 ${r.imagesPerSecond.toFixed(0)} 张图像，${r.gflops.toFixed(0)} GFLOP/s${r.sgemmGflops === null ? '' : `（sgemm：${r.sgemmGflops.toFixed(0)}）`}`,
     impossible: '做不到',
     scaled: (from: number) => `，在批大小 ${from} 上测量后折算`,
     times: (n: string) => `${n} 倍的时间`,
+    faster: (n: string) => `这里是 ${n} 倍`,
     plain: 'CIFAR-10 加载，按顺序',
     augmented: 'CIFAR-10 加载，打乱、裁剪、翻转',
-    images: (n: string) => `每秒 ${n} 张图`,
+    images: (n: string) => `每秒 ${n} 张图像`,
     share: (n: string) => `占一步训练的 ${n} %`,
     help: '`paperweight --help`',
     first: (batch: number) => `从启动到第一步完成，批大小 ${batch}`,
@@ -46,8 +48,6 @@ const WORDS = {
     alone: (n: string) => `单独启动 node：${n}`,
   },
 } as const;
-
-const precision = ({ precision: p }: StepResult): string => (p === 'float32' ? '' : `, ${p}`);
 
 const time = (s: number): string =>
   s < 0.01 ? `${(s * 1000).toFixed(2)} ms` : s < 1 ? `${(s * 1000).toFixed(0)} ms` : `${s.toFixed(2)} s`;
@@ -86,14 +86,15 @@ const nameOf = (result: Result): string =>
 function stepRow(r: StepResult, language: Language): string[] {
   const w = WORDS[language];
   const ours = `**${time(r.secondsPerStep)}** ${range(r.spread)}; ${w.rate(r)}`;
-  if (!r.peer) return [w.step(r), ours, '', ''];
-  if ('impossible' in r.peer) return [w.step(r), ours, `${r.peer.name} ${r.peer.mode}: ${w.impossible}`, ''];
+  const own = [w.step(r), ours, r.precision];
+  if (!r.peer) return [...own, '', '', ''];
+  if ('impossible' in r.peer) return [...own, `${r.peer.name} ${r.peer.mode}: ${w.impossible}`, '', ''];
   const { version, mode, secondsPerStep, spread, measuredBatch } = r.peer;
   const scaled = measuredBatch < r.batch ? w.scaled(measuredBatch) : '';
   return [
-    w.step(r),
-    ours,
+    ...own,
     `${version} (${mode}${scaled}): ${time(secondsPerStep)} ${range(spread)}`,
+    peerPrecision(mode),
     w.times((r.ratio ?? 0).toFixed(2)),
   ];
 }
@@ -108,21 +109,25 @@ function rowsOf(result: Result, language: Language): string[][] {
       return result.cases.map((one) => [
         w[one.name],
         `**${w.images(one.imagesPerSecond.toFixed(0))}**; ${w.share((100 * one.shareOfStep).toFixed(1))}`,
+        '',
         one.peer ? `${one.peer.version}: ${w.images(one.peer.imagesPerSecond.toFixed(0))}` : '',
-        one.ratio === undefined ? '' : w.times(one.ratio.toFixed(2)),
+        '',
+        one.ratio === undefined ? '' : w.faster(one.ratio.toFixed(2)),
       ]);
     case 'start':
       return [
-        [w.help, `**${time(result.help)}**`, w.alone(time(result.nodeAlone)), ''],
+        [w.help, `**${time(result.help)}**`, '', w.alone(time(result.nodeAlone)), '', ''],
         [
           w.first(result.batch),
           `**${time(result.firstStepDone)}**`,
+          '',
           w.compile(time(result.compileSeconds)),
+          '',
           '',
         ],
       ];
     case 'step-overhead':
-      return [[w.overhead, `**${time(result.overheadMs / 1000)}**`, '', '']];
+      return [[w.overhead, `**${time(result.overheadMs / 1000)}**`, '', '', '', '']];
   }
 }
 

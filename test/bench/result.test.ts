@@ -62,18 +62,32 @@ test('the table has the newest of each kind, in English and in Chinese', () => {
     'train,train,data,start',
   );
   const table = speedTable([step, later, impossible, data, start, overhead], 'en').split('\n');
-  assert.match(table[0]!, /^\| What \| Paperweight \| Beside it \| Ratio \|$/);
+  assert.match(
+    table[0]!,
+    /^\| What \| Paperweight \| Number type \| Beside it \| Its number type \| Ratio \|$/,
+  );
   assert.ok(
     table.includes(
-      '| A training step, batch 128, with LRN | **1.50 s** (1.00 s–3.00 s); 64 images a second, 421 GFLOP/s (sgemm: 300) | PyTorch 2.15.0 (eager): 5.00 s (4.00 s–6.00 s) | 2.50 times as long |',
+      '| A training step, batch 128, with LRN | **1.50 s** (1.00 s–3.00 s); 64 images a second, 421 GFLOP/s (sgemm: 300) | float32 | PyTorch 2.15.0 (eager): 5.00 s (4.00 s–6.00 s) | float32 | 2.50 times as long |',
     ),
     table.join('\n'),
   );
   assert.ok(table.some((row) => row.includes('tfjs wasm: impossible')));
-  assert.ok(table.every((row) => row.split('|').length === 6));
+  assert.ok(table.every((row) => row.split('|').length === 8));
   const chinese = speedTable([step, impossible, data, start, overhead], 'zh');
   assert.equal(chinese.split('\n').length, table.length);
   assert.match(chinese, /一步训练，批大小 128，含 LRN .* 2\.50 倍的时间/);
+});
+
+test('the table has the number types of both sides', () => {
+  const row = (mode: string) => {
+    const peer = { ...(step.peer as object), mode } as typeof step.peer;
+    const result = { ...step, precision: 'bfloat16', ...(peer ? { peer } : {}) };
+    const cells = speedTable([result], 'en').split('\n')[2]!.split(' | ');
+    return [cells[2], cells[4]];
+  };
+  assert.deepEqual(row('channels-last'), ['bfloat16', 'float32']);
+  assert.deepEqual(row('bf16-channels-last'), ['bfloat16', 'bfloat16']);
 });
 
 test('a peer that took smaller steps is said to have done so', () => {
@@ -83,12 +97,12 @@ test('a peer that took smaller steps is said to have done so', () => {
   assert.match(resultText(scaled).join('\n'), /steps of 1; its times are scaled to 128/);
 });
 
-test('the READMEs have the table of the results in this repository', async () => {
+test('docs/speed.md and its twin have the table of the results in this repository', async () => {
   const root = new URL('../../../', import.meta.url);
   const results = await readResults(fileURLToPath(new URL('bench/results', root)));
   for (const [file, language] of [
-    ['README.md', 'en'],
-    ['README.zh-CN.md', 'zh'],
+    ['docs/speed.md', 'en'],
+    ['docs/speed.zh.md', 'zh'],
   ] as const) {
     const text = await readFile(new URL(file, root), 'utf8');
     assert.equal(withTable(text, speedTable(results, language)), text, `${file}: bench table --update`);

@@ -68,6 +68,25 @@ export function exampleTests(consumer: () => Consumer): void {
 
     docsTests(() => ({ folder, run, images }));
 
+    test('the training template trains, saves and measures on shapes10', async () => {
+      const there = path.join(folder, 'train');
+      await cp(path.join(ROOT, 'examples/train.ts'), path.join(there, 'src/train.ts'));
+      await cp(path.join(ROOT, 'examples/finetune/tsconfig.json'), path.join(there, 'tsconfig.json'));
+      const compiled = await node([TSC, '-p', '.'], { cwd: there });
+      assert.equal(compiled.code, 0, compiled.stdout);
+      const few = ['--epochs', '2', '--batch', '4', '--images', '8', '--every', '2'];
+      const args = ['dist/train.js', '--dataset', 'shapes10', ...few, '--out', 'weights.safetensors'];
+      const { code, stdout, stderr } = await node(args, { cwd: there });
+      assert.equal(code, 0, stderr);
+      assert.match(
+        stdout,
+        /^\[1, 2\] loss: \d\.\d{3}\n\[2, 2\] loss: \d\.\d{3}\nFinished training\nAccuracy on the test set: [\d.]+ %\n$/,
+      );
+      const main = path.join(folder, 'node_modules/.bin/paperweight');
+      const inspected = await node([main, 'inspect', 'weights.safetensors'], { cwd: there });
+      assert.match(inspected.stdout, /58,322,314/);
+    });
+
     test(`fine-tuning on images in folders tells ${CLASSES} new classes apart`, async (t) => {
       const there = await compile('finetune');
       const args = ['dist/finetune.js', run, images, '--epochs', '3', '--out', 'tuned.safetensors'];

@@ -25,7 +25,7 @@ export function register(program: Command): void {
         '  start          from the start of a process to its help and first steps',
         '  step-overhead  what a step of a small net costs beyond its primitives',
         '  guard          plan counters and a rate against bench/baseline.json',
-        '  table          the READMEs’ speed table, from the results in --out',
+        '  table          the table of docs/speed.md, from the results in --out',
         '',
         'Peers are never installed by this command; it names what to run. npm peers are looked for below the folder that PAPERWEIGHT_PEERS names, else below bench/peers; Python ones in --python.',
       ].join('\n'),

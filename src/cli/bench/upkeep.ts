@@ -9,9 +9,9 @@ import { note, print, printJson, table } from '../terminal/output.js';
 import type { BenchFlags } from './flags.js';
 
 const BASELINE = 'bench/baseline.json';
-const READMES: readonly (readonly [string, Language])[] = [
-  ['README.md', 'en'],
-  ['README.zh-CN.md', 'zh'],
+const PAGES: readonly (readonly [string, Language])[] = [
+  ['docs/speed.md', 'en'],
+  ['docs/speed.zh.md', 'zh'],
 ];
 
 /** `bench guard`: what plans count, and a rate, against the baseline. */
@@ -48,7 +48,7 @@ export async function runGuard(flags: BenchFlags): Promise<void> {
   process.exitCode = EXIT.failed;
 }
 
-/** `bench table`: the results as the READMEs show them. */
+/** `bench table`: the results as docs/speed.md and its Chinese twin show them. */
 export async function writeTable(flags: BenchFlags): Promise<void> {
   const results = await readResults(flags.out);
   if (results.length === 0)
@@ -59,7 +59,7 @@ export async function writeTable(flags: BenchFlags): Promise<void> {
       next: 'measure something with --save first',
     });
   if (!flags.update) return print(speedTable(results, 'en'));
-  for (const [file, language] of READMES) {
+  for (const [file, language] of PAGES) {
     const text = withTable(await readFile(file, 'utf8'), speedTable(results, language));
     if (text === undefined)
       throw new UsageError({
