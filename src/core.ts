@@ -13,7 +13,7 @@ export { referenceDevice } from './backend/reference/index.js';
 export type { Dataset } from './data/dataset.js';
 export { enumerate } from './data/enumerate.js';
 export { type Batch, DataLoader, type DataLoaderOptions } from './data/loader.js';
-export { Shapes10 } from './data/shapes10.js';
+export { Shapes10 } from './data/shapes10/shapes10.js';
 export { Subset } from './data/subset.js';
 export * as transforms from './data/transforms/index.js';
 export * from './errors/errors.js';

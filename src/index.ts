@@ -23,7 +23,7 @@ export const device = {
 
 export type { Precision } from './backend/backend.js';
 export { type DeviceName, openDevice } from './backend/open.js';
-export { CIFAR10 } from './data/cifar10.js';
+export { CIFAR10 } from './data/cifar10/cifar10.js';
 export { cropMirrorColour } from './data/images/crop-mirror-colour.js';
 export { ImageFolder, type ImageFolderOptions, type SplitOptions } from './data/images/image-folder.js';
 export type { Image } from './data/images/square-image.js';

@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import { decodeImage } from '../../src/data/image.js';
 import { decodeSquare } from '../../src/data/images/decode.js';
-import { jpegHeader } from '../../src/data/images/jpeg-header.js';
+import { jpegHeader } from '../../src/data/images/formats/jpeg-header.js';
 import type { Generator } from '../../src/random.js';
 import { must, type Target } from '../target.js';
 

@@ -121,7 +121,7 @@ async function installed() {
 }
 
 async function jpegDecoder() {
-  const { turboJpegAdvice } = await import('../data/images/turbojpeg.js');
+  const { turboJpegAdvice } = await import('../data/images/formats/turbojpeg.js');
   const advice = turboJpegAdvice();
   return { name: advice ? 'sharp' : 'libjpeg-turbo', advice };
 }

@@ -84,7 +84,7 @@ async function writeReport(run: string, others: readonly string[], flags: Flags)
     });
   const [{ collect }, { reportPage }, { writeFileAtomic }] = await Promise.all([
     import('../report/collect.js'),
-    import('../report/page.js'),
+    import('../report/page/page.js'),
     import('../files/atomic.js'),
   ]);
   const data = { ...(await collect(run, others)), ...(await look(run, flags)) };

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { CIFAR10 } from '../data/cifar10.js';
+import { CIFAR10 } from '../data/cifar10/cifar10.js';
 import type { Dataset } from '../data/dataset.js';
 import type { ImageRules } from '../data/images/rules.js';
-import { Shapes10 } from '../data/shapes10.js';
+import { Shapes10 } from '../data/shapes10/shapes10.js';
 import { PaperweightError, UsageError } from '../errors/errors.js';
 import type { DatasetName } from '../run/dataset-names.js';
 

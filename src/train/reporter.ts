@@ -4,7 +4,7 @@ import type { TrainConfig } from '../run/config.js';
 import type { DoneEvent, Evaluation, Observer, StepEvent } from '../run/events.js';
 import { sampledFrom } from '../run/position.js';
 import type { RunFolder } from '../run/run-folder.js';
-import { FLAT_STEPS, flatNote, isFlat } from './divergence.js';
+import { FLAT_STEPS, flatNote, isFlat } from './trouble/divergence.js';
 
 export interface ReporterParts {
   readonly config: TrainConfig;

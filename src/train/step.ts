@@ -11,8 +11,8 @@ import type { StepResult } from '../run/position.js';
 import { type RandomState, randomState } from '../tensor/random.js';
 import { Tensor } from '../tensor/tensor.js';
 import { Accumulator } from './accumulate.js';
+import type { GradientSquares, Probe } from './insight/probe.js';
 import type { TimedSchedule } from './optimizer.js';
-import type { GradientSquares, Probe } from './probe.js';
 
 /** A batch whose run is queued on the device. */
 export interface QueuedBatch {

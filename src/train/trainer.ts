@@ -12,15 +12,15 @@ import { afterEpoch, afterStep, epochEvent, START } from '../run/position.js';
 import { writeProcess } from '../run/process-file.js';
 import type { RunFolder } from '../run/run-folder.js';
 import { evaluateModel } from './evaluate.js';
-import { recordInsight } from './insight.js';
+import { recordInsight } from './insight/insight.js';
+import { Probe } from './insight/probe.js';
 import { freezeModules } from './module-patterns.js';
 import { makeOptimizer, makeSchedule, type TimedSchedule } from './optimizer.js';
-import { Probe } from './probe.js';
-import { Recovery } from './recovery.js';
 import { Reporter } from './reporter.js';
 import { Saver } from './saver.js';
 import { type Queued, Stepper } from './step.js';
 import { StepClock } from './step-clock.js';
+import { Recovery } from './trouble/recovery.js';
 
 export interface TrainerParts {
   readonly config: TrainConfig;

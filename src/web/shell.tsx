@@ -3,10 +3,10 @@ import { type ThemeChoice, useApp } from './app/context.js';
 import { useRoute } from './app/router.js';
 import { paperHref, type Route } from './lib/route.js';
 import { Icon } from './ui/icon.js';
-import { CompareView } from './views/compare.js';
+import { CompareView } from './views/compare/compare.js';
 import { PaperView } from './views/paper.js';
-import { RunView } from './views/run.js';
-import { RunsView } from './views/runs.js';
+import { RunView } from './views/run/run.js';
+import { RunsView } from './views/runs/runs.js';
 
 /** The frame around every view: skip link, navigation, language, theme, toasts, what a screen reader is told. */
 export function Shell() {

@@ -12,7 +12,7 @@ import { manualSeed } from '../../src/tensor/random.js';
 import { runNode } from '../support/cli.js';
 import { conformance } from '../support/conformance.js';
 import { assertNear, batchOf } from '../support/generated.js';
-import { makeTinyNet, trainer } from '../support/tinynet.js';
+import { makeTinyNet, trainer } from '../support/nets/tinynet.js';
 
 const open = async () => (await openDevice('onednn', { threads: 2 })).device;
 
@@ -207,14 +207,14 @@ async function runChild(args: readonly string[]): Promise<unknown> {
 }
 
 it('memory descriptors leave nothing behind', async () => {
-  const child = fileURLToPath(new URL('../support/child-descriptors.js', import.meta.url));
+  const child = fileURLToPath(new URL('../support/children/descriptors.js', import.meta.url));
   const { grown } = (await runChild(['--expose-gc', child])) as { grown: number };
   // In the time that counts there are 360,000, of about 700 bytes each.
   assert.ok(grown < 32 * 2 ** 20, `${grown} bytes`);
 });
 
 describe('a program that trains on the onednn device', () => {
-  const CHILD = fileURLToPath(new URL('../support/child-train.js', import.meta.url));
+  const CHILD = fileURLToPath(new URL('../support/children/train.js', import.meta.url));
   const run = async (flags: readonly string[], ...args: number[]) =>
     (await runChild([...flags, CHILD, ...args.map(String)])) as { loss: number; memory: number[] };
 

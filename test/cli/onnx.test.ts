@@ -13,8 +13,8 @@ import { MODEL_KEY } from '../../src/papers/load-onnx.js';
 import { openPaper } from '../../src/papers/registry.js';
 import { Generator } from '../../src/random.js';
 import { jsonLines, runCli } from '../support/cli.js';
-import { onnxCases } from '../support/onnx-cases.js';
-import { int, value, weights, writeOnnx } from '../support/onnx-writer.js';
+import { onnxCases } from '../support/onnx/cases.js';
+import { int, value, weights, writeOnnx } from '../support/onnx/writer.js';
 
 const CLASSES = ['ape', 'bee', 'cow'];
 const CONFIG = {

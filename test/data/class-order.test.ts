@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { inClassesOf } from '../../src/data/class-order.js';
 import { type Dataset, openWorkerSpec, UNREADABLE } from '../../src/data/dataset.js';
-import { Shapes10 } from '../../src/data/shapes10.js';
+import { Shapes10 } from '../../src/data/shapes10/shapes10.js';
 import { UsageError } from '../../src/errors/errors.js';
 
 function labelled(classes: readonly string[], own: readonly number[], known = true): Dataset {

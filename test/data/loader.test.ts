@@ -6,7 +6,7 @@ import type { Dataset } from '../../src/data/dataset.js';
 import { enumerate } from '../../src/data/enumerate.js';
 import { type Batch, DataLoader } from '../../src/data/loader.js';
 import { batchCount, epochOrder } from '../../src/data/sampler.js';
-import { Shapes10 } from '../../src/data/shapes10.js';
+import { Shapes10 } from '../../src/data/shapes10/shapes10.js';
 import { Subset } from '../../src/data/subset.js';
 import * as transforms from '../../src/data/transforms/index.js';
 import { DataError, UsageError } from '../../src/errors/errors.js';

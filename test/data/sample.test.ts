@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Dataset } from '../../src/data/dataset.js';
 import { describeSample, sampleOf, spreadOrder } from '../../src/data/sample.js';
-import { Shapes10 } from '../../src/data/shapes10.js';
+import { Shapes10 } from '../../src/data/shapes10/shapes10.js';
 
 /** Images of one pixel that holds their number, sorted by class as in folders. */
 function sorted(...sizes: number[]): Dataset {

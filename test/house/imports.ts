@@ -14,10 +14,14 @@ const STATEMENT =
   /^(?:import|export)\s+(type\s)?(?:[^'";]*?\sfrom\s*)?'([^']+)'|\bimport\(\s*'([^']+)'\s*\)/gm;
 
 /** TypeScript files below a folder, without tests. */
-export function sourceFiles(root: string, folder: string): string[] {
+export const sourceFiles = (root: string, folder: string): string[] =>
+  codeFiles(root, folder).filter((name) => !name.endsWith('.test.ts'));
+
+/** All TypeScript files below a folder. */
+export function codeFiles(root: string, folder: string): string[] {
   return readdirSync(`${root}${folder}`, { recursive: true, encoding: 'utf8' })
     .map((name) => posix.join(folder, name.replaceAll('\\', '/')))
-    .filter((name) => /\.tsx?$/.test(name) && !name.endsWith('.test.ts'))
+    .filter((name) => /\.tsx?$/.test(name))
     .sort();
 }
 

@@ -10,7 +10,7 @@ import { setDefaultDevice } from '../../src/index.js';
 import { importOnnx, readOnnx } from '../../src/interop/onnx/index.js';
 import { zeros } from '../../src/tensor/tensor.js';
 import { hash32 } from '../support/generated.js';
-import { onnxCases } from '../support/onnx-cases.js';
+import { onnxCases } from '../support/onnx/cases.js';
 import {
   attribute,
   int,
@@ -20,7 +20,7 @@ import {
   type Written,
   weights,
   writeOnnx,
-} from '../support/onnx-writer.js';
+} from '../support/onnx/writer.js';
 
 setDefaultDevice(referenceDevice());
 

@@ -9,9 +9,9 @@ import type { Module } from '../../src/nn/module.js';
 import { FourLayerNet } from '../../src/papers/alexnet/four-layer.js';
 import { AlexNet, alexNetPresets } from '../../src/papers/alexnet/model.js';
 import { ResNet } from '../../src/papers/resnet/model.js';
-import { everyLayer } from '../support/every-layer.js';
 import { batchOf } from '../support/generated.js';
-import { onnxCases, patterned } from '../support/onnx-cases.js';
+import { everyLayer } from '../support/nets/every-layer.js';
+import { onnxCases, patterned } from '../support/onnx/cases.js';
 
 const fast = openDevice('auto').then(({ device }) => device);
 after(async () => (await fast).close());

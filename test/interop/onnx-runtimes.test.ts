@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { Device } from '../../src/backend/backend.js';
 import { openDevice } from '../../src/backend/open.js';
-import { CIFAR10 } from '../../src/data/cifar10.js';
+import { CIFAR10 } from '../../src/data/cifar10/cifar10.js';
 import { DataLoader } from '../../src/data/loader.js';
 import { compose, normalize, resize, toTensor } from '../../src/data/transforms/index.js';
 import { manualSeed } from '../../src/index.js';
@@ -15,8 +15,8 @@ import { FourLayerNet } from '../../src/papers/alexnet/four-layer.js';
 import { AlexNet } from '../../src/papers/alexnet/model.js';
 import { ResNet } from '../../src/papers/resnet/model.js';
 import { tensor } from '../../src/tensor/tensor.js';
-import { everyLayer } from '../support/every-layer.js';
 import { batchOf } from '../support/generated.js';
+import { everyLayer } from '../support/nets/every-layer.js';
 
 /*
  * Exported networks in other programs: onnxruntime's native and WebAssembly builds below PAPERWEIGHT_PEERS, and

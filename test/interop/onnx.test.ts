@@ -15,11 +15,11 @@ import { saveWeights } from '../../src/run/checkpoint.js';
 import { setDefaultDevice } from '../../src/tensor/realize.js';
 import { Tensor } from '../../src/tensor/tensor.js';
 import { jsonLines, runCli } from '../support/cli.js';
-import { everyLayer } from '../support/every-layer.js';
 import { assertNear } from '../support/generated.js';
-import { patterned } from '../support/onnx-cases.js';
-import { decode, readOnnx } from '../support/onnx-reader.js';
-import { makeTinyNet } from '../support/tinynet.js';
+import { everyLayer } from '../support/nets/every-layer.js';
+import { makeTinyNet } from '../support/nets/tinynet.js';
+import { patterned } from '../support/onnx/cases.js';
+import { decode, readOnnx } from '../support/onnx/reader.js';
 
 setDefaultDevice(referenceDevice());
 

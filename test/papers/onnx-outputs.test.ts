@@ -8,7 +8,7 @@ import { Classifier } from '../../src/papers/classifier.js';
 import { openModel } from '../../src/papers/load.js';
 import { evaluateModel } from '../../src/train/evaluate.js';
 import { runCli } from '../support/cli.js';
-import { int, numbers, type WrittenNode, writeOnnx } from '../support/onnx-writer.js';
+import { int, numbers, type WrittenNode, writeOnnx } from '../support/onnx/writer.js';
 import { scratch, ToySet } from '../support/toy.js';
 
 const floats = (name: string, shape: readonly number[], values: readonly number[]): Message =>

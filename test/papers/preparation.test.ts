@@ -3,7 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
 import { referenceDevice } from '../../src/backend/reference/index.js';
-import { formatOf } from '../../src/data/images/format.js';
+import { formatOf } from '../../src/data/images/formats/format.js';
 import { ImageFolder } from '../../src/data/images/image-folder.js';
 import { DataError } from '../../src/errors/errors.js';
 import { Classifier } from '../../src/papers/classifier.js';

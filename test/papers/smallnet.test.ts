@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { referenceDevice } from '../../src/backend/reference/index.js';
-import { makeSmallnet, smallnet, smallnetCase } from '../support/smallnet.js';
+import { makeSmallnet, smallnet, smallnetCase } from '../support/nets/smallnet.js';
 
 test('the small net prints as in PyTorch', () => {
   assert.equal(makeSmallnet().toString(), ['Sequential(', ...smallnet.net, ')'].join('\n'));

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
-import { SHAPE_NAMES } from '../../src/data/shapes10-draw.js';
+import { SHAPE_NAMES } from '../../src/data/shapes10/draw.js';
 import { writeSafetensors } from '../../src/interop/safetensors/checked.js';
 import { AlexNet } from '../../src/papers/alexnet/model.js';
 import { InferenceProcess } from '../../src/serve/inference/client.js';

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
-import { drawShape, SHAPE_NAMES, SHAPE_SIZE } from '../../src/data/shapes10-draw.js';
+import { drawShape, SHAPE_NAMES, SHAPE_SIZE } from '../../src/data/shapes10/draw.js';
 import { Generator } from '../../src/random.js';
 
 /** Pixels of a drawn image, row by row, red, green and blue of each. */

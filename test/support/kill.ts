@@ -6,9 +6,9 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Generator } from '../../src/random.js';
-import type { ChildRunOptions } from './child-run.js';
+import type { ChildRunOptions } from './children/run.js';
 
-const CHILD = fileURLToPath(new URL('./child-run.js', import.meta.url));
+const CHILD = fileURLToPath(new URL('./children/run.js', import.meta.url));
 /** Checkpoints of 8 MB, so that about half of the time is spent writing them. */
 const RUN = { maxSteps: 60, checkpointEvery: 2, hidden: 4096 } satisfies ChildRunOptions;
 const FILES = ['checkpoints', '.'];

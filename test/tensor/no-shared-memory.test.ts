@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-const CHILD = fileURLToPath(new URL('../support/child-no-shared-memory.js', import.meta.url));
+const CHILD = fileURLToPath(new URL('../support/children/no-shared-memory.js', import.meta.url));
 
 // As on a page without cross-origin isolation.
 test('every part of paperweight/core works where there is no SharedArrayBuffer', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { ChildRunOptions } from '../support/child-run.js';
+import type { ChildRunOptions } from '../support/children/run.js';
 import { endingOf, startChild } from '../support/kill.js';
 import { scratch } from '../support/toy.js';
 

@@ -9,7 +9,7 @@ import { readSafetensors } from '../../src/interop/safetensors/checked.js';
 import type { Insight, KernelImage } from '../../src/run/events.js';
 import { kernelSteps, readKernels, thinned } from '../../src/run/kernel-files.js';
 import type { RunFolder } from '../../src/run/run-folder.js';
-import { describe as describeActivation } from '../../src/train/probe.js';
+import { describe as describeActivation } from '../../src/train/insight/probe.js';
 import { plainMetrics, scratch, toyConfig, toyRun } from '../support/toy.js';
 
 const latest = async (folder: RunFolder) => folder.checkpoint((await folder.state()).latest!);

@@ -8,7 +8,7 @@ import { readSafetensors } from '../../src/interop/safetensors/checked.js';
 import { BatchNorm2d, Conv2d, Flatten, Linear, Module, ReLU, Sequential } from '../../src/nn/index.js';
 import type { RunFolder } from '../../src/run/run-folder.js';
 import { full, type Tensor } from '../../src/tensor/tensor.js';
-import { DivergedError, MAX_SKIPS } from '../../src/train/divergence.js';
+import { DivergedError, MAX_SKIPS } from '../../src/train/trouble/divergence.js';
 import { plainMetrics, scratch, toyConfig, toyRun } from '../support/toy.js';
 
 /** Adds a number to what comes in: 0, but infinity in the training passes that `when` picks, counted from 1. */

@@ -1,5 +1,5 @@
+import { turboJpegAdvice } from '../../data/images/formats/turbojpeg.js';
 import { ImageFolder } from '../../data/images/image-folder.js';
-import { turboJpegAdvice } from '../../data/images/turbojpeg.js';
 import { UsageError } from '../../errors/errors.js';
 import { imageStatistics, statisticsState } from '../../train/image-statistics.js';
 import { Interrupted, onInterrupt } from '../terminal/interrupt.js';

@@ -113,7 +113,7 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
 
 /** Says so where JPEGs take longer than they need to. */
 async function adviseOnJpegs(): Promise<void> {
-  const { turboJpegAdvice } = await import('../../data/images/turbojpeg.js');
+  const { turboJpegAdvice } = await import('../../data/images/formats/turbojpeg.js');
   const advice = turboJpegAdvice();
   if (advice) note(advice);
 }

@@ -3,7 +3,7 @@ import { DataError } from '../../errors/errors.js';
 import { answerRequests } from '../worker-answers.js';
 import { type DecodeOptions, type Square, squareOf } from './decode.js';
 import { readPart } from './read-part.js';
-import { roomForPixels, shrinkToSquare } from './shrink.js';
+import { roomForPixels, shrinkToSquare } from './shrink/shrink.js';
 import type { FilePart } from './source.js';
 import type { Image } from './square-image.js';
 

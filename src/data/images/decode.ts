@@ -1,14 +1,14 @@
 import { DataError } from '../../errors/errors.js';
 import { checkClaim } from '../image-size.js';
-import { bmpHeader, decodeBmp } from './bmp.js';
-import { formatOf, noImage } from './format.js';
-import { type JpegHeader, jpegHeader } from './jpeg-header.js';
-import { jpegOrientation, type Orientation, turnUpright, uprightSize } from './orientation.js';
-import { decodePnm, pnmHeader } from './pnm.js';
-import { decodeBySharp } from './sharp-decode.js';
-import { roomForPixels, type Size, shrinkToSquare } from './shrink.js';
+import { bmpHeader, decodeBmp } from './formats/bmp.js';
+import { formatOf, noImage } from './formats/format.js';
+import { type JpegHeader, jpegHeader } from './formats/jpeg-header.js';
+import { jpegOrientation, type Orientation, turnUpright, uprightSize } from './formats/orientation.js';
+import { decodePnm, pnmHeader } from './formats/pnm.js';
+import { decodeBySharp } from './formats/sharp-decode.js';
+import { openTurboJpeg } from './formats/turbojpeg.js';
+import { roomForPixels, type Size, shrinkToSquare } from './shrink/shrink.js';
 import type { Image } from './square-image.js';
-import { openTurboJpeg } from './turbojpeg.js';
 
 /** Most pixels of an image: 268 MB at four bytes each. */
 export const MAX_PIXELS = 2 ** 26;

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { DataError } from '../../errors/errors.js';
 import { printable } from '../../errors/printable.js';
 import { diskError } from '../../files/disk-error.js';
-import { FORMATS, IMAGE_NAME } from './format.js';
+import { FORMATS, IMAGE_NAME } from './formats/format.js';
 import type { ImageSource } from './source.js';
 
 export interface FolderOptions {

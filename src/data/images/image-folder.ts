@@ -14,7 +14,7 @@ import { ImageCache } from './image-cache.js';
 import { cacheFolder, classNames, named } from './layout.js';
 import { FOLDER_SIDE, type ImageRules, imageRules } from './rules.js';
 import type { ImageSource } from './source.js';
-import { openTars } from './tar.js';
+import { openTars } from './tar/tar.js';
 
 export interface ImageFolderOptions {
   /** The folder of the class folders, or of the .tar archives. */

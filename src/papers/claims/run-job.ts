@@ -7,7 +7,7 @@ import { UsageError } from '../../errors/errors.js';
 import { type TrainConfig, trainConfigSchema } from '../../run/config.js';
 import type { EpochEvent, Observer, StepEvent } from '../../run/events.js';
 import { RunFolder } from '../../run/run-folder.js';
-import { DivergedError } from '../../train/divergence.js';
+import { DivergedError } from '../../train/trouble/divergence.js';
 import { version } from '../../version.js';
 import { describeMachine, prepareRun, type RunOptions } from '../train.js';
 import type { Job } from './job.js';

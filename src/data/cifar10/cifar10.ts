@@ -1,0 +1,206 @@
+import { createHash } from 'node:crypto';
+import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { DataError } from '../../errors/errors.js';
+import { diskError } from '../../files/disk-error.js';
+import { checkIndex, type Dataset, type WorkerSpec } from '../dataset.js';
+import type { DownloadProgress } from '../download.js';
+import {
+  CIFAR10_FOLDER,
+  CIFAR10_MD5,
+  CIFAR10_META_FILE,
+  CIFAR10_TEST_FILE,
+  CIFAR10_TRAIN_FILES,
+  fetchCIFAR10,
+  readSourceMarker,
+} from './download.js';
+import { CLASSES, checkLabels, checkSize, FETCH_AGAIN, parseClasses, RECORD } from './format.js';
+import { findPickled, readPickled } from './pickle.js';
+
+const READ_BYTES = 2 ** 22;
+
+export interface CIFAR10Options {
+  /** The folder with the .bin files or with the pickles for Python, or the one that holds theirs. */
+  root: string;
+  /** The 50,000 training images, or the 10,000 test images. */
+  train: boolean;
+  /** Fetch the archive (about 170 MB) when the images are not there; false unless given. */
+  download?: boolean;
+  /** Another address of the official archive. */
+  mirror?: string;
+  onProgress?: (progress: DownloadProgress) => void;
+  /** Stops a download. */
+  signal?: AbortSignal;
+  /** Accept fewer records in a file and fewer training files, as tests need; false unless given. */
+  allowPartial?: boolean;
+}
+
+interface Contents {
+  /** Whole records; shared memory, so that worker threads need no copy of 150 MB. */
+  records: Uint8Array;
+  classes: readonly string[];
+  train: boolean;
+  folder: string;
+  official: boolean | undefined;
+}
+
+async function isThere(file: string): Promise<boolean> {
+  return (await stat(file).catch(() => undefined)) !== undefined;
+}
+
+async function findFolder(root: string): Promise<string | undefined> {
+  for (const name of [...CIFAR10_TRAIN_FILES, CIFAR10_TEST_FILE]) {
+    if (await isThere(path.join(root, name))) return root;
+  }
+  const inner = path.join(root, CIFAR10_FOLDER);
+  return (await isThere(inner)) ? inner : undefined;
+}
+
+async function sizeOfFile(file: string, allowPartial: boolean): Promise<number> {
+  const info = await stat(file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw diskError(error, `cannot read ${file}`, DataError);
+  });
+  if (!info?.isFile()) {
+    throw new DataError({
+      what: `${file} is missing`,
+      expected: 'a CIFAR-10 file',
+      got: 'none',
+      next: FETCH_AGAIN,
+    });
+  }
+  checkSize(file, info.size, allowPartial);
+  return info.size;
+}
+
+/** Reads one file into `into`, checks its labels and returns its MD5 when `hash` is set. */
+async function readRecords(file: string, into: Uint8Array, hash: boolean): Promise<string | undefined> {
+  const md5 = hash ? createHash('md5') : undefined;
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(file, 'r');
+    for (let at = 0; at < into.length; ) {
+      const { bytesRead } = await handle.read(into, at, Math.min(READ_BYTES, into.length - at), at);
+      if (bytesRead === 0) throw new Error('the file ended early while it was read');
+      md5?.update(into.subarray(at, at + bytesRead));
+      at += bytesRead;
+    }
+  } catch (error) {
+    throw diskError(error, `cannot read ${file}`, DataError);
+  } finally {
+    await handle?.close();
+  }
+  checkLabels(file, into);
+  return md5?.digest('hex');
+}
+
+async function readClasses(folder: string): Promise<readonly string[]> {
+  const file = path.join(folder, CIFAR10_META_FILE);
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw diskError(error, `cannot read ${file}`, DataError);
+  });
+  return text === undefined ? CLASSES : parseClasses(file, text);
+}
+
+/**
+ * CIFAR-10 (Krizhevsky, "Learning multiple layers of features from tiny images", 2009): 32×32 RGB images of
+ * ten classes, from the binary version of the archive.
+ *
+ * @example
+ * const trainSet = await CIFAR10.open({ root: 'data', train: true, download: true });
+ * console.log(trainSet.describe());
+ */
+export class CIFAR10 implements Dataset {
+  readonly name: string;
+  readonly length: number;
+  readonly classes: readonly string[];
+  readonly imageShape = [3, 32, 32] as const;
+  /** The folder with the .bin files. */
+  readonly folder: string;
+  /**
+   * true: the files are, byte for byte, those of the archive with the official MD5. false: they came from it
+   * and were changed since. undefined: nobody can tell; their structure is right.
+   */
+  readonly official: boolean | undefined;
+  readonly workerSpec: WorkerSpec;
+  readonly labels: Int32Array;
+  readonly #records: Uint8Array;
+
+  /** Use {@link CIFAR10.open}. */
+  constructor(contents: Contents) {
+    this.#records = contents.records;
+    this.name = `CIFAR-10 ${contents.train ? 'train' : 'test'}`;
+    this.length = contents.records.length / RECORD;
+    this.labels = Int32Array.from({ length: this.length }, (_, i) => contents.records[i * RECORD]!);
+    this.classes = contents.classes;
+    this.folder = contents.folder;
+    this.official = contents.official;
+    this.workerSpec = { module: import.meta.url, export: 'openSharedCIFAR10', options: contents };
+  }
+
+  /**
+   * Reads and checks the images (150 MB of memory for the training set).
+   *
+   * @throws DataError for a file that is missing, cut short, of the wrong size or with a label above 9, and for a
+   *   download that fails
+   */
+  static async open(options: CIFAR10Options): Promise<CIFAR10> {
+    const { root, train, download = false, allowPartial = false } = options;
+    let folder = await findFolder(root);
+    const pickled = folder === undefined ? await findPickled(root) : undefined;
+    if (pickled !== undefined) {
+      const records = await readPickled(pickled, train);
+      return new CIFAR10({ records, classes: CLASSES, train, folder: pickled, official: undefined });
+    }
+    if (folder === undefined && download) folder = await fetchCIFAR10(options);
+    if (folder === undefined) {
+      throw new DataError({
+        what: `there is no CIFAR-10 in ${root}`,
+        expected: `data_batch_1.bin … test_batch.bin there or in ${path.join(root, CIFAR10_FOLDER)}`,
+        got: 'none of them',
+        next: 'pass download: true, or name the folder that holds the .bin files',
+      });
+    }
+    const marker = await readSourceMarker(folder);
+    const classes = await readClasses(folder);
+    const files: { name: string; size: number }[] = [];
+    for (const name of train ? CIFAR10_TRAIN_FILES : [CIFAR10_TEST_FILE]) {
+      const file = path.join(folder, name);
+      // At least one file, so that an empty folder is an error even then.
+      if (allowPartial && files.length > 0 && !(await isThere(file))) continue;
+      files.push({ name, size: await sizeOfFile(file, allowPartial) });
+    }
+    const total = files.reduce((sum, { size }) => sum + size, 0);
+    const records = new Uint8Array(new SharedArrayBuffer(total));
+    let official = marker?.archiveMd5 === CIFAR10_MD5 ? true : undefined;
+    let at = 0;
+    for (const { name, size } of files) {
+      const into = records.subarray(at, (at += size));
+      const md5 = await readRecords(path.join(folder, name), into, official !== undefined);
+      if (official && md5 !== marker?.files[name]?.md5) official = false;
+    }
+    return new CIFAR10({ records, classes, train, folder, official });
+  }
+
+  read(index: number, into: Uint8Array, offset: number): number {
+    checkIndex(this, index);
+    const at = index * RECORD;
+    into.set(this.#records.subarray(at + 1, at + RECORD), offset);
+    return this.#records[at]!;
+  }
+
+  /** One line for people: where the images come from and what is known about them. */
+  describe(): string {
+    const known = {
+      true: 'verified against the official archive',
+      false: 'changed since they were extracted from the official archive',
+      undefined: 'not verified against the official archive',
+    }[`${this.official}`];
+    const count = this.length.toLocaleString('en-US');
+    return `CIFAR-10 from ${this.folder}: ${count} images, structure verified; ${known}`;
+  }
+}
+
+/** Opens the images that another thread has read. */
+export function openSharedCIFAR10(contents: Contents): CIFAR10 {
+  return new CIFAR10(contents);
+}

@@ -1,0 +1,93 @@
+import { mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { DataError } from '../../errors/errors.js';
+import { diskError } from '../../files/disk-error.js';
+import { makeFolder } from '../../files/make-folder.js';
+import { type DownloadProgress, downloadFile } from '../download.js';
+import { type Extracted, extractTarGz } from '../untar.js';
+
+/** Where the authors of CIFAR-10 publish the binary archive (about 170 MB). */
+export const CIFAR10_URL = 'https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz';
+/** The MD5 that the authors publish beside it. */
+export const CIFAR10_MD5 = 'c32a1d4ab5d03f1284b67883e8d87530';
+/** The folder that the archive holds. */
+export const CIFAR10_FOLDER = 'cifar-10-batches-bin';
+/** The files of 10,000 training images each, in order. */
+export const CIFAR10_TRAIN_FILES = [1, 2, 3, 4, 5].map((n) => `data_batch_${n}.bin`);
+/** The file of 10,000 test images. */
+export const CIFAR10_TEST_FILE = 'test_batch.bin';
+/** The names of the classes, one a line. */
+export const CIFAR10_META_FILE = 'batches.meta.txt';
+const MARKER = '.paperweight-source.json';
+
+/** A note beside extracted files that says which archive they came from. */
+export interface SourceMarker {
+  url: string;
+  archiveMd5: string;
+  files: Record<string, Extracted>;
+}
+
+/** The note in a CIFAR-10 folder; undefined when there is none that can be read. */
+export async function readSourceMarker(folder: string): Promise<SourceMarker | undefined> {
+  return parseSourceMarker(await readFile(path.join(folder, MARKER), 'utf8').catch(() => ''));
+}
+
+/** The note in a text; undefined when it is none. */
+export function parseSourceMarker(text: string): SourceMarker | undefined {
+  try {
+    const marker = JSON.parse(text) as Partial<SourceMarker> | null;
+    if (typeof marker?.archiveMd5 !== 'string' || typeof marker.files !== 'object' || marker.files === null)
+      return undefined;
+    return marker as SourceMarker;
+  } catch {
+    return undefined;
+  }
+}
+
+export interface FetchCIFAR10Options {
+  /** The folder to make `cifar-10-batches-bin` in; made when missing. */
+  root: string;
+  /** Another address of the same archive. */
+  mirror?: string;
+  /** What the archive must hash to; the official MD5 unless given. */
+  md5?: string;
+  onProgress?: (progress: DownloadProgress) => void;
+  signal?: AbortSignal;
+}
+
+/**
+ * Downloads the CIFAR-10 archive, verifies it and extracts it to `root/cifar-10-batches-bin`. An archive that
+ * is already at `root/cifar-10-binary.tar.gz` with the right MD5 is used without the network, and kept.
+ *
+ * @returns the folder with the .bin files, which appears whole or not at all
+ * @throws DataError when the network, the archive or the disk says no
+ */
+export async function fetchCIFAR10(options: FetchCIFAR10Options): Promise<string> {
+  const { root, mirror: url = CIFAR10_URL, md5 = CIFAR10_MD5, onProgress, signal } = options;
+  const folder = path.join(root, CIFAR10_FOLDER);
+  const archive = path.join(root, 'cifar-10-binary.tar.gz');
+  let temporary: string | undefined;
+  try {
+    await makeFolder(root);
+    const { fetched } = await downloadFile({ url, to: archive, md5, onProgress, signal });
+    temporary = await mkdtemp(path.join(root, '.cifar-10-'));
+    const files = await extractTarGz({
+      archive,
+      into: temporary,
+      wanted: [...CIFAR10_TRAIN_FILES, CIFAR10_TEST_FILE, CIFAR10_META_FILE],
+    });
+    const marker: SourceMarker = { url, archiveMd5: md5, files: Object.fromEntries(files) };
+    await writeFile(path.join(temporary, MARKER), `${JSON.stringify(marker, null, 2)}\n`);
+    await rename(temporary, folder).catch(async (error) => {
+      // Another process may have been faster.
+      if (!(await stat(path.join(folder, CIFAR10_TEST_FILE)).catch(() => undefined))) throw error;
+    });
+    if (fetched) await rm(archive, { force: true });
+    return folder;
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw diskError(error, `cannot prepare CIFAR-10 in ${root}`, DataError);
+  } finally {
+    if (temporary) await rm(temporary, { recursive: true, force: true });
+  }
+}

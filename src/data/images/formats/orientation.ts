@@ -1,0 +1,77 @@
+import type { Size } from '../shrink/shrink.js';
+
+/** How an image was held when it was taken (EXIF tag 0x0112): 1 is upright, 2 to 8 are turned or mirrored. */
+export type Orientation = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
+
+const TAG = 0x0112;
+const [SHORT, LONG] = [3, 4];
+const [SOI, SOS, APP1] = [0xd8, 0xda, 0xe1];
+const EXIF = [0x45, 0x78, 0x69, 0x66, 0, 0];
+
+/** A number that a file names as its orientation; anything but 1 to 8 counts as upright, as in Pillow. */
+export const asOrientation = (value: number | undefined): Orientation =>
+  value !== undefined && Number.isInteger(value) && value >= 1 && value <= 8 ? (value as Orientation) : 1;
+
+/** The orientation in the EXIF block of a JPEG; 1 for a file without one, or with one that is damaged. */
+export function jpegOrientation(bytes: Uint8Array): Orientation {
+  for (let at = 2; at + 4 <= bytes.length; ) {
+    if (bytes[at] !== 0xff) return 1;
+    const marker = bytes[at + 1]!;
+    if (marker === 0xff || marker === SOI) {
+      at += marker === SOI ? 2 : 1;
+      continue;
+    }
+    const length = (bytes[at + 2]! << 8) | bytes[at + 3]!;
+    if (marker === SOS || length < 2) return 1;
+    const block = bytes.subarray(at + 4, at + 2 + length);
+    if (marker === APP1 && EXIF.every((byte, i) => block[i] === byte))
+      return tiffOrientation(block.subarray(EXIF.length));
+    at += 2 + length;
+  }
+  return 1;
+}
+
+/** The tag in the first directory of a TIFF structure (TIFF 6.0, section 2). */
+function tiffOrientation(bytes: Uint8Array): Orientation {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < 8) return 1;
+  const order = view.getUint16(0);
+  if (order !== 0x4949 && order !== 0x4d4d) return 1;
+  const little = order === 0x4949;
+  const directory = view.getUint32(4, little);
+  if (directory + 2 > bytes.length) return 1;
+  const count = view.getUint16(directory, little);
+  for (let i = 0, at = directory + 2; i < count && at + 12 <= bytes.length; i++, at += 12) {
+    if (view.getUint16(at, little) !== TAG) continue;
+    const type = view.getUint16(at + 2, little);
+    if (type === SHORT) return asOrientation(view.getUint16(at + 8, little));
+    return asOrientation(type === LONG ? view.getUint32(at + 8, little) : undefined);
+  }
+  return 1;
+}
+
+/** Size of an image once it is upright. */
+export const uprightSize = ({ width, height }: Size, orientation: Orientation): Size =>
+  orientation > 4 ? { width: height, height: width } : { width, height };
+
+/** Turns an image upright. @param from its pixels as stored @param size as stored */
+export function turnUpright(from: Int32Array, size: Size, orientation: Orientation, into: Int32Array): void {
+  const { width: w, height: h } = size;
+  const { width, height } = uprightSize(size, orientation);
+  // Steps in the stored image.
+  const [right, down] = [1, w];
+  const [start, across, along] = (
+    {
+      1: [0, right, down],
+      2: [w - 1, -right, down],
+      3: [w * h - 1, -right, -down],
+      4: [w * (h - 1), right, -down],
+      5: [0, down, right],
+      6: [w * (h - 1), -down, right],
+      7: [w * h - 1, -down, -right],
+      8: [w - 1, down, -right],
+    } as const
+  )[orientation];
+  for (let y = 0, to = 0; y < height; y++)
+    for (let x = 0, at = start + y * along; x < width; x++, at += across) into[to++] = from[at]!;
+}

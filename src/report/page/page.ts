@@ -1,0 +1,143 @@
+import { type Figure, figuresOf, type ReportData } from '../figures.js';
+import { escapeXml, type Language, round } from '../svg.js';
+import { PAGE_STYLE } from './style.js';
+import { type PageWords, pageWordsOf } from './words.js';
+
+/** A report as one HTML page that needs nothing else: no script, no font, no image from elsewhere. */
+export function reportPage(data: ReportData, language: Language): { html: string; figures: Figure[] } {
+  const figures = figuresOf(data, language);
+  const words = pageWordsOf(language);
+  const sections = [
+    `<header><h1>${escapeXml(data.name)}</h1><p class="lead">${escapeXml(lead(data, words))}</p></header>`,
+    section(words.summary, facts(summary(data, words))),
+    epochs(data, words),
+    ...figures.map(
+      ({ name, svg }) => `<figure id="${name}" tabindex="0">${svg}${caption(words.captions[name])}</figure>`,
+    ),
+    data.unmeasured === undefined
+      ? ''
+      : section(words.notMeasured, `<p class="missing">${escapeXml(data.unmeasured)}</p>`),
+    data.insights.length > 0
+      ? ''
+      : section(words.insights, `<p class="missing">${escapeXml(words.noInsights)}</p>`),
+    section(words.configuration, facts(flat(withoutMachine(data.config)))),
+    section(words.machine, facts(flat(data.config.machine ?? {}))),
+  ];
+  const html = `<!doctype html>
+<html lang="${language === 'zh' ? 'zh-Hans' : 'en'}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<title>${escapeXml(data.name)} · Paperweight</title>
+<style>${PAGE_STYLE}</style>
+</head>
+<body><main>
+${sections.filter((part) => part !== '').join('\n')}
+<footer>${escapeXml(words.footer)}</footer>
+</main></body>
+</html>
+`;
+  return { html, figures };
+}
+
+type Facts = readonly (readonly [name: string, value: string])[];
+
+const section = (title: string, body: string): string =>
+  body === '' ? '' : `<section><h2>${escapeXml(title)}</h2>${body}</section>`;
+
+const caption = (text: string | undefined): string =>
+  text === undefined ? '' : `<figcaption>${escapeXml(text)}</figcaption>`;
+
+const facts = (rows: Facts): string =>
+  rows.length === 0
+    ? ''
+    : `<table class="facts"><tbody>${rows
+        .map(
+          ([name, value]) => `<tr><th scope="row">${escapeXml(name)}</th><td>${escapeXml(value)}</td></tr>`,
+        )
+        .join('')}</tbody></table>`;
+
+const grouped = (n: number): string => n.toLocaleString('en-US');
+
+/** "1,000 of 10,000" where a sample was measured. */
+const share = (images: number, total: number | undefined, words: PageWords): string =>
+  total === undefined || images >= total ? grouped(images) : words.sampled(grouped(images), grouped(total));
+
+function lead({ epochs: done, config, measured }: ReportData, words: PageWords): string {
+  const best = done.reduce<(typeof done)[number] | undefined>(
+    (a, b) => (a && a.testAccuracy >= b.testAccuracy ? a : b),
+    undefined,
+  );
+  if (best) {
+    const { testImages, testTotal } = best;
+    return words.best(round(best.testAccuracy), share(testImages, testTotal, words), config.dataset);
+  }
+  return measured
+    ? words.best(round(measured.accuracy), share(measured.images, measured.total, words), config.dataset)
+    : words.noResult;
+}
+
+function summary({ config, steps, epochs: done, measured }: ReportData, words: PageWords): Facts {
+  const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+  const rows: (readonly [string, string])[] = [
+    [words.model, `${config.model.paper} (${config.model.preset})`],
+    [words.dataset, config.dataset],
+    [words.recipe, config.recipe],
+    [words.seed, String(config.seed)],
+    [words.steps, grouped(steps.at(-1)?.step ?? 0)],
+  ];
+  if (steps.length > 0) {
+    const seconds = steps.map(({ stepSeconds }) => stepSeconds);
+    rows.push(
+      [words.lastLoss, steps.at(-1)!.loss.toFixed(4)],
+      [words.rate, `${round(mean(steps.map(({ imagesPerSecond }) => imagesPerSecond)))} ${words.perSecond}`],
+      [words.stepTime, `${mean(seconds).toFixed(3)} s`],
+      [words.trainingTime, `${round(seconds.reduce((a, b) => a + b, 0) / 60)} min`],
+      [words.memory, `${grouped(steps.reduce((most, { rssMiB }) => Math.max(most, rssMiB), 0))} MiB`],
+    );
+  }
+  const last = done.at(-1);
+  if (last && hasTop5(config)) rows.push([words.testTop5, `${round(last.testTop5)} %`]);
+  if (measured) {
+    const images = share(measured.images, measured.total, words);
+    rows.push([words.measuredHere, `${round(measured.accuracy)} % (${images})`]);
+  }
+  return rows;
+}
+
+/** Of five classes or fewer, the right one is always among the first five. */
+const hasTop5 = ({ model }: ReportData['config']): boolean => model.classes.length > 5;
+
+function epochs({ epochs: done, config }: ReportData, words: PageWords): string {
+  if (done.length === 0) return '';
+  const cells = done.map((e) => [
+    String(e.epoch),
+    grouped(e.step),
+    e.trainLoss.toFixed(4),
+    `${round(e.trainAccuracy)} %`,
+    e.testLoss.toFixed(4),
+    `${round(e.testAccuracy)} %`,
+    hasTop5(config) ? `${round(e.testTop5)} %` : '–',
+    share(e.testImages, e.testTotal, words),
+  ]);
+  const head = words.epochColumns.map((name) => `<th scope="col">${escapeXml(name)}</th>`).join('');
+  const body = cells.map((row) => `<tr>${row.map((c) => `<td>${escapeXml(c)}</td>`).join('')}</tr>`).join('');
+  return section(
+    words.epochs,
+    `<div class="wide" tabindex="0"><table><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table></div>`,
+  );
+}
+
+const withoutMachine = ({ machine: _, ...rest }: ReportData['config']): Record<string, unknown> => rest;
+
+/** Nested settings as names with dots. */
+function flat(value: Readonly<Record<string, unknown>>, prefix = ''): Facts {
+  return Object.entries(value).flatMap(([key, item]): Facts => {
+    const name = prefix + key;
+    if (Array.isArray(item)) return [[name, item.length <= 20 ? item.join(', ') : `${item.length}`]];
+    if (typeof item === 'object' && item !== null) return flat(item as Record<string, unknown>, `${name}.`);
+    return [[name, String(item)]];
+  });
+}

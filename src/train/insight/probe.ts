@@ -1,0 +1,160 @@
+import { assembleBatch } from '../../data/batch.js';
+import type { Dataset } from '../../data/dataset.js';
+import { sampleOf } from '../../data/sample.js';
+import type { Transform } from '../../data/transforms/index.js';
+import { LeakyReLU, ReLU, Sigmoid, Tanh } from '../../nn/activation.js';
+import type { Module } from '../../nn/module.js';
+import { watching } from '../../nn/watch.js';
+import { Generator } from '../../random.js';
+import type { ActivationInsight, Insight } from '../../run/events.js';
+import { evaluate, type Tensor, tensor } from '../../tensor/tensor.js';
+
+/** Test images that the activations are looked at with: a sample spread over the classes, always the same. */
+const IMAGES = 16;
+const BINS = 32;
+
+/** Outputs of a saturating neuron this close to an end, as a share of the way between the ends, have saturated. */
+const SATURATED = 0.01;
+/** The two ends of a saturating layer's outputs. */
+const endsOf = (module: Module): readonly [number, number] | undefined =>
+  module instanceof Sigmoid ? [0, 1] : module instanceof Tanh ? [-1, 1] : undefined;
+
+const isActivation = (module: Module): boolean =>
+  module instanceof ReLU || module instanceof LeakyReLU || endsOf(module) !== undefined;
+
+/** Sums of squares of a step's gradients, by parameter. */
+export type GradientSquares = readonly (readonly [string, Tensor])[];
+
+export interface ProbeParts {
+  readonly model: Module;
+  readonly testSet: Dataset;
+  readonly testTransform: Transform;
+}
+
+/** Looks into a model that trains, without changing anything in it or in the random state. */
+export class Probe {
+  readonly #parts: ProbeParts;
+  #images: Tensor | undefined;
+
+  constructor(parts: ProbeParts) {
+    this.#parts = parts;
+  }
+
+  /** Sums of squares of the gradients, by parameter, to be computed along with a step. */
+  gradientSquares(): [string, Tensor][] {
+    return this.#parts.model
+      .namedParameters()
+      .flatMap(([name, { grad }]) => (grad ? [[name, grad.mul(grad).sum()]] : []));
+  }
+
+  /**
+   * @param step steps that are done
+   * @param squares what {@link gradientSquares} gave for the last of them
+   */
+  async measure(step: number, squares: GradientSquares): Promise<Insight> {
+    const { model } = this.#parts;
+    const input = await this.#input();
+    const parameters = model.namedParameters();
+    const norms = parameters.map(([, p]) => p.mul(p).sum());
+    const watched = this.#forward(input);
+    const values = await evaluate(...norms, ...watched.map(({ output }) => output));
+    const gradients = new Map<string, number>();
+    for (const [name, square] of squares) gradients.set(name, Math.sqrt(await square.item()));
+    return {
+      event: 'insight',
+      step,
+      parameters: parameters.map(([name], i) => ({
+        name,
+        gradNorm: gradients.get(name) ?? 0,
+        norm: Math.sqrt(values[i]![0]!),
+      })),
+      activations: watched.map(({ name, module, output }, i) => ({
+        name,
+        kind: module.constructor.name,
+        ...describe(values[norms.length + i]!, output.shape, endsOf(module)),
+      })),
+    };
+  }
+
+  /** Outputs of the activation layers, in the order of their calls, as graph nodes of evaluation mode. */
+  #forward(input: Tensor) {
+    const { model } = this.#parts;
+    const found: { name: string; module: Module; output: Tensor }[] = [];
+    const wasTraining = model.training;
+    model.eval();
+    try {
+      watching(
+        model.namedModules().filter(([, module]) => isActivation(module)),
+        (name, module, _inputs, output) => found.push({ name, module, output }),
+        () => model.forward(input),
+      );
+    } finally {
+      model.train(wasTraining);
+    }
+    return found;
+  }
+
+  async #input(): Promise<Tensor> {
+    const { testSet, testTransform } = this.#parts;
+    if (!this.#images) {
+      const few = sampleOf(testSet, IMAGES);
+      const { images, shape } = await assembleBatch(
+        few,
+        Int32Array.from({ length: few.length }, (_, i) => i),
+        0,
+      );
+      this.#images = tensor(images, { shape });
+    }
+    return testTransform.apply(this.#images, { generator: new Generator(0) });
+  }
+}
+
+/**
+ * @param values N images × units × places of a map
+ * @param ends of a saturating layer
+ */
+export function describe(
+  values: ArrayLike<number>,
+  [images = 0, units = 1, ...places]: readonly number[],
+  ends?: readonly [number, number],
+): Omit<ActivationInsight, 'name' | 'kind'> {
+  const size = places.reduce((a, d) => a * d, 1);
+  const margin = ends ? SATURATED * (ends[1] - ends[0]) : 0;
+  const [low, high] = ends ? [ends[0] + margin, ends[1] - margin] : [0, Number.POSITIVE_INFINITY];
+  const alive = new Uint8Array(units);
+  let [active, sum, squares] = [0, 0, 0];
+  let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (let n = 0, at = 0; n < images; n++)
+    for (let unit = 0; unit < units; unit++) {
+      const before = active;
+      for (let i = 0; i < size; i++, at++) {
+        const value = values[at]!;
+        if (value > low && value < high) active++;
+        sum += value;
+        squares += value * value;
+        if (value < min) min = value;
+        if (value > max) max = value;
+      }
+      if (active > before) alive[unit] = 1;
+    }
+  const count = images * units * size;
+  const mean = sum / count;
+  const dead = alive.reduce((total, one) => total - one, units);
+  return {
+    units,
+    dead: dead / units,
+    active: active / count,
+    mean,
+    std: Math.sqrt(Math.max(0, squares / count - mean * mean)),
+    // A model that has diverged has no range to count in.
+    ...(Number.isFinite(sum) ? { histogram: histogram(values, min, max) } : {}),
+  };
+}
+
+function histogram(values: ArrayLike<number>, min: number, max: number) {
+  const counts = new Array<number>(BINS).fill(0);
+  const scale = max > min ? BINS / (max - min) : 0;
+  for (let i = 0; i < values.length; i++)
+    counts[Math.min(BINS - 1, Math.floor((values[i]! - min) * scale))]!++;
+  return { min, max, counts };
+}

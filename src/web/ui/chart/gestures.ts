@@ -1,0 +1,123 @@
+import type uPlot from 'uplot';
+import { pan, type Range, zoom } from '../../lib/range.js';
+
+/** What a chart's gestures need to know at the moment they happen. */
+export interface View {
+  readonly range: Range;
+  readonly bounds: Range;
+  readonly change: (range: Range) => void;
+}
+
+/** A scroll of the page that passes over a chart is still a scroll of the page. */
+const PASSING_MS = 220;
+let lastScroll = 0;
+addEventListener('scroll', () => (lastScroll = performance.now()), { passive: true, capture: true });
+
+/** Wheel (zoom, sideways pan), shift-drag (pan), pinch and one-finger drag. Drag without shift is uPlot's own. */
+export function attachGestures(over: HTMLElement, plot: uPlot, view: () => View): () => void {
+  const controller = new AbortController();
+  const options = { signal: controller.signal };
+  const stepAt = (clientX: number) => plot.posToVal(clientX - over.getBoundingClientRect().left, 'x');
+
+  over.addEventListener(
+    'wheel',
+    (event) => {
+      const { range, bounds, change } = view();
+      if (performance.now() - lastScroll < PASSING_MS) return;
+      const sideways = event.shiftKey ? event.deltaY || event.deltaX : event.deltaX;
+      if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
+        const next = pan(range, sideways / over.clientWidth, bounds);
+        if (next.from === range.from) return;
+        event.preventDefault();
+        return change(next);
+      }
+      const pixels = event.deltaMode === 1 ? event.deltaY * 16 : event.deltaY;
+      const next = zoom(range, Math.exp(pixels / 400), stepAt(event.clientX), bounds);
+      // Nothing left to show: the page scrolls on.
+      if (next.from === range.from && next.to === range.to) return;
+      event.preventDefault();
+      change(next);
+    },
+    { ...options, passive: false },
+  );
+
+  over.addEventListener(
+    'mousedown',
+    (event) => {
+      if (!(event.shiftKey || event.button === 1)) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      const { range: start, bounds, change } = view();
+      const from = event.clientX;
+      const move = (moved: MouseEvent) =>
+        change(pan(start, (from - moved.clientX) / over.clientWidth, bounds));
+      const end = () => {
+        removeEventListener('mousemove', move);
+        removeEventListener('mouseup', end);
+      };
+      addEventListener('mousemove', move, options);
+      addEventListener('mouseup', end, options);
+    },
+    { ...options, capture: true },
+  );
+
+  attachTouch(over, view, stepAt, options);
+  return () => controller.abort();
+}
+
+function attachTouch(
+  over: HTMLElement,
+  view: () => View,
+  stepAt: (clientX: number) => number,
+  options: { signal: AbortSignal },
+): void {
+  let start: { range: Range; x: number; spread: number; anchor: number } | undefined;
+  const measure = (touches: TouchList) => {
+    const xs = [...touches].map((touch) => touch.clientX);
+    const x = xs.reduce((sum, each) => sum + each, 0) / xs.length;
+    return { x, spread: xs.length > 1 ? Math.max(24, Math.abs(xs[0]! - xs[1]!)) : 1 };
+  };
+  const begin = (event: TouchEvent) => {
+    if (event.touches.length === 0) {
+      start = undefined;
+      return;
+    }
+    const { x, spread } = measure(event.touches);
+    start = { range: view().range, x, spread, anchor: stepAt(x) };
+  };
+  over.addEventListener('touchstart', begin, { ...options, passive: true });
+  over.addEventListener('touchend', begin, { ...options, passive: true });
+  over.addEventListener(
+    'touchmove',
+    (event) => {
+      if (!start) return;
+      const { bounds, change } = view();
+      const { x, spread } = measure(event.touches);
+      const zoomed = zoom(start.range, start.spread / spread, start.anchor, bounds);
+      if (event.touches.length > 1) event.preventDefault();
+      change(pan(zoomed, (start.x - x) / over.clientWidth, bounds));
+    },
+    { ...options, passive: false },
+  );
+}
+
+/** The keys of a focused chart. True when the key meant something. */
+export function keyGesture(key: string, { range, bounds, change }: View): boolean {
+  const middle = (range.from + range.to) / 2;
+  const length = range.to - range.from;
+  const gestures: Record<string, () => Range> = {
+    '+': () => zoom(range, 0.6, middle, bounds),
+    '=': () => zoom(range, 0.6, middle, bounds),
+    '-': () => zoom(range, 1 / 0.6, middle, bounds),
+    ArrowLeft: () => pan(range, -0.2, bounds),
+    ArrowRight: () => pan(range, 0.2, bounds),
+    Home: () => ({ from: bounds.from, to: bounds.from + length }),
+    End: () => ({ from: bounds.to - length, to: bounds.to }),
+    '0': () => bounds,
+    Escape: () => bounds,
+  };
+  const gesture = gestures[key];
+  if (!gesture) return false;
+  change(gesture());
+  return true;
+}

@@ -1,0 +1,136 @@
+import type { ModelDetail } from '../../../serve/api.js';
+import { useApp } from '../../app/context.js';
+import { compact, shape, share } from '../../lib/format.js';
+import { boxOf, type Stage, shortKind, stagesOf } from '../../lib/network.js';
+
+/**
+ * The network as it is drawn in papers: a box for the output of each layer with weights, its face the size of the
+ * maps, its depth their number. Below each box, the layers as buttons.
+ */
+export function Network({
+  model,
+  selected,
+  onSelect,
+}: {
+  model: ModelDetail;
+  selected: string | undefined;
+  onSelect: (name: string) => void;
+}) {
+  const { t } = useApp();
+  const stages = stagesOf(model);
+  return (
+    <ol class="network" aria-label={t('network.title')}>
+      <li class="stage stage-input">
+        <BoxImage dims={model.inputShape} active={false} />
+        <div class="stage-text">
+          <p class="stage-shape num">{shape(model.inputShape)}</p>
+          <p class="stage-name">{t('network.input')}</p>
+        </div>
+      </li>
+      {stages.map((stage) => (
+        <li key={stage.layers[0]?.name} class="stage">
+          <BoxImage
+            dims={stage.layers[0]?.outputShape ?? []}
+            active={stage.layers.some(({ name }) => name === selected)}
+          />
+          <div class="stage-text">
+            <p class="stage-shape num">{shape(stage.layers[0]?.outputShape ?? [])}</p>
+            <Costs stage={stage} />
+            <ul class="stage-layers">
+              {stage.layers.map((layer) => (
+                <li key={layer.name}>
+                  <button
+                    type="button"
+                    class={`layer-button kind-${layer.parameters > 0 ? 'weights' : 'plain'}`}
+                    aria-pressed={layer.name === selected}
+                    title={`${layer.name} ${layer.settings}`}
+                    onClick={() => onSelect(layer.name)}
+                  >
+                    <span aria-hidden="true">{shortKind(layer.kind)}</span>
+                    <span class="visually-hidden">
+                      {layer.kind} {layer.name}
+                    </span>
+                  </button>
+                </li>
+              ))}
+            </ul>
+          </div>
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+/** What the bars below each box mean. */
+export function NetworkLegend() {
+  const { t } = useApp();
+  return (
+    <p class="network-legend">
+      {(['parameters', 'cost'] as const).map((key) => (
+        <span key={key}>
+          <svg width="18" height="4" aria-hidden="true">
+            <rect class={`cost-${key}`} width="18" height="4" />
+          </svg>
+          {t(`network.${key}`)}
+        </span>
+      ))}
+      <span>{t('network.legend')}</span>
+    </p>
+  );
+}
+
+function Costs({ stage }: { stage: Stage }) {
+  const { t, language } = useApp();
+  const rows = [
+    ['parameters', stage.parameters, stage.parameterShare],
+    ['cost', stage.multiplyAdds, stage.costShare],
+  ] as const;
+  return (
+    <dl class="costs">
+      {rows.map(([key, value, part]) => (
+        <div key={key} title={`${t(`network.${key}`)}: ${share(part)}`}>
+          <dt>{t(`network.${key}`)}</dt>
+          <dd class="num">{compact(value, language)}</dd>
+          <svg viewBox="0 0 100 3" preserveAspectRatio="none" aria-hidden="true">
+            <rect class="cost-all" width="100" height="3" />
+            <rect
+              class={`cost-part cost-${key}`}
+              width={Math.max(part * 100, value > 0 ? 0.8 : 0)}
+              height="3"
+            />
+          </svg>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+const WIDTH = 116;
+const HEIGHT = 118;
+/** How far the depth leans up, and how wide a tilted face looks. */
+const TILT = 0.42;
+
+function BoxImage({ dims, active }: { dims: readonly number[]; active: boolean }) {
+  const own = dims.length === 4 || dims.length === 2 ? dims.slice(1) : dims;
+  const { face, depth } = boxOf(dims);
+  const flat = own.length < 3;
+  // A layer of units is a rod, upright; maps are a block that leans away.
+  const w = flat ? face : face * 0.34;
+  const h = flat ? depth : face;
+  const lean = flat ? 4 : w * TILT;
+  const d = flat ? 6 : depth;
+  const x = (WIDTH - (w + d)) / 2;
+  // Centred on the line that the image travels along.
+  const y = (HEIGHT - h + lean) / 2;
+  const front = `M${x} ${y}h${d}v${h}h${-d}z`;
+  const top = `M${x} ${y}l${w} ${-lean}h${d}l${-w} ${lean}z`;
+  const side = `M${x + d} ${y}l${w} ${-lean}v${h}l${-w} ${lean}z`;
+  return (
+    <svg class={`box${active ? ' active' : ''}`} viewBox={`0 0 ${WIDTH} ${HEIGHT}`} aria-hidden="true">
+      <path class="box-flow" d={`M0 ${HEIGHT / 2}H${WIDTH}`} />
+      <path class="box-front" d={front} />
+      <path class="box-top" d={top} />
+      <path class="box-side" d={side} />
+    </svg>
+  );
+}

@@ -1,0 +1,109 @@
+import { useEffect, useState } from 'preact/hooks';
+import { send } from '../../app/api.js';
+import { useApp } from '../../app/context.js';
+import { replace } from '../../app/router.js';
+import { useLoad } from '../../app/use.js';
+import { significant } from '../../lib/format.js';
+import { runHref } from '../../lib/route.js';
+import { Bars } from '../../ui/chart/bars.js';
+import { Icon } from '../../ui/icon.js';
+import { type Image, imageUrl, Picker } from '../../ui/picker.js';
+import { Loading, Missing, Problem } from '../../ui/problem.js';
+import { WorkingLine } from '../../ui/working.js';
+import { ConfusionView } from './confusion.js';
+
+/** An image of one's own, or one of the test set: what the network says of it, and what it confuses. */
+export function TryView({ id, query }: { id: string; query: Readonly<Record<string, string>> }) {
+  const { t } = useApp();
+  const [file, setFile] = useState<File>();
+  const index = Math.max(0, Math.floor(Number(query.index ?? 0)) || 0);
+  const image: Image = file ? { file } : { index };
+  const look = (next: number) => {
+    setFile(undefined);
+    replace(runHref(id, 'try', { ...query, index: next }));
+  };
+  return (
+    <>
+      <section class="block first" aria-labelledby="try-title">
+        <h2 id="try-title">{t('try.title')}</h2>
+        <div class="try-grid">
+          <Picker
+            run={id}
+            image={image}
+            onChange={(next) => ('file' in next ? setFile(next.file) : look(next.index))}
+          />
+          <Answer id={id} image={image} onLook={look} />
+        </div>
+      </section>
+      <ConfusionView id={id} onLook={look} />
+    </>
+  );
+}
+
+function Answer({ id, image, onLook }: { id: string; image: Image; onLook: (index: number) => void }) {
+  const { t } = useApp();
+  const which = 'file' in image ? `file ${image.file.name} ${image.file.lastModified}` : `${image.index}`;
+  const { value, failure, loading, reload } = useLoad(`${id} ${which}`, (signal) => {
+    const seen = 'file' in image ? { body: image.file } : { query: { index: image.index } };
+    return send('POST /api/runs/:id/predict', { params: { id }, ...seen }, signal);
+  });
+  const working = value?.working;
+  useEffect(() => {
+    if (!working) return;
+    const timer = setTimeout(reload, 1000);
+    return () => clearTimeout(timer);
+  }, [working, reload]);
+  if (failure) return <Problem failure={failure} retry={reload} />;
+  if (!value) return loading ? <Loading /> : null;
+  const best = value.top[0];
+  // The image itself is the nearest to itself.
+  const others = value.neighbours.filter((each) => !('index' in image) || each.index !== image.index);
+  const right = value.label === undefined || !best ? undefined : best.label === value.label;
+  return (
+    <div class="answer">
+      <p class="answer-line" role="status">
+        {t('try.says')} <b>{best?.label}</b>
+        {right !== undefined && (
+          <span class={right ? 'right' : 'wrong'}>
+            <Icon name={right ? 'check' : 'close'} />
+            {right ? t('try.right') : t('try.wrong', { label: value.label ?? '' })}
+          </span>
+        )}
+      </p>
+      <Bars
+        bars={value.top.slice(0, 5).map(({ label, probability }) => ({
+          label,
+          value: probability * 100,
+          truth: label === value.label,
+        }))}
+      />
+      <h3>{t('try.neighbours')}</h3>
+      <p class="hint">{t('try.neighboursWhy')}</p>
+      {working ? (
+        <WorkingLine working={working} text={t('try.working')} />
+      ) : others.length === 0 ? (
+        <Missing>{value.problem ?? t('try.noNeighbours')}</Missing>
+      ) : (
+        <ul class="neighbours">
+          {others.map(({ index, label, distance }) => (
+            <li key={index}>
+              <button
+                type="button"
+                class="thumb"
+                onClick={() => onLook(index)}
+                aria-label={t('picker.test', { n: index })}
+              >
+                <img src={imageUrl(id, index)} alt="" width="72" height="72" />
+              </button>
+              <span>{label}</span>
+              <span class="under num">{t('try.distance', { d: significant(distance) })}</span>
+            </li>
+          ))}
+        </ul>
+      )}
+      <p class="hint">
+        {t('try.weights')} <code>{value.weights}</code>
+      </p>
+    </div>
+  );
+}

@@ -1,0 +1,75 @@
+import { useApp } from '../../app/context.js';
+import type { LiveRun } from '../../app/use-run.js';
+import { secondsLeft } from '../../lib/describe.js';
+import { duration, integer, percent, share, significant } from '../../lib/format.js';
+import { Insights } from '../model/insights.js';
+import { RunCharts } from './run-charts.js';
+import { RunLog } from './run-log.js';
+
+/** A run while it trains, and afterwards. */
+export function LiveView({ id, run }: { id: string; run: LiveRun }) {
+  return (
+    <>
+      <Figures run={run} />
+      <RunCharts id={id} run={run} />
+      <Insights id={id} run={run} />
+      <RunLog id={id} run={run} />
+    </>
+  );
+}
+
+/** The numbers that one looks for first. */
+function Figures({ run }: { run: LiveRun }) {
+  const { t, language } = useApp();
+  const detail = run.detail!;
+  const last = run.lastStep;
+  const step = last?.step ?? detail.step;
+  const total = detail.stepsTotal;
+  const best = run.epochs.reduce<number | undefined>(
+    (most, epoch) => (most === undefined || epoch.testAccuracy > most ? epoch.testAccuracy : most),
+    detail.bestAccuracy,
+  );
+  const moving = run.status === 'training' || run.status === 'paused';
+  const left = secondsLeft(step, total, run.stepSeconds);
+  const waits = last && last.stepSeconds > 0 ? last.dataSeconds / last.stepSeconds : undefined;
+  const figures: readonly (readonly [string, string, string?])[] = [
+    [
+      t('figure.accuracy'),
+      best === undefined ? '–' : percent(best),
+      best === undefined ? t('figure.noAccuracy') : undefined,
+    ],
+    [t('figure.loss'), last ? significant(last.loss, 4) : '–'],
+    [t('figure.rate'), last ? significant(last.imagesPerSecond) : '–', last && t('figure.rateUnit')],
+    moving
+      ? [t('figure.left'), left === undefined ? '–' : duration(left, language)]
+      : [t('figure.step'), last ? duration(last.stepSeconds, language) : '–'],
+    waits === undefined ? [t('figure.waits'), '–'] : [t('figure.waits'), share(waits), t('figure.waitsUnit')],
+    [t('figure.lr'), last ? significant(last.lr) : '–'],
+    [t('figure.memory'), last?.rssMiB ? `${significant(last.rssMiB / 1024, 3)} GiB` : '–'],
+  ];
+  return (
+    <section class="figures" aria-label={t('figure.title')}>
+      <div class="progress-line">
+        <progress value={step} max={Math.max(1, total)} aria-label={t('run.progress')} />
+        <span class="num">
+          {t('run.step', { n: integer(step, language), all: integer(total, language) })} ·{' '}
+          {t('run.epoch', {
+            n: integer(last?.epoch ?? detail.epoch, language),
+            all: integer(detail.epochs, language),
+          })}
+        </span>
+      </div>
+      <dl>
+        {figures.map(([name, value, note]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>
+              <span class="num">{value}</span>
+              {note && <small> {note}</small>}
+            </dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  );
+}

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { codeFiles } from './imports.js';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+/** Files that a reader can take in at a glance. */
+const MOST_FILES = 20;
+/** Half of the files are shorter than this. */
+const MEDIAN_LINES = 100;
+/** Tests of what lies outside of `src/`, or of all of it. */
+const OWN_SUBJECT = new Set(['fuzz', 'house', 'package', 'scripts']);
+
+const sources = codeFiles(ROOT, 'src');
+const tests = codeFiles(ROOT, 'test');
+const folderOf = (file: string): string => file.slice(0, file.lastIndexOf('/'));
+
+describe('folders', () => {
+  it('hold few files of code each', () => {
+    const counts = new Map<string, number>();
+    for (const file of [...sources, ...tests, ...codeFiles(ROOT, 'fuzz')])
+      counts.set(folderOf(file), (counts.get(folderOf(file)) ?? 0) + 1);
+    const large = [...counts].filter(([, files]) => files > MOST_FILES);
+    assert.deepEqual(
+      large.map(([folder, files]) => `${folder}: ${files} files; make subfolders by subject`),
+      [],
+    );
+  });
+
+  it('hold short files', () => {
+    const lengths = sources.map((file) => readFileSync(join(ROOT, file), 'utf8').split('\n').length);
+    const median = lengths.sort((a, b) => a - b)[Math.floor(lengths.length / 2)]!;
+    assert.ok(median < MEDIAN_LINES, `half of the files have ${median} lines or more`);
+  });
+
+  it('of tests are named as the folders of what they test', () => {
+    const folders = new Set(tests.filter((file) => file.endsWith('.test.ts')).map(folderOf));
+    const strange = [...folders].filter((folder) => {
+      const [, first] = folder.split('/');
+      return (
+        first !== undefined &&
+        !OWN_SUBJECT.has(first) &&
+        !existsSync(join(ROOT, folder.replace('test', 'src')))
+      );
+    });
+    assert.deepEqual(
+      strange.map((folder) => `${folder} has no ${folder.replace('test', 'src')}`),
+      [],
+    );
+  });
+});

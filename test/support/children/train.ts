@@ -1,0 +1,21 @@
+import { openDevice } from '../../../src/backend/open.js';
+import { makeTinyNet, trainer } from '../nets/tinynet.js';
+
+/*
+ * A program of its own, for tests of how one ends and how much memory it takes:
+ *
+ *   node child-train.js <steps> <step to look at the memory at>...
+ *
+ * Trains a tiny net without ever disposing of anything, prints the last loss and the memory in bytes after those
+ * steps, as JSON, and ends without closing the device.
+ */
+const [steps = 0, ...looks] = process.argv.slice(2).map(Number);
+const { device } = await openDevice('onednn', { threads: 2 });
+const { train } = await trainer(makeTinyNet(), device);
+const memory: number[] = [];
+let loss = Number.NaN;
+for (let step = 1; step <= steps; step++) {
+  loss = await train(step);
+  if (looks.includes(step)) memory.push(process.memoryUsage.rss());
+}
+console.log(JSON.stringify({ loss, memory }));
