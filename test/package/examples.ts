@@ -196,8 +196,8 @@ export function exampleTests(consumer: () => Consumer): void {
         empty.append('image', 'text');
         const cases: [status: number, message: RegExp, response: Promise<Response>][] = [
           [415, /Expected image\/jpeg, .*got text\/plain/, ask(url, 'hello', 'text/plain')],
-          [422, /cannot be read as an image/, ask(url, 'not an image')],
-          [422, /cannot be read as an image/, ask(url, files[0]!.subarray(0, 500))],
+          [422, /cannot be decoded/, ask(url, 'not an image')],
+          [422, /cannot be decoded/, ask(url, files[0]!.subarray(0, 500))],
           [413, /too large\. Expected at most 10485760 bytes/, ask(url, new Uint8Array(11 * 2 ** 20))],
           [400, /whole number .* as top; got "0"/, ask(url, files[0]!, 'image/jpeg', '?top=0')],
           [400, /Expected a file/, fetch(`${url}/classify`, { method: 'POST', body: empty })],
