@@ -31,29 +31,25 @@ export function scaffold({ id, name }: NewPaper): ReadonlyMap<string, string> {
   ]);
 }
 
-const modelFile = (
-  type: string,
-  name: string,
-): string => `import { Conv2d, Flatten, Linear, MaxPool2d, Module, ReLU, Sequential } from '../../nn/index.js';
-import type { Tensor } from '../../tensor/tensor.js';
+const modelFile = (type: string, name: string): string => `import { nn, type Tensor } from 'paperweight/core';
 
 /** ${name.replaceAll('*/', '')}: a small net for a start. [N, 3, 32, 32] → logits [N, numClasses]. */
-export class ${type} extends Module {
-  readonly features: Sequential;
-  readonly classifier: Linear;
+export class ${type} extends nn.Module {
+  readonly features: nn.Sequential;
+  readonly classifier: nn.Linear;
 
   constructor({ numClasses = 10 }: { numClasses?: number } = {}) {
     super();
-    this.features = new Sequential(
-      new Conv2d(3, 16, 5, { stride: 2, padding: 2 }),
-      new ReLU(),
-      new MaxPool2d(2),
-      new Conv2d(16, 32, 3, { padding: 1 }),
-      new ReLU(),
-      new MaxPool2d(2),
-      new Flatten(),
+    this.features = new nn.Sequential(
+      new nn.Conv2d(3, 16, 5, { stride: 2, padding: 2 }),
+      new nn.ReLU(),
+      new nn.MaxPool2d(2),
+      new nn.Conv2d(16, 32, 3, { padding: 1 }),
+      new nn.ReLU(),
+      new nn.MaxPool2d(2),
+      new nn.Flatten(),
     );
-    this.classifier = new Linear(32 * 4 * 4, numClasses);
+    this.classifier = new nn.Linear(32 * 4 * 4, numClasses);
   }
 
   forward(x: Tensor): Tensor {

@@ -20,6 +20,8 @@ const FLOORS: readonly (readonly string[])[] = [
   ['src/nn', 'src/optim'],
   ['src/interop'],
   ['src/data'],
+  // The public names that run in browsers, which a paper's model is written with.
+  ['src/core.ts'],
   ['src/run'],
   ['src/train'],
   ['src/papers'],
@@ -28,7 +30,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['src/serve'],
   ['src/cli'],
   ['src/web'],
-  ['src/core.ts', 'src/deprecated.ts'],
+  ['src/deprecated.ts'],
   ['src/index.ts'],
 ];
 
@@ -76,6 +78,17 @@ describe('imports', () => {
 
   it('point down the floors', () => {
     assert.deepEqual(written(between.filter(({ from, to }) => floorOf(to) > floorOf(from))), []);
+  });
+
+  it('of the public names stand in papers and in the package’s other door alone', () => {
+    const users = between.filter(({ to, from }) => to === 'src/core.ts' && from !== 'src/index.ts');
+    assert.ok(users.some(({ from }) => from.endsWith('/model.ts')));
+    assert.deepEqual(written(users.filter(({ from }) => !/^src\/papers\/[^/]+\//.test(from))), []);
+    const models = between.filter(({ from }) => /^src\/papers\/[^/]+\/model\.ts$/.test(from));
+    const besides = models.filter(
+      ({ to, from }) => to !== 'src/core.ts' && !to.startsWith(from.replace(/[^/]+$/, '')),
+    );
+    assert.deepEqual(written(besides), []);
   });
 
   it('form no circle, but for gradients, which are written in other operations', () => {

@@ -31,7 +31,9 @@ export function importsOf(root: string, files: readonly string[]): Import[] {
   return files.flatMap((from) =>
     [...readFileSync(`${root}${from}`, 'utf8').matchAll(STATEMENT)].map(([, type, fixed, dynamic]) => {
       const name = (fixed ?? dynamic)!;
-      const path = name.startsWith('.') ? posix.join(posix.dirname(from), name).replace(/\.js$/, '') : name;
+      const path = name.startsWith('.')
+        ? posix.join(posix.dirname(from), name).replace(/\.js$/, '')
+        : name.replace(/^paperweight\/core$/, 'src/core');
       const to = [`${path}.ts`, `${path}.tsx`].find((file) => known.has(file)) ?? path;
       return { from, to, typeOnly: type !== undefined };
     }),

@@ -5,10 +5,10 @@ import * as transforms from '../../data/transforms/index.js';
 import { UsageError } from '../../errors/errors.js';
 import type { Module } from '../../nn/module.js';
 import type { ModelConfig, TrainConfig } from '../../run/config.js';
-import { ACTIVATIONS } from '../layers.js';
 import { option, type PaperViews } from '../paper.js';
 import { FourLayerNet } from './four-layer.js';
 import { type Init, initialise } from './initialise.js';
+import { ACTIVATIONS } from './layers.js';
 import { AlexNet, type AlexNetPreset, MIDDLE_LAYERS, NORMS, POOLINGS } from './model.js';
 
 /** The preset that is not AlexNet itself but the small net of Figure 1 and section 3.3. */

@@ -1,7 +1,7 @@
 import { type Chart, seriesOf, TEST_ERROR, TRAINING_ERROR } from '../claims/chart.js';
 import type { Results } from '../claims/result.js';
-import { ACTIVATIONS, type Activation } from '../layers.js';
 import { measuredCurve, type Start, TARGET } from './figure1.js';
+import { ACTIVATIONS, type Activation } from './layers.js';
 import * as variants from './variants.js';
 
 const SEEDS = [0, 1, 2];

@@ -2,9 +2,9 @@ import type { Claim, Judgement, Text } from '../claims/claim.js';
 import { resultsOf, withSeeds } from '../claims/claim.js';
 import { compared, divergence, overfit, single, testError, trainError, unmeasured } from '../claims/kinds.js';
 import { difference, isClear, show, summarise } from '../claims/statistics.js';
-import type { Activation } from '../layers.js';
 import { countedClaims } from './claims-counted.js';
 import { figure1Claim } from './figure1.js';
+import type { Activation } from './layers.js';
 import * as variants from './variants.js';
 
 const SEEDS = [0, 1, 2];

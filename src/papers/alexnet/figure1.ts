@@ -4,8 +4,8 @@ import type { Job, Variant } from '../claims/job.js';
 import { epochsTo } from '../claims/kinds.js';
 import type { Result, Results } from '../claims/result.js';
 import { show, summarise } from '../claims/statistics.js';
-import type { Activation } from '../layers.js';
 import { partsOf } from '../paper.js';
+import type { Activation } from './layers.js';
 import { recipes } from './recipe.js';
 
 /** Percent of training error that the nets of Figure 1 are to come down to. */

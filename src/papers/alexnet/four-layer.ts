@@ -1,14 +1,5 @@
-import {
-  BatchNorm2d,
-  Conv2d,
-  Linear,
-  LocalResponseNorm,
-  MaxPool2d,
-  Module,
-  Sequential,
-} from '../../nn/index.js';
-import type { Tensor } from '../../tensor/tensor.js';
-import { type Activation, activation as makeActivation } from '../layers.js';
+import { nn, type Tensor } from 'paperweight/core';
+import { type Activation, activation as makeActivation } from './layers.js';
 import type { Norm, Pooling } from './model.js';
 
 export interface FourLayerOptions {
@@ -35,9 +26,9 @@ const LRN = { size: 5, alpha: 1e-3 * 63 ** 2, beta: 0.75, k: 1 };
  * the first two poolings. All three poolings take the largest value, as in the paper; there the last two take the
  * mean. [N, 3, 32, 32] → logits [N, numClasses].
  */
-export class FourLayerNet extends Module {
-  readonly features: Sequential;
-  readonly classifier: Sequential;
+export class FourLayerNet extends nn.Module {
+  readonly features: nn.Sequential;
+  readonly classifier: nn.Sequential;
 
   constructor({
     numClasses = 10,
@@ -50,20 +41,20 @@ export class FourLayerNet extends Module {
     const window = pooling === 'plain' ? 2 : 3;
     // 32 → 16 → 8 → 4 whatever the window, as in cuda-convnet.
     // Monotone activations may follow the pooling, on a quarter of the values.
-    const pool = () => [new MaxPool2d(window, { stride: 2, ceilMode: true }), makeActivation(activation)];
-    const normal = (channels: number): Module[] => {
-      if (norm === 'batch') return [new BatchNorm2d(channels)];
+    const pool = () => [new nn.MaxPool2d(window, { stride: 2, ceilMode: true }), makeActivation(activation)];
+    const normal = (channels: number): nn.Module[] => {
+      if (norm === 'batch') return [new nn.BatchNorm2d(channels)];
       const { size, ...constants } = LRN;
-      return norm === 'lrn' ? [new LocalResponseNorm(size, constants)] : [];
+      return norm === 'lrn' ? [new nn.LocalResponseNorm(size, constants)] : [];
     };
     const kernels = width === 'half' ? 16 : 32;
-    const conv = (from: number, to: number) => new Conv2d(from, to, 5, { padding: 2 });
-    this.features = new Sequential(
+    const conv = (from: number, to: number) => new nn.Conv2d(from, to, 5, { padding: 2 });
+    this.features = new nn.Sequential(
       ...[conv(3, kernels), ...pool(), ...normal(kernels)],
       ...[conv(kernels, kernels), ...pool(), ...normal(kernels)],
       ...[conv(kernels, 64), ...pool()],
     );
-    this.classifier = new Sequential(new Linear(64 * 4 * 4, numClasses));
+    this.classifier = new nn.Sequential(new nn.Linear(64 * 4 * 4, numClasses));
   }
 
   forward(x: Tensor): Tensor {

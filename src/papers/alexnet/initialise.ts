@@ -1,6 +1,6 @@
 import { Conv2d, Linear, type Module } from '../../nn/index.js';
 import { constant, kaimingNormal, type Nonlinearity, normal } from '../../nn/init.js';
-import type { Activation } from '../layers.js';
+import type { Activation } from './layers.js';
 
 /** Ways to start AlexNet's weights, by the names that a configuration uses. */
 export const INITS = ['pytorch', 'kaiming', 'paper', 'caffe', 'cuda-convnet'] as const;

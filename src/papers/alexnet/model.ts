@@ -1,17 +1,5 @@
-import { UsageError } from '../../errors/errors.js';
-import {
-  AdaptiveAvgPool2d,
-  BatchNorm2d,
-  Conv2d,
-  Dropout,
-  Linear,
-  LocalResponseNorm,
-  MaxPool2d,
-  Module,
-  Sequential,
-} from '../../nn/index.js';
-import type { Tensor } from '../../tensor/tensor.js';
-import { type Activation, activation as makeActivation } from '../layers.js';
+import { nn, type Tensor, UsageError } from 'paperweight/core';
+import { type Activation, activation as makeActivation } from './layers.js';
 
 /** What follows the first two convolutions, in some order. */
 type Step = 'act' | 'norm' | 'pool';
@@ -110,11 +98,11 @@ export interface AlexNetOptions {
  * @example
  * const model = await new AlexNet({ numClasses: 10 }).to(device);
  */
-export class AlexNet extends Module {
-  readonly features: Sequential;
-  readonly avgpool: AdaptiveAvgPool2d;
-  readonly classifier: Sequential;
-  readonly #convolutions = new Map<string, Conv2d>();
+export class AlexNet extends nn.Module {
+  readonly features: nn.Sequential;
+  readonly avgpool: nn.AdaptiveAvgPool2d;
+  readonly classifier: nn.Sequential;
+  readonly #convolutions = new Map<string, nn.Conv2d>();
 
   constructor({
     numClasses = 1000,
@@ -137,8 +125,9 @@ export class AlexNet extends Module {
     const preset: Preset = PRESETS[name];
     const { norm = preset.norm, towers = preset.towers } = changes;
     const act = () => makeActivation(activation);
-    const pool = () => new MaxPool2d(pooling === 'plain' ? 2 : 3, { stride: 2, ceilMode: preset.ceilMode });
-    const layers: Module[] = [];
+    const pool = () =>
+      new nn.MaxPool2d(pooling === 'plain' ? 2 : 3, { stride: 2, ceilMode: preset.ceilMode });
+    const layers: nn.Module[] = [];
     let channels = 3;
     const conv = (
       index: number,
@@ -147,7 +136,7 @@ export class AlexNet extends Module {
     ) => {
       if (without === `conv${index + 1}`) return;
       const kernels = preset.channels[index]! / (width === 'half' && index < 4 ? 2 : 1);
-      const layer = new Conv2d(channels, kernels, kernel, options);
+      const layer = new nn.Conv2d(channels, kernels, kernel, options);
       this.#convolutions.set(`conv${index + 1}`, layer);
       layers.push(layer);
       channels = kernels;
@@ -157,10 +146,10 @@ export class AlexNet extends Module {
       for (const step of preset.order) {
         if (step === 'act') layers.push(act());
         else if (step === 'pool') layers.push(pool());
-        else if (norm === 'batch') layers.push(new BatchNorm2d(channels));
+        else if (norm === 'batch') layers.push(new nn.BatchNorm2d(channels));
         else if (norm === 'lrn') {
           const { size, ...constants } = preset.lrn;
-          layers.push(new LocalResponseNorm(size, constants));
+          layers.push(new nn.LocalResponseNorm(size, constants));
         }
       }
     };
@@ -172,22 +161,22 @@ export class AlexNet extends Module {
     conv(3, 3, { padding: 1, groups: towers });
     conv(4, 3, { padding: 1, groups: towers });
     layers.push(pool());
-    this.features = new Sequential(...layers);
-    this.avgpool = new AdaptiveAvgPool2d([SIDE, SIDE]);
-    const block = (inputs: number): Module[] => {
-      const drop = new Dropout(dropout);
-      const own = [new Linear(inputs, hidden), act()];
+    this.features = new nn.Sequential(...layers);
+    this.avgpool = new nn.AdaptiveAvgPool2d([SIDE, SIDE]);
+    const block = (inputs: number): nn.Module[] => {
+      const drop = new nn.Dropout(dropout);
+      const own = [new nn.Linear(inputs, hidden), act()];
       return preset.dropout === 'before' ? [drop, ...own] : [...own, drop];
     };
-    this.classifier = new Sequential(
+    this.classifier = new nn.Sequential(
       ...block(channels * SIDE * SIDE),
       ...block(hidden),
-      new Linear(hidden, numClasses),
+      new nn.Linear(hidden, numClasses),
     );
   }
 
   /** The convolutions by the paper's names, `conv1` to `conv5`, whatever is left out between them. */
-  get convolutions(): ReadonlyMap<string, Conv2d> {
+  get convolutions(): ReadonlyMap<string, nn.Conv2d> {
     return this.#convolutions;
   }
 

@@ -1,9 +1,4 @@
-import { UsageError } from '../../errors/errors.js';
-import { hostLeaf } from '../../graph/node.js';
-import { BatchNorm2d, Conv2d, Linear, MaxPool2d, Module, Sequential } from '../../nn/index.js';
-import { kaimingNormal } from '../../nn/init.js';
-import * as ops from '../../ops/index.js';
-import { Tensor } from '../../tensor/tensor.js';
+import { nn, ops, Tensor, tensor, UsageError } from 'paperweight/core';
 
 export interface ResNetOptions {
   numClasses?: number;
@@ -20,10 +15,10 @@ export interface ResNetOptions {
  *
  * @throws UsageError for a depth that is not 6n + 2
  */
-export class ResNet extends Module {
-  readonly stem: Sequential;
-  readonly blocks: Sequential;
-  readonly fc: Linear;
+export class ResNet extends nn.Module {
+  readonly stem: nn.Sequential;
+  readonly blocks: nn.Sequential;
+  readonly fc: nn.Linear;
 
   constructor({ numClasses = 10, depth = 20, shortcuts = true }: ResNetOptions = {}) {
     super();
@@ -34,7 +29,7 @@ export class ResNet extends Module {
         expected: '6n + 2: 8, 14, 20, 26, 32 …',
         got: String(depth),
       });
-    this.stem = new Sequential(conv3x3(3, 16), new BatchNorm2d(16));
+    this.stem = new nn.Sequential(conv3x3(3, 16), new nn.BatchNorm2d(16));
     const blocks: Block[] = [];
     let channels = 16;
     for (const [stage, kernels] of [16, 32, 64].entries())
@@ -43,10 +38,10 @@ export class ResNet extends Module {
         blocks.push(new Block(channels, kernels, stride, shortcuts));
         channels = kernels;
       }
-    this.blocks = new Sequential(...blocks);
-    this.fc = new Linear(64, numClasses);
+    this.blocks = new nn.Sequential(...blocks);
+    this.fc = new nn.Linear(64, numClasses);
     for (const [, m] of this.namedModules())
-      if (m instanceof Conv2d || m instanceof Linear) kaimingNormal(m.weight);
+      if (m instanceof nn.Conv2d || m instanceof nn.Linear) nn.init.kaimingNormal(m.weight);
   }
 
   forward(x: Tensor): Tensor {
@@ -57,18 +52,18 @@ export class ResNet extends Module {
 
 /** Without bias: batch normalisation, which follows, has its own. */
 const conv3x3 = (from: number, to: number, stride = 1) =>
-  new Conv2d(from, to, 3, { stride, padding: 1, bias: false });
+  new nn.Conv2d(from, to, 3, { stride, padding: 1, bias: false });
 
 /** Two convolutions, and what came in added to what they make (equation 1). */
-class Block extends Module {
-  readonly body: Sequential;
-  readonly last: Sequential;
+class Block extends nn.Module {
+  readonly body: nn.Sequential;
+  readonly last: nn.Sequential;
   readonly shortcut: Shortcut | null;
 
   constructor(from: number, to: number, stride: number, shortcuts: boolean) {
     super();
-    this.body = new Sequential(conv3x3(from, to, stride), new BatchNorm2d(to));
-    this.last = new Sequential(conv3x3(to, to), new BatchNorm2d(to));
+    this.body = new nn.Sequential(conv3x3(from, to, stride), new nn.BatchNorm2d(to));
+    this.last = new nn.Sequential(conv3x3(to, to), new nn.BatchNorm2d(to));
     this.shortcut = shortcuts ? new Shortcut(to - from, stride) : null;
   }
 
@@ -79,15 +74,15 @@ class Block extends Module {
 }
 
 /** Option A: every other pixel, and maps of zeros for the channels that are new. It has no parameters. */
-class Shortcut extends Module {
-  readonly #subsample: MaxPool2d | undefined;
+class Shortcut extends nn.Module {
+  readonly #subsample: nn.MaxPool2d | undefined;
 
   constructor(
     readonly newChannels: number,
     stride: number,
   ) {
     super();
-    this.#subsample = stride > 1 ? new MaxPool2d(1, { stride }) : undefined;
+    this.#subsample = stride > 1 ? new nn.MaxPool2d(1, { stride }) : undefined;
   }
 
   forward(x: Tensor): Tensor {
@@ -102,6 +97,6 @@ function padChannels(x: Tensor, count: number): Tensor {
   const top = -Math.floor(count / 2);
   const offsets = Int32Array.from({ length: 2 * n }, (_, i) => (i % 2 === 0 ? top : 0));
   const rows = ops.reshape(x.node, [n, 1, c, h * w]);
-  const padded = ops.crop(rows, hostLeaf(offsets, [n, 2], 'int32'), [c + count, h * w]);
+  const padded = ops.crop(rows, tensor(offsets, { shape: [n, 2] }).node, [c + count, h * w]);
   return new Tensor(ops.reshape(padded, [n, c + count, h, w]));
 }
