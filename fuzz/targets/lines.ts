@@ -8,7 +8,7 @@ import { sampleSource } from '../../src/serve/metrics/sample.js';
 import { skimSource } from '../../src/serve/metrics/skim.js';
 import { FIELDS, readStepLine } from '../../src/serve/metrics/step-line.js';
 import { parseCursor } from '../../src/serve/runs/live-run.js';
-import { thinned } from '../../src/serve/runs/log-lines.js';
+import { insightsAtEvenDistances } from '../../src/serve/runs/log-lines.js';
 import { parseJson } from '../../src/serve/runs/tail.js';
 import { bytesOf, sourceOf, textOf } from '../bytes.js';
 import { must, type Target } from '../target.js';
@@ -169,7 +169,7 @@ export const lineTargets: readonly Target[] = [
     words: ['\n', 'insight', 'note', 'line'],
     run(input) {
       const lines = textOf(input).split('\n');
-      const insights = thinned(lines, 5, false);
+      const insights = insightsAtEvenDistances(lines, 5, false);
       must(insights.length <= 5, 'more insights than were asked for');
       for (const insight of insights) {
         must(

@@ -69,12 +69,13 @@ export async function saveKernels(run: string, step: number, layer: Conv2d): Pro
     throw diskError(error, `cannot make ${folderOf(run)}`, CheckpointError);
   }
   await writeSafetensors(fileOf(run, step), new Map([['kernels', { dtype: 'F32', shape, data }]]));
-  for (const extra of thinned(await kernelSteps(run), KEEP)) await rm(fileOf(run, extra), { force: true });
+  for (const extra of stepsToDrop(await kernelSteps(run), KEEP))
+    await rm(fileOf(run, extra), { force: true });
   return { step, count: shape[0]!, side: shape[2]!, data };
 }
 
 /** Which steps to drop so that `keep` are left, evenly: always one with its neighbours close by, never an end. */
-export function thinned(steps: readonly number[], keep: number): number[] {
+export function stepsToDrop(steps: readonly number[], keep: number): number[] {
   const left = [...steps];
   const dropped: number[] = [];
   while (left.length > Math.max(2, keep)) {

@@ -3,7 +3,7 @@ import { UsageError } from '../../errors/errors.js';
 import { didYouMean } from '../../errors/nearest.js';
 import type { Claim } from '../../papers/claims/claim.js';
 import { jobName } from '../../papers/claims/job.js';
-import { missingJobs, type Plan, reproduce, type Watcher } from '../../papers/claims/reproduce.js';
+import { type JobPlan, missingJobs, reproduce, type Watcher } from '../../papers/claims/reproduce.js';
 import { ResultFolder } from '../../papers/claims/result.js';
 import { claimRows } from '../../papers/claims/table.js';
 import type { Paper } from '../../papers/paper.js';
@@ -51,7 +51,7 @@ export async function reproducePaper(id: string | undefined, flags: ReproduceFla
         ...(notes === undefined ? {} : { notes }),
         budgetSeconds: flags.budget,
         signal: abort.signal,
-        watcher: flags.json ? jsonWatcher : new Screen(),
+        watcher: flags.json ? jsonWatcher : new JobScreen(),
       });
     note(`${missing.length} trainings are left that are known by now.`);
     const outcome = await withDevice(flags, run);
@@ -115,10 +115,10 @@ async function list(paper: Paper, claims: readonly Claim[], path: string, json: 
 }
 
 /** Plain lines, also on a terminal: a reproduction is left alone for hours, and its log is read later. */
-class Screen implements Watcher {
+class JobScreen implements Watcher {
   #lineAt = 0;
 
-  begin(job: Parameters<NonNullable<Watcher['begin']>>[0], plan: Plan): void {
+  begin(job: Parameters<NonNullable<Watcher['begin']>>[0], plan: JobPlan): void {
     this.#line(`${jobName(job)}: begins; ${left(plan)}`);
   }
 
@@ -148,7 +148,7 @@ class Screen implements Watcher {
   }
 }
 
-const left = ({ jobs, seconds }: Plan): string =>
+const left = ({ jobs, seconds }: JobPlan): string =>
   `${jobs.length} ${jobs.length === 1 ? 'training' : 'trainings'} left that are known, about ${clock(seconds)}`;
 
 const jsonWatcher: Watcher = {

@@ -62,7 +62,7 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
       const { config, folder } = run;
       note(`Run: ${folder.path}`);
       if (config.dataset === 'imagefolder') await adviseOnJpegs();
-      const screen = new Screen(folder, config.model.classes.length, flags.json ?? false);
+      const screen = new TrainScreen(folder, config.model.classes.length, flags.json ?? false);
       const stopServing =
         flags.serve !== undefined &&
         (await serveBeside(folder.path, { port: flags.serve, control: flags.control ?? false }));
@@ -228,7 +228,7 @@ async function drawCurve(folder: RunFolder, { recipe, dataset, model }: TrainCon
 const stamp = (date: Date): string => date.toISOString().slice(0, 19).replace('T', '-').replaceAll(':', '');
 
 /** Shows a run on the terminal, or as JSON lines. */
-class Screen implements Observer {
+class TrainScreen implements Observer {
   #bar: Progress | undefined;
   #testing: Progress | undefined;
   #total = 0;

@@ -32,15 +32,15 @@ export interface ReproduceOptions {
 
 /** Who watches a reproduction. */
 export interface Watcher {
-  begin?(job: Job, plan: Plan): void;
-  epoch?(job: Job, event: EpochEvent, plan: Plan): void;
+  begin?(job: Job, plan: JobPlan): void;
+  epoch?(job: Job, event: EpochEvent, plan: JobPlan): void;
   step?(job: Job, step: number, stepsTotal: number): void;
   end?(job: Job, result: Result): void;
   note?(text: string): void;
 }
 
 /** What is left to do, as far as is known by now. */
-export interface Plan {
+export interface JobPlan {
   readonly jobs: readonly Job[];
   /** About how many seconds that takes. */
   readonly seconds: number;
@@ -120,7 +120,7 @@ class Pace {
   }
 
   /** @param part of the first job that is left */
-  plan(jobs: readonly Job[], part = 1): Plan {
+  plan(jobs: readonly Job[], part = 1): JobPlan {
     const ratio = this.#expected > 0 ? this.#taken / this.#expected : 1;
     const seconds = jobs.reduce((sum, { variant }, i) => sum + variant.seconds * (i === 0 ? part : 1), 0);
     return { jobs, seconds: ratio * seconds };

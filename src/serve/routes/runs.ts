@@ -12,7 +12,7 @@ import { sampledSeries } from '../metrics/sample.js';
 import type { RunRoutes } from '../route-table.js';
 import { changeLabel, labelSchema } from '../runs/label.js';
 import { parseCursor } from '../runs/live-run.js';
-import { thinned } from '../runs/log-lines.js';
+import { insightsAtEvenDistances } from '../runs/log-lines.js';
 import { fileInside } from '../runs/path-containment.js';
 import { kernelSteps, kernels, runDetail, runLog } from '../runs/run-detail.js';
 import type { Runs } from '../runs/runs.js';
@@ -74,7 +74,7 @@ export function runRoutes({ runs, trash, control }: RunRoutesOptions): Handlers<
     'GET /api/runs/:id/insights': async ({ query, params }) => {
       const points = query.whole('points', 1, MAX_POINTS) ?? 200;
       const lines = await lastLines(await runs.folder(params.id), 'insights.jsonl', INSIGHT_BYTES);
-      return thinned(lines, points, query.text('histograms') === 'all');
+      return insightsAtEvenDistances(lines, points, query.text('histograms') === 'all');
     },
     'GET /api/runs/:id/kernels': async ({ params }) => kernelSteps(await runs.folder(params.id)),
     'GET /api/runs/:id/kernels/:step': async ({ params }) => {

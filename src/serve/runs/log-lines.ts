@@ -2,7 +2,11 @@ import { insightSchema } from '../../run/event-lines.js';
 import type { Insight } from '../api.js';
 
 /** At even distances, the first and the last among them; histograms with the last only, unless all are wanted. */
-export function thinned(lines: readonly string[], points: number, histograms: boolean): Insight[] {
+export function insightsAtEvenDistances(
+  lines: readonly string[],
+  points: number,
+  histograms: boolean,
+): Insight[] {
   const count = Math.min(points, lines.length);
   const chosen = Array.from({ length: count }, (_, i) =>
     count === 1 ? lines.length - 1 : Math.round((i * (lines.length - 1)) / (count - 1)),
