@@ -1,20 +1,16 @@
 import { describeSample } from '../data/sample.js';
 import type { Position } from '../run/checkpoint.js';
-import type { TrainConfig } from '../run/config.js';
 import type { DoneEvent, Evaluation, Observer, StepEvent } from '../run/events.js';
 import { sampledFrom } from '../run/position.js';
 import type { RunFolder } from '../run/run-folder.js';
-import { FLAT_STEPS, flatNote, isFlat } from './trouble/divergence.js';
+import { flatNote, isFlat } from './trouble/divergence.js';
 
 export interface ReporterParts {
-  readonly config: TrainConfig;
   readonly folder: RunFolder;
   readonly observer: Observer;
   /** Number of classes. */
   readonly classes: number;
   readonly stepsTotal: number;
-  /** Steps at the loss of guessing after which that is said; {@link FLAT_STEPS} unless given. */
-  readonly flatSteps?: number | undefined;
   /** Said of a loss that stays that of chance, where the recipe is known for it. */
   readonly slowStart?: string | undefined;
 }
@@ -41,13 +37,12 @@ export class Reporter {
   }
 
   /**
-   * A step that is done, with the mean loss of the last `logEvery` batches where that is due.
+   * A step that is done.
    * @param before where the run stood before the step
    * @param after where it stands now
-   * @returns `after`, with what was said left out of the running mean
    */
-  async step(before: Position, after: Position, measured: Measured): Promise<Position> {
-    const { config, folder, observer, stepsTotal } = this.#parts;
+  async step(before: Position, after: Position, measured: Measured): Promise<void> {
+    const { folder, observer, stepsTotal } = this.#parts;
     const { loss, lr, images, stepSeconds, dataSeconds, gradNorm } = measured;
     const event: StepEvent = {
       event: 'step',
@@ -63,12 +58,17 @@ export class Reporter {
     };
     await folder.log(event);
     observer.step?.(event, { stepsTotal });
-    const { logEvery } = config;
-    if (Math.floor(after.batch / logEvery) === Math.floor(before.batch / logEvery)) return after;
-    const { running } = after;
-    const mean = running.reduce((a, b) => a + b, 0) / running.length;
-    this.say('line', after.step, `[${before.epoch + 1}, ${after.batch}] loss: ${mean.toFixed(3)}`);
-    return { ...after, running: [], flat: this.#stillFlat(after, mean) };
+  }
+
+  /** The mean loss of the last `logEvery` batches. */
+  meanLoss({ epoch, batch, step }: Position, mean: number): void {
+    this.say('line', step, `[${epoch + 1}, ${batch}] loss: ${mean.toFixed(3)}`);
+  }
+
+  /** The loss is that of chance. @param subject such as `The loss on the test images is` */
+  flat(step: number, subject: string): void {
+    const { classes, slowStart } = this.#parts;
+    this.say('note', step, flatNote(subject, classes, slowStart));
   }
 
   /** The end of the run, with its last evaluation. */
@@ -77,7 +77,7 @@ export class Reporter {
     this.say('line', step, 'Finished Training');
     const sample = describeSample(last.images, sampledFrom(last).testTotal);
     this.say('line', step, `Accuracy on test set: ${trim(last.accuracy)}%${sample ? ` (${sample})` : ''}`);
-    if (isFlat(last.loss, classes)) this.#noteFlat(step, 'The loss on the test images is');
+    if (isFlat(last.loss, classes)) this.flat(step, 'The loss on the test images is');
     const done: DoneEvent = {
       event: 'done',
       run: folder.path,
@@ -90,19 +90,6 @@ export class Reporter {
     };
     await folder.log(done);
     return done;
-  }
-
-  /** The last step up to which the loss has been that of guessing, from the first on; said once. */
-  #stillFlat({ step, flat = 0 }: Position, mean: number): number {
-    const { classes, flatSteps = FLAT_STEPS } = this.#parts;
-    if (flat < 0 || !isFlat(mean, classes)) return -1;
-    if (flat < flatSteps && step >= flatSteps) this.#noteFlat(step, `After ${step} steps the loss is still`);
-    return step;
-  }
-
-  #noteFlat(step: number, subject: string): void {
-    const { classes, slowStart } = this.#parts;
-    this.say('note', step, flatNote(subject, classes, slowStart));
   }
 }
 

@@ -20,6 +20,7 @@ import { Reporter } from './reporter.js';
 import { Saver } from './saver.js';
 import { type Queued, Stepper } from './step.js';
 import { StepClock } from './step-clock.js';
+import { flatLoss } from './trouble/flat-loss.js';
 import { Recovery } from './trouble/recovery.js';
 
 export interface TrainerParts {
@@ -86,12 +87,10 @@ export class Trainer {
       transform: parts.trainTransform,
     });
     this.#reporter = new Reporter({
-      config,
       folder: parts.folder,
       observer: this.#observer,
       classes: parts.testSet.classes.length,
       stepsTotal: this.stepsTotal,
-      flatSteps: parts.flatSteps,
       slowStart: parts.slowStart,
     });
     this.#timed = makeSchedule(this.#optimizer, config, this.stepsTotal);
@@ -329,8 +328,21 @@ export class Trainer {
     const measured = { loss, images, lr, stepSeconds, dataSeconds, gradNorm };
     // Before it is told, since whoever watches may ask where the run stands.
     this.#position = afterStep(p, result);
-    this.#position = await this.#reporter.step(p, this.#position, measured);
+    await this.#reporter.step(p, this.#position, measured);
+    this.#logMean(p.batch);
     return true;
+  }
+
+  /** Every `logEvery` batches: the mean loss since, and whether it is still that of chance. */
+  #logMean(batchBefore: number): void {
+    const { config, testSet, flatSteps } = this.#parts;
+    const p = this.#position;
+    if (Math.floor(p.batch / config.logEvery) === Math.floor(batchBefore / config.logEvery)) return;
+    const mean = p.running.reduce((a, b) => a + b, 0) / p.running.length;
+    this.#reporter.meanLoss(p, mean);
+    const { flat, due } = flatLoss(p, mean, testSet.classes.length, flatSteps);
+    if (due) this.#reporter.flat(p.step, `After ${p.step} steps the loss is still`);
+    this.#position = { ...p, running: [], flat };
   }
 
   /** Saves, unless the weights are bad. False where the run has gone back to a checkpoint. */
