@@ -126,5 +126,5 @@ async function fromRun(path: string) {
       got: 'none',
       next: 'let it train until its first checkpoint (--checkpoint-every)',
     });
-  return { config: config.model, file: folder.checkpoint(name), rules: rulesOf(config), statistics };
+  return { config: config.model, file: folder.checkpoints.file(name), rules: rulesOf(config), statistics };
 }

@@ -70,7 +70,7 @@ async function countedStatistics({ config, trainSet, folder, observer, signal }:
 export async function prepareRun(options: RunOptions): Promise<Trainer> {
   const { device, ...parts } = options;
   const { config, folder } = parts;
-  const begins = (await folder.checkpoints()).length === 0;
+  const begins = (await folder.checkpoints.steps()).length === 0;
   const dataNotes = await checkData(folder.path, parts, config.model.classes, !begins);
   const statistics = await countedStatistics(options);
   const sets = {

@@ -4,6 +4,7 @@ import { CheckpointError } from '../errors/errors.js';
 import { syncFolder } from '../files/atomic.js';
 import { diskError } from '../files/disk-error.js';
 import { systemCode } from '../files/disk-trouble.js';
+import type { RunState } from './run-files.js';
 
 /** Checkpoints to resume from that are kept, beside the best weights. */
 const KEEP = 2;
@@ -68,9 +69,9 @@ export class CheckpointFiles {
   }
 
   /** Removes checkpoints that neither the state nor the last few need. */
-  async prune(latest: string | undefined, best: string | undefined): Promise<void> {
+  async prune({ latest, best }: RunState): Promise<void> {
     const steps = await this.steps();
-    const keep = new Set([...steps.slice(-KEEP), latest, best]);
+    const keep = new Set([...steps.slice(-KEEP), latest, best?.file]);
     const bests = (await this.#files()).filter((file) => BEST.test(file)).sort();
     // The best weights as of each checkpoint that is kept, for a run that goes on from there.
     for (const step of steps.filter((file) => keep.has(file)))

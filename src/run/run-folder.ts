@@ -30,12 +30,13 @@ const OTHERS = new Set(['label.json', 'control.json']);
  */
 export class RunFolder {
   readonly #logs: Readonly<Record<'metrics' | 'log' | 'insights', LineFile>>;
-  readonly #checkpoints: CheckpointFiles;
+  /** The files in `checkpoints/`. */
+  readonly checkpoints: CheckpointFiles;
   #lock: RunLock | undefined;
   #tell: ((text: string) => void) | undefined;
 
   private constructor(readonly path: string) {
-    this.#checkpoints = new CheckpointFiles(path);
+    this.checkpoints = new CheckpointFiles(path);
     const file = (name: string) => new LineFile(join(path, `${name}.jsonl`));
     this.#logs = { metrics: file('metrics'), log: file('log'), insights: file('insights') };
   }
@@ -85,7 +86,7 @@ export class RunFolder {
   async state(): Promise<RunState> {
     const file = join(this.path, 'state.json');
     if (existsSync(file)) return this.#read('state.json', stateSchema, REBUILD);
-    if ((await this.checkpoints()).length === 0) return { version: 1 };
+    if ((await this.checkpoints.steps()).length === 0) return { version: 1 };
     throw new CheckpointError({
       what: `${file} is missing`,
       expected: 'it beside the checkpoints',
@@ -108,31 +109,6 @@ export class RunFolder {
 
   async writeState(state: RunState): Promise<void> {
     await writeFileAtomic(join(this.path, 'state.json'), sealedJson(state));
-  }
-
-  /** @param name from `state()`; anything that is not a plain file name is refused */
-  checkpoint(name: string): string {
-    return this.#checkpoints.file(name);
-  }
-
-  /** Names of the checkpoints to resume from that are there, the oldest first. */
-  checkpoints(): Promise<string[]> {
-    return this.#checkpoints.steps();
-  }
-
-  /** Names of checkpoints that were found to be damaged. */
-  damaged(): Promise<string[]> {
-    return this.#checkpoints.damaged();
-  }
-
-  /** Renames a damaged checkpoint. @returns its new name; undefined if it does not exist */
-  setAside(name: string): Promise<string | undefined> {
-    return this.#checkpoints.setAside(name);
-  }
-
-  /** Removes checkpoints that neither the state nor the last few need. */
-  prune({ latest, best }: RunState): Promise<void> {
-    return this.#checkpoints.prune(latest, best?.file);
   }
 
   /** Adds a line to the metrics. */

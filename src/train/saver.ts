@@ -68,9 +68,9 @@ export class Saver {
       position,
       best = state.best,
       kernels,
-    } = restoreCheckpoint(folder.checkpoint(name), file, trained);
+    } = restoreCheckpoint(folder.checkpoints.file(name), file, trained);
     for (const { name: other, error } of damaged) {
-      const aside = await folder.setAside(other);
+      const aside = await folder.checkpoints.setAside(other);
       const kept = aside
         ? `It is set aside as ${aside}.`
         : `The run’s state names it, but it does not exist.`;
@@ -101,7 +101,7 @@ export class Saver {
 
   /** The checkpoints to continue from, the best place first. */
   async #candidates({ latest }: RunState): Promise<string[]> {
-    const names = (await this.#parts.folder.checkpoints()).reverse();
+    const names = (await this.#parts.folder.checkpoints.steps()).reverse();
     return latest === undefined ? names : [latest, ...names.filter((name) => name < latest)];
   }
 
@@ -114,7 +114,7 @@ export class Saver {
         got: `the best weights (${best.file}) alone, which are kept of a training that \`reproduce\` has finished`,
         next: 'start a new run',
       });
-    const damaged = await folder.damaged();
+    const damaged = await folder.checkpoints.damaged();
     if (damaged.length > 0) throw noneWhole(folder, `only ${damaged.join(', ')}`);
   }
 
@@ -127,7 +127,7 @@ export class Saver {
     const damaged: { name: string; error: CheckpointError }[] = [];
     for (const name of names) {
       try {
-        return { name, file: await readSafetensors(folder.checkpoint(name)), damaged };
+        return { name, file: await readSafetensors(folder.checkpoints.file(name)), damaged };
       } catch (error) {
         // What may not be read, or not now, is not damaged.
         const code = systemCode(error);
@@ -183,18 +183,18 @@ export class Saver {
     folder.syncLogs();
     if (accuracy !== undefined && (!this.#best || accuracy > this.#best.accuracy)) {
       const file = `best-${String(step).padStart(8, '0')}.safetensors`;
-      await saveWeights(folder.checkpoint(file), trained.model, { accuracy: String(accuracy) });
+      await saveWeights(folder.checkpoints.file(file), trained.model, { accuracy: String(accuracy) });
       this.#best = { file, accuracy };
     }
     // At the end of an epoch the position moves on without a step, so the same step may be saved again.
     if (this.#saved !== step || accuracy !== undefined) {
       const kernels = await deviceOf(trained.model)?.kernels();
-      await saveCheckpoint(folder.checkpoint(name), trained, position, this.#best, kernels);
+      await saveCheckpoint(folder.checkpoints.file(name), trained, position, this.#best, kernels);
       this.#saved = step;
     }
     const state = stateOf(name, this.#best);
     await folder.writeState(state);
-    await folder.prune(state);
+    await folder.checkpoints.prune(state);
     this.#owed = undefined;
     observer.checkpoint?.(name);
   }

@@ -26,8 +26,8 @@ before(async () => {
   const run = await toyRun(device, path, { config: toyConfig({ maxSteps: 6 }) });
   await run.trainer.run();
   const { latest, best } = await run.folder.state();
-  checkpoint = await readFile(run.folder.checkpoint(latest!));
-  weights = await readFile(run.folder.checkpoint(best!.file));
+  checkpoint = await readFile(run.folder.checkpoints.file(latest!));
+  weights = await readFile(run.folder.checkpoints.file(best!.file));
   await folders[0]!();
 });
 

@@ -104,9 +104,9 @@ test('a state that names files outside of the run is refused', async (t) => {
   const path = await scratch(t);
   const folder = await RunFolder.create(path, toyConfig());
   for (const name of ['../../other.safetensors', '/etc/passwd', '.hidden', '', '..', 'a/b.safetensors'])
-    assert.throws(() => folder.checkpoint(name), complete(CheckpointError, /outside of the run/), name);
+    assert.throws(() => folder.checkpoints.file(name), complete(CheckpointError, /outside of the run/), name);
   assert.equal(
-    folder.checkpoint('step-00000001.safetensors'),
+    folder.checkpoints.file('step-00000001.safetensors'),
     join(path, 'checkpoints', 'step-00000001.safetensors'),
   );
   await writeFile(join(path, 'state.json'), '{"version":1,"latest":3}');
@@ -156,7 +156,7 @@ test('pruning keeps the latest, the last two and the best', async (t) => {
   const best = (n: number) => `best-${String(n).padStart(8, '0')}.safetensors`;
   const files = [step(1), step(2), step(3), step(10), best(1), best(3), 'notes.txt'];
   for (const file of files) await writeFile(join(path, 'checkpoints', file), file);
-  await folder.prune({ version: 1, latest: step(1), best: { file: best(1), accuracy: 50 } });
+  await folder.checkpoints.prune({ version: 1, latest: step(1), best: { file: best(1), accuracy: 50 } });
   // The best as of each checkpoint that stays.
   assert.deepEqual((await readdir(join(path, 'checkpoints'))).sort(), [
     best(1),
@@ -166,7 +166,7 @@ test('pruning keeps the latest, the last two and the best', async (t) => {
     step(3),
     step(10),
   ]);
-  await folder.prune({ version: 1, latest: step(10), best: { file: best(1), accuracy: 50 } });
+  await folder.checkpoints.prune({ version: 1, latest: step(10), best: { file: best(1), accuracy: 50 } });
   assert.deepEqual((await readdir(join(path, 'checkpoints'))).sort(), [
     best(1),
     best(3),
@@ -174,7 +174,7 @@ test('pruning keeps the latest, the last two and the best', async (t) => {
     step(3),
     step(10),
   ]);
-  assert.deepEqual(await folder.checkpoints(), [step(3), step(10)]);
+  assert.deepEqual(await folder.checkpoints.steps(), [step(3), step(10)]);
 });
 
 test('the youngest run is the one that was started last, whatever its name', async (t) => {

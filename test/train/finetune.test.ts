@@ -137,7 +137,7 @@ for (const name of ['reference', 'onednn'] satisfies DeviceName[])
       assert.deepEqual(await plainMetrics(second.folder), await plainMetrics(whole.folder));
       const bytes = async ({ folder }: typeof whole) => {
         const { latest, best } = await folder.state();
-        return Promise.all([latest!, best!.file].map((file) => readFile(folder.checkpoint(file))));
+        return Promise.all([latest!, best!.file].map((file) => readFile(folder.checkpoints.file(file))));
       };
       const [a, b] = [await bytes(whole), await bytes(second)];
       assert.ok(a[0]!.equals(b[0]!), 'the last checkpoints differ');
@@ -187,8 +187,8 @@ for (const name of ['reference', 'onednn'] satisfies DeviceName[])
       const { trainer, model, folder, recorder } = await toyRun(device, await scratch(t), { config });
       await trainer.run();
       const { latest, best } = await folder.state();
-      const checkpoint = (await readSafetensors(folder.checkpoint(latest!))).tensors;
-      const kept = (await readSafetensors(folder.checkpoint(best!.file))).tensors;
+      const checkpoint = (await readSafetensors(folder.checkpoints.file(latest!))).tensors;
+      const kept = (await readSafetensors(folder.checkpoints.file(best!.file))).tensors;
       for (const [key, values] of await valuesOf(model)) {
         assert.deepEqual([...checkpoint.get(`model.${key}`)!.data], values, key);
         assert.deepEqual(kept.get(key)!.data, checkpoint.get(`ema.${key}`)!.data, key);

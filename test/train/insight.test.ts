@@ -7,12 +7,12 @@ import { type DeviceName, openDevice } from '../../src/backend/open.js';
 import { floats } from '../../src/interop/numbers.js';
 import { readSafetensors } from '../../src/interop/safetensors/checked.js';
 import type { Insight, KernelImage } from '../../src/run/events.js';
-import { kernelSteps, readKernels, thinned } from '../../src/run/kernel-files.js';
+import { kernelSteps, readKernels, stepsToDrop } from '../../src/run/kernel-files.js';
 import type { RunFolder } from '../../src/run/run-folder.js';
 import { describe as describeActivation } from '../../src/train/insight/probe.js';
 import { plainMetrics, scratch, toyConfig, toyRun } from '../support/toy.js';
 
-const latest = async (folder: RunFolder) => folder.checkpoint((await folder.state()).latest!);
+const latest = async (folder: RunFolder) => folder.checkpoints.file((await folder.state()).latest!);
 const norm = (values: ArrayLike<number>) => Math.hypot(...Array.from(values));
 
 for (const name of ['reference', 'onednn'] satisfies DeviceName[])
@@ -134,7 +134,7 @@ test('kernels are thinned out evenly, and both ends stay', () => {
   const kept: number[] = [];
   for (let step = 100; step <= 30_000; step += 100) {
     kept.push(step);
-    for (const drop of thinned(kept, 16)) kept.splice(kept.indexOf(drop), 1);
+    for (const drop of stepsToDrop(kept, 16)) kept.splice(kept.indexOf(drop), 1);
   }
   assert.equal(kept.length, 16);
   assert.deepEqual([kept[0], kept.at(-1)], [100, 30_000]);

@@ -50,7 +50,7 @@ const notFinite = (data: ArrayLike<number | bigint>): boolean =>
 async function assertSound(folder: RunFolder): Promise<string[]> {
   const files = await readdir(join(folder.path, 'checkpoints'));
   for (const file of files)
-    for (const [name, { data }] of (await readSafetensors(folder.checkpoint(file))).tensors)
+    for (const [name, { data }] of (await readSafetensors(folder.checkpoints.file(file))).tensors)
       assert.ok(!notFinite(data), `${file}: ${name}`);
   return files;
 }

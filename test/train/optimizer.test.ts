@@ -83,7 +83,8 @@ describe('a run by the paper’s rules', () => {
       ).trainer.run();
     }
     const again = (await toyRun(device, path, { config, resume: true, ...accuracyFalls })).folder;
-    const bytes = async (folder: typeof again) => readFile(folder.checkpoint((await folder.state()).latest!));
+    const bytes = async (folder: typeof again) =>
+      readFile(folder.checkpoints.file((await folder.state()).latest!));
     assert.ok((await bytes(whole.folder)).equals(await bytes(again)));
     const lines = (await plainMetrics(again)).filter((line) => 'lr' in line);
     assert.deepEqual(

@@ -20,7 +20,7 @@ before(async () => {
   const { trainer, folder } = await toyRun(device, join(path, 'whole'));
   await trainer.run();
   whole = folder;
-  bytes = await readFile(folder.checkpoint(step(18)));
+  bytes = await readFile(folder.checkpoints.file(step(18)));
 });
 after(() => Promise.all(cleanup.map((body) => body())));
 
@@ -43,11 +43,11 @@ async function resumed(path: string, from: number): Promise<string[]> {
   const { trainer, folder, recorder } = await toyRun(device, path, { resume: true });
   assert.equal(trainer.step, from);
   await trainer.run();
-  assert.ok(bytes.equals(await readFile(folder.checkpoint(step(18)))), 'the last checkpoints differ');
+  assert.ok(bytes.equals(await readFile(folder.checkpoints.file(step(18)))), 'the last checkpoints differ');
   assert.deepEqual(await plainMetrics(folder), await plainMetrics(whole));
   assert.deepEqual(await folder.state(), await whole.state());
   const { best } = await whole.state();
-  const [a, b] = await Promise.all([whole, folder].map((f) => readFile(f.checkpoint(best!.file))));
+  const [a, b] = await Promise.all([whole, folder].map((f) => readFile(f.checkpoints.file(best!.file))));
   assert.ok(a!.equals(b!), 'the best weights differ');
   // What the run tells is in its log too, where the dashboard reads it.
   const log = await readFile(join(path, 'log.jsonl'), 'utf8');
@@ -60,7 +60,7 @@ test('a flipped bit in the newest checkpoint: the one before is used, and the ru
   const notes = await resumed(folder.path, 16);
   assert.match(notes[0]!, /step-00000018\.safetensors is damaged.*\nIt is set aside as step-00000018/);
   assert.match(notes[1]!, /^The run goes on from step-00000016\.safetensors, after step 16\.$/);
-  assert.deepEqual(await folder.damaged(), [`${step(18)}.damaged`]);
+  assert.deepEqual(await folder.checkpoints.damaged(), [`${step(18)}.damaged`]);
 });
 
 test('a newest checkpoint that is gone: the one before is used', async (t) => {
@@ -68,7 +68,7 @@ test('a newest checkpoint that is gone: the one before is used', async (t) => {
   const [note] = await resumed(folder.path, 16);
   assert.match(note!, /step-00000018.*no such file/);
   assert.doesNotMatch(note!, /set aside|\.damaged/);
-  assert.deepEqual(await folder.damaged(), []);
+  assert.deepEqual(await folder.checkpoints.damaged(), []);
 });
 
 test('no checkpoint that is whole: nothing is changed, and nothing begins again', async (t) => {
@@ -93,7 +93,7 @@ test('no checkpoint that is whole: nothing is changed, and nothing begins again'
     assert.deepEqual(await content(), before);
   }
   // Nor when all that is left was set aside before, and the state is gone too.
-  for (const n of [16, 18]) await folder.setAside(step(n));
+  for (const n of [16, 18]) await folder.checkpoints.setAside(step(n));
   await rm(join(folder.path, 'state.json'));
   await assert.rejects(toyRun(device, folder.path, { resume: true }), /None of the checkpoints .*\.damaged/s);
 });
@@ -179,7 +179,7 @@ test('a finished training whose checkpoints were dropped does not begin again', 
   const folder = await copyOf(t, async (run) => {
     const { best } = await run.state();
     await run.writeState({ version: 1, best: best! });
-    for (const name of await run.checkpoints()) await rm(run.checkpoint(name));
+    for (const name of await run.checkpoints.steps()) await rm(run.checkpoints.file(name));
   });
   await assert.rejects(toyRun(device, folder.path, { resume: true }), (error) => {
     assert.ok(error instanceof UsageError);

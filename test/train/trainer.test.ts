@@ -33,7 +33,7 @@ import {
 
 /** Weights, momentum, random state and position: equal bytes are equal runs. */
 async function latestBytes(folder: RunFolder): Promise<Buffer> {
-  return readFile(folder.checkpoint((await folder.state()).latest!));
+  return readFile(folder.checkpoints.file((await folder.state()).latest!));
 }
 
 /** The kernels that a run has kept, by step. */
@@ -196,7 +196,9 @@ for (const name of ['reference', 'onednn'] satisfies DeviceName[])
         assert.deepEqual(await films(other), await films(folder));
         assert.ok(bytes.equals(await latestBytes(other)), 'the last checkpoints differ');
         const { best } = await folder.state();
-        const [a, b] = await Promise.all([folder, other].map((f) => readFile(f.checkpoint(best!.file))));
+        const [a, b] = await Promise.all(
+          [folder, other].map((f) => readFile(f.checkpoints.file(best!.file))),
+        );
         assert.ok(a!.equals(b!), 'the best weights differ');
       }
 
@@ -357,7 +359,7 @@ for (const name of ['reference', 'onednn'] satisfies DeviceName[])
       assert.ok(recorder.steps.every(({ loss }) => Number.isFinite(loss)));
       const { latest } = await folder.state();
       assert.equal(latest, `step-${String(recorder.steps.length).padStart(8, '0')}.safetensors`);
-      await readSafetensors(folder.checkpoint(latest!));
+      await readSafetensors(folder.checkpoints.file(latest!));
       assert.equal((await folder.metrics()).length, recorder.steps.length);
     });
 
@@ -388,7 +390,7 @@ for (const name of ['reference', 'onednn'] satisfies DeviceName[])
         'step-00000044.safetensors',
         'step-00000048.safetensors',
       ]);
-      const { tensors, metadata } = await readSafetensors(folder.checkpoint(file));
+      const { tensors, metadata } = await readSafetensors(folder.checkpoints.file(file));
       assert.equal(Number(metadata.accuracy), best);
       const model = await makeToyNet().to(device);
       putWeights(file, model, tensors);
@@ -408,7 +410,7 @@ for (const name of ['reference', 'onednn'] satisfies DeviceName[])
         return true;
       });
       const before = await latestBytes(first.folder);
-      await readSafetensors(first.folder.checkpoint((await first.folder.state()).latest!));
+      await readSafetensors(first.folder.checkpoints.file((await first.folder.state()).latest!));
       assert.ok(before.length > 0);
       await disk.free();
       const second = await toyRun(device, path, { resume: true });

@@ -29,13 +29,13 @@ before(async () => {
   const { trainer, folder } = await toyRun(device, join(path, 'whole'));
   await trainer.run();
   whole = folder;
-  bytes = await readFile(folder.checkpoint((await folder.state()).latest!));
+  bytes = await readFile(folder.checkpoints.file((await folder.state()).latest!));
 });
 after(() => Promise.all(cleanup.map((body) => body())));
 
 async function same(folder: RunFolder): Promise<void> {
   const { latest } = await folder.state();
-  assert.ok(bytes.equals(await readFile(folder.checkpoint(latest!))), 'the last checkpoints differ');
+  assert.ok(bytes.equals(await readFile(folder.checkpoints.file(latest!))), 'the last checkpoints differ');
   assert.deepEqual(await plainMetrics(folder), await plainMetrics(whole));
 }
 
@@ -49,7 +49,7 @@ test('a disk that is full for a while: the run goes on, says so, and nothing is 
       7: () => disk.fill(),
       9: async () => {
         between = await folder.state();
-        await readSafetensors(folder.checkpoint(between.latest!));
+        await readSafetensors(folder.checkpoints.file(between.latest!));
       },
       10: () => disk.free(),
     }),
@@ -105,7 +105,7 @@ test('a disk that stays full: the run ends with an error, and what was saved is 
     assert.match(error.message, /full disk \(ENOSPC\).*Next: free some space/);
     return true;
   });
-  await readSafetensors(first.folder.checkpoint((await first.folder.state()).latest!));
+  await readSafetensors(first.folder.checkpoints.file((await first.folder.state()).latest!));
   await disk.free();
   const second = await toyRun(device, path, { resume: true });
   assert.equal(second.trainer.step, 8);

@@ -120,5 +120,6 @@ async function dropCheckpoints(folder: RunFolder): Promise<void> {
   const { best, latest } = await folder.state();
   if (!latest) return;
   await folder.writeState({ version: 1, ...(best ? { best } : {}) });
-  for (const name of await folder.checkpoints()) await rm(folder.checkpoint(name), { force: true });
+  for (const name of await folder.checkpoints.steps())
+    await rm(folder.checkpoints.file(name), { force: true });
 }

@@ -82,7 +82,7 @@ export class Recovery {
     const { latest } = await folder.state();
     if (verdict === 'rollback' && latest) return this.#rollBack(position, bad);
     const next = typeof verdict === 'object' ? verdict.stop : 'there is no checkpoint to go back to';
-    throw diverged(bad, next, latest && folder.checkpoint(latest));
+    throw diverged(bad, next, latest && folder.checkpoints.file(latest));
   }
 
   async #rollBack(position: Position, { step, where, got }: Bad): Promise<Position> {
