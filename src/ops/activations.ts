@@ -2,7 +2,7 @@ import type { Node } from '../graph/node.js';
 import { sameShape } from '../graph/types.js';
 import { mul } from './binary.js';
 import { type Formula, f } from './formula.js';
-import { type Builder, define, floatOf, need } from './operation.js';
+import { type NodeMaker, define, floatOf, need } from './operation.js';
 import { affine } from './unary.js';
 
 type Alpha = { readonly alpha: number };
@@ -21,7 +21,7 @@ function activation(
   gradFormula: (grad: Formula, y: Formula, alpha: number) => Formula,
   slope?: (grad: Node, y: Node) => Node,
 ) {
-  const backward: Builder<Alpha> = define<Alpha>({
+  const backward: NodeMaker<Alpha> = define<Alpha>({
     name: `${name}Grad`,
     infer: ([grad, y]) => {
       need(sameShape(grad!.shape, y!.shape), 'a gradient of the result’s shape', grad!.shape.join());

@@ -1,7 +1,7 @@
 import type { Node } from '../graph/node.js';
 import { type Spec, showShape, sizeOf } from '../graph/types.js';
 import { add, mul, sub } from './binary.js';
-import { type Builder, define, floatOf, need } from './operation.js';
+import { type NodeMaker, define, floatOf, need } from './operation.js';
 import { mean, sum } from './reduce.js';
 import { reshape } from './shape.js';
 import { affine, neg, pow, square } from './unary.js';
@@ -24,7 +24,7 @@ const along = (v: Node, x: Node): Node =>
     x.shape.map((d, i) => (i === 1 ? d : 1)),
   );
 
-const statsOp: Builder = define({
+const statsOp: NodeMaker = define({
   name: 'batchStats',
   infer: ([x]) => {
     check(x!);
@@ -42,7 +42,7 @@ function normalised(x: Node, eps: number): { normal: Node; inverse: Node } {
   return { normal: mul(centred, along(inverse, x)), inverse };
 }
 
-const trainGrad: Builder<Eps> = define<Eps>({
+const trainGrad: NodeMaker<Eps> = define<Eps>({
   name: 'batchNormTrainGrad',
   infer: ([grad, x, gamma]) => ({ shape: x!.shape, dtype: floatOf(grad, x, gamma) }),
   /*
@@ -64,7 +64,7 @@ const trainGrad: Builder<Eps> = define<Eps>({
     return [au, neg(add(through, outside)), perGamma];
   },
 });
-const gradGamma: Builder<Eps> = define<Eps>({
+const gradGamma: NodeMaker<Eps> = define<Eps>({
   name: 'batchNormGradGamma',
   infer: ([grad, x]) => ({ shape: [x!.shape[1]!], dtype: floatOf(grad, x) }),
   gradient: (node, u) => {
@@ -73,7 +73,7 @@ const gradGamma: Builder<Eps> = define<Eps>({
     return [mul(along(u, x), normalised(x, attrs.eps).normal), trainGrad([g, x, u], attrs)];
   },
 });
-const train: Builder<Eps> = define<Eps>({
+const train: NodeMaker<Eps> = define<Eps>({
   name: 'batchNormTrain',
   infer: ([x, gamma, beta]) => {
     check(x!, gamma, beta);
@@ -90,7 +90,7 @@ const train: Builder<Eps> = define<Eps>({
 export const batchNormTrain = (x: Node, gamma: Node, beta: Node, eps = 1e-5): Node =>
   train([x, gamma, beta], { eps });
 
-const evaluate: Builder<Eps> = define<Eps>({
+const evaluate: NodeMaker<Eps> = define<Eps>({
   name: 'batchNorm',
   infer: ([x, gamma, beta, mean, variance]) => {
     check(x!, gamma, beta, mean, variance);

@@ -1,6 +1,6 @@
 import type { Node } from '../graph/node.js';
 import { type Shape, sameShape, showShape } from '../graph/types.js';
-import { type Builder, define, floatOf, need, needRank } from './operation.js';
+import { type NodeMaker, define, floatOf, need, needRank } from './operation.js';
 import { sum } from './reduce.js';
 
 export type Pair = readonly [number, number];
@@ -56,7 +56,7 @@ function convolvedShape(x: Shape, w: Shape, { stride, padding, dilation, groups 
 const convMacs = (w: Shape, out: Shape): number =>
   (out.reduce((a, d) => a * d, 1) * w.reduce((a, d) => a * d, 1)) / w[0]!;
 
-const gradInput: Builder<WithShape> = define<WithShape>({
+const gradInput: NodeMaker<WithShape> = define<WithShape>({
   name: 'conv2dGradInput',
   infer: ([grad, w], { shape }) => ({ shape, dtype: floatOf(grad, w) }),
   gradient: (node, g) => {
@@ -67,7 +67,7 @@ const gradInput: Builder<WithShape> = define<WithShape>({
   macs: ([grad, w]) => convMacs(w!.shape, grad!.shape),
 });
 
-const gradWeight: Builder<WithShape> = define<WithShape>({
+const gradWeight: NodeMaker<WithShape> = define<WithShape>({
   name: 'conv2dGradWeight',
   infer: ([grad, x], { shape }) => ({ shape, dtype: floatOf(grad, x) }),
   gradient: (node, g) => {
@@ -85,7 +85,7 @@ const plain = ({ stride, padding, dilation, groups }: Conv2dAttrs): Conv2dAttrs 
   groups,
 });
 
-const forward: Builder<Conv2dAttrs> = define<Conv2dAttrs>({
+const forward: NodeMaker<Conv2dAttrs> = define<Conv2dAttrs>({
   name: 'conv2d',
   infer: ([x, w, b], attrs) => {
     needRank(x!, 4, 'images [N, C, H, W]');

@@ -1,6 +1,6 @@
 import type { Node } from '../graph/node.js';
 import { type Spec, showShape } from '../graph/types.js';
-import { type Builder, define, floatOf, need, needRank } from './operation.js';
+import { type NodeMaker, define, floatOf, need, needRank } from './operation.js';
 
 type Smoothing = { readonly labelSmoothing: number };
 
@@ -14,7 +14,7 @@ function check(logits: Spec, labels: Spec): void {
   );
 }
 
-const backward: Builder<Smoothing> = define<Smoothing>({
+const backward: NodeMaker<Smoothing> = define<Smoothing>({
   name: 'crossEntropyGrad',
   infer: ([grad, logits, labels]) => {
     check(logits!, labels!);
@@ -22,7 +22,7 @@ const backward: Builder<Smoothing> = define<Smoothing>({
   },
 });
 
-const forward: Builder<Smoothing> = define<Smoothing>({
+const forward: NodeMaker<Smoothing> = define<Smoothing>({
   name: 'crossEntropy',
   infer: ([logits, labels], { labelSmoothing }) => {
     check(logits!, labels!);
@@ -41,7 +41,7 @@ const forward: Builder<Smoothing> = define<Smoothing>({
 export const crossEntropy = (logits: Node, labels: Node, labelSmoothing = 0): Node =>
   forward([logits, labels], { labelSmoothing });
 
-const topKOp: Builder<{ k: number }> = define<{ k: number }>({
+const topKOp: NodeMaker<{ k: number }> = define<{ k: number }>({
   name: 'topKCorrect',
   infer: ([logits, labels], { k }) => {
     check(logits!, labels!);

@@ -1,8 +1,8 @@
 import type { Node } from '../graph/node.js';
 import { mul } from './binary.js';
-import { type Builder, define, need } from './operation.js';
+import { type NodeMaker, define, need } from './operation.js';
 
-const maskOp: Builder<{ shape: readonly number[]; p: number; dtype: string }> = define<{
+const maskOp: NodeMaker<{ shape: readonly number[]; p: number; dtype: string }> = define<{
   shape: readonly number[];
   p: number;
   dtype: string;

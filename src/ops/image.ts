@@ -2,7 +2,7 @@ import { hostLeaf, type Node } from '../graph/node.js';
 import { makeArray, showShape, sizeOf } from '../graph/types.js';
 import type { Pair } from './conv2d.js';
 import { matmul } from './matmul.js';
-import { type Builder, define, need, needRank } from './operation.js';
+import { type NodeMaker, define, need, needRank } from './operation.js';
 import { sum } from './reduce.js';
 import { permute, reshape } from './shape.js';
 import { cast, roundToByte } from './unary.js';
@@ -78,7 +78,7 @@ function resizeRows(x: Node, matrix: Node, settle: (y: Node) => Node): Node {
   return reshape(settle(leftMatmul([matrix, planes], {})), [n, c, height, w]);
 }
 
-const leftMatmul: Builder = define({
+const leftMatmul: NodeMaker = define({
   name: 'leftMatmul',
   infer: ([m, x]) => {
     need(m!.shape[1] === x!.shape[1], `${m!.shape[1]} rows`, showShape(x!.shape));
@@ -92,7 +92,7 @@ const leftMatmul: Builder = define({
 });
 
 type CropAttrs = { readonly height: number; readonly width: number };
-const cropOp: Builder<CropAttrs> = define<CropAttrs>({
+const cropOp: NodeMaker<CropAttrs> = define<CropAttrs>({
   name: 'crop',
   infer: ([x, offsets], { height, width }) => {
     needRank(x!, 4, 'images [N, C, H, W]');
@@ -109,7 +109,7 @@ const cropOp: Builder<CropAttrs> = define<CropAttrs>({
     return [cropOp([grad, negated(offsets)], { height, width }), null];
   },
 });
-const negatedOp: Builder = define({
+const negatedOp: NodeMaker = define({
   name: 'negateOffsets',
   infer: ([x]) => ({ shape: x!.shape, dtype: 'int32' }),
 });
@@ -119,7 +119,7 @@ const negated = (offsets: Node): Node => negatedOp([offsets], {});
 export const crop = (x: Node, offsets: Node, [height, width]: Pair): Node =>
   cropOp([x, offsets], { height, width });
 
-const flipOp: Builder = define({
+const flipOp: NodeMaker = define({
   name: 'flip',
   infer: ([x, flags]) => {
     needRank(x!, 4, 'images [N, C, H, W]');

@@ -1,5 +1,5 @@
 import type { Node } from '../graph/node.js';
-import { type Builder, define, floatOf, need, needRank } from './operation.js';
+import { type NodeMaker, define, floatOf, need, needRank } from './operation.js';
 
 export type LrnAttrs = {
   readonly size: number;
@@ -8,11 +8,11 @@ export type LrnAttrs = {
   readonly k: number;
 };
 
-const backward: Builder<LrnAttrs> = define<LrnAttrs>({
+const backward: NodeMaker<LrnAttrs> = define<LrnAttrs>({
   name: 'localResponseNormGrad',
   infer: ([grad, x]) => ({ shape: x!.shape, dtype: floatOf(grad, x) }),
 });
-const forward: Builder<LrnAttrs> = define<LrnAttrs>({
+const forward: NodeMaker<LrnAttrs> = define<LrnAttrs>({
   name: 'localResponseNorm',
   infer: ([x], { size }) => {
     needRank(x!, 4, 'images [N, C, H, W]');

@@ -1,11 +1,11 @@
 import type { Node } from '../graph/node.js';
 import { type Spec, sameShape, showShape } from '../graph/types.js';
-import { type Builder, define, floatOf, need, needRank } from './operation.js';
+import { type NodeMaker, define, floatOf, need, needRank } from './operation.js';
 import { sum } from './reduce.js';
 
 export type MatmulAttrs = { readonly transposeA: boolean; readonly transposeB: boolean };
 
-const apply: Builder<MatmulAttrs> = define<MatmulAttrs>({
+const apply: NodeMaker<MatmulAttrs> = define<MatmulAttrs>({
   name: 'matmul',
   infer: ([a, b], { transposeA, transposeB }) => {
     const rank = a!.shape.length;
@@ -52,7 +52,7 @@ export const matmul = (
  * A fully connected layer has operations of its own, beside matmul, since backends keep its weights and its
  * image-shaped input in blocked layouts.
  */
-const gradInput: Builder = define({
+const gradInput: NodeMaker = define({
   name: 'linearGradInput',
   infer: ([grad, w]) => ({ shape: [grad!.shape[0]!, w!.shape[1]!], dtype: floatOf(grad, w) }),
   gradient: (node, g) => {
@@ -61,7 +61,7 @@ const gradInput: Builder = define({
   },
   macs: ([grad, w]) => grad!.shape[0]! * w!.shape[0]! * w!.shape[1]!,
 });
-const gradWeight: Builder = define({
+const gradWeight: NodeMaker = define({
   name: 'linearGradWeight',
   infer: ([grad, x]) => ({ shape: [grad!.shape[1]!, x!.shape[1]!], dtype: floatOf(grad, x) }),
   gradient: (node, g) => {
@@ -70,7 +70,7 @@ const gradWeight: Builder = define({
   },
   macs: ([grad, x]) => grad!.shape[0]! * grad!.shape[1]! * x!.shape[1]!,
 });
-const forward: Builder = define({
+const forward: NodeMaker = define({
   name: 'linear',
   infer: ([x, w, b]) => {
     needRank(x!, 2, 'an input [N, in]');

@@ -26,10 +26,10 @@ export interface Operation<A extends Attrs = Attrs> {
 const registry = new Map<string, Operation>();
 
 /** Adds an operation's node to a graph after checking shapes. */
-export type Builder<A extends Attrs = Attrs> = (inputs: readonly Node[], attrs: A) => Node;
+export type NodeMaker<A extends Attrs = Attrs> = (inputs: readonly Node[], attrs: A) => Node;
 
 /** Registers an operation and returns the function that adds it to a graph. */
-export function define<A extends Attrs = Attrs>(operation: Operation<A>): Builder<A> {
+export function define<A extends Attrs = Attrs>(operation: Operation<A>): NodeMaker<A> {
   if (registry.has(operation.name)) throw new Error(`operation ${operation.name} is defined twice`);
   registry.set(operation.name, operation as unknown as Operation);
   return (inputs, attrs) =>

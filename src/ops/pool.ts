@@ -1,7 +1,7 @@
 import type { Node } from '../graph/node.js';
 import { type Shape, sameShape } from '../graph/types.js';
 import { checkPair, type Pair, windows } from './conv2d.js';
-import { type Builder, define, floatOf, need, needRank } from './operation.js';
+import { type NodeMaker, define, floatOf, need, needRank } from './operation.js';
 
 export type MaxPoolAttrs = {
   readonly kernel: Pair;
@@ -45,11 +45,11 @@ function pooledShape(x: Shape, { kernel, stride, padding, dilation = [1, 1], cei
   return [x[0]!, x[1]!, ...out];
 }
 
-const maxBackward: Builder<MaxPoolAttrs> = define<MaxPoolAttrs>({
+const maxBackward: NodeMaker<MaxPoolAttrs> = define<MaxPoolAttrs>({
   name: 'maxPool2dGrad',
   infer: ([grad, x]) => ({ shape: x!.shape, dtype: floatOf(grad, x) }),
 });
-const maxForward: Builder<MaxPoolAttrs> = define<MaxPoolAttrs>({
+const maxForward: NodeMaker<MaxPoolAttrs> = define<MaxPoolAttrs>({
   name: 'maxPool2d',
   infer: ([x], attrs) => {
     needRank(x!, 4, 'images [N, C, H, W]');
@@ -66,7 +66,7 @@ export function maxPool2d(x: Node, attrs: Partial<MaxPoolAttrs> & { kernel: Pair
 }
 
 type WithShape = AvgPoolAttrs & { readonly shape: readonly number[] };
-const avgBackward: Builder<WithShape> = define<WithShape>({
+const avgBackward: NodeMaker<WithShape> = define<WithShape>({
   name: 'avgPool2dGrad',
   infer: ([grad], { shape }) => ({ shape, dtype: floatOf(grad) }),
   gradient: (node, g) => {
@@ -74,7 +74,7 @@ const avgBackward: Builder<WithShape> = define<WithShape>({
     return [avgForward([g], { kernel, stride, padding, ceilMode, countIncludePad })];
   },
 });
-const avgForward: Builder<AvgPoolAttrs> = define<AvgPoolAttrs>({
+const avgForward: NodeMaker<AvgPoolAttrs> = define<AvgPoolAttrs>({
   name: 'avgPool2d',
   infer: ([x], attrs) => {
     needRank(x!, 4, 'images [N, C, H, W]');
@@ -92,14 +92,14 @@ export function avgPool2d(x: Node, attrs: Partial<AvgPoolAttrs> & { kernel: Pair
 }
 
 type Sized = { readonly size: Pair };
-const adaptiveBackward: Builder<Sized & { readonly shape: readonly number[] }> = define<
+const adaptiveBackward: NodeMaker<Sized & { readonly shape: readonly number[] }> = define<
   Sized & { readonly shape: readonly number[] }
 >({
   name: 'adaptiveAvgPool2dGrad',
   infer: ([grad], { shape }) => ({ shape, dtype: floatOf(grad) }),
   gradient: (node, g) => [adaptiveForward([g], { size: node.attrs.size as unknown as Pair })],
 });
-const adaptiveForward: Builder<Sized> = define<Sized>({
+const adaptiveForward: NodeMaker<Sized> = define<Sized>({
   name: 'adaptiveAvgPool2d',
   infer: ([x], { size }) => {
     needRank(x!, 4, 'images [N, C, H, W]');

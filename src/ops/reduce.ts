@@ -1,7 +1,7 @@
 import type { Node } from '../graph/node.js';
 import { type Shape, sizeOf } from '../graph/types.js';
 import { equal, mul } from './binary.js';
-import { type Builder, define, floatOf, normalizeAxis } from './operation.js';
+import { type NodeMaker, define, floatOf, normalizeAxis } from './operation.js';
 import { broadcastTo, reshape } from './shape.js';
 import { scaleBy } from './unary.js';
 
@@ -48,7 +48,7 @@ export function mean(x: Node, axes?: readonly number[], keepDims = false): Node 
   return scaleBy(total, sizeOf(total.shape) / sizeOf(x.shape));
 }
 
-const sumOfSquaresOp: Builder<Record<never, never>> = define<Record<never, never>>({
+const sumOfSquaresOp: NodeMaker<Record<never, never>> = define<Record<never, never>>({
   name: 'sumOfSquares',
   infer: ([x]) => ({ shape: [], dtype: floatOf(x) }),
   gradient: (node, grad) => [mul(scaleBy(node.inputs[0]!, 2), grad)],
@@ -65,7 +65,7 @@ export function sumTo(x: Node, shape: Shape): Node {
   return axes.length === 0 ? x : reshape(sum(x, axes), shape);
 }
 
-const argmaxOp: Builder<{ axis: number }> = define<{ axis: number }>({
+const argmaxOp: NodeMaker<{ axis: number }> = define<{ axis: number }>({
   name: 'argmax',
   infer: ([x], { axis }) => {
     floatOf(x);

@@ -2,12 +2,12 @@ import { hostLeaf, type Node } from '../graph/node.js';
 import { makeArray, sameShape, showShape, sizeOf } from '../graph/types.js';
 import { f } from './formula.js';
 import { crop } from './image.js';
-import { type Builder, broadcast, define, floatOf, naming, need, normalizeAxis } from './operation.js';
+import { type NodeMaker, broadcast, define, floatOf, naming, need, normalizeAxis } from './operation.js';
 import { broadcastTo, reshape } from './shape.js';
 
 /* Operations that take elements from several places, and put them together. */
 
-const whereOp: Builder = define({
+const whereOp: NodeMaker = define({
   name: 'where',
   infer: ([condition, a, b]) => {
     need(
@@ -41,7 +41,7 @@ export function where(condition: Node, a: Node, b: Node): Node {
   );
 }
 
-const concatOp: Builder<{ axis: number }> = define<{ axis: number }>({
+const concatOp: NodeMaker<{ axis: number }> = define<{ axis: number }>({
   name: 'concat',
   infer: (inputs, { axis }) => {
     const [first] = inputs;
@@ -94,7 +94,7 @@ export function narrow(x: Node, axis: number, start: number, length: number): No
 }
 
 type Along = { readonly axis: number };
-const indexAdd: Builder<Along & { readonly size: number }> = define<Along & { readonly size: number }>({
+const indexAdd: NodeMaker<Along & { readonly size: number }> = define<Along & { readonly size: number }>({
   name: 'indexSelectGrad',
   infer: ([grad], { axis, size }) => ({
     shape: grad!.shape.map((d, i) => (i === axis ? size : d)),
@@ -102,7 +102,7 @@ const indexAdd: Builder<Along & { readonly size: number }> = define<Along & { re
   }),
   gradient: (node, grad) => [selectOp([grad, node.inputs[1]!], { axis: node.attrs.axis as number }), null],
 });
-const selectOp: Builder<Along> = define<Along>({
+const selectOp: NodeMaker<Along> = define<Along>({
   name: 'indexSelect',
   infer: ([x, indices], { axis }) => {
     need(

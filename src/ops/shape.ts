@@ -1,9 +1,9 @@
 import type { Node } from '../graph/node.js';
 import { type Shape, sameShape, showShape, sizeOf } from '../graph/types.js';
-import { type Builder, broadcast, define, need, normalizeAxis } from './operation.js';
+import { type NodeMaker, broadcast, define, need, normalizeAxis } from './operation.js';
 import { sumTo } from './reduce.js';
 
-const reshapeOp: Builder<{ shape: readonly number[] }> = define<{ shape: readonly number[] }>({
+const reshapeOp: NodeMaker<{ shape: readonly number[] }> = define<{ shape: readonly number[] }>({
   name: 'reshape',
   infer: ([x], { shape }) => {
     need(
@@ -29,7 +29,7 @@ export function flatten(x: Node, startDim = 0): Node {
   return reshape(x, [...x.shape.slice(0, start), sizeOf(x.shape.slice(start))]);
 }
 
-const permuteOp: Builder<{ axes: readonly number[] }> = define<{ axes: readonly number[] }>({
+const permuteOp: NodeMaker<{ axes: readonly number[] }> = define<{ axes: readonly number[] }>({
   name: 'permute',
   infer: ([x], { axes }) => {
     const sorted = [...axes].sort((a, b) => a - b);
@@ -53,7 +53,7 @@ const permuteOp: Builder<{ axes: readonly number[] }> = define<{ axes: readonly 
 /** Reorders the dimensions. */
 export const permute = (x: Node, axes: readonly number[]): Node => permuteOp([x], { axes });
 
-const broadcastOp: Builder<{ shape: readonly number[] }> = define<{ shape: readonly number[] }>({
+const broadcastOp: NodeMaker<{ shape: readonly number[] }> = define<{ shape: readonly number[] }>({
   name: 'broadcastTo',
   infer: ([x], { shape }) => {
     need(

@@ -1,12 +1,12 @@
 import type { Node } from '../graph/node.js';
 import { mul, sub } from './binary.js';
-import { type Builder, define, floatOf, normalizeAxis } from './operation.js';
+import { type NodeMaker, define, floatOf, normalizeAxis } from './operation.js';
 import { sum } from './reduce.js';
 import { exp } from './unary.js';
 
 type Axis = { readonly axis: number };
 
-const softmaxOp: Builder<Axis> = define<Axis>({
+const softmaxOp: NodeMaker<Axis> = define<Axis>({
   name: 'softmax',
   infer: ([x]) => ({ shape: x!.shape, dtype: floatOf(x) }),
   gradient: (node, grad) => {
@@ -18,7 +18,7 @@ const softmaxOp: Builder<Axis> = define<Axis>({
 export const softmax = (x: Node, axis = -1): Node =>
   softmaxOp([x], { axis: normalizeAxis('softmax', x, axis) });
 
-const logSoftmaxOp: Builder<Axis> = define<Axis>({
+const logSoftmaxOp: NodeMaker<Axis> = define<Axis>({
   name: 'logSoftmax',
   infer: ([x]) => ({ shape: x!.shape, dtype: floatOf(x) }),
   gradient: (node, grad) => [sub(grad, mul(exp(node), sum(grad, [node.attrs.axis as number], true)))],

@@ -3,7 +3,7 @@ import { type Attrs, type DType, isFloat } from '../graph/types.js';
 import { sigmoid, sigmoidFormula } from './activations.js';
 import { add, div, equal, mul } from './binary.js';
 import { type Formula, f } from './formula.js';
-import { type Builder, define, floatOf, need } from './operation.js';
+import { type NodeMaker, define, floatOf, need } from './operation.js';
 import { sumTo } from './reduce.js';
 
 type UnaryGradient<A> = (x: Node, y: Node, grad: Node, attrs: A) => Node | null;
@@ -88,7 +88,7 @@ export const roundToByte: Unary<Record<never, never>> = unary(
   () => null,
 );
 
-const castOp: Builder<{ dtype: string }> = define<{ dtype: string }>({
+const castOp: NodeMaker<{ dtype: string }> = define<{ dtype: string }>({
   name: 'cast',
   infer: ([x], { dtype }) => {
     need(isFloat(dtype as DType) || dtype === 'int32', 'a floating-point or int32 target', dtype);
@@ -104,7 +104,7 @@ const castOp: Builder<{ dtype: string }> = define<{ dtype: string }>({
 export const cast = (x: Node, dtype: DType): Node => (x.dtype === dtype ? x : castOp([x], { dtype }));
 
 /** y = x · factor per channel + shift per channel; x is [N, C, …]. */
-const channelAffineOp: Builder<{ scale: readonly number[]; shift: readonly number[] }> = define<{
+const channelAffineOp: NodeMaker<{ scale: readonly number[]; shift: readonly number[] }> = define<{
   scale: readonly number[];
   shift: readonly number[];
 }>({
@@ -134,7 +134,7 @@ export const channelAffine = (x: Node, scale: readonly number[], shift: readonly
   channelAffineOp([x], { scale, shift });
 
 /** a + s · b, with `s` a one-element tensor that is known only when the graph runs (a learning rate, say). */
-const addScaledOp: Builder<Record<never, never>> = define<Record<never, never>>({
+const addScaledOp: NodeMaker<Record<never, never>> = define<Record<never, never>>({
   name: 'addScaled',
   infer: ([a, b, s]) => {
     need(
@@ -152,7 +152,7 @@ const addScaledOp: Builder<Record<never, never>> = define<Record<never, never>>(
 });
 export const addScaled = (a: Node, b: Node, s: Node): Node => addScaledOp([a, b, s], {});
 
-const detachOp: Builder = define({
+const detachOp: NodeMaker = define({
   name: 'detach',
   infer: ([x]) => ({ shape: x!.shape, dtype: x!.dtype }),
   gradient: () => [null],

@@ -15,7 +15,7 @@ import type { KernelChoice } from './kernel-choice.js';
 import { allocate, arrayAt, type Block } from './library/memory.js';
 import { lower } from './lower/index.js';
 
-interface Bound {
+interface BoundStep {
   readonly run: () => void;
   readonly op: string;
   readonly scope: string;
@@ -55,7 +55,7 @@ export class BuiltPlan {
   #guard: { readonly form: Form; readonly before: number } | undefined;
   readonly #primitives = new Map<number, Handle>();
   readonly #memories: { region: Region; handle: Handle }[] = [];
-  #bound: Bound[] | undefined;
+  #bound: BoundStep[] | undefined;
   readonly #packed = new Map<Region, Block>();
   /** Version of each storage that its packed copies were made from. */
   #packedFrom: number[] = [];
@@ -202,7 +202,7 @@ export class BuiltPlan {
   }
 
   /** The steps of a run: without those that would make the same copy of the same weights again. */
-  #due(versions: readonly number[]): readonly Bound[] {
+  #due(versions: readonly number[]): readonly BoundStep[] {
     const due = this.#bound!.filter(
       ({ packs }) => packs === undefined || versions[packs] !== this.#packedFrom[packs],
     );
@@ -226,7 +226,7 @@ export class BuiltPlan {
   }
 
   /** Leaves out what writes storages, all of which comes after the guard, where that is not a finite number. */
-  #runGuarded(steps: readonly Bound[]): void {
+  #runGuarded(steps: readonly BoundStep[]): void {
     const { before } = this.#guard!;
     let held: boolean | undefined;
     for (const step of steps) {
