@@ -10,7 +10,7 @@ import type { OverheadResult } from './result.js';
 import { spread } from './stats.js';
 
 /** Four layers on 32 × 32 images: steps of a few milliseconds, where what is not arithmetic shows. */
-export function smallNet(): Sequential {
+function smallNet(): Sequential {
   manualSeed(0);
   return new Sequential(
     new Conv2d(3, 16, 5, { padding: 2 }),

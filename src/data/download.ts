@@ -39,7 +39,7 @@ export interface DownloadOptions {
 class Dropped extends Error {}
 
 /** The MD5 of a file, in hexadecimal. */
-export async function md5File(file: string): Promise<string> {
+async function md5File(file: string): Promise<string> {
   const hash = createHash('md5');
   for await (const chunk of createReadStream(file, { highWaterMark: 2 ** 20 })) hash.update(chunk as Buffer);
   return hash.digest('hex');

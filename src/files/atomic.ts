@@ -25,7 +25,7 @@ export async function syncFolder(folder: string): Promise<void> {
 }
 
 /** The name of a file that is still being written, which only a process that was killed leaves behind. */
-export const temporaryName = (name: string): string => `.${name}.${randomBytes(6).toString('hex')}.tmp`;
+const temporaryName = (name: string): string => `.${name}.${randomBytes(6).toString('hex')}.tmp`;
 const TEMPORARY = /^\.(.+)\.[0-9a-f]{12}\.tmp$/;
 
 /** The file that a temporary one was to become; undefined for any other name. */

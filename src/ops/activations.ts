@@ -2,7 +2,7 @@ import type { Node } from '../graph/node.js';
 import { sameShape } from '../graph/types.js';
 import { mul } from './binary.js';
 import { type Formula, f } from './formula.js';
-import { type NodeMaker, define, floatOf, need } from './operation.js';
+import { define, floatOf, type NodeMaker, need } from './operation.js';
 import { affine } from './unary.js';
 
 type Alpha = { readonly alpha: number };

@@ -1,7 +1,7 @@
 import type { Node } from '../graph/node.js';
 import { type Spec, showShape, sizeOf } from '../graph/types.js';
 import { add, mul, sub } from './binary.js';
-import { type NodeMaker, define, floatOf, need } from './operation.js';
+import { define, floatOf, type NodeMaker, need } from './operation.js';
 import { mean, sum } from './reduce.js';
 import { reshape } from './shape.js';
 import { affine, neg, pow, square } from './unary.js';

@@ -1,6 +1,6 @@
 import type { Node } from '../graph/node.js';
 import { mul } from './binary.js';
-import { type NodeMaker, define, need } from './operation.js';
+import { define, type NodeMaker, need } from './operation.js';
 
 const maskOp: NodeMaker<{ shape: readonly number[]; p: number; dtype: string }> = define<{
   shape: readonly number[];

@@ -2,7 +2,7 @@ import { hostLeaf, type Node } from '../graph/node.js';
 import { makeArray, showShape, sizeOf } from '../graph/types.js';
 import type { Pair } from './conv2d.js';
 import { matmul } from './matmul.js';
-import { type NodeMaker, define, need, needRank } from './operation.js';
+import { define, type NodeMaker, need, needRank } from './operation.js';
 import { sum } from './reduce.js';
 import { permute, reshape } from './shape.js';
 import { cast, roundToByte } from './unary.js';
@@ -11,7 +11,7 @@ import { cast, roundToByte } from './unary.js';
  * Rows of weights that turn `from` samples into `to` by a triangle filter, half-pixel centres; when shrinking
  * the triangle widens with the scale (antialias), which is what PIL and torchvision do. Row-major [to, from].
  */
-export function resizeWeights(from: number, to: number): Float64Array {
+function resizeWeights(from: number, to: number): Float64Array {
   const weights = new Float64Array(to * from);
   const scale = from / to;
   const support = Math.max(scale, 1);

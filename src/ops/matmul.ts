@@ -1,6 +1,6 @@
 import type { Node } from '../graph/node.js';
 import { type Spec, sameShape, showShape } from '../graph/types.js';
-import { type NodeMaker, define, floatOf, need, needRank } from './operation.js';
+import { define, floatOf, type NodeMaker, need, needRank } from './operation.js';
 import { sum } from './reduce.js';
 
 export type MatmulAttrs = { readonly transposeA: boolean; readonly transposeB: boolean };

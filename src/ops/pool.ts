@@ -1,7 +1,7 @@
 import type { Node } from '../graph/node.js';
 import { type Shape, sameShape } from '../graph/types.js';
 import { checkPair, type Pair, windows } from './conv2d.js';
-import { type NodeMaker, define, floatOf, need, needRank } from './operation.js';
+import { define, floatOf, type NodeMaker, need, needRank } from './operation.js';
 
 export type MaxPoolAttrs = {
   readonly kernel: Pair;

@@ -1,7 +1,7 @@
 import type { Node } from '../graph/node.js';
 import { type Shape, sizeOf } from '../graph/types.js';
 import { equal, mul } from './binary.js';
-import { type NodeMaker, define, floatOf, normalizeAxis } from './operation.js';
+import { define, floatOf, type NodeMaker, normalizeAxis } from './operation.js';
 import { broadcastTo, reshape } from './shape.js';
 import { scaleBy } from './unary.js';
 

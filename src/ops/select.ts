@@ -2,7 +2,7 @@ import { hostLeaf, type Node } from '../graph/node.js';
 import { makeArray, sameShape, showShape, sizeOf } from '../graph/types.js';
 import { f } from './formula.js';
 import { crop } from './image.js';
-import { type NodeMaker, broadcast, define, floatOf, naming, need, normalizeAxis } from './operation.js';
+import { broadcast, define, floatOf, type NodeMaker, naming, need, normalizeAxis } from './operation.js';
 import { broadcastTo, reshape } from './shape.js';
 
 /* Operations that take elements from several places, and put them together. */

@@ -1,6 +1,6 @@
 import type { Node } from '../graph/node.js';
 import { type Shape, sameShape, showShape, sizeOf } from '../graph/types.js';
-import { type NodeMaker, broadcast, define, need, normalizeAxis } from './operation.js';
+import { broadcast, define, type NodeMaker, need, normalizeAxis } from './operation.js';
 import { sumTo } from './reduce.js';
 
 const reshapeOp: NodeMaker<{ shape: readonly number[] }> = define<{ shape: readonly number[] }>({

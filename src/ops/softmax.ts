@@ -1,6 +1,6 @@
 import type { Node } from '../graph/node.js';
 import { mul, sub } from './binary.js';
-import { type NodeMaker, define, floatOf, normalizeAxis } from './operation.js';
+import { define, floatOf, type NodeMaker, normalizeAxis } from './operation.js';
 import { sum } from './reduce.js';
 import { exp } from './unary.js';
 

@@ -3,7 +3,7 @@ import { type Attrs, type DType, isFloat } from '../graph/types.js';
 import { sigmoid, sigmoidFormula } from './activations.js';
 import { add, div, equal, mul } from './binary.js';
 import { type Formula, f } from './formula.js';
-import { type NodeMaker, define, floatOf, need } from './operation.js';
+import { define, floatOf, type NodeMaker, need } from './operation.js';
 import { sumTo } from './reduce.js';
 
 type UnaryGradient<A> = (x: Node, y: Node, grad: Node, attrs: A) => Node | null;

@@ -6,7 +6,7 @@ import { RunFolder } from '../run/run-folder.js';
 import type { ReportData, RunCurves } from './figures.js';
 
 /** A run's curves, from its metrics. */
-export async function curvesOf(folder: RunFolder): Promise<RunCurves> {
+async function curvesOf(folder: RunFolder): Promise<RunCurves> {
   const metrics = await folder.metrics();
   return {
     name: basename(resolve(folder.path)),

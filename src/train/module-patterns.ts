@@ -16,7 +16,7 @@ function fits(pattern: string, path: string): boolean {
  * @param flag for the error
  * @throws UsageError with all paths, where it names none
  */
-export function modulesOf(model: Module, pattern: string, flag: string): [string, Module][] {
+function modulesOf(model: Module, pattern: string, flag: string): [string, Module][] {
   const all = model.namedModules().filter(([path]) => path !== '');
   const found = all.filter(([path]) => fits(pattern, path));
   if (found.length > 0) return found;

@@ -6,7 +6,7 @@ import { PickleError, unpickle, type World } from '../../interop/pytorch/pickle.
 import { CLASSES, RECORD } from './format.js';
 
 /** The folder of the archive for Python. */
-export const CIFAR10_PYTHON_FOLDER = 'cifar-10-batches-py';
+const CIFAR10_PYTHON_FOLDER = 'cifar-10-batches-py';
 const TRAIN = [1, 2, 3, 4, 5].map((n) => `data_batch_${n}`);
 const TEST = 'test_batch';
 const PIXELS = RECORD - 1;

@@ -44,7 +44,7 @@ export function fileLayers(shapes: Shapes): Layer[] | undefined {
 }
 
 /** Older Caffe files give everything four dimensions: [1, 1, out, in] and [1, 1, 1, out]. */
-export function plainShape(shape: readonly number[]): readonly number[] {
+function plainShape(shape: readonly number[]): readonly number[] {
   if (shape.length !== 4 || shape[0] !== 1 || shape[1] !== 1) return shape;
   return shape[2] === 1 ? shape.slice(3) : shape.slice(2);
 }

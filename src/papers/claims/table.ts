@@ -34,7 +34,7 @@ const VERDICTS: Readonly<Record<Language, Readonly<Record<Verdict, string>>>> = 
 };
 
 /** The table in Markdown. */
-export function claimTable(rows: readonly ClaimRow[], language: Language): string {
+function claimTable(rows: readonly ClaimRow[], language: Language): string {
   const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
   const line = (cells: readonly string[]): string => `| ${cells.map(cell).join(' | ')} |`;
   const [open, close] = language === 'en' ? [' (', ')'] : ['（', '）'];

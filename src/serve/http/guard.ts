@@ -15,7 +15,7 @@ const HEADERS = {
 } as const;
 
 /** Sent by the pages with each request that changes or computes something; a form of another site cannot. */
-export const CUSTOM_HEADER = 'x-paperweight';
+const CUSTOM_HEADER = 'x-paperweight';
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 

@@ -4,7 +4,7 @@ import type { Inference } from './client.js';
 import type { Predicted, SurveyPart, Weights } from './protocol.js';
 
 /** Test images among which neighbours are searched. */
-export const NEIGHBOURS_AMONG = 1000;
+const NEIGHBOURS_AMONG = 1000;
 /** Test images of a confusion matrix. */
 const CONFUSION_OF = 2000;
 const NEIGHBOURS = 8;

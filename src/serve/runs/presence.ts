@@ -32,7 +32,7 @@ export async function statusOf(
 }
 
 /** Who is at work on a run, from its `process.json`; undefined when there is none, or none that can be read. */
-export async function readPresence(folder: string): Promise<ProcessFile | undefined> {
+async function readPresence(folder: string): Promise<ProcessFile | undefined> {
   const text = await readSmall(folder, 'process.json').catch(() => undefined);
   return parsePresence(text ?? '');
 }

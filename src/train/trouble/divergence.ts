@@ -5,7 +5,7 @@ import type { TrainConfig } from '../../run/config.js';
 /** `skip` ends the run at so many bad steps in a row. */
 export const MAX_SKIPS = 10;
 /** `rollback` ends the run when it would go back once more than this. */
-export const MAX_ROLLBACKS = 3;
+const MAX_ROLLBACKS = 3;
 /** `rollback` multiplies the learning rate by this each time. */
 export const ROLLBACK_FACTOR = 0.25;
 

@@ -10,7 +10,7 @@ export interface Parted {
 }
 
 /** Takes the values out that would pull a moving average off the chart. */
-export function partOutliers({ step, mean }: Points, log: boolean): Parted {
+function partOutliers({ step, mean }: Points, log: boolean): Parted {
   const limits = robustLimits([mean], log);
   const far = (v: number): boolean => limits !== undefined && (v > limits.max || v < limits.min);
   const at = mean.flatMap((v, i) => (far(v) ? [i] : []));

@@ -5,7 +5,7 @@ export interface Range {
 }
 
 /** A chart never shows less than this many steps. */
-export const CLOSEST = 8;
+const CLOSEST = 8;
 
 /** Moves a range into bounds without changing its length, unless it is longer than they are. */
 export function clamp({ from, to }: Range, bounds: Range): Range {

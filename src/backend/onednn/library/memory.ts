@@ -14,7 +14,7 @@ const { map, unmap, advise, release } = WINDOWS ? windowsPages() : posixPages();
 const PAGE = 4096;
 const MADV_HUGEPAGE = 14;
 const MADV_DONTNEED = 4;
-export const HUGE_PAGE = 2 * 1024 * 1024;
+const HUGE_PAGE = 2 * 1024 * 1024;
 
 /** A range of native memory. Fresh memory is zero. */
 export interface Block {
