@@ -2,9 +2,10 @@ import { availableParallelism } from 'node:os';
 import { checkOptionNames, shown } from '../errors/arguments.js';
 import { DeviceError, PaperweightError, UsageError } from '../errors/errors.js';
 import type { Device, Precision } from './backend.js';
+import { DEVICES, type DeviceName } from './device-names.js';
 import { WorkerDevice } from './worker/device.js';
 
-export type DeviceName = 'auto' | 'onednn' | 'reference';
+export type { DeviceName } from './device-names.js';
 
 /**
  * Opens a device, in a thread of its own.
@@ -20,10 +21,10 @@ export async function openDevice(
 ): Promise<{ device: Device; why: string }> {
   checkOptionNames('A device', options, ['threads', 'precision']);
   const { threads = availableParallelism(), precision = 'float32' } = options;
-  if (!['auto', 'onednn', 'reference'].includes(name))
+  if (!DEVICES.includes(name))
     throw new UsageError({
       what: 'There is no such device',
-      expected: "'auto', 'onednn' or 'reference'",
+      expected: `one of ${DEVICES.map((one) => `'${one}'`).join(', ')}`,
       got: shown(name),
       next: "use 'auto' for the fastest one that works",
     });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { DeviceName } from '../backend/device-names.js';
 import { DataLoader } from '../data/loader.js';
 import {
   compose,
@@ -23,7 +24,7 @@ export interface DataOptions {
   readonly data?: string;
   readonly batch: number;
   readonly threads: number;
-  readonly device: 'auto' | 'onednn' | 'reference';
+  readonly device: DeviceName;
   readonly rounds: number;
   readonly limit: number;
   readonly peer?: 'torchvision';

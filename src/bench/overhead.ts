@@ -1,3 +1,4 @@
+import type { DeviceName } from '../backend/device-names.js';
 import { Conv2d, CrossEntropyLoss, Flatten, Linear, MaxPool2d, ReLU, Sequential } from '../nn/index.js';
 import { SGD } from '../optim/index.js';
 import { Generator } from '../random.js';
@@ -48,7 +49,7 @@ export async function smallStep(device: CapturingDevice, batch: number): Promise
 export interface OverheadOptions {
   readonly batch: number;
   readonly threads: number;
-  readonly device: 'auto' | 'onednn' | 'reference';
+  readonly device: DeviceName;
   readonly steps: number;
 }
 

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { z } from 'zod';
+import type { DeviceName } from '../backend/device-names.js';
 import { resultHead } from './machine.js';
 import type { StartResult } from './result.js';
 import { Side } from './side.js';
@@ -12,7 +13,7 @@ const run = promisify(execFile);
 export interface StartOptions {
   readonly batch: number;
   readonly threads: number;
-  readonly device: 'auto' | 'onednn' | 'reference';
+  readonly device: DeviceName;
   /** Processes of each kind; medians are taken over them. */
   readonly rounds: number;
   /** Seconds that one process may take. */

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { DEVICES } from '../backend/device-names.js';
 import { writeFileAtomic } from '../files/atomic.js';
 import { exportOnnx } from '../interop/onnx/index.js';
 import { Generator } from '../random.js';
@@ -20,7 +21,7 @@ export const workSchema = z.object({
   }),
   batch: count,
   threads: count,
-  device: z.enum(['auto', 'onednn', 'reference']),
+  device: z.enum(DEVICES),
   precision: z.enum(['auto', 'float32', 'bfloat16']),
   /** How a peer computes, in its own words; empty for its default. */
   mode: z.string(),

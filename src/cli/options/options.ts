@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Precision } from '../../backend/backend.js';
+import { DEVICES, type DeviceName } from '../../backend/device-names.js';
 import { UsageError } from '../../errors/errors.js';
 import { didYouMean } from '../../errors/nearest.js';
 
@@ -100,7 +101,7 @@ export function pathName(flag: string): Parser<string> {
 }
 
 export interface DeviceFlags {
-  readonly device: 'auto' | 'onednn' | 'reference';
+  readonly device: DeviceName;
   readonly threads?: number;
   readonly precision?: Precision;
 }
@@ -111,7 +112,7 @@ export function addDeviceOptions(command: Command): Command {
     .option(
       '--device <name>',
       'what computes: onednn (fast), reference (plain TypeScript, slow) or auto (the fastest that works)',
-      oneOf('--device', ['auto', 'onednn', 'reference']),
+      oneOf('--device', DEVICES),
       'auto',
     )
     .option(...THREADS)

@@ -5,7 +5,7 @@ import { type Paper, partsOf } from '../../papers/paper.js';
 import type { ModelConfig, TrainConfig } from '../../run/config.js';
 import { modelOptions } from '../options/model.js';
 import { flagName } from '../options/options.js';
-import { changesOf, mayChange, type TrainFlags } from './flags.js';
+import { applyFlags, mayChange, type TrainFlags } from './flags.js';
 
 /** A run's configuration before its data is known. */
 export interface Settings extends Omit<TrainConfig, 'model' | 'dataset' | 'data'> {
@@ -28,7 +28,6 @@ export function configFrom(flags: TrainFlags, paper: Paper): Settings {
       ),
     });
   const recipe = partsOf(paper.recipes[name]!);
-  const changes = changesOf(flags);
   const options = { ...recipe.model.options, ...modelOptions(flags) };
   const [init, start] = [initName(flags), startFromOf(flags)];
   const settings: Settings = {
@@ -37,26 +36,18 @@ export function configFrom(flags: TrainFlags, paper: Paper): Settings {
     model: {
       paper: paper.id,
       ...recipe.model,
-      ...changes.model,
       ...(init === undefined ? {} : { init }),
       ...(Object.keys(options).length > 0 ? { options } : {}),
     },
     seed: 0,
     ...recipe.training,
-    ...changes.training,
     ...(start ? { startFrom: start } : {}),
   };
+  applyFlags(flags, settings, settings.model);
   // A number of epochs that was asked for is meant, whatever the recipe's own limit.
   if (flags.epochs !== undefined && flags.maxSteps === undefined) delete settings.maxSteps;
   return settings;
 }
-
-/** The configuration of a run on some data. */
-export const onData = (
-  { model, ...settings }: Settings,
-  data: Pick<TrainConfig, 'dataset' | 'data'>,
-  classes: readonly string[],
-): TrainConfig => ({ ...settings, ...data, model: { ...model, classes: [...classes] } });
 
 /** A file rather than the name of an initialisation: it has an ending or lies in a folder. */
 const isFile = (init: string): boolean => /[./\\]/.test(init);
@@ -98,7 +89,8 @@ export function resumedConfig(config: TrainConfig, flags: TrainFlags): TrainConf
     for (const [key, value] of Object.entries(now))
       if (!mayChange(key)) keep(key, before[key as keyof typeof before], value);
   };
-  const changes = changesOf(flags);
+  const changes = { training: {}, model: {} };
+  applyFlags(flags, changes.training, changes.model);
   keepAll({ ...config, preset: config.recipe }, { preset: flags.preset, dataset: flags.dataset });
   keepAll(config, changes.training);
   const start = startFromOf(flags);

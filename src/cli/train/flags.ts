@@ -297,24 +297,22 @@ function addRows(
   }
 }
 
-/** What the flags change in config.json, and what they change in its `model`. */
-export function changesOf(flags: TrainFlags): {
-  training: Partial<TrainConfig>;
-  model: Partial<ModelConfig>;
-} {
-  return { training: given(flags, TRAINING), model: given(flags, MODEL) };
+/** Writes what the flags say into a configuration, or a part of one, and into its `model`. */
+export function applyFlags(
+  flags: TrainFlags,
+  config: Partial<Omit<TrainConfig, 'model'>>,
+  model: Partial<ModelConfig>,
+): void {
+  const given = (key: string): boolean => flags[key as keyof TrainFlags] !== undefined;
+  for (const [rows, into] of [
+    [TRAINING, config],
+    [MODEL, model],
+  ] as const)
+    for (const key of Object.keys(rows).filter(given))
+      Object.assign(into, { [key]: flags[key as keyof TrainFlags] });
 }
 
 /** Whether a resumed run may have another value of this key of config.json. */
 export const mayChange = (key: string): boolean =>
   Object.hasOwn(TRAINING, key) &&
   (TRAINING as Rows<TrainConfig>)[key as keyof TrainConfig]?.mayChange === true;
-
-function given<R extends object>(flags: Parsed<R>, rows: R): Parsed<R> {
-  return Object.fromEntries(
-    Object.keys(rows).flatMap((key) => {
-      const value = flags[key as keyof R];
-      return value === undefined ? [] : [[key, value]];
-    }),
-  ) as Parsed<R>;
-}

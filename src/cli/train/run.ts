@@ -27,7 +27,7 @@ import { withDevice } from '../device.js';
 import { Interrupted, interruptCode, onInterrupt } from '../terminal/interrupt.js';
 import { grouped, note, printJson } from '../terminal/output.js';
 import { Progress, terminalColumns } from '../terminal/progress.js';
-import { configFrom, onData, resumedConfig, type Settings } from './config.js';
+import { configFrom, resumedConfig, type Settings } from './config.js';
 import type { TrainFlags } from './flags.js';
 import { serveBeside } from './serve-beside.js';
 import { summaryLines } from './summary.js';
@@ -46,20 +46,20 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
     abort.abort();
   });
   try {
-    const settings = flags.resume ? undefined : await chooseSettings(flags);
+    const paper = flags.resume ? undefined : await openPaper(flags.paper);
+    const settings = paper && configFrom(flags, paper);
+    if (settings) checkSettings(paper, settings);
     const deviceFlags = flags.resume ? await asBefore(flags) : flags;
     await withDevice(deviceFlags, async (device) => {
-      if (settings && flags.dryRun) {
-        const { path, ...run } = await configure(flags, settings, abort.signal, () =>
-          describeMachine(device),
-        );
+      const { path, ...run } = settings
+        ? await configure(flags, settings, abort.signal, () => describeMachine(device))
+        : await resume(flags);
+      const { config } = run;
+      if (flags.dryRun) {
         note(await dryRun(path, { ...run, device, observer: { note }, signal: abort.signal }));
         return;
       }
-      const run = settings
-        ? await start(flags, settings, abort.signal, () => describeMachine(device))
-        : await resume(flags);
-      const { config, folder } = run;
+      const folder = settings ? await RunFolder.create(path, config) : RunFolder.open(path);
       note(`Run: ${folder.path}`);
       if (config.dataset === 'imagefolder') await adviseOnJpegs();
       const screen = new TrainScreen(folder, config.model.classes.length, flags.json ?? false);
@@ -73,7 +73,7 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
       const observer = together(board ? [screen, board] : [screen]);
       let trainer: Trainer;
       try {
-        trainer = await prepareRun({ ...run, device, observer, signal: abort.signal });
+        trainer = await prepareRun({ ...run, folder, device, observer, signal: abort.signal });
         board?.resumedAfter(trainer.step);
         // What the flags have changed holds for later resumes too.
         if (flags.resume) await folder.writeConfig(config);
@@ -118,20 +118,12 @@ async function adviseOnJpegs(): Promise<void> {
   if (advice) note(advice);
 }
 
-/** What the flags ask for; what cannot be built is refused before anything is downloaded or made. */
-async function chooseSettings(flags: TrainFlags): Promise<Settings> {
-  const paper = await openPaper(flags.paper);
-  const settings = configFrom(flags, paper);
+/** What cannot be built is refused before anything is downloaded or made. */
+function checkSettings(paper: Paper, settings: Settings): void {
   const model = withoutInit(() => buildModel(paper, { ...settings.model, classes: ['any'] }));
   if (settings.startFrom) requireModel(settings.startFrom.file);
   lrScales(model, settings);
   freezeModules(model, settings);
-  return settings;
-}
-
-async function start(...args: Parameters<typeof configure>) {
-  const { path, ...run } = await configure(...args);
-  return { ...run, folder: await RunFolder.create(path, run.config) };
 }
 
 /** The data that the flags name, the whole configuration, and where the run is to be; nothing is made yet. */
@@ -156,10 +148,11 @@ async function configure(
   const data = { ...chosen, ...(chosen.data === undefined ? {} : { data: absolute(chosen.data) }) };
   // Opened before the folder is made, so that bad data leaves no empty run behind.
   const sets = await openSets(data);
-  const { model, ...rest } = onData(settings, data, sets.trainSet.classes);
+  const { classes, imageShape } = sets.trainSet;
   const config: TrainConfig = {
-    ...rest,
-    model: { ...model, images: imageRules(sets.trainSet.imageShape[1]) },
+    ...settings,
+    ...data,
+    model: { ...settings.model, classes: [...classes], images: imageRules(imageShape[1]) },
     machine: await machine(),
   };
   checkImages(config, sets.trainSet);
@@ -199,7 +192,7 @@ async function openRun(flags: TrainFlags): Promise<RunFolder> {
 async function resume(flags: TrainFlags) {
   const folder = await openRun(flags);
   const config = resumedConfig(await folder.config(trainConfigSchema), flags);
-  return { ...(await openSets(config, rulesOf(config))), config, folder };
+  return { ...(await openSets(config, rulesOf(config))), config, path: folder.path };
 }
 
 /** The run so far as an image beside its metrics. */

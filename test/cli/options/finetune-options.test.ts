@@ -4,20 +4,18 @@ import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { openDevice } from '../../../src/backend/open.js';
 import { patternAndFactor, repeated } from '../../../src/cli/options/options.js';
-import { configFrom, onData, resumedConfig } from '../../../src/cli/train/config.js';
+import { configFrom, resumedConfig } from '../../../src/cli/train/config.js';
 import type { TrainFlags } from '../../../src/cli/train/flags.js';
 import { UsageError } from '../../../src/errors/errors.js';
 import { dryRun } from '../../../src/papers/dry-run.js';
 import { openPaper } from '../../../src/papers/registry.js';
 import { trainConfigSchema } from '../../../src/run/config.js';
 import { openDataset } from '../../../src/train/datasets.js';
+import { onShapes } from '../../support/settings.js';
 import { scratch } from '../../support/toy.js';
 
 const config = async (flags: Partial<TrainFlags>) =>
-  onData(configFrom({ device: 'auto', ...flags }, await openPaper('alexnet')), { dataset: 'shapes10' }, [
-    'a',
-    'b',
-  ]);
+  onShapes(configFrom({ device: 'auto', ...flags }, await openPaper('alexnet')), ['a', 'b']);
 
 test('flags of fine-tuning become part of a configuration that can be read back', async () => {
   const flags: Partial<TrainFlags> = {
@@ -78,7 +76,7 @@ test('a dry run goes all the way, and leaves nothing behind', async (t) => {
     openDataset({ dataset: 'shapes10', train: false }),
   ]);
   const flags: TrainFlags = { device: 'auto', batchSize: 4, ema: 0.9, freeze: ['stem'] };
-  const made = onData(configFrom(flags, paper), { dataset: 'shapes10' }, trainSet.classes);
+  const made = onShapes(configFrom(flags, paper), trainSet.classes);
   const above = await scratch(t);
   const said = await dryRun(join(above, 'runs', 'mine'), { config: made, trainSet, testSet, device });
   assert.match(said, /^Dry run: all is well\. 2 steps, 4 images measured/);

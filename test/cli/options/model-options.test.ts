@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { configFrom, onData, resumedConfig } from '../../../src/cli/train/config.js';
+import { configFrom, resumedConfig } from '../../../src/cli/train/config.js';
 import type { TrainFlags } from '../../../src/cli/train/flags.js';
 import { UsageError } from '../../../src/errors/errors.js';
 import alexnet from '../../../src/papers/alexnet/index.js';
 import resnet from '../../../src/papers/resnet/index.js';
 import { trainConfigSchema } from '../../../src/run/config.js';
 import { runCli } from '../../support/cli.js';
+import { onShapes } from '../../support/settings.js';
 
 const flags = (own: Partial<TrainFlags>): TrainFlags => ({ device: 'auto', ...own });
 const config = (own: Partial<TrainFlags>, paper = alexnet) =>
-  onData(configFrom(flags(own), paper), { dataset: 'shapes10' }, ['a', 'b']);
+  onShapes(configFrom(flags(own), paper), ['a', 'b']);
 
 describe('flags that change a network', () => {
   it('go into the run’s configuration, and every recipe’s is one', () => {
@@ -26,6 +27,15 @@ describe('flags that change a network', () => {
         assert.equal(made.model.paper, paper.id);
         assert.deepEqual(trainConfigSchema.parse(JSON.parse(JSON.stringify(made))), made);
       }
+  });
+
+  it('are read from a config.json of version 0.1, which calls two choices paper', () => {
+    const before = JSON.parse(JSON.stringify({ ...config({}), sgd: 'paper', augment: 'paper' }));
+    const { sgd, augment } = trainConfigSchema.parse(before);
+    assert.deepEqual([sgd, augment], ['rate-in-velocity', 'crop-mirror-colour']);
+    const now = config({ preset: 'imagenet' });
+    assert.deepEqual([now.sgd, now.augment], [sgd, augment]);
+    assert.equal(trainConfigSchema.parse(JSON.parse(JSON.stringify(config({})))).sgd, undefined);
   });
 
   it('name the recipes that there are', () => {
