@@ -17,7 +17,8 @@ export async function shrink(
     progress = false;
     for (const candidate of candidates(best)) {
       const smaller = tidy(candidate);
-      if (sizeOf(smaller) >= sizeOf(best) || !(await attempt(() => fails(smaller)))) continue;
+      if (sizeOf(smaller) >= sizeOf(best)) continue;
+      if (!(await attempt(async () => isSound(smaller) && (await fails(smaller))))) continue;
       best = smaller;
       progress = true;
       break;
@@ -34,6 +35,14 @@ const attempt = async (body: () => Promise<boolean>): Promise<boolean> => {
     return false;
   }
 };
+
+/** A storage can only become a value of its own shape. */
+function isSound(p: Program): boolean {
+  const values = p.changes.flatMap((c) => (c.by === 'value' ? [c] : []));
+  if (values.length === 0) return true;
+  const shapes = shapesOf(p);
+  return values.every(({ leaf, value }) => shapes[leaf]!.shape.join() === shapes[value]!.shape.join());
+}
 
 /** What a program counts for: fewer statements first, then fewer of all else. */
 const sizeOf = ({ leaves, body, outputs, loss, twice, changes }: Program): number =>

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import type { Dimension } from '../../src/backend/plan/broadcast.js';
 import { encodeKernel } from '../../src/backend/simd/kernel.js';
 import { KernelPool } from '../../src/backend/simd/pool.js';
+import { encodeReduction, sharedDimension } from '../../src/backend/simd/reduction.js';
 import { instantiate, shareMemory } from '../../src/backend/simd/webassembly.js';
 import { evaluator, type Formula, f } from '../../src/ops/formula.js';
 
@@ -153,6 +154,87 @@ describe('vector kernels', () => {
       kernel(4 * a, 4 * b, 4 * y, Math.floor(outermost / 2), outermost);
       assert.deepEqual(new Float32Array(bytes, 0, 1000), expected);
     });
+});
+
+describe('reductions', () => {
+  const formula = f.mul(f.input(0), f.input(1));
+  /** [size, steps of two inputs, step of the output] of each dimension. */
+  const SHAPES: readonly (readonly (readonly [number, number, number, number])[])[] = [
+    [[1027, 1, 0, 0]],
+    [[1027, 1, 1, 1]],
+    [
+      [5, 7, 7, 1],
+      [7, 1, 1, 0],
+    ],
+    [
+      [6, 37, 0, 0],
+      [37, 1, 1, 1],
+    ],
+    [
+      [3, 140, 0, 7],
+      [20, 7, 7, 0],
+      [7, 1, 0, 1],
+    ],
+    [
+      [3, 36, 4, 0],
+      [4, 9, 1, 1],
+      [9, 1, 0, 0],
+    ],
+  ];
+  for (const dims of SHAPES)
+    for (const fold of ['sum', 'max'] as const)
+      it(`${fold} over ${JSON.stringify(dims)}`, () => {
+        const dimensions = dims.map(([size, ...steps]) => ({ size, steps }));
+        const shape = { fold, formula, inputs: 2, dimensions };
+        const kernel = instantiate(encodeReduction(shape, PAGES), memory);
+        const all = new Float32Array(5000).map((_, i) => Math.fround(Math.sin(i) * 3));
+        new Float32Array(bytes, 0, 5000).set(all);
+        const [a, b, y] = [100, 1500, 3000];
+        const results = new Map<number, number>();
+        const visit = (level: number, i: number, j: number, at: number): void => {
+          const dim = dims[level];
+          if (!dim) {
+            const value = Math.fround(all[a + i]! * all[b + j]!);
+            const before = results.get(at);
+            const next =
+              before === undefined ? value : fold === 'sum' ? before + value : Math.max(before, value);
+            results.set(at, next);
+            return;
+          }
+          for (let n = 0; n < dim[0]; n++) visit(level + 1, i + n * dim[1], j + n * dim[2], at + n * dim[3]);
+        };
+        visit(0, 0, 0, 0);
+        const total = sharedDimension(shape)?.size ?? 1;
+        const half = total > 1 ? Math.floor(total / 2) : 0;
+        if (half > 0) kernel(4 * a, 4 * b, 4 * y, 0, half);
+        kernel(4 * a, 4 * b, 4 * y, half, total);
+        const got = new Float32Array(bytes, 0, 5000);
+        for (const [at, value] of results)
+          assert.ok(
+            Math.abs(got[y + at]! - value) <= 1e-6 * Math.max(1, Math.abs(value)),
+            `${at}: ${got[y + at]}, ${value}`,
+          );
+        const touched = new Set([...results.keys()].map((at) => y + at));
+        got.forEach((value, i) => {
+          assert.ok(touched.has(i) || value === all[i], `wrote at ${i}`);
+        });
+      });
+
+  it('of NaN are NaN, and the largest of nothing but −∞ is −∞', () => {
+    const max = instantiate(
+      encodeReduction(
+        { fold: 'max', formula: f.input(0), inputs: 1, dimensions: [{ size: 9, steps: [1, 0] }] },
+        PAGES,
+      ),
+      memory,
+    );
+    const values = new Float32Array(bytes, 0, 10).fill(-INF);
+    max(0, 36, 0, 1);
+    assert.equal(values[9], -INF);
+    values[7] = NAN;
+    max(0, 36, 0, 1);
+    assert.ok(Number.isNaN(values[9]));
+  });
 });
 
 describe('a pool of threads', () => {

@@ -1,5 +1,5 @@
 import type { Graph, GraphNode } from '../../graph/graph.js';
-import { sameShape } from '../../graph/types.js';
+import { type Shape, sameShape } from '../../graph/types.js';
 import { type Formula, f, partsOf, substitute } from '../../ops/formula.js';
 import { operationOf } from '../../ops/operation.js';
 
@@ -9,8 +9,10 @@ export interface Cluster {
   readonly nodes: readonly number[];
   /** Nodes whose values it reads, each once; they broadcast to the result's shape. */
   readonly inputs: readonly number[];
-  /** What is computed for an element of the result, from those inputs. */
+  /** What is computed for an element, from those inputs. */
   readonly formula: Formula;
+  /** Present if these elements are then folded over some dimensions of `shape`, theirs. */
+  readonly reduce?: { readonly op: 'sum' | 'max'; readonly axes: readonly number[]; readonly shape: Shape };
 }
 
 /** More inputs or parts than this make a kernel slower, not faster: its values no longer fit into registers. */
@@ -26,7 +28,7 @@ const isElementwise = ({ op, inputs, dtype }: GraphNode, nodes: readonly GraphNo
 
 /**
  * The clusters of a graph by the node that is computed last. A node joins the one that reads its result if nobody else
- * does, if both have the same shape, and if the value is wanted nowhere else. A single node is a cluster too.
+ * does, if both have the same shape, and if the value is wanted nowhere else. A sum or a maximum may end a cluster. A single node is one too.
  *
  * @param apart nodes that are better computed by themselves, such as an activation that a convolution applies
  */
@@ -40,22 +42,38 @@ export function clusters(graph: Graph, apart: (node: number) => boolean): Map<nu
   if (graph.guard !== undefined) wanted.add(graph.guard);
   const made = new Map<number, Cluster>();
   nodes.forEach((node, i) => {
-    if (!isElementwise(node, nodes) || apart(i)) return;
+    const reduce = reductionOf(node, nodes);
+    if ((!reduce && !isElementwise(node, nodes)) || apart(i)) return;
+    const shape = reduce?.shape ?? node.shape;
     const joins = (input: number): Cluster | undefined => {
       const other = made.get(input);
       const alone = users[input]!.length === 1 && !wanted.has(input);
-      return other && alone && sameShape(nodes[input]!.shape, node.shape) ? other : undefined;
+      return other && !other.reduce && alone && sameShape(nodes[input]!.shape, shape) ? other : undefined;
     };
-    let cluster = joined(i, node, joins);
+    let cluster = joined(i, node, joins, reduce);
     if (cluster.inputs.length > MAX_INPUTS || partsOf(cluster.formula).length > MAX_PARTS)
-      cluster = joined(i, node, () => undefined);
+      cluster = joined(i, node, () => undefined, reduce);
     for (const inner of cluster.nodes) made.delete(inner);
     made.set(i, cluster);
   });
   return made;
 }
 
-function joined(i: number, node: GraphNode, joins: (input: number) => Cluster | undefined): Cluster {
+/** How a node folds its input, if it is a sum or a maximum of float32. */
+function reductionOf(
+  { op, inputs, dtype, attrs }: GraphNode,
+  nodes: readonly GraphNode[],
+): Cluster['reduce'] {
+  if ((op !== 'sum' && op !== 'max') || dtype !== 'float32') return undefined;
+  return { op, axes: attrs.axes as readonly number[], shape: nodes[inputs[0]!]!.shape };
+}
+
+function joined(
+  i: number,
+  node: GraphNode,
+  joins: (input: number) => Cluster | undefined,
+  reduce: Cluster['reduce'],
+): Cluster {
   const inputs: number[] = [];
   const nodes = new Set<number>();
   const inputOf = (external: number): Formula => {
@@ -74,6 +92,6 @@ function joined(i: number, node: GraphNode, joins: (input: number) => Cluster | 
     return operand;
   });
   nodes.add(i);
-  const formula = operationOf(node.op).formula!(operands, node.attrs);
-  return { nodes: [...nodes].sort((a, b) => a - b), inputs, formula };
+  const formula = reduce ? operands[0]! : operationOf(node.op).formula!(operands, node.attrs);
+  return { nodes: [...nodes].sort((a, b) => a - b), inputs, formula, ...(reduce ? { reduce } : {}) };
 }

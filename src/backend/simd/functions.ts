@@ -15,8 +15,8 @@ const ROUNDER_BITS = 0x4b400000;
 /** The bits of √½. */
 const SQRT_HALF = 0x3f3504f3;
 /** Bytes of the upper two of four numbers, and of the lower two of each of two vectors. */
-const HIGH_HALF = [8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15];
-const LOW_HALVES = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
+export const HIGH_HALF = [8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15];
+export const LOW_HALVES = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
 /** ln 2 in two parts, of which the first has few enough bits for its products with exponents to be exact. */
 const LN2 = [0.693359375, -2.1219444005469057e-4] as const;
 

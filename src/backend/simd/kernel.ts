@@ -10,10 +10,6 @@ export interface KernelShape {
   readonly dimensions: readonly Dimension[];
 }
 
-/** Inputs advance by this much at most in the innermost dimension: by whole vectors, or not at all. */
-export const fits = ({ dimensions }: KernelShape): boolean =>
-  dimensions.at(-1)!.steps.every((step) => step === 0 || step === 1);
-
 /**
  * A WebAssembly module whose `run(a, b, …, y, from, to)` gets the addresses of the inputs and of the output, and
  * computes the elements `from` to `to` of the outermost dimension. Results do not depend on how that is split.

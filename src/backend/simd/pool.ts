@@ -2,6 +2,7 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { DeviceError } from '../../errors/errors.js';
 import { type Control, controlOf, publish, WORD, WORDS, work } from './jobs.js';
 import { encodeKernel, type KernelShape } from './kernel.js';
+import { encodeReduction, type ReductionShape } from './reduction.js';
 import { instantiate, type Memory, type Run } from './webassembly.js';
 
 /** Elements below which one thread is done before another has woken up. */
@@ -34,12 +35,21 @@ export class KernelPool {
     this.#control = controlOf(this.#buffer);
   }
 
-  /** The number of a kernel, which is made when it is new. */
+  /** The number of an elementwise kernel, which is made when it is new. */
   kernel(shape: KernelShape): number {
+    return this.#known(shape, () => encodeKernel(shape, this.pages));
+  }
+
+  /** The number of a reduction's kernel. */
+  reduction(shape: ReductionShape): number {
+    return this.#known(shape, () => encodeReduction(shape, this.pages));
+  }
+
+  #known(shape: KernelShape | ReductionShape, encode: () => Uint8Array<ArrayBuffer>): number {
     const key = JSON.stringify(shape);
     let id = this.#byKey.get(key);
     if (id === undefined) {
-      const module = encodeKernel(shape, this.pages);
+      const module = encode();
       id = this.#runs.push(instantiate(module, this.memory)) - 1;
       this.#modules.push(module);
       this.#byKey.set(key, id);
@@ -53,9 +63,10 @@ export class KernelPool {
    * @param addresses of the inputs and of the output, in the memory
    * @param total size of the outermost dimension
    * @param inner elements for each step of it
+   * @param grain steps that are better not divided
    * @throws DeviceError if a thread has died in the middle
    */
-  run(id: number, addresses: readonly number[], total: number, inner: number): void {
+  run(id: number, addresses: readonly number[], total: number, inner: number, grain = 1): void {
     if (this.threads < 2 || total < 2 || total * inner < SHARED_FROM) {
       this.#runs[id]!(...addresses, 0, total);
       return;
@@ -65,7 +76,7 @@ export class KernelPool {
       for (; one.sent < this.#modules.length; one.sent++)
         one.port.postMessage({ id: one.sent, module: this.#modules[one.sent]! });
     // Pieces of whole vectors: elements of one cache line belong to one thread.
-    const piece = inner > 1 ? Math.max(1, Math.ceil(PIECE / inner)) : PIECE;
+    const piece = grain * Math.ceil(PIECE / inner / grain);
     const { words } = this.#control;
     publish(this.#control, ++this.#jobs, id, total, piece, addresses);
     Atomics.add(words, WORD.wake, 1);

@@ -1,8 +1,11 @@
 import { sizeOf } from '../../../graph/types.js';
 import { broadcastDimensions, type Dimension } from '../../plan/broadcast.js';
 import type { Cluster } from '../../plan/fusion.js';
+import type { KernelPool } from '../../simd/pool.js';
+import { sharedDimension } from '../../simd/reduction.js';
 import { canRender } from '../../simd/render.js';
 import { Arg } from '../api/dnnl.js';
+import type { Arena } from '../arena.js';
 import type { Builder } from '../builder.js';
 import type { Form } from '../ir.js';
 import { padded } from './elementwise.js';
@@ -14,14 +17,26 @@ const SMALL = 256;
  * Computes elementwise nodes as one vector kernel. False where that cannot be: memory that the kernels do not reach, a
  * formula that they do not know, values in bfloat16, or next to nothing to do.
  */
-export function lowerCluster(b: Builder, { nodes, inputs, formula }: Cluster): boolean {
+export function lowerCluster(b: Builder, cluster: Cluster): boolean {
+  const { inputs, formula, reduce } = cluster;
+  const size = sizeOf(reduce?.shape ?? b.node(cluster.nodes.at(-1)!).shape);
   const { arena } = b;
-  const pool = arena?.pool;
+  if (!arena?.pool || size < SMALL || !canRender(formula)) return false;
+  if (inputs.some((input) => b.dnnl.typeOf(b.value(input).forms[0]!.md) !== 'float32')) return false;
+  if (reduce) lowerReduction(b, cluster, reduce, arena, arena.pool);
+  else lowerElementwise(b, cluster, arena, arena.pool);
+  return true;
+}
+
+function lowerElementwise(
+  b: Builder,
+  { nodes, inputs, formula }: Cluster,
+  arena: Arena,
+  pool: KernelPool,
+): void {
   const root = nodes.at(-1)!;
   const { shape, scope } = b.node(root);
   const size = sizeOf(shape);
-  if (!arena || !pool || size < SMALL || !canRender(formula)) return false;
-  if (inputs.some((input) => b.dnnl.typeOf(b.value(input).forms[0]!.md) !== 'float32')) return false;
   const { forms, lead, dimensions } = arrange(b, root, inputs);
   const [outermost, ...below] = dimensions;
   // The size of the outermost dimension is an argument, so that one kernel serves all.
@@ -49,7 +64,40 @@ export function lowerCluster(b: Builder, { nodes, inputs, formula }: Cluster): b
     },
   });
   b.define(root, out);
-  return true;
+}
+
+/** Folds elements that are computed on the way, row-major. */
+function lowerReduction(
+  b: Builder,
+  { nodes, inputs, formula }: Cluster,
+  { op, axes, shape }: NonNullable<Cluster['reduce']>,
+  arena: Arena,
+  pool: KernelPool,
+): void {
+  const root = nodes.at(-1)!;
+  const kept = shape.map((d, i) => (axes.includes(i) ? 1 : d));
+  const dimensions = broadcastDimensions([...inputs.map((input) => b.node(input).shape), kept], shape);
+  const work = { fold: op, formula, inputs: inputs.length, dimensions };
+  const shared = sharedDimension(work);
+  const id = pool.reduction(work);
+  const sources = inputs.map((input) => reachable(b, input, b.plainForm(input)));
+  const out = b.newPlainForm(root);
+  const total = shared?.size ?? 1;
+  // Where neighbours belong to different results, several vectors of them are computed at a time.
+  const grain = shared && shared === dimensions.at(-1) ? 64 : 1;
+  b.emit({
+    op: nodes.map((i) => b.node(i).op).join('+'),
+    scope: b.node(root).scope,
+    kernel: 'wasm',
+    macs: 0,
+    touches: [...sources.map(({ region }) => region), out.region],
+    writes: false,
+    script: (at) => {
+      const addresses = [...sources, out].map(({ region }) => arena.offsetOf(at(region)));
+      return () => pool.run(id, addresses, total, sizeOf(shape) / total, grain);
+    },
+  });
+  b.define(root, out);
 }
 
 interface Arrangement {
