@@ -236,8 +236,9 @@ export function exampleTests(consumer: () => Consumer): void {
         const { url, stop } = await start('--max-wait', '1000');
         const under = files.slice(0, 4).map((file) => ask(url, file));
         for (;;) {
-          const { waiting } = (await (await fetch(`${url}/health`)).json()) as { waiting: number };
-          if (waiting === under.length) break;
+          const { waiting, inputs } = (await (await fetch(`${url}/health`)).json()) as Record<string, number>;
+          // On a busy machine some may have been answered before the last has come.
+          if (waiting! + inputs! >= under.length) break;
         }
         const stopped = stop();
         for (const answer of await Promise.all(under)) assert.equal((await guesses(answer)).length, 5);

@@ -30,6 +30,7 @@ interface Setup {
   staleFiles(compiled: readonly string[], sources: ReadonlySet<string>): string[];
   findOneDnn(ldconfig: string, exists: (file: string) => boolean): string | undefined;
   oneDnnCommand(system: System): string | undefined;
+  turboJpegAdvice(system: System, ldconfig: string, exists: (file: string) => boolean): string | undefined;
 }
 interface TestScript {
   chooseTests(sources: readonly string[], words: readonly string[]): string[];
@@ -193,6 +194,22 @@ test('the command that installs oneDNN is that of the system', () => {
     'brew install onednn',
   );
   assert.equal(setup.oneDnnCommand({ ...debian, family: undefined }), undefined);
+});
+
+test('libjpeg-turbo is offered where it is missing', () => {
+  const nothing = () => false;
+  assert.match(
+    setup.turboJpegAdvice(debian, '', nothing)!,
+    /Optional: run: apt-get install -y libturbojpeg0$/,
+  );
+  assert.match(setup.turboJpegAdvice({ ...debian, root: false }, '', nothing)!, /run: sudo apt-get/);
+  const cache = '\tlibturbojpeg.so.0 (libc6,x86-64) => /lib/x86_64-linux-gnu/libturbojpeg.so.0';
+  assert.equal(setup.turboJpegAdvice(debian, cache, nothing), undefined);
+  const brewed = (file: string) => file === '/opt/homebrew/lib/libturbojpeg.dylib';
+  const mac = { ...debian, family: undefined, platform: 'darwin' };
+  assert.match(setup.turboJpegAdvice(mac, '', nothing)!, /brew install jpeg-turbo$/);
+  assert.equal(setup.turboJpegAdvice(mac, '', brewed), undefined);
+  assert.equal(setup.turboJpegAdvice({ ...debian, family: undefined }, '', nothing), undefined);
 });
 
 test('which tests run', () => {
