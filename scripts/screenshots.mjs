@@ -20,14 +20,18 @@ const at = (/** @type {string} */ path) => fileURLToPath(new URL(path, import.me
 const SCREENS = at('../docs/screenshots');
 const DESKTOP = { width: 1440, height: 1000 };
 const PHONE = { width: 375, height: 812 };
-const STEPS = 600;
+const STEPS = 1200;
 /** Names of the runs, and what sets them apart. */
-const RUNS = { relu: ['--seed', '1'], tanh: ['--seed', '1', '--activation', 'tanh'] };
+const RUNS = {
+  relu: ['--lr', '0.003', '--activation', 'relu'],
+  tanh: ['--lr', '0.003', '--activation', 'tanh'],
+};
 
 /**
- * File name, address, what has to be there first, and how it is shown. `scroll` names what the picture begins with.
+ * File name, address, what has to be there first, and how it is shown. `act` is a button to press first, `late` what
+ * appears late, `scroll` what the image begins with.
  *
- * @type {readonly { name: string, hash: string, ready: string, size?: typeof DESKTOP, dark?: boolean, zh?: boolean, scroll?: string }[]}
+ * @type {readonly { name: string, hash: string, ready: string, act?: string, late?: readonly string[], size?: typeof DESKTOP, dark?: boolean, zh?: boolean, scroll?: string }[]}
  */
 const PAGES = [
   { name: 'runs-light', hash: '#/', ready: 'table.runs', size: { width: 1440, height: 480 } },
@@ -38,6 +42,7 @@ const PAGES = [
     name: 'inside-dark',
     hash: '#/run/relu/inside?layer=features.0',
     ready: 'canvas.kernels',
+    late: ['ol.network', '.feature-maps'],
     size: { width: 1440, height: 1500 },
     dark: true,
   },
@@ -45,13 +50,15 @@ const PAGES = [
     name: 'try-light',
     hash: '#/run/relu/try?index=3',
     ready: '.answer',
+    act: 'Measure',
+    late: ['ul.neighbours', 'table.confusion'],
     size: { width: 1440, height: 1420 },
   },
   {
     name: 'compare-dark',
     hash: '#/compare?ids=relu,tanh',
     ready: 'tr.differs',
-    size: { width: 1440, height: 1360 },
+    size: { width: 1440, height: 1200 },
     dark: true,
   },
   { name: 'paper-light', hash: '#/paper', ready: '.prose', size: { width: 1440, height: 1100 } },
@@ -73,7 +80,11 @@ async function train(folder) {
       '--max-steps',
       String(STEPS),
       '--insight-every',
-      '25',
+      '60',
+      '--batch-size',
+      '32',
+      '--eval-limit',
+      '1000',
     ];
     const args = [at('../dist/src/cli/main.js'), 'train', ...common, '--run', run, ...flags];
     const child = spawn(process.execPath, args, { stdio: 'inherit' });
@@ -85,7 +96,8 @@ async function train(folder) {
 /** @param {string} address */
 async function photograph(address) {
   const browser = await launch();
-  for (const { name, hash, ready, size = DESKTOP, dark = false, zh = false, scroll } of PAGES) {
+  for (const { name, hash, ready, ...shown } of PAGES) {
+    const { act, late = [], size = DESKTOP, dark = false, zh = false, scroll } = shown;
     const phone = size === PHONE;
     const context = await browser.newContext({
       viewport: size,
@@ -98,6 +110,8 @@ async function photograph(address) {
     page.setDefaultTimeout(120_000);
     await page.goto(`${address.replace(/\/$/, '')}/${hash}`);
     await page.locator(ready).first().waitFor();
+    if (act) await page.getByRole('button', { name: act }).click();
+    for (const one of late) await page.locator(one).first().waitFor();
     if (scroll)
       await page
         .locator(scroll)
