@@ -5,7 +5,7 @@ const M1 = 0xcd9e8d57;
 const W0 = 0x9e3779b9;
 const W1 = 0xbb67ae85;
 const TWO32 = 2 ** 32;
-// A stream number is below 2^53, so its high word never has this bit: forks cannot meet ordinary blocks.
+// Stream numbers are below 2^53, so their high word never has this bit: forks never share counters with streams.
 const FORK_TAG = 0x80000000;
 
 /** The high 32 bits of the product of two 32-bit unsigned integers (as a signed 32-bit number). */
@@ -54,13 +54,13 @@ export function philox4x32(counter: ArrayLike<number>, key: ArrayLike<number>, o
   out[3] = c3;
 }
 
-/** All that a {@link Generator} is, in a form that survives `JSON.stringify`. */
+/** The complete state of a {@link Generator}, as JSON data. */
 export interface GeneratorState {
   key: [number, number];
   stream: number;
-  /** How many 32-bit words have been drawn. */
+  /** Number of 32-bit words drawn so far. */
   position: number;
-  /** The second normal number of a Box-Muller pair, waiting to be handed out; already scaled to mean 0, std 1. */
+  /** The unused second number of a Box-Muller pair (mean 0, std 1). */
   spare: number | null;
 }
 
@@ -93,7 +93,7 @@ export class Generator {
   /**
    * @param seed any safe integer
    * @param stream a safe integer from 0: streams of one seed are independent
-   * @throws UsageError for anything else
+   * @throws UsageError if either is out of range
    */
   constructor(seed: number, stream = 0) {
     checkInteger('the seed', seed, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
@@ -131,7 +131,7 @@ export class Generator {
     let value = this.#spare;
     this.#spare = null;
     if (value === null) {
-      // Half a step away from 0, whose logarithm is not finite.
+      // Offset by half a step, since the logarithm of 0 is infinite.
       const radius = Math.sqrt(-2 * Math.log((this.nextUint32() + 0.5) / TWO32));
       const angle = 2 * Math.PI * (this.nextUint32() / TWO32);
       value = radius * Math.cos(angle);
@@ -141,7 +141,7 @@ export class Generator {
   }
 
   /**
-   * A whole number from 0 to n - 1, each equally likely (Lemire's method: no modulo bias).
+   * An integer from 0 to n - 1, uniformly distributed (Lemire's method: no modulo bias).
    *
    * @throws UsageError unless n is an integer from 1 to 2^32
    */
@@ -155,7 +155,7 @@ export class Generator {
     }
   }
 
-  /** The numbers 0 to n - 1 in random order (Fisher-Yates). Throws UsageError for a length that cannot be. */
+  /** A random permutation of 0 to n - 1 (Fisher-Yates). Throws UsageError unless n is an integer in [0, 2^31 - 1]. */
   permutation(n: number): Int32Array {
     checkInteger('permutation(n)', n, 0, 2 ** 31 - 1);
     const order = Int32Array.from({ length: n }, (_, i) => i);
@@ -169,8 +169,8 @@ export class Generator {
   }
 
   /**
-   * An independent generator for a part of the work. It depends on this generator's seed and stream and on
-   * `stream`, not on how much has been drawn, so parts may be computed in any order.
+   * An independent generator, for one part of a task. It depends on this generator's seed and stream and on the
+   * argument, but not on the numbers drawn so far, so parts may run in any order.
    */
   fork(stream: number): Generator {
     checkInteger('fork(stream)', stream, 0, Number.MAX_SAFE_INTEGER);
@@ -180,7 +180,7 @@ export class Generator {
     return Generator.fromState({ key: [out[0]!, out[1]!], stream: 0, position: 0, spare: null });
   }
 
-  /** A copy of everything that decides the numbers to come. */
+  /** A copy of the state. */
   state(): GeneratorState {
     return {
       key: [this.#key[0]!, this.#key[1]!],
@@ -190,11 +190,11 @@ export class Generator {
     };
   }
 
-  /** A generator that continues where `state()` was taken. Throws UsageError for a state that is not one. */
+  /** A generator that continues from a saved state. Throws UsageError if the state is not valid. */
   static fromState(state: GeneratorState): Generator {
     const { key, stream, position, spare } = state;
     if (!Array.isArray(key) || key.length !== 2 || (spare !== null && !Number.isFinite(spare))) {
-      throw new UsageError({ what: 'this is not the state of a generator', got: JSON.stringify(state) });
+      throw new UsageError({ what: 'the generator state is not valid', got: JSON.stringify(state) });
     }
     for (const word of key) checkInteger('a word of the key', word, 0, TWO32 - 1);
     checkInteger('the position', position, 0, Number.MAX_SAFE_INTEGER);

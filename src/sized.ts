@@ -1,9 +1,8 @@
 import type { z } from 'zod';
 
 /**
- * Texts or lists of `least` to `most` characters or entries. zod's own `min` and `max` look at the length of
- * whatever came, even after it was found to be something else, and throw a TypeError for an object whose `length`
- * cannot be compared.
+ * Limits the length of a string or an array schema to `least`…`most`. zod's own `min` and `max` read `length` even if
+ * the value is of the wrong type, and throw a TypeError for an object whose `length` cannot be compared.
  */
 export const sized = <S extends z.ZodType<{ readonly length: number }>>(
   schema: S,

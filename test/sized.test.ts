@@ -23,5 +23,8 @@ test('a value in a message is cut, and named where it goes too deep to be writte
   assert.equal(excerpt(undefined), 'none');
   assert.equal(excerpt('x'.repeat(1000)).length, 201);
   const depth = 100_000;
-  assert.equal(excerpt(JSON.parse('['.repeat(depth) + ']'.repeat(depth))), 'something that goes very deep');
+  assert.equal(
+    excerpt(JSON.parse('['.repeat(depth) + ']'.repeat(depth))),
+    'a value that is nested too deeply',
+  );
 });

@@ -1,10 +1,10 @@
 import { UsageError } from './errors.js';
 import { nearest } from './nearest.js';
 
-/** Characters of a text that a message shows. */
+/** Longest string that a message quotes in full, in characters. */
 const MOST = 60;
 
-/** What a value is, for a message about an argument: `"same"`, `an array of 3`, `a Map`, `null`. */
+/** Describes a value for an error message: `"same"`, `an array of 3`, `a Map`, `null`. */
 export function shown(value: unknown): string {
   if (typeof value === 'string')
     return JSON.stringify(value.length > MOST ? `${value.slice(0, MOST)}…` : value);
@@ -18,7 +18,7 @@ export function shown(value: unknown): string {
   const name: unknown = Object.getPrototypeOf(value)?.constructor?.name;
   if (typeof name !== 'string' || name === 'Object' || name === '') {
     const keys = Object.keys(value);
-    return `an object with ${keys.length === 0 ? 'nothing in it' : keys.slice(0, 6).join(', ')}`;
+    return `an object with ${keys.length === 0 ? 'no keys' : keys.slice(0, 6).join(', ')}`;
   }
   return `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`;
 }
@@ -28,11 +28,11 @@ const camelCase = (name: string): string =>
   name.replace(/_+([a-z0-9])/gi, (_, letter: string) => letter.toUpperCase());
 
 /**
- * Checks that options are an object with known names alone.
+ * Checks that `options` is a plain object and that all its keys are known.
  *
- * @param owner what they are given to, for messages
- * @param known all names that there are
- * @throws UsageError with the name that was probably meant
+ * @param owner the function or class that takes the options, for messages
+ * @param known all valid names
+ * @throws UsageError, suggesting the most similar known name
  */
 export function checkOptionNames(owner: string, options: unknown, known: readonly string[]): void {
   const expected = known.length === 0 ? 'no options' : `{ ${known.join(', ')} }`;
@@ -55,7 +55,7 @@ export function checkOptionNames(owner: string, options: unknown, known: readonl
   });
 }
 
-/** What PyTorch calls an option that has another name here. */
+/** PyTorch's option names (in camel case) that are named differently here. */
 const RENAMED: Readonly<Record<string, string>> = {
   numWorkers: 'workers',
   prefetchFactor: 'prefetch',
@@ -68,7 +68,7 @@ function isPlain(value: object): boolean {
   return parent === null || Object.getPrototypeOf(parent) === null;
 }
 
-/** @throws UsageError for what is not a number within bounds, both included */
+/** @throws UsageError unless the value is a finite number in [least, most] */
 export function checkNumber(
   owner: string,
   name: string,
@@ -79,7 +79,7 @@ export function checkNumber(
   throw new UsageError({ what: `${owner} got a bad ${name}`, expected, got: shown(value) });
 }
 
-/** @throws UsageError for anything but true and false: a text such as "false" would count as true */
+/** @throws UsageError unless every value is a boolean: the string "false" would be truthy */
 export function checkBooleans(owner: string, values: Readonly<Record<string, unknown>>): void {
   for (const [name, value] of Object.entries(values))
     if (typeof value !== 'boolean')

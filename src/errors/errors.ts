@@ -5,11 +5,11 @@ export interface ErrorParts {
   what: string;
   /** What was expected, with units. */
   expected?: string;
-  /** What came instead, with units. */
+  /** The actual value, with units. */
   got?: string;
   /** What the reader can do about it. */
   next?: string;
-  /** The error underneath, if there is one. */
+  /** The underlying error, if any. */
   cause?: unknown;
 }
 
@@ -17,10 +17,10 @@ function sentence(text: string): string {
   return /[.!?…]$/.test(text) ? text : `${text}.`;
 }
 
-/** Most characters of a part: what came may be a whole file on one line. */
+/** Longest part of a message, in characters: `got` may be a whole file on one line. */
 const MOST = 2000;
 
-/** On a terminal, control characters in a name would be obeyed. */
+/** Limits the length and escapes control characters, which a terminal would interpret. */
 const cut = (text: string): string => printableLines(text.length > MOST ? `${text.slice(0, MOST)}…` : text);
 
 function paragraph({ what, expected, got, next }: ErrorParts): string {
@@ -63,21 +63,21 @@ export class PaperweightError extends Error {
   }
 }
 
-/** A data set, an image or a download is missing, broken or not what it claims to be. */
+/** A data set, an image or a download is missing, damaged or of the wrong format. */
 export class DataError extends PaperweightError {
   static {
     DataError.prototype.name = 'DataError';
   }
 }
 
-/** The caller gave an option or an argument that cannot work. */
+/** An option or an argument is not valid. */
 export class UsageError extends PaperweightError {
   static {
     UsageError.prototype.name = 'UsageError';
   }
 }
 
-/** A file of weights or of training state cannot be read or written. */
+/** A file of weights or training state cannot be read or written. */
 export class CheckpointError extends PaperweightError {
   static {
     CheckpointError.prototype.name = 'CheckpointError';
@@ -91,21 +91,21 @@ export class ShapeError extends PaperweightError {
   }
 }
 
-/** A device or a backend is missing, or cannot run what was asked. */
+/** A device or a backend is missing, or cannot run the requested operation. */
 export class DeviceError extends PaperweightError {
   static {
     DeviceError.prototype.name = 'DeviceError';
   }
 }
 
-/** A {@link PaperweightError}, or any error, in a form that crosses a thread boundary. */
+/** An error as plain data that can be sent to another thread. */
 export interface PlainError extends ErrorParts {
   name: string;
 }
 
 const KINDS = { PaperweightError, DataError, UsageError, CheckpointError, ShapeError, DeviceError };
 
-/** Turns an error into plain data for `postMessage`; the class comes back with {@link errorFromPlain}. */
+/** Turns an error into plain data for `postMessage`; {@link errorFromPlain} restores its class. */
 export function errorToPlain(error: unknown): PlainError {
   if (error instanceof PaperweightError) {
     const { name, what, expected, got, next } = error;
@@ -116,7 +116,7 @@ export function errorToPlain(error: unknown): PlainError {
     : { name: 'Error', what: String(error) };
 }
 
-/** The reverse of {@link errorToPlain}; a class that is not ours becomes a plain `Error` with its message. */
+/** The reverse of {@link errorToPlain}; an error of any other class becomes a plain `Error` with its name and message. */
 export function errorFromPlain(plain: PlainError): Error {
   if (Object.hasOwn(KINDS, plain.name)) return new KINDS[plain.name as keyof typeof KINDS](plain);
   const error = new Error(plain.what);

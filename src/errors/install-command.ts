@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 
-/** What a library's package is called; in the order in which to try them on Debian. */
+/** Package names of a library. On Debian several names are tried in order. */
 export interface PackageNames {
   readonly homebrew: string;
   readonly debian: readonly string[];
@@ -9,7 +9,7 @@ export interface PackageNames {
   readonly alpine?: string;
 }
 
-/** The command that installs a library on this kind of system; undefined where none is known. */
+/** The command that installs a library on this system; undefined if the system is not known. */
 export function installCommand(names: PackageNames): string | undefined {
   if (process.platform === 'darwin') return `brew install ${names.homebrew}`;
   if (process.platform !== 'linux') return undefined;

@@ -1,10 +1,10 @@
-/** Letters that may be wrong for each one that is there, so that short words are not taken for any other. */
+/** Largest edit distance as a share of the word's length, so that short words do not match everything. */
 const WRONG_SHARE = 0.4;
 
 /**
- * The word that somebody has probably meant: with a letter or two wrong, or of which only a part was written.
+ * The word that was probably meant by a misspelled or abbreviated one.
  *
- * @returns undefined where none is near
+ * @returns undefined if no word is similar
  */
 export function nearest(word: string, words: readonly string[]): string | undefined {
   const plain = (text: string): string => text.toLowerCase().replace(/^-+/, '');
@@ -30,7 +30,7 @@ const initials = (text: string): string =>
     .map((part) => part[0] ?? '')
     .join('');
 
-/** Letters to insert, leave out, change or swap with the next one (Damerau's and Levenshtein's distance). */
+/** Damerau-Levenshtein distance: insertions, deletions, substitutions and swaps of adjacent letters. */
 function distance(a: string, b: string): number {
   const [one, other] = [[...a], [...b]];
   let [before, last]: [number[], number[]] = [[], other.map((_, j) => j)];
@@ -48,7 +48,7 @@ function distance(a: string, b: string): number {
   return last[other.length]!;
 }
 
-/** "did you mean X? Otherwise …", or the advice alone where no word is near. */
+/** "did you mean X? Otherwise …", or only the advice if no word is similar. */
 export function didYouMean(word: string, words: readonly string[], otherwise: string): string {
   const near = nearest(word, words);
   return near === undefined ? otherwise : `did you mean ${near}? Otherwise ${otherwise}`;

@@ -1,4 +1,4 @@
-/** Control characters, line separators, and marks that turn the order of what follows. */
+/** Control characters, line separators, and marks that change the direction of the text after them. */
 const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu;
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
@@ -9,9 +9,9 @@ function escaped(character: string): string {
   );
 }
 
-/** A name from outside on one line: a terminal would obey the control characters in it. */
+/** Escapes control characters, which a terminal would interpret, so that a name stays on one line. */
 export const printable = (name: string): string => name.replaceAll(CONTROL, escaped);
 
-/** {@link printable} for a text that may have several lines. */
+/** {@link printable} for text that may have several lines: newlines and tabs are kept. */
 export const printableLines = (text: string): string =>
   text.replaceAll(CONTROL, (character) => ('\n\t'.includes(character) ? character : escaped(character)));

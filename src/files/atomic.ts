@@ -8,9 +8,9 @@ import { diskError } from './disk-error.js';
 import { type OutputTarget, outputTarget } from './output-target.js';
 import { writeAll, writeThrough } from './write-through.js';
 
-/** Makes what was created, renamed or removed in a folder last. */
+/** Flushes a folder's entries to disk, so that files created, renamed or removed in it survive a power cut. */
 export async function syncFolder(folder: string): Promise<void> {
-  // Without this a power cut can undo the rename. Windows cannot open a folder, and does not need it.
+  // Windows cannot open a folder, and does not need this.
   if (process.platform === 'win32') return;
   const handle = await open(folder, 'r');
   try {
@@ -24,11 +24,11 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** The name of a file that is still being written, which only a process that was killed leaves behind. */
+/** The name of a file while it is being written. Such a file remains only if the process is killed. */
 const temporaryName = (name: string): string => `.${name}.${randomBytes(6).toString('hex')}.tmp`;
 const TEMPORARY = /^\.(.+)\.[0-9a-f]{12}\.tmp$/;
 
-/** The file that a temporary one was to become; undefined for any other name. */
+/** The final name of a temporary file; undefined if `name` is not a temporary name. */
 export const temporaryFor = (name: string): string | undefined => TEMPORARY.exec(name)?.[1];
 
 type Pieces = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
@@ -37,15 +37,15 @@ type Pieces = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
  * Writes a file so that its path holds either the old bytes or all of the new ones, whatever happens: a
  * temporary file in the same folder, fsync, rename, fsync of the folder.
  *
- * A link stays a link, and the file that it leads to is written. What is no regular file (a pipe, a terminal, a
- * device) stays what it is: the bytes are written through it, in order.
+ * A symbolic link is followed and kept. If the path is not a regular file (a pipe, a terminal, a device), the bytes
+ * are written into it in order, and it is not replaced.
  *
- * @param data a text (UTF-8), bytes, or several pieces of bytes; bytes must not change until they are written,
- *   which is when the next piece is asked for
- * @param options.checksum the first piece has room for a checksum (`CHECKSUM_ROOM`), which is to be filled in
- * @returns how many bytes were written
- * @throws CheckpointError when the disk is full, read-only or not ours to write, the folder is missing, or the path
- *   leads to a folder, a disk, or a pipe that nobody reads; what was at the path before is then untouched
+ * @param data text (UTF-8), bytes, or a sequence of byte arrays; each array must not change until the next one is
+ *   requested
+ * @param options.checksum fill in the checksum for which the first array has room (`CHECKSUM_ROOM`)
+ * @returns the number of bytes written
+ * @throws CheckpointError if the disk is full or read-only, permission or the folder is missing, or the path leads to
+ *   a folder, a disk, or a pipe without a reader; the old content is then unchanged
  */
 export async function writeFileAtomic(
   file: string,
@@ -63,7 +63,7 @@ export async function writeFileAtomic(
   try {
     const target = outputTarget(file);
     if (target.kind === 'file') await replaceFile(target, counted(), checksum);
-    else await writeThrough(target, checksum ? await sealed(counted()) : counted());
+    else await writeThrough(target, checksum ? await withChecksum(counted()) : counted());
   } catch (error) {
     throw diskError(error, `cannot write ${file}`, CheckpointError);
   }
@@ -85,12 +85,12 @@ async function replaceFile(
       for await (const piece of pieces) {
         if (checksum) digestAt ??= digestOffset(piece);
         const written = writeAll((...part) => handle.write(...part), piece);
-        // The system writes in a thread of its own meanwhile.
+        // Hashing overlaps with the write, which runs on another thread.
         hash?.update(piece);
         await written;
       }
       if (hash) await handle.write(hash.digest('hex'), digestAt, 'latin1');
-      if (old) await likeBefore(handle, old);
+      if (old) await copyOwnership(handle, old);
       await handle.sync();
     } finally {
       await handle.close();
@@ -103,15 +103,15 @@ async function replaceFile(
   }
 }
 
-/** Gives a file the owner and the permissions of the one that it replaces, where the file system has such. */
-async function likeBefore(handle: FileHandle, { mode, uid, gid }: Stats): Promise<void> {
+/** Gives a file the owner and the permissions of the file that it replaces, if the file system supports them. */
+async function copyOwnership(handle: FileHandle, { mode, uid, gid }: Stats): Promise<void> {
   const own = await handle.stat();
   if (own.uid !== uid || own.gid !== gid) await handle.chown(uid, gid).catch(() => {});
   if (own.mode !== mode) await handle.chmod(mode & 0o7777).catch(() => {});
 }
 
-/** Pieces with their checksum filled in. They are held in memory, since nothing can be put in later where they go. */
-async function sealed(pieces: Pieces): Promise<Buffer[]> {
+/** The pieces with their checksum filled in. They are collected in memory, since a stream cannot be patched later. */
+async function withChecksum(pieces: Pieces): Promise<Buffer[]> {
   const hash = createHash('sha256');
   const all: Buffer[] = [];
   for await (const piece of pieces) {

@@ -3,13 +3,13 @@ import { endianness } from 'node:os';
 import { CheckpointError } from '../errors/errors.js';
 import { diskError } from './disk-error.js';
 
-/** Bytes at positions: an open file, or a buffer. */
+/** Random access to bytes: an open file, or a buffer. */
 export interface ByteSource {
   /** The file's path, for messages. */
   readonly name: string;
   /** In bytes. */
   readonly size: number;
-  /** Fills `into` with the bytes from `position` on. @throws where there are fewer */
+  /** Fills `into` with the bytes from `position` on. @throws if the source ends before `into` is full */
   read(into: Uint8Array, position: number): Promise<void>;
 }
 
@@ -19,10 +19,10 @@ const SLICE = 2 ** 26;
 /**
  * Opens a file for `body` and closes it afterwards.
  *
- * Files are read at positions and not mapped: mapping and copying takes no less time, and a process that touches a
- * mapped file which somebody has cut short is killed (docs/architecture.md has the figures).
+ * Files are read by position and not memory-mapped: mapping is not faster, and a process that touches a mapped file
+ * after it was truncated is killed (docs/architecture.md has the figures).
  *
- * @throws CheckpointError, with the path, for what the system refuses
+ * @throws CheckpointError, with the path, if the file cannot be opened or read
  */
 export async function withFile<T>(file: string, body: (source: ByteSource) => Promise<T>): Promise<T> {
   let handle: FileHandle | undefined;
@@ -42,7 +42,7 @@ async function fileSource(file: string, handle: FileHandle): Promise<ByteSource>
     throw new CheckpointError({
       what: `cannot read ${file}`,
       expected: 'a file of weights',
-      got: stat.isDirectory() ? 'a folder' : 'something that is not a file',
+      got: stat.isDirectory() ? 'a folder' : 'a device, a pipe or a socket',
       next: 'check the path',
     });
   return {
@@ -52,7 +52,7 @@ async function fileSource(file: string, handle: FileHandle): Promise<ByteSource>
       for (let done = 0; done < into.length; ) {
         const want = Math.min(SLICE, into.length - done);
         const { bytesRead } = await handle.read(into, done, want, position + done);
-        // Positions are checked beforehand, so this is a file that shrank meanwhile.
+        // Positions are checked beforehand, so the file has been truncated while it was read.
         if (bytesRead === 0) throw new Error('the file ended early while it was read');
         done += bytesRead;
       }
@@ -60,7 +60,7 @@ async function fileSource(file: string, handle: FileHandle): Promise<ByteSource>
   };
 }
 
-/** Bytes that are in memory already. */
+/** Bytes in memory. */
 export function bufferSource(name: string, bytes: Uint8Array): ByteSource {
   return {
     name,
@@ -72,8 +72,8 @@ export function bufferSource(name: string, bytes: Uint8Array): ByteSource {
   };
 }
 
-/** @throws CheckpointError on a machine whose numbers lie the other way round */
+/** @throws CheckpointError on a big-endian machine */
 export function checkEndianness(): void {
   if (endianness() === 'LE') return;
-  throw new CheckpointError({ what: 'files of weights are little-endian and this machine is not' });
+  throw new CheckpointError({ what: 'files of weights are little-endian and this machine is big-endian' });
 }

@@ -4,16 +4,16 @@ import { CheckpointError } from '../errors/errors.js';
 import { diskError } from './disk-error.js';
 
 /*
- * A file that carries the SHA-256 of itself: of all its bytes, with the 64 characters of the digest taken as zeros.
- * It stands as a text among other texts, in a JSON file or in the header of a safetensors file, so that other
- * programs read the file as ever.
+ * A file that contains its own SHA-256: the digest of all its bytes, computed with the 64 characters of the digest set
+ * to zeros. It is stored as an ordinary string in a JSON file or in the header of a safetensors file, so other programs
+ * can read the file.
  */
 
 /** The key of the checksum. */
 export const CHECKSUM_KEY = 'paperweight_checksum';
 const PREFIX = 'paperweight-sha256:';
 const ZEROS = '0'.repeat(64);
-/** What stands there until the digest is known. */
+/** Placeholder until the digest is known. */
 export const CHECKSUM_ROOM = PREFIX + ZEROS;
 
 const WHOLE = new RegExp(`"${CHECKSUM_KEY}": ?"${PREFIX}([0-9a-f]{64})"`);
@@ -21,18 +21,18 @@ const PIECE_BYTES = 2 ** 22;
 /** The longest header that the format's own reader accepts, in bytes. */
 const MAX_HEADER = 100_000_000;
 
-/** Where the digest belongs in a file that begins with these bytes. */
+/** Offset of the digest in a file that begins with these bytes. */
 export const digestOffset = (start: Uint8Array): number =>
   Buffer.from(start.buffer, start.byteOffset, start.byteLength).indexOf(CHECKSUM_ROOM) + PREFIX.length;
 
 interface Expected {
-  /** The digest that was written; undefined where its place is damaged. */
+  /** The stored digest; undefined if it is damaged. */
   readonly digest: string | undefined;
-  /** Has taken in the bytes that were given. */
+  /** Hash of the bytes so far. */
   readonly hash: Hash;
 }
 
-/** Finds the checksum in the first bytes of a file; undefined when there is none. */
+/** Finds the checksum in the first bytes of a file; undefined if the file has none. */
 function expected(start: Buffer): Expected | undefined {
   const hash = createHash('sha256');
   const found = WHOLE.exec(start.toString('latin1'));
@@ -42,11 +42,11 @@ function expected(start: Buffer): Expected | undefined {
     hash.update(start.subarray(at + ZEROS.length));
     return { digest: found[1], hash };
   }
-  // Key and value each have a mark of their own: damage to one of them must not make the checksum disappear.
+  // Key and value are both recognised: damage to one of them must not hide the checksum.
   return start.includes(CHECKSUM_KEY) || start.includes(PREFIX) ? { digest: undefined, hash } : undefined;
 }
 
-const NEXT = `restore the file from a copy; if the change is meant, take "${CHECKSUM_KEY}" out of it`;
+const NEXT = `restore the file from a copy; if it was edited on purpose, remove "${CHECKSUM_KEY}" from it`;
 
 const damaged = (file: string, next = NEXT): CheckpointError =>
   new CheckpointError({
@@ -57,10 +57,10 @@ const damaged = (file: string, next = NEXT): CheckpointError =>
   });
 
 /**
- * Reads a safetensors file once and compares it with its checksum.
+ * Reads a whole safetensors file and verifies its checksum.
  *
- * @returns whether it has one; files of other programs and of older versions do not
- * @throws CheckpointError when it is not what was written, or cannot be read
+ * @returns false if the file has no checksum, as files of other programs and of older versions
+ * @throws CheckpointError if the checksum does not match, or the file cannot be read
  */
 export async function verifyChecksum(file: string): Promise<boolean> {
   let handle: FileHandle | undefined;
@@ -82,7 +82,7 @@ export async function verifyChecksum(file: string): Promise<boolean> {
   }
 }
 
-/** Two pieces in turn: one is read by the system while the other is digested. */
+/** Hashes the rest of a file with two buffers: one is filled while the other is hashed. */
 async function digestRest(handle: FileHandle, from: number, hash: Hash): Promise<void> {
   const buffers = [Buffer.alloc(PIECE_BYTES), Buffer.alloc(PIECE_BYTES)] as const;
   let piece = await read(handle, buffers[0], from);
@@ -94,7 +94,7 @@ async function digestRest(handle: FileHandle, from: number, hash: Hash): Promise
   }
 }
 
-/** The bytes at a position, fewer than asked for only at the end of the file. */
+/** Fills `into` from a position; returns fewer bytes only at the end of the file. */
 async function read(handle: FileHandle, into: Buffer, position: number): Promise<Buffer> {
   let done = 0;
   while (done < into.length) {
@@ -105,8 +105,8 @@ async function read(handle: FileHandle, into: Buffer, position: number): Promise
   return into.subarray(0, done);
 }
 
-/** An object as the text of a JSON file with its checksum. */
-export function sealedJson(value: object): string {
+/** The text of a JSON file with its checksum. */
+export function jsonWithChecksum(value: object): string {
   const text = `${JSON.stringify({ ...value, [CHECKSUM_KEY]: CHECKSUM_ROOM }, null, 2)}\n`;
   const digest = createHash('sha256').update(text).digest('hex');
   const at = text.lastIndexOf(CHECKSUM_ROOM) + PREFIX.length;
@@ -114,9 +114,9 @@ export function sealedJson(value: object): string {
 }
 
 /**
- * Compares the bytes of a JSON file with its checksum.
- * @param next what to do about it, where that is something special
- * @throws CheckpointError when they are not what was written; a file without a checksum passes
+ * Verifies the checksum of a JSON file; a file without a checksum passes.
+ * @param next advice for the error message, instead of the general one
+ * @throws CheckpointError if the checksum does not match
  */
 export function verifyJson(file: string, bytes: Buffer, next?: string): void {
   const sum = expected(bytes);

@@ -7,11 +7,11 @@ interface Known {
 }
 
 const ROOM = {
-  expected: 'room on the disk',
+  expected: 'free space on the disk',
   next: 'free some space, or choose a folder on another disk',
 };
 const PERMISSION = {
-  expected: 'a place that you may use',
+  expected: 'read and write permission',
   got: 'no permission',
   next: 'choose a folder you may write to, or change its permissions',
 };
@@ -24,9 +24,9 @@ const KNOWN: Readonly<Record<string, Known>> = {
   EACCES: PERMISSION,
   EPERM: PERMISSION,
   EROFS: {
-    expected: 'a place that can be written to',
+    expected: 'a writable file system',
     got: 'a read-only file system',
-    next: 'choose a folder that can be written to',
+    next: 'choose a folder on a writable file system',
   },
   ENOENT: {
     expected: 'a path that exists',
@@ -36,28 +36,32 @@ const KNOWN: Readonly<Record<string, Known>> = {
   ENOTDIR: FOLDER,
   EEXIST: FOLDER,
   EISDIR: { expected: 'a file', got: 'a folder where a file should be', next: 'check the path' },
-  ELOOP: { expected: 'a path that exists', got: 'links in a circle', next: 'check where the links lead' },
+  ELOOP: {
+    expected: 'a path that exists',
+    got: 'symbolic links that form a loop',
+    next: 'check the targets of the links',
+  },
   ENXIO: {
-    expected: 'a pipe that somebody reads',
-    got: 'one without a reader',
+    expected: 'a pipe with a reader',
+    got: 'a pipe without a reader',
     next: 'start its reader first',
   },
   EPIPE: {
     expected: 'a pipe that is read to the end',
-    got: 'a reader that has gone',
-    next: 'look at what reads from it',
+    got: 'a reader that closed the pipe',
+    next: 'check the program that reads from it',
   },
-  EFBIG: { ...ROOM, got: 'a file that may not become larger' },
+  EFBIG: { ...ROOM, got: 'a file at its maximum size' },
   ENAMETOOLONG: { expected: 'a shorter name', got: 'a name that is too long', next: 'choose a shorter name' },
 };
 
 /**
- * Turns a file-system error into one that says what to do.
+ * Turns a file-system error into one with advice.
  *
- * @param what the action that failed, naming the path: "cannot write DIR/FILE"; advice depends on whether it is
- *   "cannot read", "cannot open", or another one
- * @param Kind the class to make: `DataError` for data sets, `CheckpointError` for weights
- * @returns the new error; `error` itself when it already is one of ours
+ * @param what the failed action and the path: "cannot write DIR/FILE"; the advice for "cannot read" and "cannot open"
+ *   differs from that for writing
+ * @param Kind the class of the new error: `DataError` for data sets, `CheckpointError` for weights
+ * @returns the new error, or `error` itself if it is already a `PaperweightError`
  */
 export function diskError(
   error: unknown,
@@ -71,7 +75,7 @@ export function diskError(
     return new Kind({ what, got, cause: error });
   }
   const { expected, got, next } = KNOWN[code]!;
-  // Only what is to be written needs a folder first.
+  // "Create its folder first" only makes sense for writing.
   const advice = code === 'ENOENT' && /^cannot (read|open)/.test(what) ? 'check the path' : next;
   return new Kind({ what, expected, got: `${got} (${code})`, next: advice, cause: error });
 }

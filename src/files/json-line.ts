@@ -1,4 +1,4 @@
-/** A line of a file of JSON lines; undefined if it is not an object. */
+/** Parses one line of a JSON Lines file; undefined if it is not a JSON object. */
 export function parseLine(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);

@@ -12,41 +12,45 @@ import { truncate } from 'node:fs/promises';
 import { CheckpointError } from '../errors/errors.js';
 import { writeFileAtomic } from './atomic.js';
 import { diskError } from './disk-error.js';
-import { mayPass } from './disk-trouble.js';
 import { parseLine } from './json-line.js';
+import { isTransient } from './transient-error.js';
 
 /**
- * A file of JSON lines that grows. Where the disk refuses a line and somebody is there to be told, lines wait in
- * memory and are written, in order, as soon as that works again.
+ * An append-only JSON Lines file. With an {@link onMessage} callback, lines that cannot be written (a full disk, say)
+ * are kept in memory and written in order as soon as writing works again.
  */
 export class LineFile {
-  /** Is told when lines have to wait, and when they no longer do. Without it a refused line is an error. */
-  tell: ((text: string) => void) | undefined;
+  /** Called when writing fails and when it works again. Without a callback, a failed write throws. */
+  onMessage: ((text: string) => void) | undefined;
   #waiting: string[] = [];
 
   constructor(readonly path: string) {}
 
-  /** @throws CheckpointError when the line cannot be written, and cannot wait */
+  /** @throws CheckpointError if the line cannot be written and there is no callback */
   append(entry: object): void {
     this.#waiting.push(`${JSON.stringify(entry)}\n`);
     const late = this.#waiting.length - 1;
     try {
       this.flush();
       if (late > 0)
-        this.tell?.(`${this.path} can be written again, and is complete: ${late} lines had waited.`);
+        this.onMessage?.(
+          `${this.path} can be written again and is complete: ${late} delayed lines were written.`,
+        );
     } catch (error) {
-      if (!this.tell || !mayPass(error)) {
+      if (!this.onMessage || !isTransient(error)) {
         this.#waiting.pop();
         throw error;
       }
       if (late === 0)
-        this.tell(`${(error as Error).message}\nThe run goes on; its lines wait until they can be written.`);
+        this.onMessage(
+          `${(error as Error).message}\nThe run continues; its lines are kept in memory until they can be written.`,
+        );
     }
   }
 
   /**
-   * Writes what waits.
-   * @throws CheckpointError when that is impossible; the file then ends with a whole line
+   * Writes the lines kept in memory.
+   * @throws CheckpointError if that fails; the file then still ends with a complete line
    */
   flush(): void {
     if (this.#waiting.length === 0) return;
@@ -63,7 +67,7 @@ export class LineFile {
     this.#waiting = [];
   }
 
-  /** Writes what waits, and makes the whole file outlive a power cut. */
+  /** Writes the lines kept in memory and flushes the file to disk, so that it survives a power cut. */
   sync(): void {
     this.flush();
     if (!existsSync(this.path)) return;
@@ -79,7 +83,7 @@ export class LineFile {
     }
   }
 
-  /** All that is in the file so far; nothing where there is no file. */
+  /** The file's content; empty if the file does not exist. */
   text(): string {
     if (!existsSync(this.path)) return '';
     try {
@@ -90,8 +94,8 @@ export class LineFile {
   }
 
   /**
-   * Keeps the lines that pass, and drops those that do not and those that cannot be read.
-   * @returns how many could not be read although whole lines follow them
+   * Keeps the lines that pass; drops the others and the lines that are not valid JSON.
+   * @returns the number of lines before the last kept one that are not valid JSON
    */
   async keep(passes: (line: Record<string, unknown>) => boolean): Promise<number> {
     const texts = this.#texts();
@@ -99,7 +103,7 @@ export class LineFile {
     const last = lines.findLastIndex((line) => line !== undefined && passes(line));
     const kept = texts.filter((_, i) => i <= last && lines[i] !== undefined && passes(lines[i]));
     try {
-      // Cut where the file only gets shorter, so that whoever follows it sees just that.
+      // Truncate if only the end is dropped, so that a reader following the file sees it shrink, not a new file.
       const bytes = kept.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0);
       if (kept.length === last + 1) {
         if (existsSync(this.path)) await truncate(this.path, bytes);
@@ -116,7 +120,7 @@ export class LineFile {
   }
 }
 
-/** Writes all of the bytes at the end of a file, or none. */
+/** Appends all of the bytes to a file, or none. */
 function append(fd: number, bytes: Buffer): void {
   const stat = fstatSync(fd);
   try {

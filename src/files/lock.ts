@@ -11,7 +11,7 @@ const FILE = 'run.lock';
 const LOCK_EXCLUSIVE = 2;
 const LOCK_AT_ONCE = 4;
 
-/** Who has a lock, for people; whether it is held only the system knows. */
+/** The process that holds a lock, for error messages; whether the lock is held is decided by the system alone. */
 const ownerSchema = z.object({ pid: z.number(), host: z.string(), since: z.string() });
 
 export type Answer = 'taken' | 'held' | 'impossible';
@@ -19,14 +19,14 @@ export type Answer = 'taken' | 'held' | 'impossible';
 type Flock = (fd: number) => Promise<Answer>;
 
 /**
- * A run folder's lock: one process at a time trains in it. The system itself holds the lock and lets go of it when
- * the process ends in whatever way, so there is no such thing as a stale one, and a process id that is used again
- * means nothing. The file is `run.lock`; where the file system knows no locks (flock), a name that the system
- * gives to one process at a time stands in, which holds on this machine only.
+ * A run folder's lock: one process at a time trains in it. The operating system releases the lock when the process
+ * ends, however it ends, so locks are never stale and reused process ids do no harm. The lock is a flock on `run.lock`;
+ * if the file system does not support flock, it is a socket name that only one process at a time can have, which
+ * protects against processes of the same machine only.
  */
 export class RunLock {
   constructor(
-    /** What keeps others out; `none` where the system has nothing that could. */
+    /** The kind of lock; `none` if the system supports neither. */
     readonly kind: 'flock' | 'name' | 'none',
     readonly file: string,
     readonly handle: FileHandle,
@@ -34,7 +34,7 @@ export class RunLock {
   ) {}
 
   async release(): Promise<void> {
-    // Before it is let go of: later the file may be another's.
+    // Before the lock is released: afterwards the file may belong to another process.
     await unlink(this.file).catch(() => {});
     await this.close();
   }
@@ -48,8 +48,8 @@ export class RunLock {
 /**
  * Takes the lock of a run folder.
  *
- * @param ask other than the system's flock, for tests
- * @throws UsageError when another process has it; CheckpointError when the folder cannot be written
+ * @param ask replaces the system's flock in tests
+ * @throws UsageError if another process holds the lock; CheckpointError if the folder is not writable
  */
 export async function takeLock(run: string, ask: Flock = flock): Promise<RunLock> {
   const file = join(run, FILE);
@@ -60,7 +60,7 @@ export async function takeLock(run: string, ask: Flock = flock): Promise<RunLock
         await handle.close();
         throw error;
       });
-      // Who had the lock may have removed the file after it was opened here: then it is no longer the lock.
+      // The previous holder may have removed the file after it was opened here: then try again with a new file.
       if (await isStill(file, handle)) {
         await handle.truncate(0);
         const owner = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
@@ -106,12 +106,12 @@ async function flock(fd: number): Promise<Answer> {
       if (errno !== constants.errno.EINTR) return 'impossible';
     }
   } catch {
-    // No libc of that name: the other way is good on any system.
+    // No libc of that name: use the socket name.
     return 'impossible';
   }
 }
 
-/** Listens under a name made of the folder's identity, which the system gives to one process at a time. */
+/** Listens on a socket named after the folder's device and inode; only one process at a time can. */
 async function claimName(run: string): Promise<Server | 'held' | 'impossible'> {
   const { dev, ino } = await stat(run, { bigint: true });
   const name = `paperweight-${createHash('sha256').update(`${dev}:${ino}`).digest('hex').slice(0, 32)}`;
@@ -132,7 +132,7 @@ async function refusal(run: string, file: string): Promise<UsageError> {
     what: `The run in ${run} is being trained by another process`,
     expected: 'one process at a time in a run folder',
     got: owner ? `process ${owner.pid} on ${owner.host}, since ${owner.since}` : 'a lock that is held',
-    next: 'wait until it ends or stop it (Ctrl-C, or kill with its number), or choose another --run',
+    next: 'wait until it ends, stop it (Ctrl-C, or kill with its process id), or choose another --run',
   });
 }
 

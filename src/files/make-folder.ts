@@ -5,8 +5,8 @@ const isFolder = async (path: string): Promise<boolean> =>
   (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
 
 /**
- * Makes a folder and those above it. Node's own way, `mkdir` with `recursive`, never returns where a folder takes
- * none, as in /proc.
+ * Creates a folder and its parents. Node's `mkdir` with `recursive` never returns in folders that do not accept new
+ * ones, such as /proc.
  */
 export async function makeFolder(path: string): Promise<void> {
   if (await isFolder(path)) return;
@@ -15,7 +15,7 @@ export async function makeFolder(path: string): Promise<void> {
   try {
     await mkdir(path);
   } catch (error) {
-    // Somebody else may have been faster.
+    // Another process may have created it meanwhile.
     if (!(await isFolder(path))) throw error;
   }
 }

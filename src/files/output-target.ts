@@ -3,24 +3,24 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { CheckpointError } from '../errors/errors.js';
 import { realPath } from './real-path.js';
 
-/** What bytes that are written to a path reach. */
+/** What a path leads to when it is written. */
 export type OutputTarget =
-  /** A regular file, there already or not, by its real path. It may be replaced. */
+  /** A regular file, existing or new, by its real path. It may be replaced. */
   | { readonly kind: 'file'; readonly path: string; readonly old: Stats | undefined }
-  /** A terminal, a pipe or another device, which stays what it is: bytes are written through it. */
+  /** A terminal, a pipe or another device: bytes are written into it, and it is not replaced. */
   | { readonly kind: 'stream'; readonly path: string }
-  /** A file of this process that is open already, such as /dev/stdout. */
+  /** An open file of this process, such as /dev/stdout. */
   | { readonly kind: 'open'; readonly fd: number };
 
-/** Where Linux shows the open files of a process. */
+/** Folder of the open files of a process on Linux. */
 const OPEN_FILES = /^\/proc\/(\d+)(?:\/task\/\d+)?\/fd$/;
-/** As many links as systems follow. */
+/** Linux follows at most 40 symbolic links. */
 const MOST_LINKS = 40;
 
 /**
- * What a path leads to. Links are followed and stay what they are, as with `cp` and `>`.
+ * What a path leads to. Symbolic links are followed and kept, as with `cp` and `>`.
  *
- * @throws CheckpointError for a disk; the system's error for a folder, and for a path that leads nowhere
+ * @throws CheckpointError for a disk; the system's error for a folder, or if a parent folder does not exist
  */
 export function outputTarget(file: string): OutputTarget {
   const open = openFile(file);
@@ -32,13 +32,13 @@ export function outputTarget(file: string): OutputTarget {
     throw new CheckpointError({
       what: `${file} is a disk`,
       expected: 'a file, a pipe or a terminal',
-      got: 'a block device, whose content would be lost',
+      got: 'a block device, whose content would be overwritten',
       next: 'name a file',
     });
   return old && !old.isFile() ? { kind: 'stream', path } : { kind: 'file', path, old };
 }
 
-/** What a path such as /dev/stdout or /dev/fd/3 leads to; its name tells nothing of what is open there. */
+/** The open file that a path such as /dev/stdout or /dev/fd/3 stands for; undefined for other paths. */
 function openFile(file: string): OutputTarget | undefined {
   let path = resolve(file);
   for (let links = 0; links < MOST_LINKS; links++) {

@@ -1,6 +1,6 @@
-/** Bytes that are read by position: an open file (`FileHandle`), or whatever reads like one. */
+/** Reads bytes by position: an open file (`FileHandle`), or an object with the same `read`. */
 export interface Positioned {
-  /** @returns how many bytes came; 0 at the end */
+  /** @returns the number of bytes read; 0 at the end */
   read(
     into: Uint8Array,
     offset: number,

@@ -7,8 +7,8 @@ const FIXED32 = 5;
 const utf8 = new TextEncoder();
 
 /**
- * Writes one Protocol Buffers message, field by field. It is kept in pieces, so that tensors of hundreds of megabytes
- * are never copied together.
+ * Writes one Protocol Buffers message, field by field. The message is a list of byte arrays, so that tensors of
+ * hundreds of megabytes are not copied into one buffer.
  *
  * @example
  * const image = new Message().int(1, height).int(2, width).bytes(4, png);
@@ -75,7 +75,7 @@ export class Message {
   }
 }
 
-/** Seven bits a byte, the lowest first; all bytes but the last have the eighth bit set. */
+/** Base-128 varint: 7 bits per byte, lowest first; the high bit is set in all bytes but the last. */
 function varint(value: number): Uint8Array {
   if (!Number.isInteger(value)) throw new RangeError(`${value} is not an integer`);
   const bytes: number[] = [];

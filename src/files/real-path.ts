@@ -1,14 +1,14 @@
 import { readlinkSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 
-/** As many links as systems follow. */
+/** Linux follows at most 40 symbolic links. */
 const MOST_LINKS = 40;
 
 /**
- * Where a path leads, with all links followed. What does not exist keeps its name below what does, and a link to
- * nothing leads to where it would be made.
+ * The path with all symbolic links resolved. Unlike `realpath`, the path need not exist: the part that exists is
+ * resolved, and a dangling link resolves to its target.
  *
- * @throws the system's error for links in a circle, and for folders that may not be looked into
+ * @throws the system's error if links form a loop, or a folder may not be read
  */
 export function realPath(path: string, links = 0): string {
   try {

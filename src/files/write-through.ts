@@ -7,17 +7,17 @@ const [openFile, closeFile, writeFile] = [promisify(open), promisify(close), pro
 
 /** The system refuses or cuts short a single write of 2 GiB. */
 const SLICE = 2 ** 26;
-/** A pipe whose reader is slow is tried again after so long. */
+/** Delay before a full pipe is tried again. */
 const RETRY_MS = 5;
 
-/** Writes a part of some bytes at the end of what was written before. */
+/** Writes `length` of the bytes, beginning with index `from`, after the bytes written before. */
 export type WritePart = (
   bytes: Uint8Array,
   from: number,
   length: number,
 ) => Promise<{ readonly bytesWritten: number }>;
 
-/** Writes all of some bytes. */
+/** Writes all of the bytes, however few each call of `write` accepts. */
 export async function writeAll(write: WritePart, bytes: Uint8Array): Promise<void> {
   for (let from = 0; from < bytes.length; ) {
     try {
@@ -30,10 +30,10 @@ export async function writeAll(write: WritePart, bytes: Uint8Array): Promise<voi
 }
 
 /**
- * Writes bytes into a pipe, a terminal or another device. It is not waited for a reader of a pipe that has none, which
+ * Writes bytes into a pipe, a terminal or another device. A pipe without a reader is an error: waiting for a reader
  * could not be interrupted.
  *
- * @throws the system's error: ENXIO for a pipe that nobody reads, EPIPE for a reader that has gone
+ * @throws the system's error: ENXIO for a pipe without a reader, EPIPE if the reader closed the pipe
  */
 export async function writeThrough(
   target: Extract<OutputTarget, { kind: 'stream' | 'open' }>,

@@ -1,9 +1,9 @@
 import { PaperweightError } from '../errors/errors.js';
 import { type Node, type Storage, storageLeaf } from './node.js';
-import { isGone, isSettled } from './settled.js';
+import { isSettled, isStale } from './settled.js';
 import type { Attrs, DType, Feed, Shape } from './types.js';
 
-/** One line of a compiled graph. `inputs` are positions in the graph's node list. */
+/** One node of a graph. `inputs` are indices into the graph's node list. */
 export interface GraphNode {
   readonly op: string;
   readonly inputs: readonly number[];
@@ -14,24 +14,24 @@ export interface GraphNode {
 }
 
 /**
- * A whole computation as plain data, in topological order: what a backend compiles. It holds no values and
- * no identities, only structure, so equal graphs have equal keys.
+ * A computation as plain data, in topological order: the input of a backend's compiler. It contains structure only, no
+ * values and no object identities, so equal computations have equal keys.
  */
 export interface Graph {
   readonly nodes: readonly GraphNode[];
-  /** Leaves whose values come along with each run, in the order of the run's `feeds`. */
+  /** Leaves whose values are passed with each run, in the order of the run's `feeds`. */
   readonly feeds: readonly number[];
   /** Leaves bound to device storages, in the order of the run's `storages`; the slots below index this order. */
   readonly storages: readonly number[];
-  /** Nodes whose values the caller wants back. */
+  /** Nodes whose values are returned. */
   readonly outputs: readonly number[];
-  /** Values to be written into a storage slot when every reader of the old value is done. */
+  /** Values to write into storage slots, after all reads of the old values. */
   readonly updates: readonly { readonly node: number; readonly slot: number }[];
-  /** A scalar among the outputs: where a run finds that it is not a finite number, the run updates nothing. */
+  /** A scalar output: if it is NaN or infinite, the run writes no updates. */
   readonly guard?: number;
 }
 
-/** A graph with what one run of it needs. */
+/** A graph with the feeds and storages of one run. */
 export interface Bound {
   readonly graph: Graph;
   readonly key: string;
@@ -45,10 +45,10 @@ export interface Update {
 }
 
 /**
- * Gathers what `outputs` and `updates` need into a graph. Equal subexpressions become one node, what nobody
- * needs is left out, and nodes whose values are known become leaves.
+ * Builds the graph that computes `outputs` and `updates`. Equal subexpressions become one node, unused nodes are left
+ * out, and nodes with known values become leaves.
  *
- * @param guard one of the outputs
+ * @param guard one of the outputs: see {@link Graph.guard}
  */
 export function buildGraph(outputs: readonly Node[], updates: readonly Update[], guard?: Node): Bound {
   const slots = new Map<Storage, number>();
@@ -80,8 +80,8 @@ export function buildGraph(outputs: readonly Node[], updates: readonly Update[],
   const bindLeaf = (node: Node): number => {
     const source = node.source;
     const known = node.value ?? node.arriving;
-    if (source?.kind === 'storage' && !(known && isGone(node))) {
-      if (isGone(node)) throw staleError(roots.find((root) => reachable([root]).includes(node)) ?? node);
+    if (source?.kind === 'storage' && !(known && isStale(node))) {
+      if (isStale(node)) throw staleError(roots.find((root) => reachable([root]).includes(node)) ?? node);
       return bindStorage(node, source.storage);
     }
     const at = push(node, [], 'feed');
@@ -89,7 +89,7 @@ export function buildGraph(outputs: readonly Node[], updates: readonly Update[],
     feeds.push(source?.kind === 'host' ? source.data : known!);
     return at;
   };
-  // A leaf comes where it is first used: which of two leaves was made first says nothing about the structure.
+  // Leaves are placed at their first use, not in creation order, so that equal structures get equal keys.
   const place = (node: Node): number => {
     let at = position.get(node);
     if (at === undefined) position.set(node, (at = bindLeaf(node)));
@@ -122,7 +122,7 @@ export function buildGraph(outputs: readonly Node[], updates: readonly Update[],
   return { graph, key, feeds, storages };
 }
 
-/** Everything that the roots depend on, inputs first, stopping at leaves and at nodes with known or settled values. */
+/** All nodes that the roots depend on, inputs first, stopping at leaves and at nodes with known or settled values. */
 export function reachable(roots: readonly Node[]): Node[] {
   const seen = new Set<Node>();
   const stack = [...roots];
@@ -141,19 +141,19 @@ const attrKey = (attrs: Attrs): string => {
     ? ''
     : JSON.stringify(
         names.sort().map((name) => [name, attrs[name]]),
-        spelled,
+        nonFiniteAsText,
       );
 };
-/** JSON has one word, null, for the three numbers that are not finite. */
-const spelled = (_key: string, value: unknown): unknown =>
+/** JSON.stringify writes null for NaN, Infinity and −Infinity alike. */
+const nonFiniteAsText = (_key: string, value: unknown): unknown =>
   typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
 
-/** For a value whose weights are gone. */
+/** The error for a value that depends on weights from before an update. */
 export function staleError({ shape, scope }: Node): PaperweightError {
   return new PaperweightError({
-    what: `A tensor of shape [${shape.join(', ')}]${scope ? ` of ${scope}` : ''} cannot be computed any more: it needs weights as they were before an update`,
+    what: `A tensor of shape [${shape.join(', ')}]${scope ? ` of ${scope}` : ''} cannot be computed any more: it depends on weights that an update has overwritten`,
     expected: 'values to be computed before optimizer.step() changes the weights',
-    got: 'a graph on the old weights, which are gone',
-    next: 'let the step compute what is needed after it, optimizer.step({ compute: [tensor] }), or await its data() or item() before; it may then be read, and used in later steps',
+    got: 'a graph that needs the old weights',
+    next: 'compute it in the step itself, optimizer.step({ compute: [tensor] }), or await its data() or item() before the step; it can then be read and used in later steps',
   });
 }

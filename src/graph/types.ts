@@ -1,21 +1,21 @@
-/** Element types that tensors may have. `int32` holds labels and indices, `uint8` images. */
+/** Element types of tensors. `int32` is for labels and indices, `uint8` for images. */
 export type DType = 'float32' | 'float64' | 'int32' | 'uint8';
 
 export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array;
 
-/** Values that come along with a run; those that an earlier run has yet to deliver are waited for. */
+/** Values passed to a run; a promise if an earlier run is still computing them. */
 export type Feed = TypedArray | Promise<TypedArray>;
 
 export type Shape = readonly number[];
 
-/** Shape and element type: all that a shape rule needs to know of a tensor. */
+/** Shape and element type of a tensor: the input of a shape rule. */
 export interface Spec {
   readonly shape: Shape;
   readonly dtype: DType;
 }
 
 export type AttrValue = number | boolean | string | readonly number[];
-/** Static properties of an operation. They are part of a plan's key, so nothing that changes every step. */
+/** Static attributes of an operation. They are part of a plan's key: a value that changes every step would recompile. */
 export type Attrs = Readonly<Record<string, AttrValue>>;
 
 const ARRAY = {
@@ -39,7 +39,7 @@ export const sameShape = (a: Shape, b: Shape): boolean =>
 /** `[2, 3]`, as error messages print it. */
 export const showShape = (shape: Shape): string => `[${shape.join(', ')}]`;
 
-/** A zeroed array, or a view on a part of a buffer. */
+/** A zeroed array, or a view of a part of a buffer. */
 export function makeArray(dtype: DType, length: number): TypedArray;
 export function makeArray(
   dtype: DType,
@@ -64,7 +64,7 @@ export const isShape = (value: unknown): value is Shape =>
 export const isDType = (value: unknown): value is DType =>
   typeof value === 'string' && Object.hasOwn(ARRAY, value);
 
-/** Whether a value is an array of a type that tensors have. */
+/** Whether a value is a typed array that can hold tensor data. */
 export const isTypedArray = (value: unknown): value is TypedArray =>
   Object.values(ARRAY).some((Type) => value instanceof Type);
 

@@ -8,12 +8,12 @@ import { affine } from './unary.js';
 type Alpha = { readonly alpha: number };
 
 /**
- * An activation whose derivative can be read off its result y, so that training keeps no copy of the input
- * and a backend may fuse the activation into the operation before it. `alpha` is LeakyReLU's slope, else 0.
+ * An activation whose derivative is a function of its result y, so that training keeps no copy of the input and a
+ * backend may fuse the activation into the operation before it. `alpha` is LeakyReLU's slope, otherwise 0.
  *
  * @param formula the result for an element x
- * @param gradFormula the gradient handed on, from the one that came and the result y
- * @param slope derivative, with regard to y, of the gradient that is handed on; none where it is piecewise constant
+ * @param gradFormula gradient with respect to x, given the gradient with respect to y, and y
+ * @param slope derivative of `gradFormula` with respect to y; left out if the derivative is piecewise constant
  */
 function activation(
   name: string,
@@ -42,7 +42,7 @@ function activation(
   return (x: Node, alpha = 0): Node => forward([x], { alpha });
 }
 
-/** 1 / (1 + e^−x) by e^−|x|, which never overflows. */
+/** 1 / (1 + e^−x), computed from e^−|x|, which never overflows. */
 export function sigmoidFormula(x: Formula): Formula {
   const small = f.exp(f.neg(f.abs(x)));
   return f.div(f.select(f.less(x, 0), small, 1), f.add(small, 1));

@@ -34,7 +34,7 @@ const statsOp: NodeMaker = define({
 /** Mean (row 0) and biased variance (row 1) of each channel over the batch: [2, C]. For running statistics; no gradient. */
 export const batchStats = (x: Node): Node => statsOp([x], {});
 
-/** x̂ = (x − mean(x)) · s and s = 1 / √(var(x) + eps), of shape [C], in operations that have gradients of their own. */
+/** x̂ = (x − mean(x)) · s and s = 1 / √(var(x) + eps) of shape [C], in differentiable operations. */
 function normalised(x: Node, eps: number): { normal: Node; inverse: Node } {
   const centred = sub(x, mean(x, axesOf(x), true));
   const variance = mean(square(centred), axesOf(x));
@@ -46,8 +46,8 @@ const trainGrad: NodeMaker<Eps> = define<Eps>({
   name: 'batchNormTrainGrad',
   infer: ([grad, x, gamma]) => ({ shape: x!.shape, dtype: floatOf(grad, x, gamma) }),
   /*
-   * With A(v) = gamma · s · (v − ⟨v⟩ − x̂ · ⟨v · x̂⟩), ⟨·⟩ a channel's mean, the result is A(g). A is linear and its own
-   * transpose. For u, the gradient of the result:
+   * With A(v) = gamma · s · (v − ⟨v⟩ − x̂ · ⟨v · x̂⟩), where ⟨·⟩ is the mean of a channel, the result is A(g). A is linear
+   * and its own transpose. Gradients, given the gradient u with respect to the result:
    * x: −s · (⟨g · x̂⟩ · A(u) + ⟨u · x̂⟩ · A(g)) − gamma · s² · x̂ · (⟨u · g⟩ − ⟨u⟩ · ⟨g⟩ − ⟨u · x̂⟩ · ⟨g · x̂⟩)
    */
   gradient: (node, u) => {
@@ -86,7 +86,7 @@ const train: NodeMaker<Eps> = define<Eps>({
   },
 });
 
-/** y = gamma · (x − mean) / √(var + eps) + beta with the batch's own statistics (biased variance). */
+/** y = gamma · (x − mean) / √(var + eps) + beta with the statistics of the batch (biased variance): training. */
 export const batchNormTrain = (x: Node, gamma: Node, beta: Node, eps = 1e-5): Node =>
   train([x, gamma, beta], { eps });
 
@@ -110,6 +110,6 @@ const evaluate: NodeMaker<Eps> = define<Eps>({
   },
 });
 
-/** The same with given statistics: evaluation. */
+/** Batch normalisation with given statistics: evaluation. */
 export const batchNorm = (x: Node, gamma: Node, beta: Node, mean: Node, variance: Node, eps = 1e-5): Node =>
   evaluate([x, gamma, beta, mean, variance], { eps });

@@ -38,22 +38,22 @@ export const div: Binary = binary('div', f.div, (a, b, _y, grad) => [
 ]);
 /** 1 where a equals b, else 0. No gradient. */
 export const equal: Binary = binary('equal', f.equal, () => [null, null]);
-/** 1 where a is less than b, else 0, and 0 beside NaN. No gradient. */
+/** 1 where a is less than b, else 0; 0 if either is NaN. No gradient. */
 export const less: Binary = binary('less', f.less, () => [null, null]);
 
-/** The gradient of a maximum or minimum: to the one that was taken, half to each of two equals. */
+/** The gradient of a maximum or minimum flows to the chosen input, or half to each if they are equal. */
 const taken: BinaryGradient = (a, b, y, grad) => {
   const [first, second] = [equal(a, y), equal(b, y)];
   const both = add(first, second);
   return [mul(grad, div(first, both)), mul(grad, div(second, both))];
 };
-/** The larger of a and b; NaN where either is. */
+/** The larger of a and b; NaN if either is NaN. */
 export const maximum: Binary = binary('maximum', f.max, taken);
-/** The smaller of a and b; NaN where either is. */
+/** The smaller of a and b; NaN if either is NaN. */
 export const minimum: Binary = binary('minimum', f.min, taken);
 
 const zero = (x: Node): Node => hostLeaf(makeArray(x.dtype, 1), [], x.dtype);
-/** y = a^b, with a tensor of exponents. 0^b has no gradient with regard to b, as in PyTorch. */
+/** y = a^b, with a tensor of exponents. At a = 0 the gradient with respect to b is 0, as in PyTorch. */
 export const power: Binary = binary('power', f.pow, (a, b, y, grad) => {
   const lowered = mul(b, power(a, sub(b, hostLeaf(makeArray(b.dtype, 1).fill(1), [], b.dtype))));
   return [

@@ -12,7 +12,7 @@ export type Conv2dAttrs = {
 };
 type WithShape = Conv2dAttrs & { readonly shape: readonly number[] };
 
-/** Positions of a window that slides over `size` cells: ⌊(size + 2p − d(k − 1) − 1) / s⌋ + 1. */
+/** Number of positions of a window that slides over `size` cells: ⌊(size + 2p − d(k − 1) − 1) / s⌋ + 1. */
 export const windows = (
   size: number,
   kernel: number,
@@ -41,12 +41,12 @@ function convolvedShape(x: Shape, w: Shape, { stride, padding, dilation, groups 
     `${inPerGroup * groups} input channels${groups > 1 ? ` (${groups} groups)` : ''}`,
     String(c),
   );
-  need(out % groups === 0, `output channels that ${groups} groups divide`, String(out));
+  need(out % groups === 0, `a number of output channels divisible by groups (${groups})`, String(out));
   const oh = windows(h, kh, stride[0], padding[0], dilation[0]);
   const ow = windows(width, kw, stride[1], padding[1], dilation[1]);
   need(
     oh >= 1 && ow >= 1,
-    `an image of at least the kernel's size ${kh}×${kw}`,
+    `an image at least as large as the kernel, ${kh}×${kw}`,
     `${h}×${width}`,
     'use a larger image or more padding',
   );

@@ -9,7 +9,7 @@ function check(logits: Spec, labels: Spec): void {
   need(labels.dtype === 'int32', 'labels of type int32', labels.dtype);
   need(
     labels.shape.length === 1 && labels.shape[0] === logits.shape[0],
-    `labels [${logits.shape[0]}], one a row of logits`,
+    `labels [${logits.shape[0]}], one per row of logits`,
     showShape(labels.shape),
   );
 }

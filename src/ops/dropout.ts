@@ -20,8 +20,8 @@ const maskOp: NodeMaker<{ shape: readonly number[]; p: number; dtype: string }> 
 });
 
 /**
- * Zeroes each element with probability p and scales the others by 1 / (1 − p), so that nothing needs to
- * change at evaluation (the paper halves the outputs at test time instead; section 4.2).
+ * Zeroes each element with probability p and scales the others by 1 / (1 − p), so that evaluation needs no scaling
+ * (Krizhevsky et al. 2012, section 4.2, halve the outputs at test time instead).
  * The mask is a pure function of the key and the element's row-major position, in any layout.
  * @param key int32 [4]: Philox key (2 words) and the high half of its counter (2 words)
  */

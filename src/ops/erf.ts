@@ -1,5 +1,5 @@
 /*
- * The error function to the last digits of float64: W. J. Cody, "Rational Chebyshev approximations for the error
+ * The error function in float64 precision: W. J. Cody, "Rational Chebyshev approximations for the error
  * function", Mathematics of Computation 23 (1969), with the coefficients of his CALERF.
  */
 const A = [
@@ -22,7 +22,7 @@ const Q = [
   2.568520192289822, 1.8729528499234673, 0.5279051029514285, 0.06051834131244132, 0.0023352049762686918,
 ] as const;
 
-/** From here on the result is 1 in float64. */
+/** From here on, erf rounds to 1 in float64. */
 const FAR = 6;
 
 function inner(x: number): number {

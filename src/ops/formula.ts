@@ -1,8 +1,8 @@
 import { erf } from './erf.js';
 
 /**
- * The scalar formula of an elementwise operation, stated once: a reference loop, WebAssembly vector code and shaders
- * are made from it. A formula is a graph of plain data; a part that is used twice is computed once.
+ * The scalar formula of an elementwise operation. The reference loop and the WebAssembly vector code are both generated
+ * from it. A formula is a graph of plain data; a shared subexpression is computed once.
  */
 export type Formula =
   | { readonly kind: 'input'; readonly index: number }
@@ -11,18 +11,18 @@ export type Formula =
   | { readonly kind: BinaryKind; readonly a: Formula; readonly b: Formula }
   | { readonly kind: 'select'; readonly condition: Formula; readonly a: Formula; readonly b: Formula };
 
-/** `round` takes halves to even; `sign` of NaN is NaN. */
+/** `round` rounds half to even; `sign` of NaN is NaN. */
 export type UnaryKind = keyof typeof UNARY;
 /** `min` and `max` give NaN if either is NaN; comparisons give 1 or 0. */
 export type BinaryKind = keyof typeof BINARY;
 
 const roundHalfEven = (x: number): number => {
   const whole = Math.round(x);
-  // Math.round takes halves up; to even means down if that gave an odd number.
+  // Math.round rounds half up: step down if that gives an odd number.
   return whole - x === 0.5 && whole % 2 !== 0 ? whole - 1 : whole;
 };
 
-/** What each kind computes, in float64. */
+/** Each kind as a function of float64 numbers. */
 const UNARY = {
   neg: (x: number) => -x,
   abs: Math.abs,
@@ -44,7 +44,7 @@ const BINARY = {
   div: (a: number, b: number) => a / b,
   min: Math.min,
   max: Math.max,
-  // As in C: 1 to any power is 1, and so is −1 to an infinite one; JavaScript has NaN there.
+  // As in C: 1^b is 1 for any b, and (−1)^±∞ is 1; JavaScript returns NaN.
   pow: (a: number, b: number) =>
     a === 1 || (a === -1 && Math.abs(b) === Number.POSITIVE_INFINITY) ? 1 : a ** b,
   equal: (a: number, b: number) => (a === b ? 1 : 0),
@@ -87,7 +87,7 @@ export const f = {
   equal: binary('equal'),
   less: binary('less'),
   lessEqual: binary('lessEqual'),
-  /** `a` where the condition is not 0, else `b`; only the chosen one counts, even if the other is NaN. */
+  /** `a` if the condition is not 0, else `b`; NaN in the one that is not chosen has no effect. */
   select: (condition: Operand, a: Operand, b: Operand): Formula => ({
     kind: 'select',
     condition: lift(condition),
@@ -96,7 +96,7 @@ export const f = {
   }),
 } as const;
 
-/** The parts of a formula, each once and after the parts that it is made of. */
+/** All subexpressions of a formula, each once, operands first. */
 export function partsOf(formula: Formula): Formula[] {
   const parts = new Set<Formula>();
   const visit = (part: Formula): void => {
@@ -114,7 +114,7 @@ export function operandsOf(part: Formula): readonly Formula[] {
   return 'x' in part ? [part.x] : [part.a, part.b];
 }
 
-/** The formula with its inputs replaced by others; parts in common stay in common. */
+/** The formula with its inputs replaced by other formulas; shared subexpressions stay shared. */
 export function substitute(formula: Formula, inputs: readonly Formula[]): Formula {
   const made = new Map<Formula, Formula>();
   const replace = (part: Formula): Formula => {
@@ -134,7 +134,7 @@ export function substitute(formula: Formula, inputs: readonly Formula[]): Formul
   return replace(formula);
 }
 
-/** A function of the inputs' values that evaluates a formula in float64. */
+/** Compiles a formula into a function of its input values, in float64. */
 export function evaluator(formula: Formula): (inputs: ArrayLike<number>) => number {
   const parts = partsOf(formula);
   const places = new Map(parts.map((part, i) => [part, i]));

@@ -8,8 +8,8 @@ import { permute, reshape } from './shape.js';
 import { cast, roundToByte } from './unary.js';
 
 /**
- * Rows of weights that turn `from` samples into `to` by a triangle filter, half-pixel centres; when shrinking
- * the triangle widens with the scale (antialias), which is what PIL and torchvision do. Row-major [to, from].
+ * Weights that resample `from` samples to `to` samples with a triangle filter and half-pixel centres; when shrinking,
+ * the filter widens with the scale (antialiasing), as in PIL and torchvision. Row-major [to, from].
  */
 function resizeWeights(from: number, to: number): Float64Array {
   const weights = new Float64Array(to * from);
@@ -31,11 +31,10 @@ function resizeWeights(from: number, to: number): Float64Array {
 }
 
 /**
- * The same weights with a hair of difference, so that a sum of bytes which lies half-way between two bytes is
- * rounded to the one that PIL takes. PIL calculates with weights of 22 binary places and rounds halves up; its
- * error in the 22nd place decides which sums are still halves. Single precision cannot hold that error, so here
- * it is enlarged 64 times, and halves without error are lifted by 2^-21 of their value. Both stay far below
- * what could change any other sum.
+ * The same weights, slightly adjusted so that sums half-way between two bytes round as in PIL. PIL uses fixed-point
+ * weights of 22 fractional bits and rounds half up; its quantisation error decides which sums are exact halves. float32
+ * cannot represent that error, so it is scaled by 64 here, and exact halves are raised by a relative 2^-21. Both
+ * adjustments are too small to change any other sum.
  */
 function byteWeights(from: number, to: number): Float64Array {
   return resizeWeights(from, to).map((w) => {
@@ -45,8 +44,8 @@ function byteWeights(from: number, to: number): Float64Array {
 }
 
 /**
- * Bilinear resize with antialiasing, as two matrix products. `asBytes` rounds to whole values in 0…255 after
- * each direction, as PIL does on byte images, and differs from it by 1 at most.
+ * Bilinear resize with antialiasing, as two matrix products. `asBytes` rounds to integers in 0…255 after each
+ * direction, as PIL does for byte images; results differ from PIL's by at most 1.
  * @param x [N, C, H, W], bytes or floats @returns [N, C, height, width] in floating point
  */
 export function resize(x: Node, [height, width]: Pair, { asBytes = false } = {}): Node {
@@ -115,7 +114,7 @@ const negatedOp: NodeMaker = define({
 });
 const negated = (offsets: Node): Node => negatedOp([offsets], {});
 
-/** Cuts a window out of each image, from its own (top, left); what lies outside of the image is 0. */
+/** Cuts a window out of each image at its own offset (top, left); pixels outside of the image are 0. */
 export const crop = (x: Node, offsets: Node, [height, width]: Pair): Node =>
   cropOp([x, offsets], { height, width });
 
@@ -132,5 +131,5 @@ const flipOp: NodeMaker = define({
   },
   gradient: (node, grad) => [flipOp([grad, node.inputs[1]!], {}), null],
 });
-/** Mirrors left and right each image whose flag is not 0. */
+/** Flips each image whose flag is not 0 horizontally. */
 export const flip = (x: Node, flags: Node): Node => flipOp([x, flags], {});

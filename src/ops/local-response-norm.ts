@@ -23,9 +23,9 @@ const forward: NodeMaker<LrnAttrs> = define<LrnAttrs>({
 });
 
 /**
- * Local response normalisation across neighbouring channels (paper, section 3.3), by PyTorch's convention:
+ * Local response normalisation across neighbouring channels (Krizhevsky et al. 2012, section 3.3), with PyTorch's definition:
  * y_c = x_c · (k + alpha / size · Σ x_j²)^−beta, j from c − ⌊size/2⌋ to c + ⌊(size−1)/2⌋, zero outside.
- * The paper's own formula has no division: with its alpha 1e-4, size 5 and k 2, pass alpha 5e-4.
+ * The paper's formula does not divide by the size: for its alpha 1e-4 with size 5, pass alpha 5e-4.
  */
 export const localResponseNorm = (
   x: Node,

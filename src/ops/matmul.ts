@@ -49,8 +49,8 @@ export const matmul = (
 ): Node => apply([a, b], { transposeA, transposeB });
 
 /*
- * A fully connected layer has operations of its own, beside matmul, since backends keep its weights and its
- * image-shaped input in blocked layouts.
+ * A fully connected layer has its own operations besides matmul, since backends keep its weights and its image-shaped
+ * input in blocked layouts.
  */
 const gradInput: NodeMaker = define({
   name: 'linearGradInput',

@@ -5,21 +5,21 @@ import type { Formula } from './formula.js';
 import { currentScope } from './scope.js';
 
 /**
- * Everything about one operation but its kernels: its shape rule, its gradient rule in terms of other
- * operations, and its cost. A kernel for it stands in each backend.
+ * Everything about one operation except its kernels, which are in the backends: its shape rule, its gradient in terms
+ * of other operations, and its cost.
  */
 export interface Operation<A extends Attrs = Attrs> {
   readonly name: string;
-  /** The result's shape and type; calls `refuse` with the reason when the inputs do not fit. */
+  /** Shape and type of the result; calls `refuse` if the inputs do not fit. */
   infer(inputs: readonly Spec[], attrs: A): Spec;
-  /** Gradients with regard to each input (null: none), given that with regard to the result. */
+  /** Gradients with respect to each input (null: no gradient), given the gradient with respect to the result. */
   gradient?(node: Node, grad: Node): (Node | null)[];
   /**
-   * What is computed for each element of the result, for operations that are elementwise; inputs broadcast to the
-   * result's shape. Engines make their kernels from it.
+   * Formula for one element of the result, if the operation is elementwise; inputs broadcast to the result's shape.
+   * Engines generate kernels from it.
    */
   formula?(inputs: readonly Formula[], attrs: A): Formula;
-  /** Multiply-adds of one evaluation; left out where it is not what an operation's cost is counted in. */
+  /** Multiply-adds of one evaluation; left out for operations whose cost is not dominated by them. */
   macs?(inputs: readonly Spec[], output: Spec, attrs: A): number;
 }
 
@@ -39,7 +39,7 @@ export function define<A extends Attrs = Attrs>(operation: Operation<A>): NodeMa
     });
 }
 
-/** Runs checks of an operation's arguments; a refusal becomes an error that names the operation and its inputs. */
+/** Runs argument checks; turns a refusal into a ShapeError that names the operation and its inputs. */
 export function naming<T>(op: string, inputs: readonly Node[], body: () => T): T {
   try {
     return body();
@@ -69,7 +69,7 @@ class Refusal {
   ) {}
 }
 
-/** Ends a shape rule: what was expected, what came, and what may help. */
+/** Rejects an operation's inputs: what was expected, the actual value, and advice. */
 export function refuse(expected: string, got: string, next?: string): never {
   throw new Refusal(expected, got, next);
 }
@@ -82,7 +82,7 @@ export function needRank(spec: Spec, rank: number, what: string): void {
   need(spec.shape.length === rank, `${what} of ${rank} dimensions`, showShape(spec.shape));
 }
 
-/** All inputs are floating point of one type; returns it. */
+/** Checks that all inputs have the same floating-point type, and returns it. */
 export function floatOf(...inputs: readonly (Spec | undefined)[]): DType {
   const dtype = inputs[0]!.dtype;
   for (const input of inputs) {
@@ -104,7 +104,7 @@ function shapeError(op: string, inputs: readonly Node[], refusal: Refusal): Shap
   });
 }
 
-/** Shape to which two shapes broadcast by NumPy's rule. */
+/** The shape to which two shapes broadcast, by NumPy's rules. */
 export function broadcast(a: Shape, b: Shape): Shape {
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, i) => {
@@ -119,7 +119,7 @@ export function broadcast(a: Shape, b: Shape): Shape {
   });
 }
 
-/** Turns a negative axis of an operation's input into a positive one, and checks the range. */
+/** Checks that an axis is in range, and converts a negative one to its positive equivalent. */
 export function normalizeAxis(op: string, x: Node, axis: number, rank: number = x.shape.length): number {
   const a = axis < 0 ? axis + rank : axis;
   naming(op, [x], () =>

@@ -34,12 +34,12 @@ function pooledShape(x: Shape, { kernel, stride, padding, dilation = [1, 1], cei
     const span = size + 2 * padding[i]! - dilation[i]! * (kernel[i]! - 1) - 1;
     if (!ceilMode) return windows(size, kernel[i]!, stride[i]!, padding[i]!, dilation[i]!);
     const count = Math.ceil(span / stride[i]!) + 1;
-    // The last window must start inside the image or its left padding, as PyTorch has it.
+    // The last window must start inside the image or its left padding, as in PyTorch.
     return (count - 1) * stride[i]! >= size + padding[i]! ? count - 1 : count;
   });
   need(
     out[0]! >= 1 && out[1]! >= 1,
-    `an image of at least the window's size ${kernel.join('×')}`,
+    `an image at least as large as the window, ${kernel.join('×')}`,
     `${x[2]}×${x[3]}`,
   );
   return [x[0]!, x[1]!, ...out];
@@ -59,7 +59,7 @@ const maxForward: NodeMaker<MaxPoolAttrs> = define<MaxPoolAttrs>({
   gradient: (node, grad) => [maxBackward([grad, node.inputs[0]!], node.attrs as MaxPoolAttrs)],
 });
 
-/** Largest value of each window; windows overlap where stride < kernel (paper, section 3.4). The gradient goes to the first maximum. */
+/** Largest value of each window. Windows overlap if stride < kernel. The gradient flows to the first maximum. */
 export function maxPool2d(x: Node, attrs: Partial<MaxPoolAttrs> & { kernel: Pair }): Node {
   const { kernel, stride = kernel, padding = [0, 0], dilation = [1, 1], ceilMode = false } = attrs;
   return maxForward([x], { kernel, stride, padding, dilation, ceilMode });
@@ -85,7 +85,7 @@ const avgForward: NodeMaker<AvgPoolAttrs> = define<AvgPoolAttrs>({
   ],
 });
 
-/** Mean of each window; the padding counts as zeros unless `countIncludePad` is false. */
+/** Mean of each window; padding counts as zeros unless `countIncludePad` is false. */
 export function avgPool2d(x: Node, attrs: Partial<AvgPoolAttrs> & { kernel: Pair }): Node {
   const { kernel, stride = kernel, padding = [0, 0], ceilMode = false, countIncludePad = true } = attrs;
   return avgForward([x], { kernel, stride, padding, ceilMode, countIncludePad });
@@ -111,8 +111,8 @@ const adaptiveForward: NodeMaker<Sized> = define<Sized>({
   ],
 });
 
-/** Mean of bins [⌊i·H/h⌋, ⌈(i+1)·H/h⌉): any image becomes h × w, by PyTorch's rule. */
+/** Mean of the bins [⌊i·H/h⌋, ⌈(i+1)·H/h⌉), as in PyTorch: an image of any size becomes h × w. */
 export function adaptiveAvgPool2d(x: Node, size: Pair): Node {
-  // Bins of one cell each: the identity.
+  // Bins of one cell each are the identity.
   return x.shape.length === 4 && sameShape(x.shape.slice(2), size) ? x : adaptiveForward([x], { size });
 }

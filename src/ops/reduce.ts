@@ -39,7 +39,7 @@ function reduction(name: string, gradient: (x: Node, y: Node, grad: Node) => Nod
 
 /** Sum over the given axes (all by default). */
 export const sum: Reduce = reduction('sum', (_x, _y, grad) => grad);
-/** Largest value over the given axes; where several are equal, each gets the gradient. */
+/** Maximum over the given axes (all by default); each of several equal maxima gets the full gradient. */
 export const max: Reduce = reduction('max', (x, y, grad) => mul(grad, equal(x, y)));
 
 /** Mean over the given axes (all by default). */
@@ -53,10 +53,10 @@ const sumOfSquaresOp: NodeMaker<Record<never, never>> = define<Record<never, nev
   infer: ([x]) => ({ shape: [], dtype: floatOf(x) }),
   gradient: (node, grad) => [mul(scaleBy(node.inputs[0]!, 2), grad)],
 });
-/** Σ x² over all elements, in one pass and added up in float64: a scalar. */
+/** Σ x² over all elements, accumulated in float64: a scalar. */
 export const sumOfSquares = (x: Node): Node => sumOfSquaresOp([x], {});
 
-/** Sums a broadcast value back to the shape that it was broadcast from. */
+/** Sums a broadcast value back to its shape before broadcasting. */
 export function sumTo(x: Node, shape: Shape): Node {
   const extra = x.shape.length - shape.length;
   const axes = x.shape
@@ -72,5 +72,5 @@ const argmaxOp: NodeMaker<{ axis: number }> = define<{ axis: number }>({
     return { shape: x!.shape.filter((_, i) => i !== axis), dtype: 'int32' };
   },
 });
-/** Position of the largest value along an axis, the first one among equals. No gradient. */
+/** Index of the largest value along an axis, the first of several. No gradient. */
 export const argmax = (x: Node, axis = -1): Node => argmaxOp([x], { axis: normalizeAxis('argmax', x, axis) });

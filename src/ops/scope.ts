@@ -1,6 +1,6 @@
 const stack: string[] = [];
 
-/** Module path that operations are being called in, such as `features.3`. */
+/** Path of the module whose forward pass is running, such as `features.3`; empty outside of modules. */
 export const currentScope = (): string => stack.at(-1) ?? '';
 
 /** Runs `body` with `scope` as the module path that errors and profiles name. */

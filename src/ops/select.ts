@@ -5,7 +5,7 @@ import { crop } from './image.js';
 import { broadcast, define, floatOf, type NodeMaker, naming, need, normalizeAxis } from './operation.js';
 import { broadcastTo, reshape } from './shape.js';
 
-/* Operations that take elements from several places, and put them together. */
+/* Operations that select, join and cut elements of tensors. */
 
 const whereOp: NodeMaker = define({
   name: 'where',
@@ -27,8 +27,8 @@ const whereOp: NodeMaker = define({
 });
 
 /**
- * a where the condition is not 0, else b, with NumPy's broadcasting of all three. What is not taken has no effect,
- * not even as NaN.
+ * a where the condition is not 0, else b. All three broadcast as in NumPy. NaN in an element that is not chosen has no
+ * effect, neither on the result nor on the gradients.
  *
  * @param condition of any type, such as the result of `less`
  */
@@ -50,7 +50,7 @@ const concatOp: NodeMaker<{ axis: number }> = define<{ axis: number }>({
     for (const { shape, dtype } of inputs) {
       need(
         shape.length === first.shape.length && sameShape(others(shape), others(first.shape)),
-        `shapes equal but for axis ${axis}`,
+        `shapes that are equal except along axis ${axis}`,
         inputs.map((x) => showShape(x.shape)).join(', '),
       );
       need(dtype === first.dtype, `inputs of one type (${first.dtype})`, dtype);
@@ -69,7 +69,7 @@ const concatOp: NodeMaker<{ axis: number }> = define<{ axis: number }>({
   },
 });
 
-/** Tensors one behind the other along an axis; all other sizes are equal. PyTorch's `cat`. */
+/** Concatenates tensors along an axis; all other sizes must be equal. PyTorch's `cat`. */
 export function concat(inputs: readonly Node[], axis = 0): Node {
   const [first] = inputs;
   const at = first ? normalizeAxis('concat', first, axis) : 0;
@@ -77,8 +77,8 @@ export function concat(inputs: readonly Node[], axis = 0): Node {
 }
 
 /**
- * `length` positions of one axis from `start` on, in a tensor of any rank; what lies outside of it is 0, so that a
- * negative start pads.
+ * `length` positions along one axis, beginning at `start`. Positions outside of the tensor are 0, so a negative start
+ * pads.
  */
 export function narrow(x: Node, axis: number, start: number, length: number): Node {
   const at = normalizeAxis('narrow', x, axis);
@@ -86,8 +86,8 @@ export function narrow(x: Node, axis: number, start: number, length: number): No
   if (start === 0 && length === size) return x;
   const before = sizeOf(x.shape.slice(0, at));
   const after = sizeOf(x.shape.slice(at + 1));
-  // The axis becomes the rows of pictures with one channel: they are the channels of one, as a cut has one place
-  // for each picture.
+  // As a crop of one image [1, before, size, after]: all slices before the axis are its channels, since a crop
+  // takes one offset per image.
   const place = hostLeaf(Int32Array.of(start, 0), [1, 2], 'int32');
   const rows = crop(reshape(x, [1, before, size, after]), place, [length, after]);
   return reshape(rows, [...x.shape.slice(0, at), length, ...x.shape.slice(at + 1)]);
@@ -120,9 +120,9 @@ const selectOp: NodeMaker<Along> = define<Along>({
 });
 
 /**
- * The positions of an axis that a list names, in its order, each as often as it is named.
+ * Selects positions along an axis, in the order of `indices`; an index may occur several times.
  *
- * @param indices int32, from 0 to the axis's size less 1; a run with another one fails
+ * @param indices int32 [n], each in [0, size of the axis); an index out of range is an error when the graph runs
  */
 export const indexSelect = (x: Node, indices: Node, axis = 0): Node =>
   selectOp([x, indices], { axis: normalizeAxis('indexSelect', x, axis) });

@@ -16,14 +16,14 @@ const reshapeOp: NodeMaker<{ shape: readonly number[] }> = define<{ shape: reado
   gradient: (node, grad) => [reshape(grad, node.inputs[0]!.shape)],
 });
 
-/** The same elements in row-major order under another shape. One dimension may be -1. */
+/** The same elements, in row-major order, with another shape. One dimension may be -1: it is inferred. */
 export function reshape(x: Node, shape: Shape): Node {
   const known = shape.reduce((a, d) => (d === -1 ? a : a * d), 1);
   const full = shape.map((d) => (d === -1 ? sizeOf(x.shape) / known : d));
   return sameShape(full, x.shape) ? x : reshapeOp([x], { shape: full });
 }
 
-/** Joins the dimensions from `startDim` on into one. */
+/** Joins all dimensions from `startDim` on into one. */
 export function flatten(x: Node, startDim = 0): Node {
   const start = normalizeAxis('flatten', x, startDim, Math.max(1, x.shape.length));
   return reshape(x, [...x.shape.slice(0, start), sizeOf(x.shape.slice(start))]);

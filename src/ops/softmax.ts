@@ -23,6 +23,6 @@ const logSoftmaxOp: NodeMaker<Axis> = define<Axis>({
   infer: ([x]) => ({ shape: x!.shape, dtype: floatOf(x) }),
   gradient: (node, grad) => [sub(grad, mul(exp(node), sum(grad, [node.attrs.axis as number], true)))],
 });
-/** y = x − log Σ e^x along an axis, stable for large x. */
+/** y = x − log Σ e^x along an axis, numerically stable. */
 export const logSoftmax = (x: Node, axis = -1): Node =>
   logSoftmaxOp([x], { axis: normalizeAxis('logSoftmax', x, axis) });

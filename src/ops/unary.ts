@@ -25,7 +25,7 @@ function unary<A extends Attrs = Record<never, never>>(
   return (x, ...[attrs]) => apply([x], attrs ?? ({} as A));
 }
 
-/** y = scale · x + shift, with static numbers. */
+/** y = scale · x + shift, with static scale and shift. */
 export const affine: Unary<{ scale: number; shift: number }> = unary<{ scale: number; shift: number }>(
   'affine',
   (x, { scale, shift }) => f.add(f.mul(x, scale), shift),
@@ -48,7 +48,7 @@ export const square: Unary<Record<never, never>> = unary(
 export const erf: Unary<Record<never, never>> = unary('erf', f.erf, (x, _y, grad) =>
   mul(grad, scaleBy(exp(neg(square(x))), 2 / Math.sqrt(Math.PI))),
 );
-/** The largest whole number that is not above x. Its gradient is 0. */
+/** The largest integer not above x. Its gradient is 0. */
 export const floor: Unary<Record<never, never>> = unary('floor', f.floor, () => null);
 export const sign: Unary<Record<never, never>> = unary('sign', f.sign, () => null);
 export const abs: Unary<Record<never, never>> = unary('abs', f.abs, (x, _y, grad) => mul(grad, sign(x)));
@@ -75,13 +75,13 @@ export const silu: Unary<Record<never, never>> = unary(
     return mul(grad, add(gate, mul(y, affine(gate, { scale: -1, shift: 1 }))));
   },
 );
-/** y = x between `min` and `max`, and the nearer of them outside; NaN stays NaN. */
+/** y = x limited to [min, max]; NaN stays NaN. */
 export const clamp: Unary<{ min: number; max: number }> = unary<{ min: number; max: number }>(
   'clamp',
   (x, { min, max }) => f.min(f.max(x, min), max),
   (x, y, grad) => mul(grad, equal(x, y)),
 );
-/** Rounds half to even, clamped to bytes: what storing a float image as bytes does. No gradient. */
+/** Rounds half to even and clamps to 0…255, as when a float image is stored as bytes. No gradient. */
 export const roundToByte: Unary<Record<never, never>> = unary(
   'roundToByte',
   (x) => f.min(f.max(f.round(x), 0), 255),
@@ -100,7 +100,7 @@ const castOp: NodeMaker<{ dtype: string }> = define<{ dtype: string }>({
   },
 });
 
-/** The same values as another element type: floating point, or int32, which cuts fractions off and has no gradient. */
+/** Converts to another element type: floating point, or int32, which truncates and has no gradient. */
 export const cast = (x: Node, dtype: DType): Node => (x.dtype === dtype ? x : castOp([x], { dtype }));
 
 /** y = x · factor per channel + shift per channel; x is [N, C, …]. */
@@ -113,7 +113,7 @@ const channelAffineOp: NodeMaker<{ scale: readonly number[]; shift: readonly num
     const channels = x!.shape[1] ?? 0;
     need(
       scale.length === channels && shift.length === channels,
-      `${channels} values a list, one a channel`,
+      `lists of ${channels} values, one per channel`,
       `${scale.length} scales and ${shift.length} shifts`,
       'give one mean and one standard deviation for each channel of the images',
     );
@@ -133,7 +133,7 @@ const channelAffineOp: NodeMaker<{ scale: readonly number[]; shift: readonly num
 export const channelAffine = (x: Node, scale: readonly number[], shift: readonly number[]): Node =>
   channelAffineOp([x], { scale, shift });
 
-/** a + s · b, with `s` a one-element tensor that is known only when the graph runs (a learning rate, say). */
+/** a + s · b, where `s` is a scalar tensor whose value may change with each run, such as a learning rate. */
 const addScaledOp: NodeMaker<Record<never, never>> = define<Record<never, never>>({
   name: 'addScaled',
   infer: ([a, b, s]) => {

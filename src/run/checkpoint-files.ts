@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { CheckpointError } from '../errors/errors.js';
 import { syncFolder } from '../files/atomic.js';
 import { diskError } from '../files/disk-error.js';
-import { systemCode } from '../files/disk-trouble.js';
+import { systemCode } from '../files/transient-error.js';
 import type { RunState } from './run-files.js';
 
 /** Checkpoints to resume from that are kept, beside the best weights. */

@@ -5,12 +5,12 @@ import type { z } from 'zod';
 import { CheckpointError, UsageError } from '../errors/errors.js';
 import { printable } from '../errors/printable.js';
 import { temporaryFor, writeFileAtomic } from '../files/atomic.js';
-import { sealedJson, verifyJson } from '../files/checksum.js';
+import { jsonWithChecksum, verifyJson } from '../files/checksum.js';
 import { diskError } from '../files/disk-error.js';
-import { mayPass } from '../files/disk-trouble.js';
 import { LineFile } from '../files/line-file.js';
 import { type RunLock, takeLock } from '../files/lock.js';
 import { makeFolder } from '../files/make-folder.js';
+import { isTransient } from '../files/transient-error.js';
 import { CheckpointFiles } from './checkpoint-files.js';
 import { insightSchema, metricsSchema } from './event-lines.js';
 import type { Insight, LogLine } from './events.js';
@@ -104,11 +104,11 @@ export class RunFolder {
   }
 
   async writeConfig(config: object): Promise<void> {
-    await writeFileAtomic(join(this.path, 'config.json'), sealedJson(config));
+    await writeFileAtomic(join(this.path, 'config.json'), jsonWithChecksum(config));
   }
 
   async writeState(state: RunState): Promise<void> {
-    await writeFileAtomic(join(this.path, 'state.json'), sealedJson(state));
+    await writeFileAtomic(join(this.path, 'state.json'), jsonWithChecksum(state));
   }
 
   /** Adds a line to the metrics. */
@@ -139,7 +139,7 @@ export class RunFolder {
   /** From now on lines that cannot be written wait, and `tell` is told; see {@link LineFile}. */
   onTrouble(tell: (text: string) => void): void {
     this.#tell = tell;
-    for (const log of Object.values(this.#logs)) log.tell = tell;
+    for (const log of Object.values(this.#logs)) log.onMessage = tell;
   }
 
   /**
@@ -150,7 +150,7 @@ export class RunFolder {
     try {
       return await write();
     } catch (error) {
-      if (!this.#tell || !mayPass(error)) throw error;
+      if (!this.#tell || !isTransient(error)) throw error;
       this.#tell(`${(error as Error).message}\nThe run goes on without.`);
       return undefined;
     }

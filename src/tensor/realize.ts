@@ -2,7 +2,7 @@ import type { Device } from '../backend/backend.js';
 import { DeviceError } from '../errors/errors.js';
 import { type Bound, buildGraph, staleError } from '../graph/graph.js';
 import type { Node } from '../graph/node.js';
-import { isGone } from '../graph/settled.js';
+import { isStale } from '../graph/settled.js';
 import type { TypedArray } from '../graph/types.js';
 import { checkDevice } from './check-device.js';
 import type { DeviceStorage } from './storage.js';
@@ -66,7 +66,7 @@ export async function valuesOf(node: Node): Promise<TypedArray> {
   const here = known(node);
   if (here) return here.slice();
   if (node.source?.kind === 'storage' && !node.arriving) {
-    if (isGone(node)) throw staleError(node);
+    if (isStale(node)) throw staleError(node);
     return (node.source.storage as DeviceStorage).read();
   }
   // What is already on its way need not be computed again.

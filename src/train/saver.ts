@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Device } from '../backend/backend.js';
 import { CheckpointError, UsageError } from '../errors/errors.js';
-import { mayPass, systemCode } from '../files/disk-trouble.js';
+import { isTransient, systemCode } from '../files/transient-error.js';
 import { readSafetensors, type SafetensorsFile } from '../interop/safetensors/checked.js';
 import type { Module } from '../nn/module.js';
 import {
@@ -146,7 +146,7 @@ export class Saver {
     try {
       await this.#write(position, accuracy);
     } catch (error) {
-      if (!mayPass(error)) throw error;
+      if (!isTransient(error)) throw error;
       this.#owed = { step: position.step, accuracy, failedAt: performance.now() };
       this.#parts.note(
         `${(error as Error).message}\nThere is no checkpoint at step ${position.step}. The run goes on, and tries again in a minute and at the next checkpoint; the one before is kept.`,

@@ -9,8 +9,8 @@ import { scratch } from '../support/toy.js';
 
 test('a line that the disk takes half of is taken back, and written as a whole later', async (t) => {
   const file = new LineFile(join(await scratch(t), 'a.jsonl'));
-  const told: string[] = [];
-  file.tell = (text) => told.push(text);
+  const messages: string[] = [];
+  file.onMessage = (text) => messages.push(text);
   file.append({ n: 1 });
   const { writeSync } = fs;
   let room = 5;
@@ -29,9 +29,9 @@ test('a line that the disk takes half of is taken back, and written as a whole l
   assert.equal(await readFile(file.path, 'utf8'), '{"n":1}\n');
   file.append({ n: 3 });
   assert.equal(await readFile(file.path, 'utf8'), '{"n":1}\n');
-  assert.equal(told.length, 1, told.join('\n'));
+  assert.equal(messages.length, 1, messages.join('\n'));
   room = 1000;
   file.append({ n: 4 });
   assert.equal(file.text(), '{"n":1}\n{"n":2}\n{"n":3}\n{"n":4}\n');
-  assert.match(told[1]!, /is complete: 2 lines had waited/);
+  assert.match(messages[1]!, /is complete: 2 delayed lines were written/);
 });

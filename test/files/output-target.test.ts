@@ -99,7 +99,7 @@ test('what leads nowhere is refused, and nothing is left behind', posix, async (
   await symlink('absent/file', at('into-nothing'));
   await refused(at('folder'), /a folder where a file should be/);
   await refused(at('to-folder'), /a folder where a file should be/);
-  await refused(at('circle'), /links in a circle/);
+  await refused(at('circle'), /symbolic links that form a loop/);
   await refused(at('into-nothing'), /no such file or folder/);
   await refused(at('absent/file'), /no such file or folder/);
   await refused(at('file/below'), /a file where a folder should be/);

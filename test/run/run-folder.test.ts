@@ -93,7 +93,7 @@ test('a configuration that is not what was written is noticed; one that was chan
     complete(
       CheckpointError,
       /config\.json is damaged, or another program changed it/,
-      /if the change is meant/,
+      /if it was edited on purpose/,
     ),
   );
   await writeFile(file, JSON.stringify(toyConfig({ lr: 0.07 })));

@@ -232,7 +232,7 @@ describe('parameters', () => {
     update([{ parameter: p, value: p.add(1).node }]);
     await assert.rejects(loss.item(), (error) => {
       assert.ok(error instanceof PaperweightError);
-      assert.match(error.message, /needs weights as they were before an update/);
+      assert.match(error.message, /depends on weights that an update has overwritten/);
       assert.match(error.message, /optimizer\.step\(\{ compute/);
       return true;
     });
