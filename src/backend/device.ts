@@ -4,22 +4,22 @@ import type { Device, Engine, EngineInfo, Kernels, PlanStats, ProfileRow } from 
 import { Executor, type Reply, type Request } from './executor.js';
 import { RequestQueue } from './request-queue.js';
 
-/** Plans kept per device; the least recently used goes first. Training needs two or three. */
+/** Plans kept per device; the least recently used one is dropped first. Training needs two or three. */
 const MAX_PLANS = 64;
 
-/** The part that every device shares: plan ids, the plan cache's bookkeeping and the queue's promises. */
+/** Base class of devices: plan ids, the plan cache and the promises of queued calls. */
 export abstract class QueuedDevice implements Device {
   readonly #plans = new Map<string, number>();
   #nextPlan = 0;
   readonly #queue = new RequestQueue((request) => this.send(request));
-  /** A failure nobody was waiting for, such as a write's; the next awaited call reports it. */
+  /** The error of a call that is not awaited, such as a write; the next awaited call reports it. */
   #failure: unknown;
 
   constructor(readonly name: string) {}
 
   protected abstract send(request: Request): Promise<Reply>;
 
-  /** Resolves when all that was asked for has been sent. */
+  /** Resolves when all requests have been sent to the engine. */
   protected sent(): Promise<void> {
     return this.#queue.sent();
   }
@@ -71,7 +71,7 @@ export abstract class QueuedDevice implements Device {
     return this.#call({ kind: 'kernels', keep });
   }
 
-  /** The graph itself is sent only the first time that its key is seen. */
+  /** The graph is sent only the first time its key is seen. */
   #plan(key: string, graph: Graph): { plan: number; graph?: Graph } {
     const known = this.#plans.get(key);
     this.#plans.delete(key);
@@ -104,7 +104,7 @@ export abstract class QueuedDevice implements Device {
   }
 }
 
-/** An engine in this very thread: for browsers, tests and small things. A run blocks the event loop. */
+/** Runs the engine on the calling thread: for browsers, tests and small computations. A run blocks the event loop. */
 export class InlineDevice extends QueuedDevice {
   readonly #executor: Executor;
   #closed = false;

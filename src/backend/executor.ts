@@ -2,7 +2,7 @@ import type { Graph } from '../graph/graph.js';
 import type { Spec, TypedArray } from '../graph/types.js';
 import type { Engine, EngineInfo, Kernels, Plan, PlanStats, ProfileRow } from './backend.js';
 
-/** What a device asks of the thread that owns the engine. */
+/** A request from a device to the thread that owns the engine. */
 export type Request =
   | {
       readonly kind: 'run' | 'profile';
@@ -29,7 +29,7 @@ export type Reply =
   | number
   | undefined;
 
-/** Serves requests with an engine and keeps its compiled plans. */
+/** Executes requests on an engine and keeps its compiled plans. */
 export class Executor {
   readonly #plans = new Map<number, Plan>();
 
@@ -72,7 +72,7 @@ export class Executor {
   #plan(id: number, graph: Graph | undefined): Plan {
     let plan = this.#plans.get(id);
     if (!plan) {
-      if (!graph) throw new Error(`plan ${id} is not known and came without its graph`);
+      if (!graph) throw new Error(`plan ${id} is unknown and was requested without its graph`);
       plan = this.engine.compile(graph);
       this.#plans.set(id, plan);
     }

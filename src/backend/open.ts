@@ -8,12 +8,12 @@ import { WorkerDevice } from './worker/device.js';
 export type { DeviceName } from './device-names.js';
 
 /**
- * Opens a device, in a thread of its own.
- * @param name `auto` takes the fastest that works
- * @param threads processor cores to use; all by default
- * @param precision what large layers compute with: float32 unless said otherwise
- * @returns the device, and a sentence on why it is this one
- * @throws DeviceError when the device that was named cannot work on this machine
+ * Opens a device in a worker thread.
+ * @param name `auto` chooses the fastest device that works
+ * @param threads number of CPU threads; all cores by default
+ * @param precision number type of large layers; float32 by default
+ * @returns the device, and a sentence that says why it was chosen
+ * @throws DeviceError if the named device does not work on this machine
  */
 export async function openDevice(
   name: DeviceName = 'auto',
@@ -26,7 +26,7 @@ export async function openDevice(
       what: 'There is no such device',
       expected: `one of ${DEVICES.map((one) => `'${one}'`).join(', ')}`,
       got: shown(name),
-      next: "use 'auto' for the fastest one that works",
+      next: "use 'auto' for the fastest device that works",
     });
   if (!Number.isSafeInteger(threads) || threads < 1)
     throw new UsageError({
@@ -48,7 +48,7 @@ export async function openDevice(
       next: 'leave out --precision, or use --device onednn',
     });
   if (name === 'reference')
-    return { device: await WorkerDevice.open('reference'), why: 'reference: plain TypeScript, as asked' };
+    return { device: await WorkerDevice.open('reference'), why: 'reference: plain TypeScript, as requested' };
   try {
     const device = await WorkerDevice.open('onednn', { threads, precision });
     const { version, isa, precision: computes } = await device.info();
@@ -64,8 +64,8 @@ export async function openDevice(
 }
 
 /**
- * The fastest device that works here. When that is the slow one, a warning of the process says why, and the command
- * that installs the library of the fast one.
+ * Opens the fastest device that works on this machine. If that is the reference device, a process warning says why and
+ * how to install the library of the fast device.
  */
 export async function bestDevice(options: { threads?: number; precision?: Precision } = {}): Promise<Device> {
   const { device, why } = await openDevice('auto', options);

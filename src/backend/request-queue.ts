@@ -5,23 +5,22 @@ import type { Reply, Request } from './executor.js';
 const isHere = (feed: Feed): feed is TypedArray => ArrayBuffer.isView(feed);
 
 /**
- * Sends requests in order. A run whose feeds are still to come, since an earlier run computes them, holds up whatever
- * is asked for after it.
+ * Sends requests in order. If a run's feeds are still being computed by an earlier run, it and all later requests wait.
  */
 export class RequestQueue {
   readonly #send: (request: Request) => Promise<Reply>;
   #held: Promise<void> | undefined;
-  /** Graphs of plans whose first run could not be sent, for the next. */
+  /** Graphs of plans whose first run was not sent because a feed failed; the next run sends them. */
   readonly #unsent = new Map<number, Graph>();
 
   constructor(send: (request: Request) => Promise<Reply>) {
     this.#send = send;
   }
 
-  /** @param feeds of a run, in place of the request's own */
+  /** @param feeds values or promises for a run; they replace the feeds of the request */
   send(request: Request, feeds: readonly Feed[] = []): Promise<Reply> {
     if (!this.#held && feeds.every(isHere)) return this.#send(this.#complete(request, feeds));
-    // Until it is sent, its arrays may be filled with something else.
+    // Copied, since the caller may overwrite its array before the request is sent.
     const own: Request = request.kind === 'write' ? { ...request, data: request.data.slice() } : request;
     const values = feeds.map((feed) => (isHere(feed) ? feed.slice() : feed));
     const sent = this.#after(this.#held, own, values);
@@ -36,7 +35,7 @@ export class RequestQueue {
     return sent.then(({ reply }) => reply);
   }
 
-  /** In an object, so that nobody waits for the reply itself. */
+  /** Returns the reply's promise in an object, so that awaiting it does not await the reply. */
   async #after(held: Promise<void> | undefined, request: Request, feeds: readonly Feed[]) {
     await held;
     try {
@@ -54,7 +53,7 @@ export class RequestQueue {
     return { ...request, ...(graph ? { graph } : {}), feeds };
   }
 
-  /** Resolves when nothing is held up. */
+  /** Resolves when all requests have been sent. */
   async sent(): Promise<void> {
     while (this.#held) await this.#held;
   }

@@ -9,5 +9,5 @@ const ACTIVATION: Readonly<Record<string, { alg: number; fromDst: number }>> = {
 
 export const isActivation = (op: string): boolean => Object.hasOwn(ACTIVATION, op);
 
-/** oneDNN's algorithm for an activation, and the one that differentiates it from its result. */
+/** oneDNN's algorithm for an activation, and the algorithm that computes the gradient from the activation's result. */
 export const activationOf = (op: string) => ACTIVATION[op.replace(/Grad$/, '')]!;

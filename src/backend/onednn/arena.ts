@@ -2,15 +2,15 @@ import { KernelPool } from '../simd/pool.js';
 import { PAGE_BYTES, shareMemory } from '../simd/webassembly.js';
 import { addressOf, adviseHugePages, allocate, type Block, discard } from './library/memory.js';
 
-/** All that a WebAssembly memory can address. Pages are real only once they are touched. */
+/** Maximum size of a WebAssembly memory, in pages of 64 KiB. The system allocates pages when they are first touched. */
 const PAGES = 65_536;
-/** Virtual room for plans that need more than that. */
+/** Address space for plans that need more. */
 const LARGE_BYTES = 32 * 1024 ** 3;
 
 /**
- * Memory for the intermediate values of plans, which share it as they run one after another. It is a WebAssembly
- * memory, so that vector kernels work on it beside oneDNN's primitives; a plan that needs more gets memory that they
- * cannot reach.
+ * Memory for the intermediate values of all plans; plans share it, since they run one after another. It is a WebAssembly
+ * memory, so that both vector kernels and oneDNN's primitives can use it. A plan that needs more gets native memory,
+ * which vector kernels cannot access.
  */
 export class Arena {
   /** Undefined if the system cannot reserve a WebAssembly memory. */
@@ -28,22 +28,22 @@ export class Arena {
     adviseHugePages(this.#base, this.#bytes);
   }
 
-  /** Largest plan that there is memory for. */
+  /** Largest memory of a plan. */
   static readonly maxBytes = LARGE_BYTES;
 
-  /** Whether the vector kernels reach all of a plan of this size. */
+  /** Whether vector kernels can access all memory of a plan of this size. */
   holds(bytes: number): boolean {
     return this.pool !== undefined && bytes <= this.#bytes;
   }
 
-  /** Where a plan of this size has its memory. */
+  /** Address of the memory for a plan of this size. */
   addressFor(bytes: number): number {
     if (this.holds(bytes)) return this.#base;
     this.#large ??= allocate(LARGE_BYTES);
     return this.#large.address;
   }
 
-  /** The place of an address in the kernels' memory. */
+  /** Offset of an address in the WebAssembly memory. */
   offsetOf(address: number): number {
     return address - this.#base;
   }

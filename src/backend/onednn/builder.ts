@@ -19,7 +19,7 @@ import type { Form, Region, Step, Value } from './ir.js';
 import type { KernelChoice } from './kernel-choice.js';
 import { arrayAt } from './library/memory.js';
 
-/** How a storage's memory is laid out, and whether a plan may still choose that. */
+/** Memory layout of a storage, and whether a plan may still change it. */
 export interface SlotLayout {
   readonly dims: Dims;
   readonly md: Md;
@@ -27,27 +27,27 @@ export interface SlotLayout {
 }
 
 /**
- * Collects the steps of a plan while the graph's nodes are lowered one after the other. It knows each value's
- * forms, inserts the reorders between them, and tracks who still needs what, so that work can be done in place.
+ * Collects the steps of a plan while the graph's nodes are lowered in order. It knows each value's forms, inserts
+ * reorders between them, and counts the remaining readers of each value, so that operations can run in place.
  */
 export class Builder {
   readonly steps: Step[] = [];
   readonly values: (Value | undefined)[];
   readonly regions: Region[] = [];
-  /** Copies of storages that this plan does not write: made once, not in each run. */
+  /** Reordered copies of storages that this plan does not write: made once, not in each run. */
   readonly packed: Region[] = [];
   readonly slots: { region: Region; form: Form; flexible: boolean }[];
-  /** Nodes that another node's lowering has already produced, such as a bias gradient. */
+  /** Nodes already computed by the lowering of another node, such as a bias gradient. */
   readonly done = new Set<number>();
-  /** Memory passed from a forward primitive to its backward one, by the forward's node. */
+  /** Workspace memory that a forward primitive passes to its backward primitive, by forward node. */
   readonly workspaces = new Map<number, { md: Md; region: Region } | null>();
-  /** Elementwise nodes that are computed together, by the last of them; the others are left to it. */
+  /** Groups of elementwise nodes that one kernel computes, by the last node of each group. */
   readonly clusters: ReadonlyMap<number, Cluster>;
   readonly absorbed: ReadonlySet<number>;
   readonly users: number[][];
   readonly training: boolean;
   reorders = 0;
-  /** The node whose steps are being made: its errors name it. */
+  /** The node being lowered, for error messages. */
   current = 0;
   readonly #group: number[];
   readonly #pendingReaders: number[];
@@ -94,7 +94,7 @@ export class Builder {
     });
   }
 
-  /** An activation that the convolution or linear layer before it applies on its way. */
+  /** Whether the convolution or linear layer before an activation applies it as a post-op. */
   #isAppliedByPrimitive(i: number): boolean {
     const [x] = this.node(i).inputs as [number];
     return isActivation(this.node(i).op) && APPLIERS.has(this.node(x).op) && this.users[x]!.length === 1;
@@ -106,7 +106,7 @@ export class Builder {
 
   value(i: number): Value {
     const value = this.values[i];
-    if (!value) throw new Error(`node ${i} (${this.node(i).op}) is used before it is made`);
+    if (!value) throw new Error(`node ${i} (${this.node(i).op}) is used before it is computed`);
     return value;
   }
 
@@ -135,13 +135,13 @@ export class Builder {
     for (const region of step.touches) {
       region.first = Math.min(region.first, at);
       region.last = Math.max(region.last, at);
-      // A step relies on the storage's layout from now on.
+      // This step depends on the storage's layout, so the layout may not change any more.
       if (region.slot !== undefined) this.slots[region.slot]!.flexible = false;
     }
     this.steps.push({ ...step, node: this.current });
   }
 
-  /** Adds a primitive as a step, with scratch memory if it wants any. */
+  /** Adds a primitive as a step, with scratch memory if it needs any. */
   emitPrimitive(
     i: number,
     pd: Handle,
@@ -165,7 +165,7 @@ export class Builder {
     });
   }
 
-  /** The value as `dims` in layout `md`, reordered if it is not there yet. */
+  /** The value with dimensions `dims` in layout `md`; adds a reorder if this form does not exist yet. */
   form(i: number, dims: Dims, md: Md): Form {
     const { forms } = this.value(i);
     const found = forms.find((f) => same(f.dims, dims) && this.dnnl.equal(f.md, md));
@@ -179,7 +179,7 @@ export class Builder {
     return made;
   }
 
-  /** Row-major, with the node's own shape. */
+  /** The value in row-major layout, with the node's shape. */
   plainForm(i: number): Form {
     const { shape, dtype } = this.node(i);
     if (dtype === 'float64') return this.value(i).forms[0]!;
@@ -187,8 +187,8 @@ export class Builder {
   }
 
   /**
-   * The value as it lies, under its node's own dimensions: what a primitive needs that tells channels from rows.
-   * Row-major where it lies under other dimensions only, as after a reshape.
+   * A form with the node's own dimensions, for primitives that depend on them, in the existing layout if there is one.
+   * Row-major if the value exists with other dimensions only, as after a reshape.
    */
   shapedForm(i: number): Form {
     const { shape } = this.node(i);
@@ -196,12 +196,12 @@ export class Builder {
     return forms.find((f) => same(f.dims, shape) && this.#asMade(f, forms)) ?? this.plainForm(i);
   }
 
-  /** False for a copy that another type has rounded, and for layouts private to an algorithm. */
+  /** False for a copy rounded to another type, and for layouts private to an algorithm. */
   #asMade(form: Form, [first]: readonly Form[]): boolean {
     return this.dnnl.isBlocked(form.md) && this.dnnl.typeOf(form.md) === this.dnnl.typeOf(first!.md);
   }
 
-  /** As it was made, or row-major where it was made in bfloat16. */
+  /** The form in which the value was computed; row-major float32 if that is bfloat16. */
   float32Form(i: number): Form {
     const first = this.value(i).forms[0]!;
     return this.dnnl.typeOf(first.md) === 'bfloat16' ? this.plainForm(i) : first;
@@ -211,14 +211,14 @@ export class Builder {
     return this.dnnl.plain(shape, dtype as DnnlType);
   }
 
-  /** A new row-major form. oneDNN 2 knows no float64: to it, such values are opaque bytes. */
+  /** A new row-major form. oneDNN 2 has no float64 type: float64 values are described as bytes. */
   newPlainForm(i: number): Form {
     const { shape, dtype } = this.node(i);
     const dims = dtype === 'float64' ? [sizeOf(shape) * bytesOf(dtype)] : dimsOf(shape);
     return this.newForm(dims, this.dnnl.plain(dims, dtype === 'float64' ? 'uint8' : dtype));
   }
 
-  /** Some form with these dimensions: what is there, or a row-major one seen under other dimensions. */
+  /** Any form with these dimensions: an existing one, or a row-major one with its dimensions replaced. */
   #withDims(i: number, dims: Dims): Form {
     const { forms } = this.value(i);
     const match = forms.find((f) => same(f.dims, dims) && this.#asMade(f, forms));
@@ -240,7 +240,7 @@ export class Builder {
     const from = this.#withoutPadding(i, source, to);
     const pd = this.#reorderPd(from.md, to.md);
     if (!pd) {
-      // Layouts private to an algorithm can be made from row-major only.
+      // Layouts private to an algorithm can only be reordered from row-major.
       const plain = this.newForm(from.dims, this.plainMd(from.dims, this.node(i).dtype));
       this.#reorder(i, from, plain);
       this.#reorder(i, plain, to);
@@ -258,7 +258,7 @@ export class Builder {
     );
   }
 
-  /** The source itself, or where the library mishandles its padding, a row-major copy of which it is a part. */
+  /** The source form, or, if the library mishandles its padding, a slice of a row-major copy. */
   #withoutPadding(i: number, from: Form, to: Form): Form {
     const d = this.dnnl;
     const whole = d.unpadded(from.md, to.md);
@@ -289,14 +289,14 @@ export class Builder {
     }
   }
 
-  /** To be called when a node has been lowered: its inputs have one reader less. */
+  /** Call after lowering a node: its inputs have one reader less. */
   release(i: number): void {
     const node = this.node(i);
     if (!isAlias(node))
       for (const input of new Set(node.inputs)) this.#pendingReaders[this.#group[input]!]!--;
   }
 
-  /** True when the node being lowered is the last that reads this input, so that its memory may be overwritten. */
+  /** True if the node being lowered is the last reader of this input, so that its memory may be overwritten. */
   lastReader(input: number): boolean {
     return (
       this.#pendingReaders[this.#group[input]!] === 1 &&
@@ -306,8 +306,8 @@ export class Builder {
   }
 
   /**
-   * The storage that a node's result is to be written into, if that can happen at once: nobody but the node
-   * itself still reads the old value, and a guard has been computed.
+   * The storage that a node's result updates, if the node can write it directly: no other node still reads the old value,
+   * and the guard, if any, has been computed.
    */
   target(i: number): { slot: number; form: Form } | undefined {
     const slot = this.#targets.get(i);
@@ -319,7 +319,7 @@ export class Builder {
     return { slot, form: this.slots[slot]!.form };
   }
 
-  /** Lets a storage take another layout, if nothing has used it yet. */
+  /** Changes the layout of a storage, if no step uses it yet. */
   settle(leaf: number, dims: Dims, md: Md): void {
     const slot = this.graph.storages.indexOf(leaf);
     if (slot < 0 || !this.slots[slot]!.flexible || !this.dnnl.isBlocked(md)) return;
@@ -327,7 +327,7 @@ export class Builder {
     region.bytes = this.dnnl.bytes(md);
     const form: Form = { dims, md, region };
     this.slots[slot] = { region, form, flexible: false };
-    // Reshapes of the storage hold the same list.
+    // In place, since reshapes of the storage share this list.
     this.value(leaf).forms.splice(0, Number.POSITIVE_INFINITY, form);
   }
 
@@ -338,7 +338,7 @@ export class Builder {
 
   /**
    * Adds a step in TypeScript over row-major arrays.
-   * @param counts elements of each input, where they lie in a layout that has more than the node's shape
+   * @param counts elements of each input, including padding, if that differs from the node's shape
    */
   emitScript(
     i: number,
@@ -370,14 +370,14 @@ export class Builder {
 export const rowMajor = (dims: Dims): number[] =>
   dims.map((_, i) => dims.slice(i + 1).reduce((a, b) => a * b, 1));
 
-/** Operations whose primitives can apply an activation: see `fuse.ts`. */
+/** Operations whose primitives can apply an activation as a post-op: see `fuse.ts`. */
 const APPLIERS = new Set(['conv2d', 'linear']);
 
 export const isAlias = (node: GraphNode): boolean => node.op === 'reshape' || node.op === 'detach';
 
 export const same = (a: Dims, b: Dims): boolean => a.length === b.length && a.every((d, i) => d === b[i]);
 
-/** Multiply-adds of a node, by its operation's own count. */
+/** Multiply-adds of a node. */
 function macsOf(graph: Graph, i: number, op: string): number {
   const node = graph.nodes[i]!;
   if (op !== node.op) return 0;

@@ -20,20 +20,20 @@ interface Stored {
   block: Block;
   dims: readonly number[];
   md: Md;
-  /** A training plan has chosen the layout; other plans adapt to it. */
+  /** Whether a training plan has chosen the layout; other plans then adapt to it. */
   settled: boolean;
-  /** Names the content: no other has had this number. */
+  /** Unique number of the content. */
   version: number;
 }
 
-/** Intel's oneDNN on the processor, called from TypeScript. One engine belongs to one thread. */
+/** Engine that computes with Intel's oneDNN on the CPU. An engine belongs to one thread. */
 export class OneDnnEngine implements Engine {
   readonly info: EngineInfo;
   readonly #dnnl: Dnnl;
   readonly #cache: KernelCache | undefined;
   readonly #choice: KernelChoice;
   readonly #storages = new Map<number, Stored>();
-  /** Counts over all storages, so that no two contents ever share a version. */
+  /** Counter of writes to all storages, so that versions are unique. */
   #changes = 0;
   readonly #arena: Arena;
   #staged: { readonly id: number; readonly block: Block } | undefined;
@@ -60,7 +60,7 @@ export class OneDnnEngine implements Engine {
     };
   }
 
-  /** What the library picks for a common convolution tells the instruction set that it uses. */
+  /** The instruction set, from the name of the implementation that the library picks for a common convolution. */
   #isa(): string {
     const d = this.#dnnl;
     const one = { strides: [1, 1], dilates: [0, 0], padLeft: [1, 1], padRight: [1, 1] };
@@ -87,14 +87,14 @@ export class OneDnnEngine implements Engine {
     return this.#choice.keepTo(keep);
   }
 
-  /** Builds steps for the layouts that the storages have now. */
+  /** Builds the steps of a plan for the present layouts of the storages. */
   build(graph: Graph, storages: readonly number[]): BuiltPlan {
     const layouts = storages.map((id) => {
       const { dims, md, settled } = this.#stored(id);
       return { dims, md, flexible: !settled };
     });
     let plan = new BuiltPlan(this.#dnnl, graph, layouts, this.#choice, this.#arena);
-    // What the vector kernels cannot reach is computed without them.
+    // Vector kernels cannot access a plan's memory if it is larger than the arena: build it without them.
     if (!this.#arena.holds(plan.stats.arenaBytes) && this.#arena.pool) {
       plan.dispose();
       plan = new BuiltPlan(this.#dnnl, graph, layouts, this.#choice);
@@ -110,7 +110,7 @@ export class OneDnnEngine implements Engine {
     return plan;
   }
 
-  /** True when each storage has the layout that the plan was built for, after moving those that may still move. */
+  /** Reorders storages whose layout may still change. @returns whether all storages have the layouts that the plan expects */
   prepare(plan: BuiltPlan, graph: Graph, storages: readonly number[]): boolean {
     this.#unstage();
     const written = new Set(graph.updates.map((u) => u.slot));
@@ -151,7 +151,7 @@ export class OneDnnEngine implements Engine {
     return data;
   }
 
-  /** Row-major values into whatever layout a float32 storage has. */
+  /** Writes row-major values into a float32 storage, in its layout. */
   #fill(stored: Stored, data: TypedArray): void {
     if (this.#isRowMajor(stored)) {
       arrayAt(stored.block.address, 'float32', data.length).set(data as never);
@@ -167,7 +167,7 @@ export class OneDnnEngine implements Engine {
     try {
       this.#reorder(...places);
     } catch (error) {
-      throw named(error, `Moving a value of ${showShape(spec.shape)} to another layout`, this.#dnnl);
+      throw named(error, `Reordering a value of shape ${showShape(spec.shape)}`, this.#dnnl);
     }
   }
 
@@ -226,7 +226,7 @@ export class OneDnnEngine implements Engine {
       this.#fill(before, data);
       return;
     }
-    // oneDNN does not compute in float64: to it, such values are opaque bytes.
+    // oneDNN has no float64 type: such values are described as bytes.
     const opaque = spec.dtype === 'float64';
     const dims = opaque ? [data.byteLength] : dimsOf(spec.shape);
     const md = this.#dnnl.plain(dims, opaque ? 'uint8' : (spec.dtype as 'float32'));
@@ -258,7 +258,7 @@ export class OneDnnEngine implements Engine {
     if (start + into.length >= values.length) this.#unstage();
   }
 
-  /** A row-major copy that stays while a storage is read piece by piece. */
+  /** Address of a row-major copy, kept while a storage is read in pieces. */
   #stage(id: number, stored: Stored): number {
     if (this.#staged?.id !== id) {
       this.#unstage();
@@ -295,7 +295,7 @@ export class OneDnnEngine implements Engine {
         room.address + n * n * 4,
         room.address + 2 * n * n * 4,
       );
-      // The first one warms up.
+      // The first run is a warm-up.
       if (r > 0) best = Math.min(best, performance.now() - started);
     }
     room.free();
@@ -311,7 +311,7 @@ export class OneDnnEngine implements Engine {
   }
 }
 
-/** A plan is built on its first run, when the storages' layouts are known, and again should they change. */
+/** A plan built at its first run, when the layouts of its storages are known, and rebuilt if they change. */
 class LazyPlan implements Plan {
   #built: BuiltPlan | undefined;
 

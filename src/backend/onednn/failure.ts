@@ -3,16 +3,16 @@ import type { Graph } from '../../graph/graph.js';
 import { showShape } from '../../graph/types.js';
 import { NativeError } from './api/constants.js';
 
-/** The library that may fail. */
+/** The library, for error messages. */
 interface Named {
   readonly version: string;
   readonly path: string;
 }
 
 const nextStep =
-  'use another oneDNN (name its file in PAPERWEIGHT_ONEDNN) or --device reference, and report these shapes';
+  'use another oneDNN (set PAPERWEIGHT_ONEDNN to its library file) or --device reference, and report these shapes';
 
-/** An error of the library, as one that says what it was asked for; any other error as it is. */
+/** Turns an error of the library into a DeviceError that names the operation; returns other errors unchanged. */
 export function named(error: unknown, what: string, { version, path }: Named): unknown {
   if (!(error instanceof NativeError)) return error;
   return new DeviceError({
@@ -24,14 +24,14 @@ export function named(error: unknown, what: string, { version, path }: Named): u
   });
 }
 
-/** Operation, shapes and module of a node. */
+/** Operation, shapes and module path of a node. */
 function describeNode({ nodes }: Graph, i: number): string {
   const { op, inputs, shape, scope } = nodes[i]!;
   const from = inputs.map((n) => showShape(nodes[n]!.shape)).join(', ');
   return `${op}(${from}) → ${showShape(shape)}${scope ? ` in ${scope}` : ''}`;
 }
 
-/** Runs what asks the library for something; its errors then name the node. */
+/** Runs `body`, whose library errors then name the node. */
 export function forNode<T>(library: Named, graph: Graph, i: number, body: () => T): T {
   try {
     return body();

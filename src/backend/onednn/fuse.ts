@@ -4,8 +4,8 @@ import type { Builder } from './builder.js';
 import type { Form } from './ir.js';
 
 /**
- * Lets a node's primitive apply the activation that alone reads its result. `define` is to be called with the
- * primitive's output, which is then the value of both.
+ * Fuses an activation into a node's primitive if the activation is the only reader of the node's result. The caller
+ * passes the primitive's output to `define`, which makes it the value of both nodes.
  */
 export function fuseActivation(b: Builder, i: number): { postOps: PostOp[]; define: (out: Form) => void } {
   const fused = fusableActivation(b, i);
@@ -21,7 +21,7 @@ export function fuseActivation(b: Builder, i: number): { postOps: PostOp[]; defi
   };
 }
 
-/** The activation that alone reads a node's result. */
+/** The activation that is the only reader of a node's result; undefined if there is none. */
 function fusableActivation(b: Builder, i: number): number | undefined {
   const [only, ...others] = b.users[i]!;
   if (only === undefined || others.length > 0 || !isActivation(b.node(only).op)) return undefined;

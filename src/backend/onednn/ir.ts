@@ -1,22 +1,22 @@
 import type { Handle, Md } from './api/dnnl.js';
 
-/** A stretch of memory that a plan reads and writes: in its arena, or one that outlives the run. */
+/** A range of memory that a plan uses: in its arena, in a storage, or in a copy of a storage. */
 export interface Region {
   bytes: number;
-  /** Position among the graph's storages, for memory that outlives the run. */
+  /** Index of the storage among the graph's storages, if the region is a storage. */
   readonly slot?: number;
-  /** The storage that it is a copy of, in another layout or type. It is kept until that changes. */
+  /** Index of the storage of which the region is a copy in another layout or type; kept until the storage changes. */
   readonly packs?: number;
-  /** First and last step that touch it; the arena's layout follows from these. */
+  /** First and last step that use it; the arena is planned from these. */
   first: number;
   last: number;
-  /** Offset in the arena, once that is planned. */
+  /** Offset in the arena, once the arena is planned. */
   offset: number;
 }
 
 /**
- * One materialisation of a value: dimensions, layout and place. The dimensions may differ from the node's
- * shape as long as the row-major sequence of elements is the same, which makes every reshape free.
+ * A value in memory: dimensions, layout and region. The dimensions may differ from the node's shape if the row-major
+ * sequence of elements is the same; a reshape therefore copies nothing.
  */
 export interface Form {
   readonly dims: readonly number[];
@@ -24,29 +24,29 @@ export interface Form {
   readonly region: Region;
 }
 
-/** A node's value while a plan is being built: its forms, the first of which is how it was made. */
+/** A node's value while a plan is being built: all its forms. The first is the one that was computed. */
 export interface Value {
   readonly forms: Form[];
 }
 
-/** One line of a plan. */
+/** One step of a plan. */
 export interface Step {
-  /** The node that it computes, or gets ready for another. */
+  /** The node that it computes, or for which it prepares an input. */
   readonly node: number;
   readonly op: string;
   readonly scope: string;
   readonly kernel: string;
   readonly macs: number;
-  /** Fills a copy of this storage: not needed again until the storage changes. */
+  /** The step fills a copy of this storage, and is skipped until the storage changes. */
   readonly packs?: number;
   /** Present for primitives. */
   readonly primitive?: {
     readonly pd: Handle;
     readonly args: readonly (readonly [arg: number, form: { readonly md: Md; readonly region: Region }])[];
   };
-  /** Present for everything else: binds to addresses, and returns what runs. */
+  /** Present for all other steps: given addresses, returns the function to run. */
   readonly script?: (address: (region: Region) => number) => () => void;
   readonly touches: readonly Region[];
-  /** Writes a storage. */
+  /** Whether it writes a storage. */
   readonly writes: boolean;
 }

@@ -7,13 +7,13 @@ import { outputTarget } from '../../files/output-target.js';
 const schema = z.record(z.string(), z.record(z.string(), z.string()));
 type Content = z.infer<typeof schema>;
 
-/** Where choices are remembered, unless `PAPERWEIGHT_KERNELS` names another file. */
+/** The cache file, unless `PAPERWEIGHT_KERNELS` names another one. */
 const defaultFile = (): string =>
   join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'paperweight', 'kernels.json');
 
 /**
- * What has been measured about kernels: a JSON file of names, for each processor, library and number of
- * threads. It holds nothing that could not be measured again, so a broken file is simply replaced.
+ * Cache of measured kernel choices: a JSON file with a section per CPU model, library and number of threads. Everything
+ * in it can be measured again, so a file that is not valid is replaced.
  */
 export class KernelCache {
   readonly #known: Map<string, string>;
@@ -26,7 +26,7 @@ export class KernelCache {
     this.#known = new Map(Object.entries(read(file)[machine] ?? {}));
   }
 
-  /** Undefined where nothing can be remembered, or where `PAPERWEIGHT_KERNELS=fixed` says that nothing should be. */
+  /** Undefined if there is no place for the file, or if `PAPERWEIGHT_KERNELS=fixed` disables the cache. */
   static open(library: string, threads: number): KernelCache | undefined {
     const named = process.env.PAPERWEIGHT_KERNELS;
     if (named === 'fixed') return undefined;
@@ -46,7 +46,7 @@ export class KernelCache {
     this.#changed = true;
   }
 
-  /** Writes what is new. */
+  /** Writes new choices to the file. */
   save(): void {
     if (this.#changed) this.#write();
   }
@@ -55,9 +55,9 @@ export class KernelCache {
     try {
       mkdirSync(dirname(this.file), { recursive: true });
       const target = outputTarget(this.file);
-      // A device, such as /dev/null, keeps nothing.
+      // Devices such as /dev/null store nothing.
       if (target.kind !== 'file') return false;
-      // Another process may have added something since.
+      // Another process may have added choices since.
       const content = read(this.file);
       content[this.machine] = { ...content[this.machine], ...Object.fromEntries(this.#known) };
       const temporary = `${target.path}.${process.pid}`;
@@ -73,14 +73,14 @@ export class KernelCache {
 
 function read(file: string): Content {
   try {
-    // A pipe would be waited for.
+    // Reading a pipe would block.
     return statSync(file).isFile() ? parseKernelCache(readFileSync(file, 'utf8')) : {};
   } catch {
     return {};
   }
 }
 
-/** The choices in a text; none when it is anything else. */
+/** Parses a cache file; empty if it is not valid. */
 export function parseKernelCache(text: string): Content {
   try {
     return schema.parse(JSON.parse(text));

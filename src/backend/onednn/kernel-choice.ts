@@ -5,14 +5,14 @@ import { allocate, arrayAt } from './library/memory.js';
 
 export type Operand = readonly [arg: number, md: Md];
 
-/** One way to do a piece of work. Both functions throw Unimplemented where the library cannot do it so. */
+/** One implementation of a workload. Both functions throw Unimplemented if the library does not have it. */
 export interface Candidate {
   readonly name: string;
-  /** Not worth a trial: for where nothing else is implemented. */
+  /** Use only if no other candidate is implemented; never timed. */
   readonly fallback?: boolean;
-  /** The primitive itself. */
+  /** Creates the primitive descriptor. */
   make(): Handle;
-  /** A smaller one of the same kind, to be timed. */
+  /** A smaller workload of the same kind, to be timed. */
   trial(): { readonly pd: Handle; readonly operands: readonly Operand[] };
 }
 
@@ -21,28 +21,28 @@ interface Trial {
   free(): void;
 }
 
-/** Below this, what is not a primitive decides, and trying would take longer than it saves. */
+/** Smaller workloads are not timed: overhead dominates, and timing would cost more than it saves. */
 const WORTH_TRYING_MACS = 5e7;
-/** Multiply-adds of a trial: some 10 ms a run. With fewer, what is done once for all images decides. */
+/** Multiply-adds of a trial: about 10 ms per run. In smaller trials the fixed cost per call would dominate. */
 const TRIAL_MACS = 1e9;
 const TRIAL_RUNS = 3;
 /**
- * How much faster than bfloat16 a float32 kernel must be to be taken in its place: its neighbours' values
- * would have to be converted to and fro.
+ * A float32 kernel is chosen instead of a bfloat16 kernel only if its time is below this share: values would have to be
+ * converted between the two types.
  */
 const BFLOAT16_BONUS = 0.9;
 
 /**
- * Decides which implementation a plan uses where there are several, by trying them once on this machine and
- * remembering the answer. Without a cache to remember it in, the first that works is taken: the same choice in
- * each run matters more than the last few percent.
+ * Chooses between several implementations of a workload by timing them once on this machine and caching the result.
+ * Without a cache the first implemented candidate is used: making the same choice in each run matters more than the last
+ * few percent.
  */
 export class KernelChoice {
   readonly sampleMacs = TRIAL_MACS;
   readonly compute: Exclude<Precision, 'auto'>;
   readonly #dnnl: Dnnl;
   readonly #cache: KernelCache | undefined;
-  /** What this engine has chosen, whoever had chosen it before. */
+  /** All choices used by this engine: measured, cached or given with `keepTo`. */
   readonly #chosen = new Map<string, string>();
 
   constructor(dnnl: Dnnl, precision: Precision, cache: KernelCache | undefined) {
@@ -51,7 +51,7 @@ export class KernelChoice {
     this.compute = precision === 'auto' ? this.#fasterPrecision() : precision;
   }
 
-  /** @param key names the work, whatever computes it */
+  /** @param key identifies the workload, independently of its implementation */
   pick(key: string, macs: number, candidates: readonly Candidate[]): Handle {
     const choosing = macs >= WORTH_TRYING_MACS && candidates.filter((c) => !c.fallback).length > 1;
     const name = `${key} ${this.compute}`;
@@ -69,7 +69,7 @@ export class KernelChoice {
     throw new Error(`no candidates for ${key}`);
   }
 
-  /** Takes over choices from before, and tells all of them, in the order of their keys. */
+  /** Adopts earlier choices. @returns all choices, sorted by key */
   keepTo(choices: Kernels): Kernels {
     for (const [key, name] of Object.entries(choices)) this.#chosen.set(key, name);
     return Object.fromEntries([...this.#chosen].sort(([a], [b]) => (a < b ? -1 : 1)));
@@ -85,7 +85,7 @@ export class KernelChoice {
     return candidates.find((c) => c.name === name);
   }
 
-  /** All take turns, so that a busy moment of the machine slows all of them. */
+  /** Runs the candidates in turn, so that a busy moment of the machine slows all of them. */
   #fastest(candidates: readonly Candidate[]): string | undefined {
     const trials: (Trial & { name: string; best: number })[] = [];
     for (const { name, fallback, trial } of candidates) {
@@ -100,7 +100,7 @@ export class KernelChoice {
       for (const trial of trials) {
         const started = performance.now();
         trial.run();
-        // The first one warms up.
+        // The first run is a warm-up.
         if (run > 0) trial.best = Math.min(trial.best, performance.now() - started);
       }
     for (const trial of trials) trial.free();
@@ -109,13 +109,13 @@ export class KernelChoice {
     return trials.sort((x, y) => cost(x) - cost(y))[0]?.name;
   }
 
-  /** A primitive on memory of its own. */
+  /** Prepares a primitive with its own memory. */
   #prepare({ pd, operands }: ReturnType<Candidate['trial']>): Trial {
     const d = this.#dnnl;
     const scratch = d.query(pd, Query.scratchpad);
     const all = scratch ? [...operands, [Arg.scratchpad, scratch] as const] : operands;
     const blocks = all.map(([, md]) => allocate(d.bytes(md)));
-    // Untouched pages are all one and the same page of zeros, which lies in the cache.
+    // Untouched pages all map to one page of zeros, which would stay in the cache.
     for (const { address, bytes } of blocks) arrayAt(address, 'float32', bytes >> 2).fill(1);
     const memories = all.map(([, md], i) => d.memory(md, blocks[i]!.address));
     const args = d.args(all.map(([arg], i) => [arg, memories[i]!] as const));
@@ -130,7 +130,7 @@ export class KernelChoice {
     };
   }
 
-  /** bfloat16 where the processor multiplies it faster. */
+  /** bfloat16 if this CPU is faster with it, else float32. */
   #fasterPrecision(): Exclude<Precision, 'auto'> {
     const cache = this.#cache;
     if (!cache) return 'float32';
@@ -144,7 +144,7 @@ export class KernelChoice {
   }
 }
 
-/** A 5 × 5 convolution of 64 channels in either type: one that there is no Winograd transform for. */
+/** A 5 × 5 convolution of 64 channels in both types; Winograd's transform does not apply to it. */
 function probes(d: Dnnl): Candidate[] {
   const [images, weights] = [
     [4, 64, 28, 28],

@@ -23,11 +23,11 @@ interface BoundStep {
   readonly macs: number;
   readonly packs: number | undefined;
   readonly writes: boolean;
-  /** Position among the plan's steps. */
+  /** Index of the step. */
   readonly at: number;
 }
 
-/** Every operation must be known before anything runs, not on the first batch that meets it. */
+/** Checks that every operation can run, before anything runs. */
 export function validate(graph: Graph): void {
   for (const node of graph.nodes) {
     if (node.inputs.length === 0 || node.op === 'reshape' || node.op === 'detach' || kernelOf(node.op))
@@ -41,7 +41,7 @@ export function validate(graph: Graph): void {
   }
 }
 
-/** Steps with their addresses: what a graph becomes when its storages' layouts are known. */
+/** A graph compiled for given layouts of its storages: steps, memory and addresses. */
 export class BuiltPlan {
   readonly #stats: PlanStats;
   #runSeconds = 0;
@@ -51,20 +51,20 @@ export class BuiltPlan {
   readonly #dnnl: Dnnl;
   readonly #graph: Graph;
   readonly #outputs: readonly Form[];
-  /** Where the guard lies, and the first step that may rely on it. */
+  /** The guard's value, and the first step after it is computed. */
   #guard: { readonly form: Form; readonly before: number } | undefined;
   readonly #primitives = new Map<number, Handle>();
   readonly #memories: { region: Region; handle: Handle }[] = [];
   #bound: BoundStep[] | undefined;
   readonly #packed = new Map<Region, Block>();
-  /** Version of each storage that its packed copies were made from. */
+  /** Version of each storage from which its packed copies were made. */
   #packedFrom: number[] = [];
   #addresses: readonly number[] = [];
   #feedArrays: TypedArray[] = [];
   #outputArrays: TypedArray[] = [];
   #guardArray: TypedArray | undefined;
 
-  /** @param arena where elementwise work runs as vector kernels; left out: as primitives and TypeScript */
+  /** @param arena memory for vector kernels; if left out, elementwise operations run as primitives or TypeScript */
   constructor(
     dnnl: Dnnl,
     written: Graph,
@@ -112,13 +112,13 @@ export class BuiltPlan {
     };
   }
 
-  /** Makes steps for a node, which the library's errors then name. */
+  /** Builds steps for a node; errors of the library then name it. */
   #building<T>(i: number, body: () => T): T {
     this.#builder.current = i;
     return forNode(this.#dnnl, this.#graph, i, body);
   }
 
-  /** Row-major, and apart from any storage that this run may overwrite. */
+  /** A row-major form of an output, copied if it is a storage that this run overwrites. */
   #outputForm(i: number): Form {
     const b = this.#builder;
     const form = b.plainForm(i);
@@ -137,7 +137,7 @@ export class BuiltPlan {
     this.#building(i, () => this.#builder.emitPrimitive(i, this.#dnnl.reorder(from.md, to.md), args, 'copy'));
   }
 
-  /** Updates that could not be made in place: all are copied aside first, since one may read what another replaces. */
+  /** Updates that cannot run in place: all values are copied first, since one may be another storage's old value. */
   #copyUpdates(updates: readonly { node: number; slot: number }[]): void {
     const b = this.#builder;
     const staged = updates.map(({ node, slot }) => {
@@ -154,7 +154,7 @@ export class BuiltPlan {
     });
   }
 
-  /** Binds every step to the arena and to these storages' addresses; cheap when they are the same as last time. */
+  /** Binds every step to the addresses of the arena and the storages; cheap if they have not changed. */
   bind(arena: number, storages: readonly number[]): void {
     if (this.#bound && storages.every((a, i) => a === this.#addresses[i])) return;
     this.#addresses = [...storages];
@@ -201,7 +201,7 @@ export class BuiltPlan {
     return block.address;
   }
 
-  /** The steps of a run: without those that would make the same copy of the same weights again. */
+  /** The steps of a run: without those whose packed copies are still up to date. */
   #due(versions: readonly number[]): readonly BoundStep[] {
     const due = this.#bound!.filter(
       ({ packs }) => packs === undefined || versions[packs] !== this.#packedFrom[packs],
@@ -214,7 +214,7 @@ export class BuiltPlan {
     return { ...this.#stats, runSeconds: this.#runSeconds };
   }
 
-  /** @param versions of the storages' contents, by slot */
+  /** @param versions content version of each storage, by slot */
   run(feeds: readonly TypedArray[], versions: readonly number[]): TypedArray[] {
     this.#feed(feeds);
     const due = this.#due(versions);
@@ -225,7 +225,7 @@ export class BuiltPlan {
     return this.#outputArrays.map((a) => a.slice());
   }
 
-  /** Leaves out what writes storages, all of which comes after the guard, where that is not a finite number. */
+  /** Skips the steps that write storages, which all come after the guard, if the guard is NaN or infinite. */
   #runGuarded(steps: readonly BoundStep[]): void {
     const { before } = this.#guard!;
     let held: boolean | undefined;
@@ -245,7 +245,7 @@ export class BuiltPlan {
     });
   }
 
-  /** Layouts of a primitive's operands; a script's are all row-major. */
+  /** Layouts of a primitive's operands. (All operands of a script are row-major.) */
   #layoutsOf(n: number): string[] {
     const { args = [] } = this.#builder.steps[n]!.primitive ?? {};
     return args
@@ -260,7 +260,7 @@ export class BuiltPlan {
       if (data?.length !== target.length || data.constructor !== target.constructor) {
         const { shape, dtype } = this.#graph.nodes[i]!;
         throw new DeviceError({
-          what: 'Values sent to a plan do not fit it',
+          what: 'A value passed to a plan does not fit',
           expected: `${target.length} values of ${dtype} for [${shape.join(', ')}]`,
           got: data ? `${data.length} of ${data.constructor.name}` : 'nothing',
         });

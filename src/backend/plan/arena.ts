@@ -4,8 +4,8 @@ const ALIGN = 4096;
 const up = (n: number, to: number): number => Math.ceil(n / to) * to;
 
 /**
- * Gives every region an offset so that regions which are live at the same time never overlap: largest first,
- * each into the lowest gap that fits. Returns the arena's size in bytes.
+ * Assigns an offset to every region such that regions that are live at the same time never overlap: largest first, each
+ * in the lowest gap in which it fits. Returns the size of the arena in bytes.
  */
 export function layOut(regions: readonly Region[]): number {
   const placed: Region[] = [];

@@ -1,8 +1,8 @@
 import type { Shape } from '../../graph/types.js';
 
 /**
- * One dimension of an elementwise operation: its size, and how many elements each input advances when the output goes
- * on by one in it, which is 0 where the input is repeated.
+ * One dimension of an elementwise operation: its size, and the stride of each input along it in elements, which is 0 if
+ * the input is broadcast.
  */
 export interface Dimension {
   readonly size: number;
@@ -10,8 +10,8 @@ export interface Dimension {
 }
 
 /**
- * Dimensions of an operation whose inputs broadcast to its output, the outermost first. Neighbours are joined where
- * all inputs go on evenly: equal shapes become one dimension, and so does a shape with a scalar.
+ * Dimensions of an operation whose inputs broadcast to its output, outermost first. Adjacent dimensions are merged if
+ * every input has a uniform stride across them: equal shapes become one dimension, as does a shape with a scalar.
  */
 export function broadcastDimensions(inputs: readonly Shape[], out: Shape): Dimension[] {
   const joined: { size: number; steps: readonly number[] }[] = [];

@@ -3,23 +3,23 @@ import { type Shape, sameShape } from '../../graph/types.js';
 import { type Formula, f, partsOf, substitute } from '../../ops/formula.js';
 import { operationOf } from '../../ops/operation.js';
 
-/** Elementwise nodes that are computed as one, without the memory in between. */
+/** Elementwise nodes that one kernel computes, without storing intermediate values. */
 export interface Cluster {
-  /** In the order of the graph; the last one's result is the cluster's. */
+  /** In graph order; the result of the last node is the result of the cluster. */
   readonly nodes: readonly number[];
-  /** Nodes whose values it reads, each once; they broadcast to the result's shape. */
+  /** Nodes whose values the cluster reads, without duplicates; they broadcast to the result's shape. */
   readonly inputs: readonly number[];
-  /** What is computed for an element, from those inputs. */
+  /** Formula for one element of the result, given the inputs. */
   readonly formula: Formula;
   /** Present if these elements are then folded over some dimensions of `shape`, theirs. */
   readonly reduce?: { readonly op: 'sum' | 'max'; readonly axes: readonly number[]; readonly shape: Shape };
 }
 
-/** More inputs or parts than this make a kernel slower, not faster: its values no longer fit into registers. */
+/** A kernel with more inputs or subexpressions becomes slower, since its values no longer fit into registers. */
 const MAX_INPUTS = 8;
 const MAX_PARTS = 48;
 
-/** Whether a node computes each element by a formula of float32. */
+/** Whether a node is an elementwise operation on float32 values that has a formula. */
 const isElementwise = ({ op, inputs, dtype }: GraphNode, nodes: readonly GraphNode[]): boolean =>
   inputs.length > 0 &&
   dtype === 'float32' &&
@@ -27,10 +27,10 @@ const isElementwise = ({ op, inputs, dtype }: GraphNode, nodes: readonly GraphNo
   inputs.every((input) => nodes[input]!.dtype === 'float32');
 
 /**
- * The clusters of a graph by the node that is computed last. A node joins the one that reads its result if nobody else
- * does, if both have the same shape, and if the value is wanted nowhere else. A sum or a maximum may end a cluster. A single node is one too.
+ * The clusters of a graph, by their last node. A node joins the node that reads its result if that is the only reader,
+ * both have the same shape, and the value is not an output or an update of the graph. A single node is a cluster too.
  *
- * @param apart nodes that are better computed by themselves, such as an activation that a convolution applies
+ * @param apart nodes that must not be part of a cluster, such as an activation that a convolution applies
  */
 export function clusters(graph: Graph, apart: (node: number) => boolean): Map<number, Cluster> {
   const { nodes } = graph;

@@ -1,11 +1,11 @@
 import type { Graph, GraphNode } from '../../graph/graph.js';
 
-/** Rectifiers, which keep the order of values: the largest of a window stays the largest. */
+/** Monotonic activations: the maximum of a window stays the maximum. */
 const RECTIFIERS = new Set(['relu', 'leakyRelu']);
 
 /**
- * Rectifier → max-pooling becomes max-pooling → rectifier, backward as well: the same numbers from a quarter of
- * the elements. Not where a convolution applies the rectifier on its way, which costs nothing.
+ * Rewrites rectifier → max-pooling to max-pooling → rectifier, also in the backward pass: the same values with a quarter
+ * of the activations. Not if a convolution applies the rectifier as a post-op, which costs nothing.
  */
 export function poolFirst(graph: Graph): Graph {
   const nodes = [...graph.nodes];
@@ -29,7 +29,7 @@ export function poolFirst(graph: Graph): Graph {
   return { ...graph, nodes };
 }
 
-/** The pairs pooling gradient → rectifier gradient; undefined when anything else reads the rectifier's result. */
+/** The pairs of pooling gradient and rectifier gradient; undefined if any other node reads the rectifier's result. */
 function backward(
   nodes: readonly GraphNode[],
   users: readonly (readonly number[])[],
@@ -49,7 +49,7 @@ function backward(
   return rest.every((u) => known.has(u)) ? pairs : undefined;
 }
 
-/** Exchanges what two nodes do, each on the inputs given; the first then has the shape that pooling leaves. */
+/** Swaps the operations of two nodes, with the given inputs; the first node then has the pooled shape. */
 function swap(
   nodes: GraphNode[],
   first: number,

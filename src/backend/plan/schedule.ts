@@ -1,9 +1,9 @@
 import type { Graph } from '../../graph/graph.js';
 
 /**
- * Order of execution. Nodes that only lead to storage updates are moved up to where their inputs are ready and
- * nobody else will read the old value, so that a gradient's memory is free again as soon as its weights have
- * been updated. Everything else keeps the order in which it was written. A guarded graph's updates come after the guard.
+ * The order of execution. Nodes that lead only to storage updates run as soon as their inputs are ready and no other
+ * node still reads the old value, so that a gradient's memory is free once its weights are updated. All other nodes keep
+ * their order. In a guarded graph, updates come after the guard.
  */
 export function schedule(graph: Graph): number[] {
   const { nodes } = graph;
@@ -43,10 +43,10 @@ export function schedule(graph: Graph): number[] {
       } else n++;
     }
   });
-  // What is left reads a value that another update replaces; those are written at the end, from copies.
+  // The remaining nodes read values that other updates overwrite: the plan writes these updates at the end, from copies.
   for (const i of waiting) place(i);
   return order;
 }
 
-/** What optimizers are made of. A matrix product is never moved: its place in the order is where its inputs are hot. */
+/** Operations of optimizers. Others, such as matrix products, are not moved: they run while their inputs are in cache. */
 const UPDATE_OPS = new Set(['addScaled', 'add', 'sub', 'mul', 'div', 'affine', 'reshape', 'sqrt', 'square']);

@@ -24,16 +24,16 @@ interface Step {
   readonly node: GraphNode;
   readonly specs: readonly Spec[];
   readonly kernel: Kernel;
-  /** Positions whose values nobody needs after this step. */
+  /** Indices of the nodes whose values are not needed after this step. */
   readonly done: readonly number[];
 }
 
-/** Operations whose result is the input's array itself: nothing in a plan writes into a finished value. */
+/** Operations whose result shares the input's array, since a plan never writes into a computed value. */
 const SHARED = new Set(['reshape', 'detach']);
 
 /**
- * Plain TypeScript, one kernel after the other: the clearest code that is right. It runs anywhere, and it is
- * what other engines are tested against.
+ * Engine in plain TypeScript that runs one kernel after the other. It is written for clarity, runs everywhere, and is the
+ * reference with which other engines are tested.
  */
 export class ReferenceEngine implements Engine {
   readonly info: EngineInfo = { engine: 'reference', version: 'built in', threads: 1, precision: 'float32' };
@@ -114,8 +114,8 @@ export class ReferenceEngine implements Engine {
       if (rows) rows.push(profileRow(step, performance.now() - began));
       for (const at of step.done) values[at] = undefined;
     }
-    // Copies, all made before anything is written: results must not share memory with a storage or a feed,
-    // and one update's value may be another storage's old value.
+    // All copies are made before any storage is written: results must not share memory with a storage or a feed,
+    // and an update's value may be another storage's old value.
     const outputs = graph.outputs.map((at) => values[at]!.slice());
     if (graph.guard !== undefined && !Number.isFinite(values[graph.guard]![0])) return outputs;
     const stored = new Set(held.map(({ data }) => data));
@@ -138,7 +138,7 @@ function compute({ node, specs, kernel }: Step, values: readonly (TypedArray | u
   return output;
 }
 
-/** The operations of a graph with their kernels, and where each value is needed last. */
+/** The operations of a graph with their kernels, and the values that can be freed after each. */
 function stepsOf(graph: Graph): Step[] {
   const lastUse = new Map<number, number>();
   graph.nodes.forEach((node, at) => {
@@ -171,7 +171,7 @@ function needKernel(node: GraphNode): Kernel {
   });
 }
 
-/** Most bytes of intermediate values that are alive at one time. */
+/** Peak memory of intermediate values in bytes. */
 function peakBytes(steps: readonly Step[]): number {
   const sizes = new Map(
     steps.map(({ at, node }) => [at, SHARED.has(node.op) ? 0 : sizeOf(node.shape) * bytesOf(node.dtype)]),
@@ -197,7 +197,7 @@ const profileRow = ({ node, specs }: Step, milliseconds: number): ProfileRow => 
 function checkCount(what: string, expected: number, got: number): void {
   if (expected === got) return;
   throw new DeviceError({
-    what: `A run came with the wrong number of ${what}`,
+    what: `A run was called with the wrong number of ${what}`,
     expected: `${expected}`,
     got: `${got}`,
   });

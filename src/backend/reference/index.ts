@@ -4,5 +4,5 @@ import { ReferenceEngine } from './engine.js';
 
 let device: Device | undefined;
 
-/** The device that computes in plain TypeScript, in this thread: always there, never fast. One for all. */
+/** The shared device that runs the reference engine on the calling thread: always available, slow. */
 export const referenceDevice = (): Device => (device ??= new InlineDevice(new ReferenceEngine()));

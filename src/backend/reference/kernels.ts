@@ -14,7 +14,7 @@ import { shape } from './kernels/shape.js';
 
 export type { Kernel, KernelCall } from './kernels/kernel.js';
 
-/** Loops written for an operation, by its name. */
+/** Hand-written kernels, by operation. */
 export const kernels: Readonly<Record<string, Kernel>> = {
   ...elementwise,
   ...reduce,
@@ -32,8 +32,8 @@ export const kernels: Readonly<Record<string, Kernel>> = {
 const made = new Map<string, Kernel | undefined>();
 
 /**
- * The kernel of an operation: the oracle of every test, and what a fast engine falls back to. It is a loop written for
- * it, else one made from its formula; undefined if it has neither.
+ * The kernel of an operation: hand-written, or generated from the operation's formula; undefined if it has neither. Tests
+ * compare other engines with it, and fast engines use it for operations that they do not implement.
  */
 export function kernelOf(op: string): Kernel | undefined {
   if (Object.hasOwn(kernels, op)) return kernels[op];

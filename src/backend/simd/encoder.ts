@@ -1,10 +1,10 @@
-/** The part of WebAssembly's binary format that generated kernels need (webassembly.github.io/spec, section 5). */
+/** Encoder for the part of WebAssembly's binary format that kernels need (webassembly.github.io/spec, section 5). */
 
 const I32 = 0x7f;
 const V128 = 0x7b;
 const EMPTY = 0x40;
 
-/** An unsigned number, seven bits a byte, the lowest first. */
+/** Unsigned LEB128: 7 bits per byte, lowest first. */
 function unsigned(value: number): number[] {
   const bytes: number[] = [];
   let rest = value;
@@ -12,7 +12,7 @@ function unsigned(value: number): number[] {
   return [...bytes, rest];
 }
 
-/** A signed 32-bit number in the same form. */
+/** Signed LEB128 of a 32-bit integer. */
 function signed(value: number): number[] {
   const bytes: number[] = [];
   let rest = value | 0;
@@ -35,7 +35,7 @@ const section = (id: number, content: readonly number[]): number[] => [
 ];
 const name = (text: string): number[] => vector([...new TextEncoder().encode(text)].map((byte) => [byte]));
 
-/** Vector instructions: four numbers of 32 bits each. */
+/** Vector instructions on 128 bits: four lanes of 32 bits, or two of 64. */
 export const V = {
   load: 0,
   load32Splat: 9,
@@ -64,9 +64,9 @@ export const V = {
   f32Div: 231,
   f32Min: 232,
   f32Max: 233,
-  /** b if b < a, else a: the first operand if it is NaN, by one instruction of the processor where min takes seven. */
+  /** b if b < a, else a; so a if a is NaN. One x86 instruction, where f32x4.min takes seven. */
   f32PMin: 234,
-  /** b if a < b, else a. */
+  /** b if a < b, else a; so a if a is NaN. */
   f32PMax: 235,
   i32Shl: 171,
   i32ShrS: 172,
@@ -88,7 +88,7 @@ export const V = {
   shuffle: 13,
 } as const;
 
-/** Code of one function whose parameters are 32-bit integers. */
+/** Builds the code of one function whose parameters are 32-bit integers. */
 export class Code {
   readonly #bytes: number[] = [];
   readonly #locals: number[] = [];
@@ -101,12 +101,12 @@ export class Code {
     return this.parameters + this.#locals.length - 1;
   }
 
-  /** A new variable, an address or a count. */
+  /** A new i32 variable, for an address or a count. */
   integer(): number {
     return this.#local(I32);
   }
 
-  /** A new variable of four floats. */
+  /** A new v128 variable. */
   vector(): number {
     return this.#local(V128);
   }
@@ -141,13 +141,13 @@ export class Code {
     return this;
   }
 
-  /** 1 if the first of two integers is the smaller one, as signed numbers. */
+  /** i32.lt_s: 1 if the first integer on the stack is less than the second, else 0. */
   less(): this {
     this.#bytes.push(0x48);
     return this;
   }
 
-  /** Repeats `body` as long as `condition` leaves something other than 0. */
+  /** Repeats `body` while `condition` leaves a non-zero integer on the stack. */
   while(condition: () => void, body: () => void): void {
     this.#bytes.push(0x02, EMPTY, 0x03, EMPTY);
     condition();
@@ -156,26 +156,26 @@ export class Code {
     this.#bytes.push(0x0c, 0, 0x0b, 0x0b);
   }
 
-  /** A vector instruction without further parts. */
+  /** A vector instruction without immediates. */
   v(instruction: number): this {
     this.#bytes.push(0xfd, ...unsigned(instruction));
     return this;
   }
 
-  /** Loads from, or stores to, the address on the stack plus `offset`. Nothing need be aligned. */
+  /** Loads from, or stores to, the address on the stack plus `offset`. Addresses need not be aligned. */
   memory(instruction: number, offset = 0, lane?: number): this {
     this.#bytes.push(0xfd, ...unsigned(instruction), 2, ...unsigned(offset));
     if (lane !== undefined) this.#bytes.push(lane);
     return this;
   }
 
-  /** Four times the same 32 bits. */
+  /** The same 32 bits in all four lanes. */
   bits(value: number): this {
     const word = new Uint8Array(Uint32Array.of(value).buffer);
     return this.#constant([...word, ...word, ...word, ...word]);
   }
 
-  /** Constants are made once, before all loops: each use of `v128.const` takes the processor several instructions. */
+  /** Constants are loaded once, before all loops: each `v128.const` compiles to several machine instructions. */
   #constant(bytes: readonly number[]): this {
     const key = bytes.join();
     let constant = this.#constants.get(key);
@@ -183,18 +183,18 @@ export class Code {
     return this.get(constant.local);
   }
 
-  /** Four times the same float32. */
+  /** The same float32 in all four lanes. */
   f32(value: number): this {
     return this.bits(new Uint32Array(Float32Array.of(value).buffer)[0]!);
   }
 
-  /** Twice the same float64. */
+  /** The same float64 in both lanes. */
   f64(value: number): this {
     const word = new Uint8Array(Float64Array.of(value).buffer);
     return this.#constant([...word, ...word]);
   }
 
-  /** Sixteen bytes chosen from the two vectors on the stack, those of the second counting from 16. */
+  /** i8x16.shuffle: selects 16 bytes from the two vectors on the stack; bytes of the second count from 16. */
   shuffle(bytes: readonly number[]): this {
     this.#bytes.push(0xfd, V.shuffle, ...bytes);
     return this;
@@ -212,9 +212,9 @@ export class Code {
 }
 
 /**
- * A module with one function, exported as `run`, over a shared memory that is imported as `m.memory`.
+ * A module with one function, exported as `run`, that uses a shared memory imported as `m.memory`.
  *
- * @param pages of the memory, 64 KiB each
+ * @param pages size of the memory in pages of 64 KiB
  */
 export function encodeModule(code: Code, pages: number): Uint8Array<ArrayBuffer> {
   const type = [0x60, ...vector(Array.from({ length: code.parameters }, () => [I32])), 0];

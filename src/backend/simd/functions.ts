@@ -2,27 +2,27 @@ import { type Code, V } from './encoder.js';
 import { ERF, ERF_TAIL, EXP, LOG, TANH } from './polynomials.js';
 
 /*
- * Functions of four float32 at a time, from additions, multiplications and shifts of the exponent. Errors are at most
- * 2 units in the last place (power: 4), and special values are IEEE's; test/backend/simd.test.ts measures both. Each
- * takes the variable that holds x and returns a new one. No result depends on the other three lanes.
+ * Vectorised functions of four float32 values. Errors are at most 2 units in the last place (power: 4), and special
+ * values follow IEEE 754; test/backend/simd.test.ts checks both. Each function takes the variable that contains x and
+ * returns a new variable. Lanes are independent of each other.
  */
 
 const INFINITY = Number.POSITIVE_INFINITY;
 const SIGN = 0x80000000;
-/** 1.5 · 2^23, and its bits. */
+/** 1.5 · 2^23 and its bits: adding it to a small number rounds that to an integer. */
 const ROUNDER = 12_582_912;
 const ROUNDER_BITS = 0x4b400000;
 /** The bits of √½. */
 const SQRT_HALF = 0x3f3504f3;
-/** Bytes of the upper two of four numbers, and of the lower two of each of two vectors. */
+/** Shuffles: the upper two of four lanes, and the lower two lanes of each of two vectors. */
 export const HIGH_HALF = [8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15];
 export const LOW_HALVES = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
-/** ln 2 in two parts, of which the first has few enough bits for its products with exponents to be exact. */
+/** ln 2 as a sum of two constants; the first has so few bits that its products with exponents are exact. */
 const LN2 = [0.693359375, -2.1219444005469057e-4] as const;
 
 type Emit = () => void;
 
-/** A new variable with what `emit` leaves on the stack. */
+/** A new variable with the value that `emit` leaves on the stack. */
 function store(code: Code, emit: Emit): number {
   emit();
   const local = code.vector();
@@ -31,8 +31,8 @@ function store(code: Code, emit: Emit): number {
 }
 
 /**
- * The polynomial's value at the number in `x`, left on the stack. Terms are joined in pairs, and pairs in pairs
- * (Estrin's scheme), so that the processor can compute several at a time.
+ * Evaluates a polynomial at the value in `x` and leaves the result on the stack. Estrin's scheme combines terms in pairs,
+ * so that the CPU can compute several at a time.
  */
 function polynomial(code: Code, x: number, coefficients: readonly number[]): void {
   let terms: Emit[] = coefficients.map((c) => () => void code.f32(c));
@@ -62,7 +62,7 @@ function polynomial(code: Code, x: number, coefficients: readonly number[]): voi
   }
 }
 
-/** `a` where the mask has ones, else `b`. */
+/** `a` where the mask is set, else `b`. */
 const choose = (code: Code, a: Emit, b: Emit, mask: Emit): number =>
   store(code, () => {
     a();
@@ -71,16 +71,15 @@ const choose = (code: Code, a: Emit, b: Emit, mask: Emit): number =>
     code.v(V.bitselect);
   });
 
-/** 2^n for a vector of whole numbers n from −126 to 127, left on the stack. */
+/** Leaves 2^n on the stack, for a vector of integers n in [−126, 127]. */
 const power2 = (code: Code, n: number): Code => code.get(n).bits(127).v(V.i32Add).i32(23).v(V.i32Shl);
 
 /**
- * e^x, x = n·ln 2 + r. The power of two comes in two halves, so that results below the normal range are rounded
- * once.
+ * e^x = 2^n · e^r, with x = n·ln 2 + r. 2^n is multiplied in two factors, so that subnormal results are rounded only once.
  */
 export function exp(code: Code, x: number): number {
   const y = store(code, () => code.get(x).f32(-104).v(V.f32PMax).f32(89).v(V.f32PMin));
-  // Added to a number of this size, another is rounded to a whole one, which the lower bits of the sum then hold.
+  // Adding ROUNDER rounds to an integer, which is then in the low bits of the sum.
   const sum = store(code, () => code.get(y).f32(Math.LOG2E).v(V.f32Mul).f32(ROUNDER).v(V.f32Add));
   const n = store(code, () => code.get(sum).f32(ROUNDER).v(V.f32Sub));
   const r = store(code, () => {
@@ -109,8 +108,8 @@ export function log(code: Code, x: number): number {
     code.get(square).f32(0.5).v(V.f32Mul).v(V.f32Sub).get(f).v(V.f32Add);
     code.get(e).f32(LN2[0]).v(V.f32Mul).v(V.f32Add);
   });
-  // Beyond the finite positive numbers: log ∞ = ∞, log 0 = −∞, and NaN for NaN and what is negative.
-  // The square root of these numbers is so as well, but for that of 0.
+  // Special values: log ∞ = ∞, log 0 = −∞, and NaN for NaN and negative numbers. The square root gives the same values
+  // except for 0.
   const special = store(code, () => {
     code.get(x).v(V.f32Sqrt).get(x).f32(0).v(V.f32Equal).f32(-INFINITY).v(V.and).v(V.f32Add);
   });
@@ -122,7 +121,7 @@ export function log(code: Code, x: number): number {
   );
 }
 
-/** log(1 + x), from the logarithm of the rounded sum and what the sum has lost. */
+/** log(1 + x): the logarithm of the rounded sum, corrected for the rounding error of the sum. */
 export function log1p(code: Code, x: number): number {
   const sum = store(code, () => code.get(x).f32(1).v(V.f32Add));
   const direct = log(code, sum);
@@ -143,11 +142,11 @@ export function log1p(code: Code, x: number): number {
   );
 }
 
-/** `value`, which is not negative, with the sign of x. */
+/** `value` (not negative) with the sign of x. */
 const withSignOf = (code: Code, value: number, x: number): number =>
   store(code, () => code.get(value).get(x).bits(SIGN).v(V.and).v(V.or));
 
-/** A polynomial near 0, 1 − 2 / (e^2|x| + 1) elsewhere. */
+/** tanh x: a polynomial near 0, otherwise 1 − 2 / (e^2|x| + 1) with the sign of x. */
 export function tanh(code: Code, x: number): number {
   const t = store(code, () => code.get(x).v(V.f32Abs));
   const square = store(code, () => code.get(x).get(x).v(V.f32Mul));
@@ -167,7 +166,7 @@ export function tanh(code: Code, x: number): number {
   );
 }
 
-/** A polynomial below 1, 1 − e^−tP(t) up to 4, and 1 from there on, where float32 knows no difference. */
+/** erf x, with t = |x|: a polynomial for t < 1, otherwise 1 − e^(−t·P(t)); from t = 4 on it rounds to 1 in float32. */
 export function erf(code: Code, x: number): number {
   const t = store(code, () => code.get(x).v(V.f32Abs));
   const square = store(code, () => code.get(x).get(x).v(V.f32Mul));
@@ -191,9 +190,9 @@ export function erf(code: Code, x: number): number {
   );
 }
 
-/** f = m − 1, exactly, and e with x = m·2^e, √½ ≤ m < √2; for finite x above 0. */
+/** For finite x > 0: f = m − 1 (exact) and e with x = m·2^e, √½ ≤ m < √2. */
 function split(code: Code, x: number): { f: number; e: number } {
-  // Numbers below the normal range have no exponent of their own: times 2^24 they have.
+  // Subnormal numbers are multiplied by 2^24 to make them normal.
   const tiny = store(code, () =>
     code
       .get(x)
@@ -210,7 +209,7 @@ function split(code: Code, x: number): { f: number; e: number } {
     () => code.get(x),
     () => code.get(tiny),
   );
-  // With the bits of √½ taken off, the exponent field counts from where m begins.
+  // After subtracting the bits of √½, the exponent field is e.
   const shifted = store(code, () => code.get(scaled).bits(SQRT_HALF).v(V.i32Sub));
   const e = store(code, () => {
     code.get(shifted).i32(23).v(V.i32ShrS).v(V.convertI32);
@@ -222,7 +221,7 @@ function split(code: Code, x: number): { f: number; e: number } {
   return { f, e };
 }
 
-/** The fraction of e^t, t = y·log x, and its power of two, for two lanes in float64; both left in new variables. */
+/** e^t = fraction · 2^n with t = y·log x, for two lanes in float64. @returns new variables with the fraction and n */
 function powerHalf(code: Code, f: number, e: number, exponent: number): { fraction: number; n: number } {
   const wide = (local: number) => store(code, () => code.get(local).v(V.promoteLow));
   const [wideF, wideE] = [wide(f), wide(e)];
@@ -239,7 +238,7 @@ function powerHalf(code: Code, f: number, e: number, exponent: number): { fracti
         .v(V.f64Add);
     code.get(s).v(V.f64Mul).get(wideE).f64(Math.LN2).v(V.f64Mul).v(V.f64Add);
     code.f64(exponent).v(V.f64Mul);
-    // Beyond this the result is 0 or ∞, and n stays a number that the exponent can be shifted by.
+    // Beyond these bounds the result is 0 or ∞; the limits keep n in the range of the exponent.
     code.f64(-110).v(V.f64Max).f64(95).v(V.f64Min);
   });
   const n = store(code, () => code.get(t).f64(Math.LOG2E).v(V.f64Mul).v(V.f64Nearest));
@@ -261,8 +260,8 @@ function powerHalf(code: Code, f: number, e: number, exponent: number): { fracti
 }
 
 /**
- * |x|^exponent for a fixed exponent that is not 0, by way of float64, as y·log x needs more digits than float32 has.
- * Zero, ∞ and NaN are as in IEEE's pow.
+ * |x|^exponent for a constant exponent other than 0. Computed in float64, since y·log x needs more digits than float32
+ * has. Results for 0, ∞ and NaN follow IEEE 754.
  */
 export function powerOfSize(code: Code, x: number, exponent: number): number {
   const size = store(code, () => code.get(x).v(V.f32Abs));

@@ -1,12 +1,12 @@
 import type { Run } from './webassembly.js';
 
 /*
- * How threads share one job: a kernel, its addresses, and a range of its outermost dimension in pieces. The control
- * block is a few words of shared memory. Pieces are taken one by one, so that a thread that the system lets wait holds
- * nobody up; a piece counts for one job only, so that a thread that wakes late takes none of the next job by mistake.
+ * How threads share a job: a kernel, its addresses, and the range of its outermost dimension, split into pieces. The
+ * control block is a few words of shared memory. Threads take pieces one by one, so a preempted thread does not delay the
+ * others. The counter contains the job number, so a thread that wakes up late cannot take a piece of the next job.
  */
 
-/** Int32 words of the control block, after `NEXT`, which is the first 64-bit word. */
+/** Indices of the int32 words of the control block. The first 64-bit word is `next`. */
 export const WORD = {
   wake: 2,
   done: 3,
@@ -20,7 +20,7 @@ export const WORD = {
   args: 11,
 } as const;
 export const WORDS = 64;
-/** Job and piece in one 64-bit word: the job in the upper half, its next piece in the lower. */
+/** `next` contains the job number in its upper 32 bits and the next piece in its lower 32 bits. */
 const SHIFT = 32n;
 const CLOSED = 0xffffffffn;
 
@@ -34,7 +34,7 @@ export const controlOf = (buffer: SharedArrayBuffer): Control => ({
   next: new BigInt64Array(buffer, 0, 1),
 });
 
-/** Publishes a job that `work` can then take pieces of. Only when all pieces of the one before are done. */
+/** Publishes a job, of which `work` takes pieces. All pieces of the previous job must be done. */
 export function publish(
   { words, next }: Control,
   job: number,
@@ -43,7 +43,7 @@ export function publish(
   piece: number,
   args: readonly number[],
 ): void {
-  // No piece can be taken while the words change, not even by a thread that still looks at the last job.
+  // CLOSED keeps threads from taking a piece while the words change, even a thread that is still in the last job.
   Atomics.store(next, 0, (BigInt(job) << SHIFT) | CLOSED);
   words[WORD.kernel] = kernel;
   words[WORD.total] = total;
@@ -57,12 +57,12 @@ export function publish(
   Atomics.store(next, 0, BigInt(job) << SHIFT);
 }
 
-/** Computes pieces of the current job until none is left. @param kernelOf the kernel by its number */
+/** Computes pieces of the current job until none is left. @param kernelOf returns a kernel by its id */
 export function work({ words, next }: Control, kernelOf: (id: number) => Run): void {
   for (;;) {
     const seen = Atomics.load(next, 0);
     const n = Number(seen & CLOSED);
-    // Read before the piece is taken: if it is, they were those of its job.
+    // Read before the piece is taken: if taking it succeeds, these arguments belong to its job.
     const pieces = Atomics.load(words, WORD.pieces);
     if (n >= pieces) return;
     if (Atomics.compareExchange(next, 0, seen, seen + 1n) !== seen) continue;

@@ -3,7 +3,7 @@ import type { Dimension } from '../plan/broadcast.js';
 import { Code, encodeModule, V } from './encoder.js';
 import { render } from './render.js';
 
-/** The work of a kernel: what is computed for each element, and over which elements; the innermost dimension is last. */
+/** What a kernel computes: the formula for each element, and the dimensions, innermost last. */
 export interface KernelShape {
   readonly formula: Formula;
   readonly inputs: number;
@@ -11,8 +11,8 @@ export interface KernelShape {
 }
 
 /**
- * A WebAssembly module whose `run(a, b, …, y, from, to)` gets the addresses of the inputs and of the output, and
- * computes the elements `from` to `to` of the outermost dimension. Results do not depend on how that is split.
+ * A WebAssembly module whose `run(a, b, …, y, from, to)` takes the addresses of the inputs and the output, and computes
+ * the range [from, to) of the outermost dimension. Results do not depend on how that dimension is split.
  */
 export function encodeKernel(
   { formula, inputs, dimensions }: KernelShape,
@@ -33,7 +33,7 @@ export function encodeKernel(
     return local;
   };
 
-  /** Loops over one dimension; addresses are moved on in place. */
+  /** Loops over one dimension, advancing the addresses in place. */
   const level = (at: number, addresses: readonly number[], y: number, i: number, end: number): void => {
     const { steps } = dimensions[at]!;
     if (at === dimensions.length - 1) {
@@ -113,7 +113,7 @@ export function encodeKernel(
       () => code.get(i).get(last).less(),
       () => body(V.load, 4),
     );
-    // What is left of fewer than four elements goes through the same instructions one by one.
+    // The last one to three elements use the same instructions, one element at a time.
     code.while(
       () => code.get(i).get(end).less(),
       () => body(V.load32Splat, 1),

@@ -5,14 +5,14 @@ import { encodeKernel, type KernelShape } from './kernel.js';
 import { encodeReduction, type ReductionShape } from './reduction.js';
 import { instantiate, type Memory, type Run } from './webassembly.js';
 
-/** Elements below which one thread is done before another has woken up. */
+/** Below this many elements, one thread finishes before another has woken up. */
 const SHARED_FROM = 2 ** 15;
-/** About as many elements a piece: some tens of microseconds, and few enough to stay in a cache. */
+/** Approximate elements per piece: some tens of microseconds, and few enough to stay in cache. */
 const PIECE = 2 ** 14;
-/** A piece takes far less than a millisecond. Whoever has not finished one after this long is gone. */
+/** A piece takes far less than a millisecond: a thread that has not finished after this time has died. */
 const PATIENCE_MS = 60_000;
 
-/** Elementwise kernels over one WebAssembly memory, and the threads that compute them. Belongs to one thread. */
+/** Elementwise kernels on one WebAssembly memory, and the threads that run them. A pool belongs to one thread. */
 export class KernelPool {
   readonly #control: Control;
   readonly #buffer = new SharedArrayBuffer(4 * WORDS);
@@ -23,9 +23,9 @@ export class KernelPool {
   #jobs = 0;
 
   /**
-   * @param memory shared, with a maximum
-   * @param pages that maximum, in pages of 64 KiB
-   * @param threads that compute, this one among them
+   * @param memory shared WebAssembly memory
+   * @param pages its maximum size, in pages of 64 KiB
+   * @param threads number of threads that compute, including the calling thread
    */
   constructor(
     readonly memory: Memory,
@@ -35,7 +35,7 @@ export class KernelPool {
     this.#control = controlOf(this.#buffer);
   }
 
-  /** The number of an elementwise kernel, which is made when it is new. */
+  /** The id of a kernel, which is compiled at the first call. */
   kernel(shape: KernelShape): number {
     return this.#known(shape, () => encodeKernel(shape, this.pages));
   }
@@ -58,13 +58,12 @@ export class KernelPool {
   }
 
   /**
-   * Runs a kernel, on all threads if it is worth it.
+   * Runs a kernel, on all threads if it is large enough.
    *
-   * @param addresses of the inputs and of the output, in the memory
+   * @param addresses offsets of the inputs and the output in the memory
    * @param total size of the outermost dimension
-   * @param inner elements for each step of it
-   * @param grain steps that are better not divided
-   * @throws DeviceError if a thread has died in the middle
+   * @param inner number of elements per index of the outermost dimension
+   * @throws DeviceError if a thread has died during the computation
    */
   run(id: number, addresses: readonly number[], total: number, inner: number, grain = 1): void {
     if (this.threads < 2 || total < 2 || total * inner < SHARED_FROM) {
@@ -75,7 +74,7 @@ export class KernelPool {
     for (const one of workers)
       for (; one.sent < this.#modules.length; one.sent++)
         one.port.postMessage({ id: one.sent, module: this.#modules[one.sent]! });
-    // Pieces of whole vectors: elements of one cache line belong to one thread.
+    // Pieces are whole vectors, so that elements of one cache line belong to one thread.
     const piece = grain * Math.ceil(PIECE / inner / grain);
     const { words } = this.#control;
     publish(this.#control, ++this.#jobs, id, total, piece, addresses);
@@ -90,8 +89,8 @@ export class KernelPool {
 
   #lost(): never {
     throw new DeviceError({
-      what: 'A thread of the device has not finished its part of an elementwise operation',
-      expected: `${this.threads} threads that compute`,
+      what: 'A thread of the device died during an elementwise operation',
+      expected: `${this.threads} running threads`,
       next: 'open the device again, with fewer threads if memory is short',
     });
   }
@@ -106,7 +105,7 @@ export class KernelPool {
       });
       worker.unref();
       port1.unref();
-      // A thread that cannot start takes no pieces: the others do its work.
+      // If a thread cannot start, the others compute all pieces.
       worker.on('error', () => {});
       return { worker, port: port1, sent: 0 };
     });

@@ -16,15 +16,15 @@ const FUNCTIONS = { exp, log, log1p, tanh, erf };
 
 const isKey = <T extends object>(table: T, key: PropertyKey): key is keyof T => Object.hasOwn(table, key);
 
-/** Whether vector code can be made of a formula: all but powers whose exponent is only known at run time. */
+/** Whether a formula can be compiled to vector code: not if it has a power whose exponent is not constant. */
 export const canRender = (formula: Formula): boolean =>
   partsOf(formula).every((part) => part.kind !== 'pow' || part.b.kind === 'constant');
 
 /**
- * Adds code that evaluates a formula for four numbers.
+ * Emits code that evaluates a formula for four elements.
  *
- * @param inputs variables that hold the inputs
- * @returns the variable that holds the result
+ * @param inputs variables that contain the inputs
+ * @returns the variable that contains the result
  */
 export function render(code: Code, formula: Formula, inputs: readonly number[]): number {
   const locals = new Map<Formula, number>();
@@ -34,7 +34,7 @@ export function render(code: Code, formula: Formula, inputs: readonly number[]):
     code.set(local);
     return local;
   };
-  /** Constants are written where they are used. */
+  /** Pushes the value of a subexpression: a constant, or the variable that contains it. */
   const push = (part: Formula): Code =>
     part.kind === 'constant' ? code.f32(part.value) : code.get(locals.get(part)!);
   for (const part of partsOf(formula)) {
@@ -62,14 +62,14 @@ export function render(code: Code, formula: Formula, inputs: readonly number[]):
       push(operands[2]!);
       const mask = masks.get(part.condition);
       if (mask !== undefined) code.get(mask);
-      // Not equal to 0, which NaN is not either.
+      // Not equal to 0: also true for NaN.
       else push(part.condition).f32(0).v(V.f32Equal).v(V.not);
       code.v(V.bitselect);
       locals.set(part, keep());
     } else if (part.kind === 'sign') {
       push(operands[0]!);
       const x = keep();
-      // ±1 with the sign of x; 0 and NaN as they are.
+      // ±1 with the sign of x; 0 and NaN stay unchanged.
       code.f32(1).get(x).bits(0x80000000).v(V.and).v(V.or).get(x);
       code.get(x).f32(0).v(V.f32Less).f32(0).get(x).v(V.f32Less).v(V.or).v(V.bitselect);
       locals.set(part, keep());
@@ -85,7 +85,7 @@ export function render(code: Code, formula: Formula, inputs: readonly number[]):
   return locals.get(formula)!;
 }
 
-/** x^exponent for an exponent that is known. Small powers are products; others go by the logarithm. */
+/** x^exponent for a constant exponent. Small integer powers are products; others use the logarithm. */
 function power(code: Code, x: number, exponent: number): number {
   const keep = (): number => {
     const local = code.vector();
@@ -117,7 +117,7 @@ function power(code: Code, x: number, exponent: number): number {
     code.get(size).get(x).bits(0x80000000).v(V.and).v(V.or);
     return keep();
   }
-  // A negative number has no such power, but −0 and −∞ have that of their size.
+  // NaN for negative x, except that −0 and −∞ have the power of their absolute value.
   code.f32(Number.NaN).get(size);
   code.get(x).f32(0).v(V.f32Less).f32(Number.NEGATIVE_INFINITY).get(x).v(V.f32Less).v(V.and).v(V.bitselect);
   return keep();

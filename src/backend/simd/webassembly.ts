@@ -1,4 +1,4 @@
-/** The part of WebAssembly's interface that is used here; Node's own types leave it out. */
+/** The part of the WebAssembly API that is used here; Node's type definitions do not include it. */
 export interface Memory {
   readonly buffer: SharedArrayBuffer;
 }
@@ -11,13 +11,13 @@ declare const WebAssembly: {
   readonly Memory: new (options: { initial: number; maximum: number; shared: true }) => Memory;
 };
 
-/** A function of a kernel's module: addresses, then the range of its outermost dimension. */
+/** A compiled kernel: takes the addresses, then the range of the outermost dimension. */
 export type Run = (...args: number[]) => void;
 
-/** Bytes of a page. */
+/** Bytes per page. */
 export const PAGE_BYTES = 65_536;
 
-/** Shared memory of a fixed size; undefined if the system has none to give. */
+/** A shared memory of fixed size; undefined if the system cannot reserve it. */
 export function shareMemory(pages: number): Memory | undefined {
   try {
     return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
@@ -26,6 +26,6 @@ export function shareMemory(pages: number): Memory | undefined {
   }
 }
 
-/** The function of a kernel's module, over a memory. */
+/** Compiles a kernel's module, bound to a memory. */
 export const instantiate = (module: Uint8Array, memory: Memory): Run =>
   new WebAssembly.Instance(new WebAssembly.Module(module), { m: { memory } }).exports.run as Run;

@@ -2,7 +2,7 @@ import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_
 import { controlOf, WORD, work } from './jobs.js';
 import { instantiate, type Memory, type Run } from './webassembly.js';
 
-/* A thread that computes pieces of elementwise kernels, and sleeps in between. */
+/* A worker thread that computes pieces of elementwise kernels, and sleeps between jobs. */
 const {
   control: buffer,
   memory,
@@ -15,14 +15,14 @@ const {
 const control = controlOf(buffer);
 const known = new Map<number, Run>();
 
-/** Kernels come in the order of their numbers, before the first job that needs them. */
+/** The kernel with an id. Kernels are sent in the order of their ids, before the first job that uses them. */
 function kernelOf(id: number): Run {
   for (let run = known.get(id); ; run = known.get(id)) {
     if (run) return run;
     const message = receiveMessageOnPort(kernels)?.message as
       | { id: number; module: Uint8Array<ArrayBuffer> }
       | undefined;
-    if (!message) throw new Error(`kernel ${id} has not come`);
+    if (!message) throw new Error(`kernel ${id} was not received`);
     known.set(message.id, instantiate(message.module, memory));
   }
 }

@@ -11,7 +11,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** An engine in a thread of its own: long runs leave the event loop free. */
+/** Runs an engine in a worker thread, so that long runs do not block the event loop. */
 export class WorkerDevice extends QueuedDevice {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
@@ -23,7 +23,7 @@ export class WorkerDevice extends QueuedDevice {
     super(kind);
     this.#worker = new Worker(new URL('./host.js', import.meta.url), {
       workerData: { engine: kind, threads, precision },
-      // The program's own flags are not for it: with --input-type no file could be run.
+      // The worker must not inherit the program's flags: with --input-type it could not run a file.
       execArgv: [],
     });
     this.#worker.on('message', ({ id, reply, error }) => {
@@ -47,16 +47,16 @@ export class WorkerDevice extends QueuedDevice {
 
   /**
    * Starts the thread and waits until its engine is ready.
-   * @param threads processor cores for the engine; all by default
-   * @param precision what large layers compute with; the reference engine knows float32 only
-   * @throws DeviceError when the engine cannot start, with the command that mends it
+   * @param threads number of CPU threads for the engine; all cores by default
+   * @param precision number type of large layers; the reference engine supports float32 only
+   * @throws DeviceError if the engine cannot start, with the command that installs what is missing
    */
   static async open(
     kind: 'onednn' | 'reference',
     { threads = availableParallelism(), precision = 'float32' as Precision } = {},
   ): Promise<WorkerDevice> {
-    // Read once, when the OpenMP runtime loads. By default its threads spin while they wait for each other,
-    // which on a machine with anything else to do takes the very core that the slowest of them needs.
+    // Read once, when the OpenMP runtime loads. By default its threads busy-wait for each other; on a busy machine
+    // they would then occupy the core that the slowest of them needs.
     if (kind === 'onednn') process.env.OMP_WAIT_POLICY ??= 'passive';
     const device = new WorkerDevice(kind, threads, precision);
     await device.#expect<EngineInfo>(-1);

@@ -4,8 +4,8 @@ import type { Engine, Precision } from '../backend.js';
 import { Executor, type Reply, type Request } from '../executor.js';
 
 /*
- * The thread that owns an engine: everything that touches native code happens here, in order, with plain
- * synchronous calls, so that the user's event loop stays free.
+ * The thread that owns an engine: all calls of native code happen here, in order and synchronously, so that they do not
+ * block the user's event loop.
  */
 const {
   engine: kind,
@@ -26,10 +26,10 @@ async function open(): Promise<Engine> {
   return new ReferenceEngine();
 }
 
-/** Below this a copy is cheaper. */
+/** Below this size in bytes, copying is cheaper than transferring. */
 const LARGE = 2 ** 16;
 
-/** Buffers that a reply gives away instead of being copied: oneDNN's values are copies made for it already. */
+/** Buffers that a reply can transfer instead of copying: values from oneDNN are already copies. */
 function fresh(reply: Reply): ArrayBuffer[] {
   if (kind !== 'onednn') return [];
   const values = Array.isArray(reply) ? reply : [reply];

@@ -1,18 +1,18 @@
 import { dtypeOf, makeArray, type TypedArray } from '../../graph/types.js';
 
-/** Below this a message carries values along as cheaply. */
+/** Below this size in bytes, copying values with the message is as cheap. */
 const LARGE = 2 ** 16;
-/** Rooms of one size that are kept: one is filled while another is read. */
+/** Number of free buffers kept per size: one is filled while another is read. */
 const KEEP = 2;
 
 /**
- * Shared memory for values on their way to another thread. A message would copy them twice and leave both
- * copies to the garbage collector; here they are copied once, into the same room in each step.
+ * Reusable shared buffers for values sent to another thread. A message would copy the values twice and leave both copies
+ * to the garbage collector; here they are copied once, into the same buffer in each step.
  */
 export class Staging {
   readonly #free = new Map<number, SharedArrayBuffer[]>();
 
-  /** Snapshots of arrays, for a message; `release` is to be called when the other thread has read them. */
+  /** Copies arrays for a message. Call `release` when the other thread has read them. */
   stage(arrays: readonly TypedArray[]): { readonly staged: TypedArray[]; release(): void } {
     const taken: SharedArrayBuffer[] = [];
     const staged = arrays.map((array) => {

@@ -1,8 +1,8 @@
-/* Numbers and names of oneDNN's C interface, as the headers of version 3 define them; v2.ts knows what was different. */
+/* Constants of oneDNN's C API, as the headers of version 3 define them; v2.ts maps those that differ in version 2. */
 
-/** The address of an object that the library holds. */
+/** The address of an object owned by the library. */
 export type Handle = bigint;
-/** A memory descriptor: dimensions, element type and layout. It never changes. */
+/** A memory descriptor: dimensions, element type and layout. Immutable. */
 export class Md {
   /** @param native the struct itself in version 2, its address in version 3 */
   constructor(readonly native: Uint8Array | Handle) {}
@@ -56,7 +56,7 @@ export const Arg = {
   diffScale: 255,
   diffShift: 256,
 } as const;
-/** `weights` for 33; several primitives share a number. */
+/** Name of an argument index: `weights` for 33. Several primitives share an index. */
 export const argName = (arg: number): string =>
   Object.entries(Arg).find(([, number]) => number === arg)?.[0] ?? 'operand';
 export const Query = {
@@ -79,13 +79,13 @@ export type PostOp =
 
 export interface ConvGeometry {
   readonly strides: Dims;
-  /** oneDNN counts from 0: 0 is a dense kernel. */
+  /** Dilation minus 1: for oneDNN a dense kernel has dilation 0. */
   readonly dilates: Dims;
   readonly padLeft: Dims;
   readonly padRight: Dims;
 }
 
-/** The library refused a call, or failed in it. The engine makes a DeviceError of it that says what was asked for. */
+/** A call of the library returned an error. The engine turns it into a DeviceError that names the operation. */
 export class NativeError extends Error {}
-/** Raised when the library has no implementation for what was asked; the planner then tries another way. */
+/** The library has no implementation for a request; the planner then tries another one. */
 export class Unimplemented extends NativeError {}

@@ -14,8 +14,8 @@ import {
 import { isFaulty } from './faults.js';
 
 /*
- * oneDNN's C API, as far as versions 2 and 3 share it. What differs stands in v2.ts and v3.ts: what a memory
- * descriptor is, how a primitive descriptor is made, a few numbers. Handles are addresses, read as 64-bit integers.
+ * The part of oneDNN's C API that versions 2 and 3 share. v2.ts and v3.ts contain what differs: the representation of
+ * memory descriptors, the creation of primitive descriptors, a few constants. Handles are addresses as 64-bit integers.
  */
 
 const QUERY_IMPL_INFO = 8;
@@ -36,10 +36,10 @@ const failed = (name: string, status: number): NativeError => {
 };
 
 type Fn = (...args: unknown[]) => number | bigint;
-/** What a primitive's descriptor is made of, in the order of version 3's parameters. */
+/** Arguments for creating a primitive descriptor, in the order of version 3's parameters. */
 export type PdArgs = readonly (number | Md | Dims | null)[];
 
-/** The library itself: memory descriptors, attributes, execution. Primitives are made by its subclass. */
+/** Memory descriptors, attributes and execution. The subclass `Dnnl` adds the primitives. */
 export abstract class DnnlCore {
   readonly version: string;
   readonly path: string;
@@ -69,13 +69,13 @@ export abstract class DnnlCore {
     return fn;
   }
 
-  /** Calls a function by its prototype without the result, which is a status. */
+  /** Calls a function that returns a status, given its prototype without the return type. Throws if it fails. */
   protected call(prototype: string, ...args: unknown[]): void {
     const status = Number(this.fn(`int ${prototype}`)(...args));
     if (status !== 0) throw failed(prototype.split('(')[0]!, status);
   }
 
-  /** Calls a function whose first parameter receives a handle. */
+  /** Calls a function whose first parameter is a pointer to the resulting handle. */
   protected out(prototype: string, ...args: unknown[]): Handle {
     const out = new BigUint64Array(1);
     this.call(prototype, out, ...args);
@@ -85,14 +85,14 @@ export abstract class DnnlCore {
   // Memory descriptors
 
   protected abstract withStrides(dims: Dims, type: number, strides: Dims): Md;
-  /** A copy of a descriptor that the library owns; null where it describes nothing. */
+  /** A copy of a descriptor owned by the library; null if it is empty. */
   protected abstract copyMd(address: Handle): Md | null;
-  /** A descriptor whose layout is left to the library. */
+  /** A descriptor whose layout the library may choose. */
   abstract any(dims: Dims, type?: DnnlType): Md;
   abstract dims(md: Md): number[];
   protected abstract typeCode(md: Md): number;
 
-  /** Type of its elements. */
+  /** Element type. */
   typeOf(md: Md): DnnlType {
     const code = this.typeCode(md);
     return (Object.keys(TYPE) as DnnlType[]).find((name) => TYPE[name] === code)!;
@@ -100,7 +100,7 @@ export abstract class DnnlCore {
 
   /** False for layouts private to one algorithm, such as Winograd's transformed weights. */
   abstract isBlocked(md: Md): boolean;
-  /** Of a blocked descriptor: a stride for each dimension, and the innermost blocks. */
+  /** The stride of each dimension and the inner blocks of a blocked descriptor. */
   protected abstract blocking(md: Md): { strides: number[]; blocks: { size: number; dim: number }[] };
 
   /** Row-major, or with the given strides. */
@@ -132,14 +132,14 @@ export abstract class DnnlCore {
     );
   }
 
-  // Attributes: every primitive takes its scratch memory from the caller, so that one arena serves a plan
+  // Attributes: the caller provides the scratch memory of every primitive, so that a plan needs one arena only
 
   protected abstract appendEltwise(ops: Handle, alg: number, alpha: number, beta: number): void;
   protected abstract appendSum(ops: Handle, scale: number): void;
-  /** The first post-op's arguments are numbered from here, the n-th's from n times as far. */
+  /** Argument indices of post-op n begin at (n + 1) · postOpBase, counting n from 0. */
   protected abstract readonly postOpBase: number;
 
-  /** Second input of the n-th post-op, counted from 0. */
+  /** Argument index of the second input of post-op `index`, counted from 0. */
   postOpArg(index: number): number {
     return (this.postOpBase * (index + 1)) | Arg.src1;
   }
@@ -169,8 +169,8 @@ export abstract class DnnlCore {
   // Primitive descriptors
 
   /**
-   * Makes a primitive descriptor of the library's first implementation that is not to be avoided; undefined where
-   * there is none. The rest is as in `pd`.
+   * Creates a primitive descriptor with the library's first implementation for which `avoid` returns false; undefined if
+   * there is none. The other parameters are those of `pd`.
    */
   protected abstract createPd(
     kind: string,
@@ -182,8 +182,9 @@ export abstract class DnnlCore {
   ): Handle | undefined;
 
   /**
-   * A primitive descriptor from the parameters that version 3's `dnnl_<kind>_primitive_desc_create` has between
-   * the engine and the hint. There, `md` is a memory descriptor and `dims` a list of dimensions.
+   * Creates a primitive descriptor. `parameters` lists the types of the parameters that version 3's
+   * `dnnl_<kind>_primitive_desc_create` has between the engine and the hint: `md` is a memory descriptor and `dims` a list
+   * of dimensions.
    */
   protected pd(
     kind: string,
@@ -218,8 +219,8 @@ export abstract class DnnlCore {
   }
 
   /**
-   * Where the library cannot reorder a layout with padding rightly: the same memory, its padding taken for numbers.
-   * Row-major values of that hold the ones that were wanted.
+   * For layouts with padding that the library reorders incorrectly: a descriptor of the same memory that includes the
+   * padding as elements. The row-major result contains the wanted values as a slice.
    */
   unpadded(_from: Md, _to: Md): Md | undefined {
     return undefined;
@@ -230,14 +231,14 @@ export abstract class DnnlCore {
     return pd;
   }
 
-  /** A copy of one of a primitive's memory descriptors; null where it has none. */
+  /** A copy of one of a primitive's memory descriptors; null if the primitive does not have it. */
   query(pd: Handle, what: number, index = 0): Md | null {
     const fn = this.fn('uintptr_t dnnl_primitive_desc_query_md(uintptr_t, int, int)');
     const address = BigInt(fn(pd, what, index));
     return address === 0n ? null : this.copyMd(address);
   }
 
-  /** The library's name for the implementation that it chose, such as `jit:avx512_core`. */
+  /** Name of the implementation that the library chose, such as `jit:avx512_core`. */
   implementation(pd: Handle): string {
     const out = new BigUint64Array(1);
     this.call('dnnl_primitive_desc_query(uintptr_t, int, int, void *)', pd, QUERY_IMPL_INFO, 0, out);
@@ -246,7 +247,7 @@ export abstract class DnnlCore {
     return Buffer.from(bytes.subarray(0, bytes.indexOf(0))).toString('latin1');
   }
 
-  /** Frees all primitive descriptors made so far. Primitives that were made from them keep what they need. */
+  /** Frees all primitive descriptors made so far. Primitives created from them stay valid. */
   destroyPds(): void {
     for (const pd of this.#pds.splice(0)) this.destroyPd(pd);
   }
@@ -282,7 +283,7 @@ export abstract class DnnlCore {
     this.call('dnnl_memory_destroy(uintptr_t)', memory);
   }
 
-  /** The argument list of a primitive, laid out once. */
+  /** The argument list of a primitive as a C array of (index, memory). */
   args(list: readonly (readonly [arg: number, memory: Handle])[]): Uint8Array {
     const bytes = new Uint8Array(list.length * 16);
     const v = new DataView(bytes.buffer);
@@ -334,10 +335,10 @@ export abstract class DnnlCore {
   }
 }
 
-/** The most dimensions that the library knows. */
+/** Maximum number of dimensions in oneDNN. */
 const MAX_DIMS = 12;
 
-/** A row-major value's dimensions as the library takes them: a scalar has one, and of too many it sees none. */
+/** Dimensions of a row-major value for the library: a scalar or a value with too many dimensions becomes a vector. */
 export const dimsOf = (shape: Dims): Dims =>
   shape.length === 0 ? [1] : shape.length > MAX_DIMS ? [shape.reduce((a, b) => a * b, 1)] : shape;
 

@@ -5,26 +5,26 @@ export * from './constants.js';
 
 const USE_GLOBAL_STATS = 1;
 /**
- * Batch normalisation whose threads wait for each other in loops, up to six times for each block of channels: where
- * the system has taken a thread's core away, the others burn theirs until it comes back. What the library made for
- * other thread libraries (`bnorm_tbb_jit`) takes the same steps as parallel loops of their own, at the same speed.
+ * A batch normalisation whose threads synchronise by busy waiting, up to six times per block of channels: if the system
+ * preempts one thread, the others spin until it runs again. `bnorm_tbb_jit`, made for other thread libraries, uses
+ * separate parallel loops instead and is as fast.
  */
 const SPINNING = 'bnorm_jit';
 
-/** Strides, dilations and both paddings, in the order in which every window operation takes them. */
+/** Strides, dilations and paddings, in the parameter order of all window operations. */
 const window = (g: ConvGeometry): Dims[] => [g.strides, g.dilates, g.padLeft, g.padRight];
 
 /**
- * oneDNN with its primitives: each method asks for an implementation and throws Unimplemented when there is none.
- * The calls are version 3's; v2.ts turns them into version 2's.
+ * oneDNN's primitives: each method creates a primitive descriptor, and throws Unimplemented if the library has no
+ * implementation. Calls follow version 3; v2.ts translates them for version 2.
  */
 export abstract class Dnnl extends DnnlCore {
-  /** The flags with which batch normalisation scales and shifts. */
+  /** Flags that make batch normalisation use a scale and a shift. */
   protected abstract readonly scaleAndShift: number;
-  /** Which of the two the gradient of batch normalisation must be given. */
+  /** Whether the gradient of batch normalisation needs the scale, the shift, or both, as argument indices. */
   abstract readonly batchNormGradInputs: readonly number[];
 
-  /** The number of an elementwise algorithm. */
+  /** The constant of an elementwise algorithm in this version. */
   protected eltwiseAlg(alg: number): number {
     return alg;
   }

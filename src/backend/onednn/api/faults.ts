@@ -1,12 +1,12 @@
 import type { Dims, Md } from './constants.js';
 
 /**
- * Whether the library must not compute something with the implementation that it prefers: some crash for some
- * shapes. The sweeps of `fuzz/graphs` find such regions; these are their bounds, with some room.
+ * Whether an implementation of the library is known to crash or to access invalid memory for these shapes. The sweeps of
+ * `fuzz/graphs` found these cases; the conditions below are slightly wider.
  *
- * - Version 2.6.3, a linear layer's input gradient by brgemm: ends the process on two threads or more where 1 to 16
- *   or 32 inputs meet more than 1,024 outputs in whole blocks of 64, at up to 128 rows at least.
- * - Versions 2.6.3 and 3.2, LRN of size 1, backward in channels-last layout: reads beyond its memory.
+ * - Version 2.6.3, input gradient of a linear layer with brgemm: crashes with two or more threads for 1 to 16 or 32
+ *   inputs and more than 1,024 outputs (a multiple of 64), for at least up to 128 rows.
+ * - Versions 2.6.3 and 3.2, backward LRN of size 1 in channels-last layout: reads out of bounds.
  */
 export function isFaulty(
   version: string,

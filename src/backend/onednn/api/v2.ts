@@ -4,11 +4,11 @@ import { longs, type PdArgs } from './core.js';
 import { Dnnl } from './dnnl.js';
 
 /*
- * What is particular to oneDNN 2. A memory descriptor is a struct that the caller holds, and a primitive descriptor
- * is made from an operation descriptor, another struct. The library fills both; here they are bytes.
+ * The parts specific to oneDNN 2. A memory descriptor is a struct owned by the caller. A primitive descriptor is created
+ * from an operation descriptor, another struct. The library fills both; here they are byte arrays.
  */
 
-/** The struct of 2.4 and all later 2.x; its fields below are those of dnnl_memory_desc_t. */
+/** Size of dnnl_memory_desc_t in 2.4 and all later 2.x; below are the offsets of its fields. */
 const MD_BYTES = 696;
 /** More than the largest operation descriptor of any 2.x version (convolution: 5,976 bytes). */
 const OP_DESC_BYTES = 16384;
@@ -23,10 +23,10 @@ const BLOCK_SIZES = BLOCK_COUNT + 8;
 const BLOCK_DIMS = BLOCK_SIZES + MAX_DIMS * 8;
 const FORMAT_BLOCKED = 2;
 
-/** Elements of weights above which reordering takes a detour; the smallest that was seen to go wrong had 900,000. */
+/** Size above which weights are reordered with the workaround; the smallest with wrong values had 900,000 elements. */
 const LARGE = 2 ** 17;
 
-/** Elementwise algorithms that had another number. */
+/** Elementwise algorithms whose constants differ from version 3. */
 const ELTWISE: ReadonlyMap<number, number> = new Map([
   [Alg.relu, 0x1f],
   [Alg.tanh, 0x2f],
@@ -36,7 +36,7 @@ const ELTWISE: ReadonlyMap<number, number> = new Map([
   [Alg.clip, 0xff],
 ]);
 
-/** Where version 3 takes a descriptor of its own for what has the layout of its neighbour, which version 2 shares. */
+/** Index of the descriptor argument that version 3 has in addition, by primitive: version 2 uses the one beside it for both. */
 const SHARED: Readonly<Record<string, number>> = {
   eltwise_forward: 3,
   eltwise_backward: 2,
@@ -154,8 +154,8 @@ export class DnnlV2 extends Dnnl {
   }
 
   /**
-   * Version 2.6 makes row-major weights of `ab16b64a` with wrong numbers in the last block where outputs are not a
-   * multiple of its size and inputs are many (from about 9,000 on): its vectorised reorder mishandles tails.
+   * Version 2.6 reorders `ab16b64a` weights to row-major with wrong values in the last block if the number of outputs is
+   * not a multiple of the block and there are about 9,000 inputs or more: its vectorised reorder mishandles tails.
    */
   override unpadded(from: Md, to: Md): Md | undefined {
     if (!this.isBlocked(from) || this.blocking(from).blocks.length < 2 || this.blocking(to).blocks.length > 0)

@@ -5,14 +5,14 @@ import { longs, type PdArgs } from './core.js';
 import { Dnnl } from './dnnl.js';
 
 /*
- * What is particular to oneDNN 3. Memory descriptors are objects of the library, freed when the garbage collector
- * finds that nobody needs them here: whatever is made from a descriptor keeps a copy of its own.
+ * The parts specific to oneDNN 3. Memory descriptors are objects of the library, freed by a finalizer when they are
+ * garbage-collected here: everything made from a descriptor has its own copy.
  */
 
 const FORMAT_BLOCKED = 2;
 const TAG_ANY = 1;
 
-/** What can be asked of a memory descriptor. */
+/** Properties of a memory descriptor that can be queried. */
 const Ask = {
   strides: 14,
   ndims: 256,
@@ -104,7 +104,7 @@ export class DnnlV3 extends Dnnl {
   }
 
   protected override appendSum(ops: Handle, scale: number): void {
-    // With no zero point, and the destination's own element type.
+    // Without a zero point, and with the destination's element type.
     this.call('dnnl_post_ops_append_sum(uintptr_t, float, int, int)', ops, scale, 0, 0);
   }
 

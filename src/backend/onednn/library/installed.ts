@@ -4,23 +4,23 @@ import { fileURLToPath } from 'node:url';
 import { isMain } from '../../../is-main.js';
 import { candidates, loadOneDnn } from './library.js';
 
-/** A oneDNN on this system, and why it cannot be used if it cannot. */
+/** A oneDNN library found on this system. `problem` says why it cannot be used. */
 export interface Installed {
-  /** The name that it was asked for by. */
+  /** The name or path that was passed to the loader. */
   readonly path: string;
-  /** The file that the system's loader took. */
+  /** The file that the loader opened. */
   readonly file?: string;
   readonly version?: string;
   readonly problem?: string;
 }
 
 /**
- * Every oneDNN that could be used here. Each is loaded in a process of its own: two in one process would share
- * symbols and an OpenMP runtime that belong to one.
+ * All oneDNN libraries found on this system. Each is loaded in a separate process: two in one process would share symbols
+ * and the OpenMP runtime.
  */
 export async function installedOneDnn(): Promise<Installed[]> {
   const found = await Promise.all(candidates().map(probe));
-  // The unversioned name is a link to one of the others.
+  // The unversioned name is a link to one of the other files.
   return found.filter(
     (one, i): one is Installed =>
       one !== undefined && !found.slice(0, i).some((other) => one.file && other?.file === one.file),

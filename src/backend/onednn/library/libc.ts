@@ -7,7 +7,7 @@ const NAMES: Readonly<Partial<Record<NodeJS.Platform, readonly string[]>>> = {
   linux: ['libc.so.6', 'libc.musl-x86_64.so.1', 'libc.musl-aarch64.so.1'],
 };
 
-/** The C library of this system. */
+/** Opens the C library of this system. */
 export function openLibc(): ReturnType<typeof koffi.load> {
   const names = NAMES[process.platform] ?? ['libc.so'];
   let reason: unknown;

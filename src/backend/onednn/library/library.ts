@@ -14,14 +14,14 @@ export interface OneDnnLibrary {
   readonly version: string;
 }
 
-/** In the order in which they are tried: version 2 has Winograd's convolutions, which make it the faster one. */
+/** In the order in which they are tried: version 2 is faster, since it has Winograd convolutions. */
 const CANDIDATES: Readonly<Partial<Record<NodeJS.Platform, readonly string[]>>> = {
   linux: ['libdnnl.so.2', 'libdnnl.so.3', 'libdnnl.so'],
   darwin: ['/opt/homebrew/lib', '/usr/local/lib'].flatMap((folder) => [
     `${folder}/libdnnl.2.dylib`,
     `${folder}/libdnnl.3.dylib`,
   ]),
-  // Found through the PATH; its file has no version in its name.
+  // Found through PATH; the file name has no version.
   win32: ['dnnl.dll'],
 };
 
@@ -31,7 +31,7 @@ export function candidates(): readonly string[] {
   return named ? [named] : (CANDIDATES[process.platform] ?? []);
 }
 
-/** The command that installs oneDNN on this kind of system, or what to do instead. */
+/** The command that installs oneDNN on this system, or advice if the system is not known. */
 export function installOneDnn(): string {
   const command = installCommand({
     homebrew: 'onednn',
@@ -43,12 +43,12 @@ export function installOneDnn(): string {
   if (command) return command;
   return process.platform === 'linux'
     ? 'install oneDNN with your package manager'
-    : 'see the oneDNN project’s installation guide, and name its library file in PAPERWEIGHT_ONEDNN';
+    : 'see the oneDNN project’s installation guide, and set PAPERWEIGHT_ONEDNN to its library file';
 }
 
 /**
- * Loads the first of the candidates that is there.
- * @throws DeviceError when none is, or when it is of a version that Paperweight does not know
+ * Loads the first candidate that is installed.
+ * @throws DeviceError if none is installed, or the first one has an unsupported version or build
  */
 export function loadOneDnn(): OneDnnLibrary {
   pinOpenMp();
@@ -60,7 +60,7 @@ export function loadOneDnn(): OneDnnLibrary {
       lib = koffi.load(file);
     } catch (error) {
       const { message } = error as Error;
-      // Of a library that is there but lacks another, the message names the other. Windows names none.
+      // If the file exists but one of its dependencies is missing, the message names the dependency; on Windows, nothing.
       const absent = path.isAbsolute(file)
         ? !existsSync(file)
         : /library: cannot open.*No such file/.test(message) || process.platform === 'win32';
@@ -77,17 +77,17 @@ export function loadOneDnn(): OneDnnLibrary {
       : 'oneDNN 2 or 3 among the system’s libraries',
     got:
       broken.length > 0
-        ? `one that does not load (${broken.join('; ')})`
+        ? `a library that does not load (${broken.join('; ')})`
         : files.length > 0
           ? `none of ${files.join(', ')}`
           : `no known name for it on ${process.platform}`,
-    next: `run: ${installOneDnn()}   (or use --device reference for small things)`,
+    next: `run: ${installOneDnn()}   (or use --device reference for small computations)`,
   });
 }
 
-/** The oldest 2.x whose batch normalisation takes scale and shift apart, as version 3's does. */
+/** The first 2.x whose batch normalisation has separate scale and shift arguments, as in version 3. */
 const OLDEST_MINOR_OF_2 = 4;
-/** Builds that want a queue or a pool of threads from the program, and compute after a call has returned. */
+/** Builds that need a queue or a thread pool from the caller, and may still compute when a call has returned. */
 const FOREIGN_RUNTIMES: Readonly<Record<number, string>> = { 8: 'a thread pool', 512: 'SYCL' };
 
 const VERSION = koffi.struct({
@@ -105,14 +105,14 @@ function readVersion(lib: Lib, path: string): string {
       what: `The library ${path} cannot be used`,
       expected,
       got,
-      next: 'install another beside it (Debian, Ubuntu: libdnnl2 or libdnnl3), or name its file in PAPERWEIGHT_ONEDNN',
+      next: 'install another one (Debian, Ubuntu: libdnnl2 or libdnnl3), or set PAPERWEIGHT_ONEDNN to its library file',
     });
   };
   let versionOf: () => unknown;
   try {
     versionOf = lib.func('void *dnnl_version()');
   } catch {
-    return refuse('a oneDNN', 'a library that is not one: it has no dnnl_version');
+    return refuse('a oneDNN', 'another library: it has no function dnnl_version');
   }
   const { major, minor, patch, cpuRuntime } = koffi.decode(versionOf(), VERSION);
   const version = `${major}.${minor}.${patch}`;
@@ -124,8 +124,8 @@ function readVersion(lib: Lib, path: string): string {
 }
 
 /**
- * Keeps the OpenMP runtime loaded until the process ends: its threads outlive oneDNN's handle, and unloading
- * the code that they run crashes the exit.
+ * Keeps the OpenMP runtime loaded until the process ends: its threads outlive oneDNN's handle, and the process would
+ * crash at exit if their code were unloaded.
  */
 function pinOpenMp(): void {
   if (process.platform !== 'linux') return;

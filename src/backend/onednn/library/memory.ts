@@ -5,7 +5,7 @@ import { openLibc } from './libc.js';
 
 const WINDOWS = process.platform === 'win32';
 const libc = openLibc();
-/** With no bytes to move, this only turns an address into the pointer object that koffi views memory through. */
+/** memmove of 0 bytes: turns an address into a koffi pointer. */
 const pointerAt = libc.func('memmove', 'void *', ['uintptr_t', 'uintptr_t', 'size_t']);
 const memcpy = libc.func('memcpy', 'void *', ['void *', 'uintptr_t', 'size_t']);
 const pointerOf = libc.func('memmove', 'void *', ['uint8_t *', 'uintptr_t', 'size_t']);
@@ -24,8 +24,8 @@ export interface Block {
 }
 
 /**
- * Maps memory straight from the kernel. Big blocks start on a 2 MiB boundary and ask for huge pages, which
- * saves 8–9 % of a training step; pages cost nothing until they are touched.
+ * Maps memory from the operating system. Blocks of 2 MiB or more are aligned to 2 MiB and use huge pages if available,
+ * which makes a training step 8–9 % faster. Pages take no memory until they are touched.
  */
 export function allocate(bytes: number): Block {
   const big = bytes >= HUGE_PAGE;
@@ -33,7 +33,7 @@ export function allocate(bytes: number): Block {
   const base = map(length);
   if (base <= 0 || base >= 2 ** 53)
     throw new DeviceError({
-      what: 'The system has no more memory to give',
+      what: 'The system is out of memory',
       expected: `${bytes} bytes`,
       next: 'use a smaller batch, or end other programs',
     });
@@ -42,17 +42,17 @@ export function allocate(bytes: number): Block {
   return { address, bytes, free: () => unmap(base, length) };
 }
 
-/** The address of a buffer's bytes, which stays the same as long as the buffer is there. */
+/** The address of a buffer's bytes; constant as long as the buffer exists. */
 export const addressOf = (buffer: SharedArrayBuffer): number =>
   Number(koffi.address(pointerOf(new Uint8Array(buffer, 0, 1), 0, 0)));
 
-/** Asks for huge pages below a range of memory. */
+/** Requests huge pages for a range of memory. */
 export const adviseHugePages = (address: number, bytes: number): void => advise(address, bytes);
 
-/** Gives the pages of a range back to the system; the range itself stays, and is zero where it is touched again. */
+/** Returns the pages of a range to the system; the range stays mapped and reads as zero afterwards. */
 export const discard = (address: number, bytes: number): void => release(address, bytes);
 
-/** Native memory as an ArrayBuffer, without a copy. The caller must not use it after the block is freed. */
+/** Views native memory as an ArrayBuffer, without a copy. It must not be used after the block is freed. */
 export const view = (address: number, bytes: number): ArrayBuffer =>
   bytes === 0 ? new ArrayBuffer(0) : (koffi.view(pointerAt(address, address, 0), bytes) as ArrayBuffer);
 
@@ -60,14 +60,14 @@ export const view = (address: number, bytes: number): ArrayBuffer =>
 export const copyOut = (into: Uint8Array, address: number): void =>
   void memcpy(into, address, into.byteLength);
 
-/** Pages from the kernel, by address. */
+/** The system's functions for mapping memory. */
 interface Pages {
-  /** Not a valid address when there is no memory. */
+  /** Returns an address that is not valid if the system is out of memory. */
   map(length: number): number;
   unmap(base: number, length: number): void;
-  /** Asks for huge pages where the system has them. */
+  /** Requests huge pages, if the system has them. */
   advise(address: number, length: number): void;
-  /** Takes the memory away, but not the addresses, where the system can. */
+  /** Frees the memory but keeps the addresses mapped, if the system can. */
   release(address: number, length: number): void;
 }
 
@@ -108,6 +108,6 @@ function windowsPages(): Pages {
   };
 }
 
-/** A typed array over native memory. */
+/** A typed array that views native memory. */
 export const arrayAt = (address: number, dtype: DType, count: number): TypedArray =>
   makeArray(dtype, view(address, count * bytesOf(dtype)), 0, count);

@@ -10,12 +10,12 @@ import type { Builder } from '../builder.js';
 import type { Form } from '../ir.js';
 import { padded } from './elementwise.js';
 
-/** Below this many elements a loop in TypeScript is as fast, and needs no code of its own. */
+/** Below this many elements a loop in TypeScript is as fast. */
 const SMALL = 256;
 
 /**
- * Computes elementwise nodes as one vector kernel. False where that cannot be: memory that the kernels do not reach, a
- * formula that they do not know, values in bfloat16, or next to nothing to do.
+ * Lowers a group of elementwise nodes to one vector kernel. Returns false if the plan's memory is not accessible to
+ * vector kernels, the formula has an operation that they do not support, values are bfloat16, or the size is small.
  */
 export function lowerCluster(b: Builder, cluster: Cluster): boolean {
   const { inputs, formula, reduce } = cluster;
@@ -39,7 +39,7 @@ function lowerElementwise(
   const size = sizeOf(shape);
   const { forms, lead, dimensions } = arrange(b, root, inputs);
   const [outermost, ...below] = dimensions;
-  // The size of the outermost dimension is an argument, so that one kernel serves all.
+  // The size of the outermost dimension is an argument, so that one kernel serves all batch sizes.
   const id = pool.kernel({
     formula,
     inputs: inputs.length,
@@ -107,7 +107,7 @@ interface Arrangement {
   readonly dimensions: readonly Dimension[];
 }
 
-/** Any layout without gaps will do if every input has it or is a single number; else all is row-major. */
+/** Uses a blocked layout without padding if every input has it or is a scalar; otherwise row-major. */
 function arrange(b: Builder, root: number, inputs: readonly number[]): Arrangement {
   const { shape, dtype } = b.node(root);
   const size = sizeOf(shape);
@@ -134,7 +134,7 @@ function arrange(b: Builder, root: number, inputs: readonly number[]): Arrangeme
   };
 }
 
-/** A form in the plan's own memory; storages lie elsewhere. */
+/** A form in the arena: storages are outside of the memory that vector kernels can access. */
 function reachable(b: Builder, node: number, form: Form): Form {
   const { slot, packs } = form.region;
   if (slot === undefined && packs === undefined) return form;
@@ -151,6 +151,6 @@ function reachable(b: Builder, node: number, form: Form): Form {
   return copy;
 }
 
-/** Each element is read before its place is written, so the result may lie over an input that nobody else reads. */
+/** Each element is read before its position is written, so the result may overwrite an input without other readers. */
 const mayOverwrite = (b: Builder, input: number, form: Form): boolean =>
   b.lastReader(input) && b.value(input).forms[0] === form;

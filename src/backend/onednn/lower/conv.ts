@@ -25,11 +25,11 @@ interface Conv {
   readonly winograd: boolean;
 }
 
-/** A way to compute a convolution. */
+/** An implementation of convolution. */
 interface Kernel {
   readonly name: string;
   readonly alg: number;
-  /** Of images and weights; sums are float32 always. */
+  /** Type of inputs and weights; accumulation is always float32. */
   readonly type: DnnlType;
 }
 
@@ -41,7 +41,7 @@ const KERNELS = {
 
 type Direction = 'forward' | 'gradInput' | 'gradWeight';
 
-/** Right padding that makes the window's last position end where oneDNN counts it to end. */
+/** Right padding for which oneDNN computes the same number of window positions. */
 export const padRight = (
   size: number,
   out: number,
@@ -61,7 +61,7 @@ function describe(x: Dims, w: Dims, y: Dims, { stride, padding, dilation, groups
     ),
   };
   const grouped = groups === 1 ? w : [groups, w[0]! / groups, ...w.slice(1)];
-  // Winograd's transform pays for 3 × 3 kernels at stride 1 on whole vectors of channels.
+  // Winograd is faster for 3 × 3 kernels with stride 1 if the numbers of channels fill whole vectors.
   const winograd =
     groups === 1 &&
     w[2] === 3 &&
@@ -73,10 +73,10 @@ function describe(x: Dims, w: Dims, y: Dims, { stride, padding, dilation, groups
   return { x, w: grouped, y, geometry, winograd };
 }
 
-/** For fewer images the direct way is the faster one: it does not transform the weights. */
+/** For smaller batches direct convolution is faster, since it does not transform the weights. */
 const FEW = 8;
 
-/** What may compute this convolution, the most promising first. */
+/** Kernels that can compute this convolution, the most promising first. */
 const kernelsFor = (b: Builder, c: Conv): Kernel[] => [
   ...(b.choice.compute === 'bfloat16' ? [KERNELS.bfloat16] : []),
   ...(c.winograd && c.x[0]! >= FEW ? [KERNELS.winograd] : []),
@@ -84,7 +84,7 @@ const kernelsFor = (b: Builder, c: Conv): Kernel[] => [
   ...(c.winograd && c.x[0]! < FEW ? [KERNELS.winograd] : []),
 ];
 
-/** The same convolution of fewer images, which takes a moment to try. */
+/** The same convolution of fewer images, small enough to time. */
 function sample(c: Conv, macs: number): Conv {
   const n = Math.min(c.x[0]!, Math.max(1, Math.ceil(macs / macsOf({ ...c, y: [1, ...c.y.slice(1)] }))));
   return { ...c, x: [n, ...c.x.slice(1)], y: [n, ...c.y.slice(1)] };
@@ -100,7 +100,7 @@ interface Wanted {
 }
 
 function forwardPd(d: Dnnl, c: Conv, { alg, type }: Kernel, { bias, training, postOps }: Wanted): Handle {
-  // For inference alone Winograd keeps its weights in a layout of its own, which would be made anew in each run.
+  // With forwardInference Winograd uses a private layout of weights, which would have to be made in each run.
   const prop = training || alg === Alg.winograd ? Prop.forwardTraining : Prop.forwardInference;
   const biasMd = bias ? d.plain([c.y[1]!]) : null;
   const [x, w, y] = [d.any(c.x, type), d.any(c.w, type), d.any(c.y, type)];
@@ -113,12 +113,12 @@ function makePd(d: Dnnl, direction: Direction, c: Conv, kernel: Kernel, wanted: 
   const hint = forwardPd(d, c, kernel, { ...wanted, training: true });
   const [x, y] = [d.any(c.x, type), d.any(c.y, type)];
   if (direction === 'gradInput') return d.convBackwardData(alg, x, d.any(c.w, type), y, c.geometry, hint);
-  // Gradients of the weights stay float32, as the weights themselves do.
+  // Gradients of weights are float32, like the weights.
   const biasMd = wanted.bias ? d.plain([c.y[1]!]) : null;
   return d.convBackwardWeights(alg, x, d.any(c.w), biasMd, y, c.geometry, hint);
 }
 
-/** What a convolution reads and writes, in the layouts that its primitive chose. */
+/** Inputs and outputs of a convolution, in the layouts that its primitive chose. */
 function operands(d: Dnnl, direction: Direction, c: Conv, pd: Handle, bias: boolean): Operand[] {
   const md = (query: number): Md => d.query(pd, query)!;
   const channels = d.plain([c.y[1]!]);
@@ -163,7 +163,7 @@ function choose(b: Builder, direction: Direction, c: Conv, wanted: Wanted): Hand
   return b.choice.pick(`conv ${direction} ${shape.join(' ')} n${small.x[0]}`, macsOf(c), candidates);
 }
 
-/** Layout of float32 weights: the one that the direct kernels and Winograd's share. */
+/** Layout of float32 weights: direct and Winograd kernels share it. */
 function weightsLayout(d: Dnnl, c: Conv): Md {
   const pd = forwardPd(d, c, KERNELS.direct, { bias: false, training: true });
   return d.query(pd, Query.weights)!;

@@ -7,13 +7,13 @@ import type { Form } from '../ir.js';
 
 const bytesEach = (b: Builder, form: Form): number => (b.dnnl.typeOf(form.md) === 'bfloat16' ? 2 : 4);
 const elements = (b: Builder, form: Form): number => b.dnnl.bytes(form.md) / bytesEach(b, form);
-/** A form as one long vector: elementwise work does not care for the layout, and the library is fastest so. */
+/** A form as one long vector: elementwise operations do not depend on the layout, and vectors are fastest. */
 const flat = (b: Builder, form: Form): Md => b.dnnl.plain([elements(b, form)], b.dnnl.typeOf(form.md));
-/** Whether a layout has places that hold no element. */
+/** Whether a layout has padding. */
 export const padded = (b: Builder, form: Form): boolean => elements(b, form) !== sizeOf(form.dims);
 const asFlat = (b: Builder, form: Form) => ({ md: flat(b, form), region: form.region });
 
-/** Where an elementwise result goes: over its input, if nobody else needs that. */
+/** The form of an elementwise result: the input's memory if it has no other readers, else a new form. */
 const overwrite = (b: Builder, input: number, form: Form): Form =>
   b.newForm(
     form.dims,
@@ -42,7 +42,7 @@ export function lowerActivationGrad(b: Builder, i: number): boolean {
   const grad = b.form(dy, result.dims, result.md);
   const { fromDst } = activationOf(op);
   const alpha = attrs.alpha as number;
-  // From the result alone a negative slope could not be told from a positive one.
+  // With a negative slope, the sign of the result does not determine the sign of the input.
   if (alpha < 0) return false;
   const d = b.dnnl;
   const hint = d.eltwiseForward(fromDst, result.md, alpha, 0);
@@ -69,7 +69,7 @@ function eltwise(b: Builder, i: number, alg: number, alpha: number, beta: number
   return true;
 }
 
-/** Below this many elements a primitive's call costs more than the loop. */
+/** Below this many elements a primitive call costs more than a loop in TypeScript. */
 const SMALL = 2048;
 const isSmall = (b: Builder, i: number): boolean => sizeOf(b.node(i).shape) < SMALL;
 
@@ -95,7 +95,7 @@ export function lowerRound(b: Builder, i: number): boolean {
   return true;
 }
 
-/** NaN need not survive the library's own clipping, so the loop is in TypeScript, over whatever layout there is. */
+/** A loop in TypeScript, in any layout: oneDNN's clip may lose NaN. */
 export function lowerClamp(b: Builder, i: number): boolean {
   const form = b.float32Form(b.node(i).inputs[0]!);
   if (padded(b, form)) return false;
@@ -105,7 +105,7 @@ export function lowerClamp(b: Builder, i: number): boolean {
   return true;
 }
 
-/** The sum does not care for the layout, and what fills a layout up is zero. */
+/** In any layout: padding is zero. */
 export function lowerSumOfSquares(b: Builder, i: number): boolean {
   const form = b.float32Form(b.node(i).inputs[0]!);
   if (!b.dnnl.isBlocked(form.md)) return false;
@@ -140,10 +140,10 @@ export function lowerBinary(b: Builder, i: number): boolean {
   if (isSmall(b, i)) return false;
   const full = (n: number) => sizeOf(b.node(n).shape) === sizeOf(shape);
   if (!full(x) || !(full(y) || sizeOf(b.node(y).shape) === 1)) return false;
-  // The operand with a layout of its own decides; the other follows.
+  // If one operand is not row-major, its layout is used for both.
   const lead = full(y) && isPlain(b, x) && !isPlain(b, y) ? y : x;
   const made = b.value(lead).forms[0]!;
-  // What fills a layout up must stay zero: 0 / 0 is not, nor is 0 plus the one value of the other operand.
+  // Padding must stay zero, but 0 / 0 is NaN, and 0 plus a scalar is not 0.
   const form = padded(b, made) && (op === 'div' || !full(y)) ? b.plainForm(lead) : made;
   const [fx, fy] = [x, y].map((n) => (full(n) ? b.form(n, form.dims, form.md) : b.plainForm(n))) as [
     Form,
@@ -167,14 +167,14 @@ const isPlain = (b: Builder, n: number): boolean => {
 };
 
 /**
- * a + s·b, the shape of every optimizer update. Written over a it is one pass: a += s·b. Written over b
- * (a momentum buffer) it is b = s·b + a.
+ * a + s·b, the form of every optimizer update, in one pass: a += s·b if the result overwrites a, and b = s·b + a if it
+ * overwrites b (a momentum buffer).
  */
 export function lowerAddScaled(b: Builder, i: number): boolean {
   const [x, y, s] = b.node(i).inputs as [number, number, number];
   const scalar = { md: b.dnnl.plain([1]), region: b.plainForm(s).region };
   const target = b.target(i);
-  // A storage that may still choose takes the gradient's layout.
+  // A storage whose layout is still flexible takes the layout of the gradient.
   for (const [one, other] of [
     [x, y],
     [y, x],

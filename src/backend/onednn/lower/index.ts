@@ -26,8 +26,8 @@ import {
 import { lowerAvgPool, lowerAvgPoolGrad, lowerMaxPool, lowerMaxPoolGrad } from './pool.js';
 
 /**
- * Turns one node into steps. False means that this way does not apply (an even LRN window, say), and the
- * node runs as a TypeScript kernel on the same memory.
+ * Turns one node into steps. Returns false if it does not apply (an even LRN window, say); the node then runs as a
+ * TypeScript kernel.
  */
 export type Lowering = (b: Builder, i: number) => boolean;
 
@@ -77,7 +77,7 @@ export function lower(b: Builder, i: number): void {
     return;
   }
   if (isAlias(node)) {
-    // The same elements in the same order: every form of the input is one of this node.
+    // The same elements in the same order: the node shares all forms of its input.
     b.values[i] = b.value(node.inputs[0]!);
     return;
   }
@@ -85,12 +85,12 @@ export function lower(b: Builder, i: number): void {
   const cluster = b.clusters.get(i);
   if (!cluster) lowerNode(b, i);
   else if (cluster.nodes.length === 1 && !PREFER_VECTORS.has(node.op) && lowerings[node.op]?.(b, i)) {
-    // One primitive, over whatever layout there is.
+    // One primitive, in any layout.
   } else if (!lowerCluster(b, cluster)) for (const member of cluster.nodes) lowerNode(b, member);
   for (const member of cluster?.nodes ?? [i]) b.release(member);
 }
 
-/** Operations whose lowering is a loop in TypeScript. */
+/** Operations for which a vector kernel is preferred, since their lowering is a loop in TypeScript. */
 const PREFER_VECTORS = new Set(['clamp']);
 
 function lowerNode(b: Builder, i: number): void {
@@ -99,7 +99,7 @@ function lowerNode(b: Builder, i: number): void {
   lowerScripted(b, i);
 }
 
-/** Runs the reference kernel on the plan's memory, row-major. */
+/** Runs the reference engine's kernel on row-major copies. */
 function lowerScripted(b: Builder, i: number): void {
   const { op, inputs, attrs, shape, dtype } = b.node(i);
   const kernel = kernelOf(op)!;

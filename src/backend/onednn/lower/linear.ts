@@ -5,17 +5,17 @@ import type { Form } from '../ir.js';
 
 const isSlow = (b: Builder, pd: Handle): boolean => b.dnnl.implementation(pd).startsWith('ref');
 
-/** Below this many weights, converting costs more than bfloat16 saves. */
+/** Below this many weights, conversion costs more time than bfloat16 saves. */
 const LARGE = 2 ** 18;
 
-/** What a layer with these weights computes with. */
+/** Number type for a layer with these weights. */
 const typeFor = (b: Builder, [outputs, inputs]: Dims): DnnlType =>
   b.choice.compute === 'bfloat16' && outputs! * inputs! >= LARGE ? 'bfloat16' : 'float32';
 
 /**
- * A primitive with the weights as they lie, unless that has no fast implementation; then with the library's own
- * choice of layout. The three directions of a layer agree on one layout when its input is a plain matrix, which
- * is why an image is reordered first: its few activations cost less than its many weights.
+ * A primitive for the weights in their present layout, or, if that has no fast implementation, in the layout that the
+ * library chooses. All three directions of a layer agree on one layout if the input is row-major; image-shaped inputs are
+ * therefore reordered first, which costs less than reordering the weights.
  */
 function withWeights(
   b: Builder,
@@ -32,7 +32,7 @@ function withWeights(
   return make(b.dnnl.any(dims, type));
 }
 
-/** Row-major, in the type that the layer computes with. */
+/** The value in row-major layout, in the layer's number type. */
 const matrix = (b: Builder, i: number, type: DnnlType): Form => {
   const { shape } = b.node(i);
   return b.form(i, shape, b.dnnl.plain(shape, type));
@@ -69,21 +69,21 @@ export function lowerLinear(b: Builder, i: number): boolean {
   return true;
 }
 
-/** What the backward primitives want to know of the forward one. */
+/** The forward primitive descriptor, which backward descriptors need as a hint. */
 function hint(b: Builder, type: DnnlType, x: Dims, wDims: Dims, y: Dims): Handle {
   const d = b.dnnl;
   const [src, dst] = [d.plain(x, type), d.plain(y, type)];
   return d.innerProductForward(Prop.forwardTraining, src, d.any(wDims, type), null, dst);
 }
 
-/** Gradients of weights are float32, whatever the layer computes with. */
+/** Gradients of weights are float32, whatever the layer's number type. */
 function gradWeightPd(b: Builder, type: DnnlType, x: Dims, wDims: Dims, y: Dims, bias: Md | null): Handle {
   const d = b.dnnl;
   const forward = hint(b, type, x, wDims, y);
   return d.innerProductBackwardWeights(d.plain(x, type), d.any(wDims), bias, d.plain(y, type), forward);
 }
 
-/** Layout for the weights of a layer that computes with another type: the one that their gradient comes in. */
+/** Layout of the float32 weights of a bfloat16 layer: the layout of their gradient. */
 function float32Layout(b: Builder, type: DnnlType, x: Dims, wDims: Dims, y: Dims): Md {
   if (!b.training) return b.dnnl.plain(wDims);
   return b.dnnl.query(gradWeightPd(b, type, x, wDims, y, null), Query.diffWeights)!;
@@ -128,7 +128,7 @@ export function lowerLinearGradWeight(b: Builder, i: number): boolean {
   return true;
 }
 
-/** The bias gradient, when the graph has one for this gradient: the weight gradient's primitive makes it on the way. */
+/** The bias gradient, if the graph contains it: the primitive of the weight gradient computes both. */
 export function lowerBiasGrad(b: Builder, i: number, dy: number, axes: readonly number[]): Form | null {
   const isBias = (u: number): boolean => {
     const { op, attrs } = b.node(u);

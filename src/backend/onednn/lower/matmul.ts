@@ -1,7 +1,7 @@
 import type { MatmulAttrs } from '../../../ops/matmul.js';
 import type { Builder } from '../builder.js';
 
-/** Matrix products of any layout go to the library's sgemm, image by image where there is a batch. */
+/** Matrix products call the library's sgemm, once per matrix of a batch. */
 export function lowerMatmul(b: Builder, i: number): boolean {
   const node = b.node(i);
   const [x, y] = node.inputs as [number, number];
@@ -22,7 +22,7 @@ export function lowerMatmul(b: Builder, i: number): boolean {
   });
 }
 
-/** One matrix times each image. */
+/** One matrix times each matrix of a batch. */
 export function lowerLeftMatmul(b: Builder, i: number): boolean {
   const node = b.node(i);
   const [left, x] = node.inputs as [number, number];
@@ -54,7 +54,7 @@ interface Gemm {
 }
 
 function emitGemm(b: Builder, i: number, g: Gemm): boolean {
-  // A sum of nothing, which the library refuses to take.
+  // The library rejects an empty sum.
   if (g.k === 0) return false;
   const node = b.node(i);
   const [left, right] = g.sources.map((s) => b.plainForm(s)) as [

@@ -5,7 +5,7 @@ import type { Form } from '../ir.js';
 import { arrayAt } from '../library/memory.js';
 import { forwardOf, hasGradient, kept, workspace } from './pool.js';
 
-/** For an even window the library takes one channel fewer than PyTorch. */
+/** For an even window size, oneDNN's window has one channel less than PyTorch's. */
 const agrees = ({ size }: LrnAttrs): boolean => size % 2 === 1;
 
 export function lowerLrn(b: Builder, i: number): boolean {
@@ -79,7 +79,7 @@ function statistics(b: Builder): Map<number, { mean: Form; variance: Form }> {
   return map;
 }
 
-/** Where the same input is normalised, its statistics are there already. */
+/** If the same input is normalised, the normalisation has already computed its statistics. */
 export function lowerBatchStats(b: Builder, i: number): boolean {
   const { op, scope, inputs, shape } = b.node(i);
   const stats = statistics(b).get(inputs[0]!);
@@ -106,7 +106,7 @@ export function lowerBatchStats(b: Builder, i: number): boolean {
   return true;
 }
 
-/** The input's gradient, and with it those of gamma and beta where the graph asks for them. */
+/** The input's gradient, and those of gamma and beta if the graph contains them. */
 export function lowerBatchNormGrad(b: Builder, i: number): boolean {
   const d = b.dnnl;
   const node = b.node(i);
@@ -125,7 +125,7 @@ export function lowerBatchNormGrad(b: Builder, i: number): boolean {
     [Arg.mean, stats.mean],
     [Arg.variance, stats.variance],
     [Arg.diffDst, b.form(dy, src.dims, src.md)],
-    // No gradient depends on the shift, so that any vector may stand for it.
+    // Gradients do not depend on the shift, so any vector can be passed for it.
     ...d.batchNormGradInputs.map((arg) => [arg, b.plainForm(gamma)] as const),
     [Arg.diffSrc, out],
     [Arg.diffScale, diffGamma],
@@ -154,7 +154,7 @@ export function lowerBatchNormGrad(b: Builder, i: number): boolean {
   return true;
 }
 
-/** Evaluation: the given statistics. */
+/** Evaluation, with given statistics. */
 export function lowerBatchNorm(b: Builder, i: number): boolean {
   const node = b.node(i);
   const [x, gamma, beta, mean, variance] = node.inputs as [number, number, number, number, number];

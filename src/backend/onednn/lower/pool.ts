@@ -27,7 +27,7 @@ export function forwardOf(b: Builder, i: number, x: number): number | undefined 
   return b.users[x]!.find((u) => b.node(u).op === op && JSON.stringify(b.node(u).attrs) === attrs);
 }
 
-/** Whether a gradient node of this very operation will want its workspace. */
+/** Whether the graph has a gradient node of this operation, which needs its workspace. */
 export const hasGradient = (b: Builder, i: number): boolean => {
   const [x] = b.node(i).inputs as [number];
   return b.users[x]!.some((u) => b.node(u).op === `${b.node(i).op}Grad` && forwardOf(b, u, x) === i);
@@ -84,7 +84,7 @@ export function lowerMaxPoolGrad(b: Builder, i: number): boolean {
 const averageAlg = ({ countIncludePad }: AvgPoolAttrs): number =>
   countIncludePad ? Alg.poolAvgIncludePadding : Alg.poolAvgExcludePadding;
 
-/** With ceilMode the last windows have divisors of PyTorch's own. */
+/** With ceilMode, PyTorch divides the last windows by other counts than oneDNN. */
 const isOrdinary = ({ ceilMode }: AvgPoolAttrs): boolean => !ceilMode;
 
 export function lowerAvgPool(b: Builder, i: number): boolean {
@@ -118,7 +118,7 @@ export function lowerAvgPoolGrad(b: Builder, i: number): boolean {
   const attrs = node.attrs as unknown as AvgPoolAttrs;
   if (!isOrdinary(attrs)) return false;
   const [dy] = node.inputs as [number];
-  // A pooling's input cannot be left to the library, and no input is at hand here whose layout to take.
+  // The library cannot choose the layout of a pooling's input, and the input itself is not an operand here.
   const grad = b.plainForm(dy);
   const src = d.plain(node.shape);
   const g = geometry(node.shape, grad.dims, attrs);
@@ -136,7 +136,7 @@ export function lowerAvgPoolGrad(b: Builder, i: number): boolean {
 
 type Workspace = readonly (readonly [number, { md: Md; region: Form['region'] }])[];
 
-/** Memory that a forward primitive leaves for its backward one. */
+/** Workspace memory that a forward primitive writes for its backward primitive. */
 export function workspace(b: Builder, i: number, md: Md | null): Workspace {
   const made = md ? { md, region: b.region(b.dnnl.bytes(md)) } : null;
   b.workspaces.set(i, made);

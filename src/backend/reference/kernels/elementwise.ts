@@ -3,12 +3,12 @@ import { erf as erfOf } from '../../../ops/erf.js';
 import { around, copy, type Kernel } from './kernel.js';
 
 /*
- * Each operation has a loop of its own, not a callback in a shared one: the compiler then sees one call site
- * with one pair of array types, and the loop runs at about a nanosecond an element.
+ * Each operation has its own loop instead of a callback in a shared loop, so that the compiler can specialise it for one
+ * pair of array types; it then takes about a nanosecond per element.
  */
 
 const relu: Kernel = ({ inputs: [x], output: y }) => {
-  // Math.max lets NaN through, as PyTorch does.
+  // Math.max propagates NaN, as PyTorch does.
   for (let i = 0; i < y.length; i++) y[i] = Math.max(0, x![i]!);
 };
 const reluGrad: Kernel = ({ inputs: [grad, y], output: dx }) => {
@@ -71,14 +71,14 @@ const pow: Kernel = ({ inputs: [x], output: y, attrs }) => {
 const clamp: Kernel = ({ inputs: [x], output: y, attrs }) => {
   const min = attrs.min as number;
   const max = attrs.max as number;
-  // Math.min and Math.max let NaN through, as PyTorch does.
+  // Math.min and Math.max propagate NaN, as PyTorch does.
   for (let i = 0; i < y.length; i++) y[i] = Math.min(max, Math.max(min, x![i]!));
 };
 const roundToByte: Kernel = ({ inputs: [x], output: y }) => {
   for (let i = 0; i < y.length; i++) {
     const v = x![i]!;
     let whole = Math.round(v);
-    // Math.round takes halves up; to even means down when that gave an odd number.
+    // Math.round rounds half up: step down if that gives an odd number.
     if (whole - v === 0.5 && whole % 2 !== 0) whole--;
     y[i] = Math.min(255, Math.max(0, whole));
   }
@@ -103,7 +103,7 @@ const erf: Kernel = ({ inputs: [x], output: y }) => {
   for (let i = 0; i < y.length; i++) y[i] = erfOf(x![i]!);
 };
 
-/** One stretch of `n` outputs; each input advances by its own step, which is 0 where it is being repeated. */
+/** Computes `n` consecutive outputs; each input has its own stride, which is 0 if it is broadcast. */
 type Row = (
   a: TypedArray,
   aAt: number,
@@ -134,7 +134,7 @@ const equalRow: Row = (a, aAt, aStep, b, bAt, bStep, y, at, n) => {
 const lessRow: Row = (a, aAt, aStep, b, bAt, bStep, y, at, n) => {
   for (const end = at + n; at < end; at++, aAt += aStep, bAt += bStep) y[at] = a[aAt]! < b[bAt]! ? 1 : 0;
 };
-// Math.max and Math.min let NaN through, as PyTorch does.
+// Math.max and Math.min propagate NaN, as PyTorch does.
 const maximumRow: Row = (a, aAt, aStep, b, bAt, bStep, y, at, n) => {
   for (const end = at + n; at < end; at++, aAt += aStep, bAt += bStep) y[at] = Math.max(a[aAt]!, b[bAt]!);
 };
@@ -142,7 +142,7 @@ const minimumRow: Row = (a, aAt, aStep, b, bAt, bStep, y, at, n) => {
   for (const end = at + n; at < end; at++, aAt += aStep, bAt += bStep) y[at] = Math.min(a[aAt]!, b[bAt]!);
 };
 const powerRow: Row = (a, aAt, aStep, b, bAt, bStep, y, at, n) => {
-  // JavaScript has NaN for 1^±∞, (−1)^±∞ and 1^NaN, where C and PyTorch have 1.
+  // JavaScript returns NaN for 1^±∞, (−1)^±∞ and 1^NaN; C and PyTorch return 1.
   for (const end = at + n; at < end; at++, aAt += aStep, bAt += bStep) {
     const base = a[aAt]!;
     const exponent = b[bAt]!;
@@ -158,8 +158,8 @@ interface Dimension {
 }
 
 /**
- * Dimensions of a broadcast operation, innermost first, with neighbours joined where both inputs go on
- * evenly: two equal shapes become one dimension, and so does a shape with a scalar.
+ * Dimensions of a broadcast operation, innermost first. Adjacent dimensions are merged if both inputs have a uniform
+ * stride across them: two equal shapes become one dimension, as does a shape with a scalar.
  */
 function dimensions(a: Shape, b: Shape, out: Shape): Dimension[] {
   const joined: Dimension[] = [];

@@ -4,7 +4,7 @@ import { isOperation, type Operation, operationOf } from '../../../ops/operation
 import { broadcastDimensions } from '../../plan/broadcast.js';
 import type { Kernel } from './kernel.js';
 
-/** The kernel of an elementwise operation that has no loop of its own; undefined if it has no formula either. */
+/** A kernel generated from an operation's formula; undefined if it has no formula. */
 export function kernelFromFormula(name: string): Kernel | undefined {
   if (!isOperation(name)) return undefined;
   const operation: Operation = operationOf(name);
@@ -28,7 +28,7 @@ export function kernelFromFormula(name: string): Kernel | undefined {
   };
 }
 
-/** Calls `visit` for each element of the output, with the place of each input's element. */
+/** Calls `visit` for each element of the output, with the positions of the input elements. */
 function forEachPlace(
   inputs: readonly Shape[],
   out: Shape,

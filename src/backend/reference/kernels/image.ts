@@ -9,7 +9,7 @@ const crop: Kernel = ({ inputs: [x, offsets], specs: [spec], output, outputSpec 
     const left = offsets![2 * image + 1]!;
     const at = plane * height * width;
     const from = (plane * h + top) * w + left;
-    // Rows [begin, stop) and columns [first, end) of the result lie inside of the image.
+    // Rows [begin, stop) and columns [first, end) of the result are inside the image.
     const begin = Math.min(height, Math.max(0, -top));
     const stop = Math.max(begin, Math.min(height, h - top));
     const first = Math.min(width, Math.max(0, -left));
@@ -18,7 +18,7 @@ const crop: Kernel = ({ inputs: [x, offsets], specs: [spec], output, outputSpec 
       output.fill(0, at, at + height * width);
       continue;
     }
-    // As much as possible at a time: a loop over single bytes takes several times as long.
+    // Copied as whole ranges: a loop over elements takes several times as long.
     if (width === w) {
       const [low, high] = [begin * w + first, (stop - 1) * w + end];
       output.set(x!.subarray(from + low, from + high), at + low);

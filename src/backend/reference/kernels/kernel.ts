@@ -1,6 +1,6 @@
 import type { Attrs, Shape, Spec, TypedArray } from '../../../graph/types.js';
 
-/** One evaluation of one operation: row-major inputs, and an output whose old contents mean nothing. */
+/** Arguments of a kernel: row-major inputs, and an output array with undefined contents. */
 export interface KernelCall {
   readonly inputs: readonly TypedArray[];
   readonly specs: readonly Spec[];
@@ -9,10 +9,10 @@ export interface KernelCall {
   readonly attrs: Attrs;
 }
 
-/** Computes an operation. Sums are kept in float64, whatever the element type. */
+/** Computes an operation. Sums are accumulated in float64 for all element types. */
 export type Kernel = (call: KernelCall) => void;
 
-/** A shape seen from one of its axes: everything before, the axis, everything after. */
+/** A shape as three dimensions: the product of the sizes before an axis, the axis, and the product after it. */
 export function around(shape: Shape, axis: number): { outer: number; length: number; inner: number } {
   let outer = 1;
   let inner = 1;
@@ -21,5 +21,5 @@ export function around(shape: Shape, axis: number): { outer: number; length: num
   return { outer, length: shape[axis]!, inner };
 }
 
-/** Copies an input as it is, converting the element type where the output's is another. */
+/** Copies the input, converting the element type if the output's differs. */
 export const copy: Kernel = ({ inputs: [x], output }) => output.set(x!);

@@ -2,7 +2,7 @@ import { DataError } from '../../../errors/errors.js';
 import type { TypedArray } from '../../../graph/types.js';
 import { around, type Kernel } from './kernel.js';
 
-/** log Σ e^x of `length` values that lie `step` apart, from `at` on, stable for large ones. */
+/** log Σ e^x of `length` values with stride `step`, beginning at `at`; numerically stable. */
 function logSumExp(x: TypedArray, at: number, length: number, step: number): number {
   let largest = Number.NEGATIVE_INFINITY;
   for (let j = 0; j < length; j++) largest = Math.max(largest, x[at + j * step]!);
@@ -35,7 +35,7 @@ function labelOf(labels: TypedArray, row: number, classes: number): number {
   const label = labels[row]!;
   if (label >= 0 && label < classes) return label;
   throw new DataError({
-    what: `The label of row ${row} names no class`,
+    what: `The label of row ${row} is out of range`,
     expected: `a label from 0 to ${classes - 1}, for ${classes} classes`,
     got: `${label}`,
     next: 'check the data set’s labels and the model’s numClasses',
@@ -75,7 +75,7 @@ const topKCorrect: Kernel = ({ inputs: [logits, labels], specs: [spec], output, 
     const at = row * classes;
     const own = logits![at + labelOf(labels!, row, classes)]!;
     let larger = 0;
-    // Negated, so that NaN counts against the model: a run that diverged must not look right.
+    // Negated, so that NaN counts as larger: a diverged model must not count as correct.
     for (let j = 0; j < classes; j++) if (!(logits![at + j]! <= own)) larger++;
     output[row] = !Number.isNaN(own) && larger < (attrs.k as number) ? 1 : 0;
   }

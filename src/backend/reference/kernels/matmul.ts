@@ -9,7 +9,7 @@ interface Matrix {
   readonly column: number;
 }
 
-/** C[m, n] = Σ_k A[m, k] · B[k, n] + bias[n]; C is dense, from `at` on. */
+/** C[m, n] = Σ_k A[m, k] · B[k, n] + bias[n]; C is row-major, beginning at `at`. */
 function product(
   a: Matrix,
   b: Matrix,
@@ -23,7 +23,7 @@ function product(
     const aRow = a.at + i * a.row;
     if (bias) total.set(bias);
     else total.fill(0);
-    // Whichever way B lies in memory, the inner loop walks along it.
+    // The inner loop reads B with stride 1, whether B is transposed or not.
     if (b.column === 1)
       for (let p = 0; p < k; p++) axpy(a.data[aRow + p * a.column]!, b, b.at + p * b.row, total);
     else for (let j = 0; j < n; j++) total[j]! += dot(a, aRow, b, b.at + j * b.column, k);
@@ -43,7 +43,7 @@ function dot(a: Matrix, aAt: number, b: Matrix, bAt: number, k: number): number 
   return sum;
 }
 
-/** A stored matrix of `columns` columns, or its transpose. */
+/** A row-major matrix with `columns` columns, or its transpose. */
 const dense = (data: TypedArray, columns: number, at = 0): Matrix => ({ data, at, row: columns, column: 1 });
 const transposed = (data: TypedArray, columns: number, at = 0): Matrix => ({
   data,

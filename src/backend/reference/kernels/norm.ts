@@ -2,8 +2,7 @@ import type { Attrs, Shape, TypedArray } from '../../../graph/types.js';
 import { around, type Kernel } from './kernel.js';
 
 /**
- * k + alpha / size · Σ x², over the channels from c − ⌊size/2⌋ to c + ⌊(size−1)/2⌋, for every element of one
- * image of `channels` planes.
+ * k + alpha / size · Σ x², over the channels from c − ⌊size/2⌋ to c + ⌊(size−1)/2⌋, for every element of one image.
  */
 function lrnScale(
   x: TypedArray,
@@ -35,7 +34,7 @@ const localResponseNorm: Kernel = ({ inputs: [x], specs: [spec], output, attrs }
   }
 };
 
-/** dx_c = g_c · S_c^−β − 2αβ / size · x_c · Σ_j g_j · x_j · S_j^−(β+1), over the windows j that hold c. */
+/** dx_c = g_c · S_c^−β − 2αβ / size · x_c · Σ_j g_j · x_j · S_j^−(β+1), over the channels j whose windows contain c. */
 const localResponseNormGrad: Kernel = ({ inputs: [grad, x], specs: [, spec], output, attrs }) => {
   const { outer, length: channels, inner: area } = around(spec!.shape, 1);
   const size = attrs.size as number;

@@ -1,7 +1,7 @@
 import type { Attrs, Shape, TypedArray } from '../../../graph/types.js';
 import type { Kernel } from './kernel.js';
 
-/** Position of a window's largest value within the plane that starts at `at`: the first one among equals. */
+/** Position of a window's largest value in the plane that starts at `at`; the first of several. */
 function largestAt(
   x: TypedArray,
   at: number,
@@ -21,7 +21,7 @@ function largestAt(
       const c = column + j * dw;
       if (c < 0 || c >= w) continue;
       const v = x[at + r * w + c]!;
-      // NaN is larger than all.
+      // NaN counts as the largest.
       if (found < 0 || v > best || Number.isNaN(v)) {
         found = r * w + c;
         best = v;
@@ -31,7 +31,7 @@ function largestAt(
   return found;
 }
 
-/** Visits each window: its position in the output, its plane's start, and where the largest value lies there. */
+/** Calls `visit` for each window with its output position, the start of its plane, and the position of its maximum. */
 function eachLargest(
   x: TypedArray,
   [n, c, h, w]: Shape,
@@ -63,14 +63,14 @@ const maxPool2dGrad: Kernel = ({ inputs: [grad, x], specs: [gradSpec, spec], out
   output.set(total);
 };
 
-/** Cells [start, end) of an image that one output position covers in one direction, and what it divides by. */
+/** The cells [start, end) along one axis that an output position averages, and the divisor. */
 interface Window {
   readonly start: number;
   readonly end: number;
   readonly divisor: number;
 }
 
-/** Average pooling clips a window to the padded image before it counts its cells, as PyTorch does. */
+/** Windows of average pooling: clipped to the padded image before their cells are counted, as in PyTorch. */
 function averaged(
   size: number,
   count: number,

@@ -1,6 +1,6 @@
 import type { Kernel } from './kernel.js';
 
-/** The high 32 bits of a product of two 32-bit words, the second one given by its halves. */
+/** The high 32 bits of the product of two 32-bit words; the second is given as two 16-bit halves. */
 function highWord(a: number, bLow: number, bHigh: number): number {
   const aLow = a & 0xffff;
   const aHigh = a >>> 16;
@@ -10,9 +10,9 @@ function highWord(a: number, bLow: number, bHigh: number): number {
 }
 
 /**
- * The mask of `dropout`. Element i takes the 16-bit number i mod 8 (low halves first) of the Philox4x32-10
- * block ⌊i / 8⌋, and is dropped where that is below p · 2^16. The rounds are written out here, rather than
- * called from random.ts, because a mask of a training step has millions of elements.
+ * The mask of `dropout`. Element i uses the 16-bit number i mod 8 (low halves first) of the Philox4x32-10 block ⌊i / 8⌋,
+ * and is dropped if the number is below p · 2^16. The rounds are inlined here instead of calling random.ts, since the
+ * masks of a training step have millions of elements.
  */
 const dropoutMask: Kernel = ({ inputs: [words], output, attrs }) => {
   const p = attrs.p as number;

@@ -1,7 +1,7 @@
 import type { Shape, TypedArray } from '../../../graph/types.js';
 import { around, type Kernel } from './kernel.js';
 
-/** Neighbouring dimensions of one fate, joined. */
+/** Adjacent dimensions that are all reduced or all kept, merged. */
 interface Run {
   size: number;
   readonly reduced: boolean;
@@ -19,7 +19,7 @@ function runsOf(shape: Shape, axes: readonly number[]): Run[] {
   return runs.length > 0 ? runs : [{ size: 1, reduced: false }];
 }
 
-/** Takes `n` values from `x[at]` on into one accumulator, or into `n` of them. */
+/** Accumulates `n` values, beginning with `x[at]`, into one accumulator or into `n` of them. */
 interface Fold {
   readonly start: number;
   into(total: Float64Array, position: number, x: TypedArray, at: number, n: number): void;
@@ -38,7 +38,7 @@ const adding: Fold = {
   },
 };
 
-// Written so that NaN wins.
+// NaN counts as the largest.
 const larger = (a: number, b: number): number => (b > a || Number.isNaN(b) ? b : a);
 const largest: Fold = {
   start: Number.NEGATIVE_INFINITY,
@@ -59,7 +59,7 @@ const reduction =
     const runs = runsOf(spec!.shape, attrs.axes as readonly number[]);
     const inner = runs.pop()!;
     const outer = runs.reverse();
-    // How far one step of each outer run moves in the output, whose innermost run may be the input's.
+    // The output stride of each outer run.
     let stride = inner.reduced ? 1 : inner.size;
     const steps = outer.map((run) => {
       if (run.reduced) return 0;
@@ -83,7 +83,7 @@ const reduction =
 
 const sumOfSquares: Kernel = ({ inputs: [x], output }) => {
   const values = x!;
-  // Four sums of their own, since each addition would otherwise wait for the one before.
+  // Four independent sums, so that additions do not wait for each other.
   let [a, b, c, d] = [0, 0, 0, 0];
   const whole = values.length - (values.length % 4);
   for (let i = 0; i < whole; i += 4) {

@@ -1,7 +1,7 @@
 import type { Shape } from '../../../graph/types.js';
 import { copy, type Kernel, type KernelCall } from './kernel.js';
 
-/** Writes the output in order, reading the input at the given stride for each output dimension. */
+/** Writes the output in order; `strides` are the input's strides for each output dimension. */
 function gather(
   { inputs: [x], output, outputSpec: { shape } }: KernelCall,
   strides: readonly number[],
