@@ -4,7 +4,7 @@ import { Tensor } from '../tensor/tensor.js';
 import { nodeOf, showFloat } from './arguments.js';
 import { Module } from './module.js';
 
-/** y = max(0, x): the paper's non-saturating neuron (section 3.1). Any shape. */
+/** y = max(0, x). Any shape. */
 export class ReLU extends Module {
   forward(x: Tensor): Tensor {
     return this.scoped(() => new Tensor(ops.relu(nodeOf(this.typeName, x))));
@@ -34,7 +34,7 @@ export class Sigmoid extends Module {
   }
 }
 
-/** y = tanh x: the saturating neuron of the paper's Figure 1. Any shape. */
+/** y = tanh x. Any shape. */
 export class Tanh extends Module {
   forward(x: Tensor): Tensor {
     return this.scoped(() => new Tensor(ops.tanh(nodeOf(this.typeName, x))));

@@ -4,7 +4,7 @@ import type { Node } from '../graph/node.js';
 import type { Pair } from '../ops/conv2d.js';
 import { Tensor } from '../tensor/tensor.js';
 
-/** One number for both directions, or [height, width]. */
+/** One number for both dimensions, or [height, width]. */
 export type Size = number | Pair;
 
 export const pair = (size: Size): Pair => (typeof size === 'number' ? [size, size] : size);
@@ -13,7 +13,7 @@ const isSize = (value: unknown, least: number): boolean =>
   (typeof value === 'number' || (Array.isArray(value) && value.length === 2)) &&
   [value].flat().every((v) => Number.isSafeInteger(v) && v >= least);
 
-/** Throws UsageError unless every value is an integer of at least `least`, or two of them. */
+/** @throws UsageError unless every value is an integer of at least `least`, or a pair of them */
 export function checkIntegers(layer: string, values: Readonly<Record<string, unknown>>, least: number): void {
   for (const [name, value] of Object.entries(values))
     if (!isSize(value, least))
@@ -24,7 +24,7 @@ export function checkIntegers(layer: string, values: Readonly<Record<string, unk
       });
 }
 
-/** Throws UsageError unless every value is one integer of at least `least`. */
+/** @throws UsageError unless every value is an integer of at least `least` */
 export function checkCounts(layer: string, values: Readonly<Record<string, unknown>>, least: number): void {
   for (const [name, value] of Object.entries(values))
     if (!Number.isSafeInteger(value) || (value as number) < least)
@@ -35,14 +35,14 @@ export function checkCounts(layer: string, values: Readonly<Record<string, unkno
       });
 }
 
-/** The node of a layer's input. @throws UsageError for what is no tensor */
+/** The node of a layer's input. @throws UsageError if it is not a tensor */
 export function nodeOf(layer: string, x: unknown): Node {
   if (x instanceof Tensor) return x.node;
   throw new UsageError({
     what: `${layer} computes on tensors`,
     expected: 'a Tensor',
     got: shown(x),
-    next: 'make one of numbers with tensor(…), and await what a promise gives',
+    next: 'convert numbers with tensor(…), and await promises',
   });
 }
 

@@ -21,14 +21,14 @@ export class Sequential extends Module {
     const strange: unknown = layers[at];
     if (at >= 0)
       throw new UsageError({
-        what: 'Sequential got something that is no module',
+        what: 'Sequential takes modules only',
         expected: 'modules, such as new Linear(2, 2) and new ReLU()',
         got: shown(strange),
         next: Array.isArray(first)
           ? 'write new Sequential(...layers) for an array'
           : typeof strange === 'function'
-            ? 'make an object of a class with new; for a function of your own write a class that extends Module'
-            : 'pass modules alone',
+            ? 'create an instance of the class with new; wrap a function in a class that extends Module'
+            : 'pass modules only',
       });
     this.#layers = layers;
   }
@@ -55,14 +55,14 @@ export class Sequential extends Module {
   }
 }
 
-/** Returns its input: the place of a layer that a variant leaves out. */
+/** Returns its input: a placeholder for a layer that a variant leaves out. */
 export class Identity extends Module {
   forward(x: Tensor): Tensor {
     return x;
   }
 }
 
-/** Joins the dimensions from `startDim` on: [N, C, H, W] → [N, C·H·W]. */
+/** Joins all dimensions from `startDim` on: [N, C, H, W] → [N, C·H·W]. */
 export class Flatten extends Module {
   constructor(readonly startDim = 1) {
     super();

@@ -9,16 +9,16 @@ import { checkCounts, checkIntegers, nodeOf, pair, type Size, showSize } from '.
 import { pytorchDefault } from './init.js';
 import { Module } from './module.js';
 
-/** Options of {@link Conv2d}; a number holds for both directions. */
+/** Options of {@link Conv2d}; a single number applies to height and width. */
 export interface Conv2dOptions {
   stride?: Size;
   /**
-   * Zeros added on each side. `'same'` adds as many as keep the image's size, the odd one at the bottom and on the
-   * right, and wants stride 1; `'valid'` adds none.
+   * Zeros added on each side. `'same'` keeps the size of the image and requires stride 1; if the total is odd, the extra
+   * zeros are at the bottom and on the right. `'valid'` adds none.
    */
   padding?: Size | 'same' | 'valid';
   dilation?: Size;
-  /** Channels fall into this many groups that do not see each other: the paper's two towers are 2. */
+  /** Number of groups of channels that are convolved separately. */
   groups?: number;
   bias?: boolean;
 }
@@ -26,18 +26,18 @@ export interface Conv2dOptions {
 /**
  * Two-dimensional convolution: [N, inChannels, H, W] → [N, outChannels, H', W'],
  * H' = ⌊(H + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1.
- * Weights [outChannels, inChannels / groups, kH, kW] start by PyTorch's default.
+ * Weights [outChannels, inChannels / groups, kH, kW] are initialised as in PyTorch.
  *
- * @throws UsageError for sizes that cannot be
+ * @throws UsageError if an option is not valid
  * @example
  * new Conv2d(3, 96, 11, { stride: 4, padding: 2 }); // [N, 3, 224, 224] → [N, 96, 55, 55]
  */
 export class Conv2d extends Module {
   readonly kernelSize: Pair;
   readonly stride: Pair;
-  /** On each side; of `'same'` what both sides have, see {@link extra}. */
+  /** Zeros on each side; for `'same'` see also {@link extra}. */
   readonly padding: Pair;
-  /** Further zeros at the bottom and on the right, which `'same'` needs for even kernels. */
+  /** Additional zeros at the bottom and on the right, for `'same'` with even kernels. */
   readonly extra: Pair;
   readonly dilation: Pair;
   readonly groups: number;
@@ -92,7 +92,7 @@ export class Conv2d extends Module {
     );
   }
 
-  /** The image with the zeros that only one side gets: a crop that ends beyond it. */
+  /** Adds the extra zeros at the bottom and on the right, by a crop that ends beyond the image. */
   #extended(x: Node): Node {
     const [bottom, right] = this.extra;
     const [n, , h, w] = x.shape;
@@ -112,7 +112,7 @@ export class Conv2d extends Module {
   }
 }
 
-/** Zeros for each direction, on both sides and on the far one alone. @throws UsageError */
+/** Zeros per dimension: on both sides, and in addition at the end. @throws UsageError */
 function paddingOf(
   given: Size | string,
   kernel: Pair,
@@ -135,7 +135,7 @@ function paddingOf(
       what: "Conv2d cannot keep an image's size with a stride",
       expected: "stride 1 with padding 'same'",
       got: `stride ${showSize(stride)}`,
-      next: 'give the padding in numbers',
+      next: 'give the padding as numbers',
     });
   const total = kernel.map((k, i) => dilation[i]! * (k - 1)) as [number, number];
   return {

@@ -8,9 +8,8 @@ import { nodeOf, showFloat } from './arguments.js';
 import { Module } from './module.js';
 
 /**
- * In training zeroes each value with probability p and scales the others by 1 / (1 − p); in evaluation returns
- * its input (section 4.2 of the paper halves the outputs then instead). Any shape.
- * Masks come from `manualSeed`'s stream of keys, one a forward pass.
+ * In training, zeroes each value with probability p and scales the others by 1 / (1 − p); in evaluation, returns its
+ * input. Any shape. Each forward pass draws a new mask from the stream that `manualSeed` seeds.
  *
  * @throws UsageError unless p is in [0, 1)
  */

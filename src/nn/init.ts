@@ -6,15 +6,15 @@ import { initGenerator } from '../tensor/random.js';
 import { Parameter } from '../tensor/tensor.js';
 
 /*
- * Initialisers overwrite a parameter, in place of PyTorch's functions with an underscore. All take a generator
- * last; without one they draw from the global generator that `manualSeed` seeds.
+ * Initialisers overwrite a parameter, like PyTorch's functions whose names end in an underscore. The last argument is a
+ * generator; by default they draw from the global generator that `manualSeed` seeds.
  */
 
 let skipping = false;
 
 /**
- * Makes modules whose values will be loaded, or never looked at: initialisers leave zeros, which saves a
- * second for 60 million parameters. The random state is not drawn from.
+ * Creates modules without initialising them: parameters are zeros, and no random numbers are drawn. For models whose
+ * weights are loaded afterwards.
  *
  * @example
  * const model = withoutInit(() => new MyNet());
@@ -29,7 +29,7 @@ export function withoutInit<T>(make: () => T): T {
   }
 }
 
-/** @throws UsageError for what is no parameter, and for numbers that are not finite */
+/** @throws UsageError unless `parameter` is a Parameter and all numbers are finite */
 function check(name: string, parameter: unknown, numbers: Readonly<Record<string, unknown>> = {}): void {
   if (!(parameter instanceof Parameter))
     throw new UsageError({
@@ -48,7 +48,7 @@ function fill(parameter: Parameter, next: () => number): void {
   parameter.load(data);
 }
 
-/** Every value the same. */
+/** Fills with one value. */
 export function constant(parameter: Parameter, value: number): void {
   check('constant', parameter, { value });
   fill(parameter, () => value);
@@ -64,13 +64,13 @@ export function uniform(
   const { low = 0, high = 1 } = options;
   check('uniform', parameter, { low, high });
   if (skipping) return;
-  // A loop of its own, since this is what every model's construction waits for: twice as fast as fill().
+  // Its own loop, twice as fast as fill(): default initialisation of every layer uses it.
   const data = parameter.blank();
   for (let i = 0; i < data.length; i++) data[i] = generator.uniform(low, high);
   parameter.load(data);
 }
 
-/** Normal with a mean and a standard deviation; the paper's own is N(0, 0.01²) (section 5). */
+/** Normal with a mean and a standard deviation. */
 export function normal(
   parameter: Parameter,
   options: { mean?: number; std?: number } = {},
@@ -82,11 +82,11 @@ export function normal(
   fill(parameter, () => generator.normal(mean, std));
 }
 
-/** Inputs and outputs of one unit of a weight [out, in, …]. */
+/** fanIn and fanOut of a weight [out, in, …]: inputs and outputs per unit. */
 export function fans(shape: Shape): { fanIn: number; fanOut: number } {
   if (shape.length < 2)
     throw new ShapeError({
-      what: 'An initialiser counts the inputs and outputs of each unit',
+      what: 'This initialiser needs fanIn and fanOut',
       expected: 'a weight of at least 2 dimensions, [out, in, …]',
       got: showShape(shape),
       next: 'use constant() or uniform() for biases',
@@ -95,7 +95,7 @@ export function fans(shape: Shape): { fanIn: number; fanOut: number } {
   return { fanIn: shape[1]! * field, fanOut: shape[0]! * field };
 }
 
-/** What follows the layer, which decides how much its weights should be scaled. */
+/** The nonlinearity after the layer, which determines the gain. */
 export type Nonlinearity = 'linear' | 'sigmoid' | 'tanh' | 'relu' | 'leakyRelu';
 
 /** PyTorch's recommended gain; `slope` is LeakyReLU's. */
@@ -123,7 +123,7 @@ export function gain(nonlinearity: Nonlinearity, slope = 0.01): number {
 export interface KaimingOptions {
   /** Negative slope of the LeakyReLU after the layer. */
   a?: number;
-  /** Keep the variance of values (fanIn) or of gradients (fanOut). */
+  /** Preserve the variance of activations (fanIn) or of gradients (fanOut). */
   mode?: 'fanIn' | 'fanOut';
   nonlinearity?: Nonlinearity;
 }
@@ -190,7 +190,7 @@ export function xavierNormal(
 }
 
 /**
- * What PyTorch's Conv2d and Linear start with: uniform in ±1/√fanIn, weight and bias alike (Kaiming-uniform
+ * The default initialisation of PyTorch's Conv2d and Linear: uniform in ±1/√fanIn for weight and bias (Kaiming-uniform
  * with a = √5).
  */
 export function pytorchDefault(

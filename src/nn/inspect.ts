@@ -7,40 +7,40 @@ import { Tensor } from '../tensor/tensor.js';
 import { Module } from './module.js';
 import { type Listener, watching } from './watch.js';
 
-/** One call of a module that has no modules below it. */
+/** One call of a module without submodules. */
 export interface LayerSummary {
   /** Path in the model, such as `features.3`. */
   readonly name: string;
-  /** Kind of the module: its class. */
+  /** Class name of the module. */
   readonly type: string;
   readonly outputShape: Shape;
-  /** Trainable values; 0 when the layer was called before. */
+  /** Number of trainable values; 0 in later calls of the same layer. */
   readonly parameters: number;
   /** Multiply-adds of convolutions and matrix products for this input. */
   readonly macs: number;
 }
 
-/** What {@link inspect} finds. */
+/** Result of {@link inspect}. */
 export interface ModelSummary {
   readonly layers: LayerSummary[];
-  /** Trainable values of the whole model. */
+  /** Number of trainable values of the whole model. */
   readonly parameters: number;
-  /** Multiply-adds of one forward pass, those outside of layers included. */
+  /** Multiply-adds of one forward pass, including those outside of layers. */
   readonly macs: number;
 }
 
 /**
- * Runs shapes through a model, in evaluation mode and without computing anything.
+ * Propagates shapes through a model in evaluation mode, without computing anything.
  *
- * @param inputShape [C, H, W] of one image, or a whole [N, C, H, W]
- * @throws ShapeError when the shape does not fit the model
+ * @param inputShape [C, H, W] of one image, or [N, C, H, W] of a batch
+ * @throws ShapeError if the shape does not fit the model
  * @example
  * const { parameters, macs } = inspect(new MyNet(), [3, 224, 224]);
  */
 export function inspect(model: Module, inputShape: Shape): ModelSummary {
   if (!(model instanceof Module) || !isShape(inputShape))
     throw new UsageError({
-      what: 'inspect runs a shape through a model',
+      what: 'inspect takes a model and an input shape',
       expected: 'inspect(model, [3, 224, 224])',
       got: `${shown(model)} and ${shown(inputShape)}`,
     });
@@ -65,7 +65,7 @@ export function inspect(model: Module, inputShape: Shape): ModelSummary {
     counted.add(module);
   };
   try {
-    // Set directly: eval() would write running statistics, and nothing here may compute.
+    // Set directly: eval() would write pending running statistics, and nothing may be computed here.
     for (const [, module] of modules) module.training = false;
     const output = watching(watched, listen, () => model.forward(input));
     return { layers, parameters: parametersOf(model), macs: macsBetween(output.node, [input.node]) };
@@ -77,7 +77,7 @@ export function inspect(model: Module, inputShape: Shape): ModelSummary {
 const parametersOf = (module: Module): number =>
   module.parameters().reduce((total, parameter) => total + parameter.size, 0);
 
-/** Multiply-adds of the nodes that lead from the inputs to a node. */
+/** Multiply-adds of the nodes between the inputs and an output. */
 function macsBetween(output: Node, inputs: readonly Node[]): number {
   const seen = new Set<Node>(inputs);
   const stack = [output];

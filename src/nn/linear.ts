@@ -6,10 +6,10 @@ import { pytorchDefault } from './init.js';
 import { Module } from './module.js';
 
 /**
- * Fully connected layer: y = x Wᵀ + b, [N, inFeatures] → [N, outFeatures]. Weights [outFeatures, inFeatures]
- * start by PyTorch's default.
+ * Fully connected layer: y = x Wᵀ + b, [N, inFeatures] → [N, outFeatures]. Weights [outFeatures, inFeatures] are
+ * initialised as in PyTorch.
  *
- * @throws UsageError for sizes that cannot be
+ * @throws UsageError if an option is not valid
  * @example
  * new Linear(4096, 10).forward(x); // [N, 4096] → [N, 10]
  */

@@ -5,13 +5,13 @@ import { Tensor } from '../tensor/tensor.js';
 import { nodeOf } from './arguments.js';
 import { Module } from './module.js';
 
-/** How the losses of a batch become one number, if they do. */
+/** How the losses of a batch are reduced to a scalar; `none` returns one loss per sample. */
 export type Reduction = 'mean' | 'sum' | 'none';
 
 /**
  * Cross-entropy between logits [N, classes] and int32 labels [N]; a scalar, or [N] without reduction.
  *
- * @throws UsageError for a smoothing outside of [0, 1] or an unknown reduction
+ * @throws UsageError if labelSmoothing is outside of [0, 1] or the reduction is unknown
  * @example
  * const loss = new CrossEntropyLoss().forward(model.forward(images), labels);
  * loss.backward();

@@ -9,7 +9,7 @@ import { checkPlace, checkSaved, loadSaved, type SavedTensor } from '../tensor/s
 import { Parameter, type Tensor } from '../tensor/tensor.js';
 import { membersIn, watchCalls } from './registered.js';
 
-/** A tensor whose shape is not that of the parameter of its name. */
+/** A tensor and a parameter of the same name whose shapes differ. */
 export interface Mismatch {
   readonly name: string;
   /** The model's shape. */
@@ -18,21 +18,21 @@ export interface Mismatch {
   readonly got: Shape;
 }
 
-/** What did not match, from a load that was allowed to be partial. */
+/** The names that do not match between a model and a file. */
 export interface LoadReport {
-  /** Of the model, not of the file. */
+  /** Names in the model that are not in the file. */
   readonly missing: string[];
-  /** Of the file, not of the model. */
+  /** Names in the file that are not in the model. */
   readonly unexpected: string[];
-  /** Of both, but of different shapes. */
+  /** Names in both, with different shapes. */
   readonly mismatched: Mismatch[];
 }
 
-/** How much of a file has to match: see {@link Module.loadStateDict}. */
+/** Options of {@link Module.loadStateDict}. */
 export interface LoadOptions {
-  /** False: take what is there by name, and leave the rest as it is. */
+  /** False: load the tensors whose names match, and leave the other parameters unchanged. */
   readonly strict?: boolean;
-  /** True: leave parameters whose shape differs as they are, too. Needs `strict: false`. */
+  /** True: also leave parameters whose shape differs unchanged. Requires `strict: false`. */
   readonly skipMismatched?: boolean;
 }
 
@@ -41,13 +41,12 @@ type Member = Module | Parameter;
 export type { SavedTensor };
 
 /**
- * The base of every layer and model. Assigning a Module, a Parameter, or an array, a plain object, a Map or a Set of
- * them to a property registers it, in the order of assignment; a buffer is a Parameter with `trainable: false`. Names
- * are those of the PyTorch module that would look the same: `features.0.weight`, `branches.left.weight`, and
- * `running_mean` for `runningMean`.
+ * The base class of all layers and models. Assigning a Module, a Parameter, or an array, plain object, Map or Set of them
+ * to a property registers it, in the order of assignment. A buffer is a Parameter with `trainable: false`. Names are those
+ * of the same module in PyTorch: `features.0.weight`, `branches.left.weight`, and `running_mean` for `runningMean`.
  *
- * What stands in a `#private` field or in an object of a class of one's own cannot be seen. A parameter from there that
- * `forward` uses is refused, unless it is frozen: it would be neither trained nor saved nor moved.
+ * Members in a `#private` field or in an object of another class are not registered. If `forward` uses such a parameter,
+ * it throws a UsageError unless the parameter is frozen, since the parameter would be neither trained nor saved nor moved.
  *
  * @example
  * class Net extends Module {
@@ -59,17 +58,17 @@ export type { SavedTensor };
  * }
  */
 export abstract class Module {
-  /** True in training mode, where dropout drops and batch norm uses the batch's own statistics. */
+  /** True in training mode: dropout is active, and batch norm uses the statistics of the batch. */
   training = true;
   #frozen = false;
-  /** Where the module hangs in the model that was walked last, such as `features.3`. */
+  /** Path in the model whose modules were listed last, such as `features.3`. */
   #path = '';
 
   constructor() {
     watchCalls(new.target.prototype, Module.prototype);
   }
 
-  /** What listings and errors call the kind of module that this is: its class. */
+  /** Class name, for listings and errors. */
   get typeName(): string {
     return this.constructor.name;
   }
@@ -77,34 +76,34 @@ export abstract class Module {
   /** Adds the module's operations to the graph. Layers take one tensor, losses take two. */
   abstract forward(...inputs: Tensor[]): Tensor;
 
-  /** Own modules and parameters by name. Containers that name their members otherwise override this. */
+  /** Direct modules and parameters with their names. Containers override this to name their members differently. */
   protected *members(): Iterable<readonly [string, Member]> {
     for (const [property, value] of Object.entries(this))
       yield* membersIn(snakeCase(property), value, isMember);
   }
 
-  /** What stands between the parentheses of the module's line in `toString()`. */
+  /** The text between the parentheses of the module's line in `toString()`. */
   protected extraRepr(): string {
     return '';
   }
 
-  /** Runs operations under the module's path, so that a wrong shape says which layer it came to. */
+  /** Runs operations under the module's path, so that shape errors name the layer. */
   protected scoped<T>(body: () => T): T {
     const type = this.typeName;
     return withScope(this.#path ? `${this.#path} (${type})` : type, body);
   }
 
-  /** Modules directly below this one, by name. */
+  /** Direct submodules with their names. */
   namedChildren(): [string, Module][] {
     return [...this.members()].filter((entry): entry is [string, Module] => entry[1] instanceof Module);
   }
 
-  /** Modules directly below this one. */
+  /** Direct submodules. */
   children(): Module[] {
     return this.namedChildren().map(([, module]) => module);
   }
 
-  /** This module and all below it with their paths, outermost first; a module that is used twice comes once. */
+  /** This module and all submodules with their paths, outermost first, without duplicates. */
   namedModules(prefix = ''): [string, Module][] {
     const found = new Map<Module, string>();
     this.#visit('', found);
@@ -118,7 +117,7 @@ export abstract class Module {
     for (const [key, child] of this.namedChildren()) child.#visit(join(name, key), found);
   }
 
-  /** Own parameters (or buffers), without those of the modules below. */
+  /** Parameters (or buffers) of this module, without those of submodules. */
   #own(trainable: boolean): [string, Parameter][] {
     return [...this.members()].filter(
       (entry): entry is [string, Parameter] =>
@@ -134,17 +133,17 @@ export abstract class Module {
     return [...seen].map(([parameter, name]) => [name, parameter]);
   }
 
-  /** Trainable parameters with their names; one that is shared comes once. */
+  /** Trainable parameters with their names, without duplicates. */
   namedParameters(prefix = ''): [string, Parameter][] {
     return this.#all(prefix, true);
   }
 
-  /** Trainable parameters, in order: what an optimizer takes. */
+  /** Trainable parameters, for an optimizer. */
   parameters(): Parameter[] {
     return this.namedParameters().map(([, parameter]) => parameter);
   }
 
-  /** Values that are saved but not optimised, such as running statistics, with their names. */
+  /** Buffers with their names: values that are saved but not optimised, such as running statistics. */
   namedBuffers(prefix = ''): [string, Parameter][] {
     return this.#all(prefix, false);
   }
@@ -154,8 +153,8 @@ export abstract class Module {
   }
 
   /**
-   * Freezes the module and all below it: parameters get no gradients, and nothing below enters training mode again,
-   * so that batch norm keeps its running statistics and dropout drops nothing.
+   * Freezes the module and all submodules: their parameters get no gradients, and they stay in evaluation mode, so batch
+   * norm keeps its running statistics and dropout is inactive.
    */
   freeze(): this {
     this.eval();
@@ -170,14 +169,14 @@ export abstract class Module {
     return this.#frozen;
   }
 
-  /** Sets training mode (or evaluation mode) here and in all modules below, but for frozen ones. */
+  /** Sets training mode (or evaluation mode) for this module and all submodules that are not frozen. */
   train(mode = true): this {
     if (!mode) flushPending(this.#buffers());
     for (const [, module] of this.namedModules()) module.training = mode && !module.#frozen;
     return this;
   }
 
-  /** Sets evaluation mode here and in all modules below. */
+  /** Sets evaluation mode for this module and all submodules. */
   eval(): this {
     return this.train(false);
   }
@@ -190,7 +189,7 @@ export abstract class Module {
     return this;
   }
 
-  /** Everything there is to save, by PyTorch's names; a shared parameter comes under each of its names. */
+  /** All parameters and buffers by PyTorch's names; a shared parameter has an entry for each of its names. */
   stateDict(): Map<string, Parameter> {
     flushPending(this.#buffers());
     const state = new Map<string, Parameter>();
@@ -215,11 +214,11 @@ export abstract class Module {
   }
 
   /**
-   * What is missing, unexpected or of another shape in `saved`; nothing is loaded. PyTorch's counters
-   * (`num_batches_tracked`) are passed over.
+   * Compares names and shapes with `saved`, without loading anything. PyTorch's counters (`num_batches_tracked`) are
+   * ignored.
    *
-   * @throws ShapeError for a tensor whose numbers are not as many as its shape says; UsageError for what is no map
-   *   of tensors
+   * @throws ShapeError for a tensor whose number of values does not fit its shape; UsageError if `saved` is not a Map of
+   *   tensors
    */
   compareStateDict(saved: ReadonlyMap<string, SavedTensor>): LoadReport {
     checkStateDict(saved);
@@ -240,17 +239,17 @@ export abstract class Module {
   }
 
   /**
-   * Overwrites parameters and buffers, with the tensors of a file or with the `stateDict()` of another model. Nothing
-   * is written unless everything fits. PyTorch's counters (`num_batches_tracked`) are passed over.
+   * Overwrites parameters and buffers with the tensors of a file or with the `stateDict()` of another model. Nothing is
+   * written unless everything fits. PyTorch's counters (`num_batches_tracked`) are ignored.
    *
-   * Values of another model are copied as they are now. Where they are on a device and this model is on none, it is on
-   * that device afterwards.
+   * Values of another model are copied at the time of the call. If they are on a device and this model is on the host, this
+   * model moves to that device.
    *
-   * @param options `strict: false` takes what is there by name; with `skipMismatched` parameters of another shape
-   *   stay at their initialisation as well, as fine-tuning for other classes needs
-   * @returns what was missing, unexpected or of another shape, which only a partial load lets through
-   * @throws CheckpointError that lists everything that does not match; ShapeError when only shapes differ; DeviceError
-   *   for a model on another device
+   * @param options `strict: false` loads the tensors whose names match; `skipMismatched` also leaves parameters of another
+   *   shape unchanged, as for fine-tuning with other classes
+   * @returns the names that did not match; empty unless the options allow a partial load
+   * @throws CheckpointError that lists all mismatches; ShapeError if only shapes differ; DeviceError if the other model is
+   *   on another device
    * @example
    * const { mismatched } = model.loadStateDict(saved, { strict: false, skipMismatched: true });
    */
@@ -273,7 +272,7 @@ export abstract class Module {
     return report;
   }
 
-  /** The module and all below it, one a line, as PyTorch prints them. */
+  /** The module and all submodules, one per line, in PyTorch's format. */
   toString(): string {
     const type = this.typeName;
     const children = this.namedChildren().map(
@@ -292,16 +291,16 @@ const join = (path: string, name: string): string => (path && name ? `${path}.${
 /** `runningMean` → `running_mean` */
 const snakeCase = (name: string): string => name.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase();
 
-/** Names of a list that may be long. */
+/** The first names of a list, and the number of the others. */
 function some(names: readonly string[]): string {
   const shown = names.slice(0, SHOWN).join(', ');
   return names.length > SHOWN ? `${shown} and ${names.length - SHOWN} more` : shown;
 }
 
-/** Names that an error lists of each kind. */
+/** Maximum number of names per list in an error. */
 const SHOWN = 24;
 
-/** @throws UsageError for what is no map of tensors by name */
+/** @throws UsageError unless `saved` is a Map of tensors by name */
 function checkStateDict(saved: unknown): void {
   if (saved instanceof Map) return;
   const tensors = (saved as { tensors?: unknown } | undefined)?.tensors;
@@ -318,12 +317,12 @@ function checkStateDict(saved: unknown): void {
   });
 }
 
-/** Everything that does not match in one message, in PyTorch's words. */
+/** An error that lists all mismatches, in PyTorch's terms. */
 function misfit(type: string, size: number, { missing, unexpected, mismatched }: LoadReport): Error {
   const list = (what: string, names: readonly string[]) =>
     names.length > 0 ? [`${what}: ${some(names)}`] : [];
   const shapes = mismatched.map(
-    ({ name, expected, got }) => `${name} ${showShape(got)} where the model has ${showShape(expected)}`,
+    ({ name, expected, got }) => `${name} is ${showShape(got)}, but ${showShape(expected)} in the model`,
   );
   const onlyShapes = missing.length + unexpected.length === 0;
   const Kind = onlyShapes ? ShapeError : CheckpointError;

@@ -9,9 +9,9 @@ import { checkCounts, nodeOf, showFloat } from './arguments.js';
 import { Module } from './module.js';
 
 /**
- * Local response normalisation across `size` neighbouring channels (section 3.3 of the paper), by PyTorch's
- * convention: y_c = x_c · (k + alpha / size · Σ x_j²)^−beta. [N, C, H, W] → the same.
- * The paper's formula does not divide by the size: its values are `alpha: 5e-4, k: 2`.
+ * Local response normalisation across `size` neighbouring channels, with PyTorch's definition:
+ * y_c = x_c · (k + alpha / size · Σ x_j²)^−beta. [N, C, H, W] → the same shape.
+ * The formula of Krizhevsky et al. 2012 (section 3.3) does not divide by the size: its values are `alpha: 5e-4, k: 2`.
  */
 export class LocalResponseNorm extends Module {
   readonly alpha: number;
@@ -46,13 +46,13 @@ export class LocalResponseNorm extends Module {
 }
 
 /**
- * Batch normalisation of each channel: [N, C, H, W] → the same. In training it uses the batch's own mean and
- * biased variance, and moves the running statistics by `momentum` towards the mean and the unbiased variance;
- * in evaluation it uses the running statistics.
+ * Batch normalisation of each channel: [N, C, H, W] → the same shape. In training it uses the mean and the biased variance
+ * of the batch, and updates the running statistics: r ← (1 − momentum) · r + momentum · s, where s is the batch's mean or
+ * unbiased variance. In evaluation it uses the running statistics.
  *
- * The running statistics are written by the same run as the optimizer's step. Where a training forward pass is
- * not followed by a step, they are written at the latest when the model leaves training mode, moves, or is
- * saved. A model that is on no device does not keep running statistics.
+ * The optimizer's step writes the running statistics in the same run. If no step follows a training forward pass, they are
+ * written at the latest when the model leaves training mode, moves, or is saved. A model on the host does not update its
+ * running statistics.
  */
 export class BatchNorm2d extends Module {
   readonly eps: number;
@@ -101,13 +101,13 @@ export class BatchNorm2d extends Module {
     const count = sizeOf(x.shape) / this.numFeatures;
     if (count < 2)
       throw new ShapeError({
-        what: 'BatchNorm2d cannot take the variance of a single value',
-        expected: 'at least 2 values a channel in training',
+        what: 'BatchNorm2d cannot compute the variance of a single value',
+        expected: 'at least 2 values per channel in training',
         got: showShape(x.shape),
         next: 'use a larger batch, or eval()',
       });
     const stats = ops.batchStats(x);
-    // Row 0 or row 1 of the statistics times a factor, as a weighted sum over the rows.
+    // A weighted sum over the two rows of the statistics selects one row and scales it.
     const row = (weights: [number, number]): Node =>
       ops.sum(ops.mul(stats, tensor([[weights[0]], [weights[1]]], { dtype: stats.dtype }).node), [0]);
     const move = (buffer: Parameter, towards: Node): void =>

@@ -4,13 +4,13 @@ import { Tensor } from '../tensor/tensor.js';
 import { checkIntegers, nodeOf, pair, type Size, showBoolean, showSize } from './arguments.js';
 import { Module } from './module.js';
 
-/** Options of {@link MaxPool2d}; a number holds for both directions. */
+/** Options of {@link MaxPool2d}; a single number applies to height and width. */
 export interface MaxPool2dOptions {
-  /** The window's own size by default; less than that makes windows overlap (paper, section 3.4). */
+  /** The window's size by default; windows overlap if it is smaller. */
   stride?: Size;
   padding?: Size;
   dilation?: Size;
-  /** Counts windows that end beyond the edge. */
+  /** Whether windows that end beyond the edge count. */
   ceilMode?: boolean;
 }
 
@@ -65,7 +65,7 @@ export class MaxPool2d extends Module {
   }
 }
 
-/** Options of {@link AvgPool2d}; a number holds for both directions. */
+/** Options of {@link AvgPool2d}; a single number applies to height and width. */
 export interface AvgPool2dOptions {
   stride?: Size;
   padding?: Size;
@@ -117,7 +117,7 @@ export class AvgPool2d extends Module {
   }
 }
 
-/** Mean of evenly spread bins, so that images of any size come out as outputSize: [N, C, H, W] → [N, C, h, w]. */
+/** Mean of evenly spaced bins; an image of any size becomes outputSize: [N, C, H, W] → [N, C, h, w]. */
 export class AdaptiveAvgPool2d extends Module {
   constructor(readonly outputSize: Size) {
     super();

@@ -4,18 +4,18 @@ import { showShape } from '../graph/types.js';
 import { onParameterUse, type Parameter } from '../tensor/tensor.js';
 
 /*
- * What belongs to a module: the values of its properties. What JavaScript does not let us see, such as #private fields,
- * is noticed when `forward` uses a parameter from there.
+ * Finds the members of a module in its properties. Members that cannot be found, as in #private fields, are detected when
+ * `forward` uses one of their parameters.
  */
 
-/** As much of a module as is needed here. */
+/** The part of a module that is needed here. */
 interface Model {
   readonly typeName: string;
   namedModules(): unknown;
   namedParameters(): [string, Parameter][];
 }
 
-/** Members in the value of a property: itself, or what is in arrays, plain objects, Maps and Sets. */
+/** Members in the value of a property: the value itself, or values in arrays, plain objects, Maps and Sets. */
 export function* membersIn<T>(
   name: string,
   value: unknown,
@@ -34,7 +34,7 @@ export function* membersIn<T>(
       if (!named)
         throw new UsageError({
           what: `A module in ${name} has no name`,
-          expected: 'a Map with texts or numbers for keys',
+          expected: 'a Map whose keys are strings or numbers',
           got: shown(key),
         });
       yield member;
@@ -49,13 +49,13 @@ function entriesOf(value: object): Iterable<readonly [unknown, unknown]> {
   return parent === Object.prototype || parent === null ? Object.entries(value) : [];
 }
 
-/** Modules whose `forward` runs, the outermost first. */
+/** Modules whose `forward` is running, outermost first. */
 const running: Model[] = [];
-/** What was registered in a module when its `forward` ran last. */
+/** The parameters registered in a module when its `forward` ran last. */
 const registered = new WeakMap<Model, ReadonlySet<Parameter>>();
 const told = new WeakSet<object>();
 
-/** Makes `forward` of a class say that it runs, so that a parameter which it uses can be looked for in the model. */
+/** Wraps `forward` of a class to record when it runs, so that the parameters that it uses can be checked. */
 export function watchCalls(prototype: object, base: object): void {
   for (let at: object | null = prototype; at && at !== base; at = Object.getPrototypeOf(at)) {
     const own = told.has(at) ? undefined : Object.getOwnPropertyDescriptor(at, 'forward');
@@ -63,7 +63,7 @@ export function watchCalls(prototype: object, base: object): void {
     const forward: unknown = own?.value;
     if (typeof forward !== 'function') continue;
     const value = function (this: Model, ...inputs: unknown[]): unknown {
-      // Once, so that errors can name paths before the model was moved anywhere.
+      // Once, so that errors can name module paths even before the model is moved to a device.
       if (running.length === 0 && !registered.has(this)) register(this);
       running.push(this);
       try {
@@ -90,8 +90,8 @@ onParameterUse((parameter) => {
   const user = running.at(-1)!;
   throw new UsageError({
     what: `${model.typeName} uses a parameter ${showShape(parameter.shape)}${user === model ? '' : ` of a ${user.typeName}`} that it does not own`,
-    expected: 'layers and parameters in properties of the model, or in arrays, objects or Maps there',
-    got: 'one in a #private field, in an object of another class, or outside of the model',
-    next: 'make it a property (TypeScript’s private and readonly will do), since it would be neither trained nor saved; or freeze() it if it is meant to stay as it is',
+    expected: 'layers and parameters in properties of the model, or in arrays, objects or Maps in them',
+    got: 'a parameter in a #private field, in an object of another class, or outside of the model',
+    next: 'make it a property (TypeScript’s private and readonly are fine), since otherwise it is neither trained nor saved; or freeze() it if it must not be trained',
   });
 });

@@ -1,13 +1,13 @@
 import type { Tensor } from '../tensor/tensor.js';
 import type { Module } from './module.js';
 
-/** Is told of each call of a module that is watched. */
+/** Called after each call of a watched module. */
 export type Listener = (name: string, module: Module, inputs: readonly Tensor[], output: Tensor) => void;
 
 /**
- * Runs `body` and tells of each call of some modules, in the order of the calls.
+ * Runs `body` and calls a listener for each call of the given modules, in order.
  *
- * @param modules with their paths, as `namedModules()` gives them
+ * @param modules modules with their paths, as from `namedModules()`
  * @example
  * const outputs = new Map<string, Tensor>();
  * watching(model.namedModules(), (name, _module, _inputs, output) => outputs.set(name, output), () =>
@@ -26,7 +26,7 @@ export function watching<T>(
       listener(name, module, inputs, output);
       return output;
     };
-    // On the instance, over the class's own method; not enumerable, so that walks do not see it.
+    // Defined on the instance, to override the class's method; not enumerable, so that member listings skip it.
     Object.defineProperty(module, 'forward', { value: watch, configurable: true });
   }
   try {

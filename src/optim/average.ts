@@ -16,27 +16,27 @@ interface Tracked {
 }
 
 /**
- * Exponential moving average of weights and running statistics. After step t, with W₀ = 0 and e₀ anything:
+ * Exponential moving average of weights and running statistics. After step t, with W₀ = 0 and any e₀:
  *
  * W_t = decay · W_{t−1} + 1; e_t = e_{t−1} + (p_t − e_{t−1}) / W_t
  *
- * which is Σ decay^(t−i) p_i / Σ decay^(t−i): a weighted mean of the weights after each step, with nothing in it of
- * those that training began with. So it needs no warm-up of its own: the first average is p₁, and W_t grows to
- * 1 / (1 − decay), where the rule becomes the usual e ← decay · e + (1 − decay) · p.
+ * which is Σ decay^(t−i) p_i / Σ decay^(t−i): a weighted mean of the weights after each step, without the initial
+ * weights. It therefore needs no warm-up: the first average is p₁, and W_t approaches 1 / (1 − decay), where the rule
+ * becomes the usual e ← decay · e + (1 − decay) · p.
  *
- * Hand it to the optimizer (`optimizer.average`), whose steps then take it along in the same run of the device.
+ * Assign it to `optimizer.average`: each step then updates it in the same run.
  */
 export class WeightAverage {
   readonly decay: number;
   readonly #tracked: readonly Tracked[];
   #weight = 0;
   #before = 0;
-  /** The model's own values, while the averages stand in their place. */
+  /** The model's own values, while the averages are swapped in. */
   #aside: Map<Parameter, Parameter> | undefined;
 
   /**
-   * @param named of a model that is on its device: trained parameters and running statistics, by name
-   * @throws UsageError for a decay outside of (0, 1) or a parameter that is on no device
+   * @param named trained parameters and running statistics by name, of a model that is on its device
+   * @throws UsageError if the decay is outside of (0, 1) or a parameter is on the host
    */
   constructor(named: Iterable<readonly [string, Parameter]>, decay: number) {
     if (typeof decay !== 'number' || !(decay > 0 && decay < 1))
@@ -58,7 +58,7 @@ export class WeightAverage {
     });
   }
 
-  /** What a step has to write beside its own changes. */
+  /** The updates of the averages, given the other updates of a step. */
   changes(made: readonly Change[]): Change[] {
     const next = new Map(made.map(({ parameter, value }) => [parameter, value]));
     this.#before = this.#weight;
@@ -73,16 +73,16 @@ export class WeightAverage {
     });
   }
 
-  /** Takes back what is known here of a step that wrote nothing. */
+  /** Reverts the weight W_t after a step whose guard kept it from writing. */
   undo(): void {
     this.#weight = this.#before;
   }
 
-  /** Puts the averages in the place of the model's own values, which stand aside until `swapOut()`. */
+  /** Replaces the model's values by the averages, until `swapOut()`. */
   swapIn(): void {
     if (this.#aside || this.#weight === 0) return;
     this.#aside = new Map();
-    // One at a time: a single run would hold copies of all of them.
+    // One at a time: a single run would need copies of all parameters.
     for (const { parameter, mean } of this.#tracked) {
       const own = zerosLike(parameter);
       this.#aside.set(parameter, own);
@@ -91,19 +91,19 @@ export class WeightAverage {
     }
   }
 
-  /** Gives the model its own values back, bit for bit. */
+  /** Restores the model's own values exactly. */
   swapOut(): void {
     const aside = this.#aside ?? [];
     this.#aside = undefined;
     for (const [parameter, own] of aside) update([{ parameter, value: own.node }]);
   }
 
-  /** Where a parameter's own value is now: in itself, unless its average stands there. */
+  /** The parameter that contains a parameter's own value: itself, unless its average is swapped in. */
   ownOf(parameter: Parameter): Parameter {
     return this.#aside?.get(parameter) ?? parameter;
   }
 
-  /** Averages by name (`ema.` and the parameter's), and the sum of their weights. */
+  /** Averages by name (`ema.` and the parameter's name), and the sum of their weights W_t. */
   stateDict(): { tensors: Map<string, Parameter>; state: { weight: number } } {
     const tensors = this.#weight === 0 ? [] : this.#tracked;
     return {
@@ -113,8 +113,8 @@ export class WeightAverage {
   }
 
   /**
-   * Continues where `stateDict()` was taken.
-   * @throws CheckpointError where a tensor is missing or does not fit; nothing is changed then
+   * Restores a state from `stateDict()`.
+   * @throws CheckpointError if a tensor is missing or does not fit; nothing is changed then
    */
   loadStateDict({
     tensors,

@@ -6,15 +6,15 @@ import * as ops from '../ops/index.js';
 import { Parameter, Tensor } from '../tensor/tensor.js';
 import { listOfParameters } from './parameters.js';
 
-/** Keeps the norm from being divided by as zero; PyTorch's number. */
+/** Avoids division by zero, as in PyTorch. */
 const EPSILON = 1e-6;
 
 /**
- * `torch.nn.utils.clip_grad_norm_`: scales all gradients by min(1, maxNorm / (norm + 10⁻⁶)), norm being the L2 norm
- * of all of them as one vector. It is a part of the step's graph; call it between `backward()` and `step()`.
+ * `torch.nn.utils.clip_grad_norm_`: scales all gradients by min(1, maxNorm / (norm + 10⁻⁶)), where norm is the L2 norm of
+ * all gradients as one vector. Call it between `backward()` and `step()`; it is computed in the same run as the step.
  *
- * @returns the norm before, a scalar: hand it to `step({ compute: [norm] })` to read it
- * @throws UsageError for a norm that is not above 0, or where there is no gradient
+ * @returns the norm before clipping, a scalar: pass it to `step({ compute: [norm] })` to read it
+ * @throws UsageError if maxNorm is not above 0, or there are no gradients
  * @example
  * loss.backward();
  * const norm = clipGradNorm(model.parameters(), 1);
@@ -37,10 +37,10 @@ export function clipGradNorm(parameters: Iterable<Parameter>, maxNorm: number): 
 }
 
 /**
- * `torch.nn.utils.clip_grad_value_`: every element of every gradient is kept within ±maxValue. A part of the step's
- * graph, as {@link clipGradNorm}.
+ * `torch.nn.utils.clip_grad_value_`: limits every element of every gradient to ±maxValue. Computed in the same run as the
+ * step, like {@link clipGradNorm}.
  *
- * @throws UsageError for a value that is not above 0, or where there is no gradient
+ * @throws UsageError if maxValue is not above 0, or there are no gradients
  */
 export function clipGradValue(parameters: Iterable<Parameter>, maxValue: number): void {
   const found = withGradients('clipGradValue', parameters, 'maxValue', maxValue);
@@ -77,7 +77,7 @@ function withGradients(
   });
 }
 
-/** Gives a parameter another gradient from the same losses. */
+/** Replaces a parameter's gradient; it keeps the losses that it came from. */
 export function replace(parameter: Parameter, grad: Tensor): void {
   grad.origins = parameter.grad?.origins ?? [];
   parameter.grad = grad;

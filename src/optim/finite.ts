@@ -3,17 +3,16 @@ import { sizeOf } from '../graph/types.js';
 import * as ops from '../ops/index.js';
 import { Tensor } from '../tensor/tensor.js';
 
-/** Gradients that are a sum of products of two smaller tensors. */
+/** Gradients that are bilinear in two smaller tensors. */
 const BILINEAR = new Set(['linearGradWeight', 'conv2dGradWeight']);
 
 /**
- * A scalar that is a finite number only if a loss and all gradients are: what `SGD.step({ guard })` wants. Sums of
- * squares show it, since nothing that is added to infinity or NaN makes it finite again. They overflow from a norm of
- * some 10¹⁹ on in float32, which no training survives either.
+ * A scalar that is NaN or infinite if the loss or any gradient is: the guard for `SGD.step({ guard })`. It is a sum of
+ * squares, which stays NaN or infinite once any term is. In float32 it also overflows for norms above about 10¹⁹, where
+ * training has diverged anyway.
  *
- * The gradient of a large linear layer's weights is not read again: each of its elements is a scalar product of a
- * column of the output's gradient and one of the input, and so is not larger than the product of their norms. For
- * a large network at a batch of 128 that leaves 5 million elements of 60.
+ * The gradients of large weights are not read again: each element is a scalar product of parts of the output's gradient
+ * and of the input, so it is bounded by the product of their norms.
  */
 export function finiteGuard(loss: Tensor, grads: readonly Tensor[]): Tensor {
   const terms = grads.map(({ node }) => bound(node));

@@ -2,7 +2,7 @@ import { checkNumber, checkOptionNames, shown } from '../errors/arguments.js';
 import { CheckpointError, UsageError } from '../errors/errors.js';
 import { excerpt } from '../errors/excerpt.js';
 
-/** What a schedule changes: anything whose groups have a learning rate. */
+/** An optimizer, or any object with parameter groups that have a learning rate. */
 export interface HasRates {
   readonly paramGroups: readonly { lr: number }[];
 }
@@ -10,16 +10,16 @@ export interface HasRates {
 /** A schedule's state: plain JSON. */
 export type ScheduleState = Readonly<Record<string, number | readonly number[] | null>>;
 
-/** Changes the learning rates of an optimizer, once an epoch or once a step, as the caller has it. */
+/** Changes the learning rates of an optimizer each time the caller calls `step()`: per epoch or per training step. */
 export interface Schedule {
-  /** To be called after the optimizer's step(s). @param metric the watched value, where the schedule watches one */
+  /** Call after the optimizer's step or steps. @param metric the monitored value, for schedules that use one */
   step(metric?: number): void;
   stateDict(): ScheduleState;
-  /** Continues where `stateDict()` was taken; also sets the optimizer's rates. @throws CheckpointError */
+  /** Restores a state from `stateDict()` and sets the optimizer's rates. @throws CheckpointError if it is not valid */
   loadStateDict(state: ScheduleState): void;
 }
 
-/** A rate that depends only on how often `step()` was called; it applies from construction on. */
+/** A schedule whose rate depends only on the number of calls of `step()`. It applies from construction on. */
 abstract class Timed implements Schedule {
   readonly #optimizer: HasRates;
   #baseLrs: readonly number[];
@@ -33,7 +33,7 @@ abstract class Timed implements Schedule {
   /** The rate after `count` steps of the schedule. */
   protected abstract rate(base: number, count: number): number;
 
-  /** To be called at the end of each constructor, when the options are known. */
+  /** Call at the end of each constructor, when the options are set. */
   protected apply(): void {
     for (const [i, group] of this.#optimizer.paramGroups.entries())
       group.lr = this.rate(this.#baseLrs[i]!, this.#count);
@@ -83,7 +83,7 @@ export class StepLR extends Timed {
   }
 }
 
-/** lr = base · gamma^(milestones reached). */
+/** lr = base · gamma^(number of milestones reached). */
 export class MultiStepLR extends Timed {
   readonly milestones: readonly number[];
   readonly gamma: number;
@@ -131,7 +131,7 @@ export class CosineAnnealingLR extends Timed {
   }
 }
 
-/** lr = base · (a line from startFactor to endFactor over totalIters steps, endFactor after them): a warm-up. */
+/** Warm-up: lr = base · f, where f changes linearly from startFactor to endFactor over totalIters steps, then stays. */
 export class LinearLR extends Timed {
   readonly startFactor: number;
   readonly endFactor: number;
@@ -161,16 +161,16 @@ export class LinearLR extends Timed {
 /** Options of {@link WarmupDecay}, in calls of `step()`. */
 export interface WarmupDecayOptions {
   totalSteps: number;
-  /** The rate rises over the first this many steps: base · 1/n, 2/n, … base. */
+  /** Number of steps n over which the rate rises: base · 1/n, base · 2/n, … base. */
   warmupSteps?: number;
-  /** The rate falls towards 0 over the last this many steps; all that follow the warm-up by default. */
+  /** Number of last steps over which the rate falls to 0; all steps after the warm-up by default. */
   decaySteps?: number;
   shape?: 'linear' | 'cosine';
 }
 
 /**
- * A short run's schedule: the rate rises in a line, stays at its base, and falls to 0 in a line or half a
- * cosine. No step has rate 0 before `totalSteps` are over. Call `step()` after each optimizer step.
+ * Schedule for a run of fixed length: the rate rises linearly, stays constant, and falls to 0 linearly or along half a
+ * cosine. It is above 0 until `totalSteps` steps are over. Call `step()` after each optimizer step.
  *
  * @example
  * const schedule = new WarmupDecay(optimizer, { totalSteps: 250, warmupSteps: 30, decaySteps: 75 });
@@ -191,7 +191,7 @@ export class WarmupDecay extends Timed {
     checkCount('WarmupDecay', 'decaySteps', decaySteps, 0);
     if (warmupSteps + decaySteps > totalSteps)
       throw new UsageError({
-        what: 'WarmupDecay got more steps of warm-up and decay than there are',
+        what: 'WarmupDecay got more warm-up and decay steps than total steps',
         expected: `at most ${totalSteps} together`,
         got: `${warmupSteps} and ${decaySteps}`,
       });
@@ -216,21 +216,20 @@ export interface PlateauOptions {
   /** Whether the metric should fall or rise. */
   mode?: 'min' | 'max';
   factor?: number;
-  /** Bad steps that are borne before the rate falls. */
+  /** Number of steps without improvement that are tolerated before the rate falls. */
   patience?: number;
-  /** How much better than the best a metric must be to count. */
+  /** Minimum change of the metric that counts as an improvement. */
   threshold?: number;
   thresholdMode?: 'rel' | 'abs';
-  /** Steps after a fall in which bad ones do not count. */
+  /** Number of steps after a reduction during which steps without improvement do not count. */
   cooldown?: number;
   minLr?: number;
-  /** A smaller change of the rate is left out. */
+  /** Smaller changes of the rate are skipped. */
   eps?: number;
 }
 
 /**
- * Multiplies the rate by `factor` when the metric has not improved for more than `patience` steps: the paper's
- * own rule with factor 0.1, there by hand (section 5).
+ * Multiplies the rate by `factor` if the metric has not improved for more than `patience` steps.
  */
 export class ReduceLROnPlateau implements Schedule {
   readonly #optimizer: HasRates;
@@ -260,7 +259,7 @@ export class ReduceLROnPlateau implements Schedule {
   step(metric?: number): void {
     if (typeof metric !== 'number')
       throw new UsageError({
-        what: 'ReduceLROnPlateau has nothing to watch',
+        what: 'ReduceLROnPlateau needs a metric',
         expected: 'schedule.step(metric), such as the validation loss',
         got: metric === undefined ? 'step()' : shown(metric),
         ...(metric === undefined ? {} : { next: 'read a tensor with await loss.item()' }),
@@ -342,14 +341,14 @@ function checkCount(schedule: string, name: string, value: number, least: number
   });
 }
 
-/** @throws UsageError for what has no groups with rates */
+/** @throws UsageError unless the object has parameter groups with learning rates */
 function checkOptimizer(optimizer: HasRates): HasRates {
   if (Array.isArray((optimizer as HasRates | undefined)?.paramGroups)) return optimizer;
   throw new UsageError({
     what: 'A schedule changes the rates of an optimizer',
     expected: 'an optimizer, such as new SGD(model.parameters(), { lr: 0.1 })',
     got: shown(optimizer),
-    next: 'make the optimizer first, and pass it',
+    next: 'create the optimizer first, and pass it',
   });
 }
 
@@ -372,5 +371,5 @@ const badState = (schedule: string, groups: number, state: unknown): CheckpointE
     what: `The saved state does not fit this ${schedule}`,
     expected: `the state of a ${schedule} over ${groups} parameter groups`,
     got: excerpt(state),
-    next: 'make the schedule with the options of the run that saved it',
+    next: 'create the schedule with the options of the run that saved it',
   });

@@ -3,12 +3,12 @@ import { makeArray } from '../graph/types.js';
 import type { Parameter } from '../tensor/tensor.js';
 import type { Group } from './sgd-options.js';
 
-/** A group's numbers as leaves: values of a run, not of a plan, so that changing them compiles nothing. */
+/** A group's hyperparameters as graph leaves: their values are passed with each run, so changing them does not recompile. */
 export class Factors {
   readonly step: Node;
   readonly undamped: Node;
   readonly weightDecay: Node;
-  /** By the value: parameters of one group share a leaf, unless one of them sat out a change of the rate. */
+  /** By value: parameters of a group share a leaf, unless one of them had no gradient when the rate changed. */
   readonly #momentum = new Map<number, Node>();
   readonly #group: Group;
   readonly #leaf: (value: number) => Node;

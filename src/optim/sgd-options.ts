@@ -2,42 +2,42 @@ import { shown } from '../errors/arguments.js';
 import { UsageError } from '../errors/errors.js';
 import type { Parameter } from '../tensor/tensor.js';
 
-/** Options of `SGD`; all but the rate have PyTorch's defaults. */
+/** Options of `SGD`; all except `lr` have PyTorch's defaults. */
 export interface SGDOptions {
   /** Learning rate. */
   lr: number;
   /** In [0, 1). */
   momentum?: number;
-  /** In [0, 1): how much of the gradient stays out of the momentum. */
+  /** In [0, 1): the momentum buffer adds (1 − dampening) · gradient. */
   dampening?: number;
   weightDecay?: number;
   nesterov?: boolean;
   /**
-   * The paper's own rule (section 5): v ← momentum · v − lr · (weightDecay · p + g); p ← p + v. The rate is part of
-   * the velocity, so that a fall of the rate slows down new gradients and not those that are under way.
+   * The rule of Krizhevsky et al. 2012 (section 5): v ← momentum · v − lr · (weightDecay · p + g); p ← p + v. The velocity
+   * includes the rate, so a lower rate affects new gradients only, not those already in the velocity.
    */
   rateInVelocity?: boolean;
-  /** Multiplies `lr`, which schedules set; for layers that learn slower or faster than the others. 1 unless given. */
+  /** Factor on `lr`, for layers that should learn slower or faster than others; 1 by default. Schedules change `lr` only. */
   lrScale?: number;
 }
 
-/** Parameters, with or without their names: `model.parameters()` or `model.namedParameters()`. */
+/** Parameters, with or without names: `model.parameters()` or `model.namedParameters()`. */
 export type Parameters = Iterable<Member>;
 export type Member = Parameter | readonly [string, Parameter];
 
-/** Parameters with options of their own. */
+/** Parameters with their own options. */
 export interface ParameterGroup extends Partial<SGDOptions> {
   params: Parameters;
 }
 
-/** What a group runs with. Every number may be changed between steps. */
+/** The options of a group. Every number may be changed between steps. */
 export type Group = Required<SGDOptions> & { readonly parameters: readonly Parameter[] };
 
-/** The part of the state that is plain JSON. */
+/** The part of the state that is JSON data. */
 export interface SGDState {
   readonly steps: number;
   readonly groups: Required<SGDOptions>[];
-  /** With `rateInVelocity`: the rate of each parameter's last step, by name. */
+  /** Rate of each parameter's last step, by name; only with `rateInVelocity`. */
   readonly rates?: Readonly<Record<string, number>>;
 }
 
@@ -55,7 +55,7 @@ export const SGD_OPTIONS: readonly string[] = ['lr', ...Object.keys(DEFAULTS)];
 export const isGroup = (item: unknown): item is ParameterGroup =>
   typeof item === 'object' && item !== null && 'params' in item;
 
-/** @throws UsageError for numbers that SGD cannot work with */
+/** @throws UsageError if an option is not valid */
 export function checkOptions({
   lr,
   momentum,
@@ -68,7 +68,7 @@ export function checkOptions({
   const demand = (fits: boolean, name: string, expected: string, got: unknown): void => {
     if (!fits) throw new UsageError({ what: `SGD got a bad ${name}`, expected, got: String(got) });
   };
-  // A text such as "0.9" would pass for a number in what follows.
+  // A string such as "0.9" would pass the comparisons below.
   for (const [name, value] of Object.entries({ momentum, dampening, weightDecay, lrScale }))
     demand(typeof value === 'number', name, 'a number', shown(value));
   for (const [name, value] of Object.entries({ nesterov, rateInVelocity }))

@@ -26,22 +26,22 @@ import {
 interface Slot {
   readonly name: string;
   readonly momentum: Parameter;
-  /** Whether the first gradient has gone in; until then the momentum is zero. */
+  /** Whether the momentum contains a gradient yet; until then it is zero. */
   started: boolean;
-  /** The rate of the last step, which the velocity is counted in. */
+  /** The rate of the last step: the velocity is the momentum times this rate. */
   lr: number;
 }
 
 /**
- * Stochastic gradient descent by PyTorch's rule: g ← g + weightDecay · p; b ← momentum · b + (1 − dampening) · g
- * (b ← g the first time); p ← p − lr · b, or p ← p − lr · (g + momentum · b) with Nesterov. The rate stands
- * outside of the momentum, unlike in the paper (section 5); the two differ when the rate changes, and
- * `rateInVelocity` chooses the paper's. It runs on the same b, which is then −v in units of the last rate: all that
- * changes is that momentum becomes momentum · (last rate) / lr.
+ * Stochastic gradient descent with PyTorch's rule: g ← g + weightDecay · p; b ← momentum · b + (1 − dampening) · g
+ * (b ← g in the first step); p ← p − lr · b, or p ← p − lr · (g + momentum · b) with Nesterov. The momentum does not
+ * include the rate, unlike in Krizhevsky et al. 2012 (section 5); the rules differ when the rate changes, and
+ * `rateInVelocity` selects the latter. It uses the same buffer b = −v / (last rate), with the factor
+ * momentum · (last rate) / lr instead of momentum.
  *
- * A step is one run on the device: forward, backward, update, and the loss itself.
+ * A step is one run on the device: forward, backward, update, and the loss.
  *
- * @throws UsageError for options that cannot work
+ * @throws UsageError if an option is not valid
  * @example
  * const optimizer = new SGD(model.parameters(), { lr: 0.01, momentum: 0.9 });
  * optimizer.zeroGrad();
@@ -50,16 +50,16 @@ interface Slot {
  * console.log(await loss.item());
  */
 export class SGD {
-  /** Parameters with the numbers they run with; schedules change `lr` here. */
+  /** Parameters with their options; schedules change `lr` here. */
   readonly paramGroups: readonly Group[];
   readonly #names = new Map<Parameter, string>();
   readonly #slots = new Map<Parameter, Slot>();
-  /** Gradients of steps gone by: their graphs are on weights that exist no longer. */
+  /** Gradients used by earlier steps: their graphs depend on weights that have been overwritten. */
   readonly #consumed = new WeakSet<Node>();
   #steps = 0;
-  /** Averages of the weights, which each step takes along. */
+  /** Moving average of the weights, which each step updates. */
   average: WeightAverage | undefined;
-  /** What `undo()` takes back: momentum that the last step has touched, as it was. */
+  /** State before the last step, for `undo()`. */
   #before: { readonly slot: Slot; readonly started: boolean; readonly lr: number }[] = [];
 
   constructor(params: Parameters | Iterable<ParameterGroup>, options: SGDOptions) {
@@ -80,9 +80,9 @@ export class SGD {
         what: 'SGD got no parameters',
         expected: 'model.parameters(), or groups of parameters',
         got: 'an empty list',
-        next: 'keep the layers of a model in its properties; those in #private fields cannot be seen',
+        next: 'keep the layers of a model in its properties; #private fields cannot be found',
       });
-    // Now, so that the first step has the same structure as the later ones.
+    // Allocated now, so that the first step has the same graph as later steps.
     for (const { momentum, parameters } of this.paramGroups)
       if (momentum !== 0)
         for (const parameter of parameters)
@@ -103,29 +103,29 @@ export class SGD {
       throw new UsageError({
         what: 'SGD got a parameter twice',
         expected: 'each parameter in one group',
-        got: `${name} again, which is ${this.#names.get(parameter)}`,
+        got: `${name}, which is the same parameter as ${this.#names.get(parameter)}`,
       });
     this.#names.set(parameter, name);
     return parameter;
   }
 
-  /** How many steps have been taken. */
+  /** Number of steps so far. */
   get steps(): number {
     return this.#steps;
   }
 
-  /** Forgets the gradients. Call it before each `backward()`. */
+  /** Sets all gradients to null. Call it before each `backward()`. */
   zeroGrad(): void {
     for (const parameter of this.#names.keys()) parameter.grad = null;
   }
 
   /**
-   * Queues the run that updates every parameter that has a gradient; nothing is waited for. The losses that the
-   * gradients came from are computed in the same run, so that reading them later costs nothing.
+   * Queues a run that updates every parameter that has a gradient, without waiting for it. The losses from which the
+   * gradients came are computed in the same run, so reading them later costs nothing.
    *
-   * @param compute further tensors whose values are wanted from before the update, such as predictions
-   * @param guard a scalar: where it turns out not to be a finite number, the run changes nothing; see `undo()`
-   * @throws DeviceError when a parameter is on no device; UsageError when there is nothing to do
+   * @param compute further tensors to compute before the update, such as predictions
+   * @param guard a scalar: if it is NaN or infinite, the run changes nothing; then call `undo()`
+   * @throws DeviceError if a parameter is on the host; UsageError if no parameter has a gradient
    */
   step(options: { compute?: readonly Tensor[]; guard?: Tensor } = {}): void {
     checkOptionNames('step', options, ['compute', 'guard']);
@@ -135,7 +135,7 @@ export class SGD {
     const grads: Node[] = [];
     const devices = new Set<Device>();
     for (const group of this.paramGroups) {
-      // A schedule may have set a rate that this rule would divide by.
+      // A schedule may have set the rate to 0, by which this rule would divide.
       if (group.rateInVelocity) checkOptions(group);
       const ready = group.parameters.filter((parameter) => parameter.grad !== null);
       for (const parameter of ready) this.#checkFresh(parameter);
@@ -150,7 +150,7 @@ export class SGD {
     }
     if (changes.length === 0)
       throw new UsageError({
-        what: 'step() found no gradient to follow',
+        what: 'step() found no gradients',
         expected: 'loss.backward() before optimizer.step()',
         got: 'parameters without gradients',
       });
@@ -169,7 +169,7 @@ export class SGD {
     this.#steps++;
   }
 
-  /** Takes back what is known here of the last step, for one that its guard kept from changing anything. */
+  /** Reverts the optimizer's bookkeeping of the last step, if its guard kept the step from changing anything. */
   undo(): void {
     for (const { slot, started, lr } of this.#before) Object.assign(slot, { started, lr });
     this.#before = [];
@@ -180,7 +180,7 @@ export class SGD {
   #deviceOf(parameter: Parameter): Device {
     if (parameter.storage) return parameter.storage.device;
     throw new DeviceError({
-      what: `The parameter ${this.#label(parameter)} is on no device`,
+      what: `The parameter ${this.#label(parameter)} is not on a device`,
       expected: 'parameters that the device can update in place',
       got: 'values on the host',
       next: 'await model.to(device) before training',
@@ -191,7 +191,7 @@ export class SGD {
     return `${this.#names.get(parameter)} ${showShape(parameter.shape)}`;
   }
 
-  /** A gradient that was used before, alone or in a sum, means that zeroGrad() was forgotten. */
+  /** A gradient that was used before, alone or in a sum, means that zeroGrad() was not called. */
   #checkFresh(parameter: Parameter): void {
     const { node } = parameter.grad!;
     const old = [node, ...(node.op === 'add' ? node.inputs : [])].find((n) => this.#consumed.has(n));
@@ -213,14 +213,14 @@ export class SGD {
       slot = { name: this.#names.get(parameter)!, momentum, started: false, lr: 0 };
       this.#slots.set(parameter, slot);
     }
-    // On the host until now, so the values are on the device when the call returns.
+    // The momentum is on the host, so place() is complete when the call returns.
     if (!slot.momentum.storage) void slot.momentum.place(device);
     if (slot.momentum.storage?.device === device) return slot;
     throw new DeviceError({
-      what: `The parameter ${this.#label(parameter)} has moved away from its momentum`,
+      what: `The parameter ${this.#label(parameter)} is on another device than its momentum`,
       expected: slot.momentum.storage?.device.name ?? 'one device for both',
       got: device.name,
-      next: 'move the model first, then make its optimizer',
+      next: 'move the model first, then create its optimizer',
     });
   }
 
@@ -232,7 +232,7 @@ export class SGD {
     if (momentum !== 0) {
       const slot = this.#slot(parameter, this.#deviceOf(parameter));
       const buffer = slot.momentum.node;
-      // A momentum of zeros makes the first step right without a case of its own, but for the dampening.
+      // With zero momentum the general rule is also correct for the first step, except for dampening.
       let next = g;
       const carried = factors.momentum(rateInVelocity && slot.started ? slot.lr / (lr * lrScale) : 1);
       if (dampening === 0) next = ops.addScaled(g, buffer, carried);
@@ -244,7 +244,7 @@ export class SGD {
     return changes;
   }
 
-  /** Everything that the next steps depend on: momentum tensors by parameter name, and plain numbers. */
+  /** The state that later steps depend on: momentum tensors by parameter name, and JSON data. */
   stateDict(): { tensors: Map<string, Parameter>; state: SGDState } {
     const started = [...this.#slots.values()].filter((slot) => slot.started);
     return {
@@ -260,9 +260,9 @@ export class SGD {
   }
 
   /**
-   * Continues where `stateDict()` was taken, numbers and momentum alike. Nothing changes unless everything fits.
+   * Restores a state from `stateDict()`. Nothing changes unless everything fits.
    *
-   * @throws CheckpointError for a state of other parameters, ShapeError for a momentum of another shape
+   * @throws CheckpointError if the state belongs to other parameters, ShapeError if a momentum has another shape
    */
   loadStateDict({ tensors, state }: { tensors: ReadonlyMap<string, SavedTensor>; state: SGDState }): void {
     if (state.groups.length !== this.paramGroups.length)
@@ -270,7 +270,7 @@ export class SGD {
         what: 'The optimizer’s saved state has other parameter groups',
         expected: `${this.paramGroups.length} groups`,
         got: `${state.groups.length}`,
-        next: 'make the optimizer with the options of the run that saved it',
+        next: 'create the optimizer with the options of the run that saved it',
       });
     const byName = new Map([...this.#names].map(([parameter, name]) => [`momentum.${name}`, parameter]));
     for (const [name, saved] of tensors) {
@@ -281,7 +281,7 @@ export class SGD {
           what: `The optimizer’s saved state has ${name}, which belongs to no parameter`,
           expected: `names such as ${[...byName.keys()][0]}`,
           got: name,
-          next: 'make the optimizer from the same model, with or without names as before',
+          next: 'create the optimizer from the same model, and with or without names as before',
         });
       if (!sameShape(saved.shape, parameter.shape))
         throw new ShapeError({
@@ -311,14 +311,14 @@ export class SGD {
     this.#steps = state.steps;
   }
 
-  /** A velocity means nothing without the rate that it is counted in. */
+  /** With `rateInVelocity`, each momentum needs the rate of its last step. */
   #checkRates({ groups, rates = {} }: SGDState, names: readonly string[]): void {
     if (!groups.some((group) => group.rateInVelocity)) return;
     const bad = names.find((name) => !(Number(rates[name.replace('momentum.', '')]) > 0));
     if (bad === undefined) return;
     throw new CheckpointError({
-      what: `The optimizer’s saved state has ${bad} without the rate that it is counted in`,
-      expected: 'a rate above 0 for each momentum, as rateInVelocity needs it',
+      what: `The optimizer’s saved state has ${bad} without the rate of its last step`,
+      expected: 'a rate above 0 for each momentum, which rateInVelocity needs',
       got: String(rates[bad.replace('momentum.', '')]),
       next: 'resume from a checkpoint of a run with this rule',
     });

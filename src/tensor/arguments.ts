@@ -12,7 +12,7 @@ import {
   type TypedArray,
 } from '../graph/types.js';
 
-/** @throws UsageError for what is no list of sizes */
+/** @throws UsageError unless `shape` is a list of sizes */
 export function checkShape(owner: string, shape: unknown): asserts shape is Shape {
   if (isShape(shape)) return;
   throw new UsageError({
@@ -23,7 +23,7 @@ export function checkShape(owner: string, shape: unknown): asserts shape is Shap
   });
 }
 
-/** @throws UsageError for a type that tensors do not have */
+/** @throws UsageError unless `dtype` is a valid element type */
 export function checkDType(owner: string, dtype: unknown): asserts dtype is DType {
   if (isDType(dtype)) return;
   throw new UsageError({
@@ -33,7 +33,7 @@ export function checkDType(owner: string, dtype: unknown): asserts dtype is DTyp
   });
 }
 
-/** @throws UsageError or ShapeError unless an array holds as many values as a shape says */
+/** @throws UsageError or ShapeError unless `data` is a typed array with as many values as `shape` has elements */
 export function checkValues(owner: string, data: unknown, shape: unknown): void {
   asTypedArray(owner, data);
   checkShape(owner, shape);
@@ -46,7 +46,7 @@ export function checkValues(owner: string, data: unknown, shape: unknown): void 
   });
 }
 
-/** An array of a type that tensors have; a canvas's bytes are bytes. @throws UsageError for any other */
+/** Checks that `data` is a typed array that tensors support; converts Uint8ClampedArray (a canvas). @throws UsageError */
 export function asTypedArray(owner: string, data: unknown): TypedArray {
   if (isTypedArray(data)) return data;
   if (data instanceof Uint8ClampedArray) return new Uint8Array(data.buffer, data.byteOffset, data.length);
@@ -60,7 +60,7 @@ export function asTypedArray(owner: string, data: unknown): TypedArray {
   });
 }
 
-/** Values as an array of a type. @throws UsageError for one that the type cannot hold */
+/** Converts values to a typed array. @throws UsageError for a value that the type cannot represent */
 export function convert(values: TypedArray | readonly number[], dtype: DType): TypedArray {
   const data = makeArray(dtype, values.length);
   data.set(values as never);
@@ -69,14 +69,14 @@ export function convert(values: TypedArray | readonly number[], dtype: DType): T
       if (data[i] !== values[i])
         throw new UsageError({
           what: `A tensor of ${dtype} cannot hold ${values[i]}`,
-          expected: dtype === 'uint8' ? 'whole numbers from 0 to 255' : 'whole numbers of 32 bits',
+          expected: dtype === 'uint8' ? 'integers from 0 to 255' : '32-bit integers',
           got: String(values[i]),
           next: "use dtype 'float32'",
         });
   return data;
 }
 
-/** Nested arrays as one, and their shape. @throws UsageError for what is no number, ShapeError where lengths differ */
+/** Flattens nested arrays. @throws UsageError for values that are not numbers, ShapeError if lengths differ */
 export function flatten(values: unknown): { flat: number[]; shape: number[] } {
   const shape: number[] = [];
   for (let level = values; Array.isArray(level); level = level[0]) shape.push(level.length);
@@ -112,7 +112,7 @@ export function flatten(values: unknown): { flat: number[]; shape: number[] } {
   return { flat, shape };
 }
 
-/** Axes of a reduction. @throws UsageError for options in their place, as { dim: 1 } */
+/** Axes of a reduction. @throws UsageError for anything else, such as { dim: 1 } */
 export function axesOf(
   method: string,
   axes: number | readonly number[] | undefined,
@@ -134,7 +134,7 @@ export function axesOf(
   });
 }
 
-/** Integers given one by one, or as one list. */
+/** Integers passed as separate arguments or as one array. */
 export function listOf(
   method: string,
   expected: string,
@@ -142,5 +142,5 @@ export function listOf(
 ): readonly number[] {
   const list: unknown = given.length === 1 && typeof given[0] !== 'number' ? given[0] : given;
   if (Array.isArray(list) && list.every(Number.isInteger)) return list;
-  throw new UsageError({ what: `${method}() got something else`, expected, got: shown(list) });
+  throw new UsageError({ what: `${method}() got bad arguments`, expected, got: shown(list) });
 }

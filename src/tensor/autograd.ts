@@ -7,14 +7,14 @@ import { operationOf } from '../ops/operation.js';
 import { withScope } from '../ops/scope.js';
 
 /**
- * Reverse-mode differentiation: gradient nodes of a scalar with regard to each target that it depends on.
- * Nothing is computed; gradients are more graph.
+ * Reverse-mode differentiation: the gradients of a scalar with respect to all targets on which it depends, as new graph
+ * nodes. Nothing is computed.
  */
 export function gradients(root: Node, seed: Node, isTarget: (node: Node) => boolean): Map<Node, Node> {
   const needed = nodesTowards(root, isTarget);
   const grads = new Map<Node, Node>([[root, seed]]);
   const result = new Map<Node, Node>();
-  // Ids grow from inputs to results, so descending order meets every user of a value before the value itself.
+  // Ids increase from inputs to results, so in descending order every user of a value comes before the value.
   for (const node of [...needed].sort((a, b) => b.id - a.id)) {
     const grad = grads.get(node);
     if (!grad) continue;
@@ -25,9 +25,9 @@ export function gradients(root: Node, seed: Node, isTarget: (node: Node) => bool
     if (!rule)
       throw new UsageError({
         what: `The operation ${node.op}${node.scope ? ` in ${node.scope}` : ''} cannot be differentiated`,
-        expected: 'operations that have a gradient on the way from the loss to what is trained',
-        got: `one of ${showShape(node.shape)} that has none`,
-        next: 'detach() its input or its result, if no gradient is to go through it',
+        expected: 'differentiable operations between the loss and the trained parameters',
+        got: `an operation without a gradient, with a result of shape ${showShape(node.shape)}`,
+        next: 'detach() its input or its result if no gradient should flow through it',
       });
     withScope(node.scope, () => {
       rule(node, grad).forEach((g, i) => {
@@ -41,7 +41,7 @@ export function gradients(root: Node, seed: Node, isTarget: (node: Node) => bool
   return result;
 }
 
-/** Nodes on a path from the root to a target. What has been computed on weights that are gone is a constant. */
+/** Nodes on a path from the root to a target. Values computed from weights before an update are constants. */
 function nodesTowards(root: Node, isTarget: (node: Node) => boolean): Set<Node> {
   const all = new Set<Node>();
   const stack = [root];

@@ -2,7 +2,7 @@ import type { Device } from '../backend/backend.js';
 import { shown } from '../errors/arguments.js';
 import { UsageError } from '../errors/errors.js';
 
-/** @throws UsageError for what is no device, such as a name or a promise of one */
+/** @throws UsageError unless the value is a Device; it may be a name or a promise instead */
 export function checkDevice(device: unknown): asserts device is Device {
   const { run, write, read } = (device ?? {}) as Partial<Record<keyof Device, unknown>>;
   if ([run, write, read].every((part) => typeof part === 'function')) return;
@@ -13,7 +13,7 @@ export function checkDevice(device: unknown): asserts device is Device {
     got: shown(device),
     next:
       device instanceof Promise
-        ? 'await it: device.best() gives a promise'
+        ? 'await it: device.best() returns a promise'
         : pair
           ? 'pass its device: const { device } = await device.open()'
           : 'use await device.best() in Node, and referenceDevice() in a browser',

@@ -3,21 +3,21 @@ import type { Node } from '../graph/node.js';
 import { type Parameter, update } from './tensor.js';
 
 /*
- * Buffers that a forward pass changes (batch norm's running statistics). Their new values are only graph until
- * the optimizer's step takes them along, so that a training step stays one run. Two forward passes before a
- * step chain; leaving training mode, reading or loading the state and moving the model write them first. So
- * the values that anyone sees are those PyTorch would have.
+ * Updates of buffers by forward passes (batch norm's running statistics). The new values stay graph nodes until the
+ * optimizer's step writes them in its own run, so that a training step is one run. Several forward passes before a step
+ * accumulate. Leaving training mode, reading or loading the state, and moving the model write pending updates first, so
+ * visible values are always those that PyTorch would have.
  */
 
 interface Pending {
   readonly value: Node;
-  /** Forward passes waiting in this value. */
+  /** Number of forward passes in this value. */
   readonly depth: number;
 }
 
 const pending = new Map<Parameter, Pending>();
 
-/** Forward passes without a step after which the values are written anyway, or their graphs would pile up. */
+/** Forward passes without a step after which the values are written, to limit the size of their graph. */
 const MAX_DEPTH = 32;
 
 export interface Change {
@@ -25,10 +25,10 @@ export interface Change {
   readonly value: Node;
 }
 
-/** A buffer's value as the next operation should see it. */
+/** A buffer's value, including pending updates. */
 export const latestNode = (buffer: Parameter): Node => pending.get(buffer)?.value ?? buffer.node;
 
-/** Replaces a buffer's value at the next step. A buffer that is on no device yet keeps its value. */
+/** Replaces a buffer's value at the next step. A buffer on the host keeps its value. */
 export function deferUpdate(buffer: Parameter, value: Node): void {
   if (!buffer.storage) return;
   const depth = (pending.get(buffer)?.depth ?? 0) + 1;
@@ -36,14 +36,14 @@ export function deferUpdate(buffer: Parameter, value: Node): void {
   if (depth >= MAX_DEPTH) flushPending([buffer]);
 }
 
-/** Removes and returns the waiting changes on a device, for a run that makes them. */
+/** Removes and returns the pending updates of a device, for a run that writes them. */
 export function takePending(device: Device): Change[] {
   const found = [...pending].filter(([buffer]) => buffer.storage?.device === device);
   for (const [buffer] of found) pending.delete(buffer);
   return found.map(([parameter, { value }]) => ({ parameter, value }));
 }
 
-/** Queues a run that writes the waiting changes of these buffers, if there are any. */
+/** Queues a run that writes the pending updates of these buffers, if there are any. */
 export function flushPending(buffers: Iterable<Parameter>): void {
   const changes: Change[] = [];
   for (const parameter of buffers) {

@@ -1,18 +1,18 @@
 import { Generator, type GeneratorState } from '../random.js';
 
 /**
- * Counter words of dropout keys carry this bit. Streams of a Generator stay below 2^53 and forks set the
- * highest bit, so that no mask shares a block with any of them, whatever the seeds.
+ * This bit is set in the counters of dropout keys. Streams of a Generator are below 2^53 and forks set the highest bit,
+ * so dropout masks never share random numbers with them, whatever the seeds.
  */
 const KEY_TAG = 0x40000000;
 const TWO32 = 2 ** 32;
-/** The fork that initialisers draw from, apart from whatever else is seeded with the same number. */
+/** Fork number of the generator for initialisers, which separates it from other generators with the same seed. */
 const INIT_FORK = 1;
 
-/** Everything that decides the library's random numbers to come; survives `JSON.stringify`. */
+/** State of the global random numbers, as JSON data. */
 export interface RandomState {
   key: [number, number];
-  /** How many keys have been drawn. */
+  /** Number of keys drawn so far. */
   counter: number;
   init: GeneratorState;
 }
@@ -23,11 +23,11 @@ let init: Generator;
 manualSeed(0);
 
 /**
- * Seeds initialisers and dropout. Without a call the seed is 0, so that a program gives the same numbers each
- * time that it runs.
+ * Seeds initialisers and dropout. The default seed is 0, so a program that does not call this gives the same numbers in
+ * every run.
  *
  * @param seed any safe integer
- * @throws UsageError for anything else
+ * @throws UsageError if the seed is not a safe integer
  * @example
  * manualSeed(42);
  * const model = new MyNet(); // the same weights every time
@@ -39,27 +39,27 @@ export function manualSeed(seed: number): void {
   init = generator.fork(INIT_FORK);
 }
 
-/** The generator that layers initialise themselves from. */
+/** The generator for initial parameter values. */
 export const initGenerator = (): Generator => init;
 
-/** A key for one random operation of the graph: two Philox key words and two counter words; never the same twice. */
+/** A unique key for one random operation: two Philox key words and two counter words. */
 export function nextKey(): Int32Array {
   const words = Int32Array.of(key[0], key[1], counter % TWO32, Math.floor(counter / TWO32) | KEY_TAG);
   counter++;
   return words;
 }
 
-/** A copy of the random state, to be saved with a checkpoint. */
+/** A copy of the global random state, for a checkpoint. */
 export const randomState = (): RandomState => ({ key: [...key], counter, init: init.state() });
 
 /**
- * Continues exactly where `randomState()` was taken.
+ * Restores a state from `randomState()`.
  *
- * @throws UsageError for a state that is not one
+ * @throws UsageError if the state is not valid
  */
 export function setRandomState(state: RandomState): void {
   init = Generator.fromState(state.init);
-  // The same checks that a generator's own state gets.
+  // Reuses the checks of a generator's state.
   ({ key, position: counter } = Generator.fromState({
     key: state.key,
     stream: 0,

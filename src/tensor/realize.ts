@@ -9,7 +9,7 @@ import type { DeviceStorage } from './storage.js';
 
 let fallback: Device | undefined;
 
-/** The device for graphs that touch no device memory, such as a computation on host tensors alone. */
+/** Sets the device for graphs that use no device memory: computations on host tensors only. */
 export function setDefaultDevice(device: Device): void {
   checkDevice(device);
   fallback = device;
@@ -18,7 +18,7 @@ export function setDefaultDevice(device: Device): void {
 export function defaultDevice(): Device {
   if (fallback) return fallback;
   throw new DeviceError({
-    what: 'There is no device to compute on yet',
+    what: 'No default device is set',
     expected: 'a default device',
     got: 'none',
     next: "import 'paperweight' (which sets the reference device), or call setDefaultDevice(device)",
@@ -26,10 +26,10 @@ export function defaultDevice(): Device {
 }
 
 /**
- * Computes outputs and applies updates in one run of one plan, without waiting for it: the outputs' values
- * can be awaited with `valuesOf`.
+ * Queues one run of a plan that computes outputs and writes updates, without waiting for it. `valuesOf` waits for the
+ * outputs.
  *
- * @param guard a scalar that nobody has computed yet: the updates are left out where it turns out not to be finite
+ * @param guard a scalar that has not been computed yet: if it is NaN or infinite, the run writes no updates
  */
 export function realize(
   outputs: readonly Node[],
@@ -48,7 +48,7 @@ export function realize(
     bound.feeds,
     bound.storages.map((s) => s.id),
   );
-  // A failed run must reach whoever awaits a value, and must not end the process when nobody does.
+  // An error is reported by the promises of the values; if they are not awaited, it must not end the process.
   run.catch(() => {});
   for (const { storage } of updates) storage.version++;
   wanted.forEach((node, i) => {
@@ -61,7 +61,7 @@ export function realize(
   });
 }
 
-/** A copy of a node's values, computing them first where nobody has. */
+/** A copy of a node's values, which are computed first if they are not known yet. */
 export async function valuesOf(node: Node): Promise<TypedArray> {
   const here = known(node);
   if (here) return here.slice();
@@ -69,13 +69,13 @@ export async function valuesOf(node: Node): Promise<TypedArray> {
     if (isStale(node)) throw staleError(node);
     return (node.source.storage as DeviceStorage).read();
   }
-  // What is already on its way need not be computed again.
+  // Wait for values that queued runs compute, instead of computing them again.
   await Promise.all(arriving(node));
   realize([node], []);
   return (await node.arriving!).slice();
 }
 
-/** Values below a node that a queued run will deliver. */
+/** Values on which a node depends and that queued runs compute. */
 function arriving(node: Node): Promise<TypedArray>[] {
   const found: Promise<TypedArray>[] = [];
   const seen = new Set<Node>();
@@ -93,12 +93,12 @@ function arriving(node: Node): Promise<TypedArray>[] {
 const known = (node: Node): TypedArray | undefined =>
   node.value ?? (node.source?.kind === 'host' ? node.source.data : undefined);
 
-/** The one device that all of a graph's storages live on. */
+/** The device of a graph's storages. @throws DeviceError if they are on several devices */
 export function deviceOf({ storages }: Bound): Device {
   const devices = new Set(storages.map((s) => s.device as Device));
   if (devices.size > 1)
     throw new DeviceError({
-      what: 'Tensors of one computation live on several devices',
+      what: 'The tensors of one computation are on several devices',
       expected: 'one device',
       got: [...devices].map((d) => d.name).join(' and '),
       next: 'move the model and its inputs to one device with .to(device)',

@@ -12,49 +12,49 @@ import * as ops from '../ops/index.js';
 import { flushPending } from './pending.js';
 import { Parameter, Tensor, update } from './tensor.js';
 
-/** Values to put into a parameter: an array with its shape, as files have them, or another model's parameter. */
+/** Values to load into a parameter: an array with its shape (from a file), or another model's parameter. */
 export type SavedTensor = { readonly data: TypedArray; readonly shape: Shape } | Parameter;
 
 /**
- * Checks that values are values and as many as their shape says.
- * @throws UsageError or ShapeError that names them
+ * Checks that values are a typed array with as many elements as their shape.
+ * @throws UsageError or ShapeError that contains the name
  */
 export function checkSaved(name: string, saved: unknown): asserts saved is SavedTensor {
   if (saved instanceof Parameter) return;
   const { data, shape } = (saved ?? {}) as { data?: unknown; shape?: unknown };
   if (saved instanceof Tensor || !isTypedArray(data) || !isShape(shape))
     throw new UsageError({
-      what: `${name} of the weights is not the values of a parameter`,
+      what: `${name} of the weights is not a tensor`,
       expected: 'a parameter of another model, or { data, shape } with a typed array and a list of sizes',
       got: saved instanceof Tensor ? 'a tensor' : typeof saved,
       next: 'pass model.stateDict(), or the tensors of readWeights(file)',
     });
   if (data.length !== sizeOf(shape))
     throw new ShapeError({
-      what: `${name} of the weights is not whole`,
+      what: `${name} of the weights has the wrong number of values`,
       expected: `${sizeOf(shape)} values for ${showShape(shape)}`,
       got: `${data.length} values`,
     });
 }
 
 /**
- * Says why values cannot be taken over now; to be asked of all before any is written.
- * @throws DeviceError for two parameters on two devices
+ * Checks that values can be copied into a parameter; called for all parameters before any is written.
+ * @throws DeviceError if the two parameters are on different devices
  */
 export function checkPlace(name: string, parameter: Parameter, saved: SavedTensor): void {
   if (!(saved instanceof Parameter) || !saved.device || !parameter.device) return;
   if (saved.device === parameter.device) return;
   throw new DeviceError({
-    what: `${name} cannot be copied from one device to another at once`,
-    expected: 'both models on one device, or one of them on none',
+    what: `${name} cannot be copied between two devices`,
+    expected: 'both models on one device, or one of them on the host',
     got: `${saved.device.name} and ${parameter.device.name}`,
-    next: 'load the weights before model.to(device), or bring both models to one device first',
+    next: 'load the weights before model.to(device), or move both models to one device first',
   });
 }
 
 /**
- * Overwrites a parameter. Values that are on a device are copied there, in the order of its work: what happens to the
- * other model later changes nothing here. A parameter that is on no device yet is then on that one.
+ * Overwrites a parameter. Values on a device are copied on that device, in the order of its queue: later changes of the
+ * other model have no effect here. A parameter on the host moves to the device of the values.
  */
 export function loadSaved(parameter: Parameter, saved: SavedTensor): void {
   if (saved === parameter) return;
@@ -71,7 +71,7 @@ export function loadSaved(parameter: Parameter, saved: SavedTensor): void {
     parameter.load(values);
     return;
   }
-  // On the host until now, so that the values are on the device when the call returns.
+  // The parameter is on the host, so place() is complete when the call returns.
   if (!parameter.storage) void parameter.place(saved.device!);
   const { dtype } = parameter;
   const same = saved.dtype === dtype;

@@ -13,16 +13,16 @@ import {
 let nextId = 1;
 
 const PIECE_BYTES = 4 * 1024 * 1024;
-/** Buffers between uses: saving a model again and again must not leave garbage of its size each time. */
+/** Unused buffers, for reuse: saving a model often must not create garbage of its size each time. */
 const idle: { room: ArrayBufferLike; own: ArrayBuffer }[] = [];
 
-/** Shared with the device's thread. A page that is not isolated has no shared memory, and no such thread either. */
+/** Memory shared with the device's thread. A web page without cross-origin isolation has neither. */
 const newRoom = (): ArrayBufferLike =>
   typeof SharedArrayBuffer === 'undefined'
     ? new ArrayBuffer(PIECE_BYTES)
     : new SharedArrayBuffer(PIECE_BYTES);
 
-/** When a storage is garbage, its device memory goes back: users never free anything. */
+/** Frees the device memory of garbage-collected storages, so that users never free anything. */
 const registry = new FinalizationRegistry<{ device: Device; id: number }>(({ device, id }) =>
   device.free(id),
 );
@@ -49,7 +49,7 @@ export class DeviceStorage implements Storage {
     return this.device.read(this.id);
   }
 
-  /** Row-major values, a few megabytes at a time; a piece is good until the next one is asked for. */
+  /** Row-major values, a few megabytes at a time. A piece is valid until the next one is requested. */
   async *pieces(): AsyncGenerator<TypedArray, void, void> {
     const size = sizeOf(this.shape);
     const each = PIECE_BYTES / bytesOf(this.dtype);
@@ -68,7 +68,7 @@ export class DeviceStorage implements Storage {
     }
   }
 
-  /** Overwrites the values; graphs built on the old ones become stale. */
+  /** Overwrites the values; graphs that use the old ones become stale. */
   write(data: TypedArray): void {
     this.version++;
     this.device.write(this.id, this, data);

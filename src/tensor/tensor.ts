@@ -29,24 +29,24 @@ import { checkDevice } from './check-device.js';
 import { realize, valuesOf } from './realize.js';
 import { DeviceStorage } from './storage.js';
 
-/** Leaves whose gradients `backward` collects. */
+/** The tensors of leaves for which `backward` computes gradients. */
 const leafOwners = new WeakMap<Node, Tensor>();
 
-/** Nested arrays of numbers, as they are written in code. */
+/** Nested arrays of numbers, such as [[1, 2], [3, 4]]. */
 export type NestedNumbers = number | readonly NestedNumbers[];
 
 /**
- * A multi-dimensional array, or rather a handle on a value in a graph: operations check shapes at once and
- * compute nothing until `data()`, `item()` or an optimizer's step asks. There is nothing to dispose of.
+ * A multi-dimensional array: a handle on a value in a graph. Operations check shapes at once and compute nothing until
+ * `data()`, `item()` or an optimizer's step needs the value. Memory is freed by the garbage collector.
  *
  * @example
  * const x = tensor([[1, 2], [3, 4]]);
  * console.log(await x.mul(x).sum().item()); // 30
  */
 export class Tensor {
-  /** Gradient left by `backward()`, for leaves that require one. */
+  /** Gradient computed by `backward()`, for leaves that require one. */
   grad: Tensor | null = null;
-  /** The scalars whose `backward()` made this gradient, so that a step computes them in the same run. */
+  /** The scalars whose `backward()` created this gradient; a step computes them in the same run. */
   origins: readonly Tensor[] = [];
   protected current: Node;
 
@@ -67,7 +67,7 @@ export class Tensor {
   get size(): number {
     return sizeOf(this.shape);
   }
-  /** True for a leaf that collects a gradient. */
+  /** True for a leaf for which `backward()` computes a gradient. */
   get requiresGrad(): boolean {
     return leafOwners.has(this.current);
   }
@@ -89,20 +89,20 @@ export class Tensor {
     return (await this.data())[0]!;
   }
 
-  /** The same tensor in a device's memory, where it stays until nobody refers to it. */
+  /** A copy of the tensor in a device's memory. */
   async to(device: Device): Promise<Tensor> {
     checkDevice(device);
     return new Tensor(storageLeaf(new DeviceStorage(device, this, await this.data())));
   }
 
-  /** The same values without history: no gradient flows through. */
+  /** The same values as a constant: no gradient flows through. */
   detach(): Tensor {
     return new Tensor(ops.detach(this.node));
   }
 
   /**
-   * Adds gradient nodes for every leaf that requires a gradient and that this scalar depends on, into `grad`
-   * (summed with what is there, as in PyTorch).
+   * Computes the gradients of this scalar with respect to every leaf that requires one, and adds them to `grad`, as in
+   * PyTorch.
    */
   backward(): void {
     if (this.size !== 1 || !isFloat(this.dtype))
@@ -192,14 +192,14 @@ export class Tensor {
   logSoftmax(axis = -1): Tensor {
     return new Tensor(ops.logSoftmax(this.node, axis));
   }
-  /** 1 where equal, else 0. */
+  /** 1 where the elements are equal, else 0. */
   equal(other: Tensor): Tensor {
     return new Tensor(ops.equal(this.node, operand('equal', other, false)));
   }
   matmul(other: Tensor): Tensor {
     return new Tensor(ops.matmul(this.node, operand('matmul', other, false)));
   }
-  /** Over one axis or several; over all without any. */
+  /** Sum over one or several axes; over all by default. */
   sum(axes?: number | readonly number[], keepDims = false): Tensor {
     return new Tensor(ops.sum(this.node, axesOf('sum', axes, keepDims), keepDims));
   }
@@ -212,7 +212,7 @@ export class Tensor {
   argmax(axis = -1): Tensor {
     return new Tensor(ops.argmax(this.node, axis));
   }
-  /** Another shape for the same elements; one dimension may be -1. */
+  /** The same elements with another shape; one dimension may be -1: it is inferred. */
   reshape(...shape: readonly [Shape] | readonly number[]): Tensor {
     return new Tensor(ops.reshape(this.node, listOf('reshape', 'a shape, such as [2, -1]', shape)));
   }
@@ -239,12 +239,12 @@ export class Tensor {
 
 let parameterUse: ((parameter: Parameter) => void) | undefined;
 
-/** Sets what is told of each parameter that a graph is about to use. */
+/** Sets a listener that is called with each parameter used in a graph. */
 export function onParameterUse(listener: (parameter: Parameter) => void): void {
   parameterUse = listener;
 }
 
-/** A tensor that a module owns and an optimizer changes in place, on its device once it has one. */
+/** A tensor that a module owns and an optimizer updates in place, on the host or on a device. */
 export class Parameter extends Tensor {
   #storage: DeviceStorage | undefined;
   #trainable: boolean;
@@ -269,18 +269,18 @@ export class Parameter extends Tensor {
     return this.#storage;
   }
 
-  /** Row-major values, a few megabytes at a time; a piece is good until the next one is asked for. */
+  /** Row-major values, a few megabytes at a time. A piece is valid until the next one is requested. */
   async *pieces(): AsyncGenerator<TypedArray, void, void> {
     if (this.#storage) yield* this.#storage.pieces();
     else yield await this.data();
   }
 
-  /** Where the values are; undefined while they are on the host. */
+  /** The device of the values; undefined if they are on the host. */
   get device(): Device | undefined {
     return this.#storage?.device;
   }
 
-  /** Moves the values to a device. Values that are still on the host are there when the call returns. */
+  /** Moves the values to a device. For values on the host, the move is complete when the call returns. */
   async place(device: Device): Promise<void> {
     checkDevice(device);
     if (this.#storage?.device === device) return;
@@ -290,7 +290,7 @@ export class Parameter extends Tensor {
     this.#bind(storageLeaf(this.#storage));
   }
 
-  /** Overwrites the values, from a checkpoint say. */
+  /** Overwrites the values, for example from a checkpoint. */
   load(data: TypedArray): void {
     if (!isTypedArray(data))
       throw new UsageError({
@@ -311,22 +311,22 @@ export class Parameter extends Tensor {
   }
 
   /**
-   * An array to fill and then hand to `load()`. On the host it is the parameter's own, so that initialising a
-   * model leaves no garbage of the model's size.
+   * An array to fill and pass to `load()`. For a parameter on the host it is the parameter's own array, so that
+   * initialising a model creates no garbage.
    */
   blank(): TypedArray {
     const source = this.node.source;
     return source?.kind === 'host' ? source.data : makeArray(this.dtype, this.size);
   }
 
-  /** From now on the parameter collects no gradient, and graphs compute none for it. */
+  /** Freezes the parameter: from now on no gradient is computed for it. */
   freeze(): void {
     this.#trainable = false;
     leafOwners.delete(this.current);
     this.grad = null;
   }
 
-  /** To be called when a run that updates the storage has been queued. */
+  /** Call after queuing a run that updates the storage. */
   refresh(): void {
     this.#bind(storageLeaf(this.#storage!));
   }
@@ -340,7 +340,7 @@ export class Parameter extends Tensor {
 /**
  * Queues one run that computes `outputs` and writes new values into parameters.
  *
- * @param guard a scalar of the same run: where it is not a finite number, the parameters keep their values
+ * @param guard a scalar of the same run: if it is NaN or infinite, the parameters keep their values
  */
 export function update(
   changes: readonly { parameter: Parameter; value: Node }[],
@@ -366,9 +366,10 @@ export async function evaluate(...tensors: readonly Tensor[]): Promise<TypedArra
 }
 
 /**
- * A tensor from nested arrays, or from a typed array with a shape. Numbers become float32 unless `dtype` says otherwise.
+ * Creates a tensor from nested arrays, or from a typed array with a shape. Numbers become float32 by default.
  *
- * @throws UsageError for values that are no numbers or that the type cannot hold, ShapeError for arrays of several lengths
+ * @throws UsageError for values that are not numbers or that the type cannot represent, ShapeError if nested arrays differ
+ *   in length
  */
 export function tensor(
   values: NestedNumbers | TypedArray,
@@ -394,7 +395,7 @@ export function tensor(
   return new Tensor(hostLeaf(data, shape ?? found, type), requiresGrad);
 }
 
-/** @throws UsageError for a shape, a value or a type that cannot be */
+/** A tensor with the same value everywhere. @throws UsageError if the shape, the value or the type is not valid */
 export function full(shape: Shape, value: number, dtype: DType = 'float32'): Tensor {
   checkShape('full', shape);
   checkDType('full', dtype);
@@ -408,7 +409,7 @@ export function full(shape: Shape, value: number, dtype: DType = 'float32'): Ten
 export const zeros = (shape: Shape, dtype?: DType): Tensor => full(shape, 0, dtype);
 export const ones = (shape: Shape, dtype?: DType): Tensor => full(shape, 1, dtype);
 
-/** The node of what an operation is given beside the tensor itself. */
+/** The node of a method's argument: a tensor, or a number. */
 function operand(method: string, other: unknown, numbers = true): Node {
   if (other instanceof Tensor) return other.node;
   throw new UsageError({
@@ -419,7 +420,7 @@ function operand(method: string, other: unknown, numbers = true): Node {
       other instanceof Promise
         ? 'await it'
         : Array.isArray(other) || ArrayBuffer.isView(other)
-          ? 'make a tensor of it: tensor(…)'
-          : 'pass one',
+          ? 'convert it with tensor(…)'
+          : 'pass a tensor',
   });
 }

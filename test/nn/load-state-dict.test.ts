@@ -129,7 +129,7 @@ test('what is no state dict is refused in words', () => {
     [{ tensors: new Map() }, /loadStateDict\(weights\.tensors\)/],
     [Object.fromEntries(model.stateDict()), /new Map\(Object\.entries/],
     ['weights.pth', /got "weights\.pth".*loadWeights\(file, model\)/],
-    [new Map([['0.weight', [1, 2]]]), /0\.weight of the weights is not the values/],
+    [new Map([['0.weight', [1, 2]]]), /0\.weight of the weights is not a tensor/],
     [new Map([['0.weight', ones([4, 3])]]), /0\.weight of the weights.*got a tensor/],
     [new Map([['0.weight', { data: [1, 2], shape: [2] }]]), /typed array/],
     [new Map([['0.weight', null]]), /0\.weight of the weights/],

@@ -249,7 +249,7 @@ describe('a state dict', () => {
         () => net.loadStateDict(state, { strict }),
         (error) =>
           error instanceof ShapeError &&
-          /size mismatch: weight \[2, 3\] where the model has \[3, 2\]\. Next: .*skipMismatched/.test(
+          /size mismatch: weight is \[2, 3\], but \[3, 2\] in the model\. Next: .*skipMismatched/.test(
             error.message,
           ),
       );
@@ -257,7 +257,7 @@ describe('a state dict', () => {
     const short = new Map([...state, ['weight', { data: new Float32Array(5), shape: [3, 2] }] as const]);
     assert.throws(
       () => net.loadStateDict(short),
-      /weight of the weights is not whole\. Expected 6 values for \[3, 2\]; got 5 values/,
+      /weight of the weights has the wrong number of values\. Expected 6 values for \[3, 2\]; got 5 values/,
     );
   });
 
@@ -270,7 +270,7 @@ describe('a state dict', () => {
       () => new Linear(2, 3).loadStateDict(state),
       (error) =>
         error instanceof CheckpointError &&
-        /missing: bias; unexpected: gain; size mismatch: weight \[2, 3\] where the model has \[3, 2\]/.test(
+        /missing: bias; unexpected: gain; size mismatch: weight is \[2, 3\], but \[3, 2\] in the model/.test(
           error.message,
         ),
     );

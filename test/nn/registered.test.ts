@@ -55,7 +55,7 @@ test('modules and parameters in arrays, objects, Maps and Sets are the model’s
 test('a module without a name, and two of one name, are refused', () => {
   assert.throws(
     () => new Net(new Map([[{}, linear()]])).parameters(),
-    /in parts has no name.*texts or numbers/,
+    /in parts has no name.*strings or numbers/,
   );
   const twice = new Net(
     new Map<unknown, unknown>([

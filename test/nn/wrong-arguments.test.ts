@@ -49,14 +49,11 @@ const WRONG: readonly (readonly [call: () => unknown, words: RegExp])[] = [
   [() => new N.CrossEntropyLoss({ label_smoothing: 0.1 }), /did you mean labelSmoothing\?/],
   [() => new N.CrossEntropyLoss({ labelSmoothing: '0.1' }), /labelSmoothing/],
   [() => new N.CrossEntropyLoss('sum'), /options by name/],
-  [
-    () => new N.Sequential([layer]),
-    /Sequential got something that is no module.*new Sequential\(\.\.\.layers\)/,
-  ],
+  [() => new N.Sequential([layer]), /Sequential takes modules only.*new Sequential\(\.\.\.layers\)/],
   [() => new N.Sequential(layer, nn.ReLU), /class with new/],
   [() => new N.Sequential(layer, undefined), /got undefined/],
-  [() => N.inspect(layer), /inspect runs a shape/],
-  [() => N.inspect([3, 2, 2], layer), /inspect runs a shape/],
+  [() => N.inspect(layer), /inspect takes a model/],
+  [() => N.inspect([3, 2, 2], layer), /inspect takes a model/],
   // What goes through a layer.
   ...([[[1, 2]], undefined, Promise.resolve(x), 'x', Float32Array.of(1), 3] as unknown[]).flatMap((input) =>
     [
@@ -89,7 +86,7 @@ const WRONG: readonly (readonly [call: () => unknown, words: RegExp])[] = [
   [() => N.init.xavierUniform(), /fills a parameter/],
   [() => N.init.pytorchDefault(), /fills a parameter/],
   // Optimizers.
-  [() => new O.SGD(layer.weight.add(0), { lr: 0.1 }), /SGD works on a list of parameters.*got a Tensor/],
+  [() => new O.SGD(layer.weight.add(0), { lr: 0.1 }), /SGD takes a list of parameters.*got a Tensor/],
   [() => new O.SGD(layer.weight, { lr: 0.1 }), /pass it in an array/],
   [() => new O.SGD(layer, { lr: 0.1 }), /pass its parameters\(\)/],
   [() => new O.SGD(new nn.Sequential(layer), { lr: 0.1 }), /pass its parameters\(\)/],
@@ -120,7 +117,7 @@ const WRONG: readonly (readonly [call: () => unknown, words: RegExp])[] = [
   [() => new O.WarmupDecay(sgd, { totalSteps: 3, shape: 'cos' }), /bad shape/],
   [() => new O.ReduceLROnPlateau(sgd, { mode: 'minimum' }), /bad mode/],
   [() => new O.ReduceLROnPlateau(sgd, { min_lr: 1 }), /did you mean minLr\?/],
-  [() => new O.ReduceLROnPlateau(sgd).step(x), /nothing to watch.*await loss\.item/],
+  [() => new O.ReduceLROnPlateau(sgd).step(x), /needs a metric.*await loss\.item/],
   [() => new O.WeightAverage(layer.parameters(), 0.9), /parameters with their names/],
   [() => new O.WeightAverage(layer.namedParameters(), '0.9'), /bad decay/],
   [() => O.clipGradNorm(layer, 1), /pass its parameters\(\)/],

@@ -294,7 +294,7 @@ describe('SGD', () => {
       () => early.step(),
       (e) =>
         e instanceof DeviceError &&
-        /weight \[1, 1\] is on no device.*await model\.to\(device\)/.test(e.message),
+        /weight \[1, 1\] is not on a device.*await model\.to\(device\)/.test(e.message),
     );
     await layer.to(referenceDevice());
     early.zeroGrad();
@@ -324,7 +324,7 @@ describe('SGD', () => {
     backward();
     assert.throws(
       () => early.step(),
-      (e) => e instanceof DeviceError && /moved away from its momentum/.test(e.message),
+      (e) => e instanceof DeviceError && /is on another device than its momentum/.test(e.message),
     );
     await elsewhere.close();
   });

@@ -168,7 +168,7 @@ test('a checkpoint of another model or another run is refused', async (t) => {
     /do not belong to this Sequential.*missing: 0\.weight|unexpected/,
     linear,
   );
-  await refused(file, ShapeError, /6\.weight \[10, 128\] where the model has \[7, 128\]/, () =>
+  await refused(file, ShapeError, /6\.weight is \[10, 128\], but \[7, 128\] in the model/, () =>
     makeToyNet({ classes: 7 }),
   );
 
