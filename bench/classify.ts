@@ -1,6 +1,6 @@
 /**
- * How long `Classifier.classify` keeps the event loop: 16 images of several sizes, given as pixels and as files, to a
- * model that looks at 224 × 224.
+ * How long `Classifier.classify` blocks the event loop: 16 images of several sizes, passed as pixels and as files, for a
+ * model with 224 × 224 inputs.
  *
  *     node dist/bench/classify.js
  */
@@ -23,7 +23,7 @@ const SIZES = [
   [500, 375],
 ] as const;
 
-/** The median time of some work, and of the longest that the event loop stood still in it, in milliseconds. */
+/** Medians of the duration and of the longest block of the event loop, in milliseconds. */
 async function measured(work: () => Promise<unknown>): Promise<{ time: number; blocked: number }> {
   await work();
   const [times, blocks]: [number[], number[]] = [[], []];

@@ -8,11 +8,11 @@ import { median } from '../src/bench/stats.js';
 import { drawImageFolder } from '../test/support/draw-images.js';
 
 /*
- * From files to normalised, augmented batches: images a second beside torchvision's data set in PyTorch's
- * DataLoader at the same work, interleaved; a round is one process of each.
+ * Images per second from files to normalised, augmented batches, beside torchvision's data set with PyTorch's DataLoader
+ * doing the same work. Interleaved: each round runs one process of each.
  *   npm run build && node dist/bench/data.js --mode imagefolder --data DIR --rounds 3 --python /usr/bin/python3
  *   node dist/bench/data.js --mode cifar10 --data DIR --images 50000
- * An image folder that is not there is drawn first: 3,200 training JPEGs of 500 × 375, 110 kB each.
+ * If the image folder does not exist, it is generated first: 3,200 training JPEGs of 500 × 375, 110 kB each.
  * Prints one JSON object and writes it to bench/results/images/.
  */
 const { values } = parseArgs({
@@ -48,7 +48,7 @@ const peer = (): Side =>
   ]);
 
 const ways = mode === 'cifar10' ? ['cifar10'] : ['imagefolder', 'imagefolder-cached'];
-// Fills the cache, and warms the disk's own.
+// Fills the image cache and the operating system's file cache.
 if (mode === 'imagefolder') ours('imagefolder-cached');
 const rounds: Side[][] = [];
 for (let i = 0; i < Number(values.rounds); i++) {

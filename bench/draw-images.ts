@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { drawImageFolder } from '../test/support/draw-images.js';
 
 /*
- * Draws a folder in ImageNet's layout: DIR/train/<class>/*.jpg and DIR/val/<class>/*.jpg.
+ * Generates a folder in ImageNet's layout: DIR/train/<class>/*.jpg and DIR/val/<class>/*.jpg.
  *   npm run build && node dist/bench/draw-images.js DIR --classes 1000 --train 4 --val 1 --width 500 --height 375
  */
 const { values, positionals } = parseArgs({
@@ -16,7 +16,7 @@ const { values, positionals } = parseArgs({
   },
 });
 const [root] = positionals;
-if (!root) throw new Error('name the folder to draw into');
+if (!root) throw new Error('name the output folder');
 const started = performance.now();
 const count = await drawImageFolder({
   root,

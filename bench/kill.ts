@@ -6,12 +6,12 @@ import { resultHead } from '../src/bench/machine.js';
 import { type KillCounts, killAtRandom } from '../test/support/kill.js';
 
 /*
- * Kills trainings at random instants, continues them and compares them with one that was left alone:
+ * Kills training processes at random times, resumes them, and compares the results with an uninterrupted run:
  *
  *   node dist/bench/kill.js [--kills 200] [--seed 1] [--json FILE]
  *
- * Fails at the first run that is not the same to the last bit. With --json the counts are added to those in the file,
- * so that many short calls, each with a seed of its own, make one result.
+ * Fails at the first run that is not bitwise equal. With --json the counts are added to those in the file, so that many
+ * short calls with different seeds make one result.
  */
 const { values } = parseArgs({
   options: {

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 const LINES_A_WRITE = 10_000;
 
 /**
- * Writes a run of so many steps, with numbers as long as real ones.
- * @param noise of the loss, around its fall from 2.3
- * @returns bytes of its metrics
+ * Writes a synthetic run with the given number of steps, and numbers with as many digits as real ones.
+ * @param noise noise of the loss, which falls from 2.3
+ * @returns the size of its metrics in bytes
  */
 export function makeLongRun(folder: string, { steps, noise }: { steps: number; noise: number }): number {
   mkdirSync(join(folder, 'checkpoints'), { recursive: true });

@@ -12,8 +12,8 @@ import {
 import { setDefaultDevice } from '../src/tensor/realize.js';
 
 /*
- * Paperweight's side of bench/data.ts, in a process of its own like the peer: the second epoch of batches of 128, as
- * normalised float32 tensors on the device, a number made of all of which is read to know that they are there.
+ * Paperweight's side of bench/data.ts, in a separate process like the peer: the second epoch of batches of 128, as
+ * normalised float32 tensors on the device. A sum over all pixels is read back, so that every image must arrive.
  *   node dist/bench/ours-data.js imagefolder|imagefolder-cached|cifar10 DIR IMAGES
  */
 const [mode = 'imagefolder', folder = '.', images = '1280'] = process.argv.slice(2);
@@ -28,7 +28,7 @@ async function open(): Promise<[Dataset, transforms.Transform]> {
       await CIFAR10.open({ root: folder, train: true }),
       transforms.compose([transforms.randomCrop(32, { padding: 4 }), ...end]),
     ];
-  // The cache of decoded images is a folder that only the cached mode knows.
+  // Only the cached mode uses the cache of decoded images.
   const cache = join(folder, mode === 'imagefolder' ? '.no-images' : '.images');
   const cacheImages = mode === 'imagefolder-cached';
   const set = await ImageFolder.openSplit({ root: folder, train: true, cache, cacheImages });
@@ -37,13 +37,13 @@ async function open(): Promise<[Dataset, transforms.Transform]> {
 }
 
 const [whole, transform] = await open();
-// As many as asked for, spread over all of them.
+// The requested number of images, evenly spread over the data set.
 const count = Math.min(Number(images), whole.length);
 const dataset = new Subset(
   whole,
   Array.from({ length: count }, (_, i) => Math.floor((i * whole.length) / count)),
 );
-/** Looks at every pixel, in about the time that it takes to read them. */
+/** Weights for a sum over every pixel, which takes about as long as reading the pixels. */
 const side = mode === 'cifar10' ? 32 : 224;
 const weights = tensor(new Float32Array(3 * side * side).fill(1), { shape: [3 * side * side, 1] });
 const loader = new DataLoader(dataset, { batchSize: 128, shuffle: true, transform });
@@ -60,11 +60,11 @@ async function epoch(): Promise<number> {
     last = sum;
   }
   check += await last;
-  if (!Number.isFinite(check)) throw new Error('the images are not finite');
+  if (!Number.isFinite(check)) throw new Error('the images contain NaN or infinity');
   return done;
 }
 
-// Threads and code that are there in every epoch but the first.
+// Warm-up: starts threads and compiles code.
 await epoch();
 const cpu = process.cpuUsage();
 const started = performance.now();

@@ -9,11 +9,11 @@ import { parseArgs } from 'node:util';
 import { startDashboard } from './dashboard.js';
 
 /*
- * Many clients on one run's events while it trains, each of which loses its connection now and then and comes again
- * with its last id: none may miss or double a line.
+ * Many clients follow the events of one run while it trains. Each loses its connection now and then and reconnects with
+ * its last id: none may miss or repeat a line.
  *   npm run build && node dist/bench/serve-load.js --clients 50 --seconds 300
- * `--url http://127.0.0.1:8321/ --run NAME` looks at a server and a run that are there already; otherwise both are
- * made, the run with `--rate` lines a second. Prints one JSON object.
+ * `--url http://127.0.0.1:8321/ --run NAME` uses a running server and run; otherwise both are created, and the run gets
+ * `--rate` lines per second. Prints one JSON object.
  */
 const { values } = parseArgs({
   options: {
@@ -22,15 +22,15 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '4' },
     url: { type: 'string' },
     run: { type: 'string', default: 'load' },
-    /** Process number of the server, for its processor time, with --url. */
+    /** Process id of the server, for its CPU time, with --url. */
     pid: { type: 'string' },
   },
 });
 const clients = Number(values.clients);
 const seconds = Number(values.seconds);
-/** A connection lasts between half of this and one and a half times this. */
+/** Mean duration of a connection; durations vary from 0.5 to 1.5 times this. */
 const CONNECTED_MS = 20_000;
-/** Clock ticks a second in /proc. */
+/** Clock ticks per second in /proc. */
 const TICKS = 100;
 
 class Client {
@@ -107,7 +107,7 @@ class Client {
   }
 }
 
-/** Processor seconds that a process has used; undefined where /proc does not tell. */
+/** CPU seconds used by a process; undefined without /proc. */
 function cpuSeconds(pid: number | undefined): number | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -147,7 +147,7 @@ try {
   const running = all.map((client) => client.run());
   await sleep(seconds * 1000);
   clearInterval(training);
-  // What was written last is on its way.
+  // Wait for the last lines to arrive.
   await sleep(2000);
   const used = (cpuSeconds(pid) ?? Number.NaN) - (before ?? Number.NaN);
   for (const client of all) client.end();

@@ -8,7 +8,7 @@ import { startDashboard } from './dashboard.js';
 import { makeLongRun } from './long-run.js';
 
 /*
- * How long the dashboard takes to show a long run: the list, the first chart with nothing indexed yet, any range
+ * How long the dashboard takes to show a long run: the list of runs, the first chart before the run is indexed, any range
  * afterwards, and the memory of the server.
  *   npm run build && node dist/bench/serve.js --steps 1000000
  * Prints one JSON object.

@@ -8,11 +8,10 @@ import { launch, NO_BROWSER } from '../test/web/browser.js';
 import { startDashboard } from './dashboard.js';
 
 /*
- * A training and its dashboard over hours: resident memory, open descriptors and threads of both, read from /proc
- * (Linux), with the run's page open in a real Chromium.
+ * Observes a training and its dashboard for hours: resident memory, open file descriptors and threads of both, read from
+ * /proc (Linux), with the run's page open in Chromium.
  *   npm run build && node dist/bench/soak.js --run runs/mine --minutes 120 --samples soak.jsonl
- * looks at a run that is training already. The samples stay if it is interrupted; what they come to is printed as
- * JSON by
+ * observes a run that is already training. Samples are kept if it is interrupted. Their summary is printed as JSON by
  *   node dist/bench/soak.js --summarise soak.jsonl
  */
 const { values } = parseArgs({
@@ -37,7 +36,7 @@ interface Sample {
   readonly t: string;
   readonly train: Usage | null;
   readonly server: Usage | null;
-  /** The page's title, which the run's name is part of; what went wrong otherwise. */
+  /** The page's title, which contains the run's name, or an error message. */
   readonly page: string;
 }
 
@@ -79,7 +78,7 @@ async function watch(run: string): Promise<void> {
   }
 }
 
-/** Medians of the first and the last tenth, so that one sample during a garbage collection decides nothing. */
+/** Medians of the first and the last tenth, so that a single sample during a garbage collection has no effect. */
 function course(all: readonly Usage[]) {
   const tenth = Math.max(1, Math.floor(all.length / 10));
   const mib = (part: readonly Usage[]) => median(part.map(({ rss }) => rss)) / 1024;
@@ -118,7 +117,7 @@ function summarise(file: string) {
     samples: samples.length,
     training: course(of('train')),
     server: course(of('server')),
-    /** How often the page had each title. */
+    /** Number of samples with each page title. */
     page: Object.fromEntries(titles),
   };
 }

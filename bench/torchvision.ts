@@ -5,15 +5,15 @@ import { openDevice } from '../src/backend/open.js';
 import { CLASSIFIERS, EXPORTERS, exportClassifiers, logitsApart } from '../test/support/torchvision.js';
 
 /*
- * Exports torchvision's classifiers with both of PyTorch's exporters, computes them here on the fast device, and
- * prints how far the logits are from PyTorch's, as max |a − b| / max |b|. About ten minutes on two cores.
+ * Exports torchvision's classifiers with both of PyTorch's exporters, runs them on the fast device, and prints the
+ * difference of the logits from PyTorch's as max |a − b| / max |b|. Takes about ten minutes on two cores.
  *
- *   PAPERWEIGHT_TORCH_PYTHON=… node dist/bench/torchvision.js [folder of the files, which is kept] [name …]
+ *   PAPERWEIGHT_TORCH_PYTHON=… node dist/bench/torchvision.js [folder for the files, which are kept] [name …]
  */
 
 const python = process.env.PAPERWEIGHT_TORCH_PYTHON;
 if (!python)
-  throw new Error('PAPERWEIGHT_TORCH_PYTHON names no Python with torch, torchvision and onnxscript');
+  throw new Error('set PAPERWEIGHT_TORCH_PYTHON to a Python with torch, torchvision and onnxscript');
 const [given, ...asked] = process.argv.slice(2);
 const names = asked.length > 0 ? asked : CLASSIFIERS;
 const folder = given ?? mkdtempSync(join(tmpdir(), 'torchvision-'));

@@ -9,8 +9,8 @@ import { startDashboard } from './dashboard.js';
 import { makeLongRun } from './long-run.js';
 
 /*
- * How the pages take a run of a million steps: time to the first chart, frames a second while it is panned and
- * zoomed, memory of the tab. Real server, real Chromium.
+ * Speed of the pages with a run of a million steps: time to the first chart, frames per second while panning and zooming,
+ * and memory of the tab. With a real server and Chromium.
  *   npm run build && node dist/bench/web-million.js --steps 1000000
  * Prints one JSON object.
  */
@@ -18,7 +18,7 @@ const { values } = parseArgs({ options: { steps: { type: 'string', default: '100
 const steps = Number(values.steps);
 if (NO_BROWSER) throw new Error(NO_BROWSER);
 
-/** Gaps between frames, in milliseconds, while something goes on. */
+/** Intervals between frames in milliseconds during an action. */
 async function frames(
   page: Page,
   act: () => Promise<void>,
@@ -39,7 +39,7 @@ async function frames(
   };
 }
 
-/** Resident memory of the browser's tab processes together. */
+/** Total resident memory of the browser's tab processes. */
 function tabsMiB(browserPid: number | undefined): number | undefined {
   if (browserPid === undefined) return undefined;
   const kib = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${browserPid}/status`, 'utf8'))?.[1];

@@ -6,7 +6,7 @@ const decoder = new TextDecoder();
 export const bytesOf = (text: string): Uint8Array => encoder.encode(text);
 export const textOf = (bytes: Uint8Array): string => decoder.decode(bytes);
 
-/** An array as it would lie in a file. */
+/** A byte array with the interface of an open file. */
 export const sourceOf = (bytes: Uint8Array): Positioned => ({
   async read(into, offset, length, position) {
     const piece = bytes.subarray(position, position + length);

@@ -6,14 +6,14 @@ import { tryInput } from './outcome.js';
 import type { Target } from './target.js';
 import { nameOf } from './watchdog.js';
 
-/** Compiled code lies one level deeper than its source. */
+/** Compiled code is one level deeper than its source. */
 const FOLDER = fileURLToPath(new URL('../../test/fixtures/fuzz/', import.meta.url));
-/** Most files and bytes of a target's corpus in the repository, beside inputs that once failed. */
+/** Maximum number of files and bytes of a target's corpus in the repository, without regression inputs. */
 const [MOST_FILES, MOST_BYTES, MOST_BYTES_EACH] = [12, 5000, 1500];
-/** Inputs that once failed have names, and stay. */
+/** Names of regression inputs, which are never removed. */
 const NAMED = /^bug-/;
 
-/** The inputs that are kept for a target. */
+/** A target's corpus in the repository. */
 export function keptInputs(target: string): { name: string; input: Uint8Array }[] {
   const folder = join(FOLDER, target);
   if (!existsSync(folder)) return [];
@@ -22,7 +22,7 @@ export function keptInputs(target: string): { name: string; input: Uint8Array }[
     .map((name) => ({ name, input: Uint8Array.from(readFileSync(join(folder, name))) }));
 }
 
-/** Keeps few and small inputs that together reach nearly what all of them reach. */
+/** Saves a small subset of a corpus that reaches nearly the same kinds of outcomes. */
 export async function keepInputs(
   target: Target,
   corpus: readonly Uint8Array[],

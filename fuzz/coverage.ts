@@ -1,36 +1,35 @@
 import { type Profiler, Session } from 'node:inspector';
 
-/** Compiled code of the product, and zod, which does a part of its work; tests and this folder do not count. */
+/** Code whose coverage counts: the product, and zod, which validates its input; not tests and not this folder. */
 const OURS = /\/dist\/src\/|\/node_modules\/zod\//;
 
 export interface Counts {
   /** Blocks that ran. */
   readonly covered: number;
-  /** Blocks of all functions that ran at least once. */
+  /** Blocks of all functions that were called. */
   readonly total: number;
 }
 
 /**
- * Which blocks of the product's code run, from V8's own counters. Blocks are remembered as the characters of the
- * source that they cover, because V8 merges neighbours that ran equally often: their borders change from one
- * report to the next.
+ * Records which blocks of the product's code have run, from V8's counters. Blocks are stored as the source characters
+ * that they cover, because V8 merges adjacent blocks with equal counts, so their borders change between reports.
  */
 export class Coverage {
   readonly #session = new Session();
-  /** A byte for each character of a script: 1 where it ran. */
+  /** One byte per character of a script: 1 if it has run. */
   readonly #seen = new Map<string, Uint8Array>();
 
   constructor() {
     this.#session.connect();
     this.#session.post('Profiler.enable');
-    // Counts, because without them V8 reports a function that has no blocks only once.
+    // callCount, because without it V8 reports a function without blocks only once.
     this.#session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true });
   }
 
-  /** What ran since the last call. */
+  /** Coverage since the last call. */
   #take(): Profiler.ScriptCoverage[] {
     let taken: Profiler.ScriptCoverage[] = [];
-    // Answered at once, as the session is of this thread.
+    // The callback runs synchronously, since the session belongs to this thread.
     this.#session.post('Profiler.takePreciseCoverage', (error, { result }) => {
       if (error) throw error;
       taken = result.filter(({ url }) => OURS.test(url));
@@ -38,18 +37,18 @@ export class Coverage {
     return taken;
   }
 
-  /** As if nothing had run yet. */
+  /** Clears all recorded coverage. */
   forget(): void {
     this.skip();
     this.#seen.clear();
   }
 
-  /** Forgets what ran since the last call. */
+  /** Discards the coverage since the last call. */
   skip(): void {
     this.#take();
   }
 
-  /** Whether code ran since the last call that never ran before; remembers it if `keep`. */
+  /** Whether new code has run since the last call; records it if `keep`. */
   grew(keep: boolean): boolean {
     let grew = false;
     for (const { url, functions } of this.#take())
@@ -57,7 +56,7 @@ export class Coverage {
         const { startOffset, endOffset, count } = ranges[0]!;
         if (count === 0) continue;
         const seen = this.#marks(url, endOffset);
-        // Ranges are nested, the outer before the inner.
+        // Ranges are nested, outer ranges first.
         const ran = new Uint8Array(endOffset - startOffset).fill(1);
         for (const inner of ranges)
           ran.fill(Math.min(1, inner.count), inner.startOffset - startOffset, inner.endOffset - startOffset);

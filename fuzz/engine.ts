@@ -8,14 +8,14 @@ import { mutate, pick } from './mutate.js';
 import { shapeOf, tryInput } from './outcome.js';
 import type { Target } from './target.js';
 
-/** An input may take this long, in the processor's time where the machine has other work. */
+/** Time limit per input; CPU time decides if the machine is busy. */
 const SLOW_MS = 1000;
-/** An input may take this much memory, beside a few times its own size. */
+/** Memory limit per input, in addition to a multiple of its size. */
 const ROOM = 64 * 2 ** 20;
 const ROOM_FACTOR = 4;
-/** Inputs between two looks at the coverage, at first and when nothing new has been seen for long. */
+/** Inputs per coverage check: at first, and after a long time without new coverage. */
 const [FIRST_BATCH, LAST_BATCH] = [32, 4096];
-/** Kinds of outcome that are told apart. */
+/** Maximum number of distinct kinds of outcome. */
 const KINDS = 500;
 
 export interface Failure {
@@ -29,14 +29,14 @@ export interface Report {
   readonly inputs: number;
   readonly accepted: number;
   readonly seconds: number;
-  /** Blocks of the product's code that the corpus runs, and blocks of the functions that it enters. */
+  /** Covered blocks of the product's code, and all blocks of the called functions. */
   readonly blocks: number;
   readonly blocksOfFunctions: number;
   readonly corpus: number;
   readonly slowestMs: number;
-  /** Most of heap and buffers at any time, whole process. */
+  /** Peak of heap and buffers of the process. */
   readonly peakMiB: number;
-  /** Most that a single input added. */
+  /** Largest increase by a single input. */
   readonly mostAddedMiB: number;
   readonly failures: readonly string[];
 }
@@ -44,15 +44,15 @@ export interface Report {
 export interface Options {
   readonly seed: number;
   readonly runs: number;
-  /** Seconds after which it ends even so. */
+  /** Time limit of the run in seconds. */
   readonly time?: number;
   /** Inputs from earlier runs. */
   readonly corpus?: readonly Uint8Array[];
-  /** Failures of different kinds after which it ends; 10 unless given. */
+  /** Number of different failures after which the run ends; 10 by default. */
   readonly maxFailures?: number;
-  /** Must be there before the code that it counts is compiled; without it inputs are kept by their outcome alone. */
+  /** Must be created before the covered code is compiled. Without it, inputs are kept by their outcome only. */
   readonly coverage?: Coverage;
-  /** Told of each input before it is read, so that somebody else can tell which one never ended. */
+  /** Called with each input before it is read, so that a watchdog knows which input hangs. */
   readonly before?: (input: Uint8Array) => void;
 }
 
@@ -63,7 +63,7 @@ const memory = (): number => {
   return used_heap_size + external_memory;
 };
 
-/** Fuzzes one target. Equal options give equal inputs, as long as the code that they reach is the same. */
+/** Fuzzes one target. Equal options give equal inputs as long as the tested code is the same. */
 export class Engine {
   readonly corpus: Uint8Array[] = [];
   readonly failures: Failure[] = [];
@@ -87,12 +87,12 @@ export class Engine {
     this.#texts = words.filter((word) => typeof word === 'string');
   }
 
-  /** An input that has not been there before, most likely. */
+  /** A mutation of an input of the corpus. */
   #next(): Uint8Array {
     const { target } = this;
     const random = this.#random;
     const most = target.most ?? 4096;
-    // The young ones have been changed less often.
+    // Prefers recent inputs, which have been mutated less often.
     const from = this.corpus.length;
     const chosen =
       random.integer(2) === 0 ? from - 1 - random.integer(Math.min(from, 32)) : random.integer(from);
@@ -101,7 +101,7 @@ export class Engine {
     const way = random.integer(8);
     if (target.reshape && way < 3) {
       const reshaped = target.reshape(input.slice(), random);
-      // Half of them get a further change, which the format's own terms may not have.
+      // Half of them are mutated again, without regard to the format.
       if (random.integer(2) === 0) return reshaped.slice(0, most);
       return mutate(reshaped, random, { words: this.#words, other, most });
     }
@@ -126,7 +126,7 @@ export class Engine {
   }
 
   #fail(why: string, input: Uint8Array): void {
-    // The same error at the same place, whatever its message says of the input.
+    // The same error at the same place counts once, whatever its message says about the input.
     const essence = (text: string): string =>
       /^\w+(?=:)/.exec(text)?.[0] + (/ at .*/.exec(text)?.[0] ?? shapeOf(text));
     if (!this.failures.some((known) => essence(known.why) === essence(why)))
@@ -153,7 +153,7 @@ export class Engine {
     }
   }
 
-  /** The failure with the place that it comes from. */
+  /** The failure with the source location that caused it. */
   async #where(input: Uint8Array, failure: string): Promise<string> {
     Error.stackTraceLimit = 20;
     const again = await tryInput(this.target, input);
@@ -161,7 +161,7 @@ export class Engine {
     return again.failure ?? failure;
   }
 
-  /** Whether it is the input that is slow, and not the machine that was busy. */
+  /** Whether the input itself is slow, by CPU time, and not the machine busy. */
   async #isSlow(input: Uint8Array): Promise<boolean> {
     const before = process.cpuUsage();
     await tryInput(this.target, input);
@@ -177,13 +177,13 @@ export class Engine {
     await Promise.all(Array.from({ length: this.target.parallel ?? 1 }, work));
   }
 
-  /** Reads an input that was read before, which takes time that the watchdog must know of. */
+  /** Reads an input again, and informs the watchdog. */
   async #again(input: Uint8Array): Promise<void> {
     this.options.before?.(input);
     await tryInput(this.target, input);
   }
 
-  /** Finds the inputs among these that reach new code, by halves. */
+  /** Finds the inputs that reach new code, by bisection. */
   async #sift(inputs: readonly Uint8Array[], coverage: Coverage): Promise<void> {
     coverage.skip();
     for (const input of inputs) await this.#again(input);
@@ -197,13 +197,13 @@ export class Engine {
     await this.#sift(inputs.slice(middle), coverage);
   }
 
-  /** @throws whatever the target's seeds throw */
+  /** @throws any error of the target's seeds */
   async run(): Promise<Report> {
     const { target, options } = this;
     const { coverage } = options;
     const seeds: Uint8Array[] = [...(await target.seeds()), ...(options.corpus ?? [])];
     for (const seed of seeds) await tryInput(target, seed);
-    // Most inputs end in an error, whose stack nobody reads.
+    // Most inputs end in an error whose stack is not used.
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = 0;
     const guards = new Guards();
@@ -252,7 +252,7 @@ export class Engine {
     }
   }
 
-  /** Finds the inputs among these that ran or changed something. */
+  /** Finds the inputs that called a guarded function or changed a shared object. */
   async #blame(inputs: readonly Uint8Array[], guards: Guards): Promise<void> {
     for (const input of inputs) {
       await tryInput(this.target, input);

@@ -2,7 +2,7 @@ import childProcess from 'node:child_process';
 import { syncBuiltinESMExports } from 'node:module';
 import vm from 'node:vm';
 
-/** What an input could reach, if it were run instead of read: each is replaced by something that tells. */
+/** Functions that an input could call if it were executed as code; each is replaced by a function that records the call. */
 const DOORS: readonly (readonly [object, readonly string[]])[] = [
   [childProcess, ['exec', 'execFile', 'execFileSync', 'execSync', 'fork', 'spawn', 'spawnSync']],
   [vm, ['runInThisContext', 'runInNewContext', 'runInContext', 'compileFunction', 'Script']],
@@ -10,7 +10,7 @@ const DOORS: readonly (readonly [object, readonly string[]])[] = [
   [globalThis, ['eval', 'fetch']],
 ];
 
-/** Whose properties every object shares. */
+/** Shared objects, such as prototypes, that an input could modify. */
 const SHARED: readonly object[] = [
   Object,
   Array,
@@ -38,7 +38,7 @@ function snapshot(): Map<object, Map<PropertyKey, unknown>> {
   return new Map([globalThis, ...SHARED].map((object) => [object, own(object)]));
 }
 
-/** Watches that nothing is run or changed that belongs to the process. */
+/** Detects whether an input calls a guarded function or changes a shared object. */
 export class Guards {
   readonly #undo: (() => void)[] = [];
   readonly #called: string[] = [];
@@ -59,7 +59,7 @@ export class Guards {
     this.#before = snapshot();
   }
 
-  /** What was run or changed since the last call; undefined for nothing. */
+  /** The guarded calls and changes since the last call; undefined if there are none. */
   check(): string | undefined {
     const called = this.#called.splice(0);
     if (called.length > 0) return `called ${[...new Set(called)].join(', ')}`;
@@ -71,7 +71,7 @@ export class Guards {
       );
       if (changed.length === 0) continue;
       for (const key of changed) if (!before.has(key)) Reflect.deleteProperty(object, key);
-      return `changed ${changed.map(String).join(', ')} of what every object shares`;
+      return `changed ${changed.map(String).join(', ')} of shared objects`;
     }
     return undefined;
   }

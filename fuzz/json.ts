@@ -3,11 +3,11 @@ import { bytesOf, textOf } from './bytes.js';
 import { pick } from './mutate.js';
 
 type Json = string | number | boolean | null | Json[] | Raw | Pair[];
-/** Text that stands for a value, such as one that no value in memory would become. */
+/** Raw text in place of a value, for text that JSON.stringify would not produce. */
 class Raw {
   constructor(readonly text: string) {}
 }
-/** Objects are lists of members here: a key may come twice, and `__proto__` is a key. */
+/** A member of an object. Objects are lists of members here, so that keys may repeat or be `__proto__`. */
 class Pair {
   constructor(
     public key: string,
@@ -65,7 +65,7 @@ const SCALARS: readonly Json[] = [
   new Raw('{"toString":1,"toJSON":2,"length":-1}'),
 ];
 
-/** JSON that goes deep, or far. */
+/** Deeply nested or very long JSON. */
 function large(random: Generator, most: number): Json {
   const length = 1 << random.integer(Math.max(1, Math.floor(Math.log2(most))));
   switch (random.integer(5)) {
@@ -82,7 +82,7 @@ function large(random: Generator, most: number): Json {
   }
 }
 
-/** What goes deeper is changed as bytes. */
+/** JSON nested more deeply is mutated as bytes. */
 const DEEPEST = 64;
 
 function fromValue(value: unknown, depth = 0): Json {
@@ -97,13 +97,13 @@ function write(value: Json): string {
   if (value instanceof Raw) return value.text;
   if (!Array.isArray(value)) return JSON.stringify(value);
   const entries = value as (Json | Pair)[];
-  // Changes may have left a value among members, or a member among values.
+  // Mutations may have put a value among members, or a member among values.
   return isObject(value)
     ? `{${entries.flatMap((e) => (e instanceof Pair ? `${JSON.stringify(e.key)}:${write(e.value)}` : [])).join()}}`
     : `[${entries.map((e) => write(e instanceof Pair ? e.value : e)).join()}]`;
 }
 
-/** A place in a document, and how to put something else there. */
+/** A value in a document, and a function that replaces it. */
 interface Place {
   readonly value: Json;
   readonly set: (value: Json) => void;
@@ -137,7 +137,7 @@ function parse(bytes: Uint8Array): Json | undefined {
   }
 }
 
-/** Changes a JSON document as a document; undefined for bytes that are none. */
+/** Mutates the structure of a JSON document; undefined if the bytes are not valid JSON. */
 export function mutateJson(
   input: Uint8Array,
   random: Generator,
@@ -145,7 +145,7 @@ export function mutateJson(
 ): Uint8Array | undefined {
   let root = parse(input);
   if (root === undefined) return undefined;
-  // Places that an earlier change has moved or cut off are changed in vain, which does no harm.
+  // A place may have been moved or removed by an earlier change; changing it then has no effect.
   const places = placesOf(root, (value) => {
     root = value;
   });

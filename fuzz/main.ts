@@ -11,7 +11,7 @@ import { shrink } from './shrink.js';
 import type { Target } from './target.js';
 import { keep, startWatchdog } from './watchdog.js';
 
-/** Every target runs in a process of its own, which can turn no text into code and has little memory. */
+/** Flags of each target's process: no code from strings, and little memory. */
 const FLAGS = ['--disallow-code-generation-from-strings', '--max-old-space-size=256', '--expose-gc'];
 const HELP = `Usage: node dist/fuzz/main.js [target…] [options]
 
@@ -57,7 +57,7 @@ async function fuzzOne(target: Target, flags: Flags, coverage: Coverage): Promis
   return report;
 }
 
-/** Adds a run to those of the same target, since a million inputs may take several. */
+/** Adds a report to earlier ones of the same target, since a million inputs may take several runs. */
 function save(file: string, report: Report): void {
   type Saved = Omit<Report, 'seed' | 'failures'> & { seeds: number[] };
   const all: Saved[] = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Saved[]) : [];
@@ -100,7 +100,7 @@ async function main(): Promise<void> {
     },
   });
   if (values.help) return void process.stdout.write(HELP);
-  // Before the code is compiled that it counts.
+  // Must be created before the covered code is compiled.
   const coverage = new Coverage();
   const { TARGETS } = await import('./targets/index.js');
   const names = TARGETS.map(({ name }) => name);
@@ -130,7 +130,7 @@ async function main(): Promise<void> {
     process.stdout.write(line(report));
     if (values.save) save(values.save, report);
     process.exitCode = report.failures.length > 0 ? 1 : 0;
-    // Timers and sockets of what was fuzzed may be left.
+    // The fuzzed code may have left timers and sockets open.
     process.exit();
   }
   for (const name of chosen) {

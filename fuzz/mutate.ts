@@ -1,7 +1,7 @@
 import type { Generator } from '../src/random.js';
 import { bytesOf, joined } from './bytes.js';
 
-/** Numbers at the edges of their types. */
+/** Boundary values of number types. */
 const EDGES = [
   0n,
   1n,
@@ -27,7 +27,7 @@ const EDGES = [
 
 export const pick = <T>(random: Generator, from: readonly T[]): T => from[random.integer(from.length)]!;
 
-/** A place to change; lengths and kinds stand at the beginning of most formats, so that is where half of them are. */
+/** A position to change; half of them near the beginning, where most formats store lengths and types. */
 function place(random: Generator, length: number): number {
   return random.integer(2) === 0 ? random.integer(Math.min(length, 64)) : random.integer(length);
 }
@@ -103,7 +103,7 @@ const CHANGES: readonly Change[] = [
     return cut(bytes, at, random.integer(2) === 0 ? at : Math.min(bytes.length, at + by.length), by);
   },
   function edgeInDigits(bytes, random) {
-    // The first run of digits from a place on becomes another number.
+    // Replaces the next run of digits by another number.
     let from = place(random, bytes.length);
     const digit = (at: number): boolean => bytes[at]! >= 0x30 && bytes[at]! <= 0x39;
     while (from < bytes.length && !digit(from)) from++;
@@ -126,7 +126,7 @@ const CHANGES: readonly Change[] = [
   },
 ];
 
-/** Turns something short into something long, once in a while: what takes square time shows. */
+/** Sometimes repeats a short piece many times, to detect quadratic running time. */
 function swell(bytes: Uint8Array, random: Generator, most: number): Uint8Array {
   const [from, to] = range(bytes, random);
   const piece = bytes.slice(from, Math.min(to, from + 1 + random.integer(16)));
@@ -136,7 +136,7 @@ function swell(bytes: Uint8Array, random: Generator, most: number): Uint8Array {
   return cut(bytes, to, to, swollen);
 }
 
-/** Some changes on top of each other. */
+/** Applies several random changes. */
 export function mutate(input: Uint8Array, random: Generator, context: Context): Uint8Array {
   let bytes: Uint8Array = input.slice();
   for (let left = 1 << random.integer(4); left > 0; left--) {

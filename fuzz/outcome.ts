@@ -1,10 +1,10 @@
 import { PaperweightError } from '../src/errors/errors.js';
 import type { Target } from './target.js';
 
-/** A message is a paragraph, whatever was in the file. */
+/** Longest allowed error message, whatever the input. */
 const LONGEST_MESSAGE = 8192;
 
-/** A message without what is different each time. */
+/** A message without its variable parts. */
 export const shapeOf = (message: string): string =>
   message
     .slice(0, 400)
@@ -12,14 +12,14 @@ export const shapeOf = (message: string): string =>
     .replaceAll(/[\d.+-]+/g, '0')
     .slice(0, 160);
 
-/** What became of an input. */
+/** The outcome of reading an input. */
 export interface Outcome {
   readonly kind: string;
   readonly accepted: boolean;
   readonly failure?: string;
 }
 
-/** Reads one input, and judges how that went. */
+/** Reads one input and classifies the outcome. */
 export async function tryInput(target: Target, input: Uint8Array): Promise<Outcome> {
   try {
     const said = target.run(input.slice());

@@ -1,9 +1,9 @@
 import { joined } from './bytes.js';
 
 /**
- * Makes an input smaller while it keeps what makes it interesting: pieces are taken out, large ones first, as long as that works.
+ * Makes an input smaller while it stays interesting, by removing pieces, large ones first.
  *
- * @param tries most inputs that are looked at
+ * @param tries maximum number of inputs to try
  */
 export async function shrink(
   input: Uint8Array,

@@ -1,36 +1,36 @@
 import type { Generator } from '../src/random.js';
 
-/** What an input is, which decides how it is changed. */
+/** Format of inputs, which determines how they are mutated. */
 export type Format = 'bytes' | 'json' | 'lines';
 
-/** A way into the code from outside, and what must hold there whatever comes. */
+/** A function that reads untrusted input, and the properties that must hold for any input. */
 export interface Target {
   readonly name: string;
   readonly format: Format;
-  /** Valid inputs, to start from. */
+  /** Valid inputs to start from. */
   readonly seeds: () => readonly Uint8Array[] | Promise<readonly Uint8Array[]>;
-  /** Words of the format, which random changes would take long to find. */
+  /** Keywords of the format, which random changes would hardly find. */
   readonly words?: readonly (string | Uint8Array)[];
-  /** Another input from one that there is, in the format's own terms: a lying length, a checksum that is right again. */
+  /** Mutates an input with knowledge of its format: for example a wrong length, or a corrected checksum. */
   readonly reshape?: (input: Uint8Array, random: Generator) => Uint8Array;
   /**
-   * Reads an input. A {@link PaperweightError} says that it is refused. Any other error is a failure, and so is a
-   * {@link Broken} property of what was read.
+   * Reads an input. A {@link PaperweightError} means that the input is rejected. Any other error is a failure, as is a
+   * {@link Broken} property of the result.
    *
-   * @returns a few words about what the input was, so that inputs of a new kind are kept
+   * @returns a short description of the input, so that inputs of a new kind are kept
    */
   readonly run: (input: Uint8Array) => string | Promise<string>;
-  /** The longest input in bytes; 4096 unless given. */
+  /** Maximum length of inputs in bytes; 4096 by default. */
   readonly most?: number;
-  /** Inputs at a time, where the work is done by other threads; 1 unless given. */
+  /** Inputs read in parallel, for targets that use other threads; 1 by default. */
   readonly parallel?: number;
   readonly close?: () => Promise<void> | void;
 }
 
-/** Something that must hold for an input that was read does not. */
+/** A property that must hold for an accepted input is violated. */
 export class Broken extends Error {}
 
-/** @throws Broken unless it holds */
+/** @throws Broken unless the property holds */
 export function must(holds: boolean, what: string): asserts holds {
   if (!holds) throw new Broken(what);
 }

@@ -3,22 +3,22 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMainThread, Worker, workerData } from 'node:worker_threads';
 
-/** Longest input that is remembered, and how many: some targets read several at a time. */
+/** Maximum length and number of the recorded inputs: some targets read several in parallel. */
 const ROOM = 2 ** 20;
 const KEPT = 4;
 /**
- * With so much processor time for one input, or without a new one for so long, it is taken to never end. On a machine
- * that is busy otherwise, time passes in which nothing happens here.
+ * An input counts as hanging after this CPU time, or if no new input starts within `waitMs`. (On a busy machine, wall time
+ * passes without progress.)
  */
 const STUCK = { cpuMs: 10_000, waitMs: 120_000 };
 const LOOK_MS = 500;
-/** Words of the shared state: how many inputs there were, then the length of each that is kept. */
+/** Words of the shared state: the number of inputs so far, then the lengths of the recorded inputs. */
 const [COUNT, LENGTHS] = [0, 1];
 
 export const nameOf = (input: Uint8Array): string =>
   createHash('sha256').update(input).digest('hex').slice(0, 12);
 
-/** Where failures are kept until somebody has looked at them. */
+/** Saves a failing input. @returns its path */
 export function keep(folder: string, target: string, kind: string, input: Uint8Array): string {
   mkdirSync(join(folder, target), { recursive: true });
   const file = join(folder, target, `${kind}-${nameOf(input)}`);
@@ -26,7 +26,7 @@ export function keep(folder: string, target: string, kind: string, input: Uint8A
   return file;
 }
 
-/** Starts a thread that ends the process when an input never ends, and keeps the last ones: it is among them. */
+/** Starts a thread that ends the process if an input hangs, and saves the last inputs, one of which hangs. */
 export function startWatchdog(folder: string, target: string): (input: Uint8Array) => void {
   const [state, bytes] = [
     new Int32Array(new SharedArrayBuffer(4 * (LENGTHS + KEPT))),
@@ -57,7 +57,7 @@ if (!isMainThread && workerData?.state) {
       for (let slot = 0; slot < Math.min(now, KEPT); slot++) {
         const input = bytes.subarray(slot * ROOM, slot * ROOM + state[LENGTHS + slot]!);
         const file = keep(folder, target, 'hang', Uint8Array.from(input));
-        process.stderr.write(`${target}: an input does not end, and may be ${file}\n`);
+        process.stderr.write(`${target}: an input hangs; it may be ${file}\n`);
       }
       process.kill(process.pid, 'SIGKILL');
     }

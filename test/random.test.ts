@@ -14,7 +14,7 @@ function draw(generator: Generator, count: number): number[] {
 }
 
 // From Random123 1.14, tests/kat_vectors, philox4x32 10.
-test('philox4x32 gives the known answers of Random123', () => {
+test('philox4x32 gives the known results of Random123', () => {
   const ones = 0xffffffff;
   assert.equal(hex([0, 0, 0, 0], [0, 0]), '6627e8d5 e169c58d bc57ac4c 9b00dbd8');
   assert.equal(hex([ones, ones, ones, ones], [ones, ones]), '408f276d 41c83b0e a20bc7c6 6d5451fd');
@@ -24,7 +24,7 @@ test('philox4x32 gives the known answers of Random123', () => {
   );
 });
 
-test('a generator walks the blocks of philox in order', () => {
+test('a generator uses the blocks of Philox in order', () => {
   const out = new Uint32Array(4);
   const expected: number[] = [];
   for (let block = 0; block < 3; block++) {
@@ -34,7 +34,7 @@ test('a generator walks the blocks of philox in order', () => {
   assert.deepEqual(draw(new Generator(2 ** 32 + 5, 7), 12), expected);
 });
 
-test('seeds, streams and forks differ, and each repeats', () => {
+test('seeds, streams and forks give different numbers, which are reproducible', () => {
   const make = [
     () => new Generator(1),
     () => new Generator(-1),
@@ -51,7 +51,7 @@ test('seeds, streams and forks differ, and each repeats', () => {
   for (const one of make) assert.deepEqual(draw(one(), 9), draw(one(), 9));
 });
 
-test('a fork does not depend on how much its parent has drawn', () => {
+test('a fork does not depend on the numbers that its parent has drawn', () => {
   const parent = new Generator(3);
   const before = draw(parent.fork(4), 5);
   draw(parent, 7);
@@ -64,14 +64,14 @@ test('the key of a fork is not a block of its parent', () => {
   for (let stream = 0; stream < 10; stream++) assert.ok(!words.includes(parent.fork(stream).state().key[0]));
 });
 
-test('integer has no bias, where keeping every word would double a third of the numbers', () => {
+test('integer has no bias (without rejection, a third of the results would be twice as likely)', () => {
   const generator = new Generator(2);
   let multiples = 0;
   for (let i = 0; i < 30_000; i++) if (generator.integer(3 * 2 ** 30) % 3 === 0) multiples++;
   assert.ok(Math.abs(multiples - 10_000) < 500, `${multiples} of 30000`);
 });
 
-test('a generator continues from its state, through JSON, at every position', () => {
+test('a generator continues from a saved state at every position', () => {
   for (let position = 0; position < 10; position++) {
     const generator = new Generator(9, 3).fork(8);
     draw(generator, position);
@@ -119,7 +119,7 @@ test('uniform has 24 bits, so float32 keeps it below 1', () => {
   }
 });
 
-test('a permutation holds every number once', () => {
+test('a permutation contains every number once', () => {
   const order = new Generator(5).permutation(1000);
   assert.deepEqual(
     [...order].sort((a, b) => a - b),

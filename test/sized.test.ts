@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { excerpt } from '../src/errors/excerpt.js';
 import { sized } from '../src/sized.js';
 
-test('texts and lists of the right length are taken, others are refused with both lengths', () => {
+test('strings and arrays of a valid length are accepted, others are rejected with both lengths', () => {
   const text = sized(z.string().trim(), 1, 3);
   assert.equal(text.parse(' abc '), 'abc');
   for (const wrong of ['', '  ', 'abcd']) assert.equal(text.safeParse(wrong).success, false, wrong);
@@ -12,13 +12,13 @@ test('texts and lists of the right length are taken, others are refused with bot
   assert.match(z.prettifyError(error!), /Expected a length of at least 2; got 1/);
 });
 
-test('an object whose length cannot be compared is refused like any other', () => {
+test('an object whose length cannot be compared is rejected', () => {
   const trap = JSON.parse('{"length":{"toString":1}}');
   for (const schema of [sized(z.string(), 1, 3), sized(z.array(z.string()), 1)])
     assert.match(z.prettifyError(schema.safeParse(trap).error!), /expected (string|array), received object/);
 });
 
-test('a value in a message is cut, and named where it goes too deep to be written', () => {
+test('a value in a message is truncated, and described if nested too deeply', () => {
   assert.equal(excerpt({ a: [1] }), '{"a":[1]}');
   assert.equal(excerpt(undefined), 'none');
   assert.equal(excerpt('x'.repeat(1000)).length, 201);

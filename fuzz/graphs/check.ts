@@ -9,11 +9,11 @@ import { type Results, runExactly, runOn } from './run.js';
 
 export interface Subject {
   readonly device: Device;
-  /** What it computes large layers with. */
+  /** Whether it computes large layers in bfloat16. */
   readonly bfloat16: boolean;
 }
 
-/** A result that differs, and by how much more than roundings explain. */
+/** A result whose error is larger than rounding explains. */
 export interface Difference {
   readonly run: number;
   readonly name: string;
@@ -24,7 +24,7 @@ export interface Difference {
 }
 export type Verdict =
   | { readonly kind: 'same' }
-  /** Too near to a kink for a comparison to mean something. */
+  /** Too close to a kink for a meaningful comparison. */
   | { readonly kind: 'unfit' }
   | { readonly kind: 'different'; readonly difference: Difference }
   | { readonly kind: 'error'; readonly error: unknown };
@@ -32,12 +32,12 @@ export type Verdict =
 /** Values above this are not compared. */
 const LARGE = 1e4;
 
-/** One rounding in the device's own type. */
+/** Relative size of one rounding error in the device's number type. */
 const FLOAT32 = 2 ** -22;
 const FLOAT64 = 2 ** -50;
 const BFLOAT16 = 2 ** -8;
 
-/** Statements whose values have roundings of bfloat16. */
+/** Whether each statement's value is affected by bfloat16 rounding. */
 function coarseOf({ body, leaves }: Program, shapes: readonly (readonly number[])[]): boolean[] {
   const coarse: boolean[] = leaves.map(() => false);
   for (const { kind, inputs } of body) {
@@ -47,7 +47,7 @@ function coarseOf({ body, leaves }: Program, shapes: readonly (readonly number[]
   return coarse.slice(leaves.length);
 }
 
-/** Whether all statements keep clear of kinks. */
+/** Whether all statements are away from kinks. */
 function isClear(
   program: Program,
   values: readonly TypedArray[],
@@ -65,7 +65,7 @@ function isClear(
       attrs,
       before: program.body[inputs[0]! - program.leaves.length]?.kind,
     };
-    // An update may let a second run grow beyond what float32 holds, squares of it among the gradients.
+    // After an update, values of the second run or squares of them in gradients may overflow float32.
     const finite = values[at]!.every((v: number) => Math.abs(v) <= LARGE);
     return finite && (coarse[i] || !kind.clear || kind.clear(given, MARGIN));
   });
@@ -85,9 +85,9 @@ const euclid: Norm = (values) => {
 const minus = (a: TypedArray, b: TypedArray): number[] => Array.from(a, (v, i) => v - b[i]!);
 
 /**
- * Compares a program's results on a device with those in float64. How far off they may be is measured: the
- * program runs again with every number changed by about one rounding of the device's type, and results may
- * differ by a multiple of what that does.
+ * Compares a program's results on a device with those in float64. The tolerance is measured: the program runs again with
+ * every value perturbed by about one rounding error of the device's type, and results may differ by a multiple of the
+ * effect.
  */
 export async function check(
   { device, bfloat16 }: Subject,
@@ -113,7 +113,7 @@ export async function check(
     runExactly(program, () => true, { seed, one, coarse: isCoarse ? BFLOAT16 : undefined });
   const compare = (seeds: readonly number[]): Difference | undefined =>
     differenceOf(exact, got, seeds.map(disturb), isCoarse, one);
-  // One disturbance may by chance do little; only a result that more of them do not explain is a difference.
+  // One perturbation may have little effect by chance: before reporting a difference, eight of them are tried.
   const difference = compare([1]) && compare([1, 2, 3, 4, 5, 6, 7, 8]);
   return difference ? { kind: 'different', difference } : { kind: 'same' };
 }
@@ -125,7 +125,7 @@ function differenceOf(
   coarse: boolean,
   one: number,
 ): Difference | undefined {
-  // Roundings of bfloat16 put some numbers on the other side of a kink; so there, the whole of a tensor is compared.
+  // bfloat16 rounding moves some values across a kink, so tensors are then compared by their norm.
   const [norm, factor, base] = coarse ? ([euclid, 6, 0.03] as const) : ([most, 64, 40 * one] as const);
   for (const [run, results] of exact.entries())
     for (const [name, expected] of results) {

@@ -6,11 +6,11 @@ import { open, type Setting } from './setting.js';
 import { shrink } from './shrink.js';
 
 /*
- * The process that computes. It reads what to do from its standard input and writes a line before each program, so
- * that its parent knows which one ended it.
+ * The process that runs programs. It reads its task from standard input and writes a line before each program, so that
+ * the parent process knows which program crashed it.
  */
 
-/** Programs by their numbers, or one given program. */
+/** A range of program numbers, or one program. */
 export type Task =
   | {
       readonly setting: Setting;
@@ -21,7 +21,7 @@ export type Task =
     }
   | { readonly setting: Setting; readonly program: Program };
 
-/** What the child writes, one a line. */
+/** Messages of the child process, one per line. */
 export type Line =
   | { readonly kind: 'about'; readonly about: string }
   | { readonly kind: 'at'; readonly number: number }

@@ -13,23 +13,23 @@ import { evaluateNodes, mayUseBfloat16 } from './exact.js';
 import { kindOf } from './kinds/index.js';
 import { type Fill, type Leaf, leafValues, type Real, type Statement, typeOf } from './program.js';
 
-/** Largest absolute value that a program may go on with. */
+/** Largest absolute value in a program. */
 const LARGE = 60;
-/** Distance from kinks, relative to the largest number. */
+/** Distance from kinks, relative to the largest value. */
 export const MARGIN = 3e-5;
 /** Elements of the largest value. */
 const MOST = 6000;
 
 /**
- * A program while it is being drawn. Each value is computed in float64 as soon as it is there, so that later
- * statements know what they are given: logarithms get positive numbers, and kinks and ties are kept away from.
+ * A program while it is being drawn. Each value is computed in float64 at once, so that later statements can depend on
+ * their inputs: logarithms get positive numbers, and kinks and ties are avoided.
  */
 export class Draw {
   readonly leaves: Leaf[] = [];
   readonly body: Statement[] = [];
-  /** Leaves may still come when statements are there, so both have numbers of their own; negative ones are leaves. */
+  /** Nodes by id. Statements have ids from 0 and leaves negative ids, since leaves may be added after statements. */
   readonly #nodes = new Map<number, Node>();
-  /** Values that have rounding of bfloat16. */
+  /** Values affected by bfloat16 rounding. */
   readonly #coarse = new Set<number>();
   readonly #wide = new Set<number>();
 
@@ -48,7 +48,7 @@ export class Draw {
   integer(low: number, high: number): number {
     return low + this.random.integer(high - low + 1);
   }
-  /** A dimension, odd ones among them. */
+  /** A random size, often an awkward one. */
   dim(most = 33): number {
     const all = [1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 9, 12, 13, 15, 16, 17, 20, 24, 31, 32, 33];
     return this.pick(all.filter((d) => d <= most));
@@ -71,7 +71,7 @@ export class Draw {
     const values = Array.from({ length: sizeOf(shape) }, () => this.integer(low, high));
     return this.#leaf({ shape, dtype: 'int32', fill: { values }, stored: false });
   }
-  /** The same row of integers again and again. */
+  /** An integer leaf that repeats one row. */
   repeated(shape: Shape, row: readonly number[]): number {
     const values = Array.from({ length: sizeOf(shape) }, (_, i) => row[i % row.length]!);
     return this.#leaf({ shape, dtype: 'int32', fill: { values }, stored: false });
@@ -95,7 +95,7 @@ export class Draw {
   typeOf(id: number): DType {
     return this.#nodes.get(id)!.dtype;
   }
-  /** Float64 in a program of float32. */
+  /** Whether a value is float64 in a float32 program. */
   isWide(id: number): boolean {
     return this.#wide.has(id);
   }
@@ -105,7 +105,7 @@ export class Draw {
   isCoarse(id: number): boolean {
     return this.#coarse.has(id);
   }
-  /** All floating-point values, statements' twice, so that chains grow. */
+  /** All floating-point values; results of statements twice, so that long chains are likely. */
   #reals(): number[] {
     const ids = [...this.#nodes.keys()].filter((id) => isFloat(this.typeOf(id)) && !this.#wide.has(id));
     return [
@@ -122,7 +122,7 @@ export class Draw {
   any(fits: (id: number) => boolean = () => true): number {
     return this.whereReal(fits) ?? this.leaf(this.shape(this.integer(1, 4)));
   }
-  /** A value of some rank, by reshaping one where that is needed. */
+  /** A value with this rank, reshaped if necessary. */
   ofRank(rank: number, fits: (shape: Shape) => boolean = () => true): number {
     const found = this.whereReal((id) => this.shapeOf(id).length === rank && fits(this.shapeOf(id)));
     if (found !== undefined && !this.chance(0.15)) return found;
@@ -140,7 +140,7 @@ export class Draw {
     }
     return this.leaf([2, 3, 4, 5].slice(0, rank));
   }
-  /** A random way to write a number of elements as so many dimensions. */
+  /** A random factorisation of a number of elements into `rank` dimensions. */
   factors(count: number, rank: number): number[] {
     const shape = new Array<number>(rank).fill(1);
     let rest = count;
@@ -153,7 +153,7 @@ export class Draw {
       }
     return shape;
   }
-  /** A value above 0.3, by squaring one where that is needed. */
+  /** A value above 0.3, by squaring one if necessary. */
   positive(fits: (id: number) => boolean = () => true): number {
     const found = this.whereReal((id) => fits(id) && this.valueOf(id).every((v) => v > 0.3));
     if (found !== undefined) return found;
@@ -161,7 +161,7 @@ export class Draw {
     const shifted = x === undefined ? undefined : this.emit('affine', [x], { scale: 0.5, shift: 0.5 });
     return shifted ?? this.leaf([3, 5], 0.5, 2);
   }
-  /** A value that broadcasts with one of this shape, without making it larger. */
+  /** A value that broadcasts to this shape. */
   partner(shape: Shape): number {
     const same = this.whereReal((id) => this.shapeOf(id).join() === shape.join());
     if (same !== undefined && this.chance(0.5)) return same;
@@ -173,7 +173,7 @@ export class Draw {
     return shape.slice(drop).map((d) => (this.chance(0.5) ? 1 : d));
   }
 
-  /** Adds a statement; undefined where its result is too large, not finite, or too near to a kink. */
+  /** Adds a statement. Returns undefined if its result is too large, NaN or infinite, or its inputs are close to a kink. */
   emit(name: string, inputs: readonly number[], attrs: Attrs): number | undefined {
     const kind = kindOf(name);
     const nodes = inputs.map((id) => this.#nodes.get(id)!);
@@ -194,7 +194,7 @@ export class Draw {
       attrs,
       before: this.body[inputs[0]!]?.kind,
     };
-    // With bfloat16 there are always some on the wrong side, and the comparison allows for some.
+    // With bfloat16, some values always cross a kink; the comparison tolerates that.
     if (kind.clear && !coarse && !kind.clear(given, MARGIN)) return undefined;
     const id = this.body.length;
     this.body.push({ kind: name, inputs, attrs });
@@ -204,13 +204,13 @@ export class Draw {
     if (coarse || (this.bfloat16 && mayUseBfloat16(name, given.shapes, node.shape))) this.#coarse.add(id);
     return id;
   }
-  /** As `emit`, for the last statement of a draw. */
+  /** Like `emit`, for the last statement of a draw. @returns whether it was added */
   add(name: string, inputs: readonly number[], attrs: Attrs = {}): boolean {
     return this.emit(name, inputs, attrs) !== undefined;
   }
 }
 
-/** Computes a node, and lets it be a leaf of what comes after. */
+/** Computes a node's value; later graphs then use it as a leaf. */
 function withValue(node: Node): Node {
   node.value = evaluateNodes([node])[0]!;
   return node;

@@ -4,7 +4,7 @@ import type { Node } from '../../src/graph/node.js';
 import { isFloat, makeArray, type Shape, sizeOf, type TypedArray } from '../../src/graph/types.js';
 import { valuesOf } from './program.js';
 
-/** Operations that move, choose or compare numbers without computing new ones: their results have no rounding. */
+/** Operations that move, select or compare values: their results are exact. */
 const WITHOUT_ROUNDING = new Set([
   'reshape',
   'detach',
@@ -35,13 +35,13 @@ const WITHOUT_ROUNDING = new Set([
   'indexSelect',
 ]);
 
-/** Operations that subtract a gradient's own mean and slope from it, which may leave next to nothing. */
+/** Operations that subtract a gradient's mean and slope from it, which may cancel almost completely. */
 const CANCELS = new Set(['batchNormTrainGrad']);
 
-/** Linear layers with fewer weights keep float32. */
+/** Linear layers with fewer weights always use float32. */
 const LARGE = 2 ** 18;
 
-/** Whether a device that is set to bfloat16 may use it for an operation, given the input's shapes and the result's. */
+/** Whether a device with precision bfloat16 may use it for an operation with these shapes. */
 export function mayUseBfloat16(op: string, inputs: readonly Shape[], output: Shape): boolean {
   if (op.startsWith('conv2d')) return true;
   if (!op.startsWith('linear')) return false;
@@ -49,16 +49,16 @@ export function mayUseBfloat16(op: string, inputs: readonly Shape[], output: Sha
   return sizeOf(weights) >= LARGE;
 }
 
-/** Changes each number by a random part of it, to measure how much roundings of that size matter. */
+/** Random relative perturbation of all values, to measure the effect of rounding. */
 export interface Disturbance {
   readonly seed: number;
-  /** Relative size of one rounding. */
+  /** Relative size of one rounding error. */
   readonly one: number;
-  /** The same behind an operation in bfloat16; undefined where there is none. */
+  /** The same after an operation in bfloat16; undefined if the device does not use bfloat16. */
   readonly coarse: number | undefined;
 }
 
-/** Computes nodes with the reference kernels, one after the other. */
+/** Computes nodes with the reference kernels. */
 export function evaluateNodes(roots: readonly Node[], disturbance?: Disturbance): TypedArray[] {
   const { graph, feeds } = buildGraph(roots, []);
   const values: TypedArray[] = [];
@@ -91,7 +91,7 @@ export function evaluateNodes(roots: readonly Node[], disturbance?: Disturbance)
     };
     const output = compute(node.inputs.map((input) => changed(values[input]!)));
     if (size > 0 && CANCELS.has(node.op)) {
-      // Its own roundings are those of the parts, not of what is left of them.
+      // Rounding errors are relative to the terms, not to the result of their cancellation.
       const [first, ...others] = node.inputs.map((input) => values[input]!) as [TypedArray, ...TypedArray[]];
       const parts = compute([disturbed(first, 2, disturbance!.seed * 104729 + salt++), ...others]);
       const noise = disturbed(parts, size, disturbance!.seed * 7919 + salt++);
@@ -109,7 +109,7 @@ function disturbed(array: TypedArray, size: number, seed: number): TypedArray {
   return factors.map((f, i) => array[i]! * (1 + f)) as TypedArray;
 }
 
-/** Nodes whose values depend on an operation in bfloat16. */
+/** Whether each node depends on an operation in bfloat16. */
 function coarseOf(graph: Graph): boolean[] {
   const coarse: boolean[] = [];
   graph.nodes.forEach((node, at) => {

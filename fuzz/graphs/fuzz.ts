@@ -8,17 +8,17 @@ import { shrink } from './shrink.js';
 import { codeOf } from './text.js';
 
 const CHILD = fileURLToPath(new URL('./child.js', import.meta.url));
-/** Programs that one process runs. */
+/** Programs per process. */
 const SLICE = 500;
-/** After so many failures the rest would tell nothing new. */
+/** Number of failures after which the run ends. */
 const ENOUGH = 20;
 
 export interface Report {
   readonly about: string;
   readonly same: number;
-  /** Left out: too near to a kink. */
+  /** Skipped, since they are too close to a kink. */
   readonly unfit: number;
-  /** Each with its number, what differs, and code that repeats it. */
+  /** Each with the program's number, the difference, and code that reproduces it. */
   readonly failures: readonly string[];
   readonly operations: readonly string[];
 }
@@ -29,12 +29,12 @@ export interface Options {
   /** Number of the first program. */
   readonly from?: number;
   readonly count: number;
-  /** Added to the environment of the processes, to name another library say. */
+  /** Additional environment variables of the processes, to select another library for example. */
   readonly env?: Readonly<Record<string, string>>;
   readonly onFailure?: (failure: string) => void;
 }
 
-/** Runs random programs on a device, beside the same in float64, in processes that may die. */
+/** Runs random programs on a device and compares them with float64, in child processes that may crash. */
 export async function fuzz(
   setting: Setting,
   { source = 'graphs', seed, from = 0, count, env = {}, onFailure = () => {} }: Options,
@@ -63,7 +63,7 @@ export async function fuzz(
     const program = programOf(source, seed, last, setting.precision === 'bfloat16');
     const dies = async (smaller: Program) =>
       (await run({ setting, program: smaller }, env, () => {})) === ended;
-    // What dies alone is made smaller; else it took programs before it, and the numbers tell which.
+    // A program that crashes alone is shrunk; otherwise earlier programs are needed, which the number identifies.
     const small = (await dies(program)) ? await shrink(program, dies) : program;
     report(last, `the process ended by ${ended}`, small);
     next = last + 1;
@@ -71,7 +71,7 @@ export async function fuzz(
   return { about, ...sum, failures, operations: [...operations] };
 }
 
-/** @returns how the process ended, where that was not by itself */
+/** @returns how the process crashed; undefined if it ended normally */
 function run(
   task: Task,
   env: Readonly<Record<string, string>>,

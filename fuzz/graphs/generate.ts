@@ -5,13 +5,13 @@ import { KINDS } from './kinds/index.js';
 import type { Change, Program, Statement } from './program.js';
 
 export interface Wanted {
-  /** The device computes in bfloat16, so that layers large enough for it must come. */
+  /** The device computes in bfloat16, so some layers must be large enough for it. */
   readonly bfloat16: boolean;
-  /** Begins with a statement of this kind. */
+  /** The kind of the first statement. */
   readonly kind?: string;
 }
 
-/** Drawn less often: alone they end a chain, or others are more likely to go wrong. */
+/** Drawn less often: they end a chain, or errors are less likely in them. */
 const RARE = new Set([
   'argmax',
   'topKCorrect',
@@ -25,7 +25,7 @@ const RARE = new Set([
   'less',
   'floor',
 ]);
-/** Drawn more often: those that a device has the most code for. */
+/** Drawn more often: devices have the most code for them. */
 const FREQUENT = new Set([
   'conv2d',
   'maxPool2d',
@@ -48,7 +48,7 @@ export function generate(seed: number, number: number, { bfloat16, kind }: Wante
   const real = !bfloat16 && random.integer(25) === 0 ? 'float64' : 'float32';
   const draw = new Draw(random, real, bfloat16);
   const want = draw.integer(2, 12);
-  // A kind that nothing fits has some tries with other numbers.
+  // A kind may not fit the values drawn so far: try several times.
   for (let n = 0; kind && n < 50; n++) if (byName(kind).draw(draw)) break;
   for (let n = 0; draw.body.length < want && n < 40; n++) byName(draw.pick(NAMES)).draw(draw);
   return finish(draw);
@@ -56,7 +56,7 @@ export function generate(seed: number, number: number, { bfloat16, kind }: Wante
 
 const byName = (name: string) => KINDS.find((kind) => kind.name === name)!;
 
-/** Chooses what is compared, differentiated and updated. */
+/** Chooses outputs, loss and updates. */
 function finish(draw: Draw): Program {
   const leaves = draw.leaves.length;
   const at = (id: number): number => (id < 0 ? -id - 1 : leaves + id);

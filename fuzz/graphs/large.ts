@@ -5,24 +5,24 @@ import { mayUseBfloat16 } from './exact.js';
 import { leafValues, type Program, valuesOf } from './program.js';
 import { runOn } from './run.js';
 
-/** Multiply-adds from which on a layer is checked by samples. */
+/** Layers with more multiply-adds are checked by samples. */
 const LARGE = 4e5;
 const SAMPLES = 24;
 
-/** Whether a program is one linear layer that would take too long to compute here. */
+/** Whether a program is one linear layer that is too large to be computed in float64. */
 export const isLarge = ({ body, leaves }: Program): boolean =>
   body.length === 1 && body[0]!.kind === 'linear' && leaves[0]!.shape[0]! * sizeOf(leaves[1]!.shape) > LARGE;
 
 /**
- * Checks a linear layer of any size: random numbers of the result and of both gradients are computed one by one, and
- * the three of them must agree on Σ y·g = Σ x·dx = Σ w·dw, which every number has a part in.
+ * Checks a linear layer of any size: random elements of the result and of both gradients are computed one by one, and all
+ * elements together are checked by the identity Σ y·g = Σ x·dx = Σ w·dw.
  */
 export async function checkLarge(
   subject: Subject,
   program: Program,
   operations?: Set<string>,
 ): Promise<Verdict> {
-  // A smaller program of the same failure would lack what is compared here.
+  // Shrunk programs may lack the outputs that are compared here.
   if (program.outputs.length !== 1 || program.loss[0]?.as !== 'weighted') return { kind: 'unfit' };
   const [n, inputs] = program.leaves[0]!.shape as [number, number];
   const outputs = program.leaves[1]!.shape[0]!;
@@ -61,7 +61,7 @@ export async function checkLarge(
   };
   const random = new Generator(sizeOf([n, inputs, outputs]));
   for (let s = 0; s < SAMPLES; s++) {
-    // The last row and column are where tails are handled.
+    // Some samples are in the last row and column, where tails are handled.
     const [i, j, k] = [n, inputs, outputs].map((d) => (s < 4 ? d - 1 : random.integer(d))) as [
       number,
       number,

@@ -8,10 +8,10 @@ import {
   type TypedArray,
 } from '../../src/graph/types.js';
 
-/** The floating-point type that a program is computed in. */
+/** The floating-point type of a program. */
 export type Real = 'float32' | 'float64';
 
-/** Contents of a leaf: uniform numbers that depend on a seed alone, or the numbers themselves. */
+/** Contents of a leaf: uniform random numbers from a seed, or explicit values. */
 export type Fill =
   | { readonly seed: number; readonly low: number; readonly high: number }
   | { readonly values: readonly number[] };
@@ -21,7 +21,7 @@ export interface Leaf {
   /** `real` stands for the program's floating-point type. */
   readonly dtype: 'real' | 'int32' | 'uint8';
   readonly fill: Fill;
-  /** Kept on the device between runs, as a parameter is; otherwise sent along with each run. */
+  /** Whether it is stored on the device between runs, like a parameter; otherwise it is sent with each run. */
   readonly stored: boolean;
 }
 
@@ -32,7 +32,7 @@ export interface Statement {
   readonly attrs: Attrs;
 }
 
-/** How a leaf on the device changes at the end of a run. */
+/** How a stored leaf changes at the end of a run. */
 export type Change =
   /** p ← p − rate · gradient. */
   | { readonly leaf: number; readonly by: 'gradient' }
@@ -41,14 +41,14 @@ export type Change =
   /** p ← a value of the same shape. */
   | { readonly leaf: number; readonly by: 'value'; readonly value: number };
 
-/** A computation as plain data, which can be run on any device, printed, and made smaller. */
+/** A computation as plain data, which can be run on any device, printed, and shrunk. */
 export interface Program {
   readonly real: Real;
   readonly leaves: readonly Leaf[];
   readonly body: readonly Statement[];
   /** Values that are compared. */
   readonly outputs: readonly number[];
-  /** Values that the loss is made of; empty where nothing is differentiated. */
+  /** Terms of the loss; empty if nothing is differentiated. */
   readonly loss: readonly { readonly value: number; readonly as: 'weighted' | 'sum' | 'square' }[];
   /** Differentiates the sum of the weighted gradients once more. */
   readonly twice: boolean;
@@ -67,7 +67,7 @@ export function valuesOf(fill: Fill, dtype: DType, count: number): TypedArray {
     let h = Math.imul(i + 1, 0x9e3779b1) ^ Math.imul(seed + 1, 0x85ebca6b);
     h = Math.imul(h ^ (h >>> 16), 0x7feb352d);
     h = Math.imul(h ^ (h >>> 15), 0x846ca68b);
-    // Every number is one of float32, so that all types begin with the same.
+    // Rounded to float32, so that all types begin with equal values.
     array[i] = Math.fround(low + ((high - low) * ((h ^ (h >>> 16)) >>> 0)) / 2 ** 32);
   }
   return array;
@@ -77,19 +77,19 @@ export const typeOf = (leaf: Leaf, real: Real): DType => (leaf.dtype === 'real' 
 export const leafValues = (leaf: Leaf, real: Real): TypedArray =>
   valuesOf(leaf.fill, typeOf(leaf, real), sizeOf(leaf.shape));
 
-/** What a statement of some kind is: how random ones are drawn, and how one becomes nodes. */
+/** A kind of statement: how it is drawn at random, and how it is built as graph nodes. */
 export interface Kind {
   readonly name: string;
-  /** Adds a statement to a program that is being drawn; false where none fits. */
+  /** Adds a statement to a program that is being drawn; returns false if none fits. */
   draw(draw: import('./draw.js').Draw): boolean;
   make(inputs: readonly Node[], attrs: Attrs, real: Real): Node;
   /**
-   * Whether the values keep their distance from where the operation jumps or bends, so that small differences of
-   * the inputs stay small differences of results and gradients.
+   * Whether the inputs are away from discontinuities and kinks of the operation, so that small differences of the inputs
+   * cause small differences of results and gradients.
    * @param margin relative to the largest input
    */
   clear?(given: Given, margin: number): boolean;
-  /** Jumps, so that it must not see values with the rounding of bfloat16. */
+  /** Discontinuous: its inputs must not be affected by bfloat16 rounding. */
   readonly jumps?: boolean;
 }
 
@@ -99,6 +99,6 @@ export interface Given {
   readonly shapes: readonly Shape[];
   readonly output: TypedArray;
   readonly attrs: Attrs;
-  /** The kind that made the first input, where a statement made it. */
+  /** The kind of the statement that computed the first input, if any. */
   readonly before: string | undefined;
 }

@@ -2,7 +2,7 @@ import { check } from './check.js';
 import type { Program } from './program.js';
 import { open, type Setting } from './setting.js';
 
-/** Runs one program, as a report prints it, and prints what comes of it. */
+/** Runs one program from a report, and prints the verdict. */
 export async function repeat(setting: Setting, program: Program): Promise<void> {
   const subject = open(setting);
   const verdict = await check(subject, program);

@@ -9,10 +9,10 @@ import { type Disturbance, evaluateNodes } from './exact.js';
 import { kindOf } from './kinds/index.js';
 import { leafValues, type Program, type Real, typeOf, valuesOf } from './program.js';
 
-/** A result by the name that a report calls it. */
+/** Results by their names in reports. */
 export type Results = ReadonlyMap<string, TypedArray>;
 
-/** A program's nodes on some leaves: everything that a run gives back, and the new values of its changes. */
+/** The nodes of a program: results, and the new values of its changes. */
 interface Built {
   readonly values: readonly Node[];
   readonly results: ReadonlyMap<string, Node>;
@@ -68,7 +68,7 @@ function differentiate(
   );
 }
 
-/** Nothing where an operation on the way has a gradient that cannot be differentiated again. */
+/** Second derivatives; empty if a gradient operation cannot be differentiated again. */
 function twice(root: Node, leaves: readonly Node[], real: Real): Map<number, Node> {
   try {
     return gradientsOf(root, leaves, real);
@@ -108,14 +108,15 @@ function changesOf(
   return news;
 }
 
-/** How often a program runs: once more after its changes, which must have reached the same plan. */
+/** Runs per program: the second run uses the updated leaves and must use the same plan. */
 const RUNS = 2;
 
 let nextId = 1_000_000;
 
 /**
- * Runs a program on a device, each run on what the one before has left in the stored leaves.
- * @returns the results of each run; `operations` receives the names of all operations that ran
+ * Runs a program on a device; each run uses the stored leaves as the previous run left them.
+ * @param operations receives the names of all operations that ran
+ * @returns the results of each run
  */
 export async function runOn(device: Device, program: Program, operations?: Set<string>): Promise<Results[]> {
   const { real } = program;
@@ -165,8 +166,8 @@ export async function runOn(device: Device, program: Program, operations?: Set<s
 }
 
 /**
- * What a program gives in float64, run by run.
- * @param check called with each run's values, leaves first; false ends the runs
+ * The results of a program in float64, for each run.
+ * @param check called with the values of each run, leaves first; returning false ends the runs
  */
 export function runExactly(
   program: Program,

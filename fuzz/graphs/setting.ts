@@ -4,21 +4,21 @@ import { OneDnnEngine } from '../../src/backend/onednn/engine.js';
 import { ReferenceEngine } from '../../src/backend/reference/engine.js';
 import type { Subject } from './check.js';
 
-/** What is fuzzed. */
+/** The device under test. */
 export interface Setting {
   readonly device: string;
   readonly precision: 'float32' | 'bfloat16';
   readonly threads: number;
 }
 
-/** How each engine is made. A new engine gets a line, and is fuzzed by the same programs. */
+/** Creates the engines. Add a line for a new engine to run the same programs on it. */
 const ENGINES: Readonly<Record<string, (setting: Setting) => Engine>> = {
   onednn: ({ threads, precision }) => new OneDnnEngine({ threads, precision }),
   reference: () => new ReferenceEngine(),
 };
 export const ENGINE_NAMES = Object.keys(ENGINES);
 
-/** Opens a device in this thread, so that the process's last word names the program that ended it. */
+/** Opens a device on this thread, so that the last output line names the program that crashed the process. */
 export function open(setting: Setting): Subject & { readonly about: string } {
   const engine = ENGINES[setting.device]!(setting);
   const { version, threads, precision } = engine.info;

@@ -3,8 +3,8 @@ import { pick } from '../mutate.js';
 import type { Leaf, Program, Statement } from './program.js';
 
 /*
- * Single layers of odd sizes, forward and backward: what makes a library choose one of its many implementations is
- * the shape, and some of them are wrong or crash for some shapes.
+ * Single layers with awkward sizes, forward and backward: a library chooses among its implementations by shape, and some
+ * of them are wrong or crash for some shapes.
  */
 
 export const THEMES = ['known', 'linear', 'narrow', 'conv', 'pool', 'lrn', 'norm'] as const;
@@ -25,7 +25,7 @@ const real = (shape: readonly number[], seed: number, low: number, high: number,
   stored,
 });
 
-/** A layer alone, with all of its gradients. */
+/** A single layer with all of its gradients. */
 function layer(kind: string, leaves: readonly Leaf[], attrs: Statement['attrs'], twoRuns = false): Program {
   return {
     real: 'float32',
@@ -133,7 +133,7 @@ function norm(random: Generator): Program {
   return layer('batchNormTrain', [image, gamma, beta], { eps: 1e-5 }, random.integer(4) === 0);
 }
 
-/** Layers that once crashed or were wrong. */
+/** Layers that crashed or were wrong in the past. */
 function known(number: number): Program {
   const shapes: readonly (readonly [number, number, number])[] = [
     [32, 16, 4096],
@@ -141,7 +141,7 @@ function known(number: number): Program {
     [31, 12, 1088],
     [1, 1, 2048],
     [128, 32, 1088],
-    // Not a multiple of 64 outputs, many inputs.
+    // Many inputs, and a number of outputs that is not a multiple of 64.
     [33, 9216, 103],
     [2, 16384, 78],
   ];
@@ -152,7 +152,7 @@ function known(number: number): Program {
   return layer('localResponseNorm', [real(image, 1, -1.5, 1.5)], attrs);
 }
 
-/** The layer with this number: the same one for the same seed. */
+/** The layer with this number; it depends only on seed and number. */
 export function shapeOf(theme: Theme, seed: number, number: number): Program {
   const random = new Generator(seed, number);
   const size = (): number => (random.integer(3) === 0 ? upTo(random, 300) : pick(random, SIZES));
@@ -163,7 +163,7 @@ export function shapeOf(theme: Theme, seed: number, number: number): Program {
     case 'linear':
       return linear(random, () => [batch(), size(), size()]);
     case 'narrow':
-      // One side narrow, the other wide: where libraries split the work over the sum.
+      // One dimension small, the other large: libraries then split the sum between threads.
       return linear(random, () => {
         const [narrow, wide] = [
           upTo(random, 130),

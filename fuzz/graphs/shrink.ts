@@ -4,9 +4,9 @@ import { kindOf } from './kinds/index.js';
 import { type Leaf, leafValues, type Program, type Statement, typeOf } from './program.js';
 
 /**
- * Makes a program smaller for as long as it still fails: fewer results, no changes, leaves instead of what
- * computes a value, statements left out.
- * @param fails whether a program still has the failure
+ * Makes a program smaller while it still fails: removes outputs, changes and statements, and replaces statements by
+ * leaves.
+ * @param fails whether a program still fails
  */
 export async function shrink(
   program: Program,
@@ -31,7 +31,7 @@ const attempt = async (body: () => Promise<boolean>): Promise<boolean> => {
   try {
     return await body();
   } catch {
-    // A candidate may be no program at all: its shapes do not fit.
+    // A candidate may be invalid: its shapes may not fit.
     return false;
   }
 };
@@ -44,7 +44,7 @@ function isSound(p: Program): boolean {
   return values.every(({ leaf, value }) => shapes[leaf]!.shape.join() === shapes[value]!.shape.join());
 }
 
-/** What a program counts for: fewer statements first, then fewer of all else. */
+/** Size of a program: mostly the number of statements, then everything else. */
 const sizeOf = ({ leaves, body, outputs, loss, twice, changes }: Program): number =>
   1000 * body.length +
   10 * (leaves.length + outputs.length + loss.length + changes.length + (twice ? 1 : 0)) +
@@ -109,18 +109,18 @@ const mapped = (p: Program, to: (at: number) => number): Program => ({
   ),
 });
 
-/** Lets everything that reads one value read another. */
+/** Replaces one value by another in all places that read it. */
 const instead = (p: Program, old: number, other: number): Program =>
   mapped(p, (at) => (at === old ? other : at));
 
-/** Puts a leaf in a value's place. */
+/** Replaces a statement by a leaf. */
 function asLeaf(p: Program, old: number, leaf: Leaf): Program {
   const first = p.leaves.length;
   const moved = mapped(p, (at) => (at === old ? first : at >= first ? at + 1 : at));
   return { ...moved, leaves: [...p.leaves, leaf] };
 }
 
-/** Leaves out what nothing needs. */
+/** Removes unused statements and leaves. */
 function tidy(p: Program): Program {
   const first = p.leaves.length;
   const needed = new Set<number>([...p.outputs, ...p.loss.map((l) => l.value)]);

@@ -5,7 +5,7 @@ import type { Setting } from './setting.js';
 const list = (items: readonly unknown[]): string =>
   items.map((item) => `\n    ${JSON.stringify(item)},`).join('');
 
-/** A program as a module that runs it on a device and prints what differs. */
+/** Source code of a module that runs a program on a device and prints the differences. */
 export function codeOf(program: Program, setting: Setting): string {
   const { real, leaves, body, outputs, loss, twice, changes } = program;
   const at = (n: number): string => `v${n}`;

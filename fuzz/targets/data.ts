@@ -10,7 +10,7 @@ import { bytesOf, joined, sourceOf, textOf } from '../bytes.js';
 import { pick } from '../mutate.js';
 import { must, type Target } from '../target.js';
 
-/** Puts the right checksum into a header. */
+/** Writes the correct checksum into a tar header. */
 function seal(block: Uint8Array): Uint8Array {
   block.fill(32, 148, 156);
   const sum = block.reduce((a, b) => a + b, 0);
@@ -37,7 +37,7 @@ const archives = (): Uint8Array[] => [
   joined(entry('d', new Uint8Array(0), '5'), entry('d/wanted.bin', new Uint8Array(700)), END),
 ];
 
-/** Changes fields of headers, and makes their checksums right again. */
+/** Changes fields of tar headers and corrects their checksums. */
 function reshapeTar(input: Uint8Array, random: Generator): Uint8Array {
   const blocks = Math.floor(input.length / TAR_BLOCK);
   if (blocks === 0) return input;
@@ -100,9 +100,9 @@ export const dataTargets: readonly Target[] = [
     run(input) {
       checkSize('f.bin', input.length, true);
       checkLabels('f.bin', input);
-      must(input.length % RECORD === 0 && input.length > 0, 'records that are not whole');
+      must(input.length % RECORD === 0 && input.length > 0, 'incomplete records');
       for (let at = 0; at < input.length; at += RECORD)
-        must(input[at]! < CLASSES.length, 'a label that is no class');
+        must(input[at]! < CLASSES.length, 'a label out of range');
       return String(input.length / RECORD);
     },
   },
@@ -120,7 +120,7 @@ export const dataTargets: readonly Target[] = [
       const synsets = parseSynsets(lines);
       for (const [synset, name] of synsets) must(synset !== '' && name !== '', 'a class without a name');
       const classes = named([...synsets.keys()], { synsets, list: undefined });
-      must(classes.length === synsets.size, 'names that are not of the classes');
+      must(classes.length === synsets.size, 'a wrong number of class names');
       return `${Math.min(synsets.size, 2)} ${parseClasses('batches.meta.txt', textOf(input)).length}`;
     },
   },
@@ -137,7 +137,7 @@ export const dataTargets: readonly Target[] = [
       );
       for (const [{ offset, size }, label] of images) {
         must(offset >= TAR_BLOCK && offset + size <= input.length, 'an image outside of the archive');
-        must(Number.isSafeInteger(label) && label >= 0, 'a label that is none');
+        must(Number.isSafeInteger(label) && label >= 0, 'an invalid label');
       }
       return String(Math.min(images.length, 3));
     },
@@ -167,7 +167,7 @@ export const dataTargets: readonly Target[] = [
         }),
       });
       for (const [name, { bytes }] of found) {
-        must(WANTED.includes(name), 'a file that nobody wanted');
+        must(WANTED.includes(name), 'a file that was not requested');
         must((written.get(name) ?? 0) === bytes && bytes <= 2000, 'a file of another size');
       }
       return [...found.keys()].sort().join();
@@ -188,7 +188,7 @@ export const dataTargets: readonly Target[] = [
       if (input.length < TAR_BLOCK) return 'short';
       const header = parseTarHeader(Buffer.from(input));
       if (typeof header === 'string') return header.slice(0, 20);
-      must(Number.isSafeInteger(header.size) && header.size >= 0, 'a size that is none');
+      must(Number.isSafeInteger(header.size) && header.size >= 0, 'an invalid size');
       return header.type === '0' ? 'file' : 'other';
     },
   },

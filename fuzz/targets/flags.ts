@@ -34,7 +34,7 @@ function parse(args: readonly string[]) {
   return command.opts<ModelFlags & { lr?: number; momentum?: number; decay?: number; threads?: number }>();
 }
 
-/** The flags of the command line, an argument a line, and the options of the papers that they become. */
+/** Command-line flags, one argument per line, and the paper options made from them. */
 export const flagsTarget: Target = {
   name: 'flags',
   format: 'bytes',
@@ -50,18 +50,18 @@ export const flagsTarget: Target = {
       throw error;
     }
     const { lr = 1, momentum = 0, decay = 0, threads = 1 } = flags;
-    must(lr > 0 && lr < Number.POSITIVE_INFINITY, 'a rate that is none');
-    must(momentum >= 0 && momentum < 1 && decay >= 0, 'a number out of its range');
-    must(Number.isInteger(threads) && threads > 0 && threads <= 1024, 'threads that are none');
+    must(lr > 0 && lr < Number.POSITIVE_INFINITY, 'an invalid rate');
+    must(momentum >= 0 && momentum < 1 && decay >= 0, 'a number out of range');
+    must(Number.isInteger(threads) && threads > 0 && threads <= 1024, 'an invalid number of threads');
     const options = modelOptions(flags) ?? {};
     let fit = 0;
     for (const paper of papers)
       try {
-        must(typeof parseOptions(paper, options) === 'object', 'options that are none');
+        must(typeof parseOptions(paper, options) === 'object', 'invalid options');
         fit++;
       } catch (error) {
         if (!(error instanceof UsageError)) throw error;
-        must(ADVICE.test(error.message), 'a refusal that does not say why');
+        must(ADVICE.test(error.message), 'an error without a reason');
       }
     return `fits ${fit}`;
   },

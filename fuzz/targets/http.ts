@@ -17,7 +17,7 @@ const decoder = new TextDecoder('latin1');
 const SECRET = 'what lies outside of the runs folder';
 const [TOKEN, HOST] = ['t0k3n', 'localhost:1'];
 
-/** A run as train leaves it, without images or weights. */
+/** Creates a run folder as `train` does, without images or weights. */
 function makeRun(root: string, id: string): void {
   const folder = join(root, id);
   mkdirSync(join(folder, 'checkpoints'), { recursive: true });
@@ -61,7 +61,7 @@ function open() {
   return { base, root, runs, errors, answer: answerTo(), answerWithToken: answerTo(TOKEN) };
 }
 
-/** The request in a text: its line, its headers, an empty line, its body. @returns undefined for what HTTP excludes */
+/** Parses a request: request line, headers, an empty line, body. @returns undefined if it is not valid HTTP */
 function requestOf(text: string): IncomingMessage | undefined {
   const end = text.indexOf('\n\n');
   const [first = '', ...headers] = text.slice(0, end < 0 ? undefined : end).split('\n');
@@ -105,7 +105,7 @@ const CHANGES = [
   `GET /api/runs\n${headers({ Origin: 'http://localhost:1', 'Sec-Fetch-Site': 'same-origin' })}\n\n`,
 ];
 
-/** Requests to the dashboard, from their line on; HTTP itself is read by Node. */
+/** Requests to the dashboard. HTTP itself is parsed by Node and not fuzzed. */
 export const httpTarget: Target = {
   name: 'http',
   format: 'bytes',
@@ -154,7 +154,7 @@ export const httpTarget: Target = {
       },
     });
     response.assignSocket(socket as Socket);
-    // Every other request meets a server that wants a token.
+    // Every other request goes to a server that requires a token.
     await (input.length % 2 === 0 ? answer : answerWithToken)(request, response);
     const { statusCode } = response;
     if (!response.writableFinished) await new Promise((resolve) => setImmediate(resolve));
@@ -167,9 +167,9 @@ export const httpTarget: Target = {
     must(!sent.includes(SECRET), 'a file from outside of the runs folder was sent');
     if (statusCode >= 400) {
       const body = sent.slice(sent.indexOf('\r\n\r\n') + 4);
-      must(request.method === 'HEAD' || JSON.parse(body).error.what.length > 0, 'an error that says nothing');
+      must(request.method === 'HEAD' || JSON.parse(body).error.what.length > 0, 'an error without a message');
     }
-    must(/content-security-policy/i.test(sent) || sent === '', 'an answer without its headers');
+    must(/content-security-policy/i.test(sent) || sent === '', 'a response without security headers');
     return `${request.method} ${statusCode}`;
   },
   close() {

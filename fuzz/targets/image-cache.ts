@@ -10,7 +10,7 @@ const [COUNT, SIZE, PARALLEL] = [3, 12, 4];
 let folders: Promise<string[]> | undefined;
 const free: string[] = [];
 
-/** In memory where the system has a place for that. */
+/** Folders in memory (/dev/shm), if the system has it. */
 const makeFolders = (): Promise<string[]> =>
   (folders ??= Promise.all(
     Array.from({ length: PARALLEL }, () =>
@@ -21,7 +21,7 @@ const makeFolders = (): Promise<string[]> =>
     return made;
   }));
 
-/** The two files of the cache of decoded images: the marks, then the images. */
+/** The two files of the cache of decoded images: the marks that say which images it contains, then the images. */
 export const imageCacheTarget: Target = {
   name: 'image-cache',
   format: 'bytes',
@@ -37,11 +37,11 @@ export const imageCacheTarget: Target = {
       await writeFile(file, input.subarray(COUNT));
       const cache = await ImageCache.open(file, COUNT, SIZE);
       try {
-        must(cache.count >= 0 && cache.count <= COUNT, 'more images than there are');
+        must(cache.count >= 0 && cache.count <= COUNT, 'more images than exist');
         const into = new Uint8Array(SIZE + 2).fill(9);
         for (let i = 0; i < COUNT; i++) if (cache.has(i)) await cache.read(i, into, 1);
-        must(into[0] === 9 && into.at(-1) === 9, 'an image outside of its place');
-        must(!cache.has(COUNT) && !cache.has(-1), 'an image that is none');
+        must(into[0] === 9 && into.at(-1) === 9, 'a write outside of the image’s buffer');
+        must(!cache.has(COUNT) && !cache.has(-1), 'an image that does not exist');
         return String(cache.count);
       } finally {
         await cache.close();

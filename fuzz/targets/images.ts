@@ -7,7 +7,7 @@ import { must, type Target } from '../target.js';
 
 const [WIDTH, HEIGHT, SIDE] = [12, 9, 8];
 
-/** The same little image in each format that is read. */
+/** The same small image in each supported format. */
 async function images(): Promise<Uint8Array[]> {
   const data = Uint8Array.from({ length: 4 * WIDTH * HEIGHT }, (_, i) => (i * 37) % 256);
   const start = () => sharp(data, { raw: { width: WIDTH, height: HEIGHT, channels: 4 } });
@@ -28,7 +28,7 @@ async function images(): Promise<Uint8Array[]> {
   return Promise.all(files.map(async (file) => Uint8Array.from(await file.toBuffer())));
 }
 
-/** Numbers that stand for sizes in a PNG, GIF or JPEG, to claim another one. */
+/** Changes the size fields of a PNG, GIF or JPEG. */
 function reshape(input: Uint8Array, random: Generator): Uint8Array {
   const marker = input.findIndex(
     (byte, i) => byte === 0xff && [0xc0, 0xc2].includes(input[i + 1] ?? 0) && i < 700,
@@ -54,7 +54,7 @@ const WORDS = [
 ];
 const MARKERS = [0xc0, 0xc2, 0xc4, 0xd8, 0xd9, 0xda, 0xdb, 0xe1].map((marker) => Uint8Array.of(0xff, marker));
 
-/** Decoders work in threads of their own. */
+/** Decoders run in other threads. */
 const PARALLEL = 4;
 const MOST = 2048;
 
@@ -79,7 +79,7 @@ export const imageTargets: readonly Target[] = [
       const header = jpegHeader(input);
       if (!header) return 'none';
       const { width, height, components } = header;
-      must(width > 0 && height > 0 && width < 65536 && height < 65536, 'a size that is none');
+      must(width > 0 && height > 0 && width < 65536 && height < 65536, 'an invalid size');
       return `JPEG of ${components < 5 ? components : 'many'}`;
     },
   },

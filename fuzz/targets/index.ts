@@ -10,7 +10,7 @@ import { onnxTarget } from './onnx.js';
 import { pytorchTargets } from './pytorch.js';
 import { progressTarget, safetensorsTargets } from './safetensors.js';
 
-/** Every way into the code from outside. */
+/** All functions that read untrusted input. */
 export const TARGETS: readonly Target[] = [
   ...dataTargets,
   ...jsonTargets,

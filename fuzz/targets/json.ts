@@ -55,10 +55,10 @@ const SCHEDULES = [
 const bytesOfAll = (values: readonly unknown[]) => (): Uint8Array[] =>
   values.map((value) => bytesOf(JSON.stringify(value)));
 
-/** What was read can be written, and is the same when it is read again. */
+/** Checks that a value survives writing and reading again. */
 function again<T>(value: T, read: (text: string) => T): void {
   const text = JSON.stringify(value);
-  must(JSON.stringify(read(text)) === text, 'what was read and written is read as something else');
+  must(JSON.stringify(read(text)) === text, 'a value that changes when it is written and read again');
 }
 
 const json = (
@@ -138,7 +138,7 @@ export const jsonTargets: readonly Target[] = [
     const { success, data } = parseListed(text);
     if (!success) return 'refused';
     const total = stepsTotal(data, { spark: [], lastStep: undefined, epoch: undefined, done: false });
-    must(Number.isFinite(total), 'steps without an end');
+    must(Number.isFinite(total), 'an infinite number of steps');
     return 'read';
   }),
   json('state', [{ version: 1 }, { version: 1, latest: 'a', best: { file: 'b', accuracy: 1 } }], (text) => {
@@ -150,13 +150,13 @@ export const jsonTargets: readonly Target[] = [
   json('process', [{ pid: 1, startTime: '5', status: 'training', error: 'x' }], (text) => {
     const presence = parsePresence(text);
     if (!presence) return 'none';
-    must(Number.isSafeInteger(presence.pid) && presence.pid > 0, 'a process that is none');
+    must(Number.isSafeInteger(presence.pid) && presence.pid > 0, 'an invalid process id');
     return presence.status;
   }),
   json('control', [{ action: 'pause', id: '1' }], (text) => {
     const request = parseRequest(text);
     if (typeof request === 'string') return 'none';
-    must(request.id.length > 0 && request.id.length <= 200, 'an id that is none');
+    must(request.id.length > 0 && request.id.length <= 200, 'an invalid id');
     return request.action;
   }),
   json('label', [{ name: 'x', tags: ['a', 'b'] }], (text) => {
@@ -212,7 +212,7 @@ export const jsonTargets: readonly Target[] = [
       const marker = parseSourceMarker(text);
       if (!marker) return 'none';
       must(typeof marker.archiveMd5 === 'string', 'no MD5');
-      // As the data set looks a file up.
+      // As the data set looks up a file.
       return String(typeof marker.files['a.bin']?.md5);
     },
   ),

@@ -70,7 +70,7 @@ const LOG = [
 const jsonl = (...values: readonly unknown[]): Uint8Array =>
   bytesOf(values.map((value) => `${JSON.stringify(value)}\n`).join(''));
 
-/** The line that is read by hand must be what JSON.parse makes of it. */
+/** The hand-written line parser must agree with JSON.parse. */
 function compare(line: string): void {
   const bytes = bytesOf(`${line}\n`);
   const values = new Float64Array(FIELDS.length);
@@ -118,7 +118,7 @@ export const lineTargets: readonly Target[] = [
         const event = eventText(bytes, line, ++lines);
         must(event === '' || /^[^\n]*\n[^\n]*\n[^\n]*\n\n$/.test(event), 'an event of another shape');
         if (line.kind === 'step') {
-          must(all([...stepValues]), 'a step with a number that is none');
+          must(all([...stepValues]), 'a step with NaN or infinity');
         }
         if (line.kind === 'step' || line.kind === 'gap') columns.push(stepValues[1]!, stepValues, 2);
         return true;
@@ -131,10 +131,10 @@ export const lineTargets: readonly Target[] = [
         for (const { mean, min, max } of Object.values(values))
           must(
             all([...mean, ...min, ...max].filter((value) => value !== null)),
-            'a series with a number that is not finite',
+            'a series with NaN or infinity',
           );
       const { spark, lastStep } = await skimSource(sourceOf(input), input.length);
-      must(all(spark), 'a spark line with a number that is none');
+      must(all(spark), 'a sparkline with NaN or infinity');
       return `${[...kinds].sort().join()} ${lastStep ? 'steps' : ''}`;
     },
   },
@@ -146,7 +146,7 @@ export const lineTargets: readonly Target[] = [
     run(input) {
       const text = textOf(input);
       const lines = parseLines(text, metricsSchema);
-      // As those who draw them take them.
+      // As the charts use them.
       const steps = lines.filter(({ event }) => event === 'step') as unknown as StepEvent[];
       const epochs = lines.filter(({ event }) => event === 'epoch') as unknown as EpochEvent[];
       for (const { step: at, loss } of steps) must(all([at, loss]), 'a step without numbers');
@@ -182,7 +182,7 @@ export const lineTargets: readonly Target[] = [
         );
       }
       const said = lines.flatMap((line) => logLineSchema.safeParse(parseJson(line)).data ?? []);
-      for (const { step: at } of said) must(Number.isFinite(at), 'a line of no step');
+      for (const { step: at } of said) must(Number.isFinite(at), 'a line without a step');
       return `${Math.min(insights.length, 2)} ${Math.min(said.length, 2)}`;
     },
   },
@@ -194,7 +194,7 @@ export const lineTargets: readonly Target[] = [
     run(input) {
       const cursor = parseCursor(textOf(input));
       if (!cursor) return 'none';
-      must(Number.isSafeInteger(cursor.line) && cursor.line >= 0, 'a line that is none');
+      must(Number.isSafeInteger(cursor.line) && cursor.line >= 0, 'an invalid line number');
       return cursor.hash === undefined ? 'line' : 'line and hash';
     },
   },

@@ -21,7 +21,7 @@ function models(): Uint8Array[] {
     .filter(({ length }) => length <= MOST);
 }
 
-/** A field of a message as it lies in the bytes: its tag, and what follows. */
+/** An encoded field of a message: its tag and its content. */
 interface Field {
   readonly tag: Uint8Array;
   readonly wire: number;
@@ -36,7 +36,7 @@ function varint(value: bigint): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
-/** @returns undefined for bytes that are no message */
+/** @returns undefined if the bytes are not a message */
 function fieldsOf(bytes: Uint8Array): Field[] | undefined {
   const fields: Field[] = [];
   let at = 0;
@@ -135,7 +135,7 @@ const WORDS = [
   'group',
 ];
 
-/** Changes a message as a message, at some depth: the lengths around it are right again. */
+/** Mutates a field of a message or of a nested message, and corrects the enclosing lengths. */
 function change(bytes: Uint8Array, random: Generator, depth = 0): Uint8Array {
   const fields = fieldsOf(bytes);
   if (!fields || fields.length === 0) {
@@ -165,7 +165,7 @@ function change(bytes: Uint8Array, random: Generator, depth = 0): Uint8Array {
   return write(fields);
 }
 
-/** ONNX models: the messages, the graph that they describe, and its shapes. */
+/** ONNX models: messages, graph and shapes. */
 export const onnxTarget: Target = {
   name: 'onnx',
   format: 'bytes',
@@ -189,7 +189,7 @@ export const onnxTarget: Target = {
       );
       numbers += size;
     }
-    // What a file holds, and what constants it makes of a few bytes.
+    // Values stored in the file, and constants that a few bytes can create.
     must(numbers <= 2 ** 24 + input.length, 'parameters out of proportion to the file');
     return `a model of ${Math.min(model.stateDict().size, 3)} parameters`;
   },

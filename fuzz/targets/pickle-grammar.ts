@@ -3,12 +3,12 @@ import { bytesOf, joined } from '../bytes.js';
 import { pick } from '../mutate.js';
 
 const latin1 = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'latin1'));
-/** A short text, as protocol 2 writes it. */
+/** A short string in pickle protocol 2. */
 const text = (value: string): Uint8Array =>
   joined(Uint8Array.of(0x58, value.length, 0, 0, 0), bytesOf(value));
 const name = (module: string, attribute: string): Uint8Array => latin1(`c${module}\n${attribute}\n`);
 
-/** Names that a pickle must not reach, beside those that it may. */
+/** Names that a pickle must not be able to load. */
 export const FORBIDDEN = [
   ['os', 'system'],
   ['posix', 'system'],
@@ -30,7 +30,7 @@ const ALLOWED = [
   ['torch', 'Size'],
 ] as const;
 
-/** Parts that pickles are made of; alone, and as whole values. */
+/** Opcodes and complete values for building pickles. */
 export const PARTS: readonly Uint8Array[] = [
   ...[...'(01NJKMGXUTCB]ae)t}su\x85\x86\x87\x88\x89\x8a\x8c\x8d\x8e\x93\x94\x95qrhjcRbQ.'].map(latin1),
   ...[...FORBIDDEN, ...ALLOWED].map(([module, attribute]) => name(module, attribute)),
@@ -68,7 +68,7 @@ const TENSOR = joined(
   name('collections', 'OrderedDict'),
   latin1(')RtR'),
 );
-/** Whole ones, to start from. */
+/** Complete pickles to start from. */
 export const PICKLES = [
   joined(latin1('\x80\u0002}'), text('a'), TENSOR, latin1('s.')),
   joined(latin1('\x80\u0002}('), text('a'), TENSOR, text('b'), latin1('K\u0005u.')),
@@ -100,7 +100,7 @@ function tuple(random: Generator): Uint8Array {
   return joined(latin1('('), ...sizes, latin1('t'));
 }
 
-/** A tensor of some storage, whose numbers may make no sense. */
+/** A tensor with a storage; its numbers may be inconsistent. */
 const tensorOf = (random: Generator): Uint8Array =>
   joined(
     name('torch._utils', pick(random, ['_rebuild_tensor', '_rebuild_tensor_v2', '_rebuild_tensor_v3'])),
@@ -119,7 +119,7 @@ const tensorOf = (random: Generator): Uint8Array =>
     latin1('tR'),
   );
 
-/** A whole value of some kind, and what is in it. */
+/** A random complete value. */
 function anyValue(random: Generator, depth: number): Uint8Array {
   switch (random.integer(depth > 0 ? 8 : 3)) {
     case 0:
@@ -133,7 +133,7 @@ function anyValue(random: Generator, depth: number): Uint8Array {
     case 4:
       return joined(latin1('('), anyValue(random, depth - 1), latin1('t'));
     case 5:
-      // Kept, and named again inside of itself.
+      // A dictionary that contains itself.
       return joined(latin1('}q\u0001'), text('me'), latin1('h\u0001s'));
     default: {
       const empty =
@@ -146,11 +146,11 @@ function anyValue(random: Generator, depth: number): Uint8Array {
   }
 }
 
-/** A pickle of a dictionary that holds anything. */
+/** A pickle of a dictionary with a random value. */
 export const anyDictionary = (random: Generator): Uint8Array =>
   joined(latin1('\x80\u0002}('), text('a'), TENSOR, text('b'), anyValue(random, 4), latin1('u.'));
 
-/** Puts parts of pickles over or between the bytes of one, which begins somewhere in these. */
+/** Inserts parts into the pickle that begins somewhere in `input`, or overwrites bytes with them. */
 export function patched(input: Uint8Array, random: Generator, grows: boolean): Uint8Array {
   let bytes = input;
   const begin = Math.max(0, Buffer.from(bytes).indexOf(Uint8Array.of(0x80, 2)));

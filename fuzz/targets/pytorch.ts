@@ -11,7 +11,7 @@ import { openWeights } from '../../src/interop/weights.js';
 import { must, type Target } from '../target.js';
 import { anyDictionary, FORBIDDEN, PARTS, PICKLES, patched } from './pickle-grammar.js';
 
-/** Files that PyTorch wrote, and files that must be refused. */
+/** Files written by PyTorch, and files that must be rejected. */
 const FILES = fileURLToPath(new URL('../../../test/fixtures/weights/', import.meta.url));
 const MOST = 4096;
 
@@ -36,7 +36,7 @@ export const pytorchTargets: readonly Target[] = [
       'data/0',
       'byteorder',
     ],
-    // The records of a zip file lie where its directory says, so their bytes are replaced and none are added.
+    // Bytes are replaced and not inserted, since the directory of a zip file contains the positions of its records.
     reshape: (input, random) => patched(input, random, false),
     async run(input) {
       const file = await openWeights(bufferSource('w.pth', input));
@@ -71,9 +71,9 @@ export const pytorchTargets: readonly Target[] = [
         const { value, end } = unpickle(input, {
           global(module, attribute) {
             const found = world.global(module, attribute);
-            must(!forbidden.has(`${module}.${attribute}`), `${module}.${attribute} was handed out`);
-            // What is handed out is one of our own objects, and no function of the language.
-            must(typeof found === 'object' && found !== null, 'something else was handed out');
+            must(!forbidden.has(`${module}.${attribute}`), `${module}.${attribute} was resolved`);
+            // Globals must resolve to our own objects, never to JavaScript functions.
+            must(typeof found === 'object' && found !== null, 'a global that is not an object');
             return found;
           },
           persistent: (id) => world.persistent(id),

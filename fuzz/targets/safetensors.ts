@@ -26,7 +26,7 @@ const WIDTHS = new Map<unknown, number>([
   ['I16', 2],
 ]);
 
-/** A file as the format lays it out; `length` may lie. */
+/** A safetensors file; `length` may be wrong. */
 function fileOf(header: string, data: Uint8Array, length = bytesOf(header).length): Uint8Array {
   const size = new Uint8Array(8);
   new DataView(size.buffer).setBigUint64(0, BigInt(length), true);
@@ -40,7 +40,7 @@ const tensor = (dtype: string, shape: readonly number[], begin: number, end: num
 });
 const floats = (...values: readonly number[]) => new Uint8Array(Float32Array.from(values).buffer);
 
-/** Another header in the same file, whose length is right again; sometimes offsets that fit the shapes. */
+/** Mutates the header and corrects its length; sometimes also makes the offsets fit the shapes. */
 function reshape(input: Uint8Array, random: Generator): Uint8Array {
   if (input.length < 8) return input;
   const length = Number(new DataView(input.buffer).getBigUint64(0, true));
@@ -50,7 +50,7 @@ function reshape(input: Uint8Array, random: Generator): Uint8Array {
   const changed = mutateJson(header, random, { other, most: 3000, words: WORDS });
   if (!changed) return input;
   if (random.integer(2) === 0) return fileOf(textOf(changed), input.subarray(end));
-  // Tensors one after another, with as many bytes as they say they have.
+  // Contiguous tensors whose byte counts fit their shapes.
   const fitting: Record<string, unknown> = {};
   let at = 0;
   for (const [name, value] of Object.entries(parsed(changed))) {
@@ -89,8 +89,8 @@ function checkFile({ tensors, metadata }: SafetensorsFile, size: number): void {
     must(data.length === shape.reduce((a, b) => a * b, 1), 'a tensor of another size than its shape');
     bytes += data.byteLength;
   }
-  must(bytes <= size, 'more tensors than file');
-  for (const note of Object.values(metadata)) must(typeof note === 'string', 'a note that is no text');
+  must(bytes <= size, 'tensors larger than the file');
+  for (const note of Object.values(metadata)) must(typeof note === 'string', 'metadata that is not a string');
 }
 
 const KERNELS = { kernels: tensor('F32', [1, 3, 2, 2], 0, 48) };
@@ -156,7 +156,7 @@ export const safetensorsTargets: readonly Target[] = [
         { imageShape: [3, 1, 1], length: 5 },
         await read(input),
       );
-      must(sums.count <= next && next <= 5, 'more images than there are');
+      must(sums.count <= next && next <= 5, 'more images than exist');
       return String(sums.count);
     },
   },
@@ -181,7 +181,7 @@ const PROGRESS = {
   schedule: { count: 3, baseLrs: [0.1] },
 };
 
-/** What a checkpoint keeps as JSON in its metadata: where the run stands, and the states of its parts. */
+/** The JSON in a checkpoint's metadata: progress of the run, and the states of optimizer and schedule. */
 export const progressTarget: Target = {
   name: 'checkpoint-progress',
   format: 'json',
@@ -198,7 +198,7 @@ export const progressTarget: Target = {
       'lrs' in progress.schedule ? new ReduceLROnPlateau(optimizer) : new StepLR(optimizer, { stepSize: 3 });
     schedule.loadStateDict(progress.schedule as never);
     const { lr } = optimizer.paramGroups[0]!;
-    must(Number.isFinite(lr), 'a learning rate that is no number');
+    must(Number.isFinite(lr), 'a learning rate that is NaN or infinite');
     return 'schedule';
   },
 };

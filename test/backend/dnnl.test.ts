@@ -51,7 +51,7 @@ describe('oneDNN’s bindings', () => {
     assert.match(d.describe(src), /^[a-d]{4}(\d+[a-d])*$/);
     assert.equal(d.query(pd, Query.workspace), null);
     d.destroyPds();
-    // The copy outlives what it was read from.
+    // The copy must stay valid after its primitive descriptor is freed.
     assert.deepEqual(d.dims(src), [1, 16, 8, 8]);
   });
 
@@ -84,7 +84,7 @@ describe('oneDNN’s bindings', () => {
       ),
     );
 
-  /** Older processors have no implementation in bfloat16. */
+  /** Skips on CPUs for which oneDNN has no bfloat16 implementation. */
   const orSkip = (t: { skip(why: string): void }, body: () => void): void => {
     try {
       body();
@@ -106,7 +106,7 @@ describe('oneDNN’s bindings', () => {
         [Arg.bias, b!],
         [Arg.dst, y!],
       ]);
-      // Four channels of as many neighbours as the place has, and the bias.
+      // 4 channels × the number of neighbours inside of the image, plus the bias.
       const plane = [4, 6, 4, 6, 9, 6, 4, 6, 4].map((n) => 4 * n + 1);
       assert.deepEqual(bfloat16(y!.block), [...plane, ...plane]);
     }));

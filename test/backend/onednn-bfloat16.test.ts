@@ -22,9 +22,9 @@ import { batchOf } from '../support/generated.js';
 const open = async (precision: 'float32' | 'bfloat16') =>
   (await openDevice('onednn', { threads: 2, precision })).device;
 
-const nan = 'oneDNN compares with the maximum instruction, which passes over NaN';
+const nan = 'oneDNN uses the maximum instruction, which ignores NaN';
 
-// bfloat16 keeps 8 bits: one part in 256, and sums of such products are as far off.
+// bfloat16 has 8 significant bits: a relative error of 1/256, also for sums of products.
 conformance('onednn in bfloat16', () => open('bfloat16'), {
   rtol: 4e-2,
   atol: 4e-2,
@@ -33,7 +33,7 @@ conformance('onednn in bfloat16', () => open('bfloat16'), {
   skip: { 'maxPool2d lets NaN through': nan, 'relu lets NaN through': nan },
 });
 
-/** AlexNet's kinds of layers, with channels in whole vectors and a fully connected layer that counts as large. */
+/** Convolution, pooling, dropout and linear layers, with whole vectors of channels and a large linear layer. */
 const net = (): Sequential => {
   manualSeed(7);
   return new Sequential(
@@ -52,7 +52,7 @@ const net = (): Sequential => {
   );
 };
 
-/** Losses of some steps on two batches in turn, and the parameters after them. */
+/** Trains on two alternating batches. @returns losses and final parameters */
 async function train(device: Device, steps: number) {
   const model = await net().to(device);
   const optimizer = new SGD(model.namedParameters(), { lr: 0.02, momentum: 0.9 });
@@ -81,19 +81,19 @@ describe('training in bfloat16', () => {
     await full!.close();
   });
 
-  it('says what it computes with', async () => {
+  it('reports its precision', async () => {
     assert.equal((await half!.info()).precision, 'bfloat16');
     assert.equal((await full!.info()).precision, 'float32');
   });
 
-  it('follows float32’s losses, on parameters that keep float32’s small steps', async () => {
+  it('has losses close to those of float32, and parameters in full float32 precision', async () => {
     const [a, b] = [await train(half!, 30), await train(full!, 30)];
     a.losses.forEach((loss, i) => {
       const expected = b.losses[i]!;
       assert.ok(Math.abs(loss - expected) < 0.02 + 0.05 * expected, `step ${i}: ${loss}, not ${expected}`);
     });
     assert.ok(a.losses.at(-2)! < 0.9 * a.losses[0]!, `learns: ${a.losses}`);
-    assert.notDeepEqual(a.losses, b.losses, 'bfloat16 was not used at all');
+    assert.notDeepEqual(a.losses, b.losses, 'bfloat16 was not used');
     for (const [name, values] of a.parameters) {
       const kept = values.filter((v) => (new Uint32Array(Float32Array.of(v).buffer)[0]! & 0xffff) !== 0);
       assert.ok(kept.length > 0.9 * values.length, `${name} has been rounded to bfloat16`);
@@ -108,7 +108,7 @@ describe('training in bfloat16', () => {
 });
 
 describe('the choice of precision', () => {
-  it('is refused where the device has none', async () => {
+  it('rejects bfloat16 on a device without it', async () => {
     await assert.rejects(openDevice('reference', { precision: 'bfloat16' }), (error) => {
       assert.ok(error instanceof DeviceError);
       assert.match(error.message, /bfloat16/);
@@ -116,7 +116,7 @@ describe('the choice of precision', () => {
     });
   });
 
-  it('is float32 where nothing may be tried', async () => {
+  it('is float32 if kernels may not be timed', async () => {
     assert.equal(process.env.PAPERWEIGHT_KERNELS, 'fixed', 'the test command sets this');
     const { device, why } = await openDevice('onednn', { threads: 2, precision: 'auto' });
     assert.equal((await device.info()).precision, 'float32');

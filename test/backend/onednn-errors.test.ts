@@ -14,8 +14,8 @@ import { Parameter, Tensor, tensor, update } from '../../src/tensor/tensor.js';
 const filled = (shape: number[], value = 1) =>
   tensor(new Float32Array(shape.reduce((a, d) => a * d, 1)).fill(value), { shape });
 
-describe('a call that the library refuses', () => {
-  it('is an error with the library’s function and its reason', () => {
+describe('a call that the library rejects', () => {
+  it('throws an error with the name of the function and the reason', () => {
     const d = openDnnl();
     const [x, y] = [d.plain([1, 1, 4, 4]), d.plain([1, 1, 9, 9])];
     const g = { strides: [1, 1], dilates: [0, 0], padLeft: [0, 0], padRight: [0, 0] };
@@ -40,7 +40,7 @@ describe('an error of the library', () => {
   });
   after(() => device.close());
 
-  /** Lets a method of the bindings fail, and checks what comes of it; then that the device goes on. */
+  /** Makes a method of the bindings fail, and checks the error, and that the device works afterwards. */
   async function fails(
     t: TestContext,
     [owner, method]: readonly [object, string],
@@ -62,7 +62,7 @@ describe('an error of the library', () => {
     await body();
   }
 
-  it('names operation, shapes and module, whenever it comes', async (t) => {
+  it('names operation, shapes and module, at build time and at run time', async (t) => {
     const w = await filled([4, 3, 3, 3]).to(device);
     const run = (side: number) => () =>
       ops
@@ -84,7 +84,7 @@ describe('an error of the library', () => {
     await fails(t, [DnnlCore.prototype, 'sgemm'], product, /matmul\(\[5, 6\], \[6, 2\]\) → \[5, 2\]/);
   });
 
-  it('names the value that it could not read', async (t) => {
+  it('names the shape of a value that cannot be read', async (t) => {
     const w = new Parameter(new Float32Array(64 * 64).fill(0.1), [64, 64]);
     await w.place(device);
     const y = new Tensor(ops.linear(filled([32, 64]).node, w.node)).sum();
@@ -96,8 +96,8 @@ describe('an error of the library', () => {
   });
 });
 
-describe('what the library has no way to compute', () => {
-  it('is computed all the same: many dimensions, and sums of nothing', async () => {
+describe('an operation that the library does not support', () => {
+  it('runs as TypeScript: many dimensions, and empty sums', async () => {
     const device = new InlineDevice(new OneDnnEngine({ threads: 1 }));
     const many = await filled([1, 1, 2, 1, 1, 1, 2, 1, 1, 1, 1, 1, 3], 2).to(device);
     assert.deepEqual([...(await many.square().sum([6]).data())], new Array(6).fill(8));

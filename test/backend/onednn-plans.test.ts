@@ -17,7 +17,7 @@ import { assertNear } from '../support/generated.js';
 
 const open = (): Device => new InlineDevice(new OneDnnEngine({ threads: 2 }));
 
-/** What a plan of these outputs runs, in order. */
+/** The steps of a plan that computes these outputs, in order. */
 async function rowsOf(device: Device, outputs: readonly Node[], updates: readonly Update[] = []) {
   const { graph, key, feeds, storages } = buildGraph(outputs, updates);
   const ids = storages.map((s) => s.id);
@@ -50,7 +50,7 @@ describe('a rectifier before max-pooling', () => {
     return [...(await on.run(key, graph, feeds, ids))[0]!];
   };
 
-  it('is applied to what pooling leaves, with the same numbers', async () => {
+  it('is moved behind the pooling, with the same results', async () => {
     const maps = noise([2, 16, 9, 9]).tanh();
     assert.deepEqual(await namesOf(pool(maps.relu())), ['tanh', 'maxPool2d', 'relu']);
     const reference = new InlineDevice(new ReferenceEngine());
@@ -59,19 +59,19 @@ describe('a rectifier before max-pooling', () => {
     await reference.close();
   });
 
-  it('keeps its place where a convolution applies it', async () => {
+  it('is not moved if a convolution applies it', async () => {
     const y = conv(noise([2, 16, 9, 9]), noise([16, 16, 3, 3], 2), 1).relu();
     assert.deepEqual(await namesOf(pool(y)), ['conv2d', 'maxPool2d']);
   });
 
-  it('keeps its place where something else reads its result', async () => {
+  it('is not moved if another node reads its result', async () => {
     const y = noise([2, 16, 9, 9]).tanh().relu();
     assert.deepEqual(await namesOf(pool(y), y.neg()), ['tanh+relu', 'maxPool2d', 'neg']);
     assert.deepEqual(await namesOf(pool(y), y), ['tanh+relu', 'maxPool2d']);
   });
 
   for (const kind of ['relu', 'leakyRelu'] as const)
-    it(`has the reference’s gradients: ${kind}`, async () => {
+    it(`has the same gradients as the reference engine: ${kind}`, async () => {
       const weights = await noise([16, 16, 1, 1], 3).data();
       const gradient = async (on: Device) => {
         const w = new Parameter(Float32Array.from(weights), [16, 16, 1, 1]);
@@ -89,13 +89,17 @@ describe('a rectifier before max-pooling', () => {
       const [ours, expected] = [await gradient(device), await gradient(reference)];
       assertNear(ours.values, expected.values, 1e-5, kind);
       const order = ours.names.filter((op) => op.includes(`${kind}Grad`) || op === 'maxPool2dGrad');
-      assert.deepEqual(order, [`mul+${kind}Grad`, 'maxPool2dGrad'], 'the smaller one first');
+      assert.deepEqual(
+        order,
+        [`mul+${kind}Grad`, 'maxPool2dGrad'],
+        'the rectifier’s gradient on the smaller tensor',
+      );
       await reference.close();
     });
 });
 
 describe('weights that a plan does not change', () => {
-  it('are put into its layout once, and again when they change', async () => {
+  it('are reordered once, and again after they change', async () => {
     const device = new InlineDevice(new OneDnnEngine({ threads: 2, precision: 'bfloat16' }));
     const layer = await new Conv2d(16, 32, 3).to(device);
     const linear = await new Linear(1024, 512).to(device);
@@ -130,7 +134,7 @@ describe('two models on one plan', () => {
     const loaded = await make();
     const optimizer = new SGD(trained.parameters(), { lr: 0.001 });
     const others = await outputs(loaded);
-    // However often the one has been updated and the other loaded, theirs are different weights.
+    // The packed weights must not be confused, however often either model was updated or loaded.
     for (let i = 0; i < 6; i++) {
       const loss = trained.forward(v).sum();
       optimizer.zeroGrad();
@@ -144,7 +148,7 @@ describe('two models on one plan', () => {
   });
 });
 
-describe('what is remembered of kernels', () => {
+describe('the kernel cache', () => {
   const folder = mkdtempSync(join(tmpdir(), 'paperweight-test-'));
   const file = join(folder, 'kernels.json');
   const fixed = process.env.PAPERWEIGHT_KERNELS;
@@ -156,7 +160,7 @@ describe('what is remembered of kernels', () => {
     else process.env.PAPERWEIGHT_KERNELS = fixed;
     rmSync(folder, { recursive: true });
   });
-  // Large enough to be worth a trial.
+  // Large enough to be timed.
   const kernelOf = async () => {
     const device = new InlineDevice(new OneDnnEngine({ threads: 2, precision: 'bfloat16' }));
     const y = conv(noise([4, 64, 24, 24]), noise([64, 64, 3, 3], 2), 1);
@@ -167,7 +171,7 @@ describe('what is remembered of kernels', () => {
   const remembered = () =>
     Object.values(JSON.parse(readFileSync(file, 'utf8')) as Record<string, Record<string, string>>);
 
-  it('is written after the first trial, and decides from then on', async () => {
+  it('is written after the first timing, and is used from then on', async () => {
     await kernelOf();
     const [machine] = remembered();
     const [key] = Object.keys(machine!).filter((k) => k.startsWith('conv forward'));
@@ -183,7 +187,7 @@ describe('what is remembered of kernels', () => {
     }
   });
 
-  it('is measured again where the file is broken', async () => {
+  it('is measured again if the file is not valid', async () => {
     for (const broken of ['', '{', '[]', '{"a":1}', '{"a":{"b":{}}}']) {
       writeFileSync(file, broken);
       await kernelOf();
@@ -191,7 +195,7 @@ describe('what is remembered of kernels', () => {
     }
   });
 
-  it('is nothing where the file names a kernel that there is not', async () => {
+  it('ignores unknown kernel names', async () => {
     await kernelOf();
     writeFileSync(file, readFileSync(file, 'utf8').replace(/"(winograd|bfloat16|direct)"/g, '"fastest"'));
     assert.match(await kernelOf(), /bf16/);
@@ -205,7 +209,7 @@ describe('batch normalisation', () => {
   });
   after(() => device.close());
 
-  it('is a primitive in which no thread spins, whatever its input was before', async () => {
+  it('is a primitive without busy waiting, whatever produced its input', async () => {
     const [gamma, beta] = [new Parameter(new Float32Array(20).fill(1), [20]), noise([20])];
     const w = noise([20, 3, 3, 3]);
     const image = noise([2, 3, 10, 10]);

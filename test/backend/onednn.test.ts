@@ -16,8 +16,7 @@ import { makeTinyNet, trainer } from '../support/nets/tinynet.js';
 
 const open = async () => (await openDevice('onednn', { threads: 2 })).device;
 
-const nan =
-  'oneDNN compares with the maximum instruction, which passes over NaN; the trainer checks the loss itself';
+const nan = 'oneDNN uses the maximum instruction, which ignores NaN; the trainer checks the loss itself';
 
 conformance('onednn', open, {
   rtol: 2e-5,
@@ -25,7 +24,7 @@ conformance('onednn', open, {
   skip: { 'maxPool2d lets NaN through': nan, 'relu lets NaN through': nan },
 });
 
-// Which the library does not know: every operation is a loop in TypeScript.
+// oneDNN has no float64: every operation is a loop in TypeScript.
 conformance('onednn', open, { dtype: 'float64', rtol: 2e-7, atol: 2e-8 });
 
 describe('the onednn device', () => {
@@ -38,7 +37,7 @@ describe('the onednn device', () => {
   const plans = async () => (await device.stats()).length;
 
   describe('training AlexNet', () => {
-    /** A function that takes one step on the same batch. */
+    /** A function that trains one step, always on the same batch. */
     async function alexnet(batch: number): Promise<() => Promise<number>> {
       const model = new AlexNet({ numClasses: 10 });
       await model.to(device);
@@ -53,7 +52,7 @@ describe('the onednn device', () => {
       };
     }
 
-    it('compiles one plan, of primitives but for small things, with few reorders', async () => {
+    it('compiles one plan, mostly of primitives, with few reorders', async () => {
       const before = await plans();
       const step = await alexnet(4);
       await step();
@@ -63,7 +62,7 @@ describe('the onednn device', () => {
       assert.equal(first.length, 1);
       await step();
       await step();
-      // Compiling anew, even in place, would show as other seconds.
+      // A recompiled plan would have another compile time.
       assert.deepEqual(await made(), first);
       const { scripted, reorders, arenaBytes } = first[0]!;
       assert.deepEqual([...scripted].sort(), [
@@ -80,10 +79,10 @@ describe('the onednn device', () => {
       assert.ok(arenaBytes > 0);
     });
 
-    it('leaves the event loop free', async () => {
+    it('does not block the event loop', async () => {
       const step = await alexnet(4);
       await step();
-      // A step in this thread would be done before anything else gets a turn.
+      // A step on this thread would finish before any other event.
       let turns = 0;
       let running = true;
       const turn = () => {
@@ -98,11 +97,11 @@ describe('the onednn device', () => {
     });
   });
 
-  it('trains on as if there had been no evaluation in between', async () => {
+  it('trains the same with and without evaluations in between', async () => {
     const alone = await trainer(makeTinyNet(), device);
     const mixed = await trainer(makeTinyNet(), device);
     for (let n = 0; n < 4; n++) {
-      // Before the first step too, when the weights still lie as they came.
+      // Also before the first step, when the weights are still row-major.
       const evaluated = await mixed.evaluate(n);
       const loss = await mixed.train(n);
       assertNear([evaluated], [loss], 1e-5, 'the same batch in evaluation and in training');
@@ -111,7 +110,7 @@ describe('the onednn device', () => {
     }
   });
 
-  it('takes running statistics from the normalisation that has computed them', async () => {
+  it('computes running statistics from the statistics of the normalisation', async () => {
     const running = async (on: Device) => {
       manualSeed(3);
       const model = new Sequential(
@@ -139,7 +138,7 @@ describe('the onednn device', () => {
     assertNear(variance!, expectedVariance!, 1e-5, 'running variance');
   });
 
-  it('reads back what was written, before a step and after weights have moved', async () => {
+  it('reads back written values, before a step and after weights were reordered', async () => {
     const model = makeTinyNet(1);
     const initial = new Map<string, Float32Array>();
     for (const [name, p] of model.namedParameters()) initial.set(name, Float32Array.from(await p.data()));
@@ -181,7 +180,7 @@ describe('the onednn device', () => {
     assert.ok((await plans()) - before <= 1);
   });
 
-  it('rejects a step on a label that names no class, and goes on as if it had not been', async () => {
+  it('rejects a step with a label out of range, and then trains as if the step had not happened', async () => {
     const { train } = await trainer(makeTinyNet(4), device);
     const expected = [await train(0), await train(1)];
     const other = await trainer(makeTinyNet(4), device);
@@ -196,7 +195,7 @@ describe('the onednn device', () => {
   });
 });
 
-/** What a program of its own prints, on the library that this process uses. */
+/** The JSON output of a child process with the same oneDNN library. */
 async function runChild(args: readonly string[]): Promise<unknown> {
   const { code, stdout, stderr } = await runNode(args, {
     env: { PAPERWEIGHT_ONEDNN: process.env.PAPERWEIGHT_ONEDNN },
@@ -206,10 +205,10 @@ async function runChild(args: readonly string[]): Promise<unknown> {
   return JSON.parse(stdout);
 }
 
-it('memory descriptors leave nothing behind', async () => {
+it('memory descriptors are freed', async () => {
   const child = fileURLToPath(new URL('../support/children/descriptors.js', import.meta.url));
   const { grown } = (await runChild(['--expose-gc', child])) as { grown: number };
-  // In the time that counts there are 360,000, of about 700 bytes each.
+  // 360,000 descriptors of about 700 bytes each are created while memory is measured.
   assert.ok(grown < 32 * 2 ** 20, `${grown} bytes`);
 });
 
@@ -218,14 +217,14 @@ describe('a program that trains on the onednn device', () => {
   const run = async (flags: readonly string[], ...args: number[]) =>
     (await runChild([...flags, CHILD, ...args.map(String)])) as { loss: number; memory: number[] };
 
-  it('ends by itself, without close()', async () => {
-    // One that did not would be killed after a while, which runChild reports.
+  it('exits without close()', async () => {
+    // A process that does not exit is killed after a while, which runChild reports.
     const { loss } = await run([], 2);
     assert.ok(loss > 0);
   });
 
-  it('takes no more memory after 600 steps than after 60, and disposes of nothing', async () => {
-    // JavaScript's own memory takes longer to settle than the steps' does; so it is given what it may have at once.
+  it('uses no more memory after 600 steps than after 60, without dispose()', async () => {
+    // Fixed heap sizes, since the JavaScript heap takes more steps to settle than native memory.
     const flags = ['--min-semi-space-size=2', '--max-semi-space-size=2', '--no-opt'];
     const [early, late] = (await run(flags, 600, 60, 600)).memory as [number, number];
     assert.ok(late < 1.03 * early, `${early} bytes after 60 steps, ${late} after 600`);

@@ -3,14 +3,14 @@ import { it } from 'node:test';
 import { openDevice } from '../../src/backend/open.js';
 
 /*
- * All tests of the onednn device once more, on oneDNN 3. A process of its own loads it, since two versions in one
- * would share an OpenMP runtime and symbols.
+ * All tests of the onednn device again, with oneDNN 3. A separate process loads it, since two versions in one process
+ * would share the OpenMP runtime and symbols.
  */
 const library = process.env.PAPERWEIGHT_ONEDNN_V3;
 
 if (!library)
   it('the onednn device on oneDNN 3', {
-    skip: 'PAPERWEIGHT_ONEDNN_V3 names no library file of oneDNN 3',
+    skip: 'PAPERWEIGHT_ONEDNN_V3 is not set to a library file of oneDNN 3',
   }, () => {});
 else {
   process.env.PAPERWEIGHT_ONEDNN = library;

@@ -13,7 +13,7 @@ import { conformance } from '../support/conformance.js';
 
 const open = async () => new InlineDevice(new ReferenceEngine());
 
-// Accumulation is in float64, so only the results' own rounding is left; PyTorch's numbers have nine digits.
+// Accumulation is in float64, so only the rounding of results remains; PyTorch's numbers have nine digits.
 conformance('reference', open, { dtype: 'float32', rtol: 2e-6, atol: 5e-7 });
 conformance('reference', open, { dtype: 'float64', rtol: 2e-8, atol: 2e-9 });
 
@@ -30,7 +30,7 @@ describe('the reference engine', () => {
     );
   });
 
-  it('has kernels that take the output’s memory as it comes', async () => {
+  it('has kernels that do not depend on the output’s previous contents', async () => {
     const dirty = kernels as Record<string, Kernel>;
     const clean = { ...kernels };
     for (const [op, kernel] of Object.entries(clean))
@@ -47,12 +47,12 @@ describe('the reference engine', () => {
     });
   });
 
-  it('is one device for all', () => {
+  it('is one shared device', () => {
     assert.equal(referenceDevice(), referenceDevice());
     assert.equal(referenceDevice().name, 'reference');
   });
 
-  it('counts operations and the bytes that live at one time', () => {
+  it('counts operations and peak memory', () => {
     const x = hostLeaf(new Float32Array(100), [100], 'float32');
     let y = x;
     for (let i = 0; i < 10; i++) y = ops.exp(y);
@@ -62,7 +62,7 @@ describe('the reference engine', () => {
     assert.deepEqual(stats.scripted, ['exp']);
   });
 
-  it('makes masks by the definition, at any length', () => {
+  it('computes dropout masks as defined, for any length', () => {
     const key = Int32Array.of(0x12345678, -0x1234567, -1, 0x7fffffff);
     for (const p of [0, 0.1, 0.5, 0.999999])
       for (const length of [1, 7, 8, 9, 4099]) {
@@ -73,7 +73,7 @@ describe('the reference engine', () => {
       }
   });
 
-  it('drops as many elements as p says', () => {
+  it('drops a share p of the elements', () => {
     const output = new Float32Array(1_000_000);
     const outputSpec = { shape: [output.length], dtype: 'float32' } as const;
     kernels.dropoutMask!({

@@ -11,7 +11,7 @@ const PAGES = 256;
 const memory = shareMemory(PAGES)!;
 const bytes = memory.buffer;
 
-/** Runs a formula of one input over numbers, from and to places that are not aligned. */
+/** Computes a formula with one input, at unaligned addresses. */
 function run(formula: Formula, values: Float32Array, offset = 4): Float32Array {
   const kernel = encodeKernel({ formula, inputs: 1, dimensions: [{ size: 0, steps: [1] }] }, PAGES);
   const to = offset + values.byteLength + 4;
@@ -21,7 +21,7 @@ function run(formula: Formula, values: Float32Array, offset = 4): Float32Array {
 }
 
 const { NaN: NAN, POSITIVE_INFINITY: INF } = Number;
-/** Numbers of all sizes and both signs, those around 0 more densely, and the special ones. */
+/** Numbers of all magnitudes and both signs, more of them around 0, and special values. */
 function numbers(): Float32Array {
   const bits = Uint32Array.from({ length: 200_001 }, (_, i) => Math.floor(i * 21_474.836) >>> 0);
   const near = Array.from({ length: 40_000 }, (_, i) => (i - 20_000) / 200);
@@ -46,7 +46,7 @@ function numbers(): Float32Array {
   return Float32Array.from([...new Float32Array(bits.buffer), ...near, ...special]);
 }
 
-/** Distance from the exact result in units of the last place of float32; infinite if one is NaN or ∞ and not the other. */
+/** Error in units in the last place of float32; infinite if only one of the two is NaN or infinite. */
 function units(got: number, exact: number): number {
   const rounded = Math.fround(exact);
   if (Object.is(got, rounded) || (Number.isNaN(got) && Number.isNaN(exact))) return 0;
@@ -95,7 +95,7 @@ describe('vector functions', () => {
       });
     });
 
-  it('give the same for an element whatever stands beside it', () => {
+  it('give the same result for an element in any lane', () => {
     const formula = f.tanh(f.exp(x));
     const whole = run(formula, values);
     for (const [from, count] of [
@@ -130,7 +130,7 @@ describe('vector kernels', () => {
     ],
   ];
   for (const dimensions of SHAPES)
-    it(`broadcast over ${JSON.stringify(dimensions)}, and write nothing else`, () => {
+    it(`broadcast over ${JSON.stringify(dimensions)}, and write only the output`, () => {
       const kernel = instantiate(encodeKernel({ formula, inputs: 2, dimensions }, PAGES), memory);
       const all = new Float32Array(bytes, 0, 1000).map((_, i) => Math.sin(i));
       new Float32Array(bytes, 0, 1000).set(all);
@@ -149,7 +149,7 @@ describe('vector kernels', () => {
         expected[y + at] = Math.fround(Math.fround(all[places[0]!]! * 3) - all[places[1]!]!);
       }
       const outermost = dimensions[0]!.size;
-      // In two parts, as two threads would.
+      // In two parts, as by two threads.
       kernel(4 * a, 4 * b, 4 * y, 0, Math.floor(outermost / 2));
       kernel(4 * a, 4 * b, 4 * y, Math.floor(outermost / 2), outermost);
       assert.deepEqual(new Float32Array(bytes, 0, 1000), expected);
@@ -238,7 +238,7 @@ describe('reductions', () => {
 });
 
 describe('a pool of threads', () => {
-  it('computes the same as one thread, job after job', () => {
+  it('computes the same results as one thread, for many jobs', () => {
     const formula = f.add(f.input(0), f.input(1));
     const pool = new KernelPool(memory, PAGES, 3);
     try {

@@ -12,7 +12,7 @@ import {
 } from '../../src/errors/errors.js';
 import { diskError } from '../../src/files/disk-error.js';
 
-test('the message is one paragraph of the parts that are there', () => {
+test('the message is one paragraph of the given parts', () => {
   const full = new DataError({ what: 'a is broken', expected: '3 bytes', got: '2 bytes', next: 'fetch it' });
   assert.equal(full.message, 'a is broken. Expected 3 bytes; got 2 bytes. Next: fetch it.');
   assert.equal(new DataError({ what: 'a is broken.' }).message, 'a is broken.');
@@ -62,7 +62,7 @@ test('disk errors say what to do', () => {
   assert.equal(diskError(ours, 'y', DataError), ours);
 });
 
-test('a part as long as a file is cut, and the rest of the message stays', () => {
+test('a very long part is truncated, and the rest of the message is kept', () => {
   const error = new DataError({ what: 'a file', got: 'x'.repeat(1_000_000), next: 'fetch it again' });
   assert.ok(error.message.length < 2100, `${error.message.length}`);
   assert.match(error.message, /^a file\. Got x+… Next: fetch it again\.$/);

@@ -36,6 +36,6 @@ test('the word that was probably meant', () => {
   assert.equal(didYouMean('xyz', ['train'], 'look.'), 'look.');
 });
 
-test('what an error is about stays on one line', () => {
+test('control characters in a message are escaped', () => {
   assert.match(new PaperweightError({ what: 'cannot read a\nb' }).message, /^cannot read a\\nb\.$/);
 });

@@ -29,14 +29,14 @@ const posix = { skip: process.platform === 'win32' ? 'needs a POSIX system' : fa
 const refused = (file: string, words: RegExp) =>
   assert.rejects(writeFileAtomic(file, 'new'), (e) => e instanceof CheckpointError && words.test(e.message));
 
-/** Makes a device; only root may. */
+/** Creates a device node, which only root can. @returns false if the test was skipped */
 function device(t: TestContext, file: string, ...kind: readonly string[]): boolean {
   const made = spawnSync('mknod', ['-m', '666', file, ...kind]);
   if (made.status !== 0) t.skip('only root makes devices');
   return made.status === 0;
 }
 
-/** What comes out of a pipe while something is written into it. */
+/** The bytes read from a pipe while `write` writes into it. */
 async function through(fifo: string, write: () => Promise<unknown>): Promise<Buffer> {
   const reader = await open(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
   const parts: Buffer[] = [];
@@ -64,7 +64,7 @@ async function through(fifo: string, write: () => Promise<unknown>): Promise<Buf
   return Buffer.concat(parts);
 }
 
-test('a link stays a link, and what it leads to is written', posix, async (t) => {
+test('a symbolic link is kept, and its target is written', posix, async (t) => {
   const folder = await scratch(t);
   const at = (name: string) => join(folder, name);
   await mkdir(at('other'));
@@ -89,7 +89,7 @@ test('a link stays a link, and what it leads to is written', posix, async (t) =>
   assert.deepEqual((await readdir(at('other'))).sort(), ['file', 'later']);
 });
 
-test('what leads nowhere is refused, and nothing is left behind', posix, async (t) => {
+test('paths that lead nowhere are rejected, and no files are left behind', posix, async (t) => {
   const folder = await scratch(t);
   const at = (name: string) => join(folder, name);
   await mkdir(at('folder'));
@@ -108,27 +108,23 @@ test('what leads nowhere is refused, and nothing is left behind', posix, async (
   assert.equal(await readFile(at('file'), 'utf8'), 'old');
 });
 
-test(
-  'a file that is replaced keeps its permissions; another name for it keeps the old bytes',
-  posix,
-  async (t) => {
-    const folder = await scratch(t);
-    const [file, other] = [join(folder, 'file'), join(folder, 'other')];
-    await writeFile(file, 'old');
-    await chmod(file, 0o640);
-    await link(file, other);
-    await writeFileAtomic(file, 'new');
-    assert.equal((await stat(file)).mode & 0o777, 0o640);
-    assert.deepEqual([await readFile(file, 'utf8'), await readFile(other, 'utf8')], ['new', 'old']);
-  },
-);
+test('a replaced file keeps its permissions; a hard link to it keeps the old bytes', posix, async (t) => {
+  const folder = await scratch(t);
+  const [file, other] = [join(folder, 'file'), join(folder, 'other')];
+  await writeFile(file, 'old');
+  await chmod(file, 0o640);
+  await link(file, other);
+  await writeFileAtomic(file, 'new');
+  assert.equal((await stat(file)).mode & 0o777, 0o640);
+  assert.deepEqual([await readFile(file, 'utf8'), await readFile(other, 'utf8')], ['new', 'old']);
+});
 
-test('a pipe is written through, in order and whole, with a checksum too', posix, async (t) => {
+test('all bytes are written into a pipe, in order, with and without a checksum', posix, async (t) => {
   const folder = await scratch(t);
   const fifo = join(folder, 'fifo');
   assert.equal(spawnSync('mkfifo', [fifo]).status, 0);
   await refused(fifo, /without a reader/);
-  // More than a pipe holds, in pieces whose buffer is used again.
+  // More than a pipe can hold, in pieces that reuse one buffer.
   const buffer = Buffer.alloc(100_000);
   async function* pieces() {
     for (let i = 0; i < 4; i++) yield buffer.fill(i);
@@ -164,7 +160,7 @@ test('a device stays a device', posix, async (t) => {
   assert.equal((await readdir(folder)).length, 4);
 });
 
-test('an open file is written where it stands', { skip: process.platform !== 'linux' }, async (t) => {
+test('an open file is written at its current position', { skip: process.platform !== 'linux' }, async (t) => {
   const file = join(await scratch(t), 'file');
   const handle = await open(file, 'w');
   t.after(() => handle.close());

@@ -25,7 +25,7 @@ async function statistics(parameter: Parameter) {
 const near = (a: number, b: number, within: number, what: string) =>
   assert.ok(Math.abs(a - b) <= within, `${what}: ${a}, expected ${b}`);
 
-/** Uniform in ±bound, over 18,432 values: edges within 0.1 %, moments within five standard errors. */
+/** Checks that values are uniform in ±bound: limits within 0.1 %, moments within five standard errors (18,432 values). */
 async function isUniform(parameter: Parameter, bound: number) {
   const { mean, std, low, high } = await statistics(parameter);
   assert.ok(low >= -bound && high <= bound);
@@ -46,7 +46,7 @@ describe('initialisers', () => {
   // fanIn 288, fanOut 576.
   const w = () => weight(64, 32, 3, 3);
 
-  it('draw from the distributions they name', async () => {
+  it('draw from the right distributions', async () => {
     const generator = new Generator(3);
     const made = (make: (p: Parameter) => void) => {
       const p = w();
@@ -103,7 +103,7 @@ describe('initialisers', () => {
     assert.throws(() => init.gain('selu' as 'relu'), UsageError);
   });
 
-  it('give layers PyTorch’s default: ±1/√fanIn, biases too', async () => {
+  it('initialise layers as PyTorch does: ±1/√fanIn, including biases', async () => {
     const conv = new Conv2d(32, 640, [3, 3], { groups: 4 });
     assert.deepEqual(conv.weight.shape, [640, 8, 3, 3]);
     await isUniform(conv.weight, 1 / Math.sqrt(72));
@@ -114,7 +114,7 @@ describe('initialisers', () => {
     assert.equal(new Linear(2, 2, { bias: false }).bias, null);
   });
 
-  it('are a function of the seed', async () => {
+  it('depend only on the seed', async () => {
     const make = async (seed: number) => {
       manualSeed(seed);
       const [a, b] = [new Linear(3, 3), new Conv2d(1, 1, 2)];

@@ -65,7 +65,7 @@ describe('layers', () => {
     ],
   ];
   for (const [layer, input, output, repr] of cases)
-    it(`${repr} takes [${input}] to [${output}]`, () => {
+    it(`${repr} maps [${input}] to [${output}]`, () => {
       assert.equal(layer.toString(), repr);
       assert.deepEqual(layer.forward(zeros(input)).shape, output);
       assert.deepEqual(layer.eval().forward(zeros(input)).shape, output);
@@ -81,7 +81,7 @@ describe('layers', () => {
     assertNear(await lrn.forward(x).data(), [1 / 3, 2 / 6, 3 / 11, 4 / 18], 1e-6, 'LRN');
   });
 
-  it('refuse arguments that cannot be, saying which', () => {
+  it('reject arguments that are not valid, and name them', () => {
     const wrong: [make: () => unknown, says: RegExp][] = [
       [() => new nn.Conv2d(3, 8, 0), /Conv2d got a bad kernelSize.*at least 1; got 0/],
       [() => new nn.Conv2d(3, 8, 3, { padding: -1 }), /bad padding/],
@@ -100,7 +100,7 @@ describe('layers', () => {
       assert.throws(make, (error) => error instanceof UsageError && says.test(error.message));
   });
 
-  it('in a Sequential can be reached', () => {
+  it('in a Sequential are accessible by index', () => {
     const [first, last] = [new nn.ReLU(), new nn.Tanh()];
     const net = new nn.Sequential(first, last);
     assert.equal(net.length, 2);
@@ -113,7 +113,7 @@ describe('cross-entropy', () => {
   // python3 -c "import torch; from torch.nn import functional as F; x = torch.tensor([[1., 2, 3], [3, 1, 0]])
   //   y = torch.tensor([2, 1]); print([F.cross_entropy(x, y, reduction=r, label_smoothing=s) ...])"
   const losses = [0.4076059, 2.1698461];
-  it('is the mean of the batch, its sum, or each', async () => {
+  it('is the mean over the batch, the sum, or one loss per sample', async () => {
     const logits = await onDevice(
       tensor([
         [1, 2, 3],
@@ -131,7 +131,7 @@ describe('cross-entropy', () => {
     assertNear(await of({ reduction: 'none', labelSmoothing: 0.1 }).data(), smooth, 1e-6, 'smoothed');
   });
 
-  it('names itself when shapes are wrong', () => {
+  it('is named in shape errors', () => {
     const loss = new nn.CrossEntropyLoss();
     assert.throws(
       () => loss.forward(zeros([2, 3]), zeros([2], 'int32').reshape([2, 1])),
@@ -145,7 +145,7 @@ describe('dropout', () => {
     ...(await layer.forward(await onDevice(ones([1000]))).data()),
   ];
 
-  it('zeroes p of the values and scales the others, in training only', async () => {
+  it('zeroes a share p of the values and scales the others, in training only', async () => {
     const layer = new nn.Dropout(0.25);
     const values = await dropped(layer);
     assert.deepEqual([...new Set(values)].sort(), [0, Math.fround(4 / 3)]);
@@ -156,7 +156,7 @@ describe('dropout', () => {
     assert.equal(new nn.Dropout(0).forward(x), x);
   });
 
-  it('draws another mask each time, and the same ones after the same seed', async () => {
+  it('draws a new mask each time, and the same masks for the same seed', async () => {
     const layer = new nn.Dropout();
     manualSeed(5);
     const [a, b] = [await dropped(layer), await dropped(layer)];
@@ -177,7 +177,7 @@ describe('dropout', () => {
 });
 
 describe('the random state', () => {
-  it('continues exactly, also through JSON', () => {
+  it('continues exactly, also after a JSON round trip', () => {
     manualSeed(-12345678901);
     nextKey();
     new nn.Linear(3, 5);
@@ -189,18 +189,18 @@ describe('the random state', () => {
     assert.deepEqual(draw(), expected);
   });
 
-  it('gives each key once, apart from every generator’s own blocks', () => {
+  it('gives unique keys, which never collide with those of generators', () => {
     manualSeed(7);
     const keys = Array.from({ length: 100 }, () => nextKey());
     assert.equal(new Set(keys.map(String)).size, 100);
     for (const key of keys) {
       assert.equal(key[0], 7);
-      // Streams of generators keep this word below 2^21; forks set its highest bit.
+      // In streams of generators this word is below 2^21; forks set its highest bit.
       assert.equal(key[3]! >>> 30, 1);
     }
   });
 
-  it('refuses what is not a state', () => {
+  it('rejects a state that is not valid', () => {
     const state = randomState();
     assert.throws(() => setRandomState({ ...state, counter: -1 }), UsageError);
     assert.throws(() => setRandomState({ ...state, key: [1, 2 ** 33] }), UsageError);

@@ -40,7 +40,7 @@ async function copies(from: Device | undefined, to: Device | undefined): Promise
   const report = b.loadStateDict(a.stateDict());
   assert.deepEqual(report, { missing: [], unexpected: [], mismatched: [] });
   assert.deepEqual(await values(b), expected);
-  // Two models from now on: training one leaves the other as it is.
+  // The models are independent: training one does not change the other.
   if (from) {
     await train(a);
     assert.notDeepEqual(await values(a), expected);
@@ -50,7 +50,7 @@ async function copies(from: Device | undefined, to: Device | undefined): Promise
   }
 }
 
-test('a model takes over another one’s state dict, wherever the two are', async () => {
+test('a model loads another model’s state dict, on any devices', async () => {
   const { device } = await openDevice('reference');
   try {
     const here = referenceDevice();
@@ -80,7 +80,7 @@ test('a model takes over another one’s state dict, wherever the two are', asyn
   }
 });
 
-test('it goes on from a copy of model and optimizer as from the model itself', async () => {
+test('training continues from copies of model and optimizer as from the originals', async () => {
   const device = referenceDevice();
   const [a, b] = [await make().to(device), await make().to(device)];
   const first = await train(a);
@@ -93,7 +93,7 @@ test('it goes on from a copy of model and optimizer as from the model itself', a
   assert.deepEqual(await values(b), await values(a));
 });
 
-test('running statistics, tied weights and other number formats go along', async () => {
+test('running statistics, tied weights and other number types are loaded too', async () => {
   const device = referenceDevice();
   const a = await new Sequential(new BatchNorm2d(2)).to(device);
   a.forward(
@@ -120,7 +120,7 @@ test('running statistics, tied weights and other number formats go along', async
   assert.deepEqual([...(await narrow.weight.data())], Array(9).fill(0.5));
 });
 
-test('what is no state dict is refused in words', () => {
+test('values that are not a state dict are rejected with an explanation', () => {
   const model = make();
   const load = (saved: unknown) => model.loadStateDict(saved as never);
   for (const [saved, words] of [
@@ -144,7 +144,7 @@ test('what is no state dict is refused in words', () => {
     );
 });
 
-test('loadWeights reads what saveWeights wrote, and takes off what stands before the names', async (t) => {
+test('loadWeights reads the files of saveWeights, and removes prefixes of names', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'paperweight-test-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const a = make();
@@ -174,7 +174,7 @@ test('loadWeights reads what saveWeights wrote, and takes off what stands before
   const two = await write('two.safetensors', [...own('model.', 1), ...own('ema_model.', 2)]);
   await assert.rejects(loadWeights(two, b), /more than one network/);
   assert.deepEqual((await values(b))[1], [3, 3, 3, 3]);
-  // Of a part of the names only a partial load makes something.
+  // A file with some of the names needs a partial load.
   const part = await write('part.safetensors', own('model.', 5).slice(0, 3));
   await assert.rejects(loadWeights(part, b), /part\.safetensors.*missing/);
   const report = await loadWeights(part, b, { strict: false });

@@ -70,7 +70,7 @@ describe('a module', () => {
     assert.equal(net.parameters().length, 9);
   });
 
-  it('has its state in PyTorch’s order: own parameters, own buffers, then what is below', () => {
+  it('has its state in PyTorch’s order: parameters, buffers, then submodules', () => {
     assert.deepEqual(names(new Net().stateDict()).slice(0, 8), [
       'offset',
       'features.0.scale',
@@ -83,7 +83,7 @@ describe('a module', () => {
     ]);
   });
 
-  it('that is used twice is listed once, but saved under both names', () => {
+  it('that is used twice is listed once and saved under both names', () => {
     const shared = new Linear(3, 3);
     const net = new Sequential(shared, new ReLU(), shared);
     assert.deepEqual(names(net.namedModules()), ['', '0', '1']);
@@ -91,7 +91,7 @@ describe('a module', () => {
     assert.deepEqual(names(net.stateDict()), ['0.weight', '0.bias', '2.weight', '2.bias']);
   });
 
-  it('passes its mode on', () => {
+  it('sets the mode of its submodules', () => {
     const net = new Net();
     assert.equal(net.eval(), net);
     assert.ok(net.namedModules().every(([, module]) => !module.training));
@@ -127,7 +127,7 @@ describe('a module', () => {
     );
   });
 
-  it('is named with its path by an error that comes before the model has been moved or listed', () => {
+  it('is named with its path in an error even before the model was moved or listed', () => {
     const fails = (body: () => unknown, path: RegExp) =>
       assert.throws(body, (error) => {
         assert.ok(error instanceof ShapeError, String(error));
@@ -137,14 +137,14 @@ describe('a module', () => {
     fails(() => new Net().forward(zeros([1, 9, 4, 4])), /in features\.0\.conv1 \(Conv2d\)/);
     fails(() => new Net().forward(zeros([1, 2, 5, 5])), /in heads\.0 \(Linear\)/);
     const net = new Net();
-    // One that is called by itself is a model of its own; in its model it has a path again.
+    // A submodule that is called directly is its own root; called within its model, it has its path.
     fails(() => net.features.forward(zeros([1, 9, 4, 4])), /in 0\.conv1 \(Conv2d\)/);
     fails(() => net.heads[1]!.forward(zeros([1, 3])), /in Linear does not fit/);
     fails(() => net.forward(zeros([1, 9, 4, 4])), /in features\.0\.conv1 \(Conv2d\)/);
     fails(() => net.forward(zeros([1, 2, 5, 5])), /in heads\.0 \(Linear\)/);
   });
 
-  it('names the layer that a wrong shape came to', () => {
+  it('names the layer that got a wrong shape', () => {
     const net = new Net();
     net.namedModules();
     const failure = (run: () => unknown): string => {
@@ -168,7 +168,7 @@ describe('a module', () => {
       failure(() => new Linear(3, 2).forward(zeros([1, 4]))),
       /in Linear does not fit/,
     );
-    // A walk that starts lower down knows where it is.
+    // Listing a submodule must not change the paths within the model.
     net.features.namedModules();
     assert.match(
       failure(() => net.forward(zeros([1, 5, 4, 4]))),
@@ -195,7 +195,7 @@ describe('a state dict', () => {
       ),
     );
 
-  it('goes from one model to another, on the host and on a device', async () => {
+  it('is copied from one model to another, on the host and on a device', async () => {
     const [from, to] = [new Net(), await new Net().to(referenceDevice())];
     const state = await saved(from);
     assert.deepEqual(to.loadStateDict(state), { missing: [], unexpected: [], mismatched: [] });
@@ -206,7 +206,7 @@ describe('a state dict', () => {
     assert.deepEqual(await a.data(), await b.data());
   });
 
-  it('is copied: later changes of the arrays change nothing', async () => {
+  it('is copied: later changes of the arrays have no effect', async () => {
     const net = new Linear(1, 1);
     const state = await saved(new Linear(1, 1));
     net.loadStateDict(state);
@@ -214,7 +214,7 @@ describe('a state dict', () => {
     assert.ok(before?.kind === 'host' && before.data !== state.get('weight')!.data);
   });
 
-  it('with missing or unexpected names is refused as a whole', async () => {
+  it('with missing or unexpected names is rejected, and nothing is loaded', async () => {
     const net = new Linear(2, 2);
     const before = await saved(net);
     const state = new Map([
@@ -237,7 +237,7 @@ describe('a state dict', () => {
     assert.deepEqual([...(await net.weight.data())], [1, 2, 3, 4]);
   });
 
-  it('of a wrong shape is refused, naming the parameter and both shapes, strict or not', async () => {
+  it('with a wrong shape is rejected with the parameter and both shapes, strict or not', async () => {
     const net = new Linear(2, 3);
     const before = await saved(net);
     const state = new Map([
@@ -261,7 +261,7 @@ describe('a state dict', () => {
     );
   });
 
-  it('is refused with all that does not match in one message', () => {
+  it('is rejected with all mismatches in one message', () => {
     const state = new Map([
       ['weight', { data: new Float32Array(6), shape: [2, 3] }],
       ['gain', { data: new Float32Array(1), shape: [1] }],
@@ -276,7 +276,7 @@ describe('a state dict', () => {
     );
   });
 
-  it('may leave parameters of another shape as they are, and says which', async () => {
+  it('can leave parameters of another shape unchanged, and reports them', async () => {
     const net = new Linear(2, 3);
     const before = await net.weight.data();
     const state = new Map([
@@ -294,7 +294,7 @@ describe('a state dict', () => {
     assert.throws(() => net.loadStateDict(state, { skipMismatched: true }), CheckpointError);
   });
 
-  it('may be in double precision, and may hold PyTorch’s batch counters', async () => {
+  it('may be in double precision and contain PyTorch’s batch counters', async () => {
     const net = new BatchNorm2d(1);
     const one = (value: number) => ({ data: Float64Array.of(value), shape: [1] });
     net.loadStateDict(
@@ -309,7 +309,7 @@ describe('a state dict', () => {
     assert.deepEqual(await net.runningVar.data(), Float32Array.of(4.5));
   });
 
-  it('lists only a few of many names', () => {
+  it('lists only some of many names', () => {
     const many = new Sequential(...Array.from({ length: 20 }, () => new Linear(1, 1)));
     assert.throws(() => many.loadStateDict(new Map()), /missing: 0\.weight, .*11\.bias and 16 more/);
   });

@@ -10,7 +10,7 @@ import { assertNear, values } from '../support/generated.js';
 const batch = (index: number): Float32Array => values([3, 2, 2, 2], index, 2);
 const input = (index: number): Tensor => tensor(batch(index), { shape: [3, 2, 2, 2] });
 
-/** Running statistics by their definition, with the unbiased variance. */
+/** Expected running statistics, with the unbiased variance. */
 function expected(batches: readonly number[], momentum = 0.1): { mean: number[]; variance: number[] } {
   const [mean, variance] = [
     [0, 0],
@@ -39,7 +39,7 @@ const make = async (momentum?: number) => {
 };
 
 describe('batch norm’s running statistics', () => {
-  it('move with each step, in the step’s own run', async () => {
+  it('are updated by each step, in the same run', async () => {
     const { norm, optimizer } = await make(0.3);
     const step = (index: number) => {
       optimizer.zeroGrad();
@@ -54,7 +54,7 @@ describe('batch norm’s running statistics', () => {
     assert.equal((await referenceDevice().stats()).length, plans);
   });
 
-  it('chain over two forward passes before a step', async () => {
+  it('accumulate over two forward passes before a step', async () => {
     const { norm, optimizer } = await make();
     norm.forward(input(0)).square().mean().backward();
     norm.forward(input(1)).square().mean().backward();
@@ -76,7 +76,7 @@ describe('batch norm’s running statistics', () => {
     }
   });
 
-  it('count at once in evaluation, even where only this layer’s mode was set', async () => {
+  it('are used at once in evaluation, even if only this layer’s mode was set', async () => {
     const { norm } = await make();
     norm.forward(input(0));
     norm.training = false;
@@ -89,7 +89,7 @@ describe('batch norm’s running statistics', () => {
     assertNear(y, wanted, 1e-6, 'output');
   });
 
-  it('are written from time to time when nobody ever steps', async () => {
+  it('are written from time to time if there is never a step', async () => {
     const { norm } = await make();
     const batches = Array.from({ length: 70 }, (_, i) => i);
     let depth = 0;
@@ -102,7 +102,7 @@ describe('batch norm’s running statistics', () => {
     await check(norm, batches);
   });
 
-  it('are taken along by the step of another model on the device', async () => {
+  it('are written by the step of another model on the device', async () => {
     const { norm } = await make();
     norm.forward(input(0));
     const other = await new Linear(1, 1).to(referenceDevice());
@@ -114,7 +114,7 @@ describe('batch norm’s running statistics', () => {
     await check(norm, [0]);
   });
 
-  it('give way to loaded ones', async () => {
+  it('are replaced by loaded values', async () => {
     const { norm } = await make();
     norm.forward(input(0));
     const saved = (value: number) => ({ data: Float32Array.of(value, value), shape: [2] });
@@ -131,7 +131,7 @@ describe('batch norm’s running statistics', () => {
     assert.deepEqual([...(await norm.runningVar.data())], [6, 6]);
   });
 
-  it('stay as they are in evaluation, and on no device', async () => {
+  it('do not change in evaluation, or on the host', async () => {
     const { norm } = await make();
     norm.eval();
     norm.forward(input(0));
@@ -159,7 +159,7 @@ describe('a model with batch norm in the middle', () => {
     }
   }
 
-  it('trains in one plan from the first step on, whatever is read in between', async () => {
+  it('trains with one plan from the first step on, even if values are read in between', async () => {
     const net = await new Net().to(referenceDevice());
     const optimizer = new SGD(net.parameters(), { lr: 0.1, momentum: 0.9, weightDecay: 0.01 });
     const before = (await referenceDevice().stats()).length;

@@ -13,7 +13,7 @@ const linear = () => new Linear(2, 2, { bias: false });
 const parameter = () => new Parameter(Float32Array.of(1, 2), [2]);
 const x = () => ones([1, 2]);
 
-/** A net whose members are in some value. */
+/** A network with members in an arbitrary value. */
 class Net extends Module {
   constructor(readonly parts: unknown) {
     super();
@@ -23,7 +23,7 @@ class Net extends Module {
   }
 }
 
-test('modules and parameters in arrays, objects, Maps and Sets are the model’s', () => {
+test('modules and parameters in arrays, objects, Maps and Sets belong to the model', () => {
   const names = (parts: unknown) => [...new Net(parts).stateDict().keys()];
   assert.deepEqual(names([linear(), [linear(), parameter()]]), [
     'parts.1.1',
@@ -52,7 +52,7 @@ test('modules and parameters in arrays, objects, Maps and Sets are the model’s
   assert.deepEqual(names(round), ['parts.0.weight']);
 });
 
-test('a module without a name, and two of one name, are refused', () => {
+test('a module without a name and duplicate names are rejected', () => {
   assert.throws(
     () => new Net(new Map([[{}, linear()]])).parameters(),
     /in parts has no name.*strings or numbers/,
@@ -100,7 +100,7 @@ class Outside extends Module {
   }
 }
 
-test('a parameter that forward uses and the model does not own is refused', () => {
+test('forward is rejected if it uses a parameter that the model does not own', () => {
   for (const Kind of [Hidden, HiddenParameter, Helped, Outside]) {
     const model = new Kind();
     for (const run of [
@@ -119,7 +119,7 @@ test('a parameter that forward uses and the model does not own is refused', () =
   }
 });
 
-test('frozen parameters may come from anywhere, and layers may be added later', async () => {
+test('frozen parameters may be outside of the model, and layers may be added later', async () => {
   outside.freeze();
   await new Outside().forward(x()).data();
   const net = new (class extends Module {
@@ -133,15 +133,15 @@ test('frozen parameters may come from anywhere, and layers may be added later', 
   await net.forward(x()).data();
 });
 
-test('a module by itself, and what it calls, are not disturbed', async () => {
+test('modules that are called directly, and functions that use them, work', async () => {
   const model = new Sequential(linear(), new BatchNorm2d(2));
   assert.throws(() => model.forward(x()), PaperweightError);
-  // After an error nothing is left running.
+  // After an error, no module is recorded as running.
   await linear().forward(x()).data();
   await x().mul(parameter()).data();
 });
 
-test('an error names the path of the layer before the model was moved anywhere', () => {
+test('an error names the path of the layer even before the model is moved to a device', () => {
   const model = new Sequential(new Sequential(new Linear(3, 2)));
   assert.throws(() => model.forward(x()), /in 0\.0 \(Linear\)/);
 });

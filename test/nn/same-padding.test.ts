@@ -35,7 +35,7 @@ test("padding 'same' keeps the image's size, the odd zero at the bottom and on t
   assert.match(String(even), /padding=same/);
 });
 
-test("padding 'valid' is none, and other words and strides are refused", () => {
+test("padding 'valid' adds no zeros; unknown words, and strides with 'same', are rejected", () => {
   assert.deepEqual(conv(3, { padding: 'valid' }).forward(ones([1, 1, 5, 5])).shape, [1, 1, 3, 3]);
   for (const options of [
     { padding: 'Same' },

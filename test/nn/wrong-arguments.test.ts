@@ -4,7 +4,7 @@ import * as core from '../../src/core.js';
 import { device, evaluateModel, loadWeights, saveWeights } from '../../src/index.js';
 
 const { nn, optim, transforms, tensor, zeros, ones, full, Parameter, DataLoader, Subset, Shapes10 } = core;
-/** Everything as JavaScript sees it: with any arguments. */
+/** The API without types, as JavaScript code uses it. */
 // biome-ignore lint/suspicious/noExplicitAny: what a program without types passes
 type Loose = any;
 const [N, O, T, C]: Loose[] = [nn, optim, transforms, core];
@@ -14,9 +14,9 @@ const sgd = new optim.SGD(layer.parameters(), { lr: 0.1 });
 const set = await Shapes10.open({ train: true, length: 10 });
 const x = ones([1, 3, 8, 8]);
 
-/** Calls that do not work, and what must be said of each. */
+/** Calls with wrong arguments, and the expected messages. */
 const WRONG: readonly (readonly [call: () => unknown, words: RegExp])[] = [
-  // Options by PyTorch's names, in places, and unknown ones.
+  // PyTorch's option names, positional options, and unknown ones.
   [() => new N.Conv2d(1, 1, 3, { kernel_size: 3 }), /Conv2d has no option kernel_size/],
   [() => new N.Conv2d(1, 1, 3, { pading: 1 }), /did you mean padding\?/],
   [() => new N.Conv2d(1, 1, 3, 2), /Conv2d takes its options by name.*got 2/],
@@ -54,7 +54,7 @@ const WRONG: readonly (readonly [call: () => unknown, words: RegExp])[] = [
   [() => new N.Sequential(layer, undefined), /got undefined/],
   [() => N.inspect(layer), /inspect takes a model/],
   [() => N.inspect([3, 2, 2], layer), /inspect takes a model/],
-  // What goes through a layer.
+  // Inputs of layers.
   ...([[[1, 2]], undefined, Promise.resolve(x), 'x', Float32Array.of(1), 3] as unknown[]).flatMap((input) =>
     [
       new nn.Linear(2, 2),
@@ -248,9 +248,9 @@ const WRONG: readonly (readonly [call: () => unknown, words: RegExp])[] = [
 ];
 
 for (const [call, words] of WRONG)
-  test(`${String(call).replace(/^\(\) => /, '')} is refused in words`, async () => {
+  test(`${String(call).replace(/^\(\) => /, '')} is rejected with an explanation`, async () => {
     await assert.rejects(
-      // A promise or not.
+      // Synchronous or asynchronous.
       async () => await call(),
       (error: unknown) => {
         assert.ok(error instanceof Error);
@@ -260,7 +260,7 @@ for (const [call, words] of WRONG)
     );
   });
 
-test('what PyTorch’s users write works', async () => {
+test('usage that is common in PyTorch works', async () => {
   const y = tensor([
     [1, 2],
     [3, 4],

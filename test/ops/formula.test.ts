@@ -37,7 +37,7 @@ const ATTRS: Readonly<Record<string, readonly Attrs[]>> = {
   leakyReluGrad: [{ alpha: 0.1 }],
 };
 
-/** All pairs (or triples) of values, an array for each input. */
+/** All combinations of values, as one array per input. */
 function combinations(inputs: number): Float64Array[] {
   const total = VALUES.length ** inputs;
   return Array.from({ length: inputs }, (_, k) =>
@@ -48,7 +48,7 @@ function combinations(inputs: number): Float64Array[] {
   );
 }
 
-/** How many inputs a formula reads. */
+/** Number of inputs of a formula. */
 function arity(name: string, attrs: Attrs): number {
   const formula = operationOf(name).formula!([0, 1, 2].map(f.input), attrs);
   return partsOf(formula).filter(({ kind }) => kind === 'input').length;

@@ -14,14 +14,14 @@ import * as ops from '../../src/ops/index.js';
 import { setDefaultDevice } from '../../src/tensor/realize.js';
 import { evaluate, Tensor } from '../../src/tensor/tensor.js';
 
-/** An input of a check: smooth values around 0, or others where an operation needs them. */
+/** An input of a check: its shape, type and values. */
 interface Input {
   readonly shape: Shape;
   readonly values: (index: number) => number;
   readonly dtype: DType;
 }
 
-/** From −1 to 1, without a pattern, no two equal among a few thousand. */
+/** Irregular values from −1 to 1, no two of them equal among a few thousand. */
 const noise = (i: number): number => (((i + 1) * 0.6180339887498949) % 1) * 2 - 1;
 const input = (shape: Shape, values: Input['values'], dtype: DType = 'float64'): Input => ({
   shape,
@@ -47,7 +47,7 @@ const integers = (shape: Shape, ...values: number[]): Input => input(shape, (i) 
 interface Check {
   readonly inputs: readonly Input[];
   readonly attrs?: Attrs;
-  /** Inputs that the rule is right to give no gradient. */
+  /** Inputs that have no gradient. */
   readonly constant?: readonly number[];
 }
 
@@ -82,15 +82,15 @@ const matmuls: Check[] = [false, true].flatMap((transposeA) =>
 );
 
 /**
- * Checks for each operation that has a gradient rule, the rules of gradient operations (double backward)
- * among them. `none` is for rules that give nothing at all.
+ * Checks for each operation that has a gradient rule, including gradient operations (double backward). `none` is for
+ * rules that return no gradients.
  */
 const CHECKS: Readonly<Record<string, readonly Check[] | 'none'>> = {
   relu: unaries(awayFromZero, { alpha: 0 }),
   leakyRelu: unaries(awayFromZero, { alpha: 0.2 }),
   sigmoid: unaries(normal, { alpha: 0 }),
   tanh: unaries(normal, { alpha: 0 }),
-  // Of the result that they read, what rectifiers hand on depends on the sign alone.
+  // Gradients of rectifiers depend only on the sign of the result, so they have no gradient with respect to it.
   reluGrad: [{ inputs: [normal(3, 4), awayFromZero(3, 4)], attrs: { alpha: 0 }, constant: [1] }],
   leakyReluGrad: [{ inputs: [normal(3, 4), awayFromZero(3, 4)], attrs: { alpha: 0.2 }, constant: [1] }],
   sigmoidGrad: [{ inputs: [normal(3, 4), normal(3, 4)], attrs: { alpha: 0 } }],
@@ -220,7 +220,7 @@ const CHECKS: Readonly<Record<string, readonly Check[] | 'none'>> = {
   flip: [{ inputs: [normal(2, 2, 2, 3), integers([2], 1, 0)] }],
 };
 
-/** Adds an operation by its name alone, gradient operations too, which have no function of their own. */
+/** Adds an operation by its name, including gradient operations, which have no exported function. */
 function apply(op: string, inputs: readonly Node[], attrs: Attrs): Node {
   const { shape, dtype } = ops.operationOf(op).infer(inputs, attrs);
   return new Node(op, inputs, attrs, shape, dtype, '');
@@ -230,7 +230,7 @@ const STEP = 1e-5;
 const fill = ({ shape, values, dtype }: Input): TypedArray =>
   makeArray(dtype, sizeOf(shape)).map((_: number, i: number) => values(i)) as TypedArray;
 
-/** Σ output · weights, with weights that tell every output element apart. */
+/** Σ output · weights, with a different weight for every output element. */
 function lossOf(op: string, leaves: readonly Node[], attrs: Attrs): Tensor {
   const output = apply(op, leaves, attrs);
   const weights = new Float64Array(sizeOf(output.shape)).map((_, i) => 0.3 + noise(i * 3 + 7));
@@ -266,10 +266,10 @@ async function check(op: string, { inputs, attrs = {}, constant = [] }: Check): 
       numeric[e] = ((await moved(e, STEP)) - (await moved(e, -STEP))) / (2 * STEP);
     const norm = (values: ArrayLike<number>) => Math.hypot(...Array.from(values));
     const error = norm(numeric.map((v, e) => v - analytic[at]![e]!)) / norm(numeric);
-    assert.ok(norm(numeric) > 1e-3, `${op}: a check whose gradient of input ${i} is 0 shows nothing`);
+    assert.ok(norm(numeric) > 1e-3, `${op}: the gradient of input ${i} is 0, so the check proves nothing`);
     assert.ok(
       error < 1e-6,
-      `${op}: gradient of input ${i} is off by ${error.toExponential(2)} of its length`,
+      `${op}: gradient of input ${i} has a relative error of ${error.toExponential(2)}`,
     );
   }
 }
@@ -290,7 +290,7 @@ describe('gradient rules agree with central differences', () => {
     });
   }
 
-  it('those that stop gradients give none', () => {
+  it('operations that stop gradients return none', () => {
     const x = hostLeaf(Float64Array.of(1, 2), [2], 'float64');
     for (const [op, checks] of Object.entries(CHECKS)) {
       if (checks !== 'none') continue;
@@ -304,7 +304,7 @@ describe('gradient rules agree with central differences', () => {
     }
   });
 
-  it('cast gives the gradient back in the input’s type', async () => {
+  it('cast returns the gradient in the input’s type', async () => {
     const x = new Tensor(hostLeaf(Float32Array.of(1, 2, 3), [3], 'float32'), true);
     const weights = new Tensor(hostLeaf(Float64Array.of(0.5, -1, 2), [3], 'float64'));
     x.toFloat('float64').mul(weights).sum().backward();
@@ -312,7 +312,7 @@ describe('gradient rules agree with central differences', () => {
     assert.deepEqual(await x.grad!.data(), Float32Array.of(0.5, -1, 2));
   });
 
-  it('bytes have none', () => {
+  it('bytes have no gradient', () => {
     const bytes = hostLeaf(Uint8Array.of(1, 2), [2], 'uint8');
     assert.deepEqual(ops.operationOf('cast').gradient!(ops.cast(bytes, 'float32'), bytes), [null]);
   });

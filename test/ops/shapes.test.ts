@@ -13,7 +13,7 @@ const i32 = (...shape: number[]): Node => of('int32', ...shape);
 
 const pool = { kernel: [3, 3], stride: [2, 2] } as const;
 
-/** What is called, and what the message must hold beside the operation and the module path. */
+/** Calls, and the expected parts of the message besides the operation and the module path. */
 const REFUSED: readonly (readonly [string, () => unknown, ...RegExp[]])[] = [
   [
     'conv2d',
@@ -123,7 +123,7 @@ const REFUSED: readonly (readonly [string, () => unknown, ...RegExp[]])[] = [
   ['indexSelect', () => ops.indexSelect(f32(2, 3), i32(2), 2), /axis/],
 ];
 
-describe('a wrong shape is refused at the call', () => {
+describe('a wrong shape is rejected at the call', () => {
   REFUSED.forEach(([op, call, ...parts], i) => {
     it(`${op} (${i}): ${parts.map((p) => p.source).join(', ')}`, () => {
       assert.throws(
@@ -138,11 +138,11 @@ describe('a wrong shape is refused at the call', () => {
     });
   });
 
-  it('and named without a module outside of modules', () => {
+  it('without a module path outside of modules', () => {
     assert.throws(() => ops.add(f32(2), f32(3)), { message: /^add\(\[2\], \[3\]\) does not fit/ });
   });
 
-  it('and the module path is right again after an error and in nested modules', () => {
+  it('and the module path is correct after an error and in nested modules', () => {
     const scopeOf = () => ops.neg(f32(1)).scope;
     ops.withScope('classifier', () => {
       ops.withScope('classifier.1', () => assert.equal(scopeOf(), 'classifier.1'));

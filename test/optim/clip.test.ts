@@ -13,7 +13,7 @@ const { shapes, grads, norms, values } = readFixture<{
   values: { maxValue: number; grads: number[][] }[];
 }>('clip.json');
 
-/** Parameters of zeros in double precision, with the fixture's gradients. */
+/** Float64 parameters of zeros, with the gradients of the fixture. */
 async function withGradients(): Promise<Parameter[]> {
   const parameters: Parameter[] = [];
   for (const [i, shape] of shapes.entries()) {
@@ -30,12 +30,12 @@ async function withGradients(): Promise<Parameter[]> {
 
 describe('clipping of gradients', () => {
   for (const { maxNorm, norm, grads: after } of norms)
-    it(`by norm ${maxNorm} gives PyTorch’s numbers, in the step itself`, async () => {
+    it(`by norm ${maxNorm} gives PyTorch’s values, in the same run as the step`, async () => {
       const parameters = await withGradients();
       const optimizer = new SGD(parameters, { lr: 1 });
       const total = clipGradNorm(parameters, maxNorm);
       optimizer.step({ compute: [total] });
-      assertNear([await total.item()], [norm], 1e-11, 'the norm before');
+      assertNear([await total.item()], [norm], 1e-11, 'the norm before clipping');
       for (const [i, p] of parameters.entries())
         assertNear(
           await p.data(),
@@ -46,7 +46,7 @@ describe('clipping of gradients', () => {
     });
 
   for (const { maxValue, grads: after } of values)
-    it(`by value ${maxValue} gives PyTorch’s numbers`, async () => {
+    it(`by value ${maxValue} gives PyTorch’s values`, async () => {
       const parameters = await withGradients();
       clipGradValue(parameters, maxValue);
       new SGD(parameters, { lr: 1 }).step();
@@ -59,7 +59,7 @@ describe('clipping of gradients', () => {
         );
     });
 
-  it('notices a forgotten zeroGrad() as without clipping', async () => {
+  it('still detects a forgotten zeroGrad()', async () => {
     const parameters = await withGradients();
     const optimizer = new SGD(parameters, { lr: 1 });
     clipGradNorm(parameters, 1);
@@ -68,7 +68,7 @@ describe('clipping of gradients', () => {
     assert.throws(() => optimizer.step(), /zeroGrad/);
   });
 
-  it('refuses limits that are none, and a call before backward()', async () => {
+  it('rejects limits that are not valid, and a call before backward()', async () => {
     const parameters = await withGradients();
     for (const bad of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
       assert.throws(() => clipGradNorm(parameters, bad), UsageError);
@@ -80,7 +80,7 @@ describe('clipping of gradients', () => {
 });
 
 describe('a step with a guard', () => {
-  it('changes neither weights nor momentum nor the average where it is not finite', async () => {
+  it('changes neither weights nor momentum nor the average if it is NaN or infinite', async () => {
     const p = new Parameter(Float32Array.of(1, 2), [2]);
     await p.place(referenceDevice());
     const optimizer = new SGD([['p', p]], { lr: 0.1, momentum: 0.9, rateInVelocity: true });

@@ -38,7 +38,7 @@ describe('schedules', () => {
       for (const [i, lr] of path.entries())
         assert.ok(Math.abs(lr - lrs[i]!) <= 1e-11 * baseLr, `after ${i} steps: ${lr}, expected ${lrs[i]}`);
 
-      // The second half again, from a state that went through JSON, into an optimizer with other rates.
+      // The second half again, from a saved state, with an optimizer that has other rates.
       const half = Math.floor(lrs.length / 2);
       const before = groups(baseLr);
       const first = new Kind(before, args as never);
@@ -105,7 +105,7 @@ describe('schedules', () => {
     assert.deepEqual(rates, [1, 1, 0.5, 0.5, 0.25]);
   });
 
-  it('refuse what cannot be', () => {
+  it('reject options that are not valid', () => {
     const wrong: (() => unknown)[] = [
       () => new optim.StepLR(groups(1), { stepSize: 0 }),
       () => new optim.MultiStepLR(groups(1), { milestones: [1.5] }),

@@ -20,14 +20,14 @@ interface Path {
 }
 const { sgd, paper } = readFixture<{ sgd: Path[]; paper: Path[] }>('optim.json');
 
-/** A parameter on the device, in double precision so that paths can be compared closely. */
+/** A float64 parameter on the device, so that results can be compared precisely. */
 async function placed(values: readonly number[]): Promise<Parameter> {
   const parameter = new Parameter(Float64Array.from(values, Math.fround), [values.length]);
   await parameter.place(referenceDevice());
   return parameter;
 }
 
-/** A scalar whose gradient with regard to p is `grad`. */
+/** A scalar whose gradient with respect to p is `grad`. */
 const lossOf = (p: Parameter, grad: readonly number[]): Tensor =>
   p.mul(tensor(Float64Array.from(grad, Math.fround), { shape: [grad.length] })).sum();
 
@@ -58,7 +58,7 @@ describe('SGD', () => {
         compiled.push(await plans());
       }
       assert.equal(optimizer.steps, lrs.length);
-      // One plan, at the latest from the second step on; with dampening the first step is another graph.
+      // One plan for all steps; with dampening the first step has another graph.
       assert.equal(compiled.at(-1), compiled[options.dampening === 0 ? 0 : 1]);
     });
 
@@ -82,7 +82,7 @@ describe('SGD', () => {
       }
     });
 
-  it('keeps its plan when the rate falls inside of the velocity', async () => {
+  it('keeps its plan when the rate changes with rateInVelocity', async () => {
     const p = await placed([1, 2]);
     const optimizer = new SGD([p], { lr: 0.1, momentum: 0.9, rateInVelocity: true });
     const compiled: number[] = [];
@@ -97,7 +97,7 @@ describe('SGD', () => {
     assert.throws(() => take(optimizer, p, [1, 1]), /lr above 0/);
   });
 
-  it('keeps the velocity of a parameter that sits out a change of the rate', async () => {
+  it('keeps the velocity of a parameter without a gradient while the rate changes', async () => {
     const [a, b] = [await placed([0]), await placed([0])];
     const optimizer = new SGD([a, b], { lr: 1, momentum: 0.5, rateInVelocity: true });
     take(optimizer, b, [1]);
@@ -109,7 +109,7 @@ describe('SGD', () => {
     assertNear(await a.data(), [-0.1], 1e-12, 'a');
   });
 
-  it('refuses a velocity without its rate', async () => {
+  it('rejects a saved velocity without its rate', async () => {
     const p = await placed([1]);
     const optimizer = new SGD([['p', p]], { lr: 1, momentum: 0.5, rateInVelocity: true });
     take(optimizer, p, [1]);
@@ -121,7 +121,7 @@ describe('SGD', () => {
     );
   });
 
-  it('computes the loss, and what else is wanted, in the step’s own run', async () => {
+  it('computes the loss and other requested tensors in the same run', async () => {
     const p = await placed([1, 2]);
     const optimizer = new SGD([p], { lr: 0.5 });
     const loss = lossOf(p, [3, 4]);
@@ -137,7 +137,7 @@ describe('SGD', () => {
     assert.equal(await plans(), compiled);
   });
 
-  it('has options for each group, which may change', async () => {
+  it('has options for each group, which may change between steps', async () => {
     const [a, b] = [await placed([1]), await placed([1])];
     const optimizer = new SGD([{ params: [a] }, { params: [['b', b]], lr: 0.1, weightDecay: 1 }], { lr: 1 });
     const step = () => {
@@ -154,7 +154,7 @@ describe('SGD', () => {
     assertNear(await b.data(), [0.8], 1e-12, 'b');
   });
 
-  it('leaves parameters without a gradient alone', async () => {
+  it('does not change parameters without a gradient', async () => {
     const [a, b] = [await placed([1]), await placed([1])];
     const optimizer = new SGD([a, b], { lr: 1, momentum: 0.9, weightDecay: 0.1 });
     take(optimizer, a, [1]);
@@ -188,7 +188,7 @@ describe('SGD', () => {
     assert.equal(await plans(), compiled);
   });
 
-  it('continues exactly from a saved state, through JSON and arrays', async () => {
+  it('continues exactly from a saved state', async () => {
     const options = { lr: 0.1, momentum: 0.9, weightDecay: 0.01, dampening: 0.2 };
     const [a, b] = [await placed([1, -2]), await placed([0.5])];
     const run = (optimizer: SGD, from: number, to: number) => {
@@ -235,7 +235,7 @@ describe('SGD', () => {
     assert.deepEqual([await a.data(), await b.data()], expected);
   });
 
-  it('refuses a state that belongs to something else, and changes nothing', async () => {
+  it('rejects a state of other parameters, and changes nothing', async () => {
     const p = await placed([1, 2]);
     const optimizer = new SGD([['p', p]], { lr: 0.1, momentum: 0.5 });
     const { state } = optimizer.stateDict();
@@ -257,7 +257,7 @@ describe('SGD', () => {
     assert.equal(optimizer.paramGroups[0]!.lr, 0.1);
   });
 
-  it('refuses options and parameters that cannot work', async () => {
+  it('rejects options and parameters that are not valid', async () => {
     const p = await placed([1]);
     const wrong: [make: () => unknown, says: RegExp][] = [
       [() => new SGD([p], { lr: -1 }), /learning rate.*got -1/],
@@ -302,7 +302,7 @@ describe('SGD', () => {
       () => early.step(),
       (e) => e instanceof UsageError && /loss\.backward\(\)/.test(e.message),
     );
-    // Made before the model moved, and yet good.
+    // An optimizer created before the model was moved works too.
     backward();
     early.step();
     assert.throws(

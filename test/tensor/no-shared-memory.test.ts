@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 const CHILD = fileURLToPath(new URL('../support/children/no-shared-memory.js', import.meta.url));
 
 // As on a page without cross-origin isolation.
-test('every part of paperweight/core works where there is no SharedArrayBuffer', async () => {
+test('paperweight/core works without SharedArrayBuffer', async () => {
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [CHILD]);
   assert.equal(stderr, '');
   // A convolution, a batch norm with its statistics, a linear layer.

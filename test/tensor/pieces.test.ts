@@ -6,10 +6,10 @@ import { SGD } from '../../src/optim/index.js';
 import { tensor } from '../../src/tensor/tensor.js';
 
 for (const name of ['onednn', 'reference'] as const)
-  test(`a parameter read piece by piece is the parameter read at once, on ${name}`, async () => {
+  test(`a parameter read in pieces equals the parameter read at once, on ${name}`, async () => {
     const { device } = await openDevice(name);
     try {
-      // 9 MB, so three pieces; and once trained on, in a layout of the device's own.
+      // 9 MB, which is three pieces; after training it is in a device-specific layout.
       const layer = await new Linear(1500, 1500).to(device);
       const optimizer = new SGD(layer.parameters(), { lr: 0.1 });
       const images = tensor(Float32Array.from({ length: 2 * 1500 }, Math.sin), { shape: [2, 1500] });
@@ -27,7 +27,7 @@ for (const name of ['onednn', 'reference'] as const)
       assert.equal(at, whole.length);
       assert.equal(pieces, 3);
       assert.deepEqual(joined, whole);
-      // Leaving in the middle leaves nothing behind.
+      // Stopping early must release the buffers.
       const reading = layer.weight.pieces();
       await reading.next();
       await reading.return();

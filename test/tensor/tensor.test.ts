@@ -9,7 +9,7 @@ import * as ops from '../../src/ops/index.js';
 import { setDefaultDevice } from '../../src/tensor/realize.js';
 import { evaluate, full, ones, Parameter, Tensor, tensor, update, zeros } from '../../src/tensor/tensor.js';
 
-/** Counts runs, so that laziness and caching can be seen. */
+/** Counts runs, to test laziness and caching. */
 class CountingDevice extends InlineDevice {
   runs = 0;
   constructor() {
@@ -23,7 +23,7 @@ class CountingDevice extends InlineDevice {
 const device = new CountingDevice();
 setDefaultDevice(device);
 
-/** Runs that `body` causes. */
+/** Number of runs during `body`. */
 async function runsOf(body: () => unknown): Promise<number> {
   const before = device.runs;
   await body();
@@ -47,7 +47,7 @@ describe('making tensors', () => {
     assert.deepEqual([await values(zeros([2])), await values(ones([1]))], [[0, 0], [1]]);
   });
 
-  it('refuses ragged arrays and shapes that do not fit', () => {
+  it('rejects ragged arrays and shapes that do not fit', () => {
     assert.throws(() => tensor([[1, 2], [3]]), ShapeError);
     assert.throws(() => tensor([1, 2, 3], { shape: [2, 2] }), {
       name: 'ShapeError',
@@ -60,7 +60,7 @@ describe('making tensors', () => {
 });
 
 describe('laziness', () => {
-  it('computes nothing until a value is asked for', async () => {
+  it('computes nothing until a value is requested', async () => {
     let y = tensor([1, 2]);
     assert.equal(await runsOf(() => (y = y.mul(2).add(1))), 0);
     assert.equal(await runsOf(() => y.data()), 1);
@@ -72,10 +72,14 @@ describe('laziness', () => {
     assert.equal(await runsOf(async () => assert.deepEqual(await y.data(), await y.data())), 1);
     assert.equal(await runsOf(() => Promise.all([y.data(), y.data()])), 0);
     const z = tensor([1, 2]).exp();
-    assert.equal(await runsOf(() => Promise.all([z.data(), z.data()])), 1, 'asked twice before it is there');
+    assert.equal(
+      await runsOf(() => Promise.all([z.data(), z.data()])),
+      1,
+      'requested twice while it is computed',
+    );
   });
 
-  it('takes computed values as leaves', async () => {
+  it('uses computed values as leaves', async () => {
     const y = tensor([1, 2]).exp();
     await y.data();
     const { graph } = buildGraph([y.mul(2).node], []);
@@ -97,7 +101,7 @@ describe('laziness', () => {
     assert.deepEqual([await values(a), await b.item()], [[2, 3], 3]);
   });
 
-  it('tells who awaits when a run fails, and nobody else', async () => {
+  it('rejects awaited values if a run fails, and causes no unhandled rejection', async () => {
     const loss = new Tensor(ops.crossEntropy(tensor([[1, 2]]).node, tensor(Int32Array.of(5)).node));
     void loss.data().catch(() => {});
     await assert.rejects(loss.mul(2).data(), /row 0/);
@@ -106,11 +110,11 @@ describe('laziness', () => {
 });
 
 describe('item()', () => {
-  it('reads the one value, whatever the number of dimensions', async () => {
+  it('reads a single value of any number of dimensions', async () => {
     assert.equal(await tensor([[7]]).item(), 7);
     assert.equal(await tensor([1, 2]).sum().item(), 3);
   });
-  it('refuses more', () =>
+  it('rejects more than one value', () =>
     assert.rejects(tensor([1, 2]).item(), { name: 'ShapeError', message: /\[2\].*mean\(\) or sum\(\)/ }));
 });
 
@@ -127,7 +131,7 @@ describe('backward()', () => {
     );
   });
 
-  it('adds up over uses and over calls, and starts anew from null', async () => {
+  it('accumulates over uses and calls, and starts again after null', async () => {
     const a = leaf([1, 2]);
     a.mul(a).sum().backward();
     assert.deepEqual(await values(a.grad), [2, 4]);
@@ -138,7 +142,7 @@ describe('backward()', () => {
     assert.deepEqual(await values(a.grad), [1, 1]);
   });
 
-  it('computes nothing by itself', async () => {
+  it('computes nothing until a gradient is read', async () => {
     const a = leaf([1, 2]);
     assert.equal(await runsOf(() => a.square().sum().backward()), 0);
   });
@@ -151,7 +155,7 @@ describe('backward()', () => {
     assert.deepEqual(await values(a.grad), [2 ** 30]);
   });
 
-  it('does not pass detach()', async () => {
+  it('stops at detach()', async () => {
     const a = leaf([3]);
     a.mul(a.detach()).sum().backward();
     assert.deepEqual(await values(a.grad), [3]);
@@ -161,14 +165,14 @@ describe('backward()', () => {
     });
   });
 
-  it('remembers where a gradient came from', () => {
+  it('records the losses of a gradient', () => {
     const a = leaf([3]);
     const loss = a.square().sum();
     loss.backward();
     assert.equal(a.grad!.origins[0], loss);
   });
 
-  it('refuses what is no scalar, and integers', () => {
+  it('rejects tensors that are not scalars, and integers', () => {
     assert.throws(() => leaf([1, 2]).mul(2).backward(), { name: 'ShapeError', message: /\[2\]/ });
     assert.throws(() => tensor(Int32Array.of(1)).backward(), { name: 'ShapeError', message: /int32/ });
   });
@@ -182,7 +186,7 @@ describe('backward()', () => {
     assert.deepEqual(await values(x.grad), [12 * 0.5 ** 2, 12 * 1.25 ** 2]);
   });
 
-  it('names the module in whose forward a gradient operation arose', () => {
+  it('names the module of a gradient operation’s forward operation', () => {
     const [x, w] = [leaf([1, 2]).reshape([1, 2]), leaf([3, 4])];
     ops
       .withScope('classifier.6', () => x.matmul(w.reshape([2, 1])))
@@ -194,7 +198,7 @@ describe('backward()', () => {
 });
 
 describe('numbers as operands', () => {
-  it('follow arithmetic', async () => {
+  it('work in arithmetic', async () => {
     const x = tensor([1, -2]);
     assert.deepEqual(await values(x.add(1)), [2, -1]);
     assert.deepEqual(await values(x.sub(1)), [0, -3]);
@@ -226,7 +230,7 @@ describe('parameters', () => {
     );
   });
 
-  it('make tensors of an old value stale, with a message that says what to do', async () => {
+  it('make tensors that use an old value stale, with a helpful message', async () => {
     const p = await parameter(1, 2);
     const loss = p.square().sum();
     update([{ parameter: p, value: p.add(1).node }]);
@@ -239,7 +243,7 @@ describe('parameters', () => {
     assert.equal(await p.square().sum().item(), 4 + 9);
   });
 
-  it('leave values alone that were computed before, and graphs on them usable', async () => {
+  it('keep values that were computed before the step, and graphs on them usable', async () => {
     const p = await parameter(1, 2);
     const loss = p.square().sum();
     await loss.item();
@@ -271,7 +275,7 @@ describe('parameters', () => {
     assert.deepEqual(await values(p.grad), [1, 2]);
   });
 
-  it('on several devices in one computation are refused, naming both', async () => {
+  it('on several devices in one computation are rejected with both names', async () => {
     const other = new InlineDevice(new ReferenceEngine());
     const mixed = (await tensor([1]).to(device)).add(await tensor([1]).to(other));
     await assert.rejects(mixed.data(), (error) => {
@@ -291,7 +295,7 @@ describe('the structural key', () => {
     assert.equal(keyOf(ops.relu(ops.neg(x))), keyOf(ops.relu(ops.neg(other))));
   });
 
-  it('tells apart operations, attributes, shapes, types, wiring, outputs', () => {
+  it('distinguishes operations, attributes, shapes, types, inputs and outputs', () => {
     const wide = tensor([1, 2, 3, 4]).node;
     const double = tensor([1, 2, 3, 4], { shape: [2, 2], dtype: 'float64' }).node;
     const keys = [
@@ -318,7 +322,7 @@ describe('the structural key', () => {
     assert.equal(new Set(keys).size, keys.length);
   });
 
-  it('holds no values: learning rates, seeds and data are fed', () => {
+  it('contains no values: learning rates, seeds and data are fed', () => {
     const step = (rate: number, seed: number) =>
       keyOf(
         ops.addScaled(
@@ -342,7 +346,7 @@ describe('the structural key', () => {
     assert.notEqual(keyOf(ops.sub(a, b)), keyOf(ops.sub(a, a)));
   });
 
-  it('joins equal subexpressions and leaves out what nobody needs', () => {
+  it('merges equal subexpressions and leaves out unused nodes', () => {
     const [a, b] = [ops.exp(ops.neg(x)), ops.exp(ops.neg(x))];
     ops.tanh(a);
     const { graph } = buildGraph([ops.add(a, b)], []);
@@ -353,7 +357,7 @@ describe('the structural key', () => {
     assert.deepEqual(graph.nodes[3]!.inputs, [2, 2]);
   });
 
-  it('binds a storage once, and tells which storage is updated', async () => {
+  it('binds a storage once, and depends on which storage is updated', async () => {
     const [p, q] = [new Parameter(Float32Array.of(1), [1]), new Parameter(Float32Array.of(2), [1])];
     await p.place(device);
     await q.place(device);

@@ -7,7 +7,7 @@ import type { Given, Kind } from '../program.js';
 export const largest = (values: TypedArray): number =>
   (values as Float64Array).reduce((most, v) => Math.max(most, Math.abs(v)), 0);
 
-/** Away from `at`, or exactly there where a rectifier or a mask has put it: such zeros are zeros on every device. */
+/** Whether all values are away from `at`, or exact zeros of a rectifier or a mask, which are equal on every device. */
 function awayFrom({ inputs: [x], before }: Given, margin: number, at: number): boolean {
   const least = margin * largest(x!);
   const exact = at === 0 && (before === 'relu' || before === 'dropout');
@@ -31,7 +31,7 @@ const unary = (
 
 const atZero = { clear: (given: Given, margin: number) => awayFrom(given, margin, 0) };
 const fromPositive = { from: (draw: Draw) => draw.positive() };
-/** Exponents small enough to stay far from infinity. */
+/** Exponents so small that nothing overflows. */
 const fromSmall = {
   from: (draw: Draw) => draw.any((id) => largest(draw.valueOf(id)) < 3),
 };
@@ -79,7 +79,7 @@ export const elementwise: readonly Kind[] = [
     name: 'roundToByte',
     jumps: true,
     draw: (draw) => {
-      // Of many numbers, one would lie half-way between two bytes.
+      // With many values, one would be half-way between two bytes.
       const fits = (id: number) => draw.valueOf(id).length < 200 && largest(draw.valueOf(id)) < 1.4;
       const few = draw.whereReal(fits) ?? draw.leaf([5, 7], -1.3, 1.3);
       const scaled = draw.emit('affine', [few], { scale: 20, shift: 30 });
@@ -108,7 +108,7 @@ export const elementwise: readonly Kind[] = [
     name: 'equal',
     jumps: true,
     draw: (draw) => {
-      // Of signs, which are the same numbers on every device.
+      // Signs are equal on every device.
       const x = draw.emit('sign', [draw.any()], {});
       if (x === undefined) return false;
       const y = draw.emit('sign', [draw.partner(draw.shapeOf(x))], {});
@@ -153,7 +153,7 @@ export const elementwise: readonly Kind[] = [
         );
       if (draw.chance(0.2))
         return draw.add('cast', [draw.integers(draw.shape(2, 500), -9, 9)], { dtype: 'real' });
-      // To float64 and back, with something between that needs its kernel.
+      // To float64 and back, with an operation in between.
       const wide = draw.emit('cast', [draw.any((id) => largest(draw.valueOf(id)) < 3)], { dtype: 'float64' });
       const made =
         wide === undefined ? undefined : draw.emit(draw.pick(['tanh', 'exp', 'square', 'neg']), [wide], {});

@@ -4,7 +4,7 @@ import type { Draw } from '../draw.js';
 import type { Given, Kind } from '../program.js';
 import { largest } from './elementwise.js';
 
-/** Images that the windows of most kinds fit into. */
+/** A value [N, C, H, W]. */
 const images = (draw: Draw): number => draw.ofRank(4);
 const pair = (draw: Draw, one: () => number): [number, number] => {
   const first = one();
@@ -17,7 +17,7 @@ function windows(draw: Draw, [, , h, w]: Shape, mostPadding: (kernel: number) =>
   return { kernel, padding, stride: pair(draw, () => draw.pick([1, 1, 2, 2, 3])) };
 }
 
-/** Whether the largest number of each window is alone in it. */
+/** Whether each window has a unique maximum. */
 function peaks({ inputs: [x], shapes: [shape], output, attrs, before }: Given, margin: number): boolean {
   const [n, c, h, w] = shape as [number, number, number, number];
   const { kernel, stride, padding, dilation } = attrs as unknown as ops.MaxPoolAttrs;
@@ -45,7 +45,7 @@ function peaks({ inputs: [x], shapes: [shape], output, attrs, before }: Given, m
   return true;
 }
 
-/** Columns of the result, by the shape rule itself. */
+/** Width of the result, by the shape rule. */
 function widthOf(size: number, k: number, s: number, p: number, d: number, attrs: Given['attrs']): number {
   const span = size + 2 * p - d * (k - 1) - 1;
   if (!attrs.ceilMode) return Math.floor(span / s) + 1;
@@ -154,7 +154,7 @@ export const image: readonly Kind[] = [
   {
     name: 'batchStats',
     draw: (draw) => draw.add('batchStats', [draw.ofRank(draw.chance(0.3) ? 2 : 4)]),
-    // What has no gradient is kept out of the way of those that have one.
+    // Detached, since batchStats has no gradient.
     make: ([x]) => ops.detach(ops.batchStats(x!)),
   },
   {
@@ -190,7 +190,7 @@ export const image: readonly Kind[] = [
   },
 ];
 
-/** Whether each channel varies enough: dividing by a spread of nearly nothing enlarges every rounding. */
+/** Whether each channel varies enough: dividing by a tiny standard deviation amplifies rounding errors. */
 function spread({ inputs: [x], shapes: [shape] }: Given): boolean {
   const [n, c] = shape as [number, number];
   const area = x!.length / n / c;

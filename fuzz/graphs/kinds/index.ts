@@ -5,7 +5,7 @@ import { matrix } from './matrix.js';
 import { select } from './select.js';
 import { shape } from './shape.js';
 
-/** Every kind of statement. A new operation gets an entry; the suite fails for one that no program contains. */
+/** All kinds of statements. Add an entry for a new operation: tests fail for an operation that no program contains. */
 export const KINDS: readonly Kind[] = [...elementwise, ...shape, ...matrix, ...image, ...select];
 
 const byName = new Map(KINDS.map((kind) => [kind.name, kind]));

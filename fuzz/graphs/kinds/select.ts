@@ -3,7 +3,7 @@ import * as ops from '../../../src/ops/index.js';
 import type { Given, Kind } from '../program.js';
 import { largest } from './elementwise.js';
 
-/** Position in an operand that broadcasts, by position in the result. */
+/** Index into a broadcast operand, given the index into the result. */
 function operandAt(shape: readonly number[], result: readonly number[], at: number): number {
   let [rest, place, stride] = [at, 0, 1];
   for (let i = result.length - 1; i >= 0; i--) {
@@ -17,7 +17,7 @@ function operandAt(shape: readonly number[], result: readonly number[], at: numb
   return place;
 }
 
-/** No two numbers that are compared lie close together. */
+/** Whether no two values that are compared are close to each other. */
 function pairsApart({ inputs: [a, b], shapes: [p, q], output }: Given, margin: number): boolean {
   const rank = Math.max(p!.length, q!.length);
   const result = Array.from({ length: rank }, (_, i) =>

@@ -4,13 +4,13 @@ import * as ops from '../../../src/ops/index.js';
 import type { Given, Kind } from '../program.js';
 import { largest } from './elementwise.js';
 
-/** No two numbers that are compared lie close together. */
+/** Whether all values differ by more than `least`. */
 export function apart(values: readonly number[], least: number): boolean {
   const sorted = Float64Array.from(values).sort();
   return sorted.every((v, i) => i === 0 || v - sorted[i - 1]! > least);
 }
 
-/** Of each group of numbers over the given axes, whether the largest is alone. */
+/** Whether each group of values over the given axes has a unique maximum. */
 function peaksApart(
   { inputs: [x], shapes: [shape], before }: Given,
   axes: readonly number[],
@@ -27,7 +27,7 @@ function peaksApart(
     groups.set(key, v > first ? [v, first] : [first, Math.max(second, v)]);
   });
   const least = margin * largest(x!);
-  // A tie of a rectifier's zeros: whichever of them gets a gradient, the rectifier lets none through.
+  // Ties of a rectifier's zeros do not matter: their gradient is 0 in any case.
   return [...groups.values()].every(([a, b]) => a - b > least || (before === 'relu' && a === 0));
 }
 
@@ -119,7 +119,7 @@ export const shape: readonly Kind[] = [
   alongAxis('logSoftmax', ops.logSoftmax),
   alongAxis('argmax', ops.argmax, {
     jumps: true,
-    // Positions of exact zeros are the same everywhere only if ties are broken alike, which the devices promise.
+    // All devices break ties between exact zeros in the same way.
     clear: (given, margin) =>
       peaksApart({ ...given, before: undefined }, [given.attrs.axis as number], margin),
   }),
