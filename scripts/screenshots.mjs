@@ -43,7 +43,7 @@ const PAGES = [
     hash: '#/run/relu/inside?layer=features.0',
     ready: 'canvas.kernels',
     late: ['ol.network', '.feature-maps'],
-    size: { width: 1440, height: 1500 },
+    size: { width: 1440, height: 1960 },
     dark: true,
   },
   {
@@ -52,7 +52,7 @@ const PAGES = [
     ready: '.answer',
     act: 'Measure',
     late: ['ul.neighbours', 'table.confusion'],
-    size: { width: 1440, height: 1420 },
+    size: { width: 1440, height: 1680 },
   },
   {
     name: 'compare-dark',
@@ -116,7 +116,10 @@ async function photograph(address) {
       await page
         .locator(scroll)
         .first()
-        .evaluate((/** @type {HTMLElement} */ e) => e.scrollIntoView());
+        .evaluate((/** @type {HTMLElement} */ e) => {
+          (e.closest('section') ?? e).scrollIntoView();
+          scrollBy(0, -70);
+        });
     await page.waitForLoadState('load');
     // Charts are drawn once their series has come.
     await page.waitForTimeout(1500);
