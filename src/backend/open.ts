@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { checkOptionNames, shown } from '../errors/arguments.js';
 import { DeviceError, PaperweightError, UsageError } from '../errors/errors.js';
 import type { Device, Precision } from './backend.js';
-import { DEVICES, type DeviceName } from './device-names.js';
+import { DEVICES, type DeviceName, MAX_THREADS } from './device-names.js';
 import { WorkerDevice } from './worker/device.js';
 
 export type { DeviceName } from './device-names.js';
@@ -28,10 +28,10 @@ export async function openDevice(
       got: shown(name),
       next: "use 'auto' for the fastest device that works",
     });
-  if (!Number.isSafeInteger(threads) || threads < 1)
+  if (!Number.isSafeInteger(threads) || threads < 1 || threads > MAX_THREADS)
     throw new UsageError({
       what: 'A device got bad threads',
-      expected: 'an integer of at least 1',
+      expected: `an integer of at least 1 and at most ${MAX_THREADS}`,
       got: shown(threads),
     });
   if (!['float32', 'bfloat16', 'auto'].includes(precision))

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { KernelPool } from '../simd/pool.js';
 import { PAGE_BYTES, shareMemory } from '../simd/webassembly.js';
 import { addressOf, adviseHugePages, allocate, type Block, discard } from './library/memory.js';
@@ -22,7 +23,8 @@ export class Arena {
   constructor(threads: number) {
     const memory = shareMemory(PAGES);
     if (!memory) return;
-    this.pool = new KernelPool(memory, PAGES, threads);
+    // More threads than cores only cost their memory; how work is split changes no result.
+    this.pool = new KernelPool(memory, PAGES, Math.min(threads, availableParallelism()));
     this.#base = addressOf(memory.buffer);
     this.#bytes = PAGES * PAGE_BYTES;
     adviseHugePages(this.#base, this.#bytes);

@@ -18,6 +18,7 @@ export class WorkerDevice extends QueuedDevice {
   readonly #staging = new Staging();
   #nextId = 0;
   #ended: unknown;
+  #closing = false;
 
   private constructor(kind: 'onednn' | 'reference', threads: number, precision: Precision) {
     super(kind);
@@ -41,7 +42,15 @@ export class WorkerDevice extends QueuedDevice {
     };
     this.#worker.on('error', end);
     this.#worker.on('exit', (code) =>
-      end(new DeviceError({ what: `The ${kind} device's thread has ended`, got: `exit code ${code}` })),
+      end(
+        this.#closing
+          ? new DeviceError({
+              what: `The ${kind} device was closed`,
+              expected: 'an open device',
+              next: 'close it when nothing more is to be computed or read, or open another one',
+            })
+          : new DeviceError({ what: `The ${kind} device's thread has ended`, got: `exit code ${code}` }),
+      ),
     );
   }
 
@@ -88,6 +97,7 @@ export class WorkerDevice extends QueuedDevice {
     if (this.#ended) return;
     await this.sent();
     await this.send({ kind: 'close' });
+    this.#closing = true;
     await this.#worker.terminate();
   }
 }

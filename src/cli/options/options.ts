@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Precision } from '../../backend/backend.js';
-import { DEVICES, type DeviceName } from '../../backend/device-names.js';
+import { DEVICES, type DeviceName, MAX_THREADS } from '../../backend/device-names.js';
 import { UsageError } from '../../errors/errors.js';
 import { didYouMean } from '../../errors/nearest.js';
 
@@ -123,9 +123,6 @@ export function addDeviceOptions(command: Command): Command {
       'auto',
     );
 }
-
-/** Most threads that anyone may ask for. */
-const MAX_THREADS = 1024;
 
 /** `--threads`, for `command.option(...THREADS)`. */
 export const THREADS = [
