@@ -16,6 +16,7 @@ export { type Batch, DataLoader, type DataLoaderOptions } from './data/loader.js
 export { Shapes10 } from './data/shapes10/shapes10.js';
 export { Subset } from './data/subset.js';
 export * as transforms from './data/transforms/index.js';
+export { checkOptionNames } from './errors/arguments.js';
 export * from './errors/errors.js';
 export type { DType, Shape, TypedArray } from './graph/types.js';
 export * as nn from './nn/index.js';

@@ -89,3 +89,13 @@ export function checkBooleans(owner: string, values: Readonly<Record<string, unk
         got: shown(value),
       });
 }
+
+/** @throws UsageError for what is no path of a file or folder */
+export function checkPath(owner: string, name: string, value: unknown): asserts value is string {
+  if (typeof value === 'string' && value !== '') return;
+  throw new UsageError({
+    what: `${owner} got a bad ${name}`,
+    expected: 'the path of a file or folder, as a text',
+    got: value === '' ? 'an empty text' : shown(value),
+  });
+}

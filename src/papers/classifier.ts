@@ -6,6 +6,7 @@ import type { ImageRules } from '../data/images/rules.js';
 import type { Image } from '../data/images/square-image.js';
 import { GIVE_IMAGE, readImage } from '../data/read-image.js';
 import type { Transform } from '../data/transforms/index.js';
+import { checkOptionNames, checkPath } from '../errors/arguments.js';
 import { ShapeError, UsageError } from '../errors/errors.js';
 import type { Module } from '../nn/module.js';
 import { Generator } from '../random.js';
@@ -26,6 +27,8 @@ export interface ClassifierOptions extends ModelHints {
   /** The fastest device of this machine unless given, which `close` then closes. */
   readonly device?: Device;
 }
+
+const OPTIONS = ['device', 'paper', 'preset', 'options', 'classes', 'imageSize'];
 
 /**
  * A trained model that names what is in images. It is in evaluation mode, and one batch is one forward pass: many
@@ -79,6 +82,8 @@ export class Classifier {
    * @throws UsageError for a path that is neither, CheckpointError for weights that do not fit
    */
   static async open(path: string, options: ClassifierOptions = {}): Promise<Classifier> {
+    checkOptionNames('Classifier.open', options, OPTIONS);
+    checkPath('Classifier.open', 'path', path);
     const { device: given, ...hints } = options;
     const device = given ?? (await bestDevice());
     try {

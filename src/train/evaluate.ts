@@ -3,7 +3,7 @@ import { type Dataset, UNREADABLE } from '../data/dataset.js';
 import { DataLoader } from '../data/loader.js';
 import { sampleOf } from '../data/sample.js';
 import { checkTransform, type Transform } from '../data/transforms/transform.js';
-import { shown } from '../errors/arguments.js';
+import { checkOptionNames, shown } from '../errors/arguments.js';
 import { DataError, UsageError } from '../errors/errors.js';
 import { CrossEntropyLoss } from '../nn/loss.js';
 import { Module } from '../nn/module.js';
@@ -27,19 +27,12 @@ export interface EvaluateOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+const OPTIONS = ['model', 'dataset', 'transform', 'views', 'batchSize', 'limit', 'onProgress', 'signal'];
+
 /** Measures a model on a data set, in evaluation mode; the mode is as before afterwards. */
-export async function evaluateModel(
-  {
-    model,
-    dataset,
-    transform,
-    views,
-    batchSize = 128,
-    limit,
-    onProgress,
-    signal,
-  }: EvaluateOptions = {} as EvaluateOptions,
-): Promise<Evaluation> {
+export async function evaluateModel(options: EvaluateOptions = {} as EvaluateOptions): Promise<Evaluation> {
+  checkOptionNames('evaluateModel', options, OPTIONS);
+  const { model, dataset, transform, views, batchSize = 128, limit, onProgress, signal } = options;
   if (!(model instanceof Module))
     throw new UsageError({
       what: 'evaluateModel measures a model',

@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { checkDataset } from '../data/check-dataset.js';
 import { type Dataset, UNREADABLE } from '../data/dataset.js';
 import { type ImageStatistics, ImageSums } from '../data/images/image-sums.js';
 import type { ImageRules } from '../data/images/rules.js';
-import { DataError } from '../errors/errors.js';
+import { checkOptionNames, shown } from '../errors/arguments.js';
+import { DataError, UsageError } from '../errors/errors.js';
 import { diskError } from '../files/disk-error.js';
 import { makeFolder } from '../files/make-folder.js';
 import {
@@ -56,8 +58,17 @@ async function fileOf(set: CountedSet): Promise<string> {
  */
 export async function imageStatistics(
   set: CountedSet,
-  { onProgress, signal, saveEvery = 1024, chunk = 64 }: StatisticsOptions = {},
+  options: StatisticsOptions = {},
 ): Promise<ImageStatistics> {
+  checkOptionNames('imageStatistics', options, ['onProgress', 'signal', 'saveEvery', 'chunk']);
+  checkDataset('imageStatistics', set);
+  if (!isCounted(set))
+    throw new UsageError({
+      what: "imageStatistics keeps its sums in the data set's folder",
+      expected: 'a data set with cache and fingerprint(), such as an ImageFolder',
+      got: shown(set),
+    });
+  const { onProgress, signal, saveEvery = 1024, chunk = 64 } = options;
   const file = await fileOf(set);
   const { sums, next: start } = await load(file, set);
   const size = sums.bytes.length;

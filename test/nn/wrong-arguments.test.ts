@@ -1,7 +1,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as core from '../../src/core.js';
-import { device, evaluateModel, loadWeights, saveWeights } from '../../src/index.js';
+import {
+  CIFAR10,
+  Classifier,
+  device,
+  evaluateModel,
+  exportOnnx,
+  ImageFolder,
+  imageStatistics,
+  importOnnx,
+  loadWeights,
+  saveWeights,
+  writeSafetensors,
+} from '../../src/index.js';
+import { AlexNet, FourLayerNet } from '../../src/papers/alexnet/index.js';
+import { ResNet } from '../../src/papers/resnet/index.js';
 
 const { nn, optim, transforms, tensor, zeros, ones, full, Parameter, DataLoader, Subset, Shapes10 } = core;
 /** The API without types, as JavaScript code uses it. */
@@ -245,6 +259,38 @@ const WRONG: readonly (readonly [call: () => unknown, words: RegExp])[] = [
     /reads a data set/,
   ],
   [() => evaluateModel({ model: layer, dataset: set, transform: () => {} } as Loose), /no transform/],
+  [() => evaluateModel(null as Loose), /evaluateModel takes its options by name.*got null/],
+  [() => evaluateModel({ model: layer, dataset: set, batch_size: 4 } as Loose), /did you mean batchSize\?/],
+  ...[undefined, {}, 'weights', [1]].flatMap((wrong: Loose) => [
+    [() => importOnnx(wrong), /importOnnx reads the bytes of a file.*readOnnx takes a path/] as const,
+    [() => exportOnnx(wrong, [3, 8, 8]), /exportOnnx writes a model.*a Module/] as const,
+    [() => writeSafetensors('a.safetensors', wrong), /by name.*a Map/] as const,
+    [() => imageStatistics(wrong), /reads a data set/] as const,
+  ]),
+  ...[undefined, '3, 8, 8', [3, 8.5, 8], [3, -1, 8], 8].map(
+    (wrong: Loose) => [() => exportOnnx(layer, wrong), /exportOnnx got a bad inputShape/] as const,
+  ),
+  [() => exportOnnx(layer, [2], { opset: 17 } as Loose), /exportOnnx has no option opset/],
+  [() => writeSafetensors(undefined as Loose, new Map()), /writeSafetensors got a bad file/],
+  [() => imageStatistics(set as Loose), /such as an ImageFolder; got a Shapes10/],
+  ...[CIFAR10.open, ImageFolder.open, ImageFolder.openSplit].flatMap((open: Loose) => [
+    [() => open(), /takes its options by name.*got undefined/] as const,
+    [() => open('data'), /takes its options by name.*got "data"/] as const,
+    [() => open({ root: 3, train: true }), /got a bad root.*got 3|has no option train/] as const,
+    [() => open({ root: '' }), /got a bad root.*an empty text/] as const,
+    [() => open({ root: 'data', rot: 'data' }), /did you mean root\?/] as const,
+  ]),
+  [() => CIFAR10.open({ root: 'data' } as Loose), /CIFAR10\.open got a bad train.*got undefined/],
+  [() => CIFAR10.open({ root: 'data', train: 'false' } as Loose), /bad train.*got "false"/],
+  [() => ImageFolder.openSplit({ root: 'data', train: 'val' } as Loose), /bad train.*got "val"/],
+  [() => Classifier.open(3 as Loose), /Classifier\.open got a bad path/],
+  [() => Classifier.open('a.pth', { clases: ['cat'] } as Loose), /did you mean classes\?/],
+  // Networks.
+  [() => new AlexNet({ num_classes: 10 } as Loose), /did you mean numClasses\?/],
+  [() => new AlexNet(10 as Loose), /AlexNet takes its options by name/],
+  [() => new FourLayerNet({ classes: 10 } as Loose), /FourLayerNet has no option classes/],
+  [() => new ResNet({ layers: 20 } as Loose), /ResNet has no option layers/],
+  [() => device.open('onednn', { threads: 1e9 }), /bad threads.*at most 1024; got 1000000000/],
 ];
 
 for (const [call, words] of WRONG)
@@ -278,4 +324,15 @@ test('usage that is common in PyTorch works', async () => {
   assert.deepEqual([zeros([0, 2]).size, full([1], Number.NaN).size], [0, 1]);
   assert.equal(new Parameter(new Float32Array(2), [2], { trainable: false }).requiresGrad, false);
   assert.equal(new DataLoader(new Subset(set, Int32Array.of(1, 2)), {}).length, 2);
+});
+
+test('a device that was closed says so', async () => {
+  const { device: here } = await device.open('reference');
+  const there = await ones([2]).to(here);
+  await here.close();
+  await assert.rejects(there.add(1).data(), (error: unknown) => {
+    assert.ok(error instanceof core.DeviceError);
+    assert.match(error.message, /The reference device was closed/);
+    return true;
+  });
 });

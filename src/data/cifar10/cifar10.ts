@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { checkBooleans, checkOptionNames, checkPath } from '../../errors/arguments.js';
 import { DataError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import { checkIndex, type Dataset, type WorkerSpec } from '../dataset.js';
@@ -34,6 +35,8 @@ export interface CIFAR10Options {
   /** Accept fewer records in a file and fewer training files, as tests need; false unless given. */
   allowPartial?: boolean;
 }
+
+const OPTIONS = ['root', 'train', 'download', 'mirror', 'onProgress', 'signal', 'allowPartial'];
 
 interface Contents {
   /** Whole records; shared memory, so that worker threads need no copy of 150 MB. */
@@ -140,11 +143,14 @@ export class CIFAR10 implements Dataset {
   /**
    * Reads and checks the images (150 MB of memory for the training set).
    *
-   * @throws DataError for a file that is missing, cut short, of the wrong size or with a label above 9, and for a
-   *   download that fails
+   * @throws UsageError for options that cannot be; DataError for a file that is missing, cut short, of the wrong size
+   *   or with a label above 9, and for a download that fails
    */
   static async open(options: CIFAR10Options): Promise<CIFAR10> {
+    checkOptionNames('CIFAR10.open', options, OPTIONS);
     const { root, train, download = false, allowPartial = false } = options;
+    checkPath('CIFAR10.open', 'root', root);
+    checkBooleans('CIFAR10.open', { train, download, allowPartial });
     let folder = await findFolder(root);
     const pickled = folder === undefined ? await findPickled(root) : undefined;
     if (pickled !== undefined) {

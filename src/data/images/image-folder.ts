@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
+import { checkBooleans, checkOptionNames, checkPath } from '../../errors/arguments.js';
 import { DataError, UsageError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import { checkIndex, type Dataset, UNREADABLE } from '../dataset.js';
@@ -40,6 +41,9 @@ export interface SplitOptions extends Omit<ImageFolderOptions, 'substitute'> {
   /** Images in `root/train`; otherwise those in `root/val`, `valid`, `validation` or `test`. */
   train: boolean;
 }
+
+/** The names of {@link ImageFolderOptions} that `open` and `openSplit` share. */
+const OPTIONS = ['root', 'side', 'orientation', 'followLinks', 'cache', 'cacheImages'];
 
 /** Names of the folders of a split, in any case; the first one that is there counts. */
 const TRAIN = ['train', 'training'];
@@ -101,12 +105,18 @@ export class ImageFolder implements Dataset {
 
   /** @throws DataError for a folder that is missing, empty or not laid out in classes; UsageError for a bad side */
   static async open(options: ImageFolderOptions): Promise<ImageFolder> {
+    checkOptionNames('ImageFolder.open', options, [...OPTIONS, 'substitute']);
+    checkPath('ImageFolder.open', 'root', options.root);
     return ImageFolder.#open(options, cacheFolder(options.root));
   }
 
   /** The training or the test images of a folder with `train` and `val` (or `test`) in it. */
-  static async openSplit({ train, ...options }: SplitOptions): Promise<ImageFolder> {
+  static async openSplit(given: SplitOptions): Promise<ImageFolder> {
+    checkOptionNames('ImageFolder.openSplit', given, [...OPTIONS, 'train']);
+    const { train, ...options } = given;
     const { root } = options;
+    checkPath('ImageFolder.openSplit', 'root', root);
+    checkBooleans('ImageFolder.openSplit', { train });
     const split = await findSplit(root, train ? TRAIN : TEST);
     if (split === undefined)
       throw new DataError({
@@ -118,9 +128,9 @@ export class ImageFolder implements Dataset {
     const folder = path.join(root, split);
     const cache = path.join(options.cache ?? cacheFolder(root), split);
     // Labels are places in the list of the training classes, whichever of them the split has.
-    const given = train ? undefined : await findSplit(root, TRAIN);
+    const training = train ? undefined : await findSplit(root, TRAIN);
     const classes =
-      given === undefined ? undefined : await trainClasses(path.join(root, given), cache, options);
+      training === undefined ? undefined : await trainClasses(path.join(root, training), cache, options);
     return ImageFolder.#open({ ...options, root: folder, substitute: train }, cache, classes, root);
   }
 
@@ -130,7 +140,8 @@ export class ImageFolder implements Dataset {
     classes?: readonly string[],
     namesIn = options.root,
   ): Promise<ImageFolder> {
-    const { root, side = FOLDER_SIDE, substitute = true, cacheImages = false } = options;
+    const { root, side = FOLDER_SIDE, substitute = true, cacheImages = false, followLinks = true } = options;
+    checkBooleans('ImageFolder.open', { substitute, cacheImages, followLinks });
     if (!Number.isInteger(side) || side < 1 || side > 4096)
       throw new UsageError({
         what: `images cannot have a side of ${side}`,
@@ -146,7 +157,7 @@ export class ImageFolder implements Dataset {
         })
       : await openFolder(root, {
           ...(classes ? { classes } : {}),
-          ...(options.followLinks === undefined ? {} : { followLinks: options.followLinks }),
+          followLinks,
         });
     const known = { ...source, classes: named(source.classes, names) };
     const set = new ImageFolder(known, imageRules(side, options.orientation), place, substitute);

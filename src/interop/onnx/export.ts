@@ -1,9 +1,10 @@
+import { checkOptionNames, shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
 import type { Message } from '../../files/protobuf.js';
 import { reachable } from '../../graph/graph.js';
 import { hostLeaf, type Node } from '../../graph/node.js';
-import type { Shape } from '../../graph/types.js';
-import type { Module } from '../../nn/module.js';
+import { isShape, type Shape } from '../../graph/types.js';
+import { Module } from '../../nn/module.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { rules, type Writer } from './operators.js';
 import * as onnx from './schema.js';
@@ -28,15 +29,25 @@ const OUTPUT = 'logits';
  *
  * @param inputShape [C, H, W] of one image
  * @returns the file's bytes, as pieces for `writeFileAtomic`
- * @throws UsageError for an operation that ONNX cannot express
+ * @throws UsageError for an operation that ONNX cannot express, and for what is no model or no shape
  * @example
  * await writeFileAtomic('model.onnx', (await exportOnnx(model, [3, 224, 224])).pieces);
  */
 export async function exportOnnx(
   model: Module,
   inputShape: Shape,
-  { name = 'paperweight', version = '', metadata = {} }: OnnxOptions = {},
+  options: OnnxOptions = {},
 ): Promise<Message> {
+  checkOptionNames('exportOnnx', options, ['name', 'version', 'metadata']);
+  const { name = 'paperweight', version = '', metadata = {} } = options;
+  if (!(model instanceof Module))
+    throw new UsageError({ what: 'exportOnnx writes a model', expected: 'a Module', got: shown(model) });
+  if (!isShape(inputShape) || inputShape.includes(0))
+    throw new UsageError({
+      what: 'exportOnnx got a bad inputShape',
+      expected: 'the sizes of one image without the batch, such as [3, 224, 224]',
+      got: shown(inputShape),
+    });
   const input = new Tensor(hostLeaf(new Float32Array(0), [TRACED_BATCH, ...inputShape], 'float32'));
   const output = inEvaluation(model, () => model.forward(input)).node;
   const parameters = new Map([...model.stateDict()].map(([key, parameter]) => [parameter.node, key]));

@@ -1,3 +1,5 @@
+import { checkPath, shown } from '../../errors/arguments.js';
+import { UsageError } from '../../errors/errors.js';
 import { writeFileAtomic } from '../../files/atomic.js';
 import { CHECKSUM_KEY, CHECKSUM_ROOM } from '../../files/checksum.js';
 import type { FileArray } from '../numbers.js';
@@ -17,13 +19,20 @@ export {
  * @param tensors by name; their data must not change until the promise settles
  * @param metadata texts kept beside the tensors
  * @returns how many bytes were written
- * @throws CheckpointError for a tensor whose shape, dtype and data disagree, or when the disk refuses
+ * @throws UsageError for what is no path or no Map; CheckpointError for a tensor whose shape, dtype and data disagree, or when the disk refuses
  */
 export async function writeSafetensors(
   file: string,
   tensors: ReadonlyMap<string, FileArray | ArraySource>,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<number> {
+  checkPath('writeSafetensors', 'file', file);
+  if (!(tensors instanceof Map))
+    throw new UsageError({
+      what: 'writeSafetensors writes tensors by name',
+      expected: 'a Map from names to { shape, dtype, data }',
+      got: shown(tensors),
+    });
   const notes = { ...metadata, [CHECKSUM_KEY]: CHECKSUM_ROOM };
   return writeFileAtomic(file, safetensorsPieces(tensors, notes), { checksum: true });
 }

@@ -1,4 +1,4 @@
-import { nn, type Tensor } from 'paperweight/core';
+import { checkOptionNames, nn, type Tensor } from 'paperweight/core';
 import { type Activation, activation as makeActivation } from './layers.js';
 import type { Norm, Pooling } from './model.js';
 
@@ -30,14 +30,17 @@ export class FourLayerNet extends nn.Module {
   readonly features: nn.Sequential;
   readonly classifier: nn.Sequential;
 
-  constructor({
-    numClasses = 10,
-    activation = 'relu',
-    norm = 'none',
-    pooling = 'overlapping',
-    width = 'full',
-  }: FourLayerOptions = {}) {
+  /** @throws UsageError for an unknown option */
+  constructor(options: FourLayerOptions = {}) {
     super();
+    checkOptionNames('FourLayerNet', options, ['numClasses', 'activation', 'norm', 'pooling', 'width']);
+    const {
+      numClasses = 10,
+      activation = 'relu',
+      norm = 'none',
+      pooling = 'overlapping',
+      width = 'full',
+    } = options;
     const window = pooling === 'plain' ? 2 : 3;
     // 32 → 16 → 8 → 4 whatever the window, as in cuda-convnet.
     // Monotone activations may follow the pooling, on a quarter of the values.

@@ -1,4 +1,4 @@
-import { nn, type Tensor, UsageError } from 'paperweight/core';
+import { checkOptionNames, nn, type Tensor, UsageError } from 'paperweight/core';
 import { type Activation, activation as makeActivation } from './layers.js';
 
 /** What follows the first two convolutions, in some order. */
@@ -88,13 +88,18 @@ export interface AlexNetOptions {
   hidden?: number;
 }
 
+const OPTIONS = [
+  ...['numClasses', 'preset', 'dropout', 'activation', 'norm'],
+  ...['pooling', 'towers', 'width', 'without', 'hidden'],
+];
+
 /**
  * AlexNet (Krizhevsky, Sutskever and Hinton, 2012): five convolutions and three fully connected layers.
  * [N, 3, H, W] → logits [N, numClasses]; made for 224 × 224, and any image of at least 63 × 63 goes through.
  * Parameter names of `notes` are those of the notes' PyTorch module, those of `torchvision` are torchvision's:
  * `features.0.weight` … `classifier.6.bias`.
  *
- * @throws UsageError for an unknown preset
+ * @throws UsageError for an unknown preset or option
  * @example
  * const model = await new AlexNet({ numClasses: 10 }).to(device);
  */
@@ -104,18 +109,19 @@ export class AlexNet extends nn.Module {
   readonly classifier: nn.Sequential;
   readonly #convolutions = new Map<string, nn.Conv2d>();
 
-  constructor({
-    numClasses = 1000,
-    preset: name = 'notes',
-    dropout = 0.5,
-    activation = 'relu',
-    pooling = 'overlapping',
-    width = 'full',
-    hidden = 4096,
-    without,
-    ...changes
-  }: AlexNetOptions = {}) {
+  constructor(options: AlexNetOptions = {}) {
     super();
+    checkOptionNames('AlexNet', options, OPTIONS);
+    const {
+      numClasses = 1000,
+      preset: name = 'notes',
+      dropout = 0.5,
+      activation = 'relu',
+      pooling = 'overlapping',
+      width = 'full',
+      hidden = 4096,
+      without,
+    } = options;
     if (!Object.hasOwn(PRESETS, name))
       throw new UsageError({
         what: 'AlexNet has no such preset',
@@ -123,7 +129,7 @@ export class AlexNet extends nn.Module {
         got: String(name),
       });
     const preset: Preset = PRESETS[name];
-    const { norm = preset.norm, towers = preset.towers } = changes;
+    const { norm = preset.norm, towers = preset.towers } = options;
     const act = () => makeActivation(activation);
     const pool = () =>
       new nn.MaxPool2d(pooling === 'plain' ? 2 : 3, { stride: 2, ceilMode: preset.ceilMode });

@@ -1,4 +1,4 @@
-import { nn, ops, Tensor, tensor, UsageError } from 'paperweight/core';
+import { checkOptionNames, nn, ops, Tensor, tensor, UsageError } from 'paperweight/core';
 
 export interface ResNetOptions {
   numClasses?: number;
@@ -13,15 +13,17 @@ export interface ResNetOptions {
  * stages of n blocks with 16, 32 and 64 kernels, the mean of each map, and one fully connected layer.
  * [N, 3, 32, 32] → logits [N, numClasses].
  *
- * @throws UsageError for a depth that is not 6n + 2
+ * @throws UsageError for a depth that is not 6n + 2 and for an unknown option
  */
 export class ResNet extends nn.Module {
   readonly stem: nn.Sequential;
   readonly blocks: nn.Sequential;
   readonly fc: nn.Linear;
 
-  constructor({ numClasses = 10, depth = 20, shortcuts = true }: ResNetOptions = {}) {
+  constructor(options: ResNetOptions = {}) {
     super();
+    checkOptionNames('ResNet', options, ['numClasses', 'depth', 'shortcuts']);
+    const { numClasses = 10, depth = 20, shortcuts = true } = options;
     const n = (depth - 2) / 6;
     if (!Number.isInteger(n) || n < 1)
       throw new UsageError({

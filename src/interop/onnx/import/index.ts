@@ -1,4 +1,5 @@
-import { CheckpointError, PaperweightError } from '../../../errors/errors.js';
+import { checkOptionNames, shown } from '../../../errors/arguments.js';
+import { CheckpointError, PaperweightError, UsageError } from '../../../errors/errors.js';
 import { refuseForeign } from '../../foreign-file.js';
 import { compile } from './compile.js';
 import { OnnxModel, showOpen } from './model.js';
@@ -25,14 +26,20 @@ export interface ImportOptions {
  * file's statistics in training too.
  *
  * @param bytes the whole file
- * @throws CheckpointError for a file that is broken, or that needs what is not here
+ * @throws CheckpointError for a file that is broken, or that needs what is not here; UsageError for what is no bytes
  * @example
  * const model = importOnnx(await readFile('model.onnx'), { name: 'model.onnx' });
  */
-export function importOnnx(
-  bytes: Uint8Array,
-  { name = 'the ONNX model', external = new Map() }: ImportOptions = {},
-): OnnxModel {
+export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): OnnxModel {
+  checkOptionNames('importOnnx', options, ['name', 'external']);
+  const { name = 'the ONNX model', external = new Map() } = options;
+  if (!(bytes instanceof Uint8Array))
+    throw new UsageError({
+      what: 'importOnnx reads the bytes of a file',
+      expected: 'a Uint8Array',
+      got: shown(bytes),
+      next: 'readOnnx takes a path',
+    });
   refuseForeign(name, bytes, 'an ONNX model', 'onnx');
   return naming(name, () => build(readModel(bytes), name, external));
 }
