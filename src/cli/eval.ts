@@ -51,7 +51,7 @@ export function register(program: Command, paper?: Paper): void {
       '--ten-crop',
       'average over four corners and the centre of each image, and their mirror images (default: off)',
     );
-  addDeviceOptions(addWeightsOptions(command, paper))
+  addDeviceOptions(addWeightsOptions(command, paper), 'float32')
     .option(...JSON_OUTPUT)
     .addHelpText('after', examples('paperweight eval runs/my-run --data ./data --eval-limit 1000'))
     .action(evaluateRun);

@@ -32,7 +32,7 @@ export function register(program: Command, paper?: Paper): void {
     .argument(...RUN_OR_WEIGHTS)
     .argument('<image...>', 'images: JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP or PPM')
     .option('--top <n>', 'how many classes to print', positiveInteger('--top'), 5);
-  addDeviceOptions(addWeightsOptions(command, paper))
+  addDeviceOptions(addWeightsOptions(command, paper), 'float32')
     .option(...JSON_OUTPUT)
     .addHelpText(
       'after',

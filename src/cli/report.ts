@@ -56,7 +56,7 @@ export function register(program: Command): void {
       'folder that holds the .bin files, or val/ for imagefolder (default: the run’s own, else the one that PAPERWEIGHT_CIFAR10 names, else ./data)',
       pathName('--data'),
     );
-  addDeviceOptions(command)
+  addDeviceOptions(command, 'float32')
     .option(...JSON_OUTPUT)
     .addHelpText(
       'after',

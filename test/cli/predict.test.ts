@@ -5,7 +5,11 @@ import path from 'node:path';
 import test, { after, before } from 'node:test';
 import sharp from 'sharp';
 import { writeSafetensors } from '../../src/interop/safetensors/checked.js';
+import { FourLayerNet } from '../../src/papers/alexnet/four-layer.js';
 import { AlexNet } from '../../src/papers/alexnet/model.js';
+import { Classifier } from '../../src/papers/classifier.js';
+import { saveWeights } from '../../src/run/checkpoint.js';
+import { manualSeed } from '../../src/tensor/random.js';
 import { jsonLines, runCli } from '../support/cli.js';
 
 /** Weights of zeros, but for the last bias: whatever the image, class i gets the logit ln(i + 1). */
@@ -50,6 +54,41 @@ test('predict prints the most probable classes', async () => {
     assert.ok(Math.abs(probability - PROBABILITIES[9 - i]!) < 1e-6, `${probability}`);
   }
   assert.match(stderr, /^Device: /);
+});
+
+test('predict gives the numbers of Classifier, to the last bit', async () => {
+  manualSeed(7);
+  const file = path.join(folder, 'four.safetensors');
+  await saveWeights(file, new FourLayerNet({ numClasses: 10 }));
+  const noise = path.join(folder, 'noise.png');
+  const pixels = Uint8Array.from({ length: 3 * 41 * 37 }, (_, i) => (i * 7919 + (i >> 3) * 104729) % 256);
+  await sharp(pixels, { raw: { width: 41, height: 37, channels: 3 } })
+    .png()
+    .toFile(noise);
+  const { code, stdout, stderr } = await runCli(['predict', file, noise, '--json']);
+  assert.equal(code, 0, stderr);
+  const [said] = jsonLines(stdout) as unknown as [Prediction];
+  const classifier = await Classifier.open(file);
+  const [guesses] = await classifier.classify([await classifier.read(noise)]);
+  await classifier.close();
+  assert.deepEqual(said.top, guesses);
+});
+
+test('what looks at a trained model computes in float32 by itself, and training as is faster', async () => {
+  for (const [command, precision] of [
+    ['eval', 'float32'],
+    ['predict', 'float32'],
+    ['report', 'float32'],
+    ['train', 'auto'],
+  ] as const) {
+    const { stdout } = await runCli([command, '--help']);
+    const words = stdout.slice(stdout.indexOf('--precision')).replaceAll(/\s+/g, ' ');
+    assert.match(
+      words,
+      new RegExp(`^--precision <name> [^(]*\\([^)]*\\) \\(default: "${precision}"\\)`),
+      command,
+    );
+  }
 });
 
 test('images that are none are named, after the others have been looked at', async () => {

@@ -106,8 +106,13 @@ export interface DeviceFlags {
   readonly precision?: Precision;
 }
 
-/** Adds `--device`, `--threads` and `--precision`. */
-export function addDeviceOptions(command: Command): Command {
+/**
+ * Adds `--device`, `--threads` and `--precision`.
+ *
+ * @param precision unless the flag says otherwise. What looks at a trained model takes float32, as `Classifier` and the
+ * dashboard do, so that all of them give the same numbers.
+ */
+export function addDeviceOptions(command: Command, precision: Precision = 'auto'): Command {
   return command
     .option(
       '--device <name>',
@@ -120,7 +125,7 @@ export function addDeviceOptions(command: Command): Command {
       '--precision <name>',
       'what large layers compute with: float32, bfloat16, or auto (bfloat16 where it is faster on this machine)',
       oneOf('--precision', ['auto', 'float32', 'bfloat16']),
-      'auto',
+      precision,
     );
 }
 
