@@ -287,3 +287,25 @@ test('images on disk are marked now and then, so that a process that is killed l
   await cache.close();
   await other.close();
 });
+
+test('a name that is not UTF-8 is refused by name', async (t) => {
+  const root = await folderOf(t, { 'cat/0.png': await png(0, 0), 'dog/0.png': await png(1, 0) });
+  const odd = Buffer.concat([Buffer.from(`${root}/cat/`), Buffer.from([0xe9]), Buffer.from('.png')]);
+  try {
+    await writeFile(odd, '');
+  } catch {
+    t.skip('this file system takes UTF-8 alone');
+    return;
+  }
+  await refuses(ImageFolder.open({ root, side: SIDE }), /is not UTF-8/);
+});
+
+test('links within links that multiply are refused, not followed for hours', async (t) => {
+  const root = await folderOf(t, { 'cat/0.png': await png(0, 0), 'dog/0.png': await png(1, 0) });
+  const LEVELS = 20;
+  for (let i = 0; i <= LEVELS; i++) await mkdir(path.join(root, `.links/${i}`), { recursive: true });
+  for (let i = 0; i < LEVELS; i++)
+    for (const name of ['a', 'b']) await symlink(`../${i + 1}`, path.join(root, `.links/${i}/${name}`));
+  await symlink('../.links/0', path.join(root, 'cat/more'));
+  await refuses(ImageFolder.open({ root, side: SIDE }), /again and again.*at most 16 ways/);
+});

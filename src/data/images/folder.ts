@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Dirent } from 'node:fs';
-import { readdir, realpath, stat } from 'node:fs/promises';
+import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError } from '../../errors/errors.js';
 import { printable } from '../../errors/printable.js';
@@ -17,6 +17,8 @@ export interface FolderOptions {
 
 /** Folders within folders, at most. */
 const MAX_DEPTH = 32;
+/** Ways by which links may lead to one folder of a class; links within links double them. */
+const MAX_WAYS = 16;
 /** Kinds of files that are named when they are passed over. */
 const SHOWN_KINDS = 4;
 
@@ -46,6 +48,7 @@ class Walk {
     const found: Entry[] = [];
     for (const entry of entries) {
       if (entry.name.startsWith('.')) continue;
+      await refuseUnreadableName(folder, entry.name);
       const kind = entry.isSymbolicLink() ? await this.#target(path.join(folder, entry.name)) : entry;
       if (!kind) continue;
       // A pipe or a device would be waited for.
@@ -77,8 +80,14 @@ class Walk {
    * Images below a folder in order of their names: a folder's own files first, then its subfolders.
    *
    * @param above folders that it lies in; a link to one of them would never end
+   * @param ways how often each folder has been entered
    */
-  async images(folder: string, into: string[], above: readonly string[] = [this.root]): Promise<void> {
+  async images(
+    folder: string,
+    into: string[],
+    above: readonly string[] = [this.root],
+    ways = new Map<string, number>(),
+  ): Promise<void> {
     if (above.length > MAX_DEPTH)
       throw new DataError({
         what: `${folder} lies too deep`,
@@ -91,6 +100,15 @@ class Walk {
       this.#loops++;
       return;
     }
+    const way = (ways.get(real) ?? 0) + 1;
+    ways.set(real, way);
+    if (way > MAX_WAYS)
+      throw new DataError({
+        what: `Links lead to ${real} again and again`,
+        expected: `at most ${MAX_WAYS} ways to one folder of a class`,
+        got: 'more',
+        next: 'remove the links that lead to the same folders',
+      });
     const entries = await this.list(folder);
     for (const { name, folder: isFolder } of entries) {
       if (isFolder) continue;
@@ -98,7 +116,7 @@ class Walk {
       else this.#pass(name);
     }
     for (const { name, folder: isFolder } of entries)
-      if (isFolder) await this.images(path.join(folder, name), into, [...above, real]);
+      if (isFolder) await this.images(path.join(folder, name), into, [...above, real], ways);
   }
 
   /** What was left out, for people. */
@@ -129,6 +147,17 @@ class Walk {
       ),
     ];
   }
+}
+
+/** Node gives a name whose bytes are not UTF-8 with U+FFFD in their place, and nothing can be opened by that. */
+async function refuseUnreadableName(folder: string, name: string): Promise<void> {
+  if (!name.includes('\ufffd') || (await lstat(path.join(folder, name)).catch(() => undefined))) return;
+  throw new DataError({
+    what: `A name in ${folder} is not UTF-8`,
+    expected: 'names of files and folders in UTF-8',
+    got: name,
+    next: 'rename it, for example with: convmv -f latin1 -t utf8',
+  });
 }
 
 /** Class folders by name. Some systems write é as one character and some as two: both are one class. */
