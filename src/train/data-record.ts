@@ -71,6 +71,8 @@ export async function checkData(
       notes.push(
         `The ${which} images are not the same files that the run began with, though as many of each class: its figures so far are of the former ones.`,
       );
+    else if (is.fingerprint !== undefined && !sameClasses(then.classes, is.classes))
+      refuseRenamed(path, then, is, set);
   }
   return notes;
 }
@@ -107,6 +109,19 @@ function refuseOtherClasses(path: string, classes: readonly string[], set: Datas
   });
 }
 
+/** The same files, but what a place in the list of classes is called has changed: classes.txt was edited. */
+function refuseRenamed(path: string, before: SetRecord, now: SetRecord, { name }: Dataset): void {
+  const changed = before.classes.flatMap((label, i) =>
+    label === now.classes[i] ? [] : [`${label} is now ${now.classes[i]}`],
+  );
+  throw new UsageError({
+    what: `The run in ${path} has learnt other names for the same files of ${name} (${showClasses(changed)})`,
+    expected: `the names that it was started with: ${showClasses(before.classes)}`,
+    got: showClasses(now.classes),
+    next: NEXT,
+  });
+}
+
 function refuseOtherNumbers(
   path: string,
   which: string,
@@ -122,7 +137,7 @@ function refuseOtherNumbers(
   const list = differing.slice(0, 10).map(([label, n, is]) => `${label} ${show(is!)} instead of ${show(n)}`);
   const more = differing.length > 10 ? ` and ${differing.length - 10} classes more` : '';
   throw new UsageError({
-    what: `The run in ${path} cannot go on with another number of ${which} images: its epochs and steps are counted by them`,
+    what: `The run in ${path} cannot go on with another number of ${which} images: ${which === 'test' ? 'its accuracies are of them' : 'its epochs and steps are counted by them'}`,
     expected: `${show(before.images)} images, as it began with`,
     got: `${show(now.images)} in ${name}${list.length > 0 ? ` (${list.join(', ')}${more})` : ''}`,
     next: NEXT,
