@@ -41,13 +41,18 @@ export class RunFolder {
     this.#logs = { metrics: file('metrics'), log: file('log'), insights: file('insights') };
   }
 
+  /** @throws UsageError where a new run cannot be made: there is one already, or the name is odd */
+  static checkNew(path: string): void {
+    refuseOddName(path);
+    refuseTaken(path);
+  }
+
   /**
    * Makes the folder of a new run and writes its configuration.
    * @throws UsageError when there is a run already; CheckpointError when the folder cannot be written
    */
   static async create(path: string, config: object): Promise<RunFolder> {
-    refuseOddName(path);
-    refuseTaken(path);
+    RunFolder.checkNew(path);
     try {
       await makeFolder(join(path, 'checkpoints'));
     } catch (error) {

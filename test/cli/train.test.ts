@@ -259,6 +259,8 @@ describe('a run: interrupted, resumed, measured, used', () => {
     const before = await readFile(join(run, 'config.json'), 'utf8');
     const result = await train(['--dataset', 'shapes10', '--run', run]);
     refused(result, 2, /There is a run in .* already/, /--resume --run/);
+    // Before anything is opened, which may take long.
+    refused(await train(['--data', join(run, 'nowhere'), '--run', run]), 2, /There is a run in .* already/);
     assert.equal(await readFile(join(run, 'config.json'), 'utf8'), before);
   });
 

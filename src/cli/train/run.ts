@@ -46,6 +46,7 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
     abort.abort();
   });
   try {
+    if (flags.run && !flags.resume && !flags.dryRun) RunFolder.checkNew(flags.run);
     const paper = flags.resume ? undefined : await openPaper(flags.paper);
     const settings = paper && configFrom(flags, paper);
     if (settings) checkSettings(paper, settings);
