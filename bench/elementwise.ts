@@ -1,6 +1,6 @@
 /**
- * Elementwise work of 4 M elements on the fast device, beside a copy of the same bytes: medians of interleaved rounds,
- * times of the plan's own steps.
+ * Elementwise operations on 4 M elements on the fast device, beside a copy of the same bytes: medians of interleaved
+ * rounds, as the plan's profile measures its steps.
  *
  *     node dist/bench/elementwise.js [threads]
  */
@@ -19,7 +19,7 @@ const normalised = (x: Tensor): Tensor => {
   return centred.div(variance.add(1e-5).sqrt());
 };
 
-/** What is computed, and how many times it must read or write all elements at least. */
+/** The computations, with the minimum number of times that each must read or write all elements. */
 const WORK: Readonly<Record<string, (x: Tensor) => Tensor>> = {
   exp: (x) => x.exp(),
   log: (x) => x.log(),

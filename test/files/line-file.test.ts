@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { LineFile } from '../../src/files/line-file.js';
 import { scratch } from '../support/toy.js';
 
-test('a line that the disk takes half of is taken back, and written as a whole later', async (t) => {
+test('a partly written line is removed, and written completely later', async (t) => {
   const file = new LineFile(join(await scratch(t), 'a.jsonl'));
   const messages: string[] = [];
   file.onMessage = (text) => messages.push(text);

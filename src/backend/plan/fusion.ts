@@ -11,7 +11,7 @@ export interface Cluster {
   readonly inputs: readonly number[];
   /** Formula for one element of the result, given the inputs. */
   readonly formula: Formula;
-  /** Present if these elements are then folded over some dimensions of `shape`, theirs. */
+  /** Present if the elements, of shape `shape`, are then reduced over `axes`. */
   readonly reduce?: { readonly op: 'sum' | 'max'; readonly axes: readonly number[]; readonly shape: Shape };
 }
 
@@ -59,7 +59,7 @@ export function clusters(graph: Graph, apart: (node: number) => boolean): Map<nu
   return made;
 }
 
-/** How a node folds its input, if it is a sum or a maximum of float32. */
+/** The reduction of a node, if it is a float32 sum or maximum. */
 function reductionOf(
   { op, inputs, dtype, attrs }: GraphNode,
   nodes: readonly GraphNode[],

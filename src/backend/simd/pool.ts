@@ -40,7 +40,7 @@ export class KernelPool {
     return this.#known(shape, () => encodeKernel(shape, this.pages));
   }
 
-  /** The number of a reduction's kernel. */
+  /** The id of a reduction kernel, which is compiled at the first call. */
   reduction(shape: ReductionShape): number {
     return this.#known(shape, () => encodeReduction(shape, this.pages));
   }

@@ -4,25 +4,25 @@ import { Code, encodeModule, V } from './encoder.js';
 import { HIGH_HALF, LOW_HALVES } from './functions.js';
 import { render } from './render.js';
 
-/** Sums are added up in float64; the largest value is NaN if any value is. */
+/** Kind of reduction. Sums are accumulated in float64; the maximum is NaN if any value is NaN. */
 export type Fold = 'sum' | 'max';
 
 /**
- * The work of a reduction: a formula of the inputs, folded over some dimensions. `steps` of a dimension has one more
- * entry than there are inputs, that of the output, which is 0 where the dimension is reduced.
+ * What a reduction kernel computes: a formula of the inputs, reduced over some dimensions. `steps` of a dimension has the
+ * strides of the inputs and then the stride of the output, which is 0 if the dimension is reduced.
  */
 export interface ReductionShape {
   readonly fold: Fold;
   readonly formula: Formula;
   readonly inputs: number;
-  /** The innermost is last. */
+  /** Innermost last. */
   readonly dimensions: readonly Dimension[];
 }
 
-/** Vectors of results that are computed at a time where neighbours in memory belong to different results. */
+/** Number of result vectors computed at a time if the innermost dimension is not reduced. */
 const WIDE = 4;
 
-/** The dimension that threads share: the outermost that is not reduced; undefined if there is one result only. */
+/** The dimension that is split between threads: the outermost one that is not reduced; undefined for a single result. */
 export const sharedDimension = ({
   inputs,
   dimensions,
@@ -30,9 +30,8 @@ export const sharedDimension = ({
   dimensions.find(({ steps }) => steps[inputs] !== 0);
 
 /**
- * A module whose `run(a, b, …, y, from, to)` computes the results `from` to `to` of the shared dimension (0 to 1 if
- * there is one result only). Each result is computed by one thread in one order, so that it does not depend on the
- * number of threads.
+ * A module whose `run(a, b, …, y, from, to)` computes the range [from, to) of the shared dimension ([0, 1) for a single
+ * result). Each result is computed by one thread in a fixed order, so it does not depend on the number of threads.
  */
 export function encodeReduction(shape: ReductionShape, pages: number): Uint8Array<ArrayBuffer> {
   const { inputs, dimensions } = shape;
@@ -40,7 +39,7 @@ export function encodeReduction(shape: ReductionShape, pages: number): Uint8Arra
   const [from, to] = [inputs + 1, inputs + 2];
   const kept = dimensions.filter(({ steps }) => steps[inputs] !== 0);
   const reduced = dimensions.filter(({ steps }) => steps[inputs] === 0);
-  /** Whether neighbours in memory belong to different results. */
+  /** Whether the innermost dimension is not reduced: adjacent elements then belong to different results. */
   const across = dimensions.at(-1)!.steps[inputs] !== 0;
   const outer = across ? kept.slice(0, -1) : kept;
   const parameters = Array.from({ length: inputs + 1 }, (_, k) => k);
@@ -74,7 +73,7 @@ export function encodeReduction(shape: ReductionShape, pages: number): Uint8Arra
       },
     );
 
-  /** Loops over dimensions, the first one from `i` to `end`; addresses are copies that `body` may change. */
+  /** Nested loops over dimensions, the first one from `i` to `end`; `body` gets copies of the addresses. */
   const loops = (
     over: readonly Dimension[],
     addresses: readonly number[],
@@ -114,11 +113,11 @@ export function encodeReduction(shape: ReductionShape, pages: number): Uint8Arra
       }),
     );
 
-  /** Accumulators of four results each. */
+  /** Accumulators, each for four results. */
   const start = (count: number): Accumulator[] =>
     Array.from({ length: count }, () => new Accumulator(code, shape.fold));
 
-  /** Results whose values lie one behind the other. */
+  /** Computes one result by reducing along the innermost dimension. */
   const along = (addresses: readonly number[]): void => {
     const [total] = start(1);
     total!.reset();
@@ -138,7 +137,7 @@ export function encodeReduction(shape: ReductionShape, pages: number): Uint8Arra
     code.get(addresses[inputs]!).get(total!.folded()).memory(V.store32Lane, 0, 0);
   };
 
-  /** Neighbouring results, from `i` to `end`; `vectors` of four at a time, or one result. */
+  /** Computes adjacent results from `i` to `end`: several vectors at a time, then one vector, then single results. */
   const beside = (addresses: readonly number[], i: number, end: number): void => {
     const innermost = dimensions.at(-1)!;
     const own = copies(addresses);
@@ -194,7 +193,7 @@ export function encodeReduction(shape: ReductionShape, pages: number): Uint8Arra
   return encodeModule(code, pages);
 }
 
-/** Folds vectors of four numbers, lane by lane: sums in two vectors of float64. */
+/** Accumulates vectors of four numbers, lane by lane. Sums use two vectors of float64. */
 class Accumulator {
   readonly #low: number;
   readonly #high: number;
@@ -223,7 +222,7 @@ class Accumulator {
     code.get(this.#high).get(value).get(value).shuffle(HIGH_HALF).v(V.promoteLow).v(V.f64Add).set(this.#high);
   }
 
-  /** Adds a vector's first number alone. */
+  /** Accumulates only the first lane of a vector. */
   addFirst(value: number): void {
     const { code } = this;
     if (this.fold === 'max') {
@@ -234,7 +233,7 @@ class Accumulator {
     this.add(value);
   }
 
-  /** Four results, in a new variable. */
+  /** The results of the four lanes, as a vector variable. */
   lanes(): number {
     const { code } = this;
     if (this.fold === 'max') return this.#low;
@@ -243,7 +242,7 @@ class Accumulator {
     return result;
   }
 
-  /** All four lanes as one, which is the first number of a new variable. */
+  /** Combines all four lanes; the result is in the first lane of a new variable. */
   folded(): number {
     const { code } = this;
     const result = code.vector();
@@ -258,7 +257,7 @@ class Accumulator {
   }
 }
 
-/** The first number, and zeros of the other vector. */
+/** Shuffle: the first lane, and the other lanes from the second vector, which is zero. */
 const FIRST_ALONE = [0, 1, 2, 3, 16, 17, 18, 19, 16, 17, 18, 19, 16, 17, 18, 19];
-/** The second number, four times. */
+/** Shuffle: the second lane in all four lanes. */
 const SECOND = [4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7];

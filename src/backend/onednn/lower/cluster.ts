@@ -66,7 +66,7 @@ function lowerElementwise(
   b.define(root, out);
 }
 
-/** Folds elements that are computed on the way, row-major. */
+/** Lowers a cluster whose elements are reduced: one kernel computes and reduces them. Row-major. */
 function lowerReduction(
   b: Builder,
   { nodes, inputs, formula }: Cluster,
@@ -83,7 +83,7 @@ function lowerReduction(
   const sources = inputs.map((input) => reachable(b, input, b.plainForm(input)));
   const out = b.newPlainForm(root);
   const total = shared?.size ?? 1;
-  // Where neighbours belong to different results, several vectors of them are computed at a time.
+  // If the innermost dimension is not reduced, several vectors of results are computed at a time.
   const grain = shared && shared === dimensions.at(-1) ? 64 : 1;
   b.emit({
     op: nodes.map((i) => b.node(i).op).join('+'),
