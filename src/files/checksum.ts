@@ -48,13 +48,16 @@ function expected(start: Buffer): Expected | undefined {
 
 const NEXT = `restore the file from a copy; if it was edited on purpose, remove "${CHECKSUM_KEY}" from it`;
 
-const damaged = (file: string, next = NEXT): CheckpointError =>
-  new CheckpointError({
-    what: `${file} is damaged, or another program changed it`,
-    expected: 'the bytes that its checksum was made of',
-    got: 'others',
-    next,
-  });
+const damaged = (file: string, expected: string, got: string, next = NEXT): CheckpointError =>
+  new CheckpointError({ what: `${file} is damaged, or another program changed it`, expected, got, next });
+
+/** @throws CheckpointError if the digest of all bytes is not the stored one */
+function compare(file: string, { digest, hash }: Expected, next?: string): void {
+  const actual = hash.digest('hex');
+  if (digest === undefined)
+    throw damaged(file, 'a checksum of 64 hexadecimal digits', 'a damaged checksum', next);
+  if (actual !== digest) throw damaged(file, `sha256 ${digest}`, `sha256 ${actual}`, next);
+}
 
 /**
  * Reads a whole safetensors file and verifies its checksum.
@@ -69,11 +72,12 @@ export async function verifyChecksum(file: string): Promise<boolean> {
     const { size } = await handle.stat();
     const length = await read(handle, Buffer.alloc(8), 0);
     const header = length.length === 8 ? Number(length.readBigUInt64LE()) : size;
-    if (8 + header > size || header > MAX_HEADER) throw damaged(file);
+    if (8 + header > size || header > MAX_HEADER)
+      throw damaged(file, 'a header inside of the file', `a header of ${header} bytes in ${size} bytes`);
     const sum = expected(await read(handle, Buffer.alloc(8 + header), 0));
     if (!sum) return false;
     if (sum.digest !== undefined) await digestRest(handle, 8 + header, sum.hash);
-    if (sum.hash.digest('hex') !== sum.digest) throw damaged(file);
+    compare(file, sum);
     return true;
   } catch (error) {
     throw diskError(error, `cannot read ${file}`, CheckpointError);
@@ -120,5 +124,5 @@ export function jsonWithChecksum(value: object): string {
  */
 export function verifyJson(file: string, bytes: Buffer, next?: string): void {
   const sum = expected(bytes);
-  if (sum && sum.hash.digest('hex') !== sum.digest) throw damaged(file, next);
+  if (sum) compare(file, sum, next);
 }

@@ -53,13 +53,13 @@ function entriesOf(value: object): Iterable<readonly [unknown, unknown]> {
 const running: Model[] = [];
 /** The parameters registered in a module when its `forward` ran last. */
 const registered = new WeakMap<Model, ReadonlySet<Parameter>>();
-const told = new WeakSet<object>();
+const wrapped = new WeakSet<object>();
 
 /** Wraps `forward` of a class to record when it runs, so that the parameters that it uses can be checked. */
 export function watchCalls(prototype: object, base: object): void {
   for (let at: object | null = prototype; at && at !== base; at = Object.getPrototypeOf(at)) {
-    const own = told.has(at) ? undefined : Object.getOwnPropertyDescriptor(at, 'forward');
-    told.add(at);
+    const own = wrapped.has(at) ? undefined : Object.getOwnPropertyDescriptor(at, 'forward');
+    wrapped.add(at);
     const forward: unknown = own?.value;
     if (typeof forward !== 'function') continue;
     const value = function (this: Model, ...inputs: unknown[]): unknown {

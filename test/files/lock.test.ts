@@ -37,9 +37,9 @@ const killed = async ({ process: child }: Taker): Promise<void> => {
 };
 
 for (const kind of KINDS) {
-  test(`${kind}: of many processes that try at once exactly one has the lock; after its death the next`, async (t) => {
+  test(`${kind}: of many processes, exactly one gets the lock; after it is killed, the next one does`, async (t) => {
     const folder = await scratch(t);
-    // Rounds with the file of a dead owner in the way, which is where takers could get ahead of each other.
+    // Several rounds with the file of a dead owner, where processes could race.
     for (let round = 0; round < 3; round++) {
       const time = Date.now() + 700;
       const takers = Array.from({ length: 8 }, () => taker(folder, time, kind));
@@ -63,7 +63,7 @@ for (const kind of KINDS) {
     assert.deepEqual(await readdir(folder), []);
   });
 
-  test(`${kind}: a stopped process still has its lock`, { skip: process.platform === 'win32' }, async (t) => {
+  test(`${kind}: a stopped process keeps its lock`, { skip: process.platform === 'win32' }, async (t) => {
     const folder = await scratch(t);
     const holder = taker(folder, 0, kind);
     assert.equal(await holder.says, `has ${kind}\n`);
@@ -74,14 +74,14 @@ for (const kind of KINDS) {
   });
 }
 
-test('a lock’s file with the number of a living process means nothing by itself', async (t) => {
+test('a lock file with the id of a living process does not mean that the lock is held', async (t) => {
   const folder = await scratch(t);
   const owner = { pid: process.pid, host: 'here', since: new Date().toISOString() };
   await writeFile(join(folder, 'run.lock'), JSON.stringify(owner));
   await (await takeLock(folder)).release();
 });
 
-test('a lock’s file that its owner removes at the last moment is no longer the lock', async (t) => {
+test('a lock file that its owner removes at the last moment is not taken for the lock', async (t) => {
   const folder = await scratch(t);
   let asked = 0;
   const lock = await takeLock(folder, async () => {
@@ -94,7 +94,7 @@ test('a lock’s file that its owner removes at the last moment is no longer the
   await lock.release();
 });
 
-test('a folder that cannot be written is refused', {
+test('a folder that is not writable is rejected', {
   skip: !UNWRITABLE && 'no folder refuses root',
 }, async () => {
   await assert.rejects(takeLock(UNWRITABLE!), (error) => {
@@ -104,7 +104,7 @@ test('a folder that cannot be written is refused', {
   });
 });
 
-test('a run that trains cannot be continued elsewhere, and can be when it has ended', async (t) => {
+test('a run that is being trained cannot be resumed by another process until it ends', async (t) => {
   const device = referenceDevice();
   const path = join(await scratch(t), 'run');
   let seen: Promise<unknown> | undefined;

@@ -125,12 +125,12 @@ export function log(code: Code, x: number): number {
 export function log1p(code: Code, x: number): number {
   const sum = store(code, () => code.get(x).f32(1).v(V.f32Add));
   const direct = log(code, sum);
-  const mended = store(code, () => {
+  const corrected = store(code, () => {
     code.get(direct).get(x).get(sum).f32(1).v(V.f32Sub).v(V.f32Div).v(V.f32Mul);
   });
   const finite = choose(
     code,
-    () => code.get(mended),
+    () => code.get(corrected),
     () => code.get(direct),
     () => code.get(sum).f32(INFINITY).v(V.f32Less).get(x).f32(-1).v(V.f32Equal).v(V.andnot),
   );

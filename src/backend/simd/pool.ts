@@ -63,7 +63,8 @@ export class KernelPool {
    * @param addresses offsets of the inputs and the output in the memory
    * @param total size of the outermost dimension
    * @param inner number of elements per index of the outermost dimension
-   * @throws DeviceError if a thread has died during the computation
+   * @param grain pieces are multiples of this number of indices
+   * @throws DeviceError if a thread failed or died during the computation
    */
   run(id: number, addresses: readonly number[], total: number, inner: number, grain = 1): void {
     if (this.threads < 2 || total < 2 || total * inner < SHARED_FROM) {
@@ -83,13 +84,13 @@ export class KernelPool {
     work(this.#control, (n) => this.#runs[n]!);
     const pieces = words[WORD.pieces]!;
     for (let done = Atomics.load(words, WORD.done); done < pieces; done = Atomics.load(words, WORD.done))
-      if (Atomics.wait(words, WORD.done, done, PATIENCE_MS) === 'timed-out') this.#lost();
-    if (Atomics.exchange(words, WORD.failed, 0) !== 0) this.#lost();
+      if (Atomics.wait(words, WORD.done, done, PATIENCE_MS) === 'timed-out') this.#failed();
+    if (Atomics.exchange(words, WORD.failed, 0) !== 0) this.#failed();
   }
 
-  #lost(): never {
+  #failed(): never {
     throw new DeviceError({
-      what: 'A thread of the device died during an elementwise operation',
+      what: 'A thread of the device failed during an elementwise operation',
       expected: `${this.threads} running threads`,
       next: 'open the device again, with fewer threads if memory is short',
     });
