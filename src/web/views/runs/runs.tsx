@@ -136,7 +136,7 @@ function Empty() {
       </pre>
       <p>{t('empty.more')}</p>
       <pre>
-        <code>npx paperweight train --help</code>
+        <code>npm run paperweight -- train --help</code>
       </pre>
     </section>
   );
