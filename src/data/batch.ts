@@ -1,22 +1,22 @@
 import { checkBytes, checkedLabels, type Unchecked } from './check-batch.js';
 import type { Dataset } from './dataset.js';
 
-/** A few images with their labels. The arrays belong to whoever receives the batch. */
+/** A batch of N images with their labels. The receiver owns the arrays and may change them. */
 export interface Batch {
   /** The images one after another, N × C × H × W bytes (0 to 255). */
   images: Uint8Array;
   shape: [n: number, channels: number, height: number, width: number];
   /** N labels. */
   labels: Int32Array;
-  /** Which images of the data set these are. */
+  /** Index of each image in the data set. */
   indices: Int32Array;
-  /** Which batch of the epoch this is, from 0. */
+  /** Index of the batch in its epoch, from 0. */
   index: number;
 }
 
 /**
- * Copies the images `indices` out of the data set.
- * @throws DataError for a label that is no class and for images that are no bytes; what the data set throws
+ * Reads the images `indices` of a data set into a batch.
+ * @throws DataError for a label out of range or values that are not bytes; also whatever the data set throws
  */
 export async function assembleBatch(dataset: Dataset, indices: Int32Array, index: number): Promise<Batch> {
   const [channels, height, width] = dataset.imageShape;

@@ -2,8 +2,8 @@ import { DataError } from '../errors/errors.js';
 import { type Dataset, UNREADABLE } from './dataset.js';
 
 /**
- * A data set's own methods, with arrays that keep what they are given: numbers that are no bytes, and labels that are
- * no whole numbers, would be cut to some before anybody has seen them.
+ * The data set's methods with untyped arrays. Typed arrays would silently truncate values that are not bytes and labels
+ * that are not integers before they can be checked.
  */
 export interface Unchecked {
   read(index: number, into: Uint8Array | Float64Array, offset: number): number;
@@ -12,7 +12,7 @@ export interface Unchecked {
 
 type Named = Pick<Dataset, 'name' | 'classes' | 'imageShape'>;
 
-/** The labels of some images. @throws DataError for one that is no class of the data set */
+/** Labels as int32. @throws DataError for a label that is not a class index of the data set */
 export function checkedLabels(
   { name, classes }: Named,
   labels: Float64Array,
@@ -22,41 +22,41 @@ export function checkedLabels(
     if (label === UNREADABLE) continue;
     if (Number.isInteger(label) && label >= 0 && label < classes.length) continue;
     throw new DataError({
-      what: `${name} gives image ${indices[i]} a label that is no class`,
+      what: `${name} gives image ${indices[i]} a label out of range`,
       expected: `a label from 0 to ${classes.length - 1}, for ${classes.length} classes`,
       got: String(label),
-      next: 'check the labels: each is a place in the list of classes',
+      next: 'check the labels: each is an index into the list of classes',
     });
   }
   return Int32Array.from(labels);
 }
 
-/** Data sets whose first image has been looked at. */
-const known = new WeakSet<object>();
+/** Data sets that have been checked. */
+const checked = new WeakSet<object>();
 
 /**
- * Looks once whether a data set writes bytes: floats from 0 to 1 would all become 0.
+ * Checks, once for each data set, that it writes bytes: floats in [0, 1] would all be truncated to 0.
  *
- * @param bytes what it wrote as bytes for that image
- * @throws DataError for one that writes other numbers
+ * @param bytes the image as the data set wrote it into a Uint8Array
+ * @throws DataError if the data set writes anything but integers from 0 to 255
  */
 export function checkBytes(dataset: Unchecked & Named, index: number, bytes: Uint8Array): void {
-  if (known.has(dataset)) return;
-  known.add(dataset);
+  if (checked.has(dataset)) return;
+  checked.add(dataset);
   const values = new Float64Array(bytes.length);
   try {
     dataset.read(index, values, 0);
   } catch {
-    // It copies memory, which holds bytes then.
+    // It needs a typed array because it copies memory, and then the memory holds bytes.
     return;
   }
   const wrong = values.find((value) => !(Number.isInteger(value) && value >= 0 && value <= 255));
-  // Where it writes memory rather than numbers these are no longer what it wrote.
+  // If it also writes to the array's buffer, the two results differ and prove nothing.
   if (wrong === undefined || Uint8Array.from(values).some((value, i) => value !== bytes[i])) return;
   throw new DataError({
-    what: `${dataset.name} writes numbers that are no bytes: an image of them would be lost`,
+    what: `${dataset.name} writes values that are not bytes; they would be truncated`,
     expected: 'whole numbers from 0 to 255',
     got: `${wrong} in image ${index}`,
-    next: 'write images as bytes, times 255 if they are from 0 to 1; the transform makes them floats again',
+    next: 'write images as bytes (multiply by 255 if they are in [0, 1]); the transform converts them to floats',
   });
 }

@@ -1,14 +1,14 @@
 import { UsageError } from '../errors/errors.js';
 import { type Dataset, openWorkerSpec, UNREADABLE, type WorkerSpec } from './dataset.js';
 
-/** One name may be written in composed and in decomposed characters. */
+/** Unicode allows composed and decomposed forms of one name; compare the composed ones. */
 const plain = (name: string): string => name.normalize('NFC');
 
 /** Whether two lists name the same classes in the same order. */
 export const sameClasses = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((name, i) => plain(name) === plain(b[i]!));
 
-/** Where each name stands in another list; -1 for one that is not there, or that either list has twice. */
+/** Index of each name in `list`; -1 if it is missing there or occurs twice in either list. */
 export function placesIn(names: readonly string[], list: readonly string[]): Int32Array {
   const places = new Map<string, number>();
   for (const [i, name] of list.map(plain).entries()) places.set(name, places.has(name) ? -1 : i);
@@ -18,36 +18,36 @@ export function placesIn(names: readonly string[], list: readonly string[]): Int
   );
 }
 
-/** A list of class names for a message, cut after the first 20. */
+/** The first 20 class names, for messages. */
 export const showClasses = (classes: readonly string[]): string =>
   `${classes.slice(0, 20).join(', ')}${classes.length > 20 ? ` … (${classes.length} classes)` : ''}`;
 
 /**
- * A data set whose labels are indices into a model's classes: its own classes are found there by name, whatever their
- * order, and it need not have all of them.
+ * Maps the labels of a data set to indices into a model's classes, matched by name. The order may differ, and the data
+ * set may lack some of the model's classes.
  *
- * @param who whose classes they are, for the message
- * @throws UsageError with both lists where images are of a class that is not among them
+ * @param who owner of `classes`, for the message
+ * @throws UsageError that lists both if the data set has images of a class that the model lacks
  */
 export function inClassesOf(dataset: Dataset, classes: readonly string[], who = 'The model'): Dataset {
   if (sameClasses(dataset.classes, classes)) return dataset;
   const places = placesIn(dataset.classes, classes);
-  // A class without images does not matter; without labels any of them may have some.
+  // Classes without images may be missing. If labels are not known in advance, every class counts as used.
   const used = dataset.labels && new Set(dataset.labels);
   const unknown = dataset.classes.filter((_, label) => places[label] === -1 && (used?.has(label) ?? true));
   if (unknown.length === 0) return new Relabelled(dataset, classes, places);
   const twice = unknown.every((name) => classes.map(plain).includes(plain(name)));
   throw new UsageError({
-    what: `${who} does not know the classes of ${dataset.name} ${twice ? 'apart by their names' : 'by these names'}: ${showClasses(unknown)}`,
+    what: `${who} ${twice ? 'cannot distinguish classes of' : 'lacks classes of'} ${dataset.name} by name: ${showClasses(unknown)}`,
     expected: `classes among: ${showClasses(classes)}`,
     got: showClasses(dataset.classes),
     next: twice
-      ? 'give each class a name of its own'
-      : 'rename the classes of the data set as the model calls them, or name the data set that it was trained on',
+      ? 'give each class a unique name'
+      : 'rename the classes of the data set to those of the model, or use the data set that the model was trained on',
   });
 }
 
-/** A data set under another list of classes. */
+/** A data set whose labels index another list of classes. */
 class Relabelled implements Dataset {
   readonly name: string;
   readonly length: number;
@@ -99,7 +99,7 @@ interface RelabelledSpec {
   places: Int32Array;
 }
 
-/** Opens a data set under another list of classes in a worker thread. */
+/** Opens a {@link Relabelled} data set in a worker thread. */
 export async function openRelabelled({ base, classes, places }: RelabelledSpec): Promise<Dataset> {
   return new Relabelled(await openWorkerSpec(base), classes, places);
 }

@@ -7,17 +7,17 @@ export interface WorkerSpec {
   module: string;
   /** Name of an exported function: `(options) => Dataset | Promise<Dataset>`. */
   export: string;
-  /** What the function gets; it must survive a structured clone (a SharedArrayBuffer is passed, not copied). */
+  /** Argument of the function. It is passed by structured clone (a SharedArrayBuffer is shared, not copied). */
   options: unknown;
 }
 
 /**
- * The label of an image that cannot be read; it counts neither for nor against a model. No label that is wrong by
- * accident, such as -1, is mistaken for it.
+ * Label of an image that cannot be decoded; metrics leave such images out. The value is unlikely to occur by mistake,
+ * unlike -1.
  */
 export const UNREADABLE = -(2 ** 31);
 
-/** Labelled images of one size, by index. */
+/** Labelled images of one size, read by index. */
 export interface Dataset {
   readonly name: string;
   /** Number of images. */
@@ -32,25 +32,25 @@ export interface Dataset {
    */
   read(index: number, into: Uint8Array, offset: number): number;
   /**
-   * Present on a set that decodes files, which `read` cannot wait for: copies the images `indices` one after
-   * another to the start of `into`, and their labels to `labels`.
+   * Asynchronous variant of `read`, for data sets that decode files: writes the images `indices` one after another to
+   * `into`, and their labels to `labels`. Used instead of `read` if present.
    */
   readMany?(indices: ArrayLike<number>, into: Uint8Array, labels: Int32Array): Promise<void>;
-  /** Present on a set of files: the same images prepared by the rules of a run. */
+  /** For data sets of image files: the same images, cropped and oriented by the given rules. */
   prepared?(rules: ImageRules): Promise<Dataset>;
-  /** What was passed over when it was opened, for people. */
+  /** Messages for the user about files that were skipped when the data set was opened. */
   readonly remarks?: readonly string[];
-  /** The label of each image, where they are known without reading. */
+  /** The label of each image, if known without reading the images. */
   readonly labels?: Int32Array;
-  /** Hexadecimal; changes with the names, the sizes, the labels or the order of the files. */
+  /** Hexadecimal hash of the names, sizes, labels and order of the files. */
   fingerprint?(): Promise<string>;
-  /** What went wrong while images were read, for the end of a run; undefined when nothing did. */
+  /** Summary of images that could not be read, printed at the end of a run; undefined if there were none. */
   summary?(): string | undefined;
-  /** Present when worker threads can open the data set themselves. */
+  /** How worker threads open the data set; without it they cannot. */
   readonly workerSpec?: WorkerSpec;
 }
 
-/** Throws UsageError unless `index` names an image of the data set. */
+/** @throws UsageError unless `index` is an integer from 0 to `length - 1` */
 export function checkIndex(dataset: { name: string; length: number }, index: number): void {
   if (Number.isInteger(index) && index >= 0 && index < dataset.length) return;
   throw new UsageError({
@@ -63,7 +63,7 @@ export function checkIndex(dataset: { name: string; length: number }, index: num
 /**
  * Opens a data set from its {@link WorkerSpec}.
  *
- * @throws DataError when the module has no such function
+ * @throws DataError if the module has no such function
  */
 export async function openWorkerSpec(spec: WorkerSpec): Promise<Dataset> {
   const exports = (await import(spec.module)) as Record<string, unknown>;

@@ -6,36 +6,36 @@ import { DataError, UsageError } from '../errors/errors.js';
 import { diskError } from '../files/disk-error.js';
 import { RateMeter } from './rate.js';
 
-/** How far a download has come. */
+/** Progress of a download. */
 export interface DownloadProgress {
-  /** Bytes on the disk, those of an earlier, interrupted attempt included. */
+  /** Bytes on disk, including those of an earlier, interrupted attempt. */
   received: number;
-  /** Bytes in all; undefined when the server does not say. */
+  /** Size of the file in bytes; undefined if the server does not send it. */
   total: number | undefined;
-  /** Over the last few seconds. */
+  /** Average over the last few seconds. */
   bytesPerSecond: number;
 }
 
 export interface DownloadOptions {
   /** An http or https address. */
   url: string;
-  /** Where the file goes; while it is incomplete it is at `to + '.part'`. */
+  /** Path of the file; the incomplete download is at `to + '.part'`. */
   to: string;
-  /** The file's MD5 as 32 hexadecimal digits; without it nothing is verified. */
+  /** Expected MD5 as 32 hexadecimal digits; without it the file is not verified. */
   md5?: string;
   /** Called at most ten times a second, and once at the end. */
   onProgress?: (progress: DownloadProgress) => void;
-  /** How often to try again in a row without a new byte; 3 unless given. */
+  /** Maximum number of consecutive retries without a new byte; default 3. */
   retries?: number;
-  /** Wait before the first retry, in milliseconds, doubled each time; 1000 unless given. */
+  /** Delay before the first retry in milliseconds, doubled each time; default 1000. */
   backoffMs?: number;
-  /** A connection that is silent for so many milliseconds counts as dropped; 30000 unless given. */
+  /** A connection without data for this many milliseconds counts as dropped; default 30000. */
   idleMs?: number;
-  /** Stops the download; the part that has come stays for the next call. */
+  /** Aborts the download; the next call resumes from what was received. */
   signal?: AbortSignal;
 }
 
-/** A connection that failed in a way that may pass: worth another attempt. */
+/** A temporary failure of the connection; retried. */
 class Dropped extends Error {}
 
 /** The MD5 of a file, in hexadecimal. */
@@ -50,25 +50,25 @@ async function sizeOf(file: string): Promise<number> {
 }
 
 /**
- * Downloads a file: streams to `to + '.part'`, resumes after a dropped connection, verifies, renames. A file
- * that is already at `to` with the right MD5 is kept, and a part left by an earlier process is resumed when
- * there is an MD5 to prove the result.
+ * Downloads a file: streams to `to + '.part'`, resumes after a dropped connection, verifies the MD5, renames. A file
+ * that is already at `to` with the right MD5 is kept. A partial file of an earlier process is resumed only if there is
+ * an MD5 to verify the result.
  *
- * @returns whether anything was fetched
- * @throws DataError when the network, the server, the disk or the MD5 says no; what the signal gives when aborted
+ * @returns whether anything was downloaded
+ * @throws DataError if the network, the server or the disk fails or the MD5 differs; the signal's reason if aborted
  */
 export async function downloadFile(options: DownloadOptions): Promise<{ fetched: boolean }> {
   const { url, to, md5, retries = 3, backoffMs = 1000, signal } = options;
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
     throw new UsageError({
-      what: 'the download address is not one',
+      what: 'the download address is not valid',
       expected: 'an http or https address',
       got: url,
     });
   }
   const part = `${to}.part`;
   if (md5 && (await sizeOf(to)) > 0 && (await md5File(to)) === md5) return { fetched: false };
-  // Without an MD5 nobody could tell whether an old part belongs to the same file.
+  // Without an MD5 there is no way to know whether an old partial file belongs to the same file.
   if (!md5) await rm(part, { force: true });
   let old = (await sizeOf(part)) > 0;
 
@@ -82,13 +82,13 @@ export async function downloadFile(options: DownloadOptions): Promise<{ fetched:
       await rm(part, { force: true });
       if (!old) {
         throw new DataError({
-          what: `what came from ${url} is not the right file`,
+          what: `the file downloaded from ${url} has the wrong checksum`,
           expected: `MD5 ${md5}`,
           got: `MD5 ${got}`,
           next: 'try again later or from another mirror; the wrong file has been deleted',
         });
       }
-      // The old part may have been of another file: once more, from the start.
+      // The old partial file may belong to another version: download once more from the start.
       old = false;
       best = 0;
     } catch (error) {
@@ -119,14 +119,14 @@ function giveUp(url: string, to: string, error: Dropped, times: number): DataErr
     cause?.cause?.code ?? cause?.code ?? cause?.cause?.message ?? cause?.message ?? error.message;
   const offline = /^(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|EHOSTUNREACH)$/.test(reason);
   return new DataError({
-    what: offline ? `no connection to ${new URL(url).host}` : `the download of ${url} keeps breaking off`,
+    what: offline ? `no connection to ${new URL(url).host}` : `the download of ${url} failed repeatedly`,
     got: `${reason} (${times} ${times === 1 ? 'attempt' : 'attempts'})`,
-    next: `check the network, give another mirror, or put the file at ${to} yourself; what has come is kept`,
+    next: `check the network, give another mirror, or put the file at ${to} yourself; the partial download is kept`,
     cause: error,
   });
 }
 
-/** One connection after another, for one file. */
+/** The connections made for one file, one after another. */
 class Attempt {
   readonly #options: DownloadOptions;
   readonly #part: string;
@@ -141,18 +141,18 @@ class Attempt {
     this.#part = part;
   }
 
-  /** Fetches what is missing. Throws Dropped for whatever may pass, DataError for the rest. */
+  /** Downloads the missing bytes. @throws Dropped for temporary failures, DataError for others */
   async run(): Promise<void> {
     const { idleMs = 30_000, signal } = this.#options;
     const idle = new AbortController();
-    const timer = setTimeout(() => idle.abort(new Dropped(`silent for ${idleMs} ms`)), idleMs);
+    const timer = setTimeout(() => idle.abort(new Dropped(`no data for ${idleMs} ms`)), idleMs);
     const signals = signal ? [signal, idle.signal] : [idle.signal];
     try {
       const offset = await sizeOf(this.#part);
       let response = await this.#request(offset, AbortSignal.any(signals));
       const range = response.headers.get('content-range') ?? '';
       if (response.status === 416 && range === `bytes */${offset}`) {
-        // A process that died between the last byte and the rename left the whole file.
+        // A process that died between the last byte and the rename leaves a complete file.
         this.#received = this.#total = offset;
         return;
       }
@@ -173,7 +173,7 @@ class Attempt {
   }
 
   #request(offset: number, signal: AbortSignal): Promise<Response> {
-    // A compressed transfer could not be resumed, and its length would not be the file's.
+    // A compressed transfer cannot be resumed, and its length is not the file's.
     const headers: Record<string, string> = { 'accept-encoding': 'identity' };
     if (offset > 0) {
       headers.range = `bytes=${offset}-`;
@@ -190,7 +190,7 @@ class Attempt {
     }
     if (status !== 200 && status !== 206) {
       throw new DataError({
-        what: `the server does not give ${url}`,
+        what: `the server refuses ${url}`,
         expected: 'HTTP 200',
         got: `HTTP ${status} ${statusText}`,
         next: 'check the address, or give another mirror',
@@ -199,8 +199,8 @@ class Attempt {
     const encoding = response.headers.get('content-encoding') ?? 'identity';
     if (encoding !== 'identity') {
       throw new DataError({
-        what: `the server changes ${url} on the way`,
-        expected: 'the bytes of the file',
+        what: `the server compresses ${url}, so the download cannot be resumed`,
+        expected: 'no content-encoding',
         got: `content-encoding ${encoding}`,
         next: 'give another mirror',
       });
@@ -224,7 +224,7 @@ class Attempt {
 
     let handle: FileHandle | undefined;
     try {
-      // A server that ignores Range answers 200 with the whole file.
+      // A server without support for Range answers 200 with the whole file.
       handle = await open(this.#part, resumed ? 'a' : 'w');
       for await (const chunk of response.body ?? []) {
         idle.refresh();
@@ -249,7 +249,7 @@ class Attempt {
     this.#options.onProgress?.({ received: this.#received, total: this.#total, bytesPerSecond });
   }
 
-  /** The last report, when the file is at its place. */
+  /** The final progress report. */
   finish(): void {
     this.#total = this.#received;
     this.#report(true);

@@ -2,7 +2,7 @@ import { shown } from '../errors/arguments.js';
 import { UsageError } from '../errors/errors.js';
 
 /**
- * Counts along, from 0.
+ * Yields each item of a loader with its index, from 0, like Python's enumerate.
  *
  * @example
  * for await (const [i, [inputs, labels]] of enumerate(loader)) console.log(i, inputs.shape, labels.shape);
@@ -15,7 +15,7 @@ export async function* enumerate<T>(
     !isIterable(items)
   )
     throw new UsageError({
-      what: 'enumerate counts what a loader gives',
+      what: 'enumerate got something that cannot be iterated',
       expected: 'a DataLoader',
       got: shown(items),
     });

@@ -1,21 +1,21 @@
 import { DataError } from '../errors/errors.js';
 
-/** What every image may have. */
+/** Pixels that any image may have, however small its file. */
 const FREE = 2 ** 20;
-/** Pixels that a byte of a file can hold; PNG, the densest format but for images of one colour, reaches 8,256. */
+/** Maximum number of pixels per byte of a file. PNG, the densest format except for images of one colour, has 8,256. */
 const PER_BYTE = 10_000;
 
 /**
- * Refuses an image whose header claims a size that its bytes cannot fill: decoders would work through all of it
- * before they notice.
+ * Refuses an image whose header claims more pixels than its file can hold. A decoder would allocate and fill them all
+ * before it notices that the data ends.
  *
- * @param name what messages call the image
+ * @param name of the image, for messages
  * @throws DataError
  */
 export function checkClaim(name: string, width: number, height: number, bytes: number): void {
   if (width * height <= FREE + PER_BYTE * bytes) return;
   throw new DataError({
-    what: `${name} is not whole`,
+    what: `${name} is truncated`,
     expected: `a file that holds the ${width} × ${height} pixels that it claims`,
     got: `${bytes} bytes`,
   });

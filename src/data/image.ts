@@ -3,23 +3,23 @@ import { squareElsewhere } from './images/decode-pool.js';
 import type { Image } from './images/square-image.js';
 
 export interface DecodeOptions {
-  /** What messages call the image. */
+  /** Name of the image, for messages. */
   readonly name: string;
-  /** A larger image is refused before it is decoded; 2²⁶ unless given. */
+  /** Maximum number of pixels, checked before decoding; default 2²⁶. */
   readonly maxPixels?: number | undefined;
-  /** Side of the square; the image's own shorter side unless given. */
+  /** Side of the square in pixels; default: the shorter side of the image. */
   readonly side?: number | undefined;
-  /** `exif` (unless given) turns the image upright as its camera says; `stored` does not. */
+  /** `exif` (default) rotates the image by its EXIF orientation; `stored` does not. */
   readonly orientation?: 'exif' | 'stored' | undefined;
-  /** What messages advise. */
+  /** The advice (`next`) of error messages. */
   readonly next: string;
 }
 
 /**
- * Decodes an image in another thread and cuts the middle square, exactly as a data set of image files does (see
+ * Decodes an image in a worker thread and crops the centre square, exactly as a data set of image files does (see
  * `squareOf`).
  *
- * @throws DataError when it is not an image, or too large
+ * @throws DataError if it is not an image, or too large
  */
 export async function decodeImage(
   bytes: Uint8Array,

@@ -1,4 +1,4 @@
-/** The inside of a loader's worker thread: opens the data set, then assembles the batches that it is asked for. */
+/** Entry point of a loader's worker thread: opens the data set, then assembles the requested batches. */
 import { workerData } from 'node:worker_threads';
 import { assembleBatch, type Batch } from './batch.js';
 import { openWorkerSpec, type WorkerSpec } from './dataset.js';
@@ -10,7 +10,7 @@ export interface BatchRequest {
 }
 
 const opening = openWorkerSpec(workerData as WorkerSpec);
-// Every request reports a failure to open; until the first one it must not end the thread.
+// If opening fails, each request rejects with the error. Until the first request the rejection must not end the thread.
 opening.catch(() => {});
 
 answerRequests<BatchRequest, Batch>(

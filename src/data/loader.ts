@@ -12,26 +12,26 @@ import { checkTransform, type Transform } from './transforms/transform.js';
 export type { Batch } from './batch.js';
 
 export interface DataLoaderOptions {
-  /** Images a batch; 1 unless given. */
+  /** Images per batch; default 1. */
   batchSize?: number;
-  /** Visit the images in another order each epoch; false unless given. */
+  /** Shuffle the images anew each epoch; default false. */
   shuffle?: boolean;
-  /** Leave out a last batch that is smaller than the others; false unless given. */
+  /** Leave out the last batch if it is smaller than the others; default false. */
   dropLast?: boolean;
-  /** Worker threads that assemble batches; 0 (unless given) uses this thread. */
+  /** Number of worker threads that assemble batches; 0 (default) uses the calling thread. */
   workers?: number;
-  /** Batches to have ready ahead of the consumer, for each worker; 2 unless given. */
+  /** Batches to prepare ahead of the consumer, for each worker; default 2. */
   prefetch?: number;
-  /** Decides the order, with the epoch; any safe integer, 0 unless given. */
+  /** Seed of the order and of random transforms; any safe integer, default 0. */
   seed?: number;
-  /** What happens to the images of a batch on the device; without one they stay bytes. */
+  /** Transform of a batch, computed on the device; without one the images stay bytes. */
   transform?: Transform;
 }
 
 function check(name: string, value: number, low: number, high: number): void {
   if (Number.isInteger(value) && value >= low && value <= high) return;
   throw new UsageError({
-    what: `DataLoader cannot work with ${name} ${shown(value)}`,
+    what: `DataLoader got a bad ${name}: ${shown(value)}`,
     expected: `a whole number from ${low} to ${high}`,
     got: shown(value),
   });
@@ -39,10 +39,10 @@ function check(name: string, value: number, low: number, high: number): void {
 
 const OPTIONS = ['batchSize', 'shuffle', 'dropLast', 'workers', 'prefetch', 'seed', 'transform'];
 
-/** Forks of the seed's generator below this one belong to others, such as initialisers. */
+/** First fork of the seed's generator used for transforms; lower forks have other uses, such as initialisation. */
 const FIRST_STREAM = 2;
 
-/** Lets timers, input and output have a turn before the work goes on. */
+/** Yields to the event loop, so that timers and I/O run. */
 function turn(): Promise<void> {
   return new Promise((resolve) => {
     // Browsers have no setImmediate.
@@ -52,8 +52,8 @@ function turn(): Promise<void> {
 }
 
 /**
- * Batches of a data set. The order is a pure function of seed and epoch; `workers` and `prefetch` change the
- * speed and never a byte.
+ * Batches of a data set. The order is a pure function of seed and epoch; `workers` and `prefetch` change only the
+ * speed, never the batches.
  *
  * @example
  * const loader = new DataLoader(trainSet, { batchSize: 128, shuffle: true });
@@ -68,12 +68,12 @@ export class DataLoader implements AsyncIterable<readonly [inputs: Tensor, label
   readonly prefetch: number;
   readonly seed: number;
   readonly transform: Transform | undefined;
-  /** Batches in an epoch. */
+  /** Number of batches per epoch. */
   readonly length: number;
-  /** The epoch that the next `for await` over the loader itself runs; it counts up by one each time. */
+  /** Epoch of the next `for await` over the loader; each loop increments it. */
   epoch = 0;
 
-  /** @throws UsageError for options that cannot work with the data set */
+  /** @throws UsageError for options that are not valid, alone or with this data set */
   constructor(dataset: Dataset, options: DataLoaderOptions = {}) {
     checkDataset('DataLoader', dataset);
     checkOptionNames('DataLoader', options, OPTIONS);
@@ -103,9 +103,9 @@ export class DataLoader implements AsyncIterable<readonly [inputs: Tensor, label
     this.transform = options.transform;
     this.length = batchCount(dataset.length, batchSize, dropLast);
     if (this.length === 0) {
-      // Otherwise a training loop would quietly do nothing.
+      // Otherwise a training loop would silently do nothing.
       throw new UsageError({
-        what: `no batch is left of ${dataset.name} with dropLast`,
+        what: `${dataset.name} has fewer images than one batch, and dropLast leaves it out`,
         expected: `a batchSize of at most ${dataset.length}`,
         got: String(batchSize),
         next: 'choose a smaller batchSize, or dropLast: false',
@@ -117,8 +117,8 @@ export class DataLoader implements AsyncIterable<readonly [inputs: Tensor, label
    * The batches of one epoch.
    *
    * @param epoch from 0
-   * @param startBatch the first batch to give, to resume in the middle of an epoch; `length` gives none
-   * @throws UsageError for numbers out of range; while iterating, what the data set throws, at its batch
+   * @param startBatch index of the first batch, to resume in the middle of an epoch; `length` yields no batch
+   * @throws UsageError for arguments out of range; errors of the data set are thrown when their batch is reached
    */
   batches(epoch: number, startBatch = 0): AsyncGenerator<Batch, void, void> {
     check('epoch', epoch, 0, Number.MAX_SAFE_INTEGER);
@@ -131,8 +131,8 @@ export class DataLoader implements AsyncIterable<readonly [inputs: Tensor, label
   }
 
   /**
-   * A batch as tensors: images [N, C, H, W] after the transform, and labels int32 [N]. What the transform
-   * draws depends on seed, epoch and batch alone, so that a resumed epoch draws the same.
+   * A batch as tensors: images [N, C, H, W] after the transform, and labels int32 [N]. The transform's random numbers
+   * depend only on seed, epoch and batch index, so a resumed epoch draws the same.
    */
   tensors(batch: Batch, epoch: number): readonly [inputs: Tensor, labels: Tensor] {
     const generator = new Generator(this.seed).fork(FIRST_STREAM + epoch * this.length + batch.index);
@@ -151,8 +151,8 @@ export class DataLoader implements AsyncIterable<readonly [inputs: Tensor, label
 
   async *#local(order: Int32Array, start: number): AsyncGenerator<Batch, void, void> {
     let stopped = false;
-    // One after another, each in a turn of its own: a batch must not hold the event loop up for long. A set that reads
-    // elsewhere gets the next batch at once, so that it does not run out of work between two.
+    // One batch at a time, each in its own turn of the event loop, so that it is not blocked for long. A data set that
+    // reads in other threads is asked for the next batch at once, so that those threads do not idle.
     let last: Promise<unknown> = Promise.resolve();
     const request = (index: number) => {
       const assemble = async () => {
@@ -181,20 +181,20 @@ export class DataLoader implements AsyncIterable<readonly [inputs: Tensor, label
 
   async *#threaded(spec: WorkerSpec, order: Int32Array, start: number): AsyncGenerator<Batch, void, void> {
     if (start === this.length) return;
-    // Loaded here, so that a page without worker_threads can use the loader with workers: 0. Its bundler puts an empty
-    // module in this one's place (`browser` in package.json).
+    // Imported on demand: a browser has no worker_threads, and its bundler replaces the module by an empty one (`browser`
+    // in package.json). The loader then works with workers: 0.
     const { WorkerPool } = await import('./worker-pool.js');
     if (!WorkerPool)
       throw new UsageError({
-        what: 'There are no worker threads for DataLoader here',
-        expected: 'workers: 0 outside of Node',
+        what: 'DataLoader has no worker threads outside of Node.js',
+        expected: 'workers: 0',
         got: `workers: ${this.workers}`,
       });
     const pool = new WorkerPool<BatchRequest, Batch>({
       module: new URL('./loader-worker.js', import.meta.url),
       count: Math.min(this.workers, this.length - start),
       data: spec,
-      next: 'use workers: 0 to see the error itself',
+      next: 'use workers: 0 to see the original error',
     });
     try {
       const ahead = this.workers * Math.max(1, this.prefetch);

@@ -7,16 +7,16 @@ export class RateMeter {
     this.#windowMs = windowMs;
   }
 
-  /** Begins anew at a running total of `bytes`: what came before is not counted. */
+  /** Restarts at a running total of `bytes`; earlier bytes do not count. */
   restart(bytes: number, now = performance.now()): void {
     this.#samples = [{ at: now, bytes }];
   }
 
-  /** Notes the running total and returns the rate; 0 until two moments can be told apart. */
+  /** Records the running total. @returns the rate, 0 until some time has passed */
   rate(bytes: number, now = performance.now()): number {
     const samples = this.#samples;
     samples.push({ at: now, bytes });
-    // The newest sample that is a whole window old stays, as the start of the window.
+    // Keep the newest sample that is at least a window old: it is the start of the window.
     while (samples.length > 2 && now - samples[1]!.at >= this.#windowMs) samples.shift();
     const first = samples[0]!;
     return now > first.at ? ((bytes - first.bytes) * 1000) / (now - first.at) : 0;

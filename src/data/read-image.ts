@@ -4,19 +4,19 @@ import { diskError } from '../files/disk-error.js';
 import { type DecodeOptions, decodeImage } from './image.js';
 import type { Image } from './images/square-image.js';
 
-/** Most bytes of an image's file. */
+/** Maximum size of an image file in bytes. */
 const MAX_BYTES = 2 ** 28;
 
-/** What messages advise. */
+/** The advice (`next`) of error messages. */
 export const GIVE_IMAGE = 'give a JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP or PPM image';
 
 /**
- * Reads an image's file and decodes it, exactly as a data set of image files does: turned upright as its camera says,
- * without its alpha, cut to the middle square.
+ * Reads and decodes an image file exactly as a data set of image files does: rotated by its EXIF orientation, without
+ * alpha, cropped to the centre square.
  *
- * @param options.side of the square; the image's own shorter side unless given
- * @param options.orientation `stored` does not turn it
- * @throws DataError when the file is missing, is not an image, or is too large
+ * @param options.side of the square in pixels; default: the shorter side of the image
+ * @param options.orientation `stored` does not rotate
+ * @throws DataError if the file is missing, is not an image, or is too large
  */
 export async function readImage(
   file: string,
@@ -40,7 +40,7 @@ async function readBytes(file: string): Promise<Buffer> {
     if (wrong === undefined) return await readFile(file);
     throw new DataError({
       what: `${file} is not an image`,
-      expected: `an image's file of at most ${MAX_BYTES} bytes`,
+      expected: `an image file of at most ${MAX_BYTES} bytes`,
       got: wrong,
       next: GIVE_IMAGE,
     });

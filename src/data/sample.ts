@@ -2,15 +2,15 @@ import { Generator } from '../random.js';
 import type { Dataset } from './dataset.js';
 import { Subset } from './subset.js';
 
-/** Keeps a sample apart from other uses of the same seed. */
+/** Stream number: makes samples independent of other uses of the same seed. */
 const STREAM = 0x5a3b20;
 
 /**
- * Indices of a data set in a random order whose beginnings are all samples spread over the classes: the first n hold
- * each class in its share of the whole, as far as whole images allow.
+ * A random order of the images of a data set in which every prefix is a stratified sample: among the first n, each
+ * class has its share of the data set, up to rounding.
  *
- * @param labels the class of each image; undefined where only reading would tell: the order is then random alone
- * @returns a pure function of the labels and the seed
+ * @param labels the class of each image; if undefined the order is random without stratification
+ * @returns the indices 0 to length - 1, a pure function of the arguments
  */
 export function spreadOrder(length: number, labels: Int32Array | undefined, seed = 0): Int32Array {
   const generator = new Generator(seed, STREAM);
@@ -18,7 +18,7 @@ export function spreadOrder(length: number, labels: Int32Array | undefined, seed
   if (!labels) return order;
   const sizes = new Map<number, number>();
   for (const label of labels) sizes.set(label, (sizes.get(label) ?? 0) + 1);
-  // Image r of a class of n comes at (r + start) / n of the way, with a start of its own for each class.
+  // Image r of a class of n images gets position (r + start) / n in [0, 1), with a random start for each class.
   const starts = generator.fork(0);
   const next = new Map([...sizes.keys()].sort((a, b) => a - b).map((label) => [label, starts.uniform()]));
   const place = new Float64Array(length);
@@ -32,10 +32,10 @@ export function spreadOrder(length: number, labels: Int32Array | undefined, seed
 }
 
 /**
- * A sample of a data set, spread over its classes, for measuring on a part of it: the first images alone may be all of
- * one class, as folders are sorted by class. The same for every model, so that two can be compared.
+ * A stratified random sample of a data set, to evaluate on a part of it. (The first images of a folder are all of one
+ * class.) It does not depend on the model, so that results of two models can be compared.
  *
- * @param count how many images; all of them, in the sample's order, where there are not more
+ * @param count number of images, at most the length of the data set
  */
 export function sampleOf(dataset: Dataset, count: number, seed = 0): Subset {
   const order = spreadOrder(dataset.length, dataset.labels, seed);
@@ -43,8 +43,8 @@ export function sampleOf(dataset: Dataset, count: number, seed = 0): Subset {
 }
 
 /**
- * For people: "a random sample of 1,000 of the 10,000 test images, spread over the classes".
- * @param total images of the test set, where `images` are a sample of them
+ * Text such as "a random sample of 1,000 of the 10,000 test images, spread over the classes".
+ * @param total size of the test set if `images` is the size of a sample of it
  */
 export function describeSample(images: number, total: number | undefined): string | undefined {
   if (total === undefined) return undefined;

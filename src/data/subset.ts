@@ -22,7 +22,7 @@ export class Subset implements Dataset {
   readonly #base: Dataset;
   readonly #indices: Int32Array;
 
-  /** @throws UsageError when an index is not one of the data set's */
+  /** @throws UsageError for an index outside of the data set */
   constructor(base: Dataset, indices: ArrayLike<number>) {
     checkDataset('Subset', base);
     if (!Array.isArray(indices) && !ArrayBuffer.isView(indices))
@@ -53,7 +53,7 @@ export class Subset implements Dataset {
     }
   }
 
-  /** `count` different images: a pure function of the data set's length, `count` and `seed`. */
+  /** `count` distinct random images: a pure function of the data set's length, `count` and `seed`. */
   static random(base: Dataset, count: number, seed = 0): Subset {
     checkDataset('Subset.random', base);
     if (!Number.isInteger(count) || count < 0 || count > base.length) {

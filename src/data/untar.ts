@@ -7,30 +7,30 @@ import { createGunzip } from 'node:zlib';
 import { DataError } from '../errors/errors.js';
 import { diskError } from '../files/disk-error.js';
 
-/** Bytes of a header; contents are padded to a multiple. */
+/** Size of a header in bytes; contents are padded to a multiple of it. */
 export const TAR_BLOCK = 512;
 
-/** What was written for one file of an archive. */
+/** A file that was extracted from an archive. */
 export interface Extracted {
   bytes: number;
-  /** In hexadecimal. */
+  /** MD5 in hexadecimal. */
   md5: string;
 }
 
 export interface UntarOptions {
   /** Path of a .tar.gz file. */
   archive: string;
-  /** An existing folder; the files go straight into it. */
+  /** An existing folder, into which the files are written directly. */
   into: string;
-  /** File names without a folder. Each must be in the archive exactly once; everything else is passed over. */
+  /** File names without folder. Each must be in the archive exactly once; other entries are skipped. */
   wanted: readonly string[];
-  /** Wanted names that may be absent. */
+  /** Names among `files` that may be missing. */
   optional?: readonly string[];
-  /** The longest file to write, in bytes; 1 GiB unless given. */
+  /** Maximum size of a file in bytes; default 1 GiB. */
   maxFileBytes?: number;
 }
 
-/** Reads a byte stream by amounts instead of by chunks. */
+/** Reads exact numbers of bytes from a stream of chunks. */
 class ByteReader {
   readonly #chunks: AsyncIterator<Buffer>;
   #rest: Buffer = Buffer.alloc(0);
@@ -39,7 +39,7 @@ class ByteReader {
     this.#chunks = source[Symbol.asyncIterator]();
   }
 
-  /** Some bytes, at most `limit` and at least one; undefined at the end. */
+  /** The next 1 to `limit` bytes; undefined at the end. */
   async some(limit: number): Promise<Buffer | undefined> {
     while (this.#rest.length === 0) {
       const { done, value } = await this.#chunks.next();
@@ -51,7 +51,7 @@ class ByteReader {
     return taken;
   }
 
-  /** Hands exactly `count` bytes to `use`; false when the stream ends before. */
+  /** Passes exactly `count` bytes to `use`, in pieces. @returns false if the stream ends early */
   async exactly(count: number, use: (piece: Buffer) => Promise<void> | void): Promise<boolean> {
     for (let left = count; left > 0; ) {
       const piece = await this.some(left);
@@ -66,9 +66,9 @@ class ByteReader {
 export interface TarHeader {
   name: string;
   size: number;
-  /** An ordinary file, and no folder, link or note about the next entry. */
+  /** A regular file: not a folder, link or extended header. */
   file: boolean;
-  /** The kind as the format writes it. */
+  /** The type flag of the header. */
   type: string;
 }
 
@@ -83,17 +83,17 @@ function octal(block: Buffer, from: number, length: number): number {
   return /^[0-7]+$/.test(digits) ? Number.parseInt(digits, 8) : Number.NaN;
 }
 
-/** What a header says; a string says what is wrong with it. */
+/** Parses a header. @returns the header, or a string that describes what is wrong with it */
 export function parseTarHeader(block: Buffer): TarHeader | string {
   let sum = 0;
-  // The checksum counts its own eight bytes as blanks.
+  // The checksum is computed with its own eight bytes as spaces.
   for (let i = 0; i < TAR_BLOCK; i++) sum += i >= 148 && i < 156 ? 32 : block[i]!;
   if (octal(block, 148, 8) !== sum) return 'a header with a wrong checksum';
   const magic = text(block, 257, 5);
-  // Before POSIX the field was empty.
-  if (magic !== 'ustar' && magic !== '') return `a header of an unknown kind (${JSON.stringify(magic)})`;
+  // Archives from before POSIX leave the field empty.
+  if (magic !== 'ustar' && magic !== '') return `a header with unknown magic ${JSON.stringify(magic)}`;
   const size = octal(block, 124, 12);
-  if (!Number.isSafeInteger(size)) return 'a header without a proper size';
+  if (!Number.isSafeInteger(size)) return 'a header without a valid size';
   const posix = block.toString('latin1', 257, 263) === 'ustar\0';
   const prefix = posix ? text(block, 345, 155) : '';
   const name = text(block, 0, 100);
@@ -106,10 +106,10 @@ export function parseTarHeader(block: Buffer): TarHeader | string {
   };
 }
 
-/** Where the bytes of a file of an archive go. */
+/** Receives the bytes of one file of an archive. */
 export interface Sink {
   write(piece: Buffer): Promise<void>;
-  /** Called when the file is whole. */
+  /** Called when the file is complete. */
   sync(): Promise<void>;
   close(): Promise<void>;
 }
@@ -117,15 +117,15 @@ export interface Sink {
 export interface Unpacking {
   readonly wanted: readonly string[];
   readonly maxFileBytes: number;
-  /** Makes the error for an archive that is not as it should be. */
+  /** Makes the error for an archive that is not valid. */
   readonly broken: (got: string) => DataError;
-  /** Gets what was written, by name. */
+  /** Receives the extracted files, by name. */
   readonly found: Map<string, Extracted>;
   readonly open: (name: string) => Promise<Sink>;
 }
 
 /**
- * Takes the wanted files out of an uncompressed .tar archive that streams by, to its end.
+ * Extracts the wanted files from a stream of an uncompressed .tar archive; reads it to the end.
  *
  * @throws DataError from `broken`
  */
@@ -138,7 +138,7 @@ export async function unpackTar(
   async function extract({ name, size }: TarHeader): Promise<void> {
     const base = path.posix.basename(name);
     if (name.startsWith('/') || name.split('/').includes('..')) {
-      throw broken(`a file that points out of the folder (${JSON.stringify(name)})`);
+      throw broken(`a file name that leads out of the folder (${JSON.stringify(name)})`);
     }
     if (found.has(base)) throw broken(`${base} twice`);
     if (size > maxFileBytes) throw broken(`${base} of ${size} bytes, above the limit of ${maxFileBytes}`);
@@ -149,7 +149,7 @@ export async function unpackTar(
         hash.update(piece);
         await sink.write(piece);
       });
-      if (!whole) throw broken(`an end inside ${base}`);
+      if (!whole) throw broken(`a file that ends inside ${base}`);
       await sink.sync();
     } finally {
       await sink.close();
@@ -160,7 +160,9 @@ export async function unpackTar(
   for (;;) {
     const pieces: Buffer[] = [];
     if (!(await reader.exactly(TAR_BLOCK, (piece) => void pieces.push(piece)))) {
-      throw broken(pieces.length === 0 ? 'an end without the closing blocks' : 'an end inside a header');
+      throw broken(
+        pieces.length === 0 ? 'a file without the end-of-archive blocks' : 'a file that ends inside a header',
+      );
     }
     const block = Buffer.concat(pieces);
     if (block.every((byte) => byte === 0)) break;
@@ -168,29 +170,28 @@ export async function unpackTar(
     if (typeof header === 'string') throw broken(header);
     const take = header.file && wanted.includes(path.posix.basename(header.name));
     if (take) await extract(header);
-    // The remaining bytes are padding to a whole block, or the whole of an entry that is passed over.
+    // The remaining bytes are padding, or the contents of an entry that is skipped.
     const padding = (TAR_BLOCK - (header.size % TAR_BLOCK)) % TAR_BLOCK;
     const skip = take ? padding : header.size + padding;
-    if (!(await reader.exactly(skip, () => {}))) throw broken(`an end after ${header.name}`);
+    if (!(await reader.exactly(skip, () => {}))) throw broken(`a file that ends after ${header.name}`);
   }
-  // To the end, so that gzip's own checksum is verified.
+  // Read to the end, so that gzip verifies its checksum.
   while (await reader.some(2 ** 20));
 }
 
 /**
- * Extracts named files from a .tar.gz archive, streaming. A file is written under its bare, wanted name, so no
- * path in the archive can lead out of `into`; links and devices are never made.
+ * Extracts named files from a .tar.gz archive by streaming. Files are written under their base names, so no path in the
+ * archive can lead out of `into`; links and devices are never created.
  *
- * @returns what was written, by name
- * @throws DataError for an archive that is broken, cut short, suspicious or without a wanted file, and when the
- *   disk refuses
+ * @returns the extracted files, by name
+ * @throws DataError for an archive that is damaged, truncated, unsafe or lacks a wanted file, and for a disk error
  */
 export async function extractTarGz(options: UntarOptions): Promise<Map<string, Extracted>> {
   const { archive, into, wanted, optional = [], maxFileBytes = 2 ** 30 } = options;
   const broken = (got: string, cause?: unknown) =>
     new DataError({
       what: `${archive} cannot be unpacked`,
-      expected: 'a whole .tar.gz archive',
+      expected: 'a complete .tar.gz archive',
       got,
       next: 'delete it and download it again',
       cause,

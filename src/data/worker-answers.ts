@@ -1,21 +1,21 @@
 import { parentPort } from 'node:worker_threads';
 import { errorToPlain, type PlainError } from '../errors/errors.js';
 
-/** What a pool sends to its threads. */
+/** Message from a pool to one of its threads. */
 export interface WorkerRequest<Question> {
   readonly id: number;
   readonly question: Question;
 }
 
-/** What comes back, with the request's number. */
+/** Reply of a thread, with the number of the request. */
 export type WorkerReply<Answer> =
   | { readonly id: number; readonly answer: Answer }
   | { readonly id: number; readonly error: PlainError };
 
 /**
- * Answers the requests of a pool, one after another; does nothing outside of a worker thread.
+ * Answers the requests of a pool one after another; does nothing on the main thread.
  *
- * @param handedOver the buffers of an answer that are not copied
+ * @param handedOver buffers of an answer to transfer instead of copy
  */
 export function answerRequests<Question, Answer>(
   answer: (question: Question) => Promise<Answer>,

@@ -9,30 +9,30 @@ interface Waiting<Answer> {
 
 interface Entry<Answer> {
   worker: Worker;
-  /** By number of the request. */
+  /** Pending requests, keyed by their number. */
   waiting: Map<number, Waiting<Answer>>;
   failed?: Error;
 }
 
 export interface WorkerPoolOptions {
-  /** The module of the threads; it calls `answerRequests`. */
+  /** Module that the threads run; it calls `answerRequests`. */
   readonly module: URL;
   readonly count: number;
-  /** Given to each thread as it starts. */
+  /** `workerData` of each thread. */
   readonly data?: unknown;
-  /** What a user can do when a thread ends by itself. */
+  /** Advice of the error if a thread ends unexpectedly. */
   readonly next?: string;
 }
 
-/** Threads that answer requests, each one after another. */
+/** A pool of threads; each answers its requests in order. */
 export class WorkerPool<Question, Answer> {
   readonly #workers: Entry<Answer>[] = [];
   #asked = 0;
   #waiters = 0;
 
   constructor({ module, count, data, next }: WorkerPoolOptions) {
-    // A thread inherits the flags of `node --input-type=module -e …`, which it then refuses.
-    // Other flags come along by themselves; given by hand, Node 24 refuses those of its own test runner.
+    // Without execArgv a thread inherits the flags of `node --input-type=module -e …` and then rejects them. Other flags
+    // must not be listed: they are inherited anyway, and Node 24 rejects those of its test runner if they are.
     const inline = process.execArgv.some((flag) => flag.startsWith('--input-type'));
     for (let i = 0; i < count; i++) {
       const worker = new Worker(module, { workerData: data, ...(inline ? { execArgv: [] } : {}) });
@@ -49,10 +49,10 @@ export class WorkerPool<Question, Answer> {
         else waiting?.resolve(reply.answer);
       });
       worker.on('error', (error) => {
-        fail(new DataError({ what: `a data worker broke down: ${error.message}`, cause: error }));
+        fail(new DataError({ what: `a data worker failed: ${error.message}`, cause: error }));
       });
       worker.on('exit', (code) => {
-        const what = 'a data worker ended before its work was done';
+        const what = 'a data worker ended before its work was finished';
         fail(new DataError({ what, got: `exit code ${code}`, ...(next ? { next } : {}) }));
       });
       this.#workers.push(entry);
@@ -60,19 +60,20 @@ export class WorkerPool<Question, Answer> {
     for (const { worker } of this.#workers) worker.unref();
   }
 
-  /** Whether a thread has ended by itself, so that some requests are refused. */
+  /** Whether a thread has ended unexpectedly; its requests then fail. */
   get failed(): boolean {
     return this.#workers.some(({ failed }) => failed);
   }
 
   /**
-   * Asks the thread with the least to do. The promise may be left alone: it never counts as unhandled.
+   * Sends a request to the thread with the fewest pending ones. A rejection that the caller ignores is not reported as
+   * unhandled.
    *
-   * @param handedOver buffers of the question that the thread gets instead of copies
+   * @param handedOver buffers of the request to transfer instead of copy
    */
   request(question: Question, handedOver: ArrayBuffer[] = []): Promise<Answer> {
     const id = this.#asked++;
-    // In turn, unless one has less to do.
+    // Round robin among the threads with the fewest pending requests.
     let entry = this.#workers[id % this.#workers.length]!;
     for (const other of this.#workers) if (other.waiting.size < entry.waiting.size) entry = other;
     const answer = new Promise<Answer>((resolve, reject) => {
@@ -84,18 +85,18 @@ export class WorkerPool<Question, Answer> {
     return answer;
   }
 
-  /** Waits for what was requested, and keeps the process alive until it is there. */
+  /** Waits for an answer and keeps the process alive meanwhile. */
   async waitFor(answer: Promise<Answer>): Promise<Answer> {
     if (this.#waiters++ === 0) for (const { worker } of this.#workers) worker.ref();
     try {
       return await answer;
     } finally {
-      // Threads without work must not keep a process alive whose consumer forgot them.
+      // Idle threads must not keep the process alive if the pool is never closed.
       if (--this.#waiters === 0) for (const { worker } of this.#workers) worker.unref();
     }
   }
 
-  /** Ends all threads; resolves when they are gone. */
+  /** Ends all threads; resolves once they have exited. */
   async close(): Promise<void> {
     await Promise.all(this.#workers.map(({ worker }) => worker.terminate()));
   }

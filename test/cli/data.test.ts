@@ -55,7 +55,7 @@ test('a folder of CIFAR-10 is counted class by class', async (t) => {
 test('a folder that is not there is named, with the command that fills it', async () => {
   await refused(
     ['data', '--data', '/nonexistent/folder'],
-    [/no CIFAR-10 in \/nonexistent\/folder/, /--download/],
+    [/CIFAR-10 not found in \/nonexistent\/folder/, /--download/],
   );
   await refused(['eval', 'run', '--data', '/nonexistent/folder'], [/\/nonexistent\/folder/, /--download/]);
 });
@@ -64,13 +64,16 @@ test('a file that is cut short, of another record size or of too few records is 
   const folder = await blackFolder(t);
   const file = path.join(folder, 'data_batch_3.bin');
   await truncate(file, 10_000 * RECORD - 1);
-  await refused(['data', '--data', folder], [/data_batch_3\.bin is not whole/, /30729999 bytes/]);
+  await refused(['data', '--data', folder], [/data_batch_3\.bin does not hold whole/, /30729999 bytes/]);
   await truncate(file, 10_000 * 3072);
-  await refused(['data', '--data', folder], [/data_batch_3\.bin is not whole/, /multiple of 3073 bytes/]);
+  await refused(
+    ['data', '--data', folder],
+    [/data_batch_3\.bin does not hold whole/, /multiple of 3073 bytes/],
+  );
   await writeFile(file, cifarRecords(10));
   await refused(['data', '--data', folder], [/data_batch_3\.bin has the wrong number/, /got 10 records/]);
   await truncate(path.join(folder, 'test_batch.bin'), 512);
-  await refused(['eval', 'run', '--data', folder], [/test_batch\.bin is not whole/, /512 bytes/]);
+  await refused(['eval', 'run', '--data', folder], [/test_batch\.bin does not hold whole/, /512 bytes/]);
 });
 
 test('label 11 is named with its place', async (t) => {

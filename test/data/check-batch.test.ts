@@ -26,10 +26,10 @@ const batch = (dataset: Dataset) => assembleBatch(dataset, Int32Array.of(2, 1), 
 const refused = (work: Promise<unknown>, words: RegExp) =>
   assert.rejects(work, (error) => error instanceof DataError && words.test(error.message));
 
-test('a label that is no class is refused, whatever it would be rounded to', async () => {
+test('a label out of range is refused before a typed array truncates it', async () => {
   for (const make of [set, many, (label: unknown) => new Subset(many(label), [2, 1, 0])])
     for (const label of [0.5, -1, -0.2, Number.NaN, Number.POSITIVE_INFINITY, 2, 2 ** 32, undefined])
-      await refused(batch(make(label)), /mine.*no class.*a label from 0 to 1/);
+      await refused(batch(make(label)), /mine.*a label out of range.*a label from 0 to 1/);
   assert.deepEqual((await batch(set(1))).labels, Int32Array.of(1, 1));
   assert.deepEqual((await batch(many(UNREADABLE))).labels, Int32Array.of(UNREADABLE, UNREADABLE));
   await refused(
@@ -40,7 +40,7 @@ test('a label that is no class is refused, whatever it would be rounded to', asy
   );
 });
 
-test('an image of floats is refused, whichever way it is written', async () => {
+test('an image of floats is refused, however it is written', async () => {
   for (const values of [
     [0.1, 0.5, 0.9, 1],
     [0, 0, 0, 127.5],
@@ -50,7 +50,7 @@ test('an image of floats is refused, whichever way it is written', async () => {
   ]) {
     await refused(
       batch(set(0, (into, offset) => into.set(values, offset))),
-      /mine writes numbers that are no bytes/,
+      /mine writes values that are not bytes/,
     );
     const oneByOne = set(0, (into, offset) => {
       for (const [i, value] of values.entries()) into[offset + i] = value;
@@ -60,7 +60,7 @@ test('an image of floats is refused, whichever way it is written', async () => {
   }
 });
 
-test('bytes are taken however they are written', async () => {
+test('an image of bytes is accepted, however it is written', async () => {
   const bytes = Uint8Array.of(0, 1, 200, 255);
   for (const write of [
     (into: Uint8Array, offset: number) => into.set(bytes, offset),

@@ -21,7 +21,7 @@ const files = cases.map(({ name, file, records }) => ({
 for (const { name, file, records } of files)
   test(`a file for Python holds the records of the binary version: ${name}`, () => {
     assert.ok(Buffer.compare(parsePickled(file), records) === 0);
-    // Cut short it is refused, wherever.
+    // Truncated anywhere, it is refused.
     for (const end of [0, 1, 9, 100, file.length - 3000, file.length - 1])
       assert.throws(() => parsePickled(file.subarray(0, end)), PickleError);
   });
@@ -45,7 +45,7 @@ test('the archive for Python opens like the binary one', async (t) => {
   );
 });
 
-test('a file for Python runs nothing and holds whole images of known classes', () => {
+test('a pickle that names code, or has bad sizes or labels, is refused', () => {
   const system = Buffer.from('\x80\x02cposix\nsystem\nU\x02id\x85R.', 'latin1');
   assert.throws(() => parsePickled(system), /it asks for posix\.system/);
   const { file } = files[0]!;

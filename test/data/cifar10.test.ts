@@ -64,7 +64,7 @@ test('finds the folder inside its parent', async (t) => {
   assert.equal(set.folder, path.join(parent, CIFAR10_FOLDER));
 });
 
-test('class names come from batches.meta.txt when it is there', async (t) => {
+test('class names come from batches.meta.txt if it exists', async (t) => {
   const root = await smallFolder(t);
   const meta = path.join(root, 'batches.meta.txt');
   const open = () => CIFAR10.open({ root, train: false, allowPartial: true });
@@ -74,11 +74,11 @@ test('class names come from batches.meta.txt when it is there', async (t) => {
   await refused(open(), /batches\.meta\.txt does not name the classes/, /got 2/);
 });
 
-test('what is missing is named', async (t) => {
+test('errors name missing files', async (t) => {
   const empty = await temporaryFolder(t);
-  await refused(CIFAR10.open({ root: empty, train: true }), /no CIFAR-10 in/, /download: true/);
+  await refused(CIFAR10.open({ root: empty, train: true }), /CIFAR-10 not found in/, /download: true/);
   const root = path.join(empty, 'absent');
-  await refused(CIFAR10.open({ root, train: true }), /no CIFAR-10 in/);
+  await refused(CIFAR10.open({ root, train: true }), /CIFAR-10 not found in/);
   await writeFile(path.join(empty, 'data_batch_1.bin'), cifarRecords(10_000));
   await refused(CIFAR10.open({ root: empty, train: true }), /data_batch_2\.bin is missing/);
   await refused(
@@ -87,7 +87,7 @@ test('what is missing is named', async (t) => {
   );
 });
 
-test('wrong sizes are named in bytes and records', async (t) => {
+test('errors give wrong sizes in bytes and records', async (t) => {
   const root = await smallFolder(t);
   const file = path.join(root, 'test_batch.bin');
   const open = (allowPartial: boolean) => CIFAR10.open({ root, train: false, allowPartial });
@@ -95,15 +95,15 @@ test('wrong sizes are named in bytes and records', async (t) => {
   await writeFile(file, cifarRecords(10).subarray(0, 30_000));
   await refused(
     open(true),
-    /test_batch\.bin is not whole/,
+    /test_batch\.bin does not hold whole/,
     /multiple of 3073/,
     /30000 bytes.*9 records and 2343/,
   );
   await writeFile(file, '');
-  await refused(open(true), /not whole/, /got 0 bytes/);
+  await refused(open(true), /does not hold whole/, /got 0 bytes/);
 });
 
-test('a bad label is named with file, record and offset', async (t) => {
+test('errors give file, record and offset of a bad label', async (t) => {
   const root = await smallFolder(t);
   const bytes = cifarRecords(40);
   bytes[3 * 3073] = 11;
@@ -144,14 +144,14 @@ test('downloads, extracts, and leaves only the folder', async (t) => {
   assert.equal(set.official, undefined, 'another MD5 is not the official archive');
 });
 
-test('a folder extracted from the official archive is known, until a byte changes', async (t) => {
+test('a folder extracted from the official archive is verified until a byte changes', async (t) => {
   const bytes = archive();
   const md5 = createHash('md5').update(bytes).digest('hex');
   const mirror = await serve(t, (_, response) => response.end(bytes));
   const root = await temporaryFolder(t);
   const folder = await fetchCIFAR10({ root, mirror, md5 });
   const marker = path.join(folder, '.paperweight-source.json');
-  // The real archive is too big for a test: say that this one is it.
+  // The real archive is too large for a test: write a marker that declares this folder official.
   await writeFile(marker, (await readFile(marker, 'utf8')).replace(md5, CIFAR10_MD5));
   const open = () => CIFAR10.open({ root, train: true, allowPartial: true });
   assert.equal((await open()).official, true);
@@ -167,11 +167,11 @@ test('a download that is not the official archive is refused and leaves nothing'
   const mirror = await serve(t, (_, response) => response.end(archive()));
   const root = await temporaryFolder(t);
   const opening = CIFAR10.open({ root, train: true, download: true, mirror });
-  await refused(opening, /not the right file/, new RegExp(`MD5 ${CIFAR10_MD5}`));
+  await refused(opening, /wrong checksum/, new RegExp(`MD5 ${CIFAR10_MD5}`));
   assert.deepEqual(await readdir(root), []);
 });
 
-test('a broken archive leaves no half-made folder', async (t) => {
+test('a damaged archive leaves no incomplete folder', async (t) => {
   const bytes = tarGz([{ name: 'data_batch_1.bin', data: cifarRecords(3) }]);
   const md5 = createHash('md5').update(bytes).digest('hex');
   const mirror = await serve(t, (_, response) => response.end(bytes));
@@ -180,7 +180,7 @@ test('a broken archive leaves no half-made folder', async (t) => {
   assert.deepEqual(await readdir(root), ['cifar-10-binary.tar.gz']);
 });
 
-test('an archive that is already there needs no network, and stays', async (t) => {
+test('an archive that exists is used without network and kept', async (t) => {
   const bytes = archive();
   const md5 = createHash('md5').update(bytes).digest('hex');
   const root = await temporaryFolder(t);
@@ -206,7 +206,7 @@ test('the real CIFAR-10', {
       for (let c = 0; c < 3; c++) for (let k = 0; k < 1024; k += 16) sums[c]! += into[c * 1024 + k]!;
     }
     assert.deepEqual(counts, new Array(10).fill(set.length / 10));
-    // The well-known channel means of the training set; the order of channels is red, green, blue.
+    // The well-known channel means of the training set, in the order red, green, blue.
     const means = sums.map((sum) => sum / (set.length * 64) / 255);
     for (const [c, mean] of [0.491, 0.482, 0.447].entries())
       assert.ok(Math.abs(means[c]! - mean) < 0.01, `${means}`);

@@ -5,12 +5,12 @@ import { DataError } from '../../src/errors/errors.js';
 
 const names = (folders: string[], lines: string[]) => namesFromList('classes.txt', folders, lines);
 
-test('a list names folders whatever its order', () => {
+test('a list names folders in any order', () => {
   assert.deepEqual(names(['cat', 'dog', 'ship'], ['ship', 'dog', 'cat']), ['cat', 'dog', 'ship']);
   assert.deepEqual(names(['cat', 'dog'], ['ship', 'dog', 'cat']), ['cat', 'dog']);
 });
 
-test('numbers before names are not part of them', () => {
+test('numbers before names are removed', () => {
   for (const lines of [
     ['1 cat', '2 dog'],
     ['0: dog', '1: cat'],
@@ -20,12 +20,12 @@ test('numbers before names are not part of them', () => {
     ['1\tcat', '2\tdog'],
   ])
     assert.deepEqual(names(['cat', 'dog'], lines), ['cat', 'dog'], lines.join());
-  // These are names that begin with a number.
+  // Names may begin with a number.
   assert.deepEqual(listed(['7 up', '3 musketeers']), ['7 up', '3 musketeers']);
   assert.deepEqual(listed(['2 dog', '1 cat']), ['cat', 'dog']);
 });
 
-test('a list may say what folders show', () => {
+test('a list may map folders to display names', () => {
   assert.deepEqual(names(['n02', 'n01'], ['n01 tench, Tinca tinca', 'n02 shark']), [
     'shark',
     'tench, Tinca tinca',
@@ -53,7 +53,7 @@ test('folders of CUB-200 keep their names, with and without numbers in the list'
   assert.deepEqual(names(bare, ['1 001.Black_footed_Albatross', '2 002.Laysan_Albatross']), bare);
 });
 
-test('what a list does not name is refused with both lists, never taken by its place', () => {
+test('a folder missing in the list is an error that shows both lists; it is never matched by position', () => {
   const refused = (folders: string[], lines: string[]) =>
     assert.throws(
       () => names(folders, lines),

@@ -21,7 +21,7 @@ function labelled(classes: readonly string[], own: readonly number[], known = tr
 
 const MODEL = ['cat', 'dog', 'ship'];
 
-test('classes in another order are found by name, on every way to a label', async () => {
+test('classes in another order are matched by name, in read, readMany and labels', async () => {
   const set = inClassesOf(labelled(['ship', 'cat', 'dog'], [0, 1, 2, UNREADABLE]), MODEL);
   assert.deepEqual(set.classes, MODEL);
   const right = [2, 0, 1, UNREADABLE];
@@ -35,13 +35,13 @@ test('classes in another order are found by name, on every way to a label', asyn
   assert.deepEqual([...labels], right);
 });
 
-test('a subset is enough, and the same list is the same set', () => {
+test('a data set may lack classes; with equal lists it is returned unchanged', () => {
   assert.deepEqual([...inClassesOf(labelled(['dog', 'ship'], [0, 1]), MODEL).labels!], [1, 2]);
   const same = labelled([...MODEL], [0]);
   assert.equal(inClassesOf(same, MODEL), same);
 });
 
-test('one name in composed and in decomposed characters is one class', () => {
+test('composed and decomposed forms of a name are one class', () => {
   const set = inClassesOf(labelled(['chat', 'écureuil'.normalize('NFD')], [0, 1]), [
     'écureuil'.normalize('NFC'),
     'chat',
@@ -49,7 +49,7 @@ test('one name in composed and in decomposed characters is one class', () => {
   assert.deepEqual([...set.labels!], [1, 0]);
 });
 
-test('an unknown class is an error with both lists, if it has images', () => {
+test('an unknown class that has images is an error that shows both lists', () => {
   const refused = (set: Dataset) =>
     assert.throws(
       () => inClassesOf(set, MODEL, 'runs/x'),
@@ -60,14 +60,14 @@ test('an unknown class is an error with both lists, if it has images', () => {
         error.got === 'cat, dog, zebra',
     );
   refused(labelled(['cat', 'dog', 'zebra'], [0, 1, 2]));
-  // Without labels there may be some.
+  // Without known labels, it may have images.
   refused(labelled(['cat', 'dog', 'zebra'], [0, 1], false));
   assert.deepEqual([...inClassesOf(labelled(['ant', 'cat', 'dog'], [1, 2]), MODEL).labels!], [0, 1]);
 });
 
-test('a name that two classes share does not choose one of them', () => {
+test('a name shared by two classes is an error', () => {
   const twice = ['crane', 'crane', 'dog'];
-  assert.throws(() => inClassesOf(labelled(['dog', 'crane'], [0, 1]), twice), /apart by their names: crane/);
+  assert.throws(() => inClassesOf(labelled(['dog', 'crane'], [0, 1]), twice), /by name: crane/);
   assert.throws(() => inClassesOf(labelled(['crane', 'dog', 'crane'], [0, 1, 2]), twice), UsageError);
   assert.deepEqual([...inClassesOf(labelled(['dog', 'crane'], [0, 0]), twice).labels!], [2, 2]);
   const same = labelled(twice, [0, 1, 2]);

@@ -13,7 +13,7 @@ const body = Buffer.from(Uint8Array.from({ length: 300_000 }, (_, i) => (i * 7 +
 const md5 = createHash('md5').update(body).digest('hex');
 const fast = { backoffMs: 1 };
 
-/** Answers with the body from where the Range header says. */
+/** Status, headers and body of the answer to a Range header. */
 function ranged(range: string | undefined): {
   status: number;
   from: number;
@@ -28,7 +28,7 @@ function ranged(range: string | undefined): {
   return { status: 206, from, headers };
 }
 
-test('downloads, verifies, reports progress and keeps what is right', async (t) => {
+test('downloads, verifies and reports progress; a correct file is not downloaded again', async (t) => {
   let requests = 0;
   const url = await serve(t, (_, response) => {
     requests++;
@@ -82,7 +82,7 @@ test('a file that changed on the server while the connection was down starts aga
   assert.deepEqual(await readFile(to), body);
 });
 
-test('a server that ignores Range starts again from zero', async (t) => {
+test('if the server ignores Range the download restarts from zero', async (t) => {
   let requests = 0;
   const url = await serve(t, (_, response) => {
     response.writeHead(200, { 'content-length': body.length });
@@ -95,7 +95,7 @@ test('a server that ignores Range starts again from zero', async (t) => {
   assert.equal(requests, 2);
 });
 
-test('a server that ignores Range and always drops is given up', async (t) => {
+test('a server that ignores Range and always drops the connection is an error in the end', async (t) => {
   let requests = 0;
   const url = await serve(t, (_, response) => {
     requests++;
@@ -105,14 +105,14 @@ test('a server that ignores Range and always drops is given up', async (t) => {
   const to = path.join(await temporaryFolder(t), 'file');
   await assert.rejects(downloadFile({ url, to, md5, retries: 2, ...fast }), (error: Error) => {
     assert.ok(error instanceof DataError);
-    assert.match(error.message, /keeps breaking off.*3 attempts.*put the file at/);
+    assert.match(error.message, /failed repeatedly.*3 attempts.*put the file at/);
     return true;
   });
-  // A first attempt may bring no byte and a later one a thousand, which counts as getting on, once.
+  // The first attempt may receive nothing and a later one 1000 bytes, which counts as progress once.
   assert.ok(requests >= 3 && requests <= 6, `${requests} requests`);
 });
 
-test('an old part is resumed; a whole one is not fetched again; a foreign one starts again', async (t) => {
+test('an old partial file is resumed if incomplete, used if complete, restarted if of another file', async (t) => {
   const ranges: (string | undefined)[] = [];
   const url = await serve(t, (request, response) => {
     ranges.push(request.headers.range);
@@ -154,7 +154,7 @@ test('a wrong MD5 deletes the file and names both', async (t) => {
   assert.equal(requests, 1);
 });
 
-test('404 is an error at once; 503 is tried again', async (t) => {
+test('404 is an error at once; 503 is retried', async (t) => {
   let requests = 0;
   const url = await serve(t, (request, response) => {
     requests++;
@@ -184,12 +184,12 @@ test('a compressed transfer is refused', async (t) => {
   await assert.rejects(downloadFile({ url, to, ...fast }), /content-encoding gzip/);
 });
 
-test('no network says so', async (t) => {
+test('without network the error says so', async (t) => {
   const to = path.join(await temporaryFolder(t), 'file');
   const url = 'http://127.0.0.1:1/x';
   await assert.rejects(downloadFile({ url, to, retries: 1, ...fast }), (error: Error) => {
     assert.ok(error instanceof DataError);
-    assert.match(error.message, /no connection|keeps breaking off/);
+    assert.match(error.message, /no connection|failed repeatedly/);
     assert.match(error.message, /2 attempts/);
     return true;
   });
@@ -209,7 +209,7 @@ test('a silent connection counts as dropped', async (t) => {
   assert.equal(requests, 2);
 });
 
-test('an abort stops it, keeps the part, and the next call goes on', async (t) => {
+test('an abort keeps the partial file, and the next call resumes', async (t) => {
   const ranges: (string | undefined)[] = [];
   const url = await serve(t, (request, response) => {
     ranges.push(request.headers.range);
@@ -230,7 +230,9 @@ test('an abort stops it, keeps the part, and the next call goes on', async (t) =
   assert.deepEqual(await readFile(to), body);
 });
 
-test('a full disk says so', { skip: process.platform !== 'linux' && 'needs /dev/full' }, async (t) => {
+test('a full disk is named in the error', {
+  skip: process.platform !== 'linux' && 'needs /dev/full',
+}, async (t) => {
   const url = await serve(t, (_, response) => response.end(body));
   const to = path.join(await temporaryFolder(t), 'file');
   await symlink('/dev/full', `${to}.part`);
@@ -241,7 +243,7 @@ test('a full disk says so', { skip: process.platform !== 'linux' && 'needs /dev/
   });
 });
 
-test('a folder that does not exist, and an address that is none', async (t) => {
+test('a folder that does not exist and addresses that are not valid', async (t) => {
   const url = await serve(t, (_, response) => response.end(body));
   const to = path.join(await temporaryFolder(t), 'no', 'file');
   await assert.rejects(downloadFile({ url, to, ...fast }), /ENOENT/);
@@ -249,7 +251,7 @@ test('a folder that does not exist, and an address that is none', async (t) => {
   await assert.rejects(downloadFile({ url: 'file:///etc/hosts', to }), UsageError);
 });
 
-test('the rate is that of the last seconds', () => {
+test('the rate is the average of the last seconds', () => {
   const meter = new RateMeter(5000);
   meter.restart(1000, 0);
   assert.equal(meter.rate(1000, 0), 0);

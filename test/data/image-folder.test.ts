@@ -22,7 +22,7 @@ async function png(label: number, seed: number): Promise<Buffer> {
     .toBuffer();
 }
 
-/** Writes files by path below a new folder. */
+/** Creates a temporary folder with the given files, keyed by relative path. */
 async function folderOf(t: TestContext, files: Readonly<Record<string, Uint8Array | string>>) {
   const root = await temporaryFolder(t);
   for (const [name, bytes] of Object.entries(files)) {
@@ -47,7 +47,7 @@ async function readAll(set: ImageFolder, substitute?: boolean) {
 const refuses = (work: Promise<unknown>, words: RegExp, Kind: new (...args: never[]) => Error = DataError) =>
   assert.rejects(work, (error) => error instanceof Kind && words.test(error.message));
 
-test('classes are subfolders, in order; hidden and other files are passed over', async (t) => {
+test('classes are subfolders, sorted; hidden and other files are skipped', async (t) => {
   const files = [await png(0, 0), await png(1, 1), await png(2, 2), await png(3, 3)] as const;
   const root = await folderOf(t, {
     'zebra/2.PNG': files[3],
@@ -64,7 +64,7 @@ test('classes are subfolders, in order; hidden and other files are passed over',
   assert.deepEqual([...set.labels], [0, 0, 0, 1]);
   assert.match(
     set.describe(),
-    /^4 images of 2 classes in .*; 1 file that is no image was passed over \(\.txt\)$/,
+    /^4 images of 2 classes in .*; 1 file that is not an image was skipped \(\.txt\)$/,
   );
   const { labels, image } = await readAll(set);
   assert.deepEqual(labels, [0, 0, 0, 1]);
@@ -74,7 +74,7 @@ test('classes are subfolders, in order; hidden and other files are passed over',
   await refuses(set.readMany([4], new Uint8Array(SIZE), new Int32Array(1)), /no image 4/, UsageError);
 });
 
-test('links to images and to class folders are followed, and loops of links end', async (t) => {
+test('links to images and to class folders are followed, cycles are not', async (t) => {
   const outside = await folderOf(t, { 'c.png': await png(0, 1), 'deep/d.png': await png(0, 2) });
   const root = await folderOf(t, { 'a/1.png': await png(0, 0), 'b/1.png': await png(1, 0) });
   await symlink(path.join(outside, 'c.png'), path.join(root, 'a', 'out.png'));
@@ -82,7 +82,7 @@ test('links to images and to class folders are followed, and loops of links end'
   await symlink(path.join(root, 'gone'), path.join(root, 'a', 'gone.png'));
   await symlink('self.png', path.join(root, 'a', 'self.png'));
   await symlink(outside, path.join(root, 'd'));
-  // To itself, to a folder above, and back and forth.
+  // A link to its own folder, to a parent, and two folders linked to each other.
   await symlink('.', path.join(root, 'a', 'here'));
   await symlink(root, path.join(root, 'b', 'loop'));
   await symlink(path.join(root, 'd'), path.join(outside, 'deep', 'back'));
@@ -90,7 +90,7 @@ test('links to images and to class folders are followed, and loops of links end'
   assert.deepEqual(set.classes, ['a', 'b', 'd']);
   const of = (label: number) => set.labels.filter((own) => own === label).length;
   assert.deepEqual([of(0), of(1), of(2)], [3, 1, 2]);
-  assert.match(set.describe(), /2 links lead nowhere; 3 links to folders above were not followed$/);
+  assert.match(set.describe(), /2 links are broken; 3 links to parent folders were not followed$/);
   assert.equal((await readAll(set)).labels.length, 6);
   const own = await ImageFolder.open({ root, side: SIDE, followLinks: false });
   assert.deepEqual([...own.classes], ['a', 'b']);
@@ -98,13 +98,13 @@ test('links to images and to class folders are followed, and loops of links end'
   assert.match(own.describe(), /2 links that lead out of the folder were not followed/);
 });
 
-test('a pipe that is called like an image is passed over instead of waited for', async (t) => {
+test('a pipe with the name of an image is skipped and does not block', async (t) => {
   const root = await folderOf(t, { 'a/1.png': await png(0, 0) });
   execFileSync('mkfifo', [path.join(root, 'a', '2.png')]);
   assert.equal((await ImageFolder.open({ root, side: SIDE })).length, 1);
 });
 
-test('names that systems write as one character or as two are one class', async (t) => {
+test('composed and decomposed forms of a name are one class', async (t) => {
   const image = await png(0, 0);
   const [one, two] = ['caf\u00e9', 'cafe\u0301'];
   const root = await folderOf(t, {
@@ -119,7 +119,7 @@ test('names that systems write as one character or as two are one class', async 
   assert.deepEqual([...val.labels], [0, 0]);
 });
 
-test('test images may lie in val, valid, validation or test, in any case', async (t) => {
+test('test images may be in val, valid, validation or test, in upper or lower case', async (t) => {
   const image = await png(0, 0);
   for (const name of ['val', 'valid', 'validation', 'test', 'Val']) {
     const root = await folderOf(t, { 'Train/a/1.png': image, [`${name}/a/1.png`]: image });
@@ -131,7 +131,7 @@ test('test images may lie in val, valid, validation or test, in any case', async
   await refuses(ImageFolder.openSplit({ root, train: false }), /no test images.*valid/);
 });
 
-test('files are what their first bytes say, and those of other kinds are told', async (t) => {
+test('formats are detected from the first bytes; other files are reported', async (t) => {
   const image = await png(0, 0);
   const root = await folderOf(t, {
     'a/1.bmp': image,
@@ -147,7 +147,7 @@ test('files are what their first bytes say, and those of other kinds are told', 
   const set = await ImageFolder.open({ root, side: SIDE, substitute: false });
   assert.match(
     set.describe(),
-    /^6 images .*; 3 files that are no images were passed over \(\.heic, \.svg, no ending\)$/,
+    /^6 images .*; 3 files that are not images were skipped \(\.heic, \.svg, no extension\)$/,
   );
   const { labels, image: at } = await readAll(set);
   assert.deepEqual(labels, [0, 0, 0, 0, 0, UNREADABLE]);
@@ -155,7 +155,7 @@ test('files are what their first bytes say, and those of other kinds are told', 
   assert.match(set.summary()!, /8\.jpg: .*an SVG drawing/);
 });
 
-test('control characters in names are shown, not obeyed', async (t) => {
+test('control characters in names are escaped', async (t) => {
   const name = 'c\u001b]0;x\u0007\u009b31m\u202eat\nX';
   const root = await folderOf(t, { [`${name}/1\r.png`]: await png(0, 0), [`${name}/2\u001b.png`]: 'x' });
   const set = await ImageFolder.open({ root, side: SIDE, substitute: false });
@@ -169,7 +169,7 @@ test('control characters in names are shown, not obeyed', async (t) => {
   );
 });
 
-test('splits share the classes of the training images, and their names', async (t) => {
+test('both splits have the classes and names of the training images', async (t) => {
   const image = await png(0, 0);
   const root = await folderOf(t, {
     'train/n001/1.png': image,
@@ -182,10 +182,10 @@ test('splits share the classes of the training images, and their names', async (
   assert.deepEqual(val.classes, ['tench, Tinca tinca', 'n002', 'shark']);
   assert.deepEqual([...val.labels], [2]);
   await mkdir(path.join(root, 'val', 'n009'));
-  await refuses(ImageFolder.openSplit({ root, train: false }), /n009 is no class of the training images/);
+  await refuses(ImageFolder.openSplit({ root, train: false }), /n009 is not a class of the training images/);
 });
 
-test('folders that hold no classes or no images are refused with what was expected', async (t) => {
+test('folders without classes or images are refused with the expected layout', async (t) => {
   const root = await folderOf(t, { 'a/1.png': await png(0, 0), 'b/x.txt': '' });
   await refuses(ImageFolder.open({ root }), /class without images: b/);
   await refuses(ImageFolder.open({ root: path.join(root, 'a') }), /has no classes/);
@@ -194,7 +194,7 @@ test('folders that hold no classes or no images are refused with what was expect
   await refuses(ImageFolder.open({ root, side: 0 }), /side of 0/, UsageError);
 });
 
-test('a broken file is named, and the next one takes its place, or it is marked', async (t) => {
+test('a damaged file is reported and replaced by the next one, or labelled UNREADABLE', async (t) => {
   const whole = await png(0, 0);
   const root = await folderOf(t, {
     'a/1.png': whole,
@@ -212,7 +212,7 @@ test('a broken file is named, and the next one takes its place, or it is marked'
   ]);
   assert.match(
     set.summary()!,
-    /^2 files could not be decoded .*took the place.*\n.*a\/2\.png: .*\n.*a\/3\.png: /,
+    /^2 files could not be decoded .*replaced by the next.*\n.*a\/2\.png: .*\n.*a\/3\.png: /,
   );
   const marked = await ImageFolder.open({ root, side: SIDE, substitute: false });
   assert.deepEqual((await readAll(marked)).labels, [0, UNREADABLE, UNREADABLE, 1]);
@@ -220,7 +220,7 @@ test('a broken file is named, and the next one takes its place, or it is marked'
   for await (const batch of last.batches(0)) assert.deepEqual([...batch.labels], [1, UNREADABLE]);
 });
 
-test('too many broken files, or nothing else, end the work', async (t) => {
+test('too many damaged files, or only damaged ones, are an error', async (t) => {
   const few = await folderOf(t, { 'a/1.png': 'x', 'a/2.png': 'y' });
   await refuses(readAll(await ImageFolder.open({ root: few, side: SIDE })), /too many images/);
   const names = Array.from({ length: 30 }, (_, i) => `a/${i}.png`);
@@ -228,11 +228,11 @@ test('too many broken files, or nothing else, end the work', async (t) => {
   const many = (broken: number) =>
     folderOf(t, Object.fromEntries(names.map((name, i) => [name, i < broken ? 'x' : whole])));
   const set = await ImageFolder.open({ root: await many(11), side: SIDE });
-  await refuses(readAll(set), /too many.*at most 10 broken files of 30; got 11/);
+  await refuses(readAll(set), /too many.*at most 10 damaged files of 30; got 11/);
   await readAll(await ImageFolder.open({ root: await many(10), side: SIDE }));
 });
 
-test('a loader gives the same batches whatever it prefetches, and refuses worker threads', async (t) => {
+test('a loader yields the same batches for any prefetch, and refuses worker threads', async (t) => {
   const files = await Promise.all(Array.from({ length: 9 }, (_, i) => png(i, i)));
   const root = await folderOf(t, Object.fromEntries(files.map((file, i) => [`${i % 3}/${i}.png`, file])));
   const set = await ImageFolder.open({ root, side: SIDE });
@@ -246,7 +246,7 @@ test('a loader gives the same batches whatever it prefetches, and refuses worker
   assert.throws(() => new DataLoader(set, { workers: 2 }), /no workerSpec/);
 });
 
-test('decoded images are kept, used again, and completed after an interruption', async (t) => {
+test('decoded images are cached, reused, and completed after an interruption', async (t) => {
   const files = await Promise.all(Array.from({ length: 6 }, (_, i) => png(i, i)));
   const root = await folderOf(t, Object.fromEntries(files.map((file, i) => [`a/${i}.png`, file])));
   const cache = await temporaryFolder(t);
@@ -257,7 +257,7 @@ test('decoded images are kept, used again, and completed after an interruption',
   await first.close();
   const second = await open();
   assert.equal(second.cachedImages, 2);
-  // Empty files of the same length: only the cache can give these images now.
+  // Overwrite the files with zeros: now only the cache has these images.
   const { size } = await stat(path.join(root, 'a/4.png'));
   await writeFile(path.join(root, 'a/4.png'), new Uint8Array(size));
   const again = new Uint8Array(SIZE);
@@ -268,13 +268,13 @@ test('decoded images are kept, used again, and completed after an interruption',
   assert.deepEqual((await readAll(second)).image(5), await decodeSquare(files[5]!, SIDE));
   assert.equal(second.summary(), undefined);
   await second.close();
-  // Another file makes another data set, which the old images do not fit.
+  // One more file makes another data set with another cache.
   await truncate(path.join(root, 'a/0.png'), 1);
   assert.equal((await open()).cachedImages, undefined);
   assert.equal((await readdir(cache)).length, 2);
 });
 
-test('images on disk are marked now and then, so that a process that is killed loses few', async (t) => {
+test('cached images are marked regularly, so that a killed process loses few', async (t) => {
   const file = ImageCache.place(await temporaryFolder(t), 'f'.repeat(64), { side: 1, orientation: 'exif' });
   const cache = await ImageCache.open(file, 300, 3);
   for (let i = 0; i < 300; i++) await cache.write(299 - i, Uint8Array.of(i, 1, 2));

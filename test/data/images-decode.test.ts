@@ -15,7 +15,7 @@ const drawn = async (width: number, height: number) => encoder(await drawImage(3
 describe('decodeSquare', () => {
   for (const { name, file, square } of imageCases)
     it(`agrees with PIL and torchvision: ${name}`, async () => {
-      // These were made without turning.
+      // The expected values were made without rotation.
       const got = await decodeSquare(file, imageFixture.side, undefined, 'stored');
       assert.equal(got.length, square.length);
       let [sum, most] = [0, 0];
@@ -46,13 +46,13 @@ describe('decodeSquare', () => {
       for (const grey of [false, true]) {
         const drawing = (await drawn(300 + 7 * i, 260)).toColourspace(grey ? 'b-w' : 'srgb');
         const jpeg = await drawing.jpeg(options).toBuffer();
-        // Sharp decodes both the JPEG, here, and the PNG, there.
+        // Sharp decodes the PNG made from the JPEG's pixels.
         const png = await sharp(jpeg).png().toBuffer();
         for (const side of [256, 100]) {
           const [got, want] = [await decodeSquare(jpeg, side), await decodeSquare(png, side)];
           assert.ok(Buffer.compare(got, want) === 0, `${JSON.stringify(options)} ${grey} ${side}`);
         }
-        // Cut short it goes to sharp, which may forgive the end of a file.
+        // A truncated file goes to sharp, which may accept a missing end.
         await assert.rejects(decodeSquare(jpeg.subarray(0, jpeg.length / 2), 256), DataError);
       }
   });
@@ -67,12 +67,12 @@ describe('decodeSquare', () => {
     ] as const) {
       const [got, whole] = [await decodeSquare(large, side), await decodeSquare(png, side)];
       const off = whole.reduce((sum, value, i) => sum + Math.abs(value - got[i]!), 0) / whole.length;
-      // Not far from an image that was decoded as a whole, and not the same.
+      // Close to the image decoded at full size, but not equal.
       assert.ok(most === 0 ? off === 0 : off > 0 && off < most, `${side}: ${off}`);
     }
   });
 
-  it('keeps images apart that are decoded at the same time', async () => {
+  it('does not mix images that are decoded at the same time', async () => {
     const files = await Promise.all(
       [0, 1, 2, 3, 4, 5].map(async (i) =>
         i % 2 === 0
@@ -81,7 +81,7 @@ describe('decodeSquare', () => {
       ),
     );
     const alone = [];
-    // A size that the vectors scale, whose memory all images share.
+    // A size for the SIMD code, whose memory all images share.
     for (const file of files) alone.push(await decodeSquare(file, 200));
     assert.deepEqual(await Promise.all(files.map((file) => decodeSquare(file, 200))), alone);
   });
@@ -112,7 +112,7 @@ describe('decodeSquare', () => {
     }
   });
 
-  it('leaves the numbers of an image with a colour profile as they are', async () => {
+  it('ignores colour profiles', async () => {
     const red = { data: new Uint8Array(3 * 64).map((_, i) => (i % 3 === 0 ? 220 : 30)), width: 8, height: 8 };
     const bytes = await encoder(red).withIccProfile('p3').png().toBuffer();
     const stored = await sharp(bytes, { ignoreIcc: true }).raw().toBuffer();
@@ -121,7 +121,7 @@ describe('decodeSquare', () => {
     assert.deepEqual([got[0], got[64], got[128]], [...stored.subarray(0, 3)]);
   });
 
-  it('scales with vectors as it does without them', () => {
+  it('scales with SIMD as it does without', () => {
     const generator = new Generator(5);
     for (const [width, height, side] of [
       [60, 45, 32],
@@ -140,9 +140,9 @@ describe('decodeSquare', () => {
       shrinkToSquare(room, size, side, fast);
       shrinkToSquare(plain, size, side, exact);
       const most = Math.max(...fast.map((value, i) => Math.abs(value - exact[i]!)));
-      // Weights of 8 bits against 22, twice.
+      // Rounding of 8-bit against 22-bit weights, in two passes.
       assert.ok(most <= 2, `${width} × ${height}: ${most}`);
-      // An even colour stays what it is, to the bit.
+      // A uniform colour does not change.
       for (const pixels of [roomForPixels(size, side), plain]) {
         pixels.fill(0xff8001);
         shrinkToSquare(pixels, size, side, fast);
@@ -152,7 +152,7 @@ describe('decodeSquare', () => {
     }
   });
 
-  it('finds the size of a JPEG where a decoder finds it', async () => {
+  it('reads the same size from a JPEG header as a decoder', async () => {
     for (const options of [{}, { progressive: true }, { quality: 100, chromaSubsampling: '4:4:4' }]) {
       const bytes = await (await drawn(123, 45)).withMetadata().jpeg(options).toBuffer();
       assert.deepEqual(jpegHeader(bytes), { width: 123, height: 45, components: 3 });
@@ -162,14 +162,14 @@ describe('decodeSquare', () => {
     const cmyk = await (await drawn(12, 34)).toColourspace('cmyk').jpeg().toBuffer();
     assert.equal(jpegHeader(cmyk)?.components, 4);
     assert.equal(jpegHeader(await (await drawn(12, 34)).png().toBuffer()), undefined);
-    // No cut of the file is a crash or a wrong size.
+    // A file truncated anywhere gives no crash and no wrong size.
     for (let end = 0; end < 200; end++) {
       const header = jpegHeader(grey.subarray(0, end));
       assert.ok(header === undefined || header.width === 12, `${end}`);
     }
   });
 
-  it('says what is wrong with a file', async () => {
+  it('describes what is wrong with a file', async () => {
     const whole = await (await drawn(400, 300)).jpeg().toBuffer();
     const png = await (await drawn(400, 300)).png().toBuffer();
     const says = (bytes: Uint8Array, words: RegExp) =>
@@ -194,6 +194,6 @@ describe('decodeSquare', () => {
     );
     const frame = liar.indexOf(Buffer.of(0xff, 0xc0));
     for (const at of [frame + 5, frame + 7]) liar.writeUInt16BE(8000, at);
-    await says(liar, /the image is not whole.*8000 × 8000/);
+    await says(liar, /the image is truncated.*8000 × 8000/);
   });
 });

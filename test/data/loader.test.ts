@@ -69,7 +69,7 @@ for (const workers of [0, 2]) {
     assert.deepEqual(await collect(new DataLoader(set, options).batches(3, 5)), []);
   });
 
-  test(`an error surfaces at its batch, after the good ones (workers: ${workers})`, async () => {
+  test(`an error is thrown at its batch, after the good ones (workers: ${workers})`, async () => {
     const loader = new DataLoader(openCounting({ length: 20, bad: 9 }), { batchSize: 4, workers });
     const seen: number[] = [];
     const run = async () => {
@@ -83,7 +83,7 @@ for (const workers of [0, 2]) {
     assert.deepEqual(seen, [0, 1]);
   });
 
-  test(`leaving early ends the work (workers: ${workers})`, async () => {
+  test(`breaking out of the loop stops reading and ends the threads (workers: ${workers})`, async () => {
     const beat = new SharedArrayBuffer(4);
     const set = openCounting({ length: 1000, beat });
     for await (const batch of new DataLoader(set, { batchSize: 2, workers }).batches(0)) {
@@ -92,13 +92,13 @@ for (const workers of [0, 2]) {
     }
     const [beats, reads] = [new Int32Array(beat)[0], set.reads.length];
     await delay(30);
-    assert.equal(new Int32Array(beat)[0], beats, 'the threads are gone');
+    assert.equal(new Int32Array(beat)[0], beats, 'the threads have ended');
     assert.equal(set.reads.length, reads);
     assert.ok(reads <= 8, `${reads} images read ahead`);
   });
 }
 
-test('for await over the loader gives tensors and counts the epochs', async () => {
+test('for await over the loader yields tensors and counts epochs', async () => {
   const options = { batchSize: 4, shuffle: true, transform: transforms.toTensor() };
   const loader = new DataLoader(openCounting({ length: 12 }), options);
   for (const epoch of [0, 1]) {
@@ -118,7 +118,7 @@ test('for await over the loader gives tensors and counts the epochs', async () =
   assert.notDeepEqual(first, second);
 });
 
-test('workers and prefetch never change a byte', async () => {
+test('workers and prefetch do not change the batches', async () => {
   const set = new Subset(await Shapes10.open({ train: true, length: 60 }), [...Array(50).keys()].reverse());
   const runs: Batch[][] = [];
   for (const options of [{}, { prefetch: 0 }, { prefetch: 5 }, { workers: 1 }, { workers: 3, prefetch: 1 }]) {
@@ -132,7 +132,7 @@ test('prefetch assembles while the consumer waits for something else', async () 
   const batches = new DataLoader(set, { batchSize: 2, prefetch: 3 }).batches(0);
   await batches.next();
   await delay(20);
-  // The first image of a set is read once more, to see that it is of bytes.
+  // The first image of a data set is read twice, to check that it has bytes.
   assert.equal(set.reads.length, 1 + 2 + 3 * 2);
   await batches.return();
   const lazy = openCounting({ length: 20 });
@@ -143,14 +143,14 @@ test('prefetch assembles while the consumer waits for something else', async () 
   await one.return();
 });
 
-test('a set that a worker cannot open says why', async () => {
+test('if a worker cannot open the data set, the error says why', async () => {
   const set: Dataset = {
     ...openCounting({ length: 8 }),
     workerSpec: countingSpec({ length: 8, closed: true }),
   };
   await assert.rejects(collect(new DataLoader(set, { workers: 1 }).batches(0)), (error: Error) => {
     assert.ok(error instanceof DataError);
-    assert.match(error.message, /the set is closed. Next: come back later/);
+    assert.match(error.message, /the set is closed. Next: try again later/);
     return true;
   });
   const lost: Dataset = { ...set, workerSpec: { ...set.workerSpec!, export: 'nothing' } };
@@ -165,7 +165,7 @@ test('a set that a worker cannot open says why', async () => {
   await assert.rejects(collect(new DataLoader(nowhere, { workers: 1 }).batches(0)), /Cannot find module/);
 });
 
-test('a worker that dies is an error, not a wait without end', async () => {
+test('a worker that exits is an error, not an endless wait', async () => {
   const loader = new DataLoader(openCounting({ length: 12, deadly: 5 }), { workers: 1, prefetch: 1 });
   const seen: number[] = [];
   const run = async () => {
@@ -175,7 +175,7 @@ test('a worker that dies is an error, not a wait without end', async () => {
   assert.deepEqual(seen, [0, 1, 2, 3, 4]);
 });
 
-test('a forgotten iterator does not keep the process alive', () => {
+test('an iterator that is not finished does not keep the process alive', () => {
   const loader = new URL('../../src/data/loader.js', import.meta.url);
   const fixtures = new URL('./worker-fixtures.js', import.meta.url);
   const code = `
@@ -214,7 +214,7 @@ test('bad options are usage errors', () => {
   assert.throws(() => loader.batches(0, -1), UsageError);
 });
 
-test('a subset is a view in the order of its list', () => {
+test('a subset is a view in the order of its indices', () => {
   const set = openCounting({ length: 10, withSpec: false });
   const view = new Subset(set, [7, 2, 2]);
   const into = new Uint8Array(4);

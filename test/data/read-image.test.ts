@@ -17,7 +17,7 @@ const pixels = (width: number, height: number): Uint8Array =>
 const raw = (width: number, height: number) =>
   sharp(pixels(width, height), { raw: { width, height, channels: 3 } });
 
-test('the middle square, plane after plane', async (t) => {
+test('the centre square, as planes', async (t) => {
   const folder = await temporaryFolder(t);
   const file = path.join(folder, 'odd [name] 猫.png');
   await raw(8, 4).png().toFile(path.join(folder, 'a.png'));
@@ -29,7 +29,7 @@ test('the middle square, plane after plane', async (t) => {
   assert.ok(data.subarray(32).every((value) => value === 7));
 });
 
-test('grey, sixteen-bit, transparent and turned images', async (t) => {
+test('grey, 16-bit, transparent and rotated images', async (t) => {
   const folder = await temporaryFolder(t);
   const file = (name: string) => path.join(folder, name);
   await sharp(Uint8Array.of(0, 10, 20, 30), { raw: { width: 2, height: 2, channels: 1 } })
@@ -43,15 +43,15 @@ test('grey, sixteen-bit, transparent and turned images', async (t) => {
   await sharp({ create: { width: 3, height: 3, channels: 4, background: { r: 0, g: 0, b: 0, alpha: 0 } } })
     .png()
     .toFile(file('clear.png'));
-  // What a transparent image is made of counts, not what would be seen through it.
+  // Alpha is dropped, not blended.
   assert.ok((await readImage(file('clear.png'))).data.every((value) => value === 0));
-  // Orientation 6: upright, the first row is the first column as it was stored, from below.
+  // Orientation 6: the first upright row is the first stored column, from bottom to top.
   await raw(4, 4).withMetadata({ orientation: 6 }).png().toFile(file('turned.png'));
   const turned = await readImage(file('turned.png'));
   assert.deepEqual([...turned.data.subarray(16, 20)], [30, 20, 10, 0]);
 });
 
-test('what is not an image is refused by name', async (t) => {
+test('files that are not images are refused, by name', async (t) => {
   const folder = await temporaryFolder(t);
   const file = (name: string) => path.join(folder, name);
   await writeFile(file('text.png'), 'this is not an image');
@@ -84,7 +84,7 @@ test('a huge image is refused before it is decoded', async (t) => {
   await assert.rejects(readImage(file), /huge\.png is too large.*67,108,864 pixels; got 9000 × 9000/);
 });
 
-test('a square of the size that is asked for, smaller or larger than the image', async (t) => {
+test('a square of the requested side, smaller or larger than the image', async (t) => {
   const file = path.join(await temporaryFolder(t), 'a.png');
   await raw(8, 6).png().toFile(file);
   for (const side of [4, 6, 30]) {

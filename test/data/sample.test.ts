@@ -4,7 +4,7 @@ import type { Dataset } from '../../src/data/dataset.js';
 import { describeSample, sampleOf, spreadOrder } from '../../src/data/sample.js';
 import { Shapes10 } from '../../src/data/shapes10/shapes10.js';
 
-/** Images of one pixel that holds their number, sorted by class as in folders. */
+/** Images of one pixel with the image's index, sorted by class as in folders; `sizes` are images per class. */
 function sorted(...sizes: number[]): Dataset {
   const labels = Int32Array.from(sizes.flatMap((size, label) => new Array<number>(size).fill(label)));
   return {
@@ -26,11 +26,11 @@ const count = (labels: ArrayLike<number>, classes: number): number[] => {
   return counts;
 };
 
-test('a sample has each class in its share, whatever the order of the files', () => {
+test('a sample is stratified, whatever the order of the files', () => {
   const set = sorted(1000, 200);
   const [a, b] = count(sampleOf(set, 300).labels!, 2) as [number, number];
   assert.ok(Math.abs(a - 250) <= 1 && a + b === 300, `${a} and ${b}`);
-  // Every beginning is such a sample, so that a part of it is one too.
+  // Every prefix is stratified too.
   const { labels } = sampleOf(set, 1200);
   for (const n of [12, 60, 240, 600]) {
     const [first] = count(labels!.subarray(0, n), 2);
@@ -38,7 +38,7 @@ test('a sample has each class in its share, whatever the order of the files', ()
   }
 });
 
-test('equal classes have equal parts, and each image comes once', () => {
+test('classes of equal size have equal shares, and each image occurs once', () => {
   const set = sorted(...new Array<number>(10).fill(50));
   assert.deepEqual(count(sampleOf(set, 100).labels!, 10), new Array(10).fill(10));
   const order = spreadOrder(set.length, set.labels);
@@ -46,12 +46,12 @@ test('equal classes have equal parts, and each image comes once', () => {
     [...order].sort((x, y) => x - y),
     Array.from({ length: 500 }, (_, i) => i),
   );
-  // Not the first of each class.
+  // Not simply the first images of each class.
   assert.ok([...order.subarray(0, 10)].some((index) => index % 50 > 10));
 });
 
-test('rare classes are neither always there nor never', () => {
-  // One large class and 99 of one image: a sample of 100 is nearly all of the large one.
+test('rare classes are neither always nor never included', () => {
+  // One large class and 99 classes of one image: most of a sample of 100 is from the large class.
   const seen = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((seed) => {
     const { labels } = sampleOf(sorted(10_000, ...new Array<number>(99).fill(1)), 100, seed);
     return 100 - count(labels!, 100)[0]!;
@@ -60,7 +60,7 @@ test('rare classes are neither always there nor never', () => {
   assert.ok(total >= 1 && total <= 40, String(seen));
 });
 
-test('the sample depends on labels and seed alone, and needs no labels', () => {
+test('the sample depends only on labels and seed, and works without labels', () => {
   const set = sorted(30, 30);
   assert.deepEqual([...sampleOf(set, 20).labels!], [...sampleOf(sorted(30, 30), 20).labels!]);
   assert.notDeepEqual([...spreadOrder(60, set.labels, 1)], [...spreadOrder(60, set.labels, 0)]);
@@ -70,13 +70,13 @@ test('the sample depends on labels and seed alone, and needs no labels', () => {
   assert.equal(sampleOf(set, 1000).length, 60);
 });
 
-test('the built-in sets tell their labels without reading', async () => {
+test('the built-in data sets know their labels without reading', async () => {
   const set = await Shapes10.open({ train: false, length: 40 });
   const read = Array.from({ length: 40 }, (_, i) => set.read(i, new Uint8Array(3072), 0));
   assert.deepEqual([...set.labels], read);
 });
 
-test('a sample is called one', () => {
+test('describeSample', () => {
   assert.equal(describeSample(100, undefined), undefined);
   assert.equal(
     describeSample(1000, 10_000),

@@ -22,7 +22,7 @@ test('has the usual lengths, ten classes and 3×32×32 images', async () => {
   assert.equal(train.describe(), 'Shapes10 train: 10,000 images drawn by code, seed 0');
 });
 
-test('an image depends on seed, split and index, and not on the order of reading or the length', async () => {
+test('an image depends on seed, split and index, not on the order of reading or the length', async () => {
   const indices = [3, 0, 77, 12];
   const first = await images({ train: true }, indices);
   const again = await images({ train: true, length: 100 }, indices.toReversed());
@@ -35,7 +35,7 @@ test('an image depends on seed, split and index, and not on the order of reading
   }
 });
 
-test('the images stay what they are from version to version', async () => {
+test('the images do not change between versions', async () => {
   const hash = createHash('sha256');
   const set = await Shapes10.open({ train: true, length: 200 });
   const into = new Uint8Array(3072);
@@ -65,13 +65,13 @@ test('images have contrast and differ in all channels', async () => {
   }
 });
 
-test('classes can be learned: the nearest of few neighbours in a coarse view beats chance', async () => {
-  // Not a model, only a sign that labels and images belong together: same class and seed, pixels correlate.
+test('classes can be learned: a nearest neighbour on radial profiles beats chance', async () => {
+  // No model, only a check that labels and images belong together.
   const set = await Shapes10.open({ train: true, length: 3000 });
   const view = (index: number): [number, Float32Array] => {
     const into = new Uint8Array(3072);
     const label = set.read(index, into, 0);
-    // Radial profile of the distance from the border's colour, around the centre of mass of that distance.
+    // Radial profile of the colour distance to the border, around the centre of mass of that distance.
     const ground = [0, 1, 2].map((c) => {
       let sum = 0;
       for (let k = 0; k < 32; k++) sum += into[c * 1024 + k]! + into[c * 1024 + 992 + k]!;

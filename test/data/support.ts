@@ -6,14 +6,14 @@ import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
 
-/** A fresh folder that goes away with the test. */
+/** Creates a temporary folder that is deleted after the test. */
 export async function temporaryFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(path.join(tmpdir(), 'paperweight-test-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   return folder;
 }
 
-/** A server on this machine that ends with the test; returns its address. */
+/** Starts a local server that is closed after the test. @returns its address */
 export async function serve(t: TestContext, listener: RequestListener): Promise<string> {
   const server = createServer(listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -28,7 +28,7 @@ export interface TarEntry {
   name: string;
   data?: Uint8Array;
   type?: string;
-  /** Written to the header in place of the data's length. */
+  /** Size in the header; default: the length of the data. */
   size?: number;
   magic?: string;
   prefix?: string;
@@ -55,7 +55,7 @@ function header({
   return block;
 }
 
-/** A tar archive, not yet compressed. */
+/** An uncompressed tar archive. */
 export function tar(entries: TarEntry[], end = 1024): Buffer {
   const blocks: Buffer[] = [];
   for (const entry of entries) {
@@ -69,7 +69,7 @@ export function tarGz(entries: TarEntry[], end?: number): Buffer {
   return gzipSync(tar(entries, end));
 }
 
-/** CIFAR-10 records: image i has label i % 10 and bytes that tell images and channels apart. */
+/** CIFAR-10 records: image i has label i % 10 and bytes that differ between images and channels. */
 export function cifarRecords(count: number, first = 0): Buffer {
   const bytes = Buffer.alloc(count * 3073);
   for (let i = 0; i < count; i++) {

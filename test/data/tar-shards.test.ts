@@ -15,7 +15,7 @@ const image = async (seed: number): Promise<Buffer> =>
     .toBuffer();
 const label = (n: number): Buffer => Buffer.from(`${n}\n`);
 
-test('images in archives have the labels beside them, and the index is kept', async (t) => {
+test('images in archives have the labels of their .cls files, and the index is cached', async (t) => {
   const root = await temporaryFolder(t);
   const [a, b, c] = [await image(0), await image(1), await image(2)];
   const long = `${'long-name-'.repeat(12)}x.jpg`;
@@ -66,7 +66,7 @@ test('images in archives have the labels beside them, and the index is kept', as
   await writeFile(index, kept.replace('"./000001.jpg"', '"./renamed.jpg"'));
   const before = await set.fingerprint();
   const again = await ImageFolder.openSplit({ root, train: true, side: SIDE });
-  assert.notEqual(await again.fingerprint(), before, 'the kept index was used');
+  assert.notEqual(await again.fingerprint(), before, 'the cached index was used');
   await writeFile(
     path.join(root, 'train/a.tar'),
     tar([
@@ -74,10 +74,10 @@ test('images in archives have the labels beside them, and the index is kept', as
       { name: '9.cls', data: label(0) },
     ]),
   );
-  assert.equal((await ImageFolder.openSplit({ root, train: true, side: SIDE })).length, 2, 'made anew');
+  assert.equal((await ImageFolder.openSplit({ root, train: true, side: SIDE })).length, 2, 'index rebuilt');
 });
 
-test('archives that are broken or lack a label are named', async (t) => {
+test('errors name archives that are damaged or lack a label', async (t) => {
   const root = await temporaryFolder(t);
   const file = path.join(root, 'x.tar');
   const refused = async (bytes: Uint8Array, words: RegExp) => {
@@ -92,8 +92,8 @@ test('archives that are broken or lack a label are named', async (t) => {
     { name: '1.jpg', data: a },
     { name: '1.cls', data: label(0) },
   ]);
-  await refused(whole.subarray(0, 600), /x\.tar cannot be read.*end inside 1\.jpg/);
-  await refused(whole.subarray(0, whole.length - 1024), /without the closing blocks/);
+  await refused(whole.subarray(0, 600), /x\.tar cannot be read.*ends inside 1\.jpg/);
+  await refused(whole.subarray(0, whole.length - 1024), /without the end-of-archive blocks/);
   const flipped = Buffer.from(whole);
   flipped[3]! ^= 1;
   await refused(flipped, /wrong checksum at byte 0/);
@@ -103,7 +103,7 @@ test('archives that are broken or lack a label are named', async (t) => {
       { name: '1.jpg', data: a },
       { name: '1.cls', data: Buffer.from('cat') },
     ]),
-    /is no label.*"cat"/,
+    /is not a label.*"cat"/,
   );
-  await refused(tar([{ name: 'readme.txt', data: a }]), /holds no images/);
+  await refused(tar([{ name: 'readme.txt', data: a }]), /has no images/);
 });

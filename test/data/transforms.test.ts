@@ -17,7 +17,7 @@ const context = (seed = 0) => ({ generator: new Generator(seed) });
 const bytes = (data: readonly number[], shape: readonly number[]): Tensor =>
   tensor(Uint8Array.from(data), { shape });
 
-/** What a node was made with, by name of operation, without leaves. */
+/** Names of the operations of a node's graph, without leaves. */
 const operations = (x: Tensor): string[] =>
   buildGraph([x.node], [])
     .graph.nodes.map((node) => node.op)
@@ -27,7 +27,7 @@ describe('transforms', () => {
   for (const given of transformCases)
     it(`agree with torchvision: ${given.name}`, () => checkTransform(referenceDevice(), given));
 
-  it('make few nodes: resize, toTensor and normalize share their scaling', async () => {
+  it('create few nodes: resize, toTensor and normalize share their scaling', async () => {
     const transform = transforms.compose([
       transforms.resize(8),
       transforms.toTensor(),
@@ -51,7 +51,7 @@ describe('transforms', () => {
     assert.deepEqual([...y], [1, -1]);
   });
 
-  it('that are random draw for each image, and the same ones from the same seed', async () => {
+  it('that are random draw for each image, reproducibly from the seed', async () => {
     const images = tensor(
       Uint8Array.from({ length: 64 * 16 }, (_, i) => i % 16),
       { shape: [64, 1, 4, 4] },
@@ -66,7 +66,7 @@ describe('transforms', () => {
     assert.notDeepEqual(await run(2), first);
   });
 
-  it('crop at every place of the padded image, and nowhere else', async () => {
+  it('crop at every position of the padded image, and nowhere else', async () => {
     const n = 400;
     const images = tensor(
       Uint8Array.from({ length: n * 20 }, (_, i) => (i % 20) + 1),
@@ -75,7 +75,7 @@ describe('transforms', () => {
     const y = await transforms.randomCrop(3, { padding: 1 }).apply(images, context()).data();
     const places = new Set<number>();
     for (let i = 0; i < n; i++) {
-      // The window's middle names its place: every pixel may be it, and no padding can.
+      // The value at the window's centre identifies the position: each pixel occurs, padding never.
       const middle = y[9 * i + 4]! - 1;
       places.add(middle);
       const [row, column] = [Math.floor(middle / 5), middle % 5];
@@ -90,7 +90,7 @@ describe('transforms', () => {
     assert.equal(places.size, 20);
   });
 
-  it('that are random keep the plan', async () => {
+  it('that are random reuse the plan', async () => {
     const transform = transforms.compose([transforms.randomCrop(2), transforms.randomHorizontalFlip()]);
     const keys = [1, 2].map(
       (seed) => buildGraph([transform.apply(zeros([4, 1, 3, 3], 'uint8'), context(seed)).node], []).key,
@@ -98,7 +98,7 @@ describe('transforms', () => {
     assert.equal(keys[0], keys[1]);
   });
 
-  it('flip with the probability that is asked for', async () => {
+  it('flip with the requested probability', async () => {
     const images = tensor(
       Uint8Array.from({ length: 2000 }, (_, i) => i % 2),
       { shape: [1000, 1, 1, 2] },
@@ -108,7 +108,7 @@ describe('transforms', () => {
     assert.ok(flipped > 150 && flipped < 250, `${flipped} of 1000`);
   });
 
-  it('leave images of the right size alone', () => {
+  it('do not change images of the right size', () => {
     const x = zeros([1, 3, 8, 8], 'uint8');
     assert.equal(transforms.resize(8).apply(x, context()), x);
   });
@@ -120,7 +120,7 @@ describe('transforms', () => {
     assert.ok(Math.abs((await unit.apply(bytes([0, 1], [1, 1, 1, 2]), context()).item()) - 0.5 / 255) < 1e-8);
   });
 
-  it('print as they would be written', () => {
+  it('print as source code', () => {
     const all = [
       transforms.resize(224),
       transforms.resize([11, 13]),
@@ -148,7 +148,7 @@ describe('transforms', () => {
     );
   });
 
-  it('say what is wrong', () => {
+  it('reject wrong arguments', () => {
     const x = zeros([1, 3, 4, 4], 'uint8');
     const says = (make: () => unknown, text: RegExp) =>
       assert.throws(make, (error) => error instanceof UsageError && text.test(error.message));
@@ -160,7 +160,7 @@ describe('transforms', () => {
       () => apply(transforms.resize(8), transforms.normalize([0, 0, 0], [1, 1, 1])),
       /toTensor\(\) before/,
     );
-    says(() => apply(transforms.randomCrop(6)), /larger than the image.*6×6.*4×4/);
+    says(() => apply(transforms.randomCrop(6)), /images smaller than the window.*6×6.*4×4/);
     says(() => transforms.resize(8).apply(zeros([3, 4, 4], 'uint8'), context()), /\[N, C, H, W\]/);
     says(() => transforms.resize(0), /resize got a bad size/);
     says(() => transforms.centerCrop([1, 2.5]), /centerCrop got a bad size/);

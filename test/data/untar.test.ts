@@ -31,7 +31,7 @@ async function refused(
   });
 }
 
-test('extracts what is wanted, by its bare name, and nothing else', async (t) => {
+test('extracts only the wanted files, under their base names', async (t) => {
   const entries: TarEntry[] = [
     { name: 'folder/', type: '5' },
     { name: 'folder/readme.html', data: Buffer.from('hello') },
@@ -51,29 +51,29 @@ test('extracts what is wanted, by its bare name, and nothing else', async (t) =>
   assert.equal(found.get('c.bin')!.bytes, 0);
 });
 
-test('paths that lead out are refused, and links are never made', async (t) => {
+test('paths that lead out of the folder are refused, and links are never created', async (t) => {
   const into = path.join(await temporaryFolder(t), 'inner');
-  await refused(t, tarGz([{ name: '../../a.bin', data }]), /points out of the folder/);
-  await refused(t, tarGz([{ name: '/etc/a.bin', data }]), /points out of the folder/);
+  await refused(t, tarGz([{ name: '../../a.bin', data }]), /leads out of the folder/);
+  await refused(t, tarGz([{ name: '/etc/a.bin', data }]), /leads out of the folder/);
   await refused(t, tarGz([{ name: 'x/a.bin', type: '2' }]), /no a\.bin/);
   await refused(t, tarGz([{ name: 'x/a.bin', type: '1' }]), /no a\.bin/);
   await assert.rejects(readdir(into));
 });
 
-test('broken archives are refused', async (t) => {
+test('damaged archives are refused', async (t) => {
   const good = tar([{ name: 'x/a.bin', data }]);
   const flipped = Buffer.from(good);
   flipped[3]! ^= 1;
   await refused(t, gzipSync(flipped), /wrong checksum/);
-  await refused(t, gzipSync(good.subarray(0, 1000)), /end inside a\.bin/);
-  await refused(t, gzipSync(good.subarray(0, 100)), /end inside a header/);
-  await refused(t, tarGz([{ name: 'x/a.bin', data }], 0), /without the closing blocks/);
+  await refused(t, gzipSync(good.subarray(0, 1000)), /ends inside a\.bin/);
+  await refused(t, gzipSync(good.subarray(0, 100)), /ends inside a header/);
+  await refused(t, tarGz([{ name: 'x/a.bin', data }], 0), /without the end-of-archive blocks/);
   await refused(
     t,
     tarGz([{ name: 'x/z.bin', data: data.subarray(0, 5), size: 9000 }], 0),
-    /end after x\/z\.bin/,
+    /ends after x\/z\.bin/,
   );
-  await refused(t, tarGz([{ name: 'x/a.bin', data, magic: 'other' }]), /unknown kind/);
+  await refused(t, tarGz([{ name: 'x/a.bin', data, magic: 'other' }]), /unknown magic/);
   await refused(t, tarGz([{ name: 'x/b.bin', data }]), /no a\.bin/);
   await refused(
     t,
@@ -86,7 +86,7 @@ test('broken archives are refused', async (t) => {
   await refused(t, tarGz([{ name: 'x/a.bin', data }]), /above the limit of 1000/, { maxFileBytes: 1000 });
 });
 
-test('gzip that is none, cut short, or damaged is refused', async (t) => {
+test('gzip data that is not valid, truncated or damaged is refused', async (t) => {
   const whole = tarGz([{ name: 'x/a.bin', data }]);
   await refused(t, Buffer.from('<html>not found</html>'), /incorrect header check/);
   await refused(t, whole.subarray(0, whole.length - 20), /unexpected end of file/);

@@ -1,24 +1,24 @@
-/** Data sets for the loader's tests, in a module that worker threads can load. */
+/** Data sets for the tests of the loader, in a module that worker threads can import. */
 import { isMainThread } from 'node:worker_threads';
 import type { Dataset } from '../../src/data/dataset.js';
 import { DataError } from '../../src/errors/errors.js';
 
 export interface CountingOptions {
   length: number;
-  /** Reading this image throws. */
+  /** Index of an image whose reading throws. */
   bad?: number;
-  /** Reading this image ends the thread. */
+  /** Index of an image whose reading ends the thread. */
   deadly?: number;
-  /** Opening fails. */
+  /** Opening throws. */
   closed?: boolean;
   withSpec?: boolean;
-  /** Counts up while a thread that has opened the set is alive. */
+  /** A counter that each thread that opened the data set increments while it is alive. */
   beat?: SharedArrayBuffer;
 }
 
 /** Image i is four bytes of i, with label i % 10. */
 export function openCounting(options: CountingOptions): Dataset & { reads: number[] } {
-  if (options.closed) throw new DataError({ what: 'the set is closed', next: 'come back later' });
+  if (options.closed) throw new DataError({ what: 'the set is closed', next: 'try again later' });
   if (options.beat && !isMainThread) {
     const beat = new Int32Array(options.beat);
     setInterval(() => Atomics.add(beat, 0, 1), 1);

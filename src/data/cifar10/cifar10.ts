@@ -21,25 +21,25 @@ import { findPickled, readPickled } from './pickle.js';
 const READ_BYTES = 2 ** 22;
 
 export interface CIFAR10Options {
-  /** The folder with the .bin files or with the pickles for Python, or the one that holds theirs. */
+  /** Folder with the .bin files or the pickles for Python, or its parent. */
   root: string;
-  /** The 50,000 training images, or the 10,000 test images. */
+  /** true: the 50,000 training images. false: the 10,000 test images. */
   train: boolean;
-  /** Fetch the archive (about 170 MB) when the images are not there; false unless given. */
+  /** Download the archive (about 170 MB) if the images are missing; default false. */
   download?: boolean;
-  /** Another address of the official archive. */
+  /** Address of a mirror of the official archive. */
   mirror?: string;
   onProgress?: (progress: DownloadProgress) => void;
-  /** Stops a download. */
+  /** Aborts the download. */
   signal?: AbortSignal;
-  /** Accept fewer records in a file and fewer training files, as tests need; false unless given. */
+  /** Accept fewer records in a file and fewer training files, for tests; default false. */
   allowPartial?: boolean;
 }
 
 const OPTIONS = ['root', 'train', 'download', 'mirror', 'onProgress', 'signal', 'allowPartial'];
 
 interface Contents {
-  /** Whole records; shared memory, so that worker threads need no copy of 150 MB. */
+  /** All records, in shared memory so that worker threads need no copy of the 150 MB. */
   records: Uint8Array;
   classes: readonly string[];
   train: boolean;
@@ -75,7 +75,7 @@ async function sizeOfFile(file: string, allowPartial: boolean): Promise<number> 
   return info.size;
 }
 
-/** Reads one file into `into`, checks its labels and returns its MD5 when `hash` is set. */
+/** Reads one file into `into` and checks its labels. @returns its MD5 if `hash` is set */
 async function readRecords(file: string, into: Uint8Array, hash: boolean): Promise<string | undefined> {
   const md5 = hash ? createHash('md5') : undefined;
   let handle: FileHandle | undefined;
@@ -83,7 +83,7 @@ async function readRecords(file: string, into: Uint8Array, hash: boolean): Promi
     handle = await open(file, 'r');
     for (let at = 0; at < into.length; ) {
       const { bytesRead } = await handle.read(into, at, Math.min(READ_BYTES, into.length - at), at);
-      if (bytesRead === 0) throw new Error('the file ended early while it was read');
+      if (bytesRead === 0) throw new Error('the file became shorter while it was read');
       md5?.update(into.subarray(at, at + bytesRead));
       at += bytesRead;
     }
@@ -120,8 +120,8 @@ export class CIFAR10 implements Dataset {
   /** The folder with the .bin files. */
   readonly folder: string;
   /**
-   * true: the files are, byte for byte, those of the archive with the official MD5. false: they came from it
-   * and were changed since. undefined: nobody can tell; their structure is right.
+   * true: the files are identical to those of the official archive (MD5). false: they were extracted from it and have
+   * changed since. undefined: unknown; only their structure was checked.
    */
   readonly official: boolean | undefined;
   readonly workerSpec: WorkerSpec;
@@ -143,8 +143,8 @@ export class CIFAR10 implements Dataset {
   /**
    * Reads and checks the images (150 MB of memory for the training set).
    *
-   * @throws UsageError for options that cannot be; DataError for a file that is missing, cut short, of the wrong size
-   *   or with a label above 9, and for a download that fails
+   * @throws UsageError for wrong options; DataError for a file that is missing, truncated, of the wrong size or has a
+   *   label above 9, and for a failed download
    */
   static async open(options: CIFAR10Options): Promise<CIFAR10> {
     checkOptionNames('CIFAR10.open', options, OPTIONS);
@@ -160,7 +160,7 @@ export class CIFAR10 implements Dataset {
     if (folder === undefined && download) folder = await fetchCIFAR10(options);
     if (folder === undefined) {
       throw new DataError({
-        what: `there is no CIFAR-10 in ${root}`,
+        what: `CIFAR-10 not found in ${root}`,
         expected: `data_batch_1.bin … test_batch.bin there or in ${path.join(root, CIFAR10_FOLDER)}`,
         got: 'none of them',
         next: 'pass download: true, or name the folder that holds the .bin files',
@@ -171,7 +171,7 @@ export class CIFAR10 implements Dataset {
     const files: { name: string; size: number }[] = [];
     for (const name of train ? CIFAR10_TRAIN_FILES : [CIFAR10_TEST_FILE]) {
       const file = path.join(folder, name);
-      // At least one file, so that an empty folder is an error even then.
+      // With allowPartial an empty folder is still an error.
       if (allowPartial && files.length > 0 && !(await isThere(file))) continue;
       files.push({ name, size: await sizeOfFile(file, allowPartial) });
     }
@@ -194,7 +194,7 @@ export class CIFAR10 implements Dataset {
     return this.#records[at]!;
   }
 
-  /** One line for people: where the images come from and what is known about them. */
+  /** One-line description for logs: folder, number of images and whether they are verified. */
   describe(): string {
     const known = {
       true: 'verified against the official archive',
@@ -206,7 +206,7 @@ export class CIFAR10 implements Dataset {
   }
 }
 
-/** Opens the images that another thread has read. */
+/** Opens images that another thread has read into shared memory. */
 export function openSharedCIFAR10(contents: Contents): CIFAR10 {
   return new CIFAR10(contents);
 }

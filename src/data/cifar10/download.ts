@@ -8,31 +8,31 @@ import { type Extracted, extractTarGz } from '../untar.js';
 
 /** Where the authors of CIFAR-10 publish the binary archive (about 170 MB). */
 export const CIFAR10_URL = 'https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz';
-/** The MD5 that the authors publish beside it. */
+/** MD5 of the archive, as published by the authors. */
 export const CIFAR10_MD5 = 'c32a1d4ab5d03f1284b67883e8d87530';
-/** The folder that the archive holds. */
+/** Name of the folder inside the archive. */
 export const CIFAR10_FOLDER = 'cifar-10-batches-bin';
-/** The files of 10,000 training images each, in order. */
+/** Training files in order, 10,000 images each. */
 export const CIFAR10_TRAIN_FILES = [1, 2, 3, 4, 5].map((n) => `data_batch_${n}.bin`);
-/** The file of 10,000 test images. */
+/** Test file, 10,000 images. */
 export const CIFAR10_TEST_FILE = 'test_batch.bin';
-/** The names of the classes, one a line. */
+/** Class names, one per line. */
 export const CIFAR10_META_FILE = 'batches.meta.txt';
 const MARKER = '.paperweight-source.json';
 
-/** A note beside extracted files that says which archive they came from. */
+/** Contents of the marker file written beside extracted files: the archive they came from. */
 export interface SourceMarker {
   url: string;
   archiveMd5: string;
   files: Record<string, Extracted>;
 }
 
-/** The note in a CIFAR-10 folder; undefined when there is none that can be read. */
+/** Reads the marker of a CIFAR-10 folder; undefined if it is missing or not valid. */
 export async function readSourceMarker(folder: string): Promise<SourceMarker | undefined> {
   return parseSourceMarker(await readFile(path.join(folder, MARKER), 'utf8').catch(() => ''));
 }
 
-/** The note in a text; undefined when it is none. */
+/** Parses a marker; undefined if it is not valid. */
 export function parseSourceMarker(text: string): SourceMarker | undefined {
   try {
     const marker = JSON.parse(text) as Partial<SourceMarker> | null;
@@ -45,11 +45,11 @@ export function parseSourceMarker(text: string): SourceMarker | undefined {
 }
 
 export interface FetchCIFAR10Options {
-  /** The folder to make `cifar-10-batches-bin` in; made when missing. */
+  /** Folder in which to create `cifar-10-batches-bin`; created if missing. */
   root: string;
-  /** Another address of the same archive. */
+  /** Address of a mirror of the archive. */
   mirror?: string;
-  /** What the archive must hash to; the official MD5 unless given. */
+  /** Expected MD5 of the archive; default: the official one. */
   md5?: string;
   onProgress?: (progress: DownloadProgress) => void;
   signal?: AbortSignal;
@@ -59,8 +59,8 @@ export interface FetchCIFAR10Options {
  * Downloads the CIFAR-10 archive, verifies it and extracts it to `root/cifar-10-batches-bin`. An archive that
  * is already at `root/cifar-10-binary.tar.gz` with the right MD5 is used without the network, and kept.
  *
- * @returns the folder with the .bin files, which appears whole or not at all
- * @throws DataError when the network, the archive or the disk says no
+ * @returns the folder with the .bin files; it is created atomically
+ * @throws DataError if the download, the archive or a disk operation fails
  */
 export async function fetchCIFAR10(options: FetchCIFAR10Options): Promise<string> {
   const { root, mirror: url = CIFAR10_URL, md5 = CIFAR10_MD5, onProgress, signal } = options;
@@ -79,7 +79,7 @@ export async function fetchCIFAR10(options: FetchCIFAR10Options): Promise<string
     const marker: SourceMarker = { url, archiveMd5: md5, files: Object.fromEntries(files) };
     await writeFile(path.join(temporary, MARKER), `${JSON.stringify(marker, null, 2)}\n`);
     await rename(temporary, folder).catch(async (error) => {
-      // Another process may have been faster.
+      // Another process may have created it in the meantime.
       if (!(await stat(path.join(folder, CIFAR10_TEST_FILE)).catch(() => undefined))) throw error;
     });
     if (fetched) await rm(archive, { force: true });

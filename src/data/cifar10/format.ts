@@ -1,7 +1,7 @@
 import { DataError } from '../../errors/errors.js';
 
 const IMAGE = 3 * 32 * 32;
-/** One label byte, then the image: 1024 red bytes, 1024 green, 1024 blue, each row by row. */
+/** Bytes of a record: one label, then 1024 red, 1024 green and 1024 blue bytes, each plane row by row. */
 export const RECORD = 1 + IMAGE;
 const RECORDS = 10_000;
 export const CLASSES: readonly string[] = [
@@ -19,14 +19,14 @@ export const CLASSES: readonly string[] = [
 export const FETCH_AGAIN = 'delete the folder and fetch the archive again (download: true)';
 
 /**
- * @param size bytes of the file
- * @throws DataError for a size that is not that of whole records, or of 10,000 of them unless `allowPartial`
+ * @param size of the file in bytes
+ * @throws DataError if the size is not a multiple of the record size, or not 10,000 records unless `allowPartial`
  */
 export function checkSize(file: string, size: number, allowPartial: boolean): void {
   const whole = Math.floor(size / RECORD);
   if (size === 0 || size % RECORD !== 0) {
     throw new DataError({
-      what: `${file} is not whole CIFAR-10 records`,
+      what: `${file} does not hold whole CIFAR-10 records`,
       expected: `a multiple of ${RECORD} bytes (${RECORDS * RECORD} for ${RECORDS} records)`,
       got: `${size} bytes, which is ${whole} records and ${size % RECORD} bytes`,
       next: FETCH_AGAIN,
@@ -42,7 +42,7 @@ export function checkSize(file: string, size: number, allowPartial: boolean): vo
   }
 }
 
-/** @throws DataError for a record whose label is no class */
+/** @throws DataError for a label above 9 */
 export function checkLabels(file: string, records: Uint8Array): void {
   for (let record = 0, at = 0; at < records.length; record++, at += RECORD) {
     if (records[at]! < CLASSES.length) continue;
@@ -55,7 +55,7 @@ export function checkLabels(file: string, records: Uint8Array): void {
   }
 }
 
-/** The names in batches.meta.txt. @throws DataError unless there are ten */
+/** Class names of batches.meta.txt. @throws DataError unless there are ten */
 export function parseClasses(file: string, text: string): string[] {
   const names = text
     .split(/\r?\n/)
@@ -64,8 +64,8 @@ export function parseClasses(file: string, text: string): string[] {
   if (names.length === CLASSES.length) return names;
   throw new DataError({
     what: `${file} does not name the classes`,
-    expected: '10 names, one a line',
+    expected: '10 names, one per line',
     got: `${names.length}`,
-    next: 'delete it (the usual names are known), or fetch the archive again',
+    next: 'delete it (the standard names are then used), or fetch the archive again',
   });
 }

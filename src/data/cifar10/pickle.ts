@@ -5,13 +5,13 @@ import { diskError } from '../../files/disk-error.js';
 import { PickleError, unpickle, type World } from '../../interop/pytorch/pickle.js';
 import { CLASSES, RECORD } from './format.js';
 
-/** The folder of the archive for Python. */
+/** Name of the folder inside the archive for Python. */
 const CIFAR10_PYTHON_FOLDER = 'cifar-10-batches-py';
 const TRAIN = [1, 2, 3, 4, 5].map((n) => `data_batch_${n}`);
 const TEST = 'test_batch';
 const PIXELS = RECORD - 1;
 
-/** An array of numpy while it is put together. */
+/** A NumPy array under construction. */
 class NumpyArray {
   shape: unknown;
   bytes: unknown;
@@ -21,7 +21,7 @@ class NumpyArray {
 const bytesOf = (text: unknown) =>
   typeof text === 'string' ? Uint8Array.from(Buffer.from(text, 'latin1')) : text;
 
-/** What these pickles may name: arrays of numpy, whose bytes they hold, and nothing that runs. */
+/** The only globals that these pickles may name: NumPy arrays and their dtypes. No code runs. */
 const WORLD: World = {
   byteStrings: true,
   global(module, name) {
@@ -40,7 +40,7 @@ const WORLD: World = {
     throw new PickleError(`it asks for ${full}`);
   },
   persistent() {
-    throw new PickleError('it refers to data that lies elsewhere');
+    throw new PickleError('it refers to data outside of the file');
   },
   build(object, state) {
     if (object instanceof NumpyArray && Array.isArray(state)) {
@@ -57,7 +57,7 @@ export async function findPickled(root: string): Promise<string | undefined> {
   return undefined;
 }
 
-/** The records of an archive for Python, as the binary version has them. @throws DataError for a file that has others */
+/** Reads the archive for Python as records of the binary version. @throws DataError for a file that is not valid */
 export async function readPickled(folder: string, train: boolean): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   for (const name of train ? TRAIN : [TEST]) parts.push(await recordsOf(path.join(folder, name)));
@@ -100,7 +100,7 @@ export function parsePickled(bytes: Uint8Array): Uint8Array {
   );
   const [data, labels] = [entries.get('data'), entries.get('labels')];
   if (!(data instanceof NumpyArray) || !(data.bytes instanceof Uint8Array) || !Array.isArray(labels))
-    throw new PickleError('its "data" is no array of bytes, or its "labels" are no list');
+    throw new PickleError('its "data" is not an array of bytes, or its "labels" are not a list');
   const pixels = data.bytes;
   if (pixels.length !== labels.length * PIXELS)
     throw new PickleError(`it has ${labels.length} labels and ${pixels.length} bytes of images`);

@@ -5,13 +5,13 @@ import { excerpt } from '../../errors/excerpt.js';
 const NUMBERED = /^(\d{1,6})(?:\s+|\s*[:.,;)]\s*)(\S.*)$/;
 /** CUB-200 calls its folders `001.Black_footed_Albatross`. */
 const PREFIX = /^\d+[\s._-]+(?=\S)/;
-/** Names that an error shows of a list. */
+/** The first names of a list, for error messages. */
 const SHOWN = 5;
 
 const bare = (name: string): string => name.replace(PREFIX, '');
 const isNumber = (name: string): boolean => /^\d{1,9}$/.test(name);
 
-/** The lines of a list whose every line begins with its number, from 0 or from 1, by number; undefined for others. */
+/** Names keyed by number if every line begins with its number, counted from 0 or 1; otherwise undefined. */
 function byNumber(lines: readonly string[]): ReadonlyMap<number, string> | undefined {
   const names = new Map<number, string>();
   for (const line of lines) {
@@ -24,30 +24,30 @@ function byNumber(lines: readonly string[]): ReadonlyMap<number, string> | undef
   return whole && names.size > 0 ? names : undefined;
 }
 
-/** The names of a list in the order of its numbers, or of its lines. */
+/** The names of a list, ordered by their numbers if it has them, otherwise by line. */
 export function listed(lines: readonly string[]): readonly string[] {
   const numbered = byNumber(lines);
   if (!numbered) return lines;
   return [...numbered].sort(([a], [b]) => a - b).map(([, name]) => name);
 }
 
-/** From the first word of each line to the rest of it: `n01440764 tench, Tinca tinca`. */
+/** Maps the first word of each line to the rest of the line: `n01440764 tench, Tinca tinca`. */
 export function parseSynsets(lines: readonly string[]): Map<string, string> {
   const synsets = new Map<string, string>();
   for (const line of lines) {
-    // Not as one expression with the name, which would try each blank as the last one.
+    // A single regular expression for word and name would backtrack over every space.
     const gap = line.search(/\s/);
     if (gap > 0) synsets.set(line.slice(0, gap).normalize('NFC'), line.slice(gap).trim());
   }
   return synsets;
 }
 
-/** Folders that are numbers, by the numbers of the list or its lines; undefined where that does not fit. */
+/** Names of folders called by numbers, looked up by the list's numbers or lines; undefined if that does not fit. */
 function byFolderNumber(classes: readonly string[], lines: readonly string[]): string[] | undefined {
   if (!classes.every(isNumber)) return undefined;
   const numbers = classes.map(Number);
   const first = Math.min(...numbers);
-  // Without numbers of its own a list must have a line for each folder, from 0 or from 1.
+  // A list without numbers must have exactly one line per folder; folders count from 0 or 1.
   const whole =
     first <= 1 && Math.max(...numbers) === first + lines.length - 1 && classes.length === lines.length;
   const names = byNumber(lines) ?? (whole ? new Map(lines.map((name, i) => [first + i, name])) : undefined);
@@ -56,11 +56,11 @@ function byFolderNumber(classes: readonly string[], lines: readonly string[]): s
 }
 
 /**
- * What a list of names calls the class folders: by name, or by the number of a folder that is one; never by position
- * alone.
+ * Display names of class folders from a list of names. A folder is matched by its name, or by its number if it is called
+ * by a number; never by its position alone.
  *
- * @param classes names of folders @param lines of the list
- * @throws DataError for a list that does not name each folder
+ * @param classes names of the folders @param lines lines of the list
+ * @throws DataError if the list does not name each folder
  */
 export function namesFromList(
   file: string,
@@ -86,6 +86,6 @@ export function namesFromList(
     what: `${file} does not name the class folders`,
     expected: `a line for each of the ${classes.length} folders, such as ${few(missing)}`,
     got: `${lines.length} lines: ${few(lines)}`,
-    next: 'write FOLDER NAME on each line, or remove the file; a place in a list does not tell which folder is meant',
+    next: 'write FOLDER NAME on each line, or remove the file; the order of lines alone does not identify folders',
   });
 }

@@ -3,14 +3,14 @@ import { WorkerPool } from '../worker-pool.js';
 import type { BytesRequest, DecodeAnswer, FileRequest, ScaleRequest } from './decode-worker.js';
 import type { Image } from './square-image.js';
 
-/** Threads for images that come one by one; a data set has its own. */
+/** Number of threads for single images; data sets have pools of their own. */
 const MOST_THREADS = 4;
 
 type Request = BytesRequest | ScaleRequest;
 
 let shared: WorkerPool<Request, DecodeAnswer> | undefined;
 
-/** Threads that make squares of the files of a data set. */
+/** Opens a pool of threads that decode and crop the files of a data set. */
 export const openDecoders = (count: number): WorkerPool<FileRequest, DecodeAnswer> => open(count);
 
 function open<Question>(count: number): WorkerPool<Question, DecodeAnswer> {
@@ -18,10 +18,10 @@ function open<Question>(count: number): WorkerPool<Question, DecodeAnswer> {
 }
 
 /**
- * Makes a square of an image in another thread, so that this one stays free. The threads start with the first image and
- * keep no process alive.
+ * Decodes and crops an image in a worker thread, without blocking the calling thread. The threads start with the first
+ * image and do not keep the process alive.
  *
- * @throws DataError as `squareOf` does
+ * @throws DataError like `squareOf`
  */
 export async function squareElsewhere(request: Request): Promise<Image> {
   if (!shared || shared.failed) shared = open(Math.min(MOST_THREADS, availableParallelism()));

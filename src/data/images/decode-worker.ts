@@ -1,4 +1,4 @@
-/** The inside of a decoding thread: makes squares of images. */
+/** Entry point of a decoding thread: decodes images and crops them to squares. */
 import { DataError } from '../../errors/errors.js';
 import { answerRequests } from '../worker-answers.js';
 import { type DecodeOptions, type Square, squareOf } from './decode.js';
@@ -7,23 +7,23 @@ import { roomForPixels, shrinkToSquare } from './shrink/shrink.js';
 import type { FilePart } from './source.js';
 import type { Image } from './square-image.js';
 
-/** A square from a file of a data set, where a broken one is not an error. */
+/** Request for the square of a file of a data set; a damaged file is reported in the answer, not thrown. */
 export interface FileRequest {
   readonly part: FilePart;
-  /** What messages call the image. */
+  /** Name of the image, for messages. */
   readonly name: string;
   readonly side: number;
   readonly orientation: DecodeOptions['orientation'];
-  /** 3 × side × side bytes, handed over; they come back with the answer. */
+  /** Receives 3 × side × side bytes. The buffer is transferred and returned with the answer. */
   readonly into: Uint8Array<ArrayBuffer>;
 }
 
-/** A square from the bytes of a file. */
+/** Request for the square of the bytes of a file. */
 export interface BytesRequest extends Omit<DecodeOptions, 'into'> {
   readonly bytes: Uint8Array;
 }
 
-/** A square of another size. */
+/** Request to scale a square to another size. */
 export interface ScaleRequest {
   readonly square: Image;
   readonly side: number;
@@ -31,7 +31,7 @@ export interface ScaleRequest {
 
 export interface DecodeAnswer {
   readonly square: Square;
-  /** Why a file is none: its bytes are no whole image. */
+  /** Why the file could not be decoded; undefined if it could. */
   readonly unreadable?: string;
 }
 

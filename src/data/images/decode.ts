@@ -10,48 +10,47 @@ import { openTurboJpeg } from './formats/turbojpeg.js';
 import { roomForPixels, type Size, shrinkToSquare } from './shrink/shrink.js';
 import type { Image } from './square-image.js';
 
-/** Most pixels of an image: 268 MB at four bytes each. */
+/** Default maximum number of pixels of an image: 268 MB at four bytes each. */
 export const MAX_PIXELS = 2 ** 26;
-/** Components of a JPEG in these colours. */
+/** Number of components of a CMYK JPEG. */
 const CMYK = 4;
 
 export interface DecodeOptions {
-  /** Side of the square; the image's own shorter side unless given. */
+  /** Side of the square in pixels; default: the shorter side of the image. */
   readonly side?: number;
-  /** Where the square goes: 3 × side × side bytes; new ones unless given. */
+  /** Receives the square, 3 × side × side bytes; default: a new array. */
   readonly into?: Uint8Array<ArrayBuffer> | undefined;
-  /** `exif` (unless given) turns the image upright as its camera says, `stored` does not. */
+  /** `exif` (default) rotates the image by its EXIF orientation; `stored` does not. */
   readonly orientation?: 'exif' | 'stored' | undefined;
-  /** A larger image is refused before it is decoded; {@link MAX_PIXELS} unless given. */
+  /** Maximum number of pixels, checked before decoding; default {@link MAX_PIXELS}. */
   readonly maxPixels?: number | undefined;
 }
 
-/** An image in memory of its own, which can be handed to another thread. */
+/** An image in its own ArrayBuffer, which can be transferred to another thread. */
 export interface Square extends Image {
   readonly data: Uint8Array<ArrayBuffer>;
 }
 
-/** An image that is about to be decoded. */
+/** An image whose header is read and whose pixels are not decoded yet. */
 interface Opened {
-  /** As stored, and as `fill` gives it. */
+  /** Size of the pixels that `fill` writes, before rotation. */
   readonly size: Size;
   readonly orientation: Orientation;
-  /** Writes the pixels, 0xBBGGRR. False when something else has to decode this file. */
+  /** Writes the pixels, 0xBBGGRR. @returns false if another decoder has to be used for this file */
   fill(pixels: Int32Array): boolean;
 }
 
 /**
- * Decodes an image and cuts its middle square: the shorter side is scaled to `side` (bilinear with antialiasing), the
- * longer one in proportion and cut down to whole pixels, and the centre is kept. That is torchvision's Resize(side)
- * and CenterCrop(side) (paper, section 2), on images read as Pillow reads them once `ImageOps.exif_transpose` has
- * turned them: grey becomes RGB, alpha is dropped, colour profiles are ignored. Two things differ: grey of 16 bits is
- * scaled to 8, where Pillow cuts it off at 255, and a JPEG of at least sixteen times the size is partly scaled while it
- * is decoded.
+ * Decodes an image and crops its centre square: the shorter side is scaled to `side` (bilinear with antialiasing), the
+ * longer side in proportion, rounded down. This equals torchvision's Resize(side) and CenterCrop(side) (paper, section
+ * 2) on an image read by Pillow and rotated by `ImageOps.exif_transpose`: grey becomes RGB, alpha is dropped, colour
+ * profiles are ignored. Two differences: 16-bit grey is scaled to 8 bits, where Pillow clips at 255; and a JPEG whose
+ * sides are at least 16 times larger is partly scaled by the decoder.
  *
- * What a file is, its first bytes tell. JPEGs are decoded by libjpeg-turbo where the system has it, BMP and PPM here,
- * and everything else by sharp.
+ * The format is detected from the first bytes. JPEGs are decoded by libjpeg-turbo if the system has it, BMP and PNM by
+ * this project, all other formats by sharp.
  *
- * @throws DataError for bytes that are no whole image, or one of too many pixels; the message lacks the name
+ * @throws DataError for an image that is damaged, truncated or has too many pixels; the caller adds the name
  */
 export async function squareOf(bytes: Uint8Array, options: DecodeOptions = {}): Promise<Square> {
   const { orientation, maxPixels = MAX_PIXELS } = options;
@@ -67,8 +66,7 @@ export async function squareOf(bytes: Uint8Array, options: DecodeOptions = {}): 
   if (header) check(header);
   const turned = format === 'jpeg' && orientation !== 'stored' ? jpegOrientation(bytes) : undefined;
   const wanted = header && sizeWhenDecoded(header, options.side);
-  // What libjpeg-turbo does not read without a complaint goes to sharp, which knows what can be forgiven and says what
-  // cannot.
+  // Where libjpeg-turbo reports an error or a warning, sharp decides whether the file is usable and describes the fault.
   const turbo = header && header.components !== CMYK ? openTurboJpeg() : undefined;
   if (turbo && wanted) {
     const fill = (pixels: Int32Array) => turbo(bytes, header, wanted, pixels);
@@ -80,7 +78,7 @@ export async function squareOf(bytes: Uint8Array, options: DecodeOptions = {}): 
   return square({ ...decoded, orientation: upright }, options)!;
 }
 
-/** The square of an image, see {@link squareOf}. @returns its red, green and blue planes */
+/** Like {@link squareOf}. @returns the red, green and blue planes */
 export async function decodeSquare(
   bytes: Uint8Array,
   side: number,
@@ -108,7 +106,7 @@ function openPnm(bytes: Uint8Array): Opened {
   return { size: header, orientation: 1, fill };
 }
 
-/** No other image may come between the room for its pixels and the square: the room is the same for all. */
+/** Decodes, rotates and crops. Must stay synchronous, because all images share the pixel buffer. */
 function square({ size, orientation, fill }: Opened, options: DecodeOptions): Square | undefined {
   const upright = uprightSize(size, orientation);
   const side = options.side ?? Math.min(size.width, size.height);
@@ -127,10 +125,10 @@ function square({ size, orientation, fill }: Opened, options: DecodeOptions): Sq
   return { data, side };
 }
 
-/** A JPEG that stays at least eight times as large is scaled by 2, 4 or 8 while it is decoded, if that comes out even. */
+/** Decodes at 1/2, 1/4 or 1/8 of the size if the result is exact and still at least eight times as large as `side`. */
 function sizeWhenDecoded({ width, height }: JpegHeader, side: number | undefined): Size {
   let factor = 1;
-  // By twice the next factor, since colours may have half as many pixels.
+  // Divisible by twice the next factor, since chroma may be subsampled by 2.
   const even = () => width % (4 * factor) === 0 && height % (4 * factor) === 0;
   if (side !== undefined)
     while (factor < 8 && Math.min(width, height) >= 16 * factor * side && even()) factor *= 2;
@@ -143,7 +141,7 @@ function checkSize({ width, height }: Size, maxPixels: number, bytes: number): v
       what: 'the image is too large',
       expected: `at most ${maxPixels.toLocaleString('en-US')} pixels`,
       got: `${width} × ${height}`,
-      next: 'make it smaller first',
+      next: 'scale it down first',
     });
   checkClaim('the image', width, height, bytes);
 }

@@ -9,17 +9,17 @@ import { FORMATS, IMAGE_NAME } from './formats/format.js';
 import type { ImageSource } from './source.js';
 
 export interface FolderOptions {
-  /** Follow links that lead out of the folder; true unless given. Links inside of it are always followed. */
+  /** Follow symbolic links that lead out of the folder; default true. Links within it are always followed. */
   readonly followLinks?: boolean;
-  /** The classes that there may be, in order; all subfolders, sorted, unless given. */
+  /** Allowed classes, in order; default: all subfolders, sorted. */
   readonly classes?: readonly string[];
 }
 
-/** Folders within folders, at most. */
+/** Maximum nesting of folders. */
 const MAX_DEPTH = 32;
-/** Ways by which links may lead to one folder of a class; links within links double them. */
+/** Maximum number of paths by which links lead to the same folder; nested links multiply them. */
 const MAX_WAYS = 16;
-/** Kinds of files that are named when they are passed over. */
+/** Maximum number of file extensions listed in the remark about skipped files. */
 const SHOWN_KINDS = 4;
 
 interface Entry {
@@ -27,9 +27,9 @@ interface Entry {
   readonly folder: boolean;
 }
 
-/** Goes through folders, and counts what it leaves out. */
+/** Lists images in nested folders and counts what it skips. */
 class Walk {
-  /** Files that are passed over, by the end of their names. */
+  /** Number of skipped files, by extension. */
   readonly #ignored = new Map<string, number>();
   #outside = 0;
   #broken = 0;
@@ -40,7 +40,7 @@ class Walk {
     readonly followLinks: boolean,
   ) {}
 
-  /** Entries of a folder by name, hidden ones left out, each with what it is after following links. */
+  /** Entries of a folder sorted by name, without hidden ones; links are resolved. */
   async list(folder: string): Promise<Entry[]> {
     const entries = await readdir(folder, { withFileTypes: true }).catch((error) => {
       throw diskError(error, `cannot read the folder ${folder}`, DataError);
@@ -51,14 +51,14 @@ class Walk {
       await refuseUnreadableName(folder, entry.name);
       const kind = entry.isSymbolicLink() ? await this.#target(path.join(folder, entry.name)) : entry;
       if (!kind) continue;
-      // A pipe or a device would be waited for.
+      // Opening a pipe or a device could block forever.
       if (kind.isDirectory() || kind.isFile()) found.push({ name: entry.name, folder: kind.isDirectory() });
       else this.#pass(entry.name);
     }
     return found.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  /** What a link leads to; undefined for one that leads nowhere, or out of the root where that is not wanted. */
+  /** Target of a link; undefined if it is broken, or leads out of the root and `followLinks` is off. */
   async #target(link: string): Promise<Pick<Dirent, 'isDirectory' | 'isFile'> | undefined> {
     const target = await stat(link).catch(() => undefined);
     if (!target) {
@@ -77,10 +77,10 @@ class Walk {
   }
 
   /**
-   * Images below a folder in order of their names: a folder's own files first, then its subfolders.
+   * Lists the images below a folder sorted by name: the files of a folder first, then its subfolders.
    *
-   * @param above folders that it lies in; a link to one of them would never end
-   * @param ways how often each folder has been entered
+   * @param above its parent folders; a link to one of them would be a cycle
+   * @param ways number of times each folder was entered
    */
   async images(
     folder: string,
@@ -90,10 +90,10 @@ class Walk {
   ): Promise<void> {
     if (above.length > MAX_DEPTH)
       throw new DataError({
-        what: `${folder} lies too deep`,
-        expected: `at most ${MAX_DEPTH} folders within each other`,
+        what: `${folder} is nested too deeply`,
+        expected: `at most ${MAX_DEPTH} levels of folders`,
         got: 'more',
-        next: 'look for links that lead back and forth',
+        next: 'look for symbolic links that form a cycle',
       });
     const real = await realpath(folder);
     if (above.includes(real)) {
@@ -119,11 +119,11 @@ class Walk {
       if (isFolder) await this.images(path.join(folder, name), into, [...above, real], ways);
   }
 
-  /** What was left out, for people. */
+  /** Messages for the user about skipped entries. */
   remarks(): string[] {
     const kinds = [...this.#ignored]
       .sort(([, a], [, b]) => b - a)
-      .map(([kind]) => printable(kind || 'no ending'));
+      .map(([kind]) => printable(kind || 'no extension'));
     const shown = [...kinds.slice(0, SHOWN_KINDS), ...(kinds.length > SHOWN_KINDS ? ['…'] : [])].join(', ');
     const ignored = [...this.#ignored.values()].reduce((sum, count) => sum + count, 0);
     const say = (count: number, one: string, many: string) =>
@@ -131,14 +131,14 @@ class Walk {
     return [
       ...say(
         ignored,
-        `file that is no image was passed over (${shown})`,
-        `files that are no images were passed over (${shown})`,
+        `file that is not an image was skipped (${shown})`,
+        `files that are not images were skipped (${shown})`,
       ),
-      ...say(this.#broken, 'link leads nowhere', 'links lead nowhere'),
+      ...say(this.#broken, 'link is broken', 'links are broken'),
       ...say(
         this.#loops,
-        'link to a folder above was not followed',
-        'links to folders above were not followed',
+        'link to a parent folder was not followed',
+        'links to parent folders were not followed',
       ),
       ...say(
         this.#outside,
@@ -149,7 +149,7 @@ class Walk {
   }
 }
 
-/** Node gives a name whose bytes are not UTF-8 with U+FFFD in their place, and nothing can be opened by that. */
+/** Node.js replaces bytes of a name that are not UTF-8 by U+FFFD; such a file cannot be opened. */
 async function refuseUnreadableName(folder: string, name: string): Promise<void> {
   if (!name.includes('\ufffd') || (await lstat(path.join(folder, name)).catch(() => undefined))) return;
   throw new DataError({
@@ -160,7 +160,7 @@ async function refuseUnreadableName(folder: string, name: string): Promise<void>
   });
 }
 
-/** Class folders by name. Some systems write é as one character and some as two: both are one class. */
+/** Paths of the class folders by name. Names are normalised to NFC: composed and decomposed é are one class. */
 async function classesIn(walk: Walk): Promise<Map<string, string[]>> {
   const classes = new Map<string, string[]>();
   for (const { name, folder } of await walk.list(walk.root)) {
@@ -180,10 +180,10 @@ export async function classFolders(root: string, followLinks = true): Promise<st
 }
 
 /**
- * Images in folders, one folder a class, as torchvision's ImageFolder finds them: classes and files sorted by
- * name, hidden ones passed over.
+ * Images in one folder per class, as in torchvision's ImageFolder: classes and files are sorted by name, hidden ones
+ * skipped.
  *
- * @throws DataError for a folder that is missing, has no subfolders, or has a class that is empty or not expected
+ * @throws DataError if the folder is missing, has no subfolders, or has a class that is empty or not among `classes`
  */
 export async function openFolder(root: string, options: FolderOptions = {}): Promise<ImageSource> {
   const top = await realpath(root).catch((error) => {
@@ -203,17 +203,17 @@ export async function openFolder(root: string, options: FolderOptions = {}): Pro
     const label = known.get(name);
     if (label === undefined)
       throw new DataError({
-        what: `${path.join(root, name)} is no class of the training images`,
+        what: `${path.join(root, name)} is not a class of the training images`,
         expected: `one of their ${classes.length} classes`,
         got: name,
-        next: 'give both splits the same class folders',
+        next: 'use the same class folders in both splits',
       });
     const before = files.length;
     for (const place of places) await walk.images(path.join(top, place), files);
     if (files.length === before) empty.push(name);
     while (labels.length < files.length) labels.push(label);
   }
-  // A split may lack a class; the classes themselves may not be empty.
+  // A test split may lack images of a class; without given classes, every class folder must have images.
   if (files.length === 0 || (!options.classes && empty.length > 0))
     throw new DataError({
       what: `${root} has a class without images: ${empty.slice(0, 3).join(', ')}`,

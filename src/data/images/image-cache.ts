@@ -5,14 +5,13 @@ import { diskError } from '../../files/disk-error.js';
 import { makeFolder } from '../../files/make-folder.js';
 import type { ImageRules } from './rules.js';
 
-/** Images written between two marks that they are there. */
+/** Number of images between two updates of the file of marks. */
 const MARK_EVERY = 256;
 const DONE = 1;
 
 /**
- * Decoded images in one file, each at its own place, so that they can be written in any order and a process
- * that was killed continues where it was. A second file has a byte for each image, which says whether it is
- * there; images reach the disk before their marks do.
+ * Decoded images in one file at fixed offsets, so that they can be written in any order and a killed process can
+ * continue. A second file has one byte per image that marks it as present; an image is synced to disk before its mark.
  */
 export class ImageCache {
   readonly #file: string;
@@ -31,17 +30,17 @@ export class ImageCache {
     this.#done = done;
   }
 
-  /** Where a cache lies: another set of files, or images that are prepared otherwise, have another name. */
+  /** Path of the cache. The name depends on the files of the data set and on how their images are prepared. */
   static place(folder: string, fingerprint: string, rules: Pick<ImageRules, 'side' | 'orientation'>): string {
     return path.join(folder, `images-${rules.side}-${rules.orientation}-${fingerprint.slice(0, 16)}.bin`);
   }
 
   /**
-   * Opens a cache, and makes it when it is not there.
+   * Opens a cache; creates it if it is missing.
    *
    * @param file from {@link ImageCache.place}
-   * @param count images @param size bytes of each
-   * @throws DataError when the disk refuses
+   * @param count number of images @param size bytes per image
+   * @throws DataError for a disk error
    */
   static async open(file: string, count: number, size: number): Promise<ImageCache> {
     const handles: FileHandle[] = [];
@@ -56,7 +55,7 @@ export class ImageCache {
           return open(name, 'r+');
         });
         handles.push(handle);
-        // A file with holes: it takes room only as it fills.
+        // A sparse file: it takes disk space only as it is filled.
         if ((await handle.stat()).size !== bytes) await truncate(name, bytes);
       }
       const done = await readFile(`${file}.done`);
@@ -71,12 +70,12 @@ export class ImageCache {
     return this.#done[index] === DONE;
   }
 
-  /** Images that are there. */
+  /** Number of images that are present. */
   get count(): number {
     return this.#done.reduce((sum, mark) => sum + (mark === DONE ? 1 : 0), 0);
   }
 
-  /** Copies an image that is there. */
+  /** Reads an image that is present. */
   async read(index: number, into: Uint8Array, offset: number): Promise<void> {
     try {
       for (let at = 0; at < this.#size; ) {
@@ -86,7 +85,7 @@ export class ImageCache {
           this.#size - at,
           index * this.#size + at,
         );
-        if (bytesRead === 0) throw new Error('the file ended early');
+        if (bytesRead === 0) throw new Error('the file is truncated');
         at += bytesRead;
       }
     } catch (error) {
@@ -94,7 +93,7 @@ export class ImageCache {
     }
   }
 
-  /** Keeps an image. */
+  /** Writes an image. */
   async write(index: number, image: Uint8Array): Promise<void> {
     try {
       for (let at = 0; at < this.#size; ) {
@@ -113,7 +112,7 @@ export class ImageCache {
     if (this.#unmarked.length >= MARK_EVERY) await this.flush();
   }
 
-  /** Marks what has been written, once it is on the disk. */
+  /** Syncs written images to disk, then marks them as present. */
   flush(): Promise<void> {
     const written = this.#unmarked;
     this.#unmarked = [];

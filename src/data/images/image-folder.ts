@@ -18,47 +18,47 @@ import type { ImageSource } from './source.js';
 import { openTars } from './tar/tar.js';
 
 export interface ImageFolderOptions {
-  /** The folder of the class folders, or of the .tar archives. */
+  /** Folder that contains the class folders or the .tar archives. */
   root: string;
-  /** Side of the square images that are cut from the files; 256 (paper, section 2) unless given. */
+  /** Side of the square images in pixels; default 256 (paper, section 2). */
   side?: number;
   /**
-   * What stands in for an image that cannot be decoded. true (unless given): the next one that can, so that
-   * training goes on with whole batches. false: the label UNREADABLE, so that it is not counted.
+   * How to replace an image that cannot be decoded. true (default): by the next one that can, so that training batches
+   * stay full. false: the label becomes UNREADABLE, so that metrics leave the image out.
    */
   substitute?: boolean;
-  /** Turn images upright as their cameras say (`exif`, unless given), or leave them as they are stored. */
+  /** Rotate images by their EXIF orientation (`exif`, default), or leave them as `stored`. */
   orientation?: ImageRules['orientation'];
-  /** Follow links that lead out of the folder; true unless given. */
+  /** Follow symbolic links that lead out of the folder; default true. */
   followLinks?: boolean;
-  /** Folder for what is computed from the images; `root/.paperweight` unless given. */
+  /** Folder for data computed from the images; default `root/.paperweight`. */
   cache?: string;
-  /** Keep decoded images on disk (side × side × 3 bytes each). A cache that is there already is always used. */
+  /** Cache decoded images on disk (side × side × 3 bytes each). An existing cache is always used. */
   cacheImages?: boolean;
 }
 
 export interface SplitOptions extends Omit<ImageFolderOptions, 'substitute'> {
-  /** Images in `root/train`; otherwise those in `root/val`, `valid`, `validation` or `test`. */
+  /** true: images in `root/train`. false: those in `root/val`, `valid`, `validation` or `test`. */
   train: boolean;
 }
 
-/** The names of {@link ImageFolderOptions} that `open` and `openSplit` share. */
+/** Option names shared by `open` and `openSplit`. */
 const OPTIONS = ['root', 'side', 'orientation', 'followLinks', 'cache', 'cacheImages'];
 
-/** Names of the folders of a split, in any case; the first one that is there counts. */
+/** Names of the folder of a split, in upper or lower case; the first that exists is used. */
 const TRAIN = ['train', 'training'];
 const TEST = ['val', 'valid', 'validation', 'test'];
 
-/** A few files may be broken; more than this share of them means that something else is wrong. */
+/** Maximum share of damaged files, and the number that is always allowed. More means that something else is wrong. */
 const MAX_UNREADABLE_SHARE = 0.05;
 const MAX_UNREADABLE_FEW = 10;
 const THREADS = availableParallelism();
-/** As many as keep every thread busy while some wait for the disk. */
+/** More requests than threads, so that all threads are busy while some requests wait for the disk. */
 const AT_ONCE = 3 * THREADS;
 
 /**
- * Images of any size in class folders, as torchvision's ImageFolder, or in .tar archives; each becomes a square
- * (see `decodeSquare`). Threads decode them while this one goes on.
+ * Images of any size in class folders, like torchvision's ImageFolder, or in .tar archives. Each is decoded and cropped
+ * to a square (see `decodeSquare`) in worker threads.
  *
  * @example
  * const trainSet = await ImageFolder.openSplit({ root: 'imagenet', train: true });
@@ -69,15 +69,15 @@ export class ImageFolder implements Dataset {
   readonly classes: readonly string[];
   readonly imageShape: readonly [3, number, number];
   readonly labels: Int32Array;
-  /** How a file becomes a square. */
+  /** How files are scaled, cropped and rotated. */
   readonly rules: ImageRules;
-  /** What was passed over while looking for images, for people. */
+  /** Messages for the user about files that were skipped. */
   readonly remarks: readonly string[];
   /** The folder of the images. */
   readonly folder: string;
-  /** The folder of what is computed from them. */
+  /** Folder for data computed from the images. */
   readonly cache: string;
-  /** Files that could not be decoded so far, with the reason. */
+  /** Files that could not be decoded so far, by name, with the reason. */
   readonly unreadable: ReadonlyMap<string, string>;
   readonly #unreadable = new Map<string, string>();
   readonly #source: ImageSource;
@@ -85,7 +85,7 @@ export class ImageFolder implements Dataset {
   #fingerprint: Promise<string> | undefined;
   #images: ImageCache | undefined;
   #decoders: WorkerPool<FileRequest, DecodeAnswer> | undefined;
-  /** Buffers that go to the decoders and come back. */
+  /** Reusable buffers that are transferred to the decoders and back. */
   readonly #squares: Uint8Array<ArrayBuffer>[] = [];
 
   private constructor(source: ImageSource, rules: ImageRules, cache: string, substitute: boolean) {
@@ -103,14 +103,14 @@ export class ImageFolder implements Dataset {
     this.remarks = source.remarks;
   }
 
-  /** @throws DataError for a folder that is missing, empty or not laid out in classes; UsageError for a bad side */
+  /** @throws DataError for a folder that is missing, empty or has no class folders; UsageError for a bad side */
   static async open(options: ImageFolderOptions): Promise<ImageFolder> {
     checkOptionNames('ImageFolder.open', options, [...OPTIONS, 'substitute']);
     checkPath('ImageFolder.open', 'root', options.root);
     return ImageFolder.#open(options, cacheFolder(options.root));
   }
 
-  /** The training or the test images of a folder with `train` and `val` (or `test`) in it. */
+  /** Opens the training or the test images of a folder that contains `train` and `val` (or `test`). */
   static async openSplit(given: SplitOptions): Promise<ImageFolder> {
     checkOptionNames('ImageFolder.openSplit', given, [...OPTIONS, 'train']);
     const { train, ...options } = given;
@@ -122,12 +122,12 @@ export class ImageFolder implements Dataset {
       throw new DataError({
         what: `${root} has no ${train ? 'training' : 'test'} images`,
         expected: `a folder ${(train ? TRAIN : TEST).map((name) => path.join(root, name)).join(' or ')}`,
-        got: existsSync(root) ? 'no such folder in it' : 'nothing there',
+        got: existsSync(root) ? 'no such folder in it' : 'no such folder',
         next: 'lay the images out as DIR/train/CLASS/*.jpg and DIR/val/CLASS/*.jpg',
       });
     const folder = path.join(root, split);
     const cache = path.join(options.cache ?? cacheFolder(root), split);
-    // Labels are places in the list of the training classes, whichever of them the split has.
+    // Labels are indices into the training classes, even if the split lacks some of them.
     const training = train ? undefined : await findSplit(root, TRAIN);
     const classes =
       training === undefined ? undefined : await trainClasses(path.join(root, training), cache, options);
@@ -165,7 +165,7 @@ export class ImageFolder implements Dataset {
     return set;
   }
 
-  /** The same images prepared by other rules; this set itself where they are its own. */
+  /** The same images prepared by the given rules; returns this data set if its rules are the same. */
   async prepared(rules: ImageRules): Promise<ImageFolder> {
     const { side, orientation } = this.rules;
     if (rules.side === side && rules.orientation === orientation) return this;
@@ -174,7 +174,7 @@ export class ImageFolder implements Dataset {
     return set;
   }
 
-  /** Opens the decoded images on disk, where there are some or some shall be made. */
+  /** Opens the cache of decoded images if it exists or is to be created. */
   async #findImages(make: boolean): Promise<void> {
     if (!make && !(await hasImageCache(this.cache, this.rules))) return;
     const file = ImageCache.place(this.cache, await this.fingerprint(), this.rules);
@@ -188,16 +188,16 @@ export class ImageFolder implements Dataset {
     return this.#fingerprint;
   }
 
-  /** Decoded images on disk; undefined without a cache. */
+  /** Number of decoded images in the cache; undefined without a cache. */
   get cachedImages(): number | undefined {
     return this.#images?.count;
   }
 
-  /** Always throws: images are decoded in other threads. */
+  /** Always throws: images can only be read asynchronously, by `readMany`. */
   read(index: number): never {
     checkIndex(this, index);
     throw new UsageError({
-      what: `${this.name} cannot be read one by one`,
+      what: `${this.name} cannot be read synchronously`,
       expected: 'readMany, or a DataLoader',
       got: 'read',
     });
@@ -252,20 +252,20 @@ export class ImageFolder implements Dataset {
     return this.#decoders.waitFor(this.#decoders.request(question, [into.buffer]));
   }
 
-  /** A broken file. A few are passed over; more than that means that something else is wrong. */
+  /** Records a damaged file. @throws DataError if too many are damaged, which means that something else is wrong */
   #remember(name: string, reason: string): void {
     this.#unreadable.set(name, reason);
     const few = Math.max(MAX_UNREADABLE_FEW, Math.ceil(MAX_UNREADABLE_SHARE * this.length));
     if (this.#unreadable.size <= Math.min(few, this.length - 1)) return;
     throw new DataError({
       what: `too many images in ${this.folder} cannot be decoded; the last one was ${name}`,
-      expected: `at most ${Math.min(few, this.length - 1)} broken files of ${this.length}`,
-      got: `${this.#unreadable.size}, the last one because: ${reason}`,
+      expected: `at most ${Math.min(few, this.length - 1)} damaged files of ${this.length}`,
+      got: `${this.#unreadable.size}; the last one failed with: ${reason}`,
       next: 'copy or unpack the images again',
     });
   }
 
-  /** Decodes everything that the cache lacks. */
+  /** Decodes all images that the cache lacks. */
   async fill(onProgress?: (done: number) => void, signal?: AbortSignal): Promise<void> {
     const size = 3 * this.imageShape[1] ** 2;
     const chunk = 64;
@@ -285,24 +285,24 @@ export class ImageFolder implements Dataset {
     }
   }
 
-  /** One line for people. */
+  /** One-line description for logs. */
   describe(): string {
     const count = this.length.toLocaleString('en-US');
     return `${count} images of ${this.classes.length} classes in ${this.folder}${this.remarks.map((remark) => `; ${remark}`).join('')}`;
   }
 
-  /** What could not be read so far, by name; undefined when all could. */
+  /** Report of the files that could not be decoded so far; undefined if there are none. */
   summary(): string | undefined {
     const broken = [...this.#unreadable].sort(([a], [b]) => (a < b ? -1 : 1));
     if (broken.length === 0) return undefined;
     const shown = broken.slice(0, 5).map(([name, reason]) => `  ${name}: ${reason}`);
     const more = broken.length > shown.length ? [`  and ${broken.length - shown.length} more`] : [];
-    const what = this.#substitute ? 'skipped, the next image took the place' : 'left out';
+    const what = this.#substitute ? 'replaced by the next image' : 'left out';
     const files = broken.length === 1 ? '1 file' : `${broken.length} files`;
     return [`${files} could not be decoded (${what}):`, ...shown, ...more].join('\n');
   }
 
-  /** Closes the cache of decoded images and ends the threads that decode; both open again when needed. */
+  /** Closes the cache and ends the decoding threads; both are reopened when needed. */
   async close(): Promise<void> {
     await this.#decoders?.close();
     this.#decoders = undefined;
@@ -311,7 +311,7 @@ export class ImageFolder implements Dataset {
   }
 }
 
-/** What a split's folder is called. */
+/** Finds the folder of a split. */
 async function findSplit(root: string, names: readonly string[]): Promise<string | undefined> {
   const there = await readdir(root).catch(() => []);
   return names
@@ -319,7 +319,7 @@ async function findSplit(root: string, names: readonly string[]): Promise<string
     .find((name) => name !== undefined);
 }
 
-/** Archives and no class folders. */
+/** Whether a folder has .tar archives and no class folders. */
 async function hasTars(root: string): Promise<boolean> {
   const entries = await readdir(root, { withFileTypes: true }).catch((error) => {
     throw diskError(error, `cannot read the folder ${root}`, DataError);

@@ -1,10 +1,10 @@
 import { type Principal, principalComponents } from './pca.js';
 
-/** What the paper's training needs to know about its images (sections 2 and 4.1). */
+/** Statistics of the training images for the paper's mean subtraction and colour shift (sections 2 and 4.1). */
 export interface ImageStatistics {
-  /** Images that were counted. */
+  /** Number of images. */
   readonly count: number;
-  /** Mean of each byte of the image, 3 × H × W, from 0 to 255. */
+  /** Mean image, 3 × H × W values from 0 to 255. */
   readonly mean: Float32Array;
   readonly shape: readonly [channels: number, height: number, width: number];
   /** Principal components of the RGB values of all pixels, scaled to [0, 1]. */
@@ -22,14 +22,14 @@ const PAIRS = [
 ] as const;
 
 /**
- * Sums over RGB images of bytes. All of them are whole numbers that a double holds exactly (up to 2 million
- * images of 256 × 256), so neither the order of the images nor an interruption changes a bit.
+ * Sums over RGB images of bytes. They are integers that a double represents exactly (up to 2 million images of
+ * 256 × 256), so the result depends neither on the order of the images nor on interruptions.
  */
 export class ImageSums {
   count = 0;
-  /** Of each byte of the image. */
+  /** Sum of each value, 3 × H × W. */
   readonly bytes: Float64Array;
-  /** Of R·R, R·G, R·B, G·G, G·B and B·B over all pixels. */
+  /** Sums of R·R, R·G, R·B, G·G, G·B and B·B over all pixels. */
   readonly products = new Float64Array(PAIRS.length);
 
   constructor(readonly shape: readonly [channels: number, height: number, width: number]) {

@@ -6,19 +6,19 @@ import { printable } from '../../errors/printable.js';
 import { diskError } from '../../files/disk-error.js';
 import { namesFromList, parseSynsets } from './class-list.js';
 
-/** Files that say what ImageNet's folders show, one `n01440764 tench, Tinca tinca` a line. */
+/** Files that map ImageNet's folders to names, one `n01440764 tench, Tinca tinca` per line. */
 const SYNSET_FILES = ['LOC_synset_mapping.txt', 'synset_words.txt'];
-/** A name a line. */
+/** File with one name per line. */
 const LIST_FILE = 'classes.txt';
 
 export interface ClassNames {
-  /** From folder to name. */
+  /** Names by folder. */
   readonly synsets: ReadonlyMap<string, string>;
-  /** The lines of a list. */
+  /** Lines of the list of names. */
   readonly list: readonly string[] | undefined;
 }
 
-/** The lines of a text, trimmed, without empty ones. */
+/** Trimmed, non-empty lines of a text. */
 export const linesOf = (text: string): string[] =>
   text
     .split(/\r?\n/)
@@ -32,7 +32,7 @@ const lines = async (file: string): Promise<string[] | undefined> => {
   return text === undefined ? undefined : linesOf(text);
 };
 
-/** Names of the classes, from the files that a data set may have beside its splits. */
+/** Reads class names from the optional files beside the splits of a data set. */
 export async function classNames(root: string): Promise<ClassNames> {
   const synsets = new Map<string, string>();
   for (const file of SYNSET_FILES)
@@ -42,8 +42,8 @@ export async function classNames(root: string): Promise<ClassNames> {
 }
 
 /**
- * The names of class folders, as people call them.
- * @throws DataError for a list that does not name each of them
+ * Display names of class folders.
+ * @throws DataError if the list of names does not name each folder
  */
 export function named(classes: readonly string[], { synsets, list }: ClassNames): readonly string[] {
   const names = list
@@ -53,8 +53,8 @@ export function named(classes: readonly string[], { synsets, list }: ClassNames)
 }
 
 /**
- * Where things that were computed from a data set are kept: `.paperweight` in its folder, or a folder of its own
- * in the one that PAPERWEIGHT_CACHE names.
+ * Folder for data computed from a data set: `.paperweight` in its folder, or a subfolder of the folder in the
+ * environment variable PAPERWEIGHT_CACHE.
  */
 export function cacheFolder(root: string): string {
   const named = process.env.PAPERWEIGHT_CACHE;

@@ -1,15 +1,15 @@
-/** Principal components of a covariance, the largest first. */
+/** Principal components, sorted by decreasing eigenvalue. */
 export interface Principal {
   readonly eigenvalues: readonly number[];
-  /** `eigenvectors[i]` belongs to `eigenvalues[i]`, has length 1, and its largest component is positive. */
+  /** `eigenvectors[i]` belongs to `eigenvalues[i]`, has norm 1, and its component of largest magnitude is positive. */
   readonly eigenvectors: readonly (readonly number[])[];
 }
 
-/** Rotations converge quadratically; a 3 × 3 matrix takes about five sweeps. */
+/** Maximum number of sweeps. Convergence is quadratic; a 3 × 3 matrix takes about five. */
 const MAX_SWEEPS = 60;
 
 /**
- * Eigenvalues and eigenvectors of a symmetric matrix by Jacobi's rotations (Golub and Van Loan, "Matrix
+ * Eigenvalues and eigenvectors of a symmetric matrix by Jacobi rotations (Golub and Van Loan, "Matrix
  * Computations", section 8.5).
  */
 export function principalComponents(covariance: readonly (readonly number[])[]): Principal {
@@ -29,7 +29,7 @@ export function principalComponents(covariance: readonly (readonly number[])[]):
   };
 }
 
-/** Turns the plane of p and q so that their element outside of the diagonal becomes 0. */
+/** Jacobi rotation in the plane of axes p and q: makes a[p][q] zero. */
 function rotate(a: number[][], v: number[][], p: number, q: number): void {
   const theta = (a[q]![q]! - a[p]![p]!) / (2 * a[p]![q]!);
   const t = (theta < 0 ? -1 : 1) / (Math.abs(theta) + Math.sqrt(theta * theta + 1));
@@ -49,7 +49,7 @@ function rotate(a: number[][], v: number[][], p: number, q: number): void {
   a[q]![p] = 0;
 }
 
-/** An eigenvector's sign is free; one that is fixed makes results comparable. */
+/** Fixes the sign of an eigenvector, which is arbitrary, so that results are reproducible. */
 function signed(vector: number[]): number[] {
   const largest = vector.reduce((best, x) => (Math.abs(x) > Math.abs(best) ? x : best), 0);
   return largest < 0 ? vector.map((x) => -x) : vector;

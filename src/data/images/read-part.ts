@@ -3,19 +3,19 @@ import { DataError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import type { FilePart } from './source.js';
 
-/** Most bytes of an image's file. */
+/** Maximum size of an image file in bytes. */
 const MAX_BYTES = 2 ** 28;
-/** Larger buffers are not kept. */
+/** Larger buffers are not reused. */
 const KEPT_BYTES = 2 ** 22;
 
 let kept = new Uint8Array(0);
 
 /**
- * Reads the bytes of an image.
+ * Reads the bytes of an image into a reused buffer.
  *
- * @param name what messages call it
- * @returns good until the next call; fewer bytes than asked for when the file ends early
- * @throws DataError when they cannot be read, or are too many for an image
+ * @param name of the image, for messages
+ * @returns the bytes, valid until the next call; fewer than requested if the file is truncated
+ * @throws DataError if they cannot be read or exceed the maximum size
  */
 export function readPart({ file, range }: FilePart, name: string): Uint8Array {
   try {
@@ -24,7 +24,7 @@ export function readPart({ file, range }: FilePart, name: string): Uint8Array {
       const { offset, size } = range ?? { offset: 0, size: fstatSync(handle).size };
       if (size > MAX_BYTES)
         throw new DataError({
-          what: `${name} is too large a file for an image`,
+          what: `${name} is too large for an image file`,
           expected: `at most ${MAX_BYTES} bytes`,
           got: `${size} bytes`,
         });

@@ -4,19 +4,19 @@ import { z } from 'zod';
 export const FOLDER_SIDE = 256;
 
 /**
- * How a file becomes the square that a model's transform gets. A run keeps these rules in its configuration, and
- * training, evaluation, prediction and the dashboard all follow them; see `squareOf`.
+ * How image files are turned into the square images that a model's transform receives. Stored in a run's configuration;
+ * training, evaluation, prediction and the dashboard all apply them; see `squareOf`.
  */
 export const imageRulesSchema = z.object({
-  /** Side of the square. */
+  /** Side of the square in pixels. */
   side: z.number().int().positive(),
-  /** `exif`: turned upright as the camera says. `stored`: not turned, as in runs from before these rules were kept. */
+  /** `exif`: rotated by the EXIF orientation. `stored`: not rotated, as in runs older than these rules. */
   orientation: z.enum(['exif', 'stored']),
   alpha: z.literal('dropped'),
   colourProfile: z.literal('ignored'),
-  /** The shorter side to `side`, the longer one in proportion, cut down to whole pixels. */
+  /** The shorter side is scaled to `side`, the longer one in proportion, rounded down. */
   resize: z.literal('bilinear, antialiased'),
-  /** The middle; half a pixel is rounded to even. */
+  /** The centre square; half pixels are rounded to even. */
   crop: z.literal('centre'),
 });
 export type ImageRules = z.infer<typeof imageRulesSchema>;

@@ -1,25 +1,25 @@
-/** Bytes of a file. */
+/** A byte range of a file. */
 export interface FilePart {
   readonly file: string;
-  /** From the beginning to the end of the file, unless given. */
+  /** Default: the whole file. */
   readonly range?: { readonly offset: number; readonly size: number };
 }
 
-/** Labelled files of images, wherever they lie. */
+/** Labelled image files in folders or archives. */
 export interface ImageSource {
-  /** Where the images come from, for people. */
+  /** Path of the images, for messages. */
   readonly place: string;
   readonly length: number;
-  /** Names of the classes, as folders or files name them. */
+  /** Class names. */
   readonly classes: readonly string[];
   /** A label for each image. */
   readonly labels: Int32Array;
-  /** What was passed over while looking for images, for people. */
+  /** Messages for the user about skipped files. */
   readonly remarks: readonly string[];
-  /** The file of an image, for messages. */
+  /** Name of an image file, for messages. */
   nameOf(index: number): string;
-  /** Where the bytes of an image lie. */
+  /** File and byte range of an image. */
   partOf(index: number): FilePart;
-  /** Hexadecimal; changes with the names, the sizes, the labels or the order of the files. */
+  /** Hexadecimal hash of the names, sizes, labels and order of the files. */
   fingerprint(): Promise<string>;
 }

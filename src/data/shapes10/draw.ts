@@ -2,7 +2,7 @@ import type { Generator } from '../../random.js';
 
 /** Width and height in pixels. */
 export const SHAPE_SIZE = 32;
-/** Label to name. */
+/** Class names; the label is the index. */
 export const SHAPE_NAMES: readonly string[] = [
   'circle',
   'square',
@@ -17,26 +17,26 @@ export const SHAPE_NAMES: readonly string[] = [
 ];
 
 const PLANE = SHAPE_SIZE * SHAPE_SIZE;
-/** No shape reaches farther than this from its centre, in radii. */
+/** Maximum distance of a shape's points from its centre, in radii. */
 const REACH = 1.28;
-/** Coverage is sampled on a grid of SAMPLES × SAMPLES points a pixel. */
+/** Antialiasing: coverage is sampled on a grid of SAMPLES × SAMPLES points per pixel. */
 const SAMPLES = 3;
 const TAU = 2 * Math.PI;
 
 type Inside = (u: number, v: number) => boolean;
 
-/** Normals of the five lines that a pentagram is made of. */
+/** Normals of the five lines of a pentagram. */
 const STAR_X = [0, 1, 2, 3, 4].map((k) => Math.sin((k * TAU) / 5));
 const STAR_Y = [0, 1, 2, 3, 4].map((k) => -Math.cos((k * TAU) / 5));
 const STAR_DISTANCE = Math.cos(TAU / 5);
 
-/** Whether a point lies in the shape, in units of its radius. One entry a class, in the order of the names. */
+/** Whether a point, in units of the radius, lies inside the shape. One entry per class, in the order of the names. */
 const SHAPES: readonly Inside[] = [
   (u, v) => u * u + v * v < 1,
   (u, v) => Math.max(Math.abs(u), Math.abs(v)) < 0.85,
   (u, v) => v < 0.5 && v > Math.sqrt(3) * Math.abs(u) - 1,
   (u, v) => {
-    // A pentagram is what lies inside at least four of its five lines.
+    // A point is in the pentagram if it is on the inner side of at least four of the five lines.
     let outside = 0;
     for (let k = 0; k < 5; k++) if (u * STAR_X[k]! + v * STAR_Y[k]! > STAR_DISTANCE) outside++;
     return outside <= 1;
@@ -60,7 +60,7 @@ const SHAPES: readonly Inside[] = [
 
 type Colour = [red: number, green: number, blue: number];
 
-/** Grounds are dark and shapes bright, so that a network has shapes to learn first and not signs of contrast. */
+/** Backgrounds are dark and shapes bright, so that a network need not learn both signs of contrast. */
 const DARK: readonly [low: number, high: number] = [5, 105];
 const BRIGHT: readonly [low: number, high: number] = [120, 250];
 
@@ -68,7 +68,7 @@ function colour(generator: Generator, [low, high]: readonly [low: number, high: 
   return [generator.uniform(low, high), generator.uniform(low, high), generator.uniform(low, high)];
 }
 
-/** Two colours in waves, so that edges and colours alone do not give a class away. */
+/** Waves of two colours, so that edges and colours alone do not reveal the class. */
 function drawBackground(generator: Generator, into: Float32Array): void {
   const first = colour(generator, DARK);
   const second = colour(generator, DARK);
@@ -93,7 +93,7 @@ interface Place {
   angle: number;
 }
 
-/** Paints a shape over the image, each pixel by the share of it that the shape covers. */
+/** Paints a shape over the image, blending each pixel by its coverage. */
 function paint(
   into: Float32Array,
   inside: Inside,
@@ -132,10 +132,10 @@ function paint(
 const canvas = new Float32Array(3 * PLANE);
 
 /**
- * Draws one image: a background of waves, a few specks, the shape in a colour that stands out, and noise.
+ * Draws one image: a background of waves, a few specks, the shape in a contrasting colour, and noise.
  *
  * @param label index into {@link SHAPE_NAMES}
- * @param generator decides everything else
+ * @param generator source of all random choices
  * @param into receives 3 × 32 × 32 bytes: red, green and blue planes, row by row
  */
 export function drawShape(label: number, generator: Generator, into: Uint8Array): void {
@@ -161,7 +161,7 @@ export function drawShape(label: number, generator: Generator, into: Uint8Array)
   };
   paint(canvas, SHAPES[label]!, place, ink, generator.uniform(-20, 20));
 
-  // One word gives four bytes of noise, one for each of four values.
+  // One random word gives noise for four values.
   const strength = generator.uniform(4, 20) / 255;
   for (let i = 0; i < canvas.length; i += 4) {
     const word = generator.nextUint32();

@@ -5,17 +5,17 @@ import { checkIndex, type Dataset, type WorkerSpec } from '../dataset.js';
 import { drawShape, SHAPE_NAMES, SHAPE_SIZE } from './draw.js';
 
 const IMAGE = 3 * SHAPE_SIZE * SHAPE_SIZE;
-/** Numbers streams apart from each other: labels and images, train and test. */
+/** Stream numbers of the generator: labels and images, train and test. */
 const STREAMS = { train: { labels: 1, images: 2 }, test: { labels: 3, images: 4 } };
 const MISSING = 0;
 const DRAWN = 1;
 
 export interface Shapes10Options {
-  /** The training images or the test images; the two share none. */
+  /** true: training images. false: test images. The two sets are disjoint. */
   train: boolean;
-  /** How many; 10,000 for training and 2,000 for test unless given. */
+  /** Number of images; default 10,000 for training and 2,000 for test. */
   length?: number;
-  /** Another seed draws other images; 0 unless given. */
+  /** Seed of the images; default 0. */
   seed?: number;
 }
 
@@ -24,11 +24,11 @@ interface Contents {
   length: number;
   seed: number;
   images: Uint8Array;
-  /** MISSING or DRAWN for each image. */
+  /** State of each image: MISSING or DRAWN. */
   status: Uint8Array;
 }
 
-/** Shared between threads where the platform lets us: workers then fill one cache. */
+/** Shared memory if the platform has it, so that all workers fill one cache. */
 function allocate(bytes: number): Uint8Array {
   return new Uint8Array(
     typeof SharedArrayBuffer === 'undefined' ? new ArrayBuffer(bytes) : new SharedArrayBuffer(bytes),
@@ -36,9 +36,9 @@ function allocate(bytes: number): Uint8Array {
 }
 
 /**
- * Ten classes of shapes, drawn by code at 32×32 RGB: a data set for machines without a network. Image and
- * label are a pure function of seed, split and index; every ten images in a row show each class once. Each
- * is drawn when it is first read, and kept (3 kB an image).
+ * Ten classes of shapes drawn by code, 32×32 RGB: a data set that needs no download. Image and label are a pure
+ * function of seed, split and index; images 10k to 10k + 9 show each class once. An image is drawn when first read,
+ * then cached (3 kB per image).
  *
  * @example
  * const trainSet = await Shapes10.open({ train: true });
@@ -66,14 +66,14 @@ export class Shapes10 implements Dataset {
     this.workerSpec = { module: import.meta.url, export: 'openSharedShapes10', options: contents };
   }
 
-  /** @throws UsageError unless `length` is a whole number from 1 to 1,000,000 and `seed` a safe integer */
+  /** @throws UsageError unless `length` is an integer from 1 to 1,000,000 and `seed` a safe integer */
   static async open(options: Shapes10Options): Promise<Shapes10> {
     checkOptionNames('Shapes10.open', options, ['train', 'length', 'seed']);
     const { train, length = train ? 10_000 : 2_000, seed = 0 } = options;
     checkBooleans('Shapes10.open', { train });
     if (!Number.isInteger(length) || length < 1 || length > 1_000_000) {
       throw new UsageError({
-        what: 'Shapes10 cannot have this length',
+        what: 'Shapes10 got a bad length',
         expected: 'a whole number from 1 to 1000000',
         got: String(length),
       });
@@ -101,7 +101,7 @@ export class Shapes10 implements Dataset {
     const label = this.#labelOf(index);
     const { images, status } = this.#contents;
     const image = images.subarray(index * IMAGE, (index + 1) * IMAGE);
-    // Atomics order the bytes before the mark. Two threads may draw the same image: they write equal bytes.
+    // The atomic store publishes the bytes before the state. Two threads may draw the same image: they write equal bytes.
     if (Atomics.load(status, index) === MISSING) {
       drawShape(label, this.#generator.fork(index), image);
       Atomics.store(status, index, DRAWN);
@@ -110,14 +110,14 @@ export class Shapes10 implements Dataset {
     return label;
   }
 
-  /** One line for people. */
+  /** One-line description for logs. */
   describe(): string {
     const { length, seed } = this.#contents;
     return `${this.name}: ${length.toLocaleString('en-US')} images drawn by code, seed ${seed}`;
   }
 }
 
-/** Opens the same images, and the same cache, in another thread. */
+/** Opens the data set with the same cache in another thread. */
 export function openSharedShapes10(contents: Contents): Shapes10 {
   return new Shapes10(contents);
 }

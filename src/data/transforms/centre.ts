@@ -1,4 +1,4 @@
-/** Where the window starts: rounded half to even when cutting, down when padding, as in torchvision. */
+/** Start of a centred window: rounded half to even when cropping, down when padding, as in torchvision. */
 export function centred(from: number, to: number): number {
   const half = (from - to) / 2;
   if (from < to) return -Math.floor(-half);

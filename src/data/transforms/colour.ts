@@ -7,11 +7,11 @@ import { Tensor } from '../../tensor/tensor.js';
 import { checkBatch, generatorOf, markCentred, markUnit, meaningOf, type Transform } from './transform.js';
 
 /**
- * Subtracts an image from each image, as the paper does with the mean of its training images (section 2):
- * bytes → float32 values around 0, in steps of 1/255 of the whole range as before.
+ * Subtracts a mean image, as the paper does with the mean of its training images (section 2). Takes bytes and returns
+ * float32 values around 0 that keep the scale of bytes.
  *
  * @param mean C × H × W values from 0 to 255
- * @throws UsageError for a mean of another size, or for images that toTensor has scaled
+ * @throws UsageError if the mean has another size than the images, or for images scaled by toTensor
  */
 export function subtractMean(mean: Float32Array, shape: readonly number[]): Transform {
   if (!(mean instanceof Float32Array) || !isShape(shape))
@@ -32,10 +32,10 @@ export function subtractMean(mean: Float32Array, shape: readonly number[]): Tran
       const size = batch.shape.slice(1);
       if (meaningOf(batch)?.range !== 'bytes' || size.join() !== shape.join())
         throw new UsageError({
-          what: 'subtractMean works on images of bytes of the same size as the mean',
+          what: 'subtractMean needs images of bytes of the same size as the mean',
           expected: `bytes ${showShape(['N', ...shape] as unknown as number[])}`,
           got: `${batch.dtype} ${showShape(batch.shape)}`,
-          next: 'subtract the mean first, and crop after that',
+          next: 'put subtractMean before any crop',
         });
       const image = hostLeaf(mean, [1, ...shape], 'float32');
       return markCentred(new Tensor(ops.sub(ops.cast(batch.node, 'float32'), image)));
@@ -45,10 +45,10 @@ export function subtractMean(mean: Float32Array, shape: readonly number[]): Tran
 }
 
 export interface ColourShift {
-  /** Of the covariance of RGB values in [0, 1]. */
+  /** Eigenvalues of the covariance of RGB values in [0, 1]. */
   readonly eigenvalues: readonly number[];
   readonly eigenvectors: readonly (readonly number[])[];
-  /** Of the random factors; 0.1 in the paper. */
+  /** Standard deviation of the random factors; 0.1 in the paper. */
   readonly std?: number;
 }
 
@@ -57,7 +57,7 @@ export interface ColourShift {
  * Σ αᵢ λᵢ pᵢ with αᵢ from N(0, std²), drawn once for each image. The eigenvalues λᵢ are those of values in
  * [0, 1]; for images of values from 0 to 255 the sum is multiplied by 255.
  *
- * @throws UsageError for components of another number than the image's channels
+ * @throws UsageError if the number of components is not the number of channels
  */
 export function colourShift(options: ColourShift): Transform {
   checkOptionNames('colourShift', options, ['eigenvalues', 'eigenvectors', 'std']);
@@ -105,7 +105,7 @@ export function colourShift(options: ColourShift): Transform {
       }
       const shift = hostLeaf(shifts, [images, n, 1, 1], 'float32');
       const shifted = new Tensor(ops.add(ops.cast(batch.node, 'float32'), shift));
-      // Bytes are whole numbers no more, but they still have the range of bytes.
+      // The values are no longer integers but still on the scale of bytes.
       return range === 'unit' ? markUnit(shifted) : markCentred(shifted);
     },
     toString: () => `colourShift({ std: ${std} })`,

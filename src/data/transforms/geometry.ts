@@ -8,7 +8,7 @@ import { Tensor } from '../../tensor/tensor.js';
 import { centred } from './centre.js';
 import { generatorOf, markBytes, markCentred, markUnit, meaningOf, type Transform } from './transform.js';
 
-/** A square's side, or [height, width]. */
+/** The side of a square, or [height, width]. */
 export type ImageSize = number | Pair;
 
 const showSize = (size: ImageSize): string => (typeof size === 'number' ? String(size) : showShape(size));
@@ -29,7 +29,7 @@ export function checkSize(transform: string, size: ImageSize): void {
   });
 }
 
-/** Moves pixels; what they stand for stays: bytes are bytes, scaled values are scaled. */
+/** Applies an operation that only moves pixels; keeps the mark of the value range (bytes, centred or scaled). */
 export function moved(batch: Tensor, move: (x: Node) => Node): Tensor {
   const meaning = meaningOf(batch);
   const result = new Tensor(move(batch.node));
@@ -49,10 +49,10 @@ export const dimensions = (batch: Tensor): [number, number, number, number] => {
 };
 
 /**
- * Bilinear with antialiasing, as torchvision does on PIL images: byte images are rounded to bytes again
- * (the result is floating point, with whole values from 0 to 255).
+ * Bilinear resize with antialiasing, as torchvision does on PIL images. Byte images are rounded: the result is floating
+ * point with integer values from 0 to 255.
  *
- * @param size the shorter side, the other one keeping the image's proportions; or [height, width]
+ * @param size the shorter side (the other is scaled in proportion), or [height, width]
  */
 export function resize(size: ImageSize): Transform {
   checkSize('resize', size);
@@ -69,11 +69,11 @@ export function resize(size: ImageSize): Transform {
   };
 }
 
-/** The longer side is cut down to whole pixels, as in torchvision. */
+/** The longer side is rounded down, as in torchvision. */
 const proportional = (shorter: number, h: number, w: number): Pair =>
   h <= w ? [shorter, Math.trunc((shorter * w) / h)] : [Math.trunc((shorter * h) / w), shorter];
 
-/** The same window from each image. */
+/** Crops the same window from each image. */
 export function window(batch: Tensor, top: number, left: number, size: Pair): Tensor {
   return moved(batch, (x) => {
     const offsets = Int32Array.from({ length: 2 * x.shape[0]! }, (_, i) => (i % 2 === 0 ? top : left));
@@ -81,7 +81,7 @@ export function window(batch: Tensor, top: number, left: number, size: Pair): Te
   });
 }
 
-/** The middle of each image; where the image is smaller it is padded with zeros. */
+/** Crops the centre of each image; smaller images are padded with zeros. */
 export function centerCrop(size: ImageSize): Transform {
   checkSize('centerCrop', size);
   const [height, width] = pair(size);
@@ -96,9 +96,9 @@ export function centerCrop(size: ImageSize): Transform {
 }
 
 /**
- * Adds zeros around each image.
+ * Pads each image with zeros.
  *
- * @param padding pixels on every side, or [horizontal, vertical], or [left, top, right, bottom]
+ * @param padding pixels on all sides, or [horizontal, vertical], or [left, top, right, bottom]
  */
 export function pad(padding: number | readonly number[]): Transform {
   const sides = Array.isArray(padding) ? (padding as readonly number[]) : [padding as number];
@@ -121,9 +121,9 @@ export function pad(padding: number | readonly number[]): Transform {
 }
 
 /**
- * A window from each image, each at its own random place.
+ * Crops a window at a random position, drawn separately for each image.
  *
- * @param padding zeros added on every side first
+ * @param padding pixels of zeros to add on all sides before cropping
  */
 export function randomCrop(size: ImageSize, options: { padding?: number } = {}): Transform {
   checkSize('randomCrop', size);
@@ -145,7 +145,7 @@ export function randomCrop(size: ImageSize, options: { padding?: number } = {}):
       const columns = w + 2 * padding - width + 1;
       if (rows < 1 || columns < 1)
         throw new UsageError({
-          what: 'randomCrop cannot cut a window that is larger than the image',
+          what: 'randomCrop got images smaller than the window',
           expected: `at least ${height}×${width} pixels, padding included`,
           got: `${h + 2 * padding}×${w + 2 * padding}`,
           next: 'resize first, or pad more',
@@ -162,7 +162,7 @@ export function randomCrop(size: ImageSize, options: { padding?: number } = {}):
   };
 }
 
-/** Mirrors each image left and right with probability p. */
+/** Mirrors each image horizontally with probability p. */
 export function randomHorizontalFlip(p = 0.5): Transform {
   if (typeof p !== 'number' || !(p >= 0 && p <= 1))
     throw new UsageError({

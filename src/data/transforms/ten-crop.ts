@@ -5,8 +5,8 @@ import { checkSize, dimensions, type ImageSize, moved, pair, window } from './ge
 import type { Transform } from './transform.js';
 
 /**
- * The ten views that the paper averages over at test time (section 4.1), as transforms: the four corners and the
- * centre, then the same mirrored. torchvision's TenCrop gives the same views in the same order.
+ * One transform for each of the ten views that the paper averages over at test time (section 4.1): the four corners and
+ * the centre, then the same mirrored. torchvision's TenCrop returns the same views in the same order.
  *
  * @example
  * const views = tenCrop(224).map((view) => compose([subtractMean(mean, shape), view]));
@@ -26,7 +26,7 @@ export function tenCrop(size: ImageSize): Transform[] {
       name: 'tenCrop',
       apply(batch) {
         const [n, , h, w] = dimensions(batch);
-        // torchvision mirrors the whole image first: then the places are those of the mirrored one.
+        // torchvision mirrors the whole image before cropping, so positions refer to the mirrored image.
         const source = moved(batch, (x) =>
           ops.flip(x, hostLeaf(new Int32Array(n).fill(mirrored ? 1 : 0), [n], 'int32')),
         );

@@ -4,25 +4,25 @@ import type { Node } from '../../graph/node.js';
 import { Generator } from '../../random.js';
 import { Tensor } from '../../tensor/tensor.js';
 
-/** What transforms may draw on. */
+/** Context passed to transforms. */
 export interface TransformContext {
-  /** Where random transforms take their numbers from, one image after another. */
+  /** Generator of random transforms; images draw from it in order. */
   readonly generator: Generator;
 }
 
 /**
- * A step between the images of a data set and the input of a model. It works on whole batches, inside the
- * graph, so that the device does it and bytes are what is uploaded.
+ * A preprocessing step between a data set and a model. It works on batches inside the graph, so it runs on the device,
+ * and only bytes are uploaded.
  */
 export interface Transform {
   readonly name: string;
   /** @param batch [N, C, H, W], bytes or floating point @returns [N, C, H', W'] */
   apply(batch: Tensor, context: TransformContext): Tensor;
-  /** How it would be written in code, for run files and logs. */
+  /** The transform as source code, for run files and logs. */
   toString(): string;
 }
 
-/** @throws UsageError for what is no transform, such as a function */
+/** @throws UsageError for anything but a transform */
 export function checkTransform(owner: string, transform: unknown): asserts transform is Transform {
   if (
     typeof (transform as Transform | null | undefined)?.apply === 'function' &&
@@ -30,19 +30,19 @@ export function checkTransform(owner: string, transform: unknown): asserts trans
   )
     return;
   throw new UsageError({
-    what: `${owner} got something that is no transform`,
+    what: `${owner} got something that is not a transform`,
     expected: 'a transform, such as transforms.toTensor()',
     got: shown(transform),
     next:
       typeof transform === 'function'
-        ? 'call it if it makes one, as resize(224) does; or write { name, apply(batch), toString() }, which works on a batch [N, C, H, W]'
+        ? 'if it returns a transform, call it, such as resize(224); or write { name, apply(batch), toString() } for a batch [N, C, H, W]'
         : Array.isArray(transform)
-          ? 'put several into transforms.compose([…])'
-          : 'make one with a function of transforms',
+          ? 'combine several with transforms.compose([…])'
+          : 'create one with a function of `transforms`',
   });
 }
 
-/** @throws UsageError for what is no tensor */
+/** @throws UsageError for anything but a tensor */
 export function checkBatch(batch: unknown): void {
   if (batch instanceof Tensor) return;
   throw new UsageError({
@@ -52,7 +52,7 @@ export function checkBatch(batch: unknown): void {
   });
 }
 
-/** The generator of a transform that draws. @throws UsageError where it was called without one */
+/** The generator of a random transform. @throws UsageError if the context has none */
 export function generatorOf(transform: string, context: TransformContext | undefined): Generator {
   if (context?.generator instanceof Generator) return context.generator;
   throw new UsageError({
@@ -63,7 +63,7 @@ export function generatorOf(transform: string, context: TransformContext | undef
 }
 
 /**
- * One transform after another.
+ * Applies transforms in sequence.
  *
  * @example
  * const transform = transforms.compose([
@@ -88,28 +88,28 @@ export function compose(transforms: readonly Transform[]): Transform {
   };
 }
 
-/** What a batch's numbers stand for, which its type does not tell once it is floating point. */
+/** The value range of a batch, which the dtype alone does not determine once it is floating point. */
 type Meaning = { readonly range: 'bytes' | 'centred' } | { readonly range: 'unit'; readonly bytes?: Node };
 
 const meanings = new WeakMap<Node, Meaning>();
 
-/** Values from 0 to 255, those minus a mean, or values that toTensor scaled to [0, 1]; undefined for floats from elsewhere. */
+/** The known value range: 0 to 255, that minus a mean, or [0, 1] from toTensor; undefined for other floats. */
 export const meaningOf = ({ node }: Tensor): Meaning | undefined =>
   node.dtype === 'uint8' ? { range: 'bytes' } : meanings.get(node);
 
-/** Marks a batch that stands for whole bytes although it is floating point. */
+/** Marks a floating-point batch whose values are integers from 0 to 255. */
 export function markBytes(batch: Tensor): Tensor {
   meanings.set(batch.node, { range: 'bytes' });
   return batch;
 }
 
-/** Marks a batch of bytes that a mean was subtracted from. */
+/** Marks a batch of bytes minus a mean. */
 export function markCentred(batch: Tensor): Tensor {
   meanings.set(batch.node, { range: 'centred' });
   return batch;
 }
 
-/** Marks a batch that toTensor scaled; `bytes` are the values before, while they still fit. */
+/** Marks a batch scaled by toTensor. @param bytes the values before scaling, if they are still bytes */
 export function markUnit(batch: Tensor, bytes?: Node): Tensor {
   meanings.set(batch.node, bytes ? { range: 'unit', bytes } : { range: 'unit' });
   return batch;

@@ -16,7 +16,7 @@ export function toTensor(): Transform {
           what: 'toTensor would divide by 255 a second time',
           expected: 'byte images',
           got: 'images that toTensor has scaled',
-          next: 'leave one toTensor() in the transform',
+          next: 'keep only one toTensor() in the transform',
         });
       const bytes = ops.cast(batch.node, batch.dtype === 'float64' ? 'float64' : 'float32');
       return markUnit(new Tensor(ops.scaleBy(bytes, 1 / 255)), bytes);
@@ -26,9 +26,9 @@ export function toTensor(): Transform {
 }
 
 /**
- * (x − mean) / std, one mean and one standard deviation a channel, on values that toTensor has scaled.
+ * (x − mean) / std per channel, on values scaled by toTensor.
  *
- * @throws UsageError for a standard deviation of 0, ShapeError for another number of channels
+ * @throws UsageError for a standard deviation that is not positive, ShapeError for a wrong number of channels
  */
 export function normalize(mean: readonly number[], std: readonly number[]): Transform {
   if (!isNumbers(mean) || !isNumbers(std))
@@ -52,12 +52,12 @@ export function normalize(mean: readonly number[], std: readonly number[]): Tran
       const meaning = meaningOf(batch);
       if (meaning && meaning.range !== 'unit')
         throw new UsageError({
-          what: 'normalize works on values in [0, 1]',
+          what: 'normalize needs values in [0, 1]',
           expected: 'images that toTensor has scaled',
           got: meaning.range === 'bytes' ? 'bytes from 0 to 255' : 'bytes minus their mean',
           next: 'put toTensor() before normalize()',
         });
-      // Straight from the bytes where toTensor came just before: one pass over the images instead of two.
+      // If toTensor came just before, start from the bytes: one pass over the images instead of two.
       const bytes = meaning?.bytes;
       const scale = std.map((s) => 1 / (bytes ? 255 * s : s));
       return new Tensor(ops.channelAffine(bytes ?? batch.node, scale, shift));

@@ -1,40 +1,40 @@
 import { DataError } from '../../../errors/errors.js';
 import type { Size } from '../shrink/shrink.js';
 
-/** What the headers of a BMP say. */
+/** The parsed headers and palette of a BMP. */
 export interface BmpHeader extends Size {
   readonly topDown: boolean;
   readonly bits: number;
   readonly compression: number;
-  /** Where the pixels begin. */
+  /** Byte offset of the pixels. */
   readonly pixels: number;
-  /** 0xBBGGRR by index. */
+  /** Palette: 0xBBGGRR by index. */
   readonly palette: Int32Array;
-  /** Bits of red, green and blue in a pixel of 16 or 32 bits. */
+  /** Bit masks of red, green and blue in pixels of 16 or 32 bits. */
   readonly masks: readonly [red: number, green: number, blue: number];
 }
 
 const [RGB, RLE8, RLE4, BITFIELDS, JPEG, PNG, ALPHA_BITFIELDS] = [0, 1, 2, 3, 4, 5, 6];
-/** OS/2's header of version 1, whose palette has entries of three bytes. */
+/** Size of OS/2's header version 1, whose palette entries have three bytes. */
 const CORE = 12;
 const INFO = 40;
 const FILE_HEADER = 14;
 
 const broken = (got: string): DataError =>
-  new DataError({ what: 'the image cannot be decoded', expected: 'a whole BMP', got });
+  new DataError({ what: 'the image cannot be decoded', expected: 'a complete BMP', got });
 
-/** Reads the headers and the palette of a BMP. @throws DataError for one that is damaged or of an unknown kind */
+/** Reads the headers and the palette of a BMP. @throws DataError if damaged or of an unknown kind */
 export function bmpHeader(bytes: Uint8Array): BmpHeader {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const need = (end: number) => {
-    if (end > bytes.length) throw broken(`an end inside the header, after ${bytes.length} bytes`);
+    if (end > bytes.length) throw broken(`a file that ends inside the header, after ${bytes.length} bytes`);
   };
   need(FILE_HEADER + 4);
   const pixels = view.getUint32(10, true);
   const size = view.getUint32(14, true);
   need(FILE_HEADER + size);
   const core = size === CORE;
-  // OS/2's second version may be cut off after any field.
+  // OS/2's header version 2 may be shortened after any field.
   const field = (at: number): number => (at + 4 <= FILE_HEADER + size ? view.getUint32(at, true) : 0);
   const width = core ? view.getUint16(18, true) : view.getInt32(18, true);
   const tall = core ? view.getUint16(20, true) : view.getInt32(22, true);
@@ -42,7 +42,7 @@ export function bmpHeader(bytes: Uint8Array): BmpHeader {
   const compression = core ? RGB : field(30);
   const height = Math.abs(tall);
   if (width < 1 || height < 1) throw broken(`a size of ${width} × ${tall}`);
-  if (size === 64 && compression === BITFIELDS) throw broken('Huffman coding, which is not decoded here');
+  if (size === 64 && compression === BITFIELDS) throw broken('Huffman coding, which is not supported');
   checkKind(bits, compression, tall < 0);
   const masks = masksOf(bits, compression);
   if (masks === 'file') need(54 + 12);
@@ -77,11 +77,11 @@ function checkKind(bits: number, compression: number, topDown: boolean): void {
     [ALPHA_BITFIELDS]: [16, 32],
   };
   if (compression === JPEG || compression === PNG)
-    throw broken(`a ${compression === JPEG ? 'JPEG' : 'PNG'} inside, which is not decoded here`);
+    throw broken(`a ${compression === JPEG ? 'JPEG' : 'PNG'} inside, which is not supported`);
   if (!fits[compression]?.includes(bits))
-    throw broken(`${bits} bits a pixel with compression ${compression}`);
+    throw broken(`${bits} bits per pixel with compression ${compression}`);
   if (topDown && (compression === RLE8 || compression === RLE4))
-    throw broken('run lengths from the top down');
+    throw broken('run-length encoding with rows stored top-down');
 }
 
 function masksOf(bits: number, compression: number): BmpHeader['masks'] | 'file' {
@@ -106,10 +106,10 @@ function readPalette(
 }
 
 /**
- * Decodes a BMP: 1, 2, 4, 8, 16, 24 or 32 bits a pixel, also run lengths; alpha is dropped.
+ * Decodes a BMP of 1, 2, 4, 8, 16, 24 or 32 bits per pixel, also run-length encoded; alpha is dropped.
  *
- * @param into width × height pixels, 0xBBGGRR
- * @throws DataError for one that ends early or uses a colour that its palette lacks
+ * @param into receives width × height pixels, 0xBBGGRR
+ * @throws DataError if the file is truncated or uses a colour that its palette lacks
  */
 export function decodeBmp(bytes: Uint8Array, header: BmpHeader, into: Int32Array): void {
   if (header.compression === RLE8 || header.compression === RLE4) decodeRuns(bytes, header, into);
@@ -118,16 +118,16 @@ export function decodeBmp(bytes: Uint8Array, header: BmpHeader, into: Int32Array
 
 function colourOf({ palette }: BmpHeader, index: number): number {
   const colour = palette[index];
-  if (colour === undefined) throw broken(`colour ${index} of a palette of ${palette.length}`);
+  if (colour === undefined) throw broken(`colour ${index} with a palette of ${palette.length} colours`);
   return colour;
 }
 
 function decodeRows(bytes: Uint8Array, header: BmpHeader, into: Int32Array): void {
   const { width, height, bits, topDown, pixels } = header;
-  // Each row fills whole words of four bytes.
+  // Rows are padded to a multiple of four bytes.
   const stride = 4 * Math.ceil((width * bits) / 32);
   const missing = pixels + stride * (height - 1) + Math.ceil((width * bits) / 8) - bytes.length;
-  if (missing > 0) throw broken(`${missing} bytes too few`);
+  if (missing > 0) throw broken(`a file that is ${missing} bytes too short`);
   const pixel = pixelReader(bytes, header);
   for (let y = 0; y < height; y++) {
     const row = pixels + stride * (topDown ? y : height - 1 - y);
@@ -161,7 +161,7 @@ function pixelReader(bytes: Uint8Array, header: BmpHeader): (row: number, x: num
 
 type Channel = (word: number) => number;
 
-/** The bits under a mask, stretched from 0 to 255. */
+/** Reads the bits under a mask, scaled to 0…255. */
 function channelReader(mask: number): Channel {
   if (mask === 0) return () => 0;
   const shift = 31 - Math.clz32(mask & -mask);
@@ -169,20 +169,20 @@ function channelReader(mask: number): Channel {
   return (word) => Math.trunc((((word & mask) >>> shift) * 255) / most);
 }
 
-/** Run lengths (RLE8, RLE4). Pixels that are left out have the first colour of the palette, as in Pillow. */
+/** Run-length encoding (RLE8, RLE4). Skipped pixels get the first colour of the palette, as in Pillow. */
 function decodeRuns(bytes: Uint8Array, header: BmpHeader, into: Int32Array): void {
   const { width, height, bits, pixels } = header;
   into.fill(header.palette[0] ?? 0, 0, width * height);
   let [at, x, y] = [pixels, 0, 0];
   const next = (): number => {
-    if (at >= bytes.length) throw broken('an end inside the pixels');
+    if (at >= bytes.length) throw broken('a file that ends inside the pixels');
     return bytes[at++]!;
   };
   const put = (index: number) => {
-    if (x >= width || y >= height) throw broken('a run that leaves the image');
+    if (x >= width || y >= height) throw broken('a run that extends beyond the image');
     into[(height - 1 - y) * width + x++] = colourOf(header, index);
   };
-  // Two pixels a byte in RLE4, the upper half first.
+  // RLE4 has two pixels per byte, the high nibble first.
   const half = (byte: number, i: number) => (bits === 8 ? byte : i % 2 === 0 ? byte >> 4 : byte & 15);
   for (;;) {
     const [count, value] = [next(), next()];
@@ -200,10 +200,10 @@ function decodeRuns(bytes: Uint8Array, header: BmpHeader, into: Int32Array): voi
         if (bits === 8 || i % 2 === 0) byte = next();
         put(half(byte, i));
       }
-      // Whole words of two bytes.
+      // Padded to an even number of bytes.
       if ((at - start) % 2 === 1) next();
     }
-    // The end may be left unmarked once every row is there.
+    // The end marker may be missing once all rows are complete.
     if (y >= height || (at >= bytes.length && y === height - 1 && x === width)) return;
   }
 }

@@ -1,17 +1,17 @@
 import { DataError } from '../../../errors/errors.js';
 
-/** Formats that are decoded. */
+/** Supported formats. */
 export type ImageFormat = 'jpeg' | 'png' | 'webp' | 'gif' | 'tiff' | 'avif' | 'bmp' | 'pnm';
 
-/** What messages expect. */
+/** The `expected` part of error messages. */
 export const FORMATS = 'a JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP, PPM, PGM or PBM image';
-/** What the decoder reads, by the end of the name; what a file is, its first bytes tell. */
+/** Extensions of supported formats, to find images in folders. The format itself is detected from the first bytes. */
 export const IMAGE_NAME = /\.(jpe?g|jpe|jfif|png|webp|tiff?|gif|avif|bmp|dib|p[pgbn]m)$/i;
 
 const text = (bytes: Uint8Array, from: number, to: number): string =>
   String.fromCharCode(...bytes.subarray(from, to));
 
-/** A brand of an ISO media file (ISO 14496-12, 4.3), among the first ones that it names. */
+/** Whether an ISO media file (ISO 14496-12, 4.3) names a brand, among the first ones of its list. */
 const hasBrand = (bytes: Uint8Array, brands: readonly string[]): boolean => {
   if (text(bytes, 4, 8) !== 'ftyp') return false;
   const end = Math.min((bytes[2]! << 8) | bytes[3]!, 128, bytes.length);
@@ -19,7 +19,7 @@ const hasBrand = (bytes: Uint8Array, brands: readonly string[]): boolean => {
   return false;
 };
 
-/** Sizes of a BMP's second header: Windows 2 to 5, OS/2 1 and 2. */
+/** Sizes of a BMP's DIB header: Windows 2 to 5, OS/2 1 and 2. */
 const BMP_HEADERS = [12, 16, 40, 52, 56, 64, 108, 124];
 
 const isBmp = (bytes: Uint8Array): boolean =>
@@ -32,7 +32,7 @@ const isBmp = (bytes: Uint8Array): boolean =>
 
 const TIFF = ['II*\0', 'MM\0*', 'II+\0', 'MM\0+'];
 
-/** The format of a file by its first bytes, whatever it is called; undefined for any that is not decoded. */
+/** Detects the format from the first bytes of a file; undefined if it is not supported. */
 export function formatOf(bytes: Uint8Array): ImageFormat | undefined {
   if (bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff) return 'jpeg';
   const start = text(bytes, 0, 12);
@@ -46,33 +46,33 @@ export function formatOf(bytes: Uint8Array): ImageFormat | undefined {
   return undefined;
 }
 
-/** What people take for an image, or a server sends instead of one: where its mark is, and what to call it. */
+/** Formats often mistaken for images, for messages: offset of the signature, signature, name. */
 const OTHERS: readonly (readonly [at: number, mark: string, what: string])[] = [
   [0, '\x1f\x8b', 'a gzip archive or a compressed SVG drawing'],
   [0, 'version https://git-lfs', 'a Git LFS pointer, not the file itself'],
   [0, '%PDF', 'a PDF document'],
   [0, '8BPS', 'a Photoshop document'],
-  [4, 'ftyphe', 'a HEIC image, which is not decoded here'],
-  [4, 'ftypm', 'a HEIC image or a video, which are not decoded here'],
+  [4, 'ftyphe', 'a HEIC image, which is not supported'],
+  [4, 'ftypm', 'a HEIC image or a video, which are not supported'],
   [4, 'ftyp', 'a video'],
-  [0, 'P7', 'a PAM image, which is not decoded here'],
-  [0, '\xff\x0a', 'a JPEG XL image, which is not decoded here'],
-  [4, 'JXL ', 'a JPEG XL image, which is not decoded here'],
-  [4, 'jP  ', 'a JPEG 2000 image, which is not decoded here'],
-  [0, '\xff\x4f\xff\x51', 'a JPEG 2000 image, which is not decoded here'],
+  [0, 'P7', 'a PAM image, which is not supported'],
+  [0, '\xff\x0a', 'a JPEG XL image, which is not supported'],
+  [4, 'JXL ', 'a JPEG XL image, which is not supported'],
+  [4, 'jP  ', 'a JPEG 2000 image, which is not supported'],
+  [0, '\xff\x4f\xff\x51', 'a JPEG 2000 image, which is not supported'],
   [0, 'PK\x03\x04', 'a ZIP archive'],
   [0, '\0\0\x01\0', 'an icon'],
 ];
-/** The same for texts. */
+/** The same for text formats. */
 const TEXTS: readonly (readonly [RegExp, string])[] = [
   [/<svg[\s>]/i, 'an SVG drawing, which has no pixels'],
   [/^\s*(<!doctype html|<html)/i, 'an HTML page'],
 ];
 
-/** Bytes that are looked at to say what a file is that is no image. */
+/** Number of leading bytes that are searched for the text formats. */
 const LOOKED_AT = 1000;
 
-/** The error for bytes of no {@link ImageFormat}; it lacks the name. */
+/** The error for bytes of no {@link ImageFormat}; the caller adds the name. */
 export function noImage(bytes: Uint8Array): DataError {
   const start = text(bytes, 0, LOOKED_AT);
   const what =

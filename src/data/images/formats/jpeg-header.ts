@@ -1,22 +1,21 @@
-/** What a JPEG's frame header says. */
+/** Contents of a JPEG's frame header. */
 export interface JpegHeader {
   readonly width: number;
   readonly height: number;
-  /** Colour components: 1 is grey, 3 colour, 4 CMYK. */
+  /** Number of components: 1 is grey, 3 colour, 4 CMYK. */
   readonly components: number;
 }
 
-/** Start of image, then the first marker. */
+/** Start of image, then the first byte of a marker. */
 const START = [0xff, 0xd8, 0xff] as const;
-/** Frame headers, SOF0 to SOF15, without the three markers in between that are no frames: DHT, JPG and DAC. */
+/** Markers of frame headers: SOF0 to SOF15 without DHT, JPG and DAC, which lie in the same range. */
 const isFrame = (marker: number): boolean =>
   marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
 
 /**
- * Reads the frame header of a JPEG (ITU-T T.81, B.2.2), which takes microseconds where a decoder that is opened
- * for it takes a quarter of a millisecond.
+ * Reads the frame header of a JPEG (ITU-T T.81, B.2.2) in microseconds; opening a decoder takes 0.25 ms.
  *
- * @returns undefined for anything that is no plain JPEG; a decoder then has to say what it is
+ * @returns undefined if the bytes are not a regular JPEG; a decoder then reports the error
  */
 export function jpegHeader(bytes: Uint8Array): JpegHeader | undefined {
   if (!START.every((byte, i) => bytes[i] === byte)) return undefined;
@@ -25,7 +24,7 @@ export function jpegHeader(bytes: Uint8Array): JpegHeader | undefined {
     if (bytes[at] !== 0xff) return undefined;
     const marker = bytes[at + 1]!;
     if (marker === 0xff) {
-      // A filling byte.
+      // A fill byte.
       at++;
       continue;
     }
@@ -34,7 +33,7 @@ export function jpegHeader(bytes: Uint8Array): JpegHeader | undefined {
       return width > 0 && height > 0 ? { width, height, components } : undefined;
     }
     const length = word(at + 2);
-    // The scan has begun without a frame, or a length that is none.
+    // A scan without a frame header, or a length that is not valid.
     if (marker === 0xda || length < 2) return undefined;
     at += 2 + length;
   }

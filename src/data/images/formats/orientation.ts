@@ -1,6 +1,6 @@
 import type { Size } from '../shrink/shrink.js';
 
-/** How an image was held when it was taken (EXIF tag 0x0112): 1 is upright, 2 to 8 are turned or mirrored. */
+/** EXIF orientation (tag 0x0112): 1 is upright, 2 to 8 are rotated or mirrored. */
 export type Orientation = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
 
 const TAG = 0x0112;
@@ -8,11 +8,11 @@ const [SHORT, LONG] = [3, 4];
 const [SOI, SOS, APP1] = [0xd8, 0xda, 0xe1];
 const EXIF = [0x45, 0x78, 0x69, 0x66, 0, 0];
 
-/** A number that a file names as its orientation; anything but 1 to 8 counts as upright, as in Pillow. */
+/** Values other than 1 to 8 count as upright, as in Pillow. */
 export const asOrientation = (value: number | undefined): Orientation =>
   value !== undefined && Number.isInteger(value) && value >= 1 && value <= 8 ? (value as Orientation) : 1;
 
-/** The orientation in the EXIF block of a JPEG; 1 for a file without one, or with one that is damaged. */
+/** Orientation in the EXIF block of a JPEG; 1 if it is missing or damaged. */
 export function jpegOrientation(bytes: Uint8Array): Orientation {
   for (let at = 2; at + 4 <= bytes.length; ) {
     if (bytes[at] !== 0xff) return 1;
@@ -31,7 +31,7 @@ export function jpegOrientation(bytes: Uint8Array): Orientation {
   return 1;
 }
 
-/** The tag in the first directory of a TIFF structure (TIFF 6.0, section 2). */
+/** Reads the tag from the first directory of a TIFF structure (TIFF 6.0, section 2). */
 function tiffOrientation(bytes: Uint8Array): Orientation {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 8) return 1;
@@ -50,15 +50,15 @@ function tiffOrientation(bytes: Uint8Array): Orientation {
   return 1;
 }
 
-/** Size of an image once it is upright. */
+/** Size of an image after rotation to upright. */
 export const uprightSize = ({ width, height }: Size, orientation: Orientation): Size =>
   orientation > 4 ? { width: height, height: width } : { width, height };
 
-/** Turns an image upright. @param from its pixels as stored @param size as stored */
+/** Rotates and mirrors an image to upright. @param from pixels as stored @param size as stored */
 export function turnUpright(from: Int32Array, size: Size, orientation: Orientation, into: Int32Array): void {
   const { width: w, height: h } = size;
   const { width, height } = uprightSize(size, orientation);
-  // Steps in the stored image.
+  // Offsets in the stored image for one step right and one step down in the upright one.
   const [right, down] = [1, w];
   const [start, across, along] = (
     {

@@ -1,13 +1,13 @@
 import { DataError } from '../../../errors/errors.js';
 import type { Size } from '../shrink/shrink.js';
 
-/** What the header of a PPM, PGM or PBM says. */
+/** Header of a PPM, PGM or PBM. */
 export interface PnmHeader extends Size {
   /** 1 to 6: the digit after the P. */
   readonly kind: number;
-  /** The number that stands for full brightness; 1 for bits. */
+  /** The value of full brightness (maxval); 1 for bitmaps. */
   readonly most: number;
-  /** Where the pixels begin. */
+  /** Byte offset of the pixels. */
   readonly pixels: number;
 }
 
@@ -15,11 +15,11 @@ const MOST = 65_535;
 const [SPACE, HASH, ZERO, NINE] = [0x20, 0x23, 0x30, 0x39];
 
 const broken = (got: string): DataError =>
-  new DataError({ what: 'the image cannot be decoded', expected: 'a whole PPM, PGM or PBM image', got });
+  new DataError({ what: 'the image cannot be decoded', expected: 'a complete PPM, PGM or PBM image', got });
 
 const isSpace = (byte: number | undefined): boolean => byte === SPACE || (byte! >= 9 && byte! <= 13);
 
-/** Words of a text with comments from # to the end of the line. */
+/** Reads whitespace-separated tokens; # starts a comment until the end of the line. */
 class Reader {
   constructor(
     readonly bytes: Uint8Array,
@@ -36,7 +36,7 @@ class Reader {
     }
   }
 
-  /** A whole number of a few digits. */
+  /** Reads an integer of at most nine digits. */
   number(name: string): number {
     this.skip();
     const from = this.at;
@@ -49,20 +49,20 @@ class Reader {
     }
     if (this.at > from) return value;
     throw broken(
-      this.at >= this.bytes.length ? 'an end before all pixels' : `a ${name} that is not a number`,
+      this.at >= this.bytes.length ? 'a file that ends before all pixels' : `a ${name} that is not a number`,
     );
   }
 
-  /** 0 or 1, which need no space between them. */
+  /** Reads a 0 or 1; bits need no whitespace between them. */
   bit(): number {
     this.skip();
     const byte = this.bytes[this.at++];
     if (byte === ZERO || byte === ZERO + 1) return byte - ZERO;
-    throw broken(byte === undefined ? 'an end before all pixels' : 'a bit that is neither 0 nor 1');
+    throw broken(byte === undefined ? 'a file that ends before all pixels' : 'a bit that is neither 0 nor 1');
   }
 }
 
-/** Reads the header of a PBM, PGM or PPM, plain or raw. @throws DataError for one that is damaged */
+/** Reads the header of a PBM, PGM or PPM, plain or raw. @throws DataError if it is damaged */
 export function pnmHeader(bytes: Uint8Array): PnmHeader {
   const reader = new Reader(bytes, 2);
   const kind = bytes[1]! - ZERO;
@@ -70,16 +70,16 @@ export function pnmHeader(bytes: Uint8Array): PnmHeader {
   const most = kind === 1 || kind === 4 ? 1 : reader.number('largest value');
   if (width < 1 || height < 1) throw broken(`a size of ${width} × ${height}`);
   if (most < 1 || most > MOST) throw broken(`a largest value of ${most}, not 1 to ${MOST}`);
-  // One blank ends the header; what comes then may look like one and is a pixel.
-  if (kind > 3 && !isSpace(bytes[reader.at++])) throw broken('a header that does not end with a blank');
+  // Exactly one whitespace character ends the header; the next byte is a pixel even if it looks like whitespace.
+  if (kind > 3 && !isSpace(bytes[reader.at++])) throw broken('a header that does not end with whitespace');
   return { width, height, kind, most, pixels: reader.at };
 }
 
 /**
- * Decodes a PBM, PGM or PPM; values are scaled from the file's largest one to 255.
+ * Decodes a PBM, PGM or PPM; values are scaled from 0…maxval to 0…255.
  *
- * @param into width × height pixels, 0xBBGGRR
- * @throws DataError for one that ends early or has a value above its largest one
+ * @param into receives width × height pixels, 0xBBGGRR
+ * @throws DataError if the file is truncated or has a value above maxval
  */
 export function decodePnm(bytes: Uint8Array, header: PnmHeader, into: Int32Array): void {
   const { width, height, kind, most } = header;
@@ -102,7 +102,7 @@ export function decodePnm(bytes: Uint8Array, header: PnmHeader, into: Int32Array
 
 function textReader(bytes: Uint8Array, { kind, pixels }: PnmHeader): () => number {
   const reader = new Reader(bytes, pixels);
-  // In a bitmap 1 is black.
+  // In a bitmap, 1 is black.
   return kind === 1 ? () => 1 - reader.bit() : () => reader.number('value');
 }
 
@@ -129,5 +129,5 @@ function decodeBits(bytes: Uint8Array, { width, height, pixels }: PnmHeader, int
 }
 
 function need(bytes: Uint8Array, end: number): void {
-  if (end > bytes.length) throw broken(`${end - bytes.length} bytes too few`);
+  if (end > bytes.length) throw broken(`a file that is ${end - bytes.length} bytes too short`);
 }

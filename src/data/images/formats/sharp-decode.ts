@@ -7,10 +7,10 @@ type SharpModule = typeof import('sharp')['default'];
 
 let loading: Promise<SharpModule> | undefined;
 
-/** Loaded when there is something to decode, since not every machine has it. */
+/** Imported on demand, since sharp is not available on every machine. */
 function load(): Promise<SharpModule> {
   loading ??= import('sharp').then(({ default: sharp }) => {
-    // One image a thread is faster than several threads an image, and nothing is decoded twice.
+    // One thread per image is faster than several, and a cache is useless: no image is decoded twice.
     sharp.concurrency(1);
     sharp.cache(false);
     return sharp;
@@ -18,9 +18,9 @@ function load(): Promise<SharpModule> {
   return loading;
 }
 
-/** An image that sharp has decoded. */
+/** An image decoded by sharp. */
 export interface Decoded {
-  /** As stored, or as was wanted. */
+  /** Size of the decoded pixels: the stored one, or the requested one. */
   readonly size: Size;
   readonly orientation: Orientation;
   /** Writes the pixels, 0xBBGGRR. */
@@ -28,19 +28,19 @@ export interface Decoded {
 }
 
 export interface SharpOptions {
-  /** Of a JPEG, where it is known already. */
+  /** Header of a JPEG, if already known. */
   readonly header: JpegHeader | undefined;
-  /** The size of a JPEG that is scaled while it is decoded. */
+  /** Size to which sharp scales a JPEG during decoding. */
   readonly wanted: Size | undefined;
-  /** Refuses an image by its size, before it is decoded. */
+  /** Called with the size before decoding; throws if it is too large. */
   check(size: Size): void;
 }
 
 /**
- * Decodes by sharp. The bytes must be of a format that {@link formatOf} knows: sharp would also draw SVG, which can
- * take any time.
+ * Decodes an image by sharp. The bytes must be of a format that {@link formatOf} knows: sharp also renders SVG, which
+ * can take unbounded time.
  *
- * @throws DataError for bytes that are no whole image
+ * @throws DataError if the image is damaged or truncated
  */
 export async function decodeBySharp(
   bytes: Uint8Array,
@@ -60,7 +60,7 @@ export async function decodeBySharp(
     if (cmyk) image.pipelineColourspace('cmyk').toColourspace('cmyk');
     else image.removeAlpha().toColourspace('srgb');
     const size = wanted ?? { width, height };
-    // By a part of it while decoding; not to the same bytes, but within a level or two.
+    // libjpeg does part of the scaling during decoding; values differ from full scaling by one or two levels of 255.
     if (size.width !== width) image.resize(size.width, size.height, { fit: 'fill' });
     const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
     if (info.width !== size.width || info.height !== size.height)
@@ -79,14 +79,14 @@ export async function decodeBySharp(
     const got = error instanceof Error ? error.message : String(error);
     throw new DataError({
       what: 'the image cannot be decoded',
-      expected: 'a whole image',
+      expected: 'a complete image',
       got: got.replaceAll(/\s*\n\s*/g, '; ').trim(),
       cause: error,
     });
   }
 }
 
-/** A word for each pixel; grey becomes three equal colours. */
+/** Packs each pixel into a word 0xBBGGRR; grey becomes three equal values. */
 function widen(data: Uint8Array, channels: number, into: Int32Array): void {
   if (channels >= 3)
     for (let i = 0, at = 0; i < into.length; i++, at += channels)
@@ -94,7 +94,7 @@ function widen(data: Uint8Array, channels: number, into: Int32Array): void {
   else for (let i = 0, at = 0; i < into.length; i++, at += channels) into[i] = data[at]! * 0x010101;
 }
 
-/** Ink to light without a profile, as Pillow does it. */
+/** CMYK to RGB without a colour profile, as in Pillow. */
 function fromCmyk(data: Uint8Array, channels: number, into: Int32Array): void {
   for (let i = 0, at = 0; i < into.length; i++, at += channels) {
     const light = 255 - data[at + 3]!;

@@ -3,13 +3,14 @@ import { installCommand } from '../../../errors/install-command.js';
 import type { Size } from '../shrink/shrink.js';
 
 /**
- * libjpeg-turbo: fills `into` with the pixels of a JPEG of one size, decoded to it or to a half, quarter or eighth of
- * it: red, green, blue and a byte that does not matter, from the lowest byte up. False for a JPEG that has another
- * size, and for one that it does not read without a complaint.
+ * Decodes a JPEG of size `of` by libjpeg-turbo into `into`, as pixels 0xXXBBGGRR with the highest byte unused. `to` is
+ * its size, or a half, quarter or eighth of it.
+ *
+ * @returns false if the JPEG has another size or libjpeg-turbo reports an error or a warning
  */
 export type DecodeJpeg = (bytes: Uint8Array, of: Size, to: Size, into: Int32Array) => boolean;
 
-/** Its TurboJPEG interface, version 2 or 3, both of which have the calls below. */
+/** Files of the TurboJPEG API, versions 2 and 3; both have the functions below. */
 const CANDIDATES: Readonly<Partial<Record<NodeJS.Platform, readonly string[]>>> = {
   linux: ['libturbojpeg.so.0', 'libturbojpeg.so'],
   darwin: ['/opt/homebrew/lib/libturbojpeg.dylib', '/usr/local/lib/libturbojpeg.dylib'],
@@ -18,24 +19,24 @@ const CANDIDATES: Readonly<Partial<Record<NodeJS.Platform, readonly string[]>>> 
 
 /** TJPF_RGBX. */
 const RGBX = 2;
-/** TJFLAG_LIMITSCANS: a progressive file of endless scans is refused. */
+/** TJFLAG_LIMITSCANS: rejects progressive files with an excessive number of scans. */
 const LIMIT_SCANS = 32768;
 
 let opened: { readonly decode: DecodeJpeg | undefined } | undefined;
 
 /**
- * The system's libjpeg-turbo, which decodes a JPEG in half of sharp's time; undefined where there is none. The
- * environment variable PAPERWEIGHT_TURBOJPEG names another file of it.
+ * Opens the system's libjpeg-turbo, which decodes twice as fast as sharp; undefined if it is not installed. The
+ * environment variable PAPERWEIGHT_TURBOJPEG overrides its path.
  */
 export function openTurboJpeg(): DecodeJpeg | undefined {
   opened ??= { decode: bind() };
   return opened.decode;
 }
 
-/** What to tell people whose JPEGs are decoded more slowly than they could be. */
+/** Advice to install libjpeg-turbo; undefined if it is installed. */
 export function turboJpegAdvice(): string | undefined {
   if (openTurboJpeg()) return undefined;
-  return `JPEGs are decoded by sharp, since libjpeg-turbo is not installed; with it they take less than half as long. ${installLine()}`;
+  return `JPEGs are decoded by sharp because libjpeg-turbo is not installed; it needs less than half the time. ${installLine()}`;
 }
 
 function installLine(): string {
@@ -58,7 +59,7 @@ function bind(): DecodeJpeg | undefined {
   return (bytes, of, { width, height }, into) => {
     const [w, h] = [[0], [0]] as [number[], number[]];
     const known = header(handle, bytes, bytes.length, w, h, [0], [0]) === 0;
-    // It writes as many pixels as it finds itself.
+    // tjDecompress2 writes the size of the file's own header, so it must equal the expected one.
     if (!known || w[0] !== of.width || h[0] !== of.height || into.length < width * height) return false;
     const to = new Uint8Array(into.buffer, into.byteOffset, 4 * width * height);
     return decompress(handle, bytes, bytes.length, to, width, 4 * width, height, RGBX, LIMIT_SCANS) === 0;
@@ -71,7 +72,7 @@ function load(): ReturnType<typeof koffi.load> | undefined {
     try {
       return koffi.load(file);
     } catch {
-      // The next name; without any, sharp decodes.
+      // Try the next name; if none loads, sharp decodes.
     }
   return undefined;
 }

@@ -1,36 +1,36 @@
 import { centred } from '../../transforms/centre.js';
 import { PAGE, simdShrink } from './shrink-simd.js';
 
-/** Of an image, in pixels. */
+/** Size of an image in pixels. */
 export interface Size {
   readonly width: number;
   readonly height: number;
 }
 
-/** A line of `from` pixels scaled to `to`, of which `count` are wanted from `first` on. */
+/** Scaling along one axis: `from` pixels to `to`, of which `count` are kept, starting at `first`. */
 type Line = readonly [from: number, to: number, first: number, count: number];
 
-/** The pixels that make up each pixel of a scaled line, and what each counts. */
+/** Input pixels and weights of each output pixel along one axis. */
 interface Taps {
-  /** How many pixels each takes. */
+  /** Number of input pixels per output pixel. */
   readonly width: number;
-  /** The first of them, by pixel. */
+  /** Index of the first input pixel of each output pixel. */
   readonly start: Int32Array;
-  /** `width` weights a pixel, as parts of 2^bits. */
+  /** `width` fixed-point weights per output pixel, in units of 2^-bits. */
   readonly weights: Int32Array;
 }
 
-/** As in Pillow: a colour of 8 bits times so many fills 30. */
+/** Bits of the weights, as in Pillow: an 8-bit value times a 22-bit weight has 30 bits. */
 const EXACT_BITS = 22;
-/** What vectors of 16 bits have room for beside a colour of 8. */
+/** Bits of the weights in SIMD: an 8-bit value times an 8-bit weight fits in 16 bits. */
 const SIMD_BITS = 8;
-/** Pixels that the vectors take, of each of two lines or columns: enough for images up to 1.5 times as large. */
+/** Input pixels per output pixel that the SIMD code handles; enough to shrink by up to 1.5. */
 const SIMD_TAPS = 3;
-/** Larger images are not worth the memory, which a module never gives back. */
+/** Maximum memory of the SIMD code: WebAssembly memory cannot shrink, so larger images use JavaScript. */
 const SIMD_PIXELS = 2 ** 22;
 
 /**
- * Bilinear weights. Shrinking widens the triangle, so that no pixel is passed over (antialiasing), as in Pillow and
+ * Bilinear weights with antialiasing: when shrinking, the triangle filter is widened by the scale, as in Pillow and
  * torchvision.
  */
 function bilinearTaps([from, to, first, count]: Line, width: number, bits: number): Taps {
@@ -47,7 +47,7 @@ function bilinearTaps([from, to, first, count]: Line, width: number, bits: numbe
     const part = (k: number) => Math.max(0, 1 - Math.abs((low + k - centre + 0.5) / support));
     let sum = 0;
     for (let k = 0; k < high - low; k++) sum += part(k);
-    // What rounding leaves goes to the largest, so that one even colour stays what it is.
+    // The rounding error is added to the largest weight, so that the sum is exact and a uniform colour does not change.
     let rest = one;
     let largest = 0;
     for (let k = 0; k < high - low; k++) {
@@ -61,16 +61,16 @@ function bilinearTaps([from, to, first, count]: Line, width: number, bits: numbe
   return { width, start, weights };
 }
 
-/** Pixels that a bilinear one is made of, at most. */
+/** Maximum number of input pixels per output pixel. */
 const tapsOf = (from: number, to: number): number => Math.min(from, Math.ceil(2 * Math.max(1, from / to)));
 
-/** Sides of the whole image when its shorter one is scaled to `side`. */
+/** Size of the scaled image before cropping: the shorter side is `side`. */
 const scaled = ({ width, height }: Size, side: number): [w: number, h: number] => {
   const shorter = Math.min(width, height);
   return [Math.trunc((side * width) / shorter), Math.trunc((side * height) / shorter)];
 };
 
-/** How columns and rows come to the middle square. */
+/** Scaling of both axes to the centre square. */
 function linesOf(size: Size, side: number): [down: Line, across: Line] {
   const [w, h] = scaled(size, side);
   return [
@@ -81,7 +81,7 @@ function linesOf(size: Size, side: number): [down: Line, across: Line] {
 
 const simd = simdShrink();
 
-/** Whether the vectors can do it. */
+/** Whether the SIMD code can handle this size. */
 function suitsSimd(size: Size, side: number): boolean {
   const { width, height } = size;
   const [w, h] = scaled(size, side);
@@ -94,7 +94,7 @@ function suitsSimd(size: Size, side: number): boolean {
   );
 }
 
-/** Where the vectors find everything, in bytes after the pixels, with room to step 16 bytes too far. */
+/** Byte offsets in the memory of the SIMD code, with padding to read 16 bytes past the end. */
 function layout({ width, height }: Size, side: number) {
   const line = 4 * width * height + 16;
   const starts = line + 4 * width + 32;
@@ -104,8 +104,8 @@ function layout({ width, height }: Size, side: number) {
 }
 
 /**
- * Room for the pixels of an image that `shrinkToSquare` is to scale: red, green, blue and a byte that does not
- * matter, from the lowest byte up. It is good until the next call.
+ * Buffer for the pixels of an image that `shrinkToSquare` will scale: 0xXXBBGGRR, the highest byte unused. Valid until
+ * the next call.
  */
 export function roomForPixels(size: Size, side: number): Int32Array<ArrayBuffer> {
   const count = size.width * size.height;
@@ -116,11 +116,11 @@ export function roomForPixels(size: Size, side: number): Int32Array<ArrayBuffer>
 }
 
 /**
- * Scales the shorter side of an image to `side` and cuts the middle square, as torchvision's Resize(side) and
- * CenterCrop(side): within one level of 255, seldom two, of what Pillow makes of the same pixels.
+ * Scales the shorter side of an image to `side` and crops the centre square, like torchvision's Resize(side) and
+ * CenterCrop(side). Values differ from Pillow's by at most one level of 255, rarely two.
  *
- * @param pixels the image's, in the room that `roomForPixels` gave
- * @param planes 3 × side × side bytes, which become the red, green and blue planes
+ * @param pixels the buffer returned by `roomForPixels`, filled with the image
+ * @param planes receives 3 × side × side bytes: the red, green and blue planes
  */
 export function shrinkToSquare(pixels: Int32Array, size: Size, side: number, planes: Uint8Array): void {
   if (simd && pixels.buffer === simd.memory.buffer) {
@@ -141,14 +141,14 @@ export function shrinkToSquare(pixels: Int32Array, size: Size, side: number, pla
 
 interface SimdTaps {
   readonly vertical: Taps;
-  /** The first column that is needed, and how many bytes of a line from there. */
+  /** The first input column that is needed, and the number of bytes of a row from there. */
   readonly first: number;
   readonly bytes: number;
   readonly starts: Int32Array;
   readonly weights: Uint16Array;
 }
 
-/** Of sizes seen before: most images of a set share a few. */
+/** Cache keyed by size: most images of a data set share a few sizes. */
 const simdTaps = new Map<string, SimdTaps>();
 const MOST_SIZES = 64;
 
@@ -165,7 +165,7 @@ function simdTapsOf(size: Size, side: number): SimdTaps {
     first,
     bytes: 4 * (horizontal.start[side - 1]! + SIMD_TAPS - first),
     starts: horizontal.start.map((start) => line + 4 * (start - first)),
-    // Four words for each of a pixel's pixels; the fourth of these counts nothing.
+    // Four words per input pixel; the word of its fourth byte is zero.
     weights: Uint16Array.from({ length: 16 * side }, (_, i) =>
       i % 16 < 4 * SIMD_TAPS ? horizontal.weights[SIMD_TAPS * (i >> 4) + ((i >> 2) & 3)]! : 0,
     ),
@@ -195,7 +195,7 @@ function shrinkWithSimd(
   planes.set(new Uint8Array(memory.buffer, at.planes, planes.length));
 }
 
-/** Line `y` of the result between two columns, not yet scaled across. */
+/** Vertical pass: row `y` of the result, for the input columns between two bounds. */
 function scaleDown(
   pixels: Int32Array,
   width: number,
@@ -218,7 +218,7 @@ function scaleDown(
   }
 }
 
-/** A line of the three planes from a line that `scaleDown` has made. */
+/** Horizontal pass: a row of the three planes from a row of `scaleDown`. */
 function scaleAcross(
   line: Int32Array,
   { width: taps, start, weights }: Taps,
@@ -243,5 +243,5 @@ function scaleAcross(
   }
 }
 
-/** For rounding. */
+/** One half, for rounding. */
 const HALF = 2 ** (EXACT_BITS - 1);

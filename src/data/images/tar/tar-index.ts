@@ -4,27 +4,27 @@ import { diskError } from '../../../files/disk-error.js';
 import type { Positioned } from '../../../files/positioned.js';
 import { parseTarHeader, TAR_BLOCK } from '../../untar.js';
 
-/** A file in an archive. */
+/** A file inside an archive. */
 export interface Member {
   readonly name: string;
-  /** Of the first byte, in the archive. */
+  /** Byte offset of the contents in the archive. */
   readonly offset: number;
   readonly size: number;
 }
 
-/** Which small files to read, and who gets their contents as they are met. */
+/** A filter of small files to read, and a callback that receives their contents. */
 export type SmallMembers = [
   wants: (name: string, size: number) => boolean,
   small: (member: Member, contents: Buffer) => void,
 ];
 
-/** Longest note about the next entry, such as a long name. */
+/** Maximum size of an extended header, such as a long name. */
 const MAX_NOTE = 2 ** 20;
 
-/** Archives on this machine: one read brings many headers of small files. */
+/** Read-ahead for local archives: one read covers many headers of small files. */
 const WINDOW = 2 ** 20;
 
-/** Reads pieces of a file through a window, so that headers close to each other cost one read. */
+/** Buffered random access to a file, so that nearby headers cost one read. */
 class Window {
   #bytes: Buffer = Buffer.alloc(0);
   #start = 0;
@@ -34,7 +34,7 @@ class Window {
     readonly end: number,
   ) {}
 
-  /** Fewer bytes than asked for at the end of the file. */
+  /** Returns fewer bytes than requested at the end of the file. */
   async read(offset: number, size: number): Promise<Buffer> {
     if (offset < this.#start || offset + size > this.#start + this.#bytes.length) {
       const bytes = Buffer.alloc(Math.max(0, Math.min(Math.max(WINDOW, size), this.end - offset)));
@@ -47,15 +47,15 @@ class Window {
   }
 }
 
-/** The name in a PAX note, `LENGTH path=NAME\n`. */
+/** The path in a PAX extended header, `LENGTH path=NAME\n`. */
 function paxPath(note: string): string | undefined {
   return /(?:^|\n)\d+ path=([^\n]*)\n/.exec(note)?.[1];
 }
 
 /**
- * Lists the files of an uncompressed .tar archive without reading their contents.
+ * Lists the files of an uncompressed .tar archive without reading their contents, except for the small ones.
  *
- * @throws DataError for an archive that is broken or cut short
+ * @throws DataError for an archive that is damaged or truncated
  */
 export async function listTar(archive: string, ...[wants, small]: SmallMembers): Promise<Member[]> {
   const handle = await open(archive, 'r').catch((error) => {
@@ -70,7 +70,7 @@ export async function listTar(archive: string, ...[wants, small]: SmallMembers):
   }
 }
 
-/** {@link listTar} of bytes that lie anywhere; `end` is how many there are. */
+/** Like {@link listTar}, for any source of bytes. @param end size of the archive */
 export async function listMembers(
   archive: string,
   source: Positioned,
@@ -80,23 +80,23 @@ export async function listMembers(
   const broken = (got: string) =>
     new DataError({
       what: `${archive} cannot be read`,
-      expected: 'a whole, uncompressed .tar archive',
+      expected: 'a complete, uncompressed .tar archive',
       got,
-      next: 'make or fetch it again',
+      next: 'create or download it again',
     });
   const window = new Window(source, end);
   const members: Member[] = [];
   let longName: string | undefined;
   for (let at = 0; ; ) {
     const block = await window.read(at, TAR_BLOCK);
-    if (block.length < TAR_BLOCK) throw broken('an end without the closing blocks');
+    if (block.length < TAR_BLOCK) throw broken('a file without the end-of-archive blocks');
     if (block.every((byte) => byte === 0)) return members;
     const header = parseTarHeader(block);
     if (typeof header === 'string') throw broken(`${header} at byte ${at}`);
     const [offset, { size, type }] = [at + TAR_BLOCK, header];
-    if (offset + size > end) throw broken(`an end inside ${header.name}`);
+    if (offset + size > end) throw broken(`a file that ends inside ${header.name}`);
     if (type === 'x' || type === 'L') {
-      if (size > MAX_NOTE) throw broken(`a note of ${size} bytes at byte ${at}`);
+      if (size > MAX_NOTE) throw broken(`an extended header of ${size} bytes at byte ${at}`);
       const note = (await window.read(offset, size)).toString('utf8');
       longName = type === 'L' ? note.replace(/\0.*$/s, '') : (paxPath(note) ?? longName);
     } else {

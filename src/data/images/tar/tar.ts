@@ -10,7 +10,7 @@ import type { ImageSource } from '../source.js';
 import { listTar, type Member, type SmallMembers } from './tar-index.js';
 
 const count = z.number().int().nonnegative();
-/** Where the images of some archives lie; made again whenever an archive has changed. */
+/** Index of the images of a set of archives; rebuilt if an archive has changed. */
 const indexSchema = z.object({
   version: z.literal(1),
   shards: z.array(z.object({ name: z.string(), size: count, mtimeMs: z.number() })),
@@ -19,23 +19,23 @@ const indexSchema = z.object({
 });
 type Index = z.infer<typeof indexSchema>;
 
-/** A class file holds a number and perhaps a line end. */
+/** Maximum size of a class file: a number and an optional line end. */
 const MAX_LABEL_BYTES = 32;
-/** What six digits can say. */
+/** Largest label. */
 const MAX_LABEL = 999_999;
 
 export interface TarOptions {
-  /** A folder for the index of the archives. */
+  /** Folder for the index. */
   readonly cache: string;
-  /** Names of the classes; as many as the largest label asks for, unless given. */
+  /** Class names; default: "class 0" to the largest label. */
   readonly classes?: readonly string[];
 }
 
 /**
- * Images in .tar archives, in WebDataset's form: `KEY.jpg` beside `KEY.cls`, which holds the label as a number.
- * Where each image lies is found once and kept in the cache folder.
+ * Images in .tar archives in WebDataset's layout: `KEY.jpg` beside `KEY.cls`, which holds the label as a number. The
+ * position of each image is determined once and stored in the cache folder.
  *
- * @throws DataError for archives that are missing or broken, and for images without a label
+ * @throws DataError for archives that are missing or damaged, and for images without a label
  */
 export async function openTars(root: string, options: TarOptions): Promise<ImageSource> {
   const names = (await readdir(root)).filter((name) => /^[^.].*\.tar$/i.test(name)).sort();
@@ -49,14 +49,14 @@ export async function openTars(root: string, options: TarOptions): Promise<Image
   const largest = index.pictures.reduce((most, [, , , label]) => Math.max(most, label), -1);
   if (largest < 0)
     throw new DataError({
-      what: `${root} holds no images`,
+      what: `${root} has no images`,
       expected: 'archives with KEY.jpg beside KEY.cls',
       got: `none in ${names.length} archives`,
     });
   const classes = options.classes ?? Array.from({ length: largest + 1 }, (_, i) => `class ${i}`);
   if (largest >= classes.length)
     throw new DataError({
-      what: `${root} has a label that is no class`,
+      what: `${root} has a label out of range`,
       expected: `labels from 0 to ${classes.length - 1}`,
       got: String(largest),
     });
@@ -105,7 +105,7 @@ async function indexOf(root: string, shards: Index['shards'], cache: string): Pr
   return index;
 }
 
-/** The index in a text; undefined when it is none, or one of other archives. */
+/** Parses an index; undefined if it is not valid or belongs to other archives. */
 export function parseIndex(text: string, shards: Index['shards']): Index | undefined {
   let value: unknown;
   try {
@@ -121,7 +121,7 @@ export function parseIndex(text: string, shards: Index['shards']): Index | undef
   return fits ? data : undefined;
 }
 
-/** Name without its extensions, which is what files of one sample share. */
+/** The key of a sample: the name without extensions. */
 const keyOf = (name: string): string => {
   const folder = path.posix.dirname(name);
   return `${folder}/${path.posix.basename(name).split('.')[0]}`;
@@ -142,7 +142,7 @@ export async function labelled(
       const text = contents.toString('utf8').trim();
       if (!/^\d{1,6}$/.test(text))
         throw new DataError({
-          what: `${name} in ${archive} is no label`,
+          what: `${name} in ${archive} is not a label`,
           expected: 'a whole number of at least 0',
           got: JSON.stringify(text),
         });
