@@ -55,8 +55,8 @@ test('an image of floats is refused, however it is written', async () => {
     const oneByOne = set(0, (into, offset) => {
       for (const [i, value] of values.entries()) into[offset + i] = value;
     });
-    await refused(batch(oneByOne), /no bytes/);
-    await refused(batch(new Subset(oneByOne, [0, 1, 2])), /no bytes/);
+    await refused(batch(oneByOne), /not bytes/);
+    await refused(batch(new Subset(oneByOne, [0, 1, 2])), /not bytes/);
   }
 });
 

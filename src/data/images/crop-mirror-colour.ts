@@ -11,29 +11,29 @@ import {
 } from '../transforms/index.js';
 import type { ImageStatistics } from './image-sums.js';
 
-/** Transforms that give centred values on the scale of bytes. */
+/** Transforms whose results are centred values on the scale of bytes. */
 export interface CropMirrorColour {
-  /** A random window, mirrored or not, with its colours shifted along their principal components. */
+  /** Random crop, random mirroring, and a random colour shift along the principal components. */
   readonly train: Transform;
-  /** The middle. */
+  /** Centre crop. */
   readonly test: Transform;
-  /** The ten windows whose probabilities are averaged. */
+  /** The ten crops over whose probabilities a prediction is averaged. */
   readonly views: readonly Transform[];
 }
 
 /**
- * The preparation that the first convolutional nets for ImageNet share: minus the mean image, a random window,
- * mirrored or not, with its colours shifted along the principal components of the training images.
+ * Preprocessing of early convolutional networks for ImageNet: subtract the mean image, crop and mirror at random, and
+ * shift the colours along the principal components of the training images.
  *
- * @param statistics what was computed over the training images
- * @param size side of the windows
+ * @param statistics of the training images
+ * @param size side of the crops in pixels
  * @example
  * const statistics = await imageStatistics(trainSet);
  * const { train, test, views } = cropMirrorColour(statistics);
  */
 export function cropMirrorColour({ mean, shape, colours }: ImageStatistics, size = 224): CropMirrorColour {
   const [, height, width] = shape;
-  // An image from elsewhere may have another size; those of the data set pass unchanged.
+  // Images from other sources may have another size; those of the data set pass unchanged.
   const minus = compose([resize([height, width]), subtractMean(mean, shape)]);
   return {
     train: compose([minus, randomCrop(size), randomHorizontalFlip(), colourShift(colours)]),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Side of the squares that a folder of images is cut into, unless something else is asked for. */
+/** Default side of the square images of a folder, in pixels. */
 export const FOLDER_SIDE = 256;
 
 /**
