@@ -52,7 +52,7 @@ export class WorkerPool<Question, Answer> {
         fail(new DataError({ what: `a data worker failed: ${error.message}`, cause: error }));
       });
       worker.on('exit', (code) => {
-        const what = 'a data worker ended before its work was finished';
+        const what = 'a data worker ended before its work was done';
         fail(new DataError({ what, got: `exit code ${code}`, ...(next ? { next } : {}) }));
       });
       this.#workers.push(entry);

@@ -1,7 +1,7 @@
 import { CheckpointError } from '../errors/errors.js';
 import type { ByteSource } from '../files/byte-source.js';
 
-/** A kind of file that people take for weights or a network: what it is, and what to do about it. */
+/** A file format often mistaken for weights or a network: its description and the advice for the error. */
 interface Foreign {
   readonly what: string;
   readonly next: string;
@@ -10,14 +10,14 @@ interface Foreign {
 
 type Test = (first: Uint8Array, text: string) => Foreign | undefined;
 
-/** How many first bytes tell what a file is: a tar's mark is at byte 257, and a page may begin with comments. */
+/** Number of leading bytes that are inspected: tar has its signature at byte 257, and HTML may begin with comments. */
 export const HEAD = 1024;
 
-const UNPACK = 'unpack it, and name the file in it that holds the weights';
+const UNPACK = 'unpack it, and pass the file of weights inside it';
 const AS_TENSORS =
   "save the weights as tensors with the program that made it: safetensors, or torch.save(model.state_dict(), 'weights.pth')";
 
-/** First bytes, and what they mean. */
+/** Signatures: offset, bytes, description, advice. */
 const MARKS: readonly (readonly [at: number, bytes: string, what: string, next: string])[] = [
   [257, 'ustar', 'a tar archive, as PyTorch wrote before version 0.2', UNPACK],
   [0, '\x89HDF', 'an HDF5 file, as Keras writes (.h5)', AS_TENSORS],
@@ -30,17 +30,17 @@ const MARKS: readonly (readonly [at: number, bytes: string, what: string, next: 
   [0, 'Rar!\x1a\x07', 'a RAR archive', UNPACK],
   [0, '\x93NUMPY', 'an array of NumPy (.npy)', AS_TENSORS],
   [4, 'TFL3', 'a TensorFlow Lite model', AS_TENSORS],
-  [0, '\x89PNG\r\n', 'an image (PNG)', 'name the file of weights instead'],
-  [0, '\xff\xd8\xff', 'an image (JPEG)', 'name the file of weights instead'],
-  [0, '%PDF-', 'a PDF document', 'name the file of weights instead'],
-  [0, '\x7fELF', 'a program', 'name the file of weights instead'],
+  [0, '\x89PNG\r\n', 'an image (PNG)', 'pass the file of weights instead'],
+  [0, '\xff\xd8\xff', 'an image (JPEG)', 'pass the file of weights instead'],
+  [0, '%PDF-', 'a PDF document', 'pass the file of weights instead'],
+  [0, '\x7fELF', 'a program', 'pass the file of weights instead'],
 ];
 
 const lfsPointer: Test = (_first, text) =>
   /^version https?:\/\/\S*(?:git-lfs|hawser)/.test(text)
     ? {
-        what: `a pointer of Git LFS: a few lines of text in the place of the file${sizeIn(text)}`,
-        next: 'fetch the file itself with git lfs pull, or with the download link of the page that it came from',
+        what: `a Git LFS pointer instead of the file${sizeIn(text)}`,
+        next: 'fetch the file with git lfs pull, or with the download link of its page',
       }
     : undefined;
 
@@ -53,28 +53,28 @@ const page: Test = (_first, text) => {
   const start = text.replace(/^\s*(?:<!--[\s\S]*?-->\s*|<\?xml[\s\S]*?\?>\s*)*/, '');
   return /^<(?:!doctype\s+html|html|head|body|title|meta|script)\b/i.test(start)
     ? {
-        what: 'a web page (HTML), as a download saves when its link leads to a page, a login or an error',
-        next: 'fetch the file again with the link that downloads it, and compare its size with what the page says',
+        what: 'a web page (HTML): the link led to a page, a login or an error instead of the file',
+        next: 'fetch the file again with its download link, and compare its size with the one on the page',
       }
     : undefined;
 };
 
-/** TensorFlow's checkpoints are several files: this is the list that lies beside them. */
+/** A TensorFlow checkpoint consists of several files; this is the index beside them. */
 const tensorflow: Test = (_first, text) =>
   /^model_checkpoint_path: "/.test(text)
-    ? { what: 'the list of checkpoints of TensorFlow, without weights in it', next: AS_TENSORS }
+    ? { what: "TensorFlow's list of checkpoints, which has no weights", next: AS_TENSORS }
     : undefined;
 
-/** Everything else that is text: an error message of a server, a list, a program. */
+/** Any other text, such as an error message of a server, a list or a program. */
 const plainText: Test = (first, text) => {
-  // A cut inside of a character is no fault of the text.
+  // The leading bytes may end inside a multi-byte character.
   if (text.length === 0 || first.some((byte) => byte === 0) || /[^\P{Cc}\t\n\r\f]/u.test(text))
     return undefined;
   if (text.slice(0, -1).includes('\ufffd')) return undefined;
-  const what = /^\s*[{[]/.test(text) ? 'a text in JSON' : 'a text';
+  const what = /^\s*[{[]/.test(text) ? 'JSON text' : 'text';
   return {
     what: `${what} that begins with ${JSON.stringify(text.slice(0, 60))}`,
-    next: 'look into it: a server may have answered with a message instead of the file; then fetch it again',
+    next: 'read it: a server may have sent a message instead of the file; then fetch the file again',
   };
 };
 
@@ -85,19 +85,19 @@ const marked: Test = (first) => {
   return found && { what: found[2], next: found[3] };
 };
 
-/** Protocol Buffers begin with their first field: the version, and then a text or a part of that model. */
+/** A protobuf message begins with its first field: the version, then a string or a submessage of the model. */
 const protobuf: Test = ([tag, version = 0, next = 0, length = 0]) => {
   if (tag !== 0x08 || version > 40 || length === 0) return undefined;
   if (version === 1 && next === 0x12)
     return { what: 'a SavedModel of TensorFlow (saved_model.pb)', next: AS_TENSORS };
   return version >= 3 && [0x12, 0x1a, 0x22, 0x3a, 0x42].includes(next)
-    ? { what: 'an ONNX model', next: 'give it a name that ends in .onnx', kind: 'onnx' }
+    ? { what: 'an ONNX model', next: 'rename it so that it ends in .onnx', kind: 'onnx' }
     : undefined;
 };
 
-/** Files of weights, where a network is wanted. */
+/** Files of weights, if a network is expected. */
 const weights: Test = (first) => {
-  const next = 'give it a name that ends in .pth or .safetensors, or export the network to ONNX';
+  const next = 'rename it so that it ends in .pth or .safetensors, or export the network to ONNX';
   if (first[0] === 0x50 && first[1] === 0x4b && first[2] === 3)
     return { what: 'a zip file, as torch.save writes (.pth)', next };
   if (first[0] === 0x80 && first[1]! >= 2 && first[1]! <= 5)
@@ -107,12 +107,15 @@ const weights: Test = (first) => {
 
 const zeros: Test = (first) =>
   first.length >= 16 && first.every((byte) => byte === 0)
-    ? { what: 'zeros, as a broken download or a full disk leaves', next: 'fetch or write the file again' }
+    ? {
+        what: 'only zeros, as after a failed download or on a full disk',
+        next: 'fetch or write the file again',
+      }
     : undefined;
 
 const nothing: Test = (first) =>
   first.length === 0
-    ? { what: 'an empty file', next: 'fetch or write it again, and look whether the disk is full' }
+    ? { what: 'an empty file', next: 'fetch or write it again, and check that the disk is not full' }
     : undefined;
 
 const TESTS: readonly Test[] = [
@@ -127,7 +130,7 @@ const TESTS: readonly Test[] = [
   plainText,
 ];
 
-/** What a file is, told by its first bytes, where it is of a kind that is known not to be what was asked for. */
+/** Detects formats of other kinds from the first bytes; undefined if none matches. */
 function foreignFile(first: Uint8Array): Foreign | undefined {
   const text = new TextDecoder().decode(first.subarray(0, HEAD));
   for (const test of TESTS) {
@@ -138,12 +141,12 @@ function foreignFile(first: Uint8Array): Foreign | undefined {
 }
 
 /**
- * Refuses a file that is something else, in words: what it is and what to do.
+ * Rejects a file of a known wrong format, with an error that names the format and gives advice.
  *
- * @param first the file's first {@link HEAD} bytes, or all that it has
- * @param expected what the file should be
- * @param own which kind of these is what was asked for
- * @throws CheckpointError for a file of a known other kind
+ * @param first the first {@link HEAD} bytes of the file, or the whole file if it is shorter
+ * @param expected the expected format, for the message
+ * @param own the expected kind
+ * @throws CheckpointError for a known format of another kind
  */
 export function refuseForeign(
   name: string,
@@ -154,14 +157,14 @@ export function refuseForeign(
   const found = foreignFile(first);
   if (!found || (own !== undefined && found.kind === own)) return;
   throw new CheckpointError({
-    what: `${name} cannot be read as ${own === 'onnx' ? 'an ONNX model' : 'weights'}: it is another kind of file`,
+    what: `${name} cannot be read as ${own === 'onnx' ? 'an ONNX model' : 'weights'}: it has another format`,
     expected,
     got: found.what,
     next: found.next,
   });
 }
 
-/** The first bytes of an open file. */
+/** Reads the first {@link HEAD} bytes of an open file. */
 export async function headOf(source: ByteSource): Promise<Uint8Array> {
   const first = new Uint8Array(Math.min(source.size, HEAD));
   await source.read(first, 0);

@@ -1,9 +1,9 @@
 /*
- * 16-bit floats. float16 (IEEE 754 binary16): sign, 5 bits of exponent (bias 15), 10 of mantissa. bfloat16: the
- * upper half of a float32. Both are written with rounding to nearest, ties to even, as PyTorch does.
+ * 16-bit floats. float16 (IEEE 754 binary16): sign, 5 bits of exponent (bias 15), 10 bits of mantissa. bfloat16: the
+ * upper half of a float32. Conversions round to nearest, ties to even, as in PyTorch.
  */
 
-/** All 65,536 values of float16: decoding is a look-up. Made when first needed. */
+/** Lookup table of all 65,536 float16 values, built on first use. */
 let table: Float32Array | undefined;
 
 function float16Table(): Float32Array {
@@ -12,13 +12,13 @@ function float16Table(): Float32Array {
     const exponent = (bits >> 10) & 31;
     const mantissa = bits & 0x3ff;
     if (exponent === 31) return mantissa === 0 ? sign * Infinity : Number.NaN;
-    // Below the smallest normal number, 2^-14, the leading 1 is not there.
+    // Subnormal numbers, below 2^-14, have no implicit leading 1.
     if (exponent === 0) return sign * mantissa * 2 ** -24;
     return sign * (1 + mantissa / 1024) * 2 ** (exponent - 15);
   });
 }
 
-/** float16 bits as float32, exactly. */
+/** Converts float16 bits to float32, exactly. */
 export function fromFloat16(bits: Uint16Array): Float32Array {
   table ??= float16Table();
   const values = new Float32Array(bits.length);
@@ -26,7 +26,7 @@ export function fromFloat16(bits: Uint16Array): Float32Array {
   return values;
 }
 
-/** bfloat16 bits as float32, exactly. */
+/** Converts bfloat16 bits to float32, exactly. */
 export function fromBfloat16(bits: Uint16Array): Float32Array {
   const words = new Uint32Array(bits.length);
   for (let i = 0; i < bits.length; i++) words[i] = bits[i]! << 16;
@@ -36,20 +36,20 @@ export function fromBfloat16(bits: Uint16Array): Float32Array {
 const words = (values: Float32Array): Uint32Array =>
   new Uint32Array(values.buffer, values.byteOffset, values.length);
 
-/** float32 to the nearest bfloat16; beyond the largest one it is an infinity. */
+/** Rounds float32 to bfloat16; values beyond the largest one become infinite. */
 export function toBfloat16(values: Float32Array): Uint16Array {
   const source = words(values);
   const bits = new Uint16Array(values.length);
   for (let i = 0; i < bits.length; i++) {
     const x = source[i]!;
-    // A NaN stays one, whatever its lower bits are; adding to them could make it an infinity.
+    // NaN must stay NaN: rounding its lower bits up could turn it into infinity.
     if ((x & 0x7fffffff) > 0x7f800000) bits[i] = (x >>> 16) | 0x40;
     else bits[i] = (x + 0x7fff + ((x >>> 16) & 1)) >>> 16;
   }
   return bits;
 }
 
-/** float32 to the nearest float16; from 65,520 on it is an infinity, and below 2^-25 a zero. */
+/** Rounds float32 to float16; magnitudes from 65,520 on become infinite, those up to 2^-25 zero. */
 export function toFloat16(values: Float32Array): Uint16Array {
   const source = words(values);
   const bits = new Uint16Array(values.length);
@@ -64,14 +64,14 @@ export function toFloat16(values: Float32Array): Uint16Array {
 
 function float16Magnitude(x: number): number {
   if (x > 0x7f800000) return 0x7e00;
-  // 65,520, which lies half-way between the largest float16 and what would be the next one.
+  // 65,520 is half-way between the largest float16 and the next power of two.
   if (x >= 0x477ff000) return 0x7c00;
   const exponent = (x >>> 23) - 127;
   if (exponent >= -14) {
     const shifted = x - ((127 - 15) << 23);
     return (shifted + 0xfff + ((shifted >>> 13) & 1)) >>> 13;
   }
-  // 2^-25 itself is a tie with zero, which is even.
+  // 2^-25 is a tie between zero and 2^-24; zero is even.
   if (x <= 0x33000000) return 0;
   const mantissa = (x & 0x7fffff) | 0x800000;
   const shift = -exponent - 1;

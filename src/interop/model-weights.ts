@@ -5,7 +5,7 @@ import { toBfloat16, toFloat16 } from './half.js';
 import { bytesOf } from './numbers.js';
 import type { ArraySource } from './safetensors/index.js';
 
-/** Number formats that weights can be written in. */
+/** Dtypes in which weights can be written. */
 export const WEIGHT_DTYPES = ['float32', 'float16', 'bfloat16'] as const;
 export type WeightDtype = (typeof WEIGHT_DTYPES)[number];
 
@@ -15,7 +15,7 @@ const FORMATS = {
   bfloat16: { dtype: 'BF16', convert: toBfloat16 },
 } as const;
 
-/** A parameter's values as a file takes them: a few megabytes at a time, from wherever they are. */
+/** A parameter as a source of chunks of a few megabytes for a writer, read from its device. */
 export function sourceOf(parameter: Parameter, format: WeightDtype = 'float32'): ArraySource {
   const { dtype, convert } = FORMATS[format];
   async function* pieces(): AsyncGenerator<Uint8Array> {
@@ -25,11 +25,11 @@ export function sourceOf(parameter: Parameter, format: WeightDtype = 'float32'):
 }
 
 /**
- * Everything that a model has to save, as sources for a writer.
+ * All parameters and buffers of a model, as sources for a writer.
  *
- * @param names what a parameter is called in the file, where that is not its own name
- * @param format float16 and bfloat16 round to the nearest value, ties to even
- * @throws UsageError when two parameters would get one name
+ * @param names names in the file, keyed by the parameter's own name; default: its own name
+ * @param format dtype in the file; float16 and bfloat16 round to nearest, ties to even
+ * @throws UsageError if two parameters would have the same name
  */
 export function modelWeights(
   model: Module,
@@ -38,12 +38,12 @@ export function modelWeights(
   const sources = new Map<Parameter, ArraySource>();
   const named = new Map<string, ArraySource>();
   for (const [own, parameter] of model.stateDict()) {
-    // One source for a parameter with two names: it is written once where the format can say so.
+    // A shared parameter has one source, so that formats with shared storage write it once.
     const source = sources.get(parameter) ?? sourceOf(parameter, format);
     sources.set(parameter, source);
     const name = names?.get(own) ?? own;
     if (named.has(name))
-      throw new UsageError({ what: `Two parameters would be called ${name}`, got: `${own} and another` });
+      throw new UsageError({ what: `Two parameters would have the name ${name}`, got: `${own} and another` });
     named.set(name, source);
   }
   return named;

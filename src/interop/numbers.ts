@@ -1,6 +1,6 @@
 import { fromBfloat16, fromFloat16 } from './half.js';
 
-/** How each number format of weights files lies in memory; 16-bit floats are kept as their bits. */
+/** Typed array of each dtype in files of weights; 16-bit floats are stored as their bits. */
 export const ARRAYS = {
   BOOL: Uint8Array,
   U8: Uint8Array,
@@ -17,10 +17,10 @@ export const ARRAYS = {
   F64: Float64Array,
 } as const;
 
-/** A number format, by the names of safetensors files. */
+/** A dtype, by its name in safetensors files. */
 export type NumberFormat = keyof typeof ARRAYS;
 
-/** One array of a weights file as it is stored; `data` has as many numbers as the shape's product. */
+/** An array of a file of weights as stored, row-major; `data.length` is the product of the shape. */
 export type FileArray =
   | { dtype: 'BOOL' | 'U8'; shape: number[]; data: Uint8Array }
   | { dtype: 'I8'; shape: number[]; data: Int8Array }
@@ -33,30 +33,30 @@ export type FileArray =
   | { dtype: 'I64'; shape: number[]; data: BigInt64Array }
   | { dtype: 'F64'; shape: number[]; data: Float64Array };
 
-/** What a file's list tells about an array. */
+/** Dtype and shape of an array in a file. */
 export interface ArrayInfo {
   readonly dtype: NumberFormat;
   readonly shape: readonly number[];
 }
 
-/** Numbers of a shape; 1 for a scalar. Inexact beyond 2^53. */
+/** Number of elements of a shape; 1 for a scalar. Inexact beyond 2^53. */
 export const countOf = ({ shape }: Pick<ArrayInfo, 'shape'>): number => shape.reduce((a, b) => a * b, 1);
 
-/** Bytes of one number. */
+/** Size of an element in bytes. */
 export const widthOf = ({ dtype }: Pick<ArrayInfo, 'dtype'>): number => ARRAYS[dtype].BYTES_PER_ELEMENT;
 
-/** The bytes of an array, without a copy. */
+/** The bytes of an array, without copying. */
 export const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
   new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
 
-/** An array of a format, to be filled through `bytesOf(array.data)`. */
+/** Allocates an array, to be filled through `bytesOf(array.data)`. */
 export function blank(dtype: NumberFormat, shape: readonly number[]): FileArray {
   return { dtype, shape: [...shape], data: new ARRAYS[dtype](countOf({ shape })) } as FileArray;
 }
 
 /**
- * The numbers of an array as a model takes them: 16-bit floats become float32, which holds each of them exactly;
- * whole numbers become float64, in which those beyond 2^53 are rounded.
+ * Converts an array to floating point for a model: 16-bit floats become float32, exactly; integers become float64,
+ * rounded beyond 2^53.
  */
 export function floats(array: FileArray): Float32Array | Float64Array {
   const { dtype, data } = array;

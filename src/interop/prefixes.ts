@@ -4,18 +4,18 @@ interface Shaped {
   readonly shape: readonly number[];
 }
 
-/** The tensors of a file that are one network's, when something stands before its names or lies beside them. */
+/** Selects the tensors of a network in a file whose names have a prefix or which holds other tensors too. */
 export interface Part {
-  /** What stands before each of the names, such as `model.`; empty where nothing does. */
+  /** Common prefix of the network's names, such as `model.`; may be empty. */
   readonly prefix: string;
-  /** Names of the file that are not the network's: metrics, counters, weights of a loss. */
+  /** Other names in the file: metrics, counters, weights of a loss. */
   readonly left: readonly string[];
 }
 
-/** The whole file. */
+/** Selects the whole file. */
 export const WHOLE: Part = { prefix: '', left: [] };
 
-/** Components that wrappers put into names wherever they wrap something, and that no layer is called. */
+/** Name components that wrappers insert anywhere in a name; no layer has such a name. */
 const INNER = new Set([
   '_orig_mod',
   '_fsdp_wrapped_module',
@@ -23,22 +23,22 @@ const INNER = new Set([
   '_forward_module',
   '_flat_param_wrapped_module',
 ]);
-/** What stands before all names: of DataParallel and AveragedModel, and of the same others. */
+/** Prefixes of all names: `module.` of DataParallel and AveragedModel, and the wrappers above. */
 const OUTER = ['module.', ...[...INNER].map((part) => `${part}.`)];
-/** What `AveragedModel` counts with. Each batch norm has a counter as well, which loading passes over. */
+/** Counter of `AveragedModel`. Batch norm layers have counters too; loading skips them. */
 const AVERAGED = 'n_averaged';
-/** What training modules keep beside a network: losses, measures, counters. */
+/** Names of modules that training code keeps beside a network: losses, metrics, counters. */
 const BESIDE =
   /^(?:(?:\w+_)?(?:criterion|criterions|criteria|loss|losses|loss_fn|loss_func|loss_function|metric|metrics|acc|accuracy|auroc|f1|confmat|confusion_matrix)(?:_\w+|\d+)?|n_averaged|epoch|step|global_step|num_updates|decay|best_\w+)$/i;
-/** How many components a prefix may have, and how many prefixes are tried: a network is not hidden deeper. */
+/** Maximum number of components of a prefix, and of prefixes to try. */
 const DEPTH = 6;
 const MOST = 64;
 
 /**
- * Takes off what wrappers put into names: `_orig_mod.` of torch.compile wherever it stands, and `module.` of
- * DataParallel and AveragedModel where all names begin with it.
+ * Removes what wrappers add to names: `_orig_mod.` of torch.compile anywhere, and `module.` of DataParallel and
+ * AveragedModel if all names begin with it.
  *
- * @throws CheckpointError where two names would become one
+ * @throws CheckpointError if two names would become equal
  */
 export function unwrap<T>(
   file: string,
@@ -48,7 +48,7 @@ export function unwrap<T>(
   let named = [...tensors];
   if (named.some(([name]) => name === AVERAGED)) {
     named = named.filter(([name]) => name !== AVERAGED);
-    notes.push(`passed over: ${AVERAGED}`);
+    notes.push(`ignored: ${AVERAGED}`);
   }
   let front = '';
   for (;;) {
@@ -81,23 +81,23 @@ function twice(
   const seen = new Set<string>();
   const name = named.find(([own]) => seen.has(own) || !seen.add(own))?.[0] ?? '';
   return new CheckpointError({
-    what: `${file} has two tensors for one name`,
+    what: `${file} has two tensors of the same name`,
     expected: `each name once, without ${removed.join(' and ')}`,
     got: `${quoted(name)} twice`,
     next: 'in Python, save one of the two models alone: torch.save(model.state_dict(), "weights.pth")',
   });
 }
 
-/** A name from a file for a message: no control characters, and not too long. */
+/** Quotes a name from a file for a message, escaped and shortened. */
 export const quoted = (name: string): string =>
   JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}…` : name);
 
 /**
- * Finds the network in a file of weights that has more in it, or something before its names.
+ * Finds a network in a file of weights whose names have a prefix or which holds other tensors too.
  *
- * @param fits tells whether tensors, without the prefix, are those of a network, and gives what it finds
- * @returns undefined where nothing fits
- * @throws CheckpointError where two networks fit: which one is meant cannot be known
+ * @param fits returns a result if the given tensors, named without the prefix, are those of a network, else undefined
+ * @returns undefined if no part of the file fits
+ * @throws CheckpointError if two parts fit, since the choice would be arbitrary
  */
 export function findPart<T extends Shaped, R>(
   file: string,
@@ -116,7 +116,7 @@ export function findPart<T extends Shaped, R>(
     if (match?.prefix && prefix.startsWith(match.prefix)) continue;
     const found = tried(all, prefix);
     if (found === undefined) continue;
-    // What is not under this prefix may be a network as well.
+    // The remaining tensors may be a second network.
     const rest = all.filter((name) => !name.startsWith(prefix));
     if (match?.prefix) throw several(file, match.prefix, prefix);
     const second = ['', ...prefixesOf(rest)].find((other) => tried(rest, other) !== undefined);
@@ -130,7 +130,7 @@ export function findPart<T extends Shaped, R>(
   return { part: { prefix, left }, found };
 }
 
-/** The tensors of a part, by the network's own names. */
+/** The tensors of a part, under the network's own names. */
 export function partOf<T>(tensors: ReadonlyMap<string, T>, { prefix, left }: Part): Map<string, T> {
   const without = new Set(left);
   return new Map(
@@ -140,17 +140,17 @@ export function partOf<T>(tensors: ReadonlyMap<string, T>, { prefix, left }: Par
   );
 }
 
-/** What was done to find a part, for people. */
+/** Messages for the user about how a part was selected. */
 export function partNotes({ prefix, left }: Part): string[] {
   const shown = left.slice(0, 4).map(quoted).join(', ');
   const more = left.length > 4 ? ` and ${left.length - 4} more` : '';
   return [
     ...(prefix === '' ? [] : [`names without their prefix ${quoted(prefix)}`]),
-    ...(left.length === 0 ? [] : [`passed over, as no part of the network: ${shown}${more}`]),
+    ...(left.length === 0 ? [] : [`ignored, not part of the network: ${shown}${more}`]),
   ];
 }
 
-/** The names under a prefix that may be a network's. */
+/** The names under a prefix that may belong to a network. */
 function within<T extends Shaped>(
   tensors: ReadonlyMap<string, T>,
   names: Iterable<string>,
@@ -172,7 +172,7 @@ function isBeside(name: string): boolean {
   return first.length <= 64 && BESIDE.test(first);
 }
 
-/** What several names begin with, the shortest first. */
+/** Prefixes shared by several names, the shortest first. */
 function prefixesOf(names: readonly string[]): string[] {
   const counts = new Map<string, number>();
   for (const name of names)
@@ -189,7 +189,7 @@ function prefixesOf(names: readonly string[]): string[] {
     .map(([prefix]) => prefix);
 }
 
-/** The longest prefix of all names that ends with a dot. */
+/** The longest common prefix that ends with a dot. */
 function common(names: readonly string[]): string {
   let prefix = names[0] ?? '';
   for (const name of names) while (!name.startsWith(prefix)) prefix = prefix.slice(0, -1);
@@ -202,6 +202,6 @@ function several(file: string, first: string, second: string): Error {
     what: `${file} holds more than one network`,
     expected: 'the weights of one',
     got: `one ${place(first)} and one ${place(second)}`,
-    next: `in Python, save the one that you mean, such as torch.save({k[${second.length}:]: v for k, v in weights.items() if k.startswith(${quoted(second)})}, "weights.pth")`,
+    next: `in Python, save the one that you want, such as torch.save({k[${second.length}:]: v for k, v in weights.items() if k.startswith(${quoted(second)})}, "weights.pth")`,
   });
 }

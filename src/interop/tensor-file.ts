@@ -1,16 +1,16 @@
 import type { ArrayInfo, FileArray } from './numbers.js';
 
-/** An open file of weights: its list, and its arrays one by one. */
+/** An open file of weights: the list of its arrays, which are read one at a time. */
 export interface TensorFile {
-  /** What the file is, for people: "a PyTorch file". */
+  /** Format, for messages: "a PyTorch file". */
   readonly format: string;
   readonly tensors: ReadonlyMap<string, ArrayInfo>;
-  /** Texts that the file keeps beside its tensors. */
+  /** Metadata strings of the file. */
   readonly metadata: Readonly<Record<string, string>>;
-  /** What had to be found out: where in the file the weights are, which names were shortened. */
+  /** Messages for the user: the entry of the file that holds the weights, removed prefixes. */
   readonly notes: readonly string[];
-  /** It may carry a checksum of itself (`src/files/checksum.ts`), which is compared when the file is read as a whole. */
+  /** The file may contain its own checksum (`src/files/checksum.ts`), verified if the whole file is read. */
   readonly checksummed?: boolean;
-  /** One array, without reading the others. */
+  /** Reads one array without reading the others. */
   read(name: string): Promise<FileArray>;
 }

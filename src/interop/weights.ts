@@ -8,34 +8,35 @@ import { openLegacyPytorch, openPytorch } from './pytorch/index.js';
 import { openSafetensors } from './safetensors/index.js';
 import type { TensorFile } from './tensor-file.js';
 
-/** One array of weights: row-major numbers and their shape. */
+/** An array of weights: row-major values and their shape. */
 export interface Weight {
   readonly shape: readonly number[];
   readonly data: Float32Array | Float64Array;
 }
 
-/** All weights of a file, as `loadStateDict` takes them. */
+/** All weights of a file, in the form that `loadStateDict` accepts. */
 export interface Weights {
-  /** What the file is, for people: "a PyTorch file". */
+  /** Format, for messages: "a PyTorch file". */
   readonly format: string;
   readonly tensors: Map<string, Weight>;
-  /** Texts that the file keeps beside its tensors. */
+  /** Metadata strings of the file. */
   readonly metadata: Readonly<Record<string, string>>;
-  /** What had to be found out: where in the file the weights are, which names were shortened. */
+  /** Messages for the user: the entry of the file that holds the weights, removed prefixes. */
   readonly notes: readonly string[];
 }
 
-/** What begins every name of the weights in our checkpoints, beside momentum. */
+/** Prefix of the weights in our checkpoints, which also hold momentum. */
 const OURS = 'model.';
 const MOMENTUM = 'momentum.';
-/** What the metadata of our checkpoints say that they are. */
+/** Format tag in the metadata of our checkpoints. */
 const CHECKPOINT = 'paperweight-checkpoint';
 
 /**
- * Opens a file of weights, whatever its name is: safetensors, PyTorch's zip form (.pt, .pth), the form before it,
- * or one of our checkpoints. Only the list is read; arrays come one by one. Nothing in a file is run.
+ * Opens a file of weights: safetensors, PyTorch's zip format (.pt, .pth), PyTorch's older format, or one of our
+ * checkpoints. The format is detected from the content, not the name. Only the list of arrays is read; no code in the
+ * file is run.
  *
- * @throws CheckpointError for anything else, and for files that are broken, with the reason
+ * @throws CheckpointError for other formats and damaged files, with the reason
  */
 export async function openWeights(source: ByteSource): Promise<TensorFile> {
   const first = await headOf(source);
@@ -47,7 +48,7 @@ export async function openWeights(source: ByteSource): Promise<TensorFile> {
     throw new CheckpointError({
       what: `${source.name} cannot be read as weights`,
       expected: EXPECTED,
-      got: `${source.size} bytes of an unknown kind, which begin with ${hex(first.subarray(0, 8))}`,
+      got: `${source.size} bytes of an unknown format, which begin with ${hex(first.subarray(0, 8))}`,
       next: 'check the path, or fetch or write the file again',
     });
   }
@@ -89,10 +90,9 @@ async function openOwn(source: ByteSource): Promise<TensorFile> {
 }
 
 /**
- * Reads all weights of a file: see {@link openWeights} for which. 16-bit floats become float32, which holds them
- * exactly.
+ * Reads all weights of a file in any format of {@link openWeights}. 16-bit floats become float32, exactly.
  *
- * @throws CheckpointError that names the file and what is wrong
+ * @throws CheckpointError that names the file and the fault
  * @example
  * model.loadStateDict((await readWeights('model.pth')).tensors);
  */

@@ -13,28 +13,28 @@ size 244408911
 const tar = Buffer.alloc(1024);
 tar.write('ustar', 257);
 
-/** Files that are no weights and no network, and what is said of them. */
+/** Files that are neither weights nor networks, with the expected messages. */
 const OTHERS: readonly (readonly [string, string | Buffer, RegExp])[] = [
-  ['a pointer of Git LFS', LFS, /pointer of Git LFS.*244,408,911 bytes.*git lfs pull/],
+  ['a pointer of Git LFS', LFS, /Git LFS pointer.*244,408,911 bytes.*git lfs pull/],
   ['a page', '<!DOCTYPE html>\n<html><head>', /web page \(HTML\).*fetch the file again/],
   ['a page after blanks', '\ufeff\n\n  <!-- a\nnote --> <HTML lang="en">', /web page/],
   ['a page of XHTML', '<?xml version="1.0"?>\n<!DOCTYPE html PUBLIC "">', /web page/],
   ['nothing', '', /got an empty file/],
   ['zeros', Buffer.alloc(4096), /got zeros/],
   ['a message', '404: Not Found', /a text that begins with "404: Not Found"/],
-  ['a message in JSON', '{"error":"Invalid credentials"}', /a text in JSON that begins with/],
+  ['a message in JSON', '{"error":"Invalid credentials"}', /JSON text that begins with/],
   ['a text in Chinese', '\u6587\u4ef6\u4e0d\u5b58\u5728'.repeat(200), /a text that begins with/],
   ['a tar file', tar, /tar archive/],
   ['a gzip file', gzipSync('weights'), /gzip file.*unpack/],
   ['an HDF5 file', Buffer.from('\x89HDF\r\n\x1a\n', 'latin1'), /HDF5 file, as Keras writes/],
   ['an array', Buffer.from('\x93NUMPY\x01\0', 'latin1'), /array of NumPy/],
   ['a SavedModel', Buffer.from('\x08\x01\x12\x05hello', 'latin1'), /SavedModel of TensorFlow/],
-  ['a list of checkpoints', 'model_checkpoint_path: "model.ckpt-1"\n', /list of checkpoints of TensorFlow/],
+  ['a list of checkpoints', 'model_checkpoint_path: "model.ckpt-1"\n', /TensorFlow's list of checkpoints/],
   ['an image', Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), /image \(PNG\)/],
 ];
 
 for (const [name, content, words] of OTHERS)
-  test(`${name} in the place of weights or of a network is called what it is`, async () => {
+  test(`${name} instead of weights or a network is identified`, async () => {
     const bytes = Buffer.from(content as string);
     const said = (error: unknown) => {
       assert.ok(error instanceof CheckpointError);
@@ -46,7 +46,7 @@ for (const [name, content, words] of OTHERS)
     assert.throws(() => importOnnx(bytes, { name: 'w.onnx' }), said);
   });
 
-test('a network where weights are wanted, and weights where a network is, say which name to give', async () => {
+test('a network instead of weights, and the reverse, give the advice to rename', async () => {
   const onnx = Buffer.from('\x08\x08\x12\x07pytorch', 'latin1');
   await assert.rejects(openWeights(bufferSource('w.pth', onnx)), /an ONNX model.*ends in \.onnx/);
   for (const [bytes, what] of [
@@ -57,7 +57,10 @@ test('a network where weights are wanted, and weights where a network is, say wh
     assert.throws(() => importOnnx(bytes, { name: 'w.onnx' }), what);
 });
 
-test('bytes of an unknown kind are shown, not taken for a broken file of some kind', async () => {
+test('bytes of an unknown format are shown', async () => {
   const bytes = Buffer.from([7, 200, 3, 255, 0, 1, 2, 3, 4, 5]);
-  await assert.rejects(openWeights(bufferSource('w.pth', bytes)), /10 bytes of an unknown kind.*07 c8 03 ff/);
+  await assert.rejects(
+    openWeights(bufferSource('w.pth', bytes)),
+    /10 bytes of an unknown format.*07 c8 03 ff/,
+  );
 });

@@ -6,7 +6,7 @@ import { numberOf, numbersOf } from '../support/weight-files.js';
 
 const ALL = Uint16Array.from({ length: 65_536 }, (_, bits) => bits);
 
-/** Every finite value of a format in order, to search for neighbours. */
+/** All finite values of a format, sorted, to find neighbours. */
 const finite = (decode: (bits: Uint16Array) => Float32Array): number[] =>
   [...decode(ALL)].filter(Number.isFinite).sort((a, b) => a - b);
 
@@ -14,7 +14,7 @@ for (const [name, decode, encode, largest] of [
   ['float16', fromFloat16, toFloat16, 65_504],
   ['bfloat16', fromBfloat16, toBfloat16, 2 ** 127 * (2 - 2 ** -7)],
 ] as const) {
-  test(`every ${name} goes through float32 and back to the same bits`, () => {
+  test(`each ${name} converts to float32 and back to the same bits`, () => {
     const values = decode(ALL);
     const bits = encode(values);
     for (const i of ALL) {
@@ -24,10 +24,10 @@ for (const [name, decode, encode, largest] of [
     assert.equal(Math.max(...finite(decode)), largest);
   });
 
-  test(`${name} is the nearest, and of two as near the even one`, () => {
+  test(`${name} rounds to nearest, ties to even`, () => {
     const values = finite(decode);
     const even = (value: number) => encode(Float32Array.of(value))[0]! % 2 === 0;
-    // A few hundred neighbours, subnormal ones among them: the middle between two, and just beside it.
+    // For a few hundred pairs of neighbours, including subnormals: the midpoint, and values just beside it.
     for (let i = 1; i < values.length; i += 173) {
       const [low, high] = [values[i - 1]!, values[i]!];
       const middle = (low + high) / 2;
@@ -40,7 +40,7 @@ for (const [name, decode, encode, largest] of [
   });
 }
 
-test('what is too large becomes infinite, what is too small zero, and NaN stays NaN', () => {
+test('too large becomes infinity, too small becomes zero, and NaN stays NaN', () => {
   const half = (value: number) => fromFloat16(toFloat16(Float32Array.of(value)))[0];
   assert.deepEqual([65_519, 65_520, -1e9, Infinity].map(half), [65_504, Infinity, -Infinity, Infinity]);
   assert.deepEqual([2 ** -24, 2 ** -25, -(2 ** -25), 2 ** -25 * 1.001].map(half), [
@@ -51,13 +51,13 @@ test('what is too large becomes infinite, what is too small zero, and NaN stays 
   ]);
   const brain = (value: number) => fromBfloat16(toBfloat16(Float32Array.of(value)))[0];
   assert.deepEqual([3.4e38, -3.4e38].map(brain), [Infinity, -Infinity]);
-  // A NaN whose mark is only in the bits that are cut off.
+  // A NaN whose mantissa bits are all in the part that is cut off.
   const signalling = new Float32Array(Uint32Array.of(0x7f800001).buffer);
   assert.ok(Number.isNaN(fromBfloat16(toBfloat16(signalling))[0]));
   assert.ok(Number.isNaN(fromFloat16(toFloat16(signalling))[0]));
 });
 
-test('rounding is PyTorch’s', () => {
+test('rounding equals PyTorch’s', () => {
   const { float, half, bfloat16 } = numbersOf('torch-2.15').kinds!;
   const source = Float32Array.from(float!.data, numberOf);
   assert.deepEqual([...fromFloat16(toFloat16(source))], half!.data.map(numberOf));
@@ -65,7 +65,7 @@ test('rounding is PyTorch’s', () => {
   assert.deepEqual([...fromBfloat16(toBfloat16(wide))], bfloat16!.data.map(numberOf));
 });
 
-test('whole numbers of any width become numbers', () => {
+test('integers of any width become floats', () => {
   const data = BigInt64Array.of(-1n, 2n ** 53n);
   assert.deepEqual([...floats({ dtype: 'I64', shape: [2], data })], [-1, 2 ** 53]);
   assert.deepEqual([...floats({ dtype: 'BOOL', shape: [2], data: Uint8Array.of(1, 0) })], [1, 0]);

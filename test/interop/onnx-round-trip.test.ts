@@ -23,7 +23,7 @@ const read = async (model: Module, size: number): Promise<OnnxModel> =>
 
 const NETWORKS: Readonly<Record<string, { size: number; make: () => Module }>> = {
   ...Object.fromEntries(
-    // Few units, to save time: the same graph.
+    // The same graph with few units, to save time.
     alexNetPresets.map((preset) => [
       `AlexNet, ${preset}`,
       {
@@ -39,7 +39,7 @@ const NETWORKS: Readonly<Record<string, { size: number; make: () => Module }>> =
 };
 
 for (const [name, { size, make }] of Object.entries(NETWORKS))
-  test(`${name}: exported, imported, exported and imported, the logits stay to the bit`, async () => {
+  test(`${name}: exported and imported twice, the logits are identical`, async () => {
     manualSeed(3);
     const device = await fast;
     const model = (await make().to(device)).eval();
@@ -96,11 +96,11 @@ test('an imported network is in evaluation mode, moves to a device, and trains',
     losses.push(await loss.item());
   }
   assert.ok(losses.at(-1)! < 0.8 * losses[0]!, losses.join(' '));
-  // The statistics are the file's.
+  // The statistics of the file are used.
   assert.deepEqual(await model.stateDict().get('1.running_mean')!.data(), new Float32Array(4));
 });
 
-test('a dropout of the file drops in training, and not in evaluation', async () => {
+test('a dropout in the file is active in training only', async () => {
   const model = importOnnx(
     onnxCases('onnx-cases.json').find(({ name }) => name.startsWith('Dropout with'))!.bytes,
   );
@@ -113,7 +113,7 @@ test('a dropout of the file drops in training, and not in evaluation', async () 
   for (const [i, v] of dropped.entries()) assert.ok(v === 0 || Math.abs(v - x[i]! / 0.7) < 1e-6 * v);
 });
 
-test('it is listed with ONNX’s operators under the names of its nodes', async () => {
+test('its summary lists the ONNX operators under the names of the nodes', async () => {
   const model = await read(everyLayer(), 16);
   assert.match(
     String(model),

@@ -19,8 +19,8 @@ import { batchOf } from '../support/generated.js';
 import { everyLayer } from '../support/nets/every-layer.js';
 
 /*
- * Exported networks in other programs: onnxruntime's native and WebAssembly builds below PAPERWEIGHT_PEERS, and
- * ONNX's own checker in the Python that PAPERWEIGHT_ONNX_PYTHON names.
+ * Exported networks in other programs: onnxruntime's native and WebAssembly builds in PAPERWEIGHT_PEERS, and ONNX's
+ * own checker in the Python of PAPERWEIGHT_ONNX_PYTHON.
  */
 
 type Values = Float32Array;
@@ -39,7 +39,7 @@ const peers = process.env.PAPERWEIGHT_PEERS;
 const python = process.env.PAPERWEIGHT_ONNX_PYTHON;
 const cifar = process.env.PAPERWEIGHT_CIFAR10;
 
-/** A runtime below the peers' folder, or why there is none. */
+/** Loads a runtime from the folder of peers. @returns the runtime, or the reason why it is missing */
 function runtime(name: string): Runtime | string {
   if (!peers) return `PAPERWEIGHT_PEERS names no folder with ${name}`;
   try {
@@ -49,7 +49,7 @@ function runtime(name: string): Runtime | string {
     return `there is no ${name} below ${peers}`;
   }
 }
-/** The provider is named, since both register with one registry, where the native one would come first for both. */
+/** The provider is named explicitly: both runtimes share one registry, in which the native provider comes first. */
 const runtimes = [
   { name: 'onnxruntime-node', provider: 'cpu' },
   { name: 'onnxruntime-web', provider: 'wasm' },
@@ -59,13 +59,13 @@ const devices: Device[] = [];
 after(async () => {
   for (const device of devices) await device.close();
 });
-/** The fast device in float32; the slow one where it does not work. */
+/** The fast device in float32; the reference device if it is not available. */
 async function openFast(): Promise<Device> {
   devices[0] ??= (await openDevice('auto')).device;
   return devices[0];
 }
 
-/** The first test images of CIFAR-10 as a model of some size takes them. */
+/** The first test images of CIFAR-10, resized to the input size of a model. */
 async function realImages(count: number, size: number): Promise<Values> {
   const half = [0.5, 0.5, 0.5];
   const transform = compose([resize([size, size]), toTensor(), normalize(half, half)]);
@@ -105,7 +105,7 @@ async function sameElsewhere(
   }
 }
 
-/** What ONNX's checker says, with types and shapes inferred strictly; empty if it is content. */
+/** Runs ONNX's checker with strict type and shape inference. @returns its complaint, empty if there is none */
 function check(bytes: Uint8Array): string {
   const script = [
     'import onnx, sys',

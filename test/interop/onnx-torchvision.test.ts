@@ -6,14 +6,14 @@ import { test } from 'node:test';
 import { openDevice } from '../../src/backend/open.js';
 import { EXPORTERS, exportClassifiers, logitsApart } from '../support/torchvision.js';
 
-/* Small ones of torchvision's classifiers, from both exporters; `bench/torchvision.ts` measures all of them. */
+/* Small torchvision classifiers, from both exporters; `bench/torchvision.ts` measures all of them. */
 
 const python = process.env.PAPERWEIGHT_TORCH_PYTHON;
 const skip = python
   ? false
   : 'PAPERWEIGHT_TORCH_PYTHON names no Python with torch, torchvision and onnxscript';
 
-test('torchvision’s small classifiers give PyTorch’s logits on the fast device', { skip }, async (t) => {
+test('torchvision’s small classifiers have PyTorch’s logits on the fast device', { skip }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'torchvision-'));
   const { device } = await openDevice('auto');
   try {

@@ -65,7 +65,7 @@ test('an exported graph has the layers in order, the parameters by name, and a f
   }
 });
 
-test('LRN keeps its numbers, dropout goes, and the model stays in training mode', async () => {
+test('LRN keeps its attributes, dropout is removed, and the model stays in training mode', async () => {
   const model = everyLayer();
   const { nodes } = readOnnx(bytesOf(await exportOnnx(model, [3, 16, 16])));
   assert.deepEqual(
@@ -79,7 +79,7 @@ test('LRN keeps its numbers, dropout goes, and the model stays in training mode'
   assert.ok(model.namedModules().every(([, m]) => m.training));
 });
 
-test('adaptive pooling of any size is exported, bin by bin where it must be', async () => {
+test('adaptive pooling of any size is exported, bin by bin if necessary', async () => {
   for (const [from, to] of [
     [[1, 1], 6],
     [[8, 8], 3],
@@ -94,7 +94,7 @@ test('adaptive pooling of any size is exported, bin by bin where it must be', as
   }
 });
 
-test('what imports are made of is exported again: joined, chosen and compared values', async () => {
+test('concatenation, selection and comparison are exported', async () => {
   class Made extends Module {
     forward(x: Tensor): Tensor {
       const both = ops.concat([x.node, ops.clamp(x.node, { min: -0.5, max: 0.25 })], 1);
@@ -110,7 +110,7 @@ test('what imports are made of is exported again: joined, chosen and compared va
   assertNear(await again.forward(x).data(), await new Made().forward(x).data(), 1e-6, 'made');
 });
 
-test('what ONNX cannot express is refused with the layer’s name', async () => {
+test('an operation that ONNX cannot express is refused with the name of the layer', async () => {
   class Mixing extends Module {
     forward(x: Tensor): Tensor {
       return x.sum([0]);
@@ -134,7 +134,7 @@ test('the command writes a run’s weights as ONNX', async (t) => {
   assert.equal(line!.file, out);
   assert.ok(Number(line!.bytes) > 58e6 * 4);
 
-  // A file of weights does not tell at which size its network was trained.
+  // A file of weights does not contain the image size of its network.
   const small = join(folder, 'small.onnx');
   const again = await runCli(['export', weights, '--out', small, '--image-size', '64']);
   assert.equal(again.code, 0, again.stderr);

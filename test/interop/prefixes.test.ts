@@ -10,7 +10,7 @@ const names = (...given: string[]) => {
   return [[...tensors.keys()], notes];
 };
 
-test('what wrappers put into names is taken off, and said', () => {
+test('prefixes of wrappers are removed and reported', () => {
   assert.deepEqual(names('a.weight', 'module'), [['a.weight', 'module'], []]);
   assert.deepEqual(names('module.a', 'b'), [['module.a', 'b'], []]);
   assert.deepEqual(names('module._orig_mod.a', 'module._orig_mod.b'), [
@@ -19,9 +19,9 @@ test('what wrappers put into names is taken off, and said', () => {
   ]);
   assert.deepEqual(names('n_averaged', 'module.a', 'module.b'), [
     ['a', 'b'],
-    ['names without their prefix "module."', 'passed over: n_averaged'],
+    ['names without their prefix "module."', 'ignored: n_averaged'],
   ]);
-  // Of parts that were compiled or sharded.
+  // Submodules that were compiled or sharded.
   assert.deepEqual(names('features._orig_mod.0', '_fsdp_wrapped_module.head.weight'), [
     ['features.0', 'head.weight'],
     ['names without their prefix "_orig_mod."', 'names without their prefix "_fsdp_wrapped_module."'],
@@ -29,12 +29,12 @@ test('what wrappers put into names is taken off, and said', () => {
   assert.deepEqual(names('a._orig_mod', 'module.'), [['a._orig_mod', 'module.'], []]);
 });
 
-test('two names that would become one are refused', () => {
+test('names that would become equal are refused', () => {
   assert.throws(
     () => names('features.0.weight', 'features._orig_mod.0.weight'),
     (error) =>
       error instanceof CheckpointError &&
-      /w\.pth has two tensors for one name.*_orig_mod.*"features\.0\.weight" twice/.test(error.message),
+      /w\.pth has two tensors of the same name.*_orig_mod.*"features\.0\.weight" twice/.test(error.message),
   );
 });
 
@@ -58,31 +58,31 @@ const tree = (value: Tree): Map<unknown, unknown> =>
 const set = (): Tree => ({ 'a.weight': view(2, 2), 'a.bias': view(2) });
 const found = (value: Tree) => findStateDict('w.pth', tree(value)).notes.join('; ');
 
-test('the weights of a checkpoint are found under whatever name they have', () => {
+test('the weights of a checkpoint are found under any common key', () => {
   for (const key of ['state_dict', 'model_state_dict', 'model', 'net', 'ema', 'state_dict_ema', 'anything'])
     assert.equal(found({ [key]: set(), epoch: 3, loss: view() }), `the weights are its entry "${key}"`);
   assert.equal(
     found({ model: { state_dict: set() }, epoch: 1 }),
     'the weights are its entry "model.state_dict"',
   );
-  // Their averages, an optimizer's state and the rest stand back, and that is said.
-  assert.match(found({ ema: set(), model: set() }), /entry "model"; passed over: ema/);
+  // Averaged weights, optimizer state and other entries are ignored, and reported.
+  assert.match(found({ ema: set(), model: set() }), /entry "model"; ignored: ema/);
   assert.match(
     found({ state_dict_ema: set(), state_dict: set() }),
-    /entry "state_dict"; passed over: state_dict_ema/,
+    /entry "state_dict"; ignored: state_dict_ema/,
   );
   assert.match(
     found({ model_ema: { module: set() }, model: set() }),
-    /entry "model"; passed over: model_ema\.module/,
+    /entry "model"; ignored: model_ema\.module/,
   );
   assert.equal(
     found({ weights_of_mine: set(), optimizer: { momentum: view(2), square: view(2) } }),
     'the weights are its entry "weights_of_mine"',
   );
-  assert.equal(found({ ...set(), optimizer: set() }), 'passed over: optimizer');
+  assert.equal(found({ ...set(), optimizer: set() }), 'ignored: optimizer');
 });
 
-test('two sets that may both be meant are refused with their names', () => {
+test('two equally likely sets are refused, by name', () => {
   const pairs: Tree[] = [
     { model: set(), net: set() },
     { state_dict: set(), model_state_dict: set() },

@@ -27,7 +27,7 @@ const DTYPES: Record<string, string> = {
 
 for (const torch of TORCHES)
   for (const [name, expected] of Object.entries(numbersOf(torch)))
-    test(`${name}.pth of ${torch} has PyTorch’s numbers`, async () => {
+    test(`${name}.pth of ${torch} has PyTorch’s values`, async () => {
       const file = join(WEIGHT_FILES, torch, `${name}.pth`);
       const { tensors } = await readWeights(file);
       assert.deepEqual([...tensors.keys()], Object.keys(expected));
@@ -35,13 +35,13 @@ for (const torch of TORCHES)
       for (const [key, { dtype, shape, data }] of Object.entries(expected)) {
         const tensor = tensors.get(key)!;
         assert.deepEqual(tensor.shape, shape, key);
-        // Object.is tells −0 from 0 and takes NaN for itself.
+        // Object.is distinguishes −0 from 0, and NaN equals NaN.
         assert.deepEqual([...tensor.data], data.map(numberOf), key);
         assert.equal(opened.tensors.get(key)!.dtype, DTYPES[dtype], key);
       }
     });
 
-test('where the weights were found is said', async () => {
+test('the entry that holds the weights is reported', async () => {
   const notes = async (name: string) =>
     (await readWeights(join(WEIGHT_FILES, 'torch-2.15', `${name}.pth`))).notes;
   assert.deepEqual(await notes('zip'), []);
@@ -52,9 +52,10 @@ test('where the weights were found is said', async () => {
   ]);
 });
 
-/** Why each of the files in fixtures/weights/bad is refused. */
+/** The expected error of each file in fixtures/weights/bad. */
 const REASONS: Record<string, RegExp> = {
-  'os-system': /refused: it asks for (posix|nt)\.system\. .*no code is run; .*torch\.save\(model\.state_dict/,
+  'os-system':
+    /refused: it asks for (posix|nt)\.system\. .*no code in a file is run; .*torch\.save\(model\.state_dict/,
   eval: /asks for __builtin__\.eval/,
   protocol5: /asks for builtins\.exec/,
   import: /asks for importlib\.import_module/,
@@ -69,20 +70,20 @@ const REASONS: Record<string, RegExp> = {
   'new-object': /opcode 0x81/,
   extension: /opcode 0x82/,
   recursion: /nested more than 1000 deep/,
-  memo: /asks for value 16777216/,
+  memo: /reads memo entry 16777216/,
   itself: /holds no tensors, but w/,
   'long-text': /ends too early/,
   'no-stop': /ends too early/,
-  'no-mark': /misses a mark/,
+  'no-mark': /lacks a mark/,
   'empty-stack': /stack is empty/,
   protocol9: /protocol is 9/,
   'not-pickle': /does not begin with a protocol/,
   beyond: /reaches 20 bytes into a storage of 16/,
   'beyond-offset': /reaches 20 bytes into a storage of 16/,
   'beyond-stride': /reaches 28 bytes into a storage of 16/,
-  negative: /without a proper shape/,
-  overflow: /without a proper shape/,
-  'large-storage': /storage a\/data\/0 is not whole: 68719476736 numbers of F32 in 16 bytes/,
+  negative: /without a valid shape/,
+  overflow: /without a valid shape/,
+  'large-storage': /storage a\/data\/0 has the wrong size: 68719476736 elements of F32 in 16 bytes/,
   'no-storage': /storage a\/data\/7 is missing/,
   expanded: /tensors are 8589934588 bytes in a file of \d+/,
   complex: /asks for torch\.ComplexFloatStorage/,
@@ -90,10 +91,10 @@ const REASONS: Record<string, RegExp> = {
   persistent: /refers to something that is not a storage/,
   'module-source': /a whole module with its source code/,
   compressed: /compressed zip file.*method 8.*zip -0/,
-  'big-endian': /another kind of machine.*got big/,
+  'big-endian': /big-endian machine.*got big/,
   torchscript: /TorchScript/,
-  'empty-dict': /holds no tensors, but nothing at all/,
-  'no-dict': /no dictionary of tensors/,
+  'empty-dict': /holds no tensors, but nothing/,
+  'no-dict': /not hold a dictionary of tensors/,
   'two-sets': /several sets of tensors: left, right/,
   'other-zip': /not one of PyTorch.*word\/document\.xml/,
   'legacy-os-system': /asks for (posix|nt)\.system/,
@@ -108,7 +109,7 @@ const REASONS: Record<string, RegExp> = {
   'legacy-other': /that torch\.save did not write/,
 };
 
-test('every bad file has its reason', () => {
+test('each bad file has an expected error', () => {
   assert.deepEqual(badFiles().sort(), Object.keys(REASONS).sort());
 });
 
@@ -124,7 +125,7 @@ for (const [name, words] of Object.entries(REASONS))
     assert.ok(!existsSync('owned'));
   });
 
-test('a file that is cut anywhere is refused, and never anything worse', async () => {
+test('a file truncated anywhere is refused, without crash or hang', async () => {
   for (const name of ['zip', 'legacy', 'views']) {
     const whole = await readFile(join(WEIGHT_FILES, 'torch-2.15', `${name}.pth`));
     for (let length = 0; length < whole.length; length += 7)
@@ -136,7 +137,7 @@ test('a file that is cut anywhere is refused, and never anything worse', async (
   }
 });
 
-test('a file with any byte changed is read or refused, and never anything worse', async () => {
+test('a file with any byte changed is read or refused, without crash or hang', async () => {
   for (const name of ['checkpoint', 'legacy', 'unsigned']) {
     const whole = await readFile(join(WEIGHT_FILES, 'torch-2.15', `${name}.pth`));
     for (let at = 0; at < whole.length; at += 3) {
@@ -152,7 +153,7 @@ test('a file with any byte changed is read or refused, and never anything worse'
   }
 });
 
-test('a directory of zip files, and files of other kinds, are named for what they are', async () => {
+test('other zip files and other formats are identified', async () => {
   const refused = (bytes: Uint8Array, words: RegExp) =>
     assert.rejects(openWeights(bufferSource('file', bytes)), (error: Error) => {
       assert.ok(error instanceof CheckpointError);
@@ -168,7 +169,7 @@ test('a directory of zip files, and files of other kinds, are named for what the
   await assert.rejects(readWeights(join(WEIGHT_FILES, 'absent.pth')), /no such file/);
 });
 
-test('nothing but the list is read until a tensor is asked for', async () => {
+test('only the list is read until a tensor is requested', async () => {
   const buffer = bufferSource('kinds', await readFile(join(WEIGHT_FILES, 'torch-2.15', 'kinds.pth')));
   let touched = 0;
   const file = await openWeights({
@@ -181,12 +182,12 @@ test('nothing but the list is read until a tensor is asked for', async () => {
   const before = touched;
   const array = await file.read('double');
   assert.equal(array.dtype, 'F64');
-  // The record's own header, its name, and twelve doubles.
+  // The record's local header, its name, and twelve doubles.
   assert.ok(touched - before <= 30 + 64 + 12 * 8, `${touched - before} bytes`);
   await assert.rejects(file.read('other'), /no tensor "other"/);
 });
 
-test('tensors that are small but spread over the whole file again and again are refused', async () => {
+test('small tensors with large strides that would read the whole file many times are refused', async () => {
   const shared: FileArray = { dtype: 'F32', shape: [2 ** 20], data: new Float32Array(2 ** 20) };
   const names = Array.from({ length: 100 }, (_, i) => `w${i}`);
   const parts: Uint8Array[] = [];
@@ -204,7 +205,7 @@ test('tensors that are small but spread over the whole file again and again are 
   );
 });
 
-/** The same archive with all sizes and places in zip64 fields, as one of more than 4 GiB has them. */
+/** The same archive with all sizes and offsets in zip64 fields, as in one of more than 4 GiB. */
 function inZip64(bytes: Buffer): Buffer {
   const end = bytes.lastIndexOf('PK\x05\x06');
   const [count, begin] = [bytes.readUInt16LE(end + 10), bytes.readUInt32LE(end + 16)];
@@ -242,12 +243,12 @@ function inZip64(bytes: Buffer): Buffer {
   return Buffer.concat([bytes.subarray(0, begin), directory, end64, last]);
 }
 
-test('a zip64 archive is read, and refused when its numbers are cut', async () => {
+test('a zip64 archive is read, and refused if its zip64 fields are missing', async () => {
   const bytes = inZip64(await readFile(join(WEIGHT_FILES, 'torch-2.15', 'zip.pth')));
   const file = await openWeights(bufferSource('wide', bytes));
   const { '0.weight': expected } = numbersOf('torch-2.15').zip!;
   assert.deepEqual([...(await file.read('0.weight')).data], expected!.data);
-  // The length of the zip64 field of the first record: its numbers are then missing.
+  // Change the length of the zip64 field of the first record, so that its values are missing.
   bytes.writeUInt16LE(0, bytes.indexOf(Buffer.from([1, 0, 24, 0])) + 2);
-  await assert.rejects(openWeights(bufferSource('wide', bytes)), /misses its zip64 sizes/);
+  await assert.rejects(openWeights(bufferSource('wide', bytes)), /lacks its zip64 sizes/);
 });

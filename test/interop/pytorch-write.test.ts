@@ -28,13 +28,13 @@ async function written(tensors: ReadonlyMap<string, FileArray>): Promise<Buffer>
   return Buffer.concat(parts);
 }
 
-test('what is written is read back', async () => {
+test('a written file is read back', async () => {
   const file = await openWeights(bufferSource('ours', await written(TENSORS)));
   assert.deepEqual([...file.tensors.keys()], [...TENSORS.keys()]);
   for (const [name, array] of TENSORS) assert.deepEqual(await file.read(name), array, name);
 });
 
-test('equal input gives equal bytes, and numbers begin at multiples of 64', async () => {
+test('equal input gives equal bytes, and data begins at multiples of 64', async () => {
   const bytes = await written(TENSORS);
   assert.deepEqual(await written(TENSORS), bytes);
   let records = 0;
@@ -42,18 +42,18 @@ test('equal input gives equal bytes, and numbers begin at multiples of 64', asyn
     assert.equal((at + 30 + bytes.readUInt16LE(at + 26) + bytes.readUInt16LE(at + 28)) % 64, 0);
     records++;
   }
-  // The pickle, the byte order, the version, and the tied tensor once.
+  // The pickle, the byte order, the version, and the shared tensor once.
   assert.equal(records, 3 + TENSORS.size - 1);
 });
 
-test('CRC-32 has the check value of its definition, in one piece and in several', () => {
+test('CRC-32 has the check value of its definition, in one chunk and in several', () => {
   const text = Buffer.from('123456789');
   assert.equal(crc32(text), 0xcbf43926);
   assert.equal(crc32(text.subarray(5), crc32(text.subarray(0, 5))), 0xcbf43926);
   assert.equal(crc32(Buffer.alloc(0)), 0);
 });
 
-test('what PyTorch has no storage for, and pieces that are too short, are refused', async () => {
+test('dtypes without a PyTorch storage, and data that is too short, are refused', async () => {
   const odd: FileArray = { dtype: 'U16', shape: [1], data: Uint16Array.of(1) };
   await assert.rejects(written(new Map([['odd', odd]])), /"odd" cannot be saved for PyTorch.*got U16/);
   const short = { dtype: 'F32' as const, shape: [4], pieces: async function* () {} };
@@ -62,10 +62,10 @@ test('what PyTorch has no storage for, and pieces that are too short, are refuse
   }, /16 bytes too few/);
 });
 
-/** A Python with PyTorch; CI names none. */
+/** A Python with PyTorch; not set in CI. */
 const python = process.env.PAPERWEIGHT_TORCH_PYTHON;
 
-test('torch.load reads it with weights_only, checksums and mapped memory', {
+test('torch.load reads it with weights_only, checksums and memory mapping', {
   skip: !python && 'PAPERWEIGHT_TORCH_PYTHON names no python with PyTorch',
 }, async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'paperweight-test-'));

@@ -24,14 +24,14 @@ async function written(tensors: ReadonlyMap<string, FileArray>): Promise<Buffer>
   return Buffer.concat(parts);
 }
 
-test('every number format comes back as it was', async () => {
+test('each dtype is read back unchanged', async () => {
   const file = await openSafetensors(bufferSource('x', await written(new Map(EVERY))));
   for (const [name, array] of EVERY) assert.deepEqual(await file.read(name), array, name);
   assert.deepEqual([...floats(await file.read('f16'))], [1, 2 ** -24, Infinity]);
   assert.deepEqual([...floats(await file.read('bf16'))], [1, -Infinity]);
 });
 
-test('one tensor is read without the others, in pieces if need be', async () => {
+test('one tensor is read without the others, in chunks', async () => {
   const buffer = bufferSource('x', await written(new Map(EVERY)));
   const reads: number[] = [];
   const file = await openSafetensors({
@@ -45,7 +45,7 @@ test('one tensor is read without the others, in pieces if need be', async () => 
   await file.read('i64');
   assert.deepEqual(reads, [16]);
   const parts: Buffer[] = [];
-  // Not a multiple of a number's width: pieces hold whole numbers.
+  // Not a multiple of the element size: chunks hold whole elements.
   for await (const piece of file.pieces('large', 1001)) parts.push(Buffer.from(piece));
   assert.deepEqual(new Set(parts.map(({ length }) => length)), new Set([1000]));
   assert.deepEqual(new Float32Array(new Uint8Array(Buffer.concat(parts)).buffer), EVERY.at(-1)![1].data);
@@ -53,7 +53,7 @@ test('one tensor is read without the others, in pieces if need be', async () => 
   await assert.rejects(file.pieces('absent').next(), /no tensor "absent"/);
 });
 
-test('a checkpoint gives its weights, and wrapped names lose their wrapper', async () => {
+test('weights of a checkpoint are read, and prefixes of wrappers are removed', async () => {
   const one: FileArray = { dtype: 'F32', shape: [1], data: Float32Array.of(1) };
   const open = async (...names: string[]) =>
     openWeights(bufferSource('x', await written(new Map(names.map((name) => [name, one])))));

@@ -12,24 +12,24 @@ import * as onnx from './schema.js';
 export interface OnnxOptions {
   /** Name of the graph. */
   readonly name?: string;
-  /** Version of Paperweight, for the file's producer field. */
+  /** Version of Paperweight, for the producer field of the file. */
   readonly version?: string;
-  /** Texts kept beside the graph, such as the classes' names. */
+  /** Metadata strings, such as the class names. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** A prime, so that the dimensions that grow with the batch are those that it divides. */
+/** Batch size for tracing. A large prime: dimensions that it divides depend on the batch. */
 const TRACED_BATCH = 263;
 const INPUT = 'images';
 const OUTPUT = 'logits';
 
 /**
- * A model's inference graph as an ONNX file of opset 17: input `images` [batch, C, H, W], output `logits`, both
- * of any batch size. Parameters carry the names of `stateDict()`. Dropout is not there, as in evaluation.
+ * Exports a model's inference graph to ONNX, opset 17: input `images` [batch, C, H, W], output `logits`, with any batch
+ * size. Parameters have the names of `stateDict()`. Dropout is removed.
  *
  * @param inputShape [C, H, W] of one image
- * @returns the file's bytes, as pieces for `writeFileAtomic`
- * @throws UsageError for an operation that ONNX cannot express, and for what is no model or no shape
+ * @returns the bytes of the file, as chunks for `writeFileAtomic`
+ * @throws UsageError for an operation that ONNX cannot express, and for wrong arguments
  * @example
  * await writeFileAtomic('model.onnx', (await exportOnnx(model, [3, 224, 224])).pieces);
  */
@@ -55,7 +55,7 @@ export async function exportOnnx(
   const names = new Map<Node, string>();
   for (const node of reachable([output])) {
     if (node === input.node) names.set(node, INPUT);
-    // Places and flags, one for each image: the operation's rule looks into them.
+    // Positions and flags, one per image: the rule of the operation reads their values.
     else if (node.inputs.length === 0 && node.dtype === 'int32') continue;
     else if (node.inputs.length === 0)
       names.set(node, graph.leaf(parameters.get(node), node, await new Tensor(node).data()));
@@ -82,7 +82,7 @@ export async function exportOnnx(
   );
 }
 
-/** Runs `body` with every module in evaluation mode, and puts the modes back. */
+/** Runs `body` with all modules in evaluation mode, then restores the modes. */
 function inEvaluation<T>(model: Module, body: () => T): T {
   const modules = model.namedModules().map(([, module]) => ({ module, training: module.training }));
   model.eval();
@@ -118,11 +118,11 @@ class GraphWriter implements Writer {
   }
 
   operation(node: Node, inputs: readonly string[], output?: string): string {
-    // `features.0 (Conv2d)`: the path alone.
+    // The scope is `features.0 (Conv2d)`; keep only the path.
     this.#scope = node.scope.split(' ')[0]!;
     const name = output ?? this.#unique(this.#scope ? `${this.#scope}/${node.op}` : node.op);
     const rule = rules[node.op];
-    const problem = rule ? rule(this, node, inputs, name) : 'the exporter has no rule for it';
+    const problem = rule ? rule(this, node, inputs, name) : 'the exporter does not support it';
     if (problem)
       throw new UsageError({
         what: `${node.op}${node.scope ? ` in ${node.scope}` : ''} cannot be exported to ONNX: ${problem}`,

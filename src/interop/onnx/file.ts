@@ -6,14 +6,13 @@ import { importOnnxWith } from './import/index.js';
 import type { OnnxModel } from './import/model.js';
 import { quoted } from './import/refuse.js';
 
-/** Protocol Buffers have no larger messages, and weights that are more lie in several files. */
+/** Maximum size of a protobuf message; larger models keep weights in external files. */
 const MAX_BYTES = 2 ** 31 - 1;
 
 /**
- * An ONNX model from a file, in evaluation mode. Weights outside of it are read from files beside it, in the
- * same folder and by their plain names alone.
+ * Reads an ONNX model from a file, in evaluation mode. External weights are read only from files in the same folder.
  *
- * @throws CheckpointError as {@link importOnnx} does, and for a file that cannot be read
+ * @throws CheckpointError like {@link importOnnx}, and for a file that cannot be read
  * @example
  * const model = await readOnnx('model.onnx');
  */
@@ -37,7 +36,7 @@ async function readBeside(path: string, location: string): Promise<Uint8Array> {
     });
   const file = join(dirname(path), location);
   try {
-    // Not through a link, which could lead out of the folder.
+    // Links are not followed, since they could lead out of the folder.
     return await readWhole(file, await lstat(file));
   } catch (error) {
     throw diskError(error, `${what}, and cannot read that file`, CheckpointError);

@@ -2,31 +2,31 @@ import type { Node } from '../../graph/node.js';
 import type { AttrValue } from '../../graph/types.js';
 import type { Attribute } from './schema.js';
 
-/** What a rule can do: write ONNX nodes and constants. */
+/** Interface for rules: writes ONNX nodes and constants. */
 export interface Writer {
-  /** Adds a node whose result gets a name of its own, or `output`. */
+  /** Adds a node; its result is named `output`, by default a new name. */
   add(
     type: string,
     inputs: readonly string[],
     attributes?: Readonly<Record<string, Attribute>>,
     output?: string,
   ): string;
-  /** A float32 constant. */
+  /** Adds a float32 constant. */
   floats(values: readonly number[], shape: readonly number[]): string;
-  /** An int64 constant of one dimension: shapes and axes. */
+  /** Adds a one-dimensional int64 constant, for shapes and axes. */
   integers(values: readonly number[]): string;
-  /** Images in the batch that the graph was traced with; the exported graph takes any number. */
+  /** Batch size with which the graph was traced; the exported graph accepts any. */
   readonly batch: number;
 }
 
-/** Writes one operation as ONNX nodes; the last one's result is named `output`. A text says why that is impossible. */
+/** Writes an operation as ONNX nodes whose last result is `output`. @returns the reason if that is impossible */
 type Rule = (w: Writer, node: Node, inputs: readonly string[], output: string) => string | undefined;
 
 const pair = (value: AttrValue | undefined): [number, number] => value as unknown as [number, number];
-/** Both sides of both directions: top, left, bottom, right. */
+/** ONNX's order of padding: top, left, bottom, right. */
 const pads = (value: AttrValue | undefined): number[] => [...pair(value), ...pair(value)];
 
-/** An operation that ONNX has under another name, with attributes that follow from ours. */
+/** Rule of an operation that is one ONNX operator, with attributes computed from ours. */
 const direct =
   (type: string, attributes: (node: Node) => Record<string, Attribute> = () => ({})): Rule =>
   (w, node, inputs, output) => {
@@ -36,7 +36,7 @@ const direct =
 
 const axis = (node: Node): Record<string, Attribute> => ({ axis: node.attrs.axis as number });
 
-/** Means of the bins [⌊i·size/count⌋, ⌈(i+1)·size/count⌉) of one side. */
+/** Means of the bins [⌊i·size/count⌋, ⌈(i+1)·size/count⌉) along one spatial dimension. */
 function binned(w: Writer, x: string, side: number, size: number, count: number, output?: string): string {
   const bins = Array.from({ length: count }, (_, i) => [
     Math.floor((i * size) / count),
@@ -51,12 +51,12 @@ function binned(w: Writer, x: string, side: number, size: number, count: number,
   return w.add('Concat', means, { axis: side }, output);
 }
 
-/** A comparison gives truth values in ONNX, and floats here. */
+/** Comparisons are booleans in ONNX and floats here, so a Cast follows. */
 const truth =
   (type: string): Rule =>
   (w, _node, inputs, output) =>
     void w.add('Cast', [w.add(type, inputs)], { to: FLOAT }, output);
-/** Of `TensorProto.DataType`. */
+/** Values of `TensorProto.DataType`. */
 const [FLOAT, BOOL] = [1, 9];
 
 export const rules: Readonly<Record<string, Rule>> = {
@@ -70,8 +70,8 @@ export const rules: Readonly<Record<string, Rule>> = {
   linear: direct('Gemm', () => ({ transB: 1 })),
   localResponseNorm: (w, { attrs }, inputs, output) => {
     const size = attrs.size as number;
-    // An even window reaches one channel further up here, and one further down in ONNX.
-    if (size % 2 === 0) return `ONNX's LRN has another window of ${size} channels`;
+    // For an even size our window has one more channel below, ONNX's one more above.
+    if (size % 2 === 0) return `ONNX's LRN places a window of ${size} channels differently`;
     const [alpha, beta, bias] = [attrs.alpha, attrs.beta, attrs.k].map((v) => ({ float: v as number }));
     w.add('LRN', inputs, { size, alpha: alpha!, beta: beta!, bias: bias! }, output);
     return undefined;
@@ -107,7 +107,7 @@ export const rules: Readonly<Record<string, Rule>> = {
       const kernel = size.map((s, i) => from[i]! / s);
       w.add('AveragePool', inputs, { kernel_shape: kernel, strides: kernel }, output);
     } else {
-      // ONNX has no adaptive pooling: one side after the other, bin by bin.
+      // ONNX has no adaptive pooling: pool each spatial dimension bin by bin.
       const rows = binned(w, inputs[0]!, 2, from[0]!, size[0]);
       binned(w, rows, 3, from[1]!, size[1], output);
     }
@@ -128,14 +128,14 @@ export const rules: Readonly<Record<string, Rule>> = {
     const places = offsets!.source?.kind === 'host' ? offsets!.source.data : [];
     const [top, left] = places;
     if (top === undefined || left === undefined || places.some((v, i) => v !== places[i % 2]))
-      return 'each image is cut at a place of its own';
+      return 'each image is cropped at a different position';
     const end = [2, 3].map((i) => shape[i]! - x!.shape[i]! + places[i - 2]!);
     w.add('Pad', [images!, w.integers([0, 0, -top, -left, 0, 0, ...end])], {}, output);
     return undefined;
   },
   detach: direct('Identity'),
   broadcastTo: (w, { shape, inputs: [x] }, inputs, output) => {
-    if (inputs.length === 0) return 'it repeats whole numbers';
+    if (inputs.length === 0) return 'it repeats integers';
     if (shape[0] === w.batch && x!.shape[0] !== w.batch)
       return 'it repeats values over the batch, whose size is not fixed';
     w.add('Expand', [...inputs, w.integers(shape.map((d) => (d === w.batch ? 1 : d)))], {}, output);
@@ -161,7 +161,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   equal: truth('Equal'),
   less: truth('Less'),
   where: (w, _node, [condition, a, b], output) => {
-    if (b === undefined) return 'its condition is made of whole numbers';
+    if (b === undefined) return 'its condition is made of integers';
     w.add('Where', [w.add('Cast', [condition!], { to: BOOL }), a!, b], {}, output);
     return undefined;
   },

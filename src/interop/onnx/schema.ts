@@ -1,11 +1,11 @@
 import { Message } from '../../files/protobuf.js';
 import type { DType, TypedArray } from '../../graph/types.js';
 
-/* The part of onnx.proto that an exported network needs; the numbers are its field numbers. */
+/* The part of onnx.proto that an export needs; the numbers are its field numbers. */
 
-/** Version of the operators: the newest that runtimes of the last years all know. */
+/** Opset version: the newest that all runtimes of recent years support. */
 export const OPSET = 17;
-/** Version of the file format that belongs to it. */
+/** The matching version of the file format (IR version). */
 const IR_VERSION = 8;
 
 const TENSOR_TYPE: Readonly<Record<DType | 'int64', number>> = {
@@ -17,10 +17,10 @@ const TENSOR_TYPE: Readonly<Record<DType | 'int64', number>> = {
 };
 const ATTRIBUTE = { float: 1, int: 2, ints: 7 } as const;
 
-/** Value of an attribute. A plain number is an integer to ONNX, so floats say that they are. */
+/** Value of an attribute. A plain number is written as an integer; floats are wrapped. */
 export type Attribute = number | readonly number[] | { readonly float: number };
 
-/** A tensor dimension: a size, or a name for one that is known only at run time. */
+/** A tensor dimension: a size, or a name if it is known only at run time. */
 export type Dimension = number | string;
 
 export function node(
@@ -41,7 +41,7 @@ function attribute(name: string, value: Attribute): Message {
   const message = new Message().string(1, name);
   if (typeof value === 'number') return message.int(3, value).int(20, ATTRIBUTE.int);
   if ('float' in value) return message.float(2, value.float).int(20, ATTRIBUTE.float);
-  // Not packed: onnx.proto is of protobuf's second syntax.
+  // Not packed: onnx.proto uses proto2.
   for (const item of value) message.int(8, item);
   return message.int(20, ATTRIBUTE.ints);
 }
@@ -60,7 +60,7 @@ export function tensor(
     .bytes(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
 }
 
-/** Name, type and shape of what goes into a graph or comes out. */
+/** Name, type and shape of an input or output of a graph. */
 export function valueInfo(name: string, shape: readonly Dimension[], dtype: DType): Message {
   const dims = new Message();
   for (const size of shape)

@@ -2,15 +2,15 @@ import type { NumberFormat } from '../numbers.js';
 import { type Callable, OrderedDict, PickleError, type World } from './pickle.js';
 import { type Storage, TensorView } from './view.js';
 
-/** Stands for values that a checkpoint may hold and that nobody here needs, such as a device's name. */
+/** Placeholder for values in a checkpoint that are not needed, such as the name of a device. */
 const OPAQUE = Object.freeze({ kind: 'opaque' });
 
-/** A class of storages. */
+/** A storage class, such as torch.FloatStorage. */
 interface StorageType {
   readonly storageType: NumberFormat;
 }
 
-/** A number format of PyTorch's, as `torch.float32`; undefined for one that is not read here. */
+/** A PyTorch dtype such as `torch.float32`; `dtype` is undefined if it is not supported. */
 interface Dtype {
   readonly dtype: NumberFormat | undefined;
   readonly name: string;
@@ -27,7 +27,7 @@ const STORAGES: Readonly<Record<string, NumberFormat>> = {
   CharStorage: 'I8',
   ByteStorage: 'U8',
   BoolStorage: 'BOOL',
-  // Counted in bytes; its tensors say themselves what they hold.
+  // Its size is in bytes; the dtype is given by each tensor.
   UntypedStorage: 'U8',
 };
 
@@ -48,7 +48,7 @@ const DTYPES: Readonly<Record<string, NumberFormat | undefined>> = {
   uint32: 'U32',
   uint64: 'U64',
   bool: 'BOOL',
-  // May be named by what lies beside the weights.
+  // Dtypes without support may occur in entries other than the weights.
   complex64: undefined,
   complex128: undefined,
   float8_e4m3fn: undefined,
@@ -60,8 +60,8 @@ const MODULES = new Set(['torch', 'torch.cuda', 'torch.storage']);
 const callable = (name: string, call: Callable['call']): Callable => ({ name, call });
 
 /**
- * Everything that a file may name. The list follows `torch.load(weights_only=True)`, less what holds no weights;
- * each entry makes plain data, and none of them takes more than its arguments' length.
+ * All globals that a file may name: those of `torch.load(weights_only=True)` that are needed for weights. Each creates
+ * plain data in time and memory proportional to its arguments.
  */
 const CALLABLES: readonly Callable[] = [
   callable('collections.OrderedDict', (args) => orderedDict(args)),
@@ -72,18 +72,18 @@ const CALLABLES: readonly Callable[] = [
   callable('torch._utils._rebuild_parameter', ([tensor]) => parameter(tensor)),
   callable('torch.Size', ([sizes]) => sizes),
   callable('torch.device', () => OPAQUE),
-  // How protocol 2 writes bytes.
+  // The encoding of bytes in protocol 2.
   callable('_codecs.encode', () => OPAQUE),
   callable('builtins.set', ([items]) => items),
 ];
 
 const BY_NAME = new Map(CALLABLES.map((entry) => [entry.name, entry]));
-/** Protocol 2 uses the names of Python 2. */
+/** Protocol 2 uses the module names of Python 2. */
 const OLD_MODULES: Readonly<Record<string, string>> = { __builtin__: 'builtins' };
 
 /**
- * What pickles of PyTorch files may reach.
- * @param storage finds a storage's bytes by its key, whose length is then checked
+ * The environment for pickles of PyTorch files.
+ * @param storage returns the storage of a key and checks that it has `count` elements
  */
 export function torchWorld(storage: (key: string, dtype: NumberFormat, count: number) => Storage): World {
   return {
@@ -106,14 +106,14 @@ export function torchWorld(storage: (key: string, dtype: NumberFormat, count: nu
         );
       const [, type, key, , count, part] = id as unknown[];
       if (!isStorageType(type) || typeof key !== 'string' || !isCount(count))
-        throw new PickleError('it refers to a storage in an unknown way');
+        throw new PickleError('it has a reference to a storage that is not valid');
       const whole = storage(key, type.storageType, count);
       return part === undefined || part === null ? whole : partOf(whole, part);
     },
   };
 }
 
-/** A name that is not on the list. */
+/** Error for a global that is not on the allow-list. */
 export class RefusedName extends PickleError {
   constructor(readonly asked: string) {
     super(`it asks for ${asked}`);
@@ -131,12 +131,12 @@ const isDtype = (value: unknown): value is Dtype =>
 const isStorage = (value: unknown): value is Storage =>
   typeof value === 'object' && value !== null && 'key' in value && 'bytes' in value;
 
-/** Before PyTorch 0.4 a storage could be a part of another one: (key, first, count). */
+/** Before PyTorch 0.4 a storage could be a view of another one: (key, first, count). */
 function partOf(whole: Storage, part: unknown): Storage {
   if (!Array.isArray(part) || !isCount(part[1]) || !isCount(part[2]))
-    throw new PickleError('it refers to a part of a storage in an unknown way');
+    throw new PickleError('it has a view of a storage that is not valid');
   const [, first, count] = part as [unknown, number, number];
-  if (first + count > whole.count) throw new PickleError('it refers to a part beyond its storage');
+  if (first + count > whole.count) throw new PickleError('it has a view that reaches beyond its storage');
   return { ...whole, first: whole.first + first, count };
 }
 
@@ -144,7 +144,7 @@ function orderedDict(args: readonly unknown[]): OrderedDict {
   const dictionary = new OrderedDict();
   if (args.length === 0) return dictionary;
   const [pairs] = args;
-  // Python 2 wrote a list of pairs. It is emptied, so that a list which is named again is not copied again.
+  // Python 2 writes a list of pairs. Emptying it bounds the work if the same list is used many times.
   if (!Array.isArray(pairs) || !pairs.every((pair) => Array.isArray(pair) && pair.length === 2))
     throw new PickleError('it makes an OrderedDict of something that is not a list of pairs');
   for (const [key, value] of pairs.splice(0) as [unknown, unknown][]) dictionary.set(key, value);

@@ -7,27 +7,26 @@ import { PickleError, unpickle, type World } from './pickle.js';
 import { MAX_PICKLE, pickleProblem, tensorFile } from './read.js';
 import type { Storage } from './view.js';
 
-/** The first value in the file: a number that says what it is. */
+/** Magic number: the first value in the file. */
 const MAGIC = 0x1950a86a20f9469cfc6cn;
 const PROTOCOL = 1001;
-/** How much is read at first; a pickle that is longer is read again with more. */
+/** Bytes of the first read; for a longer pickle the read is repeated with more. */
 const WINDOW = 2 ** 20;
 
 const NOTHING: World = {
   global: (module, name) => {
-    throw new PickleError(`it asks for ${module}.${name} where only numbers are`);
+    throw new PickleError(`it asks for ${module}.${name} where only numbers are expected`);
   },
   persistent: () => {
-    throw new PickleError('it refers to a storage where only numbers are');
+    throw new PickleError('it refers to a storage where only numbers are expected');
   },
 };
 
 /**
- * Opens a file in the form that PyTorch wrote before 1.6, and still writes on request: five pickles one after
- * another (a magic number, a version, the machine, the object, the storages' keys), then the storages, each as
- * its count in 8 bytes and its numbers.
+ * Opens a file in PyTorch's format from before 1.6, still written on request: five consecutive pickles (magic number,
+ * version, platform, object, keys of the storages), then the storages, each as an 8-byte element count and the elements.
  *
- * @throws CheckpointError for anything but weights; nothing in the file is run
+ * @throws CheckpointError for anything but weights; no code in the file is run
  */
 export async function openLegacyPytorch(source: ByteSource): Promise<TensorFile> {
   const storages = new Map<string, Storage & { begin: number }>();
@@ -51,13 +50,13 @@ export async function openLegacyPytorch(source: ByteSource): Promise<TensorFile>
     const root = await reader.next(world);
     const keys = await reader.next(NOTHING);
     await place(source, keys, storages, reader.at);
-    return tensorFile(source, 'a PyTorch file of the older form', root);
+    return tensorFile(source, 'a PyTorch file in the older format', root);
   } catch (error) {
     throw pickleProblem(source.name, error);
   }
 }
 
-/** Finds where each storage lies, which only those before it tell. */
+/** Determines the position of each storage, which depends on the sizes of those before it. */
 async function place(
   source: ByteSource,
   keys: unknown,
@@ -106,7 +105,7 @@ function legacyStorage(
   return storage;
 }
 
-/** Pickles that follow one another, whose lengths nobody wrote down. */
+/** Reads consecutive pickles, whose lengths are not stored. */
 class Pickles {
   at = 0;
   #window = WINDOW;
@@ -127,7 +126,7 @@ class Pickles {
         if (!more) throw error;
         if (this.#window >= MAX_PICKLE)
           throw new CheckpointError({
-            what: `${this.source.name} has too long a pickle`,
+            what: `${this.source.name} has a pickle that is too long`,
             expected: `at most ${MAX_PICKLE} bytes`,
             got: 'more',
           });

@@ -1,47 +1,47 @@
-/** Something that a pickle may call: it gets values and gives one. */
+/** A function that a pickle may call. */
 export interface Callable {
-  /** As error messages name it: `collections.OrderedDict`. */
+  /** Name for error messages: `collections.OrderedDict`. */
   readonly name: string;
   call(args: readonly unknown[]): unknown;
 }
 
-/** What a pickle may reach outside of itself. */
+/** The environment of a pickle: everything that it can refer to. */
 export interface World {
-  /** The class or function of a name; the only way to one. @throws for any that is not known to be harmless */
+  /** Resolves a global name to a class or function. @throws for any that is not on an allow-list */
   global(module: string, name: string): unknown;
-  /** Stands for data that lies elsewhere in the file. @throws for anything but a storage */
+  /** Resolves a persistent id, a reference to a storage in the file. @throws for anything else */
   persistent(id: unknown): unknown;
-  /** Python 2's byte strings are bytes where they are no text; without it each has to be a text. */
+  /** Accept byte strings of Python 2 that are not UTF-8, as bytes; otherwise they are an error. */
   readonly byteStrings?: boolean;
-  /** Takes the state of an object that `global` made; without it only an OrderedDict has one, which is dropped. */
+  /** Sets the state of an object (BUILD). Default: only an OrderedDict may have state, which is ignored. */
   build?(object: unknown, state: unknown): void;
 }
 
-/** A Python dictionary that keeps attributes (which are dropped). Plain dictionaries are Maps. */
+/** Python's OrderedDict; its attributes are ignored. Plain dictionaries are Maps. */
 export class OrderedDict extends Map<unknown, unknown> {}
 
-/** A reason why a pickle is not read; the caller knows the file's name. */
+/** The reason why a pickle is rejected; the caller adds the file name. */
 export class PickleError extends Error {
   constructor(
     message: string,
-    /** True when the bytes ended too early: of a part of a file, more may help. */
+    /** True if the bytes ended early; if they are only part of a file, reading more may help. */
     readonly ended = false,
   ) {
     super(message);
   }
 }
 
-/** Bounds that no file of weights comes near: the work stays in proportion to the pickle's bytes. */
+/** Limits far above any file of weights; they keep time and memory proportional to the pickle's size. */
 const LIMITS = { stack: 1_000_000, memo: 4_000_000, depth: 1_000 };
 
 const MARK = Symbol('mark');
 
 /**
- * Reads one pickle of protocol 2 to 5. It is a small stack machine with the opcodes that `torch.save` writes;
- * nothing in a pickle can run code, because names lead only to what `world` hands out.
+ * Reads one pickle of protocol 2 to 5 with a small stack machine for the opcodes that `torch.save` writes. A pickle
+ * cannot run code, because names resolve only to what `world` returns.
  *
- * @param at where it begins
- * @returns the value, and where the bytes behind it begin
+ * @param at offset of its first byte
+ * @returns the value and the offset behind the pickle
  * @throws PickleError
  */
 export function unpickle(bytes: Uint8Array, world: World, at = 0): { value: unknown; end: number } {
@@ -73,7 +73,7 @@ class Machine {
       // STOP
       if (code === 0x2e) return this.#pop();
       const run = OPCODES[code];
-      if (!run) throw new PickleError(`it has opcode 0x${code.toString(16)}, which weights do not need`);
+      if (!run) throw new PickleError(`it has opcode 0x${code.toString(16)}, which is not supported`);
       run(this);
       if (this.#stack.length > LIMITS.stack) throw new PickleError('its stack is too deep');
     }
@@ -89,14 +89,14 @@ class Machine {
     return this.#take(1)[0]!;
   }
 
-  /** An unsigned whole number of 1, 2, 4 or 8 bytes. */
+  /** Reads an unsigned integer of 1, 2, 4 or 8 bytes. */
   number(width: 1 | 2 | 4 | 8): number {
     const at = this.at;
     this.#take(width);
     if (width === 1) return this.#view.getUint8(at);
     if (width === 2) return this.#view.getUint16(at, true);
     if (width === 4) return this.#view.getUint32(at, true);
-    // Lengths beyond 2^53 are not exact, and none of them is in the file.
+    // Beyond 2^53 the value is inexact, but as a length it exceeds any file anyway.
     return Number(this.#view.getBigUint64(at, true));
   }
 
@@ -105,7 +105,7 @@ class Machine {
     return this.#view.getFloat64(this.at - 8);
   }
 
-  /** A whole number of any length, the lowest byte first. */
+  /** Reads a little-endian signed integer of any length. */
   long(length: number): number | bigint {
     let value = 0n;
     const bytes = this.#take(length);
@@ -123,7 +123,7 @@ class Machine {
       return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(this.#take(length));
     } catch (error) {
       if (error instanceof PickleError) throw error;
-      throw new PickleError('it has a text that is not UTF-8');
+      throw new PickleError('it has a string that is not UTF-8');
     }
   }
 
@@ -138,7 +138,7 @@ class Machine {
     }
   }
 
-  /** Up to the next line end. */
+  /** Reads up to the next newline. */
   line(): string {
     const end = this.bytes.indexOf(0x0a, this.at);
     if (end < 0) throw new PickleError('it ends too early', true);
@@ -159,7 +159,7 @@ class Machine {
   #pop(): unknown {
     if (this.#stack.length === 0) throw new PickleError('its stack is empty');
     const value = this.#stack.pop();
-    if (value === MARK) throw new PickleError('it misses a value');
+    if (value === MARK) throw new PickleError('it lacks a value');
     return value;
   }
 
@@ -173,21 +173,21 @@ class Machine {
     return value;
   }
 
-  /** The last `count` values, in their order. */
+  /** Pops the last `count` values, in order. */
   several(count: number): unknown[] {
     return Array.from({ length: count }, () => this.#pop()).reverse();
   }
 
-  /** All values behind the last mark, which goes too. */
+  /** Pops all values after the last mark, and the mark. */
   marked(): unknown[] {
     const at = this.#stack.lastIndexOf(MARK);
-    if (at < 0) throw new PickleError('it misses a mark');
+    if (at < 0) throw new PickleError('it lacks a mark');
     this.#marks--;
     return this.#stack.splice(at).slice(1);
   }
 
   put(index: number): void {
-    if (this.#memo.size > LIMITS.memo) throw new PickleError('it remembers too many values');
+    if (this.#memo.size > LIMITS.memo) throw new PickleError('it has too many memo entries');
     this.#memo.set(index, this.top());
   }
 
@@ -196,7 +196,7 @@ class Machine {
   }
 
   get(index: number): void {
-    if (!this.#memo.has(index)) throw new PickleError(`it asks for value ${index}, which it has not kept`);
+    if (!this.#memo.has(index)) throw new PickleError(`it reads memo entry ${index}, which it has not set`);
     this.push(this.#memo.get(index));
   }
 
@@ -215,7 +215,7 @@ class Machine {
 
   global(module: unknown, name: unknown): void {
     if (typeof module !== 'string' || typeof name !== 'string')
-      throw new PickleError('it has a name that is not a text');
+      throw new PickleError('it has a name that is not a string');
     this.push(this.world.global(module, name));
   }
 
@@ -226,7 +226,7 @@ class Machine {
     this.push(callable.call(args));
   }
 
-  /** Attributes of an object. Only those of an OrderedDict are known, and are of no use here: `_metadata`. */
+  /** Sets attributes of an object. Those of an OrderedDict, `_metadata`, are ignored; others are an error. */
   build(): void {
     const state = this.#pop();
     if (this.world.build) this.world.build(this.top(), state);
@@ -261,7 +261,7 @@ const OPCODES: readonly (Opcode | undefined)[] = (() => {
   define('M', (m) => m.push(m.number(2)));
   define(0x8a, (m) => m.push(m.long(m.number(1))));
   define('G', (m) => m.push(m.double()));
-  // Texts. Python 2 wrote names as byte strings, U and T.
+  // Strings. Python 2 writes names as byte strings, U and T.
   define('X', (m) => m.push(m.text(m.number(4))));
   define(0x8c, (m) => m.push(m.text(m.number(1))));
   define(0x8d, (m) => m.push(m.text(m.number(8))));
@@ -293,7 +293,7 @@ const OPCODES: readonly (Opcode | undefined)[] = (() => {
   define('R', (m) => m.reduce());
   define('b', (m) => m.build());
   define('Q', (m) => m.persistent());
-  // FRAME: a hint for streams.
+  // FRAME: a hint for streaming, ignored.
   define(0x95, (m) => m.number(8));
   return table;
 })();

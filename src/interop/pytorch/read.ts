@@ -10,15 +10,15 @@ import { findStateDict } from './state-dict.js';
 import type { Storage } from './view.js';
 import { openZip, type ZipRecord } from './zip.js';
 
-/** The longest pickle that is read: that of a state dict has some 200 bytes a tensor. */
+/** Maximum size of a pickle in bytes; a state dict takes about 200 bytes per tensor. */
 export const MAX_PICKLE = 2 ** 26;
 
-/** Bytes that tensors may take whatever the file's length is. */
+/** Bytes that tensors may always take, however small the file. */
 const SPARE = 2 ** 24;
 
 const ALONE = "in Python, save the tensors alone: torch.save(model.state_dict(), 'weights.pth')";
 
-/** Turns an error about a pickle into one that names the file. */
+/** Turns a PickleError into an error that names the file. */
 export function pickleProblem(file: string, error: unknown): unknown {
   if (!(error instanceof PickleError)) return error;
   if (
@@ -27,7 +27,7 @@ export function pickleProblem(file: string, error: unknown): unknown {
   )
     return new CheckpointError({
       what: `${file} is refused: it holds a whole model with its class ${error.asked}, as torch.save(model, …) writes`,
-      expected: 'the tensors alone; no code is run to read a file',
+      expected: 'only tensors; no code in a file is run',
       got: error.asked,
       next: `in Python, where that class is and if you trust the file: model = torch.load('${basename(file)}', weights_only=False); torch.save(model.state_dict(), 'weights.pth')`,
       cause: error,
@@ -35,8 +35,7 @@ export function pickleProblem(file: string, error: unknown): unknown {
   if (error instanceof RefusedName)
     return new CheckpointError({
       what: `${file} is refused: it asks for ${error.asked}`,
-      expected:
-        'tensors, dictionaries, texts and numbers; nothing else is made from a file, and no code is run',
+      expected: 'only tensors, dictionaries, strings and numbers; no code in a file is run',
       got: error.asked,
       next: ALONE,
       cause: error,
@@ -49,17 +48,17 @@ export function pickleProblem(file: string, error: unknown): unknown {
 }
 
 /**
- * The weights among what `torch.save` was given.
- * @throws CheckpointError, also where tensors would take far more memory than the file is long
+ * The weights in the object that `torch.save` wrote.
+ * @throws CheckpointError if there are none, or if they would take far more memory than the size of the file
  */
 export function tensorFile(source: ByteSource, format: string, root: unknown): TensorFile {
   checkEndianness();
   const { tensors, notes } = findStateDict(source.name, root);
-  // Views that repeat a number, or many tensors that share one storage, are small in a file and large in memory.
+  // Views with stride 0, or many tensors that share one storage, are small in a file and large in memory.
   const bytes = [...tensors.values()].reduce((sum, tensor) => sum + countOf(tensor) * widthOf(tensor), 0);
   if (bytes > 4 * source.size + SPARE)
     throw new PickleError(`its tensors are ${bytes} bytes in a file of ${source.size}`);
-  // Numbers that lie far apart are read with all between them.
+  // A strided view is read together with all elements between its own.
   const touched = [...tensors.values()].reduce((sum, { spanBytes }) => sum + spanBytes, 0);
   if (touched > 64 * source.size + SPARE)
     throw new PickleError(`its tensors are spread over ${touched} bytes in a file of ${source.size}`);
@@ -77,10 +76,10 @@ export function tensorFile(source: ByteSource, format: string, root: unknown): T
 }
 
 /**
- * Opens a file that `torch.save` wrote, from PyTorch 1.6 on: a zip archive with a pickle, which describes the
- * tensors, and a record for the numbers of each storage.
+ * Opens a file written by `torch.save` of PyTorch 1.6 or later: a zip archive with a pickle that describes the tensors,
+ * and one record for the elements of each storage.
  *
- * @throws CheckpointError for anything but weights; nothing in the file is run
+ * @throws CheckpointError for anything but weights; no code in the file is run
  */
 export async function openPytorch(source: ByteSource): Promise<TensorFile> {
   const zip = await openZip(source);
@@ -108,14 +107,18 @@ export async function openPytorch(source: ByteSource): Promise<TensorFile> {
   const text = async (name: string): Promise<Uint8Array> => {
     const record = await zip.find(name);
     if (record.size > MAX_PICKLE)
-      throw problem(`has too long a record ${name}`, `${MAX_PICKLE} bytes`, `${record.size}`);
+      throw problem(
+        `has a record ${name} that is too long`,
+        `at most ${MAX_PICKLE} bytes`,
+        `${record.size} bytes`,
+      );
     const bytes = new Uint8Array(record.size);
     await source.read(bytes, record.begin);
     return bytes;
   };
   if (zip.records.has(`${root}byteorder`)) {
     const order = new TextDecoder().decode(await text(`${root}byteorder`));
-    if (order !== 'little') throw problem('comes from another kind of machine', 'byte order little', order);
+    if (order !== 'little') throw problem('comes from a big-endian machine', 'byte order little', order);
   }
   try {
     const storages = new Map<string, Storage>();
@@ -129,7 +132,7 @@ export async function openPytorch(source: ByteSource): Promise<TensorFile> {
   }
 }
 
-/** What a zip file without a pickle is, by the names in it. */
+/** Describes a zip file without a pickle, by the names in it. */
 function kindOfZip(names: readonly string[]): string {
   const has = (pattern: RegExp) => names.some((name) => pattern.test(name));
   if (has(/(^|\/)model\.weights\.h5$/)) return 'a zip file of Keras (.keras)';
@@ -157,7 +160,7 @@ function zipStorage(
   if (!listed) throw new PickleError(`its storage ${name} is missing`);
   if (listed.size !== count * widthOf({ dtype }))
     throw new PickleError(
-      `its storage ${name} is not whole: ${count} numbers of ${dtype} in ${listed.size} bytes`,
+      `its storage ${name} has the wrong size: ${count} elements of ${dtype} in ${listed.size} bytes`,
     );
   let record: Promise<ZipRecord> | undefined;
   const storage: Storage = {

@@ -2,13 +2,13 @@ import { quoted, unwrap } from '../prefixes.js';
 import { PickleError } from './pickle.js';
 import { TensorView } from './view.js';
 
-/** A model's tensors by name, and where in the file they were. */
+/** A model's tensors by name, with messages about where in the file they were. */
 export interface StateDict {
   readonly tensors: ReadonlyMap<string, TensorView>;
   readonly notes: readonly string[];
 }
 
-/** Names that training scripts give to the weights in a checkpoint, the likeliest first. */
+/** Usual keys of the weights in a checkpoint, the most common first. */
 const KEYS = [
   'model_state_dict',
   'state_dict',
@@ -20,12 +20,12 @@ const KEYS = [
   'params',
   'module',
 ];
-/** Averages of a network's weights, which a checkpoint keeps beside them. */
+/** Keys of averaged weights in a checkpoint. */
 const AVERAGES = /^(?:\w+_)?(?:ema|swa|averaged?|teacher|shadow|polyak)(?:_\w+)?$/i;
-/** What else a checkpoint keeps: these are taken only where there is nothing else. */
+/** Keys of other entries; used only if there is nothing else. */
 const OTHERS =
   /^(?:\w+_)?(?:optim|optimi[sz]er|optimi[sz]ers|optimi[sz]er_states?|schedulers?|scaler|rng|rng_states?|loss|criterion|metrics?|meters?|callbacks?|loops|hyper_parameters|history|args|config)(?:_\w+)?$/i;
-/** How deep dictionaries are looked into. */
+/** Maximum depth to search nested dictionaries. */
 const DEPTH = 3;
 interface Found {
   readonly path: readonly string[];
@@ -34,14 +34,14 @@ interface Found {
 }
 
 /**
- * Finds the weights in what `torch.save` was given: a state dict, or a checkpoint that has one under some name.
+ * Finds the weights in an object written by `torch.save`: a state dict, or a checkpoint that contains one.
  *
  * @param file its name, for messages
- * @throws PickleError that lists what there is, when it is not clear which one is meant
+ * @throws PickleError that lists the candidates if the choice is ambiguous
  */
 export function findStateDict(file: string, root: unknown): StateDict {
   if (root instanceof TensorView) throw new PickleError('it holds a single tensor without a name');
-  if (!(root instanceof Map)) throw new PickleError('it holds no dictionary of tensors');
+  if (!(root instanceof Map)) throw new PickleError('it does not hold a dictionary of tensors');
   const nested = [...search(root, [], new Set())].sort((a, b) => a.path.length - b.path.length);
   const inner = nested.filter(({ path }) => path.length > 0);
   const outer = nested.find(({ path }) => path.length === 0);
@@ -56,7 +56,7 @@ export function findStateDict(file: string, root: unknown): StateDict {
   if (found.path.length > 0) notes.push(`the weights are its entry "${found.path.join('.')}"`);
   const others = [...found.others, ...inner.filter((set) => set !== found && !isOther(set)).map(pathOf)];
   const passed = [...new Set(others)].slice(0, 8).map((name) => quoted(name).slice(1, -1));
-  if (passed.length > 0) notes.push(`passed over: ${passed.join(', ')}`);
+  if (passed.length > 0) notes.push(`ignored: ${passed.join(', ')}`);
   const unwrapped = unwrap(file, found.tensors);
   return { tensors: unwrapped.tensors, notes: [...notes, ...unwrapped.notes] };
 }
@@ -71,14 +71,14 @@ const isAverage = ({ path }: Found): boolean => path.some((key) => key.length <=
 const isOther = ({ path }: Found): boolean => path.some((key) => key.length <= 64 && OTHERS.test(key));
 
 /**
- * The set that is meant: the network's own before an average of it, and either before anything else. Which one of two
- * networks is meant cannot be known.
+ * Chooses a set of weights: first the network's own, then averaged ones, then others. undefined if two networks are
+ * equally likely.
  */
 function choose(inner: readonly Found[], outer: Found | undefined): Found | undefined {
   const networks = inner.filter((set) => !isOther(set));
   const own = networks.filter((set) => !isAverage(set));
   const named = own.filter(({ path }) => KEYS.includes(path.at(-1)!));
-  // A state dict may keep something beside its tensors, and a checkpoint a lonely tensor, such as the loss.
+  // A state dict may have entries that are not tensors, and a checkpoint may have a single tensor, such as the loss.
   const layers = [...(outer?.tensors.values() ?? [])].filter(({ shape }) => shape.length > 0);
   const flat = outer && layers.length > 1 ? [outer] : [];
   const best = [named, flat, own, networks].find((sets) => sets.length > 0);
@@ -86,7 +86,7 @@ function choose(inner: readonly Found[], outer: Found | undefined): Found | unde
   return best.length === 1 ? best[0] : undefined;
 }
 
-/** Dictionaries with texts for keys that hold tensors, outermost first; one with several names comes once. */
+/** Nested dictionaries with string keys that hold tensors, outermost first; a shared one is listed once. */
 function* search(value: unknown, path: readonly string[], seen: Set<unknown>): Generator<Found> {
   if (!(value instanceof Map) || seen.has(value)) return;
   seen.add(value);
@@ -105,5 +105,5 @@ function* search(value: unknown, path: readonly string[], seen: Set<unknown>): G
 
 function keysOf(root: ReadonlyMap<unknown, unknown>): string {
   const keys = [...root.keys()].slice(0, 8).map(String);
-  return keys.length === 0 ? 'nothing at all' : keys.join(', ');
+  return keys.length === 0 ? 'nothing' : keys.join(', ');
 }

@@ -9,30 +9,30 @@ import {
 } from '../numbers.js';
 import { PickleError } from './pickle.js';
 
-/** A run of numbers in a file that tensors look at. */
+/** A contiguous block of elements in a file, on which tensors are views. */
 export interface Storage {
   readonly key: string;
   readonly dtype: NumberFormat;
-  /** The first number of it that may be used. */
+  /** Index of the first element that may be used. */
   readonly first: number;
   readonly count: number;
-  /** Fills `into` with its bytes from `position` on. */
+  /** Reads bytes from byte offset `position` into `into`. */
   readonly bytes: (into: Uint8Array, position: number) => Promise<void>;
 }
 
-/** PyTorch itself has no more dimensions. */
+/** Maximum number of dimensions in PyTorch. */
 const MAX_RANK = 64;
 
-/** A tensor as a file describes it: which numbers of a storage, in what order. Nothing of it is read yet. */
+/** A tensor as described in a file: a strided view of a storage. Its elements are read on demand. */
 export class TensorView implements ArrayInfo {
   readonly shape: readonly number[];
   readonly #strides: readonly number[];
-  /** In bytes, from the storage's beginning. */
+  /** Byte offset of the first element in the storage. */
   readonly #begin: number;
-  /** How many numbers lie between its first and its last, both included. */
+  /** Number of storage elements from its first to its last, inclusive. */
   readonly #span: number;
 
-  /** @throws PickleError for sizes that make no sense, and for a view beyond its storage */
+  /** @throws PickleError for a shape or strides that are not valid, and for a view beyond its storage */
   constructor(
     readonly storage: Storage,
     readonly dtype: NumberFormat,
@@ -41,7 +41,7 @@ export class TensorView implements ArrayInfo {
     strides: unknown,
   ) {
     if (!isSizes(shape) || !isSizes(strides) || shape.length !== strides.length || !isSizes([offset]))
-      throw new PickleError('it has a tensor without a proper shape');
+      throw new PickleError('it has a tensor without a valid shape');
     this.shape = [...shape];
     this.#strides = [...strides];
     const width = widthOf(this);
@@ -58,7 +58,7 @@ export class TensorView implements ArrayInfo {
       );
   }
 
-  /** Bytes that have to be read for it. */
+  /** Number of bytes to read for it. */
   get spanBytes(): number {
     return this.#span * widthOf(this);
   }
@@ -72,7 +72,7 @@ export class TensorView implements ArrayInfo {
     return true;
   }
 
-  /** The numbers in row-major order. */
+  /** Reads the elements in row-major order. */
   async read(): Promise<FileArray> {
     const array = blank(this.dtype, this.shape);
     if (this.#span === 0) return array;
@@ -93,7 +93,7 @@ function isSizes(value: unknown): value is number[] {
   );
 }
 
-/** Copies numbers that lie strides apart into row-major order. */
+/** Copies a strided view into row-major order. */
 function gather(
   source: FileArray['data'],
   target: FileArray['data'],

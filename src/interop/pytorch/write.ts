@@ -4,7 +4,7 @@ import { bytesOf, countOf, type FileArray, type NumberFormat, widthOf } from '..
 import type { ArraySource } from '../safetensors/index.js';
 import { type ZipSource, zipPieces } from './zip-write.js';
 
-/** PyTorch's storage classes; other formats have none. */
+/** PyTorch's storage class of each dtype. */
 const STORAGES: Readonly<Partial<Record<NumberFormat, string>>> = {
   F32: 'FloatStorage',
   F64: 'DoubleStorage',
@@ -18,16 +18,16 @@ const STORAGES: Readonly<Partial<Record<NumberFormat, string>>> = {
   BOOL: 'BoolStorage',
 };
 
-/** The folder inside of the archive. PyTorch takes any. */
+/** The folder inside the archive; PyTorch accepts any name. */
 const ROOT = 'archive';
 
 /**
- * The bytes of a .pth file with a state dict, as pieces for `writeFileAtomic`: what `torch.save` writes from version
- * 1.6 on, and `torch.load(…, weights_only=True)` reads. Equal input gives equal bytes.
+ * The bytes of a .pth file with a state dict, as chunks for `writeFileAtomic`: the format of `torch.save` since PyTorch
+ * 1.6, readable by `torch.load(…, weights_only=True)`. Equal input gives equal bytes.
  *
- * @param tensors by name, in the order that the state dict is to have; one that comes under several names is stored
- *   once, and is one tensor's storage in PyTorch too. Their data must not change until the last piece is taken.
- * @throws CheckpointError for a format that PyTorch has no storage for, and for 4 GiB and more
+ * @param tensors by name, in the order of the state dict. A tensor with several names is stored once and shares its
+ *   storage in PyTorch too. The data must not change until the last chunk is consumed.
+ * @throws CheckpointError for a dtype without a storage class in PyTorch, and for files of 4 GiB or more
  */
 export function pytorchPieces(
   tensors: ReadonlyMap<string, FileArray | ArraySource>,
@@ -54,7 +54,7 @@ const whole = (name: string, bytes: Buffer): ZipSource => ({
   pieces: () => [bytes],
 });
 
-/** The pickle (protocol 2) of an OrderedDict of tensors, opcode by opcode. */
+/** Writes the pickle (protocol 2) of an OrderedDict of tensors. */
 function stateDict(
   tensors: ReadonlyMap<string, FileArray | ArraySource>,
   keys: ReadonlyMap<FileArray | ArraySource, string>,
@@ -95,7 +95,7 @@ function stateDict(
     if (storage === undefined)
       throw new CheckpointError({
         what: `tensor "${name}" cannot be saved for PyTorch`,
-        expected: `a format of ${Object.keys(STORAGES).join(', ')}`,
+        expected: `one of the dtypes ${Object.keys(STORAGES).join(', ')}`,
         got: tensor.dtype,
       });
     text(name);

@@ -1,27 +1,26 @@
 import { CheckpointError } from '../../errors/errors.js';
 import { crc32 } from '../../files/crc32.js';
 
-/** A record to write; its size is known beforehand, and its bytes come in pieces. */
+/** A record to write: its size, and its bytes in chunks. */
 export interface ZipSource {
   readonly name: string;
   readonly size: number;
   readonly pieces: () => AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 }
 
-/** Where PyTorch begins records, so that they can be mapped into memory as numbers. */
+/** Alignment of records in bytes, as in PyTorch, so that they can be memory-mapped. */
 const ALIGNMENT = 64;
-/** "The checksum comes behind the data", and "names are UTF-8". */
+/** Flags: the checksum follows the data, and names are UTF-8. */
 const FLAGS = 0x0808;
 const LIMIT = 2 ** 32 - 1;
-/** 1 January 1980, the earliest date that the format knows: equal input gives equal bytes. */
+/** 1 January 1980, the earliest date of the format; a fixed date keeps files reproducible. */
 const DATE = 0x21;
 
 /**
- * A zip archive of records stored as they are (PKWARE's APPNOTE 6.3), as pieces for `writeFileAtomic`. Each
- * record's data begin at a multiple of 64 bytes, and a padding field in front of it (`FB`, as PyTorch writes it)
- * makes that so.
+ * A zip archive of uncompressed records (PKWARE's APPNOTE 6.3), as chunks for `writeFileAtomic`. The data of each record
+ * begins at a multiple of 64 bytes, by means of a padding field (`FB`, as in PyTorch).
  *
- * @throws CheckpointError for archives of 4 GiB and more, and for pieces that are not of the size that was said
+ * @throws CheckpointError for archives of 4 GiB or more, and if a record's bytes do not match its declared size
  */
 export async function* zipPieces(records: readonly ZipSource[]): AsyncGenerator<Uint8Array, void, void> {
   const directory: Buffer[] = [];
@@ -47,7 +46,10 @@ export async function* zipPieces(records: readonly ZipSource[]): AsyncGenerator<
       yield piece;
     }
     if (left !== 0)
-      throw new CheckpointError({ what: `${name} cannot be saved`, got: `${left} bytes too few` });
+      throw new CheckpointError({
+        what: `${name} cannot be saved: its data is too short`,
+        got: `${left} bytes too few`,
+      });
     const descriptor = Buffer.alloc(16);
     descriptor.writeUInt32LE(0x08074b50, 0);
     descriptor.writeUInt32LE(crc, 4);
@@ -57,14 +59,14 @@ export async function* zipPieces(records: readonly ZipSource[]): AsyncGenerator<
     at += header.length + size + descriptor.length;
     if (at > LIMIT)
       throw new CheckpointError({
-        what: 'the weights are too large for a .pth file of ours',
+        what: 'the weights are too large for a .pth file written here',
         expected: 'less than 4 GiB',
         got: `${at} bytes and more`,
         next: 'write a .safetensors file, which has no such limit',
       });
     const listed = Buffer.alloc(46 + path.length);
     listed.writeUInt32LE(0x02014b50, 0);
-    // Version 0 of any system, as PyTorch writes it.
+    // Version 0, no particular system, as in PyTorch.
     listed.writeUInt16LE(0, 4);
     common(listed, 6, { crc, size, path: path.length });
     listed.writeUInt32LE(begin, 42);
@@ -82,7 +84,7 @@ export async function* zipPieces(records: readonly ZipSource[]): AsyncGenerator<
   yield end;
 }
 
-/** The fields that a record's own header and the directory share. */
+/** The fields shared by a record's local header and its entry in the directory. */
 function common(
   header: Buffer,
   at: number,

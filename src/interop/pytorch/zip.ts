@@ -1,29 +1,29 @@
 import { CheckpointError } from '../../errors/errors.js';
 import type { ByteSource } from '../../files/byte-source.js';
 
-/** A file in a zip archive, as the archive's directory lists it. */
+/** An entry of a zip archive's directory. */
 interface Listed {
   readonly name: string;
   readonly method: number;
   readonly flags: number;
   readonly packed: number;
   readonly size: number;
-  /** Where its own header begins. */
+  /** Offset of its local header. */
   readonly header: number;
 }
 
-/** Where a record's bytes are. */
+/** Position of a record's bytes. */
 export interface ZipRecord {
   readonly name: string;
   readonly begin: number;
   readonly size: number;
 }
 
-/** An open zip archive of records that are stored as they are. */
+/** An open zip archive of uncompressed records. */
 export interface Zip {
-  /** Sizes of the records, in the directory's order. */
+  /** Size of each record in bytes, in directory order. */
   readonly records: ReadonlyMap<string, { readonly size: number }>;
-  /** @throws CheckpointError for a record that is missing, packed or not where the directory says */
+  /** @throws CheckpointError for a record that is missing, compressed, encrypted or not where the directory says */
   find(name: string): Promise<ZipRecord>;
 }
 
@@ -32,24 +32,24 @@ const CENTRAL = 0x02014b50;
 const END = 0x06054b50;
 const END64 = 0x06064b50;
 const LOCATOR64 = 0x07064b50;
-/** Bytes of the end record without its comment, and of the longest comment. */
+/** Size of the end record without its comment, and maximum size of the comment. */
 const END_BYTES = 22;
 const MAX_COMMENT = 0xffff;
-/** A directory beyond this is no file of weights: 100 bytes or so for each tensor. */
+/** Maximum size of the directory; it takes about 100 bytes per tensor. */
 const MAX_DIRECTORY = 2 ** 26;
-/** In 16 and 32 bits: the number is in the zip64 field instead. */
+/** Values that mean that the number is in the zip64 field instead. */
 const [IN_64_16, IN_64_32] = [0xffff, 0xffffffff];
 
 /**
- * Opens a zip archive (PKWARE's APPNOTE 6.3, with zip64) as far as PyTorch uses the format. Checksums are not
- * compared: `torch.save` can be told to leave them out, and `torch.load` ignores them.
+ * Opens a zip archive (PKWARE's APPNOTE 6.3, with zip64), as far as PyTorch uses the format. Checksums are not verified:
+ * `torch.save` may leave them out, and `torch.load` ignores them.
  *
- * @throws CheckpointError for a file whose directory is broken
+ * @throws CheckpointError for a damaged directory
  */
 export async function openZip(source: ByteSource): Promise<Zip> {
   const broken = (what: string, got?: string) =>
     new CheckpointError({
-      what: `${source.name} is not a whole zip file: ${what}`,
+      what: `${source.name} is not a complete zip file: ${what}`,
       ...(got === undefined ? {} : { got }),
       next: 'fetch or write the file again',
     });
@@ -76,15 +76,15 @@ export async function openZip(source: ByteSource): Promise<Zip> {
       if (entry.method !== 0 || entry.packed !== entry.size)
         throw new CheckpointError({
           what: `${source.name} is a compressed zip file`,
-          expected: 'records stored as they are, as torch.save writes them',
-          got: `${name} packed by method ${entry.method}`,
+          expected: 'uncompressed records, as torch.save writes them',
+          got: `${name} compressed by method ${entry.method}`,
           next: 'unpack it and pack it without compression (zip -0), or save it from PyTorch again',
         });
       const header = await at(entry.header, 30, `the header of ${name}`);
-      if (header.getUint32(0, true) !== LOCAL) throw broken(`the header of ${name} is not there`);
+      if (header.getUint32(0, true) !== LOCAL) throw broken(`the header of ${name} is missing`);
       const own = header.getUint16(26, true);
       const bytes = await at(entry.header + 30, own, `the name of ${name}`);
-      if (decode(bytes) !== name) throw broken(`${name} has another name in its header`);
+      if (decode(bytes) !== name) throw broken(`${name} has a different name in its header`);
       const data = entry.header + 30 + own + header.getUint16(28, true);
       if (data + entry.size > source.size)
         throw broken(`${name} ends beyond it`, `${entry.size} bytes from byte ${data} of ${source.size}`);
@@ -99,7 +99,7 @@ type At = (position: number, length: number, what: string) => Promise<DataView>;
 const decode = ({ buffer, byteOffset, byteLength }: DataView): string =>
   new TextDecoder().decode(new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength));
 
-/** Where the directory is: the end record, searched from the file's end, or the zip64 one that it points to. */
+/** Locates the directory by the end record, searched from the end of the file, or by its zip64 counterpart. */
 async function directoryOf(
   { size }: ByteSource,
   at: At,
@@ -111,7 +111,7 @@ async function directoryOf(
   const isEnd = () =>
     tail.getUint32(end, true) === END && tail.getUint16(end + 20, true) === tail.byteLength - end - END_BYTES;
   while (end >= 0 && !isEnd()) end--;
-  if (end < 0) throw broken('its directory is missing, as in a file that was cut short');
+  if (end < 0) throw broken('its directory is missing, as in a truncated file');
   if (tail.getUint16(end + 4, true) !== tail.getUint16(end + 6, true)) throw broken('it has several parts');
   const [count, length, begin] = [
     tail.getUint16(end + 10, true),
@@ -124,7 +124,7 @@ async function directoryOf(
   const pointer = await at(locator, 20, 'its zip64 locator');
   if (pointer.getUint32(0, true) !== LOCATOR64) return { begin, length, count };
   const end64 = await at(Number(pointer.getBigUint64(8, true)), 56, 'its zip64 end');
-  if (end64.getUint32(0, true) !== END64) throw broken('its zip64 end is not there');
+  if (end64.getUint32(0, true) !== END64) throw broken('its zip64 end is missing');
   const [count64, length64, begin64] = [32, 40, 48].map((i) => Number(end64.getBigUint64(i, true))) as [
     number,
     number,
@@ -138,21 +138,21 @@ function list(view: DataView, count: number, broken: Broken): Map<string, Listed
   let at = 0;
   for (let i = 0; i < count; i++) {
     if (at + 46 > view.byteLength || view.getUint32(at, true) !== CENTRAL)
-      throw broken('its directory is cut short', `${i} of ${count} records`);
+      throw broken('its directory is truncated', `${i} of ${count} records`);
     const [nameLength, extraLength, commentLength] = [28, 30, 32].map((o) =>
       view.getUint16(at + o, true),
     ) as [number, number, number];
     const end = at + 46 + nameLength + extraLength + commentLength;
-    if (end > view.byteLength) throw broken('its directory is cut short', `${i} of ${count} records`);
+    if (end > view.byteLength) throw broken('its directory is truncated', `${i} of ${count} records`);
     const part = (from: number, length: number) => new DataView(view.buffer, view.byteOffset + from, length);
     const name = decode(part(at + 46, nameLength));
     const wide = wideNumbers(part(at + 46 + nameLength, extraLength));
-    // In this order, and only those that do not fit.
+    // Only the values that do not fit are in the field, in this order.
     const number = (offset: number): number => {
       const short = view.getUint32(at + offset, true);
       if (short !== IN_64_32) return short;
       const long = wide.shift();
-      if (long === undefined) throw broken(`${name} misses its zip64 sizes`);
+      if (long === undefined) throw broken(`${name} lacks its zip64 sizes`);
       return long;
     };
     const [size, packed, header] = [number(24), number(20), number(42)];
@@ -168,7 +168,7 @@ function list(view: DataView, count: number, broken: Broken): Map<string, Listed
   return entries;
 }
 
-/** The numbers of a record's zip64 field (extra field 1). */
+/** The values of a record's zip64 field (extra field 1). */
 function wideNumbers(extra: DataView): number[] {
   for (let at = 0; at + 4 <= extra.byteLength; ) {
     const length = extra.getUint16(at + 2, true);

@@ -13,13 +13,14 @@ export {
 } from './index.js';
 
 /**
- * Writes a .safetensors file atomically, with a checksum (`src/files/checksum.ts`) among its metadata. Equal input gives
- * equal bytes, whatever the order of the map.
+ * Writes a .safetensors file atomically, with a checksum (`src/files/checksum.ts`) in its metadata. Equal input gives
+ * equal bytes; the order of the map does not matter.
  *
  * @param tensors by name; their data must not change until the promise settles
- * @param metadata texts kept beside the tensors
- * @returns how many bytes were written
- * @throws UsageError for what is no path or no Map; CheckpointError for a tensor whose shape, dtype and data disagree, or when the disk refuses
+ * @param metadata strings to store beside the tensors
+ * @returns the number of bytes written
+ * @throws UsageError for wrong arguments; CheckpointError if the shape, dtype and data of a tensor disagree, or for a
+ *   disk error
  */
 export async function writeSafetensors(
   file: string,

@@ -2,17 +2,17 @@ import { CheckpointError } from '../../errors/errors.js';
 import { excerpt } from '../../errors/excerpt.js';
 import { ARRAYS, countOf, type NumberFormat, widthOf } from '../numbers.js';
 
-/** The longest header that the format's own reader accepts, in bytes. */
+/** Maximum size of a header in bytes, as in the reference implementation. */
 export const MAX_HEADER = 100_000_000;
 
-/** One tensor as the header describes it. */
+/** A tensor as described by the header. */
 export interface Entry {
   name: string;
   dtype: NumberFormat;
   shape: number[];
-  /** Product of the shape. */
+  /** Number of elements: the product of the shape. */
   count: number;
-  /** Bytes from the end of the header. */
+  /** Byte offset from the end of the header. */
   begin: number;
   end: number;
 }
@@ -29,10 +29,10 @@ function isSizes(value: unknown): value is number[] {
  * Reads and checks the header of a safetensors file.
  *
  * @param file the path, for messages
- * @param text the header's bytes
- * @param dataBytes how many bytes follow the header in the file
- * @returns the tensors in the order of their bytes, which cover the data without gap or overlap
- * @throws CheckpointError for anything else
+ * @param text the bytes of the header
+ * @param dataBytes number of bytes after the header
+ * @returns the tensors in the order of their bytes, which cover the data without gaps or overlaps
+ * @throws CheckpointError for a header that is not valid
  */
 export function parseHeader(
   file: string,
@@ -40,7 +40,7 @@ export function parseHeader(
   dataBytes: number,
 ): { entries: Entry[]; metadata: Record<string, string> } {
   const broken = (what: string, expected?: string, got?: string, next = 'fetch or write the file again') =>
-    new CheckpointError({ what: `${file} is not a whole safetensors file: ${what}`, expected, got, next });
+    new CheckpointError({ what: `${file} is not a valid safetensors file: ${what}`, expected, got, next });
 
   if (text[0] !== 0x7b) throw broken('its header is not JSON', 'a first byte of "{"', `byte ${text[0]}`);
   let json = '';
@@ -61,7 +61,8 @@ export function parseHeader(
     if (!isRecord(value)) throw broken(`"${name}" in its header is not an object`);
     if (name === '__metadata__') {
       for (const [key, note] of Object.entries(value)) {
-        if (typeof note !== 'string') throw broken(`metadata "${key}" is not a text`, 'a text', typeof note);
+        if (typeof note !== 'string')
+          throw broken(`metadata "${key}" is not a string`, 'a string', typeof note);
         Object.defineProperty(metadata, key, {
           value: note,
           enumerable: true,
@@ -83,15 +84,15 @@ export function parseHeader(
       throw broken(`there is a gap before "${name}"`, `it to begin at byte ${at}`, `byte ${begin}`);
     at = end;
   }
-  if (at > dataBytes) throw broken('it is cut short', `${at} bytes of data`, `${dataBytes} bytes`);
+  if (at > dataBytes) throw broken('it is truncated', `${at} bytes of data`, `${dataBytes} bytes`);
   if (at < dataBytes)
     throw broken('bytes follow the last tensor', `${at} bytes of data`, `${dataBytes} bytes`);
   return { entries, metadata };
 }
 
 /**
- * The first key that comes twice in one object of a text that is proper JSON. `JSON.parse` takes the last of two,
- * other readers the first: such a file would be read differently by different programs.
+ * The first key that occurs twice in an object of a valid JSON text. `JSON.parse` keeps the last of two, other readers
+ * the first, so programs would read such a file differently.
  */
 function repeatedKey(json: string): string | undefined {
   const keys: (Set<string> | undefined)[] = [];
@@ -115,23 +116,23 @@ function parseEntry(name: string, value: Record<string, unknown>, broken: Broken
   const { dtype, shape, data_offsets: offsets } = value;
   if (typeof dtype !== 'string' || !Object.hasOwn(ARRAYS, dtype)) {
     throw broken(
-      `"${name}" has a dtype that cannot be read here`,
+      `"${name}" has a dtype that is not supported`,
       Object.keys(ARRAYS).join(', '),
       excerpt(dtype),
       'convert the tensor to float32 (in PyTorch: tensor.float()) and save it again',
     );
   }
   if (!isSizes(shape)) {
-    throw broken(`"${name}" has no proper shape`, 'an array of whole numbers', excerpt(shape));
+    throw broken(`"${name}" has no valid shape`, 'an array of whole numbers', excerpt(shape));
   }
   if (!isSizes(offsets) || offsets.length !== 2 || offsets[0]! > offsets[1]!) {
-    throw broken(`"${name}" has no proper data_offsets`, '[begin, end]', excerpt(offsets));
+    throw broken(`"${name}" has no valid data_offsets`, '[begin, end]', excerpt(offsets));
   }
   const [begin, end] = offsets as [number, number];
   const info = { dtype: dtype as NumberFormat, shape };
   const count = countOf(info);
   const bytes = count * widthOf(info);
-  // Beyond 2^53 the product is not exact, and no file is that long.
+  // Beyond 2^53 the product is inexact, but no file is that long.
   if (!Number.isSafeInteger(bytes) || bytes !== end - begin) {
     throw broken(
       `the size of "${name}" does not fit its shape`,

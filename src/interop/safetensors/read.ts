@@ -11,22 +11,22 @@ export interface SafetensorsFile {
   metadata: Record<string, string>;
 }
 
-/** An open safetensors file: its list, and its arrays one by one. */
+/** An open safetensors file: the list of its arrays, which are read one at a time. */
 export interface SafetensorsReader {
   /** In the order of the bytes in the file. */
   readonly tensors: ReadonlyMap<string, Entry>;
   readonly metadata: Readonly<Record<string, string>>;
   /** @throws CheckpointError for a name that the file does not have */
   read(name: string): Promise<FileArray>;
-  /** An array's bytes, at most `bytes` at a time; a piece is good until the next one is asked for. */
+  /** Reads an array in chunks of at most `bytes` bytes; a chunk is valid until the next one is requested. */
   pieces(name: string, bytes?: number): AsyncGenerator<Uint8Array, void, void>;
 }
 
 const PIECE_BYTES = 4 * 1024 * 1024;
 
-/** Throws when the first bytes are those of another format that people keep weights in. */
+/** @throws CheckpointError if the first bytes are those of another format for weights */
 function refuseOtherFormats(file: string, first: Uint8Array): void {
-  // A header length could begin with the same bytes, but byte 8 of a safetensors file is always "{".
+  // The header length could begin with the same bytes, but byte 8 of a safetensors file is always "{".
   if (first[8] === 0x7b) return;
   const zip = first[0] === 0x50 && first[1] === 0x4b;
   const pickle = first[0] === 0x80 && first[1]! >= 2 && first[1]! <= 5;
@@ -37,15 +37,15 @@ function refuseOtherFormats(file: string, first: Uint8Array): void {
     got: zip
       ? 'a zip file, as PyTorch writes .pt and .pth'
       : 'a Python pickle, as older PyTorch writes .pt and .pth',
-    next: 'read it with readWeights, which knows both',
+    next: 'read it with readWeights, which supports both',
   });
 }
 
 /**
- * Reads and checks the header, and trusts nothing in it: its length, JSON, dtypes, shapes, and offsets that cover
- * the file without gap or overlap.
+ * Reads and validates the header: its length, JSON, dtypes, shapes, and offsets, which must cover the file without gaps
+ * or overlaps.
  *
- * @throws CheckpointError that names the file and what is wrong
+ * @throws CheckpointError that names the file and the fault
  */
 export async function openSafetensors(source: ByteSource): Promise<SafetensorsReader> {
   checkEndianness();
@@ -55,7 +55,7 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsRe
   refuseOtherFormats(file, first);
   const broken = (what: string, expected: string, got: string) =>
     new CheckpointError({
-      what: `${file} is not a whole safetensors file: ${what}`,
+      what: `${file} is not a valid safetensors file: ${what}`,
       expected,
       got,
       next: 'fetch or write the file again',
@@ -63,7 +63,7 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsRe
   if (size < 10) throw broken('it is too short', 'at least 10 bytes', `${size} bytes`);
   const length = Number(new DataView(first.buffer).getBigUint64(0, true));
   if (length < 2 || length > MAX_HEADER)
-    throw broken('its header length is impossible', `2 to ${MAX_HEADER} bytes`, `${length} bytes`);
+    throw broken('its header length is not valid', `2 to ${MAX_HEADER} bytes`, `${length} bytes`);
   if (8 + length > size)
     throw broken('it ends inside its header', `at least ${8 + length} bytes`, `${size} bytes`);
   const text = new Uint8Array(length);
@@ -106,8 +106,7 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsRe
 /**
  * Reads a whole .safetensors file.
  *
- * @throws CheckpointError that names the file and what is wrong, such as a checksum that does not fit, before any
- *   data is returned
+ * @throws CheckpointError that names the file and the fault, such as a checksum mismatch
  */
 export async function readSafetensors(file: string): Promise<SafetensorsFile> {
   return withFile(file, async (source) => {

@@ -3,7 +3,7 @@ import { checkEndianness } from '../../files/byte-source.js';
 import { ARRAYS, bytesOf, countOf, type FileArray, type NumberFormat, widthOf } from '../numbers.js';
 import { MAX_HEADER } from './header.js';
 
-/** An array that is too large to be in memory as a whole: its bytes come in pieces when they are written. */
+/** An array whose bytes are produced in chunks during writing, so that it need not be in memory as a whole. */
 export interface ArraySource {
   dtype: NumberFormat;
   shape: number[];
@@ -14,7 +14,7 @@ function checkTensor(name: string, tensor: FileArray | ArraySource): void {
   const { dtype, shape } = tensor;
   const problem = (expected: string, got: string) =>
     new CheckpointError({ what: `tensor "${name}" cannot be saved`, expected, got });
-  if (name === '__metadata__') throw problem('a name that the format does not reserve', name);
+  if (name === '__metadata__') throw problem('a name that is not reserved by the format', name);
   const Kind = ARRAYS[dtype];
   if (!Kind) throw problem(`a dtype of ${Object.keys(ARRAYS).join(', ')}`, String(dtype));
   if (!shape.every((n) => Number.isSafeInteger(n) && n >= 0)) {
@@ -29,12 +29,12 @@ function checkTensor(name: string, tensor: FileArray | ArraySource): void {
 }
 
 /**
- * The bytes of a .safetensors file, as pieces for `writeFileAtomic`. Equal input gives equal bytes, whatever the
- * order of the map.
+ * The bytes of a .safetensors file, as chunks for `writeFileAtomic`. Equal input gives equal bytes; the order of the map
+ * does not matter.
  *
- * @param tensors by name; their data must not change until the last piece is taken
- * @param metadata texts kept beside the tensors
- * @throws CheckpointError for a tensor whose shape, dtype and data disagree
+ * @param tensors by name; their data must not change until the last chunk is consumed
+ * @param metadata strings to store beside the tensors
+ * @throws CheckpointError if the shape, dtype and data of a tensor disagree
  */
 export function safetensorsPieces(
   tensors: ReadonlyMap<string, FileArray | ArraySource>,
@@ -43,12 +43,12 @@ export function safetensorsPieces(
   checkEndianness();
   for (const [name, tensor] of tensors) checkTensor(name, tensor);
   const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
-  // Wide types first: the format allows no gaps, so this is what keeps every tensor aligned.
+  // Widest dtypes first: the format allows no gaps, so this order keeps all tensors aligned.
   const sorted = [...tensors].sort(
     ([nameA, a], [nameB, b]) => widthOf(b) - widthOf(a) || byText(nameA, nameB),
   );
 
-  // Members are joined as text, because an object would mishandle names like "__proto__" and "0".
+  // Join members as text: an object would mishandle names like "__proto__" and "0".
   const member = (key: string, value: string) => `${JSON.stringify(key)}:${value}`;
   const members: string[] = [];
   const notes = Object.entries(metadata).sort(([a], [b]) => byText(a, b));
@@ -56,7 +56,7 @@ export function safetensorsPieces(
     if (typeof value === 'string') continue;
     throw new CheckpointError({
       what: `metadata "${key}" cannot be saved`,
-      expected: 'a text',
+      expected: 'a string',
       got: typeof value,
     });
   }
@@ -75,7 +75,7 @@ export function safetensorsPieces(
   const padded = Math.ceil(header.length / 8) * 8;
   if (padded > MAX_HEADER) {
     throw new CheckpointError({
-      what: 'a safetensors file of these tensors would have too long a header',
+      what: 'the header of a safetensors file of these tensors would be too long',
       expected: `at most ${MAX_HEADER} bytes`,
       got: `${padded} bytes`,
     });
@@ -101,8 +101,11 @@ async function* allPieces(start: Uint8Array, tensors: readonly (readonly [string
       left -= piece.byteLength;
       yield piece;
     }
-    // Otherwise every tensor behind it would lie elsewhere than the header says.
+    // Otherwise all later tensors would be misplaced relative to the header.
     if (left !== 0)
-      throw new CheckpointError({ what: `tensor "${name}" cannot be saved`, got: `${left} bytes too few` });
+      throw new CheckpointError({
+        what: `tensor "${name}" cannot be saved: its data is too short`,
+        got: `${left} bytes too few`,
+      });
   }
 }

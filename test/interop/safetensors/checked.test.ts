@@ -30,7 +30,7 @@ const EXAMPLE: [string, SafetensorsArray][] = [
   ['__proto__', { dtype: 'F32', shape: [1], data: Float32Array.of(9) }],
 ];
 
-/** A file with any header, for the reader to judge. */
+/** Bytes of a file with the given header, valid or not. */
 function craft(header: unknown, dataBytes: number, length?: number): Buffer {
   const text = Buffer.from(typeof header === 'string' ? header : JSON.stringify(header));
   const start = Buffer.alloc(8);
@@ -44,7 +44,7 @@ const entry = (begin: number, end: number, shape = [(end - begin) / 4], dtype = 
   data_offsets: [begin, end],
 });
 
-test('what is written is read back, with its metadata', async (t) => {
+test('a written file is read back, with its metadata', async (t) => {
   const file = path.join(await temporaryFolder(t), 'a.safetensors');
   await writeSafetensors(file, new Map(EXAMPLE), { step: '3', __proto__x: 'y', 说明: '中文' });
   const { tensors, metadata } = await readSafetensors(file);
@@ -60,7 +60,7 @@ test('no tensors at all', async (t) => {
   assert.deepEqual(await readSafetensors(file), { tensors: new Map(), metadata: {} });
 });
 
-test('equal input gives equal, aligned bytes, whatever the order', async (t) => {
+test('equal input gives equal, aligned bytes in any order', async (t) => {
   const folder = await temporaryFolder(t);
   const [a, b] = [path.join(folder, 'a'), path.join(folder, 'b')];
   await writeSafetensors(a, new Map(EXAMPLE), { x: '1', y: '2' });
@@ -74,14 +74,14 @@ test('equal input gives equal, aligned bytes, whatever the order', async (t) => 
     assert.equal(header[name].data_offsets[0] % data.BYTES_PER_ELEMENT, 0);
 });
 
-test('a view into a larger buffer writes only its own numbers', async (t) => {
+test('a view of a larger buffer writes only its own elements', async (t) => {
   const file = path.join(await temporaryFolder(t), 'a');
   const data = Float32Array.of(1, 2, 3, 4).subarray(1, 3);
   await writeSafetensors(file, new Map([['v', { dtype: 'F32', shape: [2], data }]]));
   assert.deepEqual((await readSafetensors(file)).tensors.get('v')!.data, Float32Array.of(2, 3));
 });
 
-test('tensors that make no sense are not written', async (t) => {
+test('tensors that are not valid are not written', async (t) => {
   const file = path.join(await temporaryFolder(t), 'a');
   const data = new Float32Array(4);
   const bad: [string, unknown, RegExp][] = [
@@ -103,14 +103,14 @@ test('tensors that make no sense are not written', async (t) => {
   assert.deepEqual(await readdir(path.dirname(file)), []);
 });
 
-test('broken files are refused, each with its reason', async (t) => {
+test('damaged files are refused, each with the reason', async (t) => {
   const file = path.join(await temporaryFolder(t), 'bad.safetensors');
   const metadata = (value: unknown) => craft({ __metadata__: value }, 0);
   const cases: [string, Uint8Array, RegExp][] = [
     ['empty file', Buffer.alloc(0), /too short/],
     ['nine bytes', Buffer.alloc(9), /too short/],
-    ['header length 0', craft('{}', 8, 0), /header length is impossible/],
-    ['header length 100 MB + 1', craft('{}', 8, 100_000_001), /header length is impossible/],
+    ['header length 0', craft('{}', 8, 0), /header length is not valid/],
+    ['header length 100 MB + 1', craft('{}', 8, 100_000_001), /header length is not valid/],
     ['header longer than the file', craft('{}', 8, 500), /ends inside its header/],
     ['not JSON', craft('{"a":', 0), /not JSON/],
     ['not UTF-8', craft('{"\xff":1}', 0), /./],
@@ -120,11 +120,11 @@ test('broken files are refused, each with its reason', async (t) => {
     ['a shape twice', craft('{"a":{"shape":[{"b\\"}":1}],"shape":[]}}', 0), /names "shape" twice/],
     ['entry is a number', craft({ a: 1 }, 0), /"a" in its header is not an object/],
     ['metadata is a list', metadata([]), /__metadata__/],
-    ['metadata holds a number', metadata({ a: 1 }), /metadata "a" is not a text/],
+    ['metadata holds a number', metadata({ a: 1 }), /metadata "a" is not a string/],
     ['unknown dtype', craft({ a: entry(0, 8, [8], 'F8_E4M3') }, 8), /dtype.*F8_E4M3.*tensor\.float\(\)/],
     ['dtype of Object', craft({ a: entry(0, 8, [4], 'toString') }, 8), /dtype/],
-    ['no shape', craft({ a: { dtype: 'F32', data_offsets: [0, 4] } }, 4), /no proper shape/],
-    ['negative shape', craft({ a: entry(0, 4, [-1]) }, 4), /no proper shape/],
+    ['no shape', craft({ a: { dtype: 'F32', data_offsets: [0, 4] } }, 4), /no valid shape/],
+    ['negative shape', craft({ a: entry(0, 4, [-1]) }, 4), /no valid shape/],
     ['huge shape', craft({ a: entry(0, 4, [2 ** 40, 2 ** 40]) }, 4), /does not fit its shape/],
     ['three offsets', craft({ a: { dtype: 'F32', shape: [1], data_offsets: [0, 4, 8] } }, 4), /data_offsets/],
     ['offsets backwards', craft({ a: entry(4, 0, [1]) }, 4), /data_offsets/],
@@ -133,7 +133,7 @@ test('broken files are refused, each with its reason', async (t) => {
     ['overlap', craft({ a: entry(0, 8), b: entry(4, 12) }, 12), /"b" overlaps/],
     ['gap between', craft({ a: entry(0, 4), b: entry(8, 12) }, 12), /gap before "b"/],
     ['gap at the start', craft({ a: entry(4, 8) }, 8), /gap before "a"/],
-    ['cut short', craft({ a: entry(0, 8) }, 7), /cut short.*8 bytes of data; got 7 bytes/],
+    ['cut short', craft({ a: entry(0, 8) }, 7), /truncated.*8 bytes of data; got 7 bytes/],
     ['bytes left over', craft({ a: entry(0, 8) }, 9), /bytes follow the last tensor/],
     ['a zip .pt', Buffer.from('PK\x03\x04\0\0\x08\x08\0\0\0\0archive/data.pkl'), /zip file.*readWeights/],
     [
@@ -155,7 +155,7 @@ test('broken files are refused, each with its reason', async (t) => {
   await assert.rejects(readSafetensors(file), CheckpointError);
 });
 
-test('a header whose length begins like a pickle is still read', async (t) => {
+test('a header whose length looks like the start of a pickle is read', async (t) => {
   const file = path.join(await temporaryFolder(t), 'a');
   await writeFile(file, craft(`{}${' '.repeat(0x280 - 2)}`, 0));
   assert.equal((await readSafetensors(file)).tensors.size, 0);
@@ -168,7 +168,7 @@ test('a missing file, and a folder in its place', async (t) => {
   await assert.rejects(readSafetensors(folder), CheckpointError);
 });
 
-test('writeFileAtomic writes texts, bytes and pieces, and replaces what was there', async (t) => {
+test('writeFileAtomic writes text, bytes and chunks, and replaces an existing file', async (t) => {
   const file = path.join(await temporaryFolder(t), 'state.json');
   await writeFileAtomic(file, 'grüße');
   assert.equal(await readFile(file, 'utf8'), 'grüße');
@@ -177,7 +177,7 @@ test('writeFileAtomic writes texts, bytes and pieces, and replaces what was ther
   assert.deepEqual(await readFile(file), Buffer.of(3, 4, 5));
 });
 
-test('a write that fails leaves the old file and no litter', async (t) => {
+test('a failed write keeps the old file and leaves no temporary files', async (t) => {
   const folder = await temporaryFolder(t);
   const file = path.join(folder, 'state.json');
   await writeFileAtomic(file, 'old');
@@ -197,7 +197,7 @@ test('a write that fails leaves the old file and no litter', async (t) => {
   assert.deepEqual((await readdir(folder)).sort(), ['state.json', 'taken']);
 });
 
-test('a folder without permission says so', {
+test('a folder without write permission is named in the error', {
   skip: process.getuid?.() === 0 && 'root may write anywhere',
 }, async (t) => {
   const folder = path.join(await temporaryFolder(t), 'locked');

@@ -8,26 +8,26 @@ import { quoted, refuse } from './refuse.js';
 import { computedOutputs, type Role, resultType, roleOf, ruleFor, supported } from './rules/index.js';
 import { decodeTensor, type ExternalFiles, type FileTensor } from './tensor.js';
 
-/** What compiling a model collects. */
+/** The result of compiling a model. */
 export interface Compiled {
   readonly program: Program;
-  /** By the names of the file. */
+  /** Parameters and buffers, by their names in the file. */
   readonly parameters: ReadonlyMap<string, Parameter>;
   readonly operators: ReadonlyMap<string, OnnxOperator>;
-  /** What the result is. */
+  /** Type of the result. */
   readonly output: ValueType;
 }
 
 export interface CompileOptions {
   readonly opset: number;
   readonly external: ExternalFiles;
-  /** The graph's input: not among its initialisers. */
+  /** Name of the graph's input (the one that is not an initialiser). */
   readonly input: ValueProto;
 }
 
 /**
- * Turns a graph into steps. Everything that a pass relies on is checked here: that each value has one source,
- * before its users; that each operator is known, and each of its attributes read.
+ * Compiles a graph into steps. Checks everything that a forward pass relies on: each value has exactly one source,
+ * which precedes its users; each operator is supported, and so is each of its attributes.
  *
  * @throws CheckpointError
  */
@@ -64,19 +64,19 @@ function refuseUnknown(graph: GraphProto): void {
         `${node.domain && `${quoted(node.domain)} `}${quoted(node.type)} in node ${quoted(nameOf(node))}`,
     );
   refuse(
-    `it has operators that cannot be computed here: ${named.join(', ')}${unknown.length > 3 ? ` and ${unknown.length - 3} more` : ''}`,
+    `it has operators that are not supported: ${named.join(', ')}${unknown.length > 3 ? ` and ${unknown.length - 3} more` : ''}`,
     `operators of ${supported.join(', ')}`,
     [...new Set(unknown.slice(0, 100).map(({ type }) => type.slice(0, 40)))]
       .slice(0, 10)
       .map(quoted)
       .join(', '),
-    'export the model without them: for inference, and without quantisation or a part for other data than images',
+    'export the model without them: for inference, without quantisation, with images as the only input',
   );
 }
 
-/** A value while a graph is compiled. */
+/** A value during compilation. */
 interface Declared {
-  /** Undefined for a result that is not computed here, such as a pooling's positions. */
+  /** Undefined for a result that is not supported, such as the indices of a max pooling. */
   readonly kind: ValueKind | undefined;
   readonly type?: number | undefined;
   readonly constant?: FileTensor;
@@ -84,7 +84,7 @@ interface Declared {
 
 class Scope {
   readonly #own = new Map<string, Declared>();
-  /** Constants that a pass puts there. */
+  /** Constants, set at the start of a forward pass. */
   readonly bound = new Map<string, Tensor>();
 
   constructor(private readonly outer?: Scope) {}
@@ -153,14 +153,14 @@ class Compiler {
     });
   }
 
-  /** One result of a node. */
+  /** Compiles one result of a node. */
   #step(node: NodeProto, operator: Operator, output: string, scope: Scope, own: readonly Parameter[]): Step {
     const { kind, type } = resultType(node, operator);
     const rule = ruleFor(node.type, kind);
     if (!rule)
       return operator.refuse(
-        `it cannot be computed on ${KINDS[kind]} here`,
-        'another kind of numbers',
+        `it is not supported for ${KINDS[kind]}`,
+        'values of another kind',
         KINDS[kind],
         'export the model without it, or without what it reads',
       );
@@ -199,7 +199,7 @@ class Compiler {
     return ifStep(node.inputs[0]!, [yes.program, no.program], node.outputs);
   }
 
-  /** Finds a value that is read, and makes a constant ready for it. */
+  /** Resolves a value that a node reads; registers it if it is a constant. */
   #use(name: string, what: string, scope: Scope, graph: GraphProto, learned: Learned): ValueType {
     const found = scope.find(name);
     if (!found) {
@@ -208,8 +208,8 @@ class Compiler {
         `${what} reads ${quoted(name)}`,
         'a value that comes before it',
         later
-          ? 'one that a later node makes: the nodes are in a circle, or out of order'
-          : 'one that nothing makes',
+          ? 'the result of a later node: the graph has a cycle, or its nodes are not in order'
+          : 'a value that no node computes',
       );
     }
     const { kind, type, constant } = found.value;
@@ -217,7 +217,7 @@ class Compiler {
       refuse(
         `${what} reads ${quoted(name)}`,
         'the first result of a node',
-        'another one, which is not computed here',
+        'another result, which is not supported',
       );
     if (constant && !found.scope.bound.has(name))
       found.scope.bound.set(name, this.#bind(name, constant, learned));
@@ -227,7 +227,7 @@ class Compiler {
   #bind(name: string, { shape, data }: FileTensor, learned: Learned): Tensor {
     if (data instanceof Int32Array) return new Tensor(hostLeaf(data, shape, 'int32'));
     const role = learned.get(name);
-    // Numbers such as an exponent stay what they are: a pass must know them.
+    // Values such as an exponent must be constants in the graph.
     if (role === 'known' || (!role && sizeOf(shape) <= 1))
       return new Tensor(hostLeaf(data, shape, 'float32'));
     if (this.parameters.has(name))
@@ -243,7 +243,7 @@ type Learned = ReadonlyMap<string, Exclude<Role, undefined>>;
 const KINDS: Readonly<Record<ValueKind, string>> = {
   float: 'floating-point numbers',
   integer: 'whole numbers',
-  mask: 'truth values and positions that are computed',
+  mask: 'computed booleans and indices',
 };
 
 function learnedIn(graph: GraphProto): Learned {

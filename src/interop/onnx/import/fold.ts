@@ -2,14 +2,14 @@ import { kernelOf } from '../../../backend/reference/kernels.js';
 import type { Node } from '../../../graph/node.js';
 import { makeArray, sizeOf, type TypedArray } from '../../../graph/types.js';
 
-/** More elements than any shape or index list of a network; a file cannot ask for more work than that. */
+/** Maximum number of elements of a folded value, which bounds the work; shapes and indices are far smaller. */
 export const MOST_KNOWN = 2 ** 16;
-/** Most operations between constants and a number that must be known. */
+/** Maximum number of operations to fold for one value. */
 const MOST_NODES = 1000;
 
 /**
- * The values of a node that depends on constants alone, computed at once; undefined for any other. Exporters write
- * sizes that way: a size as a float, times a scale, rounded down.
+ * Computes a node that depends only on constants; undefined for others. Exporters compute sizes that way: cast to float,
+ * multiply by a scale, round down.
  */
 export function folded(root: Node): TypedArray | undefined {
   const before = known(root);
@@ -24,7 +24,7 @@ export function folded(root: Node): TypedArray | undefined {
     if (node.source) return undefined;
     stack.push(...node.inputs);
   }
-  // Inputs have smaller ids than what reads them.
+  // Inputs have smaller ids than the nodes that read them.
   for (const node of [...order].sort((a, b) => a.id - b.id)) {
     const { op, attrs, shape, dtype } = node;
     if (known(node)) continue;
@@ -41,10 +41,10 @@ export function folded(root: Node): TypedArray | undefined {
   return known(root);
 }
 
-/** Each node is computed once, however many ask for it. */
+/** Cache: each node is computed once. */
 const results = new WeakMap<Node, TypedArray>();
 const known = (node: Node): TypedArray | undefined => results.get(node) ?? constant(node);
 
-/** A leaf's own values; the place of an image while shapes are checked has none. */
+/** Values of a leaf; undefined for the input placeholder during shape checks. */
 const constant = ({ source, shape }: Node): TypedArray | undefined =>
   source?.kind === 'host' && source.data.length === sizeOf(shape) ? source.data : undefined;

@@ -8,25 +8,25 @@ import { type GraphProto, type ModelProto, readModel, type ValueProto } from './
 import { quoted, refuse } from './refuse.js';
 import { type ExternalFiles, externalClaims, isFloatType } from './tensor.js';
 
-/** Versions of ONNX's operators that are understood, from the oldest to the newest. */
+/** Supported opsets, from the oldest to the newest. */
 export const OPSETS = { oldest: 6, newest: 28 } as const;
-/** The last version of the file format that was looked at. */
+/** Newest supported version of the file format (IR version). */
 const NEWEST_IR = 14;
 
 export interface ImportOptions {
-  /** What messages call the model: its file's name. */
+  /** Name of the model for messages: its file name. */
   readonly name?: string;
-  /** Contents of the files that hold weights outside of the model's own, by the names that it calls them. */
+  /** Contents of external files of weights, by the names that the model uses. */
   readonly external?: ExternalFiles;
 }
 
 /**
- * An ONNX model as a module in evaluation mode. Nothing in the file is trusted, and nothing in it can run code.
- * All floating-point types become float32. Parameters have the file's names; batch normalisation keeps the
- * file's statistics in training too.
+ * Imports an ONNX model as a module in evaluation mode. The file is validated and cannot run code. All floating-point
+ * types become float32. Parameters have the names of the file; batch normalisation uses the statistics of the file even
+ * in training.
  *
  * @param bytes the whole file
- * @throws CheckpointError for a file that is broken, or that needs what is not here; UsageError for what is no bytes
+ * @throws CheckpointError for a file that is damaged or needs unsupported features; UsageError for wrong arguments
  * @example
  * const model = importOnnx(await readFile('model.onnx'), { name: 'model.onnx' });
  */
@@ -45,8 +45,8 @@ export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Onnx
 }
 
 /**
- * The same for a model whose weights may be in further files, which `read` brings by the names that it is given.
- * Those names are not to be trusted either.
+ * Like {@link importOnnx}, for a model with external weights. `read` returns the contents of an external file; it must
+ * validate the name, which comes from the model and is not trusted.
  */
 export async function importOnnxWith(
   bytes: Uint8Array,
@@ -93,7 +93,7 @@ function build(proto: ModelProto, name: string, external: ExternalFiles): OnnxMo
         .slice(0, 10)
         .map((v) => quoted(v.name))
         .join(', ') || 'none',
-      'keep the one that you need (onnx.utils.extract_model)',
+      'extract the one that you need (onnx.utils.extract_model)',
     );
   const compiled = compile(graph, { opset, external, input });
   const outputShape = graph.outputs[0]!.shape;
@@ -132,7 +132,7 @@ function checkVersions({ irVersion, opsets }: ModelProto): number {
   return opset;
 }
 
-/** Files of the format's first versions list initialisers among the inputs. */
+/** The only input that is not an initialiser; early versions of the format list initialisers as inputs. */
 function onlyInput({ inputs, initializers }: GraphProto): ValueProto {
   const constants = new Set(initializers.map(({ name }) => name));
   const real = inputs.filter(({ name }) => !constants.has(name));
@@ -145,7 +145,7 @@ function onlyInput({ inputs, initializers }: GraphProto): ValueProto {
         .slice(0, 10)
         .map((v) => quoted(v.name))
         .join(', ') || 'none',
-      'make constants of the others, or keep the part that takes images (onnx.utils.extract_model)',
+      'turn the others into constants, or extract the part that takes images (onnx.utils.extract_model)',
     );
   if (input.type === undefined || !isFloatType(input.type) || !input.shape)
     refuse(
@@ -156,14 +156,14 @@ function onlyInput({ inputs, initializers }: GraphProto): ValueProto {
   if (input.type === BFLOAT16)
     refuse(
       `its input ${quoted(input.name)}`,
-      'float32, float64 or float16: only weights may be bfloat16 here',
+      'float32, float64 or float16 (bfloat16 is supported only for weights)',
       'bfloat16',
       'export the model in float32 (model.float() in PyTorch)',
     );
   return input;
 }
 
-/** Where all sizes but the batch are known, shapes go through once, so that what does not fit is told now. */
+/** If all sizes except the batch are known, infers the shapes once, so that mismatches are reported on import. */
 function tryOut(model: OnnxModel, declared: ValueProto['shape']): void {
   const [batch, ...rest] = model.description.inputShape;
   if (!rest.every((size) => typeof size === 'number')) return;

@@ -8,14 +8,14 @@ import { narrowed } from './narrow-types.js';
 import { Values } from './program.js';
 import { misfit } from './refuse.js';
 
-/** Sizes, and names (or '') of dimensions that any size may have. */
+/** A shape; a free dimension is given by its name, or ''. */
 export type OpenShape = readonly (number | string)[];
 
-/** What an ONNX file says beside its graph. */
+/** Metadata of an ONNX file. */
 export interface OnnxDescription {
-  /** What messages call the file. */
+  /** Name of the file, for messages. */
   readonly name: string;
-  /** The program that wrote it. */
+  /** Program that wrote the file. */
   readonly producer: string;
   readonly opset: number;
   readonly metadata: ReadonlyMap<string, string>;
@@ -25,8 +25,8 @@ export interface OnnxDescription {
 }
 
 /**
- * A network from an ONNX file: one input, one output. Parameters have the file's names, and each of its nodes
- * that computes tensors is a layer below it.
+ * A network from an ONNX file with one input and one output. Parameters have the names of the file. Each node that
+ * computes tensors is a submodule.
  */
 export class OnnxModel extends Module {
   readonly #compiled: Compiled;
@@ -37,7 +37,7 @@ export class OnnxModel extends Module {
   ) {
     super();
     this.#compiled = compiled;
-    // Layers learn their paths, for errors.
+    // Give the submodules their paths, for errors.
     this.namedModules();
   }
 
@@ -47,7 +47,7 @@ export class OnnxModel extends Module {
   }
 
   /**
-   * @param x of the shape that the file's input has; dimensions with a name are free
+   * @param x input of the shape declared in the file; named dimensions are free
    * @throws ShapeError
    */
   forward(x: Tensor): Tensor {
@@ -57,7 +57,7 @@ export class OnnxModel extends Module {
       inputShape.every((size, i) => typeof size === 'string' || size === x.shape[i]);
     if (!fits || x.dtype !== 'float32')
       misfit(
-        `${name} cannot take this input`,
+        `${name} got a wrong input`,
         `float32 ${showOpen(inputShape)}`,
         `${x.dtype} ${showShape(x.shape)}`,
       );
@@ -70,13 +70,13 @@ export class OnnxModel extends Module {
     return node === y.node ? y : new Tensor(node);
   }
 
-  /** Kind of the operator whose result the model gives, such as Softmax. */
+  /** Type of the operator that computes the output, such as Softmax. */
   get lastOperator(): string | undefined {
     const [output] = this.#compiled.program.outputs;
     return [...this.#compiled.operators.values()].find((operator) => operator.output === output)?.typeName;
   }
 
-  /** Sends a shape through, which finds what does not fit. Computes nothing. */
+  /** Infers the output shape without computing values. @throws ShapeError for shapes that do not match */
   check(shape: Shape): Shape {
     return this.forward(new Tensor(hostLeaf(new Float32Array(0), shape, 'float32'))).shape;
   }
@@ -87,6 +87,6 @@ export class OnnxModel extends Module {
   }
 }
 
-/** `[batch, 3, 224, 224]`; a question mark for a dimension that has no name either. */
+/** Formats a shape: `[batch, 3, 224, 224]`, with ? for a free dimension without a name. */
 export const showOpen = (shape: OpenShape): string =>
   `[${shape.map((size) => (size === '' ? '?' : size)).join(', ')}]`;

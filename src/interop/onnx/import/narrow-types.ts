@@ -1,21 +1,21 @@
 import { hostLeaf, type Node } from '../../../graph/node.js';
 import * as ops from '../../../ops/index.js';
 
-/** `TensorProto.DataType` of the types of 16 bits. */
+/** `TensorProto.DataType` of the 16-bit floating-point types. */
 export const [FLOAT16, BFLOAT16] = [10, 16];
 
-/** Binary places of a type, with the first one, and from where on it has no number but infinity. */
+/** Bits of the significand, including the implicit one, and the magnitude from which values round to infinity. */
 const NARROW: Readonly<Record<number, { readonly places: number; readonly end: number }>> = {
   [FLOAT16]: { places: 11, end: 65520 },
   [BFLOAT16]: { places: 8, end: 2 ** 128 },
 };
-/** Where products with 2^16 still fit float32. */
+/** Magnitudes up to this one can be multiplied by 2^16 in float32 without overflow. */
 const LARGE = 2 ** 100;
 
 /**
- * Numbers as a type of 16 bits holds them; those of any other type stay as they are. T. J. Dekker, "A floating-point
- * technique for extending the available precision", Numerische Mathematik 18 (1971). float16's smallest numbers,
- * below 2^-14, keep their places.
+ * Rounds values to a 16-bit type, by the splitting of T. J. Dekker, "A floating-point technique for extending the
+ * available precision", Numerische Mathematik 18 (1971). Other types are returned unchanged. Below 2^-14 the result has
+ * 11 significant bits, more than float16's subnormal numbers.
  */
 export function narrowed(x: Node, type: number | undefined): Node {
   const narrow = type === undefined ? undefined : NARROW[type];

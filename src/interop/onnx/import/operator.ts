@@ -5,29 +5,29 @@ import { misfit, quoted, refuse } from './refuse.js';
 import { decodeTensor, type FileTensor } from './tensor.js';
 
 /**
- * What a value is: numbers that the device computes, whole numbers and truth values that are known while the graph
- * is built, or truth values and positions that the device computes (`mask`: int32, or float32 of 0 and 1).
+ * Kind of a value. `float`: computed on the device. `integer`: integers and booleans known when the graph is built.
+ * `mask`: booleans and indices computed on the device (int32, or float32 of 0 and 1).
  */
 export type ValueKind = 'float' | 'integer' | 'mask';
 
-/** What a value is, and its `TensorProto.DataType` in the file where that is known. */
+/** Kind of a value, and its `TensorProto.DataType` in the file if known. */
 export interface ValueType {
   readonly kind: ValueKind;
   readonly type: number | undefined;
 }
 
-/** Values of one pass through the graph; an optional input that is not there is undefined. */
+/** Inputs of an operator in a forward pass; a missing optional input is undefined. */
 export type Inputs = readonly (Node | undefined)[];
 
 /** Adds one operator to the graph. @param training whether the module trains @throws ShapeError */
 export type Kernel = (inputs: Inputs, training: boolean) => Node;
 
-/** Reads an operator's attributes, once, and gives its kernel. @throws CheckpointError */
+/** Reads the attributes of an operator and returns its kernel. @throws CheckpointError */
 export type Rule = (operator: Operator) => Kernel;
 
-const ANOTHER = 'export the model again, for inference, with this node in another form or without it';
+const ANOTHER = 'export the model again, for inference, without this node or with a different one';
 
-/** A node of the file, for the rule that reads it: each attribute must be asked for, or it is refused. */
+/** A node of the file, as seen by its rule. An attribute that the rule does not read is an error. */
 export class Operator {
   readonly type: string;
   readonly inputKinds: readonly (ValueKind | undefined)[];
@@ -35,12 +35,12 @@ export class Operator {
 
   constructor(
     private readonly proto: NodeProto,
-    /** What messages call it: its own name, or its output's. */
+    /** Name for messages: that of the node, or of its output. */
     readonly name: string,
-    /** Version of ONNX's operators that the file is written in. */
+    /** Opset version of the file. */
     readonly opset: number,
     readonly inputTypes: readonly (ValueType | undefined)[],
-    /** Which of its results is asked for. */
+    /** Index of the requested result. */
     readonly output = 0,
   ) {
     this.type = proto.type;
@@ -48,7 +48,7 @@ export class Operator {
     this.#unread = new Set(proto.attributes.keys());
   }
 
-  /** How many results it has. */
+  /** Number of results. */
   get outputs(): number {
     return this.proto.outputs.length;
   }
@@ -61,13 +61,13 @@ export class Operator {
     return misfit(`${this.type} ${quoted(this.name)}: ${problem}`, expected, got, next);
   }
 
-  /** Refuses what no rule has read: passing over it would change what the model computes. */
+  /** @throws CheckpointError for attributes that no rule has read, since they could change the results */
   close(): void {
     for (const name of this.#unread)
       this.refuse(`attribute ${quoted(name)} is unknown`, `what opset ${this.opset} has`, quoted(name));
   }
 
-  /** For attributes that change nothing in what is computed here. */
+  /** Marks attributes as read that do not affect the results. */
   ignore(...names: readonly string[]): void {
     for (const name of names) this.#unread.delete(name);
   }
@@ -97,7 +97,7 @@ export class Operator {
     return value;
   }
 
-  /** One of a few words. */
+  /** Reads one of the given words. */
   word(name: string, words: readonly string[]): string {
     const value = this.#read(name, 'string') ?? words[0]!;
     if (!words.includes(value)) this.refuse(`attribute ${quoted(name)}`, words.join(' or '), quoted(value));
@@ -112,7 +112,7 @@ export class Operator {
     return this.#read(name, 'floats');
   }
 
-  /** Whole numbers of at least `least`, as many as `count`. */
+  /** Reads `count` integers of at least `least`. */
   sizes(name: string, count: number, least: number): readonly number[] | undefined {
     const values = this.ints(name);
     if (values && !(values.length === count && values.every((v) => Number.isSafeInteger(v) && v >= least)))
@@ -120,7 +120,7 @@ export class Operator {
         `attribute ${quoted(name)}`,
         `${count} whole numbers of at least ${least}`,
         `[${values.slice(0, 10).join(', ')}]`,
-        'only one- and two-dimensional windows can be computed here',
+        'only one- and two-dimensional windows are supported',
       );
     return values;
   }
@@ -130,13 +130,13 @@ export class Operator {
     return proto && decodeTensor(proto, new Map());
   }
 
-  /** Fails unless a switch has its only value that can be computed here. @param otherwise what it is if it is not there */
+  /** @param otherwise default of the attribute @throws CheckpointError unless it has the only supported value */
   only(name: string, value: number, otherwise = value): void {
     const got = this.int(name, otherwise);
     if (got !== value) this.refuse(`attribute ${quoted(name)}`, String(value), String(got));
   }
 
-  /** Numbers of inputs from `least` to `most` that are there. */
+  /** Checks that there are `least` to `most` inputs, none of them missing. */
   arity(least: number, most = least): void {
     const count = this.inputKinds.length;
     const missing = this.inputKinds.slice(0, least).includes(undefined);
@@ -148,7 +148,7 @@ export class Operator {
       );
   }
 
-  /** A list of whole numbers that is an attribute before some opset, and an input from then on. */
+  /** A list of integers that is an attribute before opset `since` and an input from then on. */
   list(name: string, since: number, position: number): (inputs: Inputs) => readonly number[] | undefined {
     if (this.opset < since) {
       const fixed = this.ints(name);
@@ -160,14 +160,14 @@ export class Operator {
     };
   }
 
-  /** Whole numbers, or a constant, which a pass must know before it computes. */
+  /** Values that must be known when the graph is built: integers or constants. */
   known(value: Node, what: string): readonly number[] {
     const data = folded(value);
     if (data) return [...data];
     return this.misfit(what, 'values that do not depend on the images', 'values that are computed');
   }
 
-  /** Axes of a tensor, counted from its end if they are negative. */
+  /** Normalises axes; negative ones count from the end. */
   axes(axes: readonly number[], rank: number): number[] {
     const normal = axes.map((axis) => (axis < 0 ? axis + rank : axis));
     if (!normal.every((axis) => Number.isInteger(axis) && axis >= 0 && axis < rank))

@@ -5,7 +5,7 @@ import { folded } from './fold.js';
 import type { Kernel } from './operator.js';
 import { checkSize, misfit } from './refuse.js';
 
-/** Values by name; a branch sees those of the graph around it. */
+/** Values by name; a branch also sees those of the enclosing graph. */
 export class Values {
   readonly #own = new Map<string, Tensor>();
 
@@ -13,7 +13,7 @@ export class Values {
 
   get(name: string): Tensor {
     const found = this.#own.get(name) ?? this.outer?.get(name);
-    if (!found) throw new Error(`the value ${name} was used before it was there`);
+    if (!found) throw new Error(`the value ${name} was used before it was computed`);
     return found;
   }
 
@@ -22,12 +22,12 @@ export class Values {
   }
 }
 
-/** One part of a pass. */
+/** A step of a forward pass. */
 export interface Step {
   run(values: Values): void;
 }
 
-/** A graph in the order in which it computes. */
+/** A graph as steps in the order of computation. */
 export class Program {
   constructor(
     private readonly constants: ReadonlyMap<string, Tensor>,
@@ -42,14 +42,14 @@ export class Program {
   }
 }
 
-/** A node of the file that computes tensors, as a layer: listings, watchers and errors name it. */
+/** A node that computes tensors, as a module, so that summaries, observers and errors show it. */
 export class OnnxOperator extends Module implements Step {
   readonly #own: readonly Parameter[];
 
   /**
-   * @param type ONNX's name of it
-   * @param kernel takes undefined for optional inputs that are not there
-   * @param own parameters that it is the first to use; they belong to the whole model, under their own names
+   * @param type name of the ONNX operator
+   * @param kernel gets undefined for missing optional inputs
+   * @param own parameters that no earlier node uses; they belong to the whole model, under their own names
    */
   constructor(
     private readonly type: string,
@@ -62,7 +62,7 @@ export class OnnxOperator extends Module implements Step {
     this.#own = own;
   }
 
-  /** They are saved and moved as the model's, once. */
+  /** The parameters are registered in the whole model, which saves and moves them. */
   protected override members(): Iterable<readonly [string, Module | Parameter]> {
     return [];
   }
@@ -80,7 +80,7 @@ export class OnnxOperator extends Module implements Step {
     values.set(this.output, this.forward(...given));
   }
 
-  /** @param given the inputs that are there, in their order */
+  /** @param given the inputs that are not missing, in order */
   forward(...given: Tensor[]): Tensor {
     return this.scoped(() => {
       let next = 0;
@@ -96,7 +96,7 @@ export class OnnxOperator extends Module implements Step {
   }
 }
 
-/** A node whose result is whole numbers: nothing that a device computes. */
+/** A node whose result is integers known when the graph is built; the device computes nothing. */
 export const integerStep = (kernel: Kernel, inputs: readonly string[], output: string): Step => ({
   run: (values) =>
     values.set(
@@ -110,7 +110,7 @@ export const integerStep = (kernel: Kernel, inputs: readonly string[], output: s
     ),
 });
 
-/** One of two branches; which one must be known while the graph is built. */
+/** An If: the condition must be known when the graph is built. */
 export const ifStep = (
   condition: string,
   [yes, no]: readonly [Program, Program],

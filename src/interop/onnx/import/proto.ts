@@ -1,24 +1,24 @@
 import { refuse } from './refuse.js';
 import { append, type Field, fields } from './wire.js';
 
-/* The part of onnx.proto that an import reads; the numbers are its field numbers. The rest is passed over. */
+/* The part of onnx.proto that an import reads; the numbers are its field numbers. Other fields are skipped. */
 
 export interface TensorProto {
   readonly name: string;
   readonly dims: readonly number[];
   readonly type: number;
-  /** All elements, little-endian; undefined where one of the lists holds them. */
+  /** All elements, little-endian; undefined if one of the lists has them. */
   readonly raw: Uint8Array | undefined;
   readonly floats: readonly number[];
   readonly int32s: readonly number[];
   readonly int64s: readonly number[];
   readonly doubles: readonly number[];
   readonly uint64s: readonly number[];
-  /** Where the elements are if they are in another file: `location`, `offset`, `length`. */
+  /** For external data: the entries `location`, `offset` and `length`. */
   readonly external: ReadonlyMap<string, string> | undefined;
 }
 
-/** What an attribute holds, by the kind that it says it is; `other` is the number of a kind that no rule reads. */
+/** Value of an attribute by its declared kind; `other` is the number of an unsupported kind. */
 export interface AttributeKinds {
   readonly float: number;
   readonly int: number;
@@ -43,10 +43,10 @@ export interface NodeProto {
   readonly attributes: ReadonlyMap<string, AttributeValue>;
 }
 
-/** What goes into a graph or comes out. A dimension without a size has its name, or ''. */
+/** An input or output of a graph. A free dimension has its name, or ''. */
 export interface ValueProto {
   readonly name: string;
-  /** Element type; undefined for a value that is no tensor, or says nothing. */
+  /** Element type; undefined if the value is not a tensor or has no type. */
   readonly type: number | undefined;
   readonly shape: readonly (number | string)[] | undefined;
 }
@@ -62,19 +62,19 @@ export interface GraphProto {
 export interface ModelProto {
   readonly irVersion: number;
   readonly producer: string;
-  /** Version of each domain's operators; '' is ONNX's own. */
+  /** Opset version of each domain; '' is ONNX's own. */
   readonly opsets: ReadonlyMap<string, number>;
   readonly metadata: ReadonlyMap<string, string>;
   readonly graph: GraphProto;
 }
 
-/** Graphs inside of graphs: the branches of an If. */
+/** Maximum nesting of graphs, which are the branches of an If. */
 const MAX_DEPTH = 4;
 
 const list = <T>(field: Field, to: T[], read: (bytes: Uint8Array) => T): void =>
   append(to, read(field.bytes()), field.what);
 
-/** @throws CheckpointError for bytes that are no ONNX model */
+/** @throws CheckpointError for bytes that are not an ONNX model */
 export function readModel(bytes: Uint8Array): ModelProto {
   let graph: GraphProto | undefined;
   let [irVersion, producer] = [0, ''];
@@ -181,7 +181,7 @@ function readAttribute(bytes: Uint8Array, depth: number): [string, AttributeValu
   return [name, { kind: 'other', value: type }];
 }
 
-/** Strings of attributes are bytes by the format; ours are all words of ASCII. */
+/** String attributes are bytes in the format; the supported ones are ASCII. */
 const textOrNothing = (field: Field): string => {
   const bytes = field.bytes();
   return bytes.length <= 1000 ? String.fromCharCode(...bytes) : '';
@@ -236,7 +236,7 @@ function readValue(bytes: Uint8Array): ValueProto {
   for (const field of fields(bytes, 'a value')) {
     if (field.number === 1) name = field.name();
     if (field.number !== 2) continue;
-    // Only tensors (field 1) are looked into: sequences, maps and optionals have no place in a graph of ours.
+    // Only tensors (field 1) are read; sequences, maps and optionals are not supported.
     for (const kind of fields(field.bytes(), 'a type'))
       if (kind.number === 1)
         for (const part of fields(kind.bytes(), 'a tensor type'))

@@ -1,6 +1,6 @@
 import { CheckpointError, ShapeError } from '../../../errors/errors.js';
 
-/** Ends the reading of a file. {@link importOnnx} puts the file's name in front. @throws CheckpointError */
+/** Rejects a file. {@link importOnnx} adds the file name. @throws CheckpointError */
 export function refuse(what: string, expected?: string, got?: string, next?: string): never {
   throw new CheckpointError({
     what,
@@ -10,24 +10,24 @@ export function refuse(what: string, expected?: string, got?: string, next?: str
   });
 }
 
-/** Ends a pass through a graph that a shape or a value does not fit. @throws ShapeError */
+/** Rejects a shape or value in a forward pass. @throws ShapeError */
 export function misfit(what: string, expected: string, got: string, next?: string): never {
   throw new ShapeError({ what, expected, got, ...(next === undefined ? {} : { next }) });
 }
 
-/** Most elements of one value: 8 GB of float32. Paddings and expansions could otherwise ask for anything. */
+/** Maximum number of elements of a value: 8 GB of float32. Padding and expansion could otherwise exhaust memory. */
 const MAX_ELEMENTS = 2 ** 31;
 
-/** @throws ShapeError for a value that is too large to be meant */
+/** @throws ShapeError for more than {@link MAX_ELEMENTS} elements */
 export function checkSize(shape: readonly number[]): void {
   if (!(shape.reduce((a, b) => a * b, 1) <= MAX_ELEMENTS))
     misfit('a value is too large', `at most ${MAX_ELEMENTS} elements`, shape.join(' × '));
 }
 
-/** Longest text of a file that a message repeats. */
+/** Maximum length of a text from a file in a message. */
 const SHOWN = 80;
 
-/** A text from a file, for a message: cut, quoted, and without anything that a terminal would obey. */
+/** Quotes a text from a file for a message: shortened, with control characters escaped. */
 export function quoted(text: string): string {
   const cut = text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
   return JSON.stringify(cut).replaceAll(/\p{Cc}/gu, '?');

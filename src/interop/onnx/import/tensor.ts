@@ -2,28 +2,28 @@ import { sizeOf } from '../../../graph/types.js';
 import type { GraphProto, TensorProto } from './proto.js';
 import { quoted, refuse } from './refuse.js';
 
-/** A tensor of a file. Floating-point types come as float32; integers and truth values as int32. */
+/** A tensor of a file. Floating-point types become float32; integers and booleans become int32. */
 export interface FileTensor {
   readonly shape: readonly number[];
-  /** `TensorProto.DataType` of the file. */
+  /** `TensorProto.DataType` in the file. */
   readonly type: number;
   readonly data: Float32Array | Int32Array;
 }
 
-/** Bytes of other files, by the names that a model calls them. */
+/** Contents of external files, by the names that the model uses. */
 export type ExternalFiles = ReadonlyMap<string, Uint8Array>;
 
 type List = 'floats' | 'int32s' | 'int64s' | 'doubles' | 'uint64s';
 
 interface Type {
   readonly name: string;
-  /** Bytes of an element. */
+  /** Size of an element in bytes. */
   readonly width: number;
-  /** Where the elements are if they are not raw bytes. */
+  /** The field that has the elements if they are not raw bytes. */
   readonly list: List;
   readonly float: boolean;
   readonly read: (bytes: DataView, at: number) => number;
-  /** What an element of the list stands for, if it is not the number itself. */
+  /** Decodes an element of the list; default: the number itself. */
   readonly listed?: (value: number) => number;
 }
 
@@ -81,10 +81,10 @@ const TYPES: Readonly<Record<number, Type>> = {
   },
 };
 
-/** Types whose large numbers do not mean "to the end". */
+/** Types whose values must not be clamped to int32. */
 const UNSIGNED = new Set([12, 13]);
 
-/** Whether a `TensorProto.DataType` is a floating-point type that can be read; undefined for others. */
+/** Whether a supported `TensorProto.DataType` is floating point; undefined if unsupported. */
 export const isFloatType = (type: number): boolean | undefined => TYPES[type]?.float;
 
 const TYPE_NAMES = Object.values(TYPES)
@@ -92,8 +92,8 @@ const TYPE_NAMES = Object.values(TYPES)
   .join(', ');
 
 /**
- * The elements of a tensor. The file must hold exactly as many as the shape says: nothing is allocated before
- * that is checked. Signed integers outside of int32 become its ends, which is what "to the end" means in ONNX.
+ * Decodes the elements of a tensor. The number of elements is checked against the shape before memory is allocated.
+ * Signed integers are clamped to int32: in ONNX, huge values stand for "to the end" of an axis.
  *
  * @throws CheckpointError
  */
@@ -162,8 +162,8 @@ function externalBytes(proto: TensorProto, files: ExternalFiles): Uint8Array {
 }
 
 /**
- * How many bytes of which other files a graph's tensors claim. Together they may not claim more than a file has,
- * so that a small one cannot fill the memory.
+ * Bytes that a graph's tensors claim from each external file. Together they may not exceed the file, so that a small
+ * file cannot exhaust memory.
  */
 export function externalClaims({ initializers }: GraphProto): Map<string, number> {
   const claims = new Map<string, number>();

@@ -6,18 +6,18 @@ import { MOST_KNOWN } from './fold.js';
 import type { Operator } from './operator.js';
 import { checkSize, misfit } from './refuse.js';
 
-/** Cells before and behind each of an image's sides. */
+/** Padding before and after a spatial dimension. */
 export type Side = readonly [number, number];
 export type Pads = readonly Side[];
 
-/** What a convolution and a pooling have in common, for each of an image's sides. */
+/** Window parameters of convolutions and poolings, one value per spatial dimension. */
 export interface Geometry {
   readonly kernel: readonly number[];
   readonly stride: readonly number[];
   readonly dilation: readonly number[];
 }
 
-/** Reads `pads` and `auto_pad`; the result gives the padding of an image of some size. */
+/** Reads `pads` and `auto_pad`. @returns a function from the image size to the padding */
 export function padding(operator: Operator): (size: readonly number[], geometry: Geometry) => Pads {
   const auto = operator.word('auto_pad', ['NOTSET', 'VALID', 'SAME_UPPER', 'SAME_LOWER']);
   const explicit = operator.ints('pads');
@@ -29,7 +29,7 @@ export function padding(operator: Operator): (size: readonly number[], geometry:
     return size.map((cells, i) => {
       if (auto === 'VALID') return [0, 0];
       if (auto === 'NOTSET') return [explicit?.[i] ?? 0, explicit?.[i + size.length] ?? 0];
-      // As many windows as there are whole strides in the image, the odd cell at the end or at the beginning.
+      // SAME: ceil(size / stride) windows; an odd cell of padding goes to the end (SAME_UPPER) or the beginning.
       const windows = Math.ceil(cells / stride[i]!);
       const span = (kernel[i]! - 1) * dilation[i]! + 1;
       const total = Math.max(0, (windows - 1) * stride[i]! + span - cells);
@@ -39,7 +39,7 @@ export function padding(operator: Operator): (size: readonly number[], geometry:
   };
 }
 
-/** Reads `strides` and `dilations`, for images of some number of sides. */
+/** Reads `strides` and `dilations`. @returns a function from the number of spatial dimensions to both */
 export function windowOf(operator: Operator): (sides: number) => Omit<Geometry, 'kernel'> {
   const read = (name: string) => {
     const given = operator.ints(name);
@@ -55,14 +55,15 @@ export function windowOf(operator: Operator): (sides: number) => Omit<Geometry, 
   return (sides) => ({ stride: stride(sides), dilation: dilation(sides) });
 }
 
-/** A pair of something for images of two sides; sequences are images of one row. */
+/** Values for height and width; sequences are treated as images of one row. */
 export const asPair = <T>(values: readonly T[], row: T): readonly [T, T] =>
   values.length === 1 ? [row, values[0]!] : [values[0]!, values[1]!];
 
 /**
- * Images [N, C, H, W], with sequences [N, C, L] as images of one row, and how to get back from a result.
+ * Returns images [N, C, H, W] unchanged and sequences [N, C, L] as images of one row, with a function that converts a
+ * result back.
  *
- * @throws ShapeError for another number of dimensions
+ * @throws ShapeError for other numbers of dimensions
  */
 export function asImages(operator: Operator, x: Node): { images: Node; back: (y: Node) => Node } {
   const { shape } = x;
@@ -77,8 +78,8 @@ export function asImages(operator: Operator, x: Node): { images: Node; back: (y:
 }
 
 /**
- * Adds zeros around images [N, C, H, W], or takes edges away where a number is negative. The images are cut as
- * the channels of one, since a cut has one place for each image.
+ * Pads images [N, C, H, W] with zeros; negative padding crops. The crop treats N × C planes as the channels of one
+ * image, because the crop operation takes a position per image.
  */
 export function padded(x: Node, [[top, bottom], [left, right]]: readonly [Side, Side]): Node {
   const [n, c, h, w] = x.shape as [number, number, number, number];
@@ -88,7 +89,7 @@ export function padded(x: Node, [[top, bottom], [left, right]]: readonly [Side, 
   return ops.reshape(ops.crop(ops.reshape(x, [1, n * c, h, w]), place, size), [n, c, ...size]);
 }
 
-/** `length` positions of an axis in another order: the i-th of them is what was at `from(i)`. */
+/** Gathers `length` positions of an axis: position i of the result is position `from(i)` of x. */
 export function picks(x: Node, axis: number, length: number, from: (i: number) => number): Node {
   if (length > MOST_KNOWN)
     misfit('positions of an axis that are taken one by one', `at most ${MOST_KNOWN}`, String(length));

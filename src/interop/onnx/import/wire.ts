@@ -10,10 +10,10 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** The largest field number that Protocol Buffers allow. */
 const MAX_FIELD = 2 ** 29 - 1;
-/** Values of a repeated field, fields of a message: more than any network has, and a few megabytes. */
+/** Maximum number of values of a repeated field, and of fields of a message; far more than any network has. */
 const MAX_ITEMS = 1_000_000;
 
-/** Reads one message's bytes from front to back, and never beyond their end. */
+/** Reads the bytes of a message sequentially, with bounds checks. */
 class Cursor {
   #at = 0;
 
@@ -27,8 +27,8 @@ class Cursor {
   }
 
   /**
-   * A 64-bit integer, signed. One beyond 2^53 loses its last digits: such numbers stand for "to the end" in
-   * ONNX, and as a size nothing accepts them.
+   * Reads a signed 64-bit varint. Beyond 2^53 it is inexact: ONNX uses such values for "to the end" of an axis, and as a
+   * size they are rejected anyway.
    */
   varint(): number {
     let value = 0;
@@ -44,7 +44,7 @@ class Cursor {
     return refuse(`a number in ${this.what} is too long`, 'at most 64 bits', 'more', WHOLE);
   }
 
-  /** A negative number, whose two's complement wants all of its bits. */
+  /** A negative number, which needs all 64 bits of its two's complement. */
   #exact(length: number): number {
     let bits = 0n;
     for (let i = length - 1; i >= 0; i--)
@@ -63,7 +63,7 @@ class Cursor {
 
 const view = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-/** One field of a message, as the wire has it; reading it as something else is refused. */
+/** A field of a message; reading it as another wire type is an error. */
 export class Field {
   constructor(
     readonly number: number,
@@ -92,7 +92,7 @@ export class Field {
     }
   }
 
-  /** A text that names something: short, and without control characters. */
+  /** Reads a name: short, without control characters. */
   name(): string {
     const text = this.text();
     if (text.length > 1000 || /\p{Cc}/u.test(text))
@@ -110,18 +110,18 @@ export class Field {
     return view(this.#bytes(FIXED32)).getFloat32(0, true);
   }
 
-  /** Appends one integer, or a packed list of them. */
+  /** Appends an integer or a packed list of integers. */
   ints(to: number[]): void {
     if (this.wire === VARINT) to.push(this.int());
     else for (const cursor = new Cursor(this.bytes(), this.what); !cursor.done; ) to.push(cursor.varint());
   }
 
-  /** Appends one single-precision number, or a packed list of them. */
+  /** Appends a float32 or a packed list of them. */
   floats(to: number[]): void {
     this.#reals(to, FIXED32, 4, (bytes, at) => bytes.getFloat32(at, true));
   }
 
-  /** Appends one double-precision number, or a packed list of them. */
+  /** Appends a float64 or a packed list of them. */
   doubles(to: number[]): void {
     this.#reals(to, FIXED64, 8, (bytes, at) => bytes.getFloat64(at, true));
   }
@@ -140,10 +140,10 @@ export class Field {
 }
 
 /**
- * The fields of a message in Google's Protocol Buffers encoding, one after another.
+ * Iterates over the fields of a message in the Protocol Buffers encoding.
  *
- * @param what the message, as errors call it
- * @throws CheckpointError for bytes that are no message: nothing outside of them is read
+ * @param what name of the message, for errors
+ * @throws CheckpointError for bytes that are not a valid message
  */
 export function* fields(bytes: Uint8Array, what: string): Generator<Field, void, void> {
   const cursor = new Cursor(bytes, what);
@@ -157,12 +157,12 @@ export function* fields(bytes: Uint8Array, what: string): Generator<Field, void,
     else if (wire === DELIMITED) yield new Field(number, wire, cursor.take(cursor.varint()), what);
     else if (wire === FIXED32) yield new Field(number, wire, cursor.take(4), what);
     else if (wire === FIXED64) yield new Field(number, wire, cursor.take(8), what);
-    // Groups, 3 and 4, which nobody has written for many years.
+    // Wire types 3 and 4, groups, are deprecated and not supported.
     else refuse(`field ${number} of ${what}`, 'wire type 0, 1, 2 or 5', String(wire), WHOLE);
   }
 }
 
-/** Adds to a list that a file makes as long as it likes, up to a limit. */
+/** Appends to a list whose length is controlled by the file. @throws CheckpointError above a limit */
 export function append<T>(list: T[], item: T, what: string): void {
   if (list.length >= MAX_ITEMS) refuse(`${what} has too many parts`, `at most ${MAX_ITEMS}`, 'more');
   list.push(item);

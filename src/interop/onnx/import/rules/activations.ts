@@ -5,7 +5,7 @@ import type { Operator, Rule } from '../operator.js';
 const number = (value: number): Node => hostLeaf(Float32Array.of(value), [], 'float32');
 const affine = (x: Node, scale: number, shift: number): Node => ops.affine(x, { scale, shift });
 
-/** An activation with numbers from attributes, given with what they are without them. */
+/** Rule of an activation with numeric attributes, given with their defaults. */
 const activation =
   <K extends string>(
     defaults: Readonly<Record<K, number>>,
@@ -19,7 +19,7 @@ const activation =
     return ([x]) => apply(x!, numbers);
   };
 
-/** scale · (e^min(x, 0) − 1): what is below 0 of the exponential activations. */
+/** scale · (e^min(x, 0) − 1): the negative part of the exponential activations. */
 const below = (x: Node, scale: number): Node => affine(ops.exp(ops.neg(ops.relu(ops.neg(x)))), scale, -scale);
 
 const hardSigmoid = (x: Node, alpha: number, beta: number): Node =>
@@ -36,7 +36,7 @@ const gelu: Rule = (operator) => {
   };
 };
 
-/** Slopes for each channel; in opset 6 a list of them is for the second dimension. */
+/** Slopes per channel; in opset 6 a list of slopes belongs to the second dimension. */
 const prelu: Rule = (operator: Operator) => {
   operator.arity(2);
   return ([x, slope]) => {

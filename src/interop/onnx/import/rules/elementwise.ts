@@ -14,7 +14,7 @@ const unary =
     return ([x]) => apply(x!);
   };
 
-/** A constant of one element that broadcasts to the other operand without changing its shape. */
+/** The value of a one-element constant that broadcasts to the shape of the other operand; undefined otherwise. */
 function scalar(x: Node, other: Node): number | undefined {
   const constant = x.source?.kind === 'host' && sizeOf(x.shape) === 1 && x.shape.length <= other.shape.length;
   return constant && x.source?.kind === 'host' ? x.source.data[0] : undefined;
@@ -23,7 +23,7 @@ function scalar(x: Node, other: Node): number | undefined {
 const constant = (value: number): Node => hostLeaf(Float32Array.of(value), [], 'float32');
 const affine = (x: Node, scale: number, shift: number): Node => ops.affine(x, { scale, shift });
 
-/** @param left with the first operand constant @param right with the second one constant */
+/** @param left used if the first operand is a constant @param right used if the second one is */
 const binary =
   (
     apply: (a: Node, b: Node) => Node,
@@ -48,7 +48,7 @@ const softmax =
     operator.arity(1);
     const axis = operator.int('axis', operator.opset < 13 ? 1 : -1);
     if (operator.opset >= 13) return ([x]) => apply(x!, operator.axes([axis], x!.shape.length)[0]!);
-    // Before opset 13 it took all dimensions from the axis on as one.
+    // Before opset 13, softmax flattens all dimensions from the axis on.
     return ([x]) => {
       const { shape } = x!;
       const from = operator.axes([axis], shape.length)[0]!;
@@ -66,7 +66,7 @@ const pow: Rule = (operator) => {
   };
 };
 
-/** A bound that is not there, or the largest number, is none. */
+/** A bound of Clip; undefined if it is missing or the largest float, which has no effect. */
 const clip: Rule = (operator) => {
   operator.arity(1, operator.opset < 11 ? 1 : 3);
   const most = 3.4028234663852886e38;
@@ -103,7 +103,7 @@ const mean: Rule = (operator) => {
   return (inputs, training) => ops.scaleBy(kernel(inputs, training), 1 / inputs.length);
 };
 
-/** To the nearest whole number, halves to the even one. */
+/** Rounds to the nearest integer, ties to even. */
 const round = (x: Node): Node => {
   const down = ops.floor(x);
   const rest = ops.sub(x, down);
@@ -112,7 +112,7 @@ const round = (x: Node): Node => {
   return ops.add(down, up);
 };
 
-/** All floating-point types are float32 here, rounded as those of 16 bits are. */
+/** Floating-point types are computed as float32; casts to 16-bit types round the values. */
 const cast: Rule = (operator) => {
   operator.arity(1, operator.type === 'CastLike' ? 2 : 1);
   const to = operator.int('to', operator.inputTypes[1]?.type ?? 1);

@@ -27,24 +27,24 @@ const floats: Readonly<Record<string, Rule>> = {
   ...reductions,
 };
 
-/** Of `TensorProto.DataType`. */
+/** Values of `TensorProto.DataType`. */
 const [FLOAT, INT64, BOOL] = [1, 7, 9];
 
-/** Read by the importer itself. */
+/** Operators handled by the importer itself. */
 const OWN = ['Constant', 'If'];
 
-/** Operators that an import knows, in the order of the alphabet. */
+/** Supported operators, in alphabetical order. */
 export const supported: readonly string[] = [
   ...new Set([...Object.keys(floats), ...Object.keys(integers), ...Object.keys(masks), ...OWN]),
 ].sort();
 
-/** The rule for an operator whose result is of some kind, if there is one. */
+/** The rule for an operator with a result of the given kind, if supported. */
 export function ruleFor(type: string, kind: ValueKind): Rule | undefined {
   const rules = { float: floats, integer: integers, mask: masks }[kind];
   return Object.hasOwn(rules, type) ? rules[type] : undefined;
 }
 
-/** Inputs that are learned, by operator: they become parameters, and other constants buffers. */
+/** Trainable inputs by operator: they become parameters; other constants become buffers. */
 const LEARNED: Readonly<Record<string, readonly number[]>> = {
   Conv: [1, 2],
   Gemm: [1, 2],
@@ -56,10 +56,10 @@ const LEARNED: Readonly<Record<string, readonly number[]>> = {
   InstanceNormalization: [1, 2],
   GroupNormalization: [1, 2],
 };
-/** Running statistics, which are kept even where there is one channel. */
+/** Running statistics, which become buffers even if they have one element. */
 const KEPT: Readonly<Record<string, readonly number[]>> = { BatchNormalization: [3, 4] };
 
-/** Numbers that a pass must know, however many they are. */
+/** Inputs that must be known when the graph is built. */
 const KNOWN: Readonly<Record<string, readonly number[]>> = {
   Resize: [1, 2],
   Upsample: [1],
@@ -69,17 +69,17 @@ const KNOWN: Readonly<Record<string, readonly number[]>> = {
   Dropout: [1],
 };
 
-/** What a constant is for; `known` stays a number of the graph. */
+/** Role of a constant: parameter (`learned`), buffer (`kept`), or constant of the graph (`known`). */
 export type Role = 'learned' | 'kept' | 'known' | undefined;
 
-/** What an input is for. */
+/** Role of an operator's input. */
 export function roleOf(type: string, position: number): Role {
   if (Object.hasOwn(LEARNED, type) && LEARNED[type]!.includes(position)) return 'learned';
   if (Object.hasOwn(KEPT, type) && KEPT[type]!.includes(position)) return 'kept';
   return Object.hasOwn(KNOWN, type) && KNOWN[type]!.includes(position) ? 'known' : undefined;
 }
 
-/** What each result of an operator is, by what it reads. */
+/** Type of an operator's result, inferred from its inputs. */
 export function resultType(proto: NodeProto, operator: Operator): ValueType {
   const inputs = operator.inputTypes.filter((each) => each !== undefined);
   const own = operator.inputTypes[DATA[proto.type] ?? 0] ?? { kind: 'float', type: FLOAT };
@@ -102,13 +102,13 @@ export function resultType(proto: NodeProto, operator: Operator): ValueType {
   }
   if (own.kind === 'integer' && !known) {
     const rest = inputs.filter(({ kind }) => kind !== 'integer');
-    // Whole numbers among floating-point ones, or chosen by what is computed: no rule takes them.
+    // Integers mixed with floats, or selected by a computed mask: no rule supports them.
     if (rest.some(({ kind }) => kind === 'mask')) return { kind: 'mask', type: own.type };
   }
   return own;
 }
 
-/** The input that the result is of, where that is not the first one. */
+/** Index of the input that determines the type of the result, if not the first. */
 const DATA: Readonly<Record<string, number>> = { Where: 1, OneHot: 2 };
 const TRUTH = new Set([
   'Equal',
@@ -124,7 +124,7 @@ const TRUTH = new Set([
   'IsInf',
 ]);
 
-/** How many of an operator's results are computed here. */
+/** Number of supported results of an operator. */
 export function computedOutputs(type: string): number {
   return Object.hasOwn(OUTPUTS, type) ? OUTPUTS[type]! : 1;
 }

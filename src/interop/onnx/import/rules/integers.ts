@@ -9,8 +9,8 @@ import { scatters } from './scatters.js';
 import { shapes } from './shapes.js';
 
 /*
- * Whole numbers and truth values: how exporters compute shapes for a batch of any size, positions and masks. They
- * are known while the graph is built, so that these rules compute at once and leave nothing for the device.
+ * Integers and booleans, with which exporters compute shapes for a free batch size, indices and masks. They are known
+ * when the graph is built, so these rules compute them immediately; nothing runs on the device.
  */
 
 function made(operator: Operator, values: readonly number[], shape: readonly number[]): Node {
@@ -25,7 +25,7 @@ function checked<T>(operator: Operator, count: number, value: T): T {
 
 const values = (operator: Operator, x: Node): readonly number[] => operator.known(x, 'its input');
 
-/** The rule for numbers that a device would compute, computed at once: for what only moves elements. */
+/** Applies a rule for floats to integers, immediately: for operators that only move elements. */
 const atOnce =
   (rule: Rule): Rule =>
   (operator) => {
@@ -53,7 +53,7 @@ const size: Rule = (operator) => {
   return ([x]) => made(operator, [fitting(operator, sizeOf(x!.shape))], []);
 };
 
-/** Bits of a type of whole numbers that wraps around, by `TensorProto.DataType`; others must fit 32 bits here. */
+/** Bits of the integer types that wrap around, by `TensorProto.DataType`; other types must fit in 32 bits. */
 const WRAPS: Readonly<Record<number, (value: number) => number>> = {
   2: (v) => v & 255,
   3: (v) => (v << 24) >> 24,
@@ -62,7 +62,7 @@ const WRAPS: Readonly<Record<number, (value: number) => number>> = {
   6: (v) => v | 0,
 };
 
-/** A result as its type holds it. */
+/** Converts a result to its type: wraps around, or checks that it fits. */
 function fitting(operator: Operator, value: number, type = operator.inputTypes[0]?.type ?? 7): number {
   const unsigned = type === 12 || type === 13;
   if (Number.isSafeInteger(value)) {
@@ -73,7 +73,7 @@ function fitting(operator: Operator, value: number, type = operator.inputTypes[0
   return operator.misfit('its result', 'whole numbers of 32 bits', String(value));
 }
 
-/** Both operands element by element, as NumPy broadcasts them. */
+/** Applies a function elementwise to both operands, with NumPy broadcasting. */
 function together(
   operator: Operator,
   inputs: readonly Node[],
@@ -116,7 +116,7 @@ const truth = (apply: (a: number, b: number) => boolean): Rule =>
 const many = (apply: (...values: number[]) => number): Rule => elementwise(apply, [1, 1000]);
 const unary = (apply: (x: number) => number): Rule => elementwise(apply, [1, 1]);
 
-/** The remainder has the divisor's sign, or the dividend's with `fmod`. */
+/** The remainder has the sign of the divisor, or with `fmod` that of the dividend. */
 const mod: Rule = (operator) => {
   const fmod = operator.int('fmod', 0) !== 0;
   return arithmetic((a, b) => (b === 0 ? Number.NaN : fmod ? a % b : a - b * Math.floor(a / b)))(operator);
@@ -166,7 +166,7 @@ const constantOfShape: Rule = (operator) => {
   };
 };
 
-/** Where the elements are that are not 0: [rank, count]. */
+/** NonZero: indices of the elements that are not 0, shape [rank, count]. */
 const nonZero: Rule = (operator) => {
   operator.arity(1);
   return ([x]) => {
@@ -180,7 +180,7 @@ const nonZero: Rule = (operator) => {
   };
 };
 
-/** From one type of whole numbers to another. */
+/** Cast between integer types. */
 const cast: Rule = (operator) => {
   operator.arity(1, operator.type === 'CastLike' ? 2 : 1);
   const to = operator.int('to', operator.inputTypes[1]?.type ?? 7);
@@ -193,7 +193,7 @@ const cast: Rule = (operator) => {
     );
 };
 
-/** Reductions in float64, which holds sums of whole numbers exactly. */
+/** Reductions in float64, in which sums of integers are exact. */
 const reduced = (
   apply: (x: Node, axes: readonly number[], keepDims: boolean) => Node,
   since: number,

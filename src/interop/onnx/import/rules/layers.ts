@@ -33,7 +33,7 @@ const conv: Rule = (operator) => {
   };
 };
 
-/** alpha · A′ B′ + beta · C; a fully connected layer where B is [out, in] and C a bias. */
+/** Gemm: alpha · A′ B′ + beta · C; a fully connected layer if B is [out, in] and C a bias. */
 const gemm: Rule = (operator) => {
   operator.arity(2, 3);
   const [alpha, beta] = [operator.float('alpha', 1), operator.float('beta', 1)];
@@ -57,7 +57,7 @@ const gemm: Rule = (operator) => {
   };
 };
 
-/** Matrix products; what comes before the last two dimensions is broadcast, and lists are rows or columns. */
+/** MatMul: leading dimensions are broadcast; 1-D operands are rows or columns. */
 const matMul: Rule = (operator) => {
   operator.arity(2);
   return ([a, b]) => {
@@ -104,7 +104,7 @@ function product(operator: Operator, a: Node, b: Node): Node {
   return ops.reshape(ops.matmul(flat(a), flat(b)), [...batch, left.at(-2)!, right.at(-1)!]);
 }
 
-/** With the statistics of the file, in training too: an inference graph has no others. */
+/** Batch normalisation by the statistics of the file, also in training. */
 const batchNormalization: Rule = (operator) => {
   operator.arity(5);
   operator.ignore('momentum');
@@ -114,14 +114,14 @@ const batchNormalization: Rule = (operator) => {
   if (operator.opset >= 14) operator.only('training_mode', 0);
   return ([x, scale, shift, mean, variance]) => {
     const [n, c, ...sides] = x!.shape as [number, number, ...number[]];
-    // Any number of sides is a plane to it.
+    // The spatial dimensions are flattened into one plane.
     const plain = sides.length === 0 || sides.length === 2;
     const images = plain ? x! : ops.reshape(x!, [n, c, 1, sizeOf(sides)]);
     return ops.reshape(ops.batchNorm(images, scale!, shift!, mean!, variance!, eps), x!.shape);
   };
 };
 
-/** ONNX divides alpha by the size, as PyTorch does. */
+/** LRN; alpha is divided by the size, as in PyTorch. */
 const lrn: Rule = (operator) => {
   operator.arity(1);
   const size = operator.int('size', 0);
@@ -130,7 +130,7 @@ const lrn: Rule = (operator) => {
   const beta = operator.float('beta', 0.75);
   const k = operator.float('bias', 1);
   if (size % 2 === 1) return ([x]) => ops.localResponseNorm(x!, { size, alpha, beta, k });
-  // ONNX's window of an even size reaches one channel further up, ours one further down: a mean over channels then.
+  // For an even size, ONNX's window has one more channel above, ours one more below; use a mean over channels then.
   return ([x]) => {
     if (x!.shape.length !== 4) operator.misfit('its input', 'images [N, C, H, W]', showShape(x!.shape));
     const [n, c, h, w] = x!.shape as [number, number, number, number];
@@ -142,8 +142,8 @@ const lrn: Rule = (operator) => {
 };
 
 /**
- * Drops where the module trains, as PyTorch's layer would. A file that says training_mode (PyTorch's
- * `training=TrainingMode.TRAINING`) means the same: in evaluation nothing is dropped here.
+ * Dropout while the module is in training mode, as in PyTorch. The input training_mode (exported by PyTorch with
+ * `training=TrainingMode.TRAINING`) does not change that: in evaluation nothing is dropped.
  */
 const dropout: Rule = (operator) => {
   operator.arity(1, operator.opset < 12 ? 1 : 3);
@@ -155,7 +155,7 @@ const dropout: Rule = (operator) => {
     const trains = mode && operator.known(mode, 'training_mode')[0] !== 0;
     const p = fixed ?? (ratio ? operator.known(ratio, 'ratio')[0]! : 0.5);
     if (!(p >= 0 && p < 1)) operator.misfit('its ratio', 'from 0 to below 1', String(p));
-    // It asks for one mask, always the same, of another program's random numbers.
+    // A seed means one fixed mask from another program's random generator, which cannot be reproduced.
     if (trains && seeded && p > 0) operator.misfit('training_mode', 'no seed', 'a mask that a seed makes');
     return training && p > 0 ? ops.dropout(x!, hostLeaf(nextKey(), [4], 'int32'), p) : x!;
   };

@@ -4,7 +4,7 @@ import * as ops from '../../../../ops/index.js';
 import { MOST_KNOWN } from '../fold.js';
 import type { Operator, Rule } from '../operator.js';
 
-/** −x of each label's class, x [N, C, …] and labels [N, …] that are known. */
+/** Negative log-likelihood: −x at the class of each label, for x [N, C, …] and constant labels [N, …]. */
 function likelihood(operator: Operator): (x: Node, labels: Node, weight: Node | undefined) => Node {
   const reduction = operator.word('reduction', ['mean', 'none', 'sum']);
   const ignored = operator.has('ignore_index') ? operator.int('ignore_index', 0) : undefined;
@@ -36,7 +36,7 @@ export const losses: Readonly<Record<string, Rule>> = {
     const loss = likelihood(operator);
     return ([x, labels, weight]) => loss(x!, labels!, weight);
   },
-  /** And the logarithms of the probabilities. */
+  /** The second result: log probabilities. */
   SoftmaxCrossEntropyLoss: (operator) => {
     operator.arity(2, 3);
     const loss = likelihood(operator);

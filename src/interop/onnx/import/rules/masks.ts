@@ -6,13 +6,13 @@ import { scatters } from './scatters.js';
 import { shapes } from './shapes.js';
 
 /*
- * Truth values and positions that the device computes. Truth values are floats of 0 and 1 on their way, positions
- * are int32. Only what keeps them exact is here: no arithmetic.
+ * Booleans and indices computed on the device. Booleans are floats 0 and 1, indices are int32. Only exact operations
+ * are supported, no arithmetic.
  */
 
-/** Numbers of any kind as floats, to be compared or counted. */
+/** Converts values of any kind to floats, to compare or count them. */
 export const asFloat = (x: Node): Node => (x.dtype === 'int32' ? ops.cast(x, 'float32') : x);
-/** 1 where a number is not 0. */
+/** 1 where a value is not 0, else 0. */
 const asTruth = (x: Node): Node => not(ops.equal(asFloat(x), number(0)));
 const number = (value: number): Node => hostLeaf(Float32Array.of(value), [], 'float32');
 /** The largest float32. */
@@ -67,7 +67,7 @@ const isInfinite: Rule = (operator) => {
   };
 };
 
-/** Fractions are cut off. To types of 32 bits and more only: the others would wrap around. */
+/** Cast that truncates fractions; only to types of at least 32 bits, since narrower ones would wrap around. */
 const cast: Rule = (operator) => {
   operator.arity(1, operator.type === 'CastLike' ? 2 : 1);
   const to = operator.int('to', operator.inputTypes[1]?.type ?? 7);

@@ -6,9 +6,9 @@ import type { Operator, Rule } from '../operator.js';
 import { checkSize } from '../refuse.js';
 import { picks } from '../windows.js';
 
-/* Elements along whole axes in other places: for numbers of any kind. */
+/* Operators that move elements along whole axes, for values of any kind. */
 
-/** Indices of an axis, from its end where they are negative. @throws ShapeError for one outside */
+/** Normalises indices of an axis; negative ones count from the end. @throws ShapeError if out of range */
 export function indicesOf(operator: Operator, given: readonly number[], size: number): number[] {
   const indices = given.map((i) => (i < 0 ? i + size : i));
   const bad = indices.find((i) => !(i >= 0 && i < size));
@@ -37,10 +37,10 @@ const gather: Rule = (operator) => {
   };
 };
 
-/** Results of one Split. */
+/** Maximum number of results of a Split. */
 export const MOST_PARTS = 1024;
 
-/** Each of its results by itself. */
+/** Split; each result is compiled separately. */
 const split: Rule = (operator) => {
   operator.arity(1, operator.opset < 13 ? 1 : 2);
   if (operator.outputs > MOST_PARTS)
@@ -83,7 +83,7 @@ const tile: Rule = (operator) => {
   };
 };
 
-/** Where an axis's position outside of it, from 0 on, reads in a mode other than `constant`. */
+/** Source index of a padded position, for the modes other than `constant`. */
 const OUTSIDE: Readonly<Record<string, (i: number, size: number) => number>> = {
   edge: (i, size) => Math.max(0, Math.min(size - 1, i)),
   wrap: (i, size) => ((i % size) + size) % size,
@@ -95,7 +95,7 @@ const OUTSIDE: Readonly<Record<string, (i: number, size: number) => number>> = {
   },
 };
 
-/** A number before and behind, or the elements in another order; a negative number takes away. */
+/** Pad, by a constant or by repeating elements; negative padding crops. */
 const pad: Rule = (operator) => {
   const { opset } = operator;
   operator.arity(opset < 11 ? 1 : 2, opset < 11 ? 1 : opset < 18 ? 3 : 4);
@@ -125,7 +125,7 @@ const pad: Rule = (operator) => {
       }, y);
     const y = around(x);
     if (mode !== 'constant' || value === 0) return y;
-    // Where ones have become zeros, there is padding.
+    // Pad a tensor of ones to find out which positions are padding.
     const ones = ops.broadcastTo(one(x), x.shape);
     return ops.where(around(ones), y, one(x, value));
   };
@@ -179,7 +179,7 @@ const spaceToDepth: Rule = (operator) => {
   };
 };
 
-/** The upper or lower triangle of matrices, and zeros. */
+/** Trilu: the upper or lower triangle of matrices, zero elsewhere. */
 const trilu: Rule = (operator) => {
   operator.arity(1, 2);
   const upper = operator.int('upper', 1) !== 0;

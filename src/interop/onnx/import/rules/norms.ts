@@ -3,7 +3,7 @@ import { showShape, sizeOf } from '../../../../graph/types.js';
 import * as ops from '../../../../ops/index.js';
 import type { Operator, Rule } from '../operator.js';
 
-/** x over some axes: minus its mean, and the root of its mean square by which it is divided. */
+/** x minus its mean over some axes, and the standard deviation by which to divide. */
 function centred(x: Node, axes: readonly number[], eps: number): { mean: Node; rest: Node; root: Node } {
   const mean = ops.mean(x, axes, true);
   const rest = ops.sub(x, mean);
@@ -12,7 +12,7 @@ function centred(x: Node, axes: readonly number[], eps: number): { mean: Node; r
 const rootMeanSquare = (x: Node, axes: readonly number[], eps: number): Node =>
   ops.sqrt(ops.affine(ops.mean(ops.square(x), axes, true), { scale: 1, shift: eps }));
 
-/** Values of each channel, for x [N, C, …]. */
+/** Reshapes values per channel to broadcast with x [N, C, …]. */
 function perChannel(operator: Operator, v: Node, x: Node): Node {
   if (x.shape.length < 2 || sizeOf(v.shape) !== x.shape[1])
     operator.misfit(
@@ -31,7 +31,7 @@ function affine(x: Node, scale: Node | undefined, shift: Node | undefined): Node
   return shift ? ops.add(scaled, shift) : scaled;
 }
 
-/** Axes from one to the last. */
+/** The axes from the attribute `axis` to the last. */
 function lastAxes(operator: Operator): (x: Node) => number[] {
   const given = operator.int('axis', -1);
   return (x) => {
@@ -40,7 +40,7 @@ function lastAxes(operator: Operator): (x: Node) => number[] {
   };
 }
 
-/** Also the mean and the inverse of the deviation, if they are asked for. */
+/** LayerNormalization; further results are the mean and the inverse standard deviation. */
 const layerNormalization: Rule = (operator) => {
   operator.arity(2, 3);
   operator.ignore('stash_type');
@@ -73,7 +73,7 @@ const instanceNormalization: Rule = (operator) => {
   };
 };
 
-/** Scale and shift have one value for each group in opset 18 to 20, and one for each channel from 21 on. */
+/** GroupNormalization: scale and shift have one value per group in opsets 18 to 20, and per channel from 21 on. */
 const groupNormalization: Rule = (operator) => {
   operator.arity(3);
   operator.ignore('stash_type');
@@ -107,7 +107,7 @@ const meanVarianceNormalization: Rule = (operator) => {
   };
 };
 
-/** By the sum of magnitudes, or the root of the sum of squares; zeros stay zeros. */
+/** LpNormalization: divides by the 1- or 2-norm; a zero norm gives zeros. */
 const lpNormalization: Rule = (operator) => {
   operator.arity(1);
   const given = operator.int('axis', -1);

@@ -5,12 +5,12 @@ import * as ops from '../../../../ops/index.js';
 import type { Operator, Rule } from '../operator.js';
 import { asImages, asPair, padded, padding, type Side, windowOf } from '../windows.js';
 
-/** Pools images [N, C, H, W] with an equal padding on both sides. */
+/** Pools images [N, C, H, W] with symmetric padding. */
 type Pool = (x: Node, padding: Pair, ceilMode: boolean) => Node;
 
 /**
- * Pools with another padding on each side, which our operations do not have. Windows that begin where they must
- * come from an equal padding on both sides that lets them reach beyond the end; what comes too many is cut off.
+ * Pools with asymmetric padding, which the pooling operations do not have: pools with the padding of the first side on
+ * both, in ceil mode if more windows are needed, then crops surplus windows. undefined if that gives too few windows.
  */
 function uneven(x: Node, begin: Pair, counts: Pair, pool: Pool): Node | undefined {
   const y = pool(x, begin, true);
@@ -18,7 +18,7 @@ function uneven(x: Node, begin: Pair, counts: Pair, pool: Pool): Node | undefine
   return [0, 1].reduce((all, i) => ops.narrow(all, 2 + i, 0, counts[i]!), y);
 }
 
-/** What `value` is around an image, which counts for nothing where it is the least there is. */
+/** Pads an image with a constant; the most negative value has no effect on a maximum. */
 function surrounded(x: Node, pads: readonly [Side, Side], value: number): Node {
   const around = padded(x, pads);
   if (value === 0) return around;
@@ -37,7 +37,7 @@ const pooling = (operator: Operator, kind: 'max' | 'average' | 'power'): ReturnT
       'attribute "kernel_shape"',
       'one or two whole numbers of at least 1',
       `[${sizes.slice(0, 10).join(', ')}]`,
-      'only one- and two-dimensional windows can be computed here',
+      'only one- and two-dimensional windows are supported',
     );
   const window = windowOf(operator)(sizes.length);
   const kernel = asPair(sizes, 1);
@@ -68,13 +68,13 @@ const pooling = (operator: Operator, kind: 'max' | 'average' | 'power'): ReturnT
       return ceilMode && (count - 1) * stride[i]! >= size[i]! + before ? count - 1 : count;
     }) as unknown as Pair;
     if (kind === 'average' && countIncludePad) {
-      // Zeros that count are there; cells beyond them, which a last window may reach, count for nothing.
+      // Padding counts in the average; cells beyond it, which the last window may reach, do not.
       const y = ops.avgPool2d(padded(images, pads), { kernel, stride, ceilMode, countIncludePad: false });
       return [0, 1].reduce((all, i) => ops.narrow(all, 2 + i, 0, counts[i]!), y);
     }
     const cut = usual ? uneven(images, begin, counts, pool) : undefined;
     if (cut) return cut;
-    // More padding than a window reaches: the cells are there.
+    // More padding than the pooling operation allows: pad explicitly.
     const reach = pads.map(([before], i): Side => {
       const last = (counts[i]! - 1) * stride[i]! + dilation[i]! * (kernel[i]! - 1) + 1;
       return [before, Math.max(0, last - size[i]! - before)];
@@ -98,7 +98,7 @@ const pooling = (operator: Operator, kind: 'max' | 'average' | 'power'): ReturnT
       operator.misfit('its input', `${sizes.length + 2} dimensions`, showShape(x!.shape));
     const pads = asPair<Side>(padsOf(sides, { ...window, kernel: sizes }), [0, 0]);
     if (kind !== 'power') return back(pooled(images, pads));
-    // A sum is a mean times the window, where the padding counts.
+    // A sum is the mean times the window size, if padding counts.
     const powers =
       p === 2 ? ops.square(images) : p === 1 ? ops.abs(images) : ops.pow(ops.abs(images), { exponent: p });
     const sums = ops.scaleBy(ops.avgPool2d(padded(powers, pads), { kernel, stride, ceilMode }), area);
@@ -106,7 +106,7 @@ const pooling = (operator: Operator, kind: 'max' | 'average' | 'power'): ReturnT
   };
 };
 
-/** Averages over one of three directions, [k, 1, 1]: how PyTorch writes local response normalisation. */
+/** Average over the first of three dimensions, [k, 1, 1]; PyTorch exports local response normalisation that way. */
 const averageOfDepth: Rule = (operator) => {
   operator.arity(1);
   const kernel = operator.sizes('kernel_shape', 3, 1)!;

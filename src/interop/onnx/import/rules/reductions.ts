@@ -5,7 +5,7 @@ import type { Rule } from '../operator.js';
 
 type Reduce = (x: Node, axes: readonly number[], keepDims: boolean) => Node;
 
-/** @param since the opset in which the axes became an input */
+/** @param since opset from which the axes are an input */
 export const reduction =
   (apply: Reduce, since: number): Rule =>
   (operator) => {

@@ -5,9 +5,9 @@ import { MOST_KNOWN } from '../fold.js';
 import type { Operator, Rule } from '../operator.js';
 import { indicesOf } from './moves.js';
 
-/* Single elements and rows, by known positions: for numbers of any kind. */
+/* Gather and scatter of single elements and rows at constant indices, for values of any kind. */
 
-/** Rows of `x` as a list of `rows` times something, by their numbers. */
+/** Reshapes `x` to `count` rows and selects some of them by index. */
 function rows(x: Node, count: number, chosen: readonly number[]): Node {
   const list = ops.reshape(x, [count, sizeOf(x.shape) / Math.max(1, count)]);
   return ops.indexSelect(list, hostLeaf(Int32Array.from(chosen), [chosen.length], 'int32'), 0);
@@ -17,7 +17,7 @@ function few(operator: Operator, count: number): void {
   if (count > MOST_KNOWN) operator.misfit('its positions', `at most ${MOST_KNOWN} of them`, String(count));
 }
 
-/** Positions of an element list of `shape` where one coordinate is another: those of GatherElements. */
+/** Flat indices of GatherElements: positions with one coordinate replaced. */
 function replaced(operator: Operator, data: readonly number[], indices: Node, axis: number): number[] {
   const { shape } = indices;
   const strides = data.map((_, i) => sizeOf(data.slice(i + 1)));
@@ -43,7 +43,7 @@ const gatherElements: Rule = (operator) => {
   };
 };
 
-/** Numbers of the rows that lists of coordinates name, and how many rows there are. */
+/** Flat row indices of lists of coordinates, and the number of rows. */
 function named(operator: Operator, data: readonly number[], indices: Node, batch = 0): [number[], number] {
   const depth = indices.shape.at(-1)!;
   if (indices.shape.length === 0 || batch + depth > data.length)
@@ -83,7 +83,7 @@ const gatherND: Rule = (operator) => {
   };
 };
 
-/** `x` with some of its rows from `updates`: the last one counts where a row is named twice. */
+/** `x` with some rows replaced by `updates`; of several updates of a row, the last one counts. */
 function scattered(
   operator: Operator,
   x: Node,

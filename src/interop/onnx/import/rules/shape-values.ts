@@ -1,9 +1,9 @@
 import { sizeOf } from '../../../../graph/types.js';
 import type { Inputs, Operator } from '../operator.js';
 
-/* Shapes and ranges, for tensors that the device computes and for whole numbers that are known. */
+/* Shapes and ranges, for tensors on the device and for constant integers. */
 
-/** Reshape's result: 0 keeps a dimension unless `allowzero`, −1 takes what is left. */
+/** Result shape of Reshape: 0 keeps a dimension unless `allowzero`, −1 is inferred. */
 export function newShape(operator: Operator): (inputs: Inputs) => number[] {
   operator.arity(2);
   const allowZero = operator.opset >= 14 && operator.int('allowzero', 0) !== 0;
@@ -53,7 +53,7 @@ export function unsqueezed(operator: Operator): (inputs: Inputs) => number[] {
   };
 }
 
-/** What Slice takes of one axis: `length` elements, `step` apart. */
+/** The part of an axis that Slice selects: `length` elements, `step` apart. */
 export interface Range {
   readonly axis: number;
   readonly start: number;

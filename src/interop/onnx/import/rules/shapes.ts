@@ -5,14 +5,14 @@ import type { Rule } from '../operator.js';
 import { picks } from '../windows.js';
 import { ends, newShape, squeezed, unsqueezed } from './shape-values.js';
 
-/* Other shapes of the same elements, and parts of them: for numbers of any kind. */
+/* Operators that reshape or slice, for values of any kind. */
 
 const flatten: Rule = (operator) => {
   operator.arity(1);
   const axis = operator.int('axis', 1);
   return ([x]) => {
     const { shape } = x!;
-    // The axis may also be behind the last one.
+    // The axis may be one past the last.
     const at = axis < 0 ? axis + shape.length : axis;
     if (at < 0 || at > shape.length) operator.misfit('its axis', `up to ${shape.length}`, String(axis));
     return ops.reshape(x!, [sizeOf(shape.slice(0, at)), sizeOf(shape.slice(at))]);
@@ -74,7 +74,7 @@ const expand: Rule = (operator) => {
     if (wanted.length > 16 || wanted.some((d) => d < 0))
       operator.misfit('its shape', 'at most 16 sizes of at least 0', wanted.slice(0, 20).join(', '));
     const rank = Math.max(wanted.length, x!.shape.length);
-    // Either side may have the ones: the result is as large as both together.
+    // Expand broadcasts in both directions: either shape may have ones.
     const full = Array.from({ length: rank }, (_, i) => {
       const own = x!.shape[i - rank + x!.shape.length] ?? 1;
       const asked = wanted[i - rank + wanted.length] ?? 1;
