@@ -6,7 +6,7 @@ import { diskError } from '../files/disk-error.js';
 import { systemCode } from '../files/transient-error.js';
 import type { RunState } from './run-files.js';
 
-/** Checkpoints to resume from that are kept, beside the best weights. */
+/** Number of checkpoints to keep for resuming, besides the best weights. */
 const KEEP = 2;
 const STEP = /^step-\d+\.safetensors$/;
 const BEST = /^best-\d+\.safetensors$/;
@@ -14,7 +14,7 @@ const DAMAGED = '.damaged';
 
 const stepOf = (file: string): number => Number(/\d+/.exec(file)?.[0]);
 
-/** The files in a run's `checkpoints/`: which there are, and which of them go. */
+/** The files in a run's `checkpoints/`: lists, renames and removes them. */
 export class CheckpointFiles {
   readonly #folder: string;
 
@@ -22,7 +22,7 @@ export class CheckpointFiles {
     this.#folder = join(run, 'checkpoints');
   }
 
-  /** @param name from `state()`; anything that is not a plain file name is refused */
+  /** @param name from `state()` @throws CheckpointError unless it is a plain file name */
   file(name: string): string {
     if (name === '' || name !== basename(name) || name.startsWith('.'))
       throw new CheckpointError({
@@ -34,12 +34,12 @@ export class CheckpointFiles {
     return join(this.#folder, name);
   }
 
-  /** Names of the checkpoints to resume from that are there, the oldest first. */
+  /** Names of the existing checkpoints to resume from, the oldest first. */
   async steps(): Promise<string[]> {
     return (await this.#files()).filter((file) => STEP.test(file)).sort();
   }
 
-  /** Names of checkpoints that were found to be damaged. */
+  /** Names of checkpoints that were marked as damaged. */
   async damaged(): Promise<string[]> {
     return (await this.#files()).filter((file) => file.endsWith(DAMAGED)).sort();
   }
@@ -53,7 +53,7 @@ export class CheckpointFiles {
   }
 
   /**
-   * Renames a damaged checkpoint, so that it is not taken for a whole one and can still be looked at.
+   * Renames a damaged checkpoint, so that it is not used but can still be inspected.
    * @returns its new name; undefined if it does not exist
    */
   async setAside(name: string): Promise<string | undefined> {
@@ -68,12 +68,12 @@ export class CheckpointFiles {
     }
   }
 
-  /** Removes checkpoints that neither the state nor the last few need. */
+  /** Removes checkpoints that are neither referenced by the state nor among the last few. */
   async prune({ latest, best }: RunState): Promise<void> {
     const steps = await this.steps();
     const keep = new Set([...steps.slice(-KEEP), latest, best?.file]);
     const bests = (await this.#files()).filter((file) => BEST.test(file)).sort();
-    // The best weights as of each checkpoint that is kept, for a run that goes on from there.
+    // Keep the best weights that belong to each kept checkpoint, for a run that resumes from it.
     for (const step of steps.filter((file) => keep.has(file)))
       keep.add(bests.findLast((file) => stepOf(file) <= stepOf(step)));
     for (const file of [...steps, ...bests])

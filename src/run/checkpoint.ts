@@ -21,27 +21,27 @@ import { randomState, setRandomState } from '../tensor/random.js';
 const count = z.number().int().nonnegative();
 const word = count.max(2 ** 32 - 1);
 
-/** Where a run stands, beside its tensors. Travels inside the checkpoint, so that one rename makes both real. */
+/** Progress of a run. Stored in the metadata of the checkpoint, so that one rename publishes tensors and progress. */
 const progressSchema = z.object({
   epoch: count,
-  /** Batches of the epoch that are done. */
+  /** Number of completed batches of the epoch. */
   batch: count,
-  /** Steps of the run that are done. */
+  /** Number of completed steps of the run. */
   step: count,
-  /** Losses since the last printed line. */
+  /** Sum of losses since the last printed line. */
   running: z.array(z.number()),
   /** Sums over the epoch so far. */
   epochLoss: z.number(),
   epochCorrect: z.number(),
   epochImages: count,
-  /** The best weights so far. Older files leave them to `state.json`. */
+  /** The best weights so far; older files have them only in `state.json`. */
   best: z.object({ file: z.string(), accuracy: z.number() }).optional(),
-  /** Which kernels computed it: the same ones give the same bits. */
+  /** The kernels that computed it; bit-exact resume needs the same ones. */
   kernels: z.record(z.string(), z.string()).optional(),
-  /** Steps left out in a row up to here, and how often the run went back to a checkpoint; 0 where they are not there. */
+  /** Number of consecutive skipped steps, and number of rollbacks; default 0. */
   skipped: count.optional(),
   rollbacks: count.optional(),
-  /** The last step up to which the loss has stayed that of guessing; -1 once it has not. */
+  /** The last step up to which the loss has stayed at chance level; -1 once it has not. */
   flat: z.number().int().min(-1).optional(),
   random: z.object({
     key: z.tuple([word, word]),
@@ -62,7 +62,7 @@ const progressSchema = z.object({
         dampening: z.number(),
         weightDecay: z.number(),
         nesterov: z.boolean(),
-        // Older files do not have it.
+        // Missing in older files.
         rateInVelocity: z.boolean().default(false),
         lrScale: z.number().default(1),
       }),
@@ -70,14 +70,14 @@ const progressSchema = z.object({
     rates: z.record(z.string(), z.number()).optional(),
   }),
   schedule: z.record(z.string(), z.any()).nullable(),
-  /** Of a run that averages its weights: see WeightAverage. */
+  /** State of the weight average; see WeightAverage. */
   average: z.object({ weight: z.number().nonnegative() }).optional(),
 });
 export type Progress = z.infer<typeof progressSchema>;
 export type Best = NonNullable<Progress['best']>;
 export type Position = Omit<Progress, 'best' | 'kernels' | 'random' | 'optimizer' | 'schedule' | 'average'>;
 
-/** What a checkpoint is taken from and put back into. */
+/** The objects that a checkpoint saves and restores. */
 export interface Trained {
   readonly model: Module;
   readonly optimizer: SGD;
@@ -87,7 +87,7 @@ export interface Trained {
 const MODEL = 'model.';
 const MOMENTUM = 'momentum.';
 
-/** Writes everything that a run needs to continue bit for bit: weights, momentum, random state and position. */
+/** Writes everything needed for a bit-exact resume: weights, momentum, random state and position. */
 export async function saveCheckpoint(
   file: string,
   { model, optimizer, schedule }: Trained,
@@ -98,7 +98,7 @@ export async function saveCheckpoint(
   const { tensors, state } = optimizer.stateDict();
   const arrays = new Map<string, SafetensorsSource>();
   const average = optimizer.average?.stateDict();
-  // The averages may stand in the model's place for an evaluation; a run goes on from the model's own values.
+  // During evaluation the model may hold averaged weights; save its own weights.
   for (const [name, parameter] of model.stateDict())
     arrays.set(MODEL + name, sourceOf(optimizer.average?.ownOf(parameter) ?? parameter));
   for (const [name, parameter] of [...tensors, ...(average?.tensors ?? [])])
@@ -118,20 +118,20 @@ export async function saveCheckpoint(
   });
 }
 
-/** What a checkpoint says of the run, beside the tensors that it puts back. */
+/** The state of a run in a checkpoint, besides the tensors. */
 export interface Restored {
   readonly position: Position;
   readonly best: Best | undefined;
-  /** For the device, before it computes. */
+  /** Kernels to set on the device before it computes. */
   readonly kernels: Kernels | undefined;
 }
 
 /**
- * Puts a checkpoint back into a model, its optimizer, its schedule and the random state.
+ * Restores a model, its optimizer, its schedule and the random state from a checkpoint.
  *
- * @param file where `saved` was read from, for messages
- * @throws CheckpointError or ShapeError, with the file's name, for one that is of another run, or none; the model
- *   is then as before
+ * @param file path of `saved`, for messages
+ * @throws CheckpointError or ShapeError with the file name if it is not a checkpoint of this run; the model is then
+ *   unchanged
  */
 export function restoreCheckpoint(
   file: string,
@@ -141,14 +141,14 @@ export function restoreCheckpoint(
   const progress = parseProgress(file, metadata.progress);
   const momentum = new Map([...tensors].filter(([name]) => name.startsWith(MOMENTUM)));
   const weights = weightsOf({ tensors, metadata });
-  // Before anything is written: what fits the weights fits the model that they fit.
+  // Check the momentum against the weights before anything is changed.
   const stray = [...momentum].find(
     ([name, { shape }]) => String(weights.get(name.slice(MOMENTUM.length))?.shape) !== String(shape),
   );
   if (stray)
     throw new CheckpointError({
-      what: `${file} is not the checkpoint of one run`,
-      expected: 'the momentum of its own weights',
+      what: `${file} is not a consistent checkpoint`,
+      expected: 'momentum with the names and shapes of the weights',
       got: `${stray[0]} [${stray[1].shape}] without weights of that shape`,
       next: 'resume from another checkpoint, or start a new run',
     });
@@ -178,14 +178,14 @@ export function restoreCheckpoint(
   });
 }
 
-/** Reads a checkpoint and puts it back, as {@link restoreCheckpoint}. */
+/** Reads a checkpoint and restores it, see {@link restoreCheckpoint}. */
 export async function loadCheckpoint(file: string, trained: Trained): Promise<Restored> {
   return restoreCheckpoint(file, await readSafetensors(file), trained);
 }
 
 /**
- * Puts a file's weights into a model.
- * @throws CheckpointError or ShapeError, with the file's name, where they do not fit; the model is then as before
+ * Loads weights of a file into a model.
+ * @throws CheckpointError or ShapeError with the file name if they do not match; the model is then unchanged
  */
 export function putWeights(
   file: string,
@@ -203,7 +203,7 @@ const valuesOf = (arrays: ReadonlyMap<string, SafetensorsArray | Weight>): Map<s
     ]),
   );
 
-/** Adds the file's name to an error; one about bad numbers is the file's fault, not the user's. */
+/** Runs `body` and adds the file name to its errors; a UsageError becomes a CheckpointError. */
 export function inFile<T>(file: string, body: () => T, next?: string): T {
   try {
     return body();
@@ -216,7 +216,7 @@ export function inFile<T>(file: string, body: () => T, next?: string): T {
   }
 }
 
-/** What a checkpoint says beside its tensors. @throws CheckpointError for a text that train did not write */
+/** Parses the progress in a checkpoint's metadata. @throws CheckpointError if it is missing or not valid */
 export function parseProgress(file: string, text: string | undefined): Progress {
   let value: unknown;
   try {
@@ -227,35 +227,35 @@ export function parseProgress(file: string, text: string | undefined): Progress 
   const parsed = progressSchema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new CheckpointError({
-    what: `${file} is not a checkpoint that a run can continue from`,
+    what: `${file} is not a checkpoint from which a run can resume`,
     expected: 'a file that train wrote into checkpoints/, with its progress',
     got: text === undefined ? 'weights only' : z.prettifyError(parsed.error),
-    next: 'resume from a run folder; weights alone can be used by eval and predict',
+    next: 'resume from a run folder; a file of weights can be used by eval and predict',
   });
 }
 
-/** A file's model weights by parameter name: of a checkpoint, or of a file that holds nothing else. */
+/** The model weights of a checkpoint or of a file of weights, by parameter name. */
 export function weightsOf({ tensors }: SafetensorsFile): Map<string, SafetensorsArray> {
   const own = [...tensors].filter(([name]) => name.startsWith(MODEL));
   return own.length > 0 ? new Map(own.map(([name, t]) => [name.slice(MODEL.length), t])) : new Map(tensors);
 }
 
-/** How {@link saveWeights} writes. */
+/** Options of {@link saveWeights}. */
 export interface SaveOptions {
-  /** Number format; float32 unless given. */
+  /** dtype in the file; default float32. */
   readonly dtype?: WeightDtype;
-  /** What the file is; .pth or .pt in its name mean PyTorch's, everything else safetensors, unless given. */
+  /** Format of the file; default: PyTorch if the name ends in .pth or .pt, else safetensors. */
   readonly format?: 'pth' | 'safetensors';
-  /** What a parameter is called in the file, where that is not its own name. */
+  /** Names in the file, keyed by the parameter's own name; default: its own name. */
   readonly names?: ReadonlyMap<string, string>;
 }
 
 /**
- * Writes a model's weights alone: a .pth or .pt file for `torch.load` where the path ends so, else safetensors.
+ * Writes the weights of a model: a file for `torch.load` if the path ends in .pth or .pt, else safetensors.
  *
- * @param metadata texts kept beside the weights, for which only safetensors has a place
- * @returns how many bytes were written
- * @throws CheckpointError when the disk refuses
+ * @param metadata strings to store beside the weights; safetensors only
+ * @returns the number of bytes written
+ * @throws CheckpointError for a disk error
  * @example
  * await saveWeights('model.pth', model);
  */
@@ -267,7 +267,7 @@ export async function saveWeights(
 ): Promise<number> {
   if (typeof file !== 'string' || !(model instanceof Module))
     throw new UsageError({
-      what: 'saveWeights got something else than a file and a model',
+      what: 'saveWeights needs a file path and a model',
       expected: "saveWeights('weights.safetensors', model)",
       got: `${shown(file)} and ${shown(model)}`,
     });

@@ -8,29 +8,29 @@ import { writeProcess } from './process-file.js';
 
 const requestSchema = z.object({
   action: z.enum(['pause', 'resume', 'stop'] satisfies ControlRequest['action'][]),
-  /** Anything that differs from the request before. */
+  /** Any string that differs from that of the previous request. */
   id: sized(z.string(), 1, 200),
 });
 
-/** The file is looked at no more often than this. */
+/** Minimum time between two reads of the file, in milliseconds. */
 const POLL_MS = 250;
-/** A request is a few words. */
+/** Maximum size of a request. */
 const MAX_BYTES = 4096;
 
 export interface ControlOptions {
   /** The run's folder. */
   readonly run: string;
-  /** Ends the run as well. */
+  /** The caller's signal, which also ends the run. */
   readonly signal?: AbortSignal | undefined;
   readonly note: (text: string) => void;
 }
 
 /**
- * What others ask of a run that trains: `control.json` in its folder, with an action and an id. Each id is carried
- * out once; what lay there before the run began is passed over.
+ * Requests from other processes to a training run: `control.json` in its folder, with an action and an id. Each id is
+ * executed once; a request from before the run started is ignored.
  */
 export class Control {
-  /** Ends the run cleanly: the caller's own signal, or a request to stop. */
+  /** Aborted by the caller's signal or by a request to stop. */
   readonly signal: AbortSignal;
   readonly #file: string;
   readonly #options: ControlOptions;
@@ -49,12 +49,12 @@ export class Control {
     if (typeof old === 'object') this.#carriedOut.add(old.id);
   }
 
-  /** Whether the run has been asked to wait. */
+  /** Whether a pause was requested. */
   get paused(): boolean {
     return this.#paused;
   }
 
-  /** Looks for a new request, a few times a second however often it is called. */
+  /** Checks for a new request, at most a few times a second. */
   poll(): void {
     const now = performance.now();
     if (now - this.#looked < POLL_MS) return;
@@ -65,7 +65,7 @@ export class Control {
     if (version) this.#carryOut(this.#read());
   }
 
-  /** Waits, after `step` steps, until the run may go on or has to end. */
+  /** While paused, waits until the run is resumed or stopped. @param step number of completed steps */
   async wait(step: number): Promise<void> {
     const { note } = this.#options;
     note(`Paused after step ${step}.`);
@@ -76,10 +76,10 @@ export class Control {
     }
     if (this.signal.aborted) return;
     await this.#tellStatus('training');
-    note(`Going on after step ${step}.`);
+    note(`Resumed after step ${step}.`);
   }
 
-  /** That others cannot be told is no reason to end. */
+  /** A status that cannot be written must not end the run. */
   async #tellStatus(status: 'paused' | 'training'): Promise<void> {
     const { run, note } = this.#options;
     await writeProcess(run, status).catch((error: Error) => note(error.message));
@@ -88,25 +88,25 @@ export class Control {
   #carryOut(request: z.infer<typeof requestSchema> | string): void {
     const { note } = this.#options;
     if (typeof request === 'string') {
-      note(`${this.#file} is not a request, and is passed over: ${request}`);
+      note(`${this.#file} is not a valid request and is ignored: ${request}`);
       return;
     }
     const { action, id } = request;
     if (this.#carriedOut.has(id)) return;
     this.#carriedOut.add(id);
     if (action === 'stop') {
-      note('Asked to stop: after this step, with a checkpoint.');
+      note('Stop requested: the run will save a checkpoint and end after this step.');
       this.#stop.abort();
     } else this.#paused = action === 'pause';
   }
 
-  /** What changes when the file does; empty where there is none. */
+  /** A string that changes with the file; empty if there is none. */
   #stat(): string {
     const stat = statSync(this.#file, { bigint: true, throwIfNoEntry: false });
     return stat ? `${stat.ino} ${stat.mtimeNs} ${stat.size}` : '';
   }
 
-  /** The request in the file, or why there is none. */
+  /** Reads the request. @returns the request, or the reason why it is not valid */
   #read(): z.infer<typeof requestSchema> | string {
     try {
       if (statSync(this.#file).size > MAX_BYTES) return `it is longer than ${MAX_BYTES} bytes`;
@@ -117,7 +117,7 @@ export class Control {
   }
 }
 
-/** The request in a text, or why there is none. */
+/** Parses a request. @returns the request, or the reason why it is not valid */
 export function parseRequest(text: string): z.infer<typeof requestSchema> | string {
   let value: unknown;
   try {

@@ -28,7 +28,7 @@ const epochSchema = z.object({
   testTotal: finite.optional(),
   seconds: finite,
 }) satisfies z.ZodType<EpochEvent>;
-/** A step that was left out, and a return to a checkpoint, because of numbers that are not finite. */
+/** A skipped step and a rollback to a checkpoint, because of NaN or infinity. */
 const skipSchema = z.object({ event: z.literal('skip'), epoch: count, step: count, where: z.string() });
 const rollbackSchema = z.object({
   event: z.literal('rollback'),
@@ -37,7 +37,7 @@ const rollbackSchema = z.object({
   lr: finite,
   where: z.string(),
 });
-/** A line of `metrics.jsonl`; the last one of a run, `done`, may hold more. */
+/** A line of `metrics.jsonl`; the final `done` line may have more fields. */
 export const metricsSchema = z.discriminatedUnion('event', [
   stepSchema,
   epochSchema,

@@ -1,19 +1,19 @@
-/** What a run tells while it goes on: the lines of `metrics.jsonl` and of `train --json`. */
+/** Events of a run: lines of `metrics.jsonl` and of `train --json`. */
 export interface StepEvent {
   readonly event: 'step';
-  /** From 1, as printed lines have it. */
+  /** Counted from 1, as in printed lines. */
   readonly epoch: number;
-  /** Steps of the run that are done. */
+  /** Number of completed steps of the run. */
   readonly step: number;
   readonly loss: number;
   readonly lr: number;
   readonly imagesPerSecond: number;
   readonly stepSeconds: number;
-  /** Part of the step that was spent waiting for data. */
+  /** Seconds of the step that were spent waiting for data. */
   readonly dataSeconds: number;
-  /** Resident size of the process. */
+  /** Resident memory of the process in bytes. */
   readonly rssMiB: number;
-  /** L2 norm of all gradients together before they were clipped, where the run clips by norm. */
+  /** Global L2 norm of the gradients before clipping, if the run clips by norm. */
   readonly gradNorm?: number;
 }
 
@@ -22,13 +22,13 @@ export interface EpochEvent {
   readonly epoch: number;
   readonly step: number;
   readonly trainLoss: number;
-  /** Percent, over the epoch's own batches as they were trained on. */
+  /** Training accuracy in percent, measured during the epoch's steps. */
   readonly trainAccuracy: number;
   readonly testLoss: number;
   readonly testAccuracy: number;
   readonly testTop5: number;
   readonly testImages: number;
-  /** Images that the test set has, where only a sample of them was measured. */
+  /** Size of the test set, if only a sample of it was evaluated. */
   readonly testTotal?: number;
   readonly seconds: number;
 }
@@ -45,59 +45,59 @@ export interface DoneEvent {
   readonly seconds: number;
 }
 
-/** A line of `log.jsonl`: what the run said to people. */
+/** A line of `log.jsonl`: a message to the user. */
 export interface LogLine {
   readonly event: 'line' | 'note';
-  /** Steps that were done. */
+  /** Number of completed steps. */
   readonly step: number;
   readonly text: string;
 }
 
-/** Steps between two insights. At a batch of 128 such a probe takes less than 1 % of the time, at 16 about that. */
+/** Default steps between insights. A probe then takes at most about 1 % of the time at batch size 16, less at 128. */
 export const INSIGHT_EVERY = 100;
 
-/** A line of `insights.jsonl`, written now and then while a run trains (`insightEvery`). */
+/** A line of `insights.jsonl`, written every `insightEvery` steps. */
 export interface Insight {
   readonly event: 'insight';
-  /** Steps that were done. */
+  /** Number of completed steps. */
   readonly step: number;
-  /** For each parameter: L2 norms of its gradient in this step, and of itself after it. */
+  /** For each parameter: L2 norms of its gradient in this step and of its value after it. */
   readonly parameters: readonly {
     readonly name: string;
-    /** Null, here and below, for what is not a finite number, which JSON cannot say. */
+    /** Here and below, null stands for NaN and infinity, which JSON lacks. */
     readonly gradNorm: number | null;
     readonly norm: number | null;
   }[];
-  /** For each activation layer, over a fixed set of test images in evaluation mode. */
+  /** For each activation layer, over a fixed sample of test images in evaluation mode. */
   readonly activations: readonly ActivationInsight[];
 }
 
-/** What an activation layer puts out. Its units are its feature maps, or its neurons where it has no maps. */
+/** Statistics of an activation layer's output. Units are feature maps, or neurons if it has no maps. */
 export interface ActivationInsight {
   /** Module path, such as `features.2`. */
   readonly name: string;
   /** Class of the module, such as `ReLU`. */
   readonly kind: string;
   readonly units: number;
-  /** Share of the units that no image makes positive anywhere (saturating: that every image drives to an end). */
+  /** Share of dead units: never positive on any image (saturating layers: saturated on all images). */
   readonly dead: number;
-  /** Mean over units, images and places of a map of being positive (saturating: of being away from both ends). */
+  /** Share of outputs that are positive (saturating layers: not saturated), over units, images and positions. */
   readonly active: number;
   readonly mean: number | null;
   readonly std: number | null;
-  /** Bins of equal width; the server leaves out those of all but the last insight unless asked. */
+  /** Histogram with bins of equal width; by default the server sends only that of the last insight. */
   readonly histogram?: { readonly min: number; readonly max: number; readonly counts: readonly number[] };
 }
 
-/** `interrupted`: it ended before its last step and no process is at work on it. `failed`: it ended with an error. */
+/** `interrupted`: ended before its last step, and no process works on it. `failed`: ended with an error. */
 export type RunStatus = 'training' | 'paused' | 'done' | 'interrupted' | 'failed';
 
-/** What can be asked of a run from outside. Carried out after the step that is under way. */
+/** A request to a run, executed after the current step. */
 export interface ControlRequest {
   readonly action: 'pause' | 'resume' | 'stop';
 }
 
-/** The first layer's kernels at one step: [count, 3, side, side]. */
+/** The kernels of the first layer at one step: [count, 3, side, side]. */
 export interface KernelImage {
   readonly step: number;
   readonly count: number;
@@ -105,34 +105,34 @@ export interface KernelImage {
   readonly data: Float32Array;
 }
 
-/** Whoever watches a run. All methods are called in order, from the training loop. */
+/** Observer of a run. The training loop calls the methods in order. */
 export interface Observer {
-  /** Printed lines. */
+  /** A printed line. */
   line?(text: string): void;
-  /** Something that a person should know, such as a net that does not start to learn. */
+  /** A message for the user, such as a warning that the loss stays at chance level. */
   note?(text: string): void;
   step?(event: StepEvent, progress: { readonly stepsTotal: number }): void;
   epoch?(event: EpochEvent): void;
   evaluating?(images: number, total: number): void;
-  /** Training images whose mean is being taken, before the first step. */
+  /** Progress of computing the statistics of the training images, before the first step. */
   counting?(images: number, total: number): void;
   checkpoint?(file: string): void;
   insight?(insight: Insight): void;
   kernels?(kernels: KernelImage): void;
 }
 
-/** What a model came to on a data set. */
+/** Result of an evaluation. */
 export interface Evaluation {
-  /** Percent of the images whose label gets the largest logit. */
+  /** Top-1 accuracy in percent. */
   readonly accuracy: number;
-  /** Percent of the images whose label is among the five largest logits, or probabilities of `views`. */
+  /** Top-5 accuracy in percent. */
   readonly top5: number;
   /** Mean cross-entropy. */
   readonly loss: number;
-  /** Images that were measured; those that cannot be read are left out. */
+  /** Number of evaluated images, without those that cannot be read. */
   readonly images: number;
-  /** Images in the sample or the whole set, with those that cannot be read. */
+  /** Number of images in the sample or data set, including those that cannot be read. */
   readonly sampled: number;
-  /** Images that the data set has. */
+  /** Number of images in the data set. */
   readonly total: number;
 }

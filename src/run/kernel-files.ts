@@ -9,7 +9,7 @@ import { Conv2d } from '../nn/conv.js';
 import type { Module } from '../nn/module.js';
 import type { KernelImage } from './events.js';
 
-/** Images of the kernels that a run keeps: enough for a film, 9 MB for 96 kernels of 11 × 11. */
+/** Maximum number of kernel snapshots of a run: enough for an animation, 9 MB for 96 kernels of 11 × 11. */
 const KEEP = 64;
 const NAME = /^step-(\d{8,})\.safetensors$/;
 
@@ -17,7 +17,7 @@ const folderOf = (run: string): string => join(run, 'kernels');
 const fileOf = (run: string, step: number): string =>
   join(folderOf(run), `step-${String(step).padStart(8, '0')}.safetensors`);
 
-/** The first convolution, where it looks at colour images through square kernels: those can be seen as images. */
+/** The first convolution, if it has three input channels and square kernels, which can be shown as RGB images. */
 export function firstKernels(model: Module): Conv2d | undefined {
   const first = model.namedModules().find(([, module]) => module instanceof Conv2d)?.[1] as
     | Conv2d
@@ -26,7 +26,7 @@ export function firstKernels(model: Module): Conv2d | undefined {
   return channels === 3 && height === width ? first : undefined;
 }
 
-/** Steps whose kernels a run has kept, ascending. */
+/** Steps with saved kernels, ascending. */
 export async function kernelSteps(run: string): Promise<number[]> {
   if (!existsSync(folderOf(run))) return [];
   const names = await readdir(folderOf(run));
@@ -38,14 +38,14 @@ export async function kernelSteps(run: string): Promise<number[]> {
 
 /**
  * Reads the kernels of a step.
- * @throws CheckpointError when the file is missing, broken or holds something else
+ * @throws CheckpointError if the file is missing, damaged or has other contents
  */
 export async function readKernels(run: string, step: number): Promise<KernelImage> {
   const file = fileOf(run, step);
   return kernelImage(file, step, await readSafetensors(file));
 }
 
-/** The kernels in a file's tensors. @throws CheckpointError when it holds something else */
+/** The kernels in the tensors of a file. @throws CheckpointError if it has other contents */
 export function kernelImage(file: string, step: number, { tensors }: SafetensorsFile): KernelImage {
   const kernels = tensors.get('kernels');
   const [count, channels, side, width] = kernels?.shape ?? [];
@@ -59,7 +59,7 @@ export function kernelImage(file: string, step: number, { tensors }: Safetensors
   return { step, count: count!, side: side!, data: kernels.data };
 }
 
-/** Keeps the kernels as they are after `step` steps, and thins out what was kept before where that is too much. */
+/** Saves the kernels after `step` steps; removes some earlier ones if there are too many. */
 export async function saveKernels(run: string, step: number, layer: Conv2d): Promise<KernelImage> {
   const shape = [...layer.weight.shape];
   const data = (await layer.weight.data()) as Float32Array;
@@ -74,7 +74,7 @@ export async function saveKernels(run: string, step: number, layer: Conv2d): Pro
   return { step, count: shape[0]!, side: shape[2]!, data };
 }
 
-/** Which steps to drop so that `keep` are left, evenly: always one with its neighbours close by, never an end. */
+/** Chooses steps to remove so that `keep` evenly spaced ones remain, including the first and the last. */
 export function stepsToDrop(steps: readonly number[], keep: number): number[] {
   const left = [...steps];
   const dropped: number[] = [];
@@ -87,7 +87,7 @@ export function stepsToDrop(steps: readonly number[], keep: number): number[] {
   return dropped;
 }
 
-/** Drops the kernels of steps that a resumed run takes again. */
+/** Removes the kernels of steps that a resumed run repeats. */
 export async function rewindKernels(run: string, step: number): Promise<void> {
   for (const later of (await kernelSteps(run)).filter((s) => s > step))
     await rm(fileOf(run, later), { force: true });

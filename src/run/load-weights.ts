@@ -4,17 +4,17 @@ import { readWeights } from '../interop/weights.js';
 import { type LoadOptions, type LoadReport, Module } from '../nn/module.js';
 import { inFile } from './checkpoint.js';
 
-/** Of a partial load: the share of the model's names that a part of the file must have. */
+/** Minimum share of the model's names that a part of a file must have in a partial load. */
 const ENOUGH = 0.5;
 
 /**
- * Reads a file of weights into a model: what {@link saveWeights} wrote, or PyTorch. What stands before all names
- * (`module.`, `model.`) is taken off, and what lies beside the model's tensors (a counter, a metric) is passed over.
+ * Loads a file of weights, of {@link saveWeights} or PyTorch, into a model. A common prefix of the names (`module.`,
+ * `model.`) is removed, and tensors that are not part of the model (a counter, a metric) are ignored.
  *
- * @param options see {@link Module.loadStateDict}: `strict: false` takes what is there
- * @returns what was missing, unexpected or of another shape, which only a partial load lets through
- * @throws CheckpointError or ShapeError, with the file's name, where it does not fit or fits twice; the model is then as
- *   before
+ * @param options see {@link Module.loadStateDict}; `strict: false` loads only the tensors that match
+ * @returns names that are missing, unexpected or of another shape; all empty unless `strict` is false
+ * @throws CheckpointError or ShapeError with the file name if the file does not match, or two parts of it do; the model
+ *   is then unchanged
  * @example
  * await loadWeights('weights.safetensors', model);
  */
@@ -25,7 +25,7 @@ export async function loadWeights(
 ): Promise<LoadReport> {
   if (typeof file !== 'string' || !(model instanceof Module))
     throw new UsageError({
-      what: 'loadWeights got something else than a file and a model',
+      what: 'loadWeights needs a file path and a model',
       expected: "loadWeights('weights.pth', model)",
       got: `${typeof file} and ${typeof model}`,
     });

@@ -1,7 +1,7 @@
 import type { Position } from './checkpoint.js';
 import type { EpochEvent, Evaluation } from './events.js';
 
-/** Where every run begins. */
+/** Position at the start of a run. */
 export const START: Position = {
   epoch: 0,
   batch: 0,
@@ -12,17 +12,17 @@ export const START: Position = {
   epochImages: 0,
 };
 
-/** What a step has computed from its batches. */
+/** Result of a step. */
 export interface StepResult {
-  /** Number of its last batch in the epoch, from 0. */
+  /** Index of its last batch in the epoch, from 0. */
   readonly index: number;
-  /** Mean over its images. */
+  /** Mean loss over the images of the step. */
   readonly loss: number;
   readonly correct: number;
   readonly images: number;
 }
 
-/** The place after one more step. */
+/** The position after one more step. */
 export const afterStep = (p: Position, { index, loss, correct, images }: StepResult): Position => ({
   epoch: p.epoch,
   batch: index + 1,
@@ -34,7 +34,7 @@ export const afterStep = (p: Position, { index, loss, correct, images }: StepRes
   ...lasting(p),
 });
 
-/** The place after a step that was left out. */
+/** The position after a skipped step. */
 export const afterSkip = (p: Position, index: number): Position => ({
   ...p,
   batch: index + 1,
@@ -42,13 +42,13 @@ export const afterSkip = (p: Position, index: number): Position => ({
   skipped: (p.skipped ?? 0) + 1,
 });
 
-/** What outlives steps and epochs. */
+/** Fields that neither a step nor an epoch resets. */
 const lasting = ({ rollbacks, flat }: Position): Partial<Position> => ({
   ...(rollbacks === undefined ? {} : { rollbacks }),
   ...(flat === undefined ? {} : { flat }),
 });
 
-/** The place at the beginning of the next epoch. */
+/** The position at the beginning of the next epoch. */
 export const afterEpoch = (p: Position): Position => ({
   ...START,
   epoch: p.epoch + 1,
@@ -57,11 +57,11 @@ export const afterEpoch = (p: Position): Position => ({
   ...lasting(p),
 });
 
-/** The size of the test set, where only a sample of it was measured. */
+/** The size of the test set, if only a sample of it was evaluated. */
 export const sampledFrom = ({ sampled, total }: Evaluation): { testTotal?: number } =>
   sampled < total ? { testTotal: total } : {};
 
-/** What the epoch at `p` has come to, with its evaluation. */
+/** The event for the end of the epoch at `p`. */
 export const epochEvent = (p: Position, result: Evaluation, seconds: number): EpochEvent => ({
   event: 'epoch',
   epoch: p.epoch + 1,

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { CheckpointError } from '../errors/errors.js';
 import { parseLine } from '../files/json-line.js';
 
-/** Which checkpoints a run has; rewritten as a whole, after the files that it names. */
+/** `state.json`: the current checkpoints of a run. Written atomically, after the files that it names. */
 export const stateSchema = z.object({
   version: z.literal(1),
   latest: z.string().optional(),
@@ -11,11 +11,11 @@ export const stateSchema = z.object({
 export type RunState = z.infer<typeof stateSchema>;
 
 /**
- * The content of `config.json` or `state.json`.
+ * Parses the content of `config.json` or `state.json`.
  *
- * @param file what messages call it
- * @param next what to do about a text that is refused
- * @throws CheckpointError for a text that is not JSON, or not of this schema
+ * @param file path for messages
+ * @param next advice of the error
+ * @throws CheckpointError if the text is not JSON or does not match the schema
  */
 export function parseRunFile<T>(
   file: string,
@@ -29,7 +29,7 @@ export function parseRunFile<T>(
   } catch (error) {
     throw new CheckpointError({
       what: `${file} cannot be read`,
-      expected: 'JSON, as train wrote it',
+      expected: 'JSON written by train',
       got: (error as Error).message,
       next,
     });
@@ -37,16 +37,15 @@ export function parseRunFile<T>(
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new CheckpointError({
-    what: `${file} is not what train writes`,
-    expected: 'the fields that this version knows',
+    what: `${file} is not valid`,
+    expected: 'the fields that this version of train writes',
     got: z.prettifyError(parsed.error),
     next,
   });
 }
 
 /**
- * The lines of a file of JSON lines that are as the run writes them; others, such as one that a sudden end cut short,
- * are left out.
+ * Parses a file of JSON lines. Lines that do not match the schema, such as one truncated by a crash, are skipped.
  */
 export function parseLines(text: string, schema: z.ZodType): Record<string, unknown>[] {
   return text.split('\n').flatMap((line) => {
@@ -60,9 +59,9 @@ export interface Place {
   readonly epoch: number;
 }
 
-/** Whether a line was logged before a place in the run. */
+/** Whether a line was logged before a position in the run. */
 export function isBefore({ event, step, epoch }: Record<string, unknown>, place: Place): boolean {
   if (event === 'epoch') return typeof epoch === 'number' && epoch <= place.epoch;
-  // The end of a run is no longer its end.
+  // A resumed run has not ended, so its `done` line is dropped.
   return event !== 'done' && typeof step === 'number' && step <= place.step;
 }

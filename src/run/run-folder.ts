@@ -20,13 +20,13 @@ import { isBefore, type Place, parseLines, parseRunFile, type RunState, stateSch
 export type { RunState } from './run-files.js';
 
 const RESTORE = 'restore the file from a copy, or start a new run';
-const REBUILD = 'continue the run (train --resume), which makes the file anew from the checkpoints';
-/** Files of a run that other processes write. */
+const REBUILD = 'resume the run (train --resume), which rebuilds the file from the checkpoints';
+/** Files of a run written by other processes. */
 const OTHERS = new Set(['label.json', 'control.json']);
 
 /**
  * A run on disk: `config.json`, `metrics.jsonl`, `log.jsonl`, `insights.jsonl`, `state.json`, `checkpoints/` and
- * `kernels/`. `process.json` and `control.json` are the running process's own (`process-file.ts`, `control.ts`).
+ * `kernels/`. For `process.json` and `control.json` see `process-file.ts` and `control.ts`.
  */
 export class RunFolder {
   readonly #logs: Readonly<Record<'metrics' | 'log' | 'insights', LineFile>>;
@@ -48,8 +48,8 @@ export class RunFolder {
   }
 
   /**
-   * Makes the folder of a new run and writes its configuration.
-   * @throws UsageError when there is a run already; CheckpointError when the folder cannot be written
+   * Creates the folder of a new run and writes its configuration.
+   * @throws UsageError if the folder already has a run; CheckpointError if it cannot be written
    */
   static async create(path: string, config: object): Promise<RunFolder> {
     RunFolder.checkNew(path);
@@ -61,7 +61,7 @@ export class RunFolder {
     const folder = new RunFolder(path);
     await folder.lock();
     try {
-      // Another process may have made its run meanwhile.
+      // Another process may have created a run here in the meantime.
       refuseTaken(path);
       await folder.writeState({ version: 1 });
       await folder.writeConfig(config);
@@ -71,30 +71,30 @@ export class RunFolder {
     return folder;
   }
 
-  /** @throws UsageError when there is no run */
+  /** @throws UsageError if the folder is not a run */
   static open(path: string): RunFolder {
     if (existsSync(join(path, 'config.json'))) return new RunFolder(path);
     throw new UsageError({
       what: `${path} is not a run folder`,
-      expected: 'a folder with a config.json, as train makes it',
+      expected: 'a folder with a config.json, as created by train',
       got: existsSync(path) ? 'a folder without one' : 'nothing there',
       next: 'check the path; runs are in ./runs unless --run named another place',
     });
   }
 
-  /** Reads and checks the configuration. */
+  /** Reads and validates the configuration. */
   async config<T>(schema: z.ZodType<T>): Promise<T> {
     return this.#read('config.json', schema);
   }
 
-  /** @throws CheckpointError when the file is damaged, or missing although there are checkpoints */
+  /** @throws CheckpointError if the file is damaged, or missing although there are checkpoints */
   async state(): Promise<RunState> {
     const file = join(this.path, 'state.json');
     if (existsSync(file)) return this.#read('state.json', stateSchema, REBUILD);
     if ((await this.checkpoints.steps()).length === 0) return { version: 1 };
     throw new CheckpointError({
       what: `${file} is missing`,
-      expected: 'it beside the checkpoints',
+      expected: 'the file beside the checkpoints',
       next: REBUILD,
     });
   }
@@ -116,77 +116,77 @@ export class RunFolder {
     await writeFileAtomic(join(this.path, 'state.json'), jsonWithChecksum(state));
   }
 
-  /** Adds a line to the metrics. */
+  /** Appends a line to the metrics. */
   async log(entry: object): Promise<void> {
     this.#logs.metrics.append(entry);
   }
 
-  /** Adds a line to the insights. */
+  /** Appends a line to the insights. */
   async logInsight(insight: Insight): Promise<void> {
     this.#logs.insights.append(insight);
   }
 
-  /** Remembers what was said to people. */
+  /** Appends a message to log.jsonl. */
   say(line: LogLine): void {
     this.#logs.log.append(line);
   }
 
-  /** Metrics so far; what is not a whole line of them, as after a sudden end, is left out. */
+  /** Reads the metrics; lines that are not valid, such as one truncated by a crash, are skipped. */
   async metrics(): Promise<Record<string, unknown>[]> {
     return parseLines(this.#logs.metrics.text(), metricsSchema);
   }
 
-  /** Insights so far, as {@link metrics}. */
+  /** Reads the insights, like {@link metrics}. */
   async insights(): Promise<Insight[]> {
     return parseLines(this.#logs.insights.text(), insightSchema) as unknown as Insight[];
   }
 
-  /** From now on lines that cannot be written wait, and `tell` is told; see {@link LineFile}. */
+  /** From now on lines that cannot be written are buffered and reported to `tell`; see {@link LineFile}. */
   onTrouble(tell: (text: string) => void): void {
     this.#tell = tell;
     for (const log of Object.values(this.#logs)) log.onMessage = tell;
   }
 
   /**
-   * Writes what a run can go on without. Where the disk is in trouble that may pass, somebody is told instead.
-   * @returns undefined when it could not be written
+   * Writes a file that is not essential. A temporary disk error is reported instead of thrown.
+   * @returns undefined if the file could not be written
    */
   async spare<T>(write: () => Promise<T>): Promise<T | undefined> {
     try {
       return await write();
     } catch (error) {
       if (!this.#tell || !isTransient(error)) throw error;
-      this.#tell(`${(error as Error).message}\nThe run goes on without.`);
+      this.#tell(`${(error as Error).message}\nThe run continues without this file.`);
       return undefined;
     }
   }
 
-  /** Makes all lines so far outlive a power cut. */
+  /** Syncs all lines to disk. */
   syncLogs(): void {
     for (const log of Object.values(this.#logs)) log.sync();
   }
 
   /**
-   * Drops what was logged after the place that a resumed run starts from, so that nothing stands there twice, and
-   * what cannot be read.
+   * Removes lines logged after the position from which a run resumes, since those steps are repeated, and lines that
+   * cannot be read.
    *
-   * @param place steps that are done, and whole epochs
-   * @returns what was lost, for people
+   * @param place number of completed steps and epochs
+   * @returns messages for the user about lost lines
    */
   async rewind(place: Place): Promise<string[]> {
     let unreadable = 0;
     for (const log of Object.values(this.#logs))
       unreadable += await log.keep((line) => isBefore(line, place));
     await rewindKernels(this.path, place.step);
-    const dropped = `${unreadable} lines of the run's logs could not be read, and are dropped.`;
+    const dropped = `${unreadable} lines of the run's logs could not be read and were removed.`;
     return [...(unreadable > 0 ? [dropped] : []), ...missingAtEnd(await this.metrics(), place)];
   }
 
   /**
-   * Keeps other processes from training here, until {@link unlock} or the end of this one, and removes what a killed
-   * one was still writing.
+   * Locks the run against training by other processes until {@link unlock} or the end of this process, and removes
+   * temporary files of killed processes.
    *
-   * @throws UsageError when another process trains here; CheckpointError when the folder cannot be written
+   * @throws UsageError if another process trains here; CheckpointError if the folder cannot be written
    */
   async lock(): Promise<void> {
     if (this.#lock) return;
@@ -195,7 +195,7 @@ export class RunFolder {
       await this.#removeLeftovers(join(this.path, folder));
   }
 
-  /** Whether others are kept out, on this machine at least. */
+  /** Whether the lock is held, at least on this machine. */
   get isLocked(): boolean {
     return this.#lock !== undefined && this.#lock.kind !== 'none';
   }
@@ -208,15 +208,15 @@ export class RunFolder {
   async #removeLeftovers(folder: string): Promise<void> {
     for (const name of await readdir(folder).catch(() => [])) {
       const whole = temporaryFor(name);
-      // The dashboard's server may be writing its own files at this moment.
+      // The server of the dashboard may be writing its own files right now.
       if (whole && !OTHERS.has(whole)) await rm(join(folder, name), { force: true });
     }
   }
 }
 
 /**
- * What the metrics lack before a place, though its checkpoint is of it: the last line may have been cut short. Those
- * steps are done and are not computed again.
+ * Describes metrics that are missing before the position of a checkpoint, for example because the last line was
+ * truncated. Those steps are not repeated.
  */
 function missingAtEnd(metrics: readonly Record<string, unknown>[], { step, epoch }: Place): string[] {
   const last = (key: string, ...events: string[]): number =>

@@ -6,13 +6,13 @@ import { zerosLike } from '../optim/zeros-like.js';
 import { takePending } from '../tensor/pending.js';
 import { type Parameter, Tensor, update } from '../tensor/tensor.js';
 
-/** Sums of gradients over several batches, on the device. */
+/** Gradient accumulation over several batches, on the device. */
 export class Accumulator {
   readonly #sums = new Map<Parameter, Parameter>();
 
   /**
-   * Queues the run that adds the parameters' gradients to the sums, unless its guard is no finite number.
-   * @param fresh whether the sums start anew
+   * Queues a run that adds the parameters' gradients to the sums, unless its guard is NaN or infinite.
+   * @param fresh whether to start new sums
    */
   add(
     parameters: readonly Parameter[],
@@ -20,7 +20,7 @@ export class Accumulator {
     { loss, correct, guard }: { readonly loss: Tensor; readonly correct: Tensor; readonly guard: Tensor },
   ): void {
     const found = parameters.filter(({ grad }) => grad !== null);
-    // Starting anew is a factor too, so that all these runs share one plan.
+    // A new sum is a factor of 0, so that all these runs share one plan.
     const changes = found.map((parameter) => ({
       parameter: this.#sum(parameter),
       value: this.#added(parameter, fresh ? 0 : 1),
@@ -30,13 +30,13 @@ export class Accumulator {
     update(changes, [loss, correct], guard);
   }
 
-  /** Makes the gradients those of all batches: the sums, and what is there now. */
+  /** Adds the sums to the current gradients, which become those of all batches. */
   total(parameters: readonly Parameter[]): void {
     for (const parameter of parameters)
       if (parameter.grad) replace(parameter, new Tensor(this.#added(parameter, 1)));
   }
 
-  /** The gradient + factor · the sum so far, in which nothing but finite numbers stands. */
+  /** gradient + factor · sum. The sum is always finite, so a factor of 0 clears it. */
   #added(parameter: Parameter, factor: number) {
     const { dtype } = parameter;
     const data = makeArray(dtype, 1);

@@ -13,16 +13,16 @@ const count = z.number().int().nonnegative();
 const setSchema = z.object({
   images: count,
   classes: z.array(z.string()),
-  /** Images of each class, where labels are known without reading. */
+  /** Number of images of each class, if labels are known without reading. */
   perClass: z.array(count).optional(),
-  /** Changes with the names, the sizes, the labels or the order of the files. */
+  /** Hash of the names, sizes, labels and order of the files. */
   fingerprint: z.string().optional(),
 });
 type SetRecord = z.infer<typeof setSchema>;
 const recordSchema = z.object({ version: z.literal(1), train: setSchema, test: setSchema });
 type DataRecord = z.infer<typeof recordSchema>;
 
-/** What a run was trained on, in its folder. */
+/** Name of the file in a run's folder that describes its data. */
 export const DATA_FILE = 'data.json';
 
 export interface RunData {
@@ -31,13 +31,13 @@ export interface RunData {
 }
 
 /**
- * Compares the data of a run with what it began with, which a new run writes down.
+ * Compares the data of a resumed run with the record that the run wrote at its start; a new run writes the record.
  *
- * @param path the run's folder
+ * @param path folder of the run
  * @param classes of its model
- * @param started whether steps are done already
- * @returns what a person should know of it
- * @throws UsageError for classes of other names, or other numbers of images, than the run began with
+ * @param started whether the run has completed any steps
+ * @returns messages for the user
+ * @throws UsageError if names of classes or numbers of images differ from the record
  */
 export async function checkData(
   path: string,
@@ -59,7 +59,7 @@ export async function checkData(
     file,
     text,
     recordSchema,
-    'delete it, and give the run the data that it began with',
+    'delete it, and resume the run with its original data',
   );
   const notes: string[] = [];
   for (const [which, then, is, set] of [
@@ -69,7 +69,7 @@ export async function checkData(
     refuseOtherNumbers(path, which, then, is, set);
     if (then.fingerprint !== is.fingerprint)
       notes.push(
-        `The ${which} images are not the same files that the run began with, though as many of each class: its figures so far are of the former ones.`,
+        `The ${which} images are different files from those at the start of the run, though as many of each class: earlier figures refer to the original files.`,
       );
     else if (is.fingerprint !== undefined && !sameClasses(then.classes, is.classes))
       refuseRenamed(path, then, is, set);
@@ -90,7 +90,7 @@ async function recordOf(set: Dataset): Promise<SetRecord> {
 }
 
 const NEXT =
-  'give the run the data that it began with (--data DIR), or start a new run from its weights: train --init RUN/checkpoints/FILE --partial';
+  'resume with the original data (--data DIR), or start a new run from its weights: train --init RUN/checkpoints/FILE --partial';
 
 function refuseOtherClasses(path: string, classes: readonly string[], set: Dataset): void {
   if (sameClasses(set.classes, classes)) return;
@@ -98,12 +98,12 @@ function refuseOtherClasses(path: string, classes: readonly string[], set: Datas
   const added = set.classes.filter((_, i) => placesIn(set.classes, classes)[i] === -1);
   if (gone.length === 0 && added.length === 0) return;
   const changes = [
-    ...(gone.length > 0 ? [`no longer there: ${showClasses(gone)}`] : []),
+    ...(gone.length > 0 ? [`removed: ${showClasses(gone)}`] : []),
     ...(added.length > 0 ? [`new: ${showClasses(added)}`] : []),
   ];
   throw new UsageError({
     what: `The run in ${path} has other classes than ${set.name} (${changes.join('; ')})`,
-    expected: `the classes that it was started with: ${showClasses(classes)}`,
+    expected: `the classes at the start of the run: ${showClasses(classes)}`,
     got: showClasses(set.classes),
     next: NEXT,
   });
@@ -135,10 +135,10 @@ function refuseOtherNumbers(
   if (before.images === now.images && differing.length === 0) return;
   const show = (n: number) => n.toLocaleString('en-US');
   const list = differing.slice(0, 10).map(([label, n, is]) => `${label} ${show(is!)} instead of ${show(n)}`);
-  const more = differing.length > 10 ? ` and ${differing.length - 10} classes more` : '';
+  const more = differing.length > 10 ? ` and ${differing.length - 10} more classes` : '';
   throw new UsageError({
-    what: `The run in ${path} cannot go on with another number of ${which} images: ${which === 'test' ? 'its accuracies are of them' : 'its epochs and steps are counted by them'}`,
-    expected: `${show(before.images)} images, as it began with`,
+    what: `The run in ${path} cannot resume with another number of ${which} images, which determines its ${which === 'test' ? 'accuracies' : 'epochs and steps'}`,
+    expected: `${show(before.images)} images, as at its start`,
     got: `${show(now.images)} in ${name}${list.length > 0 ? ` (${list.join(', ')}${more})` : ''}`,
     next: NEXT,
   });

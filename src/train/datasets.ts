@@ -9,10 +9,10 @@ import type { DatasetName } from '../run/dataset-names.js';
 
 export interface DatasetOptions {
   readonly dataset: DatasetName;
-  /** Folder of the `.bin` files, or their parent; of `train` and `val` for `imagefolder`. */
+  /** Folder of the `.bin` files or its parent; for `imagefolder` the folder of `train` and `val`. */
   readonly data?: string | undefined;
   readonly train: boolean;
-  /** How files become squares; as for a new run unless given. */
+  /** How image files are scaled, cropped and rotated; default: as in a new run. */
   readonly rules?: Pick<ImageRules, 'side' | 'orientation'> | undefined;
   readonly download?: boolean;
   readonly onProgress?: (progress: {
@@ -49,8 +49,8 @@ export async function openDataset({
   const root = data ?? findCifar10();
   if (!root && !download)
     throw new UsageError({
-      what: 'CIFAR-10 has not been found',
-      expected: 'its .bin files in ./data, in the folder that PAPERWEIGHT_CIFAR10 names, or in --data DIR',
+      what: 'CIFAR-10 was not found',
+      expected: 'its .bin files in ./data, in the folder in PAPERWEIGHT_CIFAR10, or in --data DIR',
       got: 'none of them',
       next: 'run: paperweight data cifar10 --download',
     });
@@ -63,7 +63,7 @@ export async function openDataset({
   });
 }
 
-/** A folder that holds CIFAR-10 already: the one that PAPERWEIGHT_CIFAR10 names, or ./data. */
+/** A folder that contains CIFAR-10: the one in PAPERWEIGHT_CIFAR10, or ./data; undefined if neither does. */
 export function findCifar10(): string | undefined {
   const named = process.env.PAPERWEIGHT_CIFAR10;
   if (named) return named;
@@ -78,13 +78,13 @@ export function findCifar10(): string | undefined {
 export interface Choice {
   readonly dataset: DatasetName;
   readonly data?: string;
-  /** Said to the user, since it may not be what was expected. */
+  /** Message to the user about a fallback. */
   readonly note?: string;
 }
 
 /**
- * The data set for a run that named none: CIFAR-10 from a folder, else downloaded, else `shapes10` so that a
- * machine without a network can run everything.
+ * Chooses the default data set: CIFAR-10 from a folder, else downloaded, else `shapes10`, so that everything also runs
+ * without a network.
  */
 export async function chooseDataset(options: Pick<DatasetOptions, 'onProgress' | 'signal'>): Promise<Choice> {
   const folder = findCifar10();
@@ -102,7 +102,7 @@ export async function chooseDataset(options: Pick<DatasetOptions, 'onProgress' |
     if (!(error instanceof PaperweightError) || options.signal?.aborted) throw error;
     return {
       dataset: 'shapes10',
-      note: `CIFAR-10 is not here and could not be downloaded (${error.message}) Training on shapes10 instead, ten kinds of drawn shapes: its accuracy says nothing about CIFAR-10. With CIFAR-10's .bin files in a folder, add --data DIR.`,
+      note: `CIFAR-10 is not here and could not be downloaded (${error.message}) Training on shapes10 instead, ten classes of drawn shapes; its accuracy says nothing about CIFAR-10. If you have CIFAR-10's .bin files, add --data DIR.`,
     };
   }
 }

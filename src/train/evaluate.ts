@@ -16,12 +16,12 @@ import { type Scores, scoreViews } from './ten-crop.js';
 export interface EvaluateOptions {
   readonly model: Module;
   readonly dataset: Dataset;
-  /** As in training, but without anything random. */
+  /** The transform of training without its random steps. */
   readonly transform: Transform;
-  /** Take the mean of the probabilities over these views of each image, in place of `transform`'s only one. */
+  /** Average the probabilities over these views of each image, instead of the single view of `transform`. */
   readonly views?: readonly Transform[] | undefined;
   readonly batchSize?: number;
-  /** Measure on a sample of this many images, spread over the classes and always the same; all by default. */
+  /** Evaluate on a fixed stratified sample of this many images; default all. */
   readonly limit?: number | undefined;
   readonly onProgress?: (images: number, total: number) => void;
   readonly signal?: AbortSignal | undefined;
@@ -29,13 +29,13 @@ export interface EvaluateOptions {
 
 const OPTIONS = ['model', 'dataset', 'transform', 'views', 'batchSize', 'limit', 'onProgress', 'signal'];
 
-/** Measures a model on a data set, in evaluation mode; the mode is as before afterwards. */
+/** Evaluates a model on a data set in evaluation mode, then restores its mode. */
 export async function evaluateModel(options: EvaluateOptions = {} as EvaluateOptions): Promise<Evaluation> {
   checkOptionNames('evaluateModel', options, OPTIONS);
   const { model, dataset, transform, views, batchSize = 128, limit, onProgress, signal } = options;
   if (!(model instanceof Module))
     throw new UsageError({
-      what: 'evaluateModel measures a model',
+      what: 'evaluateModel got a bad model',
       expected: 'evaluateModel({ model, dataset, transform })',
       got: `the model ${shown(model)}`,
     });
@@ -50,14 +50,14 @@ export async function evaluateModel(options: EvaluateOptions = {} as EvaluateOpt
   model.eval();
   let [top1, top5, loss, images, measured] = [0, 0, 0, 0, 0];
   const k = Math.min(5, dataset.classes.length);
-  // One batch computes while the next is made ready.
+  // One batch is computed while the next is prepared.
   let running: Promise<void> = Promise.resolve();
   try {
     for await (const batch of loader.batches(0)) {
       signal?.throwIfAborted();
       const count = batch.labels.length;
       images += count;
-      // Any class will do where there is no image: it is left out of the sums.
+      // Images that cannot be read get an arbitrary label; they are left out of the sums.
       const labels = batch.labels.map((label) => (label === UNREADABLE ? 0 : label));
       const score = async (): Promise<Scores> => {
         if (views) return scoreViews(model, batch, labels, views, context, k);
@@ -87,13 +87,13 @@ export async function evaluateModel(options: EvaluateOptions = {} as EvaluateOpt
         onProgress?.(reached, total);
       });
       values.catch(() => {});
-      // It may fail while the next batch is being made; that is told when it is waited for.
+      // It may fail while the next batch is prepared; the error is thrown where it is awaited.
       running.catch(() => {});
       await before;
     }
     await running;
   } finally {
-    // Nothing may be told about an evaluation that has ended early.
+    // If the evaluation ends early, a later rejection must not be reported as unhandled.
     await running.catch(() => {});
     model.train(wasTraining);
   }

@@ -15,14 +15,14 @@ import {
   writeSafetensors,
 } from '../interop/safetensors/checked.js';
 
-/** A data set whose images are worth going through only once. */
+/** A data set for which a pass over the images is expensive and its results are cached. */
 export interface CountedSet extends Dataset {
-  /** The folder of what is computed from the images. */
+  /** Folder for data computed from the images. */
   readonly cache: string;
-  /** How files become squares, where that decides the numbers. */
+  /** How image files are scaled, cropped and rotated, which affects the statistics. */
   readonly rules?: Pick<ImageRules, 'orientation'>;
   fingerprint(): Promise<string>;
-  /** With `substitute` false, an image that cannot be read has the label UNREADABLE. */
+  /** With `substitute` false, an image that cannot be read gets the label UNREADABLE. */
   readMany(
     indices: ArrayLike<number>,
     into: Uint8Array,
@@ -35,15 +35,15 @@ export const isCounted = (set: Dataset): set is CountedSet => 'cache' in set && 
 
 export interface StatisticsOptions {
   readonly onProgress?: (done: number, total: number) => void;
-  /** Ends the work with what is done so far on disk. */
+  /** Aborts the work; the progress is saved. */
   readonly signal?: AbortSignal;
-  /** Images between two saves; 1024 unless given. */
+  /** Number of images between saves; default 1024. */
   readonly saveEvery?: number;
-  /** Images in memory at a time; 64 unless given. */
+  /** Number of images in memory at a time; default 64. */
   readonly chunk?: number;
 }
 
-/** Where a set's sums are kept; another set of files has another name. */
+/** Path of the cached sums; the name depends on the files of the data set. */
 async function fileOf(set: CountedSet): Promise<string> {
   const fingerprint = await set.fingerprint();
   const upright = set.rules?.orientation === 'exif' ? 'upright-' : '';
@@ -51,10 +51,10 @@ async function fileOf(set: CountedSet): Promise<string> {
 }
 
 /**
- * Mean image and principal components of the colours of a data set, in its own order. They are computed once
- * and kept as sums, which an interrupted process continues exactly.
+ * Computes the mean image and the principal components of the colours of a data set. Sums are cached on disk, so that
+ * they are computed once and an interrupted computation continues exactly.
  *
- * @throws DataError when no image can be read; what the data set throws
+ * @throws DataError if no image can be read; also whatever the data set throws
  */
 export async function imageStatistics(
   set: CountedSet,
@@ -98,10 +98,10 @@ export async function imageStatistics(
     if (next > saved) await save(file, sums, next);
   }
   if (sums.count > 0) return sums.result();
-  throw new DataError({ what: `${set.name} has no image that can be read` });
+  throw new DataError({ what: `no image of ${set.name} could be read` });
 }
 
-/** How far the counting of a set's images has come, without counting any. */
+/** Progress of the cached statistics of a data set; computes nothing. */
 export async function statisticsState(
   set: CountedSet,
 ): Promise<{ file: string; counted: number; unreadable: number }> {
@@ -110,14 +110,14 @@ export async function statisticsState(
   return { file, counted: next, unreadable: next - sums.count };
 }
 
-/** The sums that a run's images were prepared with, in its folder. */
+/** Name of the file with the statistics in a run's folder. */
 export const STATISTICS = 'statistics.safetensors';
 
 /**
- * What a data set's images have on average, kept beside the run that was trained with it: counted for a new
- * file, read from one that is there already, so that a resumed run goes on with the very same numbers.
+ * Statistics of a data set, stored with the run that uses them: read from the file if it exists, so that a resumed run
+ * uses identical values; otherwise computed and written.
  *
- * @throws DataError for a file that holds something else; what {@link imageStatistics} throws
+ * @throws DataError for a file with other contents; also whatever {@link imageStatistics} throws
  */
 export async function keptStatistics(
   file: string,
@@ -132,7 +132,7 @@ export async function keptStatistics(
 }
 
 /**
- * Reads what {@link keptStatistics} wrote.
+ * Reads a file of {@link keptStatistics}.
  * @throws DataError, CheckpointError
  */
 export async function readStatistics(file: string): Promise<ImageStatistics> {
@@ -158,7 +158,7 @@ async function load(file: string, set: Pick<Dataset, 'imageShape' | 'length'>) {
   return { sums: new ImageSums(set.imageShape), next: 0 };
 }
 
-/** The sums in a file, and how many images they are of. @throws DataError when it holds something else */
+/** The sums in a file, and the number of images. @throws DataError if it has other contents */
 export function parseSums(
   file: string,
   { imageShape, length }: Pick<Dataset, 'imageShape' | 'length'>,
@@ -187,7 +187,7 @@ export function parseSums(
 const strange = (file: string): DataError =>
   new DataError({
     what: `${file} does not hold the sums of these images`,
-    expected: 'what an earlier count has written',
-    got: 'something else',
+    expected: 'sums written by an earlier pass',
+    got: 'other contents',
     next: 'delete it; it will be computed again',
   });

@@ -3,9 +3,9 @@ import type { TrainConfig } from '../run/config.js';
 const round = (rate: number): number => Number(rate.toPrecision(3));
 
 /**
- * What a change of `--epochs` or `--max-steps` means for the learning rate of a run that goes on.
+ * Describes what a change of `--epochs` or `--max-steps` means for the learning rate of a resumed run.
  *
- * @param rate of the next step
+ * @param rate learning rate of the next step
  */
 export function describeLonger(
   { schedule, lr }: Pick<TrainConfig, 'schedule' | 'lr'>,
@@ -16,9 +16,9 @@ export function describeLonger(
     case 'constant':
       return `${steps} The learning rate stays ${round(rate)}.`;
     case 'plateau':
-      return `${steps} The learning rate goes on from ${round(rate)}, and falls as before when the accuracy no longer rises.`;
+      return `${steps} The learning rate continues from ${round(rate)} and still falls when the accuracy stops rising.`;
     case 'milestones':
-      return `${steps} The learning rate goes on from ${round(rate)}; it still falls after epochs ${schedule.epochs.join(', ')}, whatever the length of the run.`;
+      return `${steps} The learning rate continues from ${round(rate)} and still falls after epochs ${schedule.epochs.join(', ')}, independent of the length of the run.`;
     case 'warmup-decay': {
       const { decaySteps } = schedule;
       return `${steps} The decay of the learning rate moves to the new end: the next step has ${round(rate)} of ${round(lr)}, and the rate falls to 0 over the last ${Math.min(decaySteps, now)} steps, though it may have fallen once before. For weights as those of one long run, start a new run of that length.`;

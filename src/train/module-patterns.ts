@@ -3,8 +3,8 @@ import type { Module } from '../nn/module.js';
 import type { TrainConfig } from '../run/config.js';
 
 /**
- * Whether a pattern names a module: its path (`features`, `classifier.6`), which means all below it too, or a
- * pattern in which `*` stands for anything (`features.*`, `*.shortcut`).
+ * Whether a pattern matches a module: by its path (`features`, `classifier.6`), which includes all submodules, or with
+ * `*` as a wildcard (`features.*`, `*.shortcut`).
  */
 function fits(pattern: string, path: string): boolean {
   const escaped = pattern.split('*').map((part) => part.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&'));
@@ -12,23 +12,23 @@ function fits(pattern: string, path: string): boolean {
 }
 
 /**
- * The modules that a pattern names, outermost first.
- * @param flag for the error
- * @throws UsageError with all paths, where it names none
+ * The modules that match a pattern, outermost first.
+ * @param flag name of the flag, for the error
+ * @throws UsageError that lists all paths if none matches
  */
 function modulesOf(model: Module, pattern: string, flag: string): [string, Module][] {
   const all = model.namedModules().filter(([path]) => path !== '');
   const found = all.filter(([path]) => fits(pattern, path));
   if (found.length > 0) return found;
   throw new UsageError({
-    what: `${flag} ${pattern} names no module of this network`,
+    what: `${flag} ${pattern} matches no module of this network`,
     expected: `a path or a pattern such as ${all[0]?.[0] ?? '*'} among ${all.map(([path]) => path).join(', ')}`,
     got: pattern,
     next: 'give one of those; inspect shows them with their shapes',
   });
 }
 
-/** Freezes what a configuration wants frozen. @returns what there is to say about it */
+/** Freezes modules by the configuration. @returns messages for the user */
 export function freezeModules(model: Module, { freeze = [] }: Pick<TrainConfig, 'freeze'>): string[] {
   if (freeze.length === 0) return [];
   const before = model.namedParameters();
@@ -50,7 +50,7 @@ export function freezeModules(model: Module, { freeze = [] }: Pick<TrainConfig, 
   ];
 }
 
-/** The factor of each parameter's learning rate; the last pattern that names it counts. */
+/** The learning rate factor of each parameter; the last matching pattern counts. */
 export function lrScales(
   model: Module,
   { lrScale = [] }: Pick<TrainConfig, 'lrScale'>,

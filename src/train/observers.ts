@@ -1,6 +1,6 @@
 import type { Observer } from '../run/events.js';
 
-/** Tells several observers, in their order. */
+/** Combines several observers into one, which calls them in order. */
 export function together(observers: readonly Observer[]): Required<Observer> {
   const all = (tell: (observer: Observer) => void): void => observers.forEach(tell);
   return {

@@ -7,8 +7,8 @@ import type { Parameter } from '../tensor/tensor.js';
 import { lrScales } from './module-patterns.js';
 
 /**
- * The optimizer that a configuration describes, for a model that is on its device and frozen where it shall be.
- * @throws UsageError for an lrScale that names no module
+ * Creates the optimizer of a configuration. The model must be on its device, with modules already frozen.
+ * @throws UsageError for an lrScale that matches no module
  */
 export function makeOptimizer(model: Module, config: TrainConfig): SGD {
   const { lr, momentum, weightDecay, decayBiases = true, sgd = 'pytorch', ema } = config;
@@ -16,7 +16,7 @@ export function makeOptimizer(model: Module, config: TrainConfig): SGD {
   const named = model.namedParameters();
   const decays = (parameter: Parameter) => decayBiases || weightDecay === 0 || parameter.shape.length > 1;
   const scaleOf = (parameter: Parameter) => scales.get(parameter) ?? 1;
-  // The unscaled ones first: the rate that is logged is that of the first group.
+  // Parameters without a factor come first: the logged learning rate is that of the first group.
   const factors = [...new Set(named.map(([, p]) => scaleOf(p)))].sort(
     (a, b) => Number(b === 1) - Number(a === 1),
   );
@@ -35,7 +35,7 @@ export function makeOptimizer(model: Module, config: TrainConfig): SGD {
   return optimizer;
 }
 
-/** What changes in training: parameters and running statistics, without those of frozen modules. */
+/** Parameters and running statistics that change in training, without those of frozen modules. */
 function learning(model: Module): [string, Parameter][] {
   const frozen = new Set(
     model.namedModules().flatMap(([, module]) => (module.frozen ? [...module.stateDict().values()] : [])),
@@ -43,13 +43,13 @@ function learning(model: Module): [string, Parameter][] {
   return [...model.namedParameters(), ...model.namedBuffers()].filter(([, p]) => !frozen.has(p));
 }
 
-/** A schedule, and when it is to be stepped. */
+/** A schedule, and whether it is stepped per step or per epoch. */
 export interface TimedSchedule {
   readonly schedule: Schedule;
   readonly every: 'step' | 'epoch';
 }
 
-/** The schedule that a configuration describes; undefined for a constant rate. */
+/** Creates the schedule of a configuration; undefined for a constant learning rate. */
 export function makeSchedule(
   optimizer: SGD,
   { schedule, lr }: TrainConfig,
@@ -78,7 +78,7 @@ export function makeSchedule(
     }
     case 'warmup-decay': {
       const { warmupSteps, decaySteps, shape } = schedule;
-      // In a run too short for both, both are shorter.
+      // In a run too short for warm-up and decay, both are shortened.
       const part = Math.min(1, totalSteps / (warmupSteps + decaySteps));
       return {
         schedule: new WarmupDecay(optimizer, {

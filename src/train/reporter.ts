@@ -15,10 +15,10 @@ export interface ReporterParts {
   readonly slowStart?: string | undefined;
 }
 
-/** What has been measured of a step beside its result. */
+/** Measurements of a step besides its result. */
 export type Measured = Pick<StepEvent, 'loss' | 'lr' | 'stepSeconds' | 'dataSeconds'> & {
   readonly images: number;
-  /** Where gradients are clipped by norm. */
+  /** Only if gradients are clipped by norm. */
   readonly gradNorm: number | undefined;
 };
 
@@ -30,16 +30,16 @@ export class Reporter {
     this.#parts = parts;
   }
 
-  /** Tells whoever watches, and the run's own log. */
+  /** Sends a message to observers and to the log of the run. */
   say(event: 'line' | 'note', step: number, text: string): void {
     this.#parts.folder.say({ event, step, text });
     this.#parts.observer[event]?.(text);
   }
 
   /**
-   * A step that is done.
-   * @param before where the run stood before the step
-   * @param after where it stands now
+   * Reports a completed step.
+   * @param before position before the step
+   * @param after position after the step
    */
   async step(before: Position, after: Position, measured: Measured): Promise<void> {
     const { folder, observer, stepsTotal } = this.#parts;
@@ -71,7 +71,7 @@ export class Reporter {
     this.say('note', step, flatNote(subject, classes, slowStart));
   }
 
-  /** The end of the run, with its last evaluation. */
+  /** Reports the end of the run, with its last evaluation. */
   async done(step: number, last: Evaluation, seconds: number): Promise<DoneEvent> {
     const { folder, classes } = this.#parts;
     this.say('line', step, 'Finished Training');

@@ -19,21 +19,21 @@ export interface SaverParts {
   readonly folder: RunFolder;
   readonly trained: Trained;
   readonly observer: Observer;
-  /** Tells whoever watches, and the run's log. */
+  /** Sends a message to observers and to the log of the run. */
   readonly note: (text: string) => void;
 }
 
-/** A checkpoint that could not be written is tried again after so long. */
+/** Delay in milliseconds before a failed checkpoint is retried. */
 const RETRY_MS = 60_000;
 
-/** A checkpoint that is still to be written. */
+/** A checkpoint that could not be written yet. */
 interface Owed {
   readonly step: number;
   readonly accuracy: number | undefined;
   readonly failedAt: number;
 }
 
-/** Takes a run to its folder and back: checkpoints, the best weights, and which of them count. */
+/** Saves and restores a run: checkpoints, best weights, and `state.json`. */
 export class Saver {
   readonly #parts: SaverParts;
   #saved = -1;
@@ -45,13 +45,12 @@ export class Saver {
   }
 
   /**
-   * Puts the run back to its newest whole checkpoint, and drops what was logged after that. Damaged checkpoints on
-   * the way are set aside.
+   * Restores the run from its latest intact checkpoint and drops log lines after it. Damaged checkpoints are renamed.
    *
-   * @returns no position for a run that ended before its first checkpoint, and begins again; and what a person should
-   *   know of it
-   * @throws CheckpointError when no checkpoint is whole; CheckpointError or ShapeError for one of another run; the
-   *   run is then as before
+   * @returns the position, undefined if the run ended before its first checkpoint and starts again; and messages for the
+   *   user
+   * @throws CheckpointError if no checkpoint is intact; CheckpointError or ShapeError for one of another run, which leaves
+   *   the run unchanged
    */
   async resume(): Promise<{ position?: Position; notes: readonly string[] }> {
     const { folder, trained } = this.#parts;
@@ -72,34 +71,34 @@ export class Saver {
     for (const { name: other, error } of damaged) {
       const aside = await folder.checkpoints.setAside(other);
       const kept = aside
-        ? `It is set aside as ${aside}.`
-        : `The run’s state names it, but it does not exist.`;
+        ? `It was renamed to ${aside}.`
+        : `The run’s state.json refers to it, but it does not exist.`;
       notes.push(`${error.message.split(' Next: ')[0]}\n${kept}`);
     }
-    // Another choice, made anew on a machine that has forgotten it, would change the last bits.
+    // Choosing kernels again could select others, which would change the last bits.
     if (kernels) await deviceOf(trained.model)?.kernels(kernels);
     this.#best = best;
     this.#saved = position.step;
     notes.push(...(await folder.rewind(position)));
-    // Where the run was killed between a checkpoint and its state, the checkpoint knows better.
+    // If the run was killed between writing a checkpoint and its state, the checkpoint is newer.
     if (name !== state.latest || best?.file !== state.best?.file)
       await folder.writeState(stateOf(name, best));
-    if (notes.length > 0) notes.push(`The run goes on from ${name}, after step ${position.step}.`);
+    if (notes.length > 0) notes.push(`The run resumes from ${name}, after step ${position.step}.`);
     return { position, notes };
   }
 
-  /** What `state.json` says, or nothing where it says nothing. */
+  /** Reads `state.json`; if it is damaged, an empty state and a message. */
   async #state(notes: string[]): Promise<RunState> {
     try {
       return await this.#parts.folder.state();
     } catch (error) {
       if (!(error instanceof CheckpointError) || systemCode(error)) throw error;
-      notes.push(`${error.what}: it is made anew from the checkpoints.`);
+      notes.push(`${error.what}: it is rebuilt from the checkpoints.`);
       return { version: 1 };
     }
   }
 
-  /** The checkpoints to continue from, the best place first. */
+  /** The checkpoints to resume from, the preferred one first. */
   async #candidates({ latest }: RunState): Promise<string[]> {
     const names = (await this.#parts.folder.checkpoints.steps()).reverse();
     return latest === undefined ? names : [latest, ...names.filter((name) => name < latest)];
@@ -109,9 +108,9 @@ export class Saver {
     const { folder } = this.#parts;
     if (best)
       throw new UsageError({
-        what: `The run in ${folder.path} has ended, and cannot be continued`,
+        what: `The run in ${folder.path} has ended and cannot be resumed`,
         expected: 'a checkpoint',
-        got: `the best weights (${best.file}) alone, which are kept of a training that \`reproduce\` has finished`,
+        got: `only the best weights (${best.file}), since \`reproduce\` keeps nothing else of a finished run`,
         next: 'start a new run',
       });
     const damaged = await folder.checkpoints.damaged();
@@ -129,7 +128,7 @@ export class Saver {
       try {
         return { name, file: await readSafetensors(folder.checkpoints.file(name)), damaged };
       } catch (error) {
-        // What may not be read, or not now, is not damaged.
+        // A file that cannot be read because of permissions or a disk error is not damaged.
         const code = systemCode(error);
         if (!(error instanceof CheckpointError) || (code && code !== 'ENOENT' && code !== 'EIO')) throw error;
         damaged.push({ name, error });
@@ -139,8 +138,8 @@ export class Saver {
   }
 
   /**
-   * Writes a checkpoint. Where the disk is in trouble that may pass, the run goes on and says so.
-   * @param accuracy on the test images, where it was just measured: the best weights are kept
+   * Writes a checkpoint. After a temporary disk error the run continues with a message.
+   * @param accuracy on the test images, if just measured; the best weights are saved
    */
   async save(position: Position, accuracy?: number): Promise<void> {
     try {
@@ -149,25 +148,25 @@ export class Saver {
       if (!isTransient(error)) throw error;
       this.#owed = { step: position.step, accuracy, failedAt: performance.now() };
       this.#parts.note(
-        `${(error as Error).message}\nThere is no checkpoint at step ${position.step}. The run goes on, and tries again in a minute and at the next checkpoint; the one before is kept.`,
+        `${(error as Error).message}\nThere is no checkpoint at step ${position.step}. The run continues and retries in a minute and at the next checkpoint; the previous one is kept.`,
       );
     }
   }
 
-  /** As {@link save}, for a place whose checkpoint is there already and no longer says what it should. */
+  /** Like {@link save}, but replaces an existing checkpoint of the same step. */
   async rewrite(position: Position): Promise<void> {
     this.#saved = -1;
     await this.save(position);
   }
 
-  /** Whether a checkpoint failed, and the time has come to try again. */
+  /** Whether a failed checkpoint is due for a retry. */
   get overdue(): boolean {
     return this.#owed !== undefined && performance.now() - this.#owed.failedAt >= RETRY_MS;
   }
 
   /**
-   * Writes, at the end of a run, what could not be written before.
-   * @throws CheckpointError when that is still so
+   * Writes a failed checkpoint at the end of a run.
+   * @throws CheckpointError if it fails again
    */
   async settle(position: Position): Promise<void> {
     const { step, accuracy } = this.#owed ?? {};
@@ -179,14 +178,14 @@ export class Saver {
     const { folder, trained, observer } = this.#parts;
     const { step } = position;
     const name = `step-${String(step).padStart(8, '0')}.safetensors`;
-    // A checkpoint must not be of a later time than the lines that belong to it.
+    // The log lines up to the checkpoint must reach the disk before it.
     folder.syncLogs();
     if (accuracy !== undefined && (!this.#best || accuracy > this.#best.accuracy)) {
       const file = `best-${String(step).padStart(8, '0')}.safetensors`;
       await saveWeights(folder.checkpoints.file(file), trained.model, { accuracy: String(accuracy) });
       this.#best = { file, accuracy };
     }
-    // At the end of an epoch the position moves on without a step, so the same step may be saved again.
+    // At the end of an epoch the position changes without a step, so the same step may be saved again.
     if (this.#saved !== step || accuracy !== undefined) {
       const kernels = await deviceOf(trained.model)?.kernels();
       await saveCheckpoint(folder.checkpoints.file(name), trained, position, this.#best, kernels);
@@ -210,8 +209,8 @@ const stateOf = (latest: string, best: Best | undefined): RunState => ({
 
 const noneWhole = (folder: RunFolder, got: string): CheckpointError =>
   new CheckpointError({
-    what: `None of the checkpoints in ${join(folder.path, 'checkpoints')} is whole`,
-    expected: 'at least one to continue from',
+    what: `All checkpoints in ${join(folder.path, 'checkpoints')} are damaged`,
+    expected: 'at least one to resume from',
     got,
-    next: 'restore one from a copy, or start a new run; what is left of them stays where it is',
+    next: 'restore one from a copy, or start a new run; the damaged files are kept',
   });

@@ -5,11 +5,11 @@ import type { Module } from '../nn/module.js';
 import type { TrainConfig } from '../run/config.js';
 
 /**
- * Puts a file's weights into a model that has just been built.
+ * Loads weights of a file into a newly built model.
  *
- * @param weights what the file holds, under the model's own names
- * @returns what there is to say about it
- * @throws CheckpointError with all names that do not fit, unless the start may be partial
+ * @param weights tensors of the file, under the names of the model
+ * @returns messages for the user
+ * @throws CheckpointError that lists all mismatches, unless a partial start is allowed
  */
 export function startFrom(
   model: Module,

@@ -1,21 +1,21 @@
-/** Completions that are heard of within this many milliseconds have waited for the event loop, not for each other. */
+/** Completions that arrive within this many milliseconds were delayed by a busy event loop. */
 const TOGETHER_MS = 1;
 
 /**
- * How long steps take: from one completion to the next. Two steps are under way at a time, and where this thread was busy
- * both completions may arrive at once; each then gets half of the time of both.
+ * Measures the duration of steps, from one completion to the next. Two steps are in flight at a time; if the thread was
+ * busy, both completions arrive at once, and each step gets half of the time.
  */
 export class StepClock {
   #last = performance.now();
 
-  /** Leaves out what happened since the last step, such as saving. */
+  /** Excludes the time since the last step, such as for saving. */
   restart(now = performance.now()): void {
     this.#last = now;
   }
 
   /**
-   * @param completed when the step's completion arrived, in milliseconds
-   * @param next when that of the step after it arrived, if it has
+   * @param completed time at which the completion of the step arrived, in milliseconds
+   * @param next the same for the following step, if it has arrived
    * @returns seconds; never 0
    */
   measure(completed: number, next?: number): number {

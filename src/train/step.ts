@@ -20,30 +20,30 @@ export interface QueuedBatch {
   readonly epoch: number;
   readonly loss: Tensor;
   readonly correct: Tensor;
-  /** Not a finite number where the loss or a gradient is none. */
+  /** NaN or infinite if the loss or any gradient is. */
   readonly guard: Tensor;
-  /** The random state before the batch, to run it once more. */
+  /** Random state before the batch, to be able to repeat it. */
   readonly random: RandomState;
 }
 
 /** A step whose runs are queued on the device. */
 export interface Queued {
   readonly batches: readonly QueuedBatch[];
-  /** Number of its last batch in the epoch, from 0. */
+  /** Index of its last batch in the epoch, from 0. */
   readonly index: number;
   readonly dataSeconds: number;
   readonly lr: number;
-  /** Sums of squares of the gradients, in a step that is looked into. */
+  /** Sums of squares of the gradients, for a step with an insight. */
   readonly squares: GradientSquares | undefined;
-  /** Norm of the gradients before they were clipped, where they are clipped by norm. */
+  /** Global norm of the gradients before clipping, if they are clipped by norm. */
   readonly norm: Tensor | undefined;
-  /** False for a step that ended before its update, at a bad batch. */
+  /** False if the step ended before its update, at a batch with NaN or infinity. */
   readonly updated: boolean;
-  /** When its completion arrived, by `performance.now()`; undefined until then. */
+  /** Time of completion, by `performance.now()`; undefined until then. */
   readonly completion: { at?: number };
 }
 
-/** What has come of a step: its result, or the batch that kept it from being one. */
+/** Outcome of a step: its result, or the batch with NaN or infinity. */
 export type Settled =
   | { readonly result: StepResult; readonly gradNorm: number | undefined; readonly bad?: never }
   | { readonly bad: QueuedBatch; readonly loss: number };
@@ -58,9 +58,9 @@ export interface StepperParts {
 }
 
 /**
- * Queues training steps: forward, backward and the update, in one run of the device. A step of several batches is a
- * run for each of them; all but the last add to sums of gradients, and the last one updates the weights. The update
- * of a run is left out, on the device, where the loss or a gradient is no finite number.
+ * Queues training steps. A step of one batch is one run of the device: forward, backward and update. A step of several
+ * batches is one run per batch; all but the last accumulate gradients, the last one updates the weights. The device
+ * skips the update if the loss or a gradient is NaN or infinite.
  */
 export class Stepper {
   readonly criterion: CrossEntropyLoss;
@@ -72,7 +72,7 @@ export class Stepper {
     this.criterion = new CrossEntropyLoss({ labelSmoothing: parts.config.labelSmoothing ?? 0 });
   }
 
-  /** @param dataSeconds how long the batches had to be waited for */
+  /** @param dataSeconds time spent waiting for the batches */
   async queue(group: readonly Batch[], epoch: number, dataSeconds: number): Promise<Queued> {
     const { config, model, optimizer, timed, probe } = this.#parts;
     const images = group.reduce((sum, { labels }) => sum + labels.length, 0);
@@ -83,7 +83,7 @@ export class Stepper {
     const ended = (updated: boolean, squares?: GradientSquares, norm?: Tensor): Queued => {
       if (timed?.every === 'step') timed.schedule.step();
       const completion: Queued['completion'] = {};
-      // A failure is told where the step is settled.
+      // Errors are thrown by `settle`.
       queued
         .at(-1)
         ?.loss.item()
@@ -96,7 +96,7 @@ export class Stepper {
       return { batches: queued, index, dataSeconds, lr, squares, norm, updated, completion };
     };
     for (const [i, batch] of group.entries()) {
-      // At most two runs wait on the device, and the last one is not made after a bad one.
+      // At most two runs are queued on the device; after a bad batch the last run is not queued.
       const due = i === group.length - 1 ? queued.slice(-2) : queued.slice(-2, -1);
       for (const { guard } of due) if (!Number.isFinite(await guard.item())) return ended(false);
       optimizer.zeroGrad();
@@ -115,7 +115,7 @@ export class Stepper {
     return ended(true, squares, norm);
   }
 
-  /** @param share of the step's images, whose losses have one mean */
+  /** @param share of the batch in the images of the step, the weight of its mean loss */
   #backward(batch: Batch, epoch: number, share: number): QueuedBatch {
     const { model, loader } = this.#parts;
     const random = randomState();
@@ -128,7 +128,7 @@ export class Stepper {
     return { batch, epoch, loss, correct, guard: finiteGuard(loss, grads), random };
   }
 
-  /** Waits for a step. One that was kept from updating is taken back from the optimizer as well. */
+  /** Waits for a step. If its update was skipped, the optimizer's step count is reverted too. */
   async settle({ batches, index, norm, updated }: Queued): Promise<Settled> {
     let [loss, correct, images] = [0, 0, 0];
     for (const queued of batches) {

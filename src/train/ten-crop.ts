@@ -4,12 +4,12 @@ import type { Module } from '../nn/module.js';
 import { softmax } from '../ops/index.js';
 import { evaluate as compute, Tensor, tensor } from '../tensor/tensor.js';
 
-/** For each image: whether its label is first, whether it is among the first k, and its cross-entropy. */
+/** For each image: whether the top-1 and the top-k prediction are correct, and the cross-entropy. */
 export type Scores = readonly [first: ArrayLike<number>, among: ArrayLike<number>, losses: ArrayLike<number>];
 
 /**
- * Ten views of an image, each prepared by `transform`: of the model's own size where the images are larger,
- * else of 7/8 of their side, the paper's 224 of 256.
+ * Ten crops of an image, each followed by `transform`. Their side is the model's input size if the images are larger,
+ * else 7/8 of the side of the images (such as 224 of 256).
  */
 export function tenViews(
   transform: Transform,
@@ -22,8 +22,8 @@ export function tenViews(
 }
 
 /**
- * Scores a batch by the mean of the model's probabilities over several views of each image (paper, section
- * 4.1). The views run one after another, so that they share one plan and its memory.
+ * Scores a batch by the model's probabilities averaged over several views of each image. The views run one after
+ * another, so that they share one plan and its memory.
  */
 export async function scoreViews(
   model: Module,
@@ -49,7 +49,7 @@ export async function scoreViews(
   ];
 }
 
-/** How many classes come before the label. NaN counts against the model, as in `topKCorrect`. */
+/** Number of classes with a higher score than the label. NaN counts against the model, as in `topKCorrect`. */
 function rank(scores: Float64Array, label: number): number {
   const own = scores[label]!;
   if (Number.isNaN(own)) return scores.length;

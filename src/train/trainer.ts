@@ -25,7 +25,7 @@ import { Recovery } from './trouble/recovery.js';
 
 export interface TrainerParts {
   readonly config: TrainConfig;
-  /** On its device. */
+  /** The model, on its device. */
   readonly model: Module;
   readonly trainSet: Dataset;
   readonly testSet: Dataset;
@@ -33,17 +33,17 @@ export interface TrainerParts {
   readonly testTransform: Transform;
   readonly folder: RunFolder;
   readonly observer?: Observer;
-  /** What there is to say at the beginning of a new run. */
+  /** Messages for the user at the start of a new run. */
   readonly opening?: readonly string[];
   /** Steps at the loss of guessing after which that is said; 100 unless given. */
   readonly flatSteps?: number;
   /** Said then, where the recipe is known to start slowly. */
   readonly slowStart?: string;
-  /** Ends the run cleanly, with a checkpoint, after the step that is under way. */
+  /** Ends the run with a checkpoint after the current step. */
   readonly signal?: AbortSignal;
 }
 
-/** Bounds of the sample that a run of less than an epoch is measured on. */
+/** Bounds of the evaluation sample of a run shorter than an epoch. */
 const FEWEST_TRIED = 100;
 const MOST_TRIED = 1000;
 
@@ -62,7 +62,7 @@ export class Trainer {
   readonly #recovery: Recovery;
   readonly #opening: readonly string[];
   #position: Position = START;
-  /** The training error has come down to where the configuration ends the run. */
+  /** The training error has reached the target at which the configuration ends the run. */
   #learned = false;
   readonly #clock = new StepClock();
   readonly #started = performance.now();
@@ -81,7 +81,7 @@ export class Trainer {
     this.#optimizer = makeOptimizer(model, config);
     this.#loader = new DataLoader(trainSet, {
       batchSize: config.batchSize,
-      // A few batches that are learned by heart stay the same ones.
+      // The few batches of an overfitting check must stay the same in all epochs.
       shuffle: config.overfitBatches === undefined,
       seed: config.seed,
       transform: parts.trainTransform,
@@ -100,7 +100,7 @@ export class Trainer {
       observer: this.#observer,
       note: (text) => this.#note(text),
     });
-    // Not through the log, which may be what is in trouble.
+    // Not through the log, which may be the file that fails.
     parts.folder.onTrouble((text) => this.#observer.note?.(text));
     const shared = { config, model, loader: this.#loader, optimizer: this.#optimizer, timed: this.#timed };
     this.#stepper = new Stepper({ ...shared, probe: this.#probe });
@@ -121,7 +121,7 @@ export class Trainer {
     return this.stepsOf(this.#parts.config);
   }
 
-  /** How many steps a run of another length has, on the same data. */
+  /** Number of steps of a run with another length, on the same data. */
   stepsOf({ epochs, maxSteps }: Pick<TrainConfig, 'epochs' | 'maxSteps'>): number {
     return Math.min(epochs * this.#stepsPerEpoch, maxSteps ?? Number.POSITIVE_INFINITY);
   }
@@ -130,16 +130,15 @@ export class Trainer {
     return Math.ceil(this.#loader.length / (this.#parts.config.accumulate ?? 1));
   }
 
-  /** Of the next step, in the modules without a factor of their own. */
+  /** Learning rate of the next step, for modules without a factor. */
   get learningRate(): number {
     const { lr, lrScale } = this.#optimizer.paramGroups[0]!;
     return lr * lrScale;
   }
 
   /**
-   * Test images of an evaluation; undefined for all. A run that a limit of steps ends within its first epoch is a try,
-   * and measuring all of a large test set would take far longer than the run: it measures about as many images as it
-   * trains on.
+   * Number of test images per evaluation; undefined for all. A run whose step limit ends it within the first epoch
+   * evaluates about as many images as it trains on, since a large test set could take far longer than the run itself.
    */
   get #evalLimit(): number | undefined {
     const { evalLimit, maxSteps, batchSize, accumulate = 1 } = this.#parts.config;
@@ -149,8 +148,8 @@ export class Trainer {
   }
 
   /**
-   * Continues where the run's folder says that it stands.
-   * @throws CheckpointError or ShapeError for a checkpoint that is broken or of another run; the run is then as before
+   * Resumes from the latest checkpoint in the run's folder.
+   * @throws CheckpointError or ShapeError for a checkpoint that is damaged or of another run; the run is then unchanged
    */
   async resume(): Promise<void> {
     const { folder } = this.#parts;
@@ -171,7 +170,7 @@ export class Trainer {
     return this.#position.step;
   }
 
-  /** The model's values by name, on the host. */
+  /** The model's parameters and buffers by name, on the host. */
   async weights(): Promise<Map<string, TypedArray>> {
     const values = new Map<string, TypedArray>();
     for (const [name, parameter] of this.#parts.model.stateDict()) values.set(name, await parameter.data());
@@ -179,14 +178,15 @@ export class Trainer {
   }
 
   /**
-   * Trains to the end. The folder is this process's own from here or from {@link resume} on until the run has ended.
-   * @returns the final event; undefined when the signal, or a request to stop, ended the run early
-   * @throws UsageError when another process trains in the folder
+   * Trains to the end. The folder is locked from here or from {@link resume} on until the run has ended.
+   * @returns the final event; undefined if the signal or a request to stop ended the run early
+   * @throws UsageError if another process trains in the folder
    */
   async run(): Promise<DoneEvent | undefined> {
     const { folder } = this.#parts;
     await folder.lock();
-    if (!folder.isLocked) this.#note('This system has no locks: start no second training of this run.');
+    if (!folder.isLocked)
+      this.#note('This system has no file locks: do not start a second training of this run.');
     try {
       await writeProcess(folder.path, 'training');
       const done = await this.#train();
@@ -201,7 +201,7 @@ export class Trainer {
     }
   }
 
-  /** How the run ended matters more than that it cannot be written down, on a full disk say. */
+  /** Writes the final status. A disk error here must not replace the result or error of the run. */
   async #signOff(status: RunStatus, error?: unknown): Promise<void> {
     await writeProcess(this.#parts.folder.path, status, error).catch((trouble: Error) =>
       this.#observer.note?.(trouble.message),
@@ -217,10 +217,10 @@ export class Trainer {
     let last: Evaluation | undefined;
     if (this.#position.step === 0) for (const text of this.#opening) this.#note(text);
     this.#noteSample();
-    // So that there is a place to go back to from the first steps.
+    // A first checkpoint, so that a rollback is possible from the first steps on.
     if (this.#recovery.policy === 'rollback' && !(await folder.state()).latest) await this.#save();
     this.#clock.restart();
-    // Where the last steps are done but not measured, only the measuring is left.
+    // If all steps are done but not evaluated, only the evaluation is left.
     while (
       !this.#learned &&
       this.#position.epoch < config.epochs &&
@@ -241,14 +241,14 @@ export class Trainer {
     return this.#reporter.done(this.#position.step, last, (performance.now() - this.#started) / 1000);
   }
 
-  /** Says so where the run measures less than it was asked to. */
+  /** Tells the user if the evaluation uses a smaller sample than requested. */
   #noteSample(): void {
     const { config, testSet } = this.#parts;
     const limit = this.#evalLimit;
     if (config.evalLimit !== undefined || limit === undefined || limit >= testSet.length) return;
     const show = (n: number) => n.toLocaleString('en-US');
     this.#note(
-      `The run ends within its first epoch (--max-steps ${config.maxSteps}), so it is measured on a random sample of ${show(limit)} of the ${show(testSet.length)} test images; --eval-limit ${testSet.length} measures all.`,
+      `The run ends within its first epoch (--max-steps ${config.maxSteps}), so it is evaluated on a random sample of ${show(limit)} of the ${show(testSet.length)} test images; --eval-limit ${testSet.length} evaluates all.`,
     );
   }
 
@@ -260,14 +260,14 @@ export class Trainer {
     return this.#position.step >= this.stepsTotal;
   }
 
-  /** The rest of the current epoch. `again`: the run stands at another place now. */
+  /** Trains the rest of the current epoch. `again`: the position has changed by a rollback. */
   async #epoch(): Promise<'done' | 'stopped' | 'again'> {
     if (this.#complete) return 'done';
     const { config, model, folder } = this.#parts;
     const { signal } = this.#control;
     const { accumulate = 1 } = config;
     const looking = { model, folder, probe: this.#probe, observer: this.#observer };
-    // A step that may be left out or taken back must be known before the next one begins.
+    // With skip or rollback, the outcome of a step must be known before the next one starts.
     const alone = accumulate > 1 || this.#recovery.policy !== 'stop';
     const { epoch, batch: start } = this.#position;
     model.train();
@@ -280,7 +280,7 @@ export class Trainer {
         if (group.length === 0) break;
         const dataSeconds = (performance.now() - asked) / 1000;
         const next = await this.#stepper.queue(group, epoch, dataSeconds);
-        // The device computes this step while the one before is being accounted for.
+        // The device computes this step while the previous one is processed.
         if (queued && !(await this.#finish(queued, next))) return 'again';
         queued = next;
         const submitted = this.#position.step + 1;
@@ -296,7 +296,7 @@ export class Trainer {
           if (pausing) await this.#control.wait(this.#position.step);
           if ((due || signal.aborted) && !(await this.#saveSound())) return 'again';
           if (signal.aborted) return 'stopped';
-          // Time for looking and waiting is not part of the next step.
+          // The time for probing and pausing is not part of the next step.
           if (due || squares || pausing) this.#clock.restart();
           if (submitted >= this.stepsTotal) break;
         }
@@ -309,13 +309,13 @@ export class Trainer {
   }
 
   /**
-   * Accounts for a step. False where the run has gone back to a checkpoint.
-   * @param next the step that is under way behind it
+   * Processes the outcome of a step. @returns false after a rollback to a checkpoint
+   * @param next the following step, already queued
    */
   async #finish(queued: Queued, next?: Queued): Promise<boolean> {
     const p = this.#position;
     const settled = await this.#stepper.settle(queued);
-    // What has arrived with it shall be heard of too.
+    // Let a completion that has arrived at the same time be handled as well.
     if (next) await new Promise((resolve) => setImmediate(resolve));
     const stepSeconds = this.#clock.measure(queued.completion.at ?? performance.now(), next?.completion.at);
     if (settled.bad) {
@@ -326,7 +326,7 @@ export class Trainer {
     const { lr, dataSeconds } = queued;
     const { loss, images } = result;
     const measured = { loss, images, lr, stepSeconds, dataSeconds, gradNorm };
-    // Before it is told, since whoever watches may ask where the run stands.
+    // Update the position before reporting, since observers may read it.
     this.#position = afterStep(p, result);
     await this.#reporter.step(p, this.#position, measured);
     this.#logMean(p.batch);
@@ -345,7 +345,7 @@ export class Trainer {
     this.#position = { ...p, running: [], flat };
   }
 
-  /** Saves, unless the weights are bad. False where the run has gone back to a checkpoint. */
+  /** Saves a checkpoint unless the weights have NaN or infinity. @returns false after a rollback to a checkpoint */
   async #saveSound(): Promise<boolean> {
     const back = await this.#recovery.fromState(this.#position);
     if (back) this.#position = back;
@@ -353,7 +353,7 @@ export class Trainer {
     return !back;
   }
 
-  /** Evaluates, keeps the best weights, and saves. Undefined when the signal ended it. */
+  /** Evaluates, saves the best weights and a checkpoint. @returns undefined if the signal ended it */
   async #endEpoch(): Promise<Evaluation | 'again' | undefined> {
     const { folder } = this.#parts;
     const p = this.#position;
@@ -364,7 +364,7 @@ export class Trainer {
       this.#position = back;
       return 'again';
     }
-    // Averages are what is measured, and kept where they are the best; checkpoints have the model's own weights too.
+    // Averaged weights are evaluated and saved as best; checkpoints also have the model's own weights.
     try {
       const result = await this.#evaluate();
       if (!result) {
@@ -381,7 +381,7 @@ export class Trainer {
       this.#observer.epoch?.(event);
       await folder.log(event);
       this.#learned = this.#isLearned(event.trainAccuracy);
-      // An epoch that the limit of steps cuts short stays open, for a run that is resumed with a higher one.
+      // An epoch cut short by the step limit stays open, for a resume with a higher limit.
       if (p.batch === this.#loader.length) {
         this.#position = afterEpoch(p);
         if (this.#timed?.every === 'epoch') this.#timed.schedule.step(result.accuracy);
@@ -419,12 +419,12 @@ export class Trainer {
 
   async #save(accuracy?: number): Promise<void> {
     await this.#saver.save(this.#position, accuracy);
-    // Time for saving is not part of the next step.
+    // The time for saving is not part of the next step.
     this.#clock.restart();
   }
 }
 
-/** The next so many batches, or as many as there are. */
+/** Takes the next `count` batches, or fewer at the end. */
 async function take(batches: AsyncGenerator<Batch, void, void>, count: number): Promise<Batch[]> {
   const taken: Batch[] = [];
   while (taken.length < count) {

@@ -92,7 +92,7 @@ test('figures of a run on folders are what their labels say', async (t) => {
   await t.test('a run goes on with its own data alone', async () => {
     const before = await readFile(path.join(folder, 'r/metrics.jsonl'), 'utf8');
     const resume = ['train', '--resume', '--run', 'r', '--epochs', '4'];
-    await refused(/no longer there: n10000002; new: a-new-one|new: a-new-one/, ...resume, '--data', 'more');
+    await refused(/removed: n10000002; new: a-new-one|new: a-new-one/, ...resume, '--data', 'more');
     await cp(data, path.join(folder, 'less'), { recursive: true });
     await rm(path.join(folder, `less/train/${synset(0)}/${synset(0)}_0.jpg`));
     await refused(/another number of training images.*n10000000 5 instead of 6/, ...resume, '--data', 'less');
@@ -100,7 +100,7 @@ test('figures of a run on folders are what their labels say', async (t) => {
     const longer = await paperweight(...resume);
     assert.match(
       longer.stderr,
-      /now ends after 12 steps instead of 9\. The learning rate goes on from 0\.01; it still falls after epochs 10, 13/,
+      /now ends after 12 steps instead of 9\. The learning rate continues from 0\.01 and still falls after epochs 10, 13/,
     );
   });
 

@@ -287,8 +287,8 @@ describe('a run: interrupted, resumed, measured, used', () => {
     const { code, stderr } = await train(['--resume', '--run', run]);
     assert.equal(code, 0, stderr);
     assert.match(stderr, /step-00000007\.safetensors is not a valid safetensors file: it is truncated/);
-    assert.match(stderr, /set aside as step-00000007\.safetensors\.damaged\./);
-    assert.match(stderr, /The run goes on from step-00000006\.safetensors, after step 6\./);
+    assert.match(stderr, /renamed to step-00000007\.safetensors\.damaged\./);
+    assert.match(stderr, /The run resumes from step-00000006\.safetensors, after step 6\./);
     assert.match(stderr, /^Resuming after step 6\.$/m);
     assert.equal((await state()).latest, latest);
     assert.ok((await readdir(join(run, 'checkpoints'))).includes(`${latest}.damaged`));

@@ -247,12 +247,12 @@ const WRONG: readonly (readonly [call: () => unknown, words: RegExp])[] = [
   [() => T.randomCrop(4).apply(x), /draws random numbers/],
   [() => T.randomHorizontalFlip().apply(x, {}), /draws random numbers/],
   // Files.
-  [() => saveWeights(layer as Loose, 'a.pth' as Loose), /a file and a model/],
+  [() => saveWeights(layer as Loose, 'a.pth' as Loose), /a file path and a model/],
   [() => saveWeights('a.pth', layer, {}, { dtype: 'half' as Loose }), /bad dtype/],
-  [() => loadWeights('a.pth', undefined as Loose), /a file and a model/],
+  [() => loadWeights('a.pth', undefined as Loose), /a file path and a model/],
   [
     () => evaluateModel({ model: 3, dataset: set, transform: transforms.toTensor() } as Loose),
-    /measures a model/,
+    /bad model/,
   ],
   [
     () => evaluateModel({ model: layer, dataset: [], transform: transforms.toTensor() } as Loose),

@@ -67,8 +67,8 @@ describe('what is asked of a run', () => {
     assert.match((await folder.state()).latest!, new RegExp(`0*${trainer.step}\\.safetensors`));
     assert.deepEqual(recorder.notes, [
       `Paused after step ${at}.`,
-      `Going on after step ${at}.`,
-      'Asked to stop: after this step, with a checkpoint.',
+      `Resumed after step ${at}.`,
+      'Stop requested: the run will save a checkpoint and end after this step.',
     ]);
     const log = (await readFile(join(path, 'log.jsonl'), 'utf8')).trim().split('\n');
     assert.deepEqual(
@@ -97,7 +97,7 @@ describe('what is asked of a run', () => {
     for (const [i, text] of bad.entries()) {
       put(path, text);
       await until(async () => recorder.notes.length === i + 1);
-      assert.match(recorder.notes[i]!, /control\.json is not a request, and is passed over: ./);
+      assert.match(recorder.notes[i]!, /control\.json is not a valid request and is ignored: ./);
     }
     const at = trainer.step;
     rmSync(join(path, 'control.json'));

@@ -72,7 +72,7 @@ test('a configuration that is not one says what is wrong with it', async (t) => 
       complete(CheckpointError, /config\.json/, /Next: restore the file/, ...words),
     );
   };
-  await refused('{"version": 1,', /Expected JSON, as train wrote it/);
+  await refused('{"version": 1,', /Expected JSON written by train/);
   await refused('', /Expected JSON/);
   const { lr: _, ...rest } = toyConfig();
   await refused(JSON.stringify(rest), /→ at lr/);

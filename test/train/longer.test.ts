@@ -11,7 +11,7 @@ test('each kind of schedule says what a longer run means for its rate', () => {
     say({ kind: 'constant' }),
     'The run now ends after 1,200 steps instead of 9. The learning rate stays 0.00123.',
   );
-  assert.match(say({ kind: 'plateau', factor: 0.1, patience: 3, drops: 3 }), /goes on from 0\.00123/);
+  assert.match(say({ kind: 'plateau', factor: 0.1, patience: 3, drops: 3 }), /continues from 0\.00123/);
   assert.match(say({ kind: 'milestones', epochs: [30, 60], factor: 0.1 }), /still falls after epochs 30, 60/);
   const decay = { kind: 'warmup-decay', warmupSteps: 5, decaySteps: 300, shape: 'linear' } as const;
   assert.match(

@@ -58,8 +58,8 @@ async function resumed(path: string, from: number): Promise<string[]> {
 test('a flipped bit in the newest checkpoint: the one before is used, and the run says so', async (t) => {
   const folder = await copyOf(t, ({ path }) => flip(join(path, 'checkpoints', step(18))));
   const notes = await resumed(folder.path, 16);
-  assert.match(notes[0]!, /step-00000018\.safetensors is damaged.*\nIt is set aside as step-00000018/);
-  assert.match(notes[1]!, /^The run goes on from step-00000016\.safetensors, after step 16\.$/);
+  assert.match(notes[0]!, /step-00000018\.safetensors is damaged.*\nIt was renamed to step-00000018/);
+  assert.match(notes[1]!, /^The run resumes from step-00000016\.safetensors, after step 16\.$/);
   assert.deepEqual(await folder.checkpoints.damaged(), [`${step(18)}.damaged`]);
 });
 
@@ -67,7 +67,7 @@ test('a newest checkpoint that is gone: the one before is used', async (t) => {
   const folder = await copyOf(t, ({ path }) => rm(join(path, 'checkpoints', step(18))));
   const [note] = await resumed(folder.path, 16);
   assert.match(note!, /step-00000018.*no such file/);
-  assert.doesNotMatch(note!, /set aside|\.damaged/);
+  assert.doesNotMatch(note!, /renamed|\.damaged/);
   assert.deepEqual(await folder.checkpoints.damaged(), []);
 });
 
@@ -84,7 +84,7 @@ test('no checkpoint that is whole: nothing is changed, and nothing begins again'
   const before = await content();
   const refused = (error: unknown) => {
     assert.ok(error instanceof CheckpointError, String(error));
-    assert.match(error.message, /^None of the checkpoints .* is whole/);
+    assert.match(error.message, /^All checkpoints in .* are damaged/);
     assert.match(error.message, /step-00000018.*\n.*step-00000016.*Next: restore one/s);
     return true;
   };
@@ -95,15 +95,15 @@ test('no checkpoint that is whole: nothing is changed, and nothing begins again'
   // Nor when all that is left was set aside before, and the state is gone too.
   for (const n of [16, 18]) await folder.checkpoints.setAside(step(n));
   await rm(join(folder.path, 'state.json'));
-  await assert.rejects(toyRun(device, folder.path, { resume: true }), /None of the checkpoints .*\.damaged/s);
+  await assert.rejects(toyRun(device, folder.path, { resume: true }), /All checkpoints in .*\.damaged/s);
 });
 
 for (const [what, damage, words] of [
-  ['torn', (file: string) => truncate(file, 20), /state\.json .*: it is made anew/],
-  ['flipped', (file: string) => flip(file), /state\.json .*: it is made anew/],
-  ['missing', (file: string) => rm(file), /state\.json is missing: it is made anew/],
+  ['torn', (file: string) => truncate(file, 20), /state\.json .*: it is rebuilt/],
+  ['flipped', (file: string) => flip(file), /state\.json .*: it is rebuilt/],
+  ['missing', (file: string) => rm(file), /state\.json is missing: it is rebuilt/],
 ] as const)
-  test(`a state.json that is ${what} is made anew from the checkpoints`, async (t) => {
+  test(`a state.json that is ${what} is rebuilt from the checkpoints`, async (t) => {
     const folder = await copyOf(t, ({ path }) => damage(join(path, 'state.json')));
     await assert.rejects(folder.state(), /Next: continue the run \(train --resume\)/);
     const notes = await resumed(folder.path, 18);
@@ -183,7 +183,7 @@ test('a finished training whose checkpoints were dropped does not begin again', 
   });
   await assert.rejects(toyRun(device, folder.path, { resume: true }), (error) => {
     assert.ok(error instanceof UsageError);
-    assert.match(error.message, /has ended, and cannot be continued/);
+    assert.match(error.message, /has ended and cannot be resumed/);
     return true;
   });
   assert.deepEqual(await plainMetrics(folder), await plainMetrics(whole));

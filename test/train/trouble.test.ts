@@ -59,7 +59,7 @@ test('a disk that is full for a while: the run goes on, says so, and nothing is 
   // The checkpoint from before was there all the time.
   assert.match(between.latest!, /step-0000000[46]/);
   const notes = recorder.notes.join('\n');
-  assert.match(notes, /cannot write .*There is no checkpoint at step 8\. The run goes on/s);
+  assert.match(notes, /cannot write .*There is no checkpoint at step 8\. The run continues/s);
   const log = await readFile(join(path, 'log.jsonl'), 'utf8');
   assert.match(log, /There is no checkpoint at step 8/);
 });

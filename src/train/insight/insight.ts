@@ -11,7 +11,7 @@ interface Parts {
   readonly observer: Observer;
 }
 
-/** Writes down, and tells, what the model looks like from inside after the step that is done. */
+/** Computes insights into the model after a completed step, writes them and notifies observers. */
 export async function recordInsight(
   { model, folder, probe, observer }: Parts,
   step: number,

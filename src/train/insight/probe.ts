@@ -9,20 +9,20 @@ import { Generator } from '../../random.js';
 import type { ActivationInsight, Insight } from '../../run/events.js';
 import { evaluate, type Tensor, tensor } from '../../tensor/tensor.js';
 
-/** Test images that the activations are looked at with: a sample spread over the classes, always the same. */
+/** Number of test images for activation statistics: a fixed stratified sample. */
 const IMAGES = 16;
 const BINS = 32;
 
-/** Outputs of a saturating neuron this close to an end, as a share of the way between the ends, have saturated. */
+/** An output closer than this to an end of the range, as a fraction of the range, counts as saturated. */
 const SATURATED = 0.01;
-/** The two ends of a saturating layer's outputs. */
+/** Output range of each saturating layer. */
 const endsOf = (module: Module): readonly [number, number] | undefined =>
   module instanceof Sigmoid ? [0, 1] : module instanceof Tanh ? [-1, 1] : undefined;
 
 const isActivation = (module: Module): boolean =>
   module instanceof ReLU || module instanceof LeakyReLU || endsOf(module) !== undefined;
 
-/** Sums of squares of a step's gradients, by parameter. */
+/** Sum of squares of each parameter's gradient. */
 export type GradientSquares = readonly (readonly [string, Tensor])[];
 
 export interface ProbeParts {
@@ -31,7 +31,7 @@ export interface ProbeParts {
   readonly testTransform: Transform;
 }
 
-/** Looks into a model that trains, without changing anything in it or in the random state. */
+/** Measures gradients, weights and activations of a model in training; changes neither it nor the random state. */
 export class Probe {
   readonly #parts: ProbeParts;
   #images: Tensor | undefined;
@@ -40,7 +40,7 @@ export class Probe {
     this.#parts = parts;
   }
 
-  /** Sums of squares of the gradients, by parameter, to be computed along with a step. */
+  /** Sum of squares of each parameter's gradient, to be computed in the run of a step. */
   gradientSquares(): [string, Tensor][] {
     return this.#parts.model
       .namedParameters()
@@ -48,8 +48,8 @@ export class Probe {
   }
 
   /**
-   * @param step steps that are done
-   * @param squares what {@link gradientSquares} gave for the last of them
+   * @param step number of completed steps
+   * @param squares result of {@link gradientSquares} for the last of them
    */
   async measure(step: number, squares: GradientSquares): Promise<Insight> {
     const { model } = this.#parts;
@@ -76,7 +76,7 @@ export class Probe {
     };
   }
 
-  /** Outputs of the activation layers, in the order of their calls, as graph nodes of evaluation mode. */
+  /** Outputs of the activation layers in evaluation mode, as graph nodes in the order of their calls. */
   #forward(input: Tensor) {
     const { model } = this.#parts;
     const found: { name: string; module: Module; output: Tensor }[] = [];
@@ -110,8 +110,8 @@ export class Probe {
 }
 
 /**
- * @param values N images × units × places of a map
- * @param ends of a saturating layer
+ * @param values N images × units × positions of a feature map
+ * @param ends output range of a saturating layer
  */
 export function describe(
   values: ArrayLike<number>,
@@ -146,7 +146,7 @@ export function describe(
     active: active / count,
     mean,
     std: Math.sqrt(Math.max(0, squares / count - mean * mean)),
-    // A model that has diverged has no range to count in.
+    // The outputs of a diverged model have no finite range for a histogram.
     ...(Number.isFinite(sum) ? { histogram: histogram(values, min, max) } : {}),
   };
 }

@@ -14,16 +14,16 @@ interface Parts {
   readonly criterion: CrossEntropyLoss;
 }
 
-/** Something that may hold numbers that are not finite, and how to say so. */
+/** A tensor that may have NaN or infinity, with its description. */
 type Suspect = readonly [what: string, value: Tensor];
 
 /**
- * Runs a batch once more and looks where the first number is that is not finite: the images, the model's own
- * values, each layer's output in the order of their calls, the loss, then the gradients from the last layer back.
+ * Repeats a batch and finds the first tensor with NaN or infinity, in this order: the images, the model's parameters and
+ * buffers, the output of each layer in the order of their calls, the loss, the gradients from the last layer back.
  *
- * Nothing in the model or in the random state is changed.
+ * Changes neither the model nor the random state.
  *
- * @returns such as `features.3 (Conv2d): its output has 12 infinities`; undefined where all is finite this time
+ * @returns such as `features.3 (Conv2d): its output has 12 infinities`; undefined if all values are finite this time
  */
 export async function diagnose(
   { model, loader, criterion }: Parts,
@@ -53,18 +53,18 @@ export async function diagnose(
     }
   } finally {
     setRandomState(now);
-    // Running statistics of this look are not the run's.
+    // Restore the running statistics, which the repeated batch has changed.
     const storage = model.parameters()[0]?.storage;
     if (storage) takePending(storage.device);
   }
   return firstBad(suspects, 'numbers whose squares overflow');
 }
 
-/** The first of a model's and its optimizer's tensors that has a number that is not finite, if any. */
+/** Finds the first tensor of a model or its optimizer with NaN or infinity, if any. */
 export const badTensor = (tensors: Iterable<readonly [string, Tensor]>): Promise<string | undefined> =>
   firstBad([...tensors].map(([name, value]) => [`${name} has`, value]));
 
-/** @param overflow what to call numbers that are finite, but whose squares are not; left out, they are none of it */
+/** @param overflow description of finite values whose squares overflow; if empty, they are not reported */
 async function firstBad(suspects: readonly Suspect[], overflow = ''): Promise<string | undefined> {
   const squares = suspects.map(([, { node }]) => new Tensor(ops.sumOfSquares(node)));
   const values = await evaluate(...squares);
@@ -76,7 +76,7 @@ async function firstBad(suspects: readonly Suspect[], overflow = ''): Promise<st
   return undefined;
 }
 
-/** 12 infinities and 3 NaN */
+/** Such as "12 infinities and 3 NaN". */
 function count(values: ArrayLike<number>): string {
   let [nan, infinite] = [0, 0];
   for (let i = 0; i < values.length; i++) {

@@ -2,11 +2,11 @@ import { PaperweightError } from '../../errors/errors.js';
 import type { Position } from '../../run/checkpoint.js';
 import type { TrainConfig } from '../../run/config.js';
 
-/** `skip` ends the run at so many bad steps in a row. */
+/** Number of consecutive bad steps at which `skip` ends the run. */
 export const MAX_SKIPS = 10;
-/** `rollback` ends the run when it would go back once more than this. */
+/** Maximum number of rollbacks of a run. */
 const MAX_ROLLBACKS = 3;
-/** `rollback` multiplies the learning rate by this each time. */
+/** Factor of the learning rate at each rollback. */
 export const ROLLBACK_FACTOR = 0.25;
 
 /** Loss of a net that gives every class the same probability, to within this much, has not begun to learn. */
@@ -14,43 +14,43 @@ const FLAT = 0.005;
 /** Steps of which such a loss is said to be a dead start. */
 export const FLAT_STEPS = 100;
 
-/** A loss, a gradient or a weight of a run is no longer a finite number. */
+/** A loss, gradient or weight of a run is NaN or infinite. */
 export class DivergedError extends PaperweightError {
   static {
     DivergedError.prototype.name = 'DivergedError';
   }
 }
 
-/** What went wrong, and where it was first seen. */
+/** A step with NaN or infinity, and where it first occurred. */
 export interface Bad {
   readonly step: number;
-  /** Such as `features.3 (Conv2d): its output has 12 infinities`; undefined where nothing could be found. */
+  /** Such as `features.3 (Conv2d): its output has 12 infinities`; undefined if not found. */
   readonly where: string | undefined;
   readonly got: string;
 }
 
-/** What a policy makes of something bad. */
+/** Decision of a policy about a bad step. */
 export type Verdict = 'skip' | 'rollback' | { readonly stop: string };
 
-/** @param skippable false for what is no step's fault, such as weights that are bad already */
+/** @param skippable false if the weights are already bad, so that skipping a step cannot help */
 export function verdictOn(
   policy: NonNullable<TrainConfig['onNan']>,
   { skipped = 0, rollbacks = 0 }: Pick<Position, 'skipped' | 'rollbacks'>,
   skippable: boolean,
 ): Verdict {
   const again = 'start again with a lower --lr, or with --clip-norm 1';
-  if (policy === 'stop') return { stop: `${again}; --on-nan rollback goes on by itself` };
+  if (policy === 'stop') return { stop: `${again}; --on-nan rollback continues automatically` };
   if (policy === 'rollback')
     return rollbacks < MAX_ROLLBACKS
       ? 'rollback'
-      : { stop: `the rate was lowered ${MAX_ROLLBACKS} times already: ${again}` };
-  if (!skippable) return { stop: `leaving a step out cannot mend this: ${again}` };
+      : { stop: `the learning rate was already lowered ${MAX_ROLLBACKS} times: ${again}` };
+  if (!skippable) return { stop: `skipping a step cannot fix this: ${again}` };
   return skipped < MAX_SKIPS
     ? 'skip'
-    : { stop: `${MAX_SKIPS} steps in a row were left out already: ${again}` };
+    : { stop: `${MAX_SKIPS} steps in a row were already skipped: ${again}` };
 }
 
-/** @param checkpoint path of the last good one, where there is one */
+/** @param checkpoint path of the last good one, if any */
 export const diverged = (
   { step, where, got }: Bad,
   next: string,

@@ -1,17 +1,17 @@
 import type { Position } from '../../run/checkpoint.js';
 import { FLAT_STEPS, isFlat } from './divergence.js';
 
-/** Whether a run has been at the loss of chance from its first step on. */
+/** Whether the loss has stayed at chance level since the first step. */
 export interface FlatLoss {
-  /** The last step up to which it has, as `Position.flat` holds it; -1 once the loss has moved. */
+  /** The last step up to which it has, stored in `Position.flat`; -1 once the loss has changed. */
   readonly flat: number;
-  /** Whether it has just been so for long enough to be told; once a run. */
+  /** Whether to tell the user now; true once per run. */
   readonly due: boolean;
 }
 
 /**
- * @param mean of the loss since the last look
- * @param flatSteps steps at the loss of chance after which that is told
+ * @param mean loss since the last call
+ * @param flatSteps number of steps at chance level after which to tell the user
  */
 export function flatLoss(
   { step, flat = 0 }: Position,

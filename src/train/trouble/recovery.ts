@@ -17,15 +17,15 @@ export interface RecoveryParts {
   readonly timed: TimedSchedule | undefined;
   readonly stepper: Stepper;
   readonly folder: RunFolder;
-  /** Tells people, at a step. */
+  /** Sends a message to the user. */
   readonly note: (text: string) => void;
-  /** Puts the run back to its last checkpoint, and tells where that is. */
+  /** Restores the last checkpoint. @returns its position */
   readonly resume: () => Promise<Position>;
-  /** Writes the checkpoint of a place anew. */
+  /** Rewrites the checkpoint of a position. */
   readonly save: (position: Position) => Promise<void>;
 }
 
-/** What a run does about numbers that are not finite, by `onNan`. Whatever it is, no checkpoint has such numbers. */
+/** Handles NaN and infinity by the policy `onNan`. No checkpoint ever contains them. */
 export class Recovery {
   readonly #parts: RecoveryParts;
 
@@ -38,30 +38,30 @@ export class Recovery {
   }
 
   /**
-   * After a step whose loss or gradients were bad, and which has changed nothing.
-   * @returns where the run goes on
-   * @throws DivergedError where it does not
+   * Handles a step with a bad loss or gradients; its update was skipped.
+   * @returns the position at which the run continues
+   * @throws DivergedError if it does not
    */
   async fromStep(position: Position, { index }: Queued, bad: QueuedBatch, loss: number): Promise<Position> {
     const { folder, note } = this.#parts;
     const step = position.step + 1;
     const where = await diagnose({ ...this.#parts, criterion: this.#parts.stepper.criterion }, bad);
     const got = Number.isFinite(loss)
-      ? `a loss of ${loss}, with gradients that are not finite`
+      ? `a loss of ${loss}, with NaN or infinite gradients`
       : `a loss of ${loss}`;
     const verdict = verdictOn(this.policy, position, true);
     if (verdict !== 'skip') return this.#carryOut(verdict, position, { step, where, got });
-    note(`Step ${step} was left out (--on-nan skip): ${where ?? got}.`);
+    note(`Step ${step} was skipped (--on-nan skip): ${where ?? got}.`);
     await folder.log({ event: 'skip', epoch: position.epoch + 1, step, where: where ?? got });
     return afterSkip(position, index);
   }
 
   /**
-   * Looks at weights, momentum and averages, before they are saved. Steps are guarded, but an update of finite numbers
-   * may overflow, and a layer of NaN can hide behind a rectifier or max-pooling that passes over it.
+   * Checks weights, momentum and averages before they are saved. Each step is checked, but the update of finite values may
+   * overflow, and ReLU or max pooling can hide NaN in a layer.
    *
-   * @returns where the run goes on, if not here
-   * @throws DivergedError where it does not go on
+   * @returns the position after a rollback; undefined if all values are finite
+   * @throws DivergedError if the run does not continue
    */
   async fromState(position: Position): Promise<Position | undefined> {
     const { model, optimizer } = this.#parts;
@@ -69,10 +69,10 @@ export class Recovery {
     for (const [name, mean] of optimizer.average?.stateDict().tensors ?? []) tensors.set(name, mean);
     const where = await badTensor(tensors);
     if (where === undefined) return undefined;
-    return this.fromBad(position, { step: position.step, where, got: 'numbers that are not finite' });
+    return this.fromBad(position, { step: position.step, where, got: 'NaN or infinity' });
   }
 
-  /** As {@link fromState}, for what was found otherwise, such as an evaluation's loss. */
+  /** Like {@link fromState}, for NaN or infinity found elsewhere, such as in the loss of an evaluation. */
   async fromBad(position: Position, bad: Bad): Promise<Position> {
     return this.#carryOut(verdictOn(this.policy, position, false), position, bad);
   }
@@ -89,10 +89,10 @@ export class Recovery {
     const { optimizer, folder, note, resume, save } = this.#parts;
     const place = await resume();
     const back: Position = { ...place, rollbacks: (position.rollbacks ?? 0) + 1 };
-    // The checkpoint has the rates that it was saved with, so all rollbacks so far count.
+    // The checkpoint restores the learning rate at its time of saving, so apply all rollbacks so far.
     for (const group of optimizer.paramGroups)
       group.lrScale *= ROLLBACK_FACTOR ** (back.rollbacks! - (place.rollbacks ?? 0));
-    // At once, so that a run which is killed here goes on from here.
+    // Save immediately, so that a run killed now resumes with the lower learning rate.
     await save(back);
     const { lr, lrScale } = optimizer.paramGroups[0]!;
     note(
