@@ -154,7 +154,7 @@ test('a checkpoint that is not there is refused', async (t) => {
 test('weights alone are not enough to resume', async (t) => {
   const file = join(await scratch(t), 'weights.safetensors');
   await writeFile(file, weights);
-  await refused(file, CheckpointError, /can continue from.*got weights only.*eval and predict/);
+  await refused(file, CheckpointError, /can resume.*got weights only.*eval and predict/);
 });
 
 test('a checkpoint of another model or another run is refused', async (t) => {
