@@ -250,10 +250,7 @@ const WRONG: readonly (readonly [call: () => unknown, words: RegExp])[] = [
   [() => saveWeights(layer as Loose, 'a.pth' as Loose), /a file path and a model/],
   [() => saveWeights('a.pth', layer, {}, { dtype: 'half' as Loose }), /bad dtype/],
   [() => loadWeights('a.pth', undefined as Loose), /a file path and a model/],
-  [
-    () => evaluateModel({ model: 3, dataset: set, transform: transforms.toTensor() } as Loose),
-    /bad model/,
-  ],
+  [() => evaluateModel({ model: 3, dataset: set, transform: transforms.toTensor() } as Loose), /bad model/],
   [
     () => evaluateModel({ model: layer, dataset: [], transform: transforms.toTensor() } as Loose),
     /reads a data set/,

@@ -79,7 +79,7 @@ test('another number of images is refused, also where the sum is the same', asyn
   const testSet = folder({ cat: 2, dog: 2, ship: 3 });
   await assert.rejects(
     checkData(path, { ...BEGAN, testSet }, CLASSES, true),
-    /another number of test images: its accuracies are of them/,
+    /another number of test images, which determines its accuracies/,
   );
 });
 

@@ -105,7 +105,7 @@ for (const [what, damage, words] of [
 ] as const)
   test(`a state.json that is ${what} is rebuilt from the checkpoints`, async (t) => {
     const folder = await copyOf(t, ({ path }) => damage(join(path, 'state.json')));
-    await assert.rejects(folder.state(), /Next: continue the run \(train --resume\)/);
+    await assert.rejects(folder.state(), /Next: resume the run \(train --resume\)/);
     const notes = await resumed(folder.path, 18);
     assert.match(notes[0]!, words);
   });
