@@ -3,7 +3,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import vm from 'node:vm';
 
 /** Functions that an input could call if it were executed as code; each is replaced by a function that records the call. */
-const DOORS: readonly (readonly [object, readonly string[]])[] = [
+const GUARDED: readonly (readonly [object, readonly string[]])[] = [
   [childProcess, ['exec', 'execFile', 'execFileSync', 'execSync', 'fork', 'spawn', 'spawnSync']],
   [vm, ['runInThisContext', 'runInNewContext', 'runInContext', 'compileFunction', 'Script']],
   [process, ['binding', 'dlopen', 'exit', 'reallyExit', 'chdir', 'abort', 'setuid']],
@@ -45,7 +45,7 @@ export class Guards {
   readonly #before: Map<object, Map<PropertyKey, unknown>>;
 
   constructor() {
-    for (const [object, names] of DOORS)
+    for (const [object, names] of GUARDED)
       for (const name of names) {
         const real = Reflect.get(object, name) as unknown;
         if (typeof real !== 'function') continue;

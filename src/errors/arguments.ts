@@ -90,12 +90,12 @@ export function checkBooleans(owner: string, values: Readonly<Record<string, unk
       });
 }
 
-/** @throws UsageError for what is no path of a file or folder */
+/** @throws UsageError unless the value is a path: a string that is not empty */
 export function checkPath(owner: string, name: string, value: unknown): asserts value is string {
   if (typeof value === 'string' && value !== '') return;
   throw new UsageError({
     what: `${owner} got a bad ${name}`,
-    expected: 'the path of a file or folder, as a text',
-    got: value === '' ? 'an empty text' : shown(value),
+    expected: 'the path of a file or folder, as a string',
+    got: value === '' ? 'an empty string' : shown(value),
   });
 }

@@ -274,7 +274,7 @@ const WRONG: readonly (readonly [call: () => unknown, words: RegExp])[] = [
     [() => open(), /takes its options by name.*got undefined/] as const,
     [() => open('data'), /takes its options by name.*got "data"/] as const,
     [() => open({ root: 3, train: true }), /got a bad root.*got 3|has no option train/] as const,
-    [() => open({ root: '' }), /got a bad root.*an empty text/] as const,
+    [() => open({ root: '' }), /got a bad root.*an empty string/] as const,
     [() => open({ root: 'data', rot: 'data' }), /did you mean root\?/] as const,
   ]),
   [() => CIFAR10.open({ root: 'data' } as Loose), /CIFAR10\.open got a bad train.*got undefined/],

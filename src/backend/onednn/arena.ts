@@ -23,7 +23,7 @@ export class Arena {
   constructor(threads: number) {
     const memory = shareMemory(PAGES);
     if (!memory) return;
-    // More threads than cores only cost their memory; how work is split changes no result.
+    // More threads than cores would only use memory. Results do not depend on the number of threads.
     this.pool = new KernelPool(memory, PAGES, Math.min(threads, availableParallelism()));
     this.#base = addressOf(memory.buffer);
     this.#bytes = PAGES * PAGE_BYTES;

@@ -47,7 +47,7 @@ export class WorkerDevice extends QueuedDevice {
           ? new DeviceError({
               what: `The ${kind} device was closed`,
               expected: 'an open device',
-              next: 'close it when nothing more is to be computed or read, or open another one',
+              next: 'close a device only after the last computation, or open another one',
             })
           : new DeviceError({ what: `The ${kind} device's thread has ended`, got: `exit code ${code}` }),
       ),
