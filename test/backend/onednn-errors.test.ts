@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { constants } from 'node:buffer';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import type { Device } from '../../src/backend/backend.js';
 import { InlineDevice } from '../../src/backend/device.js';
@@ -6,6 +7,7 @@ import { NativeError } from '../../src/backend/onednn/api/constants.js';
 import { DnnlCore } from '../../src/backend/onednn/api/core.js';
 import { Alg, Dnnl, Prop } from '../../src/backend/onednn/api/dnnl.js';
 import { OneDnnEngine } from '../../src/backend/onednn/index.js';
+import { view } from '../../src/backend/onednn/library/memory.js';
 import { openDnnl } from '../../src/backend/onednn/library/open.js';
 import { DeviceError } from '../../src/errors/errors.js';
 import * as ops from '../../src/ops/index.js';
@@ -107,6 +109,32 @@ describe('an operation that the library does not support', () => {
     );
     const none = await filled([2, 0]).to(device);
     assert.deepEqual([...(await none.matmul(filled([0, 3])).data())], new Array(6).fill(0));
+    await device.close();
+  });
+});
+
+describe('a tensor that JavaScript cannot read', () => {
+  const big = constants.MAX_LENGTH + 4;
+  const skip = big > 2 ** 34 && 'this version of Node reads tensors of any size';
+
+  it('is refused before the native call that would end the process', { skip }, () => {
+    assert.throws(() => view(4096, big), /too large.*at most 4 GiB; got 4\.0 GiB/);
+  });
+
+  it('is refused with its operation and shapes, and the device goes on', { skip }, async () => {
+    const device = new InlineDevice(new OneDnnEngine({ threads: 1 }));
+    const x = await filled([1, 1]).to(device);
+    const [rows, columns] = [2 ** 16, 2 ** 15];
+    const wide = x.add(filled([rows, 1])).add(filled([1, columns]));
+    await assert.rejects(
+      wide.argmax(1).data(),
+      (error) =>
+        error instanceof DeviceError &&
+        /\[65536, 32768\].*on device "onednn".*at most 4 GiB; got 8\.0 GiB.*smaller batch/.test(
+          error.message,
+        ),
+    );
+    assert.deepEqual([...(await x.add(1).data())], [2]);
     await device.close();
   });
 });

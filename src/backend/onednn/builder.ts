@@ -1,3 +1,4 @@
+import { DeviceError } from '../../errors/errors.js';
 import type { Graph, GraphNode } from '../../graph/graph.js';
 import { bytesOf, type DType, sizeOf, type TypedArray } from '../../graph/types.js';
 import { operationOf } from '../../ops/index.js';
@@ -15,9 +16,10 @@ import {
   Unimplemented,
 } from './api/dnnl.js';
 import type { Arena } from './arena.js';
+import { describeNode } from './failure.js';
 import type { Form, Region, Step, Value } from './ir.js';
 import type { KernelChoice } from './kernel-choice.js';
-import { arrayAt } from './library/memory.js';
+import { arrayAt, MAX_VIEW, tooLarge } from './library/memory.js';
 
 /** Memory layout of a storage, and whether a plan may still change it. */
 export interface SlotLayout {
@@ -350,6 +352,15 @@ export class Builder {
   ): void {
     const { op, scope, inputs: sources, dtype, shape } = this.node(i);
     const types = sources.map((s) => this.node(s).dtype);
+    const bytes = Math.max(
+      sizeOf(shape) * bytesOf(dtype),
+      ...counts.map((count, n) => count * bytesOf(types[n]!)),
+    );
+    if (bytes > MAX_VIEW)
+      throw new DeviceError({
+        what: `${describeNode(this.graph, i)} cannot be computed on device "onednn"`,
+        ...tooLarge(bytes),
+      });
     this.emit({
       op,
       scope,

@@ -25,7 +25,7 @@ export function named(error: unknown, what: string, { version, path }: Named): u
 }
 
 /** Operation, shapes and module path of a node. */
-function describeNode({ nodes }: Graph, i: number): string {
+export function describeNode({ nodes }: Graph, i: number): string {
   const { op, inputs, shape, scope } = nodes[i]!;
   const from = inputs.map((n) => showShape(nodes[n]!.shape)).join(', ');
   return `${op}(${from}) → ${showShape(shape)}${scope ? ` in ${scope}` : ''}`;

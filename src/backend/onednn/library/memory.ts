@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer';
 import koffi from 'koffi';
 import { DeviceError } from '../../../errors/errors.js';
 import { bytesOf, type DType, makeArray, type TypedArray } from '../../../graph/types.js';
@@ -52,9 +53,29 @@ export const adviseHugePages = (address: number, bytes: number): void => advise(
 /** Returns the pages of a range to the system; the range stays mapped and reads as zero afterwards. */
 export const discard = (address: number, bytes: number): void => release(address, bytes);
 
-/** Views native memory as an ArrayBuffer, without a copy. It must not be used after the block is freed. */
-export const view = (address: number, bytes: number): ArrayBuffer =>
-  bytes === 0 ? new ArrayBuffer(0) : (koffi.view(pointerAt(address, address, 0), bytes) as ArrayBuffer);
+/** Most bytes that JavaScript can read in one piece. Node ends the process if it is asked for a larger view. */
+export const MAX_VIEW = constants.MAX_LENGTH;
+
+/**
+ * Views native memory as an ArrayBuffer, without a copy. It must not be used after the block is freed.
+ * @throws DeviceError for more than {@link MAX_VIEW} bytes
+ */
+export function view(address: number, bytes: number): ArrayBuffer {
+  if (bytes === 0) return new ArrayBuffer(0);
+  if (bytes > MAX_VIEW)
+    throw new DeviceError({
+      what: 'A tensor is too large for this version of Node',
+      ...tooLarge(bytes),
+    });
+  return koffi.view(pointerAt(address, address, 0), bytes) as ArrayBuffer;
+}
+
+/** The rest of an error message about a tensor that JavaScript cannot read. */
+export const tooLarge = (bytes: number): { expected: string; got: string; next: string } => ({
+  expected: `at most ${MAX_VIEW / 1024 ** 3} GiB`,
+  got: `${(bytes / 1024 ** 3).toFixed(1)} GiB`,
+  next: 'use a smaller batch',
+});
 
 /** Copies native memory into a buffer. */
 export const copyOut = (into: Uint8Array, address: number): void =>
