@@ -260,7 +260,7 @@ function refuseTaken(path: string): void {
 export async function latestRun(root: string): Promise<string | undefined> {
   if (!existsSync(root)) return undefined;
   const names = (await readdir(root)).filter((name) => existsSync(join(root, name, 'config.json')));
-  // Not by name: only those that nobody chose sort by time.
+  // Not by name: names chosen by the user do not sort by time.
   const started = (name: string) => statSync(join(root, name, 'config.json')).mtimeMs;
   const youngest = names.sort((a, b) => started(a) - started(b) || (a < b ? -1 : 1)).at(-1);
   return youngest && join(root, youngest);

@@ -69,7 +69,7 @@ async function refused(
   assert.deepEqual(trained.optimizer.stateDict().tensors, new Map());
 }
 
-test('a checkpoint puts everything back', async (t) => {
+test('a checkpoint restores everything', async (t) => {
   const file = join(await scratch(t), 'a.safetensors');
   await writeFile(file, checkpoint);
   const { model, optimizer, schedule } = await fresh();
@@ -110,7 +110,7 @@ function flipped(bytes: Buffer, bit: number): Buffer {
   return copy;
 }
 
-test('a flipped bit is noticed wherever it is', async (t) => {
+test('a flipped bit is detected anywhere in the file', async (t) => {
   const folder = await scratch(t);
   const file = join(folder, 'a.safetensors');
   const kinds = { checkpoint, weights };
@@ -131,7 +131,7 @@ test('a flipped bit is noticed wherever it is', async (t) => {
   }
 });
 
-test('a checksum is over the whole file, and a file without one is read as ever', async (t) => {
+test('the checksum covers the whole file; a file without one is read too', async (t) => {
   const file = join(await scratch(t), 'a.safetensors');
   const digest = /paperweight-sha256:([0-9a-f]{64})/.exec(checkpoint.toString('latin1'))![1]!;
   const zeroed = Buffer.from(checkpoint);
@@ -147,11 +147,11 @@ test('a checksum is over the whole file, and a file without one is read as ever'
   assert.deepEqual([...(await readSafetensors(file)).tensors.get('a')!.data], [1, 2, 3]);
 });
 
-test('a checkpoint that is not there is refused', async (t) => {
+test('a missing checkpoint is an error', async (t) => {
   await refused(join(await scratch(t), 'absent.safetensors'), CheckpointError, /no such file/);
 });
 
-test('weights alone are not enough to resume', async (t) => {
+test('a file of weights is not enough to resume', async (t) => {
   const file = join(await scratch(t), 'weights.safetensors');
   await writeFile(file, weights);
   await refused(file, CheckpointError, /can resume.*got weights only.*eval and predict/);
@@ -231,7 +231,7 @@ test('AlexNet’s names are those of the notes’ module', () => {
   );
 });
 
-test('weights that do not fit leave the model as it was, and the error names the file', async (t) => {
+test('weights that do not match leave the model unchanged, and the error names the file', async (t) => {
   const { model } = await fresh();
   const before = await values(model);
   const file = join(await scratch(t), 'other.safetensors');

@@ -9,7 +9,7 @@ import { openDevice } from '../../src/backend/open.js';
 import { startTimeOf } from '../../src/run/process-file.js';
 import { scratch, ToySet, toyConfig, toyRun } from '../support/toy.js';
 
-describe('what is asked of a run', () => {
+describe('requests to a run', () => {
   let device: Device;
   before(async () => {
     ({ device } = await openDevice('reference'));
@@ -41,7 +41,7 @@ describe('what is asked of a run', () => {
     return { path, ...run, ended: run.trainer.run() };
   }
 
-  test('pause waits, resume goes on, stop ends with a checkpoint; each is told', async (t) => {
+  test('pause waits, resume continues, stop ends with a checkpoint; each is reported', async (t) => {
     const { path, trainer, folder, recorder, ended } = await start(t);
     await until(async () => (await processOf(path).catch(() => ({}))).status === 'training');
     const { pid, startTime } = await processOf(path);
@@ -91,7 +91,7 @@ describe('what is asked of a run', () => {
     assert.match((await folder.state()).latest!, new RegExp(`0*${trainer.step}\\.safetensors`));
   });
 
-  test('what is no request is passed over with a note', async (t) => {
+  test('a request that is not valid is ignored and reported', async (t) => {
     const { path, recorder, trainer, ended } = await start(t);
     const bad = ['{', '[]', '{"action":"format","id":"x"}', '{"action":"stop"}', `"${'x'.repeat(5000)}"`];
     for (const [i, text] of bad.entries()) {
@@ -107,7 +107,7 @@ describe('what is asked of a run', () => {
     assert.equal(recorder.notes.length, bad.length + 1);
   });
 
-  test('what was asked before the run began is not carried out', async (t) => {
+  test('a request from before the start of the run is ignored', async (t) => {
     const path = await scratch(t);
     request(path, { action: 'stop', id: 'old' });
     const { trainer, recorder } = await toyRun(device, path);
@@ -116,7 +116,7 @@ describe('what is asked of a run', () => {
     assert.deepEqual(recorder.notes, []);
   });
 
-  test('a run that fails says why', async (t) => {
+  test('a failed run stores its error', async (t) => {
     const path = await scratch(t);
     const { trainer } = await toyRun(device, path, { config: toyConfig({ lr: 1e30, epochs: 10 }) });
     await assert.rejects(trainer.run());

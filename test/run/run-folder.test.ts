@@ -44,7 +44,7 @@ test('a new run has its configuration and an empty state', async (t) => {
   assert.deepEqual(await again.metrics(), []);
 });
 
-test('a run that is there already is not overwritten', async (t) => {
+test('an existing run is not overwritten', async (t) => {
   const path = await scratch(t);
   await RunFolder.create(path, toyConfig());
   const before = await readFile(join(path, 'config.json'), 'utf8');
@@ -61,7 +61,7 @@ test('a folder without a run cannot be opened', async (t) => {
   assert.throws(() => RunFolder.open(join(path, 'absent')), complete(UsageError, /nothing there/));
 });
 
-test('a configuration that is not one says what is wrong with it', async (t) => {
+test('an invalid configuration is an error that describes the fault', async (t) => {
   const path = await scratch(t);
   const folder = await RunFolder.create(path, toyConfig());
   const file = join(path, 'config.json');
@@ -82,7 +82,7 @@ test('a configuration that is not one says what is wrong with it', async (t) => 
   await refused('[]', /expected object/);
 });
 
-test('a configuration that is not what was written is noticed; one that was changed on purpose is not', async (t) => {
+test('a damaged configuration is detected; one edited on purpose is accepted', async (t) => {
   const path = await scratch(t);
   const folder = await RunFolder.create(path, toyConfig());
   const file = join(path, 'config.json');
@@ -113,7 +113,7 @@ test('a state that names files outside of the run is refused', async (t) => {
   await assert.rejects(folder.state(), complete(CheckpointError, /state\.json/, /→ at latest/));
 });
 
-test('metrics are lines; one that was cut off is left out', async (t) => {
+test('metrics are lines; a truncated one is skipped', async (t) => {
   const path = await scratch(t);
   const folder = await RunFolder.create(path, toyConfig());
   for (const step of [1, 2]) await folder.log(entry(step));
@@ -124,7 +124,7 @@ test('metrics are lines; one that was cut off is left out', async (t) => {
   assert.deepEqual(await folder.metrics(), [entry(1), entry(2)]);
 });
 
-test('rewinding drops what comes after a place, and a line that was cut off', async (t) => {
+test('rewinding removes lines after a position, and a truncated line', async (t) => {
   const path = await scratch(t);
   const folder = await RunFolder.create(path, toyConfig());
   await folder.rewind({ step: 3, epoch: 0 });
@@ -177,7 +177,7 @@ test('pruning keeps the latest, the last two and the best', async (t) => {
   assert.deepEqual(await folder.checkpoints.steps(), [step(3), step(10)]);
 });
 
-test('the youngest run is the one that was started last, whatever its name', async (t) => {
+test('the latest run is the one started last, whatever its name', async (t) => {
   const root = join(await scratch(t), 'runs');
   assert.equal(await latestRun(root), undefined);
   await mkdir(join(root, 'zzz'), { recursive: true });
@@ -194,7 +194,7 @@ test('the youngest run is the one that was started last, whatever its name', asy
   assert.equal(await latestRun(root), join(root, '2026-11-24-0800'));
 });
 
-test('a place where no folder can be made is refused', async (t) => {
+test('a path where no folder can be created is an error', async (t) => {
   const file = join(await scratch(t), 'file');
   await writeFile(file, '');
   await assert.rejects(
@@ -208,7 +208,7 @@ test('a place where no folder can be made is refused', async (t) => {
   );
 });
 
-test('a folder without the right to write is refused', async (t) => {
+test('a folder without write permission is an error', async (t) => {
   if (process.getuid?.() === 0) return t.skip('root may write everywhere');
   const path = await scratch(t);
   const folder = await RunFolder.create(path, toyConfig());
@@ -232,7 +232,7 @@ test('metrics on a full disk', { skip: process.platform !== 'linux' && 'needs /d
   );
 });
 
-test('a state on a full disk: the one before stays', async (t) => {
+test('on a full disk the previous state is kept', async (t) => {
   const disk = smallDisk(t);
   if (!disk) return;
   const folder = await RunFolder.create(join(disk.path, 'run'), toyConfig());
@@ -251,7 +251,7 @@ test('a state on a full disk: the one before stays', async (t) => {
   assert.deepEqual(await folder.state(), next);
 });
 
-test('a name with control characters is refused before anything is made', async (t) => {
+test('a name with control characters is refused before anything is created', async (t) => {
   const root = await scratch(t);
   for (const name of ['a\nb', 'a\x1b[31mb', 'a\tb', 'a\u009bb'])
     await assert.rejects(

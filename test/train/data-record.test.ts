@@ -33,7 +33,7 @@ async function begun(t: Parameters<typeof scratch>[0]): Promise<string> {
   return path;
 }
 
-test('a run keeps what it began with, and goes on with the same', async (t) => {
+test('a run records its data, and resumes with the same data', async (t) => {
   const path = await begun(t);
   const { train, test: measured } = JSON.parse(await readFile(join(path, DATA_FILE), 'utf8'));
   assert.deepEqual(train, { images: 10, classes: CLASSES, perClass: [4, 4, 2], fingerprint: 'f0' });
@@ -64,7 +64,7 @@ test('renamed, added and removed classes are refused, by name', async (t) => {
   await assert.rejects(checkData(path, { ...BEGAN, trainSet }, CLASSES, true), /new: zebra/);
 });
 
-test('another number of images is refused, also where the sum is the same', async (t) => {
+test('other numbers of images are refused, even if the total is the same', async (t) => {
   const path = await begun(t);
   const fewer = folder({ cat: 1, dog: 4, ship: 2 });
   await assert.rejects(
@@ -91,7 +91,7 @@ test('the same classes in another order are the same data', async (t) => {
   assert.deepEqual(await checkData(path, { ...BEGAN, trainSet }, CLASSES, true), []);
 });
 
-test('the same files under names that changed places are refused', async (t) => {
+test('swapped class names are refused', async (t) => {
   const path = await begun(t);
   const trainSet = folder({ dog: 4, cat: 4, ship: 2 });
   await assert.rejects(
@@ -100,7 +100,7 @@ test('the same files under names that changed places are refused', async (t) => 
   );
 });
 
-test('other files of the same number are said to be others', async (t) => {
+test('different files of the same number are reported', async (t) => {
   const path = await begun(t);
   const trainSet = folder({ cat: 4, dog: 4, ship: 2 }, 'f1');
   const notes = await checkData(path, { ...BEGAN, trainSet }, CLASSES, true);

@@ -55,7 +55,7 @@ async function resumed(path: string, from: number): Promise<string[]> {
   return recorder.notes;
 }
 
-test('a flipped bit in the newest checkpoint: the one before is used, and the run says so', async (t) => {
+test('with a flipped bit in the latest checkpoint, the previous one is used and reported', async (t) => {
   const folder = await copyOf(t, ({ path }) => flip(join(path, 'checkpoints', step(18))));
   const notes = await resumed(folder.path, 16);
   assert.match(notes[0]!, /step-00000018\.safetensors is damaged.*\nIt was renamed to step-00000018/);
@@ -63,7 +63,7 @@ test('a flipped bit in the newest checkpoint: the one before is used, and the ru
   assert.deepEqual(await folder.checkpoints.damaged(), [`${step(18)}.damaged`]);
 });
 
-test('a newest checkpoint that is gone: the one before is used', async (t) => {
+test('if the latest checkpoint is missing, the previous one is used', async (t) => {
   const folder = await copyOf(t, ({ path }) => rm(join(path, 'checkpoints', step(18))));
   const [note] = await resumed(folder.path, 16);
   assert.match(note!, /step-00000018.*no such file/);
@@ -71,7 +71,7 @@ test('a newest checkpoint that is gone: the one before is used', async (t) => {
   assert.deepEqual(await folder.checkpoints.damaged(), []);
 });
 
-test('no checkpoint that is whole: nothing is changed, and nothing begins again', async (t) => {
+test('if all checkpoints are damaged, nothing is changed and no training starts', async (t) => {
   const folder = await copyOf(t, async ({ path }) => {
     await flip(join(path, 'checkpoints', step(18)), 0.01);
     await truncate(join(path, 'checkpoints', step(16)), 3000);
@@ -133,7 +133,7 @@ test('killed after the checkpoint of an epoch’s end and before state.json: the
 /** Of a run that is better after each epoch than before. */
 const rising = { lr: 0.02, schedule: { kind: 'constant' } } as const;
 
-test('a line of the metrics that cannot be read takes none of the others with it', async (t) => {
+test('an unreadable line of the metrics does not affect other lines', async (t) => {
   const folder = await copyOf(t, async ({ path }) => {
     const file = join(path, 'metrics.jsonl');
     const lines = (await readFile(file, 'utf8')).split('\n');
@@ -147,7 +147,7 @@ test('a line of the metrics that cannot be read takes none of the others with it
   assert.deepEqual(await plainMetrics(folder), rest);
 });
 
-test('a last line that is cut short is said to be missing', async (t) => {
+test('a truncated last line is reported as missing', async (t) => {
   for (const [cut, words] of [
     [0, /has lost its end: epoch 3 will be missing/],
     [1, /has lost its end: step 18 will be missing/],
@@ -175,7 +175,7 @@ test('a last line that is cut short is said to be missing', async (t) => {
   assert.ok((await resumed(folder.path, 16)).every((text) => !text.includes('missing from the curves')));
 });
 
-test('a finished training whose checkpoints were dropped does not begin again', async (t) => {
+test('a finished run without checkpoints does not start again', async (t) => {
   const folder = await copyOf(t, async (run) => {
     const { best } = await run.state();
     await run.writeState({ version: 1, best: best! });

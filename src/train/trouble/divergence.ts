@@ -67,7 +67,7 @@ export const isFlat = (loss: number, classes: number): boolean => Math.abs(loss 
 
 /**
  * A net that has not begun to learn looks like one that is broken: says which it may be.
- * @param slowStart what is known of the recipe
+ * @param slowStart advice, if the recipe is known to start slowly
  */
 export const flatNote = (
   subject: string,

@@ -94,11 +94,11 @@ function readPalette(
   at: number,
   entry: number,
   most: number,
-  told: number,
+  declared: number,
   pixels: number,
 ): Int32Array {
   const room = Math.floor((Math.min(pixels, bytes.length) - at) / entry);
-  const count = Math.min(told === 0 ? most : told, most, Math.max(0, room));
+  const count = Math.min(declared === 0 ? most : declared, most, Math.max(0, room));
   return Int32Array.from({ length: count }, (_, i) => {
     const from = at + i * entry;
     return bytes[from + 2]! | (bytes[from + 1]! << 8) | (bytes[from]! << 16);
