@@ -28,6 +28,34 @@ const done = {
 };
 const presence = (fields: object) => ({ 'process.json': JSON.stringify(fields) });
 
+test('a run of image folders knows its length in its first epoch', async (t) => {
+  const { dashboard, root } = await openDashboard(t);
+  const files = { 'data.json': JSON.stringify({ version: 1, train: { images: 900 }, test: { images: 9 } }) };
+  const { batchSize, epochs, maxSteps: _, ...config } = toyConfig({ dataset: 'imagefolder' });
+  const lengths = {
+    whole: config,
+    two: { ...config, accumulate: 2 },
+    few: { ...config, overfitBatches: 3 },
+  };
+  for (const [id, fields] of Object.entries(lengths))
+    await makeRun(root, id, { files, config: { ...fields, batchSize, epochs }, metrics: steps(1, 2) });
+  const runs = (await call(dashboard, 'GET /api/runs')).body;
+  const batches = Math.ceil(900 / batchSize);
+  assert.deepEqual(Object.fromEntries(runs.map(({ id, stepsTotal }) => [id, stepsTotal])), {
+    whole: batches * epochs,
+    two: Math.ceil(batches / 2) * epochs,
+    few: 3 * epochs,
+  });
+});
+
+test('the small curve of a run is not moved by single values far away', async (t) => {
+  const { dashboard, root } = await openDashboard(t);
+  const metrics = steps(1, 600).map((step, i) => (i % 100 === 50 ? { ...step, loss: 1e9 } : step));
+  await makeRun(root, 'run', { metrics });
+  const [{ spark }] = (await call(dashboard, 'GET /api/runs')).body as unknown as [RunSummary];
+  assert.ok(Math.max(...spark) < 1e6, `${Math.max(...spark)}`);
+});
+
 test('the list has what a person wants to know of each run', async (t) => {
   const { dashboard, root } = await openDashboard(t);
   await makeRun(root, 'old', {

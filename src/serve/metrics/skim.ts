@@ -66,7 +66,7 @@ export async function skimSource(source: Positioned, size: number): Promise<Skim
       losses.length = 0;
       // The first line of a place is cut.
       look(bytes, at === 0 ? 0 : bytes.indexOf(0x0a) + 1);
-      if (losses.length > 0) spark.push(mean(losses));
+      if (losses.length > 0) spark.push(middle(losses));
     }
   }
   return {
@@ -77,10 +77,11 @@ export async function skimSource(source: Positioned, size: number): Promise<Skim
   };
 }
 
-const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+/** The median, which a few values far away do not move. */
+const middle = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
 
 function buckets(values: readonly number[]): number[] {
   const count = Math.min(POINTS, values.length);
   const bound = (b: number) => Math.floor((b * values.length) / count);
-  return Array.from({ length: count }, (_, b) => mean(values.slice(bound(b), bound(b + 1))));
+  return Array.from({ length: count }, (_, b) => middle(values.slice(bound(b), bound(b + 1))));
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DATA_FILE } from '../../train/data-record.js';
 import type { RunSummary } from '../api.js';
 import { NOTHING, type Skim, skim } from '../metrics/skim.js';
 import { readLabel } from './label.js';
@@ -14,6 +15,8 @@ const configSchema = z.object({
   epochs: z.number(),
   maxSteps: z.number().optional(),
   batchSize: z.number().positive(),
+  accumulate: z.number().positive().default(1),
+  overfitBatches: z.number().positive().optional(),
   seed: z.number(),
   machine: z.object({ started: z.string().optional() }).optional(),
 });
@@ -24,7 +27,10 @@ const LONGEST_ERROR = 2000;
 
 const stateSchema = z.object({ best: z.object({ accuracy: z.number() }).optional() });
 
-/** Training images of the built-in data sets, for the length of a run that has not ended an epoch yet. */
+/** What a run began with; it tells the length of a run that has not ended an epoch yet. */
+const dataSchema = z.object({ train: z.object({ images: z.number().positive() }) });
+
+/** Training images of the built-in data sets, for runs that do not tell. */
 const IMAGES: Readonly<Record<string, number>> = { cifar10: 50_000, shapes10: 10_000 };
 
 /** A run's line in the list, from a look at parts of its files. */
@@ -81,7 +87,7 @@ export async function summarise(folder: string, id: string): Promise<RunSummary>
     dataset,
     seed,
     epochs,
-    stepsTotal: stepsTotal(config, parts),
+    stepsTotal: stepsTotal(config, parts, await trainingImages(folder, dataset)),
   };
 }
 
@@ -94,14 +100,20 @@ async function bestAccuracy(folder: string, { epoch }: Skim): Promise<number | u
   return best ?? epoch?.testAccuracy;
 }
 
+async function trainingImages(folder: string, dataset: string): Promise<number | undefined> {
+  const text = await readSmall(folder, DATA_FILE).catch(() => undefined);
+  return dataSchema.safeParse(parseJson(text ?? '')).data?.train.images ?? IMAGES[dataset];
+}
+
 /** 0 when it cannot be known. */
 export function stepsTotal(
-  { epochs, maxSteps, batchSize, dataset }: ListedConfig,
+  { epochs, maxSteps, batchSize, accumulate, overfitBatches = Number.POSITIVE_INFINITY }: ListedConfig,
   { epoch, done, lastStep }: Skim,
+  images?: number,
 ): number {
   if (done && lastStep) return lastStep.step;
-  const images = IMAGES[dataset];
-  const perEpoch = epoch ? epoch.step / epoch.epoch : images && Math.ceil(images / batchSize);
+  const batches = images && Math.min(Math.ceil(images / batchSize), overfitBatches);
+  const perEpoch = epoch ? epoch.step / epoch.epoch : batches && Math.ceil(batches / accumulate);
   const whole = perEpoch ? Math.round(perEpoch * epochs) : Number.POSITIVE_INFINITY;
   const total = Math.min(whole, maxSteps ?? Number.POSITIVE_INFINITY);
   return Number.isFinite(total) ? total : 0;

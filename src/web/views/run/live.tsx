@@ -52,7 +52,7 @@ function Figures({ run }: { run: LiveRun }) {
       <div class="progress-line">
         <progress value={step} max={Math.max(1, total)} aria-label={t('run.progress')} />
         <span class="num">
-          {t('run.step', { n: integer(step, language), all: integer(total, language) })} ·{' '}
+          {t('run.step', { n: integer(step, language), all: total > 0 ? integer(total, language) : '–' })} ·{' '}
           {t('run.epoch', {
             n: integer(last?.epoch ?? detail.epoch, language),
             all: integer(detail.epochs, language),

@@ -145,7 +145,7 @@ function Row({
         <Status status={run.status} />
         {moving || run.status === 'interrupted' ? (
           <span class="under">
-            {integer(run.step, language)} / {integer(run.stepsTotal, language)}
+            {integer(run.step, language)} / {run.stepsTotal > 0 ? integer(run.stepsTotal, language) : '–'}
           </span>
         ) : null}
         {moving && (
