@@ -108,7 +108,7 @@ test('values: missing, cyclic, duplicate names, none, several', () => {
   refused({ inputs: [value('x', ['n', 2], 7)] }, /floating-point/);
   refused({ inputs: [value('x', undefined)] }, /with a shape/);
   const pooled = { type: 'MaxPool', outputs: ['p', 'where'], attributes: [ints('kernel_shape', [2, 2])] };
-  refused({ nodes: [pooled, { type: 'Relu', inputs: ['where'] }] }, /reads "where".*not computed here/);
+  refused({ nodes: [pooled, { type: 'Relu', inputs: ['where'] }] }, /reads "where".*not supported/);
 });
 
 test('tensors whose shape does not match their data', () => {
