@@ -41,7 +41,7 @@ export class RunFolder {
     this.#logs = { metrics: file('metrics'), log: file('log'), insights: file('insights') };
   }
 
-  /** @throws UsageError where a new run cannot be made: there is one already, or the name is odd */
+  /** @throws UsageError if the folder already has a run, or its name has control characters */
   static checkNew(path: string): void {
     refuseOddName(path);
     refuseTaken(path);
@@ -235,7 +235,7 @@ function missingAtEnd(metrics: readonly Record<string, unknown>[], { step, epoch
   ];
 }
 
-/** A name that a list, a log or a terminal would show as something else. */
+/** Whether a name would be displayed wrongly in lists, logs or terminals. */
 function refuseOddName(path: string): void {
   if (printable(path) === path) return;
   throw new UsageError({
@@ -256,7 +256,7 @@ function refuseTaken(path: string): void {
   });
 }
 
-/** The youngest run below a folder, for `--resume` without a name. */
+/** The latest run below a folder, for `--resume` without a name. */
 export async function latestRun(root: string): Promise<string | undefined> {
   if (!existsSync(root)) return undefined;
   const names = (await readdir(root)).filter((name) => existsSync(join(root, name, 'config.json')));
