@@ -235,7 +235,7 @@ function missingAtEnd(metrics: readonly Record<string, unknown>[], { step, epoch
   ];
 }
 
-/** Whether a name would be displayed wrongly in lists, logs or terminals. */
+/** @throws UsageError for a name with control characters, which terminals would not show as it is */
 function refuseOddName(path: string): void {
   if (printable(path) === path) return;
   throw new UsageError({
