@@ -39,6 +39,9 @@ export function lowerActivationGrad(b: Builder, i: number): boolean {
   const { op, inputs, attrs } = b.node(i);
   const [dy, y] = inputs as [number, number];
   const result = b.value(y).forms[0]!;
+  // Where a rectifier is flat the library multiplies by 0, which makes NaN of an infinite gradient; it is 0.
+  if (op !== 'tanhGrad' && op !== 'sigmoidGrad' && b.arena?.pool && b.dnnl.typeOf(result.md) === 'float32')
+    return false;
   const grad = b.form(dy, result.dims, result.md);
   const { fromDst } = activationOf(op);
   const alpha = attrs.alpha as number;
