@@ -37,7 +37,12 @@ export async function openDataset({
   if (dataset === 'imagefolder') {
     if (data !== undefined) {
       const { ImageFolder } = await import('../data/images/image-folder.js');
-      return ImageFolder.openSplit({ root: data, train, ...rules });
+      // The rules of a run have more members than those that can be chosen.
+      return ImageFolder.openSplit({
+        root: data,
+        train,
+        ...(rules && { side: rules.side, orientation: rules.orientation }),
+      });
     }
     throw new UsageError({
       what: 'imagefolder needs the folder of its images',

@@ -76,9 +76,9 @@ test('figures of a run on folders are what their labels say', async (t) => {
     );
     assert.deepEqual(jsonLines((await paperweight('eval', 'r', '--data', 'more', '--json')).stdout)[0], own);
     await rename(path.join(folder, `more/val/${synset(2)}`), path.join(folder, 'more/val/a-new-one'));
-    await refused(/by these names: a-new-one.*Expected.*n10000002.*got/s, 'eval', 'r', '--data', 'more');
+    await refused(/by name: a-new-one.*Expected.*n10000002.*got/s, 'eval', 'r', '--data', 'more');
     // Ten classes are not these three, nor would three others be.
-    await refused(/by these names: /, 'eval', 'r', '--dataset', 'shapes10');
+    await refused(/by name: /, 'eval', 'r', '--dataset', 'shapes10');
     // A single class is said to be one.
     await mkdir(path.join(folder, 'one/val'), { recursive: true });
     await cp(path.join(data, `val/${synset(1)}`), path.join(folder, `one/val/${synset(1)}`), {
