@@ -16,6 +16,7 @@ import {
 } from '../../src/nn/index.js';
 import { SGD } from '../../src/optim/index.js';
 import { manualSeed } from '../../src/tensor/random.js';
+import { tensor } from '../../src/tensor/tensor.js';
 import { conformance } from '../support/conformance.js';
 import { batchOf } from '../support/generated.js';
 
@@ -121,6 +122,29 @@ describe('the choice of precision', () => {
     const { device, why } = await openDevice('onednn', { threads: 2, precision: 'auto' });
     assert.equal((await device.info()).precision, 'float32');
     assert.match(why, /float32/);
+    await device.close();
+  });
+});
+
+describe('weights that only meet padding', () => {
+  it('have a gradient of 0, whatever their memory held before', async () => {
+    const device = await open('bfloat16');
+    const ones = (shape: number[]) =>
+      tensor(new Float32Array(shape.reduce((a, d) => a * d, 1)).fill(1), { shape });
+    const dirty = await ones([64, 4096]).to(device);
+    const x = await ones([6, 16, 2, 2]).to(device);
+    for (let round = 0; round < 3; round++) {
+      await dirty.mul(1e30).exp().sum([1]).data();
+      const conv = await new Conv2d(16, 1, [4, 3], { stride: 3, padding: 1 }).to(device);
+      conv.forward(x).sum().backward();
+      const grad = await conv.weight.grad!.data();
+      // Rows of the kernel: padding, two rows of the image, padding. Its last column meets the image's second.
+      grad.forEach((value, i) => {
+        const [row, column] = [Math.floor(i / 3) % 4, i % 3];
+        const expected = (row === 1 || row === 2) && column > 0 ? 6 : 0;
+        assert.equal(value, expected, `row ${row}, column ${column}`);
+      });
+    }
     await device.close();
   });
 });

@@ -76,9 +76,26 @@ function describe(x: Dims, w: Dims, y: Dims, { stride, padding, dilation, groups
 /** For smaller batches direct convolution is faster, since it does not transform the weights. */
 const FEW = 8;
 
+/**
+ * Whether some element of the kernel meets padding only, at every position. Its weight's gradient is 0, which the
+ * library's bfloat16 implementation leaves unwritten.
+ */
+const meetsPaddingOnly = ({ x, w, y, geometry }: Conv): boolean =>
+  [0, 1].some((side) => {
+    const [size, kernel, positions] = [x[2 + side]!, w.at(side - 2)!, y[2 + side]!];
+    const [stride, dilation] = [geometry.strides[side]!, geometry.dilates[side]! + 1];
+    const meets = (k: number): boolean =>
+      Array.from({ length: positions }, (_, n) => n * stride + k * dilation - geometry.padLeft[side]!).some(
+        (place) => place >= 0 && place < size,
+      );
+    return Array.from({ length: kernel }, (_, k) => k).some((k) => !meets(k));
+  });
+
 /** Kernels that can compute this convolution, the most promising first. */
-const kernelsFor = (b: Builder, c: Conv): Kernel[] => [
-  ...(b.choice.compute === 'bfloat16' ? [KERNELS.bfloat16] : []),
+const kernelsFor = (b: Builder, direction: Direction, c: Conv): Kernel[] => [
+  ...(b.choice.compute === 'bfloat16' && !(direction === 'gradWeight' && meetsPaddingOnly(c))
+    ? [KERNELS.bfloat16]
+    : []),
   ...(c.winograd && c.x[0]! >= FEW ? [KERNELS.winograd] : []),
   KERNELS.direct,
   ...(c.winograd && c.x[0]! < FEW ? [KERNELS.winograd] : []),
@@ -147,7 +164,7 @@ function operands(d: Dnnl, direction: Direction, c: Conv, pd: Handle, bias: bool
 function choose(b: Builder, direction: Direction, c: Conv, wanted: Wanted): Handle {
   const d = b.dnnl;
   const small = sample(c, b.choice.sampleMacs);
-  const candidates = kernelsFor(b, c).map(
+  const candidates = kernelsFor(b, direction, c).map(
     (kernel): Candidate => ({
       fallback: kernel === KERNELS.direct && c.winograd && c.x[0]! >= FEW,
       name: kernel.name,
