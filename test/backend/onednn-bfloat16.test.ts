@@ -134,7 +134,7 @@ describe('weights that only meet padding', () => {
     const dirty = await ones([64, 4096]).to(device);
     const x = await ones([6, 16, 2, 2]).to(device);
     for (let round = 0; round < 3; round++) {
-      await dirty.mul(1e30).exp().sum([1]).data();
+      await dirty.mul(1e30).data();
       const conv = await new Conv2d(16, 1, [4, 3], { stride: 3, padding: 1 }).to(device);
       conv.forward(x).sum().backward();
       const grad = await conv.weight.grad!.data();

@@ -104,6 +104,8 @@ export const shape: readonly Kind[] = [
   reduction('sum', ops.sum),
   reduction('mean', ops.mean),
   reduction('max', ops.max, {
+    // Two values that bfloat16 rounds to the same number are both the largest, and both get the gradient.
+    jumps: true,
     clear: (given, margin) => peaksApart(given, axesOf(given.shapes[0]!.length, given.attrs.axes), margin),
   }),
   {
