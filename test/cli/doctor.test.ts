@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { cpuFeatures } from '../../src/cli/doctor.js';
 import { jsonLines, runCli } from '../support/cli.js';
 
@@ -54,10 +55,12 @@ test('a library that does not load, or is not oneDNN, is said to be there', { sk
 });
 
 test('without oneDNN, --device onednn fails with the command, and auto goes on with a line', async () => {
-  const named = await runCli(['predict', 'run', 'a.png', '--device', 'onednn'], { env: MISSING });
+  // A file that is there: the device is opened before it is read.
+  const file = fileURLToPath(import.meta.url);
+  const named = await runCli(['predict', file, file, '--device', 'onednn'], { env: MISSING });
   assert.equal(named.code, 1);
   assert.match(named.stderr, /^error: The oneDNN library.* Next: run: [^\n]*(onednn|dnnl)[^\n]*\n$/i);
-  const auto = await runCli(['predict', '/nonexistent', 'a.png'], { env: MISSING });
+  const auto = await runCli(['predict', file, file], { env: MISSING });
   assert.match(auto.stderr, /^Device: reference, which is slow\. .*Next: run: [^\n]*(onednn|dnnl)/i);
 });
 
