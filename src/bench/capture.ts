@@ -4,7 +4,7 @@ import type { Feed, Spec, TypedArray } from '../graph/types.js';
 
 type Run = Parameters<Device['run']>;
 
-/** A device that remembers its last run, so that the same run can be profiled. */
+/** A device that stores its last run, so that the same run can be profiled. */
 export class CapturingDevice implements Device {
   #last: Run | undefined;
 
@@ -19,7 +19,7 @@ export class CapturingDevice implements Device {
     return this.inner.run(key, graph, feeds, storages);
   }
 
-  /** Runs again what ran last, with a clock around each line. It updates weights as that did. */
+  /** Repeats the last run and times each plan step. Weights are updated again. */
   profileLast(): Promise<ProfileRow[]> {
     if (!this.#last) throw new Error('nothing has run yet');
     return this.inner.profile(...this.#last);

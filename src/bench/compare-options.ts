@@ -4,12 +4,12 @@ import type { Work } from './work.js';
 export interface CompareOptions
   extends Pick<Work, 'what' | 'network' | 'batch' | 'threads' | 'device' | 'precision'> {
   readonly rounds: number;
-  /** Steps of each side in a round. */
+  /** Steps per side in each round. */
   readonly steps: number;
   readonly peer?: Exclude<PeerName, 'torchvision'>;
   readonly mode: string;
   readonly places: PeerPlaces;
-  /** Seconds that a side may take to get ready, and for each round. */
+  /** Time limit, in seconds, for a side's start and for each of its rounds. */
   readonly limit: number;
   readonly profile?: boolean;
   readonly onProgress?: (line: string) => void;

@@ -13,7 +13,7 @@ import { type WorkOptions, writeWork } from './work.js';
 
 export interface Comparison {
   readonly result: StepResult;
-  /** One step line by line, if it was asked for. */
+  /** Profile of one step, if requested. */
   readonly profile?: readonly ProfileRow[];
 }
 
@@ -26,7 +26,7 @@ const infoSchema = z.object({
 });
 const plansSchema = z.array(z.object({ arenaBytes: z.number(), compileSeconds: z.number() }));
 
-/** Our side's command. */
+/** Command that starts our side. */
 export const oursCommand = (workFile: string) => ({
   name: 'paperweight',
   command: process.execPath,
@@ -34,15 +34,15 @@ export const oursCommand = (workFile: string) => ({
 });
 
 /**
- * Measures ours and a peer in turn: a round is some steps of ours, the machine's matrix product, and as many
- * steps of the peer.
+ * Measures Paperweight and a peer alternately: each round has some steps of ours, the machine's matrix product, and
+ * as many steps of the peer.
  *
- * @throws MissingPeerError when the peer is not installed; SideError when our own side fails
+ * @throws MissingPeerError if the peer is not installed; SideError if our own side fails
  */
 export async function compare(options: CompareOptions): Promise<Comparison> {
   const { what, batch, threads, rounds, steps, peer, onProgress = () => {}, limit } = options;
   const peerBatch = peer ? Math.min(batch, PEERS[peer].largest[what] ?? 0) : 0;
-  // Before anything is computed: a missing package is known at once.
+  // Before any computation, so that a missing package is reported at once.
   if (peer && peerBatch > 0) await peerCommand(peer, [], options.places, threads);
   const base: WorkOptions = {
     what,

@@ -38,10 +38,10 @@ const TRANSFORMS: Readonly<Record<(typeof CASES)[number], Transform>> = { plain:
 const epochSchema = z.object({ seconds: z.number().positive(), images: z.number().int().positive() });
 
 /**
- * CIFAR-10's training images an epoch at a time, as batches of float32 in [0, 1]: in order as they are, or
- * shuffled, cropped at random out of a border of 4, and mirrored at random. Beside it, the same by torchvision.
+ * Loads CIFAR-10's training images epoch by epoch as batches of float32 in [0, 1]: in order and unchanged, or
+ * shuffled, randomly cropped after padding by 4, and randomly mirrored. Optionally compares with torchvision.
  *
- * @throws MissingPeerError when the peer is not installed, DataError or UsageError without the images
+ * @throws MissingPeerError if the peer is not installed, DataError or UsageError if the images are missing
  */
 export async function measureData(options: DataOptions): Promise<DataResult> {
   const { batch, threads, rounds, limit, peer, places, onProgress = () => {} } = options;
@@ -63,7 +63,7 @@ export async function measureData(options: DataOptions): Promise<DataResult> {
   try {
     const version = theirs && String((await theirs.ready(limit)).version);
     const rates = CASES.map((name) => ({ name, ours: [] as number[], peer: [] as number[] }));
-    // The plans, and the compiled code of this thread.
+    // Warm-up: execution plans, and this thread's JIT.
     for (const name of CASES) await epoch(dataset, name, batch, 0);
     for (let round = 1; round <= rounds; round++)
       for (const { name, ours, peer: other } of rates) {
@@ -101,7 +101,7 @@ export async function measureData(options: DataOptions): Promise<DataResult> {
   }
 }
 
-/** Images a second of one epoch, as values that the caller can read. */
+/** Images per second over one epoch; each batch is read back to the host. */
 async function epoch(
   dataset: Awaited<ReturnType<typeof openDataset>>,
   name: (typeof CASES)[number],
@@ -115,7 +115,7 @@ async function epoch(
     transform: TRANSFORMS[name],
   });
   const started = performance.now();
-  // The next batch is put together while the device is at work on the last, as in training.
+  // The next batch is prepared while the device computes the current one, as in training.
   let last: Promise<unknown> | undefined;
   for await (const [images] of loader) {
     const values = images.data();

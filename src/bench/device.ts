@@ -2,7 +2,7 @@ import type { Device } from '../backend/backend.js';
 import { openDevice } from '../backend/open.js';
 import type { Work } from './work.js';
 
-/** Opens the device of our side. */
+/** Opens the device for our side. */
 export async function openBenchDevice({
   device,
   threads,

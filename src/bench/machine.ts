@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import type { ResultHead } from './result.js';
 
-/** What every result says of where and when it was measured. */
+/** Header of every result: date, machine and version. */
 export function resultHead(threads: number): ResultHead {
   const file = new URL('../../../package.json', import.meta.url);
   const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string };

@@ -11,9 +11,9 @@ import { buildNetwork, CLASSES } from './network.js';
 import { readWork, type Work } from './work.js';
 
 /*
- * Paperweight's side of a comparison, in a process of its own like every peer: `node ours.js work.json`.
- * Answers: go N → seconds of N steps; sgemm → GFLOP/s; stats → counters of the plans; profile → one step line
- * by line; end → peak memory. See side.ts.
+ * Paperweight's side of a comparison, in its own process like every peer: `node ours.js work.json`.
+ * Requests and answers: go N → seconds of each of N steps; sgemm → GFLOP/s; stats → plan counters; profile → one
+ * profiled step; end → peak memory. See side.ts.
  */
 const SGEMM_SIDE = 2048;
 
@@ -24,7 +24,7 @@ async function floats(work: string, name: string): Promise<Float32Array> {
   return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
 }
 
-/** The images over and over, until the batch is full. */
+/** Repeats the images until the batch is full. */
 function batchOf(images: Float32Array, { batch, imageCount, inputShape }: Work): Tensor {
   const size = images.length / imageCount;
   const all = new Float32Array(batch * size);
@@ -66,7 +66,7 @@ async function serve(file: string): Promise<void> {
     const inputs = batchOf(images, work);
     return () => model.forward(inputs).data();
   }
-  /** A training step is described while the one before it runs, as the trainer does. */
+  /** Each training step is recorded while the previous one runs, as in the trainer. */
   async function timed(count: number): Promise<number[]> {
     const ahead = work.what === 'train';
     const seconds: number[] = [];

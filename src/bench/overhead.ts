@@ -10,7 +10,7 @@ import { resultHead } from './machine.js';
 import type { OverheadResult } from './result.js';
 import { spread } from './stats.js';
 
-/** Four layers on 32 × 32 images: steps of a few milliseconds, where what is not arithmetic shows. */
+/** Four layers on 32 × 32 images: steps take a few milliseconds, so overhead is visible. */
 function smallNet(): Sequential {
   manualSeed(0);
   return new Sequential(
@@ -27,7 +27,7 @@ function smallNet(): Sequential {
   );
 }
 
-/** A function that takes a training step of the small net on a device, always on the same images. */
+/** Returns a function that runs one training step of the small network, always on the same images. */
 export async function smallStep(device: CapturingDevice, batch: number): Promise<() => Promise<number>> {
   const model = await smallNet().to(device);
   const optimizer = new SGD(model.parameters(), { lr: 0.01, momentum: 0.9 });
@@ -56,7 +56,7 @@ export interface OverheadOptions {
 const WARMUP = 20;
 const AT_ONCE = 20;
 
-/** Milliseconds a step, each described while the one before it runs, as the trainer does. */
+/** Milliseconds per step; each step is recorded while the previous one runs, as in the trainer. */
 async function timePerStep(step: () => Promise<number>, count: number): Promise<number> {
   const started = performance.now();
   let running = step();
@@ -69,7 +69,7 @@ async function timePerStep(step: () => Promise<number>, count: number): Promise<
   return (performance.now() - started) / count;
 }
 
-/** What a step costs beyond its primitives: graph, key, messages to the device's thread and back. */
+/** Measures the cost of a step beyond its primitives: building the graph, its key, messages to and from the device's thread. */
 export async function measureOverhead(options: OverheadOptions): Promise<OverheadResult> {
   const { batch, threads, steps } = options;
   const device = new CapturingDevice(await openBenchDevice({ ...options, precision: 'float32' }));

@@ -1,12 +1,12 @@
 import type { ProfileRow } from '../backend/backend.js';
 
-/** One line of a profile with its rate and its share of the whole. */
+/** One row of a profile with its rate and its share of the total time. */
 export interface ProfileLine extends ProfileRow {
   readonly gflops: number;
   readonly share: number;
 }
 
-/** In the order in which the lines ran. */
+/** In execution order. */
 export function profileLines(rows: readonly ProfileRow[]): ProfileLine[] {
   const total = rows.reduce((sum, row) => sum + row.milliseconds, 0);
   return rows.map((row) => ({
@@ -16,7 +16,7 @@ export function profileLines(rows: readonly ProfileRow[]): ProfileLine[] {
   }));
 }
 
-/** Time by layer, the longest first. */
+/** Time per layer, in descending order. */
 export function byLayer(
   rows: readonly ProfileRow[],
 ): { scope: string; milliseconds: number; macs: number }[] {
@@ -31,8 +31,8 @@ export function byLayer(
 }
 
 /**
- * A step as trace events, for chrome://tracing and ui.perfetto.dev (the "Trace Event Format": complete events,
- * times in microseconds). The lines ran one after another, so each begins where the one before it ended.
+ * A step as trace events for chrome://tracing and ui.perfetto.dev ("Trace Event Format": complete events, times in
+ * microseconds). Rows ran sequentially, so each starts where the previous one ended.
  */
 export function traceEvents(rows: readonly ProfileRow[]): object {
   let at = 0;

@@ -5,8 +5,8 @@ import { tensor } from '../tensor/tensor.js';
 import { buildNetwork, CLASSES, usualNetwork } from './network.js';
 
 /*
- * A process that opens a device and takes two training steps: `node start-child.js BATCH THREADS DEVICE`. Prints
- * when each was done, as milliseconds since 1970, so that its parent can count from before the process was.
+ * Opens a device and runs two training steps: `node start-child.js BATCH THREADS DEVICE`. Prints when each was done,
+ * in milliseconds since 1970, so that the parent can measure from before the process started.
  */
 const [batch, threads] = process.argv.slice(2, 4).map(Number) as [number, number];
 const { device } = await openDevice(process.argv[4] as 'auto', { threads });
@@ -29,7 +29,7 @@ async function step(): Promise<number> {
   return (performance.now() - started) / 1000;
 }
 
-/** Every compilation shows: a new plan in the count, a plan made anew in the seconds. */
+/** Detects compilations: a new plan raises the count, a rebuilt plan adds compile time. */
 const plans = async () => {
   const stats = await device.stats();
   return { count: stats.length, seconds: stats.reduce((sum, plan) => sum + plan.compileSeconds, 0) };

@@ -14,11 +14,11 @@ export interface StartOptions {
   readonly batch: number;
   readonly threads: number;
   readonly device: DeviceName;
-  /** Processes of each kind; medians are taken over them. */
+  /** Processes of each kind; results are medians over them. */
   readonly rounds: number;
-  /** Seconds that one process may take. */
+  /** Time limit for one process, in seconds. */
   readonly limit: number;
-  /** The command line's own file. */
+  /** Path of the command line's main file. */
   readonly main: string;
   readonly onProgress?: (line: string) => void;
 }
@@ -39,7 +39,7 @@ async function timed(args: readonly string[]): Promise<number> {
   return (performance.now() - started) / 1000;
 }
 
-/** How long it takes from the start of a process until something comes of it. */
+/** Measures the time from process start to useful output. */
 export async function measureStart(options: StartOptions): Promise<StartResult> {
   const { batch, threads, device, rounds, limit, main, onProgress = () => {} } = options;
   const bare: number[] = [];

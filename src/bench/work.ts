@@ -11,7 +11,7 @@ import { buildNetwork, describeNetwork } from './network.js';
 
 const count = z.number().int().positive();
 
-/** What both sides are to do, as the file `work.json` says it to them. Files are names in the same folder. */
+/** The task of both sides, stored in `work.json`. File names are relative to its folder. */
 export const workSchema = z.object({
   what: z.enum(['train', 'infer']),
   network: z.object({
@@ -23,24 +23,24 @@ export const workSchema = z.object({
   threads: count,
   device: z.enum(DEVICES),
   precision: z.enum(['auto', 'float32', 'bfloat16']),
-  /** How a peer computes, in its own words; empty for its default. */
+  /** Execution mode of a peer in its own terms; empty for its default. */
   mode: z.string(),
-  /** Steps that are not measured, before the side is ready. */
+  /** Unmeasured steps before the side reports that it is ready. */
   warmup: count,
   inputShape: z.tuple([count, count, count]),
   lr: z.number().positive(),
   momentum: z.number().nonnegative(),
   layers: z.array(z.looseObject({ type: z.string() })),
-  /** Float32 values of all parameters, one layer after another, weight before bias. */
+  /** Float32 values of all parameters, layer by layer, weight before bias. */
   weights: z.string(),
-  /** Float32 images; a batch repeats them. */
+  /** Float32 images; batches repeat them. */
   images: z.string(),
   imageCount: count,
   onnx: z.string().optional(),
 });
 export type Work = z.infer<typeof workSchema>;
 
-/** Images at most whose logits every side computes first, so that all are known to do the same work. */
+/** Maximum number of images whose logits every side computes first, to check that all compute the same network. */
 const IMAGES = 4;
 const SEED = 20121203;
 
@@ -51,9 +51,9 @@ export type WorkOptions = Omit<
   Work,
   'inputShape' | 'layers' | 'weights' | 'images' | 'imageCount' | 'onnx' | 'lr' | 'momentum'
 > & {
-  /** Whether a side wants the network as an ONNX file. */
+  /** Whether a side needs the network as an ONNX file. */
   readonly wantsOnnx: boolean;
-  /** Whether a side builds the network from the description of its layers. */
+  /** Whether a side builds the network from the layer descriptions. */
   readonly forPeer: boolean;
 };
 

@@ -3,7 +3,7 @@ import { openDevice } from '../backend/open.js';
 import type { DeviceFlags } from './options/options.js';
 import { note } from './terminal/output.js';
 
-/** Opens the device that the flags ask for, says which it is on standard error, and closes it after `body`. */
+/** Opens the device chosen by the flags, prints its name on standard error, and closes it after `body`. */
 export async function withDevice<T>(
   { device: name, threads, precision }: DeviceFlags,
   body: (device: Device) => Promise<T>,

@@ -1,30 +1,30 @@
-/** What a paper's page shows: its notes, its claims beside what was measured, its figures. */
+/** Content of a paper's page: notes, claims with measurements, figures. */
 export type Verdict = 'confirmed' | 'refuted' | 'trend only' | 'not measured';
 
 export interface PaperPage {
   readonly id: string;
   readonly title: string;
-  /** Markdown of `notes.md` and `notes.zh.md`, without the table of the claims. */
+  /** Markdown of `notes.md` and `notes.zh.md`, without the table of claims. */
   readonly notes: { readonly en: string; readonly zh: string };
   readonly claims: readonly ClaimRow[];
   /** Images in the paper's `figures/` folder, served at `/api/papers/:id/figures/:file`. */
   readonly figures: readonly {
-    /** The same one twice where the image has no Chinese words. */
+    /** Both names are the same if the image contains no text to translate. */
     readonly file: { readonly en: string; readonly zh: string };
     readonly title: { readonly en: string; readonly zh: string };
   }[];
 }
 
-/** One row of "the paper says" beside "we measured". */
+/** One row of the table of claims. */
 export interface ClaimRow {
   readonly id: string;
-  /** Where in the paper, such as `3.1`. */
+  /** Section of the paper, such as `3.1`. */
   readonly section: string;
   readonly statement: { readonly en: string; readonly zh: string };
   readonly paperSays: string;
-  /** Empty unless measured. */
+  /** Empty if not measured. */
   readonly measured: string;
   readonly verdict: Verdict;
-  /** Why it was not measured, or what limits the verdict. */
+  /** Why the claim was not measured, or what limits the verdict. */
   readonly reason?: { readonly en: string; readonly zh: string };
 }

@@ -7,29 +7,29 @@ import { AvgPool2d, MaxPool2d } from '../nn/pooling.js';
 import { Drawing, type Language, shorten } from './svg.js';
 import { wordsOf } from './words.js';
 
-/** A stage of a network: a layer with weights or one that changes the shape, and what follows it up to the next. */
+/** A stage of a network: a layer that has weights or changes the shape, with the layers after it that do neither. */
 export interface Stage {
   readonly title: string;
   /** Such as `11 × 11, stride 4`. */
   readonly settings: string;
   readonly outputShape: Shape;
-  /** Classes of the layers behind it that leave the shape as it is. */
+  /** Class names of the following layers that keep the shape. */
   readonly followers: readonly string[];
   readonly parameters: number;
   readonly macs: number;
 }
 
-/** The stages of a model, from its own list of layers. */
+/** Groups a model's layers into stages. */
 export function stagesOf(model: Module, inputShape: Shape): Stage[] {
   const modules = new Map(model.namedModules());
   const stages: Stage[] = [];
   let before: Shape = [1, ...inputShape];
   for (const { name, type, outputShape, parameters, macs } of inspect(model, inputShape).layers) {
     const last = stages.at(-1);
-    // As many values, if not the same shape: flattening is not a layer, but what comes after it sees the difference.
+    // Compares numbers of values, because flattening is not a layer but changes the shape that the next layer sees.
     const same = sizeOf(outputShape) === sizeOf(before);
     if (same && parameters === 0 && last) {
-      // A layer that does nothing to this image, such as an adaptive pooling to the size that is there already.
+      // A layer with no effect on this input, such as adaptive pooling to the size that the maps already have.
       stages[stages.length - 1] = { ...last, followers: [...last.followers, type] };
       before = outputShape;
       continue;
@@ -61,7 +61,7 @@ const TALLEST = 170;
 const GAP = 30;
 const SLANT = 0.35;
 
-/** A network as a row of boxes: as tall as its maps are, as deep as it has many. */
+/** A network as a row of boxes: height shows the size of feature maps, depth their number. */
 export function architectureSvg(
   { stages, inputShape, title }: { stages: readonly Stage[]; inputShape: Shape; title: string },
   language: Language = 'en',

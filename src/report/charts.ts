@@ -12,7 +12,7 @@ import type { Language } from './svg.js';
 
 const EPOCH: Readonly<Record<Language, string>> = { en: 'epoch', zh: '轮' };
 
-/** One chart as SVG. The seeds of a kind are curves of one colour. */
+/** One chart as SVG. The seeds of a series are separate curves of one colour. */
 export function chartSvg({ title, yLabel, mark, series }: Chart, language: Language): string {
   return curvesSvg({
     title: title[language],
@@ -24,7 +24,7 @@ export function chartSvg({ title, yLabel, mark, series }: Chart, language: Langu
       .filter(({ results }) => results.length > 0)
       .map(({ label, results, measure }) => ({
         label,
-        // What is no number is a gap, between one seed's end and the next one's beginning.
+        // NaN separates the curves of two seeds.
         points: results.flatMap(({ epochs }) => [
           ...epochs.map((epoch) => ({ step: epoch.epoch, value: measure(epoch) })),
           { step: 0, value: Number.NaN },
@@ -34,8 +34,8 @@ export function chartSvg({ title, yLabel, mark, series }: Chart, language: Langu
 }
 
 /**
- * Draws a paper's charts, as far as there are results, into its folder of figures: NAME.svg, and NAME.zh.svg in
- * Chinese, with their titles in titles.json beside those of other figures.
+ * Draws a paper's charts from the available results into its folder of figures: NAME.svg in English, NAME.zh.svg in
+ * Chinese. Adds their titles to titles.json.
  */
 export async function writeCharts({ charts }: Paper, results: Results, folder: string): Promise<void> {
   const all = charts?.(results).filter(({ series }) => series.some((s) => s.results.length > 0)) ?? [];

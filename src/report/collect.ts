@@ -17,8 +17,8 @@ async function curvesOf(folder: RunFolder): Promise<RunCurves> {
 }
 
 /**
- * All that a run's folder tells by itself, without computing anything.
- * @throws UsageError when there is no run, CheckpointError when its files are broken
+ * Everything that a run's files contain, without computing anything.
+ * @throws UsageError if there is no run, CheckpointError if its files are damaged
  */
 export async function collect(
   path: string,

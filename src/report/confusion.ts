@@ -4,20 +4,20 @@ import { wordsOf } from './words.js';
 export interface ConfusionData {
   readonly title: string;
   readonly classes: readonly string[];
-  /** How many images of class `t` the model took for class `p`: `counts[t][p]`. */
+  /** `counts[t][p]`: number of images of class `t` predicted as class `p`. */
   readonly counts: readonly (readonly number[])[];
   readonly language?: Language;
 }
 
 /** Side of the whole matrix in pixels. */
 const SIDE = 520;
-/** With more classes than these, numbers or names would not be readable. */
+/** With more classes than this, numbers and names would be unreadable. */
 const NUMBERS = 20;
 const NAMES = 40;
 const LEFT = 132;
 const TOP = 132;
 
-/** A confusion matrix: a row for each true class, darker where more of the row's images went. */
+/** A confusion matrix with a row for each true class; darker cells hold a larger share of their row. */
 export function confusionSvg({ title, classes, counts, language = 'en' }: ConfusionData): string {
   const words = wordsOf(language);
   const drawing = new Drawing(LEFT + SIDE + 16, TOP + SIDE + 16, title);

@@ -15,11 +15,11 @@ export interface CurveOptions {
   readonly subtitle?: string;
   /** Training loss of each step. */
   readonly loss: readonly Point[];
-  /** Steps that have no finite loss. */
+  /** Steps without a finite loss. */
   readonly gaps?: readonly number[];
-  /** Test accuracy in percent, where it was measured. */
+  /** Test accuracy in percent, at the steps where it was measured. */
   readonly accuracy?: readonly Point[];
-  /** Loss of guessing: ln of the number of classes. */
+  /** Loss of random guessing: ln of the number of classes. */
   readonly chance?: number;
   readonly language?: Language;
 }
@@ -29,8 +29,8 @@ const HEIGHT = 430;
 const AREA = { left: 58, right: WIDTH - 62, top: 74, bottom: HEIGHT - 48 };
 
 /**
- * A training run as an SVG image: the loss of each step and its running mean, the loss of guessing as a line
- * to leave behind, and test accuracy on an axis of its own. Readable in light and dark.
+ * A training run as an SVG image: loss of each step with its running mean, the chance-level loss as a dashed line,
+ * and test accuracy on a second axis. Supports light and dark mode.
  */
 export function curveSvg({
   title,
@@ -117,7 +117,7 @@ export function running(points: readonly Point[], window: number): Point[] {
   });
 }
 
-/** Top of the loss axis: all but a few outliers fit below it. */
+/** Top of the loss axis, chosen so that all but a few outliers fit. */
 function ceiling(loss: readonly Point[], chance = 0): number {
   const most = robustLimits([loss.map((p) => p.value)])?.max ?? 1;
   return Math.ceil(2 * Math.max(most * 1.05, chance * 1.1, 0.25)) / 2;

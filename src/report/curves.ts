@@ -5,7 +5,7 @@ import { COLOURS, Drawing, round, shorten, ticks } from './svg.js';
 
 export interface Series {
   readonly label: string;
-  /** `step` is the place on the horizontal axis, whatever that counts. */
+  /** `step` is the horizontal position, in any unit. */
   readonly points: readonly Point[];
 }
 
@@ -14,13 +14,13 @@ export interface CurvesOptions {
   readonly xLabel: string;
   readonly yLabel: string;
   readonly series: readonly Series[];
-  /** Logarithmic vertical axis; values that are not above 0 are left out. */
+  /** Logarithmic vertical axis; values of 0 or less are skipped. */
   readonly log?: boolean;
-  /** Top of a linear axis; the largest value unless given. */
+  /** Top of a linear axis; default: the largest value. */
   readonly top?: number;
-  /** Written behind each number of a linear axis, such as ` %`. */
+  /** Unit after each number of a linear axis, such as ` %`. */
   readonly unit?: string;
-  /** A value that is marked across the whole image. */
+  /** A value marked by a horizontal line. */
   readonly mark?: number | undefined;
 }
 
@@ -28,12 +28,12 @@ const WIDTH = 860;
 const HEIGHT = 400;
 const LEGEND = 170;
 const AREA = { left: 66, right: WIDTH - LEGEND, top: 66, bottom: HEIGHT - 48 };
-/** Legend lines that fit beside the curves. */
+/** Maximum number of legend lines beside the curves. */
 const LINES = 16;
-/** The paper's Figure 1 draws one net solid and the other dashed. */
+/** Line styles; the paper's Figure 1 draws one network solid and the other dashed. */
 const DASHES = ['', '7 4', '2 3', '9 3 2 3'];
 
-/** Several labelled curves over one axis, in the manner of the paper's Figure 1. */
+/** Several labelled curves over one axis, similar to the paper's Figure 1. */
 export function curvesSvg(options: CurvesOptions): string {
   const { title, xLabel, yLabel, series, log = false, unit = '', mark } = options;
   const drawing = new Drawing(WIDTH, HEIGHT, `${title}. ${series.map(({ label }) => label).join(', ')}`);
@@ -60,7 +60,7 @@ export function curvesSvg(options: CurvesOptions): string {
     const dash = DASHES[Math.floor(i / COLOURS) % DASHES.length]!;
     const shown = points.map((p) => [x(p.step), fits(p.value, log) ? y(p.value) : Number.NaN] as const);
     drawing.path(cls, shown, { dash });
-    // A line of one point is none.
+    // A single point makes no visible line.
     for (const at of shown.length === 1 ? shown : [])
       if (Number.isFinite(at[1])) drawing.circle(cls, at, 2.5);
     const far = points.filter((p) => fits(p.value, log) && p.value > scale.most);
@@ -83,7 +83,7 @@ export function curvesSvg(options: CurvesOptions): string {
 const fits = (value: number, log: boolean): boolean => Number.isFinite(value) && (!log || value > 0);
 
 interface Scale {
-  /** Values above it are drawn at the top, and marked. */
+  /** Values above it are drawn at the top edge and marked. */
   readonly most: number;
   /** 0 at the bottom, 1 at the top. */
   readonly share: (value: number) => number;
@@ -100,7 +100,7 @@ function linearScale(series: readonly Series[], given: number | undefined, unit:
   };
 }
 
-/** Whole powers of ten around the values, a label at most at every second one when there are many. */
+/** Whole powers of ten around the values; with many, only every second one has a label. */
 function logScale(points: readonly Point[]): Scale {
   const logs = points.map((p) => Math.log10(p.value));
   const low = logs.length > 0 ? Math.floor(logs.reduce((a, b) => Math.min(a, b))) : 0;
@@ -117,5 +117,5 @@ function logScale(points: readonly Point[]): Scale {
   };
 }
 
-/** A percentage of a share. */
+/** Formats a share as a percentage. */
 export const percent = (share: number): string => `${round(100 * share)} %`;

@@ -13,37 +13,37 @@ import { titlesOf } from './titles.js';
 import { top5Svg } from './top5.js';
 import { wordsOf } from './words.js';
 
-/** The part of a run that its metrics tell. */
+/** Curves read from a run's metrics. */
 export interface RunCurves {
   readonly name: string;
   readonly steps: readonly StepEvent[];
-  /** Steps that were left out because they had no finite loss or gradient. */
+  /** Steps skipped because the loss or a gradient was NaN or infinite. */
   readonly gaps?: readonly number[];
   readonly epochs: readonly EpochEvent[];
 }
 
-/** All that a report shows. */
+/** All data of a report. */
 export interface ReportData extends RunCurves {
   readonly config: TrainConfig;
   readonly insights: readonly Insight[];
-  /** The first and the last that were kept. */
+  /** The first and the last stored kernels. */
   readonly kernels: readonly KernelImage[];
   readonly stages: readonly Stage[];
   readonly inputShape: readonly number[];
   readonly measured: Measured | undefined;
-  /** Why nothing could be measured. */
+  /** Why the test set could not be evaluated. */
   readonly unmeasured?: string;
-  /** Other runs whose curves stand beside this one's. */
+  /** Other runs, for comparison of curves. */
   readonly others: readonly RunCurves[];
 }
 
 export interface Figure {
-  /** Name of its file, without the ending. */
+  /** File name without extension. */
   readonly name: string;
   readonly svg: string;
 }
 
-/** The figures that a run has data for, in the order of the report. */
+/** The figures that a run has data for, in report order. */
 export function figuresOf(data: ReportData, language: Language): Figure[] {
   const words = wordsOf(language);
   const titles = titlesOf(language);
@@ -146,7 +146,7 @@ export function figuresOf(data: ReportData, language: Language): Figure[] {
   return figures;
 }
 
-/** Of each run's loss, as many points as can be seen. */
+/** Each run's smoothed loss, reduced to the number of points that can be distinguished. */
 function smoothLoss({ steps }: RunCurves) {
   const smooth = running(
     steps.map(({ step, loss }) => ({ step, value: loss })),

@@ -10,7 +10,7 @@ const PLOT = { width: 184, height: 74 };
 const short = (n: number): string =>
   Math.abs(n) >= 1000 || Number.isInteger(n) ? n.toFixed(0) : n.toPrecision(2);
 
-/** A small histogram for each activation layer, logarithmic in height, with its share of dead units. */
+/** A small histogram for each activation layer with logarithmic height, and its share of dead units. */
 export function histogramsSvg(
   layers: readonly ActivationInsight[],
   title: string,
@@ -36,7 +36,7 @@ export function histogramsSvg(
     drawing.rect('empty', [left, top + 38], PLOT.width, PLOT.height);
     if (!histogram) continue;
     const { counts, min, max } = histogram;
-    // Most outputs of a ReLU are 0: on a linear scale nothing else would be seen.
+    // Most outputs of a ReLU are 0, so on a linear scale no other bar would be visible.
     const highest = Math.log1p(counts.reduce((a, b) => Math.max(a, b), 1));
     for (const [bin, count] of counts.entries()) {
       const height = (PLOT.height * Math.log1p(count)) / highest;

@@ -7,8 +7,8 @@ const PER_ROW = 16;
 const GREY = 128;
 
 /**
- * Kernels side by side as one image with a grey pixel between them. Each is scaled to its own extremes about
- * grey, so that faint ones can be seen; their strengths cannot be compared.
+ * Kernels as one image, separated by one grey pixel. Each is scaled to its own extremes around grey, so that weak
+ * kernels are visible; magnitudes cannot be compared between kernels.
  */
 export function kernelPixels({ count, side, data }: Omit<KernelImage, 'step'>): Pixels {
   const columns = Math.min(PER_ROW, count);
@@ -30,7 +30,7 @@ export function kernelPixels({ count, side, data }: Omit<KernelImage, 'step'>): 
   return { width, height, rgb };
 }
 
-/** The first layer's kernels as an image, in the manner of the paper's Figure 3. */
+/** The first layer's kernels as an image, similar to the paper's Figure 3. */
 export function kernelsSvg(kernels: KernelImage, title: string): string {
   const pixels = kernelPixels(kernels);
   const zoom = Math.max(1, Math.min(40, Math.floor(844 / pixels.width)));

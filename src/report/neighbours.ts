@@ -5,25 +5,25 @@ import { wordsOf } from './words.js';
 export interface Neighbour {
   readonly image: Pixels;
   readonly label: string;
-  /** Euclidean, between feature vectors. */
+  /** Euclidean distance between feature vectors. */
   readonly distance: number;
 }
 
 export interface NeighbourRow {
   readonly image: Pixels;
   readonly label: string;
-  /** The nearest first. */
+  /** In ascending order of distance. */
   readonly nearest: readonly Neighbour[];
 }
 
 const SIDE = 96;
 const STEP = { x: SIDE + 16, y: SIDE + 42 };
-/** Room between an image and its neighbours. */
+/** Pixels between an image and its neighbours. */
 const GAP = 28;
 
 /**
- * Test images in the first column, and those whose features in the last hidden layer lie nearest: the right of
- * the paper's Figure 4.
+ * Test images in the first column, followed by their nearest neighbours by the features of the last hidden layer, as
+ * on the right of the paper's Figure 4.
  */
 export function neighboursSvg(
   rows: readonly NeighbourRow[],

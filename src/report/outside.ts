@@ -1,18 +1,18 @@
 import type { Drawing } from './svg.js';
 
-/** Least distance of two marks. */
+/** Minimum distance between two marks, in pixels. */
 const APART = 6;
 
 export interface Outside {
-  /** Class of the curve that the marks belong to. */
+  /** CSS class of the curve that the marks belong to. */
   readonly cls: string;
-  /** Where values lie above the frame. */
+  /** Positions of values above the frame. */
   readonly far: readonly number[];
-  /** Where there is no finite value. */
+  /** Positions without a finite value. */
   readonly gaps: readonly number[];
 }
 
-/** Marks what a figure cannot show: triangles at its upper edge, crosses at its lower one. */
+/** Marks values that a figure cannot show: triangles at the upper edge, crosses at the lower edge. */
 export function drawOutside(
   drawing: Drawing,
   { top, bottom }: { readonly top: number; readonly bottom: number },
@@ -27,7 +27,7 @@ export function drawOutside(
   for (const x of apart(gaps)) drawing.text(cls, [x, bottom - 2], '×', { anchor: 'middle', size: 14 });
 }
 
-/** Those of ascending places that would not lie on each other. */
+/** Drops positions that would overlap; `places` is ascending. */
 function apart(places: readonly number[]): number[] {
   const kept: number[] = [];
   for (const x of [...places].sort((a, b) => a - b)) if (x - (kept.at(-1) ?? -APART) >= APART) kept.push(x);

@@ -1,6 +1,6 @@
 import { crc32 } from '../files/crc32.js';
 
-/** An image as bytes: height × width × (red, green, blue). */
+/** An image as height × width × 3 bytes (red, green, blue). */
 export interface Pixels {
   readonly width: number;
   readonly height: number;
@@ -8,14 +8,14 @@ export interface Pixels {
 }
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
-/** The most bytes of one stored block of deflate. */
+/** Maximum length of a stored deflate block. */
 const BLOCK = 65_535;
 
 /**
- * A PNG file (RFC 2083) without compression: small images need none, and this runs in a browser too.
+ * Encodes a PNG (RFC 2083) without compression: fast enough for small images, and it runs in browsers too.
  */
 export function encodePng({ width, height, rgb }: Pixels): Uint8Array {
-  // Each row begins with its filter: none.
+  // Each row begins with a filter byte: 0, none.
   const raw = new Uint8Array(height * (1 + 3 * width));
   for (let y = 0; y < height; y++)
     raw.set(rgb.subarray(3 * width * y, 3 * width * (y + 1)), y * (1 + 3 * width) + 1);
@@ -23,7 +23,7 @@ export function encodePng({ width, height, rgb }: Pixels): Uint8Array {
   const view = new DataView(header.buffer);
   view.setUint32(0, width);
   view.setUint32(4, height);
-  // Eight bits, red green blue.
+  // Eight bits per channel, RGB.
   header.set([8, 2, 0, 0, 0], 8);
   const parts = [
     Uint8Array.from(SIGNATURE),
@@ -39,7 +39,7 @@ export function pngUri(pixels: Pixels): string {
   return `data:image/png;base64,${base64(encodePng(pixels))}`;
 }
 
-/** zlib's format around stored blocks (RFC 1950, 1951). */
+/** zlib format with stored blocks (RFC 1950, 1951). */
 function stored(data: Uint8Array): Uint8Array {
   const parts: Uint8Array[] = [Uint8Array.of(0x78, 0x01)];
   for (let from = 0; from === 0 || from < data.length; from += BLOCK) {
@@ -79,7 +79,7 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
 
 function base64(bytes: Uint8Array): string {
   let text = '';
-  // In pieces: a call takes only so many arguments.
+  // In pieces, because the number of call arguments is limited.
   for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
   return btoa(text);
 }

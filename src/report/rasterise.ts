@@ -1,9 +1,9 @@
 import sharp from 'sharp';
 
-/** Pixels of the PNG for each one of the SVG. */
+/** PNG pixels per SVG pixel. */
 const SHARPNESS = 2;
 
-/** A figure as PNG, on white. */
+/** A figure as PNG on a white background. */
 export const pngOf = (svg: string): Promise<Buffer> =>
   sharp(Buffer.from(svg), { density: 72 * SHARPNESS })
     .flatten({ background: '#ffffff' })

@@ -4,7 +4,7 @@ import { Drawing, shorten } from './svg.js';
 export interface Guessed {
   readonly image: Pixels;
   readonly label: string;
-  /** The most probable classes, the first one first. */
+  /** The most probable classes, in descending order. */
   readonly top: readonly { readonly label: string; readonly probability: number }[];
 }
 
@@ -12,8 +12,8 @@ const COLUMNS = 4;
 const CARD = { width: 208, height: 262, image: 112 };
 
 /**
- * Test images with their true class and what the model thinks most probable, in the manner of the left of the
- * paper's Figure 4: the right class has a bar of its own colour.
+ * Test images with their true class and the most probable classes, as on the left of the paper's Figure 4. The
+ * correct class has a bar of its own colour.
  */
 export function top5Svg(images: readonly Guessed[], title: string): string {
   const rows = Math.ceil(images.length / COLUMNS);

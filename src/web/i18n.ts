@@ -2,14 +2,14 @@ import { EN } from './i18n/en.js';
 import { ZH } from './i18n/zh.js';
 import type { Language } from './lib/format.js';
 
-/** Every text of the pages, by name. `{name}` stands for a value. */
+/** Name of a text. `{name}` in the text is a placeholder. */
 export type Key = keyof typeof EN;
 
 export const TEXTS: Readonly<Record<Language, Readonly<Record<Key, string>>>> = { en: EN, zh: ZH };
 
 export type Translate = (key: Key, values?: Readonly<Record<string, string | number>>) => string;
 
-/** A value that is missing stays as `{name}`, so that it is seen. */
+/** Missing values stay visible as `{name}`. */
 export function translator(language: Language): Translate {
   const texts = TEXTS[language];
   return (key, values = {}) =>

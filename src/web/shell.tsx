@@ -8,7 +8,7 @@ import { PaperView } from './views/paper.js';
 import { RunView } from './views/run/run.js';
 import { RunsView } from './views/runs/runs.js';
 
-/** The frame around every view: skip link, navigation, language, theme, toasts, what a screen reader is told. */
+/** The frame around every view: skip link, navigation, language, theme, toasts, screen reader announcements. */
 export function Shell() {
   const { t, announcement } = useApp();
   const route = useRoute();
@@ -16,7 +16,7 @@ export function Shell() {
   const key = `${route.view} ${'id' in route ? route.id : ''} ${'tab' in route ? route.tab : ''}`;
   const before = useRef(key);
   useEffect(() => {
-    // A new view is a new page: start at its top, and let the keyboard and the screen reader start there too.
+    // A new view acts like a new page: scroll to the top and move the focus there.
     if (before.current === key) return;
     before.current = key;
     scrollTo(0, 0);

@@ -1,6 +1,6 @@
 import type { DeviceFlags } from '../options/options.js';
 
-/** What there is to measure or to do with measurements. */
+/** Measurements and tasks of `bench`. */
 export const BENCHES = ['train', 'infer', 'data', 'start', 'step-overhead', 'guard', 'table'] as const;
 export const BENCH_PEERS = ['none', 'pytorch', 'onnxruntime', 'tfjs', 'jax-js', 'torchvision'] as const;
 

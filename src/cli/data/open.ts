@@ -4,7 +4,7 @@ import { type DatasetOptions, openDataset } from '../../train/datasets.js';
 import { note } from '../terminal/output.js';
 import { Progress } from '../terminal/progress.js';
 
-/** Appears when a download turns out to be necessary. */
+/** A progress bar that appears only if a download starts. */
 export class DownloadBar {
   #bar: Progress | undefined;
 
@@ -19,7 +19,7 @@ export class DownloadBar {
   }
 }
 
-/** Opens a data set with a bar for its download, and with the command line's words for what to do next. */
+/** Opens a data set with a progress bar for its download, and with command-line wording for what to do next. */
 export async function openDatasetAloud(options: Omit<DatasetOptions, 'onProgress'>): Promise<Dataset> {
   const bar = new DownloadBar();
   try {

@@ -9,17 +9,17 @@ import { isClone, paperFolder } from '../../papers/registry.js';
 export interface Places {
   readonly results: string;
   readonly figures: string;
-  /** Folder of the notes whose table is rebuilt: the paper's own notes tell of the paper's own results. */
+  /** Folder of the notes whose table is rebuilt; only with the paper's own results. */
   readonly notes?: string;
-  /** Results that came with an installed package, from which those in `results` go on. */
+  /** Results shipped with an installed package, copied to `results` at first use. */
   readonly shipped?: string;
 }
 
 /**
- * Where a reproduction reads and writes.
+ * Folders that a reproduction reads and writes.
  *
  * @param given `--results`
- * @param clone whether the sources may be written to; an installed package stays as it was installed
+ * @param clone whether the sources may be written; an installed package is not modified
  */
 export function placesOf(paper: string, given: string | undefined, clone = isClone()): Places {
   const own = paperFolder(paper);
@@ -30,7 +30,7 @@ export function placesOf(paper: string, given: string | undefined, clone = isClo
 }
 
 /**
- * Copies results to where they go on, unless something is there.
+ * Copies shipped results to the writable folder, unless that exists.
  * @returns whether they were copied
  */
 export async function copyResults(from: string, to: string): Promise<boolean> {

@@ -1,20 +1,20 @@
 import { constants } from 'node:os';
 
-/** Ctrl-C, a request to end (`kill`, a job system's time limit), and a terminal that goes away. */
+/** Ctrl-C, a request to end (`kill`, a job system's time limit), and a closed terminal. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-/** Two signals within this time are one Ctrl-C: npm passes on the signal that the terminal has sent already. */
+/** Signals within this time count as one Ctrl-C: npm forwards a signal that the terminal has already sent. */
 const SAME_MS = 300;
 
 let received: (typeof SIGNALS)[number] = 'SIGINT';
 
-/** The exit code that tells of the signal that came: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP. */
+/** Exit code for the received signal: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP. */
 export const interruptCode = (): number => 128 + constants.signals[received];
 
-/** What is told when whoever reads the output has gone. */
+/** Called when the reader of the output has gone. */
 const withReader = new Set<(signal: NodeJS.Signals) => void>();
 let hungUp = false;
 
-/** Acts as SIGHUP does on what ends together with the reader of its output. */
+/** Acts like SIGHUP on commands that end when the reader of their output has gone. */
 export function hangUp(): void {
   if (hungUp) return;
   hungUp = true;
@@ -22,10 +22,10 @@ export function hangUp(): void {
 }
 
 /**
- * Calls `handler` for each Ctrl-C (SIGINT), SIGTERM and SIGHUP, with how many there were so far.
+ * Calls `handler` for each Ctrl-C (SIGINT), SIGTERM and SIGHUP, with the number received so far.
  *
- * @param options.reader whether a reader of the output that goes away counts as SIGHUP
- * @returns stops listening
+ * @param options.reader whether the loss of the output's reader counts as SIGHUP
+ * @returns a function that stops listening
  */
 export function onInterrupt(
   handler: (times: number) => void,
@@ -35,7 +35,7 @@ export function onInterrupt(
   let last = Number.NEGATIVE_INFINITY;
   let ending = false;
   const listener = (signal: NodeJS.Signals) => {
-    // A terminal that is closed takes its reader along: that is one ending, however far apart the two arrive.
+    // A closed terminal also closes the reader: both count as one, even if they arrive far apart.
     if (signal === 'SIGHUP' && hungUp && ending) return;
     ending = true;
     const now = performance.now();
@@ -53,7 +53,7 @@ export function onInterrupt(
   };
 }
 
-/** What a command throws when it has stopped because of a signal. */
+/** Thrown by a command that has stopped because of a signal. */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';
   readonly code = interruptCode();

@@ -3,41 +3,41 @@ import { padEnd, padStart, widthOf } from './width.js';
 
 let results: NodeJS.WriteStream = process.stdout;
 
-/** From now on results go to standard error too, because a file is written to standard output. */
+/** Sends results to standard error from now on, because standard output receives a file. */
 export function saveStandardOutput(): void {
   results = process.stderr;
 }
 
-/** A line for people or for a pipe, on standard output. */
+/** Prints a line on standard output. */
 export function print(line = ''): void {
   results.write(`${printableLines(line)}\n`);
 }
 
-/** A line for people, on standard error. */
+/** Prints a message on standard error. */
 export function note(line = ''): void {
   process.stderr.write(`${printableLines(line)}\n`);
 }
 
-/** One result for a machine: one line on standard output. */
+/** Prints one JSON object on one line of standard output. */
 export function printJson(value: object): void {
   results.write(`${JSON.stringify(value).replaceAll(/\p{Cc}/gu, unicodeEscape)}\n`);
 }
 
-/** JSON itself escapes only those below a blank; some terminals obey the others too. */
+/** JSON only escapes control characters below U+0020; some terminals execute others too. */
 const unicodeEscape = (character: string): string =>
   `\\u${character.codePointAt(0)!.toString(16).padStart(4, '0')}`;
 
 /** 1234567 → 1,234,567 */
 export const grouped = (n: number): string => n.toLocaleString('en-US');
 
-/** Columns of the widest of some texts; 0 of none. */
+/** Largest width of the texts in columns; 0 without texts. */
 export const widest = (texts: readonly string[]): number =>
   texts.reduce((most, text) => Math.max(most, widthOf(text)), 0);
 
 /**
- * Lines of a table with columns as wide as they need to be.
+ * Lines of a table with columns as wide as their widest cell.
  *
- * @param align one letter a column: l or r
+ * @param align one letter per column: l or r
  */
 export function table(cells: readonly (readonly string[])[], align: string): string[] {
   const rows = cells.map((row) => row.map(printable));

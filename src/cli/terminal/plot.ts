@@ -1,6 +1,6 @@
 import { widthOf } from './width.js';
 
-/** Bits of the dots of a braille character, by row and column (Unicode, U+2800). */
+/** Bit of each dot of a braille character, by row and column (Unicode, U+2800). */
 const DOTS = [
   [0x01, 0x08],
   [0x02, 0x10],
@@ -10,19 +10,19 @@ const DOTS = [
 const BRAILLE = 0x2800;
 
 export interface PlotOptions {
-  /** Columns of the whole, labels included. */
+  /** Total width in columns, labels included. */
   readonly width: number;
   readonly height: number;
 }
 
-/** Room that a curve needs to say anything. */
+/** Minimum width of a useful curve. */
 const LEAST = 8;
 
 /**
- * A curve in braille characters, each 2 × 4 dots, with its extremes at the left.
+ * A curve in braille characters with 2 × 4 dots each, labelled with its extremes on the left.
  *
- * @param values in order; those that are not finite leave gaps
- * @returns lines of text without control codes; none where there is nothing to see, or no room
+ * @param values in order; NaN and infinity leave gaps
+ * @returns lines of text without control codes; empty if there is no data or too little room
  */
 export function plot(values: readonly number[], { width, height }: PlotOptions): string[] {
   const finite = values.filter(Number.isFinite);
@@ -46,7 +46,7 @@ export function plot(values: readonly number[], { width, height }: PlotOptions):
       continue;
     }
     const y = rowOf(value);
-    // From the last dot on, without a hole where it is steep.
+    // Connects to the previous dot, so that steep parts have no gaps.
     const from = before === undefined || before === y ? y : before + Math.sign(y - before);
     for (let at = Math.min(from, y); at <= Math.max(from, y); at++) set(x, at);
     before = y;
@@ -57,7 +57,7 @@ export function plot(values: readonly number[], { width, height }: PlotOptions):
   });
 }
 
-/** As many values as there are dots: means of what falls into one, or each value over several. */
+/** Resamples to the number of dots: means of several values, or repeated values. */
 function resampled(values: readonly number[], count: number): number[] {
   return Array.from({ length: count }, (_, i) => {
     const from = Math.floor((i * values.length) / count);

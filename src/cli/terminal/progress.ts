@@ -2,7 +2,7 @@ import { RateMeter } from '../../data/rate.js';
 import { printableLines } from '../../errors/printable.js';
 import { cut, widthOf } from './width.js';
 
-/** Where a bar can go: `process.stderr`, or a test's collector. */
+/** Output of a bar: `process.stderr`, or a collector in tests. */
 export interface ProgressStream {
   readonly isTTY?: boolean;
   readonly columns?: number;
@@ -10,38 +10,38 @@ export interface ProgressStream {
 }
 
 export interface ProgressOptions {
-  /** What is being done, in a word or two. */
+  /** Name of the work in one or two words. */
   readonly label: string;
-  /** How much there is to do; undefined when nobody knows. It may change on the way. */
+  /** Amount of work; undefined if unknown. Can change later. */
   readonly total: number | undefined;
-  /** What is counted: "images", "steps"; "bytes" are shown as MB. */
+  /** Unit of counting: "images", "steps"; "bytes" are shown as MB. */
   readonly unit: string;
-  /** `process.stderr` unless given. */
+  /** Default: `process.stderr`. */
   readonly stream?: ProgressStream;
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** A clock in milliseconds, for tests. */
   readonly now?: () => number;
-  /** When the work began that the elapsed time is of, by that clock; now unless given. */
+  /** Start of the elapsed time by that clock; default: now. */
   readonly since?: number;
 }
 
-/** A terminal is drawn to at most so often; text elsewhere comes at most so often. */
+/** Minimum time between two redraws on a terminal, and between two lines elsewhere. */
 const DRAW_MS = 100;
 const LINE_MS = 30_000;
-/** The rate is that of the last so many milliseconds. */
+/** The rate is averaged over this time, in milliseconds. */
 const RATE_MS = 20_000;
 const MIN_BAR = 8;
 const MAX_BAR = 30;
-/** When the bar goes, among the pieces of a line. */
+/** Drop priority of the bar among the parts of a line. */
 const BAR = 2;
 const CLEAR = '\r\x1b[K';
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control codes are what is to be taken out
+// biome-ignore lint/suspicious/noControlCharactersInRegex: matches the control codes to remove
 const COLOURS = /\x1b\[\d*m/g;
 const CYAN = ['\x1b[36m', '\x1b[39m'] as const;
 
 /**
- * A piece of the line; those with the highest `drop` go first when the window is narrow. How far the work has come is
- * said to the last: the share, the count and the bar, then what is left of the time.
+ * A part of the line; in narrow windows those with the highest `drop` are removed first. The share, the count and the
+ * bar stay longest, then the remaining time.
  */
 interface Part {
   readonly text: string;
@@ -49,7 +49,7 @@ interface Part {
 }
 
 /**
- * How far long work has come: a bar on a terminal, a plain line now and then elsewhere.
+ * Progress of long work: a bar on a terminal, occasional plain lines elsewhere.
  *
  * @example
  * const bar = new Progress({ label: 'eval', total: 10_000, unit: 'images' });
@@ -57,7 +57,7 @@ interface Part {
  * bar.done();
  */
 export class Progress {
-  /** How much there is to do; may be set when it becomes known. */
+  /** Amount of work; can be set once it is known. */
   total: number | undefined;
   readonly #label: string;
   readonly #unit: string;
@@ -75,7 +75,7 @@ export class Progress {
   #measured = Number.NEGATIVE_INFINITY;
   #shown: number;
   #onScreen = false;
-  /** Columns of the line on the screen. */
+  /** Width of the line on screen, in columns. */
   #drawn = 0;
   #ended = false;
   #timer: NodeJS.Timeout | undefined;
@@ -98,25 +98,25 @@ export class Progress {
     this.#since = since ?? this.#began;
     this.#terminal = isTerminal(stream, env);
     this.#colour = this.#terminal && !env.NO_COLOR;
-    // The first draw is at once, the first line elsewhere only when the work turns out to be long.
+    // On a terminal the first draw is immediate; elsewhere lines appear only if the work takes long.
     this.#shown = this.#terminal ? Number.NEGATIVE_INFINITY : this.#began;
     if (this.#terminal) {
-      // Clocks go on between updates.
+      // The elapsed time advances between updates.
       this.#timer = setInterval(() => this.#refresh(), 1000);
       this.#timer.unref();
     }
   }
 
   /**
-   * Says how much is done, of `total`, and anything else worth a few words.
+   * Updates the amount done and an extra text.
    *
-   * @param extra pieces with two spaces between them; in a narrow window the last ones go first
+   * @param extra pieces separated by two spaces; in a narrow window the last ones are dropped first
    */
   update(done: number, extra = ''): void {
     this.#done = done;
     this.#extra = extra.split('  ').filter((text) => text !== '');
     const now = this.#now();
-    // What was done before the work began, such as the steps before a resume, is not part of the rate.
+    // Work done before the start, such as steps before a resume, does not count towards the rate.
     if (this.#first === undefined) {
       this.#first = done;
       this.#meter.restart(done, now);
@@ -134,7 +134,7 @@ export class Progress {
     if (this.#terminal && !this.#ended) this.#draw();
   }
 
-  /** Ends the work: leaves the last state as a line. */
+  /** Ends the bar and leaves its last state as a line. */
   done(): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -171,7 +171,7 @@ export class Progress {
     this.#onScreen = false;
   }
 
-  /** Goes to the beginning of what is on the screen: a window that became narrower has broken the line. */
+  /** Clears the lines on screen; a narrowed window may have wrapped the line. */
   #wipe(): string {
     const columns = this.#stream.columns || 80;
     const above = this.#onScreen ? Math.max(0, Math.ceil(this.#drawn / columns) - 1) : 0;
@@ -180,7 +180,7 @@ export class Progress {
 
   #draw(): void {
     this.#shown = this.#now();
-    // The last column stays free: a character there makes some terminals begin a new line.
+    // The last column stays free: a character there makes some terminals wrap.
     const line = this.#line((this.#stream.columns || 80) - 1);
     this.#stream.write(`${this.#wipe()}${line}`);
     this.#drawn = widthOf(line.replaceAll(COLOURS, ''));
@@ -204,7 +204,7 @@ export class Progress {
       ...(this.#rate > 0 ? [{ text: this.#speed(), drop: 6 }] : []),
       { text: `${clock(elapsed)} elapsed`, drop: 7 },
       ...(left ? [{ text: `${left} left`, drop: 4 }] : []),
-      // The first stays long, the others go before anything else, from the last on.
+      // The first extra piece is kept long; the others are dropped first, from the last on.
       ...this.#extra.map((text, i) => ({ text, drop: i === 0 ? 5 : 7 + i })),
     ];
     const fitting = fit(parts, width);
@@ -237,7 +237,7 @@ export class Progress {
   }
 }
 
-/** Leaves parts out, the least important first, until the line is narrow enough. */
+/** Drops parts, the least important first, until the line fits. */
 function fit(parts: readonly Part[], width: number): readonly Part[] {
   const highest = Math.max(...parts.map((part) => part.drop));
   if (lengthOf(parts) <= width || highest === 0) return parts;
@@ -247,14 +247,14 @@ function fit(parts: readonly Part[], width: number): readonly Part[] {
   );
 }
 
-/** Columns of the pieces with what lies between them. */
+/** Width of the parts with their separators, in columns. */
 const lengthOf = (parts: readonly Part[]): number =>
   parts.reduce((sum, { text }) => sum + widthOf(text) + 2, -2);
 
 const isTerminal = (stream: ProgressStream, env: Readonly<Record<string, string | undefined>>): boolean =>
   stream.isTTY === true && env.TERM !== 'dumb';
 
-/** Columns of the terminal that standard error goes to; undefined where it goes elsewhere. */
+/** Width of the terminal on standard error, in columns; undefined if standard error is not a terminal. */
 export const terminalColumns = (): number | undefined =>
   isTerminal(process.stderr, process.env) ? process.stderr.columns || 80 : undefined;
 

@@ -7,10 +7,10 @@ const WIDTH = 64;
 const HEIGHT = 5;
 
 /**
- * What a run came to, in a few lines for people.
+ * The result of a run in a few lines of text.
  *
- * @param columns of the terminal; undefined elsewhere, where a curve would only be in the way
- * @param classes of the model
+ * @param columns width of the terminal; undefined if it is not a terminal: then no curve is drawn
+ * @param classes number of classes
  */
 export function summaryLines(
   done: DoneEvent,
@@ -24,7 +24,7 @@ export function summaryLines(
       ? []
       : plot(
           steps.map(({ loss }) => loss),
-          // The last column stays free: a character there makes some terminals begin a new line.
+          // The last column stays free: a character there makes some terminals wrap.
           { width: Math.min(WIDTH, columns - 1), height: HEIGHT },
         );
   if (curve.length > 0) lines.push('Training loss', ...curve);
@@ -32,7 +32,7 @@ export function summaryLines(
   const images = steps.reduce((sum, step) => sum + step.imagesPerSecond * step.stepSeconds, 0);
   const parts = [
     `Accuracy ${done.testAccuracy.toFixed(1)} %`,
-    // Of five classes or fewer, the right one is always among the first five.
+    // With five classes or fewer, top-5 accuracy is always 100 %.
     ...(classes > 5 ? [`top-5 ${done.testTop5.toFixed(1)} %`] : []),
     ...(steps.length > 0 ? [`last loss ${steps.at(-1)!.loss.toFixed(3)}`] : []),
     `${grouped(done.step)} steps`,
@@ -41,7 +41,7 @@ export function summaryLines(
   return [...lines, ...wrapped(parts, columns)];
 }
 
-/** Parts with dots between them, on as many lines as are needed. */
+/** Joins parts with dots, on as many lines as needed. */
 function wrapped(parts: readonly string[], columns = Number.POSITIVE_INFINITY): string[] {
   const lines: string[] = [];
   for (const part of parts) {

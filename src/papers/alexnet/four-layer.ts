@@ -4,27 +4,27 @@ import type { Norm, Pooling } from './model.js';
 
 export interface FourLayerOptions {
   numClasses?: number;
-  /** ReLU unless given: the subject of Figure 1. */
+  /** Default ReLU; the subject of Figure 1. */
   activation?: Activation;
-  /** None unless given: the subject of section 3.3. */
+  /** Default none; the subject of section 3.3. */
   norm?: Norm;
   pooling?: Pooling;
-  /** Half: half as many kernels in the first two convolutions. */
+  /** `half`: half as many kernels in the first two convolutions. */
   width?: 'full' | 'half';
 }
 
 /**
- * Constants of LRN in the CIFAR-10 nets of the author's own code (size 5, alpha 0.001, beta 0.75, k 1). They are
- * for images in bytes; ours are divided by their standard deviation of about 63, and Σ x² with them.
+ * LRN constants of the CIFAR-10 networks in the author's own code (size 5, alpha 0.001, beta 0.75, k 1). They apply
+ * to images in bytes; here images are divided by their standard deviation of about 63, so Σ x² is smaller by 63².
  */
 const LRN = { size: 5, alpha: 1e-3 * 63 ** 2, beta: 0.75, k: 1 };
 
 /**
- * A four-layer convolutional net for CIFAR-10, as Figure 1 and section 3.3 use one without saying which. This is
- * the layout of `layers-18pct.cfg` in the author's cuda-convnet: three 5 × 5 convolutions of 32, 32 and 64
- * kernels, each followed by overlapping pooling, and one fully connected layer. A normalisation, if any, follows
- * the first two poolings. All three poolings take the largest value, as in the paper; there the last two take the
- * mean. [N, 3, 32, 32] → logits [N, numClasses].
+ * Four-layer convolutional network for CIFAR-10; Figure 1 and section 3.3 use one without specifying it. This is
+ * the layout of `layers-18pct.cfg` in the author's cuda-convnet: three 5 × 5 convolutions with 32, 32 and 64
+ * kernels, each followed by overlapping pooling, and one fully connected layer. Normalisation, if any, follows
+ * the first two poolings. All three are max pooling, as in the paper; in cuda-convnet the last two are average
+ * pooling. [N, 3, 32, 32] → logits [N, numClasses].
  */
 export class FourLayerNet extends nn.Module {
   readonly features: nn.Sequential;
@@ -42,8 +42,8 @@ export class FourLayerNet extends nn.Module {
       width = 'full',
     } = options;
     const window = pooling === 'plain' ? 2 : 3;
-    // 32 → 16 → 8 → 4 whatever the window, as in cuda-convnet.
-    // Monotone activations may follow the pooling, on a quarter of the values.
+    // 32 → 16 → 8 → 4 for any window, as in cuda-convnet.
+    // A monotone activation commutes with max pooling and is cheaper after it, on a quarter of the values.
     const pool = () => [new nn.MaxPool2d(window, { stride: 2, ceilMode: true }), makeActivation(activation)];
     const normal = (channels: number): nn.Module[] => {
       if (norm === 'batch') return [new nn.BatchNorm2d(channels)];

@@ -2,16 +2,16 @@ import { Conv2d, Linear, type Module } from '../../nn/index.js';
 import { constant, kaimingNormal, type Nonlinearity, normal } from '../../nn/init.js';
 import type { Activation } from './layers.js';
 
-/** Ways to start AlexNet's weights, by the names that a configuration uses. */
+/** AlexNet's initialisations, by the names that configurations use. */
 export const INITS = ['pytorch', 'kaiming', 'paper', 'caffe', 'cuda-convnet'] as const;
 export type Init = (typeof INITS)[number];
 
 type Layer = Conv2d | Linear;
 
 /**
- * Overwrites the weights that PyTorch's default gave a new model.
+ * Overwrites the initial weights of a model that PyTorch's default initialised.
  *
- * @param positive convolutions whose biases start above 0 by the paper's and Caffe's ways
+ * @param positive convolutions whose biases start above 0 in the paper's and Caffe's initialisation
  */
 export function initialise(
   model: Module,
@@ -25,7 +25,7 @@ export function initialise(
   if (init === 'kaiming') kaiming(layers, activation);
   if (init === 'paper') gaussian(layers, positive, { bias: 1, hiddenStd: 0.01 });
   if (init === 'cuda-convnet') small(layers);
-  // models/bvlc_alexnet/train_val.prototxt: its authors found biases of 1 to be a flat start.
+  // models/bvlc_alexnet/train_val.prototxt uses 0.1: with biases of 1 its authors saw the loss stay flat at first.
   if (init === 'caffe') gaussian(layers, positive, { bias: 0.1, hiddenStd: 0.005 });
 }
 
@@ -37,8 +37,8 @@ const NONLINEARITY: Readonly<Record<Activation, Nonlinearity>> = {
 };
 
 /**
- * Normal weights whose scale fits the activation, and biases of 0, which start to learn at once. The last layer
- * starts small instead: otherwise its first logits are so large that the loss jumps before it falls.
+ * Kaiming-normal weights for the activation, and zero biases. The last layer starts smaller: otherwise its first
+ * logits are so large that the loss rises before it falls.
  */
 function kaiming(layers: readonly Layer[], activation: Activation): void {
   for (const layer of layers) {
@@ -50,8 +50,8 @@ function kaiming(layers: readonly Layer[], activation: Activation): void {
 }
 
 /**
- * The paper's start (section 5): weights from N(0, 0.01²), a positive bias in conv 2, 4, 5 and the hidden fully
- * connected layers, so that their ReLUs get positive inputs, and 0 elsewhere.
+ * The paper's initialisation (section 5): weights from N(0, 0.01²); positive biases in conv 2, 4, 5 and the hidden
+ * fully connected layers, so that their ReLUs get positive inputs; other biases 0.
  */
 function gaussian(
   layers: readonly Layer[],
@@ -66,9 +66,9 @@ function gaussian(
 }
 
 /**
- * The small start of the author's cuda-convnet, layers-18pct.cfg: N(0, 0.0001²) in the first convolution, N(0,
- * 0.01²) elsewhere. There, images are bytes; here they are divided by about 63, so that the first convolution's
- * weights are 63 times as large for the same maps.
+ * The small initial weights of the author's cuda-convnet, layers-18pct.cfg: N(0, 0.0001²) in the first convolution,
+ * N(0, 0.01²) elsewhere. There, images are bytes; here they are divided by about 63, so the first convolution's
+ * weights are 63 times larger to give the same feature maps.
  */
 function small(layers: readonly Layer[]): void {
   for (const [i, layer] of layers.entries()) {

@@ -8,9 +8,9 @@ type Options = NonNullable<Recognised['options']>;
 const KERNELS = [11, 5, 3, 3, 3];
 
 /**
- * Which AlexNet tensors of these names and shapes belong to. Kernels, towers, hidden units and classes follow from
- * shapes; whether there is LRN, and on which side of the fully connected layers dropout stands, from the numbers of
- * the layers in their Sequential, which counts layers without weights too.
+ * Recognises the AlexNet variant from tensor names and shapes. Kernels, towers, hidden units and classes follow from
+ * shapes. LRN, and dropout before or after the fully connected layers, follow from the indices in the Sequential,
+ * which also count layers without weights.
  */
 export function recognise(shapes: Shapes, preset?: string): Recognised | undefined {
   const layers = fileLayers(shapes);
@@ -68,10 +68,10 @@ function alexNet(
   )
     return undefined;
   const byName = conv[0]!.path.endsWith('conv1');
-  // Caffe's file numbers layers by name, and its network has LRN.
+  // Caffe names layers by number, so indices say nothing; its network has LRN.
   const kind = byName ? (norm.length === 0 && !found.slim ? 'lrn' : normOf(conv, norm)) : normOf(conv, norm);
   if (kind === undefined) return undefined;
-  // Dropout, layer, activation twice and then the last layer, or layer, activation, dropout.
+  // With dropout after each hidden layer the last layer's index is 3 more than the one before, otherwise 2 more.
   const dropoutAfter = fc[2]!.number - fc[1]!.number === 3;
   const preset = known ?? choose({ ...found, kind, byName, dropoutAfter });
   const own: { norm: Norm; towers: number } = {
@@ -89,14 +89,14 @@ function alexNet(
 }
 
 interface Convolutions {
-  /** torchvision's fewer kernels. */
+  /** torchvision's smaller numbers of kernels. */
   readonly slim: boolean;
   readonly width: 'full' | 'half';
   readonly towers: 1 | 2;
   readonly without: (typeof MIDDLE_LAYERS)[number] | undefined;
 }
 
-/** The first variant whose convolutions have these shapes. */
+/** The first combination of options whose convolutions have these shapes. */
 function convolutions(conv: readonly Layer[]): Convolutions | undefined {
   for (const slim of [false, true])
     for (const width of ['full', 'half'] as const)
@@ -135,11 +135,11 @@ function choose(seen: {
   return seen.dropoutAfter || seen.towers === 2 ? 'paper' : 'notes';
 }
 
-/** What stands between the first two convolutions, as far as their numbers tell; undefined when they do not fit. */
+/** The normalisation after the first two convolutions, inferred from index gaps; undefined if no layout fits. */
 function normOf(conv: readonly Layer[], norm: readonly Layer[]): Norm | undefined {
   if (norm.length > 0) return norm.length === 2 ? 'batch' : undefined;
   const gap = conv[1]!.number - conv[0]!.number;
-  // Behind a convolution come its activation and its pooling, and perhaps LRN.
+  // A convolution is followed by activation and pooling, and LRN if there is one.
   return gap === 4 ? 'lrn' : gap === 3 || gap === 1 ? 'none' : undefined;
 }
 
@@ -149,7 +149,7 @@ const assumptions = (kind: Norm): string[] => [
   ...(kind === 'lrn' ? ['LRN with the constants of the preset'] : []),
 ];
 
-/** Presets that files cannot tell from one another. */
+/** Presets that look the same in a file. */
 function others(preset: AlexNetPreset, byName: boolean): string[] {
   if (preset === 'paper') return ['the preset paper (files of caffe look the same: --preset caffe)'];
   return byName && preset !== 'torchvision' ? [`the preset ${preset}`] : [];

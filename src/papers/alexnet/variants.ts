@@ -3,15 +3,15 @@ import { partsOf } from '../paper.js';
 import { recipes } from './recipe.js';
 
 /*
- * The trainings behind the claims. Seconds are for two cores, measured over short runs: about 20 s an epoch of
- * the four-layer net, 30 s with a normalisation, 135 s of AlexNet at 63 × 63, and 3.1 s a step at 224 × 224.
+ * The trainings behind the claims. Seconds are for two cores, extrapolated from short runs: about 20 s an epoch for
+ * the four-layer network, 30 s with normalisation, 135 s for AlexNet at 63 × 63, and 3.1 s a step at 224 × 224.
  */
 
 const EPOCH = 20;
 
 const notes = partsOf(recipes.notes);
 
-/** The notes' whole template: ten epochs of AlexNet at 224 × 224. */
+/** The notes' complete template: ten epochs of AlexNet at 224 × 224. */
 export const notesTenEpochs: Variant = {
   id: 'notes-10-epochs',
   recipe: 'notes',
@@ -25,7 +25,7 @@ const EPOCHS = 12;
 
 type SmallOptions = NonNullable<Variant['model']['options']>;
 
-/** The four-layer net with a tenth of the rate after 8 and 11 of 12 epochs. */
+/** The four-layer network for 12 epochs; the learning rate drops to a tenth after 8 and again after 11. */
 const small = (
   id: string,
   options: SmallOptions = {},
@@ -51,13 +51,13 @@ export const plainPoolingNet = small('four-layer-plain-pooling', { pooling: 'pla
 export const augmentedNet = small('four-layer-augmented', {}, { augment: 'crop-mirror' }, 22 * EPOCHS);
 export const decayNet = small('four-layer-weight-decay', {}, { weightDecay: 5e-4, decayBiases: false });
 
-/** Side of the images and hidden units of AlexNet's trends: as small as the network goes. */
+/** Image side and hidden units of AlexNet's trend claims: the smallest input that the network accepts. */
 const TREND_SIDE = 63;
 const TREND_EPOCHS = 4;
 
 /**
- * AlexNet (paper preset, Kaiming-normal start) on images of 63 × 63 with 512 hidden units, four epochs at a rate
- * that rises over 150 steps and falls to 0 over the last three epochs.
+ * AlexNet (paper preset, Kaiming-normal initialisation) on 63 × 63 images with 512 hidden units, four epochs; the
+ * learning rate rises over 150 steps and falls to 0 over the last three epochs.
  */
 const trend = (
   id: string,

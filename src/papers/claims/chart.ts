@@ -3,19 +3,19 @@ import { resultsOf } from './claim.js';
 import type { Variant } from './job.js';
 import type { EpochResult, Result, Results } from './result.js';
 
-/** Errors against epochs drawn from a paper's results. */
+/** A chart of errors over epochs, drawn from a paper's results. */
 export interface Chart {
-  /** Of its file: small letters, digits and hyphens. */
+  /** File name: small letters, digits and hyphens. */
   readonly name: string;
   readonly title: Text;
   readonly yLabel: Text;
-  /** A level that the curves are to come down to, percent. */
+  /** A horizontal line at a target level, in percent. */
   readonly mark?: number;
-  /** Those without results are not drawn. */
+  /** Series without results are not drawn. */
   readonly series: readonly ChartSeries[];
 }
 
-/** The trainings of one kind, in one colour. */
+/** The trainings of one variant, drawn in one colour. */
 export interface ChartSeries {
   readonly label: string;
   readonly results: readonly Result[];
@@ -26,7 +26,7 @@ export interface ChartSeries {
 export const TRAINING_ERROR: Text = { en: 'training error', zh: '训练误差' };
 export const TEST_ERROR: Text = { en: 'test error', zh: '测试误差' };
 
-/** What a training came to, epoch by epoch, with each seed. */
+/** Results of one variant with each seed, as a series. */
 export const seriesOf = (
   results: Results,
   label: string,

@@ -1,11 +1,11 @@
 import type { ModelConfig, TrainConfig } from '../../run/config.js';
 import type { DatasetName } from '../../run/dataset-names.js';
 
-/** A training that claims are measured by; with a seed it is a job. */
+/** A training that measures a claim; together with a seed it is a job. */
 export interface Variant {
   /** Name of its files: small letters, digits, dots and hyphens. */
   readonly id: string;
-  /** The recipe that it is, when it is one as it stands. */
+  /** The recipe, if the variant uses one unchanged. */
   readonly recipe?: string;
   readonly dataset: DatasetName;
   readonly model: Omit<ModelConfig, 'paper' | 'classes'>;
@@ -13,7 +13,7 @@ export interface Variant {
     TrainConfig,
     'version' | 'recipe' | 'dataset' | 'data' | 'model' | 'seed' | 'machine'
   >;
-  /** About how long one run takes on two cores, for plans and budgets. */
+  /** Estimated duration of one run on two cores, for plans and budgets. */
   readonly seconds: number;
 }
 

@@ -14,23 +14,23 @@ import { writeTables } from './table.js';
 
 export interface ReproduceOptions {
   readonly paper: Paper;
-  /** Only these; all by default. */
+  /** Default: all claims. */
   readonly claims?: readonly Claim[];
   readonly device: Device;
   readonly openDataset: (dataset: DatasetName, train: boolean) => Promise<Dataset>;
   readonly data?: string | undefined;
-  /** Folder of all papers' runs. */
+  /** Parent folder of all papers' run folders. */
   readonly runs: string;
   readonly results: string;
-  /** Also rebuilt: notes whose table stands between markers. */
+  /** Folder of the notes, whose tables between markers are rebuilt too. */
   readonly notes?: string;
-  /** Ends after so long, with a checkpoint; no limit unless given. */
+  /** Stops after this time, with a checkpoint; default: no limit. */
   readonly budgetSeconds?: number | undefined;
   readonly signal?: AbortSignal;
   readonly watcher?: Watcher;
 }
 
-/** Who watches a reproduction. */
+/** Callbacks during a reproduction. */
 export interface Watcher {
   begin?(job: Job, plan: JobPlan): void;
   epoch?(job: Job, event: EpochEvent, plan: JobPlan): void;
@@ -39,16 +39,16 @@ export interface Watcher {
   note?(text: string): void;
 }
 
-/** What is left to do, as far as is known by now. */
+/** Remaining jobs, as far as known from the results so far. */
 export interface JobPlan {
   readonly jobs: readonly Job[];
-  /** About how many seconds that takes. */
+  /** Estimated time. */
   readonly seconds: number;
 }
 
 export type Outcome = 'done' | 'budget' | 'interrupted';
 
-/** Jobs without a result in the order in which they are worth doing, each once. */
+/** Jobs without a result, without duplicates, the most informative first. */
 export function missingJobs(claims: readonly Claim[], results: Results): Job[] {
   const jobs = new Map<string, Job>();
   for (const claim of [...claims].sort((a, b) => a.order - b.order)) {
@@ -59,7 +59,7 @@ export function missingJobs(claims: readonly Claim[], results: Results): Job[] {
   return [...jobs.values()];
 }
 
-/** Trains what is missing, writes each result, and rebuilds the tables after each. */
+/** Trains the missing jobs, writes each result, and rebuilds the tables after each. */
 export async function reproduce(options: ReproduceOptions): Promise<Outcome> {
   const { paper, claims = paper.claims, budgetSeconds, signal, watcher = {} } = options;
   const results = await ResultFolder.open(options.results, paper.id);
@@ -108,18 +108,18 @@ export async function reproduce(options: ReproduceOptions): Promise<Outcome> {
   }
 }
 
-/** How fast this machine is beside what the variants say, from the jobs that it has done. */
+/** Speed of this machine relative to the variants' estimates, learned from finished jobs. */
 class Pace {
   #expected = 0;
   #taken = 0;
 
-  /** A job that ended early counts for as far as it came. */
+  /** A job that ended early counts proportionally. */
   learn({ variant }: Job, { epochs, seconds }: Result): void {
     this.#expected += (variant.seconds * (epochs.at(-1)?.epoch ?? 0)) / variant.training.epochs;
     this.#taken += seconds;
   }
 
-  /** @param part of the first job that is left */
+  /** @param part fraction of the first job that remains */
   plan(jobs: readonly Job[], part = 1): JobPlan {
     const ratio = this.#expected > 0 ? this.#taken / this.#expected : 1;
     const seconds = jobs.reduce((sum, { variant }, i) => sum + variant.seconds * (i === 0 ? part : 1), 0);

@@ -1,4 +1,4 @@
-/** A mean with the spread of the values that it comes from. */
+/** A mean with its spread. */
 export interface Summary {
   readonly mean: number;
   /** Sample standard deviation; 0 for a single value. */
@@ -13,13 +13,13 @@ export function summarise(values: readonly number[]): Summary {
   return { mean, std: n > 1 ? Math.sqrt(squares / (n - 1)) : 0, n };
 }
 
-/** The difference of two means with its standard error (Welch); NaN where a side has one value only. */
+/** The difference of two means with its standard error (Welch); NaN if a side has only one value. */
 export function difference(a: Summary, b: Summary): { value: number; error: number } {
   const error = a.n > 1 && b.n > 1 ? Math.sqrt(a.std ** 2 / a.n + b.std ** 2 / b.n) : Number.NaN;
   return { value: a.mean - b.mean, error };
 }
 
-/** A difference counts when it is more than twice its standard error; that of single runs never does. */
+/** True if a difference exceeds twice its standard error; always false for single runs. */
 export const isClear = ({ value, error }: { value: number; error: number }): boolean =>
   Math.abs(value) > 2 * error;
 

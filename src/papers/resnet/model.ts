@@ -2,15 +2,15 @@ import { checkOptionNames, nn, ops, Tensor, tensor, UsageError } from 'paperweig
 
 export interface ResNetOptions {
   numClasses?: number;
-  /** Layers with weights: 6n + 2. */
+  /** Number of layers with weights: 6n + 2. */
   depth?: number;
-  /** False: the plain net of the same layers, without shortcuts. */
+  /** False: the plain network with the same layers but no shortcuts. */
   shortcuts?: boolean;
 }
 
 /**
  * The residual network for CIFAR-10 (He, Zhang, Ren and Sun, 2015, section 4.2): a 3 × 3 convolution, three
- * stages of n blocks with 16, 32 and 64 kernels, the mean of each map, and one fully connected layer.
+ * stages of n blocks with 16, 32 and 64 kernels, global average pooling, and one fully connected layer.
  * [N, 3, 32, 32] → logits [N, numClasses].
  *
  * @throws UsageError for a depth that is not 6n + 2 and for an unknown option
@@ -52,11 +52,11 @@ export class ResNet extends nn.Module {
   }
 }
 
-/** Without bias: batch normalisation, which follows, has its own. */
+/** Without bias, because the batch normalisation that follows has one. */
 const conv3x3 = (from: number, to: number, stride = 1) =>
   new nn.Conv2d(from, to, 3, { stride, padding: 1, bias: false });
 
-/** Two convolutions, and what came in added to what they make (equation 1). */
+/** Two convolutions plus the shortcut (equation 1). */
 class Block extends nn.Module {
   readonly body: nn.Sequential;
   readonly last: nn.Sequential;
@@ -75,7 +75,7 @@ class Block extends nn.Module {
   }
 }
 
-/** Option A: every other pixel, and maps of zeros for the channels that are new. It has no parameters. */
+/** Option A: subsamples by 2 and pads the new channels with zeros. No parameters. */
 class Shortcut extends nn.Module {
   readonly #subsample: nn.MaxPool2d | undefined;
 
@@ -93,7 +93,7 @@ class Shortcut extends nn.Module {
   }
 }
 
-/** Zeros on both sides: the channels are the rows of one image, whose window begins above its top. */
+/** Pads channels with zeros on both sides, by cropping [N, 1, C, H·W] with a window larger than the image. */
 function padChannels(x: Tensor, count: number): Tensor {
   const [n, c, h, w] = x.shape as [number, number, number, number];
   const top = -Math.floor(count / 2);

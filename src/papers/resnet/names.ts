@@ -1,26 +1,26 @@
 import type { Shapes } from '../paper.js';
 
-/** Paths of a convolution and of the normalisation behind it. */
+/** Paths of a convolution and of the normalisation after it. */
 interface Pair {
   readonly conv: string;
   readonly norm: string;
 }
 
-/** What a file calls the layers of a residual network for CIFAR. */
+/** Layer names of a residual network for CIFAR in a file. */
 export interface Names {
   readonly stem: Pair;
-  /** In the order of the network. */
+  /** In network order. */
   readonly blocks: readonly (readonly [Pair, Pair])[];
   /** The fully connected layer. */
   readonly last: string;
-  /** Weights in shortcuts, which the paper's network for CIFAR-10 does not have. */
+  /** Weights in shortcuts; the paper's network for CIFAR-10 has none. */
   readonly shortcuts: readonly string[];
 }
 
-/** A layer of a block: `layer2.0.conv1` of most implementations, and `blocks.3.body.0` here. */
+/** A layer in a block: `layer2.0.conv1` in most implementations, `blocks.3.body.0` here. */
 const BLOCK = /^(?:(?:layer|stage|group)(\d)\.(?:block|unit)?(\d{1,3})|blocks\.(\d{1,3}))\.(.+)$/;
 const SHORTCUT = /^(?:shortcut|downsample|skip|identity|proj|projection)\b/;
-/** Layers that come first, and the last one, by their usual names. */
+/** Usual names of the first convolution. */
 const STEM = /^(?:conv1|conv|stem\.0|stem\.conv)$/;
 const STEM_NORM = /^(?:bn1|bn|norm1|stem\.1|stem\.bn)$/;
 const LAST = /^(?:fc|linear|classifier|head|output|out)$/;
@@ -36,7 +36,7 @@ interface Block {
  * Finds the layers of a residual network for CIFAR in a file: a convolution, three stages of blocks of two
  * convolutions with 16, 32 and 64 kernels, one fully connected layer.
  *
- * @returns undefined where the tensors are not those of such a network
+ * @returns undefined if the tensors are not those of such a network
  */
 export function readNames(shapes: Shapes): Names | undefined {
   const blocks = new Map<string, Block>();
@@ -82,7 +82,7 @@ export function readNames(shapes: Shapes): Names | undefined {
   return fits(names, shapes) ? names : undefined;
 }
 
-/** The first convolution and the second by their numbers or letters: `conv1` and `conv2`, `body.0` and `last.0`. */
+/** The first and second convolution, by their numbers or letters: `conv1` and `conv2`, `body.0` and `last.0`. */
 function pairs(convs: readonly string[], norms: readonly string[]): [Pair, Pair] {
   const order = (paths: readonly string[]) =>
     [...paths].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));

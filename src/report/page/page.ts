@@ -3,7 +3,7 @@ import { escapeXml, type Language, round } from '../svg.js';
 import { PAGE_STYLE } from './style.js';
 import { type PageWords, pageWordsOf } from './words.js';
 
-/** A report as one HTML page that needs nothing else: no script, no font, no image from elsewhere. */
+/** A report as one self-contained HTML page without scripts, fonts or external images. */
 export function reportPage(data: ReportData, language: Language): { html: string; figures: Figure[] } {
   const figures = figuresOf(data, language);
   const words = pageWordsOf(language);
@@ -61,7 +61,7 @@ const facts = (rows: Facts): string =>
 
 const grouped = (n: number): string => n.toLocaleString('en-US');
 
-/** "1,000 of 10,000" where a sample was measured. */
+/** "1,000 of 10,000" if a sample was evaluated. */
 const share = (images: number, total: number | undefined, words: PageWords): string =>
   total === undefined || images >= total ? grouped(images) : words.sampled(grouped(images), grouped(total));
 
@@ -107,7 +107,7 @@ function summary({ config, steps, epochs: done, measured }: ReportData, words: P
   return rows;
 }
 
-/** Of five classes or fewer, the right one is always among the first five. */
+/** With five classes or fewer, top-5 accuracy is always 100 %. */
 const hasTop5 = ({ model }: ReportData['config']): boolean => model.classes.length > 5;
 
 function epochs({ epochs: done, config }: ReportData, words: PageWords): string {
@@ -132,7 +132,7 @@ function epochs({ epochs: done, config }: ReportData, words: PageWords): string 
 
 const withoutMachine = ({ machine: _, ...rest }: ReportData['config']): Record<string, unknown> => rest;
 
-/** Nested settings as names with dots. */
+/** Nested settings as dotted names. */
 function flat(value: Readonly<Record<string, unknown>>, prefix = ''): Facts {
   return Object.entries(value).flatMap(([key, item]): Facts => {
     const name = prefix + key;

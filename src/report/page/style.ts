@@ -1,4 +1,4 @@
-/** How a report looks: light or dark as the reader's system is, and on paper. */
+/** Style of a report: light or dark by the reader's system setting, and for print. */
 export const PAGE_STYLE = `
 :root{color-scheme:light dark;--back:#fff;--text:#1b1f24;--mute:#59636e;--edge:#d9dee4;--card:#f6f8fa}
 @media(prefers-color-scheme:dark){:root{--back:#0d1117;--text:#f0f3f6;--mute:#9aa4ae;--edge:#2b323a;--card:#161b22}}

@@ -7,14 +7,14 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   return c;
 });
 
-/** CRC-32C of some bytes, as an unsigned number. */
+/** CRC-32C of the bytes, as an unsigned number. */
 export function crc32c(bytes: Uint8Array): number {
   let c = 0xffffffff;
   for (const byte of bytes) c = TABLE[(c ^ byte) & 255]! ^ (c >>> 8);
   return (c ^ 0xffffffff) >>> 0;
 }
 
-/** The checksum as TFRecord files hold it: turned and shifted, so that a file of checksums has a good one itself. */
+/** Masked checksum of TFRecord files (rotated, plus a constant), safe for data that itself contains checksums. */
 export function maskedCrc32c(bytes: Uint8Array): number {
   const crc = crc32c(bytes);
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;

@@ -3,7 +3,7 @@ import type { ActivationInsight } from '../../run/events.js';
 import { encodePng, type Pixels } from '../png.js';
 import { maskedCrc32c } from './crc32c.js';
 
-/** Fields of `tensorflow.Event` and of what it holds (tensorflow/core/util/event.proto, framework/summary.proto). */
+/** Field numbers of `tensorflow.Event` and its messages (tensorflow/core/util/event.proto, framework/summary.proto). */
 const EVENT = { wallTime: 1, step: 2, fileVersion: 3, summary: 5, sessionLog: 7 } as const;
 const SUMMARY = { value: 1 } as const;
 const VALUE = { tag: 1, simpleValue: 2, image: 4, histogram: 5 } as const;
@@ -13,7 +13,7 @@ const SESSION = { status: 1 } as const;
 const SESSION_START = 1;
 const RGB = 3;
 
-/** One value under a tag. */
+/** One tagged value of a summary. */
 export type Value = (summary: Message) => void;
 
 const tagged =
@@ -43,7 +43,7 @@ export const histogram = (
   { mean, std }: Pick<ActivationInsight, 'mean' | 'std'>,
 ): Value => {
   const num = counts.reduce((a, b) => a + b, 0);
-  // Upper ends of the bins; the last one exactly, whatever the rounding.
+  // Upper limits of the bins; the last is exactly the maximum, free of rounding.
   const limits = counts.map((_, i) =>
     i === counts.length - 1 ? max : min + ((i + 1) * (max - min)) / counts.length,
   );
@@ -73,7 +73,7 @@ export function summaryEvent(wallTime: number, step: number, values: readonly Va
 export const versionEvent = (wallTime: number): Uint8Array =>
   at(wallTime, 0).string(EVENT.fileVersion, 'brain.Event:2').encode();
 
-/** A run that goes on: what other files of the run have from `step` on holds no longer. */
+/** Marks a resumed run: TensorBoard discards events of earlier files from `step` on. */
 export const restartEvent = (wallTime: number, step: number): Uint8Array =>
   at(wallTime, step).message(EVENT.sessionLog, new Message().int(SESSION.status, SESSION_START)).encode();
 

@@ -18,7 +18,7 @@ import {
 } from './event.js';
 
 /**
- * Writes what a run tells as a TensorBoard event file, a new one each time the run is started or resumed.
+ * Writes a run's metrics as a TensorBoard event file; each start or resume creates a new file.
  *
  * @example
  * const board = await EventFile.create(join(logDir, 'my-run'));
@@ -39,12 +39,12 @@ export class EventFile implements Observer {
   }
 
   /**
-   * @param folder of the run below TensorBoard's --logdir; made where it is missing
+   * @param folder of the run below TensorBoard's --logdir; created if missing
    * @param now milliseconds since 1970, for tests
-   * @throws CheckpointError when it cannot be written
+   * @throws CheckpointError if it cannot be written
    */
   static async create(folder: string, now: () => number = Date.now): Promise<EventFile> {
-    // What TensorBoard looks for is "tfevents"; the rest keeps files of different processes apart.
+    // TensorBoard looks for "tfevents" in the name; host and process id avoid collisions between processes.
     const host = hostname().replaceAll(/[^\w.-]/g, '_') || 'localhost';
     const name = `events.out.tfevents.${String(Math.floor(now() / 1000)).padStart(10, '0')}.${host}.${process.pid}`;
     try {
@@ -62,7 +62,7 @@ export class EventFile implements Observer {
     }
   }
 
-  /** Takes back what earlier files of the run have after a step. */
+  /** Discards values after a step in earlier files of the run. */
   resumedAfter(step: number): void {
     if (step > 0) this.#write(restartEvent(this.#seconds(), step + 1));
   }
@@ -119,7 +119,7 @@ export class EventFile implements Observer {
     this.#write(summaryEvent(this.#seconds(), step, values));
   }
 
-  /** At once and as a whole: a reader that follows the file, and a sudden end, find whole records. */
+  /** Writes each event immediately in one call, so that readers, and a crash, see only whole records. */
   #write(event: Uint8Array): void {
     if (this.#file === undefined) return;
     const bytes = record(event);

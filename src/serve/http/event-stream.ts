@@ -1,19 +1,19 @@
 import type { ServerResponse } from 'node:http';
 
-/** Bytes that may wait for a client. One that reads too slowly is cut off, and catches up when it comes again. */
+/** Maximum number of buffered bytes per client. A slower client is disconnected and catches up after reconnecting. */
 const MAX_WAITING = 2 ** 20;
-/** Time between two signs of life, so that neither side takes a silent connection for a dead one. */
+/** Interval of keep-alive comments. */
 const BEAT_MS = 15_000;
-/** Time after which a client should come again. */
+/** Delay after which a client should reconnect. */
 const RETRY_MS = 1000;
 const BEAT = ':\n\n';
 
 declare const EVENT: unique symbol;
-/** Server-sent events as they are sent: text, or its bytes where many clients get the same. */
+/** Serialised server-sent events: text, or bytes shared by many clients. */
 export type EventText<E> = string & { readonly [EVENT]: E };
 export type EventBytes<E> = Buffer & { readonly [EVENT]: E };
 
-/** The connection of one client of server-sent events. */
+/** The connection of one client for server-sent events. */
 export class EventStream<E> {
   readonly #response: ServerResponse;
   readonly #beat: NodeJS.Timeout;
@@ -44,7 +44,7 @@ export class EventStream<E> {
     else this.#response.on('close', body);
   }
 
-  /** Sends events; cuts the client off when too much waits for it already. */
+  /** Sends events; disconnects the client if too many bytes are already buffered. */
   send(text: EventText<E> | EventBytes<E>): void {
     this.#write(text);
   }
@@ -55,7 +55,7 @@ export class EventStream<E> {
     else this.#response.write(text);
   }
 
-  /** Resolves when there is room for more, or the client has gone. */
+  /** Resolves when the buffer has drained or the client has disconnected. */
   async drained(): Promise<void> {
     if (this.#closed || !this.#response.writableNeedDrain) return;
     await new Promise<void>((resolve) => {
@@ -69,15 +69,15 @@ export class EventStream<E> {
     });
   }
 
-  /** Cuts the connection. */
+  /** Closes the connection. */
   end(): void {
     this.#response.destroy();
   }
 }
 
-/** An answer of server-sent events. */
+/** An answer that streams server-sent events. */
 export class EventsAnswer<E> {
-  /** @param follow called with the connection, once it is open */
+  /** @param follow called with the open connection */
   constructor(readonly follow: (client: EventStream<E>) => Promise<void>) {}
 
   async send(response: ServerResponse): Promise<void> {
@@ -91,13 +91,13 @@ export const NO_EVENTS = '' as EventText<never>;
 export const eventOf = <E extends { readonly event: string }>(event: E): EventText<E> =>
   `event: ${event.event}\ndata: ${JSON.stringify(event)}\n\n` as EventText<E>;
 
-/** The same event with an id, which a client hands back when it comes again. */
+/** An event with an id, which a client sends back when it reconnects. */
 export const withId = <E>(id: string | number, event: EventText<E>): EventText<E> =>
   `id: ${id}\n${event}` as EventText<E>;
 
-/** Events one after another. */
+/** Concatenates events. */
 export const joined = <E>(first: EventText<E>, second: EventText<E>): EventText<E> =>
   (first + second) as EventText<E>;
 
-/** Made once, however many clients get it. */
+/** Encodes events once for all clients. */
 export const bytesOf = <E>(events: EventText<E>): EventBytes<E> => Buffer.from(events) as EventBytes<E>;

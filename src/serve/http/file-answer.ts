@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 
-/** An answer of bytes. */
+/** An answer with bytes of a media type. */
 export class FileAnswer<Type extends string> {
   /** @param cache value of `Cache-Control` */
   constructor(

@@ -1,7 +1,7 @@
 import { type ErrorParts, PaperweightError } from '../../errors/errors.js';
 import type { ApiError } from '../api.js';
 
-/** A request that cannot be answered; `status` is the HTTP status. */
+/** An error with the HTTP status of its answer. */
 export class RequestError extends PaperweightError {
   static {
     RequestError.prototype.name = 'RequestError';
@@ -15,7 +15,7 @@ export class RequestError extends PaperweightError {
   }
 }
 
-/** The body that belongs to an error. An error that nobody foresaw is not described: it may hold paths. */
+/** The answer for an error. Unexpected errors are not described, because they may contain paths. */
 export function errorBody(error: unknown): { status: number; body: ApiError } {
   if (!(error instanceof PaperweightError))
     return {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
 
-/** All that is served from the folder of the built pages. */
+/** Files served from the folder of the built pages. */
 const TYPES: Readonly<Record<string, string>> = {
   'index.html': 'text/html; charset=utf-8',
   'app.js': 'text/javascript; charset=utf-8',
@@ -21,7 +21,7 @@ interface Packed {
   readonly br: Buffer;
 }
 
-/** The built pages: a few files by name, compressed once. */
+/** The built pages, each read and compressed once. */
 export class StaticFiles {
   readonly #packed = new Map<string, Packed>();
 
@@ -32,9 +32,9 @@ export class StaticFiles {
     return (await stat(join(this.folder, 'index.html')).catch(() => undefined))?.isFile() ?? false;
   }
 
-  /** @returns false when the path is none of the pages' */
+  /** @returns false if the path is not a page */
   async answer(request: IncomingMessage, path: string, response: ServerResponse): Promise<boolean> {
-    // Addresses within the app are its own business; it is always the same page.
+    // The app handles its own routes: all of them are served the same page.
     const last = path.slice(path.lastIndexOf('/') + 1);
     const name = Object.hasOwn(TYPES, path.slice(1)) ? path.slice(1) : last.includes('.') ? '' : 'index.html';
     const packed = name && (await this.#pack(name));

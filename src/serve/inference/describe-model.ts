@@ -13,7 +13,7 @@ import { openPaper } from '../../papers/registry.js';
 import type { ModelConfig } from '../../run/config.js';
 import type { ModelDetail } from '../api.js';
 
-/** The layers of the model that a configuration describes; computes nothing. */
+/** The layers of the model of a configuration; computes nothing. */
 export async function describeModel(config: ModelConfig): Promise<ModelDetail> {
   const paper = await openPaper(config.paper);
   const model = withoutInit(() => buildModel(paper, config));
@@ -35,7 +35,7 @@ export async function describeModel(config: ModelConfig): Promise<ModelDetail> {
   };
 }
 
-/** 11, or 3 × 5 where the directions differ. */
+/** `11`, or `3 × 5` if the dimensions differ. */
 function size(value: number | readonly number[]): string {
   const [first, second] = typeof value === 'number' ? [value, value] : value;
   return first === second ? String(first) : `${first} × ${second}`;

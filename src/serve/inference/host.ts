@@ -4,13 +4,13 @@ import { Bench } from './loaded-model.js';
 import type { Operation, Operations, Reply, Request } from './protocol.js';
 
 /*
- * The process that computes for the dashboard. It has the lowest priority and one thread, so that a training beside
- * it does not notice, and it may crash without harm to the server.
+ * The dashboard's inference process. It runs at the lowest priority with one thread, so that it does not slow down a
+ * training, and a crash does not affect the server.
  */
 setPriority(constants.priority.PRIORITY_LOW);
-// The server has ended.
+// The server has exited.
 process.on('disconnect', () => process.exit(0));
-// Ctrl-C in the terminal reaches this process too; the server says when to end.
+// Ctrl-C in the terminal reaches this process too, but the server decides when it ends.
 process.on('SIGINT', () => {});
 
 const bench = new Bench();

@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 
-/** @param planes channels × height × width bytes, grey or red before green before blue */
+/** @param planes channels × height × width bytes, grey or in the order red, green, blue */
 export async function encodePng(
   planes: Uint8Array,
   channels: number,

@@ -1,19 +1,19 @@
 import type { PlainError } from '../../errors/errors.js';
 import type { FeatureMaps, ModelDetail } from '../api.js';
 
-/** A test image, or the file of an image. */
+/** A test image by index, or the bytes of an image file. */
 export type ImageSource = { readonly index: number } | { readonly bytes: Uint8Array };
 
-/** Which weights are meant; `version` changes when the file does. */
+/** A weights file; `version` changes with its content. */
 export interface Weights {
   /** Real path of the run. */
   readonly run: string;
-  /** Name in `checkpoints/`. */
+  /** File name in `checkpoints/`. */
   readonly file: string;
   readonly version: string;
 }
 
-/** What the server asks the process that computes, by name of the operation: arguments and answer. */
+/** Requests from the server to the inference process: arguments and answer of each operation. */
 export interface Operations {
   model: { args: { readonly run: string }; value: ModelDetail };
   /** PNG of a test image. */
@@ -26,7 +26,7 @@ export interface Operations {
     args: { readonly weights: Weights; readonly image: ImageSource };
     value: Predicted;
   };
-  /** Looks at images `from` to `to` of a sample of the test set, spread over the classes, as far as there are any. */
+  /** Runs images `from` to `to` of a class-balanced sample of the test set; fewer at its end. */
   survey: {
     args: { readonly weights: Weights; readonly from: number; readonly to: number };
     value: SurveyPart;
@@ -36,18 +36,18 @@ export interface Operations {
 export interface Predicted {
   readonly classes: readonly string[];
   readonly probabilities: Float32Array;
-  /** What goes into the last fully connected layer. */
+  /** Input of the last fully connected layer. */
   readonly hidden: Float32Array;
   readonly label: number | undefined;
 }
 
 export interface SurveyPart {
   readonly classes: readonly string[];
-  /** Places of the images in the test set; those that cannot be read are left out. */
+  /** Indices of the images in the test set, without those that could not be read. */
   readonly indices: Int32Array;
   readonly labels: Int32Array;
   readonly predicted: Int32Array;
-  /** For each image what goes into the last fully connected layer, one after another. */
+  /** Input of the last fully connected layer, image after image. */
   readonly hidden: Float32Array;
 }
 

@@ -3,12 +3,12 @@ import type { Confusion, Prediction, Working } from '../api.js';
 import type { Inference } from './client.js';
 import type { Predicted, SurveyPart, Weights } from './protocol.js';
 
-/** Test images among which neighbours are searched. */
+/** Number of test images for the neighbour search. */
 const NEIGHBOURS_AMONG = 1000;
-/** Test images of a confusion matrix. */
+/** Number of test images for a confusion matrix. */
 const CONFUSION_OF = 2000;
 const NEIGHBOURS = 8;
-/** Images that a cell of the confusion matrix names. */
+/** Maximum number of images listed per cell of the confusion matrix. */
 const CELL = 24;
 /** Weights whose surveys are kept: 16 MB each for a large network. */
 const KEEP = 3;
@@ -19,13 +19,13 @@ interface Job {
   error?: unknown;
 }
 
-/** What a model makes of the test images, computed once for each weights file. */
+/** Predictions for test images, computed once per weights file. */
 export class Surveys {
   readonly #jobs = new Map<string, Job>();
 
   constructor(readonly inference: Inference) {}
 
-  /** Starts a part of a survey, or tells how far it is. An error is told once; then it starts anew. */
+  /** Starts a part of a survey, or returns its progress. An error is thrown once; the next call starts again. */
   #part(weights: Weights, from: number, to: number): Job {
     const key = JSON.stringify([weights.run, weights.file, weights.version, from]);
     const known = this.#jobs.get(key);
@@ -54,7 +54,7 @@ export class Surveys {
     return job;
   }
 
-  /** The nearest test images, or how far the survey is. */
+  /** The nearest test images, or the progress of the survey. */
   neighbours(
     weights: Weights,
     { hidden }: Predicted,
@@ -63,7 +63,7 @@ export class Surveys {
       const { part, working } = this.#part(weights, 0, NEIGHBOURS_AMONG);
       return part ? { neighbours: nearest(part, hidden) } : { neighbours: [], working };
     } catch (error) {
-      // The prediction itself does not need the data set, which may be on another machine.
+      // A prediction does not need the data set, which may be on another machine.
       if (!(error instanceof PaperweightError)) throw error;
       return { neighbours: [], problem: error.message };
     }

@@ -9,13 +9,13 @@ export const SERIES_KEYS = [
   'rssMiB',
 ] as const satisfies readonly SeriesKey[];
 
-/** Rows that a block of each level covers. */
+/** Rows per block at each level. */
 const LEVELS = [32, 1024] as const;
 const FIRST_CAPACITY = 1024;
-/** Digits of a number in an answer: what a float32 holds. */
+/** Significant digits of numbers in answers: the precision of float32. */
 const DIGITS = 7;
 
-/** Minimum, maximum and sum of the rows of each block that are finite, and their number. */
+/** Minimum, maximum, sum and number of the finite rows in each block. */
 interface Level {
   readonly rows: number;
   min: Float32Array;
@@ -39,8 +39,8 @@ function grown<A extends Float32Array | Float64Array | Uint16Array | Uint32Array
 }
 
 /**
- * The steps of a run as columns of numbers, with the extremes and sums of blocks of rows, so that any range of a
- * run of any length is summed up in a few milliseconds. About 30 bytes a step.
+ * The metrics of a run's steps as columns, with precomputed extremes and sums of blocks of rows, so that any range of
+ * a run of any length is summarised in a few milliseconds. About 30 bytes per step.
  */
 export class Columns {
   length = 0;
@@ -61,9 +61,9 @@ export class Columns {
   }
 
   /**
-   * Adds a row; a step that is not above the last one is left out.
+   * Adds a row; a step that is not larger than the last one is skipped.
    *
-   * @param numbers holds the values of SERIES_KEYS from `offset` on; NaN for what is not known
+   * @param numbers holds the values of SERIES_KEYS from `offset` on; NaN for unknown values
    */
   push(step: number, numbers: Float64Array, offset: number): void {
     const row = this.length;
@@ -78,9 +78,9 @@ export class Columns {
       for (const level of levels) if (this.length % level.rows === 0) closeBlock(level, values, this.length);
   }
 
-  /** Drops all rows but the first `length`. */
+  /** Drops all rows after the first `length`. */
   truncate(length: number): void {
-    // Blocks count only where all of their rows do, so those of dropped rows are written again before they are read.
+    // Only complete blocks are read, and dropped rows make their blocks incomplete, so blocks need no update.
     this.length = Math.min(length, this.length);
   }
 
@@ -99,7 +99,7 @@ export class Columns {
     }
   }
 
-  /** First row whose step is at least this. */
+  /** First row with at least this step. */
   #rowOf(step: number): number {
     let [low, high] = [0, this.length];
     while (low < high) {
@@ -112,7 +112,7 @@ export class Columns {
 
   /**
    * @param from first and last step, inclusive
-   * @param points at most so many buckets, of rows in equal numbers
+   * @param points maximum number of buckets, with equal numbers of rows
    */
   series(keys: readonly SeriesKey[], from: number, to: number, points: number): Series {
     const first = this.#rowOf(from);
@@ -141,7 +141,7 @@ export class Columns {
     return { step: bounds.slice(1).map((row) => this.#steps[row - 1]!), values, total };
   }
 
-  /** Bytes of the arrays. */
+  /** Size of the arrays in bytes. */
   get bytes(): number {
     const arrays = this.#columns.flatMap(({ values, levels }) => [
       values,
@@ -151,12 +151,12 @@ export class Columns {
   }
 }
 
-/** A number too large for a float32 would become infinite, which JSON has not, and the sum of two of them none. */
+/** Larger numbers would become infinite as float32, which JSON cannot represent, and their sum could be NaN. */
 const LARGEST = 3.4e38;
 const single = (value: number): number => Math.max(-LARGEST, Math.min(LARGEST, value));
 export const short = (value: number): number => Number(single(value).toPrecision(DIGITS));
 
-/** A series has gaps only where some of its numbers are not finite. */
+/** Adds `gaps` only if there are any. */
 export const withGaps = (values: Omit<SeriesValues, 'gaps'>, gaps: readonly number[]): SeriesValues =>
   gaps.length === 0 ? values : { ...values, gaps };
 
@@ -177,7 +177,7 @@ function closeBlock({ rows, min, max, sum, count }: Level, values: Float32Array,
   count[block] = finite;
 }
 
-/** Extremes, sum and number of the finite rows from `from` to `to` (exclusive), through the largest blocks that fit. */
+/** Extremes, sum and number of finite rows from `from` to `to` (exclusive), using the largest blocks that fit. */
 function sumUp({ values, levels }: Column, from: number, to: number) {
   let [min, max, sum, count] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0];
   for (let row = from; row < to; ) {

@@ -8,27 +8,27 @@ import { Columns } from './columns.js';
 import { eventText, type Line, scanLines, stepEvent, stepValues } from './lines.js';
 import { FIELDS } from './step-line.js';
 
-/** Bytes that are read and scanned at a time, about 2 ms; a longer line is passed over. */
+/** Bytes read and scanned at a time, about 2 ms; longer lines are skipped. */
 const PIECE = 2 ** 18;
-/** Bytes that take longer to read than a person wants to wait. */
+/** Reading more bytes than this takes noticeably long. */
 const FAR = 2 ** 24;
-/** Milliseconds that the first chart, which is drawn from samples, has before a long file is read as a whole. */
+/** Milliseconds for the first chart, drawn from samples, before a long file is read completely. */
 const HEAD_START = 1000;
 /** Lines between two marks. */
 const MARK_EVERY = 1024;
-/** Bytes before a mark that are compared to notice a file that was cut and has grown again. */
+/** Bytes before a mark that are compared to detect a file that was truncated and has grown again. */
 const TAIL = 64;
 const FIRST_VALUE = FIELDS.indexOf('loss');
 const STEP = FIELDS.indexOf('step');
 
-/** A place in the file between two lines. */
+/** A position between two lines of the file. */
 export interface Mark {
   readonly offset: number;
   readonly lines: number;
   readonly rows: number;
-  /** The bytes before it. */
+  /** The bytes before the position. */
   readonly tail: Buffer;
-  /** The numbers of the last step before it. */
+  /** The values of the last step before the position. */
   readonly last: Float64Array;
 }
 const START: Mark = {
@@ -39,35 +39,35 @@ const START: Mark = {
   last: new Float64Array(FIELDS.length),
 };
 
-/** What {@link MetricsIndex.follow} tells. */
+/** Callbacks of {@link MetricsIndex.follow}. */
 export interface Watcher {
-  /** New lines as server-sent events, in one text; called only when `watching` says so. */
+  /** New lines as server-sent events in one text; called only while `watching` is true. */
   lines(text: EventText<RunEvent>): void;
-  /** The file no longer holds what came after this step. */
+  /** The file no longer contains the lines after this step. */
   reset(step: number, lines: number): void;
   readonly watching: boolean;
 }
 
 /**
- * All of a run's metrics.jsonl in a compact form, kept up to date by reading what was added. Notices when a resumed
- * run has cut the file, and then goes back to a mark before the cut.
+ * Compact in-memory copy of a run's metrics.jsonl, updated by reading appended lines. Detects that a resumed run has
+ * truncated the file, and then returns to a mark before that point.
  */
 export class MetricsIndex {
   readonly columns = new Columns();
   epochs: { readonly line: number; readonly event: EpochEvent }[] = [];
   /** Whether the last line says that the run is done. */
   done = false;
-  /** Lines that have been read. */
+  /** Number of lines read. */
   lines = 0;
-  /** Bytes that have been read. */
+  /** Number of bytes read. */
   offset = 0;
   mtimeMs = 0;
-  /** Counts the resets. */
+  /** Number of resets. */
   generation = 0;
   #tail: Buffer = START.tail;
   readonly #last = new Float64Array(FIELDS.length);
   #marks: Mark[] = [START];
-  /** Where the search for the end of an overlong line goes on. */
+  /** Position up to which the end of an overlong line has been searched. */
   #searched = 0;
   #busy: Promise<void> = Promise.resolve();
 
@@ -81,13 +81,13 @@ export class MetricsIndex {
     return this.#last[STEP] === 0 ? undefined : stepEvent(this.#last);
   }
 
-  /** How far a first read of much is, in bytes; undefined when what is here is, or in a moment will be, all. */
+  /** Progress of the first read of a long file, in bytes; undefined if everything has been or will soon be read. */
   async behind(): Promise<{ readonly done: number; readonly total: number } | undefined> {
     const total = (await fileInside(this.folder, 'metrics.jsonl'))?.stats.size ?? 0;
     return total - this.offset > FAR ? { done: this.offset, total } : undefined;
   }
 
-  /** Reads what has been added since. Calls at the same time share their work. */
+  /** Reads appended lines. Concurrent calls share one read. */
   follow(): Promise<void> {
     const next = this.#busy.then(() => this.#read());
     this.#busy = next.catch(() => {});
@@ -116,7 +116,7 @@ export class MetricsIndex {
         const piece = await readFrom(handle, this.offset, PIECE);
         if (piece.length === 0) break;
         if (!this.#take(piece) && !(piece.length === PIECE && (await this.#passOver(handle)))) break;
-        // Requests come first.
+        // Requests take precedence.
         if (piece.length === PIECE) await turn();
       }
     } finally {
@@ -137,7 +137,7 @@ export class MetricsIndex {
     this.watcher?.reset(this.columns.lastStep, this.lines);
   }
 
-  /** @returns false when no complete line was there */
+  /** @returns false if there was no complete line */
   #take(piece: Buffer): boolean {
     const watching = this.watcher?.watching ?? false;
     let text: EventText<RunEvent> = NO_EVENTS;
@@ -153,7 +153,7 @@ export class MetricsIndex {
     return true;
   }
 
-  /** Passes over an overlong line, which counts as one. */
+  /** Skips an overlong line, which counts as one line. */
   async #passOver(handle: FileHandle): Promise<boolean> {
     const found = await newlineAfter(handle, Math.max(this.offset, this.#searched));
     this.#searched = found.searched;
@@ -181,7 +181,7 @@ export class MetricsIndex {
       });
   }
 
-  /** The last mark that is at most `lines` lines into the file. */
+  /** The last mark within the first `lines` lines. */
   markBefore(lines: number): Mark {
     return this.#marks.findLast((mark) => mark.lines <= lines) ?? START;
   }

@@ -6,11 +6,11 @@ import { SERIES_KEYS, short, withGaps } from './columns.js';
 import { scanLines, stepValues } from './lines.js';
 import { FIELDS } from './step-line.js';
 
-/** Bytes of a place that is looked at: a few lines. */
+/** Bytes read per sample: a few lines. */
 const PLACE = 2 ** 10;
-/** More places take longer than a person wants to wait. */
+/** Maximum number of samples; more would take noticeably long. */
 const MAX_PLACES = 500;
-/** No run is this long: what a query without an end asks for. */
+/** Default end of a query; no run is this long. */
 const LAST_STEP = 0xffff_0000;
 const STEP = FIELDS.indexOf('step');
 const FIRST_VALUE = FIELDS.indexOf(SERIES_KEYS[0]);
@@ -23,8 +23,8 @@ export interface SeriesQuery {
 }
 
 /**
- * A series from places at even distances in the file, for a run whose metrics have not been read yet: each bucket
- * is a few steps that follow each other, instead of all of them.
+ * A series from equally spaced samples of the file, for a run whose metrics have not been read yet: each bucket
+ * covers a few consecutive steps instead of all.
  */
 export async function sampledSeries({ path, stats }: InsideFile, query: SeriesQuery): Promise<Series> {
   const handle = await open(path, 'r');
@@ -35,7 +35,7 @@ export async function sampledSeries({ path, stats }: InsideFile, query: SeriesQu
   }
 }
 
-/** {@link sampledSeries} of `size` bytes that lie anywhere. */
+/** {@link sampledSeries} of the first `size` bytes of any source. */
 export async function sampleSource(source: Positioned, size: number, query: SeriesQuery): Promise<Series> {
   const begin = await offsetOf(source, size, query.from);
   const end = await offsetOf(source, size, query.to + 1);
@@ -50,11 +50,11 @@ export async function sampleSource(source: Positioned, size: number, query: Seri
     gaps: [] as number[],
   }));
   let first: number | undefined;
-  // The last place ends where the range does.
+  // The last sample ends at the end of the range.
   const starts = Array.from({ length: places }, (_, i) =>
     i === places - 1 ? Math.max(begin, end - PLACE) : begin + Math.floor((i * (end - begin)) / places),
   );
-  // All at once: while something else is at work here, each wait costs milliseconds.
+  // Reads run in parallel, because each wait can take milliseconds on a busy machine.
   for (const found of await Promise.all(starts.map((at) => rowsAt(source, at)))) {
     const rows = found.filter(
       (row) => row[STEP]! >= query.from && row[STEP]! <= query.to && row[STEP]! > (step.at(-1) ?? -1),
@@ -67,7 +67,7 @@ export async function sampleSource(source: Positioned, size: number, query: Seri
       const gap = rows.find((row) => Number.isNaN(row[column.at]!));
       if (gap) column.gaps.push(gap[STEP]!);
       const none = values.length === 0;
-      // Divided first: a sum of numbers that a file may hold can be infinite.
+      // Divided before summing, to avoid overflow.
       column.mean.push(none ? null : short(values.reduce((sum, value) => sum + value / values.length, 0)));
       column.min.push(none ? null : short(Math.min(...values)));
       column.max.push(none ? null : short(Math.max(...values)));
@@ -79,7 +79,7 @@ export async function sampleSource(source: Positioned, size: number, query: Seri
   return { step, values, total: first === undefined ? 0 : step.at(-1)! - first + 1, sampled: true };
 }
 
-/** The steps in the whole lines of a place. */
+/** The steps in the complete lines of a sample. */
 async function rowsAt(source: Positioned, at: number): Promise<Float64Array[]> {
   const bytes = await readFrom(source, at, PLACE);
   const rows: Float64Array[] = [];
@@ -87,12 +87,12 @@ async function rowsAt(source: Positioned, at: number): Promise<Float64Array[]> {
     if (kind === 'step' || kind === 'gap') rows.push(Float64Array.from(stepValues));
     return true;
   };
-  // The first line is cut, unless it is the file's first.
+  // The first line is incomplete unless it starts the file.
   scanLines(bytes, visit, at === 0 ? 0 : bytes.indexOf(0x0a) + 1);
   return rows;
 }
 
-/** About where the lines from a step on begin, to within one place. */
+/** Approximate position of the lines from a step on, to within one sample. */
 async function offsetOf(source: Positioned, size: number, step: number): Promise<number> {
   if (step <= 0) return 0;
   if (step > LAST_STEP) return size;

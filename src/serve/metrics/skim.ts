@@ -6,27 +6,27 @@ import { short } from './columns.js';
 import { scanLines, stepEvent, stepValues } from './lines.js';
 import { FIELDS } from './step-line.js';
 
-/** Points of a spark line. */
+/** Points of a sparkline. */
 const POINTS = 60;
-/** Files up to this size are read as a whole. */
+/** Files up to this size are read completely. */
 const WHOLE = 2 ** 18;
-/** Bytes of each place of a larger file that is looked at: a few lines. */
+/** Bytes read per sample of a larger file: a few lines. */
 const PLACE = 2 ** 10;
 const END = 2 ** 14;
 const [STEP, LOSS] = [FIELDS.indexOf('step'), FIELDS.indexOf('loss')];
 
-/** What a look at parts of a run's metrics tells, whatever their size. */
+/** Summary of a run's metrics from samples of the file, in constant time. */
 export interface Skim {
   readonly spark: readonly number[];
   readonly lastStep: StepEvent | undefined;
-  /** The last epoch that was seen. */
+  /** The last epoch found. */
   readonly epoch: EpochEvent | undefined;
   readonly done: boolean;
 }
 
 export const NOTHING: Skim = { spark: [], lastStep: undefined, epoch: undefined, done: false };
 
-/** Looks at the end of a run's metrics and at places at even distances. */
+/** Reads the end of a run's metrics and equally spaced samples. */
 export async function skim({ path, stats }: InsideFile): Promise<Skim> {
   const handle = await open(path, 'r');
   try {
@@ -36,7 +36,7 @@ export async function skim({ path, stats }: InsideFile): Promise<Skim> {
   }
 }
 
-/** {@link skim} of `size` bytes that lie anywhere. */
+/** {@link skim} of the first `size` bytes of any source. */
 export async function skimSource(source: Positioned, size: number): Promise<Skim> {
   const losses: number[] = [];
   const last = new Float64Array(FIELDS.length);
@@ -64,7 +64,7 @@ export async function skimSource(source: Positioned, size: number): Promise<Skim
       const at = i === POINTS - 1 ? size - END : Math.floor((i * size) / POINTS);
       const bytes = await readFrom(source, at, i === POINTS - 1 ? END : PLACE);
       losses.length = 0;
-      // The first line of a place is cut.
+      // The first line of a sample is incomplete.
       look(bytes, at === 0 ? 0 : bytes.indexOf(0x0a) + 1);
       if (losses.length > 0) spark.push(middle(losses));
     }

@@ -1,7 +1,6 @@
 /**
- * Reads the lines that the trainer writes for its steps several times as fast as JSON.parse would: the fields come
- * in a known order, and numbers are read digit by digit. A line that looks different in any way is left to
- * JSON.parse.
+ * Parses the lines that the trainer writes for its steps, several times faster than JSON.parse: fields come in a known
+ * order, and numbers are parsed digit by digit. Any other line is left to JSON.parse.
  */
 const KEYS = [
   '{"event":"step","epoch":',
@@ -14,7 +13,7 @@ const KEYS = [
   ',"rssMiB":',
 ].map((text) => Uint8Array.from(Buffer.from(text, 'latin1')));
 
-/** Numbers of a step's line, in their order there. */
+/** Numbers in a step's line, in order. */
 export const FIELDS = [
   'epoch',
   'step',
@@ -28,15 +27,15 @@ export const FIELDS = [
 
 const POWERS = Float64Array.from({ length: 23 }, (_, i) => 10 ** i);
 const [ZERO, NINE, DOT, MINUS, PLUS, BRACE, NEWLINE] = [0x30, 0x39, 0x2e, 0x2d, 0x2b, 0x7d, 0x0a];
-/** Digits that a double holds whatever they are. */
+/** Decimal digits that a double always represents exactly. */
 const DIGITS = 15;
 
-/** Where the number that was read last ended; -1 when there was none. A module variable, as this is the hot loop. */
+/** End of the last parsed number; -1 if there was none. A module variable because this is the hot loop. */
 let end = -1;
 
 /**
- * @param values gets the numbers, in the order of {@link FIELDS}
- * @returns the position after the line's newline; -1 when the line does not have the usual form
+ * @param values receives the numbers in the order of {@link FIELDS}
+ * @returns the position after the line's newline; -1 if the line does not have the usual form
  */
 export function readStepLine(bytes: Uint8Array, start: number, values: Float64Array): number {
   let p = start;
@@ -50,7 +49,7 @@ export function readStepLine(bytes: Uint8Array, start: number, values: Float64Ar
   return bytes[p] === BRACE && bytes[p + 1] === NEWLINE ? p + 2 : -1;
 }
 
-/** The JSON number at a position, right to 14 digits, which is twice what the columns keep; sets `end`. */
+/** Parses a JSON number, exact to 14 digits, twice the precision of the columns; sets `end`. */
 function readNumber(bytes: Uint8Array, start: number): number {
   end = -1;
   let p = start;
@@ -64,7 +63,7 @@ function readNumber(bytes: Uint8Array, start: number): number {
     if (digits >= DIGITS) exponent++;
     else if ((mantissa = 10 * mantissa + bytes[p]! - ZERO) > 0) digits++;
   }
-  // JSON has no empty whole part, and no 007.
+  // JSON requires an integer part without leading zeros.
   if (p === first || (bytes[first] === ZERO && p > first + 1)) return 0;
   if (bytes[p] === DOT) {
     const fraction = ++p;
@@ -84,7 +83,7 @@ function readNumber(bytes: Uint8Array, start: number): number {
     if (p === from || written > 400) return 0;
     exponent += sign * written;
   }
-  // A number that may be too large or too small for a double is JSON.parse's business.
+  // Numbers near the limits of a double are left to JSON.parse.
   if (exponent > 290 || exponent < -307) return 0;
   end = p;
   const size = exponent < 0 ? -exponent : exponent;

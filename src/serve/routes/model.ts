@@ -12,7 +12,7 @@ import type { Runs } from '../runs/runs.js';
 import { parseJson } from '../runs/tail.js';
 
 const MAX_INDEX = 10_000_000;
-/** Classes that a prediction names. */
+/** Number of classes in a prediction. */
 const TOP = 10;
 
 const stateSchema = z.object({
@@ -20,7 +20,7 @@ const stateSchema = z.object({
   latest: z.string().optional(),
 });
 
-/** What the pages ask of a run's model. */
+/** Handlers for a run's model. */
 export function modelRoutes(runs: Runs, inference: Inference): Handlers<keyof ModelRoutes> {
   const surveys = new Surveys(inference);
   return {
@@ -61,7 +61,7 @@ async function imageOf({ request, query }: Call<RouteWith<'image'>>): Promise<Im
   return index === undefined ? { bytes: await imageBody(request) } : { index };
 }
 
-/** The best weights of a run, or else the latest. */
+/** The best weights of a run, otherwise the latest. */
 async function weightsOf(run: string): Promise<Weights> {
   const { data } = stateSchema.safeParse(parseJson((await readSmall(run, 'state.json')) ?? ''));
   const name = data?.best?.file ?? data?.latest;

@@ -3,14 +3,14 @@ import type { PaperPage } from '../../papers/page.js';
 import { figuresFolder, figuresIn, listPapers, paperPage } from '../../papers/paper-page.js';
 import type { PaperEntry } from '../api.js';
 
-/** Where the server finds the papers and their pages. */
+/** Access to the papers and their pages. */
 export interface PaperSource {
   list(): Promise<readonly PaperEntry[]>;
   /** @param id from `list()` */
   page(id: string): Promise<PaperPage>;
-  /** What is in the paper's `figures/`: the page's own list, without the work of judging claims. */
+  /** The figures of the paper's page, without judging claims. */
   figures(id: string): Promise<PaperPage['figures']>;
-  /** Path of a file there. */
+  /** Path of a figure's file. */
   figure(id: string, file: string): string;
 }
 

@@ -8,22 +8,22 @@ import { parseJson } from './tail.js';
 
 const text = (most: number) => sized(z.string().trim(), 1, most);
 
-/** What a person calls a run: `label.json` in its folder, and the body of a change to it. */
+/** Name and tags of a run: `label.json` in its folder, and the body of a change to it. */
 export const labelSchema = z
   .object({ name: text(200).optional(), tags: sized(z.array(text(50)), 0, 20).optional() })
   .strict() satisfies z.ZodType<RunChange>;
 export type Label = z.infer<typeof labelSchema>;
 
-/** @param folder real path of the run; nothing in it that can be read is no label */
+/** @param folder real path of the run; a missing or unreadable label is empty */
 export async function readLabel(folder: string): Promise<Label> {
   const text = await readSmall(folder, 'label.json').catch(() => undefined);
   return parseLabel(text ?? '');
 }
 
-/** The content of a `label.json`; an empty label for a text that is none. */
+/** Parses a `label.json`; an empty label if it is not valid. */
 export const parseLabel = (text: string): Label => labelSchema.safeParse(parseJson(text)).data ?? {};
 
-/** Changes what is given, and keeps the rest. */
+/** Changes the given fields and keeps the others. */
 export async function changeLabel(folder: string, change: RunChange): Promise<void> {
   const label = { ...(await readLabel(folder)), ...change };
   const tags = label.tags && [...new Set(label.tags)];

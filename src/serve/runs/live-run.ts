@@ -16,32 +16,32 @@ import { fileInside, newlineAfter, readFrom } from './path-containment.js';
 import { type KnownStatus, statusOf } from './presence.js';
 import { parseJson, Tail } from './tail.js';
 
-/** Time between two looks at a run's files while somebody watches it. */
+/** Interval of checking a run's files while a client watches. */
 const LOOK_MS = 300;
 const PIECE = 2 ** 18;
 
-/** The place that a client has reached: a line of the metrics and, where it is known, what stood there. */
+/** A client's position: number of metrics lines received and, if known, the hash of the last one. */
 export interface Cursor {
   readonly line: number;
   readonly hash?: string | undefined;
 }
 
-/** How far a client has been served: where the line after `lines` begins. */
+/** A client's position in the index: the offset of the line after `lines`. */
 interface Reached {
   readonly offset: number;
   readonly lines: number;
   readonly generation: number;
 }
 
-/** @returns undefined for a text that is no cursor */
+/** @returns undefined if the text is not a valid cursor */
 export function parseCursor(text: string): Cursor | undefined {
   const match = /^(\d{1,15})(?:-([0-9a-f]{8}))?$/.exec(text);
   return match ? { line: Number(match[1]), hash: match[2] } : undefined;
 }
 
 /**
- * A run that is looked at: its metrics' index, and those who watch it. However many they are, the files are looked
- * at once, and each event becomes bytes once.
+ * A watched run: its metrics index and the clients that watch it. Files are checked once and events are serialised
+ * once, independent of the number of clients.
  */
 export class LiveRun implements Watcher {
   readonly index: MetricsIndex;
@@ -76,9 +76,9 @@ export class LiveRun implements Watcher {
     for (const client of this.#clients) client.send(bytes);
   }
 
-  /** Sends a client all lines after its cursor, and from then on what comes. */
+  /** Sends a client all lines after its cursor, then new ones as they are written. */
   async watch(client: EventStream<RunEvent>, cursor: Cursor | undefined): Promise<void> {
-    // What was said before, a page asks for.
+    // Pages request earlier log lines separately.
     if (!this.watching) await this.#said();
     await this.index.follow();
     client.send(eventOf<RunEvent>({ event: 'status', ...(await this.status()) }));
@@ -86,7 +86,7 @@ export class LiveRun implements Watcher {
     for (;;) {
       const reached = await this.#send(client, next);
       if (client.closed) return;
-      // Nothing may come between this look and joining the others: they get what is indexed from here on.
+      // No await between this check and joining the clients: they then get everything indexed later.
       if (reached?.generation === this.index.generation && reached.offset === this.index.offset) break;
       if (!reached) client.send(resetText(0, 0));
       next = reached ? { line: reached.lines } : { line: 0 };
@@ -101,15 +101,15 @@ export class LiveRun implements Watcher {
   }
 
   /**
-   * Sends what the index had when it was called, or more.
+   * Sends what the index contains at the time of the call, or more.
    *
-   * @returns where the next line begins; undefined when the client's line is no longer in the file
+   * @returns the position of the next line; undefined if the client's line is no longer in the file
    */
   async #send(client: EventStream<RunEvent>, { line, hash }: Cursor): Promise<Reached | undefined> {
     const { generation } = this.index;
     const holds = () => generation === this.index.generation;
     if (line > this.index.lines) return undefined;
-    // The line that the client has seen last is read again, where its content can be compared.
+    // Starts at the client's last line, to compare its hash.
     let { offset, lines } = this.index.markBefore(hash === undefined ? line : Math.max(0, line - 1));
     const file = await fileInside(this.folder, 'metrics.jsonl');
     if (!file) return this.index.lines === 0 ? { offset: 0, lines: 0, generation } : undefined;
@@ -143,7 +143,7 @@ export class LiveRun implements Watcher {
     return holds() ? { offset, lines, generation } : undefined;
   }
 
-  /** Sends everybody away. */
+  /** Disconnects all clients. */
   close(): void {
     clearTimeout(this.#timer);
     for (const client of this.#clients) client.end();

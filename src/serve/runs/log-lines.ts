@@ -1,7 +1,7 @@
 import { insightSchema } from '../../run/event-lines.js';
 import type { Insight } from '../api.js';
 
-/** At even distances, the first and the last among them; histograms with the last only, unless all are wanted. */
+/** Evenly spaced lines including the first and the last; only the last has histograms, unless all are wanted. */
 export function insightsAtEvenDistances(
   lines: readonly string[],
   points: number,

@@ -3,7 +3,7 @@ import type { RunStatus } from '../api.js';
 import { readSmall } from './path-containment.js';
 import { parseJson } from './tail.js';
 
-/** Without a process.json, metrics that are younger than this mean that the run goes on. */
+/** Without a process.json, metrics newer than this mean that the run is training. */
 const FRESH_MS = 60_000;
 
 export interface KnownStatus {
@@ -13,7 +13,7 @@ export interface KnownStatus {
 
 /**
  * @param folder real path of the run
- * @param metrics what is known of its metrics, for a run that has no process.json
+ * @param metrics summary of its metrics, for runs without a process.json
  */
 export async function statusOf(
   folder: string,
@@ -31,13 +31,13 @@ export async function statusOf(
   return { status };
 }
 
-/** Who is at work on a run, from its `process.json`; undefined when there is none, or none that can be read. */
+/** The process that trains a run, from `process.json`; undefined if that is missing or not valid. */
 async function readPresence(folder: string): Promise<ProcessFile | undefined> {
   const text = await readSmall(folder, 'process.json').catch(() => undefined);
   return parsePresence(text ?? '');
 }
 
-/** The content of a `process.json`; undefined for a text that is none. */
+/** Parses a `process.json`; undefined if it is not valid. */
 export const parsePresence = (text: string): ProcessFile | undefined =>
   processSchema.safeParse(parseJson(text)).data;
 

@@ -9,10 +9,10 @@ import {
 } from '../http/event-stream.js';
 import type { Runs } from './runs.js';
 
-/** Time between two looks at the list while somebody watches it. */
+/** Interval of checking the list of runs while a client watches. */
 const LOOK_MS = 1000;
 
-/** Tells those who watch the list of runs what changes in it. */
+/** Sends changes in the list of runs to the clients that watch it. */
 export class RunsFeed {
   readonly #clients = new Set<EventStream<RunsEvent>>();
   readonly #known = new Map<string, EventText<RunsEvent>>();
@@ -21,7 +21,7 @@ export class RunsFeed {
 
   constructor(readonly runs: Runs) {}
 
-  /** Sends every run once, and from then on what changes. */
+  /** Sends every run once, then changes. */
   async watch(client: EventStream<RunsEvent>): Promise<void> {
     await this.#look();
     if (client.closed) return;

@@ -4,11 +4,11 @@ import { LiveRun } from './live-run.js';
 import { fileInside, runFolder } from './path-containment.js';
 import { summarise } from './summary.js';
 
-/** Indexes that are kept after the last look at them. */
+/** Number of indexes kept after their last use. */
 const KEEP = 8;
-/** Files that a run's line in the list is made from. */
+/** Files that a run's summary is made from. */
 const SOURCES = ['config.json', 'metrics.jsonl', 'state.json', 'label.json', 'process.json'];
-/** A summary also depends on the clock and on processes, so it is made again after this even for the same files. */
+/** Summaries also depend on the time and on processes, so they expire even if the files are unchanged. */
 const FRESH_MS = 2000;
 
 interface Summarised {
@@ -17,7 +17,7 @@ interface Summarised {
   readonly summary: RunSummary;
 }
 
-/** The runs below a folder. */
+/** The runs in a folder. */
 export class Runs {
   readonly #live = new Map<string, LiveRun>();
   readonly #summaries = new Map<string, Summarised>();
@@ -25,10 +25,10 @@ export class Runs {
   /** @param root a real path */
   constructor(readonly root: string) {}
 
-  /** The youngest first. */
+  /** The most recent run first. */
   async list(): Promise<RunSummary[]> {
     const names = await readdir(this.root).catch((error: NodeJS.ErrnoException) => {
-      // The first training makes the folder.
+      // The first training creates the folder.
       if (error.code === 'ENOENT') return [];
       throw error;
     });
@@ -63,7 +63,7 @@ export class Runs {
     return summary;
   }
 
-  /** The run's index and those who watch it. */
+  /** The run's index and its clients. */
   async live(id: string): Promise<LiveRun> {
     const folder = await this.folder(id);
     let live = this.#live.get(folder);
@@ -78,7 +78,7 @@ export class Runs {
     return live;
   }
 
-  /** Forgets a run that has gone. */
+  /** Drops a run that no longer exists. */
   forget(folder: string): void {
     this.#live.get(folder)?.close();
     this.#live.delete(folder);

@@ -7,7 +7,7 @@ import { fileInside, readSmall } from './path-containment.js';
 import { statusOf } from './presence.js';
 import { parseJson } from './tail.js';
 
-/** What the list of runs shows of a `config.json`; lenient, since a run may come from another version. */
+/** Fields of `config.json` shown in the list; lenient, because a run may come from another version. */
 const configSchema = z.object({
   recipe: z.string(),
   model: z.object({ paper: z.string(), preset: z.string() }),
@@ -22,7 +22,7 @@ const configSchema = z.object({
 });
 type ListedConfig = z.infer<typeof configSchema>;
 
-/** Characters of an error in the list. */
+/** Maximum length of an error in the list. */
 const LONGEST_ERROR = 2000;
 
 const stateSchema = z.object({ best: z.object({ accuracy: z.number() }).optional() });
@@ -33,7 +33,7 @@ const dataSchema = z.object({ train: z.object({ images: z.number().positive() })
 /** Training images of the built-in data sets, for runs that do not tell. */
 const IMAGES: Readonly<Record<string, number>> = { cifar10: 50_000, shapes10: 10_000 };
 
-/** A run's line in the list, from a look at parts of its files. */
+/** Summary of a run for the list, from samples of its files. */
 export async function summarise(folder: string, id: string): Promise<RunSummary> {
   const [configFile, metricsFile] = await Promise.all([
     fileInside(folder, 'config.json'),
@@ -91,7 +91,7 @@ export async function summarise(folder: string, id: string): Promise<RunSummary>
   };
 }
 
-/** What the list shows of a configuration's text. */
+/** Parses the configuration fields for the list. */
 export const parseListed = (text: string) => configSchema.safeParse(parseJson(text));
 
 async function bestAccuracy(folder: string, { epoch }: Skim): Promise<number | undefined> {
@@ -105,7 +105,7 @@ async function trainingImages(folder: string, dataset: string): Promise<number |
   return dataSchema.safeParse(parseJson(text ?? '')).data?.train.images ?? IMAGES[dataset];
 }
 
-/** 0 when it cannot be known. */
+/** Total number of steps; 0 if unknown. */
 export function stepsTotal(
   { epochs, maxSteps, batchSize, accumulate, overfitBatches = Number.POSITIVE_INFINITY }: ListedConfig,
   { epoch, done, lastStep }: Skim,

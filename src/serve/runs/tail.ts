@@ -1,9 +1,9 @@
 import { fileInside, readRange } from './path-containment.js';
 
-/** Most bytes that are read at a time; what is added faster than this is passed over. */
+/** Maximum number of bytes per read; if more is appended, the rest is skipped. */
 const MOST = 2 ** 20;
 
-/** Follows a file of JSON lines from its end on. */
+/** Follows a file of JSON lines from its end. */
 export class Tail {
   #offset: number | undefined;
 
@@ -13,7 +13,7 @@ export class Tail {
     readonly name: string,
   ) {}
 
-  /** The complete lines that were added since the last call; none at the first. */
+  /** The complete lines appended since the last call; empty at the first call. */
   async added(): Promise<string[]> {
     const file = await fileInside(this.folder, this.name);
     const size = file?.stats.size ?? 0;
@@ -28,17 +28,17 @@ export class Tail {
   }
 }
 
-/** The last complete lines of a file, at most so many bytes of it. */
+/** The last complete lines within the last `bytes` bytes of a file. */
 export async function lastLines(folder: string, name: string, bytes: number): Promise<string[]> {
   const file = await fileInside(folder, name);
   if (!file) return [];
   const from = Math.max(0, file.stats.size - bytes);
   const lines = (await readRange(file.path, from, file.stats.size - from)).toString('utf8').split('\n');
-  // The last is empty or torn; the first may be cut.
+  // The last element is empty or incomplete; the first may be incomplete.
   return lines.slice(from > 0 ? 1 : 0, -1);
 }
 
-/** The value of a JSON text; undefined for one that is none. */
+/** Parses JSON; undefined if it is not valid. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -2,11 +2,11 @@ import type { ApiError, Working } from '../../serve/api.js';
 import type { Answer, Input, InputArgument, Route, RouteWith } from '../../serve/route-table.js';
 import { addressOf, methodOf } from '../lib/address.js';
 
-/** An answer that is an error, or no answer at all. */
+/** A request that failed or got an error answer. */
 export class ApiFailure extends Error {
   constructor(
     readonly detail: ApiError['error'],
-    /** 0 when the server could not be reached. */
+    /** HTTP status; 0 if the server could not be reached. */
     readonly status: number,
   ) {
     super(detail.what);
@@ -44,13 +44,13 @@ async function answer(url: string, init: RequestInit): Promise<{ status: number;
 type JsonRoute = RouteWith<'answer'>;
 type GetRoute = JsonRoute & `GET ${string}`;
 type SendRoute = Exclude<JsonRoute, GetRoute>;
-/** What a request takes: its input, if it needs any, and what gives it up. */
+/** Arguments of a request: its input, if it needs any, and an abort signal. */
 type Arguments<R extends Route> =
   Record<never, never> extends Input<R>
     ? [input?: Input<R>, signal?: AbortSignal]
     : [input: Input<R>, signal?: AbortSignal];
 
-/** The answer of a route that is there at once. */
+/** Requests an answer that is available at once. */
 export async function get<R extends Exclude<GetRoute, RouteWith<'working'>>>(
   route: R,
   ...[input, signal]: Arguments<R>
@@ -71,7 +71,7 @@ export async function send<R extends SendRoute>(
     await answer(address, {
       method: methodOf(route),
       headers: {
-        // A form of another site cannot send it.
+        // Forms of another site cannot send this header.
         'X-Paperweight': '1',
         'Content-Type': isFile ? body.type || 'application/octet-stream' : 'application/json',
       },
@@ -83,7 +83,7 @@ export async function send<R extends SendRoute>(
 
 const isWorking = (status: number): boolean => status === 202;
 
-/** Asks again until what the server works on is there; `progress` hears how far it is. */
+/** Repeats a request until the server has computed the answer; `progress` gets the intermediate states. */
 export async function getWhenReady<R extends GetRoute & RouteWith<'working'>>(
   route: R,
   input: Input<R>,

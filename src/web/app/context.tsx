@@ -13,19 +13,19 @@ export interface Toast {
   readonly action?: { readonly label: string; readonly run: () => void };
 }
 
-/** What every view needs. */
+/** Shared state and functions for all views. */
 export interface App {
   readonly language: Language;
   readonly setLanguage: (language: Language) => void;
   readonly t: Translate;
   readonly theme: ThemeChoice;
   readonly setTheme: (theme: ThemeChoice) => void;
-  /** Whether the page is dark now; drawings on a canvas follow it. */
+  /** Whether the dark theme is active; canvas drawings need to know. */
   readonly dark: boolean;
   readonly meta: Meta | undefined;
   readonly toast: Toast | undefined;
   readonly showToast: (toast: Toast | undefined) => void;
-  /** Says something to a screen reader, politely. */
+  /** Announces a text to screen readers, politely. */
   readonly announce: (text: string) => void;
   readonly announcement: string;
 }
@@ -53,12 +53,12 @@ export function AppProvider({ children }: { children: ComponentChildren }) {
     const query = matchMedia(DARK);
     const follow = () => setSystemDark(query.matches);
     query.addEventListener('change', follow);
-    // Without it the page still reads; the views tell of the server's trouble themselves.
+    // The page works without it; views show connection problems themselves.
     get('GET /api/meta').then(setMeta, () => undefined);
     return () => query.removeEventListener('change', follow);
   }, []);
   const dark = theme === 'dark' || (theme === 'system' && systemDark);
-  // Before the children draw: canvases read the theme's colours from the style sheet.
+  // Before the children draw, because canvases read the theme's colours from the style sheet.
   if (document.documentElement.dataset.theme !== (dark ? 'dark' : 'light'))
     document.documentElement.dataset.theme = dark ? 'dark' : 'light';
   if (document.documentElement.lang !== language)
@@ -67,7 +67,7 @@ export function AppProvider({ children }: { children: ComponentChildren }) {
   const showToast = useCallback((next: Toast | undefined) => {
     clearTimeout(toastTimer.current);
     setToast(next);
-    // Long enough to read and to reach the button; a pointer or the focus on it does not stop the clock of undo.
+    // Long enough to read it and to reach the button; hovering or focusing does not extend the time.
     if (next) toastTimer.current = setTimeout(() => setToast(undefined), next.action ? 20_000 : 6000);
   }, []);
   const setLanguage = useCallback((next: Language) => {
@@ -109,7 +109,7 @@ function firstTheme(): ThemeChoice {
   return kept === 'light' || kept === 'dark' ? kept : 'system';
 }
 
-/** The page's title and heading of a view. */
+/** Sets the page title of a view. */
 export function useTitle(title: string): void {
   useEffect(() => {
     document.title = title === '' ? 'Paperweight' : `${title} · Paperweight`;

@@ -2,21 +2,21 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import type { EventOf, Input, InputArgument, RouteWith } from '../../serve/route-table.js';
 import { addressOf } from '../lib/address.js';
 
-/** How a stream of server-sent events fares. `waiting`: lost, and the browser is trying again. */
+/** State of a stream of server-sent events. `waiting`: the connection was lost and the browser is retrying. */
 export type Connection = 'connecting' | 'open' | 'waiting';
 
-/** A page in the background keeps its stream this long: a browser has six connections to a server for all tabs. */
+/** Time after which a hidden page closes its stream: a browser allows six connections per server across all tabs. */
 const HIDDEN_MS = 30_000;
-/** First wait after which we open a stream ourselves, because the browser has given up. */
+/** First delay before we reopen a stream that the browser has given up. */
 const AGAIN_MS = 2000;
 
 /**
- * Follows a stream. The browser reconnects by itself with `Last-Event-ID`; after an error answer it does not, so
- * a new stream is opened then, from the last event that came.
+ * Follows a stream. The browser reconnects with `Last-Event-ID`, but not after an error answer; then a new stream is
+ * opened that continues after the last event.
  *
  * @param input undefined: no stream
  * @param types the stream's `event:` names
- * @param gap called when the stream is back: events without an id may have been missed
+ * @param gap called after a reconnect: events without an id may have been missed
  */
 export function useEvents<R extends RouteWith<'events'>>(
   route: R,

@@ -15,7 +15,7 @@ export function go(href: string): void {
   location.hash = href;
 }
 
-/** Changes a setting in the address without a new entry in the history. */
+/** Replaces the current address without adding to the history. */
 export function replace(href: string): void {
   history.replaceState(null, '', href);
   dispatchEvent(new HashChangeEvent('hashchange'));

@@ -1,4 +1,4 @@
-/** What the browser remembers. A browser that forbids it (private windows, blocked cookies) just forgets. */
+/** Settings in localStorage. If the browser blocks it (private windows, blocked cookies), nothing is stored. */
 export function remember(key: string, value: string): void {
   try {
     localStorage.setItem(`paperweight.${key}`, value);

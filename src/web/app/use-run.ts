@@ -5,13 +5,13 @@ import { type ApiFailure, get } from './api.js';
 import { type Connection, useEvents } from './events.js';
 import { useLoad } from './use.js';
 
-/** How many steps the present rate is averaged over, roughly. */
+/** Approximate number of steps over which the current rate is averaged. */
 const RATE_STEPS = 20;
 const MOST_LINES = 1000;
 const DRAW_MS = 250;
 const READING_MS = 1000;
 
-/** A run as it is now: what was loaded, and what its event stream has told since. */
+/** A run's current state: the loaded data updated by its event stream. */
 export interface LiveRun {
   readonly detail: RunDetail | undefined;
   readonly failure: ApiFailure | undefined;
@@ -19,18 +19,18 @@ export interface LiveRun {
   readonly status: RunStatus;
   readonly error: string | undefined;
   readonly lastStep: StepEvent | undefined;
-  /** Seconds a step, averaged over the last ones. */
+  /** Seconds per step, averaged over the last steps. */
   readonly stepSeconds: number | undefined;
   readonly epochs: readonly EpochEvent[];
-  /** Lines that came by the stream. */
+  /** Log lines received by the stream. */
   readonly lines: readonly LogLine[];
-  /** Grows with each insight that was written. */
+  /** Increases with each insight written. */
   readonly insights: number;
   readonly connection: Connection;
   readonly following: boolean;
-  /** How often the stream was lost and came back: what has no id may have been missed. */
+  /** Number of reconnects; events without an id may have been missed. */
   readonly gaps: number;
-  /** Hears steps as they come, and resets. */
+  /** Subscribes to new steps and resets. */
   readonly listen: (listener: Listener) => () => void;
   readonly setStatus: (status: RunStatus) => void;
 }
@@ -63,7 +63,7 @@ const startOf = (detail: RunDetail): State => ({
   insights: 0,
 });
 
-/** What an event changes. */
+/** Applies an event to the state. */
 export function advance(state: State, event: RunEvent): State {
   switch (event.event) {
     case 'step': {
@@ -72,7 +72,7 @@ export function advance(state: State, event: RunEvent): State {
         ...state,
         lastStep: event,
         stepSeconds: before + (event.stepSeconds - before) / RATE_STEPS,
-        // Steps come from a process at work, whatever was believed before; a pause is told by a status.
+        // A step shows that the process is running; a pause is reported by a status.
         status: state.status === 'interrupted' ? 'training' : state.status,
       };
     }
@@ -102,7 +102,7 @@ export function useRun(id: string): LiveRun {
   useEffect(() => {
     if (value) setState(startOf(value));
   }, [value]);
-  // A fast run steps a thousand times a second: what the page shows of it changes four times.
+  // A fast run makes a thousand steps per second; the page updates four times.
   useEffect(() => {
     const timer = setInterval(() => {
       const events = waiting.current;

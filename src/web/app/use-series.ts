@@ -14,11 +14,11 @@ import type { Range } from '../lib/range.js';
 import { type ApiFailure, get } from './api.js';
 import { failureOf, useLoad, useSettled } from './use.js';
 
-/** How long a gesture must rest before its range is asked for in detail. */
+/** Milliseconds without a gesture before the range is requested in detail. */
 const SETTLE_MS = 140;
-/** How long a server that still reads a long run is left alone. */
+/** Retry interval while the server is still reading a long run. */
 const SAMPLED_MS = 1000;
-/** Live points beyond this many are asked for again as buckets. */
+/** Beyond this number, live points are requested again as buckets. */
 const MOST_LIVE = 1500;
 
 export type AllPoints = Readonly<Partial<Record<SeriesKey, Points>>>;
@@ -27,11 +27,11 @@ export interface RunSeries {
   readonly points: AllPoints;
   readonly failure: ApiFailure | undefined;
   readonly loading: boolean;
-  /** The server is still reading: the curve is made of samples. */
+  /** The server is still reading the metrics, so the curve is drawn from samples. */
   readonly sampled: boolean;
-  /** Adds steps that came by the event stream. */
+  /** Adds steps received by the event stream. */
   readonly push: (step: number, values: Readonly<Partial<Record<SeriesKey, number>>>) => void;
-  /** The run went back to `step`. */
+  /** The run was resumed from `step`. */
   readonly reset: (step: number) => void;
 }
 
@@ -47,8 +47,8 @@ const ask = (
 };
 
 /**
- * A run's curves: the whole run coarsely, the range that the chart shows at its resolution once the gesture has
- * come to rest, and what has come since by the event stream. Whatever is there is drawn at once.
+ * A run's curves: a coarse overview of the whole run, the visible range in detail once the gesture has ended, and live
+ * points from the event stream. All available data is drawn immediately.
  *
  * @param range undefined for the whole run
  * @param pixels width of the chart
@@ -81,7 +81,7 @@ export function useSeries(
   useEffect(() => {
     if (!settled || pixels <= 0) return setDetail(undefined);
     const controller = new AbortController();
-    // A little more than the window, so that a small pan finds detail there already.
+    // Slightly more than the window, so that small pans need no request.
     const margin = (settled.to - settled.from) * 0.25;
     const wide = { from: settled.from - margin, to: settled.to + margin };
     ask(id, keys, Math.ceil(buckets * 1.5), wide, controller.signal).then(setDetail, (error) => {
@@ -90,7 +90,7 @@ export function useSeries(
     return () => controller.abort();
   }, [id, list, settled, buckets]);
 
-  // Steps come many times a second; the charts are drawn four times.
+  // Steps arrive many times per second; the charts are redrawn four times.
   useEffect(() => {
     const timer = setInterval(() => {
       if (waiting.current.size === 0) return;
@@ -111,7 +111,7 @@ export function useSeries(
     if (liveLength > MOST_LIVE) reload();
   }, [liveLength, reload]);
   useEffect(() => {
-    // What the server counts now is no longer live.
+    // Points that the server now returns are no longer needed as live points.
     const last = whole?.step.at(-1);
     if (last === undefined) return;
     setCut(undefined);

@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { ApiFailure } from './api.js';
 
-/** What a request has come to. */
+/** State of a request. */
 export interface Loaded<T> {
   readonly value: T | undefined;
   readonly failure: ApiFailure | undefined;
@@ -19,10 +19,10 @@ interface State<T> {
 }
 
 /**
- * Loads when `key` changes; an older request is given up. The last value stays until there is a new one for the
- * same key; `key` undefined loads nothing.
+ * Loads data whenever `key` changes and aborts the previous request. The last value is kept until the next one for the
+ * same key arrives; nothing is loaded while `key` is undefined.
  *
- * @param keep whether a value stays until that of a new key is there, because both are of the same subject
+ * @param keep whether to keep the value also across keys, until the new one arrives
  */
 export function useLoad<T>(
   key: string | undefined,
@@ -46,7 +46,7 @@ export function useLoad<T>(
       },
       (error) => {
         if (controller.signal.aborted) return;
-        // What was there stays on the page beside the error.
+        // The old value stays visible beside the error.
         setState((before) => ({
           key,
           failure: failureOf(error),
@@ -67,7 +67,7 @@ export function useLoad<T>(
   };
 }
 
-/** The value after it has stayed the same for a while. */
+/** The value once it has been unchanged for some time. */
 export function useSettled<T>(value: T, milliseconds: number): T {
   const [settled, setSettled] = useState(value);
   useEffect(() => {
@@ -77,7 +77,7 @@ export function useSettled<T>(value: T, milliseconds: number): T {
   return settled;
 }
 
-/** The width of an element, followed as it changes. */
+/** The current width of an element. */
 export function useWidth(): [(element: Element | null) => void, number] {
   const [width, setWidth] = useState(0);
   const observer = useRef<ResizeObserver | undefined>(undefined);
@@ -90,7 +90,7 @@ export function useWidth(): [(element: Element | null) => void, number] {
   return [ref, width];
 }
 
-/** Calls `body` again and again while it is `active` and somebody may be looking. */
+/** Calls `body` periodically while `active` is true and the page is visible. */
 export function useEvery(milliseconds: number, active: boolean, body: () => void): void {
   useEffect(() => {
     if (!active) return;
@@ -101,7 +101,7 @@ export function useEvery(milliseconds: number, active: boolean, body: () => void
   }, [milliseconds, active, body]);
 }
 
-/** Time, for "5 minutes ago". */
+/** The current time, updated periodically, for "5 minutes ago". */
 export function useNow(every = 30_000): number {
   const [now, setNow] = useState(Date.now);
   useEffect(() => {

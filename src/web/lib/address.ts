@@ -1,6 +1,6 @@
 import type { InputArgument, Route } from '../../serve/route-table.js';
 
-/** The address of a request, from its route and what stands in its path and query. */
+/** URL of a request, from its route and input. */
 export function addressOf<R extends Route>(route: R, ...[input]: InputArgument<R>): string {
   const { params, query } = (input ?? {}) as Loose;
   const path = route
@@ -15,7 +15,7 @@ export function addressOf<R extends Route>(route: R, ...[input]: InputArgument<R
 export const methodOf = (route: Route): string => route.slice(0, route.indexOf(' '));
 
 type Value = string | number;
-/** Any route's input. */
+/** Input of any route. */
 interface Loose {
   readonly params?: Readonly<Record<string, Value>>;
   readonly query?: Readonly<Record<string, Value | readonly Value[] | undefined>>;

@@ -2,20 +2,20 @@ import type { Limits } from '../../robust-limits.js';
 import { type ExportedLine, outsideOf } from './outside.js';
 import type { Range } from './range.js';
 
-/** A chart as it stands on the page, for a file. */
+/** A chart as displayed, for export to a file. */
 export interface ExportedChart {
   readonly title: string;
   /** Name of the horizontal axis. */
   readonly xLabel: string;
   readonly lines: readonly ExportedLine[];
   readonly range: Range;
-  /** The vertical limits that are shown. */
+  /** The visible vertical limits. */
   readonly frame: Limits;
   readonly log: boolean;
   readonly format: (value: number) => string;
 }
 
-/** A cell of CSV. A name that begins like a formula does not become one in a spreadsheet. */
+/** A CSV cell. Names that start like a formula are quoted, so that spreadsheets do not evaluate them. */
 function cell(text: string): string {
   const plain = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
   return /[",\n\r]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
@@ -24,7 +24,7 @@ function cell(text: string): string {
 const number = (value: number | null | undefined): string =>
   typeof value === 'number' && Number.isFinite(value) ? String(value) : '';
 
-/** The values in the shown range: a row for each step, a column for each line, and its extremes where it has any. */
+/** The values in the visible range: a row for each step, and a column for each line and its extremes. */
 export function csvOf({ xLabel, lines, range }: ExportedChart): string {
   const columns = lines.flatMap(({ label, step, value, band }) => {
     const at = new Map(step.map((each, i) => [each, i]));
@@ -48,7 +48,7 @@ export function csvOf({ xLabel, lines, range }: ExportedChart): string {
 
 const WIDTH = 900;
 const LEGEND_ROW = 20;
-/** Characters of a name that fit beside its line. */
+/** Maximum length of a name beside its line. */
 const LONGEST = 90;
 const PLOT = { left: 70, right: WIDTH - 24, height: 340 };
 
@@ -74,7 +74,7 @@ function ticks(from: number, to: number, count: number): number[] {
 }
 
 /**
- * The chart as a picture of its own, with title, legend, axes and marks. Without style sheets, so that it looks the
+ * The chart as a standalone SVG image with title, legend, axes and marks. Without style sheets, so that it looks the
  * same in every program.
  *
  * @param colorOf the value of a custom property of the page, such as `--ink`

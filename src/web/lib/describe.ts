@@ -1,6 +1,6 @@
 import { lowerBound, type Points } from './points.js';
 
-/** What a curve shows, for a sentence beside it. */
+/** Facts of a curve for its text description. */
 export interface CurveFacts {
   readonly first: number;
   readonly last: number;
@@ -12,7 +12,7 @@ export interface CurveFacts {
   readonly to: number;
 }
 
-/** Facts of the finite values between two steps; undefined where there is none. */
+/** Facts of the finite values between two steps; undefined if there are none. */
 export function curveFacts(
   points: Points,
   from = Number.NEGATIVE_INFINITY,
@@ -40,7 +40,7 @@ export function curveFacts(
   };
 }
 
-/** Seconds until a run's last step at its present rate; undefined where no rate is known. */
+/** Seconds until a run's last step at its current rate; undefined if the rate is unknown. */
 export function secondsLeft(
   step: number,
   stepsTotal: number,
@@ -50,7 +50,7 @@ export function secondsLeft(
   return Math.max(0, stepsTotal - step) * stepSeconds;
 }
 
-/** Classes of a run's model, by its configuration as it is on disk; 0 if it does not tell. */
+/** Number of classes in a stored configuration; 0 if unknown. */
 export function classCount(config: Readonly<Record<string, unknown>> | undefined): number {
   const { classes } = (config?.model ?? {}) as { readonly classes?: unknown };
   return Array.isArray(classes) ? classes.length : 0;

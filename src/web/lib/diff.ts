@@ -1,7 +1,7 @@
-/** The settings of some runs side by side, those that differ first. */
+/** One setting of several runs. */
 export interface ConfigRow {
   readonly path: string;
-  /** One text a run; undefined where the run has no such setting. */
+  /** One text per run; undefined if the run does not have the setting. */
   readonly values: readonly (string | undefined)[];
   readonly differs: boolean;
 }
@@ -11,7 +11,7 @@ type Json = unknown;
 const isObject = (value: Json): value is Record<string, Json> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** `{ a: { b: 1 } }` as `a.b → 1`. Lists are one value: they are compared as a whole. */
+/** `{ a: { b: 1 } }` as `a.b → 1`. Lists are compared as a whole. */
 export function flatten(value: Json, path = ''): Map<string, string> {
   if (!isObject(value)) return new Map([[path, text(value)]]);
   const rows = new Map<string, string>();
@@ -26,7 +26,7 @@ function text(value: Json): string {
   return JSON.stringify(value) ?? '';
 }
 
-/** Where and when a run was made says nothing about how it was trained, and would drown what does. */
+/** Settings that differ between all runs without affecting the training. */
 const BESIDE_THE_POINT = /^(version|data|machine\.started)$/;
 
 export function diffConfigs(configs: readonly Json[]): ConfigRow[] {

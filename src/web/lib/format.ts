@@ -1,4 +1,4 @@
-/** Numbers and times as people read them, in the page's language. */
+/** Formatting of numbers and times in the page's language. */
 export type Language = 'en' | 'zh';
 
 const LOCALE: Record<Language, string> = { en: 'en', zh: 'zh-CN' };
@@ -21,7 +21,7 @@ export const integer = (value: number, language: Language): string =>
 export const compact = (value: number, language: Language): string =>
   formatter(language, { notation: 'compact', maximumSignificantDigits: 3 }).format(value);
 
-/** Significant digits, and the exponent form where a decimal would be long. */
+/** Significant digits, in exponent form if the decimal form would be long. */
 export function significant(value: number, digits = 3): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? 'NaN' : value > 0 ? '∞' : '−∞';
   if (value === 0) return '0';
@@ -33,17 +33,17 @@ export function significant(value: number, digits = 3): string {
   return String(Number(value.toPrecision(digits))).replace('-', '−');
 }
 
-/** A percentage that is already in percent: `44.5 %`. */
+/** A percentage given in percent: `44.5 %`. */
 export const percent = (value: number, digits = 1): string => `${value.toFixed(digits)}%`;
 
-/** A share between 0 and 1 as a percentage; small shares keep a digit that is not zero. */
+/** A share between 0 and 1 as a percentage; small shares keep one digit after the point. */
 export function share(value: number): string {
   const inPercent = value * 100;
   if (inPercent > 0 && inPercent < 0.1) return '<0.1%';
   return `${inPercent.toFixed(inPercent >= 10 ? 0 : 1)}%`;
 }
 
-/** The two largest units of a time span: `1 h 04 min`, `25 s`. */
+/** A time span in its two largest units: `1 h 04 min`, `25 s`. */
 export function duration(seconds: number, language: Language): string {
   if (!Number.isFinite(seconds) || seconds < 0) return '–';
   const [d, h, min, s] = language === 'zh' ? [' 天', ' 小时', ' 分', ' 秒'] : [' d', ' h', ' min', ' s'];
@@ -65,10 +65,10 @@ const STEPS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
   ['second', 1],
 ];
 
-/** How far ahead of this clock a time may be and still be now: the page's clock ticks slowly, the server's is another. */
+/** Seconds that a time may lie in the future and still count as now, because clocks of server and page differ. */
 const AHEAD = 120;
 
-/** `5 minutes ago`; a date once it is older than a week, or where it lies ahead. */
+/** `5 minutes ago`; a date if it is older than a week or in the future. */
 export function ago(iso: string, now: number, language: Language): string {
   const then = Date.parse(iso);
   if (Number.isNaN(then)) return '–';

@@ -1,12 +1,12 @@
-/** Colours of the confusion matrix: how much a cell holds, from the row's total. */
+/** Colour of a cell in the confusion matrix. */
 export interface Heat {
-  /** One of the style sheet's steps, 0 (nothing) to 9. */
+  /** Step of the style sheet's colour scale, 0 (empty) to 9. */
   readonly level: number;
-  /** Share of the row. */
+  /** Fraction of the row's total. */
   readonly share: number;
 }
 
-/** The square root keeps small confusions visible beside the diagonal. */
+/** The square root keeps rare confusions visible beside the diagonal. */
 export function heat(count: number, rowTotal: number): Heat {
   const share = rowTotal > 0 ? count / rowTotal : 0;
   return { level: count === 0 ? 0 : Math.max(1, Math.round(Math.sqrt(share) * 9)), share };
@@ -25,7 +25,7 @@ export function accuracy(counts: readonly (readonly number[])[]): number {
   return all > 0 ? (100 * right) / all : 0;
 }
 
-/** The confusions that happen most, largest first. */
+/** The most frequent confusions, in descending order. */
 export function worstPairs(
   counts: readonly (readonly number[])[],
   most: number,

@@ -8,7 +8,7 @@ export interface Sort {
 
 const STATUS_ORDER = ['training', 'paused', 'failed', 'interrupted', 'done'];
 
-/** Runs whose name, tags, data set, preset, recipe or status has every word of the filter. */
+/** Runs whose name, tags, data set, preset, recipe or status contain every word of the filter. */
 export function filterRuns(
   runs: readonly RunSummary[],
   filter: string,
@@ -32,7 +32,7 @@ export function filterRuns(
   });
 }
 
-/** Runs without a value come last, whichever the direction; equal ones stay in the order of their names. */
+/** Runs without a value come last in both directions; equal values are ordered by name. */
 export function sortRuns(runs: readonly RunSummary[], { key, descending }: Sort): RunSummary[] {
   const value = (run: RunSummary): string | number | undefined =>
     key === 'status'
@@ -51,7 +51,7 @@ export function sortRuns(runs: readonly RunSummary[], { key, descending }: Sort)
   });
 }
 
-/** The list after an event: a changed run in its place, a new one first. */
+/** The list after an event: a changed run keeps its position, a new one comes first. */
 export function applyEvent(runs: readonly RunSummary[], event: RunsEvent): RunSummary[] {
   if (event.event === 'gone') return runs.filter((run) => run.id !== event.id);
   const { run } = event;

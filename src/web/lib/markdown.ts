@@ -6,11 +6,11 @@ const escapeHtml = (text: string): string =>
     (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' })[c] ?? c,
   );
 
-/** Links that can only lead somewhere: no scripts, no data. Relative ones stay in the notes and lead nowhere. */
+/** Allows only plain links: no scripts, no data. Relative links are disabled, because notes refer to repository files. */
 const safeLink = (href: string): string | undefined =>
   /^https?:\/\//i.test(href) || /^#[\w\u4e00-\u9fff-]+$/.test(href) ? href : undefined;
 
-/** An anchor for a heading, the same for the same words. */
+/** Anchor of a heading, derived from its text. */
 export const anchor = (text: string): string =>
   text
     .toLowerCase()
@@ -19,10 +19,10 @@ export const anchor = (text: string): string =>
     .replace(/^-|-$/g, '');
 
 /**
- * Markdown to HTML that carries nothing but text, structure and links: raw HTML shows as the text that it is,
- * images come from the paper's own figures only. Headings go down by one, as the page has an `h1`.
+ * Markdown to HTML with text, structure and links only: raw HTML is shown as text, and images can only be the paper's
+ * own figures. Headings move down one level, because the page has an `h1`.
  *
- * @param figure the address of a figure of the paper; undefined where it has no such file
+ * @param figure URL of a figure of the paper; undefined if the file does not exist
  */
 export function renderMarkdown(source: string, figure: (file: string) => string | undefined): string {
   const marked = new Marked({ gfm: true, async: false });
@@ -46,7 +46,7 @@ export function renderMarkdown(source: string, figure: (file: string) => string 
           ? escapeHtml(text)
           : `<img src="${escapeHtml(src)}" alt="${escapeHtml(text)}">`;
       },
-      // The stock renderer writes align="…", which no style sheet can undo.
+      // The default renderer writes align="…", which style sheets cannot override.
       tablecell({ tokens, header }: Tokens.TableCell) {
         const tag = header ? 'th scope="col"' : 'td';
         return `<${tag}>${this.parser.parseInline(tokens)}</${header ? 'th' : 'td'}>`;

@@ -1,13 +1,13 @@
-/** Many small images laid into one: what a canvas draws at once. */
+/** Many small images arranged in one, for drawing on a canvas. */
 export interface Mosaic {
   readonly width: number;
   readonly height: number;
-  /** RGBA; the gaps are transparent. */
+  /** RGBA; gaps are transparent. */
   readonly rgba: Uint8ClampedArray<ArrayBuffer>;
 }
 
 /**
- * @param tiles bytes of all images, row-major, `channels` bytes a pixel
+ * @param tiles bytes of all images, row-major, `channels` bytes per pixel
  * @param gap pixels between images
  */
 export function mosaic(
@@ -41,7 +41,7 @@ export function mosaic(
   return { width: wide, height: high, rgba };
 }
 
-/** A layer of units has no image: its numbers are laid into a square, row by row. */
+/** Size of a square that holds the values of a layer of units, row by row. */
 export function squareOf(units: number): { width: number; height: number } {
   const width = Math.ceil(Math.sqrt(units));
   return { width, height: Math.ceil(units / width) };

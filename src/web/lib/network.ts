@@ -2,19 +2,19 @@ import type { ModelDetail } from '../../serve/api.js';
 
 export type Layer = ModelDetail['layers'][number];
 
-/** A layer with weights and the ones without that follow it: a column of the drawing. */
+/** A layer with weights and the layers without weights that follow it: one column of the drawing. */
 export interface Stage {
   readonly layers: readonly Layer[];
-  /** Of the stage's last layer. */
+  /** Output shape of the stage's last layer. */
   readonly outputShape: readonly number[];
   readonly parameters: number;
   readonly multiplyAdds: number;
-  /** Of the whole model, 0 to 1. */
+  /** Fraction of the whole model, 0 to 1. */
   readonly parameterShare: number;
   readonly costShare: number;
 }
 
-/** Layers in the order in which they run, cut before each one that has weights. */
+/** Layers in execution order, split before each layer with weights. */
 export function stagesOf(model: ModelDetail): Stage[] {
   const groups: Layer[][] = [];
   for (const layer of model.layers) {
@@ -36,7 +36,7 @@ export function stagesOf(model: ModelDetail): Stage[] {
   });
 }
 
-/** Names of layers as drawings shorten them; the panel has the whole one. */
+/** Abbreviated layer names for drawings; the panel shows the full name. */
 const SHORT: Readonly<Record<string, string>> = {
   Conv2d: 'Conv',
   MaxPool2d: 'MaxPool',
@@ -46,16 +46,16 @@ const SHORT: Readonly<Record<string, string>> = {
 
 export const shortKind = (kind: string): string => SHORT[kind] ?? kind;
 
-/** A box that stands for a shape: face (height = width of the maps) and depth (channels), in the drawing's units. */
+/** A box that represents a shape: face (height and width of the maps) and depth (channels), in drawing units. */
 export interface Box {
   readonly face: number;
   readonly depth: number;
 }
 
 /**
- * Sizes grow with the logarithm, or 55 × 55 maps and 4,096 units would not fit one image.
+ * Sizes grow logarithmically; otherwise 55 × 55 maps and 4,096 units would not fit one image.
  *
- * @param dims C × H × W, or the units of a fully connected layer; a leading batch of 1 may be there
+ * @param dims C × H × W, or the number of units of a fully connected layer; may have a leading batch of 1
  */
 export function boxOf(dims: readonly number[]): Box {
   const own = dims.length === 4 || dims.length === 2 ? dims.slice(1) : dims;

@@ -2,14 +2,14 @@ import { robustLimits } from '../../robust-limits.js';
 import type { Points } from './points.js';
 import { smooth } from './smooth.js';
 
-/** A curve without the values that lie far off, and those values. */
+/** A curve without its outliers, and the outliers. */
 export interface Parted {
-  /** NaN in place of what was taken out. */
+  /** NaN in place of outliers. */
   readonly kept: readonly number[];
   readonly outside?: { readonly step: readonly number[]; readonly value: readonly number[] };
 }
 
-/** Takes the values out that would pull a moving average off the chart. */
+/** Removes values that would pull the moving average off the chart. */
 function partOutliers({ step, mean }: Points, log: boolean): Parted {
   const limits = robustLimits([mean], log);
   const far = (v: number): boolean => limits !== undefined && (v > limits.max || v < limits.min);
@@ -21,7 +21,7 @@ function partOutliers({ step, mean }: Points, log: boolean): Parted {
   };
 }
 
-/** A curve's moving average, with a gap where the curve has one, and what was left out of it. */
+/** A curve's moving average with the curve's gaps, and the outliers excluded from it. */
 export function smoothCurve(
   points: Points,
   { span, clip, log }: { readonly span: number; readonly clip: boolean; readonly log: boolean },

@@ -1,4 +1,4 @@
-/** A line of a chart, without how it is drawn on the page. */
+/** Data of a chart's line, without its style on the page. */
 export interface ExportedLine {
   readonly label: string;
   /** A custom property of the style sheet, such as `--run-1`. */
@@ -8,11 +8,11 @@ export interface ExportedLine {
   /** Extremes, drawn as a band behind the line. */
   readonly band?: { readonly min: readonly number[]; readonly max: readonly number[] };
   readonly dash?: readonly number[];
-  /** A custom property for its marks, where its own colour is faint. */
+  /** Custom property for the colour of its marks, if the line's own colour is too pale. */
   readonly markColor?: string;
-  /** Steps without a finite value, which are marked. */
+  /** Steps with NaN or infinity, which are marked. */
   readonly gaps?: readonly number[];
-  /** Values that the line leaves out because they lie far off, which are marked. */
+  /** Outliers that the line omits, which are marked. */
   readonly outside?: { readonly step: readonly number[]; readonly value: readonly number[] };
 }
 
@@ -21,7 +21,7 @@ export interface Far {
   readonly value: number;
 }
 
-/** Where a line leaves the frame, and steps at which it has no finite value. */
+/** Points where a line leaves the frame, and steps with NaN or infinity. */
 export function outsideOf(
   { step, value, band, outside, gaps = [] }: ExportedLine,
   frame: { readonly min: number; readonly max: number },

@@ -1,12 +1,12 @@
 import type { Series, SeriesKey } from '../../serve/api.js';
 
-/** One quantity of a run over its steps; each point stands for a bucket of steps. NaN where it has no finite number. */
+/** One metric of a run over its steps; each point is a bucket of steps. NaN if a bucket has no finite value. */
 export interface Points {
   readonly step: readonly number[];
   readonly mean: readonly number[];
   readonly min: readonly number[];
   readonly max: readonly number[];
-  /** Steps without a finite number, ascending. */
+  /** Steps with NaN or infinity, ascending. */
   readonly gaps?: readonly number[];
 }
 
@@ -39,7 +39,7 @@ export function lowerBound(steps: readonly number[], step: number): number {
 }
 
 function cut({ step, mean, min, max, gaps }: Points, from: number, to: number): Points {
-  // A bucket begins after the one before it.
+  // A bucket begins after the previous one.
   const after = from === 0 ? Number.NEGATIVE_INFINITY : step[from - 1]!;
   const last = to <= from ? after : (step[to - 1] ?? step.at(-1) ?? after);
   const kept = gaps?.filter((at) => at > after && at <= last) ?? [];
@@ -63,7 +63,7 @@ export function join(...parts: readonly Points[]): Points {
   };
 }
 
-/** The whole run coarsely, with the range that was asked for in detail laid into it. */
+/** The coarse overview with the detailed range inserted. */
 export function splice(overview: Points, detail: Points): Points {
   const first = detail.step[0];
   const last = detail.step.at(-1);
@@ -75,31 +75,31 @@ export function splice(overview: Points, detail: Points): Points {
   );
 }
 
-/** What is left after a run went back to `step`. */
+/** The points that remain after a run was resumed from `step`. */
 export function keepUntil(points: Points, step: number): Points {
   return cut(points, 0, lowerBound(points.step, step + 1));
 }
 
-/** What came after `step`. */
+/** Points after `step`. */
 export function keepAfter(points: Points, step: number): Points {
   return cut(points, lowerBound(points.step, step + 1), points.step.length);
 }
 
-/** `live` without what `points` already has, behind it. */
+/** Appends those live points that `points` does not have yet. */
 export function append(points: Points, live: Points): Points {
   const last = points.step.at(-1) ?? Number.NEGATIVE_INFINITY;
   const from = lowerBound(live.step, last + 1);
   return from >= live.step.length ? points : join(points, cut(live, from, live.step.length));
 }
 
-/** Index of the point nearest to a step; -1 where there is none. */
+/** Index of the point nearest to a step; -1 without points. */
 export function nearest(steps: readonly number[], step: number): number {
   const after = lowerBound(steps, step);
   if (after === 0 || after === steps.length) return after === 0 && steps.length > 0 ? 0 : after - 1;
   return step - steps[after - 1]! <= steps[after]! - step ? after - 1 : after;
 }
 
-/** Evenly chosen points for a table: the first, the last and what lies between. */
+/** Evenly spaced points for a table, including the first and the last. */
 export function sample(points: Points, rows: number): { step: number; value: number }[] {
   const count = Math.min(rows, points.step.length);
   return Array.from({ length: count }, (_, i) => {

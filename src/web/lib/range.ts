@@ -1,13 +1,13 @@
-/** A range of steps that a chart shows, and how gestures change it. */
+/** The visible range of steps, and how gestures change it. */
 export interface Range {
   readonly from: number;
   readonly to: number;
 }
 
-/** A chart never shows less than this many steps. */
+/** Minimum number of visible steps. */
 const CLOSEST = 8;
 
-/** Moves a range into bounds without changing its length, unless it is longer than they are. */
+/** Moves a range into bounds; its length changes only if it is longer than the bounds. */
 export function clamp({ from, to }: Range, bounds: Range): Range {
   const length = Math.min(to - from, bounds.to - bounds.from);
   const start = Math.min(Math.max(from, bounds.from), bounds.to - length);

@@ -1,4 +1,4 @@
-/** Addresses of the views: what stands behind `#` in the page's URL. */
+/** Routes of the views: the part of the page's URL after `#`. */
 export type RunTab = 'live' | 'inside' | 'try';
 
 export type Route =
@@ -36,7 +36,7 @@ export function parseRoute(hash: string): Route {
   return { view: 'unknown', path };
 }
 
-/** The address of a run's view; settings that are undefined are left out. */
+/** URL of a run's view; undefined settings are omitted. */
 export function runHref(
   id: string,
   tab: RunTab = 'live',

@@ -1,9 +1,9 @@
 /**
- * Moving average whose weights fall off with the distance in steps, so that a curve looks the same at every zoom:
- * buckets of any width carry as much weight as the steps that they stand for. Corrected for its start, as Adam
- * corrects its moments. A value that is not a number breaks nothing: the average goes on without it.
+ * Moving average whose weights decay with the distance in steps, so that a curve looks the same at every zoom level:
+ * each bucket is weighted by the number of steps that it covers. Corrected for its start like Adam's moments. NaN and
+ * infinity are skipped.
  *
- * @param span steps after which a value's weight has fallen to 1/e; 0 leaves the values as they are
+ * @param span steps after which a value's weight has decayed to 1/e; 0 disables smoothing
  */
 export function smooth(
   step: readonly number[],
@@ -26,8 +26,7 @@ export function smooth(
 }
 
 /**
- * What a slider from 0 to 100 means in steps: nothing at 0, then 1 step to a fifth of the run, evenly in
- * logarithm.
+ * Converts a slider position from 0 to 100 to steps: 0 at 0, then logarithmically from 1 step to a fifth of the run.
  */
 export function spanOf(slider: number, steps: number): number {
   if (slider <= 0) return 0;

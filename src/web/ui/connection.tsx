@@ -1,7 +1,7 @@
 import { useApp } from '../app/context.js';
 import type { Connection as State } from '../app/events.js';
 
-/** Says when what is shown may be old; quiet while all is well. */
+/** Shows that the data may be outdated; otherwise "Live" or nothing. */
 export function Connection({ state, following = true }: { state: State; following?: boolean }) {
   const { t } = useApp();
   return (

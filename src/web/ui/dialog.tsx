@@ -3,7 +3,7 @@ import { useId, useLayoutEffect, useRef } from 'preact/hooks';
 import { useApp } from '../app/context.js';
 import { Icon } from './icon.js';
 
-/** A modal dialog: the browser keeps the focus inside and gives it back; Escape closes. */
+/** A modal dialog: the browser traps and restores the focus; Escape closes it. */
 export function Dialog({
   title,
   onClose,

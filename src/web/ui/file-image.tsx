@@ -2,7 +2,7 @@ import { useEffect, useRef } from 'preact/hooks';
 
 const SIDE = 224;
 
-/** A file that a person has dropped, shown small. Decoded by the browser; nothing of it becomes an address. */
+/** A small preview of a dropped file, decoded by the browser. */
 export function FileImage({ file, label }: { file: File; label: string }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
@@ -17,7 +17,7 @@ export function FileImage({ file, label }: { file: File; label: string }) {
         }
         bitmap.close();
       },
-      // Not an image: the server's answer says so.
+      // Not a valid image: the server's answer reports it.
       () => undefined,
     );
     return () => {

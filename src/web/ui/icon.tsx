@@ -1,4 +1,4 @@
-/** Small drawings on a grid of 16; decoration beside words, so hidden from screen readers. */
+/** Icons on a 16 × 16 grid; decorative, so hidden from screen readers. */
 const PATHS = {
   plus: 'M8 3v10M3 8h10',
   minus: 'M3 8h10',

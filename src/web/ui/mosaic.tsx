@@ -1,7 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import type { Mosaic } from '../lib/mosaic.js';
 
-/** Draws a mosaic; the style sheet scales it without smoothing. */
+/** Draws a mosaic; the style sheet scales it without interpolation. */
 export function MosaicImage({
   mosaic,
   label,

@@ -4,17 +4,17 @@ import { addressOf } from '../lib/address.js';
 import { FileImage } from './file-image.js';
 import { Icon } from './icon.js';
 
-/** The image that a view looks at: one of the test set, or a file of the person's own. */
+/** The selected image: one of the test set, or a file of the user's own. */
 export type Image = { readonly index: number } | { readonly file: File };
 
-/** Chance picks among so many of the test images; each data set has at least these. A number may go beyond. */
+/** Random choice is limited to this many test images; every data set has at least as many. Numbers may be larger. */
 const ANY_OF = 2000;
 const LARGEST_FILE = 20 * 2 ** 20;
 
 export const imageUrl = (run: string, index: number): string =>
   addressOf('GET /api/images/:run/:index', { params: { run, index } });
 
-/** Chooses an image: a row of test images, a number, chance, a dropped or chosen file. */
+/** Selects an image: from a row of test images, by number, at random, or from a dropped or chosen file. */
 export function Picker({
   run,
   image,

@@ -1,7 +1,7 @@
 import type { ApiFailure } from '../app/api.js';
 import { useApp } from '../app/context.js';
 
-/** An error as the command line would say it: what, expected, got, next. */
+/** Shows an error with the fields of the command line: what, expected, got, next. */
 export function Problem({ failure, retry }: { failure: ApiFailure; retry?: () => void }) {
   const { t } = useApp();
   const { what, expected, got, next } = failure.detail;
@@ -33,7 +33,7 @@ export function Problem({ failure, retry }: { failure: ApiFailure; retry?: () =>
   );
 }
 
-/** Why a part of a page is empty. */
+/** Explains why a part of a page is empty. */
 export function Missing({ children }: { children: string }) {
   return <p class="missing">{children}</p>;
 }

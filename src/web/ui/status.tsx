@@ -1,7 +1,7 @@
 import type { RunStatus } from '../../serve/api.js';
 import { useApp } from '../app/context.js';
 
-/** Each status has a shape of its own, so that it reads without colour. */
+/** Each status has its own shape, so that it does not rely on colour. */
 const SHAPES: Record<RunStatus, string> = {
   training: 'M3.5 2v8l6.5-4z',
   paused: 'M3 2h2v8H3zM7 2h2v8H7z',

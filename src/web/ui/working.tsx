@@ -2,7 +2,7 @@ import type { Working } from '../../serve/api.js';
 import { useApp } from '../app/context.js';
 import { integer } from '../lib/format.js';
 
-/** Work that the server is at. A screen reader is told once what it is, and not each step of it. */
+/** Progress of a computation on the server. Screen readers announce its start, not every update. */
 export function WorkingLine({ working, text }: { working: Working | undefined; text: string }) {
   const { language } = useApp();
   const known = working !== undefined && working.total > 0;

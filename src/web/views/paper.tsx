@@ -8,7 +8,7 @@ import { renderMarkdown } from '../lib/markdown.js';
 import { paperHref } from '../lib/route.js';
 import { Loading, Missing, Problem } from '../ui/problem.js';
 
-/** A paper: what it says beside what was measured, its figures, the notes. */
+/** A paper: its claims with our measurements, its figures, the notes. */
 export function PaperView({ id }: { id: string | undefined }) {
   const { t } = useApp();
   const list = useLoad('papers', (signal) => get('GET /api/papers', {}, signal));
@@ -47,7 +47,7 @@ function Paper({ paper }: { paper: PaperPage }) {
       ? addressOf('GET /api/papers/:id/figures/:file', { params: { id: paper.id, file } })
       : undefined;
   const html = useMemo(() => renderMarkdown(paper.notes[language], figureUrl), [paper, language]);
-  // Those in the notes are seen there, beside what is said of them.
+  // Figures in the notes are shown there.
   const others = paper.figures.filter(({ file }) => !html.includes(`src="${figureUrl(file[language])}"`));
   return (
     <>
@@ -87,7 +87,7 @@ function Paper({ paper }: { paper: PaperPage }) {
         {html.trim() === '' ? (
           <Missing>{t('notes.none')}</Missing>
         ) : (
-          // biome-ignore lint/a11y/useKeyWithClickEvents: the clicks are those of its links, which keys make too.
+          // biome-ignore lint/a11y/useKeyWithClickEvents: handles clicks on links, which keys trigger too.
           <article class="prose" onClick={followAnchor} dangerouslySetInnerHTML={{ __html: html }} />
         )}
       </section>
@@ -95,7 +95,7 @@ function Paper({ paper }: { paper: PaperPage }) {
   );
 }
 
-/** The part behind `#` is the view's address, so links within the notes scroll by script. */
+/** The part after `#` is the view's route, so links within the notes scroll by script. */
 function followAnchor(event: MouseEvent) {
   const link = event.target instanceof Element ? event.target.closest('a') : null;
   const href = link?.getAttribute('href');

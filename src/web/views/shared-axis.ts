@@ -1,11 +1,11 @@
 import type { Range } from '../lib/range.js';
 
-/** What the charts of a run have in common: they show the same steps, and zooming one zooms them all. */
+/** Shared state of a run's charts: all show the same range of steps. */
 export interface SharedAxis {
   readonly bounds: Range;
   readonly range: Range | undefined;
   readonly onRange: (range: Range | undefined) => void;
   readonly sync: string;
-  /** Whether values far away are cut off, and marked. */
+  /** Whether outliers are clipped and marked. */
   readonly clip: boolean;
 }

@@ -5,11 +5,11 @@ export interface Bar {
   /** Percent. */
   readonly value: number;
   readonly color?: string;
-  /** Marks the one that is right. */
+  /** Marks the correct class. */
   readonly truth?: boolean;
 }
 
-/** Shares as bars with their numbers. */
+/** Percentages as bars with numbers. */
 export function Bars({ bars }: { bars: readonly Bar[] }) {
   return (
     <ol class="bars">

@@ -6,16 +6,16 @@ export interface ChartControlsProps {
   /** Position of the smoothing slider, 0 to 100. */
   readonly slider: number;
   readonly onSlider: (value: number) => void;
-  /** Steps that the slider stands for; 0 for none. */
+  /** Smoothing in steps at the slider's position; 0 for none. */
   readonly span: number;
   readonly log: boolean;
   readonly onLog: (log: boolean) => void;
-  /** Whether values far away are cut off. */
+  /** Whether outliers are clipped. */
   readonly clip: boolean;
   readonly onClip: (clip: boolean) => void;
 }
 
-/** Smoothing and scale of the curves below, and how they are moved. */
+/** Smoothing and scale of the charts below, with a hint about gestures. */
 export function ChartControls({
   slider,
   onSlider,

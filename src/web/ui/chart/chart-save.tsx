@@ -2,10 +2,10 @@ import { useApp } from '../../app/context.js';
 import { csvOf, type ExportedChart, svgOf } from '../../lib/chart-export.js';
 import { css } from '../css.js';
 
-/** Pixels of a PNG for each unit of the picture. */
+/** PNG pixels per SVG unit. */
 const PNG_SCALE = 2;
 
-/** Offers a chart, as it is shown, as a picture or as its numbers. Made in the page: nothing is asked of the server. */
+/** Exports a chart as displayed, as an image or as CSV. Created in the browser without a request. */
 export function ChartSave({ chart }: { chart: ExportedChart }) {
   const { t, showToast } = useApp();
   const name = chart.title.replace(/[^\p{L}\p{N}]+/gu, '-');
@@ -13,7 +13,7 @@ export function ChartSave({ chart }: { chart: ExportedChart }) {
   const makers = {
     SVG: () => svg(),
     PNG: () => pngOf(svg()),
-    // A mark of the encoding, for spreadsheets.
+    // The byte order mark tells spreadsheets that the file is UTF-8.
     CSV: () => new Blob(['\ufeff', csvOf(chart)], { type: 'text/csv;charset=utf-8' }),
   };
   const save = async (kind: keyof typeof makers) => {

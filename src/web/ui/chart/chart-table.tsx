@@ -4,7 +4,7 @@ import { integer } from '../../lib/format.js';
 import { keepAfter, keepUntil, type Points, sample } from '../../lib/points.js';
 import type { Range } from '../../lib/range.js';
 
-/** A curve's numbers for those who do not see it, or want to copy them. Made when it is opened. */
+/** A curve's values as a table, for screen readers and copying. Rendered when it is opened. */
 export function ChartTable({
   points,
   range,

@@ -26,19 +26,19 @@ export interface ChartProps {
   readonly log?: boolean;
   readonly vertical?: readonly [number, number];
   readonly zero?: boolean;
-  /** Whether a few values far away are cut off, and marked. */
+  /** Whether outliers are clipped and marked. */
   readonly clip: boolean;
   /** Charts with the same name share their cursor. */
   readonly sync?: string;
-  /** Whether zooming is offered; a small chart that follows another has no buttons of its own. */
+  /** Hides the zoom buttons, for small charts that follow another. */
   readonly quiet?: boolean;
-  /** A sentence that says what the curve shows. */
+  /** Text description of the curve. */
   readonly summary: string;
-  /** The numbers as a table. */
+  /** The values as a table. */
   readonly children?: ComponentChildren;
 }
 
-/** A curve over steps that zooms and pans by pointer, wheel, touch and keyboard, with its numbers as text. */
+/** A chart over steps with zoom and pan by pointer, wheel, touch and keyboard, and a text alternative. */
 export function Chart(props: ChartProps) {
   const { t, dark, language } = useApp();
   const id = useId();
@@ -50,10 +50,10 @@ export function Chart(props: ChartProps) {
   const { lines, height, log = false, bounds, clip } = props;
   const [measure, width] = useWidth();
   const range = useMemo(() => clamp(props.range ?? bounds, bounds), [props.range, bounds]);
-  // Gestures outrun the drawing: they go on from where the last one led.
+  // Gestures are faster than redraws, so they build on the range of the last gesture.
   const shown = useRef(range);
   const frame = useRef(0);
-  // A gesture that is not reported yet outranks a drawing that new steps have caused.
+  // A range not yet reported takes precedence over redraws caused by new steps.
   if (frame.current === 0) shown.current = range;
   useEffect(() => () => cancelAnimationFrame(frame.current), []);
 
@@ -73,7 +73,7 @@ export function Chart(props: ChartProps) {
   const hover = (step: number | undefined) => {
     readout.current?.replaceChildren(...(step === undefined ? [] : valuesAt(latest.current, step)));
   };
-  /** The step, and each line's value there or at its nearest step, which is named where it is another. */
+  /** The step, and each line's value at its nearest step, which is shown if it differs. */
   const valuesAt = ({ lines: all, format }: ChartProps, step: number): Node[] => {
     const near = (shown.current.to - shown.current.from) / 100;
     const head = document.createElement('span');
@@ -213,7 +213,7 @@ export function Chart(props: ChartProps) {
   );
 }
 
-/** In words: what the marks of a chart stand for. */
+/** Text description of a chart's marks. */
 function Marks({
   lines,
   frame,

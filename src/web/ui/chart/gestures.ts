@@ -1,14 +1,14 @@
 import type uPlot from 'uplot';
 import { pan, type Range, zoom } from '../../lib/range.js';
 
-/** What a chart's gestures need to know at the moment they happen. */
+/** Current state of a chart for its gestures. */
 export interface View {
   readonly range: Range;
   readonly bounds: Range;
   readonly change: (range: Range) => void;
 }
 
-/** A scroll of the page that passes over a chart is still a scroll of the page. */
+/** A page scroll that moves over a chart within this time does not zoom it. */
 const PASSING_MS = 220;
 let lastScroll = 0;
 addEventListener('scroll', () => (lastScroll = performance.now()), { passive: true, capture: true });
@@ -33,7 +33,7 @@ export function attachGestures(over: HTMLElement, plot: uPlot, view: () => View)
       }
       const pixels = event.deltaMode === 1 ? event.deltaY * 16 : event.deltaY;
       const next = zoom(range, Math.exp(pixels / 400), stepAt(event.clientX), bounds);
-      // Nothing left to show: the page scrolls on.
+      // Cannot zoom further: let the page scroll.
       if (next.from === range.from && next.to === range.to) return;
       event.preventDefault();
       change(next);
@@ -101,7 +101,7 @@ function attachTouch(
   );
 }
 
-/** The keys of a focused chart. True when the key meant something. */
+/** Handles a key of a focused chart. Returns true if it was used. */
 export function keyGesture(key: string, { range, bounds, change }: View): boolean {
   const middle = (range.from + range.to) / 2;
   const length = range.to - range.from;

@@ -3,7 +3,7 @@ import { significant } from '../../lib/format.js';
 const WIDTH = 200;
 const HEIGHT = 44;
 
-/** Counts as bars. The root keeps a spike at zero from flattening all the rest; the zero line says where it is. */
+/** Counts as bars. The square root keeps a spike at zero from flattening the rest; a line marks zero. */
 export function Histogram({
   histogram: { min, max, counts },
   label,

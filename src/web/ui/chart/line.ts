@@ -1,6 +1,6 @@
 import type { ExportedLine } from '../../lib/outside.js';
 
-/** One line of a chart. Lines with the same `step` array are drawn without joining. */
+/** One line of a chart. Lines that share the same `step` array need no alignment. */
 export interface Line extends ExportedLine {
   readonly points?: boolean;
 }

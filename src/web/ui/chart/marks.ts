@@ -2,7 +2,7 @@ import type uPlot from 'uplot';
 import { type Far, outsideOf } from '../../lib/outside.js';
 import type { Line } from './line.js';
 
-/** Half the width of a mark, and the least distance of two, in pixels of the page. */
+/** Half the width of a mark and the minimum distance between two, in CSS pixels. */
 const SIZE = 4;
 
 type Draw = (context: CanvasRenderingContext2D, x: number, y: number, size: number) => void;
@@ -26,7 +26,7 @@ const CROSS: Draw = (context, x, y, size) => {
   context.lineTo(x - size, y);
 };
 
-/** Draws what a chart cannot show: triangles at the edge beyond which values lie, crosses where a value is not finite. */
+/** Draws triangles at the edges for values outside the frame, and crosses for NaN and infinity. */
 export function drawMarks(u: uPlot, lines: readonly Line[]): void {
   const { ctx: context, bbox } = u;
   const [min, max] = [u.scales.y?.min ?? 0, u.scales.y?.max ?? 0];

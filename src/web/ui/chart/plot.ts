@@ -13,25 +13,25 @@ export interface PlotOptions {
   readonly log: boolean;
   readonly range: Range;
   readonly format: (value: number) => string;
-  /** A fixed vertical range, such as percents. */
+  /** A fixed vertical range, such as 0 to 100 percent. */
   readonly vertical?: readonly [number, number];
-  /** The vertical axis begins at nothing. */
+  /** The vertical axis starts at 0. */
   readonly zero?: boolean;
-  /** Whether a few values far away are cut off, and marked. */
+  /** Whether outliers are clipped and marked. */
   readonly clip: boolean;
   readonly select: (range: Range) => void;
-  /** Told of the step under the cursor. */
+  /** Called with the step under the cursor. */
   readonly hover: (step: number | undefined) => void;
-  /** Told of the vertical limits that were drawn. */
+  /** Called with the drawn vertical limits. */
   readonly framed: (limits: Limits) => void;
   readonly sync?: string;
 }
 
 type Column = readonly (number | null | undefined)[];
 
-/** What uPlot draws: one column of steps, then for each line its extremes (where it has any) and its value. */
+/** Data in uPlot's form: one column of steps, then for each line its extremes (if any) and its values. */
 export function alignedData(lines: readonly Line[], log: boolean): uPlot.AlignedData {
-  // Null leaves a gap in the line; what another line lacks only because its steps are others is undefined.
+  // Null is a gap; undefined means that the line has no point at this step of another line.
   const positive = (column: Column): Column =>
     column.map((v) => (typeof v === 'number' && Number.isFinite(v) && (!log || v > 0) ? v : null));
   const columns = (line: Line): Column[] => [
@@ -45,7 +45,7 @@ export function alignedData(lines: readonly Line[], log: boolean): uPlot.Aligned
   return uPlot.join(lines.map((line) => [line.step, ...columns(line)] as unknown as uPlot.AlignedData));
 }
 
-/** The index nearest to one where a line has a value: lines over other steps have none at the cursor's own. */
+/** The nearest index at which a line has a value: lines with other steps may have none at the cursor. */
 function nearestValue(column: Column, at: number): number {
   for (let far = 0; far < column.length; far++) {
     if (typeof column[at - far] === 'number') return at - far;
@@ -152,7 +152,7 @@ export function makePlot(root: HTMLElement, options: PlotOptions): uPlot {
   );
 }
 
-/** Limits with room around them. */
+/** Limits with a margin. */
 function frameOf(limits: Limits | undefined, { log, zero }: PlotOptions): [number, number] {
   if (!limits) return log ? [0.1, 1] : [0, 1];
   const { min, max } = limits;
@@ -163,7 +163,7 @@ function frameOf(limits: Limits | undefined, { log, zero }: PlotOptions): [numbe
 
 const isPowerOfTen = (v: number): boolean => Math.abs(Math.log10(v) - Math.round(Math.log10(v))) < 1e-9;
 
-/** Over several decades only their ends have a line, or the grid would outweigh the curve. */
+/** Over several decades only powers of ten have grid lines; more would be too dense. */
 function gridOf(splits: (number | null)[], log: boolean): (number | null)[] {
   const values = splits.filter((v) => v !== null);
   if (!log || (values.at(-1) ?? 1) / (values[0] ?? 1) < 100) return splits;

@@ -1,6 +1,6 @@
 import { robustLimits } from '../../../robust-limits.js';
 
-/** A line as small as a word. Values far away do not flatten it: they are marked at its edge. */
+/** A sparkline. Outliers are clipped and marked at its edge. */
 export function Spark({
   values,
   width = 96,
@@ -32,7 +32,7 @@ export function Spark({
     .join('');
   const last = values.findLastIndex(Number.isFinite);
   return (
-    // biome-ignore lint/a11y/noSvgWithoutTitle: it has an aria-label, or stands beside the words.
+    // biome-ignore lint/a11y/noSvgWithoutTitle: it has an aria-label, or is beside the text that it illustrates.
     <svg
       class="spark"
       viewBox={`0 0 ${width} ${height}`}

@@ -120,7 +120,7 @@ export function CompareCharts({ runs }: { runs: readonly Compared[] }) {
   );
 }
 
-/** The range that is looked at, at its own resolution, for each run. */
+/** The visible range in detail, for each run. */
 function useDetails(runs: readonly Compared[], range: Range | undefined): ReadonlyMap<string, Points> {
   const [details, setDetails] = useState<ReadonlyMap<string, Points>>(new Map());
   useEffect(() => {
@@ -132,7 +132,7 @@ function useDetails(runs: readonly Compared[], range: Range | undefined): Readon
       const series = await get('GET /api/runs/:id/series', { params: { id }, query }, controller.signal);
       return [id, pointsOf(series, 'loss')];
     };
-    // The coarse curve stays where detail does not come.
+    // Without details the coarse curve stays visible.
     Promise.all(runs.map((run) => ask(run.id))).then(
       (all) => setDetails(new Map(all)),
       () => undefined,

@@ -14,11 +14,11 @@ import { CompareCharts } from './compare-charts.js';
 import type { Compared } from './compared.js';
 
 const MOST = 8;
-/** Between two looks at runs that still train. */
+/** Refresh interval for runs that are still training. */
 const AGAIN_MS = 5000;
 const DASHES: readonly (readonly number[] | undefined)[] = [undefined, [7, 4], [2, 3], [9, 3, 2, 3]];
 
-/** Several runs on one chart, and what their settings differ in. The address names them, so it can be shared. */
+/** Several runs in one chart, with the differences of their settings. The URL contains their ids, so it can be shared. */
 export function CompareView({ ids }: { ids: readonly string[] }) {
   const { t } = useApp();
   useTitle(t('compare.title'));
@@ -121,7 +121,7 @@ export function CompareView({ ids }: { ids: readonly string[] }) {
 
 type Loaded = { id: string; detail: RunDetail; loss: Points } | { id: string; failure: ApiFailure };
 
-/** @param before what there was, which stays while the server does not answer */
+/** @param before the previous data, which stays visible while the server does not answer */
 async function loadRun(id: string, signal: AbortSignal, before: Loaded | undefined): Promise<Loaded> {
   try {
     const [detail, series] = await Promise.all([
@@ -147,7 +147,7 @@ function CopyLink() {
             setCopied(true);
             announce(t('compare.copied'));
           },
-          // Without the permission the address bar still holds the link.
+          // Without permission to copy, the link is still in the address bar.
           () => announce(t('compare.notCopied')),
         );
       }}

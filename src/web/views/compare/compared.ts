@@ -1,7 +1,7 @@
 import type { RunDetail } from '../../../serve/api.js';
 import type { Points } from '../../lib/points.js';
 
-/** A run in the comparison: loaded, or why it is not. */
+/** A run in the comparison: loaded, or the reason why not. */
 export interface Compared {
   readonly id: string;
   readonly detail: RunDetail;

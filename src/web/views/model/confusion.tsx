@@ -17,7 +17,7 @@ interface Cell {
 
 import { Scroll } from '../../ui/scroll.js';
 
-/** What is taken for what. Measuring takes the server a while, so it starts when it is asked for. */
+/** The confusion matrix. It takes the server a while to compute, so it starts on request. */
 export function ConfusionView({ id, onLook }: { id: string; onLook: (index: number) => void }) {
   const { t } = useApp();
   const [wanted, setWanted] = useState(false);

@@ -12,7 +12,7 @@ import { KernelsView } from './kernels.js';
 import { LayerPanel } from './layer-panel.js';
 import { Network, NetworkLegend } from './network.js';
 
-/** The network itself: its drawing, a layer looked at with an image, the first layer's kernels over time. */
+/** Inside the network: its architecture, a layer's activations for an image, the first layer's kernels over time. */
 export function InsideView({
   id,
   run,

@@ -18,7 +18,7 @@ const useInsights = (id: string, run: LiveRun) =>
 
 import { Scroll } from '../../ui/scroll.js';
 
-/** What goes on in the layers: norms, dead units, activations. */
+/** Statistics of the layers: norms, dead units, activations. */
 export function Insights({ id, run }: { id: string; run: LiveRun }) {
   const { t, language } = useApp();
   const { value, failure, loading } = useInsights(id, run);
@@ -42,7 +42,7 @@ export function Insights({ id, run }: { id: string; run: LiveRun }) {
   );
 }
 
-/** Share of dead units above which it is worth a word. */
+/** Share of dead units above which the table shows a warning. */
 const MANY_DEAD = 0.25;
 
 function Activations({ insights, last }: { insights: readonly Insight[]; last: Insight }) {

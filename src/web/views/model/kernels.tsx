@@ -13,7 +13,7 @@ import { Loading, Missing, Problem } from '../../ui/problem.js';
 
 const FRAME_MS = 260;
 
-/** The first convolution's kernels, over the steps of which they were kept. */
+/** The first convolution's kernels at the steps at which they were stored. */
 export function KernelsView({
   id,
   run,
@@ -79,7 +79,7 @@ function Player({
     setIndex(next);
     onStep(steps[next]!);
   };
-  // The next image is asked for while this one is looked at; it moves on only once it has come.
+  // The next image is requested while the current one is shown; playback continues once it has arrived.
   const latest = useRef(show);
   latest.current = show;
   const last = steps.length - 1;

@@ -13,7 +13,7 @@ import { MosaicImage } from '../../ui/mosaic.js';
 import type { Image } from '../../ui/picker.js';
 import { Loading, Problem } from '../../ui/problem.js';
 
-/** What a layer is, what it makes of the chosen image, and how it fares. */
+/** A layer: its type, its activations for the selected image, and its statistics. */
 export function LayerPanel({
   id,
   layer,

@@ -4,8 +4,8 @@ import { compact, shape, share } from '../../lib/format.js';
 import { boxOf, type Stage, shortKind, stagesOf } from '../../lib/network.js';
 
 /**
- * The network as it is drawn in papers: a box for the output of each layer with weights, its face the size of the
- * maps, its depth their number. Below each box, the layers as buttons.
+ * The network in the style of papers: a box for the output of each layer with weights; the face shows the size of the
+ * maps, the depth their number. Below each box, its layers as buttons.
  */
 export function Network({
   model,
@@ -61,7 +61,7 @@ export function Network({
   );
 }
 
-/** What the bars below each box mean. */
+/** Legend of the bars below each box. */
 export function NetworkLegend() {
   const { t } = useApp();
   return (
@@ -107,20 +107,20 @@ function Costs({ stage }: { stage: Stage }) {
 
 const WIDTH = 116;
 const HEIGHT = 118;
-/** How far the depth leans up, and how wide a tilted face looks. */
+/** Slope of the depth axis and relative width of a tilted face. */
 const TILT = 0.42;
 
 function BoxImage({ dims, active }: { dims: readonly number[]; active: boolean }) {
   const own = dims.length === 4 || dims.length === 2 ? dims.slice(1) : dims;
   const { face, depth } = boxOf(dims);
   const flat = own.length < 3;
-  // A layer of units is a rod, upright; maps are a block that leans away.
+  // A layer of units is drawn as an upright rod, maps as a block in perspective.
   const w = flat ? face : face * 0.34;
   const h = flat ? depth : face;
   const lean = flat ? 4 : w * TILT;
   const d = flat ? 6 : depth;
   const x = (WIDTH - (w + d)) / 2;
-  // Centred on the line that the image travels along.
+  // Centred vertically.
   const y = (HEIGHT - h + lean) / 2;
   const front = `M${x} ${y}h${d}v${h}h${-d}z`;
   const top = `M${x} ${y}l${w} ${-lean}h${d}l${-w} ${lean}z`;

@@ -12,7 +12,7 @@ import { Loading, Missing, Problem } from '../../ui/problem.js';
 import { WorkingLine } from '../../ui/working.js';
 import { ConfusionView } from './confusion.js';
 
-/** An image of one's own, or one of the test set: what the network says of it, and what it confuses. */
+/** Prediction for a test image or the user's own image, with neighbours and the confusion matrix. */
 export function TryView({ id, query }: { id: string; query: Readonly<Record<string, string>> }) {
   const { t } = useApp();
   const [file, setFile] = useState<File>();
@@ -56,7 +56,7 @@ function Answer({ id, image, onLook }: { id: string; image: Image; onLook: (inde
   if (failure) return <Problem failure={failure} retry={reload} />;
   if (!value) return loading ? <Loading /> : null;
   const best = value.top[0];
-  // The image itself is the nearest to itself.
+  // Exclude the image itself, which is its own nearest neighbour.
   const others = value.neighbours.filter((each) => !('index' in image) || each.index !== image.index);
   const right = value.label === undefined || !best ? undefined : best.label === value.label;
   return (

@@ -8,10 +8,10 @@ import type { Line } from '../../ui/chart/line.js';
 import { Missing } from '../../ui/problem.js';
 import type { SharedAxis } from '../shared-axis.js';
 
-/** Of five classes or fewer, the right one is always among the first five. */
+/** With five classes or fewer, top-5 accuracy is always 100 %. */
 const MEANINGFUL_FROM = 6;
 
-/** How many images were measured: "1,000 of 10,000" for a sample. */
+/** Formats the number of evaluated images: "1,000 of 10,000" for a sample. */
 function useImages(): (epoch: EpochEvent) => string {
   const { t, language } = useApp();
   return ({ testImages, testTotal }) => {
@@ -111,7 +111,7 @@ export function AccuracyChart({
   );
 }
 
-/** One measurement is no curve. */
+/** A single evaluation, as bars. */
 function AccuracyOnce({ epoch, hasTop5 }: { epoch: EpochEvent; hasTop5: boolean }) {
   const { t, language } = useApp();
   const imagesOf = useImages();

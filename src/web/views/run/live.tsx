@@ -6,7 +6,7 @@ import { Insights } from '../model/insights.js';
 import { RunCharts } from './run-charts.js';
 import { RunLog } from './run-log.js';
 
-/** A run while it trains, and afterwards. */
+/** A run during and after training. */
 export function LiveView({ id, run }: { id: string; run: LiveRun }) {
   return (
     <>
@@ -18,7 +18,7 @@ export function LiveView({ id, run }: { id: string; run: LiveRun }) {
   );
 }
 
-/** The numbers that one looks for first. */
+/** Key figures. */
 function Figures({ run }: { run: LiveRun }) {
   const { t, language } = useApp();
   const detail = run.detail!;

@@ -21,7 +21,7 @@ import { SmallCharts } from './small-charts.js';
 
 const SMALL = ['imagesPerSecond', 'lr', 'stepSeconds', 'dataSeconds', 'rssMiB'] as const;
 
-/** The curves of a run. All of them show the same steps: zooming one zooms them all. */
+/** The curves of a run. All show the same range of steps: zooming one zooms all. */
 export function RunCharts({ id, run }: { id: string; run: LiveRun }) {
   const { t, language } = useApp();
   const [measure, width] = useWidth();
@@ -54,7 +54,7 @@ export function RunCharts({ id, run }: { id: string; run: LiveRun }) {
 
   const loss = main.points.loss ?? NO_POINTS;
   const lastStep = Math.max(loss.step.at(-1) ?? 0, run.detail?.step ?? 0, 2);
-  // While a run goes on the axis grows in strides, or every step would redraw the scale.
+  // During training the axis grows in increments, otherwise every step would redraw the scale.
   const end = run.following ? Math.ceil(lastStep / 10) * 10 : lastStep;
   const bounds = useMemo(() => ({ from: 0, to: end }), [end]);
   const span = spanOf(slider, lastStep);
@@ -148,7 +148,7 @@ export function RunCharts({ id, run }: { id: string; run: LiveRun }) {
   );
 }
 
-/** Another version may have left something else behind. */
+/** The stored value may come from another version. */
 function sliderFrom(kept: string | undefined): number {
   const value = Number(kept ?? 40);
   return value >= 0 && value <= 100 ? value : 40;

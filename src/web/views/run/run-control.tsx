@@ -6,7 +6,7 @@ import { failureOf } from '../../app/use.js';
 import { Dialog } from '../../ui/dialog.js';
 import { Icon } from '../../ui/icon.js';
 
-/** Pause, resume and stop, where the server allows them and a process is at work. */
+/** Pause, resume and stop, if the server allows them and a training process exists. */
 export function RunControl({
   id,
   status,

@@ -7,7 +7,7 @@ import { integer } from '../../lib/format.js';
 import { kindOf } from '../../lib/log.js';
 import { Loading, Missing, Problem } from '../../ui/problem.js';
 
-/** What the run has printed. It follows the end unless the reader has scrolled up. */
+/** The run's log. Scrolls with new lines unless the reader has scrolled up. */
 export function RunLog({ id, run }: { id: string; run: LiveRun }) {
   const { t, language } = useApp();
   const { value, failure, loading } = useLoad(
@@ -17,7 +17,7 @@ export function RunLog({ id, run }: { id: string; run: LiveRun }) {
   );
   const box = useRef<HTMLOListElement>(null);
   const atEnd = useRef(true);
-  // The answer may hold lines that the stream has told too.
+  // The answer may contain lines that the stream has sent too.
   const seen = value?.length ?? 0;
   const fresh = run.lines.filter(
     (line) => !value?.slice(-50).some((old) => old.step === line.step && old.text === line.text),

@@ -12,7 +12,7 @@ import { Tags } from '../runs/runs-table.js';
 import { LiveView } from './live.js';
 import { RunControl } from './run-control.js';
 
-/** One run: its head, and the tab that is open. The event stream lives here, so that tabs can change under it. */
+/** One run: its header and the open tab. The event stream is here, so that it survives changes of tabs. */
 export function RunView({
   id,
   tab,

@@ -9,7 +9,7 @@ import type { Line } from '../../ui/chart/line.js';
 import { Missing } from '../../ui/problem.js';
 import type { SharedAxis } from '../shared-axis.js';
 
-/** Rate, time of a step, learning rate and memory, small, over the same steps as the loss. */
+/** Small charts of rate, step time, learning rate and memory, over the same steps as the loss. */
 export function SmallCharts({
   points,
   shared,

@@ -31,10 +31,10 @@ const COLUMNS: readonly [
   ['updated', 'updated'],
 ];
 
-/** To the same number of places in each row, unless that would be long. */
+/** The same number of decimals in each row, unless the text would be too long. */
 const lossText = (loss: number): string => (Math.abs(loss) < 1000 ? loss.toFixed(3) : significant(loss, 4));
 
-/** Roles are written out because the narrow layout takes the table's display away, and with it the roles. */
+/** Roles are explicit because the narrow layout changes the table's display, which removes the implicit roles. */
 export function RunsTable({ runs, sort, onSort, selected, onSelect, onEdit, onDelete }: Props) {
   const { t, meta } = useApp();
   const control = meta?.control === true;

@@ -14,7 +14,7 @@ import { RunsTable } from './runs-table.js';
 
 const MOST_COMPARED = 8;
 
-/** All runs of the folder, live. */
+/** All runs in the folder, updated live. */
 export function RunsView() {
   const { t, showToast, announce } = useApp();
   useTitle(t('runs.title'));
