@@ -44,7 +44,7 @@ test('predict takes a bare state dict of PyTorch, and says what it took it for',
 
 test('flags that name the network change it, or are refused with all that does not fit', async () => {
   await refused(
-    /size mismatch: features\.0\.weight \[96, 3, 11, 11\]/,
+    /size mismatch: features\.0\.weight is \[96, 3, 11, 11\]/,
     'predict',
     NOTES,
     image,
