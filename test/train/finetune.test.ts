@@ -214,7 +214,9 @@ for (const name of ['reference', 'onednn'] satisfies DeviceName[])
       const config = toyConfig({ overfitBatches: 2, batchSize: 4, epochs: 3 });
       const { trainer } = await toyRun(device, await scratch(t), { config, trainSet });
       await trainer.run();
-      assert.deepEqual(seen.slice(0, 4), [
+      // One more read of the first image checks that the set returns bytes.
+      const batches = seen.filter(({ length }) => length > 1);
+      assert.deepEqual(batches.slice(0, 4), [
         [0, 1, 2, 3],
         [4, 5, 6, 7],
         [0, 1, 2, 3],
@@ -288,7 +290,7 @@ describe('starting from weights', () => {
     for (const wrong of [{ freeze: ['features'] }, { lrScale: [{ pattern: 'head.*', factor: 2 }] }])
       await assert.rejects(
         async () => toyRun(device, await scratch(t), { config: toyConfig(wrong) }),
-        (e) => e instanceof UsageError && /names no module.*among 0, 1, 2, 3, 4, 5, 6/.test(e.message),
+        (e) => e instanceof UsageError && /matches no module.*among 0, 1, 2, 3, 4, 5, 6/.test(e.message),
       );
     await assert.rejects(
       async () => toyRun(device, await scratch(t), { config: toyConfig({ freeze: ['*'] }) }),
