@@ -3,6 +3,7 @@ import type { Graph, GraphNode } from '../../graph/graph.js';
 import { bytesOf, type DType, sizeOf, type TypedArray } from '../../graph/types.js';
 import { operationOf } from '../../ops/index.js';
 import { type Cluster, clusters } from '../plan/fusion.js';
+import type { Region } from '../plan/region.js';
 import { isActivation } from './activations.js';
 import { dimsOf } from './api/core.js';
 import {
@@ -17,7 +18,7 @@ import {
 } from './api/dnnl.js';
 import type { Arena } from './arena.js';
 import { describeNode } from './failure.js';
-import type { Form, Region, Step, Value } from './ir.js';
+import type { Form, Step, Value } from './ir.js';
 import type { KernelChoice } from './kernel-choice.js';
 import { arrayAt, MAX_VIEW, tooLarge } from './library/memory.js';
 
