@@ -1,5 +1,6 @@
-import type { Shape, TypedArray } from '../../../graph/types.js';
+import type { TypedArray } from '../../../graph/types.js';
 import { erf as erfOf } from '../../../ops/erf.js';
+import { broadcastDimensions } from '../../plan/broadcast.js';
 import { around, copy, type Kernel } from './kernel.js';
 
 /*
@@ -151,41 +152,14 @@ const powerRow: Row = (a, aAt, aStep, b, bAt, bStep, y, at, n) => {
   }
 };
 
-interface Dimension {
-  size: number;
-  aStep: number;
-  bStep: number;
-}
-
-/**
- * Dimensions of a broadcast operation, innermost first. Adjacent dimensions are merged if both inputs have a uniform
- * stride across them: two equal shapes become one dimension, as does a shape with a scalar.
- */
-function dimensions(a: Shape, b: Shape, out: Shape): Dimension[] {
-  const joined: Dimension[] = [];
-  let aStride = 1;
-  let bStride = 1;
-  for (let i = out.length - 1; i >= 0; i--) {
-    const size = out[i]!;
-    const aSize = a[i - out.length + a.length] ?? 1;
-    const bSize = b[i - out.length + b.length] ?? 1;
-    if (size === 1) continue;
-    const aStep = aSize === 1 ? 0 : aStride;
-    const bStep = bSize === 1 ? 0 : bStride;
-    const last = joined.at(-1);
-    if (last && aStep === last.aStep * last.size && bStep === last.bStep * last.size) last.size *= size;
-    else joined.push({ size, aStep, bStep });
-    aStride *= aSize;
-    bStride *= bSize;
-  }
-  return joined.length > 0 ? joined : [{ size: 1, aStep: 0, bStep: 0 }];
-}
-
 const binary =
   (row: Row): Kernel =>
   ({ inputs: [a, b], specs: [aSpec, bSpec], output, outputSpec }) => {
     if (output.length === 0) return;
-    const [inner, ...outer] = dimensions(aSpec!.shape, bSpec!.shape, outputSpec.shape);
+    // Innermost first.
+    const [inner, ...outer] = broadcastDimensions([aSpec!.shape, bSpec!.shape], outputSpec.shape)
+      .reverse()
+      .map(({ size, steps: [aStep = 0, bStep = 0] }) => ({ size, aStep, bStep }));
     const { size, aStep, bStep } = inner!;
     const counter = outer.map(() => 0);
     for (let at = 0, aAt = 0, bAt = 0; at < output.length; at += size) {
