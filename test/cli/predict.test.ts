@@ -91,7 +91,7 @@ test('what looks at a trained model computes in float32 by itself, and training 
   }
 });
 
-test('images that are none are named, after the others have been looked at', async () => {
+test('files that are not images are named, after the others have been classified', async () => {
   const text = path.join(folder, 'text.png');
   await writeFile(text, 'not an image');
   const absent = path.join(folder, 'absent.png');
