@@ -12,9 +12,30 @@ export type { Device, EngineInfo } from './backend/backend.js';
 export { referenceDevice } from './backend/reference/index.js';
 export type { Dataset } from './data/dataset.js';
 export { enumerate } from './data/enumerate.js';
-export { type Batch, DataLoader, type DataLoaderOptions } from './data/loader.js';
+export {
+  type AnySet,
+  type Batch,
+  DataLoader,
+  type DataLoaderOptions,
+  type LabelledImage,
+  type SampleBatch,
+} from './data/loader.js';
 export { Shapes10 } from './data/shapes10/shapes10.js';
+export {
+  BatchSampler,
+  type BatchesSampler,
+  RandomSampler,
+  type Sampler,
+  SequentialSampler,
+  SubsetRandomSampler,
+  WeightedRandomSampler,
+} from './data/samplers/samplers.js';
+export { GeneratedDataset, type GeneratedOptions } from './data/samples/generated.js';
+export { padSequence } from './data/samples/pad-sequence.js';
+export type { ArrayValue, Collated, IterableSet, Sample, SampleSet } from './data/samples/sample.js';
+export { TensorDataset } from './data/samples/tensor-dataset.js';
 export { Subset } from './data/subset.js';
+export { Vocabulary } from './data/text/vocabulary.js';
 export * as transforms from './data/transforms/index.js';
 export { checkOptionNames } from './errors/arguments.js';
 export * from './errors/errors.js';

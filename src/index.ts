@@ -24,10 +24,13 @@ export const device = {
 export type { Precision } from './backend/backend.js';
 export { type DeviceName, openDevice } from './backend/open.js';
 export { CIFAR10 } from './data/cifar10/cifar10.js';
+export { CIFAR100, type CIFAR100Options } from './data/cifar100/cifar100.js';
 export { cropMirrorColour } from './data/images/crop-mirror-colour.js';
 export { ImageFolder, type ImageFolderOptions, type SplitOptions } from './data/images/image-folder.js';
 export type { Image } from './data/images/square-image.js';
+export { FashionMNIST, MNIST, type MNISTOptions } from './data/mnist/mnist.js';
 export { readImage } from './data/read-image.js';
+export { TextCorpus, type TextOptions } from './data/text/text-corpus.js';
 export * from './deprecated.js';
 export { exportOnnx, importOnnx, readOnnx } from './interop/onnx/index.js';
 export { readSafetensors, writeSafetensors } from './interop/safetensors/checked.js';

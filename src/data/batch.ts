@@ -1,17 +1,32 @@
+import { UsageError } from '../errors/errors.js';
+import { type Tensor, tensor } from '../tensor/tensor.js';
 import { checkBytes, checkedLabels, type Unchecked } from './check-batch.js';
 import type { Dataset } from './dataset.js';
+import { collate } from './samples/collate.js';
+import { type Packed, pack, type SampleSet, unpack } from './samples/sample.js';
+import { markFloats } from './transforms/transform.js';
 
-/** A batch of N images with their labels. The receiver owns the arrays and may change them. */
-export interface Batch {
-  /** The images one after another, N × C × H × W bytes (0 to 255). */
-  images: Uint8Array;
-  shape: [n: number, channels: number, height: number, width: number];
-  /** N labels. */
-  labels: Int32Array;
-  /** Index of each image in the data set. */
+/** What any batch tells. */
+export interface AnyBatch {
+  /** Index of each sample in the data set; for a set that is read in order, its place in the epoch. */
   indices: Int32Array;
   /** Index of the batch in its epoch, from 0. */
   index: number;
+}
+
+/** A batch of N images with their labels. The receiver owns the arrays and may change them. */
+export interface Batch extends AnyBatch {
+  /** The images one after another, N × C × H × W: bytes (0 to 255), or floats if the data set says so. */
+  images: Uint8Array | Float32Array;
+  shape: [n: number, channels: number, height: number, width: number];
+  /** N labels. */
+  labels: Int32Array;
+}
+
+/** A batch of a data set of any samples. */
+export interface SampleBatch extends AnyBatch {
+  /** The stacked samples; a list of single ones for a loader with a `collate` of its own. */
+  values: Packed | readonly unknown[];
 }
 
 /**
@@ -21,14 +36,54 @@ export interface Batch {
 export async function assembleBatch(dataset: Dataset, indices: Int32Array, index: number): Promise<Batch> {
   const [channels, height, width] = dataset.imageShape;
   const size = channels * height * width;
-  const images = new Uint8Array(indices.length * size);
+  const floats = dataset.dtype === 'float32';
+  const images = new (floats ? Float32Array : Uint8Array)(indices.length * size);
   const labels = new Float64Array(indices.length);
   const set: Unchecked & Dataset = dataset;
   if (set.readMany) await set.readMany(indices, images, labels);
   else {
     for (let i = 0; i < indices.length; i++) labels[i] = set.read(indices[i]!, images, i * size);
-    if (indices.length > 0) checkBytes(set, indices[0]!, images.subarray(0, size));
+    if (indices.length > 0 && images instanceof Uint8Array)
+      checkBytes(set, indices[0]!, images.subarray(0, size));
   }
   const checked = checkedLabels(dataset, labels, indices);
   return { images, shape: [indices.length, channels, height, width], labels: checked, indices, index };
+}
+
+/** The images of a batch as a tensor [N, C, H, W]. */
+export function imagesOf({ images, shape }: Pick<Batch, 'images' | 'shape'>): Tensor {
+  const values = tensor(images, { shape });
+  return images instanceof Float32Array ? markFloats(values) : values;
+}
+
+/**
+ * Reads samples into a batch.
+ * @param stacked whether to stack them; else the batch holds single samples
+ */
+export async function assembleSamples(
+  set: SampleSet<unknown>,
+  indices: Int32Array,
+  index: number,
+  stacked: boolean,
+): Promise<SampleBatch> {
+  const samples: unknown[] = [];
+  for (const i of indices) samples.push(await set.get(i));
+  return { values: await packed(set.name, samples, stacked, (i) => indices[i]!), indices, index };
+}
+
+/** @param places of the samples in the data set, for messages */
+export async function packed(
+  name: string,
+  samples: readonly unknown[],
+  stacked: boolean,
+  places: (i: number) => number,
+): Promise<Packed> {
+  const values = await Promise.all(samples.map((sample, i) => pack(sample, `sample ${places(i)} of ${name}`)));
+  return stacked ? collate(values, name) : values;
+}
+
+/** The samples of a batch of single ones. */
+export function samplesOf(batch: SampleBatch): readonly unknown[] {
+  if (Array.isArray(batch.values)) return (batch.values as readonly Packed[]).map(unpack);
+  throw new UsageError({ what: 'the batch does not hold single samples' });
 }

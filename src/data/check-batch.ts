@@ -6,8 +6,12 @@ import { type Dataset, UNREADABLE } from './dataset.js';
  * that are not integers before they can be checked.
  */
 export interface Unchecked {
-  read(index: number, into: Uint8Array | Float64Array, offset: number): number;
-  readMany?(indices: ArrayLike<number>, into: Uint8Array, labels: Int32Array | Float64Array): Promise<void>;
+  read(index: number, into: Uint8Array | Float32Array | Float64Array, offset: number): number;
+  readMany?(
+    indices: ArrayLike<number>,
+    into: Uint8Array | Float32Array,
+    labels: Int32Array | Float64Array,
+  ): Promise<void>;
 }
 
 type Named = Pick<Dataset, 'name' | 'classes' | 'imageShape'>;
@@ -57,6 +61,6 @@ export function checkBytes(dataset: Unchecked & Named, index: number, bytes: Uin
     what: `${dataset.name} writes values that are not bytes; they would be truncated`,
     expected: 'whole numbers from 0 to 255',
     got: `${wrong} in image ${index}`,
-    next: 'write images as bytes (multiply by 255 if they are in [0, 1]); the transform converts them to floats',
+    next: "write images as bytes (multiply by 255 if they are in [0, 1]), or give the data set dtype: 'float32', with which it writes floats",
   });
 }

@@ -2,6 +2,7 @@ import { shown } from '../errors/arguments.js';
 import { UsageError } from '../errors/errors.js';
 import { isShape } from '../graph/types.js';
 import type { Dataset } from './dataset.js';
+import type { IterableSet, SampleSet } from './samples/sample.js';
 
 /**
  * Checks that an object has the fields and methods of a data set; reads no image.
@@ -30,4 +31,30 @@ export function checkDataset(owner: string, dataset: unknown): asserts dataset i
     refuse('an imageShape [channels, height, width]', `imageShape ${shown(set.imageShape)}`);
   if (typeof set.read !== 'function' && typeof set.readMany !== 'function')
     refuse('a method read(index, into, offset) that returns the label', `read ${shown(set.read)}`);
+  if (set.dtype !== undefined && set.dtype !== 'uint8' && set.dtype !== 'float32')
+    refuse("a dtype of 'uint8' or 'float32'", `dtype ${shown(set.dtype)}`);
+}
+
+/** Whether an object is meant as a data set of samples of any kind, read by index. */
+export const isSampleSet = (set: unknown): set is SampleSet<unknown> =>
+  typeof (set as SampleSet | null | undefined)?.get === 'function' && !(set instanceof Map);
+
+/** Whether an object is meant as a data set that is read from its beginning to its end. */
+export const isIterableSet = (set: unknown): set is IterableSet<unknown> =>
+  typeof (set as IterableSet | null | undefined)?.iterate === 'function';
+
+/** Checks any kind of data set that a loader takes. @throws UsageError */
+export function checkSource(
+  owner: string,
+  set: unknown,
+): asserts set is Dataset | SampleSet<unknown> | IterableSet<unknown> {
+  if (!isSampleSet(set) && !isIterableSet(set)) return checkDataset(owner, set);
+  const { name, length } = set;
+  const unknown = length === undefined && isIterableSet(set);
+  if (typeof name === 'string' && (unknown || (Number.isSafeInteger(length) && length! >= 0))) return;
+  throw new UsageError({
+    what: `${owner} reads a data set`,
+    expected: 'a name, and a length: the number of its samples',
+    got: `name ${shown(name)}, length ${shown(length)}`,
+  });
 }

@@ -1,5 +1,6 @@
 import { DataError, UsageError } from '../errors/errors.js';
 import type { ImageRules } from './images/rules.js';
+import type { SampleSet } from './samples/sample.js';
 
 /** How a worker thread opens its own view of a data set. */
 export interface WorkerSpec {
@@ -26,16 +27,21 @@ export interface Dataset {
   readonly classes: readonly string[];
   readonly imageShape: readonly [channels: number, height: number, width: number];
   /**
-   * Copies image `index` to `into` at `offset`, as channels × height × width bytes (0 to 255).
+   * `float32`: images are floats as a network gets them, usually in [0, 1], and `into` is a Float32Array; `toTensor`
+   * leaves them as they are. Default: bytes, 0 to 255.
+   */
+  readonly dtype?: 'uint8' | 'float32' | undefined;
+  /**
+   * Copies image `index` to `into` at `offset`, as channels × height × width bytes (0 to 255) or floats.
    *
    * @returns the image's label
    */
-  read(index: number, into: Uint8Array, offset: number): number;
+  read(index: number, into: Uint8Array | Float32Array, offset: number): number;
   /**
    * Asynchronous variant of `read`, for data sets that decode files: writes the images `indices` one after another to
    * `into`, and their labels to `labels`. Used instead of `read` if present.
    */
-  readMany?(indices: ArrayLike<number>, into: Uint8Array, labels: Int32Array): Promise<void>;
+  readMany?(indices: ArrayLike<number>, into: Uint8Array | Float32Array, labels: Int32Array): Promise<void>;
   /** For data sets of image files: the same images, cropped and oriented by the given rules. */
   prepared?(rules: ImageRules): Promise<Dataset>;
   /** Messages for the user about files that were skipped when the data set was opened. */
@@ -51,10 +57,10 @@ export interface Dataset {
 }
 
 /** @throws UsageError unless `index` is an integer from 0 to `length - 1` */
-export function checkIndex(dataset: { name: string; length: number }, index: number): void {
+export function checkIndex(dataset: { name: string; length: number }, index: number, item = 'image'): void {
   if (Number.isInteger(index) && index >= 0 && index < dataset.length) return;
   throw new UsageError({
-    what: `${dataset.name} has no image ${index}`,
+    what: `${dataset.name} has no ${item} ${index}`,
     expected: `an index from 0 to ${dataset.length - 1}`,
     got: String(index),
   });
@@ -65,7 +71,7 @@ export function checkIndex(dataset: { name: string; length: number }, index: num
  *
  * @throws DataError if the module has no such function
  */
-export async function openWorkerSpec(spec: WorkerSpec): Promise<Dataset> {
+export async function openWorkerSpec(spec: WorkerSpec): Promise<Dataset | SampleSet<unknown>> {
   const exports = (await import(spec.module)) as Record<string, unknown>;
   const factory = exports[spec.export];
   if (typeof factory !== 'function') {
@@ -74,5 +80,9 @@ export async function openWorkerSpec(spec: WorkerSpec): Promise<Dataset> {
       next: 'export it, or use workers: 0',
     });
   }
-  return (await factory(spec.options)) as Dataset;
+  return (await factory(spec.options)) as Dataset | SampleSet<unknown>;
 }
+
+/** Like {@link openWorkerSpec}, for a data set of labelled images. */
+export const openImagesSpec = async (spec: WorkerSpec): Promise<Dataset> =>
+  (await openWorkerSpec(spec)) as Dataset;

@@ -1,19 +1,26 @@
 /** Entry point of a loader's worker thread: opens the data set, then assembles the requested batches. */
 import { workerData } from 'node:worker_threads';
-import { assembleBatch, type Batch } from './batch.js';
+import { assembleBatch, assembleSamples, type Batch, type SampleBatch } from './batch.js';
 import { openWorkerSpec, type WorkerSpec } from './dataset.js';
+import { buffersOf, type Packed } from './samples/sample.js';
 import { answerRequests } from './worker-answers.js';
 
 export interface BatchRequest {
   readonly index: number;
   readonly indices: Int32Array;
+  /** For samples that are not labelled images: whether to stack them. */
+  readonly stacked: boolean;
 }
 
 const opening = openWorkerSpec(workerData as WorkerSpec);
 // If opening fails, each request rejects with the error. Until the first request the rejection must not end the thread.
 opening.catch(() => {});
 
-answerRequests<BatchRequest, Batch>(
-  async ({ index, indices }) => assembleBatch(await opening, indices, index),
-  ({ images, labels }) => [images.buffer, labels.buffer],
+answerRequests<BatchRequest, Batch | SampleBatch>(
+  async ({ index, indices, stacked }) => {
+    const set = await opening;
+    return 'get' in set ? assembleSamples(set, indices, index, stacked) : assembleBatch(set, indices, index);
+  },
+  (batch) =>
+    'images' in batch ? [batch.images.buffer, batch.labels.buffer] : buffersOf(batch.values as Packed),
 );

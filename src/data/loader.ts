@@ -1,20 +1,50 @@
 import { checkBooleans, checkOptionNames, shown } from '../errors/arguments.js';
-import { UsageError } from '../errors/errors.js';
+import { DataError, UsageError } from '../errors/errors.js';
 import { Generator } from '../random.js';
 import { type Tensor, tensor } from '../tensor/tensor.js';
-import { assembleBatch, type Batch } from './batch.js';
-import { checkDataset } from './check-dataset.js';
+import {
+  type AnyBatch,
+  assembleBatch,
+  assembleSamples,
+  type Batch,
+  imagesOf,
+  packed,
+  type SampleBatch,
+  samplesOf,
+} from './batch.js';
+import { checkSource, isIterableSet, isSampleSet } from './check-dataset.js';
 import type { Dataset, WorkerSpec } from './dataset.js';
 import type { BatchRequest } from './loader-worker.js';
-import { batchCount, epochOrder } from './sampler.js';
+import { type Collated, type IterableSet, type Packed, type SampleSet, unpack } from './samples/sample.js';
+import { type Plan, planOf } from './samplers/plan.js';
+import type { BatchesSampler, Sampler } from './samplers/samplers.js';
 import { checkTransform, type Transform } from './transforms/transform.js';
 
-export type { Batch } from './batch.js';
+export type { AnyBatch, Batch, SampleBatch } from './batch.js';
 
-export interface DataLoaderOptions {
-  /** Images per batch; default 1. */
+/** A data set of any kind. */
+export type AnySet = Dataset | SampleSet<unknown> | IterableSet<unknown>;
+
+/** The names of the classes of a data set; none for one without. */
+export const classesOf = (set: AnySet): readonly string[] => ('classes' in set ? set.classes : []);
+
+/** A set of labelled images; undefined for one of other samples. */
+export const imagesIn = (set: AnySet): Dataset | undefined => ('imageShape' in set ? set : undefined);
+
+/** The samples of a {@link Dataset}: in batches, images [N, C, H, W] and int32 labels [N]. */
+export interface LabelledImage {
+  readonly kind: 'labelled image';
+}
+
+/** What a loader yields for samples of a type, without a `collate` of its own. */
+export type BatchOf<S> = [S] extends [LabelledImage]
+  ? readonly [inputs: Tensor, labels: Tensor]
+  : Collated<S>;
+
+export interface DataLoaderOptions<S = LabelledImage, B = BatchOf<S>> {
+  /** Samples per batch; default 1. */
   batchSize?: number;
-  /** Shuffle the images anew each epoch; default false. */
+  /** Shuffle the samples anew each epoch; default false. */
   shuffle?: boolean;
   /** Leave out the last batch if it is smaller than the others; default false. */
   dropLast?: boolean;
@@ -24,8 +54,17 @@ export interface DataLoaderOptions {
   prefetch?: number;
   /** Seed of the order and of random transforms; any safe integer, default 0. */
   seed?: number;
-  /** Transform of a batch, computed on the device; without one the images stay bytes. */
+  /** Transform of a batch of images, computed on the device; without one the images stay as the data set gives them. */
   transform?: Transform;
+  /** The order of the samples, instead of `shuffle`. */
+  sampler?: Sampler;
+  /** The samples of each batch, instead of `batchSize`, `shuffle`, `sampler` and `dropLast`. */
+  batchSampler?: BatchesSampler;
+  /**
+   * Makes a batch from single samples of a set that is not of labelled images; default: they are stacked, see
+   * {@link Collated}.
+   */
+  collate?: (samples: S[]) => B;
 }
 
 function check(name: string, value: number, low: number, high: number): void {
@@ -37,7 +76,18 @@ function check(name: string, value: number, low: number, high: number): void {
   });
 }
 
-const OPTIONS = ['batchSize', 'shuffle', 'dropLast', 'workers', 'prefetch', 'seed', 'transform'];
+const OPTIONS = [
+  'batchSize',
+  'shuffle',
+  'dropLast',
+  'workers',
+  'prefetch',
+  'seed',
+  'transform',
+  'sampler',
+  'batchSampler',
+  'collate',
+];
 
 /** First fork of the seed's generator used for transforms; lower forks have other uses, such as initialisation. */
 const FIRST_STREAM = 2;
@@ -59,8 +109,9 @@ function turn(): Promise<void> {
  * const loader = new DataLoader(trainSet, { batchSize: 128, shuffle: true });
  * for await (const [inputs, labels] of loader) console.log(inputs.shape, labels.shape);
  */
-export class DataLoader implements AsyncIterable<readonly [inputs: Tensor, labels: Tensor]> {
-  readonly dataset: Dataset;
+export class DataLoader<S = LabelledImage, B = BatchOf<S>> implements AsyncIterable<B> {
+  readonly dataset: Dataset | SampleSet<S> | IterableSet<S>;
+  /** Samples per batch; of a batch sampler's loader, of its first batch. */
   readonly batchSize: number;
   readonly shuffle: boolean;
   readonly dropLast: boolean;
@@ -68,14 +119,16 @@ export class DataLoader implements AsyncIterable<readonly [inputs: Tensor, label
   readonly prefetch: number;
   readonly seed: number;
   readonly transform: Transform | undefined;
-  /** Number of batches per epoch. */
+  /** Number of batches per epoch; infinite for a data set that does not tell its length. */
   readonly length: number;
   /** Epoch of the next `for await` over the loader; each loop increments it. */
   epoch = 0;
+  readonly #plan: Plan | undefined;
+  readonly #collate: ((samples: S[]) => B) | undefined;
 
   /** @throws UsageError for options that are not valid, alone or with this data set */
-  constructor(dataset: Dataset, options: DataLoaderOptions = {}) {
-    checkDataset('DataLoader', dataset);
+  constructor(dataset: Dataset | SampleSet<S> | IterableSet<S>, options: DataLoaderOptions<S, B> = {}) {
+    checkSource('DataLoader', dataset);
     checkOptionNames('DataLoader', options, OPTIONS);
     const { batchSize = 1, shuffle = false, dropLast = false, workers = 0, prefetch = 2, seed = 0 } = options;
     checkBooleans('DataLoader', { shuffle, dropLast });
@@ -84,8 +137,11 @@ export class DataLoader implements AsyncIterable<readonly [inputs: Tensor, label
     check('workers', workers, 0, 256);
     check('prefetch', prefetch, 0, 1024);
     check('seed', seed, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
-    if (dataset.length < 1) throw new UsageError({ what: `${dataset.name} has no images` });
-    if (workers > 0 && !dataset.workerSpec) {
+    const images = !isSampleSet(dataset) && !isIterableSet(dataset);
+    const things = images ? 'images' : 'samples';
+    if (dataset.length === 0) throw new UsageError({ what: `${dataset.name} has no ${things}` });
+    refuseUnfit(dataset, options, images);
+    if (workers > 0 && !('workerSpec' in dataset && dataset.workerSpec)) {
       throw new UsageError({
         what: `${dataset.name} cannot be opened in worker threads, because it has no workerSpec`,
         expected: 'workers: 0 for this data set',
@@ -94,18 +150,30 @@ export class DataLoader implements AsyncIterable<readonly [inputs: Tensor, label
       });
     }
     this.dataset = dataset;
-    this.batchSize = batchSize;
     this.shuffle = shuffle;
     this.dropLast = dropLast;
     this.workers = workers;
     this.prefetch = prefetch;
     this.seed = seed;
     this.transform = options.transform;
-    this.length = batchCount(dataset.length, batchSize, dropLast);
+    this.batchSize = batchSize;
+    this.#collate = options.collate;
+    if (isIterableSet(dataset)) {
+      const batches = (dataset.length ?? Number.POSITIVE_INFINITY) / batchSize;
+      this.length = dropLast ? Math.floor(batches) : Math.ceil(batches);
+    } else {
+      const { sampler, batchSampler } = options;
+      this.#plan = planOf(
+        dataset,
+        { batchSize, shuffle, dropLast, seed, sampler, batchSampler },
+        Object.keys(options),
+      );
+      this.length = this.#plan.length;
+    }
     if (this.length === 0) {
       // Otherwise a training loop would silently do nothing.
       throw new UsageError({
-        what: `${dataset.name} has fewer images than one batch, and dropLast leaves it out`,
+        what: `${dataset.name} has fewer ${things} than one batch, and dropLast leaves it out`,
         expected: `a batchSize of at most ${dataset.length}`,
         got: String(batchSize),
         next: 'choose a smaller batchSize, or dropLast: false',
@@ -120,36 +188,82 @@ export class DataLoader implements AsyncIterable<readonly [inputs: Tensor, label
    * @param startBatch index of the first batch, to resume in the middle of an epoch; `length` yields no batch
    * @throws UsageError for arguments out of range; errors of the data set are thrown when their batch is reached
    */
-  batches(epoch: number, startBatch = 0): AsyncGenerator<Batch, void, void> {
+  batches(
+    epoch: number,
+    startBatch = 0,
+  ): AsyncGenerator<[S] extends [LabelledImage] ? Batch : SampleBatch, void, void> {
     check('epoch', epoch, 0, Number.MAX_SAFE_INTEGER);
-    check('startBatch', startBatch, 0, this.length);
-    const { dataset, shuffle, seed, workers } = this;
-    const order = epochOrder({ length: dataset.length, shuffle, seed, epoch });
+    check('startBatch', startBatch, 0, Math.min(this.length, Number.MAX_SAFE_INTEGER));
+    return this.#batches(epoch, startBatch) as ReturnType<DataLoader<S, B>['batches']>;
+  }
+
+  #batches(epoch: number, start: number): AsyncGenerator<Batch | SampleBatch, void, void> {
+    const { dataset, workers } = this;
+    if (isIterableSet(dataset)) return this.#streamed(dataset, epoch, start);
+    const indices = this.#plan!.epoch(epoch);
     return workers > 0
-      ? this.#threaded(dataset.workerSpec!, order, startBatch)
-      : this.#local(order, startBatch);
+      ? this.#threaded(dataset.workerSpec!, indices, start)
+      : this.#local(dataset, indices, start);
   }
 
   /**
-   * A batch as tensors: images [N, C, H, W] after the transform, and labels int32 [N]. The transform's random numbers
-   * depend only on seed, epoch and batch index, so a resumed epoch draws the same.
+   * A batch as tensors: images [N, C, H, W] after the transform, and labels int32 [N]; other samples as `collate` makes
+   * them. The transform's random numbers depend only on seed, epoch and batch index, so a resumed epoch draws the same.
    */
-  tensors(batch: Batch, epoch: number): readonly [inputs: Tensor, labels: Tensor] {
-    const generator = new Generator(this.seed).fork(FIRST_STREAM + epoch * this.length + batch.index);
-    const images = tensor(batch.images, { shape: batch.shape });
-    return [this.transform ? this.transform.apply(images, { generator }) : images, tensor(batch.labels)];
+  tensors(batch: AnyBatch, epoch: number): B {
+    if ('values' in batch) {
+      const one = batch as SampleBatch;
+      // The types of the samples are those of the data set.
+      return (this.#collate ? this.#collate(samplesOf(one) as S[]) : unpack(one.values as Packed)) as B;
+    }
+    const one = batch as Batch;
+    const generator = new Generator(this.seed).fork(FIRST_STREAM + epoch * this.length + one.index);
+    const images = imagesOf(one);
+    const inputs = this.transform ? this.transform.apply(images, { generator }) : images;
+    return [inputs, tensor(one.labels)] as B;
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<readonly [inputs: Tensor, labels: Tensor], void, void> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<B, void, void> {
     const epoch = this.epoch++;
-    for await (const batch of this.batches(epoch)) yield this.tensors(batch, epoch);
+    for await (const batch of this.#batches(epoch, 0)) yield this.tensors(batch, epoch);
   }
 
-  #indices(order: Int32Array, index: number): Int32Array {
-    return order.slice(index * this.batchSize, (index + 1) * this.batchSize);
+  /** Whether the samples are stacked where they are read. */
+  get #stacked(): boolean {
+    return this.#collate === undefined;
   }
 
-  async *#local(order: Int32Array, start: number): AsyncGenerator<Batch, void, void> {
+  async *#streamed(
+    { name, length, iterate }: IterableSet<S>,
+    epoch: number,
+    start: number,
+  ): AsyncGenerator<SampleBatch, void, void> {
+    const { batchSize } = this;
+    const first = start * batchSize;
+    let samples: S[] = [];
+    let read = 0;
+    const batch = async (): Promise<SampleBatch> => {
+      const from = read - samples.length;
+      const indices = Int32Array.from(samples, (_, i) => from + i);
+      const values = await packed(name, samples, this.#stacked, (i) => from + i);
+      samples = [];
+      return { values, indices, index: Math.floor(from / batchSize) };
+    };
+    for await (const sample of iterate.call(this.dataset, epoch)) {
+      if (++read > (length ?? read)) throw miscounted(name, length!, 'more');
+      if (read <= first) continue;
+      samples.push(sample);
+      if (samples.length === batchSize) yield await batch();
+    }
+    if (read < (length ?? read)) throw miscounted(name, length!, read);
+    if (samples.length > 0 && !this.dropLast) yield await batch();
+  }
+
+  async *#local(
+    set: Dataset | SampleSet<S>,
+    indices: (index: number) => Int32Array,
+    start: number,
+  ): AsyncGenerator<Batch | SampleBatch, void, void> {
     let stopped = false;
     // One batch at a time, each in its own turn of the event loop, so that it is not blocked for long. A data set that
     // reads in other threads is asked for the next batch at once, so that those threads do not idle.
@@ -158,9 +272,11 @@ export class DataLoader implements AsyncIterable<readonly [inputs: Tensor, label
       const assemble = async () => {
         await turn();
         if (stopped) return undefined;
-        return assembleBatch(this.dataset, this.#indices(order, index), index);
+        return isSampleSet(set)
+          ? assembleSamples(set, indices(index), index, this.#stacked)
+          : assembleBatch(set, indices(index), index);
       };
-      const batch = this.dataset.readMany ? assemble() : last.then(assemble, assemble);
+      const batch = 'readMany' in set && set.readMany ? assemble() : last.then(assemble, assemble);
       last = batch.catch(() => {});
       return batch;
     };
@@ -179,7 +295,11 @@ export class DataLoader implements AsyncIterable<readonly [inputs: Tensor, label
     }
   }
 
-  async *#threaded(spec: WorkerSpec, order: Int32Array, start: number): AsyncGenerator<Batch, void, void> {
+  async *#threaded(
+    spec: WorkerSpec,
+    indices: (index: number) => Int32Array,
+    start: number,
+  ): AsyncGenerator<Batch | SampleBatch, void, void> {
     if (start === this.length) return;
     // Imported on demand: a browser has no worker_threads, and its bundler replaces the module by an empty one (`browser`
     // in package.json). The loader then works with workers: 0.
@@ -190,7 +310,7 @@ export class DataLoader implements AsyncIterable<readonly [inputs: Tensor, label
         expected: 'workers: 0',
         got: `workers: ${this.workers}`,
       });
-    const pool = new WorkerPool<BatchRequest, Batch>({
+    const pool = new WorkerPool<BatchRequest, Batch | SampleBatch>({
       module: new URL('./loader-worker.js', import.meta.url),
       count: Math.min(this.workers, this.length - start),
       data: spec,
@@ -198,18 +318,16 @@ export class DataLoader implements AsyncIterable<readonly [inputs: Tensor, label
     });
     try {
       const ahead = this.workers * Math.max(1, this.prefetch);
-      const ready: Promise<Batch>[] = [];
+      const ready: Promise<Batch | SampleBatch>[] = [];
+      const request = (index: number) =>
+        pool.request({ index, indices: indices(index), stacked: this.#stacked });
       let next = start;
       for (let index = start; index < this.length; index++) {
         while (next < this.length && ready.length < ahead) {
-          ready.push(pool.request({ index: next, indices: this.#indices(order, next) }));
-          next++;
+          ready.push(request(next++));
         }
         const batch = await pool.waitFor(ready.shift()!);
-        if (next < this.length) {
-          ready.push(pool.request({ index: next, indices: this.#indices(order, next) }));
-          next++;
-        }
+        if (next < this.length) ready.push(request(next++));
         yield batch;
       }
     } finally {
@@ -217,3 +335,36 @@ export class DataLoader implements AsyncIterable<readonly [inputs: Tensor, label
     }
   }
 }
+
+/** Options that do not fit the kind of data set. @throws UsageError */
+function refuseUnfit<S, B>(
+  set: Dataset | SampleSet<S> | IterableSet<S>,
+  { collate, transform, shuffle, sampler, batchSampler, workers = 0 }: DataLoaderOptions<S, B>,
+  images: boolean,
+): void {
+  const refuse = (option: string, why: string, next: string): never => {
+    throw new UsageError({ what: `DataLoader cannot use ${option} with ${set.name}: ${why}`, next });
+  };
+  if (collate !== undefined && typeof collate !== 'function')
+    throw new UsageError({
+      what: 'DataLoader got a bad collate',
+      expected: 'a function from a list of samples to a batch',
+      got: shown(collate),
+    });
+  if (images && collate)
+    refuse('collate', 'it is a set of labelled images', 'leave it out, or write a data set with get(index)');
+  if (!images && transform)
+    refuse('transform', 'it is not a set of labelled images', 'transform the samples in get(index) or collate');
+  if (!isIterableSet(set)) return;
+  const unfit = { shuffle, sampler, batchSampler, workers: workers > 0 };
+  for (const [name, value] of Object.entries(unfit))
+    if (value) refuse(name, 'it can only be read in its order', 'leave it out, or write a data set with get(index)');
+}
+
+const miscounted = (name: string, length: number, got: number | string): DataError =>
+  new DataError({
+    what: `${name} does not have as many samples as its length says`,
+    expected: String(length),
+    got: String(got),
+    next: 'correct its length, or leave it out',
+  });

@@ -1,4 +1,4 @@
-import { assembleBatch, type Batch } from '../data/batch.js';
+import { assembleBatch, type Batch, imagesOf } from '../data/batch.js';
 import { type Dataset, UNREADABLE } from '../data/dataset.js';
 import { DataLoader } from '../data/loader.js';
 import { sampleOf } from '../data/sample.js';
@@ -8,7 +8,7 @@ import { Linear } from '../nn/linear.js';
 import type { Module } from '../nn/module.js';
 import { watching } from '../nn/watch.js';
 import { Generator } from '../random.js';
-import { evaluate, type Tensor, tensor } from '../tensor/tensor.js';
+import { evaluate, type Tensor } from '../tensor/tensor.js';
 import type { NeighbourRow } from './neighbours.js';
 import type { Pixels } from './png.js';
 import type { Guessed } from './top5.js';
@@ -81,7 +81,7 @@ export async function measure({
   model.eval();
   try {
     for await (const batch of new DataLoader(sample, { batchSize }).batches(0)) {
-      const input = transform.apply(tensor(batch.images, { shape: batch.shape }), {
+      const input = transform.apply(imagesOf(batch), {
         generator: new Generator(0),
       });
       let hidden: Tensor | undefined;

@@ -1,3 +1,4 @@
+import { imagesOf } from '../data/batch.js';
 import { checkDataset } from '../data/check-dataset.js';
 import { type Dataset, UNREADABLE } from '../data/dataset.js';
 import { DataLoader } from '../data/loader.js';
@@ -61,7 +62,7 @@ export async function evaluateModel(options: EvaluateOptions = {} as EvaluateOpt
       const labels = batch.labels.map((label) => (label === UNREADABLE ? 0 : label));
       const score = async (): Promise<Scores> => {
         if (views) return scoreViews(model, batch, labels, views, context, k);
-        const logits = model.forward(transform.apply(tensor(batch.images, { shape: batch.shape }), context));
+        const logits = model.forward(transform.apply(imagesOf(batch), context));
         const known = tensor(labels);
         const [first, among, losses] = await compute(
           new Tensor(topKCorrect(logits.node, known.node, 1)),

@@ -1,8 +1,8 @@
-import type { Batch } from '../data/loader.js';
+import { type Batch, imagesOf } from '../data/batch.js';
 import { compose, type Transform, type TransformContext, tenCrop } from '../data/transforms/index.js';
 import type { Module } from '../nn/module.js';
 import { softmax } from '../ops/index.js';
-import { evaluate as compute, Tensor, tensor } from '../tensor/tensor.js';
+import { evaluate as compute, Tensor } from '../tensor/tensor.js';
 
 /** For each image: whether the top-1 and the top-k prediction are correct, and the cross-entropy. */
 export type Scores = readonly [first: ArrayLike<number>, among: ArrayLike<number>, losses: ArrayLike<number>];
@@ -35,7 +35,7 @@ export async function scoreViews(
 ): Promise<Scores> {
   let mean = new Float64Array(0);
   for (const view of views) {
-    const logits = model.forward(view.apply(tensor(batch.images, { shape: batch.shape }), context));
+    const logits = model.forward(view.apply(imagesOf(batch), context));
     const [probabilities] = await compute(new Tensor(softmax(logits.node)));
     if (mean.length === 0) mean = new Float64Array(probabilities!.length);
     for (let i = 0; i < mean.length; i++) mean[i]! += probabilities![i]! / views.length;

@@ -4,7 +4,7 @@ import { hostLeaf } from '../../graph/node.js';
 import { isShape, showShape } from '../../graph/types.js';
 import * as ops from '../../ops/index.js';
 import { Tensor } from '../../tensor/tensor.js';
-import { checkBatch, generatorOf, markCentred, markUnit, meaningOf, type Transform } from './transform.js';
+import { checkBatch, generatorOf, markCentred, markFloats, markUnit, meaningOf, type Transform } from './transform.js';
 
 /**
  * Subtracts a mean image, as the paper does with the mean of its training images (section 2). Takes bytes and returns
@@ -96,7 +96,7 @@ export function colourShift(options: ColourShift): Transform {
           got: 'other floating-point values',
           next: 'put colourShift before normalize()',
         });
-      const scale = range === 'unit' ? 1 : 255;
+      const scale = range === 'unit' || range === 'floats' ? 1 : 255;
       const shifts = new Float32Array(images * n);
       for (let i = 0; i < images; i++) {
         const amounts = eigenvalues.map((value) => scale * value * generator.normal(0, std));
@@ -106,6 +106,7 @@ export function colourShift(options: ColourShift): Transform {
       const shift = hostLeaf(shifts, [images, n, 1, 1], 'float32');
       const shifted = new Tensor(ops.add(ops.cast(batch.node, 'float32'), shift));
       // The values are no longer integers but still on the scale of bytes.
+      if (range === 'floats') return markFloats(shifted);
       return range === 'unit' ? markUnit(shifted) : markCentred(shifted);
     },
     toString: () => `colourShift({ std: ${std} })`,

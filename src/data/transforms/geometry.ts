@@ -6,7 +6,7 @@ import type { Pair } from '../../ops/conv2d.js';
 import * as ops from '../../ops/index.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { centred } from './centre.js';
-import { generatorOf, markBytes, markCentred, markUnit, meaningOf, type Transform } from './transform.js';
+import { generatorOf, markBytes, markCentred, markFloats, markUnit, meaningOf, type Transform } from './transform.js';
 
 /** The side of a square, or [height, width]. */
 export type ImageSize = number | Pair;
@@ -35,6 +35,7 @@ export function moved(batch: Tensor, move: (x: Node) => Node): Tensor {
   const result = new Tensor(move(batch.node));
   if (meaning?.range === 'bytes') return markBytes(result);
   if (meaning?.range === 'centred') return markCentred(result);
+  if (meaning?.range === 'floats') return markFloats(result);
   return meaning ? markUnit(result) : result;
 }
 

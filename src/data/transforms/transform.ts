@@ -89,11 +89,16 @@ export function compose(transforms: readonly Transform[]): Transform {
 }
 
 /** The value range of a batch, which the dtype alone does not determine once it is floating point. */
-type Meaning = { readonly range: 'bytes' | 'centred' } | { readonly range: 'unit'; readonly bytes?: Node };
+export type Meaning =
+  | { readonly range: 'bytes' | 'centred' | 'floats' }
+  | { readonly range: 'unit'; readonly bytes?: Node };
 
 const meanings = new WeakMap<Node, Meaning>();
 
-/** The known value range: 0 to 255, that minus a mean, or [0, 1] from toTensor; undefined for other floats. */
+/**
+ * The known value range: 0 to 255, that minus a mean, floats as a data set gives them, or [0, 1] from toTensor; undefined
+ * for other floats.
+ */
 export const meaningOf = ({ node }: Tensor): Meaning | undefined =>
   node.dtype === 'uint8' ? { range: 'bytes' } : meanings.get(node);
 
@@ -106,6 +111,12 @@ export function markBytes(batch: Tensor): Tensor {
 /** Marks a batch of bytes minus a mean. */
 export function markCentred(batch: Tensor): Tensor {
   meanings.set(batch.node, { range: 'centred' });
+  return batch;
+}
+
+/** Marks a batch of a data set of floats, which need no scaling. */
+export function markFloats(batch: Tensor): Tensor {
+  meanings.set(batch.node, { range: 'floats' });
   return batch;
 }
 

@@ -5,7 +5,7 @@ import * as ops from '../../ops/index.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { checkBatch, markUnit, meaningOf, type Transform } from './transform.js';
 
-/** Bytes → float32 in [0, 1]: divides by 255. */
+/** Bytes → float32 in [0, 1]: divides by 255. Images of a data set of floats stay as they are, as in torchvision. */
 export function toTensor(): Transform {
   return {
     name: 'toTensor',
@@ -18,6 +18,7 @@ export function toTensor(): Transform {
           got: 'images that toTensor has scaled',
           next: 'keep only one toTensor() in the transform',
         });
+      if (meaningOf(batch)?.range === 'floats') return markUnit(new Tensor(batch.node));
       const bytes = ops.cast(batch.node, batch.dtype === 'float64' ? 'float64' : 'float32');
       return markUnit(new Tensor(ops.scaleBy(bytes, 1 / 255)), bytes);
     },
@@ -50,7 +51,7 @@ export function normalize(mean: readonly number[], std: readonly number[]): Tran
     apply(batch) {
       checkBatch(batch);
       const meaning = meaningOf(batch);
-      if (meaning && meaning.range !== 'unit')
+      if (meaning && meaning.range !== 'unit' && meaning.range !== 'floats')
         throw new UsageError({
           what: 'normalize needs values in [0, 1]',
           expected: 'images that toTensor has scaled',
@@ -58,7 +59,7 @@ export function normalize(mean: readonly number[], std: readonly number[]): Tran
           next: 'put toTensor() before normalize()',
         });
       // If toTensor came just before, start from the bytes: one pass over the images instead of two.
-      const bytes = meaning?.bytes;
+      const bytes = meaning?.range === 'unit' ? meaning.bytes : undefined;
       const scale = std.map((s) => 1 / (bytes ? 255 * s : s));
       return new Tensor(ops.channelAffine(bytes ?? batch.node, scale, shift));
     },

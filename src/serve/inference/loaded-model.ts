@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Device } from '../../backend/backend.js';
 import { openDevice } from '../../backend/open.js';
-import { assembleBatch } from '../../data/batch.js';
+import { assembleBatch, imagesOf } from '../../data/batch.js';
 import { inClassesOf, placesIn } from '../../data/class-order.js';
 import type { Dataset } from '../../data/dataset.js';
 import { checkIndex, UNREADABLE } from '../../data/dataset.js';
@@ -107,8 +107,8 @@ export class Bench {
     }
     const set = await this.#testSet(run);
     checkIndex(set, source.index);
-    const { images, shape, labels } = await assembleBatch(set, Int32Array.of(source.index), 0);
-    return { batch: tensor(images, { shape }), label: set.classes[labels[0]!] };
+    const batch = await assembleBatch(set, Int32Array.of(source.index), 0);
+    return { batch: imagesOf(batch), label: set.classes[batch.labels[0]!] };
   }
 
   async features(
@@ -172,7 +172,7 @@ export class Bench {
       const batch = await assembleBatch(set, wanted, 0);
       await this.#turn(async () => {
         const loaded = await this.#open(weights);
-        const outputs = forward(loaded, tensor(batch.images, { shape: batch.shape }));
+        const outputs = forward(loaded, imagesOf(batch));
         const [logits, features] = await evaluate(outputs.logits, outputs.hidden);
         width = features!.length / count;
         if (hidden.length === 0) hidden = new Float32Array(total * width);
