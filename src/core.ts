@@ -10,7 +10,7 @@ setDefaultDevice(referenceDevice());
 
 export type { Device, EngineInfo } from './backend/backend.js';
 export { referenceDevice } from './backend/reference/index.js';
-export type { Dataset } from './data/dataset.js';
+export type { Dataset, FloatDataset } from './data/dataset.js';
 export { enumerate } from './data/enumerate.js';
 export {
   type AnySet,
@@ -20,10 +20,9 @@ export {
   type LabelledImage,
   type SampleBatch,
 } from './data/loader.js';
-export { Shapes10 } from './data/shapes10/shapes10.js';
 export {
-  BatchSampler,
   type BatchesSampler,
+  BatchSampler,
   RandomSampler,
   type Sampler,
   SequentialSampler,
@@ -34,6 +33,7 @@ export { GeneratedDataset, type GeneratedOptions } from './data/samples/generate
 export { padSequence } from './data/samples/pad-sequence.js';
 export type { ArrayValue, Collated, IterableSet, Sample, SampleSet } from './data/samples/sample.js';
 export { TensorDataset } from './data/samples/tensor-dataset.js';
+export { Shapes10 } from './data/shapes10/shapes10.js';
 export { Subset } from './data/subset.js';
 export { Vocabulary } from './data/text/vocabulary.js';
 export * as transforms from './data/transforms/index.js';

@@ -1,7 +1,7 @@
 import { UsageError } from '../errors/errors.js';
 import { type Tensor, tensor } from '../tensor/tensor.js';
 import { checkBytes, checkedLabels, type Unchecked } from './check-batch.js';
-import type { Dataset } from './dataset.js';
+import { type Dataset, isFloatSet } from './dataset.js';
 import { collate } from './samples/collate.js';
 import { type Packed, pack, type SampleSet, unpack } from './samples/sample.js';
 import { markFloats } from './transforms/transform.js';
@@ -36,7 +36,7 @@ export interface SampleBatch extends AnyBatch {
 export async function assembleBatch(dataset: Dataset, indices: Int32Array, index: number): Promise<Batch> {
   const [channels, height, width] = dataset.imageShape;
   const size = channels * height * width;
-  const floats = dataset.dtype === 'float32';
+  const floats = isFloatSet(dataset);
   const images = new (floats ? Float32Array : Uint8Array)(indices.length * size);
   const labels = new Float64Array(indices.length);
   const set: Unchecked & Dataset = dataset;
@@ -78,7 +78,9 @@ export async function packed(
   stacked: boolean,
   places: (i: number) => number,
 ): Promise<Packed> {
-  const values = await Promise.all(samples.map((sample, i) => pack(sample, `sample ${places(i)} of ${name}`)));
+  const values = await Promise.all(
+    samples.map((sample, i) => pack(sample, `sample ${places(i)} of ${name}`)),
+  );
   return stacked ? collate(values, name) : values;
 }
 
@@ -87,3 +89,9 @@ export function samplesOf(batch: SampleBatch): readonly unknown[] {
   if (Array.isArray(batch.values)) return (batch.values as readonly Packed[]).map(unpack);
   throw new UsageError({ what: 'the batch does not hold single samples' });
 }
+
+/** The images of a batch as bytes, to look at; floats are taken to be in [0, 1]. */
+export const visible = ({ images }: Pick<Batch, 'images'>): Uint8Array =>
+  images instanceof Uint8Array
+    ? images
+    : new Uint8Array(Uint8ClampedArray.from(images, (value) => 255 * value).buffer);

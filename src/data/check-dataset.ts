@@ -31,8 +31,9 @@ export function checkDataset(owner: string, dataset: unknown): asserts dataset i
     refuse('an imageShape [channels, height, width]', `imageShape ${shown(set.imageShape)}`);
   if (typeof set.read !== 'function' && typeof set.readMany !== 'function')
     refuse('a method read(index, into, offset) that returns the label', `read ${shown(set.read)}`);
-  if (set.dtype !== undefined && set.dtype !== 'uint8' && set.dtype !== 'float32')
-    refuse("a dtype of 'uint8' or 'float32'", `dtype ${shown(set.dtype)}`);
+  const { dtype } = dataset as { dtype?: unknown };
+  if (dtype !== undefined && dtype !== 'uint8' && dtype !== 'float32')
+    refuse("a dtype of 'uint8' or 'float32'", `dtype ${shown(dtype)}`);
 }
 
 /** Whether an object is meant as a data set of samples of any kind, read by index. */

@@ -1,5 +1,5 @@
 import { UsageError } from '../errors/errors.js';
-import { type Dataset, openImagesSpec, UNREADABLE, type WorkerSpec } from './dataset.js';
+import { type Dataset, isFloatSet, openWorkerSpec, UNREADABLE, type WorkerSpec } from './dataset.js';
 
 /** Unicode allows composed and decomposed forms of one name; compare the composed ones. */
 const plain = (name: string): string => name.normalize('NFC');
@@ -52,7 +52,7 @@ class Relabelled implements Dataset {
   readonly name: string;
   readonly length: number;
   readonly imageShape: Dataset['imageShape'];
-  readonly dtype: Dataset['dtype'];
+  readonly dtype: 'uint8' | 'float32';
   readonly labels?: Int32Array;
   readonly readMany?: NonNullable<Dataset['readMany']>;
   readonly workerSpec?: WorkerSpec;
@@ -69,7 +69,7 @@ class Relabelled implements Dataset {
     this.name = base.name;
     this.length = base.length;
     this.imageShape = base.imageShape;
-    this.dtype = base.dtype;
+    this.dtype = isFloatSet(base) ? 'float32' : 'uint8';
     if (base.labels) this.labels = base.labels.map((label) => this.#placeOf(label));
     if (base.readMany)
       this.readMany = async (indices, into, labels) => {
@@ -86,7 +86,7 @@ class Relabelled implements Dataset {
     return label === UNREADABLE ? UNREADABLE : this.#places[label]!;
   }
 
-  read(index: number, into: Uint8Array | Float32Array, offset: number): number {
+  read(index: number, into: Uint8Array, offset: number): number {
     return this.#placeOf(this.#base.read(index, into, offset));
   }
 
@@ -103,5 +103,5 @@ interface RelabelledSpec {
 
 /** Opens a {@link Relabelled} data set in a worker thread. */
 export async function openRelabelled({ base, classes, places }: RelabelledSpec): Promise<Dataset> {
-  return new Relabelled(await openImagesSpec(base), classes, places);
+  return new Relabelled(await openWorkerSpec(base), classes, places);
 }

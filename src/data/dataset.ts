@@ -27,21 +27,16 @@ export interface Dataset {
   readonly classes: readonly string[];
   readonly imageShape: readonly [channels: number, height: number, width: number];
   /**
-   * `float32`: images are floats as a network gets them, usually in [0, 1], and `into` is a Float32Array; `toTensor`
-   * leaves them as they are. Default: bytes, 0 to 255.
-   */
-  readonly dtype?: 'uint8' | 'float32' | undefined;
-  /**
-   * Copies image `index` to `into` at `offset`, as channels × height × width bytes (0 to 255) or floats.
+   * Copies image `index` to `into` at `offset`, as channels × height × width bytes (0 to 255).
    *
    * @returns the image's label
    */
-  read(index: number, into: Uint8Array | Float32Array, offset: number): number;
+  read(index: number, into: Uint8Array, offset: number): number;
   /**
    * Asynchronous variant of `read`, for data sets that decode files: writes the images `indices` one after another to
    * `into`, and their labels to `labels`. Used instead of `read` if present.
    */
-  readMany?(indices: ArrayLike<number>, into: Uint8Array | Float32Array, labels: Int32Array): Promise<void>;
+  readMany?(indices: ArrayLike<number>, into: Uint8Array, labels: Int32Array): Promise<void>;
   /** For data sets of image files: the same images, cropped and oriented by the given rules. */
   prepared?(rules: ImageRules): Promise<Dataset>;
   /** Messages for the user about files that were skipped when the data set was opened. */
@@ -55,6 +50,16 @@ export interface Dataset {
   /** How worker threads open the data set; without it they cannot. */
   readonly workerSpec?: WorkerSpec;
 }
+
+/** Labelled images of floats as a network gets them, usually in [0, 1]; `toTensor` leaves them as they are. */
+export interface FloatDataset extends Omit<Dataset, 'read' | 'readMany' | 'prepared'> {
+  readonly dtype: 'float32';
+  /** Like `read` of a {@link Dataset}, with floats. */
+  read(index: number, into: Float32Array, offset: number): number;
+  readMany?(indices: ArrayLike<number>, into: Float32Array, labels: Int32Array): Promise<void>;
+}
+
+export const isFloatSet = (set: object): boolean => (set as Partial<FloatDataset>).dtype === 'float32';
 
 /** @throws UsageError unless `index` is an integer from 0 to `length - 1` */
 export function checkIndex(dataset: { name: string; length: number }, index: number, item = 'image'): void {
@@ -71,7 +76,7 @@ export function checkIndex(dataset: { name: string; length: number }, index: num
  *
  * @throws DataError if the module has no such function
  */
-export async function openWorkerSpec(spec: WorkerSpec): Promise<Dataset | SampleSet<unknown>> {
+export async function openAnySpec(spec: WorkerSpec): Promise<Dataset | SampleSet<unknown>> {
   const exports = (await import(spec.module)) as Record<string, unknown>;
   const factory = exports[spec.export];
   if (typeof factory !== 'function') {
@@ -83,6 +88,6 @@ export async function openWorkerSpec(spec: WorkerSpec): Promise<Dataset | Sample
   return (await factory(spec.options)) as Dataset | SampleSet<unknown>;
 }
 
-/** Like {@link openWorkerSpec}, for a data set of labelled images. */
-export const openImagesSpec = async (spec: WorkerSpec): Promise<Dataset> =>
-  (await openWorkerSpec(spec)) as Dataset;
+/** Like {@link openAnySpec}, for a data set of labelled images. */
+export const openWorkerSpec = async (spec: WorkerSpec): Promise<Dataset> =>
+  (await openAnySpec(spec)) as Dataset;

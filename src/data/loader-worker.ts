@@ -1,7 +1,7 @@
 /** Entry point of a loader's worker thread: opens the data set, then assembles the requested batches. */
 import { workerData } from 'node:worker_threads';
 import { assembleBatch, assembleSamples, type Batch, type SampleBatch } from './batch.js';
-import { openWorkerSpec, type WorkerSpec } from './dataset.js';
+import { openAnySpec, type WorkerSpec } from './dataset.js';
 import { buffersOf, type Packed } from './samples/sample.js';
 import { answerRequests } from './worker-answers.js';
 
@@ -12,7 +12,7 @@ export interface BatchRequest {
   readonly stacked: boolean;
 }
 
-const opening = openWorkerSpec(workerData as WorkerSpec);
+const opening = openAnySpec(workerData as WorkerSpec);
 // If opening fails, each request rejects with the error. Until the first request the rejection must not end the thread.
 opening.catch(() => {});
 

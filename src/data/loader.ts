@@ -13,23 +13,24 @@ import {
   samplesOf,
 } from './batch.js';
 import { checkSource, isIterableSet, isSampleSet } from './check-dataset.js';
-import type { Dataset, WorkerSpec } from './dataset.js';
+import type { Dataset, FloatDataset, WorkerSpec } from './dataset.js';
 import type { BatchRequest } from './loader-worker.js';
-import { type Collated, type IterableSet, type Packed, type SampleSet, unpack } from './samples/sample.js';
 import { type Plan, planOf } from './samplers/plan.js';
 import type { BatchesSampler, Sampler } from './samplers/samplers.js';
+import { type Collated, type IterableSet, type Packed, type SampleSet, unpack } from './samples/sample.js';
 import { checkTransform, type Transform } from './transforms/transform.js';
 
 export type { AnyBatch, Batch, SampleBatch } from './batch.js';
 
 /** A data set of any kind. */
-export type AnySet = Dataset | SampleSet<unknown> | IterableSet<unknown>;
+export type AnySet = Dataset | FloatDataset | SampleSet<unknown> | IterableSet<unknown>;
 
 /** The names of the classes of a data set; none for one without. */
 export const classesOf = (set: AnySet): readonly string[] => ('classes' in set ? set.classes : []);
 
 /** A set of labelled images; undefined for one of other samples. */
-export const imagesIn = (set: AnySet): Dataset | undefined => ('imageShape' in set ? set : undefined);
+export const imagesIn = (set: AnySet): Dataset | undefined =>
+  'imageShape' in set ? (set as Dataset) : undefined;
 
 /** The samples of a {@link Dataset}: in batches, images [N, C, H, W] and int32 labels [N]. */
 export interface LabelledImage {
@@ -127,7 +128,10 @@ export class DataLoader<S = LabelledImage, B = BatchOf<S>> implements AsyncItera
   readonly #collate: ((samples: S[]) => B) | undefined;
 
   /** @throws UsageError for options that are not valid, alone or with this data set */
-  constructor(dataset: Dataset | SampleSet<S> | IterableSet<S>, options: DataLoaderOptions<S, B> = {}) {
+  constructor(
+    dataset: Dataset | FloatDataset | SampleSet<S> | IterableSet<S>,
+    options: DataLoaderOptions<S, B> = {},
+  ) {
     checkSource('DataLoader', dataset);
     checkOptionNames('DataLoader', options, OPTIONS);
     const { batchSize = 1, shuffle = false, dropLast = false, workers = 0, prefetch = 2, seed = 0 } = options;
@@ -149,7 +153,8 @@ export class DataLoader<S = LabelledImage, B = BatchOf<S>> implements AsyncItera
         next: 'use workers: 0, or give the data set a workerSpec that names a module and a function to open it',
       });
     }
-    this.dataset = dataset;
+    // Floats are read into an array of their own; nothing else differs.
+    this.dataset = dataset as Dataset | SampleSet<S> | IterableSet<S>;
     this.shuffle = shuffle;
     this.dropLast = dropLast;
     this.workers = workers;
@@ -338,7 +343,7 @@ export class DataLoader<S = LabelledImage, B = BatchOf<S>> implements AsyncItera
 
 /** Options that do not fit the kind of data set. @throws UsageError */
 function refuseUnfit<S, B>(
-  set: Dataset | SampleSet<S> | IterableSet<S>,
+  set: Dataset | FloatDataset | SampleSet<S> | IterableSet<S>,
   { collate, transform, shuffle, sampler, batchSampler, workers = 0 }: DataLoaderOptions<S, B>,
   images: boolean,
 ): void {
@@ -354,11 +359,16 @@ function refuseUnfit<S, B>(
   if (images && collate)
     refuse('collate', 'it is a set of labelled images', 'leave it out, or write a data set with get(index)');
   if (!images && transform)
-    refuse('transform', 'it is not a set of labelled images', 'transform the samples in get(index) or collate');
+    refuse(
+      'transform',
+      'it is not a set of labelled images',
+      'transform the samples in get(index) or collate',
+    );
   if (!isIterableSet(set)) return;
   const unfit = { shuffle, sampler, batchSampler, workers: workers > 0 };
   for (const [name, value] of Object.entries(unfit))
-    if (value) refuse(name, 'it can only be read in its order', 'leave it out, or write a data set with get(index)');
+    if (value)
+      refuse(name, 'it can only be read in its order', 'leave it out, or write a data set with get(index)');
 }
 
 const miscounted = (name: string, length: number, got: number | string): DataError =>

@@ -2,7 +2,7 @@ import { shown } from '../errors/arguments.js';
 import { UsageError } from '../errors/errors.js';
 import { Generator } from '../random.js';
 import { checkDataset } from './check-dataset.js';
-import { checkIndex, type Dataset, openImagesSpec, type WorkerSpec } from './dataset.js';
+import { checkIndex, type Dataset, isFloatSet, openWorkerSpec, type WorkerSpec } from './dataset.js';
 
 /**
  * A view of some images of a data set, in the order of the index list.
@@ -16,7 +16,7 @@ export class Subset implements Dataset {
   readonly length: number;
   readonly classes: readonly string[];
   readonly imageShape: Dataset['imageShape'];
-  readonly dtype: Dataset['dtype'];
+  readonly dtype: 'uint8' | 'float32';
   readonly workerSpec?: WorkerSpec;
   readonly readMany?: NonNullable<Dataset['readMany']>;
   readonly labels?: Int32Array;
@@ -39,7 +39,7 @@ export class Subset implements Dataset {
     this.name = `${base.name}, ${indices.length} of ${base.length}`;
     this.classes = base.classes;
     this.imageShape = base.imageShape;
-    this.dtype = base.dtype;
+    this.dtype = isFloatSet(base) ? 'float32' : 'uint8';
     if (base.labels) this.labels = this.#indices.map((i) => base.labels![i]!);
     if (base.readMany)
       this.readMany = async (wanted, into, labels) => {
@@ -68,7 +68,7 @@ export class Subset implements Dataset {
     return new Subset(base, new Generator(seed).permutation(base.length).subarray(0, count));
   }
 
-  read(index: number, into: Uint8Array | Float32Array, offset: number): number {
+  read(index: number, into: Uint8Array, offset: number): number {
     checkIndex(this, index);
     return this.#base.read(this.#indices[index]!, into, offset);
   }
@@ -85,5 +85,5 @@ interface SubsetSpec {
 
 /** Opens a {@link Subset} in a worker thread. */
 export async function openSubset({ base, indices }: SubsetSpec): Promise<Dataset> {
-  return new Subset(await openImagesSpec(base), indices);
+  return new Subset(await openWorkerSpec(base), indices);
 }

@@ -1,4 +1,4 @@
-import { assembleBatch, type Batch, imagesOf } from '../data/batch.js';
+import { assembleBatch, type Batch, imagesOf, visible } from '../data/batch.js';
 import { type Dataset, UNREADABLE } from '../data/dataset.js';
 import { DataLoader } from '../data/loader.js';
 import { sampleOf } from '../data/sample.js';
@@ -163,9 +163,10 @@ function distance(a: Float32Array, b: Float32Array): number {
 }
 
 /** An image of a batch, pixel after pixel; grey becomes three equal channels. */
-function pixelsOf({ images, shape: [, channels, height, width] }: Batch, which: number): Pixels {
+function pixelsOf(batch: Batch, which: number): Pixels {
+  const [, channels, height, width] = batch.shape;
   const size = height * width;
-  const planes = images.subarray(which * channels * size, (which + 1) * channels * size);
+  const planes = visible(batch).subarray(which * channels * size, (which + 1) * channels * size);
   const rgb = new Uint8Array(3 * size);
   for (let c = 0; c < 3; c++) {
     const from = channels === 3 ? c * size : 0;

@@ -102,7 +102,13 @@ export class CIFAR100 implements Dataset {
         next: 'pass download: true, or name the folder that holds the .bin files',
       });
     const classes = await readNames(folder, kind);
-    return new CIFAR100({ records: await readRecords(path.join(folder, name)), classes, train, kind, folder });
+    return new CIFAR100({
+      records: await readRecords(path.join(folder, name)),
+      classes,
+      train,
+      kind,
+      folder,
+    });
   }
 
   read(index: number, into: Uint8Array, offset: number): number {

@@ -40,4 +40,6 @@ export function parseIdx(file: string, bytes: Uint8Array): IdxArray {
 }
 
 const hex = (bytes: Uint8Array): string =>
-  bytes.length === 0 ? 'an empty file' : [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
+  bytes.length === 0
+    ? 'an empty file'
+    : [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');

@@ -171,7 +171,8 @@ async function openFamily(family: Family, options: MNISTOptions): Promise<Conten
   checkPath(`${name}.open`, 'root', root);
   checkBooleans(`${name}.open`, { train, download });
   const split = train ? family.train : family.test;
-  const folder = (await findFolder(family, root, split)) ?? (download ? await fetchFiles(family, options) : undefined);
+  const folder =
+    (await findFolder(family, root, split)) ?? (download ? await fetchFiles(family, options) : undefined);
   if (folder === undefined)
     throw new DataError({
       what: `${name} not found in ${root}`,
@@ -216,7 +217,11 @@ function check(
     refuse(split.labels.name, `a label for each of ${count} images`, `[${labels.shape.join(', ')}]`);
   const bad = labels.data.findIndex((label) => label >= classes.length);
   if (bad >= 0)
-    refuse(split.labels.name, `labels from 0 to ${classes.length - 1}`, `${labels.data[bad]} for image ${bad}`);
+    refuse(
+      split.labels.name,
+      `labels from 0 to ${classes.length - 1}`,
+      `${labels.data[bad]} for image ${bad}`,
+    );
 }
 
 async function findFolder(

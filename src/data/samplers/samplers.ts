@@ -42,7 +42,8 @@ function checkCount(owner: string, name: string, value: number, most = Number.MA
   if (Number.isSafeInteger(value) && value >= 1 && value <= most) return;
   throw new UsageError({
     what: `${owner} got a bad ${name}`,
-    expected: most === Number.MAX_SAFE_INTEGER ? 'a whole number, at least 1' : `a whole number from 1 to ${most}`,
+    expected:
+      most === Number.MAX_SAFE_INTEGER ? 'a whole number, at least 1' : `a whole number from 1 to ${most}`,
     got: shown(value),
   });
 }

@@ -28,10 +28,13 @@ export function collate(samples: readonly Packed[], where: string): Packed {
   if (array) {
     const { shape } = array;
     const dtype = dtypeOf(array.data);
-    same((sample) => {
-      const other = arrayOf(sample);
-      return other !== undefined && sameShape(other.shape, shape) && dtypeOf(other.data) === dtype;
-    }, `${dtype} ${showShape(shape)}`);
+    same(
+      (sample) => {
+        const other = arrayOf(sample);
+        return other !== undefined && sameShape(other.shape, shape) && dtypeOf(other.data) === dtype;
+      },
+      `${dtype} ${showShape(shape)}`,
+    );
     const size = sizeOf(shape);
     const data = makeArray(dtype, samples.length * size);
     for (const [i, sample] of samples.entries()) data.set(arrayOf(sample)!.data, i * size);

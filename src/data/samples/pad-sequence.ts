@@ -1,6 +1,14 @@
 import { shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
-import { dtypeOf, isTypedArray, makeArray, sameShape, showShape, sizeOf, type TypedArray } from '../../graph/types.js';
+import {
+  dtypeOf,
+  isTypedArray,
+  makeArray,
+  sameShape,
+  showShape,
+  sizeOf,
+  type TypedArray,
+} from '../../graph/types.js';
 import { Tensor, tensor } from '../../tensor/tensor.js';
 import { type ArrayValue, isArrayValue } from './sample.js';
 
@@ -21,7 +29,11 @@ export function padSequence(sequences: readonly (TypedArray | ArrayValue)[], pad
       got: shown(sequences),
     });
   if (typeof paddingValue !== 'number')
-    throw new UsageError({ what: 'padSequence got a bad paddingValue', expected: 'a number', got: shown(paddingValue) });
+    throw new UsageError({
+      what: 'padSequence got a bad paddingValue',
+      expected: 'a number',
+      got: shown(paddingValue),
+    });
   const arrays = (sequences as readonly unknown[]).map((one): ArrayValue => {
     if (isTypedArray(one)) return { data: one, shape: [one.length] };
     if (isArrayValue(one) && one.shape.length > 0) return one;

@@ -1,7 +1,15 @@
 import { shown } from '../../errors/arguments.js';
 import { DataError } from '../../errors/errors.js';
 import { hostLeaf } from '../../graph/node.js';
-import { dtypeOf, isShape, isTypedArray, type Shape, showShape, sizeOf, type TypedArray } from '../../graph/types.js';
+import {
+  dtypeOf,
+  isShape,
+  isTypedArray,
+  type Shape,
+  showShape,
+  sizeOf,
+  type TypedArray,
+} from '../../graph/types.js';
 import { Tensor } from '../../tensor/tensor.js';
 import type { WorkerSpec } from '../dataset.js';
 
@@ -76,7 +84,11 @@ export interface PackedArray extends ArrayValue {
 }
 
 export const isArrayValue = (value: unknown): value is ArrayValue =>
-  typeof value === 'object' && value !== null && 'data' in value && 'shape' in value && isTypedArray(value.data);
+  typeof value === 'object' &&
+  value !== null &&
+  'data' in value &&
+  'shape' in value &&
+  isTypedArray(value.data);
 
 export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' &&

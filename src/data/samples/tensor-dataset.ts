@@ -66,11 +66,13 @@ export class TensorDataset implements SampleSet<readonly ArrayValue[]> {
 
 /** A copy in shared memory, if the platform has it, so that all worker threads read the same. */
 function shared({ data, shape }: ArrayValue): ArrayValue {
-  if (typeof SharedArrayBuffer === 'undefined' || data.buffer instanceof SharedArrayBuffer) return { data, shape };
+  if (typeof SharedArrayBuffer === 'undefined' || data.buffer instanceof SharedArrayBuffer)
+    return { data, shape };
   const copy = makeArray(dtypeOf(data), new SharedArrayBuffer(data.byteLength), 0, data.length);
   copy.set(data);
   return { data: copy, shape };
 }
 
 /** Opens the same arrays in another thread. */
-export const openTensorDataset = (columns: readonly ArrayValue[]): TensorDataset => new TensorDataset(columns);
+export const openTensorDataset = (columns: readonly ArrayValue[]): TensorDataset =>
+  new TensorDataset(columns);

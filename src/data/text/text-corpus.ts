@@ -120,13 +120,13 @@ function checked(options: TextOptions): Omit<Contents, 'ids'> {
   return { context, stride, name };
 }
 
+/** Windows by index, without waiting. */
+interface Windows extends SampleSet<readonly [inputs: Int32Array, targets: Int32Array]> {
+  get(index: number): readonly [inputs: Int32Array, targets: Int32Array];
+}
+
 /** The windows of a text that has been encoded; threads open it by this name. @throws DataError for a text without one */
-export function openTextWindows({
-  ids,
-  context,
-  stride,
-  name,
-}: Contents): SampleSet<readonly [inputs: Int32Array, targets: Int32Array]> {
+export function openTextWindows({ ids, context, stride, name }: Contents): Windows {
   if (ids.length <= context)
     throw new DataError({
       what: `${name} is shorter than one window`,

@@ -4,7 +4,15 @@ import { hostLeaf } from '../../graph/node.js';
 import { isShape, showShape } from '../../graph/types.js';
 import * as ops from '../../ops/index.js';
 import { Tensor } from '../../tensor/tensor.js';
-import { checkBatch, generatorOf, markCentred, markFloats, markUnit, meaningOf, type Transform } from './transform.js';
+import {
+  checkBatch,
+  generatorOf,
+  markCentred,
+  markFloats,
+  markUnit,
+  meaningOf,
+  type Transform,
+} from './transform.js';
 
 /**
  * Subtracts a mean image, as the paper does with the mean of its training images (section 2). Takes bytes and returns

@@ -6,7 +6,15 @@ import type { Pair } from '../../ops/conv2d.js';
 import * as ops from '../../ops/index.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { centred } from './centre.js';
-import { generatorOf, markBytes, markCentred, markFloats, markUnit, meaningOf, type Transform } from './transform.js';
+import {
+  generatorOf,
+  markBytes,
+  markCentred,
+  markFloats,
+  markUnit,
+  meaningOf,
+  type Transform,
+} from './transform.js';
 
 /** The side of a square, or [height, width]. */
 export type ImageSize = number | Pair;

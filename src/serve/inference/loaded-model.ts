@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Device } from '../../backend/backend.js';
 import { openDevice } from '../../backend/open.js';
-import { assembleBatch, imagesOf } from '../../data/batch.js';
+import { assembleBatch, imagesOf, visible } from '../../data/batch.js';
 import { inClassesOf, placesIn } from '../../data/class-order.js';
 import type { Dataset } from '../../data/dataset.js';
 import { checkIndex, UNREADABLE } from '../../data/dataset.js';
@@ -88,8 +88,8 @@ export class Bench {
   async png(run: string, index: number): Promise<Uint8Array> {
     const set = await this.#testSet(run);
     const [channels, height, width] = set.imageShape;
-    const { images } = await assembleBatch(set, Int32Array.of(index), 0);
-    return encodePng(images, channels, height, width);
+    const batch = await assembleBatch(set, Int32Array.of(index), 0);
+    return encodePng(visible(batch), channels, height, width);
   }
 
   /** One image as a batch, with the name of its class where that is known. */

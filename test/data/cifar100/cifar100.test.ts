@@ -11,7 +11,8 @@ const RECORD = 3074;
 const names = (count: number) => Buffer.from(Array.from({ length: count }, (_, i) => `name ${i}\n`).join(''));
 function records(count: number): Buffer {
   const bytes = Buffer.alloc(count * RECORD);
-  for (let i = 0; i < count; i++) bytes.fill(i, i * RECORD, (i + 1) * RECORD).set([i % 20, i % 100], i * RECORD);
+  for (let i = 0; i < count; i++)
+    bytes.fill(i, i * RECORD, (i + 1) * RECORD).set([i % 20, i % 100], i * RECORD);
   return bytes;
 }
 const files = () => ({
@@ -56,6 +57,9 @@ describe('CIFAR100', () => {
     await refused({ 'train.bin': records(2).subarray(1) }, /whole CIFAR-100 records/);
     await refused({ 'train.bin': Buffer.alloc(RECORD).fill(99, 0, 1) }, /99 and 0/);
     await refused({ 'fine_label_names.txt': names(99) }, /100 names.*99/s);
-    await assert.rejects(CIFAR100.open({ root: 'x', train: true, labels: 'all' as never }), /'fine' or 'coarse'/);
+    await assert.rejects(
+      CIFAR100.open({ root: 'x', train: true, labels: 'all' as never }),
+      /'fine' or 'coarse'/,
+    );
   });
 });

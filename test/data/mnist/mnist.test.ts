@@ -16,7 +16,10 @@ function idx(shape: readonly number[], value: (i: number) => number): Buffer {
   const header = Buffer.alloc(4 + 4 * shape.length);
   header.set([0, 0, 8, shape.length]);
   for (const [i, size] of shape.entries()) header.writeUInt32BE(size, 4 + 4 * i);
-  return Buffer.concat([header, Buffer.from(Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => value(i)))]);
+  return Buffer.concat([
+    header,
+    Buffer.from(Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => value(i))),
+  ]);
 }
 
 const images = (count: number) => idx([count, 2, 3], (i) => i);
@@ -73,14 +76,11 @@ describe('MNIST', () => {
       response.end(served);
     });
     const root = await temporaryFolder(t);
-    await assert.rejects(
-      MNIST.open({ root, train: true, download: true, mirror }),
-      (error: DataError) => {
-        const got = createHash('md5').update(served).digest('hex');
-        assert.match(error.message, new RegExp(`f68b3c2dcbeaaa9fbdd348bbdeb94873.*${got}`, 's'));
-        return true;
-      },
-    );
+    await assert.rejects(MNIST.open({ root, train: true, download: true, mirror }), (error: DataError) => {
+      const got = createHash('md5').update(served).digest('hex');
+      assert.match(error.message, new RegExp(`f68b3c2dcbeaaa9fbdd348bbdeb94873.*${got}`, 's'));
+      return true;
+    });
     assert.deepEqual(asked, ['/train-images-idx3-ubyte.gz']);
     assert.deepEqual(await readdir(path.join(root, 'MNIST', 'raw')), []);
     await mkdir(path.join(root, 'none'));
@@ -96,7 +96,10 @@ describe('MNIST', () => {
     const set = await MNIST.open({ root, train: true });
     assert.deepEqual(set.imageShape, [1, 28, 28]);
     const counts = set.classes.map((_, label) => set.labels.filter((one) => one === label).length);
-    assert.ok(counts.every((count) => count > set.length / 20), `${counts}`);
+    assert.ok(
+      counts.every((count) => count > set.length / 20),
+      `${counts}`,
+    );
   });
 });
 

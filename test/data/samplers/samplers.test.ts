@@ -30,9 +30,16 @@ const sorted = (values: ArrayLike<number>) => Array.from(values).sort((a, b) => 
 describe('samplers', () => {
   it('go through a data set in order or at random, anew each epoch', async () => {
     const sequential = await visited({ batchSize: 4, sampler: new SequentialSampler(set) });
-    assert.deepEqual(sequential, [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]);
+    assert.deepEqual(sequential, [
+      [0, 1, 2, 3],
+      [4, 5, 6, 7],
+      [8, 9],
+    ]);
     const sampler = new RandomSampler(set, { seed: 1 });
-    const [first, second] = [await visited({ batchSize: 4, sampler }), await visited({ batchSize: 4, sampler }, 1)];
+    const [first, second] = [
+      await visited({ batchSize: 4, sampler }),
+      await visited({ batchSize: 4, sampler }, 1),
+    ];
     assert.notDeepEqual(first, second);
     assert.deepEqual(sorted(first.flat()), sorted(second.flat()));
     assert.deepEqual(await visited({ batchSize: 4, sampler }, 1, 1), second.slice(1));
@@ -40,7 +47,8 @@ describe('samplers', () => {
 
   it('draw more or fewer than the data set has', () => {
     const more = new RandomSampler(set, { numSamples: 25 }).indices(0);
-    for (const from of [0, 10]) assert.deepEqual(sorted(more.subarray(from, from + 10)), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    for (const from of [0, 10])
+      assert.deepEqual(sorted(more.subarray(from, from + 10)), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     assert.equal(new Set(new RandomSampler(set, { numSamples: 6 }).indices(3)).size, 6);
     const replaced = new RandomSampler(set, { replacement: true, numSamples: 10_000 }).indices(0);
     const zeros = replaced.filter((i) => i === 0).length;
@@ -68,7 +76,10 @@ describe('samplers', () => {
 
   it('choose whole batches', async () => {
     const batchSampler = new BatchSampler(new SequentialSampler(set), 4, true);
-    assert.deepEqual(await visited({ batchSampler }), [[0, 1, 2, 3], [4, 5, 6, 7]]);
+    assert.deepEqual(await visited({ batchSampler }), [
+      [0, 1, 2, 3],
+      [4, 5, 6, 7],
+    ]);
     const own = { length: 2, batches: (epoch: number) => [[epoch], [1, 2, 3]] };
     assert.deepEqual(await visited({ batchSampler: own }, 5), [[5], [1, 2, 3]]);
   });

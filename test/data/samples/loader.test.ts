@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Dataset } from '../../../src/data/dataset.js';
+import { referenceDevice } from '../../../src/backend/reference/index.js';
+import type { Dataset, FloatDataset } from '../../../src/data/dataset.js';
 import { DataLoader } from '../../../src/data/loader.js';
 import { GeneratedDataset } from '../../../src/data/samples/generated.js';
 import { padSequence } from '../../../src/data/samples/pad-sequence.js';
 import type { IterableSet, SampleSet } from '../../../src/data/samples/sample.js';
 import { TensorDataset } from '../../../src/data/samples/tensor-dataset.js';
 import { compose, normalize, toTensor } from '../../../src/data/transforms/index.js';
-import { referenceDevice } from '../../../src/backend/reference/index.js';
 import { DataError, ShapeError, UsageError } from '../../../src/errors/errors.js';
 import { setDefaultDevice } from '../../../src/tensor/realize.js';
 import { Tensor, tensor } from '../../../src/tensor/tensor.js';
@@ -41,7 +41,11 @@ describe('DataLoader of samples', () => {
   });
 
   it('gives several float targets of any shape', async () => {
-    const set = listed([0, 1, 2].map((i) => [Float32Array.of(i, -i), i / 4, { data: new Float64Array(4).fill(i), shape: [2, 2] }] as const));
+    const set = listed(
+      [0, 1, 2].map(
+        (i) => [Float32Array.of(i, -i), i / 4, { data: new Float64Array(4).fill(i), shape: [2, 2] }] as const,
+      ),
+    );
     const [[inputs, first, second] = assert.fail()] = await all(new DataLoader(set, { batchSize: 3 }));
     assert.deepEqual([inputs.shape, first.shape, second.shape], [[3, 2], [3], [3, 2, 2]]);
     assert.deepEqual([inputs.dtype, first.dtype, second.dtype], ['float32', 'float32', 'float64']);
@@ -71,7 +75,10 @@ describe('DataLoader of samples', () => {
   it('hands single samples to collate, in worker threads as well', async () => {
     const collate = (samples: Awaited<ReturnType<ReturnType<typeof openSentences>['get']>>[]) => {
       assert.ok(samples.every(({ label }) => label instanceof Tensor));
-      return padSequence(samples.map(({ ids }, i) => ids.subarray(0, i + 1)), -1);
+      return padSequence(
+        samples.map(({ ids }, i) => ids.subarray(0, i + 1)),
+        -1,
+      );
     };
     for (const workers of [0, 1]) {
       const loader = new DataLoader(openSentences(4), { batchSize: 2, workers, collate });
@@ -88,7 +95,10 @@ describe('DataLoader of samples', () => {
         assert.match(error.message, pattern);
         return true;
       });
-    await refused([Int32Array.of(1, 2), Int32Array.of(1)], /int32 \[2\].*int32 \[1\] in sample 1.*padSequence/s);
+    await refused(
+      [Int32Array.of(1, 2), Int32Array.of(1)],
+      /int32 \[2\].*int32 \[1\] in sample 1.*padSequence/s,
+    );
     await refused([Int32Array.of(1), Float32Array.of(1)], /float32 \[1\] in sample 1/);
     await refused([[1, 2], [1]], /a tuple of 2.*a tuple of 1/s);
     await refused([{ a: 1 }, { b: 1 }], /a record of a.*a record of b/s);
@@ -100,7 +110,13 @@ describe('DataLoader of samples', () => {
 
   it('refuses options that do not fit', () => {
     const set = openSentences(3);
-    const images: Dataset = { name: 'images', length: 2, classes: ['a'], imageShape: [1, 1, 1], read: () => 0 };
+    const images: Dataset = {
+      name: 'images',
+      length: 2,
+      classes: ['a'],
+      imageShape: [1, 1, 1],
+      read: () => 0,
+    };
     assert.throws(() => new DataLoader(set, { transform: toTensor() }), /not a set of labelled images/);
     assert.throws(() => new DataLoader(images, { collate: () => 0 } as never), /set of labelled images/);
     assert.throws(() => new DataLoader(set, { collate: 1 as never }), UsageError);
@@ -158,10 +174,23 @@ describe('IterableSet', () => {
 
 describe('TensorDataset', () => {
   it('has a row of each array as a sample', async () => {
-    const set = await TensorDataset.of(tensor([[1, 2], [3, 4], [5, 6]]), Int32Array.of(7, 8, 9));
+    const set = await TensorDataset.of(
+      tensor([
+        [1, 2],
+        [3, 4],
+        [5, 6],
+      ]),
+      Int32Array.of(7, 8, 9),
+    );
     const loader = new DataLoader(set, { batchSize: 2, workers: 1 });
     const [[x, y] = assert.fail()] = await all(loader);
-    assert.deepEqual([x!.shape, [...(await x!.data())]], [[2, 2], [1, 2, 3, 4]]);
+    assert.deepEqual(
+      [x!.shape, [...(await x!.data())]],
+      [
+        [2, 2],
+        [1, 2, 3, 4],
+      ],
+    );
     assert.deepEqual([y!.dtype, y!.shape, [...(await y!.data())]], ['int32', [2], [7, 8]]);
   });
 
@@ -185,7 +214,7 @@ describe('GeneratedDataset', () => {
 });
 
 describe('data sets of float images', () => {
-  const floats: Dataset = {
+  const floats: FloatDataset = {
     name: 'floats',
     length: 2,
     classes: ['a', 'b'],
@@ -206,7 +235,7 @@ describe('data sets of float images', () => {
   });
 
   it('say how to give floats, where bytes were expected', async () => {
-    const bytes = { ...floats, dtype: undefined };
+    const bytes = { ...floats, dtype: undefined } as unknown as Dataset;
     await assert.rejects(all(new DataLoader(bytes)), /dtype: 'float32'/);
     assert.throws(() => new DataLoader({ ...floats, dtype: 'float16' as never }), /a dtype of/);
   });
@@ -215,12 +244,24 @@ describe('data sets of float images', () => {
 describe('padSequence', () => {
   it('pads to the longest', async () => {
     const padded = padSequence([Float32Array.of(1, 2), { data: Float32Array.of(3), shape: [1] }], 9);
-    assert.deepEqual([padded.shape, [...(await padded.data())]], [[2, 2], [1, 2, 3, 9]]);
+    assert.deepEqual(
+      [padded.shape, [...(await padded.data())]],
+      [
+        [2, 2],
+        [1, 2, 3, 9],
+      ],
+    );
     const rows = padSequence([
       { data: Int32Array.of(1, 2), shape: [1, 2] },
       { data: Int32Array.of(3, 4, 5, 6), shape: [2, 2] },
     ]);
-    assert.deepEqual([rows.shape, [...(await rows.data())]], [[2, 2, 2], [1, 2, 0, 0, 3, 4, 5, 6]]);
+    assert.deepEqual(
+      [rows.shape, [...(await rows.data())]],
+      [
+        [2, 2, 2],
+        [1, 2, 0, 0, 3, 4, 5, 6],
+      ],
+    );
   });
 
   it('refuses what cannot be stacked', () => {

@@ -37,7 +37,10 @@ describe('TextCorpus', () => {
 
   it('refuses text without a window, unknown characters and bytes that are no text', async (t) => {
     assert.throws(() => new TextCorpus('abc', { context: 3 }), /at least 4 characters/);
-    assert.throws(() => new TextCorpus('abd', { context: 1, vocabulary: Vocabulary.of('abc') }), /"d".*U\+0064 at position 2/s);
+    assert.throws(
+      () => new TextCorpus('abd', { context: 1, vocabulary: Vocabulary.of('abc') }),
+      /"d".*U\+0064 at position 2/s,
+    );
     assert.throws(() => new TextCorpus('abc', { context: 0 }), UsageError);
     assert.throws(() => new TextCorpus('', { context: 1 }), DataError);
     assert.throws(() => new Vocabulary(['a', 'a']), /"a" at position 1/);
