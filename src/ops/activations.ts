@@ -42,11 +42,8 @@ function activation(
   return (x: Node, alpha = 0): Node => forward([x], { alpha });
 }
 
-/** 1 / (1 + e^−x), computed from e^−|x|, which never overflows. */
-export function sigmoidFormula(x: Formula): Formula {
-  const small = f.exp(f.neg(f.abs(x)));
-  return f.div(f.select(f.less(x, 0), small, 1), f.add(small, 1));
-}
+/** 1 / (1 + e^−x). Where e^−x overflows, the result is 0. */
+export const sigmoidFormula = (x: Formula): Formula => f.div(1, f.add(f.exp(f.neg(x)), 1));
 
 /** y = max(0, x): the paper's non-saturating neuron (section 3.1). */
 export const relu = activation(

@@ -78,11 +78,9 @@ describe('vector functions', () => {
     ['equal', f.equal(x, 0), 0],
     ['select', f.select(f.less(x, 0), f.neg(x), 2), 0],
     ['select by a number', f.select(x, 1, 2), 0],
-    ...[-3, -2, -1, -0.5, 0, 0.1, 0.5, 1, 1.7, 2, 3, 4, 5, 10].map((exponent): [string, Formula, number] => [
-      `power ${exponent}`,
-      f.pow(x, exponent),
-      2,
-    ]),
+    ...[-15.9, -3, -2, -1.7, -1, -0.5, 0, 0.1, 1 / 3, 0.5, 1, 1.7, 2, 2.5, 3, 4, 5, 10, 17].map(
+      (exponent): [string, Formula, number] => [`power ${exponent}`, f.pow(x, exponent), 2],
+    ),
   ];
   const values = numbers();
   for (const [name, formula, most] of FUNCTIONS)

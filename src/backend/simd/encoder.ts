@@ -49,6 +49,9 @@ export const V = {
   andnot: 79,
   or: 80,
   xor: 81,
+  anyTrue: 83,
+  i32Less: 57,
+  i32Greater: 59,
   f32Equal: 65,
   f32Less: 67,
   f32LessEqual: 69,
@@ -154,6 +157,13 @@ export class Code {
     this.#bytes.push(0x45, 0x0d, 1);
     body();
     this.#bytes.push(0x0c, 0, 0x0b, 0x0b);
+  }
+
+  /** Runs `body` if the integer on the stack is not zero. */
+  if(body: () => void): void {
+    this.#bytes.push(0x04, EMPTY);
+    body();
+    this.#bytes.push(0x0b);
   }
 
   /** A vector instruction without immediates. */

@@ -71,45 +71,119 @@ const choose = (code: Code, a: Emit, b: Emit, mask: Emit): number =>
     code.v(V.bitselect);
   });
 
+/**
+ * `usual`, and in lanes where the mask is set the result of `rare`, which is computed only if any lane needs it. A lane's
+ * result depends on its own mask alone.
+ */
+function except(code: Code, usual: number, mask: Emit, rare: () => number): number {
+  const wanted = store(code, mask);
+  code
+    .get(wanted)
+    .v(V.anyTrue)
+    .if(() => {
+      const other = rare();
+      code.get(other).get(usual).get(wanted).v(V.bitselect).set(usual);
+    });
+  return usual;
+}
+
+/** Leaves a mask on the stack: lanes that are not positive normal numbers. */
+function notNormal(code: Code, x: number): void {
+  code.get(x).bits(0x00800000).v(V.i32Less).get(x).bits(0x7f7fffff).v(V.i32Greater).v(V.or);
+}
+
+/** Leaves a mask on the stack: lanes with |x| > limit, or NaN. */
+function beyond(code: Code, x: number, limit: number): void {
+  const bits = new Uint32Array(Float32Array.of(limit).buffer)[0]!;
+  code.get(x).bits(0x7fffffff).v(V.and).bits(bits).v(V.i32Greater);
+}
+
 /** Leaves 2^n on the stack, for a vector of integers n in [−126, 127]. */
 const power2 = (code: Code, n: number): Code => code.get(n).bits(127).v(V.i32Add).i32(23).v(V.i32Shl);
 
-/**
- * e^x = 2^n · e^r, with x = n·ln 2 + r. 2^n is multiplied in two factors, so that subnormal results are rounded only once.
- */
+/** Where |x| is at most this, e^x is a normal number. */
+const NORMAL_EXPONENT = 87;
+
+/** e^x. */
 export function exp(code: Code, x: number): number {
-  const y = store(code, () => code.get(x).f32(-104).v(V.f32PMax).f32(89).v(V.f32PMin));
+  const { sum, r } = reduce(code, x);
+  const usual = store(code, () => {
+    fraction(code, r);
+    // The integer n is in the low bits of the sum, and those of ROUNDER are shifted out.
+    code.get(sum).i32(23).v(V.i32Shl).v(V.i32Add);
+  });
+  return except(
+    code,
+    usual,
+    () => beyond(code, x, NORMAL_EXPONENT),
+    () => expOfAny(code, x),
+  );
+}
+
+/** n and r with x = n·ln 2 + r; n in the low bits of `sum`. */
+function reduce(code: Code, x: number): { sum: number; r: number } {
   // Adding ROUNDER rounds to an integer, which is then in the low bits of the sum.
-  const sum = store(code, () => code.get(y).f32(Math.LOG2E).v(V.f32Mul).f32(ROUNDER).v(V.f32Add));
+  const sum = store(code, () => code.get(x).f32(Math.LOG2E).v(V.f32Mul).f32(ROUNDER).v(V.f32Add));
   const n = store(code, () => code.get(sum).f32(ROUNDER).v(V.f32Sub));
   const r = store(code, () => {
-    code.get(y).get(n).f32(LN2[0]).v(V.f32Mul).v(V.f32Sub);
+    code.get(x).get(n).f32(LN2[0]).v(V.f32Mul).v(V.f32Sub);
     code.get(n).f32(LN2[1]).v(V.f32Mul).v(V.f32Sub);
   });
+  return { sum, r };
+}
+
+/** Leaves e^r on the stack, |r| ≤ ln 2 / 2. */
+function fraction(code: Code, r: number): void {
+  polynomial(code, r, EXP);
+  code.get(r).v(V.f32Mul).get(r).v(V.f32Mul).get(r).v(V.f32Add).f32(1).v(V.f32Add);
+}
+
+/** e^x for any x. 2^n is multiplied in two factors, so that subnormal results are rounded only once. */
+function expOfAny(code: Code, x: number): number {
+  const y = store(code, () => code.get(x).f32(-104).v(V.f32PMax).f32(89).v(V.f32PMin));
+  const { sum, r } = reduce(code, y);
   const whole = store(code, () => code.get(sum).bits(ROUNDER_BITS).v(V.i32Sub));
-  const half = store(code, () => code.get(whole).i32(1).v(V.i32ShrS));
-  const rest = store(code, () => code.get(whole).get(half).v(V.i32Sub));
   return store(code, () => {
-    polynomial(code, r, EXP);
-    code.get(r).v(V.f32Mul).get(r).v(V.f32Mul).get(r).v(V.f32Add).f32(1).v(V.f32Add);
-    power2(code, half).v(V.f32Mul);
-    power2(code, rest).v(V.f32Mul);
+    fraction(code, r);
+    timesPower2(code, whole);
   });
 }
 
-/** log x = e·ln 2 + log m, √½ ≤ m < √2. */
+/** Multiplies the value on the stack by 2^n in two factors, for a vector of integers n in [−252, 254]. */
+function timesPower2(code: Code, n: number): void {
+  const half = store(code, () => code.get(n).i32(1).v(V.i32ShrS));
+  const rest = store(code, () => code.get(n).get(half).v(V.i32Sub));
+  power2(code, half).v(V.f32Mul);
+  power2(code, rest).v(V.f32Mul);
+}
+
+/** log x. */
 export function log(code: Code, x: number): number {
-  const { f, e } = split(code, x);
+  const usual = logOf(code, splitNormal(code, x));
+  return except(
+    code,
+    usual,
+    () => notNormal(code, x),
+    () => logOfAny(code, x),
+  );
+}
+
+/** log(m·2^e) = e·ln 2 + log m, √½ ≤ m < √2, f = m − 1. */
+function logOf(code: Code, { f, e }: { f: number; e: number }): number {
   const square = store(code, () => code.get(f).get(f).v(V.f32Mul));
-  const result = store(code, () => {
+  return store(code, () => {
     polynomial(code, f, LOG);
     code.get(f).v(V.f32Mul).get(square).v(V.f32Mul);
     code.get(e).f32(LN2[1]).v(V.f32Mul).v(V.f32Add);
     code.get(square).f32(0.5).v(V.f32Mul).v(V.f32Sub).get(f).v(V.f32Add);
     code.get(e).f32(LN2[0]).v(V.f32Mul).v(V.f32Add);
   });
-  // Special values: log ∞ = ∞, log 0 = −∞, and NaN for NaN and negative numbers. The square root gives the same values
-  // except for 0.
+}
+
+/** log x for any x: ∞ for ∞, −∞ for 0, and NaN for NaN and negative numbers. */
+function logOfAny(code: Code, x: number): number {
+  const result = logOf(code, split(code, x));
+  // The square root gives the same special values except for 0.
   const special = store(code, () => {
     code.get(x).v(V.f32Sqrt).get(x).f32(0).v(V.f32Equal).f32(-INFINITY).v(V.and).v(V.f32Add);
   });
@@ -190,9 +264,19 @@ export function erf(code: Code, x: number): number {
   );
 }
 
-/** For finite x > 0: f = m − 1 (exact) and e with x = m·2^e, √½ ≤ m < √2. */
+/** For normal x > 0: f = m − 1 (exact) and e with x = m·2^e, √½ ≤ m < √2. */
+function splitNormal(code: Code, x: number): { f: number; e: number } {
+  // After subtracting the bits of √½, the exponent field is e.
+  const shifted = store(code, () => code.get(x).bits(SQRT_HALF).v(V.i32Sub));
+  const e = store(code, () => code.get(shifted).i32(23).v(V.i32ShrS).v(V.convertI32));
+  const f = store(code, () => {
+    code.get(shifted).bits(0x007fffff).v(V.and).bits(SQRT_HALF).v(V.i32Add).f32(1).v(V.f32Sub);
+  });
+  return { f, e };
+}
+
+/** The same for finite x > 0: subnormal numbers are multiplied by 2^24 to make them normal. */
 function split(code: Code, x: number): { f: number; e: number } {
-  // Subnormal numbers are multiplied by 2^24 to make them normal.
   const tiny = store(code, () =>
     code
       .get(x)
@@ -209,16 +293,8 @@ function split(code: Code, x: number): { f: number; e: number } {
     () => code.get(x),
     () => code.get(tiny),
   );
-  // After subtracting the bits of √½, the exponent field is e.
-  const shifted = store(code, () => code.get(scaled).bits(SQRT_HALF).v(V.i32Sub));
-  const e = store(code, () => {
-    code.get(shifted).i32(23).v(V.i32ShrS).v(V.convertI32);
-    code.f32(24).get(tiny).v(V.and).v(V.f32Sub);
-  });
-  const f = store(code, () => {
-    code.get(shifted).bits(0x007fffff).v(V.and).bits(SQRT_HALF).v(V.i32Add).f32(1).v(V.f32Sub);
-  });
-  return { f, e };
+  const { f, e } = splitNormal(code, scaled);
+  return { f, e: store(code, () => code.get(e).f32(24).get(tiny).v(V.and).v(V.f32Sub)) };
 }
 
 /** e^t = fraction · 2^n with t = y·log x, for two lanes in float64. @returns new variables with the fraction and n */
@@ -259,25 +335,101 @@ function powerHalf(code: Code, f: number, e: number, exponent: number): { fracti
   return { fraction, n: store(code, () => code.get(n).v(V.truncF64)) };
 }
 
-/**
- * |x|^exponent for a constant exponent other than 0. Computed in float64, since y·log x needs more digits than float32
- * has. Results for 0, ∞ and NaN follow IEEE 754.
- */
+/** Largest exponent for which y·log x has enough digits as a sum of two float32 numbers. */
+const PAIR_EXPONENT = 16;
+const UPPER_HALF = 0xfffff000;
+
+/** |x|^exponent for a constant exponent other than 0. Results for 0, ∞ and NaN follow IEEE 754. */
 export function powerOfSize(code: Code, x: number, exponent: number): number {
   const size = store(code, () => code.get(x).v(V.f32Abs));
+  if (exponent === 0.5) return store(code, () => code.get(size).v(V.f32Sqrt));
+  if (exponent === -0.5) return store(code, () => code.f32(1).get(size).v(V.f32Sqrt).v(V.f32Div));
+  if (Math.abs(exponent) > PAIR_EXPONENT) return powerOfAny(code, size, exponent);
+  const { power, t } = powerByPairs(code, size, exponent);
+  return except(
+    code,
+    power,
+    () => {
+      notNormal(code, size);
+      beyond(code, t, NORMAL_EXPONENT);
+      code.v(V.or);
+    },
+    () => powerOfAny(code, size, exponent),
+  );
+}
+
+/** The upper 12 bits of the significand, and the rest: products of two such parts are exact. */
+function halves(code: Code, x: number): { high: number; low: number } {
+  const high = store(code, () => code.get(x).bits(UPPER_HALF).v(V.and));
+  return { high, low: store(code, () => code.get(x).get(high).v(V.f32Sub)) };
+}
+
+/**
+ * x^exponent = e^t for normal x > 0, with log x and t = exponent·log x as sums of two float32 numbers, since one has too
+ * few digits. The result is valid where |t| ≤ 87.
+ */
+function powerByPairs(code: Code, x: number, exponent: number): { power: number; t: number } {
+  const { f, e } = splitNormal(code, x);
+  // log(1 + f) = f − f²/2 + f³·P(f), f² = square + squareLow
+  const { high: fHigh, low: fLow } = halves(code, f);
+  const square = store(code, () => code.get(fHigh).get(fHigh).v(V.f32Mul));
+  const squareLow = store(code, () => code.get(f).get(fHigh).v(V.f32Add).get(fLow).v(V.f32Mul));
+  const cubic = store(code, () => {
+    polynomial(code, f, LOG);
+    code.get(f).v(V.f32Mul).get(f).get(f).v(V.f32Mul).v(V.f32Mul);
+    code.get(squareLow).f32(0.5).v(V.f32Mul).v(V.f32Sub);
+    code.get(e).f32(LN2[1]).v(V.f32Mul).v(V.f32Add);
+  });
+  // Sums whose first term is the larger one: the rounding error is computed exactly.
+  const half = store(code, () => code.get(square).f32(-0.5).v(V.f32Mul));
+  const near = store(code, () => code.get(f).get(half).v(V.f32Add));
+  const nearLow = store(code, () => code.get(half).get(near).get(f).v(V.f32Sub).v(V.f32Sub));
+  const whole = store(code, () => code.get(e).f32(LN2[0]).v(V.f32Mul));
+  const log = store(code, () => code.get(whole).get(near).v(V.f32Add));
+  const logLow = store(code, () => {
+    code.get(near).get(log).get(whole).v(V.f32Sub).v(V.f32Sub);
+    code.get(nearLow).v(V.f32Add).get(cubic).v(V.f32Add);
+  });
+  // t = exponent·(log + logLow), exponent = y + yLow
+  const y = new Float32Array(
+    new Uint32Array(Float32Array.of(exponent).buffer).map((b) => b & UPPER_HALF).buffer,
+  )[0]!;
+  const yLow = exponent - y;
+  const { high, low } = halves(code, log);
+  const t = store(code, () => code.get(high).f32(y).v(V.f32Mul));
+  const tLow = store(code, () => {
+    code.get(low).f32(y).v(V.f32Mul);
+    if (yLow !== 0) code.get(log).f32(yLow).v(V.f32Mul).v(V.f32Add);
+    code.get(logLow).f32(exponent).v(V.f32Mul).v(V.f32Add);
+  });
+  // e^t as in exp
+  const sum = store(code, () =>
+    code.get(t).get(tLow).v(V.f32Add).f32(Math.LOG2E).v(V.f32Mul).f32(ROUNDER).v(V.f32Add),
+  );
+  const n = store(code, () => code.get(sum).f32(ROUNDER).v(V.f32Sub));
+  const r = store(code, () => {
+    code.get(t).get(n).f32(LN2[0]).v(V.f32Mul).v(V.f32Sub).get(tLow).v(V.f32Add);
+    code.get(n).f32(LN2[1]).v(V.f32Mul).v(V.f32Sub);
+  });
+  const power = store(code, () => {
+    fraction(code, r);
+    code.get(sum).i32(23).v(V.i32Shl).v(V.i32Add);
+  });
+  return { power, t };
+}
+
+/** The same for any size ≥ 0, ∞ and NaN, in float64. */
+function powerOfAny(code: Code, size: number, exponent: number): number {
   const { f, e } = split(code, size);
   const upper = (local: number) => store(code, () => code.get(local).get(local).shuffle(HIGH_HALF));
   const low = powerHalf(code, f, e, exponent);
   const high = powerHalf(code, upper(f), upper(e), exponent);
   const joined = (a: number, b: number) => store(code, () => code.get(a).get(b).shuffle(LOW_HALVES));
-  const fraction = joined(low.fraction, high.fraction);
+  const parts = joined(low.fraction, high.fraction);
   const n = joined(low.n, high.n);
-  const half = store(code, () => code.get(n).i32(1).v(V.i32ShrS));
-  const rest = store(code, () => code.get(n).get(half).v(V.i32Sub));
   const result = store(code, () => {
-    code.get(fraction);
-    power2(code, half).v(V.f32Mul);
-    power2(code, rest).v(V.f32Mul);
+    code.get(parts);
+    timesPower2(code, n);
   });
   const atZero = choose(
     code,
@@ -294,7 +446,7 @@ export function powerOfSize(code: Code, x: number, exponent: number): number {
   return choose(
     code,
     () => code.get(atInfinity),
-    () => code.get(x),
-    () => code.get(x).get(x).v(V.f32Equal),
+    () => code.get(size),
+    () => code.get(size).get(size).v(V.f32Equal),
   );
 }

@@ -77,9 +77,14 @@ function lowerReduction(
   const root = nodes.at(-1)!;
   const kept = shape.map((d, i) => (axes.includes(i) ? 1 : d));
   const dimensions = broadcastDimensions([...inputs.map((input) => b.node(input).shape), kept], shape);
-  const work = { fold: op, formula, inputs: inputs.length, dimensions };
-  const shared = sharedDimension(work);
-  const id = pool.reduction(work);
+  const shared = sharedDimension({ inputs: inputs.length, dimensions });
+  // The size of the shared dimension is an argument, so that one kernel serves all batch sizes.
+  const id = pool.reduction({
+    fold: op,
+    formula,
+    inputs: inputs.length,
+    dimensions: dimensions.map((dimension) => (dimension === shared ? { ...dimension, size: 0 } : dimension)),
+  });
   const sources = inputs.map((input) => reachable(b, input, b.plainForm(input)));
   const out = b.newPlainForm(root);
   const total = shared?.size ?? 1;
