@@ -41,7 +41,11 @@ export const V = {
   load32Splat: 9,
   store: 11,
   const: 12,
+  load32Lane: 86,
   store32Lane: 90,
+  store64Lane: 91,
+  load64Zero: 93,
+  splatI32: 17,
   splatF32: 19,
   not: 77,
   bitselect: 82,
@@ -49,10 +53,12 @@ export const V = {
   andnot: 79,
   or: 80,
   xor: 81,
+  /** 1 if any bit of the vector is set, as an integer. */
   anyTrue: 83,
   i32Less: 57,
   i32Greater: 59,
   f32Equal: 65,
+  f32NotEqual: 66,
   f32Less: 67,
   f32LessEqual: 69,
   f32Ceil: 103,
@@ -89,6 +95,26 @@ export const V = {
   f64Min: 244,
   f64Max: 245,
   shuffle: 13,
+  /** a · b + c, rounded once where the processor has such an instruction, else twice. */
+  f32RelaxedMadd: 261,
+} as const;
+
+/** Instructions on 32-bit integers; comparisons give 1 or 0. */
+export const I = {
+  isZero: 0x45,
+  equal: 0x46,
+  notEqual: 0x47,
+  /** Signed. */
+  less: 0x48,
+  add: 0x6a,
+  sub: 0x6b,
+  mul: 0x6c,
+  /** Unsigned. */
+  div: 0x6e,
+  /** Unsigned. */
+  rem: 0x70,
+  and: 0x71,
+  or: 0x72,
 } as const;
 
 /** Builds the code of one function whose parameters are 32-bit integers. */
@@ -129,25 +155,70 @@ export class Code {
     return this;
   }
 
-  add(): this {
-    this.#bytes.push(0x6a);
+  /** An integer instruction without immediates. */
+  i(instruction: number): this {
+    this.#bytes.push(instruction);
     return this;
+  }
+
+  add(): this {
+    return this.i(I.add);
   }
 
   sub(): this {
-    this.#bytes.push(0x6b);
-    return this;
+    return this.i(I.sub);
   }
 
   mul(): this {
-    this.#bytes.push(0x6c);
-    return this;
+    return this.i(I.mul);
   }
 
   /** i32.lt_s: 1 if the first integer on the stack is less than the second, else 0. */
   less(): this {
-    this.#bytes.push(0x48);
+    return this.i(I.less);
+  }
+
+  /** Loads the integer at the address on the stack plus `offset`. */
+  loadInteger(offset = 0): this {
+    this.#bytes.push(0x28, 2, ...unsigned(offset));
     return this;
+  }
+
+  /** Stores the integer on the stack at the address below it plus `offset`. */
+  storeInteger(offset = 0): this {
+    this.#bytes.push(0x36, 2, ...unsigned(offset));
+    return this;
+  }
+
+  /** The first of two values on the stack if the integer above them is not 0, else the second. */
+  select(): this {
+    this.#bytes.push(0x1b);
+    return this;
+  }
+
+  /** Calls another function of the module; the arguments are on the stack. */
+  call(index: number): this {
+    this.#bytes.push(0x10, ...unsigned(index));
+    return this;
+  }
+
+  /** Runs one of two pieces of code, by whether the integer on the stack is not 0. */
+  if(then: () => void, otherwise?: () => void): void {
+    this.#bytes.push(0x04, EMPTY);
+    then();
+    if (otherwise) {
+      this.#bytes.push(0x05);
+      otherwise();
+    }
+    this.#bytes.push(0x0b);
+  }
+
+  /** Runs `body`, and again while `condition` leaves a non-zero integer on the stack. */
+  repeat(body: () => void, condition: () => void): void {
+    this.#bytes.push(0x03, EMPTY);
+    body();
+    condition();
+    this.#bytes.push(0x0d, 0, 0x0b);
   }
 
   /** Repeats `body` while `condition` leaves a non-zero integer on the stack. */
@@ -157,13 +228,6 @@ export class Code {
     this.#bytes.push(0x45, 0x0d, 1);
     body();
     this.#bytes.push(0x0c, 0, 0x0b, 0x0b);
-  }
-
-  /** Runs `body` if the integer on the stack is not zero. */
-  if(body: () => void): void {
-    this.#bytes.push(0x04, EMPTY);
-    body();
-    this.#bytes.push(0x0b);
   }
 
   /** A vector instruction without immediates. */
@@ -222,12 +286,15 @@ export class Code {
 }
 
 /**
- * A module with one function, exported as `run`, that uses a shared memory imported as `m.memory`.
+ * A module that uses a shared memory imported as `m.memory`, and exports its last function as `run`. Functions call each
+ * other by their positions.
  *
  * @param pages size of the memory in pages of 64 KiB
  */
-export function encodeModule(code: Code, pages: number): Uint8Array<ArrayBuffer> {
-  const type = [0x60, ...vector(Array.from({ length: code.parameters }, () => [I32])), 0];
+export function encodeModule(functions: Code | readonly Code[], pages: number): Uint8Array<ArrayBuffer> {
+  const codes = functions instanceof Code ? [functions] : functions;
+  const counts = [...new Set(codes.map(({ parameters }) => parameters))];
+  const types = counts.map((count) => [0x60, ...vector(Array.from({ length: count }, () => [I32])), 0]);
   const SHARED_WITH_MAXIMUM = 3;
   const memory = [
     ...name('m'),
@@ -239,10 +306,10 @@ export function encodeModule(code: Code, pages: number): Uint8Array<ArrayBuffer>
   ];
   return Uint8Array.from([
     ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
-    ...section(1, vector([type])),
+    ...section(1, vector(types)),
     ...section(2, vector([memory])),
-    ...section(3, vector([[0]])),
-    ...section(7, vector([[...name('run'), 0x00, 0]])),
-    ...section(10, vector([code.encode()])),
+    ...section(3, vector(codes.map(({ parameters }) => unsigned(counts.indexOf(parameters))))),
+    ...section(7, vector([[...name('run'), 0x00, ...unsigned(codes.length - 1)]])),
+    ...section(10, vector(codes.map((code) => code.encode()))),
   ]);
 }

@@ -57,8 +57,13 @@ export function publish(
   Atomics.store(next, 0, BigInt(job) << SHIFT);
 }
 
-/** Computes pieces of the current job until none is left. @param kernelOf returns a kernel by its id */
-export function work({ words, next }: Control, kernelOf: (id: number) => Run): void {
+/**
+ * Computes pieces of the current job until none is left.
+ *
+ * @param kernelOf returns a kernel by its id
+ * @param thread number of this thread, which kernels with memory of their own for each thread get as a last argument
+ */
+export function work({ words, next }: Control, kernelOf: (id: number) => Run, thread: number): void {
   for (;;) {
     const seen = Atomics.load(next, 0);
     const n = Number(seen & CLOSED);
@@ -70,7 +75,7 @@ export function work({ words, next }: Control, kernelOf: (id: number) => Run): v
       const args = Array.from(words.subarray(WORD.args, WORD.args + words[WORD.count]!));
       const from = n * words[WORD.piece]!;
       const to = Math.min(words[WORD.total]!, from + words[WORD.piece]!);
-      kernelOf(words[WORD.kernel]!)(...args, from, to);
+      kernelOf(words[WORD.kernel]!)(...args, from, to, thread);
     } catch {
       Atomics.store(words, WORD.failed, 1);
     }

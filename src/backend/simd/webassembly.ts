@@ -8,10 +8,11 @@ declare const WebAssembly: {
     module: object,
     imports: object,
   ) => { readonly exports: Readonly<Record<string, unknown>> };
+  readonly validate: (bytes: Uint8Array) => boolean;
   readonly Memory: new (options: { initial: number; maximum: number; shared: true }) => Memory;
 };
 
-/** A compiled kernel: takes the addresses, then the range of the outermost dimension. */
+/** A compiled kernel: takes the addresses, then the range of the outermost dimension, then the thread's number. */
 export type Run = (...args: number[]) => void;
 
 /** Bytes per page. */
@@ -29,3 +30,6 @@ export function shareMemory(pages: number): Memory | undefined {
 /** Compiles a kernel's module, bound to a memory. */
 export const instantiate = (module: Uint8Array, memory: Memory): Run =>
   new WebAssembly.Instance(new WebAssembly.Module(module), { m: { memory } }).exports.run as Run;
+
+/** Whether the engine accepts a module. */
+export const accepts = (module: Uint8Array): boolean => WebAssembly.validate(module);

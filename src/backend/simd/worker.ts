@@ -2,15 +2,17 @@ import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_
 import { controlOf, WORD, work } from './jobs.js';
 import { instantiate, type Memory, type Run } from './webassembly.js';
 
-/* A worker thread that computes pieces of elementwise kernels, and sleeps between jobs. */
+/* A worker thread that computes pieces of kernels, and sleeps between jobs. */
 const {
   control: buffer,
   memory,
   kernels,
+  thread,
 } = workerData as {
   control: SharedArrayBuffer;
   memory: Memory;
   kernels: MessagePort;
+  thread: number;
 };
 const control = controlOf(buffer);
 const known = new Map<number, Run>();
@@ -30,5 +32,5 @@ function kernelOf(id: number): Run {
 for (let seen = 0; Atomics.load(control.words, WORD.stop) === 0; ) {
   Atomics.wait(control.words, WORD.wake, seen);
   seen = Atomics.load(control.words, WORD.wake);
-  work(control, kernelOf);
+  work(control, kernelOf, thread);
 }

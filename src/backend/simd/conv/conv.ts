@@ -1,0 +1,245 @@
+import type { Epilogue } from '../gemm/epilogue.js';
+import { roundUp } from '../gemm/kernel.js';
+import { tileOfMachine } from '../gemm/tile.js';
+import { type Job, VectorOperation } from '../operation.js';
+import type { KernelPool } from '../pool.js';
+import { ordered } from '../terms.js';
+import { convolve, joined, type Part } from './convolve.js';
+import { type Grid, positionOffsets, rowParts, stripOf, type Tap, tapOffsets } from './grid.js';
+import {
+  ADD_ARGS,
+  encodeAdd,
+  encodeWeightGradient,
+  WEIGHT_GRADIENT_ARGS,
+  weightGradientBytes,
+} from './weight-gradient.js';
+
+type Pair = readonly [number, number];
+type Quad = readonly [number, number, number, number];
+
+/** A convolution of images [N, C, H, W] with weights [out, C / groups, kH, kW] into [N, out, H', W']; all row-major. */
+export interface Convolution {
+  readonly x: Quad;
+  readonly w: Quad;
+  readonly y: Quad;
+  readonly stride: Pair;
+  readonly padding: Pair;
+  readonly dilation: Pair;
+  readonly groups: number;
+}
+
+const tapsOf = ({ w, padding, dilation }: Convolution): Tap[] =>
+  Array.from({ length: w[2] * w[3] }, (_, index) => ({
+    row: Math.floor(index / w[3]) * dilation[0] - padding[0],
+    column: (index % w[3]) * dilation[1] - padding[1],
+    index,
+  }));
+
+const forwardGrid = (shape: Convolution): Grid => ({
+  images: shape.x[0],
+  groups: shape.groups,
+  planes: shape.w[1],
+  height: shape.x[2],
+  width: shape.x[3],
+  rows: shape.y[2],
+  columns: shape.y[3],
+  stepRow: shape.stride[0],
+  stepColumn: shape.stride[1],
+  taps: tapsOf(shape),
+});
+
+/**
+ * y = x ∗ w (+ bias), then a formula. Operands of `run`: x, w, y, and the bias if there is one.
+ *
+ * @param epilogue its bias is one number for each result plane: 'row'
+ */
+export function conv2d(pool: KernelPool, shape: Convolution, epilogue: Epilogue = {}): VectorOperation {
+  const [, out, height, width] = shape.y;
+  const k = shape.w[1] * shape.w[2] * shape.w[3];
+  const count = out / shape.groups;
+  const part = convolve(
+    pool,
+    forwardGrid(shape),
+    { count, stepI: k, group: count * k },
+    { offset: 0, image: out * height * width, plane: height * width, row: width, column: 1 },
+    epilogue,
+  );
+  return joined(pool, [part]);
+}
+
+/**
+ * The gradient with respect to x. Operands of `run`: the gradient of y, w, the gradient of x.
+ *
+ * Positions of x with the same remainders by the strides read the same taps, and make a convolution with stride 1 of
+ * their own.
+ */
+export function conv2dGradInput(pool: KernelPool, shape: Convolution): VectorOperation {
+  const { x, w, y, stride, groups } = shape;
+  const [images, channels, height, width] = x;
+  const [, perGroup, kh, kw] = w;
+  const outPerGroup = y[1] / groups;
+  const area = kh * kw;
+  const all = tapsOf(shape);
+  const parts: Part[] = [];
+  for (let row = 0; row < Math.min(stride[0], height); row++)
+    for (let column = 0; column < Math.min(stride[1], width); column++) {
+      // Input cell a · stride + row is read through tap i at output position a + (row − i) / stride.
+      const taps = all.flatMap((tap): Tap[] => {
+        const [r, c] = [(row - tap.row) / stride[0], (column - tap.column) / stride[1]];
+        return Number.isInteger(r) && Number.isInteger(c) ? [{ row: r, column: c, index: tap.index }] : [];
+      });
+      const grid: Grid = {
+        images,
+        groups,
+        planes: outPerGroup,
+        height: y[2],
+        width: y[3],
+        rows: Math.ceil((height - row) / stride[0]),
+        columns: Math.ceil((width - column) / stride[1]),
+        stepRow: 1,
+        stepColumn: 1,
+        taps,
+      };
+      const offsets = Array.from({ length: outPerGroup }, (_, plane) =>
+        taps.map(({ index }) => plane * perGroup * area + index),
+      ).flat();
+      const part = convolve(
+        pool,
+        grid,
+        { count: perGroup, stepI: area, offsets, group: outPerGroup * perGroup * area },
+        {
+          offset: row * width + column,
+          image: channels * height * width,
+          plane: height * width,
+          row: stride[0] * width,
+          column: stride[1],
+        },
+        {},
+      );
+      parts.push(part);
+    }
+  return joined(pool, parts);
+}
+
+/** Steps (planes and taps) and result planes of the tile of weights that is one piece. */
+const STEPS = 192;
+const ROWS = 192;
+const BLOCK = 320;
+/** With fewer tiles than this the batch is divided too, whatever the number of threads, so that sums do not depend on it. */
+const TILES = 16;
+const PRODUCTS_PER_ELEMENT = 16;
+
+/** The gradient with respect to w. Operands of `run`: the gradient of y, x, the gradient of w. */
+export function conv2dGradWeight(pool: KernelPool, shape: Convolution): VectorOperation {
+  const tile = tileOfMachine();
+  const grid = forwardGrid(shape);
+  const { images, groups, planes, rows, columns } = grid;
+  const m = shape.y[1] / groups;
+  const tapCount = grid.taps.length;
+  const k = planes * tapCount;
+  const positions = rows * columns;
+  const numbers = groups * m * k;
+  const stripRows = Math.min(rows, Math.max(1, Math.floor(BLOCK / columns)));
+  const strip = stripOf(grid, stripRows);
+  const stripPositions = stripRows * columns;
+  // Images that have few positions are packed together.
+  const together = stripRows < rows || positions > BLOCK ? 1 : Math.max(1, Math.floor(BLOCK / positions));
+  const block = Math.max(1, Math.min(BLOCK, stripPositions * together));
+  const tileSteps = roundUp(Math.max(1, Math.min(k, STEPS)), tile.columns);
+  const tileRows = roundUp(Math.max(1, Math.min(m, ROWS)), tile.rows);
+  const stepTiles = Math.ceil(k / tileSteps);
+  const rowTiles = Math.ceil(m / tileRows);
+  const tiles = groups * stepTiles * rowTiles;
+  const chunkImages = Math.max(1, Math.ceil(images / Math.max(1, Math.ceil(TILES / tiles))));
+  const chunks = Math.max(1, Math.ceil(images / chunkImages));
+  const elements = (images * groups * m * k * positions) / PRODUCTS_PER_ELEMENT;
+  const threads = pool.divides(elements) ? pool.threads : 1;
+  const own = roundUp(
+    weightGradientBytes(tile, {
+      block,
+      tileRows,
+      tileSteps,
+      strip: strip.padded ? planes * strip.planeBytes : 0,
+    }),
+    64,
+  );
+  const taps = tapOffsets(grid, strip);
+  const tapTable = [...taps, ...Array.from({ length: tile.columns }, () => taps.at(-1) ?? 0)];
+  const positionTable = positionOffsets(grid, strip, stripRows);
+  const positionsAt = roundUp(4 * tapTable.length, 64);
+  const sumsAt = roundUp(positionsAt + 4 * positionTable.length, 64);
+  const chunkBytes = 4 * roundUp(numbers, 4);
+  const ownAt = roundUp(sumsAt + (chunks > 1 ? chunks * chunkBytes : 0), 64);
+  const { left, skip, inside } = rowParts(grid, strip);
+  const padded = strip.padded;
+  const jobs: Job[] = [
+    {
+      kernel: pool.compile({ weightGradient: tile, padded }, (pages) =>
+        encodeWeightGradient(tile, padded, pages),
+      ),
+      total: tiles * chunks,
+      piece: 1,
+      elements,
+      args: (operands, scratch) =>
+        ordered(WEIGHT_GRADIENT_ARGS, {
+          gradient: operands[0]!,
+          source: operands[1]! + (padded ? 4 * skip : 0),
+          target: chunks > 1 ? scratch + sumsAt : operands[2]!,
+          taps: scratch,
+          positions: scratch + positionsAt,
+          own: scratch + ownAt,
+          ownBytes: own,
+          stepTiles,
+          rowTiles,
+          groups,
+          images,
+          chunkImages,
+          chunkBytes,
+          together,
+          m,
+          tileRows,
+          k,
+          tileSteps,
+          block,
+          tapCount,
+          gradientImage: 4 * groups * m * positions,
+          gradientPlane: 4 * positions,
+          planes,
+          sourceImage: 4 * groups * planes * grid.height * grid.width,
+          sourcePlane: 4 * grid.height * grid.width,
+          sourceRow: 4 * grid.width,
+          height: grid.height,
+          rows,
+          columns,
+          stripRows,
+          stepRow: grid.stepRow,
+          boxRow: strip.box.row,
+          boxColumn: strip.box.column,
+          boxHeight: strip.box.height,
+          stripColumns: strip.columns,
+          left,
+          inside,
+          stripPlane: strip.planeBytes,
+        }),
+    },
+  ];
+  if (chunks > 1)
+    jobs.push({
+      kernel: pool.compile({ add: 'chunks' }, encodeAdd),
+      total: Math.ceil(numbers / 4),
+      piece: Math.ceil(4096 / chunks),
+      elements: numbers * chunks,
+      args: (operands, scratch) =>
+        ordered(ADD_ARGS, {
+          source: scratch + sumsAt,
+          target: operands[2]!,
+          chunks,
+          chunkBytes,
+          count: numbers,
+        }),
+    });
+  return new VectorOperation(pool, ownAt + threads * own, jobs, [
+    { at: 0, values: Int32Array.from(tapTable) },
+    { at: positionsAt, values: Int32Array.from(positionTable) },
+  ]);
+}

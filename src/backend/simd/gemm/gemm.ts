@@ -1,0 +1,214 @@
+import { type Job, VectorOperation } from '../operation.js';
+import type { KernelPool } from '../pool.js';
+import { bitsOf, ordered } from '../terms.js';
+import type { Epilogue } from './epilogue.js';
+import { encodeProduct, ownBytes, PRODUCT_ARGS, roundUp, type Shared } from './kernel.js';
+import type { Tile } from './micro.js';
+import { encodePack, PACK_ARGS } from './pack.js';
+import { tileOfMachine } from './tile.js';
+
+/** Where a matrix's numbers lie: distances in elements. */
+export interface Strides {
+  readonly row: number;
+  readonly column: number;
+  /** From one matrix of a batch to the next, along the batch's two dimensions; 0 where all use the same matrix. */
+  readonly batch?: readonly [outer: number, inner: number];
+}
+
+/** C = activation(alpha · A · B + beta · C + bias), for every matrix of a batch. */
+export interface Product extends Epilogue {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** m × k: a transposed matrix is one whose strides are exchanged. */
+  readonly a: Strides;
+  /** k × n. */
+  readonly b: Strides;
+  /** m × n; one of its strides is 1. */
+  readonly c: Strides;
+  /** Sizes of the batch's two dimensions. */
+  readonly batch?: readonly [outer: number, inner: number];
+  readonly alpha?: number;
+  /** C is not read if it is 0. */
+  readonly beta?: number;
+}
+
+/** Most steps of k for which panels are packed at a time. */
+const BLOCK = 320;
+/** Columns, or rows, of the block of C that is one piece, before it is made smaller for many threads. */
+const SPAN = 192;
+const SMALLEST_SPAN = 24;
+/** Pieces for each thread, so that none waits long for another. */
+const PIECES = 4;
+const CACHE_LINE = 64;
+/** Products that take as long as one element of an elementwise operation. */
+const PRODUCTS_PER_ELEMENT = 16;
+
+/**
+ * A matrix product of float32.
+ *
+ * Operands of `run`: a, b, c, and the bias if there is one (a number for each row or column).
+ */
+export function gemm(pool: KernelPool, product: Product, tile = tileOfMachine()): VectorOperation {
+  const { c } = product;
+  if (c.column !== 1 && c.row === 1) return exchanged(pool, product, tile);
+  const plan = divide(pool, product, tile);
+  const { shared, rows, columns, block } = plan;
+  const { m, n, k, a, b, batch: [outer, inner] = [1, 1], bias, activation, alpha = 1, beta = 0 } = product;
+  const matrices = outer * inner;
+  const elements = (matrices * m * n * Math.max(1, k)) / PRODUCTS_PER_ELEMENT;
+  const own = roundUp(ownBytes(tile, shared, rows, columns, block), CACHE_LINE);
+  const threads = pool.divides(elements) ? pool.threads : 1;
+  const jobs: Job[] = [];
+  let packedBytes = 0;
+  let sharedSteps: readonly [number, number] = [0, 0];
+  if (shared !== 'none') {
+    const [count, width, from, stepI, stepK] =
+      shared === 'a' ? [m, tile.rows, a, a.row, a.column] : [n, tile.columns, b, b.column, b.row];
+    const steps = from.batch ?? [0, 0];
+    const distinct = [steps[0] === 0 ? 1 : outer, steps[1] === 0 ? 1 : inner] as const;
+    const whole = 4 * roundUp(count, width) * k;
+    sharedSteps = [steps[0] === 0 ? 0 : whole * distinct[1], steps[1] === 0 ? 0 : whole];
+    packedBytes = roundUp(whole * distinct[0] * distinct[1], CACHE_LINE);
+    const total = Math.ceil(count / width) * distinct[0] * distinct[1];
+    jobs.push({
+      kernel: pool.compile({ pack: width }, (pages) => encodePack(width, pages)),
+      total,
+      piece: Math.ceil(8192 / (width * Math.max(1, k))),
+      elements: total * width * k,
+      args: (operands, scratch) =>
+        ordered(PACK_ARGS, {
+          source: operands[shared === 'a' ? 0 : 1]!,
+          target: scratch,
+          stepK: 4 * stepK,
+          stepI: 4 * stepI,
+          count,
+          k,
+          block,
+          inner: distinct[1],
+          sourceOuter: 4 * steps[0],
+          sourceInner: 4 * steps[1],
+          targetOuter: sharedSteps[0],
+          targetInner: sharedSteps[1],
+        }),
+    });
+  }
+  const epilogue = { ...(bias && { bias }), ...(activation && { activation }) };
+  const [rowTiles, columnTiles] = [Math.ceil(m / rows), Math.ceil(n / columns)];
+  const at = (strides: Strides, along: 0 | 1): number => 4 * (strides.batch?.[along] ?? 0);
+  jobs.push({
+    kernel: pool.compile({ product: tile, shared, epilogue }, (pages) =>
+      encodeProduct(tile, shared, epilogue, pages),
+    ),
+    total: matrices * rowTiles * columnTiles,
+    piece: Math.max(1, Math.floor(2 ** 17 / (rows * columns * Math.max(1, k)))),
+    elements,
+    args: (operands, scratch) =>
+      ordered(PRODUCT_ARGS, {
+        a: operands[0]!,
+        b: operands[1]!,
+        c: operands[2]!,
+        bias: operands[3] ?? 0,
+        shared: scratch,
+        own: scratch + packedBytes,
+        ownBytes: own,
+        m,
+        n,
+        k,
+        block,
+        aRow: 4 * a.row,
+        aColumn: 4 * a.column,
+        bRow: 4 * b.row,
+        bColumn: 4 * b.column,
+        cRow: 4 * c.row,
+        inner,
+        aOuter: at(a, 0),
+        aInner: at(a, 1),
+        bOuter: at(b, 0),
+        bInner: at(b, 1),
+        cOuter: at(c, 0),
+        cInner: at(c, 1),
+        sharedOuter: sharedSteps[0],
+        sharedInner: sharedSteps[1],
+        alpha: bitsOf(alpha),
+        beta: bitsOf(beta),
+        rows,
+        columns,
+        rowTiles,
+        columnTiles,
+      }),
+  });
+  return new VectorOperation(pool, packedBytes + threads * own, jobs);
+}
+
+/** The transposed product, Cᵀ = Bᵀ · Aᵀ, whose result is the same memory. */
+function exchanged(pool: KernelPool, product: Product, tile: Tile): VectorOperation {
+  const { m, n, a, b, c, bias } = product;
+  const turn = ({ row, column, batch }: Strides): Strides => ({
+    row: column,
+    column: row,
+    ...(batch && { batch }),
+  });
+  const {
+    pool: _,
+    scratchBytes,
+    jobs,
+  } = gemm(
+    pool,
+    {
+      ...product,
+      m: n,
+      n: m,
+      a: turn(b),
+      b: turn(a),
+      c: turn(c),
+      ...(bias && { bias: bias === 'row' ? 'column' : 'row' }),
+    },
+    tile,
+  );
+  return new VectorOperation(
+    pool,
+    scratchBytes,
+    jobs.map((job) => ({
+      ...job,
+      args: ([first, second, ...rest], scratch) => job.args([second!, first!, ...rest], scratch),
+    })),
+  );
+}
+
+interface Division {
+  readonly shared: Shared;
+  readonly rows: number;
+  readonly columns: number;
+  readonly block: number;
+}
+
+/**
+ * Which operand is packed once for all threads (the smaller one, if pieces have it in common), and the block of C that is
+ * a piece. Neither changes the order in which a number's products are added.
+ */
+function divide(pool: KernelPool, { m, n, k, a, b, batch = [1, 1] }: Product, tile: Tile): Division {
+  const matrices = batch[0] * batch[1];
+  const blocks = Math.max(1, Math.ceil(k / BLOCK));
+  const block = Math.max(1, Math.ceil(k / blocks));
+  const threads = pool.divides((matrices * m * n * k) / PRODUCTS_PER_ELEMENT) ? pool.threads : 1;
+  const wanted = threads === 1 ? 1 : PIECES * threads;
+  const repeats = ({ batch: steps = [0, 0] }: Strides): number =>
+    (steps[0] === 0 ? batch[0] : 1) * (steps[1] === 0 ? batch[1] : 1);
+  const size = (strides: Strides, numbers: number): number => (numbers * matrices) / repeats(strides);
+  const small = size(a, m * k) <= size(b, k * n) ? 'a' : 'b';
+  /** The dimension along which pieces differ first, and the one that is only divided if that is too short. */
+  const [long, short, longStep, shortStep] =
+    small === 'a' ? [n, m, tile.columns, tile.rows] : [m, n, tile.rows, tile.columns];
+  let span = roundUp(Math.max(1, Math.min(long, SPAN)), longStep);
+  const count = (): number => matrices * Math.ceil(long / span);
+  while (count() < wanted && span > SMALLEST_SPAN) span = roundUp(span / 2, longStep);
+  let other = roundUp(Math.max(1, short), shortStep);
+  while (count() * Math.ceil(short / other) < wanted && other > SMALLEST_SPAN)
+    other = roundUp(other / 2, shortStep);
+  const alone = Math.ceil(long / span) * repeats(small === 'a' ? a : b) <= 1;
+  const shared = alone && other <= SPAN ? 'none' : small;
+  return small === 'a'
+    ? { shared, rows: other, columns: span, block }
+    : { shared, rows: span, columns: other, block };
+}

@@ -1,0 +1,50 @@
+import type { KernelPool } from './pool.js';
+
+/** One kernel over independent pieces, which threads take one by one. */
+export interface Job {
+  /** Its id in the pool. */
+  readonly kernel: number;
+  /** The range that is split. */
+  readonly total: number;
+  /** How much of the range a thread takes at a time. */
+  readonly piece: number;
+  /** The work, in elements of an elementwise operation: little work stays on one thread. */
+  readonly elements: number;
+  /** The kernel's arguments, for operands and scratch memory at these offsets. */
+  readonly args: (operands: readonly number[], scratch: number) => readonly number[];
+}
+
+/** Integers that kernels read, at an offset of the scratch memory. */
+export interface Table {
+  readonly at: number;
+  readonly values: Int32Array;
+}
+
+/**
+ * An operation whose shapes are known. Its jobs run one after another: each begins when all pieces of the one before are
+ * done. Results do not depend on the number of threads.
+ */
+export class VectorOperation {
+  /**
+   * @param scratchBytes memory that nobody else uses while it runs; what is in there before and afterwards does not matter
+   */
+  constructor(
+    readonly pool: KernelPool,
+    readonly scratchBytes: number,
+    readonly jobs: readonly Job[],
+    readonly tables: readonly Table[] = [],
+  ) {}
+
+  /**
+   * Computes.
+   *
+   * @param operands offsets in the pool's memory, in the order that the function which made the operation states
+   * @param scratch offset of `scratchBytes` bytes, a multiple of 16
+   */
+  run(operands: readonly number[], scratch = 0): void {
+    for (const { at, values } of this.tables)
+      new Int32Array(this.pool.memory.buffer, scratch + at, values.length).set(values);
+    for (const { kernel, args, total, piece, elements } of this.jobs)
+      this.pool.share(kernel, args(operands, scratch), total, piece, elements);
+  }
+}

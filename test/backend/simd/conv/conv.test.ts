@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import { kernelOf } from '../../../../src/backend/reference/kernels.js';
+import {
+  type Convolution,
+  conv2d,
+  conv2dGradInput,
+  conv2dGradWeight,
+} from '../../../../src/backend/simd/conv/conv.js';
+import type { VectorOperation } from '../../../../src/backend/simd/operation.js';
+import type { KernelPool } from '../../../../src/backend/simd/pool.js';
+import { type Shape, sizeOf } from '../../../../src/graph/types.js';
+import { windows } from '../../../../src/ops/conv2d.js';
+import { f } from '../../../../src/ops/formula.js';
+import { KernelMemory, near, numbers } from '../../../support/kernel-memory.js';
+
+const alone = new KernelMemory();
+const many = new KernelMemory(3);
+after(() => {
+  alone.close();
+  many.close();
+});
+
+interface Options {
+  readonly stride?: readonly [number, number];
+  readonly padding?: readonly [number, number];
+  readonly dilation?: readonly [number, number];
+  readonly groups?: number;
+}
+
+function convolution(
+  x: readonly [number, number, number, number],
+  [out, kh, kw]: readonly [number, number, number],
+  { stride = [1, 1], padding = [0, 0], dilation = [1, 1], groups = 1 }: Options = {},
+): Convolution {
+  const size = (d: 0 | 1, kernel: number): number =>
+    windows(x[2 + d]!, kernel, stride[d], padding[d], dilation[d]);
+  const w = [out, x[1] / groups, kh, kw] as const;
+  return { x, w, y: [x[0], out, size(0, kh), size(1, kw)], stride, padding, dilation, groups };
+}
+
+/** What the reference engine computes from inputs of these shapes. */
+function reference(
+  op: string,
+  inputs: readonly (readonly [values: Float32Array, shape: Shape])[],
+  shape: Shape,
+  attrs: object,
+): Float32Array {
+  const output = new Float32Array(sizeOf(shape));
+  kernelOf(op)!({
+    inputs: inputs.map(([values]) => values),
+    specs: inputs.map(([, own]) => ({ shape: own, dtype: 'float32' })),
+    output,
+    outputSpec: { shape, dtype: 'float32' },
+    attrs: attrs as never,
+  } as never);
+  return output;
+}
+
+type Build = (pool: KernelPool, shape: Convolution) => VectorOperation;
+
+function check(
+  op: string,
+  build: Build,
+  shape: Convolution,
+  inputs: readonly (readonly [values: Float32Array, shape: Shape])[],
+  output: Shape,
+  terms: number,
+  bias?: Float32Array,
+): void {
+  const { stride, padding, dilation, groups } = shape;
+  const attrs = { stride, padding, dilation, groups, shape: output };
+  const all = bias ? [...inputs, [bias, [bias.length]] as const] : inputs;
+  const expected = reference(op, all, output, attrs);
+  const results = [alone, many].map((memory) => {
+    memory.reset();
+    const offsets = inputs.map(([values]) => memory.put(values));
+    const extra = bias ? [memory.put(bias)] : [];
+    const to = memory.room(expected.length);
+    memory.run(build(memory.pool, shape), [...offsets, to, ...extra], [to, expected.length]);
+    return memory.get(to, expected.length);
+  });
+  near(results[0]!, expected, terms, `${op} ${JSON.stringify(shape)}`);
+  assert.deepEqual(
+    new Uint32Array(results[1]!.buffer),
+    new Uint32Array(results[0]!.buffer),
+    'on three threads',
+  );
+}
+
+function checkAll(shape: Convolution): void {
+  const { x, w, y } = shape;
+  const values = { x: numbers(sizeOf(x), 1), w: numbers(sizeOf(w), 2), gradient: numbers(sizeOf(y), 3) };
+  const inputs = (...pairs: readonly (readonly [Float32Array, Shape])[]) => pairs;
+  const k = w[1] * w[2] * w[3];
+  check('conv2d', conv2d, shape, inputs([values.x, x], [values.w, w]), y, k);
+  const withBias: Build = (pool, own) => conv2d(pool, own, { bias: 'row' });
+  check('conv2d', withBias, shape, inputs([values.x, x], [values.w, w]), y, k, numbers(w[0], 4));
+  check(
+    'conv2dGradInput',
+    conv2dGradInput,
+    shape,
+    inputs([values.gradient, y], [values.w, w]),
+    x,
+    w[0] * w[2] * w[3],
+  );
+  check(
+    'conv2dGradWeight',
+    conv2dGradWeight,
+    shape,
+    inputs([values.gradient, y], [values.x, x]),
+    w,
+    x[0] * y[2] * y[3],
+  );
+}
+
+describe('convolutions in three directions', () => {
+  const SHAPES: Readonly<Record<string, Convolution>> = {
+    'one number': convolution([1, 1, 1, 1], [1, 1, 1]),
+    '1×1': convolution([2, 5, 7, 6], [9, 1, 1]),
+    '1×1 with stride': convolution([2, 3, 9, 7], [4, 1, 1], { stride: [2, 3] }),
+    '3×3': convolution([2, 3, 9, 11], [5, 3, 3]),
+    '3×3 with padding': convolution([3, 4, 13, 13], [7, 3, 3], { padding: [1, 1] }),
+    '3×3 with stride 2': convolution([2, 3, 17, 18], [6, 3, 3], { stride: [2, 2], padding: [1, 1] }),
+    'stride in one direction': convolution([2, 3, 12, 13], [6, 3, 3], { stride: [2, 1], padding: [1, 0] }),
+    'stride in the other direction': convolution([2, 3, 12, 13], [6, 3, 3], {
+      stride: [1, 2],
+      padding: [0, 1],
+    }),
+    'a stride beyond the kernel': convolution([1, 2, 13, 11], [3, 2, 2], { stride: [3, 4] }),
+    'a large kernel with stride 4': convolution([2, 3, 35, 35], [8, 11, 11], {
+      stride: [4, 4],
+      padding: [2, 2],
+    }),
+    'uneven kernel, padding and dilation': convolution([2, 2, 10, 15], [3, 2, 4], {
+      padding: [1, 3],
+      dilation: [3, 2],
+    }),
+    'dilation with stride': convolution([1, 2, 21, 19], [4, 3, 3], {
+      stride: [2, 3],
+      padding: [2, 1],
+      dilation: [2, 3],
+    }),
+    'padding beyond the kernel': convolution([1, 2, 4, 3], [3, 1, 2], { padding: [2, 4] }),
+    groups: convolution([2, 6, 9, 9], [8, 3, 3], { padding: [1, 1], groups: 2 }),
+    depthwise: convolution([2, 7, 12, 10], [7, 3, 3], { padding: [1, 1], groups: 7 }),
+    'depthwise with stride and multiplier': convolution([2, 5, 11, 13], [10, 5, 3], {
+      stride: [2, 2],
+      padding: [2, 1],
+      groups: 5,
+    }),
+    'a kernel as large as the image': convolution([9, 3, 4, 5], [6, 4, 5]),
+    'rows longer than a strip': convolution([1, 2, 4, 700], [3, 3, 3], { padding: [1, 1] }),
+    'many planes': convolution([2, 90, 8, 8], [50, 3, 3], { padding: [1, 1] }),
+    'many results': convolution([1, 8, 20, 20], [300, 3, 3], { padding: [1, 1] }),
+    'many images': convolution([40, 3, 8, 8], [4, 3, 3], { padding: [1, 1] }),
+    'no images': convolution([0, 3, 8, 8], [4, 3, 3], { padding: [1, 1] }),
+  };
+  for (const [name, shape] of Object.entries(SHAPES)) it(`of ${name}`, () => checkAll(shape));
+
+  it('apply a formula to the result', () => {
+    const shape = convolution([2, 3, 9, 8], [5, 3, 3], { padding: [1, 1] });
+    const inputs = [numbers(sizeOf(shape.x)), numbers(sizeOf(shape.w), 2)];
+    const run = (build: Build): Float32Array => {
+      alone.reset();
+      const offsets = inputs.map((values) => alone.put(values));
+      const to = alone.room(sizeOf(shape.y));
+      alone.run(build(alone.pool, shape), [...offsets, to], [to, sizeOf(shape.y)]);
+      return alone.get(to, sizeOf(shape.y));
+    };
+    const plain = run(conv2d);
+    const rectified = run((pool, own) => conv2d(pool, own, { activation: f.max(f.input(0), 0) }));
+    assert.ok(plain.some((value) => value < 0));
+    assert.deepEqual(
+      rectified,
+      plain.map((value) => Math.max(value, 0)),
+    );
+  });
+
+  it('let NaN reach what it belongs to and nothing else', () => {
+    const shape = convolution([2, 2, 9, 9], [3, 3, 3], { padding: [1, 1] });
+    const x = numbers(sizeOf(shape.x));
+    x[(1 * 2 + 1) * 81 + 4 * 9 + 4] = Number.NaN;
+    alone.reset();
+    const offsets = [alone.put(x), alone.put(numbers(sizeOf(shape.w), 2))];
+    const to = alone.room(sizeOf(shape.y));
+    alone.run(conv2d(alone.pool, shape), [...offsets, to], [to, sizeOf(shape.y)]);
+    alone.get(to, sizeOf(shape.y)).forEach((value, at) => {
+      const [row, column] = [Math.floor(at / 9) % 9, at % 9];
+      const reached = at >= 3 * 81 && Math.abs(row - 4) <= 1 && Math.abs(column - 4) <= 1;
+      assert.equal(Number.isNaN(value), reached, `position ${at}`);
+    });
+  });
+});
