@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { CLASSES, checkLabels, checkSize, parseClasses, RECORD } from '../../src/data/cifar10/format.js';
+import { recordsFrom } from '../../src/data/cifar10/pickle.js';
 import { parseSynsets } from '../../src/data/images/class-list.js';
 import { linesOf, named } from '../../src/data/images/layout.js';
 import { labelled, parseIndex } from '../../src/data/images/tar/tar.js';
@@ -9,6 +11,7 @@ import type { Generator } from '../../src/random.js';
 import { bytesOf, joined, sourceOf, textOf } from '../bytes.js';
 import { pick } from '../mutate.js';
 import { must, type Target } from '../target.js';
+import { PARTS, patched } from './pickle-grammar.js';
 
 /** Writes the correct checksum into a tar header. */
 function seal(block: Uint8Array): Uint8Array {
@@ -80,6 +83,13 @@ function reshapeTar(input: Uint8Array, random: Generator): Uint8Array {
   return input;
 }
 
+/** Files of two images as the archive for Python holds them. */
+const pickles = (): Uint8Array[] => {
+  const url = new URL('../../../test/fixtures/cifar10-pickles.json', import.meta.url);
+  const { cases } = JSON.parse(readFileSync(url, 'utf8')) as { cases: { file: string }[] };
+  return cases.map(({ file }) => Uint8Array.from(Buffer.from(file, 'base64')));
+};
+
 const broken = (got: string): DataError => new DataError({ what: 'a.tar.gz cannot be unpacked', got });
 
 const WANTED = ['wanted.bin', 'a.jpg'];
@@ -104,6 +114,30 @@ export const dataTargets: readonly Target[] = [
       for (let at = 0; at < input.length; at += RECORD)
         must(input[at]! < CLASSES.length, 'a label out of range');
       return String(input.length / RECORD);
+    },
+  },
+  {
+    name: 'cifar10-pickle',
+    format: 'bytes',
+    most: 2 ** 13,
+    seeds: pickles,
+    words: [
+      ...PARTS,
+      'cnumpy\ndtype\n',
+      'cnumpy\nndarray\n',
+      'cnumpy.core.multiarray\n_reconstruct\n',
+      'cnumpy._core.numeric\n_frombuffer\n',
+      'c_codecs\nencode\n',
+      'data',
+      'labels',
+    ],
+    reshape: (input, random) => patched(input, random, random.integer(2) === 0),
+    run(input) {
+      const records = recordsFrom('data_batch_1', input);
+      must(records.length % RECORD === 0, 'incomplete records');
+      for (let at = 0; at < records.length; at += RECORD)
+        must(records[at]! < CLASSES.length, 'a label out of range');
+      return String(records.length / RECORD);
     },
   },
   {

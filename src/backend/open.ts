@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { checkOptionNames, shown } from '../errors/arguments.js';
+import { counted } from '../errors/counted.js';
 import { DeviceError, PaperweightError, UsageError } from '../errors/errors.js';
 import type { Device, Precision } from './backend.js';
 import { DEVICES, type DeviceName, MAX_THREADS } from './device-names.js';
@@ -52,7 +53,7 @@ export async function openDevice(
   try {
     const device = await WorkerDevice.open('onednn', { threads, precision });
     const { version, isa, precision: computes } = await device.info();
-    const cores = `${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+    const cores = counted(threads, 'thread');
     return { device, why: `onednn ${version} (${isa}, ${cores}, ${computes})` };
   } catch (error) {
     if (name === 'onednn' || !(error instanceof PaperweightError)) throw error;

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { counted } from '../errors/counted.js';
 import { examples, JSON_OUTPUT, THREADS } from './options/options.js';
 import { grouped, print, printJson, table } from './terminal/output.js';
 
@@ -93,7 +94,7 @@ async function examine(flags: Flags): Promise<void> {
           .join(' '),
       ]),
       ...(found.isa ? [['instructions', found.isa]] : []),
-      ['threads', `${found.threads} of ${found.cores} cores`],
+      ['threads', `${found.threads} of ${counted(found.cores, 'core')}`],
       ['processor', found.cpu],
       ['features', found.cpuFeatures.join(' ') || 'not known on this system'],
       [

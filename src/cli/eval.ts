@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { UsageError } from '../errors/errors.js';
 import type { Paper } from '../papers/paper.js';
 import { DATASETS, type DatasetName } from '../run/dataset-names.js';
+import { hasTop5 } from '../run/top5.js';
 import {
   addDeviceOptions,
   type DeviceFlags,
@@ -104,10 +105,10 @@ async function evaluateRun(path: string, flags: Flags): Promise<void> {
       limit: total,
       onProgress: (images) => bar.update(images),
     }).finally(() => bar.done());
-    if (flags.json) return printJson(result);
+    const { top5, ...others } = result;
+    if (flags.json) return printJson(hasTop5(classes.length) ? result : others);
     print(`Accuracy on test set: ${result.accuracy.toFixed(2)}%`);
-    // Of five classes or fewer, the right one is always among the first five.
-    if (classes.length > 5) print(`Top-5 accuracy: ${result.top5.toFixed(2)}%`);
+    if (hasTop5(classes.length)) print(`Top-5 accuracy: ${top5.toFixed(2)}%`);
     print(`Mean loss: ${result.loss.toFixed(4)}`);
     const sample = describeSample(result.images, result.sampled < result.total ? result.total : undefined);
     print(`Images: ${sample ?? grouped(result.images)}`);

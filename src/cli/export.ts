@@ -1,5 +1,6 @@
 import { extname } from 'node:path';
 import type { Command } from 'commander';
+import { classCount, counted } from '../errors/counted.js';
 import { UsageError } from '../errors/errors.js';
 import type { WeightDtype } from '../interop/model-weights.js';
 import type { LoadedModel } from '../papers/loaded-model.js';
@@ -7,7 +8,7 @@ import type { Paper } from '../papers/paper.js';
 import { examples, JSON_OUTPUT, oneOf, pathName } from './options/options.js';
 import { checkOutput, FORCE } from './options/output-file.js';
 import { addWeightsOptions, modelHints, RUN_OR_WEIGHTS, type WeightsFlags } from './options/weights.js';
-import { grouped, note, print, printJson } from './terminal/output.js';
+import { note, print, printJson } from './terminal/output.js';
 
 const FORMATS = ['onnx', 'pth', 'safetensors'] as const;
 type Format = (typeof FORMATS)[number];
@@ -130,7 +131,7 @@ async function writeOnnx(
   await writeFileAtomic(out, file.pieces);
   const found = { file: out, bytes: file.length, classes: classes.length, transform: transform.toString() };
   if (json) return printJson(found);
-  print(`${out}: ${grouped(file.length)} bytes, ${classes.length} classes`);
+  print(`${out}: ${counted(file.length, 'byte')}, ${classCount(classes.length)}`);
   print(
     `Input "images" [batch, 3, ${config.imageSize}, ${config.imageSize}], output "logits" [batch, ${classes.length}].`,
   );
@@ -166,6 +167,8 @@ async function writeWeights(
   const state = model.stateDict();
   const all = [...state.keys()].map((name) => names?.get(name) ?? name);
   if (json) return printJson({ file: out, bytes, tensors: all.length, dtype, names: all });
-  print(`${out}: ${grouped(bytes)} bytes, ${all.length} tensors of ${dtype}, ${all[0]} … ${all.at(-1)}`);
+  print(
+    `${out}: ${counted(bytes, 'byte')}, ${counted(all.length, 'tensor')} of ${dtype}, ${all[0]} … ${all.at(-1)}`,
+  );
   print(`Images are prepared with ${transform}.`);
 }

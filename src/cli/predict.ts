@@ -11,7 +11,7 @@ import {
   positiveInteger,
 } from './options/options.js';
 import { addWeightsOptions, modelHints, RUN_OR_WEIGHTS, type WeightsFlags } from './options/weights.js';
-import { note, print, printJson, table } from './terminal/output.js';
+import { fittedTable, note, print, printJson } from './terminal/output.js';
 import { readerGone } from './terminal/streams.js';
 
 /** Characters of a bar that stands for 100 %. */
@@ -81,5 +81,5 @@ function show(image: string, top: readonly Guess[]): void {
     `${(100 * probability).toFixed(1)} %`,
     '█'.repeat(Math.round(probability * BAR)),
   ]);
-  for (const line of table(rows, 'lrl')) print(line);
+  for (const line of fittedTable(rows, 'lrl', [2]).lines) print(line);
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { counted } from '../errors/counted.js';
 import { PaperweightError } from '../errors/errors.js';
 import type { LoadedModel } from '../papers/loaded-model.js';
 import type { Measured } from '../report/measure.js';
@@ -99,7 +100,7 @@ async function writeReport(run: string, others: readonly string[], flags: Flags)
   if (flags.json) printJson({ report: out, figures: files });
   else {
     print(`Report: ${out}`);
-    if (flags.figures !== undefined) print(`Figures: ${files.length} files in ${flags.figures}`);
+    if (flags.figures !== undefined) print(`Figures: ${counted(files.length, 'file')} in ${flags.figures}`);
   }
 }
 

@@ -1,3 +1,4 @@
+import { classCount } from '../errors/counted.js';
 import { DataError } from '../errors/errors.js';
 import { type Dataset, UNREADABLE } from './dataset.js';
 
@@ -27,7 +28,7 @@ export function checkedLabels(
     if (Number.isInteger(label) && label >= 0 && label < classes.length) continue;
     throw new DataError({
       what: `${name} gives image ${indices[i]} a label out of range`,
-      expected: `a label from 0 to ${classes.length - 1}, for ${classes.length} classes`,
+      expected: `a label from 0 to ${classes.length - 1}, for ${classCount(classes.length)}`,
       got: String(label),
       next: 'check the labels: each is an index into the list of classes',
     });

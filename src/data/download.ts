@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { counted } from '../errors/counted.js';
 import { DataError, UsageError } from '../errors/errors.js';
 import { diskError } from '../files/disk-error.js';
 import { RateMeter } from './rate.js';
@@ -120,7 +121,7 @@ function giveUp(url: string, to: string, error: Dropped, times: number): DataErr
   const offline = /^(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|EHOSTUNREACH)$/.test(reason);
   return new DataError({
     what: offline ? `no connection to ${new URL(url).host}` : `the download of ${url} failed repeatedly`,
-    got: `${reason} (${times} ${times === 1 ? 'attempt' : 'attempts'})`,
+    got: `${reason} (${counted(times, 'attempt')})`,
     next: `check the network, give another mirror, or put the file at ${to} yourself; the partial download is kept`,
     cause: error,
   });

@@ -2,13 +2,14 @@ import { readFile, stat } from 'node:fs/promises';
 import { DataError } from '../errors/errors.js';
 import { diskError } from '../files/disk-error.js';
 import { type DecodeOptions, decodeImage } from './image.js';
+import { FORMATS } from './images/formats/format.js';
 import type { Image } from './images/square-image.js';
 
 /** Maximum size of an image file in bytes. */
 const MAX_BYTES = 2 ** 28;
 
 /** The advice (`next`) of error messages. */
-export const GIVE_IMAGE = 'give a JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP or PPM image';
+export const GIVE_IMAGE = `give ${FORMATS}`;
 
 /**
  * Reads and decodes an image file exactly as a data set of image files does: rotated by its EXIF orientation, without

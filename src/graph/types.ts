@@ -1,3 +1,5 @@
+import { DeviceError } from '../errors/errors.js';
+
 /** Element types of tensors. `int32` is for labels and indices, `uint8` for images. */
 export type DType = 'float32' | 'float64' | 'int32' | 'uint8';
 
@@ -55,6 +57,31 @@ export function makeArray(
 ): TypedArray {
   const Type = ARRAY[dtype];
   return typeof first === 'number' ? new Type(first) : new Type(first as ArrayBuffer, byteOffset, length);
+}
+
+/** What JavaScript engines say where an array is longer than they allow, or memory is short. */
+const NO_MEMORY =
+  /allocation failed|invalid (typed )?array( buffer)? length|array size exceeded|out of memory/i;
+
+/**
+ * Runs what makes large arrays.
+ *
+ * @param what is too large then
+ * @throws DeviceError in place of the RangeError of an array for which there is no memory
+ */
+export function withMemory<T>(what: () => string, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    if (!(error instanceof RangeError && NO_MEMORY.test(error.message))) throw error;
+    throw new DeviceError({
+      what: `${what()} does not fit in memory`,
+      expected: 'a size that this machine can hold',
+      got: error.message,
+      next: 'compute with smaller tensors, or with fewer images at a time',
+      cause: error,
+    });
+  }
 }
 
 /** Whether a value is a list of sizes. */

@@ -1,12 +1,11 @@
 import { checkBooleans, checkOptionNames, shown } from '../errors/arguments.js';
 import { UsageError } from '../errors/errors.js';
 import { hostLeaf, type Node } from '../graph/node.js';
-import { sizeOf } from '../graph/types.js';
 import type { Pair } from '../ops/conv2d.js';
 import * as ops from '../ops/index.js';
 import { Parameter, Tensor } from '../tensor/tensor.js';
 import { checkCounts, checkIntegers, nodeOf, pair, type Size, showSize } from './arguments.js';
-import { pytorchDefault } from './init.js';
+import { pytorchDefault, zeroWeights } from './init.js';
 import { Module } from './module.js';
 
 /** Options of {@link Conv2d}; a single number applies to height and width. */
@@ -72,7 +71,7 @@ export class Conv2d extends Module {
     this.dilation = pair(dilation);
     this.groups = groups;
     const shape = [outChannels, inChannels / groups, ...this.kernelSize];
-    this.weight = new Parameter(new Float32Array(sizeOf(shape)), shape);
+    this.weight = new Parameter(zeroWeights('Conv2d', shape), shape);
     this.bias = bias ? new Parameter(new Float32Array(outChannels), [outChannels]) : null;
     pytorchDefault(this.weight, this.bias);
   }

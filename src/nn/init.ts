@@ -1,6 +1,6 @@
 import { checkNumber, checkOptionNames, shown } from '../errors/arguments.js';
 import { ShapeError, UsageError } from '../errors/errors.js';
-import { type Shape, showShape, sizeOf } from '../graph/types.js';
+import { type Shape, showShape, sizeOf, withMemory } from '../graph/types.js';
 import type { Generator } from '../random.js';
 import { initGenerator } from '../tensor/random.js';
 import { Parameter } from '../tensor/tensor.js';
@@ -28,6 +28,13 @@ export function withoutInit<T>(make: () => T): T {
     skipping = before;
   }
 }
+
+/** Zeros for the weight of a layer. @throws DeviceError if there is no memory for it */
+export const zeroWeights = (layer: string, shape: Shape): Float32Array =>
+  withMemory(
+    () => `A weight ${showShape(shape)} of ${layer}`,
+    () => new Float32Array(sizeOf(shape)),
+  );
 
 /** @throws UsageError unless `parameter` is a Parameter and all numbers are finite */
 function check(name: string, parameter: unknown, numbers: Readonly<Record<string, unknown>> = {}): void {

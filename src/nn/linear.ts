@@ -2,7 +2,7 @@ import { checkBooleans, checkOptionNames } from '../errors/arguments.js';
 import * as ops from '../ops/index.js';
 import { Parameter, Tensor } from '../tensor/tensor.js';
 import { checkCounts, nodeOf, showBoolean } from './arguments.js';
-import { pytorchDefault } from './init.js';
+import { pytorchDefault, zeroWeights } from './init.js';
 import { Module } from './module.js';
 
 /**
@@ -27,7 +27,8 @@ export class Linear extends Module {
     const { bias = true } = options;
     checkCounts('Linear', { inFeatures, outFeatures }, 1);
     checkBooleans('Linear', { bias });
-    this.weight = new Parameter(new Float32Array(outFeatures * inFeatures), [outFeatures, inFeatures]);
+    const shape = [outFeatures, inFeatures];
+    this.weight = new Parameter(zeroWeights('Linear', shape), shape);
     this.bias = bias ? new Parameter(new Float32Array(outFeatures), [outFeatures]) : null;
     pytorchDefault(this.weight, this.bias);
   }

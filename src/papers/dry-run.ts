@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
+import { counted } from '../errors/counted.js';
 import { CheckpointError } from '../errors/errors.js';
 import { makeFolder } from '../files/make-folder.js';
 import { RunFolder } from '../run/run-folder.js';
@@ -35,7 +36,7 @@ export async function dryRun(path: string, { config, ...run }: Omit<RunOptions, 
     if (!done) return 'Dry run: interrupted; nothing was left behind.';
     const again = await prepareRun({ ...run, config: small, folder });
     await compare(folder, await trainer.weights(), await again.weights());
-    return `Dry run: all is well. ${done.step} step${done.step === 1 ? '' : 's'}, ${done.testImages} images measured, a checkpoint written and read back the same; nothing was left behind.`;
+    return `Dry run: all is well. ${counted(done.step, 'step')}, ${counted(done.testImages, 'image')} measured, a checkpoint written and read back the same; nothing was left behind.`;
   } finally {
     await rm(trial, { recursive: true, force: true });
     // Where nobody has put anything there since.

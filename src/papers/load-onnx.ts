@@ -3,6 +3,7 @@ import type { Device } from '../backend/backend.js';
 import { showClasses } from '../data/class-order.js';
 import { imageRules } from '../data/images/rules.js';
 import { compose, normalize, resize, type Transform, toTensor } from '../data/transforms/index.js';
+import { classCount, counted } from '../errors/counted.js';
 import { CheckpointError, UsageError } from '../errors/errors.js';
 import { type OnnxModel, readOnnx } from '../interop/onnx/index.js';
 import { type ModelConfig, modelConfigSchema } from '../run/config.js';
@@ -36,11 +37,11 @@ export async function openOnnx(
   const side = own?.imageSize ?? imageSide(onnx, hints.imageSize);
   await onnx.to(device);
   const { model, classes: count, batch, independent } = await scoringModel(path, onnx, side);
-  if (own && own.classes.length !== count) throw broken(path, `${count} classes`, `${own.classes.length}`);
+  if (own && own.classes.length !== count) throw broken(path, classCount(count), `${own.classes.length}`);
   if (hints.classes && hints.classes.length !== count)
     throw new CheckpointError({
-      what: `${path} has ${count} classes`,
-      expected: `${count} names`,
+      what: `${path} has ${classCount(count)}`,
+      expected: counted(count, 'name'),
       got: `${hints.classes.length}: ${showClasses(hints.classes)}`,
       next: 'give a name for each class, in the order of the outputs',
     });

@@ -1,3 +1,4 @@
+import { classCount, counted } from '../errors/counted.js';
 import { CheckpointError } from '../errors/errors.js';
 import { findPart, type Part, partNotes, partOf, quoted, WHOLE } from '../interop/prefixes.js';
 import type { Weight, Weights } from '../interop/weights.js';
@@ -135,9 +136,9 @@ function configure(
   const preset = hints.preset ?? found;
   if (hints.classes && hints.classes.length !== count)
     throw new CheckpointError({
-      what: `${file} tells ${count} classes apart`,
-      expected: `${count} names`,
-      got: `${hints.classes.length} names`,
+      what: `${file} tells ${classCount(count)} apart`,
+      expected: counted(count, 'name'),
+      got: counted(hints.classes.length, 'name'),
       next: 'give a name for each class, in the order of the last layer',
     });
   const options = { ...seen, ...hints.options };
@@ -167,7 +168,7 @@ export function describeModel(
   const options = Object.entries(config.options ?? {}).map(([name, value]) => `${name} ${value}`);
   return [
     `Weights: ${[format, ...notes, ...partNotes(part)].join('; ')}`,
-    `Network: ${[`${paper.name}, preset ${config.preset}`, ...options, `${config.classes.length} classes`].join(', ')}`,
+    `Network: ${[`${paper.name}, preset ${config.preset}`, ...options, classCount(config.classes.length)].join(', ')}`,
     ...(assumed.length > 0
       ? [`Assumed, because a file of weights does not tell: ${assumed.join(', ')}`]
       : []),

@@ -1,5 +1,6 @@
 import { inClassesOf, showClasses } from '../data/class-order.js';
 import type { Dataset } from '../data/dataset.js';
+import { classCount } from '../errors/counted.js';
 import { UsageError } from '../errors/errors.js';
 
 /** The names of classes that have none, such as those of a bare file of weights. */
@@ -28,7 +29,7 @@ export function testSetFor(
   if (classes.length !== dataset.classes.length)
     throw new UsageError({
       what: `${path} does not have the classes of ${dataset.name}`,
-      expected: `a model of ${dataset.classes.length} classes: ${showClasses(dataset.classes)}`,
+      expected: `a model of ${classCount(dataset.classes.length)}: ${showClasses(dataset.classes)}`,
       got: `one of ${classes.length}, which have no names`,
       next: 'name the data set it was trained on with --dataset, or its classes with --class-names',
     });

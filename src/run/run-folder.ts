@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
+import { counted } from '../errors/counted.js';
 import { CheckpointError, UsageError } from '../errors/errors.js';
 import { printable } from '../errors/printable.js';
 import { temporaryFor, writeFileAtomic } from '../files/atomic.js';
@@ -178,7 +179,7 @@ export class RunFolder {
     for (const log of Object.values(this.#logs))
       unreadable += await log.keep((line) => isBefore(line, place));
     await rewindKernels(this.path, place.step);
-    const dropped = `${unreadable} lines of the run's logs could not be read and were removed.`;
+    const dropped = `${counted(unreadable, 'line')} of the run's logs could not be read and ${unreadable === 1 ? 'was' : 'were'} removed.`;
     return [...(unreadable > 0 ? [dropped] : []), ...missingAtEnd(await this.metrics(), place)];
   }
 

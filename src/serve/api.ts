@@ -2,8 +2,8 @@
  * JSON types shared by the dashboard's server and its pages; `route-table.ts` lists the routes. Types only, imported by
  * both sides. An error is a 4xx or 5xx status with an `ApiError`.
  *
- * POST, PATCH and DELETE carry `X-Paperweight: 1`, which a form of another site cannot send, and, if they have a body,
- * a `Content-Type` of `application/json` or of an image. 401: the token is missing or wrong. 403: the request comes from
+ * POST, PATCH and DELETE carry `X-Paperweight: 1`, which a form of another site cannot send; JSON carries its
+ * `Content-Type`, an image is told by its first bytes. 401: the token is missing or wrong. 403: the request comes from
  * another site, or needs `--control`. 503: the server is busy; ask again later.
  */
 import type { EpochEvent, LogLine, RunStatus, StepEvent } from '../run/events.js';
@@ -66,6 +66,8 @@ export interface RunDetail extends RunSummary {
   /** Content of `config.json`. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly epochEvents: readonly EpochEvent[];
+  /** Number of test images; missing if the run does not tell. */
+  readonly testImages?: number;
   readonly lastStep?: StepEvent;
   readonly checkpoints: readonly { readonly file: string; readonly step: number; readonly best: boolean }[];
   /** Lines of `metrics.jsonl` so far; the event stream continues after this number. Missing while `reading`. */

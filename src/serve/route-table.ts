@@ -4,7 +4,7 @@
  *
  * `answer`: JSON with status 200. `working`: 202 with `Working` until the answer is ready. `events`: a stream of
  * server-sent events. `file`: bytes of that media type. `query`, `body` (JSON): input of the request. `image`:
- * `?index=17` selects a test image; without it the body is a JPEG, PNG or WebP.
+ * `?index=17` selects a test image; without it the body is an image file.
  */
 import type { PaperPage } from '../papers/page.js';
 import type {

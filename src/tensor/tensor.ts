@@ -12,6 +12,7 @@ import {
   showShape,
   sizeOf,
   type TypedArray,
+  withMemory,
 } from '../graph/types.js';
 import * as ops from '../ops/index.js';
 import {
@@ -402,7 +403,10 @@ export function full(shape: Shape, value: number, dtype: DType = 'float32'): Ten
   if (typeof value !== 'number')
     throw new UsageError({ what: 'full got a bad value', expected: 'a number', got: shown(value) });
   convert([value], dtype);
-  const data = makeArray(dtype, sizeOf(shape));
+  const data = withMemory(
+    () => `A tensor ${showShape(shape)} of ${dtype}`,
+    () => makeArray(dtype, sizeOf(shape)),
+  );
   data.fill(value);
   return new Tensor(hostLeaf(data, shape, dtype));
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { placesIn, sameClasses, showClasses } from '../data/class-order.js';
 import type { Dataset } from '../data/dataset.js';
+import { counted } from '../errors/counted.js';
 import { CheckpointError, UsageError } from '../errors/errors.js';
 import { writeFileAtomic } from '../files/atomic.js';
 import { diskError } from '../files/disk-error.js';
@@ -138,7 +139,7 @@ function refuseOtherNumbers(
   const more = differing.length > 10 ? ` and ${differing.length - 10} more classes` : '';
   throw new UsageError({
     what: `The run in ${path} cannot resume with another number of ${which} images, which determines its ${which === 'test' ? 'accuracies' : 'epochs and steps'}`,
-    expected: `${show(before.images)} images, as at its start`,
+    expected: `${counted(before.images, 'image')}, as at its start`,
     got: `${show(now.images)} in ${name}${list.length > 0 ? ` (${list.join(', ')}${more})` : ''}`,
     next: NEXT,
   });

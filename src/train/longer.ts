@@ -1,3 +1,4 @@
+import { counted } from '../errors/counted.js';
 import type { TrainConfig } from '../run/config.js';
 
 const round = (rate: number): number => Number(rate.toPrecision(3));
@@ -11,7 +12,7 @@ export function describeLonger(
   { schedule, lr }: Pick<TrainConfig, 'schedule' | 'lr'>,
   { before, now, rate }: { readonly before: number; readonly now: number; readonly rate: number },
 ): string {
-  const steps = `The run now ends after ${now.toLocaleString('en-US')} steps instead of ${before.toLocaleString('en-US')}.`;
+  const steps = `The run now ends after ${counted(now, 'step')} instead of ${before.toLocaleString('en-US')}.`;
   switch (schedule.kind) {
     case 'constant':
       return `${steps} The learning rate stays ${round(rate)}.`;
@@ -21,7 +22,7 @@ export function describeLonger(
       return `${steps} The learning rate continues from ${round(rate)} and still falls after epochs ${schedule.epochs.join(', ')}, independent of the length of the run.`;
     case 'warmup-decay': {
       const { decaySteps } = schedule;
-      return `${steps} The decay of the learning rate moves to the new end: the next step has ${round(rate)} of ${round(lr)}, and the rate falls to 0 over the last ${Math.min(decaySteps, now)} steps, though it may have fallen once before. For weights as those of one long run, start a new run of that length.`;
+      return `${steps} The decay of the learning rate moves to the new end: the next step has ${round(rate)} of ${round(lr)}, and the rate falls to 0 over the last ${counted(Math.min(decaySteps, now), 'step')}, though it may have fallen once before. For weights as those of one long run, start a new run of that length.`;
     }
   }
 }

@@ -1,3 +1,4 @@
+import { counted } from '../errors/counted.js';
 import { UsageError } from '../errors/errors.js';
 import type { Module } from '../nn/module.js';
 import type { TrainConfig } from '../run/config.js';
@@ -46,7 +47,7 @@ export function freezeModules(model: Module, { freeze = [] }: Pick<TrainConfig, 
     });
   const number = (n: number) => n.toLocaleString('en-US');
   return [
-    `Frozen: ${number(all - trained)} parameters in ${before.length - after.length} tensors; trained: ${number(trained)} in ${after.length}.`,
+    `Frozen: ${counted(all - trained, 'parameter')} in ${counted(before.length - after.length, 'tensor')}; trained: ${number(trained)} in ${after.length}.`,
   ];
 }
 

@@ -1,3 +1,4 @@
+import { counted } from '../errors/counted.js';
 import { CheckpointError } from '../errors/errors.js';
 import { showShape } from '../graph/types.js';
 import type { Weight } from '../interop/weights.js';
@@ -32,7 +33,7 @@ export function startFrom(
   if (!partial && report.length > 0)
     throw new CheckpointError({
       what: `${file} does not fit this network`,
-      expected: `all ${own.size} tensors of the network, and no others`,
+      expected: `all ${counted(own.size, 'tensor')} of the network, and no others`,
       got: report.join('; '),
       next: 'add --partial to start from what fits, and leave the rest as it is initialised',
     });
@@ -46,7 +47,7 @@ export function startFrom(
     });
   model.loadStateDict(weights, { strict: false, skipMismatched: true });
   return [
-    `Started from ${file}: ${fitting} of ${own.size} tensors.`,
+    `Started from ${file}: ${fitting} of ${counted(own.size, 'tensor')}.`,
     ...[missing, differing].flatMap((names) =>
       names.length > 0 ? [`Left as initialised: ${names.join(', ')}.`] : [],
     ),

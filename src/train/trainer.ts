@@ -1,6 +1,7 @@
 import type { Dataset } from '../data/dataset.js';
 import { type Batch, DataLoader } from '../data/loader.js';
 import type { Transform } from '../data/transforms/index.js';
+import { counted } from '../errors/counted.js';
 import type { TypedArray } from '../graph/types.js';
 import type { Module } from '../nn/module.js';
 import type { SGD } from '../optim/sgd.js';
@@ -341,7 +342,7 @@ export class Trainer {
     const mean = p.running.reduce((a, b) => a + b, 0) / p.running.length;
     this.#reporter.meanLoss(p, mean);
     const { flat, due } = flatLoss(p, mean, testSet.classes.length, flatSteps);
-    if (due) this.#reporter.flat(p.step, `After ${p.step} steps the loss is still`);
+    if (due) this.#reporter.flat(p.step, `After ${counted(p.step, 'step')} the loss is still`);
     this.#position = { ...p, running: [], flat };
   }
 

@@ -2,7 +2,7 @@ import { EN } from './i18n/en.js';
 import { ZH } from './i18n/zh.js';
 import type { Language } from './lib/format.js';
 
-/** Name of a text. `{name}` in the text is a placeholder. */
+/** Name of a text. `{name}` in the text is a placeholder; `{name:image|images}` is one of two words, by the number. */
 export type Key = keyof typeof EN;
 
 export const TEXTS: Readonly<Record<Language, Readonly<Record<Key, string>>>> = { en: EN, zh: ZH };
@@ -13,5 +13,8 @@ export type Translate = (key: Key, values?: Readonly<Record<string, string | num
 export function translator(language: Language): Translate {
   const texts = TEXTS[language];
   return (key, values = {}) =>
-    texts[key].replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+    texts[key].replace(/\{(\w+)(?::(\w+)\|(\w+))?\}/g, (whole, name: string, one?: string, many?: string) => {
+      const value = String(values[name] ?? whole);
+      return (value === '1' ? one : many) ?? value;
+    });
 }

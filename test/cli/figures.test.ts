@@ -66,6 +66,7 @@ test('figures of a run on folders are what their labels say', async (t) => {
 
   await t.test('eval finds classes by name', async () => {
     const own = jsonLines((await paperweight('eval', 'r', '--json')).stdout)[0]!;
+    assert.deepEqual(Object.keys(own), ['accuracy', 'loss', 'images', 'sampled', 'total'], 'no top-5 either');
     assert.equal(own.images, 12);
     // All the images again, but the class folders of the training images begin with others.
     await cp(data, path.join(folder, 'more'), { recursive: true });

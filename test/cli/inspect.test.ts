@@ -90,7 +90,10 @@ test('a recipe and a run are shown as the network that they train', async (t) =>
     assert.equal(code, 0, stderr);
     return stdout;
   };
-  assert.equal(await table('--preset', 'quick'), await table('--preset', 'notes'));
+  const quick = await table('--preset', 'quick');
+  assert.match(quick, /^AlexNet, recipe quick: preset notes, 10 classes, for one image/);
+  assert.equal(quick.replace('recipe quick: ', ''), await table('--preset', 'notes'));
+  assert.match(await table('--classes', '1'), /^AlexNet, preset notes, 1 class, for one image/);
   const few = ['--dataset', 'shapes10', '--max-steps', '1', '--batch-size', '1', '--eval-limit', '1'];
   const own = ['--preset', 'four-layer', '--activation', 'tanh', '--norm', 'batch', '--image-size', '32'];
   const trained = await runCli(['train', ...few, ...own, '--run', 'runs/x'], { cwd: folder });

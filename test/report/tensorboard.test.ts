@@ -98,14 +98,14 @@ const kernels: KernelImage = {
 async function write(folder: string): Promise<Buffer[]> {
   let time = 1_700_000_000_000;
   const now = () => (time += 500);
-  const first = await EventFile.create(folder, now);
+  const first = await EventFile.create(folder, 10, now);
   for (const step of [1, 2]) first.step(stepEvent(step));
   first.insight(insight);
   first.kernels(kernels);
   // This step is taken again after the resume.
   first.step({ ...stepEvent(3), loss: 99 });
   first.close();
-  const second = await EventFile.create(folder, now);
+  const second = await EventFile.create(folder, 10, now);
   second.resumedAfter(2);
   second.step(stepEvent(3));
   second.epoch(epochEvent);
@@ -115,6 +115,17 @@ async function write(folder: string): Promise<Buffer[]> {
   for (const name of names) assert.match(name, /^events\.out\.tfevents\.\d{10}\.[\w.-]+\.\d+\.\d+$/);
   return Promise.all(names.map((name) => readFile(join(folder, name))));
 }
+
+test('with five classes or fewer there is no top-5 accuracy, which would be 100 %', async (t) => {
+  for (const classes of [2, 5, 6]) {
+    const board = await EventFile.create(await scratch(t), classes);
+    board.epoch(epochEvent);
+    board.close();
+    const [, event] = readEvents(await readFile(board.path));
+    assert.equal(tags(event!).includes('epoch/testTop5'), classes > 5, `${classes}`);
+    assert.ok(tags(event!).includes('epoch/testAccuracy'));
+  }
+});
 
 const tags = (event: ReadEvent) => Object.keys({ ...event.scalars, ...event.images, ...event.histograms });
 

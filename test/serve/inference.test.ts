@@ -9,6 +9,7 @@ import { writeSafetensors } from '../../src/interop/safetensors/checked.js';
 import { AlexNet } from '../../src/papers/alexnet/model.js';
 import { InferenceProcess } from '../../src/serve/inference/client.js';
 import type { Answer, Waiting } from '../../src/serve/route-table.js';
+import { fileCases } from '../support/images.js';
 import { scratch, toyConfig } from '../support/toy.js';
 import { ask, call, makeRun, openDashboard } from './support.js';
 
@@ -198,6 +199,16 @@ test('a real model shows its layers, its features and what it sees', async (t) =
   const { top, label, weights } = seen.body as Answer<'POST /api/runs/:id/predict'>;
   assert.deepEqual([top[0]!.label, label, weights], [classes.at(-1), undefined, 'best-1.safetensors']);
   assert.ok(Math.abs(top[0]!.probability - 10 / 55) < 1e-6);
+
+  // What folders may hold is taken here too, told by its first bytes whatever the request calls it.
+  const avif = await sharp(tall).avif().toBuffer();
+  for (const file of [...fileCases.map(({ file }) => file), avif]) {
+    const answer = await post(dashboard, '/api/runs/run/predict', file, 'application/octet-stream');
+    assert.equal(answer.status, 200, `${file.subarray(0, 4)}: ${answer.text}`);
+  }
+  const drawing = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>');
+  const svg = await post(dashboard, '/api/runs/run/predict', drawing, 'image/png');
+  assert.deepEqual([svg.status, /SVG drawing.*BMP|BMP.*SVG drawing/.test(svg.text)], [415, true]);
 
   const huge = { create: { width: 7000, height: 7000, channels: 3 as const, background: '#808080' } };
   const refused = await post(dashboard, '/api/runs/run/predict', await sharp(huge).png().toBuffer());

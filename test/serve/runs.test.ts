@@ -180,7 +180,11 @@ test('the details of a run', async (t) => {
   const text = (values: readonly object[]) => `${values.map((value) => JSON.stringify(value)).join('\n')}\n`;
   const run = await makeRun(root, 'run', {
     metrics: [...steps(1, 10), epochLine(1, 10), ...steps(11, 12)],
-    files: { 'log.jsonl': `${text(lines)}{"event":"line","st`, 'insights.jsonl': text(insights) },
+    files: {
+      'log.jsonl': `${text(lines)}{"event":"line","st`,
+      'insights.jsonl': text(insights),
+      'data.json': JSON.stringify({ version: 1, train: { images: 900 }, test: { images: 9 } }),
+    },
   });
   for (const name of ['step-00000010', 'step-00000012', 'best-00000010'])
     await writeFile(join(run, 'checkpoints', `${name}.safetensors`), '');
@@ -190,6 +194,7 @@ test('the details of a run', async (t) => {
   assert.equal(detail.lastStep?.step, 12);
   assert.deepEqual(detail.epochEvents, [epochLine(1, 10)]);
   assert.equal(detail.config.seed, 7);
+  assert.equal(detail.testImages, 9);
   assert.deepEqual(detail.checkpoints.map(({ file, best }) => [file, best]).sort(), [
     ['best-00000010.safetensors', true],
     ['step-00000010.safetensors', false],

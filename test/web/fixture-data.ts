@@ -126,6 +126,7 @@ export function detailOf(summary: RunSummary): RunDetail {
   return {
     ...summary,
     config: { ...CONFIG, seed: summary.seed, ...(summary.id === 'quick-7' ? { lr: 0.02 } : {}) },
+    testImages: summary.id === 'paused' ? 5 : 10_000,
     epochEvents: bare ? [] : Array.from({ length: Math.floor(summary.step / 500) }, (_, i) => epochOf(i + 1)),
     ...(bare ? {} : { lastStep: stepOf(summary.step) }),
     checkpoints: [{ file: 'step-00000500.safetensors', step: 500, best: false }],

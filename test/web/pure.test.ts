@@ -49,6 +49,8 @@ describe('texts', () => {
     const t = translator('en');
     assert.equal(t('runs.shown', { n: 2, all: 9 }), '2 of 9 runs');
     assert.equal(t('runs.shown', { n: 2 }), '2 of {all} runs');
+    assert.deepEqual([t('runs.count', { n: 1 }), t('runs.count', { n: '1,000' })], ['1 run', '1,000 runs']);
+    assert.equal(translator('zh')('runs.count', { n: 1 }).includes('1'), true);
   });
 });
 

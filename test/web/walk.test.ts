@@ -227,12 +227,32 @@ describe('what people do', { skip: NO_BROWSER }, () => {
     await page.locator('.answer').waitFor();
     const input = page.locator('input[type=file]');
     await input.setInputFiles({ name: 'a.txt', mimeType: 'text/plain', buffer: Buffer.from('no') });
-    await page.getByText('A JPEG, PNG or WebP was expected, and this is text/plain.').waitFor();
+    await page
+      .getByText(
+        'An image was expected (JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP or PPM), and this is text/plain.',
+      )
+      .waitFor();
     const { png } = await import('./fixture-data.js');
     await input.setInputFiles({ name: 'a.png', mimeType: 'image/png', buffer: png(40, 30, 1) });
     await page.getByRole('img', { name: 'a.png' }).waitFor();
     await page.locator('.answer').waitFor();
     assert.ok(fixture.requests.includes('POST /api/runs/quick-7/predict'));
+    assert.deepEqual(complaints, []);
+    await close();
+  });
+
+  test('the picker offers no more test images than there are', async () => {
+    const { page, complaints, close } = await open(browser, fixture.url, '#/run/paused/try');
+    await page.locator('.answer').waitFor();
+    assert.equal(await page.locator('.strip li').count(), 5);
+    for (let i = 0; i < 20; i++) {
+      await page.getByRole('button', { name: 'Any' }).click();
+      assert.ok(Number(/index=(\d+)/.exec(page.url())![1]) < 5, page.url());
+    }
+    const number = page.locator('input[type=number]');
+    await number.fill('77');
+    await number.press('Enter');
+    await page.waitForURL(/index=4/);
     assert.deepEqual(complaints, []);
     await close();
   });

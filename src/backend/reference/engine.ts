@@ -8,6 +8,7 @@ import {
   showShape,
   sizeOf,
   type TypedArray,
+  withMemory,
 } from '../../graph/types.js';
 import { operationOf } from '../../ops/index.js';
 import type { Engine, EngineInfo, Plan, PlanStats, ProfileRow } from '../backend.js';
@@ -116,7 +117,10 @@ export class ReferenceEngine implements Engine {
     }
     // All copies are made before any storage is written: results must not share memory with a storage or a feed,
     // and an update's value may be another storage's old value.
-    const outputs = graph.outputs.map((at) => values[at]!.slice());
+    const outputs = withMemory(
+      () => 'A copy of the results',
+      () => graph.outputs.map((at) => values[at]!.slice()),
+    );
     if (graph.guard !== undefined && !Number.isFinite(values[graph.guard]![0])) return outputs;
     const stored = new Set(held.map(({ data }) => data));
     const updates = graph.updates.map(({ node }) => {
@@ -133,9 +137,13 @@ export class ReferenceEngine implements Engine {
 function compute({ node, specs, kernel }: Step, values: readonly (TypedArray | undefined)[]): TypedArray {
   const inputs = node.inputs.map((at) => values[at]!);
   if (SHARED.has(node.op)) return inputs[0]!;
-  const output = makeArray(node.dtype, sizeOf(node.shape));
-  kernel({ inputs, specs, output, outputSpec: node, attrs: node.attrs });
-  return output;
+  const { op, scope, shape, dtype } = node;
+  const name = () => `The result ${showShape(shape)} of ${op}${scope ? ` in ${scope}` : ''}`;
+  return withMemory(name, () => {
+    const output = makeArray(dtype, sizeOf(shape));
+    kernel({ inputs, specs, output, outputSpec: node, attrs: node.attrs });
+    return output;
+  });
 }
 
 /** The operations of a graph with their kernels, and the values that can be freed after each. */

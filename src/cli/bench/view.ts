@@ -2,11 +2,17 @@ import type { ProfileRow } from '../../backend/backend.js';
 import { byLayer, profileLines } from '../../bench/profile.js';
 import type { DataResult, OverheadResult, Result, StartResult, StepResult } from '../../bench/result.js';
 import type { Spread } from '../../bench/stats.js';
-import { grouped, table } from '../terminal/output.js';
+import { counted } from '../../errors/counted.js';
+import { fittedTable, grouped, leftOutLine, table } from '../terminal/output.js';
 
 const time = (s: number): string => (s < 1 ? `${(s * 1000).toFixed(1)} ms` : `${s.toFixed(2)} s`);
 const between = ({ q1, q3, min, max }: Spread): string =>
   `${time(q1)}–${time(q3)} (${time(min)}–${time(max)})`;
+
+function fitted(...args: Parameters<typeof fittedTable>): string[] {
+  const all = fittedTable(...args);
+  return [...all.lines, ...leftOutLine(all)];
+}
 
 /** A result for people. */
 export function resultText(result: Result): string[] {
@@ -42,9 +48,9 @@ function stepText(r: StepResult): string[] {
   row('paperweight', r);
   if (r.peer && 'version' in r.peer) row(`${r.peer.version} (${r.peer.mode})`, r.peer);
   const lines = [
-    `${kind} of ${r.paper}/${r.preset} ${norm}, batch ${r.batch}, ${r.precision}, ${r.threads} threads; ${r.device.engine} ${r.device.version} (${r.device.isa ?? 'any processor'})`,
+    `${kind} of ${r.paper}/${r.preset} ${norm}, batch ${r.batch}, ${r.precision}, ${counted(r.threads, 'thread')}; ${r.device.engine} ${r.device.version} (${r.device.isa ?? 'any processor'})`,
     '',
-    ...table(rows, 'lrrrrr'),
+    ...fitted(rows, 'lrrrrr', [5, 4, 2]),
     '',
   ];
   if (r.peer && 'impossible' in r.peer)
@@ -76,15 +82,15 @@ function dataText(r: DataResult): string[] {
   ]);
   const beside = r.cases[0]?.peer?.version ?? 'no peer';
   return [
-    `CIFAR-10’s training images, batches of ${r.batch}, ${r.rounds} epochs each; images a second`,
+    `CIFAR-10’s training images, batches of ${r.batch}, ${counted(r.rounds, 'epoch')} each; images a second`,
     '',
-    ...table([['', 'paperweight', beside, 'ratio', 'of a training step'], ...rows], 'lrrrr'),
+    ...fitted([['', 'paperweight', beside, 'ratio', 'of a training step'], ...rows], 'lrrrr', [4]),
   ];
 }
 
 function startText(r: StartResult): string[] {
   return [
-    `From the start of a process, batch ${r.batch}, ${r.threads} threads`,
+    `From the start of a process, batch ${r.batch}, ${counted(r.threads, 'thread')}`,
     '',
     ...table(
       [
@@ -101,7 +107,7 @@ function startText(r: StartResult): string[] {
     '',
     r.plansAfterFirst === r.plansAfterSecond
       ? 'The second step compiled nothing.'
-      : `The second step compiled ${r.plansAfterSecond - r.plansAfterFirst} plans.`,
+      : `The second step compiled ${counted(r.plansAfterSecond - r.plansAfterFirst, 'plan')}.`,
   ];
 }
 
@@ -133,8 +139,12 @@ export function profileText(profile: readonly ProfileRow[]): string[] {
     '',
     ...table([['Layer', 'ms', 'GFLOP/s', 'share'], ...layers], 'lrrr'),
     '',
-    ...table([['Layer', 'operation', 'ms', 'GFLOP/s', 'share', 'kernel', 'layouts'], ...lines], 'llrrrll'),
+    ...fitted(
+      [['Layer', 'operation', 'ms', 'GFLOP/s', 'share', 'kernel', 'layouts'], ...lines],
+      'llrrrll',
+      [6, 5, 3, 4],
+    ),
     '',
-    `Sum: ${total.toFixed(1)} ms in ${profile.length} lines.`,
+    `Sum: ${total.toFixed(1)} ms in ${counted(profile.length, 'line')}.`,
   ];
 }

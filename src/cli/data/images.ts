@@ -1,5 +1,6 @@
 import { turboJpegAdvice } from '../../data/images/formats/turbojpeg.js';
 import { ImageFolder } from '../../data/images/image-folder.js';
+import { counted } from '../../errors/counted.js';
 import { UsageError } from '../../errors/errors.js';
 import { imageStatistics, statisticsState } from '../../train/image-statistics.js';
 import { Interrupted, onInterrupt } from '../terminal/interrupt.js';
@@ -106,7 +107,7 @@ async function report(split: 'train' | 'test', set: ImageFolder, json: boolean):
   const missing = state.counted < set.length;
   const broken = state.unreadable > 0 ? `; ${grouped(state.unreadable)} of them cannot be decoded` : '';
   say(
-    `  mean image and colour components: ${missing ? `${grouped(state.counted)} of ${grouped(set.length)} images counted` : 'complete'}${broken}${missing ? ' (--prepare goes on)' : ''}`,
+    `  mean image and colour components: ${missing ? `${grouped(state.counted)} of ${counted(set.length, 'image')} counted` : 'complete'}${broken}${missing ? ' (--prepare goes on)' : ''}`,
   );
 }
 
@@ -121,5 +122,5 @@ function printClasses(train: ImageFolder, test: ImageFolder): void {
   const rows = train.classes.map((name, i) => [name, grouped(a[i]!), grouped(b[i] ?? 0)]);
   print();
   for (const line of table([['class', 'train', 'test'], ...rows.slice(0, SHOWN)], 'lrr')) print(line);
-  if (rows.length > SHOWN) print(`and ${grouped(rows.length - SHOWN)} more classes`);
+  if (rows.length > SHOWN) print(`and ${counted(rows.length - SHOWN, 'more class', 'more classes')}`);
 }

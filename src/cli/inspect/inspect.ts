@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
+import { classCount } from '../../errors/counted.js';
 import { ShapeError, UsageError } from '../../errors/errors.js';
 import type { ModelSummary } from '../../nn/inspect.js';
 import type { Module } from '../../nn/module.js';
@@ -11,7 +12,7 @@ import { addModelOptions, type ModelFlags, modelOptions } from '../options/model
 import { examples, JSON_OUTPUT, oneOf, pathName, positiveInteger } from '../options/options.js';
 import { checkOutput, FORCE } from '../options/output-file.js';
 import { modelHints } from '../options/weights.js';
-import { grouped, print, printJson, table, widest } from '../terminal/output.js';
+import { fittedTable, grouped, leftOutLine, print, printJson, widest } from '../terminal/output.js';
 
 /** Classes of a network of which nothing is said. */
 const CLASSES = 10;
@@ -96,7 +97,7 @@ async function inspectModel(id: string | undefined, flags: Flags): Promise<void>
     const { inspectWeights } = await import('./weights.js');
     return inspectWeights(id, await modelHints(flags), flags.json ? { json: true } : {});
   }
-  const { paper, config, where } = await networkOf(id, flags);
+  const { paper, config, where, recipe } = await networkOf(id, flags);
   const [{ buildModel }, { inspect }, { withoutInit }] = await Promise.all([
     import('../../papers/paper.js'),
     import('../../nn/inspect.js'),
@@ -105,7 +106,7 @@ async function inspectModel(id: string | undefined, flags: Flags): Promise<void>
   const model = withoutInit(() => buildModel(paper, config));
   const { imageSize: input, preset } = config;
   const summary = fitting(() => inspect(model, [3, input, input]), input, paper.imageSize(preset));
-  const title = `${where}${paper.name}, preset ${preset}, ${grouped(config.classes.length)} classes, for one image of 3 × ${input} × ${input}`;
+  const title = `${where}${paper.name}, ${recipe === undefined ? '' : `recipe ${recipe}: `}preset ${preset}, ${classCount(config.classes.length)}, for one image of 3 × ${input} × ${input}`;
   await draw(model, input, `${paper.name}, ${preset}`, flags);
   show(title, summary, flags.json);
 }
@@ -114,7 +115,7 @@ async function inspectModel(id: string | undefined, flags: Flags): Promise<void>
 async function networkOf(
   id: string | undefined,
   flags: Flags,
-): Promise<{ paper: Paper; config: ModelConfig; where: string }> {
+): Promise<{ paper: Paper; config: ModelConfig; where: string; recipe?: string }> {
   const { openPaper, paperIds } = await import('../../papers/registry.js');
   if (id !== undefined && !paperIds().includes(id) && (existsSync(id) || /[\\/.]/.test(id))) {
     const config = await configOfRun(id, flags);
@@ -138,7 +139,7 @@ async function networkOf(
     init: paper.inits[0]!,
     ...(Object.keys(options).length > 0 ? { options } : {}),
   };
-  return { paper, config, where: '' };
+  return { paper, config, where: '', ...(recipe ? { recipe: named } : {}) };
 }
 
 /** @throws UsageError for a path that is no run folder, and for flags that would change its network */
@@ -228,7 +229,10 @@ function show(title: string, summary: ModelSummary, json: boolean | undefined): 
   ]);
   const head = ['Layer', 'Type', 'Output', 'Parameters', 'Multiply-adds'];
   const total = ['Total', '', '', grouped(summary.parameters), grouped(summary.macs)];
-  const [first, ...others] = table([head, ...rows, total], 'lllrr');
-  const rule = '─'.repeat(widest([first!, ...others]));
+  // What a layer is called is the least that a line can say; then what comes out of it.
+  const fitted = fittedTable([head, ...rows, total], 'lllrr', [1, 4, 3]);
+  const [first, ...others] = fitted.lines;
+  const rule = '─'.repeat(widest(fitted.lines));
   for (const line of [first!, rule, ...others.slice(0, -1), rule, others.at(-1)!]) print(line);
+  for (const line of leftOutLine(fitted)) print(line);
 }

@@ -1,6 +1,6 @@
 import { CheckpointError } from '../../errors/errors.js';
 import type { ModelHints } from '../../papers/recognise.js';
-import { grouped, print, printJson, table, widest } from '../terminal/output.js';
+import { fittedTable, grouped, leftOutLine, print, printJson, widest } from '../terminal/output.js';
 
 /**
  * Prints the list of a file of weights, and which network it is of. The numbers themselves are not read.
@@ -35,7 +35,7 @@ export async function inspectWeights(
     const network = found instanceof CheckpointError ? null : { ...found.config, assumed: found.assumed };
     return printJson({ file, format, notes, tensors: rows, numbers: total, metadata, network });
   }
-  const lines = table(
+  const fitted = fittedTable(
     [
       ['Tensor', 'Type', 'Shape', 'Numbers'],
       ...rows.map(({ name, dtype, shape, numbers }) => [
@@ -47,9 +47,12 @@ export async function inspectWeights(
       ['Total', '', '', grouped(total)],
     ],
     'lllr',
+    [1, 3],
   );
+  const { lines } = fitted;
   const rule = '─'.repeat(widest(lines));
   for (const line of [lines[0]!, rule, ...lines.slice(1, -1), rule, lines.at(-1)!]) print(line);
+  for (const line of leftOutLine(fitted)) print(line);
   print();
   const description =
     found instanceof CheckpointError

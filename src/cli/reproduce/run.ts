@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { counted } from '../../errors/counted.js';
 import { UsageError } from '../../errors/errors.js';
 import { didYouMean } from '../../errors/nearest.js';
 import type { Claim } from '../../papers/claims/claim.js';
@@ -149,7 +150,7 @@ class JobScreen implements Watcher {
 }
 
 const left = ({ jobs, seconds }: JobPlan): string =>
-  `${jobs.length} ${jobs.length === 1 ? 'training' : 'trainings'} left that are known, about ${clock(seconds)}`;
+  `${counted(jobs.length, 'training')} left that are known, about ${clock(seconds)}`;
 
 const jsonWatcher: Watcher = {
   begin: (job, { jobs, seconds }) =>

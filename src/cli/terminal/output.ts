@@ -49,3 +49,42 @@ export function table(cells: readonly (readonly string[])[], align: string): str
       .trimEnd(),
   );
 }
+
+/** Width of the terminal on standard output, in columns; Infinity if it is not a terminal. */
+const outputColumns = (): number =>
+  process.stdout.isTTY && process.env.TERM !== 'dumb'
+    ? process.stdout.columns || 80
+    : Number.POSITIVE_INFINITY;
+
+export interface Fitted {
+  readonly lines: string[];
+  /** Heads of the columns for which there was no room. */
+  readonly leftOut: readonly string[];
+}
+
+/**
+ * A {@link table} that leaves columns out until its lines fit into the terminal.
+ *
+ * @param cells the first row has the heads
+ * @param drop indices of the columns that may be left out, the least important first
+ */
+export function fittedTable(
+  cells: readonly (readonly string[])[],
+  align: string,
+  drop: readonly number[],
+  columns: number = outputColumns(),
+): Fitted {
+  for (let count = 0; ; count++) {
+    const left = drop.slice(0, count);
+    const lines = table(
+      cells.map((row) => row.filter((_, c) => !left.includes(c))),
+      [...align].filter((_, c) => !left.includes(c)).join(''),
+    );
+    if (count === drop.length || widest(lines) <= columns)
+      return { lines, leftOut: left.sort((a, b) => a - b).map((c) => cells[0]![c]!) };
+  }
+}
+
+/** Says which columns a wider terminal would show too; no line if there are none. */
+export const leftOutLine = ({ leftOut }: Fitted): string[] =>
+  leftOut.length > 0 ? [`A wider terminal also shows: ${leftOut.join(', ')}.`] : [];

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { resolve as absolute, basename, join } from 'node:path';
 import { type ImageRules, imageRules } from '../../data/images/rules.js';
 import { describeSample } from '../../data/sample.js';
+import { counted } from '../../errors/counted.js';
 import { UsageError } from '../../errors/errors.js';
 import { printableLines } from '../../errors/printable.js';
 import { writeFileAtomic } from '../../files/atomic.js';
@@ -17,6 +18,7 @@ import { EventFile } from '../../report/tensorboard/writer.js';
 import { rulesOf, type TrainConfig, trainConfigSchema } from '../../run/config.js';
 import type { DoneEvent, Observer, StepEvent } from '../../run/events.js';
 import { latestRun, RunFolder } from '../../run/run-folder.js';
+import { hasTop5 } from '../../run/top5.js';
 import { chooseDataset } from '../../train/datasets.js';
 import { freezeModules, lrScales } from '../../train/module-patterns.js';
 import { together } from '../../train/observers.js';
@@ -70,7 +72,10 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
       const board =
         flags.logDir === undefined
           ? undefined
-          : await EventFile.create(join(flags.logDir, basename(absolute(folder.path))));
+          : await EventFile.create(
+              join(flags.logDir, basename(absolute(folder.path))),
+              config.model.classes.length,
+            );
       const observer = together(board ? [screen, board] : [screen]);
       let trainer: Trainer;
       try {
@@ -92,7 +97,7 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
             event: 'done',
             run: done.run,
             testAccuracy: done.testAccuracy,
-            testTop5: done.testTop5,
+            ...(hasTop5(config.model.classes.length) ? { testTop5: done.testTop5 } : {}),
           });
         const steps = (await folder.metrics()).filter(({ event }) => event === 'step');
         const classes = config.model.classes.length;
@@ -209,7 +214,7 @@ async function drawCurve(folder: RunFolder, { recipe, dataset, model }: TrainCon
   const svg = curveSvg({
     title: `${(await openPaper(model.paper)).name} on ${dataset}, ${recipe} recipe`,
     subtitle: last
-      ? `${trim(last.value)} % of ${measured} right after ${last.step} steps`
+      ? `${trim(last.value)} % of ${measured} right after ${counted(last.step, 'step')}`
       : 'not measured yet',
     loss: points('step', 'loss'),
     accuracy,
@@ -291,9 +296,11 @@ class TrainScreen implements Observer {
   epoch(event: Parameters<NonNullable<Observer['epoch']>>[0]): void {
     this.#testing?.done();
     this.#testing = undefined;
-    if (this.json) printJson(event);
-    const { epoch, step, trainLoss, trainAccuracy, testLoss, testAccuracy, testTop5 } = event;
-    const top5 = this.classes > 5 ? `, top-5 ${testTop5.toFixed(1)}%` : '';
+    const { testTop5, ...others } = event;
+    const telling = hasTop5(this.classes);
+    if (this.json) printJson(telling ? event : others);
+    const { epoch, step, trainLoss, trainAccuracy, testLoss, testAccuracy } = event;
+    const top5 = telling ? `, top-5 ${testTop5.toFixed(1)}%` : '';
     this.tell(
       step,
       `Epoch ${epoch}: training loss ${trainLoss.toFixed(3)}, accuracy ${trainAccuracy.toFixed(1)}% · test loss ${testLoss.toFixed(3)}, accuracy ${testAccuracy.toFixed(1)}%${top5}`,
@@ -311,7 +318,7 @@ function closing(
   note(
     sample
       ? `Measured on ${sample}, of ${dataset}; training never saw them.`
-      : `Measured on ${grouped(testImages)} test images of ${dataset}, which training never saw.`,
+      : `Measured on ${counted(testImages, 'test image')} of ${dataset}, which training never saw.`,
   );
   note(`The run lies in ${run}; its curve is ${join(run, CURVE)}`);
   const shortOf = Object.hasOwn(paper.recipes, recipe) ? paper.recipes[recipe]!.shortOf : undefined;

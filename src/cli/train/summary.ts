@@ -1,5 +1,6 @@
+import { counted } from '../../errors/counted.js';
 import type { DoneEvent, StepEvent } from '../../run/events.js';
-import { grouped } from '../terminal/output.js';
+import { hasTop5 } from '../../run/top5.js';
 import { plot } from '../terminal/plot.js';
 import { clock } from '../terminal/progress.js';
 
@@ -32,10 +33,9 @@ export function summaryLines(
   const images = steps.reduce((sum, step) => sum + step.imagesPerSecond * step.stepSeconds, 0);
   const parts = [
     `Accuracy ${done.testAccuracy.toFixed(1)} %`,
-    // With five classes or fewer, top-5 accuracy is always 100 %.
-    ...(classes > 5 ? [`top-5 ${done.testTop5.toFixed(1)} %`] : []),
+    ...(hasTop5(classes) ? [`top-5 ${done.testTop5.toFixed(1)} %`] : []),
     ...(steps.length > 0 ? [`last loss ${steps.at(-1)!.loss.toFixed(3)}`] : []),
-    `${grouped(done.step)} steps`,
+    counted(done.step, 'step'),
     ...(seconds > 0 ? [`${clock(seconds)} in steps`, `${Math.round(images / seconds)} images/s`] : []),
   ];
   return [...lines, ...wrapped(parts, columns)];

@@ -1,3 +1,4 @@
+import { counted } from '../../errors/counted.js';
 import { DataError } from '../../errors/errors.js';
 
 const IMAGE = 3 * 32 * 32;
@@ -28,7 +29,7 @@ export function checkSize(file: string, size: number, allowPartial: boolean): vo
     throw new DataError({
       what: `${file} does not hold whole CIFAR-10 records`,
       expected: `a multiple of ${RECORD} bytes (${RECORDS * RECORD} for ${RECORDS} records)`,
-      got: `${size} bytes, which is ${whole} records and ${size % RECORD} bytes`,
+      got: `${counted(size, 'byte')}, which is ${counted(whole, 'record')} and ${counted(size % RECORD, 'byte')}`,
       next: FETCH_AGAIN,
     });
   }
@@ -36,7 +37,7 @@ export function checkSize(file: string, size: number, allowPartial: boolean): vo
     throw new DataError({
       what: `${file} has the wrong number of records`,
       expected: `${RECORDS} records (${RECORDS * RECORD} bytes)`,
-      got: `${whole} records (${size} bytes)`,
+      got: `${counted(whole, 'record')} (${counted(size, 'byte')})`,
       next: FETCH_AGAIN,
     });
   }

@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { counted } from '../../errors/counted.js';
 import { DataError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import { PickleError, unpickle, type World } from '../../interop/pytorch/pickle.js';
@@ -74,6 +75,11 @@ async function recordsOf(file: string): Promise<Uint8Array> {
   const bytes = await readFile(file).catch((error) => {
     throw diskError(error, `cannot read ${file}`, DataError);
   });
+  return recordsFrom(file, bytes);
+}
+
+/** {@link parsePickled} with the name of the file in its error. @throws DataError */
+export function recordsFrom(file: string, bytes: Uint8Array): Uint8Array {
   try {
     return parsePickled(bytes);
   } catch (error) {
@@ -103,7 +109,9 @@ export function parsePickled(bytes: Uint8Array): Uint8Array {
     throw new PickleError('its "data" is not an array of bytes, or its "labels" are not a list');
   const pixels = data.bytes;
   if (pixels.length !== labels.length * PIXELS)
-    throw new PickleError(`it has ${labels.length} labels and ${pixels.length} bytes of images`);
+    throw new PickleError(
+      `it has ${counted(labels.length, 'label')} and ${counted(pixels.length, 'byte')} of images`,
+    );
   const records = new Uint8Array(labels.length * RECORD);
   for (const [i, label] of labels.entries()) {
     if (!Number.isInteger(label) || label < 0 || label >= CLASSES.length)

@@ -1,3 +1,4 @@
+import { counted } from '../../errors/counted.js';
 import { DataError } from '../../errors/errors.js';
 import { excerpt } from '../../errors/excerpt.js';
 
@@ -85,7 +86,7 @@ export function namesFromList(
   throw new DataError({
     what: `${file} does not name the class folders`,
     expected: `a line for each of the ${classes.length} folders, such as ${few(missing)}`,
-    got: `${lines.length} lines: ${few(lines)}`,
+    got: `${counted(lines.length, 'line')}: ${few(lines)}`,
     next: 'write FOLDER NAME on each line, or remove the file; the order of lines alone does not identify folders',
   });
 }

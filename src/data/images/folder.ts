@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Dirent } from 'node:fs';
 import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { classCount } from '../../errors/counted.js';
 import { DataError } from '../../errors/errors.js';
 import { printable } from '../../errors/printable.js';
 import { diskError } from '../../files/disk-error.js';
@@ -204,7 +205,7 @@ export async function openFolder(root: string, options: FolderOptions = {}): Pro
     if (label === undefined)
       throw new DataError({
         what: `${path.join(root, name)} is not a class of the training images`,
-        expected: `one of their ${classes.length} classes`,
+        expected: `one of their ${classCount(classes.length)}`,
         got: name,
         next: 'use the same class folders in both splits',
       });

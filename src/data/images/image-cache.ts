@@ -1,4 +1,4 @@
-import { type FileHandle, open, readFile, truncate } from 'node:fs/promises';
+import { type FileHandle, open, readdir, readFile, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
@@ -8,6 +8,11 @@ import type { ImageRules } from './rules.js';
 /** Number of images between two updates of the file of marks. */
 const MARK_EVERY = 256;
 const DONE = 1;
+/** Raised when the same file gives other bytes than before, so that no older cache is mixed with new images. */
+const VERSION = 2;
+
+const beginning = ({ side, orientation }: Pick<ImageRules, 'side' | 'orientation'>): string =>
+  `images-v${VERSION}-${side}-${orientation}-`;
 
 /**
  * Decoded images in one file at fixed offsets, so that they can be written in any order and a killed process can
@@ -32,7 +37,13 @@ export class ImageCache {
 
   /** Path of the cache. The name depends on the files of the data set and on how their images are prepared. */
   static place(folder: string, fingerprint: string, rules: Pick<ImageRules, 'side' | 'orientation'>): string {
-    return path.join(folder, `images-${rules.side}-${rules.orientation}-${fingerprint.slice(0, 16)}.bin`);
+    return path.join(folder, `${beginning(rules)}${fingerprint.slice(0, 16)}.bin`);
+  }
+
+  /** Whether a folder has a cache of some files, prepared by these rules. */
+  static async isIn(folder: string, rules: Pick<ImageRules, 'side' | 'orientation'>): Promise<boolean> {
+    const names = await readdir(folder).catch(() => []);
+    return names.some((name) => name.startsWith(beginning(rules)) && name.endsWith('.bin'));
   }
 
   /**

@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { checkBooleans, checkOptionNames, checkPath } from '../../errors/arguments.js';
+import { classCount, counted } from '../../errors/counted.js';
 import { DataError, UsageError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import { checkIndex, type Dataset, UNREADABLE } from '../dataset.js';
@@ -176,7 +177,7 @@ export class ImageFolder implements Dataset {
 
   /** Opens the cache of decoded images if it exists or is to be created. */
   async #findImages(make: boolean): Promise<void> {
-    if (!make && !(await hasImageCache(this.cache, this.rules))) return;
+    if (!make && !(await ImageCache.isIn(this.cache, this.rules))) return;
     const file = ImageCache.place(this.cache, await this.fingerprint(), this.rules);
     if (make || existsSync(file))
       this.#images = await ImageCache.open(file, this.length, 3 * this.imageShape[1] ** 2);
@@ -287,8 +288,7 @@ export class ImageFolder implements Dataset {
 
   /** One-line description for logs. */
   describe(): string {
-    const count = this.length.toLocaleString('en-US');
-    return `${count} images of ${this.classes.length} classes in ${this.folder}${this.remarks.map((remark) => `; ${remark}`).join('')}`;
+    return `${counted(this.length, 'image')} of ${classCount(this.classes.length)} in ${this.folder}${this.remarks.map((remark) => `; ${remark}`).join('')}`;
   }
 
   /** Report of the files that could not be decoded so far; undefined if there are none. */
@@ -298,8 +298,9 @@ export class ImageFolder implements Dataset {
     const shown = broken.slice(0, 5).map(([name, reason]) => `  ${name}: ${reason}`);
     const more = broken.length > shown.length ? [`  and ${broken.length - shown.length} more`] : [];
     const what = this.#substitute ? 'replaced by the next image' : 'left out';
-    const files = broken.length === 1 ? '1 file' : `${broken.length} files`;
-    return [`${files} could not be decoded (${what}):`, ...shown, ...more].join('\n');
+    return [`${counted(broken.length, 'file')} could not be decoded (${what}):`, ...shown, ...more].join(
+      '\n',
+    );
   }
 
   /** Closes the cache and ends the decoding threads; both are reopened when needed. */
@@ -335,9 +336,4 @@ async function trainClasses(
 ): Promise<readonly string[]> {
   if (!(await hasTars(folder))) return classFolders(folder, followLinks);
   return (await openTars(folder, { cache: path.join(path.dirname(cache), 'train') })).classes;
-}
-
-async function hasImageCache(folder: string, { side, orientation }: ImageRules): Promise<boolean> {
-  const names = await readdir(folder).catch(() => []);
-  return names.some((name) => name.startsWith(`images-${side}-${orientation}-`) && name.endsWith('.bin'));
 }

@@ -1,4 +1,5 @@
 import { checkBooleans, checkOptionNames } from '../../errors/arguments.js';
+import { counted } from '../../errors/counted.js';
 import { UsageError } from '../../errors/errors.js';
 import { Generator } from '../../random.js';
 import { checkIndex, type Dataset, type WorkerSpec } from '../dataset.js';
@@ -113,7 +114,7 @@ export class Shapes10 implements Dataset {
   /** One-line description for logs. */
   describe(): string {
     const { length, seed } = this.#contents;
-    return `${this.name}: ${length.toLocaleString('en-US')} images drawn by code, seed ${seed}`;
+    return `${this.name}: ${counted(length, 'image')} drawn by code, seed ${seed}`;
   }
 }
 

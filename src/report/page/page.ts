@@ -1,3 +1,4 @@
+import { hasTop5 } from '../../run/top5.js';
 import { type Figure, figuresOf, type ReportData } from '../figures.js';
 import { escapeXml, type Language, round } from '../svg.js';
 import { PAGE_STYLE } from './style.js';
@@ -99,16 +100,13 @@ function summary({ config, steps, epochs: done, measured }: ReportData, words: P
     );
   }
   const last = done.at(-1);
-  if (last && hasTop5(config)) rows.push([words.testTop5, `${round(last.testTop5)} %`]);
+  if (last && hasTop5(config.model.classes.length)) rows.push([words.testTop5, `${round(last.testTop5)} %`]);
   if (measured) {
     const images = share(measured.images, measured.total, words);
     rows.push([words.measuredHere, `${round(measured.accuracy)} % (${images})`]);
   }
   return rows;
 }
-
-/** With five classes or fewer, top-5 accuracy is always 100 %. */
-const hasTop5 = ({ model }: ReportData['config']): boolean => model.classes.length > 5;
 
 function epochs({ epochs: done, config }: ReportData, words: PageWords): string {
   if (done.length === 0) return '';
@@ -119,7 +117,7 @@ function epochs({ epochs: done, config }: ReportData, words: PageWords): string 
     `${round(e.trainAccuracy)} %`,
     e.testLoss.toFixed(4),
     `${round(e.testAccuracy)} %`,
-    hasTop5(config) ? `${round(e.testTop5)} %` : '–',
+    hasTop5(config.model.classes.length) ? `${round(e.testTop5)} %` : '–',
     share(e.testImages, e.testTotal, words),
   ]);
   const head = words.epochColumns.map((name) => `<th scope="col">${escapeXml(name)}</th>`).join('');

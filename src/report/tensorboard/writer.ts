@@ -5,6 +5,7 @@ import { CheckpointError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import { makeFolder } from '../../files/make-folder.js';
 import type { EpochEvent, Insight, KernelImage, Observer, StepEvent } from '../../run/events.js';
+import { hasTop5 } from '../../run/top5.js';
 import { kernelPixels } from '../kernels.js';
 import {
   histogram,
@@ -21,7 +22,7 @@ import {
  * Writes a run's metrics as a TensorBoard event file; each start or resume creates a new file.
  *
  * @example
- * const board = await EventFile.create(join(logDir, 'my-run'));
+ * const board = await EventFile.create(join(logDir, 'my-run'), classes.length);
  * board.resumedAfter(trainer.step);
  * await trainer.run(); // with the board as its observer
  * board.close();
@@ -32,6 +33,7 @@ export class EventFile implements Observer {
   private constructor(
     readonly path: string,
     file: number,
+    readonly classes: number,
     readonly now: () => number,
   ) {
     this.#file = file;
@@ -40,10 +42,11 @@ export class EventFile implements Observer {
 
   /**
    * @param folder of the run below TensorBoard's --logdir; created if missing
+   * @param classes number of classes of the model
    * @param now milliseconds since 1970, for tests
    * @throws CheckpointError if it cannot be written
    */
-  static async create(folder: string, now: () => number = Date.now): Promise<EventFile> {
+  static async create(folder: string, classes: number, now: () => number = Date.now): Promise<EventFile> {
     // TensorBoard looks for "tfevents" in the name; host and process id avoid collisions between processes.
     const host = hostname().replaceAll(/[^\w.-]/g, '_') || 'localhost';
     const name = `events.out.tfevents.${String(Math.floor(now() / 1000)).padStart(10, '0')}.${host}.${process.pid}`;
@@ -52,7 +55,7 @@ export class EventFile implements Observer {
       for (let n = 0; ; n++) {
         const path = join(folder, `${name}.${n}`);
         try {
-          return new EventFile(path, openSync(path, 'ax'), now);
+          return new EventFile(path, openSync(path, 'ax'), classes, now);
         } catch (error) {
           if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
         }
@@ -84,7 +87,7 @@ export class EventFile implements Observer {
       scalar('epoch/trainAccuracy', trainAccuracy),
       scalar('epoch/testLoss', testLoss),
       scalar('epoch/testAccuracy', testAccuracy),
-      scalar('epoch/testTop5', testTop5),
+      ...(hasTop5(this.classes) ? [scalar('epoch/testTop5', testTop5)] : []),
     ]);
   }
 

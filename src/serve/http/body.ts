@@ -1,17 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
+import { FORMATS, formatOf, kindOf } from '../../data/images/formats/format.js';
 import type { Body, Route } from '../route-table.js';
 import { RequestError } from './request-error.js';
 import type { Call } from './router.js';
 
 const MAX_JSON = 2 ** 16;
 const MAX_IMAGE = 10 * 2 ** 20;
-/** First bytes as hex, beside the types that a browser gives them; a decoder that knows more formats gets these only. */
-const IMAGES: Readonly<Record<string, RegExp>> = {
-  'image/jpeg': /^ffd8ff/,
-  'image/png': /^89504e470d0a1a0a/,
-  'image/webp': /^52494646.{8}57454250/,
-};
 
 const typeOf = (request: IncomingMessage): string =>
   (request.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
@@ -64,21 +59,17 @@ export async function jsonBody<R extends Route>(
   });
 }
 
-/** The image in the body of a request; whether it is one shows when it is decoded. */
+/**
+ * The image in the body of a request, of any format that folders may hold. The first bytes tell it, not the
+ * `Content-Type`; whether it is a whole image shows when it is decoded.
+ */
 export async function imageBody(request: IncomingMessage): Promise<Buffer> {
-  const type = typeOf(request);
-  if (!Object.hasOwn(IMAGES, type))
-    throw new RequestError(415, {
-      what: 'This is not an image that can be looked at',
-      expected: 'a JPEG, PNG or WebP, with that Content-Type',
-      got: type || 'no Content-Type',
-    });
   const bytes = await readBody(request, MAX_IMAGE);
-  if (IMAGES[type]!.test(bytes.toString('hex', 0, 16))) return bytes;
+  if (formatOf(bytes)) return bytes;
   throw new RequestError(415, {
-    what: 'The file is not the image that its type says',
-    expected: type,
-    got: bytes.length === 0 ? 'nothing' : 'something else',
-    next: 'choose a JPEG, PNG or WebP',
+    what: 'The body is not an image that can be looked at',
+    expected: FORMATS,
+    got: kindOf(bytes),
+    next: 'choose another file',
   });
 }

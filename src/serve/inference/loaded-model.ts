@@ -101,7 +101,7 @@ export class Bench {
         maxPixels: MAX_PIXELS,
         side: rules.side,
         orientation: rules.orientation,
-        next: 'choose a JPEG, PNG or WebP',
+        next: 'choose another file',
       });
       return { batch: tensor(data, { shape: [1, 3, side, side] }), label: undefined };
     }

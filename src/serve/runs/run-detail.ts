@@ -7,6 +7,7 @@ import type { Kernels, LogLine, RunDetail } from '../api.js';
 import { RequestError } from '../http/request-error.js';
 import { fileInside, readSmall } from './path-containment.js';
 import type { Runs } from './runs.js';
+import { imageCounts } from './summary.js';
 import { lastLines, parseJson } from './tail.js';
 
 const LOG_LINES = 1000;
@@ -25,10 +26,12 @@ export async function runDetail(runs: Runs, id: string): Promise<RunDetail> {
   const config = parseJson((await readSmall(live.folder, 'config.json')) ?? '');
   const { index } = live;
   const lastStep = behind ? undefined : index.lastStep;
+  const images = await imageCounts(live.folder, summary.dataset);
   return {
     ...summary,
     config: isRecord(config) && canBeSent(config) ? withoutChecksum(config) : {},
     epochEvents: index.epochs.map(({ event }) => event),
+    ...(images ? { testImages: images.test } : {}),
     ...(lastStep ? { lastStep } : {}),
     checkpoints: await checkpoints(live.folder),
     ...(behind ? { reading: { working: 'reading the metrics', ...behind } } : { lines: index.lines }),

@@ -27,11 +27,15 @@ const LONGEST_ERROR = 2000;
 
 const stateSchema = z.object({ best: z.object({ accuracy: z.number() }).optional() });
 
+const images = z.object({ images: z.number().positive() });
 /** What a run began with; it tells the length of a run that has not ended an epoch yet. */
-const dataSchema = z.object({ train: z.object({ images: z.number().positive() }) });
+const dataSchema = z.object({ train: images, test: images });
 
-/** Training images of the built-in data sets, for runs that do not tell. */
-const IMAGES: Readonly<Record<string, number>> = { cifar10: 50_000, shapes10: 10_000 };
+/** Images of the built-in data sets, for runs that do not tell. */
+const IMAGES: Readonly<Record<string, ImageCounts>> = {
+  cifar10: { train: 50_000, test: 10_000 },
+  shapes10: { train: 10_000, test: 2_000 },
+};
 
 /** Summary of a run for the list, from samples of its files. */
 export async function summarise(folder: string, id: string): Promise<RunSummary> {
@@ -87,7 +91,7 @@ export async function summarise(folder: string, id: string): Promise<RunSummary>
     dataset,
     seed,
     epochs,
-    stepsTotal: stepsTotal(config, parts, await trainingImages(folder, dataset)),
+    stepsTotal: stepsTotal(config, parts, (await imageCounts(folder, dataset))?.train),
   };
 }
 
@@ -100,9 +104,17 @@ async function bestAccuracy(folder: string, { epoch }: Skim): Promise<number | u
   return best ?? epoch?.testAccuracy;
 }
 
-async function trainingImages(folder: string, dataset: string): Promise<number | undefined> {
+interface ImageCounts {
+  readonly train: number;
+  readonly test: number;
+}
+
+/** Numbers of images of a run's data set; undefined if unknown. */
+export async function imageCounts(folder: string, dataset: string): Promise<ImageCounts | undefined> {
   const text = await readSmall(folder, DATA_FILE).catch(() => undefined);
-  return dataSchema.safeParse(parseJson(text ?? '')).data?.train.images ?? IMAGES[dataset];
+  const { data } = dataSchema.safeParse(parseJson(text ?? ''));
+  if (data) return { train: data.train.images, test: data.test.images };
+  return Object.hasOwn(IMAGES, dataset) ? IMAGES[dataset] : undefined;
 }
 
 /** Total number of steps; 0 if unknown. */

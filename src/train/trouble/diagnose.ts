@@ -1,4 +1,5 @@
 import type { DataLoader } from '../../data/loader.js';
+import { counted } from '../../errors/counted.js';
 import type { CrossEntropyLoss } from '../../nn/loss.js';
 import type { Module } from '../../nn/module.js';
 import { watching } from '../../nn/watch.js';
@@ -83,7 +84,9 @@ function count(values: ArrayLike<number>): string {
     if (Number.isNaN(values[i]!)) nan++;
     else if (!Number.isFinite(values[i]!)) infinite++;
   }
-  const infinities = infinite === 1 ? '1 infinity' : `${infinite} infinities`;
-  const found = [...(infinite > 0 ? [infinities] : []), ...(nan > 0 ? [`${nan} NaN`] : [])];
+  const found = [
+    ...(infinite > 0 ? [counted(infinite, 'infinity', 'infinities')] : []),
+    ...(nan > 0 ? [`${nan} NaN`] : []),
+  ];
   return found.join(' and ');
 }

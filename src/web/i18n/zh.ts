@@ -217,9 +217,10 @@ export const ZH: Readonly<Record<keyof typeof EN, string>> = {
   'picker.number': '编号',
   'picker.random': '随机',
   'picker.file': '自选图片……',
-  'picker.drop': '也可以把 JPEG、PNG 或 WebP 拖到这里。图片只给网络看，不会保存。',
-  'picker.kind': '需要 JPEG、PNG 或 WebP，而这是 {got}。',
-  'picker.size': '文件超过 20 MB，请选小一些的。',
+  'picker.drop':
+    '也可以把图片拖到这里，支持 JPEG、PNG、WebP、GIF、TIFF、AVIF、BMP 和 PPM。图片只给网络看，不会保存。',
+  'picker.kind': '需要图片（JPEG、PNG、WebP、GIF、TIFF、AVIF、BMP 或 PPM），而这是 {got}。',
+  'picker.size': '文件超过 10 MB，请选小一些的。',
   'try.title': '一张图片',
   'try.says': '网络认为是',
   'try.right': '正确',

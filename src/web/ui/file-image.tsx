@@ -1,10 +1,11 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 
 const SIDE = 224;
 
-/** A small preview of a dropped file, decoded by the browser. */
+/** A small preview of a dropped file, decoded by the browser; the name of a file that it cannot show, such as a PPM. */
 export function FileImage({ file, label }: { file: File; label: string }) {
   const canvas = useRef<HTMLCanvasElement>(null);
+  const [unseen, setUnseen] = useState<File>();
   useEffect(() => {
     let wanted = true;
     createImageBitmap(file).then(
@@ -17,13 +18,14 @@ export function FileImage({ file, label }: { file: File; label: string }) {
         }
         bitmap.close();
       },
-      // Not a valid image: the server's answer reports it.
-      () => undefined,
+      // The server knows more formats; if this is not a valid image, its answer says so.
+      () => wanted && setUnseen(file),
     );
     return () => {
       wanted = false;
     };
   }, [file]);
+  if (unseen === file) return <p class="chosen-image">{label}</p>;
   return (
     <canvas ref={canvas} class="chosen-image" width={SIDE} height={SIDE} role="img" aria-label={label} />
   );

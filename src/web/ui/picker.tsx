@@ -7,9 +7,15 @@ import { Icon } from './icon.js';
 /** The selected image: one of the test set, or a file of the user's own. */
 export type Image = { readonly index: number } | { readonly file: File };
 
-/** Random choice is limited to this many test images; every data set has at least as many. Numbers may be larger. */
-const ANY_OF = 2000;
-const LARGEST_FILE = 20 * 2 ** 20;
+/** Test images beside each other. */
+const STRIP = 8;
+/** The server's limit. */
+const LARGEST_FILE = 10 * 2 ** 20;
+/** Formats that browsers have no type for. */
+const MORE_NAMES = '.ppm,.pgm,.pbm,.pnm,.dib,.jfif';
+
+/** Whether a file may be an image by the type that the browser gives it; the server looks at its first bytes. */
+const mayBeImage = (type: string): boolean => type === '' || /^image\/(?!svg)/.test(type);
 
 export const imageUrl = (run: string, index: number): string =>
   addressOf('GET /api/images/:run/:index', { params: { run, index } });
@@ -17,10 +23,13 @@ export const imageUrl = (run: string, index: number): string =>
 /** Selects an image: from a row of test images, by number, at random, or from a dropped or chosen file. */
 export function Picker({
   run,
+  tests,
   image,
   onChange,
 }: {
   run: string;
+  /** Number of test images; undefined if unknown. */
+  tests: number | undefined;
   image: Image;
   onChange: (image: Image) => void;
 }) {
@@ -29,11 +38,12 @@ export function Picker({
   const [over, setOver] = useState(false);
   const [complaint, setComplaint] = useState('');
   const index = 'index' in image ? image.index : undefined;
-  const first = index === undefined ? 0 : Math.floor(index / 8) * 8;
+  const first = index === undefined ? 0 : Math.floor(index / STRIP) * STRIP;
+  const shown = Math.max(0, Math.min(STRIP, (tests ?? Number.POSITIVE_INFINITY) - first));
   const take = (file: File | undefined) => {
     if (!file) return;
-    const problem = !/^image\/(jpeg|png|webp)$/.test(file.type)
-      ? t('picker.kind', { got: file.type || file.name })
+    const problem = !mayBeImage(file.type)
+      ? t('picker.kind', { got: file.type })
       : file.size > LARGEST_FILE
         ? t('picker.size')
         : '';
@@ -42,7 +52,8 @@ export function Picker({
   };
   const choose = (next: number) => {
     setComplaint('');
-    onChange({ index: Math.max(0, Math.round(next) || 0) });
+    const last = tests === undefined ? Number.POSITIVE_INFINITY : tests - 1;
+    onChange({ index: Math.max(0, Math.min(last, Math.round(next) || 0)) });
   };
   return (
     <section
@@ -74,7 +85,7 @@ export function Picker({
       </div>
       <div class="picker-choices">
         <ul class="strip">
-          {Array.from({ length: 8 }, (_, i) => first + i).map((n) => (
+          {Array.from({ length: shown }, (_, i) => first + i).map((n) => (
             <li key={n}>
               <button
                 type="button"
@@ -95,11 +106,12 @@ export function Picker({
           <input
             type="number"
             min="0"
+            max={tests === undefined ? undefined : tests - 1}
             value={index ?? ''}
             onChange={(event) => choose(Number(event.currentTarget.value))}
           />
         </label>
-        <button type="button" onClick={() => choose(Math.floor(Math.random() * ANY_OF))}>
+        <button type="button" onClick={() => choose(Math.floor(Math.random() * (tests ?? first + STRIP)))}>
           <Icon name="dice" /> {t('picker.random')}
         </button>
         <button type="button" onClick={() => input.current?.click()}>
@@ -110,7 +122,7 @@ export function Picker({
           class="visually-hidden"
           type="file"
           tabIndex={-1}
-          accept="image/jpeg,image/png,image/webp"
+          accept={`image/*,${MORE_NAMES}`}
           aria-label={t('picker.file')}
           onChange={(event) => {
             take(event.currentTarget.files?.[0]);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { table, widest } from '../../../src/cli/terminal/output.js';
+import { fittedTable, leftOutLine, table, widest } from '../../../src/cli/terminal/output.js';
 import { plot } from '../../../src/cli/terminal/plot.js';
 import { Progress } from '../../../src/cli/terminal/progress.js';
 import { cut, widthOf } from '../../../src/cli/terminal/width.js';
@@ -35,6 +35,27 @@ test('a table may have more rows than a call has arguments', () => {
   assert.equal(lines[0], 'class 0            0');
   assert.equal(widest(lines), lines[0]!.length);
   assert.deepEqual(table([], 'lr'), []);
+});
+
+test('a table leaves out columns, the least important first, until it fits', () => {
+  const cells = [
+    ['Layer', 'Type', 'Output', 'Parameters'],
+    ['features.0', 'Conv2d', '96 × 55 × 55', '34,944'],
+  ];
+  const at = (columns: number) => fittedTable(cells, 'lllr', [1, 3], columns);
+  assert.deepEqual(at(100), { lines: table(cells, 'lllr'), leftOut: [] });
+  assert.deepEqual(at(40).leftOut, ['Type']);
+  assert.equal(at(40).lines[1], 'features.0  96 × 55 × 55      34,944');
+  // Names and results stay, also where they do not fit.
+  assert.deepEqual(
+    [at(30).leftOut, at(10).leftOut],
+    [
+      ['Type', 'Parameters'],
+      ['Type', 'Parameters'],
+    ],
+  );
+  assert.deepEqual(leftOutLine(at(30)), ['A wider terminal also shows: Type, Parameters.']);
+  assert.deepEqual(leftOutLine(at(100)), []);
 });
 
 test('a wide label never makes a line longer than the window', () => {

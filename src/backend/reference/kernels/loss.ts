@@ -1,3 +1,4 @@
+import { classCount } from '../../../errors/counted.js';
 import { DataError } from '../../../errors/errors.js';
 import type { TypedArray } from '../../../graph/types.js';
 import { around, type Kernel } from './kernel.js';
@@ -36,7 +37,7 @@ function labelOf(labels: TypedArray, row: number, classes: number): number {
   if (label >= 0 && label < classes) return label;
   throw new DataError({
     what: `The label of row ${row} is out of range`,
-    expected: `a label from 0 to ${classes - 1}, for ${classes} classes`,
+    expected: `a label from 0 to ${classes - 1}, for ${classCount(classes)}`,
     got: `${label}`,
     next: 'check the data set’s labels and the model’s numClasses',
   });

@@ -72,15 +72,16 @@ const TEXTS: readonly (readonly [RegExp, string])[] = [
 /** Number of leading bytes that are searched for the text formats. */
 const LOOKED_AT = 1000;
 
-/** The error for bytes of no {@link ImageFormat}; the caller adds the name. */
-export function noImage(bytes: Uint8Array): DataError {
+/** What bytes of no {@link ImageFormat} are, for messages. */
+export function kindOf(bytes: Uint8Array): string {
   const start = text(bytes, 0, LOOKED_AT);
-  const what =
+  return (
     OTHERS.find(([at, mark]) => start.startsWith(mark, at))?.[2] ??
-    TEXTS.find(([pattern]) => pattern.test(start))?.[1];
-  return new DataError({
-    what: 'the image cannot be decoded',
-    expected: FORMATS,
-    got: what ?? (bytes.length === 0 ? 'an empty file' : 'another format'),
-  });
+    TEXTS.find(([pattern]) => pattern.test(start))?.[1] ??
+    (bytes.length === 0 ? 'an empty file' : 'another format')
+  );
 }
+
+/** The error for bytes of no {@link ImageFormat}; the caller adds the name. */
+export const noImage = (bytes: Uint8Array): DataError =>
+  new DataError({ what: 'the image cannot be decoded', expected: FORMATS, got: kindOf(bytes) });

@@ -1,5 +1,7 @@
 import { centred } from '../../transforms/centre.js';
-import { PAGE, simdShrink } from './shrink-simd.js';
+import { columnsOf, shrinkPlain } from './plain.js';
+import { PAGE, type SimdShrink, simdShrink } from './shrink-simd.js';
+import { bilinearTaps, type Line, type Taps } from './taps.js';
 
 /** Size of an image in pixels. */
 export interface Size {
@@ -7,100 +9,75 @@ export interface Size {
   readonly height: number;
 }
 
-/** Scaling along one axis: `from` pixels to `to`, of which `count` are kept, starting at `first`. */
-type Line = readonly [from: number, to: number, first: number, count: number];
-
-/** Input pixels and weights of each output pixel along one axis. */
-interface Taps {
-  /** Number of input pixels per output pixel. */
-  readonly width: number;
-  /** Index of the first input pixel of each output pixel. */
-  readonly start: Int32Array;
-  /** `width` fixed-point weights per output pixel, in units of 2^-bits. */
-  readonly weights: Int32Array;
-}
-
-/** Bits of the weights, as in Pillow: an 8-bit value times a 22-bit weight has 30 bits. */
-const EXACT_BITS = 22;
-/** Bits of the weights in SIMD: an 8-bit value times an 8-bit weight fits in 16 bits. */
-const SIMD_BITS = 8;
-/** Input pixels per output pixel that the SIMD code handles; enough to shrink by up to 1.5. */
-const SIMD_TAPS = 3;
-/** Maximum memory of the SIMD code: WebAssembly memory cannot shrink, so larger images use JavaScript. */
+/** Input pixels that the SIMD code handles at a time, in both directions. */
+const [ROWS, COLUMNS] = [2, 4];
+/** Most pixels in the memory of the SIMD code, which cannot shrink: larger images pass through it in bands. */
 const SIMD_PIXELS = 2 ** 22;
 
-/**
- * Bilinear weights with antialiasing: when shrinking, the triangle filter is widened by the scale, as in Pillow and
- * torchvision.
- */
-function bilinearTaps([from, to, first, count]: Line, width: number, bits: number): Taps {
-  const scale = from / to;
-  const support = Math.max(1, scale);
-  const one = 2 ** bits;
-  const [start, weights] = [new Int32Array(count), new Int32Array(count * width)];
-  for (let i = 0; i < count; i++) {
-    const centre = (first + i + 0.5) * scale;
-    const low = Math.max(0, Math.trunc(centre - support + 0.5));
-    const high = Math.min(from, Math.trunc(centre + support + 0.5));
-    start[i] = Math.min(low, from - width);
-    const at = i * width + low - start[i]!;
-    const part = (k: number) => Math.max(0, 1 - Math.abs((low + k - centre + 0.5) / support));
-    let sum = 0;
-    for (let k = 0; k < high - low; k++) sum += part(k);
-    // The rounding error is added to the largest weight, so that the sum is exact and a uniform colour does not change.
-    let rest = one;
-    let largest = 0;
-    for (let k = 0; k < high - low; k++) {
-      const weight = Math.round((one * part(k)) / sum);
-      weights[at + k] = weight;
-      rest -= weight;
-      if (weight > weights[at + largest]!) largest = k;
-    }
-    weights[at + largest]! += rest;
-  }
-  return { width, start, weights };
+/** Scaling of both axes to the centre square, of an image whose shorter side becomes `side`. */
+function linesOf({ width, height }: Size, side: number): [down: Line, across: Line] {
+  const shorter = Math.min(width, height);
+  const [w, h] = [Math.trunc((side * width) / shorter), Math.trunc((side * height) / shorter)];
+  return [
+    [height, h, centred(h, side), side],
+    [width, w, centred(w, side), side],
+  ];
 }
 
-/** Maximum number of input pixels per output pixel. */
-const tapsOf = (from: number, to: number): number => Math.min(from, Math.ceil(2 * Math.max(1, from / to)));
+interface Plan {
+  readonly vertical: Taps;
+  readonly horizontal: Taps;
+  /** The input columns that are needed: the first one, and how many. */
+  readonly first: number;
+  readonly columns: number;
+}
 
-/** Size of the scaled image before cropping: the shorter side is `side`. */
-const scaled = ({ width, height }: Size, side: number): [w: number, h: number] => {
-  const shorter = Math.min(width, height);
-  return [Math.trunc((side * width) / shorter), Math.trunc((side * height) / shorter)];
-};
+/** Cache keyed by size: most images of a data set share a few sizes. */
+const plans = new Map<string, Plan>();
+const MOST_SIZES = 64;
 
-/** Scaling of both axes to the centre square. */
-function linesOf(size: Size, side: number): [down: Line, across: Line] {
-  const [w, h] = scaled(size, side);
-  return [
-    [size.height, h, centred(h, side), side],
-    [size.width, w, centred(w, side), side],
-  ];
+/** Weights that scale an image of a size to a square. */
+export function planOf(size: Size, side: number): Plan {
+  const key = `${size.width} ${size.height} ${side}`;
+  const known = plans.get(key);
+  if (known) return known;
+  const [down, across] = linesOf(size, side);
+  const [vertical, horizontal] = [bilinearTaps(down, ROWS), bilinearTaps(across, COLUMNS)];
+  const [first, end] = columnsOf(horizontal);
+  const plan = { vertical, horizontal, first, columns: end - first };
+  if (plans.size >= MOST_SIZES) plans.clear();
+  plans.set(key, plan);
+  return plan;
 }
 
 const simd = simdShrink();
 
-/** Whether the SIMD code can handle this size. */
-function suitsSimd(size: Size, side: number): boolean {
-  const { width, height } = size;
-  const [w, h] = scaled(size, side);
-  return (
-    simd !== undefined &&
-    side % 4 === 0 &&
-    Math.min(width, height) >= SIMD_TAPS &&
-    width * height <= SIMD_PIXELS &&
-    Math.max(tapsOf(width, w), tapsOf(height, h)) <= SIMD_TAPS
-  );
+/** Whether the pixels themselves lie in the memory of the SIMD code. */
+const fits = ({ width, height }: Size): boolean => width * height <= SIMD_PIXELS;
+
+const aligned = (address: number): number => 16 * Math.ceil(address / 16);
+
+/**
+ * Byte offsets in the memory of the SIMD code. Weights of 0 may stand for a row behind the last one and for pixels behind
+ * the end of the line, so both must exist; the line is written and read in steps of 16 bytes.
+ *
+ * @param pixels in front of everything else
+ */
+function layout(pixels: number, { vertical, horizontal, columns }: Plan) {
+  const side = horizontal.start.length;
+  const line = aligned(4 * pixels + 16);
+  const down = aligned(line + 4 * (columns + COLUMNS) + 16);
+  const across = aligned(down + vertical.weights.byteLength);
+  const starts = aligned(across + aligned(2 * COLUMNS * horizontal.width) + horizontal.weights.byteLength);
+  const planes = aligned(starts + 4 * (side + COLUMNS));
+  // Rows are written in steps of four pixels, so the last one may end behind its plane.
+  const plane = side * side + COLUMNS;
+  return { line, down, across, starts, planes, plane, end: planes + 3 * plane };
 }
 
-/** Byte offsets in the memory of the SIMD code, with padding to read 16 bytes past the end. */
-function layout({ width, height }: Size, side: number) {
-  const line = 4 * width * height + 16;
-  const starts = line + 4 * width + 32;
-  const weights = starts + 4 * side;
-  const planes = weights + 32 * side;
-  return { line, starts, weights, planes, end: planes + 3 * side * side };
+function need({ memory }: SimdShrink, end: number): void {
+  const missing = end - memory.buffer.byteLength;
+  if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
 }
 
 /**
@@ -108,140 +85,85 @@ function layout({ width, height }: Size, side: number) {
  * the next call.
  */
 export function roomForPixels(size: Size, side: number): Int32Array<ArrayBuffer> {
-  const count = size.width * size.height;
-  if (!simd || !suitsSimd(size, side)) return new Int32Array(count);
-  const missing = layout(size, side).end - simd.memory.buffer.byteLength;
-  if (missing > 0) simd.memory.grow(Math.ceil(missing / PAGE));
-  return new Int32Array(simd.memory.buffer, 0, count);
+  const { width, height } = size;
+  if (!simd || !fits(size)) return new Int32Array(width * height);
+  need(simd, layout(width * (height + 1), planOf(size, side)).end);
+  return new Int32Array(simd.memory.buffer, 0, width * height);
 }
 
 /**
  * Scales the shorter side of an image to `side` and crops the centre square, like torchvision's Resize(side) and
- * CenterCrop(side). Values differ from Pillow's by at most one level of 255, rarely two.
+ * CenterCrop(side). Values differ from Pillow's by at most one level of 255; they are the same with and without SIMD.
  *
  * @param pixels the buffer returned by `roomForPixels`, filled with the image
  * @param planes receives 3 × side × side bytes: the red, green and blue planes
  */
 export function shrinkToSquare(pixels: Int32Array, size: Size, side: number, planes: Uint8Array): void {
-  if (simd && pixels.buffer === simd.memory.buffer) {
-    shrinkWithSimd(simd, size, side, planes);
-    return;
-  }
-  const [vertical, horizontal] = linesOf(size, side).map((line) =>
-    bilinearTaps(line, tapsOf(line[0], line[1]), EXACT_BITS),
-  ) as [Taps, Taps];
-  const { width } = size;
-  const [first, end] = [horizontal.start[0]!, horizontal.start[side - 1]! + horizontal.width];
-  const line = new Int32Array(width);
-  for (let y = 0; y < side; y++) {
-    scaleDown(pixels, width, vertical, y, line, first, end);
-    scaleAcross(line, horizontal, planes, y * side, side);
-  }
-}
-
-interface SimdTaps {
-  readonly vertical: Taps;
-  /** The first input column that is needed, and the number of bytes of a row from there. */
-  readonly first: number;
-  readonly bytes: number;
-  readonly starts: Int32Array;
-  readonly weights: Uint16Array;
-}
-
-/** Cache keyed by size: most images of a data set share a few sizes. */
-const simdTaps = new Map<string, SimdTaps>();
-const MOST_SIZES = 64;
-
-function simdTapsOf(size: Size, side: number): SimdTaps {
-  const key = `${size.width} ${size.height} ${side}`;
-  const known = simdTaps.get(key);
-  if (known) return known;
-  const [down, across] = linesOf(size, side);
-  const horizontal = bilinearTaps(across, SIMD_TAPS, SIMD_BITS);
-  const first = horizontal.start[0]!;
-  const { line } = layout(size, side);
-  const taps = {
-    vertical: bilinearTaps(down, SIMD_TAPS, SIMD_BITS),
-    first,
-    bytes: 4 * (horizontal.start[side - 1]! + SIMD_TAPS - first),
-    starts: horizontal.start.map((start) => line + 4 * (start - first)),
-    // Four words per input pixel; the word of its fourth byte is zero.
-    weights: Uint16Array.from({ length: 16 * side }, (_, i) =>
-      i % 16 < 4 * SIMD_TAPS ? horizontal.weights[SIMD_TAPS * (i >> 4) + ((i >> 2) & 3)]! : 0,
-    ),
-  };
-  if (simdTaps.size >= MOST_SIZES) simdTaps.clear();
-  simdTaps.set(key, taps);
-  return taps;
+  const plan = planOf(size, side);
+  // A filter of very many rows, as for squares of a few pixels, has no room in a band.
+  if (simd && (fits(size) || plan.vertical.width * plan.columns <= SIMD_PIXELS))
+    shrinkWithSimd(simd, pixels, size, plan, planes);
+  else shrinkPlain(pixels, size.width, plan, planes);
 }
 
 function shrinkWithSimd(
-  { memory, down, across }: NonNullable<typeof simd>,
-  size: Size,
-  side: number,
-  planes: Uint8Array,
-): void {
-  const at = layout(size, side);
-  const { vertical, first, bytes, starts, weights } = simdTapsOf(size, side);
-  new Int32Array(memory.buffer, at.starts, side).set(starts);
-  new Uint16Array(memory.buffer, at.weights, 16 * side).set(weights);
-  for (let y = 0; y < side; y++) {
-    const from = 4 * (vertical.start[y]! * size.width + first);
-    const k = SIMD_TAPS * y;
-    const { weights: w } = vertical;
-    down(from, 4 * size.width, at.line, bytes, w[k]!, w[k + 1]!, w[k + 2]!);
-    across(at.starts, at.weights, at.planes + y * side, side * side, side);
-  }
-  planes.set(new Uint8Array(memory.buffer, at.planes, planes.length));
-}
-
-/** Vertical pass: row `y` of the result, for the input columns between two bounds. */
-function scaleDown(
+  code: SimdShrink,
   pixels: Int32Array,
-  width: number,
-  { width: taps, start, weights }: Taps,
-  y: number,
-  line: Int32Array,
-  first: number,
-  end: number,
-): void {
-  for (let x = first; x < end; x++) {
-    let [red, green, blue] = [HALF, HALF, HALF];
-    for (let k = 0, at = start[y]! * width + x; k < taps; k++, at += width) {
-      const p = pixels[at]!;
-      const weight = weights[taps * y + k]!;
-      red += Math.imul(p & 255, weight);
-      green += Math.imul((p >>> 8) & 255, weight);
-      blue += Math.imul((p >>> 16) & 255, weight);
-    }
-    line[x] = (red >>> EXACT_BITS) | ((green >>> EXACT_BITS) << 8) | ((blue >>> EXACT_BITS) << 16);
-  }
-}
-
-/** Horizontal pass: a row of the three planes from a row of `scaleDown`. */
-function scaleAcross(
-  line: Int32Array,
-  { width: taps, start, weights }: Taps,
+  { width, height }: Size,
+  plan: Plan,
   planes: Uint8Array,
-  offset: number,
-  side: number,
 ): void {
-  const greens = side * side + offset;
-  const blues = side * side + greens;
-  for (let x = 0; x < side; x++) {
-    let [red, green, blue] = [HALF, HALF, HALF];
-    for (let k = 0, at = start[x]!; k < taps; k++, at++) {
-      const p = line[at]!;
-      const weight = weights[taps * x + k]!;
-      red += Math.imul(p & 255, weight);
-      green += Math.imul((p >>> 8) & 255, weight);
-      blue += Math.imul((p >>> 16) & 255, weight);
-    }
-    planes[offset + x] = red >>> EXACT_BITS;
-    planes[greens + x] = green >>> EXACT_BITS;
-    planes[blues + x] = blue >>> EXACT_BITS;
+  const { vertical, horizontal, first, columns } = plan;
+  const inside = pixels.buffer === code.memory.buffer;
+  const rows = inside ? height : Math.min(height, Math.floor(SIMD_PIXELS / columns));
+  const at = layout((inside ? width : columns) * (rows + 1), plan);
+  need(code, at.end);
+  const { buffer } = code.memory;
+  const side = horizontal.start.length;
+  new Int16Array(buffer, at.down).set(vertical.weights);
+  new Int16Array(buffer, at.across).set(horizontal.weights);
+  const starts = new Int32Array(buffer, at.starts, side + COLUMNS);
+  starts.fill(at.line);
+  for (const [x, start] of horizontal.start.entries()) starts[x] = at.line + 4 * (start - first);
+  const count = COLUMNS * Math.ceil(side / COLUMNS);
+  const band = inside ? undefined : new Band(pixels, width, plan, new Int32Array(buffer, 0, columns * rows));
+  for (let y = 0; y < side; y++) {
+    const row = vertical.start[y]!;
+    const from = band ? band.hold(row) : 4 * (row * width + first);
+    const weights = at.down + 2 * vertical.width * y;
+    const stride = 4 * (inside ? width : columns);
+    code.down(from, stride, at.line, 4 * columns, weights, weights + 2 * vertical.width, vertical.bits);
+    const to = at.planes + y * side;
+    code.across(at.starts, at.across, to, at.plane, count, 2 * horizontal.width, horizontal.bits);
   }
+  for (let colour = 0; colour < 3; colour++)
+    planes.set(new Uint8Array(buffer, at.planes + colour * at.plane, side * side), colour * side * side);
 }
 
-/** One half, for rounding. */
-const HALF = 2 ** (EXACT_BITS - 1);
+/** The needed columns of some rows of a large image, in the memory of the SIMD code. */
+class Band {
+  #from = 0;
+  #to = 0;
+
+  constructor(
+    readonly pixels: Int32Array,
+    readonly width: number,
+    readonly plan: Plan,
+    readonly into: Int32Array,
+  ) {}
+
+  /** Makes sure that the rows of an output row are there. @returns the address of the first one */
+  hold(row: number): number {
+    const { pixels, width, into } = this;
+    const { vertical, first, columns } = this.plan;
+    if (row + vertical.used > this.#to) {
+      this.#from = row;
+      this.#to = Math.min(row + into.length / columns, pixels.length / width);
+      for (let y = row; y < this.#to; y++) {
+        const from = y * width + first;
+        into.set(pixels.subarray(from, from + columns), (y - row) * columns);
+      }
+    }
+    return 4 * columns * (row - this.#from);
+  }
+}

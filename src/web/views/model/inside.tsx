@@ -66,6 +66,7 @@ export function InsideView({
           <div class="layer-grid">
             <Picker
               run={id}
+              tests={run.detail?.testImages}
               image={image}
               onChange={(next) => {
                 setFile('file' in next ? next.file : undefined);

@@ -3,6 +3,7 @@ import { send } from '../../app/api.js';
 import { useApp } from '../../app/context.js';
 import { replace } from '../../app/router.js';
 import { useLoad } from '../../app/use.js';
+import type { LiveRun } from '../../app/use-run.js';
 import { significant } from '../../lib/format.js';
 import { runHref } from '../../lib/route.js';
 import { Bars } from '../../ui/chart/bars.js';
@@ -13,7 +14,15 @@ import { WorkingLine } from '../../ui/working.js';
 import { ConfusionView } from './confusion.js';
 
 /** Prediction for a test image or the user's own image, with neighbours and the confusion matrix. */
-export function TryView({ id, query }: { id: string; query: Readonly<Record<string, string>> }) {
+export function TryView({
+  id,
+  run,
+  query,
+}: {
+  id: string;
+  run: LiveRun;
+  query: Readonly<Record<string, string>>;
+}) {
   const { t } = useApp();
   const [file, setFile] = useState<File>();
   const index = Math.max(0, Math.floor(Number(query.index ?? 0)) || 0);
@@ -29,6 +38,7 @@ export function TryView({ id, query }: { id: string; query: Readonly<Record<stri
         <div class="try-grid">
           <Picker
             run={id}
+            tests={run.detail?.testImages}
             image={image}
             onChange={(next) => ('file' in next ? setFile(next.file) : look(next.index))}
           />

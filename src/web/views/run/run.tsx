@@ -47,7 +47,7 @@ export function RunView({
       <Head run={run} tab={tab} />
       {tab === 'live' && <LiveView id={id} run={run} />}
       {tab === 'inside' && <InsideView id={id} run={run} query={query} />}
-      {tab === 'try' && <TryView id={id} query={query} />}
+      {tab === 'try' && <TryView id={id} run={run} query={query} />}
     </div>
   );
 }

@@ -1,0 +1,10 @@
+/**
+ * A number with its noun: `1 image`, `1,234 images`.
+ *
+ * @param many the plural, if it is not made with an s
+ */
+export const counted = (n: number, one: string, many = `${one}s`): string =>
+  `${n.toLocaleString('en-US')} ${n === 1 ? one : many}`;
+
+/** {@link counted} for classes. */
+export const classCount = (n: number): string => counted(n, 'class', 'classes');

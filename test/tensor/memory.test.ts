@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { DeviceError } from '../../src/errors/errors.js';
+import { device, nn, ones, tensor, zeros } from '../../src/index.js';
+
+const SIDE = 2 ** 21;
+const HUGE = /\[2097152, 2097152\]/;
+
+/** An error of the project that names what is too large. */
+const tooLarge = (what: RegExp) => (error: unknown) => {
+  assert.ok(error instanceof DeviceError, String(error));
+  assert.match(error.message, what);
+  assert.match(error.message, HUGE);
+  assert.match(error.message, /does not fit in memory/);
+  return true;
+};
+
+test('a tensor or a layer that no memory can hold is refused by name', () => {
+  assert.throws(() => zeros([SIDE, SIDE]), tooLarge(/A tensor/));
+  assert.throws(() => new nn.Linear(SIDE, SIDE), tooLarge(/A weight .* of Linear/));
+  assert.throws(
+    () => new nn.Conv2d(2 ** 21, 2 ** 21, 1),
+    (error) =>
+      error instanceof DeviceError && /A weight \[2097152, 2097152, 1, 1\] of Conv2d/.test(error.message),
+  );
+});
+
+test('a result that no memory can hold is refused by the plain device, which works on', async () => {
+  const plain = device.reference();
+  const column = await ones([SIDE, 1]).to(plain);
+  const row = await ones([1, SIDE]).to(plain);
+  await assert.rejects(column.matmul(row).sum().item(), tooLarge(/The result .* of matmul/));
+  await assert.rejects(column.add(row).data(), tooLarge(/The result/));
+  assert.deepEqual([...(await tensor([1, 2]).mul(2).data())], [2, 4]);
+});
