@@ -31,6 +31,8 @@ export interface SimdShrink {
     end: number,
     bits: number,
   ): void;
+  /** {@link down} of four rows, which is enough to shrink by up to 2. */
+  readonly downFour: SimdShrink['down'];
   /**
    * Scales a row of 4-byte pixels to `count` pixels (a multiple of 4) in three planes, `plane` bytes apart. For each
    * output pixel, `starts` has the 32-bit address of its first input pixel and `weights` has `size` bytes of weights,
@@ -45,6 +47,8 @@ export interface SimdShrink {
     size: number,
     bits: number,
   ): void;
+  /** {@link across} with four weights for each output pixel. */
+  readonly acrossFour: SimdShrink['across'];
 }
 
 /** Size of a memory page in bytes. */
@@ -113,34 +117,46 @@ const half = (bits: Code): Code => [number(1), bits, number(1), 0x6b, 0x74, simd
 const LOWER = [0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23];
 const UPPER = LOWER.map((place) => place + 8);
 
-function down(): Code {
+/** @param four for four rows, without an inner loop */
+function down(four: boolean): Code {
   const [from, stride, to, end, weights, last, bits] = [0, 1, 2, 3, 4, 5, 6];
   const [row, weight] = [7, 8];
-  const [rounding, p, q, pair, factors, ...sums] = [9, 10, 11, 12, 13, 14, 15, 16, 17];
+  const [rounding, p, q, pair] = [9, 10, 11, 12];
+  const sums = [13, 14, 15, 16];
+  const factors = 17;
   /** Adds two rows of eight bytes to two sums. */
-  const eight = (places: readonly number[], first: number, second: number): Code => [
+  const eight = (places: readonly number[], first: number, second: number, by: number): Code => [
     set(pair, shuffle(get(p), get(q), places)),
-    set(first, add32(get(first), dot(low16(get(pair)), get(factors)))),
-    set(second, add32(get(second), dot(high16(get(pair)), get(factors)))),
+    set(first, add32(get(first), dot(low16(get(pair)), get(by)))),
+    set(second, add32(get(second), dot(high16(get(pair)), get(by)))),
   ];
+  const addRows = (by: number): Code => [
+    set(p, load(get(row))),
+    set(row, add(get(row), get(stride))),
+    set(q, load(get(row))),
+    set(row, add(get(row), get(stride))),
+    eight(LOWER, sums[0]!, sums[1]!, by),
+    eight(UPPER, sums[2]!, sums[3]!, by),
+  ];
+  const pairs = four ? [0, 1] : [];
   return [
     set(rounding, half(get(bits))),
+    pairs.map((k) => set(factors + k, loadSplat(get(weights), 4 * k))),
     // Turn the number of bytes into the end address.
     set(end, add(get(to), get(end))),
     until(to, end, [
       set(row, get(from)),
-      set(weight, get(weights)),
       sums.map((sum) => set(sum, get(rounding))),
-      until(weight, last, [
-        set(p, load(get(row))),
-        set(row, add(get(row), get(stride))),
-        set(q, load(get(row))),
-        set(row, add(get(row), get(stride))),
-        set(factors, loadSplat(get(weight), 0)),
-        set(weight, add(get(weight), number(4))),
-        eight(LOWER, sums[0]!, sums[1]!),
-        eight(UPPER, sums[2]!, sums[3]!),
-      ]),
+      four
+        ? pairs.map((k) => addRows(factors + k))
+        : [
+            set(weight, get(weights)),
+            until(weight, last, [
+              set(factors, loadSplat(get(weight), 0)),
+              set(weight, add(get(weight), number(4))),
+              addRows(factors),
+            ]),
+          ],
       store(get(to), narrowed(sums, get(bits))),
       set(from, add(get(from), number(16))),
       set(to, add(get(to), number(16))),
@@ -153,23 +169,29 @@ const PAIRS = [0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15];
 /** Shuffle indices: from four RGBX pixels to four reds, four greens and four blues. */
 const BY_COLOUR = [0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15];
 
-function across(): Code {
+/** @param four for four weights per output pixel, without an inner loop */
+function across(four: boolean): Code {
   const [starts, weights, to, plane, end, size, bits] = [0, 1, 2, 3, 4, 5, 6];
   const [from, last] = [7, 8];
   const [rounding, p, ...sums] = [9, 10, 11, 12, 13, 14];
+  /** Adds four input pixels to the colours of an output pixel. */
+  const addPixels = (sum: number): Code => [
+    set(p, load(get(from))),
+    set(p, shuffle(get(p), get(p), PAIRS)),
+    set(sum, add32(get(sum), dot(low16(get(p)), loadSplat(get(weights), 0)))),
+    set(sum, add32(get(sum), dot(high16(get(p)), loadSplat(get(weights), 4)))),
+    set(weights, add(get(weights), number(8))),
+  ];
   /** The colours of an output pixel; moves `weights` to the next one. */
   const pixel = (sum: number, i: number): Code => [
     set(from, load32(get(starts), 4 * i)),
-    set(last, add(get(weights), get(size))),
     set(sum, get(rounding)),
-    until(weights, last, [
-      set(p, load(get(from))),
-      set(p, shuffle(get(p), get(p), PAIRS)),
-      set(sum, add32(get(sum), dot(low16(get(p)), loadSplat(get(weights), 0)))),
-      set(sum, add32(get(sum), dot(high16(get(p)), loadSplat(get(weights), 4)))),
-      set(from, add(get(from), number(16))),
-      set(weights, add(get(weights), number(8))),
-    ]),
+    four
+      ? addPixels(sum)
+      : [
+          set(last, add(get(weights), get(size))),
+          until(weights, last, [addPixels(sum), set(from, add(get(from), number(16)))]),
+        ],
   ];
   return [
     set(rounding, half(get(bits))),
@@ -194,15 +216,22 @@ function moduleBytes(): Uint8Array<ArrayBuffer> {
   return Uint8Array.from([
     ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
     ...section(1, [[FUNCTION, listed(Array(7).fill([I32])), 0]]),
-    ...section(3, [[0], [0]]),
+    ...section(3, [[0], [0], [0], [0]]),
     // A memory of at least one page of 64 KiB.
     ...section(5, [[0, 1]]),
     ...section(7, [
       [text('memory'), 2, 0],
       [text('down'), 0, 0],
       [text('across'), 0, 1],
+      [text('downFour'), 0, 2],
+      [text('acrossFour'), 0, 3],
     ]),
-    ...section(10, [body(9, down()), body(6, across())]),
+    ...section(10, [
+      body(9, down(false)),
+      body(6, across(false)),
+      body(10, down(true)),
+      body(6, across(true)),
+    ]),
   ]);
 }
 

@@ -127,14 +127,16 @@ function shrinkWithSimd(
   for (const [x, start] of horizontal.start.entries()) starts[x] = at.line + 4 * (start - first);
   const count = COLUMNS * Math.ceil(side / COLUMNS);
   const band = inside ? undefined : new Band(pixels, width, plan, new Int32Array(buffer, 0, columns * rows));
+  const down = vertical.width === 4 ? code.downFour : code.down;
+  const across = horizontal.width === 4 ? code.acrossFour : code.across;
   for (let y = 0; y < side; y++) {
     const row = vertical.start[y]!;
     const from = band ? band.hold(row) : 4 * (row * width + first);
     const weights = at.down + 2 * vertical.width * y;
     const stride = 4 * (inside ? width : columns);
-    code.down(from, stride, at.line, 4 * columns, weights, weights + 2 * vertical.width, vertical.bits);
+    down(from, stride, at.line, 4 * columns, weights, weights + 2 * vertical.width, vertical.bits);
     const to = at.planes + y * side;
-    code.across(at.starts, at.across, to, at.plane, count, 2 * horizontal.width, horizontal.bits);
+    across(at.starts, at.across, to, at.plane, count, 2 * horizontal.width, horizontal.bits);
   }
   for (let colour = 0; colour < 3; colour++)
     planes.set(new Uint8Array(buffer, at.planes + colour * at.plane, side * side), colour * side * side);
