@@ -2,6 +2,7 @@ import { shown } from '../errors/arguments.js';
 import { ShapeError, UsageError } from '../errors/errors.js';
 import {
   type DType,
+  dtypeOf,
   isDType,
   isShape,
   isTypedArray,
@@ -64,6 +65,7 @@ export function asTypedArray(owner: string, data: unknown): TypedArray {
 export function convert(values: TypedArray | readonly number[], dtype: DType): TypedArray {
   const data = makeArray(dtype, values.length);
   data.set(values as never);
+  if (isTypedArray(values) && dtypeOf(values) === dtype) return data;
   if (dtype === 'int32' || dtype === 'uint8')
     for (let i = 0; i < data.length; i++)
       if (data[i] !== values[i])
