@@ -7,7 +7,7 @@ import { Tensor } from '../tensor/tensor.js';
 const BILINEAR = new Set(['linearGradWeight', 'conv2dGradWeight']);
 
 /**
- * A scalar that is NaN or infinite if the loss or any gradient is: the guard for `SGD.step({ guard })`. It is a sum of
+ * A scalar that is NaN or infinite if the loss or any gradient is: the guard for `Optimizer.step({ guard })`. It is a sum of
  * squares, which stays NaN or infinite once any term is. In float32 it also overflows for norms above about 10¹⁹, where
  * training has diverged anyway.
  *

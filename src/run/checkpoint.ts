@@ -15,11 +15,16 @@ import {
 } from '../interop/safetensors/checked.js';
 import type { Weight } from '../interop/weights.js';
 import { Module, type SavedTensor } from '../nn/module.js';
-import type { SGD } from '../optim/sgd.js';
+import type { Optimizer } from '../optim/optimizer.js';
 import { randomState, setRandomState } from '../tensor/random.js';
+import { optimizerOptionSchema } from './config.js';
 
 const count = z.number().int().nonnegative();
 const word = count.max(2 ** 32 - 1);
+
+/** The options of an optimizer's group; the optimizer checks them. */
+const optionsSchema = z.object({ lr: z.number() }).catchall(optimizerOptionSchema);
+const memorySchema = z.record(z.string(), z.record(z.string(), z.number()));
 
 /** Progress of a run. Stored in the metadata of the checkpoint, so that one rename publishes tensors and progress. */
 const progressSchema = z.object({
@@ -53,22 +58,21 @@ const progressSchema = z.object({
       spare: z.number().nullable(),
     }),
   }),
-  optimizer: z.object({
-    steps: count,
-    groups: z.array(
-      z.object({
-        lr: z.number(),
-        momentum: z.number(),
-        dampening: z.number(),
-        weightDecay: z.number(),
-        nesterov: z.boolean(),
-        // Missing in older files.
-        rateInVelocity: z.boolean().default(false),
-        lrScale: z.number().default(1),
-      }),
-    ),
-    rates: z.record(z.string(), z.number()).optional(),
-  }),
+  optimizer: z
+    .object({
+      /** Missing in older files, which are all of SGD. */
+      name: z.string().default('SGD'),
+      steps: count,
+      groups: z.array(optionsSchema),
+      parameters: memorySchema.optional(),
+      /** Of SGD with `rateInVelocity` in older files. */
+      rates: z.record(z.string(), z.number()).optional(),
+    })
+    .transform(({ rates = {}, parameters, ...state }) => {
+      const old = Object.entries(rates).map(([name, rate]) => [name, { rate }]);
+      const found = parameters ?? (old.length > 0 ? memorySchema.parse(Object.fromEntries(old)) : undefined);
+      return { ...state, ...(found ? { parameters: found } : {}) };
+    }),
   schedule: z.record(z.string(), z.any()).nullable(),
   /** State of the weight average; see WeightAverage. */
   average: z.object({ weight: z.number().nonnegative() }).optional(),
@@ -80,14 +84,14 @@ export type Position = Omit<Progress, 'best' | 'kernels' | 'random' | 'optimizer
 /** The objects that a checkpoint saves and restores. */
 export interface Trained {
   readonly model: Module;
-  readonly optimizer: SGD;
+  readonly optimizer: Optimizer;
   readonly schedule: { stateDict(): unknown; loadStateDict(state: never): void } | undefined;
 }
 
 const MODEL = 'model.';
-const MOMENTUM = 'momentum.';
+const AVERAGE = 'ema.';
 
-/** Writes everything needed for a bit-exact resume: weights, momentum, random state and position. */
+/** Writes everything needed for a bit-exact resume: weights, the optimizer's state, random state and position. */
 export async function saveCheckpoint(
   file: string,
   { model, optimizer, schedule }: Trained,
@@ -111,7 +115,7 @@ export async function saveCheckpoint(
     optimizer: state,
     schedule: schedule?.stateDict() ?? null,
     ...(average ? { average: average.state } : {}),
-  } as Progress;
+  };
   await writeSafetensors(file, arrays, {
     format: 'paperweight-checkpoint',
     progress: JSON.stringify(progress),
@@ -139,16 +143,18 @@ export function restoreCheckpoint(
   { model, optimizer, schedule }: Trained,
 ): Restored {
   const progress = parseProgress(file, metadata.progress);
-  const momentum = new Map([...tensors].filter(([name]) => name.startsWith(MOMENTUM)));
+  const states = new Map(
+    [...tensors].filter(([name]) => !name.startsWith(MODEL) && !name.startsWith(AVERAGE)),
+  );
   const weights = weightsOf({ tensors, metadata });
-  // Check the momentum against the weights before anything is changed.
-  const stray = [...momentum].find(
-    ([name, { shape }]) => String(weights.get(name.slice(MOMENTUM.length))?.shape) !== String(shape),
+  // Check the optimizer's tensors against the weights before anything is changed.
+  const stray = [...states].find(
+    ([name, { shape }]) => String(weights.get(name.slice(name.indexOf('.') + 1))?.shape) !== String(shape),
   );
   if (stray)
     throw new CheckpointError({
       what: `${file} is not a consistent checkpoint`,
-      expected: 'momentum with the names and shapes of the weights',
+      expected: 'optimizer state, such as momentum, with the names and shapes of the weights',
       got: `${stray[0]} [${stray[1].shape}] without weights of that shape`,
       next: 'resume from another checkpoint, or start a new run',
     });
@@ -169,7 +175,7 @@ export function restoreCheckpoint(
     });
   putWeights(file, model, weights);
   return inFile(file, () => {
-    optimizer.loadStateDict({ tensors: valuesOf(momentum), state: progress.optimizer });
+    optimizer.loadStateDict({ tensors: valuesOf(states), state: progress.optimizer });
     average?.loadStateDict({ tensors: valuesOf(tensors), state: progress.average! });
     if (schedule) schedule.loadStateDict(progress.schedule as never);
     const { best, kernels, random, optimizer: _, schedule: __, ...position } = progress;

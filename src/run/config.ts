@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { FOLDER_SIDE, type ImageRules, imageRules, imageRulesSchema } from '../data/images/rules.js';
+import { OPTIMIZER_NAMES } from '../optim/by-name.js';
 import { sized } from '../sized.js';
 import { DATASETS } from './dataset-names.js';
 
@@ -14,6 +15,9 @@ const named =
   <T extends string>(name: T) =>
   <V extends string>(value: V): Exclude<V, 'paper'> | T =>
     value === 'paper' ? name : (value as Exclude<V, 'paper'>);
+
+/** The value of an optimizer's option, which the optimizer checks. */
+export const optimizerOptionSchema = z.union([z.number(), z.boolean(), z.array(z.number())]);
 
 /** Learning rate schedule. */
 const scheduleSchema = z.discriminatedUnion('kind', [
@@ -67,6 +71,10 @@ export const trainConfigSchema = z.object({
   epochs: count,
   maxSteps: count.optional(),
   batchSize: count,
+  /** Default `sgd`. */
+  optimizer: z.enum(OPTIMIZER_NAMES).optional(),
+  /** Options of the optimizer besides the rate, the momentum and the weight decay. */
+  optimizerOptions: z.record(z.string(), optimizerOptionSchema).optional(),
   lr: positive,
   momentum: z.number().min(0).lt(1),
   weightDecay: z.number().finite().nonnegative(),

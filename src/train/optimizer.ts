@@ -1,7 +1,8 @@
 import type { Module } from '../nn/module.js';
 import { WeightAverage } from '../optim/average.js';
-import { MultiStepLR, ReduceLROnPlateau, type Schedule, WarmupDecay } from '../optim/schedules.js';
-import { SGD } from '../optim/sgd.js';
+import { hasOption, OPTIMIZERS, type OptimizerKind } from '../optim/by-name.js';
+import type { Optimizer } from '../optim/optimizer.js';
+import { MultiStepLR, ReduceLROnPlateau, type Schedule, WarmupDecay } from '../optim/schedules/index.js';
 import type { TrainConfig } from '../run/config.js';
 import type { Parameter } from '../tensor/tensor.js';
 import { lrScales } from './module-patterns.js';
@@ -10,8 +11,11 @@ import { lrScales } from './module-patterns.js';
  * Creates the optimizer of a configuration. The model must be on its device, with modules already frozen.
  * @throws UsageError for an lrScale that matches no module
  */
-export function makeOptimizer(model: Module, config: TrainConfig): SGD {
-  const { lr, momentum, weightDecay, decayBiases = true, sgd = 'pytorch', ema } = config;
+export function makeOptimizer(
+  model: Module,
+  config: Omit<TrainConfig, 'model' | 'dataset' | 'data'>,
+): Optimizer {
+  const { lr, momentum, weightDecay, decayBiases = true, sgd, ema, optimizer: name = 'sgd' } = config;
   const scales = lrScales(model, config);
   const named = model.namedParameters();
   const decays = (parameter: Parameter) => decayBiases || weightDecay === 0 || parameter.shape.length > 1;
@@ -27,9 +31,17 @@ export function makeOptimizer(model: Module, config: TrainConfig): SGD {
       ...(decay ? {} : { weightDecay: 0 }),
     })),
   );
-  const optimizer = new SGD(
+  const options = {
+    ...(hasOption(name, 'momentum') ? { momentum } : {}),
+    ...(name === 'sgd' ? { rateInVelocity: sgd === 'rate-in-velocity' } : {}),
+    ...config.optimizerOptions,
+    lr,
+    weightDecay,
+  };
+  const Kind: OptimizerKind = OPTIMIZERS[name];
+  const optimizer = new Kind(
     groups.filter(({ params }) => params.length > 0),
-    { lr, momentum, weightDecay, rateInVelocity: sgd === 'rate-in-velocity' },
+    options as never,
   );
   if (ema !== undefined) optimizer.average = new WeightAverage(learning(model), ema);
   return optimizer;
@@ -51,7 +63,7 @@ export interface TimedSchedule {
 
 /** Creates the schedule of a configuration; undefined for a constant learning rate. */
 export function makeSchedule(
-  optimizer: SGD,
+  optimizer: Optimizer,
   { schedule, lr }: TrainConfig,
   totalSteps: number,
 ): TimedSchedule | undefined {

@@ -4,7 +4,7 @@ import type { Module } from '../nn/module.js';
 import { topKCorrect } from '../ops/index.js';
 import { clipGradNorm, clipGradValue } from '../optim/clip.js';
 import { finiteGuard } from '../optim/finite.js';
-import type { SGD } from '../optim/sgd.js';
+import type { Optimizer } from '../optim/optimizer.js';
 import type { TrainConfig } from '../run/config.js';
 import { INSIGHT_EVERY } from '../run/events.js';
 import type { StepResult } from '../run/position.js';
@@ -52,7 +52,7 @@ export interface StepperParts {
   readonly config: TrainConfig;
   readonly model: Module;
   readonly loader: DataLoader;
-  readonly optimizer: SGD;
+  readonly optimizer: Optimizer;
   readonly timed: TimedSchedule | undefined;
   readonly probe: Probe;
 }

@@ -4,7 +4,7 @@ import type { Transform } from '../data/transforms/index.js';
 import { counted } from '../errors/counted.js';
 import type { TypedArray } from '../graph/types.js';
 import type { Module } from '../nn/module.js';
-import type { SGD } from '../optim/sgd.js';
+import type { Optimizer } from '../optim/optimizer.js';
 import type { Position } from '../run/checkpoint.js';
 import type { TrainConfig } from '../run/config.js';
 import { Control } from '../run/control.js';
@@ -51,7 +51,7 @@ const MOST_TRIED = 1000;
 /** Training loop with checkpoints, evaluation and exact resume. */
 export class Trainer {
   readonly #parts: TrainerParts;
-  readonly #optimizer: SGD;
+  readonly #optimizer: Optimizer;
   readonly #timed: TimedSchedule | undefined;
   readonly #loader: DataLoader;
   readonly #observer: Observer;

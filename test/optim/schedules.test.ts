@@ -11,8 +11,12 @@ interface Saved {
   readonly baseLr: number;
   readonly lrs: number[];
   readonly metrics?: number[];
+  readonly optimizer?: 'SGD' | 'Adam';
+  readonly momenta?: number[];
 }
-const { schedules } = readFixture<{ schedules: Saved[] }>('optim.json');
+const { schedules: first } = readFixture<{ schedules: Saved[] }>('optim.json');
+const { schedules: second } = readFixture<{ schedules: Saved[] }>('schedules.json');
+const schedules = [...first, ...second];
 
 const KINDS: Record<string, new (optimizer: optim.HasRates, options: never) => optim.Schedule> = {
   StepLR: optim.StepLR,
@@ -20,31 +24,60 @@ const KINDS: Record<string, new (optimizer: optim.HasRates, options: never) => o
   CosineAnnealingLR: optim.CosineAnnealingLR,
   LinearLR: optim.LinearLR,
   ReduceLROnPlateau: optim.ReduceLROnPlateau,
+  ExponentialLR: optim.ExponentialLR,
+  ConstantLR: optim.ConstantLR,
+  PolynomialLR: optim.PolynomialLR,
+  LambdaLR: optim.LambdaLR,
+  CosineAnnealingWarmRestarts: optim.CosineAnnealingWarmRestarts,
+  OneCycleLR: optim.OneCycleLR,
 };
+
+type Part = { scheduler: string; args: Record<string, unknown> };
+
+function made(optimizer: optim.HasRates, scheduler: string, args: Record<string, unknown>): optim.Schedule {
+  if (scheduler === 'LambdaLR')
+    return new optim.LambdaLR(optimizer, { lrLambda: (count) => 1 / (1 + count) });
+  if (scheduler !== 'SequentialLR') return new KINDS[scheduler]!(optimizer, args as never);
+  const { schedules: parts, milestones } = args as { schedules: Part[]; milestones: number[] };
+  const list = parts.map((part) => made(optimizer, part.scheduler, part.args));
+  return new optim.SequentialLR(optimizer, { schedules: list, milestones });
+}
 
 const groups = (...lrs: number[]) => ({ paramGroups: lrs.map((lr) => ({ lr })) });
 
 describe('schedules', () => {
-  for (const { name, scheduler, args, baseLr, lrs, metrics } of schedules)
+  for (const { name, scheduler, args, baseLr, lrs, metrics, optimizer: kind, momenta } of schedules)
     it(`follow PyTorch: ${name}`, () => {
-      const Kind = KINDS[scheduler]!;
+      const groups = (...rates: number[]) => ({
+        paramGroups: rates.map((lr) => ({
+          lr,
+          ...(kind === 'Adam' ? { betas: [0.9, 0.999] as const } : { momentum: 0.9 }),
+        })),
+      });
       const optimizer = groups(baseLr, 2 * baseLr);
-      const schedule = new Kind(optimizer, args as never);
+      const momentum = () => {
+        const group: { betas?: readonly number[]; momentum?: number } = optimizer.paramGroups[0]!;
+        return group.betas?.[0] ?? group.momentum!;
+      };
+      const schedule = made(optimizer, scheduler, args);
       const path = [optimizer.paramGroups[0]!.lr];
+      const carried = [momentum()];
       for (let i = 1; i < lrs.length; i++) {
         schedule.step(metrics?.[i - 1]);
         path.push(optimizer.paramGroups[0]!.lr);
+        carried.push(momentum());
       }
+      if (momenta) assertNear(carried, momenta, 1e-11, 'momenta');
       for (const [i, lr] of path.entries())
         assert.ok(Math.abs(lr - lrs[i]!) <= 1e-11 * baseLr, `after ${i} steps: ${lr}, expected ${lrs[i]}`);
 
       // The second half again, from a saved state, with an optimizer that has other rates.
       const half = Math.floor(lrs.length / 2);
       const before = groups(baseLr);
-      const first = new Kind(before, args as never);
+      const first = made(before, scheduler, args);
       for (let i = 1; i <= half; i++) first.step(metrics?.[i - 1]);
       const after = groups(99);
-      const second = new Kind(after, args as never);
+      const second = made(after, scheduler, args);
       second.loadStateDict(JSON.parse(JSON.stringify(first.stateDict())));
       assert.equal(after.paramGroups[0]!.lr, path[half]);
       for (let i = half + 1; i < lrs.length; i++) {
@@ -52,6 +85,58 @@ describe('schedules', () => {
         assert.equal(after.paramGroups[0]!.lr, path[i]);
       }
     });
+
+  it('are all compared with PyTorch', () => {
+    const compared = new Set([...schedules.map(({ scheduler }) => scheduler), 'WarmupDecay']);
+    const all = Object.keys(optim).filter((name) => /LR$|Restarts$|Decay$/.test(name));
+    assert.deepEqual(
+      all.filter((name) => !compared.has(name)),
+      [],
+    );
+  });
+
+  it('reject options that are not valid', () => {
+    const o = groups(0.1, 0.2);
+    const one = new optim.ExponentialLR(o, { gamma: 0.9 });
+    const cycle = (options: object) =>
+      new optim.OneCycleLR(o, { maxLr: 1, totalSteps: 10, cycleMomentum: false, ...options });
+    const wrong: [make: () => unknown, says: RegExp][] = [
+      [() => new optim.ExponentialLR(o, { gamma: -1 }), /gamma/],
+      [() => new optim.ExponentialLR(o, {} as never), /gamma/],
+      [() => new optim.ConstantLR(o, { totalIters: 0 }), /totalIters/],
+      [() => new optim.PolynomialLR(o, { power: Number.NaN }), /power/],
+      [() => new optim.LambdaLR(o, { lrLambda: [() => 1] }), /2 functions/],
+      [() => new optim.LambdaLR(o, { lrLambda: 1 as never }), /lrLambda/],
+      [
+        () => new optim.LambdaLR(o, { lrLambda: () => Number.NaN }),
+        /LambdaLR gives a bad learning rate after 0 steps.*NaN/,
+      ],
+      [() => new optim.CosineAnnealingWarmRestarts(o, { t0: 0 }), /t0/],
+      [() => new optim.CosineAnnealingWarmRestarts(o, { t0: 3, tMult: 1.5 }), /tMult/],
+      [() => cycle({ totalSteps: undefined }), /totalSteps/],
+      [() => cycle({ maxLr: [1] }), /another number of rates/],
+      [() => cycle({ maxLr: 0 }), /maxLr/],
+      [() => cycle({ pctStart: 2 }), /pctStart/],
+      [() => cycle({ annealStrategy: 'cosine' }), /'cos' or 'linear'/],
+      [() => cycle({ cycleMomentum: true }), /momentum or betas.*cycleMomentum: false/],
+      [() => new optim.SequentialLR(o, { schedules: [], milestones: [] }), /bad schedules/],
+      [() => new optim.SequentialLR(o, { schedules: [one, one], milestones: [] }), /1 steps/],
+      [() => new optim.SequentialLR(o, { schedules: [one, one, one], milestones: [4, 4] }), /milestone/],
+    ];
+    for (const [make, says] of wrong)
+      assert.throws(make, (error) => error instanceof UsageError && says.test(error.message), String(make));
+    const short = cycle({ totalSteps: 2 });
+    short.step();
+    short.step();
+    assert.throws(() => short.step(), /OneCycleLR is over/);
+  });
+
+  it('begin with the rate that the optimizer had before its first schedule', () => {
+    const optimizer = groups(1);
+    new optim.ConstantLR(optimizer, { factor: 0.5 });
+    new optim.ExponentialLR(optimizer, { gamma: 0.1 });
+    assert.equal(optimizer.paramGroups[0]!.lr, 1);
+  });
 
   it('keep the ratio of groups', () => {
     const optimizer = groups(1, 0.1);

@@ -116,7 +116,7 @@ describe('SGD', () => {
     const { state } = optimizer.stateDict();
     const tensors = new Map([['momentum.p', { data: new Float64Array(1), shape: [1] }]]);
     assert.throws(
-      () => optimizer.loadStateDict({ tensors, state: { ...state, rates: {} } }),
+      () => optimizer.loadStateDict({ tensors, state: { ...state, parameters: {} } }),
       CheckpointError,
     );
   });

@@ -15,15 +15,17 @@ const paperConfig = (changes: Partial<TrainConfig> = {}): TrainConfig =>
     ...changes,
   });
 
+const inVelocity = (group: object): unknown => (group as { rateInVelocity?: boolean }).rateInVelocity;
+
 describe('the optimizer of a configuration', () => {
   it('spares biases the decay where it says so', async () => {
     const model = await makeToyNet().to(referenceDevice());
     const groups = makeOptimizer(model, paperConfig()).paramGroups;
     assert.deepEqual(
-      groups.map(({ weightDecay, rateInVelocity, parameters }) => [
-        weightDecay,
-        rateInVelocity,
-        parameters.map((p) => p.shape.length),
+      groups.map((group) => [
+        group.weightDecay,
+        inVelocity(group),
+        group.parameters.map((p) => p.shape.length),
       ]),
       [
         [1e-3, true, [4, 2]],
@@ -31,7 +33,7 @@ describe('the optimizer of a configuration', () => {
       ],
     );
     const [all, ...none] = makeOptimizer(model, toyConfig()).paramGroups;
-    assert.deepEqual([all!.weightDecay, all!.rateInVelocity, none.length], [1e-3, false, 0]);
+    assert.deepEqual([all!.weightDecay, inVelocity(all!), none.length], [1e-3, false, 0]);
   });
 });
 

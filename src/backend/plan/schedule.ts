@@ -1,4 +1,5 @@
 import type { Graph } from '../../graph/graph.js';
+import { operationOf } from '../../ops/operation.js';
 
 /**
  * The order of execution. Nodes that lead only to storage updates run as soon as their inputs are ready and no other
@@ -17,7 +18,7 @@ export function schedule(graph: Graph): number[] {
   for (let i = nodes.length - 1; i >= 0; i--) {
     const leaf = nodes[i]!.inputs.length === 0;
     const onlyUpdates = users[i]!.every((u) => tail.has(u)) && (users[i]!.length > 0 || targetSlot.has(i));
-    if (!leaf && onlyUpdates && !wanted.has(i) && UPDATE_OPS.has(nodes[i]!.op)) tail.add(i);
+    if (!leaf && onlyUpdates && !wanted.has(i) && isUpdate(nodes[i]!.op)) tail.add(i);
   }
   const order: number[] = [];
   const done = new Set<number>();
@@ -48,5 +49,9 @@ export function schedule(graph: Graph): number[] {
   return order;
 }
 
-/** Operations of optimizers. Others, such as matrix products, are not moved: they run while their inputs are in cache. */
-const UPDATE_OPS = new Set(['addScaled', 'add', 'sub', 'mul', 'div', 'affine', 'reshape', 'sqrt', 'square']);
+/**
+ * Operations of optimizers: elementwise ones. Others, such as matrix products, are not moved: they run while their inputs
+ * are in cache.
+ */
+const isUpdate = (op: string): boolean =>
+  op === 'addScaled' || op === 'reshape' || operationOf(op).formula !== undefined;

@@ -67,6 +67,16 @@ export const nonNegativeNumber = (flag: string): Parser<number> =>
 export const fraction = (flag: string): Parser<number> =>
   number(flag, 'a number from 0 up to, but not including, 1', (value) => value >= 0 && value < 1);
 
+/** Two numbers in [0, 1), such as `0.9,0.999`. */
+export const fractions =
+  (flag: string): Parser<[number, number]> =>
+  (text) => {
+    const values = text.split(',').map(Number);
+    const fit = text.split(',').every((part) => NUMBER.test(part)) && values.every((v) => v >= 0 && v < 1);
+    if (values.length === 2 && fit) return values as [number, number];
+    return refuse(flag, text, 'two numbers from 0 up to, but not including, 1, such as 0.9,0.999');
+  };
+
 /** Adds to a list, for a flag that may be given several times. */
 export const repeated =
   <T>(parse: Parser<T>) =>

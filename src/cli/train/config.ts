@@ -1,11 +1,12 @@
 import { resolve } from 'node:path';
 import { UsageError } from '../../errors/errors.js';
 import { didYouMean } from '../../errors/nearest.js';
+import { hasOption, OPTIMIZER_NAMES, OPTIMIZERS } from '../../optim/by-name.js';
 import { type Paper, partsOf } from '../../papers/paper.js';
 import type { ModelConfig, TrainConfig } from '../../run/config.js';
 import { modelOptions } from '../options/model.js';
 import { flagName } from '../options/options.js';
-import { applyFlags, mayChange, type TrainFlags } from './flags.js';
+import { applyFlags, mayChange, optimizerOptions, type TrainFlags } from './flags.js';
 
 /** A run's configuration before its data is known. */
 export interface Settings extends Omit<TrainConfig, 'model' | 'dataset' | 'data'> {
@@ -43,10 +44,42 @@ export function configFrom(flags: TrainFlags, paper: Paper): Settings {
     ...recipe.training,
     ...(start ? { startFrom: start } : {}),
   };
+  useOptimizer(flags, settings);
   applyFlags(flags, settings, settings.model);
+  checkOptimizerFlags(flags, settings);
   // A number of epochs that was asked for is meant, whatever the recipe's own limit.
   if (flags.epochs !== undefined && flags.maxSteps === undefined) delete settings.maxSteps;
   return settings;
+}
+
+/** Another optimizer than the recipe's starts from its own defaults: rates and decays of one mean little to another. */
+function useOptimizer(flags: TrainFlags, settings: Settings): void {
+  const name = flags.optimizer;
+  const given = optimizerOptions(flags);
+  if (name !== undefined && name !== (settings.optimizer ?? 'sgd')) {
+    delete settings.optimizerOptions;
+    delete settings.sgd;
+    const defaults = { lr: settings.lr, momentum: 0, ...OPTIMIZERS[name].defaults };
+    const { lr, momentum, weightDecay } = defaults;
+    Object.assign(settings, { lr, momentum, weightDecay });
+  }
+  if (Object.keys(given).length > 0) settings.optimizerOptions = { ...settings.optimizerOptions, ...given };
+}
+
+/** @throws UsageError for an option that the optimizer does not have */
+function checkOptimizerFlags(flags: TrainFlags, { optimizer = 'sgd' }: Settings): void {
+  const given = [
+    ...(flags.momentum === undefined ? [] : ['momentum']),
+    ...Object.keys(optimizerOptions(flags)),
+  ];
+  const stray = given.find((key) => !hasOption(optimizer, key));
+  if (stray === undefined) return;
+  throw new UsageError({
+    what: `${flagName(stray)} does nothing with --optimizer ${optimizer}`,
+    expected: `--optimizer ${OPTIMIZER_NAMES.filter((name) => hasOption(name, stray)).join(' or ')}`,
+    got: optimizer,
+    next: `leave ${flagName(stray)} out, or choose another optimizer`,
+  });
 }
 
 /** A file rather than the name of an initialisation: it has an ending or lies in a folder. */
@@ -96,6 +129,7 @@ export function resumedConfig(config: TrainConfig, flags: TrainFlags): TrainConf
   const start = startFromOf(flags);
   if (start) keep('init', config.startFrom?.file, start.file);
   else keep('init', config.model.init, initName(flags));
+  keepAll(config.optimizerOptions ?? {}, optimizerOptions(flags));
   keepAll(config.model, { paper: flags.paper, ...changes.model });
   keepAll(config.model.options ?? {}, modelOptions(flags) ?? {});
   const changed = Object.entries(changes.training).filter(([key]) => mayChange(key));

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { OPTIMIZER_NAMES } from '../../optim/by-name.js';
 import type { Paper, Recipe } from '../../papers/paper.js';
 import { type ModelConfig, NAN_POLICIES, type TrainConfig } from '../../run/config.js';
 import { DATASETS } from '../../run/dataset-names.js';
@@ -10,6 +11,7 @@ import {
   type DeviceFlags,
   flagName,
   fraction,
+  fractions,
   integer,
   JSON_OUTPUT,
   nonNegativeNumber,
@@ -117,8 +119,19 @@ const TRAINING = {
     help: 'images a step',
     or: of((r) => r.batchSize),
   },
+  optimizer: {
+    value: '<name>',
+    parse: (flag) => oneOf(flag, OPTIMIZER_NAMES),
+    help: `${OPTIMIZER_NAMES.join(', ')}; another one than the recipe’s starts from its own defaults, of the rate as well`,
+    or: of((r) => r.optimizer ?? 'sgd'),
+  },
   lr: { value: '<rate>', parse: positiveNumber, help: 'learning rate', or: of((r) => r.lr) },
-  momentum: { value: '<m>', parse: fraction, help: 'momentum', or: of((r) => r.momentum) },
+  momentum: {
+    value: '<m>',
+    parse: fraction,
+    help: 'momentum of sgd, rmsprop and lars',
+    or: of((r) => r.momentum),
+  },
   weightDecay: {
     value: '<w>',
     parse: nonNegativeNumber,
@@ -209,6 +222,53 @@ const TRAINING = {
   },
 } satisfies Rows<TrainConfig>;
 
+/** Options of single optimizers, under the same key in config.json's `optimizerOptions`. */
+const OPTIMIZER = {
+  betas: {
+    value: '<b1,b2>',
+    parse: fractions,
+    help: 'how slowly the averages of adam, adamw, adamax, nadam and lamb change',
+    or: '0.9,0.999',
+  },
+  eps: {
+    value: '<x>',
+    parse: nonNegativeNumber,
+    help: 'added to what an adaptive optimizer divides by',
+    or: 'the optimizer’s own',
+  },
+  amsgrad: { help: 'adam, adamw: divide by the largest average square so far', or: 'off' },
+  alpha: { value: '<x>', parse: fraction, help: 'how slowly rmsprop’s average square changes', or: '0.99' },
+  centered: { help: 'rmsprop: divide by the standard deviation of the gradient', or: 'off' },
+  rho: { value: '<x>', parse: fraction, help: 'how slowly adadelta’s averages change', or: '0.9' },
+  lrDecay: { value: '<x>', parse: nonNegativeNumber, help: 'adagrad: how the rate falls by itself', or: '0' },
+  initialAccumulatorValue: {
+    value: '<x>',
+    parse: nonNegativeNumber,
+    help: 'adagrad: what its sums of squares begin with',
+    or: '0',
+  },
+  momentumDecay: {
+    value: '<x>',
+    parse: nonNegativeNumber,
+    help: 'nadam: how its momentum rises',
+    or: '0.004',
+  },
+  decoupledWeightDecay: { help: 'nadam: weight decay as in adamw', or: 'off' },
+  trustCoefficient: {
+    value: '<x>',
+    parse: nonNegativeNumber,
+    help: 'lars: how far a step may move a layer, relative to its norm',
+    or: '0.001',
+  },
+  dampening: {
+    value: '<x>',
+    parse: fraction,
+    help: 'sgd: share of each gradient left out of the momentum',
+    or: '0',
+  },
+  nesterov: { help: 'sgd, lars: Nesterov’s momentum', or: 'off' },
+} satisfies Rows<Record<string, number | boolean | number[]>>;
+
 /** Under the same key in config.json's `model`. */
 const MODEL = {
   dropout: { value: '<p>', parse: fraction, help: 'probability of dropout', or: of((r) => r.model.dropout) },
@@ -265,6 +325,7 @@ export interface TrainFlags
     ModelFlags,
     Parsed<typeof CHOICE>,
     Parsed<typeof TRAINING>,
+    Parsed<typeof OPTIMIZER>,
     Parsed<typeof MODEL>,
     Omit<Parsed<typeof COMMAND>, 'serve'> {
   /** True for the usual port. */
@@ -277,6 +338,7 @@ export function addTrainFlags(command: Command, paper: Paper | undefined): Comma
   const recipes = paper?.recipes ?? {};
   addRows(command, CHOICE, recipes);
   addRows(command, TRAINING, recipes);
+  addRows(command, OPTIMIZER, recipes);
   addRows(addModelOptions(command, paper), MODEL, recipes);
   addRows(command, COMMAND, recipes);
   return addDeviceOptions(command).option(...JSON_OUTPUT);
@@ -311,6 +373,15 @@ export function applyFlags(
     for (const key of Object.keys(rows).filter(given))
       Object.assign(into, { [key]: flags[key as keyof TrainFlags] });
 }
+
+/** The options of single optimizers among the flags. */
+export const optimizerOptions = (flags: TrainFlags): NonNullable<TrainConfig['optimizerOptions']> =>
+  Object.fromEntries(
+    Object.keys(OPTIMIZER).flatMap((key) => {
+      const value = flags[key as keyof typeof OPTIMIZER];
+      return value === undefined ? [] : [[key, value]];
+    }),
+  );
 
 /** Whether a resumed run may have another value of this key of config.json. */
 export const mayChange = (key: string): boolean =>

@@ -22,6 +22,7 @@ import { hasTop5 } from '../../run/top5.js';
 import { chooseDataset } from '../../train/datasets.js';
 import { freezeModules, lrScales } from '../../train/module-patterns.js';
 import { together } from '../../train/observers.js';
+import { makeOptimizer } from '../../train/optimizer.js';
 import { trim } from '../../train/reporter.js';
 import type { Trainer } from '../../train/trainer.js';
 import { DownloadBar, openDatasetAloud } from '../data/open.js';
@@ -130,6 +131,8 @@ function checkSettings(paper: Paper, settings: Settings): void {
   if (settings.startFrom) requireModel(settings.startFrom.file);
   lrScales(model, settings);
   freezeModules(model, settings);
+  // The average needs a model on a device.
+  makeOptimizer(model, { ...settings, ema: undefined });
 }
 
 /** The data that the flags name, the whole configuration, and where the run is to be; nothing is made yet. */

@@ -1,5 +1,5 @@
 import type { Module } from '../../nn/module.js';
-import type { SGD } from '../../optim/sgd.js';
+import type { Optimizer } from '../../optim/optimizer.js';
 import type { Position } from '../../run/checkpoint.js';
 import type { TrainConfig } from '../../run/config.js';
 import { afterSkip } from '../../run/position.js';
@@ -13,7 +13,7 @@ export interface RecoveryParts {
   readonly config: TrainConfig;
   readonly model: Module;
   readonly loader: StepperParts['loader'];
-  readonly optimizer: SGD;
+  readonly optimizer: Optimizer;
   readonly timed: TimedSchedule | undefined;
   readonly stepper: Stepper;
   readonly folder: RunFolder;

@@ -1,0 +1,42 @@
+import type { Optimizer, ParameterGroup } from './optimizer.js';
+import { Adadelta } from './optimizers/adadelta.js';
+import { Adagrad } from './optimizers/adagrad.js';
+import { Adam, AdamW } from './optimizers/adam.js';
+import { Adamax } from './optimizers/adamax.js';
+import { LAMB } from './optimizers/lamb.js';
+import { LARS } from './optimizers/lars.js';
+import { NAdam } from './optimizers/nadam.js';
+import { RMSprop } from './optimizers/rmsprop.js';
+import { SGD } from './optimizers/sgd.js';
+
+/** An optimizer that can be chosen by name. */
+export interface OptimizerKind {
+  new (groups: Iterable<ParameterGroup>, options: never): Optimizer;
+  /** All its options with their defaults; `lr` is left out if it has none. */
+  readonly defaults: object;
+}
+
+/** All optimizers by the names of `train --optimizer` and of run configurations. */
+export const OPTIMIZERS = {
+  sgd: SGD,
+  adam: Adam,
+  adamw: AdamW,
+  adamax: Adamax,
+  nadam: NAdam,
+  rmsprop: RMSprop,
+  adagrad: Adagrad,
+  adadelta: Adadelta,
+  lars: LARS,
+  lamb: LAMB,
+} satisfies Record<string, OptimizerKind>;
+
+export type OptimizerName = keyof typeof OPTIMIZERS;
+export const OPTIMIZER_NAMES = Object.keys(OPTIMIZERS) as [OptimizerName, ...OptimizerName[]];
+
+/** The default of an optimizer's option; undefined if it has no such option or no default. */
+export const defaultOf = (name: OptimizerName, option: string): unknown =>
+  (OPTIMIZERS[name].defaults as Readonly<Record<string, unknown>>)[option];
+
+/** Whether an optimizer has an option of this name. */
+export const hasOption = (name: OptimizerName, option: string): boolean =>
+  option === 'lr' || Object.hasOwn(OPTIMIZERS[name].defaults, option);
