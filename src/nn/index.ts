@@ -3,6 +3,7 @@ export type { Size } from './arguments.js';
 export * from './containers.js';
 export * from './conv.js';
 export * from './dropout.js';
+export * as functional from './functional.js';
 export * as init from './init.js';
 export * from './inspect.js';
 export * from './linear.js';

@@ -6,6 +6,7 @@ export * from './cross-entropy.js';
 export * from './dropout.js';
 export * from './image.js';
 export * from './local-response-norm.js';
+export * from './losses/binary-cross-entropy.js';
 export * from './matmul.js';
 export { operationNames, operationOf } from './operation.js';
 export * from './pool.js';

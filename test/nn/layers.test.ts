@@ -135,7 +135,7 @@ describe('cross-entropy', () => {
     const loss = new nn.CrossEntropyLoss();
     assert.throws(
       () => loss.forward(zeros([2, 3]), zeros([2], 'int32').reshape([2, 1])),
-      /in CrossEntropyLoss/,
+      /CrossEntropyLoss got labels that do not fit/,
     );
   });
 });

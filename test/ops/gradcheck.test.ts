@@ -42,6 +42,11 @@ const awayFromZero = (...shape: number[]): Input => {
   const offset = 1009 * ++salt;
   return input(shape, (i) => (i % 2 === 0 ? 1 : -1) * (0.8 + 0.6 * noise(i + offset)));
 };
+/** Between 0 and 1. */
+const share = (...shape: number[]): Input => {
+  const offset = 1009 * ++salt;
+  return input(shape, (i) => 0.5 + 0.4 * noise(i + offset));
+};
 const integers = (shape: Shape, ...values: number[]): Input => input(shape, (i) => values[i]!, 'int32');
 
 interface Check {
@@ -126,6 +131,7 @@ const CHECKS: Readonly<Record<string, readonly Check[] | 'none'>> = {
   less: 'none',
   maximum: binaries,
   minimum: binaries,
+  binaryCrossEntropy: [{ inputs: [share(3, 4), share(3, 4)] }],
   power: [{ inputs: [positive(2, 3), awayFromZero(3)] }, { inputs: [positive(4, 1), awayFromZero()] }],
   erf: unaries(normal),
   softplus: unaries(normal),

@@ -79,6 +79,7 @@ const BUILD: Readonly<Record<string, Build>> = {
   less: binary(ops.less),
   maximum: binary(ops.maximum),
   minimum: binary(ops.minimum),
+  binaryCrossEntropy: binary(ops.binaryCrossEntropy),
   power: binary(ops.power),
   erf: unary(ops.erf),
   floor: unary(ops.floor),
@@ -296,7 +297,29 @@ const flipped = (shape: Shape, data: readonly number[], flags: readonly number[]
   return pixels(shape, (n, k, i, j) => data[((n * c + k) * h + i) * w + (flags[n] ? w - 1 - j : j)]!);
 };
 
+const [shares, wanted] = [
+  [0.25, 0.5, 0.75, 0.125, 0.875, 0.0625],
+  [0, 1, 0.5, 0.25, 1, 0.75],
+];
 const own: readonly Case[] = [
+  made({
+    name: 'binaryCrossEntropy',
+    op: 'binaryCrossEntropy',
+    inputs: [float([6], shares), float([6], wanted)],
+    output: {
+      shape: [6],
+      data: shares.map((p, i) => -wanted[i]! * Math.log(p) - (1 - wanted[i]!) * Math.log(1 - p)),
+    },
+    gradOutput: { shape: [6], data: [1, 2, -1, 0.5, 1, 1] },
+    grads: [
+      {
+        shape: [6],
+        data: shares.map((p, i) => ([1, 2, -1, 0.5, 1, 1][i]! * (p - wanted[i]!)) / (p * (1 - p))),
+      },
+      { shape: [6], data: shares.map((p, i) => [1, 2, -1, 0.5, 1, 1][i]! * Math.log((1 - p) / p)) },
+    ],
+    code: 'by its definition',
+  }),
   made({
     name: 'equal with broadcasting',
     op: 'equal',

@@ -54,6 +54,11 @@ export const elementwise: readonly Kind[] = [
   }),
   unary('sigmoid', (x) => ops.sigmoid(x)),
   unary('tanh', (x) => ops.tanh(x)),
+  unary(
+    'binaryCrossEntropy',
+    (x) => ops.binaryCrossEntropy(ops.sigmoid(x), ops.sigmoid(ops.scaleBy(x, -0.5))),
+    fromSmall,
+  ),
   unary('neg', ops.neg),
   unary('exp', ops.exp, fromSmall),
   unary('log', ops.log, fromPositive),

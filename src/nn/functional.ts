@@ -1,0 +1,14 @@
+/*
+ * Losses as functions, under PyTorch's names in `torch.nn.functional`.
+ */
+export { binaryCrossEntropy, binaryCrossEntropyWithLogits } from './losses/binary.js';
+export { crossEntropy, nllLoss } from './losses/classes.js';
+export { cosineEmbeddingLoss, klDiv } from './losses/distances.js';
+export {
+  gaussianNllLoss,
+  huberLoss,
+  l1Loss,
+  mseLoss,
+  poissonNllLoss,
+  smoothL1Loss,
+} from './losses/regression.js';

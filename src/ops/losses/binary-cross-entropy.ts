@@ -1,0 +1,38 @@
+import type { Node } from '../../graph/node.js';
+import { mul, sub } from '../binary.js';
+import { f } from '../formula.js';
+import { broadcast, define, floatOf, type NodeMaker, need } from '../operation.js';
+import { affine, clamp, log } from '../unary.js';
+
+/** The least logarithm, as in PyTorch: a probability of 0 has a finite loss. */
+const LEAST = -100;
+/** The least p (1 − p) that a gradient is divided by, as in PyTorch. */
+const NARROW = 1e-12;
+
+const backward: NodeMaker = define({
+  name: 'binaryCrossEntropyGrad',
+  infer: ([grad, p, y]) => ({ shape: broadcast(grad!.shape, p!.shape), dtype: floatOf(grad, p, y) }),
+  formula: ([grad, p, y]) => f.mul(grad!, f.div(f.sub(p!, y!), f.max(f.mul(f.sub(1, p!), p!), NARROW))),
+});
+
+const apply: NodeMaker = define({
+  name: 'binaryCrossEntropy',
+  infer: ([p, y]) => {
+    need(p!.shape.join() === y!.shape.join(), 'probabilities and targets of one shape', y!.shape.join());
+    return { shape: p!.shape, dtype: floatOf(p, y) };
+  },
+  formula: ([p, y]) =>
+    f.sub(f.mul(f.sub(y!, 1), f.max(f.log1p(f.neg(p!)), LEAST)), f.mul(y!, f.max(f.log(p!), LEAST))),
+  gradient: (node, grad) => {
+    const [p, y] = node.inputs as [Node, Node];
+    const limits = { min: LEAST, max: 0 };
+    const slope = sub(clamp(log(affine(p, { scale: -1, shift: 1 })), limits), clamp(log(p), limits));
+    return [backward([grad, p, y], {}), mul(grad, slope)];
+  },
+});
+
+/**
+ * −y log p − (1 − y) log(1 − p) with logarithms of at least −100; NaN for p outside of [0, 1]. The gradient divides by
+ * p (1 − p), or by 10⁻¹² if that is less.
+ */
+export const binaryCrossEntropy = (p: Node, y: Node): Node => apply([p, y], {});
