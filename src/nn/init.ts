@@ -1,33 +1,18 @@
-import { checkNumber, checkOptionNames, shown } from '../errors/arguments.js';
+import { checkOptionNames, shown } from '../errors/arguments.js';
 import { ShapeError, UsageError } from '../errors/errors.js';
 import { type Shape, showShape, sizeOf, withMemory } from '../graph/types.js';
 import type { Generator } from '../random.js';
 import { initGenerator } from '../tensor/random.js';
-import { Parameter } from '../tensor/tensor.js';
+import type { Parameter } from '../tensor/tensor.js';
+import { check, fill, write } from './init/fill.js';
+
+export { withoutInit } from './init/fill.js';
+export * from './init/structured.js';
 
 /*
  * Initialisers overwrite a parameter, like PyTorch's functions whose names end in an underscore. The last argument is a
  * generator; by default they draw from the global generator that `manualSeed` seeds.
  */
-
-let skipping = false;
-
-/**
- * Creates modules without initialising them: parameters are zeros, and no random numbers are drawn. For models whose
- * weights are loaded afterwards.
- *
- * @example
- * const model = withoutInit(() => new MyNet());
- */
-export function withoutInit<T>(make: () => T): T {
-  const before = skipping;
-  skipping = true;
-  try {
-    return make();
-  } finally {
-    skipping = before;
-  }
-}
 
 /** Zeros for the weight of a layer. @throws DeviceError if there is no memory for it */
 export const zeroWeights = (layer: string, shape: Shape): Float32Array =>
@@ -35,25 +20,6 @@ export const zeroWeights = (layer: string, shape: Shape): Float32Array =>
     () => `A weight ${showShape(shape)} of ${layer}`,
     () => new Float32Array(sizeOf(shape)),
   );
-
-/** @throws UsageError unless `parameter` is a Parameter and all numbers are finite */
-function check(name: string, parameter: unknown, numbers: Readonly<Record<string, unknown>> = {}): void {
-  if (!(parameter instanceof Parameter))
-    throw new UsageError({
-      what: `init.${name} fills a parameter`,
-      expected: 'a Parameter, such as layer.weight',
-      got: shown(parameter),
-    });
-  for (const [key, value] of Object.entries(numbers))
-    checkNumber(`init.${name}`, key, value, { expected: 'a finite number' });
-}
-
-function fill(parameter: Parameter, next: () => number): void {
-  if (skipping) return;
-  const data = parameter.blank();
-  for (let i = 0; i < data.length; i++) data[i] = next();
-  parameter.load(data);
-}
 
 /** Fills with one value. */
 export function constant(parameter: Parameter, value: number): void {
@@ -70,11 +36,10 @@ export function uniform(
   checkOptionNames('init.uniform', options, ['low', 'high']);
   const { low = 0, high = 1 } = options;
   check('uniform', parameter, { low, high });
-  if (skipping) return;
   // Its own loop, twice as fast as fill(): default initialisation of every layer uses it.
-  const data = parameter.blank();
-  for (let i = 0; i < data.length; i++) data[i] = generator.uniform(low, high);
-  parameter.load(data);
+  write(parameter, (data) => {
+    for (let i = 0; i < data.length; i++) data[i] = generator.uniform(low, high);
+  });
 }
 
 /** Normal with a mean and a standard deviation. */
@@ -87,6 +52,18 @@ export function normal(
   const { mean = 0, std = 1 } = options;
   check('normal', parameter, { mean, std });
   fill(parameter, () => generator.normal(mean, std));
+}
+
+/** Fills with 0. */
+export function zeros(parameter: Parameter): void {
+  check('zeros', parameter);
+  fill(parameter, () => 0);
+}
+
+/** Fills with 1. */
+export function ones(parameter: Parameter): void {
+  check('ones', parameter);
+  fill(parameter, () => 1);
 }
 
 /** fanIn and fanOut of a weight [out, in, …]: inputs and outputs per unit. */
@@ -103,7 +80,7 @@ export function fans(shape: Shape): { fanIn: number; fanOut: number } {
 }
 
 /** The nonlinearity after the layer, which determines the gain. */
-export type Nonlinearity = 'linear' | 'sigmoid' | 'tanh' | 'relu' | 'leakyRelu';
+export type Nonlinearity = 'linear' | 'sigmoid' | 'tanh' | 'relu' | 'leakyRelu' | 'selu';
 
 /** PyTorch's recommended gain; `slope` is LeakyReLU's. */
 export function gain(nonlinearity: Nonlinearity, slope = 0.01): number {
@@ -115,12 +92,14 @@ export function gain(nonlinearity: Nonlinearity, slope = 0.01): number {
       return 5 / 3;
     case 'relu':
       return Math.SQRT2;
+    case 'selu':
+      return 3 / 4;
     case 'leakyRelu':
       return Math.sqrt(2 / (1 + slope ** 2));
     default:
       throw new UsageError({
         what: 'There is no gain for this nonlinearity',
-        expected: 'linear, sigmoid, tanh, relu or leakyRelu',
+        expected: 'linear, sigmoid, tanh, relu, leakyRelu or selu',
         got: String(nonlinearity),
       });
   }

@@ -100,7 +100,7 @@ describe('initialisers', () => {
     assert.deepEqual(init.fans([10, 4096]), { fanIn: 4096, fanOut: 10 });
     assert.deepEqual(init.fans([256, 48, 5, 5]), { fanIn: 1200, fanOut: 6400 });
     assert.throws(() => init.kaimingNormal(weight(3)), ShapeError);
-    assert.throws(() => init.gain('selu' as 'relu'), UsageError);
+    assert.throws(() => init.gain('gelu' as 'relu'), UsageError);
   });
 
   it('initialise layers as PyTorch does: ±1/√fanIn, including biases', async () => {
