@@ -63,6 +63,7 @@ const broadcastOp: NodeMaker<{ shape: readonly number[] }> = define<{ shape: rea
     );
     return { shape, dtype: x!.dtype };
   },
+  formula: ([x]) => x!,
   gradient: (node, grad) => [sumTo(grad, node.inputs[0]!.shape)],
 });
 /** Repeats along dimensions of size 1, as NumPy does. */

@@ -145,6 +145,7 @@ const addScaledOp: NodeMaker<Record<never, never>> = define<Record<never, never>
     need(s!.shape.length === 0, 'a scalar factor', `shape [${s!.shape.join(', ')}]`);
     return { shape: a!.shape, dtype: floatOf(a, b, s) };
   },
+  formula: ([a, b, s]) => f.add(a!, f.mul(b!, s!)),
   gradient: (node, grad) => {
     const [, b, s] = node.inputs as [Node, Node, Node];
     return [grad, mul(grad, s), sumTo(mul(grad, b), s.shape)];

@@ -37,6 +37,9 @@ const ATTRS: Readonly<Record<string, readonly Attrs[]>> = {
   leakyReluGrad: [{ alpha: 0.1 }],
 };
 
+/** Operations whose last input is a scalar. */
+const SCALAR_LAST = new Set(['addScaled']);
+
 /** All combinations of values, as one array per input. */
 function combinations(inputs: number): Float64Array[] {
   const total = VALUES.length ** inputs;
@@ -46,6 +49,13 @@ function combinations(inputs: number): Float64Array[] {
       (_, i) => VALUES[Math.floor(i / VALUES.length ** k) % VALUES.length]!,
     ),
   );
+}
+
+/** Inputs of an operation: all combinations of values, for each scalar. */
+function inputsOf(name: string, attrs: Attrs): Float64Array[][] {
+  const count = arity(name, attrs);
+  if (!SCALAR_LAST.has(name)) return [combinations(count)];
+  return VALUES.map((scalar) => [...combinations(count - 1), Float64Array.of(scalar)]);
 }
 
 /** Number of inputs of a formula. */
@@ -59,23 +69,26 @@ describe('a loop and its formula agree for', () => {
   assert.ok(both.length >= 25, `${both.length} operations`);
   for (const name of both)
     it(name, () => {
-      for (const attrs of ATTRS[name] ?? [{ alpha: 0 }]) {
-        const inputs = combinations(arity(name, attrs));
-        const shape: Shape = [inputs[0]!.length];
-        const outputs = [kernels[name]!, kernelFromFormula(name)!].map((kernel) => {
-          const output = new Float64Array(inputs[0]!.length);
-          const spec = { shape, dtype: 'float64' as const };
-          kernel({ inputs, specs: inputs.map(() => spec), output, outputSpec: spec, attrs });
-          return output;
-        });
-        outputs[0]!.forEach((expected, i) => {
-          const got = outputs[1]![i]!;
-          const close = Math.abs(got - expected) <= 1e-14 * Math.abs(expected) + 1e-300;
-          assert.ok(
-            Object.is(got + 0, expected + 0) || close,
-            `${name}(${inputs.map((x) => x[i]).join(', ')}): loop ${expected}, formula ${got}`,
-          );
-        });
-      }
+      for (const attrs of ATTRS[name] ?? [{ alpha: 0 }])
+        for (const inputs of inputsOf(name, attrs)) {
+          const shape: Shape = [inputs[0]!.length];
+          const specs = inputs.map(({ length }) => ({
+            shape: length === 1 ? [] : shape,
+            dtype: 'float64' as const,
+          }));
+          const outputs = [kernels[name]!, kernelFromFormula(name)!].map((kernel) => {
+            const output = new Float64Array(inputs[0]!.length);
+            kernel({ inputs, specs, output, outputSpec: specs[0]!, attrs });
+            return output;
+          });
+          outputs[0]!.forEach((expected, i) => {
+            const got = outputs[1]![i]!;
+            const close = Math.abs(got - expected) <= 1e-14 * Math.abs(expected) + 1e-300;
+            assert.ok(
+              Object.is(got + 0, expected + 0) || close,
+              `${name}(${inputs.map((x) => x[x.length === 1 ? 0 : i]).join(', ')}): loop ${expected}, formula ${got}`,
+            );
+          });
+        }
     });
 });

@@ -1,10 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { KernelPool } from '../simd/pool.js';
-import { PAGE_BYTES, shareMemory } from '../simd/webassembly.js';
+import { startNodeThread } from '../simd/threads/node.js';
+import { MAX_PAGES, PAGE_BYTES, shareMemory } from '../simd/webassembly.js';
 import { addressOf, adviseHugePages, allocate, type Block, discard } from './library/memory.js';
 
-/** Maximum size of a WebAssembly memory, in pages of 64 KiB. The system allocates pages when they are first touched. */
-const PAGES = 65_536;
 /** Address space for plans that need more. */
 const LARGE_BYTES = 32 * 1024 ** 3;
 
@@ -21,12 +20,13 @@ export class Arena {
   #large: Block | undefined;
 
   constructor(threads: number) {
-    const memory = shareMemory(PAGES);
+    // The system allocates pages when they are first touched.
+    const memory = shareMemory(MAX_PAGES);
     if (!memory) return;
     // More threads than cores would only use memory. Results do not depend on the number of threads.
-    this.pool = new KernelPool(memory, PAGES, Math.min(threads, availableParallelism()));
+    this.pool = new KernelPool(memory, MAX_PAGES, Math.min(threads, availableParallelism()), startNodeThread);
     this.#base = addressOf(memory.buffer);
-    this.#bytes = PAGES * PAGE_BYTES;
+    this.#bytes = MAX_PAGES * PAGE_BYTES;
     adviseHugePages(this.#base, this.#bytes);
   }
 

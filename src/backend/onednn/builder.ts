@@ -1,9 +1,10 @@
 import { DeviceError } from '../../errors/errors.js';
-import type { Graph, GraphNode } from '../../graph/graph.js';
+import type { Graph } from '../../graph/graph.js';
 import { bytesOf, type DType, sizeOf, type TypedArray } from '../../graph/types.js';
-import { operationOf } from '../../ops/index.js';
-import { type Cluster, clusters } from '../plan/fusion.js';
+import { PlanBuilder } from '../plan/builder.js';
+import { describeNode, macsOf } from '../plan/describe.js';
 import type { Region } from '../plan/region.js';
+import type { NewStep } from '../plan/step.js';
 import { isActivation } from './activations.js';
 import { dimsOf } from './api/core.js';
 import {
@@ -17,8 +18,7 @@ import {
   Unimplemented,
 } from './api/dnnl.js';
 import type { Arena } from './arena.js';
-import { describeNode } from './failure.js';
-import type { Form, Step, Value } from './ir.js';
+import type { Form, Value, Work } from './ir.js';
 import type { KernelChoice } from './kernel-choice.js';
 import { arrayAt, MAX_VIEW, tooLarge } from './library/memory.js';
 
@@ -29,94 +29,32 @@ export interface SlotLayout {
   readonly flexible: boolean;
 }
 
-/**
- * Collects the steps of a plan while the graph's nodes are lowered in order. It knows each value's forms, inserts
- * reorders between them, and counts the remaining readers of each value, so that operations can run in place.
- */
-export class Builder {
-  readonly steps: Step[] = [];
-  readonly values: (Value | undefined)[];
-  readonly regions: Region[] = [];
+/** Builds a plan for oneDNN: it knows each value's forms, and inserts reorders between them. */
+export class Builder extends PlanBuilder<Value, Work> {
   /** Reordered copies of storages that this plan does not write: made once, not in each run. */
   readonly packed: Region[] = [];
   readonly slots: { region: Region; form: Form; flexible: boolean }[];
-  /** Nodes already computed by the lowering of another node, such as a bias gradient. */
-  readonly done = new Set<number>();
   /** Workspace memory that a forward primitive passes to its backward primitive, by forward node. */
   readonly workspaces = new Map<number, { md: Md; region: Region } | null>();
-  /** Groups of elementwise nodes that one kernel computes, by the last node of each group. */
-  readonly clusters: ReadonlyMap<number, Cluster>;
-  readonly absorbed: ReadonlySet<number>;
-  readonly users: number[][];
   readonly training: boolean;
   reorders = 0;
-  /** The node being lowered, for error messages. */
-  current = 0;
-  readonly #group: number[];
-  readonly #pendingReaders: number[];
-  readonly #targets = new Map<number, number>();
   readonly #written: ReadonlySet<number>;
 
   constructor(
     readonly dnnl: Dnnl,
-    readonly graph: Graph,
+    graph: Graph,
     layouts: readonly SlotLayout[],
     readonly choice: KernelChoice,
     readonly arena?: Arena,
   ) {
-    this.values = graph.nodes.map(() => undefined);
-    this.users = graph.nodes.map(() => []);
-    graph.nodes.forEach((node, i) => {
-      for (const input of new Set(node.inputs)) this.users[input]!.push(i);
-    });
-    this.clusters = arena?.pool ? clusters(graph, (i) => this.#isAppliedByPrimitive(i)) : new Map();
-    this.absorbed = new Set(
-      [...this.clusters].flatMap(([root, { nodes }]) => nodes.filter((i) => i !== root)),
-    );
+    super(graph, arena?.pool && ((i, users) => isApart(graph, i, users)));
     this.training = graph.nodes.some((node) => node.op.includes('Grad'));
-    // Reshapes share their input's memory, so readers are counted over the whole group.
-    this.#group = graph.nodes.map((_, i) => i);
-    graph.nodes.forEach((node, i) => {
-      if (isAlias(node)) this.#group[i] = this.#group[node.inputs[0]!]!;
-    });
-    this.#pendingReaders = graph.nodes.map(() => 0);
-    graph.nodes.forEach((node) => {
-      if (!isAlias(node))
-        for (const input of new Set(node.inputs)) this.#pendingReaders[this.#group[input]!]!++;
-    });
     this.#written = new Set(graph.updates.map((u) => u.slot));
-    for (const output of graph.outputs) this.#pendingReaders[this.#group[output]!]!++;
-    for (const { node, slot } of graph.updates) {
-      this.#pendingReaders[this.#group[node]!]!++;
-      this.#targets.set(node, slot);
-    }
     this.slots = graph.storages.map((_, slot) => {
       const { dims, md, flexible } = layouts[slot]!;
       const region: Region = { bytes: dnnl.bytes(md), slot, first: 0, last: 0, offset: 0 };
       return { region, form: { dims, md, region }, flexible };
     });
-  }
-
-  /** Whether the convolution or linear layer before an activation applies it as a post-op. */
-  #isAppliedByPrimitive(i: number): boolean {
-    const [x] = this.node(i).inputs as [number];
-    return isActivation(this.node(i).op) && APPLIERS.has(this.node(x).op) && this.users[x]!.length === 1;
-  }
-
-  node(i: number): GraphNode {
-    return this.graph.nodes[i]!;
-  }
-
-  value(i: number): Value {
-    const value = this.values[i];
-    if (!value) throw new Error(`node ${i} (${this.node(i).op}) is used before it is computed`);
-    return value;
-  }
-
-  region(bytes: number): Region {
-    const region: Region = { bytes, first: Number.POSITIVE_INFINITY, last: -1, offset: 0 };
-    this.regions.push(region);
-    return region;
   }
 
   #packed(slot: number, md: Md): Region {
@@ -133,15 +71,10 @@ export class Builder {
     this.values[i] = { forms: [form] };
   }
 
-  emit(step: Omit<Step, 'node'>): void {
-    const at = this.steps.length;
-    for (const region of step.touches) {
-      region.first = Math.min(region.first, at);
-      region.last = Math.max(region.last, at);
-      // This step depends on the storage's layout, so the layout may not change any more.
-      if (region.slot !== undefined) this.slots[region.slot]!.flexible = false;
-    }
-    this.steps.push({ ...step, node: this.current });
+  override emit(step: NewStep<Work>): void {
+    // The step depends on the layouts of the storages that it uses, so they may not change any more.
+    for (const { slot } of step.touches) if (slot !== undefined) this.slots[slot]!.flexible = false;
+    super.emit(step);
   }
 
   /** Adds a primitive as a step, with scratch memory if it needs any. */
@@ -160,7 +93,7 @@ export class Builder {
       op,
       scope: this.node(i).scope,
       kernel: this.dnnl.implementation(pd),
-      macs: macsOf(this.graph, i, op),
+      macs: op === this.node(i).op ? macsOf(this.graph, i) : 0,
       ...(packs === undefined ? {} : { packs }),
       primitive: { pd, args: all },
       touches: all.map(([, form]) => form.region),
@@ -292,34 +225,19 @@ export class Builder {
     }
   }
 
-  /** Call after lowering a node: its inputs have one reader less. */
-  release(i: number): void {
-    const node = this.node(i);
-    if (!isAlias(node))
-      for (const input of new Set(node.inputs)) this.#pendingReaders[this.#group[input]!]!--;
-  }
-
   /** True if the node being lowered is the last reader of this input, so that its memory may be overwritten. */
   lastReader(input: number): boolean {
     return (
-      this.#pendingReaders[this.#group[input]!] === 1 &&
+      this.remainingReaders(input) === 1 &&
       this.value(input).forms[0]!.region.slot === undefined &&
-      this.node(this.#group[input]!).op !== 'feed'
+      this.node(this.sourceOf(input)).op !== 'feed'
     );
   }
 
-  /**
-   * The storage that a node's result updates, if the node can write it directly: no other node still reads the old value,
-   * and the guard, if any, has been computed.
-   */
+  /** The storage that a node's result updates, if the node can write it directly. */
   target(i: number): { slot: number; form: Form } | undefined {
-    const slot = this.#targets.get(i);
-    if (slot === undefined) return undefined;
-    if (this.graph.guard !== undefined && !this.values[this.graph.guard]) return undefined;
-    const leaf = this.graph.storages[slot]!;
-    const own = this.node(i).inputs.some((input) => this.#group[input] === leaf) ? 1 : 0;
-    if (this.#pendingReaders[leaf]! > own) return undefined;
-    return { slot, form: this.slots[slot]!.form };
+    const slot = this.targetSlot(i);
+    return slot === undefined ? undefined : { slot, form: this.slots[slot]!.form };
   }
 
   /** Changes the layout of a storage, if no step uses it yet. */
@@ -366,7 +284,7 @@ export class Builder {
       op,
       scope,
       kernel,
-      macs: macsOf(this.graph, i, op),
+      macs: macsOf(this.graph, i),
       touches: [...inputs.map((f) => f.region), output.region],
       writes: false,
       script: (at) => {
@@ -382,22 +300,17 @@ export class Builder {
 export const rowMajor = (dims: Dims): number[] =>
   dims.map((_, i) => dims.slice(i + 1).reduce((a, b) => a * b, 1));
 
-/** Operations whose primitives can apply an activation as a post-op: see `fuse.ts`. */
-const APPLIERS = new Set(['conv2d', 'linear']);
+/** Whether an operation's primitive can apply an activation to its result as a post-op: see `fuse.ts`. */
+export const appliesActivation = (op: string): boolean => op === 'conv2d' || op === 'linear';
+/** Operations with formulas that oneDNN computes by one primitive, or not faster in a cluster. */
+const APART = new Set(['addScaled', 'sumOfSquares', 'broadcastTo']);
 
-export const isAlias = (node: GraphNode): boolean => node.op === 'reshape' || node.op === 'detach';
+/** Nodes that are not part of a cluster, such as an activation that the layer before it applies as a post-op. */
+function isApart({ nodes }: Graph, i: number, users: readonly (readonly number[])[]): boolean {
+  const { op, inputs } = nodes[i]!;
+  if (APART.has(op)) return true;
+  const [x] = inputs as [number];
+  return isActivation(op) && appliesActivation(nodes[x]!.op) && users[x]!.length === 1;
+}
 
 export const same = (a: Dims, b: Dims): boolean => a.length === b.length && a.every((d, i) => d === b[i]);
-
-/** Multiply-adds of a node. */
-function macsOf(graph: Graph, i: number, op: string): number {
-  const node = graph.nodes[i]!;
-  if (op !== node.op) return 0;
-  return (
-    operationOf(op).macs?.(
-      node.inputs.map((n) => graph.nodes[n]!),
-      node,
-      node.attrs,
-    ) ?? 0
-  );
-}

@@ -3,6 +3,7 @@ import { DeviceError } from '../../errors/errors.js';
 import type { Graph } from '../../graph/graph.js';
 import { type Spec, showShape, sizeOf, type TypedArray } from '../../graph/types.js';
 import type { Engine, EngineInfo, Kernels, Plan, PlanStats, Precision, ProfileRow } from '../backend.js';
+import { checkOperations } from '../plan/describe.js';
 import { dimsOf } from './api/core.js';
 import { Arg, type Dnnl, type Md } from './api/dnnl.js';
 import { Arena } from './arena.js';
@@ -13,7 +14,7 @@ import { KernelChoice } from './kernel-choice.js';
 import { setThreads } from './library/library.js';
 import { allocate, arrayAt, type Block } from './library/memory.js';
 import { openDnnl } from './library/open.js';
-import { BuiltPlan, validate } from './plan.js';
+import { BuiltPlan } from './plan.js';
 
 interface Stored {
   readonly spec: Spec;
@@ -79,7 +80,7 @@ export class OneDnnEngine implements Engine {
   }
 
   compile(graph: Graph): Plan {
-    validate(graph);
+    checkOperations(graph, 'onednn');
     return new LazyPlan(this, graph);
   }
 

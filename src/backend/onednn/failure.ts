@@ -1,6 +1,6 @@
 import { DeviceError } from '../../errors/errors.js';
 import type { Graph } from '../../graph/graph.js';
-import { showShape } from '../../graph/types.js';
+import { describeNode } from '../plan/describe.js';
 import { NativeError } from './api/constants.js';
 
 /** The library, for error messages. */
@@ -10,7 +10,7 @@ interface Named {
 }
 
 const nextStep =
-  'use another oneDNN (set PAPERWEIGHT_ONEDNN to its library file) or --device reference, and report these shapes';
+  'use another oneDNN (set PAPERWEIGHT_ONEDNN to its library file) or --device wasm, and report these shapes';
 
 /** Turns an error of the library into a DeviceError that names the operation; returns other errors unchanged. */
 export function named(error: unknown, what: string, { version, path }: Named): unknown {
@@ -22,13 +22,6 @@ export function named(error: unknown, what: string, { version, path }: Named): u
     next: nextStep,
     cause: error,
   });
-}
-
-/** Operation, shapes and module path of a node. */
-export function describeNode({ nodes }: Graph, i: number): string {
-  const { op, inputs, shape, scope } = nodes[i]!;
-  const from = inputs.map((n) => showShape(nodes[n]!.shape)).join(', ');
-  return `${op}(${from}) → ${showShape(shape)}${scope ? ` in ${scope}` : ''}`;
 }
 
 /** Runs `body`, whose library errors then name the node. */

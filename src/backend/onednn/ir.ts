@@ -1,4 +1,5 @@
 import type { Region } from '../plan/region.js';
+import type { Bind } from '../plan/step.js';
 import type { Handle, Md } from './api/dnnl.js';
 
 /**
@@ -16,24 +17,12 @@ export interface Value {
   readonly forms: Form[];
 }
 
-/** One step of a plan. */
-export interface Step {
-  /** The node that it computes, or for which it prepares an input. */
-  readonly node: number;
-  readonly op: string;
-  readonly scope: string;
-  readonly kernel: string;
-  readonly macs: number;
-  /** The step fills a copy of this storage, and is skipped until the storage changes. */
-  readonly packs?: number;
-  /** Present for primitives. */
+/** What a step does: a primitive, or a function. */
+export interface Work {
   readonly primitive?: {
     readonly pd: Handle;
     readonly args: readonly (readonly [arg: number, form: { readonly md: Md; readonly region: Region }])[];
   };
-  /** Present for all other steps: given addresses, returns the function to run. */
-  readonly script?: (address: (region: Region) => number) => () => void;
-  readonly touches: readonly Region[];
-  /** Whether it writes a storage. */
-  readonly writes: boolean;
+  /** Present for all other steps. */
+  readonly script?: Bind;
 }

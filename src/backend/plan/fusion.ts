@@ -2,6 +2,7 @@ import type { Graph, GraphNode } from '../../graph/graph.js';
 import { type Shape, sameShape } from '../../graph/types.js';
 import { type Formula, f, partsOf, substitute } from '../../ops/formula.js';
 import { operationOf } from '../../ops/operation.js';
+import { usersOf, wantedOf } from './users.js';
 
 /** Elementwise nodes that one kernel computes, without storing intermediate values. */
 export interface Cluster {
@@ -34,12 +35,8 @@ const isElementwise = ({ op, inputs, dtype }: GraphNode, nodes: readonly GraphNo
  */
 export function clusters(graph: Graph, apart: (node: number) => boolean): Map<number, Cluster> {
   const { nodes } = graph;
-  const users: number[][] = nodes.map(() => []);
-  nodes.forEach((node, i) => {
-    for (const input of new Set(node.inputs)) users[input]!.push(i);
-  });
-  const wanted = new Set([...graph.outputs, ...graph.updates.map(({ node }) => node)]);
-  if (graph.guard !== undefined) wanted.add(graph.guard);
+  const users = usersOf(graph);
+  const wanted = wantedOf(graph);
   const made = new Map<number, Cluster>();
   nodes.forEach((node, i) => {
     const reduce = reductionOf(node, nodes);
@@ -59,13 +56,15 @@ export function clusters(graph: Graph, apart: (node: number) => boolean): Map<nu
   return made;
 }
 
-/** The reduction of a node, if it is a float32 sum or maximum. */
+/** The reduction of a node, if it is a float32 sum, maximum or sum of squares. */
 function reductionOf(
   { op, inputs, dtype, attrs }: GraphNode,
   nodes: readonly GraphNode[],
 ): Cluster['reduce'] {
-  if ((op !== 'sum' && op !== 'max') || dtype !== 'float32') return undefined;
-  return { op, axes: attrs.axes as readonly number[], shape: nodes[inputs[0]!]!.shape };
+  if (dtype !== 'float32' || inputs.length === 0) return undefined;
+  const { shape } = nodes[inputs[0]!]!;
+  if (op === 'sumOfSquares') return { op: 'sum', axes: shape.map((_, axis) => axis), shape };
+  return op === 'sum' || op === 'max' ? { op, axes: attrs.axes as readonly number[], shape } : undefined;
 }
 
 function joined(
@@ -92,6 +91,11 @@ function joined(
     return operand;
   });
   nodes.add(i);
-  const formula = reduce ? operands[0]! : operationOf(node.op).formula!(operands, node.attrs);
+  const formula = reduce
+    ? reducedFormula(node.op, operands[0]!)
+    : operationOf(node.op).formula!(operands, node.attrs);
   return { nodes: [...nodes].sort((a, b) => a - b), inputs, formula, ...(reduce ? { reduce } : {}) };
 }
+
+/** What a reduction adds up, or takes the largest of. */
+const reducedFormula = (op: string, x: Formula): Formula => (op === 'sumOfSquares' ? f.mul(x, x) : x);

@@ -1,23 +1,23 @@
 import type { Graph, GraphNode } from '../../graph/graph.js';
+import { usersOf } from './users.js';
 
 /** Monotonic activations: the maximum of a window stays the maximum. */
 const RECTIFIERS = new Set(['relu', 'leakyRelu']);
 
 /**
  * Rewrites rectifier → max-pooling to max-pooling → rectifier, also in the backward pass: the same values with a quarter
- * of the activations. Not if a convolution applies the rectifier as a post-op, which costs nothing.
+ * of the activations. Not if the operation before applies the rectifier to its result, which costs nothing.
+ *
+ * @param applies whether an operation's kernel can apply an activation to its result
  */
-export function poolFirst(graph: Graph): Graph {
+export function poolFirst(graph: Graph, applies: (op: string) => boolean): Graph {
   const nodes = [...graph.nodes];
-  const users: number[][] = nodes.map(() => []);
-  nodes.forEach((node, i) => {
-    for (const input of new Set(node.inputs)) users[input]!.push(i);
-  });
+  const users = usersOf(graph);
   const wanted = new Set([...graph.outputs, ...graph.updates.map((u) => u.node)]);
   nodes.forEach((node, i) => {
     if (!RECTIFIERS.has(node.op) || wanted.has(i) || (node.attrs.alpha as number) < 0) return;
     const x = node.inputs[0]!;
-    if (nodes[x]!.op === 'conv2d' && users[x]!.length === 1) return;
+    if (applies(nodes[x]!.op) && users[x]!.length === 1) return;
     const pool = users[i]!.find((u) => nodes[u]!.op === 'maxPool2d');
     if (pool === undefined) return;
     const rest = users[i]!.filter((u) => u !== pool);

@@ -1,5 +1,6 @@
 import type { Graph } from '../../graph/graph.js';
 import { operationOf } from '../../ops/operation.js';
+import { usersOf } from './users.js';
 
 /**
  * The order of execution. Nodes that lead only to storage updates run as soon as their inputs are ready and no other
@@ -8,10 +9,7 @@ import { operationOf } from '../../ops/operation.js';
  */
 export function schedule(graph: Graph): number[] {
   const { nodes } = graph;
-  const users: number[][] = nodes.map(() => []);
-  nodes.forEach((node, i) => {
-    for (const input of new Set(node.inputs)) users[input]!.push(i);
-  });
+  const users = usersOf(graph);
   const targetSlot = new Map(graph.updates.map(({ node, slot }) => [node, slot]));
   const wanted = new Set(graph.outputs);
   const tail = new Set<number>();

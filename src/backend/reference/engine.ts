@@ -2,16 +2,15 @@ import { DeviceError } from '../../errors/errors.js';
 import type { Graph, GraphNode } from '../../graph/graph.js';
 import {
   bytesOf,
-  dtypeOf,
   makeArray,
   type Spec,
-  showShape,
   sizeOf,
   type TypedArray,
   withMemory,
 } from '../../graph/types.js';
 import { operationOf } from '../../ops/index.js';
 import type { Engine, EngineInfo, Plan, PlanStats, ProfileRow } from '../backend.js';
+import { checkCount, checkFits } from '../fits.js';
 import { type Kernel, kernelOf } from './kernels.js';
 
 interface Held {
@@ -201,21 +200,3 @@ const profileRow = ({ node, specs }: Step, milliseconds: number): ProfileRow => 
   milliseconds,
   macs: operationOf(node.op).macs?.(specs, node, node.attrs) ?? 0,
 });
-
-function checkCount(what: string, expected: number, got: number): void {
-  if (expected === got) return;
-  throw new DeviceError({
-    what: `A run was called with the wrong number of ${what}`,
-    expected: `${expected}`,
-    got: `${got}`,
-  });
-}
-
-function checkFits(what: string, { shape, dtype }: Spec, data: TypedArray): void {
-  if (data.length === sizeOf(shape) && dtypeOf(data) === dtype) return;
-  throw new DeviceError({
-    what: `${what} does not fit`,
-    expected: `${sizeOf(shape)} values of ${dtype}, for ${showShape(shape)}`,
-    got: `${data.length} of ${dtypeOf(data)}`,
-  });
-}

@@ -81,7 +81,7 @@ export function loadOneDnn(): OneDnnLibrary {
         : files.length > 0
           ? `none of ${files.join(', ')}`
           : `no known name for it on ${process.platform}`,
-    next: `run: ${installOneDnn()}   (or use --device reference for small computations)`,
+    next: `run: ${installOneDnn()}   (or use --device wasm, which is slower and needs no library)`,
   });
 }
 

@@ -1,8 +1,8 @@
 import { sizeOf } from '../../../graph/types.js';
 import { broadcastDimensions, type Dimension } from '../../plan/broadcast.js';
 import type { Cluster } from '../../plan/fusion.js';
+import { elementwiseKernel, reductionKernel } from '../../simd/cluster.js';
 import type { KernelPool } from '../../simd/pool.js';
-import { sharedDimension } from '../../simd/reduction.js';
 import { canRender } from '../../simd/render.js';
 import { Arg } from '../api/dnnl.js';
 import type { Arena } from '../arena.js';
@@ -23,29 +23,18 @@ export function lowerCluster(b: Builder, cluster: Cluster): boolean {
   const { arena } = b;
   if (!arena?.pool || size < SMALL || !canRender(formula)) return false;
   if (inputs.some((input) => b.dnnl.typeOf(b.value(input).forms[0]!.md) !== 'float32')) return false;
-  if (reduce) lowerReduction(b, cluster, reduce, arena, arena.pool);
+  if (reduce) lowerReduction(b, cluster, arena, arena.pool);
   else lowerElementwise(b, cluster, arena, arena.pool);
   return true;
 }
 
-function lowerElementwise(
-  b: Builder,
-  { nodes, inputs, formula }: Cluster,
-  arena: Arena,
-  pool: KernelPool,
-): void {
+function lowerElementwise(b: Builder, cluster: Cluster, arena: Arena, pool: KernelPool): void {
+  const { nodes, inputs } = cluster;
   const root = nodes.at(-1)!;
   const { shape, scope } = b.node(root);
   const size = sizeOf(shape);
   const { forms, lead, dimensions } = arrange(b, root, inputs);
-  const [outermost, ...below] = dimensions;
-  // The size of the outermost dimension is an argument, so that one kernel serves all batch sizes.
-  const id = pool.kernel({
-    formula,
-    inputs: inputs.length,
-    dimensions: [{ size: 0, steps: outermost!.steps }, ...below],
-  });
-  const inner = below.reduce((n, dimension) => n * dimension.size, 1);
+  const kernel = elementwiseKernel(pool, cluster, dimensions);
   const sources = forms.map((form, k) => reachable(b, inputs[k]!, form));
   const over = inputs.findIndex(
     (input, k) => sizeOf(b.node(input).shape) === size && mayOverwrite(b, input, sources[k]!),
@@ -58,38 +47,22 @@ function lowerElementwise(
     macs: 0,
     touches: [...sources.map(({ region }) => region), out.region],
     writes: false,
-    script: (at) => {
-      const addresses = [...sources, out].map(({ region }) => arena.offsetOf(at(region)));
-      return () => pool.run(id, addresses, outermost!.size, inner);
-    },
+    script: (at) => kernel([...sources, out].map(({ region }) => arena.offsetOf(at(region)))),
   });
   b.define(root, out);
 }
 
 /** Lowers a cluster whose elements are reduced: one kernel computes and reduces them. Row-major. */
-function lowerReduction(
-  b: Builder,
-  { nodes, inputs, formula }: Cluster,
-  { op, axes, shape }: NonNullable<Cluster['reduce']>,
-  arena: Arena,
-  pool: KernelPool,
-): void {
+function lowerReduction(b: Builder, cluster: Cluster, arena: Arena, pool: KernelPool): void {
+  const { nodes, inputs } = cluster;
   const root = nodes.at(-1)!;
-  const kept = shape.map((d, i) => (axes.includes(i) ? 1 : d));
-  const dimensions = broadcastDimensions([...inputs.map((input) => b.node(input).shape), kept], shape);
-  const shared = sharedDimension({ inputs: inputs.length, dimensions });
-  // The size of the shared dimension is an argument, so that one kernel serves all batch sizes.
-  const id = pool.reduction({
-    fold: op,
-    formula,
-    inputs: inputs.length,
-    dimensions: dimensions.map((dimension) => (dimension === shared ? { ...dimension, size: 0 } : dimension)),
-  });
+  const kernel = reductionKernel(
+    pool,
+    cluster,
+    inputs.map((input) => b.node(input).shape),
+  );
   const sources = inputs.map((input) => reachable(b, input, b.plainForm(input)));
   const out = b.newPlainForm(root);
-  const total = shared?.size ?? 1;
-  // If the innermost dimension is not reduced, several vectors of results are computed at a time.
-  const grain = shared && shared === dimensions.at(-1) ? 64 : 1;
   b.emit({
     op: nodes.map((i) => b.node(i).op).join('+'),
     scope: b.node(root).scope,
@@ -97,10 +70,7 @@ function lowerReduction(
     macs: 0,
     touches: [...sources.map(({ region }) => region), out.region],
     writes: false,
-    script: (at) => {
-      const addresses = [...sources, out].map(({ region }) => arena.offsetOf(at(region)));
-      return () => pool.run(id, addresses, total, sizeOf(shape) / total, grain);
-    },
+    script: (at) => kernel([...sources, out].map(({ region }) => arena.offsetOf(at(region)))),
   });
   b.define(root, out);
 }

@@ -1,5 +1,6 @@
-import { kernelOf } from '../../reference/kernels.js';
-import { type Builder, isAlias } from '../builder.js';
+import { isAlias } from '../../plan/describe.js';
+import { scriptOf } from '../../plan/scripted.js';
+import type { Builder } from '../builder.js';
 import { lowerCluster } from './cluster.js';
 import { lowerConv2d, lowerConv2dGradInput, lowerConv2dGradWeight } from './conv.js';
 import {
@@ -101,17 +102,8 @@ function lowerNode(b: Builder, i: number): void {
 
 /** Runs the reference engine's kernel on row-major copies. */
 function lowerScripted(b: Builder, i: number): void {
-  const { op, inputs, attrs, shape, dtype } = b.node(i);
-  const kernel = kernelOf(op)!;
-  const specs = inputs.map((input) => ({ shape: b.node(input).shape, dtype: b.node(input).dtype }));
-  const forms = inputs.map((input) => b.plainForm(input));
+  const forms = b.node(i).inputs.map((input) => b.plainForm(input));
   const output = b.newPlainForm(i);
-  b.emitScript(
-    i,
-    forms,
-    output,
-    (ins, out) => kernel({ inputs: ins, specs, output: out, outputSpec: { shape, dtype }, attrs }),
-    'typescript',
-  );
+  b.emitScript(i, forms, output, scriptOf(b.graph, i), 'typescript');
   b.define(i, output);
 }

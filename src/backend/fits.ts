@@ -1,0 +1,22 @@
+import { DeviceError } from '../errors/errors.js';
+import { dtypeOf, type Spec, showShape, sizeOf, type TypedArray } from '../graph/types.js';
+
+/** Checks the number of feeds or storages of a run. */
+export function checkCount(what: string, expected: number, got: number): void {
+  if (expected === got) return;
+  throw new DeviceError({
+    what: `A run was called with the wrong number of ${what}`,
+    expected: `${expected}`,
+    got: `${got}`,
+  });
+}
+
+/** Checks that values have the type and number of elements that they are meant for. */
+export function checkFits(what: string, { shape, dtype }: Spec, data: TypedArray): void {
+  if (data.length === sizeOf(shape) && dtypeOf(data) === dtype) return;
+  throw new DeviceError({
+    what: `${what} does not fit`,
+    expected: `${sizeOf(shape)} values of ${dtype}, for ${showShape(shape)}`,
+    got: `${data.length} of ${dtypeOf(data)}`,
+  });
+}

@@ -1,0 +1,122 @@
+import type { Graph, GraphNode } from '../../graph/graph.js';
+import { isAlias } from './describe.js';
+import { type Cluster, clusters } from './fusion.js';
+import type { Region } from './region.js';
+import type { NewStep, PlanStep } from './step.js';
+import { usersOf, wantedOf } from './users.js';
+
+/**
+ * Collects the steps of a plan while the graph's nodes are lowered in order, and counts the remaining readers of each
+ * value, so that operations can run in place. Engines add what a value is, V, and what a step does, W.
+ */
+export class PlanBuilder<V, W extends object> {
+  readonly steps: (PlanStep & W)[] = [];
+  readonly values: (V | undefined)[];
+  readonly regions: Region[] = [];
+  /** Nodes already computed by the lowering of another node, such as a bias gradient. */
+  readonly done = new Set<number>();
+  /** Groups of elementwise nodes that one kernel computes, by the last node of each group. */
+  readonly clusters: ReadonlyMap<number, Cluster>;
+  /** Nodes of clusters, without the last of each. */
+  readonly absorbed: ReadonlySet<number>;
+  readonly users: readonly (readonly number[])[];
+  /** Nodes whose values are outputs, updates or the guard. */
+  readonly wanted: ReadonlySet<number>;
+  /** The node being lowered, for error messages. */
+  current = 0;
+  readonly #group: number[];
+  readonly #pending: number[];
+  readonly #targets = new Map<number, number>();
+
+  /** @param apart nodes that are not part of a cluster, given the readers of each node; no clusters if left out */
+  constructor(
+    readonly graph: Graph,
+    apart?: (node: number, users: readonly (readonly number[])[]) => boolean,
+  ) {
+    this.values = graph.nodes.map(() => undefined);
+    const users = usersOf(graph);
+    this.users = users;
+    this.wanted = wantedOf(graph);
+    this.clusters = apart ? clusters(graph, (i) => apart(i, users)) : new Map();
+    this.absorbed = new Set(
+      [...this.clusters].flatMap(([root, { nodes }]) => nodes.filter((i) => i !== root)),
+    );
+    // Reshapes share their input's memory, so readers are counted over the whole group.
+    this.#group = graph.nodes.map((_, i) => i);
+    graph.nodes.forEach((node, i) => {
+      if (isAlias(node)) this.#group[i] = this.#group[node.inputs[0]!]!;
+    });
+    this.#pending = graph.nodes.map(() => 0);
+    graph.nodes.forEach((node) => {
+      if (!isAlias(node)) for (const input of new Set(node.inputs)) this.#pending[this.#group[input]!]!++;
+    });
+    for (const output of graph.outputs) this.#pending[this.#group[output]!]!++;
+    for (const { node, slot } of graph.updates) {
+      this.#pending[this.#group[node]!]!++;
+      this.#targets.set(node, slot);
+    }
+  }
+
+  node(i: number): GraphNode {
+    return this.graph.nodes[i]!;
+  }
+
+  value(i: number): V {
+    const value = this.values[i];
+    if (!value) throw new Error(`node ${i} (${this.node(i).op}) is used before it is computed`);
+    return value;
+  }
+
+  /** New memory in the arena. */
+  region(bytes: number): Region {
+    const region: Region = { bytes, first: Number.POSITIVE_INFINITY, last: -1, offset: 0 };
+    this.regions.push(region);
+    return region;
+  }
+
+  emit(step: NewStep<W>): void {
+    const at = this.steps.length;
+    for (const region of step.touches) {
+      region.first = Math.min(region.first, at);
+      region.last = Math.max(region.last, at);
+    }
+    this.steps.push({ ...step, node: this.current });
+  }
+
+  /** Call after lowering a node: its inputs have one reader less. */
+  release(i: number): void {
+    const node = this.node(i);
+    if (!isAlias(node)) for (const input of new Set(node.inputs)) this.#pending[this.#group[input]!]!--;
+  }
+
+  /** The node whose memory an alias shares: itself for all others. */
+  sourceOf(i: number): number {
+    return this.#group[i]!;
+  }
+
+  /** Number of readers of a value that have yet to be lowered or are being lowered; outputs and updates count. */
+  remainingReaders(input: number): number {
+    return this.#pending[this.#group[input]!]!;
+  }
+
+  /** Whether these nodes, which are being lowered, are the last that read a value. */
+  onlyReaders(input: number, nodes: readonly number[]): boolean {
+    return this.remainingReaders(input) === this.#readers(this.#group[input]!, nodes);
+  }
+
+  #readers(group: number, nodes: readonly number[]): number {
+    return nodes.filter((i) => this.node(i).inputs.some((input) => this.#group[input] === group)).length;
+  }
+
+  /**
+   * The storage that a node's result updates, if the node can write it directly: no node beside those being lowered
+   * still reads the old value, and the guard, if any, has been computed.
+   */
+  targetSlot(i: number, nodes: readonly number[] = [i]): number | undefined {
+    const slot = this.#targets.get(i);
+    if (slot === undefined) return undefined;
+    if (this.graph.guard !== undefined && !this.values[this.graph.guard]) return undefined;
+    const leaf = this.graph.storages[slot]!;
+    return this.#pending[leaf]! > this.#readers(leaf, nodes) ? undefined : slot;
+  }
+}
