@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Dimension } from '../../src/backend/plan/broadcast.js';
+import { controlOf, WORD } from '../../src/backend/simd/jobs.js';
 import { encodeKernel } from '../../src/backend/simd/kernel.js';
 import { KernelPool } from '../../src/backend/simd/pool.js';
 import { encodeReduction, sharedDimension } from '../../src/backend/simd/reduction.js';
+import { startNodeThread } from '../../src/backend/simd/threads/node.js';
+import type { StartThread } from '../../src/backend/simd/threads/serve.js';
 import { instantiate, shareMemory } from '../../src/backend/simd/webassembly.js';
 import { evaluator, type Formula, f } from '../../src/ops/formula.js';
 
@@ -238,7 +241,7 @@ describe('reductions', () => {
 describe('a pool of threads', () => {
   it('computes the same results as one thread, for many jobs', () => {
     const formula = f.add(f.input(0), f.input(1));
-    const pool = new KernelPool(memory, PAGES, 3);
+    const pool = new KernelPool(memory, PAGES, 3, startNodeThread);
     try {
       const n = 100_000;
       const [a, b, y] = [0, 4 * n, 8 * n];
@@ -262,5 +265,43 @@ describe('a pool of threads', () => {
     } finally {
       pool.close();
     }
+  });
+
+  const formula = f.neg(f.input(0));
+  const n = 100_000;
+  const work = (pool: KernelPool) => {
+    const id = pool.kernel({ formula, inputs: 1, dimensions: [{ size: 0, steps: [1] }] });
+    pool.run(id, [0, 4 * n], n, 1);
+  };
+
+  it('gives up on a thread that took a piece and does not finish it, and stays closed', () => {
+    const lost: StartThread = ({ control }) => {
+      // The next piece goes to a thread that never computes it.
+      const { next, words } = controlOf(control);
+      Atomics.store(words, WORD.pieces, 0);
+      const add = Atomics.add;
+      Atomics.add = ((array: Int32Array, index: number, value: number) => {
+        if (array === words || array.buffer !== control || index !== WORD.wake)
+          return add(array, index, value);
+        Atomics.add = add;
+        add(next, 0, 1n);
+        return add(array, index, value);
+      }) as typeof Atomics.add;
+      return { stop: () => {} };
+    };
+    const pool = new KernelPool(memory, PAGES, 2, lost, 50);
+    const failure = { name: 'DeviceError', message: /A thread of the device failed during a vector kernel/ };
+    assert.throws(() => work(pool), failure);
+    assert.throws(() => work(pool), failure);
+    assert.equal(pool.failed, true);
+    pool.close();
+  });
+
+  it('computes everything alone where no thread comes to work', () => {
+    const pool = new KernelPool(memory, PAGES, 4, () => ({ stop: () => {} }));
+    new Float32Array(bytes, 0, n).fill(3);
+    work(pool);
+    assert.ok(new Float32Array(bytes, 4 * n, n).every((value) => value === -3));
+    pool.close();
   });
 });

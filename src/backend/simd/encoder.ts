@@ -289,7 +289,7 @@ export class Code {
  * A module that uses a shared memory imported as `m.memory`, and exports its last function as `run`. Functions call each
  * other by their positions.
  *
- * @param pages size of the memory in pages of 64 KiB
+ * @param pages maximum size of the shared memory, in pages of 64 KiB; 0 for a memory that is not shared
  */
 export function encodeModule(functions: Code | readonly Code[], pages: number): Uint8Array<ArrayBuffer> {
   const codes = functions instanceof Code ? [functions] : functions;
@@ -300,9 +300,7 @@ export function encodeModule(functions: Code | readonly Code[], pages: number): 
     ...name('m'),
     ...name('memory'),
     0x02,
-    SHARED_WITH_MAXIMUM,
-    ...unsigned(1),
-    ...unsigned(pages),
+    ...(pages === 0 ? [0, ...unsigned(1)] : [SHARED_WITH_MAXIMUM, ...unsigned(1), ...unsigned(pages)]),
   ];
   return Uint8Array.from([
     ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],

@@ -17,7 +17,9 @@ export const WORD = {
   total: 8,
   failed: 9,
   count: 10,
-  args: 11,
+  /** Size of the module of the job's kernel. */
+  moduleBytes: 11,
+  args: 12,
 } as const;
 export const WORDS = 64;
 /** `next` contains the job number in its upper 32 bits and the next piece in its lower 32 bits. */
@@ -34,7 +36,10 @@ export const controlOf = (buffer: SharedArrayBuffer): Control => ({
   next: new BigInt64Array(buffer, 0, 1),
 });
 
-/** Publishes a job, of which `work` takes pieces. All pieces of the previous job must be done. */
+/**
+ * Publishes a job, of which `work` takes pieces. All pieces of the previous job must be done.
+ * @param prepare writes what the job's pieces need in shared memory
+ */
 export function publish(
   { words, next }: Control,
   job: number,
@@ -42,9 +47,11 @@ export function publish(
   total: number,
   piece: number,
   args: readonly number[],
+  prepare: () => void = () => {},
 ): void {
   // CLOSED keeps threads from taking a piece while the words change, even a thread that is still in the last job.
   Atomics.store(next, 0, (BigInt(job) << SHIFT) | CLOSED);
+  prepare();
   words[WORD.kernel] = kernel;
   words[WORD.total] = total;
   words[WORD.piece] = piece;

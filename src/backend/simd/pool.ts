@@ -1,8 +1,8 @@
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { DeviceError } from '../../errors/errors.js';
 import { type Control, controlOf, publish, WORD, WORDS, work } from './jobs.js';
 import { encodeKernel, type KernelShape } from './kernel.js';
 import { encodeReduction, type ReductionShape } from './reduction.js';
+import type { StartThread, Thread } from './threads/serve.js';
 import { instantiate, type Memory, type Run } from './webassembly.js';
 
 /** Below this many elements, one thread finishes before another has woken up. */
@@ -11,6 +11,15 @@ const SHARED_FROM = 2 ** 15;
 const PIECE = 2 ** 14;
 /** A piece takes a few milliseconds at most: a thread that has not finished after this time has died. */
 const PATIENCE_MS = 60_000;
+/** Space for one kernel's module; the largest has some tens of KiB. */
+const MODULE_BYTES = 2 ** 20;
+
+/** The threads of a pool, beside the calling one. */
+interface Team {
+  readonly control: Control;
+  readonly module: Uint8Array;
+  readonly threads: readonly Thread[];
+}
 
 /** JSON writes −0 as 0, and NaN and ∞ as null: formulas that differ in them are different kernels. */
 const distinct = (_: string, value: unknown): unknown =>
@@ -20,26 +29,26 @@ const distinct = (_: string, value: unknown): unknown =>
 
 /** Kernels on one WebAssembly memory, and the threads that run them. A pool belongs to one thread. */
 export class KernelPool {
-  readonly #control: Control;
-  readonly #buffer = new SharedArrayBuffer(4 * WORDS);
   readonly #runs: Run[] = [];
   readonly #modules: Uint8Array<ArrayBuffer>[] = [];
   readonly #byKey = new Map<string, number>();
-  #workers: { readonly worker: Worker; readonly port: MessagePort; sent: number }[] | undefined;
+  #team: Team | undefined;
   #jobs = 0;
+  #failure: DeviceError | undefined;
 
   /**
-   * @param memory shared WebAssembly memory
-   * @param pages its maximum size, in pages of 64 KiB
+   * @param pages maximum size of the shared memory, in pages of 64 KiB; 0 for a memory that is not shared
    * @param threads number of threads that compute, including the calling thread
+   * @param start how to start a thread; without it, the calling thread computes alone
+   * @param patience milliseconds after which a thread that has not finished is taken for dead
    */
   constructor(
     readonly memory: Memory,
     readonly pages: number,
     readonly threads: number,
-  ) {
-    this.#control = controlOf(this.#buffer);
-  }
+    readonly start?: StartThread,
+    readonly patience = PATIENCE_MS,
+  ) {}
 
   /** The id of a kernel, which is compiled at the first call. */
   kernel(shape: KernelShape): number {
@@ -92,62 +101,82 @@ export class KernelPool {
    * @throws DeviceError if a thread failed or died during the computation
    */
   share(id: number, args: readonly number[], total: number, piece: number, elements: number): void {
-    if (!this.divides(elements) || total <= piece) {
+    if (this.#failure) throw this.#failure;
+    const alone = !this.divides(elements) || total <= piece || this.#modules[id]!.length > MODULE_BYTES;
+    if (alone) {
       if (total > 0) this.#runs[id]!(...args, 0, total, 0);
       return;
     }
-    const workers = (this.#workers ??= this.#start());
-    for (const one of workers)
-      for (; one.sent < this.#modules.length; one.sent++)
-        one.port.postMessage({ id: one.sent, module: this.#modules[one.sent]! });
-    const { words } = this.#control;
-    publish(this.#control, ++this.#jobs, id, total, piece, args);
+    const { control, module } = (this.#team ??= this.#gather(this.start!));
+    const { words } = control;
+    publish(control, ++this.#jobs, id, total, piece, args, () => {
+      module.set(this.#modules[id]!);
+      words[WORD.moduleBytes] = this.#modules[id]!.length;
+    });
     Atomics.add(words, WORD.wake, 1);
     Atomics.notify(words, WORD.wake);
-    work(this.#control, (n) => this.#runs[n]!, 0);
-    const pieces = words[WORD.pieces]!;
-    for (let done = Atomics.load(words, WORD.done); done < pieces; done = Atomics.load(words, WORD.done))
-      if (Atomics.wait(words, WORD.done, done, PATIENCE_MS) === 'timed-out') this.#failed();
+    work(control, (n) => this.#runs[n]!, 0);
+    this.#await(words);
     if (Atomics.exchange(words, WORD.failed, 0) !== 0) this.#failed();
   }
 
   /** Whether so much work, in elements of an elementwise operation, is shared between threads. */
   divides(elements: number): boolean {
-    return this.threads > 1 && elements >= SHARED_FROM;
+    return this.start !== undefined && this.threads > 1 && elements >= SHARED_FROM;
   }
 
+  /** Waits until all pieces of the job are done. */
+  #await(words: Int32Array): void {
+    const pieces = words[WORD.pieces]!;
+    const started = performance.now();
+    for (let done = Atomics.load(words, WORD.done); done < pieces; done = Atomics.load(words, WORD.done)) {
+      if (performance.now() - started > this.patience) this.#failed();
+      if (MAY_WAIT) Atomics.wait(words, WORD.done, done, this.patience);
+    }
+  }
+
+  /** A piece may still be computed by a thread that is late, so the memory is not used any more. */
   #failed(): never {
-    throw new DeviceError({
+    this.#failure = new DeviceError({
       what: 'A thread of the device failed during a vector kernel',
       expected: `${this.threads} running threads`,
       next: 'open the device again, with fewer threads if memory is short',
     });
+    throw this.#failure;
   }
 
-  #start() {
-    return Array.from({ length: this.threads - 1 }, (_, k) => {
-      const { port1, port2 } = new MessageChannel();
-      const worker = new Worker(new URL('./worker.js', import.meta.url), {
-        workerData: { control: this.#buffer, memory: this.memory, kernels: port2, thread: k + 1 },
-        transferList: [port2],
-        execArgv: [],
-      });
-      worker.unref();
-      port1.unref();
-      // If a thread cannot start, the others compute all pieces.
-      worker.on('error', () => {});
-      return { worker, port: port1, sent: 0 };
-    });
+  /** Whether a thread failed, which may still write into the memory. */
+  get failed(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  #gather(start: StartThread): Team {
+    const [control, module] = [new SharedArrayBuffer(4 * WORDS), new SharedArrayBuffer(MODULE_BYTES)];
+    const threads = Array.from({ length: this.threads - 1 }, (_, k) =>
+      start({ control, module, memory: this.memory, thread: k + 1 }),
+    );
+    return { control: controlOf(control), module: new Uint8Array(module), threads };
   }
 
   close(): void {
-    Atomics.store(this.#control.words, WORD.stop, 1);
-    Atomics.add(this.#control.words, WORD.wake, 1);
-    Atomics.notify(this.#control.words, WORD.wake);
-    for (const { worker, port } of this.#workers ?? []) {
-      port.close();
-      void worker.terminate();
-    }
-    this.#workers = undefined;
+    if (!this.#team) return;
+    const { control, threads } = this.#team;
+    Atomics.store(control.words, WORD.stop, 1);
+    Atomics.add(control.words, WORD.wake, 1);
+    Atomics.notify(control.words, WORD.wake);
+    for (const thread of threads) thread.stop();
+    this.#team = undefined;
+  }
+}
+
+/** The main thread of a page may not sleep: it looks again and again until the last piece is done. */
+const MAY_WAIT = mayWait();
+function mayWait(): boolean {
+  if (typeof SharedArrayBuffer !== 'function') return false;
+  try {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 1);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -1,15 +1,21 @@
 /** The part of the WebAssembly API that is used here; Node's type definitions do not include it. */
 export interface Memory {
+  /** Shared memory gets a new, longer buffer when it grows, and the old one stays valid; other memory loses the old one. */
+  readonly buffer: ArrayBuffer | SharedArrayBuffer;
+  grow(pages: number): number;
+}
+/** A memory that several threads use. */
+export interface SharedMemory extends Memory {
   readonly buffer: SharedArrayBuffer;
 }
 declare const WebAssembly: {
+  readonly validate: (bytes: Uint8Array) => boolean;
   readonly Module: new (bytes: Uint8Array) => object;
   readonly Instance: new (
     module: object,
     imports: object,
   ) => { readonly exports: Readonly<Record<string, unknown>> };
-  readonly validate: (bytes: Uint8Array) => boolean;
-  readonly Memory: new (options: { initial: number; maximum: number; shared: true }) => Memory;
+  readonly Memory: new (options: { initial: number; maximum: number; shared: boolean }) => Memory;
 };
 
 /** A compiled kernel: takes the addresses, then the range of the outermost dimension, then the thread's number. */
@@ -17,19 +23,30 @@ export type Run = (...args: number[]) => void;
 
 /** Bytes per page. */
 export const PAGE_BYTES = 65_536;
+/** The largest size of a memory, in pages: 4 GiB. */
+export const MAX_PAGES = 65_536;
 
-/** A shared memory of fixed size; undefined if the system cannot reserve it. */
-export function shareMemory(pages: number): Memory | undefined {
+/** A memory that may grow; undefined if the system cannot reserve it. */
+export function makeMemory(options: {
+  initial: number;
+  maximum: number;
+  shared: boolean;
+}): Memory | undefined {
   try {
-    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+    return new WebAssembly.Memory(options);
   } catch {
     return undefined;
   }
 }
 
+/** A shared memory of fixed size; undefined if the system cannot reserve it. */
+export const shareMemory = (pages: number): SharedMemory | undefined =>
+  makeMemory({ initial: pages, maximum: pages, shared: true }) as SharedMemory | undefined;
+
 /** Compiles a kernel's module, bound to a memory. */
 export const instantiate = (module: Uint8Array, memory: Memory): Run =>
   new WebAssembly.Instance(new WebAssembly.Module(module), { m: { memory } }).exports.run as Run;
 
-/** Whether the engine accepts a module. */
-export const accepts = (module: Uint8Array): boolean => WebAssembly.validate(module);
+/** Whether this JavaScript engine accepts a module. */
+export const accepts = (module: Uint8Array): boolean =>
+  typeof WebAssembly === 'object' && WebAssembly.validate(module);

@@ -1,0 +1,41 @@
+import { controlOf, WORD, work } from '../jobs.js';
+import { instantiate, type Memory, type Run } from '../webassembly.js';
+
+/** What a thread gets when it starts. */
+export interface ThreadData {
+  readonly control: SharedArrayBuffer;
+  /** The module of the current job's kernel. */
+  readonly module: SharedArrayBuffer;
+  readonly memory: Memory;
+  /** Its number; the pool's own thread has number 0. */
+  readonly thread: number;
+}
+
+/** A thread that computes pieces. */
+export interface Thread {
+  stop(): void;
+}
+
+/** Starts a thread. A thread that cannot start or ends is no error: the others compute all pieces. */
+export type StartThread = (data: ThreadData) => Thread;
+
+/** Computes pieces until the pool is closed, and sleeps between jobs. Does not return before that. */
+export function serve({ control: buffer, module, memory, thread }: ThreadData): void {
+  const control = controlOf(buffer);
+  const known = new Map<number, Run>();
+  // A job's module is not replaced while one of its pieces is being computed.
+  const kernelOf = (id: number): Run => {
+    let run = known.get(id);
+    if (!run) {
+      const bytes = new Uint8Array(module, 0, control.words[WORD.moduleBytes]).slice();
+      run = instantiate(bytes, memory);
+      known.set(id, run);
+    }
+    return run;
+  };
+  for (let seen = 0; Atomics.load(control.words, WORD.stop) === 0; ) {
+    Atomics.wait(control.words, WORD.wake, seen);
+    seen = Atomics.load(control.words, WORD.wake);
+    work(control, kernelOf, thread);
+  }
+}
