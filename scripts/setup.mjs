@@ -346,7 +346,7 @@ export function turboJpegAdvice({ platform, family, root }, ldconfig, exists) {
   return `JPEGs are decoded more than twice as fast with libjpeg-turbo, which is not installed. Optional: run: ${command}`;
 }
 
-const SLOW = 'Until then the device "reference" is used, which is slow.';
+const SLOW = 'Until then the device "wasm" is used, which is slower.';
 
 /** @param {NodeJS.ProcessEnv} env */
 async function ensureOneDnn(env) {

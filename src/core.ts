@@ -1,6 +1,6 @@
 /*
- * The part of the library that needs no Node API: it runs in browsers as well, on the plain TypeScript device. Node
- * programs get all of it, and more, from `paperweight` itself.
+ * The part of the library that needs no Node API: it runs in browsers as well, on the WebAssembly device or the plain
+ * TypeScript one. Node programs get all of it, and more, from `paperweight` itself.
  */
 import { referenceDevice } from './backend/reference/index.js';
 import { setDefaultDevice } from './tensor/realize.js';
@@ -10,6 +10,7 @@ setDefaultDevice(referenceDevice());
 
 export type { Device, EngineInfo } from './backend/backend.js';
 export { referenceDevice } from './backend/reference/index.js';
+export { wasmDevice } from './backend/wasm/index.js';
 export type { Dataset, FloatDataset } from './data/dataset.js';
 export { enumerate } from './data/enumerate.js';
 export {

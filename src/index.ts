@@ -6,8 +6,8 @@ export * from './core.js';
 /** Where models live and compute. */
 export const device = {
   /**
-   * The fastest device that works on this machine. When that is the slow one, the process warns, with the reason and
-   * the command that installs the library of the fast one.
+   * The fastest device that works on this machine: onednn, else wasm. When that is wasm, the process warns, with the
+   * reason and the command that installs the library of onednn.
    *
    * @param options.threads processor cores to use; all by default
    * @param options.precision what large layers compute with; float32 by default

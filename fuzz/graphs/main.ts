@@ -7,7 +7,7 @@ const HELP = `Usage: node dist/fuzz/graphs/main.js [source] [options]
 
 Sources: ${SOURCES.join(', ')} (default: graphs)
 
-  --device <name>     ${ENGINE_NAMES.join(' or ')} (default: onednn)
+  --device <name>     ${ENGINE_NAMES.join(', ')} (default: onednn)
   --precision <type>  float32 (default) or bfloat16
   --threads <n>       threads of the device (default: 2)
   --count <n>         programs (default: 1000)

@@ -2,6 +2,8 @@ import type { Engine } from '../../src/backend/backend.js';
 import { InlineDevice } from '../../src/backend/device.js';
 import { OneDnnEngine } from '../../src/backend/onednn/engine.js';
 import { ReferenceEngine } from '../../src/backend/reference/engine.js';
+import { startNodeThread } from '../../src/backend/simd/threads/node.js';
+import { WasmEngine } from '../../src/backend/wasm/engine.js';
 import type { Subject } from './check.js';
 
 /** The device under test. */
@@ -14,6 +16,7 @@ export interface Setting {
 /** Creates the engines. Add a line for a new engine to run the same programs on it. */
 const ENGINES: Readonly<Record<string, (setting: Setting) => Engine>> = {
   onednn: ({ threads, precision }) => new OneDnnEngine({ threads, precision }),
+  wasm: ({ threads }) => new WasmEngine({ threads, start: startNodeThread }),
   reference: () => new ReferenceEngine(),
 };
 export const ENGINE_NAMES = Object.keys(ENGINES);

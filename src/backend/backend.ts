@@ -9,9 +9,9 @@ export type Precision = 'float32' | 'bfloat16' | 'auto';
 
 /** Engine metadata, shown by `doctor` and stored with runs. */
 export interface EngineInfo {
-  /** `reference` or `onednn`. */
+  /** `onednn`, `wasm` or `reference`. */
   readonly engine: string;
-  /** Version and path of the library that it calls. */
+  /** Version and path of the library that it calls, if it calls one. */
   readonly version: string;
   readonly library?: string;
   readonly threads: number;

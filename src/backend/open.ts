@@ -8,18 +8,26 @@ import { WorkerDevice } from './worker/device.js';
 
 export type { DeviceName } from './device-names.js';
 
+/** An open device. */
+export interface Opened {
+  readonly device: Device;
+  /** A sentence that says what it is and why it was chosen. */
+  readonly why: string;
+  /** Why the fastest device does not work here, and what to do; absent if it is used or was not asked for. */
+  readonly obstacle?: string;
+}
+
 /**
  * Opens a device in a worker thread.
- * @param name `auto` chooses the fastest device that works
+ * @param name `auto` chooses the fastest device that works: onednn, else wasm
  * @param threads number of CPU threads; all cores by default
  * @param precision number type of large layers; float32 by default
- * @returns the device, and a sentence that says why it was chosen
  * @throws DeviceError if the named device does not work on this machine
  */
 export async function openDevice(
   name: DeviceName = 'auto',
   options: { threads?: number; precision?: Precision } = {},
-): Promise<{ device: Device; why: string }> {
+): Promise<Opened> {
   checkOptionNames('A device', options, ['threads', 'precision']);
   const { threads = availableParallelism(), precision = 'float32' } = options;
   if (!DEVICES.includes(name))
@@ -41,36 +49,55 @@ export async function openDevice(
       expected: "'float32', 'bfloat16' or 'auto'",
       got: shown(precision),
     });
-  if (name === 'reference' && precision === 'bfloat16')
-    throw new DeviceError({
-      what: 'Device "reference" cannot compute with bfloat16',
-      expected: 'precision float32 or auto',
-      got: 'bfloat16',
-      next: 'leave out --precision, or use --device onednn',
-    });
+  if (name === 'reference' || name === 'wasm') refuseBfloat16(name, precision);
   if (name === 'reference')
     return { device: await WorkerDevice.open('reference'), why: 'reference: plain TypeScript, as requested' };
+  if (name === 'wasm') {
+    const { device, about } = await openWasm(threads);
+    return { device, why: `${about}, as requested` };
+  }
   try {
     const device = await WorkerDevice.open('onednn', { threads, precision });
     const { version, isa, precision: computes } = await device.info();
-    const cores = counted(threads, 'thread');
-    return { device, why: `onednn ${version} (${isa}, ${cores}, ${computes})` };
+    return { device, why: `onednn ${version} (${isa}, ${counted(threads, 'thread')}, ${computes})` };
   } catch (error) {
     if (name === 'onednn' || !(error instanceof PaperweightError)) throw error;
+    refuseBfloat16('wasm', precision, error);
+    const { device, about } = await openWasm(threads);
+    const obstacle = error.message;
     return {
-      device: await WorkerDevice.open('reference'),
-      why: `reference, which is slow. ${error.message}`,
+      device,
+      why: `${about}, since onednn, which is faster, does not work here. ${obstacle}`,
+      obstacle,
     };
   }
 }
 
+async function openWasm(threads: number): Promise<{ device: Device; about: string }> {
+  const device = await WorkerDevice.open('wasm', { threads });
+  const { isa, threads: used, precision } = await device.info();
+  return { device, about: `wasm (${isa}, ${counted(used, 'thread')}, ${precision})` };
+}
+
+/** @param cause why the device that has bfloat16 does not work here */
+function refuseBfloat16(name: DeviceName, precision: Precision, cause?: PaperweightError): void {
+  if (precision !== 'bfloat16') return;
+  throw new DeviceError({
+    what: `Device "${name}" cannot compute with bfloat16${cause ? `, and onednn does not work here. ${cause.what}` : ''}`,
+    expected: 'precision float32 or auto',
+    got: 'bfloat16',
+    next: cause?.next
+      ? `leave out --precision, or make --device onednn work: ${cause.next}`
+      : 'leave out --precision, or use --device onednn',
+  });
+}
+
 /**
- * Opens the fastest device that works on this machine. If that is the reference device, a process warning says why and
- * how to install the library of the fast device.
+ * Opens the fastest device that works on this machine. If that is not onednn, a process warning says why and how to
+ * install its library.
  */
 export async function bestDevice(options: { threads?: number; precision?: Precision } = {}): Promise<Device> {
-  const { device, why } = await openDevice('auto', options);
-  if (device.name === 'reference')
-    process.emitWarning(`Paperweight computes with the device ${why}`, 'PaperweightWarning');
+  const { device, why, obstacle } = await openDevice('auto', options);
+  if (obstacle) process.emitWarning(`Paperweight computes with the device ${why}`, 'PaperweightWarning');
   return device;
 }

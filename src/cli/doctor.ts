@@ -38,13 +38,15 @@ export function cpuFeatures(cpuinfo: string): string[] {
 }
 
 async function examine(flags: Flags): Promise<void> {
-  const [os, { readFile }, { openDevice }, { version }] = await Promise.all([
+  const [os, { readFile }, { openDevice }, { deviceRates }, { version }] = await Promise.all([
     import('node:os'),
     import('node:fs/promises'),
     import('../backend/open.js'),
+    import('./device-rates.js'),
     import('../version.js'),
   ]);
-  const { device, why } = await openDevice(
+  const rates = await deviceRates(flags.threads);
+  const { device, why, obstacle } = await openDevice(
     'auto',
     flags.threads === undefined ? {} : { threads: flags.threads },
   );
@@ -59,6 +61,10 @@ async function examine(flags: Flags): Promise<void> {
     const found = {
       paperweight: version(),
       device: device.name,
+      devices: rates.map(({ gflops, ...rate }) => ({
+        ...rate,
+        gflops: gflops === null ? null : Number(gflops.toFixed(1)),
+      })),
       engine: info.engine,
       version: info.version,
       library: info.library ?? null,
@@ -83,6 +89,10 @@ async function examine(flags: Flags): Promise<void> {
     const rows = [
       ['paperweight', found.paperweight],
       ['device', `${found.device}, which --device auto takes here`],
+      ...found.devices.map(({ device: name, gflops }, i) => [
+        i === 0 ? 'a small plan' : '',
+        `${name}: ${gflops === null ? 'does not work here' : `${gflops} GFLOP/s`}`,
+      ]),
       [
         'engine',
         [found.engine, found.version, found.library && `(${found.library})`].filter(Boolean).join(' '),
@@ -100,7 +110,7 @@ async function examine(flags: Flags): Promise<void> {
       [
         'sgemm',
         found.sgemmGflops === null
-          ? 'not measured: this device has no native matrix product'
+          ? 'not measured'
           : `${grouped(Math.round(found.sgemmGflops))} GFLOP/s (float32, ${SGEMM_SIDE} × ${SGEMM_SIDE})`,
       ],
       ['JPEGs', jpegs.advice ?? jpegs.name],
@@ -108,9 +118,10 @@ async function examine(flags: Flags): Promise<void> {
       ['memory', `${gib(found.memoryBytes)}, ${gib(found.freeMemoryBytes)} free`],
     ] as string[][];
     for (const line of table(rows, 'll')) print(line);
-    if (device.name !== 'onednn')
-      print(`\nThe fast device does not work here: ${why.replace(/^.*?slow\. /, '')}`);
-    else print('\nAll is well.');
+    for (const { device: name, problem } of found.devices)
+      if (problem && problem !== obstacle) print(`\nThe device ${name} does not work here: ${problem}`);
+    if (obstacle) print(`\nThe fastest device does not work here: ${obstacle}`);
+    if (found.devices.every(({ problem }) => problem === null)) print('\nAll is well.');
   } finally {
     await device.close();
   }

@@ -17,26 +17,35 @@ test('doctor tells what this machine computes with', async () => {
   assert.ok((found!.cores as number) >= 1);
   assert.ok((found!.memoryBytes as number) > 2 ** 20);
   assert.ok(Array.isArray(found!.cpuFeatures));
+  const devices = found!.devices as { device: string; gflops: number | null; problem: string | null }[];
+  assert.deepEqual(
+    devices.map(({ device }) => device),
+    ['onednn', 'wasm', 'reference'],
+  );
+  for (const { device, gflops, problem } of devices)
+    assert.ok(problem === null ? gflops! > 0 : gflops === null, `${device}: ${gflops}, ${problem}`);
+  assert.ok((found!.sgemmGflops as number) > 0);
   if (found!.device === 'onednn') {
-    assert.ok((found!.sgemmGflops as number) > 0);
     assert.equal(found!.install, null);
     // Every oneDNN that is there, the one in use among them.
     const libraries = found!.libraries as { path: string; version: string }[];
     assert.equal(libraries.find(({ path }) => path === found!.library)?.version, found!.version);
-  } else assert.equal(found!.sgemmGflops, null);
+  }
 });
 
 test('without oneDNN, doctor says what to install', async () => {
   const { code, stdout } = await runCli(['doctor'], { env: MISSING });
   assert.equal(code, 0);
-  assert.match(stdout, /^device +reference/m);
+  assert.match(stdout, /^device +wasm, which --device auto takes here/m);
+  assert.match(stdout, /^a small plan +onednn: does not work here$/m);
+  assert.match(stdout, /^ +wasm: [\d.]+ GFLOP\/s$/m);
   assert.match(
     stdout,
-    /The fast device does not work here: .*\/nonexistent\.so.*Next: run: .*(onednn|dnnl)/i,
+    /The fastest device does not work here: .*\/nonexistent\.so.*Next: run: .*(onednn|dnnl)/i,
   );
   const json = await runCli(['doctor', '--json'], { env: MISSING });
   const [found] = jsonLines(json.stdout);
-  assert.equal(found!.device, 'reference');
+  assert.equal(found!.device, 'wasm');
   assert.match(found!.install as string, /onednn|dnnl/i);
 });
 
@@ -50,7 +59,7 @@ test('a library that does not load, or is not oneDNN, is said to be there', { sk
     const { code, stdout } = await runCli(['doctor'], { env: { PAPERWEIGHT_ONEDNN: library } });
     assert.equal(code, 0);
     assert.match(stdout, new RegExp(`^oneDNN found +cannot be used: .*${problem.source}`, 'm'));
-    assert.match(stdout, new RegExp(`The fast device does not work here: .*${problem.source}`));
+    assert.match(stdout, new RegExp(`The fastest device does not work here: .*${problem.source}`));
   }
 });
 
@@ -61,7 +70,10 @@ test('without oneDNN, --device onednn fails with the command, and auto goes on w
   assert.equal(named.code, 1);
   assert.match(named.stderr, /^error: The oneDNN library.* Next: run: [^\n]*(onednn|dnnl)[^\n]*\n$/i);
   const auto = await runCli(['predict', file, file], { env: MISSING });
-  assert.match(auto.stderr, /^Device: reference, which is slow\. .*Next: run: [^\n]*(onednn|dnnl)/i);
+  assert.match(
+    auto.stderr,
+    /^Device: wasm \(.*\), since onednn, which is faster, does not work here\. .*Next: run: [^\n]*(onednn|dnnl)/i,
+  );
 });
 
 test('features come from Intel, AMD and ARM files alike', () => {

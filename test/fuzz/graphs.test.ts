@@ -51,6 +51,18 @@ test(`reference gives float64's numbers, and all operations come up; seed ${SEED
   assert.deepEqual(missing, [], 'operations without an entry in fuzz/graphs/kinds');
 });
 
+for (const [threads, count] of [
+  [1, 200],
+  [2, 60],
+] as const)
+  test(`wasm, threads ${threads}, gives float64's numbers; seed ${SEED}`, async () => {
+    await run({ device: 'wasm', precision: 'float32', threads }, { count });
+  });
+for (const source of ['narrow', 'linear', 'conv', 'pool', 'lrn', 'norm'] as const)
+  test(`wasm, single layers (${source}) of odd sizes; seed ${SEED}`, async () => {
+    await run({ device: 'wasm', precision: 'float32', threads: 2 }, { source, count: 10 });
+  });
+
 for (const { name, env, share, skip = false } of VERSIONS) {
   // Two threads wait for each other on a busy machine, so most programs have one.
   for (const [threads, count] of [

@@ -5,7 +5,7 @@ import { CrossEntropyLoss, Linear } from '../../src/nn/index.js';
 import { SGD } from '../../src/optim/index.js';
 import { tensor } from '../../src/tensor/tensor.js';
 
-for (const name of ['onednn', 'reference'] as const)
+for (const name of ['onednn', 'wasm', 'reference'] as const)
   test(`a parameter read in pieces equals the parameter read at once, on ${name}`, async () => {
     const { device } = await openDevice(name);
     try {

@@ -78,7 +78,7 @@ describe('accumulated gradients', () => {
   });
 });
 
-for (const name of ['reference', 'onednn'] satisfies DeviceName[])
+for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
   describe(`fine-tuning on ${name}`, () => {
     let device: Device;
     before(async () => {

@@ -15,7 +15,7 @@ import { plainMetrics, scratch, toyConfig, toyRun } from '../support/toy.js';
 const latest = async (folder: RunFolder) => folder.checkpoints.file((await folder.state()).latest!);
 const norm = (values: ArrayLike<number>) => Math.hypot(...Array.from(values));
 
-for (const name of ['reference', 'onednn'] satisfies DeviceName[])
+for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
   describe(name, () => {
     let device: Device;
     before(async () => {

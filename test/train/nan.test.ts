@@ -55,7 +55,7 @@ async function assertSound(folder: RunFolder): Promise<string[]> {
   return files;
 }
 
-for (const name of ['reference', 'onednn'] satisfies DeviceName[])
+for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
   describe(`a bad number on ${name}`, () => {
     let device: Device;
     before(async () => {

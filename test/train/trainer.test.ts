@@ -59,7 +59,7 @@ async function directly(model: Module, set: Dataset, count: number) {
   return { accuracy: (100 * top1) / count, top5: (100 * top5) / count, loss: loss / count };
 }
 
-for (const name of ['reference', 'onednn'] satisfies DeviceName[])
+for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
   describe(name, () => {
     let device: Device;
     before(async () => {

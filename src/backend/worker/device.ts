@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { DeviceError, errorFromPlain } from '../../errors/errors.js';
 import type { EngineInfo, Precision } from '../backend.js';
 import { QueuedDevice } from '../device.js';
+import type { EngineName } from '../device-names.js';
 import type { Reply, Request } from '../executor.js';
 import { Staging } from './staging.js';
 
@@ -20,7 +21,7 @@ export class WorkerDevice extends QueuedDevice {
   #ended: unknown;
   #closing = false;
 
-  private constructor(kind: 'onednn' | 'reference', threads: number, precision: Precision) {
+  private constructor(kind: EngineName, threads: number, precision: Precision) {
     super(kind);
     this.#worker = new Worker(new URL('./host.js', import.meta.url), {
       workerData: { engine: kind, threads, precision },
@@ -57,11 +58,11 @@ export class WorkerDevice extends QueuedDevice {
   /**
    * Starts the thread and waits until its engine is ready.
    * @param threads number of CPU threads for the engine; all cores by default
-   * @param precision number type of large layers; the reference engine supports float32 only
+   * @param precision number type of large layers; only onednn supports others than float32
    * @throws DeviceError if the engine cannot start, with the command that installs what is missing
    */
   static async open(
-    kind: 'onednn' | 'reference',
+    kind: EngineName,
     { threads = availableParallelism(), precision = 'float32' as Precision } = {},
   ): Promise<WorkerDevice> {
     // Read once, when the OpenMP runtime loads. By default its threads busy-wait for each other; on a busy machine

@@ -1,6 +1,8 @@
+import { availableParallelism } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { errorToPlain } from '../../errors/errors.js';
 import type { Engine, Precision } from '../backend.js';
+import type { EngineName } from '../device-names.js';
 import { Executor, type Reply, type Request } from '../executor.js';
 
 /*
@@ -12,7 +14,7 @@ const {
   threads,
   precision,
 } = workerData as {
-  engine: string;
+  engine: EngineName;
   threads: number;
   precision: Precision;
 };
@@ -22,6 +24,14 @@ async function open(): Promise<Engine> {
     const { OneDnnEngine } = await import('../onednn/index.js');
     return new OneDnnEngine({ threads, precision });
   }
+  if (kind === 'wasm') {
+    const [{ WasmEngine }, { startNodeThread }] = await Promise.all([
+      import('../wasm/engine.js'),
+      import('../simd/threads/node.js'),
+    ]);
+    // More threads than cores would only use memory. Results do not depend on the number of threads.
+    return new WasmEngine({ threads: Math.min(threads, availableParallelism()), start: startNodeThread });
+  }
   const { ReferenceEngine } = await import('../reference/engine.js');
   return new ReferenceEngine();
 }
@@ -29,9 +39,9 @@ async function open(): Promise<Engine> {
 /** Below this size in bytes, copying is cheaper than transferring. */
 const LARGE = 2 ** 16;
 
-/** Buffers that a reply can transfer instead of copying: values from oneDNN are already copies. */
+/** Buffers that a reply can transfer instead of copying: planning engines return copies of values. */
 function fresh(reply: Reply): ArrayBuffer[] {
-  if (kind !== 'onednn') return [];
+  if (kind === 'reference') return [];
   const values = Array.isArray(reply) ? reply : [reply];
   const buffers = values.flatMap((v) => (ArrayBuffer.isView(v) && v.byteLength >= LARGE ? [v.buffer] : []));
   return [...new Set(buffers)].filter((b): b is ArrayBuffer => b instanceof ArrayBuffer);

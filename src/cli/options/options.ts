@@ -126,7 +126,7 @@ export function addDeviceOptions(command: Command, precision: Precision = 'auto'
   return command
     .option(
       '--device <name>',
-      'what computes: onednn (fast), reference (plain TypeScript, slow) or auto (the fastest that works)',
+      'what computes: onednn (fastest), wasm (WebAssembly, nothing to install), reference (plain TypeScript, slow) or auto (the fastest that works)',
       oneOf('--device', DEVICES),
       'auto',
     )

@@ -1,0 +1,134 @@
+import { DeviceError } from '../../errors/errors.js';
+import type { Graph } from '../../graph/graph.js';
+import { type Spec, sizeOf, type TypedArray } from '../../graph/types.js';
+import { f } from '../../ops/formula.js';
+import type { Engine, EngineInfo, Plan } from '../backend.js';
+import { checkFits } from '../fits.js';
+import { checkOperations } from '../plan/describe.js';
+import { encodeKernel } from '../simd/kernel.js';
+import { KernelPool } from '../simd/pool.js';
+import type { StartThread } from '../simd/threads/serve.js';
+import { accepts, MAX_PAGES } from '../simd/webassembly.js';
+import { WasmMemory } from './memory.js';
+import { type Host, type Stored, WasmPlan } from './plan.js';
+
+/**
+ * Engine that computes with generated WebAssembly: nothing to install, on every processor, in Node and in browsers. All
+ * values lie in one WebAssembly memory of at most 4 GiB. An engine belongs to one thread.
+ */
+export class WasmEngine implements Engine, Host {
+  readonly info: EngineInfo;
+  readonly memory: WasmMemory;
+  readonly pool: KernelPool;
+  readonly #storages = new Map<number, Stored>();
+  #arena: { readonly offset: number; readonly bytes: number } | undefined;
+
+  /**
+   * @param options.threads number of threads that compute
+   * @param options.start how to start a thread; without it one thread computes
+   * @throws DeviceError if there is no WebAssembly SIMD, or no memory
+   */
+  constructor({ threads = 1, start }: { threads?: number; start?: StartThread } = {}) {
+    checkSimd();
+    const shared = start !== undefined && threads > 1 && typeof SharedArrayBuffer === 'function';
+    this.memory = new WasmMemory(shared);
+    const team = shared ? threads : 1;
+    this.pool = new KernelPool(this.memory.memory, shared ? MAX_PAGES : 0, team, start);
+    this.info = {
+      engine: 'wasm',
+      version: 'built in',
+      threads: team,
+      precision: 'float32',
+      isa: 'simd128',
+    };
+  }
+
+  compile(graph: Graph): Plan {
+    checkOperations(graph, 'wasm');
+    return new WasmPlan(this, graph);
+  }
+
+  write(id: number, spec: Spec, data: TypedArray): void {
+    checkFits(`Values for storage ${id}`, spec, data);
+    const before = this.#storages.get(id);
+    const { shape, dtype } = spec;
+    if (before && before.spec.dtype === dtype && sizeOf(before.spec.shape) === data.length)
+      this.#storages.set(id, { spec: { shape, dtype }, offset: before.offset });
+    else {
+      this.free(id);
+      const offset = this.#allocate(data.byteLength, 'weights and optimizer state');
+      this.#storages.set(id, { spec: { shape, dtype }, offset });
+    }
+    this.#values(id).set(data as never);
+  }
+
+  read(id: number): TypedArray {
+    return this.#values(id).slice();
+  }
+
+  readInto(id: number, start: number, into: TypedArray): void {
+    into.set(this.#values(id).subarray(start, start + into.length) as never);
+  }
+
+  free(id: number): void {
+    const stored = this.#storages.get(id);
+    if (!stored) return;
+    this.memory.free(stored.offset);
+    this.#storages.delete(id);
+  }
+
+  stored(id: number): Stored {
+    const stored = this.#storages.get(id);
+    if (stored) return stored;
+    throw new DeviceError({ what: `The wasm device holds no storage ${id}`, next: 'write it first' });
+  }
+
+  #values(id: number): TypedArray {
+    const { spec, offset } = this.stored(id);
+    return this.memory.array(spec.dtype, offset, sizeOf(spec.shape));
+  }
+
+  /** All plans share one arena, since they run one after another; it is as large as the largest of them needs. */
+  arena(bytes: number): number {
+    if (this.#arena && this.#arena.bytes >= bytes) return this.#arena.offset;
+    if (this.#arena) this.memory.free(this.#arena.offset);
+    this.#arena = undefined;
+    this.#arena = { offset: this.#allocate(bytes, 'intermediate values'), bytes };
+    return this.#arena.offset;
+  }
+
+  #allocate(bytes: number, what: string): number {
+    const offset = this.memory.allocate(bytes);
+    if (offset !== undefined) return offset;
+    const gib = (n: number): string => `${(n / 1024 ** 3).toFixed(2)} GiB`;
+    throw new DeviceError({
+      what: `The wasm device has not enough memory for ${what}`,
+      expected: `at most ${gib(this.memory.maxBytes)} for everything, as far as the system gives it`,
+      got: `${gib(bytes)} more, beside ${gib(this.memory.used)} in use`,
+      next: 'use a smaller batch or a smaller model, or install oneDNN, whose device has no such limit',
+    });
+  }
+
+  close(): void {
+    const { failed } = this.pool;
+    this.pool.close();
+    this.#storages.clear();
+    // A thread that failed may still write.
+    if (!failed) this.memory.release();
+  }
+}
+
+/** @throws DeviceError if the JavaScript engine has no WebAssembly SIMD */
+function checkSimd(): void {
+  const module = encodeKernel(
+    { formula: f.neg(f.input(0)), inputs: 1, dimensions: [{ size: 0, steps: [1] }] },
+    0,
+  );
+  if (accepts(module)) return;
+  throw new DeviceError({
+    what: 'Device "wasm" does not work here',
+    expected: 'WebAssembly with SIMD (Node, or a browser of 2023 or later)',
+    got: 'a JavaScript engine without it, or with WebAssembly switched off',
+    next: 'use --device reference, which is slow',
+  });
+}

@@ -1,0 +1,51 @@
+import { sizeOf } from '../../../graph/types.js';
+import { isAlias } from '../../plan/describe.js';
+import { scriptOf } from '../../plan/scripted.js';
+import type { Builder } from '../builder.js';
+import { lowerCluster } from './cluster.js';
+
+/**
+ * Turns one node into steps. Returns false if it does not apply; the node then runs as a TypeScript kernel.
+ */
+export type Lowering = (b: Builder, i: number) => boolean;
+
+const lowerings: Readonly<Record<string, Lowering>> = {};
+
+/** Adds the steps that compute a node. */
+export function lower(b: Builder, i: number): void {
+  const node = b.node(i);
+  if (b.done.has(i)) {
+    b.release(i);
+    return;
+  }
+  if (isAlias(node)) {
+    b.define(i, b.regionOf(node.inputs[0]!));
+    return;
+  }
+  if (b.absorbed.has(i)) return;
+  const cluster = b.clusters.get(i);
+  const nodes = cluster?.nodes ?? [i];
+  if (!cluster || !lowerCluster(b, cluster)) for (const member of nodes) lowerNode(b, member);
+  for (const member of nodes) b.release(member);
+}
+
+function lowerNode(b: Builder, i: number): void {
+  const { op, dtype, shape } = b.node(i);
+  if (sizeOf(shape) === 0) b.define(i, b.newRegion(i));
+  else if (dtype === 'float64' || !lowerings[op]?.(b, i)) lowerScripted(b, i);
+}
+
+/** Runs the reference engine's kernel. */
+function lowerScripted(b: Builder, i: number): void {
+  const { inputs } = b.node(i);
+  const script = scriptOf(b.graph, i);
+  const reads = inputs.map((input) => b.regionOf(input));
+  b.emitNode([i], reads, b.placeApart(i), 'typescript', (addresses) => {
+    const arrays = [...inputs, i].map((n, k) => {
+      const { dtype, shape } = b.node(n);
+      return b.memory.array(dtype, addresses[k]!, sizeOf(shape));
+    });
+    const [output] = arrays.splice(-1);
+    return () => script(arrays, output!);
+  });
+}

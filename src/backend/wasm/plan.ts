@@ -1,0 +1,131 @@
+import { DeviceError } from '../../errors/errors.js';
+import type { Graph } from '../../graph/graph.js';
+import { type Spec, sameShape, showShape, sizeOf, type TypedArray } from '../../graph/types.js';
+import type { Plan, PlanStats, ProfileRow } from '../backend.js';
+import { checkCount } from '../fits.js';
+import { type Assembly, assemble } from '../plan/assemble.js';
+import { Execution } from '../plan/execution.js';
+import type { Region } from '../plan/region.js';
+import { poolFirst } from '../plan/rewrite.js';
+import type { KernelPool } from '../simd/pool.js';
+import { Builder, type Value } from './builder.js';
+import { lower } from './lower/index.js';
+import type { WasmMemory } from './memory.js';
+
+/** A value that outlives runs, and its address. */
+export interface Stored {
+  readonly spec: Spec;
+  readonly offset: number;
+}
+
+/** What a plan needs of its engine. */
+export interface Host {
+  readonly memory: WasmMemory;
+  readonly pool: KernelPool;
+  stored(id: number): Stored;
+  /** Address of the memory for intermediate values. */
+  arena(bytes: number): number;
+}
+
+/** A graph compiled to steps on the engine's memory. */
+export class WasmPlan implements Plan {
+  readonly #graph: Graph;
+  readonly #builder: Builder;
+  readonly #assembly: Assembly<Value>;
+  readonly #execution: Execution;
+  readonly #stats: PlanStats;
+  /** What the steps are bound to: the memory's buffer, and the addresses of the arena and the storages. */
+  #boundTo: readonly unknown[] = [];
+
+  constructor(
+    readonly host: Host,
+    written: Graph,
+  ) {
+    const started = performance.now();
+    const graph = poolFirst(written, () => false);
+    const b = new Builder(graph, host.memory, host.pool);
+    this.#graph = graph;
+    this.#builder = b;
+    this.#execution = new Execution(graph);
+    for (const i of graph.feeds) b.define(i, b.newRegion(i));
+    graph.storages.forEach((i, slot) => {
+      b.define(i, b.slots[slot]!);
+    });
+    const copyTo = (i: number, from: Value, region: Region): Value => {
+      b.emitCopy(i, from.region, region);
+      return { region };
+    };
+    this.#assembly = assemble(
+      b,
+      graph.feeds.map((i) => b.regionOf(i)),
+      (i) => b.regionOf(i),
+      {
+        lower: (i) => lower(b, i),
+        plain: (i) => b.value(i),
+        copy: (i, value) => copyTo(i, value, b.newRegion(i)),
+        stored: (i) => b.value(i),
+        store: (i, value, slot) => void copyTo(i, value, b.slots[slot]!),
+      },
+    );
+    this.#stats = {
+      primitives: b.steps.filter(({ kernel }) => kernel !== 'typescript').length,
+      reorders: 0,
+      arenaBytes: this.#assembly.arenaBytes,
+      packedBytes: 0,
+      scripted: b.steps.filter(({ kernel }) => kernel === 'typescript').map(({ op }) => op),
+      compileSeconds: (performance.now() - started) / 1000,
+    };
+  }
+
+  get stats(): PlanStats {
+    return { ...this.#stats, runSeconds: this.#execution.seconds };
+  }
+
+  run(feeds: readonly TypedArray[], storages: readonly number[]): TypedArray[] {
+    this.#bind(storages);
+    return this.#execution.run(feeds);
+  }
+
+  profile(feeds: readonly TypedArray[], storages: readonly number[]): ProfileRow[] {
+    this.#bind(storages);
+    return this.#execution.profile(feeds);
+  }
+
+  /** Binds the steps to addresses; cheap if nothing has moved. */
+  #bind(storages: readonly number[]): void {
+    const graph = this.#graph;
+    const { memory } = this.host;
+    checkCount('storages', graph.storages.length, storages.length);
+    const offsets = storages.map((id, slot) => {
+      const { spec, offset } = this.host.stored(id);
+      const node = graph.nodes[graph.storages[slot]!]!;
+      if (spec.dtype !== node.dtype || !sameShape(spec.shape, node.shape))
+        throw new DeviceError({
+          what: `Storage ${id} does not fit`,
+          expected: `${node.dtype} of shape ${showShape(node.shape)}`,
+          got: `${spec.dtype} of shape ${showShape(spec.shape)}`,
+        });
+      return offset;
+    });
+    const arena = this.host.arena(this.#assembly.arenaBytes);
+    const to = [memory.memory.buffer, arena, ...offsets];
+    if (this.#execution.bound && to.every((one, i) => one === this.#boundTo[i])) return;
+    this.#boundTo = to;
+    const at = ({ slot, offset }: Region): number => (slot === undefined ? arena + offset : offsets[slot]!);
+    const arrayOf = (i: number, { region }: Value): TypedArray => {
+      const { dtype, shape } = graph.nodes[i]!;
+      return memory.array(dtype, at(region), sizeOf(shape));
+    };
+    const { outputs, guard } = this.#assembly;
+    this.#execution.bind({
+      steps: this.#builder.steps.map((step) => ({ ...step, run: step.bind(at) })),
+      feeds: graph.feeds.map((i) => arrayOf(i, this.#builder.value(i))),
+      outputs: graph.outputs.map((i, n) => arrayOf(i, outputs[n]!)),
+      guard: guard && { value: arrayOf(graph.guard!, guard.form), before: guard.before },
+    });
+  }
+
+  dispose(): void {
+    this.#execution.bind(undefined);
+  }
+}
