@@ -18,6 +18,7 @@ import { gemm } from '../src/backend/simd/gemm/gemm.js';
 import { tileOfMachine } from '../src/backend/simd/gemm/tile.js';
 import type { VectorOperation } from '../src/backend/simd/operation.js';
 import { KernelPool } from '../src/backend/simd/pool.js';
+import { startNodeThread } from '../src/backend/simd/threads/node.js';
 import { shareMemory } from '../src/backend/simd/webassembly.js';
 import { median } from '../src/bench/stats.js';
 import { sizeOf } from '../src/graph/types.js';
@@ -28,7 +29,8 @@ const words = process.argv.slice(4);
 const N = 1440;
 const BATCH = 32;
 const PAGES = 16_384;
-const pool = new KernelPool(shareMemory(PAGES)!, PAGES, threads);
+const shared = shareMemory(PAGES)!;
+const pool = new KernelPool(shared, PAGES, threads, startNodeThread);
 const dnnl = openDnnl();
 setThreads(threads);
 
@@ -57,7 +59,7 @@ const product = gemm(pool, {
   b: { row: N, column: 1 },
   c: { row: N, column: 1 },
 });
-const base = addressOf(pool.memory.buffer);
+const base = addressOf(shared.buffer);
 const library: Work = {
   name: 'oneDNN: sgemm',
   flops: 2 * N ** 3,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { VectorOperation } from '../../src/backend/simd/operation.js';
 import { KernelPool } from '../../src/backend/simd/pool.js';
+import { startNodeThread } from '../../src/backend/simd/threads/node.js';
 import { shareMemory } from '../../src/backend/simd/webassembly.js';
 
 /** A NaN that no computation makes: where it is read it shows in the result, where it is overwritten too. */
@@ -17,7 +18,7 @@ export class KernelMemory {
   #next = FIRST;
 
   constructor(threads = 1, pages = 1024) {
-    this.pool = new KernelPool(shareMemory(pages)!, pages, threads);
+    this.pool = new KernelPool(shareMemory(pages)!, pages, threads, startNodeThread);
     this.#words = new Uint32Array(this.pool.memory.buffer);
     this.#numbers = new Float32Array(this.pool.memory.buffer);
     this.reset();
