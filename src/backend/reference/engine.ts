@@ -4,6 +4,7 @@ import {
   bytesOf,
   makeArray,
   type Spec,
+  showShape,
   sizeOf,
   type TypedArray,
   withMemory,
