@@ -84,10 +84,13 @@ export const V = {
   i32Sub: 177,
   truncF32: 248,
   convertI32: 250,
+  /** Two float64 from the lower two of four integers. */
+  convertLowI32: 254,
   promoteLow: 95,
   demote: 94,
   truncF64: 252,
   f64Nearest: 148,
+  f64Sqrt: 239,
   f64Add: 240,
   f64Sub: 241,
   f64Mul: 242,
