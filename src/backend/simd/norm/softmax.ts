@@ -1,0 +1,195 @@
+import { V } from '../encoder.js';
+import { exp, HIGH_HALF, log } from '../functions.js';
+import { VectorOperation } from '../operation.js';
+import type { KernelPool } from '../pool.js';
+import {
+  add,
+  div,
+  KernelModule,
+  less,
+  min,
+  mul,
+  ordered,
+  type Routine,
+  rem,
+  sub,
+  type Variable,
+} from '../terms.js';
+import { WideMath } from './wide.js';
+
+/** A value [outer, length, inner], normalised along its middle dimension. */
+export interface Along {
+  readonly outer: number;
+  readonly length: number;
+  readonly inner: number;
+}
+
+const ARGS = ['x', 'y', 'length', 'inner', 'blocks'] as const;
+type Values = Readonly<Record<(typeof ARGS)[number] | 'from' | 'to' | 'thread', Variable>>;
+
+/** Inner positions of a piece. */
+const BLOCK = 64;
+const SECOND = [4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7];
+
+/** Emits what is written for x − max, given the sum of all e^(x − max). */
+type Result = (routine: Routine, shifted: number, sum: number) => number;
+
+const quotient: Result = ({ code }, shifted, sum) => {
+  const power = exp(code, shifted);
+  code.get(power).get(sum).v(V.f32Div).set(power);
+  return power;
+};
+const difference: Result = ({ code }, shifted, sum) => {
+  const result = code.vector();
+  code.get(shifted).get(sum).v(V.f32Sub).set(result);
+  return result;
+};
+
+/** Rows of adjacent numbers: a piece is a row. */
+function rows(routine: Routine, p: Values, logarithm: boolean): void {
+  const { code } = routine;
+  const [largest, shifted] = [code.vector(), code.vector()];
+  const bytes = routine.let(mul(p.length, 4));
+  /** Visits the row, four numbers at a time and then one by one. */
+  const each = (row: Variable, visit: (at: Variable, load: number) => void): void => {
+    const at = routine.let(row);
+    const left = routine.let(p.length);
+    routine.while(less(3, left), () => {
+      visit(at, V.load);
+      routine.step(at, 16);
+      routine.step(left, -4);
+    });
+    routine.while(less(0, left), () => {
+      visit(at, V.load32Splat);
+      routine.step(at, 4);
+      routine.step(left, -1);
+    });
+  };
+  const shift = (at: Variable, load: number): void => {
+    code
+      .get(routine.load(at, 0, load))
+      .get(largest)
+      .v(V.f32Sub)
+      .set(shifted);
+  };
+  const toY = routine.let(sub(p.y, p.x));
+  const math = new WideMath(routine);
+  routine.for(p.from, p.to, 1, (piece) => {
+    const row = routine.let(add(p.x, mul(piece, bytes)));
+    code.f32(Number.NEGATIVE_INFINITY).set(largest);
+    each(row, (at, load) => {
+      const value = routine.load(at, 0, load);
+      code.get(largest).get(value).v(V.f32Max).set(largest);
+    });
+    code.get(largest).get(largest).get(largest).shuffle(HIGH_HALF).v(V.f32Max).set(largest);
+    code.get(largest).get(largest).get(largest).shuffle(SECOND).v(V.f32Max).set(largest);
+    // The first lane has seen all others.
+    code.get(largest).get(largest).shuffle([0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3]).set(largest);
+    const sum = math.sum();
+    sum.reset();
+    each(row, (at, load) => {
+      shift(at, load);
+      sum.add(math.widen(exp(code, shifted)), load !== V.load);
+    });
+    const total = sum.total();
+    let narrow = math.narrow({ low: total, high: total });
+    if (logarithm) narrow = log(code, narrow);
+    each(row, (at, load) => {
+      shift(at, load);
+      const result = (logarithm ? difference : quotient)(routine, shifted, narrow);
+      if (load === V.load) routine.save(add(at, toY), result);
+      else routine.saveLane(add(at, toY), result);
+    });
+  });
+}
+
+/** Numbers that lie `inner` apart: a piece is a block of positions, of which each lane has its own. */
+function columns(routine: Routine, p: Values, logarithm: boolean): void {
+  const { code } = routine;
+  const [largest, shifted] = [code.vector(), code.vector()];
+  const bytes = routine.let(mul(p.inner, 4));
+  const toY = routine.let(sub(p.y, p.x));
+  const math = new WideMath(routine);
+  const body = (first: Variable, load: number): void => {
+    const each = (visit: (at: Variable) => void): void => {
+      const at = routine.let(first);
+      routine.for(0, p.length, 1, () => {
+        visit(at);
+        routine.step(at, bytes);
+      });
+    };
+    const shift = (at: Variable): void => {
+      code
+        .get(routine.load(at, 0, load))
+        .get(largest)
+        .v(V.f32Sub)
+        .set(shifted);
+    };
+    code.f32(Number.NEGATIVE_INFINITY).set(largest);
+    each((at) => {
+      const value = routine.load(at, 0, load);
+      code.get(largest).get(value).v(V.f32Max).set(largest);
+    });
+    const [low, high] = [code.vector(), code.vector()];
+    code.f64(0).set(low).f64(0).set(high);
+    each((at) => {
+      shift(at);
+      const wide = math.widen(exp(code, shifted));
+      code.get(low).get(wide.low).v(V.f64Add).set(low);
+      code.get(high).get(wide.high).v(V.f64Add).set(high);
+    });
+    let narrow = math.narrow({ low, high });
+    if (logarithm) narrow = log(code, narrow);
+    each((at) => {
+      shift(at);
+      const result = (logarithm ? difference : quotient)(routine, shifted, narrow);
+      if (load === V.load) routine.save(add(at, toY), result);
+      else routine.saveLane(add(at, toY), result);
+    });
+  };
+  routine.for(p.from, p.to, 1, (piece) => {
+    const position = routine.let(mul(rem(piece, p.blocks), BLOCK));
+    const outer = div(piece, p.blocks);
+    const first = routine.let(add(p.x, mul(mul(outer, p.length), bytes), mul(position, 4)));
+    const left = routine.let(min(BLOCK, sub(p.inner, position)));
+    routine.while(less(3, left), () => {
+      body(first, V.load);
+      routine.step(first, 16);
+      routine.step(left, -4);
+    });
+    routine.while(less(0, left), () => {
+      body(first, V.load32Splat);
+      routine.step(first, 4);
+      routine.step(left, -1);
+    });
+  });
+}
+
+/** Elements of elementwise work that take as long as one number. */
+const ELEMENTS = 4;
+const PIECE = 2 ** 14;
+
+function normalise(pool: KernelPool, { outer, length, inner }: Along, logarithm: boolean): VectorOperation {
+  const along = inner === 1;
+  const blocks = along ? 1 : Math.ceil(inner / BLOCK);
+  const each = ELEMENTS * length * (along ? 1 : Math.min(inner, BLOCK));
+  return new VectorOperation(pool, 0, [
+    {
+      kernel: pool.compile({ softmax: logarithm, along }, (pages) => {
+        const module = new KernelModule();
+        module.run(ARGS, (routine, p) => (along ? rows : columns)(routine, p, logarithm));
+        return module.encode(pages);
+      }),
+      total: length === 0 ? 0 : outer * blocks,
+      piece: Math.max(1, Math.floor(PIECE / Math.max(1, each))),
+      elements: outer * length * inner * ELEMENTS,
+      args: ([x, y]) => ordered(ARGS, { x: x!, y: y!, length, inner, blocks }),
+    },
+  ]);
+}
+
+/** y = e^x / Σ e^x. Operands of `run`: x, y, which may be the same memory. */
+export const softmax = (pool: KernelPool, shape: Along): VectorOperation => normalise(pool, shape, false);
+
+/** y = x − log Σ e^x. Operands of `run`: x, y, which may be the same memory. */
+export const logSoftmax = (pool: KernelPool, shape: Along): VectorOperation => normalise(pool, shape, true);
