@@ -97,7 +97,7 @@ test('errors give wrong sizes in bytes and records', async (t) => {
     open(true),
     /test_batch\.bin does not hold whole/,
     /multiple of 3073/,
-    /30000 bytes.*9 records and 2343/,
+    /30,000 bytes.*9 records and 2,343/,
   );
   await writeFile(file, '');
   await refused(open(true), /does not hold whole/, /got 0 bytes/);

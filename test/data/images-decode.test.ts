@@ -268,5 +268,18 @@ describe('decodeSquare', () => {
     const frame = liar.indexOf(Buffer.of(0xff, 0xc0));
     for (const at of [frame + 5, frame + 7]) liar.writeUInt16BE(8000, at);
     await says(liar, /the image is truncated.*8000 × 8000/);
+    // So do a BMP and a PPM, which are not compressed.
+    const bmp = Buffer.alloc(2000);
+    bmp.write('BM');
+    for (const [at, value] of [
+      [10, 54],
+      [14, 40],
+      [18, 8000],
+      [22, 8000],
+    ] as const)
+      bmp.writeUInt32LE(value, at);
+    bmp.writeUInt16LE(24, 28);
+    await says(bmp, /the image is truncated.*8000 × 8000/);
+    await says(Buffer.from('P6 8000 8000 255\n'.padEnd(2000)), /the image is truncated.*8000 × 8000/);
   });
 });

@@ -1,5 +1,5 @@
 import { DataError } from '../../errors/errors.js';
-import { checkClaim } from '../image-size.js';
+import { BITMAP_PER_BYTE, checkClaim } from '../image-size.js';
 import { bmpHeader, decodeBmp } from './formats/bmp.js';
 import { formatOf, noImage } from './formats/format.js';
 import { type JpegHeader, jpegHeader } from './formats/jpeg-header.js';
@@ -56,10 +56,10 @@ export async function squareOf(bytes: Uint8Array, options: DecodeOptions = {}): 
   const { orientation, maxPixels = MAX_PIXELS } = options;
   const format = formatOf(bytes);
   if (!format) throw noImage(bytes);
-  const check = (size: Size) => checkSize(size, maxPixels, bytes.length);
+  const check = (size: Size, perByte?: number) => checkSize(size, maxPixels, bytes.length, perByte);
   if (format === 'bmp' || format === 'pnm') {
     const opened = format === 'bmp' ? openBmp(bytes) : openPnm(bytes);
-    check(opened.size);
+    check(opened.size, BITMAP_PER_BYTE);
     return square(opened, options)!;
   }
   const header = format === 'jpeg' ? jpegHeader(bytes) : undefined;
@@ -135,7 +135,12 @@ function sizeWhenDecoded({ width, height }: JpegHeader, side: number | undefined
   return { width: width / factor, height: height / factor };
 }
 
-function checkSize({ width, height }: Size, maxPixels: number, bytes: number): void {
+function checkSize(
+  { width, height }: Size,
+  maxPixels: number,
+  bytes: number,
+  perByte: number | undefined,
+): void {
   if (width * height > maxPixels)
     throw new DataError({
       what: 'the image is too large',
@@ -143,5 +148,5 @@ function checkSize({ width, height }: Size, maxPixels: number, bytes: number): v
       got: `${width} × ${height}`,
       next: 'scale it down first',
     });
-  checkClaim('the image', width, height, bytes);
+  checkClaim('the image', width, height, bytes, perByte);
 }
