@@ -5,12 +5,14 @@ import { f } from '../../ops/formula.js';
 import type { Engine, EngineInfo, Plan } from '../backend.js';
 import { checkFits } from '../fits.js';
 import { checkOperations } from '../plan/describe.js';
+import { tileOfMachine } from '../simd/gemm/tile.js';
 import { encodeKernel } from '../simd/kernel.js';
 import { KernelPool } from '../simd/pool.js';
 import type { StartThread } from '../simd/threads/serve.js';
 import { accepts, MAX_PAGES } from '../simd/webassembly.js';
 import { WasmMemory } from './memory.js';
 import { type Host, type Stored, WasmPlan } from './plan.js';
+import { sgemmRate } from './sgemm.js';
 
 /**
  * Engine that computes with generated WebAssembly: nothing to install, on every processor, in Node and in browsers. All
@@ -39,7 +41,7 @@ export class WasmEngine implements Engine, Host {
       version: 'built in',
       threads: team,
       precision: 'float32',
-      isa: 'simd128',
+      isa: tileOfMachine().fused ? 'relaxed-simd' : 'simd128',
     };
   }
 
@@ -107,6 +109,10 @@ export class WasmEngine implements Engine, Host {
       got: `${gib(bytes)} more, beside ${gib(this.memory.used)} in use`,
       next: 'use a smaller batch or a smaller model, or install oneDNN, whose device has no such limit',
     });
+  }
+
+  sgemmRate(n: number, repeats: number): number {
+    return sgemmRate(this, n, repeats);
   }
 
   close(): void {

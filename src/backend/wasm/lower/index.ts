@@ -3,13 +3,50 @@ import { isAlias } from '../../plan/describe.js';
 import { scriptOf } from '../../plan/scripted.js';
 import type { Builder } from '../builder.js';
 import { lowerCluster } from './cluster.js';
+import { lowerConv2d, lowerConv2dGradInput, lowerConv2dGradWeight } from './conv.js';
+import { lowerConcat, lowerPermute } from './copy.js';
+import {
+  lowerLeftMatmul,
+  lowerLinear,
+  lowerLinearGradInput,
+  lowerLinearGradWeight,
+  lowerMatmul,
+} from './matrix.js';
+import { lowerLrn, lowerLrnGrad } from './norm.js';
+import {
+  lowerAdaptivePool,
+  lowerAdaptivePoolGrad,
+  lowerAvgPool,
+  lowerAvgPoolGrad,
+  lowerMaxPool,
+  lowerMaxPoolGrad,
+} from './pool.js';
 
 /**
  * Turns one node into steps. Returns false if it does not apply; the node then runs as a TypeScript kernel.
  */
 export type Lowering = (b: Builder, i: number) => boolean;
 
-const lowerings: Readonly<Record<string, Lowering>> = {};
+const lowerings: Readonly<Record<string, Lowering>> = {
+  conv2d: lowerConv2d,
+  conv2dGradInput: lowerConv2dGradInput,
+  conv2dGradWeight: lowerConv2dGradWeight,
+  matmul: lowerMatmul,
+  leftMatmul: lowerLeftMatmul,
+  linear: lowerLinear,
+  linearGradInput: lowerLinearGradInput,
+  linearGradWeight: lowerLinearGradWeight,
+  maxPool2d: lowerMaxPool,
+  maxPool2dGrad: lowerMaxPoolGrad,
+  avgPool2d: lowerAvgPool,
+  avgPool2dGrad: lowerAvgPoolGrad,
+  adaptiveAvgPool2d: lowerAdaptivePool,
+  adaptiveAvgPool2dGrad: lowerAdaptivePoolGrad,
+  localResponseNorm: lowerLrn,
+  localResponseNormGrad: lowerLrnGrad,
+  permute: lowerPermute,
+  concat: lowerConcat,
+};
 
 /** Adds the steps that compute a node. */
 export function lower(b: Builder, i: number): void {

@@ -1,0 +1,29 @@
+import { sameShape } from '../../../graph/types.js';
+import type { Formula } from '../../../ops/formula.js';
+import { canRender } from '../../simd/render.js';
+import type { Builder } from '../builder.js';
+
+/** A node and the elementwise nodes that are computed with it. */
+export interface Followed {
+  /** The last one is the result. */
+  readonly nodes: readonly number[];
+  /** The formula that is applied to the first node's value; absent if nothing follows. */
+  readonly activation?: Formula;
+}
+
+/**
+ * The elementwise nodes that alone read a node's result and need nothing else, such as an activation: a kernel can apply
+ * them before it stores the result. They count as computed from now on.
+ */
+export function withFollowers(b: Builder, i: number): Followed {
+  const [reader, ...others] = b.users[i]!;
+  if (reader === undefined || others.length > 0 || b.wanted.has(i)) return { nodes: [i] };
+  for (const { nodes, inputs, formula, reduce } of b.clusters.values()) {
+    if (inputs.length !== 1 || inputs[0] !== i || reduce || !nodes.includes(reader)) continue;
+    const { shape } = b.node(nodes.at(-1)!);
+    if (!sameShape(shape, b.node(i).shape) || !canRender(formula)) continue;
+    for (const node of nodes) b.done.add(node);
+    return { nodes: [i, ...nodes], activation: formula };
+  }
+  return { nodes: [i] };
+}

@@ -1,0 +1,96 @@
+import type { Shape } from '../../../graph/types.js';
+import type { MatmulAttrs } from '../../../ops/matmul.js';
+import { gemm, type Product, type Strides } from '../../simd/gemm/gemm.js';
+import type { Builder } from '../builder.js';
+import { withFollowers } from './epilogue.js';
+import { emitOperation } from './operation.js';
+
+/** A row-major matrix of so many columns, or batches of them. */
+const dense = (columns: number, batch?: Strides['batch']): Strides => ({
+  row: columns,
+  column: 1,
+  ...(batch && { batch }),
+});
+const transposed = ({ row, column, ...rest }: Strides): Strides => ({ row: column, column: row, ...rest });
+
+function emitProduct(b: Builder, i: number, inputs: readonly number[], product: Product): boolean {
+  const { nodes, activation } = withFollowers(b, i);
+  const operation = gemm(b.pool, { ...product, ...(activation && { activation }) });
+  const [left, right, bias] = inputs.map((input) => b.regionOf(input));
+  const result = b.placeApart(nodes.at(-1)!, nodes);
+  emitOperation(b, nodes, operation, [left!, right!, result, ...(bias ? [bias] : [])], result);
+  return true;
+}
+
+/** The last two dimensions, and the size of the first if there are three. */
+function matrixOf(shape: Shape): { rows: number; columns: number; strides: Strides } {
+  const [rows, columns] = shape.slice(-2) as [number, number];
+  return { rows, columns, strides: dense(columns, shape.length === 3 ? [0, rows * columns] : undefined) };
+}
+
+export function lowerMatmul(b: Builder, i: number): boolean {
+  const { inputs, attrs, shape } = b.node(i);
+  const { transposeA, transposeB } = attrs as MatmulAttrs;
+  const [x, y] = inputs.map((input) => matrixOf(b.node(input).shape)) as [
+    ReturnType<typeof matrixOf>,
+    ReturnType<typeof matrixOf>,
+  ];
+  const [m, n] = shape.slice(-2) as [number, number];
+  return emitProduct(b, i, inputs, {
+    m,
+    n,
+    k: transposeA ? x.rows : x.columns,
+    a: transposeA ? transposed(x.strides) : x.strides,
+    b: transposeB ? transposed(y.strides) : y.strides,
+    c: matrixOf(shape).strides,
+    ...(shape.length === 3 ? { batch: [1, shape[0]!] as const } : {}),
+  });
+}
+
+/** y = x wᵀ + bias. */
+export function lowerLinear(b: Builder, i: number): boolean {
+  const { inputs } = b.node(i);
+  const [m, k] = b.node(inputs[0]!).shape as [number, number];
+  const [n] = b.node(inputs[1]!).shape as [number];
+  return emitProduct(b, i, inputs, {
+    m,
+    n,
+    k,
+    a: dense(k),
+    b: transposed(dense(k)),
+    c: dense(n),
+    ...(inputs.length > 2 ? { bias: 'column' as const } : {}),
+  });
+}
+
+/** dx = dy w. */
+export function lowerLinearGradInput(b: Builder, i: number): boolean {
+  const { inputs } = b.node(i);
+  const [m, k] = b.node(inputs[0]!).shape as [number, number];
+  const [, n] = b.node(inputs[1]!).shape as [number, number];
+  return emitProduct(b, i, inputs, { m, n, k, a: dense(k), b: dense(n), c: dense(n) });
+}
+
+/** dw = dyᵀ x. */
+export function lowerLinearGradWeight(b: Builder, i: number): boolean {
+  const { inputs } = b.node(i);
+  const [k, m] = b.node(inputs[0]!).shape as [number, number];
+  const [, n] = b.node(inputs[1]!).shape as [number, number];
+  return emitProduct(b, i, inputs, { m, n, k, a: transposed(dense(m)), b: dense(n), c: dense(n) });
+}
+
+/** One matrix times each matrix of a batch. */
+export function lowerLeftMatmul(b: Builder, i: number): boolean {
+  const { inputs, shape } = b.node(i);
+  const [m, k] = b.node(inputs[0]!).shape as [number, number];
+  const [planes, , n] = b.node(inputs[1]!).shape as [number, number, number];
+  return emitProduct(b, i, inputs, {
+    m,
+    n,
+    k,
+    a: dense(k),
+    b: dense(n, [0, k * n]),
+    c: dense(n, [0, shape.at(-2)! * n]),
+    batch: [1, planes],
+  });
+}

@@ -1,0 +1,31 @@
+import type { Region } from '../../plan/region.js';
+import type { VectorOperation } from '../../simd/operation.js';
+import type { Builder } from '../builder.js';
+
+/**
+ * Adds a step that runs an operation of vector kernels.
+ *
+ * @param nodes the nodes that it computes, of which the last is the result
+ * @param operands what it takes, in its own order, the result among them
+ */
+export function emitOperation(
+  b: Builder,
+  nodes: readonly number[],
+  operation: VectorOperation,
+  operands: readonly Region[],
+  result: Region,
+): void {
+  const scratch = b.region(operation.scratchBytes);
+  b.emitNode(nodes, [...operands, scratch], result, 'wasm', (addresses) => {
+    const [places, own] = [addresses.slice(0, operands.length), addresses[operands.length]!];
+    return () => operation.run(places, own);
+  });
+}
+
+/** Adds a step for an operation that takes a node's inputs and then its result, which must not overlap. */
+export function emitApart(b: Builder, i: number, operation: VectorOperation): boolean {
+  const result = b.placeApart(i);
+  const inputs = b.node(i).inputs.map((input) => b.regionOf(input));
+  emitOperation(b, [i], operation, [...inputs, result], result);
+  return true;
+}
