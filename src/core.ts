@@ -42,9 +42,22 @@ export { checkOptionNames } from './errors/arguments.js';
 export * from './errors/errors.js';
 export type { DType, Shape, TypedArray } from './graph/types.js';
 export * as nn from './nn/index.js';
+export { isGradEnabled, noGrad } from './ops/grad-mode.js';
 export * as ops from './ops/index.js';
 export * as optim from './optim/index.js';
 export { Generator } from './random.js';
+export { grad } from './tensor/grad.js';
 export { manualSeed } from './tensor/random.js';
 export { setDefaultDevice } from './tensor/realize.js';
-export { evaluate, full, ones, Parameter, Tensor, tensor, zeros } from './tensor/tensor.js';
+export {
+  evaluate,
+  full,
+  type GradHook,
+  ones,
+  Parameter,
+  type Removable,
+  Tensor,
+  tensor,
+  zeros,
+} from './tensor/tensor.js';
+export { update } from './tensor/update.js';

@@ -2,6 +2,7 @@ import { ShapeError } from '../errors/errors.js';
 import { Node } from '../graph/node.js';
 import { type Attrs, type DType, isFloat, type Shape, type Spec, showShape } from '../graph/types.js';
 import type { Formula } from './formula.js';
+import { mark } from './grad-mode.js';
 import { currentScope } from './scope.js';
 
 /**
@@ -35,7 +36,7 @@ export function define<A extends Attrs = Attrs>(operation: Operation<A>): NodeMa
   return (inputs, attrs) =>
     naming(operation.name, inputs, () => {
       const { shape, dtype } = operation.infer(inputs, attrs);
-      return new Node(operation.name, inputs, attrs, shape, dtype, currentScope());
+      return mark(new Node(operation.name, inputs, attrs, shape, dtype, currentScope()));
     });
 }
 

@@ -3,22 +3,32 @@ import type { Node } from '../graph/node.js';
 import { isSettled } from '../graph/settled.js';
 import { showShape } from '../graph/types.js';
 import { add } from '../ops/binary.js';
+import { isConstant } from '../ops/grad-mode.js';
 import { operationOf } from '../ops/operation.js';
 import { withScope } from '../ops/scope.js';
 
 /**
- * Reverse-mode differentiation: the gradients of a scalar with respect to all targets on which it depends, as new graph
+ * Reverse-mode differentiation: the gradients of a value with respect to all targets on which it depends, as new graph
  * nodes. Nothing is computed.
+ *
+ * @param seed the gradient with respect to the value itself
+ * @param hook may replace the complete gradient of a value before it is used
  */
-export function gradients(root: Node, seed: Node, isTarget: (node: Node) => boolean): Map<Node, Node> {
+export function gradients(
+  root: Node,
+  seed: Node,
+  isTarget: (node: Node) => boolean,
+  hook: (node: Node, grad: Node) => Node = (_, grad) => grad,
+): Map<Node, Node> {
   const needed = nodesTowards(root, isTarget);
   const grads = new Map<Node, Node>([[root, seed]]);
   const result = new Map<Node, Node>();
   // Ids increase from inputs to results, so in descending order every user of a value comes before the value.
   for (const node of [...needed].sort((a, b) => b.id - a.id)) {
-    const grad = grads.get(node);
-    if (!grad) continue;
+    const found = grads.get(node);
+    if (!found) continue;
     grads.delete(node);
+    const grad = hook(node, found);
     if (isTarget(node)) result.set(node, grad);
     if (node.inputs.length === 0) continue;
     const rule = operationOf(node.op).gradient;
@@ -41,13 +51,15 @@ export function gradients(root: Node, seed: Node, isTarget: (node: Node) => bool
   return result;
 }
 
-/** Nodes on a path from the root to a target. Values computed from weights before an update are constants. */
+/**
+ * Nodes on a path from the root to a target. Values computed in `noGrad`, or from weights before an update, are constants.
+ */
 function nodesTowards(root: Node, isTarget: (node: Node) => boolean): Set<Node> {
   const all = new Set<Node>();
   const stack = [root];
   while (stack.length > 0) {
     const node = stack.pop()!;
-    if (all.has(node) || (node !== root && isSettled(node))) continue;
+    if (all.has(node) || isConstant(node) || (node !== root && isSettled(node))) continue;
     all.add(node);
     stack.push(...node.inputs);
   }

@@ -9,6 +9,7 @@ import {
   isTypedArray,
   makeArray,
   type Shape,
+  sameShape,
   showShape,
   sizeOf,
   type TypedArray,
@@ -27,6 +28,7 @@ import {
 } from './arguments.js';
 import { gradients } from './autograd.js';
 import { checkDevice } from './check-device.js';
+import { addHook, hooked, moveHooks } from './hooks.js';
 import { realize, valuesOf } from './realize.js';
 import { DeviceStorage } from './storage.js';
 
@@ -68,9 +70,25 @@ export class Tensor {
   get size(): number {
     return sizeOf(this.shape);
   }
-  /** True for a leaf for which `backward()` computes a gradient. */
+  /** True for a tensor whose gradient `backward()` keeps in `grad`. */
   get requiresGrad(): boolean {
     return leafOwners.has(this.current);
+  }
+  /**
+   * Decides whether `backward()` computes a gradient for this leaf; `requires_grad_()` in PyTorch.
+   * @throws UsageError for the result of an operation
+   */
+  set requiresGrad(value: boolean) {
+    checkBooleans('requiresGrad', { value });
+    if (this.current.inputs.length > 0)
+      throw new UsageError({
+        what: 'requiresGrad can be set for leaves only',
+        expected: 'a tensor of given values, or a parameter',
+        got: `the result of ${this.current.op}`,
+        next: value ? 'call retainGrad() to keep its gradient' : 'detach() it',
+      });
+    if (value) leafOwners.set(this.current, this);
+    else leafOwners.delete(this.current);
   }
 
   /** All values in row-major order. */
@@ -101,20 +119,32 @@ export class Tensor {
     return new Tensor(ops.detach(this.node));
   }
 
+  /** Lets `backward()` keep the gradient of an operation's result in `grad` too. */
+  retainGrad(): void {
+    if (!leafOwners.has(this.current)) leafOwners.set(this.current, this);
+  }
+
+  /**
+   * Calls a function with the gradient of this tensor when `backward()` has described it. A tensor that it returns takes
+   * the gradient's place, in `grad` and for the values before this one.
+   *
+   * @returns `remove()` ends it
+   * @example
+   * hidden.registerHook((grad) => grad.mul(0.5));
+   */
+  registerHook(hook: GradHook): Removable {
+    return addGradHook(this.current, hook);
+  }
+
   /**
    * Computes the gradients of this scalar with respect to every leaf that requires one, and adds them to `grad`, as in
    * PyTorch.
+   *
+   * @param gradient the gradient with respect to this tensor, for one that is not a scalar
    */
-  backward(): void {
-    if (this.size !== 1 || !isFloat(this.dtype))
-      throw new ShapeError({
-        what: 'backward() starts from a scalar',
-        expected: 'a floating-point tensor of one element',
-        got: `${this.dtype} ${showShape(this.shape)}`,
-        next: 'reduce the loss with mean() or sum() first',
-      });
-    const seed = full(this.shape, 1, this.dtype).node;
-    const found = gradients(this.node, seed, (node) => leafOwners.has(node));
+  backward(gradient?: Tensor): void {
+    const seed = seedOf('backward', this, gradient);
+    const found = gradients(this.node, seed, (node) => leafOwners.has(node), hooked);
     if (found.size === 0)
       throw new ShapeError({
         what: 'backward() found nothing to differentiate',
@@ -249,6 +279,8 @@ export function onParameterUse(listener: (parameter: Parameter) => void): void {
 export class Parameter extends Tensor {
   #storage: DeviceStorage | undefined;
   #trainable: boolean;
+  /** Whether it was created as a buffer, which is never trained. */
+  readonly isBuffer: boolean;
 
   /** @param trainable false for buffers such as running statistics, which are saved but not optimised */
   constructor(data: TypedArray, shape: Shape, options: { trainable?: boolean; dtype?: DType } = {}) {
@@ -259,6 +291,7 @@ export class Parameter extends Tensor {
     checkDType('Parameter', dtype);
     super(hostLeaf(data, shape, dtype), trainable);
     this.#trainable = trainable;
+    this.isBuffer = !trainable;
   }
 
   override get node(): Node {
@@ -311,6 +344,15 @@ export class Parameter extends Tensor {
     } else this.#bind(hostLeaf(data, this.shape, this.dtype));
   }
 
+  override get requiresGrad(): boolean {
+    return this.#trainable;
+  }
+  override set requiresGrad(value: boolean) {
+    checkBooleans('requiresGrad', { value });
+    if (value) this.unfreeze();
+    else this.freeze();
+  }
+
   /**
    * An array to fill and pass to `load()`. For a parameter on the host it is the parameter's own array, so that
    * initialising a model creates no garbage.
@@ -327,12 +369,29 @@ export class Parameter extends Tensor {
     this.grad = null;
   }
 
+  /**
+   * Lets gradients be computed for a frozen parameter again.
+   * @throws UsageError for a buffer
+   */
+  unfreeze(): void {
+    if (this.isBuffer)
+      throw new UsageError({
+        what: 'A buffer cannot be trained',
+        expected: 'a parameter',
+        got: `a buffer ${showShape(this.shape)}`,
+        next: 'create it without trainable: false',
+      });
+    this.#trainable = true;
+    leafOwners.set(this.current, this);
+  }
+
   /** Call after queuing a run that updates the storage. */
   refresh(): void {
     this.#bind(storageLeaf(this.#storage!));
   }
 
   #bind(node: Node): void {
+    moveHooks(this.current, node);
     this.current = node;
     if (this.#trainable) leafOwners.set(node, this);
   }
@@ -354,6 +413,56 @@ export function update(
     guard?.node,
   );
   for (const { parameter } of changes) parameter.refresh();
+}
+
+/** Looks at a gradient, or replaces it by the tensor that it returns. */
+export type GradHook = (grad: Tensor) => Tensor | undefined | void;
+
+/** What has been registered and can be removed again. */
+export interface Removable {
+  remove(): void;
+}
+
+function addGradHook(node: Node, hook: GradHook): Removable {
+  if (typeof hook !== 'function')
+    throw new UsageError({
+      what: 'registerHook takes a function',
+      expected: '(grad) => grad.mul(0.5), or one that returns nothing',
+      got: shown(hook),
+    });
+  const own = (grad: Node): Node | undefined => {
+    const made = hook(new Tensor(grad));
+    if (made === undefined) return undefined;
+    const result = operand('registerHook', made, false);
+    if (sameShape(result.shape, grad.shape) && result.dtype === grad.dtype) return result;
+    throw new ShapeError({
+      what: 'A hook returned a gradient that does not fit its tensor',
+      expected: `${grad.dtype} ${showShape(grad.shape)}`,
+      got: `${result.dtype} ${showShape(result.shape)}`,
+    });
+  };
+  const all = addHook(node, own);
+  return { remove: () => void all.delete(own) };
+}
+
+/** The gradient of a value with respect to itself, from which differentiation starts. @throws ShapeError */
+export function seedOf(method: string, of: Tensor, gradient: Tensor | undefined): Node {
+  if (gradient !== undefined) {
+    const seed = operand(method, gradient, false);
+    if (sameShape(seed.shape, of.shape) && seed.dtype === of.dtype && isFloat(of.dtype)) return seed;
+    throw new ShapeError({
+      what: `${method}() got a gradient that does not fit`,
+      expected: `${of.dtype} ${showShape(of.shape)}`,
+      got: `${seed.dtype} ${showShape(seed.shape)}`,
+    });
+  }
+  if (of.size === 1 && isFloat(of.dtype)) return full(of.shape, 1, of.dtype).node;
+  throw new ShapeError({
+    what: `${method}() starts from a scalar`,
+    expected: 'a floating-point tensor of one element',
+    got: `${of.dtype} ${showShape(of.shape)}`,
+    next: 'reduce the loss with mean() or sum() first, or pass the gradient of the result',
+  });
 }
 
 /** Computes several tensors in one run. */
@@ -414,7 +523,7 @@ export const zeros = (shape: Shape, dtype?: DType): Tensor => full(shape, 0, dty
 export const ones = (shape: Shape, dtype?: DType): Tensor => full(shape, 1, dtype);
 
 /** The node of a method's argument: a tensor, or a number. */
-function operand(method: string, other: unknown, numbers = true): Node {
+export function operand(method: string, other: unknown, numbers = true): Node {
   if (other instanceof Tensor) return other.node;
   throw new UsageError({
     what: `${method}() computes on tensors`,

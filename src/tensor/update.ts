@@ -1,0 +1,67 @@
+import { checkOptionNames, shown } from '../errors/arguments.js';
+import { DeviceError, ShapeError, UsageError } from '../errors/errors.js';
+import { sameShape, showShape } from '../graph/types.js';
+import { operand, Parameter, type Tensor, update as queue } from './tensor.js';
+
+/**
+ * Queues one run on the device that overwrites parameters with new values, as an optimizer's step does. All values are
+ * computed from the old ones, so parameters may depend on each other.
+ *
+ * @param changes parameters on a device, each with a tensor of its shape and type
+ * @param options `compute`: further tensors to compute from the old values in the same run; `guard`: a scalar, and if it is
+ *   NaN or infinite, the parameters keep their values
+ * @throws UsageError, ShapeError or DeviceError for a change that cannot be made; nothing is changed then
+ * @example
+ * update([[target.weight, target.weight.mul(0.99).add(online.weight.mul(0.01))]]);
+ */
+export function update(
+  changes: Iterable<readonly [Parameter, Tensor]>,
+  options: { compute?: readonly Tensor[]; guard?: Tensor } = {},
+): void {
+  checkOptionNames('update', options, ['compute', 'guard']);
+  const { compute = [], guard } = options;
+  const list: readonly unknown[] =
+    typeof (changes as { [Symbol.iterator]?: unknown } | null)?.[Symbol.iterator] === 'function'
+      ? [...changes]
+      : [changes];
+  const seen = new Set<Parameter>();
+  const made = list.map((change) => {
+    const [parameter, value]: readonly unknown[] = Array.isArray(change) ? change : [];
+    if (!(parameter instanceof Parameter))
+      throw new UsageError({
+        what: 'update takes pairs of a parameter and its new value',
+        expected: '[[parameter, tensor], …]',
+        got: shown(change),
+      });
+    const node = operand('update', value, false);
+    if (!sameShape(node.shape, parameter.shape) || node.dtype !== parameter.dtype)
+      throw new ShapeError({
+        what: 'update got a value that does not fit its parameter',
+        expected: `${parameter.dtype} ${showShape(parameter.shape)}`,
+        got: `${node.dtype} ${showShape(node.shape)}`,
+      });
+    if (seen.has(parameter))
+      throw new UsageError({
+        what: 'update got a parameter twice',
+        expected: 'one new value for each',
+        got: showShape(parameter.shape),
+      });
+    seen.add(parameter);
+    if (!parameter.storage)
+      throw new DeviceError({
+        what: `update got a parameter ${showShape(parameter.shape)} that is not on a device`,
+        expected: 'parameters that a device can update in place',
+        got: 'values on the host',
+        next: 'await parameter.place(device), or model.to(device), first',
+      });
+    return { parameter, value: node };
+  });
+  for (const tensor of [...compute, ...(guard ? [guard] : [])]) operand('update', tensor, false);
+  if (guard && guard.size !== 1)
+    throw new ShapeError({
+      what: 'update got a bad guard',
+      expected: 'a scalar',
+      got: showShape(guard.shape),
+    });
+  queue(made, compute, guard);
+}
