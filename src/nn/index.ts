@@ -8,6 +8,13 @@ export * as init from './init.js';
 export * from './inspect.js';
 export * from './linear.js';
 export * from './loss.js';
-export * from './module.js';
+export {
+  type LoadOptions,
+  type LoadReport,
+  type Mismatch,
+  Module,
+  type SavedTensor,
+} from './module.js';
+export * from './module-list.js';
 export * from './norm.js';
 export * from './pooling.js';

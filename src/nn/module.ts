@@ -1,12 +1,14 @@
 import type { Device } from '../backend/backend.js';
 import { checkBooleans, checkOptionNames, shown } from '../errors/arguments.js';
 import { CheckpointError, ShapeError, UsageError } from '../errors/errors.js';
+import { didYouMean } from '../errors/nearest.js';
 import { type Shape, sameShape, showShape } from '../graph/types.js';
 import { withScope } from '../ops/scope.js';
 import { checkDevice } from '../tensor/check-device.js';
 import { flushPending } from '../tensor/pending.js';
 import { checkPlace, checkSaved, loadSaved, type SavedTensor } from '../tensor/saved.js';
-import { Parameter, type Tensor } from '../tensor/tensor.js';
+import { Parameter, type Removable, Tensor } from '../tensor/tensor.js';
+import { addCallHook, type ForwardHook, type ForwardPreHook } from './call-hooks.js';
 import { membersIn, watchCalls } from './registered.js';
 
 /** A tensor and a parameter of the same name whose shapes differ. */
@@ -37,6 +39,9 @@ export interface LoadOptions {
 }
 
 type Member = Module | Parameter;
+
+/** Buffers that are not saved. */
+const passing = new WeakSet<Parameter>();
 
 export type { SavedTensor };
 
@@ -165,8 +170,131 @@ export abstract class Module {
     return this;
   }
 
+  /**
+   * Undoes {@link freeze}: parameters get gradients again, and the module and all submodules are in training mode. An
+   * optimizer takes them by `addParamGroup`.
+   */
+  unfreeze(): this {
+    for (const [, module] of this.namedModules()) {
+      module.#frozen = false;
+      for (const [, member] of module.members())
+        if (member instanceof Parameter && !member.isBuffer) member.unfreeze();
+    }
+    return this.train();
+  }
+
   get frozen(): boolean {
     return this.#frozen;
+  }
+
+  /** Calls a function with each submodule and then with the module itself, innermost first, as for initialising. */
+  apply(visit: (module: Module) => void): this {
+    if (typeof visit !== 'function')
+      throw new UsageError({
+        what: `apply of ${this.typeName} takes a function`,
+        expected: '(module) => …',
+        got: shown(visit),
+      });
+    for (const child of this.children()) child.apply(visit);
+    visit(this);
+    return this;
+  }
+
+  /** Sets the gradients of all parameters to null. */
+  zeroGrad(): void {
+    for (const parameter of this.parameters()) parameter.grad = null;
+  }
+
+  /**
+   * Calls a function after each call of `forward`, with the inputs and the output. A value that it returns takes the
+   * output's place.
+   *
+   * @returns `remove()` ends it
+   * @example
+   * model.layer4.registerForwardHook((_module, _inputs, output: Tensor) => void features.push(output));
+   */
+  registerForwardHook(hook: ForwardHook): Removable {
+    return addCallHook(this, 'after', hook);
+  }
+
+  /** Calls a function before each call of `forward`. An array that it returns takes the inputs' place. */
+  registerForwardPreHook(hook: ForwardPreHook): Removable {
+    return addCallHook(this, 'before', hook);
+  }
+
+  /**
+   * Makes a buffer a property: a value that is saved and moved, but not optimised.
+   *
+   * @param options `persistent: false`: it is not part of the state dict
+   * @throws UsageError if there is a property of this name, or the value is not known yet
+   */
+  registerBuffer(name: string, value: Tensor, options: { persistent?: boolean } = {}): Parameter {
+    checkOptionNames('registerBuffer', options, ['persistent']);
+    const { persistent = true } = options;
+    checkBooleans('registerBuffer', { persistent });
+    const buffer = bufferOf(value);
+    if (!persistent) passing.add(buffer);
+    return this.#register('registerBuffer', name, buffer);
+  }
+
+  /** Makes a parameter a property. @throws UsageError if there is a property of this name */
+  registerParameter(name: string, parameter: Parameter): Parameter {
+    if (!(parameter instanceof Parameter))
+      throw new UsageError({
+        what: 'registerParameter takes a parameter',
+        expected: 'a Parameter',
+        got: shown(parameter),
+      });
+    return this.#register('registerParameter', name, parameter);
+  }
+
+  /** Makes a module a property. @throws UsageError if there is a property of this name */
+  registerModule<M extends Module>(name: string, module: M): M {
+    if (!(module instanceof Module))
+      throw new UsageError({
+        what: 'registerModule takes a module',
+        expected: 'a Module',
+        got: shown(module),
+      });
+    return this.#register('registerModule', name, module);
+  }
+
+  #register<T extends Member>(method: string, name: unknown, value: T): T {
+    if (typeof name !== 'string' || name === '' || name.includes('.') || name in this)
+      throw new UsageError({
+        what: `${method} of ${this.typeName} got a bad name`,
+        expected: 'a name without dots that the module does not have yet',
+        got: shown(name),
+      });
+    Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true });
+    return value;
+  }
+
+  /** The submodule with a path, such as `features.3`; the module itself for an empty path. @throws UsageError */
+  getSubmodule(path: string): Module {
+    return this.#found('submodule', path, this.namedModules());
+  }
+
+  /** The parameter with a name, such as `features.3.weight`. @throws UsageError */
+  getParameter(path: string): Parameter {
+    return this.#found('parameter', path, this.namedParameters());
+  }
+
+  /** The buffer with a name, such as `norm.running_mean`. @throws UsageError */
+  getBuffer(path: string): Parameter {
+    return this.#found('buffer', path, this.namedBuffers());
+  }
+
+  #found<T>(kind: string, path: string, all: readonly (readonly [string, T])[]): T {
+    const found = all.find(([name]) => name === path);
+    if (found) return found[1];
+    const names = all.map(([name]) => name).filter((name) => name !== '');
+    throw new UsageError({
+      what: `${this.typeName} has no ${kind} ${shown(path)}`,
+      expected: names.length === 0 ? `no ${kind} at all` : `one of ${some(names)}`,
+      got: shown(path),
+      ...(typeof path === 'string' ? { next: didYouMean(path, names, 'look at its named lists') } : {}),
+    });
   }
 
   /** Sets training mode (or evaluation mode) for this module and all submodules that are not frozen. */
@@ -194,6 +322,7 @@ export abstract class Module {
     flushPending(this.#buffers());
     const state = new Map<string, Parameter>();
     for (const [name, parameter] of this.#state('')) {
+      if (passing.has(parameter)) continue;
       const before = state.get(name);
       if (before !== undefined && before !== parameter)
         throw new UsageError({
@@ -287,6 +416,20 @@ export abstract class Module {
 const isMember = (value: unknown): value is Member => value instanceof Module || value instanceof Parameter;
 
 const join = (path: string, name: string): string => (path && name ? `${path}.${name}` : path || name);
+
+/** A buffer with the values of a tensor; a parameter that is one already stays as it is. */
+function bufferOf(value: unknown): Parameter {
+  if (value instanceof Parameter && value.isBuffer) return value;
+  const { node } = value instanceof Tensor ? value : { node: undefined };
+  const data = node?.value ?? (node?.source?.kind === 'host' ? node.source.data : undefined);
+  if (node && data) return new Parameter(data.slice(), node.shape, { trainable: false, dtype: node.dtype });
+  throw new UsageError({
+    what: 'registerBuffer takes a tensor of known values',
+    expected: 'zeros([3]), tensor(…), or a Parameter with trainable: false',
+    got: node ? 'a tensor that has not been computed' : shown(value),
+    ...(node ? { next: 'await its data() and make a tensor of that' } : {}),
+  });
+}
 
 /** `runningMean` → `running_mean` */
 const snakeCase = (name: string): string => name.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase();

@@ -2,6 +2,7 @@ import { shown } from '../errors/arguments.js';
 import { UsageError } from '../errors/errors.js';
 import { showShape } from '../graph/types.js';
 import { onParameterUse, type Parameter } from '../tensor/tensor.js';
+import { afterCall, beforeCall } from './call-hooks.js';
 
 /*
  * Finds the members of a module in its properties. Members that cannot be found, as in #private fields, are detected when
@@ -65,9 +66,13 @@ export function watchCalls(prototype: object, base: object): void {
     const value = function (this: Model, ...inputs: unknown[]): unknown {
       // Once, so that errors can name module paths even before the model is moved to a device.
       if (running.length === 0 && !registered.has(this)) register(this);
+      // A forward that calls super.forward() is one call.
+      const whole = running.at(-1) !== this;
       running.push(this);
       try {
-        return forward.apply(this, inputs);
+        if (!whole) return forward.apply(this, inputs);
+        const given = beforeCall(this, inputs);
+        return afterCall(this, given, forward.apply(this, [...given]));
       } finally {
         running.pop();
       }

@@ -1,8 +1,8 @@
 import { ShapeError } from '../errors/errors.js';
+import { mark } from '../graph/grad-mode.js';
 import { Node } from '../graph/node.js';
 import { type Attrs, type DType, isFloat, type Shape, type Spec, showShape } from '../graph/types.js';
 import type { Formula } from './formula.js';
-import { mark } from './grad-mode.js';
 import { currentScope } from './scope.js';
 
 /**

@@ -1,9 +1,9 @@
 import { UsageError } from '../errors/errors.js';
+import { isConstant } from '../graph/grad-mode.js';
 import type { Node } from '../graph/node.js';
 import { isSettled } from '../graph/settled.js';
 import { showShape } from '../graph/types.js';
 import { add } from '../ops/binary.js';
-import { isConstant } from '../ops/grad-mode.js';
 import { operationOf } from '../ops/operation.js';
 import { withScope } from '../ops/scope.js';
 

@@ -416,7 +416,7 @@ export function update(
 }
 
 /** Looks at a gradient, or replaces it by the tensor that it returns. */
-export type GradHook = (grad: Tensor) => Tensor | undefined | void;
+export type GradHook = (grad: Tensor) => Tensor | undefined;
 
 /** What has been registered and can be removed again. */
 export interface Removable {

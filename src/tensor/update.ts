@@ -1,7 +1,7 @@
 import { checkOptionNames, shown } from '../errors/arguments.js';
 import { DeviceError, ShapeError, UsageError } from '../errors/errors.js';
 import { sameShape, showShape } from '../graph/types.js';
-import { operand, Parameter, type Tensor, update as queue } from './tensor.js';
+import { operand, Parameter, update as queue, type Tensor } from './tensor.js';
 
 /**
  * Queues one run on the device that overwrites parameters with new values, as an optimizer's step does. All values are

@@ -96,6 +96,83 @@ describe('initialisers', () => {
     });
   });
 
+  it('cut the normal distribution off at its limits', async () => {
+    const p = w();
+    init.truncNormal(p, { mean: 0.5, std: 2, a: -1, b: 3 }, new Generator(4));
+    const { low, high, mean, std } = await statistics(p);
+    assert.ok(low >= -1 && high <= 3 && low < -0.99 && high > 2.99, `${low} ${high}`);
+    // By the formulas for the moments of N(0.5, 2²) between −1 and 3.
+    near(mean, 0.854903, 0.04, 'mean');
+    near(std, 1.07395, 0.03, 'std');
+    // Far from the mean, where chance hardly ever draws.
+    init.truncNormal(p, { std: 1, a: 4, b: 5 }, new Generator(4));
+    const tail = await statistics(p);
+    assert.ok(tail.low >= 4 && tail.high <= 5 && tail.mean < 4.3);
+  });
+
+  it('make matrices with structure', async () => {
+    const rows = async (p: Parameter) => {
+      const data = [...(await p.data())];
+      const width = data.length / p.shape[0]!;
+      return Array.from({ length: p.shape[0]! }, (_, i) => data.slice(i * width, (i + 1) * width));
+    };
+    const dot = (a: number[], b: number[]) => a.reduce((sum, v, i) => sum + v * b[i]!, 0);
+    for (const shape of [
+      [4, 9],
+      [9, 4],
+      [5, 2, 3, 3],
+    ]) {
+      const p = weight(...shape);
+      init.orthogonal(p, { gain: 2 }, new Generator(1));
+      const found = await rows(p);
+      const tall = found.length > found[0]!.length;
+      const vectors = tall ? found[0]!.map((_, j) => found.map((row) => row[j]!)) : found;
+      for (const [i, a] of vectors.entries())
+        for (const [j, b] of vectors.entries()) near(dot(a, b), i === j ? 4 : 0, 1e-5, `${shape} ${i} ${j}`);
+    }
+    const eye = weight(2, 3);
+    init.eye(eye);
+    assert.deepEqual(await rows(eye), [
+      [1, 0, 0],
+      [0, 1, 0],
+    ]);
+    const conv = weight(4, 2, 3, 3);
+    init.dirac(conv, { groups: 2 });
+    const ones = [...(await conv.data()).entries()].filter(([, v]) => v !== 0).map(([i]) => i);
+    // Output o of each group passes on input o, in the middle of 3 × 3.
+    assert.deepEqual(ones, [4, 9 * 3 + 4, 9 * 4 + 4, 9 * 7 + 4]);
+    const sparse = weight(10, 3);
+    init.sparse(sparse, { sparsity: 0.35, std: 1 }, new Generator(2));
+    const columns = (await rows(sparse)).reduce(
+      (count, row) => count.map((c, j) => c + (row[j] === 0 ? 1 : 0)),
+      [0, 0, 0],
+    );
+    assert.deepEqual(columns, [4, 4, 4]);
+    init.ones(eye);
+    assert.deepEqual(await rows(eye), [
+      [1, 1, 1],
+      [1, 1, 1],
+    ]);
+    init.zeros(eye);
+    assert.deepEqual([...(await eye.data())], [0, 0, 0, 0, 0, 0]);
+    assert.equal(init.gain('selu'), 0.75);
+  });
+
+  it('reject what does not fit', () => {
+    const wrong: [make: () => unknown, says: RegExp][] = [
+      [() => init.truncNormal(weight(2), { a: 1, b: 1 }), /a below b/],
+      [() => init.truncNormal(weight(2), { std: 0 }), /std/],
+      [() => init.truncNormal(weight(2), { std: 1e-3, a: 1, b: 2 }), /too far from the mean/],
+      [() => init.eye(weight(2, 2, 2)), /dimensions.*2.*got 3/],
+      [() => init.dirac(weight(2, 2)), /3 to 5/],
+      [() => init.dirac(weight(3, 1, 3), { groups: 2 }), /divisor of the 3 outputs/],
+      [() => init.orthogonal(weight(3)), /at least 2/],
+      [() => init.sparse(weight(2, 2), { sparsity: 2 }), /sparsity/],
+      [() => init.zeros([1] as never), /fills a parameter/],
+    ];
+    for (const [make, says] of wrong) assert.throws(make, says, String(make));
+  });
+
   it('count fans as PyTorch does', () => {
     assert.deepEqual(init.fans([10, 4096]), { fanIn: 4096, fanOut: 10 });
     assert.deepEqual(init.fans([256, 48, 5, 5]), { fanIn: 1200, fanOut: 6400 });

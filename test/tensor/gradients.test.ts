@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { referenceDevice } from '../../src/backend/reference/index.js';
 import { DeviceError, ShapeError, UsageError } from '../../src/errors/errors.js';
+import { isGradEnabled, noGrad } from '../../src/graph/grad-mode.js';
 import { Linear } from '../../src/nn/index.js';
-import { isGradEnabled, noGrad } from '../../src/ops/grad-mode.js';
 import { SGD } from '../../src/optim/index.js';
 import { grad } from '../../src/tensor/grad.js';
 import { setDefaultDevice } from '../../src/tensor/realize.js';
@@ -122,10 +122,13 @@ describe('gradients', () => {
     assert.deepEqual(await values(x.grad), [288, 972]);
     const inner = x.mul(2);
     const [a, b] = grad(inner.square(), [inner, x], { gradOutput: ones([2], 'float64') });
-    assert.deepEqual([await values(a!), await values(b!)], [
-      [8, 12],
-      [16, 24],
-    ]);
+    assert.deepEqual(
+      [await values(a!), await values(b!)],
+      [
+        [8, 12],
+        [16, 24],
+      ],
+    );
     assert.throws(() => grad(x.sum(), [leaf([1])]), /no way from the result to tensor 0/);
     assert.throws(() => grad(x.sum(), x as never), /array of tensors/);
     assert.throws(() => grad(x, [x]), /starts from a scalar/);
@@ -140,7 +143,10 @@ describe('gradients', () => {
     );
     layer.weight.requiresGrad = true;
     assert.equal(layer.weight.requiresGrad, true);
-    layer.forward(ones([1, 2])).sum().backward();
+    layer
+      .forward(ones([1, 2]))
+      .sum()
+      .backward();
     assert.deepEqual(await values(layer.weight.grad), [1, 1]);
     const buffer = new Parameter(new Float32Array(1), [1], { trainable: false });
     assert.throws(() => buffer.unfreeze(), /buffer cannot be trained/);
@@ -176,7 +182,15 @@ describe('update', () => {
       [() => update([[p, ones([3], 'float64')]]), ShapeError, /float64 \[2\]; got float64 \[3\]/],
       [() => update([[p, ones([2])]]), ShapeError, /float64.*float32/],
       [() => update([[host, host]]), DeviceError, /not on a device/],
-      [() => update([[p, p], [p, p]]), UsageError, /twice/],
+      [
+        () =>
+          update([
+            [p, p],
+            [p, p],
+          ]),
+        UsageError,
+        /twice/,
+      ],
       [() => update([p as never]), UsageError, /pairs/],
       [() => update(p as never), UsageError, /pairs/],
       [() => update([[new Tensor(p.node) as never, p]]), UsageError, /pairs/],

@@ -50,7 +50,7 @@ export function reduce(loss: string, losses: Node, reduction: Reduction = 'mean'
 export function tensorOf(loss: string, name: string, x: unknown): Node {
   if (x instanceof Tensor) return x.node;
   throw new UsageError({
-    what: `${loss} got a bad ${name}`,
+    what: `${loss} computes on tensors: its ${name}`,
     expected: 'a Tensor',
     got: shown(x),
     next: 'convert numbers with tensor(…), and await promises',

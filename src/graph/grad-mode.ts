@@ -1,5 +1,5 @@
 import { UsageError } from '../errors/errors.js';
-import type { Node } from '../graph/node.js';
+import type { Node } from './node.js';
 
 let recording = true;
 /** Results of operations that were added without recording: no gradient flows through them. */
