@@ -32,6 +32,7 @@ export { FashionMNIST, MNIST, type MNISTOptions } from './data/mnist/mnist.js';
 export { readImage } from './data/read-image.js';
 export { TextCorpus, type TextOptions } from './data/text/text-corpus.js';
 export * from './deprecated.js';
+export * as distributed from './distributed/index.js';
 export { exportOnnx, importOnnx, readOnnx } from './interop/onnx/index.js';
 export { readSafetensors, writeSafetensors } from './interop/safetensors/checked.js';
 export { readWeights, type Weight, type Weights } from './interop/weights.js';

@@ -1,6 +1,7 @@
 import type { Graph } from '../graph/graph.js';
 import type { Spec, TypedArray } from '../graph/types.js';
 import type { Engine, EngineInfo, Kernels, Plan, PlanStats, ProfileRow } from './backend.js';
+import { beginRun, signatureOf } from './communication/current.js';
 
 /** A request from a device to the thread that owns the engine. */
 export type Request =
@@ -32,6 +33,8 @@ export type Reply =
 /** Executes requests on an engine and keeps its compiled plans. */
 export class Executor {
   readonly #plans = new Map<number, Plan>();
+  /** Of the plans that exchange values with other ranks. */
+  readonly #signatures = new Map<number, Uint8Array>();
 
   constructor(readonly engine: Engine) {}
 
@@ -39,9 +42,9 @@ export class Executor {
     const engine = this.engine;
     switch (request.kind) {
       case 'run':
-        return this.#plan(request.plan, request.graph).run(request.feeds, request.storages);
+        return this.#ready(request.plan, request.graph).run(request.feeds, request.storages);
       case 'profile':
-        return this.#plan(request.plan, request.graph).profile?.(request.feeds, request.storages) ?? [];
+        return this.#ready(request.plan, request.graph).profile?.(request.feeds, request.storages) ?? [];
       case 'write':
         return void engine.write(request.id, request.spec, request.data);
       case 'read':
@@ -53,6 +56,7 @@ export class Executor {
       case 'forget':
         this.#plans.get(request.plan)?.dispose();
         this.#plans.delete(request.plan);
+        this.#signatures.delete(request.plan);
         return undefined;
       case 'sgemm':
         return engine.sgemmRate?.(request.n, request.repeats);
@@ -69,12 +73,22 @@ export class Executor {
     }
   }
 
+  /** A plan that runs next. */
+  #ready(id: number, graph: Graph | undefined): Plan {
+    const plan = this.#plan(id, graph);
+    const signature = this.#signatures.get(id);
+    if (signature) beginRun(signature);
+    return plan;
+  }
+
   #plan(id: number, graph: Graph | undefined): Plan {
     let plan = this.#plans.get(id);
     if (!plan) {
       if (!graph) throw new Error(`plan ${id} is unknown and was requested without its graph`);
       plan = this.engine.compile(graph);
       this.#plans.set(id, plan);
+      const signature = signatureOf(graph);
+      if (signature) this.#signatures.set(id, signature);
     }
     return plan;
   }

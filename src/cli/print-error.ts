@@ -5,6 +5,15 @@ import { Interrupted } from './terminal/interrupt.js';
 /** Exit codes of the command line; one that a signal has ended has `interruptCode()`. */
 export const EXIT = { done: 0, failed: 1, usage: 2, missingPeer: 3 } as const;
 
+/** An error that has been reported already. */
+export class Told extends Error {
+  override readonly name = 'Told';
+
+  constructor(readonly code: number) {
+    super('This error has been reported.');
+  }
+}
+
 /** Prints an error for people, on standard error, and returns the exit code that belongs to it. */
 export function reportError(error: unknown): number {
   const { code, text } = describeError(error, process.env.PAPERWEIGHT_DEBUG === '1');
@@ -14,6 +23,7 @@ export function reportError(error: unknown): number {
 
 /** @param debug adds the stack, which only an unexpected error has otherwise */
 export function describeError(error: unknown, debug = false): { code: number; text: string } {
+  if (error instanceof Told) return { code: error.code, text: '' };
   if (error instanceof Interrupted) return { code: error.code, text: error.message };
   if (error instanceof PaperweightError)
     return {

@@ -1,4 +1,5 @@
 import { UsageError } from '../errors/errors.js';
+import type { Rows } from '../tensor/random.js';
 import { type Tensor, tensor } from '../tensor/tensor.js';
 import { checkBytes, checkedLabels, type Unchecked } from './check-batch.js';
 import { type Dataset, isFloatSet } from './dataset.js';
@@ -12,6 +13,8 @@ export interface AnyBatch {
   indices: Int32Array;
   /** Index of the batch in its epoch, from 0. */
   index: number;
+  /** Where a loader of one rank of several reads only some of the batch's images: which of them these are. */
+  rows?: Rows;
 }
 
 /** A batch of N images with their labels. The receiver owns the arrays and may change them. */
@@ -28,6 +31,8 @@ export interface SampleBatch extends AnyBatch {
   /** The stacked samples; a list of single ones for a loader with a `collate` of its own. */
   values: Packed | readonly unknown[];
 }
+/** Number of images of the whole batch, of which this may be a part. */
+export const totalOf = ({ labels, rows }: Batch): number => rows?.total ?? labels.length;
 
 /**
  * Reads the images `indices` of a data set into a batch.

@@ -1,6 +1,7 @@
 import { checkBooleans, checkOptionNames, shown } from '../errors/arguments.js';
 import { DataError, UsageError } from '../errors/errors.js';
 import { Generator } from '../random.js';
+import type { Rows } from '../tensor/random.js';
 import { type Tensor, tensor } from '../tensor/tensor.js';
 import {
   type AnyBatch,
@@ -66,6 +67,12 @@ export interface DataLoaderOptions<S = LabelledImage, B = BatchOf<S>> {
    * {@link Collated}.
    */
   collate?: (samples: S[]) => B;
+  /**
+   * Number of ranks that share each batch, and which of them this is; default 1 and 0. Batches, their order, and random
+   * transforms are those of one rank; each rank gets its part of each batch.
+   */
+  ranks?: number;
+  rank?: number;
 }
 
 function check(name: string, value: number, low: number, high: number): void {
@@ -88,6 +95,8 @@ const OPTIONS = [
   'sampler',
   'batchSampler',
   'collate',
+  'ranks',
+  'rank',
 ];
 
 /** First fork of the seed's generator used for transforms; lower forks have other uses, such as initialisation. */
@@ -120,6 +129,8 @@ export class DataLoader<S = LabelledImage, B = BatchOf<S>> implements AsyncItera
   readonly prefetch: number;
   readonly seed: number;
   readonly transform: Transform | undefined;
+  readonly ranks: number;
+  readonly rank: number;
   /** Number of batches per epoch; infinite for a data set that does not tell its length. */
   readonly length: number;
   /** Epoch of the next `for await` over the loader; each loop increments it. */
@@ -140,6 +151,9 @@ export class DataLoader<S = LabelledImage, B = BatchOf<S>> implements AsyncItera
     check('batchSize', batchSize, 1, 2 ** 20);
     check('workers', workers, 0, 256);
     check('prefetch', prefetch, 0, 1024);
+    const { ranks = 1, rank = 0 } = options;
+    check('ranks', ranks, 1, 2 ** 20);
+    check('rank', rank, 0, ranks - 1);
     check('seed', seed, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
     const images = !isSampleSet(dataset) && !isIterableSet(dataset);
     const things = images ? 'images' : 'samples';
@@ -163,6 +177,8 @@ export class DataLoader<S = LabelledImage, B = BatchOf<S>> implements AsyncItera
     this.transform = options.transform;
     this.batchSize = batchSize;
     this.#collate = options.collate;
+    this.ranks = ranks;
+    this.rank = rank;
     if (isIterableSet(dataset)) {
       const batches = (dataset.length ?? Number.POSITIVE_INFINITY) / batchSize;
       this.length = dropLast ? Math.floor(batches) : Math.ceil(batches);
@@ -205,10 +221,36 @@ export class DataLoader<S = LabelledImage, B = BatchOf<S>> implements AsyncItera
   #batches(epoch: number, start: number): AsyncGenerator<Batch | SampleBatch, void, void> {
     const { dataset, workers } = this;
     if (isIterableSet(dataset)) return this.#streamed(dataset, epoch, start);
-    const indices = this.#plan!.epoch(epoch);
-    return workers > 0
-      ? this.#threaded(dataset.workerSpec!, indices, start)
-      : this.#local(dataset, indices, start);
+    const whole = this.#plan!.epoch(epoch);
+    const indices = this.ranks === 1 ? whole : (index: number) => this.#part(whole(index));
+    const batches =
+      workers > 0
+        ? this.#threaded(dataset.workerSpec!, indices, start)
+        : this.#local(dataset, indices, start);
+    return this.ranks === 1 ? batches : this.#placed(batches, whole);
+  }
+
+  #part(whole: Int32Array): Int32Array {
+    const { start, count } = this.#rows(whole.length);
+    return whole.slice(start, start + Math.max(1, count));
+  }
+
+  /**
+   * This rank's rows of a batch of `total` samples. Where there are fewer samples than ranks, a rank without one gets the
+   * first one as a stand-in, since nothing can be computed from no sample; it must not count.
+   */
+  #rows(total: number): Rows {
+    const at = (rank: number) => Math.floor((total * rank) / this.ranks);
+    const [start, end] = [at(this.rank), at(this.rank + 1)];
+    return end > start ? { start, count: end - start, total } : { start: 0, count: 0, total };
+  }
+
+  /** Batches with their place among those of other ranks. */
+  async *#placed(
+    batches: AsyncGenerator<Batch | SampleBatch, void, void>,
+    whole: (index: number) => Int32Array,
+  ): AsyncGenerator<Batch | SampleBatch, void, void> {
+    for await (const batch of batches) yield { ...batch, rows: this.#rows(whole(batch.index).length) };
   }
 
   /**
@@ -224,7 +266,8 @@ export class DataLoader<S = LabelledImage, B = BatchOf<S>> implements AsyncItera
     const one = batch as Batch;
     const generator = new Generator(this.seed).fork(FIRST_STREAM + epoch * this.length + one.index);
     const images = imagesOf(one);
-    const inputs = this.transform ? this.transform.apply(images, { generator }) : images;
+    const context = one.rows ? { generator, rows: one.rows } : { generator };
+    const inputs = this.transform ? this.transform.apply(images, context) : images;
     return [inputs, tensor(one.labels)] as B;
   }
 
@@ -344,7 +387,7 @@ export class DataLoader<S = LabelledImage, B = BatchOf<S>> implements AsyncItera
 /** Options that do not fit the kind of data set. @throws UsageError */
 function refuseUnfit<S, B>(
   set: Dataset | FloatDataset | SampleSet<S> | IterableSet<S>,
-  { collate, transform, shuffle, sampler, batchSampler, workers = 0 }: DataLoaderOptions<S, B>,
+  { collate, transform, shuffle, sampler, batchSampler, workers = 0, ranks = 1 }: DataLoaderOptions<S, B>,
   images: boolean,
 ): void {
   const refuse = (option: string, why: string, next: string): never => {
@@ -365,7 +408,7 @@ function refuseUnfit<S, B>(
       'transform the samples in get(index) or collate',
     );
   if (!isIterableSet(set)) return;
-  const unfit = { shuffle, sampler, batchSampler, workers: workers > 0 };
+  const unfit = { shuffle, sampler, batchSampler, workers: workers > 0, ranks: ranks > 1 };
   for (const [name, value] of Object.entries(unfit))
     if (value)
       refuse(name, 'it can only be read in its order', 'leave it out, or write a data set with get(index)');

@@ -26,8 +26,11 @@ export class Dropout extends Module {
 
   forward(x: Tensor): Tensor {
     if (!this.training || this.p === 0) return x;
-    const key = hostLeaf(nextKey(), [4], 'int32');
-    return this.scoped(() => new Tensor(ops.dropout(nodeOf(this.typeName, x), key, this.p)));
+    return this.scoped(() => {
+      const node = nodeOf(this.typeName, x);
+      const key = nextKey(node.shape);
+      return new Tensor(ops.dropout(node, hostLeaf(key, [key.length], 'int32'), this.p));
+    });
   }
 
   protected override extraRepr(): string {

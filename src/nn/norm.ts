@@ -4,6 +4,7 @@ import type { Node } from '../graph/node.js';
 import { showShape, sizeOf } from '../graph/types.js';
 import * as ops from '../ops/index.js';
 import { deferUpdate, latestNode } from '../tensor/pending.js';
+import { currentRows } from '../tensor/random.js';
 import { Parameter, Tensor, tensor } from '../tensor/tensor.js';
 import { checkCounts, nodeOf, showFloat } from './arguments.js';
 import { Module } from './module.js';
@@ -61,6 +62,8 @@ export class BatchNorm2d extends Module {
   readonly bias: Parameter;
   readonly runningMean: Parameter;
   readonly runningVar: Parameter;
+  /** Number of ranks over whose images the statistics of training are taken; see {@link normaliseTogether}. */
+  ranks = 1;
 
   constructor(
     readonly numFeatures: number,
@@ -91,14 +94,53 @@ export class BatchNorm2d extends Module {
           ops.batchNorm(nodeOf(this.typeName, x), weight.node, bias.node, mean, variance, eps),
         );
       }
+      if (this.ranks > 1) return this.#together(nodeOf(this.typeName, x));
       const y = ops.batchNormTrain(nodeOf(this.typeName, x), weight.node, bias.node, eps);
       this.#track(nodeOf(this.typeName, x));
       return new Tensor(y);
     });
   }
 
+  /** With the mean and variance of the images of all ranks. */
+  #together(x: Node): Tensor {
+    const { ranks, eps, numFeatures } = this;
+    const rows = currentRows() ?? { count: x.shape[0]!, total: x.shape[0]! * ranks };
+    // A stand-in image does not count.
+    const own = rows.count === 0 ? 0 : 1;
+    const count = (sizeOf(x.shape) / numFeatures / x.shape[0]!) * rows.total;
+    this.#checkCount(x, count);
+    const axes = x.shape.map((_, i) => i).filter((i) => i !== 1);
+    const along = (v: Node): Node =>
+      ops.reshape(
+        v,
+        x.shape.map((size, i) => (i === 1 ? size : 1)),
+      );
+    const mean = (v: Node): Node => ops.allReduce(ops.scaleBy(ops.sum(v, axes), own / count), ranks);
+    const average = mean(x);
+    const centred = ops.sub(x, along(average));
+    const variance = mean(ops.square(centred));
+    this.#move(
+      ops.scaleBy(average, this.momentum),
+      ops.scaleBy(variance, (this.momentum * count) / (count - 1)),
+    );
+    const scale = ops.mul(
+      ops.pow(ops.affine(variance, { scale: 1, shift: eps }), { exponent: -0.5 }),
+      this.weight.node,
+    );
+    return new Tensor(ops.add(ops.mul(centred, along(scale)), along(this.bias.node)));
+  }
+
   #track(x: Node): void {
     const count = sizeOf(x.shape) / this.numFeatures;
+    this.#checkCount(x, count);
+    const stats = ops.batchStats(x);
+    // A weighted sum over the two rows of the statistics selects one row and scales it.
+    const row = (weights: [number, number]): Node =>
+      ops.sum(ops.mul(stats, tensor([[weights[0]], [weights[1]]], { dtype: stats.dtype }).node), [0]);
+    this.#move(row([this.momentum, 0]), row([0, (this.momentum * count) / (count - 1)]));
+  }
+
+  #checkCount(x: Node, count: number): void {
     if (count < 2)
       throw new ShapeError({
         what: 'BatchNorm2d cannot compute the variance of a single value',
@@ -106,14 +148,15 @@ export class BatchNorm2d extends Module {
         got: showShape(x.shape),
         next: 'use a larger batch, or eval()',
       });
-    const stats = ops.batchStats(x);
-    // A weighted sum over the two rows of the statistics selects one row and scales it.
-    const row = (weights: [number, number]): Node =>
-      ops.sum(ops.mul(stats, tensor([[weights[0]], [weights[1]]], { dtype: stats.dtype }).node), [0]);
-    const move = (buffer: Parameter, towards: Node): void =>
+  }
+
+  /** Moves the running statistics. @param mean momentum · mean of the batch @param variance likewise */
+  #move(mean: Node, variance: Node): void {
+    for (const [buffer, towards] of [
+      [this.runningMean, mean],
+      [this.runningVar, variance],
+    ] as const)
       deferUpdate(buffer, ops.add(ops.scaleBy(latestNode(buffer), 1 - this.momentum), towards));
-    move(this.runningMean, row([this.momentum, 0]));
-    move(this.runningVar, row([0, (this.momentum * count) / (count - 1)]));
   }
 
   protected override extraRepr(): string {
@@ -122,4 +165,15 @@ export class BatchNorm2d extends Module {
       'affine=True, track_running_stats=True'
     );
   }
+}
+
+/**
+ * From now on a model's batch normalisation takes the mean and variance of the images of all ranks, as if one process had
+ * the whole batch, instead of each rank's own.
+ * @returns number of layers
+ */
+export function normaliseTogether(model: Module, ranks: number): number {
+  const layers = model.namedModules().flatMap(([, module]) => (module instanceof BatchNorm2d ? module : []));
+  for (const layer of layers) layer.ranks = ranks;
+  return layers.length;
 }

@@ -10,8 +10,8 @@ const maskOp: NodeMaker<{ shape: readonly number[]; p: number; dtype: string }> 
   name: 'dropoutMask',
   infer: ([key], { shape, p, dtype }) => {
     need(
-      key!.dtype === 'int32' && key!.shape[0] === 4,
-      'a key of four int32',
+      key!.dtype === 'int32' && key!.shape.length === 1 && (key!.shape[0] === 4 || key!.shape[0] === 6),
+      'a key of four int32, or of six',
       `${key!.dtype} [${key!.shape.join(', ')}]`,
     );
     need(p >= 0 && p < 1, 'a probability in [0, 1)', String(p));
@@ -23,7 +23,8 @@ const maskOp: NodeMaker<{ shape: readonly number[]; p: number; dtype: string }> 
  * Zeroes each element with probability p and scales the others by 1 / (1 − p), so that evaluation needs no scaling
  * (Krizhevsky et al. 2012, section 4.2, halve the outputs at test time instead).
  * The mask is a pure function of the key and the element's row-major position, in any layout.
- * @param key int32 [4]: Philox key (2 words) and the high half of its counter (2 words)
+ * @param key int32 [4]: Philox key (2 words) and the high half of its counter (2 words); or int32 [6], with the number of
+ *   elements before x (2 words, low one first), where x is a part of a larger tensor
  */
 export const dropout = (x: Node, key: Node, p: number): Node =>
   mul(x, maskOp([key], { shape: x.shape, p, dtype: x.dtype }));

@@ -3,6 +3,7 @@ export * from './batch-norm.js';
 export * from './binary.js';
 export * from './conv2d.js';
 export * from './cross-entropy.js';
+export * from './distributed/exchange.js';
 export * from './dropout.js';
 export * from './image.js';
 export * from './local-response-norm.js';

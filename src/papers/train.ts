@@ -4,17 +4,20 @@ import { z } from 'zod';
 import type { Device, EngineInfo } from '../backend/backend.js';
 import { inClassesOf } from '../data/class-order.js';
 import type { Dataset } from '../data/dataset.js';
+import type { ImageStatistics } from '../data/images/image-sums.js';
 import { epochOrder } from '../data/sampler.js';
 import { Subset } from '../data/subset.js';
+import type { World } from '../distributed/index.js';
 import { UsageError } from '../errors/errors.js';
 import { partNotes, partOf } from '../interop/prefixes.js';
 import { readWeights } from '../interop/weights.js';
 import type { Module } from '../nn/module.js';
+import { normaliseTogether } from '../nn/norm.js';
 import { type TrainConfig, trainConfigSchema } from '../run/config.js';
 import type { Observer } from '../run/events.js';
 import type { RunFolder } from '../run/run-folder.js';
 import { manualSeed } from '../tensor/random.js';
-import { checkData } from '../train/data-record.js';
+import { checkData, describeData } from '../train/data-record.js';
 import { isCounted, keptStatistics, STATISTICS } from '../train/image-statistics.js';
 import { describeLonger } from '../train/longer.js';
 import { startFrom } from '../train/start-from.js';
@@ -32,6 +35,8 @@ export interface RunOptions {
   readonly device: Device;
   readonly observer?: Observer;
   readonly signal?: AbortSignal;
+  /** Several ranks that train together; the folder is then silent on all but the first. */
+  readonly world?: World | undefined;
 }
 
 /**
@@ -55,10 +60,19 @@ export function checkImages({ augment, recipe, dataset }: TrainConfig, trainSet:
   });
 }
 
-/** Counted once for the data set, and kept with the run. */
-async function countedStatistics({ config, trainSet, folder, observer, signal }: RunOptions) {
+/** Counted once for the data set, and kept with the run; rank 0 does so for all. */
+async function countedStatistics(options: RunOptions): Promise<ImageStatistics | undefined> {
+  const { world, config, trainSet } = options;
   checkImages(config, trainSet);
-  if (config.augment !== 'crop-mirror-colour' || !isCounted(trainSet)) return undefined;
+  if (config.augment !== 'crop-mirror-colour') return undefined;
+  const own = !world || world.first ? await count(options) : undefined;
+  if (!world) return own;
+  const told = await world.tell(own ? { ...own, mean: [...own.mean] } : null);
+  return told ? { ...told, mean: Float32Array.from(told.mean) } : undefined;
+}
+
+async function count({ trainSet, folder, observer, signal }: RunOptions) {
+  if (!isCounted(trainSet)) return undefined;
   const onProgress = (done: number, total: number) => observer?.counting?.(done, total);
   return keptStatistics(join(folder.path, STATISTICS), trainSet, {
     onProgress,
@@ -70,8 +84,11 @@ async function countedStatistics({ config, trainSet, folder, observer, signal }:
 export async function prepareRun(options: RunOptions): Promise<Trainer> {
   const { device, ...parts } = options;
   const { config, folder } = parts;
-  const begins = (await folder.checkpoints.steps()).length === 0;
-  const dataNotes = await checkData(folder.path, parts, config.model.classes, !begins);
+  const { world } = parts;
+  const begins = await told(world, async () => (await folder.checkpoints.steps()).length === 0);
+  await world?.check('its data', JSON.stringify(await describeData(parts)));
+  const dataNotes =
+    world?.first === false ? [] : await checkData(folder.path, parts, config.model.classes, !begins);
   const statistics = await countedStatistics(options);
   const sets = {
     trainSet: inClassesOf(parts.trainSet, config.model.classes, folder.path),
@@ -80,11 +97,16 @@ export async function prepareRun(options: RunOptions): Promise<Trainer> {
   const paper = await openPaper(config.model.paper);
   manualSeed(config.seed);
   const model = buildModel(paper, config.model);
+  if (config.syncBn) normaliseTogether(model, world?.size ?? 1);
   await model.to(device);
   const { train, test } = paper.transforms(config.model, config.augment ?? 'none', statistics);
   const { startFrom: start } = config;
   // A run that goes on has its weights in its checkpoint.
-  const opening = start && begins ? await startWith(start, paper, model, config.model.classes) : [];
+  const opening =
+    start && begins && world?.first !== false
+      ? await startWith(start, paper, model, config.model.classes)
+      : [];
+  if (begins) await world?.share(model);
   const { slowStart } = Object.hasOwn(paper.recipes, config.recipe) ? paper.recipes[config.recipe]! : {};
   const trainer = new Trainer({
     ...parts,
@@ -97,8 +119,14 @@ export async function prepareRun(options: RunOptions): Promise<Trainer> {
   });
   await trainer.resume();
   for (const text of dataNotes) parts.observer?.note?.(text);
-  if (trainer.step === 0) return trainer;
   const now = await device.info();
+  // The same updates of the same weights have to give the same bits on all ranks.
+  await world?.check(
+    'its device (engine, version, instructions or precision)',
+    JSON.stringify([now.engine, now.version, now.isa, now.precision]),
+    'use machines of one kind, or --device reference; --precision float32 where only that differs',
+  );
+  if (trainer.step === 0 || world?.first === false) return trainer;
   const former = await folder.config(trainConfigSchema);
   const before = trainer.stepsOf(former);
   if (before !== trainer.stepsTotal)
@@ -112,6 +140,12 @@ export async function prepareRun(options: RunOptions): Promise<Trainer> {
       `The run was computed by ${changed} so far; from here on its last bits differ from those of a run that goes on as it began.`,
     );
   return trainer;
+}
+
+/** What rank 0 finds. */
+async function told<T>(world: World | undefined, find: () => Promise<T>): Promise<T> {
+  if (!world) return find();
+  return world.tell(world.first ? await find() : (undefined as T));
 }
 
 /** What `describeMachine` says of the device, as far as it decides the last bits of a run. */

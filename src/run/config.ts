@@ -7,6 +7,9 @@ import { DATASETS } from './dataset-names.js';
 /** `stop` ends the run, `skip` skips the step, `rollback` returns to the last checkpoint with a lower learning rate. */
 export const NAN_POLICIES = ['stop', 'skip', 'rollback'] as const;
 
+/** Number types of gradients on their way between ranks. */
+export const WIRES = ['float32', 'bfloat16'] as const;
+
 const positive = z.number().finite().positive();
 const count = z.number().int().positive();
 
@@ -93,6 +96,10 @@ export const trainConfigSchema = z.object({
   freeze: z.array(z.string().min(1)).optional(),
   /** Learning rate factors by module; the last pattern that matches a parameter counts. */
   lrScale: z.array(z.object({ pattern: z.string().min(1), factor: positive })).optional(),
+  /** Batch normalisation over the images of all ranks; default: each rank's own. */
+  syncBn: z.boolean().optional(),
+  /** Number type of gradients on their way between ranks; default float32. */
+  wire: z.enum(WIRES).optional(),
   /** Batches per step (gradient accumulation); default 1. */
   accumulate: count.optional(),
   /** Maximum global L2 norm of the gradients; larger ones are scaled down. */

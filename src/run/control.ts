@@ -65,12 +65,16 @@ export class Control {
     if (version) this.#carryOut(this.#read());
   }
 
-  /** While paused, waits until the run is resumed or stopped. @param step number of completed steps */
-  async wait(step: number): Promise<void> {
+  /**
+   * While paused, waits until the run is resumed or stopped.
+   * @param step number of completed steps
+   * @param turn called again and again with whether the pause goes on; it ends if the answer is false
+   */
+  async wait(step: number, turn = async (paused: boolean): Promise<boolean> => paused): Promise<void> {
     const { note } = this.#options;
     note(`Paused after step ${step}.`);
     await this.#tellStatus('paused');
-    while (this.#paused && !this.signal.aborted) {
+    while (await turn(this.#paused && !this.signal.aborted)) {
       await sleep(POLL_MS, undefined, { signal: this.signal }).catch(() => {});
       this.poll();
     }

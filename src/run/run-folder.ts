@@ -36,7 +36,7 @@ export class RunFolder {
   #lock: RunLock | undefined;
   #tell: ((text: string) => void) | undefined;
 
-  private constructor(readonly path: string) {
+  protected constructor(readonly path: string) {
     this.checkpoints = new CheckpointFiles(path);
     const file = (name: string) => new LineFile(join(path, `${name}.jsonl`));
     this.#logs = { metrics: file('metrics'), log: file('log'), insights: file('insights') };

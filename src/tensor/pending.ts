@@ -36,6 +36,16 @@ export function deferUpdate(buffer: Parameter, value: Node): void {
   if (depth >= MAX_DEPTH) flushPending([buffer]);
 }
 
+/** Replaces the pending values of a device, such as by their means over several processes. */
+export function mapPending(device: Device, map: (values: readonly Node[]) => readonly Node[]): void {
+  const found = [...pending].filter(([buffer]) => buffer.storage?.device === device);
+  if (found.length === 0) return;
+  const values = map(found.map(([, { value }]) => value));
+  found.forEach(([buffer, { depth }], i) => {
+    pending.set(buffer, { value: values[i]!, depth });
+  });
+}
+
 /** Removes and returns the pending updates of a device, for a run that writes them. */
 export function takePending(device: Device): Change[] {
   const found = [...pending].filter(([buffer]) => buffer.storage?.device === device);

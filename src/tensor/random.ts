@@ -1,3 +1,4 @@
+import { type Shape, sizeOf } from '../graph/types.js';
 import { Generator, type GeneratorState } from '../random.js';
 
 /**
@@ -42,11 +43,44 @@ export function manualSeed(seed: number): void {
 /** The generator for initial parameter values. */
 export const initGenerator = (): Generator => init;
 
-/** A unique key for one random operation: two Philox key words and two counter words. */
-export function nextKey(): Int32Array {
-  const words = Int32Array.of(key[0], key[1], counter % TWO32, Math.floor(counter / TWO32) | KEY_TAG);
+/** The rows of a batch that this process computes, while others compute the other rows. */
+export interface Rows {
+  /** First row. */
+  readonly start: number;
+  /** Number of rows; 0 for a stand-in row that does not count. */
+  readonly count: number;
+  /** Number of rows of the whole batch. */
+  readonly total: number;
+}
+
+let rows: Rows | undefined;
+
+/** Runs a forward pass on some rows of a batch: its random masks are those rows of the whole batch's masks. */
+export function withRows<T>(some: Rows | undefined, body: () => T): T {
+  const before = rows;
+  rows = some;
+  try {
+    return body();
+  } finally {
+    rows = before;
+  }
+}
+
+/** The rows of the forward pass that is being described; undefined for a whole batch. */
+export const currentRows = (): Rows | undefined => rows;
+
+/**
+ * A unique key for one random mask: two Philox key words and two counter words; for some rows of a batch also the number
+ * of elements before them, low word first.
+ *
+ * @param shape of the mask; its first dimension, or the first ones joined, are the rows
+ */
+export function nextKey(shape: Shape): Int32Array {
+  const words = [key[0], key[1], counter % TWO32, Math.floor(counter / TWO32) | KEY_TAG];
   counter++;
-  return words;
+  if (!rows) return Int32Array.from(words);
+  const before = rows.start * Math.ceil(sizeOf(shape) / Math.max(1, rows.count));
+  return Int32Array.of(...words, before % TWO32, Math.floor(before / TWO32));
 }
 
 /** A copy of the global random state, for a checkpoint. */

@@ -48,7 +48,7 @@ export async function checkData(
 ): Promise<string[]> {
   refuseOtherClasses(path, classes, trainSet);
   const file = join(path, DATA_FILE);
-  const now: DataRecord = { version: 1, train: await recordOf(trainSet), test: await recordOf(testSet) };
+  const now = await describeData({ trainSet, testSet });
   if (!started || !existsSync(file)) {
     await writeFileAtomic(file, `${JSON.stringify(now, undefined, 2)}\n`);
     return [];
@@ -77,6 +77,13 @@ export async function checkData(
   }
   return notes;
 }
+
+/** What decides whether two sets are the same data. */
+export const describeData = async ({ trainSet, testSet }: RunData): Promise<DataRecord> => ({
+  version: 1,
+  train: await recordOf(trainSet),
+  test: await recordOf(testSet),
+});
 
 async function recordOf(set: Dataset): Promise<SetRecord> {
   const perClass = set.labels && set.classes.map(() => 0);

@@ -3,7 +3,9 @@ import { checkDataset } from '../data/check-dataset.js';
 import { type Dataset, UNREADABLE } from '../data/dataset.js';
 import { DataLoader } from '../data/loader.js';
 import { sampleOf } from '../data/sample.js';
+import { Subset } from '../data/subset.js';
 import { checkTransform, type Transform } from '../data/transforms/transform.js';
+import type { World } from '../distributed/index.js';
 import { checkOptionNames, shown } from '../errors/arguments.js';
 import { DataError, UsageError } from '../errors/errors.js';
 import { CrossEntropyLoss } from '../nn/loss.js';
@@ -26,14 +28,26 @@ export interface EvaluateOptions {
   readonly limit?: number | undefined;
   readonly onProgress?: (images: number, total: number) => void;
   readonly signal?: AbortSignal | undefined;
+  /** Ranks that share the work. The result is the same as on one, and the same on all of them. */
+  readonly world?: World | undefined;
 }
 
-const OPTIONS = ['model', 'dataset', 'transform', 'views', 'batchSize', 'limit', 'onProgress', 'signal'];
+const OPTIONS = [
+  'model',
+  'dataset',
+  'transform',
+  'views',
+  'batchSize',
+  'limit',
+  'onProgress',
+  'signal',
+  'world',
+];
 
 /** Evaluates a model on a data set in evaluation mode, then restores its mode. */
 export async function evaluateModel(options: EvaluateOptions = {} as EvaluateOptions): Promise<Evaluation> {
   checkOptionNames('evaluateModel', options, OPTIONS);
-  const { model, dataset, transform, views, batchSize = 128, limit, onProgress, signal } = options;
+  const { model, dataset, transform, views, batchSize = 128, limit, onProgress, signal, world } = options;
   if (!(model instanceof Module))
     throw new UsageError({
       what: 'evaluateModel got a bad model',
@@ -44,17 +58,21 @@ export async function evaluateModel(options: EvaluateOptions = {} as EvaluateOpt
   for (const one of views ?? [transform]) checkTransform('evaluateModel', one);
   const set = limit !== undefined && limit < dataset.length ? sampleOf(dataset, limit) : dataset;
   const total = set.length;
-  const loader = new DataLoader(set, { batchSize });
+  const own = world ? dealt(set, batchSize, world) : set;
+  const loader = own && new DataLoader(own, { batchSize });
   const lossOf = new CrossEntropyLoss({ reduction: 'none' });
   const context = { generator: new Generator(0) };
   const wasTraining = model.training;
   model.eval();
-  let [top1, top5, loss, images, measured] = [0, 0, 0, 0, 0];
+  const found: number[][] = [];
+  let images = 0;
   const k = Math.min(5, dataset.classes.length);
   // One batch is computed while the next is prepared.
   let running: Promise<void> = Promise.resolve();
   try {
-    for await (const batch of loader.batches(0)) {
+    for await (const batch of loader?.batches(0) ?? []) {
+      // Other ranks wait for this one's results, so that they learn of it.
+      if (world && signal?.aborted) break;
       signal?.throwIfAborted();
       const count = batch.labels.length;
       images += count;
@@ -81,11 +99,8 @@ export async function evaluateModel(options: EvaluateOptions = {} as EvaluateOpt
           for (let i = 0; i < count; i++) if (batch.labels[i] !== UNREADABLE) s += v[i]!;
           return s;
         };
-        top1 += sum(a);
-        top5 += sum(b);
-        loss += sum(c);
-        for (let i = 0; i < count; i++) if (batch.labels[i] !== UNREADABLE) measured++;
-        onProgress?.(reached, total);
+        found.push([sum(a), sum(b), sum(c), batch.labels.filter((label) => label !== UNREADABLE).length]);
+        onProgress?.(Math.min(total, reached * (world?.size ?? 1)), total);
       });
       values.catch(() => {});
       // It may fail while the next batch is prepared; the error is thrown where it is awaited.
@@ -98,6 +113,16 @@ export async function evaluateModel(options: EvaluateOptions = {} as EvaluateOpt
     await running.catch(() => {});
     model.train(wasTraining);
   }
+  const all = world
+    ? await gathered(found, Math.ceil(total / batchSize), world, signal?.aborted ?? false)
+    : found;
+  let [top1, top5, loss, measured] = [0, 0, 0, 0];
+  for (const [a, b, c, n] of all) {
+    top1 += a!;
+    top5 += b!;
+    loss += c!;
+    measured += n!;
+  }
   if (measured === 0) throw new DataError({ what: `no image of ${dataset.name} could be read` });
   const percent = (n: number) => (100 * n) / measured;
   return {
@@ -108,4 +133,36 @@ export async function evaluateModel(options: EvaluateOptions = {} as EvaluateOpt
     sampled: total,
     total: dataset.length,
   };
+}
+
+/**
+ * The images of a rank's batches: every batch that one rank alone would compute is computed by one of the ranks, so that
+ * its numbers are the same to the last bit. Undefined for a rank without a batch.
+ */
+function dealt(set: Dataset, batchSize: number, { rank, size }: World): Dataset | undefined {
+  const own: number[] = [];
+  for (let start = rank * batchSize; start < set.length; start += size * batchSize)
+    for (let i = start; i < Math.min(set.length, start + batchSize); i++) own.push(i);
+  return own.length === 0 ? undefined : new Subset(set, own);
+}
+
+/**
+ * The results of all ranks' batches, in the order of batches.
+ * @throws an abort, on all ranks, if one of them was told to stop
+ */
+async function gathered(
+  found: readonly number[][],
+  batches: number,
+  world: World,
+  aborted: boolean,
+): Promise<number[][]> {
+  const each = Math.ceil(batches / world.size);
+  const padded = Array.from({ length: each }, (_, i) => found[i] ?? [0, 0, 0, 0]);
+  const all = await world.gather([aborted ? 1 : 0, ...padded.flat()]);
+  if (all.some(([stopped]) => stopped !== 0))
+    throw new DOMException('The evaluation was stopped.', 'AbortError');
+  return Array.from({ length: batches }, (_, b) => {
+    const at = 1 + 4 * Math.floor(b / world.size);
+    return [...all[b % world.size]!.subarray(at, at + 4)];
+  });
 }

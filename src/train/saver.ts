@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Device } from '../backend/backend.js';
+import type { World } from '../distributed/index.js';
 import { CheckpointError, UsageError } from '../errors/errors.js';
 import { isTransient, systemCode } from '../files/transient-error.js';
 import { readSafetensors, type SafetensorsFile } from '../interop/safetensors/checked.js';
@@ -14,11 +15,14 @@ import {
 } from '../run/checkpoint.js';
 import type { Observer } from '../run/events.js';
 import type { RunFolder, RunState } from '../run/run-folder.js';
+import { hearCheckpoint, tellCheckpoint } from './tell-checkpoint.js';
 
 export interface SaverParts {
   readonly folder: RunFolder;
   readonly trained: Trained;
   readonly observer: Observer;
+  /** Several ranks, of which the first reads and writes; undefined for a run on its own. */
+  readonly world?: World | undefined;
   /** Sends a message to observers and to the log of the run. */
   readonly note: (text: string) => void;
 }
@@ -53,21 +57,31 @@ export class Saver {
    *   the run unchanged
    */
   async resume(): Promise<{ position?: Position; notes: readonly string[] }> {
-    const { folder, trained } = this.#parts;
+    const { world } = this.#parts;
+    if (!world) return this.#resume();
+    if (world.first) return this.#resume((name, file) => tellCheckpoint(world, name, file));
+    const told = await hearCheckpoint(world);
+    return told ? { position: await this.#restore(told.name, told.file), notes: [] } : { notes: [] };
+  }
+
+  /** @param found called with the checkpoint before it is restored, or without one */
+  async #resume(
+    found: (name?: string, file?: SafetensorsFile) => Promise<void> = async () => {},
+  ): Promise<{ position?: Position; notes: readonly string[] }> {
+    const { folder } = this.#parts;
     const notes: string[] = [];
     const state = await this.#state(notes);
     const names = await this.#candidates(state);
     if (names.length === 0) {
       await this.#refuseToBeginAgain(state);
       await folder.rewind({ step: 0, epoch: 0 });
+      await found();
       return { notes };
     }
     const { name, file, damaged } = await this.#newestWhole(names);
-    const {
-      position,
-      best = state.best,
-      kernels,
-    } = restoreCheckpoint(folder.checkpoints.file(name), file, trained);
+    await found(name, file);
+    const position = await this.#restore(name, file);
+    const best = (this.#best ??= state.best);
     for (const { name: other, error } of damaged) {
       const aside = await folder.checkpoints.setAside(other);
       const kept = aside
@@ -75,16 +89,22 @@ export class Saver {
         : `The run’s state.json refers to it, but it does not exist.`;
       notes.push(`${error.message.split(' Next: ')[0]}\n${kept}`);
     }
-    // Choosing kernels again could select others, which would change the last bits.
-    if (kernels) await deviceOf(trained.model)?.kernels(kernels);
-    this.#best = best;
-    this.#saved = position.step;
     notes.push(...(await folder.rewind(position)));
     // If the run was killed between writing a checkpoint and its state, the checkpoint is newer.
     if (name !== state.latest || best?.file !== state.best?.file)
       await folder.writeState(stateOf(name, best));
     if (notes.length > 0) notes.push(`The run resumes from ${name}, after step ${position.step}.`);
     return { position, notes };
+  }
+
+  async #restore(name: string, file: SafetensorsFile): Promise<Position> {
+    const { folder, trained } = this.#parts;
+    const { position, best, kernels } = restoreCheckpoint(folder.checkpoints.file(name), file, trained);
+    // Choosing kernels again could select others, which would change the last bits.
+    if (kernels) await deviceOf(trained.model)?.kernels(kernels);
+    this.#best = best;
+    this.#saved = position.step;
+    return position;
   }
 
   /** Reads `state.json`; if it is damaged, an empty state and a message. */
@@ -142,6 +162,7 @@ export class Saver {
    * @param accuracy on the test images, if just measured; the best weights are saved
    */
   async save(position: Position, accuracy?: number): Promise<void> {
+    if (this.#parts.world?.first === false) return;
     try {
       await this.#write(position, accuracy);
     } catch (error) {

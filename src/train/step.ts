@@ -1,4 +1,6 @@
-import type { Batch, DataLoader } from '../data/loader.js';
+import { type Batch, totalOf } from '../data/batch.js';
+import type { DataLoader } from '../data/loader.js';
+import type { World } from '../distributed/index.js';
 import { CrossEntropyLoss } from '../nn/loss.js';
 import type { Module } from '../nn/module.js';
 import { topKCorrect } from '../ops/index.js';
@@ -8,7 +10,7 @@ import type { Optimizer } from '../optim/optimizer.js';
 import type { TrainConfig } from '../run/config.js';
 import { INSIGHT_EVERY } from '../run/events.js';
 import type { StepResult } from '../run/position.js';
-import { type RandomState, randomState } from '../tensor/random.js';
+import { type RandomState, randomState, withRows } from '../tensor/random.js';
 import { Tensor } from '../tensor/tensor.js';
 import { Accumulator } from './accumulate.js';
 import type { GradientSquares, Probe } from './insight/probe.js';
@@ -18,6 +20,8 @@ import type { TimedSchedule } from './optimizer.js';
 export interface QueuedBatch {
   readonly batch: Batch;
   readonly epoch: number;
+  /** Number of images, on all ranks together; loss, correct predictions and guard are theirs, too. */
+  readonly images: number;
   readonly loss: Tensor;
   readonly correct: Tensor;
   /** NaN or infinite if the loss or any gradient is. */
@@ -55,6 +59,8 @@ export interface StepperParts {
   readonly optimizer: Optimizer;
   readonly timed: TimedSchedule | undefined;
   readonly probe: Probe;
+  /** Several ranks that share each batch; undefined for a run on its own. */
+  readonly world?: World | undefined;
 }
 
 /**
@@ -74,8 +80,8 @@ export class Stepper {
 
   /** @param dataSeconds time spent waiting for the batches */
   async queue(group: readonly Batch[], epoch: number, dataSeconds: number): Promise<Queued> {
-    const { config, model, optimizer, timed, probe } = this.#parts;
-    const images = group.reduce((sum, { labels }) => sum + labels.length, 0);
+    const { config, model, optimizer, timed, probe, world } = this.#parts;
+    const images = group.reduce((sum, batch) => sum + totalOf(batch), 0);
     const [first] = optimizer.paramGroups;
     const lr = first!.lr * first!.lrScale;
     const index = group.at(-1)!.index;
@@ -100,11 +106,12 @@ export class Stepper {
       const due = i === group.length - 1 ? queued.slice(-2) : queued.slice(-2, -1);
       for (const { guard } of due) if (!Number.isFinite(await guard.item())) return ended(false);
       optimizer.zeroGrad();
-      queued.push(this.#backward(batch, epoch, batch.labels.length / images));
+      queued.push(this.#backward(batch, epoch, images));
       if (i < group.length - 1) this.#sums.add(model.parameters(), i === 0, queued.at(-1)!);
     }
     const last = queued.at(-1)!;
     if (group.length > 1) this.#sums.total(model.parameters());
+    world?.addUp(model.parameters(), ownImages(last.batch) / last.images, config.wire);
     const squares = this.#isInsightStep(optimizer.steps + 1) ? probe.gradientSquares() : undefined;
     const { clipNorm, clipValue } = config;
     const norm = clipNorm === undefined ? undefined : clipGradNorm(model.parameters(), clipNorm);
@@ -115,17 +122,24 @@ export class Stepper {
     return ended(true, squares, norm);
   }
 
-  /** @param share of the batch in the images of the step, the weight of its mean loss */
-  #backward(batch: Batch, epoch: number, share: number): QueuedBatch {
-    const { model, loader } = this.#parts;
+  /** @param images of the step, of which the batch's loss is weighted with its share */
+  #backward(batch: Batch, epoch: number, images: number): QueuedBatch {
+    const { model, loader, world } = this.#parts;
+    const share = ownImages(batch) / images;
     const random = randomState();
     const [inputs, labels] = loader.tensors(batch, epoch);
-    const logits = model.forward(inputs);
+    const logits = withRows(batch.rows, () => model.forward(inputs));
     const loss = this.criterion.forward(logits, labels);
     (share === 1 ? loss : loss.mul(share)).backward();
     const correct = new Tensor(topKCorrect(logits.node, labels.node, 1)).sum();
     const grads = model.parameters().flatMap(({ grad }) => grad ?? []);
-    return { batch, epoch, loss, correct, guard: finiteGuard(loss, grads), random };
+    const guard = finiteGuard(loss, grads);
+    const queued = { batch, epoch, images: totalOf(batch), random };
+    if (!world) return { ...queued, loss, correct, guard };
+    const own = ownImages(batch);
+    const parts = [loss.mul(own / queued.images), own === 0 ? correct.mul(0) : correct, guard];
+    const [mean, all, sum] = world.sums(parts, 'the loss') as [Tensor, Tensor, Tensor];
+    return { ...queued, loss: mean, correct: all, guard: sum };
   }
 
   /** Waits for a step. If its update was skipped, the optimizer's step count is reverted too. */
@@ -137,9 +151,9 @@ export class Stepper {
         if (updated) this.#parts.optimizer.undo();
         return { bad: queued, loss: value };
       }
-      loss += value * queued.batch.labels.length;
+      loss += value * queued.images;
       correct += await queued.correct.item();
-      images += queued.batch.labels.length;
+      images += queued.images;
     }
     const result = {
       index,
@@ -155,3 +169,6 @@ export class Stepper {
     return insightEvery > 0 && (step === 1 || step % insightEvery === 0);
   }
 }
+
+/** Number of images of a batch that this process computes; a stand-in does not count. */
+const ownImages = ({ labels, rows }: Batch): number => rows?.count ?? labels.length;

@@ -1,6 +1,7 @@
 import type { Dataset } from '../data/dataset.js';
 import { type Batch, DataLoader } from '../data/loader.js';
 import type { Transform } from '../data/transforms/index.js';
+import type { World } from '../distributed/index.js';
 import { counted } from '../errors/counted.js';
 import type { TypedArray } from '../graph/types.js';
 import type { Module } from '../nn/module.js';
@@ -42,6 +43,8 @@ export interface TrainerParts {
   readonly slowStart?: string;
   /** Ends the run with a checkpoint after the current step. */
   readonly signal?: AbortSignal;
+  /** Several ranks that train together; undefined for a run on its own. */
+  readonly world?: World | undefined;
 }
 
 /** Bounds of the evaluation sample of a run shorter than an epoch. */
@@ -63,6 +66,8 @@ export class Trainer {
   readonly #recovery: Recovery;
   readonly #opening: readonly string[];
   #position: Position = START;
+  /** Some rank was told to stop. */
+  #stopping = false;
   /** The training error has reached the target at which the configuration ends the run. */
   #learned = false;
   readonly #clock = new StepClock();
@@ -86,6 +91,7 @@ export class Trainer {
       shuffle: config.overfitBatches === undefined,
       seed: config.seed,
       transform: parts.trainTransform,
+      ...(parts.world ? { ranks: parts.world.size, rank: parts.world.rank } : {}),
     });
     this.#reporter = new Reporter({
       folder: parts.folder,
@@ -99,11 +105,19 @@ export class Trainer {
       folder: parts.folder,
       trained: { model, optimizer: this.#optimizer, schedule: this.#timed?.schedule },
       observer: this.#observer,
+      world: parts.world,
       note: (text) => this.#note(text),
     });
     // Not through the log, which may be the file that fails.
     parts.folder.onTrouble((text) => this.#observer.note?.(text));
-    const shared = { config, model, loader: this.#loader, optimizer: this.#optimizer, timed: this.#timed };
+    const shared = {
+      config,
+      model,
+      loader: this.#loader,
+      optimizer: this.#optimizer,
+      timed: this.#timed,
+      world: parts.world,
+    };
     this.#stepper = new Stepper({ ...shared, probe: this.#probe });
     this.#recovery = new Recovery({
       ...shared,
@@ -153,7 +167,7 @@ export class Trainer {
    * @throws CheckpointError or ShapeError for a checkpoint that is damaged or of another run; the run is then unchanged
    */
   async resume(): Promise<void> {
-    const { folder } = this.#parts;
+    const { folder, world } = this.#parts;
     await folder.lock();
     try {
       const { position = START, notes } = await this.#saver.resume();
@@ -164,7 +178,8 @@ export class Trainer {
       throw error;
     }
     const epochs = (await folder.metrics()).filter(({ event }) => event === 'epoch');
-    this.#learned = this.#isLearned(Number(epochs.at(-1)?.trainAccuracy ?? 0));
+    const accuracy = Number(epochs.at(-1)?.trainAccuracy ?? 0);
+    this.#learned = this.#isLearned(world ? await world.tell(accuracy) : accuracy);
   }
 
   get step(): number {
@@ -189,7 +204,7 @@ export class Trainer {
     if (!folder.isLocked)
       this.#note('This system has no file locks: do not start a second training of this run.');
     try {
-      await writeProcess(folder.path, 'training');
+      if (this.#first) await writeProcess(folder.path, 'training');
       const done = await this.#train();
       await this.#saver.settle(this.#position);
       await this.#signOff(done ? 'done' : 'interrupted');
@@ -204,9 +219,45 @@ export class Trainer {
 
   /** Writes the final status. A disk error here must not replace the result or error of the run. */
   async #signOff(status: RunStatus, error?: unknown): Promise<void> {
+    if (!this.#first) return;
     await writeProcess(this.#parts.folder.path, status, error).catch((trouble: Error) =>
       this.#observer.note?.(trouble.message),
     );
+  }
+
+  /** Whether this process reads and writes the run's folder. */
+  get #first(): boolean {
+    return this.#parts.world?.first ?? true;
+  }
+
+  /** What holds on any of the ranks, as all of them see it. */
+  async #anywhere<Name extends string>(own: Record<Name, boolean>): Promise<Record<Name, boolean>> {
+    const { world } = this.#parts;
+    if (!world) return own;
+    const names = Object.keys(own) as Name[];
+    const all = await world.gather(names.map((name) => Number(own[name])));
+    return Object.fromEntries(names.map((name, i) => [name, all.some((flags) => flags[i] !== 0)])) as Record<
+      Name,
+      boolean
+    >;
+  }
+
+  /** Waits while the run is paused. */
+  async #pause(): Promise<void> {
+    const { world } = this.#parts;
+    const { signal } = this.#control;
+    const turn = async (paused: boolean): Promise<boolean> => {
+      const all = await this.#anywhere({ paused, stopping: signal.aborted });
+      this.#stopping = all.stopping;
+      return all.paused && !all.stopping;
+    };
+    if (this.#first) await this.#control.wait(this.#position.step, world ? turn : undefined);
+    else while (await turn(false));
+  }
+
+  /** Whether the run ends after this step; the same on all ranks. */
+  get #isStopping(): boolean {
+    return this.#parts.world ? this.#stopping : this.#control.signal.aborted;
   }
 
   #note(text: string): void {
@@ -285,18 +336,23 @@ export class Trainer {
         if (queued && !(await this.#finish(queued, next))) return 'again';
         queued = next;
         const submitted = this.#position.step + 1;
-        const due = submitted % config.checkpointEvery === 0 || this.#saver.overdue;
-        this.#control.poll();
-        const pausing = this.#control.paused;
-        const ending = signal.aborted || submitted >= this.stepsTotal;
+        if (this.#first) this.#control.poll();
+        const { overdue, pausing, stopping } = await this.#anywhere({
+          overdue: this.#saver.overdue,
+          pausing: this.#control.paused,
+          stopping: signal.aborted,
+        });
+        this.#stopping ||= stopping;
+        const due = submitted % config.checkpointEvery === 0 || overdue;
+        const ending = this.#isStopping || submitted >= this.stepsTotal;
         if (alone || due || queued.squares || pausing || ending) {
           const { squares } = queued;
           if (!(await this.#finish(queued))) return 'again';
           queued = undefined;
-          if (squares) await recordInsight(looking, submitted, squares);
-          if (pausing) await this.#control.wait(this.#position.step);
-          if ((due || signal.aborted) && !(await this.#saveSound())) return 'again';
-          if (signal.aborted) return 'stopped';
+          if (squares && this.#first) await recordInsight(looking, submitted, squares);
+          if (pausing) await this.#pause();
+          if ((due || this.#isStopping) && !(await this.#saveSound())) return 'again';
+          if (this.#isStopping) return 'stopped';
           // The time for probing and pausing is not part of the next step.
           if (due || squares || pausing) this.#clock.restart();
           if (submitted >= this.stepsTotal) break;
@@ -396,7 +452,7 @@ export class Trainer {
   }
 
   async #evaluate(): Promise<Evaluation | undefined> {
-    const { model, testSet, testTransform, config } = this.#parts;
+    const { model, testSet, testTransform, config, world } = this.#parts;
     const { signal } = this.#control;
     this.#optimizer.average?.swapIn();
     try {
@@ -407,13 +463,14 @@ export class Trainer {
         batchSize: config.batchSize,
         limit: this.#evalLimit,
         onProgress: (images, total) => {
-          this.#control.poll();
+          if (this.#first) this.#control.poll();
           this.#observer.evaluating?.(images, total);
         },
         signal,
+        world,
       });
     } catch (error) {
-      if (signal.aborted) return undefined;
+      if (signal.aborted || (world && (error as Error).name === 'AbortError')) return undefined;
       throw error;
     }
   }

@@ -22,6 +22,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['src/data'],
   // The public names that run in browsers, which a paper's model is written with.
   ['src/core.ts'],
+  ['src/distributed'],
   ['src/run'],
   ['src/train'],
   ['src/papers'],

@@ -91,6 +91,11 @@ const matmuls: Check[] = [false, true].flatMap((transposeA) =>
  * rules that return no gradients.
  */
 const CHECKS: Readonly<Record<string, readonly Check[] | 'none'>> = {
+  // On one rank; test/distributed has several.
+  allReduce: unaries(normal, { ranks: 1 }),
+  broadcastFrom: unaries(normal, { ranks: 1, rank: 0, root: 0 }),
+  allGather: unaries(normal, { ranks: 1 }),
+  reduceScatter: unaries(normal, { ranks: 1 }),
   relu: unaries(awayFromZero, { alpha: 0 }),
   leakyRelu: unaries(awayFromZero, { alpha: 0.2 }),
   sigmoid: unaries(normal, { alpha: 0 }),

@@ -115,6 +115,11 @@ const BUILD: Readonly<Record<string, Build>> = {
   adaptiveAvgPool2d: ([x], { size }: { size: ops.Pair }) => ops.adaptiveAvgPool2d(x!, size),
   localResponseNorm: ([x], attrs: ops.LrnAttrs) => ops.localResponseNorm(x!, attrs),
   batchStats: unary(ops.batchStats),
+  allReduce: unary((x) => ops.allReduce(x, 1)),
+  broadcastFrom: unary((x) => ops.broadcastFrom(x, { ranks: 1, rank: 0, root: 0 })),
+  allGather: unary((x) => ops.allGather(x, 1)),
+  reduceScatter: unary((x) => ops.reduceScatter(x, 1)),
+  sumTogether: ([x, y]) => ops.sumTogether([x!, y!], { ranks: 1, wire: 'float32', label: 'two values' })[1]!,
   batchNormTrain: ([x, gamma, beta], { eps }: { eps: number }) => ops.batchNormTrain(x!, gamma!, beta!, eps),
   batchNorm: ([x, gamma, beta, mean, variance], { eps }: { eps: number }) =>
     ops.batchNorm(x!, gamma!, beta!, mean!, variance!, eps),
@@ -275,16 +280,18 @@ function cropCase(name: string, dtype: 'float32' | 'uint8'): Case {
   });
 }
 
-function dropoutCase(p: number, shape: Shape, key: number[]): Case {
+/** @param before number of elements of the whole mask before those of x */
+function dropoutCase(p: number, shape: Shape, key: number[], before?: number): Case {
   const x = spread(shape);
   const gradOutput = spread(shape, 77);
-  const mask = maskByDefinition(key, p, x.data.length);
+  const mask = maskByDefinition(key, p, x.data.length + (before ?? 0)).slice(before ?? 0);
+  const words = before === undefined ? key : [...key, before, 0];
   const masked = (data: readonly number[]) => ({ shape, data: data.map((v, i) => v * mask[i]!) });
   return made({
-    name: `dropout ${p} of [${shape.join(', ')}]`,
+    name: `dropout ${p} of [${shape.join(', ')}]${before === undefined ? '' : ` after ${before} elements`}`,
     op: 'dropout',
     attrs: { p },
-    inputs: [x, int([4], key)],
+    inputs: [x, int([words.length], words)],
     output: masked(x.data),
     gradOutput,
     grads: [masked(gradOutput.data), null],
@@ -558,10 +565,31 @@ const own: readonly Case[] = [
     output: { shape: [2], data: [1, 0] },
     code: 'x.argmax(1)',
   }),
+  ...['allReduce', 'broadcastFrom', 'allGather', 'reduceScatter'].map((op) =>
+    made({
+      name: `${op} on one rank`,
+      op,
+      inputs: [float([2, 2], [1, -2, 3, 4])],
+      output: { shape: [2, 2], data: [1, -2, 3, 4] },
+      gradOutput: { shape: [2, 2], data: [1, 2, 3, 4] },
+      grads: [{ shape: [2, 2], data: [1, 2, 3, 4] }],
+      code: 'x',
+    }),
+  ),
+  made({
+    name: 'sumTogether on one rank',
+    op: 'sumTogether',
+    inputs: [float([3], [1, 2, 3]), float([2, 2], [4, 5, 6, 7])],
+    output: { shape: [2, 2], data: [4, 5, 6, 7] },
+    code: 'y',
+  }),
   dropoutCase(0.5, [4, 32], [1, 2, 3, 4]),
   dropoutCase(0.3, [3, 7], [-1, 123456789, -42, 7]),
   dropoutCase(0.5, [2, 3, 4, 5], [0, 0, 0, 0]),
   dropoutCase(0, [5], [9, 9, 9, 9]),
+  dropoutCase(0.5, [4, 32], [1, 2, 3, 4], 128),
+  dropoutCase(0.3, [3, 7], [-1, 123456789, -42, 7], 21),
+  dropoutCase(0.5, [3], [5, 6, 7, 8], 2),
 ];
 
 /** Every case of the conformance suite: PyTorch's numbers, and those that PyTorch has no function for. */

@@ -1,4 +1,5 @@
 import type { Kind } from '../program.js';
+import { communicate } from './communicate.js';
 import { elementwise } from './elementwise.js';
 import { image } from './image.js';
 import { matrix } from './matrix.js';
@@ -6,7 +7,14 @@ import { select } from './select.js';
 import { shape } from './shape.js';
 
 /** All kinds of statements. Add an entry for a new operation: tests fail for an operation that no program contains. */
-export const KINDS: readonly Kind[] = [...elementwise, ...shape, ...matrix, ...image, ...select];
+export const KINDS: readonly Kind[] = [
+  ...elementwise,
+  ...shape,
+  ...matrix,
+  ...image,
+  ...select,
+  ...communicate,
+];
 
 const byName = new Map(KINDS.map((kind) => [kind.name, kind]));
 export function kindOf(name: string): Kind {

@@ -6,6 +6,8 @@ import { usersOf } from './users.js';
  * The order of execution. Nodes that lead only to storage updates run as soon as their inputs are ready and no other
  * node still reads the old value, so that a gradient's memory is free once its weights are updated. All other nodes keep
  * their order. In a guarded graph, updates come after the guard.
+ *
+ * An exchange with other ranks starts as soon as its values are ready, so that it goes on beside what follows.
  */
 export function schedule(graph: Graph): number[] {
   const { nodes } = graph;
@@ -16,7 +18,8 @@ export function schedule(graph: Graph): number[] {
   for (let i = nodes.length - 1; i >= 0; i--) {
     const leaf = nodes[i]!.inputs.length === 0;
     const onlyUpdates = users[i]!.every((u) => tail.has(u)) && (users[i]!.length > 0 || targetSlot.has(i));
-    if (!leaf && onlyUpdates && !wanted.has(i) && isUpdate(nodes[i]!.op)) tail.add(i);
+    const { op } = nodes[i]!;
+    if (op === 'sumStart' || (!leaf && onlyUpdates && !wanted.has(i) && isUpdate(op))) tail.add(i);
   }
   const order: number[] = [];
   const done = new Set<number>();

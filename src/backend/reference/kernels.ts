@@ -1,3 +1,4 @@
+import { communicate } from './kernels/communicate.js';
 import { conv } from './kernels/conv.js';
 import { elementwise } from './kernels/elementwise.js';
 import { kernelFromFormula } from './kernels/formula.js';
@@ -27,6 +28,7 @@ export const kernels: Readonly<Record<string, Kernel>> = {
   ...loss,
   ...image,
   ...random,
+  ...communicate,
 };
 
 const made = new Map<string, Kernel | undefined>();

@@ -5,6 +5,7 @@ import type { EngineInfo, Precision } from '../backend.js';
 import { QueuedDevice } from '../device.js';
 import type { EngineName } from '../device-names.js';
 import type { Reply, Request } from '../executor.js';
+import { giveLinkBack, type Link, takeLink } from './link.js';
 import { Staging } from './staging.js';
 
 interface Waiting {
@@ -17,14 +18,17 @@ export class WorkerDevice extends QueuedDevice {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
   readonly #staging = new Staging();
+  readonly #link: Link | undefined;
   #nextId = 0;
   #ended: unknown;
   #closing = false;
 
   private constructor(kind: EngineName, threads: number, precision: Precision) {
     super(kind);
+    this.#link = takeLink();
     this.#worker = new Worker(new URL('./host.js', import.meta.url), {
-      workerData: { engine: kind, threads, precision },
+      workerData: { engine: kind, threads, precision, link: this.#link },
+      transferList: this.#link ? [this.#link.port] : [],
       // The worker must not inherit the program's flags: with --input-type it could not run a file.
       execArgv: [],
     });
@@ -69,7 +73,12 @@ export class WorkerDevice extends QueuedDevice {
     // they would then occupy the core that the slowest of them needs.
     if (kind === 'onednn') process.env.OMP_WAIT_POLICY ??= 'passive';
     const device = new WorkerDevice(kind, threads, precision);
-    await device.#expect<EngineInfo>(-1);
+    try {
+      await device.#expect<EngineInfo>(-1);
+    } catch (error) {
+      if (device.#link) giveLinkBack();
+      throw error;
+    }
     return device;
   }
 
@@ -100,5 +109,6 @@ export class WorkerDevice extends QueuedDevice {
     await this.send({ kind: 'close' });
     this.#closing = true;
     await this.#worker.terminate();
+    if (this.#link) giveLinkBack();
   }
 }

@@ -2,8 +2,11 @@ import { availableParallelism } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { errorToPlain } from '../../errors/errors.js';
 import type { Engine, Precision } from '../backend.js';
+import { setCommunicator } from '../communication/current.js';
+import { Lane } from '../communication/lane.js';
 import type { EngineName } from '../device-names.js';
 import { Executor, type Reply, type Request } from '../executor.js';
+import type { Link } from './link.js';
 
 /*
  * The thread that owns an engine: all calls of native code happen here, in order and synchronously, so that they do not
@@ -13,11 +16,14 @@ const {
   engine: kind,
   threads,
   precision,
+  link,
 } = workerData as {
   engine: EngineName;
   threads: number;
   precision: Precision;
+  link: Link | undefined;
 };
+if (link) setCommunicator(new Lane(link.shared, link.port));
 
 async function open(): Promise<Engine> {
   if (kind === 'onednn') {

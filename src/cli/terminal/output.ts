@@ -2,6 +2,15 @@ import { printable, printableLines } from '../../errors/printable.js';
 import { padEnd, padStart, widthOf } from './width.js';
 
 let results: NodeJS.WriteStream = process.stdout;
+let silent = false;
+
+/** From now on messages and results are dropped: another process prints them. Errors are still printed. */
+export function fallSilent(): void {
+  silent = true;
+}
+
+/** Whether another process prints what this one has to say. */
+export const isSilent = (): boolean => silent;
 
 /** Sends results to standard error from now on, because standard output receives a file. */
 export function saveStandardOutput(): void {
@@ -10,16 +19,19 @@ export function saveStandardOutput(): void {
 
 /** Prints a line on standard output. */
 export function print(line = ''): void {
+  if (silent) return;
   results.write(`${printableLines(line)}\n`);
 }
 
 /** Prints a message on standard error. */
 export function note(line = ''): void {
+  if (silent) return;
   process.stderr.write(`${printableLines(line)}\n`);
 }
 
 /** Prints one JSON object on one line of standard output. */
 export function printJson(value: object): void {
+  if (silent) return;
   results.write(`${JSON.stringify(value).replaceAll(/\p{Cc}/gu, unicodeEscape)}\n`);
 }
 

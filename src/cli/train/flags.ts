@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { OPTIMIZER_NAMES } from '../../optim/by-name.js';
 import type { Paper, Recipe } from '../../papers/paper.js';
-import { type ModelConfig, NAN_POLICIES, type TrainConfig } from '../../run/config.js';
+import { type ModelConfig, NAN_POLICIES, type TrainConfig, WIRES } from '../../run/config.js';
 import { DATASETS } from '../../run/dataset-names.js';
 import { INSIGHT_EVERY } from '../../run/events.js';
 import { addModelOptions, type ModelFlags } from '../options/model.js';
@@ -161,6 +161,17 @@ const TRAINING = {
     parse: (flag) => positiveInteger(flag, 65_536),
     help: 'batches a step: their gradients are added up, as if the batch were n times as large',
     or: '1',
+  },
+  syncBn: {
+    help: 'with several ranks: batch normalisation over the images of all of them, instead of each rank’s own',
+    or: 'off',
+  },
+  wire: {
+    value: '<type>',
+    parse: (flag) => oneOf(flag, WIRES),
+    help: 'with several ranks: number type of gradients on their way between them; bfloat16 moves half the bytes',
+    or: 'float32',
+    mayChange: true,
   },
   clipNorm: {
     value: '<x>',

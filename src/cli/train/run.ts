@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { resolve as absolute, basename, join } from 'node:path';
 import { type ImageRules, imageRules } from '../../data/images/rules.js';
 import { describeSample } from '../../data/sample.js';
+import type { World } from '../../distributed/index.js';
 import { counted } from '../../errors/counted.js';
 import { UsageError } from '../../errors/errors.js';
 import { printableLines } from '../../errors/printable.js';
@@ -18,6 +19,7 @@ import { EventFile } from '../../report/tensorboard/writer.js';
 import { rulesOf, type TrainConfig, trainConfigSchema } from '../../run/config.js';
 import type { DoneEvent, Observer, StepEvent } from '../../run/events.js';
 import { latestRun, RunFolder } from '../../run/run-folder.js';
+import { SilentFolder } from '../../run/silent-folder.js';
 import { hasTop5 } from '../../run/top5.js';
 import { chooseDataset } from '../../train/datasets.js';
 import { freezeModules, lrScales } from '../../train/module-patterns.js';
@@ -30,6 +32,7 @@ import { withDevice } from '../device.js';
 import { Interrupted, interruptCode, onInterrupt } from '../terminal/interrupt.js';
 import { grouped, note, printJson } from '../terminal/output.js';
 import { Progress, terminalColumns } from '../terminal/progress.js';
+import { withWorld } from '../world.js';
 import { configFrom, resumedConfig, type Settings } from './config.js';
 import type { TrainFlags } from './flags.js';
 import { serveBeside } from './serve-beside.js';
@@ -41,7 +44,10 @@ const CURVE = 'curve.svg';
 const COMMAND = process.env.npm_lifecycle_event ? 'npm run paperweight --' : 'paperweight';
 
 /** The `train` command: sets up a run, shows how it goes, and ends it cleanly. */
-export async function runTraining(flags: TrainFlags): Promise<void> {
+export const runTraining = (flags: TrainFlags): Promise<void> => withWorld((world) => train(flags, world));
+
+async function train(given: TrainFlags, world: World | undefined): Promise<void> {
+  const flags = world ? forRanks(given, world) : given;
   const abort = new AbortController();
   const stopListening = onInterrupt((times) => {
     if (times > 1) process.exit(interruptCode());
@@ -49,70 +55,84 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
     abort.abort();
   });
   try {
-    if (flags.run && !flags.resume && !flags.dryRun) RunFolder.checkNew(flags.run);
+    const isFirst = world?.first ?? true;
+    if (isFirst && flags.run && !flags.resume && !flags.dryRun) RunFolder.checkNew(flags.run);
     const paper = flags.resume ? undefined : await openPaper(flags.paper);
     const settings = paper && configFrom(flags, paper);
     if (settings) checkSettings(paper, settings);
-    const deviceFlags = flags.resume ? await asBefore(flags) : flags;
-    await withDevice(deviceFlags, async (device) => {
-      const { path, ...run } = settings
-        ? await configure(flags, settings, abort.signal, () => describeMachine(device))
-        : await resume(flags);
-      const { config } = run;
-      if (flags.dryRun) {
-        note(await dryRun(path, { ...run, device, observer: { note }, signal: abort.signal }));
-        return;
-      }
-      const folder = settings ? await RunFolder.create(path, config) : RunFolder.open(path);
-      note(`Run: ${folder.path}`);
-      if (config.dataset === 'imagefolder') await adviseOnJpegs();
-      const screen = new TrainScreen(folder, config.model.classes.length, flags.json ?? false);
-      const stopServing =
-        flags.serve !== undefined &&
-        (await serveBeside(folder.path, { port: flags.serve, control: flags.control ?? false }));
-      const board =
-        flags.logDir === undefined
-          ? undefined
-          : await EventFile.create(
-              join(flags.logDir, basename(absolute(folder.path))),
-              config.model.classes.length,
+    const before = flags.resume ? await tellRun(flags, world) : undefined;
+    const deviceFlags = before ? asBefore(flags, before.config) : flags;
+    await withDevice(
+      deviceFlags,
+      async (device) => {
+        const { path, ...run } = settings
+          ? await configure(flags, settings, abort.signal, { machine: () => describeMachine(device), world })
+          : await resume(flags, before!, world);
+        const { config } = run;
+        if (flags.dryRun) {
+          note(await dryRun(path, { ...run, device, observer: { note }, signal: abort.signal }));
+          return;
+        }
+        const folder = !isFirst
+          ? SilentFolder.at(path)
+          : settings
+            ? await RunFolder.create(path, config)
+            : RunFolder.open(path);
+        note(`Run: ${folder.path}`);
+        if (config.dataset === 'imagefolder') await adviseOnJpegs();
+        const screen = new TrainScreen(folder, config.model.classes.length, flags.json ?? false);
+        const stopServing =
+          isFirst &&
+          flags.serve !== undefined &&
+          (await serveBeside(folder.path, { port: flags.serve, control: flags.control ?? false }));
+        const board =
+          flags.logDir === undefined || !isFirst
+            ? undefined
+            : await EventFile.create(
+                join(flags.logDir, basename(absolute(folder.path))),
+                config.model.classes.length,
+              );
+        const observer = together(!isFirst ? [] : board ? [screen, board] : [screen]);
+        let trainer: Trainer;
+        try {
+          trainer = await prepareRun({ ...run, folder, device, observer, signal: abort.signal, world });
+          board?.resumedAfter(trainer.step);
+          // What the flags have changed holds for later resumes too.
+          if (flags.resume) await folder.writeConfig(config);
+          if (isFirst) {
+            if (trainer.step > 0) screen.tell(trainer.step, `Resuming after step ${trainer.step}.`);
+            screen.begin(trainer.step, trainer.stepsTotal);
+          }
+          const done = await trainer.run();
+          screen.end();
+          if (isFirst) await drawCurve(folder, config);
+          if (!done)
+            throw new Interrupted(
+              `Interrupted after step ${trainer.step}. Continue with: ${COMMAND} train --resume --run ${folder.path}`,
             );
-      const observer = together(board ? [screen, board] : [screen]);
-      let trainer: Trainer;
-      try {
-        trainer = await prepareRun({ ...run, folder, device, observer, signal: abort.signal });
-        board?.resumedAfter(trainer.step);
-        // What the flags have changed holds for later resumes too.
-        if (flags.resume) await folder.writeConfig(config);
-        if (trainer.step > 0) screen.tell(trainer.step, `Resuming after step ${trainer.step}.`);
-        screen.begin(trainer.step, trainer.stepsTotal);
-        const done = await trainer.run();
-        screen.end();
-        await drawCurve(folder, config);
-        if (!done)
-          throw new Interrupted(
-            `Interrupted after step ${trainer.step}. Continue with: ${COMMAND} train --resume --run ${folder.path}`,
-          );
-        if (flags.json)
-          printJson({
-            event: 'done',
-            run: done.run,
-            testAccuracy: done.testAccuracy,
-            ...(hasTop5(config.model.classes.length) ? { testTop5: done.testTop5 } : {}),
-          });
-        const steps = (await folder.metrics()).filter(({ event }) => event === 'step');
-        const classes = config.model.classes.length;
-        for (const line of summaryLines(done, steps as unknown as StepEvent[], terminalColumns(), classes))
-          note(line);
-        for (const set of [run.trainSet, run.testSet]) if (set.summary?.()) note(set.summary());
-        for (const line of oneClass(run.testSet)) note(line);
-        closing(await openPaper(config.model.paper), config, done);
-      } finally {
-        screen.end();
-        if (stopServing) await stopServing();
-        board?.close();
-      }
-    });
+          if (flags.json)
+            printJson({
+              event: 'done',
+              run: done.run,
+              testAccuracy: done.testAccuracy,
+              ...(hasTop5(config.model.classes.length) ? { testTop5: done.testTop5 } : {}),
+            });
+          if (!isFirst) return;
+          const steps = (await folder.metrics()).filter(({ event }) => event === 'step');
+          const classes = config.model.classes.length;
+          for (const line of summaryLines(done, steps as unknown as StepEvent[], terminalColumns(), classes))
+            note(line);
+          for (const set of [run.trainSet, run.testSet]) if (set.summary?.()) note(set.summary());
+          for (const line of oneClass(run.testSet)) note(line);
+          closing(await openPaper(config.model.paper), config, done);
+        } finally {
+          screen.end();
+          if (stopServing) await stopServing();
+          board?.close();
+        }
+      },
+      world,
+    );
   } finally {
     stopListening();
   }
@@ -140,8 +160,10 @@ async function configure(
   flags: TrainFlags,
   settings: Settings,
   signal: AbortSignal,
-  machine: () => Promise<Record<string, unknown>>,
+  { machine, world }: { machine: () => Promise<Record<string, unknown>>; world: World | undefined },
 ) {
+  // The first rank brings the data, where they have to be downloaded.
+  if (world && !world.first) await world.barrier();
   const bar = new DownloadBar();
   const choice =
     flags.dataset || flags.data
@@ -165,7 +187,17 @@ async function configure(
     machine: await machine(),
   };
   checkImages(config, sets.trainSet);
-  const path = flags.run ?? join(RUNS, `${stamp(new Date())}-${config.recipe}`);
+  const named = flags.run ?? join(RUNS, `${stamp(new Date())}-${config.recipe}`);
+  if (!world) return { ...sets, config, path: named };
+  if (world.first) await world.barrier();
+  // Folders of data may have other names on other machines.
+  const { machine: _, data: __, ...same } = config;
+  await world.check(
+    'its flags or configuration',
+    JSON.stringify(same),
+    'start the same command on all ranks',
+  );
+  const path = await world.tell(named);
   return { ...sets, config, path };
 }
 
@@ -175,8 +207,7 @@ async function openSets({ dataset, data }: Pick<TrainConfig, 'dataset' | 'data'>
 }
 
 /** What the run was computed by so far, where the flags do not say otherwise: other threads give other last bits. */
-async function asBefore(flags: TrainFlags): Promise<TrainFlags> {
-  const { machine } = await (await openRun(flags)).config(trainConfigSchema);
+function asBefore(flags: TrainFlags, { machine }: TrainConfig): TrainFlags {
   const { threads, precision } = deviceSchema.safeParse(machine?.device).data ?? {};
   return {
     ...flags,
@@ -198,10 +229,39 @@ async function openRun(flags: TrainFlags): Promise<RunFolder> {
   });
 }
 
-async function resume(flags: TrainFlags) {
+/** A run that is to be resumed. */
+interface Before {
+  readonly path: string;
+  readonly config: TrainConfig;
+}
+
+/** The run to resume, which the first rank reads for all. */
+async function tellRun(flags: TrainFlags, world: World | undefined): Promise<Before> {
+  if (world && !world.first) return world.tell<Before>(undefined as never);
   const folder = await openRun(flags);
-  const config = resumedConfig(await folder.config(trainConfigSchema), flags);
-  return { ...(await openSets(config, rulesOf(config))), config, path: folder.path };
+  const before = { path: folder.path, config: await folder.config(trainConfigSchema) };
+  return world ? world.tell(before) : before;
+}
+
+async function resume(flags: TrainFlags, before: Before, world: World | undefined) {
+  const config = resumedConfig(before.config, flags);
+  const { machine: _, data: __, ...same } = config;
+  await world?.check('its flags', JSON.stringify(same));
+  return { ...(await openSets(config, rulesOf(config))), config, path: before.path };
+}
+
+/** What a rank of several does differently. @throws UsageError for what one process alone can do */
+function forRanks(flags: TrainFlags, world: World): TrainFlags {
+  if (flags.dryRun)
+    throw new UsageError({
+      what: '--dry-run works on one rank',
+      expected: 'the command without a launcher',
+      got: `${world.size} ranks`,
+      next: 'try it on one rank; the same command then trains on all',
+    });
+  // Choices by measuring would differ from rank to rank, and with them the last bits of each run.
+  process.env.PAPERWEIGHT_KERNELS ??= 'fixed';
+  return { ...flags, threads: flags.threads ?? world.threads };
 }
 
 /** The run so far as an image beside its metrics. */

@@ -6,6 +6,7 @@ import * as ops from '../../ops/index.js';
 import { Tensor } from '../../tensor/tensor.js';
 import {
   checkBatch,
+  drawEach,
   generatorOf,
   markCentred,
   markFloats,
@@ -106,11 +107,12 @@ export function colourShift(options: ColourShift): Transform {
         });
       const scale = range === 'unit' || range === 'floats' ? 1 : 255;
       const shifts = new Float32Array(images * n);
-      for (let i = 0; i < images; i++) {
-        const amounts = eigenvalues.map((value) => scale * value * generator.normal(0, std));
+      const drawn = drawEach(context, images, () =>
+        eigenvalues.map((value) => scale * value * generator.normal(0, std)),
+      );
+      for (const [i, amounts] of drawn.entries())
         for (let c = 0; c < n; c++)
           shifts[i * n + c] = amounts.reduce((sum, amount, k) => sum + amount * eigenvectors[k]![c]!, 0);
-      }
       const shift = hostLeaf(shifts, [images, n, 1, 1], 'float32');
       const shifted = new Tensor(ops.add(ops.cast(batch.node, 'float32'), shift));
       // The values are no longer integers but still on the scale of bytes.

@@ -7,6 +7,7 @@ import * as ops from '../../ops/index.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { centred } from './centre.js';
 import {
+  drawEach,
   generatorOf,
   markBytes,
   markCentred,
@@ -159,12 +160,11 @@ export function randomCrop(size: ImageSize, options: { padding?: number } = {}):
           got: `${h + 2 * padding}×${w + 2 * padding}`,
           next: 'resize first, or pad more',
         });
-      const offsets = new Int32Array(2 * n);
-      for (let i = 0; i < n; i++) {
-        offsets[2 * i] = generator.integer(rows) - padding;
-        offsets[2 * i + 1] = generator.integer(columns) - padding;
-      }
-      const places = hostLeaf(offsets, [n, 2], 'int32');
+      const offsets = drawEach(context, n, () => [
+        generator.integer(rows) - padding,
+        generator.integer(columns) - padding,
+      ]);
+      const places = hostLeaf(Int32Array.from(offsets.flat()), [n, 2], 'int32');
       return moved(batch, (x) => ops.crop(x, places, [height, width]));
     },
     toString: () => `randomCrop(${showSize(size)}${padding > 0 ? `, { padding: ${padding} }` : ''})`,
@@ -184,8 +184,8 @@ export function randomHorizontalFlip(p = 0.5): Transform {
     apply(batch, context) {
       const generator = generatorOf('randomHorizontalFlip', context);
       const [n] = dimensions(batch);
-      const flags = Int32Array.from({ length: n }, () => (generator.uniform() < p ? 1 : 0));
-      const which = hostLeaf(flags, [n], 'int32');
+      const flags = drawEach(context, n, () => (generator.uniform() < p ? 1 : 0));
+      const which = hostLeaf(Int32Array.from(flags), [n], 'int32');
       return moved(batch, (x) => ops.flip(x, which));
     },
     toString: () => `randomHorizontalFlip(${p})`,

@@ -2,12 +2,15 @@ import { shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
 import type { Node } from '../../graph/node.js';
 import { Generator } from '../../random.js';
+import type { Rows } from '../../tensor/random.js';
 import { Tensor } from '../../tensor/tensor.js';
 
 /** Context passed to transforms. */
 export interface TransformContext {
   /** Generator of random transforms; images draw from it in order. */
   readonly generator: Generator;
+  /** Which images of a larger batch these are, of which other processes transform the others. */
+  readonly rows?: Rows;
 }
 
 /**
@@ -60,6 +63,15 @@ export function generatorOf(transform: string, context: TransformContext | undef
     expected: 'apply(batch, { generator: new Generator(seed) })',
     got: shown(context),
   });
+}
+
+/**
+ * Draws for each image of a batch, in order. Of some rows of a larger batch each image gets what it would get there.
+ * @param count number of images here
+ */
+export function drawEach<T>({ rows }: TransformContext, count: number, draw: () => T): T[] {
+  const { start, total } = rows ?? { start: 0, total: count };
+  return Array.from({ length: Math.max(total, start + count) }, draw).slice(start, start + count);
 }
 
 /**

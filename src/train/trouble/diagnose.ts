@@ -5,7 +5,7 @@ import type { Module } from '../../nn/module.js';
 import { watching } from '../../nn/watch.js';
 import * as ops from '../../ops/index.js';
 import { takePending } from '../../tensor/pending.js';
-import { randomState, setRandomState } from '../../tensor/random.js';
+import { randomState, setRandomState, withRows } from '../../tensor/random.js';
 import { evaluate, Tensor } from '../../tensor/tensor.js';
 import type { QueuedBatch } from '../step.js';
 
@@ -41,7 +41,7 @@ export async function diagnose(
       model.namedModules().filter(([, module]) => module.children().length === 0),
       (name, module, _inputs, output) =>
         suspects.push([`${name} (${module.constructor.name}): its output has`, output]),
-      () => model.forward(inputs),
+      () => withRows(batch.rows, () => model.forward(inputs)),
     );
     const loss = criterion.forward(logits, labels);
     suspects.push(['the loss is', loss]);

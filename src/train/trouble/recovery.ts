@@ -1,3 +1,4 @@
+import type { World } from '../../distributed/index.js';
 import type { Module } from '../../nn/module.js';
 import type { Optimizer } from '../../optim/optimizer.js';
 import type { Position } from '../../run/checkpoint.js';
@@ -17,6 +18,7 @@ export interface RecoveryParts {
   readonly timed: TimedSchedule | undefined;
   readonly stepper: Stepper;
   readonly folder: RunFolder;
+  readonly world?: World | undefined;
   /** Sends a message to the user. */
   readonly note: (text: string) => void;
   /** Restores the last checkpoint. @returns its position */
@@ -45,7 +47,9 @@ export class Recovery {
   async fromStep(position: Position, { index }: Queued, bad: QueuedBatch, loss: number): Promise<Position> {
     const { folder, note } = this.#parts;
     const step = position.step + 1;
-    const where = await diagnose({ ...this.#parts, criterion: this.#parts.stepper.criterion }, bad);
+    const where = await this.#found(
+      await diagnose({ ...this.#parts, criterion: this.#parts.stepper.criterion }, bad),
+    );
     const got = Number.isFinite(loss)
       ? `a loss of ${loss}, with NaN or infinite gradients`
       : `a loss of ${loss}`;
@@ -54,6 +58,15 @@ export class Recovery {
     note(`Step ${step} was skipped (--on-nan skip): ${where ?? got}.`);
     await folder.log({ event: 'skip', epoch: position.epoch + 1, step, where: where ?? got });
     return afterSkip(position, index);
+  }
+
+  /** What one of the ranks has found, with its name. */
+  async #found(own: string | undefined): Promise<string | undefined> {
+    const { world } = this.#parts;
+    if (!world) return own;
+    const all = await world.texts(own ?? '');
+    const rank = all.findIndex((text) => text !== '');
+    return rank < 0 ? undefined : `on ${world.nameOf(rank)}, ${all[rank]}`;
   }
 
   /**
@@ -78,11 +91,12 @@ export class Recovery {
   }
 
   async #carryOut(verdict: ReturnType<typeof verdictOn>, position: Position, bad: Bad): Promise<Position> {
-    const { folder } = this.#parts;
-    const { latest } = await folder.state();
+    const { folder, world } = this.#parts;
+    const own = (await folder.state()).latest ?? null;
+    const latest = world ? await world.tell(own) : own;
     if (verdict === 'rollback' && latest) return this.#rollBack(position, bad);
     const next = typeof verdict === 'object' ? verdict.stop : 'there is no checkpoint to go back to';
-    throw diverged(bad, next, latest && folder.checkpoints.file(latest));
+    throw diverged(bad, next, latest === null ? undefined : folder.checkpoints.file(latest));
   }
 
   async #rollBack(position: Position, { step, where, got }: Bad): Promise<Position> {

@@ -9,19 +9,23 @@ function highWord(a: number, bLow: number, bHigh: number): number {
   return (Math.imul(aHigh, bHigh) + (middle >>> 16) + (middle2 >>> 16)) | 0;
 }
 
+const TWO32 = 2 ** 32;
+
 /**
  * The mask of `dropout`. Element i uses the 16-bit number i mod 8 (low halves first) of the Philox4x32-10 block ⌊i / 8⌋,
- * and is dropped if the number is below p · 2^16. The rounds are inlined here instead of calling random.ts, since the
- * masks of a training step have millions of elements.
+ * and is dropped if the number is below p · 2^16. A key of six words says how many elements come before the first one.
+ * The rounds are inlined here instead of calling random.ts, since the masks of a training step have millions of elements.
  */
 const dropoutMask: Kernel = ({ inputs: [words], output, attrs }) => {
   const p = attrs.p as number;
   const threshold = Math.round(p * 65536);
   const kept = 1 / (1 - p);
   const length = output.length;
-  for (let block = 0, at = 0; at < length; block++) {
+  const before = words!.length === 6 ? (words![4]! >>> 0) + (words![5]! >>> 0) * TWO32 : 0;
+  let block = Math.floor(before / 8);
+  for (let at = -(before % 8); at < length; block++) {
     let c0 = block | 0;
-    let c1 = 0;
+    let c1 = (block / TWO32) | 0;
     let c2 = words![2]! | 0;
     let c3 = words![3]! | 0;
     let k0 = words![0]! | 0;
@@ -38,10 +42,13 @@ const dropoutMask: Kernel = ({ inputs: [words], output, attrs }) => {
       k0 = (k0 + 0x9e3779b9) | 0;
       k1 = (k1 + 0xbb67ae85) | 0;
     }
-    if (at + 8 > length) {
+    if (at < 0 || at + 8 > length) {
       const halves = [c0, c0 >>> 16, c1, c1 >>> 16, c2, c2 >>> 16, c3, c3 >>> 16];
-      for (let i = 0; at < length; i++) output[at++] = (halves[i]! & 0xffff) < threshold ? 0 : kept;
-      return;
+      for (const half of halves) {
+        if (at >= 0 && at < length) output[at] = (half & 0xffff) < threshold ? 0 : kept;
+        at++;
+      }
+      continue;
     }
     output[at] = (c0 & 0xffff) < threshold ? 0 : kept;
     output[at + 1] = c0 >>> 16 < threshold ? 0 : kept;

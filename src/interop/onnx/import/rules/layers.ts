@@ -157,7 +157,9 @@ const dropout: Rule = (operator) => {
     if (!(p >= 0 && p < 1)) operator.misfit('its ratio', 'from 0 to below 1', String(p));
     // A seed means one fixed mask from another program's random generator, which cannot be reproduced.
     if (trains && seeded && p > 0) operator.misfit('training_mode', 'no seed', 'a mask that a seed makes');
-    return training && p > 0 ? ops.dropout(x!, hostLeaf(nextKey(), [4], 'int32'), p) : x!;
+    if (!training || p === 0) return x!;
+    const key = nextKey(x!.shape);
+    return ops.dropout(x!, hostLeaf(key, [key.length], 'int32'), p);
   };
 };
 

@@ -1,0 +1,122 @@
+import { DeviceError } from '../../errors/errors.js';
+import { type Exchange, failureText, type Port, regionBytes, type Shared, WORD } from './protocol.js';
+
+/** Exchanges of one thread with the same thread of all other ranks, in the order in which they are started. */
+export interface Communicator {
+  readonly rank: number;
+  readonly size: number;
+  /**
+   * Starts a run of a plan: all regions of the run before are free again.
+   * @param signature must be the same on all ranks; the next exchange starts only if it is
+   */
+  begin(signature: Uint8Array): void;
+  /** Starts an exchange. `fill` writes this rank's values into the region. @returns its number */
+  start(exchange: Exchange, fill: (region: SharedArrayBuffer) => void): number;
+  /** Waits for an exchange of this run. @returns its region. @throws DeviceError if a rank has failed */
+  finish(ticket: number): SharedArrayBuffer;
+}
+
+/** How often a waiting thread looks for a failure, in milliseconds. */
+const LOOK_MS = 500;
+
+/** Keeps the regions of a run, and reuses their memory in the next one. */
+class Regions {
+  readonly #free: SharedArrayBuffer[] = [];
+  readonly #taken = new Map<number, SharedArrayBuffer>();
+
+  take(ticket: number, bytes: number): SharedArrayBuffer {
+    const at = this.#free.findIndex(({ byteLength }) => byteLength === bytes);
+    const region = at >= 0 ? this.#free.splice(at, 1)[0]! : new SharedArrayBuffer(bytes);
+    this.#taken.set(ticket, region);
+    return region;
+  }
+
+  of(ticket: number): SharedArrayBuffer {
+    const region = this.#taken.get(ticket);
+    if (region) return region;
+    throw new DeviceError({
+      what: 'A result of another rank was asked for after its run had ended',
+      next: 'use the results of an exchange in the same computation',
+    });
+  }
+
+  releaseAll(): void {
+    this.#free.push(...this.#taken.values());
+    this.#taken.clear();
+  }
+}
+
+/** Asks the communication thread of a rank of several. */
+export class Lane implements Communicator {
+  readonly #words: Int32Array;
+  readonly #done: number;
+  readonly #regions = new Regions();
+  #started: number;
+
+  constructor(
+    readonly shared: Shared,
+    readonly port: Port,
+  ) {
+    this.#words = new Int32Array(shared.words);
+    this.#done = WORD.done + shared.lane;
+    // A device before this one may have used the lane.
+    this.#started = Atomics.load(this.#words, this.#done);
+  }
+
+  get rank(): number {
+    return this.shared.rank;
+  }
+  get size(): number {
+    return this.shared.size;
+  }
+
+  begin(signature: Uint8Array): void {
+    this.#regions.releaseAll();
+    const { length } = signature;
+    this.start({ kind: 'agree', dtype: 'uint8', count: length, label: 'the order of exchanges' }, (region) =>
+      new Uint8Array(region).set(signature),
+    );
+  }
+
+  start(exchange: Exchange, fill: (region: SharedArrayBuffer) => void): number {
+    const ticket = ++this.#started;
+    const region = this.#regions.take(ticket, regionBytes(exchange, this.size));
+    fill(region);
+    this.port.postMessage({ exchange, region });
+    Atomics.add(this.#words, WORD.posted, 1);
+    Atomics.notify(this.#words, WORD.posted);
+    return ticket;
+  }
+
+  finish(ticket: number): SharedArrayBuffer {
+    const began = performance.now();
+    for (let done: number; (done = Atomics.load(this.#words, this.#done)) < ticket; ) {
+      if (Atomics.load(this.#words, WORD.failed) !== 0)
+        throw new DeviceError({ what: failureText(this.shared.failure) });
+      Atomics.wait(this.#words, this.#done, done, LOOK_MS);
+    }
+    Atomics.add(this.#words, WORD.waited, Math.round((performance.now() - began) * 1000));
+    return this.#regions.of(ticket);
+  }
+}
+
+/** A process on its own: the sum over one rank is the value itself. */
+export class Alone implements Communicator {
+  readonly rank = 0;
+  readonly size = 1;
+  readonly #regions = new Regions();
+  #started = 0;
+
+  begin(): void {
+    this.#regions.releaseAll();
+  }
+
+  start(exchange: Exchange, fill: (region: SharedArrayBuffer) => void): number {
+    fill(this.#regions.take(++this.#started, regionBytes(exchange, 1)));
+    return this.#started;
+  }
+
+  finish(ticket: number): SharedArrayBuffer {
+    return this.#regions.of(ticket);
+  }
+}

@@ -1,0 +1,71 @@
+import type { Wire } from '../backend/communication/protocol.js';
+import type { Node } from '../graph/node.js';
+import { bytesOf, sizeOf } from '../graph/types.js';
+import * as ops from '../ops/index.js';
+import { replace } from '../optim/clip.js';
+import { mapPending } from '../tensor/pending.js';
+import { type Parameter, Tensor } from '../tensor/tensor.js';
+
+/** Gradients below this size in bytes travel together, up to as much. */
+const LARGE = 2 ** 20;
+
+export interface AverageOptions {
+  /** Weight of this rank's gradients. */
+  readonly share: number;
+  /** Weight of this rank's running statistics. */
+  readonly images: number;
+  readonly wire: Wire;
+}
+
+/** Replaces gradients, and pending updates of buffers, by their weighted means over all ranks. */
+export function averageGradients(
+  parameters: readonly Parameter[],
+  ranks: number,
+  { share, images, wire }: AverageOptions,
+): void {
+  const found = parameters.filter(({ grad }) => grad !== null);
+  const scaled = (node: Node): Node => (share === 1 ? node : ops.scaleBy(node, share));
+  // Backwards: the gradients of the last layers are ready first.
+  for (const group of grouped(found.toReversed())) {
+    const sums = ops.sumTogether(
+      group.map(({ grad }) => scaled(grad!.node)),
+      { ranks, wire, label: `the gradients of ${labelOf(group)}` },
+    );
+    group.forEach((parameter, i) => {
+      replace(parameter, new Tensor(sums[i]!));
+    });
+  }
+  for (const device of new Set(found.flatMap(({ device }) => device ?? [])))
+    mapPending(device, (values) =>
+      ops.sumTogether(
+        values.map((value) => ops.scaleBy(value, images)),
+        { ranks, wire: 'float32', label: 'running statistics' },
+      ),
+    );
+}
+
+/** Large gradients alone, small ones of one type together; the same on all ranks. */
+function* grouped(parameters: readonly Parameter[]): Generator<Parameter[], void, void> {
+  const small = new Map<string, { parameters: Parameter[]; bytes: number }>();
+  for (const parameter of parameters) {
+    const bytes = sizeOf(parameter.shape) * bytesOf(parameter.dtype);
+    if (bytes >= LARGE) {
+      yield [parameter];
+      continue;
+    }
+    const group = small.get(parameter.dtype) ?? { parameters: [], bytes: 0 };
+    group.parameters.push(parameter);
+    group.bytes += bytes;
+    small.set(parameter.dtype, group);
+    if (group.bytes < LARGE) continue;
+    yield group.parameters;
+    small.delete(parameter.dtype);
+  }
+  for (const { parameters: rest } of small.values()) yield rest;
+}
+
+/** Shapes name the layers well enough for a message. */
+const labelOf = (group: readonly Parameter[]): string =>
+  group.length === 1
+    ? `a weight [${group[0]!.shape.join(', ')}]`
+    : `${group.length} weights, the first [${group[0]!.shape.join(', ')}]`;

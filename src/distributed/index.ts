@@ -1,0 +1,3 @@
+export type { Wire } from '../backend/communication/protocol.js';
+export { launcherOf } from './mpi/launcher.js';
+export { open, type World } from './world.js';

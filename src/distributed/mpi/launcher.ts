@@ -1,0 +1,65 @@
+import { readFileSync, readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
+
+/** Who started this process as one rank of several. */
+export interface Launcher {
+  /** Whose variables are in the environment; `slurm` and `pmix` start programs of any library. */
+  readonly kind: 'openmpi' | 'mpich' | 'slurm' | 'pmix';
+  /** This process's rank, by the environment; undefined if it does not say. */
+  readonly rank: number | undefined;
+  /** Number of ranks, by the environment; undefined if it does not say. */
+  readonly size: number | undefined;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Variables of each launcher: rank and size. The first that is set decides. */
+const VARIABLES: readonly (readonly [kind: Launcher['kind'], rank: string, size: string])[] = [
+  ['openmpi', 'OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE'],
+  ['mpich', 'PMI_RANK', 'PMI_SIZE'],
+  ['pmix', 'PMIX_RANK', 'SLURM_STEP_NUM_TASKS'],
+  ['slurm', 'SLURM_PROCID', 'SLURM_STEP_NUM_TASKS'],
+];
+
+/** The launcher of this process, from its environment; undefined for a process on its own. */
+export function launcherOf(env: Environment = process.env): Launcher | undefined {
+  for (const [kind, rankName, sizeName] of VARIABLES) {
+    const rank = count(env[rankName]);
+    const size = count(env[sizeName]);
+    if (rank === undefined || (size === undefined && kind !== 'pmix')) continue;
+    // Slurm's own variables are there in every step; a step of one task is a program on its own.
+    if (kind === 'slurm' && size === 1) continue;
+    // Under Slurm, these are the variables of its library for process management, which serves any MPI.
+    const through = kind === 'mpich' && env.SLURM_STEP_ID !== undefined ? 'slurm' : kind;
+    return { kind: through, rank, size };
+  }
+  return undefined;
+}
+
+function count(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+}
+
+/** Programs that start ranks. */
+const PROGRAMS = /^(mpirun|mpiexec|orterun|orted|prterun|prted|hydra_pmi_proxy)([.-].*)?$|^mpiexec\.hydra$/;
+const MOST_ANCESTORS = 16;
+
+/**
+ * The program file of the launcher among the ancestors of this process, such as `/usr/bin/orterun`, whose library lies
+ * beside it; undefined if none is found or the system has no /proc.
+ */
+export function launcherProgram(): string | undefined {
+  let pid = process.ppid;
+  for (let i = 0; i < MOST_ANCESTORS && pid > 1; i++) {
+    try {
+      const program = readlinkSync(`/proc/${pid}/exe`);
+      if (PROGRAMS.test(basename(program))) return program;
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+      // After the program's name in parentheses: state, then the parent.
+      pid = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+    } catch {
+      return undefined;
+    }
+  }
+  return undefined;
+}

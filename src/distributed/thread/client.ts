@@ -1,0 +1,204 @@
+import { writeSync } from 'node:fs';
+import { inspect } from 'node:util';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import {
+  type Exchange,
+  FAILURE_BYTES,
+  type Posted,
+  regionBytes,
+  WORD,
+  WORDS,
+} from '../../backend/communication/protocol.js';
+import type { Link } from '../../backend/worker/link.js';
+import { DeviceError, errorFromPlain, PaperweightError } from '../../errors/errors.js';
+import { printableLines } from '../../errors/printable.js';
+import type { Launcher } from '../mpi/launcher.js';
+import type { Ending, Order, Said, ThreadData } from './messages.js';
+
+/** Interval of the main thread's signs of life in milliseconds. */
+const ALIVE_MS = 250;
+/** Milliseconds that a process which ends waits for its communication thread to end the job. */
+const LEAVE_MS = 5000;
+
+export type Ready = Extract<Said, { kind: 'ready' }>;
+
+interface Waiting {
+  readonly region: SharedArrayBuffer;
+  readonly resolve: (region: SharedArrayBuffer) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** The main thread's side of the communication thread. */
+export class Client {
+  readonly ready: Ready;
+  readonly #worker: Worker;
+  readonly #words: Int32Array;
+  readonly #data: ThreadData;
+  readonly #lane: MessagePort;
+  readonly #orders: MessagePort;
+  /** The main thread's exchanges, which are answered in order. */
+  readonly #waiting: Waiting[] = [];
+  readonly #alive: NodeJS.Timeout;
+  #failure: DeviceError | undefined;
+  #ended: ((all: readonly Ending[] | undefined) => void) | undefined;
+  #finished: (() => void) | undefined;
+  #over = false;
+  #uncaught: unknown;
+
+  private constructor(
+    ready: Ready,
+    worker: Worker,
+    data: ThreadData,
+    { lane, orders }: { readonly lane: MessagePort; readonly orders: MessagePort },
+  ) {
+    this.ready = ready;
+    this.#worker = worker;
+    this.#data = data;
+    this.#words = new Int32Array(data.words);
+    this.#lane = lane;
+    this.#orders = orders;
+    this.#alive = setInterval(() => Atomics.add(this.#words, WORD.alive, 1), ALIVE_MS).unref();
+    worker.on('message', (said: Said) => this.#hear(said));
+    lane.on('message', () => {
+      const { region, resolve } = this.#waiting.shift()!;
+      this.#rest();
+      resolve(region);
+    });
+    lane.unref();
+    worker.unref();
+    process.on('exit', this.#leave);
+    process.on('uncaughtExceptionMonitor', this.#remember);
+  }
+
+  /**
+   * Starts the thread, which waits for all other ranks.
+   * @throws UsageError if there is no library, or it does not belong to the launcher
+   */
+  static async start(
+    launcher: Launcher,
+    options: Pick<ThreadData, 'files' | 'self' | 'limits'>,
+  ): Promise<Client> {
+    const [lane, orders] = [new MessageChannel(), new MessageChannel()];
+    const data: ThreadData = {
+      ...options,
+      launcher,
+      words: new SharedArrayBuffer(WORDS * 4),
+      failure: new SharedArrayBuffer(FAILURE_BYTES),
+      lane: lane.port2,
+      orders: orders.port2,
+    };
+    const worker = new Worker(new URL('./main.js', import.meta.url), {
+      workerData: data,
+      transferList: [lane.port2, orders.port2],
+      execArgv: [],
+    });
+    const said = await new Promise<Said>((resolve, reject) => {
+      worker.once('message', resolve);
+      worker.once('error', reject);
+    });
+    if (said.kind === 'refused') {
+      await worker.terminate();
+      throw errorFromPlain(said.error);
+    }
+    return new Client(said as Ready, worker, data, { lane: lane.port1, orders: orders.port1 });
+  }
+
+  /** Microseconds that devices have waited for exchanges. */
+  get waited(): number {
+    return Atomics.load(this.#words, WORD.waited) >>> 0;
+  }
+
+  /** Carries out an exchange of the main thread with the main threads of all other ranks. */
+  exchange(exchange: Exchange, fill: (region: SharedArrayBuffer) => void): Promise<SharedArrayBuffer> {
+    if (this.#failure) return Promise.reject(this.#failure);
+    const region = new SharedArrayBuffer(regionBytes(exchange, this.ready.size));
+    fill(region);
+    this.#lane.postMessage({ exchange, region } satisfies Posted);
+    this.#wake();
+    this.#lane.ref();
+    return new Promise((resolve, reject) => this.#waiting.push({ region, resolve, reject }));
+  }
+
+  /** Gives a lane to a thread of this process. */
+  link(lane: number): Link {
+    const { rank, size } = this.ready;
+    const { words, failure } = this.#data;
+    const { port1, port2 } = new MessageChannel();
+    this.#order({ kind: 'lane', lane, port: port2 }, [port2]);
+    return { shared: { rank, size, lane, words, failure }, port: port1 };
+  }
+
+  unlink(lane: number): void {
+    if (!this.#over) this.#order({ kind: 'lane', lane, port: undefined });
+  }
+
+  /** Waits for all ranks to end. @returns what each ends with; undefined if not all of them do */
+  async ending(code: number, digest: number): Promise<readonly Ending[] | undefined> {
+    this.#order({ kind: 'ending', code, digest });
+    this.#worker.ref();
+    return new Promise((resolve) => {
+      this.#ended = resolve;
+    });
+  }
+
+  /** Ends MPI; after `abort` the job, and with it this process. */
+  async finish(how: 'finalize' | 'abort', code: number): Promise<void> {
+    this.#order({ kind: 'finish', how, code });
+    this.#worker.ref();
+    await new Promise<void>((resolve) => {
+      this.#finished = resolve;
+    });
+    this.#over = true;
+    process.off('exit', this.#leave);
+    process.off('uncaughtExceptionMonitor', this.#remember);
+    clearInterval(this.#alive);
+    this.#lane.close();
+    this.#orders.close();
+    await this.#worker.terminate();
+  }
+
+  #order(order: Order, transfer: MessagePort[] = []): void {
+    this.#orders.postMessage(order, transfer);
+    this.#wake();
+  }
+
+  #wake(): void {
+    Atomics.add(this.#words, WORD.posted, 1);
+    Atomics.notify(this.#words, WORD.posted);
+  }
+
+  /** A program that waits for nothing may end. */
+  #rest(): void {
+    if (this.#waiting.length === 0) this.#lane.unref();
+  }
+
+  #hear(said: Said): void {
+    if (said.kind === 'ended') this.#ended?.(said.all);
+    else if (said.kind === 'finished') this.#finished?.();
+    else {
+      const text = said.kind === 'failed' ? said.text : said.kind === 'refused' ? said.error.what : '';
+      this.#failure ??= new DeviceError({ what: text });
+      for (const { reject } of this.#waiting.splice(0)) reject(this.#failure);
+      this.#rest();
+    }
+  }
+
+  /** Node prints an uncaught error after its last event, when the job has ended already. */
+  readonly #remember = (error: unknown): void => {
+    this.#uncaught = error;
+  };
+
+  /** The process ends before the ranks have agreed to: the others must not wait for it. */
+  readonly #leave = (code: number): void => {
+    if (this.#uncaught !== undefined && code !== 0) {
+      const error = this.#uncaught;
+      const text = error instanceof PaperweightError ? error.message : inspect(error);
+      const { rank, size, people } = this.ready;
+      writeSync(2, `error: rank ${rank} of ${size} (${people[rank]!.host}): ${printableLines(text)}\n`);
+    }
+    Atomics.store(this.#words, WORD.abort, 1 + code);
+    this.#wake();
+    // The communication thread ends the process.
+    Atomics.wait(this.#words, WORD.still, 0, LEAVE_MS);
+  };
+}

@@ -1,0 +1,332 @@
+import { readFileSync, writeSync } from 'node:fs';
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { FAILURE_BYTES, LANES, type Posted, WORD } from '../../backend/communication/protocol.js';
+import { openLibc } from '../../backend/onednn/library/libc.js';
+import { addressOf } from '../../backend/onednn/library/memory.js';
+import { errorToPlain, UsageError } from '../../errors/errors.js';
+import { Mpi, type Pending } from '../mpi/bindings.js';
+import { Collectives, type Ring, type Steps } from './collectives.js';
+import type { Ending, Order, Person, Said, ThreadData } from './messages.js';
+import { PULSE_MS, Pulse } from './pulse.js';
+import { replaceOwn, unlinkSegments } from './segments.js';
+
+/*
+ * The communication thread of a rank: it alone calls MPI. It never waits inside a call, so that it can always tell what is
+ * wrong and end the job: all exchanges are started and then asked for.
+ */
+
+const data = workerData as ThreadData;
+const words = new Int32Array(data.words);
+const say = (said: Said): void => parentPort!.postMessage(said);
+
+/** Bytes in which a rank describes itself. */
+const PERSON_BYTES = 1024;
+/** Milliseconds that ranks which fail wait for the others to fail as well. */
+const TOGETHER_MS = 1500;
+/** Milliseconds that the main thread has to end the program after a failure. */
+const MAIN_MS = 3000;
+/** Milliseconds after which a rank that waits for one that is closing gives up. */
+const CLOSING_MS = 3000;
+/** Milliseconds during which a thread asks again and again, and then with short pauses. */
+const [SPIN_MS, SHORT_MS] = [0.3, 20];
+const [SHORT_PAUSE, LONG_PAUSE] = [0.05, 0.5];
+
+/** One thread's exchanges with the same thread of other ranks: one at a time, in order. */
+class Queue {
+  readonly #collectives: Collectives;
+  readonly #done: (posted: Posted) => void;
+  readonly #waiting: Posted[] = [];
+  port: MessagePort | undefined;
+  #running: { readonly posted: Posted; readonly steps: Steps; readonly since: number } | undefined;
+  #pending: Pending | undefined;
+
+  constructor(
+    readonly ring: Ring,
+    done: (posted: Posted) => void,
+  ) {
+    this.#collectives = new Collectives(ring);
+    this.#done = done;
+  }
+
+  /** What is under way, and since when. */
+  get current(): { readonly label: string; readonly since: number } | undefined {
+    if (!this.#running) return undefined;
+    const { posted, since } = this.#running;
+    const { kind, label } = posted.exchange;
+    return { label: kind === 'agree' ? 'the start of a computation' : label, since };
+  }
+
+  /** @returns whether anything has moved */
+  advance(): boolean {
+    for (let got = this.port && receiveMessageOnPort(this.port); got; got = receiveMessageOnPort(this.port!))
+      this.#waiting.push(got.message as Posted);
+    let moved = false;
+    for (;;) {
+      if (!this.#running) {
+        const posted = this.#waiting.shift();
+        if (!posted) return moved;
+        const steps = this.#collectives.perform(posted);
+        this.#running = { posted, steps, since: performance.now() };
+      } else if (this.#pending !== undefined && !this.ring.mpi.test(this.#pending)) return moved;
+      moved = true;
+      const { value, done } = this.#running.steps.next();
+      this.#pending = value ?? undefined;
+      if (!done) continue;
+      const { posted } = this.#running;
+      this.#running = undefined;
+      this.#done(posted);
+    }
+  }
+}
+
+/** What the thread works with, once the ranks have found each other. */
+interface Joined {
+  readonly ring: Ring;
+  /** Communicators of the lanes, of signs of life, and of endings. */
+  readonly lanes: readonly number[];
+  readonly pulses: number;
+  readonly endings: number;
+  readonly people: readonly Person[];
+  /** Segments of shared memory. */
+  readonly segments: readonly string[];
+}
+
+/** Joins the other ranks. @throws UsageError if this rank finds none although the launcher started several */
+function join(): Joined {
+  const { launcher } = data;
+  const mpi = Mpi.load(data.files, launcher);
+  mpi.init();
+  const { rank, size } = mpi;
+  if (launcher.size !== undefined && size !== launcher.size) {
+    mpi.finalize();
+    throw new UsageError({
+      what: 'The launcher and the MPI library do not know each other: the ranks did not find each other',
+      expected: `${launcher.size} ranks, as the launcher has started`,
+      got: `rank ${rank} of ${size}, by ${mpi.version} (${mpi.file})`,
+      next: 'start the program with the launcher of that library, or name the launcher’s library with PAPERWEIGHT_MPI',
+    });
+  }
+  const [comm, pulses, endings] = [mpi.duplicate(), mpi.duplicate(), mpi.duplicate()];
+  const lanes = Array.from({ length: LANES }, () => mpi.duplicate());
+  const { people, segments } = introduce(mpi, comm, size);
+  const nameOf = (one: number): string => `rank ${one} (${people[one]?.host ?? 'unknown host'})`;
+  return { ring: { mpi, comm, rank, size, nameOf }, lanes, pulses, endings, people, segments };
+}
+
+/** Tells all ranks about this one. Every rank sends to every other, which maps all segments of shared memory. */
+function introduce(mpi: Mpi, comm: number, size: number): Pick<Joined, 'people' | 'segments'> {
+  const [mine, all] = [
+    new SharedArrayBuffer(PERSON_BYTES * size),
+    new SharedArrayBuffer(PERSON_BYTES * size),
+  ];
+  const text = Buffer.from(JSON.stringify(data.self)).subarray(0, PERSON_BYTES);
+  for (let rank = 0; rank < size; rank++) new Uint8Array(mine, rank * PERSON_BYTES).set(text);
+  const pending = mpi.allToAll(addressOf(mine), PERSON_BYTES, addressOf(all), comm);
+  while (!mpi.test(pending)) Atomics.wait(words, WORD.still, 0, SHORT_PAUSE);
+  const people = Array.from({ length: size }, (_, rank) => {
+    const bytes = Buffer.from(new Uint8Array(all, rank * PERSON_BYTES, PERSON_BYTES));
+    return JSON.parse(bytes.toString().replace(/\0+$/, '')) as Person;
+  });
+  // A second exchange: after it, all ranks have received in the first one.
+  const again = mpi.allToAll(addressOf(mine), 1, addressOf(all), comm);
+  while (!mpi.test(again)) Atomics.wait(words, WORD.still, 0, SHORT_PAUSE);
+  return { people, segments: unlinkSegments() };
+}
+
+/** Ends this process, whatever its other threads do. */
+function leaveAtOnce(mpi: Mpi | undefined, code: number): never {
+  mpi?.abort(code);
+  openLibc().func('void _exit(int)')(code);
+  throw new Error('unreachable');
+}
+
+/** Standard error, past the main thread, which may not answer any more. */
+function shout(text: string): void {
+  try {
+    writeSync(2, `error: ${text}\n`);
+  } catch {
+    // Nobody reads it.
+  }
+}
+
+/** Time that the main thread has computed, in milliseconds; undefined if the system does not say. */
+function mainCpuMs(): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/self/task/${process.pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * 10;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Notices a main thread that computes without end or waits inside a call. */
+class MainWatch {
+  #alive = -1;
+  #since = performance.now();
+  #cpu = 0;
+  #looked = performance.now();
+
+  /** @returns milliseconds that it has not answered, if that is too long */
+  look(limit: number): number | undefined {
+    const now = performance.now();
+    const stopped = now - this.#looked > 3000;
+    this.#looked = now;
+    const alive = Atomics.load(words, WORD.alive);
+    if (alive !== this.#alive || stopped) {
+      this.#alive = alive;
+      this.#since = now;
+      this.#cpu = mainCpuMs() ?? 0;
+      return undefined;
+    }
+    const silent = now - this.#since;
+    if (silent < limit) return undefined;
+    // On a busy machine much time passes in which it cannot compute.
+    const computed = (mainCpuMs() ?? limit) - this.#cpu;
+    return computed > 0.7 * limit || silent > 6 * limit ? silent : undefined;
+  }
+}
+
+function work({ ring, lanes, pulses, endings, segments }: Joined): void {
+  const { mpi, rank, size, nameOf } = ring;
+  const self = `rank ${rank} of ${size} (${data.self.host})`;
+  const main = new Queue(ring, () => data.lane.postMessage('done'));
+  main.port = data.lane;
+  const queues = lanes.map(
+    (comm, lane) =>
+      new Queue({ ...ring, comm }, () => {
+        Atomics.add(words, WORD.done + lane, 1);
+        Atomics.notify(words, WORD.done + lane);
+      }),
+  );
+  const all = [main, ...queues];
+  /** What has been under way the longest. */
+  const oldest = () =>
+    all
+      .flatMap(({ current }) => current ?? [])
+      .reduce((a, b) => (a && a.since <= b.since ? a : b), undefined as Queue['current']);
+  const pulse = new Pulse({ ...ring, comm: pulses }, data.limits.silence);
+  const watch = new MainWatch();
+  const ends = new Int32Array(new SharedArrayBuffer(8 * (size + 1)));
+  let ending: { pending: Pending; code: number; since: number } | undefined;
+  let failed: { at: number; text: string } | undefined;
+  let finish: Extract<Order, { kind: 'finish' }> | undefined;
+
+  const fail = (text: string): void => {
+    if (failed) return;
+    failed = { at: performance.now(), text };
+    const bytes = new TextEncoder().encode(text).subarray(0, FAILURE_BYTES - 4);
+    new Int32Array(data.failure, 0, 1)[0] = bytes.length;
+    new Uint8Array(data.failure, 4).set(bytes);
+    Atomics.store(words, WORD.failed, 1);
+    for (let lane = 0; lane < LANES; lane++) Atomics.notify(words, WORD.done + lane);
+    say({ kind: 'failed', text });
+  };
+
+  const obey = (order: Order): void => {
+    if (order.kind === 'lane') queues[order.lane]!.port = order.port;
+    else if (order.kind === 'finish') finish = order;
+    else {
+      ends.set([order.code, order.digest]);
+      if (order.code === 0) pulse.close();
+      const address = addressOf(ends.buffer as SharedArrayBuffer);
+      const pending = mpi.allGather(address, 8, address + 8, endings);
+      ending = { pending, code: order.code, since: performance.now() };
+    }
+  };
+
+  const end = (): void => {
+    if (!ending) return;
+    if (mpi.test(ending.pending)) {
+      const found: Ending[] = Array.from({ length: size }, (_, i) => ({
+        code: ends[2 * i + 2]!,
+        digest: ends[2 * i + 3]!,
+      }));
+      ending = undefined;
+      say({ kind: 'ended', all: found });
+    } else if ((ending.code !== 0 || failed) && performance.now() - ending.since > TOGETHER_MS) {
+      ending = undefined;
+      say({ kind: 'ended', all: undefined });
+    }
+  };
+
+  /** What is wrong with this rank or another. */
+  const look = (): void => {
+    const silent = pulse.beat();
+    const seconds = (ms: number) => `${Math.round(ms / 1000)} s`;
+    const current = oldest();
+    const waiting = current ? performance.now() - current.since : 0;
+    if (silent)
+      fail(
+        `${nameOf(silent.rank)} has not answered ${nameOf(rank)} for ${seconds(silent.silent)}${current ? `, which waits for ${current.label}` : ''}: it was stopped, or is cut off. The job ends; resume it from its last checkpoint.`,
+      );
+    else if (pulse.closing !== undefined && waiting > CLOSING_MS)
+      fail(
+        `${nameOf(pulse.closing)} has ended its program, while ${nameOf(rank)} waits for it in ${current!.label}. Next: let every rank compute the same number of steps.`,
+      );
+    else if (waiting > data.limits.waiting)
+      fail(
+        `${nameOf(rank)} has waited ${seconds(waiting)} for the other ranks in ${current!.label}. Next: look at what the others do; PAPERWEIGHT_WAIT_SECONDS sets another limit.`,
+      );
+    const hung = watch.look(data.limits.silence);
+    if (hung !== undefined) {
+      shout(
+        `${self}: its main thread has not answered for ${seconds(hung)}. The job ends; resume it from its last checkpoint.`,
+      );
+      leaveAtOnce(mpi, 70);
+    }
+    if (failed && performance.now() - failed.at > MAIN_MS + (ending ? TOGETHER_MS : 0)) {
+      shout(`${self}: ${failed.text}`);
+      leaveAtOnce(mpi, 70);
+    }
+  };
+
+  let looked = 0;
+  let quiet = performance.now();
+  for (;;) {
+    const seen = Atomics.load(words, WORD.posted);
+    const code = Atomics.load(words, WORD.abort);
+    if (code !== 0) {
+      shout(`${self} ended with exit code ${code - 1} before the others.`);
+      leaveAtOnce(mpi, code - 1 || 1);
+    }
+    for (let got = receiveMessageOnPort(data.orders); got; got = receiveMessageOnPort(data.orders))
+      obey(got.message as Order);
+    if (finish?.how === 'abort') leaveAtOnce(mpi, finish.code);
+    if (finish) break;
+    let moved = false;
+    try {
+      if (!failed) for (const queue of all) moved = queue.advance() || moved;
+      end();
+      if (performance.now() - looked > PULSE_MS / 2) {
+        looked = performance.now();
+        look();
+      }
+    } catch (error) {
+      fail((error as Error).message);
+    }
+    if (moved) {
+      quiet = performance.now();
+      continue;
+    }
+    if (!oldest() && !ending) Atomics.wait(words, WORD.posted, seen, PULSE_MS / 2);
+    else {
+      const since = performance.now() - quiet;
+      if (since > SPIN_MS) Atomics.wait(words, WORD.still, 0, since < SHORT_MS ? SHORT_PAUSE : LONG_PAUSE);
+    }
+  }
+  for (const _ of pulse.end()) Atomics.wait(words, WORD.still, 0, LONG_PAUSE);
+  replaceOwn(segments, rank);
+  mpi.finalize();
+  say({ kind: 'finished' });
+}
+
+try {
+  const joined = join();
+  const { ring, people } = joined;
+  const { mpi, rank, size } = ring;
+  say({ kind: 'ready', rank, size, library: mpi.version, abi: mpi.abi, file: mpi.file, people });
+  work(joined);
+} catch (error) {
+  say({ kind: 'refused', error: errorToPlain(error) });
+}

@@ -1,0 +1,56 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { PlainError } from '../../errors/errors.js';
+import type { Launcher } from '../mpi/launcher.js';
+
+/** What the communication thread starts with. */
+export interface ThreadData {
+  readonly launcher: Launcher;
+  readonly files: readonly string[];
+  readonly words: SharedArrayBuffer;
+  readonly failure: SharedArrayBuffer;
+  /** Requests of the main thread for exchanges. */
+  readonly lane: MessagePort;
+  /** Orders of the main thread. */
+  readonly orders: MessagePort;
+  readonly self: Person;
+  /** Milliseconds of silence after which a rank counts as lost, and of waiting after which an exchange does. */
+  readonly limits: { readonly silence: number; readonly waiting: number };
+}
+
+/** What ranks tell each other about themselves. */
+export interface Person {
+  readonly host: string;
+  readonly pid: number;
+  /** Cores that the process may use, as the system lists them, such as `0-3`. */
+  readonly cores: string;
+}
+
+/** An order of the main thread. */
+export type Order =
+  /** A lane posts its requests through this port from now on; without one, nobody uses it. */
+  | { readonly kind: 'lane'; readonly lane: number; readonly port: MessagePort | undefined }
+  /** Waits until all ranks end: for ever with code 0, else for a short time. */
+  | { readonly kind: 'ending'; readonly code: number; readonly digest: number }
+  | { readonly kind: 'finish'; readonly how: 'finalize' | 'abort'; readonly code: number };
+
+/** What the communication thread says. */
+export type Said =
+  | {
+      readonly kind: 'ready';
+      readonly rank: number;
+      readonly size: number;
+      readonly library: string;
+      readonly abi: string;
+      readonly file: string;
+      readonly people: readonly Person[];
+    }
+  | { readonly kind: 'refused'; readonly error: PlainError }
+  | { readonly kind: 'failed'; readonly text: string }
+  /** Code and digest of every rank; undefined if not all of them are ending. */
+  | { readonly kind: 'ended'; readonly all: readonly Ending[] | undefined }
+  | { readonly kind: 'finished' };
+
+export interface Ending {
+  readonly code: number;
+  readonly digest: number;
+}

@@ -1,0 +1,139 @@
+import { addressOf } from '../../backend/onednn/library/memory.js';
+import type { Pending } from '../mpi/bindings.js';
+import type { Ring } from './collectives.js';
+
+/** Time between two pulses in milliseconds. */
+export const PULSE_MS = 500;
+/** A gap in this process's own time after which nothing is concluded: it was stopped, or the machine slept. */
+const OWN_GAP_MS = 3000;
+
+/** What a pulse says: whether its rank is closing (1) or has said its last (2), and which other rank is (rank + 1). */
+type Words = Int32Array;
+const STATE = 0;
+const CLOSING = 1;
+const LENGTH = 4;
+
+/** A message of one peer to this rank or back, and whether it is under way. */
+class Letter {
+  readonly words: Words;
+  readonly address: number;
+  pending: Pending | undefined;
+
+  constructor() {
+    const memory = new SharedArrayBuffer(LENGTH * 4);
+    this.words = new Int32Array(memory);
+    this.address = addressOf(memory);
+  }
+}
+
+/** Another rank, as this one hears from it. */
+interface Peer {
+  readonly rank: number;
+  readonly heard: Letter;
+  readonly said: Letter;
+  lastHeard: number;
+  /** It has sent its last pulse. */
+  gone: boolean;
+}
+
+/**
+ * Signs of life between rank 0 and each other rank, also while all of them compute. They tell a rank that was stopped, or
+ * cut off, from one that takes long; of a rank that has died the launcher knows first.
+ */
+export class Pulse {
+  readonly #ring: Ring;
+  readonly #peers: readonly Peer[];
+  readonly #limit: number;
+  #looked = performance.now();
+  #sentAt = 0;
+  #state = 0;
+  /** A rank that is closing, as rank 0 knows it: rank + 1. */
+  #closing = 0;
+
+  /** @param limit of silence in milliseconds */
+  constructor(ring: Ring, limit: number) {
+    this.#ring = ring;
+    this.#limit = limit;
+    const others = ring.rank === 0 ? Array.from({ length: ring.size - 1 }, (_, i) => i + 1) : [0];
+    this.#peers = others.map((rank) => ({
+      rank,
+      heard: new Letter(),
+      said: new Letter(),
+      lastHeard: performance.now(),
+      gone: false,
+    }));
+    for (const peer of this.#peers) this.#listen(peer);
+  }
+
+  /** From now on pulses say that this rank is closing. */
+  close(): void {
+    this.#state = 1;
+  }
+
+  /** The lowest rank that is closing while others are not; undefined if none is. */
+  get closing(): number | undefined {
+    return this.#closing === 0 ? undefined : this.#closing - 1;
+  }
+
+  /** Sends and receives. @returns a rank that has been silent for too long, and for how many milliseconds */
+  beat(): { rank: number; silent: number } | undefined {
+    const now = performance.now();
+    const stopped = now - this.#looked > OWN_GAP_MS;
+    this.#looked = now;
+    let silent: { rank: number; silent: number } | undefined;
+    for (const peer of this.#peers) {
+      if (this.#receive(peer) || stopped) peer.lastHeard = now;
+      const since = now - peer.lastHeard;
+      if (!peer.gone && since > this.#limit) silent ??= { rank: peer.rank, silent: since };
+    }
+    if (this.#ring.rank === 0) {
+      const closing = this.#peers.find(({ heard }) => heard.words[STATE] !== 0);
+      this.#closing = this.#state !== 0 ? 1 : closing ? closing.rank + 1 : 0;
+    } else this.#closing = this.#peers[0]!.heard.words[CLOSING]!;
+    if (now - this.#sentAt >= PULSE_MS) {
+      this.#sentAt = now;
+      for (const peer of this.#peers) this.#say(peer, this.#state);
+    }
+    return silent;
+  }
+
+  /** Sends the last pulses and waits for those of the others, so that nothing is under way any more. */
+  *end(): Generator<void, void, void> {
+    for (const peer of this.#peers) {
+      while (!this.#say(peer, 2)) yield;
+      while (!peer.gone) {
+        this.#receive(peer);
+        yield;
+      }
+      while (peer.said.pending !== undefined && !this.#ring.mpi.test(peer.said.pending)) yield;
+    }
+  }
+
+  #listen(peer: Peer): void {
+    const { mpi, comm } = this.#ring;
+    peer.heard.pending = mpi.receive(peer.heard.address, LENGTH * 4, peer.rank, comm);
+  }
+
+  /** @returns whether a pulse has arrived */
+  #receive(peer: Peer): boolean {
+    const { heard } = peer;
+    let any = false;
+    while (heard.pending !== undefined && this.#ring.mpi.test(heard.pending)) {
+      any = true;
+      heard.pending = undefined;
+      if (heard.words[STATE] === 2) peer.gone = true;
+      else this.#listen(peer);
+    }
+    return any;
+  }
+
+  /** @returns whether the pulse was sent; the one before may still be under way */
+  #say({ rank, said }: Peer, state: number): boolean {
+    const { mpi, comm } = this.#ring;
+    if (said.pending !== undefined && !mpi.test(said.pending)) return false;
+    said.words[STATE] = state;
+    said.words[CLOSING] = this.#closing;
+    said.pending = mpi.send(said.address, LENGTH * 4, rank, comm);
+    return true;
+  }
+}

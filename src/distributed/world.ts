@@ -1,0 +1,346 @@
+import { readFileSync } from 'node:fs';
+import { availableParallelism, hostname } from 'node:os';
+import { hashOf, setCommunicator } from '../backend/communication/current.js';
+import { Lane } from '../backend/communication/lane.js';
+import type { Wire } from '../backend/communication/protocol.js';
+import { offerLinks } from '../backend/worker/link.js';
+import { checkOptionNames, shown } from '../errors/arguments.js';
+import { UsageError } from '../errors/errors.js';
+import { makeArray } from '../graph/types.js';
+import { Module } from '../nn/module.js';
+import * as ops from '../ops/index.js';
+import { listOfParameters } from '../optim/parameters.js';
+import { type Parameter, Tensor } from '../tensor/tensor.js';
+import { averageGradients } from './average.js';
+import { launcherOf, launcherProgram } from './mpi/launcher.js';
+import { candidates } from './mpi/library.js';
+import { Client } from './thread/client.js';
+import type { Ending, Person } from './thread/messages.js';
+
+/** Lanes of devices: the thread of one, and a device that computes in the main thread. */
+const [DEVICE_LANE, MAIN_LANE] = [0, 1];
+
+let opened: Promise<World> | undefined;
+let present: World | undefined;
+
+/** The world that this process has opened and not closed. */
+export const openWorld = (): World | undefined => present;
+
+/**
+ * Joins the other ranks, if a launcher such as `mpirun` or `srun` has started this program as one of several; on its own,
+ * a world of one rank, for which no library is loaded. Open it before the device.
+ *
+ * @throws UsageError if the launcher's library is missing, or the launcher and the library are of different makes
+ * @example
+ * const world = await distributed.open();
+ * const { device } = await openDevice('auto', { threads: world.threads });
+ */
+export function open(): Promise<World> {
+  return (opened ??= join());
+}
+
+/** Reads a limit in seconds from the environment. */
+function limit(name: string, seconds: number): number {
+  const text = process.env[name];
+  if (text === undefined) return seconds * 1000;
+  const value = Number(text);
+  if (value >= 1 && value <= 1e6) return value * 1000;
+  throw new UsageError({
+    what: `${name} is not a number of seconds`,
+    expected: '1 or more',
+    got: shown(text),
+  });
+}
+
+async function join(): Promise<World> {
+  const launcher = launcherOf();
+  if (!launcher || launcher.size === 1) return new World(undefined);
+  const client = await Client.start(launcher, {
+    files: candidates(launcher, launcherProgram()),
+    self: { host: hostname(), pid: process.pid, cores: ownCores() },
+    limits: {
+      silence: limit('PAPERWEIGHT_SILENCE_SECONDS', 10),
+      waiting: limit('PAPERWEIGHT_WAIT_SECONDS', 900),
+    },
+  });
+  present = new World(client);
+  return present;
+}
+
+/** The cores that this process may use, as Linux lists them; empty on other systems. */
+function ownCores(): string {
+  try {
+    return /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '';
+  } catch {
+    return '';
+  }
+}
+
+/** What one rank of several is and can do with the others. */
+export class World {
+  /** This process's number, from 0. */
+  readonly rank: number;
+  /** Number of processes that work together. */
+  readonly size: number;
+  /** The library and its file; undefined on one rank. */
+  readonly library: { readonly name: string; readonly abi: string; readonly file: string } | undefined;
+  /** Every rank's host, process and cores. */
+  readonly people: readonly Person[];
+  readonly #client: Client | undefined;
+  #closing: Promise<void> | undefined;
+
+  /** @param client undefined for a process on its own */
+  constructor(client: Client | undefined) {
+    this.#client = client;
+    this.rank = client?.ready.rank ?? 0;
+    this.size = client?.ready.size ?? 1;
+    this.people = client?.ready.people ?? [{ host: hostname(), pid: process.pid, cores: '' }];
+    if (!client) return;
+    const { library: name, abi, file } = client.ready;
+    this.library = { name, abi, file };
+    if (this.size === 1) return;
+    const { shared, port } = client.link(MAIN_LANE);
+    port.unref();
+    setCommunicator(new Lane(shared, port));
+    offerLinks({ make: () => client.link(DEVICE_LANE), end: () => client.unlink(DEVICE_LANE) });
+    process.once('beforeExit', this.#atEnd);
+  }
+
+  /** Whether this rank speaks and writes for all. */
+  get first(): boolean {
+    return this.rank === 0;
+  }
+
+  /** Number of threads for this rank's device: its cores, shared with the ranks that may use the same ones. */
+  get threads(): number {
+    const { host, cores } = this.people[this.rank]!;
+    const sharing = this.people.filter((one) => one.host === host && one.cores === cores).length;
+    return Math.max(1, Math.floor(availableParallelism() / sharing));
+  }
+
+  /** Such as "rank 1 of 2 (node-b)". */
+  get name(): string {
+    return `rank ${this.rank} of ${this.size} (${this.people[this.rank]!.host})`;
+  }
+
+  /** Such as "rank 1 (node-b)". */
+  nameOf(rank: number): string {
+    return `rank ${rank} (${this.people[rank]!.host})`;
+  }
+
+  /** Seconds that this rank's device has waited for exchanges with others; wraps around after an hour. */
+  get waitedSeconds(): number {
+    return (this.#client?.waited ?? 0) / 1e6;
+  }
+
+  /**
+   * This rank's part of `count` things in a row, such as the images of a batch. Parts differ by one at most, and follow
+   * each other in the order of ranks.
+   */
+  part(count: number): { readonly start: number; readonly end: number } {
+    const at = (rank: number) => Math.floor((count * rank) / this.size);
+    return { start: at(this.rank), end: at(this.rank + 1) };
+  }
+
+  /** The sum of all ranks' values, on every rank. Its gradient is the sum of their gradients. */
+  allReduce(x: Tensor): Tensor {
+    return this.size === 1 ? x : new Tensor(ops.allReduce(nodeOf('allReduce', x), this.size));
+  }
+
+  /** The values of rank `root`, on every rank. */
+  broadcast(x: Tensor, root = 0): Tensor {
+    const { rank, size: ranks } = this;
+    return new Tensor(ops.broadcastFrom(nodeOf('broadcast', x), { ranks, rank, root }));
+  }
+
+  /** The values of all ranks, one after the other along the first dimension; all have the same shape. */
+  allGather(x: Tensor): Tensor {
+    return new Tensor(ops.allGather(nodeOf('allGather', x), this.size));
+  }
+
+  /** This rank's part, along the first dimension, of the sum of all ranks' values. */
+  reduceScatter(x: Tensor): Tensor {
+    return new Tensor(ops.reduceScatter(nodeOf('reduceScatter', x), this.size));
+  }
+
+  /**
+   * Gives every rank the parameters and buffers of rank 0.
+   * @throws UsageError if the ranks have models of other names or shapes
+   */
+  async share(model: Module): Promise<void> {
+    if (!(model instanceof Module))
+      throw new UsageError({ what: 'share got no model', expected: 'world.share(model)', got: shown(model) });
+    if (this.size === 1) return;
+    const state = [...model.stateDict()];
+    const shapes = state.map(([name, { shape, dtype }]) => `${name} ${dtype}[${shape.join()}]`);
+    await this.check('its model', shapes.join('\n'));
+    for (const [, parameter] of state) {
+      const { dtype, size } = parameter;
+      const own = this.first ? await parameter.data() : undefined;
+      const region = await this.#client!.exchange(
+        { kind: 'broadcast', dtype, count: size, label: 'weights' },
+        (into) => {
+          if (own) makeArray(dtype, into, 0, size).set(own as never);
+        },
+      );
+      if (!this.first) parameter.load(makeArray(dtype, region, 0, size).slice());
+    }
+  }
+
+  /**
+   * Replaces the gradients by their means over all ranks, between `backward()` and the optimizer's step. Running
+   * statistics that wait for the step become means too. The exchange goes on while other gradients are computed.
+   *
+   * @param options.share weight of this rank's gradients; 1 / size unless given. For ranks with different numbers of
+   *   images: own images / all images. The shares of all ranks add up to 1.
+   * @param options.wire `bfloat16` moves half the bytes, with rounded gradients
+   */
+  average(parameters: Iterable<Parameter>, options: { share?: number; wire?: Wire } = {}): void {
+    checkOptionNames('average', options, ['share', 'wire']);
+    if (this.size === 1) return;
+    const { share = 1 / this.size, wire = 'float32' } = options;
+    averageGradients(listOfParameters('average', parameters) as Parameter[], this.size, {
+      share,
+      images: share,
+      wire,
+    });
+  }
+
+  /**
+   * Like {@link average}, for gradients of a loss that is weighted already.
+   * @param images this rank's share of the images
+   */
+  addUp(parameters: readonly Parameter[], images: number, wire: Wire = 'float32'): void {
+    if (this.size > 1) averageGradients(parameters, this.size, { share: 1, images, wire });
+  }
+
+  /** The sums of a few values over all ranks, as one exchange; without gradients. */
+  sums(values: readonly Tensor[], label: string): Tensor[] {
+    if (this.size === 1) return [...values];
+    const nodes = values.map(({ node }) => node);
+    return ops.sumTogether(nodes, { ranks: this.size, wire: 'float32', label }).map((n) => new Tensor(n));
+  }
+
+  /** All ranks' numbers, in the order of ranks. All ranks give as many. */
+  async gather(values: readonly number[]): Promise<Float64Array[]> {
+    const count = values.length;
+    if (!this.#client || this.size === 1) return [Float64Array.from(values)];
+    const region = await this.#client.exchange(
+      { kind: 'gather', dtype: 'float64', count, label: 'numbers of all ranks' },
+      (into) => new Float64Array(into).set(values),
+    );
+    return Array.from({ length: this.size }, (_, r) =>
+      new Float64Array(region, 8 * r * count, count).slice(),
+    );
+  }
+
+  /** A value of rank 0, on every rank; JSON data. Other ranks' arguments are not read. */
+  async tell<T>(value: T): Promise<T> {
+    if (!this.#client || this.size === 1) return value;
+    const text = this.first ? new TextEncoder().encode(JSON.stringify({ value })) : new Uint8Array();
+    const bytes = await this.tellBytes(text);
+    return (JSON.parse(new TextDecoder().decode(bytes)) as { value: T }).value;
+  }
+
+  /** Bytes of rank 0, on every rank. */
+  async tellBytes(bytes: Uint8Array): Promise<Uint8Array> {
+    if (!this.#client || this.size === 1) return bytes;
+    const [length] = await this.gather([bytes.length]);
+    const count = length![0]!;
+    const region = await this.#client.exchange(
+      { kind: 'broadcast', dtype: 'uint8', count, label: 'values of rank 0' },
+      (into) => {
+        if (this.first) new Uint8Array(into).set(bytes);
+      },
+    );
+    return new Uint8Array(region, 0, count).slice();
+  }
+
+  /**
+   * Makes sure that something is the same on all ranks.
+   * @param what such as "its data"
+   * @param describe the thing itself, or all that decides it
+   * @throws UsageError on all ranks, which names a rank that differs
+   */
+  async check(what: string, describe: string, next = 'start the same command on all ranks'): Promise<void> {
+    const all = await this.gather([...hashOf(describe)]);
+    const other = all.findIndex((hash) => hash.some((byte, i) => byte !== all[0]![i]));
+    if (other < 0) return;
+    throw new UsageError({
+      what: `Rank ${other} (${this.people[other]!.host}) differs from rank 0 (${this.people[0]!.host}) in ${what}`,
+      expected: 'the same on all ranks',
+      got: 'a difference',
+      next,
+    });
+  }
+
+  /** All ranks' short texts, in the order of ranks; a longer one is cut off. */
+  async texts(text: string): Promise<string[]> {
+    if (!this.#client || this.size === 1) return [text];
+    const count = 1024;
+    const region = await this.#client.exchange(
+      { kind: 'gather', dtype: 'uint8', count, label: 'texts of all ranks' },
+      (into) => new Uint8Array(into).set(new TextEncoder().encode(text).subarray(0, count)),
+    );
+    return Array.from({ length: this.size }, (_, r) =>
+      new TextDecoder().decode(new Uint8Array(region, r * count, count).slice()).replaceAll('\0', ''),
+    );
+  }
+
+  /** Waits until all ranks are here. */
+  async barrier(): Promise<void> {
+    await this.gather([0]);
+  }
+
+  /**
+   * Leaves the other ranks, when all of them do. A program that ends by itself does so too; one that ends otherwise ends
+   * the whole job.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    if (!this.#client) return;
+    this.#detach();
+    const all = await this.#client.ending(0, 0);
+    await this.#client.finish(all ? 'finalize' : 'abort', 1);
+  }
+
+  #detach(): void {
+    process.off('beforeExit', this.#atEnd);
+    offerLinks(undefined);
+    setCommunicator(undefined);
+    present = undefined;
+    opened = undefined;
+  }
+
+  /**
+   * Ends the job after an error of this rank, which other ranks may have as well.
+   *
+   * @param code exit code of this process, not 0
+   * @param message what is to be said
+   * @param speak called before the end, with what precedes the message; not where rank 0 says the same
+   */
+  async fail(code: number, message: string, speak: (prefix: string) => void): Promise<void> {
+    if (!this.#client) return speak('');
+    const digest = new Int32Array(hashOf(message).buffer)[0]!;
+    const all: readonly Ending[] | undefined = await this.#client.ending(code, digest);
+    const shared = all?.every((one) => one.code === all[0]!.code && one.digest === all[0]!.digest) ?? false;
+    if (!shared || this.first) speak(shared ? '' : `${this.name}: `);
+    this.#detach();
+    // Rank 0 speaks first.
+    if (all && !this.first) await new Promise((resolve) => setTimeout(resolve, 200));
+    await this.#client.finish('abort', code);
+  }
+
+  readonly #atEnd = (): void => {
+    if (!process.exitCode) void this.close();
+  };
+}
+
+function nodeOf(method: string, x: Tensor) {
+  if (x instanceof Tensor) return x.node;
+  throw new UsageError({ what: `${method} takes a tensor`, expected: 'a Tensor', got: shown(x) });
+}

@@ -1,0 +1,36 @@
+import type { World } from '../distributed/index.js';
+import { type ArrayInfo, blank, bytesOf } from '../interop/numbers.js';
+import type { SafetensorsFile } from '../interop/safetensors/checked.js';
+
+/** All of a checkpoint but its numbers. */
+interface Head {
+  readonly name: string;
+  readonly metadata: Record<string, string>;
+  readonly arrays: readonly (readonly [name: string, info: ArrayInfo])[];
+}
+
+/** Rank 0 tells the others the checkpoint from which a run resumes; without one, that it starts from the beginning. */
+export async function tellCheckpoint(world: World, name?: string, file?: SafetensorsFile): Promise<void> {
+  if (name === undefined || !file) {
+    await world.tell<Head | null>(null);
+    return;
+  }
+  const arrays = [...file.tensors].map(([one, { dtype, shape }]) => [one, { dtype, shape }] as const);
+  await world.tell<Head | null>({ name, metadata: file.metadata, arrays });
+  for (const { data } of file.tensors.values()) await world.tellBytes(bytesOf(data));
+}
+
+/** What rank 0 tells; undefined without a checkpoint. */
+export async function hearCheckpoint(
+  world: World,
+): Promise<{ readonly name: string; readonly file: SafetensorsFile } | undefined> {
+  const head = await world.tell<Head | null>(null);
+  if (!head) return undefined;
+  const tensors: SafetensorsFile['tensors'] = new Map();
+  for (const [name, { dtype, shape }] of head.arrays) {
+    const array = blank(dtype, shape);
+    bytesOf(array.data).set(await world.tellBytes(new Uint8Array()));
+    tensors.set(name, array);
+  }
+  return { name: head.name, file: { tensors, metadata: head.metadata } };
+}

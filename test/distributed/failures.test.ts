@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { scratch } from '../support/toy.js';
+import { CLI, launchers, runChild, skip, start } from './launch.js';
+
+let root: string;
+let remove: () => unknown;
+before(async () => {
+  root = await scratch({ after: (body) => void (remove = body as () => unknown) });
+});
+after(() => remove());
+
+/** Segments of shared memory that MPI libraries have named. */
+const segments = () =>
+  process.platform === 'linux'
+    ? readdirSync('/dev/shm').filter((name) => /^(vader|sm)_segment|^mpich/.test(name))
+    : [];
+
+/** Whether any process has this text among its arguments. */
+const isRunning = (text: string): boolean =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .some((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(text);
+      } catch {
+        return false;
+      }
+    });
+
+const FAULTS: readonly { kind: string; says: RegExp }[] = [
+  { kind: 'throw', says: /rank 1 of 2 \(.+\): Error: a fault of the test/ },
+  { kind: 'exit', says: /rank 1 of 2 \(.+\) ended with exit code 0 before the others/ },
+  // The launcher knows first.
+  { kind: 'kill', says: /rank 1|RANK 1/ },
+  { kind: 'stop', says: /rank 1 \(.+\) has not answered/ },
+  { kind: 'loop', says: /rank 1 of 2 \(.+\): its main thread has not answered/ },
+];
+
+describe('a rank that fails', { skip }, () => {
+  for (const [i, { kind, says }] of FAULTS.entries())
+    test(`(${kind}) ends the job, which resumes`, async () => {
+      const launcher = launchers[i % launchers.length]!;
+      const path = join(root, `fault-${kind}`);
+      const given = { path, slow: 20, config: { epochs: 100, syncBn: true, checkpointEvery: 2 } };
+      const fault = { rank: 1, step: 5, kind };
+      const failed = await runChild(launcher, 2, 'toy', [JSON.stringify({ ...given, fault })], {
+        env: { PAPERWEIGHT_SILENCE_SECONDS: '4' },
+      });
+      assert.notEqual(failed.code, 0, failed.stdout);
+      assert.match(failed.stdout + failed.stderr, says);
+      // A launcher may end a moment before its last process is gone.
+      for (let i = 0; i < 50 && isRunning(path); i++) await sleep(100);
+      assert.equal(isRunning(path), false, 'a process is left');
+      assert.deepEqual(segments(), []);
+      const config = { ...given.config, epochs: 1 };
+      const resumed = await runChild(launcher, 2, 'toy', [
+        JSON.stringify({ ...given, slow: 0, config, resume: true }),
+      ]);
+      assert.equal(resumed.code, 0, resumed.stderr);
+      assert.match(resumed.stdout, /finished 6/);
+    });
+
+  test('that is told to end saves a checkpoint with the others', async () => {
+    const path = join(root, 'term');
+    const given = { path, slow: 20, config: { epochs: 100, syncBn: true } };
+    const fault = { rank: 1, step: 5, kind: 'term' };
+    const { code, stdout, stderr } = await runChild(launchers[0]!, 2, 'toy', [
+      JSON.stringify({ ...given, fault }),
+    ]);
+    assert.equal(code, 0, stderr);
+    const step = Number(/stopped (\d+)/.exec(stdout)?.[1]);
+    assert.ok(step >= 5 && step < 100, stdout);
+    assert.match(readFileSync(join(path, 'state.json'), 'utf8'), new RegExp(`step-0*${step}\\.safetensors`));
+  });
+});
+
+describe('ranks that do not fit together', { skip }, () => {
+  test('a launcher and a library of different makes are refused', async (t) => {
+    if (launchers.length < 2) return t.skip('needs Open MPI and MPICH');
+    for (const [launcher, library] of [
+      [launchers[0]!, 'libmpich.so.12'],
+      [launchers[1]!, 'libmpi.so.40'],
+    ] as const) {
+      const args = ['train', '--dataset', 'shapes10', '--run', join(root, 'never')];
+      const { code, stderr, stdout } = await start(launcher, 2, [CLI, ...args], {
+        env: { PAPERWEIGHT_MPI: library },
+      }).ended;
+      assert.equal(code, 2, stderr);
+      assert.equal(stdout, '');
+      assert.equal(stderr.split('error: ').length, 2, stderr);
+      assert.match(stderr, /the MPI library are of different makes.*Expected a library of (Open MPI|MPICH)/);
+    }
+  });
+
+  test('another seed on one rank is refused', async () => {
+    const common = ['train', '--paper', 'resnet', '--dataset', 'shapes10', '--device', 'reference'];
+    const args = [CLI, ...common, '--run', join(root, 'seeds'), '--seed', '1'];
+    // One program for each rank.
+    const [launcher] = launchers;
+    const other = [
+      ':',
+      '-n',
+      '1',
+      process.execPath,
+      CLI,
+      ...common,
+      '--run',
+      join(root, 'seeds'),
+      '--seed',
+      '2',
+    ];
+    const { code, stderr, stdout } = await start(launcher!, 1, [...args, ...other]).ended;
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /Rank 1 \(.+\) differs from rank 0 \(.+\) in its flags or configuration/);
+    assert.equal(stdout, '');
+  });
+
+  test('other exchanges on one rank are refused before they begin', async () => {
+    const { code, stderr } = await runChild(launchers[0]!, 2, 'disagree');
+    assert.notEqual(code, 0);
+    assert.match(stderr, /Rank 1 \(.+\) differs from rank 0 \(.+\) in the order of exchanges/);
+  });
+
+  test('a rank that ends early is named', async () => {
+    const { code, stderr } = await runChild(launchers[0]!, 2, 'early');
+    assert.notEqual(code, 0);
+    assert.match(
+      stderr,
+      /rank 1 \(.+\) has ended its program, while rank 0 \(.+\) waits for it in the start/,
+    );
+  });
+});
+
+test('a program on its own loads no MPI', { skip: process.platform !== 'linux' }, async () => {
+  const { open } = await import('../../src/distributed/index.js');
+  const world = await open();
+  assert.equal(world.size, 1);
+  assert.doesNotMatch(readFileSync('/proc/self/maps', 'utf8'), /libmpi/);
+  await world.close();
+});
