@@ -17,6 +17,7 @@ import { EXIT, reportError } from './print-error.js';
 import * as report from './report.js';
 import * as reproduce from './reproduce/reproduce.js';
 import * as serve from './serve.js';
+import { HELP } from './terminal/help.js';
 import { hangUp, interruptCode, onInterrupt } from './terminal/interrupt.js';
 import { note } from './terminal/output.js';
 import { guardStreams, lostOutput } from './terminal/streams.js';
@@ -72,11 +73,12 @@ function makeProgram(paper: Paper | undefined): Command {
     .version(version(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand('help [command]', 'print the help of a command')
+    .configureHelp(HELP)
     // Errors are thrown by the exit callbacks below, and printed by run().
     .configureOutput({ outputError: () => {} })
     .addHelpText(
       'after',
-      '\nExample:\n  $ paperweight train --preset quick\n  $ paperweight train --help\n\nExit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (143 by SIGTERM, 129 by SIGHUP).',
+      '\nExample:\n  $ paperweight train --preset quick\n  $ paperweight train --help\n\nExit codes: 0 done, 1 failed, 2 wrong usage,\n130 interrupted (143 by SIGTERM, 129 by SIGHUP).',
     );
   for (const { register } of COMMANDS) register(program, paper);
   for (const command of [program, ...program.commands])

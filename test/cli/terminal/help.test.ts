@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { Command } from 'commander';
+import { HELP } from '../../../src/cli/terminal/help.js';
+
+const LONG =
+  'how weights start: an initialisation, or a file of weights such as weights.safetensors (default: pytorch)';
+
+/** The help of a command with a long and a short option, in a terminal of so many columns. */
+function helpIn(columns: number): string {
+  const command = new Command('example')
+    .configureHelp({ ...HELP, helpWidth: columns })
+    .option('--initialisation <name|file>', LONG)
+    .option('--quiet', 'say nothing');
+  return command.helpInformation();
+}
+
+test('help fits into a narrow terminal', () => {
+  for (const columns of [40, 50, 60, 80, 120]) {
+    const help = helpIn(columns);
+    for (const line of help.split('\n')) assert.ok(line.length <= columns, `${columns}: ${line}`);
+    assert.ok(help.replaceAll(/\s+/g, ' ').includes(LONG), `${columns}`);
+  }
+  // With little room the description stands below its option, else beside it.
+  assert.match(helpIn(50), /^ {2}--quiet\n {6}say nothing$/m);
+  assert.match(helpIn(80), /^ {2}--quiet +say nothing$/m);
+});
