@@ -26,10 +26,20 @@ function same(a: unknown, b: unknown): boolean {
   );
 }
 
-type Expected = RegExp | ((error: Error) => boolean) | Readonly<Record<string, unknown>> | undefined;
+type ErrorClass = new (...args: never[]) => Error;
+type Expected =
+  | RegExp
+  | ErrorClass
+  | ((error: Error) => boolean)
+  | Readonly<Record<string, unknown>>
+  | undefined;
+
+const isErrorClass = (expected: object): expected is ErrorClass =>
+  (expected as ErrorClass).prototype instanceof Error;
 
 function fits(error: Error, expected: Expected): void {
   if (expected instanceof RegExp) assert.match(String(error), expected);
+  else if (expected && isErrorClass(expected)) assert(error instanceof expected, `${error.stack}`);
   else if (typeof expected === 'function') assert(expected(error), `unexpected error: ${error.stack}`);
   else
     for (const [key, value] of Object.entries(expected ?? {})) {

@@ -28,7 +28,17 @@ async function run({ before: first, parts, after: last }: Group): Promise<void> 
   for (const body of last) await body();
 }
 
-export function describe(name: string, body: Body): void {
+/** The arguments after a name: a body, or options and a body. */
+type Rest = [Body] | [Options, Body];
+const bodyOf = (rest: Rest): Body | undefined => {
+  const [first, second] = rest;
+  if (!second) return first as Body;
+  return (first as Options).skip ? undefined : second;
+};
+
+export function describe(name: string, ...rest: Rest): void {
+  const body = bodyOf(rest);
+  if (!body) return;
   const outer = current;
   current = group(`${outer.name}${name} › `);
   body();
@@ -37,9 +47,9 @@ export function describe(name: string, body: Body): void {
   current = outer;
 }
 
-export function it(name: string, ...rest: [Body] | [Options, Body]): void {
-  const [options, body] = rest.length === 1 ? [{}, rest[0]] : rest;
-  if ((options as Options).skip) return;
+export function it(name: string, ...rest: Rest): void {
+  const body = bodyOf(rest);
+  if (!body) return;
   const full = `${current.name}${name}`;
   current.parts.push(async () => {
     try {
