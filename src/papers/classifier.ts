@@ -16,23 +16,23 @@ import { openModel } from './load.js';
 import type { LoadedModel } from './loaded-model.js';
 import type { ModelHints } from './recognise.js';
 
-/** A class and how probable it is, from 0 to 1. */
+/** A class and its probability, from 0 to 1. */
 export interface Guess {
   readonly label: string;
   readonly probability: number;
 }
 
-/** Where it computes, and what a bare file of weights does not tell of its network. */
+/** The device, and facts about the network that a bare file of weights does not contain. */
 export interface ClassifierOptions extends ModelHints {
-  /** The fastest device of this machine unless given, which `close` then closes. */
+  /** Default: the fastest device of this machine, which `close` then closes. */
   readonly device?: Device;
 }
 
 const OPTIONS = ['device', 'paper', 'preset', 'options', 'classes', 'imageSize'];
 
 /**
- * A trained model that names what is in images. It is in evaluation mode, and one batch is one forward pass: many
- * images together take less time than one after another.
+ * A trained image classifier in evaluation mode. One batch is one forward pass: classifying many images in one call
+ * is faster than one call per image.
  *
  * @example
  * const classifier = await Classifier.open('runs/my-run');
@@ -44,20 +44,20 @@ export class Classifier {
   readonly model: Module;
   /** The name of each class, in the order of the model's outputs. */
   readonly classes: readonly string[];
-  /** Side of the images that the model looks at. */
+  /** Side of the square input images, in pixels. */
   readonly imageSize: number;
-  /** How files become the squares that `transform` gets, as in training. */
+  /** How image files become the square images that `transform` gets, as in training. */
   readonly rules: ImageRules;
-  /** What the network was built from; with other classes it builds the same one for them. */
+  /** The configuration that the network was built from; with other classes it builds the same network for those. */
   readonly config: ModelConfig;
-  /** From the bytes of a batch of images to the model's input. */
+  /** Turns the bytes of a batch of images into the model's input. */
   readonly transform: Transform;
   readonly device: Device;
-  /** Of a bare file of weights: what was recognised, and what had to be assumed. */
+  /** For a bare file of weights: what was recognised and what was assumed. */
   readonly notes: readonly string[];
   /**
-   * Each class has a probability of its own, and they need not add up to 1: an ONNX model that ends in sigmoids. Its
-   * `model` gives these probabilities, any other's gives logits.
+   * True for an ONNX model that ends in sigmoids: each class has its own probability, and they need not sum to 1.
+   * The `model` then returns these probabilities, otherwise logits.
    */
   readonly independent: boolean;
   readonly #owned: boolean;
@@ -79,7 +79,7 @@ export class Classifier {
 
   /**
    * @param path a run folder (its best weights) or a file of weights
-   * @throws UsageError for a path that is neither, CheckpointError for weights that do not fit
+   * @throws UsageError if the path is neither, CheckpointError if the weights do not fit
    */
   static async open(path: string, options: ClassifierOptions = {}): Promise<Classifier> {
     checkOptionNames('Classifier.open', options, OPTIONS);
@@ -94,19 +94,19 @@ export class Classifier {
     }
   }
 
-  /** Reads an image's file. @throws DataError when it is missing, is not an image, or is too large */
+  /** Reads an image file. @throws DataError if it is missing, is not an image, or is too large */
   read(file: string): Promise<Image> {
     return readImage(file, this.rules);
   }
 
   /**
-   * Decodes an image (JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP or PPM) in other threads, as the images of its training
-   * were: upright, alpha dropped, the middle square with the side that the model wants. Bytes are checked as a file's
+   * Decodes an image (JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP or PPM) in worker threads, prepared as in training:
+   * upright, alpha dropped, centre square resized to the model's side. The bytes are validated as those of a file.
    * would be.
    *
-   * @param options.name what errors call it
-   * @param options.maxPixels a larger one is refused before it is decoded; 2²⁶ unless given
-   * @throws DataError when it is no whole image, or too large
+   * @param options.name name of the image in error messages
+   * @param options.maxPixels larger images are refused before decoding; default 2²⁶
+   * @throws DataError if the image is incomplete or too large
    */
   decode(
     bytes: Uint8Array,
@@ -117,17 +117,17 @@ export class Classifier {
   }
 
   /**
-   * The most probable classes of each image, the first one first.
+   * The most probable classes of each image, in descending order.
    *
-   * @param images such as `read` and `decode` give; those of another size are resized in other threads
-   * @param options.top how many classes of each; all that there are at most, 5 unless given
-   * @throws ShapeError for an image whose bytes are not those of its side, UsageError for a bad `top`
+   * @param images as returned by `read` and `decode`; images of another size are resized in worker threads
+   * @param options.top number of classes per image, at most the number of classes; default 5
+   * @throws ShapeError if an image's bytes do not match its side, UsageError for an invalid `top`
    */
   async classify(images: readonly Image[], { top = 5 }: { top?: number } = {}): Promise<Guess[][]> {
     if (!Number.isInteger(top) || top < 1)
       throw new UsageError({
         what: 'Images cannot be classified',
-        expected: 'a whole number of classes from 1 on as top',
+        expected: 'a whole number of classes, at least 1, as top',
         got: String(top),
       });
     const n = this.classes.length;
@@ -154,18 +154,18 @@ export class Classifier {
     return Float32Array.from(await (this.independent ? scores : scores.softmax()).data());
   }
 
-  /** Closes the device, unless it was given. */
+  /** Closes the device, unless the caller provided it. */
   async close(): Promise<void> {
     if (this.#owned) await this.device.close();
   }
 }
 
-/** An image's bytes at the model's size, as a data set's images are resized in training. */
+/** An image's bytes at the model's size, resized as in training. */
 async function fit({ data, side: own }: Image, side: number, index: number): Promise<ArrayLike<number>> {
   if (data.length !== 3 * own * own)
     throw new ShapeError({
-      what: `Image ${index} is not an image`,
-      expected: `3 × ${own} × ${own} bytes for its side of ${own}`,
+      what: `Image ${index} is not valid`,
+      expected: `3 × ${own} × ${own} bytes for a side of ${own}`,
       got: `${data.length} bytes`,
       next: 'read it with the classifier’s read or decode',
     });

@@ -10,12 +10,12 @@ import { prepareRun, type RunOptions } from './train.js';
 const STEPS = 2;
 
 /**
- * Tries a configuration: two steps, one batch of measuring, a checkpoint that is written and read back. It happens in
- * a folder beside the run's own, on the same disk, which is removed.
+ * Tries a configuration: two training steps, one test batch, and a checkpoint that is written and read back, in a
+ * temporary folder beside the run's own, so on the same disk.
  *
- * @param path where the run would be
- * @returns what was done, for people
- * @throws whatever the run itself would meet, and CheckpointError where the checkpoint comes back different
+ * @param path where the run's folder would be
+ * @returns a message for the user
+ * @throws any error that the run itself would throw, and CheckpointError if the checkpoint reads back differently
  */
 export async function dryRun(path: string, { config, ...run }: Omit<RunOptions, 'folder'>): Promise<string> {
   const parent = dirname(path);
@@ -36,15 +36,15 @@ export async function dryRun(path: string, { config, ...run }: Omit<RunOptions, 
     if (!done) return 'Dry run: interrupted; nothing was left behind.';
     const again = await prepareRun({ ...run, config: small, folder });
     await compare(folder, await trainer.weights(), await again.weights());
-    return `Dry run: all is well. ${counted(done.step, 'step')}, ${counted(done.testImages, 'image')} measured, a checkpoint written and read back the same; nothing was left behind.`;
+    return `Dry run: no problems found. ${counted(done.step, 'step')}, ${counted(done.testImages, 'image')} evaluated, a checkpoint written and read back identically; nothing was left behind.`;
   } finally {
     await rm(trial, { recursive: true, force: true });
-    // Where nobody has put anything there since.
+    // A folder that is no longer empty stays.
     for (const folder of made) await rmdir(folder).catch(() => {});
   }
 }
 
-/** Folders that are not there yet, the innermost first. */
+/** The folders on a path that do not exist yet, the innermost first. */
 const missing = (path: string): string[] => (existsSync(path) ? [] : [path, ...missing(dirname(path))]);
 
 async function compare(
@@ -58,10 +58,10 @@ async function compare(
     for (let i = 0; same && i < values.length; i++) same = Object.is(values[i], other![i]);
     if (same) continue;
     throw new CheckpointError({
-      what: `A checkpoint in ${dirname(folder.path)} came back different: ${name}`,
+      what: `A checkpoint in ${dirname(folder.path)} read back differently: ${name}`,
       expected: 'the values that were written',
       got: 'others',
-      next: 'check the disk before you train on it',
+      next: 'check the disk before training on it',
     });
   }
 }

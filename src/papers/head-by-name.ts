@@ -9,22 +9,22 @@ import { configIn } from './recognise.js';
 
 export interface StartingWeights {
   readonly file: string;
-  /** Whether what does not fit is left as initialised. */
+  /** Whether tensors that do not fit keep their initial values. */
   readonly partial: boolean;
-  /** Under the model's own names. */
+  /** Keyed by the model's tensor names. */
   readonly weights: ReadonlyMap<string, Weight>;
   readonly metadata: Weights['metadata'];
 }
 
 /**
- * The weights of a last layer, whose rows belong to the classes of the file, for a model of other classes: its rows are
- * found by the names of the classes.
+ * Fits the weights of a last layer to a model with other classes, or the same in another order: rows are matched by
+ * class name.
  *
  * @param lastBias name of the last layer's bias
  * @param classes of the model
  * @returns all weights, and messages for the user
- * @throws CheckpointError with both lists for a class that the file does not know, unless the start may be partial: the
- *   last layer is then left as initialised
+ * @throws CheckpointError with both lists if the file lacks a class, unless the start may be partial: the last layer
+ *   then keeps its initial values
  */
 export async function headByName(
   { file, partial, weights, metadata }: StartingWeights,
@@ -41,7 +41,7 @@ export async function headByName(
       notes:
         rows === classes.length
           ? [
-              `${file} does not name its classes: its last layer is taken to be of these, in this order: ${showClasses(classes)}`,
+              `${file} does not name its classes; its last layer is assumed to have these, in this order: ${showClasses(classes)}`,
             ]
           : [],
     };
@@ -50,25 +50,25 @@ export async function headByName(
   if (!places.includes(-1)) {
     const mapped = new Map(weights);
     for (const name of names) mapped.set(name, rowsOf(weights.get(name)!, places));
-    const notes = [`The last layer's rows are found by the names of the classes: ${showClasses(classes)}.`];
+    const notes = [`Rows of the last layer were matched by class name: ${showClasses(classes)}.`];
     return { weights: mapped, notes };
   }
   const unknown = classes.filter((_, i) => places[i] === -1);
   if (!partial)
     throw new CheckpointError({
-      what: `${file} does not know the classes ${showClasses(unknown)}`,
+      what: `${file} does not have the classes ${showClasses(unknown)}`,
       expected: `classes among: ${showClasses(theirs)}`,
       got: showClasses(classes),
-      next: 'add --partial to start with a new last layer, or name the classes as the file does',
+      next: 'add --partial to start with a new last layer, or use the class names of the file',
     });
-  // A last layer of another size is left out, and named, as any other tensor that does not fit.
+  // A last layer of another size is skipped and reported like any other tensor that does not fit.
   if (rows !== classes.length) return { weights, notes: [] };
   const rest = new Map(weights);
   for (const name of names) rest.delete(name);
   return {
     weights: rest,
     notes: [
-      `The last layer of ${file} is of other classes (${showClasses(theirs)}) than these (${showClasses(classes)}).`,
+      `The last layer of ${file} has other classes (${showClasses(theirs)}) than this model (${showClasses(classes)}).`,
     ],
   };
 }
@@ -81,7 +81,7 @@ function rowsOf({ shape, data }: Weight, places: Int32Array): Weight {
   return { shape: [places.length, ...rest], data: picked };
 }
 
-/** Of a file in a run's `checkpoints`, the classes of the run. */
+/** The classes of the run, for a file in a run's `checkpoints` folder. */
 async function classesOfRun(file: string): Promise<readonly string[] | undefined> {
   const run = dirname(dirname(file));
   if (basename(dirname(file)) !== 'checkpoints' || !existsSync(join(run, 'config.json'))) return undefined;

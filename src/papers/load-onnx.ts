@@ -13,19 +13,19 @@ import type { ModelHints } from './recognise.js';
 import { openPaper } from './registry.js';
 import { unnamedClasses } from './test-set.js';
 
-/** The metadata that `paperweight export` keeps in a file: the model's configuration, as JSON. */
+/** Metadata key under which `paperweight export` stores the model's configuration as JSON. */
 export const MODEL_KEY = 'paperweight.model';
 
-/** Of ImageNet's training images, by channel, on [0, 1]: what most public models of images are made for. */
+/** Mean and standard deviation per channel of ImageNet's training images on [0, 1]; most public image models use it. */
 const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
 export const isOnnx = (path: string): boolean => /\.onnx$/i.test(path);
 
 /**
- * A model of images from an ONNX file. One that this program exported says how its images are prepared and
- * what its classes are called; for any other that is assumed, and `notes` tell what.
+ * An image classifier from an ONNX file. Files exported by Paperweight contain the preparation of images and the
+ * class names; for other files these are assumed, and `notes` lists the assumptions.
  *
- * @throws CheckpointError for a file that cannot be read, UsageError for a model that is none of images
+ * @throws CheckpointError if the file cannot be read, UsageError if the model is not an image classifier
  */
 export async function openOnnx(
   path: string,
@@ -43,7 +43,7 @@ export async function openOnnx(
       what: `${path} has ${classCount(count)}`,
       expected: counted(count, 'name'),
       got: `${hints.classes.length}: ${showClasses(hints.classes)}`,
-      next: 'give a name for each class, in the order of the outputs',
+      next: 'give one name per class, in the order of the outputs',
     });
   const plain = {
     model: model.eval(),
@@ -64,11 +64,9 @@ export async function openOnnx(
     classes,
     transform: assumedTransform(side),
     notes: [
-      `${path} does not say how its images are prepared. Assumed: ${side} × ${side} pixels, from 0 to 1, normalised by ImageNet's mean and standard deviation.`,
+      `${path} does not say how images are prepared. Assumed: ${side} × ${side} pixels, from 0 to 1, normalised by ImageNet's mean and standard deviation.`,
       ...(independent
-        ? [
-            `${path} ends in sigmoids: each class has a probability of its own, and they do not add up to 100 %.`,
-          ]
+        ? [`${path} ends in sigmoids: each class has its own probability, and they do not add up to 100 %.`]
         : []),
     ],
   };
@@ -79,7 +77,7 @@ const assumedTransform = (side: number): Transform =>
 
 const broken = (path: string, expected: string, got: string): CheckpointError =>
   new CheckpointError({
-    what: `The metadata "${MODEL_KEY}" of ${path} does not belong to its graph`,
+    what: `The metadata "${MODEL_KEY}" of ${path} does not match its graph`,
     expected,
     got,
     next: 'export the model again',
@@ -90,7 +88,7 @@ function configOf(path: string, { description }: OnnxModel): ModelConfig | undef
   if (text === undefined) return undefined;
   try {
     const config = modelConfigSchema.parse(JSON.parse(text));
-    // Names are printed, and a terminal obeys control characters.
+    // Names are printed, and terminals execute control characters.
     if (![config.paper, config.preset, ...config.classes].some((name) => /\p{Cc}/u.test(name))) return config;
   } catch {
     // Neither JSON nor a configuration.
@@ -98,7 +96,7 @@ function configOf(path: string, { description }: OnnxModel): ModelConfig | undef
   throw broken(path, 'a model’s configuration as JSON', 'something else');
 }
 
-/** Side of the square images that a model takes. @throws UsageError for a model with another input */
+/** Side of the square images that a model takes. @throws UsageError if its input has another form */
 export function imageSide({ description }: OnnxModel, otherwise?: number): number {
   const { name, inputShape } = description;
   const [, channels, height, width] = inputShape;
@@ -108,6 +106,6 @@ export function imageSide({ description }: OnnxModel, otherwise?: number): numbe
     what: `${name} does not take square colour images of one size`,
     expected: 'an input [N, 3, side, side]',
     got: `[${inputShape.map((size) => (size === '' ? '?' : size)).join(', ')}]`,
-    next: 'open it with importOnnx() in a program, and give it what it takes',
+    next: 'open it with importOnnx() in a program, and pass it the input that it needs',
   });
 }

@@ -19,23 +19,23 @@ import { buildModel, type Paper } from './paper.js';
 import { describeModel, inOwnNames, type ModelHints, recogniseModel } from './recognise.js';
 import { openPaper } from './registry.js';
 
-/** What can be asked before a device is opened or a data set is read. @throws UsageError for a path where nothing is */
+/** A check before a device is opened or a data set is read. @throws UsageError if nothing is at the path */
 export function requireModel(path: string): void {
   if (!existsSync(path))
     throw new UsageError({
       what: `${path} does not exist`,
       expected: 'a run folder, or a file of weights (.safetensors, .pth, .pt, .onnx)',
       got: 'nothing there',
-      next: 'check the path; runs are in ./runs unless --run named another place',
+      next: 'check the path; runs are in ./runs unless --run named another folder',
     });
 }
 
 /**
- * A trained model from a run folder (its best weights) or from a file of weights: safetensors, PyTorch's .pth or
- * .pt, or a checkpoint; or from an ONNX file. A bare file's network is recognised by its names and shapes.
+ * A trained model from a run folder (its best weights), a file of weights (safetensors, PyTorch's .pth or .pt, or a
+ * checkpoint) or an ONNX file. The network of a bare file is recognised by tensor names and shapes.
  *
- * @param hints what the caller knows of a bare file's network; it goes before what is recognised
- * @throws UsageError for a path that is neither, CheckpointError for weights that do not fit or are of no known
+ * @param hints the caller's knowledge of a bare file's network; takes precedence over what is recognised
+ * @throws UsageError if the path is neither, CheckpointError if the weights do not fit or belong to no known
  *   network
  */
 export async function openModel(path: string, device: Device, hints: ModelHints = {}): Promise<LoadedModel> {
@@ -48,10 +48,10 @@ export async function openModel(path: string, device: Device, hints: ModelHints 
   );
   if (needless)
     throw new UsageError({
-      what: `The network of ${isRun ? 'the run in ' : ''}${path} is known`,
-      expected: 'no flags that name or change it',
+      what: `The network of ${isRun ? 'the run in ' : ''}${path} is already known`,
+      expected: 'no flags that choose or change the network',
       got: `its ${needless[0]}`,
-      next: 'leave them out; they are for a bare file of weights',
+      next: 'leave them out; they are for bare files of weights',
     });
   if (isGraph) return openOnnx(path, device, hints);
   const opened = isRun ? await openRun(path) : await openFile(path, hints);
@@ -75,7 +75,7 @@ export async function openModel(path: string, device: Device, hints: ModelHints 
   };
 }
 
-/** For people: what a bare file's images go through, and whether that is what its model was trained with. */
+/** Messages for the user: how a bare file's images are prepared, and whether its model was trained that way. */
 function preparation({ metadata }: Weights, transform: Transform): string[] {
   const [used, told] = [transform.toString(), metadata.transform];
   const differs =
@@ -90,7 +90,7 @@ interface Opened {
   readonly weights: Weights;
   readonly notes: readonly string[];
   readonly rules: ImageRules;
-  /** What the run's images were prepared with, where its recipe counts them. */
+  /** Mean image and principal components, if the run's recipe computes them. */
   readonly statistics?: ImageStatistics | undefined;
 }
 

@@ -7,37 +7,36 @@ import { crop } from '../ops/index.js';
 import { Generator } from '../random.js';
 import { Tensor, tensor } from '../tensor/tensor.js';
 
-/** A model from an ONNX file as one that gives a row of scores for each image. */
+/** An ONNX model wrapped so that it returns a row of scores for each image. */
 export interface ScoringModel {
-  /** From images [N, 3, side, side] for any N to [N, classes]. */
+  /** [N, 3, side, side] for any N → [N, classes]. */
   readonly model: Module;
   readonly classes: number;
-  /** Images of a forward pass, where the file fixes them; any number is taken all the same. */
+  /** Batch size, if the file fixes it; the wrapper still accepts any N. */
   readonly batch: number | undefined;
   /**
-   * The scores are a probability for each class by itself, which a sigmoid gave, and not logits of classes of which
-   * one is right.
+   * True if the scores are independent probabilities (sigmoids); otherwise logits of mutually exclusive classes.
    */
   readonly independent: boolean;
 }
 
-/** Gives a row for each image. */
+/** Returns a row for each image. */
 type Scorer = OnnxModel | Rows;
 
-/** Of a forward pass: images, and the shape of its result. */
+/** Of one forward pass: the batch size if the graph fixes it, and the shape of the result. */
 interface Form {
   readonly batch: number | undefined;
   readonly shape: Shape;
 }
 
 /**
- * Makes logits of what an ONNX model puts out, be it logits, probabilities of a softmax or of sigmoids, wherever in the
- * graph that stands, and takes any number of images where the file fixes one.
+ * Converts the outputs of an ONNX model to logits: logits, probabilities of a softmax or of sigmoids, also if the
+ * softmax or sigmoid is not the last node. Accepts any number of images even if the file fixes the batch size.
  *
  * @param path for messages
  * @param onnx on its device
- * @param side of the images
- * @throws UsageError for outputs that are no scores of classes, or that may mean one thing or another
+ * @param side of the images, in pixels
+ * @throws UsageError if the outputs are not scores of classes, or are ambiguous
  */
 export async function scoringModel(path: string, onnx: OnnxModel, side: number): Promise<ScoringModel> {
   const { batch, shape } = formOf(path, onnx, side);
@@ -53,12 +52,10 @@ export async function scoringModel(path: string, onnx: OnnxModel, side: number):
   if (count === 1) {
     if (kind === 'sigmoid') return found(new TwoClasses(rows), false, 2);
     throw new UsageError({
-      what: `${path} has one output, which is no probability`,
+      what: `${path} has one output, which is not a probability`,
       expected: 'an output for each class, or one sigmoid: the probability of the second of two classes',
       got:
-        kind === 'softmax'
-          ? 'a softmax over one class, which is always 1'
-          : 'one number, which may mean anything',
+        kind === 'softmax' ? 'a softmax over one class, which is always 1' : 'one number of unknown meaning',
       next: 'export the model with its sigmoid, or read the number in a program: importOnnx()',
     });
   }
@@ -73,17 +70,17 @@ export async function scoringModel(path: string, onnx: OnnxModel, side: number):
     case 'unclear':
   }
   throw new UsageError({
-    what: `${path} does not tell what its outputs mean`,
+    what: `The meaning of the outputs of ${path} is unclear`,
     expected: 'logits, or probabilities of classes that add up to 1',
     got:
       kind === 'softmax'
-        ? 'a softmax that does not go over the classes'
-        : 'numbers that are never negative and do not add up to 1',
-    next: 'export the model without what comes after its last layer, or with a softmax over the classes',
+        ? 'a softmax that is not over the classes'
+        : 'non-negative numbers that do not add up to 1',
+    next: 'export the model without the nodes after its last layer, or with a softmax over the classes',
   });
 }
 
-/** Images in, rows out: which numbers of images the graph takes. @throws UsageError where it is no such graph */
+/** Finds out which batch sizes the graph accepts. @throws UsageError if it does not return a row per image */
 function formOf(path: string, onnx: OnnxModel, side: number): Form {
   const given = onnx.description.inputShape[0];
   const fixed = typeof given === 'number' ? given : undefined;
@@ -102,24 +99,24 @@ function formOf(path: string, onnx: OnnxModel, side: number): Form {
   const first = tryOut(fixed ?? 1);
   if (!first.shape)
     throw new UsageError({
-      what: `${path} does not tell images apart one by one`,
+      what: `${path} does not return a row of scores for each image`,
       expected: 'an output [N, classes] for N images',
       got: first.problem,
     });
-  // Some graphs have room for one image only, though their input does not say so.
+  // Some graphs only work for one image although their input does not say so.
   if (fixed === undefined && !tryOut(2).shape) return { batch: 1, shape: first.shape };
   return { batch: fixed, shape: first.shape };
 }
 
-/** What only gives the same numbers another form. */
+/** Operations that change the form but not the values. */
 const SAME_NUMBERS = new Set(['reshape', 'permute', 'cast', 'detach']);
-/** What gives numbers of any size: logits, unless something comes after it. */
+/** Operations whose results are unbounded: logits, unless another operation follows. */
 const LOGITS = new Set(['linear', 'matmul', 'conv2d', 'logSoftmax', 'batchNorm', 'channelAffine']);
 
-/** What moves or scales numbers, where one of its two inputs is a constant: such as a bias or a temperature. */
+/** Operations that shift or scale values if one of their two inputs is a constant, such as a bias or a temperature. */
 const WITH_CONSTANT = new Set(['add', 'sub', 'mul', 'div']);
 
-/** What the graph says about its outputs; `unknown` where only numbers can tell. */
+/** What the graph's last operations say about its outputs; `unknown` if only values can tell. */
 function kindOf(onnx: OnnxModel, shape: Shape): 'softmax' | 'sigmoid' | 'logits' | 'unknown' {
   let node: Node = onnx.forward(new Tensor(hostLeaf(new Float32Array(0), shape, 'float32'))).node;
   let scaled = false;
@@ -140,7 +137,7 @@ const isConstant = (node: Node): boolean =>
 
 const SUM_TOLERANCE = 2e-3;
 
-/** What the scores of two random images look like. */
+/** Classifies the scores of two random images. */
 async function meaningOf(model: Scorer, side: number): Promise<'probabilities' | 'logits' | 'unclear'> {
   const rows: number[][] = [];
   for (const seed of [1, 2]) {
@@ -156,11 +153,11 @@ async function meaningOf(model: Scorer, side: number): Promise<'probabilities' |
   return bounded || constant ? 'unclear' : 'logits';
 }
 
-/** One row of scores for each image, for any number of images. */
+/** Returns one row of scores per image for any number of images, in batches of the size that the graph accepts. */
 class Rows extends Module {
   constructor(
     readonly onnx: OnnxModel,
-    /** Images of a forward pass, where the graph fixes them. */
+    /** Batch size, if the graph fixes it. */
     readonly batch: number | undefined,
     readonly classes: number,
   ) {
@@ -174,7 +171,7 @@ class Rows extends Module {
     const size = image.reduce((a, b) => a * b, 1);
     const parts: Tensor[] = [];
     for (let from = 0; from < n; from += batch) {
-      // Zeros stand where there are no more images.
+      // The last batch is filled up with zeros.
       const part = window(x.reshape([n, size]), from, batch).reshape([batch, ...image]);
       parts.push(window(this.onnx.forward(part).reshape([batch, classes]), -from, n));
     }
@@ -182,7 +179,7 @@ class Rows extends Module {
   }
 }
 
-/** Rows of a matrix from one of them on, with zeros beyond its ends. */
+/** `rows` rows of a matrix starting at `from`, with zeros beyond its ends. */
 function window(x: Tensor, from: number, rows: number): Tensor {
   const [height, width] = x.shape as [number, number];
   const offsets = hostLeaf(Int32Array.of(from, 0), [1, 2], 'int32');
@@ -190,7 +187,7 @@ function window(x: Tensor, from: number, rows: number): Tensor {
   return new Tensor(node).reshape([rows, width]);
 }
 
-/** Probabilities that add up to 1: their logarithms are logits as good as any. */
+/** Turns probabilities that sum to 1 into logits, by the logarithm. */
 class Logarithm extends Module {
   constructor(readonly rows: Scorer) {
     super();
@@ -201,7 +198,7 @@ class Logarithm extends Module {
   }
 }
 
-/** One probability, that of the second of two classes, as logits of both. */
+/** Turns one probability, that of the second of two classes, into logits of both. */
 class TwoClasses extends Module {
   constructor(readonly rows: Scorer) {
     super();

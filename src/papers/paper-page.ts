@@ -16,10 +16,10 @@ export async function listPapers(): Promise<{ id: string; title: string }[]> {
 }
 
 /**
- * What a paper's page shows, from its source folder, which is part of the package.
+ * Content of a paper's page, read from its source folder, which is part of the package.
  *
- * @param results another folder of results than the paper's own
- * @throws UsageError for a paper that there is not, CheckpointError for a result that is not one
+ * @param results folder of results to use instead of the paper's own
+ * @throws UsageError for an unknown paper, CheckpointError if a result is not valid
  */
 export async function paperPage(id: string, results?: string): Promise<PaperPage> {
   const paper = await openPaper(id);
@@ -34,21 +34,21 @@ export async function paperPage(id: string, results?: string): Promise<PaperPage
   };
 }
 
-/** Where a paper's images are. */
+/** Folder of a paper's images. */
 export const figuresFolder = (id: string): string => join(paperFolder(id), 'figures');
 
 const notesIn = async (folder: string, name: string): Promise<string> =>
   existsSync(join(folder, name)) ? withoutTable(await readFile(join(folder, name), 'utf8')) : '';
 
 const IMAGES = ['.svg', '.png', '.jpg', '.webp'];
-/** The file of a folder of figures that holds their titles. */
+/** Titles of the images in a folder of figures. */
 export const TITLES = 'titles.json';
 const titlesSchema = z.record(z.string(), z.object({ en: z.string(), zh: z.string() }));
 
-/** Of an image with Chinese words that stands for another one. */
+/** Marks the Chinese version of an image. */
 const CHINESE = /\.zh(?=\.[a-z]+$)/;
 
-/** The images of a folder, titled by its `titles.json`, or else by their names. */
+/** The images in a folder, with titles from its `titles.json`, otherwise with their file names as titles. */
 export async function figuresIn(folder: string): Promise<PaperPage['figures']> {
   if (!existsSync(folder)) return [];
   const file = join(folder, TITLES);
@@ -66,13 +66,13 @@ export async function figuresIn(folder: string): Promise<PaperPage['figures']> {
     });
 }
 
-/** The titles in a text. @throws DataError for a text that holds none */
+/** Parses `titles.json`. @throws DataError if it is not valid */
 export function parseTitles(file: string, text: string): Record<string, Text> {
   try {
     return titlesSchema.parse(JSON.parse(text));
   } catch (error) {
     throw new DataError({
-      what: `${file} does not hold the titles of figures`,
+      what: `${file} is not a valid list of figure titles`,
       expected: '{ "name.svg": { "en": "…", "zh": "…" } }',
       got: error instanceof SyntaxError ? error.message : 'something else',
       cause: error,

@@ -11,18 +11,18 @@ import type { Results } from './claims/result.js';
 
 type Fixed = 'version' | 'recipe' | 'dataset' | 'data' | 'model' | 'seed' | 'machine';
 
-/** All of a run that does not depend on the machine or the data. */
+/** Everything in a run's configuration that does not depend on the machine or the data. */
 export interface Recipe extends Omit<TrainConfig, Fixed> {
   /** One sentence for `--help`. */
   readonly about: string;
-  /** Said of a loss that stays that of chance, where this recipe is known to stay there for a while. */
+  /** Message while the loss stays at chance level, for recipes known to start slowly. */
   readonly slowStart?: string;
-  /** The recipe that this one is a short form of; the end of a run names it. */
+  /** The full recipe, if this one is a short form of it; named at the end of a run. */
   readonly shortOf?: string;
   readonly model: Omit<ModelConfig, 'paper' | 'classes'>;
 }
 
-/** A recipe as a run's configuration has it: the network, and the training. What is said to people stays behind. */
+/** Splits a recipe into the parts of a configuration, network and training, without `about`. */
 export function partsOf({ about: _, slowStart: __, shortOf: ___, model, ...training }: Recipe): {
   readonly model: Recipe['model'];
   readonly training: Omit<Recipe, 'about' | 'slowStart' | 'shortOf' | 'model'>;
@@ -31,90 +31,90 @@ export function partsOf({ about: _, slowStart: __, shortOf: ___, model, ...train
 }
 
 /**
- * An option of a paper's network. It is `hidden` in a model's configuration and `--hidden <n>` on the command line.
+ * An option of a paper's network: `hidden` in a model's configuration is `--hidden <n>` on the command line.
  *
- * @param value what stands for the value in the help, such as `<n>`
- * @param help what it does, with its default
+ * @param value placeholder in the help, such as `<n>`
+ * @param help what the option does, with its default
  */
 export const option = <T extends z.ZodType>(schema: T, value: string, help: string) =>
   schema.optional().meta({ description: help, value });
 
-/** How a paper prepares its images. */
+/** How a paper prepares images. */
 export interface PaperViews {
   readonly train: Transform;
   readonly test: Transform;
-  /** Its own views of an image whose probabilities are averaged, where it has them. */
+  /** The paper's own views of a test image (such as ten crops), whose probabilities are averaged. */
   readonly views?: readonly Transform[];
 }
 
-/** Shapes of the tensors of a file or a model, by name. */
+/** Tensor shapes of a file or a model, by tensor name. */
 export type Shapes = ReadonlyMap<string, readonly number[]>;
 
-/** What a file's names and shapes tell about the network that they belong to. */
+/** A network recognised from tensor names and shapes. */
 export interface Recognised {
   readonly preset: string;
   readonly classes: number;
-  /** Where the network differs from the preset. */
+  /** Differences from the preset. */
   readonly options?: NonNullable<ModelConfig['options']>;
-  /** What the file cannot tell, and what is taken for it: "ReLU". */
+  /** Assumptions about what the file does not contain, such as "ReLU". */
   readonly assumed: readonly string[];
 }
 
-/** How a paper's weights look in files of other programs. */
+/** How other programs store a paper's weights. */
 export interface ForeignWeights {
   /**
-   * The variant that tensors of these names and shapes belong to; undefined when it is none of this paper's.
-   * `preset` is what the caller knows already: options are then the differences from that.
+   * Returns the variant that these tensors belong to; undefined if it is not a network of this paper. `preset` is
+   * given if the caller knows it: options are then the differences from that preset.
    */
   readonly recognise: (shapes: Shapes, preset?: string) => Recognised | undefined;
-  /** What to say of tensors that are nearly this paper's network: what differs, and what can be done. */
+  /** For tensors that almost match this paper's network: what differs, and what to do. */
   readonly nearly?: (shapes: Shapes) => { expected: string; got: string; next: string } | undefined;
-  /** The file's name of each of the model's tensors; undefined when its layers are not those of the file. */
+  /** Maps the model's tensor names to the file's; undefined if the layers differ. */
   readonly translate: (model: Module, shapes: Shapes) => ReadonlyMap<string, string> | undefined;
-  /** Other programs' names of each of the model's tensors. They throw UsageError for a layer without one. */
+  /** Other programs' tensor names, by program. Each function throws UsageError for a layer without a name. */
   readonly namings: Readonly<Record<string, (model: Module) => ReadonlyMap<string, string>>>;
 }
 
 /** A paper: what `index.ts` of its folder exports by default. */
 export interface Paper {
-  /** The name of its folder: small letters, digits and hyphens. */
+  /** Name of its folder: small letters, digits and hyphens. */
   readonly id: string;
-  /** What its network is called. */
+  /** Name of its network. */
   readonly name: string;
   /** Authors, title, place and year. */
   readonly citation: string;
-  /** Variants of the network with a few words about each; the first one is the default. */
+  /** Variants of the network with short descriptions; the first is the default. */
   readonly presets: Readonly<Record<string, string>>;
-  /** Side of the images that a variant is made for. */
+  /** Side of the input images of a preset, in pixels. */
   readonly imageSize: (preset: string) => number;
-  /** Names of its ways to start the weights. */
+  /** Names of its weight initialisations. */
   readonly inits: readonly string[];
-  /** What can be changed in the network, each by {@link option}: the `options` of a model's configuration. */
+  /** Options of the network, each made by {@link option}: the `options` of a model's configuration. */
   readonly options: z.ZodObject;
-  /** How it is trained; the first one is the default. */
+  /** Training recipes; the first is the default. */
   readonly recipes: Readonly<Record<string, Recipe>>;
-  /** Builds the network with fresh weights. Called with a preset, an init and options that are its own. */
+  /** Builds the network with newly initialised weights. Preset, init and options have been validated. */
   readonly build: (config: ModelConfig) => Module;
   /**
-   * From the bytes of a data set to the network's input.
+   * Turns the bytes of a data set into the network's input.
    *
-   * @param statistics of the training images, which the augmentation `crop-mirror-colour` needs
+   * @param statistics of the training images; the augmentation `crop-mirror-colour` needs them
    */
   readonly transforms: (
     config: ModelConfig,
     augment: NonNullable<TrainConfig['augment']>,
     statistics?: ImageStatistics,
   ) => PaperViews;
-  /** The name of the last layer's bias, which tells the number of classes of a bare weights file. */
+  /** Name of the last layer's bias, whose length is the number of classes in a bare file of weights. */
   readonly lastBias: string;
-  /** How files of other programs are read and written; without it a file's names must be the model's own. */
+  /** Reads and writes files of other programs; without it, a file must use the model's own tensor names. */
   readonly weights?: ForeignWeights;
   readonly claims: readonly Claim[];
-  /** Curves of its results, where it has some to show. */
+  /** Learning curves drawn from its results. */
   readonly charts?: (results: Results) => readonly Chart[];
 }
 
-/** Checks a paper, so that a mistake in it is told when it is loaded. @throws UsageError */
+/** Validates a paper, so that mistakes show when it is loaded. @throws UsageError */
 export function definePaper(paper: Paper): Paper {
   const demand = (fits: boolean, what: string, expected: string, got: unknown): void => {
     if (!fits) throw new UsageError({ what: `The paper ${paper.id}: ${what}`, expected, got: String(got) });
@@ -145,7 +145,7 @@ export function definePaper(paper: Paper): Paper {
       /\(default: .+\)$/.test((schema as z.ZodType).description ?? ''),
       `its option ${name}`,
       "option(schema, '<value>', 'what it does (default: …)')",
-      'no such help',
+      'no such description',
     );
   const ids = paper.claims.map(({ id }) => id);
   const twice = ids.find((id, i) => ids.indexOf(id) !== i);
@@ -154,13 +154,13 @@ export function definePaper(paper: Paper): Paper {
 }
 
 /**
- * Builds what a configuration describes.
+ * Builds the network of a configuration.
  * @throws UsageError for a preset, an init or an option that the paper does not have
  */
 export function buildModel(paper: Paper, config: ModelConfig): Module {
   const refuse = (what: string, words: readonly string[], got: string): never => {
     throw new UsageError({
-      what: `${paper.name} has no such ${what}`,
+      what: `${paper.name}: unknown ${what}`,
       expected: `one of ${words.join(', ')}`,
       got,
       next: didYouMean(got, words, 'choose one of those'),
@@ -174,7 +174,7 @@ export function buildModel(paper: Paper, config: ModelConfig): Module {
 
 type Options = NonNullable<ModelConfig['options']>;
 
-/** Options that are the paper's own. @throws UsageError */
+/** Validates options against the paper's schema. @throws UsageError */
 export function parseOptions(paper: Paper, options: Options): Options {
   const known = Object.keys(paper.options.shape);
   const parsed = paper.options.strict().safeParse(options);
@@ -192,11 +192,11 @@ export function parseOptions(paper: Paper, options: Options): Options {
     what: `${paper.name} cannot have ${name} ${String(options[name])}`,
     expected: expectedBy(issue),
     got: String(options[name]),
-    next: 'give another value, or leave it out for the preset’s own',
+    next: 'give another value, or leave it out to use the preset’s',
   });
 }
 
-/** What a value should have been: "one of relu, tanh". */
+/** What an issue expected, such as "one of relu, tanh". */
 export function expectedBy(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_value') {
     const values = issue.values.map(String);

@@ -8,30 +8,30 @@ import type { Paper, Recognised, Shapes } from './paper.js';
 import { openPaper, paperIds } from './registry.js';
 import { unnamedClasses } from './test-set.js';
 
-/** What is known of a bare file's network, from flags say. */
+/** What the caller knows of a bare file's network, for example from flags. */
 export interface ModelHints {
   readonly paper?: string;
   readonly preset?: string;
   readonly options?: NonNullable<ModelConfig['options']>;
-  /** The classes' names, in the order of the last layer. */
+  /** Class names, in the order of the last layer. */
   readonly classes?: readonly string[];
   readonly imageSize?: number;
 }
 
-/** The network of a bare file. */
+/** The network recognised in a bare file of weights. */
 export interface FoundModel {
   readonly paper: Paper;
   readonly config: ModelConfig;
-  /** What the file does not tell. */
+  /** Assumptions about what the file does not contain. */
   readonly assumed: readonly string[];
-  /** Which of the file's tensors are the network's: see {@link partOf}. */
+  /** Which of the file's tensors belong to the network: see {@link partOf}. */
   readonly part: Part;
 }
 
-/** Where our own exports keep the model's configuration, in a safetensors file's metadata. */
+/** Safetensors metadata key under which Paperweight stores the model's configuration. */
 export const CONFIG_KEY = 'paperweight';
 
-/** A file's list is enough: nothing of the numbers is looked at. */
+/** Names and shapes only; tensor values are not read. */
 type Listed = Pick<Weights, 'format' | 'metadata' | 'notes'> & {
   readonly tensors: ReadonlyMap<string, { readonly shape: readonly number[] }>;
 };
@@ -40,10 +40,10 @@ const shapesOf = (tensors: Listed['tensors']): Shapes =>
   new Map([...tensors].map(([name, { shape }]) => [name, shape]));
 
 /**
- * Finds out which paper's network a file of weights belongs to: from its metadata if we wrote it, else from names
- * and shapes.
+ * Recognises the network of a file of weights: from its metadata if Paperweight wrote it, otherwise from names and
+ * shapes.
  *
- * @throws CheckpointError that says how to name the network, when no paper knows the file
+ * @throws CheckpointError if no paper matches; the error says how to name the network
  */
 export async function recogniseModel(
   file: string,
@@ -76,15 +76,15 @@ export async function recogniseModel(
   const near = match ? undefined : look((paper, shapes) => paper.weights?.nearly?.(shapes))?.found;
   if (near)
     throw new CheckpointError({
-      what: `${file} holds the weights of a network that is like ${near.paper.name}, and is another one`,
+      what: `${file} holds the weights of a network similar to ${near.paper.name}, but not the same`,
       ...near.found,
     });
-  // A rule that takes a single name for enough comes last.
+  // The weakest rule, which looks at one tensor only, comes last.
   const taken = match ?? look((paper, shapes) => byLastBias(paper, shapes, hints));
   if (taken) return configure(file, taken.found.paper, taken.found.found, hints, taken.part);
   const shapes = shapesOf(tensors);
   throw new CheckpointError({
-    what: `${file} holds the weights of no network that is known here`,
+    what: `The network of ${file} is unknown`,
     expected: `tensors of one of the papers: ${paperIds().join(', ')}`,
     got: `${
       [...shapes]
@@ -96,7 +96,7 @@ export async function recogniseModel(
   });
 }
 
-/** Without rules of its own, a paper takes a file that the caller says is its own, or that has its last layer. */
+/** For papers without rules of their own: the file must be declared as the paper's, or have its last layer's bias. */
 function byLastBias(
   paper: Paper,
   shapes: Shapes,
@@ -109,7 +109,7 @@ function byLastBias(
   return { preset: first, classes, assumed: preset === undefined ? [`the preset ${first}`] : [] };
 }
 
-/** The model's configuration in the metadata of a file that we exported. */
+/** The model's configuration in the metadata of a file that Paperweight exported. */
 export function configIn(metadata: Readonly<Record<string, string>>): ModelConfig | undefined {
   try {
     return modelConfigSchema.safeParse(JSON.parse(metadata[CONFIG_KEY] ?? '')).data;
@@ -128,18 +128,18 @@ function configure(
 ): FoundModel {
   if (count < 2)
     throw new CheckpointError({
-      what: `${file} has one output, which tells nothing apart`,
+      what: `${file} has a single output, which cannot distinguish classes`,
       expected: 'the weights of a network of two classes or more',
-      got: 'one: after a softmax it is always 1, and nothing says that it is meant for a sigmoid',
+      got: 'one output: its softmax is always 1, and the file does not say whether it needs a sigmoid',
       next: 'export it as ONNX with its sigmoid, whose output is the probability of the second of two classes',
     });
   const preset = hints.preset ?? found;
   if (hints.classes && hints.classes.length !== count)
     throw new CheckpointError({
-      what: `${file} tells ${classCount(count)} apart`,
+      what: `${file} has ${classCount(count)}`,
       expected: counted(count, 'name'),
       got: counted(hints.classes.length, 'name'),
-      next: 'give a name for each class, in the order of the last layer',
+      next: 'give one name per class, in the order of the last layer',
     });
   const options = { ...seen, ...hints.options };
   return {
@@ -152,7 +152,7 @@ function configure(
       dropout: told?.dropout ?? 0.5,
       init: told?.init ?? paper.inits[0]!,
       ...(Object.keys(options).length === 0 ? {} : { options }),
-      // Another size of images than the file's makes other rules.
+      // The stored image rules hold only for the stored image size.
       ...(told?.images && hints.imageSize === undefined ? { images: told.images } : {}),
     },
     assumed: hints.preset === undefined ? assumed : [],
@@ -160,7 +160,7 @@ function configure(
   };
 }
 
-/** What was recognised and what was assumed, a line each. */
+/** Messages for the user: what was recognised and what was assumed, one line each. */
 export function describeModel(
   { format, notes }: Listed,
   { paper, config, assumed, part }: FoundModel,
@@ -169,15 +169,13 @@ export function describeModel(
   return [
     `Weights: ${[format, ...notes, ...partNotes(part)].join('; ')}`,
     `Network: ${[`${paper.name}, preset ${config.preset}`, ...options, classCount(config.classes.length)].join(', ')}`,
-    ...(assumed.length > 0
-      ? [`Assumed, because a file of weights does not tell: ${assumed.join(', ')}`]
-      : []),
+    ...(assumed.length > 0 ? [`Assumed, because a file of weights does not say: ${assumed.join(', ')}`] : []),
   ];
 }
 
 /**
- * The part of a file that is a known network's: of a file for a run that has a network already.
- * @throws CheckpointError where two parts of the file fit
+ * The part of a file that belongs to a known network, such as that of a new run.
+ * @throws CheckpointError if two parts of the file fit
  */
 export function partFor(
   file: string,
@@ -194,7 +192,7 @@ export function partFor(
   return match?.part ?? WHOLE;
 }
 
-/** A file's weights under the model's names, where the file has others for the same layers. */
+/** Renames a file's weights to the model's tensor names, if the file uses other names for the same layers. */
 export function inOwnNames(
   paper: Paper,
   model: Module,
@@ -208,13 +206,13 @@ export function inOwnNames(
   for (const theirs of names.values()) translated.delete(theirs);
   for (const [name, theirs] of names) {
     const tensor = tensors.get(theirs);
-    // Caffe's older files have dimensions of 1 in front; the numbers lie the same.
+    // Caffe's older files have leading dimensions of 1; the data layout is the same.
     if (tensor) translated.set(name, { ...tensor, shape: withoutOnes(tensor.shape, own.get(name)!.shape) });
   }
   return translated;
 }
 
-/** A shape without leading ones, where that makes it the wanted one. */
+/** Removes leading ones from a shape if that gives the wanted shape. */
 function withoutOnes(shape: readonly number[], wanted: readonly number[]): readonly number[] {
   const spare = shape.length - wanted.length;
   const short = spare > 0 && shape.slice(0, spare).every((n) => n === 1) ? shape.slice(spare) : shape;

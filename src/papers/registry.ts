@@ -6,9 +6,9 @@ import { didYouMean } from '../errors/nearest.js';
 import { manifest } from '../version.js';
 import type { Paper } from './paper.js';
 
-/** Where the compiled papers are: each folder with an `index.js` is one. */
+/** Folder of the compiled papers: each subfolder with an `index.js` is a paper. */
 const COMPILED = fileURLToPath(new URL('.', import.meta.url));
-/** Where their sources are, with notes, results and figures; part of the package. */
+/** Folder of their sources with notes, results and figures, which are part of the package. */
 const SOURCES = fileURLToPath(new URL('../../../src/papers/', import.meta.url));
 
 /** The ids of all papers, the default one first. */
@@ -21,10 +21,10 @@ export function paperIds(): string[] {
   return [...ids.filter((id) => id === first), ...ids.filter((id) => id !== first)];
 }
 
-/** The paper of commands that name none: `paperweight.defaultPaper` in package.json. */
+/** Default paper of all commands: `paperweight.defaultPaper` in package.json. */
 export const defaultPaper = (): string => manifest().paperweight.defaultPaper;
 
-/** @throws UsageError for one that there is not */
+/** @throws UsageError for an unknown paper */
 export async function openPaper(id: string = defaultPaper()): Promise<Paper> {
   const ids = paperIds();
   if (!ids.includes(id))
@@ -32,18 +32,18 @@ export async function openPaper(id: string = defaultPaper()): Promise<Paper> {
       what: `There is no paper "${id}"`,
       expected: `one of ${ids.join(', ')}`,
       got: `"${id}"`,
-      next: didYouMean(id, ids, 'make a folder for it with: paperweight new'),
+      next: didYouMean(id, ids, 'create it with: paperweight new'),
     });
   const { default: paper } = (await import(`./${id}/index.js`)) as { default?: Paper };
   if (paper?.id === id) return paper;
   throw new UsageError({
-    what: `The paper in src/papers/${id} cannot be used`,
+    what: `The paper in src/papers/${id} is not valid`,
     expected: `export default definePaper({ id: '${id}', … }) in its index.ts`,
     got: paper === undefined ? 'no default export' : `id ${paper.id}`,
   });
 }
 
-/** Whether the sources are those of a clone, which may be written to, and not of an installed package. */
+/** True if the sources belong to a writable clone rather than an installed package. */
 export const isClone = (): boolean => existsSync(join(SOURCES, 'paper.ts'));
 
 /** A paper's source folder: `notes.md`, `notes.zh.md`, `results/`, `figures/`. */

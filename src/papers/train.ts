@@ -40,13 +40,13 @@ export interface RunOptions {
 }
 
 /**
- * Whether a run can be trained on these images at all; asked before its folder is made.
+ * Checks, before the run's folder is made, that these images can train the run.
  * @throws UsageError
  */
 export function checkImages({ augment, recipe, dataset }: TrainConfig, trainSet: Dataset): void {
   if (trainSet.classes.length < 2)
     throw new UsageError({
-      what: `${trainSet.name} has one class only, ${trainSet.classes[0]}: there is nothing to tell apart`,
+      what: `${trainSet.name} has only one class, ${trainSet.classes[0]}: there is nothing to learn`,
       expected: 'two classes or more',
       got: 'one',
       next: 'add images of another class: for imagefolder, a folder for each class in train/ and val/',
@@ -54,13 +54,13 @@ export function checkImages({ augment, recipe, dataset }: TrainConfig, trainSet:
   if (augment !== 'crop-mirror-colour' || isCounted(trainSet)) return;
   throw new UsageError({
     what: `The recipe ${recipe} cannot be trained on ${dataset}`,
-    expected: 'images in folders, whose mean image and colours are counted first',
+    expected: 'images in folders, whose mean image and colours are computed first',
     got: dataset,
     next: 'add --dataset imagefolder --data DIR, or choose another --preset',
   });
 }
 
-/** Counted once for the data set, and kept with the run; rank 0 does so for all. */
+/** Computed once for the data set and stored with the run; rank 0 does so for all. */
 async function countedStatistics(options: RunOptions): Promise<ImageStatistics | undefined> {
   const { world, config, trainSet } = options;
   checkImages(config, trainSet);
@@ -80,7 +80,7 @@ async function count({ trainSet, folder, observer, signal }: RunOptions) {
   });
 }
 
-/** Puts together what a configuration describes, from its checkpoint where the run has one. */
+/** Builds a configuration's trainer, restored from the checkpoint if the run has one. */
 export async function prepareRun(options: RunOptions): Promise<Trainer> {
   const { device, ...parts } = options;
   const { config, folder } = parts;
@@ -101,7 +101,7 @@ export async function prepareRun(options: RunOptions): Promise<Trainer> {
   await model.to(device);
   const { train, test } = paper.transforms(config.model, config.augment ?? 'none', statistics);
   const { startFrom: start } = config;
-  // A run that goes on has its weights in its checkpoint.
+  // A resumed run has its weights in the checkpoint.
   const opening =
     start && begins && world?.first !== false
       ? await startWith(start, paper, model, config.model.classes)
@@ -134,21 +134,21 @@ export async function prepareRun(options: RunOptions): Promise<Trainer> {
       describeLonger(config, { before, now: trainer.stepsTotal, rate: trainer.learningRate }),
     );
   const changed = differences(deviceSchema.safeParse(former.machine?.device).data, now);
-  // Not an error: the run is as good as ever, only not the same to the last bit.
+  // Not an error: only the last bits of results may differ.
   if (changed)
     parts.observer?.note?.(
-      `The run was computed by ${changed} so far; from here on its last bits differ from those of a run that goes on as it began.`,
+      `So far this run was computed by ${changed}; from here on, the last bits of its results differ from an uninterrupted run.`,
     );
   return trainer;
 }
 
-/** What rank 0 finds. */
+/** The result of rank 0. */
 async function told<T>(world: World | undefined, find: () => Promise<T>): Promise<T> {
   if (!world) return find();
   return world.tell(world.first ? await find() : (undefined as T));
 }
 
-/** What `describeMachine` says of the device, as far as it decides the last bits of a run. */
+/** The fields of `describeMachine` that affect the last bits of a run. */
 export const deviceSchema = z
   .object({
     engine: z.string(),
@@ -167,7 +167,7 @@ function differences(before: z.infer<typeof deviceSchema> | undefined, now: Engi
   return changed.map(([key, value]) => `${key} ${value} (now ${now[key as keyof EngineInfo]})`).join(', ');
 }
 
-/** Puts a file's weights into a new run's network. @returns what there is to say about it */
+/** Loads a file's weights into a new run's network. @returns messages for the user */
 async function startWith(
   start: NonNullable<TrainConfig['startFrom']>,
   paper: Paper,
@@ -181,7 +181,7 @@ async function startWith(
   return [...notes, ...partNotes(part), ...head.notes, ...startFrom(model, start, head.weights)];
 }
 
-/** The first few batches of the first epoch, to train and to measure on, for a run that shall learn those by heart. */
+/** The first batches of the first epoch for both training and testing, for runs with --overfit-batches. */
 function overfitted({ config, trainSet, testSet }: Omit<RunOptions, 'device'>) {
   const { overfitBatches, batchSize, seed } = config;
   if (overfitBatches === undefined) return { trainSet, testSet };
@@ -190,7 +190,7 @@ function overfitted({ config, trainSet, testSet }: Omit<RunOptions, 'device'>) {
   return { trainSet: few, testSet: few };
 }
 
-/** What a run's numbers depend on besides its configuration. */
+/** Everything that a run's results depend on besides its configuration. */
 export async function describeMachine(device: Device): Promise<Record<string, unknown>> {
   return {
     node: process.version,

@@ -110,7 +110,7 @@ test('figures of a run on folders are what their labels say', async (t) => {
     for (const split of ['train', 'val'])
       for (const label of [1, 2])
         await rm(path.join(folder, 'single', split, synset(label)), { recursive: true });
-    await refused(/one class only, n10000000/, 'train', ...SMALL, '--data', 'single', '--run', 's');
+    await refused(/only one class, n10000000/, 'train', ...SMALL, '--data', 'single', '--run', 's');
   });
 
   await t.test('a try of some steps is measured on about as many images', async () => {

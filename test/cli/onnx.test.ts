@@ -66,7 +66,7 @@ test('predict on a file of our own: its classes and its preparation', async (t) 
   );
   const broken = await runCli(['predict', file, image, ...reference]);
   assert.equal(broken.code, 1);
-  assert.match(broken.stderr, /metadata "paperweight\.model" .*does not belong/);
+  assert.match(broken.stderr, /metadata "paperweight\.model" .*does not match/);
   const fewer = { ...CONFIG, classes: ['ape'] };
   await writeFileAtomic(
     file,
@@ -126,8 +126,11 @@ test('what is no model of images is refused', async (t) => {
   const cases: [Uint8Array, RegExp][] = [
     [writeOnnx({ input: ['n', 2, 8, 8] }), /\[N, 3, side, side\]; got \[n, 2, 8, 8\]/],
     [writeOnnx({ inputs: [value('x', ['n', 3])] }), /\[N, 3, side, side\]; got \[n, 3\]/],
-    [writeOnnx({ input: ['n', 3, 8, 8] }), /does not tell images apart.*\[1, 3, 8, 8\] for one image/],
-    [writeOnnx({ input: [4, 3, 8, 8] }), /does not tell images apart/],
+    [
+      writeOnnx({ input: ['n', 3, 8, 8] }),
+      /does not return a row of scores for each image.*\[1, 3, 8, 8\] for one image/,
+    ],
+    [writeOnnx({ input: [4, 3, 8, 8] }), /does not return a row of scores for each image/],
     [new TextEncoder().encode('PK\u0003\u0004'), /cannot be read as an ONNX model/],
   ];
   for (const [bytes, words] of cases) {

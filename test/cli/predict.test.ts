@@ -129,7 +129,7 @@ test('weights that are missing or foreign are refused by name', async () => {
   await writeFile(corrupt, 'this is not a weights file');
   for (const [file, words] of [
     [path.join(folder, 'absent.safetensors'), /does not exist/],
-    [foreign, /foreign\.safetensors holds the weights of no network that is known here/],
+    [foreign, /The network of .*foreign\.safetensors is unknown/],
     [corrupt, /corrupt\.safetensors/],
     [folder, /is not a run folder/],
   ] as const) {

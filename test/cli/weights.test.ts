@@ -38,7 +38,7 @@ test('predict takes a bare state dict of PyTorch, and says what it took it for',
   assert.ok(['plane', 'deer', 'dog'].includes(top[0]!.label), top[0]!.label);
   assert.match(stderr, /^Weights: a PyTorch file$/m);
   assert.match(stderr, /^Network: AlexNet, preset notes, hidden 16, 10 classes$/m);
-  assert.match(stderr, /^Assumed, because a file of weights does not tell: ReLU, overlapping pooling, LRN/m);
+  assert.match(stderr, /^Assumed, because a file of weights does not say: ReLU, overlapping pooling, LRN/m);
   assert.match(stderr, /^Images are prepared with compose/m);
 });
 
@@ -51,13 +51,13 @@ test('flags that name the network change it, or are refused with all that does n
     '--preset',
     'torchvision',
   );
-  await refused(/tells 10 classes apart.*got 2 names/, 'predict', NOTES, image, '--class-names', 'a,b');
+  await refused(/has 10 classes.*got 2 names/, 'predict', NOTES, image, '--class-names', 'a,b');
   await refused(/no names/, 'predict', NOTES, image, '--class-names', ',');
 });
 
 test('a preset that there is not, and flags for a run, are refused', async () => {
-  await refused(/no such preset.*got nonsense/, 'predict', NOTES, image, '--preset', 'nonsense');
-  await refused(/network of the run in .* is known/, 'predict', folder, image, '--preset', 'notes');
+  await refused(/unknown preset.*got nonsense/, 'predict', NOTES, image, '--preset', 'nonsense');
+  await refused(/network of the run in .* is already known/, 'predict', folder, image, '--preset', 'notes');
 });
 
 test('export writes a .pth under Caffe’s names that is recognised again', async () => {

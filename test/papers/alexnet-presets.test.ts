@@ -148,9 +148,9 @@ describe('AlexNet’s options', () => {
     );
     refused({ options: { towers: 3 } }, /towers 3\. Expected 1 or 2/);
     refused({ options: { depth: 9 } }, /no option depth.*activation/);
-    refused({ preset: 'toString' }, /no such preset/);
-    refused({ init: 'zeros' }, /no such initialisation.*pytorch/);
-    refused({ preset: 'four-layer', options: { towers: 2 } }, /four-layer net has no option towers/);
+    refused({ preset: 'toString' }, /unknown preset/);
+    refused({ init: 'zeros' }, /unknown initialisation.*pytorch/);
+    refused({ preset: 'four-layer', options: { towers: 2 } }, /four-layer network has no option towers/);
   });
 });
 

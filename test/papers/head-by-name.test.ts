@@ -62,7 +62,7 @@ test('an unknown class is an error with both lists, or a new last layer', async 
   );
   const { weights: found, notes } = await headByName(given(true), BIAS, classes);
   assert.deepEqual([...found.keys()], ['conv.weight']);
-  assert.match(notes.join(), /is of other classes \(cat, dog, ship\) than these \(cat, dog, zebra\)/);
+  assert.match(notes.join(), /has other classes \(cat, dog, ship\) than this model \(cat, dog, zebra\)/);
 });
 
 test('a file in a run has the classes of the run; a file without any says so', async (t) => {

@@ -118,7 +118,7 @@ test('sigmoids are probabilities of their own', async (t) => {
   const logits = await open(t, { tail: [IDENTITY] });
   const own = await open(t, { tail: [node('Sigmoid', ['l'], 'p'), node('Identity', ['p'], 'y')] });
   assert.deepEqual([logits.independent, own.independent], [false, true]);
-  assert.match(own.notes.join(), /each class has a probability of its own/);
+  assert.match(own.notes.join(), /each class has its own probability/);
   const found = await odds(own);
   // The odds of two classes differ by their logits in both.
   const softmax = await odds(logits);
@@ -136,15 +136,15 @@ test('one sigmoid tells two classes apart; one number of another kind is refused
   for (const [no, yes] of await odds(two)) {
     assert.ok(yes! > 0.05 && yes! < 0.6 && Math.abs(no! + yes! - 1) < 1e-6, `${no} ${yes}`);
   }
-  await assert.rejects(open(t, { tail: [IDENTITY], bias }), /one output, which is no probability/);
+  await assert.rejects(open(t, { tail: [IDENTITY], bias }), /one output, which is not a probability/);
   await assert.rejects(open(t, { tail: [node('Softmax', ['l'], 'y', 1)], bias }), /always 1/);
 });
 
 test('outputs that may mean one thing or another are refused', async (t) => {
   const across = [node('Softmax', ['l'], 'y', 0)];
-  await assert.rejects(open(t, { tail: across }), /does not go over the classes/);
+  await assert.rejects(open(t, { tail: across }), /not over the classes/);
   const halves = [node('Softmax', ['l'], 'p', 1), node('Mul', ['p', 'half'], 'y')];
-  await assert.rejects(open(t, { tail: halves }), /never negative and do not add up to 1/);
+  await assert.rejects(open(t, { tail: halves }), /non-negative numbers that do not add up to 1/);
 });
 
 test('a batch that the file fixes takes any number of images', async (t) => {
@@ -194,5 +194,5 @@ test('names of the wrong number are an error; eval refuses several classes an im
   assert.deepEqual(named.classes, ['cat', 'dog', 'elk']);
   const { code, stderr } = await runCli(['eval', file, '--dataset', 'shapes10', '--device', 'reference']);
   assert.equal(code, 2);
-  assert.match(stderr, /a probability of its own \(sigmoid\)/);
+  assert.match(stderr, /an independent probability for each class \(sigmoid\)/);
 });

@@ -143,7 +143,7 @@ test('hints go before what is recognised', async () => {
   );
   // Whether there is such a preset is for the paper to say, when the model is built.
   assert.equal((await find(weights, { preset: 'nonsense' })).config.preset, 'nonsense');
-  await assert.rejects(find(weights, { classes: ['a'] }), /tells 3 classes apart.*got 1 names/);
+  await assert.rejects(find(weights, { classes: ['a'] }), /has 3 classes.*got 1 names/);
 });
 
 test('metadata of our own exports tells everything', async () => {
@@ -182,7 +182,7 @@ test('the description says what was recognised and what assumed', async () => {
   assert.deepEqual(describeModel(weights, await find(weights)), [
     'Weights: a file',
     'Network: AlexNet, preset notes, hidden 8, 3 classes',
-    'Assumed, because a file of weights does not tell: ReLU, overlapping pooling, LRN with the constants of the preset',
+    'Assumed, because a file of weights does not say: ReLU, overlapping pooling, LRN with the constants of the preset',
   ]);
 });
 
@@ -267,7 +267,7 @@ test('many and deep names of strangers end soon', async () => {
   const names = Array.from({ length: 20_000 }, (_, i) => `${`p${i % 500}.`.repeat(40)}${i}\u001b[2J`);
   const weights = { ...weightsOf(make({})), tensors: new Map(names.map((name) => [name, one])) };
   await assert.rejects(find(weights), (error: Error) => {
-    assert.match(error.message, /no network that is known/);
+    assert.match(error.message, /The network of .* is unknown/);
     assert.doesNotMatch(error.message, /\p{Cc}/u);
     return true;
   });
@@ -314,7 +314,7 @@ test('a residual network with weights in its shortcuts is named as another one',
   for (const hints of [{}, { paper: 'resnet' }, { paper: 'resnet', preset: 'resnet-20' }])
     await assert.rejects(
       find(weights, hints),
-      /like ResNet, and is another one.*option A.*downsample\.0\.weight.*ONNX/,
+      /similar to ResNet, but not the same.*option A.*downsample\.0\.weight.*ONNX/,
     );
 });
 
@@ -327,9 +327,9 @@ test('shapes that are not the paper’s, and half a network, are no ResNet', asy
   ] as const) {
     const tensors = new Map(whole.tensors);
     tensors.set(name, { shape, data: new Float32Array(1) });
-    await assert.rejects(find({ ...whole, tensors }), /no network that is known/, name);
+    await assert.rejects(find({ ...whole, tensors }), /The network of .* is unknown/, name);
     tensors.delete(name);
-    await assert.rejects(find({ ...whole, tensors }), /no network that is known/, name);
+    await assert.rejects(find({ ...whole, tensors }), /The network of .* is unknown/, name);
   }
 });
 

@@ -28,7 +28,7 @@ test('a run that something else computes from now on says so', async (t) => {
   });
   for (const [info, said] of [
     [await device.info(), undefined],
-    [{ ...(await device.info()), threads: 64 }, /computed by threads 64 \(now 1\) so far; from here on/],
+    [{ ...(await device.info()), threads: 64 }, /computed by threads 64 \(now 1\); from here on/],
   ] as const) {
     const path = join(await scratch(t), 'run');
     await RunFolder.create(path, config(info));

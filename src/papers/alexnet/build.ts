@@ -11,22 +11,22 @@ import { type Init, initialise } from './initialise.js';
 import { ACTIVATIONS } from './layers.js';
 import { AlexNet, type AlexNetPreset, MIDDLE_LAYERS, NORMS, POOLINGS } from './model.js';
 
-/** The preset that is not AlexNet itself but the small net of Figure 1 and section 3.3. */
+/** The preset of the small network of Figure 1 and section 3.3. */
 export const FOUR_LAYER = 'four-layer';
 
 const WHOLE = 'Invalid input: expected a whole number of at least 1';
 
 export const alexNetOptions = z.object({
   activation: option(z.enum(ACTIVATIONS), '<name>', 'relu, leaky-relu, tanh or sigmoid (default: relu)'),
-  norm: option(z.enum(NORMS), '<name>', 'lrn, batch or none (default: the preset’s own)'),
+  norm: option(z.enum(NORMS), '<name>', 'lrn, batch or none (default: set by the preset)'),
   pooling: option(z.enum(POOLINGS), '<name>', 'overlapping or plain (default: overlapping)'),
   towers: option(
     z.union([z.literal(1), z.literal(2)], { error: 'Invalid input: expected 1 or 2' }),
     '<n>',
-    '1 or 2 (default: the preset’s own)',
+    '1 or 2 (default: set by the preset)',
   ),
-  width: option(z.enum(['full', 'half']), '<name>', 'full or half as many kernels (default: full)'),
-  without: option(z.enum(MIDDLE_LAYERS), '<layer>', 'leaves out conv3, conv4 or conv5 (default: none)'),
+  width: option(z.enum(['full', 'half']), '<name>', 'full, or half the number of kernels (default: full)'),
+  without: option(z.enum(MIDDLE_LAYERS), '<layer>', 'removes conv3, conv4 or conv5 (default: none)'),
   hidden: option(
     z.int({ error: WHOLE }).min(1, { error: WHOLE }),
     '<n>',
@@ -34,7 +34,7 @@ export const alexNetOptions = z.object({
   ),
 });
 
-/** Builds the network that a configuration describes, with fresh weights. */
+/** Builds the network of a model configuration with newly initialised weights. */
 export function buildAlexNet({ preset, classes, dropout, init, options = {} }: ModelConfig): Module {
   const { towers, without, hidden, ...shared } = alexNetOptions.parse(options);
   const numClasses = classes.length;
@@ -42,7 +42,7 @@ export function buildAlexNet({ preset, classes, dropout, init, options = {} }: M
     const alien = Object.entries({ towers, without, hidden }).find(([, value]) => value !== undefined);
     if (alien)
       throw new UsageError({
-        what: `The four-layer net has no option ${alien[0]}`,
+        what: `The four-layer network has no option ${alien[0]}`,
         expected: 'one of activation, norm, pooling, width',
         got: alien.join(' '),
       });
@@ -65,16 +65,17 @@ export function buildAlexNet({ preset, classes, dropout, init, options = {} }: M
 }
 
 const HALF = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
-/** Of CIFAR-10's 50,000 training images, by channel, on [0, 1]. */
+/** Mean and standard deviation per channel of CIFAR-10's 50,000 training images, scaled to [0, 1]. */
 const CIFAR10 = { mean: [0.4914, 0.4822, 0.4465], std: [0.247, 0.2435, 0.2616] };
 
 /**
- * Resized, scaled to [0, 1], then to [−1, 1] as in the notes; for the four-layer net minus the training images'
- * mean colour, by their standard deviation. (The paper subtracts the mean image.) `crop-mirror` shifts each
- * training image by up to an eighth of its side and mirrors half of them: section 4.1's, on small images.
- * `crop-mirror-colour` is sections 2 and 4.1 as they stand, on images larger than the network's input.
+ * Transforms for training and test images. AlexNet: resize, scale to [0, 1], then to [−1, 1] as in the notes.
+ * Four-layer network: subtract the per-channel mean of the training images and divide by their standard deviation
+ * (the paper subtracts the mean image). `crop-mirror` is section 4.1 on small images: shift by up to an eighth of
+ * the side and mirror half of the images. `crop-mirror-colour` is sections 2 and 4.1 unchanged, for images larger
+ * than the network's input.
  *
- * @throws UsageError for `crop-mirror-colour` without statistics, or with images that are no larger than the input
+ * @throws UsageError for `crop-mirror-colour` without statistics, or if the images are not larger than the input
  */
 export function alexNetTransforms(
   { preset, imageSize }: Pick<ModelConfig, 'preset' | 'imageSize'>,
@@ -85,7 +86,7 @@ export function alexNetTransforms(
     const side = statistics?.shape[1] ?? 0;
     if (statistics && side > imageSize) return cropMirrorColour(statistics, imageSize);
     throw new UsageError({
-      what: 'The paper’s preparation of images cannot be done',
+      what: 'The paper’s augmentation cannot be applied',
       expected: `the mean image of training images larger than ${imageSize} × ${imageSize}`,
       got: statistics ? `one of ${side} × ${side}` : 'none',
       next: 'train on an image folder with --dataset imagefolder, at its image size or below',

@@ -26,20 +26,20 @@ const figure1 = (results: Results, name: string, start: Start, title: Chart['tit
   }),
 });
 
-/** What AlexNet's claims on CIFAR-10 look like epoch by epoch. */
+/** Learning curves behind AlexNet's claims on CIFAR-10. */
 export const charts = (results: Results): Chart[] => [
   figure1(results, 'figure-1', 'kaiming', {
-    en: 'Figure 1 again: four layers, three seeds, weights scaled to the activation',
-    zh: '重做图 1：四层网络，三个种子，初始权重按激活函数缩放',
+    en: 'Figure 1 reproduced: four-layer network, three seeds, initialisation scaled to the activation',
+    zh: '复现图 1：四层网络，三个种子，初始权重按激活函数缩放',
   }),
   figure1(results, 'figure-1-small-start', 'cuda-convnet', {
-    en: 'Figure 1 again, from small weights as in cuda-convnet',
-    zh: '重做图 1：采用 cuda-convnet 中的小初始权重',
+    en: 'Figure 1 reproduced from the small initial weights of cuda-convnet',
+    zh: '复现图 1：采用 cuda-convnet 的小初始权重',
   }),
   {
     name: 'normalisation',
     title: {
-      en: 'Four layers without normalisation, with LRN, with batch norm; three seeds',
+      en: 'Four-layer network without normalisation, with LRN, with batch norm; three seeds',
       zh: '四层网络：无归一化、LRN、批归一化；三个种子',
     },
     yLabel: TEST_ERROR,

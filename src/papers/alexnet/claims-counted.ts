@@ -13,14 +13,14 @@ const layersOf = (preset: AlexNetPreset, numClasses = 1000) => {
 
 const size = (shape: readonly number[]): number => shape.slice(1).reduce((a, d) => a * d, 1);
 
-/** Values of each convolution's and each fully connected layer's output: the paper's neurons. */
+/** Number of output values of each convolution and fully connected layer: what the paper calls neurons. */
 function neurons(): number[] {
   return layersOf('paper')
     .layers.filter(({ type }) => type === 'Conv2d' || type === 'Linear')
     .map(({ outputShape }) => size(outputShape));
 }
 
-/** Claims that arithmetic decides. */
+/** Claims decided by counting, without training. */
 export const countedClaims: readonly Claim[] = [
   counted({
     id: 'parameters',
@@ -31,7 +31,7 @@ export const countedClaims: readonly Claim[] = [
     },
     paperSays: '60 million',
     rule: {
-      en: 'parameters of the paper preset for 1000 classes; confirmed within 2 %',
+      en: 'parameters of the paper preset with 1000 classes; confirmed within 2 %',
       zh: 'paper 预设、1000 类时的参数个数；相差不超过 2 % 即证实',
     },
     judge: () => {
@@ -63,7 +63,7 @@ export const countedClaims: readonly Claim[] = [
       zh: '输入之后，各层神经元数依次为 253,440、186,624、64,896、64,896、43,264、4096、4096、1000。',
     },
     paperSays: '253,440 · 186,624 · 64,896 · 64,896 · 43,264 · 4096 · 4096 · 1000',
-    rule: { en: 'all eight numbers are the same', zh: '八个数全部相同' },
+    rule: { en: 'all eight numbers agree', zh: '八个数全部相同' },
     judge: () => {
       const said = [253_440, 186_624, 64_896, 64_896, 43_264, 4096, 4096, 1000];
       const found = neurons();
@@ -86,7 +86,7 @@ export const countedClaims: readonly Claim[] = [
     id: 'input-size',
     section: '3.5',
     statement: {
-      en: 'A 224 × 224 image under 11 × 11 kernels at stride 4 gives the 55 × 55 maps of Figure 2.',
+      en: 'A 224 × 224 image convolved with 11 × 11 kernels at stride 4 gives the 55 × 55 feature maps of Figure 2.',
       zh: '224 × 224 的图像经 11 × 11、步幅 4 的卷积得到图 2 中 55 × 55 的特征图。',
     },
     paperSays: '55 × 55',
@@ -100,8 +100,8 @@ export const countedClaims: readonly Claim[] = [
         verdict: side === 55 ? 'confirmed' : 'refuted',
         measured: `224: ${side}; 224 + 2·2 (floor): ${Math.floor((228 - 11) / 4) + 1}; 227: ${(227 - 11) / 4 + 1}`,
         reason: {
-          en: '224 needs 2 pixels of padding, or images of 227, as the implementations have it',
-          zh: '224 需要 2 像素填充，或改用 227 的图像，各实现也正是如此',
+          en: 'needs 2 pixels of padding, or 227 × 227 images, as implementations use',
+          zh: '需要 2 像素填充，或改用 227 × 227 的图像；各实现正是如此',
         },
       };
     },
@@ -110,12 +110,12 @@ export const countedClaims: readonly Claim[] = [
     id: 'convolution-share',
     section: '1',
     statement: {
-      en: 'Each convolutional layer has no more than 1 % of the parameters.',
+      en: 'Each convolutional layer has at most 1 % of the parameters.',
       zh: '每个卷积层的参数不超过全部参数的 1 %。',
     },
     paperSays: '≤ 1 %',
     rule: {
-      en: 'the largest share of a convolution in the paper preset; confirmed up to 1.0 %',
+      en: 'largest share of a convolution in the paper preset; confirmed up to 1.0 %',
       zh: 'paper 预设中单个卷积层的最大占比；不超过 1.0 % 即证实',
     },
     judge: () => {
@@ -134,13 +134,13 @@ export const countedClaims: readonly Claim[] = [
     id: 'two-towers-cost',
     section: '3.2',
     statement: {
-      en: 'Cutting the connections between the towers keeps the amount of computation acceptable.',
+      en: 'Removing the connections between the two towers keeps the amount of computation acceptable.',
       zh: '切断两塔之间的连接，使计算量保持在可接受的范围。',
     },
     paperSays: '—',
     rule: {
-      en: 'multiply-adds of one forward pass with two towers and with one; confirmed when two need less',
-      zh: '两塔与单塔一次前向的乘加次数；两塔更少即证实',
+      en: 'multiply-adds of one forward pass with two towers and with one; confirmed if two towers need fewer',
+      zh: '双塔与单塔一次前向传播的乘加次数；双塔更少即证实',
     },
     judge: () => {
       const [two, one] = [layersOf('paper').macs, layersOf('notes').macs];

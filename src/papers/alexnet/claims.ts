@@ -8,15 +8,15 @@ import type { Activation } from './layers.js';
 import * as variants from './variants.js';
 
 const SEEDS = [0, 1, 2];
-/** Of trends, whose verdict more seeds would not raise. */
+/** Seeds of trend-only claims, whose verdict would not change with more seeds. */
 const TWO_SEEDS = [0, 1];
 
 const IMAGENET: Text = {
-  en: 'needs ImageNet and weeks of these two cores',
-  zh: '需要 ImageNet 数据，在两核机器上要算数周',
+  en: 'needs ImageNet and weeks on a two-core machine',
+  zh: '需要 ImageNet 数据，在双核机器上需训练数周',
 };
 const SMALL: Text = {
-  en: 'CIFAR-10 and a small net instead of ImageNet',
+  en: 'CIFAR-10 and a small network instead of ImageNet',
   zh: '用 CIFAR-10 和小网络代替 ImageNet',
 };
 const REDUCED: Text = {
@@ -25,8 +25,8 @@ const REDUCED: Text = {
 };
 
 const figure1Rule = (extra: Text): Text => ({
-  en: `epochs until the running training error of the four-layer net is down to 25 %, in a line between the ends of epochs; the best rate for each activation with a worse one on either side, chosen with another seed; three seeds; no regularisation. ${extra.en}`,
-  zh: `四层网络的训练误差（逐轮统计）降到 25 % 所需的轮数，轮间线性插值；每种激活取最佳学习率（用另一个种子挑选，且其上下各有一个更差的）；三个种子；无正则化。${extra.zh}`,
+  en: `epochs until the running training error of the four-layer network reaches 25 %, interpolated linearly between epochs; for each activation the best learning rate, with a worse rate tried on either side, chosen with a separate seed; three seeds; no regularisation. ${extra.en}`,
+  zh: `四层网络的训练误差（逐轮统计）降到 25 % 所需的轮数，轮间线性插值；每种激活函数取最佳学习率（用单独的种子选出，且两侧各有一个更差的学习率）；三个种子；无正则化。${extra.zh}`,
 });
 
 const tanhVerdict = (ratios: ReadonlyMap<Activation, number>): Pick<Judgement, 'verdict' | 'reason'> => {
@@ -36,22 +36,22 @@ const tanhVerdict = (ratios: ReadonlyMap<Activation, number>): Pick<Judgement, '
     return {
       verdict: 'refuted',
       reason: {
-        en: 'tanh is not slower here; which net and start the paper had is not known',
-        zh: '此处 tanh 并不更慢；论文所用网络与初始化不详',
+        en: 'tanh is not slower here; the paper does not state its network and initialisation',
+        zh: '此处 tanh 并不更慢；论文未说明所用网络与初始化',
       },
     };
   return {
     verdict: 'trend only',
     reason: {
-      en: 'ReLU is faster, by less than in the paper; which net and start the paper had is not known',
-      zh: 'ReLU 更快，但倍数不及论文；论文所用网络与初始化不详',
+      en: 'ReLU is faster, but by less than in the paper, which does not state its network and initialisation',
+      zh: 'ReLU 更快，但倍数不及论文；论文未说明所用网络与初始化',
     },
   };
 };
 
 const plain = { label: 'none', variant: variants.plainNet };
 
-/** Claims that training on CIFAR-10 measures. */
+/** Claims measured by training on CIFAR-10. */
 const measured: readonly Claim[] = [
   figure1Claim(
     {
@@ -59,13 +59,13 @@ const measured: readonly Claim[] = [
       section: '3.1',
       order: 1,
       statement: {
-        en: 'A four-layer net with ReLUs reaches 25 % training error on CIFAR-10 six times faster than one with tanh (Figure 1).',
+        en: 'A four-layer network with ReLUs reaches 25 % training error on CIFAR-10 six times faster than one with tanh (Figure 1).',
         zh: '在 CIFAR-10 上，用 ReLU 的四层网络达到 25 % 训练误差的速度是 tanh 的六倍（图 1）。',
       },
       paperSays: 'tanh/relu 6',
       rule: figure1Rule({
-        en: 'Confirmed from 4 times on, refuted when tanh is as fast; a trend in between.',
-        zh: '四倍及以上为证实；tanh 不慢于 ReLU 为不成立；介于其间为趋势。',
+        en: 'Confirmed if ReLU is at least 4 times faster; refuted if tanh is at least as fast; otherwise a trend.',
+        zh: 'ReLU 快四倍及以上为证实；tanh 不慢于 ReLU 为不成立；介于其间为趋势。',
       }),
     },
     ['tanh'],
@@ -77,13 +77,13 @@ const measured: readonly Claim[] = [
       section: '3.1',
       order: 4,
       statement: {
-        en: 'The same from the small weights of the author’s own code, which the paper may have used.',
-        zh: '同上，但采用作者自己代码中的小初始权重（论文可能就是如此）。',
+        en: 'The same claim with the small initial weights of the author’s own code, which the paper may have used.',
+        zh: '同上，但采用作者代码中的小初始权重（论文可能采用了这种初始化）。',
       },
       paperSays: 'tanh/relu 6',
       rule: figure1Rule({
-        en: 'Judged as the claim before, from N(0, 0.0001²) on bytes in the first convolution and N(0, 0.01²) elsewhere.',
-        zh: '判定方法同上，第一个卷积按字节输入取 N(0, 0.0001²)，其余取 N(0, 0.01²)。',
+        en: 'Judged as the previous claim; weights from N(0, 0.0001²) in the first convolution (for inputs in bytes) and N(0, 0.01²) elsewhere.',
+        zh: '判定方法同上；第一个卷积层（输入为字节值）取 N(0, 0.0001²)，其余取 N(0, 0.01²)。',
       }),
     },
     ['tanh'],
@@ -101,8 +101,8 @@ const measured: readonly Claim[] = [
       },
       paperSays: '—',
       rule: figure1Rule({
-        en: 'Confirmed when both saturating ones take at least 1.5 times as long as both others; refuted when one of them is faster than one of those.',
-        zh: '两种饱和型都比两种非饱和型慢至少 1.5 倍即证实；若有饱和型快于非饱和型则不成立。',
+        en: 'Confirmed if both saturating activations take at least 1.5 times as long as both others; refuted if a saturating one is faster than a non-saturating one.',
+        zh: '两种饱和型激活函数的用时都至少是两种非饱和型的 1.5 倍即证实；若有饱和型快于非饱和型则不成立。',
       }),
     },
     ['leaky-relu', 'tanh', 'sigmoid'],
@@ -113,7 +113,7 @@ const measured: readonly Claim[] = [
       if (fastest < slowest) return { verdict: 'refuted' };
       return {
         verdict: 'trend only',
-        reason: { en: 'slower, by less than 1.5 times', zh: '更慢，但不到 1.5 倍' },
+        reason: { en: 'slower, but by less than 1.5 times', zh: '更慢，但不到 1.5 倍' },
       };
     },
   ),
@@ -122,12 +122,12 @@ const measured: readonly Claim[] = [
     section: '3.3',
     order: 2,
     statement: {
-      en: 'Local response normalisation lowers the test error of a four-layer net on CIFAR-10.',
+      en: 'Local response normalisation lowers the test error of a four-layer network on CIFAR-10.',
       zh: '局部响应归一化降低四层网络在 CIFAR-10 上的测试误差。',
     },
     paperSays: '13 % → 11 %',
     rule: {
-      en: 'test error after 12 epochs, three seeds; confirmed or refuted by a difference of more than twice its standard error',
+      en: 'test error after 12 epochs, three seeds; confirmed or refuted if the difference exceeds twice its standard error',
       zh: '12 轮后的测试误差，三个种子；差值超过标准误的两倍时判定证实或不成立',
     },
     less: { label: 'LRN', variant: variants.lrnNet },
@@ -140,13 +140,13 @@ const measured: readonly Claim[] = [
     section: 'notes',
     order: 3,
     statement: {
-      en: 'Batch normalisation has taken the place of LRN, which helps little beside it.',
+      en: 'Batch normalisation has replaced LRN, which helps little in comparison.',
       zh: 'LRN 作用有限，已被批归一化取代。',
     },
     paperSays: '—',
     rule: {
-      en: 'test error of the four-layer net after 12 epochs, three seeds; confirmed when batch normalisation gains more than LRN does, by more than twice the standard error; refuted when LRN gains more',
-      zh: '四层网络 12 轮后的测试误差，三个种子；批归一化的收益明显大于 LRN（差值超过标准误的两倍）即证实，反之不成立',
+      en: 'test error of the four-layer network after 12 epochs, three seeds; confirmed if batch normalisation gains more than LRN by more than twice the standard error; refuted if LRN gains more by that margin',
+      zh: '四层网络 12 轮后的测试误差，三个种子；批归一化的收益明显大于 LRN（差值超过标准误的两倍）即证实，明显小于 LRN 则不成立',
     },
     jobs: () =>
       [variants.plainNet, variants.lrnNet, variants.batchNormNet].flatMap((v) => withSeeds(v, SEEDS)),
@@ -169,7 +169,7 @@ const measured: readonly Claim[] = [
           ? {}
           : {
               reason: {
-                en: 'the difference between the two is within the spread of the seeds',
+                en: 'the difference between the two is within the spread over seeds',
                 zh: '两者之差没有超出不同种子之间的波动',
               },
             }),
@@ -181,12 +181,12 @@ const measured: readonly Claim[] = [
     section: '3.4',
     order: 6,
     statement: {
-      en: 'Overlapping pooling (3, stride 2) has less error than pooling of 2 × 2.',
+      en: 'Overlapping pooling (window 3, stride 2) has lower error than 2 × 2 pooling.',
       zh: '重叠池化（窗口 3、步幅 2）的误差低于 2 × 2 池化。',
     },
     paperSays: 'top-1 −0.4, top-5 −0.3',
     rule: {
-      en: 'test error of the four-layer net after 12 epochs, two seeds',
+      en: 'test error of the four-layer network after 12 epochs, two seeds',
       zh: '四层网络 12 轮后的测试误差，两个种子',
     },
     less: { label: '3/2', variant: variants.plainNet },
@@ -200,12 +200,12 @@ const measured: readonly Claim[] = [
     section: '4.1',
     order: 7,
     statement: {
-      en: 'Shifted and mirrored images reduce overfitting.',
-      zh: '平移与镜像扩增可减轻过拟合。',
+      en: 'Randomly shifted and mirrored images reduce overfitting.',
+      zh: '平移与镜像增强可减轻过拟合。',
     },
     paperSays: '—',
     rule: {
-      en: 'test error minus training error of the four-layer net after 12 epochs, two seeds',
+      en: 'test error minus training error of the four-layer network after 12 epochs, two seeds',
       zh: '四层网络 12 轮后测试误差与训练误差之差，两个种子',
     },
     less: { label: 'augmented', variant: variants.augmentedNet },
@@ -219,12 +219,12 @@ const measured: readonly Claim[] = [
     section: '5',
     order: 8,
     statement: {
-      en: 'Weight decay of 0.0005 is more than a regulariser: it lowers the training error.',
+      en: 'Weight decay of 0.0005 is more than a regulariser: it also lowers the training error.',
       zh: '0.0005 的权重衰减不只是正则化：它还降低训练误差。',
     },
     paperSays: '—',
     rule: {
-      en: 'training error of the four-layer net over the last of 12 epochs, two seeds',
+      en: 'training error of the four-layer network over the last of 12 epochs, two seeds',
       zh: '四层网络第 12 轮的训练误差，两个种子',
     },
     less: { label: 'decay 5e-4', variant: variants.decayNet },
@@ -243,7 +243,7 @@ const measured: readonly Claim[] = [
     },
     paperSays: '—',
     rule: {
-      en: 'test error minus training error after four epochs, two seeds; the training error is that with dropout at work',
+      en: 'test error minus training error after four epochs, two seeds; the training error is measured with dropout active',
       zh: '4 轮后测试误差与训练误差之差，两个种子；训练误差是在 dropout 生效时统计的',
     },
     less: { label: 'dropout', variant: variants.trendNet },
@@ -257,12 +257,12 @@ const measured: readonly Claim[] = [
     section: '4.2',
     order: 9,
     statement: {
-      en: 'Dropout roughly doubles the iterations to converge.',
+      en: 'Dropout roughly doubles the number of iterations to converge.',
       zh: 'Dropout 使收敛所需的迭代次数大约翻倍。',
     },
     paperSays: '2',
     rule: {
-      en: 'training loss over the fourth epoch, without dropout and with it, two seeds; a direction only',
+      en: 'training loss over the fourth epoch, with and without dropout, two seeds; only the direction is judged',
       zh: '有无 dropout 时第 4 轮的训练损失，两个种子；只看方向',
     },
     less: { label: 'none', variant: variants.trendWithoutDropout },
@@ -277,12 +277,12 @@ const measured: readonly Claim[] = [
     section: '3.2',
     order: 10,
     statement: {
-      en: 'Two towers have less error than one net with half as many kernels in each convolutional layer.',
-      zh: '两塔网络的误差低于每个卷积层核数减半的单塔网络。',
+      en: 'A two-tower network has lower error than one tower with half as many kernels in each convolutional layer.',
+      zh: '双塔网络的误差低于每个卷积层核数减半的单塔网络。',
     },
     paperSays: 'top-1 −1.7, top-5 −1.2',
     rule: {
-      en: 'test error after four epochs, two seeds; the half-sized net keeps its last convolution, as in the paper',
+      en: 'test error after four epochs, two seeds; as in the paper, the half-width network keeps the full last convolution',
       zh: '4 轮后的测试误差，两个种子；减半网络的最后一个卷积层保持不变，与论文一致',
     },
     less: { label: 'two towers', variant: variants.trendNet },
@@ -297,12 +297,12 @@ const measured: readonly Claim[] = [
       section: '7',
       order: 11,
       statement: {
-        en: `Depth matters: without a middle layer (conv ${layer}) the error rises.`,
+        en: `Depth matters: removing a middle layer (conv ${layer}) raises the error.`,
         zh: `深度很重要：去掉一个中间层（conv ${layer}）误差上升。`,
       },
       paperSays: 'top-1 +2',
       rule: { en: 'test error after four epochs, two seeds', zh: '4 轮后的测试误差，两个种子' },
-      less: { label: 'all five', variant: variants.trendNet },
+      less: { label: 'all five layers', variant: variants.trendNet },
       more: {
         label: `without conv ${layer}`,
         variant: layer === '3' ? variants.trendWithoutConv3 : variants.trendWithoutConv4,
@@ -322,8 +322,8 @@ const measured: readonly Claim[] = [
     },
     paperSays: '—',
     rule: {
-      en: 'accuracy on 10,000 test images after ten epochs; confirmed from 50 % on, which is five times guessing',
-      zh: '10 轮后在 10,000 张测试图上的准确率；达到 50 %（随机猜测的五倍）即证实',
+      en: 'accuracy on the 10,000 test images after ten epochs; confirmed from 50 %, five times chance',
+      zh: '10 轮后在 10,000 张测试图像上的准确率；达到 50 %（随机猜测的五倍）即证实',
     },
     variant: variants.notesTenEpochs,
     measure: (result) => 100 - testError(result),
@@ -339,7 +339,7 @@ const needsImageNet = (id: string, section: string, statement: Text, paperSays: 
     statement,
     paperSays,
     needs: IMAGENET,
-    rule: { en: 'error on ImageNet’s validation images', zh: 'ImageNet 验证集上的误差' },
+    rule: { en: 'error on ImageNet’s validation set', zh: 'ImageNet 验证集上的误差' },
   });
 
 const imageNetClaims: readonly Claim[] = [
@@ -365,8 +365,8 @@ const imageNetClaims: readonly Claim[] = [
     'ten-crops',
     '6',
     {
-      en: 'The mean of ten crops improves the errors from 39.0 % and 18.3 % to 37.5 % and 17.0 %.',
-      zh: '对十个裁剪取平均，误差从 39.0 %、18.3 % 降到 37.5 %、17.0 %。',
+      en: 'Averaging predictions over ten crops improves the errors from 39.0 % and 18.3 % to 37.5 % and 17.0 %.',
+      zh: '对十个裁剪的预测取平均，误差从 39.0 %、18.3 % 降到 37.5 %、17.0 %。',
     },
     '39.0 → 37.5 %, 18.3 → 17.0 %',
   ),
@@ -383,7 +383,7 @@ const imageNetClaims: readonly Claim[] = [
     'pca-colour',
     '4.1',
     {
-      en: 'Shifting colours along the principal components reduces the top-1 error by over 1 point.',
+      en: 'Shifting colours along their principal components reduces the top-1 error by over 1 point.',
       zh: '沿主成分扰动颜色使 top-1 误差下降超过 1 个百分点。',
     },
     '−1',
@@ -392,7 +392,7 @@ const imageNetClaims: readonly Claim[] = [
     'tower-kernels',
     '6.1',
     {
-      en: 'The first tower’s kernels are largely colour-agnostic, those of the second largely colour-specific (Figure 3).',
+      en: 'The kernels of the first tower are largely colour-agnostic, those of the second largely colour-specific (Figure 3).',
       zh: '第一塔的卷积核大多与颜色无关，第二塔的大多与颜色有关（图 3）。',
     },
     '—',
@@ -401,8 +401,8 @@ const imageNetClaims: readonly Claim[] = [
     'nearest-neighbours',
     '6.1',
     {
-      en: 'Images whose values in the last hidden layer are close (Euclidean) look alike to people, though not pixel by pixel (Figure 4).',
-      zh: '最后一个隐层的值（欧氏距离）相近的图像，在人看来也相似，尽管逐像素并不接近（图 4）。',
+      en: 'Images with similar activations in the last hidden layer (Euclidean distance) look alike to people, though not pixel by pixel (Figure 4).',
+      zh: '最后一个隐层激活值（欧氏距离）相近的图像，在人看来也相似，尽管逐像素并不接近（图 4）。',
     },
     '—',
   ),

@@ -8,19 +8,19 @@ import { partsOf } from '../paper.js';
 import type { Activation } from './layers.js';
 import { recipes } from './recipe.js';
 
-/** Percent of training error that the nets of Figure 1 are to come down to. */
+/** Training error, in percent, that the networks of Figure 1 have to reach. */
 export const TARGET = 25;
 const SEARCH_EPOCHS = 4;
-/** Where a net is given up. */
+/** Training stops after this many epochs even if the target is not reached. */
 const MOST_EPOCHS = 40;
 const EPOCH_SECONDS = 20;
-/** Rates are chosen with this seed, and the nets measured with the others. */
+/** Learning rates are chosen with this seed; the networks are measured with other seeds. */
 const SEARCH_SEED = 0;
 const SEEDS = [1, 2, 3];
 
-/** Rates that may be tried, about √10 apart. */
+/** Candidate learning rates, about √10 apart. */
 const LADDER = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1];
-/** Where the search begins: with this rate and its neighbours. */
+/** The search starts with this rate and its two neighbours. */
 const MIDDLE: Readonly<Record<Activation, number>> = {
   relu: 0.01,
   'leaky-relu': 0.01,
@@ -30,7 +30,7 @@ const MIDDLE: Readonly<Record<Activation, number>> = {
 
 const { model, training } = partsOf(recipes['four-layer']);
 
-/** How the weights start: scaled to the activation, or as small as in the author's own code. */
+/** Initialisation: scaled to the activation, or the small weights of the author's own code. */
 export type Start = 'kaiming' | 'cuda-convnet';
 
 /** One curve of the figure. */
@@ -51,7 +51,7 @@ function variant({ activation, start }: Curve, lr: number, epochs: number, expec
   };
 }
 
-/** The smaller, the better: epochs to the target; where it is not reached the loss, after all of those. */
+/** Lower is better: epochs to the target, or the last loss plus `MOST_EPOCHS` if the target is not reached. */
 function score(result: Result): number {
   const reached = epochsTo(result, TARGET);
   if (reached !== undefined) return reached;
@@ -65,8 +65,8 @@ interface Search {
 }
 
 /**
- * Three rates, and one more beyond the best for as long as that is the first or the last of those tried, so that the
- * rate that is measured has a worse one on either side.
+ * Tries three rates, then one more as long as the best is the first or the last of those tried, so that the chosen
+ * rate has a worse one on either side.
  */
 export function searchRate(curve: Curve, results: Results): Search {
   const middle = LADDER.indexOf(MIDDLE[curve.activation]);
@@ -93,7 +93,7 @@ export function searchRate(curve: Curve, results: Results): Search {
 const chosen = (curve: Curve, { best }: Search): Variant | undefined =>
   best === undefined ? undefined : variant(curve, best, MOST_EPOCHS, 15);
 
-/** The training that a curve is measured by; undefined while its rate is being searched for. */
+/** The variant that measures a curve; undefined until the search for its rate has finished. */
 export function measuredCurve(
   curve: Curve,
   results: Results,
@@ -102,7 +102,7 @@ export function measuredCurve(
   return net && { variant: net, seeds: SEEDS };
 }
 
-/** The search first; its outcome decides the other jobs. */
+/** First the rate search, whose result decides the remaining jobs. */
 function figure1Jobs(curves: readonly Curve[], results: Results): Job[] {
   return curves.flatMap((curve) => {
     const search = searchRate(curve, results);
@@ -114,7 +114,7 @@ function figure1Jobs(curves: readonly Curve[], results: Results): Job[] {
 interface Speed {
   readonly activation: Activation;
   readonly rate: number;
-  /** Epochs to the target, for the seeds that came there. */
+  /** Epochs to the target, for the seeds that reached it. */
   readonly epochs: readonly number[];
 }
 
@@ -129,7 +129,7 @@ const describe = ({ activation, rate, epochs }: Speed): string =>
     ? `${activation} (lr ${rate}) ${show(summarise(epochs))}`
     : `${activation} (lr ${rate}) > ${MOST_EPOCHS} (${SEEDS.length - epochs.length}/${SEEDS.length})`;
 
-/** How many times as many epochs a takes as b, with its spread; the cap counts for nets that never came there. */
+/** Ratio of epochs a / b with its spread; seeds that never reached the target count with the cap. */
 function ratioOf(a: Speed, b: Speed): { mean: number; std: number; atLeast: boolean } {
   const missing = SEEDS.length - a.epochs.length;
   const [x, y] = [summarise([...a.epochs, ...Array<number>(missing).fill(MOST_EPOCHS)]), summarise(b.epochs)];
@@ -137,7 +137,7 @@ function ratioOf(a: Speed, b: Speed): { mean: number; std: number; atLeast: bool
   return { mean, std: mean * Math.hypot(x.std / x.mean, y.std / y.mean), atLeast: missing > 0 };
 }
 
-/** A claim over {@link figure1Jobs}, whose rule gets the number of times that others take as long as ReLU. */
+/** A claim over {@link figure1Jobs}; `rule` gets the ratio of each activation's epochs to ReLU's. */
 export function figure1Claim(
   claim: Omit<Claim, 'jobs' | 'judge'>,
   others: readonly Activation[],
@@ -156,7 +156,7 @@ export function figure1Claim(
           verdict: 'trend only',
           measured: list,
           reason: {
-            en: 'ReLU did not come down to 25 % with every seed',
+            en: 'ReLU did not reach 25 % with every seed',
             zh: 'ReLU 并非每个种子都降到 25 %',
           },
         };

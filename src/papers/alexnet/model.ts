@@ -1,10 +1,10 @@
 import { checkOptionNames, nn, type Tensor, UsageError } from 'paperweight/core';
 import { type Activation, activation as makeActivation } from './layers.js';
 
-/** What follows the first two convolutions, in some order. */
+/** Layers after each of the first two convolutions; their order depends on the preset. */
 type Step = 'act' | 'norm' | 'pool';
 
-/** What tells AlexNet's variants apart. */
+/** What differs between AlexNet's presets. */
 interface Preset {
   /** Kernels of the five convolutions. */
   readonly channels: readonly [number, number, number, number, number];
@@ -12,13 +12,13 @@ interface Preset {
   readonly padding: number;
   readonly order: readonly Step[];
   readonly norm: Norm;
-  /** By PyTorch's convention, in which alpha is divided by the size. */
+  /** PyTorch's convention: alpha is divided by the size. */
   readonly lrn: { readonly size: number; readonly alpha: number; readonly beta: number; readonly k: number };
-  /** Halves of conv 2, 4 and 5 that do not see each other. */
+  /** 2: conv 2, 4 and 5 are grouped convolutions with two groups. */
   readonly towers: 1 | 2;
-  /** Where the two dropouts stand beside the first two fully connected layers. */
+  /** Whether dropout comes before or after each of the first two fully connected layers. */
   readonly dropout: 'before' | 'after';
-  /** Whether a pooling window may reach beyond the edge. */
+  /** Whether pooling windows may extend beyond the edge. */
   readonly ceilMode: boolean;
 }
 
@@ -34,7 +34,7 @@ const NOTES: Preset = {
   ceilMode: false,
 };
 
-/** The paper's section 3: alpha 1e-4 is not divided there, so it is 5 times as much here. */
+/** The paper's section 3. Its alpha of 1e-4 is not divided by the size (5), so alpha is 5 times as large here. */
 const PAPER: Preset = {
   ...NOTES,
   order: ['act', 'norm', 'pool'],
@@ -53,7 +53,7 @@ const PRESETS = {
   caffe: { ...PAPER, padding: 0, lrn: NOTES.lrn, ceilMode: true },
 } as const satisfies Record<string, Preset>;
 
-/** Names of AlexNet's variants. */
+/** Names of AlexNet's presets. */
 export type AlexNetPreset = keyof typeof PRESETS;
 /** Kernels of a preset's five convolutions. */
 export const channelsOf = (preset: AlexNetPreset): readonly number[] => PRESETS[preset].channels;
@@ -66,25 +66,25 @@ export type Pooling = (typeof POOLINGS)[number];
 export const MIDDLE_LAYERS = ['conv3', 'conv4', 'conv5'] as const;
 
 export interface AlexNetOptions {
-  /** Classes to tell apart; ImageNet's 1000 by default, as in PyTorch. */
+  /** Number of classes; default 1000 (ImageNet), as in PyTorch. */
   numClasses?: number;
-  /** Which variant: `notes`, `paper`, `batchnorm`, `torchvision` or `caffe`. */
+  /** `notes`, `paper`, `batchnorm`, `torchvision` or `caffe`. */
   preset?: AlexNetPreset;
-  /** Probability of dropout in the classifier; 0 leaves it out. */
+  /** Dropout probability in the classifier; 0 removes the dropout layers. */
   dropout?: number;
-  /** ReLU unless given (section 3.1). */
+  /** Default ReLU (section 3.1). */
   activation?: Activation;
-  /** What stands in the place of LRN (section 3.3); the preset's own unless given. */
+  /** Normalisation in place of LRN (section 3.3); default: set by the preset. */
   norm?: Norm;
-  /** Windows of 3 with stride 2 (section 3.4), or of 2 that do not overlap. */
+  /** `overlapping`: windows of 3 with stride 2 (section 3.4); `plain`: windows of 2 with stride 2. */
   pooling?: Pooling;
-  /** 2: conv 2, 4 and 5 see only their own half of the channels (section 3.2); the preset's own unless given. */
+  /** 2: conv 2, 4 and 5 connect only within each half of the channels (section 3.2); default: set by the preset. */
   towers?: 1 | 2;
-  /** Half: half as many kernels in all convolutions but the last, which is the paper's one-GPU net (section 3.2). */
+  /** `half`: half as many kernels in all convolutions but the last, the paper's one-GPU network (section 3.2). */
   width?: 'full' | 'half';
-  /** A convolution to leave out, with its activation (section 7). */
+  /** A convolution to remove, together with its activation (section 7). */
   without?: (typeof MIDDLE_LAYERS)[number];
-  /** Units of each hidden fully connected layer; 4096 unless given. */
+  /** Units of each hidden fully connected layer; default 4096. */
   hidden?: number;
 }
 
@@ -95,8 +95,8 @@ const OPTIONS = [
 
 /**
  * AlexNet (Krizhevsky, Sutskever and Hinton, 2012): five convolutions and three fully connected layers.
- * [N, 3, H, W] → logits [N, numClasses]; made for 224 × 224, and any image of at least 63 × 63 goes through.
- * Parameter names of `notes` are those of the notes' PyTorch module, those of `torchvision` are torchvision's:
+ * [N, 3, H, W] → logits [N, numClasses]; designed for 224 × 224, accepts any image of at least 63 × 63.
+ * The `notes` preset has the parameter names of the notes' PyTorch module, `torchvision` those of torchvision:
  * `features.0.weight` … `classifier.6.bias`.
  *
  * @throws UsageError for an unknown preset or option
@@ -124,7 +124,7 @@ export class AlexNet extends nn.Module {
     } = options;
     if (!Object.hasOwn(PRESETS, name))
       throw new UsageError({
-        what: 'AlexNet has no such preset',
+        what: 'Unknown AlexNet preset',
         expected: alexNetPresets.join(' or '),
         got: String(name),
       });
@@ -181,7 +181,7 @@ export class AlexNet extends nn.Module {
     );
   }
 
-  /** The convolutions by the paper's names, `conv1` to `conv5`, whatever is left out between them. */
+  /** The convolutions by the paper's names, `conv1` to `conv5`, also if one between them was removed. */
   get convolutions(): ReadonlyMap<string, nn.Conv2d> {
     return this.#convolutions;
   }
@@ -192,5 +192,5 @@ export class AlexNet extends nn.Module {
   }
 }
 
-/** Side of the feature maps that go into the classifier. */
+/** Height and width of the feature maps that enter the classifier. */
 export const SIDE = 6;

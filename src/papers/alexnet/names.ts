@@ -3,12 +3,12 @@ import { BatchNorm2d, Conv2d, Linear, type Module } from '../../nn/index.js';
 import type { Shapes } from '../paper.js';
 import { AlexNet } from './model.js';
 
-/** A layer with weights, as a file or a model names it. */
+/** A layer with weights, as named in a file or a model. */
 export interface Layer {
   readonly kind: 'conv' | 'norm' | 'fc';
-  /** What stands before `.weight` and `.bias`. */
+  /** The name without `.weight` or `.bias`. */
   readonly path: string;
-  /** Its number in its Sequential, or behind its name: 4 of `features.4`, 2 of `conv2`. */
+  /** Its index in its Sequential, or the number at the end of its name: 4 of `features.4`, 2 of `conv2`. */
   readonly number: number;
   readonly shape: readonly number[];
 }
@@ -16,11 +16,11 @@ export interface Layer {
 const LAYER = /^(?:(?:(.*)\.)?(\d+)|(?:.*\.)?(conv|fc)(\d+))$/;
 
 /**
- * The layers of a file, in the order of the network: convolutions, fully connected layers, normalisations. They are
- * told by the rank of their weights and ordered by their numbers, so that it does not matter how the parts of the
- * network are called: `features.8.weight` of a Sequential is read as well as Caffe's `conv3.weight`.
+ * The layers in a file, in network order: convolutions, fully connected layers, normalisations. They are
+ * distinguished by the rank of their weights and ordered by their numbers, so the names of the parts do not
+ * matter: `features.8.weight` of a Sequential is read as well as Caffe's `conv3.weight`.
  *
- * @returns undefined when there are tensors that belong to no such layer
+ * @returns undefined if a tensor belongs to no such layer
  */
 export function fileLayers(shapes: Shapes): Layer[] | undefined {
   const layers: (Layer & { group: string })[] = [];
@@ -36,14 +36,14 @@ export function fileLayers(shapes: Shapes): Layer[] | undefined {
   }
   const order = ['conv', 'fc', 'norm'];
   layers.sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind) || a.number - b.number);
-  // Numbers of two Sequentials cannot be compared.
+  // Indices of different Sequentials cannot be compared.
   const mixed = order.some(
     (kind) => new Set(layers.filter((l) => l.kind === kind).map((l) => l.group)).size > 1,
   );
   return mixed ? undefined : layers;
 }
 
-/** Older Caffe files give everything four dimensions: [1, 1, out, in] and [1, 1, 1, out]. */
+/** Drops leading ones: older Caffe files store four dimensions, [1, 1, out, in] and [1, 1, 1, out]. */
 function plainShape(shape: readonly number[]): readonly number[] {
   if (shape.length !== 4 || shape[0] !== 1 || shape[1] !== 1) return shape;
   return shape[2] === 1 ? shape.slice(3) : shape.slice(2);
@@ -61,7 +61,7 @@ function split(name: string): [path: string, last: string] {
   return [name.slice(0, Math.max(0, dot)), name.slice(dot + 1)];
 }
 
-/** The same of a model. */
+/** The layers of a model, as {@link fileLayers} gives those of a file. */
 function modelLayers(model: Module): Layer[] {
   const found: Layer[] = [];
   for (const [path, module] of model.namedModules()) {
@@ -73,7 +73,7 @@ function modelLayers(model: Module): Layer[] {
   return found;
 }
 
-/** Which of the file's tensors is which of the model's, layer by layer. Shapes are compared when they are loaded. */
+/** Maps the model's tensor names to the file's, layer by layer. Loading compares the shapes. */
 export function translate(model: Module, shapes: Shapes): ReadonlyMap<string, string> | undefined {
   const theirs = fileLayers(shapes);
   if (!theirs) return undefined;
@@ -94,7 +94,7 @@ export function translate(model: Module, shapes: Shapes): ReadonlyMap<string, st
 
 type Naming = (model: Module) => ReadonlyMap<string, string>;
 
-/** A naming that gives each convolution and each fully connected layer of an AlexNet a path. */
+/** A naming scheme for the convolutions and fully connected layers of an AlexNet. */
 const naming =
   (name: string, paths: Readonly<Record<string, string>>): Naming =>
   (model) => {
@@ -103,7 +103,7 @@ const naming =
         what: `--names ${name} cannot be used for this model`,
         expected: 'an AlexNet of convolutions and fully connected layers',
         got,
-        next: 'leave --names out for the model’s own names',
+        next: 'omit --names to keep the model’s own names',
       });
     };
     if (!(model instanceof AlexNet)) return refuse('another network');
@@ -131,11 +131,11 @@ const CAFFE = Object.fromEntries(
   ['conv1', 'conv2', 'conv3', 'conv4', 'conv5', 'fc6', 'fc7', 'fc8'].map((name) => [name, name]),
 );
 
-/** How other programs name the layers. */
+/** Layer names used by other programs. */
 export const namings: Readonly<Record<string, Naming>> = {
-  /** The notes' module, with LRN among the features. */
+  /** The notes’ PyTorch module, whose LRN layers take indices in the Sequential. */
   notes: naming('notes', sequential([0, 4, 8, 10, 12])),
-  /** torchvision.models.alexnet, without LRN. */
+  /** torchvision.models.alexnet, which has no LRN. */
   torchvision: naming('torchvision', sequential([0, 3, 6, 8, 10])),
   /** Caffe's bvlc_alexnet. */
   caffe: naming('caffe', CAFFE),

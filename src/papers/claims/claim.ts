@@ -2,37 +2,37 @@ import type { Verdict } from '../page.js';
 import type { Job, Variant } from './job.js';
 import type { Result, Results } from './result.js';
 
-/** The same words for readers of both languages. */
+/** A text in both languages. */
 export interface Text {
   readonly en: string;
   readonly zh: string;
 }
 
-/** A claim's own rule, applied to what was measured. */
+/** The verdict of a claim's rule on the measured numbers. */
 export interface Judgement {
   readonly verdict: Verdict;
-  /** The numbers, in a form that both languages can read; empty unless measured. */
+  /** The numbers, in a language-independent form; empty if not measured. */
   readonly measured: string;
   readonly reason?: Text;
 }
 
-/** A sentence of a paper that a number can support or contradict. */
+/** A statement of a paper that a measurement can support or contradict. */
 export interface Claim {
   readonly id: string;
-  /** Where it stands, such as `3.1`. */
+  /** Section of the paper, such as `3.1`. */
   readonly section: string;
   readonly statement: Text;
-  /** The paper's own number, in a few characters. */
+  /** The paper's own number, in short form. */
   readonly paperSays: string;
   /** What is measured, and what would confirm or refute it. */
   readonly rule: Text;
   /** Claims with a smaller number are measured first. */
   readonly order: number;
-  /** What a machine would need to measure it, where no training here can. */
+  /** Resources needed to measure the claim, if it cannot be measured here. */
   readonly needs?: Text;
-  /** The trainings that it takes, as far as is known by now; none for what needs no training. */
+  /** Trainings needed, as far as known from the results so far; empty if no training is needed. */
   readonly jobs: (results: Results) => readonly Job[];
-  /** Called when every job has its result. */
+  /** Called when every job has a result. */
   readonly judge: (results: Results) => Judgement;
 }
 
@@ -40,11 +40,11 @@ export interface Claim {
 export const withSeeds = (variant: Variant, seeds: readonly number[]): Job[] =>
   seeds.map((seed) => ({ variant, seed }));
 
-/** The results of a variant's seeds that there are. */
+/** The available results of a variant for these seeds. */
 export const resultsOf = (results: Results, variant: Variant, seeds: readonly number[]): Result[] =>
   seeds.flatMap((seed) => results.get(variant, seed) ?? []);
 
-/** A claim's verdict: by its rule when everything is there, and else why not. */
+/** A claim's verdict: by its rule if all results are there, otherwise the reason why it is not measured. */
 export function judge(claim: Claim, results: Results): Judgement {
   if (claim.needs) return { verdict: 'not measured', measured: '', reason: claim.needs };
   const jobs = claim.jobs(results);
@@ -54,8 +54,8 @@ export function judge(claim: Claim, results: Results): Judgement {
       verdict: 'not measured',
       measured: '',
       reason: {
-        en: `not run yet: ${done} of ${jobs.length} trainings are done`,
-        zh: `尚未跑完：${jobs.length} 次训练中已完成 ${done} 次`,
+        en: `incomplete: ${done} of ${jobs.length} trainings done`,
+        zh: `尚未完成：${jobs.length} 次训练中已完成 ${done} 次`,
       },
     };
   return claim.judge(results);

@@ -5,7 +5,7 @@ import { difference, isClear, show, summarise } from './statistics.js';
 
 type Basics = Pick<Claim, 'id' | 'section' | 'statement' | 'paperSays' | 'rule'>;
 
-/** A claim that needs what is not here, with the reason for readers. */
+/** A claim that cannot be measured here; `needs` gives the reason. */
 export const unmeasured = (claim: Basics & { readonly needs: Text }): Claim => ({
   ...claim,
   order: 0,
@@ -13,7 +13,7 @@ export const unmeasured = (claim: Basics & { readonly needs: Text }): Claim => (
   judge: () => ({ verdict: 'not measured', measured: '', reason: claim.needs }),
 });
 
-/** A claim that arithmetic decides, such as a number of parameters. */
+/** A claim decided by counting, such as a number of parameters. */
 export const counted = (claim: Basics & { readonly judge: () => Judgement }): Claim => ({
   ...claim,
   order: 0,
@@ -22,17 +22,17 @@ export const counted = (claim: Basics & { readonly judge: () => Judgement }): Cl
 
 /** One side of a comparison. */
 export interface Side {
-  /** How the table calls it. */
+  /** Its label in the table. */
   readonly label: string;
   readonly variant: Variant;
 }
 
 /**
- * A claim that one variant has a smaller number than another.
+ * A claim that one variant has a lower value than another.
  *
- * With `trend`, which says what is smaller here than in the paper, the verdict is never more than a trend; its
- * reason then tells the direction. Otherwise it is confirmed or refuted by a difference of more than twice its
- * standard error over the seeds, and a trend where the difference is less than that.
+ * With `trend`, which states what is smaller here than in the paper, the verdict is always `trend only`, with the
+ * direction as its reason. Otherwise a difference of more than twice its standard error over the seeds confirms or
+ * refutes the claim, and a smaller difference is a trend.
  */
 export function compared({
   less,
@@ -65,7 +65,7 @@ export function compared({
       const gain = difference(b, a);
       const spread = Number.isNaN(gain.error) ? '' : ` ± ${gain.error.toFixed(2)}`;
       const sign = gain.value < 0 ? '−' : '';
-      // Percents have a digit after the point; what has no unit is small.
+      // Percentages are shown with one digit after the point; values without a unit are small and need two.
       const shown = (side: typeof a) => (unit === '' ? show(side, 2) : `${show(side)} ${unit}`);
       const measured =
         `${less.label} ${shown(a)}, ${more.label} ${shown(b)}: ` +
@@ -83,7 +83,7 @@ export function compared({
   };
 }
 
-/** A claim that the number of one training decides, by a bound of its own. */
+/** A claim decided by comparing the result of one training with a fixed bound. */
 export function single({
   variant,
   measure,
@@ -95,9 +95,9 @@ export function single({
   readonly variant: Variant;
   /** Percent. */
   readonly measure: (result: Result) => number;
-  /** Shown after the point. */
+  /** Digits after the point. */
   readonly digits: number;
-  /** Whether the number confirms the claim; otherwise it refutes it. */
+  /** Returns true if the value confirms the claim, false if it refutes it. */
   readonly holds: (percent: number) => boolean;
 }): Claim {
   return {
@@ -116,7 +116,7 @@ export function single({
   };
 }
 
-/** A variant that did not get to the end says nothing about a difference. */
+/** A variant that diverged allows no comparison. */
 export const divergence = (label: string): Judgement => ({
   verdict: 'not measured',
   measured: '',
@@ -126,25 +126,25 @@ export const divergence = (label: string): Judgement => ({
 function directionOf(gain: { value: number; error: number }): Text {
   if (Number.isNaN(gain.error))
     return gain.value > 0
-      ? { en: 'in the paper’s direction, by a single run', zh: '方向与论文一致，但只有一次训练' }
-      : { en: 'against the paper’s direction, by a single run', zh: '方向与论文相反，但只有一次训练' };
+      ? { en: 'in the paper’s direction, from a single run', zh: '方向与论文一致，但只有一次训练' }
+      : { en: 'against the paper’s direction, from a single run', zh: '方向与论文相反，但只有一次训练' };
   if (!isClear(gain))
-    return { en: 'no difference beyond the spread of the seeds', zh: '差异没有超出不同种子之间的波动' };
+    return { en: 'no difference beyond the spread over seeds', zh: '差异没有超出不同种子之间的波动' };
   return gain.value > 0
     ? { en: 'in the paper’s direction', zh: '方向与论文一致' }
     : { en: 'against the paper’s direction', zh: '方向与论文相反' };
 }
 
-/** Error on the test images after the last epoch, in percent. */
+/** Test error after the last epoch, in percent. */
 export const testError = (result: Result): number => result.epochs.at(-1)!.testError;
-/** Error on the training images over the last epoch, as they were trained on, in percent. */
+/** Running training error over the last epoch (with augmentation and dropout), in percent. */
 export const trainError = (result: Result): number => result.epochs.at(-1)!.trainError;
-/** How much larger the error on test images is than that on training images, in points. */
+/** Test error minus training error, in points. */
 export const overfit = (result: Result): number => testError(result) - trainError(result);
 
 /**
- * Epochs until the training error is down to `target` percent, in a line between the ends of two epochs;
- * undefined when it never is.
+ * Epochs until the training error falls to `target` percent, interpolated linearly between epochs; undefined if it
+ * never does.
  */
 export function epochsTo({ epochs }: Pick<Result, 'epochs'>, target: number): number | undefined {
   const at = epochs.findIndex(({ trainError: error }) => error <= target);

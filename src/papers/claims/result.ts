@@ -16,7 +16,7 @@ const number = z.number();
 const epochSchema = z.object({
   epoch: number.int(),
   step: number.int(),
-  /** Over the epoch's own batches as they were trained on, dropout and augmentation included. */
+  /** Averaged over the epoch's batches during training, with dropout and augmentation active. */
   trainLoss: number,
   trainError: number,
   testLoss: number,
@@ -30,30 +30,30 @@ const resultSchema = z.object({
   paper: z.string(),
   variant: z.string(),
   seed: number.int(),
-  /** Of everything that decides the numbers; a result of another definition does not count. */
+  /** Hash of everything that affects the numbers; results with another hash are ignored. */
   configHash: z.string(),
   config: trainConfigSchema.omit({ machine: true, data: true }),
   epochs: z.array(epochSchema),
-  /** The loss stopped being a number before the last epoch. */
+  /** The loss became NaN or infinite before the last epoch. */
   diverged: z.boolean(),
-  /** Time of all steps and evaluations. */
+  /** Total time of all steps and evaluations. */
   seconds: number,
-  /** Milliseconds of a step, the median. */
+  /** Median milliseconds of a step. */
   stepMs: number,
   testImages: number.int(),
   machine: z.record(z.string(), z.unknown()),
   paperweight: z.string(),
 });
-/** What a training of a variant with a seed came to: one file in the paper's `results/`. */
+/** Result of training a variant with one seed: one file in the paper's `results/`. */
 export type Result = z.infer<typeof resultSchema>;
 
-/** What has been measured so far. */
+/** The available results. */
 export interface Results {
-  /** The result of a job, if it belongs to the variant as it is defined now. */
+  /** The result of a job, if its hash matches the variant's current definition. */
   get(variant: Variant, seed: number): Result | undefined;
 }
 
-/** The configuration of a job's run, without what depends on the machine. */
+/** The configuration of a job's run, without machine-dependent fields. */
 export function jobConfig(paper: string, { variant, seed }: Job, classes: readonly string[]): TrainConfig {
   return {
     version: 1,
@@ -70,9 +70,9 @@ export function jobConfig(paper: string, { variant, seed }: Job, classes: readon
   };
 }
 
-/** Of everything that decides a job's numbers, whatever the order of its keys. */
+/** Hash of everything that affects a job's numbers, independent of key order. */
 export function configHash(paper: string, { variant, seed }: Job): string {
-  // How often a checkpoint is written or a line printed decides no number.
+  // Intervals of checkpoints and log lines do not affect the numbers.
   const { checkpointEvery: _, logEvery: __, ...training } = variant.training;
   const { dataset, model } = variant;
   const text = JSON.stringify(sorted({ paper, dataset, model, training, seed }));
@@ -86,7 +86,7 @@ function sorted(value: unknown): unknown {
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => [k, sorted(v)]));
 }
 
-/** The results in a folder, each checked. */
+/** A folder of result files, each validated. */
 export class ResultFolder implements Results {
   readonly #found = new Map<string, Result>();
 
@@ -95,7 +95,7 @@ export class ResultFolder implements Results {
     readonly paper: string,
   ) {}
 
-  /** @throws CheckpointError for a file that is not a result */
+  /** @throws CheckpointError if a file is not a valid result */
   static async open(path: string, paper: string): Promise<ResultFolder> {
     const folder = new ResultFolder(path, paper);
     for (const name of await namesIn(path)) {
@@ -135,7 +135,7 @@ async function readResult(file: string): Promise<Result> {
   return parseResult(file, text);
 }
 
-/** The result in a text. @throws CheckpointError for a text that is none */
+/** Parses a result. @throws CheckpointError if the text is not valid */
 export function parseResult(file: string, text: string): Result {
   let value: unknown;
   try {
@@ -146,8 +146,8 @@ export function parseResult(file: string, text: string): Result {
   const parsed = resultSchema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new CheckpointError({
-    what: `${file} is not a result`,
-    expected: 'JSON, as reproduce writes it',
+    what: `${file} is not a valid result`,
+    expected: 'JSON written by reproduce',
     got: z.prettifyError(parsed.error).replaceAll(/\s*\n\s*/g, ' '),
     next: 'restore the file from a copy, or delete it to measure again',
   });

@@ -14,12 +14,12 @@ import type { Job } from './job.js';
 import { jobName } from './job.js';
 import { configHash, jobConfig, type Result } from './result.js';
 
-/** What a job's training needs from around it. */
+/** Environment of a job's training. */
 export interface JobSurroundings {
   readonly paper: string;
   readonly device: Device;
   readonly data?: string | undefined;
-  /** Folder of the paper's runs; each job has one in it, named after it. */
+  /** Folder of the paper's runs; each job has a subfolder with its name. */
   readonly runs: string;
   readonly trainSet: Dataset;
   readonly testSet: Dataset;
@@ -28,10 +28,10 @@ export interface JobSurroundings {
 }
 
 /**
- * Trains a job in its run folder, from its last checkpoint where there is one.
+ * Trains a job in its run folder, resuming from its last checkpoint if there is one.
  *
- * @returns its result; undefined when the signal ended the training early, after a checkpoint
- * @throws UsageError when the folder holds a run of another definition
+ * @returns the result; undefined if the signal stopped the training early, after a checkpoint
+ * @throws UsageError if the folder holds a run with another configuration
  */
 export async function runJob(job: Job, around: JobSurroundings): Promise<Result | undefined> {
   const { paper, device, runs, data, trainSet } = around;
@@ -50,7 +50,7 @@ export async function runJob(job: Job, around: JobSurroundings): Promise<Result 
   return result;
 }
 
-/** A rate that is too high is an outcome too, not a reason to stop measuring. */
+/** Divergence is a valid outcome (the learning rate is too high), not an error. */
 async function train(run: RunOptions): Promise<'done' | 'stopped' | 'diverged'> {
   try {
     const trainer = await prepareRun(run);
@@ -61,17 +61,17 @@ async function train(run: RunOptions): Promise<'done' | 'stopped' | 'diverged'> 
   }
 }
 
-/** A run that a job has begun before. */
+/** Opens the run of a job that was started before. */
 async function reopen(path: string, config: TrainConfig): Promise<RunFolder> {
   const folder = RunFolder.open(path);
   const before = await folder.config(trainConfigSchema);
-  // The machine and the place of the data may be others, and how often something is written.
+  // The machine, the data's path, and the intervals of checkpoints and logs may differ.
   const essence = ({ machine: _, data: __, checkpointEvery: ___, logEvery: ____, ...rest }: TrainConfig) =>
     JSON.stringify(trainConfigSchema.partial().parse(rest));
   if (essence(before) === essence(config)) return folder;
   throw new UsageError({
-    what: `${path} holds a run of another definition`,
-    expected: 'the configuration of this variant, to continue it',
+    what: `${path} holds a run with another configuration`,
+    expected: 'the configuration of this variant, to resume it',
     got: 'a config.json that differs',
     next: 'move the folder away, or choose another folder with --runs',
   });
@@ -80,7 +80,7 @@ async function reopen(path: string, config: TrainConfig): Promise<RunFolder> {
 const isDone = async (folder: RunFolder): Promise<boolean> =>
   (await folder.metrics()).some(({ event }) => event === 'done');
 
-/** What a run's metrics say, as a result. */
+/** Builds the result from a run's metrics. */
 async function resultOf(job: Job, paper: string, folder: RunFolder, diverged: boolean): Promise<Result> {
   const metrics = await folder.metrics();
   const epochs = metrics.filter(({ event }) => event === 'epoch') as unknown as EpochEvent[];
@@ -115,7 +115,7 @@ async function resultOf(job: Job, paper: string, folder: RunFolder, diverged: bo
 
 const rounded = (value: number): number => Number(value.toPrecision(6));
 
-/** A finished run keeps its best weights; what it could have been resumed from goes, since it may be gigabytes. */
+/** Deletes the checkpoints of a finished run, which may be gigabytes, except for the best weights. */
 async function dropCheckpoints(folder: RunFolder): Promise<void> {
   const { best, latest } = await folder.state();
   if (!latest) return;

@@ -61,7 +61,7 @@ const begin = '<!-- claims: written by `paperweight reproduce` -->';
 const end = '<!-- /claims -->';
 
 /**
- * Writes the table in both languages into the results' folder, and into the notes where these have its markers.
+ * Writes the table in both languages into the results folder, and into notes that contain the table's markers.
  *
  * @param notes folder of the notes
  */
@@ -87,8 +87,8 @@ const page = ({ id, name, claims }: Paper, table: string, language: Language): s
     .map(({ id: claim, section, rule }) => `- **${claim}** (${section})${colon}${rule[language]}`)
     .join('\n');
   return language === 'en'
-    ? `# ${name}: what the paper says and what we measured\n\nWritten by \`paperweight reproduce ${id}\` from the files beside it. ± is the standard deviation over seeds; of a difference, its standard error.\n\n${table}\n\n## How each claim is judged\n\n${rules}\n`
-    : `# ${name}：论文所述与实测对照\n\n本表由 \`paperweight reproduce ${id}\` 根据同目录下的结果文件生成。± 为不同随机种子之间的标准差；差值后的 ± 为其标准误。\n\n${table}\n\n## 各论断如何判定\n\n${rules}\n`;
+    ? `# ${name}: what the paper says and what we measured\n\nWritten by \`paperweight reproduce ${id}\` from the result files in this folder. ± is the standard deviation over seeds; after a difference, its standard error.\n\n${table}\n\n## How each claim is judged\n\n${rules}\n`
+    : `# ${name}：论文所述与实测对照\n\n本表由 \`paperweight reproduce ${id}\` 根据同目录下的结果文件生成。± 为不同随机种子之间的标准差；差值后的 ± 为其标准误。\n\n${table}\n\n## 各论断的判定方法\n\n${rules}\n`;
 };
 
 async function insert(file: string, table: string): Promise<void> {
@@ -99,13 +99,13 @@ async function insert(file: string, table: string): Promise<void> {
   await write(file, `${text.slice(0, from + begin.length)}\n\n${table}\n\n${text.slice(to)}`);
 }
 
-/** Notes without the table, for a page that has the claims beside them. */
+/** Notes without the table, for pages that show the claims separately. */
 export function withoutTable(notes: string): string {
   const [from, to] = [notes.indexOf(begin), notes.indexOf(end)];
   return from < 0 || to < from ? notes : notes.slice(0, from) + notes.slice(to + end.length).trimStart();
 }
 
-/** Leaves a file alone that says this already. */
+/** Writes a file only if its content changes. */
 async function write(file: string, text: string): Promise<void> {
   if (existsSync(file) && (await readFile(file, 'utf8')) === text) return;
   await writeFileAtomic(file, text);

@@ -9,7 +9,7 @@ import { recipes } from './recipe.js';
 
 const { model, training } = partsOf(recipes.short);
 
-/** Four epochs of a net. Seconds are for two cores, from a few steps: about 0.2 s of processor time each at 20 layers. */
+/** A training of four epochs. Seconds are for two cores, extrapolated from a few steps: about 0.2 s each at 20 layers. */
 const short = (preset: string, seconds: number): Variant => ({
   id: preset,
   dataset: 'cifar10',
@@ -22,7 +22,7 @@ const plain20 = short('plain-20', 200);
 const resnet44 = short('resnet-44', 450);
 const plain44 = short('plain-44', 450);
 
-/** The paper's whole recipe. */
+/** The paper's complete recipe. */
 const whole: Variant = {
   id: 'resnet-20-whole',
   recipe: 'resnet-20',
@@ -31,7 +31,7 @@ const whole: Variant = {
   seconds: 164 * 50,
 };
 
-/** The nets that are trained for four epochs. */
+/** The variants trained for four epochs. */
 export const variants: readonly Variant[] = [plain20, plain44, resnet20, resnet44];
 
 const SHORT: Text = {
@@ -63,7 +63,7 @@ export const claims: readonly Claim[] = [
     },
     paperSays: SIZES.map(([, millions]) => `${millions}M`).join(' · '),
     rule: {
-      en: 'all five, rounded to the digits that the paper prints',
+      en: 'all five counts agree when rounded to the digits printed in the paper',
       zh: '五个数按论文所印位数四舍五入后全部相同',
     },
     judge: () => {
@@ -82,11 +82,11 @@ export const claims: readonly Claim[] = [
     id: 'same-size',
     section: '4.2',
     statement: {
-      en: 'With identity shortcuts, residual nets have exactly as many parameters as their plain counterparts.',
+      en: 'With identity shortcuts, residual networks have exactly as many parameters as their plain counterparts.',
       zh: '采用恒等捷径时，残差网络与对应的普通网络参数个数完全相同。',
     },
     paperSays: '=',
-    rule: { en: 'the two numbers at 20 layers are equal', zh: '20 层时两者参数个数相等' },
+    rule: { en: 'the two counts at 20 layers are equal', zh: '20 层时两者参数个数相等' },
     judge: () => {
       const plain = inspect(
         withoutInit(() => new ResNet({ shortcuts: false })),
@@ -103,7 +103,7 @@ export const claims: readonly Claim[] = [
     section: '4.2, figure 6',
     order: 2,
     statement: {
-      en: 'A deeper plain net has a higher training error than a shallower one.',
+      en: 'A deeper plain network has a higher training error than a shallower one.',
       zh: '更深的普通网络训练误差反而更高。',
     },
     paperSays: 'plain-56 > plain-20',
@@ -122,7 +122,7 @@ export const claims: readonly Claim[] = [
     section: '4.2, figure 6',
     order: 3,
     statement: {
-      en: 'A deeper residual net has a lower test error than a shallower one.',
+      en: 'A deeper residual network has a lower test error than a shallower one.',
       zh: '更深的残差网络测试误差更低。',
     },
     paperSays: 'ResNet-44 7.17 %, ResNet-20 8.75 %',
@@ -138,7 +138,7 @@ export const claims: readonly Claim[] = [
     section: '4.1',
     order: 1,
     statement: {
-      en: 'Where a net is not overly deep, shortcuts make it converge faster at the early stage.',
+      en: 'If a network is not overly deep, shortcuts make it converge faster at the early stage.',
       zh: '网络不太深时，捷径使其在训练初期收敛更快。',
     },
     paperSays: '—',
@@ -159,7 +159,7 @@ export const claims: readonly Claim[] = [
     },
     paperSays: '8.75 %',
     rule: {
-      en: 'test error after 164 epochs of the resnet-20 recipe, one seed; confirmed up to half a point above the paper’s',
+      en: 'test error after 164 epochs of the resnet-20 recipe, one seed; confirmed up to half a point above the paper’s error',
       zh: 'resnet-20 配方训练 164 轮后的测试误差，一个种子；不高于论文 0.5 个百分点即证实',
     },
     variant: whole,

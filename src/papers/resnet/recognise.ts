@@ -2,7 +2,7 @@ import type { Module } from '../../nn/module.js';
 import type { Recognised, Shapes } from '../paper.js';
 import { readNames } from './names.js';
 
-/** The depth of the network that tensors of these names belong to; shortcuts have no weights and leave no trace. */
+/** The depth of the network that these tensors belong to. Shortcuts have no weights, so files do not show them. */
 export function recognise(shapes: Shapes, preset?: string): Recognised | undefined {
   const names = readNames(shapes);
   const classes = shapes.get(`${names?.last}.weight`)?.[0];
@@ -12,20 +12,20 @@ export function recognise(shapes: Shapes, preset?: string): Recognised | undefin
     preset: preset ?? `resnet-${depth}`,
     classes,
     assumed: [
-      `shortcuts that pad with zeros on both sides (files of plain-${depth} look the same: --preset plain-${depth})`,
+      `shortcuts padded with zeros on both sides (files of plain-${depth} look the same: --preset plain-${depth})`,
     ],
   };
 }
 
-/** Shortcuts with weights (options B and C) make another network than the paper's for CIFAR-10. */
+/** Detects shortcuts with weights (options B and C), which the paper's networks for CIFAR-10 do not have. */
 export function nearly(shapes: Shapes): { expected: string; got: string; next: string } | undefined {
   const [first] = readNames(shapes)?.shortcuts ?? [];
   if (first === undefined) return undefined;
   return {
     expected:
-      'shortcuts without weights (option A of the paper, section 4.2), as its networks for CIFAR-10 have',
+      'shortcuts without weights (option A of the paper, section 4.2), as in its networks for CIFAR-10',
     got: `weights in a shortcut: ${first} (option B or C)`,
-    next: 'export the network to ONNX and use that file, or train the paper’s own with paperweight train --paper resnet',
+    next: 'export the network to ONNX and use that file, or train the paper’s network with paperweight train --paper resnet',
   };
 }
 

@@ -10,7 +10,7 @@ import { ResNet } from './model.js';
 
 setDefaultDevice(referenceDevice());
 
-test('ResNet-20 has 269,722 parameters and halves its maps twice', () => {
+test('ResNet-20 has 269,722 parameters and halves the feature maps twice', () => {
   const { layers, parameters } = inspect(new ResNet(), [3, 32, 32]);
   assert.equal(parameters, 269_722);
   const shapes = layers
@@ -40,7 +40,7 @@ test('a shortcut takes every other pixel and pads channels with zeros', async ()
   assert.deepEqual(y, [...zeros, ...Array.from({ length: 16 }, (_, c) => 4 * c + 1), ...zeros]);
 });
 
-test('it learns a batch by heart', async () => {
+test('it overfits a single batch', async () => {
   manualSeed(1);
   const model = await new ResNet({ depth: 8, numClasses: 2 }).to(referenceDevice());
   const optimizer = new SGD(model.parameters(), { lr: 0.1, momentum: 0.9 });

@@ -79,6 +79,6 @@ test('a dry run goes all the way, and leaves nothing behind', async (t) => {
   const made = onShapes(configFrom(flags, paper), trainSet.classes);
   const above = await scratch(t);
   const said = await dryRun(join(above, 'runs', 'mine'), { config: made, trainSet, testSet, device });
-  assert.match(said, /^Dry run: all is well\. 2 steps, 4 images measured/);
+  assert.match(said, /^Dry run: no problems found\. 2 steps, 4 images evaluated/);
   assert.deepEqual(await readdir(above), []);
 });

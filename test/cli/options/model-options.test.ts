@@ -134,7 +134,7 @@ describe('train --help', () => {
     }
     const usual = await help('train', '--help');
     assert.match(usual, /Presets of AlexNet:/);
-    assert.match(usual, /--towers <n> +1 or 2 \(default: the preset’s own\)/);
+    assert.match(usual, /--towers <n> +1 or 2 \(default: set by the preset\)/);
     assert.match(usual, /--batch-size <n> +images a step \(default: 128; quick: 16\)/);
   });
 

@@ -152,7 +152,7 @@ describe('reproduce', () => {
     assert.equal(results.get(variant('fast', 0.02), 0), undefined);
     await assert.rejects(
       run('whole', other),
-      (e) => e instanceof UsageError && /another definition/.test(e.message),
+      (e) => e instanceof UsageError && /another configuration/.test(e.message),
     );
   });
 
@@ -180,7 +180,7 @@ describe('reproduce', () => {
     await writeFile(join(root, 'whole', 'results', 'fast-seed0.json'), '{"version": 1}');
     await assert.rejects(
       run('whole'),
-      (e) => e instanceof CheckpointError && /fast-seed0\.json is not a result/.test(e.message),
+      (e) => e instanceof CheckpointError && /fast-seed0\.json is not a valid result/.test(e.message),
     );
   });
 });
