@@ -13,31 +13,31 @@ import { smallStep } from './overhead.js';
 import { median } from './stats.js';
 
 /**
- * Counters of one plan: every number that its engine counts but for times, and the operations that run as
+ * Counters of one plan: all numbers that the engine reports except times, and the operations that run in
  * TypeScript.
  */
 export type Counters = Readonly<Record<string, number | string>>;
 
 export const guardSchema = z.object({
-  /** By plan: `train`, `infer`, `small`. */
+  /** Keyed by plan: `train`, `infer`, `small`. */
   plans: z.record(z.string(), z.record(z.string(), z.union([z.number(), z.string()]))),
-  /** Effective GFLOP/s of a training step over those of the machine's matrix product. */
+  /** Effective GFLOP/s of a training step divided by the GFLOP/s of the machine's matrix product. */
   ofSgemm: z.number().positive(),
 });
 export type Guard = z.infer<typeof guardSchema>;
 
-/** Baselines by machine signature: counters depend on the library, its instruction set and the threads. */
+/** Baselines by machine signature: counters depend on the library, its instruction set and the thread count. */
 export const baselineSchema = z.record(z.string(), guardSchema);
 export type Baseline = z.infer<typeof baselineSchema>;
 
-/** Threads that the guard always takes, so that one baseline serves machines with any number of cores. */
+/** Fixed thread count, so that one baseline serves machines with any number of cores. */
 export const GUARD_THREADS = 2;
 const BATCH = 128;
 const RATE_BATCH = 8;
 const RATE_STEPS = 5;
-/** How much of the baseline's rate must be there: other programs share the machine, and only a fall is a fault. */
+/** Smallest accepted fraction of the baseline's rate. It is low because other programs share the machine. */
 export const MARGIN = 0.6;
-/** Asks the oneDNN engine to choose kernels by rule instead of by timing them, so that counters repeat. */
+/** Makes the oneDNN engine choose kernels by rule instead of by timing, so that counters repeat. */
 const FIXED_KERNELS = { PAPERWEIGHT_KERNELS: 'fixed' };
 
 export const signatureOf = ({ engine, version, isa = '' }: EngineInfo): string =>
@@ -50,7 +50,7 @@ export function countersOf(stats: PlanStats): Counters {
   return { ...Object.fromEntries(numbers), scripted: [...stats.scripted].sort().join(' ') };
 }
 
-/** Takes the counters and the rate on this machine. */
+/** Measures counters and rate on this machine. */
 export async function measureGuard(): Promise<{ signature: string; guard: Guard }> {
   Object.assign(process.env, FIXED_KERNELS);
   const plans: Record<string, Counters> = {};
@@ -59,7 +59,7 @@ export async function measureGuard(): Promise<{ signature: string; guard: Guard 
   return { signature, guard: { plans, ofSgemm } };
 }
 
-/** Takes the counters of one precision's plans, and the rate. */
+/** Measures the counters of one precision's plans, and the rate. */
 async function measurePlans(precision: 'float32' | 'bfloat16', plans: Record<string, Counters>) {
   const device = new CapturingDevice(
     await openBenchDevice({ device: 'onednn', threads: GUARD_THREADS, precision }),
@@ -110,7 +110,7 @@ async function trainStep(model: Module, optimizer: SGD, images: Tensor): Promise
   return loss.item();
 }
 
-/** The matrix product is timed between the steps, so that a busy minute slows both. */
+/** The matrix product is timed between steps, so that load from other programs affects both. */
 async function rate(
   model: Module,
   optimizer: SGD,
@@ -135,7 +135,7 @@ export interface Finding {
   readonly got: number | string;
 }
 
-/** What is not as in the baseline: any counter that differs, and a rate that has clearly fallen. */
+/** Differences from the baseline: any counter that differs, and a rate that is clearly lower. */
 export function compareGuard(expected: Guard, got: Guard): Finding[] {
   const findings: Finding[] = [];
   for (const plan of new Set([...Object.keys(expected.plans), ...Object.keys(got.plans)])) {
@@ -147,14 +147,14 @@ export function compareGuard(expected: Guard, got: Guard): Finding[] {
   if (got.ofSgemm < MARGIN * expected.ofSgemm)
     findings.push({
       plan: `train, batch ${RATE_BATCH}`,
-      counter: 'GFLOP/s over sgemm',
+      counter: 'GFLOP/s / sgemm',
       expected: `at least ${(MARGIN * expected.ofSgemm).toFixed(2)}`,
       got: Number(got.ofSgemm.toFixed(2)),
     });
   return findings;
 }
 
-/** @throws UsageError for a file that is no baseline */
+/** @throws UsageError if the file is not a valid baseline */
 export async function readBaseline(file: string): Promise<Baseline> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw diskError(error, `cannot read ${file}`, UsageError);
@@ -162,16 +162,16 @@ export async function readBaseline(file: string): Promise<Baseline> {
   return text === undefined ? {} : parseBaseline(file, text);
 }
 
-/** The baseline in a text. @throws UsageError for a text that is none */
+/** Parses a baseline. @throws UsageError if it is not valid */
 export function parseBaseline(file: string, text: string): Baseline {
   try {
     return baselineSchema.parse(JSON.parse(text));
   } catch (error) {
     throw new UsageError({
-      what: `${file} is not a baseline of the guard`,
-      expected: 'what "paperweight bench guard --update" writes',
+      what: `${file} is not a valid baseline for the guard`,
+      expected: 'the output of "paperweight bench guard --update"',
       got: error instanceof z.ZodError ? z.prettifyError(error) : String(error),
-      next: 'restore it from version control, or remove it and write it anew with --update',
+      next: 'restore it from version control, or delete it and create it again with --update',
       cause: error,
     });
   }

@@ -9,11 +9,11 @@ import { buildModel, type Paper } from '../papers/paper.js';
 import { openPaper } from '../papers/registry.js';
 import { Tensor, tensor } from '../tensor/tensor.js';
 
-/** Which network is measured. */
+/** Choice of the network to measure. */
 export interface NetworkChoice {
   readonly paper: string;
   readonly preset: string;
-  /** `none` leaves the normalisation layers out. */
+  /** `none` removes the normalisation layers. */
   readonly norm: 'lrn' | 'none';
 }
 
@@ -26,12 +26,12 @@ export interface Network {
   readonly input: readonly [number, number, number];
 }
 
-/** One layer as data, for peers to build the same network from. */
+/** Description of one layer, from which peers build the same network. */
 export type LayerSpec = { readonly type: string } & Readonly<
   Record<string, string | number | boolean | readonly number[]>
 >;
 
-/** What is measured unless something else is asked for: the default paper's first preset. */
+/** Default network: the first preset of the default paper. */
 export async function usualNetwork(): Promise<NetworkChoice> {
   const paper = await openPaper();
   return { paper: paper.id, preset: Object.keys(paper.presets)[0]!, norm: 'lrn' };
@@ -53,11 +53,11 @@ function made(paper: Paper, { preset, norm }: NetworkChoice): Network {
   const layers = layersOf(model);
   const kept = layers.filter((layer) => !(layer instanceof nn.LocalResponseNorm));
   if (norm === 'lrn' || kept.length === layers.length) return { model, input };
-  // For the comparison only: the same layers in a row, without those that normalise.
+  // Only for benchmarks: the same layers in sequence, without normalisation.
   return { model: new nn.Sequential(...kept), input };
 }
 
-/** The layers of a network that is a plain chain, with the flattening before its classifier. */
+/** The layers of a sequential network, including the flattening before its classifier. */
 function layersOf(model: nn.Module): nn.Module[] {
   const leaves = model.namedModules().flatMap(([, m]) => (m.children().length === 0 ? [m] : []));
   let first = leaves.findIndex((m) => m instanceof nn.Linear);
@@ -100,7 +100,7 @@ export function describeNetwork(model: nn.Module): LayerSpec[] {
     if (layer instanceof nn.ReLU) return { type: 'relu' };
     if (layer instanceof nn.Flatten) return { type: 'flatten' };
     throw new UsageError({
-      what: `${layer.constructor.name} cannot be described to the other libraries`,
+      what: `${layer.constructor.name} has no equivalent in the other libraries`,
       expected:
         'a chain of Conv2d, LocalResponseNorm, ReLU, MaxPool2d, AdaptiveAvgPool2d, Dropout and Linear',
       got: layer.constructor.name,
@@ -109,10 +109,10 @@ export function describeNetwork(model: nn.Module): LayerSpec[] {
   });
 }
 
-/** Floating-point operations of one image in GFLOP: two for each multiply-add that the operations count. */
+/** Floating-point operations per image in GFLOP: two per multiply-add. */
 export interface Flop {
   readonly forward: number;
-  /** Forward, backward-data and backward-weights, but for what nobody needs: the first layer's backward-data. */
+  /** Forward, backward-data and backward-weights, except the first layer's backward-data, which is not needed. */
   readonly train: number;
 }
 

@@ -3,10 +3,10 @@ import type { CompareOptions } from './compare-options.js';
 import { PEERS, type PeerName, peerCommand } from './peers.js';
 import { Side, SideError } from './side.js';
 
-/** Relative differences of the logits up to which both sides are taken to do the same work. */
+/** Largest accepted relative difference of logits, to confirm that both sides compute the same network. */
 const SAME_WORK = { float32: 1e-4, bfloat16: 0.05 };
 
-/** The first line of each side. */
+/** First line printed by each side. */
 export const readySchema = z.object({
   name: z.string(),
   version: z.string(),
@@ -27,7 +27,7 @@ export type Found =
   | { readonly about: About; readonly seconds: readonly number[] }
   | { readonly peer: { readonly name: string; readonly mode: string; readonly impossible: string } };
 
-/** A peer for the length of a comparison. Once it fails it has failed: ours is measured all the same. */
+/** A peer during a comparison. After a failure it stays failed, while our side is still measured. */
 export class PeerSide {
   #side: Side | undefined;
   #impossible: string | undefined;
@@ -39,7 +39,7 @@ export class PeerSide {
   constructor(
     readonly name: PeerName,
     readonly options: CompareOptions,
-    /** Images of its own steps. */
+    /** Batch size of its own steps. */
     readonly batch: number,
   ) {
     this.#mode = options.mode || PEERS[name].modes[0]!;
@@ -52,14 +52,14 @@ export class PeerSide {
     try {
       const ready = readySchema.parse(await this.#side.ready(limit));
       this.#version = ready.version;
-      // A peer that takes smaller steps computes fewer images' logits.
+      // A peer with a smaller batch returns fewer logits.
       this.#difference = relativeDifference(logits.slice(0, ready.logits.length), ready.logits);
       const allowed =
         mode.includes('bf16') || precision !== 'float32' ? SAME_WORK.bfloat16 : SAME_WORK.float32;
       if (!(this.#difference <= allowed))
         throw new SideError({
-          what: `${this.name} does not compute the same as Paperweight`,
-          expected: `logits that differ by at most ${allowed} of the largest`,
+          what: `${this.name} does not compute the same values as Paperweight`,
+          expected: `logits that differ by at most ${allowed} of the largest logit`,
           got: String(this.#difference),
         });
       return `${this.name} ${this.#version} is ready; its logits differ by ${this.#difference.toExponential(1)}`;
@@ -75,7 +75,7 @@ export class PeerSide {
     return error.message;
   }
 
-  /** Seconds of each step, scaled up to the comparison's batch. */
+  /** Seconds of each step, scaled to the comparison's batch size. */
   async go(steps: number): Promise<number[] | undefined> {
     if (this.#impossible !== undefined) return undefined;
     try {
@@ -91,12 +91,12 @@ export class PeerSide {
     }
   }
 
-  /** What it has measured, or why it could not. */
+  /** Its measurements, or why it could not measure. */
   async finish(): Promise<Found> {
     const about = { name: this.name, mode: this.#mode };
-    // What was measured before a later round failed still stands.
+    // Rounds measured before a failure still count.
     if (this.#seconds.length === 0)
-      return { peer: { ...about, impossible: this.#impossible ?? 'it took no step' } };
+      return { peer: { ...about, impossible: this.#impossible ?? 'it completed no step' } };
     const peakRssMiB = this.#impossible === undefined ? Number((await this.#side!.end()).peakRssMiB) : 0;
     return {
       about: {
@@ -115,7 +115,7 @@ export class PeerSide {
   }
 }
 
-/** Largest difference, over the largest value; Infinity for lists of different lengths. */
+/** Largest absolute difference divided by the largest absolute value; Infinity for lists of different lengths. */
 export function relativeDifference(a: readonly number[], b: readonly number[]): number {
   if (a.length !== b.length) return Number.POSITIVE_INFINITY;
   if (a.length === 0) return Number.POSITIVE_INFINITY;

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { PaperweightError } from '../errors/errors.js';
 import type { SideCommand } from './side.js';
 
-/** A peer is not installed. The command line gives this an exit code of its own. */
+/** A peer is not installed. The command line uses a separate exit code for it. */
 export class MissingPeerError extends PaperweightError {
   static {
     MissingPeerError.prototype.name = 'MissingPeerError';
@@ -18,10 +18,10 @@ export type PeerName = 'pytorch' | 'onnxruntime' | 'tfjs' | 'jax-js' | 'torchvis
 interface Peer {
   readonly runtime: 'python' | 'node';
   readonly script: string;
-  /** Python modules, or npm packages, that must be there. */
+  /** Required Python modules or npm packages. */
   readonly needs: readonly string[];
   readonly modes: readonly string[];
-  /** What it can do, with the largest batch that it can do in a bearable time; a measurement is scaled from there. */
+  /** Supported measurements, each with the largest practical batch; results are scaled from it. */
   readonly largest: { readonly train?: number; readonly infer?: number };
 }
 
@@ -30,7 +30,7 @@ const ANY = Number.POSITIVE_INFINITY;
 export const PEERS: Readonly<Record<PeerName, Peer>> = {
   pytorch: {
     runtime: 'python',
-    // Not pytorch.py: libraries that probe for a module of that name would import it.
+    // Not pytorch.py: libraries that probe for a module named pytorch would import it.
     script: 'pytorch_steps.py',
     needs: ['torch', 'numpy'],
     modes: ['eager', 'channels-last', 'compile', 'compile-channels-last', 'bf16', 'bf16-channels-last'],
@@ -66,13 +66,13 @@ export const PEERS: Readonly<Record<PeerName, Peer>> = {
   },
 };
 
-/** Folder of the peers' scripts, whose package.json pins the npm packages. */
+/** Folder of the peers' scripts; its package.json pins the npm packages. */
 const SCRIPTS = fileURLToPath(new URL('../../../bench/peers/', import.meta.url));
 
 export interface PeerPlaces {
-  /** Python interpreter with the Python peers. */
+  /** Python interpreter that has the Python peers. */
   readonly python: string;
-  /** Folder whose node_modules has the npm peers. */
+  /** Folder whose node_modules contains the npm peers. */
   readonly folder: string;
 }
 
@@ -81,8 +81,8 @@ export const peerFolder = (): string => process.env.PAPERWEIGHT_PEERS || SCRIPTS
 /**
  * The command that starts a peer.
  *
- * @param args what its script gets, such as the path of work.json
- * @throws MissingPeerError with the command that installs it; nothing is installed by itself
+ * @param args arguments of its script, such as the path of work.json
+ * @throws MissingPeerError with the command that installs the peer; nothing is installed automatically
  */
 export async function peerCommand(
   name: PeerName,
@@ -100,7 +100,7 @@ export async function peerCommand(
       what: `The peer ${name} is not installed`,
       expected: needs.join(' and '),
       got: `no ${missing.join(', ')} ${runtime === 'node' ? `below ${folder}` : `for ${python}`}`,
-      next: `${installHint(name, runtime, folder)}; or measure without it: --peer none`,
+      next: `${installHint(name, runtime, folder)}; or measure without a peer: --peer none`,
     });
   const env = { OMP_NUM_THREADS: String(threads) };
   return runtime === 'node'
@@ -122,7 +122,7 @@ function installHint(name: PeerName, runtime: Peer['runtime'], folder: string): 
     return `ONNXRUNTIME_NODE_INSTALL=skip npm install --prefix ${target}`;
   }
   const packages = name === 'torchvision' ? 'torch torchvision numpy' : 'torch numpy';
-  return `python3 -m venv peers && peers/bin/pip install ${packages}, then add --python peers/bin/python (on Debian, apt-get install python3-torch gives an older one)`;
+  return `python3 -m venv peers && peers/bin/pip install ${packages}, then add --python peers/bin/python (on Debian, apt-get install python3-torch gives an older version)`;
 }
 
 const run = promisify(execFile);
@@ -136,7 +136,7 @@ async function missingModules(python: string, modules: readonly string[]): Promi
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     throw new MissingPeerError({
-      what: `The Python interpreter ${python} does not run`,
+      what: `Cannot run the Python interpreter ${python}`,
       expected: 'a Python 3 with the peer’s packages',
       got: code === 'ENOENT' ? 'no such program' : message,
       next: 'name one with --python',

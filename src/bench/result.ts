@@ -33,11 +33,11 @@ const head = {
 };
 
 const speed = {
-  /** Median; of `spread`. */
+  /** Median of `spread`. */
   secondsPerStep: seconds,
   spread: spreadSchema,
   imagesPerSecond: z.number(),
-  /** Effective rate, counted as direct convolutions: GFLOP of the model divided by the time. */
+  /** Effective rate: the model's GFLOP, counted as direct convolutions, divided by the time. */
   gflops: z.number(),
   peakRssMiB: z.number(),
 };
@@ -46,10 +46,10 @@ const measuredPeer = z.object({
   name: z.string(),
   version: z.string(),
   mode: z.string(),
-  /** Images that it really took a step with; where that is fewer than `batch`, its times are scaled up. */
+  /** Batch size actually measured; if it is smaller than `batch`, times are scaled up. */
   measuredBatch: z.number().int().positive(),
   ...speed,
-  /** Largest difference of a logit from ours, over the largest logit. */
+  /** Largest difference of a logit from ours, divided by the largest logit. */
   logitsDifference: z.number(),
 });
 const impossiblePeer = z.object({ name: z.string(), mode: z.string(), impossible: z.string() });
@@ -71,16 +71,16 @@ const stepSchema = z.object({
   rounds: z.number().int().positive(),
   steps: z.number().int().positive(),
   ...speed,
-  /** The machine's own single-precision matrix product in the same rounds; null where the device has none. */
+  /** The machine's single-precision matrix product in the same rounds; null if the device has none. */
   sgemmGflops: z.number().nullable(),
   gflopPerImage: z.number(),
   arenaMiB: z.number(),
   compileSeconds: seconds,
   latency: z.object({ p50: seconds, p95: seconds }),
   peer: z.union([measuredPeer, impossiblePeer]).optional(),
-  /** Peer's time over ours, of the medians; above 1 is faster here. */
+  /** Peer's median time divided by ours; above 1 means Paperweight is faster. */
   ratio: z.number().optional(),
-  /** The same round by round. */
+  /** The same ratio per round. */
   roundRatio: spreadSchema.optional(),
 });
 
@@ -88,7 +88,7 @@ const dataCaseSchema = z.object({
   name: z.enum(['plain', 'augmented']),
   imagesPerSecond: z.number(),
   spread: spreadSchema,
-  /** Of the time of a training step with as many images. */
+  /** Loading time divided by the time of a training step with as many images. */
   shareOfStep: z.number(),
   peer: z
     .object({ name: z.string(), version: z.string(), imagesPerSecond: z.number(), spread: spreadSchema })
@@ -108,7 +108,7 @@ const startSchema = z.object({
   what: z.literal('start'),
   ...head,
   batch: z.number().int().positive(),
-  /** From the start of the process, medians, in seconds. */
+  /** Medians in seconds, from the start of the process. */
   nodeAlone: seconds,
   help: seconds,
   deviceOpened: seconds,
@@ -126,11 +126,11 @@ const overheadSchema = z.object({
   batch: z.number().int().positive(),
   stepMs: spreadSchema,
   primitivesMs: spreadSchema,
-  /** Median over the turns of a step less what its primitives took. */
+  /** Median over rounds of step time minus time in primitives. */
   overheadMs: z.number(),
 });
 
-/** What a measurement says: one JSON object, in one file of `bench/results/`. */
+/** Result of a measurement: one JSON object per file in `bench/results/`. */
 export const resultSchema = z.discriminatedUnion('what', [
   stepSchema,
   dataSchema,
@@ -144,7 +144,7 @@ export type StartResult = z.infer<typeof startSchema>;
 export type OverheadResult = z.infer<typeof overheadSchema>;
 export type ResultHead = Pick<StepResult, 'date' | 'paperweight' | 'machine' | 'threads'>;
 
-/** Undefined without a peer, and for one that could not do it. */
+/** Undefined without a peer, or if the peer could not be measured. */
 export const peerVersion = ({ peer }: StepResult): string | undefined =>
   peer && 'version' in peer ? peer.version : undefined;
 
@@ -161,7 +161,7 @@ export function resultFile(result: Result): string {
       result.precision === 'float32' ? undefined : result.precision,
       `${result.threads}t`,
       result.peer?.name,
-      // Without what a version says about its build.
+      // Without build suffixes.
       peerVersion(result)?.match(/\d+(\.\d+)*/)?.[0],
       result.peer?.mode,
     );
@@ -178,8 +178,8 @@ export async function saveResult(folder: string, result: Result): Promise<string
 }
 
 /**
- * The results in a folder. JSON files of other measurements, which have another `what` or none, are left out.
- * @throws UsageError for a missing folder, and for a file that is no result, or a broken one
+ * The results in a folder. JSON files of other measurements (another `what`, or none) are skipped.
+ * @throws UsageError if the folder is missing or a result is not valid
  */
 export async function readResults(folder: string): Promise<Result[]> {
   const names = await readdir(folder).catch((error) => {
@@ -200,7 +200,7 @@ const WHATS: readonly unknown[] = resultSchema.options.flatMap(({ shape }) =>
   'value' in shape.what ? [shape.what.value] : shape.what.options,
 );
 
-/** Whether a text is an object that does not claim to be one of these results. */
+/** True if a text is a JSON object of another kind. */
 function isOfOtherKind(text: string): boolean {
   try {
     const value: unknown = JSON.parse(text);
@@ -213,16 +213,16 @@ function isOfOtherKind(text: string): boolean {
 const isObject = (value: unknown): value is { readonly what?: unknown } =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** The result in a text. @throws UsageError for a text that is none */
+/** Parses a result. @throws UsageError if it is not valid */
 export function parseResult(file: string, text: string): Result {
   try {
     return resultSchema.parse(JSON.parse(text));
   } catch (error) {
     throw new UsageError({
-      what: `${file} is not a result of paperweight bench`,
-      expected: 'a file that "paperweight bench … --save" wrote',
+      what: `${file} is not a valid result of paperweight bench`,
+      expected: 'a file written by "paperweight bench … --save"',
       got: error instanceof z.ZodError ? z.prettifyError(error) : String(error),
-      next: 'remove it, or measure again',
+      next: 'delete it, or measure again',
       cause: error,
     });
   }

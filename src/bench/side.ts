@@ -3,14 +3,14 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { PaperweightError } from '../errors/errors.js';
 
-/** A side could not do what it was asked. */
+/** A side could not carry out a request. */
 export class SideError extends PaperweightError {
   static {
     SideError.prototype.name = 'SideError';
   }
 }
 
-/** A side did not answer in time. */
+/** A side did not answer within the time limit. */
 export class SideTimeout extends SideError {
   static {
     SideTimeout.prototype.name = 'SideTimeout';
@@ -18,7 +18,7 @@ export class SideTimeout extends SideError {
 }
 
 export interface SideCommand {
-  /** What error messages call it, such as `pytorch`. */
+  /** Name in error messages, such as `pytorch`. */
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
@@ -27,14 +27,14 @@ export interface SideCommand {
 
 export type Answer = Readonly<Record<string, unknown>>;
 
-/** Lines of a side's standard error that are kept for the error message. */
+/** Lines of a side's standard error kept for error messages. */
 const KEPT = 12;
 
 /**
- * One side of a comparison: a process that stays, so that its warm-up is paid once and both sides meet the same
- * minutes of a machine that others use too. It prints one JSON object a line: first that it is ready, then an
- * answer to each line that it reads (`go 3`, `end`). An object with `error` says that it cannot; lines that are
- * not JSON objects are passed over.
+ * One side of a comparison: a long-running process, so that it warms up once and both sides are measured under the
+ * same load of the machine. It prints one JSON object per line: first that it is ready, then an answer to each line
+ * that it reads (`go 3`, `end`). An object with `error` reports a failure; lines that are not JSON objects are
+ * skipped.
  */
 export class Side {
   readonly name: string;
@@ -60,7 +60,7 @@ export class Side {
       this.#log.push(line);
       if (this.#log.length > KEPT) this.#log.shift();
     });
-    // It may be gone when it is written to; that shows as its end.
+    // The process may have exited before a write; `close` reports that.
     this.#child.stdin!.on('error', () => {});
     this.#child.once('error', (error) => this.#end(error.message));
     this.#child.once('close', (code, signal) => this.#end(signal ? `signal ${signal}` : `exit code ${code}`));
@@ -71,12 +71,12 @@ export class Side {
     this.#wake();
   }
 
-  /** Waits for the first line, which comes when the side has warmed up. */
+  /** Waits for the first line, which the side prints after warming up. */
   ready(limitSeconds: number): Promise<Answer> {
     return this.#next('get ready', limitSeconds);
   }
 
-  /** @throws SideTimeout when the time is up, which ends the side; SideError for what the side reports itself */
+  /** @throws SideTimeout after the time limit, which also ends the side; SideError if the side reports an error */
   async ask(line: string, limitSeconds: number): Promise<Answer> {
     this.#child.stdin!.write(`${line}\n`);
     return this.#next(`answer "${line}"`, limitSeconds);
@@ -106,7 +106,7 @@ export class Side {
         what: `${this.name} did not ${what} in time`,
         expected: `${limitSeconds} s at most`,
         got: 'no answer',
-        next: 'give it more with --limit, or a smaller --batch',
+        next: 'raise the limit with --limit, or choose a smaller --batch',
       });
     }
     throw new SideError({
@@ -115,7 +115,7 @@ export class Side {
     });
   }
 
-  /** Asks the side to end, with its last numbers (`peakRssMiB`), and waits until it is gone. */
+  /** Asks the side to end and report its last numbers (`peakRssMiB`), and waits until the process has exited. */
   async end(): Promise<Answer> {
     const last = await this.ask('end', 60);
     if (this.#ended === undefined) await Promise.race([once(this.#child, 'close'), sleep(10_000)]);

@@ -1,23 +1,22 @@
-/** How repeated measurements lie. */
+/** Summary of repeated measurements. */
 export interface Spread {
   readonly min: number;
   readonly q1: number;
   readonly median: number;
   readonly q3: number;
   readonly max: number;
-  /** How many there are. */
+  /** Number of measurements. */
   readonly samples: number;
 }
 
 /**
- * The value below which a part of the measurements lies, between neighbours by linear interpolation, as NumPy
- * does by default.
+ * Quantile of the measurements with linear interpolation, NumPy's default.
  *
  * @param part from 0 to 1
- * @throws RangeError for no measurements at all
+ * @throws RangeError if there are no measurements
  */
 export function percentile(values: readonly number[], part: number): number {
-  if (values.length === 0) throw new RangeError('there is no percentile of nothing');
+  if (values.length === 0) throw new RangeError('a percentile needs at least one value');
   const sorted = [...values].sort((a, b) => a - b);
   const at = part * (sorted.length - 1);
   const low = Math.floor(at);

@@ -1,6 +1,6 @@
 import { peerPrecision, peerVersion, type Result, type StepResult } from './result.js';
 
-/** Languages that the table of results is written in. */
+/** Languages of the results table. */
 export type Language = 'en' | 'zh';
 
 const BEGIN = '<!-- speed: written by "paperweight bench table" -->';
@@ -8,35 +8,35 @@ const END = '<!-- /speed -->';
 
 const WORDS = {
   en: {
-    head: ['What', 'Paperweight', 'Number type', 'Beside it', 'Its number type', 'Ratio'],
+    head: ['What', 'Paperweight', 'Number type', 'Peer', 'Peer’s number type', 'Ratio'],
     step: (r: StepResult) =>
       `${r.what === 'train' ? 'A training step' : 'A forward pass'}, batch ${r.batch}, ${r.norm === 'lrn' ? 'with LRN' : 'without LRN'}${r.threads === 1 ? ', 1 thread' : ''}`,
     rate: (r: StepResult) =>
-      `${r.imagesPerSecond.toFixed(0)} images a second, ${r.gflops.toFixed(0)} GFLOP/s${r.sgemmGflops === null ? '' : ` (sgemm: ${r.sgemmGflops.toFixed(0)})`}`,
+      `${r.imagesPerSecond.toFixed(0)} images/s, ${r.gflops.toFixed(0)} GFLOP/s${r.sgemmGflops === null ? '' : ` (sgemm: ${r.sgemmGflops.toFixed(0)})`}`,
     impossible: 'impossible',
     scaled: (from: number) => `, measured at batch ${from} and scaled`,
     times: (n: string) => `${n} times as long`,
-    faster: (n: string) => `${n} times as many here`,
+    faster: (n: string) => `${n} times as many with Paperweight`,
     plain: 'CIFAR-10 loader, in order',
     augmented: 'CIFAR-10 loader, shuffled, cropped and mirrored',
-    images: (n: string) => `${n} images a second`,
+    images: (n: string) => `${n} images/s`,
     share: (n: string) => `${n} % of a training step`,
     help: '`paperweight --help`',
-    first: (batch: number) => `From nothing to the first step done, batch ${batch}`,
-    compile: (n: string) => `of it ${n} for compiling; the second step compiles nothing`,
-    overhead: 'A step of a small net beyond its primitives',
+    first: (batch: number) => `From process start to the end of the first step, batch ${batch}`,
+    compile: (n: string) => `of which compiling takes ${n}; the second step compiles nothing`,
+    overhead: 'Overhead of a step of a small network beyond its primitives',
     alone: (n: string) => `node alone: ${n}`,
   },
   zh: {
     head: ['项目', 'Paperweight', '数值类型', '对照', '对照的数值类型', '倍数'],
     step: (r: StepResult) =>
-      `${r.what === 'train' ? '一步训练' : '一次前向计算'}，批大小 ${r.batch}，${r.norm === 'lrn' ? '含 LRN' : '不含 LRN'}${r.threads === 1 ? '，1 个线程' : ''}`,
+      `${r.what === 'train' ? '一步训练' : '一次前向传播'}，批大小 ${r.batch}，${r.norm === 'lrn' ? '含 LRN' : '不含 LRN'}${r.threads === 1 ? '，1 个线程' : ''}`,
     rate: (r: StepResult) =>
       `每秒 ${r.imagesPerSecond.toFixed(0)} 张图像，${r.gflops.toFixed(0)} GFLOP/s${r.sgemmGflops === null ? '' : `（sgemm：${r.sgemmGflops.toFixed(0)}）`}`,
-    impossible: '做不到',
+    impossible: '无法运行',
     scaled: (from: number) => `，在批大小 ${from} 上测量后折算`,
     times: (n: string) => `${n} 倍的时间`,
-    faster: (n: string) => `这里是 ${n} 倍`,
+    faster: (n: string) => `Paperweight 是其 ${n} 倍`,
     plain: 'CIFAR-10 加载，按顺序',
     augmented: 'CIFAR-10 加载，打乱、裁剪、翻转',
     images: (n: string) => `每秒 ${n} 张图像`,
@@ -53,7 +53,7 @@ const time = (s: number): string =>
   s < 0.01 ? `${(s * 1000).toFixed(2)} ms` : s < 1 ? `${(s * 1000).toFixed(0)} ms` : `${s.toFixed(2)} s`;
 const range = ({ min, max }: { min: number; max: number }): string => `(${time(min)}–${time(max)})`;
 
-/** The newest of the results that measured the same thing. */
+/** The latest result of each measurement. */
 export function newest(results: readonly Result[]): Result[] {
   const kept = new Map<string, Result>();
   for (const result of [...results].sort((a, b) => (a.date < b.date ? -1 : 1))) {
@@ -131,7 +131,7 @@ function rowsOf(result: Result, language: Language): string[][] {
   }
 }
 
-/** The results as a Markdown table, the newest of each kind. */
+/** The results as a Markdown table, with the latest of each kind. */
 export function speedTable(results: readonly Result[], language: Language): string {
   const rows = newest(results).flatMap((result) => rowsOf(result, language));
   const line = (cells: readonly string[]) => `| ${cells.map((c) => c.replaceAll('|', '\\|')).join(' | ')} |`;
@@ -139,7 +139,7 @@ export function speedTable(results: readonly Result[], language: Language): stri
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
-/** A text with the table between its markers, or undefined where it has no markers. */
+/** Replaces the table between a text's markers; undefined if it has no markers. */
 export function withTable(text: string, table: string): string | undefined {
   const [from, to] = [text.indexOf(BEGIN), text.indexOf(END)];
   if (from < 0 || to < from) return undefined;

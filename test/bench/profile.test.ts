@@ -36,8 +36,8 @@ test('lines have rates and shares, layers are sorted by time', () => {
 test('the table names layer, kernel and layouts', () => {
   const text = profileText(ROWS).join('\n');
   assert.match(text, /^a +conv2d +2\.00 +4 +25\.0 % +jit +src abcd, dst aBcd16b$/m);
-  assert.match(text, /\(outside of layers\) +5\.00 +62\.5 %/);
-  assert.match(text, /Sum: 8\.0 ms in 3 lines\./);
+  assert.match(text, /\(outside layers\) +5\.00 +62\.5 %/);
+  assert.match(text, /Total: 8\.0 ms in 3 rows\./);
 });
 
 test('a trace has one complete event a line, one after another, in microseconds', () => {

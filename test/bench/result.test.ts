@@ -64,11 +64,11 @@ test('the table has the newest of each kind, in English and in Chinese', () => {
   const table = speedTable([step, later, impossible, data, start, overhead], 'en').split('\n');
   assert.match(
     table[0]!,
-    /^\| What \| Paperweight \| Number type \| Beside it \| Its number type \| Ratio \|$/,
+    /^\| What \| Paperweight \| Number type \| Peer \| Peer’s number type \| Ratio \|$/,
   );
   assert.ok(
     table.includes(
-      '| A training step, batch 128, with LRN | **1.50 s** (1.00 s–3.00 s); 64 images a second, 421 GFLOP/s (sgemm: 300) | float32 | PyTorch 2.15.0 (eager): 5.00 s (4.00 s–6.00 s) | float32 | 2.50 times as long |',
+      '| A training step, batch 128, with LRN | **1.50 s** (1.00 s–3.00 s); 64 images/s, 421 GFLOP/s (sgemm: 300) | float32 | PyTorch 2.15.0 (eager): 5.00 s (4.00 s–6.00 s) | float32 | 2.50 times as long |',
     ),
     table.join('\n'),
   );
@@ -94,7 +94,7 @@ test('a peer that took smaller steps is said to have done so', () => {
   const peer = { ...(step.peer as object), measuredBatch: 1 } as typeof step.peer;
   const scaled = { ...step, ...(peer ? { peer } : {}) };
   assert.match(speedTable([scaled], 'en'), /eager, measured at batch 1 and scaled/);
-  assert.match(resultText(scaled).join('\n'), /steps of 1; its times are scaled to 128/);
+  assert.match(resultText(scaled).join('\n'), /ran with batch 1; its times are scaled to 128/);
 });
 
 test('docs/speed.md and its twin have the table of the results in this repository', async () => {
@@ -119,11 +119,11 @@ test('the table replaces what stands between its markers', () => {
 
 test('results for people have ratio, rates and what could not be', () => {
   const text = resultText(step).join('\n');
-  assert.match(text, /Ratio 2\.50 \(round by round 2\.50, 2\.00–4\.00\)/);
-  assert.match(text, /sgemm in the same rounds: 300 GFLOP\/s; ours is 140 % of that\./);
-  assert.match(resultText(impossible).join('\n'), /tfjs \(wasm\): impossible\. no Conv2DBackpropFilter/);
+  assert.match(text, /Ratio 2\.50 \(per round 2\.50, 2\.00–4\.00\)/);
+  assert.match(text, /sgemm in the same rounds: 300 GFLOP\/s; Paperweight reaches 140 % of it\./);
+  assert.match(resultText(impossible).join('\n'), /tfjs \(wasm\): not possible\. no Conv2DBackpropFilter/);
   assert.match(resultText(start).join('\n'), /The second step compiled nothing\./);
   assert.match(resultText({ ...start, plansAfterSecond: 2 }).join('\n'), /compiled 1 plans/);
-  assert.match(resultText(overhead).join('\n'), /Beyond the primitives: 0\.80 ms/);
+  assert.match(resultText(overhead).join('\n'), /Overhead beyond the primitives: 0\.80 ms/);
   assert.match(resultText(data).join('\n'), /plain +100000 +0\.06 %/);
 });

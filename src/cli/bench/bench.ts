@@ -14,35 +14,39 @@ import { BENCH_PEERS, BENCHES, type BenchFlags } from './flags.js';
 export function register(program: Command): void {
   const command = program
     .command('bench')
-    .summary('measure speed, beside another library in the same minutes')
+    .summary('measure speed and compare with other libraries')
     .description(
       [
-        'Measures this machine. Both sides run in turn, in processes that stay: some steps of ours, the machine’s own matrix product (sgemm), as many steps of the peer, and again. Figures are medians; --json has the spread.',
+        'Measures the speed of this machine. Both sides stay loaded and run alternately: some steps of Paperweight, the machine’s own matrix product (sgemm), as many steps of the peer, and again. Results are medians; --json includes the spread.',
         '',
-        '  train          a training step of the network, beside --peer',
+        '  train          a training step, compared with --peer',
         '  infer          a forward pass: latency at batch 1, throughput at 128',
-        '  data           the CIFAR-10 loader alone, beside torchvision',
-        '  start          from the start of a process to its help and first steps',
-        '  step-overhead  what a step of a small net costs beyond its primitives',
-        '  guard          plan counters and a rate against bench/baseline.json',
-        '  table          the table of docs/speed.md, from the results in --out',
+        '  data           the CIFAR-10 loader alone, compared with torchvision',
+        '  start          time from process start to the help text and to the first steps',
+        '  step-overhead  overhead of a step of a small network beyond its primitives',
+        '  guard          plan counters and speed against bench/baseline.json',
+        '  table          writes the table of docs/speed.md from the results in --out',
         '',
-        'Peers are never installed by this command; it names what to run. npm peers are looked for below the folder that PAPERWEIGHT_PEERS names, else below bench/peers; Python ones in --python.',
+        'This command never installs peers; it prints the command that does. npm peers are expected in the folder in PAPERWEIGHT_PEERS, otherwise in bench/peers; Python peers in --python.',
       ].join('\n'),
     )
     .argument('<what>', `one of ${BENCHES.join(', ')}`, oneOf('bench', BENCHES))
-    .option('--paper <id>', `whose network (default: ${defaultPaper()})`, pathName('--paper'))
+    .option(
+      '--paper <id>',
+      `paper whose network is measured (default: ${defaultPaper()})`,
+      pathName('--paper'),
+    )
     .option('--preset <name>', 'variant of the network (default: the paper’s first)', pathName('--preset'))
-    .option('--norm <kind>', 'lrn, or none to leave it out', oneOf('--norm', ['lrn', 'none']), 'lrn')
+    .option('--norm <kind>', 'lrn, or none to remove normalisation', oneOf('--norm', ['lrn', 'none']), 'lrn')
     .option(
       '--batch <n>',
-      'images a step (default: 128; infer: 1 and 128; step-overhead: 32)',
+      'images per step (default: 128; infer: 1 and 128; step-overhead: 32)',
       positiveInteger('--batch', 65_536),
     )
-    .option('--rounds <n>', 'turns of both sides', positiveInteger('--rounds', 1000), 5)
+    .option('--rounds <n>', 'rounds of both sides', positiveInteger('--rounds', 1000), 5)
     .option(
       '--steps <n>',
-      'steps of each side in a round (default: 2; infer at batch 1: 20; step-overhead: 200)',
+      'steps per side in each round (default: 2; infer at batch 1: 20; step-overhead: 200)',
       positiveInteger('--steps', 100_000),
     )
     .option(
@@ -54,24 +58,29 @@ export function register(program: Command): void {
       '--peer-mode <mode>',
       'pytorch: eager, channels-last, compile, compile-channels-last, bf16, bf16-channels-last; tfjs: wasm, cpu (default: the first)',
     )
-    .option('--python <path>', 'interpreter that has the Python peers', pathName('--python'), 'python3')
+    .option(
+      '--python <path>',
+      'Python interpreter that has the Python peers',
+      pathName('--python'),
+      'python3',
+    )
     .option(
       '--data <dir>',
-      'for data: folder of CIFAR-10’s .bin files (default: the one that PAPERWEIGHT_CIFAR10 names, else ./data)',
+      'for data: folder with CIFAR-10’s .bin files (default: PAPERWEIGHT_CIFAR10 if set, else ./data)',
       pathName('--data'),
     )
     .option(
       '--limit <seconds>',
-      'most that a side may take to get ready, and for each round; a peer that takes longer counts as impossible',
+      'time limit in seconds for a side’s start and for each round; a peer that exceeds it is reported as impossible',
       positiveInteger('--limit', 86_400),
       300,
     )
-    .option('--profile', 'for train and infer: one step of ours by layer and primitive (default: off)')
-    .option('--trace <file>', 'the same as a Chrome trace (default: none)', pathName('--trace'))
+    .option('--profile', 'for train and infer: profile one step by layer and primitive (default: off)')
+    .option('--trace <file>', 'write the profile as a Chrome trace (default: none)', pathName('--trace'))
     .option(...FORCE)
-    .option('--save', 'write each result into the folder of --out (default: off)')
-    .option('--out <dir>', 'folder of results', pathName('--out'), 'bench/results')
-    .option('--update', 'for guard and table: write what was found (default: off)');
+    .option('--save', 'write each result into the --out folder (default: off)')
+    .option('--out <dir>', 'folder for results', pathName('--out'), 'bench/results')
+    .option('--update', 'for guard and table: write the new values (default: off)');
   addDeviceOptions(command)
     .option(...JSON_OUTPUT)
     .addHelpText(

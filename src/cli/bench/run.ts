@@ -86,7 +86,7 @@ async function measureSteps(
       what: `--peer-mode ${peerMode} cannot be used`,
       expected: `one of ${PEERS[peer].modes.join(', ')} for ${peer}`,
       got: peerMode,
-      next: 'leave --peer-mode out for the first of them',
+      next: 'leave --peer-mode out to use the first of them',
     });
   const { result, profile } = await compare({
     ...common,
@@ -105,7 +105,7 @@ async function measureSteps(
   if (flags.profile) for (const line of profileText(profile)) (flags.json ? note : print)(line);
 }
 
-/** @throws UsageError for a peer that has nothing to do with what is measured */
+/** @throws UsageError for a peer that cannot run this measurement */
 function choosePeer<T extends string>(what: What, { peer }: BenchFlags, able: readonly T[]): T | undefined {
   if (peer === 'none') return undefined;
   if (peer === undefined) return able[0];
@@ -114,7 +114,7 @@ function choosePeer<T extends string>(what: What, { peer }: BenchFlags, able: re
     what: `--peer ${peer} cannot be compared in bench ${what}`,
     expected: `one of none, ${able.join(', ')}`,
     got: peer,
-    next: 'name one of these, or none to measure our side alone',
+    next: 'name one of these, or none to measure Paperweight alone',
   });
 }
 

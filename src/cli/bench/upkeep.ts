@@ -14,12 +14,12 @@ const PAGES: readonly (readonly [string, Language])[] = [
   ['docs/speed.zh.md', 'zh'],
 ];
 
-/** `bench guard`: what plans count, and a rate, against the baseline. */
+/** `bench guard`: compares plan counters and speed with the baseline. */
 export async function runGuard(flags: BenchFlags): Promise<void> {
   if (flags.threads !== undefined && flags.threads !== GUARD_THREADS)
     throw new UsageError({
-      what: 'bench guard counts with a fixed number of threads',
-      expected: `--threads ${GUARD_THREADS}, or none`,
+      what: 'bench guard runs with a fixed number of threads',
+      expected: `--threads ${GUARD_THREADS}, or no --threads`,
       got: String(flags.threads),
       next: 'leave --threads out',
     });
@@ -30,31 +30,31 @@ export async function runGuard(flags: BenchFlags): Promise<void> {
   if (flags.json) printJson({ signature, ...guard, known: expected !== undefined, findings });
   if (flags.update) {
     await writeFileAtomic(BASELINE, `${JSON.stringify({ ...baseline, [signature]: guard }, null, 2)}\n`);
-    return note(`${BASELINE} now holds ${signature}.`);
+    return note(`${BASELINE} now contains ${signature}.`);
   }
   if (!expected)
     return note(
-      `Nothing compared: ${BASELINE} knows no ${signature}. "paperweight bench guard --update" adds it.`,
+      `Nothing compared: ${BASELINE} has no entry for ${signature}. "paperweight bench guard --update" adds it.`,
     );
   if (findings.length === 0)
     return note(
-      `The counters are those of ${BASELINE}; ${guard.ofSgemm.toFixed(2)} of sgemm’s rate, ${expected.ofSgemm.toFixed(2)} there.`,
+      `The counters match ${BASELINE}; ${guard.ofSgemm.toFixed(2)} of sgemm’s rate (baseline: ${expected.ofSgemm.toFixed(2)}).`,
     );
   const rows = findings.map((f) => [f.plan, f.counter, String(f.expected), String(f.got)]);
   for (const line of table([['Plan', 'Counter', 'Baseline', 'Now'], ...rows], 'llrr')) note(line);
   note(
-    `Not as in ${BASELINE}. Next: mend what made it worse; if it is meant, or better, run "paperweight bench guard --update" and commit the file.`,
+    `Differs from ${BASELINE}. Next: fix the regression; if the change is intended or an improvement, run "paperweight bench guard --update" and commit the file.`,
   );
   process.exitCode = EXIT.failed;
 }
 
-/** `bench table`: the results as docs/speed.md and its Chinese twin show them. */
+/** `bench table`: writes the results into docs/speed.md and its Chinese version. */
 export async function writeTable(flags: BenchFlags): Promise<void> {
   const results = await readResults(flags.out);
   if (results.length === 0)
     throw new UsageError({
       what: `${flags.out} has no results`,
-      expected: 'files that "paperweight bench … --save" wrote',
+      expected: 'files written by "paperweight bench … --save"',
       got: 'none',
       next: 'measure something with --save first',
     });
@@ -63,9 +63,9 @@ export async function writeTable(flags: BenchFlags): Promise<void> {
     const text = withTable(await readFile(file, 'utf8'), speedTable(results, language));
     if (text === undefined)
       throw new UsageError({
-        what: `${file} has no place for the table`,
-        expected: `a part between ${MARKERS}`,
-        got: 'no such part',
+        what: `${file} has no markers for the table`,
+        expected: `a section between ${MARKERS}`,
+        got: 'no such section',
         next: 'put the markers where the table belongs',
       });
     await writeFileAtomic(file, text);

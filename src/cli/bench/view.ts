@@ -14,7 +14,7 @@ function fitted(...args: Parameters<typeof fittedTable>): string[] {
   return [...all.lines, ...leftOutLine(all)];
 }
 
-/** A result for people. */
+/** A result as text. */
 export function resultText(result: Result): string[] {
   switch (result.what) {
     case 'train':
@@ -54,16 +54,16 @@ function stepText(r: StepResult): string[] {
     '',
   ];
   if (r.peer && 'impossible' in r.peer)
-    lines.push(`${r.peer.name} (${r.peer.mode}): impossible. ${r.peer.impossible}`);
+    lines.push(`${r.peer.name} (${r.peer.mode}): not possible. ${r.peer.impossible}`);
   if (r.peer && 'measuredBatch' in r.peer && r.peer.measuredBatch < r.batch)
-    lines.push(`The peer took steps of ${r.peer.measuredBatch}; its times are scaled to ${r.batch}.`);
+    lines.push(`The peer ran with batch ${r.peer.measuredBatch}; its times are scaled to ${r.batch}.`);
   if (r.ratio !== undefined && r.roundRatio)
     lines.push(
-      `Ratio ${r.ratio.toFixed(2)} (round by round ${r.roundRatio.median.toFixed(2)}, ${r.roundRatio.min.toFixed(2)}–${r.roundRatio.max.toFixed(2)}): the peer takes that many times as long.`,
+      `Ratio ${r.ratio.toFixed(2)} (per round ${r.roundRatio.median.toFixed(2)}, ${r.roundRatio.min.toFixed(2)}–${r.roundRatio.max.toFixed(2)}): the peer’s time divided by Paperweight’s.`,
     );
   if (r.sgemmGflops !== null)
     lines.push(
-      `sgemm in the same rounds: ${r.sgemmGflops.toFixed(0)} GFLOP/s; ours is ${((100 * r.gflops) / r.sgemmGflops).toFixed(0)} % of that.`,
+      `sgemm in the same rounds: ${r.sgemmGflops.toFixed(0)} GFLOP/s; Paperweight reaches ${((100 * r.gflops) / r.sgemmGflops).toFixed(0)} % of it.`,
     );
   if (r.what === 'infer') lines.push(`Latency: p50 ${time(r.latency.p50)}, p95 ${time(r.latency.p95)}.`);
   lines.push(
@@ -82,7 +82,7 @@ function dataText(r: DataResult): string[] {
   ]);
   const beside = r.cases[0]?.peer?.version ?? 'no peer';
   return [
-    `CIFAR-10’s training images, batches of ${r.batch}, ${counted(r.rounds, 'epoch')} each; images a second`,
+    `CIFAR-10’s training images, batches of ${r.batch}, ${counted(r.rounds, 'epoch')} each; images/s`,
     '',
     ...fitted([['', 'paperweight', beside, 'ratio', 'of a training step'], ...rows], 'lrrrr', [4]),
   ];
@@ -90,7 +90,7 @@ function dataText(r: DataResult): string[] {
 
 function startText(r: StartResult): string[] {
   return [
-    `From the start of a process, batch ${r.batch}, ${counted(r.threads, 'thread')}`,
+    `Times from process start, batch ${r.batch}, ${counted(r.threads, 'thread')}`,
     '',
     ...table(
       [
@@ -99,7 +99,7 @@ function startText(r: StartResult): string[] {
         ['device opened', time(r.deviceOpened)],
         ['first step done', time(r.firstStepDone)],
         ['  the step itself', time(r.firstStep)],
-        ['  of it compiling', time(r.compileSeconds)],
+        ['  of which compiling', time(r.compileSeconds)],
         ['second step', time(r.secondStep)],
       ],
       'lr',
@@ -112,16 +112,16 @@ function startText(r: StartResult): string[] {
 }
 
 const overheadText = (r: OverheadResult): string[] => [
-  `A training step of the small net, batch ${r.batch}: ${time(r.stepMs.median / 1000)}, of it ${time(r.primitivesMs.median / 1000)} in primitives.`,
-  `Beyond the primitives: ${r.overheadMs.toFixed(2)} ms.`,
+  `A training step of the small network, batch ${r.batch}: ${time(r.stepMs.median / 1000)}, of which ${time(r.primitivesMs.median / 1000)} in primitives.`,
+  `Overhead beyond the primitives: ${r.overheadMs.toFixed(2)} ms.`,
 ];
 
-/** One step by layer, then line by line. */
+/** One step by layer, then row by row. */
 export function profileText(profile: readonly ProfileRow[]): string[] {
   const total = profile.reduce((sum, row) => sum + row.milliseconds, 0);
   const rate = (macs: number, ms: number) => (macs === 0 || ms === 0 ? '' : ((2e-6 * macs) / ms).toFixed(0));
   const layers = byLayer(profile).map((layer) => [
-    layer.scope || '(outside of layers)',
+    layer.scope || '(outside layers)',
     layer.milliseconds.toFixed(2),
     rate(layer.macs, layer.milliseconds),
     `${((100 * layer.milliseconds) / total).toFixed(1)} %`,
@@ -145,6 +145,6 @@ export function profileText(profile: readonly ProfileRow[]): string[] {
       [6, 5, 3, 4],
     ),
     '',
-    `Sum: ${total.toFixed(1)} ms in ${counted(profile.length, 'line')}.`,
+    `Total: ${total.toFixed(1)} ms in ${counted(profile.length, 'row')}.`,
   ];
 }
