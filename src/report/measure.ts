@@ -16,51 +16,50 @@ import type { Guessed } from './top5.js';
 export interface MeasureOptions {
   /** On its device. */
   readonly model: Module;
-  /** Its classes are those of the model. */
+  /** Has the model's classes. */
   readonly dataset: Dataset;
-  /** As in evaluation. */
+  /** The transform of evaluation. */
   readonly transform: Transform;
-  /** Images of the sample that is measured. */
+  /** Number of images in the sample. */
   readonly limit: number;
   readonly batchSize?: number;
   readonly onProgress?: (images: number, total: number) => void;
 }
 
-/** What a trained model makes of test images. */
+/** Predictions of a trained model on test images. */
 export interface Measured {
-  /** Images that were measured; those that cannot be read are left out. */
+  /** Evaluated images, without those that could not be read. */
   readonly images: number;
-  /** Images that the test set has. */
+  /** Images in the test set. */
   readonly total: number;
   readonly accuracy: number;
-  /** `counts[t][p]`: images of class `t` that the model takes for class `p`. */
+  /** `counts[t][p]`: number of images of class `t` predicted as class `p`. */
   readonly counts: readonly (readonly number[])[];
   readonly examples: readonly Guessed[];
-  /** Empty for a model without a hidden layer. */
+  /** Empty for a model without hidden layers. */
   readonly neighbours: readonly NeighbourRow[];
 }
 
-/** Images in the manner of the left and the right of the paper's Figure 4: the first ones of the sample. */
+/** Images shown like those of the paper's Figure 4: the first of the sample. */
 const EXAMPLES = 8;
 const QUERIES = 5;
 const NEAREST = 6;
 const TOP = 5;
-/** Values of feature vectors that are kept at a time: 256 MB. */
+/** Maximum number of feature values kept in memory: 256 MB. */
 const MOST_FEATURES = 2 ** 26;
 
-/** An image whose features are known. */
+/** An image with its features. */
 interface Seen {
-  /** In the sample. */
+  /** Index in the sample. */
   readonly index: number;
   readonly label: number;
   readonly features: Float32Array;
 }
 
 /**
- * Runs a sample of test images, spread over the classes, through a model in evaluation mode, and keeps what a report
- * shows of them.
+ * Evaluates a class-balanced sample of test images in evaluation mode and collects the data for a report.
  *
- * @throws DataError when none of the images can be read
+ * @throws DataError if none of the images can be read
  */
 export async function measure({
   model,
@@ -117,7 +116,7 @@ export async function measure({
   } finally {
     model.train(wasTraining);
   }
-  if (images === 0) throw new DataError({ what: `no image of ${dataset.name} could be read` });
+  if (images === 0) throw new DataError({ what: `No image of ${dataset.name} could be read` });
   return {
     images,
     total: dataset.length,
@@ -162,7 +161,7 @@ function distance(a: Float32Array, b: Float32Array): number {
   return Math.sqrt(sum);
 }
 
-/** An image of a batch, pixel after pixel; grey becomes three equal channels. */
+/** An image of a batch as interleaved RGB; grey images become three equal channels. */
 function pixelsOf(batch: Batch, which: number): Pixels {
   const [, channels, height, width] = batch.shape;
   const size = height * width;

@@ -3,15 +3,15 @@ import type { Language } from './svg.js';
 const grouped = (n: number): string => n.toLocaleString('en-US');
 
 const en = {
-  architecture: 'The network, as it is built',
+  architecture: 'Network architecture, from the actual model',
   curve: 'Training loss and test accuracy',
-  trainingError: 'Training error against epochs',
+  trainingError: 'Training error over epochs',
   losses: 'Training loss, smoothed',
-  gradients: 'Norms of the gradients of the weights',
+  gradients: 'Norms of the weight gradients',
   weights: 'Norms of the weights',
   deadUnits: 'Dead units of each activation layer',
   histograms: (step: number) =>
-    `Outputs of the activation layers after step ${grouped(step)}, heights logarithmic`,
+    `Outputs of the activation layers after step ${grouped(step)} (logarithmic height)`,
   kernels: (step: number) => `Kernels of the first layer after step ${grouped(step)}`,
   confusion: 'Confusion matrix',
   top5: 'Test images and the five most probable classes',
@@ -30,9 +30,9 @@ const zh: Titles = {
   histograms: (step) => `第 ${grouped(step)} 步后各激活层的输出分布（纵轴为对数）`,
   kernels: (step) => `第 ${grouped(step)} 步后的第一层卷积核`,
   confusion: '混淆矩阵',
-  top5: '测试图片与概率最高的五个类别',
-  neighbours: '测试图片及其最近邻',
+  top5: '测试图像与概率最高的五个类别',
+  neighbours: '测试图像及其最近邻',
 };
 
-/** Titles of the figures, in a language. */
+/** Figure titles in a language. */
 export const titlesOf = (language: Language): Titles => (language === 'zh' ? zh : en);

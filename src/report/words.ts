@@ -7,8 +7,8 @@ const en = {
   testAccuracy: 'test accuracy',
   guessing: 'guessing',
   trueClass: 'true class',
-  predicted: 'what the model says',
-  nearest: 'nearest in the last hidden layer',
+  predicted: 'predicted class',
+  nearest: 'nearest by the last hidden layer',
   query: 'image',
   dead: 'dead',
   active: 'active',
@@ -27,12 +27,12 @@ const zh: Words = {
   testAccuracy: '测试准确率',
   guessing: '随机猜测',
   trueClass: '真实类别',
-  predicted: '模型的判断',
-  nearest: '最后一个隐藏层中最近的图片',
-  query: '图片',
+  predicted: '预测类别',
+  nearest: '按最后一个隐藏层最近的图像',
+  query: '图像',
   dead: '失活',
   active: '激活',
-  input: '图片',
+  input: '图像',
   values: '参数',
   macs: '乘加',
   beyond: (n, most) => `▲ ${n} 处超出图框，最高 ${Number(most.toPrecision(3))}`,
@@ -41,5 +41,5 @@ const zh: Words = {
 
 const WORDS: Readonly<Record<Language, Words>> = { en, zh };
 
-/** The words of the figures. */
+/** The texts of the figures. */
 export const wordsOf = (language: Language): Words => WORDS[language];

@@ -63,7 +63,7 @@ test('an image of the network, in either language', async (t) => {
   const file = join(await scratch(t), 'network.svg');
   for (const [lang, input] of [
     ['en', '>image<'],
-    ['zh', '>图片<'],
+    ['zh', '>图像<'],
   ] as const) {
     await inspect('--preset', 'paper', '--figure', file, '--force', '--lang', lang);
     const svg = await readFile(file, 'utf8');
