@@ -371,5 +371,5 @@ test('a start that cannot be says why', async (t) => {
   const other = createServer().listen(0, '127.0.0.1');
   t.after(() => other.close());
   await new Promise((resolve) => other.once('listening', resolve));
-  await refused({ port: (other.address() as AddressInfo).port }, /used already.*--port/);
+  await refused({ port: (other.address() as AddressInfo).port }, /already in use.*--port/);
 });

@@ -24,7 +24,7 @@ export interface RouterOptions {
   readonly control: boolean;
 }
 
-/** All that the dashboard answers below `/api`. */
+/** Router with all routes below `/api`. */
 export function makeRouter({ runs, trash, inference, papers, version, control }: RouterOptions): Router {
   return new Router({
     'GET /api/meta': async () => ({ version, control }),
@@ -41,10 +41,10 @@ interface Parts {
   readonly onError: (error: unknown) => void;
 }
 
-/** Answers requests, whatever they are. */
+/** The HTTP request handler: guard, API routes, static files, errors. */
 export function answerer({ guard, router, files, onError }: Parts) {
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    // A connection that breaks is the client's business.
+    // Broken connections need no handling.
     request.on('error', () => {});
     response.on('error', () => {});
     try {
@@ -61,7 +61,7 @@ export function answerer({ guard, router, files, onError }: Parts) {
       if (value instanceof EventsAnswer || value instanceof FileAnswer) await value.send(response);
       else sendJson(response, isWorking(value) ? 202 : 200, value);
     } catch (error) {
-      // The client has gone before its request was whole.
+      // The client disconnected before its request was complete.
       if (request.destroyed && !request.complete) return void response.destroy();
       if (!(error instanceof PaperweightError)) onError(error);
       fail(request, response, error);
@@ -73,10 +73,10 @@ const isWorking = (value: object): value is Working => 'working' in value && 'do
 
 function addressOf(request: IncomingMessage): URL {
   try {
-    // Not as a base: //name would be another host.
+    // Not as a base URL: //name would be parsed as another host.
     return new URL(`http://localhost${request.url}`);
   } catch {
-    throw new RequestError(400, { what: 'The address is not well formed' });
+    throw new RequestError(400, { what: 'The address is malformed' });
   }
 }
 
@@ -96,7 +96,7 @@ function fail(request: IncomingMessage, response: ServerResponse, error: unknown
     return;
   }
   const { status, body } = errorBody(error);
-  // What is left of a body that was not read would be taken for the next request.
+  // Unread bytes of the body would be parsed as the next request.
   if (!request.complete) response.setHeader('Connection', 'close');
   sendJson(response, status, body);
 }

@@ -11,7 +11,7 @@ const MAX_IMAGE = 10 * 2 ** 20;
 const typeOf = (request: IncomingMessage): string =>
   (request.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
 
-/** @throws RequestError 413 for a body above `most` bytes, which is not read to its end */
+/** @throws RequestError 413 if the body exceeds `most` bytes; the rest is not read */
 async function readBody(request: IncomingMessage, most: number): Promise<Buffer> {
   const tooLarge = (got: string) =>
     new RequestError(413, {
@@ -54,20 +54,20 @@ export async function jsonBody<R extends Route>(
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new RequestError(400, {
-    what: 'The body does not say what is wanted',
+    what: 'The body has the wrong form',
     got: z.prettifyError(parsed.error),
   });
 }
 
 /**
- * The image in the body of a request, of any format that folders may hold. The first bytes tell it, not the
- * `Content-Type`; whether it is a whole image shows when it is decoded.
+ * The image in the body of a request, in any format that image folders may contain. It is recognised by its first
+ * bytes, not by the `Content-Type`; decoding validates the rest.
  */
 export async function imageBody(request: IncomingMessage): Promise<Buffer> {
   const bytes = await readBody(request, MAX_IMAGE);
   if (formatOf(bytes)) return bytes;
   throw new RequestError(415, {
-    what: 'The body is not an image that can be looked at',
+    what: 'The body is not a supported image',
     expected: FORMATS,
     got: kindOf(bytes),
     next: 'choose another file',

@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { RequestError } from './request-error.js';
 
-/** On every answer. */
+/** Security headers of every answer. */
 const HEADERS = {
   'Content-Security-Policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'",
@@ -14,36 +14,36 @@ const HEADERS = {
   'Cross-Origin-Opener-Policy': 'same-origin',
 } as const;
 
-/** Sent by the pages with each request that changes or computes something; a form of another site cannot. */
+/** Header sent by the pages with each request that changes or computes something; a form of another site cannot send it. */
 const CUSTOM_HEADER = 'x-paperweight';
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 
 export const isLoopback = (host: string): boolean => LOOPBACK.has(host) || host === '::1';
 
-/** What a browser shows without a token. Plain, since the style sheet asks for the token too. */
+/** Page shown to a browser without a token. Unstyled, because the style sheet requires the token too. */
 const TOKEN_PAGE = `<!doctype html>
 <meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark"><title>Paperweight</title>
 <h1>Paperweight</h1>
-<p>This dashboard asks for a token. Open the link with <code>?token=</code> that <code>paperweight serve</code> has printed in its terminal. A new start makes a new token.</p>
-<p lang="zh-CN">此看板需要令牌。请打开 <code>paperweight serve</code> 在终端里印出的、带有 <code>?token=</code> 的链接。每次启动都会生成新的令牌。</p>
+<p>This dashboard requires a token. Open the link with <code>?token=</code> that <code>paperweight serve</code> printed in its terminal. Each start generates a new token.</p>
+<p lang="zh-CN">此仪表盘需要令牌。请打开 <code>paperweight serve</code> 在终端里输出的、带有 <code>?token=</code> 的链接。每次启动都会生成新的令牌。</p>
 `;
 
 export interface GuardOptions {
   /** The address that the server is bound to. */
   readonly host: string;
-  /** Asked for where given. */
+  /** Required in requests, if given. */
   readonly token?: string | undefined;
 }
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
-/** Lets requests through that come from the server's own pages, or from a person with the token. */
+/** Accepts only requests from the server's own pages or with the token. */
 export class Guard {
   readonly #host: string;
   readonly #token: Buffer | undefined;
-  /** With the port, since browsers keep cookies by host alone. */
+  /** Includes the port, because browsers share cookies between ports of a host. */
   #cookie = '';
 
   constructor({ host, token }: GuardOptions) {
@@ -51,26 +51,26 @@ export class Guard {
     this.#token = token === undefined ? undefined : digest(token);
   }
 
-  /** The port that the server listens on, as soon as it is known. */
+  /** The port that the server listens on, set once it is known. */
   set port(port: number) {
     this.#cookie = `paperweight-${port}`;
   }
 
-  /** Sets the headers that every answer has. */
+  /** Sets the common headers of an answer. */
   prepare(response: ServerResponse): void {
     for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
   }
 
-  /** @throws RequestError 403 or 421 for a request that another site has made a browser send */
+  /** @throws RequestError 403 or 421 if another site caused the request */
   checkOrigin(request: IncomingMessage, path: string): void {
     this.#checkHost(request.headers.host);
     const changes = request.method !== 'GET' && request.method !== 'HEAD';
     const refuse = (got: string) => {
       throw new RequestError(403, {
         what: 'This request does not come from the dashboard',
-        expected: 'one from its own pages',
+        expected: 'a request from its own pages',
         got,
-        next: 'use the dashboard at the address that it prints',
+        next: 'use the dashboard at the address that it printed',
       });
     };
     const { origin } = request.headers;
@@ -87,7 +87,7 @@ export class Guard {
     if (changes && request.headers[CUSTOM_HEADER] !== '1') refuse('no header X-Paperweight: 1');
   }
 
-  /** A page elsewhere may point its own name at this machine; then that name stands in Host. */
+  /** Protects against DNS rebinding: another site's name may resolve to this machine, but Host then contains that name. */
   #checkHost(header: string | undefined): void {
     const name = header?.toLowerCase().replace(/:\d+$/, '') ?? '';
     const bare = name.replace(/^\[(.*)\]$/, '$1');
@@ -97,7 +97,7 @@ export class Guard {
         (isIP(bare) !== 0 || name === this.#host.toLowerCase() || name === hostname().toLowerCase()));
     if (allowed) return;
     throw new RequestError(421, {
-      what: 'The dashboard does not go by this name',
+      what: 'The dashboard does not answer to this host name',
       expected: isLoopback(this.#host)
         ? 'localhost or 127.0.0.1'
         : 'an IP address or the name of this machine',
@@ -106,20 +106,20 @@ export class Guard {
     });
   }
 
-  /** @throws RequestError 401 unless the token came in a header or in the cookie */
+  /** @throws RequestError 401 unless the header or the cookie contains the token */
   checkToken(request: IncomingMessage): void {
     if (this.#admits(request)) return;
     throw new RequestError(401, {
-      what: 'The dashboard wants a token',
+      what: 'The dashboard requires a token',
       expected: 'the link with ?token= that the server printed',
       next: 'open that link',
     });
   }
 
   /**
-   * Answers a person who opens a page without the token with a page that says where it is.
+   * Answers a browser that opens a page without the token with a page that says where to find it.
    *
-   * @returns false where the token came, or where it is not a browser that asks for a page
+   * @returns false if the token is present, or if the request is not for a page
    */
   explain(request: IncomingMessage, path: string, response: ServerResponse): boolean {
     const { method, headers } = request;
@@ -143,17 +143,17 @@ export class Guard {
     return found?.trim().slice(start.length);
   }
 
-  /** Both are hashed, so that neither their bytes nor their lengths decide how long it takes. */
+  /** Compares hashes, so that timing reveals neither content nor length. */
   #matches(token: string | undefined): boolean {
     return token !== undefined && this.#token !== undefined && timingSafeEqual(digest(token), this.#token);
   }
 
   /**
-   * Answers a link that carries the token: keeps it in a cookie that scripts cannot read, and goes on to the page
-   * without it. A page does that and not a redirect, because a browser would not send a strict cookie along with a
-   * redirect from another site's link.
+   * Answers a link with the token: stores it in an HttpOnly cookie and continues to the page without the token. Uses a
+   * page instead of a redirect, because browsers do not send a SameSite=Strict cookie after a redirect from another
+   * site's link.
    *
-   * @returns false when the request carries no token, or a wrong one
+   * @returns false if the request has no token or a wrong one
    */
   acceptLink(request: IncomingMessage, url: URL, response: ServerResponse): boolean {
     const token = url.searchParams.get('token') ?? undefined;

@@ -1,6 +1,6 @@
 import { RequestError } from './request-error.js';
 
-/** Reads the query of a request, whose names are those of `Q`. */
+/** Reads a request's query parameters, whose names are the keys of `Q`. */
 export class QueryReader<Q> {
   readonly #search: URLSearchParams;
 
@@ -12,14 +12,14 @@ export class QueryReader<Q> {
     return this.#search.get(name) ?? undefined;
   }
 
-  /** A whole number from `min` to `max`; undefined when it is not there. */
+  /** A whole number from `min` to `max`; undefined if missing. */
   whole(name: keyof Q & string, min: number, max: number): number | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
     const value = Number(text);
     if (/^\d{1,15}$/.test(text) && value >= min && value <= max) return value;
     throw new RequestError(400, {
-      what: `${name} cannot be used`,
+      what: `${name} is not valid`,
       expected: `a whole number from ${min} to ${max}`,
       got: JSON.stringify(text.slice(0, 50)),
     });

@@ -13,14 +13,14 @@ export interface Call<R extends Route = Route> {
   readonly query: QueryReader<Query<R>>;
 }
 
-/** What the route table wants in answer. */
+/** Answer type of a route in the route table. */
 export type Reply<R extends Route> =
   | Answer<R>
   | Waiting<R>
   | ([EventOf<R>] extends [never] ? never : EventsAnswer<EventOf<R>>)
   | ([FileType<R>] extends [never] ? never : FileAnswer<FileType<R>>);
 
-/** A handler for each of some routes. */
+/** Handlers for a set of routes. */
 export type Handlers<R extends Route = Route> = { readonly [Each in R]: Handler<Each> };
 type Handler<R extends Route> = (call: Call<R>) => Promise<Reply<R>>;
 
@@ -54,8 +54,8 @@ export class Router {
   }
 
   /**
-   * @returns the answer: an `EventsAnswer`, a `FileAnswer`, or a value to be sent as JSON
-   * @throws RequestError 404, or 405 when only the method is wrong
+   * @returns an `EventsAnswer`, a `FileAnswer`, or a value to be sent as JSON
+   * @throws RequestError 404, or 405 if the path exists with another method
    */
   answer(request: IncomingMessage, url: URL): Promise<object> {
     const parts = url.pathname.split('/').map(decode);
@@ -68,12 +68,12 @@ export class Router {
     }
     if (methods.length > 0)
       throw new RequestError(405, {
-        what: 'This cannot be done here',
+        what: 'This method is not allowed here',
         expected: methods.join(', '),
         got: method,
       });
     throw new RequestError(404, {
-      what: 'There is nothing at this address',
+      what: 'Nothing exists at this address',
       got: url.pathname.slice(0, 200),
     });
   }
@@ -83,7 +83,7 @@ function decode(part: string): string {
   try {
     return decodeURIComponent(part);
   } catch {
-    throw new RequestError(400, { what: 'The address is not well formed', got: part.slice(0, 200) });
+    throw new RequestError(400, { what: 'The address is malformed', got: part.slice(0, 200) });
   }
 }
 

@@ -13,7 +13,7 @@ import { answerer, makeRouter } from './answer.js';
 import { Guard, isLoopback } from './guard.js';
 import { StaticFiles } from './static-files.js';
 
-/** Time for a request to arrive as a whole. */
+/** Time limit for receiving a complete request. */
 const REQUEST_MS = 30_000;
 const HEADERS_MS = 10_000;
 const MAX_CONNECTIONS = 512;
@@ -22,19 +22,19 @@ export interface ServeOptions {
   /** Folder with the runs. */
   readonly root: string;
   readonly host: string;
-  /** 0: any that is free. */
+  /** 0: any free port. */
   readonly port: number;
-  /** Asked for where given. */
+  /** Required in requests, if given. */
   readonly token?: string | undefined;
-  /** Whether runs may be renamed, tagged, deleted, paused, resumed and stopped. */
+  /** Whether runs can be renamed, tagged, deleted, paused, resumed and stopped. */
   readonly control: boolean;
   readonly version: string;
   readonly papers: PaperSource;
   /** Folder of the built pages. */
   readonly web?: string;
-  /** What computes; closed with the dashboard. */
+  /** Computes predictions and features; closed together with the dashboard. */
   readonly inference?: InferenceProcess;
-  /** Told of an error that nobody foresaw; the request gets 500. */
+  /** Called with unexpected errors; the request gets status 500. */
   readonly onError?: (error: unknown) => void;
 }
 
@@ -52,7 +52,7 @@ export class Dashboard {
     ({ port: this.port, address: this.address } = server.address() as AddressInfo);
   }
 
-  /** @throws UsageError when the folder is none, the pages are not built, or the address cannot be used */
+  /** @throws UsageError if the runs path is not a folder, the pages are not built, or the address cannot be used */
   static async open(options: ServeOptions): Promise<Dashboard> {
     if (!isLoopback(options.host) && options.token === undefined)
       throw new UsageError({
@@ -90,7 +90,7 @@ export class Dashboard {
     return dashboard;
   }
 
-  /** Ends all connections and frees the port. */
+  /** Closes all connections and frees the port. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const close of this.#closers) close();
@@ -99,7 +99,7 @@ export class Dashboard {
   }
 }
 
-/** The real path of the runs' folder, which the first training may still have to make. */
+/** Real path of the runs folder, which may not exist before the first training. */
 function rootFolder(given: string): string {
   try {
     const root = realPath(given);
@@ -114,10 +114,10 @@ function listen(server: Server, { host, port }: ServeOptions): Promise<void> {
   return new Promise((listening, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const reasons: Record<string, [string, string]> = {
-        EADDRINUSE: ['a port that is used already', 'choose another --port; 0 takes any that is free'],
-        EACCES: ['a port that needs special rights', 'choose a --port above 1023'],
+        EADDRINUSE: ['a port that is already in use', 'choose another --port; 0 takes any free port'],
+        EACCES: ['a port that requires special rights', 'choose a --port above 1023'],
         EADDRNOTAVAIL: ['an address that this machine does not have', 'give another --host'],
-        ENOTFOUND: ['a name that leads nowhere', 'give another --host'],
+        ENOTFOUND: ['an unknown host name', 'give another --host'],
       };
       const [got, next] = reasons[error.code ?? ''] ?? [error.message, 'choose another --host or --port'];
       reject(new UsageError({ what: `Cannot listen on ${host}:${port}`, got, next, cause: error }));

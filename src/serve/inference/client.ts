@@ -4,11 +4,11 @@ import { errorFromPlain } from '../../errors/errors.js';
 import { RequestError } from '../http/request-error.js';
 import type { Operation, Operations, Reply, Request } from './protocol.js';
 
-/** Requests that may wait. */
+/** Maximum number of pending requests. */
 const MAX_WAITING = 64;
-/** The process ends when nobody has asked for so long: a model takes several hundred megabytes. */
+/** The process ends after this time without requests, because a model takes several hundred megabytes. */
 const IDLE_MS = 60_000;
-/** A process that says nothing for so long is taken for stuck. */
+/** A process without any message for this time is considered stuck. */
 const SILENT_MS = 180_000;
 
 type Progress = (progress: { readonly done: number; readonly total: number }) => void;
@@ -19,10 +19,10 @@ interface Waiting {
   readonly progress: Progress | undefined;
 }
 
-/** What computes. */
+/** Client interface of the inference process. */
 export type Inference = Pick<InferenceProcess, 'ask'>;
 
-/** The process that computes, started when it is first needed and again after it has ended. */
+/** The inference process, started at the first request and restarted after it has ended. */
 export class InferenceProcess {
   #child: ChildProcess | undefined;
   readonly #waiting = new Map<number, Waiting>();
@@ -30,18 +30,18 @@ export class InferenceProcess {
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  /** @param script what is run; the host of this folder by default */
+  /** @param script entry point of the process; default: host.js in this folder */
   constructor(
     readonly script = fileURLToPath(new URL('./host.js', import.meta.url)),
     readonly idleMs = IDLE_MS,
   ) {}
 
-  /** The process's number, while there is one. */
+  /** Process id while it runs. */
   get pid(): number | undefined {
     return this.#child?.pid;
   }
 
-  /** @throws RequestError 503 when too much waits already, or when the process has ended */
+  /** @throws RequestError 503 if too many requests are pending, or the process ends */
   ask<O extends Operation>(
     operation: O,
     args: Operations[O]['args'],
@@ -50,7 +50,7 @@ export class InferenceProcess {
     if (this.#closed || this.#waiting.size >= MAX_WAITING)
       return Promise.reject(
         new RequestError(503, {
-          what: 'Too much is being computed already',
+          what: 'Too many requests are being computed',
           expected: `at most ${MAX_WAITING} requests at a time`,
           next: 'ask again in a moment',
         }),
@@ -91,7 +91,7 @@ export class InferenceProcess {
     this.#watch();
   }
 
-  /** Waits for the next sign of life, or for the end of the idle time. */
+  /** Restarts the timer for a stuck or idle process. */
   #watch(): void {
     clearTimeout(this.#timer);
     const child = this.#child;
@@ -110,8 +110,8 @@ export class InferenceProcess {
     for (const { reject } of waiting)
       reject(
         new RequestError(503, {
-          what: 'The process that computes has ended before it had an answer',
-          next: 'ask again; if that does not help, the terminal of the server may say why',
+          what: 'The inference process ended before it answered',
+          next: 'ask again; if it happens again, see the terminal of the server',
         }),
       );
   }

@@ -22,21 +22,21 @@ import { describeModel } from './describe-model.js';
 import { encodePng } from './png.js';
 import type { ImageSource, Operations, Predicted, SurveyPart, Weights } from './protocol.js';
 
-/** Images that are looked at in one go; less wait for those who ask between. */
+/** Batch size of surveys; small, so that other requests wait less between batches. */
 const BATCH = 20;
-/** Most pixels of an image that is sent. */
+/** Maximum number of pixels of an uploaded image. */
 const MAX_PIXELS = 40_000_000;
-/** Most maps of a layer that are shown. */
+/** Maximum number of feature maps shown per layer. */
 const MAX_MAPS = 512;
 
-/** A model at work on images, one piece of work after another. */
+/** The inference process's current model; executes one request at a time. */
 export class Bench {
   #device: Promise<Device> | undefined;
   #loaded: { key: string; model: Promise<LoadedModel> } | undefined;
   #tests: { run: string; set: Promise<Dataset> } | undefined;
   #busy: Promise<unknown> = Promise.resolve();
 
-  /** Work with the model waits for its turn; a survey takes a turn for each batch. */
+  /** Serialises work with the model; a survey takes one turn per batch. */
   #turn<T>(work: () => Promise<T>): Promise<T> {
     const next = this.#busy.then(work);
     this.#busy = next.catch(() => {});
@@ -46,7 +46,7 @@ export class Bench {
   async #open({ run, file, version }: Weights): Promise<LoadedModel> {
     const key = JSON.stringify([run, file, version]);
     if (this.#loaded?.key !== key) {
-      // Let go of the old one first, as two take much memory.
+      // Free the old model first, because two need too much memory.
       this.#loaded = undefined;
       this.#loaded = { key, model: this.#load(run, file) };
     }
@@ -69,7 +69,7 @@ export class Bench {
     });
   }
 
-  /** Test images of the data set that a run was trained on. */
+  /** Test images of a run's data set. */
   async #testSet(run: string): Promise<Dataset> {
     if (this.#tests?.run !== run) this.#tests = { run, set: openTestSet(run) };
     try {
@@ -92,7 +92,7 @@ export class Bench {
     return encodePng(visible(batch), channels, height, width);
   }
 
-  /** One image as a batch, with the name of its class where that is known. */
+  /** One image as a batch, with the name of its class if known. */
   async #image(run: string, source: ImageSource): Promise<{ batch: Tensor; label: string | undefined }> {
     if ('bytes' in source) {
       const rules = rulesOf(await RunFolder.open(run).config(trainConfigSchema));
@@ -131,7 +131,7 @@ export class Bench {
         if (name === layer) output = result;
       };
       watching(modules, listener, () => model.forward(transform.apply(batch, context())));
-      if (!output) throw new UsageError({ what: `No image goes through ${layer}` });
+      if (!output) throw new UsageError({ what: `${layer} was not computed for this image` });
       return greyMaps(layer, output.shape, await output.data());
     });
   }
@@ -198,12 +198,12 @@ export class Bench {
   }
 }
 
-/** A place in a list; undefined for one that is not there. */
+/** Turns a negative index into undefined. */
 const known = (place: number): number | undefined => (place < 0 ? undefined : place);
 
 const context = () => ({ generator: new Generator(0) });
 
-/** Logits, and what goes into the last fully connected layer. */
+/** Logits, and the input of the last fully connected layer. */
 function forward({ model, transform }: LoadedModel, batch: Tensor): { logits: Tensor; hidden: Tensor } {
   const last = model.namedModules().findLast(([, module]) => module instanceof Linear);
   let hidden: Tensor | undefined;
@@ -223,7 +223,7 @@ function largest(values: ArrayLike<number>): number {
   return best;
 }
 
-/** Maps as bytes, scaled from the smallest to the largest value of all that are shown. */
+/** Maps as bytes, with one scale from the smallest to the largest value of all maps shown. */
 function greyMaps(
   layer: string,
   [, ...shape]: readonly number[],
@@ -246,7 +246,7 @@ function greyMaps(
 async function openTestSet(run: string): Promise<Dataset> {
   const config = await RunFolder.open(run).config(trainConfigSchema);
   const { dataset, data } = config;
-  // The run may come from another machine, whose folders are not here.
+  // The run may come from another machine, so its data folder may not exist here.
   const here = data !== undefined && existsSync(data) ? data : undefined;
   return openDataset({ dataset, data: here, train: false, rules: rulesOf(config) });
 }

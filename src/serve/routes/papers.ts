@@ -14,11 +14,11 @@ const FIGURES: Readonly<Record<string, FileType<'GET /api/papers/:id/figures/:fi
   '.webp': 'image/webp',
 };
 
-/** The papers, their pages and their figures. */
+/** Handlers for papers, their pages and their figures. */
 export function paperRoutes(papers: PaperSource): Handlers<keyof PaperRoutes> {
   const known = async (id: string): Promise<string> => {
     if ((await papers.list()).some((paper) => paper.id === id)) return id;
-    throw new RequestError(404, { what: 'There is no such paper', next: 'look at the list of papers' });
+    throw new RequestError(404, { what: 'This paper does not exist', next: 'see the list of papers' });
   };
   return {
     'GET /api/papers': () => papers.list(),

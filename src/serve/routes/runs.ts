@@ -22,7 +22,7 @@ import type { Trash } from '../runs/trash.js';
 
 const MAX_STEP = 0xffff_fffe;
 const MAX_POINTS = 5000;
-/** Bytes of insights that are looked at, from the end. */
+/** Bytes of insights that are read, from the end. */
 const INSIGHT_BYTES = 2 ** 26;
 
 const controlSchema = z
@@ -32,17 +32,17 @@ const controlSchema = z
 export interface RunRoutesOptions {
   readonly runs: Runs;
   readonly trash: Trash;
-  /** Whether runs may be changed. */
+  /** Whether runs can be changed. */
   readonly control: boolean;
 }
 
-/** What the pages ask about runs, and what they do to them. */
+/** Handlers that read and change runs. */
 export function runRoutes({ runs, trash, control }: RunRoutesOptions): Handlers<keyof RunRoutes> {
   const feed = new RunsFeed(runs);
   const mustControl = () => {
     if (control) return;
     throw new RequestError(403, {
-      what: 'This dashboard only shows',
+      what: 'This dashboard is read-only',
       expected: 'paperweight serve --control, to change runs',
       next: 'start it again with --control',
     });
@@ -58,7 +58,7 @@ export function runRoutes({ runs, trash, control }: RunRoutesOptions): Handlers<
       const file = (await index.behind()) && (await fileInside(folder, 'metrics.jsonl'));
       if (file) {
         const answer = await sampledSeries(file, wanted);
-        // Not before, since it would take the answer's time.
+        // Started after the answer's own reads, to not delay them.
         index.follow().catch(() => {});
         return answer;
       }
@@ -92,8 +92,8 @@ export function runRoutes({ runs, trash, control }: RunRoutesOptions): Handlers<
       const { status } = await runs.summary(params.id);
       if (status === 'training' || status === 'paused')
         throw new RequestError(409, {
-          what: 'A run that trains cannot be deleted',
-          expected: 'one that has ended',
+          what: 'A run that is still training cannot be deleted',
+          expected: 'a run that has ended',
           got: status,
           next: 'stop it first',
         });
@@ -113,8 +113,8 @@ export function runRoutes({ runs, trash, control }: RunRoutesOptions): Handlers<
       const { status } = await runs.summary(run);
       if (status !== 'training' && status !== 'paused')
         throw new RequestError(409, {
-          what: `The run cannot be asked to ${action}`,
-          expected: 'a run that a process is at work on',
+          what: `The run cannot ${action}`,
+          expected: 'a run with a training process',
           got: status,
         });
       const folder = await runs.folder(run);
@@ -130,7 +130,7 @@ function seriesQuery(query: Call<'GET /api/runs/:id/series'>['query']) {
   for (const key of keys)
     if (!(SERIES_KEYS as readonly string[]).includes(key))
       throw new RequestError(400, {
-        what: 'There is no such series',
+        what: 'Unknown series',
         expected: `some of ${SERIES_KEYS.join(', ')}`,
         got: JSON.stringify(key.slice(0, 50)),
       });
@@ -143,13 +143,13 @@ function seriesQuery(query: Call<'GET /api/runs/:id/series'>['query']) {
 }
 
 function cursorOf({ request, query }: Call<'GET /api/runs/:id/events'>) {
-  // A browser that reconnects by itself sends the header, and the address that it had at first.
+  // A reconnecting browser sends the header together with its original address.
   const text = request.headers['last-event-id']?.toString() || query.text('after');
   if (!text) return undefined;
   const cursor = parseCursor(text);
   if (cursor) return cursor;
   throw new RequestError(400, {
-    what: 'The stream cannot go on from there',
+    what: 'The stream cannot continue from there',
     expected: 'an id of one of its events, or a number of lines',
     got: JSON.stringify(text.slice(0, 50)),
   });

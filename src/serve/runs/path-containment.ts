@@ -4,29 +4,29 @@ import { join, sep } from 'node:path';
 import type { Positioned } from '../../files/positioned.js';
 import { RequestError } from '../http/request-error.js';
 
-/** Most bytes of a small file of a run, such as config.json. */
+/** Maximum size in bytes of a run's small files, such as config.json. */
 const SMALL = 2 ** 20;
 
 const noRun = (id: string) =>
   new RequestError(404, {
-    what: 'There is no such run',
+    what: 'This run does not exist',
     expected: 'the name of a run folder',
     got: JSON.stringify(id.slice(0, 100)),
-    next: 'look at the list of runs',
+    next: 'see the list of runs',
   });
 
-/** Whether a name is one segment of a path and not hidden. */
+/** Whether a name is a single path segment and not hidden. */
 export function isSegment(name: string): boolean {
   if (name === '' || name.startsWith('.') || name.length > 255) return false;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are rejected on purpose
   return !/[/\\\u0000-\u001f]/.test(name);
 }
 
 /**
- * The real folder of a run.
+ * Real path of a run's folder.
  *
  * @param root a real path
- * @throws RequestError 404 for a name that is no run's, and for a link that leads out of the root
+ * @throws RequestError 404 for an unknown name, and for a link that leads outside the root
  */
 export async function runFolder(root: string, id: string): Promise<string> {
   if (!isSegment(id)) throw noRun(id);
@@ -42,11 +42,11 @@ export interface InsideFile {
 }
 
 /**
- * A regular file of a run by its real path; undefined when it is missing, is something else (a pipe would block
- * its reader), or is a link that leads out of the folder.
+ * A regular file of a run by its real path; undefined if it is missing, not a regular file (reading a pipe would
+ * block), or a link that leads outside the folder.
  *
  * @param folder a real path
- * @param name one or more segments
+ * @param name one or more path segments
  */
 export async function fileInside(
   folder: string,
@@ -59,7 +59,7 @@ export async function fileInside(
   return stats?.isFile() ? { path, stats } : undefined;
 }
 
-/** The text of a small file of a run; undefined when there is none. */
+/** The text of a small file of a run; undefined if it does not exist. */
 export async function readSmall(folder: string, ...name: readonly string[]): Promise<string | undefined> {
   const file = await fileInside(folder, ...name);
   if (!file) return undefined;
@@ -72,7 +72,7 @@ export async function readSmall(folder: string, ...name: readonly string[]): Pro
   return (await readRange(file.path, 0, file.stats.size)).toString('utf8');
 }
 
-/** Up to `length` bytes from a position; fewer where the file has ended meanwhile. */
+/** Up to `length` bytes from a position; fewer if the file has become shorter. */
 export async function readRange(path: string, from: number, length: number): Promise<Buffer> {
   const handle = await open(path, 'r');
   try {
@@ -97,9 +97,9 @@ export async function readFrom(source: Positioned, from: number, length: number)
 const PIECE = 2 ** 20;
 
 /**
- * Searches the next newline.
+ * Searches for the next newline.
  *
- * @returns `next`: the position after it, undefined when there is none; `searched`: up to where there is none
+ * @returns `next`: the position after it, undefined if there is none; `searched`: end of the searched range
  */
 export async function newlineAfter(
   handle: FileHandle,

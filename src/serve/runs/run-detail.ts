@@ -15,7 +15,7 @@ const LOG_BYTES = 2 ** 20;
 /** Most bytes of a file of kernels that is read: 96 kernels of 11 × 11 have 140 kB. */
 const KERNEL_BYTES = 2 ** 24;
 
-/** All that the page of a run shows at once. */
+/** Data of a run's page. */
 export async function runDetail(runs: Runs, id: string): Promise<RunDetail> {
   const live = await runs.live(id);
   const read = live.index.follow();
@@ -38,7 +38,7 @@ export async function runDetail(runs: Runs, id: string): Promise<RunDetail> {
   };
 }
 
-/** JSON can be read at any depth, but not be written. */
+/** Whether JSON.stringify accepts a value: unlike parsing, it is limited in depth. */
 function canBeSent(value: object): boolean {
   try {
     return JSON.stringify(value) !== undefined;
@@ -50,12 +50,12 @@ function canBeSent(value: object): boolean {
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** It is the file's, not the run's. */
+/** The checksum belongs to the file, not to the configuration. */
 const withoutChecksum = ({ [CHECKSUM_KEY]: _, ...config }: Record<string, unknown>) => config;
 
-/** Numbers in the names of files such as `step-00000100.safetensors`. */
+/** Step numbers in file names such as `step-00000100.safetensors`. */
 async function stepFiles(folder: string, name: string, pattern: RegExp) {
-  // Checked by a file in it, since only files are: a link that leads out is not followed.
+  // Containment is checked through a file inside, because only files are checked: links to outside are not followed.
   const files = await readdir(join(folder, name)).catch(() => []);
   const found = await Promise.all(
     files.map(async (file) => {
@@ -71,7 +71,7 @@ async function checkpoints(folder: string): Promise<RunDetail['checkpoints']> {
   return found.map(({ file, step }) => ({ file, step, best: file.startsWith('best-') }));
 }
 
-/** The last lines that the run printed. */
+/** The last log lines of a run. */
 export async function runLog(folder: string): Promise<LogLine[]> {
   const lines = (await lastLines(folder, 'log.jsonl', LOG_BYTES)).slice(-LOG_LINES);
   return lines.flatMap((line) => logLineSchema.safeParse(parseJson(line)).data ?? []);
@@ -79,18 +79,18 @@ export async function runLog(folder: string): Promise<LogLine[]> {
 
 const KERNELS = /^step-(\d{1,12})\.safetensors$/;
 
-/** Steps of which the first layer's kernels were kept. */
+/** Steps with stored kernels of the first layer. */
 export async function kernelSteps(folder: string): Promise<number[]> {
   return (await stepFiles(folder, 'kernels', KERNELS)).map(({ step }) => step);
 }
 
-/** The first layer's kernels at a step, as colours. */
+/** The first layer's kernels at a step, as RGB bytes. */
 export async function kernels(folder: string, step: number): Promise<Kernels> {
   const chosen = (await stepFiles(folder, 'kernels', KERNELS)).find((file) => file.step === step);
   const file = chosen && (await fileInside(folder, 'kernels', chosen.file));
   if (!file)
     throw new RequestError(404, {
-      what: `The run kept no kernels of step ${step}`,
+      what: `The run stored no kernels at step ${step}`,
       next: 'choose another step',
     });
   if (file.stats.size > KERNEL_BYTES) throw noKernels(chosen.file, `a file of ${file.stats.size} bytes`);
@@ -99,12 +99,12 @@ export async function kernels(folder: string, step: number): Promise<Kernels> {
 
 const noKernels = (file: string, got: string) =>
   new RequestError(422, {
-    what: `${file} does not hold kernels`,
+    what: `${file} contains no valid kernels`,
     expected: 'a float32 tensor "kernels" of shape [count, 3, side, side]',
     got,
   });
 
-/** The kernels in a file's tensors. @throws RequestError 422 when it holds something else */
+/** The kernels in a file's tensors. @throws RequestError 422 if the file has other content */
 export function kernelColours(file: string, step: number, { tensors }: SafetensorsFile): Kernels {
   const tensor = tensors.get('kernels');
   const [count, channels, side, width] = tensor?.shape ?? [];
@@ -120,7 +120,7 @@ export function kernelColours(file: string, step: number, { tensors }: Safetenso
   return { step, count, side, rgb: colours(tensor.data, count, side).toString('base64') };
 }
 
-/** Each kernel scaled to its own extremes, 0 being mid grey; pixel after pixel. */
+/** Interleaved RGB bytes; each kernel is scaled to its own extremes, with 0 as mid grey. */
 function colours(values: Float32Array, count: number, side: number): Buffer {
   const area = side * side;
   const rgb = Buffer.alloc(count * area * 3);

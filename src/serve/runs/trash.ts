@@ -7,10 +7,10 @@ import { diskError } from '../../files/disk-error.js';
 import { RequestError } from '../http/request-error.js';
 import { isSegment } from './path-containment.js';
 
-/** Deleted runs are kept at least so long. */
+/** Deleted runs are kept for at least this time. */
 const KEEP_MS = 24 * 3600 * 1000;
 
-/** Where deleted runs lie until they are removed for good: `.trash/UNDO/RUN`. */
+/** Storage for deleted runs until they are removed for good: `.trash/UNDO/RUN`. */
 export class Trash {
   readonly #folder: string;
 
@@ -19,7 +19,7 @@ export class Trash {
     this.#folder = join(root, '.trash');
   }
 
-  /** Refuses a `.trash` that is a link, since moving a run there would take it out of the runs folder. */
+  /** Refuses a `.trash` that is a link, because runs moved there would leave the runs folder. */
   async #checked(): Promise<string> {
     await mkdir(this.#folder, { recursive: true });
     if (!(await lstat(this.#folder)).isSymbolicLink()) return this.#folder;
@@ -32,7 +32,7 @@ export class Trash {
 
   /**
    * @param folder real path of a run
-   * @returns what takes it back
+   * @returns the token for undoing
    */
   async move(folder: string): Promise<string> {
     const undo = randomBytes(8).toString('hex');
@@ -46,32 +46,32 @@ export class Trash {
     return undo;
   }
 
-  /** Takes a deleted run back and returns its id. */
+  /** Restores a deleted run and returns its id. */
   async restore(undo: string): Promise<string> {
     const place = join(await this.#checked(), undo);
     const [id] = /^[0-9a-f]{16}$/.test(undo) ? await readdir(place).catch(() => []) : [];
     if (id === undefined || !isSegment(id))
       throw new RequestError(404, {
         what: 'There is nothing to undo',
-        expected: 'a run that was deleted a short time ago',
+        expected: 'a recently deleted run',
         next: 'look into .trash in the runs folder',
       });
     const target = join(this.root, id);
     if (existsSync(target))
       throw new RequestError(409, {
-        what: `There is another run ${id} by now`,
+        what: `Another run ${id} exists now`,
         next: `rename that folder, then undo again`,
       });
     try {
       await rename(join(place, id), target);
       await rm(place, { recursive: true, force: true });
     } catch (error) {
-      throw diskError(error, `cannot take ${id} back from the trash`, CheckpointError);
+      throw diskError(error, `cannot restore ${id} from the trash`, CheckpointError);
     }
     return id;
   }
 
-  /** Removes what was deleted a day ago or earlier. */
+  /** Removes runs that were deleted at least a day ago. */
   async empty(): Promise<void> {
     const found = await lstat(this.#folder).catch(() => undefined);
     if (!found?.isDirectory()) return;
