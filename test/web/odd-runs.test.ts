@@ -128,8 +128,11 @@ describe('runs as they should not be', { skip: NO_BROWSER }, () => {
     const { page, complaints, close } = await open(browser, fixture.url, '#/run/quick-7');
     const mark = page.locator('.chart-marks').first();
     await mark.waitFor();
-    assert.match((await mark.textContent()) ?? '', /beyond the frame: 1; the farthest is 1e6, at step \d+/);
-    const clip = page.getByLabel('Cut off outliers');
+    assert.match(
+      (await mark.textContent()) ?? '',
+      /outside the range: 1; the most extreme is 1e6, at step \d+/,
+    );
+    const clip = page.getByLabel('Clip outliers');
     await clip.uncheck();
     await mark.waitFor({ state: 'detached' });
     await clip.check();
@@ -148,12 +151,12 @@ describe('runs as they should not be', { skip: NO_BROWSER }, () => {
     const { page, complaints, close } = await open(browser, fixture.url, '#/run/live');
     const mark = page.locator('.chart-marks').first();
     await mark.waitFor();
-    assert.match((await mark.textContent()) ?? '', /without a finite value: 2; the first is step \d+/);
+    assert.match((await mark.textContent()) ?? '', /NaN or infinity: 2 times, first at step \d+/);
     await page.getByText('Live', { exact: true }).waitFor();
     fixture.emit('live', { event: 'gap', step: 601 }, 601);
-    await page.getByText(/without a finite value: 3/).waitFor();
+    await page.getByText(/NaN or infinity: 3 times/).waitFor();
     assert.equal(
-      await page.getByText('NaN').count(),
+      await page.getByText('NaN', { exact: true }).count(),
       0,
       'key numbers are those of the last step that has any',
     );

@@ -8,13 +8,13 @@ import { type Fixture, startFixture } from './fixture.js';
 const VIEWS: Record<string, { hash: string; ready: string; act?: (page: Page) => Promise<void> }> = {
   runs: { hash: '', ready: 'table.runs' },
   run: { hash: '#/run/live', ready: '.norms' },
-  'old run': { hash: '#/run/old', ready: 'text=No measurements of the layers' },
+  'old run': { hash: '#/run/old', ready: 'text=No statistics of the layers' },
   inside: { hash: '#/run/quick-7/inside?layer=features.0', ready: 'canvas.kernels' },
   try: {
     hash: '#/run/quick-7/try?index=3',
     ready: '.answer',
     act: async (page) => {
-      await page.getByRole('button', { name: 'Measure' }).click();
+      await page.getByRole('button', { name: 'Compute' }).click();
       await page.locator('table.confusion').waitFor();
     },
   },
@@ -23,7 +23,7 @@ const VIEWS: Record<string, { hash: string; ready: string; act?: (page: Page) =>
     ready: 'table.config',
   },
   paper: { hash: '#/paper', ready: '.prose' },
-  unknown: { hash: '#/nowhere', ready: 'text=leads nowhere' },
+  unknown: { hash: '#/nowhere', ready: 'text=does not exist' },
 };
 
 describe('every view', { skip: NO_BROWSER }, () => {

@@ -204,7 +204,7 @@ describe('what people do', { skip: NO_BROWSER }, () => {
     assert.equal(asked(), 1);
     await page.getByRole('button', { name: 'Stop and save' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Stop and save' }).click();
-    await page.getByText('The run saves a checkpoint and stops.').first().waitFor();
+    await page.getByText('The run will save a checkpoint and stop.').first().waitFor();
     assert.equal(asked(), 2);
     assert.deepEqual(complaints, []);
     await close();
@@ -229,7 +229,7 @@ describe('what people do', { skip: NO_BROWSER }, () => {
     await input.setInputFiles({ name: 'a.txt', mimeType: 'text/plain', buffer: Buffer.from('no') });
     await page
       .getByText(
-        'An image was expected (JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP or PPM), and this is text/plain.',
+        'An image is expected (JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP or PPM), but this is text/plain.',
       )
       .waitFor();
     const { png } = await import('./fixture-data.js');
