@@ -3,10 +3,10 @@ import { counted } from '../errors/counted.js';
 import { examples, JSON_OUTPUT, THREADS } from './options/options.js';
 import { grouped, print, printJson, table } from './terminal/output.js';
 
-/** Side of the matrices that the sgemm rate is measured with. */
+/** Side of the square matrices used to measure the sgemm rate. */
 const SGEMM_SIDE = 2048;
 
-/** Instruction sets that matter to the arithmetic, in the words of /proc/cpuinfo. */
+/** Instruction sets relevant to arithmetic, as named in /proc/cpuinfo. */
 const FEATURES =
   'sse4_2 avx avx2 fma f16c avx_vnni avx512f avx512bw avx512dq avx512vl avx512_vnni avx512_bf16 avx512_fp16 amx_tile amx_int8 amx_bf16 asimd asimdhp asimddp sve sve2 bf16 i8mm'.split(
     ' ',
@@ -20,9 +20,9 @@ interface Flags {
 export function register(program: Command): void {
   program
     .command('doctor')
-    .summary('what this machine computes with, and how fast')
+    .summary('show this machine’s device and its speed')
     .description(
-      'Shows the device that --device auto takes here, its library and speed, and what to install for a faster one.',
+      'Shows the device that --device auto uses on this machine, its library and speed, and what to install for a faster one.',
     )
     .option(...THREADS)
     .option(...JSON_OUTPUT)
@@ -30,7 +30,7 @@ export function register(program: Command): void {
     .action(examine);
 }
 
-/** The features of FEATURES that a /proc/cpuinfo lists. */
+/** The entries of FEATURES that occur in /proc/cpuinfo. */
 export function cpuFeatures(cpuinfo: string): string[] {
   const line = /^(?:flags|Features)\s*:(.*)$/m.exec(cpuinfo)?.[1] ?? '';
   const listed = new Set(line.trim().split(/\s+/));
@@ -78,7 +78,7 @@ async function examine(flags: Flags): Promise<void> {
       sgemmGflops: sgemm === undefined ? null : Number(sgemm.toFixed(1)),
       node: process.version,
       platform: `${os.platform()} ${os.release()} ${os.arch()}`,
-      // A container may get less than the machine has; "no limit" is a huge number, or 0.
+      // A container's limit may be below the machine's memory; "no limit" is a huge number or 0.
       memoryBytes: limit > 0 ? Math.min(limit, os.totalmem()) : os.totalmem(),
       freeMemoryBytes: os.freemem(),
       why,
@@ -88,7 +88,7 @@ async function examine(flags: Flags): Promise<void> {
     const gib = (bytes: number) => `${(bytes / 1024 ** 3).toFixed(1)} GiB`;
     const rows = [
       ['paperweight', found.paperweight],
-      ['device', `${found.device}, which --device auto takes here`],
+      ['device', `${found.device} (used by --device auto)`],
       ...found.devices.map(({ device: name, gflops }, i) => [
         i === 0 ? 'a small plan' : '',
         `${name}: ${gflops === null ? 'does not work here' : `${gflops} GFLOP/s`}`,
@@ -106,7 +106,7 @@ async function examine(flags: Flags): Promise<void> {
       ...(found.isa ? [['instructions', found.isa]] : []),
       ['threads', `${found.threads} of ${counted(found.cores, 'core')}`],
       ['processor', found.cpu],
-      ['features', found.cpuFeatures.join(' ') || 'not known on this system'],
+      ['features', found.cpuFeatures.join(' ') || 'unknown on this system'],
       [
         'sgemm',
         found.sgemmGflops === null
@@ -121,7 +121,7 @@ async function examine(flags: Flags): Promise<void> {
     for (const { device: name, problem } of found.devices)
       if (problem && problem !== obstacle) print(`\nThe device ${name} does not work here: ${problem}`);
     if (obstacle) print(`\nThe fastest device does not work here: ${obstacle}`);
-    if (found.devices.every(({ problem }) => problem === null)) print('\nAll is well.');
+    if (found.devices.every(({ problem }) => problem === null)) print('\nNo problems found.');
   } finally {
     await device.close();
   }

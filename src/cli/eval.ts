@@ -29,28 +29,28 @@ interface Flags extends DeviceFlags, WeightsFlags {
 export function register(program: Command, paper?: Paper): void {
   const command = program
     .command('eval')
-    .summary('measure a trained model on the test images')
-    .description('Measures top-1 and top-5 accuracy and the mean loss of a trained model on the test images.')
+    .summary('evaluate a trained model on the test images')
+    .description('Computes top-1 and top-5 accuracy and the mean loss of a trained model on the test images.')
     .argument(...RUN_OR_WEIGHTS)
     .option(
       '--dataset <name>',
-      'which test images: cifar10, shapes10 or imagefolder (default: what the run was trained on, else cifar10)',
+      'test images: cifar10, shapes10 or imagefolder (default: the data set of the run, else cifar10)',
       oneOf('--dataset', DATASETS),
     )
     .option(
       '--data <dir>',
-      'folder that holds the .bin files, or val/ for imagefolder (default: the run’s own, else the one that PAPERWEIGHT_CIFAR10 names, else ./data)',
+      'folder with the .bin files, or with val/ for imagefolder (default: the run’s folder, else PAPERWEIGHT_CIFAR10 if set, else ./data)',
       pathName('--data'),
     )
-    .option('--batch-size <n>', 'images at a time', positiveInteger('--batch-size', 65_536), 128)
+    .option('--batch-size <n>', 'images per batch', positiveInteger('--batch-size', 65_536), 128)
     .option(
       '--eval-limit <n>',
-      'measure on a random sample of n images, spread over the classes and always the same (default: all)',
+      'evaluate on a fixed, class-balanced random sample of n images (default: all)',
       positiveInteger('--eval-limit'),
     )
     .option(
       '--ten-crop',
-      'average over four corners and the centre of each image, and their mirror images (default: off)',
+      'average predictions over the four corners and the centre of each image and their mirror images (default: off)',
     );
   addDeviceOptions(addWeightsOptions(command, paper), 'float32')
     .option(...JSON_OUTPUT)
@@ -86,10 +86,10 @@ async function evaluateRun(path: string, flags: Flags): Promise<void> {
     const { model, classes, config, transform, views, rules } = opened;
     if (opened.independent)
       throw new UsageError({
-        what: `${path} gives each class a probability of its own (sigmoid), so that an image may have several classes`,
-        expected: 'a model of one class an image, as the test images have',
+        what: `${path} outputs an independent probability for each class (sigmoid), so an image may have several classes`,
+        expected: 'a model with one class per image, like the test images',
         got: `${classes.length} independent probabilities`,
-        next: 'look at single images with predict',
+        next: 'classify single images with predict',
       });
     const prepared = (await images.prepared?.(rules)) ?? images;
     const { dataset, notes } = testSetFor(path, classes, prepared);
@@ -116,7 +116,7 @@ async function evaluateRun(path: string, flags: Flags): Promise<void> {
   });
 }
 
-/** The test images of the data set that the run was trained on, unless the flags name others. */
+/** The test images chosen by the flags, otherwise those of the data set that the run was trained on. */
 export async function chooseTestSet(
   path: string,
   flags: Pick<Flags, 'dataset' | 'data'>,
@@ -129,7 +129,7 @@ export async function chooseTestSet(
   ]);
   const run = await RunFolder.open(path).config(trainConfigSchema);
   const dataset = flags.dataset ?? run.dataset;
-  // The run may come from another machine, whose folders are not here.
+  // The run may come from another machine, so its data folder may not exist here.
   const same = dataset === run.dataset && run.data !== undefined && existsSync(run.data);
   return { dataset, data: flags.data ?? (same ? run.data : undefined) };
 }

@@ -14,7 +14,7 @@ const FORMATS = ['onnx', 'pth', 'safetensors'] as const;
 type Format = (typeof FORMATS)[number];
 const DTYPES = ['float32', 'float16', 'bfloat16'] as const satisfies readonly WeightDtype[];
 
-/** How files of a format end. */
+/** File extensions of each format. */
 const ENDINGS: Readonly<Record<Format, readonly string[]>> = {
   onnx: ['.onnx'],
   pth: ['.pth', '.pt'],
@@ -35,23 +35,27 @@ export function register(program: Command, paper?: Paper): void {
     .command('export')
     .summary('write a trained model as a file for other programs')
     .description(
-      'Writes a trained model as a file that other programs read: its inference graph with the weights (onnx), or the weights alone (pth for PyTorch, safetensors).\nThe images that an ONNX model takes are prepared as the file’s metadata says.',
+      'Writes a trained model as a file for other programs: the inference graph with its weights (onnx), or the weights alone (pth for PyTorch, safetensors).\nThe metadata of an ONNX file says how its input images must be prepared.',
     )
     .argument(...RUN_OR_WEIGHTS)
     .option(
       '--format <name>',
-      'what to write: onnx (opset 17), pth or safetensors (default: what --out ends with, else onnx)',
+      'onnx (opset 17), pth or safetensors (default: from the extension of --out, else onnx)',
       oneOf('--format', FORMATS),
     )
-    .option('--out <file>', 'where to write it (default: model.onnx, and so on)', pathName('--out'))
+    .option(
+      '--out <file>',
+      'output file (default: model.onnx, model.pth or model.safetensors)',
+      pathName('--out'),
+    )
     .option(
       '--names <naming>',
-      'whose names weights have in a pth or safetensors file, such as torchvision (default: the model’s own names)',
+      'naming scheme of the tensors in a pth or safetensors file, such as torchvision (default: the model’s own names)',
       pathName('--names'),
     )
     .option(
       '--dtype <name>',
-      'numbers of a pth or safetensors file: float32, float16 or bfloat16 (default: float32)',
+      'number type of a pth or safetensors file: float32, float16 or bfloat16 (default: float32)',
       oneOf('--dtype', DTYPES),
     )
     .option(...FORCE);
@@ -80,14 +84,14 @@ async function exportModel(path: string, flags: Flags): Promise<void> {
     inputs: [path],
   });
   const { referenceDevice } = await import('../backend/reference/index.js');
-  // Nothing is computed: any device can hold the weights.
+  // Nothing is computed, so the reference device can hold the weights.
   const loaded = await openModel(path, referenceDevice(), await modelHints(flags));
   for (const line of loaded.notes) note(line);
   if (format === 'onnx') await writeOnnx(out, loaded, flags);
   else await writeWeights(out, format, loaded, flags);
 }
 
-/** What is written and where, which may each follow from the other. @throws UsageError */
+/** Format and output file; each may follow from the other. @throws UsageError */
 function target(flags: Flags): { format: Format; out: string } {
   const ending = extname(flags.out ?? '').toLowerCase();
   const told = FORMATS.find((name) => ENDINGS[name].includes(ending));
@@ -95,7 +99,7 @@ function target(flags: Flags): { format: Format; out: string } {
   const needless = (['names', 'dtype'] as const).find((name) => flags[name] !== undefined);
   if (format === 'onnx' && needless)
     throw new UsageError({
-      what: `--${needless} is not for ONNX`,
+      what: `--${needless} does not apply to ONNX`,
       expected: '--format pth or safetensors',
       got: 'onnx',
       next: 'change one of the flags',
@@ -117,14 +121,14 @@ async function writeOnnx(
   const file = await exportOnnx(model, [3, config.imageSize, config.imageSize], {
     name: `${config.paper}-${config.preset}`,
     version: version(),
-    // What had to be assumed is not passed on as if the model had said it.
+    // Assumptions are not stored as if the file had contained them.
     metadata:
       notes.length > 0
         ? {}
         : {
             classes: JSON.stringify(classes),
             transform: transform.toString(),
-            // A mean image does not fit into a text, so such a model does not come back by itself.
+            // A mean image does not fit into metadata, so such a model is exported without its configuration.
             ...(views ? {} : { [MODEL_KEY]: JSON.stringify(config) }),
           },
   });
@@ -155,7 +159,7 @@ async function writeWeights(
       what: `--names ${naming} cannot be used`,
       expected: Object.keys(namings).join(', ') || 'no --names: this paper has no other names',
       got: `"${naming}"`,
-      next: 'give another value, or leave --names out for the model’s own names',
+      next: 'give another value, or leave --names out to keep the model’s own names',
     });
   const names = naming === undefined ? undefined : namings[naming]!(model);
   const metadata = {

@@ -4,12 +4,12 @@ import { examples, pathName } from './options/options.js';
 export function register(program: Command): void {
   program
     .command('new')
-    .summary('start the folder of another paper')
+    .summary('create the folder of a new paper')
     .description(
-      'Makes a folder in src/papers with a model, a recipe, claims, notes and a test that work at once. It needs a clone of the repository.',
+      'Creates a folder in src/papers with a working model, recipe, claims, notes and test. Needs a clone of the repository.',
     )
-    .argument('<paper>', 'its name: small letters, digits and hyphens')
-    .option('--name <text>', 'what its network is called (default: the name)', pathName('--name'))
+    .argument('<paper>', 'id of the paper: small letters, digits and hyphens')
+    .option('--name <text>', 'name of its network (default: the id)', pathName('--name'))
     .addHelpText('after', examples('paperweight new network-in-network --name "Network in Network"'))
     .action(makePaper);
 }
@@ -28,14 +28,14 @@ async function makePaper(id: string, { name = id }: { name?: string }): Promise<
     ]);
   if (!/^[a-z][a-z0-9-]*$/.test(id))
     throw new UsageError({
-      what: `"${id}" cannot name a paper`,
+      what: `"${id}" is not a valid id of a paper`,
       expected: 'small letters, digits and hyphens, such as network-in-network',
       got: `"${id}"`,
-      next: 'choose another name; --name says how it is written',
+      next: 'choose another id; --name sets the displayed name',
     });
   if (!registry.isClone())
     throw new UsageError({
-      what: 'A new paper needs the sources',
+      what: 'A new paper needs the source code',
       expected: 'a clone of the repository',
       got: 'an installed package',
       next: 'clone the repository, run npm start in it once, and use npm run paperweight -- new',
@@ -43,10 +43,10 @@ async function makePaper(id: string, { name = id }: { name?: string }): Promise<
   const folder = registry.paperFolder(id);
   if (existsSync(folder))
     throw new UsageError({
-      what: `There is a folder ${folder} already`,
-      expected: 'a name that is free',
+      what: `The folder ${folder} already exists`,
+      expected: 'an unused name',
       got: `"${id}"`,
-      next: 'choose another name, or go on in that folder',
+      next: 'choose another name, or continue in that folder',
     });
   await makeFolder(folder);
   for (const [file, text] of scaffold({ id, name })) {

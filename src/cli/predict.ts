@@ -14,7 +14,7 @@ import { addWeightsOptions, modelHints, RUN_OR_WEIGHTS, type WeightsFlags } from
 import { fittedTable, note, print, printJson } from './terminal/output.js';
 import { readerGone } from './terminal/streams.js';
 
-/** Characters of a bar that stands for 100 %. */
+/** Width of a 100 % bar in characters. */
 const BAR = 24;
 
 interface Flags extends DeviceFlags, WeightsFlags {
@@ -25,13 +25,13 @@ interface Flags extends DeviceFlags, WeightsFlags {
 export function register(program: Command, paper?: Paper): void {
   const command = program
     .command('predict')
-    .summary('what a trained model sees in images')
+    .summary('classify images with a trained model')
     .description(
-      'Prints the most probable classes of each image. The middle square of an image is what the model gets.',
+      'Prints the most probable classes of each image. The model sees the centre square of the image.',
     )
     .argument(...RUN_OR_WEIGHTS)
     .argument('<image...>', 'images: JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP or PPM')
-    .option('--top <n>', 'how many classes to print', positiveInteger('--top'), 5);
+    .option('--top <n>', 'number of classes to print', positiveInteger('--top'), 5);
   addDeviceOptions(addWeightsOptions(command, paper), 'float32')
     .option(...JSON_OUTPUT)
     .addHelpText(
@@ -65,7 +65,7 @@ async function predict(path: string, images: readonly string[], flags: Flags): P
         else show(image, top!);
       } catch (error) {
         if (!(error instanceof PaperweightError)) throw error;
-        // The other images first.
+        // Continue with the other images.
         failures.push(error);
       }
     }

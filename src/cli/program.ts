@@ -23,7 +23,7 @@ import { note } from './terminal/output.js';
 import { guardStreams, lostOutput } from './terminal/streams.js';
 import * as train from './train/train.js';
 
-/** In the order of the help. These files are read at every start: what they need for work, they import then. */
+/** In help order. These files are loaded at every start, so each imports its dependencies only when it runs. */
 const COMMANDS = [
   train,
   serve,
@@ -39,10 +39,10 @@ const COMMANDS = [
   doctor,
 ];
 
-/** Commands whose flags include those of a paper. */
+/** Commands that accept a paper's own flags. */
 const OF_A_PAPER = ['train', 'eval', 'predict', 'inspect', 'export'];
 
-/** What commander complains about, and in which command. */
+/** An error of commander, with the command in which it occurred. */
 class Complaint extends Error {
   constructor(
     readonly error: CommanderError,
@@ -53,8 +53,8 @@ class Complaint extends Error {
 }
 
 /**
- * The paper that a command line is about: the one that it names, or the default one. Undefined for a command that has
- * no flags of a paper, so that it need not be loaded.
+ * The paper named on the command line, or the default one. Undefined for commands without paper flags, so that no
+ * paper is loaded.
  */
 async function paperOf(args: readonly string[]): Promise<Paper | undefined> {
   const [name, ...rest] = args[0] === 'help' ? args.slice(1) : args;
@@ -63,7 +63,7 @@ async function paperOf(args: readonly string[]): Promise<Paper | undefined> {
   const named = at < 0 ? undefined : rest[at]!.slice('--paper='.length) || rest[at + 1];
   const ids = paperIds();
   const subject = name === 'inspect' ? rest.find((arg) => ids.includes(arg)) : undefined;
-  // No value at all is refused where the flag is parsed.
+  // An empty value is refused where the flag is parsed.
   return openPaper(subject ?? (named || undefined));
 }
 
@@ -88,10 +88,10 @@ function makeProgram(paper: Paper | undefined): Command {
   return program;
 }
 
-/** More options than these nobody reads through. */
+/** Longer lists of options are not printed in errors. */
 const LISTED = 12;
 
-/** A complaint of commander in the form that all errors have. */
+/** Converts an error of commander to a UsageError. */
 function usageError({ error: { code, message }, command }: Complaint): UsageError {
   const [complaint = '', hint = ''] = message.replace(/^error: /, '').split('\n');
   const subject = /'(.*?)'/.exec(complaint)?.[1] ?? '';
@@ -144,20 +144,20 @@ function usageError({ error: { code, message }, command }: Complaint): UsageErro
   }
 }
 
-/** Whether the command has something to finish first, and so listens for signals itself. */
+/** True if the command handles signals itself because it has work to save. */
 const hasOwnEnding = (): boolean => process.listenerCount('SIGINT') > 1;
 
 /**
  * Runs the command line.
  *
- * @param args what comes after `paperweight`
+ * @param args arguments after `paperweight`
  * @returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted (143 by SIGTERM, 129 by SIGHUP)
  */
 export async function run(args: readonly string[]): Promise<number> {
   guardStreams({
-    // The others end soon, with the error below.
+    // Without its own handling the command ends soon, with the error below.
     onLost: () => {
-      if (hasOwnEnding()) note('Standard output cannot be written. The work goes on; its output is lost.');
+      if (hasOwnEnding()) note('Standard output cannot be written. Work continues; its output is lost.');
     },
     onGone: hangUp,
   });
@@ -186,7 +186,7 @@ async function parse(args: readonly string[]): Promise<number> {
   }
 }
 
-/** A flag that another paper declares. */
+/** An error for a flag that belongs to another paper. */
 async function otherPapersOption(
   { error: { code, message } }: Complaint,
   paper: Paper | undefined,

@@ -16,7 +16,7 @@ import {
 import { checkOutput, FORCE } from './options/output-file.js';
 import { note, print, printJson } from './terminal/output.js';
 
-/** Test images that are enough for a confusion matrix and quick to measure. */
+/** Default number of test images: enough for a confusion matrix, and fast. */
 const IMAGES = 1000;
 
 interface Flags extends DeviceFlags {
@@ -32,29 +32,29 @@ interface Flags extends DeviceFlags {
 export function register(program: Command): void {
   const command = program
     .command('report')
-    .summary('a run as one HTML page, and its figures as SVG and PNG')
+    .summary('write a run as one HTML page, with figures as SVG and PNG')
     .description(
-      'Writes a page with everything a run can show: curves, epochs, norms, dead units, kernels, confusion matrix, predictions, nearest neighbours. It opens from disk and needs no network.',
+      'Writes a page with curves, epochs, norms, dead units, kernels, confusion matrix, predictions and nearest neighbours of a run. It opens from disk and needs no network.',
     )
     .argument('<run>', 'a run folder')
-    .argument('[others...]', 'further run folders, whose curves are drawn beside it')
-    .option('--out <file>', 'the page (default: report.html in the run’s folder)', pathName('--out'))
+    .argument('[others...]', 'further run folders, whose curves are drawn for comparison')
+    .option('--out <file>', 'output page (default: report.html in the run’s folder)', pathName('--out'))
     .option(
       '--figures <dir>',
-      'write each figure as SVG and PNG there too (default: off)',
+      'also write each figure as SVG and PNG into this folder (default: off)',
       pathName('--figures'),
     )
     .option(...FORCE)
     .option('--lang <language>', 'en or zh', oneOf('--lang', ['en', 'zh']), 'en')
     .option(
       '--images <n>',
-      'test images to measure the best weights on, a random sample spread over the classes; 0 for none',
+      'test images for evaluating the best weights, a class-balanced random sample; 0 for none',
       integer('--images', { min: 0 }),
       IMAGES,
     )
     .option(
       '--data <dir>',
-      'folder that holds the .bin files, or val/ for imagefolder (default: the run’s own, else the one that PAPERWEIGHT_CIFAR10 names, else ./data)',
+      'folder with the .bin files, or with val/ for imagefolder (default: the run’s folder, else PAPERWEIGHT_CIFAR10 if set, else ./data)',
       pathName('--data'),
     );
   addDeviceOptions(command, 'float32')
@@ -74,7 +74,7 @@ async function writeReport(run: string, others: readonly string[], flags: Flags)
   const inputs = [run, ...others];
   const { RunFolder } = await import('../run/run-folder.js');
   for (const input of inputs) RunFolder.open(input);
-  // The page in the run's own folder is ours, and is made anew.
+  // The default page in the run's folder is always replaced.
   if (flags.out !== undefined)
     checkOutput(flags.out, {
       flag: '--out',
@@ -104,7 +104,7 @@ async function writeReport(run: string, others: readonly string[], flags: Flags)
   }
 }
 
-/** What the model itself tells: its layers, and what it makes of test images. */
+/** The architecture of the model, and its predictions on test images. */
 async function look(run: string, flags: Flags) {
   const [{ withDevice }, { openModel }, { stagesOf }] = await Promise.all([
     import('./device.js'),
@@ -129,7 +129,7 @@ async function look(run: string, flags: Flags) {
   });
 }
 
-/** A report without some figures is better than none, as long as it says why. */
+/** A missing part does not prevent the report; the page states the reason. */
 function reasonOf(error: unknown): string {
   if (error instanceof PaperweightError) return error.message;
   throw error;
@@ -161,7 +161,7 @@ async function measureRun(
   );
 }
 
-/** The files that figures are written to, in a folder that is made where it is missing. */
+/** Writes the figures into a folder, which is created if missing. @returns the files */
 async function figureFiles(
   folder: string,
   figures: readonly { readonly name: string; readonly svg: string }[],

@@ -10,7 +10,7 @@ import { describeError } from './print-error.js';
 import { onInterrupt } from './terminal/interrupt.js';
 import { note, print } from './terminal/output.js';
 
-/** Fewer characters can be guessed. */
+/** Shorter tokens could be found by brute force. */
 const MIN_TOKEN = 16;
 
 export const port = (flag: string) => integer(flag, { min: 0, max: 65_535 });
@@ -23,7 +23,7 @@ interface Flags {
   readonly control?: boolean;
 }
 
-/** Where `--token` is not given. A command line can be read by every user of a machine, an environment cannot. */
+/** Token if `--token` is not given. Other users of the machine can read command lines, but not the environment. */
 const TOKEN_VARIABLE = 'PAPERWEIGHT_TOKEN';
 
 const token =
@@ -34,13 +34,13 @@ const token =
       what: `${source} cannot be used`,
       expected: `at least ${MIN_TOKEN} letters, digits, ".", "_", "~" or "-"`,
       got: `${text.length} characters`,
-      next: `give a longer one, or leave ${source} out and one is made where it is needed`,
+      next: `give a longer one, or leave ${source} out to have one generated`,
     });
   };
 
 /**
- * The token that the dashboard asks for. Any user of this machine can open a port of 127.0.0.1, so one is made where
- * the pages can change runs, as it is where other machines can reach the address.
+ * The token required by the dashboard. Other users of this machine can connect to 127.0.0.1, so a token is generated
+ * if the pages can change runs, as well as if other machines can reach the address.
  */
 function tokenOf(flags: Flags, reachable: boolean): string | undefined {
   if (flags.token === false) return undefined;
@@ -55,19 +55,19 @@ export function register(program: Command): void {
     .command('serve')
     .summary('show runs in the browser')
     .description(
-      'Starts a local web server that shows runs while they train and afterwards. Other machines can reach it only with --host. With --host or --control it asks for a token, which is part of the link that it prints.',
+      'Starts a local web server that shows runs during and after training. Other machines can reach it only with --host. With --host or --control it requires a token, which is part of the printed link.',
     )
     .argument('[runs]', 'folder that holds the runs', pathName('runs'), 'runs')
-    .option('--port <n>', 'port to listen on; 0 takes any that is free', port('--port'), 8321)
+    .option('--port <n>', 'port to listen on; 0 for any free port', port('--port'), 8321)
     .option(
       '--host <address>',
-      'address to listen on; another than 127.0.0.1 asks for a token',
+      'address to listen on; any but 127.0.0.1 requires a token',
       pathName('--host'),
       '127.0.0.1',
     )
     .option(
       '--token <text>',
-      `token to ask for (default: ${TOKEN_VARIABLE}, or made and printed in the link with --control or --host)`,
+      `token to require (default: ${TOKEN_VARIABLE}, or generated and printed in the link with --control or --host)`,
       token('--token'),
     )
     .option('--no-token', 'with --control: let every user of this machine change and delete runs')
@@ -94,22 +94,22 @@ async function serve(root: string, flags: Flags): Promise<void> {
     papers,
     onError: (error) => note(describeError(error).text),
   });
-  if (!existsSync(root)) note(`${root} does not exist yet; its runs are shown as soon as there is one.`);
+  if (!existsSync(root)) note(`${root} does not exist yet; runs will appear when it is created.`);
   const [deeper] = await runsBelow(root);
-  if (deeper) note(`${root} holds no run itself; to see those in ${deeper}: paperweight serve ${deeper}`);
+  if (deeper) note(`${root} contains no runs; to show those in ${deeper}: paperweight serve ${deeper}`);
   for (const address of addresses(flags.host, dashboard.address))
     print(`http://${address}:${dashboard.port}/${token === undefined ? '' : `?token=${token}`}`);
   if (flags.control && token === undefined)
     note('--no-token: every user of this machine can change and delete these runs.');
   const beside = process.channel !== undefined;
-  if (!beside) note('Ctrl-C ends it.');
+  if (!beside) note('Press Ctrl-C to stop.');
   await new Promise<void>((resolve) => {
-    // Beside a training it goes on until that has saved its state, and ends with it in any case.
+    // Beside a training it runs until the training has saved its state, and always ends with it.
     onInterrupt(
       () => {
         if (!beside) resolve();
       },
-      // Whoever wanted the address has it: `paperweight serve | head -1`.
+      // Continues when the reader of the address has gone: `paperweight serve | head -1`.
       { reader: false },
     );
     process.once('SIGTERM', () => resolve());
@@ -119,11 +119,11 @@ async function serve(root: string, flags: Flags): Promise<void> {
 }
 
 /**
- * How the dashboard is reached, as it stands in a link. An address that means "all of them", such as 0.0.0.0, leads
- * nowhere: then it is those that this machine has, with the loopback address last.
+ * Hosts for the printed links. A wildcard address such as 0.0.0.0 is replaced by the addresses of this machine, with
+ * the loopback address last.
  *
- * @param host as it was asked for
- * @param bound the address that it listens on
+ * @param host as given on the command line
+ * @param bound address that the server listens on
  */
 export function addresses(
   host: string,
@@ -142,7 +142,7 @@ export function addresses(
   return [...new Set(own), '127.0.0.1'].map(inLink);
 }
 
-/** Folders of runs inside of a folder that holds no run itself, as `reproduce` makes one for each paper. */
+/** Subfolders that contain runs, for a folder without runs itself; `reproduce` creates one per paper. */
 async function runsBelow(root: string): Promise<string[]> {
   const folders = async (path: string): Promise<string[]> => {
     const entries = await readdir(path, { withFileTypes: true }).catch(() => []);

@@ -50,7 +50,7 @@ test('figures of a run on folders are what their labels say', async (t) => {
     few.stdout,
     /^Accuracy on test set: .*% \(a random sample of 9 of the 12 test images, spread/m,
   );
-  assert.match(few.stderr, /Measured on a random sample of 9 of the 12 test images/);
+  assert.match(few.stderr, /Evaluated on a random sample of 9 of the 12 test images/);
   assert.doesNotMatch(few.stdout + few.stderr, /top-5/, 'of three classes the first five are all');
 
   await t.test('report measures, predicts and finds neighbours in folders', async () => {

@@ -23,7 +23,7 @@ test('an image folder is described, prepared, trained on and measured with ten c
   };
 
   const before = await paperweight('data', 'imagefolder', '--data', data);
-  assert.match(before.stdout, /0 of 13 images counted \(--prepare goes on\)/);
+  assert.match(before.stdout, /0 of 13 images processed \(--prepare continues\)/);
   assert.match(before.stdout, /^n10000001 +5 +2$/m);
   const after = await paperweight(
     'data',
@@ -44,7 +44,7 @@ test('an image folder is described, prepared, trained on and measured with ten c
   const flags = ['--dataset', 'imagefolder', '--data', data, '--preset', 'quick', '--batch-size', '4'];
   const trained = await paperweight('train', ...flags, '--max-steps', '2', '--run', 'run');
   assert.match(trained.stderr, /1 file could not be decoded \(left out\):\n.*broken\.jpg/);
-  assert.match(trained.stderr, /Measured on 6 test images of imagefolder/);
+  assert.match(trained.stderr, /Evaluated on 6 test images of imagefolder/);
   const one = jsonLines((await paperweight('eval', 'run', '--json')).stdout)[0]!;
   const ten = jsonLines((await paperweight('eval', 'run', '--ten-crop', '--json')).stdout)[0]!;
   assert.deepEqual([one.images, ten.images], [6, 6]);

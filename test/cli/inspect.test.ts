@@ -105,7 +105,7 @@ test('a recipe and a run are shown as the network that they train', async (t) =>
   for (const flag of ['--preset=notes', '--classes=5', '--norm=lrn', '--paper=resnet']) {
     const { code, stderr } = await runCli(['inspect', 'runs/x', flag], { cwd: folder });
     assert.equal(code, 2);
-    assert.match(stderr, /The network of the run in runs\/x is known/);
+    assert.match(stderr, /The network of the run in runs\/x is already known/);
   }
   const { code, stderr } = await runCli(['inspect', 'runs'], { cwd: folder });
   assert.equal(code, 2);

@@ -92,7 +92,7 @@ test('predict and inspect on a file from elsewhere say what they assume', async 
   assert.equal(inspected.code, 0, inspected.stderr);
   assert.match(inspected.stdout, /opset \d+, written by pytorch, for one image of 3 × 17 × 17/);
   assert.match(inspected.stdout, /Conv +6 × 9 × 9 +\d/);
-  assert.match((await runCli(['inspect', file, '--preset', 'notes'])).stderr, /is a model of its own/);
+  assert.match((await runCli(['inspect', file, '--preset', 'notes'])).stderr, /is a complete model/);
 });
 
 test('a model that ends in a softmax is not put through another one', async (t) => {

@@ -37,9 +37,9 @@ test('where a command is to write is checked before it works', async (t) => {
     );
   for (const name of ['new.svg', 'NEW.SVG', 'new.png', 'new', 'v1.5', '.hidden']) checkOutput(at(name), rule);
   for (const name of ['new.jpg', 'new.svg.gz', 'new.mp4', 'a.b/../new.html'])
-    refused(at(name.replace('a.b/../', '')), /--figure .* ends with \.svg or \.png/);
-  refused(at('there.svg'), /there already.* 3 bytes.*--force/);
-  refused(at('link.svg'), /there already/);
+    refused(at(name.replace('a.b/../', '')), /--figure .* ends in \.svg or \.png/);
+  refused(at('there.svg'), /already exists.* 3 bytes.*--force/);
+  refused(at('link.svg'), /already exists/);
   checkOutput(at('there.svg'), { ...rule, force: true });
   refused(at('folder.svg'), /a folder where a file should be/, { force: true });
   refused(at('absent/new.svg'), /no such file or folder/);
@@ -72,7 +72,7 @@ test('every command with an output keeps what is there, and what is no file', as
     await writeFile(file, 'old');
     const refused = await runCli([...args, flag, file]);
     assert.equal(refused.code, 2, `${args.join(' ')}\n${refused.stderr}`);
-    assert.match(refused.stderr, /is there already.*--force/);
+    assert.match(refused.stderr, /already exists.*--force/);
     assert.equal(await readFile(file, 'utf8'), 'old');
     const link = at(`link${i}${ending}`);
     await symlink(file, link);
@@ -94,13 +94,13 @@ test('every command with an output keeps what is there, and what is no file', as
   ]) {
     const { code, stderr } = await runCli(args);
     assert.equal(code, 2, stderr);
-    assert.match(stderr, /a name that ends with/);
+    assert.match(stderr, /a name that ends in/);
     assert.ok(!existsSync(args.at(-1)!));
   }
   // A page in the run's own folder is made anew; figures with names of ours are not.
   const figures = ['report', run, ...small, '--figures', at('figures')];
   await works(...figures);
-  assert.match((await runCli(figures)).stderr, /figures\/.* is there already/);
+  assert.match((await runCli(figures)).stderr, /figures\/.* already exists/);
   await works(...figures, '--force');
   assert.ok((await readdir(at('figures'))).every((name) => /\.(svg|png)$/.test(name)));
 });

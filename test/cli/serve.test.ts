@@ -250,6 +250,6 @@ test('a folder whose runs lie one deeper, as those of a paper do, says where', n
   const started = async (folder: string) =>
     (await serve([folder, '--port', '0'], async () => {}, 'SIGTERM')).stderr;
   const inside = join(root, 'alexnet');
-  assert.match(await started(root), new RegExp(`holds no run itself.*paperweight serve ${inside}\\n`));
-  assert.doesNotMatch(await started(inside), /holds no run/);
+  assert.match(await started(root), new RegExp(`contains no runs; .*paperweight serve ${inside}\\n`));
+  assert.doesNotMatch(await started(inside), /contains no runs/);
 });

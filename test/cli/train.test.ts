@@ -146,7 +146,7 @@ describe('a run: interrupted, resumed, measured, used', () => {
     assert.match(stderr, /^Finished Training$/m);
     const sample = 'a random sample of 8 of the 2,000 test images, spread over the classes';
     assert.match(stderr, new RegExp(`^Accuracy on test set: ${done!.testAccuracy}% \\(${sample}\\)$`, 'm'));
-    assert.match(stderr, new RegExp(`^Measured on ${sample}, of shapes10; training never saw them\\.$`, 'm'));
+    assert.match(stderr, new RegExp(`^Evaluated on ${sample}, of shapes10, not used for training\\.$`, 'm'));
   });
 
   test('TensorBoard’s files have each step once, whichever process took it', async () => {

@@ -101,8 +101,8 @@ test('export writes float16, and the file says which network it is', async () =>
 
 test('flags that do not go together are refused', async () => {
   await refused(/does not fit --format onnx/, 'export', NOTES, '--format', 'onnx', '--out', 'a.pth');
-  await refused(/ends with \.pth/, 'export', NOTES, '--format', 'pth', '--out', 'a.bin');
-  await refused(/--dtype is not for ONNX/, 'export', NOTES, '--dtype', 'float16');
+  await refused(/ends in \.pth/, 'export', NOTES, '--format', 'pth', '--out', 'a.bin');
+  await refused(/--dtype does not apply to ONNX/, 'export', NOTES, '--dtype', 'float16');
   await refused(
     /--names keras cannot be used.*notes, torchvision, caffe/,
     'export',

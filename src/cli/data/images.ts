@@ -14,10 +14,10 @@ export interface ImageFlags {
   readonly json?: boolean;
 }
 
-/** Classes that are shown one by one; ImageNet has a thousand. */
+/** Maximum number of classes listed; ImageNet has a thousand. */
 const SHOWN = 20;
 
-/** `paperweight data imagefolder`: what is there, and, with --prepare, everything that is computed once. */
+/** `paperweight data imagefolder`: describes the images; with --prepare, computes everything that training needs once. */
 export async function describeImages(flags: ImageFlags): Promise<void> {
   const { data, prepare = false, cacheImages = false } = flags;
   if (data === undefined)
@@ -30,7 +30,7 @@ export async function describeImages(flags: ImageFlags): Promise<void> {
   if (cacheImages && !prepare)
     throw new UsageError({
       what: '--cache-images decodes every image',
-      expected: '--prepare beside it',
+      expected: '--prepare together with it',
       got: 'no --prepare',
       next: 'add --prepare',
     });
@@ -55,7 +55,7 @@ export async function describeImages(flags: ImageFlags): Promise<void> {
     if (!flags.json) printClasses(train, test);
   } catch (error) {
     if (!abort.signal.aborted) throw error;
-    throw new Interrupted('Interrupted. The same command continues where it was.');
+    throw new Interrupted('Interrupted. The same command continues where it stopped.');
   } finally {
     stopListening();
     await Promise.all(sets.map((set) => set.close()));
@@ -76,7 +76,7 @@ async function prepareSets(train: ImageFolder, test: ImageFolder, signal: AbortS
     }
   };
   await work('mean', train.length, (update) => imageStatistics(train, { onProgress: update, signal }));
-  // Counted before, perhaps, but not yet kept.
+  // The statistics may be complete while decoded images are still missing.
   if (train.cachedImages !== undefined && train.cachedImages < train.length)
     await work('train', train.length, (update) => train.fill(update, signal));
   await work('test', test.length, (update) => test.fill(update, signal));
@@ -107,7 +107,7 @@ async function report(split: 'train' | 'test', set: ImageFolder, json: boolean):
   const missing = state.counted < set.length;
   const broken = state.unreadable > 0 ? `; ${grouped(state.unreadable)} of them cannot be decoded` : '';
   say(
-    `  mean image and colour components: ${missing ? `${grouped(state.counted)} of ${counted(set.length, 'image')} counted` : 'complete'}${broken}${missing ? ' (--prepare goes on)' : ''}`,
+    `  mean image and colour components: ${missing ? `${grouped(state.counted)} of ${counted(set.length, 'image')} processed` : 'complete'}${broken}${missing ? ' (--prepare continues)' : ''}`,
   );
 }
 

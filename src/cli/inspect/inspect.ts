@@ -14,7 +14,7 @@ import { checkOutput, FORCE } from '../options/output-file.js';
 import { modelHints } from '../options/weights.js';
 import { fittedTable, grouped, leftOutLine, print, printJson, widest } from '../terminal/output.js';
 
-/** Classes of a network of which nothing is said. */
+/** Number of classes if none is given. */
 const CLASSES = 10;
 
 interface Flags extends ModelFlags {
@@ -31,13 +31,13 @@ export function register(program: Command, paper?: Paper): void {
   const id = paper?.id ?? defaultPaper();
   const command = program
     .command('inspect')
-    .summary('layers of a model: shapes, parameters, multiply-adds; or what a file of weights holds')
+    .summary('layers of a model: shapes, parameters, multiply-adds; or the content of a file of weights')
     .description(
-      'Prints the layers of a model with output shapes, parameters and multiply-adds. Of a file of weights it prints the tensors, and which network they belong to. Computes nothing.',
+      'Prints the layers of a model with output shapes, parameters and multiply-adds. For a file of weights it prints the tensors and the network that they belong to. Computes nothing.',
     )
     .argument(
       '[paper-run-or-file]',
-      `whose model (default: ${defaultPaper()}), or a run folder, a file of weights (.safetensors, .pth, .pt), or an .onnx file`,
+      `paper (default: ${defaultPaper()}), run folder, file of weights (.safetensors, .pth, .pt), or .onnx file`,
       pathName('paper-run-or-file'),
     )
     .option(
@@ -45,20 +45,20 @@ export function register(program: Command, paper?: Paper): void {
       `variant of the model, or a recipe of train (default: ${Object.keys(paper?.presets ?? {})[0] ?? 'the first'})`,
       pathName('--preset'),
     )
-    .option('--classes <n>', 'classes to tell apart (default: 10)', positiveInteger('--classes', 1_000_000))
+    .option('--classes <n>', 'number of classes (default: 10)', positiveInteger('--classes', 1_000_000))
     .option(
       '--input <pixels>',
-      'side of the square input image (default: what the variant is made for)',
+      'side of the square input image (default: set by the variant)',
       positiveInteger('--input', 4096),
     );
   command
     .option(
       '--figure <file>',
-      'also draw the model, as SVG or, where the name ends so, as PNG (default: none)',
+      'also draw the model, as SVG, or as PNG if the name ends in .png (default: none)',
       pathName('--figure'),
     )
     .option(...FORCE)
-    .option('--lang <language>', 'of the image, en or zh', oneOf('--lang', ['en', 'zh']), 'en');
+    .option('--lang <language>', 'language of the figure, en or zh', oneOf('--lang', ['en', 'zh']), 'en');
   addModelOptions(command, paper)
     .option(...JSON_OUTPUT)
     .addHelpText(
@@ -92,7 +92,7 @@ async function inspectModel(id: string | undefined, flags: Flags): Promise<void>
         what: `--figure cannot draw ${id}`,
         expected: 'a paper, or an .onnx file',
         got: 'a file of weights, which has no layers',
-        next: 'draw the network that they belong to',
+        next: 'draw the network that the weights belong to',
       });
     const { inspectWeights } = await import('./weights.js');
     return inspectWeights(id, await modelHints(flags), flags.json ? { json: true } : {});
@@ -111,7 +111,7 @@ async function inspectModel(id: string | undefined, flags: Flags): Promise<void>
   show(title, summary, flags.json);
 }
 
-/** The network of a run folder, or of a paper as the flags change it. */
+/** The network of a run folder, or of a paper with the changes of the flags. */
 async function networkOf(
   id: string | undefined,
   flags: Flags,
@@ -123,7 +123,7 @@ async function networkOf(
   }
   const paper = await openPaper(id ?? flags.paper);
   const named = flags.preset ?? Object.keys(paper.presets)[0]!;
-  // A recipe of train goes by a name of its own, and says which variant it trains, and how large the images are.
+  // A recipe of train may be named instead of a variant; it also sets the image size.
   const recipe =
     !Object.hasOwn(paper.presets, named) && Object.hasOwn(paper.recipes, named)
       ? paper.recipes[named]!.model
@@ -142,7 +142,7 @@ async function networkOf(
   return { paper, config, where: '', ...(recipe ? { recipe: named } : {}) };
 }
 
-/** @throws UsageError for a path that is no run folder, and for flags that would change its network */
+/** @throws UsageError for a path that is not a run folder, and for flags that would change the run's network */
 async function configOfRun(path: string, flags: Flags): Promise<ModelConfig> {
   const [{ requireModel }, { RunFolder }, { trainConfigSchema }] = await Promise.all([
     import('../../papers/load.js'),
@@ -154,7 +154,7 @@ async function configOfRun(path: string, flags: Flags): Promise<ModelConfig> {
   const changed = (['paper', 'preset', 'classes'] as const).find((name) => flags[name] !== undefined);
   if (changed !== undefined || modelOptions(flags))
     throw new UsageError({
-      what: `The network of the run in ${path} is known`,
+      what: `The network of the run in ${path} is already known`,
       expected: 'no --paper, --preset or --classes, and no other option that changes a network',
       got: changed === undefined ? 'one of them' : `--${changed}`,
       next: 'leave it out',
@@ -171,7 +171,7 @@ async function inspectOnnx(file: string, flags: Flags): Promise<void> {
   ]);
   if (flags.preset !== undefined || modelOptions(flags))
     throw new UsageError({
-      what: `${file} is a model of its own`,
+      what: `${file} is a complete model`,
       expected: 'no --preset, and no other option that changes a paper’s network',
       got: 'one of them',
       next: 'leave it out',
@@ -185,7 +185,7 @@ async function inspectOnnx(file: string, flags: Flags): Promise<void> {
   show(`${file}, opset ${opset}${made}, for one image of 3 × ${side} × ${side}`, summary, flags.json);
 }
 
-/** Where an image is asked for. @throws PaperweightError for a path that cannot be written */
+/** Draws the figure, if requested. @throws PaperweightError if it cannot be written */
 async function draw(model: Module, side: number, title: string, { figure, lang }: Flags): Promise<void> {
   if (figure === undefined) return;
   const [{ architectureSvg, stagesOf }, { writeFileAtomic }] = await Promise.all([
@@ -198,17 +198,17 @@ async function draw(model: Module, side: number, title: string, { figure, lang }
   await writeFileAtomic(figure, isPng ? await (await import('../../report/rasterise.js')).pngOf(svg) : svg);
 }
 
-/** @throws UsageError for an input that does not go through */
+/** @throws UsageError if the model does not accept the input size */
 function fitting(body: () => ModelSummary, input: number, made: number): ModelSummary {
   try {
     return body();
   } catch (error) {
     if (!(error instanceof ShapeError)) throw error;
     throw new UsageError({
-      what: `--input ${input} does not go through the model: ${error.what}`,
+      what: `--input ${input} does not fit the model: ${error.what}`,
       ...(error.expected === undefined ? {} : { expected: error.expected }),
       ...(error.got === undefined ? {} : { got: error.got }),
-      next: `give a larger --input; ${made} is what the model is made for`,
+      next: `give a larger --input; the model is made for ${made}`,
       cause: error,
     });
   }

@@ -3,8 +3,8 @@ import type { ModelHints } from '../../papers/recognise.js';
 import { fittedTable, grouped, leftOutLine, print, printJson, widest } from '../terminal/output.js';
 
 /**
- * Prints the list of a file of weights, and which network it is of. The numbers themselves are not read.
- * @throws CheckpointError for a file that is none
+ * Prints the tensors in a file of weights and the network that they belong to. Tensor values are not read.
+ * @throws CheckpointError if the file is not a valid file of weights
  */
 export async function inspectWeights(
   file: string,
@@ -19,7 +19,7 @@ export async function inspectWeights(
   ]);
   const { format, metadata, notes, tensors } = await withFile(file, openWeights);
   const listed = { format, metadata, notes, tensors };
-  // An unknown network is no reason to hide the list.
+  // The tensors are listed even if the network is unknown.
   const found = await recogniseModel(file, listed, hints).catch((error) => {
     if (error instanceof CheckpointError) return error;
     throw error;
@@ -56,7 +56,7 @@ export async function inspectWeights(
   print();
   const description =
     found instanceof CheckpointError
-      ? [`Weights: ${[format, ...notes].join('; ')}`, 'Network: none that is known here']
+      ? [`Weights: ${[format, ...notes].join('; ')}`, 'Network: unknown']
       : describeModel(listed, found);
   for (const line of description) print(line);
 }

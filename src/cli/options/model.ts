@@ -11,11 +11,11 @@ type Options = NonNullable<ModelConfig['options']>;
 /** Flags that choose and change a network. */
 export interface ModelFlags {
   readonly paper?: string;
-  /** What `--option` and the paper's own flags change. */
+  /** Network options from `--option` and the paper's own flags. */
   readonly option?: Options;
 }
 
-/** A flag that a paper declares. Its value goes where those of `--option` go, under the option's name. */
+/** A flag declared by a paper. Its value is stored under the option's name, like those of `--option`. */
 class PaperFlag extends Option {
   constructor(
     readonly key: string,
@@ -34,27 +34,27 @@ class PaperFlag extends Option {
 /**
  * Adds `--paper`, `--option` and the flags that a paper declares.
  *
- * @param paper the one that the command is about, or is taken to be about where nothing names one
+ * @param paper of the command, by name or by default
  */
 export function addModelOptions(command: Command, paper: Paper | undefined): Command {
   command.option(
     '--paper <id>',
-    `which paper: ${paperIds().join(', ')}; each has options of its own (default: ${defaultPaper()})`,
+    `paper: ${paperIds().join(', ')}; each has its own options (default: ${defaultPaper()})`,
     pathName('--paper'),
   );
   for (const [key, schema] of Object.entries(paper?.options.shape ?? {}))
     command.addOption(new PaperFlag(key, schema as z.ZodType));
   return command.option(
     '--option <name=value>',
-    'an option of the paper by its name; may be given again (default: none)',
+    'an option of the paper by its name; can be repeated (default: none)',
     collect,
   );
 }
 
-/** The options as a model's configuration has them; undefined when there are none. */
+/** The options in the form of a model's configuration; undefined without options. */
 export const modelOptions = ({ option }: ModelFlags): Options | undefined => option;
 
-/** A number, true, false or the text itself. */
+/** Parses a number, true or false; other text is returned unchanged. */
 function plain(text: string): string | number | boolean {
   if (text === 'true' || text === 'false') return text === 'true';
   return text !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
@@ -63,7 +63,7 @@ function plain(text: string): string | number | boolean {
 function parsed(key: string, text: string, schema: z.ZodType): Options[string] {
   const result = schema.safeParse(plain(text));
   if (result.success) return result.data as Options[string];
-  // A word may look like a number.
+  // A valid word may look like a number.
   if (schema.safeParse(text).success) return text;
   const issue = result.error.issues[0]!;
   const words = issue.code === 'invalid_value' ? issue.values.map(String) : [];

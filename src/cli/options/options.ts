@@ -4,7 +4,7 @@ import { DEVICES, type DeviceName, MAX_THREADS } from '../../backend/device-name
 import { UsageError } from '../../errors/errors.js';
 import { didYouMean } from '../../errors/nearest.js';
 
-/** Turns the text of a flag's value into the value; commander calls it. */
+/** Parses the text of a flag's value; commander calls it. */
 export type Parser<T> = (text: string) => T;
 
 const INTEGER = /^[+-]?\d+$/;
@@ -13,7 +13,7 @@ const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 /** `batchSize` → `--batch-size` */
 export const flagName = (key: string): string => `--${key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
 
-/** @throws UsageError for a value, with advice where it is near one of the words */
+/** @throws UsageError for an invalid value, with a suggestion if it is similar to one of the words */
 export function refuse(flag: string, text: string, expected: string, words: readonly string[] = []): never {
   throw new UsageError({
     what: `${flag} ${text === '' ? '""' : text} cannot be used`,
@@ -24,7 +24,7 @@ export function refuse(flag: string, text: string, expected: string, words: read
       words,
       flag.startsWith('-')
         ? `give another value, or leave ${flag} out for its default (--help shows it)`
-        : 'give another value (--help shows what there is)',
+        : 'give another value (--help lists them)',
     ),
   });
 }
@@ -63,9 +63,9 @@ export const positiveNumber = (flag: string): Parser<number> =>
 export const nonNegativeNumber = (flag: string): Parser<number> =>
   number(flag, 'a number of at least 0', (value) => value >= 0);
 
-/** A number from 0 up to, and without, 1, such as a momentum. */
+/** A number in [0, 1), such as a momentum. */
 export const fraction = (flag: string): Parser<number> =>
-  number(flag, 'a number from 0 up to, but not including, 1', (value) => value >= 0 && value < 1);
+  number(flag, 'a number of at least 0 and below 1', (value) => value >= 0 && value < 1);
 
 /** Two numbers in [0, 1), such as `0.9,0.999`. */
 export const fractions =
@@ -74,10 +74,10 @@ export const fractions =
     const values = text.split(',').map(Number);
     const fit = text.split(',').every((part) => NUMBER.test(part)) && values.every((v) => v >= 0 && v < 1);
     if (values.length === 2 && fit) return values as [number, number];
-    return refuse(flag, text, 'two numbers from 0 up to, but not including, 1, such as 0.9,0.999');
+    return refuse(flag, text, 'two numbers of at least 0 and below 1, such as 0.9,0.999');
   };
 
-/** Adds to a list, for a flag that may be given several times. */
+/** Appends to a list, for a flag that can be repeated. */
 export const repeated =
   <T>(parse: Parser<T>) =>
   (text: string, before: readonly T[] | undefined): T[] => [...(before ?? []), parse(text)];
@@ -93,7 +93,7 @@ export function patternAndFactor(flag: string): Parser<{ pattern: string; factor
   };
 }
 
-/** A number between two others, without the ends. */
+/** A number in the open interval (min, max). */
 export const between = (flag: string, min: number, max: number): Parser<number> =>
   number(flag, `a number between ${min} and ${max}`, (value) => value > min && value < max);
 
@@ -105,7 +105,7 @@ export function oneOf<T extends string>(flag: string, values: readonly T[]): Par
   };
 }
 
-/** The name of a file or folder: anything but nothing. */
+/** The name of a file or folder; must not be empty. */
 export function pathName(flag: string): Parser<string> {
   return (text) => (text === '' ? refuse(flag, text, 'the name of a file or folder') : text);
 }
@@ -126,14 +126,14 @@ export function addDeviceOptions(command: Command, precision: Precision = 'auto'
   return command
     .option(
       '--device <name>',
-      'what computes: onednn (fastest), wasm (WebAssembly, nothing to install), reference (plain TypeScript, slow) or auto (the fastest that works)',
+      'compute device: onednn (fastest), wasm (WebAssembly, nothing to install), reference (plain TypeScript, slow) or auto (the fastest available)',
       oneOf('--device', DEVICES),
       'auto',
     )
     .option(...THREADS)
     .option(
       '--precision <name>',
-      'what large layers compute with: float32, bfloat16, or auto (bfloat16 where it is faster on this machine)',
+      'number type of large layers: float32, bfloat16, or auto (bfloat16 if it is faster on this machine)',
       oneOf('--precision', ['auto', 'float32', 'bfloat16']),
       precision,
     );
@@ -142,16 +142,16 @@ export function addDeviceOptions(command: Command, precision: Precision = 'auto'
 /** `--threads`, for `command.option(...THREADS)`. */
 export const THREADS = [
   '--threads <n>',
-  'processor cores to compute with (default: all)',
+  'number of threads (default: all processor cores)',
   positiveInteger('--threads', MAX_THREADS),
 ] as const;
 
 /** `--json`, for `command.option(...JSON_OUTPUT)`. */
 export const JSON_OUTPUT = [
   '--json',
-  'print one JSON object a line on standard output; text for people goes to standard error (default: off)',
+  'print one JSON object per line on standard output and other messages on standard error (default: off)',
 ] as const;
 
-/** What follows the options in a command's help. */
+/** The examples after the options in a command's help. */
 export const examples = (...lines: readonly string[]): string =>
   `\n${lines.length === 1 ? 'Example' : 'Examples'}:\n${lines.map((line) => `  $ ${line}`).join('\n')}`;

@@ -7,31 +7,31 @@ import { realPath } from '../../files/real-path.js';
 import { saveStandardOutput } from '../terminal/output.js';
 
 /** `--force`, for `command.option(...FORCE)`. */
-export const FORCE = ['--force', 'replace a file that is there already (default: off)'] as const;
+export const FORCE = ['--force', 'replace an existing file (default: off)'] as const;
 
-/** What a run needs to go on; whatever else lies in its folder can be made again. */
+/** Files that a run needs to be resumed; all others in its folder can be created again. */
 const RUN_FILES =
   /^(checkpoints|kernels|(config|state|process|control|label)\.json|(metrics|log|insights)\.jsonl|run\.lock|statistics\.safetensors)$/;
 
 export interface OutputRule {
-  /** The flag that names the file, such as `--out`. */
+  /** Flag that names the file, such as `--out`. */
   readonly flag: string;
-  /** What is written, such as "an HTML page". */
+  /** Kind of file, such as "an HTML page". */
   readonly what: string;
-  /** How its name may end, the usual one first: `.html`. A name without an ending is taken as well. */
+  /** Accepted extensions, the usual one first: `.html`. Names without an extension are accepted too. */
   readonly endings: readonly string[];
-  /** Whether a file that is there already is replaced. */
+  /** Whether an existing file is replaced. */
   readonly force: boolean;
-  /** Files and folders that are read, which must not be replaced by what is made of them. */
+  /** Input files and folders of the command, which must not be overwritten. */
   readonly inputs?: readonly string[];
 }
 
 /**
- * Checks where a command is to write before it does its work, so that nobody waits for what cannot be kept, and no
- * file is lost by a slip.
+ * Checks the output file before a command starts its work, so that no work is lost to an unwritable path and no
+ * existing file is lost by mistake.
  *
- * @throws UsageError for an ending of another format, a file that is there already, an input; CheckpointError for a
- *   folder, or a place that cannot be written to
+ * @throws UsageError for an extension of another format, an existing file, or an input; CheckpointError for a folder
+ *   or a path that cannot be written
  */
 export function checkOutput(file: string, rule: OutputRule): void {
   const { flag, what, endings, force, inputs = [] } = rule;
@@ -42,15 +42,15 @@ export function checkOutput(file: string, rule: OutputRule): void {
   if (/^\.[a-z]\w*$/.test(ending) && !endings.includes(ending))
     throw new UsageError({
       what: `${flag} ${file} does not fit ${what}`,
-      expected: `a name that ends with ${endings.join(' or ')}`,
+      expected: `a name that ends in ${endings.join(' or ')}`,
       got: `"${ending}"`,
-      next: 'change the ending',
+      next: 'change the extension',
     });
   for (const input of inputs) refuseInput(file, target, input, flag);
   if (target.old && !force)
     throw new UsageError({
-      what: `${file} is there already`,
-      expected: 'a name that is free',
+      what: `${file} already exists`,
+      expected: 'an unused name',
       got: `a file of ${target.old.size} bytes`,
       next: `choose another name with ${flag}, or replace the file with --force`,
     });
@@ -62,7 +62,7 @@ function targetOf(file: string, { flag }: OutputRule): OutputTarget {
     if (target.kind === 'stream') accessSync(target.path, constants.W_OK);
     if (target.kind === 'file') {
       accessSync(dirname(target.path), constants.W_OK | constants.X_OK);
-      // A file that is marked as one not to be written is not replaced either.
+      // Read-only files are not replaced.
       if (target.old) accessSync(target.path, constants.W_OK);
     }
     return target;
@@ -71,7 +71,7 @@ function targetOf(file: string, { flag }: OutputRule): OutputTarget {
   }
 }
 
-/** @throws UsageError for a file that is the input, or that the run which is the input needs */
+/** @throws UsageError if the file is the input, or belongs to the run that is the input */
 function refuseInput(
   file: string,
   { path, old }: Extract<OutputTarget, { kind: 'file' }>,
@@ -85,7 +85,7 @@ function refuseInput(
   const isInput = inside === undefined ? isSame(source, old) : RUN_FILES.test(inside.split(sep)[0]!);
   if (!isInput) return;
   throw new UsageError({
-    what: `${flag} ${file} would overwrite what it is made of`,
+    what: `${flag} ${file} would overwrite the input`,
     expected: 'another file',
     got: inside === undefined ? 'the input itself' : `a file of the run in ${input}`,
     next: `choose another name with ${flag}`,
@@ -95,7 +95,7 @@ function refuseInput(
 const isSame = (a: Stats, b: Stats | undefined): boolean =>
   b !== undefined && a.isFile() && a.dev === b.dev && a.ino === b.ino;
 
-/** Whether an open file is what standard output goes to. */
+/** Whether an open file is the destination of standard output. */
 function isStandardOutput(fd: number): boolean {
   const [a, b] = [fstatSync(fd), fstatSync(1)];
   return fd === 1 || (a.dev === b.dev && a.ino === b.ino);

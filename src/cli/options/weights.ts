@@ -7,41 +7,41 @@ import type { ModelHints } from '../../papers/recognise.js';
 import { addModelOptions, type ModelFlags, modelOptions } from './model.js';
 import { pathName, positiveInteger } from './options.js';
 
-/** What `<run-or-weights>` may be, for the help. */
+/** Help text of `<run-or-weights>`. */
 export const RUN_OR_WEIGHTS = [
   '<run-or-weights>',
-  'a run folder, a file of weights (.safetensors, or .pth or .pt of PyTorch), or an .onnx file',
+  'a run folder, a file of weights (.safetensors, or PyTorch’s .pth or .pt), or an .onnx file',
 ] as const;
 
-/** Flags that say what a bare file of weights does not. */
+/** Flags that describe the network of a bare file of weights. */
 export interface WeightsFlags extends ModelFlags {
   readonly preset?: string;
   readonly classNames?: string;
   readonly imageSize?: number;
 }
 
-/** Adds the flags that name the network of a bare file of weights. */
+/** Adds the flags of {@link WeightsFlags}. */
 export function addWeightsOptions(command: Command, paper: Paper | undefined): Command {
   command
     .option(
       '--preset <name>',
-      'variant of the network of a bare file of weights (default: recognised by names and shapes)',
+      'variant of the network of a bare file of weights (default: recognised from names and shapes)',
       pathName('--preset'),
     )
     .option(
       '--class-names <names>',
-      'names of the classes of a bare file of weights: separated by commas, or a text file with one a line (default: class 0, class 1 …)',
+      'class names for a bare file of weights: separated by commas, or a text file with one per line (default: class 0, class 1 …)',
       pathName('--class-names'),
     )
     .option(
       '--image-size <pixels>',
-      'side of the images that the network of a bare file of weights gets (default: its preset’s own)',
+      'side of the input images for a bare file of weights (default: set by the preset)',
       positiveInteger('--image-size', 4096),
     );
   return addModelOptions(command, paper);
 }
 
-/** The flags as `openModel` takes them. */
+/** Converts the flags to the hints of `openModel`. */
 export async function modelHints(flags: WeightsFlags): Promise<ModelHints> {
   const options = modelOptions(flags);
   return {
@@ -65,7 +65,7 @@ async function classNames(text: string): Promise<string[]> {
   if (proper.length > 0) return proper;
   throw new UsageError({
     what: `--class-names ${text} cannot be used`,
-    expected: 'names separated by commas, or a text file with one a line',
+    expected: 'names separated by commas, or a text file with one per line',
     got: 'no names',
   });
 }

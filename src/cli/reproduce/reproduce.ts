@@ -22,27 +22,27 @@ const duration: Parser<number> = (text) => {
 export function register(program: Command): void {
   const command = program
     .command('reproduce')
-    .summary('measure a paper’s claims and put them beside what it says')
+    .summary('measure a paper’s claims and compare them with the paper')
     .description(
-      'Trains what a paper’s claims need and is not there yet, continues where it was stopped, and rebuilds the table of claims after each training. Ctrl-C saves a checkpoint first.',
+      'Runs the missing trainings of a paper’s claims, resumes interrupted ones, and rebuilds the table of claims after each. Ctrl-C saves a checkpoint first.',
     )
-    .argument('[paper]', `which paper (default: ${defaultPaper()})`, pathName('paper'))
+    .argument('[paper]', `paper (default: ${defaultPaper()})`, pathName('paper'))
     .option(
       '--claim <id>',
-      'only this claim; may come several times (default: all)',
+      'only this claim; can be repeated (default: all)',
       (id: string, before: readonly string[] = []) => [...before, id],
     )
-    .option('--budget <time>', 'stop after so long, such as 30m or 2h (default: no limit)', duration)
-    .option('--list', 'print the claims and the trainings that are left, and train nothing (default: off)')
+    .option('--budget <time>', 'stop after this time, such as 30m or 2h (default: no limit)', duration)
+    .option('--list', 'print the claims and the remaining trainings, and train nothing (default: off)')
     .option(
       '--data <dir>',
-      'folder that holds the .bin files (default: the one that PAPERWEIGHT_CIFAR10 names, else ./data)',
+      'folder with the .bin files (default: PAPERWEIGHT_CIFAR10 if set, else ./data)',
       pathName('--data'),
     )
     .option('--runs <dir>', 'folder for the runs', pathName('--runs'), 'runs')
     .option(
       '--results <dir>',
-      'folder for the results (default: the paper’s own, results/; of an installed package ./results/PAPER)',
+      'folder for the results (default: results/ in the paper’s folder; in an installed package ./results/PAPER)',
       pathName('--results'),
     );
   addDeviceOptions(command)

@@ -18,10 +18,10 @@ import { clock } from '../terminal/progress.js';
 import type { ReproduceFlags } from './flags.js';
 import { copyResults, placesOf } from './places.js';
 
-/** Where there is no epoch for long, a line comes at most so often. */
+/** Minimum time between two lines within an epoch. */
 const LINE_MS = 60_000;
 
-/** The `reproduce` command: what is left, how it goes, and the table at the end. */
+/** The `reproduce` command: prints the remaining trainings, their progress, and the final table. */
 export async function reproducePaper(id: string | undefined, flags: ReproduceFlags): Promise<void> {
   const paper = await openPaper(id);
   const claims = chooseClaims(paper, flags.claim);
@@ -31,7 +31,7 @@ export async function reproducePaper(id: string | undefined, flags: ReproduceFla
     return list(paper, claims, found, flags.json ?? false);
   }
   if (shipped !== undefined && (await copyResults(shipped, results)))
-    note(`The results that came with the package are now in ${results}; new ones go there.`);
+    note(`The results shipped with the package were copied to ${results}; new ones are written there.`);
   const abort = new AbortController();
   const stopListening = onInterrupt((times) => {
     if (times > 1) process.exit(interruptCode());
@@ -54,12 +54,12 @@ export async function reproducePaper(id: string | undefined, flags: ReproduceFla
         signal: abort.signal,
         watcher: flags.json ? jsonWatcher : new JobScreen(),
       });
-    note(`${missing.length} trainings are left that are known by now.`);
+    note(`${missing.length} trainings known to be left.`);
     const outcome = await withDevice(flags, run);
     await writeCharts(paper, await ResultFolder.open(results, paper.id), figures);
     if (outcome === 'interrupted')
       throw new Interrupted('Interrupted. The same command continues where this one stopped.');
-    if (outcome === 'budget') note('The time is used up. The same command continues where this one stopped.');
+    if (outcome === 'budget') note('Time budget reached. The same command continues where this one stopped.');
     await list(paper, claims, results, flags.json ?? false);
   } finally {
     stopListening();
@@ -84,7 +84,7 @@ function chooseClaims({ claims, name }: Paper, ids: readonly string[] | undefine
   });
 }
 
-/** The claims with their verdicts, and what is left to train. */
+/** Prints the claims with their verdicts, and the remaining trainings. */
 async function list(paper: Paper, claims: readonly Claim[], path: string, json: boolean): Promise<void> {
   const results = await ResultFolder.open(path, paper.id);
   const rows = claimRows({ ...paper, claims }, results);
@@ -105,17 +105,17 @@ async function list(paper: Paper, claims: readonly Claim[], path: string, json: 
   ]);
   for (const line of table([head, ...lines], 'lllll')) print(line);
   if (jobs.length === 0) return;
-  print('\nTrainings that are left, as far as is known by now (on two cores):');
+  print('\nRemaining trainings, as far as known (on two cores):');
   for (const line of table(
     jobs.map((job) => [jobName(job), clock(job.variant.seconds)]),
     'lr',
   ))
     print(`  ${line}`);
   const total = jobs.reduce((sum, { variant }) => sum + variant.seconds, 0);
-  print(`  about ${clock(total)} in all`);
+  print(`  about ${clock(total)} in total`);
 }
 
-/** Plain lines, also on a terminal: a reproduction is left alone for hours, and its log is read later. */
+/** Prints plain lines, on a terminal too, because a reproduction runs for hours and its log is read later. */
 class JobScreen implements Watcher {
   #lineAt = 0;
 
@@ -150,7 +150,7 @@ class JobScreen implements Watcher {
 }
 
 const left = ({ jobs, seconds }: JobPlan): string =>
-  `${counted(jobs.length, 'training')} left that are known, about ${clock(seconds)}`;
+  `${counted(jobs.length, 'training')} known to be left, about ${clock(seconds)}`;
 
 const jsonWatcher: Watcher = {
   begin: (job, { jobs, seconds }) =>

@@ -5,31 +5,31 @@ import { diskError } from '../../files/disk-error.js';
 let lost: unknown;
 let gone = false;
 
-/** What kept standard output from being written, if something did; a reader that has gone is none. */
+/** The error that prevented writing standard output, if any; a closed reader is not an error. */
 export function lostOutput(): PaperweightError | undefined {
   if (lost === undefined) return undefined;
   const { got } = diskError(lost, '', PaperweightError);
   return new PaperweightError({
-    what: 'Standard output could not be written, or not all of it',
+    what: 'Standard output could not be written completely',
     ...(got === undefined ? {} : { got }),
-    next: 'free some space; the work is done, and runs and files that were written are whole',
+    next: 'free some space; the work itself is complete, and run folders and files are intact',
     cause: lost,
   });
 }
 
-/** Whether nobody reads standard output any more. */
+/** Whether the reader of standard output has gone. */
 export const readerGone = (): boolean => gone;
 
 export interface StreamTrouble {
-  /** Standard output cannot be written; told once. */
+  /** Standard output cannot be written; called once. */
   readonly onLost: () => void;
-  /** The reader of standard output or standard error has gone; told once. */
+  /** The reader of standard output or standard error has gone; called once. */
   readonly onGone: () => void;
 }
 
 /**
- * From now on a full disk below standard output or standard error, a reader that goes away, and a terminal that is
- * closed end no work. What is printed meanwhile is lost.
+ * From now on, a full disk below standard output or standard error, a closed reader, and a closed terminal do not end
+ * the process. Output written meanwhile is lost.
  */
 export function guardStreams({ onLost, onGone }: StreamTrouble): void {
   let told = false;
@@ -40,7 +40,7 @@ export function guardStreams({ onLost, onGone }: StreamTrouble): void {
       onLost();
     };
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      // What a terminal that has gone away answers; its signal comes too.
+      // The error of a closed terminal, which also sends a signal.
       if (error.code === 'EIO') return;
       if (error.code !== 'EPIPE') return lose(error);
       if (stream === process.stdout) gone = true;
@@ -51,7 +51,7 @@ export function guardStreams({ onLost, onGone }: StreamTrouble): void {
   }
 }
 
-/** Whether what is written goes to a file, or a device other than a terminal. Node then writes without waiting. */
+/** Whether the stream is a file or a device other than a terminal, to which Node writes synchronously. */
 function isFile(stream: NodeJS.WriteStream & { readonly fd?: number }): boolean {
   if (stream.isTTY || stream.fd === undefined) return false;
   const stats = fstatSync(stream.fd);
@@ -59,8 +59,8 @@ function isFile(stream: NodeJS.WriteStream & { readonly fd?: number }): boolean 
 }
 
 /**
- * Makes a stream write on after it has failed. Node takes a write of which the disk has taken a part for a whole one;
- * here the line that was cut short is ended before the next one.
+ * Keeps a stream usable after a failed write. Node treats a write of which the disk took only a part as complete;
+ * this ends the truncated line before the next one.
  */
 function writeWhole(
   stream: NodeJS.WriteStream & { readonly fd: number },
@@ -75,7 +75,7 @@ function writeWhole(
       while (written < bytes.length) written += writeSync(stream.fd, bytes, written);
       torn = false;
     } catch (error) {
-      // Nothing of it: what was before is still cut short, or still is not.
+      // If nothing was written, the line before is in the same state as before.
       if (written > 0) torn = true;
       lose(error);
     }

@@ -8,12 +8,12 @@ import { modelOptions } from '../options/model.js';
 import { flagName } from '../options/options.js';
 import { applyFlags, mayChange, optimizerOptions, type TrainFlags } from './flags.js';
 
-/** A run's configuration before its data is known. */
+/** A run's configuration before its data set is known. */
 export interface Settings extends Omit<TrainConfig, 'model' | 'dataset' | 'data'> {
   readonly model: Omit<ModelConfig, 'classes'>;
 }
 
-/** A recipe of the paper, and what the flags change in it. @throws UsageError */
+/** The paper's recipe with the changes of the flags. @throws UsageError */
 export function configFrom(flags: TrainFlags, paper: Paper): Settings {
   const names = Object.keys(paper.recipes);
   const name = flags.preset ?? names[0]!;
@@ -47,12 +47,12 @@ export function configFrom(flags: TrainFlags, paper: Paper): Settings {
   useOptimizer(flags, settings);
   applyFlags(flags, settings, settings.model);
   checkOptimizerFlags(flags, settings);
-  // A number of epochs that was asked for is meant, whatever the recipe's own limit.
+  // An explicit number of epochs overrides the recipe's step limit.
   if (flags.epochs !== undefined && flags.maxSteps === undefined) delete settings.maxSteps;
   return settings;
 }
 
-/** Another optimizer than the recipe's starts from its own defaults: rates and decays of one mean little to another. */
+/** An optimizer other than the recipe's starts from its own defaults, since rates and decays do not carry over. */
 function useOptimizer(flags: TrainFlags, settings: Settings): void {
   const name = flags.optimizer;
   const given = optimizerOptions(flags);
@@ -75,17 +75,17 @@ function checkOptimizerFlags(flags: TrainFlags, { optimizer = 'sgd' }: Settings)
   const stray = given.find((key) => !hasOption(optimizer, key));
   if (stray === undefined) return;
   throw new UsageError({
-    what: `${flagName(stray)} does nothing with --optimizer ${optimizer}`,
+    what: `${flagName(stray)} has no effect with --optimizer ${optimizer}`,
     expected: `--optimizer ${OPTIMIZER_NAMES.filter((name) => hasOption(name, stray)).join(' or ')}`,
     got: optimizer,
     next: `leave ${flagName(stray)} out, or choose another optimizer`,
   });
 }
 
-/** A file rather than the name of an initialisation: it has an ending or lies in a folder. */
+/** True for a file rather than the name of an initialisation: it has an extension or a folder. */
 const isFile = (init: string): boolean => /[./\\]/.test(init);
 
-/** What the flags say about the initialisation by name; undefined where they name a file or nothing. */
+/** The initialisation named by the flags; undefined if they name a file or nothing. */
 const initName = ({ init }: TrainFlags): string | undefined =>
   init !== undefined && !isFile(init) ? init : undefined;
 
@@ -94,7 +94,7 @@ function startFromOf({ init, partial = false }: TrainFlags): TrainConfig['startF
   if (init !== undefined && isFile(init)) return { file: resolve(init), partial };
   if (!partial) return undefined;
   throw new UsageError({
-    what: '--partial does nothing without a file to start from',
+    what: '--partial has no effect without a file of weights',
     expected: '--init weights.safetensors --partial',
     got: init === undefined ? '--partial alone' : `--init ${init}`,
     next: 'name a file of weights, or leave --partial out',
@@ -105,15 +105,15 @@ const shown = (value: unknown): string =>
   typeof value === 'object' ? JSON.stringify(value) : String(value ?? 'none');
 
 /**
- * The configuration of a run that goes on.
- * @throws UsageError for a flag that would make it another run
+ * The configuration of a resumed run.
+ * @throws UsageError for a flag that would make it a different run
  */
 export function resumedConfig(config: TrainConfig, flags: TrainFlags): TrainConfig {
   const keep = (key: string, before: unknown, now: unknown): void => {
     if (now === undefined || JSON.stringify(now) === JSON.stringify(before)) return;
     throw new UsageError({
       what: `${flagName(key)} cannot change when a run is resumed`,
-      expected: `${shown(before)}, as the run was started`,
+      expected: `${shown(before)}, as when the run was started`,
       got: shown(now),
       next: `leave ${flagName(key)} out, or start a new run`,
     });

@@ -24,20 +24,20 @@ import {
 } from '../options/options.js';
 import { port } from '../serve.js';
 
-/** A flag of `train`. Its name follows from its key: `batchSize` is `--batch-size`. */
+/** A flag of `train`. Its name is derived from its key: `batchSize` is `--batch-size`. */
 interface Flag<T> {
-  /** What stands for the value in the help, such as `<n>`; a flag without one is a switch. */
+  /** Placeholder of the value in the help, such as `<n>`; a flag without one is a switch. */
   readonly value?: string;
-  /** Makes the parser of the value; a flag that may be given again gets the value before. */
+  /** Makes the parser of the value; a repeatable flag also gets the previous value. */
   readonly parse?: (flag: string) => (text: string, before: never) => T;
   readonly help: string;
-  /** The default, in words. */
+  /** Description of the default. */
   readonly or: string | ((recipes: Paper['recipes']) => string);
-  /** A resumed run may change it without becoming another run. */
+  /** Whether it can change when a run is resumed. */
   readonly mayChange?: true;
 }
 
-/** `128; quick: 16`: what the first recipe has, and what others have instead. */
+/** `128; quick: 16`: the value of the first recipe, and of the recipes that differ. */
 const of =
   (pick: (recipe: Recipe) => unknown) =>
   (recipes: Paper['recipes']): string => {
@@ -54,11 +54,11 @@ const of =
 type Rows<Config> = { readonly [K in keyof Config]?: Flag<NonNullable<Config[K]>> };
 
 /*
- * All flags of `train` but those of a paper and of the device. Everything follows from a row here: the help, the
- * check, the type of the parsed flags, the place in config.json, and what a resumed run may change.
+ * All flags of `train` except those of papers and of the device. A row determines the help, the validation, the type
+ * of the parsed flag, its place in config.json, and whether it can change on resume.
  */
 
-/** Chooses recipe and data; see config.ts for what each of them means. */
+/** Choice of recipe and data; config.ts implements them. */
 const CHOICE = {
   preset: {
     value: '<name>',
@@ -75,18 +75,18 @@ const CHOICE = {
   data: {
     value: '<dir>',
     parse: pathName,
-    help: 'folder that holds the .bin files, or train/ and val/ for imagefolder',
-    or: 'the one that PAPERWEIGHT_CIFAR10 names, else ./data',
+    help: 'folder with the .bin files, or with train/ and val/ for imagefolder',
+    or: 'PAPERWEIGHT_CIFAR10 if set, else ./data',
     mayChange: true,
   },
   init: {
     value: '<name|file>',
     parse: pathName,
-    help: 'how weights start: an initialisation, or a file of weights such as weights.safetensors',
+    help: 'initial weights: the name of an initialisation, or a file such as weights.safetensors',
     or: of((r) => r.model.init),
   },
   partial: {
-    help: 'with --init FILE: leave what the file lacks, or has in another shape, as initialised',
+    help: 'with --init FILE: keep the initialisation of tensors that the file lacks or has in another shape',
     or: 'off',
   },
 } satisfies Rows<{
@@ -97,26 +97,26 @@ const CHOICE = {
   partial: boolean;
 }>;
 
-/** Under the same key in config.json. */
+/** Stored under the same key in config.json. */
 const TRAINING = {
   epochs: {
     value: '<n>',
     parse: positiveInteger,
-    help: 'times through the training images',
+    help: 'passes over the training images',
     or: of((r) => r.epochs),
     mayChange: true,
   },
   maxSteps: {
     value: '<n>',
     parse: positiveInteger,
-    help: 'stop after n steps; a run of less than an epoch is measured on a sample of the test images, unless --eval-limit says otherwise',
+    help: 'stop after n steps; a run shorter than an epoch is evaluated on a sample of the test images unless --eval-limit is given',
     or: of((r) => r.maxSteps ?? 'no limit'),
     mayChange: true,
   },
   batchSize: {
     value: '<n>',
     parse: (flag) => positiveInteger(flag, 65_536),
-    help: 'images a step',
+    help: 'images per step',
     or: of((r) => r.batchSize),
   },
   optimizer: {
@@ -141,25 +141,25 @@ const TRAINING = {
   seed: {
     value: '<n>',
     parse: (flag) => integer(flag, { min: 0 }),
-    help: 'decides weights, order and dropout',
+    help: 'seed of weights, order and dropout',
     or: '0',
   },
   freeze: {
     value: '<module>',
     parse: (flag) => repeated(pathName(flag)),
-    help: 'do not train a module and all below it, such as features or features.*; may be given again',
+    help: 'do not train a module and everything below it, such as features or features.*; can be repeated',
     or: 'none',
   },
   lrScale: {
     value: '<module=factor>',
     parse: (flag) => repeated(patternAndFactor(flag)),
-    help: 'learning rate of a module relative to --lr, such as features=0.1; may be given again',
+    help: 'learning rate of a module relative to --lr, such as features=0.1; can be repeated',
     or: 'none',
   },
   accumulate: {
     value: '<n>',
     parse: (flag) => positiveInteger(flag, 65_536),
-    help: 'batches a step: their gradients are added up, as if the batch were n times as large',
+    help: 'batches per step: their gradients are accumulated, like a batch n times as large',
     or: '1',
   },
   syncBn: {
@@ -176,142 +176,142 @@ const TRAINING = {
   clipNorm: {
     value: '<x>',
     parse: positiveNumber,
-    help: 'scale gradients down to this L2 norm, all of them together',
+    help: 'scale gradients so that their total L2 norm is at most this',
     or: 'none',
   },
   clipValue: {
     value: '<x>',
     parse: positiveNumber,
-    help: 'keep each element of a gradient within plus and minus this',
+    help: 'clip each element of a gradient to plus or minus this value',
     or: 'none',
   },
   ema: {
     value: '<decay>',
     parse: (flag) => between(flag, 0, 1),
-    help: 'evaluate, and keep as best, a moving average of the weights; 0.999 is usual',
+    help: 'evaluate an exponential moving average of the weights, and keep it as best; 0.999 is usual',
     or: 'none',
   },
   labelSmoothing: {
     value: '<s>',
     parse: fraction,
-    help: 'share of each label that is spread over all classes',
+    help: 'label smoothing: share of each label spread over all classes',
     or: '0',
   },
   overfitBatches: {
     value: '<n>',
     parse: positiveInteger,
-    help: 'train and measure on the same n batches alone: a network that works learns them by heart',
+    help: 'train and evaluate on the same n batches only: a working network overfits them',
     or: 'off',
   },
   onNan: {
     value: '<policy>',
     parse: (flag) => oneOf(flag, NAN_POLICIES),
-    help: 'when a loss or gradient is NaN or infinite: stop, skip the step, or rollback to the last checkpoint with a quarter of the rate',
+    help: 'if the loss or a gradient is NaN or infinite: stop, skip the step, or rollback to the last checkpoint with a quarter of the learning rate',
     or: 'stop',
     mayChange: true,
   },
   checkpointEvery: {
     value: '<n>',
     parse: positiveInteger,
-    help: "steps between checkpoints; there is one at each epoch's end too",
+    help: 'steps between checkpoints; each epoch also ends with one',
     or: of((r) => r.checkpointEvery),
     mayChange: true,
   },
   evalLimit: {
     value: '<n>',
     parse: positiveInteger,
-    help: 'measure on a random sample of n test images, spread over the classes',
+    help: 'evaluate on a class-balanced random sample of n test images',
     or: of((r) => r.evalLimit ?? 'all'),
     mayChange: true,
   },
   insightEvery: {
     value: '<n>',
     parse: (flag) => integer(flag, { min: 0 }),
-    help: 'steps between two looks into the model (norms, dead units, kernels); 0 for none',
+    help: 'steps between samples of norms, dead units and kernels; 0 for none',
     or: String(INSIGHT_EVERY),
     mayChange: true,
   },
 } satisfies Rows<TrainConfig>;
 
-/** Options of single optimizers, under the same key in config.json's `optimizerOptions`. */
+/** Options of single optimizers, stored under the same key in `optimizerOptions` of config.json. */
 const OPTIMIZER = {
   betas: {
     value: '<b1,b2>',
     parse: fractions,
-    help: 'how slowly the averages of adam, adamw, adamax, nadam and lamb change',
+    help: 'adam, adamw, adamax, nadam, lamb: decay rates of the two moving averages',
     or: '0.9,0.999',
   },
   eps: {
     value: '<x>',
     parse: nonNegativeNumber,
-    help: 'added to what an adaptive optimizer divides by',
-    or: 'the optimizer’s own',
+    help: 'added to the denominator of adaptive optimizers',
+    or: 'set by the optimizer',
   },
   amsgrad: { help: 'adam, adamw: divide by the largest average square so far', or: 'off' },
-  alpha: { value: '<x>', parse: fraction, help: 'how slowly rmsprop’s average square changes', or: '0.99' },
+  alpha: { value: '<x>', parse: fraction, help: 'rmsprop: decay rate of the average square', or: '0.99' },
   centered: { help: 'rmsprop: divide by the standard deviation of the gradient', or: 'off' },
-  rho: { value: '<x>', parse: fraction, help: 'how slowly adadelta’s averages change', or: '0.9' },
-  lrDecay: { value: '<x>', parse: nonNegativeNumber, help: 'adagrad: how the rate falls by itself', or: '0' },
+  rho: { value: '<x>', parse: fraction, help: 'adadelta: decay rate of the averages', or: '0.9' },
+  lrDecay: { value: '<x>', parse: nonNegativeNumber, help: 'adagrad: decay of the learning rate over steps', or: '0' },
   initialAccumulatorValue: {
     value: '<x>',
     parse: nonNegativeNumber,
-    help: 'adagrad: what its sums of squares begin with',
+    help: 'adagrad: initial value of the sums of squares',
     or: '0',
   },
   momentumDecay: {
     value: '<x>',
     parse: nonNegativeNumber,
-    help: 'nadam: how its momentum rises',
+    help: 'nadam: rate at which the momentum rises',
     or: '0.004',
   },
   decoupledWeightDecay: { help: 'nadam: weight decay as in adamw', or: 'off' },
   trustCoefficient: {
     value: '<x>',
     parse: nonNegativeNumber,
-    help: 'lars: how far a step may move a layer, relative to its norm',
+    help: 'lars: size of a step relative to the norm of the layer',
     or: '0.001',
   },
   dampening: {
     value: '<x>',
     parse: fraction,
-    help: 'sgd: share of each gradient left out of the momentum',
+    help: 'sgd: share of each gradient that is not added to the momentum',
     or: '0',
   },
   nesterov: { help: 'sgd, lars: Nesterov’s momentum', or: 'off' },
 } satisfies Rows<Record<string, number | boolean | number[]>>;
 
-/** Under the same key in config.json's `model`. */
+/** Stored under the same key in `model` of config.json. */
 const MODEL = {
-  dropout: { value: '<p>', parse: fraction, help: 'probability of dropout', or: of((r) => r.model.dropout) },
+  dropout: { value: '<p>', parse: fraction, help: 'dropout probability', or: of((r) => r.model.dropout) },
   imageSize: {
     value: '<pixels>',
     parse: (flag) => positiveInteger(flag, 4096),
-    help: 'side of the images that the network gets',
+    help: 'side of the network’s input images',
     or: of((r) => r.model.imageSize),
   },
 } satisfies Rows<ModelConfig>;
 
-/** Of this start of the command alone; nothing of them is kept. */
+/** For this start of the command only; not stored. */
 const COMMAND = {
   run: { value: '<dir>', parse: pathName, help: 'folder for the run', or: 'a new one in ./runs' },
   resume: {
-    help: 'continue the run in --run, or the most recent run in ./runs, from its last checkpoint',
+    help: 'resume the run in --run, or the most recent run in ./runs, from its last checkpoint',
     or: 'off',
   },
   dryRun: {
-    help: 'two steps, one batch of measuring, a checkpoint written and read back, and nothing left behind',
+    help: 'two steps, one test batch, and a checkpoint written and read back; leaves nothing behind',
     or: 'off',
   },
   logDir: {
     value: '<dir>',
     parse: pathName,
-    help: 'write TensorBoard event files into a folder of the run’s name there',
+    help: 'write TensorBoard event files into this folder, in a subfolder named after the run',
     or: 'none',
   },
   serve: {
     value: '[port]',
     parse: port,
-    help: 'show the run in the browser while it trains',
+    help: 'show the run in the browser during training',
     or: 'off; port 8321',
   },
   control: { help: 'with --serve: let the pages pause and stop the run', or: 'off' },
@@ -330,7 +330,7 @@ type Parsed<R> = {
     : boolean;
 };
 
-/** What the command line of `train` holds, under commander's names. */
+/** The parsed flags of `train`, under commander's names. */
 export interface TrainFlags
   extends DeviceFlags,
     ModelFlags,
@@ -339,12 +339,12 @@ export interface TrainFlags
     Parsed<typeof OPTIMIZER>,
     Parsed<typeof MODEL>,
     Omit<Parsed<typeof COMMAND>, 'serve'> {
-  /** True for the usual port. */
+  /** True for the default port. */
   readonly serve?: number | true;
   readonly json?: boolean;
 }
 
-/** Adds all flags of `train`, with a paper's own, and with the defaults of its recipes in the help. */
+/** Adds all flags of `train` and of a paper, with the defaults of the paper's recipes in the help. */
 export function addTrainFlags(command: Command, paper: Paper | undefined): Command {
   const recipes = paper?.recipes ?? {};
   addRows(command, CHOICE, recipes);
@@ -394,7 +394,7 @@ export const optimizerOptions = (flags: TrainFlags): NonNullable<TrainConfig['op
     }),
   );
 
-/** Whether a resumed run may have another value of this key of config.json. */
+/** Whether this key of config.json can change when a run is resumed. */
 export const mayChange = (key: string): boolean =>
   Object.hasOwn(TRAINING, key) &&
   (TRAINING as Rows<TrainConfig>)[key as keyof TrainConfig]?.mayChange === true;

@@ -40,10 +40,10 @@ import { summaryLines } from './summary.js';
 
 const RUNS = 'runs';
 const CURVE = 'curve.svg';
-/** How the reader calls the command line: in a clone, started by npm, it is not on the path. */
+/** How to call the command line in messages: in a clone it is started through npm. */
 const COMMAND = process.env.npm_lifecycle_event ? 'npm run paperweight --' : 'paperweight';
 
-/** The `train` command: sets up a run, shows how it goes, and ends it cleanly. */
+/** The `train` command: sets up a run, shows its progress, and ends it cleanly. */
 export const runTraining = (flags: TrainFlags): Promise<void> => withWorld((world) => train(flags, world));
 
 async function train(given: TrainFlags, world: World | undefined): Promise<void> {
@@ -138,7 +138,7 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
   }
 }
 
-/** Says so where JPEGs take longer than they need to. */
+/** Prints advice if JPEG decoding could be faster. */
 async function adviseOnJpegs(): Promise<void> {
   const { turboJpegAdvice } = await import('../../data/images/formats/turbojpeg.js');
   const advice = turboJpegAdvice();
@@ -155,7 +155,7 @@ function checkSettings(paper: Paper, settings: Settings): void {
   makeOptimizer(model, { ...settings, ema: undefined });
 }
 
-/** The data that the flags name, the whole configuration, and where the run is to be; nothing is made yet. */
+/** Data, complete configuration, and the path of the run; creates nothing yet. */
 async function configure(
   flags: TrainFlags,
   settings: Settings,
@@ -175,9 +175,9 @@ async function configure(
           .finally(() => bar.done());
   const { note: remark, ...chosen } = { note: undefined, ...choice };
   if (remark) note(remark);
-  // The run may be evaluated and resumed from another folder.
+  // An absolute path, because the run may be evaluated and resumed from another folder.
   const data = { ...chosen, ...(chosen.data === undefined ? {} : { data: absolute(chosen.data) }) };
-  // Opened before the folder is made, so that bad data leaves no empty run behind.
+  // Opened before the run's folder is created, so that bad data leaves no empty run.
   const sets = await openSets(data);
   const { classes, imageShape } = sets.trainSet;
   const config: TrainConfig = {
@@ -206,7 +206,7 @@ async function openSets({ dataset, data }: Pick<TrainConfig, 'dataset' | 'data'>
   return { trainSet: await open(true), testSet: await open(false) };
 }
 
-/** What the run was computed by so far, where the flags do not say otherwise: other threads give other last bits. */
+/** Keeps the device settings of the run so far unless flags change them: another thread count changes the last bits. */
 function asBefore(flags: TrainFlags, { machine }: TrainConfig): TrainFlags {
   const { threads, precision } = deviceSchema.safeParse(machine?.device).data ?? {};
   return {
@@ -264,7 +264,7 @@ function forRanks(flags: TrainFlags, world: World): TrainFlags {
   return { ...flags, threads: flags.threads ?? world.threads };
 }
 
-/** The run so far as an image beside its metrics. */
+/** Draws the run's curve as an image beside its metrics. */
 async function drawCurve(folder: RunFolder, { recipe, dataset, model }: TrainConfig): Promise<void> {
   const metrics = await folder.metrics();
   const points = (event: string, value: string) =>
@@ -278,7 +278,7 @@ async function drawCurve(folder: RunFolder, { recipe, dataset, model }: TrainCon
     title: `${(await openPaper(model.paper)).name} on ${dataset}, ${recipe} recipe`,
     subtitle: last
       ? `${trim(last.value)} % of ${measured} right after ${counted(last.step, 'step')}`
-      : 'not measured yet',
+      : 'not evaluated yet',
     loss: points('step', 'loss'),
     accuracy,
     chance: Math.log(model.classes.length),
@@ -286,15 +286,15 @@ async function drawCurve(folder: RunFolder, { recipe, dataset, model }: TrainCon
   await writeFileAtomic(join(folder.path, CURVE), svg);
 }
 
-/** 2026-11-24-081500, which sorts by time. */
+/** 2026-11-24-081500; sorts by time. */
 const stamp = (date: Date): string => date.toISOString().slice(0, 19).replace('T', '-').replaceAll(':', '');
 
-/** Shows a run on the terminal, or as JSON lines. */
+/** Shows a run's progress on the terminal, or as JSON lines. */
 class TrainScreen implements Observer {
   #bar: Progress | undefined;
   #testing: Progress | undefined;
   #total = 0;
-  /** The clock of the run goes on over epochs. */
+  /** The elapsed time continues over epochs. */
   readonly #began = performance.now();
 
   constructor(
@@ -329,7 +329,7 @@ class TrainScreen implements Observer {
     else note(text);
   }
 
-  /** What the trainer does not say itself, but the run's log shall have. */
+  /** Prints a message and adds it to the run's log. */
   tell(step: number, text: string): void {
     this.folder.say({ event: 'note', step, text });
     this.note(text);
@@ -338,7 +338,7 @@ class TrainScreen implements Observer {
   step(event: Parameters<NonNullable<Observer['step']>>[0]): void {
     const { step, loss, imagesPerSecond, stepSeconds, dataSeconds } = event;
     if (this.json) printJson(event);
-    const split = `${stepSeconds.toFixed(2)} s a step, data ${(100 * Math.min(1, dataSeconds / stepSeconds)).toFixed(1)} %`;
+    const split = `${stepSeconds.toFixed(2)} s/step, data ${(100 * Math.min(1, dataSeconds / stepSeconds)).toFixed(1)} %`;
     this.#bar?.update(step, `loss ${loss.toFixed(3)}  ${imagesPerSecond.toFixed(1)} images/s  ${split}`);
   }
 
@@ -380,13 +380,13 @@ function closing(
   const sample = describeSample(testImages, testTotal);
   note(
     sample
-      ? `Measured on ${sample}, of ${dataset}; training never saw them.`
-      : `Measured on ${counted(testImages, 'test image')} of ${dataset}, which training never saw.`,
+      ? `Evaluated on ${sample}, of ${dataset}, not used for training.`
+      : `Evaluated on ${counted(testImages, 'test image')} of ${dataset}, not used for training.`,
   );
-  note(`The run lies in ${run}; its curve is ${join(run, CURVE)}`);
+  note(`The run is in ${run}; its curve is ${join(run, CURVE)}`);
   const shortOf = Object.hasOwn(paper.recipes, recipe) ? paper.recipes[recipe]!.shortOf : undefined;
   if (shortOf !== undefined && !startFrom) {
-    note(`The recipe ${recipe} is a short form of ${shortOf}. The whole of that is:`);
+    note(`The recipe ${recipe} is a short form of ${shortOf}. To train the full recipe:`);
     const flags = [
       ...(paper.id === defaultPaper() ? [] : ['--paper', paper.id]),
       ...['--preset', shortOf, '--dataset', dataset],

@@ -6,16 +6,16 @@ import { fileURLToPath } from 'node:url';
 import { PaperweightError } from '../../errors/errors.js';
 import { note } from '../terminal/output.js';
 
-/** Port where `--serve` names none; any other that is free would be hard to find again. */
+/** Default port of `--serve`; fixed, so that the address stays the same. */
 const DEFAULT_PORT = 8321;
 
 /**
- * Starts the dashboard beside a training, in a process of its own so that it takes no time from it. It ends with
- * this process, however that ends.
+ * Starts the dashboard beside a training, in its own process so that it does not slow the training down. It ends when
+ * this process ends.
  *
  * @param run the run's folder
- * @returns ends the dashboard
- * @throws PaperweightError when it cannot start, such as on a port that is used
+ * @returns a function that stops the dashboard
+ * @throws PaperweightError if it cannot start, for example because the port is in use
  */
 export async function serveBeside(
   run: string,
@@ -32,7 +32,7 @@ export async function serveBeside(
   const lines = createInterface(child.stdout!);
   const address = await Promise.race([once(lines, 'line'), exited.then(() => undefined)]);
   if (!address) {
-    // The process may be gone before its last words are here.
+    // The process may exit before its last output has been read.
     if (!child.stderr!.readableEnded) await once(child.stderr!, 'end');
     throw new PaperweightError({
       what: 'The dashboard could not be started',
@@ -43,12 +43,12 @@ export async function serveBeside(
       next: `go on with --resume --run ${run} and another --serve port, or without --serve`,
     });
   }
-  // From here on it says what goes wrong with a request; nothing that the training stands still for.
+  // From here on it prints errors of single requests, which do not affect the training.
   child.stderr!.off('data', listen).on('data', (text: string) => note(text.trimEnd()));
   note(`Dashboard: ${address[0]}`);
   return async () => {
     if (child.connected) child.disconnect();
     await exited;
-    note(`The dashboard has ended with the training. To look at it again: paperweight serve ${runs}`);
+    note(`The dashboard has ended with the training. To open it again: paperweight serve ${runs}`);
   };
 }

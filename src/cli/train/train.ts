@@ -5,13 +5,13 @@ import { defaultPaper } from '../../papers/registry.js';
 import { examples } from '../options/options.js';
 import { addTrainFlags, type TrainFlags } from './flags.js';
 
-/** Every paper's presets, one a line. */
+/** The paper's presets, one per line. */
 function presets({ name, recipes }: Paper): string {
   const lines = Object.entries(recipes).map(([preset, { about }]) => `  ${preset.padEnd(11)} ${about}`);
   return `\n\nPresets of ${name}:\n${lines.join('\n')}`;
 }
 
-/** @param paper whose presets, options and defaults the help shows; undefined where another command runs */
+/** @param paper whose presets, options and defaults the help shows; undefined if another command runs */
 export function register(program: Command, paper?: Paper): void {
   const start = `paperweight train${!paper || paper.id === defaultPaper() ? '' : ` --paper ${paper.id}`}`;
   const short = Object.keys(paper?.recipes ?? {})[1];
@@ -19,7 +19,7 @@ export function register(program: Command, paper?: Paper): void {
     .command('train')
     .summary('train a paper’s network')
     .description(
-      `Trains a paper's network and measures it on the test images. --paper chooses the paper, and train --paper ID --help shows its presets and options.${paper ? presets(paper) : ''}`,
+      `Trains a paper's network and evaluates it on the test images. --paper chooses the paper; train --paper ID --help shows its presets and options.${paper ? presets(paper) : ''}`,
     );
   addTrainFlags(command, paper)
     .addHelpText(
@@ -34,7 +34,7 @@ export function register(program: Command, paper?: Paper): void {
     .action(async (flags: TrainFlags) => {
       if (flags.control && flags.serve === undefined)
         throw new UsageError({
-          what: '--control does nothing without --serve',
+          what: '--control has no effect without --serve',
           expected: '--serve --control',
           got: '--control',
           next: 'add --serve, or leave --control out',

@@ -135,7 +135,7 @@ describe('train --help', () => {
     const usual = await help('train', '--help');
     assert.match(usual, /Presets of AlexNet:/);
     assert.match(usual, /--towers <n> +1 or 2 \(default: set by the preset\)/);
-    assert.match(usual, /--batch-size <n> +images a step \(default: 128; quick: 16\)/);
+    assert.match(usual, /--batch-size <n> +images per step \(default: 128; quick: 16\)/);
   });
 
   it('refuses a paper that there is not', async () => {

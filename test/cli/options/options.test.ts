@@ -49,7 +49,7 @@ test('numbers', () => {
   assert.equal(nonNegativeNumber('--flag')('0'), 0);
   refuses(nonNegativeNumber('--flag'), ['-0.1', 'x'], /at least 0/);
   assert.deepEqual(['0', '0.9'].map(fraction('--flag')), [0, 0.9]);
-  refuses(fraction('--flag'), ['1', '-0.1'], /from 0 up to, but not including, 1/);
+  refuses(fraction('--flag'), ['1', '-0.1'], /of at least 0 and below 1/);
 });
 
 test('words and paths', () => {

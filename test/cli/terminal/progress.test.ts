@@ -92,7 +92,7 @@ test('what goes first in a narrow window', (t) => {
   assert.equal(at(30), ' 50%  1,000/2,000 images');
   assert.equal(at(20), ' 50%');
   // What a training tells, with the steps of a long run.
-  const extra = 'loss 2.301  3.7 images/s  2.18 s a step, data 0.0 %';
+  const extra = 'loss 2.301  3.7 images/s  2.18 s/step, data 0.0 %';
   assert.equal(at(80, extra), 'train   50%  BAR  1,000/2,000 images  100 images/s  0:10 left  loss 2.301');
   assert.equal(at(60, extra), 'train   50%  BAR  1,000/2,000 images  0:10 left');
 });
