@@ -1,11 +1,11 @@
 /*
- * The part of the library that needs no Node API: it runs in browsers as well, on the WebAssembly device or the plain
- * TypeScript one. Node programs get all of it, and more, from `paperweight` itself.
+ * The part of the library that needs no Node API and also runs in browsers, on the WebAssembly device or the plain
+ * TypeScript one. Node programs import `paperweight`, which exports all of it and more.
  */
 import { referenceDevice } from './backend/reference/index.js';
 import { setDefaultDevice } from './tensor/realize.js';
 
-// Small computations on tensors that nobody moved anywhere run right here.
+// Tensors that were not moved to another device are computed on the calling thread.
 setDefaultDevice(referenceDevice());
 
 export type { Device, EngineInfo } from './backend/backend.js';

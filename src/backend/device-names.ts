@@ -1,4 +1,4 @@
-/** What may be asked to compute: the fastest that works, or one by its name. */
+/** Device names of `--device` and `openDevice`; `auto` is the fastest device that works. */
 export const DEVICES = ['auto', 'onednn', 'wasm', 'reference'] as const;
 /** Maximum number of threads: with many more, OpenMP runs out of memory and ends the process. */
 export const MAX_THREADS = 1024;

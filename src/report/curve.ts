@@ -19,7 +19,7 @@ export interface CurveOptions {
   readonly gaps?: readonly number[];
   /** Test accuracy in percent, at the steps where it was measured. */
   readonly accuracy?: readonly Point[];
-  /** Loss of random guessing: ln of the number of classes. */
+  /** Loss at chance level: ln of the number of classes. */
   readonly chance?: number;
   readonly language?: Language;
 }
@@ -68,7 +68,7 @@ export function curveSvg({
     drawing.text(
       'chance-t',
       [AREA.right - 4, y(chance, high) - 7],
-      `${words.guessing} (${chance.toFixed(3)})`,
+      `${words.chance} (${chance.toFixed(3)})`,
       {
         anchor: 'end',
         size: 12,

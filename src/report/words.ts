@@ -5,7 +5,7 @@ const en = {
   epoch: 'epoch',
   loss: 'training loss',
   testAccuracy: 'test accuracy',
-  guessing: 'guessing',
+  chance: 'chance level',
   trueClass: 'true class',
   predicted: 'predicted class',
   nearest: 'nearest by the last hidden layer',
@@ -15,8 +15,8 @@ const en = {
   input: 'image',
   values: 'params',
   macs: 'multiply-adds',
-  beyond: (n: number, most: number) => `▲ ${n} beyond the frame, up to ${Number(most.toPrecision(3))}`,
-  gaps: (n: number) => `× ${n} without a finite loss`,
+  beyond: (n: number, most: number) => `▲ ${n} outside the range, up to ${Number(most.toPrecision(3))}`,
+  gaps: (n: number) => `× ${n} NaN or infinite`,
 };
 type Words = Readonly<typeof en>;
 
@@ -25,7 +25,7 @@ const zh: Words = {
   epoch: '轮',
   loss: '训练损失',
   testAccuracy: '测试准确率',
-  guessing: '随机猜测',
+  chance: '随机猜测',
   trueClass: '真实类别',
   predicted: '预测类别',
   nearest: '按最后一个隐藏层最近的图像',
@@ -35,8 +35,8 @@ const zh: Words = {
   input: '图像',
   values: '参数',
   macs: '乘加',
-  beyond: (n, most) => `▲ ${n} 处超出图框，最高 ${Number(most.toPrecision(3))}`,
-  gaps: (n) => `× ${n} 处损失不是有限值`,
+  beyond: (n, most) => `▲ ${n} 处超出范围，最高 ${Number(most.toPrecision(3))}`,
+  gaps: (n) => `× ${n} 处为 NaN 或无穷`,
 };
 
 const WORDS: Readonly<Record<Language, Words>> = { en, zh };

@@ -51,7 +51,7 @@ export function kernelImage(file: string, step: number, { tensors }: Safetensors
   const [count, channels, side, width] = kernels?.shape ?? [];
   if (kernels?.dtype !== 'F32' || kernels.shape.length !== 4 || channels !== 3 || side !== width)
     throw new CheckpointError({
-      what: `${file} does not hold kernels`,
+      what: `${file} is not a valid file of kernels`,
       expected: 'a float32 tensor "kernels" [count, 3, side, side]',
       got: kernels ? `${kernels.dtype} [${kernels.shape}]` : 'no such tensor',
       next: 'delete the file',

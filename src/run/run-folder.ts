@@ -79,7 +79,7 @@ export class RunFolder {
       what: `${path} is not a run folder`,
       expected: 'a folder with a config.json, as created by train',
       got: existsSync(path) ? 'a folder without one' : 'nothing there',
-      next: 'check the path; runs are in ./runs unless --run named another place',
+      next: 'check the path; runs are in ./runs unless --run named another folder',
     });
   }
 

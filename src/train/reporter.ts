@@ -11,7 +11,7 @@ export interface ReporterParts {
   /** Number of classes. */
   readonly classes: number;
   readonly stepsTotal: number;
-  /** Said of a loss that stays that of chance, where the recipe is known for it. */
+  /** Advice while the loss stays at chance level, for recipes known to start slowly. */
   readonly slowStart?: string | undefined;
 }
 
@@ -65,7 +65,7 @@ export class Reporter {
     this.say('line', step, `[${epoch + 1}, ${batch}] loss: ${mean.toFixed(3)}`);
   }
 
-  /** The loss is that of chance. @param subject such as `The loss on the test images is` */
+  /** Reports a loss at chance level. @param subject such as `The loss on the test images is` */
   flat(step: number, subject: string): void {
     const { classes, slowStart } = this.#parts;
     this.say('note', step, flatNote(subject, classes, slowStart));

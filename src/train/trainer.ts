@@ -37,9 +37,9 @@ export interface TrainerParts {
   readonly observer?: Observer;
   /** Messages for the user at the start of a new run. */
   readonly opening?: readonly string[];
-  /** Steps at the loss of guessing after which that is said; 100 unless given. */
+  /** Number of steps at chance level after which a message is printed; default 100. */
   readonly flatSteps?: number;
-  /** Said then, where the recipe is known to start slowly. */
+  /** Replaces the advice of that message, for recipes known to start slowly. */
   readonly slowStart?: string;
   /** Ends the run with a checkpoint after the current step. */
   readonly signal?: AbortSignal;
@@ -390,7 +390,7 @@ export class Trainer {
     return true;
   }
 
-  /** Every `logEvery` batches: the mean loss since, and whether it is still that of chance. */
+  /** Every `logEvery` batches: the mean loss since the last call, and whether it is still at chance level. */
   #logMean(batchBefore: number): void {
     const { config, testSet, flatSteps } = this.#parts;
     const p = this.#position;

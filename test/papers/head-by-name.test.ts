@@ -58,7 +58,7 @@ test('an unknown class is an error with both lists, or a new last layer', async 
   const classes = ['cat', 'dog', 'zebra'];
   await assert.rejects(
     headByName(given(), BIAS, classes),
-    /does not know the classes zebra\. Expected classes among: cat, dog, ship; got cat, dog, zebra.*--partial/,
+    /does not have the classes zebra\. Expected classes among: cat, dog, ship; got cat, dog, zebra.*--partial/,
   );
   const { weights: found, notes } = await headByName(given(true), BIAS, classes);
   assert.deepEqual([...found.keys()], ['conv.weight']);

@@ -16,7 +16,7 @@ test('a curve is an image of its size, with its words escaped', async () => {
   });
   assert.ok(!svg.includes('<b>'));
   assert.match(svg, /41\.3 %/);
-  assert.match(svg, /guessing \(2\.303\)/);
+  assert.match(svg, /chance level \(2\.303\)/);
   assert.match(svg, /prefers-color-scheme:dark/);
   const { width, height } = await sharp(Buffer.from(svg)).metadata();
   assert.deepEqual([width, height], [860, 430]);
@@ -40,14 +40,14 @@ test('a run of no step, of one, and of one outlier are images too', () => {
   }
 });
 
-test('values beyond the frame and steps without a loss are marked and counted', () => {
+test('values outside the range and NaN losses are marked and counted', () => {
   const at = (step: number, value: number) => ({ step, value });
   const odd = loss.map((p) => (p.step === 20 ? at(20, 1e9) : p.step === 30 ? at(30, Number.NaN) : p));
   const svg = curveSvg({ title: 't', loss: odd, gaps: [12, 13] });
   assert.equal(svg.match(/<polygon/g)?.length, 1);
-  assert.match(svg, /▲ 1 beyond the frame, up to 1000000000/);
+  assert.match(svg, /▲ 1 outside the range, up to 1000000000/);
   assert.equal(svg.match(/>×</g)?.length, 3);
-  assert.match(svg, /× 2 without a finite loss/);
+  assert.match(svg, /× 2 NaN or infinite/);
   const ys = /class="line"[^>]* d="([^"]*)"/.exec(svg)![1]!.split(/[ML]/).slice(1);
   assert.equal(ys.length, 38, 'the mean is of the others');
   assert.doesNotMatch(svg, /NaN|Infinity/);

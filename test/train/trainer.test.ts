@@ -145,7 +145,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
       assert.ok(dataSeconds >= 0 && rssMiB > 10);
     });
 
-    test('a loss that stays at guessing is said to do so', async (t) => {
+    test('a loss that stays at chance level is reported', async (t) => {
       const zeroed = () => {
         const net = makeToyNet();
         const last = net.stateDict().get('6.weight')!;
@@ -167,9 +167,9 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
       assert.equal(recorder.notes.length, 2);
       assert.match(
         recorder.notes[0]!,
-        /^After 4 steps the loss is still that of guessing \(ln 10 = 2\.303\)\./,
+        /^After 4 steps the loss is still at chance level \(ln 10 = 2\.303\)\./,
       );
-      assert.match(recorder.notes.at(-1)!, /^The loss on the test images is that of guessing/);
+      assert.match(recorder.notes.at(-1)!, /^The loss on the test images is at chance level/);
     });
 
     describe('a resumed run is the uninterrupted one, bit for bit', () => {

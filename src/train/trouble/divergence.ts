@@ -9,9 +9,9 @@ const MAX_ROLLBACKS = 3;
 /** Factor of the learning rate at each rollback. */
 export const ROLLBACK_FACTOR = 0.25;
 
-/** Loss of a net that gives every class the same probability, to within this much, has not begun to learn. */
+/** A loss within this distance of ln(classes) is at chance level: the network has not begun to learn. */
 const FLAT = 0.005;
-/** Steps of which such a loss is said to be a dead start. */
+/** Default number of steps at chance level after which a message is printed. */
 export const FLAT_STEPS = 100;
 
 /** A loss, gradient or weight of a run is NaN or infinite. */
@@ -66,11 +66,11 @@ export const diverged = (
 export const isFlat = (loss: number, classes: number): boolean => Math.abs(loss - Math.log(classes)) < FLAT;
 
 /**
- * A net that has not begun to learn looks like one that is broken: says which it may be.
+ * Message for a loss at chance level: a network that has not begun to learn yet looks like a broken one.
  * @param slowStart advice, if the recipe is known to start slowly
  */
 export const flatNote = (
   subject: string,
   classes: number,
   slowStart = 'If it stays there, try another learning rate or initialisation.',
-): string => `${subject} that of guessing (ln ${classes} = ${Math.log(classes).toFixed(3)}). ${slowStart}`;
+): string => `${subject} at chance level (ln ${classes} = ${Math.log(classes).toFixed(3)}). ${slowStart}`;

@@ -68,9 +68,9 @@ test('an option of another optimizer is refused, and so are values that are not 
   const wrong: [Partial<TrainFlags>, RegExp][] = [
     [
       { optimizer: 'adam', momentum: 0.9 },
-      /--momentum does nothing with --optimizer adam.*sgd or rmsprop or lars/,
+      /--momentum has no effect with --optimizer adam.*sgd or rmsprop or lars/,
     ],
-    [{ betas: [0.9, 0.99] }, /--betas does nothing with --optimizer sgd.*adam or adamw/],
+    [{ betas: [0.9, 0.99] }, /--betas has no effect with --optimizer sgd.*adam or adamw/],
     [{ optimizer: 'adagrad', rho: 0.5 }, /--rho.*adadelta/],
   ];
   for (const [flags, says] of wrong)
