@@ -61,7 +61,7 @@ export function register(program: Command, paper?: Paper): void {
 async function evaluateRun(path: string, flags: Flags): Promise<void> {
   const [
     { withDevice },
-    { openDatasetAloud },
+    { openDatasetWithProgress },
     { openModel, requireModel },
     { testSetFor },
     { evaluateModel },
@@ -80,7 +80,7 @@ async function evaluateRun(path: string, flags: Flags): Promise<void> {
   ]);
   requireModel(path);
   const choice = await chooseTestSet(path, flags);
-  const images = await openDatasetAloud({ ...choice, train: false });
+  const images = await openDatasetWithProgress({ ...choice, train: false });
   await withDevice(flags, async (device) => {
     const opened = await openModel(path, device, await modelHints(flags));
     const { model, classes, config, transform, views, rules } = opened;

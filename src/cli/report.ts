@@ -140,7 +140,7 @@ async function measureRun(
   flags: Flags,
   parts: Pick<LoadedModel, 'model' | 'classes' | 'transform' | 'rules'>,
 ): Promise<Measured> {
-  const [{ chooseTestSet }, { testSetFor }, { openDatasetAloud }, { measure }, { Progress }] =
+  const [{ chooseTestSet }, { testSetFor }, { openDatasetWithProgress }, { measure }, { Progress }] =
     await Promise.all([
       import('./eval.js'),
       import('../papers/test-set.js'),
@@ -149,7 +149,7 @@ async function measureRun(
       import('./terminal/progress.js'),
     ]);
   const choice = await chooseTestSet(run, flags);
-  const images = await openDatasetAloud({ ...choice, train: false });
+  const images = await openDatasetWithProgress({ ...choice, train: false });
   const prepared = (await images.prepared?.(parts.rules)) ?? images;
   const { dataset, notes } = testSetFor(run, parts.classes, prepared);
   for (const line of notes) note(line);

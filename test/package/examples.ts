@@ -10,7 +10,7 @@ import { type Consumer, node, ROOT, TSC } from './consumer.js';
 import { docsTests } from './docs.js';
 
 const CLASSES = 4;
-/** Of four classes; guessing gives 25. */
+/** Percent, with four classes; chance is 25. */
 const MIN_ACCURACY = 75;
 
 interface Guess {

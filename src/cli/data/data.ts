@@ -63,11 +63,16 @@ async function describeData(name: DatasetName, flags: Flags): Promise<void> {
       got: flags.data === undefined ? '--download' : `--data ${flags.data}`,
       next: 'leave it out, or use cifar10',
     });
-  const { openDatasetAloud } = await import('./open.js');
+  const { openDatasetWithProgress } = await import('./open.js');
   const { data, download = false } = flags;
   const counts: { label: string; train: number; test: number }[] = [];
   for (const split of ['train', 'test'] as const) {
-    const dataset = await openDatasetAloud({ dataset: name, data, download, train: split === 'train' });
+    const dataset = await openDatasetWithProgress({
+      dataset: name,
+      data,
+      download,
+      train: split === 'train',
+    });
     const found = await countClasses(dataset);
     const { folder, official } = dataset as { folder?: string; official?: boolean };
     if (flags.json)

@@ -20,7 +20,7 @@ export class DownloadBar {
 }
 
 /** Opens a data set with a progress bar for its download, and with command-line wording for what to do next. */
-export async function openDatasetAloud(options: Omit<DatasetOptions, 'onProgress'>): Promise<Dataset> {
+export async function openDatasetWithProgress(options: Omit<DatasetOptions, 'onProgress'>): Promise<Dataset> {
   const bar = new DownloadBar();
   try {
     const dataset = await openDataset({ ...options, onProgress: bar.update });

@@ -10,7 +10,7 @@ import { claimRows } from '../../papers/claims/table.js';
 import type { Paper } from '../../papers/paper.js';
 import { openPaper } from '../../papers/registry.js';
 import { writeCharts } from '../../report/charts.js';
-import { openDatasetAloud } from '../data/open.js';
+import { openDatasetWithProgress } from '../data/open.js';
 import { withDevice } from '../device.js';
 import { Interrupted, interruptCode, onInterrupt } from '../terminal/interrupt.js';
 import { note, print, printJson, table } from '../terminal/output.js';
@@ -45,7 +45,7 @@ export async function reproducePaper(id: string | undefined, flags: ReproduceFla
         paper,
         claims,
         device,
-        openDataset: (dataset, train) => openDatasetAloud({ dataset, data: flags.data, train }),
+        openDataset: (dataset, train) => openDatasetWithProgress({ dataset, data: flags.data, train }),
         data: flags.data,
         runs: flags.runs,
         results,

@@ -27,7 +27,7 @@ import { together } from '../../train/observers.js';
 import { makeOptimizer } from '../../train/optimizer.js';
 import { trim } from '../../train/reporter.js';
 import type { Trainer } from '../../train/trainer.js';
-import { DownloadBar, openDatasetAloud } from '../data/open.js';
+import { DownloadBar, openDatasetWithProgress } from '../data/open.js';
 import { withDevice } from '../device.js';
 import { Interrupted, interruptCode, onInterrupt } from '../terminal/interrupt.js';
 import { grouped, note, printJson } from '../terminal/output.js';
@@ -202,7 +202,7 @@ async function configure(
 }
 
 async function openSets({ dataset, data }: Pick<TrainConfig, 'dataset' | 'data'>, rules?: ImageRules) {
-  const open = (train: boolean) => openDatasetAloud({ dataset, data, train, rules });
+  const open = (train: boolean) => openDatasetWithProgress({ dataset, data, train, rules });
   return { trainSet: await open(true), testSet: await open(false) };
 }
 
@@ -277,7 +277,7 @@ async function drawCurve(folder: RunFolder, { recipe, dataset, model }: TrainCon
   const svg = curveSvg({
     title: `${(await openPaper(model.paper)).name} on ${dataset}, ${recipe} recipe`,
     subtitle: last
-      ? `${trim(last.value)} % of ${measured} right after ${counted(last.step, 'step')}`
+      ? `${trim(last.value)} % accuracy on ${measured} after ${counted(last.step, 'step')}`
       : 'not evaluated yet',
     loss: points('step', 'loss'),
     accuracy,
