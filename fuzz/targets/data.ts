@@ -244,7 +244,7 @@ export const dataTargets: readonly Target[] = [
     run(input) {
       const shards = [{ name: 'a.tar', size: 4096, mtimeMs: 5 }];
       const index = parseIndex(textOf(input), shards);
-      for (const [shard, offset, size, label] of index?.pictures ?? []) {
+      for (const [shard, offset, size, label] of index?.images ?? []) {
         must(shards[shard] !== undefined, 'an image in no archive');
         must(offset + size <= 4096, 'an image outside of its archive');
         must(label <= 999_999, 'a label that no archive can hold');

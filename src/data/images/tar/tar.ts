@@ -15,7 +15,7 @@ const indexSchema = z.object({
   version: z.literal(1),
   shards: z.array(z.object({ name: z.string(), size: count, mtimeMs: z.number() })),
   /** Shard, offset, size, label, name in the archive. */
-  pictures: z.array(z.tuple([count, count, count, count, z.string()])),
+  images: z.array(z.tuple([count, count, count, count, z.string()])),
 });
 type Index = z.infer<typeof indexSchema>;
 
@@ -46,7 +46,7 @@ export async function openTars(root: string, options: TarOptions): Promise<Image
     }),
   );
   const index = await indexOf(root, shards, options.cache);
-  const largest = index.pictures.reduce((most, [, , , label]) => Math.max(most, label), -1);
+  const largest = index.images.reduce((most, [, , , label]) => Math.max(most, label), -1);
   if (largest < 0)
     throw new DataError({
       what: `${root} has no images`,
@@ -61,23 +61,23 @@ export async function openTars(root: string, options: TarOptions): Promise<Image
       got: String(largest),
     });
   const nameOf = (i: number) => {
-    const [shard, , , , name] = index.pictures[i]!;
+    const [shard, , , , name] = index.images[i]!;
     return `${path.join(root, names[shard]!)}: ${name}`;
   };
   return {
     place: root,
-    length: index.pictures.length,
+    length: index.images.length,
     classes,
-    labels: Int32Array.from(index.pictures, ([, , , label]) => label),
+    labels: Int32Array.from(index.images, ([, , , label]) => label),
     remarks: [],
     nameOf,
     partOf(i) {
-      const [shard, offset, size] = index.pictures[i]!;
+      const [shard, offset, size] = index.images[i]!;
       return { file: path.join(root, names[shard]!), range: { offset, size } };
     },
     async fingerprint() {
       const hash = createHash('sha256');
-      for (const [shard, offset, size, label, name] of index.pictures)
+      for (const [shard, offset, size, label, name] of index.images)
         hash.update(`${label} ${size} ${names[shard]} ${offset} ${name}\n`);
       return hash.digest('hex');
     },
@@ -88,11 +88,11 @@ async function indexOf(root: string, shards: Index['shards'], cache: string): Pr
   const file = path.join(cache, 'tar-index.json');
   const kept = parseIndex(await readFile(file, 'utf8').catch(() => ''), shards);
   if (kept) return kept;
-  const pictures: Index['pictures'] = [];
+  const images: Index['images'] = [];
   for (const [i, { name }] of shards.entries())
     for (const [image, label] of await labelledIn(path.join(root, name)))
-      pictures.push([i, image.offset, image.size, label, image.name]);
-  const index: Index = { version: 1, shards, pictures };
+      images.push([i, image.offset, image.size, label, image.name]);
+  const index: Index = { version: 1, shards, images };
   const temporary = `${file}.${process.pid}.tmp`;
   try {
     await makeFolder(cache);
@@ -115,7 +115,7 @@ export function parseIndex(text: string, shards: Index['shards']): Index | undef
   }
   const { data } = indexSchema.safeParse(value);
   if (JSON.stringify(data?.shards) !== JSON.stringify(shards)) return undefined;
-  const fits = data?.pictures.every(
+  const fits = data?.images.every(
     ([shard, offset, bytes, label]) => offset + bytes <= (shards[shard]?.size ?? -1) && label <= MAX_LABEL,
   );
   return fits ? data : undefined;
