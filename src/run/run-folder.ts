@@ -263,6 +263,6 @@ export async function latestRun(root: string): Promise<string | undefined> {
   const names = (await readdir(root)).filter((name) => existsSync(join(root, name, 'config.json')));
   // Not by name: names chosen by the user do not sort by time.
   const started = (name: string) => statSync(join(root, name, 'config.json')).mtimeMs;
-  const youngest = names.sort((a, b) => started(a) - started(b) || (a < b ? -1 : 1)).at(-1);
-  return youngest && join(root, youngest);
+  const latest = names.sort((a, b) => started(a) - started(b) || (a < b ? -1 : 1)).at(-1);
+  return latest && join(root, latest);
 }
