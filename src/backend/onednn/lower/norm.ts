@@ -3,7 +3,7 @@ import { Arg, Prop, Query } from '../api/dnnl.js';
 import type { Builder } from '../builder.js';
 import type { Form } from '../ir.js';
 import { arrayAt } from '../library/memory.js';
-import { forwardOf, hasGradient, kept, workspace } from './pool.js';
+import { emitInto, forwardOf, hasGradient, type Operand, workspace, writtenWorkspace } from './emit.js';
 
 /** For an even window size, oneDNN's window has one channel less than PyTorch's. */
 const agrees = ({ size }: LrnAttrs): boolean => size % 2 === 1;
@@ -24,14 +24,8 @@ export function lowerLrn(b: Builder, i: number): boolean {
     attrs.beta,
     attrs.k,
   );
-  const out = b.newForm(src.dims, src.md);
-  b.emitPrimitive(i, pd, [
-    [Arg.src, src],
-    [Arg.dst, out],
-    ...workspace(b, i, keep ? d.query(pd, Query.workspace) : null),
-  ]);
-  b.define(i, out);
-  return true;
+  const written = workspace(b, i, keep ? d.query(pd, Query.workspace) : null);
+  return emitInto(b, i, pd, src, [[Arg.src, src], ...written]);
 }
 
 export function lowerLrnGrad(b: Builder, i: number): boolean {
@@ -44,10 +38,8 @@ export function lowerLrnGrad(b: Builder, i: number): boolean {
   const hint = d.lrnForward(Prop.forwardTraining, src.md, attrs.size, attrs.alpha, attrs.beta, attrs.k);
   const pd = d.lrnBackward(src.md, src.md, attrs.size, attrs.alpha, attrs.beta, attrs.k, hint);
   const grad = b.form(dy, src.dims, src.md);
-  const out = b.newForm(src.dims, src.md);
-  b.emitPrimitive(i, pd, [[Arg.src, src], [Arg.diffDst, grad], [Arg.diffSrc, out], ...kept(b, forward)]);
-  b.define(i, out);
-  return true;
+  const operands = [[Arg.src, src], [Arg.diffDst, grad], ...writtenWorkspace(b, forward)] as const;
+  return emitInto(b, i, pd, src, operands, Arg.diffSrc);
 }
 
 export function lowerBatchNormTrain(b: Builder, i: number): boolean {
@@ -57,20 +49,25 @@ export function lowerBatchNormTrain(b: Builder, i: number): boolean {
   const src = b.shapedForm(x);
   const c = node.shape[1]!;
   const pd = d.batchNormForward(src.md, node.attrs.eps as number, false);
-  const out = b.newForm(src.dims, src.md);
   const [mean, variance] = [b.newForm([c], d.plain([c])), b.newForm([c], d.plain([c]))];
-  b.emitPrimitive(i, pd, [
-    [Arg.src, src],
-    [Arg.scale, b.plainForm(gamma)],
-    [Arg.shift, b.plainForm(beta)],
-    [Arg.mean, mean],
-    [Arg.variance, variance],
-    [Arg.dst, out],
-  ]);
-  b.define(i, out);
   statistics(b).set(x, { mean, variance });
-  return true;
+  return emitInto(b, i, pd, src, batchNormOperands(b, src, gamma, beta, mean, variance));
 }
+
+const batchNormOperands = (
+  b: Builder,
+  src: Form,
+  gamma: number,
+  beta: number,
+  mean: Form,
+  variance: Form,
+): readonly Operand[] => [
+  [Arg.src, src],
+  [Arg.scale, b.plainForm(gamma)],
+  [Arg.shift, b.plainForm(beta)],
+  [Arg.mean, mean],
+  [Arg.variance, variance],
+];
 
 const found = new WeakMap<Builder, Map<number, { mean: Form; variance: Form }>>();
 function statistics(b: Builder): Map<number, { mean: Form; variance: Form }> {
@@ -160,15 +157,6 @@ export function lowerBatchNorm(b: Builder, i: number): boolean {
   const [x, gamma, beta, mean, variance] = node.inputs as [number, number, number, number, number];
   const src = b.shapedForm(x);
   const pd = b.dnnl.batchNormForward(src.md, node.attrs.eps as number, true);
-  const out = b.newForm(src.dims, src.md);
-  b.emitPrimitive(i, pd, [
-    [Arg.src, src],
-    [Arg.scale, b.plainForm(gamma)],
-    [Arg.shift, b.plainForm(beta)],
-    [Arg.mean, b.plainForm(mean)],
-    [Arg.variance, b.plainForm(variance)],
-    [Arg.dst, out],
-  ]);
-  b.define(i, out);
-  return true;
+  const operands = batchNormOperands(b, src, gamma, beta, b.plainForm(mean), b.plainForm(variance));
+  return emitInto(b, i, pd, src, operands);
 }
