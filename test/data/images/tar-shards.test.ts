@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'node:test';
-import { decodeSquare } from '../../src/data/images/decode.js';
-import { ImageFolder } from '../../src/data/images/image-folder.js';
-import { DataError } from '../../src/errors/errors.js';
-import { drawImage, encoder } from '../support/draw-images.js';
-import { tar, temporaryFolder } from './support.js';
+import { decodeSquare } from '../../../src/data/images/decode.js';
+import { ImageFolder } from '../../../src/data/images/image-folder.js';
+import { DataError } from '../../../src/errors/errors.js';
+import { drawImage, encoder } from '../../support/draw-images.js';
+import { tar, temporaryFolder } from '../support.js';
 
 const SIDE = 16;
 const image = async (seed: number): Promise<Buffer> =>

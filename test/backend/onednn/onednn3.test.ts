@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { openDevice } from '../../src/backend/open.js';
+import { openDevice } from '../../../src/backend/open.js';
 
 /*
  * All tests of the onednn device again, with oneDNN 3. A separate process loads it, since two versions in one process
@@ -27,5 +27,5 @@ else {
   await import('./dnnl.test.js');
   await import('./onednn.test.js');
   await import('./onednn-errors.test.js');
-  await import('../papers/alexnet-onednn.test.js');
+  await import('../../papers/alexnet-onednn.test.js');
 }

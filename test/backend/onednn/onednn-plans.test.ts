@@ -3,17 +3,17 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import type { Device } from '../../src/backend/backend.js';
-import { InlineDevice } from '../../src/backend/device.js';
-import { OneDnnEngine } from '../../src/backend/onednn/index.js';
-import { ReferenceEngine } from '../../src/backend/reference/engine.js';
-import { buildGraph, type Update } from '../../src/graph/graph.js';
-import type { Node } from '../../src/graph/node.js';
-import { Conv2d, Linear } from '../../src/nn/index.js';
-import * as ops from '../../src/ops/index.js';
-import { SGD } from '../../src/optim/index.js';
-import { Parameter, Tensor, tensor } from '../../src/tensor/tensor.js';
-import { assertNear } from '../support/generated.js';
+import type { Device } from '../../../src/backend/backend.js';
+import { InlineDevice } from '../../../src/backend/device.js';
+import { OneDnnEngine } from '../../../src/backend/onednn/index.js';
+import { ReferenceEngine } from '../../../src/backend/reference/engine.js';
+import { buildGraph, type Update } from '../../../src/graph/graph.js';
+import type { Node } from '../../../src/graph/node.js';
+import { Conv2d, Linear } from '../../../src/nn/index.js';
+import * as ops from '../../../src/ops/index.js';
+import { SGD } from '../../../src/optim/index.js';
+import { Parameter, Tensor, tensor } from '../../../src/tensor/tensor.js';
+import { assertNear } from '../../support/generated.js';
 
 const open = (): Device => new InlineDevice(new OneDnnEngine({ threads: 2 }));
 

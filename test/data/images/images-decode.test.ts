@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import sharp from 'sharp';
-import { decodeSquare } from '../../src/data/images/decode.js';
-import { jpegHeader } from '../../src/data/images/formats/jpeg-header.js';
-import { openTurboJpeg } from '../../src/data/images/formats/turbojpeg.js';
-import { shrinkPlain } from '../../src/data/images/shrink/plain.js';
-import { planOf, roomForPixels, type Size, shrinkToSquare } from '../../src/data/images/shrink/shrink.js';
-import { centred } from '../../src/data/transforms/centre.js';
-import { DataError } from '../../src/errors/errors.js';
-import { Generator } from '../../src/random.js';
-import { drawImage, encoder } from '../support/draw-images.js';
-import { fileCases, fileFixture, imageCases, imageFixture } from '../support/images.js';
+import { decodeSquare } from '../../../src/data/images/decode.js';
+import { jpegHeader } from '../../../src/data/images/formats/jpeg-header.js';
+import { openTurboJpeg } from '../../../src/data/images/formats/turbojpeg.js';
+import { shrinkPlain } from '../../../src/data/images/shrink/plain.js';
+import { planOf, roomForPixels, type Size, shrinkToSquare } from '../../../src/data/images/shrink/shrink.js';
+import { centred } from '../../../src/data/transforms/centre.js';
+import { DataError } from '../../../src/errors/errors.js';
+import { Generator } from '../../../src/random.js';
+import { drawImage, encoder } from '../../support/draw-images.js';
+import { fileCases, fileFixture, imageCases, imageFixture } from '../../support/images.js';
 
 const drawn = async (width: number, height: number) => encoder(await drawImage(3, 1, { width, height }));
 

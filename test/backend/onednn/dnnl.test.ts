@@ -10,9 +10,9 @@ import {
   Prop,
   Query,
   Unimplemented,
-} from '../../src/backend/onednn/api/dnnl.js';
-import { allocate, type Block, view } from '../../src/backend/onednn/library/memory.js';
-import { openDnnl } from '../../src/backend/onednn/library/open.js';
+} from '../../../src/backend/onednn/api/dnnl.js';
+import { allocate, type Block, view } from '../../../src/backend/onednn/library/memory.js';
+import { openDnnl } from '../../../src/backend/onednn/library/open.js';
 
 const ONE = 0x3f80;
 const same = { strides: [1, 1], dilates: [0, 0], padLeft: [1, 1], padRight: [1, 1] };

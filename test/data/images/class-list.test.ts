@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { listed, namesFromList } from '../../src/data/images/class-list.js';
-import { DataError } from '../../src/errors/errors.js';
+import { listed, namesFromList } from '../../../src/data/images/class-list.js';
+import { DataError } from '../../../src/errors/errors.js';
 
 const names = (folders: string[], lines: string[]) => namesFromList('classes.txt', folders, lines);
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { Device } from '../../src/backend/backend.js';
-import { openDevice } from '../../src/backend/open.js';
-import { DeviceError } from '../../src/errors/errors.js';
+import type { Device } from '../../../src/backend/backend.js';
+import { openDevice } from '../../../src/backend/open.js';
+import { DeviceError } from '../../../src/errors/errors.js';
 import {
   AdaptiveAvgPool2d,
   Conv2d,
@@ -13,12 +13,12 @@ import {
   MaxPool2d,
   ReLU,
   Sequential,
-} from '../../src/nn/index.js';
-import { SGD } from '../../src/optim/index.js';
-import { manualSeed } from '../../src/tensor/random.js';
-import { tensor } from '../../src/tensor/tensor.js';
-import { conformance } from '../support/conformance.js';
-import { batchOf } from '../support/generated.js';
+} from '../../../src/nn/index.js';
+import { SGD } from '../../../src/optim/index.js';
+import { manualSeed } from '../../../src/tensor/random.js';
+import { tensor } from '../../../src/tensor/tensor.js';
+import { conformance } from '../../support/conformance.js';
+import { batchOf } from '../../support/generated.js';
 
 const open = async (precision: 'float32' | 'bfloat16') =>
   (await openDevice('onednn', { threads: 2, precision })).device;

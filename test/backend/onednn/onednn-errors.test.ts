@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:buffer';
 import { after, before, describe, it, type TestContext } from 'node:test';
-import type { Device } from '../../src/backend/backend.js';
-import { InlineDevice } from '../../src/backend/device.js';
-import { NativeError } from '../../src/backend/onednn/api/constants.js';
-import { DnnlCore } from '../../src/backend/onednn/api/core.js';
-import { Alg, Dnnl, Prop } from '../../src/backend/onednn/api/dnnl.js';
-import { OneDnnEngine } from '../../src/backend/onednn/index.js';
-import { view } from '../../src/backend/onednn/library/memory.js';
-import { openDnnl } from '../../src/backend/onednn/library/open.js';
-import { DeviceError } from '../../src/errors/errors.js';
-import * as ops from '../../src/ops/index.js';
-import { Parameter, Tensor, tensor, update } from '../../src/tensor/tensor.js';
+import type { Device } from '../../../src/backend/backend.js';
+import { InlineDevice } from '../../../src/backend/device.js';
+import { NativeError } from '../../../src/backend/onednn/api/constants.js';
+import { DnnlCore } from '../../../src/backend/onednn/api/core.js';
+import { Alg, Dnnl, Prop } from '../../../src/backend/onednn/api/dnnl.js';
+import { OneDnnEngine } from '../../../src/backend/onednn/index.js';
+import { view } from '../../../src/backend/onednn/library/memory.js';
+import { openDnnl } from '../../../src/backend/onednn/library/open.js';
+import { DeviceError } from '../../../src/errors/errors.js';
+import * as ops from '../../../src/ops/index.js';
+import { Parameter, Tensor, tensor, update } from '../../../src/tensor/tensor.js';
 
 const filled = (shape: number[], value = 1) =>
   tensor(new Float32Array(shape.reduce((a, d) => a * d, 1)).fill(value), { shape });

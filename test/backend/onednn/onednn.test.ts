@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { Device } from '../../src/backend/backend.js';
-import { openDevice } from '../../src/backend/open.js';
-import { referenceDevice } from '../../src/backend/reference/index.js';
-import { DataError } from '../../src/errors/errors.js';
-import { BatchNorm2d, Conv2d, CrossEntropyLoss, Flatten, Linear, Sequential } from '../../src/nn/index.js';
-import { SGD } from '../../src/optim/index.js';
-import { AlexNet } from '../../src/papers/alexnet/model.js';
-import { manualSeed } from '../../src/tensor/random.js';
-import { runNode } from '../support/cli.js';
-import { conformance } from '../support/conformance.js';
-import { assertNear, batchOf } from '../support/generated.js';
-import { makeTinyNet, trainer } from '../support/nets/tinynet.js';
+import type { Device } from '../../../src/backend/backend.js';
+import { openDevice } from '../../../src/backend/open.js';
+import { referenceDevice } from '../../../src/backend/reference/index.js';
+import { DataError } from '../../../src/errors/errors.js';
+import { BatchNorm2d, Conv2d, CrossEntropyLoss, Flatten, Linear, Sequential } from '../../../src/nn/index.js';
+import { SGD } from '../../../src/optim/index.js';
+import { AlexNet } from '../../../src/papers/alexnet/model.js';
+import { manualSeed } from '../../../src/tensor/random.js';
+import { runNode } from '../../support/cli.js';
+import { conformance } from '../../support/conformance.js';
+import { assertNear, batchOf } from '../../support/generated.js';
+import { makeTinyNet, trainer } from '../../support/nets/tinynet.js';
 
 const open = async () => (await openDevice('onednn', { threads: 2 })).device;
 
@@ -206,14 +206,14 @@ async function runChild(args: readonly string[]): Promise<unknown> {
 }
 
 it('memory descriptors are freed', async () => {
-  const child = fileURLToPath(new URL('../support/children/descriptors.js', import.meta.url));
+  const child = fileURLToPath(new URL('../../support/children/descriptors.js', import.meta.url));
   const { grown } = (await runChild(['--expose-gc', child])) as { grown: number };
   // 360,000 descriptors of about 700 bytes each are created while memory is measured.
   assert.ok(grown < 32 * 2 ** 20, `${grown} bytes`);
 });
 
 describe('a program that trains on the onednn device', () => {
-  const CHILD = fileURLToPath(new URL('../support/children/train.js', import.meta.url));
+  const CHILD = fileURLToPath(new URL('../../support/children/train.js', import.meta.url));
   const run = async (flags: readonly string[], ...args: number[]) =>
     (await runChild([...flags, CHILD, ...args.map(String)])) as { loss: number; memory: number[] };
 

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { referenceDevice } from '../../src/backend/reference/index.js';
-import { cropMirrorColour } from '../../src/data/images/crop-mirror-colour.js';
-import { ImageSums } from '../../src/data/images/image-sums.js';
-import * as transforms from '../../src/data/transforms/index.js';
-import { UsageError } from '../../src/errors/errors.js';
-import { buildGraph } from '../../src/graph/graph.js';
-import { Generator } from '../../src/random.js';
-import { setDefaultDevice } from '../../src/tensor/realize.js';
-import { tensor, zeros } from '../../src/tensor/tensor.js';
-import { imageFixture } from '../support/images.js';
+import { referenceDevice } from '../../../src/backend/reference/index.js';
+import { cropMirrorColour } from '../../../src/data/images/crop-mirror-colour.js';
+import { ImageSums } from '../../../src/data/images/image-sums.js';
+import * as transforms from '../../../src/data/transforms/index.js';
+import { UsageError } from '../../../src/errors/errors.js';
+import { buildGraph } from '../../../src/graph/graph.js';
+import { Generator } from '../../../src/random.js';
+import { setDefaultDevice } from '../../../src/tensor/realize.js';
+import { tensor, zeros } from '../../../src/tensor/tensor.js';
+import { imageFixture } from '../../support/images.js';
 
 setDefaultDevice(referenceDevice());
 
