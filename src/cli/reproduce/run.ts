@@ -12,7 +12,7 @@ import { openPaper } from '../../papers/registry.js';
 import { writeCharts } from '../../report/charts.js';
 import { openDatasetWithProgress } from '../data/open.js';
 import { withDevice } from '../device.js';
-import { Interrupted, interruptCode, onInterrupt } from '../terminal/interrupt.js';
+import { Interrupted, stopWithCheckpoint } from '../terminal/interrupt.js';
 import { note, print, printJson, table } from '../terminal/output.js';
 import { clock } from '../terminal/progress.js';
 import type { ReproduceFlags } from './flags.js';
@@ -32,12 +32,7 @@ export async function reproducePaper(id: string | undefined, flags: ReproduceFla
   }
   if (shipped !== undefined && (await copyResults(shipped, results)))
     note(`The results shipped with the package were copied to ${results}; new ones are written there.`);
-  const abort = new AbortController();
-  const stopListening = onInterrupt((times) => {
-    if (times > 1) process.exit(interruptCode());
-    note('\nStopping after this step, with a checkpoint. Ctrl-C again ends at once.');
-    abort.abort();
-  });
+  const { signal, stopListening } = stopWithCheckpoint();
   try {
     const missing = missingJobs(claims, await ResultFolder.open(results, paper.id));
     const run = (device: Parameters<Parameters<typeof withDevice>[1]>[0]) =>
@@ -51,7 +46,7 @@ export async function reproducePaper(id: string | undefined, flags: ReproduceFla
         results,
         ...(notes === undefined ? {} : { notes }),
         budgetSeconds: flags.budget,
-        signal: abort.signal,
+        signal,
         watcher: flags.json ? jsonWatcher : new JobScreen(),
       });
     note(`${missing.length} trainings known to be left.`);

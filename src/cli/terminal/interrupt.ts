@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { note } from './output.js';
 
 /** Ctrl-C, a request to end (`kill`, a job system's time limit), and a closed terminal. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -51,6 +52,20 @@ export function onInterrupt(
     for (const signal of SIGNALS) process.off(signal, listener);
     withReader.delete(listener);
   };
+}
+
+/**
+ * For commands that train: the first interrupt aborts the signal, so that training stops with a checkpoint; the second
+ * ends the process at once.
+ */
+export function stopWithCheckpoint(): { readonly signal: AbortSignal; readonly stopListening: () => void } {
+  const abort = new AbortController();
+  const stopListening = onInterrupt((times) => {
+    if (times > 1) process.exit(interruptCode());
+    note('\nStopping after this step, with a checkpoint. Ctrl-C again ends at once.');
+    abort.abort();
+  });
+  return { signal: abort.signal, stopListening };
 }
 
 /** Thrown by a command that has stopped because of a signal. */

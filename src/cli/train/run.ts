@@ -29,7 +29,7 @@ import { trim } from '../../train/reporter.js';
 import type { Trainer } from '../../train/trainer.js';
 import { DownloadBar, openDatasetWithProgress } from '../data/open.js';
 import { withDevice } from '../device.js';
-import { Interrupted, interruptCode, onInterrupt } from '../terminal/interrupt.js';
+import { Interrupted, stopWithCheckpoint } from '../terminal/interrupt.js';
 import { grouped, note, printJson } from '../terminal/output.js';
 import { Progress, terminalColumns } from '../terminal/progress.js';
 import { withWorld } from '../world.js';
@@ -48,12 +48,7 @@ export const runTraining = (flags: TrainFlags): Promise<void> => withWorld((worl
 
 async function train(given: TrainFlags, world: World | undefined): Promise<void> {
   const flags = world ? forRanks(given, world) : given;
-  const abort = new AbortController();
-  const stopListening = onInterrupt((times) => {
-    if (times > 1) process.exit(interruptCode());
-    note('\nStopping after this step, with a checkpoint. Ctrl-C again ends at once.');
-    abort.abort();
-  });
+  const { signal, stopListening } = stopWithCheckpoint();
   try {
     const isFirst = world?.first ?? true;
     if (isFirst && flags.run && !flags.resume && !flags.dryRun) RunFolder.checkNew(flags.run);
@@ -66,11 +61,11 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
       deviceFlags,
       async (device) => {
         const { path, ...run } = settings
-          ? await configure(flags, settings, abort.signal, { machine: () => describeMachine(device), world })
+          ? await configure(flags, settings, signal, { machine: () => describeMachine(device), world })
           : await resume(flags, before!, world);
         const { config } = run;
         if (flags.dryRun) {
-          note(await dryRun(path, { ...run, device, observer: { note }, signal: abort.signal }));
+          note(await dryRun(path, { ...run, device, observer: { note }, signal }));
           return;
         }
         const folder = !isFirst
@@ -95,7 +90,7 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
         const observer = together(!isFirst ? [] : board ? [screen, board] : [screen]);
         let trainer: Trainer;
         try {
-          trainer = await prepareRun({ ...run, folder, device, observer, signal: abort.signal, world });
+          trainer = await prepareRun({ ...run, folder, device, observer, signal, world });
           board?.resumedAfter(trainer.step);
           // What the flags have changed holds for later resumes too.
           if (flags.resume) await folder.writeConfig(config);
