@@ -12,6 +12,7 @@ import { Icon } from '../icon.js';
 import { ChartSave } from './chart-save.js';
 import { attachGestures, keyGesture, type View } from './gestures.js';
 import type { Line } from './line.js';
+import { LineSample } from './line-sample.js';
 import { alignedData, makePlot } from './plot.js';
 
 export interface ChartProps {
@@ -268,17 +269,7 @@ function Legend({ lines }: { lines: readonly Line[] }) {
     <ul class="legend">
       {lines.map((line) => (
         <li key={line.label}>
-          <svg width="22" height="8" aria-hidden="true">
-            <line
-              x1="1"
-              x2="21"
-              y1="4"
-              y2="4"
-              class="stroke"
-              style={{ stroke: `var(${line.color})` }}
-              stroke-dasharray={line.dash?.join(' ')}
-            />
-          </svg>
+          <LineSample color={line.color} dash={line.dash} width={22} height={8} />
           {line.label}
         </li>
       ))}

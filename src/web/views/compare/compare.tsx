@@ -6,6 +6,7 @@ import { replace } from '../../app/router.js';
 import { failureOf, useEvery, useLoad } from '../../app/use.js';
 import { type Points, pointsOf } from '../../lib/points.js';
 import { compareHref, runHref } from '../../lib/route.js';
+import { LineSample } from '../../ui/chart/line-sample.js';
 import { Icon } from '../../ui/icon.js';
 import { Loading, Missing, Problem } from '../../ui/problem.js';
 import { Status } from '../../ui/status.js';
@@ -60,17 +61,7 @@ export function CompareView({ ids }: { ids: readonly string[] }) {
       <ul class="compared">
         {good.map((run) => (
           <li key={run.id}>
-            <svg width="28" height="10" aria-hidden="true">
-              <line
-                class="stroke"
-                x1="1"
-                x2="27"
-                y1="5"
-                y2="5"
-                style={{ stroke: `var(${run.color})` }}
-                stroke-dasharray={run.dash?.join(' ')}
-              />
-            </svg>
+            <LineSample color={run.color} dash={run.dash} width={28} height={10} />
             <a href={runHref(run.id)}>{run.detail.name}</a>
             <Status status={run.detail.status} />
             <button

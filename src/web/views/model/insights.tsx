@@ -1,13 +1,14 @@
 import { useMemo } from 'preact/hooks';
-import type { ActivationInsight, Insight } from '../../../serve/api.js';
+import type { Insight } from '../../../serve/api.js';
 import { get } from '../../app/api.js';
 import { useApp } from '../../app/context.js';
 import { useLoad } from '../../app/use.js';
 import type { LiveRun } from '../../app/use-run.js';
 import { integer, share, significant } from '../../lib/format.js';
-import { Histogram } from '../../ui/chart/histogram.js';
 import { Spark } from '../../ui/chart/spark.js';
 import { Loading, Missing, Problem } from '../../ui/problem.js';
+import { Scroll } from '../../ui/scroll.js';
+import { ActivationHistogram } from './activation-histogram.js';
 
 const useInsights = (id: string, run: LiveRun) =>
   useLoad(
@@ -15,8 +16,6 @@ const useInsights = (id: string, run: LiveRun) =>
     (signal) => get('GET /api/runs/:id/insights', { params: { id }, query: { points: 200 } }, signal),
     { keep: true },
   );
-
-import { Scroll } from '../../ui/scroll.js';
 
 /** Statistics of the layers: norms, dead units, activations. */
 export function Insights({ id, run }: { id: string; run: LiveRun }) {
@@ -92,22 +91,6 @@ function DeadSpark({ insights, name }: { insights: readonly Insight[]; name: str
     [insights, name],
   );
   return <Spark values={values} label={t('dead.over')} />;
-}
-
-function ActivationHistogram({ layer }: { layer: ActivationInsight }) {
-  const { t } = useApp();
-  if (!layer.histogram) return null;
-  return (
-    <Histogram
-      histogram={layer.histogram}
-      label={t('dead.histogram', {
-        layer: layer.name,
-        min: significant(layer.histogram.min),
-        max: significant(layer.histogram.max),
-        mean: significant(layer.mean ?? Number.NaN),
-      })}
-    />
-  );
 }
 
 function Norms({ insights, last }: { insights: readonly Insight[]; last: Insight }) {

@@ -8,10 +8,10 @@ import { bytesOf } from '../../lib/bytes.js';
 import { compact, integer, shape, share, significant } from '../../lib/format.js';
 import { mosaic, squareOf } from '../../lib/mosaic.js';
 import type { Layer } from '../../lib/network.js';
-import { Histogram } from '../../ui/chart/histogram.js';
 import { MosaicImage } from '../../ui/mosaic.js';
 import type { Image } from '../../ui/picker.js';
 import { Loading, Problem } from '../../ui/problem.js';
+import { ActivationHistogram } from './activation-histogram.js';
 
 /** A layer: its type, its activations for the selected image, and its statistics. */
 export function LayerPanel({
@@ -68,17 +68,7 @@ export function LayerPanel({
           </div>
         ))}
       </dl>
-      {activation?.histogram && (
-        <Histogram
-          histogram={activation.histogram}
-          label={t('dead.histogram', {
-            layer: layer.name,
-            min: significant(activation.histogram.min),
-            max: significant(activation.histogram.max),
-            mean: significant(activation.mean ?? Number.NaN),
-          })}
-        />
-      )}
+      {activation && <ActivationHistogram layer={activation} />}
       <Features id={id} layer={layer.name} image={image} />
     </div>
   );
