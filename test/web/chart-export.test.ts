@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { after, before, describe, test } from 'node:test';
-import type { Browser } from 'playwright-core';
+import { describe, test } from 'node:test';
 import sharp from 'sharp';
 import { csvOf, type ExportedChart, svgOf } from '../../src/web/lib/chart-export.js';
-import { launch, NO_BROWSER, open } from './browser.js';
-import { type Fixture, startFixture } from './fixture.js';
+import { NO_BROWSER } from './browser.js';
+import { pages } from './pages.js';
 
 const chart: ExportedChart = {
   title: 'Loss <b> & "more"',
@@ -52,19 +51,11 @@ test('SVG is a picture whatever the names hold, with its curves, gaps and marks'
 });
 
 describe('saving a chart', { skip: NO_BROWSER }, () => {
-  let browser: Browser;
-  let fixture: Fixture;
-  before(async () => {
-    [browser, fixture] = await Promise.all([launch(), startFixture()]);
-  });
-  after(async () => {
-    await browser?.close();
-    await fixture?.close();
-  });
+  const web = pages();
 
   test('as SVG, PNG and CSV, from a run and from a comparison', async () => {
     for (const hash of ['#/run/quick-7', '#/compare?ids=live,quick-7']) {
-      const { page, complaints, close } = await open(browser, fixture.url, hash);
+      const { page, complaints, close } = await web.open(hash);
       await page.getByText('Save this chart').first().click();
       const saved = async (kind: string) => {
         const [download] = await Promise.all([

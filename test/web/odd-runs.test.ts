@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, describe, test } from 'node:test';
-import type { Browser, Page } from 'playwright-core';
+import { describe, test } from 'node:test';
+import type { Page } from 'playwright-core';
 import type { RunSummary, Series } from '../../src/serve/api.js';
-import { axe, launch, NO_BROWSER, open, overflow } from './browser.js';
-import { type Fixture, startFixture } from './fixture.js';
+import { axe, NO_BROWSER, overflow } from './browser.js';
 import { PREDICTION } from './fixture-data.js';
+import { pages } from './pages.js';
 
 /** A word that has no place to break. */
 const WORD = 'x'.repeat(190);
@@ -32,22 +32,10 @@ const cover = (a: Box, b: Box): boolean =>
   a.left < b.right - 0.5 && b.left < a.right - 0.5 && a.top < b.bottom - 0.5 && b.top < a.bottom - 0.5;
 
 describe('runs as they should not be', { skip: NO_BROWSER }, () => {
-  let browser: Browser;
-  let fixture: Fixture;
-  before(async () => {
-    browser = await launch();
-  });
-  beforeEach(async () => {
-    await fixture?.close();
-    fixture = await startFixture();
-  });
-  after(async () => {
-    await browser?.close();
-    await fixture?.close();
-  });
+  const web = pages({ each: true });
 
   const replace = (id: string, change: Partial<RunSummary>) => {
-    fixture.runs = fixture.runs.map((run) => (run.id === id ? { ...run, ...change } : run));
+    web.fixture.runs = web.fixture.runs.map((run) => (run.id === id ? { ...run, ...change } : run));
   };
 
   test('no text makes a page wider than its window', async () => {
@@ -59,7 +47,7 @@ describe('runs as they should not be', { skip: NO_BROWSER }, () => {
       preset: WORD,
       recipe: WORD,
     });
-    const { page, complaints, close } = await open(browser, fixture.url, '');
+    const { page, complaints, close } = await web.open('');
     for (const [hash, ready] of [
       ['', 'table.runs'],
       ['#/run/failed', '.problem'],
@@ -69,7 +57,7 @@ describe('runs as they should not be', { skip: NO_BROWSER }, () => {
       ['#/compare?ids=live,quick-7', 'table.config'],
       ['#/compare?ids=live', '.compared select'],
     ] as const) {
-      await page.goto(`${fixture.url}/${hash}`);
+      await page.goto(`${web.fixture.url}/${hash}`);
       await page.locator(ready).first().waitFor();
       for (const width of [1440, 768, 375]) {
         await page.setViewportSize({ width, height: 800 });
@@ -83,7 +71,7 @@ describe('runs as they should not be', { skip: NO_BROWSER }, () => {
 
   test('a message of one run leaves the other columns their place', async () => {
     replace('failed', { error: MESSAGE });
-    const { page, close } = await open(browser, fixture.url, '', { viewport: { width: 1440, height: 900 } });
+    const { page, close } = await web.open('', { viewport: { width: 1440, height: 900 } });
     await page.locator('table.runs').waitFor();
     const [table] = await boxes(page, 'table.runs');
     const cells = await boxes(page, 'td.col-updated, td.col-actions');
@@ -97,7 +85,7 @@ describe('runs as they should not be', { skip: NO_BROWSER }, () => {
     const at = (seconds: number) => new Date(Date.now() + 1000 * seconds).toISOString();
     replace('live', { updated: at(20) });
     replace('paused', { updated: at(86_400 * 3) });
-    const { page, close } = await open(browser, fixture.url, '');
+    const { page, close } = await web.open('');
     await page.locator('table.runs').waitFor();
     const texts = await page.locator('td.col-updated').allTextContents();
     for (const text of texts) assert.doesNotMatch(text, /\bin \d/);
@@ -122,10 +110,10 @@ describe('runs as they should not be', { skip: NO_BROWSER }, () => {
     };
 
   test('one value far away does not flatten a chart, and is marked and named', async () => {
-    fixture.changeSeries = changed((loss) => {
+    web.fixture.changeSeries = changed((loss) => {
       for (const column of [loss.mean, loss.min, loss.max]) column[200] = 1e6;
     });
-    const { page, complaints, close } = await open(browser, fixture.url, '#/run/quick-7');
+    const { page, complaints, close } = await web.open('#/run/quick-7');
     const mark = page.locator('.chart-marks').first();
     await mark.waitFor();
     assert.match(
@@ -137,23 +125,23 @@ describe('runs as they should not be', { skip: NO_BROWSER }, () => {
     await mark.waitFor({ state: 'detached' });
     await clip.check();
     await mark.waitFor();
-    await page.goto(`${fixture.url}/#/compare?ids=quick-7,a%2526b%2520%25C3%25BCn%25C3%25AF%252Ccode`);
+    await page.goto(`${web.fixture.url}/#/compare?ids=quick-7,a%2526b%2520%25C3%25BCn%25C3%25AF%252Ccode`);
     await page.locator('.chart-marks').first().waitFor();
     assert.deepEqual(complaints, []);
     await close();
   });
 
   test('steps without a finite loss are marked, also as they come', async () => {
-    fixture.changeSeries = changed((loss, step) => {
+    web.fixture.changeSeries = changed((loss, step) => {
       for (const at of [40, 41]) for (const column of [loss.mean, loss.min, loss.max]) column[at] = null;
       loss.gaps.push(step[40]!, step[41]!);
     });
-    const { page, complaints, close } = await open(browser, fixture.url, '#/run/live');
+    const { page, complaints, close } = await web.open('#/run/live');
     const mark = page.locator('.chart-marks').first();
     await mark.waitFor();
     assert.match((await mark.textContent()) ?? '', /NaN or infinity: 2 times, first at step \d+/);
     await page.getByText('Live', { exact: true }).waitFor();
-    fixture.emit('live', { event: 'gap', step: 601 }, 601);
+    web.fixture.emit('live', { event: 'gap', step: 601 }, 601);
     await page.getByText(/NaN or infinity: 3 times/).waitFor();
     assert.equal(
       await page.getByText('NaN', { exact: true }).count(),
@@ -166,10 +154,7 @@ describe('runs as they should not be', { skip: NO_BROWSER }, () => {
 
   test('the cursor tells the value of every run that is compared, also of one that has ended before', async () => {
     replace('quick-7', { step: 1000 });
-    const { page, complaints, close } = await open(
-      browser,
-      fixture.url,
-      '#/compare?ids=live,quick-7,failed',
+    const { page, complaints, close } = await web.open('#/compare?ids=live,quick-7,failed',
       {
         viewport: { width: 1440, height: 900 },
       },
@@ -194,20 +179,20 @@ describe('runs as they should not be', { skip: NO_BROWSER }, () => {
     const classes = ['checkerboard', 'a class of several words, such as ImageNet has', 'w'.repeat(40)];
     for (const width of [1440, 375]) {
       const viewport = { width, height: 900 };
-      const run = await open(browser, fixture.url, '#/run/quick-7', { viewport });
+      const run = await web.open('#/run/quick-7', { viewport });
       await run.page.locator('.chart-small canvas').nth(3).waitFor();
       const legends = await boxes(run.page, '.legend');
       assert.ok(legends.length >= 2);
       for (const canvas of await boxes(run.page, 'canvas'))
         for (const legend of legends) assert.ok(!cover(canvas, legend), `a legend at ${width} px`);
       await run.close();
-      const tried = await open(browser, fixture.url, '#/run/old', { viewport });
+      const tried = await web.open('#/run/old', { viewport });
       await tried.page.route('**/predict?*', (route) =>
         route.fulfill({
           json: { ...PREDICTION, top: classes.map((label, i) => ({ label, probability: 0.5 / (i + 1) })) },
         }),
       );
-      await tried.page.goto(`${fixture.url}/#/run/quick-7/try`);
+      await tried.page.goto(`${web.fixture.url}/#/run/quick-7/try`);
       await tried.page.locator('.bars').waitFor();
       const labels = await boxes(tried.page, '.bar-label');
       assert.equal(labels.length, classes.length);
@@ -219,9 +204,9 @@ describe('runs as they should not be', { skip: NO_BROWSER }, () => {
   });
 
   test('an epoch is reported in the log as other lines are, a warning as one', async () => {
-    const { page, close } = await open(browser, fixture.url, '#/run/live');
+    const { page, close } = await web.open('#/run/live');
     await page.getByText('Live', { exact: true }).waitFor();
-    const say = (text: string) => fixture.emit('live', { event: 'note', step: 600, text }, 600);
+    const say = (text: string) => web.fixture.emit('live', { event: 'note', step: 600, text }, 600);
     say('Epoch 2: training loss 1.5, accuracy 43.5% · test loss 0.2, accuracy 95.0%, top-5 100.0%');
     say('The disk is full: the checkpoint is not written.');
     const colorOf = async (text: string) => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
-import type { Browser, Page } from 'playwright-core';
-import { axe, launch, NO_BROWSER, open, overflow } from './browser.js';
-import { type Fixture, startFixture } from './fixture.js';
+import { describe, test } from 'node:test';
+import type { Page } from 'playwright-core';
+import { axe, NO_BROWSER, overflow } from './browser.js';
+import { pages } from './pages.js';
 
 /** Every view with all that it can show, at both widths and in both themes. */
 const VIEWS: Record<string, { hash: string; ready: string; act?: (page: Page) => Promise<void> }> = {
@@ -27,19 +27,11 @@ const VIEWS: Record<string, { hash: string; ready: string; act?: (page: Page) =>
 };
 
 describe('every view', { skip: NO_BROWSER }, () => {
-  let browser: Browser;
-  let fixture: Fixture;
-  before(async () => {
-    [browser, fixture] = await Promise.all([launch(), startFixture()]);
-  });
-  after(async () => {
-    await browser?.close();
-    await fixture?.close();
-  });
+  const web = pages();
 
   for (const [name, { hash, ready, act }] of Object.entries(VIEWS))
     test(name, async () => {
-      const { page, complaints, close } = await open(browser, fixture.url, hash, {
+      const { page, complaints, close } = await web.open(hash, {
         viewport: { width: 1440, height: 900 },
         colorScheme: 'light',
         // A colour that is still fading from one theme to the other would count.
@@ -59,18 +51,18 @@ describe('every view', { skip: NO_BROWSER }, () => {
     });
 
   test('no runs: how to begin', async () => {
-    const { runs } = fixture;
-    fixture.runs = [];
-    const { page, complaints, close } = await open(browser, fixture.url, '');
+    const { runs } = web.fixture;
+    web.fixture.runs = [];
+    const { page, complaints, close } = await web.open('');
     await page.getByText('npm start', { exact: true }).waitFor();
     assert.deepEqual(await axe(page), []);
     assert.deepEqual(complaints, []);
-    fixture.runs = runs;
+    web.fixture.runs = runs;
     await close();
   });
 
   test('in Chinese: by the browser’s language, or chosen and remembered', async () => {
-    const { page, complaints, close } = await open(browser, fixture.url, '#/paper', { locale: 'zh-CN' });
+    const { page, complaints, close } = await web.open('#/paper', { locale: 'zh-CN' });
     await page.getByText('五个卷积层').waitFor();
     assert.equal(await page.evaluate('document.documentElement.lang'), 'zh-CN');
     await page.getByRole('button', { name: 'English' }).click();
@@ -82,7 +74,7 @@ describe('every view', { skip: NO_BROWSER }, () => {
   });
 
   test('notes cannot run anything', async () => {
-    const { page, close } = await open(browser, fixture.url, '#/paper');
+    const { page, close } = await web.open('#/paper');
     await page.locator('.prose').waitFor();
     assert.equal(await page.evaluate('window.hacked'), undefined);
     assert.equal(await page.locator('.prose script, .prose img, .prose [href^="javascript"]').count(), 0);
@@ -90,7 +82,7 @@ describe('every view', { skip: NO_BROWSER }, () => {
   });
 
   test('an error says what, expected, got and next', async () => {
-    const missing = await open(browser, fixture.url, '#/run/none', {}, /404/);
+    const missing = await web.open('#/run/none', {}, /404/);
     const alert = missing.page.getByRole('alert');
     await alert.getByText('There is no such run').waitFor();
     for (const text of ['one of the list', '/api/runs/none', 'go back to the list'])

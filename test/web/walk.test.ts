@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, describe, test } from 'node:test';
-import type { Browser, Page } from 'playwright-core';
-import { launch, NO_BROWSER, open } from './browser.js';
-import { type Fixture, startFixture } from './fixture.js';
+import { describe, test } from 'node:test';
+import type { Page } from 'playwright-core';
+import { NO_BROWSER } from './browser.js';
 import { stepOf } from './fixture-data.js';
+import { pages } from './pages.js';
 
 const focused = (page: Page): Promise<string> =>
   page.evaluate<string>(
@@ -31,22 +31,10 @@ async function tabTo(page: Page, name: string, most = 60): Promise<void> {
 }
 
 describe('what people do', { skip: NO_BROWSER }, () => {
-  let browser: Browser;
-  let fixture: Fixture;
-  before(async () => {
-    browser = await launch();
-  });
-  beforeEach(async () => {
-    await fixture?.close();
-    fixture = await startFixture();
-  });
-  after(async () => {
-    await browser?.close();
-    await fixture?.close();
-  });
+  const web = pages({ each: true });
 
   test('by keyboard alone: from the skip link to a comparison and back', async () => {
-    const { page, complaints, close } = await open(browser, fixture.url, '');
+    const { page, complaints, close } = await web.open('');
     await page.locator('table.runs').waitFor();
     await page.keyboard.press('Tab');
     assert.equal(await focused(page), 'Skip to content');
@@ -71,10 +59,10 @@ describe('what people do', { skip: NO_BROWSER }, () => {
   });
 
   test('a comparison follows runs that train, and stays while the server is away', async () => {
-    const { page, complaints, close } = await open(browser, fixture.url, '#/compare?ids=live,quick-7');
+    const { page, complaints, close } = await web.open('#/compare?ids=live,quick-7');
     await page.locator('tr.differs').first().waitFor();
-    const change = (changes: Partial<(typeof fixture.runs)[number]>) => {
-      fixture.runs = fixture.runs.map((run) => (run.id === 'live' ? { ...run, ...changes } : run));
+    const change = (changes: Partial<(typeof web.fixture.runs)[number]>) => {
+      web.fixture.runs = web.fixture.runs.map((run) => (run.id === 'live' ? { ...run, ...changes } : run));
     };
     change({ lastLoss: 0.0625 });
     await page.getByText('0.0625').first().waitFor({ state: 'attached', timeout: 120_000 });
@@ -85,7 +73,7 @@ describe('what people do', { skip: NO_BROWSER }, () => {
     await page.unroute('**/api/runs/**');
     change({ lastLoss: 0.03125, status: 'done' });
     await page.getByText('0.0313').first().waitFor({ state: 'attached', timeout: 120_000 });
-    const asked = () => fixture.requests.filter((line) => /GET \/api\/runs\/live/.test(line)).length;
+    const asked = () => web.fixture.requests.filter((line) => /GET \/api\/runs\/live/.test(line)).length;
     const before = asked();
     await page.waitForTimeout(6000);
     assert.equal(asked(), before, 'a run that is done is asked for no more');
@@ -97,18 +85,18 @@ describe('what people do', { skip: NO_BROWSER }, () => {
   });
 
   test('a chart zooms by keys, wheel and drag, asks for the range, and goes back', async () => {
-    const { page, complaints, close } = await open(browser, fixture.url, '#/run/quick-7');
+    const { page, complaints, close } = await web.open('#/run/quick-7');
     const plot = page.getByRole('group', { name: 'Training loss' });
     const whole = page.getByRole('button', { name: 'Whole run' }).first();
     await plot.locator('canvas').waitFor();
-    const ranges = () => fixture.requests.filter((line) => /series\?keys=loss.*from=/.test(line));
+    const ranges = () => web.fixture.requests.filter((line) => /series\?keys=loss.*from=/.test(line));
     const zoomed = async (how: string, act: () => Promise<void>) => {
       const before = ranges().length;
       assert.ok(await whole.isDisabled(), `${how}: begins with the whole run`);
       await act();
       await until(async () => !(await whole.isDisabled()));
       for (let i = 0; i < 40 && ranges().length === before; i++) await page.waitForTimeout(50);
-      const asked = new URL(ranges().at(-1)!.split(' ')[1]!, fixture.url).searchParams;
+      const asked = new URL(ranges().at(-1)!.split(' ')[1]!, web.fixture.url).searchParams;
       const length = Number(asked.get('to')) - Number(asked.get('from'));
       assert.ok(ranges().length > before && length < 2000, `${how}: asks for a part, ${asked}`);
       assert.ok(Number(asked.get('points')) <= 3000, 'no more than pixels need');
@@ -139,30 +127,30 @@ describe('what people do', { skip: NO_BROWSER }, () => {
   });
 
   test('steps, lines and epochs appear as they come; a lost stream goes on where it ended', async () => {
-    const { page, complaints, close } = await open(browser, fixture.url, '#/run/live', {}, /ERR_/);
+    const { page, complaints, close } = await web.open('#/run/live', {}, /ERR_/);
     await page.getByText('Live', { exact: true }).waitFor();
-    fixture.emit('live', { ...stepOf(601), loss: 0.1234 }, 601);
+    web.fixture.emit('live', { ...stepOf(601), loss: 0.1234 }, 601);
     await page.getByText('0.1234', { exact: true }).waitFor();
     await page.getByText('Step 601 of 2,000').waitFor();
-    fixture.emit('live', { event: 'note', step: 601, text: 'a word from the run' }, 602);
+    web.fixture.emit('live', { event: 'note', step: 601, text: 'a word from the run' }, 602);
     await page.getByText('a word from the run').waitFor();
-    fixture.drop();
+    web.fixture.drop();
     await page.getByText('Connection lost, reconnecting …').waitFor();
     await page.getByText('Live', { exact: true }).waitFor();
-    const streams = fixture.requests.filter((line) => line.startsWith('stream live'));
+    const streams = web.fixture.requests.filter((line) => line.startsWith('stream live'));
     assert.deepEqual(streams, ['stream live after 600', 'stream live after 602']);
-    fixture.emit('live', { event: 'status', status: 'done' }, 603);
+    web.fixture.emit('live', { event: 'status', status: 'done' }, 603);
     await page.locator('.page-head').getByText('Done').waitFor();
     assert.deepEqual(complaints, []);
     await close();
   });
 
   test('the list of runs is live, filters and sorts', async () => {
-    const { page, complaints, close } = await open(browser, fixture.url, '');
+    const { page, complaints, close } = await web.open('');
     await page.getByText('Live', { exact: true }).waitFor();
-    fixture.emitRuns({ event: 'run', run: { ...fixture.runs[0]!, id: 'fresh', name: 'Fresh run' } });
+    web.fixture.emitRuns({ event: 'run', run: { ...fixture.runs[0]!, id: 'fresh', name: 'Fresh run' } });
     await page.getByRole('link', { name: 'Fresh run' }).waitFor();
-    fixture.emitRuns({ event: 'gone', id: 'fresh' });
+    web.fixture.emitRuns({ event: 'gone', id: 'fresh' });
     await page.getByRole('link', { name: 'Fresh run' }).waitFor({ state: 'detached' });
     await page.getByRole('searchbox').fill('long training');
     await page.getByText('1 of 6 runs').waitFor();
@@ -175,7 +163,7 @@ describe('what people do', { skip: NO_BROWSER }, () => {
   });
 
   test('delete and undo, rename and tag', async () => {
-    const { page, complaints, close } = await open(browser, fixture.url, '');
+    const { page, complaints, close } = await web.open('');
     await page.getByRole('button', { name: 'Delete Quick, seed 7' }).click();
     await page.getByRole('link', { name: 'Quick, seed 7' }).waitFor({ state: 'detached' });
     await page.getByRole('button', { name: 'Undo' }).click();
@@ -186,14 +174,14 @@ describe('what people do', { skip: NO_BROWSER }, () => {
     await page.getByRole('textbox', { name: 'Tags' }).fill('lesson, lr');
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByRole('link', { name: 'Too fast' }).waitFor();
-    assert.deepEqual(fixture.runs.find(({ id }) => id === 'failed')?.tags, ['lesson', 'lr']);
+    assert.deepEqual(web.fixture.runs.find(({ id }) => id === 'failed')?.tags, ['lesson', 'lr']);
     assert.deepEqual(complaints, []);
     await close();
   });
 
   test('pause, and stop only after a question', async () => {
-    const { page, complaints, close } = await open(browser, fixture.url, '#/run/live');
-    const asked = () => fixture.requests.filter((line) => line.includes('/control')).length;
+    const { page, complaints, close } = await web.open('#/run/live');
+    const asked = () => web.fixture.requests.filter((line) => line.includes('/control')).length;
     await page.getByRole('button', { name: 'Stop and save' }).click();
     await page.getByRole('dialog').waitFor();
     await page.keyboard.press('Escape');
@@ -223,7 +211,7 @@ describe('what people do', { skip: NO_BROWSER }, () => {
   });
 
   test('a dropped file is sent as it is; what is no image is refused here', async () => {
-    const { page, complaints, close } = await open(browser, fixture.url, '#/run/quick-7/try');
+    const { page, complaints, close } = await web.open('#/run/quick-7/try');
     await page.locator('.answer').waitFor();
     const input = page.locator('input[type=file]');
     await input.setInputFiles({ name: 'a.txt', mimeType: 'text/plain', buffer: Buffer.from('no') });
@@ -236,7 +224,7 @@ describe('what people do', { skip: NO_BROWSER }, () => {
     await input.setInputFiles({ name: 'a.png', mimeType: 'image/png', buffer: png(40, 30, 1) });
     await page.getByRole('img', { name: 'a.png' }).waitFor();
     await page.locator('.answer').waitFor();
-    assert.ok(fixture.requests.includes('POST /api/runs/quick-7/predict'));
+    assert.ok(web.fixture.requests.includes('POST /api/runs/quick-7/predict'));
     assert.deepEqual(complaints, []);
     await close();
   });
@@ -258,7 +246,7 @@ describe('what people do', { skip: NO_BROWSER }, () => {
   });
 
   test('a layer of the drawing opens its panel, and the address remembers it', async () => {
-    const { page, complaints, close } = await open(browser, fixture.url, '#/run/quick-7/inside');
+    const { page, complaints, close } = await web.open('#/run/quick-7/inside');
     await page.getByRole('button', { name: 'Conv2d features.4' }).click();
     await page.getByRole('heading', { name: 'Layer features.4' }).waitFor();
     await page.getByText('256 × 5 × 5, padding 2').waitFor();
