@@ -2,31 +2,21 @@ import assert from 'node:assert/strict';
 import { cpSync } from 'node:fs';
 import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { referenceDevice } from '../../src/backend/reference/index.js';
 import { CheckpointError, UsageError } from '../../src/errors/errors.js';
 import { RunFolder } from '../../src/run/run-folder.js';
 import { plainMetrics, scratch, toyConfig, toyRun } from '../support/toy.js';
+import { uninterrupted } from '../support/uninterrupted.js';
 
 const device = referenceDevice();
 const step = (n: number) => `step-${String(n).padStart(8, '0')}.safetensors`;
 
-/** A run that was never interrupted: 18 steps, a checkpoint every 4 and at each of the three epochs' ends. */
-let whole: RunFolder;
-let bytes: Buffer;
-const cleanup: (() => unknown)[] = [];
-before(async () => {
-  const path = await scratch({ after: (body) => void cleanup.push(body as () => unknown) });
-  const { trainer, folder } = await toyRun(device, join(path, 'whole'));
-  await trainer.run();
-  whole = folder;
-  bytes = await readFile(folder.checkpoints.file(step(18)));
-});
-after(() => Promise.all(cleanup.map((body) => body())));
+const whole = uninterrupted(device);
 
 async function copyOf(t: Parameters<typeof scratch>[0], change: (folder: RunFolder) => unknown) {
   const path = join(await scratch(t), 'run');
-  cpSync(whole.path, path, { recursive: true });
+  cpSync(whole.folder.path, path, { recursive: true });
   const folder = RunFolder.open(path);
   await change(folder);
   return folder;
@@ -43,11 +33,12 @@ async function resumed(path: string, from: number): Promise<string[]> {
   const { trainer, folder, recorder } = await toyRun(device, path, { resume: true });
   assert.equal(trainer.step, from);
   await trainer.run();
-  assert.ok(bytes.equals(await readFile(folder.checkpoints.file(step(18)))), 'the last checkpoints differ');
-  assert.deepEqual(await plainMetrics(folder), await plainMetrics(whole));
-  assert.deepEqual(await folder.state(), await whole.state());
-  const { best } = await whole.state();
-  const [a, b] = await Promise.all([whole, folder].map((f) => readFile(f.checkpoints.file(best!.file))));
+  await whole.same(folder);
+  assert.deepEqual(await folder.state(), await whole.folder.state());
+  const { best } = await whole.folder.state();
+  const [a, b] = await Promise.all(
+    [whole.folder, folder].map((f) => readFile(f.checkpoints.file(best!.file))),
+  );
   assert.ok(a!.equals(b!), 'the best weights differ');
   // What the run tells is in its log too, where the dashboard reads it.
   const log = await readFile(join(path, 'log.jsonl'), 'utf8');
@@ -143,7 +134,7 @@ test('an unreadable line of the metrics does not affect other lines', async (t) 
   const { trainer, recorder } = await toyRun(device, folder.path, { resume: true });
   await trainer.run();
   assert.match(recorder.notes[0]!, /^1 lines of the run's logs could not be read/);
-  const rest = (await plainMetrics(whole)).filter((_, i) => i !== 2);
+  const rest = (await plainMetrics(whole.folder)).filter((_, i) => i !== 2);
   assert.deepEqual(await plainMetrics(folder), rest);
 });
 
@@ -186,5 +177,5 @@ test('a finished run without checkpoints does not start again', async (t) => {
     assert.match(error.message, /has ended and cannot be resumed/);
     return true;
   });
-  assert.deepEqual(await plainMetrics(folder), await plainMetrics(whole));
+  assert.deepEqual(await plainMetrics(folder), await plainMetrics(whole.folder));
 });

@@ -3,41 +3,24 @@ import fs, { existsSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { referenceDevice } from '../../src/backend/reference/index.js';
 import { CheckpointError } from '../../src/errors/errors.js';
 import { readSafetensors } from '../../src/interop/safetensors/checked.js';
 import type { Observer } from '../../src/run/events.js';
-import type { RunFolder } from '../../src/run/run-folder.js';
 import { smallDisk } from '../support/disk.js';
 import { endingOf, startChild } from '../support/kill.js';
-import { plainMetrics, scratch, toyRun } from '../support/toy.js';
+import { scratch, toyRun } from '../support/toy.js';
+import { uninterrupted } from '../support/uninterrupted.js';
 
 const device = referenceDevice();
 const atStep = (bodies: Readonly<Record<number, () => unknown>>): Observer => ({
   step: ({ step }) => void bodies[step]?.(),
 });
 
-/** The toy run without any trouble: 18 steps, a checkpoint every 4. */
-let whole: RunFolder;
-let bytes: Buffer;
-const cleanup: (() => unknown)[] = [];
-before(async () => {
-  const path = await scratch({ after: (body) => void cleanup.push(body as () => unknown) });
-  const { trainer, folder } = await toyRun(device, join(path, 'whole'));
-  await trainer.run();
-  whole = folder;
-  bytes = await readFile(folder.checkpoints.file((await folder.state()).latest!));
-});
-after(() => Promise.all(cleanup.map((body) => body())));
-
-async function same(folder: RunFolder): Promise<void> {
-  const { latest } = await folder.state();
-  assert.ok(bytes.equals(await readFile(folder.checkpoints.file(latest!))), 'the last checkpoints differ');
-  assert.deepEqual(await plainMetrics(folder), await plainMetrics(whole));
-}
+const { same } = uninterrupted(device);
 
 test('a disk that is full for a while: the run goes on, says so, and nothing is missing in the end', async (t) => {
   const disk = smallDisk(t);
