@@ -20,7 +20,7 @@ test('a curve that falls, rises by steps or stays keeps all of its values', () =
     assert.deepEqual(robustLimits([values]), wholeLimits([values]));
 });
 
-test('values far away are left out, wherever they are and however few values there are', () => {
+test('outliers are left out, wherever they are and however few values there are', () => {
   for (const n of [12, 120, 5000])
     for (const at of [0, 5, n - 1])
       for (const far of [1e3, 1e12, -1e12]) {
@@ -37,7 +37,7 @@ test('values far away are left out, wherever they are and however few values the
   assert.ok(ending && ending.max <= 50, 'one that diverges at its end');
 });
 
-test('a value that leaves the others room stays', () => {
+test('a value that leaves enough room for the others stays', () => {
   const values = set(curve(200, 50), 100, 5);
   assert.equal(robustLimits([values])?.max, 5);
 });
@@ -57,7 +57,7 @@ test('on a logarithmic axis ratios count', () => {
   assert.ok(robustLimits([[0, -1, 0.1, 1]], true)!.min > 0.09, 'what is not above 0 has no place');
 });
 
-test('what is not finite is passed over', () => {
+test('NaN and infinity are skipped', () => {
   assert.equal(robustLimits([]), undefined);
   assert.equal(robustLimits([[Number.NaN, null, undefined, Number.POSITIVE_INFINITY]]), undefined);
   assert.deepEqual(robustLimits([[Number.NaN, 2, Number.NEGATIVE_INFINITY, 1]]), { min: 1, max: 2 });

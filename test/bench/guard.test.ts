@@ -11,7 +11,7 @@ import {
 
 const guard = { plans: { train: { primitives: 80, reorders: 5, scripted: 'sum' } }, ofSgemm: 1 };
 
-test('every counter of a plan counts, but no time', () => {
+test('all counters of a plan are compared, but no times', () => {
   const stats = {
     primitives: 3,
     reorders: 1,
@@ -29,7 +29,7 @@ test('every counter of a plan counts, but no time', () => {
   });
 });
 
-test('any other counter is a finding, better or worse; a rate only when it falls far', () => {
+test('any changed counter is a finding, better or worse; a rate only if it falls far', () => {
   assert.deepEqual(compareGuard(guard, guard), []);
   assert.deepEqual(compareGuard(guard, { ...guard, ofSgemm: 0.61 }), []);
   assert.equal(compareGuard(guard, { ...guard, ofSgemm: 0.59 }).length, 1);
@@ -41,7 +41,7 @@ test('any other counter is a finding, better or worse; a rate only when it falls
   assert.equal(compareGuard(guard, other).length, 4, 'plans that came and went');
 });
 
-test('a baseline belongs to a library, an instruction set and a number of threads', async () => {
+test('a baseline belongs to a library, an instruction set and a thread count', async () => {
   const info = { engine: 'onednn', version: '2.6.3', isa: 'avx2', threads: 8 };
   assert.match(signatureOf(info as never), /^onednn 2\.6\.3, avx2, 2 threads, /);
   const committed = await readFile(new URL('../../../bench/baseline.json', import.meta.url), 'utf8');

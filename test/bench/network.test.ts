@@ -28,7 +28,7 @@ test('operations are counted as direct convolutions, without the first backward-
   assert.ok(Math.abs(train - 2e-9 * (3 * macs - conv1)) < 1e-9, String(train));
 });
 
-test('a description has every layer in order, and none that normalises when there is to be none', async () => {
+test('a description has every layer in order, without normalisation if requested', async () => {
   const described = async (choice: NetworkChoice) => describeNetwork((await buildNetwork(choice)).model);
   const types = (await described(notes)).map((layer) => layer.type);
   assert.deepEqual(types.slice(0, 5), ['conv2d', 'localResponseNorm', 'relu', 'maxPool2d', 'conv2d']);
@@ -50,7 +50,7 @@ test('a description has every layer in order, and none that normalises when ther
   });
 });
 
-test('any paper’s network can be measured, at its own size', async () => {
+test('the network of any paper can be measured, at its own size', async () => {
   assert.deepEqual(await usualNetwork(), notes);
   const small = await buildNetwork({ paper: 'resnet', preset: 'resnet-20', norm: 'lrn' });
   assert.deepEqual(small.input, [3, 32, 32]);
@@ -58,7 +58,7 @@ test('any paper’s network can be measured, at its own size', async () => {
   await assert.rejects(buildNetwork({ paper: 'resnet', preset: 'notes', norm: 'lrn' }), UsageError);
 });
 
-test('a layer that peers do not know is refused', () => {
+test('a layer unknown to the peers is refused', () => {
   assert.throws(
     () => describeNetwork(new Sequential(new BatchNorm2d(3))),
     (e) => e instanceof UsageError && /BatchNorm2d/.test(e.message),

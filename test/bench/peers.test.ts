@@ -8,7 +8,7 @@ import { MissingPeerError, PEERS, peerCommand } from '../../src/bench/peers.js';
 
 const python = process.execPath; // no Python: it must not be taken for one with packages
 
-test('a peer that is not there is named with the command that installs it', async () => {
+test('a missing peer is named with the command that installs it', async () => {
   const places = { python: '/no/such/python', folder: tmpdir() };
   const missing = (name: Parameters<typeof peerCommand>[0], words: RegExp) =>
     assert.rejects(
@@ -25,7 +25,7 @@ test('a peer that is not there is named with the command that installs it', asyn
   await assert.rejects(peerCommand('pytorch', [], { ...places, python }, 2), MissingPeerError);
 });
 
-test('a peer that is there gets its threads, its folder and its arguments', async (t) => {
+test('an installed peer gets its threads, its folder and its arguments', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'paperweight-test-'));
   t.after(() => rm(folder, { recursive: true }));
   await mkdir(join(folder, 'node_modules', 'onnxruntime-node'), { recursive: true });
@@ -36,7 +36,7 @@ test('a peer that is there gets its threads, its folder and its arguments', asyn
   assert.deepEqual(command.env, { OMP_NUM_THREADS: '3', PAPERWEIGHT_PEERS: folder });
 });
 
-test('every peer’s script is there', () => {
+test('every peer has its script', () => {
   for (const { script } of Object.values(PEERS))
     assert.ok(existsSync(new URL(`../../../bench/peers/${script}`, import.meta.url)), script);
 });

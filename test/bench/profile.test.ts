@@ -16,7 +16,7 @@ const ROWS = [
   { op: 'sum', scope: '', kernel: 'typescript', milliseconds: 5, macs: 0 },
 ];
 
-test('lines have rates and shares, layers are sorted by time', () => {
+test('rows have rates and shares, and layers are sorted by time', () => {
   const lines = profileLines(ROWS);
   assert.deepEqual(
     lines.map((l) => [l.gflops, l.share]),
@@ -40,7 +40,7 @@ test('the table names layer, kernel and layouts', () => {
   assert.match(text, /Total: 8\.0 ms in 3 rows\./);
 });
 
-test('a trace has one complete event a line, one after another, in microseconds', () => {
+test('a trace has one complete event per row, one after another, in microseconds', () => {
   const { traceEvents: events } = traceEvents(ROWS) as {
     traceEvents: { ph: string; name: string; cat?: string; ts?: number; dur?: number; args: object }[];
   };

@@ -10,7 +10,7 @@ import { resultText } from '../../src/cli/bench/view.js';
 import { UsageError } from '../../src/errors/errors.js';
 import { data, impossible, overhead, start, step } from './results.js';
 
-test('files are named after what was measured', () => {
+test('files are named after the measurement', () => {
   assert.equal(resultFile(step), 'train-128-lrn-2t-pytorch-2.15.0-eager-2026-11-24.json');
   assert.equal(
     resultFile({ ...step, precision: 'bfloat16' }),
@@ -19,7 +19,7 @@ test('files are named after what was measured', () => {
   assert.equal(resultFile(start), 'start-2026-11-24.json');
 });
 
-test('results come back from the disk as they were, and other files are refused', async (t) => {
+test('results are read back unchanged, and other files are refused', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'paperweight-test-'));
   t.after(() => rm(folder, { recursive: true }));
   const all = [data, overhead, start, step, impossible];
@@ -45,14 +45,14 @@ test('results come back from the disk as they were, and other files are refused'
   await assert.rejects(readResults(folder), (e) => e instanceof UsageError && /x\.json/.test(e.message));
 });
 
-test('a result without its parts is refused', () => {
+test('an incomplete result is refused', () => {
   for (const part of ['secondsPerStep', 'spread', 'machine', 'sgemmGflops', 'peakRssMiB']) {
     const { [part as 'spread']: _, ...rest } = step;
     assert.ok(!resultSchema.safeParse(rest).success, part);
   }
 });
 
-test('the table has the newest of each kind, in English and in Chinese', () => {
+test('the table has the latest result of each kind, in English and in Chinese', () => {
   const later = { ...step, date: '2026-11-25T00:00:00.000Z', secondsPerStep: 1.5 };
   assert.deepEqual(newest([later, step]), [later]);
   assert.equal(
@@ -90,14 +90,14 @@ test('the table has the number types of both sides', () => {
   assert.deepEqual(row('bf16-channels-last'), ['bfloat16', 'bfloat16']);
 });
 
-test('a peer that took smaller steps is said to have done so', () => {
+test('a peer that ran with a smaller batch is reported', () => {
   const peer = { ...(step.peer as object), measuredBatch: 1 } as typeof step.peer;
   const scaled = { ...step, ...(peer ? { peer } : {}) };
   assert.match(speedTable([scaled], 'en'), /eager, measured at batch 1 and scaled/);
   assert.match(resultText(scaled).join('\n'), /ran with batch 1; its times are scaled to 128/);
 });
 
-test('docs/speed.md and its twin have the table of the results in this repository', async () => {
+test('docs/speed.md and its Chinese version have the table of the results in this repository', async () => {
   const root = new URL('../../../', import.meta.url);
   const results = await readResults(fileURLToPath(new URL('bench/results', root)));
   for (const [file, language] of [
@@ -109,7 +109,7 @@ test('docs/speed.md and its twin have the table of the results in this repositor
   }
 });
 
-test('the table replaces what stands between its markers', () => {
+test('the table replaces the text between its markers', () => {
   const text = 'before\n<!-- speed: written by "paperweight bench table" -->\nold\n<!-- /speed -->\nafter\n';
   const once = withTable(text, '| new |')!;
   assert.match(once, /^before\n<!-- speed: .* -->\n\n\| new \|\n\n<!-- \/speed -->\nafter\n$/);
@@ -117,7 +117,7 @@ test('the table replaces what stands between its markers', () => {
   assert.equal(withTable('no markers', '| new |'), undefined);
 });
 
-test('results for people have ratio, rates and what could not be', () => {
+test('results as text have ratios, rates and reasons for missing values', () => {
   const text = resultText(step).join('\n');
   assert.match(text, /Ratio 2\.50 \(per round 2\.50, 2\.00–4\.00\)/);
   assert.match(text, /sgemm in the same rounds: 300 GFLOP\/s; Paperweight reaches 140 % of it\./);

@@ -21,7 +21,7 @@ const SERVER = `
   }
   process.stdin.destroy();`;
 
-test('a side answers line by line, whatever else it prints', async () => {
+test('a side answers line by line, even if it prints other text', async () => {
   const side = sideOf(SERVER);
   assert.deepEqual(await side.ready(20), { ready: true });
   assert.deepEqual(await side.ask('go 3', 20), { seconds: [0.5, 0.5, 0.5] });
@@ -29,7 +29,7 @@ test('a side answers line by line, whatever else it prints', async () => {
   assert.deepEqual(await side.end(), { peakRssMiB: 7 });
 });
 
-test('what a side reports, its end and its silence are errors with its name', async (t) => {
+test('reported errors, an exit and a timeout of a side are errors with its name', async (t) => {
   const side = sideOf(SERVER);
   t.after(() => side.kill());
   await side.ready(20);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { relativeDifference } from '../../src/bench/peer-side.js';
 import { median, percentile, spread } from '../../src/bench/stats.js';
 
-test('percentiles lie between neighbours, as NumPy has them', () => {
+test('percentiles are interpolated as in NumPy', () => {
   // numpy.percentile([3, 1, 2, 10], [0, 25, 50, 75, 95, 100])
   const values = [3, 1, 2, 10];
   assert.deepEqual(
@@ -16,11 +16,11 @@ test('percentiles lie between neighbours, as NumPy has them', () => {
   assert.throws(() => median([]), RangeError);
 });
 
-test('a spread has ends, quartiles and how many there are', () => {
+test('a spread has extremes, quartiles and the number of values', () => {
   assert.deepEqual(spread([2, 4, 1, 3, 5]), { min: 1, q1: 2, median: 3, q3: 4, max: 5, samples: 5 });
 });
 
-test('logits differ relative to the largest, and infinitely when they are not as many', () => {
+test('differences of logits are relative to the largest, and infinite for different lengths', () => {
   assert.equal(relativeDifference([1, -4], [1, -3]), 0.25);
   assert.equal(relativeDifference([1, 2], [1]), Number.POSITIVE_INFINITY);
   assert.equal(relativeDifference([], []), Number.POSITIVE_INFINITY);

@@ -42,7 +42,7 @@ test('a missing peer ends with exit code 3 before anything is measured', async (
   assert.match(stderr, /^error: The peer onnxruntime is not installed\..*npm install --prefix .*\n$/);
 });
 
-test('the small net’s step is split into primitives and the rest', async () => {
+test('the step of the small network is split into primitives and overhead', async () => {
   const { code, stdout, stderr } = await runCli(['bench', 'step-overhead', '--steps', '40', '--json']);
   assert.equal(code, 0, stderr);
   const result = resultSchema.parse(jsonLines(stdout)[0]);

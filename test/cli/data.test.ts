@@ -40,7 +40,7 @@ test('shapes10 is described', async () => {
   assert.ok(classes.every(({ images }) => images === 1000));
 });
 
-test('a folder of CIFAR-10 is counted class by class', async (t) => {
+test('the images of a CIFAR-10 folder are counted per class', async (t) => {
   const folder = await blackFolder(t);
   const { code, stdout, stderr } = await runCli(['data', 'cifar10', '--data', folder]);
   assert.equal(code, 0, stderr);
@@ -52,14 +52,14 @@ test('a folder of CIFAR-10 is counted class by class', async (t) => {
   assert.deepEqual([train!.folder, train!.official, train!.images], [folder, null, 50_000]);
 });
 
-test('a folder that is not there is named, with the command that fills it', async () => {
+test('a missing folder is named, with the command that downloads the data', async () => {
   await refused(
     ['data', '--data', '/nonexistent/folder'],
     [/CIFAR-10 not found in \/nonexistent\/folder/, /--download/],
   );
 });
 
-test('a file that is cut short, of another record size or of too few records is named', async (t) => {
+test('a file that is truncated, of another record size or of too few records is named', async (t) => {
   const folder = await blackFolder(t);
   const file = path.join(folder, 'data_batch_3.bin');
   await truncate(file, 10_000 * RECORD - 1);
@@ -78,7 +78,7 @@ test('a file that is cut short, of another record size or of too few records is 
   assert.match(stderr, /test_batch\.bin does not hold whole.*512 bytes/);
 });
 
-test('label 11 is named with its place', async (t) => {
+test('label 11 is reported with its position', async (t) => {
   const folder = await blackFolder(t);
   const handle = await open(path.join(folder, 'data_batch_2.bin'), 'r+');
   await handle.write(Uint8Array.of(11), 0, 1, 42 * RECORD);

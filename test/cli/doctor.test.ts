@@ -6,7 +6,7 @@ import { jsonLines, runCli } from '../support/cli.js';
 
 const MISSING = { PAPERWEIGHT_ONEDNN: '/nonexistent.so' };
 
-test('doctor tells what this machine computes with', async () => {
+test('doctor describes the device of this machine', async () => {
   const { code, stdout, stderr } = await runCli(['doctor', '--json', '--threads', '1']);
   assert.equal(code, 0, stderr);
   const [found, ...rest] = jsonLines(stdout);
@@ -51,7 +51,7 @@ test('without oneDNN, doctor says what to install', async () => {
 
 const ELSEWHERE = process.platform === 'linux' ? false : 'the names of libraries are those of Linux';
 
-test('a library that does not load, or is not oneDNN, is said to be there', { skip: ELSEWHERE }, async () => {
+test('a library that does not load, or is not oneDNN, is reported', { skip: ELSEWHERE }, async () => {
   for (const [library, problem] of [
     [process.execPath, /a library that does not load/],
     ['libm.so.6', /another library: it has no function dnnl_version/],
@@ -63,7 +63,7 @@ test('a library that does not load, or is not oneDNN, is said to be there', { sk
   }
 });
 
-test('without oneDNN, --device onednn fails with the command, and auto goes on with a line', async () => {
+test('without oneDNN, --device onednn fails with the install command, and auto continues with a message', async () => {
   // A file that is there: the device is opened before it is read.
   const file = fileURLToPath(import.meta.url);
   const named = await runCli(['predict', file, file, '--device', 'onednn'], { env: MISSING });
@@ -76,7 +76,7 @@ test('without oneDNN, --device onednn fails with the command, and auto goes on w
   );
 });
 
-test('features come from Intel, AMD and ARM files alike', () => {
+test('CPU features are read on Intel, AMD and ARM', () => {
   assert.deepEqual(cpuFeatures('model\t: 1\nflags\t\t: fpu avx2 avx fma avx512f_x\nflags : amx_tile\n'), [
     'avx',
     'avx2',

@@ -17,7 +17,7 @@ const SMALL = [
   '6',
 ];
 
-test('figures of a run on folders are what their labels say', async (t) => {
+test('the numbers of a run on folders match their labels', async (t) => {
   const folder = await temporaryFolder(t);
   const data = path.join(folder, 'pets');
   await drawImageFolder({ root: data, classes: 3, train: 6, val: 4, size: [40, 36] });

@@ -8,7 +8,7 @@ import { temporaryFolder } from '../data/support.js';
 import { jsonLines, runCli } from '../support/cli.js';
 import { drawImageFolder, synset } from '../support/draw-images.js';
 
-test('an image folder is described, prepared, trained on and measured with ten crops', async (t) => {
+test('an image folder is described, prepared, trained on and evaluated with ten crops', async (t) => {
   const folder = await temporaryFolder(t);
   const data = path.join(folder, 'images');
   await drawImageFolder({ root: data, classes: 3, train: 4, val: 2, size: [70, 50] });
@@ -68,7 +68,7 @@ test('flags that do not fit the data set are refused', async () => {
   assert.match(stderr, /has no training images.*DIR\/train\/CLASS/);
 });
 
-test('the paper’s recipe for images in folders keeps what it counted with the run, and measures with its own views', async (t) => {
+test('the paper’s recipe for images in folders stores its statistics in the run, and evaluates with its own views', async (t) => {
   const folder = await temporaryFolder(t);
   const data = path.join(folder, 'images');
   await drawImageFolder({ root: data, classes: 2, train: 6, val: 3, size: [300, 280] });

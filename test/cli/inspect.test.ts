@@ -74,7 +74,7 @@ test('an image of the network, in either language', async (t) => {
   assert.match(refused.stderr, /cannot write .*nowhere\.svg/);
 });
 
-test('the table for people', async () => {
+test('the table as text', async () => {
   const { code, stdout } = await runCli(['inspect']);
   assert.equal(code, 0);
   assert.match(stdout, /^AlexNet, preset notes, 10 classes, for one image of 3 × 224 × 224\n/);
@@ -83,7 +83,7 @@ test('the table for people', async () => {
   assert.ok(Math.max(...stdout.split('\n').map((line) => line.length)) <= 80);
 });
 
-test('a recipe and a run are shown as the network that they train', async (t) => {
+test('a recipe and a run are shown as their network', async (t) => {
   const folder = await scratch(t);
   const table = async (...args: readonly string[]) => {
     const { code, stdout, stderr } = await runCli(['inspect', ...args], { cwd: folder });

@@ -18,7 +18,7 @@ async function copyOfSources(t: Parameters<typeof scratch>[0]): Promise<string> 
   return root;
 }
 
-test('a new paper is a folder: made, compiled, inspected, trained, reproduced and tested', async (t) => {
+test('a new paper is a folder: created, compiled, inspected, trained, reproduced and tested', async (t) => {
   const root = await copyOfSources(t);
   const paperweight = (...args: string[]) =>
     runNode([join(root, 'dist/src/cli/main.js'), ...args], { cwd: root, ...LONG });

@@ -38,7 +38,7 @@ async function folderWithImage(t: TestContext) {
 }
 const reference = ['--device', 'reference', '--json'];
 
-test('predict on a file of our own: its classes and its preparation', async (t) => {
+test('predict on an exported file uses its classes and its preparation', async (t) => {
   const { folder, image, pixels } = await folderWithImage(t);
   manualSeed(5);
   const model = new FourLayerNet({ numClasses: 3 }).eval();
@@ -75,7 +75,7 @@ test('predict on a file of our own: its classes and its preparation', async (t) 
   assert.match((await runCli(['predict', file, image, ...reference])).stderr, /3 classes; got 1/);
 });
 
-test('predict and inspect on a file from elsewhere say what they assume', async (t) => {
+test('predict and inspect on other files say what they assume', async (t) => {
   const { folder, image } = await folderWithImage(t);
   const { bytes } = onnxCases('onnx-pytorch-2.15.json').find(({ name }) =>
     name.startsWith('Residual, dynamo'),
@@ -95,7 +95,7 @@ test('predict and inspect on a file from elsewhere say what they assume', async 
   assert.match((await runCli(['inspect', file, '--preset', 'notes'])).stderr, /is a complete model/);
 });
 
-test('a model that ends in a softmax is not put through another one', async (t) => {
+test('a model that ends in a softmax gets no second one', async (t) => {
   const { folder, image } = await folderWithImage(t);
   const file = join(folder, 'm.onnx');
   const classifier = {
@@ -120,7 +120,7 @@ test('a model that ends in a softmax is not put through another one', async (t) 
   assert.ok(Math.abs(line.top[0]!.probability - 1 / (1 + Math.exp(-9))) < 1e-5);
 });
 
-test('what is no model of images is refused', async (t) => {
+test('a model that is not an image classifier is refused', async (t) => {
   const { folder, image } = await folderWithImage(t);
   const file = join(folder, 'm.onnx');
   const cases: [Uint8Array, RegExp][] = [

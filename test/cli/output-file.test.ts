@@ -19,7 +19,7 @@ async function works(...args: readonly string[]) {
   return result;
 }
 
-test('where a command is to write is checked before it works', async (t) => {
+test('the output file is checked before the work starts', async (t) => {
   const folder = await scratch(t);
   const at = (name: string) => join(folder, name);
   await writeFile(at('there.svg'), 'old');
@@ -52,7 +52,7 @@ test('where a command is to write is checked before it works', async (t) => {
   checkOutput(at('run/figure.svg'), { ...rule, inputs: [at('run')] });
 });
 
-test('every command with an output keeps what is there, and what is no file', async (t) => {
+test('every command with an output keeps existing files and refuses other things in its place', async (t) => {
   const folder = await scratch(t);
   const at = (name: string) => join(folder, name);
   const run = at('run');
@@ -105,7 +105,9 @@ test('every command with an output keeps what is there, and what is no file', as
   assert.ok((await readdir(at('figures'))).every((name) => /\.(svg|png)$/.test(name)));
 });
 
-test('standard output as a file gets the file alone', { skip: process.platform !== 'linux' }, async (t) => {
+test('standard output as the output file gets only the file', {
+  skip: process.platform !== 'linux',
+}, async (t) => {
   const { stdout, stderr } = await works('inspect', '--input', '224', '--figure', '/dev/stdout');
   assert.match(stdout, /^<svg[\s\S]*<\/svg>\s*$/);
   assert.match(stderr, /^AlexNet, preset notes/m);

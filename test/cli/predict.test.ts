@@ -56,7 +56,7 @@ test('predict prints the most probable classes', async () => {
   assert.match(stderr, /^Device: /);
 });
 
-test('predict gives the numbers of Classifier, to the last bit', async () => {
+test('predict gives the numbers of Classifier bit for bit', async () => {
   manualSeed(7);
   const file = path.join(folder, 'four.safetensors');
   await saveWeights(file, new FourLayerNet({ numClasses: 10 }));
@@ -74,7 +74,7 @@ test('predict gives the numbers of Classifier, to the last bit', async () => {
   assert.deepEqual(said.top, guesses);
 });
 
-test('what looks at a trained model computes in float32 by itself, and training as is faster', async () => {
+test('commands on trained models use float32 by default, and training uses what is faster', async () => {
   for (const [command, precision] of [
     ['eval', 'float32'],
     ['predict', 'float32'],
@@ -91,7 +91,7 @@ test('what looks at a trained model computes in float32 by itself, and training 
   }
 });
 
-test('files that are not images are named, after the others have been classified', async () => {
+test('files that are not images are reported after the others have been classified', async () => {
   const text = path.join(folder, 'text.png');
   await writeFile(text, 'not an image');
   const absent = path.join(folder, 'absent.png');
@@ -107,7 +107,7 @@ test('files that are not images are named, after the others have been classified
   assert.match(errors[1]!, /absent\.png.*no such file or folder/);
 });
 
-test('eval measures the test images', async () => {
+test('eval evaluates on the test images', async () => {
   const flags = ['--dataset', 'shapes10', '--eval-limit', '20', '--batch-size', '10', '--json'];
   const { code, stdout, stderr } = await runCli(['eval', weights, ...flags]);
   assert.equal(code, 0, stderr);
@@ -119,7 +119,7 @@ test('eval measures the test images', async () => {
   assert.ok(Math.abs((result!.loss as number) - loss) < 1e-5, `${result!.loss}`);
 });
 
-test('weights that are missing or foreign are refused by name', async () => {
+test('missing or unknown weights are refused by name', async () => {
   const foreign = path.join(folder, 'foreign.safetensors');
   await writeSafetensors(
     foreign,

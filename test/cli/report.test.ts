@@ -68,7 +68,7 @@ async function makeRun(t: TestContext, name = 'run'): Promise<string> {
   return path;
 }
 
-test('a run without weights has a page with what it has, and the reason for what it has not', async (t) => {
+test('a run without weights has a page with the available parts and the reason for the missing ones', async (t) => {
   const run = await makeRun(t, 'a <b>bold</b> run');
   const figures = join(run, 'figures');
   const { code, stdout, stderr } = await runCli([
@@ -108,7 +108,7 @@ test('a run without weights has a page with what it has, and the reason for what
   }
 });
 
-test('the page speaks Chinese, and draws other runs beside the first', async (t) => {
+test('the page can be in Chinese and compare several runs', async (t) => {
   const run = await makeRun(t);
   const other = await makeRun(t, 'other');
   const out = join(run, 'page.html');
@@ -122,7 +122,7 @@ test('the page speaks Chinese, and draws other runs beside the first', async (t)
   assert.match(html, /<figure id="losses"[^>]*>.*other/s);
 });
 
-test('what cannot be reported on is refused, and nothing is written', async (t) => {
+test('invalid input is refused, and nothing is written', async (t) => {
   const absent = await runCli(['report', join(await scratch(t), 'absent')]);
   assert.equal(absent.code, 2);
   assert.match(absent.stderr, /is not a run folder/);
@@ -138,7 +138,7 @@ test('what cannot be reported on is refused, and nothing is written', async (t) 
   assert.ok(!(await readdir(run)).includes('report.html'));
 });
 
-test('lines that a sudden end cut short do no harm', async (t) => {
+test('truncated lines do no harm', async (t) => {
   const run = await makeRun(t);
   await appendFile(join(run, 'metrics.jsonl'), '{"event":"step","st');
   await appendFile(join(run, 'insights.jsonl'), '{"event":"insi');

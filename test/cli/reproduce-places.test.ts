@@ -6,7 +6,7 @@ import { copyResults, placesOf } from '../../src/cli/reproduce/places.js';
 import { paperFolder } from '../../src/papers/registry.js';
 import { scratch } from '../support/toy.js';
 
-test('a clone is written to, an installed package is not', () => {
+test('results are written into a clone, but not into an installed package', () => {
   const own = paperFolder('alexnet');
   assert.deepEqual(placesOf('alexnet', undefined, true), {
     results: join(own, 'results'),
@@ -26,7 +26,7 @@ test('a clone is written to, an installed package is not', () => {
     });
 });
 
-test('results of a package are copied once, and never over others', async (t) => {
+test('results of a package are copied once, and never overwrite others', async (t) => {
   const folder = await scratch(t);
   const [from, to] = [join(folder, 'package'), join(folder, 'results', 'alexnet')];
   await mkdir(from);

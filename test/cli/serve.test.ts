@@ -52,7 +52,7 @@ test('serve prints its address, answers there, and ends on Ctrl-C', needsPages, 
   }
 });
 
-test('on an address that others can reach the link carries a token', needsPages, async (t) => {
+test('on an address that other machines can reach, the link contains a token', needsPages, async (t) => {
   const root = await scratch(t);
   await serve(
     [root, '--port', '0', '--host', '0.0.0.0', '--control'],
@@ -114,7 +114,7 @@ test(
   },
 );
 
-test('train --serve shows the run while it trains, and ends with it', needsPages, async (t) => {
+test('train --serve shows the run during training, and ends with it', needsPages, async (t) => {
   const root = await scratch(t);
   const few = ['--dataset', 'shapes10', '--max-steps', '2', '--batch-size', '1', '--eval-limit', '1'];
   let seen: Promise<{ id: string; status: string }[]> | undefined;
@@ -144,7 +144,7 @@ test('train --serve shows the run while it trains, and ends with it', needsPages
   await assert.rejects(fetch(address));
 });
 
-test('train --serve that cannot start the dashboard does not train', async (t) => {
+test('train --serve does not train if the dashboard cannot start', async (t) => {
   const root = await scratch(t);
   const other = createServer().listen(0, '127.0.0.1');
   t.after(() => other.close());
@@ -169,7 +169,7 @@ test('train --serve that cannot start the dashboard does not train', async (t) =
   assert.deepEqual([control.code, /add --serve/.test(control.stderr)], [2, true]);
 });
 
-test('before the first run the list is empty, and the run appears', needsPages, async (t) => {
+test('the list is empty before the first run, which then appears', needsPages, async (t) => {
   const root = await scratch(t);
   const [real, link] = [join(root, 'later', 'runs'), join(root, 'link')];
   await symlink(real, link);
@@ -215,7 +215,7 @@ test('the link names addresses that other machines can open', () => {
   assert.deepEqual(addresses('0.0.0.0', '0.0.0.0', {}), ['127.0.0.1']);
 });
 
-test('what serve cannot do it says', async (t) => {
+test('serve reports what is wrong with its options', async (t) => {
   const root = await scratch(t);
   const refused = async (args: readonly string[], words: RegExp) => {
     const { code, stdout, stderr } = await runCli(['serve', ...args]);
@@ -243,7 +243,7 @@ test('what serve cannot do it says', async (t) => {
   );
 });
 
-test('a folder whose runs lie one deeper, as those of a paper do, says where', needsPages, async (t) => {
+test('for a folder whose runs are one level deeper, serve names that level', needsPages, async (t) => {
   const root = await scratch(t);
   await mkdir(join(root, 'alexnet', 'four-layer-seed0'), { recursive: true });
   await writeFile(join(root, 'alexnet', 'four-layer-seed0', 'config.json'), '{}');

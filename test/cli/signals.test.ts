@@ -58,7 +58,7 @@ test('SIGTERM and SIGHUP end a training like Ctrl-C, with a checkpoint and their
   assert.doesNotMatch(stderr, /was computed by/);
 });
 
-test('the reader of the output goes away: the training stops with a checkpoint, and not as done', async (t) => {
+test('if the reader of the output closes, training stops with a checkpoint, not as finished', async (t) => {
   const root = await scratch(t);
   const { code, stderr } = await stopped(join(root, 'run'), (child) => child.stdout!.destroy());
   assert.equal(code, 129, stderr);
@@ -71,7 +71,7 @@ test('the reader of the output goes away: the training stops with a checkpoint, 
   assert.equal(both.code, 129);
 });
 
-test('a reader and its terminal that go one after the other are one ending', async () => {
+test('a reader and its terminal that close one after the other count as one signal', async () => {
   const module = new URL('../../src/cli/terminal/interrupt.js', import.meta.url).href;
   const script = `
     import { hangUp, interruptCode, onInterrupt } from ${JSON.stringify(module)};
@@ -87,7 +87,7 @@ test('a reader and its terminal that go one after the other are one ending', asy
   assert.equal(stdout, 'stop 1 129\nserve 1\nstop 2 130\nserve 2\n', stderr);
 });
 
-test('a command that writes a file does so after the reader of its output has gone', async (t) => {
+test('a command writes its file even if the reader of its output has gone', async (t) => {
   const out = join(await scratch(t), 'net.svg');
   const { code } = await runCli(['inspect', '--input', '224', '--figure', out], {
     onStart: (child) => {

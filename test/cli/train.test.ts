@@ -64,7 +64,7 @@ const STEP = [
 ];
 
 // One run of AlexNet serves all of these: each start of it costs seconds, and each checkpoint half a gigabyte.
-describe('a run: interrupted, resumed, measured, used', () => {
+describe('a run: interrupted, resumed, evaluated, used', () => {
   let run: string;
   before(() => {
     run = join(root, 'run');
@@ -75,7 +75,7 @@ describe('a run: interrupted, resumed, measured, used', () => {
     lines.filter(({ event }) => event === 'step').map(({ step }) => step);
   let first: number;
 
-  test('Ctrl-C ends it after the step under way, with a checkpoint', async () => {
+  test('Ctrl-C ends it after the current step, with a checkpoint', async () => {
     const { code, stdout, stderr } = await train(
       [
         '--dataset',
@@ -110,7 +110,7 @@ describe('a run: interrupted, resumed, measured, used', () => {
     assert.deepEqual(await readdir(join(run, 'checkpoints')), [(await state()).latest]);
   });
 
-  test('resumed, it does the rest and ends with its result', async () => {
+  test('resumed, it finishes with its result', async () => {
     const { code, stdout, stderr } = await train([
       '--resume',
       '--run',
@@ -149,7 +149,7 @@ describe('a run: interrupted, resumed, measured, used', () => {
     assert.match(stderr, new RegExp(`^Evaluated on ${sample}, of shapes10, not used for training\\.$`, 'm'));
   });
 
-  test('TensorBoard’s files have each step once, whichever process took it', async () => {
+  test('TensorBoard files have each step once, across processes', async () => {
     const folder = join(root, 'board', 'run');
     const names = (await readdir(folder)).sort();
     const [before, after] = await Promise.all(
@@ -167,7 +167,7 @@ describe('a run: interrupted, resumed, measured, used', () => {
     assert.equal(ended.status, 'done');
   });
 
-  test('the folder has all there is to know', async () => {
+  test('the folder has all files of a run', async () => {
     assert.deepEqual((await readdir(run)).sort(), [
       'checkpoints',
       'config.json',
@@ -211,7 +211,7 @@ describe('a run: interrupted, resumed, measured, used', () => {
     assert.match(await readFile(join(run, 'curve.svg'), 'utf8'), /^<svg/);
   });
 
-  test('eval gives the same figures for the run and for its weights', async () => {
+  test('eval gives the same numbers for the run and for its weights', async () => {
     const { best } = await state();
     const flags = ['--eval-limit', '8', '--batch-size', '4', '--device', 'onednn', '--json'];
     const own = await runCli(['eval', run, ...flags], LONG);
@@ -227,7 +227,7 @@ describe('a run: interrupted, resumed, measured, used', () => {
     assert.deepEqual(jsonLines(bare.stdout), [figures]);
   });
 
-  test('predict names the run’s own classes', async () => {
+  test('predict prints the run’s class names', async () => {
     const image = join(root, 'image.png');
     await sharp({ create: { width: 50, height: 40, channels: 3, background: '#c03020' } })
       .png()
@@ -264,7 +264,7 @@ describe('a run: interrupted, resumed, measured, used', () => {
     assert.equal(await readFile(join(run, 'config.json'), 'utf8'), before);
   });
 
-  test('with a higher limit it goes on, in the notes’ own words', async () => {
+  test('with a higher limit it continues, with the messages of the notes', async () => {
     const { code, stdout, stderr } = await train(['--resume', '--run', run, '--max-steps', '7']);
     assert.equal(code, 0, stderr);
     assert.match(
@@ -280,7 +280,7 @@ describe('a run: interrupted, resumed, measured, used', () => {
     assert.equal(JSON.parse(await readFile(join(run, 'config.json'), 'utf8')).maxSteps, 7);
   });
 
-  test('a checkpoint that is damaged is set aside, and the run says where it goes on', async () => {
+  test('a damaged checkpoint is set aside, and the run says where it continues', async () => {
     const { latest } = await state();
     assert.equal(latest, 'step-00000007.safetensors');
     await truncate(join(run, 'checkpoints', latest), 400_000_000);
@@ -324,7 +324,7 @@ test('Ctrl-C twice ends at once; the quick recipe is in the configuration', asyn
   });
 });
 
-test('a run without weights cannot be measured', async () => {
+test('a run without weights cannot be evaluated', async () => {
   const run = join(root, 'empty');
   await mkdir(join(run, 'checkpoints'), { recursive: true });
   await writeFile(join(run, 'config.json'), await readFile(join(root, 'quick', 'config.json'), 'utf8'));
@@ -343,7 +343,7 @@ test('nothing to resume', async () => {
   assert.deepEqual(await readdir(cwd), ['broken']);
 });
 
-test('values that cannot be are refused', async () => {
+test('invalid values are refused', async () => {
   for (const [flag, value] of [
     ['--lr', '-1'],
     ['--batch-size', '0'],
@@ -351,7 +351,7 @@ test('values that cannot be are refused', async () => {
     refused(await train([flag, value]), 2, new RegExp(`^error: ${flag} ${value} cannot be used`));
 });
 
-test('a run folder that cannot be made', async () => {
+test('a run folder that cannot be created', async () => {
   const file = join(root, 'file');
   await writeFile(file, '');
   const places = [join(file, 'run'), ...(UNWRITABLE ? [UNWRITABLE] : [])];
@@ -394,17 +394,17 @@ describe('data that is not CIFAR-10', () => {
     await bad(/no-data/, /paperweight data cifar10 --download/);
   });
 
-  test('a file that is missing', async () => {
+  test('a missing file', async () => {
     await cifar((folder) => rm(join(folder, 'data_batch_3.bin')));
     await bad(/data_batch_3\.bin is missing/);
   });
 
-  test('a test file that is missing', async () => {
+  test('a missing test file', async () => {
     await cifar((folder) => rm(join(folder, 'test_batch.bin')));
     await bad(/test_batch\.bin is missing/);
   });
 
-  test('a file that is cut short', async () => {
+  test('a truncated file', async () => {
     await cifar((folder) => truncate(join(folder, 'data_batch_2.bin'), size - 100));
     await bad(
       /data_batch_2\.bin does not hold whole CIFAR-10 records/,

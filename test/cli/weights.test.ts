@@ -29,7 +29,7 @@ const refused = async (words: RegExp, ...args: string[]) => {
   assert.match(stderr, words);
 };
 
-test('predict takes a bare state dict of PyTorch, and says what it took it for', async () => {
+test('predict accepts a bare state dict of PyTorch, and says which network it recognised', async () => {
   const names = path.join(folder, 'names.txt');
   await writeFile(names, 'plane\ncar\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n');
   const { code, stdout, stderr } = await runCli(['predict', NOTES, image, '--json', '--class-names', names]);
@@ -42,7 +42,7 @@ test('predict takes a bare state dict of PyTorch, and says what it took it for',
   assert.match(stderr, /^Images are prepared with compose/m);
 });
 
-test('flags that name the network change it, or are refused with all that does not fit', async () => {
+test('flags that describe the network change it, or are refused with all mismatches', async () => {
   await refused(
     /size mismatch: features\.0\.weight is \[96, 3, 11, 11\]/,
     'predict',
@@ -55,12 +55,12 @@ test('flags that name the network change it, or are refused with all that does n
   await refused(/no names/, 'predict', NOTES, image, '--class-names', ',');
 });
 
-test('a preset that there is not, and flags for a run, are refused', async () => {
+test('an unknown preset, and flags for a run, are refused', async () => {
   await refused(/unknown preset.*got nonsense/, 'predict', NOTES, image, '--preset', 'nonsense');
   await refused(/network of the run in .* is already known/, 'predict', folder, image, '--preset', 'notes');
 });
 
-test('export writes a .pth under Caffe’s names that is recognised again', async () => {
+test('export writes a .pth with Caffe’s names, which is recognised again', async () => {
   const out = path.join(folder, 'caffe.pth');
   const { code, stdout, stderr } = await runCli([
     'export',
@@ -83,7 +83,7 @@ test('export writes a .pth under Caffe’s names that is recognised again', asyn
   assert.match(inspected.stdout, /^Network: AlexNet, preset notes, hidden 16, 10 classes$/m);
 });
 
-test('export writes float16, and the file says which network it is', async () => {
+test('export writes float16, and the file contains the configuration of its network', async () => {
   const out = path.join(folder, 'half.safetensors');
   const { code, stderr } = await runCli([
     ...['export', NOTES, '--out', out, '--dtype', 'float16', '--activation', 'tanh'],
@@ -99,7 +99,7 @@ test('export writes float16, and the file says which network it is', async () =>
   assert.ok(tensors.every(({ dtype }) => dtype === 'F16'));
 });
 
-test('flags that do not go together are refused', async () => {
+test('incompatible flags are refused', async () => {
   await refused(/does not fit --format onnx/, 'export', NOTES, '--format', 'onnx', '--out', 'a.pth');
   await refused(/ends in \.pth/, 'export', NOTES, '--format', 'pth', '--out', 'a.bin');
   await refused(/--dtype does not apply to ONNX/, 'export', NOTES, '--dtype', 'float16');
@@ -114,7 +114,7 @@ test('flags that do not go together are refused', async () => {
   );
 });
 
-test('a file that would run code is refused by name', async () => {
+test('a file that would execute code is refused by name', async () => {
   const evil = path.join(WEIGHT_FILES, 'bad', 'os-system.pth');
   for (const args of [
     ['predict', evil, image],

@@ -39,7 +39,7 @@ test('a reader without faults has no failures, and the same seed gives the same 
   assert.notDeepEqual(one.engine.corpus, (await fuzz(() => {}, { seed: 2 })).engine.corpus);
 });
 
-test('an error that is none of ours is a failure, with the input that made it', async () => {
+test('an error of another class is a failure, with its input', async () => {
   const { engine, report } = await fuzz((value) => memberOf(value, 'a'));
   assert.match(report.failures[0]!, /^TypeError/);
   assert.equal(textOf(engine.failures[0]!.input).trim(), 'null');
@@ -50,7 +50,7 @@ test('a property that does not hold is a failure', async () => {
   assert.match(report.failures[0]!, /b is true/);
 });
 
-test('a message as long as what came is a failure', async () => {
+test('a message as long as the input is a failure', async () => {
   class Talkative extends DataError {}
   const { report } = await fuzz((value) => {
     if (memberOf(value ?? {}, 'b') === 'c') return;
@@ -61,7 +61,7 @@ test('a message as long as what came is a failure', async () => {
   assert.match(report.failures[0]!, /^a message of more than/);
 });
 
-test('code that is run is a failure', async () => {
+test('executed code is a failure', async () => {
   const { report } = await fuzz((value) => {
     if (memberOf(value ?? {}, 'b') === '') execSync('true');
   });
@@ -72,7 +72,7 @@ test('code that is run is a failure', async () => {
   assert.equal(String(execSync('echo again')), 'again\n');
 });
 
-test('a change of what every object shares is a failure, and is undone', async () => {
+test('a change of a shared prototype is a failure, and is undone', async () => {
   const { report } = await fuzz((value) => {
     if (typeof memberOf(value ?? {}, 'b') === 'number') Object.assign(Object.prototype, { polluted: 1 });
   });

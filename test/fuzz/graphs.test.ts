@@ -135,7 +135,7 @@ const chain: Program = {
   changes: [],
 };
 
-test('a result that is off by a hundredth is a difference, and becomes one statement', async () => {
+test('a result that is off by 1 % is a difference, and is shrunk to one statement', async () => {
   const { device } = open({ device: 'reference', precision: 'float32', threads: 1 });
   assert.ok(device instanceof InlineDevice);
   assert.equal((await check({ device, bfloat16: false }, chain)).kind, 'same');
@@ -159,7 +159,7 @@ test('a result that is off by a hundredth is a difference, and becomes one state
   await device.close();
 });
 
-test('a program too near to a kink is not compared', async () => {
+test('a program too close to a kink is not compared', async () => {
   const { device, bfloat16 } = open({ device: 'reference', precision: 'float32', threads: 1 });
   const program: Program = {
     ...chain,

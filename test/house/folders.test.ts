@@ -35,7 +35,7 @@ describe('folders', () => {
     assert.ok(median < MEDIAN_LINES, `half of the files have ${median} lines or more`);
   });
 
-  it('of tests are named as the folders of what they test', () => {
+  it('of tests mirror the folders of the sources', () => {
     const folders = new Set(tests.filter((file) => file.endsWith('.test.ts')).map(folderOf));
     const strange = [...folders].filter((folder) => {
       const [, first] = folder.split('/');

@@ -81,7 +81,7 @@ describe('imports', () => {
     assert.deepEqual(written(between.filter(({ from, to }) => floorOf(to) > floorOf(from))), []);
   });
 
-  it('of the public names stand in papers and in the package’s other door alone', () => {
+  it('of the public names occur only in papers and in the package’s other entry point', () => {
     const users = between.filter(({ to, from }) => to === 'src/core.ts' && from !== 'src/index.ts');
     assert.ok(users.some(({ from }) => from.endsWith('/model.ts')));
     assert.deepEqual(written(users.filter(({ from }) => !/^src\/papers\/[^/]+\//.test(from))), []);
@@ -97,7 +97,7 @@ describe('imports', () => {
     assert.equal(circle(between.filter(({ from, to }) => !(ops(from) && ops(to)))), undefined);
   });
 
-  it('of the pages lead to their own files and to types of the server’s answers', () => {
+  it('of the pages lead only to their own files and to types of the server’s answers', () => {
     const outside = between.filter(
       ({ from, to }) => from.startsWith('src/web/') && !to.startsWith('src/web/'),
     );
@@ -107,7 +107,7 @@ describe('imports', () => {
     assert.deepEqual(written(wrong), []);
   });
 
-  it('of what runs in browsers reach nothing of Node', () => {
+  it('of browser code reach nothing of Node', () => {
     const start = ['src/core.ts', ...files.filter((file) => EVERYWHERE.test(file))];
     const wrong = reachable(imports, start).filter(
       ({ from, to }) => to.startsWith('node:') && from !== NODE_ONLY,
@@ -115,7 +115,7 @@ describe('imports', () => {
     assert.deepEqual(written(wrong), []);
   });
 
-  it('of the fuzzer lead to the product, not to tests and benchmarks', () => {
+  it('of the fuzzer lead to the product only, not to tests and benchmarks', () => {
     const wrong = importsOf(ROOT, [...sourceFiles(ROOT, 'fuzz'), ...files]).filter(
       ({ from, to }) => from.startsWith('fuzz/') && /^(test|bench)\//.test(to),
     );

@@ -20,7 +20,7 @@ function found(where: (file: string) => boolean, pattern: RegExp): string[] {
 }
 
 describe('a paper', () => {
-  it('is named in its own folder alone', () => {
+  it('is named only in its own folder', () => {
     assert.ok(papers.length >= 2);
     for (const { id, name } of papers) {
       const names = [id, name].map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|');
@@ -31,7 +31,7 @@ describe('a paper', () => {
     }
   });
 
-  it('has presets, recipes and starts that nothing outside of its folder asks for', () => {
+  it('has presets, recipes and initialisations that nothing outside its folder uses', () => {
     const own = new RegExp(`^src/papers/(?:${papers.map(({ id }) => id).join('|')})/`);
     assert.deepEqual(
       found((file) => !own.test(file), /\b(?:preset|recipe|init)\s*[!=]==?\s*['"`]/),

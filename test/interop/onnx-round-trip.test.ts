@@ -32,7 +32,7 @@ const NETWORKS: Readonly<Record<string, { size: number; make: () => Module }>> =
       },
     ]),
   ),
-  'the four-layer net': { size: 32, make: () => new FourLayerNet({ numClasses: 10 }) },
+  'the four-layer network': { size: 32, make: () => new FourLayerNet({ numClasses: 10 }) },
   'ResNet-8': { size: 32, make: () => new ResNet({ depth: 8 }) },
   'the plain net of 8 layers': { size: 32, make: () => new ResNet({ depth: 8, shortcuts: false }) },
   'every layer': { size: 16, make: everyLayer },

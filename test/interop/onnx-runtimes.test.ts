@@ -130,7 +130,7 @@ const NETWORKS: Readonly<Record<string, { size: number; real: boolean; make: () 
     ]),
   ),
   'AlexNet, caffe': { size: 227, real: true, make: () => new AlexNet({ numClasses: 10, preset: 'caffe' }) },
-  'the four-layer net': { size: 32, real: true, make: () => new FourLayerNet({ numClasses: 10 }) },
+  'the four-layer network': { size: 32, real: true, make: () => new FourLayerNet({ numClasses: 10 }) },
   'ResNet-20': { size: 32, real: true, make: () => new ResNet() },
 };
 

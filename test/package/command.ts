@@ -13,7 +13,7 @@ export function commandTests(consumer: () => Consumer): void {
     return node([path.join(folder, 'node_modules/.bin/paperweight'), ...args], { cwd: folder, env });
   };
 
-  test('the installed command says its version and its commands', async () => {
+  test('the installed command prints its version and its commands', async () => {
     const { version } = JSON.parse(await readFile(path.join(ROOT, 'package.json'), 'utf8'));
     assert.equal((await paperweight(['--version'])).stdout.trim(), version);
     const help = await paperweight(['--help']);
@@ -22,7 +22,7 @@ export function commandTests(consumer: () => Consumer): void {
       assert.match(help.stdout, new RegExp(`^ +${word}\\b`, 'm'));
   });
 
-  test('without oneDNN the installed command says so, names the remedy, and computes with wasm', async () => {
+  test('without oneDNN the installed command says so, says how to install it, and uses wasm', async () => {
     const env = { PAPERWEIGHT_ONEDNN: path.join(ROOT, 'there-is-no-such-library') };
     const { code, stdout, stderr } = await paperweight(['doctor', '--json'], env);
     assert.equal(code, 0, stderr);
@@ -68,7 +68,7 @@ export function commandTests(consumer: () => Consumer): void {
     assert.equal(types.code, 0, types.stdout + types.stderr);
   });
 
-  test('packages are installed without running any script of theirs', (t) => {
+  test('packages are installed without running their scripts', (t) => {
     const { offline } = consumer();
     if (offline) t.skip(offline);
     // That `npm ci --ignore-scripts` has made a project that compiles and packs is what made this package.

@@ -49,7 +49,7 @@ export function contentTests(consumer: () => Consumer): void {
     );
   });
 
-  test('no file of the package names a source map, and the licences of bundled code are there', async () => {
+  test('no file of the package names a source map, and the licences of bundled code are included', async () => {
     const { files, folder } = consumer();
     const root = path.join(folder, 'node_modules/paperweight');
     for (const file of files.filter((name) => /\.(?:js|css|ts)$/.test(name)))

@@ -44,7 +44,7 @@ const packages = Object.entries(lock.packages)
   .filter(([place]) => place !== '')
   .map(([place, entry]) => [place.replace(/^.*node_modules\//, ''), entry] as const);
 
-test('the licence of every package is one that goes with ours', async () => {
+test('the licence of every package is compatible', async () => {
   const installed = JSON.parse(
     await readFile(path.join(ROOT, 'node_modules/.package-lock.json'), 'utf8').catch(() => '{"packages":{}}'),
   ) as typeof lock;
@@ -86,7 +86,7 @@ test('what is installed is what was locked: exact versions, checksums, and no ne
   );
 });
 
-test('docs/dependencies.md speaks of every direct dependency, with its version', async () => {
+test('docs/dependencies.md lists every direct dependency with its version', async () => {
   const { dependencies, devDependencies } = JSON.parse(
     await readFile(path.join(ROOT, 'package.json'), 'utf8'),
   );

@@ -68,7 +68,7 @@ export function exampleTests(consumer: () => Consumer): void {
 
     docsTests(() => ({ folder, run, images }));
 
-    test('the training template trains, saves and measures on shapes10', async () => {
+    test('the training template trains, saves and evaluates on shapes10', async () => {
       const there = path.join(folder, 'train');
       await cp(path.join(ROOT, 'examples/train.ts'), path.join(there, 'src/train.ts'));
       await cp(path.join(ROOT, 'examples/finetune/tsconfig.json'), path.join(there, 'tsconfig.json'));
@@ -87,7 +87,7 @@ export function exampleTests(consumer: () => Consumer): void {
       assert.match(inspected.stdout, /58,322,314/);
     });
 
-    test(`fine-tuning on images in folders tells ${CLASSES} new classes apart`, async (t) => {
+    test(`fine-tuning on images in folders learns ${CLASSES} new classes`, async (t) => {
       const there = await compile('finetune');
       const args = ['dist/finetune.js', run, images, '--epochs', '3', '--out', 'tuned.safetensors'];
       const { code, stdout, stderr } = await node(args, { cwd: there });
@@ -156,7 +156,7 @@ export function exampleTests(consumer: () => Consumer): void {
 
       const skip = () => consumer().offline;
 
-      test('requests that come together share forward passes, and each gets its own image’s answer', async (t) => {
+      test('concurrent requests share forward passes, and each gets its own answer', async (t) => {
         if (skip()) return t.skip(String(skip()));
         const { url, stop } = await start('--max-wait', '50');
         const alone: Guess[][] = [];
@@ -177,7 +177,7 @@ export function exampleTests(consumer: () => Consumer): void {
         assert.equal(await stop(), 0);
       });
 
-      test('forms with several images, and requests that cannot be answered', async (t) => {
+      test('forms with several images, and invalid requests', async (t) => {
         if (skip()) return t.skip(String(skip()));
         const { url, stop } = await start();
         const form = new FormData();
@@ -215,7 +215,7 @@ export function exampleTests(consumer: () => Consumer): void {
         assert.equal(await stop(), 0);
       });
 
-      test('what is too much at a time is refused with the time to come back', async (t) => {
+      test('requests beyond the limit are refused with a retry time', async (t) => {
         if (skip()) return t.skip(String(skip()));
         const { url, stop } = await start('--max-queue', '3', '--max-wait', '200');
         const answers = await Promise.all(files.map((file) => ask(url, file)));
@@ -231,7 +231,7 @@ export function exampleTests(consumer: () => Consumer): void {
         assert.equal(await stop(), 0);
       });
 
-      test('a service that is told to stop answers what it has begun', async (t) => {
+      test('a stopping service answers the requests that it has accepted', async (t) => {
         if (skip()) return t.skip(String(skip()));
         const { url, stop } = await start('--max-wait', '1000');
         const under = files.slice(0, 4).map((file) => ask(url, file));

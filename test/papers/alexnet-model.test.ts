@@ -122,7 +122,7 @@ describe('AlexNet', () => {
     assert.equal(inspect(model, [4, 3, 224, 224]).macs, 4 * 1_131_201_056);
   });
 
-  it('takes other images, down to 63 × 63', () => {
+  it('accepts other image sizes, down to 63 × 63', () => {
     assert.deepEqual(model.forward(zeros([2, 3, 256, 200])).shape, [2, 10]);
     assert.deepEqual(model.forward(zeros([2, 3, 63, 63])).shape, [2, 10]);
     assert.throws(

@@ -21,7 +21,7 @@ describe('the onednn device follows PyTorch over 20 steps', () => {
         );
       });
 
-  it('of the small net, in one plan', async () => {
+  it('of the small network, in one plan', async () => {
     const { plans } = await smallnetCase(device);
     // The first step's own outputs make a plan, all other steps share one.
     assert.equal(plans, 2);

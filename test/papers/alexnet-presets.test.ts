@@ -70,7 +70,7 @@ describe('AlexNet’s presets', () => {
     );
   });
 
-  it('have maps of 6 × 6 before the classifier, at the sizes that they are made for', () => {
+  it('have 6 × 6 feature maps before the classifier at their own image sizes', () => {
     for (const preset of ['notes', 'paper', 'batchnorm', 'torchvision', 'caffe'] as const) {
       const side = alexnet.imageSize(preset);
       const { layers } = inspect(make({ preset }), [3, side, side]);
@@ -84,7 +84,7 @@ describe('AlexNet’s presets', () => {
 describe('LRN of the paper preset', () => {
   // By the formula of section 3.3 itself, on two places that differ, so that neither a window over space nor an
   // alpha of another convention can pass.
-  it('is the paper’s formula: across channels, with an alpha that is not divided', async () => {
+  it('follows the paper’s formula: across channels, with alpha not divided by the size', async () => {
     const [channels, places] = [12, 4];
     const layer = make({ preset: 'paper' }).features.at(2)!;
     assert.ok(layer instanceof LocalResponseNorm);
@@ -125,7 +125,7 @@ describe('AlexNet’s options', () => {
     assert.equal((make({ hidden: 512 }).classifier.at(-1) as Linear).inFeatures, 512);
   });
 
-  it('leave out a middle convolution, and the channels fit again', () => {
+  it('remove a middle convolution and adapt the channels', () => {
     for (const without of ['conv3', 'conv4', 'conv5'] as const) {
       const model = make({ preset: 'paper', without });
       assert.deepEqual(
@@ -136,7 +136,7 @@ describe('AlexNet’s options', () => {
     }
   });
 
-  it('are checked where a configuration has them', () => {
+  it('are validated in a configuration', () => {
     const refused = (config: Partial<ModelConfig>, says: RegExp) =>
       assert.throws(
         () => withoutInit(() => build(config)),
@@ -154,7 +154,7 @@ describe('AlexNet’s options', () => {
   });
 });
 
-describe('the paper’s start', () => {
+describe('the paper’s initialisation', () => {
   const [mean, std] = [0, 0.01];
   const layers = (init: string, options: Record<string, string> = {}) => {
     manualSeed(1);
@@ -174,7 +174,7 @@ describe('the paper’s start', () => {
     assert.deepEqual(await biases('paper', { without: 'conv3' }), [[0], [1], [1], [1], [1], [1], [0]]);
   });
 
-  it('may be the small one of cuda-convnet on the four-layer net', async () => {
+  it('can be that of cuda-convnet, with small weights, on the four-layer network', async () => {
     manualSeed(1);
     const weights = build({ preset: 'four-layer', init: 'cuda-convnet' })
       .namedParameters()
@@ -199,8 +199,8 @@ describe('the paper’s start', () => {
   });
 });
 
-describe('the four-layer net', () => {
-  it('has 89,578 parameters and halves its maps three times', () => {
+describe('the four-layer network', () => {
+  it('has 89,578 parameters and halves the feature maps three times', () => {
     const { layers, parameters } = inspect(build({ preset: 'four-layer' }), [3, 32, 32]);
     assert.equal(parameters, 89_578);
     assert.deepEqual(

@@ -18,7 +18,7 @@ function noise(side: number, seed: number) {
   return { side, data: Uint8Array.from({ length: 3 * side * side }, () => generator.integer(256)) };
 }
 
-test('images of any size are classified together, each as the data set’s are prepared', async (t) => {
+test('images of any size are classified in one batch, prepared as in training', async (t) => {
   const file = join(await scratch(t), 'net.safetensors');
   const paper = await openPaper('alexnet');
   manualSeed(3);

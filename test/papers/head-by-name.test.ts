@@ -29,7 +29,7 @@ const given = (partial = false, classes: readonly string[] = THEIRS) => ({
 });
 const rowsIn = (found: ReadonlyMap<string, Weight>): number[] => [...found.get(BIAS)!.data];
 
-test('rows follow the names of the classes, in another order and of a part of them', async () => {
+test('rows of the last layer follow class names, in another order and for a subset', async () => {
   for (const [classes, rows] of [
     [
       ['ship', 'cat', 'dog'],
@@ -54,7 +54,7 @@ test('rows follow the names of the classes, in another order and of a part of th
   assert.deepEqual(await headByName(same, BIAS, THEIRS), { weights: same.weights, notes: [] });
 });
 
-test('an unknown class is an error with both lists, or a new last layer', async () => {
+test('an unknown class is an error with both lists, or reinitialises the last layer', async () => {
   const classes = ['cat', 'dog', 'zebra'];
   await assert.rejects(
     headByName(given(), BIAS, classes),
@@ -65,7 +65,7 @@ test('an unknown class is an error with both lists, or a new last layer', async 
   assert.match(notes.join(), /has other classes \(cat, dog, ship\) than this model \(cat, dog, zebra\)/);
 });
 
-test('a file in a run has the classes of the run; a file without any says so', async (t) => {
+test('a file in a run has the classes of the run; for other files, a message says that there are none', async (t) => {
   const run = await scratch(t);
   const own = toyConfig();
   await mkdir(join(run, 'checkpoints'));

@@ -87,7 +87,7 @@ function near(found: number[][], expected: number[][]): void {
 
 const IDENTITY = node('Identity', ['l'], 'y');
 
-test('a softmax is applied once, wherever it stands', async (t) => {
+test('a softmax is applied once, wherever it is in the graph', async (t) => {
   const right = await odds(await open(t, { tail: [IDENTITY] }));
   assert.ok(right.every((row) => Math.abs(row.reduce((a, b) => a + b) - 1) < 1e-6));
   const p = node('Softmax', ['l'], 'p', 1);
@@ -105,7 +105,7 @@ test('a softmax is applied once, wherever it stands', async (t) => {
   for (const tail of tails) near(await odds(await open(t, { tail, tensors: [numbers('axis', [1])] })), right);
 });
 
-test('logits that are scaled or moved stay logits, whatever their signs', async (t) => {
+test('scaled or shifted logits remain logits, whatever their signs', async (t) => {
   const near1 = (a: number, b: number) => assert.ok(Math.abs(a - b) < 1e-5, `${a} beside ${b}`);
   const plain = await odds(await open(t, { tail: [IDENTITY] }));
   const halved = await odds(await open(t, { tail: [node('Mul', ['l', 'half'], 'y')] }));
@@ -114,7 +114,7 @@ test('logits that are scaled or moved stay logits, whatever their signs', async 
   near(await odds(await open(t, { tail: [node('Add', ['l', 'half'], 'y')] })), plain);
 });
 
-test('sigmoids are probabilities of their own', async (t) => {
+test('sigmoids are independent probabilities', async (t) => {
   const logits = await open(t, { tail: [IDENTITY] });
   const own = await open(t, { tail: [node('Sigmoid', ['l'], 'p'), node('Identity', ['p'], 'y')] });
   assert.deepEqual([logits.independent, own.independent], [false, true]);
@@ -129,7 +129,7 @@ test('sigmoids are probabilities of their own', async (t) => {
   }
 });
 
-test('one sigmoid tells two classes apart; one number of another kind is refused', async (t) => {
+test('a single sigmoid distinguishes two classes; a single number of another kind is refused', async (t) => {
   const bias = [-1.5];
   const two = await open(t, { tail: [node('Sigmoid', ['l'], 'y')], bias });
   assert.deepEqual(two.classes, ['class 0', 'class 1']);
@@ -140,14 +140,14 @@ test('one sigmoid tells two classes apart; one number of another kind is refused
   await assert.rejects(open(t, { tail: [node('Softmax', ['l'], 'y', 1)], bias }), /always 1/);
 });
 
-test('outputs that may mean one thing or another are refused', async (t) => {
+test('ambiguous outputs are refused', async (t) => {
   const across = [node('Softmax', ['l'], 'y', 0)];
   await assert.rejects(open(t, { tail: across }), /not over the classes/);
   const halves = [node('Softmax', ['l'], 'p', 1), node('Mul', ['p', 'half'], 'y')];
   await assert.rejects(open(t, { tail: halves }), /non-negative numbers that do not add up to 1/);
 });
 
-test('a batch that the file fixes takes any number of images', async (t) => {
+test('a file with a fixed batch size accepts any number of images', async (t) => {
   const right = await odds(await open(t, { tail: [IDENTITY] }));
   for (const batch of [1, 2, 3, 7]) {
     const fixed = await open(t, { tail: [IDENTITY], batch });
@@ -162,7 +162,7 @@ test('a batch that the file fixes takes any number of images', async (t) => {
   near(await odds(one), right);
 });
 
-test('eval measures what the classifier sees, with a fixed batch too', async (t) => {
+test('eval agrees with the classifier, also with a fixed batch size', async (t) => {
   const set = new ToySet(23, 2);
   const folder = await scratch(t);
   const figures: unknown[] = [];
@@ -182,7 +182,7 @@ test('eval measures what the classifier sees, with a fixed batch too', async (t)
   }
 });
 
-test('names of the wrong number are an error; eval refuses several classes an image', async (t) => {
+test('a wrong number of names is an error; eval refuses models with several classes per image', async (t) => {
   const folder = await scratch(t);
   const file = join(folder, 'm.onnx');
   await writeFile(file, net({ tail: [node('Sigmoid', ['l'], 'y')] }));

@@ -47,7 +47,7 @@ const VARIANTS: [
 ];
 
 for (const [preset, build, options] of VARIANTS)
-  test(`AlexNet of ${JSON.stringify(build)} is recognised`, async () => {
+  test(`AlexNet with ${JSON.stringify(build)} is recognised`, async () => {
     const weights = weightsOf(make(build));
     const { paper, config, assumed } = await find(weights);
     const expected = build?.preset === 'paper' ? 'paper' : preset;
@@ -95,7 +95,7 @@ test('other names for the same layers are recognised and read', async () => {
   }
 });
 
-test('names are those of torchvision and of Caffe', () => {
+test('tensors can be named as in torchvision and Caffe', () => {
   const model = make({ preset: 'caffe' });
   const { torchvision, caffe, notes } = alexnet.weights!.namings;
   const weights = (names: ReadonlyMap<string, string>) =>
@@ -130,7 +130,7 @@ test('Caffe’s older shapes, with ones in front, are read', async () => {
   model.loadStateDict(inOwnNames(paper, model, weights.tensors));
 });
 
-test('hints go before what is recognised', async () => {
+test('hints take precedence over what is recognised', async () => {
   const weights = weightsOf(make({ preset: 'paper' }));
   const { config, assumed } = await find(weights, {
     preset: 'caffe',
@@ -146,7 +146,7 @@ test('hints go before what is recognised', async () => {
   await assert.rejects(find(weights, { classes: ['a'] }), /has 3 classes.*got 1 names/);
 });
 
-test('metadata of our own exports tells everything', async () => {
+test('the metadata of exported files describes the network', async () => {
   const config = {
     paper: 'alexnet',
     preset: 'notes',
@@ -166,7 +166,7 @@ test('metadata of our own exports tells everything', async () => {
     });
 });
 
-test('an unknown network is refused with what can be done', async () => {
+test('an unknown network is refused with advice', async () => {
   const one = { shape: [2], data: new Float32Array(2) };
   const weights = { ...weightsOf(make({})), tensors: new Map([['head.weight', one]]) };
   await assert.rejects(
@@ -177,7 +177,7 @@ test('an unknown network is refused with what can be done', async () => {
   );
 });
 
-test('the description says what was recognised and what assumed', async () => {
+test('the description lists what was recognised and what was assumed', async () => {
   const weights = weightsOf(make({}));
   assert.deepEqual(describeModel(weights, await find(weights)), [
     'Weights: a file',
@@ -186,7 +186,7 @@ test('the description says what was recognised and what assumed', async () => {
   ]);
 });
 
-test('a bare state dict from PyTorch computes what PyTorch computes', async () => {
+test('a bare state dict from PyTorch has PyTorch’s logits', async () => {
   const { logits } = readFixture<{ logits: Record<string, number[]> }>('weights/net/logits.json');
   for (const [name, preset] of [
     ['notes', 'notes'],
@@ -223,7 +223,7 @@ const BESIDE: readonly (readonly [prefix: string, beside: Record<string, number[
 
 for (const [kind, paper, make] of [
   ['AlexNet', alexnet, () => withoutInit(() => new AlexNet({ numClasses: 3, hidden: HIDDEN }))],
-  ['the four-layer net', alexnet, () => new FourLayerNet({ numClasses: 3 })],
+  ['the four-layer network', alexnet, () => new FourLayerNet({ numClasses: 3 })],
   ['ResNet', resnet, () => new ResNet({ depth: 8, numClasses: 3 })],
 ] as const)
   for (const [prefix, beside] of BESIDE)
@@ -241,7 +241,7 @@ for (const [kind, paper, make] of [
       for (const name of Object.keys(beside)) assert.ok(first!.includes(`"${name}"`), first);
     });
 
-test('two networks in one file are refused, not chosen from', async () => {
+test('two networks in one file are refused', async () => {
   for (const model of [make({}), new ResNet({ depth: 8, numClasses: 3 })])
     for (const [one, other] of [
       ['model.', 'ema_model.'],
@@ -262,7 +262,7 @@ test('two networks in one file are refused, not chosen from', async () => {
     }
 });
 
-test('many and deep names of strangers end soon', async () => {
+test('many deeply nested unknown names are handled fast', async () => {
   const one = { shape: [1], data: new Float32Array(1) };
   const names = Array.from({ length: 20_000 }, (_, i) => `${`p${i % 500}.`.repeat(40)}${i}\u001b[2J`);
   const weights = { ...weightsOf(make({})), tensors: new Map(names.map((name) => [name, one])) };
@@ -293,7 +293,7 @@ const usual = (own: string): string =>
       return `layer${Math.floor(block / 3) + 1}.${block % 3}.${kind === '0' ? 'conv' : 'bn'}${number}`;
     });
 
-test('the usual names of ResNets for CIFAR are read, whatever the last layer is called', async () => {
+test('common names of ResNets for CIFAR are read, with any name of the last layer', async () => {
   for (const last of ['fc', 'linear', 'classifier']) {
     const model = new ResNet({ depth: 20, numClasses: 7 });
     const weights = renamed(weightsOf(model), (own) => `module.${usual(own).replace(/^fc\b/, last)}`, {
@@ -306,7 +306,7 @@ test('the usual names of ResNets for CIFAR are read, whatever the last layer is 
   }
 });
 
-test('a residual network with weights in its shortcuts is named as another one', async () => {
+test('a residual network with weights in its shortcuts is reported as another network', async () => {
   const weights = renamed(weightsOf(new ResNet({ depth: 20 })), (own) => `model.${usual(own)}`, {
     'model.layer2.0.downsample.0.weight': [32, 16, 1, 1],
     'model.layer2.0.downsample.1.weight': [32],
@@ -318,7 +318,7 @@ test('a residual network with weights in its shortcuts is named as another one',
     );
 });
 
-test('shapes that are not the paper’s, and half a network, are no ResNet', async () => {
+test('other shapes and incomplete networks are not recognised as ResNet', async () => {
   const whole = renamed(weightsOf(new ResNet({ depth: 20 })), usual);
   for (const [name, shape] of [
     ['layer3.2.conv2.weight', [64, 64, 1, 1]],
@@ -333,7 +333,7 @@ test('shapes that are not the paper’s, and half a network, are no ResNet', asy
   }
 });
 
-test('a CIFAR checkpoint of PyTorch computes what PyTorch computes', async () => {
+test('a CIFAR checkpoint of PyTorch has PyTorch’s logits', async () => {
   const { logits } = readFixture<{ logits: number[] }>('weights/net/resnet20-cifar.json');
   const file = join(WEIGHT_FILES, 'net', 'resnet20-cifar.pth');
   const { model, config, notes } = await openModel(file, referenceDevice());

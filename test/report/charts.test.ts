@@ -32,7 +32,7 @@ const chart = (results: Results, mark?: number): Chart => ({
   ],
 });
 
-test('the seeds of a kind are curves of one colour, and a kind without results has none', () => {
+test('seeds of a variant are curves of one colour; a variant without results has no curve', () => {
   const svg = chartSvg(chart(some), 'en');
   const d = /<path class="s s0"[^>]* d="([^"]*)"/.exec(svg)![1]!;
   assert.equal(d.match(/M/g)!.length, 3, d);
@@ -42,11 +42,11 @@ test('the seeds of a kind are curves of one colour, and a kind without results h
   assert.match(chartSvg(chart(some), 'zh'), /一些网络.*测试误差.*轮.*first/s);
 });
 
-test('a level is marked across the image', () => {
+test('a level is drawn across the chart', () => {
   assert.match(chartSvg(chart(some, 25), 'en'), /<line class="chance".*>25 %</s);
 });
 
-test('charts stand beside other figures, each in both languages', async (t) => {
+test('charts are written beside other figures, in both languages', async (t) => {
   const folder = await scratch(t);
   const paper = { ...alexnet, charts: (results: Results) => [chart(results)] } as Paper;
   await writeCharts(paper, none, join(folder, 'not-made'));
@@ -62,7 +62,7 @@ test('charts stand beside other figures, each in both languages', async (t) => {
 });
 
 for (const id of paperIds())
-  test(`the charts of ${id} have names of their own, and need no results`, async () => {
+  test(`the charts of ${id} have unique names and need no results`, async () => {
     const { charts } = await openPaper(id);
     assert.ok(charts);
     const names = charts(none).map(({ name }) => name);

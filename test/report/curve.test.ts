@@ -6,7 +6,7 @@ import { curvesSvg } from '../../src/report/curves.js';
 
 const loss = Array.from({ length: 40 }, (_, i) => ({ step: i + 1, value: 2.5 - i / 40 }));
 
-test('a curve is an image of its size, with its words escaped', async () => {
+test('a curve is an image of the requested size, with its texts escaped', async () => {
   const svg = curveSvg({
     title: 'A <b> & "c"',
     subtitle: 'half way',
@@ -22,7 +22,7 @@ test('a curve is an image of its size, with its words escaped', async () => {
   assert.deepEqual([width, height], [860, 430]);
 });
 
-test('each step is a point of the path, lower loss lower on the page', () => {
+test('each step is a point of the path, with lower loss further down', () => {
   const path = /class="raw"[^>]* d="([^"]*)"/.exec(curveSvg({ title: 't', loss }))![1]!;
   const ys = path
     .split(/[ML]/)
@@ -33,7 +33,7 @@ test('each step is a point of the path, lower loss lower on the page', () => {
   assert.ok(ys.at(-1)! > ys[0]! + 20);
 });
 
-test('a run of no step, of one, and of one outlier are images too', () => {
+test('runs without steps, with one step, and with one outlier are drawn', () => {
   for (const few of [[], loss.slice(0, 1), [...loss, { step: 41, value: 1e9 }]]) {
     const svg = curveSvg({ title: 't', loss: few });
     assert.ok(!/NaN|Infinity|undefined/.test(svg));
@@ -54,7 +54,7 @@ test('values outside the range and NaN losses are marked and counted', () => {
   assert.doesNotMatch(curveSvg({ title: 't', loss }), /<polygon|beyond|×/);
 });
 
-test('one value far away does not flatten a figure of several runs', () => {
+test('an outlier does not flatten a figure of several runs', () => {
   const points = loss.map((p) => (p.step === 9 ? { step: 9, value: 1e7 } : p));
   const figure = (all: typeof points) =>
     curvesSvg({ title: 't', xLabel: 'x', yLabel: 'y', series: [{ label: 'a', points: all }] });

@@ -73,7 +73,7 @@ const figures: Record<string, string> = {
 };
 
 for (const [name, svg] of Object.entries(figures))
-  test(`${name}: nobody’s words become markup, and the image can be drawn`, async () => {
+  test(`${name}: texts never become markup, and the image can be rendered`, async () => {
     assert.ok(!svg.includes('<script'), name);
     assert.match(svg, /&#60;script/);
     assert.ok(!/NaN|undefined|Infinity/.test(svg), name);
@@ -91,7 +91,7 @@ test('text is escaped and shortened by characters', () => {
   assert.equal(shorten('abc', 3), 'abc');
 });
 
-test('a PNG of our own has every pixel, also when it fills several blocks', async () => {
+test('a PNG has every pixel, also if it needs several blocks', async () => {
   for (const [width, height] of [
     [1, 1],
     [3, 2],
@@ -106,7 +106,7 @@ test('a PNG of our own has every pixel, also when it fills several blocks', asyn
   }
 });
 
-test('kernels are scaled each to its own extremes about grey', () => {
+test('each kernel is scaled to its own extremes around grey', () => {
   // Two kernels of one pixel: the same colours, one ten times as strong.
   const data = Float32Array.from([1, -1, 0.5, 10, -10, 5]);
   const { width, height, rgb } = kernelPixels({ count: 2, side: 1, data });
@@ -145,7 +145,7 @@ test('AlexNet has eight layers with weights and three poolings, and its numbers 
   );
 });
 
-test('a confusion matrix of many classes leaves the numbers and then the names out', () => {
+test('a confusion matrix of many classes omits first the numbers, then the names', () => {
   const of = (n: number) => {
     const classes = Array.from({ length: n }, (_, i) => `class ${i}`);
     const counts = classes.map((_, t) => classes.map((__, p) => (t === p ? 7 : 0)));
@@ -158,7 +158,7 @@ test('a confusion matrix of many classes leaves the numbers and then the names o
   assert.ok(of(1000).length < 200_000);
 });
 
-test('curves: a logarithmic axis leaves out what it cannot show, and breaks the line there', () => {
+test('curves: a logarithmic axis breaks the line at values that it cannot show', () => {
   const points = [1, 0, 100, 1000].map((value, i) => ({ step: i + 1, value }));
   const options = { title: 't', xLabel: 'x', yLabel: 'y', series: [{ label: 'a', points }] };
   const d = /<path class="s s0"[^>]* d="([^"]*)"/.exec(curvesSvg({ ...options, log: true }))![1]!;

@@ -9,7 +9,7 @@ import { manualSeed } from '../../src/tensor/random.js';
 import { tensor } from '../../src/tensor/tensor.js';
 import { ToySet, toyTransform } from '../support/toy.js';
 
-test('what is measured agrees with each image on its own', async (t) => {
+test('measurements on batches agree with single images', async (t) => {
   const { device } = await openDevice('reference');
   t.after(() => device.close());
   manualSeed(3);
@@ -79,7 +79,7 @@ test('what is measured agrees with each image on its own', async (t) => {
   }
 });
 
-test('a model without a hidden layer has no neighbours', async (t) => {
+test('a model without hidden layers has no neighbours', async (t) => {
   const { device } = await openDevice('reference');
   t.after(() => device.close());
   const model = await new Sequential(new Conv2d(3, 10, 8), new Flatten()).to(device);

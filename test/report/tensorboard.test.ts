@@ -38,7 +38,7 @@ test('CRC-32C has the values of RFC 3720', () => {
   assert.equal(maskedCrc32c(new TextEncoder().encode('123456789')), (0x2507c60d + 0xa282ead8) % 2 ** 32);
 });
 
-test('integers of many bytes keep their value, and what is not an integer is refused', () => {
+test('integers of many bytes keep their value, and other values are refused', () => {
   assert.deepEqual([...new Message().int(1, 300).encode()], [8, 0xac, 2]);
   assert.deepEqual([...new Message().int(16, 2 ** 35).encode()], [0x80, 1, 128, 128, 128, 128, 128, 1]);
   assert.deepEqual([...new Message().string(2, 'é').encode()], [18, 2, 0xc3, 0xa9]);
@@ -129,7 +129,7 @@ test('with five classes or fewer there is no top-5 accuracy, which would be 100 
 
 const tags = (event: ReadEvent) => Object.keys({ ...event.scalars, ...event.images, ...event.histograms });
 
-test('what was written can be read again by the formats’ own description', async (t) => {
+test('written event files can be read by the format’s description', async (t) => {
   const [first, second] = (await write(await scratch(t))).map(readEvents);
   for (const events of [first!, second!]) {
     assert.equal(events[0]!.version, 'brain.Event:2');
@@ -173,7 +173,7 @@ test('what was written can be read again by the formats’ own description', asy
   assert.equal(second![3]!.scalars['epoch/testAccuracy'], 44.5);
 });
 
-test('TensorBoard’s own reader finds the same, without what a resume took back', async (t) => {
+test('TensorBoard’s own reader finds the same, without the steps that a resume repeated', async (t) => {
   const python = process.env.PAPERWEIGHT_TENSORBOARD_PYTHON;
   if (!python)
     return t.skip('PAPERWEIGHT_TENSORBOARD_PYTHON names no Python that has the package tensorboard');

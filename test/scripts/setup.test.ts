@@ -66,7 +66,7 @@ test('a script that is started through a link, or without its ending, runs', asy
   }
 });
 
-test('an old Node is told so', () => {
+test('an old Node gets a clear message', () => {
   for (const version of ['20.9.0', '20.20.2', '22.0.0', '100.1.0'])
     assert.equal(setup.nodeComplaint(version), undefined, version);
   for (const version of ['20.8.1', '18.20.0', '8.0.0'])
@@ -104,7 +104,7 @@ test('packages are compared by version, and optional ones only for this machine'
   );
 });
 
-test('packages are installed when they are missing or changed, whoever installed them', async (t) => {
+test('packages are installed if they are missing or changed, by any installer', async (t) => {
   const root = await temporaryFolder(t);
   const write = async (name: string, value: object) => {
     await mkdir(path.dirname(path.join(root, name)), { recursive: true });
@@ -124,7 +124,7 @@ test('packages are installed when they are missing or changed, whoever installed
   assert.equal(setup.installReason(root), undefined);
 });
 
-test('what npm could not do is said in a sentence', () => {
+test('a failure of npm is reported in one sentence', () => {
   assert.match(setup.npmComplaint('ENOENT', ''), /there is no npm\..* Next: install npm/);
   assert.match(
     setup.npmComplaint(1, 'npm error code EAI_AGAIN'),
@@ -134,7 +134,7 @@ test('what npm could not do is said in a sentence', () => {
   assert.match(setup.npmComplaint(1, 'odd'), /see the lines above/);
 });
 
-test('any change of a source asks for a new build', async (t) => {
+test('any change of a source requires a new build', async (t) => {
   const root = await temporaryFolder(t);
   for (const name of ['src/deep', 'test']) await mkdir(path.join(root, name), { recursive: true });
   for (const name of ['src/deep/a.ts', 'test/a.test.ts', 'src/b.md', 'tsconfig.json', 'package-lock.json'])
@@ -196,7 +196,7 @@ test('the command that installs oneDNN is that of the system', () => {
   assert.equal(setup.oneDnnCommand({ ...debian, family: undefined }), undefined);
 });
 
-test('libjpeg-turbo is offered where it is missing', () => {
+test('libjpeg-turbo is offered if it is missing', () => {
   const nothing = () => false;
   assert.match(
     setup.turboJpegAdvice(debian, '', nothing)!,
@@ -255,7 +255,7 @@ test('npm start compiles once, passes its flags on and ends with the command’s
   assert.deepEqual(await start(), { code: 7, stdout: first.stdout, stderr: '' });
 });
 
-test('npm test runs what has a source, and fails when a test fails', async (t) => {
+test('npm test runs only tests that have a source, and fails if a test fails', async (t) => {
   const root = await temporaryFolder(t);
   await smallProject(root);
   const write = (name: string, body: string) =>

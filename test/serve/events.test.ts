@@ -11,7 +11,7 @@ const after = (line: number) => ({ ...RUN, query: { after: line } });
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
 
-test('a stream has every line after its beginning, once', async (t) => {
+test('a stream has each line after its start, once', async (t) => {
   const { dashboard, root } = await openDashboard(t);
   const run = await makeRun(root, 'run', { metrics: [...steps(1, 5), epochLine(1, 5)] });
   const listener = new Listener(dashboard, EVENTS, after(3));
@@ -35,7 +35,7 @@ test('a stream has every line after its beginning, once', async (t) => {
   assert.deepEqual(late.steps, [41]);
 });
 
-test('a client that comes again goes on where it was', async (t) => {
+test('a reconnecting client continues where it stopped', async (t) => {
   const { dashboard, root } = await openDashboard(t);
   const run = await makeRun(root, 'run', { metrics: steps(1, 2000) });
   const seen: number[] = [];
@@ -51,7 +51,7 @@ test('a client that comes again goes on where it was', async (t) => {
   assert.deepEqual(seen, range(1, 2050));
 });
 
-test('a run that goes back tells those who watch, and those who come later', async (t) => {
+test('a run that is rewound tells current and later clients', async (t) => {
   const { dashboard, root } = await openDashboard(t);
   const run = await makeRun(root, 'run', { metrics: steps(1, 20) });
   const file = join(run, 'metrics.jsonl');
@@ -86,7 +86,7 @@ test('a run that goes back tells those who watch, and those who come later', asy
   assert.equal(ahead.of('reset').length, 1);
 });
 
-test('the log, insights and the status come along', async (t) => {
+test('the stream includes log, insights and status', async (t) => {
   const { dashboard, root } = await openDashboard(t);
   const presence = { pid: process.pid, startTime: '', status: 'training' };
   const run = await makeRun(root, 'run', {
@@ -115,7 +115,7 @@ test('the log, insights and the status come along', async (t) => {
   );
 });
 
-test('the list tells which runs appear, change and go', async (t) => {
+test('the list reports new, changed and removed runs', async (t) => {
   const { dashboard, root } = await openDashboard(t);
   const run = await makeRun(root, 'a');
   const listener = new Listener(dashboard, 'GET /api/events', {});
@@ -133,7 +133,7 @@ test('the list tells which runs appear, change and go', async (t) => {
   await listener.until(() => ids('gone').includes('a'));
 });
 
-test('a client that does not read is cut off, and gets the rest when it comes again', async (t) => {
+test('a client that does not read is disconnected, and gets the rest when it reconnects', async (t) => {
   const { dashboard, root } = await openDashboard(t);
   const run = await makeRun(root, 'run', { metrics: steps(1, 1) });
   const socket = connect(dashboard.port, '127.0.0.1');
@@ -167,7 +167,7 @@ test('a client that does not read is cut off, and gets the rest when it comes ag
   assert.deepEqual(again.steps, range(Number.parseInt(id, 10) + 1, total));
 });
 
-test('the server ends while streams are open', async (t) => {
+test('the server stops while streams are open', async (t) => {
   const { dashboard, root } = await openDashboard(t);
   await makeRun(root, 'run');
   const listener = new Listener(dashboard, EVENTS, RUN);

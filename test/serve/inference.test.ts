@@ -59,7 +59,7 @@ async function fakeDashboard(t: TestContext, idleMs?: number) {
   return { dashboard, inference };
 }
 
-test('neighbours and confusions come from one look at the test images', async (t) => {
+test('neighbours and confusions come from one pass over the test images', async (t) => {
   const { dashboard } = await fakeDashboard(t);
   const predict = async () =>
     (await call(dashboard, 'POST /api/runs/:id/predict', { ...RUN, query: { index: 500 } })).body;
@@ -104,7 +104,7 @@ test('neighbours and confusions come from one look at the test images', async (t
   assert.equal(cells[0]![0]!.length, 24);
 });
 
-test('a process that ends is started again, and the server goes on', async (t) => {
+test('the inference process is restarted after it ends, and the server continues', async (t) => {
   const { dashboard, inference } = await fakeDashboard(t);
   const waiting = post(dashboard, '/api/runs/run/predict?index=99');
   while (inference.pid === undefined) await sleep(10);
@@ -115,7 +115,7 @@ test('a process that ends is started again, and the server goes on', async (t) =
   assert.deepEqual([refused.status, refused.body], [422, { error: { what: 'No features' } }]);
 });
 
-test('more than may wait is refused, and nobody keeps an idle process', async (t) => {
+test('too many requests are refused, and an idle process ends', async (t) => {
   const { dashboard, inference } = await fakeDashboard(t, 100);
   const waiting = Array.from({ length: 64 }, () => post(dashboard, '/api/runs/run/predict?index=99'));
   let refused = await post(dashboard, '/api/runs/run/predict?index=99');
@@ -129,7 +129,7 @@ test('more than may wait is refused, and nobody keeps an idle process', async (t
   assert.equal((await post(dashboard, '/api/runs/run/predict?index=1')).status, 200);
 });
 
-test('a real model shows its layers, its features and what it sees', async (t) => {
+test('a real model has layers, features and predictions', async (t) => {
   const { dashboard, root } = await openDashboard(t);
   const set = toyConfig();
   const classes = [...SHAPE_NAMES];

@@ -13,7 +13,7 @@ import { addLines, epochLine, jsonl, makeRun, stepLine, steps } from './support.
 
 const round = (value: number) => Number(Math.fround(value).toPrecision(7));
 
-test('lines of steps are read as JSON.parse reads them', () => {
+test('step lines are parsed like JSON.parse', () => {
   const numbers = [
     0,
     1,
@@ -38,7 +38,7 @@ test('lines of steps are read as JSON.parse reads them', () => {
   }
 });
 
-test('a line in another form is left to JSON.parse', () => {
+test('a line of another form is parsed by JSON.parse', () => {
   const usual = JSON.stringify(stepLine(7));
   const values = new Float64Array(FIELDS.length);
   for (const text of [
@@ -59,7 +59,7 @@ test('a line in another form is left to JSON.parse', () => {
     assert.equal(readStepLine(Buffer.from(text), 0, values), -1, text);
 });
 
-test('buckets have the mean and the extremes of their steps, whatever the range', () => {
+test('buckets have the mean and the extremes of their steps for any range', () => {
   const columns = new Columns();
   const losses = Array.from({ length: 5000 }, (_, i) => Math.fround(Math.sin(i * 12.9898) * 3));
   const numbers = new Float64Array(8);
@@ -96,7 +96,7 @@ test('buckets have the mean and the extremes of their steps, whatever the range'
   }
 });
 
-test('steps without a finite number are gaps: no bucket is of them, and each is told once', async (t) => {
+test('steps with NaN or infinity are gaps: they are in no bucket, and each is reported once', async (t) => {
   const lines: object[] = steps(1, 3000);
   const without = [5, 6, 1500, 2048, 2999];
   for (const [i, step] of without.entries())
@@ -132,7 +132,7 @@ test('steps without a finite number are gaps: no bucket is of them, and each is 
   assert.ok(sampled.values.loss!.mean.every((value) => value === null || Number.isFinite(value)));
 });
 
-test('rows that were dropped leave nothing in the blocks', () => {
+test('dropped rows leave nothing in the blocks', () => {
   const columns = new Columns();
   const numbers = new Float64Array(8);
   const fill = (to: number, loss: number) => {
@@ -166,7 +166,7 @@ async function indexed(t: Parameters<typeof scratch>[0], metrics: readonly objec
   return { folder, file: join(folder, 'metrics.jsonl'), index, told };
 }
 
-test('what is added is read once, and a torn line waits for its end', async (t) => {
+test('appended lines are read once, and an incomplete line waits for its end', async (t) => {
   const { file, folder, index, told } = await indexed(t, steps(1, 3));
   assert.deepEqual(told, ['1', '2', '3']);
   await index.follow();
@@ -185,7 +185,7 @@ test('what is added is read once, and a torn line waits for its end', async (t) 
   );
 });
 
-test('lines that are none count, and do no harm', async (t) => {
+test('invalid lines are counted and skipped', async (t) => {
   const { file, folder, index } = await indexed(t, [stepLine(1)]);
   const bad = [
     'not json',
@@ -208,7 +208,7 @@ test('lines that are none count, and do no harm', async (t) => {
   assert.deepEqual(index.lastStep, stepLine(2, { loss: 7 }));
 });
 
-test('a file that was cut sends the index back before the cut', async (t) => {
+test('truncating a file rewinds the index', async (t) => {
   const { file, folder, index, told } = await indexed(t, steps(1, 3000));
   const lines = (await readFile(file, 'utf8')).split('\n');
   told.length = 0;
@@ -226,7 +226,7 @@ test('a file that was cut sends the index back before the cut', async (t) => {
   });
 });
 
-test('a file that was cut and has grown beyond its old length is noticed', async (t) => {
+test('a file that was truncated and has grown beyond its old length is detected', async (t) => {
   const { file, folder, index, told } = await indexed(t, steps(1, 100));
   await truncate(file, 0);
   await addLines(
@@ -242,7 +242,7 @@ test('a file that was cut and has grown beyond its old length is noticed', async
   });
 });
 
-test('samples of a long run lie in the range that was asked for', async (t) => {
+test('samples of a long run lie in the requested range', async (t) => {
   const folder = join(await scratch(t), 'run');
   await mkdir(folder);
   const lines = steps(1, 20_000).map((line) => ({ ...line, loss: line.step }));

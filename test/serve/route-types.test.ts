@@ -105,7 +105,7 @@ export async function requests(
   ];
 }
 
-test('the address of a request comes from its route, and all in it is escaped', () => {
+test('the address of a request is built from its route, with all parts escaped', () => {
   assert.equal(addressOf('GET /api/runs'), '/api/runs');
   assert.equal(addressOf('GET /api/runs/:id/log', { params: { id: '../a b' } }), '/api/runs/..%2Fa%20b/log');
   const params = { id: 'a' };

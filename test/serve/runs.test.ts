@@ -28,7 +28,7 @@ const done = {
 };
 const presence = (fields: object) => ({ 'process.json': JSON.stringify(fields) });
 
-test('a run of image folders knows its length in its first epoch', async (t) => {
+test('a run on an image folder knows its length in its first epoch', async (t) => {
   const { dashboard, root } = await openDashboard(t);
   const files = { 'data.json': JSON.stringify({ version: 1, train: { images: 900 }, test: { images: 9 } }) };
   const { batchSize, epochs, maxSteps: _, ...config } = toyConfig({ dataset: 'imagefolder' });
@@ -48,7 +48,7 @@ test('a run of image folders knows its length in its first epoch', async (t) => 
   });
 });
 
-test('the small curve of a run is not moved by single values far away', async (t) => {
+test('outliers do not move the small curve of a run', async (t) => {
   const { dashboard, root } = await openDashboard(t);
   const metrics = steps(1, 600).map((step, i) => (i % 100 === 50 ? { ...step, loss: 1e9 } : step));
   await makeRun(root, 'run', { metrics });
@@ -56,7 +56,7 @@ test('the small curve of a run is not moved by single values far away', async (t
   assert.ok(Math.max(...spark) < 1e6, `${Math.max(...spark)}`);
 });
 
-test('the list has what a person wants to know of each run', async (t) => {
+test('the list has the key facts of each run', async (t) => {
   const { dashboard, root } = await openDashboard(t);
   await makeRun(root, 'old', {
     metrics: [...steps(1, 10), epochLine(1, 10), ...steps(11, 20), epochLine(2, 20), done],
@@ -97,7 +97,7 @@ test('the list has what a person wants to know of each run', async (t) => {
   });
 });
 
-test('the status follows the process, and the metrics where no process is known', async (t) => {
+test('the status follows the process, or the metrics if no process is known', async (t) => {
   const { dashboard, root } = await openDashboard(t);
   const startTime = await startTimeOf(process.pid);
   const alive = { pid: process.pid, startTime };
@@ -127,7 +127,7 @@ test('the status follows the process, and the metrics where no process is known'
   assert.equal(found.find(({ id }) => id === 'failed')!.error, 'diverged');
 });
 
-test('a run whose files are broken is shown as such, and does not hide the others', async (t) => {
+test('a run with damaged files is shown as such, and does not hide the others', async (t) => {
   const { dashboard, root, errors } = await openDashboard(t);
   for (const [id, config] of [
     ['text', 'no json'],
@@ -215,7 +215,7 @@ test('the details of a run', async (t) => {
   assert.ok(all.length === 9 && all.every(({ activations }) => activations[0]!.histogram));
 });
 
-test('kernels come as colours about grey', async (t) => {
+test('kernels are returned as colours around grey', async (t) => {
   const { dashboard, root } = await openDashboard(t);
   const run = await makeRun(root, 'run');
   // The first kernel's red falls from 2 to −2, its blue is 0; the second is nothing but zeros.
@@ -253,7 +253,7 @@ test('runs are renamed and tagged', async (t) => {
   assert.deepEqual([name, tags], ['猫 & <dog>', ['a', 'b']]);
 });
 
-test('a run that has ended is deleted, and taken back', async (t) => {
+test('a finished run is deleted and restored', async (t) => {
   const { dashboard, root } = await openDashboard(t, { control: true });
   const run = await makeRun(root, 'run', { metrics: [...steps(1, 20), done] });
   await makeRun(root, 'busy');
@@ -272,7 +272,7 @@ test('a run that has ended is deleted, and taken back', async (t) => {
     assert.equal((await send(dashboard, 'POST', `/api/undo/${undo}`)).status, 404, undo);
 });
 
-test('what was deleted long ago is removed at a later start', async (t) => {
+test('runs deleted long ago are removed at a later start', async (t) => {
   const { dashboard, root } = await openDashboard(t, { control: true });
   for (const id of ['long-ago', 'just-now']) await makeRun(root, id, { metrics: [done] });
   const undo = async (id: string) =>
@@ -283,7 +283,7 @@ test('what was deleted long ago is removed at a later start', async (t) => {
   assert.deepEqual(await readdir(join(root, '.trash')), [young]);
 });
 
-test('a request to a run that trains lies where the trainer looks for it', async (t) => {
+test('a request to a training run is written where the trainer reads it', async (t) => {
   const { dashboard, root } = await openDashboard(t, { control: true });
   const run = await makeRun(root, 'run');
   const answer = await call(dashboard, 'POST /api/runs/:id/control', { ...RUN, body: { action: 'pause' } });
@@ -301,7 +301,7 @@ test('a request to a run that trains lies where the trainer looks for it', async
   assert.equal((await send(dashboard, 'POST', '/api/runs/ended/control', { action: 'stop' })).status, 409);
 });
 
-test('the pages are compressed, and not sent twice', async (t) => {
+test('the pages are compressed and cached', async (t) => {
   const { dashboard } = await openDashboard(t);
   const plain = await ask(dashboard, '/app.js');
   assert.equal(plain.headers['content-type'], 'text/javascript; charset=utf-8');
@@ -350,7 +350,7 @@ test('papers, their pages and their figures', async (t) => {
     assert.equal((await ask(dashboard, `/api/papers/${path}`)).status, 404, path);
 });
 
-test('a start that cannot be says why', async (t) => {
+test('a failed start says why', async (t) => {
   const { root } = await openDashboard(t);
   const options = {
     root,

@@ -10,7 +10,7 @@ import { ask, call, makeRun, NO_PAPERS, openDashboard, send } from './support.js
 
 const TOKEN = 'a-token-that-nobody-guesses';
 
-test('every answer forbids what a page does not need', async (t) => {
+test('every answer has headers that forbid what the pages do not need', async (t) => {
   const { dashboard } = await openDashboard(t);
   for (const path of ['/', '/app.js', '/api/meta', '/api/runs/absent', '/nothing.txt']) {
     const { headers } = await ask(dashboard, path);
@@ -26,7 +26,7 @@ test('every answer forbids what a page does not need', async (t) => {
   }
 });
 
-test('a name that points here from elsewhere is refused', async (t) => {
+test('a foreign host name that resolves to this machine is refused', async (t) => {
   const { dashboard } = await openDashboard(t);
   const status = async (host: string) =>
     (await ask(dashboard, '/api/meta', { headers: { Host: host } })).status;
@@ -42,7 +42,7 @@ test('a name that points here from elsewhere is refused', async (t) => {
     assert.equal(await status(host), 200, host);
 });
 
-test('what another site makes a browser send is refused', async (t) => {
+test('requests caused by another site are refused', async (t) => {
   const { dashboard, root } = await openDashboard(t, { control: true });
   await makeRun(root, 'run');
   const host = `127.0.0.1:${dashboard.port}`;
@@ -104,7 +104,7 @@ test('without --control nothing changes', async (t) => {
   ]);
 });
 
-test('another address than loopback needs a token', async (t) => {
+test('an address other than loopback needs a token', async (t) => {
   const root = await scratch(t);
   const options = { root, port: 0, control: false, version: '1', papers: NO_PAPERS, web: root };
   await writeFile(join(root, 'index.html'), '');
@@ -114,7 +114,7 @@ test('another address than loopback needs a token', async (t) => {
   );
 });
 
-test('the token opens the dashboard, in a header or by its link and a cookie', async (t) => {
+test('the token gives access by a header, or by its link and a cookie', async (t) => {
   const { dashboard } = await openDashboard(t, { token: TOKEN });
   const status = async (path: string, headers = {}) => (await ask(dashboard, path, { headers })).status;
   for (const path of ['/', '/app.js', '/api/meta', '/?token=wrong', `/api/meta?token=${TOKEN}`])
@@ -135,7 +135,7 @@ test('the token opens the dashboard, in a header or by its link and a cookie', a
   assert.equal(await status('/api/meta', { Cookie: `${name}=` }), 401);
 });
 
-test('without the token nothing is told, computed or changed, by whatever request', async (t) => {
+test('without the token, no request reads, computes or changes anything', async (t) => {
   const { dashboard, root } = await openDashboard(t, { token: TOKEN, control: true });
   const run = await makeRun(root, 'run', {
     files: { 'process.json': '{"pid":1,"startTime":"0","status":"done"}' },
@@ -189,7 +189,7 @@ test('without the token nothing is told, computed or changed, by whatever reques
   assert.equal(done.status, 200, 'with it the same request is carried out');
 });
 
-test('a person without the token is told where it is, and a program as before', async (t) => {
+test('a browser without the token gets a page that explains it; a program gets an error', async (t) => {
   const { dashboard } = await openDashboard(t, { token: TOKEN, control: true });
   const accept = { Accept: 'text/html,application/xhtml+xml' };
   for (const path of ['/', '/run/x', '/?token=wrong-one-of-some-length']) {
@@ -205,7 +205,7 @@ test('a person without the token is told where it is, and a program as before', 
   assert.equal(asked.status, 200);
 });
 
-test('no path leads out of the runs folder', async (t) => {
+test('no path leads outside the runs folder', async (t) => {
   const { dashboard, root } = await openDashboard(t);
   await makeRun(join(root, '..'), 'outside');
   await makeRun(root, '.hidden');
@@ -250,7 +250,7 @@ test('no path leads out of the runs folder', async (t) => {
   );
 });
 
-test('files of a run that lead out of it are not read', async (t) => {
+test('links in a run that lead outside of it are not read', async (t) => {
   const { dashboard, root } = await openDashboard(t);
   const run = await makeRun(root, 'run');
   const secret = join(root, '..', 'secret.jsonl');
@@ -266,7 +266,7 @@ test('files of a run that lead out of it are not read', async (t) => {
   assert.deepEqual(detail.checkpoints, []);
 });
 
-test('the trash cannot be a link that takes runs away', async (t) => {
+test('a trash that is a link is refused', async (t) => {
   const { dashboard, root } = await openDashboard(t, { control: true });
   await makeRun(root, 'run', { files: { 'process.json': '{"pid":1,"startTime":"0","status":"done"}' } });
   await mkdir(join(root, '..', 'elsewhere'));
@@ -276,7 +276,7 @@ test('the trash cannot be a link that takes runs away', async (t) => {
   assert.ok((await readdir(root)).includes('run'));
 });
 
-test('bodies are bounded', async (t) => {
+test('request bodies are limited', async (t) => {
   const { dashboard, root } = await openDashboard(t, { control: true });
   await makeRun(root, 'run', {
     files: { 'state.json': '{"version":1,"latest":"step-00000001.safetensors"}' },
@@ -313,7 +313,7 @@ test('bodies are bounded', async (t) => {
   assert.doesNotMatch(await readFile(join(root, 'run', 'config.json'), 'utf8'), /xxx/);
 });
 
-test('a client that goes away in the middle of its request does no harm', async (t) => {
+test('a client that disconnects during its request does no harm', async (t) => {
   const { dashboard, root, errors } = await openDashboard(t, { control: true });
   await makeRun(root, 'run');
   const head = 'Host: localhost\r\nX-Paperweight: 1\r\nContent-Type: application/json\r\nContent-Length: 50';
@@ -326,7 +326,7 @@ test('a client that goes away in the middle of its request does no harm', async 
   assert.deepEqual(errors, []);
 });
 
-test('requests that are not well formed get an error, and the server goes on', async (t) => {
+test('malformed requests get an error, and the server continues', async (t) => {
   const { dashboard, root, errors } = await openDashboard(t);
   await makeRun(root, 'run');
   for (const [path, status] of [

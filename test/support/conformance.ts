@@ -43,11 +43,11 @@ export function conformance(
           for (const op of await compare(device, given, dtype, tolerance)) covered.add(op);
         });
 
-      it('every operation that there is', () => {
+      it('every operation', () => {
         const missing = ops.operationNames().filter((op) => !covered.has(op));
         assert.deepEqual(missing, [], 'operations that no case runs');
       });
-      it('no skip for a case that is not there', () => {
+      it('no skip for a case that does not exist', () => {
         const names = new Set(cases.map((c) => c.name));
         assert.equal(names.size, cases.length, 'two cases have one name');
         assert.deepEqual(
@@ -99,7 +99,7 @@ function behaviour(device: () => Device, dtype: 'float32' | 'float64'): void {
       assert.deepEqual([...before], [1, 2, 3], 'values that were read before stay as they were');
     });
 
-    it('of many runs that nobody waits for happen in order', async () => {
+    it('of many runs without waiting happen in order', async () => {
       const p = await parameter(1);
       for (let i = 0; i < 10; i++) update([{ parameter: p, value: p.mul(2).add(1).node }]);
       assert.deepEqual(await valuesOf(p), [2047]);
@@ -191,7 +191,7 @@ function behaviour(device: () => Device, dtype: 'float32' | 'float64'): void {
       assert.deepEqual(await valuesOf(p), [6, 7]);
     });
 
-    it('are made by a run whose guard is finite, and left out by one whose guard is not', async () => {
+    it('are made only by a run whose guard is finite', async () => {
       const [a, b] = [await parameter(1, 2), await parameter(3, 4)];
       // Fed, so that all three runs share one plan.
       const run = async (divisor: number) => {
@@ -213,7 +213,7 @@ function behaviour(device: () => Device, dtype: 'float32' | 'float64'): void {
       assert.deepEqual(await run(-1), [73, -73, [91, 122], [12, 16]]);
     });
 
-    it('wait for a guard that comes late, even where their own value is ready early', async () => {
+    it('wait for a late guard, even if their own value is ready earlier', async () => {
       const p = await parameter(1, 2);
       const next = p.add(1);
       const guard = next.mul(host([Number.NaN, 1])).sum();
@@ -298,7 +298,7 @@ function behaviour(device: () => Device, dtype: 'float32' | 'float64'): void {
       assert.deepEqual([...first], [2, 3, 4]);
     });
 
-    it('draw the same mask for a key on every device, whatever the layout of what it is for', async () => {
+    it('draw the same mask for a key on every device and in every layout', async () => {
       const key = [11, -22, 33, -44];
       const x = await placed(new Array(2 * 3 * 5 * 5).fill(1), [2, 3, 5, 5]);
       const w = await placed(new Array(4 * 3).fill(1 / 3), [4, 3, 1, 1]);
@@ -307,7 +307,7 @@ function behaviour(device: () => Device, dtype: 'float32' | 'float64'): void {
       assertClose(await dropped.data(), maskByDefinition(key, 0.4, 200), { rtol: 1e-5, atol: 0 }, 'mask');
     });
 
-    it('refuse a feed of another length or type, and go on', async () => {
+    it('refuse a feed of another length or type, and continue', async () => {
       const x = hostLeaf(ArrayType.of(1, 2, 3), [3], dtype);
       const { graph, key, feeds } = buildGraph([ops.neg(x)], []);
       const refused = (...wrong: Parameters<Device['run']>[2]) =>
@@ -319,7 +319,7 @@ function behaviour(device: () => Device, dtype: 'float32' | 'float64'): void {
       assert.deepEqual([...(await device().run(key, graph, feeds, []))[0]!], [-1, -2, -3]);
     });
 
-    it('refuse a storage that is not there', async () => {
+    it('refuse a missing storage', async () => {
       const x = await placed([1]);
       const { graph, key } = buildGraph([x.neg().node], []);
       await assert.rejects(
@@ -329,7 +329,7 @@ function behaviour(device: () => Device, dtype: 'float32' | 'float64'): void {
       await assert.rejects(device().read(123456789), (error) => error instanceof PaperweightError);
     });
 
-    it('refuse a label that names no class, naming row and label, and change nothing', async () => {
+    it('refuse a label out of range, naming row and label, and change nothing', async () => {
       const p = new Parameter(ArrayType.of(1, 2, 3, 4, 5, 6), [2, 3]);
       await p.place(device());
       for (const wrong of [3, -1]) {
@@ -366,7 +366,7 @@ function behaviour(device: () => Device, dtype: 'float32' | 'float64'): void {
       });
     });
 
-    it('tell where the time went', async () => {
+    it('report where the time was spent', async () => {
       const [x, w] = [await placed([1, 2, 3, 4], [2, 2]), await placed([1, 2, 3, 4], [2, 2])];
       const product = ops.withScope('classifier.1', () => x.matmul(w).relu());
       const { graph, key } = buildGraph([product.node], []);

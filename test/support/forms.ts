@@ -130,7 +130,7 @@ export function forms(device: () => Device, dtype: Floating, skip: string | fals
     });
   }
 
-  describe('reads a value under other dimensions than it lies in', { skip }, () => {
+  describe('reads a value under other dimensions than those of its layout', { skip }, () => {
     for (const [reader, read] of Object.entries(READERS))
       it(reader, async () => {
         for (const [source, make] of Object.entries(SOURCES))
@@ -140,7 +140,7 @@ export function forms(device: () => Device, dtype: Floating, skip: string | fals
             );
       });
 
-    it('whatever reads the value first, and whatever is computed in place', async () => {
+    it('for any first reader and any computation in place', async () => {
       for (const first of Object.values(READERS))
         for (const second of Object.values(READERS))
           await compare('two readers', async (p) => {

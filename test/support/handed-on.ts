@@ -77,7 +77,7 @@ export function handedOn(device: () => Device, dtype: Floating): void {
         assert.deepEqual(states[0]!.node.inputs, []);
       });
 
-    it('that nobody computed, is refused with advice that helps', async () => {
+    it('that was not computed, is refused with advice', async () => {
       const p = await parameter(1, 2);
       const y = p.mul(3);
       update([{ parameter: p, value: p.add(1).node }]);
@@ -89,7 +89,7 @@ export function handedOn(device: () => Device, dtype: Floating): void {
         });
     });
 
-    it('holds up what is asked for after it, and nothing is mixed up meanwhile', async () => {
+    it('delays later requests, and nothing is mixed up meanwhile', async () => {
       const p = await parameter(1, 2);
       const zeros = await parameter(0, 0);
       const y = p.mul(3);
@@ -111,7 +111,7 @@ export function handedOn(device: () => Device, dtype: Floating): void {
       );
     });
 
-    it('that could not be computed, fails what needs it and nothing else', async () => {
+    it('that could not be computed, fails only its users', async () => {
       const p = new Parameter(ArrayType.of(1, 2, 3, 4), [2, 2]);
       await p.place(device());
       const labels = tensor(Int32Array.of(0, 7), { shape: [2] });

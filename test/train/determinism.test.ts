@@ -21,7 +21,7 @@ const kernelsOf = (checkpoint: Buffer): Record<string, string> => {
 };
 
 for (const precision of ['float32', 'bfloat16'] as const)
-  test(`${precision}: two processes train to the same bits, kernels that were tried included`, async (t) => {
+  test(`${precision}: two processes train to the same bits, including timed kernel choices`, async (t) => {
     const folder = await scratch(t);
     const cache = join(folder, 'kernels.json');
     const first = await trained(join(folder, 'first'), { precision }, cache);
@@ -31,7 +31,7 @@ for (const precision of ['float32', 'bfloat16'] as const)
     assert.equal(first.metrics, second.metrics);
   });
 
-test('a resumed run keeps to its kernels, whatever the machine would choose by now', async (t) => {
+test('a resumed run keeps its kernel choices', async (t) => {
   const folder = await scratch(t);
   const [cache, other] = [join(folder, 'kernels.json'), join(folder, 'other.json')];
   const precision = 'bfloat16';

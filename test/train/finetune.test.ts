@@ -114,7 +114,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
       );
     });
 
-    test('a run with an average, accumulation, clipping and scaled rates resumes bit for bit', async (t) => {
+    test('a run with an average, accumulation, clipping and lr scales resumes bit for bit', async (t) => {
       const config = toyConfig({
         batchSize: 4,
         accumulate: 2,
@@ -160,7 +160,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
       assert.equal((await device.stats()).length > 0, true);
     });
 
-    test('a factor of the rate is one', async (t) => {
+    test('an lr scale multiplies the learning rate of its module', async (t) => {
       const run = async (factor: number) => {
         const lrScale = [{ pattern: '6', factor }];
         const config = toyConfig({ maxSteps: 1, momentum: 0, weightDecay: 0, lrScale });
@@ -182,7 +182,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
       );
     });
 
-    test('the average is what is measured and kept as best; the run goes on from its own weights', async (t) => {
+    test('the average is evaluated and kept as best; training continues from the model’s own weights', async (t) => {
       const config = toyConfig({ ema: 0.95, epochs: 1 });
       const { trainer, model, folder, recorder } = await toyRun(device, await scratch(t), { config });
       await trainer.run();
@@ -200,7 +200,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
       assert.notEqual(plain.recorder.epochs[0]!.testLoss, recorder.epochs[0]!.testLoss);
     });
 
-    test('batches that are learned by heart are the same ones, in order', async (t) => {
+    test('--overfit-batches repeats the same batches in the same order', async (t) => {
       const seen: number[][] = [];
       const trainSet = new ToySet(8);
       const read = trainSet.read.bind(trainSet);
@@ -256,13 +256,13 @@ describe('an average of weights', () => {
     assert.deepEqual([...(await p.data())], own);
   });
 
-  test('refuses a decay that is none', async () => {
+  test('rejects a decay that is not valid', async () => {
     for (const decay of [0, 1, -1, Number.NaN]) assert.throws(() => new WeightAverage([], decay), UsageError);
   });
 });
 
 describe('starting from weights', () => {
-  test('takes what fits, leaves the rest as initialised, and says which', async (t) => {
+  test('loads the tensors that fit, keeps the initialisation of the others, and lists them', async (t) => {
     const file = join(await scratch(t), 'ten.safetensors');
     const ten = makeToyNet();
     await saveWeights(file, ten);
@@ -285,7 +285,7 @@ describe('starting from weights', () => {
     assert.throws(() => startFrom(other, { file, partial: true }, tensors), /no tensor that fits/);
   });
 
-  test('a module that is not there is refused with those that are', async (t) => {
+  test('an unknown module is refused with a list of the existing ones', async (t) => {
     const device = referenceDevice();
     for (const wrong of [{ freeze: ['features'] }, { lrScale: [{ pattern: 'head.*', factor: 2 }] }])
       await assert.rejects(

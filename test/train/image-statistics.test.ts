@@ -68,7 +68,7 @@ async function images(t: TestContext): Promise<string> {
   return root;
 }
 
-test('images are counted once, without the broken ones, and an interrupted count goes on', async (t) => {
+test('statistics skip damaged images, are computed once, and continue after an interruption', async (t) => {
   const root = await images(t);
   const open = async () => ImageFolder.open({ root, side: 8, cache: path.join(root, '.cache') });
   const whole = await ImageFolder.open({ root, side: 8, cache: await temporaryFolder(t) });
@@ -100,7 +100,7 @@ test('images are counted once, without the broken ones, and an interrupted count
   assert.deepEqual(third, expected);
 });
 
-test('other files are another count, and a file of something else is refused', async (t) => {
+test('other images get their own statistics, and a file with other contents is refused', async (t) => {
   const root = await images(t);
   const open = async () => ImageFolder.open({ root, side: 8 });
   await imageStatistics(await open());

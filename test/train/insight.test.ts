@@ -23,7 +23,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
     });
     after(() => device?.close());
 
-    test('a run that is looked into gives the same bytes as one that is not', async (t) => {
+    test('insights do not change the bytes of a run', async (t) => {
       const runs = [];
       for (const insightEvery of [0, 1, 3]) {
         const { trainer, folder } = await toyRun(device, await scratch(t), {
@@ -52,7 +52,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
       }
     });
 
-    test('norms and kernels are those of the checkpoint of the same step', async (t) => {
+    test('norms and kernels agree with the checkpoint of the same step', async (t) => {
       const heard: { insights: Insight[]; kernels: KernelImage[] } = { insights: [], kernels: [] };
       const { trainer, folder } = await toyRun(device, await scratch(t), {
         // After one step the momentum is the gradient.
@@ -86,7 +86,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
       assert.ok(relu!.mean! > 0 && relu!.std! > 0);
     });
 
-    test('what was said is kept with its step, and a resumed run forgets what comes after', async (t) => {
+    test('messages are stored with their step, and a resume removes the later ones', async (t) => {
       const path = await scratch(t);
       const abort = new AbortController();
       const first = await toyRun(device, path, {
@@ -109,7 +109,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
     });
   });
 
-test('a unit is dead when no image makes it positive anywhere', () => {
+test('a unit is dead if no image makes it positive anywhere', () => {
   // Two images, three maps of two places.
   const values = [0, 1, 0, 0, 2, 3, 0, 0, 0, 0, 4, 0];
   const { units, dead, active, mean, histogram } = describeActivation(values, [2, 3, 2]);
@@ -120,17 +120,17 @@ test('a unit is dead when no image makes it positive anywhere', () => {
   assert.equal(histogram!.counts[31], 1);
 });
 
-test('a saturating unit is dead when every image drives it to an end', () => {
+test('a saturating unit is dead if every image saturates it', () => {
   const { dead, active } = describeActivation([0.999, 0.1, -0.999, 0.2], [2, 2], [-1, 1]);
   assert.deepEqual([dead, active], [0.5, 0.5]);
 });
 
-test('outputs that are not numbers have no histogram', () => {
+test('outputs with NaN or infinity have no histogram', () => {
   assert.equal(describeActivation([Number.NaN, 1], [1, 2]).histogram, undefined);
   assert.deepEqual(describeActivation([2, 2], [1, 2]).histogram!.counts[0], 2);
 });
 
-test('kernels are thinned out evenly, and both ends stay', () => {
+test('stored kernels are thinned out evenly, keeping the first and the last', () => {
   const kept: number[] = [];
   for (let step = 100; step <= 30_000; step += 100) {
     kept.push(step);

@@ -4,7 +4,7 @@ import { killAtRandom } from '../support/kill.js';
 import { scratch } from '../support/toy.js';
 
 // `node dist/bench/kill.js` does the same 200 times.
-test('a training that is killed at random instants comes to the same bits', async (t) => {
+test('a training that is killed at random times ends with the same bits', async (t) => {
   const counts = await killAtRandom(await scratch(t), { kills: 6, perRun: 6, seed: Date.now() % 1e6 });
   assert.equal(counts.kills, 6);
   t.diagnostic(JSON.stringify(counts));

@@ -4,7 +4,7 @@ import { describeLonger } from '../../src/train/longer.js';
 
 const change = { before: 9, now: 1200, rate: 0.0012345 };
 
-test('each kind of schedule says what a longer run means for its rate', () => {
+test('each kind of schedule describes what a longer run changes', () => {
   const say = (schedule: Parameters<typeof describeLonger>[0]['schedule']) =>
     describeLonger({ schedule, lr: 0.01 }, change);
   assert.equal(

@@ -56,14 +56,14 @@ async function assertSound(folder: RunFolder): Promise<string[]> {
 }
 
 for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
-  describe(`a bad number on ${name}`, () => {
+  describe(`NaN and infinity on ${name}`, () => {
     let device: Device;
     before(async () => {
       ({ device } = await openDevice(name, { threads: 2 }));
     });
     after(() => device?.close());
 
-    test('stops the run before it reaches a weight, and names the layer', async (t) => {
+    test('stop the run before they reach a weight, and the error names the layer', async (t) => {
       const config = toyConfig({ checkpointEvery: 2, insightEvery: 0 });
       const net = faultyNet(() => new Faulty((pass) => pass >= 6));
       const { trainer, model, folder, recorder } = await toyRun(device, await scratch(t), { config, net });
@@ -81,7 +81,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
       assert.equal((await assertSound(folder)).length, 2);
     });
 
-    test('in the weights is found before they are saved, even where no loss shows it', async (t) => {
+    test('in the weights are found before saving, even if no loss shows them', async (t) => {
       const config = toyConfig({ checkpointEvery: 2, insightEvery: 0 });
       const hooks = {
         step: async ({ step }: { step: number }) => {
@@ -102,7 +102,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
       await assertSound(run.folder);
     });
 
-    test('is left out with its step under skip, and nothing of it stays', async (t) => {
+    test('are skipped with their step under skip, without any trace', async (t) => {
       const config = toyConfig({ onNan: 'skip', epochs: 1, insightEvery: 0, sgd: 'rate-in-velocity' });
       // The fourth pass is bad, and the fifth is the look for it.
       const net = faultyNet(() => new Faulty((pass) => pass === 4));
@@ -126,7 +126,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
       await assertSound(folder);
     });
 
-    test('ends a skipping run when it does not go away', async (t) => {
+    test('end a run under skip if they persist', async (t) => {
       const config = toyConfig({ onNan: 'skip', insightEvery: 0, checkpointEvery: 100 });
       const net = faultyNet(() => new Faulty((pass) => pass >= 3));
       const { trainer, folder, recorder } = await toyRun(device, await scratch(t), { config, net });
@@ -138,7 +138,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
       await assertSound(folder);
     });
 
-    test('sends a run back to its checkpoint with a lower rate under rollback, three times at most', async (t) => {
+    test('send a run back to its checkpoint with a lower learning rate under rollback, at most three times', async (t) => {
       const config = toyConfig({
         onNan: 'rollback',
         checkpointEvery: 4,
@@ -188,7 +188,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
       assert.equal(second.recorder.notes.length, 3);
     });
 
-    test('in one of a step’s batches keeps the whole step from being one', async (t) => {
+    test('in one batch of a step skip the whole step', async (t) => {
       const config = toyConfig({ onNan: 'skip', batchSize: 4, accumulate: 2, epochs: 1, insightEvery: 0 });
       const net = faultyNet(() => new Faulty((pass) => pass === 3));
       const { trainer, folder, recorder } = await toyRun(device, await scratch(t), { config, net });

@@ -18,7 +18,7 @@ const paperConfig = (changes: Partial<TrainConfig> = {}): TrainConfig =>
 const inVelocity = (group: object): unknown => (group as { rateInVelocity?: boolean }).rateInVelocity;
 
 describe('the optimizer of a configuration', () => {
-  it('spares biases the decay where it says so', async () => {
+  it('excludes biases from weight decay if configured', async () => {
     const model = await makeToyNet().to(referenceDevice());
     const groups = makeOptimizer(model, paperConfig()).paramGroups;
     assert.deepEqual(
@@ -48,7 +48,7 @@ describe('the schedule of a configuration', () => {
     });
   };
 
-  it('divides by 10 when accuracy stalls, three times and not once more', async () => {
+  it('divides by 10 when accuracy stalls, three times and no more', async () => {
     const config = paperConfig({
       lr: 0.01,
       schedule: { kind: 'plateau', factor: 0.1, patience: 1, drops: 3 },
@@ -59,13 +59,13 @@ describe('the schedule of a configuration', () => {
     );
   });
 
-  it('falls at its milestones', async () => {
+  it('drops at its milestones', async () => {
     const config = toyConfig({ lr: 0.1, schedule: { kind: 'milestones', epochs: [1, 3], factor: 0.1 } });
     assert.deepEqual(await rates(config, [0, 0, 0, 0]), [0.01, 0.01, 0.001, 0.001]);
   });
 });
 
-describe('a run by the paper’s rules', () => {
+describe('a run with the paper’s recipe', () => {
   const accuracyFalls = { testSet: new ToySet(21, 2, (index) => index % 10) };
 
   it('continues bit for bit from any step, schedule and velocity included', async (t) => {
@@ -95,7 +95,7 @@ describe('a run by the paper’s rules', () => {
     );
   });
 
-  it('ends when its training error is low enough, and does not go on when it is resumed', async (t) => {
+  it('ends when the training error is low enough, and does not continue when resumed', async (t) => {
     const config = toyConfig({ epochs: 30, untilTrainError: 95, schedule: { kind: 'constant' } });
     const path = await scratch(t);
     const first = await toyRun(referenceDevice(), path, { config });
@@ -111,12 +111,12 @@ describe('a run by the paper’s rules', () => {
 });
 
 describe('a run’s configuration', () => {
-  it('of an older version is read as before', () => {
+  it('of an older version is still valid', () => {
     const old = toyConfig();
     assert.deepEqual(trainConfigSchema.parse(JSON.parse(JSON.stringify(old))), old);
   });
 
-  it('refuses what cannot be', () => {
+  it('rejects invalid values', () => {
     for (const wrong of [
       { sgd: 'adam' },
       { augment: 'rotate' },

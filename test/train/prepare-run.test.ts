@@ -10,7 +10,7 @@ import type { TrainConfig } from '../../src/run/config.js';
 import { RunFolder } from '../../src/run/run-folder.js';
 import { scratch, ToySet } from '../support/toy.js';
 
-test('a run that something else computes from now on says so', async (t) => {
+test('a run reports that another device or library computes it from now on', async (t) => {
   const trainSet = new ToySet(64);
   const { model, training: quick } = partsOf(recipes.quick);
   const { device } = await openDevice('onednn', { threads: 1 });
@@ -46,7 +46,7 @@ test('a run that something else computes from now on says so', async (t) => {
   }
 });
 
-test('a run that was killed before its first checkpoint begins again', async (t) => {
+test('a run that was killed before its first checkpoint starts again', async (t) => {
   const trainSet = new ToySet(64);
   const { model, training: quick } = partsOf(recipes.quick);
   const config: TrainConfig = {

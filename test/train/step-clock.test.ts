@@ -6,7 +6,7 @@ import { StepClock } from '../../src/train/step-clock.js';
 const seconds = (clock: StepClock, completed: number, next?: number): number =>
   Number(clock.measure(completed, next).toFixed(6));
 
-test('a step takes from one completion to the next', () => {
+test('the time of a step is from one completion to the next', () => {
   const clock = new StepClock();
   clock.restart(1000);
   assert.equal(seconds(clock, 1100), 0.1);
@@ -24,7 +24,7 @@ test('two completions that arrive at once share the time of both', () => {
   assert.equal(seconds(clock, 1300), 0.09976);
 });
 
-test('a step behind that has its own completion keeps its own time', () => {
+test('a late step with its own completion keeps its own time', () => {
   const clock = new StepClock();
   clock.restart(0);
   assert.equal(seconds(clock, 300, 340), 0.3);

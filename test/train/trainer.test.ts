@@ -67,7 +67,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
     });
     after(() => device?.close());
 
-    test('the net learns, and the run tells about it in the notes’ own lines', async (t) => {
+    test('the network learns, and the run prints the lines of the notes', async (t) => {
       const config = toyConfig({ epochs: 6, lr: 0.02, checkpointEvery: 1000, evalLimit: 100, logEvery: 4 });
       const trainSet = new ToySet(156);
       const testSet = new ToySet(120, 2);
@@ -224,7 +224,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
         (abort: () => void): Observer =>
           ({ step: ({ step }) => step === n && abort() }) as Observer;
 
-      test('again from the start', async (t) => {
+      test('when restarted from the beginning', async (t) => {
         const path = await scratch(t);
         const { trainer, recorder } = await toyRun(device, path);
         await trainer.run();
@@ -239,7 +239,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
       test('interrupted by the last step', (t) => interrupted(t, atStep(18), 18));
 
       for (const epoch of [1, 3])
-        test(`interrupted while epoch ${epoch} is being measured`, (t) => {
+        test(`interrupted while epoch ${epoch} is being evaluated`, (t) => {
           let measured = 0;
           return interrupted(
             t,
@@ -252,7 +252,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
         interrupted(t, (abort) => ({ epoch: ({ epoch }) => epoch === 2 && abort() }) as Observer, 13));
 
       // Nothing is being written while a hook runs: a copy of the folder is what kill -9 would leave.
-      test('killed between checkpoints: only the steps since the last one are done again', async (t) => {
+      test('killed between checkpoints: only the steps since the last one are repeated', async (t) => {
         const root = await scratch(t);
         const [path, killed] = [join(root, 'run'), join(root, 'killed')];
         const hooks: Observer = {
@@ -269,7 +269,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
         await same(killed, [...recorder.lines.slice(0, 4), ...resumed.recorder.lines]);
       });
 
-      test('killed after an epoch was measured and before it was saved: measured again', async (t) => {
+      test('killed after the evaluation of an epoch and before its checkpoint: evaluated again', async (t) => {
         const root = await scratch(t);
         const [path, killed] = [join(root, 'run'), join(root, 'killed')];
         const hooks: Observer = {
@@ -287,7 +287,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
         await same(killed, [...recorder.lines.slice(0, 6), ...resumed.recorder.lines]);
       });
 
-      test('a damaged checkpoint is set aside, and the one before is used', async (t) => {
+      test('a damaged checkpoint is set aside, and the previous one is used', async (t) => {
         const path = join(await scratch(t), 'copy');
         cpSync(folder.path, path, { recursive: true });
         await truncate(join(path, 'checkpoints', 'step-00000018.safetensors'), 5000);
@@ -297,7 +297,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
         await same(path, [...lines.slice(0, 8), ...recorder.lines]);
       });
 
-      test('a run that has ended is only measured again', async (t) => {
+      test('a finished run is only evaluated again', async (t) => {
         const path = join(await scratch(t), 'copy');
         cpSync(folder.path, path, { recursive: true });
         const { trainer, recorder } = await toyRun(device, path, { resume: true });
@@ -306,7 +306,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
         await same(path, [...lines.slice(0, -2), ...recorder.lines]);
       });
 
-      test('a run that its limit of steps has ended goes on with a higher limit', async (t) => {
+      test('a run that ended at its step limit continues with a higher limit', async (t) => {
         const path = await scratch(t);
         const schedule = { kind: 'constant' } as const;
         const long = await toyRun(device, join(path, 'long'), { config: toyConfig({ schedule }) });
@@ -330,7 +330,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
       });
     });
 
-    test('a run that is shorter than its warm-up and decay shortens them', async (t) => {
+    test('a run shorter than its warm-up and decay shortens both', async (t) => {
       const config = toyConfig({ maxSteps: 5 });
       const { trainer, recorder } = await toyRun(device, await scratch(t), { config });
       await trainer.run();
@@ -341,7 +341,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
       );
     });
 
-    test('a run that diverges says at which step, and keeps its checkpoints', async (t) => {
+    test('a run that diverges names the step and keeps its checkpoints', async (t) => {
       const path = await scratch(t);
       const config = toyConfig({ lr: 1e30, schedule: { kind: 'constant' }, checkpointEvery: 1 });
       const { trainer, folder, recorder } = await toyRun(device, path, { config });
@@ -363,7 +363,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
       assert.equal((await folder.metrics()).length, recorder.steps.length);
     });
 
-    test('weights that the very last step breaks are not kept as a result', async (t) => {
+    test('weights with NaN after the last step are not saved as the result', async (t) => {
       const config = toyConfig({ lr: 1e38, schedule: { kind: 'constant' }, maxSteps: 1 });
       const { trainer, folder } = await toyRun(device, await scratch(t), { config });
       await assert.rejects(
@@ -398,7 +398,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
       assert.equal(result.accuracy, best);
     });
 
-    test('a full disk ends the run; what was saved is whole, and the run goes on later', async (t) => {
+    test('a full disk ends the run; saved files are intact, and the run can be resumed', async (t) => {
       const disk = smallDisk(t);
       if (!disk) return;
       const path = join(disk.path, 'run');
@@ -422,7 +422,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
       assert.deepEqual(await plainMetrics(second.folder), await plainMetrics(whole.folder));
     });
 
-    test('a label outside of the classes ends the run and names itself', async (t) => {
+    test('a label out of range ends the run with an error that names it', async (t) => {
       const wrong = new ToySet(44, 1, (index, label) => (index === 20 ? 10 : label));
       const config = toyConfig({ checkpointEvery: 1 });
       const { trainer, recorder, folder } = await toyRun(device, await scratch(t), {
@@ -454,7 +454,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
         await root.get('')!();
       });
 
-      test('agrees with a direct computation, with a last batch that is smaller', async () => {
+      test('agrees with a direct computation, with a smaller last batch', async () => {
         const told: [number, number][] = [];
         const result = await evaluateModel({
           model,
@@ -496,7 +496,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
         assert.deepEqual([all.images, all.sampled, all.total], [50, 50, 50]);
       });
 
-      test('a limit on images that are sorted by class still measures all classes', async () => {
+      test('a limit on images sorted by class still covers all classes', async () => {
         const set = new ToySet(200, 3);
         const labels = Array.from({ length: 200 }, (_, i) => set.read(i, new Uint8Array(192), 0));
         const order = labels.map((_, i) => i).sort((a, b) => labels[a]! - labels[b]!);
@@ -518,7 +518,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
         assert.equal(counted.size, 10);
       });
 
-      test('leaves the model in the mode it was in, also when it fails or is stopped', async () => {
+      test('restores the model’s mode, also when it fails or is stopped', async () => {
         const wrong = new ToySet(50, 3, () => -1);
         const state = async () => [...(await model.stateDict().get('1.running_mean')!.data())];
         for (const training of [true, false]) {
@@ -549,7 +549,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
         }
       });
 
-      test('fewer than five classes make a top-5 of all', async () => {
+      test('with fewer than five classes, top-5 counts all of them', async () => {
         const net = await new Sequential(
           ...makeToyNet()
             .namedChildren()

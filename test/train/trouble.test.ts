@@ -22,7 +22,7 @@ const atStep = (bodies: Readonly<Record<number, () => unknown>>): Observer => ({
 
 const { same } = uninterrupted(device);
 
-test('a disk that is full for a while: the run goes on, says so, and nothing is missing in the end', async (t) => {
+test('a temporarily full disk: the run continues, reports it, and nothing is missing in the end', async (t) => {
   const disk = smallDisk(t);
   if (!disk) return;
   const path = join(disk.path, 'run');
@@ -47,7 +47,7 @@ test('a disk that is full for a while: the run goes on, says so, and nothing is 
   assert.match(log, /There is no checkpoint at step 8/);
 });
 
-test('a file system that is read-only for a while', async (t) => {
+test('a file system that is temporarily read-only', async (t) => {
   let readOnly = false;
   const refuse = () => {
     if (readOnly) throw Object.assign(new Error('EROFS: read-only file system, open'), { code: 'EROFS' });
@@ -81,7 +81,7 @@ test('a file system that is read-only for a while', async (t) => {
   );
 });
 
-test('a disk that stays full: the run ends with an error, and what was saved is whole', async (t) => {
+test('a disk that stays full: the run ends with an error, and saved files are intact', async (t) => {
   const disk = smallDisk(t);
   if (!disk) return;
   const path = join(disk.path, 'run');
@@ -99,7 +99,7 @@ test('a disk that stays full: the run ends with an error, and what was saved is 
   await same(second.folder);
 });
 
-test('a checkpoint that failed is tried again a minute later, not only when the next is due', async (t) => {
+test('a failed checkpoint is retried after a minute, not only when the next is due', async (t) => {
   const disk = smallDisk(t);
   if (!disk) return;
   const real = performance.now.bind(performance);
@@ -114,7 +114,7 @@ test('a checkpoint that failed is tried again a minute later, not only when the 
   assert.ok(next > 9 && next < 12, `${steps}`);
 });
 
-test('a run folder that is removed ends the run, and is not made anew', async (t) => {
+test('removing the run folder ends the run, which does not create it again', async (t) => {
   const path = join(await scratch(t), 'run');
   const { trainer } = await toyRun(device, path, {
     hooks: atStep({ 5: () => rmSync(path, { recursive: true }) }),
@@ -127,7 +127,7 @@ test('a run folder that is removed ends the run, and is not made anew', async (t
   assert.ok(!existsSync(path));
 });
 
-test('clocks that jump and a process that is stopped for a while change nothing', async (t) => {
+test('clock jumps and a paused process do not change the result', async (t) => {
   const folder = await scratch(t);
   const options = { maxSteps: 12, checkpointEvery: 4 };
   const plain = startChild(join(folder, 'plain'), options);

@@ -37,7 +37,7 @@ const small = () => {
   return new Sequential(new Flatten(), new Linear(48, 7));
 };
 
-test('ten views are scored by the mean of their probabilities', async () => {
+test('ten views are scored by their mean probabilities', async () => {
   const [dataset, model] = [noise(23), small()];
   const views = tenViews(transforms.toTensor(), 4, dataset.imageShape);
   const result = await evaluateModel({
@@ -70,14 +70,14 @@ test('ten views are scored by the mean of their probabilities', async () => {
   assert.notEqual(one.loss, result.loss);
 });
 
-test('views have the size of the model, or seven eighths of a smaller image', () => {
+test('views have the model’s input size, or 7/8 of the side of smaller images', () => {
   const sizeOf = (side: number, size: number) =>
     tenViews(transforms.toTensor(), size, [3, side, side])[0]!.toString();
   assert.match(sizeOf(256, 224), /tenCrop\(224×224, top left\), toTensor/);
   assert.match(sizeOf(32, 224), /tenCrop\(28×28/);
 });
 
-test('images that cannot be read are left out of the measure', async () => {
+test('images that cannot be read are left out of the evaluation', async () => {
   const model = small();
   const transform = transforms.compose([transforms.centerCrop(4), transforms.toTensor()]);
   const all = await evaluateModel({ model, dataset: noise(14), transform, batchSize: 4 });

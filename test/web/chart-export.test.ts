@@ -26,7 +26,7 @@ const chart: ExportedChart = {
   format: String,
 };
 
-test('CSV holds each step of the range once, and no name becomes a formula', () => {
+test('CSV has each step of the range once, and no name becomes a formula', () => {
   assert.deepEqual(csvOf(chart).split('\r\n'), [
     `Step,"'=1+1,""a""","'=1+1,""a"" (min)","'=1+1,""a"" (max)",b\u0000\u001b[31m</svg>`,
     '1,2,1,3,',
@@ -37,7 +37,7 @@ test('CSV holds each step of the range once, and no name becomes a formula', () 
   ]);
 });
 
-test('SVG is a picture whatever the names hold, with its curves, gaps and marks', async () => {
+test('SVG is valid for any names, with its curves, gaps and marks', async () => {
   for (const log of [false, true]) {
     const svg = svgOf({ ...chart, log, frame: log ? { min: 0.1, max: 4 } : chart.frame }, () => '#123456');
     assert.doesNotMatch(svg, /<b>|NaN|Infinity|undefined/);

@@ -31,14 +31,14 @@ const boxes = async (page: Page, selector: string): Promise<Box[]> =>
 const cover = (a: Box, b: Box): boolean =>
   a.left < b.right - 0.5 && b.left < a.right - 0.5 && a.top < b.bottom - 0.5 && b.top < a.bottom - 0.5;
 
-describe('runs as they should not be', { skip: NO_BROWSER }, () => {
+describe('unusual runs', { skip: NO_BROWSER }, () => {
   const web = pages({ each: true });
 
   const replace = (id: string, change: Partial<RunSummary>) => {
     web.fixture.runs = web.fixture.runs.map((run) => (run.id === id ? { ...run, ...change } : run));
   };
 
-  test('no text makes a page wider than its window', async () => {
+  test('long texts do not make a page wider than its window', async () => {
     replace('failed', { error: MESSAGE, lastLoss: 59_323_183_005_696 });
     replace('quick-7', {
       name: WORD,
@@ -69,7 +69,7 @@ describe('runs as they should not be', { skip: NO_BROWSER }, () => {
     await close();
   });
 
-  test('a message of one run leaves the other columns their place', async () => {
+  test('a long message of one run does not squeeze the other columns', async () => {
     replace('failed', { error: MESSAGE });
     const { page, close } = await web.open('', { viewport: { width: 1440, height: 900 } });
     await page.locator('table.runs').waitFor();
@@ -81,7 +81,7 @@ describe('runs as they should not be', { skip: NO_BROWSER }, () => {
     await close();
   });
 
-  test('a time that lies ahead is now, or a date', async () => {
+  test('a time in the future is shown as now, or as a date', async () => {
     const at = (seconds: number) => new Date(Date.now() + 1000 * seconds).toISOString();
     replace('live', { updated: at(20) });
     replace('paused', { updated: at(86_400 * 3) });
@@ -109,7 +109,7 @@ describe('runs as they should not be', { skip: NO_BROWSER }, () => {
       return { ...series, values: { ...series.values, loss: copy } };
     };
 
-  test('one value far away does not flatten a chart, and is marked and named', async () => {
+  test('an outlier does not flatten a chart, and is marked and described', async () => {
     web.fixture.changeSeries = changed((loss) => {
       for (const column of [loss.mean, loss.min, loss.max]) column[200] = 1e6;
     });
@@ -131,7 +131,7 @@ describe('runs as they should not be', { skip: NO_BROWSER }, () => {
     await close();
   });
 
-  test('steps without a finite loss are marked, also as they come', async () => {
+  test('steps with a NaN loss are marked, also when they arrive live', async () => {
     web.fixture.changeSeries = changed((loss, step) => {
       for (const at of [40, 41]) for (const column of [loss.mean, loss.min, loss.max]) column[at] = null;
       loss.gaps.push(step[40]!, step[41]!);
@@ -152,7 +152,7 @@ describe('runs as they should not be', { skip: NO_BROWSER }, () => {
     await close();
   });
 
-  test('the cursor tells the value of every run that is compared, also of one that has ended before', async () => {
+  test('the cursor shows the value of every compared run, also of one that ended earlier', async () => {
     replace('quick-7', { step: 1000 });
     const { page, complaints, close } = await web.open('#/compare?ids=live,quick-7,failed',
       {
@@ -175,7 +175,7 @@ describe('runs as they should not be', { skip: NO_BROWSER }, () => {
     await close();
   });
 
-  test('no legend lies on a chart, no bar on its label', async () => {
+  test('no legend covers a chart, and no bar its label', async () => {
     const classes = ['checkerboard', 'a class of several words, such as ImageNet has', 'w'.repeat(40)];
     for (const width of [1440, 375]) {
       const viewport = { width, height: 900 };
@@ -203,7 +203,7 @@ describe('runs as they should not be', { skip: NO_BROWSER }, () => {
     }
   });
 
-  test('an epoch is reported in the log as other lines are, a warning as one', async () => {
+  test('an epoch is logged like other lines, and a warning as a warning', async () => {
     const { page, close } = await web.open('#/run/live');
     await page.getByText('Live', { exact: true }).waitFor();
     const say = (text: string) => web.fixture.emit('live', { event: 'note', step: 600, text }, 600);

@@ -36,7 +36,7 @@ const points = (...steps: number[]): Points => ({
 });
 
 describe('texts', () => {
-  test('both languages have the same names, no empty text and the same places for values', () => {
+  test('both languages have the same names, no empty text and the same placeholders', () => {
     const places = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(String).sort().join();
     assert.deepEqual(Object.keys(TEXTS.zh).sort(), Object.keys(TEXTS.en).sort());
     for (const key of Object.keys(TEXTS.en) as Key[]) {
@@ -45,7 +45,7 @@ describe('texts', () => {
       assert.equal(places(TEXTS.zh[key]), places(TEXTS.en[key]), key);
     }
   });
-  test('values are put in their places; a forgotten one stays visible', () => {
+  test('placeholders are replaced; a missing value stays visible', () => {
     const t = translator('en');
     assert.equal(t('runs.shown', { n: 2, all: 9 }), '2 of 9 runs');
     assert.equal(t('runs.shown', { n: 2 }), '2 of {all} runs');
@@ -55,7 +55,7 @@ describe('texts', () => {
 });
 
 describe('numbers and times', () => {
-  test('significant digits, exponents where decimals would be long, and what is no number', () => {
+  test('significant digits, exponents for long decimals, and NaN', () => {
     assert.deepEqual(
       [1.23456, 0, -0.5, 1234.5, 0.00003333, 1_000_000, Number.NaN, Infinity].map((v) => significant(v)),
       ['1.23', '0', '−0.5', '1230', '3.3e−5', '1e6', 'NaN', '∞'],
@@ -78,7 +78,7 @@ describe('numbers and times', () => {
     assert.match(ago('2026-01-01T23:55:00Z', now, 'en'), /5 min/);
     assert.equal(ago('nonsense', now, 'en'), '–');
   });
-  test('a time ahead is now while clocks may differ so far, and a date beyond', () => {
+  test('a time slightly in the future is now, later ones are dates', () => {
     const now = Date.parse('2026-01-02T00:00:00Z');
     const ahead = (seconds: number, language: 'en' | 'zh' = 'en') =>
       ago(new Date(now + 1000 * seconds).toISOString(), now, language);
@@ -93,7 +93,7 @@ describe('numbers and times', () => {
   });
 });
 
-test('the number of classes comes from a configuration, if that tells', () => {
+test('the number of classes comes from the configuration, if known', () => {
   assert.equal(classCount({ model: { classes: ['cat', 'dog'] } }), 2);
   for (const config of [undefined, {}, { model: {} }, { model: { classes: 3 } }, { model: null }])
     assert.equal(classCount(config), 0);
@@ -106,7 +106,7 @@ describe('smoothing', () => {
     assert.ok(Math.abs(smooth([1, 2], [4, 0], 50)[1]! - 2) < 0.1, 'two values weigh about the same');
     assert.deepEqual(smooth([1, 2], [4, 0], 0), [4, 0]);
   });
-  test('looks the same whether steps come one by one or in buckets', () => {
+  test('is the same for single steps and for buckets', () => {
     const steps = Array.from({ length: 1000 }, (_, i) => i + 1);
     const fine = smooth(
       steps,
@@ -121,11 +121,11 @@ describe('smoothing', () => {
     );
     assert.ok(Math.abs(fine.at(-1)! - coarse.at(-1)!) < 0.003);
   });
-  test('goes on over what is no number', () => {
+  test('continues after NaN', () => {
     assert.deepEqual(smooth([1, 2, 3], [null, Number.NaN, 7], 5), [null, null, 7]);
     assert.equal(smooth([1, 2, 3], [7, Number.NaN, 7], 5)[1], 7);
   });
-  test('the slider goes from nothing to a fifth of the run', () => {
+  test('the slider ranges from zero to a fifth of the run', () => {
     assert.equal(spanOf(0, 1000), 0);
     assert.equal(Math.round(spanOf(100, 1000)), 200);
     assert.ok(spanOf(50, 1000) < 20);
@@ -133,7 +133,7 @@ describe('smoothing', () => {
 });
 
 describe('points', () => {
-  test('detail is laid into the whole run without doubles and in order', () => {
+  test('detail is merged into the whole run in order, without duplicates', () => {
     const all = splice(points(10, 20, 30, 40, 50), points(22, 24, 26, 30));
     assert.deepEqual(all.step, [10, 20, 22, 24, 26, 30, 40, 50]);
     assert.deepEqual(
@@ -142,13 +142,13 @@ describe('points', () => {
     );
     assert.deepEqual(splice(points(1, 2), points()).step, [1, 2]);
   });
-  test('live points are added once; a run that went back loses what came after', () => {
+  test('live points are added once; a rewound run loses later points', () => {
     assert.deepEqual(append(points(1, 2, 3), points(2, 3, 4)).step, [1, 2, 3, 4]);
     assert.deepEqual(keepUntil(points(1, 2, 3), 2).step, [1, 2]);
     assert.deepEqual(keepAfter(points(1, 2, 3), 2).step, [3]);
     assert.equal(lowerBound([1, 3, 5], 4), 2);
   });
-  test('a table gets the first, the last and some between', () => {
+  test('a table has the first, the last and some points between', () => {
     const all = points(...Array.from({ length: 100 }, (_, i) => i + 1));
     assert.deepEqual(
       sample(all, 3).map(({ step }) => step),
@@ -179,14 +179,14 @@ describe('points', () => {
     assert.deepEqual([facts?.first, facts?.last, facts?.lowest, facts?.highest], [1, 3, 1, 3]);
     assert.equal(curveFacts(livePoints([1], [Number.NaN])), undefined);
   });
-  test('the nearest point, before the first and behind the last too', () => {
+  test('the nearest point, also before the first and after the last', () => {
     assert.deepEqual(
       [0, 10, 14, 16, 99].map((step) => nearest([10, 20, 30], step)),
       [0, 0, 0, 1, 2],
     );
     assert.equal(nearest([], 5), -1);
   });
-  test('an average leaves out what lies far off, and has gaps where the curve has', () => {
+  test('an average excludes outliers, and has the gaps of the curve', () => {
     const value = Array.from({ length: 100 }, (_, i) =>
       i === 50 ? 1e9 : i === 70 ? Number.NaN : 2 + (i % 3),
     );
@@ -200,7 +200,7 @@ describe('points', () => {
     for (const [i, v] of smoothed.entries()) assert.ok(i === 70 || (v! >= 2 && v! <= 4), `${i}: ${v}`);
     assert.ok(smoothCurve(all, { span: 5, clip: false, log: false }).value[55]! > 1e6);
   });
-  test('facts name the extremes of a range', () => {
+  test('facts contain the extremes of a range', () => {
     const facts = curveFacts({ step: [1, 2, 3], mean: [5, 1, 2], min: [4, 0, 1], max: [9, 3, 4] }, 2);
     assert.equal(facts?.lowest, 0);
     assert.equal(facts?.lowestAt, 2);
@@ -214,7 +214,7 @@ describe('points', () => {
 
 describe('zoom and pan', () => {
   const bounds = { from: 0, to: 1000 };
-  test('the anchor stays where it is', () => {
+  test('the anchor keeps its position', () => {
     const range = zoom({ from: 0, to: 1000 }, 0.5, 250, bounds);
     assert.deepEqual(range, { from: 125, to: 625 });
   });
@@ -229,7 +229,7 @@ describe('zoom and pan', () => {
 });
 
 describe('addresses', () => {
-  test('names with anything in them come back as they were', () => {
+  test('any names survive a round trip', () => {
     for (const id of ['quick0', 'a/b', 'a&b=c?d#e', '100%', 'ünï, code', '中文'])
       assert.deepEqual(parseRoute(runHref(id, 'inside', { layer: 'features.0', step: undefined })), {
         view: 'run',
@@ -240,7 +240,7 @@ describe('addresses', () => {
     const ids = ['a,b', 'c&d', 'e%f', '中 文'];
     assert.deepEqual(parseRoute(compareHref(ids)), { view: 'compare', ids });
   });
-  test('what leads nowhere says so', () => {
+  test('unknown addresses are recognised', () => {
     assert.equal(parseRoute('').view, 'runs');
     assert.equal(parseRoute('#/run/x/y').view, 'unknown');
     assert.equal(parseRoute('#/run/%E0%A4%A').view, 'run');
@@ -248,7 +248,7 @@ describe('addresses', () => {
 });
 
 describe('settings', () => {
-  test('those that differ come first; what one run lacks differs', () => {
+  test('different settings come first; a missing one counts as different', () => {
     const rows = diffConfigs([
       { lr: 0.1, model: { paper: 'alexnet', classes: ['a', 'b'] }, data: '/here' },
       { lr: 0.2, model: { paper: 'alexnet', classes: ['a', 'b'] }, data: '/there', momentum: 0.9 },
@@ -264,19 +264,19 @@ describe('settings', () => {
 
 describe('list of runs', () => {
   const runs = RUNS();
-  test('every word of the filter counts', () => {
+  test('every word of the filter must match', () => {
     assert.deepEqual(
       filterRuns(runs, 'baseline TRAINING').map(({ id }) => id),
       ['live'],
     );
     assert.equal(filterRuns(runs, 'baseline failed').length, 0);
   });
-  test('runs without a value come last both ways', () => {
+  test('runs without a value come last in both orders', () => {
     for (const descending of [true, false])
       assert.equal(sortRuns(runs, { key: 'bestAccuracy', descending }).at(-1)?.id, 'old');
     assert.equal(sortRuns(runs, { key: 'status', descending: false })[0]?.id, 'live');
   });
-  test('events change a run in place, add it in front, take it out', () => {
+  test('events update a run in place, add it in front, or remove it', () => {
     const run = { ...runs[2], name: 'new' } as RunSummary;
     assert.equal(applyEvent(runs, { event: 'run', run })[2]?.name, 'new');
     assert.equal(applyEvent(runs, { event: 'run', run: { ...run, id: 'x' } })[0]?.id, 'x');
@@ -300,7 +300,7 @@ describe('notes', () => {
       assert.doesNotMatch(made, /<(script|img|svg|iframe|b|i|div)\b/, evil);
     }
   });
-  test('links lead to the web or into the notes, and attributes cannot be broken out of', () => {
+  test('links lead to the web or into the notes, and cannot break out of attributes', () => {
     assert.match(html('[a](https://a.example/?q=1&b="2")'), /href="https:\/\/a\.example\/\?q=1&amp;b=/);
     for (const href of [
       'javascript:alert(1)',
@@ -322,7 +322,7 @@ describe('notes', () => {
 });
 
 describe('drawings', () => {
-  test('a stage begins with each layer that has weights; shares add up', () => {
+  test('a stage starts with each layer that has weights; shares add up', () => {
     const stages = stagesOf(MODEL as ModelDetail);
     assert.deepEqual(
       stages.map(({ layers }) => layers[0]?.name),
@@ -350,7 +350,7 @@ describe('drawings', () => {
     assert.equal(pixel(1, 1)[3], 0);
     assert.deepEqual(squareOf(10), { width: 4, height: 3 });
   });
-  test('heat and what is confused most', () => {
+  test('heat map and most frequent confusions', () => {
     assert.deepEqual(heat(0, 10), { level: 0, share: 0 });
     assert.equal(heat(1, 1000).level, 1);
     assert.equal(heat(10, 10).level, 9);

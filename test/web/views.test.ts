@@ -50,7 +50,7 @@ describe('every view', { skip: NO_BROWSER }, () => {
       await close();
     });
 
-  test('no runs: how to begin', async () => {
+  test('no runs: how to start', async () => {
     const { runs } = web.fixture;
     web.fixture.runs = [];
     const { page, complaints, close } = await web.open('');
@@ -61,7 +61,7 @@ describe('every view', { skip: NO_BROWSER }, () => {
     await close();
   });
 
-  test('in Chinese: by the browser’s language, or chosen and remembered', async () => {
+  test('in Chinese: by the browser’s language, or chosen and stored', async () => {
     const { page, complaints, close } = await web.open('#/paper', { locale: 'zh-CN' });
     await page.getByText('五个卷积层').waitFor();
     assert.equal(await page.evaluate('document.documentElement.lang'), 'zh-CN');
@@ -73,7 +73,7 @@ describe('every view', { skip: NO_BROWSER }, () => {
     await close();
   });
 
-  test('notes cannot run anything', async () => {
+  test('notes cannot execute anything', async () => {
     const { page, close } = await web.open('#/paper');
     await page.locator('.prose').waitFor();
     assert.equal(await page.evaluate('window.hacked'), undefined);

@@ -30,10 +30,10 @@ async function tabTo(page: Page, name: string, most = 60): Promise<void> {
   );
 }
 
-describe('what people do', { skip: NO_BROWSER }, () => {
+describe('user actions', { skip: NO_BROWSER }, () => {
   const web = pages({ each: true });
 
-  test('by keyboard alone: from the skip link to a comparison and back', async () => {
+  test('with the keyboard only: from the skip link to a comparison and back', async () => {
     const { page, complaints, close } = await web.open('');
     await page.locator('table.runs').waitFor();
     await page.keyboard.press('Tab');
@@ -58,7 +58,7 @@ describe('what people do', { skip: NO_BROWSER }, () => {
     await close();
   });
 
-  test('a comparison follows runs that train, and stays while the server is away', async () => {
+  test('a comparison follows live runs, and stays while the server is down', async () => {
     const { page, complaints, close } = await web.open('#/compare?ids=live,quick-7');
     await page.locator('tr.differs').first().waitFor();
     const change = (changes: Partial<(typeof web.fixture.runs)[number]>) => {
@@ -84,7 +84,7 @@ describe('what people do', { skip: NO_BROWSER }, () => {
     await close();
   });
 
-  test('a chart zooms by keys, wheel and drag, asks for the range, and goes back', async () => {
+  test('a chart zooms by keys, wheel and drag, requests the range, and resets', async () => {
     const { page, complaints, close } = await web.open('#/run/quick-7');
     const plot = page.getByRole('group', { name: 'Training loss' });
     const whole = page.getByRole('button', { name: 'Whole run' }).first();
@@ -126,7 +126,7 @@ describe('what people do', { skip: NO_BROWSER }, () => {
     await close();
   });
 
-  test('steps, lines and epochs appear as they come; a lost stream goes on where it ended', async () => {
+  test('steps, lines and epochs appear live; a lost stream continues where it stopped', async () => {
     const { page, complaints, close } = await web.open('#/run/live', {}, /ERR_/);
     await page.getByText('Live', { exact: true }).waitFor();
     web.fixture.emit('live', { ...stepOf(601), loss: 0.1234 }, 601);
@@ -179,7 +179,7 @@ describe('what people do', { skip: NO_BROWSER }, () => {
     await close();
   });
 
-  test('pause, and stop only after a question', async () => {
+  test('pause, and stop after confirmation', async () => {
     const { page, complaints, close } = await web.open('#/run/live');
     const asked = () => web.fixture.requests.filter((line) => line.includes('/control')).length;
     await page.getByRole('button', { name: 'Stop and save' }).click();
@@ -198,7 +198,7 @@ describe('what people do', { skip: NO_BROWSER }, () => {
     await close();
   });
 
-  test('without --control there is nothing to press', async () => {
+  test('without --control there are no buttons', async () => {
     const quiet = await startFixture({ control: false });
     const list = await open(browser, quiet.url, '');
     await list.page.locator('table.runs').waitFor();
@@ -210,7 +210,7 @@ describe('what people do', { skip: NO_BROWSER }, () => {
     await quiet.close();
   });
 
-  test('a dropped file is sent as it is; what is no image is refused here', async () => {
+  test('a dropped file is sent unchanged; other files are refused in the page', async () => {
     const { page, complaints, close } = await web.open('#/run/quick-7/try');
     await page.locator('.answer').waitFor();
     const input = page.locator('input[type=file]');

@@ -17,7 +17,7 @@ import { scratch } from '../../support/toy.js';
 const config = async (flags: Partial<TrainFlags>) =>
   onShapes(configFrom({ device: 'auto', ...flags }, await openPaper('alexnet')), ['a', 'b']);
 
-test('flags of fine-tuning become part of a configuration that can be read back', async () => {
+test('flags of fine-tuning are stored in the configuration and read back', async () => {
   const flags: Partial<TrainFlags> = {
     init: 'ten.safetensors',
     partial: true,
@@ -57,7 +57,7 @@ test('--init is the name of an initialisation or a file, and --partial needs the
     await assert.rejects(config(flags), (e) => e instanceof UsageError && /--partial/.test(e.message));
 });
 
-test('a flag that may be given again makes a list; a factor is a number above 0', () => {
+test('a repeatable flag makes a list; a factor is a number above 0', () => {
   const parse = repeated(patternAndFactor('--lr-scale'));
   assert.deepEqual(parse('b=2', parse('a.*=0.5', undefined)), [
     { pattern: 'a.*', factor: 0.5 },
@@ -67,7 +67,7 @@ test('a flag that may be given again makes a list; a factor is a number above 0'
     assert.throws(() => parse(bad, undefined), UsageError);
 });
 
-test('a dry run goes all the way, and leaves nothing behind', async (t) => {
+test('a dry run tries every part of a run, and leaves nothing behind', async (t) => {
   const { device } = await openDevice('onednn', { threads: 2 });
   t.after(() => device.close());
   const paper = await openPaper('resnet');

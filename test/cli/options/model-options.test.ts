@@ -14,7 +14,7 @@ const config = (own: Partial<TrainFlags>, paper = alexnet) =>
   onShapes(configFrom(flags(own), paper), ['a', 'b']);
 
 describe('flags that change a network', () => {
-  it('go into the run’s configuration, and every recipe’s is one', () => {
+  it('are stored in the run’s configuration, which is valid for every recipe', () => {
     const { model } = config({ preset: 'paper', option: { activation: 'tanh', towers: 1, hidden: 64 } });
     assert.equal(model.preset, 'paper');
     assert.deepEqual(model.options, { activation: 'tanh', towers: 1, hidden: 64 });
@@ -38,7 +38,7 @@ describe('flags that change a network', () => {
     assert.equal(trainConfigSchema.parse(JSON.parse(JSON.stringify(config({})))).sgd, undefined);
   });
 
-  it('name the recipes that there are', () => {
+  it('list the known recipes', () => {
     assert.throws(
       () => config({ preset: 'notes' }, resnet),
       (e) => e instanceof UsageError && /one of resnet-20, plain-20, short/.test(e.message),
@@ -81,7 +81,7 @@ describe('inspect', () => {
     assert.equal(await total('--paper', 'resnet', '--preset', 'plain-56'), 853_018);
   });
 
-  it('shows what the flags change', async () => {
+  it('shows the changes made by flags', async () => {
     const base = ['alexnet', '--preset', 'paper'];
     assert.equal(await total(...base, '--towers', '1'), 58_322_314);
     assert.equal(await total(...base, '--option', 'towers=1'), 58_322_314);
@@ -90,7 +90,7 @@ describe('inspect', () => {
     assert.equal(await total(...base, '--without', 'conv3', '--norm', 'none'), 56_909_194 - less);
   });
 
-  it('refuses what the paper does not have', async () => {
+  it('refuses options unknown to the paper', async () => {
     for (const [args, says] of [
       [['resnet', '--activation', 'tanh'], /ResNet has no option activation\. Expected no options/],
       [
@@ -118,7 +118,7 @@ describe('train --help', () => {
     return stdout.replace(/\n +/g, ' ');
   };
 
-  it('shows the presets, the options and the defaults of the paper that is named', async () => {
+  it('shows the presets, options and defaults of the named paper', async () => {
     for (const args of [
       ['train', '--paper', 'resnet', '--help'],
       ['train', '--help', '--paper=resnet'],
@@ -138,7 +138,7 @@ describe('train --help', () => {
     assert.match(usual, /--batch-size <n> +images per step \(default: 128; quick: 16\)/);
   });
 
-  it('refuses a paper that there is not', async () => {
+  it('refuses an unknown paper', async () => {
     const { code, stderr } = await runCli(['train', '--paper', 'resnt', '--help']);
     assert.equal(code, 2, stderr);
     assert.match(stderr, /There is no paper "resnt".*did you mean resnet/);

@@ -51,7 +51,7 @@ function start(t: TestContext, stream: FakeStream, options: Partial<ProgressOpti
   return { bar, work };
 }
 
-test('a line of a terminal shows all of it when there is room', (t) => {
+test('a line shows everything if there is room', (t) => {
   const stream = new FakeStream(true, 200);
   const { work } = start(t, stream);
   work(0, 0);
@@ -62,7 +62,7 @@ test('a line of a terminal shows all of it when there is room', (t) => {
   );
 });
 
-test('a narrow window gets less, and never a second line', (t) => {
+test('a narrow window gets a shorter line, never a second one', (t) => {
   for (const columns of [200, 120, 100, 80, 60, 40, 30, 20, 10, 5]) {
     const stream = new FakeStream(true, columns);
     const { bar, work } = start(t, stream);
@@ -76,7 +76,7 @@ test('a narrow window gets less, and never a second line', (t) => {
   }
 });
 
-test('what goes first in a narrow window', (t) => {
+test('the order of omissions in a narrow window', (t) => {
   const at = (columns: number, extra?: string) => {
     const stream = new FakeStream(true, columns);
     const { work } = start(t, stream);
@@ -97,7 +97,7 @@ test('what goes first in a narrow window', (t) => {
   assert.equal(at(60, extra), 'train   50%  BAR  1,000/2,000 images  0:10 left');
 });
 
-test('a terminal is drawn to at most ten times a second', (t) => {
+test('a terminal is updated at most ten times per second', (t) => {
   const stream = new FakeStream(true, 80);
   const { work } = start(t, stream);
   for (let i = 0; i < 1000; i++) work(1, i);
@@ -105,7 +105,7 @@ test('a terminal is drawn to at most ten times a second', (t) => {
   assert.ok(stream.writes.length >= 9, `${stream.writes.length}`);
 });
 
-test('without a terminal there are plain lines, one in 30 seconds and one at the end', (t) => {
+test('without a terminal there are plain lines, one per 30 seconds and one at the end', (t) => {
   const stream = new FakeStream(false);
   const { bar, work } = start(t, stream);
   for (let i = 0; i <= 650; i++) work(100, i);
@@ -121,14 +121,14 @@ test('without a terminal there are plain lines, one in 30 seconds and one at the
   assert.match(stream.writes[2]!, /650\/2,000 images {2}10\.0 images\/s|650\/2,000 images {2}10 images\/s/);
 });
 
-test('a terminal that knows no control codes counts as none', (t) => {
+test('a terminal without control codes counts as none', (t) => {
   const stream = new FakeStream(true, 80);
   const { work } = start(t, stream, { env: { TERM: 'dumb' } });
   work(100, 1);
   assert.equal(stream.text, '');
 });
 
-test('colour only where it is wanted', (t) => {
+test('colour is used only if wanted', (t) => {
   for (const [env, wanted] of [
     [{}, true],
     [{ NO_COLOR: '' }, true],
@@ -157,7 +157,7 @@ test('a line above the bar replaces it, and the bar comes back', (t) => {
   assert.equal(stream.writes.length, count, 'nothing is drawn after the end');
 });
 
-test('work of unknown size has no percent and no bar; it may become known', (t) => {
+test('work of unknown size has no percentage and no bar until the size is known', (t) => {
   const stream = new FakeStream(true, 80);
   const { bar, work } = start(t, stream, { total: undefined, unit: 'bytes', label: 'CIFAR-10' });
   work(0, 0, '');
@@ -168,7 +168,7 @@ test('work of unknown size has no percent and no bar; it may become known', (t) 
   assert.match(stream.line, /^CIFAR-10 {2}100% {2}█+ {2}10\.0\/10\.0 MB {2}5\.0 MB\/s {2}0:02 elapsed$/);
 });
 
-test('the rate leaves out what was done before', (t) => {
+test('the rate excludes work done before', (t) => {
   const stream = new FakeStream(true, 200);
   const { work } = start(t, stream);
   work(0, 1000);

@@ -25,7 +25,7 @@ const SMALL = [
   ...['--device', 'onednn', '--threads', '1', '--max-steps', '2'],
 ];
 
-test('a training goes on where its output cannot be written, and says so at the end', async (t) => {
+test('training continues if its output cannot be written, and reports it at the end', async (t) => {
   const folder = await scratch(t);
   const full = fullDevice(t, folder);
   if (full === undefined) return;
@@ -62,7 +62,7 @@ test('a command whose result cannot be written has failed', async (t) => {
   assert.match(stderr, /^error: --classes 0[^\n]*\n$/);
 });
 
-test('output goes on when there is room again, each line of its own', async (t) => {
+test('output continues when there is space again, on new lines', async (t) => {
   const disk = smallDisk(t, 2 ** 16);
   if (!disk) return;
   const log = join(disk.path, 'log');

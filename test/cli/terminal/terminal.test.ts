@@ -7,7 +7,7 @@ import { cut, widthOf } from '../../../src/cli/terminal/width.js';
 import { summaryLines } from '../../../src/cli/train/summary.js';
 import type { DoneEvent, StepEvent } from '../../../src/run/events.js';
 
-test('columns are counted, not characters', () => {
+test('widths are counted in columns, not characters', () => {
   assert.equal(widthOf('train'), 5);
   assert.equal(widthOf('训练'), 4);
   assert.equal(widthOf('e\u0301é'), 2);
@@ -28,7 +28,7 @@ test('columns are counted, not characters', () => {
   );
 });
 
-test('a table may have more rows than a call has arguments', () => {
+test('a table can have more rows than a call can have arguments', () => {
   const rows = Array.from({ length: 250_000 }, (_, i) => [`class ${i}`, String(i)]);
   const lines = table(rows, 'lr');
   assert.equal(lines.length, rows.length);
@@ -72,7 +72,7 @@ test('a wide label never makes a line longer than the window', () => {
   }
 });
 
-test('a line that a narrower window has broken is wiped as a whole', () => {
+test('a line wrapped by a narrower window is cleared completely', () => {
   const writes: string[] = [];
   const stream = { isTTY: true, columns: 100, write: (text: string) => writes.push(text) };
   let time = 0;
@@ -115,7 +115,7 @@ test('a curve falls from its first value to its last', () => {
   assert.ok(dots[0]!.every((_, x) => dots.some((row) => row[x]! > 0)));
 });
 
-test('there is no curve of nothing, of one value, or without room', () => {
+test('there is no curve without values, with one value, or without room', () => {
   const size = { width: 40, height: 4 };
   assert.deepEqual(plot([], size), []);
   assert.deepEqual(plot([1], size), []);
@@ -149,7 +149,7 @@ const steps = Array.from(
   }),
 );
 
-test('a summary has a curve on a terminal and one line elsewhere', () => {
+test('a summary has a curve on a terminal, otherwise one line', () => {
   assert.deepEqual(summaryLines(done, steps, undefined, 10), [
     'Accuracy 44.5 % · top-5 90.3 % · last loss 1.525 · 40 steps · 0:20 in steps · 32 images/s',
   ]);

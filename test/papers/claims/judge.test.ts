@@ -53,7 +53,7 @@ describe('a comparison’s verdict', () => {
     assert.match(smaller.measured, /: −10\.00 ± /);
   });
 
-  it('is not given before every training is done', () => {
+  it('is not given before all trainings are done', () => {
     const { verdict, measured, reason } = judge(claim(), errors({ a: [1, 2, 3], b: [4] }));
     assert.equal(verdict, 'not measured');
     assert.equal(measured, '');
@@ -62,7 +62,7 @@ describe('a comparison’s verdict', () => {
 });
 
 describe('missing jobs', () => {
-  it('come once each, in the claims’ order, without those that are done', () => {
+  it('are listed once each, in the order of the claims, without those that are done', () => {
     const late = { ...claim(), id: 'late', order: 2 };
     const early = { ...claim(), id: 'early', order: 1, jobs: () => [{ variant: b, seed: 7 }] };
     const names = missingJobs([late, early], errors({ a: [5] })).map((j) => `${j.variant.id}${j.seed}`);
@@ -72,7 +72,7 @@ describe('missing jobs', () => {
 });
 
 describe('AlexNet’s claims', () => {
-  it('are many, told in both languages, and none has a verdict without results', () => {
+  it('have texts in both languages, and no verdict without results', () => {
     assert.ok(claims.length >= 16);
     for (const c of claims) {
       for (const words of [c.statement, c.rule])
@@ -85,7 +85,7 @@ describe('AlexNet’s claims', () => {
     }
   });
 
-  it('know the numbers that arithmetic gives', () => {
+  it('have the numbers of the paper’s counts', () => {
     const found = new Map(claims.map((c) => [c.id, judge(c, errors({}))]));
     assert.deepEqual(found.get('parameters'), { verdict: 'confirmed', measured: '60,965,224' });
     assert.equal(found.get('neurons-by-layer')!.verdict, 'refuted');
@@ -120,7 +120,7 @@ describe('Figure 1', () => {
     'figure1-tanh-lr0.03-search': [80, 70, 65, 62],
   };
 
-  it('chooses a rate that arrives, or else the one with the smallest loss', () => {
+  it('chooses a learning rate that reaches the target, otherwise the one with the smallest loss', () => {
     assert.equal(searchRate(relu, figure1(search)).best, 0.01);
     assert.equal(searchRate(tanh, figure1(search)).best, 0.003);
     assert.equal(searchRate(tanh, { get: () => undefined }).best, undefined);
@@ -133,7 +133,7 @@ describe('Figure 1', () => {
     assert.equal(searchRate(tanh, lost).best, 0.01);
   });
 
-  it('goes on beyond the best rate for as long as it is the first or the last of those tried', () => {
+  it('tries further rates as long as the best is the first or the last', () => {
     const rates = (curve: Curve, table: Parameters<typeof figure1>[0]) =>
       searchRate(curve, figure1(table)).jobs.map(({ variant: { training } }) => training.lr);
     assert.deepEqual(rates(relu, search), [0.003, 0.01, 0.03]);
@@ -146,7 +146,7 @@ describe('Figure 1', () => {
     assert.equal(searchRate(relu, figure1(ever)).best, 0.0001);
   });
 
-  it('wants the search first, then the chosen rates with other seeds', () => {
+  it('runs the search first, then the chosen rates with other seeds', () => {
     const none: Results = { get: () => undefined };
     assert.deepEqual(
       reluTanh.jobs(none).map(({ variant: { id }, seed }) => `${id} ${seed}`),

@@ -80,7 +80,7 @@ const run = (name: string, options: Partial<ReproduceOptions> = {}) =>
   });
 
 describe('reproduce', () => {
-  it('trains what is missing, writes results and tables, and then has nothing to do', async () => {
+  it('runs the missing trainings, writes results and tables, and then has nothing left to do', async () => {
     const seen: string[] = [];
     const watcher: Watcher = {
       begin: (job, { jobs, seconds }) =>
@@ -140,12 +140,12 @@ describe('reproduce', () => {
     assert.deepEqual(await curves('parts'), await curves('whole'));
   });
 
-  it('stops when its time is used up', async () => {
+  it('stops when its time budget is reached', async () => {
     assert.equal(await run('budget', { budgetSeconds: 0.001 }), 'budget');
     assert.ok(!existsSync(join(root, 'budget', 'results', 'slow-seed0.json')));
   });
 
-  it('does not take the run or the result of another definition', async () => {
+  it('does not use a run or a result with another configuration', async () => {
     const other = { paper: paperWith(0.02) };
     const results = await ResultFolder.open(join(root, 'whole', 'results'), 'alexnet');
     assert.ok(results.get(variant('fast', 0.01), 0));
@@ -156,7 +156,7 @@ describe('reproduce', () => {
     );
   });
 
-  it('takes a training that diverges as a result', async () => {
+  it('counts a diverged training as a result', async () => {
     assert.equal(await run('diverged', { paper: paperWith(1e9) }), 'done');
     const folder = join(root, 'diverged', 'results');
     const result = JSON.parse(await readFile(join(folder, 'fast-seed0.json'), 'utf8'));
@@ -167,7 +167,7 @@ describe('reproduce', () => {
     );
   });
 
-  it('puts the table between the markers of the notes, and refuses a result that is not one', async () => {
+  it('writes the table between the markers of the notes, and refuses an invalid result', async () => {
     const notes = join(root, 'notes');
     await mkdir(notes);
     const marked =

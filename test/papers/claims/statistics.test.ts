@@ -16,7 +16,7 @@ describe('statistics', () => {
     assert.equal(show(summarise([5]), 2), '5.00');
   });
 
-  it('lets a difference count only beyond twice its standard error', () => {
+  it('counts a difference only if it exceeds twice its standard error', () => {
     const { value, error } = difference(summarise([11, 12, 13]), summarise([9, 10, 11]));
     assert.equal(value, 2);
     assert.ok(Math.abs(error - Math.sqrt(2 / 3)) < 1e-12);
@@ -26,7 +26,7 @@ describe('statistics', () => {
     assert.ok(!isClear(difference(summarise([9]), summarise([1]))));
   });
 
-  it('finds the epoch of a training error between two epochs', () => {
+  it('interpolates the epoch of a training error', () => {
     assert.equal(epochsTo(epochs(60, 40, 20), 25), 2.75);
     assert.equal(epochsTo(epochs(60, 25, 20), 25), 2);
     assert.equal(epochsTo(epochs(20), 25), 1);
