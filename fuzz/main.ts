@@ -16,12 +16,12 @@ const FLAGS = ['--disallow-code-generation-from-strings', '--max-old-space-size=
 const HELP = `Usage: node dist/fuzz/main.js [target…] [options]
 
   --runs <n>       inputs for each target (default: 10000)
-  --time <s>       ends a target after so many seconds even so
-  --seed <n>       what all random choices depend on (default: 1)
-  --save <file>    adds the figures to a JSON file
-  --keep           puts what reached new code or ended in a new way into test/fixtures/fuzz
-  --failures <dir> where inputs that failed are put (default: fuzz-failures)
-  --list           names the targets
+  --time <s>       ends each target after this many seconds
+  --seed <n>       seed of all random choices (default: 1)
+  --save <file>    adds the counts to a JSON file
+  --keep           stores inputs that reached new code or a new outcome in test/fixtures/fuzz
+  --failures <dir> folder for inputs that failed (default: fuzz-failures)
+  --list           lists the targets
 `;
 
 interface Flags {

@@ -1,8 +1,8 @@
 /*
  * Makes docs/screenshots/*.webp from the present pages: trains two small runs, serves them, and photographs the pages in
  * Chromium (CHROME_PATH, or one in the PATH).
- *   npm run build && node scripts/screenshots.mjs [--runs DIR]    keeps the runs in DIR, and uses those that are there
- * The data are CIFAR-10 from the folder that PAPERWEIGHT_CIFAR10 names, or shapes10 where there is none.
+ *   npm run build && node scripts/screenshots.mjs [--runs DIR]    keeps the runs in DIR, and reuses existing ones
+ * The data set is CIFAR-10 from the folder in PAPERWEIGHT_CIFAR10, or shapes10 if that is not set.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

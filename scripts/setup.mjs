@@ -125,7 +125,7 @@ function npm(root, args) {
 async function installPackages(root) {
   if (!installReason(root)) return;
   let result = await npm(root, ['ci']);
-  // Versions of npm differ in what they want a lock file to hold; what it does hold is installed all the same.
+  // Versions of npm differ in what they require of a lock file; its contents are installed in any case.
   if (result.code !== 0 && /EUSAGE/.test(result.output)) result = await npm(root, ['install', '--no-save']);
   if (result.code === 0) return;
   say(firstLines(result.output, 20));
@@ -210,7 +210,7 @@ async function build(root) {
   const now = fingerprint(root);
   if (existsSync(entry) && existsSync(page) && existsSync(stamp) && readFileSync(stamp, 'utf8') === now)
     return;
-  // An incremental compiler would not write again what somebody has deleted.
+  // An incremental compilation does not restore deleted output files.
   if (!existsSync(entry)) rmSync(path.join(root, 'dist/.tsbuildinfo'), { force: true });
   const folders = SOURCES.map((folder) => `dist/${folder}`);
   for (const file of staleFiles(filesBelow(root, folders), new Set(filesBelow(root, SOURCES))))
@@ -310,7 +310,7 @@ const TURBOJPEG = {
 };
 
 /**
- * The command that installs oneDNN, for people to copy.
+ * The command that installs oneDNN, to be shown to the user.
  *
  * @param {System} system
  */

@@ -25,11 +25,11 @@ export function chooseTests(sources, words) {
  */
 export function runnerFlags(version, files, own = []) {
   const [major = 0, minor = 0] = version.split('.').map(Number);
-  // The flag is younger than the oldest Node that we run on.
+  // The oldest supported Node does not have the flag yet.
   const knows = major > 20 || (major === 20 && minor >= 10);
   return [
     '--test',
-    // A second reporter needs a place of its own.
+    // A second reporter would need its own destination.
     ...(own.some((flag) => flag.startsWith('--test-reporter')) ? [] : ['--test-reporter=spec']),
     ...(knows && files > 1 ? ['--test-concurrency=2'] : []),
     ...own,

@@ -9,7 +9,7 @@ import { TARGETS } from '../../fuzz/targets/index.js';
 const runsOf = ({ parallel = 1 }: { readonly parallel?: number }): number => (parallel > 1 ? 100 : 2000);
 
 for (const target of TARGETS)
-  test(`${target.name}: seeds are read, what once failed does no more, and new inputs do not`, async () => {
+  test(`${target.name}: seeds are read, former failures stay fixed, and new inputs cause none`, async () => {
     const kinds = new Set<string>();
     for (const seed of await target.seeds()) kinds.add((await tryInput(target, seed)).kind);
     assert.ok(

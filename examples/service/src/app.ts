@@ -110,7 +110,7 @@ export function createService(classifier: Classifier, limits: Limits = LIMITS): 
     }
     if (error instanceof Refusal) return c.json({ error: error.message }, error.status);
     if (error instanceof DataError) return c.json({ error: error.message }, 422);
-    // Whoever asked has gone; the answer reaches nobody.
+    // The client has disconnected; the answer is not received.
     if (c.req.raw.signal.aborted) return c.body(null, 408);
     console.error(error);
     return c.json({ error: 'The service has failed; its log says why.' }, 500);

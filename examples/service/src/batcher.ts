@@ -41,7 +41,7 @@ export class Batcher<In, Out> {
   }
 
   /**
-   * @param signal whoever wanted the answer has gone: an input that has not been run yet is left out
+   * @param signal aborted if the client disconnects: an input that has not been run yet is then dropped
    * @throws BusyError when too many wait already
    */
   submit(input: In, signal?: AbortSignal): Promise<Out> {
@@ -86,7 +86,7 @@ export class Batcher<In, Out> {
     this.#running = false;
   }
 
-  /** The next batch, without those that nobody waits for any more. */
+  /** The next batch, without inputs whose clients have disconnected. */
   #take(): Waiting<In, Out>[] {
     const gone = this.#queue.filter(({ signal }) => signal?.aborted);
     for (const { reject, signal } of gone) reject(signal?.reason);
