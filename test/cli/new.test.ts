@@ -9,7 +9,7 @@ import { scratch } from '../support/toy.js';
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const LONG = { timeoutMs: 300_000 };
 
-/** A copy of the sources, so that a new paper in it disturbs nobody. */
+/** A copy of the sources, so that a new paper does not affect other tests. */
 async function copyOfSources(t: Parameters<typeof scratch>[0]): Promise<string> {
   const root = await scratch(t);
   for (const name of ['src', 'dist/src', 'package.json', 'tsconfig.json', 'dist/.tsbuildinfo'])
@@ -84,7 +84,7 @@ test('a new paper is a folder: created, compiled, inspected, trained, reproduced
   );
   const tested = await runNode(['--test', join(root, 'dist/src/papers/tiny-net/tiny-net.test.js')], LONG);
   assert.equal(tested.code, 0, tested.stdout);
-  // Nothing is left of half a file.
+  // No partial file is left.
   assert.ok(!existsSync(join(root, 'runs')));
   assert.match(readFileSync(join(folder, 'notes.md'), 'utf8'), /<!-- claims: .*-->\n\n<!-- \/claims -->/);
 });

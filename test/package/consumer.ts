@@ -20,9 +20,9 @@ const SOURCES = [
   'README.zh-CN.md',
   'LICENSE',
 ];
-/** What the examples want beside Paperweight, as their package.json says. */
+/** Other packages that the examples need, by their package.json. */
 const EXAMPLE_PACKAGES = ['hono@4.13.19', '@hono/node-server@2.1.9'];
-/** Nothing of these may run code of its own, and a package that lies in npm's cache is not fetched again. */
+/** No package may run scripts, and a package in npm's cache is not fetched again. */
 const FLAGS = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund'];
 
 export interface Ran {
@@ -31,7 +31,7 @@ export interface Ran {
   readonly stderr: string;
 }
 
-/** Runs a program to its end. The environment has no variable of ours, nor of npm or of the test runner. */
+/** Runs a program to its end, in an environment without variables of Paperweight, npm or the test runner. */
 export function run(
   command: string,
   args: readonly string[],
@@ -63,7 +63,7 @@ export const npm = (args: readonly string[], cwd: string): Promise<Ran> => run('
 
 /** A project that has the packed package installed, as a user's would. */
 export interface Consumer {
-  /** Of the project; `node_modules/paperweight` is in it. */
+  /** Folder of the project, which contains `node_modules/paperweight`. */
   readonly folder: string;
   /** The copy of the sources that was packed. */
   readonly sources: string;
@@ -72,7 +72,7 @@ export interface Consumer {
   /** Bytes of the archive, and of its files. */
   readonly packed: number;
   readonly unpacked: number;
-  /** Why packages could not be installed from a registry; their places are then links to ours. */
+  /** Reason why packages could not be installed from a registry; they are then linked to those of this clone. */
   readonly offline: string | false;
   readonly remove: () => Promise<void>;
 }
@@ -144,7 +144,7 @@ async function unpackBeside(archive: string, folder: string): Promise<void> {
   await symlink('../paperweight/dist/src/cli/main.js', path.join(modules, '.bin/paperweight'));
 }
 
-/** Node's types come from this clone: which version a project takes is its own affair. */
+/** Node's types come from this clone; a project can use any version. */
 async function linkTypes(folder: string): Promise<void> {
   for (const name of ['@types', 'undici-types'])
     await symlink(path.join(ROOT, 'node_modules', name), path.join(folder, 'node_modules', name), 'junction');

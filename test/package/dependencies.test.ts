@@ -14,7 +14,7 @@ interface Entry {
   readonly integrity?: string;
 }
 
-/** May be used by a program under the MIT licence, and passed on with it. */
+/** Licences that allow use in and distribution with a program under the MIT licence. */
 const PERMISSIVE = [
   'MIT',
   'ISC',
@@ -25,16 +25,16 @@ const PERMISSIVE = [
   'BlueOak-1.0.0',
   'MIT OR Apache-2.0',
 ];
-/** Allowed by name and place; why stands in docs/dependencies.md. */
+/** Exceptions by name and location; docs/dependencies.md gives the reasons. */
 const EXCEPTIONS: Readonly<Record<string, RegExp>> = {
-  // A library of its own that sharp loads: its users may replace it, as its licence demands.
+  // A shared library that sharp loads: users can replace it, as its licence requires.
   'LGPL-3.0-or-later': /^@img\/sharp-libvips-/,
   'Apache-2.0 AND LGPL-3.0-or-later': /^@img\/sharp-win32-/,
   'Apache-2.0 AND LGPL-3.0-or-later AND MIT': /^@img\/sharp-wasm32$/,
-  // Runs in the tests' browser and is passed on to nobody.
+  // Used in the tests' browser only and not distributed.
   'MPL-2.0': /^axe-core$/,
 };
-/** They have an install script that nothing here needs. */
+/** Packages with an install script that is not needed here. */
 const SCRIPTS = ['esbuild', 'koffi'];
 
 const lock = JSON.parse(await readFile(path.join(ROOT, 'package-lock.json'), 'utf8')) as {
@@ -52,7 +52,7 @@ test('the licence of every package is compatible', async () => {
   for (const place of Object.keys(installed.packages)) {
     const name = place.replace(/^.*node_modules\//, '');
     const manifest = JSON.parse(await readFile(path.join(ROOT, place, 'package.json'), 'utf8'));
-    // What the package itself says goes before what the lock file says of it.
+    // The package's own statement takes precedence over the lock file.
     names.set(name, { ...names.get(name), license: manifest.license });
   }
   assert.ok(names.size > 20, `${names.size} packages`);

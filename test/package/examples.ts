@@ -18,7 +18,7 @@ interface Guess {
   readonly probability: number;
 }
 
-/** A service in a process of its own. */
+/** A service in a separate process. */
 interface Running {
   readonly url: string;
   readonly child: ChildProcess;
@@ -56,7 +56,7 @@ export function exampleTests(consumer: () => Consumer): void {
       for (const child of running) child.kill('SIGKILL');
     });
 
-    /** Compiles an example where the installed package is found. */
+    /** Compiles an example in a project that has the package installed. */
     async function compile(example: string): Promise<string> {
       const there = path.join(folder, example);
       const filter = (file: string) => !/[\\/](?:node_modules|dist)$/.test(file);
@@ -210,7 +210,7 @@ export function exampleTests(consumer: () => Consumer): void {
           assert.equal(answer.status, status, error);
           assert.match(error, message);
         }
-        // It still works after all that.
+        // It still works afterwards.
         assert.equal((await guesses(await ask(url, files[0]!))).length, 5);
         assert.equal(await stop(), 0);
       });
@@ -237,7 +237,7 @@ export function exampleTests(consumer: () => Consumer): void {
         const under = files.slice(0, 4).map((file) => ask(url, file));
         for (;;) {
           const { waiting, inputs } = (await (await fetch(`${url}/health`)).json()) as Record<string, number>;
-          // On a busy machine some may have been answered before the last has come.
+          // On a busy machine some may have been answered before the last arrives.
           if (waiting! + inputs! >= under.length) break;
         }
         const stopped = stop();

@@ -16,7 +16,7 @@ describe('requests to a run', () => {
   });
   after(() => device?.close());
 
-  /** In one piece, as whoever asks has to write it. */
+  /** Written atomically, as required of all writers. */
   function put(path: string, text: string): void {
     writeFileSync(join(path, 'control.tmp'), text);
     renameSync(join(path, 'control.tmp'), join(path, 'control.json'));
@@ -31,10 +31,10 @@ describe('requests to a run', () => {
     assert.fail('it did not come to that in two minutes');
   }
 
-  /** Long enough for requests to be seen on the way. */
+  /** Long enough for requests to be handled during the run. */
   const config = toyConfig({ epochs: 2000, checkpointEvery: 100_000, insightEvery: 0, evalLimit: 4 });
   async function start(t: Parameters<typeof scratch>[0], abort = new AbortController()) {
-    // A test that fails must not leave a run behind that goes on.
+    // A failed test must not leave a training run behind.
     t.after(() => abort.abort());
     const path = await scratch(t);
     const run = await toyRun(device, path, { config, testSet: new ToySet(4, 2), signal: abort.signal });
@@ -54,7 +54,7 @@ describe('requests to a run', () => {
     await sleep(600);
     assert.equal(trainer.step, at);
     assert.equal((await folder.state()).latest, latest);
-    // The same request again, as a file that was touched.
+    // The same request again, in a file with a new modification time.
     request(path, { action: 'resume', id: 'a' });
     await sleep(600);
     assert.equal(trainer.step, at);

@@ -74,7 +74,7 @@ test('a run that is rewound tells current and later clients', async (t) => {
     range(1, 25),
   );
 
-  // Line 20 is another one by now.
+  // Line 20 is now another line.
   const late = new Listener(dashboard, EVENTS, RUN, { 'Last-Event-ID': id });
   t.after(() => late.close());
   await late.until(() => late.steps.at(-1) === 25);
@@ -159,7 +159,7 @@ test('a client that does not read is disconnected, and gets the rest when it rec
   await closed;
   const got = text.match(/^id: .*$/gm)!;
   assert.ok(got.length < total, `${got.length} lines`);
-  // What it has got of the last event may be cut.
+  // The last event that it received may be incomplete.
   const id = got.at(-2)!.slice(4);
   const again = new Listener(dashboard, EVENTS, RUN, { 'Last-Event-ID': id });
   t.after(() => again.close());

@@ -23,8 +23,8 @@ const post = (dashboard: { port: number }, path: string, body?: Uint8Array, type
   });
 
 /**
- * A process that computes nothing: image i of the test set is of class i % 3, is taken for the class after it when
- * i is divisible by 10, and has the hidden values [i, 0].
+ * A process with computed answers instead of a model: image i of the test set has class i % 3, is predicted as the next
+ * class if i is divisible by 10, and has the hidden values [i, 0].
  */
 const FAKE = `
 const classes = ['a', 'b', 'c'];
@@ -94,7 +94,7 @@ test('neighbours and confusions come from one pass over the test images', async 
   }
   const { classes, counts, cells, images, weights } = answer.body as Answer<'GET /api/runs/:id/confusion'>;
   assert.deepEqual([classes, images, weights], [['a', 'b', 'c'], 2000, 'step-1.safetensors']);
-  // Of the 200 images that are taken for another class, every third is of each class.
+  // The 200 misclassified images are spread evenly over the three classes.
   assert.deepEqual(counts, [
     [600, 67, 0],
     [0, 600, 67],
@@ -121,7 +121,7 @@ test('too many requests are refused, and an idle process ends', async (t) => {
   let refused = await post(dashboard, '/api/runs/run/predict?index=99');
   while (refused.status !== 503) refused = await post(dashboard, '/api/runs/run/predict?index=1');
   assert.match(refused.text, /at most 64/);
-  // Lets go of those that wait.
+  // Releases the waiting requests.
   process.kill(inference.pid!, 'SIGKILL');
   for (const answer of await Promise.all(waiting)) assert.equal(answer.status, 503);
   assert.equal((await post(dashboard, '/api/runs/run/predict?index=1')).status, 200);
@@ -138,7 +138,7 @@ test('a real model has layers, features and predictions', async (t) => {
     config: { ...set, model },
     files: { 'state.json': '{"version":1,"best":{"file":"best-1.safetensors","accuracy":10}}' },
   });
-  // Zeros, but for two biases: the first layer's maps are 0 to 95, and class i has the logit ln(i + 1).
+  // All zeros except two biases: the first layer's maps are 0 to 95, and class i has the logit ln(i + 1).
   const tensors = new Map(
     [...new AlexNet({ numClasses: 10 }).stateDict()].map(([name, { shape, size }]) => [
       name,

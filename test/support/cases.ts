@@ -18,19 +18,19 @@ interface Values {
   readonly data: readonly number[];
 }
 
-/** One operation on given inputs, with the result and the gradients that it must give. */
+/** One operation on given inputs, with the expected result and gradients. */
 export interface Case {
   readonly name: string;
   readonly op: string;
   readonly attrs: Readonly<Record<string, unknown>>;
-  /** `float32` stands for whichever floating type the case is run in. */
+  /** `float32` means the floating type in which the case is run. */
   readonly inputs: readonly (Values & { readonly dtype: string })[];
   readonly output: Values;
-  /** Gradient of the loss with regard to the output; null where only the output is compared. */
+  /** Gradient of the loss with respect to the output; null if only the output is compared. */
   readonly gradOutput: Values | null;
-  /** Gradients with regard to the inputs; null where there is none. */
+  /** Gradients with respect to the inputs; null for inputs without a gradient. */
   readonly grads: readonly (Values | null)[];
-  /** What made the numbers: a PyTorch expression, or a sentence. */
+  /** Source of the numbers: a PyTorch expression or a sentence. */
   readonly code: string;
   readonly aux?: Readonly<Record<string, readonly number[]>>;
 }
@@ -55,7 +55,7 @@ const alongAxis =
   ([x], { axis }: { axis: number }) =>
     op(x!, axis);
 
-/** Adds a case's operation to a graph, by the case's name for it. */
+/** Adds a case's operation to a graph. */
 const BUILD: Readonly<Record<string, Build>> = {
   relu: unary((x) => ops.relu(x)),
   sigmoid: unary((x) => ops.sigmoid(x)),
@@ -131,7 +131,7 @@ const BUILD: Readonly<Record<string, Build>> = {
   resize: ([x], { size, asBytes }: { size: ops.Pair; asBytes: boolean }) => ops.resize(x!, size, { asBytes }),
 };
 
-/** Operations that are one formula of one input need no line above. */
+/** Operations with one input and one formula need no entry above. */
 const fromFormula = (op: string): Build | undefined => {
   const made = (ops as Readonly<Record<string, unknown>>)[op];
   return typeof made === 'function' ? ([x]) => (made as (x: Node) => Node)(x!) : undefined;
@@ -142,7 +142,7 @@ export interface Ran {
   readonly shape: Shape;
   readonly dtype: DType;
   readonly grads: readonly (TypedArray | null)[];
-  /** Names of all operations that the case's graph is made of. */
+  /** Names of all operations in the case's graph. */
   readonly operations: ReadonlySet<string>;
 }
 
@@ -180,7 +180,7 @@ export async function runCase(device: Device, given: Case, dtype: Floating): Pro
 
 function filled({ shape, data }: Values, dtype: DType): Tensor {
   const array = makeArray(dtype, sizeOf(shape));
-  // The fixtures' decimals stand for float32 values, which are what PyTorch computed with, in float64.
+  // PyTorch computed in float64 from the float32 values that the fixtures' decimals represent.
   array.set(isFloat(dtype) ? data.map(Math.fround) : data);
   return tensor(array, { shape });
 }
@@ -226,7 +226,7 @@ const made = ({ attrs = {}, gradOutput, grads, ...rest }: Made): Case => ({
   ...rest,
 });
 
-/** A mask by its definition, word for word. */
+/** A mask computed directly from its definition. */
 export function maskByDefinition(key: readonly number[], p: number, length: number): number[] {
   const words = new Uint32Array(4);
   return Array.from({ length }, (_, i) => {
@@ -355,7 +355,7 @@ const own: readonly Case[] = [
     inputs: [float([5], [-3, -1, 0.25, 0.5, 7])],
     output: { shape: [5], data: [-1, -1, 0.25, 0.5, 0.5] },
     gradOutput: { shape: [5], data: [1, 2, 3, 4, 5] },
-    // At the ends themselves the gradient passes, as in PyTorch.
+    // At the limits themselves the gradient passes, as in PyTorch.
     grads: [{ shape: [5], data: [0, 2, 3, 4, 0] }],
     code: 'torch.clamp(x, -1, 0.5)',
   }),
@@ -592,5 +592,5 @@ const own: readonly Case[] = [
   dropoutCase(0.5, [3], [5, 6, 7, 8], 2),
 ];
 
-/** Every case of the conformance suite: PyTorch's numbers, and those that PyTorch has no function for. */
+/** Every case of the conformance suite: those with PyTorch's numbers, and those of operations that PyTorch lacks. */
 export const cases: readonly Case[] = [...pytorch, ...own];

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 
 export interface CliResult {
-  /** The exit code; null when a signal has ended the process. */
+  /** The exit code; null if a signal ended the process. */
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
@@ -14,15 +14,15 @@ export interface CliOptions {
   /** Added to an environment without any PAPERWEIGHT_ variable, and as if npm had not started it; undefined removes one. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
-  /** The process is killed after so long. */
+  /** The process is killed after this time. */
   readonly timeoutMs?: number;
-  /** Open files that standard output and standard error go to; what they get is not in the result. */
+  /** Open files for standard output and standard error, whose text is then not in the result. */
   readonly outputs?: { readonly stdout?: number; readonly stderr?: number };
-  /** Called with the running process, to send it a signal say. */
+  /** Called with the running process, for example to send it a signal. */
   readonly onStart?: (child: ChildProcess) => void;
 }
 
-/** Runs `paperweight` with arguments, in a process of its own and without a terminal. */
+/** Runs `paperweight` with arguments in a separate process without a terminal. */
 export function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
   return runNode([MAIN, ...args], options);
 }
@@ -33,13 +33,13 @@ export function runNode(
   { env = {}, cwd, timeoutMs = 300_000, outputs = {}, onStart }: CliOptions = {},
 ): Promise<CliResult> {
   const inherited = Object.entries(process.env).filter(
-    // Without NODE_TEST_CONTEXT the child would take itself for a test file.
+    // With NODE_TEST_CONTEXT set, the child would behave like a test file.
     ([name]) =>
       !name.startsWith('PAPERWEIGHT_') && name !== 'npm_lifecycle_event' && name !== 'NODE_TEST_CONTEXT',
   );
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, {
-      // Kernels by rule: what was faster on this machine today is nothing to test.
+      // Kernels by rule, so that timings do not affect tests.
       env: { ...Object.fromEntries(inherited), PAPERWEIGHT_KERNELS: 'fixed', ...env },
       ...(cwd === undefined ? {} : { cwd }),
       stdio: ['ignore', outputs.stdout ?? 'pipe', outputs.stderr ?? 'pipe'],
@@ -55,7 +55,7 @@ export function runNode(
   });
 }
 
-/** The objects of a `--json` output, one a line. */
+/** The objects of a `--json` output, one per line. */
 export const jsonLines = (stdout: string): Record<string, unknown>[] =>
   stdout
     .split('\n')

@@ -5,17 +5,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 
-/** A disk of its own that can be filled. */
+/** A small separate disk that can be filled. */
 export interface SmallDisk {
   readonly path: string;
-  /** Leaves no room at all. */
+  /** Leaves no free space. */
   fill(): void;
   free(): Promise<void>;
 }
 
 /**
- * Mounts a small disk in memory. The system lets only root do so, and some containers nobody.
- * @returns undefined, after the test is marked as skipped, where that is impossible
+ * Mounts a small disk in memory. Only root can do this, and in some containers not even root.
+ * @returns undefined if that is impossible, after marking the test as skipped
  */
 export function smallDisk(t: TestContext, bytes = 2 ** 20): SmallDisk | undefined {
   const path = mkdtempSync(join(tmpdir(), 'paperweight-test-'));
@@ -35,12 +35,12 @@ export function smallDisk(t: TestContext, bytes = 2 ** 20): SmallDisk | undefine
       try {
         writeFileSync(filler, Buffer.alloc(2 * bytes));
       } catch {
-        // As much as fits, to the last page.
+        // Fills the disk to the last page.
       }
     },
     free: () => rm(filler),
   };
 }
 
-/** A folder that refuses files even to root, where the system has one. */
+/** A folder in which even root cannot create files, if the system has one. */
 export const UNWRITABLE = process.platform === 'linux' ? '/proc/paperweight-test' : undefined;

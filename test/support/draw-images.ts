@@ -4,18 +4,18 @@ import sharp, { type Sharp } from 'sharp';
 import { drawShape, SHAPE_NAMES, SHAPE_SIZE } from '../../src/data/shapes10/draw.js';
 import { Generator } from '../../src/random.js';
 
-/** Pixels of a drawn image, row by row, red, green and blue of each. */
+/** Pixels of a drawn image, row by row, interleaved RGB. */
 export interface Drawing {
   readonly data: Uint8Array;
   readonly width: number;
   readonly height: number;
 }
 
-/** Longer than a row of any image here and no multiple of one, so that the grain makes no pattern. */
+/** Longer than a row of any image here and not a multiple of one, so that the grain has no visible pattern. */
 const GRAIN = 1_000_003;
 const grains = new Map<number, Int8Array>();
 
-/** Noise that gives a JPEG the size of a photograph's; ±`strength`. */
+/** Noise of ±`strength`, which gives a JPEG the file size of a photograph. */
 function grain(strength: number): Int8Array {
   let noise = grains.get(strength);
   if (!noise) {
@@ -43,7 +43,7 @@ export async function drawImage(
     .raw()
     .toBuffer();
   const table = grain(noise);
-  // Every class of a thousand gets a tint of its own, since there are only ten shapes.
+  // Each of up to a thousand classes gets its own tint, since there are only ten shapes.
   const tint = [label % 10, Math.floor(label / 10) % 10, Math.floor(label / 100)].map((digit) => 4 * digit);
   for (let i = 0, at = generator.integer(GRAIN); i < data.length; i++, at++) {
     if (at === GRAIN) at = 0;
@@ -68,13 +68,13 @@ export interface FolderOptions {
   readonly size?: readonly [width: number, height: number];
 }
 
-/** WordNet-like names, as ImageNet's folders have. */
+/** WordNet-like names, like ImageNet's folders. */
 export const synset = (label: number): string => `n${String(10_000_000 + label)}`;
 
 /**
- * Draws `root/train/<class>/*.jpg` and `root/val/<class>/*.jpg`, `train` and `val` images a class.
+ * Draws `root/train/<class>/*.jpg` and `root/val/<class>/*.jpg`, with `train` and `val` images per class.
  *
- * @returns how many images
+ * @returns the number of images
  */
 export async function drawImageFolder(options: FolderOptions): Promise<number> {
   const { root, classes, quality = 95, size = [500, 375] } = options;

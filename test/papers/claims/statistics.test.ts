@@ -22,7 +22,7 @@ describe('statistics', () => {
     assert.ok(Math.abs(error - Math.sqrt(2 / 3)) < 1e-12);
     assert.ok(isClear({ value, error }));
     assert.ok(!isClear(difference(summarise([11, 12, 13]), summarise([10, 11, 12]))));
-    // Nothing can be said of single runs.
+    // Single runs have no standard error.
     assert.ok(!isClear(difference(summarise([9]), summarise([1]))));
   });
 

@@ -1,8 +1,8 @@
 import { openDnnl } from '../../../src/backend/onednn/library/open.js';
 
 /*
- * A program of its own, for a test of what memory descriptors leave behind. Makes and drops them, and prints in
- * bytes by how much the process has grown since the heaps have their size, as JSON. Wants node --expose-gc.
+ * A separate process, for a test that memory descriptors are freed. Creates and drops them, and prints as JSON by how
+ * many bytes the process has grown after warming up. Needs node --expose-gc.
  */
 const ROUNDS = 10;
 const SETTLED = 3;
@@ -17,7 +17,7 @@ for (let round = 0; round < ROUNDS; round++) {
     const y = dnnl.plain([1 + (i % 7), 16, 8, 8]);
     if (dnnl.equal(x, y)) throw new Error('a layout that is still open equals one that is not');
   }
-  // Copies of what the library holds, too.
+  // Also copies of the library's own descriptors.
   for (let i = 0; i < EACH / 100; i++) {
     const pd = dnnl.convForward(
       64,

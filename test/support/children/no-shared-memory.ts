@@ -1,6 +1,6 @@
 /*
- * Uses every part of the library that a page has, where there is no SharedArrayBuffer: run in a process of its own.
- * Prints how many values of the model were read piece by piece.
+ * Uses every part of the library that pages use, without SharedArrayBuffer, in a separate process. Prints the number
+ * of the model's values that were read in pieces.
  */
 Reflect.deleteProperty(globalThis, 'SharedArrayBuffer');
 const {

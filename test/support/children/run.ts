@@ -3,12 +3,12 @@ import { Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU, Sequential } from '.
 import { toyConfig, toyRun } from '../toy.js';
 
 /*
- * A program of its own that trains a small net in a run folder, for tests of what happens to its process:
+ * Trains a small network in a run folder, in a separate process that tests can kill:
  *
  *   node child-run.js <run folder> <options as JSON>
  *
- * It begins a run or continues one, prints `at N` when N steps are done and it begins, `step N` after each step, and
- * `done` at the end; an error goes to standard error and ends it with 1.
+ * Starts or resumes a run. Prints `at N` at the start after N earlier steps, `step N` after each step, and `done` at
+ * the end; an error is printed on standard error and gives exit code 1.
  */
 export interface ChildRunOptions {
   readonly resume?: boolean;
@@ -18,7 +18,7 @@ export interface ChildRunOptions {
   readonly threads?: number;
   /** Neurons of the hidden layer: 4096 make a checkpoint of 9 MB. */
   readonly hidden?: number;
-  /** Channels of both convolutions: 64 at a batch of 32 are worth a trial of kernels. */
+  /** Channels of both convolutions: 64 at batch 32 are large enough for timing kernels. */
   readonly channels?: number;
   readonly batchSize?: number;
 }

@@ -2,12 +2,12 @@ import { openDevice } from '../../../src/backend/open.js';
 import { makeTinyNet, trainer } from '../nets/tinynet.js';
 
 /*
- * A program of its own, for tests of how one ends and how much memory it takes:
+ * A separate process, for tests of its exit and its memory:
  *
- *   node child-train.js <steps> <step to look at the memory at>...
+ *   node child-train.js <steps> <step at which to measure memory>...
  *
- * Trains a tiny net without ever disposing of anything, prints the last loss and the memory in bytes after those
- * steps, as JSON, and ends without closing the device.
+ * Trains a tiny network without disposing of anything, prints the last loss and the memory in bytes at those steps as
+ * JSON, and exits without closing the device.
  */
 const [steps = 0, ...looks] = process.argv.slice(2).map(Number);
 const { device } = await openDevice('onednn', { threads: 2 });
