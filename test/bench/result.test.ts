@@ -28,7 +28,7 @@ test('results are read back unchanged, and other files are refused', async (t) =
   const back = await readResults(folder);
   const byFile = (a: object, b: object) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);
   assert.deepEqual([...back].sort(byFile), [...all].sort(byFile));
-  // Other measurements may lie beside them.
+  // The folder may also contain other measurements.
   await writeFile(join(folder, 'other.json'), '{"what":"reliability-kill","runs":23}');
   await writeFile(join(folder, 'soak.json'), '{"minutes":121}');
   assert.equal((await readResults(folder)).length, all.length);

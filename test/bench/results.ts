@@ -1,7 +1,7 @@
 import type { DataResult, OverheadResult, StartResult, StepResult } from '../../src/bench/result.js';
 import { spread } from '../../src/bench/stats.js';
 
-/** Results with round numbers, for tests of what is made from them. */
+/** Results with round numbers, for tests of tables and texts. */
 const head = {
   date: '2026-11-24T10:00:00.000Z',
   paperweight: '0.1.0',

@@ -27,7 +27,7 @@ test('doctor describes the device of this machine', async () => {
   assert.ok((found!.sgemmGflops as number) > 0);
   if (found!.device === 'onednn') {
     assert.equal(found!.install, null);
-    // Every oneDNN that is there, the one in use among them.
+    // All oneDNN libraries found, including the one in use.
     const libraries = found!.libraries as { path: string; version: string }[];
     assert.equal(libraries.find(({ path }) => path === found!.library)?.version, found!.version);
   }
@@ -64,7 +64,7 @@ test('a library that does not load, or is not oneDNN, is reported', { skip: ELSE
 });
 
 test('without oneDNN, --device onednn fails with the install command, and auto continues with a message', async () => {
-  // A file that is there: the device is opened before it is read.
+  // An existing file: the device is opened before the file is read.
   const file = fileURLToPath(import.meta.url);
   const named = await runCli(['predict', file, file, '--device', 'onednn'], { env: MISSING });
   assert.equal(named.code, 1);

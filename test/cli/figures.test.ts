@@ -60,7 +60,7 @@ test('the numbers of a run on folders match their labels', async (t) => {
     for (const name of ['confusion', 'top5', 'neighbours'])
       assert.match(page, new RegExp(`id="${name}|${name}`));
     assert.match(page, /9 of 12/);
-    // One image for each card, and for each neighbour.
+    // One image per card and per neighbour.
     assert.ok(page.split('data:image/png').length > 8 + 5 * 6);
   });
 
@@ -68,7 +68,7 @@ test('the numbers of a run on folders match their labels', async (t) => {
     const own = jsonLines((await paperweight('eval', 'r', '--json')).stdout)[0]!;
     assert.deepEqual(Object.keys(own), ['accuracy', 'loss', 'images', 'sampled', 'total'], 'no top-5 either');
     assert.equal(own.images, 12);
-    // All the images again, but the class folders of the training images begin with others.
+    // The same images, but with additional class folders in front of the training classes.
     await cp(data, path.join(folder, 'more'), { recursive: true });
     await mkdir(path.join(folder, 'more/train/a-new-one'));
     await cp(
@@ -78,9 +78,9 @@ test('the numbers of a run on folders match their labels', async (t) => {
     assert.deepEqual(jsonLines((await paperweight('eval', 'r', '--data', 'more', '--json')).stdout)[0], own);
     await rename(path.join(folder, `more/val/${synset(2)}`), path.join(folder, 'more/val/a-new-one'));
     await refused(/by name: a-new-one.*Expected.*n10000002.*got/s, 'eval', 'r', '--data', 'more');
-    // Ten classes are not these three, nor would three others be.
+    // Neither ten classes nor three other classes match these three.
     await refused(/by name: /, 'eval', 'r', '--dataset', 'shapes10');
-    // A single class is said to be one.
+    // A single class is reported.
     await mkdir(path.join(folder, 'one/val'), { recursive: true });
     await cp(path.join(data, `val/${synset(1)}`), path.join(folder, `one/val/${synset(1)}`), {
       recursive: true,

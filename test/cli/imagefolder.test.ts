@@ -14,7 +14,7 @@ test('an image folder is described, prepared, trained on and evaluated with ten 
   await drawImageFolder({ root: data, classes: 3, train: 4, val: 2, size: [70, 50] });
   await writeFile(path.join(data, 'train', synset(1), 'broken.jpg'), 'no image');
   await writeFile(path.join(data, 'val', synset(2), 'broken.jpg'), 'no image');
-  // Checkpoints of the whole network take long where others use the disk too.
+  // Checkpoints of the whole network take long on a busy disk.
   const options = { cwd: folder, env: { OMP_NUM_THREADS: '2' }, timeoutMs: 300_000 };
   const paperweight = async (...args: string[]) => {
     const result = await runCli(args, options);
@@ -91,7 +91,7 @@ test('the paper’s recipe for images in folders stores its statistics in the ru
     '--run',
     'run',
   );
-  // The run stands on its own now: neither the images nor what was counted of them is asked again.
+  // The run is now self-contained: neither the images nor their statistics are read again.
   const { mean, shape, count } = await readStatistics(path.join(folder, 'run', 'statistics.safetensors'));
   assert.deepEqual([count, shape, mean.length], [12, [3, 256, 256], 3 * 256 * 256]);
   const measured = await paperweight('eval', 'run', '--batch-size', '4', '--json');
@@ -99,7 +99,7 @@ test('the paper’s recipe for images in folders stores its statistics in the ru
   const ten = jsonLines((await paperweight('eval', 'run', '--ten-crop', '--json')).stdout)[0]!;
   assert.deepEqual([one.images, ten.images], [6, 6]);
   assert.notEqual(one.loss, ten.loss);
-  // Measured while it trained and measured from its folder: the same preparation, so the same loss.
+  // Evaluated during training and from the run's folder: the same preparation gives the same loss.
   const metrics = jsonLines(await readFile(path.join(folder, 'run', 'metrics.jsonl'), 'utf8'));
   const during = Number(metrics.find(({ event }) => event === 'epoch')!.testLoss);
   assert.ok(Math.abs(Number(one.loss) - during) < 1e-7 * during, `${one.loss} and ${during}`);

@@ -116,7 +116,7 @@ test('a model that ends in a softmax gets no second one', async (t) => {
   );
   const { stdout } = await runCli(['predict', file, image, ...reference]);
   const [line] = jsonLines(stdout) as unknown as [{ top: { probability: number }[] }];
-  // Once more through a softmax it would be 0.73.
+  // With a second softmax it would be 0.73.
   assert.ok(Math.abs(line.top[0]!.probability - 1 / (1 + Math.exp(-9))) < 1e-5);
 });
 

@@ -97,7 +97,7 @@ test('every command with an output keeps existing files and refuses other things
     assert.match(stderr, /a name that ends in/);
     assert.ok(!existsSync(args.at(-1)!));
   }
-  // A page in the run's own folder is made anew; figures with names of ours are not.
+  // The default page in the run's folder is replaced; existing figures are not.
   const figures = ['report', run, ...small, '--figures', at('figures')];
   await works(...figures);
   assert.match((await runCli(figures)).stderr, /figures\/.* already exists/);

@@ -12,7 +12,7 @@ import { saveWeights } from '../../src/run/checkpoint.js';
 import { manualSeed } from '../../src/tensor/random.js';
 import { jsonLines, runCli } from '../support/cli.js';
 
-/** Weights of zeros, but for the last bias: whatever the image, class i gets the logit ln(i + 1). */
+/** Zero weights except for the last bias: for any image, class i gets the logit ln(i + 1). */
 const PROBABILITIES = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((n) => n / 55);
 let folder: string;
 let weights: string;
@@ -113,7 +113,7 @@ test('eval evaluates on the test images', async () => {
   assert.equal(code, 0, stderr);
   const [result, ...rest] = jsonLines(stdout);
   assert.deepEqual(rest, []);
-  // Class 9 is always the first guess, and classes 5 to 9 are the first five; each is a tenth of the images.
+  // Class 9 is always predicted, and classes 5 to 9 are the top 5; each class has a tenth of the images.
   assert.deepEqual([result!.accuracy, result!.top5, result!.images], [10, 50, 20]);
   const loss = -PROBABILITIES.reduce((sum, p) => sum + Math.log(p), 0) / 10;
   assert.ok(Math.abs((result!.loss as number) - loss) < 1e-5, `${result!.loss}`);

@@ -87,7 +87,7 @@ test('a run without weights has a page with the available parts and the reason f
   assert.match(html, /51 % of 1,234 test images of shapes10/);
   assert.match(html, /has no weights yet/);
   assert.match(html, /&#60;b&#62;chip/);
-  // Nothing from elsewhere: every address is data, or the name of SVG's own space.
+  // No external resources: every address is a data URL or the SVG namespace.
   for (const [, address] of html.matchAll(/(?:href|src)="([^"]*)"/g))
     assert.match(address!, /^data:image\/png;/);
   assert.ok(!/url\(|@import/.test(html));

@@ -14,7 +14,7 @@ import { scratch } from '../support/toy.js';
 const PAGES = existsSync(fileURLToPath(new URL('../../web/index.html', import.meta.url)));
 const needsPages = { skip: PAGES ? false : 'the pages have not been built (npm run build)' };
 
-/** Runs serve until it has printed its address, does something there, and sends a signal. */
+/** Runs serve until it has printed its address, uses the address, and sends a signal. */
 async function serve(
   args: readonly string[],
   body: (address: string) => Promise<void>,

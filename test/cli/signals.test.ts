@@ -11,7 +11,7 @@ const SMALL = [
   ...['--device', 'onednn', '--threads', '1', '--insight-every', '0', '--json'],
 ];
 
-/** Trains until `end` has been done to the process after its second step. */
+/** Trains; calls `end` with the process after its second step. */
 async function stopped(run: string, end: (child: import('node:child_process').ChildProcess) => void) {
   const result = await runCli(['train', ...SMALL, '--max-steps', '100000', '--run', run], {
     timeoutMs: 120_000,
@@ -28,7 +28,7 @@ async function stopped(run: string, end: (child: import('node:child_process').Ch
   });
   const state = JSON.parse(await readFile(join(run, 'state.json'), 'utf8'));
   const metrics = jsonLines(await readFile(join(run, 'metrics.jsonl'), 'utf8'));
-  // There is a checkpoint after the very last step.
+  // The last step has a checkpoint.
   assert.equal(Number(/\d+/.exec(state.latest)![0]), metrics.at(-1)!.step, result.stderr);
   assert.equal(JSON.parse(await readFile(join(run, 'process.json'), 'utf8')).status, 'interrupted');
   assert.ok(!existsSync(join(run, 'run.lock')));
@@ -46,7 +46,7 @@ test('SIGTERM and SIGHUP end a training like Ctrl-C, with a checkpoint and their
     assert.match(stderr, /Stopping after this step, with a checkpoint/);
     assert.match(stderr, /Interrupted after step \d+\. Continue with: .*--resume --run/);
   }
-  // The run goes on with the threads that it began with.
+  // The run continues with its original number of threads.
   const run = join(root, 'SIGTERM');
   const { latest } = JSON.parse(await readFile(join(run, 'state.json'), 'utf8'));
   const step = Number(/\d+/.exec(latest)![0]);
@@ -63,7 +63,7 @@ test('if the reader of the output closes, training stops with a checkpoint, not 
   const { code, stderr } = await stopped(join(root, 'run'), (child) => child.stdout!.destroy());
   assert.equal(code, 129, stderr);
   assert.match(stderr, /Continue with: .*--resume --run/);
-  // As in `train 2>&1 | head`, where the last words find no reader either.
+  // As in `train 2>&1 | head`, where the last messages have no reader either.
   const both = await stopped(join(root, 'both'), (child) => {
     child.stdout!.destroy();
     child.stderr!.destroy();

@@ -140,7 +140,7 @@ describe('a run: interrupted, resumed, evaluated, used', () => {
       testAccuracy: epoch!.testAccuracy,
       testTop5: epoch!.testTop5,
     });
-    // The text for people is on standard error alone.
+    // Messages are only on standard error.
     assert.match(stderr, /^Device: onednn/m);
     assert.match(stderr, new RegExp(`^Resuming after step ${first}\\.$`, 'm'));
     assert.match(stderr, /^Finished Training$/m);
@@ -259,7 +259,7 @@ describe('a run: interrupted, resumed, evaluated, used', () => {
     const before = await readFile(join(run, 'config.json'), 'utf8');
     const result = await train(['--dataset', 'shapes10', '--run', run]);
     refused(result, 2, /There is a run in .* already/, /--resume --run/);
-    // Before anything is opened, which may take long.
+    // Before anything is opened, which can take long.
     refused(await train(['--data', join(run, 'nowhere'), '--run', run]), 2, /There is a run in .* already/);
     assert.equal(await readFile(join(run, 'config.json'), 'utf8'), before);
   });
@@ -369,7 +369,7 @@ describe('data that is not CIFAR-10', () => {
   let made = 0;
   const size = 10_000 * RECORD;
 
-  /** Files of the right size: images of zeros, all with label 0, which take no room on most disks. */
+  /** Files of the right size: images of zeros, all with label 0, which are sparse on most disks. */
   async function cifar(change: (folder: string) => Promise<unknown>): Promise<void> {
     data = join(root, `data-${made++}`);
     await mkdir(data);

@@ -21,7 +21,7 @@ const COMMANDS = [
   'doctor',
 ];
 
-/** Runs it, and expects one clear paragraph and exit code 2. */
+/** Runs the command, and expects one paragraph and exit code 2. */
 async function refused(args: readonly string[], ...words: RegExp[]) {
   const { code, stdout, stderr } = await runCli(args);
   const label = `paperweight ${args.join(' ')}\n${stderr}`;
@@ -39,7 +39,7 @@ test('the help of every command has an example, and each option shows its defaul
     const help = await runCli([command, '--help']);
     assert.equal(help.code, 0, help.stderr);
     assert.match(help.stdout, new RegExp(`Examples?:\\n  \\$ paperweight ${command}`));
-    // An option's text may go over several lines.
+    // An option's text can have several lines.
     const section = help.stdout.split('Options:\n')[1]!.split('\n\n')[0]!;
     for (const option of section.split(/\n(?= {2}-)/))
       if (!option.includes('--help')) assert.match(option, /\(default:/, `${command}: ${option}`);
@@ -119,7 +119,7 @@ test('a missing path is reported before anything else', async (t) => {
     assert.doesNotMatch(stderr, /create its folder|CIFAR/, args.join(' '));
   }
   assert.deepEqual(await readdir(folder), []);
-  // Where something is to be read, no folder has to be created.
+  // Reading does not require creating a folder.
   const names = await runCli(['inspect', '--figure', join(absent, 'x.svg')]);
   assert.match(names.stderr, /create its folder first/);
   const table = await runCli(['bench', 'table', '--out', absent]);

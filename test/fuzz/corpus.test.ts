@@ -5,7 +5,7 @@ import { Engine } from '../../fuzz/engine.js';
 import { tryInput } from '../../fuzz/outcome.js';
 import { TARGETS } from '../../fuzz/targets/index.js';
 
-/** Fewer where an input keeps other threads busy. */
+/** Fewer runs for targets whose inputs use other threads. */
 const runsOf = ({ parallel = 1 }: { readonly parallel?: number }): number => (parallel > 1 ? 100 : 2000);
 
 for (const target of TARGETS)

@@ -7,7 +7,7 @@ import { shrink } from '../../fuzz/shrink.js';
 import { must, type Target } from '../../fuzz/target.js';
 import { DataError } from '../../src/errors/errors.js';
 
-/** Fuzzes a reader of JSON that does something wrong with some of it. */
+/** Fuzzes a JSON reader that has a bug. */
 async function fuzz(wrong: (value: unknown) => void, options: Partial<Options> = {}) {
   const target: Target = {
     name: 'wrong',

@@ -13,8 +13,8 @@ import type { TypedArray } from '../../src/graph/types.js';
 import { operationNames } from '../../src/ops/index.js';
 
 /*
- * Random programs beside float64. The seed is a new one each time unless PAPERWEIGHT_FUZZ_SEED names it; it is
- * printed, and a failure prints code that repeats it.
+ * Random programs compared with float64. The seed is different each time unless PAPERWEIGHT_FUZZ_SEED sets it; it is
+ * printed, and a failure prints code that reproduces it.
  */
 const SEED = Number(process.env.PAPERWEIGHT_FUZZ_SEED ?? Math.floor(Math.random() * 1e9));
 const V3 = process.env.PAPERWEIGHT_ONEDNN_V3;

@@ -6,11 +6,11 @@ import { fileURLToPath } from 'node:url';
 import { codeFiles } from './imports.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-/** Files that a reader can take in at a glance. */
+/** Number of files per folder that a reader can survey. */
 const MOST_FILES = 20;
-/** Half of the files are shorter than this. */
+/** Upper limit of the median length of files. */
 const MEDIAN_LINES = 100;
-/** Tests of what lies outside of `src/`, or of all of it. */
+/** Tests of code outside `src/`, or of all of it. */
 const OWN_SUBJECT = new Set(['fuzz', 'house', 'package', 'scripts']);
 
 const sources = codeFiles(ROOT, 'src');

@@ -7,7 +7,7 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
 /**
  * The floors of docs/architecture.md, the lowest first. A file may import from its own floor and from those below it.
- * A path stands for all that lies below it; for a file the longest path that fits counts.
+ * A path covers everything below it; for a file, the longest matching path counts.
  */
 const FLOORS: readonly (readonly string[])[] = [
   ['src/errors'],
@@ -20,7 +20,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['src/nn', 'src/optim'],
   ['src/interop'],
   ['src/data'],
-  // The public names that run in browsers, which a paper's model is written with.
+  // The public names that run in browsers, which the models of papers use.
   ['src/core.ts'],
   ['src/distributed'],
   ['src/run'],
@@ -35,9 +35,9 @@ const FLOORS: readonly (readonly string[])[] = [
   ['src/index.ts'],
 ];
 
-/** Code that figures of reports and of pages share. */
+/** Code shared by the figures of reports and of the pages. */
 const SHARED = ['src/robust-limits.ts'];
-/** What the pages know of the server: types alone. */
+/** What the pages use of the server: types only. */
 const PAGES_KNOW = [
   'src/serve/api.ts',
   'src/serve/route-table.ts',
@@ -45,7 +45,7 @@ const PAGES_KNOW = [
   'src/run/events.ts',
 ];
 
-/** Modules that run in browsers as well as in Node, beside all that `paperweight/core` exports. */
+/** Modules that run in browsers as well as in Node, in addition to everything that `paperweight/core` exports. */
 const EVERYWHERE =
   /^src\/(graph|ops|tensor|nn|optim|data\/transforms|backend\/(reference|plan|wasm)|web)\/|^src\/papers\/[^/]+\/model\.ts$/;
 /** Bundlers leave it out for browsers: "browser" in package.json. */

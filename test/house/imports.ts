@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 
-/** An import that stands in a source file; paths are relative to the project, such as `src/graph/node.ts`. */
+/** An import in a source file; paths are relative to the project, such as `src/graph/node.ts`. */
 export interface Import {
   readonly from: string;
-  /** The file that is imported, or the name of a package or a built-in module such as `node:fs`. */
+  /** The imported file, or the name of a package or a built-in module such as `node:fs`. */
   readonly to: string;
   /** Erased by the compiler. */
   readonly typeOnly: boolean;
@@ -70,7 +70,7 @@ export function circle(imports: readonly Import[]): string[] | undefined {
   return undefined;
 }
 
-/** All that some files import at run time, directly or through others, each with the import that led there. */
+/** All files imported at run time, directly or through others, each with the import that led there. */
 export function reachable(imports: readonly Import[], from: readonly string[]): Import[] {
   const next = byImporter(imports.filter(({ typeOnly }) => !typeOnly));
   const found = new Map<string, Import>();

@@ -8,7 +8,7 @@ import { sourceFiles } from './imports.js';
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const papers = await Promise.all(paperIds().map((id) => openPaper(id)));
 
-/** Lines that a pattern finds in some of the sources. */
+/** Lines of the given sources that match a pattern. */
 function found(where: (file: string) => boolean, pattern: RegExp): string[] {
   return sourceFiles(ROOT, 'src')
     .filter(where)

@@ -174,7 +174,7 @@ describe('inspect', () => {
       ],
     );
     assert.equal(parameters, 30);
-    // The model's own product counts too.
+    // The model's own multiplication is counted too.
     assert.equal(macs, 16 + 16 + 8 + 16);
     assert.ok(net.training && shared.training && !net.body.training);
     assert.ok(!Object.hasOwn(shared, 'forward'));

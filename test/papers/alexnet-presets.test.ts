@@ -82,8 +82,8 @@ describe('AlexNet’s presets', () => {
 });
 
 describe('LRN of the paper preset', () => {
-  // By the formula of section 3.3 itself, on two places that differ, so that neither a window over space nor an
-  // alpha of another convention can pass.
+  // By the formula of section 3.3 at two different positions, to detect a window over space or another convention of
+  // alpha.
   it('follows the paper’s formula: across channels, with alpha not divided by the size', async () => {
     const [channels, places] = [12, 4];
     const layer = make({ preset: 'paper' }).features.at(2)!;

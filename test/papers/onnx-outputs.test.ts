@@ -27,14 +27,14 @@ const node = (type: string, inputs: string[], output: string, axis?: number): Wr
 });
 
 interface Net {
-  /** From `l`, the logits, to `y`. */
+  /** Nodes from `l` (the logits) to `y`. */
   readonly tail: readonly WrittenNode[];
   readonly bias?: readonly number[];
   readonly batch?: number | string;
   readonly tensors?: readonly Message[];
 }
 
-/** A net whose logits are the image's means by channel, times some weights, and a bias. */
+/** A network whose logits are the image's channel means times weights plus a bias. */
 function net({ tail, bias = [0, 2.5, 0.3], batch = 'n', tensors = [] }: Net): Buffer {
   const n = bias.length;
   const weights = Array.from({ length: 3 * n }, (_, i) => ((i * 7) % 5) / 4 - 0.5);
@@ -70,7 +70,7 @@ async function open(t: TestContext, written: Net): Promise<Classifier> {
 const image = (value: number) => ({ data: new Uint8Array(3 * SIDE * SIDE).fill(value), side: SIDE });
 const IMAGES = [image(10), image(200), image(90)];
 
-/** Probabilities by class, of each image. */
+/** Probabilities per class, for each image. */
 async function odds(classifier: Classifier, images = IMAGES): Promise<number[][]> {
   const guesses = await classifier.classify(images, { top: 100 });
   return guesses.map((guess) =>
@@ -97,7 +97,7 @@ test('a softmax is applied once, wherever it is in the graph', async (t) => {
     [p, node('Identity', ['p'], 'y')],
     [p, node('Reshape', ['p', 'shape'], 'y')],
     [p, node('Flatten', ['p'], 'q', 1), node('Reshape', ['q', 'shape'], 'y')],
-    // Written out, which no operator's name tells.
+    // Written with elementary operators, so no operator's name reveals it.
     [node('Exp', ['l'], 'e'), node('ReduceSum', ['e', 'axis'], 's'), node('Div', ['e', 's'], 'y')],
     // The mean of two models.
     [p, node('Add', ['p', 'p'], 'two'), node('Mul', ['two', 'half'], 'y')],
@@ -120,7 +120,7 @@ test('sigmoids are independent probabilities', async (t) => {
   assert.deepEqual([logits.independent, own.independent], [false, true]);
   assert.match(own.notes.join(), /each class has its own probability/);
   const found = await odds(own);
-  // The odds of two classes differ by their logits in both.
+  // In both, the ratio of two classes depends on the difference of their logits.
   const softmax = await odds(logits);
   for (const [i, row] of found.entries()) {
     const l = row.map((p) => Math.log(p / (1 - p)));
@@ -154,7 +154,7 @@ test('a file with a fixed batch size accepts any number of images', async (t) =>
     near(await odds(fixed), right);
     near(await odds(fixed, IMAGES.slice(1)), right.slice(1));
   }
-  // The input is said to be open, but the graph has room for one.
+  // The input declares any batch size, but the graph works only for one image.
   const one = await open(t, {
     tail: [node('Reshape', ['l', 'row'], 'y')],
     tensors: [numbers('row', [1, -1])],
@@ -172,7 +172,7 @@ test('eval agrees with the classifier, also with a fixed batch size', async (t) 
     await writeFile(file, net({ tail: [node('Softmax', ['l'], 'y', 1)], bias, batch }));
     const { model, transform, batch: batchSize } = await openModel(file, referenceDevice());
     assert.equal(batchSize, batch === 'n' ? undefined : 4);
-    // Whatever the number of images of a call.
+    // For any number of images per call.
     for (const size of [4, 9])
       figures.push(await evaluateModel({ model, dataset: set, transform, batchSize: size }));
   }

@@ -24,7 +24,7 @@ const ENDINGS = {
   pnm: 'ppm',
 };
 const CLASSES = ['cat', 'dog'];
-/** Enough to have EXIF, odd sizes, alpha, palettes, CMYK, 16 bits and some BMPs among them. */
+/** Number of images that includes EXIF, odd sizes, alpha, palettes, CMYK, 16 bits and some BMPs. */
 const COUNT = 42;
 
 interface Top {
@@ -110,7 +110,7 @@ test('training, evaluation, prediction, Classifier and the dashboard see the sam
   const read = await Promise.all(images.map(({ file }) => classifier.read(file)));
   for (const [i, { data }] of read.entries())
     assert.ok(Buffer.compare(data, squares.subarray(i * size, (i + 1) * size)) === 0, images[i]!.file);
-  // Decoded or classified alone or together, from a file or from bytes.
+  // Decoded or classified one by one or together, from a file or from bytes.
   const together = await classifier.classify(read, { top: 2 });
   const bytes = await readFile(images[0]!.file);
   assert.deepEqual(await classifier.classify([await classifier.decode(bytes)], { top: 2 }), [together[0]]);
@@ -135,7 +135,7 @@ test('training, evaluation, prediction, Classifier and the dashboard see the sam
   const loss = own.reduce((sum, probability) => sum - Math.log(probability), 0) / own.length;
   assert.ok(Math.abs(measured.loss - loss) < 1e-6, `${measured.loss} and ${loss}`);
 
-  // The dashboard has a device of its own; what it is sent and what it finds in the folder come to the same bits.
+  // The dashboard has its own device; uploaded images and images in the folder give the same bits.
   const bench = new Bench();
   const { best, latest } = await RunFolder.open(run).state();
   const weights = { run, file: (best?.file ?? latest)!, version: '1' };
@@ -152,7 +152,7 @@ test('training, evaluation, prediction, Classifier and the dashboard see the sam
     (error) => error instanceof DataError && /SVG/.test(error.message),
   );
 
-  // A run from before the rules were kept goes on without turning.
+  // A run from before the rules were stored continues without EXIF rotation.
   delete config.model.images;
   delete config.paperweight_checksum;
   await writeFile(join(run, 'config.json'), JSON.stringify(config));

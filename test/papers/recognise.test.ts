@@ -19,7 +19,7 @@ const HIDDEN = 8;
 const make = (options: ConstructorParameters<typeof AlexNet>[0]): AlexNet =>
   withoutInit(() => new AlexNet({ numClasses: 3, hidden: HIDDEN, ...options }));
 
-/** A model's tensors as a file would have them, under other names if asked. */
+/** A model's tensors as listed in a file, optionally under other names. */
 function weightsOf(model: Module, naming?: keyof NonNullable<typeof alexnet.weights>['namings']): Weights {
   const names = naming === undefined ? undefined : alexnet.weights!.namings[naming]!(model);
   const tensors = [...model.stateDict()].map(
@@ -141,7 +141,7 @@ test('hints take precedence over what is recognised', async () => {
     [config.preset, config.options, config.classes, config.imageSize, assumed],
     ['caffe', { hidden: HIDDEN, activation: 'tanh' }, ['a', 'b', 'c'], 227, []],
   );
-  // Whether there is such a preset is for the paper to say, when the model is built.
+  // The paper validates the preset when the model is built.
   assert.equal((await find(weights, { preset: 'nonsense' })).config.preset, 'nonsense');
   await assert.rejects(find(weights, { classes: ['a'] }), /has 3 classes.*got 1 names/);
 });
@@ -159,7 +159,7 @@ test('the metadata of exported files describes the network', async () => {
   const weights = { ...weightsOf(make({})), metadata: { paperweight: JSON.stringify(config) } };
   const found = await find(weights);
   assert.deepEqual([found.config, found.assumed], [config, []]);
-  // Nonsense there is as if nothing were.
+  // Invalid metadata is ignored.
   for (const paperweight of ['{', '{"paper":3}', JSON.stringify({ ...config, paper: '../evil' })])
     assert.deepEqual((await find({ ...weights, metadata: { paperweight } })).config.options, {
       hidden: HIDDEN,
@@ -199,7 +199,7 @@ test('a bare state dict from PyTorch has PyTorch’s logits', async () => {
   }
 });
 
-/** Weights with other names, and some beside them. */
+/** Weights under other names, with additional tensors. */
 function renamed(
   weights: Weights,
   name: (own: string) => string,
@@ -235,7 +235,7 @@ for (const [kind, paper, make] of [
       const own = inOwnNames(found.paper, model, partOf(weights.tensors, found.part));
       assert.deepEqual(new Set(own.keys()), new Set(model.stateDict().keys()));
       model.loadStateDict(own);
-      // A run that starts from the file finds the same part, and people are told what was left.
+      // A run that starts from the file uses the same part, and a message lists the rest.
       assert.deepEqual(partFor('w.pth', found.paper, model, weights.tensors), found.part);
       const [first] = describeModel(weights, found);
       for (const name of Object.keys(beside)) assert.ok(first!.includes(`"${name}"`), first);
@@ -283,7 +283,7 @@ test('many deeply nested unknown names are handled fast', async () => {
     await assert.rejects(find({ ...weights, tensors: new Map([[name, one]]) }), CheckpointError);
 });
 
-/** The names of CIFAR's usual implementations. */
+/** Names in common implementations for CIFAR. */
 const usual = (own: string): string =>
   own
     .replace('stem.0', 'conv1')

@@ -12,7 +12,7 @@ import { openPaper, paperIds } from '../../src/papers/registry.js';
 import { chartSvg, writeCharts } from '../../src/report/charts.js';
 import { scratch } from '../support/toy.js';
 
-/** Two epochs with each seed, whose errors end at 20 plus the seed. */
+/** Two epochs per seed; the last error is 20 plus the seed. */
 const some: Results = {
   get: (_, seed) => {
     const epochs = [60, 20 + seed].map((error, i) => ({ epoch: i + 1, testError: error, trainError: error }));

@@ -15,7 +15,7 @@ import { top5Svg } from '../../src/report/top5.js';
 const EVIL = '<script>alert("x")</script>&\u0000\ud800\'';
 const image = { width: 2, height: 2, rgb: Uint8Array.from({ length: 12 }, (_, i) => 20 * i) };
 
-/** Every figure with names that nobody should trust. */
+/** Every figure with hostile names. */
 const figures: Record<string, string> = {
   kernels: kernelsSvg({ step: 1, count: 5, side: 3, data: new Float32Array(135).fill(0.5) }, EVIL),
   confusion: confusionSvg({

@@ -34,7 +34,7 @@ test('CRC-32C has the values of RFC 3720', () => {
     0x113fdb5c,
   );
   assert.equal(crc32c(new Uint8Array(0)), 0);
-  // 0xe3069283 turned right by 15, plus the constant.
+  // 0xe3069283 rotated right by 15, plus the constant.
   assert.equal(maskedCrc32c(new TextEncoder().encode('123456789')), (0x2507c60d + 0xa282ead8) % 2 ** 32);
 });
 
@@ -94,7 +94,7 @@ const kernels: KernelImage = {
   data: Float32Array.from({ length: 36 }, (_, i) => Math.sin(i)),
 };
 
-/** A run of three steps that is resumed after its second one. */
+/** A run of three steps that is resumed after its second step. */
 async function write(folder: string): Promise<Buffer[]> {
   let time = 1_700_000_000_000;
   const now = () => (time += 500);
@@ -102,7 +102,7 @@ async function write(folder: string): Promise<Buffer[]> {
   for (const step of [1, 2]) first.step(stepEvent(step));
   first.insight(insight);
   first.kernels(kernels);
-  // This step is taken again after the resume.
+  // This step is repeated after the resume.
   first.step({ ...stepEvent(3), loss: 99 });
   first.close();
   const second = await EventFile.create(folder, 10, now);

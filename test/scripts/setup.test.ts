@@ -50,7 +50,7 @@ test('a script that is started through a link, or without its ending, runs', asy
   const script = path.join(ROOT, 'scripts/test.mjs');
   await symlink(script, path.join(folder, 'linked.mjs'));
   await symlink(ROOT, path.join(folder, 'clone'));
-  // A word that no test has in its path ends it before anything runs.
+  // A word that is in no test's path ends the command before anything runs.
   for (const file of [script, path.join(folder, 'linked.mjs'), path.join(folder, 'clone/scripts/test.mjs')]) {
     const { code, stderr } = await runNode([file, 'no-such-word'], { timeoutMs: 300_000 });
     assert.equal(code, 1, file);

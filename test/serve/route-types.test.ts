@@ -9,8 +9,8 @@ import { addressOf, methodOf } from '../../src/web/lib/address.js';
 import type { call, Listener } from './support.js';
 
 /*
- * Most of this file is a test by being compiled: below each `@ts-expect-error` stands a mistake that the route table
- * must not let through, and the compiler fails for one that it does let through. None of it runs.
+ * Most of this file is a test by being compiled: after each `@ts-expect-error` follows a mistake that the route table
+ * must reject; compilation fails if it does not. Nothing here runs.
  */
 declare const summaries: RunSummary[];
 declare const detail: RunDetail;

@@ -72,7 +72,7 @@ test('the list has the key facts of each run', async (t) => {
   const [young, old, ...rest] = (await call(dashboard, 'GET /api/runs')).body;
   assert.deepEqual(rest, []);
   assert.deepEqual([young!.id, young!.step, young!.spark, young!.status], ['young', 0, [], 'training']);
-  // Three epochs of 1,250 steps, but for the limit.
+  // Three epochs of 1,250 steps, without the step limit.
   assert.equal(young!.stepsTotal, 1000);
   const { updated, spark, ...known } = old!;
   assert.ok(Date.parse(updated) > OLD.getTime());
@@ -218,7 +218,7 @@ test('the details of a run', async (t) => {
 test('kernels are returned as colours around grey', async (t) => {
   const { dashboard, root } = await openDashboard(t);
   const run = await makeRun(root, 'run');
-  // The first kernel's red falls from 2 to −2, its blue is 0; the second is nothing but zeros.
+  // The first kernel's red falls from 2 to −2, its blue is 0; the second is all zeros.
   const data = new Float32Array(2 * 3 * 4);
   data.set([2, 1, -1, -2, 0.5, 0.5, 0.5, 0.5]);
   const file = (step: string) => join(run, 'kernels', `step-${step}.safetensors`);

@@ -40,7 +40,7 @@ export const steps = (from: number, to: number) =>
 export const jsonl = (lines: readonly object[]): string =>
   lines.map((line) => `${JSON.stringify(line)}\n`).join('');
 
-/** A run folder as train leaves it, without training. */
+/** A run folder as created by train, without training. */
 export async function makeRun(
   root: string,
   id: string,
@@ -112,7 +112,7 @@ export interface Ask {
   readonly body?: string | Uint8Array;
 }
 
-/** A request as it is: nothing is added, and the path is not tidied. */
+/** A raw request: no headers are added, and the path is not normalised. */
 export function ask({ port }: { port: number }, path: string, options: Ask = {}): Promise<Reply> {
   const { method = 'GET', headers = {}, body } = options;
   return new Promise((resolve, reject) => {
@@ -132,7 +132,7 @@ export function ask({ port }: { port: number }, path: string, options: Ask = {})
         });
       });
     });
-    // A stream that was not meant to be one must not hang the test.
+    // An unexpected stream must not hang the test.
     request.setTimeout(120_000, () => request.destroy(new Error(`no answer to ${path}`)));
     request.end(body);
   });
@@ -221,7 +221,7 @@ export class Listener<R extends RouteWith<'events'>> {
     return this.events.findLast(({ id }) => id !== undefined)!.id!;
   }
 
-  /** Waits until something holds; fails after two minutes. */
+  /** Waits until a condition holds; fails after two minutes. */
   async until(holds: () => boolean, what = 'the events'): Promise<void> {
     const end = Date.now() + 120_000;
     while (!holds()) {

@@ -58,7 +58,7 @@ test('renamed, added and removed classes are refused, by name', async (t) => {
         error.got === Object.keys(counts).join(', '),
     );
   }
-  // A run from before this was kept knows its classes all the same.
+  // A run from before this record existed still knows its classes.
   await rm(join(path, DATA_FILE));
   const trainSet = folder({ cat: 4, dog: 4, zebra: 2 });
   await assert.rejects(checkData(path, { ...BEGAN, trainSet }, CLASSES, true), /new: zebra/);

@@ -6,7 +6,7 @@ import type { ChildRunOptions } from '../support/children/run.js';
 import { endingOf, startChild } from '../support/kill.js';
 import { scratch } from '../support/toy.js';
 
-/** A net with dropout whose second convolution is large enough for kernels to be tried, in bfloat16. */
+/** A network with dropout whose second convolution is large enough for kernel timings, in bfloat16. */
 const OPTIONS = { maxSteps: 20, checkpointEvery: 5, channels: 64, batchSize: 32, threads: 2 };
 
 async function trained(run: string, options: Partial<ChildRunOptions>, kernels?: string) {

@@ -168,7 +168,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
         const before = (await valuesOf(model)).get('6.weight')!;
         await trainer.run();
         const after = (await valuesOf(model)).get('6.weight')!;
-        // The rate that is told is that of what is not scaled.
+        // The logged learning rate is that of modules without a factor.
         assert.equal(recorder.steps[0]!.lr, 0.05);
         return after.map((v, i) => v - before[i]!);
       };

@@ -56,7 +56,7 @@ test('components of simple matrices', () => {
   );
 });
 
-/** Twelve images, two of them broken. */
+/** Twelve images, two of them damaged. */
 async function images(t: TestContext): Promise<string> {
   const root = await temporaryFolder(t);
   await mkdir(path.join(root, 'a'));
@@ -76,7 +76,7 @@ test('statistics skip damaged images, are computed once, and continue after an i
   assert.equal(expected.count, 10);
 
   const abort = new AbortController();
-  // Chunks of three, so that the count can stop between two of them.
+  // Chunks of three, so that the computation can stop between two of them.
   const seen: number[] = [];
   const stopped = imageStatistics(await open(), {
     chunk: 3,

@@ -110,7 +110,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
   });
 
 test('a unit is dead if no image makes it positive anywhere', () => {
-  // Two images, three maps of two places.
+  // Two images, three maps with two positions.
   const values = [0, 1, 0, 0, 2, 3, 0, 0, 0, 0, 4, 0];
   const { units, dead, active, mean, histogram } = describeActivation(values, [2, 3, 2]);
   assert.deepEqual([units, dead, active], [3, 1 / 3, 4 / 12]);

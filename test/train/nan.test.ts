@@ -11,13 +11,13 @@ import { full, type Tensor } from '../../src/tensor/tensor.js';
 import { DivergedError, MAX_SKIPS } from '../../src/train/trouble/divergence.js';
 import { plainMetrics, scratch, toyConfig, toyRun } from '../support/toy.js';
 
-/** Adds a number to what comes in: 0, but infinity in the training passes that `when` picks, counted from 1. */
+/** Adds 0 to its input, but infinity in the training passes chosen by `when`, counted from 1. */
 class Faulty extends Module {
   passes = 0;
 
   constructor(
     readonly when: (pass: number) => boolean,
-    /** Looking for the fault is a pass of its own, in which it is still there. */
+    /** The diagnosis is an additional pass, in which the fault occurs too. */
     readonly value = Number.POSITIVE_INFINITY,
   ) {
     super();
@@ -32,7 +32,7 @@ class Faulty extends Module {
   }
 }
 
-/** A conv net with a fault behind its batch norm. */
+/** A convolutional network with a fault after its batch norm. */
 const faultyNet = (fault: () => Faulty) => () =>
   new Sequential(
     new Conv2d(3, 8, 3, { padding: 1 }),
@@ -46,7 +46,7 @@ const faultyNet = (fault: () => Faulty) => () =>
 const notFinite = (data: ArrayLike<number | bigint>): boolean =>
   Array.from(data).some((v) => !Number.isFinite(Number(v)));
 
-/** All files of weights that a run has kept hold finite numbers. */
+/** Asserts that all files of weights of a run have finite values. */
 async function assertSound(folder: RunFolder): Promise<string[]> {
   const files = await readdir(join(folder.path, 'checkpoints'));
   for (const file of files)
@@ -86,7 +86,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
       const hooks = {
         step: async ({ step }: { step: number }) => {
           if (step !== 3) return;
-          // Rectifiers of the fast device turn NaN into zero, so a first layer of NaN can hide behind one.
+          // ReLUs of the fast device turn NaN into zero, so NaN in the first layer can be hidden by one.
           const bias = run.model.stateDict().get('0.bias')!;
           bias.load(new Float32Array(8).fill(Number.NaN));
         },
@@ -104,7 +104,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
 
     test('are skipped with their step under skip, without any trace', async (t) => {
       const config = toyConfig({ onNan: 'skip', epochs: 1, insightEvery: 0, sgd: 'rate-in-velocity' });
-      // The fourth pass is bad, and the fifth is the look for it.
+      // The fourth pass is bad, and the fifth is its diagnosis.
       const net = faultyNet(() => new Faulty((pass) => pass === 4));
       const { trainer, folder, recorder } = await toyRun(device, await scratch(t), { config, net });
       assert.ok(await trainer.run());
@@ -173,7 +173,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
         recorder.notes.join('\n'),
         /Back at step 4 with a learning rate of 0\.0125 \(--on-nan rollback, 1\)/,
       );
-      // Every step once, in order, the later ones at the lower rate.
+      // Every step once, in order, later ones with the lower learning rate.
       const steps = metrics.filter(({ event }) => event === 'step');
       assert.deepEqual(
         steps.map(({ step }) => step),

@@ -6,7 +6,7 @@ import { type TrainConfig, trainConfigSchema } from '../../src/run/config.js';
 import { makeOptimizer, makeSchedule } from '../../src/train/optimizer.js';
 import { makeToyNet, plainMetrics, scratch, ToySet, toyConfig, toyRun } from '../support/toy.js';
 
-/** The paper's ways of training, small. */
+/** The paper's training schedules for a small run. */
 const paperConfig = (changes: Partial<TrainConfig> = {}): TrainConfig =>
   toyConfig({
     sgd: 'rate-in-velocity',

@@ -63,6 +63,6 @@ test('a run that was killed before its first checkpoint starts again', async (t)
   const trainer = await prepareRun({ config, folder, device, trainSet, testSet: new ToySet(8) });
   assert.equal(trainer.step, 0);
   assert.deepEqual(await folder.metrics(), []);
-  // So few steps leave no room for the recipe's warm-up and decay: they are shortened.
+  // A run this short has no space for the recipe's warm-up and decay: they are shortened.
   assert.equal(trainer.stepsTotal, Math.ceil(64 / quick.batchSize));
 });

@@ -28,7 +28,7 @@ async function flip(file: string, at = 0.7): Promise<void> {
   await writeFile(file, content);
 }
 
-/** Resumes, trains to the end and compares with the run that was never interrupted. */
+/** Resumes, trains to the end and compares with the uninterrupted run. */
 async function resumed(path: string, from: number): Promise<string[]> {
   const { trainer, folder, recorder } = await toyRun(device, path, { resume: true });
   assert.equal(trainer.step, from);
@@ -40,7 +40,7 @@ async function resumed(path: string, from: number): Promise<string[]> {
     [whole.folder, folder].map((f) => readFile(f.checkpoints.file(best!.file))),
   );
   assert.ok(a!.equals(b!), 'the best weights differ');
-  // What the run tells is in its log too, where the dashboard reads it.
+  // The messages are also in the run's log, which the dashboard reads.
   const log = await readFile(join(path, 'log.jsonl'), 'utf8');
   for (const text of recorder.notes) assert.ok(log.includes(JSON.stringify(text)), text);
   return recorder.notes;
@@ -83,7 +83,7 @@ test('if all checkpoints are damaged, nothing is changed and no training starts'
     await assert.rejects(toyRun(device, folder.path, { resume: true }), refused);
     assert.deepEqual(await content(), before);
   }
-  // Nor when all that is left was set aside before, and the state is gone too.
+  // Nor if all remaining checkpoints were set aside before, and the state is missing too.
   for (const n of [16, 18]) await folder.checkpoints.setAside(step(n));
   await rm(join(folder.path, 'state.json'));
   await assert.rejects(toyRun(device, folder.path, { resume: true }), /All checkpoints in .*\.damaged/s);
@@ -108,7 +108,7 @@ test('killed after the checkpoint of an epoch’s end and before state.json: the
     await trainer.run();
     return folder;
   };
-  // One after the other: two in one process at a time would share the random numbers.
+  // One after the other, because two at a time in one process would share the random numbers.
   const before = await trained(12);
   const now = await trained(18);
   const expected = await now.state();
@@ -121,7 +121,7 @@ test('killed after the checkpoint of an epoch’s end and before state.json: the
   await trainer.run();
   assert.deepEqual((await folder.state()).best, expected.best);
 });
-/** Of a run that is better after each epoch than before. */
+/** A run whose accuracy improves with each epoch. */
 const rising = { lr: 0.02, schedule: { kind: 'constant' } } as const;
 
 test('an unreadable line of the metrics does not affect other lines', async (t) => {
@@ -156,7 +156,7 @@ test('a truncated last line is reported as missing', async (t) => {
       recorder.notes.join(),
     );
   }
-  // After the checkpoint a line that was cut short is made again, and nothing is missing.
+  // A truncated line after the checkpoint is written again, and nothing is missing.
   const folder = await copyOf(t, async ({ path }) => {
     await rm(join(path, 'checkpoints', step(18)));
     const file = join(path, 'metrics.jsonl');

@@ -31,18 +31,18 @@ import {
   toyTransform,
 } from '../support/toy.js';
 
-/** Weights, momentum, random state and position: equal bytes are equal runs. */
+/** Weights, momentum, random state and position: equal bytes mean equal runs. */
 async function latestBytes(folder: RunFolder): Promise<Buffer> {
   return readFile(folder.checkpoints.file((await folder.state()).latest!));
 }
 
-/** The kernels that a run has kept, by step. */
+/** The stored kernels of a run, by step. */
 const films = async ({ path }: RunFolder) =>
   Promise.all((await kernelSteps(path)).map((step) => readKernels(path, step)));
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
-/** The class of each image with the largest logit and so on, without the library's own evaluation. */
+/** Accuracy and loss, computed without the library's evaluation. */
 async function directly(model: Module, set: Dataset, count: number) {
   model.eval();
   let [top1, top5, loss] = [0, 0, 0];
@@ -84,7 +84,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
         recorder.steps.map(({ step, epoch }) => [step, epoch]),
         losses.map((_, i) => [i + 1, Math.floor(i / 20) + 1]),
       );
-      // Up over 4 steps, and down over the last 6 to almost nothing.
+      // Warm-up over 4 steps, and decay over the last 6 to almost zero.
       const rates = recorder.steps.map(({ lr }) => lr);
       assert.deepEqual(rates.slice(0, 5), [0.005, 0.01, 0.015, 0.02, 0.02]);
       assert.ok(rates.at(-1)! < 0.002 && rates.at(-7) === 0.02, `${rates.slice(-7)}`);
@@ -163,7 +163,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
       const { trainer, recorder } = await toyRun(device, await scratch(t), given);
       await trainer.run();
       assert.equal(recorder.lines[0], '[1, 2] loss: 2.303');
-      // Once, although the loss stays there for more lines.
+      // Once, although the loss stays there longer.
       assert.equal(recorder.notes.length, 2);
       assert.match(
         recorder.notes[0]!,
@@ -202,7 +202,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
         assert.ok(a!.equals(b!), 'the best weights differ');
       }
 
-      /** Aborts where `when` says, resumes as often as is needed, and compares. */
+      /** Aborts as defined by `when`, resumes as often as needed, and compares. */
       async function interrupted(
         t: { after(body: () => unknown): void },
         when: (abort: () => void) => Observer,
@@ -231,7 +231,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
         await same(path, recorder.lines);
       });
 
-      // After the step that the signal came in, one more is on its way already; not after one that is looked into.
+      // When the signal arrives, one more step is already queued, except after a step with an insight.
       test('interrupted in the middle of an epoch', (t) => interrupted(t, atStep(9), 10));
       test('interrupted in the first step', (t) => interrupted(t, atStep(1), 1));
       test('interrupted with the last step of an epoch', (t) => interrupted(t, atStep(6)));
@@ -251,7 +251,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
       test('interrupted between two epochs', (t) =>
         interrupted(t, (abort) => ({ epoch: ({ epoch }) => epoch === 2 && abort() }) as Observer, 13));
 
-      // Nothing is being written while a hook runs: a copy of the folder is what kill -9 would leave.
+      // Nothing is written while a hook runs: a copy of the folder equals what kill -9 would leave.
       test('killed between checkpoints: only the steps since the last one are repeated', async (t) => {
         const root = await scratch(t);
         const [path, killed] = [join(root, 'run'), join(root, 'killed')];

@@ -39,7 +39,7 @@ test('a temporarily full disk: the run continues, reports it, and nothing is mis
   });
   assert.ok(await trainer.run());
   await same(folder);
-  // The checkpoint from before was there all the time.
+  // The earlier checkpoint existed all the time.
   assert.match(between.latest!, /step-0000000[46]/);
   const notes = recorder.notes.join('\n');
   assert.match(notes, /cannot write .*There is no checkpoint at step 8\. The run continues/s);

@@ -39,15 +39,15 @@ export const launch = (): Promise<Browser> =>
     ],
   });
 
-/** A page that writes down whatever a page of ours must not do. */
+/** A page that records forbidden behaviour. */
 export interface Watched {
   readonly page: Page;
-  /** Errors of scripts and of the policy, and requests that leave the server. */
+  /** Errors of scripts, violations of the content security policy, and requests to other servers. */
   readonly complaints: string[];
   readonly close: () => Promise<void>;
 }
 
-/** @param expected messages of the console that belong to the test, such as an answer with an error */
+/** @param expected console messages that are expected, such as an answer with an error status */
 export async function open(
   browser: Browser,
   base: string,
@@ -75,7 +75,7 @@ export async function open(
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
-/** What axe finds that is serious or critical. Evaluated over the debugger, which the page's policy does not see. */
+/** Serious and critical findings of axe. Evaluated through the debugger, which the page's policy does not restrict. */
 export async function axe(page: Page): Promise<string[]> {
   if (!(await page.evaluate(`'axe' in globalThis`))) {
     const { readFile } = await import('node:fs/promises');

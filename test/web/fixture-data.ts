@@ -15,7 +15,7 @@ import type {
   SeriesKey,
 } from '../../src/serve/api.js';
 
-/** What a server might answer: invented runs that look like real ones. Nothing is random. */
+/** Answers of a server with invented, deterministic runs. */
 export const CLASSES = [
   'airplane',
   'automobile',
@@ -97,7 +97,7 @@ function run(id: string, change: Partial<RunSummary> = {}): RunSummary {
   };
 }
 
-/** One run of each kind. `old` has neither insights nor kernels nor a log, and names that try an address. */
+/** One run of each kind. `old` has neither insights nor kernels nor a log; one id needs escaping in addresses. */
 export const RUNS = (): RunSummary[] => [
   run('live', {
     status: 'training',

@@ -17,20 +17,20 @@ const TYPES: Record<string, string> = {
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
 
-/** The built pages with canned answers, for tests of the pages alone. */
+/** The built pages with fixed answers, for tests of the pages without a server. */
 export interface Fixture {
   readonly url: string;
   runs: RunSummary[];
   /** Method and path with query of each request for the API. */
   readonly requests: string[];
-  /** Sends an event to those who follow a run; returns how many do. */
+  /** Sends an event to the clients that follow a run; returns their number. */
   readonly emit: (id: string, event: RunEvent, line: number) => number;
   readonly emitRuns: (event: RunsEvent) => number;
-  /** What becomes of a run's series before it is sent. */
+  /** Changes a run's series before it is sent. */
   changeSeries: (id: string, series: Series) => Series;
   /** Ends all event streams. */
   readonly drop: () => void;
-  /** Answers with this error until it is taken away. */
+  /** While set, all answers are this error. */
   failure: { readonly path: RegExp; readonly status: number; readonly body: object } | undefined;
   readonly close: () => Promise<void>;
 }

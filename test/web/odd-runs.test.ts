@@ -17,7 +17,7 @@ interface Box {
   readonly bottom: number;
 }
 
-/** Where elements lie; those without a size are left out. */
+/** Boxes of elements, without those of zero size. */
 const boxes = async (page: Page, selector: string): Promise<Box[]> =>
   JSON.parse(
     await page.evaluate<string>(
@@ -93,7 +93,7 @@ describe('unusual runs', { skip: NO_BROWSER }, () => {
     await close();
   });
 
-  /** Losses that are usual, but for what a test sets. */
+  /** Ordinary losses, except for those that a test sets. */
   const changed =
     (
       change: (

@@ -4,7 +4,7 @@ import type { Page } from 'playwright-core';
 import { axe, NO_BROWSER, overflow } from './browser.js';
 import { pages } from './pages.js';
 
-/** Every view with all that it can show, at both widths and in both themes. */
+/** Every view with all of its content, at both widths and in both themes. */
 const VIEWS: Record<string, { hash: string; ready: string; act?: (page: Page) => Promise<void> }> = {
   runs: { hash: '', ready: 'table.runs' },
   run: { hash: '#/run/live', ready: '.norms' },
@@ -34,7 +34,7 @@ describe('every view', { skip: NO_BROWSER }, () => {
       const { page, complaints, close } = await web.open(hash, {
         viewport: { width: 1440, height: 900 },
         colorScheme: 'light',
-        // A colour that is still fading from one theme to the other would count.
+        // Otherwise colours in a theme transition would be checked.
         reducedMotion: 'reduce',
       });
       await page.locator(ready).first().waitFor();

@@ -10,7 +10,7 @@ const focused = (page: Page): Promise<string> =>
     `(document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent).trim()`,
   );
 
-/** Asks until it is so. A function of the page's own would be compiled there, which its policy forbids. */
+/** Waits for a condition. A function in the page would have to be compiled there, which its policy forbids. */
 async function until(condition: () => Promise<boolean>): Promise<void> {
   const ends = Date.now() + 120_000;
   while (!(await condition())) {
@@ -19,7 +19,7 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
   }
 }
 
-/** Presses Tab until something is focused, as one without a pointer does. */
+/** Presses Tab until an element is focused, like a keyboard user. */
 async function tabTo(page: Page, name: string, most = 60): Promise<void> {
   for (let i = 0; i < most; i++) {
     await page.keyboard.press('Tab');

@@ -23,13 +23,13 @@ class FakeStream implements ProgressStream {
     return this.writes.join('');
   }
 
-  /** What the line on the screen reads. */
+  /** The text of the line on the screen. */
   get line(): string {
     return plain(this.writes.at(-1)!);
   }
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control codes are what is to be taken out
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control codes are removed on purpose
 const plain = (text: string): string => text.replaceAll(/\x1b\[[0-9;]*[A-Za-z]|\r/g, '');
 
 function start(t: TestContext, stream: FakeStream, options: Partial<ProgressOptions> = {}) {
@@ -91,7 +91,7 @@ test('the order of omissions in a narrow window', (t) => {
   assert.equal(at(40), ' 50%  BAR  1,000/2,000 images');
   assert.equal(at(30), ' 50%  1,000/2,000 images');
   assert.equal(at(20), ' 50%');
-  // What a training tells, with the steps of a long run.
+  // The text of a training, with the step count of a long run.
   const extra = 'loss 2.301  3.7 images/s  2.18 s/step, data 0.0 %';
   assert.equal(at(80, extra), 'train   50%  BAR  1,000/2,000 images  100 images/s  0:10 left  loss 2.301');
   assert.equal(at(60, extra), 'train   50%  BAR  1,000/2,000 images  0:10 left');

@@ -8,7 +8,7 @@ import { runCli, runNode } from '../../support/cli.js';
 import { smallDisk } from '../../support/disk.js';
 import { scratch } from '../../support/toy.js';
 
-/** A place that takes nothing, as a full disk. @returns undefined, after the test is skipped, where there is none */
+/** A file that cannot be written, like one on a full disk. @returns undefined if there is none; the test is then skipped */
 function fullDevice(t: TestContext, folder: string): number | undefined {
   const file = join(folder, 'full');
   if (spawnSync('mknod', ['-m', '666', file, 'c', '1', '7']).status !== 0) {
@@ -33,7 +33,7 @@ test('training continues if its output cannot be written, and reports it at the 
     ['lines', { stdout: full }, [], 1],
     ['json', { stdout: full }, ['--json'], 1],
     ['both', { stdout: full, stderr: full }, [], 1],
-    // What is only for people costs nothing.
+    // Losing messages on standard error is not a failure.
     ['stderr', { stderr: full }, ['--json'], 0],
   ] as const) {
     const run = join(folder, name);
@@ -56,7 +56,7 @@ test('a command whose result cannot be written has failed', async (t) => {
     assert.equal(code, 1, args.join(' '));
     assert.match(stderr, /^error: Standard output could not be written[^\n]*\n$/, args.join(' '));
   }
-  // An error of its own goes first.
+  // The command's own error takes precedence.
   const { code, stderr } = await runCli(['inspect', '--classes', '0'], { outputs: { stdout: full } });
   assert.equal(code, 2);
   assert.match(stderr, /^error: --classes 0[^\n]*\n$/);
@@ -77,7 +77,7 @@ test('output continues when there is space again, on new lines', async (t) => {
     line(1);
     const filler = ${JSON.stringify(join(disk.path, 'filler'))};
     try { writeFileSync(filler, Buffer.alloc(2 ** 20)); } catch {}
-    // The last page of the log still has room for a part.
+    // The last page of the log still has space for a part.
     line(2); line(3); line(4);
     rmSync(filler);
     line(5); line(6);

@@ -65,7 +65,7 @@ test('a wide label never makes a line longer than the window', () => {
     const bar = new Progress({ label: '训练图片', total: 10, unit: '张', stream, env: { NO_COLOR: '1' } });
     bar.update(5, '损失 2.301');
     bar.done();
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control codes are what is to be taken out
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control codes are removed on purpose
     const plain = writes.map((text) => text.replaceAll(/\x1b\[\d*[A-Z]|\r|\n/g, ''));
     assert.ok(plain.every((text) => !text.includes('\x1b')));
     for (const text of plain) assert.ok(widthOf(text) < columns, `${columns}: ${text}`);
@@ -89,10 +89,10 @@ test('a line wrapped by a narrower window is cleared completely', () => {
   stream.columns = 30;
   time = 1000;
   bar.update(6, 'loss 2.301');
-  // Up to the first of the rows that it has become, and everything from there on goes.
+  // Moves up to the first of its rows and clears everything from there.
   const up = Math.ceil(drawn / 30) - 1;
   assert.ok(up > 0 && writes.at(-1)!.startsWith(`\r\x1b[${up}A\x1b[J`), JSON.stringify(writes));
-  // The next one finds a line that fits.
+  // The next update starts from a line that fits.
   time = 2000;
   bar.update(7, 'loss 2.301');
   assert.ok(writes.at(-1)!.startsWith('\r\x1b[K'));
@@ -111,7 +111,7 @@ test('a curve falls from its first value to its last', () => {
   const dots = lines.map((line) => [...line.split('│')[1]!].map((c) => c.codePointAt(0)! - 0x2800));
   assert.ok(dots[0]![0]! > 0 && dots[2]![0] === 0, 'high on the left');
   assert.ok(dots[2]!.at(-1)! > 0 && dots[0]!.at(-1) === 0, 'low on the right');
-  // No column is empty: the curve has no holes.
+  // No column is empty: the curve has no gaps.
   assert.ok(dots[0]!.every((_, x) => dots.some((row) => row[x]! > 0)));
 });
 

@@ -94,7 +94,7 @@ describe('AlexNet’s claims', () => {
   });
 });
 
-/** Training errors by epoch for variants of Figure 1; one that never falls where none are given. */
+/** Training errors by epoch for variants of Figure 1; constant for variants that are not given. */
 const figure1 = (curves: Readonly<Record<string, readonly number[]>>): Results => ({
   get: ({ id, training }) => {
     const own = curves[id] ?? Array<number>(training.epochs).fill(90);

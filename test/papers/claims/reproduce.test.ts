@@ -40,7 +40,7 @@ const variant = (id: string, lr: number): Variant => ({
 });
 const text = { en: 'words | and more', zh: '文字' };
 
-/** AlexNet with one claim over tiny trainings. */
+/** AlexNet with one claim that needs tiny trainings. */
 const paperWith = (lr = 0.01): Paper => ({
   ...alexnet,
   claims: [
@@ -111,7 +111,7 @@ describe('reproduce', () => {
     const table = await readFile(join(folder, 'README.md'), 'utf8');
     assert.match(table, /\| 9 \| words \\\| and more \| 1 \\\| 2 \| fast [\d.]+ %, slow .* \| trend only \(/);
     assert.match(await readFile(join(folder, 'README.zh-CN.md'), 'utf8'), /\| 仅见趋势（/);
-    // A finished run keeps its best weights and its metrics, and nothing to resume from.
+    // A finished run keeps its best weights and its metrics, but no checkpoints.
     const own = join(root, 'whole', 'runs', 'alexnet', 'fast-seed0');
     assert.deepEqual(
       (await readdir(join(own, 'checkpoints'))).map((name) => name.slice(0, 5)),
@@ -120,7 +120,7 @@ describe('reproduce', () => {
     seen.length = 0;
     assert.equal(await run('whole', { watcher }), 'done');
     assert.deepEqual(seen, []);
-    // A lost result comes from the run's metrics, without another step.
+    // A lost result is rebuilt from the run's metrics, without further steps.
     const before = await readFile(join(folder, 'fast-seed0.json'), 'utf8');
     await rm(join(folder, 'fast-seed0.json'));
     assert.equal(await run('whole', { watcher }), 'done');
@@ -191,7 +191,7 @@ describe('a paper’s page', () => {
     assert.equal(page.title, 'AlexNet');
     assert.match(page.notes.en, /AlexNet/);
     assert.match(page.notes.zh, /\p{Script=Han}/u);
-    // The claims are there already; what stands around their table stays.
+    // The table of claims exists already; the text around it stays.
     for (const notes of [page.notes.en, page.notes.zh]) {
       assert.doesNotMatch(notes, /<!--|\| Paper says|\| 论文所述/);
       assert.match(notes, /figures\/figure-1/);
