@@ -3,21 +3,21 @@ import { referenceDevice } from './core.js';
 
 export * from './core.js';
 
-/** Where models live and compute. */
+/** Devices, which hold and compute models. */
 export const device = {
   /**
-   * The fastest device that works on this machine: onednn, else wasm. When that is wasm, the process warns, with the
+   * The fastest device that works on this machine: onednn, otherwise wasm. In that case a process warning gives the
    * reason and the command that installs the library of onednn.
    *
-   * @param options.threads processor cores to use; all by default
-   * @param options.precision what large layers compute with; float32 by default
+   * @param options.threads number of threads; default all cores
+   * @param options.precision number type of large layers; default float32
    *
    * @example
    * const model = await new MyNet().to(await device.best());
    */
   best: bestDevice,
   open: openDevice,
-  /** Plain TypeScript in this thread. */
+  /** Plain TypeScript on the calling thread. */
   reference: referenceDevice,
 };
 

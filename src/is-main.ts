@@ -2,8 +2,8 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 /**
- * Whether node was started with this file, by whatever path: `import.meta.url` has links resolved and an ending, the
- * command line need not.
+ * Whether node was started with this file. The path on the command line may contain links or lack the extension, unlike
+ * `import.meta.url`.
  *
  * @param url the file's `import.meta.url`
  */

@@ -1,4 +1,4 @@
-/** The part of an axis that a chart shows. */
+/** Range of a chart's axis. */
 export interface Limits {
   readonly min: number;
   readonly max: number;
@@ -6,27 +6,27 @@ export interface Limits {
 
 type Curves = readonly (readonly (number | null | undefined)[])[];
 
-/** Values around each one that say what is usual there. */
+/** Number of neighbouring values for the local median. */
 const WINDOW = 9;
-/** A value is a spike when it is this many times as far from its neighbours as nine in ten are. */
+/** A value is a spike if its distance from the local median is more than this many times the 90th percentile. */
 const SPIKE = 8;
-/** Spikes are cut off where the other values would have less than this share of the axis. */
+/** Spikes are clipped if the other values would otherwise have less than this share of the axis. */
 const SQUEEZED = 1 / 3;
-/** Places of a curve that say how far a value usually is from its neighbours. */
+/** Number of sampled positions for the 90th percentile of distances. */
 const SAMPLES = 200;
-/** Share of the values at each end, spike or not, that is cut off where it leaves the others less than TINY. */
+/** Largest share of values at each end that is clipped, spikes or not, if the others would have less than TINY. */
 const TAIL = 0.02;
 const TINY = 1 / 12;
-/** Fewer values say nothing about what is usual. */
+/** With fewer values nothing is clipped. */
 const FEWEST = 5;
 
 /**
- * Limits of an axis that a few values far away do not flatten: the extremes of all finite values, unless spikes, or
- * a few of the largest or smallest values, would leave the others only a small part of the axis.
+ * Limits of an axis that outliers do not flatten: the extremes of all finite values, unless spikes, or a few of the
+ * largest or smallest values, would leave the others only a small part of the axis.
  *
- * @param curves values in the order of their steps; those that are not finite are passed over
- * @param log whether the axis is logarithmic: distances are ratios then, and values that are not above 0 have no place
- * @returns undefined where no value is finite
+ * @param curves values in the order of their steps; NaN and infinity are skipped
+ * @param log whether the axis is logarithmic: distances are then ratios, and values of 0 and below are skipped
+ * @returns undefined if no value is finite
  */
 export function robustLimits(curves: Curves, log = false): Limits | undefined {
   if (!log) return linearLimits(curves);
@@ -42,7 +42,7 @@ function linearLimits(curves: Curves): Limits | undefined {
   if (all.length < FEWEST || isSpread(all)) return whole;
   const calm = sortedOf(curves.map((curve) => withoutSpikes(curve.filter(isFiniteNumber))));
   if (calm.length === 0 || size(ends(calm)) >= SQUEEZED * size(whole)) return withoutTails(all);
-  // A spike that leaves the others their share may stay.
+  // Spikes that leave the other values enough space stay.
   const { min, max } = ends(calm);
   const room = (1 / SQUEEZED - 1) * (max - min);
   return withoutTails(all.filter((v) => v >= min - room && v <= max + room));
@@ -60,7 +60,7 @@ const size = ({ min, max }: Limits): number => max - min;
 
 const ends = (sorted: Float64Array): Limits => ({ min: sorted[0]!, max: sorted.at(-1)! });
 
-/** The finite values of all curves in order. A chart asks for it with each frame of a gesture. */
+/** The finite values of all curves, sorted. Charts call this for each frame of a gesture, so it must be fast. */
 function sortedOf(curves: Curves): Float64Array {
   const values = new Float64Array(curves.reduce((n, curve) => n + curve.length, 0));
   let count = 0;
@@ -72,16 +72,16 @@ function sortedOf(curves: Curves): Float64Array {
   return values.subarray(0, count).sort();
 }
 
-/** Where nine in ten of the values lie; never at the ends. */
+/** The 5th and 95th percentile, excluding the extremes. */
 function bulk(sorted: Float64Array): Limits {
   const last = sorted.length - 1;
   return { min: sorted[Math.ceil(0.05 * last)]!, max: sorted[Math.floor(0.95 * last)]! };
 }
 
-/** Whether the values fill the axis anyway, as they nearly always do. */
+/** Whether the values fill the axis, the usual case. */
 const isSpread = (sorted: Float64Array): boolean => size(bulk(sorted)) >= SQUEEZED * size(ends(sorted));
 
-/** Values that do not stand far out from those before and after them. */
+/** The values without spikes. */
 function withoutSpikes(values: readonly number[]): readonly number[] {
   if (values.length < FEWEST) return values;
   const sorted = Float64Array.from(values).sort();
@@ -90,19 +90,19 @@ function withoutSpikes(values: readonly number[]): readonly number[] {
   const stride = Math.ceil(values.length / SAMPLES);
   const samples = Array.from({ length: Math.ceil(values.length / stride) }, (_, i) => distance(i * stride));
   const usual = samples.sort((a, b) => a - b)[Math.floor(0.9 * (samples.length - 1))]!;
-  // Where nearly all are equal, anything else would be a spike.
+  // A minimum distance, since otherwise any change of a nearly constant curve would be a spike.
   const most = SPIKE * Math.max(usual, 1e-9 * Math.abs(sorted[sorted.length >> 1]!));
   return values.filter((v, i) => (v >= min && v <= max) || distance(i) <= most);
 }
 
-/** Median of the values around a place; at the ends of the curve, of those that are there. */
+/** Median of the values around an index; near the ends, of the last WINDOW values there. */
 function localMedian(values: readonly number[], at: number): number {
   const from = Math.max(0, Math.min(at - (WINDOW >> 1), values.length - WINDOW));
   const near = values.slice(from, from + WINDOW).sort((a, b) => a - b);
   return near[near.length >> 1]!;
 }
 
-/** Leaves out a few of the largest, or of the smallest, where nearly the whole axis would be theirs. */
+/** Removes a few of the largest, or of the smallest values, if they would take nearly the whole axis. */
 function withoutTails(sorted: Float64Array): Limits {
   const few = Math.floor(TAIL * sorted.length);
   let [low, high] = [0, sorted.length - 1];

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** What the package says of itself in its package.json. */
+/** The fields of package.json that are used. */
 export interface Manifest {
   readonly version: string;
   readonly paperweight: { readonly defaultPaper: string };

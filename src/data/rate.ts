@@ -1,4 +1,4 @@
-/** Bytes a second over the last few seconds, from running totals. */
+/** Bytes per second over the last few seconds, from running totals. */
 export class RateMeter {
   #samples: { at: number; bytes: number }[] = [];
   readonly #windowMs: number;

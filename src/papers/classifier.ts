@@ -101,8 +101,8 @@ export class Classifier {
 
   /**
    * Decodes an image (JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP or PPM) in worker threads, prepared as in training:
-   * upright, alpha dropped, centre square resized to the model's side. The bytes are validated as those of a file.
-   * would be.
+   * upright, alpha dropped, centre square resized to the model's side. The bytes are validated like
+   * those of a file.
    *
    * @param options.name name of the image in error messages
    * @param options.maxPixels larger images are refused before decoding; default 2²⁶

@@ -121,7 +121,7 @@ export interface SeriesValues {
 export type RunEvent =
   | StepEvent
   | EpochEvent
-  /** A step that was left out, or whose loss is not a finite number. */
+  /** A step that was skipped, or whose loss is NaN or infinite. */
   | { readonly event: 'gap'; readonly step: number }
   | LogLine
   | { readonly event: 'status'; readonly status: RunStatus; readonly error?: string }

@@ -119,8 +119,8 @@ export interface DeviceFlags {
 /**
  * Adds `--device`, `--threads` and `--precision`.
  *
- * @param precision unless the flag says otherwise. What looks at a trained model takes float32, as `Classifier` and the
- * dashboard do, so that all of them give the same numbers.
+ * @param precision default of the flag. Commands on trained models use float32, like `Classifier` and the dashboard, so
+ * that all of them give the same numbers.
  */
 export function addDeviceOptions(command: Command, precision: Precision = 'auto'): Command {
   return command

@@ -141,7 +141,7 @@ export function parseResult(file: string, text: string): Result {
   try {
     value = JSON.parse(text);
   } catch {
-    // What is no JSON is no result either.
+    // Text that is not JSON is rejected below.
   }
   const parsed = resultSchema.safeParse(value);
   if (parsed.success) return parsed.data;

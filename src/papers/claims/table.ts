@@ -10,7 +10,7 @@ import type { Results } from './result.js';
 
 type Language = 'en' | 'zh';
 
-/** "The paper says" beside "we measured", claim by claim. */
+/** The rows of the table of claims: what the paper says and what was measured. */
 export const claimRows = ({ claims }: Paper, results: Results): ClaimRow[] =>
   claims.map((claim) => {
     const { id, section, statement, paperSays } = claim;

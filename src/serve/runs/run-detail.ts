@@ -12,7 +12,7 @@ import { lastLines, parseJson } from './tail.js';
 
 const LOG_LINES = 1000;
 const LOG_BYTES = 2 ** 20;
-/** Most bytes of a file of kernels that is read: 96 kernels of 11 × 11 have 140 kB. */
+/** Maximum size of a file of kernels in bytes; 96 kernels of 11 × 11 have 140 kB. */
 const KERNEL_BYTES = 2 ** 24;
 
 /** Data of a run's page. */

@@ -36,7 +36,7 @@ const ELTWISE: ReadonlyMap<number, number> = new Map([
   [Alg.clip, 0xff],
 ]);
 
-/** Index of the descriptor argument that version 3 has in addition, by primitive: version 2 uses the one beside it for both. */
+/** Index of the additional descriptor argument of version 3, by primitive: version 2 has one descriptor for both. */
 const SHARED: Readonly<Record<string, number>> = {
   eltwise_forward: 3,
   eltwise_backward: 2,
