@@ -37,7 +37,7 @@ export async function usualNetwork(): Promise<NetworkChoice> {
   return { paper: paper.id, preset: Object.keys(paper.presets)[0]!, norm: 'lrn' };
 }
 
-/** Builds the network with the dropout and the start of the recipe that trains it. @throws UsageError */
+/** Builds the network with the dropout and initialisation of its recipe. @throws UsageError */
 export const buildNetwork = async (choice: NetworkChoice): Promise<Network> =>
   made(await openPaper(choice.paper), choice);
 

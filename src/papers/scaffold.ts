@@ -1,8 +1,8 @@
-/** What a new paper is called. */
+/** Names of a new paper. */
 export interface NewPaper {
-  /** Small letters, digits and hyphens: its folder, and the name on the command line. */
+  /** Id: small letters, digits and hyphens; its folder, and its name on the command line. */
   readonly id: string;
-  /** What its network is called. */
+  /** Name of its network. */
   readonly name: string;
 }
 
@@ -17,7 +17,7 @@ const className = (id: string): string =>
 const literal = (text: string): string =>
   text.includes("'") ? JSON.stringify(text) : `'${JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"')}'`;
 
-/** The files of a new paper's folder: a small net that trains at once, to be replaced by the paper's own. */
+/** The files of a new paper's folder: a small network that trains immediately, to be replaced by the paper's network. */
 export function scaffold({ id, name }: NewPaper): ReadonlyMap<string, string> {
   const type = `${className(id)}Net`;
   return new Map([
@@ -25,7 +25,7 @@ export function scaffold({ id, name }: NewPaper): ReadonlyMap<string, string> {
     ['recipe.ts', RECIPE],
     ['claims.ts', claimsFile(type)],
     ['index.ts', indexFile(id, literal(name), type)],
-    [`${id}.test.ts`, testFile(type, literal(`${name} tells ten classes apart`))],
+    [`${id}.test.ts`, testFile(type, literal(`${name} has 10 outputs and 10,986 parameters`))],
     ['notes.md', NOTES(name)],
     ['notes.zh.md', NOTES_ZH(name)],
   ]);
@@ -33,7 +33,7 @@ export function scaffold({ id, name }: NewPaper): ReadonlyMap<string, string> {
 
 const modelFile = (type: string, name: string): string => `import { nn, type Tensor } from 'paperweight/core';
 
-/** ${name.replaceAll('*/', '')}: a small net for a start. [N, 3, 32, 32] → logits [N, numClasses]. */
+/** ${name.replaceAll('*/', '')}: a small network to start with. [N, 3, 32, 32] → logits [N, numClasses]. */
 export class ${type} extends nn.Module {
   readonly features: nn.Sequential;
   readonly classifier: nn.Linear;
@@ -62,7 +62,7 @@ const RECIPE = `import type { Recipe } from '../paper.js';
 
 export const recipes = {
   paper: {
-    about: 'five epochs of SGD with a constant rate',
+    about: 'five epochs of SGD with a constant learning rate',
     model: { preset: 'paper', imageSize: 32, dropout: 0, init: 'pytorch' },
     epochs: 5,
     batchSize: 64,
@@ -86,7 +86,7 @@ import { recipes } from './recipe.js';
 
 const { model, training } = partsOf(recipes.paper);
 
-/** A training on shapes10, which every machine has; seconds are for two cores. */
+/** A training on shapes10, which needs no download; seconds are for two cores. */
 const variant = (id: string, lr: number): Variant => ({
   id,
   dataset: 'shapes10',
@@ -115,7 +115,7 @@ export const claims: readonly Claim[] = [
     section: '2',
     order: 1,
     statement: {
-      en: 'A rate of 0.01 is better than one of 0.0001.',
+      en: 'A learning rate of 0.01 is better than 0.0001.',
       zh: '学习率 0.01 优于 0.0001。',
     },
     paperSays: '—',
@@ -139,7 +139,7 @@ export default definePaper({
   id: '${id}',
   name: ${name},
   citation: 'Authors: title. Place, year',
-  presets: { paper: 'as the paper has it' },
+  presets: { paper: 'as in the paper' },
   imageSize: () => 32,
   inits: ['pytorch'],
   options: z.object({}),
@@ -172,7 +172,7 @@ test(${name}, () => {
 
 const NOTES = (name: string): string => `# ${name}
 
-What the paper says, what differs between it and its implementations, what we measured, what we learned.
+Summary of the paper, differences from its implementations, our measurements, what we learned.
 
 <!-- claims: written by \`paperweight reproduce\` -->
 
@@ -181,7 +181,7 @@ What the paper says, what differs between it and its implementations, what we me
 
 const NOTES_ZH = (name: string): string => `# ${name}
 
-论文说了什么，论文与各实现有何不同，我们测到了什么，学到了什么。
+论文概述、论文与各实现的差异、实测结果、经验总结。
 
 <!-- claims: written by \`paperweight reproduce\` -->
 

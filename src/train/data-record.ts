@@ -117,13 +117,13 @@ function refuseOtherClasses(path: string, classes: readonly string[], set: Datas
   });
 }
 
-/** The same files, but what a place in the list of classes is called has changed: classes.txt was edited. */
+/** An error for equal files with changed class names, after an edit of classes.txt. */
 function refuseRenamed(path: string, before: SetRecord, now: SetRecord, { name }: Dataset): void {
   const changed = before.classes.flatMap((label, i) =>
     label === now.classes[i] ? [] : [`${label} is now ${now.classes[i]}`],
   );
   throw new UsageError({
-    what: `The run in ${path} has learnt other names for the same files of ${name} (${showClasses(changed)})`,
+    what: `The run in ${path} was started with other class names for the same files of ${name} (${showClasses(changed)})`,
     expected: `the names that it was started with: ${showClasses(before.classes)}`,
     got: showClasses(now.classes),
     next: NEXT,

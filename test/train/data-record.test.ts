@@ -96,7 +96,7 @@ test('swapped class names are refused', async (t) => {
   const trainSet = folder({ dog: 4, cat: 4, ship: 2 });
   await assert.rejects(
     checkData(path, { ...BEGAN, trainSet }, CLASSES, true),
-    /other names for the same files .*\(cat is now dog, dog is now cat\)/,
+    /other class names for the same files .*\(cat is now dog, dog is now cat\)/,
   );
 });
 
