@@ -154,11 +154,9 @@ describe('unusual runs', { skip: NO_BROWSER }, () => {
 
   test('the cursor shows the value of every compared run, also of one that ended earlier', async () => {
     replace('quick-7', { step: 1000 });
-    const { page, complaints, close } = await web.open('#/compare?ids=live,quick-7,failed',
-      {
-        viewport: { width: 1440, height: 900 },
-      },
-    );
+    const { page, complaints, close } = await web.open('#/compare?ids=live,quick-7,failed', {
+      viewport: { width: 1440, height: 900 },
+    });
     const plot = page.getByRole('group', { name: 'Training loss' });
     const over = plot.locator('.u-over');
     await over.waitFor();

@@ -10,18 +10,21 @@ export interface Pages {
   open(hash: string, options?: BrowserContextOptions, expected?: RegExp): Promise<Watched>;
 }
 
-/** @param each start a new server before each test, for tests that change its runs */
-export function pages({ each = false } = {}): Pages {
+/**
+ * @param each start a new server before each test, for tests that change its runs
+ * @param control whether the pages can change runs
+ */
+export function pages({ each = false, control = true } = {}): Pages {
   let browser: Browser | undefined;
   let fixture: Fixture | undefined;
   before(async () => {
     browser = await launch();
-    if (!each) fixture = await startFixture();
+    if (!each) fixture = await startFixture({ control });
   });
   if (each)
     beforeEach(async () => {
       await fixture?.close();
-      fixture = await startFixture();
+      fixture = await startFixture({ control });
     });
   after(async () => {
     await browser?.close();

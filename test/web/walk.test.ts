@@ -148,7 +148,7 @@ describe('user actions', { skip: NO_BROWSER }, () => {
   test('the list of runs is live, filters and sorts', async () => {
     const { page, complaints, close } = await web.open('');
     await page.getByText('Live', { exact: true }).waitFor();
-    web.fixture.emitRuns({ event: 'run', run: { ...fixture.runs[0]!, id: 'fresh', name: 'Fresh run' } });
+    web.fixture.emitRuns({ event: 'run', run: { ...web.fixture.runs[0]!, id: 'fresh', name: 'Fresh run' } });
     await page.getByRole('link', { name: 'Fresh run' }).waitFor();
     web.fixture.emitRuns({ event: 'gone', id: 'fresh' });
     await page.getByRole('link', { name: 'Fresh run' }).waitFor({ state: 'detached' });
@@ -198,18 +198,6 @@ describe('user actions', { skip: NO_BROWSER }, () => {
     await close();
   });
 
-  test('without --control there are no buttons', async () => {
-    const quiet = await startFixture({ control: false });
-    const list = await open(browser, quiet.url, '');
-    await list.page.locator('table.runs').waitFor();
-    assert.equal(await list.page.getByRole('button', { name: /Delete|Rename/ }).count(), 0);
-    await list.page.goto(`${quiet.url}/#/run/live`);
-    await list.page.getByText('Live', { exact: true }).waitFor();
-    assert.equal(await list.page.getByRole('button', { name: /Pause|Stop/ }).count(), 0);
-    await list.close();
-    await quiet.close();
-  });
-
   test('a dropped file is sent unchanged; other files are refused in the page', async () => {
     const { page, complaints, close } = await web.open('#/run/quick-7/try');
     await page.locator('.answer').waitFor();
@@ -254,6 +242,19 @@ describe('user actions', { skip: NO_BROWSER }, () => {
     await page.reload();
     await page.getByRole('heading', { name: 'Layer features.4' }).waitFor();
     assert.deepEqual(complaints, []);
+    await close();
+  });
+});
+
+describe('without --control', { skip: NO_BROWSER }, () => {
+  const web = pages({ control: false });
+  test('there are no buttons', async () => {
+    const { page, close } = await web.open('');
+    await page.locator('table.runs').waitFor();
+    assert.equal(await page.getByRole('button', { name: /Delete|Rename/ }).count(), 0);
+    await page.goto(`${web.fixture.url}/#/run/live`);
+    await page.getByText('Live', { exact: true }).waitFor();
+    assert.equal(await page.getByRole('button', { name: /Pause|Stop/ }).count(), 0);
     await close();
   });
 });
