@@ -48,7 +48,7 @@ test('rows of the last layer follow class names, in another order and for a subs
     );
     assert.deepEqual(found.get('fc.weight')!.shape, [rows.length, 2]);
     assert.deepEqual([...found.get('conv.weight')!.data], [7, 8]);
-    assert.match(notes.join(), /by the names of the classes/);
+    assert.match(notes.join(), /matched by class name/);
   }
   const same = given();
   assert.deepEqual(await headByName(same, BIAS, THEIRS), { weights: same.weights, notes: [] });
@@ -75,5 +75,5 @@ test('a file in a run has the classes of the run; for other files, a message say
   assert.deepEqual(rowsIn((await headByName(bare, BIAS, ['dog', 'cat', 'ship'])).weights), [1, 0, 2]);
   const elsewhere = await headByName({ ...bare, file: join(run, 'w.pth') }, BIAS, ['dog', 'cat', 'ship']);
   assert.deepEqual(rowsIn(elsewhere.weights), [0, 1, 2]);
-  assert.match(elsewhere.notes.join(), /does not name its classes: .* in this order: dog, cat, ship/);
+  assert.match(elsewhere.notes.join(), /does not name its classes; .* in this order: dog, cat, ship/);
 });
