@@ -251,7 +251,12 @@ const OPTIMIZER = {
   alpha: { value: '<x>', parse: fraction, help: 'rmsprop: decay rate of the average square', or: '0.99' },
   centered: { help: 'rmsprop: divide by the standard deviation of the gradient', or: 'off' },
   rho: { value: '<x>', parse: fraction, help: 'adadelta: decay rate of the averages', or: '0.9' },
-  lrDecay: { value: '<x>', parse: nonNegativeNumber, help: 'adagrad: decay of the learning rate over steps', or: '0' },
+  lrDecay: {
+    value: '<x>',
+    parse: nonNegativeNumber,
+    help: 'adagrad: decay of the learning rate over steps',
+    or: '0',
+  },
   initialAccumulatorValue: {
     value: '<x>',
     parse: nonNegativeNumber,
