@@ -1,16 +1,9 @@
 import { DataError, UsageError } from '../errors/errors.js';
 import type { ImageRules } from './images/rules.js';
 import type { SampleSet } from './samples/sample.js';
+import type { WorkerSpec } from './worker-spec.js';
 
-/** How a worker thread opens its own view of a data set. */
-export interface WorkerSpec {
-  /** URL of an ES module, e.g. `import.meta.url`. */
-  module: string;
-  /** Name of an exported function: `(options) => Dataset | Promise<Dataset>`. */
-  export: string;
-  /** Argument of the function. It is passed by structured clone (a SharedArrayBuffer is shared, not copied). */
-  options: unknown;
-}
+export type { WorkerSpec } from './worker-spec.js';
 
 /**
  * Label of an image that cannot be decoded; metrics leave such images out. The value is unlikely to occur by mistake,

@@ -143,7 +143,7 @@ test('hints take precedence over what is recognised', async () => {
   );
   // The paper validates the preset when the model is built.
   assert.equal((await find(weights, { preset: 'nonsense' })).config.preset, 'nonsense');
-  await assert.rejects(find(weights, { classes: ['a'] }), /has 3 classes.*got 1 names/);
+  await assert.rejects(find(weights, { classes: ['a'] }), /has 3 classes.*got 1 name/);
 });
 
 test('the metadata of exported files describes the network', async () => {

@@ -7,7 +7,7 @@ import { referenceDevice } from '../../src/backend/reference/index.js';
 import { CheckpointError, UsageError } from '../../src/errors/errors.js';
 import { RunFolder } from '../../src/run/run-folder.js';
 import { plainMetrics, scratch, toyConfig, toyRun } from '../support/toy.js';
-import { uninterrupted } from '../support/uninterrupted.js';
+import { uninterrupted } from './uninterrupted.js';
 
 const device = referenceDevice();
 const step = (n: number) => `step-${String(n).padStart(8, '0')}.safetensors`;
@@ -133,7 +133,7 @@ test('an unreadable line of the metrics does not affect other lines', async (t) 
   });
   const { trainer, recorder } = await toyRun(device, folder.path, { resume: true });
   await trainer.run();
-  assert.match(recorder.notes[0]!, /^1 lines of the run's logs could not be read/);
+  assert.match(recorder.notes[0]!, /^1 line of the run's logs could not be read/);
   const rest = (await plainMetrics(whole.folder)).filter((_, i) => i !== 2);
   assert.deepEqual(await plainMetrics(folder), rest);
 });

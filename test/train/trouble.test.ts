@@ -13,7 +13,7 @@ import type { Observer } from '../../src/run/events.js';
 import { smallDisk } from '../support/disk.js';
 import { endingOf, startChild } from '../support/kill.js';
 import { scratch, toyRun } from '../support/toy.js';
-import { uninterrupted } from '../support/uninterrupted.js';
+import { uninterrupted } from './uninterrupted.js';
 
 const device = referenceDevice();
 const atStep = (bodies: Readonly<Record<number, () => unknown>>): Observer => ({

@@ -11,7 +11,7 @@ import {
   type TypedArray,
 } from '../../graph/types.js';
 import { Tensor } from '../../tensor/tensor.js';
-import type { WorkerSpec } from '../dataset.js';
+import type { WorkerSpec } from '../worker-spec.js';
 
 /** Values with a shape, in row-major order. Unlike a tensor it can be sent to another thread. */
 export interface ArrayValue {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before } from 'node:test';
 import type { Device } from '../../src/backend/backend.js';
 import type { RunFolder } from '../../src/run/run-folder.js';
-import { plainMetrics, scratch, type ToyRun, toyRun } from './toy.js';
+import { plainMetrics, scratch, type ToyRun, toyRun } from '../support/toy.js';
 
 /** The toy run without interruption, for the tests of a file: 18 steps, a checkpoint every 4 and after each epoch. */
 export function uninterrupted(device: Device): {
