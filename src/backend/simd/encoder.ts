@@ -77,6 +77,7 @@ export const V = {
   f32PMin: 234,
   /** b if a < b, else a; so a if a is NaN. */
   f32PMax: 235,
+  i32Equal: 55,
   i32Shl: 171,
   i32ShrS: 172,
   i32ShrU: 173,
@@ -274,6 +275,12 @@ export class Code {
   /** i8x16.shuffle: selects 16 bytes from the two vectors on the stack; bytes of the second count from 16. */
   shuffle(bytes: readonly number[]): this {
     this.#bytes.push(0xfd, V.shuffle, ...bytes);
+    return this;
+  }
+
+  /** One lane of the vector on the stack, as an integer. */
+  extract(lane: number): this {
+    this.#bytes.push(0xfd, 0x1b, lane);
     return this;
   }
 

@@ -83,9 +83,10 @@ export function copyStrip(module: KernelModule): Routine {
   );
 }
 
+/** Every second number of two vectors. */
 const EVEN = [0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27];
 /** The second and the fourth number of the second vector, for one that begins one number earlier. */
-const EVEN_THEN_ODD = [0, 1, 2, 3, 8, 9, 10, 11, 20, 21, 22, 23, 28, 29, 30, 31];
+export const EVEN_THEN_ODD = [0, 1, 2, 3, 8, 9, 10, 11, 20, 21, 22, 23, 28, 29, 30, 31];
 
 /**
  * `(to, from, taps, k, panel)`: packs a panel of positions: for each of `k` taps the numbers that a panel's positions

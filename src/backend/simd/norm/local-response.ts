@@ -56,8 +56,9 @@ const CHANNEL_BYTES = 32;
 /** s^−beta; roots are much faster than the general power. */
 function inversePower(beta: number): Formula {
   const s = f.input(0);
-  if (beta === 0.75) return f.div(1, f.mul(f.sqrt(s), f.sqrt(f.sqrt(s))));
-  if (beta === 0.5) return f.div(1, f.sqrt(s));
+  const root = f.sqrt(s);
+  if (beta === 0.75) return f.div(1, f.mul(root, f.sqrt(root)));
+  if (beta === 0.5) return f.div(1, root);
   return f.pow(s, -beta);
 }
 

@@ -1,22 +1,24 @@
-import { zeroNumbers } from '../conv/patches.js';
+import { EVEN_THEN_ODD, zeroNumbers } from '../conv/patches.js';
 import { V } from '../encoder.js';
 import {
   add,
   at,
-  either,
+  both,
   equal,
+  type Int,
   KernelModule,
+  less,
   mul,
-  notEqual,
   type Routine,
   sub,
-  type Term,
   type Variable,
 } from '../terms.js';
+import { WINDOW_WORDS } from './windows.js';
 
 /*
- * `x` and `y` are the cells that are read and the results, or for gradients the gradient of the cells is `y`. Pieces are planes. Tables give the window of each row and column of the result (start and end), and for averages what
- * a window's sum is divided by: the product of a number for its row and one for its column.
+ * `x` and `y` are the cells that are read and the results, or for gradients the gradient of the cells is `y`. Pieces are
+ * planes. Tables give the window of each row and column of the result, and for averages what a window's sum is divided
+ * by: the product of a number for its row and one for its column. Four windows side by side are computed at once.
  */
 
 export const POOL_ARGS = [
@@ -39,126 +41,166 @@ type Values = Readonly<Record<(typeof POOL_ARGS)[number] | 'from' | 'to' | 'thre
 /** What a window gives: its largest number, their mean, or what goes back to the cells. */
 export type Pooling = 'max' | 'maxGradient' | 'average' | 'averageGradient';
 
-interface Cells {
-  /** The first row, and the first column, of a window, and where they end. */
-  readonly top: Variable;
-  readonly bottom: Variable;
-  readonly left: Variable;
-  readonly right: Variable;
+/** One window, or four side by side. Vectors have a lane for each; of a single window only the first one counts. */
+interface Group {
+  readonly lanes: 1 | 4;
+  /** Cells from one window to the next. */
+  readonly spacing: number;
+  /** Address of the result. */
+  readonly result: Variable;
+  readonly row: Variable;
+  readonly column: Variable;
+  /** Whether the windows have cells. */
+  readonly hasCells: Int;
+  /** Visits the cells of the first window, in order. `cell` is the cell's address. */
+  readonly each: (visit: (cell: Variable) => void) => void;
 }
 
-/** No address. */
-const NONE = -1;
-
-/** Visits the windows of each plane. `plane` is the address of the plane's cells, `result` that of the window's number. */
-function eachWindow(
+/** Visits the windows of each plane. `begin` is called with the address of each plane's cells. */
+function eachGroup(
   routine: Routine,
   p: Values,
   cells: Variable,
   results: Variable,
-  visit: (plane: Variable, result: Variable, window: Cells, row: Variable, column: Variable) => void,
+  visit: (group: Group) => void,
   begin?: (plane: Variable) => void,
 ): void {
+  const words = 4 * WINDOW_WORDS;
   const area = routine.let(mul(mul(p.height, p.width), 4));
   const plane = routine.let(add(cells, mul(p.from, area)));
   const result = routine.let(add(results, mul(p.from, mul(mul(p.rows, p.columns), 4))));
   routine.for(p.from, p.to, 1, () => {
     begin?.(plane);
     routine.for(0, p.rows, 1, (row) => {
-      const top = routine.let(at(add(p.rowWindows, mul(row, 8))));
-      const bottom = routine.let(at(add(p.rowWindows, mul(row, 8)), 4));
-      routine.for(0, p.columns, 1, (column) => {
-        const left = routine.let(at(add(p.columnWindows, mul(column, 8))));
-        const right = routine.let(at(add(p.columnWindows, mul(column, 8)), 4));
-        visit(plane, result, { top, bottom, left, right }, row, column);
-        routine.step(result, 4);
+      const top = routine.let(at(add(p.rowWindows, mul(row, words))));
+      const bottom = routine.let(at(add(p.rowWindows, mul(row, words)), 4));
+      const column = routine.let(0);
+      routine.while(less(column, p.columns), () => {
+        const window = routine.let(add(p.columnWindows, mul(column, words)));
+        const left = routine.let(at(window));
+        const right = routine.let(at(window, 4));
+        const spacing = routine.let(at(window, 8));
+        const group = (lanes: 1 | 4, cellsApart: number): void => {
+          visit({
+            lanes,
+            spacing: cellsApart,
+            result,
+            row,
+            column,
+            hasCells: both(less(top, bottom), less(left, right)),
+            each: (each) =>
+              routine.for(top, bottom, p.stepRow, (r) => {
+                const cell = routine.let(add(plane, mul(add(mul(r, p.width), left), 4)));
+                routine.for(left, right, p.stepColumn, () => {
+                  each(cell);
+                  routine.step(cell, mul(p.stepColumn, 4));
+                });
+              }),
+          });
+          routine.step(result, 4 * lanes);
+          routine.step(column, lanes);
+        };
+        routine.if(
+          equal(spacing, 0),
+          () => group(1, 0),
+          () =>
+            routine.if(
+              equal(spacing, 1),
+              () => group(4, 1),
+              () => group(4, 2),
+            ),
+        );
       });
     });
     routine.step(plane, area);
   });
 }
 
-/** Visits the cells of a window. `cell` is the cell's address. */
-function eachCell(
-  routine: Routine,
-  p: Values,
-  plane: Variable,
-  { top, bottom, left, right }: Cells,
-  visit: (cell: Variable) => void,
-): void {
-  routine.for(top, bottom, p.stepRow, (row) => {
-    const cell = routine.let(add(plane, mul(add(mul(row, p.width), left), 4)));
-    routine.for(left, right, p.stepColumn, () => {
-      visit(cell);
-      routine.step(cell, mul(p.stepColumn, 4));
-    });
-  });
+/** Loads a cell of each window of a group. */
+function read(routine: Routine, { lanes, spacing }: Group, cell: Int): number {
+  if (lanes === 1) return routine.load(cell, 0, V.load32Splat);
+  const low = routine.load(cell);
+  if (spacing === 1) return low;
+  // Nothing beyond the last window's cell is read.
+  const high = routine.load(cell, 12);
+  routine.code.get(low).get(high).shuffle(EVEN_THEN_ODD).set(low);
+  return low;
 }
 
-/** What a window's sum is divided by, in a new variable. */
-function divisor(routine: Routine, p: Values, row: Variable, column: Variable): number {
-  const { code } = routine;
-  const ofRow = routine.load(add(p.rowDivisors, mul(row, 4)), 0, V.load32Splat);
-  const ofColumn = routine.load(add(p.columnDivisors, mul(column, 4)), 0, V.load32Splat);
-  code.get(ofRow).get(ofColumn).v(V.f32Mul).set(ofRow);
-  return ofRow;
+function write(routine: Routine, { lanes, result }: Group, value: number): void {
+  if (lanes === 4) routine.save(result, value);
+  else routine.saveLane(result, value);
 }
+
+/** Loads numbers that lie side by side, one for each window of a group. */
+const beside = (routine: Routine, { lanes }: Group, address: Int): number =>
+  routine.load(address, 0, lanes === 4 ? V.load : V.load32Splat);
+
+/** Adds one lane of a vector to a number in memory. */
+function addTo(routine: Routine, place: Int, value: number, lane: number): void {
+  const { code } = routine;
+  const address = routine.let(place);
+  const total = routine.load(address, 0, V.load32Splat);
+  code.get(total).get(value).v(V.f32Add).set(total);
+  routine.saveLane(address, total, lane);
+}
+
+/** Divides sums by what their windows are divided by. */
+function divided(routine: Routine, p: Values, group: Group, sum: number): void {
+  const { code } = routine;
+  const ofRow = routine.load(add(p.rowDivisors, mul(group.row, 4)), 0, V.load32Splat);
+  const ofColumn = beside(routine, group, add(p.columnDivisors, mul(group.column, 4)));
+  code.get(sum).get(ofRow).get(ofColumn).v(V.f32Mul).v(V.f32Div).set(sum);
+}
+
+/** No cell's address. */
+const NOTHING = 0xffffffff;
+
+const lanesOf = ({ lanes }: Group): number[] => Array.from({ length: lanes }, (_, lane) => lane);
 
 const WRITERS: Readonly<Record<Pooling, (module: KernelModule) => (routine: Routine, p: Values) => void>> = {
   max: () => (routine, p) => {
     const { code } = routine;
     const best = code.vector();
-    eachWindow(routine, p, p.x, p.y, (plane, result, window) => {
+    eachGroup(routine, p, p.x, p.y, (group) => {
       code.f32(Number.NEGATIVE_INFINITY).set(best);
-      eachCell(routine, p, plane, window, (cell) => {
-        const value = routine.load(cell, 0, V.load32Splat);
+      group.each((cell) => {
+        const value = read(routine, group, cell);
         code.get(best).get(value).v(V.f32Max).set(best);
       });
-      routine.saveLane(result, best);
+      write(routine, group, best);
     });
   },
   maxGradient: (module) => {
     const zero = zeroNumbers(module);
     return (routine, p) => {
       const { code } = routine;
-      const best = code.vector();
+      const [best, found, larger] = [code.vector(), code.vector(), code.vector()];
       // From a cell of x to the same cell of its gradient.
       const toGradient = routine.let(sub(p.y, p.x));
-      eachWindow(
+      eachGroup(
         routine,
         p,
         p.x,
         p.gradient,
-        (plane, result, window) => {
-          const found = routine.let(-1);
-          eachCell(routine, p, plane, window, (cell) => {
-            const value = routine.load(cell, 0, V.load32Splat);
-            // The first of the largest; a NaN counts as larger than what came before.
-            const larger: Term = {
-              emit: (to) =>
-                to
-                  .get(best)
-                  .get(value)
-                  .v(V.f32Less)
-                  .get(value)
-                  .get(value)
-                  .v(V.f32NotEqual)
-                  .v(V.or)
-                  .v(V.anyTrue),
-            };
-            routine.if(either(equal(found, NONE), larger), () => {
-              code.get(value).set(best);
-              routine.set(found, cell);
+        (group) =>
+          routine.if(group.hasCells, () => {
+            code.f32(Number.NEGATIVE_INFINITY).set(best);
+            code.bits(NOTHING).set(found);
+            group.each((cell) => {
+              const value = read(routine, group, cell);
+              // The first of the largest; a NaN counts as larger than what came before. Nothing is found at first.
+              code.get(best).get(value).v(V.f32Less).get(value).get(value).v(V.f32NotEqual).v(V.or);
+              code.get(found).bits(NOTHING).v(V.i32Equal).v(V.or).set(larger);
+              code.get(value).get(best).get(larger).v(V.bitselect).set(best);
+              code.get(cell.local).v(V.splatI32).get(found).get(larger).v(V.bitselect).set(found);
             });
-          });
-          routine.if(notEqual(found, NONE), () => {
-            const place = routine.let(add(found, toGradient));
-            const total = routine.load(place, 0, V.load32Splat);
-            const value = routine.load(result, 0, V.load32Splat);
-            code.get(total).get(value).v(V.f32Add).set(total);
-            routine.saveLane(place, total);
-          });
-        },
+            const gradient = beside(routine, group, group.result);
+            for (const lane of lanesOf(group)) {
+              const cell = { emit: () => void code.get(found).extract(lane) };
+              addTo(routine, add(cell, 4 * group.spacing * lane, toGradient), gradient, lane);
+            }
+          }),
         (plane) => routine.call(zero, add(plane, toGradient), mul(p.height, p.width)),
       );
     };
@@ -166,34 +208,30 @@ const WRITERS: Readonly<Record<Pooling, (module: KernelModule) => (routine: Rout
   average: () => (routine, p) => {
     const { code } = routine;
     const sum = code.vector();
-    eachWindow(routine, p, p.x, p.y, (plane, result, window, row, column) => {
+    eachGroup(routine, p, p.x, p.y, (group) => {
       code.f32(0).set(sum);
-      eachCell(routine, p, plane, window, (cell) => {
-        const value = routine.load(cell, 0, V.load32Splat);
+      group.each((cell) => {
+        const value = read(routine, group, cell);
         code.get(sum).get(value).v(V.f32Add).set(sum);
       });
-      const by = divisor(routine, p, row, column);
-      code.get(sum).get(by).v(V.f32Div).set(sum);
-      routine.saveLane(result, sum);
+      divided(routine, p, group, sum);
+      write(routine, group, sum);
     });
   },
   averageGradient: (module) => {
     const zero = zeroNumbers(module);
     return (routine, p) => {
-      const { code } = routine;
-      eachWindow(
+      eachGroup(
         routine,
         p,
         p.y,
         p.gradient,
-        (plane, result, window, row, column) => {
-          const share = routine.load(result, 0, V.load32Splat);
-          const by = divisor(routine, p, row, column);
-          code.get(share).get(by).v(V.f32Div).set(share);
-          eachCell(routine, p, plane, window, (cell) => {
-            const total = routine.load(cell, 0, V.load32Splat);
-            code.get(total).get(share).v(V.f32Add).set(total);
-            routine.saveLane(cell, total);
+        (group) => {
+          const share = beside(routine, group, group.result);
+          divided(routine, p, group, share);
+          group.each((cell) => {
+            for (const lane of lanesOf(group))
+              addTo(routine, add(cell, 4 * group.spacing * lane), share, lane);
           });
         },
         (plane) => routine.call(zero, plane, mul(p.height, p.width)),
@@ -204,7 +242,7 @@ const WRITERS: Readonly<Record<Pooling, (module: KernelModule) => (routine: Rout
 
 export function encodePooling(pooling: Pooling, pages: number): Uint8Array<ArrayBuffer> {
   const module = new KernelModule();
-  const write = WRITERS[pooling](module);
-  module.run(POOL_ARGS, write);
+  const writer = WRITERS[pooling](module);
+  module.run(POOL_ARGS, writer);
   return module.encode(pages);
 }

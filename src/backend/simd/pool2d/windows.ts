@@ -21,9 +21,23 @@ export const maxWindows = (
     return { start, end: Math.max(start, Math.min(low + dilation * (kernel - 1) + 1, size)) };
   });
 
-/** Windows as integers: start and end of each. */
+/** Integers of a window in a table. */
+export const WINDOW_WORDS = 3;
+
+/**
+ * Windows as integers: start, end, and how far apart the next four windows of equal size begin, if that is 1 or 2 cells;
+ * else 0.
+ */
 export const windowTable = (windows: readonly Window[]): number[] =>
-  windows.flatMap(({ start, end }) => [start, end]);
+  windows.flatMap(({ start, end }, i) => {
+    const next = windows.slice(i, i + 4);
+    const spacing = (next[1]?.start ?? start) - start;
+    const alike =
+      next.length === 4 &&
+      start < end &&
+      next.every((one, k) => one.start === start + k * spacing && one.end === end + k * spacing);
+    return [start, end, alike && (spacing === 1 || spacing === 2) ? spacing : 0];
+  });
 
 /** A window of average pooling; the sum is divided by the product of its row's and its column's divisor. */
 export interface Average extends Window {
