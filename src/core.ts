@@ -46,6 +46,23 @@ export * as nn from './nn/index.js';
 export * as ops from './ops/index.js';
 export * as optim from './optim/index.js';
 export { Generator } from './random.js';
+export {
+  arange,
+  type CreateOptions,
+  eye,
+  fullLike,
+  linspace,
+  onesLike,
+  type RandomOptions,
+  rand,
+  randint,
+  randLike,
+  randn,
+  randnLike,
+  randperm,
+  zerosLike,
+} from './tensor/create.js';
+export { cat, einsum, maximum, minimum, stack, where } from './tensor/functions.js';
 export { grad } from './tensor/grad.js';
 export { manualSeed } from './tensor/random.js';
 export { setDefaultDevice } from './tensor/realize.js';
@@ -53,9 +70,11 @@ export {
   evaluate,
   full,
   type GradHook,
+  type Ordered,
   ones,
   Parameter,
   type Removable,
+  type SpreadOptions,
   Tensor,
   tensor,
   zeros,

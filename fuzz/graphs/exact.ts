@@ -33,17 +33,23 @@ const WITHOUT_ROUNDING = new Set([
   'where',
   'concat',
   'indexSelect',
+  'slice',
+  'place',
+  'gather',
+  'argsort',
+  'oneHot',
+  'hardtanh',
 ]);
 
 /** Operations that subtract a gradient's mean and slope from it, which may cancel almost completely. */
-const CANCELS = new Set(['batchNormTrainGrad']);
+const CANCELS = new Set(['batchNormTrainGrad', 'normalizeRowsGrad']);
 
 /** Linear layers with fewer weights always use float32. */
 const LARGE = 2 ** 18;
 
 /** Whether a device with precision bfloat16 may use it for an operation with these shapes. */
 export function mayUseBfloat16(op: string, inputs: readonly Shape[], output: Shape): boolean {
-  if (op.startsWith('conv2d')) return true;
+  if (op.startsWith('conv')) return true;
   if (!op.startsWith('linear')) return false;
   const weights = op === 'linearGradWeight' ? output : inputs[1]!;
   return sizeOf(weights) >= LARGE;

@@ -14,6 +14,8 @@ export interface Wanted {
 /** Drawn less often: they end a chain, or errors are less likely in them. */
 const RARE = new Set([
   'argmax',
+  'argsort',
+  'oneHot',
   'topKCorrect',
   'equal',
   'roundToByte',

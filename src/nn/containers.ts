@@ -62,23 +62,53 @@ export class Identity extends Module {
   }
 }
 
-/** Joins all dimensions from `startDim` on: [N, C, H, W] → [N, C·H·W]. */
+/** Joins the dimensions from `startDim` to `endDim`: [N, C, H, W] → [N, C·H·W]. */
 export class Flatten extends Module {
-  constructor(readonly startDim = 1) {
+  constructor(
+    readonly startDim = 1,
+    readonly endDim = -1,
+  ) {
     super();
-    if (!Number.isInteger(startDim))
+    for (const [name, value] of Object.entries({ startDim, endDim }))
+      if (!Number.isInteger(value))
+        throw new UsageError({
+          what: `Flatten got a bad ${name}`,
+          expected: 'an integer',
+          got: shown(value),
+        });
+  }
+
+  forward(x: Tensor): Tensor {
+    return this.scoped(() => new Tensor(ops.flatten(nodeOf(this.typeName, x), this.startDim, this.endDim)));
+  }
+
+  protected override extraRepr(): string {
+    return `start_dim=${this.startDim}, end_dim=${this.endDim}`;
+  }
+}
+
+/** Splits one dimension into several, of which one may be −1: the reverse of {@link Flatten}. */
+export class Unflatten extends Module {
+  constructor(
+    readonly dim: number,
+    readonly unflattenedSize: readonly number[],
+  ) {
+    super();
+    if (!Number.isInteger(dim) || !Array.isArray(unflattenedSize) || !unflattenedSize.every(Number.isInteger))
       throw new UsageError({
-        what: 'Flatten got a bad startDim',
-        expected: 'an integer',
-        got: shown(startDim),
+        what: 'Unflatten got bad arguments',
+        expected: 'a dimension and sizes, such as new Unflatten(1, [16, 4, 4])',
+        got: `${shown(dim)} and ${shown(unflattenedSize)}`,
       });
   }
 
   forward(x: Tensor): Tensor {
-    return this.scoped(() => new Tensor(ops.flatten(nodeOf(this.typeName, x), this.startDim)));
+    return this.scoped(
+      () => new Tensor(ops.unflatten(nodeOf(this.typeName, x), this.dim, this.unflattenedSize)),
+    );
   }
 
   protected override extraRepr(): string {
-    return `start_dim=${this.startDim}, end_dim=-1`;
+    return `dim=${this.dim}, unflattened_size=(${this.unflattenedSize.join(', ')})`;
   }
 }

@@ -1,6 +1,6 @@
 import { checkBooleans, checkOptionNames, shown } from '../errors/arguments.js';
 import { UsageError } from '../errors/errors.js';
-import { hostLeaf, type Node } from '../graph/node.js';
+import type { Node } from '../graph/node.js';
 import type { Pair } from '../ops/conv2d.js';
 import * as ops from '../ops/index.js';
 import { Parameter, Tensor } from '../tensor/tensor.js';
@@ -56,13 +56,8 @@ export class Conv2d extends Module {
     checkIntegers('Conv2d', { kernelSize, stride, dilation }, 1);
     checkCounts('Conv2d', { inChannels, outChannels, groups }, 1);
     checkBooleans('Conv2d', { bias });
-    const { padding, extra } = paddingOf(given, pair(kernelSize), pair(stride), pair(dilation));
-    if (inChannels % groups !== 0 || outChannels % groups !== 0)
-      throw new UsageError({
-        what: 'Conv2d got groups that do not divide its channels',
-        expected: `a divisor of ${inChannels} and ${outChannels}`,
-        got: String(groups),
-      });
+    const { padding, extra } = paddingOf('Conv2d', given, pair(kernelSize), pair(stride), pair(dilation));
+    checkGroups('Conv2d', inChannels, outChannels, groups);
     this.kernelSize = pair(kernelSize);
     this.stride = pair(stride);
     this.padding = padding;
@@ -91,13 +86,11 @@ export class Conv2d extends Module {
     );
   }
 
-  /** Adds the extra zeros at the bottom and on the right, by a crop that ends beyond the image. */
+  /** Adds the extra zeros at the bottom and on the right. */
   #extended(x: Node): Node {
     const [bottom, right] = this.extra;
-    const [n, , h, w] = x.shape;
     if ((bottom === 0 && right === 0) || x.shape.length !== 4) return x;
-    const places = hostLeaf(new Int32Array(2 * n!), [n!, 2], 'int32');
-    return ops.crop(x, places, [h! + bottom, w! + right]);
+    return ops.pad(x, [0, right, 0, bottom]);
   }
 
   protected override extraRepr(): string {
@@ -111,8 +104,19 @@ export class Conv2d extends Module {
   }
 }
 
+/** @throws UsageError unless the number of groups divides both numbers of channels */
+export function checkGroups(layer: string, inChannels: number, outChannels: number, groups: number): void {
+  if (inChannels % groups === 0 && outChannels % groups === 0) return;
+  throw new UsageError({
+    what: `${layer} got groups that do not divide its channels`,
+    expected: `a divisor of ${inChannels} and ${outChannels}`,
+    got: String(groups),
+  });
+}
+
 /** Zeros per dimension: on both sides, and in addition at the end. @throws UsageError */
-function paddingOf(
+export function paddingOf(
+  layer: string,
   given: Size | string,
   kernel: Pair,
   stride: Pair,
@@ -122,16 +126,16 @@ function paddingOf(
   if (given !== 'same') {
     if (typeof given === 'string')
       throw new UsageError({
-        what: 'Conv2d got a bad padding',
+        what: `${layer} got a bad padding`,
         expected: "integers of at least 0, 'same' or 'valid'",
         got: shown(given),
       });
-    checkIntegers('Conv2d', { padding: given }, 0);
+    checkIntegers(layer, { padding: given }, 0);
     return { padding: pair(given), extra: [0, 0] };
   }
   if (stride.some((s) => s !== 1))
     throw new UsageError({
-      what: "Conv2d cannot keep an image's size with a stride",
+      what: `${layer} cannot keep the size with a stride`,
       expected: "stride 1 with padding 'same'",
       got: `stride ${showSize(stride)}`,
       next: 'give the padding as numbers',

@@ -1,6 +1,7 @@
 /*
- * Losses as functions, under PyTorch's names in `torch.nn.functional`.
+ * Layers and losses as functions, under PyTorch's names in `torch.nn.functional`.
  */
+export * from './layer-functions.js';
 export { binaryCrossEntropy, binaryCrossEntropyWithLogits } from './losses/binary.js';
 export { crossEntropy, nllLoss } from './losses/classes.js';
 export { cosineEmbeddingLoss, klDiv } from './losses/distances.js';

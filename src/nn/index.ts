@@ -1,11 +1,12 @@
 export * from './activation.js';
 export type { Size } from './arguments.js';
 export * from './containers.js';
-export * from './conv.js';
+export { Conv2d, type Conv2dOptions } from './conv.js';
 export * from './dropout.js';
 export * as functional from './functional.js';
 export * as init from './init.js';
 export * from './inspect.js';
+export * from './layer-norm.js';
 export * from './linear.js';
 export * from './loss.js';
 export {
@@ -18,3 +19,12 @@ export {
 export * from './module-list.js';
 export * from './norm.js';
 export * from './pooling.js';
+export type { AttentionOptions } from './sequence/attention.js';
+export * from './sequence/embedding.js';
+export * from './sequence/multihead.js';
+export * from './sequence/recurrent.js';
+export * from './sequence/transformer.js';
+export * from './spatial/conv-transpose.js';
+export { Conv1d, type Conv1dOptions } from './spatial/conv1d.js';
+export * from './spatial/pooling1d.js';
+export * from './spatial/upsample.js';

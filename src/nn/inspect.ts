@@ -5,6 +5,7 @@ import { isShape, type Shape } from '../graph/types.js';
 import { operationOf } from '../ops/operation.js';
 import { Tensor } from '../tensor/tensor.js';
 import { Module } from './module.js';
+import { tensorsIn } from './nested.js';
 import { type Listener, watching } from './watch.js';
 
 /** One call of a module without submodules. */
@@ -13,6 +14,7 @@ export interface LayerSummary {
   readonly name: string;
   /** Class name of the module. */
   readonly type: string;
+  /** Shape of the result, or of its first tensor. */
   readonly outputShape: Shape;
   /** Number of trainable values; 0 in later calls of the same layer. */
   readonly parameters: number;
@@ -37,7 +39,7 @@ export interface ModelSummary {
  * @example
  * const { parameters, macs } = inspect(new MyNet(), [3, 224, 224]);
  */
-export function inspect(model: Module, inputShape: Shape): ModelSummary {
+export function inspect(model: Module<unknown>, inputShape: Shape): ModelSummary {
   if (!(model instanceof Module) || !isShape(inputShape))
     throw new UsageError({
       what: 'inspect takes a model and an input shape',
@@ -51,36 +53,33 @@ export function inspect(model: Module, inputShape: Shape): ModelSummary {
   const watched = modules.filter(([, module]) => module.children().length === 0);
   const layers: LayerSummary[] = [];
   const counted = new Set<Module>();
-  const listen: Listener = (name, module, inputs, output) => {
+  const listen: Listener = (name, module, inputs, output, outputs) => {
     layers.push({
       name,
       type: module.typeName,
       outputShape: output.shape,
       parameters: counted.has(module) ? 0 : parametersOf(module),
-      macs: macsBetween(
-        output.node,
-        inputs.map((t) => t.node),
-      ),
+      macs: macsBetween(outputs, inputs),
     });
     counted.add(module);
   };
   try {
     // Set directly: eval() would write pending running statistics, and nothing may be computed here.
     for (const [, module] of modules) module.training = false;
-    const output = watching(watched, listen, () => model.forward(input));
-    return { layers, parameters: parametersOf(model), macs: macsBetween(output.node, [input.node]) };
+    const outputs = tensorsIn(watching(watched, listen, () => model.forward(input)));
+    return { layers, parameters: parametersOf(model), macs: macsBetween(outputs, [input]) };
   } finally {
     for (const [i, [, module]] of modules.entries()) module.training = modes[i]!;
   }
 }
 
-const parametersOf = (module: Module): number =>
+const parametersOf = (module: Module<unknown>): number =>
   module.parameters().reduce((total, parameter) => total + parameter.size, 0);
 
-/** Multiply-adds of the nodes between the inputs and an output. */
-function macsBetween(output: Node, inputs: readonly Node[]): number {
-  const seen = new Set<Node>(inputs);
-  const stack = [output];
+/** Multiply-adds of the nodes between inputs and outputs. */
+function macsBetween(outputs: readonly Tensor[], inputs: readonly Tensor[]): number {
+  const seen = new Set<Node>(inputs.map((t) => t.node));
+  const stack = outputs.map((t) => t.node);
   let total = 0;
   while (stack.length > 0) {
     const node = stack.pop()!;

@@ -6,7 +6,7 @@ import { pytorchDefault, zeroWeights } from './init.js';
 import { Module } from './module.js';
 
 /**
- * Fully connected layer: y = x Wᵀ + b, [N, inFeatures] → [N, outFeatures]. Weights [outFeatures, inFeatures] are
+ * Fully connected layer: y = x Wᵀ + b, […, inFeatures] → […, outFeatures]. Weights [outFeatures, inFeatures] are
  * initialised as in PyTorch.
  *
  * @throws UsageError if an option is not valid

@@ -38,7 +38,7 @@ export interface LoadOptions {
   readonly skipMismatched?: boolean;
 }
 
-type Member = Module | Parameter;
+type Member = Module<unknown> | Parameter;
 
 /** Buffers that are not saved. */
 const passing = new WeakSet<Parameter>();
@@ -62,7 +62,7 @@ export type { SavedTensor };
  *   }
  * }
  */
-export abstract class Module {
+export abstract class Module<Out = Tensor> {
   /** True in training mode: dropout is active, and batch norm uses the statistics of the batch. */
   training = true;
   #frozen = false;
@@ -78,8 +78,12 @@ export abstract class Module {
     return this.constructor.name;
   }
 
-  /** Adds the module's operations to the graph. Layers take one tensor, losses take two. */
-  abstract forward(...inputs: Tensor[]): Tensor;
+  /**
+   * Adds the module's operations to the graph. Layers take one tensor, losses take two; other modules take and return what
+   * they like, such as a state. Tensors in arrays and plain objects that `forward` returns are found by `inspect`,
+   * `watching` and ONNX's export. A module that returns something else than one tensor extends `Module<What>`.
+   */
+  abstract forward(...inputs: unknown[]): Out;
 
   /** Direct modules and parameters with their names. Containers override this to name their members differently. */
   protected *members(): Iterable<readonly [string, Member]> {
@@ -110,13 +114,13 @@ export abstract class Module {
 
   /** This module and all submodules with their paths, outermost first, without duplicates. */
   namedModules(prefix = ''): [string, Module][] {
-    const found = new Map<Module, string>();
+    const found = new Map<Module<unknown>, string>();
     this.#visit('', found);
     for (const [module, name] of found) if (module !== this) module.#path = join(this.#path, name);
-    return [...found].map(([module, name]) => [join(prefix, name), module]);
+    return [...found].map(([module, name]) => [join(prefix, name), module as Module]);
   }
 
-  #visit(name: string, found: Map<Module, string>): void {
+  #visit(name: string, found: Map<Module<unknown>, string>): void {
     if (found.has(this)) return;
     found.set(this, name);
     for (const [key, child] of this.namedChildren()) child.#visit(join(name, key), found);
@@ -196,7 +200,7 @@ export abstract class Module {
         got: shown(visit),
       });
     for (const child of this.children()) child.apply(visit);
-    visit(this);
+    visit(this as Module<unknown> as Module);
     return this;
   }
 
@@ -249,7 +253,7 @@ export abstract class Module {
   }
 
   /** Makes a module a property. @throws UsageError if there is a property of this name */
-  registerModule<M extends Module>(name: string, module: M): M {
+  registerModule<M extends Module<unknown>>(name: string, module: M): M {
     if (!(module instanceof Module))
       throw new UsageError({
         what: 'registerModule takes a module',

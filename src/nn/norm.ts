@@ -47,7 +47,7 @@ export class LocalResponseNorm extends Module {
 }
 
 /**
- * Batch normalisation of each channel: [N, C, H, W] → the same shape. In training it uses the mean and the biased variance
+ * Batch normalisation of each channel. In training it uses the mean and the biased variance
  * of the batch, and updates the running statistics: r ← (1 − momentum) · r + momentum · s, where s is the batch's mean or
  * unbiased variance. In evaluation it uses the running statistics.
  *
@@ -55,7 +55,7 @@ export class LocalResponseNorm extends Module {
  * written at the latest when the model leaves training mode, moves, or is saved. A model on the host does not update its
  * running statistics.
  */
-export class BatchNorm2d extends Module {
+abstract class BatchNorm extends Module {
   readonly eps: number;
   readonly momentum: number;
   readonly weight: Parameter;
@@ -70,11 +70,12 @@ export class BatchNorm2d extends Module {
     options: { eps?: number; momentum?: number } = {},
   ) {
     super();
-    checkOptionNames('BatchNorm2d', options, ['eps', 'momentum']);
+    const name = this.typeName;
+    checkOptionNames(name, options, ['eps', 'momentum']);
     const { eps = 1e-5, momentum = 0.1 } = options;
-    checkCounts('BatchNorm2d', { numFeatures }, 1);
-    checkNumber('BatchNorm2d', 'eps', eps, { least: 0, expected: 'a number of at least 0' });
-    checkNumber('BatchNorm2d', 'momentum', momentum, { least: 0, most: 1, expected: 'a number in [0, 1]' });
+    checkCounts(name, { numFeatures }, 1);
+    checkNumber(name, 'eps', eps, { least: 0, expected: 'a number of at least 0' });
+    checkNumber(name, 'momentum', momentum, { least: 0, most: 1, expected: 'a number in [0, 1]' });
     this.eps = eps;
     this.momentum = momentum;
     const filled = (value: number) => new Float32Array(numFeatures).fill(value);
@@ -84,20 +85,23 @@ export class BatchNorm2d extends Module {
     this.runningVar = new Parameter(filled(1), [numFeatures], { trainable: false });
   }
 
+  /** The input as [N, C] or [N, C, H, W]. @throws ShapeError for another rank */
+  protected abstract images(x: Node): Node;
+
   forward(x: Tensor): Tensor {
     return this.scoped(() => {
       const { weight, bias, eps } = this;
-      if (!this.training) {
-        const mean = latestNode(this.runningMean);
-        const variance = latestNode(this.runningVar);
-        return new Tensor(
-          ops.batchNorm(nodeOf(this.typeName, x), weight.node, bias.node, mean, variance, eps),
-        );
+      const node = nodeOf(this.typeName, x);
+      const images = this.images(node);
+      if (this.training && this.ranks > 1) return this.#together(node);
+      if (this.training) {
+        const y = ops.batchNormTrain(images, weight.node, bias.node, eps);
+        this.#track(images);
+        return new Tensor(ops.reshape(y, node.shape));
       }
-      if (this.ranks > 1) return this.#together(nodeOf(this.typeName, x));
-      const y = ops.batchNormTrain(nodeOf(this.typeName, x), weight.node, bias.node, eps);
-      this.#track(nodeOf(this.typeName, x));
-      return new Tensor(y);
+      const [mean, variance] = [latestNode(this.runningMean), latestNode(this.runningVar)];
+      const y = ops.batchNorm(images, weight.node, bias.node, mean, variance, eps);
+      return new Tensor(ops.reshape(y, node.shape));
     });
   }
 
@@ -143,7 +147,7 @@ export class BatchNorm2d extends Module {
   #checkCount(x: Node, count: number): void {
     if (count < 2)
       throw new ShapeError({
-        what: 'BatchNorm2d cannot compute the variance of a single value',
+        what: `${this.typeName} cannot compute the variance of a single value`,
         expected: 'at least 2 values per channel in training',
         got: showShape(x.shape),
         next: 'use a larger batch, or eval()',
@@ -173,7 +177,28 @@ export class BatchNorm2d extends Module {
  * @returns number of layers
  */
 export function normaliseTogether(model: Module, ranks: number): number {
-  const layers = model.namedModules().flatMap(([, module]) => (module instanceof BatchNorm2d ? module : []));
+  const layers = model.namedModules().flatMap(([, module]) => (module instanceof BatchNorm ? module : []));
   for (const layer of layers) layer.ranks = ranks;
   return layers.length;
+}
+
+/** Batch normalisation of images [N, C, H, W], with one mean and variance for each channel. */
+export class BatchNorm2d extends BatchNorm {
+  protected override images(x: Node): Node {
+    return x;
+  }
+}
+
+/** Batch normalisation of features [N, C] or sequences [N, C, L], with one mean and variance for each channel. */
+export class BatchNorm1d extends BatchNorm {
+  protected override images(x: Node): Node {
+    if (x.shape.length === 2) return x;
+    if (x.shape.length === 3) return ops.reshape(x, [...x.shape, 1]);
+    throw new ShapeError({
+      what: 'BatchNorm1d normalises features or sequences',
+      expected: 'an input [N, C] or [N, C, L]',
+      got: showShape(x.shape),
+      next: 'use BatchNorm2d for images',
+    });
+  }
 }

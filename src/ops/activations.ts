@@ -1,8 +1,9 @@
-import type { Node } from '../graph/node.js';
-import { sameShape } from '../graph/types.js';
-import { mul } from './binary.js';
+import { hostLeaf, type Node } from '../graph/node.js';
+import { makeArray, sameShape } from '../graph/types.js';
+import { less, mul } from './binary.js';
 import { type Formula, f } from './formula.js';
 import { define, floatOf, type NodeMaker, need } from './operation.js';
+import { where } from './select.js';
 import { affine } from './unary.js';
 
 type Alpha = { readonly alpha: number };
@@ -51,12 +52,21 @@ export const relu = activation(
   (x) => f.max(x, 0),
   (grad, y) => f.select(f.lessEqual(y, 0), 0, grad),
 );
-/** y = x for x > 0, else alpha · x, with 0 < alpha: non-saturating on both sides. */
-export const leakyRelu = activation(
+const rising = activation(
   'leakyRelu',
   (x, alpha) => f.select(f.less(0, x), x, f.mul(x, alpha)),
   (grad, y, alpha) => f.select(f.less(0, y), grad, f.mul(grad, alpha)),
 );
+/** y = x for x > 0, else alpha · x: non-saturating on both sides. */
+export function leakyRelu(x: Node, alpha = 0): Node {
+  if (alpha >= 0) return rising(x, alpha);
+  // With a falling branch, the sign of y does not tell on which side x is.
+  return where(
+    less(hostLeaf(makeArray(x.dtype, 1), [], x.dtype), x),
+    x,
+    affine(x, { scale: alpha, shift: 0 }),
+  );
+}
 /** y = 1 / (1 + e^−x): saturates at 0 and 1. */
 export const sigmoid = activation(
   'sigmoid',

@@ -1,7 +1,9 @@
 import type { Node } from '../graph/node.js';
 import { type Shape, sameShape, showShape } from '../graph/types.js';
-import { define, floatOf, type NodeMaker, need, needRank } from './operation.js';
+import { add } from './binary.js';
+import { define, floatOf, type NodeMaker, naming, need, needRank } from './operation.js';
 import { sum } from './reduce.js';
+import { reshape } from './shape.js';
 
 export type Pair = readonly [number, number];
 export type Conv2dAttrs = {
@@ -113,4 +115,52 @@ const forward: NodeMaker<Conv2dAttrs> = define<Conv2dAttrs>({
 export function conv2d(x: Node, w: Node, b: Node | undefined, attrs: Partial<Conv2dAttrs> = {}): Node {
   const { stride = [1, 1], padding = [0, 0], dilation = [1, 1], groups = 1 } = attrs;
   return forward(b ? [x, w, b] : [x, w], { stride, padding, dilation, groups });
+}
+
+export type ConvTranspose2dAttrs = Conv2dAttrs & { readonly outputPadding: Pair };
+
+/**
+ * Transposed convolution: the gradient of {@link conv2d} with respect to its input, as a layer of its own.
+ * @param x [N, C, H, W] @param w [C, out / groups, kH, kW] @param b [out]
+ * @returns [N, out, H', W'] with H' = (H − 1)·s − 2p + d(kH − 1) + outputPadding + 1
+ */
+export function convTranspose2d(
+  x: Node,
+  w: Node,
+  b: Node | undefined,
+  attrs: Partial<ConvTranspose2dAttrs> = {},
+): Node {
+  const { stride = [1, 1], padding = [0, 0], dilation = [1, 1], groups = 1, outputPadding = [0, 0] } = attrs;
+  const shape = naming('convTranspose2d', b ? [x, w, b] : [x, w], () => {
+    needRank(x, 4, 'images [N, C, H, W]');
+    needRank(w, 4, 'weights [C, out / groups, kH, kW]');
+    checkPair('stride', stride, 1);
+    checkPair('padding', padding, 0);
+    checkPair('dilation', dilation, 1);
+    checkPair('outputPadding', outputPadding, 0);
+    need(Number.isInteger(groups) && groups >= 1, 'groups of at least 1', String(groups));
+    const [n, c, ...size] = x.shape as [number, number, number, number];
+    need(c === w.shape[0], `${w.shape[0]} input channels`, String(c));
+    need(c % groups === 0, `a number of input channels divisible by groups (${groups})`, String(c));
+    need(
+      outputPadding.every((p, i) => p < Math.max(stride[i]!, dilation[i]!)),
+      'an outputPadding smaller than the stride or the dilation',
+      showShape(outputPadding),
+    );
+    const out = w.shape[1]! * groups;
+    need(!b || sameShape(b.shape, [out]), `a bias [${out}]`, b ? showShape(b.shape) : '');
+    const large = size.map(
+      (d, i) =>
+        (d - 1) * stride[i]! - 2 * padding[i]! + dilation[i]! * (w.shape[i + 2]! - 1) + outputPadding[i]! + 1,
+    );
+    need(
+      large.every((d) => d >= 1),
+      'a result of at least one pixel',
+      showShape(large),
+      'use less padding',
+    );
+    return [n, out, ...large];
+  });
+  const y = gradInput([x, w], { stride, padding, dilation, groups, shape });
+  return b ? add(y, reshape(b, [b.shape[0]!, 1, 1])) : y;
 }

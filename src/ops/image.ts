@@ -74,7 +74,7 @@ function resizeRows(x: Node, matrix: Node, settle: (y: Node) => Node): Node {
   const [n, c, h, w] = x.shape as [number, number, number, number];
   const height = matrix.shape[0]!;
   const planes = reshape(x, [n * c, h, w]);
-  return reshape(settle(leftMatmul([matrix, planes], {})), [n, c, height, w]);
+  return reshape(settle(leftProduct(matrix, planes)), [n, c, height, w]);
 }
 
 const leftMatmul: NodeMaker = define({
@@ -89,6 +89,9 @@ const leftMatmul: NodeMaker = define({
   },
   macs: ([m, x]) => sizeOf(x!.shape) * m!.shape[0]!,
 });
+
+/** One matrix [M, K] times each of a batch [B, K, N]. */
+export const leftProduct = (matrix: Node, x: Node): Node => leftMatmul([matrix, x], {});
 
 type CropAttrs = { readonly height: number; readonly width: number };
 const cropOp: NodeMaker<CropAttrs> = define<CropAttrs>({

@@ -1,7 +1,7 @@
 import type { Node } from '../graph/node.js';
-import { type Shape, sizeOf } from '../graph/types.js';
-import { equal, mul } from './binary.js';
-import { define, floatOf, type NodeMaker, normalizeAxis } from './operation.js';
+import { type Shape, showShape, sizeOf } from '../graph/types.js';
+import { div, equal, mul } from './binary.js';
+import { define, floatOf, type NodeMaker, need, normalizeAxis } from './operation.js';
 import { broadcastTo, reshape } from './shape.js';
 import { scaleBy } from './unary.js';
 
@@ -16,18 +16,26 @@ const reducedShape = (shape: Shape, axes: readonly number[], keepDims: boolean):
 
 type Reduce = (x: Node, axes?: readonly number[], keepDims?: boolean) => Node;
 
-function reduction(name: string, gradient: (x: Node, y: Node, grad: Node) => Node | null): Reduce {
+type ReduceGradient = (x: Node, y: Node, grad: Node, axes: readonly number[]) => Node;
+
+/** @param least number of elements that a result needs */
+function reduction(name: string, least: number, gradient: ReduceGradient): Reduce {
   const apply = define<Reduction>({
     name,
-    infer: ([x], { axes, keepDims }) => ({
-      shape: reducedShape(x!.shape, axes, keepDims),
-      dtype: floatOf(x),
-    }),
+    infer: ([x], { axes, keepDims }) => {
+      need(
+        axes.every((axis) => x!.shape[axis]! >= least),
+        `at least ${least} element for each result`,
+        showShape(x!.shape),
+      );
+      return { shape: reducedShape(x!.shape, axes, keepDims), dtype: floatOf(x) };
+    },
     gradient: (node, grad) => {
       const x = node.inputs[0]!;
-      const kept = reducedShape(x.shape, node.attrs.axes as number[], true);
+      const axes = node.attrs.axes as number[];
+      const kept = reducedShape(x.shape, axes, true);
       const spread = (t: Node) => broadcastTo(reshape(t, kept), x.shape);
-      return [gradient(x, spread(node), spread(grad))];
+      return [gradient(x, spread(node), spread(grad), axes)];
     },
   });
   return (x, axes, keepDims = false) => {
@@ -38,9 +46,12 @@ function reduction(name: string, gradient: (x: Node, y: Node, grad: Node) => Nod
 }
 
 /** Sum over the given axes (all by default). */
-export const sum: Reduce = reduction('sum', (_x, _y, grad) => grad);
-/** Maximum over the given axes (all by default); each of several equal maxima gets the full gradient. */
-export const max: Reduce = reduction('max', (x, y, grad) => mul(grad, equal(x, y)));
+export const sum: Reduce = reduction('sum', 0, (_x, _y, grad) => grad);
+/** Maximum over the given axes (all by default); several equal maxima share the gradient, as in PyTorch. */
+export const max: Reduce = reduction('max', 1, (x, y, grad, axes) => {
+  const largest = equal(x, y);
+  return mul(grad, div(largest, sum(largest, axes, true)));
+});
 
 /** Mean over the given axes (all by default). */
 export function mean(x: Node, axes?: readonly number[], keepDims = false): Node {
@@ -69,6 +80,7 @@ const argmaxOp: NodeMaker<{ axis: number }> = define<{ axis: number }>({
   name: 'argmax',
   infer: ([x], { axis }) => {
     floatOf(x);
+    need(x!.shape[axis]! > 0, 'at least one element for each result', showShape(x!.shape));
     return { shape: x!.shape.filter((_, i) => i !== axis), dtype: 'int32' };
   },
 });

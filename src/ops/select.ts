@@ -1,9 +1,9 @@
 import { hostLeaf, type Node } from '../graph/node.js';
-import { makeArray, sameShape, showShape, sizeOf } from '../graph/types.js';
+import { makeArray, sameShape, showShape } from '../graph/types.js';
+import { narrow } from './arrange/slice.js';
 import { f } from './formula.js';
-import { crop } from './image.js';
 import { broadcast, define, floatOf, type NodeMaker, naming, need, normalizeAxis } from './operation.js';
-import { broadcastTo, reshape } from './shape.js';
+import { broadcastTo } from './shape.js';
 
 /* Operations that select, join and cut elements of tensors. */
 
@@ -74,23 +74,6 @@ export function concat(inputs: readonly Node[], axis = 0): Node {
   const [first] = inputs;
   const at = first ? normalizeAxis('concat', first, axis) : 0;
   return first && inputs.length === 1 ? first : concatOp(inputs, { axis: at });
-}
-
-/**
- * `length` positions along one axis, beginning at `start`. Positions outside of the tensor are 0, so a negative start
- * pads.
- */
-export function narrow(x: Node, axis: number, start: number, length: number): Node {
-  const at = normalizeAxis('narrow', x, axis);
-  const size = x.shape[at]!;
-  if (start === 0 && length === size) return x;
-  const before = sizeOf(x.shape.slice(0, at));
-  const after = sizeOf(x.shape.slice(at + 1));
-  // As a crop of one image [1, before, size, after]: all slices before the axis are its channels, since a crop
-  // takes one offset per image.
-  const place = hostLeaf(Int32Array.of(start, 0), [1, 2], 'int32');
-  const rows = crop(reshape(x, [1, before, size, after]), place, [length, after]);
-  return reshape(rows, [...x.shape.slice(0, at), length, ...x.shape.slice(at + 1)]);
 }
 
 type Along = { readonly axis: number };

@@ -1,6 +1,6 @@
 import type { Node } from '../graph/node.js';
 import { type Shape, sameShape, showShape, sizeOf } from '../graph/types.js';
-import { broadcast, define, type NodeMaker, need, normalizeAxis } from './operation.js';
+import { broadcast, define, type NodeMaker, naming, need, normalizeAxis } from './operation.js';
 import { sumTo } from './reduce.js';
 
 const reshapeOp: NodeMaker<{ shape: readonly number[] }> = define<{ shape: readonly number[] }>({
@@ -23,10 +23,13 @@ export function reshape(x: Node, shape: Shape): Node {
   return sameShape(full, x.shape) ? x : reshapeOp([x], { shape: full });
 }
 
-/** Joins all dimensions from `startDim` on into one. */
-export function flatten(x: Node, startDim = 0): Node {
-  const start = normalizeAxis('flatten', x, startDim, Math.max(1, x.shape.length));
-  return reshape(x, [...x.shape.slice(0, start), sizeOf(x.shape.slice(start))]);
+/** Joins the dimensions from `startDim` to `endDim` into one. */
+export function flatten(x: Node, startDim = 0, endDim = -1): Node {
+  const rank = Math.max(1, x.shape.length);
+  const start = normalizeAxis('flatten', x, startDim, rank);
+  const end = normalizeAxis('flatten', x, endDim, rank) + 1;
+  naming('flatten', [x], () => need(start < end, `an end from ${start} on`, String(endDim)));
+  return reshape(x, [...x.shape.slice(0, start), sizeOf(x.shape.slice(start, end)), ...x.shape.slice(end)]);
 }
 
 const permuteOp: NodeMaker<{ axes: readonly number[] }> = define<{ axes: readonly number[] }>({
@@ -50,8 +53,9 @@ const permuteOp: NodeMaker<{ axes: readonly number[] }> = define<{ axes: readonl
     ];
   },
 });
-/** Reorders the dimensions. */
-export const permute = (x: Node, axes: readonly number[]): Node => permuteOp([x], { axes });
+/** Reorders the dimensions; negative axes count from the end. */
+export const permute = (x: Node, axes: readonly number[]): Node =>
+  permuteOp([x], { axes: axes.map((axis) => (axis < 0 ? axis + x.shape.length : axis)) });
 
 const broadcastOp: NodeMaker<{ shape: readonly number[] }> = define<{ shape: readonly number[] }>({
   name: 'broadcastTo',

@@ -223,10 +223,62 @@ export class Tensor {
   logSoftmax(axis = -1): Tensor {
     return new Tensor(ops.logSoftmax(this.node, axis));
   }
+  /** The larger elements; NaN where either is NaN. */
+  maximum(other: Tensor | number): Tensor {
+    return new Tensor(ops.maximum(this.node, this.#other('maximum', other)));
+  }
+  /** The smaller elements; NaN where either is NaN. */
+  minimum(other: Tensor | number): Tensor {
+    return new Tensor(ops.minimum(this.node, this.#other('minimum', other)));
+  }
+  /** Elements limited to [min, max]; the gradient passes at the limits. */
+  clamp(min: number = Number.NEGATIVE_INFINITY, max: number = Number.POSITIVE_INFINITY): Tensor {
+    checkLimits('clamp', { min, max });
+    return new Tensor(ops.clamp(this.node, { min, max }));
+  }
+  floor(): Tensor {
+    return new Tensor(ops.floor(this.node));
+  }
+  sign(): Tensor {
+    return new Tensor(ops.sign(this.node));
+  }
+  erf(): Tensor {
+    return new Tensor(ops.erf(this.node));
+  }
   /** 1 where the elements are equal, else 0. */
   equal(other: Tensor): Tensor {
     return new Tensor(ops.equal(this.node, operand('equal', other, false)));
   }
+  /** 1 where the elements are equal, else 0. */
+  eq(other: Tensor | number): Tensor {
+    return new Tensor(ops.equal(this.node, this.#other('eq', other)));
+  }
+  /** 0 where the elements are equal, else 1. */
+  ne(other: Tensor | number): Tensor {
+    return this.eq(other).#affine(-1, 1);
+  }
+  /** 1 where an element is less than the other one, else 0; likewise `le`, `gt` and `ge`. */
+  lt(other: Tensor | number): Tensor {
+    return new Tensor(ops.less(this.node, this.#other('lt', other)));
+  }
+  gt(other: Tensor | number): Tensor {
+    return new Tensor(ops.less(this.#other('gt', other), this.node));
+  }
+  le(other: Tensor | number): Tensor {
+    return this.lt(other).maximum(this.eq(other));
+  }
+  ge(other: Tensor | number): Tensor {
+    return this.gt(other).maximum(this.eq(other));
+  }
+  /** The node of an operand; a number becomes a scalar of this tensor's type. */
+  #other(method: string, other: Tensor | number): Node {
+    if (typeof other !== 'number') return operand(method, other);
+    return full([], other, this.dtype).node;
+  }
+  /**
+   * Matrix product of the last two dimensions. Leading dimensions broadcast; a vector is a row on the left or a column on
+   * the right, whose dimension the result lacks.
+   */
   matmul(other: Tensor): Tensor {
     return new Tensor(ops.matmul(this.node, operand('matmul', other, false)));
   }
@@ -240,18 +292,145 @@ export class Tensor {
   max(axes?: number | readonly number[], keepDims = false): Tensor {
     return new Tensor(ops.max(this.node, axesOf('max', axes, keepDims), keepDims));
   }
+  min(axes?: number | readonly number[], keepDims = false): Tensor {
+    return new Tensor(ops.min(this.node, axesOf('min', axes, keepDims), keepDims));
+  }
+  /** Product over one or several axes; over all by default. */
+  prod(axes?: number | readonly number[], keepDims = false): Tensor {
+    return new Tensor(ops.prod(this.node, axesOf('prod', axes, keepDims), keepDims));
+  }
+  /** Variance over one or several axes; `correction` 0 gives the biased one. */
+  var(axes?: number | readonly number[], options: SpreadOptions = {}): Tensor {
+    const { correction, keepDims } = spread('var', options);
+    return new Tensor(ops.variance(this.node, axesOf('var', axes, keepDims), correction, keepDims));
+  }
+  /** Standard deviation over one or several axes. */
+  std(axes?: number | readonly number[], options: SpreadOptions = {}): Tensor {
+    const { correction, keepDims } = spread('std', options);
+    return new Tensor(ops.std(this.node, axesOf('std', axes, keepDims), correction, keepDims));
+  }
+  /** The norm (Σ |x|^p)^(1/p) over one or several axes; over all by default. */
+  norm(p = 2, axes?: number | readonly number[], keepDims = false): Tensor {
+    return new Tensor(ops.norm(this.node, p, axesOf('norm', axes, keepDims), keepDims));
+  }
+  /** log Σ e^x over one or several axes, without overflow. */
+  logsumexp(axes?: number | readonly number[], keepDims = false): Tensor {
+    return new Tensor(ops.logsumexp(this.node, axesOf('logsumexp', axes, keepDims), keepDims));
+  }
+  /** Sums up to and including each position of an axis. */
+  cumsum(axis: number): Tensor {
+    return new Tensor(ops.cumsum(this.node, axis));
+  }
   argmax(axis = -1): Tensor {
     return new Tensor(ops.argmax(this.node, axis));
+  }
+  argmin(axis = -1): Tensor {
+    return new Tensor(ops.argmin(this.node, axis));
+  }
+  /** The largest values along an axis and their positions: PyTorch's `x.max(dim)`. */
+  maxWithIndices(axis: number, keepDims = false): Ordered {
+    return ordered(ops.maxWithIndices(this.node, axis, keepDims));
+  }
+  /** The smallest values along an axis and their positions: PyTorch's `x.min(dim)`. */
+  minWithIndices(axis: number, keepDims = false): Ordered {
+    return ordered(ops.minWithIndices(this.node, axis, keepDims));
+  }
+  /** The values of an axis in order and their positions; equal ones keep their order, NaN is the largest. */
+  sort(axis = -1, descending = false): Ordered {
+    return ordered(ops.sort(this.node, axis, descending));
+  }
+  /** Positions that sort an axis. */
+  argsort(axis = -1, descending = false): Tensor {
+    return new Tensor(ops.argsort(this.node, axis, descending));
+  }
+  /** The k largest (or smallest) values of an axis in order, and their positions. */
+  topk(k: number, axis = -1, largest = true): Ordered {
+    return ordered(ops.topk(this.node, k, axis, largest));
   }
   /** The same elements with another shape; one dimension may be -1: it is inferred. */
   reshape(...shape: readonly [Shape] | readonly number[]): Tensor {
     return new Tensor(ops.reshape(this.node, listOf('reshape', 'a shape, such as [2, -1]', shape)));
   }
-  flatten(startDim = 0): Tensor {
-    return new Tensor(ops.flatten(this.node, startDim));
+  flatten(startDim = 0, endDim = -1): Tensor {
+    return new Tensor(ops.flatten(this.node, startDim, endDim));
   }
+  /** Splits an axis into several; one size may be −1. */
+  unflatten(axis: number, sizes: readonly number[]): Tensor {
+    return new Tensor(ops.unflatten(this.node, axis, listOf('unflatten', 'sizes, such as [2, -1]', [sizes])));
+  }
+  /** Reorders the axes; negative ones count from the end. */
   permute(...axes: readonly [readonly number[]] | readonly number[]): Tensor {
     return new Tensor(ops.permute(this.node, listOf('permute', 'axes, such as [1, 0]', axes)));
+  }
+  /** Exchanges two axes. */
+  transpose(first: number, second: number): Tensor {
+    return new Tensor(ops.transpose(this.node, first, second));
+  }
+  /** Removes axes of size 1: the given ones, where their size is 1, or all. */
+  squeeze(axes?: number | readonly number[]): Tensor {
+    return new Tensor(ops.squeeze(this.node, axesOf('squeeze', axes, false)));
+  }
+  /** Adds an axis of size 1. */
+  unsqueeze(axis: number): Tensor {
+    return new Tensor(ops.unsqueeze(this.node, axis));
+  }
+  /** Repeats along axes of size 1, to a shape in which −1 keeps a size. */
+  expand(...shape: readonly [Shape] | readonly number[]): Tensor {
+    return new Tensor(ops.expand(this.node, listOf('expand', 'a shape, such as [4, -1]', shape)));
+  }
+  /** Puts copies beside each other: a number of copies for each axis. */
+  repeat(...times: readonly [readonly number[]] | readonly number[]): Tensor {
+    return new Tensor(ops.repeat(this.node, listOf('repeat', 'numbers of copies, such as [2, 1]', times)));
+  }
+  /** Parts of `size` positions along an axis, or parts of the given sizes. */
+  split(size: number | readonly number[], axis = 0): Tensor[] {
+    return ops.split(this.node, size, axis).map((part) => new Tensor(part));
+  }
+  /** At most `chunks` parts along an axis, of one size but for the last. */
+  chunk(chunks: number, axis = 0): Tensor[] {
+    return ops.chunk(this.node, chunks, axis).map((part) => new Tensor(part));
+  }
+  /** The slices along an axis, each without that axis. */
+  unbind(axis = 0): Tensor[] {
+    return ops.unbind(this.node, axis).map((part) => new Tensor(part));
+  }
+  /** The slice at one position of an axis, without that axis. */
+  select(axis: number, index: number): Tensor {
+    return new Tensor(ops.select(this.node, axis, index));
+  }
+  /** `length` positions of an axis, from `start` on. */
+  narrow(axis: number, start: number, length: number): Tensor {
+    return new Tensor(ops.within(this.node, axis, start, length));
+  }
+  /** Every `step`-th position of an axis: Python's `x[start:end:step]`. */
+  slice(axis: number, start?: number, end?: number, step?: number): Tensor {
+    return new Tensor(ops.sliced(this.node, axis, start, end, step));
+  }
+  /** The positions of an axis that `indices` (int32, one axis) names, in its order. */
+  indexSelect(axis: number, indices: Tensor): Tensor {
+    return new Tensor(ops.indexSelect(this.node, operand('indexSelect', indices, false), axis));
+  }
+  /** Picks elements along an axis: y[i, j] = x[index[i, j], j] for axis 0. `index` is int32. */
+  gather(axis: number, index: Tensor): Tensor {
+    return new Tensor(ops.gather(this.node, axis, operand('gather', index, false)));
+  }
+  /** Adds each element of `source` to the element that `index` (int32) names along an axis. */
+  scatterAdd(axis: number, index: Tensor, source: Tensor): Tensor {
+    const [at, from] = [operand('scatterAdd', index, false), operand('scatterAdd', source, false)];
+    return new Tensor(ops.scatterAdd(this.node, axis, at, from));
+  }
+  /** This tensor where the mask is 0, else `value`. */
+  maskedFill(mask: Tensor, value: number): Tensor {
+    checkLimits('maskedFill', { value });
+    return new Tensor(ops.maskedFill(this.node, operand('maskedFill', mask, false), value));
+  }
+  /** The lower triangle of matrices, 0 elsewhere. */
+  tril(diagonal = 0): Tensor {
+    return new Tensor(ops.tril(this.node, diagonal));
+  }
+  /** The upper triangle of matrices, 0 elsewhere. */
+  triu(diagonal = 0): Tensor {
+    return new Tensor(ops.triu(this.node, diagonal));
   }
   /** Converts bytes and integers to floating point. */
   toFloat(dtype: 'float32' | 'float64' = 'float32'): Tensor {
@@ -266,6 +445,42 @@ export class Tensor {
   toString(): string {
     return `Tensor(${showShape(this.shape)}, ${this.dtype})`;
   }
+}
+
+/** Values along an axis and their positions (int32). */
+export interface Ordered {
+  readonly values: Tensor;
+  readonly indices: Tensor;
+}
+
+const ordered = ({ values, indices }: ops.Ordered): Ordered => ({
+  values: new Tensor(values),
+  indices: new Tensor(indices),
+});
+
+/** Options of `var` and `std`. */
+export interface SpreadOptions {
+  /** What is taken from the number of elements before dividing by it: 1 by default. */
+  correction?: number;
+  keepDims?: boolean;
+}
+
+function spread(method: string, options: SpreadOptions): Required<SpreadOptions> {
+  checkOptionNames(method, options, ['correction', 'keepDims']);
+  const { correction = 1, keepDims = false } = options;
+  checkNumber(method, 'correction', correction, { least: 0, expected: 'a number of at least 0' });
+  return { correction, keepDims };
+}
+
+/** @throws UsageError unless every value is a number, which may be infinite */
+function checkLimits(method: string, values: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(values))
+    if (typeof value !== 'number' || Number.isNaN(value))
+      throw new UsageError({
+        what: `${method}() got a bad ${name}`,
+        expected: 'a number',
+        got: shown(value),
+      });
 }
 
 let parameterUse: ((parameter: Parameter) => void) | undefined;
@@ -522,7 +737,7 @@ export function full(shape: Shape, value: number, dtype: DType = 'float32'): Ten
 export const zeros = (shape: Shape, dtype?: DType): Tensor => full(shape, 0, dtype);
 export const ones = (shape: Shape, dtype?: DType): Tensor => full(shape, 1, dtype);
 
-/** The node of a method's argument: a tensor, or a number. */
+/** The node of a function's argument, which is a tensor. @throws UsageError otherwise */
 export function operand(method: string, other: unknown, numbers = true): Node {
   if (other instanceof Tensor) return other.node;
   throw new UsageError({

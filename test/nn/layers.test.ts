@@ -27,7 +27,7 @@ describe('layers', () => {
     [new nn.LeakyReLU(), [2, 3], [2, 3], 'LeakyReLU(negative_slope=0.01)'],
     [new nn.Sigmoid(), [2, 3], [2, 3], 'Sigmoid()'],
     [new nn.Tanh(), [2, 3], [2, 3], 'Tanh()'],
-    [new nn.Softplus(), [2, 3], [2, 3], 'Softplus()'],
+    [new nn.Softplus(), [2, 3], [2, 3], 'Softplus(beta=1.0, threshold=20.0)'],
     [new nn.SiLU(), [2, 3], [2, 3], 'SiLU()'],
     [new nn.Dropout(0.25), [2, 3], [2, 3], 'Dropout(p=0.25, inplace=False)'],
     [new nn.Identity(), [2, 3], [2, 3], 'Identity()'],

@@ -227,6 +227,24 @@ const CHECKS: Readonly<Record<string, readonly Check[] | 'none'>> = {
     { inputs: [normal(4, 5), integers([4], 0, 4, 2, 2)], attrs: { labelSmoothing: 0 } },
     { inputs: [normal(4, 5), integers([4], 0, 4, 2, 2)], attrs: { labelSmoothing: 0.2 } },
   ],
+  // Derivatives of any order are one operation.
+  gelu: [0, 1].flatMap((order) => [0, 1].flatMap((tanh) => unaries(normal, { tanh, order }))),
+  elu: [0, 1].flatMap((order) => unaries(awayFromZero, { alpha: 0.7, order })),
+  hardtanh: unaries(awayFromZero, { min: -0.05, max: 5, order: 0 }),
+  hardsigmoid: unaries(normal, { order: 0 }),
+  hardswish: [0, 1].flatMap((order) => unaries(normal, { order })),
+  mish: [0, 1].flatMap((order) => unaries(normal, { order })),
+  cumsum: [false, true].flatMap((reverse) =>
+    [0, 1].map((axis) => ({ inputs: [normal(3, 4)], attrs: { axis, reverse } })),
+  ),
+  slice: [{ inputs: [normal(2, 5, 2)], attrs: { axis: 1, start: 1, length: 3 } }],
+  place: [{ inputs: [normal(2, 3, 2)], attrs: { axis: 1, start: 1, size: 6 } }],
+  gather: [{ inputs: [normal(2, 3), integers([2, 4], 2, 0, 2, 1, 0, 0, 1, 2)], attrs: { axis: 1 } }],
+  scatterSum: [
+    { inputs: [normal(2, 4), integers([2, 4], 2, 0, 2, 1, 0, 0, 1, 2)], attrs: { axis: 1, shape: [2, 3] } },
+  ],
+  normalizeRows: [{ inputs: [normal(3, 5)], attrs: { eps: 0.1 } }],
+  normalizeRowsGrad: [{ inputs: [normal(3, 5), normal(3, 5)], attrs: { eps: 0.1 } }],
   crop: [{ inputs: [normal(2, 2, 4, 3), integers([2, 2], 1, -1, -2, 2)], attrs: { height: 3, width: 3 } }],
   flip: [{ inputs: [normal(2, 2, 2, 3), integers([2], 1, 0)] }],
 };

@@ -55,6 +55,14 @@ const alongAxis =
   ([x], { axis }: { axis: number }) =>
     op(x!, axis);
 
+interface Spread {
+  readonly axes: number[];
+  readonly correction: number;
+  readonly keepDims: boolean;
+}
+/** JSON has no infinities: `inf` stands for them. */
+const finite = (value: number | string): number => Number(String(value).replace('inf', 'Infinity'));
+
 /** Adds a case's operation to a graph. */
 const BUILD: Readonly<Record<string, Build>> = {
   relu: unary((x) => ops.relu(x)),
@@ -128,6 +136,55 @@ const BUILD: Readonly<Record<string, Build>> = {
   topKCorrect: ([logits, labels], { k }: { k: number }) => ops.topKCorrect(logits!, labels!, k),
   dropout: ([x, key], { p }: { p: number }) => ops.dropout(x!, key!, p),
   crop: ([x, offsets], { size }: { size: ops.Pair }) => ops.crop(x!, offsets!, size),
+  gelu: ([x], { approximate }: { approximate: 'none' | 'tanh' }) => ops.gelu(x!, approximate),
+  elu: ([x], { alpha }: { alpha: number }) => ops.elu(x!, alpha),
+  hardtanh: ([x], { min, max }: { min: number; max: number }) => ops.hardtanh(x!, min, max),
+  min: reduction(ops.min),
+  prod: reduction(ops.prod),
+  logsumexp: reduction(ops.logsumexp),
+  variance: ([x], { axes, correction, keepDims }: Spread) => ops.variance(x!, axes, correction, keepDims),
+  std: ([x], { axes, correction, keepDims }: Spread) => ops.std(x!, axes, correction, keepDims),
+  norm: ([x], { p, axes, keepDims }: { p: number | string; axes: number[]; keepDims: boolean }) =>
+    ops.norm(x!, finite(p), axes, keepDims),
+  cumsum: alongAxis(ops.cumsum),
+  argsort: ([x], { axis, descending }: { axis: number; descending: boolean }) =>
+    ops.argsort(x!, axis, descending),
+  sort: ([x], { axis, descending }: { axis: number; descending: boolean }) =>
+    ops.sort(x!, axis, descending).values,
+  topk: ([x], { k, axis, largest }: { k: number; axis: number; largest: boolean }) =>
+    ops.topk(x!, k, axis, largest).values,
+  maxWithIndices: ([x], { axis, keepDims }: { axis: number; keepDims: boolean }) =>
+    ops.maxWithIndices(x!, axis, keepDims).values,
+  minWithIndices: ([x], { axis, keepDims }: { axis: number; keepDims: boolean }) =>
+    ops.minWithIndices(x!, axis, keepDims).values,
+  stack: (inputs, { axis }: { axis: number }) => ops.stack(inputs, axis),
+  select: ([x], { axis, index }: { axis: number; index: number }) => ops.select(x!, axis, index),
+  sliced: ([x], { axis, start, end, step }: Record<'axis' | 'start' | 'end' | 'step', number>) =>
+    ops.sliced(x!, axis, start, end, step),
+  pad: ([x], { pads, mode, value }: { pads: number[]; mode: ops.PadMode; value: number }) =>
+    ops.pad(x!, pads, mode, value),
+  expand: ([x], { shape }: { shape: number[] }) => ops.expand(x!, shape),
+  repeat: ([x], { times }: { times: number[] }) => ops.repeat(x!, times),
+  squeeze: ([x], { axes }: { axes?: number[] }) => ops.squeeze(x!, axes),
+  unsqueeze: alongAxis(ops.unsqueeze),
+  transpose: ([x], { first, second }: { first: number; second: number }) => ops.transpose(x!, first, second),
+  unflatten: ([x], { axis, sizes }: { axis: number; sizes: number[] }) => ops.unflatten(x!, axis, sizes),
+  flattenTo: ([x], { start, end }: { start: number; end: number }) => ops.flatten(x!, start, end),
+  tril: ([x], { diagonal }: { diagonal: number }) => ops.tril(x!, diagonal),
+  triu: ([x], { diagonal }: { diagonal: number }) => ops.triu(x!, diagonal),
+  maskedFill: ([x, mask], { value }: { value: number | string }) =>
+    ops.softmax(ops.maskedFill(x!, mask!, finite(value))),
+  gather: ([x, index], { axis }: { axis: number }) => ops.gather(x!, axis, index!),
+  scatterAdd: ([x, index, source], { axis }: { axis: number }) => ops.scatterAdd(x!, axis, index!, source!),
+  oneHot: ([index], { classes }: { classes: number }, dtype) =>
+    ops.oneHot(index!, classes, dtype as 'float32' | 'float64'),
+  matmulTransposed: ([a, b]) => ops.matmul(a!, ops.transpose(b!, -2, -1)),
+  einsum: (inputs, { equation }: { equation: string }) => ops.einsum(equation, inputs),
+  layerNorm: ([x, gamma, beta], { shape, eps }: { shape: number[]; eps: number }) =>
+    ops.layerNorm(x!, shape, gamma, beta, eps),
+  groupNorm: ([x, gamma, beta], { groups, eps }: { groups: number; eps: number }) =>
+    ops.groupNorm(x!, groups, gamma, beta, eps),
+  convTranspose2d: ([x, w, b], attrs: ops.ConvTranspose2dAttrs) => ops.convTranspose2d(x!, w!, b, attrs),
   resize: ([x], { size, asBytes }: { size: ops.Pair; asBytes: boolean }) => ops.resize(x!, size, { asBytes }),
 };
 
@@ -199,9 +256,12 @@ function operationsOf(roots: readonly Node[]): Set<string> {
 /** The fixture folder beside the sources: compiled tests run two levels deeper, in dist/. */
 export const fixture = (name: string): URL => new URL(`../../../test/fixtures/${name}`, import.meta.url);
 
-const pytorch: readonly Case[] = ['ops.json', 'ops-select.json', 'ops-elementwise.json'].flatMap(
-  (name) => JSON.parse(readFileSync(fixture(name), 'utf8')).cases,
-);
+const pytorch: readonly Case[] = [
+  'ops.json',
+  'ops-select.json',
+  'ops-elementwise.json',
+  'ops-library.json',
+].flatMap((name) => JSON.parse(readFileSync(fixture(name), 'utf8')).cases);
 
 // ---------------------------------------------------------------- cases made here
 
@@ -556,6 +616,14 @@ const own: readonly Case[] = [
     gradOutput: { shape: [3], data: [1, 2, 3] },
     grads: [{ shape: [3], data: [0, 0, 0] }],
     code: 'torch.pow(x, 0)',
+  }),
+  made({
+    name: 'argsort puts NaN last',
+    op: 'argsort',
+    attrs: { axis: 1, descending: false },
+    inputs: [float([2, 5], [3, 1, Number.NaN, 1, 2, Number.NaN, -1, Number.NaN, 5, -1])],
+    output: { shape: [2, 5], data: [1, 3, 4, 0, 2, 1, 4, 3, 0, 2] },
+    code: 'x.argsort(1, stable=True)',
   }),
   made({
     name: 'argmax takes the first of equal values',

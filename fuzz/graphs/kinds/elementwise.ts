@@ -15,7 +15,7 @@ function awayFrom({ inputs: [x], before }: Given, margin: number, at: number): b
 }
 
 type UnaryKind = Partial<Omit<Kind, 'name' | 'draw' | 'make'>> & {
-  attrs?: (draw: Draw) => Record<string, number>;
+  attrs?: (draw: Draw) => Record<string, number | string>;
   from?: (draw: Draw) => number;
 };
 const unary = (
@@ -30,6 +30,9 @@ const unary = (
 });
 
 const atZero = { clear: (given: Given, margin: number) => awayFrom(given, margin, 0) };
+const atThree = {
+  clear: (given: Given, margin: number) => awayFrom(given, margin, 3) && awayFrom(given, margin, -3),
+};
 const fromPositive = { from: (draw: Draw) => draw.positive() };
 /** Exponents so small that nothing overflows. */
 const fromSmall = {
@@ -79,6 +82,22 @@ export const elementwise: readonly Kind[] = [
   unary('affine', (x, attrs: { scale: number; shift: number }) => ops.affine(x, attrs), {
     attrs: (draw) => ({ scale: draw.random.uniform(-1.5, 1.5), shift: draw.pick([0, 0.5, -0.25]) }),
   }),
+  unary('gelu', (x, { approximate }: { approximate: 'none' | 'tanh' }) => ops.gelu(x, approximate), {
+    attrs: (draw) => ({ approximate: draw.pick(['none', 'tanh']) }),
+  }),
+  unary('elu', (x, { alpha }: { alpha: number }) => ops.elu(x, alpha), {
+    ...atZero,
+    attrs: (draw) => ({ alpha: draw.pick([1, 0.3]) }),
+  }),
+  unary('hardtanh', (x, { min, max }: { min: number; max: number }) => ops.hardtanh(x, min, max), {
+    attrs: (draw) => ({ min: -draw.random.uniform(0.1, 1), max: draw.random.uniform(0.1, 1.5) }),
+    clear: (given, margin) =>
+      awayFrom(given, margin, given.attrs.min as number) &&
+      awayFrom(given, margin, given.attrs.max as number),
+  }),
+  unary('hardsigmoid', ops.hardsigmoid, atThree),
+  unary('hardswish', ops.hardswish, atThree),
+  unary('mish', ops.mish),
   unary('detach', ops.detach),
   {
     name: 'roundToByte',

@@ -1,4 +1,5 @@
 import type { Kind } from '../program.js';
+import { arrange } from './arrange.js';
 import { communicate } from './communicate.js';
 import { elementwise } from './elementwise.js';
 import { image } from './image.js';
@@ -13,6 +14,7 @@ export const KINDS: readonly Kind[] = [
   ...matrix,
   ...image,
   ...select,
+  ...arrange,
   ...communicate,
 ];
 

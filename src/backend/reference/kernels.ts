@@ -4,9 +4,11 @@ import { elementwise } from './kernels/elementwise.js';
 import { kernelFromFormula } from './kernels/formula.js';
 import { image } from './kernels/image.js';
 import type { Kernel } from './kernels/kernel.js';
+import { layerNorm } from './kernels/layer-norm.js';
 import { loss } from './kernels/loss.js';
 import { matrix } from './kernels/matmul.js';
 import { norm } from './kernels/norm.js';
+import { order } from './kernels/order.js';
 import { pool } from './kernels/pool.js';
 import { random } from './kernels/random.js';
 import { reduce } from './kernels/reduce.js';
@@ -21,10 +23,12 @@ export const kernels: Readonly<Record<string, Kernel>> = {
   ...reduce,
   ...shape,
   ...select,
+  ...order,
   ...matrix,
   ...conv,
   ...pool,
   ...norm,
+  ...layerNorm,
   ...loss,
   ...image,
   ...random,

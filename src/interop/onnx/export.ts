@@ -98,6 +98,8 @@ class GraphWriter implements Writer {
   readonly initializers: Message[] = [];
   readonly batch = TRACED_BATCH;
   readonly #taken = new Set([INPUT, OUTPUT]);
+  /** Name of the batch size, once an operation needs it. */
+  #batchSize: string | undefined;
   #scope = '';
 
   #unique(wanted: string): string {
@@ -137,8 +139,10 @@ class GraphWriter implements Writer {
     inputs: readonly string[],
     attributes: Readonly<Record<string, onnx.Attribute>> = {},
     output = this.#unique(this.#scope ? `${this.#scope}/${type}` : type),
+    before = 0,
   ): string {
-    this.nodes.push(onnx.node(type, `${output}:${type}`, inputs, output, attributes));
+    const outputs = [...new Array<string>(before).fill(''), output];
+    this.nodes.push(onnx.node(type, `${output}:${type}`, inputs, outputs, attributes));
     return output;
   }
 
@@ -148,10 +152,21 @@ class GraphWriter implements Writer {
     return name;
   }
 
-  integers(values: readonly number[]): string {
+  integers(values: readonly number[], shape: readonly number[] = [values.length]): string {
     const name = this.#unique('constant');
     const data = BigInt64Array.from(values, BigInt);
-    this.initializers.push(onnx.tensor(name, [values.length], 'int64', data));
+    this.initializers.push(onnx.tensor(name, shape, 'int64', data));
     return name;
+  }
+
+  shape(sizes: readonly number[]): string {
+    if (sizes.every((size) => size % this.batch !== 0)) return this.integers(sizes);
+    this.#batchSize ??= this.add('Gather', [this.add('Shape', [INPUT]), this.integers([0])]);
+    const batch = this.#batchSize;
+    const parts = sizes.map((size) => {
+      if (size % this.batch !== 0) return this.integers([size]);
+      return size === this.batch ? batch : this.add('Mul', [batch, this.integers([size / this.batch])]);
+    });
+    return parts.length === 1 ? parts[0]! : this.add('Concat', parts, { axis: 0 });
   }
 }

@@ -10,11 +10,15 @@ export interface Writer {
     inputs: readonly string[],
     attributes?: Readonly<Record<string, Attribute>>,
     output?: string,
+    /** Number of results before the one that is named; nothing reads those. */
+    before?: number,
   ): string;
   /** Adds a float32 constant. */
   floats(values: readonly number[], shape: readonly number[]): string;
-  /** Adds a one-dimensional int64 constant, for shapes and axes. */
-  integers(values: readonly number[]): string;
+  /** Adds an int64 constant, for shapes and axes: a list unless a shape is given. */
+  integers(values: readonly number[], shape?: readonly number[]): string;
+  /** A list of sizes; those that the batch size divides grow with the batch. */
+  shape(sizes: readonly number[]): string;
   /** Batch size with which the graph was traced; the exported graph accepts any. */
   readonly batch: number;
 }
@@ -57,7 +61,30 @@ const truth =
   (w, _node, inputs, output) =>
     void w.add('Cast', [w.add(type, inputs)], { to: FLOAT }, output);
 /** Values of `TensorProto.DataType`. */
-const [FLOAT, BOOL] = [1, 9];
+const [FLOAT, INT32, BOOL] = [1, 6, 9];
+
+/** Rule of an activation; a derivative of one stands in training graphs alone. */
+const activation =
+  (rule: Rule): Rule =>
+  (w, node, inputs, output) =>
+    node.attrs.order === 0 ? rule(w, node, inputs, output) : 'it is a derivative';
+
+/** The name of whole numbers: a result of the graph, or a constant. */
+const positions = (w: Writer, node: Node, name: string | undefined): string | undefined =>
+  name ??
+  (node.source?.kind === 'host' && !node.shape.some((d) => d % w.batch === 0)
+    ? w.integers([...node.source.data], node.shape)
+    : undefined);
+
+const ofBatch = (w: Writer, { attrs, inputs: [x] }: Node): boolean =>
+  x!.shape[attrs.axis as number]! % w.batch === 0;
+
+/** 0.5 · x · (1 + inner) */
+function half(w: Writer, x: string, inner: string, output: string): undefined {
+  const grown = w.add('Mul', [x, w.floats([0.5], [])]);
+  w.add('Mul', [grown, w.add('Add', [inner, w.floats([1], [])])], {}, output);
+  return undefined;
+}
 
 export const rules: Readonly<Record<string, Rule>> = {
   conv2d: direct('Conv', ({ attrs, inputs: [, weights] }) => ({
@@ -83,6 +110,30 @@ export const rules: Readonly<Record<string, Rule>> = {
   tanh: direct('Tanh'),
   softplus: direct('Softplus'),
   silu: (w, _node, [x], output) => void w.add('Mul', [x!, w.add('Sigmoid', [x!])], {}, output),
+  gelu: activation((w, { attrs }, [x], output) => {
+    if (!attrs.tanh)
+      return half(w, x!, w.add('Erf', [w.add('Mul', [x!, w.floats([Math.SQRT1_2], [])])]), output);
+    const square = w.add('Mul', [w.add('Mul', [x!, x!]), w.floats([0.044715], [])]);
+    const grown = w.add('Mul', [x!, w.add('Add', [square, w.floats([1], [])])]);
+    return half(
+      w,
+      x!,
+      w.add('Tanh', [w.add('Mul', [grown, w.floats([Math.sqrt(2 / Math.PI)], [])])]),
+      output,
+    );
+  }),
+  elu: activation(direct('Elu', ({ attrs }) => ({ alpha: { float: attrs.alpha as number } }))),
+  hardtanh: activation((w, { attrs }, [x], output) => {
+    const limits = [attrs.min, attrs.max].map((limit) => w.floats([limit as number], []));
+    w.add('Clip', [x!, ...limits], {}, output);
+    return undefined;
+  }),
+  hardsigmoid: activation(direct('HardSigmoid', () => ({ alpha: { float: 1 / 6 }, beta: { float: 0.5 } }))),
+  hardswish: activation(direct('HardSwish')),
+  mish: activation((w, _node, [x], output) => {
+    w.add('Mul', [x!, w.add('Tanh', [w.add('Softplus', [x!])])], {}, output);
+    return undefined;
+  }),
   softmax: direct('Softmax', axis),
   logSoftmax: direct('LogSoftmax', axis),
   maxPool2d: direct('MaxPool', ({ attrs }) => ({
@@ -136,9 +187,8 @@ export const rules: Readonly<Record<string, Rule>> = {
   detach: direct('Identity'),
   broadcastTo: (w, { shape, inputs: [x] }, inputs, output) => {
     if (inputs.length === 0) return 'it repeats integers';
-    if (shape[0] === w.batch && x!.shape[0] !== w.batch)
-      return 'it repeats values over the batch, whose size is not fixed';
-    w.add('Expand', [...inputs, w.integers(shape.map((d) => (d === w.batch ? 1 : d)))], {}, output);
+    const kept = shape.map((d, i) => (d === x!.shape[i - shape.length + x!.shape.length] ? 1 : d));
+    w.add('Expand', [...inputs, w.shape(kept)], {}, output);
     return undefined;
   },
   permute: direct('Transpose', ({ attrs }) => ({ perm: attrs.axes as readonly number[] })),
@@ -166,10 +216,92 @@ export const rules: Readonly<Record<string, Rule>> = {
     return undefined;
   },
   concat: direct('Concat', axis),
-  indexSelect: (w, { attrs, inputs: [, indices] }, [x], output) => {
-    if (indices!.source?.kind !== 'host') return 'its indices are computed';
-    const list = w.integers([...indices!.source.data]);
-    w.add('Gather', [x!, list], { axis: attrs.axis as number }, output);
+  indexSelect: (w, node, [x, computed], output) => {
+    const list = positions(w, node.inputs[1]!, computed);
+    if (list === undefined) return 'its positions depend on the size of the batch';
+    w.add('Gather', [x!, list], { axis: node.attrs.axis as number }, output);
+    return undefined;
+  },
+  gather: (w, node, [x, computed], output) => {
+    const index = positions(w, node.inputs[1]!, computed);
+    if (index === undefined) return 'its positions depend on the size of the batch';
+    w.add('GatherElements', [x!, index], { axis: node.attrs.axis as number }, output);
+    return undefined;
+  },
+  oneHot: (w, { attrs, inputs: [index] }, [computed], output) => {
+    const places = positions(w, index!, computed);
+    if (places === undefined) return 'its positions depend on the size of the batch';
+    w.add('OneHot', [places, w.integers([attrs.classes as number]), w.floats([0, 1], [2])], {}, output);
+    return undefined;
+  },
+  slice: (w, node, [x], output) => {
+    if (x === undefined) return 'it picks constant whole numbers';
+    if (ofBatch(w, node)) return 'it picks some images of a batch';
+    const { axis: along, start, length } = node.attrs as Record<string, number>;
+    const ends = [[start!], [start! + length!], [along!]].map((list) => w.integers(list));
+    w.add('Slice', [x, ...ends], {}, output);
+    return undefined;
+  },
+  place: (w, node, [x], output) => {
+    if (ofBatch(w, node)) return 'it adds images to a batch';
+    const { axis: along, start, size } = node.attrs as Record<string, number>;
+    const { shape } = node.inputs[0]!;
+    const before = shape.map((_, i) => (i === along ? start! : 0));
+    const after = shape.map((d, i) => (i === along ? size! - start! - d : 0));
+    w.add('Pad', [x!, w.integers([...before, ...after])], {}, output);
+    return undefined;
+  },
+  cumsum: (w, node, [x], output) => {
+    if (ofBatch(w, node)) return 'it mixes the images of a batch';
+    const { axis: along, reverse } = node.attrs;
+    w.add('CumSum', [x!, w.integers([along as number], [])], { reverse: reverse ? 1 : 0 }, output);
+    return undefined;
+  },
+  argmax: (w, node, [x], output) => {
+    if (ofBatch(w, node)) return 'it compares the images of a batch';
+    const found = w.add('ArgMax', [x!], { axis: node.attrs.axis as number, keepdims: 0 });
+    w.add('Cast', [found], { to: INT32 }, output);
+    return undefined;
+  },
+  argsort: (w, node, [x], output) => {
+    if (ofBatch(w, node)) return 'it orders the images of a batch';
+    const { axis: along, descending } = node.attrs;
+    const count = w.integers([node.shape[along as number]!]);
+    const options = { axis: along as number, largest: descending ? 1 : 0, sorted: 1 };
+    w.add('Cast', [w.add('TopK', [x!, count], options, undefined, 1)], { to: INT32 }, output);
+    return undefined;
+  },
+  normalizeRows: (w, { attrs, shape: [, length] }, [x], output) => {
+    const ones = w.floats(new Array<number>(length!).fill(1), [length!]);
+    w.add('LayerNormalization', [x!, ones], { epsilon: { float: attrs.eps as number } }, output);
+    return undefined;
+  },
+  conv2dGradInput: (w, { attrs, shape, inputs: [x, weights] }, inputs, output) => {
+    const [stride, padding, dilation] = [pair(attrs.stride), pair(attrs.padding), pair(attrs.dilation)];
+    const kernel = weights!.shape.slice(2);
+    const extra = kernel.map((k, i) => {
+      const plain = (x!.shape[i + 2]! - 1) * stride[i]! - 2 * padding[i]! + dilation[i]! * (k - 1) + 1;
+      return shape[i + 2]! - plain;
+    });
+    w.add(
+      'ConvTranspose',
+      inputs,
+      {
+        kernel_shape: kernel,
+        strides: stride,
+        pads: pads(attrs.padding),
+        dilations: dilation,
+        group: attrs.groups as number,
+        output_padding: extra,
+      },
+      output,
+    );
+    return undefined;
+  },
+  cast: (w, { dtype, inputs: [from] }, [x], output) => {
+    if (x === undefined) return 'it converts constant whole numbers';
+    if (dtype !== 'float32' && dtype !== 'int32') return `it converts ${from!.dtype} to ${dtype}`;
+    w.add('Cast', [x], { to: dtype === 'float32' ? FLOAT : INT32 }, output);
     return undefined;
   },
   clamp: (w, { attrs }, [x], output) =>

@@ -1,4 +1,4 @@
-import type { LrnAttrs } from '../../../ops/local-response-norm.js';
+import type { LrnAttrs } from '../../../ops/norm/local-response-norm.js';
 import { Arg, Prop, Query } from '../api/dnnl.js';
 import type { Builder } from '../builder.js';
 import type { Form } from '../ir.js';

@@ -21,5 +21,12 @@ export function around(shape: Shape, axis: number): { outer: number; length: num
   return { outer, length: shape[axis]!, inner };
 }
 
+/** Strides of a row-major shape. */
+export function stridesOf(shape: Shape): number[] {
+  const strides = shape.map(() => 1);
+  for (let d = shape.length - 2; d >= 0; d--) strides[d] = strides[d + 1]! * shape[d + 1]!;
+  return strides;
+}
+
 /** Copies the input, converting the element type if the output's differs. */
 export const copy: Kernel = ({ inputs: [x], output }) => output.set(x!);

@@ -1,5 +1,4 @@
-import type { Shape } from '../../../graph/types.js';
-import { copy, type Kernel, type KernelCall } from './kernel.js';
+import { copy, type Kernel, type KernelCall, stridesOf } from './kernel.js';
 
 /** Writes the output in order; `strides` are the input's strides for each output dimension. */
 function gather(
@@ -19,12 +18,6 @@ function gather(
       from -= strides[d]! * shape[d]!;
     }
   }
-}
-
-function stridesOf(shape: Shape): number[] {
-  const strides = shape.map(() => 1);
-  for (let d = shape.length - 2; d >= 0; d--) strides[d] = strides[d + 1]! * shape[d + 1]!;
-  return strides;
 }
 
 const permute: Kernel = (call) => {

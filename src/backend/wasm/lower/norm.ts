@@ -1,5 +1,5 @@
 import { sizeOf } from '../../../graph/types.js';
-import type { LrnAttrs } from '../../../ops/local-response-norm.js';
+import type { LrnAttrs } from '../../../ops/norm/local-response-norm.js';
 import {
   type LocalResponse,
   localResponseNorm,

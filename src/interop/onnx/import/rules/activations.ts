@@ -23,17 +23,14 @@ const activation =
 const below = (x: Node, scale: number): Node => affine(ops.exp(ops.neg(ops.relu(ops.neg(x)))), scale, -scale);
 
 const hardSigmoid = (x: Node, alpha: number, beta: number): Node =>
-  ops.clamp(affine(x, alpha, beta), { min: 0, max: 1 });
+  Math.fround(alpha) === Math.fround(1 / 6) && beta === 0.5
+    ? ops.hardsigmoid(x)
+    : ops.hardtanh(affine(x, alpha, beta), 0, 1);
 
 const gelu: Rule = (operator) => {
   operator.arity(1);
   const tanh = operator.word('approximate', ['none', 'tanh']) === 'tanh';
-  return ([x]) => {
-    const inner = tanh
-      ? ops.tanh(ops.mul(affine(x!, Math.sqrt(2 / Math.PI), 0), affine(ops.square(x!), 0.044715, 1)))
-      : ops.erf(affine(x!, Math.SQRT1_2, 0));
-    return ops.mul(affine(x!, 0.5, 0), affine(inner, 1, 1));
-  };
+  return ([x]) => ops.gelu(x!, tanh ? 'tanh' : 'none');
 };
 
 /** Slopes per channel; in opset 6 a list of slopes belongs to the second dimension. */
@@ -55,7 +52,7 @@ export const activations: Readonly<Record<string, Rule>> = {
   ThresholdedRelu: activation({ alpha: 1 }, (x, { alpha }) =>
     ops.where(ops.less(number(alpha), x), x, number(0)),
   ),
-  Elu: activation({ alpha: 1 }, (x, { alpha }) => ops.add(ops.relu(x), below(x, alpha))),
+  Elu: activation({ alpha: 1 }, (x, { alpha }) => ops.elu(x, alpha)),
   Celu: activation({ alpha: 1 }, (x, { alpha }) =>
     ops.add(ops.relu(x), below(affine(x, 1 / alpha, 0), alpha)),
   ),
@@ -65,8 +62,8 @@ export const activations: Readonly<Record<string, Rule>> = {
   Sigmoid: activation({}, (x) => ops.sigmoid(x)),
   Swish: activation({ alpha: 1 }, (x, { alpha }) => ops.mul(x, ops.sigmoid(affine(x, alpha, 0)))),
   HardSigmoid: activation({ alpha: 0.2, beta: 0.5 }, (x, { alpha, beta }) => hardSigmoid(x, alpha, beta)),
-  HardSwish: activation({}, (x) => ops.mul(x, hardSigmoid(x, 1 / 6, 0.5))),
-  Mish: activation({}, (x) => ops.mul(x, ops.tanh(ops.softplus(x)))),
+  HardSwish: activation({}, (x) => ops.hardswish(x)),
+  Mish: activation({}, (x) => ops.mish(x)),
   Softplus: activation({}, (x) => ops.softplus(x)),
   Softsign: activation({}, (x) => ops.div(x, affine(ops.abs(x), 1, 1))),
   Shrink: activation({ lambd: 0.5, bias: 0 }, (x, { lambd, bias }) => {

@@ -47,6 +47,7 @@ export function ruleFor(type: string, kind: ValueKind): Rule | undefined {
 /** Trainable inputs by operator: they become parameters; other constants become buffers. */
 const LEARNED: Readonly<Record<string, readonly number[]>> = {
   Conv: [1, 2],
+  ConvTranspose: [1, 2],
   Gemm: [1, 2],
   MatMul: [0, 1],
   BatchNormalization: [1, 2],

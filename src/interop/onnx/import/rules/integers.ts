@@ -4,7 +4,7 @@ import * as ops from '../../../../ops/index.js';
 import { folded, MOST_KNOWN } from '../fold.js';
 import type { Inputs, Kernel, Operator, Rule } from '../operator.js';
 import { moves } from './moves.js';
-import { product, reduction } from './reductions.js';
+import { reduction } from './reductions.js';
 import { scatters } from './scatters.js';
 import { shapes } from './shapes.js';
 
@@ -254,7 +254,7 @@ export const integers: Readonly<Record<string, Rule>> = {
   ReduceSum: reduced(ops.sum, 13),
   ReduceMax: reduced(ops.max, 18),
   ReduceMin: reduced((x, axes, keep) => ops.neg(ops.max(ops.neg(x), axes, keep)), 18),
-  ReduceProd: reduced(product, 18),
+  ReduceProd: reduced(ops.prod, 18),
   ReduceL1: reduced((x, axes, keep) => ops.sum(ops.abs(x), axes, keep), 18),
   ReduceSumSquare: reduced((x, axes, keep) => ops.sum(ops.square(x), axes, keep), 18),
   Cast: cast,

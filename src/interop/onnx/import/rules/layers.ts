@@ -1,8 +1,8 @@
-import { hostLeaf, type Node } from '../../../../graph/node.js';
+import { hostLeaf } from '../../../../graph/node.js';
 import { sameShape, showShape, sizeOf } from '../../../../graph/types.js';
 import * as ops from '../../../../ops/index.js';
 import { nextKey } from '../../../../tensor/random.js';
-import type { Operator, Rule } from '../operator.js';
+import type { Rule } from '../operator.js';
 import { checkSize } from '../refuse.js';
 import { asImages, asPair, padded, padding, type Side, windowOf } from '../windows.js';
 
@@ -61,48 +61,24 @@ const gemm: Rule = (operator) => {
 const matMul: Rule = (operator) => {
   operator.arity(2);
   return ([a, b]) => {
-    if (a!.shape.length === 0 || b!.shape.length === 0)
+    const [left, right] = [a!.shape, b!.shape];
+    if (left.length === 0 || right.length === 0 || left.at(-1) !== right.at(right.length > 1 ? -2 : -1))
+      operator.misfit('its inputs', 'as many columns as rows', `${showShape(left)} and ${showShape(right)}`);
+    const rank = Math.max(left.length, right.length) - 2;
+    const batch = (shape: readonly number[]) => (i: number) => shape[shape.length - 3 - i] ?? 1;
+    const [one, two] = [batch(left), batch(right)];
+    const sizes = Array.from({ length: Math.max(0, rank) }, (_, i) => Math.max(one(i), two(i)));
+    if (sizes.some((d, i) => [one(i), two(i)].some((size) => size !== 1 && size !== d)))
       operator.misfit(
         'its inputs',
-        'at least one dimension each',
-        `${showShape(a!.shape)} and ${showShape(b!.shape)}`,
+        'batches that broadcast together',
+        `${showShape(left)} and ${showShape(right)}`,
       );
-    const first = a!.shape.length === 1 ? ops.reshape(a!, [1, a!.shape[0]!]) : a!;
-    const second = b!.shape.length === 1 ? ops.reshape(b!, [b!.shape[0]!, 1]) : b!;
-    const y = product(operator, first, second);
-    if (first === a && second === b) return y;
-    const rows = first === a ? [y.shape.at(-2)!] : [];
-    const columns = second === b ? [y.shape.at(-1)!] : [];
-    return ops.reshape(y, [...y.shape.slice(0, -2), ...rows, ...columns]);
+    checkSize([...sizes, ...left.slice(-2)]);
+    checkSize([...sizes, ...right.slice(-2)]);
+    return ops.matmul(a!, b!);
   };
 };
-
-function product(operator: Operator, a: Node, b: Node): Node {
-  const [left, right] = [a.shape, b.shape];
-  if (left.at(-1) !== right.at(-2))
-    operator.misfit('its inputs', 'as many columns as rows', `${showShape(left)} and ${showShape(right)}`);
-  if (right.length === 2) {
-    const rows = ops.reshape(a, [sizeOf(left.slice(0, -1)), left.at(-1)!]);
-    return ops.reshape(ops.matmul(rows, b), [...left.slice(0, -1), right[1]!]);
-  }
-  const rank = Math.max(left.length, right.length) - 2;
-  const sizes = (shape: readonly number[]) => [
-    ...Array.from({ length: rank + 2 - shape.length }, () => 1),
-    ...shape.slice(0, -2),
-  ];
-  const [one, two] = [sizes(left), sizes(right)];
-  const batch = one.map((d, i) => (d === 1 ? two[i]! : d));
-  if (batch.some((d, i) => two[i] !== 1 && two[i] !== d))
-    operator.misfit(
-      'its inputs',
-      'batches that broadcast together',
-      `${showShape(left)} and ${showShape(right)}`,
-    );
-  checkSize([...batch, left.at(-2)!, right.at(-2)!, right.at(-1)!].slice(0, -1));
-  const flat = (x: Node) =>
-    ops.reshape(ops.broadcastTo(x, [...batch, ...x.shape.slice(-2)]), [sizeOf(batch), ...x.shape.slice(-2)]);
-  return ops.reshape(ops.matmul(flat(a), flat(b)), [...batch, left.at(-2)!, right.at(-1)!]);
-}
 
 /** Batch normalisation by the statistics of the file, also in training. */
 const batchNormalization: Rule = (operator) => {
@@ -163,8 +139,53 @@ const dropout: Rule = (operator) => {
   };
 };
 
+/** ConvTranspose: the gradient of a convolution; uneven padding is cut off afterwards. */
+const convTranspose: Rule = (operator) => {
+  operator.arity(2, 3);
+  const groups = operator.int('group', 1);
+  const window = windowOf(operator);
+  const declared = operator.ints('kernel_shape');
+  operator.word('auto_pad', ['NOTSET']);
+  const [given, extra] = [operator.ints('pads'), operator.ints('output_padding')];
+  if (operator.has('output_shape'))
+    operator.refuse('attribute "output_shape"', 'pads and output_padding', 'a shape');
+  return ([x, w, b]) => {
+    const { images, back } = asImages(operator, x!);
+    const kernel = w!.shape.slice(2);
+    const sides = kernel.length;
+    if (sides !== x!.shape.length - 2 || (declared && !sameShape(declared, kernel)))
+      operator.misfit('its weights', `${x!.shape.length} dimensions`, showShape(w!.shape));
+    const { stride, dilation } = window(sides);
+    const counts = (list: readonly number[] | undefined, count: number, what: string): readonly number[] => {
+      if (list && !(list.length === count && list.every((v) => Number.isSafeInteger(v) && v >= 0)))
+        operator.misfit(what, `${count} numbers of at least 0`, list.slice(0, 10).join(', '));
+      return list ?? Array.from({ length: count }, () => 0);
+    };
+    const pads = counts(given, 2 * sides, 'its pads');
+    const outputPadding = counts(extra, sides, 'its output_padding');
+    const even = pads.slice(0, sides).every((pad, i) => pad === pads[sides + i]);
+    const weights = ops.reshape(w!, [...w!.shape.slice(0, 2), ...asPair(kernel, 1)]);
+    const y = ops.convTranspose2d(images, weights, b, {
+      stride: asPair(stride, 1),
+      dilation: asPair(dilation, 1),
+      groups,
+      outputPadding: asPair(outputPadding, 0),
+      padding: even ? asPair(pads.slice(0, sides), 0) : [0, 0],
+    });
+    if (even) return back(y);
+    const first = 4 - sides;
+    const cut = kernel.reduce((part, _, i) => {
+      const length = part.shape[first + i]! - pads[i]! - pads[sides + i]!;
+      if (length < 1) operator.misfit('its pads', 'at least one element left', String(length));
+      return ops.narrow(part, first + i, pads[i]!, length);
+    }, y);
+    return back(cut);
+  };
+};
+
 export const layers: Readonly<Record<string, Rule>> = {
   Conv: conv,
+  ConvTranspose: convTranspose,
   Gemm: gemm,
   MatMul: matMul,
   BatchNormalization: batchNormalization,

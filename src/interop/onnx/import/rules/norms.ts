@@ -31,6 +31,12 @@ function affine(x: Node, scale: Node | undefined, shift: Node | undefined): Node
   return shift ? ops.add(scaled, shift) : scaled;
 }
 
+/** Normalises the axes from `axis` on. */
+function byRows(x: Node, axis: number, eps: number): Node {
+  const rows = sizeOf(x.shape.slice(0, axis));
+  return ops.reshape(ops.normalizeRows(ops.reshape(x, [rows, sizeOf(x.shape) / rows]), eps), x.shape);
+}
+
 /** The axes from the attribute `axis` to the last. */
 function lastAxes(operator: Operator): (x: Node) => number[] {
   const given = operator.int('axis', -1);
@@ -47,10 +53,10 @@ const layerNormalization: Rule = (operator) => {
   const eps = operator.float('epsilon', 1e-5);
   const axesOf = lastAxes(operator);
   return ([x, scale, shift]) => {
-    const { mean, rest, root } = centred(x!, axesOf(x!), eps);
-    if (operator.output === 1) return mean;
-    if (operator.output === 2) return ops.pow(root, { exponent: -1 });
-    return affine(ops.div(rest, root), scale, shift);
+    const axes = axesOf(x!);
+    if (operator.output === 0) return affine(byRows(x!, axes[0]!, eps), scale, shift);
+    const { mean, root } = centred(x!, axes, eps);
+    return operator.output === 1 ? mean : ops.pow(root, { exponent: -1 });
   };
 };
 
@@ -67,9 +73,8 @@ const instanceNormalization: Rule = (operator) => {
   if (operator.opset < 6) operator.ignore('consumed_inputs');
   const eps = operator.float('epsilon', 1e-5);
   return ([x, scale, shift]) => {
-    const axes = x!.shape.map((_, i) => i).slice(2);
-    const { rest, root } = centred(x!, axes, eps);
-    return affine(ops.div(rest, root), perChannel(operator, scale!, x!), perChannel(operator, shift!, x!));
+    const [a, b] = [perChannel(operator, scale!, x!), perChannel(operator, shift!, x!)];
+    return affine(byRows(x!, 2, eps), a, b);
   };
 };
 
@@ -85,8 +90,7 @@ const groupNormalization: Rule = (operator) => {
     if (!(groups >= 1 && Number.isInteger(each)))
       operator.misfit('num_groups', `a number that divides ${c} channels`, String(groups));
     const grouped = ops.reshape(x!, [n, groups, each * sizeOf(sides)]);
-    const { rest, root } = centred(grouped, [2], eps);
-    const normal = ops.div(rest, root);
+    const normal = byRows(grouped, 2, eps);
     if (operator.opset < 21) {
       const y = affine(normal, perChannel(operator, scale!, grouped), perChannel(operator, shift!, grouped));
       return ops.reshape(y, x!.shape);

@@ -1,10 +1,10 @@
-import type { Node } from '../graph/node.js';
-import { type Spec, showShape, sizeOf } from '../graph/types.js';
-import { add, mul, sub } from './binary.js';
-import { define, floatOf, type NodeMaker, need } from './operation.js';
-import { mean, sum } from './reduce.js';
-import { reshape } from './shape.js';
-import { affine, neg, pow, square } from './unary.js';
+import type { Node } from '../../graph/node.js';
+import { type Spec, showShape, sizeOf } from '../../graph/types.js';
+import { add, mul, sub } from '../binary.js';
+import { define, floatOf, type NodeMaker, need } from '../operation.js';
+import { mean, sum } from '../reduce.js';
+import { reshape } from '../shape.js';
+import { affine, neg, pow, square } from '../unary.js';
 
 type Eps = { readonly eps: number };
 

@@ -1,5 +1,5 @@
-import type { Node } from '../graph/node.js';
-import { define, floatOf, type NodeMaker, need, needRank } from './operation.js';
+import type { Node } from '../../graph/node.js';
+import { define, floatOf, type NodeMaker, need, needRank } from '../operation.js';
 
 export type LrnAttrs = {
   readonly size: number;

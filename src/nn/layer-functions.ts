@@ -1,0 +1,121 @@
+import { checkNumber, checkOptionNames, shown } from '../errors/arguments.js';
+import { UsageError } from '../errors/errors.js';
+import type { PadMode, Resample } from '../ops/index.js';
+import * as ops from '../ops/index.js';
+import { Tensor } from '../tensor/tensor.js';
+import { checkCounts, nodeOf } from './arguments.js';
+import { checkInterpolation, type InterpolateOptions } from './spatial/interpolation.js';
+
+export { scaledDotProductAttention } from './sequence/attention.js';
+export type { InterpolateOptions };
+
+/* Functions of layers without parameters. */
+
+/**
+ * Pads the last axes: numbers of positions before and after the last axis, then the one before it, and so on; negative
+ * ones cut off.
+ *
+ * @example
+ * pad(images, [1, 1, 2, 2]); // [N, C, H, W] → [N, C, H + 4, W + 2]
+ */
+export function pad(
+  x: Tensor,
+  pads: readonly number[],
+  options: { mode?: PadMode; value?: number } = {},
+): Tensor {
+  checkOptionNames('pad', options, ['mode', 'value']);
+  const { mode = 'constant', value = 0 } = options;
+  if (!Array.isArray(pads))
+    throw new UsageError({
+      what: 'pad got bad pads',
+      expected: 'an array, such as [1, 1]',
+      got: shown(pads),
+    });
+  if (typeof value !== 'number')
+    throw new UsageError({ what: 'pad got a bad value', expected: 'a number', got: shown(value) });
+  return new Tensor(ops.pad(nodeOf('pad', x), pads, mode, value));
+}
+
+/**
+ * 1 at the position of each class number along a new last axis, else 0, in float32: whole numbers are for labels alone.
+ *
+ * @param index int32; a number out of range is an error when the value is computed
+ */
+export function oneHot(index: Tensor, numClasses: number): Tensor {
+  checkCounts('oneHot', { numClasses }, 1);
+  return new Tensor(ops.oneHot(nodeOf('oneHot', index), numClasses));
+}
+
+/** Rows of a table [rows, D]: […] of int32 → […, D]. */
+export function embedding(index: Tensor, table: Tensor, options: { paddingIdx?: number } = {}): Tensor {
+  checkOptionNames('embedding', options, ['paddingIdx']);
+  return new Tensor(
+    ops.embedding(nodeOf('embedding', index), nodeOf('embedding', table), options.paddingIdx),
+  );
+}
+
+export const gelu = (x: Tensor, options: { approximate?: 'none' | 'tanh' } = {}): Tensor => {
+  checkOptionNames('gelu', options, ['approximate']);
+  const { approximate = 'none' } = options;
+  if (approximate !== 'none' && approximate !== 'tanh')
+    throw new UsageError({
+      what: 'gelu got a bad approximate',
+      expected: "'none' or 'tanh'",
+      got: shown(approximate),
+    });
+  return new Tensor(ops.gelu(nodeOf('gelu', x), approximate));
+};
+export const silu = (x: Tensor): Tensor => new Tensor(ops.silu(nodeOf('silu', x)));
+export const softplus = (x: Tensor): Tensor => new Tensor(ops.softplus(nodeOf('softplus', x)));
+export const relu6 = (x: Tensor): Tensor => new Tensor(ops.relu6(nodeOf('relu6', x)));
+export const hardswish = (x: Tensor): Tensor => new Tensor(ops.hardswish(nodeOf('hardswish', x)));
+export const hardsigmoid = (x: Tensor): Tensor => new Tensor(ops.hardsigmoid(nodeOf('hardsigmoid', x)));
+export const mish = (x: Tensor): Tensor => new Tensor(ops.mish(nodeOf('mish', x)));
+export function elu(x: Tensor, alpha = 1): Tensor {
+  checkNumber('elu', 'alpha', alpha, { expected: 'a number' });
+  return new Tensor(ops.elu(nodeOf('elu', x), alpha));
+}
+
+/** […, C · r², H, W] → […, C, H · r, W · r] (arXiv:1609.05158). */
+export function pixelShuffle(x: Tensor, upscaleFactor: number): Tensor {
+  checkCounts('pixelShuffle', { upscaleFactor }, 1);
+  return new Tensor(ops.pixelShuffle(nodeOf('pixelShuffle', x), upscaleFactor));
+}
+
+/** Rank of the input for each mode. */
+const RANK = { linear: 3, bilinear: 4 } as const;
+
+/**
+ * Resamples sequences or images to another size, without smoothing before it makes them smaller.
+ *
+ * @throws UsageError if the options do not fit together
+ * @example
+ * interpolate(maps, { scaleFactor: 2, mode: 'bilinear' }); // [N, C, H, W] → [N, C, 2 H, 2 W]
+ */
+export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
+  checkInterpolation('interpolate', options);
+  const { size, scaleFactor, mode = 'nearest', alignCorners = false } = options;
+  const node = nodeOf('interpolate', x);
+  const axes = node.shape.slice(2);
+  const rank = mode === 'nearest' ? undefined : RANK[mode];
+  if (rank !== undefined && node.shape.length !== rank)
+    throw new UsageError({
+      what: `interpolate got an input that ${mode} is not for`,
+      expected: `${rank} dimensions`,
+      got: String(node.shape.length),
+    });
+  const each = (given: number | readonly number[]): readonly number[] =>
+    typeof given === 'number' ? axes.map(() => given) : given;
+  const listed = each((size ?? scaleFactor)!);
+  if (listed.length !== axes.length)
+    throw new UsageError({
+      what: 'interpolate got another number of sizes',
+      expected: `${axes.length}, one for each axis after the first two`,
+      got: String(listed.length),
+    });
+  const sizes = listed.map((value, i): Resample => {
+    if (size !== undefined) return { size: value };
+    return { size: Math.floor(axes[i]! * value), step: 1 / value };
+  });
+  return new Tensor(ops.interpolate(node, sizes, mode === 'nearest' ? 'nearest' : 'linear', alignCorners));
+}

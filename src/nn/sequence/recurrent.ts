@@ -1,0 +1,309 @@
+import { checkBooleans, checkNumber, checkOptionNames, shown } from '../../errors/arguments.js';
+import { ShapeError, UsageError } from '../../errors/errors.js';
+import { hostLeaf, type Node } from '../../graph/node.js';
+import { makeArray, showShape } from '../../graph/types.js';
+import * as ops from '../../ops/index.js';
+import { Parameter, Tensor } from '../../tensor/tensor.js';
+import { checkCounts, nodeOf } from '../arguments.js';
+import { uniform } from '../init.js';
+import { Module } from '../module.js';
+import { dropped } from './attention.js';
+
+/** Options of {@link RNN}, {@link GRU} and {@link LSTM}. */
+export interface RecurrentOptions {
+  numLayers?: number;
+  bias?: boolean;
+  /** Whether inputs and outputs are [N, T, …]; otherwise [T, N, …]. States are always [layers, N, …]. */
+  batchFirst?: boolean;
+  /** Chance of dropping values between layers in training. */
+  dropout?: number;
+  /** Whether a second network reads each sequence from its end. */
+  bidirectional?: boolean;
+}
+
+/** Weights of one layer in one direction. */
+interface Cell {
+  readonly input: Node;
+  readonly hidden: Node;
+  readonly inputBias: Node | undefined;
+  readonly hiddenBias: Node | undefined;
+}
+
+const DIRECTIONS = ['', '_reverse'] as const;
+
+/**
+ * What recurrent networks share: their parameters, which have PyTorch's names (`weight_ih_l0`, `bias_hh_l1_reverse`), and
+ * the walk over layers, directions and positions. A state is one or several tensors [layers · directions, N, hiddenSize].
+ */
+abstract class Recurrent<Out> extends Module<Out> {
+  readonly numLayers: number;
+  readonly bias: boolean;
+  readonly batchFirst: boolean;
+  readonly dropout: number;
+  readonly bidirectional: boolean;
+  readonly #weights = new Map<string, Parameter>();
+
+  /** @param gates rows of the weights for each hidden unit */
+  constructor(
+    readonly inputSize: number,
+    readonly hiddenSize: number,
+    gates: number,
+    options: RecurrentOptions,
+  ) {
+    super();
+    const name = this.typeName;
+    const { numLayers = 1, bias = true, batchFirst = false, dropout = 0, bidirectional = false } = options;
+    checkCounts(name, { inputSize, hiddenSize, numLayers }, 1);
+    checkBooleans(name, { bias, batchFirst, bidirectional });
+    checkNumber(name, 'dropout', dropout, { least: 0, most: 0.999999, expected: 'a chance in [0, 1)' });
+    this.numLayers = numLayers;
+    this.bias = bias;
+    this.batchFirst = batchFirst;
+    this.dropout = dropout;
+    this.bidirectional = bidirectional;
+    const rows = gates * hiddenSize;
+    const bound = 1 / Math.sqrt(hiddenSize);
+    const add = (key: string, shape: readonly number[]): void => {
+      const made = new Parameter(new Float32Array(shape.reduce((a, b) => a * b, 1)), shape);
+      uniform(made, { low: -bound, high: bound });
+      this.#weights.set(key, made);
+    };
+    for (let layer = 0; layer < numLayers; layer++)
+      for (const direction of this.#directions) {
+        const features = layer === 0 ? inputSize : hiddenSize * this.#directions.length;
+        const suffix = `l${layer}${direction}`;
+        add(`weight_ih_${suffix}`, [rows, features]);
+        add(`weight_hh_${suffix}`, [rows, hiddenSize]);
+        if (!bias) continue;
+        add(`bias_ih_${suffix}`, [rows]);
+        add(`bias_hh_${suffix}`, [rows]);
+      }
+  }
+
+  get #directions(): readonly string[] {
+    return this.bidirectional ? DIRECTIONS : DIRECTIONS.slice(0, 1);
+  }
+
+  protected override *members(): Iterable<readonly [string, Parameter]> {
+    yield* this.#weights;
+  }
+
+  /** A weight by PyTorch's name, such as `weight_ih_l0`. */
+  weight(name: string): Parameter {
+    const found = this.#weights.get(name);
+    if (found) return found;
+    throw new UsageError({
+      what: `${this.typeName} has no weight ${shown(name)}`,
+      expected: [...this.#weights.keys()].join(', '),
+      got: shown(name),
+    });
+  }
+
+  /**
+   * One step: the new state from the gates' inputs [N, gates · hiddenSize] and the state before. The first value of a state
+   * is what the layer puts out.
+   */
+  protected abstract step(input: Node, state: readonly Node[], cell: Cell): Node[];
+
+  /**
+   * Runs all layers over a sequence.
+   *
+   * @param given the states at the beginning, each [layers · directions, N, hiddenSize]; zeros if there are none
+   * @param count number of tensors in a state
+   */
+  protected run(x: Tensor, given: readonly Tensor[] | undefined, count: number): [Tensor, Tensor[]] {
+    return this.scoped(() => {
+      const node = nodeOf(this.typeName, x);
+      const batched = node.shape.length === 3;
+      this.#check(node);
+      const sequence = !batched ? ops.unsqueeze(node, 1) : this.batchFirst ? ops.transpose(node, 0, 1) : node;
+      const states = this.#states(sequence, given, count, batched);
+      const ends: Node[][] = [];
+      let y = sequence;
+      for (let layer = 0; layer < this.numLayers; layer++) {
+        const p = this.training && layer > 0 ? this.dropout : 0;
+        const read = dropped(y, p);
+        const outputs = this.#directions.map((direction) => {
+          const begin = states.map((state) => ops.select(state, 0, ends.length));
+          const { outputs: made, end } = this.#walk(read, begin, `l${layer}${direction}`, direction !== '');
+          ends.push(end);
+          return made;
+        });
+        y = ops.concat(outputs, 2);
+      }
+      const final = states.map((_, i) =>
+        ops.stack(
+          ends.map((end) => end[i]!),
+          0,
+        ),
+      );
+      const out = !batched ? ops.squeeze(y, [1]) : this.batchFirst ? ops.transpose(y, 0, 1) : y;
+      return [new Tensor(out), final.map((state) => new Tensor(batched ? state : ops.squeeze(state, [1])))];
+    });
+  }
+
+  /** One layer in one direction: its outputs [T, N, hiddenSize], and the state after the last position. */
+  #walk(x: Node, begin: readonly Node[], suffix: string, reverse: boolean): { outputs: Node; end: Node[] } {
+    const of = (kind: string): Node | undefined => this.#weights.get(`${kind}_${suffix}`)?.node;
+    const cell: Cell = {
+      input: of('weight_ih')!,
+      hidden: of('weight_hh')!,
+      inputBias: of('bias_ih'),
+      hiddenBias: of('bias_hh'),
+    };
+    // The inputs of all positions in one product.
+    const inputs = ops.linear(x, cell.input, cell.inputBias);
+    const length = x.shape[0]!;
+    const outputs = new Array<Node>(length);
+    let state = [...begin];
+    for (let n = 0; n < length; n++) {
+      const at = reverse ? length - 1 - n : n;
+      state = this.step(ops.select(inputs, 0, at), state, cell);
+      outputs[at] = state[0]!;
+    }
+    return { outputs: ops.stack(outputs, 0), end: state };
+  }
+
+  #states(x: Node, given: readonly Tensor[] | undefined, count: number, batched: boolean): Node[] {
+    const n = x.shape[1]!;
+    const shape = [this.numLayers * this.#directions.length, n, this.hiddenSize];
+    if (!given) {
+      const zero = hostLeaf(makeArray(x.dtype, 1), [], x.dtype);
+      return Array.from({ length: count }, () => ops.broadcastTo(zero, shape));
+    }
+    return given.map((tensor) => {
+      const node = nodeOf(this.typeName, tensor);
+      const full = batched || node.shape.length !== 2 ? node : ops.unsqueeze(node, 1);
+      if (full.shape.join() === shape.join()) return full;
+      throw new ShapeError({
+        what: `${this.typeName} got a state that does not fit`,
+        expected: showShape(batched ? shape : [shape[0]!, shape[2]!]),
+        got: showShape(node.shape),
+      });
+    });
+  }
+
+  #check({ shape }: Node): void {
+    const rank = shape.length;
+    if ((rank === 2 || rank === 3) && shape[rank - 1] === this.inputSize && !shape.includes(0)) return;
+    const batched = this.batchFirst ? `[N, T, ${this.inputSize}]` : `[T, N, ${this.inputSize}]`;
+    throw new ShapeError({
+      what: `${this.typeName} got an input that does not fit`,
+      expected: `sequences ${batched} or one of [T, ${this.inputSize}], with at least one position`,
+      got: showShape(shape),
+    });
+  }
+
+  protected override extraRepr(): string {
+    const { numLayers, bias, batchFirst, dropout, bidirectional } = this;
+    let text = `${this.inputSize}, ${this.hiddenSize}`;
+    if (numLayers !== 1) text += `, num_layers=${numLayers}`;
+    if (!bias) text += ', bias=False';
+    if (batchFirst) text += ', batch_first=True';
+    if (dropout !== 0) text += `, dropout=${dropout}`;
+    if (bidirectional) text += ', bidirectional=True';
+    return text;
+  }
+}
+
+const OPTIONS = ['numLayers', 'bias', 'batchFirst', 'dropout', 'bidirectional'];
+
+/**
+ * Elman's recurrent network: h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or with a rectifier. The result is the sequence of
+ * the last layer's outputs [T, N, hiddenSize · directions] (or batch first) and the last states [layers · directions, N,
+ * hiddenSize]. Parameters have PyTorch's names.
+ *
+ * @example
+ * const [y, h] = new RNN(8, 16).forward(x); // [T, N, 8] → [T, N, 16] and [1, N, 16]
+ */
+export class RNN extends Recurrent<[Tensor, Tensor]> {
+  readonly nonlinearity: 'tanh' | 'relu';
+
+  constructor(
+    inputSize: number,
+    hiddenSize: number,
+    options: RecurrentOptions & { nonlinearity?: 'tanh' | 'relu' } = {},
+  ) {
+    checkOptionNames('RNN', options, [...OPTIONS, 'nonlinearity']);
+    super(inputSize, hiddenSize, 1, options);
+    const { nonlinearity = 'tanh' } = options;
+    if (nonlinearity !== 'tanh' && nonlinearity !== 'relu')
+      throw new UsageError({
+        what: 'RNN got a bad nonlinearity',
+        expected: "'tanh' or 'relu'",
+        got: shown(nonlinearity),
+      });
+    this.nonlinearity = nonlinearity;
+  }
+
+  forward(x: Tensor, state?: Tensor): [Tensor, Tensor] {
+    const [y, [end]] = this.run(x, state && [state], 1);
+    return [y, end!];
+  }
+
+  protected override step(input: Node, [h]: readonly [Node], { hidden, hiddenBias }: Cell): Node[] {
+    const sum = ops.add(input, ops.linear(h, hidden, hiddenBias));
+    return [this.nonlinearity === 'tanh' ? ops.tanh(sum) : ops.relu(sum)];
+  }
+}
+
+/**
+ * Gated recurrent units (arXiv:1406.1078), as PyTorch computes them: r and z gates, n = tanh(x_n + r · h_n),
+ * h' = (1 − z) · n + z · h. Shapes are those of {@link RNN}.
+ */
+export class GRU extends Recurrent<[Tensor, Tensor]> {
+  constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
+    checkOptionNames('GRU', options, OPTIONS);
+    super(inputSize, hiddenSize, 3, options);
+  }
+
+  forward(x: Tensor, state?: Tensor): [Tensor, Tensor] {
+    const [y, [end]] = this.run(x, state && [state], 1);
+    return [y, end!];
+  }
+
+  protected override step(input: Node, [h]: readonly [Node], { hidden, hiddenBias }: Cell): Node[] {
+    const size = this.hiddenSize;
+    const gates = ops.linear(h, hidden, hiddenBias);
+    // Reset and update gate in one piece, which is one sigmoid.
+    const both = ops.sigmoid(ops.add(ops.narrow(input, 1, 0, 2 * size), ops.narrow(gates, 1, 0, 2 * size)));
+    const [reset, update] = ops.split(both, size, 1) as [Node, Node];
+    const inner = ops.mul(reset, ops.narrow(gates, 1, 2 * size, size));
+    const fresh = ops.tanh(ops.add(ops.narrow(input, 1, 2 * size, size), inner));
+    return [ops.add(fresh, ops.mul(update, ops.sub(h, fresh)))];
+  }
+}
+
+/** The state of an {@link LSTM}: h and c, each [layers · directions, N, hiddenSize]. */
+export type LstmState = readonly [Tensor, Tensor];
+
+/**
+ * Long short-term memory (Hochreiter & Schmidhuber 1997) with input, forget and output gates: c' = f · c + i · g,
+ * h' = o · tanh(c'). Shapes are those of {@link RNN}; the state is a pair (h, c).
+ *
+ * @example
+ * const lstm = new LSTM(65, 128, { numLayers: 2, batchFirst: true });
+ * const [y, state] = lstm.forward(x); // [N, T, 65] → [N, T, 128]
+ * const [next] = lstm.forward(more, state);
+ */
+export class LSTM extends Recurrent<[Tensor, LstmState]> {
+  constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
+    checkOptionNames('LSTM', options, OPTIONS);
+    super(inputSize, hiddenSize, 4, options);
+  }
+
+  forward(x: Tensor, state?: LstmState): [Tensor, LstmState] {
+    if (state !== undefined && (!Array.isArray(state) || state.length !== 2))
+      throw new UsageError({ what: 'LSTM got a bad state', expected: 'a pair [h, c]', got: shown(state) });
+    const [y, [h, c]] = this.run(x, state, 2);
+    return [y, [h!, c!]];
+  }
+
+  protected override step(input: Node, [h, c]: readonly [Node, Node], { hidden, hiddenBias }: Cell): Node[] {
+    const gates = ops.add(input, ops.linear(h, hidden, hiddenBias));
+    const [i, f, g, o] = ops.split(gates, this.hiddenSize, 1) as [Node, Node, Node, Node];
+    const kept = ops.mul(ops.sigmoid(f), c);
+    const memory = ops.add(kept, ops.mul(ops.sigmoid(i), ops.tanh(g)));
+    return [ops.mul(ops.sigmoid(o), ops.tanh(memory)), memory];
+  }
+}

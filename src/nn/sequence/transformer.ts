@@ -1,0 +1,170 @@
+import { checkBooleans, checkNumber, checkOptionNames, shown } from '../../errors/arguments.js';
+import { UsageError } from '../../errors/errors.js';
+import * as ops from '../../ops/index.js';
+import { Tensor } from '../../tensor/tensor.js';
+import { checkCounts, nodeOf } from '../arguments.js';
+import { Dropout } from '../dropout.js';
+import { withoutInit } from '../init.js';
+import { LayerNorm } from '../layer-norm.js';
+import { Linear } from '../linear.js';
+import { Module } from '../module.js';
+import { MultiheadAttention } from './multihead.js';
+
+/** Options of {@link TransformerEncoderLayer}. */
+export interface EncoderLayerOptions {
+  dimFeedforward?: number;
+  dropout?: number;
+  activation?: 'relu' | 'gelu' | ((x: Tensor) => Tensor);
+  layerNormEps?: number;
+  /** Whether inputs are [N, T, E]; otherwise [T, N, E]. */
+  batchFirst?: boolean;
+  /** Whether each part is normalised before it, not after. */
+  normFirst?: boolean;
+  bias?: boolean;
+}
+
+/** Options of a forward pass; masks are those of {@link MultiheadAttention}. */
+export type EncoderCall = {
+  /** [T, T] */
+  mask?: Tensor;
+  /** [N, T] */
+  srcKeyPaddingMask?: Tensor;
+  /** Position i attends to the positions 0 to i alone. */
+  isCausal?: boolean;
+};
+
+const CALL = ['mask', 'srcKeyPaddingMask', 'isCausal'];
+
+/**
+ * One layer of a transformer's encoder (arXiv:1706.03762, section 3.1): self-attention and a network of two layers, each
+ * with a residual connection and layer normalisation. The result has the input's shape.
+ *
+ * @throws UsageError if an option is not valid
+ */
+export class TransformerEncoderLayer extends Module {
+  readonly selfAttn: MultiheadAttention;
+  readonly linear1: Linear;
+  readonly dropout: Dropout;
+  readonly linear2: Linear;
+  readonly norm1: LayerNorm;
+  readonly norm2: LayerNorm;
+  readonly dropout1: Dropout;
+  readonly dropout2: Dropout;
+  readonly normFirst: boolean;
+  readonly #options: EncoderLayerOptions;
+  readonly #activation: (x: Tensor) => Tensor;
+
+  constructor(
+    readonly dModel: number,
+    readonly nhead: number,
+    options: EncoderLayerOptions = {},
+  ) {
+    super();
+    const name = 'TransformerEncoderLayer';
+    checkOptionNames(name, options, [
+      'dimFeedforward',
+      'dropout',
+      'activation',
+      'layerNormEps',
+      'batchFirst',
+      'normFirst',
+      'bias',
+    ]);
+    const { dimFeedforward = 2048, dropout = 0.1, activation = 'relu', layerNormEps = 1e-5 } = options;
+    const { batchFirst = false, normFirst = false, bias = true } = options;
+    checkCounts(name, { dModel, nhead, dimFeedforward }, 1);
+    checkBooleans(name, { batchFirst, normFirst, bias });
+    checkNumber(name, 'dropout', dropout, { least: 0, most: 0.999999, expected: 'a chance in [0, 1)' });
+    this.#options = options;
+    this.#activation = activationOf(name, activation);
+    this.selfAttn = new MultiheadAttention(dModel, nhead, { dropout, batchFirst, bias });
+    this.linear1 = new Linear(dModel, dimFeedforward, { bias });
+    this.dropout = new Dropout(dropout);
+    this.linear2 = new Linear(dimFeedforward, dModel, { bias });
+    this.norm1 = new LayerNorm(dModel, { eps: layerNormEps, bias });
+    this.norm2 = new LayerNorm(dModel, { eps: layerNormEps, bias });
+    this.dropout1 = new Dropout(dropout);
+    this.dropout2 = new Dropout(dropout);
+    this.normFirst = normFirst;
+  }
+
+  forward(x: Tensor, options: EncoderCall = {}): Tensor {
+    checkOptionNames(this.typeName, options, CALL);
+    return this.scoped(() => {
+      nodeOf(this.typeName, x);
+      const { norm1, norm2 } = this;
+      if (this.normFirst) {
+        const y = x.add(this.#attention(norm1.forward(x), options));
+        return y.add(this.#feedForward(norm2.forward(y)));
+      }
+      const y = norm1.forward(x.add(this.#attention(x, options)));
+      return norm2.forward(y.add(this.#feedForward(y)));
+    });
+  }
+
+  #attention(x: Tensor, { mask, srcKeyPaddingMask, isCausal = false }: EncoderCall): Tensor {
+    const [y] = this.selfAttn.forward(x, x, x, {
+      needWeights: false,
+      isCausal,
+      ...(mask ? { attnMask: mask } : {}),
+      ...(srcKeyPaddingMask ? { keyPaddingMask: srcKeyPaddingMask } : {}),
+    });
+    return this.dropout1.forward(y);
+  }
+
+  #feedForward(x: Tensor): Tensor {
+    const inner = this.dropout.forward(this.#activation(this.linear1.forward(x)));
+    return this.dropout2.forward(this.linear2.forward(inner));
+  }
+
+  /** A layer with the same options and a copy of the weights. */
+  copy(): TransformerEncoderLayer {
+    const made = withoutInit(() => new TransformerEncoderLayer(this.dModel, this.nhead, this.#options));
+    made.loadStateDict(this.stateDict());
+    return made;
+  }
+}
+
+function activationOf(layer: string, given: unknown): (x: Tensor) => Tensor {
+  if (given === 'relu') return (x) => x.relu();
+  if (given === 'gelu') return (x) => new Tensor(ops.gelu(x.node));
+  if (typeof given === 'function') return given as (x: Tensor) => Tensor;
+  throw new UsageError({
+    what: `${layer} got a bad activation`,
+    expected: "'relu', 'gelu' or a function",
+    got: shown(given),
+  });
+}
+
+/**
+ * Several encoder layers one after another, each of which begins as a copy of the given one, as in PyTorch.
+ *
+ * @param options `norm`: a normalisation of the result, for layers that normalise first
+ * @example
+ * const layer = new TransformerEncoderLayer(192, 3, { batchFirst: true, normFirst: true });
+ * new TransformerEncoder(layer, 6, { norm: new LayerNorm(192) }).forward(x, { isCausal: true });
+ */
+export class TransformerEncoder extends Module {
+  readonly layers: readonly TransformerEncoderLayer[];
+  readonly norm: Module | null;
+
+  constructor(encoderLayer: TransformerEncoderLayer, numLayers: number, options: { norm?: Module } = {}) {
+    super();
+    checkOptionNames('TransformerEncoder', options, ['norm']);
+    checkCounts('TransformerEncoder', { numLayers }, 1);
+    if (!(encoderLayer instanceof TransformerEncoderLayer))
+      throw new UsageError({
+        what: 'TransformerEncoder copies an encoder layer',
+        expected: 'a TransformerEncoderLayer',
+        got: shown(encoderLayer),
+      });
+    this.layers = Array.from({ length: numLayers }, () => encoderLayer.copy());
+    this.norm = options.norm ?? null;
+  }
+
+  forward(x: Tensor, options: EncoderCall = {}): Tensor {
+    checkOptionNames('TransformerEncoder', options, CALL);
+    const y = this.layers.reduce((z, layer) => layer.forward(z, options), x);
+    return this.norm ? this.norm.forward(y) : y;
+  }
+}

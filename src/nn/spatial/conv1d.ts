@@ -1,0 +1,105 @@
+import { checkBooleans, checkOptionNames } from '../../errors/arguments.js';
+import { ShapeError } from '../../errors/errors.js';
+import type { Node } from '../../graph/node.js';
+import { showShape, sizeOf } from '../../graph/types.js';
+import * as ops from '../../ops/index.js';
+import { Parameter, Tensor } from '../../tensor/tensor.js';
+import { checkCounts, nodeOf } from '../arguments.js';
+import { checkGroups, paddingOf } from '../conv.js';
+import { pytorchDefault } from '../init.js';
+import { Module } from '../module.js';
+
+/** A sequence as an image of one row. @throws ShapeError unless it is [N, C, L] */
+export function asImage(layer: string, x: Node): Node {
+  if (x.shape.length === 3) return ops.unsqueeze(x, 2);
+  throw new ShapeError({
+    what: `${layer} computes on sequences`,
+    expected: 'an input [N, C, L]',
+    got: showShape(x.shape),
+    next: 'add a batch dimension with unsqueeze(0), or use the layer for images',
+  });
+}
+
+/** The sequence of an image of one row. */
+export const asSequence = (x: Node): Tensor => new Tensor(ops.squeeze(x, [2]));
+
+/** Options of {@link Conv1d}. */
+export interface Conv1dOptions {
+  stride?: number;
+  /** Zeros added at both ends; `'same'` keeps the length and requires stride 1, `'valid'` adds none. */
+  padding?: number | 'same' | 'valid';
+  dilation?: number;
+  /** Number of groups of channels that are convolved separately. */
+  groups?: number;
+  bias?: boolean;
+}
+
+/**
+ * One-dimensional convolution: [N, inChannels, L] → [N, outChannels, L'],
+ * L' = ⌊(L + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1. Weights [outChannels, inChannels / groups, kernel].
+ *
+ * @throws UsageError if an option is not valid
+ */
+export class Conv1d extends Module {
+  readonly stride: number;
+  readonly padding: number;
+  readonly dilation: number;
+  readonly groups: number;
+  readonly weight: Parameter;
+  readonly bias: Parameter | null;
+  /** An additional zero at the end, for `'same'` with even kernels. */
+  readonly #extra: number;
+  readonly #paddingWord: string | undefined;
+
+  constructor(
+    readonly inChannels: number,
+    readonly outChannels: number,
+    readonly kernelSize: number,
+    options: Conv1dOptions = {},
+  ) {
+    super();
+    checkOptionNames('Conv1d', options, ['stride', 'padding', 'dilation', 'groups', 'bias']);
+    const { stride = 1, padding: given = 0, dilation = 1, groups = 1, bias = true } = options;
+    checkCounts('Conv1d', { inChannels, outChannels, kernelSize, stride, dilation, groups }, 1);
+    if (typeof given !== 'string') checkCounts('Conv1d', { padding: given }, 0);
+    checkBooleans('Conv1d', { bias });
+    checkGroups('Conv1d', inChannels, outChannels, groups);
+    const row = (size: number) => [1, size] as const;
+    const { padding, extra } = paddingOf('Conv1d', given, row(kernelSize), row(stride), row(dilation));
+    this.stride = stride;
+    this.padding = padding[1];
+    this.dilation = dilation;
+    this.groups = groups;
+    this.#extra = extra[1];
+    this.#paddingWord = typeof given === 'string' ? given : undefined;
+    const shape = [outChannels, inChannels / groups, kernelSize];
+    this.weight = new Parameter(new Float32Array(sizeOf(shape)), shape);
+    this.bias = bias ? new Parameter(new Float32Array(outChannels), [outChannels]) : null;
+    pytorchDefault(this.weight, this.bias);
+  }
+
+  forward(x: Tensor): Tensor {
+    const { stride, padding, dilation, groups } = this;
+    return this.scoped(() => {
+      const image = ops.pad(asImage('Conv1d', nodeOf('Conv1d', x)), [0, this.#extra]);
+      const weight = ops.unsqueeze(this.weight.node, 2);
+      const options = {
+        stride: [1, stride],
+        padding: [0, padding],
+        dilation: [1, dilation],
+        groups,
+      } as const;
+      return asSequence(ops.conv2d(image, weight, this.bias?.node, options));
+    });
+  }
+
+  protected override extraRepr(): string {
+    const { kernelSize, stride, padding, dilation, groups } = this;
+    let text = `${this.inChannels}, ${this.outChannels}, kernel_size=(${kernelSize},), stride=(${stride},)`;
+    if (this.#paddingWord) text += `, padding=${this.#paddingWord}`;
+    else if (padding !== 0) text += `, padding=(${padding},)`;
+    if (dilation !== 1) text += `, dilation=(${dilation},)`;
+    if (groups !== 1) text += `, groups=${groups}`;
+    return this.bias ? text : `${text}, bias=False`;
+  }
+}

@@ -1,0 +1,132 @@
+import { checkBooleans, checkOptionNames } from '../../errors/arguments.js';
+import * as ops from '../../ops/index.js';
+import type { Tensor } from '../../tensor/tensor.js';
+import { checkCounts, nodeOf, showBoolean } from '../arguments.js';
+import { Module } from '../module.js';
+import { asImage, asSequence } from './conv1d.js';
+
+/** Options of {@link MaxPool1d}. */
+export interface MaxPool1dOptions {
+  /** The window's size by default; windows overlap if it is smaller. */
+  stride?: number;
+  padding?: number;
+  dilation?: number;
+  /** Whether windows that end beyond the edge count. */
+  ceilMode?: boolean;
+}
+
+/** Largest value of each window: [N, C, L] → [N, C, L']. */
+export class MaxPool1d extends Module {
+  readonly stride: number;
+  readonly padding: number;
+  readonly dilation: number;
+  readonly ceilMode: boolean;
+
+  constructor(
+    readonly kernelSize: number,
+    options: MaxPool1dOptions = {},
+  ) {
+    super();
+    checkOptionNames('MaxPool1d', options, ['stride', 'padding', 'dilation', 'ceilMode']);
+    const { stride = kernelSize, padding = 0, dilation = 1, ceilMode = false } = options;
+    checkBooleans('MaxPool1d', { ceilMode });
+    checkCounts('MaxPool1d', { kernelSize, stride, dilation }, 1);
+    checkCounts('MaxPool1d', { padding }, 0);
+    this.stride = stride;
+    this.padding = padding;
+    this.dilation = dilation;
+    this.ceilMode = ceilMode;
+  }
+
+  forward(x: Tensor): Tensor {
+    const { kernelSize, stride, padding, dilation, ceilMode } = this;
+    return this.scoped(() =>
+      asSequence(
+        ops.maxPool2d(asImage('MaxPool1d', nodeOf('MaxPool1d', x)), {
+          kernel: [1, kernelSize],
+          stride: [1, stride],
+          padding: [0, padding],
+          dilation: [1, dilation],
+          ceilMode,
+        }),
+      ),
+    );
+  }
+
+  protected override extraRepr(): string {
+    const { kernelSize, stride, padding, dilation, ceilMode } = this;
+    return `kernel_size=${kernelSize}, stride=${stride}, padding=${padding}, dilation=${dilation}, ceil_mode=${showBoolean(ceilMode)}`;
+  }
+}
+
+/** Options of {@link AvgPool1d}. */
+export interface AvgPool1dOptions {
+  stride?: number;
+  padding?: number;
+  ceilMode?: boolean;
+  /** Whether padding counts as zeros in the mean. */
+  countIncludePad?: boolean;
+}
+
+/** Mean of each window: [N, C, L] → [N, C, L']. */
+export class AvgPool1d extends Module {
+  readonly stride: number;
+  readonly padding: number;
+  readonly ceilMode: boolean;
+  readonly countIncludePad: boolean;
+
+  constructor(
+    readonly kernelSize: number,
+    options: AvgPool1dOptions = {},
+  ) {
+    super();
+    checkOptionNames('AvgPool1d', options, ['stride', 'padding', 'ceilMode', 'countIncludePad']);
+    const { stride = kernelSize, padding = 0, ceilMode = false, countIncludePad = true } = options;
+    checkBooleans('AvgPool1d', { ceilMode, countIncludePad });
+    checkCounts('AvgPool1d', { kernelSize, stride }, 1);
+    checkCounts('AvgPool1d', { padding }, 0);
+    this.stride = stride;
+    this.padding = padding;
+    this.ceilMode = ceilMode;
+    this.countIncludePad = countIncludePad;
+  }
+
+  forward(x: Tensor): Tensor {
+    const { kernelSize, stride, padding, ceilMode, countIncludePad } = this;
+    return this.scoped(() =>
+      asSequence(
+        ops.avgPool2d(asImage('AvgPool1d', nodeOf('AvgPool1d', x)), {
+          kernel: [1, kernelSize],
+          stride: [1, stride],
+          padding: [0, padding],
+          ceilMode,
+          countIncludePad,
+        }),
+      ),
+    );
+  }
+
+  protected override extraRepr(): string {
+    const { kernelSize, stride, padding } = this;
+    return `kernel_size=(${kernelSize},), stride=(${stride},), padding=(${padding},)`;
+  }
+}
+
+/** Mean of evenly spaced bins; a sequence of any length becomes outputSize: [N, C, L] → [N, C, outputSize]. */
+export class AdaptiveAvgPool1d extends Module {
+  constructor(readonly outputSize: number) {
+    super();
+    checkCounts('AdaptiveAvgPool1d', { outputSize }, 1);
+  }
+
+  forward(x: Tensor): Tensor {
+    const name = 'AdaptiveAvgPool1d';
+    return this.scoped(() =>
+      asSequence(ops.adaptiveAvgPool2d(asImage(name, nodeOf(name, x)), [1, this.outputSize])),
+    );
+  }
+
+  protected override extraRepr(): string {
+    return `output_size=${this.outputSize}`;
+  }
+}

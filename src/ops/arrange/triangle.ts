@@ -1,0 +1,23 @@
+import { hostLeaf, type Node } from '../../graph/node.js';
+import { makeArray, showShape } from '../../graph/types.js';
+import { naming, need } from '../operation.js';
+import { where } from '../select.js';
+
+/** Values of matrices where `keeps` is true of column − row, else 0. */
+function banded(name: string, x: Node, keeps: (across: number) => boolean): Node {
+  naming(name, [x], () => need(x.shape.length >= 2, 'matrices', showShape(x.shape)));
+  const [rows, columns] = x.shape.slice(-2) as [number, number];
+  const mask = new Int32Array(rows * columns);
+  for (let i = 0; i < rows; i++)
+    for (let j = 0; j < columns; j++) mask[i * columns + j] = keeps(j - i) ? 1 : 0;
+  return where(hostLeaf(mask, [rows, columns], 'int32'), x, hostLeaf(makeArray(x.dtype, 1), [], x.dtype));
+}
+
+/** The lower triangle of matrices, 0 elsewhere; `diagonal` moves its edge to the right. */
+export const tril = (x: Node, diagonal = 0): Node => banded('tril', x, (across) => across <= diagonal);
+/** The upper triangle of matrices, 0 elsewhere; `diagonal` moves its edge to the right. */
+export const triu = (x: Node, diagonal = 0): Node => banded('triu', x, (across) => across >= diagonal);
+
+/** x where the mask is 0, else the value. */
+export const maskedFill = (x: Node, mask: Node, value: number): Node =>
+  where(mask, hostLeaf(makeArray(x.dtype, 1).fill(value), [], x.dtype), x);

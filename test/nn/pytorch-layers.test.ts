@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import * as nn from '../../src/nn/index.js';
+import { tensorsIn } from '../../src/nn/nested.js';
+import { evaluate, type Tensor, tensor } from '../../src/tensor/tensor.js';
+import '../../src/core.js';
+import { fixture } from '../support/cases.js';
+import { assertClose } from '../support/close.js';
+
+interface Values {
+  readonly shape: readonly number[];
+  readonly data: readonly number[];
+}
+interface LayerCase {
+  readonly name: string;
+  readonly prints: string;
+  readonly state: Readonly<Record<string, Values>>;
+  readonly inputs: Readonly<Record<string, Values & { readonly dtype: 'float32' | 'int32' }>>;
+  readonly outputs: readonly Values[];
+  readonly gradOutputs: readonly Values[];
+  readonly gradInputs: Readonly<Record<string, Values>>;
+  readonly gradState: Readonly<Record<string, Values>>;
+}
+const { cases } = JSON.parse(readFileSync(fixture('layers.json'), 'utf8')) as { cases: LayerCase[] };
+
+type Inputs = Readonly<Record<string, Tensor>>;
+type Build = readonly [make: () => nn.Module<unknown>, call?: (module: never, inputs: Inputs) => unknown];
+
+const both = { numLayers: 2, batchFirst: true, bidirectional: true };
+const encoder = (more: nn.EncoderLayerOptions = {}) =>
+  new nn.TransformerEncoderLayer(6, 2, { dimFeedforward: 8, dropout: 0, batchFirst: true, ...more });
+const gated = (Kind: typeof nn.RNN | typeof nn.GRU): Record<string, Build> => ({
+  [Kind.name]: [() => new Kind(3, 4)],
+  [`${Kind.name}, two layers in both directions`]: [
+    () => new Kind(3, 4, both),
+    (m: nn.GRU, { x, h }) => m.forward(x!, h),
+  ],
+});
+
+const BUILD: Readonly<Record<string, Build>> = {
+  'Linear of sequences': [() => new nn.Linear(4, 3)],
+  LayerNorm: [() => new nn.LayerNorm(5)],
+  'LayerNorm of two axes': [() => new nn.LayerNorm([3, 4], { eps: 1e-3, elementwiseAffine: false })],
+  GroupNorm: [() => new nn.GroupNorm(2, 4)],
+  InstanceNorm2d: [() => new nn.InstanceNorm2d(3, { affine: true })],
+  InstanceNorm1d: [() => new nn.InstanceNorm1d(3)],
+  BatchNorm1d: [() => new nn.BatchNorm1d(3).train()],
+  'BatchNorm1d of sequences': [() => new nn.BatchNorm1d(3).train()],
+  Conv1d: [() => new nn.Conv1d(4, 6, 3, { stride: 2, padding: 1, dilation: 2, groups: 2 })],
+  'Conv1d, same size': [() => new nn.Conv1d(3, 2, 4, { padding: 'same' })],
+  ConvTranspose2d: [
+    () => new nn.ConvTranspose2d(4, 6, 3, { stride: 2, padding: 1, outputPadding: 1, groups: 2 }),
+  ],
+  MaxPool1d: [() => new nn.MaxPool1d(3, { stride: 2, padding: 1 })],
+  AvgPool1d: [() => new nn.AvgPool1d(2, { stride: 1, padding: 1 })],
+  AdaptiveAvgPool1d: [() => new nn.AdaptiveAvgPool1d(3)],
+  'Upsample nearest': [() => new nn.Upsample({ scaleFactor: 2 })],
+  'Upsample nearest by 1.7': [() => new nn.Upsample({ scaleFactor: 1.7 })],
+  'Upsample nearest to 5 and 3': [() => new nn.Upsample({ size: [5, 3] })],
+  'Upsample bilinear': [() => new nn.Upsample({ scaleFactor: 2, mode: 'bilinear' })],
+  'Upsample bilinear by 1.7': [() => new nn.Upsample({ scaleFactor: 1.7, mode: 'bilinear' })],
+  'Upsample bilinear to 5 and 3': [() => new nn.Upsample({ size: [5, 3], mode: 'bilinear' })],
+  'Upsample bilinear, corners': [
+    () => new nn.Upsample({ size: [5, 7], mode: 'bilinear', alignCorners: true }),
+  ],
+  'Upsample linear': [() => new nn.Upsample({ size: 7, mode: 'linear' })],
+  PixelShuffle: [() => new nn.PixelShuffle(2)],
+  Unflatten: [() => new nn.Unflatten(1, [2, 3])],
+  PReLU: [() => new nn.PReLU(3)],
+  'PReLU of one weight': [() => new nn.PReLU()],
+  GELU: [() => new nn.GELU({ approximate: 'tanh' })],
+  Softplus: [() => new nn.Softplus(2, 1)],
+  Softmax: [() => new nn.Softmax(1)],
+  LogSoftmax: [() => new nn.LogSoftmax(0)],
+  Embedding: [() => new nn.Embedding(5, 3, { paddingIdx: 1 })],
+  ...gated(nn.RNN),
+  ...gated(nn.GRU),
+  LSTM: [() => new nn.LSTM(3, 4)],
+  'LSTM, two layers in both directions': [
+    () => new nn.LSTM(3, 4, both),
+    (m: nn.LSTM, { x, h, c }) => m.forward(x!, [h!, c!]),
+  ],
+  'RNN with a rectifier': [() => new nn.RNN(3, 4, { nonlinearity: 'relu', bias: false })],
+  'LSTM without a batch': [() => new nn.LSTM(3, 2)],
+  MultiheadAttention: [
+    () => new nn.MultiheadAttention(6, 2),
+    (m: nn.MultiheadAttention, { x }) => m.forward(x!, x!, x!),
+  ],
+  'MultiheadAttention of another sequence': [
+    () => new nn.MultiheadAttention(6, 3, { batchFirst: true, kdim: 4, vdim: 5 }),
+    (m: nn.MultiheadAttention, { q, k, v }) => m.forward(q!, k!, v!, { averageAttnWeights: false }),
+  ],
+  'MultiheadAttention with masks': [
+    () => new nn.MultiheadAttention(4, 2, { batchFirst: true, bias: false }),
+    (m: nn.MultiheadAttention, { x, pad, mask }) =>
+      m.forward(x!, x!, x!, { keyPaddingMask: pad!, attnMask: mask!, needWeights: false }),
+  ],
+  'MultiheadAttention without a batch': [
+    () => new nn.MultiheadAttention(4, 2),
+    (m: nn.MultiheadAttention, { q, k }) => m.forward(q!, k!, k!),
+  ],
+  TransformerEncoderLayer: [() => encoder()],
+  'TransformerEncoderLayer that normalises first': [
+    () => encoder({ normFirst: true, activation: 'gelu' }),
+    (m: nn.TransformerEncoderLayer, { x, mask }) => m.forward(x!, { mask: mask! }),
+  ],
+  TransformerEncoder: [
+    () => new nn.TransformerEncoder(encoder({ normFirst: true }), 2, { norm: new nn.LayerNorm(6) }),
+    (m: nn.TransformerEncoder, { x }) => m.forward(x!, { isCausal: true }),
+  ],
+};
+
+const read = ({ shape, data }: Values, requiresGrad = false): Tensor =>
+  tensor(Float32Array.from(data), { shape, requiresGrad });
+
+describe('layers give PyTorch’s numbers', () => {
+  it('each of the cases', () => {
+    assert.deepEqual(Object.keys(BUILD).sort(), cases.map(({ name }) => name).sort());
+  });
+  for (const given of cases)
+    it(given.name, async () => {
+      const [make, call = (m: nn.Module, { x }: Inputs) => m.forward(x!)] = BUILD[given.name]!;
+      const module = make();
+      // PyTorch's list of equal layers is a class of its own.
+      if (!given.prints.includes('ModuleList'))
+        assert.equal(printed(module.toString()), printed(given.prints));
+      module.loadStateDict(
+        new Map(
+          Object.entries(given.state).map(([name, { shape, data }]) => [
+            name,
+            { shape, data: Float32Array.from(data) },
+          ]),
+        ),
+      );
+      const inputs = Object.fromEntries(
+        Object.entries(given.inputs).map(([name, value]) => [
+          name,
+          value.dtype === 'int32'
+            ? tensor(Int32Array.from(value.data), { shape: value.shape })
+            : read(value, true),
+        ]),
+      );
+      const outputs = tensorsIn(call(module as never, inputs));
+      assert.deepEqual(
+        outputs.map(({ shape }) => shape),
+        given.outputs.map(({ shape }) => shape),
+      );
+      outputs
+        .map((output, i) => output.mul(read(given.gradOutputs[i]!)).sum())
+        .reduce((a, b) => a.add(b))
+        .backward();
+      const close = async (actual: Tensor, expected: Values, what: string) =>
+        assertClose((await evaluate(actual))[0]!, expected.data, { rtol: 2e-4, atol: 2e-5 }, what);
+      for (const [i, output] of outputs.entries()) await close(output, given.outputs[i]!, `output ${i}`);
+      for (const [name, grad] of Object.entries(given.gradInputs))
+        await close(inputs[name]!.grad!, grad, `gradient of ${name}`);
+      const parameters = new Map(module.namedParameters());
+      assert.deepEqual([...parameters.keys()], Object.keys(given.gradState));
+      for (const [name, grad] of Object.entries(given.gradState))
+        await close(parameters.get(name)!.grad ?? parameters.get(name)!.mul(0), grad, `gradient of ${name}`);
+    });
+});
+
+/** PyTorch names a subclass of its Linear, and its newest version prints the bias of batch norm. */
+const printed = (text: string): string =>
+  text
+    .replaceAll('NonDynamicallyQuantizableLinear', 'Linear')
+    .replaceAll('p=0.0', 'p=0')
+    .replace(/(BatchNorm.*), bias=True/, '$1');
