@@ -5,6 +5,7 @@ import { PlanBuilder } from '../plan/builder.js';
 import { describeNode, macsOf } from '../plan/describe.js';
 import type { Region } from '../plan/region.js';
 import type { NewStep } from '../plan/step.js';
+import { VectorSteps } from '../simd/chain.js';
 import { isActivation } from './activations.js';
 import { dimsOf } from './api/core.js';
 import {
@@ -37,6 +38,8 @@ export class Builder extends PlanBuilder<Value, Work> {
   /** Workspace memory that a forward primitive passes to its backward primitive, by forward node. */
   readonly workspaces = new Map<number, { md: Md; region: Region } | null>();
   readonly training: boolean;
+  /** Vector kernels on the arena; undefined if there is no memory for them. */
+  readonly vectors: VectorSteps<Value, Work> | undefined;
   reorders = 0;
   readonly #written: ReadonlySet<number>;
 
@@ -48,6 +51,12 @@ export class Builder extends PlanBuilder<Value, Work> {
     readonly arena?: Arena,
   ) {
     super(graph, arena?.pool && ((i, users) => isApart(graph, i, users)));
+    const pool = arena?.pool;
+    this.vectors =
+      pool &&
+      new VectorSteps(this, pool, (bind) => ({
+        script: (at) => bind((region) => arena.offsetOf(at(region))),
+      }));
     this.training = graph.nodes.some((node) => node.op.includes('Grad'));
     this.#written = new Set(graph.updates.map((u) => u.slot));
     this.slots = graph.storages.map((_, slot) => {

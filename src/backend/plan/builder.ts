@@ -75,12 +75,22 @@ export class PlanBuilder<V, W extends object> {
   }
 
   emit(step: NewStep<W>): void {
-    const at = this.steps.length;
-    for (const region of step.touches) {
+    this.#touch(step.touches, this.steps.length);
+    this.steps.push({ ...step, node: this.current });
+  }
+
+  /** Replaces the last step by one that does its work and more. */
+  extend(step: NewStep<W>): void {
+    const { node } = this.steps.pop()!;
+    this.#touch(step.touches, this.steps.length);
+    this.steps.push({ ...step, node });
+  }
+
+  #touch(regions: readonly Region[], at: number): void {
+    for (const region of regions) {
       region.first = Math.min(region.first, at);
       region.last = Math.max(region.last, at);
     }
-    this.steps.push({ ...step, node: this.current });
   }
 
   /** Call after lowering a node: its inputs have one reader less. */

@@ -1,27 +1,33 @@
 import { type Shape, sizeOf } from '../../graph/types.js';
 import { broadcastDimensions, type Dimension } from '../plan/broadcast.js';
 import type { Cluster } from '../plan/fusion.js';
+import type { VectorKernel } from './chain.js';
 import type { KernelPool } from './pool.js';
 import { sharedDimension } from './reduction.js';
 
-/** Given the addresses of the inputs and then of the output, returns the function that computes. */
-export type OnAddresses = (addresses: readonly number[]) => () => void;
+/** Elements of an operand for each index of `over`, if all others stay within them: its span in a `VectorKernel`. */
+function spanOf(operand: number, over: Dimension, others: readonly Dimension[]): number {
+  const step = over.steps[operand]!;
+  const last = others.reduce((sum, { size, steps }) => sum + (size - 1) * steps[operand]!, 0);
+  return last < step ? step : 0;
+}
 
 /** The kernel of a cluster without a reduction, over these dimensions of its inputs. */
 export function elementwiseKernel(
   pool: KernelPool,
   { formula, inputs }: Cluster,
   dimensions: readonly Dimension[],
-): OnAddresses {
-  const [outermost, ...below] = dimensions;
+): VectorKernel {
+  const [outermost, ...below] = dimensions as [Dimension, ...Dimension[]];
   // The size of the outermost dimension is an argument, so that one kernel serves all batch sizes.
-  const id = pool.kernel({
+  const kernel = pool.kernel({
     formula,
     inputs: inputs.length,
-    dimensions: [{ size: 0, steps: outermost!.steps }, ...below],
+    dimensions: [{ size: 0, steps: outermost.steps }, ...below],
   });
   const inner = below.reduce((n, dimension) => n * dimension.size, 1);
-  return (addresses) => () => pool.run(id, addresses, outermost!.size, inner);
+  const spans = [...inputs.map((_, k) => spanOf(k, outermost, below)), inner];
+  return { kernel, total: outermost.size, inner, grain: 1, spans };
 }
 
 /** The kernel of a cluster with a reduction, over row-major inputs of these shapes. */
@@ -29,20 +35,26 @@ export function reductionKernel(
   pool: KernelPool,
   { formula, inputs, reduce }: Cluster,
   shapes: readonly Shape[],
-): OnAddresses {
+): VectorKernel {
   const { op, axes, shape } = reduce!;
   const kept = shape.map((d, i) => (axes.includes(i) ? 1 : d));
   const dimensions = broadcastDimensions([...shapes, kept], shape);
   const shared = sharedDimension({ inputs: inputs.length, dimensions });
   // The size of the shared dimension is an argument, so that one kernel serves all batch sizes.
-  const id = pool.reduction({
+  const kernel = pool.reduction({
     fold: op,
     formula,
     inputs: inputs.length,
     dimensions: dimensions.map((dimension) => (dimension === shared ? { ...dimension, size: 0 } : dimension)),
   });
   const total = shared?.size ?? 1;
-  // If the innermost dimension is not reduced, several vectors of results are computed at a time.
-  const grain = shared && shared === dimensions.at(-1) ? 64 : 1;
-  return (addresses) => () => pool.run(id, addresses, total, sizeOf(shape) / total, grain);
+  const others = dimensions.filter((dimension) => dimension !== shared);
+  return {
+    kernel,
+    total,
+    inner: sizeOf(shape) / total,
+    // If the innermost dimension is not reduced, several vectors of results are computed at a time.
+    grain: shared && shared === dimensions.at(-1) ? 64 : 1,
+    spans: [...inputs, kept].map((_, k) => (shared ? spanOf(k, shared, others) : 0)),
+  };
 }

@@ -1,27 +1,40 @@
 import type { Run } from './webassembly.js';
 
 /*
- * How threads share a job: a kernel, its addresses, and the range of its outermost dimension, split into pieces. The
- * control block is a few words of shared memory. Threads take pieces one by one, so a preempted thread does not delay the
- * others. The counter contains the job number, so a thread that wakes up late cannot take a piece of the next job.
+ * How threads share a job: kernels that run one after another on each piece of a range. The control block is a few words
+ * of shared memory. Threads take pieces one by one, so a preempted thread does not delay the others. The counter contains
+ * the job number, so a thread that wakes up late cannot take a piece of the next job.
  */
+
+/** A kernel and its addresses. */
+export interface Call {
+  readonly kernel: number;
+  readonly args: readonly number[];
+  /** Indices of the kernel's range for each index of the job's. */
+  readonly scale: number;
+}
+
+/** Where the module of a call's kernel is in the shared memory for modules. */
+export interface Place {
+  readonly at: number;
+  readonly bytes: number;
+}
 
 /** Indices of the int32 words of the control block. The first 64-bit word is `next`. */
 export const WORD = {
   wake: 2,
   done: 3,
   stop: 4,
-  kernel: 5,
-  pieces: 6,
-  piece: 7,
-  total: 8,
-  failed: 9,
-  count: 10,
-  /** Size of the module of the job's kernel. */
-  moduleBytes: 11,
-  args: 12,
+  pieces: 5,
+  piece: 6,
+  total: 7,
+  failed: 8,
+  calls: 9,
+  first: 10,
 } as const;
-export const WORDS = 64;
+export const WORDS = 512;
+/** Words of a call before its arguments: kernel, scale, place of its module, number of arguments. */
+const HEAD = 5;
 /** `next` contains the job number in its upper 32 bits and the next piece in its lower 32 bits. */
 const SHIFT = 32n;
 const CLOSED = 0xffffffffn;
@@ -36,41 +49,59 @@ export const controlOf = (buffer: SharedArrayBuffer): Control => ({
   next: new BigInt64Array(buffer, 0, 1),
 });
 
+/** Whether the calls of a job fit into the control block. */
+export const fits = (calls: readonly Call[]): boolean =>
+  WORD.first + calls.reduce((n, { args }) => n + HEAD + args.length, 0) <= WORDS;
+
 /**
  * Publishes a job, of which `work` takes pieces. All pieces of the previous job must be done.
- * @param prepare writes what the job's pieces need in shared memory
+ * @param prepare writes the modules of the calls' kernels into shared memory, and returns where
  */
 export function publish(
   { words, next }: Control,
   job: number,
-  kernel: number,
+  calls: readonly Call[],
   total: number,
   piece: number,
-  args: readonly number[],
-  prepare: () => void = () => {},
+  prepare: () => readonly Place[],
 ): void {
   // CLOSED keeps threads from taking a piece while the words change, even a thread that is still in the last job.
   Atomics.store(next, 0, (BigInt(job) << SHIFT) | CLOSED);
-  prepare();
-  words[WORD.kernel] = kernel;
+  const places = prepare();
   words[WORD.total] = total;
   words[WORD.piece] = piece;
   words[WORD.pieces] = Math.ceil(total / piece);
-  words[WORD.count] = args.length;
-  args.forEach((arg, k) => {
-    words[WORD.args + k] = arg;
+  words[WORD.calls] = calls.length;
+  let at: number = WORD.first;
+  calls.forEach(({ kernel, args, scale }, k) => {
+    words.set([kernel, scale, places[k]!.at, places[k]!.bytes, args.length, ...args], at);
+    at += HEAD + args.length;
   });
   Atomics.store(words, WORD.done, 0);
   Atomics.store(next, 0, BigInt(job) << SHIFT);
 }
 
+/** Runs the calls of a job for the range [from, to). */
+export function runCalls(
+  calls: readonly { readonly run: Run; readonly args: readonly number[]; readonly scale: number }[],
+  from: number,
+  to: number,
+  thread: number,
+): void {
+  for (const { run, args, scale } of calls) run(...args, from * scale, to * scale, thread);
+}
+
 /**
  * Computes pieces of the current job until none is left.
  *
- * @param kernelOf returns a kernel by its id
+ * @param kernelOf returns a kernel by its id, or compiles its module
  * @param thread number of this thread, which kernels with memory of their own for each thread get as a last argument
  */
-export function work({ words, next }: Control, kernelOf: (id: number) => Run, thread: number): void {
+export function work(
+  { words, next }: Control,
+  kernelOf: (id: number, module: Place) => Run,
+  thread: number,
+): void {
   for (;;) {
     const seen = Atomics.load(next, 0);
     const n = Number(seen & CLOSED);
@@ -79,10 +110,15 @@ export function work({ words, next }: Control, kernelOf: (id: number) => Run, th
     if (n >= pieces) return;
     if (Atomics.compareExchange(next, 0, seen, seen + 1n) !== seen) continue;
     try {
-      const args = Array.from(words.subarray(WORD.args, WORD.args + words[WORD.count]!));
+      const calls = [];
+      for (let at: number = WORD.first; calls.length < words[WORD.calls]!; ) {
+        const [kernel, scale, place, bytes, count] = words.subarray(at, at + HEAD);
+        const run = kernelOf(kernel!, { at: place!, bytes: bytes! });
+        calls.push({ run, scale: scale!, args: Array.from(words.subarray(at + HEAD, at + HEAD + count!)) });
+        at += HEAD + count!;
+      }
       const from = n * words[WORD.piece]!;
-      const to = Math.min(words[WORD.total]!, from + words[WORD.piece]!);
-      kernelOf(words[WORD.kernel]!)(...args, from, to, thread);
+      runCalls(calls, from, Math.min(words[WORD.total]!, from + words[WORD.piece]!), thread);
     } catch {
       Atomics.store(words, WORD.failed, 1);
     }

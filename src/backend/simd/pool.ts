@@ -1,5 +1,16 @@
 import { DeviceError } from '../../errors/errors.js';
-import { type Control, controlOf, publish, WORD, WORDS, work } from './jobs.js';
+import {
+  type Call,
+  type Control,
+  controlOf,
+  fits,
+  type Place,
+  publish,
+  runCalls,
+  WORD,
+  WORDS,
+  work,
+} from './jobs.js';
 import { encodeKernel, type KernelShape } from './kernel.js';
 import { encodeReduction, type ReductionShape } from './reduction.js';
 import type { StartThread, Thread } from './threads/serve.js';
@@ -11,7 +22,7 @@ const SHARED_FROM = 2 ** 15;
 const PIECE = 2 ** 14;
 /** A piece takes a few milliseconds at most: a thread that has not finished after this time has died. */
 const PATIENCE_MS = 60_000;
-/** Space for one kernel's module; the largest has some tens of KiB. */
+/** Space for the modules of one job's kernels; the largest has some tens of KiB. */
 const MODULE_BYTES = 2 ** 20;
 
 /** The threads of a pool, beside the calling one. */
@@ -101,17 +112,40 @@ export class KernelPool {
    * @throws DeviceError if a thread failed or died during the computation
    */
   share(id: number, args: readonly number[], total: number, piece: number, elements: number): void {
+    this.#share([{ kernel: id, args, scale: 1 }], total, piece, elements);
+  }
+
+  /**
+   * Runs several kernels over [0, total), piece by piece: all kernels on one piece, then on the next. So a kernel finds
+   * what the one before has written in the cache.
+   *
+   * @param inner the most elements that any of the kernels computes for an index of the range
+   * @throws DeviceError if a thread failed or died during the computation
+   */
+  chain(calls: readonly Call[], total: number, inner: number): void {
+    this.#share(calls, total, Math.ceil(PIECE / inner), calls.length * total * inner);
+  }
+
+  #share(calls: readonly Call[], total: number, piece: number, elements: number): void {
     if (this.#failure) throw this.#failure;
-    const alone = !this.divides(elements) || total <= piece || this.#modules[id]!.length > MODULE_BYTES;
-    if (alone) {
-      if (total > 0) this.#runs[id]!(...args, 0, total, 0);
+    const bytes = calls.reduce((sum, { kernel }) => sum + this.#modules[kernel]!.length, 0);
+    if (!this.divides(elements) || total <= piece || bytes > MODULE_BYTES || !fits(calls)) {
+      const runs = calls.map(({ kernel, ...call }) => ({ ...call, run: this.#runs[kernel]! }));
+      // A single kernel needs no pieces.
+      const most = calls.length > 1 ? piece : total;
+      for (let from = 0; from < total; from += most) runCalls(runs, from, Math.min(total, from + most), 0);
       return;
     }
     const { control, module } = (this.#team ??= this.#gather(this.start!));
     const { words } = control;
-    publish(control, ++this.#jobs, id, total, piece, args, () => {
-      module.set(this.#modules[id]!);
-      words[WORD.moduleBytes] = this.#modules[id]!.length;
+    publish(control, ++this.#jobs, calls, total, piece, () => {
+      let at = 0;
+      return calls.map(({ kernel }): Place => {
+        const code = this.#modules[kernel]!;
+        module.set(code, at);
+        at += code.length;
+        return { at: at - code.length, bytes: code.length };
+      });
     });
     Atomics.add(words, WORD.wake, 1);
     Atomics.notify(words, WORD.wake);

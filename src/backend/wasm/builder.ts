@@ -4,6 +4,7 @@ import { PlanBuilder } from '../plan/builder.js';
 import { macsOf } from '../plan/describe.js';
 import type { Region } from '../plan/region.js';
 import type { Bind } from '../plan/step.js';
+import { VectorSteps } from '../simd/chain.js';
 import type { KernelPool } from '../simd/pool.js';
 import { bytesFor, type WasmMemory } from './memory.js';
 
@@ -21,6 +22,7 @@ interface Work {
 export class Builder extends PlanBuilder<Value, Work> {
   /** The storages, by slot. */
   readonly slots: readonly Region[];
+  readonly vectors: VectorSteps<Value, Work>;
 
   constructor(
     graph: Graph,
@@ -28,6 +30,7 @@ export class Builder extends PlanBuilder<Value, Work> {
     readonly pool: KernelPool,
   ) {
     super(graph, () => false);
+    this.vectors = new VectorSteps(this, pool, (bind) => ({ bind }));
     this.slots = graph.storages.map((node, slot) => ({
       bytes: this.bytesOf(node),
       slot,

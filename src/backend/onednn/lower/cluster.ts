@@ -1,11 +1,11 @@
 import { sizeOf } from '../../../graph/types.js';
 import { broadcastDimensions, type Dimension } from '../../plan/broadcast.js';
 import type { Cluster } from '../../plan/fusion.js';
+import type { VectorKernel } from '../../simd/chain.js';
 import { elementwiseKernel, reductionKernel } from '../../simd/cluster.js';
 import type { KernelPool } from '../../simd/pool.js';
 import { canRender } from '../../simd/render.js';
 import { Arg } from '../api/dnnl.js';
-import type { Arena } from '../arena.js';
 import type { Builder } from '../builder.js';
 import type { Form } from '../ir.js';
 import { padded } from './elementwise.js';
@@ -23,16 +23,15 @@ export function lowerCluster(b: Builder, cluster: Cluster): boolean {
   const { arena } = b;
   if (!arena?.pool || size < SMALL || !canRender(formula)) return false;
   if (inputs.some((input) => b.dnnl.typeOf(b.value(input).forms[0]!.md) !== 'float32')) return false;
-  if (reduce) lowerReduction(b, cluster, arena, arena.pool);
-  else lowerElementwise(b, cluster, arena, arena.pool);
+  if (reduce) lowerReduction(b, cluster, arena.pool);
+  else lowerElementwise(b, cluster, arena.pool);
   return true;
 }
 
-function lowerElementwise(b: Builder, cluster: Cluster, arena: Arena, pool: KernelPool): void {
+function lowerElementwise(b: Builder, cluster: Cluster, pool: KernelPool): void {
   const { nodes, inputs } = cluster;
   const root = nodes.at(-1)!;
-  const { shape, scope } = b.node(root);
-  const size = sizeOf(shape);
+  const size = sizeOf(b.node(root).shape);
   const { forms, lead, dimensions } = arrange(b, root, inputs);
   const kernel = elementwiseKernel(pool, cluster, dimensions);
   const sources = forms.map((form, k) => reachable(b, inputs[k]!, form));
@@ -40,20 +39,12 @@ function lowerElementwise(b: Builder, cluster: Cluster, arena: Arena, pool: Kern
     (input, k) => sizeOf(b.node(input).shape) === size && mayOverwrite(b, input, sources[k]!),
   );
   const out = b.newForm(lead.dims, lead.md, over < 0 ? undefined : sources[over]!.region);
-  b.emit({
-    op: nodes.map((i) => b.node(i).op).join('+'),
-    scope,
-    kernel: 'wasm',
-    macs: 0,
-    touches: [...sources.map(({ region }) => region), out.region],
-    writes: false,
-    script: (at) => kernel([...sources, out].map(({ region }) => arena.offsetOf(at(region)))),
-  });
+  emit(b, nodes, kernel, [...sources, out]);
   b.define(root, out);
 }
 
 /** Lowers a cluster whose elements are reduced: one kernel computes and reduces them. Row-major. */
-function lowerReduction(b: Builder, cluster: Cluster, arena: Arena, pool: KernelPool): void {
+function lowerReduction(b: Builder, cluster: Cluster, pool: KernelPool): void {
   const { nodes, inputs } = cluster;
   const root = nodes.at(-1)!;
   const kernel = reductionKernel(
@@ -63,16 +54,18 @@ function lowerReduction(b: Builder, cluster: Cluster, arena: Arena, pool: Kernel
   );
   const sources = inputs.map((input) => reachable(b, input, b.plainForm(input)));
   const out = b.newPlainForm(root);
-  b.emit({
-    op: nodes.map((i) => b.node(i).op).join('+'),
-    scope: b.node(root).scope,
-    kernel: 'wasm',
-    macs: 0,
-    touches: [...sources.map(({ region }) => region), out.region],
-    writes: false,
-    script: (at) => kernel([...sources, out].map(({ region }) => arena.offsetOf(at(region)))),
-  });
+  emit(b, nodes, kernel, [...sources, out]);
   b.define(root, out);
+}
+
+function emit(b: Builder, nodes: readonly number[], kernel: VectorKernel, forms: readonly Form[]): void {
+  const { scope } = b.node(nodes.at(-1)!);
+  const op = nodes.map((i) => b.node(i).op).join('+');
+  b.vectors!.emit(
+    { op, scope, macs: 0, writes: false },
+    kernel,
+    forms.map(({ region }) => region),
+  );
 }
 
 interface Arrangement {

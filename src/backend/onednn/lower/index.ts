@@ -1,3 +1,4 @@
+import type { GraphNode } from '../../../graph/graph.js';
 import { isAlias } from '../../plan/describe.js';
 import { scriptOf } from '../../plan/scripted.js';
 import type { Builder } from '../builder.js';
@@ -85,14 +86,18 @@ export function lower(b: Builder, i: number): void {
   if (b.absorbed.has(i)) return;
   const cluster = b.clusters.get(i);
   if (!cluster) lowerNode(b, i);
-  else if (cluster.nodes.length === 1 && !PREFER_VECTORS.has(node.op) && lowerings[node.op]?.(b, i)) {
+  else if (cluster.nodes.length === 1 && !prefersVectors(b, node) && lowerings[node.op]?.(b, i)) {
     // One primitive, in any layout.
   } else if (!lowerCluster(b, cluster)) for (const member of cluster.nodes) lowerNode(b, member);
   for (const member of cluster?.nodes ?? [i]) b.release(member);
 }
 
-/** Operations for which a vector kernel is preferred, since their lowering is a loop in TypeScript. */
-const PREFER_VECTORS = new Set(['clamp']);
+/**
+ * Whether a vector kernel is better than a primitive: where the lowering would be a loop in TypeScript, and after a
+ * vector kernel that computes an input, with which it becomes one step.
+ */
+const prefersVectors = (b: Builder, { op, inputs }: GraphNode): boolean =>
+  op === 'clamp' || inputs.some((input) => b.vectors?.endsWith(b.value(input).forms[0]!.region));
 
 function lowerNode(b: Builder, i: number): void {
   const node = b.node(i);

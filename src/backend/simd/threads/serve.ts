@@ -1,10 +1,10 @@
-import { controlOf, WORD, work } from '../jobs.js';
+import { controlOf, type Place, WORD, work } from '../jobs.js';
 import { instantiate, type Memory, type Run } from '../webassembly.js';
 
 /** What a thread gets when it starts. */
 export interface ThreadData {
   readonly control: SharedArrayBuffer;
-  /** The module of the current job's kernel. */
+  /** The modules of the current job's kernels. */
   readonly module: SharedArrayBuffer;
   readonly memory: Memory;
   /** Its number; the pool's own thread has number 0. */
@@ -23,12 +23,11 @@ export type StartThread = (data: ThreadData) => Thread;
 export function serve({ control: buffer, module, memory, thread }: ThreadData): void {
   const control = controlOf(buffer);
   const known = new Map<number, Run>();
-  // A job's module is not replaced while one of its pieces is being computed.
-  const kernelOf = (id: number): Run => {
+  // A job's modules are not replaced while one of its pieces is being computed.
+  const kernelOf = (id: number, { at, bytes }: Place): Run => {
     let run = known.get(id);
     if (!run) {
-      const bytes = new Uint8Array(module, 0, control.words[WORD.moduleBytes]).slice();
-      run = instantiate(bytes, memory);
+      run = instantiate(new Uint8Array(module, at, bytes).slice(), memory);
       known.set(id, run);
     }
     return run;
