@@ -21,12 +21,17 @@ export function lowerCluster(b: Builder, cluster: Cluster): boolean {
   const { inputs, formula, reduce } = cluster;
   const size = sizeOf(reduce?.shape ?? b.node(cluster.nodes.at(-1)!).shape);
   const { arena } = b;
-  if (!arena?.pool || size < SMALL || !canRender(formula)) return false;
+  if (!arena?.pool || !canRender(formula)) return false;
+  if (size < SMALL && !followsVectors(b, inputs)) return false;
   if (inputs.some((input) => b.dnnl.typeOf(b.value(input).forms[0]!.md) !== 'float32')) return false;
   if (reduce) lowerReduction(b, cluster, arena.pool);
   else lowerElementwise(b, cluster, arena.pool);
   return true;
 }
+
+/** Whether the plan's last step is a vector kernel that computes one of these values: one step can then do both. */
+export const followsVectors = (b: Builder, inputs: readonly number[]): boolean =>
+  inputs.some((input) => b.vectors?.endsWith(b.value(input).forms[0]!.region));
 
 function lowerElementwise(b: Builder, cluster: Cluster, pool: KernelPool): void {
   const { nodes, inputs } = cluster;

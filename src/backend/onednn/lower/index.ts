@@ -2,7 +2,7 @@ import type { GraphNode } from '../../../graph/graph.js';
 import { isAlias } from '../../plan/describe.js';
 import { scriptOf } from '../../plan/scripted.js';
 import type { Builder } from '../builder.js';
-import { lowerCluster } from './cluster.js';
+import { followsVectors, lowerCluster } from './cluster.js';
 import { lowerConv2d, lowerConv2dGradInput, lowerConv2dGradWeight } from './conv.js';
 import {
   lowerActivation,
@@ -97,7 +97,7 @@ export function lower(b: Builder, i: number): void {
  * vector kernel that computes an input, with which it becomes one step.
  */
 const prefersVectors = (b: Builder, { op, inputs }: GraphNode): boolean =>
-  op === 'clamp' || inputs.some((input) => b.vectors?.endsWith(b.value(input).forms[0]!.region));
+  op === 'clamp' || followsVectors(b, inputs);
 
 function lowerNode(b: Builder, i: number): void {
   const node = b.node(i);
