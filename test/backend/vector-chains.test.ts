@@ -37,20 +37,29 @@ const normalised = (x: Tensor): Tensor => {
   return centred.div(centred.square().mean([1], true).add(1e-3).sqrt());
 };
 
+/** Each row needs the means of all rows. */
+function acrossRows(): Tensor[] {
+  const x = made([300, 300]);
+  return [x.mul(x.mean([1], true).reshape(1, 300)).tanh()];
+}
+
 /** Rows, columns and one step that reads them. Sums of rows, of columns and reshaped values meet in random order. */
 function randomResults(random: () => number): Tensor[] {
   const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)]!;
-  const [rows, columns] = [pick([16, 40, 64, 300]), pick([16, 34, 64, 512])];
+  const rows = pick([16, 40, 64, 300]);
+  const columns = pick([16, 34, 64, 512, rows, rows]);
   const of = {
     whole: [made([rows, columns]), made([rows, columns], 1)],
     row: [made([rows, 1], 2)],
     column: [made([1, columns], 3)],
   };
-  const STEPS: readonly (() => void)[] = [
+  const STEPS: readonly (() => unknown)[] = [
     () => of.row.push(pick(of.whole).mean([1], true)),
     () => of.row.push(pick(of.whole).max([1], true)),
     () => of.column.push(pick(of.whole).mean([0], true)),
     () => of.row.push(pick(of.row).add(1)),
+    // A value of each row becomes one of each column.
+    () => rows === columns && of.column.push(pick(of.row).reshape(1, columns)),
     () => of.row.push(pick(of.row).mul(pick(of.row))),
     () => of.whole.push(pick(of.whole).sub(pick(of.row))),
     () => of.whole.push(pick(of.whole).mul(pick(of.column))),
@@ -109,7 +118,7 @@ for (const [name, open] of Object.entries(ENGINES))
       const generator = new Generator(seed);
       for (let n = 0; n < 120; n++) {
         const own = generator.fork(n);
-        const results = randomResults(() => own.uniform());
+        const results = n === 0 ? acrossRows() : randomResults(() => own.uniform());
         const [got, expected] = [await valuesOf(device, results), await valuesOf(reference, results)];
         got.forEach((values, k) => {
           assertNear(values, expected[k]!, 2e-4, `program ${n} of seed ${seed}, result ${k}`);
