@@ -38,6 +38,18 @@ const scheduleSchema = z.discriminatedUnion('kind', [
     epochs: z.array(count),
     factor: z.number().gt(0).lt(1),
   }),
+  /** Multiply by `factor` after every `epochs` epochs. */
+  z.object({ kind: z.literal('step'), epochs: count, factor: z.number().gt(0).lt(1) }),
+  /** Multiply by `factor` after each epoch. */
+  z.object({ kind: z.literal('exponential'), factor: z.number().gt(0).lt(1) }),
+  /** Linear warm-up, and decay to 0 over the rest of the run. */
+  z.object({
+    kind: z.literal('annealing'),
+    warmupSteps: z.number().int().nonnegative(),
+    shape: z.enum(['linear', 'cosine']),
+  }),
+  /** One cycle over the run: up to the learning rate and down again, with the momentum moving the other way. */
+  z.object({ kind: z.literal('one-cycle'), pctStart: z.number().gt(0).lt(1) }),
   /** Linear warm-up over the first steps, and linear decay to 0 over the last ones. */
   z.object({
     kind: z.literal('warmup-decay'),

@@ -2,7 +2,15 @@ import type { Module } from '../nn/module.js';
 import { WeightAverage } from '../optim/average.js';
 import { hasOption, OPTIMIZERS, type OptimizerKind } from '../optim/by-name.js';
 import type { Optimizer } from '../optim/optimizer.js';
-import { MultiStepLR, ReduceLROnPlateau, type Schedule, WarmupDecay } from '../optim/schedules/index.js';
+import {
+  ExponentialLR,
+  MultiStepLR,
+  OneCycleLR,
+  ReduceLROnPlateau,
+  type Schedule,
+  StepLR,
+  WarmupDecay,
+} from '../optim/schedules/index.js';
 import type { TrainConfig } from '../run/config.js';
 import type { Parameter } from '../tensor/tensor.js';
 import { lrScales } from './module-patterns.js';
@@ -87,6 +95,28 @@ export function makeSchedule(
     case 'milestones': {
       const { epochs, factor } = schedule;
       return { schedule: new MultiStepLR(optimizer, { milestones: epochs, gamma: factor }), every: 'epoch' };
+    }
+    case 'step': {
+      const { epochs, factor } = schedule;
+      return { schedule: new StepLR(optimizer, { stepSize: epochs, gamma: factor }), every: 'epoch' };
+    }
+    case 'exponential':
+      return { schedule: new ExponentialLR(optimizer, { gamma: schedule.factor }), every: 'epoch' };
+    case 'annealing': {
+      const { shape } = schedule;
+      const warmupSteps = Math.min(schedule.warmupSteps, totalSteps);
+      return { schedule: new WarmupDecay(optimizer, { totalSteps, warmupSteps, shape }), every: 'step' };
+    }
+    case 'one-cycle': {
+      // A momentum that the optimizer does not have, or does not use, is not cycled.
+      const cycleMomentum = optimizer.paramGroups.every(
+        (group) => 'betas' in group || ('momentum' in group && group.momentum !== 0),
+      );
+      const { pctStart } = schedule;
+      return {
+        schedule: new OneCycleLR(optimizer, { maxLr: lr, totalSteps, pctStart, cycleMomentum }),
+        every: 'step',
+      };
     }
     case 'warmup-decay': {
       const { warmupSteps, decaySteps, shape } = schedule;

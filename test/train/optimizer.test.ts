@@ -65,6 +65,43 @@ describe('the schedule of a configuration', () => {
   });
 });
 
+describe('a schedule over the whole run', () => {
+  const path = async (changes: Partial<TrainConfig>, steps: number): Promise<[number, unknown][]> => {
+    const config = toyConfig({ lr: 0.1, ...changes });
+    const optimizer = makeOptimizer(await makeToyNet().to(referenceDevice()), config);
+    const { schedule, every } = makeSchedule(optimizer, config, steps)!;
+    assert.equal(every, 'step');
+    return Array.from({ length: steps }, () => {
+      const group: { lr: number; momentum?: number; betas?: readonly number[] } = optimizer.paramGroups[0]!;
+      const { lr, momentum, betas } = group;
+      schedule.step();
+      return [Number(lr.toFixed(6)), betas?.[0] ?? momentum];
+    });
+  };
+
+  it('rises for the warm-up and falls to 0 after the last step', async () => {
+    const schedule = { kind: 'annealing', shape: 'linear', warmupSteps: 2 } as const;
+    const rates = (await path({ schedule }, 6)).map(([lr]) => lr);
+    assert.deepEqual(rates, [0.05, 0.1, 0.1, 0.075, 0.05, 0.025]);
+    assert.equal((await path({ schedule: { ...schedule, warmupSteps: 99 } }, 3)).at(-1)![0], 0.1);
+  });
+
+  it('makes one cycle of the rate and of the momentum, if the optimizer has any', async () => {
+    const schedule = { kind: 'one-cycle', pctStart: 0.5 } as const;
+    const sgd = await path({ schedule }, 4);
+    assert.deepEqual(
+      [sgd[0], sgd[1]],
+      [
+        [0.004, 0.95],
+        [0.1, 0.85],
+      ],
+    );
+    assert.deepEqual((await path({ schedule, optimizer: 'adam', momentum: 0 }, 4))[1], [0.1, 0.85]);
+    assert.deepEqual((await path({ schedule, optimizer: 'adagrad', momentum: 0 }, 4))[1], [0.1, undefined]);
+    assert.deepEqual((await path({ schedule, momentum: 0 }, 4))[1], [0.1, 0]);
+  });
+});
+
 describe('a run with the paper’s recipe', () => {
   const accuracyFalls = { testSet: new ToySet(21, 2, (index) => index % 10) };
 

@@ -9,6 +9,7 @@ import { scratch, toyConfig, toyRun } from '../support/toy.js';
 
 /** Options that give an optimizer all the state that it can have. */
 const OPTIONS: Readonly<Record<string, Partial<TrainConfig>>> = {
+  adamw: { schedule: { kind: 'one-cycle', pctStart: 0.4 } },
   adam: { optimizerOptions: { amsgrad: true, betas: [0.8, 0.9] } },
   nadam: { optimizerOptions: { decoupledWeightDecay: true } },
   rmsprop: { optimizerOptions: { centered: true } },

@@ -23,6 +23,7 @@ import {
   repeated,
 } from '../options/options.js';
 import { port } from '../serve.js';
+import { SCHEDULE_KINDS, scheduleParser } from './schedule-flag.js';
 
 /** A flag of `train`. Its name is derived from its key: `batchSize` is `--batch-size`. */
 interface Flag<T> {
@@ -126,6 +127,12 @@ const TRAINING = {
     or: of((r) => r.optimizer ?? 'sgd'),
   },
   lr: { value: '<rate>', parse: positiveNumber, help: 'learning rate', or: of((r) => r.lr) },
+  schedule: {
+    value: '<kind>',
+    parse: scheduleParser,
+    help: `how the rate changes: ${SCHEDULE_KINDS.join(', ')}; numbers follow a colon, as in cosine:500 (warm-up steps), step:30,0.1, milestones:30,60, exponential:0.95`,
+    or: of((r) => r.schedule.kind),
+  },
   momentum: {
     value: '<m>',
     parse: fraction,
