@@ -43,6 +43,16 @@ export type BatchOf<S> = [S] extends [LabelledImage]
   ? readonly [inputs: Tensor, labels: Tensor]
   : Collated<S>;
 
+/** What {@link DataLoader.batches} yields for samples of a type. */
+type BatchIn<S> = [S] extends [LabelledImage] ? Batch : SampleBatch;
+
+/** A batch that can be turned into tensors, any number of times with the same values. */
+export interface LoadedBatch<S = LabelledImage, B = BatchOf<S>> {
+  readonly batch: BatchIn<S>;
+  /** See {@link DataLoader.tensors}. */
+  readonly tensors: () => B;
+}
+
 export interface DataLoaderOptions<S = LabelledImage, B = BatchOf<S>> {
   /** Samples per batch; default 1. */
   batchSize?: number;
@@ -209,10 +219,7 @@ export class DataLoader<S = LabelledImage, B = BatchOf<S>> implements AsyncItera
    * @param startBatch index of the first batch, to resume in the middle of an epoch; `length` yields no batch
    * @throws UsageError for arguments out of range; errors of the data set are thrown when their batch is reached
    */
-  batches(
-    epoch: number,
-    startBatch = 0,
-  ): AsyncGenerator<[S] extends [LabelledImage] ? Batch : SampleBatch, void, void> {
+  batches(epoch: number, startBatch = 0): AsyncGenerator<BatchIn<S>, void, void> {
     check('epoch', epoch, 0, Number.MAX_SAFE_INTEGER);
     check('startBatch', startBatch, 0, Math.min(this.length, Number.MAX_SAFE_INTEGER));
     return this.#batches(epoch, startBatch) as ReturnType<DataLoader<S, B>['batches']>;
@@ -271,9 +278,14 @@ export class DataLoader<S = LabelledImage, B = BatchOf<S>> implements AsyncItera
     return [inputs, tensor(one.labels)] as B;
   }
 
+  /** Like {@link batches}, each with its tensors on request. */
+  async *loaded(epoch: number, startBatch = 0): AsyncGenerator<LoadedBatch<S, B>, void, void> {
+    for await (const batch of this.batches(epoch, startBatch))
+      yield { batch, tensors: () => this.tensors(batch, epoch) };
+  }
+
   async *[Symbol.asyncIterator](): AsyncGenerator<B, void, void> {
-    const epoch = this.epoch++;
-    for await (const batch of this.#batches(epoch, 0)) yield this.tensors(batch, epoch);
+    for await (const { tensors } of this.loaded(this.epoch++)) yield tensors();
   }
 
   /** Whether the samples are stacked where they are read. */

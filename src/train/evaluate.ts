@@ -1,4 +1,4 @@
-import { imagesOf } from '../data/batch.js';
+import { type Batch, imagesOf } from '../data/batch.js';
 import { checkDataset } from '../data/check-dataset.js';
 import { type Dataset, UNREADABLE } from '../data/dataset.js';
 import { DataLoader } from '../data/loader.js';
@@ -14,6 +14,7 @@ import { topKCorrect } from '../ops/index.js';
 import { Generator } from '../random.js';
 import type { Evaluation } from '../run/events.js';
 import { evaluate as compute, Tensor, tensor } from '../tensor/tensor.js';
+import { LookAhead } from './look-ahead.js';
 import { type Scores, scoreViews } from './ten-crop.js';
 
 export interface EvaluateOptions {
@@ -44,6 +45,12 @@ const OPTIONS = [
   'world',
 ];
 
+/** A batch whose scores are being computed. */
+interface Scored {
+  readonly batch: Batch;
+  readonly scores: Promise<Scores>;
+}
+
 /** Evaluates a model on a data set in evaluation mode, then restores its mode. */
 export async function evaluateModel(options: EvaluateOptions = {} as EvaluateOptions): Promise<Evaluation> {
   checkOptionNames('evaluateModel', options, OPTIONS);
@@ -67,50 +74,42 @@ export async function evaluateModel(options: EvaluateOptions = {} as EvaluateOpt
   const found: number[][] = [];
   let images = 0;
   const k = Math.min(5, dataset.classes.length);
+  const score = async (batch: Batch): Promise<Scores> => {
+    // Images that cannot be read get an arbitrary label; they are left out of the sums.
+    const labels = batch.labels.map((label) => (label === UNREADABLE ? 0 : label));
+    if (views) return scoreViews(model, batch, labels, views, context, k);
+    const logits = model.forward(transform.apply(imagesOf(batch), context));
+    const known = tensor(labels);
+    const [first, among, losses] = await compute(
+      new Tensor(topKCorrect(logits.node, known.node, 1)),
+      new Tensor(topKCorrect(logits.node, known.node, k)),
+      lossOf.forward(logits, known),
+    );
+    return [first!, among!, losses!];
+  };
   // One batch is computed while the next is prepared.
-  let running: Promise<void> = Promise.resolve();
+  const ahead = new LookAhead<Scored>(async ({ batch: { labels }, scores }) => {
+    const sum = (values: ArrayLike<number>): number =>
+      labels.reduce((all, label, i) => (label === UNREADABLE ? all : all + values[i]!), 0);
+    found.push([...(await scores).map(sum), labels.filter((label) => label !== UNREADABLE).length]);
+    images += labels.length;
+    onProgress?.(Math.min(total, images * (world?.size ?? 1)), total);
+    return true;
+  });
   try {
     for await (const batch of loader?.batches(0) ?? []) {
       // Other ranks wait for this one's results, so that they learn of it.
       if (world && signal?.aborted) break;
       signal?.throwIfAborted();
-      const count = batch.labels.length;
-      images += count;
-      // Images that cannot be read get an arbitrary label; they are left out of the sums.
-      const labels = batch.labels.map((label) => (label === UNREADABLE ? 0 : label));
-      const score = async (): Promise<Scores> => {
-        if (views) return scoreViews(model, batch, labels, views, context, k);
-        const logits = model.forward(transform.apply(imagesOf(batch), context));
-        const known = tensor(labels);
-        const [first, among, losses] = await compute(
-          new Tensor(topKCorrect(logits.node, known.node, 1)),
-          new Tensor(topKCorrect(logits.node, known.node, k)),
-          lossOf.forward(logits, known),
-        );
-        return [first!, among!, losses!];
-      };
-      const before = running;
-      const values = score();
-      const reached = images;
-      running = before.then(async () => {
-        const [a, b, c] = await values;
-        const sum = (v: ArrayLike<number>) => {
-          let s = 0;
-          for (let i = 0; i < count; i++) if (batch.labels[i] !== UNREADABLE) s += v[i]!;
-          return s;
-        };
-        found.push([sum(a), sum(b), sum(c), batch.labels.filter((label) => label !== UNREADABLE).length]);
-        onProgress?.(Math.min(total, reached * (world?.size ?? 1)), total);
-      });
-      values.catch(() => {});
+      const scores = score(batch);
       // It may fail while the next batch is prepared; the error is thrown where it is awaited.
-      running.catch(() => {});
-      await before;
+      scores.catch(() => {});
+      await ahead.push({ batch, scores });
     }
-    await running;
+    await ahead.drain();
   } finally {
-    // If the evaluation ends early, a later rejection must not be reported as unhandled.
-    await running.catch(() => {});
+    // The mode must not change before the last batch in flight is computed.
+    await ahead.queued?.scores.catch(() => {});
     model.train(wasTraining);
   }
   const all = world

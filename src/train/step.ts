@@ -1,5 +1,5 @@
 import { type Batch, totalOf } from '../data/batch.js';
-import type { DataLoader } from '../data/loader.js';
+import type { LoadedBatch } from '../data/loader.js';
 import type { World } from '../distributed/index.js';
 import { CrossEntropyLoss } from '../nn/loss.js';
 import type { Module } from '../nn/module.js';
@@ -18,8 +18,7 @@ import type { TimedSchedule } from './optimizer.js';
 
 /** A batch whose run is queued on the device. */
 export interface QueuedBatch {
-  readonly batch: Batch;
-  readonly epoch: number;
+  readonly loaded: LoadedBatch;
   /** Number of images, on all ranks together; loss, correct predictions and guard are theirs, too. */
   readonly images: number;
   readonly loss: Tensor;
@@ -55,7 +54,6 @@ export type Settled =
 export interface StepperParts {
   readonly config: TrainConfig;
   readonly model: Module;
-  readonly loader: DataLoader;
   readonly optimizer: Optimizer;
   readonly timed: TimedSchedule | undefined;
   readonly probe: Probe;
@@ -79,12 +77,12 @@ export class Stepper {
   }
 
   /** @param dataSeconds time spent waiting for the batches */
-  async queue(group: readonly Batch[], epoch: number, dataSeconds: number): Promise<Queued> {
+  async queue(group: readonly LoadedBatch[], dataSeconds: number): Promise<Queued> {
     const { config, model, optimizer, timed, probe, world } = this.#parts;
-    const images = group.reduce((sum, batch) => sum + totalOf(batch), 0);
+    const images = group.reduce((sum, { batch }) => sum + totalOf(batch), 0);
     const [first] = optimizer.paramGroups;
     const lr = first!.lr * first!.lrScale;
-    const index = group.at(-1)!.index;
+    const { index } = group.at(-1)!.batch;
     const queued: QueuedBatch[] = [];
     const ended = (updated: boolean, squares?: GradientSquares, norm?: Tensor): Queued => {
       if (timed?.every === 'step') timed.schedule.step();
@@ -101,17 +99,17 @@ export class Stepper {
         );
       return { batches: queued, index, dataSeconds, lr, squares, norm, updated, completion };
     };
-    for (const [i, batch] of group.entries()) {
+    for (const [i, loaded] of group.entries()) {
       // At most two runs are queued on the device; after a bad batch the last run is not queued.
       const due = i === group.length - 1 ? queued.slice(-2) : queued.slice(-2, -1);
       for (const { guard } of due) if (!Number.isFinite(await guard.item())) return ended(false);
       optimizer.zeroGrad();
-      queued.push(this.#backward(batch, epoch, images));
+      queued.push(this.#backward(loaded, images));
       if (i < group.length - 1) this.#sums.add(model.parameters(), i === 0, queued.at(-1)!);
     }
     const last = queued.at(-1)!;
     if (group.length > 1) this.#sums.total(model.parameters());
-    world?.addUp(model.parameters(), ownImages(last.batch) / last.images, config.wire);
+    world?.addUp(model.parameters(), ownImages(last.loaded.batch) / last.images, config.wire);
     const squares = this.#isInsightStep(optimizer.steps + 1) ? probe.gradientSquares() : undefined;
     const { clipNorm, clipValue } = config;
     const norm = clipNorm === undefined ? undefined : clipGradNorm(model.parameters(), clipNorm);
@@ -123,18 +121,19 @@ export class Stepper {
   }
 
   /** @param images of the step, of which the batch's loss is weighted with its share */
-  #backward(batch: Batch, epoch: number, images: number): QueuedBatch {
-    const { model, loader, world } = this.#parts;
+  #backward(loaded: LoadedBatch, images: number): QueuedBatch {
+    const { model, world } = this.#parts;
+    const { batch } = loaded;
     const share = ownImages(batch) / images;
     const random = randomState();
-    const [inputs, labels] = loader.tensors(batch, epoch);
+    const [inputs, labels] = loaded.tensors();
     const logits = withRows(batch.rows, () => model.forward(inputs));
     const loss = this.criterion.forward(logits, labels);
     (share === 1 ? loss : loss.mul(share)).backward();
     const correct = new Tensor(topKCorrect(logits.node, labels.node, 1)).sum();
     const grads = model.parameters().flatMap(({ grad }) => grad ?? []);
     const guard = finiteGuard(loss, grads);
-    const queued = { batch, epoch, images: totalOf(batch), random };
+    const queued = { loaded, images: totalOf(batch), random };
     if (!world) return { ...queued, loss, correct, guard };
     const own = ownImages(batch);
     const parts = [loss.mul(own / queued.images), own === 0 ? correct.mul(0) : correct, guard];

@@ -1,5 +1,5 @@
 import type { Dataset } from '../data/dataset.js';
-import { type Batch, DataLoader } from '../data/loader.js';
+import { DataLoader, type LoadedBatch } from '../data/loader.js';
 import type { Transform } from '../data/transforms/index.js';
 import type { World } from '../distributed/index.js';
 import { counted } from '../errors/counted.js';
@@ -16,6 +16,7 @@ import type { RunFolder } from '../run/run-folder.js';
 import { evaluateModel } from './evaluate.js';
 import { recordInsight } from './insight/insight.js';
 import { Probe } from './insight/probe.js';
+import { LookAhead } from './look-ahead.js';
 import { freezeModules } from './module-patterns.js';
 import { makeOptimizer, makeSchedule, type TimedSchedule } from './optimizer.js';
 import { Reporter } from './reporter.js';
@@ -113,7 +114,6 @@ export class Trainer {
     const shared = {
       config,
       model,
-      loader: this.#loader,
       optimizer: this.#optimizer,
       timed: this.#timed,
       world: parts.world,
@@ -323,18 +323,17 @@ export class Trainer {
     const alone = accumulate > 1 || this.#recovery.policy !== 'stop';
     const { epoch, batch: start } = this.#position;
     model.train();
-    let queued: Queued | undefined;
-    const batches = this.#loader.batches(epoch, start);
+    const ahead = new LookAhead<Queued>((queued, next) => this.#finish(queued, next));
+    const batches = this.#loader.loaded(epoch, start);
     try {
       for (;;) {
         const asked = performance.now();
         const group = await take(batches, accumulate);
         if (group.length === 0) break;
         const dataSeconds = (performance.now() - asked) / 1000;
-        const next = await this.#stepper.queue(group, epoch, dataSeconds);
-        // The device computes this step while the previous one is processed.
-        if (queued && !(await this.#finish(queued, next))) return 'again';
-        queued = next;
+        const queued = await this.#stepper.queue(group, dataSeconds);
+        const { squares } = queued;
+        if (!(await ahead.push(queued))) return 'again';
         const submitted = this.#position.step + 1;
         if (this.#first) this.#control.poll();
         const { overdue, pausing, stopping } = await this.#anywhere({
@@ -345,10 +344,8 @@ export class Trainer {
         this.#stopping ||= stopping;
         const due = submitted % config.checkpointEvery === 0 || overdue;
         const ending = this.#isStopping || submitted >= this.stepsTotal;
-        if (alone || due || queued.squares || pausing || ending) {
-          const { squares } = queued;
-          if (!(await this.#finish(queued))) return 'again';
-          queued = undefined;
+        if (alone || due || squares || pausing || ending) {
+          if (!(await ahead.drain())) return 'again';
           if (squares && this.#first) await recordInsight(looking, submitted, squares);
           if (pausing) await this.#pause();
           if ((due || this.#isStopping) && !(await this.#saveSound())) return 'again';
@@ -358,7 +355,7 @@ export class Trainer {
           if (submitted >= this.stepsTotal) break;
         }
       }
-      if (queued && !(await this.#finish(queued))) return 'again';
+      if (!(await ahead.drain())) return 'again';
     } finally {
       await batches.return();
     }
@@ -483,8 +480,8 @@ export class Trainer {
 }
 
 /** Takes the next `count` batches, or fewer at the end. */
-async function take(batches: AsyncGenerator<Batch, void, void>, count: number): Promise<Batch[]> {
-  const taken: Batch[] = [];
+async function take(batches: AsyncGenerator<LoadedBatch, void, void>, count: number): Promise<LoadedBatch[]> {
+  const taken: LoadedBatch[] = [];
   while (taken.length < count) {
     const { value } = await batches.next();
     if (!value) break;

@@ -71,7 +71,7 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
         assert.ok(error instanceof DivergedError);
         assert.match(
           error.message,
-          /^Training diverged at step 6: 3 \(Faulty\): its output has 2048 infinities\. .*The last good checkpoint is .*step-00000004\.safetensors\.$/,
+          /^Training diverged at step 6: 3 \(Faulty\): its output has 2,048 infinities\. .*The last good checkpoint is .*step-00000004\.safetensors\.$/,
         );
         return true;
       });
@@ -114,14 +114,14 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
       );
       assert.match(
         recorder.notes[0]!,
-        /^Step 4 was skipped \(--on-nan skip\): 3 \(Faulty\): its output has 4096 infinities\.$/,
+        /^Step 4 was skipped \(--on-nan skip\): 3 \(Faulty\): its output has 4,096 infinities\.$/,
       );
       const skip = (await plainMetrics(folder)).find((e) => (e as { event: string }).event === 'skip');
       assert.deepEqual(skip, {
         event: 'skip',
         epoch: 1,
         step: 4,
-        where: '3 (Faulty): its output has 4096 infinities',
+        where: '3 (Faulty): its output has 4,096 infinities',
       });
       await assertSound(folder);
     });

@@ -1,4 +1,3 @@
-import type { DataLoader } from '../../data/loader.js';
 import { counted } from '../../errors/counted.js';
 import type { CrossEntropyLoss } from '../../nn/loss.js';
 import type { Module } from '../../nn/module.js';
@@ -11,7 +10,6 @@ import type { QueuedBatch } from '../step.js';
 
 interface Parts {
   readonly model: Module;
-  readonly loader: DataLoader;
   readonly criterion: CrossEntropyLoss;
 }
 
@@ -27,21 +25,21 @@ type Suspect = readonly [what: string, value: Tensor];
  * @returns such as `features.3 (Conv2d): its output has 12 infinities`; undefined if all values are finite this time
  */
 export async function diagnose(
-  { model, loader, criterion }: Parts,
-  { batch, epoch, random }: QueuedBatch,
+  { model, criterion }: Parts,
+  { loaded, random }: QueuedBatch,
 ): Promise<string | undefined> {
   const now = randomState();
   setRandomState(random);
   const suspects: Suspect[] = [];
   try {
-    const [inputs, labels] = loader.tensors(batch, epoch);
+    const [inputs, labels] = loaded.tensors();
     suspects.push(['the images of the batch have', inputs]);
     for (const [name, parameter] of model.stateDict()) suspects.push([`${name} has`, parameter]);
     const logits = watching(
       model.namedModules().filter(([, module]) => module.children().length === 0),
       (name, module, _inputs, output) =>
         suspects.push([`${name} (${module.constructor.name}): its output has`, output]),
-      () => withRows(batch.rows, () => model.forward(inputs)),
+      () => withRows(loaded.batch.rows, () => model.forward(inputs)),
     );
     const loss = criterion.forward(logits, labels);
     suspects.push(['the loss is', loss]);

@@ -6,14 +6,13 @@ import type { TrainConfig } from '../../run/config.js';
 import { afterSkip } from '../../run/position.js';
 import type { RunFolder } from '../../run/run-folder.js';
 import type { TimedSchedule } from '../optimizer.js';
-import type { Queued, QueuedBatch, Stepper, StepperParts } from '../step.js';
+import type { Queued, QueuedBatch, Stepper } from '../step.js';
 import { badTensor, diagnose } from './diagnose.js';
 import { type Bad, diverged, ROLLBACK_FACTOR, verdictOn } from './divergence.js';
 
 export interface RecoveryParts {
   readonly config: TrainConfig;
   readonly model: Module;
-  readonly loader: StepperParts['loader'];
   readonly optimizer: Optimizer;
   readonly timed: TimedSchedule | undefined;
   readonly stepper: Stepper;

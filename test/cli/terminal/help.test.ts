@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { HELP } from '../../../src/cli/terminal/help.js';
 
 const LONG =
-  'how weights start: an initialisation, or a file of weights such as weights.safetensors (default: pytorch)';
+  'initial weights: the name of an initialisation, or a file such as weights.safetensors (default: pytorch)';
 
 /** The help of a command with a long and a short option, in a terminal of so many columns. */
 function helpIn(columns: number): string {
