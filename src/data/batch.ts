@@ -5,6 +5,7 @@ import { checkBytes, checkedLabels, type Unchecked } from './check-batch.js';
 import { type Dataset, isFloatSet } from './dataset.js';
 import { collate } from './samples/collate.js';
 import { type Packed, pack, type SampleSet, unpack } from './samples/sample.js';
+import { type Augmentation, augmented } from './transforms/host/index.js';
 import { markFloats } from './transforms/transform.js';
 
 /** What any batch tells. */
@@ -36,9 +37,15 @@ export const totalOf = ({ labels, rows }: Batch): number => rows?.total ?? label
 
 /**
  * Reads the images `indices` of a data set into a batch.
+ * @param augmentation transforms of single images
  * @throws DataError for a label out of range or values that are not bytes; also whatever the data set throws
  */
-export async function assembleBatch(dataset: Dataset, indices: Int32Array, index: number): Promise<Batch> {
+export async function assembleBatch(
+  dataset: Dataset,
+  indices: Int32Array,
+  index: number,
+  augmentation?: Augmentation,
+): Promise<Batch> {
   const [channels, height, width] = dataset.imageShape;
   const size = channels * height * width;
   const floats = isFloatSet(dataset);
@@ -52,7 +59,11 @@ export async function assembleBatch(dataset: Dataset, indices: Int32Array, index
       checkBytes(set, indices[0]!, images.subarray(0, size));
   }
   const checked = checkedLabels(dataset, labels, indices);
-  return { images, shape: [indices.length, channels, height, width], labels: checked, indices, index };
+  const shape: Batch['shape'] = [indices.length, channels, height, width];
+  const { data, shape: newShape } = augmentation
+    ? augmented(images, shape, index, augmentation)
+    : { data: images, shape };
+  return { images: data, shape: newShape, labels: checked, indices, index };
 }
 
 /** The images of a batch as a tensor [N, C, H, W]. */

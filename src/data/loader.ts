@@ -19,6 +19,7 @@ import type { BatchRequest } from './loader-worker.js';
 import { type Plan, planOf } from './samplers/plan.js';
 import type { BatchesSampler, Sampler } from './samplers/samplers.js';
 import { type Collated, type IterableSet, type Packed, type SampleSet, unpack } from './samples/sample.js';
+import { type Augmentation, splitTransform } from './transforms/host/index.js';
 import { checkTransform, type Transform } from './transforms/transform.js';
 
 export type { AnyBatch, Batch, SampleBatch } from './batch.js';
@@ -66,7 +67,10 @@ export interface DataLoaderOptions<S = LabelledImage, B = BatchOf<S>> {
   prefetch?: number;
   /** Seed of the order and of random transforms; any safe integer, default 0. */
   seed?: number;
-  /** Transform of a batch of images, computed on the device; without one the images stay as the data set gives them. */
+  /**
+   * Transform of images; without one they stay as the data set gives them. Transforms of single images at its beginning,
+   * such as `randomResizedCrop`, run where batches are assembled, the rest on the device.
+   */
   transform?: Transform;
   /** The order of the samples, instead of `shuffle`. */
   sampler?: Sampler;
@@ -112,6 +116,12 @@ const OPTIONS = [
 /** First fork of the seed's generator used for transforms; lower forks have other uses, such as initialisation. */
 const FIRST_STREAM = 2;
 
+/** What decides the batches of an epoch. */
+interface Order {
+  readonly indices: (index: number) => Int32Array;
+  readonly augmentation: (index: number) => Augmentation | undefined;
+}
+
 /** Yields to the event loop, so that timers and I/O run. */
 function turn(): Promise<void> {
   return new Promise((resolve) => {
@@ -147,6 +157,8 @@ export class DataLoader<S = LabelledImage, B = BatchOf<S>> implements AsyncItera
   epoch = 0;
   readonly #plan: Plan | undefined;
   readonly #collate: ((samples: S[]) => B) | undefined;
+  /** The transforms of single images, and those of whole batches. */
+  readonly #steps: ReturnType<typeof splitTransform>;
 
   /** @throws UsageError for options that are not valid, alone or with this data set */
   constructor(
@@ -185,6 +197,7 @@ export class DataLoader<S = LabelledImage, B = BatchOf<S>> implements AsyncItera
     this.prefetch = prefetch;
     this.seed = seed;
     this.transform = options.transform;
+    this.#steps = splitTransform(options.transform);
     this.batchSize = batchSize;
     this.#collate = options.collate;
     this.ranks = ranks;
@@ -230,11 +243,22 @@ export class DataLoader<S = LabelledImage, B = BatchOf<S>> implements AsyncItera
     if (isIterableSet(dataset)) return this.#streamed(dataset, epoch, start);
     const whole = this.#plan!.epoch(epoch);
     const indices = this.ranks === 1 ? whole : (index: number) => this.#part(whole(index));
+    const order: Order = { indices, augmentation: (index) => this.#augmentation(epoch, index, whole) };
     const batches =
-      workers > 0
-        ? this.#threaded(dataset.workerSpec!, indices, start)
-        : this.#local(dataset, indices, start);
+      workers > 0 ? this.#threaded(dataset.workerSpec!, order, start) : this.#local(dataset, order, start);
     return this.ranks === 1 ? batches : this.#placed(batches, whole);
+  }
+
+  /** The transforms of single images, with the random numbers of their places in the batch of all ranks. */
+  #augmentation(
+    epoch: number,
+    index: number,
+    whole: (index: number) => Int32Array,
+  ): Augmentation | undefined {
+    const { specs } = this.#steps;
+    if (specs.length === 0) return undefined;
+    const first = this.ranks === 1 ? 0 : this.#rows(whole(index).length).start;
+    return { specs, seed: this.seed, epoch, first };
   }
 
   #part(whole: Int32Array): Int32Array {
@@ -274,7 +298,7 @@ export class DataLoader<S = LabelledImage, B = BatchOf<S>> implements AsyncItera
     const generator = new Generator(this.seed).fork(FIRST_STREAM + epoch * this.length + one.index);
     const images = imagesOf(one);
     const context = one.rows ? { generator, rows: one.rows } : { generator };
-    const inputs = this.transform ? this.transform.apply(images, context) : images;
+    const inputs = this.#steps.rest?.apply(images, context) ?? images;
     return [inputs, tensor(one.labels)] as B;
   }
 
@@ -321,7 +345,7 @@ export class DataLoader<S = LabelledImage, B = BatchOf<S>> implements AsyncItera
 
   async *#local(
     set: Dataset | SampleSet<S>,
-    indices: (index: number) => Int32Array,
+    { indices, augmentation }: Order,
     start: number,
   ): AsyncGenerator<Batch | SampleBatch, void, void> {
     let stopped = false;
@@ -334,7 +358,7 @@ export class DataLoader<S = LabelledImage, B = BatchOf<S>> implements AsyncItera
         if (stopped) return undefined;
         return isSampleSet(set)
           ? assembleSamples(set, indices(index), index, this.#stacked)
-          : assembleBatch(set, indices(index), index);
+          : assembleBatch(set, indices(index), index, augmentation(index));
       };
       const batch = 'readMany' in set && set.readMany ? assemble() : last.then(assemble, assemble);
       last = batch.catch(() => {});
@@ -357,7 +381,7 @@ export class DataLoader<S = LabelledImage, B = BatchOf<S>> implements AsyncItera
 
   async *#threaded(
     spec: WorkerSpec,
-    indices: (index: number) => Int32Array,
+    { indices, augmentation }: Order,
     start: number,
   ): AsyncGenerator<Batch | SampleBatch, void, void> {
     if (start === this.length) return;
@@ -380,7 +404,12 @@ export class DataLoader<S = LabelledImage, B = BatchOf<S>> implements AsyncItera
       const ahead = this.workers * Math.max(1, this.prefetch);
       const ready: Promise<Batch | SampleBatch>[] = [];
       const request = (index: number) =>
-        pool.request({ index, indices: indices(index), stacked: this.#stacked });
+        pool.request({
+          index,
+          indices: indices(index),
+          stacked: this.#stacked,
+          augmentation: augmentation(index),
+        });
       let next = start;
       for (let index = start; index < this.length; index++) {
         while (next < this.length && ready.length < ahead) {

@@ -21,6 +21,8 @@ export interface Transform {
   readonly name: string;
   /** @param batch [N, C, H, W], bytes or floating point @returns [N, C, H', W'] */
   apply(batch: Tensor, context: TransformContext): Tensor;
+  /** The transforms that it applies one after another, for one that is made of others. */
+  readonly parts?: readonly Transform[];
   /** The transform as source code, for run files and logs. */
   toString(): string;
 }
@@ -95,6 +97,7 @@ export function compose(transforms: readonly Transform[]): Transform {
   for (const transform of transforms) checkTransform('compose', transform);
   return {
     name: 'compose',
+    parts: transforms,
     apply: (batch, context) => transforms.reduce((x, transform) => transform.apply(x, context), batch),
     toString: () => `compose([${transforms.join(', ')}])`,
   };
