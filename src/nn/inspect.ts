@@ -1,7 +1,7 @@
-import { shown } from '../errors/arguments.js';
+import { checkOptionNames, shown } from '../errors/arguments.js';
 import { UsageError } from '../errors/errors.js';
 import { hostLeaf, type Node } from '../graph/node.js';
-import { isShape, type Shape } from '../graph/types.js';
+import { isShape, makeArray, type Shape } from '../graph/types.js';
 import { operationOf } from '../ops/operation.js';
 import { Tensor } from '../tensor/tensor.js';
 import { Module } from './module.js';
@@ -34,12 +34,25 @@ export interface ModelSummary {
 /**
  * Propagates shapes through a model in evaluation mode, without computing anything.
  *
- * @param inputShape [C, H, W] of one image, or [N, C, H, W] of a batch
+ * @param inputShape [C, H, W] of one image, or the shape of a batch, such as [N, C, H, W] or [N, T]
+ * @param options `inputType`: int32 for positions in a table of embeddings
  * @throws ShapeError if the shape does not fit the model
  * @example
  * const { parameters, macs } = inspect(new MyNet(), [3, 224, 224]);
  */
-export function inspect(model: Module<unknown>, inputShape: Shape): ModelSummary {
+export function inspect(
+  model: Module<unknown>,
+  inputShape: Shape,
+  options: { inputType?: 'float32' | 'int32' } = {},
+): ModelSummary {
+  checkOptionNames('inspect', options, ['inputType']);
+  const { inputType = 'float32' } = options;
+  if (inputType !== 'float32' && inputType !== 'int32')
+    throw new UsageError({
+      what: 'inspect got a bad inputType',
+      expected: "'float32' or 'int32'",
+      got: shown(inputType),
+    });
   if (!(model instanceof Module) || !isShape(inputShape))
     throw new UsageError({
       what: 'inspect takes a model and an input shape',
@@ -47,7 +60,7 @@ export function inspect(model: Module<unknown>, inputShape: Shape): ModelSummary
       got: `${shown(model)} and ${shown(inputShape)}`,
     });
   const shape = inputShape.length === 3 ? [1, ...inputShape] : inputShape;
-  const input = new Tensor(hostLeaf(new Float32Array(0), shape, 'float32'));
+  const input = new Tensor(hostLeaf(makeArray(inputType, 0), shape, inputType));
   const modules = model.namedModules();
   const modes = modules.map(([, module]) => module.training);
   const watched = modules.filter(([, module]) => module.children().length === 0);

@@ -105,7 +105,8 @@ test('values: missing, cyclic, duplicate names, none, several', () => {
   refused({ outputs: ['q'] }, /reads "q"/);
   refused({ inputs: [] }, /its inputs.*got none/);
   refused({ inputs: [value('x', ['n']), value('z', ['n'])] }, /its inputs.*"x", "z"/);
-  refused({ inputs: [value('x', ['n', 2], 7)] }, /floating-point/);
+  refused({ inputs: [value('x', ['n', 2], 9)] }, /floating-point/);
+  refused({ inputs: [value('x', ['n', 2], 7)] }, /not supported for computed booleans and indices/);
   refused({ inputs: [value('x', undefined)] }, /with a shape/);
   const pooled = { type: 'MaxPool', outputs: ['p', 'where'], attributes: [ints('kernel_shape', [2, 2])] };
   refused({ nodes: [pooled, { type: 'Relu', inputs: ['where'] }] }, /reads "where".*not supported/);

@@ -146,7 +146,7 @@ const BUILD: Readonly<Record<string, Build>> = {
   std: ([x], { axes, correction, keepDims }: Spread) => ops.std(x!, axes, correction, keepDims),
   norm: ([x], { p, axes, keepDims }: { p: number | string; axes: number[]; keepDims: boolean }) =>
     ops.norm(x!, finite(p), axes, keepDims),
-  cumsum: alongAxis(ops.cumsum),
+  cumsum: alongAxis((x, axis) => ops.cumsum(x, axis)),
   argsort: ([x], { axis, descending }: { axis: number; descending: boolean }) =>
     ops.argsort(x!, axis, descending),
   sort: ([x], { axis, descending }: { axis: number; descending: boolean }) =>

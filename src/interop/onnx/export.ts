@@ -3,8 +3,9 @@ import { UsageError } from '../../errors/errors.js';
 import type { Message } from '../../files/protobuf.js';
 import { reachable } from '../../graph/graph.js';
 import { hostLeaf, type Node } from '../../graph/node.js';
-import { isShape, type Shape } from '../../graph/types.js';
+import { isShape, makeArray, type Shape } from '../../graph/types.js';
 import { Module } from '../../nn/module.js';
+import { namedTensors } from '../../nn/nested.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { rules, type Writer } from './operators.js';
 import * as onnx from './schema.js';
@@ -16,6 +17,8 @@ export interface OnnxOptions {
   readonly version?: string;
   /** Metadata strings, such as the class names. */
   readonly metadata?: Readonly<Record<string, string>>;
+  /** Type of the input: float32 by default, int32 for positions in a table of embeddings. */
+  readonly inputType?: 'float32' | 'int32';
 }
 
 /** Batch size for tracing. A large prime: dimensions that it divides depend on the batch. */
@@ -25,21 +28,28 @@ const OUTPUT = 'logits';
 
 /**
  * Exports a model's inference graph to ONNX, opset 17: input `images` [batch, C, H, W], output `logits`, with any batch
- * size. Parameters have the names of `stateDict()`. Dropout is removed.
+ * size. Parameters have the names of `stateDict()`. Dropout is removed. Several tensors of a result have the names of
+ * their places in it: `output_0`, or the key of a record.
  *
- * @param inputShape [C, H, W] of one image
+ * @param inputShape [C, H, W] of one image; [T] of a sequence of positions in a table
  * @returns the bytes of the file, as chunks for `writeFileAtomic`
  * @throws UsageError for an operation that ONNX cannot express, and for wrong arguments
  * @example
  * await writeFileAtomic('model.onnx', (await exportOnnx(model, [3, 224, 224])).pieces);
  */
 export async function exportOnnx(
-  model: Module,
+  model: Module<unknown>,
   inputShape: Shape,
   options: OnnxOptions = {},
 ): Promise<Message> {
-  checkOptionNames('exportOnnx', options, ['name', 'version', 'metadata']);
-  const { name = 'paperweight', version = '', metadata = {} } = options;
+  checkOptionNames('exportOnnx', options, ['name', 'version', 'metadata', 'inputType']);
+  const { name = 'paperweight', version = '', metadata = {}, inputType = 'float32' } = options;
+  if (inputType !== 'float32' && inputType !== 'int32')
+    throw new UsageError({
+      what: 'exportOnnx got a bad inputType',
+      expected: "'float32' or 'int32'",
+      got: shown(inputType),
+    });
   if (!(model instanceof Module))
     throw new UsageError({ what: 'exportOnnx writes a model', expected: 'a Module', got: shown(model) });
   if (!isShape(inputShape) || inputShape.includes(0))
@@ -48,12 +58,15 @@ export async function exportOnnx(
       expected: 'the sizes of one image without the batch, such as [3, 224, 224]',
       got: shown(inputShape),
     });
-  const input = new Tensor(hostLeaf(new Float32Array(0), [TRACED_BATCH, ...inputShape], 'float32'));
-  const output = inEvaluation(model, () => model.forward(input)).node;
+  const input = new Tensor(hostLeaf(makeArray(inputType, 0), [TRACED_BATCH, ...inputShape], inputType));
+  const outputs = outputsOf(
+    model,
+    inEvaluation(model, () => model.forward(input)),
+  );
   const parameters = new Map([...model.stateDict()].map(([key, parameter]) => [parameter.node, key]));
-  const graph = new GraphWriter();
+  const graph = new GraphWriter(outputs.map(([key]) => key));
   const names = new Map<Node, string>();
-  for (const node of reachable([output])) {
+  for (const node of reachable(outputs.map(([, output]) => output))) {
     if (node === input.node) names.set(node, INPUT);
     // Positions and flags, one per image: the rule of the operation reads their values.
     else if (node.inputs.length === 0 && node.dtype === 'int32') continue;
@@ -65,25 +78,46 @@ export async function exportOnnx(
         graph.operation(
           node,
           node.inputs.flatMap((i) => names.get(i) ?? []),
-          node === output ? OUTPUT : undefined,
+          outputs.find(([, output]) => output === node)?.[0],
         ),
       );
   }
-  const free = (shape: Shape) => ['batch', ...shape.slice(1)];
+  for (const [wanted, output] of outputs)
+    if (names.get(output) !== wanted) graph.add('Identity', [names.get(output)!], {}, wanted);
+  const free = (shape: Shape) =>
+    shape.map((size) => {
+      const batches = size / TRACED_BATCH;
+      return Number.isInteger(batches) ? (batches === 1 ? 'batch' : `${batches}*batch`) : size;
+    });
   return onnx.model(
     {
       name,
       nodes: graph.nodes,
       initializers: graph.initializers,
       input: onnx.valueInfo(INPUT, free(input.shape), input.dtype),
-      output: onnx.valueInfo(OUTPUT, free(output.shape), output.dtype),
+      outputs: outputs.map(([key, { shape, dtype }]) => onnx.valueInfo(key, free(shape), dtype)),
     },
     { version, metadata },
   );
 }
 
+/** The tensors of a result, by their names in the file. */
+function outputsOf(model: Module<unknown>, result: unknown): [string, Node][] {
+  const found = namedTensors(result);
+  if (found.length === 0)
+    throw new UsageError({
+      what: `${model.typeName} gives nothing that ONNX could hold`,
+      expected: 'a tensor, or tensors in arrays and plain objects',
+      got: shown(result),
+    });
+  return found.map(([path, { node }]) => {
+    const name = path.replaceAll('.', '_');
+    return [path === '' ? OUTPUT : /^\d/.test(name) ? `output_${name}` : name, node];
+  });
+}
+
 /** Runs `body` with all modules in evaluation mode, then restores the modes. */
-function inEvaluation<T>(model: Module, body: () => T): T {
+function inEvaluation<T>(model: Module<unknown>, body: () => T): T {
   const modules = model.namedModules().map(([, module]) => ({ module, training: module.training }));
   model.eval();
   try {
@@ -97,10 +131,15 @@ class GraphWriter implements Writer {
   readonly nodes: Message[] = [];
   readonly initializers: Message[] = [];
   readonly batch = TRACED_BATCH;
-  readonly #taken = new Set([INPUT, OUTPUT]);
+  readonly #taken: Set<string>;
   /** Name of the batch size, once an operation needs it. */
   #batchSize: string | undefined;
   #scope = '';
+
+  /** @param outputs names that are taken */
+  constructor(outputs: readonly string[]) {
+    this.#taken = new Set([INPUT, ...outputs]);
+  }
 
   #unique(wanted: string): string {
     let name = wanted;
@@ -141,7 +180,8 @@ class GraphWriter implements Writer {
     output = this.#unique(this.#scope ? `${this.#scope}/${type}` : type),
     before = 0,
   ): string {
-    const outputs = [...new Array<string>(before).fill(''), output];
+    const unread = Array.from({ length: before }, () => this.#unique(`${output}:unread`));
+    const outputs = [...unread, output];
     this.nodes.push(onnx.node(type, `${output}:${type}`, inputs, outputs, attributes));
     return output;
   }

@@ -200,6 +200,7 @@ export const rules: Readonly<Record<string, Rule>> = {
     w.add('MatMul', [turned(a!, attrs.transposeA), turned(b!, attrs.transposeB)], {}, output);
     return undefined;
   },
+  leftMatmul: direct('MatMul'),
   add: direct('Add'),
   sub: direct('Sub'),
   mul: direct('Mul'),
@@ -272,7 +273,8 @@ export const rules: Readonly<Record<string, Rule>> = {
     return undefined;
   },
   normalizeRows: (w, { attrs, shape: [, length] }, [x], output) => {
-    const ones = w.floats(new Array<number>(length!).fill(1), [length!]);
+    // Not a constant of its own, which an import would take for a parameter.
+    const ones = w.add('Expand', [w.floats([1], [1]), w.integers([length!])]);
     w.add('LayerNormalization', [x!, ones], { epsilon: { float: attrs.eps as number } }, output);
     return undefined;
   },

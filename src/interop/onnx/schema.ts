@@ -75,7 +75,7 @@ export interface GraphParts {
   readonly nodes: readonly Message[];
   readonly initializers: readonly Message[];
   readonly input: Message;
-  readonly output: Message;
+  readonly outputs: readonly Message[];
 }
 
 export function model(
@@ -86,7 +86,8 @@ export function model(
   for (const each of parts.nodes) graph.message(1, each);
   graph.string(2, parts.name);
   for (const each of parts.initializers) graph.message(5, each);
-  graph.message(11, parts.input).message(12, parts.output);
+  graph.message(11, parts.input);
+  for (const each of parts.outputs) graph.message(12, each);
   const message = new Message()
     .int(1, IR_VERSION)
     .string(2, 'paperweight')

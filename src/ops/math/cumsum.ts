@@ -12,6 +12,6 @@ const cumsumOp: NodeMaker<CumsumAttrs> = define<CumsumAttrs>({
   },
 });
 
-/** Sums of the elements up to and including each position of an axis. */
-export const cumsum = (x: Node, axis: number): Node =>
-  cumsumOp([x], { axis: normalizeAxis('cumsum', x, axis), reverse: false });
+/** Sums of the elements up to and including each position of an axis, or from each position on. */
+export const cumsum = (x: Node, axis: number, reverse = false): Node =>
+  cumsumOp([x], { axis: normalizeAxis('cumsum', x, axis), reverse });

@@ -6,7 +6,7 @@ import { ifStep, integerStep, OnnxOperator, Program, type Step } from './program
 import type { GraphProto, NodeProto, ValueProto } from './proto.js';
 import { quoted, refuse } from './refuse.js';
 import { computedOutputs, type Role, resultType, roleOf, ruleFor, supported } from './rules/index.js';
-import { decodeTensor, type ExternalFiles, type FileTensor } from './tensor.js';
+import { decodeTensor, type ExternalFiles, type FileTensor, isFloatType } from './tensor.js';
 
 /** The result of compiling a model. */
 export interface Compiled {
@@ -35,11 +35,13 @@ export function compile(graph: GraphProto, options: CompileOptions): Compiled {
   refuseUnknown(graph);
   const compiler = new Compiler(options);
   const scope = new Scope();
-  scope.declare(options.input.name, { kind: 'float', type: options.input.type });
+  const { name, type } = options.input;
+  // Whole numbers of an input are not known when the graph is built.
+  scope.declare(name, { kind: isFloatType(type!) ? 'float' : 'mask', type });
   const program = compiler.graph(graph, scope);
   const { parameters, operators } = compiler;
-  const { kind, type } = scope.find(program.outputs[0]!)!.value;
-  return { program, parameters, operators, output: { kind: kind!, type } };
+  const output = scope.find(program.outputs[0]!)!.value;
+  return { program, parameters, operators, output: { kind: output.kind!, type: output.type } };
 }
 
 function* allNodes(graph: GraphProto): Generator<NodeProto> {

@@ -105,6 +105,7 @@ function build(proto: ModelProto, name: string, external: ExternalFiles): OnnxMo
       metadata,
       inputName: input.name,
       inputShape: input.shape!,
+      inputType: isFloatType(input.type!) ? 'float32' : 'int32',
       outputShape,
     },
     compiled,
@@ -132,6 +133,9 @@ function checkVersions({ irVersion, opsets }: ModelProto): number {
   return opset;
 }
 
+/** Types of positions, such as those of words: int32 and int64. */
+const WHOLE: readonly number[] = [6, 7];
+
 /** The only input that is not an initialiser; early versions of the format list initialisers as inputs. */
 function onlyInput({ inputs, initializers }: GraphProto): ValueProto {
   const constants = new Set(initializers.map(({ name }) => name));
@@ -147,10 +151,11 @@ function onlyInput({ inputs, initializers }: GraphProto): ValueProto {
         .join(', ') || 'none',
       'turn the others into constants, or extract the part that takes images (onnx.utils.extract_model)',
     );
-  if (input.type === undefined || !isFloatType(input.type) || !input.shape)
+  const readable = input.type !== undefined && (isFloatType(input.type) || WHOLE.includes(input.type));
+  if (!readable || !input.shape)
     refuse(
       `its input ${quoted(input.name)}`,
-      'a tensor of floating-point numbers with a shape',
+      'a tensor of floating-point numbers, or of positions of int32 or int64, with a shape',
       `type ${input.type ?? 'unknown'}`,
     );
   if (input.type === BFLOAT16)

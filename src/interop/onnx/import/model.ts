@@ -1,5 +1,5 @@
 import { hostLeaf } from '../../../graph/node.js';
-import { type Shape, showShape } from '../../../graph/types.js';
+import { makeArray, type Shape, showShape } from '../../../graph/types.js';
 import { Module } from '../../../nn/module.js';
 import * as ops from '../../../ops/index.js';
 import { type Parameter, Tensor } from '../../../tensor/tensor.js';
@@ -21,6 +21,7 @@ export interface OnnxDescription {
   readonly metadata: ReadonlyMap<string, string>;
   readonly inputName: string;
   readonly inputShape: OpenShape;
+  readonly inputType: 'float32' | 'int32';
   readonly outputShape: OpenShape | undefined;
 }
 
@@ -51,14 +52,14 @@ export class OnnxModel extends Module {
    * @throws ShapeError
    */
   forward(x: Tensor): Tensor {
-    const { name, inputShape } = this.description;
+    const { name, inputShape, inputType } = this.description;
     const fits =
       x.shape.length === inputShape.length &&
       inputShape.every((size, i) => typeof size === 'string' || size === x.shape[i]);
-    if (!fits || x.dtype !== 'float32')
+    if (!fits || x.dtype !== inputType)
       misfit(
         `${name} got a wrong input`,
-        `float32 ${showOpen(inputShape)}`,
+        `${inputType} ${showOpen(inputShape)}`,
         `${x.dtype} ${showShape(x.shape)}`,
       );
     const values = new Values();
@@ -78,7 +79,8 @@ export class OnnxModel extends Module {
 
   /** Infers the output shape without computing values. @throws ShapeError for shapes that do not match */
   check(shape: Shape): Shape {
-    return this.forward(new Tensor(hostLeaf(new Float32Array(0), shape, 'float32'))).shape;
+    const { inputType } = this.description;
+    return this.forward(new Tensor(hostLeaf(makeArray(inputType, 0), shape, inputType))).shape;
   }
 
   protected override extraRepr(): string {

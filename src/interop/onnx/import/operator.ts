@@ -104,6 +104,10 @@ export class Operator {
     return value;
   }
 
+  text(name: string): string {
+    return this.#read(name, 'string') ?? '';
+  }
+
   ints(name: string): readonly number[] | undefined {
     return this.#read(name, 'ints');
   }

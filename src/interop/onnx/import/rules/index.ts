@@ -9,6 +9,7 @@ import { losses } from './losses.js';
 import { masks } from './masks.js';
 import { MOST_PARTS, moves } from './moves.js';
 import { norms } from './norms.js';
+import { orders } from './order.js';
 import { pools } from './pooling.js';
 import { reductions } from './reductions.js';
 import { scatters } from './scatters.js';
@@ -25,6 +26,7 @@ const floats: Readonly<Record<string, Rule>> = {
   ...scatters,
   ...losses,
   ...reductions,
+  ...orders,
 };
 
 /** Values of `TensorProto.DataType`. */
@@ -68,6 +70,9 @@ const KNOWN: Readonly<Record<string, readonly number[]>> = {
   Pad: [2],
   Range: [0, 1, 2],
   Dropout: [1],
+  TopK: [1],
+  CumSum: [1],
+  OneHot: [1, 2],
 };
 
 /** Role of a constant: parameter (`learned`), buffer (`kept`), or constant of the graph (`known`). */
@@ -87,6 +92,7 @@ export function resultType(proto: NodeProto, operator: Operator): ValueType {
   const known = inputs.every(({ kind }) => kind === 'integer');
   if (proto.type === 'Shape' || proto.type === 'Size') return { kind: 'integer', type: INT64 };
   if (TRUTH.has(proto.type)) return { kind: known ? 'integer' : 'mask', type: BOOL };
+  if (proto.type === 'TopK' && operator.output === 1) return { kind: 'mask', type: INT64 };
   if (proto.type === 'ArgMax' || proto.type === 'ArgMin') return { kind: 'mask', type: INT64 };
   if (proto.type === 'ConstantOfShape') {
     const value = proto.attributes.get('value');
@@ -131,6 +137,7 @@ export function computedOutputs(type: string): number {
 }
 const OUTPUTS: Readonly<Record<string, number>> = {
   Split: MOST_PARTS,
+  TopK: 2,
   LayerNormalization: 3,
   SoftmaxCrossEntropyLoss: 2,
 };

@@ -2,6 +2,7 @@ import { hostLeaf, type Node } from '../../../../graph/node.js';
 import * as ops from '../../../../ops/index.js';
 import type { Rule } from '../operator.js';
 import { moves } from './moves.js';
+import { topK } from './order.js';
 import { scatters } from './scatters.js';
 import { shapes } from './shapes.js';
 
@@ -105,6 +106,7 @@ export const masks: Readonly<Record<string, Rule>> = {
   IsInf: isInfinite,
   ArgMax: position(1),
   ArgMin: position(-1),
+  TopK: topK,
   Cast: cast,
   CastLike: cast,
 };

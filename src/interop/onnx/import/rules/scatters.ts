@@ -38,6 +38,10 @@ const gatherElements: Rule = (operator) => {
   const given = operator.int('axis', 0);
   return ([x, indices]) => {
     const [axis] = operator.axes([given], x!.shape.length) as [number];
+    if (operator.inputKinds[1] === 'mask') {
+      if (indices!.dtype !== 'int32') operator.misfit('its indices', 'positions', 'truth values');
+      return ops.gather(x!, axis, indices!);
+    }
     const flat = replaced(operator, x!.shape, indices!, axis);
     return ops.reshape(rows(x!, sizeOf(x!.shape), flat), indices!.shape);
   };
