@@ -21,6 +21,7 @@ const SIZES = [
   [32, 32],
   [120, 90],
   [500, 375],
+  [2000, 2000],
 ] as const;
 
 /** Medians of the duration and of the longest block of the event loop, in milliseconds. */

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Device } from '../backend/backend.js';
 import { bestDevice } from '../backend/open.js';
 import { decodeImage } from '../data/image.js';
@@ -146,8 +147,7 @@ export class Classifier {
     const side = this.imageSize;
     const size = 3 * side * side;
     const bytes = new Uint8Array(images.length * size);
-    const fitting = await Promise.all(images.map((image, i) => fit(image, side, i)));
-    for (const [i, data] of fitting.entries()) bytes.set(data, i * size);
+    for (const [i, data] of (await fitted(images, side)).entries()) bytes.set(data, i * size);
     const batch = tensor(bytes, { shape: [images.length, 3, side, side] });
     const inputs = this.transform.apply(batch, { generator: new Generator(0) });
     const scores = this.model.forward(inputs);
@@ -160,17 +160,35 @@ export class Classifier {
   }
 }
 
-/** An image's bytes at the model's size, resized as in training. */
-async function fit({ data, side: own }: Image, side: number, index: number): Promise<ArrayLike<number>> {
-  if (data.length !== 3 * own * own)
-    throw new ShapeError({
-      what: `Image ${index} is not valid`,
-      expected: `3 × ${own} × ${own} bytes for a side of ${own}`,
-      got: `${data.length} bytes`,
-      next: 'read it with the classifier’s read or decode',
-    });
-  if (own === side) return data;
-  return (await squareElsewhere({ square: { data, side: own }, side })).data;
+/** Bytes that are copied to other threads in one turn of the event loop; this takes a few milliseconds. */
+const AT_ONCE = 2 ** 23;
+
+/** The images' bytes at the model's size, resized as in training. */
+async function fitted(images: readonly Image[], side: number): Promise<ArrayLike<number>[]> {
+  for (const [i, { data, side: own }] of images.entries())
+    if (data.length !== 3 * own * own)
+      throw new ShapeError({
+        what: `Image ${i} is not valid`,
+        expected: `3 × ${own} × ${own} bytes for a side of ${own}`,
+        got: `${data.length} bytes`,
+        next: 'read it with the classifier’s read or decode',
+      });
+  const all: Promise<ArrayLike<number>>[] = [];
+  let copied = 0;
+  for (const { data, side: own } of images) {
+    const square = { data, side: own };
+    const scaled =
+      own === side ? Promise.resolve(data) : squareElsewhere({ square, side }).then((image) => image.data);
+    // Reported below; without this it would count as unhandled while others are still being sent.
+    scaled.catch(() => {});
+    all.push(scaled);
+    copied += own === side ? 0 : data.length;
+    if (copied >= AT_ONCE) {
+      copied = 0;
+      await nextTurn();
+    }
+  }
+  return Promise.all(all);
 }
 
 function best(probabilities: Float32Array, classes: readonly string[], count: number): Guess[] {

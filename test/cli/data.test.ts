@@ -63,7 +63,7 @@ test('a file that is truncated, of another record size or of too few records is 
   const folder = await blackFolder(t);
   const file = path.join(folder, 'data_batch_3.bin');
   await truncate(file, 10_000 * RECORD - 1);
-  await refused(['data', '--data', folder], [/data_batch_3\.bin does not hold whole/, /30729999 bytes/]);
+  await refused(['data', '--data', folder], [/data_batch_3\.bin does not hold whole/, /30,729,999 bytes/]);
   await truncate(file, 10_000 * 3072);
   await refused(
     ['data', '--data', folder],

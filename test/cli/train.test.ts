@@ -408,7 +408,7 @@ describe('data that is not CIFAR-10', () => {
     await cifar((folder) => truncate(join(folder, 'data_batch_2.bin'), size - 100));
     await bad(
       /data_batch_2\.bin does not hold whole CIFAR-10 records/,
-      /got 30729900 bytes, which is 9999 records and 2973 bytes/,
+      /got 30,729,900 bytes, which is 9,999 records and 2,973 bytes/,
     );
   });
 

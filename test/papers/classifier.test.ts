@@ -30,7 +30,9 @@ test('images of any size are classified in one batch, prepared as in training', 
   assert.equal(classifier.imageSize, 32);
   assert.match(classifier.notes.join('\n'), /four-layer/);
 
-  const images = [noise(32, 1), noise(20, 2), noise(50, 3)];
+  // Two that are sent to the threads in turns of their own.
+  const large = { side: 1700, data: Uint8Array.from({ length: 3 * 1700 ** 2 }, (_, i) => i >> 12) };
+  const images = [noise(32, 1), noise(20, 2), large, large, noise(50, 3)];
   const together = await classifier.classify(images, { top: 3 });
   for (const [i, { data, side }] of images.entries()) {
     // The same pixels as a file.
@@ -43,7 +45,8 @@ test('images of any size are classified in one batch, prepared as in training', 
   }
   assert.notDeepEqual(together[0], together[1]);
 
-  await assert.rejects(classifier.classify([{ side: 3, data: new Uint8Array(5) }]), ShapeError);
+  for (const before of [[], [large, large]])
+    await assert.rejects(classifier.classify([...before, { side: 3, data: new Uint8Array(5) }]), ShapeError);
   await assert.rejects(classifier.classify(images, { top: 0 }), UsageError);
   assert.deepEqual(await classifier.classify([]), []);
 });
