@@ -21,32 +21,38 @@ export function schedule(graph: Graph): number[] {
     const { op } = nodes[i]!;
     if (op === 'sumStart' || (!leaf && onlyUpdates && !wanted.has(i) && isUpdate(op))) tail.add(i);
   }
+  // What each node of the tail still waits for: its inputs, and, if it writes a storage, its old value's readers.
+  const missing = new Map<number, number>();
+  const followers: number[][] = nodes.map(() => []);
+  for (const i of tail) {
+    const slot = targetSlot.get(i);
+    const readers = slot === undefined ? [] : users[graph.storages[slot]!]!.filter((user) => user !== i);
+    const guard = slot === undefined || graph.guard === undefined ? [] : [graph.guard];
+    const needed = new Set([...nodes[i]!.inputs, ...readers, ...guard]);
+    missing.set(i, needed.size);
+    for (const other of needed) followers[other]!.push(i);
+  }
   const order: number[] = [];
   const done = new Set<number>();
-  const waiting = [...tail].sort((a, b) => a - b);
-  const ready = (i: number): boolean => {
-    if (!nodes[i]!.inputs.every((input) => done.has(input))) return false;
-    const slot = targetSlot.get(i);
-    if (slot === undefined) return true;
-    if (graph.guard !== undefined && !done.has(graph.guard)) return false;
-    return users[graph.storages[slot]!]!.every((u) => u === i || done.has(u));
-  };
-  const place = (i: number): void => {
-    order.push(i);
-    done.add(i);
+  const place = (first: number): void => {
+    const ready = [first];
+    for (let i = ready.shift(); i !== undefined; i = ready.shift()) {
+      order.push(i);
+      done.add(i);
+      for (const follower of followers[i]!) {
+        const left = missing.get(follower)! - 1;
+        missing.set(follower, left);
+        if (left === 0) ready.push(follower);
+      }
+      // The order in which they were written.
+      ready.sort((x, y) => x - y);
+    }
   };
   nodes.forEach((_, i) => {
-    if (tail.has(i)) return;
-    place(i);
-    for (let n = 0; n < waiting.length; ) {
-      if (ready(waiting[n]!)) {
-        place(waiting.splice(n, 1)[0]!);
-        n = 0;
-      } else n++;
-    }
+    if (!tail.has(i)) place(i);
   });
   // The remaining nodes read values that other updates overwrite: the plan writes these updates at the end, from copies.
-  for (const i of waiting) place(i);
+  for (const i of [...tail].sort((x, y) => x - y)) if (!done.has(i)) order.push(i);
   return order;
 }
 
