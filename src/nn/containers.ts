@@ -12,7 +12,7 @@ import { Module } from './module.js';
  * const head = new Sequential(new Dropout(0.5), new Linear(9216, 4096), new ReLU());
  */
 export class Sequential extends Module {
-  readonly #layers: readonly Module[];
+  private readonly layers: readonly Module[];
 
   constructor(...layers: readonly Module[]) {
     super();
@@ -30,28 +30,28 @@ export class Sequential extends Module {
             ? 'create an instance of the class with new; wrap a function in a class that extends Module'
             : 'pass modules only',
       });
-    this.#layers = layers;
+    this.layers = layers;
   }
 
   get length(): number {
-    return this.#layers.length;
+    return this.layers.length;
   }
 
   /** The layer at a position; negative positions count from the end. */
   at(position: number): Module | undefined {
-    return this.#layers.at(position);
+    return this.layers.at(position);
   }
 
   [Symbol.iterator](): Iterator<Module> {
-    return this.#layers[Symbol.iterator]();
+    return this.layers[Symbol.iterator]();
   }
 
   protected override *members(): Iterable<readonly [string, Module]> {
-    for (const [i, layer] of this.#layers.entries()) yield [String(i), layer];
+    for (const [i, layer] of this.layers.entries()) yield [String(i), layer];
   }
 
   forward(x: Tensor): Tensor {
-    return this.#layers.reduce((y, layer) => layer.forward(y), x);
+    return this.layers.reduce((y, layer) => layer.forward(y), x);
   }
 }
 

@@ -42,7 +42,7 @@ export class Conv2d extends Module {
   readonly groups: number;
   readonly weight: Parameter;
   readonly bias: Parameter | null;
-  readonly #paddingWord: string | undefined;
+  private readonly paddingWord: string | undefined;
 
   constructor(
     readonly inChannels: number,
@@ -62,7 +62,7 @@ export class Conv2d extends Module {
     this.stride = pair(stride);
     this.padding = padding;
     this.extra = extra;
-    this.#paddingWord = typeof given === 'string' ? given : undefined;
+    this.paddingWord = typeof given === 'string' ? given : undefined;
     this.dilation = pair(dilation);
     this.groups = groups;
     const shape = [outChannels, inChannels / groups, ...this.kernelSize];
@@ -76,7 +76,7 @@ export class Conv2d extends Module {
     return this.scoped(
       () =>
         new Tensor(
-          ops.conv2d(this.#extended(nodeOf('Conv2d', x)), this.weight.node, this.bias?.node, {
+          ops.conv2d(this.extended(nodeOf('Conv2d', x)), this.weight.node, this.bias?.node, {
             stride,
             padding,
             dilation,
@@ -87,7 +87,7 @@ export class Conv2d extends Module {
   }
 
   /** Adds the extra zeros at the bottom and on the right. */
-  #extended(x: Node): Node {
+  private extended(x: Node): Node {
     const [bottom, right] = this.extra;
     if ((bottom === 0 && right === 0) || x.shape.length !== 4) return x;
     return ops.pad(x, [0, right, 0, bottom]);
@@ -96,7 +96,7 @@ export class Conv2d extends Module {
   protected override extraRepr(): string {
     const { kernelSize, stride, padding, dilation, groups } = this;
     let text = `${this.inChannels}, ${this.outChannels}, kernel_size=${showSize(kernelSize)}, stride=${showSize(stride)}`;
-    if (this.#paddingWord) text += `, padding=${this.#paddingWord}`;
+    if (this.paddingWord) text += `, padding=${this.paddingWord}`;
     else if (padding.some((v) => v !== 0)) text += `, padding=${showSize(padding)}`;
     if (dilation.some((v) => v !== 1)) text += `, dilation=${showSize(dilation)}`;
     if (groups !== 1) text += `, groups=${groups}`;

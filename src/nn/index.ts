@@ -9,6 +9,7 @@ export * from './inspect.js';
 export * from './layer-norm.js';
 export * from './linear.js';
 export * from './loss.js';
+export { deepCopy } from './module/deep-copy.js';
 export {
   type LoadOptions,
   type LoadReport,

@@ -8,8 +8,8 @@ import { checkDevice } from '../tensor/check-device.js';
 import { flushPending } from '../tensor/pending.js';
 import { checkPlace, checkSaved, loadSaved, type SavedTensor } from '../tensor/saved.js';
 import { Parameter, type Removable, Tensor } from '../tensor/tensor.js';
-import { addCallHook, type ForwardHook, type ForwardPreHook } from './call-hooks.js';
-import { membersIn, watchCalls } from './registered.js';
+import { addCallHook, type ForwardHook, type ForwardPreHook } from './module/call-hooks.js';
+import { membersIn, watchCalls } from './module/registered.js';
 
 /** A tensor and a parameter of the same name whose shapes differ. */
 export interface Mismatch {
@@ -42,6 +42,14 @@ type Member = Module<unknown> | Parameter;
 
 /** Buffers that are not saved. */
 const passing = new WeakSet<Parameter>();
+
+/** Copies whether a module is frozen; parameters are not changed. */
+export let copyMode: (from: Module<unknown>, to: Module<unknown>) => void;
+
+/** Copies whether a buffer is saved. */
+export function copyPersistence(from: Parameter, to: Parameter): void {
+  if (passing.has(from)) passing.add(to);
+}
 
 export type { SavedTensor };
 
@@ -189,6 +197,12 @@ export abstract class Module<Out = Tensor> {
 
   get frozen(): boolean {
     return this.#frozen;
+  }
+
+  static {
+    copyMode = (from, to) => {
+      to.#frozen = from.#frozen;
+    };
   }
 
   /** Calls a function with each submodule and then with the module itself, innermost first, as for initialising. */

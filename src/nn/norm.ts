@@ -93,10 +93,10 @@ abstract class BatchNorm extends Module {
       const { weight, bias, eps } = this;
       const node = nodeOf(this.typeName, x);
       const images = this.images(node);
-      if (this.training && this.ranks > 1) return this.#together(node);
+      if (this.training && this.ranks > 1) return this.together(node);
       if (this.training) {
         const y = ops.batchNormTrain(images, weight.node, bias.node, eps);
-        this.#track(images);
+        this.track(images);
         return new Tensor(ops.reshape(y, node.shape));
       }
       const [mean, variance] = [latestNode(this.runningMean), latestNode(this.runningVar)];
@@ -106,13 +106,13 @@ abstract class BatchNorm extends Module {
   }
 
   /** With the mean and variance of the images of all ranks. */
-  #together(x: Node): Tensor {
+  private together(x: Node): Tensor {
     const { ranks, eps, numFeatures } = this;
     const rows = currentRows() ?? { count: x.shape[0]!, total: x.shape[0]! * ranks };
     // A stand-in image does not count.
     const own = rows.count === 0 ? 0 : 1;
     const count = (sizeOf(x.shape) / numFeatures / x.shape[0]!) * rows.total;
-    this.#checkCount(x, count);
+    this.checkCount(x, count);
     const axes = x.shape.map((_, i) => i).filter((i) => i !== 1);
     const along = (v: Node): Node =>
       ops.reshape(
@@ -123,7 +123,7 @@ abstract class BatchNorm extends Module {
     const average = mean(x);
     const centred = ops.sub(x, along(average));
     const variance = mean(ops.square(centred));
-    this.#move(
+    this.move(
       ops.scaleBy(average, this.momentum),
       ops.scaleBy(variance, (this.momentum * count) / (count - 1)),
     );
@@ -134,17 +134,17 @@ abstract class BatchNorm extends Module {
     return new Tensor(ops.add(ops.mul(centred, along(scale)), along(this.bias.node)));
   }
 
-  #track(x: Node): void {
+  private track(x: Node): void {
     const count = sizeOf(x.shape) / this.numFeatures;
-    this.#checkCount(x, count);
+    this.checkCount(x, count);
     const stats = ops.batchStats(x);
     // A weighted sum over the two rows of the statistics selects one row and scales it.
     const row = (weights: [number, number]): Node =>
       ops.sum(ops.mul(stats, tensor([[weights[0]], [weights[1]]], { dtype: stats.dtype }).node), [0]);
-    this.#move(row([this.momentum, 0]), row([0, (this.momentum * count) / (count - 1)]));
+    this.move(row([this.momentum, 0]), row([0, (this.momentum * count) / (count - 1)]));
   }
 
-  #checkCount(x: Node, count: number): void {
+  private checkCount(x: Node, count: number): void {
     if (count < 2)
       throw new ShapeError({
         what: `${this.typeName} cannot compute the variance of a single value`,
@@ -155,7 +155,7 @@ abstract class BatchNorm extends Module {
   }
 
   /** Moves the running statistics. @param mean momentum · mean of the batch @param variance likewise */
-  #move(mean: Node, variance: Node): void {
+  private move(mean: Node, variance: Node): void {
     for (const [buffer, towards] of [
       [this.runningMean, mean],
       [this.runningVar, variance],

@@ -106,35 +106,35 @@ export class MultiheadAttention extends Module<[Tensor, Tensor | null]> {
     return this.scoped(() => {
       const given = [nodeOf(name, query), nodeOf(name, key), nodeOf(name, value)] as const;
       const batched = given[0].shape.length === 3;
-      this.#check(given);
-      const [q, k, v] = this.#projected(given.map((x) => this.#asRows(x)) as [Node, Node, Node]);
+      this.check(given);
+      const [q, k, v] = this.projected(given.map((x) => this.asRows(x)) as [Node, Node, Node]);
       const [n, length] = q!.shape as [number, number];
       const heads = (x: Node): Node => ops.permute(ops.unflatten(x, 2, [this.numHeads, -1]), [0, 2, 1, 3]);
       const scale = Math.sqrt(this.numHeads / this.embedDim);
-      const masks = this.#masks(options, n, batched);
+      const masks = this.masks(options, n, batched);
       const weights = weightsOf(heads(q!), heads(k!), { masks, isCausal, scale });
       const kept = dropped(weights, this.training ? this.dropout : 0);
       const mixed = ops.permute(ops.matmul(kept, heads(v!)), [0, 2, 1, 3]);
       const joined = new Tensor(ops.reshape(mixed, [n, length, this.embedDim]));
-      const y = this.#back(this.outProj.forward(joined).node, batched);
+      const y = this.back(this.outProj.forward(joined).node, batched);
       const shown = averageAttnWeights ? ops.mean(weights, [1]) : weights;
       return [y, needWeights ? new Tensor(batched ? shown : ops.squeeze(shown, [0])) : null];
     });
   }
 
   /** Queries, keys and values as [N, L, E]. */
-  #asRows(x: Node): Node {
+  private asRows(x: Node): Node {
     if (x.shape.length === 2) return ops.unsqueeze(x, 0);
     return this.batchFirst ? x : ops.transpose(x, 0, 1);
   }
 
-  #back(y: Node, batched: boolean): Tensor {
+  private back(y: Node, batched: boolean): Tensor {
     if (!batched) return new Tensor(ops.squeeze(y, [0]));
     return new Tensor(this.batchFirst ? y : ops.transpose(y, 0, 1));
   }
 
   /** The three projections; one product where all three inputs are the same value. */
-  #projected([query, key, value]: readonly [Node, Node, Node]): Node[] {
+  private projected([query, key, value]: readonly [Node, Node, Node]): Node[] {
     const e = this.embedDim;
     const whole = this.inProjWeight?.node;
     const bias = this.inProjBias?.node;
@@ -147,7 +147,11 @@ export class MultiheadAttention extends Module<[Tensor, Tensor | null]> {
   }
 
   /** Masks as functions from scores [N, heads, L, S] to what is added to them. */
-  #masks({ keyPaddingMask, attnMask }: MultiheadCall, n: number, batched: boolean): ((s: Node) => Node)[] {
+  private masks(
+    { keyPaddingMask, attnMask }: MultiheadCall,
+    n: number,
+    batched: boolean,
+  ): ((s: Node) => Node)[] {
     const masks: ((scores: Node) => Node)[] = [];
     if (attnMask) {
       const mask = nodeOf(this.typeName, attnMask);
@@ -171,7 +175,7 @@ export class MultiheadAttention extends Module<[Tensor, Tensor | null]> {
     return masks;
   }
 
-  #check([query, key, value]: readonly [Node, Node, Node]): void {
+  private check([query, key, value]: readonly [Node, Node, Node]): void {
     const rank = query.shape.length;
     const batch = (x: Node) => (rank === 2 ? 1 : x.shape[this.batchFirst ? 0 : 1]);
     const length = (x: Node) => x.shape[rank === 2 || !this.batchFirst ? 0 : 1];

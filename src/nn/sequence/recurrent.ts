@@ -41,7 +41,7 @@ abstract class Recurrent<Out> extends Module<Out> {
   readonly batchFirst: boolean;
   readonly dropout: number;
   readonly bidirectional: boolean;
-  readonly #weights = new Map<string, Parameter>();
+  private readonly weights = new Map<string, Parameter>();
 
   /** @param gates rows of the weights for each hidden unit */
   constructor(
@@ -66,11 +66,11 @@ abstract class Recurrent<Out> extends Module<Out> {
     const add = (key: string, shape: readonly number[]): void => {
       const made = new Parameter(new Float32Array(shape.reduce((a, b) => a * b, 1)), shape);
       uniform(made, { low: -bound, high: bound });
-      this.#weights.set(key, made);
+      this.weights.set(key, made);
     };
     for (let layer = 0; layer < numLayers; layer++)
-      for (const direction of this.#directions) {
-        const features = layer === 0 ? inputSize : hiddenSize * this.#directions.length;
+      for (const direction of this.directions) {
+        const features = layer === 0 ? inputSize : hiddenSize * this.directions.length;
         const suffix = `l${layer}${direction}`;
         add(`weight_ih_${suffix}`, [rows, features]);
         add(`weight_hh_${suffix}`, [rows, hiddenSize]);
@@ -80,21 +80,21 @@ abstract class Recurrent<Out> extends Module<Out> {
       }
   }
 
-  get #directions(): readonly string[] {
+  private get directions(): readonly string[] {
     return this.bidirectional ? DIRECTIONS : DIRECTIONS.slice(0, 1);
   }
 
   protected override *members(): Iterable<readonly [string, Parameter]> {
-    yield* this.#weights;
+    yield* this.weights;
   }
 
   /** A weight by PyTorch's name, such as `weight_ih_l0`. */
   weight(name: string): Parameter {
-    const found = this.#weights.get(name);
+    const found = this.weights.get(name);
     if (found) return found;
     throw new UsageError({
       what: `${this.typeName} has no weight ${shown(name)}`,
-      expected: [...this.#weights.keys()].join(', '),
+      expected: [...this.weights.keys()].join(', '),
       got: shown(name),
     });
   }
@@ -115,17 +115,17 @@ abstract class Recurrent<Out> extends Module<Out> {
     return this.scoped(() => {
       const node = nodeOf(this.typeName, x);
       const batched = node.shape.length === 3;
-      this.#check(node);
+      this.check(node);
       const sequence = !batched ? ops.unsqueeze(node, 1) : this.batchFirst ? ops.transpose(node, 0, 1) : node;
-      const states = this.#states(sequence, given, count, batched);
+      const states = this.states(sequence, given, count, batched);
       const ends: Node[][] = [];
       let y = sequence;
       for (let layer = 0; layer < this.numLayers; layer++) {
         const p = this.training && layer > 0 ? this.dropout : 0;
         const read = dropped(y, p);
-        const outputs = this.#directions.map((direction) => {
+        const outputs = this.directions.map((direction) => {
           const begin = states.map((state) => ops.select(state, 0, ends.length));
-          const { outputs: made, end } = this.#walk(read, begin, `l${layer}${direction}`, direction !== '');
+          const { outputs: made, end } = this.walk(read, begin, `l${layer}${direction}`, direction !== '');
           ends.push(end);
           return made;
         });
@@ -143,8 +143,13 @@ abstract class Recurrent<Out> extends Module<Out> {
   }
 
   /** One layer in one direction: its outputs [T, N, hiddenSize], and the state after the last position. */
-  #walk(x: Node, begin: readonly Node[], suffix: string, reverse: boolean): { outputs: Node; end: Node[] } {
-    const of = (kind: string): Node | undefined => this.#weights.get(`${kind}_${suffix}`)?.node;
+  private walk(
+    x: Node,
+    begin: readonly Node[],
+    suffix: string,
+    reverse: boolean,
+  ): { outputs: Node; end: Node[] } {
+    const of = (kind: string): Node | undefined => this.weights.get(`${kind}_${suffix}`)?.node;
     const cell: Cell = {
       input: of('weight_ih')!,
       hidden: of('weight_hh')!,
@@ -164,9 +169,9 @@ abstract class Recurrent<Out> extends Module<Out> {
     return { outputs: ops.stack(outputs, 0), end: state };
   }
 
-  #states(x: Node, given: readonly Tensor[] | undefined, count: number, batched: boolean): Node[] {
+  private states(x: Node, given: readonly Tensor[] | undefined, count: number, batched: boolean): Node[] {
     const n = x.shape[1]!;
-    const shape = [this.numLayers * this.#directions.length, n, this.hiddenSize];
+    const shape = [this.numLayers * this.directions.length, n, this.hiddenSize];
     if (!given) {
       const zero = hostLeaf(makeArray(x.dtype, 1), [], x.dtype);
       return Array.from({ length: count }, () => ops.broadcastTo(zero, shape));
@@ -183,7 +188,7 @@ abstract class Recurrent<Out> extends Module<Out> {
     });
   }
 
-  #check({ shape }: Node): void {
+  private check({ shape }: Node): void {
     const rank = shape.length;
     if ((rank === 2 || rank === 3) && shape[rank - 1] === this.inputSize && !shape.includes(0)) return;
     const batched = this.batchFirst ? `[N, T, ${this.inputSize}]` : `[T, N, ${this.inputSize}]`;

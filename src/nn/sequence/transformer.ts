@@ -51,8 +51,8 @@ export class TransformerEncoderLayer extends Module {
   readonly dropout1: Dropout;
   readonly dropout2: Dropout;
   readonly normFirst: boolean;
-  readonly #options: EncoderLayerOptions;
-  readonly #activation: (x: Tensor) => Tensor;
+  private readonly options: EncoderLayerOptions;
+  private readonly activation: (x: Tensor) => Tensor;
 
   constructor(
     readonly dModel: number,
@@ -75,8 +75,8 @@ export class TransformerEncoderLayer extends Module {
     checkCounts(name, { dModel, nhead, dimFeedforward }, 1);
     checkBooleans(name, { batchFirst, normFirst, bias });
     checkNumber(name, 'dropout', dropout, { least: 0, most: 0.999999, expected: 'a chance in [0, 1)' });
-    this.#options = options;
-    this.#activation = activationOf(name, activation);
+    this.options = options;
+    this.activation = activationOf(name, activation);
     this.selfAttn = new MultiheadAttention(dModel, nhead, { dropout, batchFirst, bias });
     this.linear1 = new Linear(dModel, dimFeedforward, { bias });
     this.dropout = new Dropout(dropout);
@@ -94,15 +94,15 @@ export class TransformerEncoderLayer extends Module {
       nodeOf(this.typeName, x);
       const { norm1, norm2 } = this;
       if (this.normFirst) {
-        const y = x.add(this.#attention(norm1.forward(x), options));
-        return y.add(this.#feedForward(norm2.forward(y)));
+        const y = x.add(this.attention(norm1.forward(x), options));
+        return y.add(this.feedForward(norm2.forward(y)));
       }
-      const y = norm1.forward(x.add(this.#attention(x, options)));
-      return norm2.forward(y.add(this.#feedForward(y)));
+      const y = norm1.forward(x.add(this.attention(x, options)));
+      return norm2.forward(y.add(this.feedForward(y)));
     });
   }
 
-  #attention(x: Tensor, { mask, srcKeyPaddingMask, isCausal = false }: EncoderCall): Tensor {
+  private attention(x: Tensor, { mask, srcKeyPaddingMask, isCausal = false }: EncoderCall): Tensor {
     const [y] = this.selfAttn.forward(x, x, x, {
       needWeights: false,
       isCausal,
@@ -112,14 +112,14 @@ export class TransformerEncoderLayer extends Module {
     return this.dropout1.forward(y);
   }
 
-  #feedForward(x: Tensor): Tensor {
-    const inner = this.dropout.forward(this.#activation(this.linear1.forward(x)));
+  private feedForward(x: Tensor): Tensor {
+    const inner = this.dropout.forward(this.activation(this.linear1.forward(x)));
     return this.dropout2.forward(this.linear2.forward(inner));
   }
 
   /** A layer with the same options and a copy of the weights. */
   copy(): TransformerEncoderLayer {
-    const made = withoutInit(() => new TransformerEncoderLayer(this.dModel, this.nhead, this.#options));
+    const made = withoutInit(() => new TransformerEncoderLayer(this.dModel, this.nhead, this.options));
     made.loadStateDict(this.stateDict());
     return made;
   }

@@ -48,8 +48,8 @@ export class Conv1d extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter | null;
   /** An additional zero at the end, for `'same'` with even kernels. */
-  readonly #extra: number;
-  readonly #paddingWord: string | undefined;
+  private readonly extra: number;
+  private readonly paddingWord: string | undefined;
 
   constructor(
     readonly inChannels: number,
@@ -70,8 +70,8 @@ export class Conv1d extends Module {
     this.padding = padding[1];
     this.dilation = dilation;
     this.groups = groups;
-    this.#extra = extra[1];
-    this.#paddingWord = typeof given === 'string' ? given : undefined;
+    this.extra = extra[1];
+    this.paddingWord = typeof given === 'string' ? given : undefined;
     const shape = [outChannels, inChannels / groups, kernelSize];
     this.weight = new Parameter(new Float32Array(sizeOf(shape)), shape);
     this.bias = bias ? new Parameter(new Float32Array(outChannels), [outChannels]) : null;
@@ -81,7 +81,7 @@ export class Conv1d extends Module {
   forward(x: Tensor): Tensor {
     const { stride, padding, dilation, groups } = this;
     return this.scoped(() => {
-      const image = ops.pad(asImage('Conv1d', nodeOf('Conv1d', x)), [0, this.#extra]);
+      const image = ops.pad(asImage('Conv1d', nodeOf('Conv1d', x)), [0, this.extra]);
       const weight = ops.unsqueeze(this.weight.node, 2);
       const options = {
         stride: [1, stride],
@@ -96,7 +96,7 @@ export class Conv1d extends Module {
   protected override extraRepr(): string {
     const { kernelSize, stride, padding, dilation, groups } = this;
     let text = `${this.inChannels}, ${this.outChannels}, kernel_size=(${kernelSize},), stride=(${stride},)`;
-    if (this.#paddingWord) text += `, padding=${this.#paddingWord}`;
+    if (this.paddingWord) text += `, padding=${this.paddingWord}`;
     else if (padding !== 0) text += `, padding=(${padding},)`;
     if (dilation !== 1) text += `, dilation=(${dilation},)`;
     if (groups !== 1) text += `, groups=${groups}`;

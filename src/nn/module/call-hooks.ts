@@ -1,6 +1,6 @@
-import { shown } from '../errors/arguments.js';
-import { UsageError } from '../errors/errors.js';
-import type { Removable } from '../tensor/tensor.js';
+import { shown } from '../../errors/arguments.js';
+import { UsageError } from '../../errors/errors.js';
+import type { Removable } from '../../tensor/tensor.js';
 
 /** Called before a module's `forward`; an array that it returns takes the place of the inputs. */
 export type ForwardPreHook = (module: never, inputs: readonly unknown[]) => readonly unknown[] | undefined;

@@ -1,0 +1,97 @@
+import { shown } from '../../errors/arguments.js';
+import { UsageError } from '../../errors/errors.js';
+import { makeArray } from '../../graph/types.js';
+import { Generator } from '../../random.js';
+import { flushPending } from '../../tensor/pending.js';
+import { loadSaved } from '../../tensor/saved.js';
+import { Parameter } from '../../tensor/tensor.js';
+import { copyMode, copyPersistence, Module } from '../module.js';
+
+/**
+ * A copy of a module with parameters and buffers of its own, which have the present values on the same device. Parameters
+ * that are shared in the original are shared in the copy. Hooks are not copied; objects of other classes are shared.
+ *
+ * @throws UsageError for a class with #private members, which cannot be copied from outside
+ * @example
+ * const target = deepCopy(online).freeze();
+ */
+export function deepCopy<M extends Module<unknown>>(module: M): M {
+  if (!(module instanceof Module))
+    throw new UsageError({ what: 'deepCopy copies modules', expected: 'a Module', got: shown(module) });
+  flushPending(module.namedBuffers().map(([, buffer]) => buffer));
+  return copyOf(module, new Map()) as M;
+}
+
+function copyOf(value: unknown, made: Map<unknown, unknown>): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  const known = made.get(value);
+  if (known !== undefined) return known;
+  const remember = <T>(copy: T): T => {
+    made.set(value, copy);
+    return copy;
+  };
+  if (value instanceof Module) return moduleCopy(value, made);
+  if (value instanceof Parameter) return remember(parameterCopy(value));
+  if (value instanceof Generator) return remember(Generator.fromState(value.state()));
+  if (Array.isArray(value)) {
+    const list = remember<unknown[]>([]);
+    for (const item of value) list.push(copyOf(item, made));
+    return list;
+  }
+  if (value instanceof Map) {
+    const map = remember(new Map<unknown, unknown>());
+    for (const [key, item] of value) map.set(key, copyOf(item, made));
+    return map;
+  }
+  if (value instanceof Set) {
+    const set = remember(new Set<unknown>());
+    for (const item of value) set.add(copyOf(item, made));
+    return set;
+  }
+  const parent: unknown = Object.getPrototypeOf(value);
+  if (parent !== Object.prototype && parent !== null) return value;
+  const copy = remember<Record<string, unknown>>(Object.create(parent as object | null));
+  for (const [key, item] of Object.entries(value)) copy[key] = copyOf(item, made);
+  return copy;
+}
+
+function moduleCopy(module: Module<unknown>, made: Map<unknown, unknown>): Module<unknown> {
+  const type = module.constructor;
+  checkCopyable(type);
+  // Runs the constructor of Module alone, for an object of the module's class.
+  const copy = Reflect.construct(Module as unknown as new () => Module, [], type) as Module<unknown>;
+  made.set(module, copy);
+  for (const [key, value] of Object.entries(module))
+    Object.defineProperty(copy, key, {
+      value: copyOf(value, made),
+      writable: true,
+      enumerable: true,
+      configurable: true,
+    });
+  copyMode(module, copy);
+  return copy;
+}
+
+function parameterCopy(parameter: Parameter): Parameter {
+  const { dtype, shape, size, isBuffer } = parameter;
+  const copy = new Parameter(makeArray(dtype, size), shape, { trainable: !isBuffer });
+  loadSaved(copy, parameter);
+  copyPersistence(parameter, copy);
+  if (!isBuffer && !parameter.requiresGrad) copy.freeze();
+  return copy;
+}
+
+/** Members with a # in the source of a class. */
+const PRIVATE = /\bthis\s*\.\s*#[\w$]|^\s*(?:async\s+)?(?:[gs]et\s+)?#[\w$]+\s*[=;(]/m;
+
+/** @throws UsageError for a class below Module with #private members: only its own constructor can make them */
+function checkCopyable(type: unknown): void {
+  for (let at = type; typeof at === 'function' && at !== Module; at = Object.getPrototypeOf(at))
+    if (PRIVATE.test(Function.prototype.toString.call(at)))
+      throw new UsageError({
+        what: `deepCopy cannot copy a ${at.name}`,
+        expected: 'a class without #private members',
+        got: '#private members, which only its own constructor can make',
+        next: 'use TypeScript’s private, or create a second one and loadStateDict() the first one’s stateDict()',
+      });
+}
