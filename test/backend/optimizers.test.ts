@@ -44,28 +44,29 @@ async function trained(
   return values;
 }
 
-describe('optimizers on the onednn device', () => {
-  let device: Device;
-  before(async () => {
-    ({ device } = await openDevice('onednn', { threads: 2 }));
+for (const engine of ['onednn', 'wasm'] as const)
+  describe(`optimizers on the ${engine} device`, () => {
+    let device: Device;
+    before(async () => {
+      ({ device } = await openDevice(engine, { threads: 2 }));
+    });
+    after(() => device.close());
+
+    for (const one of cases)
+      it(`follow PyTorch in float32: ${one.name}`, async () => {
+        const paths = await optimizerPath(one, device, 'float32');
+        for (const i of [0, 1]) assertNear(paths.at(-1)![i]!, one.params.at(-1)![i]!, 2e-5, 'ab'[i]!);
+      });
+
+    for (const name of Object.keys(KINDS))
+      it(`train a net as the reference does, a step that its guard refuses changes nothing: ${name}`, async () => {
+        const compiled = (await device.stats()).length;
+        const found = await trained(device, name, false);
+        assert.equal((await device.stats()).length, compiled + 1, 'plans');
+        const expected = await trained(referenceDevice(), name, false);
+        for (const [key, values] of expected) assertNear(found.get(key)!, values, 2e-3, key);
+        const again = await trained(device, name, true);
+        for (const [key, values] of found)
+          assert.deepEqual([...(again.get(key) as Float32Array)], [...(values as Float32Array)], key);
+      });
   });
-  after(() => device.close());
-
-  for (const one of cases)
-    it(`follow PyTorch in float32: ${one.name}`, async () => {
-      const paths = await optimizerPath(one, device, 'float32');
-      for (const i of [0, 1]) assertNear(paths.at(-1)![i]!, one.params.at(-1)![i]!, 2e-5, 'ab'[i]!);
-    });
-
-  for (const name of Object.keys(KINDS))
-    it(`train a net as the reference does, a step that its guard refuses changes nothing: ${name}`, async () => {
-      const compiled = (await device.stats()).length;
-      const found = await trained(device, name, false);
-      assert.equal((await device.stats()).length, compiled + 1, 'plans');
-      const expected = await trained(referenceDevice(), name, false);
-      for (const [key, values] of expected) assertNear(found.get(key)!, values, 2e-3, key);
-      const again = await trained(device, name, true);
-      for (const [key, values] of found)
-        assert.deepEqual([...(again.get(key) as Float32Array)], [...(values as Float32Array)], key);
-    });
-});
