@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { World } from '../distributed/index.js';
 import { counted } from '../errors/counted.js';
 import { examples, JSON_OUTPUT, THREADS } from './options/options.js';
 import { grouped, print, printJson, table } from './terminal/output.js';
@@ -27,7 +28,10 @@ export function register(program: Command): void {
     .option(...THREADS)
     .option(...JSON_OUTPUT)
     .addHelpText('after', examples('paperweight doctor', 'paperweight doctor --json'))
-    .action(examine);
+    .action(async (flags: Flags) => {
+      const { withWorld } = await import('./world.js');
+      await withWorld((world) => examine(flags, world));
+    });
 }
 
 /** The entries of FEATURES that occur in /proc/cpuinfo. */
@@ -37,7 +41,10 @@ export function cpuFeatures(cpuinfo: string): string[] {
   return FEATURES.filter((feature) => listed.has(feature));
 }
 
-async function examine(flags: Flags): Promise<void> {
+async function examine(flags: Flags, world: World | undefined): Promise<void> {
+  const { describeRanks, rankRows } = await import('./ranks.js');
+  const ranks = world && (await describeRanks(world));
+  if (world && !world.first) return;
   const [os, { readFile }, { openDevice }, { deviceRates }, { version }] = await Promise.all([
     import('node:os'),
     import('node:fs/promises'),
@@ -59,6 +66,7 @@ async function examine(flags: Flags): Promise<void> {
     const libraries = await installed();
     const jpegs = await jpegDecoder();
     const found = {
+      ...(ranks ? { ranks } : {}),
       paperweight: version(),
       device: device.name,
       devices: rates.map(({ gflops, ...rate }) => ({
@@ -116,6 +124,7 @@ async function examine(flags: Flags): Promise<void> {
       ['JPEGs', jpegs.advice ?? jpegs.name],
       ['node', `${found.node} on ${found.platform}`],
       ['memory', `${gib(found.memoryBytes)}, ${gib(found.freeMemoryBytes)} free`],
+      ...(ranks ? rankRows(ranks) : []),
     ] as string[][];
     for (const line of table(rows, 'll')) print(line);
     for (const { device: name, problem } of found.devices)

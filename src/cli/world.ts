@@ -24,8 +24,9 @@ async function joined(): Promise<World> {
   try {
     return await open();
   } catch (error) {
-    const rank = launcherOf()?.rank ?? 0;
-    throw rank === 0 ? error : new Told(describeError(error).code);
+    const { rank = 0, size } = launcherOf() ?? {};
+    // Where the launcher does not say how many there are, the first one may be alone and go on.
+    throw rank === 0 || size === undefined ? error : new Told(describeError(error).code);
   }
 }
 

@@ -10,6 +10,7 @@ import { makeArray } from '../graph/types.js';
 import { Module } from '../nn/module.js';
 import * as ops from '../ops/index.js';
 import { listOfParameters } from '../optim/parameters.js';
+import { setMaskRank } from '../tensor/random.js';
 import { type Parameter, Tensor } from '../tensor/tensor.js';
 import { averageGradients } from './average.js';
 import { launcherOf, launcherProgram } from './mpi/launcher.js';
@@ -102,6 +103,7 @@ export class World {
     const { shared, port } = client.link(MAIN_LANE);
     port.unref();
     setCommunicator(new Lane(shared, port));
+    setMaskRank(this.rank);
     offerLinks({ make: () => client.link(DEVICE_LANE), end: () => client.unlink(DEVICE_LANE) });
     process.once('beforeExit', this.#atEnd);
   }
@@ -287,6 +289,25 @@ export class World {
     );
   }
 
+  /**
+   * Measures sums over all ranks: seconds for one number, and for `bytes` bytes of float32; the fastest of some tries.
+   */
+  async measure(bytes = 25e6): Promise<{ readonly latency: number; readonly seconds: number }> {
+    const client = this.#client;
+    if (!client || this.size === 1) return { latency: 0, seconds: 0 };
+    const fastest = async (count: number, tries: number): Promise<number> => {
+      let best = Number.POSITIVE_INFINITY;
+      for (let i = 0; i < tries; i++) {
+        await this.barrier();
+        const began = performance.now();
+        await client.exchange({ kind: 'sum', dtype: 'float32', count, label: 'a measurement' }, () => {});
+        best = Math.min(best, performance.now() - began);
+      }
+      return best / 1000;
+    };
+    return { latency: await fastest(1, 100), seconds: await fastest(Math.ceil(bytes / 4), 6) };
+  }
+
   /** Waits until all ranks are here. */
   async barrier(): Promise<void> {
     await this.gather([0]);
@@ -312,6 +333,7 @@ export class World {
     process.off('beforeExit', this.#atEnd);
     offerLinks(undefined);
     setCommunicator(undefined);
+    setMaskRank(undefined);
     present = undefined;
     opened = undefined;
   }

@@ -14,6 +14,9 @@ const stepSchema = z.object({
   dataSeconds: finite,
   rssMiB: finite,
   gradNorm: finite.optional(),
+  ranks: count.optional(),
+  waitShare: finite.optional(),
+  slowestRank: count.optional(),
 }) satisfies z.ZodType<StepEvent>;
 const epochSchema = z.object({
   event: z.literal('epoch'),

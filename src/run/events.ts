@@ -15,6 +15,12 @@ export interface StepEvent {
   readonly rssMiB: number;
   /** Global L2 norm of the gradients before clipping, if the run clips by norm. */
   readonly gradNorm?: number;
+  /** Number of ranks, if several train together. */
+  readonly ranks?: number;
+  /** Share of the time in which their devices waited for exchanges, on average. */
+  readonly waitShare?: number;
+  /** The rank that waited least: the others waited for it. */
+  readonly slowestRank?: number;
 }
 
 export interface EpochEvent {

@@ -54,6 +54,16 @@ export interface Rows {
 }
 
 let rows: Rows | undefined;
+/** This process's number, if several compute the parts of one batch. */
+let rank: number | undefined;
+
+/**
+ * From now on masks of a forward pass without {@link withRows} are those of this rank's part of a larger batch, of which
+ * all ranks have parts of one size. Undefined for a process on its own.
+ */
+export function setMaskRank(number: number | undefined): void {
+  rank = number;
+}
 
 /** Runs a forward pass on some rows of a batch: its random masks are those rows of the whole batch's masks. */
 export function withRows<T>(some: Rows | undefined, body: () => T): T {
@@ -78,8 +88,9 @@ export const currentRows = (): Rows | undefined => rows;
 export function nextKey(shape: Shape): Int32Array {
   const words = [key[0], key[1], counter % TWO32, Math.floor(counter / TWO32) | KEY_TAG];
   counter++;
-  if (!rows) return Int32Array.from(words);
-  const before = rows.start * Math.ceil(sizeOf(shape) / Math.max(1, rows.count));
+  if (!rows && rank === undefined) return Int32Array.from(words);
+  const size = sizeOf(shape);
+  const before = rows ? rows.start * Math.ceil(size / Math.max(1, rows.count)) : rank! * size;
   return Int32Array.of(...words, before % TWO32, Math.floor(before / TWO32));
 }
 

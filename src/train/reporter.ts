@@ -20,6 +20,8 @@ export type Measured = Pick<StepEvent, 'loss' | 'lr' | 'stepSeconds' | 'dataSeco
   readonly images: number;
   /** Only if gradients are clipped by norm. */
   readonly gradNorm: number | undefined;
+  /** Only of several ranks. */
+  readonly team: Pick<StepEvent, 'ranks' | 'waitShare' | 'slowestRank'> | undefined;
 };
 
 /** Reports what a run does: events for its folder and for observers, and printed lines. */
@@ -43,7 +45,7 @@ export class Reporter {
    */
   async step(before: Position, after: Position, measured: Measured): Promise<void> {
     const { folder, observer, stepsTotal } = this.#parts;
-    const { loss, lr, images, stepSeconds, dataSeconds, gradNorm } = measured;
+    const { loss, lr, images, stepSeconds, dataSeconds, gradNorm, team } = measured;
     const event: StepEvent = {
       event: 'step',
       epoch: before.epoch + 1,
@@ -55,6 +57,7 @@ export class Reporter {
       dataSeconds,
       rssMiB: Math.round(process.memoryUsage.rss() / 2 ** 20),
       ...(gradNorm === undefined ? {} : { gradNorm }),
+      ...team,
     };
     await folder.log(event);
     observer.step?.(event, { stepsTotal });

@@ -19,12 +19,13 @@ import { Probe } from './insight/probe.js';
 import { LookAhead } from './look-ahead.js';
 import { freezeModules } from './module-patterns.js';
 import { makeOptimizer, makeSchedule, type TimedSchedule } from './optimizer.js';
-import { Reporter } from './reporter.js';
+import { type Measured, Reporter } from './reporter.js';
 import { Saver } from './saver.js';
 import { type Queued, Stepper } from './step.js';
 import { StepClock } from './step-clock.js';
 import { flatLoss } from './trouble/flat-loss.js';
 import { Recovery } from './trouble/recovery.js';
+import { Waiting } from './waiting.js';
 
 export interface TrainerParts {
   readonly config: TrainConfig;
@@ -72,6 +73,8 @@ export class Trainer {
   /** The training error has reached the target at which the configuration ends the run. */
   #learned = false;
   readonly #clock = new StepClock();
+  readonly #waiting = new Waiting();
+  #team: Measured['team'];
   readonly #started = performance.now();
 
   constructor(parts: TrainerParts) {
@@ -235,7 +238,13 @@ export class Trainer {
     const { world } = this.#parts;
     if (!world) return own;
     const names = Object.keys(own) as Name[];
-    const all = await world.gather(names.map((name) => Number(own[name])));
+    const all = await world.gather([...names.map((name) => Number(own[name])), this.#waiting.share(world)]);
+    const shares = all.map((values) => values[names.length]!);
+    this.#team = {
+      ranks: world.size,
+      waitShare: shares.reduce((a, b) => a + b, 0) / shares.length,
+      slowestRank: shares.indexOf(Math.min(...shares)),
+    };
     return Object.fromEntries(names.map((name, i) => [name, all.some((flags) => flags[i] !== 0)])) as Record<
       Name,
       boolean
@@ -379,7 +388,7 @@ export class Trainer {
     const { result, gradNorm } = settled;
     const { lr, dataSeconds } = queued;
     const { loss, images } = result;
-    const measured = { loss, images, lr, stepSeconds, dataSeconds, gradNorm };
+    const measured = { loss, images, lr, stepSeconds, dataSeconds, gradNorm, team: this.#team };
     // Update the position before reporting, since observers may read it.
     this.#position = afterStep(p, result);
     await this.#reporter.step(p, this.#position, measured);

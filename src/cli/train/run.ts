@@ -331,9 +331,11 @@ class TrainScreen implements Observer {
   }
 
   step(event: Parameters<NonNullable<Observer['step']>>[0]): void {
-    const { step, loss, imagesPerSecond, stepSeconds, dataSeconds } = event;
+    const { step, loss, imagesPerSecond, stepSeconds, dataSeconds, ranks, waitShare = 0 } = event;
     if (this.json) printJson(event);
-    const split = `${stepSeconds.toFixed(2)} s/step, data ${(100 * Math.min(1, dataSeconds / stepSeconds)).toFixed(1)} %`;
+    const percent = (share: number) => `${(100 * Math.min(1, share)).toFixed(1)} %`;
+    const waiting = ranks === undefined ? '' : `, waiting ${percent(waitShare)} on ${ranks} ranks`;
+    const split = `${stepSeconds.toFixed(2)} s/step, data ${percent(dataSeconds / stepSeconds)}${waiting}`;
     this.#bar?.update(step, `loss ${loss.toFixed(3)}  ${imagesPerSecond.toFixed(1)} images/s  ${split}`);
   }
 

@@ -89,6 +89,8 @@ interface Joined {
   readonly people: readonly Person[];
   /** Segments of shared memory. */
   readonly segments: readonly string[];
+  /** Held while the library may read or write it: V8 does not see that it does. */
+  readonly memory: readonly SharedArrayBuffer[];
 }
 
 /** Joins the other ranks. @throws UsageError if this rank finds none although the launcher started several */
@@ -97,24 +99,24 @@ function join(): Joined {
   const mpi = Mpi.load(data.files, launcher);
   mpi.init();
   const { rank, size } = mpi;
-  if (launcher.size !== undefined && size !== launcher.size) {
+  if ((launcher.size ?? size) !== size || (launcher.rank ?? rank) !== rank) {
     mpi.finalize();
     throw new UsageError({
       what: 'The launcher and the MPI library do not know each other: the ranks did not find each other',
-      expected: `${launcher.size} ranks, as the launcher has started`,
+      expected: `rank ${launcher.rank ?? '?'} of ${launcher.size ?? 'several'}, as the launcher says`,
       got: `rank ${rank} of ${size}, by ${mpi.version} (${mpi.file})`,
       next: 'start the program with the launcher of that library, or name the launcher’s library with PAPERWEIGHT_MPI',
     });
   }
   const [comm, pulses, endings] = [mpi.duplicate(), mpi.duplicate(), mpi.duplicate()];
   const lanes = Array.from({ length: LANES }, () => mpi.duplicate());
-  const { people, segments } = introduce(mpi, comm, size);
+  const { people, segments, memory } = introduce(mpi, comm, size);
   const nameOf = (one: number): string => `rank ${one} (${people[one]?.host ?? 'unknown host'})`;
-  return { ring: { mpi, comm, rank, size, nameOf }, lanes, pulses, endings, people, segments };
+  return { ring: { mpi, comm, rank, size, nameOf }, lanes, pulses, endings, people, segments, memory };
 }
 
 /** Tells all ranks about this one. Every rank sends to every other, which maps all segments of shared memory. */
-function introduce(mpi: Mpi, comm: number, size: number): Pick<Joined, 'people' | 'segments'> {
+function introduce(mpi: Mpi, comm: number, size: number): Pick<Joined, 'people' | 'segments' | 'memory'> {
   const [mine, all] = [
     new SharedArrayBuffer(PERSON_BYTES * size),
     new SharedArrayBuffer(PERSON_BYTES * size),
@@ -130,7 +132,7 @@ function introduce(mpi: Mpi, comm: number, size: number): Pick<Joined, 'people' 
   // A second exchange: after it, all ranks have received in the first one.
   const again = mpi.allToAll(addressOf(mine), 1, addressOf(all), comm);
   while (!mpi.test(again)) Atomics.wait(words, WORD.still, 0, SHORT_PAUSE);
-  return { people, segments: unlinkSegments() };
+  return { people, segments: unlinkSegments(), memory: [mine, all] };
 }
 
 /** Ends this process, whatever its other threads do. */

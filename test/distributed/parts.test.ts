@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { schedule } from '../../src/backend/plan/schedule.js';
+import { referenceDevice } from '../../src/core.js';
+import { DataLoader } from '../../src/data/loader.js';
+import { Subset } from '../../src/data/subset.js';
+import * as transforms from '../../src/data/transforms/index.js';
+import { launcherOf } from '../../src/distributed/mpi/launcher.js';
+import { abiOf, checkPair } from '../../src/distributed/mpi/library.js';
+import { addParts, fromBfloat16, toBfloat16 } from '../../src/distributed/thread/collectives.js';
+import { buildGraph } from '../../src/graph/graph.js';
+import { hostLeaf } from '../../src/graph/node.js';
+import { Dropout } from '../../src/nn/dropout.js';
+import * as ops from '../../src/ops/index.js';
+import { manualSeed, withRows } from '../../src/tensor/random.js';
+import { setDefaultDevice } from '../../src/tensor/realize.js';
+import { tensor } from '../../src/tensor/tensor.js';
+import { ToySet } from '../support/toy.js';
+
+test('the launcher is known by its environment', () => {
+  const of = (env: Record<string, string>) => launcherOf(env);
+  assert.equal(of({}), undefined);
+  assert.deepEqual(of({ OMPI_COMM_WORLD_RANK: '1', OMPI_COMM_WORLD_SIZE: '4' }), {
+    kind: 'openmpi',
+    rank: 1,
+    size: 4,
+  });
+  assert.deepEqual(of({ PMI_RANK: '0', PMI_SIZE: '2' }), { kind: 'mpich', rank: 0, size: 2 });
+  assert.deepEqual(of({ PMI_RANK: '0', PMI_SIZE: '2', SLURM_STEP_ID: '3' }), {
+    kind: 'slurm',
+    rank: 0,
+    size: 2,
+  });
+  assert.deepEqual(of({ SLURM_PROCID: '5', SLURM_STEP_NUM_TASKS: '8' }), { kind: 'slurm', rank: 5, size: 8 });
+  // A shell that Slurm has started.
+  assert.equal(of({ SLURM_PROCID: '0', SLURM_STEP_NUM_TASKS: '1' }), undefined);
+  assert.equal(of({ SLURM_PROCID: '0', SLURM_NTASKS: '8' }), undefined);
+  assert.equal(of({ PMI_RANK: 'x', PMI_SIZE: '2' }), undefined);
+});
+
+test('the kind of a library is known by its symbols and its name', () => {
+  assert.equal(
+    abiOf('libmpi.so.40', (name) => name === 'ompi_mpi_comm_world'),
+    'openmpi',
+  );
+  assert.equal(
+    abiOf('/opt/lib/libmpi_abi.so.1', () => false),
+    'standard',
+  );
+  assert.equal(
+    abiOf('libmpi.so.12', () => false),
+    'mpich',
+  );
+  const mpich = { kind: 'mpich', rank: 0, size: 2 } as const;
+  assert.throws(() => checkPair(mpich, 'openmpi', 'libmpi.so.40'), /different makes.*library of MPICH/);
+  checkPair(mpich, 'mpich', 'libmpich.so.12');
+  checkPair(mpich, 'standard', 'libmpi_abi.so.1');
+  checkPair({ ...mpich, kind: 'slurm' }, 'openmpi', 'libmpi.so.40');
+});
+
+test('parts are added in the order of ranks, with one rounding', () => {
+  const big = 2 ** 24;
+  const values = Float32Array.of(big, 1, 1, 2, 1, 3);
+  addParts(values, 2, 3);
+  assert.deepEqual([...values.subarray(0, 2)], [big + 2, 6]);
+});
+
+test('bfloat16 is rounded to nearest, ties to even', () => {
+  const given = Float32Array.of(
+    1,
+    1 + 2 ** -8,
+    1 + 3 * 2 ** -8,
+    -0,
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    3.4e38,
+  );
+  const packed = new Uint16Array(given.length);
+  toBfloat16(given, packed);
+  const back = new Float32Array(given.length);
+  fromBfloat16(packed, back);
+  assert.deepEqual([...back], [1, 1, 1 + 2 ** -6, -0, Number.NaN, Infinity, Infinity]);
+});
+
+describe('ranks share a batch', () => {
+  const set = new ToySet(23);
+  const transform = transforms.compose([
+    transforms.randomCrop(8, { padding: 2 }),
+    transforms.randomHorizontalFlip(),
+    transforms.toTensor(),
+  ]);
+  const read = async (options: object) => {
+    const loader = new DataLoader(set, { batchSize: 10, shuffle: true, seed: 3, transform, ...options });
+    const found: { images: number[]; labels: number[]; rows: unknown }[] = [];
+    for await (const batch of loader.batches(1)) {
+      const [inputs, labels] = loader.tensors(batch, 1);
+      found.push({
+        images: [...(await inputs.data())],
+        labels: [...(await labels.data())],
+        rows: batch.rows,
+      });
+    }
+    return found;
+  };
+
+  test('with the same images and the same augmentation', async () => {
+    setDefaultDevice(referenceDevice());
+    const whole = await read({});
+    for (const ranks of [2, 3]) {
+      const parts = [];
+      for (let rank = 0; rank < ranks; rank++) parts.push(await read({ ranks, rank, workers: 0 }));
+      for (const [i, { images, labels }] of whole.entries()) {
+        assert.deepEqual(
+          parts.flatMap((part) => part[i]!.images),
+          images,
+        );
+        assert.deepEqual(
+          parts.flatMap((part) => part[i]!.labels),
+          labels,
+        );
+      }
+    }
+  });
+
+  test('a rank without an image gets a stand-in', async () => {
+    setDefaultDevice(referenceDevice());
+    const loader = (rank: number) =>
+      new DataLoader(new Subset(set, [5, 6]), { batchSize: 4, ranks: 3, rank }).batches(0).next();
+    const all = await Promise.all([0, 1, 2].map(loader));
+    assert.deepEqual(
+      all.map(({ value }) => [value!.rows!.count, value!.labels.length, value!.rows!.total]),
+      [
+        [0, 1, 2],
+        [1, 1, 2],
+        [1, 1, 2],
+      ],
+    );
+  });
+
+  test('with the same dropout masks', async () => {
+    setDefaultDevice(referenceDevice());
+    const dropout = new Dropout(0.5);
+    const ones = (rows: number) => tensor(new Float32Array(rows * 7).fill(1), { shape: [rows, 7] });
+    manualSeed(4);
+    const whole = [...(await dropout.forward(ones(9)).data())];
+    const parts: number[] = [];
+    for (const [start, count] of [
+      [0, 4],
+      [4, 2],
+      [6, 3],
+    ] as const) {
+      manualSeed(4);
+      const part = withRows({ start, count, total: 9 }, () => dropout.forward(ones(count)));
+      parts.push(...(await part.data()));
+    }
+    assert.deepEqual(parts, whole);
+    assert.ok(new Set(whole).size === 2);
+  });
+});
+
+test('an exchange starts as soon as its values are ready', () => {
+  const x = hostLeaf(Float32Array.of(1, 2), [2], 'float32');
+  const first = ops.exp(x);
+  const second = ops.exp(first);
+  const [sum] = ops.sumTogether([first], { ranks: 1, wire: 'float32', label: 'x' });
+  const { graph } = buildGraph([second, sum!], []);
+  const order = schedule(graph).map((i) => graph.nodes[i]!.op);
+  assert.deepEqual(order, ['feed', 'exp', 'sumStart', 'exp', 'sumEnd']);
+});
