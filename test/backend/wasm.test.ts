@@ -82,6 +82,16 @@ describe('the wasm engine', () => {
       assert.deepEqual({ primitives, scripted }, { primitives: 1, scripted: [] });
     });
 
+    it('normalise batches, and softmax along any axis, without the reference loops', async () => {
+      const x = tensor(new Float32Array(2 * 3 * 16).fill(1), { shape: [2, 3, 4, 4] });
+      const model = await new BatchNorm2d(3).to(device);
+      await new Tensor(ops.softmax(model.forward(x).node, 1)).logSoftmax(-1).data();
+      assert.deepEqual((await latest()).scripted, []);
+      model.eval();
+      await model.forward(x).data();
+      assert.deepEqual((await latest()).scripted, []);
+    });
+
     it('write an update with weight decay and momentum where the weights lie', async () => {
       const layer = await new Linear(64, 64, { bias: false }).to(device);
       const optimizer = new SGD(layer.parameters(), { lr: 0.1, momentum: 0.9, weightDecay: 0.01 });

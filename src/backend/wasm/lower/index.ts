@@ -12,7 +12,17 @@ import {
   lowerLinearGradWeight,
   lowerMatmul,
 } from './matrix.js';
-import { lowerLrn, lowerLrnGrad } from './norm.js';
+import {
+  lowerBatchNorm,
+  lowerBatchNormGradGamma,
+  lowerBatchNormTrain,
+  lowerBatchNormTrainGrad,
+  lowerBatchStats,
+  lowerLogSoftmax,
+  lowerLrn,
+  lowerLrnGrad,
+  lowerSoftmax,
+} from './norm.js';
 import {
   lowerAdaptivePool,
   lowerAdaptivePoolGrad,
@@ -44,6 +54,13 @@ const lowerings: Readonly<Record<string, Lowering>> = {
   adaptiveAvgPool2dGrad: lowerAdaptivePoolGrad,
   localResponseNorm: lowerLrn,
   localResponseNormGrad: lowerLrnGrad,
+  batchStats: lowerBatchStats,
+  batchNorm: lowerBatchNorm,
+  batchNormTrain: lowerBatchNormTrain,
+  batchNormTrainGrad: lowerBatchNormTrainGrad,
+  batchNormGradGamma: lowerBatchNormGradGamma,
+  softmax: lowerSoftmax,
+  logSoftmax: lowerLogSoftmax,
   permute: lowerPermute,
   concat: lowerConcat,
 };

@@ -1,10 +1,21 @@
 import { sizeOf } from '../../../graph/types.js';
 import type { LrnAttrs } from '../../../ops/norm/local-response-norm.js';
 import {
+  batchNorm,
+  batchNormGradGamma,
+  batchNormTrain,
+  batchNormTrainGrad,
+  batchStats,
+  type Channels,
+} from '../../simd/norm/batch.js';
+import {
   type LocalResponse,
   localResponseNorm,
   localResponseNormGrad,
 } from '../../simd/norm/local-response.js';
+import { type Along, logSoftmax, softmax } from '../../simd/norm/softmax.js';
+import type { VectorOperation } from '../../simd/operation.js';
+import type { KernelPool } from '../../simd/pool.js';
 import type { Builder } from '../builder.js';
 import { emitApart } from './operation.js';
 
@@ -19,3 +30,34 @@ export const lowerLrn = (b: Builder, i: number): boolean =>
 
 export const lowerLrnGrad = (b: Builder, i: number): boolean =>
   emitApart(b, i, localResponseNormGrad(b.pool, localResponse(b, i)));
+
+/** A lowering of batch normalisation. @param x which input has the shape that is normalised */
+const channelwise =
+  (build: (pool: KernelPool, shape: Channels) => VectorOperation, x = 0) =>
+  (b: Builder, i: number): boolean => {
+    const { inputs, attrs } = b.node(i);
+    const { shape } = b.node(inputs[x]!);
+    const { eps = 0 } = attrs as { eps?: number };
+    const sizes = { images: shape[0]!, channels: shape[1]!, area: sizeOf(shape.slice(2)), eps };
+    return emitApart(b, i, build(b.pool, sizes));
+  };
+export const lowerBatchStats = channelwise(batchStats);
+export const lowerBatchNorm = channelwise(batchNorm);
+export const lowerBatchNormTrain = channelwise(batchNormTrain);
+export const lowerBatchNormTrainGrad = channelwise(batchNormTrainGrad, 1);
+export const lowerBatchNormGradGamma = channelwise(batchNormGradGamma, 1);
+
+const alongAxis =
+  (build: (pool: KernelPool, shape: Along) => VectorOperation) =>
+  (b: Builder, i: number): boolean => {
+    const { shape, attrs } = b.node(i);
+    const axis = attrs.axis as number;
+    const sizes = {
+      outer: sizeOf(shape.slice(0, axis)),
+      length: shape[axis]!,
+      inner: sizeOf(shape.slice(axis + 1)),
+    };
+    return emitApart(b, i, build(b.pool, sizes));
+  };
+export const lowerSoftmax = alongAxis(softmax);
+export const lowerLogSoftmax = alongAxis(logSoftmax);
