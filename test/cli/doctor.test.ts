@@ -36,7 +36,7 @@ test('doctor describes the device of this machine', async () => {
 test('without oneDNN, doctor says what to install', async () => {
   const { code, stdout } = await runCli(['doctor'], { env: MISSING });
   assert.equal(code, 0);
-  assert.match(stdout, /^device +wasm, which --device auto takes here/m);
+  assert.match(stdout, /^device +wasm \(used by --device auto\)/m);
   assert.match(stdout, /^a small plan +onednn: does not work here$/m);
   assert.match(stdout, /^ +wasm: [\d.]+ GFLOP\/s$/m);
   assert.match(
