@@ -38,9 +38,27 @@ export { readSafetensors, writeSafetensors } from './interop/safetensors/checked
 export { readWeights, type Weight, type Weights } from './interop/weights.js';
 export type { LoadOptions, LoadReport } from './nn/module.js';
 export { Classifier, type ClassifierOptions, type Guess } from './papers/classifier.js';
+export {
+  definePaper,
+  option,
+  type Paper,
+  type PaperDataset,
+  type PaperViews,
+  type Recipe,
+} from './papers/paper.js';
 export { saveWeights } from './run/checkpoint.js';
 export type { ModelConfig } from './run/config.js';
 export type { Evaluation } from './run/events.js';
 export { loadWeights } from './run/load-weights.js';
 export { type EvaluateOptions, evaluateModel } from './train/evaluate.js';
 export { imageStatistics } from './train/image-statistics.js';
+export type {
+  BestBy,
+  Draws,
+  MeasureContext,
+  SampleContext,
+  SampleImages,
+  StepContext,
+  UpdateOptions,
+} from './train/method/method.js';
+export type { LossAndMetrics, Training, TrainingSetup } from './train/method/own.js';

@@ -120,7 +120,7 @@ async function evaluateRun(path: string, flags: Flags): Promise<void> {
 export async function chooseTestSet(
   path: string,
   flags: Pick<Flags, 'dataset' | 'data'>,
-): Promise<{ dataset: DatasetName; data: string | undefined }> {
+): Promise<{ dataset: string; data: string | undefined }> {
   if (!existsSync(join(path, 'config.json')))
     return { dataset: flags.dataset ?? 'cifar10', data: flags.data };
   const [{ RunFolder }, { trainConfigSchema }] = await Promise.all([
@@ -128,6 +128,11 @@ export async function chooseTestSet(
     import('../run/config.js'),
   ]);
   const run = await RunFolder.open(path).config(trainConfigSchema);
+  const [{ asClassifier }, { openPaper }] = await Promise.all([
+    import('../papers/paper.js'),
+    import('../papers/registry.js'),
+  ]);
+  asClassifier(await openPaper(run.model.paper));
   const dataset = flags.dataset ?? run.dataset;
   // The run may come from another machine, so its data folder may not exist here.
   const same = dataset === run.dataset && run.data !== undefined && existsSync(run.data);

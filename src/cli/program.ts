@@ -2,7 +2,7 @@ import { Command, type CommanderError } from 'commander';
 import { UsageError } from '../errors/errors.js';
 import { didYouMean, nearest } from '../errors/nearest.js';
 import type { Paper } from '../papers/paper.js';
-import { openPaper, paperIds } from '../papers/registry.js';
+import { openPaper, openPaperNamed, paperIds } from '../papers/registry.js';
 import { version } from '../version.js';
 import * as bench from './bench/bench.js';
 import * as data from './data/data.js';
@@ -64,7 +64,7 @@ async function paperOf(args: readonly string[]): Promise<Paper | undefined> {
   const ids = paperIds();
   const subject = name === 'inspect' ? rest.find((arg) => ids.includes(arg)) : undefined;
   // An empty value is refused where the flag is parsed.
-  return openPaper(subject ?? (named || undefined));
+  return openPaperNamed(subject ?? (named || undefined));
 }
 
 function makeProgram(paper: Paper | undefined): Command {

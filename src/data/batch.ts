@@ -33,7 +33,10 @@ export interface SampleBatch extends AnyBatch {
   values: Packed | readonly unknown[];
 }
 /** Number of images of the whole batch, of which this may be a part. */
-export const totalOf = ({ labels, rows }: Batch): number => rows?.total ?? labels.length;
+export const totalOf = ({ indices, rows }: AnyBatch): number => rows?.total ?? indices.length;
+
+/** Number of images of a batch that this process computes; a stand-in does not count. */
+export const ownOf = ({ indices, rows }: AnyBatch): number => rows?.count ?? indices.length;
 
 /**
  * Reads the images `indices` of a data set into a batch.

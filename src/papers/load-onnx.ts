@@ -9,6 +9,7 @@ import { type OnnxModel, readOnnx } from '../interop/onnx/index.js';
 import { type ModelConfig, modelConfigSchema } from '../run/config.js';
 import type { LoadedModel } from './loaded-model.js';
 import { scoringModel } from './onnx-outputs.js';
+import { asClassifier } from './paper.js';
 import type { ModelHints } from './recognise.js';
 import { openPaper } from './registry.js';
 import { unnamedClasses } from './test-set.js';
@@ -53,7 +54,7 @@ export async function openOnnx(
     independent,
   };
   if (own) {
-    const transform = (await openPaper(own.paper)).transforms(own, 'none').test;
+    const transform = asClassifier(await openPaper(own.paper)).transforms(own, 'none').test;
     const classes = hints.classes ?? own.classes;
     return { ...plain, config: { ...own, classes: [...classes] }, classes, transform, notes: [] };
   }

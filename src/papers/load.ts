@@ -15,7 +15,7 @@ import { RunFolder } from '../run/run-folder.js';
 import { readStatistics, STATISTICS } from '../train/image-statistics.js';
 import { isOnnx, openOnnx } from './load-onnx.js';
 import type { LoadedModel } from './loaded-model.js';
-import { buildModel, type Paper } from './paper.js';
+import { asClassifier, buildModel, type Paper } from './paper.js';
 import { describeModel, inOwnNames, type ModelHints, recogniseModel } from './recognise.js';
 import { openPaper } from './registry.js';
 
@@ -56,10 +56,11 @@ export async function openModel(path: string, device: Device, hints: ModelHints 
   if (isGraph) return openOnnx(path, device, hints);
   const opened = isRun ? await openRun(path) : await openFile(path, hints);
   const { paper, config, file, weights, notes, statistics } = opened;
+  const { transforms } = asClassifier(paper);
   const model = withoutInit(() => buildModel(paper, config));
   putWeights(file, model, inOwnNames(paper, model, weights.tensors));
   await model.to(device);
-  const { test: transform, views } = paper.transforms(
+  const { test: transform, views } = transforms(
     config,
     statistics ? 'crop-mirror-colour' : 'none',
     statistics,

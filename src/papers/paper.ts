@@ -1,10 +1,13 @@
 import type { z } from 'zod';
 import type { ImageStatistics } from '../data/images/image-sums.js';
+import type { AnySet } from '../data/loader.js';
 import type { Transform } from '../data/transforms/index.js';
 import { UsageError } from '../errors/errors.js';
 import { didYouMean } from '../errors/nearest.js';
 import type { Module } from '../nn/module.js';
 import type { ModelConfig, TrainConfig } from '../run/config.js';
+import { DATASETS } from '../run/dataset-names.js';
+import type { Training, TrainingSetup } from '../train/method/own.js';
 import type { Chart } from './claims/chart.js';
 import type { Claim } from './claims/claim.js';
 import type { Results } from './claims/result.js';
@@ -75,8 +78,16 @@ export interface ForeignWeights {
   readonly namings: Readonly<Record<string, (model: Module) => ReadonlyMap<string, string>>>;
 }
 
+/** A data set that a paper brings. */
+export interface PaperDataset {
+  /** A few words for `--help`. */
+  readonly about: string;
+  /** @param options.data the folder that `--data` names */
+  open(options: { readonly train: boolean; readonly data?: string | undefined }): AnySet | Promise<AnySet>;
+}
+
 /** A paper: what `index.ts` of its folder exports by default. */
-export interface Paper {
+export interface Paper<M extends Module = Module> {
   /** Name of its folder: small letters, digits and hyphens. */
   readonly id: string;
   /** Name of its network. */
@@ -94,19 +105,28 @@ export interface Paper {
   /** Training recipes; the first is the default. */
   readonly recipes: Readonly<Record<string, Recipe>>;
   /** Builds the network with newly initialised weights. Preset, init and options have been validated. */
-  readonly build: (config: ModelConfig) => Module;
+  build(config: ModelConfig): M;
+  /** Shape of one input, where it is not an RGB image: [1, 28, 28]. */
+  readonly inputShape?: (config: Pick<ModelConfig, 'preset' | 'imageSize'>) => readonly number[];
+  /** Data sets of its own by name, besides the built-in ones; the first one is then the default. */
+  readonly datasets?: Readonly<Record<string, PaperDataset>>;
   /**
-   * Turns the bytes of a data set into the network's input.
+   * How it is trained and measured, if that is not by cross-entropy on labelled images: another loss, a whole step,
+   * several optimizers, metrics and samples of its own.
+   */
+  training?(setup: TrainingSetup<M>): Training;
+  /**
+   * Turns the images of a data set into the network's input. Classifiers have it.
    *
    * @param statistics of the training images; the augmentation `crop-mirror-colour` needs them
    */
-  readonly transforms: (
+  readonly transforms?: (
     config: ModelConfig,
     augment: NonNullable<TrainConfig['augment']>,
     statistics?: ImageStatistics,
   ) => PaperViews;
-  /** Name of the last layer's bias, whose length is the number of classes in a bare file of weights. */
-  readonly lastBias: string;
+  /** Name of a classifier's last bias, whose length is the number of classes in a bare file of weights. */
+  readonly lastBias?: string;
   /** Reads and writes files of other programs; without it, a file must use the model's own tensor names. */
   readonly weights?: ForeignWeights;
   readonly claims: readonly Claim[];
@@ -115,7 +135,7 @@ export interface Paper {
 }
 
 /** Validates a paper, so that mistakes show when it is loaded. @throws UsageError */
-export function definePaper(paper: Paper): Paper {
+export function definePaper<M extends Module>(paper: Paper<M>): Paper<M> {
   const demand = (fits: boolean, what: string, expected: string, got: unknown): void => {
     if (!fits) throw new UsageError({ what: `The paper ${paper.id}: ${what}`, expected, got: String(got) });
   };
@@ -146,6 +166,19 @@ export function definePaper(paper: Paper): Paper {
       `its option ${name}`,
       "option(schema, '<value>', 'what it does (default: …)')",
       'no such description',
+    );
+  demand(
+    paper.training !== undefined || (paper.transforms !== undefined && paper.lastBias !== undefined),
+    'how it is trained',
+    'transforms and lastBias of a classifier, or a training of its own',
+    'neither',
+  );
+  for (const name of Object.keys(paper.datasets ?? {}))
+    demand(
+      /^[a-z][a-z0-9-]*$/.test(name) && !DATASETS.some((other) => other === name),
+      'the name of a data set',
+      `small letters, digits and hyphens, and none of ${DATASETS.join(', ')}`,
+      name,
     );
   const ids = paper.claims.map(({ id }) => id);
   const twice = ids.find((id, i) => ids.indexOf(id) !== i);
@@ -203,4 +236,19 @@ export function expectedBy(issue: z.core.$ZodIssue): string {
     return values.length === 1 ? values[0]! : `one of ${values.join(', ')}`;
   }
   return issue.message.replace(/^[\w ]+: expected /, '');
+}
+
+/**
+ * The parts of a paper that its use as a classifier needs.
+ * @throws UsageError for a paper that is none
+ */
+export function asClassifier(paper: Paper): Required<Pick<Paper, 'transforms' | 'lastBias'>> {
+  const { transforms, lastBias } = paper;
+  if (transforms && lastBias !== undefined && !paper.training) return { transforms, lastBias };
+  throw new UsageError({
+    what: `${paper.name} is not a classifier of images`,
+    expected: 'a paper whose network names what is in an image',
+    got: `${paper.id}, which is trained and measured in its own way`,
+    next: 'look at its metrics and samples with report or serve',
+  });
 }

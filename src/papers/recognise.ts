@@ -102,7 +102,7 @@ function byLastBias(
   shapes: Shapes,
   { preset, paper: named }: ModelHints,
 ): Recognised | undefined {
-  const classes = shapes.get(paper.lastBias)?.[0];
+  const classes = paper.lastBias === undefined ? undefined : shapes.get(paper.lastBias)?.[0];
   if (classes === undefined) return undefined;
   if (paper.weights && preset === undefined && named === undefined) return undefined;
   const first = Object.keys(paper.presets)[0]!;

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { Device, EngineInfo } from '../backend/backend.js';
 import { inClassesOf } from '../data/class-order.js';
-import type { Dataset } from '../data/dataset.js';
 import type { ImageStatistics } from '../data/images/image-sums.js';
+import { type AnySet, imagesIn } from '../data/loader.js';
 import { epochOrder } from '../data/sampler.js';
+import { someOf } from '../data/samples/some-of.js';
 import { Subset } from '../data/subset.js';
 import type { World } from '../distributed/index.js';
 import { UsageError } from '../errors/errors.js';
@@ -29,8 +30,8 @@ import { openPaper } from './registry.js';
 
 export interface RunOptions {
   readonly config: TrainConfig;
-  readonly trainSet: Dataset;
-  readonly testSet: Dataset;
+  readonly trainSet: AnySet;
+  readonly testSet: AnySet;
   readonly folder: RunFolder;
   readonly device: Device;
   readonly observer?: Observer;
@@ -40,10 +41,21 @@ export interface RunOptions {
 }
 
 /**
- * Checks, before the run's folder is made, that these images can train the run.
+ * Checks, before the run's folder is made, that its data can train the paper.
  * @throws UsageError
  */
-export function checkImages({ augment, recipe, dataset }: TrainConfig, trainSet: Dataset): void {
+export function checkSet(paper: Paper, { augment, recipe, dataset }: TrainConfig, set: AnySet): void {
+  const trainSet = imagesIn(set);
+  if (!trainSet) {
+    if (paper.training) return;
+    throw new UsageError({
+      what: `${paper.name} cannot be trained on ${set.name}`,
+      expected: 'a set of labelled images',
+      got: 'samples of another kind',
+      next: 'choose another --dataset',
+    });
+  }
+  if (paper.training) return;
   if (trainSet.classes.length < 2)
     throw new UsageError({
       what: `${trainSet.name} has only one class, ${trainSet.classes[0]}: there is nothing to learn`,
@@ -61,9 +73,9 @@ export function checkImages({ augment, recipe, dataset }: TrainConfig, trainSet:
 }
 
 /** Computed once for the data set and stored with the run; rank 0 does so for all. */
-async function countedStatistics(options: RunOptions): Promise<ImageStatistics | undefined> {
+async function countedStatistics(paper: Paper, options: RunOptions): Promise<ImageStatistics | undefined> {
   const { world, config, trainSet } = options;
-  checkImages(config, trainSet);
+  checkSet(paper, config, trainSet);
   if (config.augment !== 'crop-mirror-colour') return undefined;
   const own = !world || world.first ? await count(options) : undefined;
   if (!world) return own;
@@ -71,8 +83,9 @@ async function countedStatistics(options: RunOptions): Promise<ImageStatistics |
   return told ? { ...told, mean: Float32Array.from(told.mean) } : undefined;
 }
 
-async function count({ trainSet, folder, observer, signal }: RunOptions) {
-  if (!isCounted(trainSet)) return undefined;
+async function count({ trainSet: set, folder, observer, signal }: RunOptions) {
+  const trainSet = imagesIn(set);
+  if (!trainSet || !isCounted(trainSet)) return undefined;
   const onProgress = (done: number, total: number) => observer?.counting?.(done, total);
   return keptStatistics(join(folder.path, STATISTICS), trainSet, {
     onProgress,
@@ -89,17 +102,19 @@ export async function prepareRun(options: RunOptions): Promise<Trainer> {
   await world?.check('its data', JSON.stringify(await describeData(parts)));
   const dataNotes =
     world?.first === false ? [] : await checkData(folder.path, parts, config.model.classes, !begins);
-  const statistics = await countedStatistics(options);
-  const sets = {
-    trainSet: inClassesOf(parts.trainSet, config.model.classes, folder.path),
-    testSet: inClassesOf(parts.testSet, config.model.classes, folder.path),
-  };
   const paper = await openPaper(config.model.paper);
+  const statistics = await countedStatistics(paper, options);
+  const matched = (set: AnySet): AnySet => {
+    const images = imagesIn(set);
+    return images ? inClassesOf(images, config.model.classes, folder.path) : set;
+  };
+  const sets = { trainSet: matched(parts.trainSet), testSet: matched(parts.testSet) };
   manualSeed(config.seed);
   const model = buildModel(paper, config.model);
   if (config.syncBn) normaliseTogether(model, world?.size ?? 1);
   await model.to(device);
-  const { train, test } = paper.transforms(config.model, config.augment ?? 'none', statistics);
+  const views = paper.transforms?.(config.model, config.augment ?? 'none', statistics);
+  const training = paper.training?.bind(paper);
   const { startFrom: start } = config;
   // A resumed run has its weights in the checkpoint.
   const opening =
@@ -114,8 +129,10 @@ export async function prepareRun(options: RunOptions): Promise<Trainer> {
     ...overfitted({ ...parts, ...sets }),
     model,
     opening,
-    trainTransform: train,
-    testTransform: test,
+    trainTransform: views?.train,
+    testTransform: views?.test,
+    training,
+    paper: paper.name,
   });
   await trainer.resume();
   for (const text of dataNotes) parts.observer?.note?.(text);
@@ -177,7 +194,10 @@ async function startWith(
   const { tensors, notes, metadata } = await readWeights(start.file);
   const part = partFor(start.file, paper, model, tensors);
   const own = inOwnNames(paper, model, partOf(tensors, part));
-  const head = await headByName({ ...start, metadata, weights: own }, paper.lastBias, classes);
+  const head =
+    paper.lastBias === undefined
+      ? { notes: [], weights: own }
+      : await headByName({ ...start, metadata, weights: own }, paper.lastBias, classes);
   return [...notes, ...partNotes(part), ...head.notes, ...startFrom(model, start, head.weights)];
 }
 
@@ -185,9 +205,19 @@ async function startWith(
 function overfitted({ config, trainSet, testSet }: Omit<RunOptions, 'device'>) {
   const { overfitBatches, batchSize, seed } = config;
   if (overfitBatches === undefined) return { trainSet, testSet };
-  const order = epochOrder({ length: trainSet.length, shuffle: true, seed, epoch: 0 });
-  const few = new Subset(trainSet, order.subarray(0, overfitBatches * batchSize));
+  const order = epochOrder({ length: trainSet.length ?? 0, shuffle: true, seed, epoch: 0 });
+  const few = firstOf(trainSet, order.subarray(0, overfitBatches * batchSize));
   return { trainSet: few, testSet: few };
+}
+
+function firstOf(set: AnySet, indices: Int32Array): AnySet {
+  const images = imagesIn(set);
+  if (images) return new Subset(images, indices);
+  if ('get' in set) return someOf(set, indices);
+  throw new UsageError({
+    what: `--overfit-batches cannot be used with ${set.name}: it can only be read in its order`,
+    next: 'leave it out',
+  });
 }
 
 /** Everything that a run's results depend on besides its configuration. */

@@ -3,6 +3,7 @@ import { trainConfigSchema } from '../run/config.js';
 import type { EpochEvent, StepEvent } from '../run/events.js';
 import { kernelSteps, readKernels } from '../run/kernel-files.js';
 import { RunFolder } from '../run/run-folder.js';
+import { readSamples, sampleSteps } from '../run/sample-files.js';
 import type { ReportData, RunCurves } from './figures.js';
 
 /** A run's curves, from its metrics. */
@@ -27,7 +28,9 @@ export async function collect(
   const folder = RunFolder.open(path);
   const steps = await kernelSteps(path);
   const ends = [...new Set([steps.at(0), steps.at(-1)])].filter((step) => step !== undefined);
+  const sampled = (await sampleSteps(path)).at(-1);
   return {
+    ...(sampled === undefined ? {} : { samples: await readSamples(path, sampled) }),
     ...(await curvesOf(folder)),
     config: await folder.config(trainConfigSchema),
     insights: await folder.insights(),

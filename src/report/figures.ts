@@ -1,5 +1,5 @@
 import type { TrainConfig } from '../run/config.js';
-import type { EpochEvent, Insight, KernelImage, StepEvent } from '../run/events.js';
+import type { EpochEvent, Insight, KernelImage, SampleImage, StepEvent } from '../run/events.js';
 import { architectureSvg, type Stage } from './architecture.js';
 import { confusionSvg } from './confusion.js';
 import { curveSvg, running } from './curve.js';
@@ -8,6 +8,7 @@ import { histogramsSvg } from './histogram.js';
 import { kernelsSvg } from './kernels.js';
 import type { Measured } from './measure.js';
 import { neighboursSvg } from './neighbours.js';
+import { samplesSvg } from './samples.js';
 import type { Language } from './svg.js';
 import { titlesOf } from './titles.js';
 import { top5Svg } from './top5.js';
@@ -28,6 +29,8 @@ export interface ReportData extends RunCurves {
   readonly insights: readonly Insight[];
   /** The first and the last stored kernels. */
   readonly kernels: readonly KernelImage[];
+  /** The last images of a generative model. */
+  readonly samples?: SampleImage;
   readonly stages: readonly Stage[];
   readonly inputShape: readonly number[];
   readonly measured: Measured | undefined;
@@ -66,15 +69,19 @@ export function figuresOf(data: ReportData, language: Language): Figure[] {
         subtitle: data.name,
         loss: steps.map(({ step, loss }) => ({ step, value: loss })),
         gaps: data.gaps ?? [],
-        accuracy: epochs.map(({ step, testAccuracy }) => ({ step, value: testAccuracy })),
-        chance: Math.log(config.model.classes.length),
+        accuracy: epochs.flatMap(({ step, testAccuracy }) =>
+          testAccuracy === undefined ? [] : [{ step, value: testAccuracy }],
+        ),
+        ...(config.model.classes.length > 1 ? { chance: Math.log(config.model.classes.length) } : {}),
         language,
       }),
     );
   const runs = [data, ...data.others];
   const errors = runs.map(({ name, epochs: all }) => ({
     label: name,
-    points: all.map(({ epoch, trainAccuracy }) => ({ step: epoch, value: 100 - trainAccuracy })),
+    points: all.flatMap(({ epoch, trainAccuracy }) =>
+      trainAccuracy === undefined ? [] : [{ step: epoch, value: 100 - trainAccuracy }],
+    ),
   }));
   if (errors.some(({ points }) => points.length > 1))
     add(
@@ -86,6 +93,16 @@ export function figuresOf(data: ReportData, language: Language): Figure[] {
         series: errors,
         unit: ' %',
         top: 100,
+      }),
+    );
+  for (const name of metricNames(epochs))
+    add(
+      slug('metric', name),
+      curvesSvg({
+        title: name,
+        xLabel: words.epoch,
+        yLabel: name,
+        series: metricSeries(epochs, name, words),
       }),
     );
   if (data.others.length > 0)
@@ -111,22 +128,23 @@ export function figuresOf(data: ReportData, language: Language): Figure[] {
     const logarithmic = { xLabel: words.step, yLabel: 'L2', log: true };
     add('gradients', curvesSvg({ title: titles.gradients, series: norms('gradNorm'), ...logarithmic }));
     add('weights', curvesSvg({ title: titles.weights, series: norms('norm'), ...logarithmic }));
-    add(
-      'dead-units',
-      curvesSvg({
-        title: titles.deadUnits,
-        xLabel: words.step,
-        yLabel: '%',
-        unit: ' %',
-        series: insights.at(-1)!.activations.map(({ name }) => ({
-          label: name,
-          points: insights.map(({ step, activations }) => ({
-            step,
-            value: 100 * (activations.find((a) => a.name === name)?.dead ?? Number.NaN),
+    if (insights.at(-1)!.activations.length > 0)
+      add(
+        'dead-units',
+        curvesSvg({
+          title: titles.deadUnits,
+          xLabel: words.step,
+          yLabel: '%',
+          unit: ' %',
+          series: insights.at(-1)!.activations.map(({ name }) => ({
+            label: name,
+            points: insights.map(({ step, activations }) => ({
+              step,
+              value: 100 * (activations.find((a) => a.name === name)?.dead ?? Number.NaN),
+            })),
           })),
-        })),
-      }),
-    );
+        }),
+      );
   }
   const activations = insights.at(-1)?.activations ?? [];
   if (activations.length > 0)
@@ -136,6 +154,8 @@ export function figuresOf(data: ReportData, language: Language): Figure[] {
       i === 0 && data.kernels.length > 1 ? 'kernels-first' : 'kernels',
       kernelsSvg(kernels, titles.kernels(kernels.step)),
     );
+  for (const [name, set] of data.samples?.sets ?? [])
+    add(slug('samples', name), samplesSvg(set, titles.samples(data.samples!.step, name)));
   if (measured) {
     const { classes } = config.model;
     add('confusion', confusionSvg({ title: titles.confusion, classes, counts: measured.counts, language }));
@@ -144,6 +164,44 @@ export function figuresOf(data: ReportData, language: Language): Figure[] {
       add('neighbours', neighboursSvg(measured.neighbours, titles.neighbours, language));
   }
   return figures;
+}
+
+/** A file name for a figure of a paper's own. */
+const slug = (kind: string, name: string): string =>
+  name === kind
+    ? kind
+    : `${kind}-${name
+        .toLowerCase()
+        .replaceAll(/[^a-z0-9]+/g, '-')
+        .replaceAll(/^-|-$/g, '')}`;
+
+/** Metrics of a paper's own that have a curve: those of at least two epochs. */
+const metricNames = (epochs: readonly EpochEvent[]): string[] =>
+  epochs.length < 2
+    ? []
+    : [
+        ...new Set(
+          epochs.flatMap(({ trainMetrics = {}, testMetrics = {} }) => [
+            ...Object.keys(trainMetrics),
+            ...Object.keys(testMetrics),
+          ]),
+        ),
+      ];
+
+function metricSeries(
+  epochs: readonly EpochEvent[],
+  name: string,
+  words: { readonly training: string; readonly test: string },
+): Series[] {
+  const points = (key: 'trainMetrics' | 'testMetrics') =>
+    epochs.flatMap((event) => {
+      const value = event[key]?.[name];
+      return value === undefined ? [] : [{ step: event.epoch, value }];
+    });
+  return [
+    { label: words.training, points: points('trainMetrics') },
+    { label: words.test, points: points('testMetrics') },
+  ].filter((series) => series.points.length > 0);
 }
 
 /** Each run's smoothed loss, reduced to the number of points that can be distinguished. */

@@ -13,6 +13,8 @@ const en = {
   histograms: (step: number) =>
     `Outputs of the activation layers after step ${grouped(step)} (logarithmic height)`,
   kernels: (step: number) => `Kernels of the first layer after step ${grouped(step)}`,
+  samples: (step: number, name: string) =>
+    `Images from the model after step ${grouped(step)}${name === 'samples' ? '' : `: ${name}`}`,
   confusion: 'Confusion matrix',
   top5: 'Test images and the five most probable classes',
   neighbours: 'Test images and their nearest neighbours',
@@ -29,6 +31,7 @@ const zh: Titles = {
   deadUnits: '各激活层的失活单元',
   histograms: (step) => `第 ${grouped(step)} 步后各激活层的输出分布（纵轴为对数）`,
   kernels: (step) => `第 ${grouped(step)} 步后的第一层卷积核`,
+  samples: (step, name) => `第 ${grouped(step)} 步后模型生成的图像${name === 'samples' ? '' : `：${name}`}`,
   confusion: '混淆矩阵',
   top5: '测试图像与概率最高的五个类别',
   neighbours: '测试图像及其最近邻',

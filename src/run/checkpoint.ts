@@ -17,7 +17,9 @@ import type { Weight } from '../interop/weights.js';
 import { Module, type SavedTensor } from '../nn/module.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import { randomState, setRandomState } from '../tensor/random.js';
+import type { Parameter } from '../tensor/tensor.js';
 import { optimizerOptionSchema } from './config.js';
+import { bestSchema } from './run-files.js';
 
 const count = z.number().int().nonnegative();
 const word = count.max(2 ** 32 - 1);
@@ -25,6 +27,28 @@ const word = count.max(2 ** 32 - 1);
 /** The options of an optimizer's group; the optimizer checks them. */
 const optionsSchema = z.object({ lr: z.number() }).catchall(optimizerOptionSchema);
 const memorySchema = z.record(z.string(), z.record(z.string(), z.number()));
+
+/** The state of an optimizer. */
+const optimizerSchema = z
+  .object({
+    /** Missing in older files, which are all of SGD. */
+    name: z.string().default('SGD'),
+    steps: count,
+    groups: z.array(optionsSchema),
+    parameters: memorySchema.optional(),
+    /** Of SGD with `rateInVelocity` in older files. */
+    rates: z.record(z.string(), z.number()).optional(),
+  })
+  .transform(({ rates = {}, parameters, ...state }) => {
+    const old = Object.entries(rates).map(([name, rate]) => [name, { rate }]);
+    const found = parameters ?? (old.length > 0 ? memorySchema.parse(Object.fromEntries(old)) : undefined);
+    return { ...state, ...(found ? { parameters: found } : {}) };
+  });
+
+type OptimizerProgress = z.infer<typeof optimizerSchema>;
+
+const averageSchema = z.object({ weight: z.number().nonnegative() });
+const scheduleSchema = z.record(z.string(), z.any());
 
 /** Progress of a run. Stored in the metadata of the checkpoint, so that one rename publishes tensors and progress. */
 const progressSchema = z.object({
@@ -39,8 +63,10 @@ const progressSchema = z.object({
   epochLoss: z.number(),
   epochCorrect: z.number(),
   epochImages: count,
+  /** Sums over the epoch so far of the metrics of the paper's own step, each over the images for which it is known. */
+  epochMetrics: z.record(z.string(), z.object({ sum: z.number(), images: count })).optional(),
   /** The best weights so far; older files have them only in `state.json`. */
-  best: z.object({ file: z.string(), accuracy: z.number() }).optional(),
+  best: bestSchema.optional(),
   /** The kernels that computed it; bit-exact resume needs the same ones. */
   kernels: z.record(z.string(), z.string()).optional(),
   /** Number of consecutive skipped steps, and number of rollbacks; default 0. */
@@ -58,64 +84,96 @@ const progressSchema = z.object({
       spare: z.number().nullable(),
     }),
   }),
-  optimizer: z
-    .object({
-      /** Missing in older files, which are all of SGD. */
-      name: z.string().default('SGD'),
-      steps: count,
-      groups: z.array(optionsSchema),
-      parameters: memorySchema.optional(),
-      /** Of SGD with `rateInVelocity` in older files. */
-      rates: z.record(z.string(), z.number()).optional(),
-    })
-    .transform(({ rates = {}, parameters, ...state }) => {
-      const old = Object.entries(rates).map(([name, rate]) => [name, { rate }]);
-      const found = parameters ?? (old.length > 0 ? memorySchema.parse(Object.fromEntries(old)) : undefined);
-      return { ...state, ...(found ? { parameters: found } : {}) };
-    }),
-  schedule: z.record(z.string(), z.any()).nullable(),
+  /** Of the optimizer that the configuration describes; a paper's own optimizers are in `optimizers`. */
+  optimizer: optimizerSchema.optional(),
+  optimizers: z.record(z.string(), optimizerSchema).optional(),
+  schedule: scheduleSchema.nullable(),
+  /** Schedules of a paper's own, after the first. */
+  schedules: z.array(scheduleSchema).optional(),
   /** State of the weight average; see WeightAverage. */
-  average: z.object({ weight: z.number().nonnegative() }).optional(),
+  average: averageSchema.optional(),
+  /** Of a paper's own optimizers. */
+  averages: z.record(z.string(), averageSchema).optional(),
 });
 export type Progress = z.infer<typeof progressSchema>;
 export type Best = NonNullable<Progress['best']>;
-export type Position = Omit<Progress, 'best' | 'kernels' | 'random' | 'optimizer' | 'schedule' | 'average'>;
+/** The parts of a checkpoint that are the state of other objects. */
+type StateKey =
+  | 'best'
+  | 'kernels'
+  | 'random'
+  | 'optimizer'
+  | 'optimizers'
+  | 'schedule'
+  | 'schedules'
+  | 'average'
+  | 'averages';
+export type Position = Omit<Progress, StateKey>;
+
+interface SavedSchedule {
+  stateDict(): unknown;
+  loadStateDict(state: never): void;
+}
 
 /** The objects that a checkpoint saves and restores. */
 export interface Trained {
   readonly model: Module;
-  readonly optimizer: Optimizer;
-  readonly schedule: { stateDict(): unknown; loadStateDict(state: never): void } | undefined;
+  /** By name; `main` is the one that the configuration describes. */
+  readonly optimizers: Readonly<Record<string, Optimizer>>;
+  readonly schedules: readonly SavedSchedule[];
 }
 
+/** The name of the optimizer that a configuration describes; its tensors have no prefix. */
+export const MAIN = 'main';
 const MODEL = 'model.';
 const AVERAGE = 'ema.';
+/** What the tensors of an optimizer begin with. */
+const prefixOf = (name: string): string => (name === MAIN ? '' : `${name}/`);
 
-/** Writes everything needed for a bit-exact resume: weights, the optimizer's state, random state and position. */
+/** Writes everything needed for a bit-exact resume: weights, the optimizers' state, random state and position. */
 export async function saveCheckpoint(
   file: string,
-  { model, optimizer, schedule }: Trained,
+  { model, optimizers, schedules }: Trained,
   position: Position,
   best?: Best,
   kernels?: Kernels,
 ): Promise<void> {
-  const { tensors, state } = optimizer.stateDict();
   const arrays = new Map<string, SafetensorsSource>();
-  const average = optimizer.average?.stateDict();
+  const all = Object.entries(optimizers);
   // During evaluation the model may hold averaged weights; save its own weights.
-  for (const [name, parameter] of model.stateDict())
-    arrays.set(MODEL + name, sourceOf(optimizer.average?.ownOf(parameter) ?? parameter));
-  for (const [name, parameter] of [...tensors, ...(average?.tensors ?? [])])
-    arrays.set(name, sourceOf(parameter));
+  const own = (parameter: Parameter): Parameter => {
+    for (const [, { average }] of all) {
+      const before = average?.ownOf(parameter) ?? parameter;
+      if (before !== parameter) return before;
+    }
+    return parameter;
+  };
+  for (const [name, parameter] of model.stateDict()) arrays.set(MODEL + name, sourceOf(own(parameter)));
+  const states = new Map<string, unknown>();
+  const averages = new Map<string, unknown>();
+  for (const [name, optimizer] of all) {
+    const { tensors, state } = optimizer.stateDict();
+    const average = optimizer.average?.stateDict();
+    for (const [key, parameter] of [...tensors, ...(average?.tensors ?? [])])
+      arrays.set(prefixOf(name) + key, sourceOf(parameter));
+    states.set(name, state);
+    if (average) averages.set(name, average.state);
+  }
+  const others = (map: ReadonlyMap<string, unknown>) =>
+    Object.fromEntries([...map].filter(([name]) => name !== MAIN));
+  const [schedule, ...more] = schedules.map((one) => one.stateDict());
   const progress = {
     ...position,
     ...(best ? { best } : {}),
     ...(kernels && Object.keys(kernels).length > 0 ? { kernels } : {}),
     random: randomState(),
-    optimizer: state,
-    schedule: schedule?.stateDict() ?? null,
-    ...(average ? { average: average.state } : {}),
-  };
+    ...(states.has(MAIN) ? { optimizer: states.get(MAIN) } : {}),
+    ...(states.has(MAIN) && states.size === 1 ? {} : { optimizers: others(states) }),
+    schedule: schedule ?? null,
+    ...(more.length > 0 ? { schedules: more } : {}),
+    ...(averages.has(MAIN) ? { average: averages.get(MAIN) } : {}),
+    ...(averages.size > Number(averages.has(MAIN)) ? { averages: others(averages) } : {}),
+  } as Progress;
   await writeSafetensors(file, arrays, {
     format: 'paperweight-checkpoint',
     progress: JSON.stringify(progress),
@@ -140,16 +198,34 @@ export interface Restored {
 export function restoreCheckpoint(
   file: string,
   { tensors, metadata }: SafetensorsFile,
-  { model, optimizer, schedule }: Trained,
+  { model, optimizers, schedules }: Trained,
 ): Restored {
   const progress = parseProgress(file, metadata.progress);
-  const states = new Map(
-    [...tensors].filter(([name]) => !name.startsWith(MODEL) && !name.startsWith(AVERAGE)),
-  );
+  const other = (expected: string, got: string): never => {
+    throw new CheckpointError({
+      what: `${file} belongs to another run`,
+      expected,
+      got,
+      next: 'resume from a checkpoint of this run',
+    });
+  };
+  const states: Record<string, OptimizerProgress> = {
+    ...progress.optimizers,
+    ...(progress.optimizer ? { [MAIN]: progress.optimizer } : {}),
+  };
+  const averages: Record<string, { weight: number }> = {
+    ...progress.averages,
+    ...(progress.average ? { [MAIN]: progress.average } : {}),
+  };
+  const names = Object.keys(optimizers);
+  if (names.some((name) => !states[name]) || Object.keys(states).length !== names.length)
+    other(`the state of the optimizers ${names.join(', ')}`, Object.keys(states).join(', ') || 'none');
   const weights = weightsOf({ tensors, metadata });
-  // Check the optimizer's tensors against the weights before anything is changed.
-  const stray = [...states].find(
-    ([name, { shape }]) => String(weights.get(name.slice(name.indexOf('.') + 1))?.shape) !== String(shape),
+  // Check the tensors of the configuration's optimizer against the weights before anything is changed.
+  const stray = [...tensorsOf(tensors, MAIN)].find(
+    ([name, { shape }]) =>
+      !name.startsWith(AVERAGE) &&
+      String(weights.get(name.slice(name.indexOf('.') + 1))?.shape) !== String(shape),
   );
   if (stray)
     throw new CheckpointError({
@@ -158,30 +234,37 @@ export function restoreCheckpoint(
       got: `${stray[0]} [${stray[1].shape}] without weights of that shape`,
       next: 'resume from another checkpoint, or start a new run',
     });
-  if (schedule && !progress.schedule)
-    throw new CheckpointError({
-      what: `${file} belongs to another run`,
-      expected: 'the state of a schedule, which this run has',
-      got: 'none',
-      next: 'resume from a checkpoint of this run',
-    });
-  const average = optimizer.average;
-  if (average && !progress.average)
-    throw new CheckpointError({
-      what: `${file} belongs to another run`,
-      expected: 'averages of the weights, which this run has',
-      got: 'none',
-      next: 'resume from a checkpoint of this run',
-    });
+  const saved = [...(progress.schedule ? [progress.schedule] : []), ...(progress.schedules ?? [])];
+  if (saved.length < schedules.length)
+    other('the state of a schedule, which this run has', saved.length === 0 ? 'none' : `${saved.length}`);
+  for (const [name, { average }] of Object.entries(optimizers))
+    if (average && !averages[name]) other('averages of the weights, which this run has', 'none');
   putWeights(file, model, weights);
   return inFile(file, () => {
-    optimizer.loadStateDict({ tensors: valuesOf(states), state: progress.optimizer });
-    average?.loadStateDict({ tensors: valuesOf(tensors), state: progress.average! });
-    if (schedule) schedule.loadStateDict(progress.schedule as never);
-    const { best, kernels, random, optimizer: _, schedule: __, ...position } = progress;
+    for (const [name, optimizer] of Object.entries(optimizers)) {
+      const own = tensorsOf(tensors, name);
+      const state = new Map([...own].filter(([key]) => !key.startsWith(AVERAGE)));
+      optimizer.loadStateDict({ tensors: valuesOf(state), state: states[name]! });
+      optimizer.average?.loadStateDict({ tensors: valuesOf(own), state: averages[name]! });
+    }
+    for (const [i, schedule] of schedules.entries()) schedule.loadStateDict(saved[i] as never);
+    const { best, kernels, random, optimizer, optimizers: _, schedule, schedules: __, ...rest } = progress;
+    const { average, averages: ___, ...position } = rest;
     setRandomState(random);
     return { position, best, kernels };
   });
+}
+
+/** The tensors of an optimizer, under their own names. */
+function tensorsOf(tensors: SafetensorsFile['tensors'], name: string): Map<string, SafetensorsArray> {
+  const prefix = prefixOf(name);
+  return new Map(
+    [...tensors].flatMap(([key, array]) =>
+      !key.startsWith(MODEL) && key.startsWith(prefix) && (name !== MAIN || !/^[\w-]+\//.test(key))
+        ? [[key.slice(prefix.length), array] as const]
+        : [],
+    ),
+  );
 }
 
 /** Reads a checkpoint and restores it, see {@link restoreCheckpoint}. */

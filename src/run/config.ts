@@ -1,8 +1,6 @@
 import { z } from 'zod';
 import { FOLDER_SIDE, type ImageRules, imageRules, imageRulesSchema } from '../data/images/rules.js';
 import { OPTIMIZER_NAMES } from '../optim/by-name.js';
-import { sized } from '../sized.js';
-import { DATASETS } from './dataset-names.js';
 
 /** `stop` ends the run, `skip` skips the step, `rollback` returns to the last checkpoint with a lower learning rate. */
 export const NAN_POLICIES = ['stop', 'skip', 'rollback'] as const;
@@ -63,7 +61,8 @@ const scheduleSchema = z.discriminatedUnion('kind', [
 export const modelConfigSchema = z.object({
   paper: z.string(),
   preset: z.string(),
-  classes: sized(z.array(z.string()), 1),
+  /** Empty if its data has no classes. */
+  classes: z.array(z.string()),
   /** Side of the model's square input images in pixels. */
   imageSize: count,
   dropout: z.number().min(0).lt(1),
@@ -81,7 +80,8 @@ export const trainConfigSchema = z.object({
   version: z.literal(1),
   recipe: z.string(),
   model: modelConfigSchema,
-  dataset: z.enum(DATASETS),
+  /** A built-in data set, or one of the paper's own. */
+  dataset: z.string().min(1),
   data: z.string().optional(),
   epochs: count,
   maxSteps: count.optional(),

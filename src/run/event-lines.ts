@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { EpochEvent, LogLine, StepEvent } from './events.js';
 
 const finite = z.number();
+const metrics = z.record(z.string(), finite).optional();
 const count = z.number().int().min(0).max(0xffff_ffff);
 const stepSchema = z.object({
   event: z.literal('step'),
@@ -17,16 +18,19 @@ const stepSchema = z.object({
   ranks: count.optional(),
   waitShare: finite.optional(),
   slowestRank: count.optional(),
+  metrics,
 }) satisfies z.ZodType<StepEvent>;
 const epochSchema = z.object({
   event: z.literal('epoch'),
   epoch: count,
   step: count,
   trainLoss: finite,
-  trainAccuracy: finite,
-  testLoss: finite,
-  testAccuracy: finite,
-  testTop5: finite,
+  trainAccuracy: finite.optional(),
+  testLoss: finite.optional(),
+  testAccuracy: finite.optional(),
+  testTop5: finite.optional(),
+  trainMetrics: metrics,
+  testMetrics: metrics,
   testImages: finite,
   testTotal: finite.optional(),
   seconds: finite,

@@ -21,6 +21,8 @@ export interface StepEvent {
   readonly waitShare?: number;
   /** The rank that waited least: the others waited for it. */
   readonly slowestRank?: number;
+  /** Metrics of the paper's own step, by name. */
+  readonly metrics?: Readonly<Record<string, number>>;
 }
 
 export interface EpochEvent {
@@ -28,23 +30,36 @@ export interface EpochEvent {
   readonly epoch: number;
   readonly step: number;
   readonly trainLoss: number;
-  /** Training accuracy in percent, measured during the epoch's steps. */
-  readonly trainAccuracy: number;
-  readonly testLoss: number;
-  readonly testAccuracy: number;
-  readonly testTop5: number;
+  /** Of classifiers: training accuracy in percent, measured during the epoch's steps. */
+  readonly trainAccuracy?: number;
+  readonly testLoss?: number;
+  /** Of classifiers, in percent. */
+  readonly testAccuracy?: number;
+  readonly testTop5?: number;
+  /** Means over the epoch of the metrics of the paper's own step, by name. */
+  readonly trainMetrics?: Readonly<Record<string, number>>;
+  /** What the paper itself measures on the test set, by name. */
+  readonly testMetrics?: Readonly<Record<string, number>>;
+  /** Samples that were measured; 0 for a run that is not measured. */
   readonly testImages: number;
   /** Size of the test set, if only a sample of it was evaluated. */
   readonly testTotal?: number;
   readonly seconds: number;
 }
 
+/** The epoch of a classifier. */
+export type ClassifiedEpoch = EpochEvent &
+  Required<Pick<EpochEvent, 'trainAccuracy' | 'testLoss' | 'testAccuracy' | 'testTop5'>>;
+
+export const isClassified = (event: EpochEvent): event is ClassifiedEpoch => event.testAccuracy !== undefined;
+
 export interface DoneEvent {
   readonly event: 'done';
   readonly run: string;
   readonly step: number;
-  readonly testAccuracy: number;
-  readonly testTop5: number;
+  readonly testAccuracy?: number;
+  readonly testTop5?: number;
+  readonly testMetrics?: Readonly<Record<string, number>>;
   readonly testImages: number;
   /** As in {@link EpochEvent}. */
   readonly testTotal?: number;
@@ -125,6 +140,7 @@ export interface Observer {
   checkpoint?(file: string): void;
   insight?(insight: Insight): void;
   kernels?(kernels: KernelImage): void;
+  samples?(samples: SampleImage): void;
 }
 
 /** Result of an evaluation. */
@@ -141,4 +157,18 @@ export interface Evaluation {
   readonly sampled: number;
   /** Number of images in the data set. */
   readonly total: number;
+}
+
+/** What a run measures on its test set: the accuracies of a classifier, or metrics of the paper's own. */
+export type Measurement = Partial<Pick<Evaluation, 'accuracy' | 'top5' | 'loss'>> &
+  Omit<Evaluation, 'accuracy' | 'top5' | 'loss'> & {
+    readonly metrics?: Readonly<Record<string, number>>;
+  };
+
+/** Images that a generative model has made. */
+export interface SampleImage {
+  /** Number of completed steps. */
+  readonly step: number;
+  /** By name: [count, 1 or 3, height, width], bytes. */
+  readonly sets: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Uint8Array }>;
 }

@@ -1,5 +1,5 @@
 import type { Position } from './checkpoint.js';
-import type { EpochEvent, Evaluation } from './events.js';
+import type { EpochEvent, Measurement } from './events.js';
 
 /** Position at the start of a run. */
 export const START: Position = {
@@ -20,10 +20,12 @@ export interface StepResult {
   readonly loss: number;
   readonly correct: number;
   readonly images: number;
+  /** Means over the images of the step; those that are NaN or infinite are left out. */
+  readonly metrics: Readonly<Record<string, number>>;
 }
 
 /** The position after one more step. */
-export const afterStep = (p: Position, { index, loss, correct, images }: StepResult): Position => ({
+export const afterStep = (p: Position, { index, loss, correct, images, metrics }: StepResult): Position => ({
   epoch: p.epoch,
   batch: index + 1,
   step: p.step + 1,
@@ -31,8 +33,22 @@ export const afterStep = (p: Position, { index, loss, correct, images }: StepRes
   epochLoss: p.epochLoss + loss * images,
   epochCorrect: p.epochCorrect + correct,
   epochImages: p.epochImages + images,
+  ...summed(p, metrics, images),
   ...lasting(p),
 });
+
+const summed = (
+  { epochMetrics: before = {} }: Position,
+  metrics: StepResult['metrics'],
+  images: number,
+): Pick<Position, 'epochMetrics'> => {
+  const sums = Object.entries(metrics).map(([name, mean]) => {
+    const { sum, images: count } = before[name] ?? { sum: 0, images: 0 };
+    return [name, { sum: sum + mean * images, images: count + images }];
+  });
+  const all = { ...before, ...Object.fromEntries(sums) };
+  return Object.keys(all).length === 0 ? {} : { epochMetrics: all };
+};
 
 /** The position after a skipped step. */
 export const afterSkip = (p: Position, index: number): Position => ({
@@ -58,20 +74,35 @@ export const afterEpoch = (p: Position): Position => ({
 });
 
 /** The size of the test set, if only a sample of it was evaluated. */
-export const sampledFrom = ({ sampled, total }: Evaluation): { testTotal?: number } =>
+export const sampledFrom = ({
+  sampled,
+  total,
+}: Pick<Measurement, 'sampled' | 'total'>): { testTotal?: number } =>
   sampled < total ? { testTotal: total } : {};
 
-/** The event for the end of the epoch at `p`. */
-export const epochEvent = (p: Position, result: Evaluation, seconds: number): EpochEvent => ({
+/** The event for the end of the epoch at `p`. @param result undefined for a run that is not measured */
+export const epochEvent = (p: Position, result: Measurement | undefined, seconds: number): EpochEvent => ({
   event: 'epoch',
   epoch: p.epoch + 1,
   step: p.step,
   trainLoss: p.epochLoss / p.epochImages,
-  trainAccuracy: (100 * p.epochCorrect) / p.epochImages,
-  testLoss: result.loss,
-  testAccuracy: result.accuracy,
-  testTop5: result.top5,
-  testImages: result.images,
-  ...sampledFrom(result),
+  ...(result?.accuracy === undefined ? {} : { trainAccuracy: (100 * p.epochCorrect) / p.epochImages }),
+  ...(p.epochMetrics ? { trainMetrics: meansOf(p.epochMetrics) } : {}),
+  ...(result?.loss === undefined ? {} : { testLoss: result.loss }),
+  ...accuracies(result),
+  testImages: result?.images ?? 0,
+  ...(result ? sampledFrom(result) : {}),
   seconds,
+});
+
+const meansOf = (sums: NonNullable<Position['epochMetrics']>) =>
+  Object.fromEntries(Object.entries(sums).map(([name, { sum, images }]) => [name, sum / images]));
+
+/** What was measured, under the names of events. */
+export const accuracies = (
+  result: Measurement | undefined,
+): Pick<EpochEvent, 'testAccuracy' | 'testTop5' | 'testMetrics'> => ({
+  ...(result?.accuracy === undefined ? {} : { testAccuracy: result.accuracy }),
+  ...(result?.top5 === undefined ? {} : { testTop5: result.top5 }),
+  ...(result?.metrics === undefined ? {} : { testMetrics: result.metrics }),
 });

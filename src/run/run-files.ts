@@ -2,11 +2,19 @@ import { z } from 'zod';
 import { CheckpointError } from '../errors/errors.js';
 import { parseLine } from '../files/json-line.js';
 
+/** The best weights so far, by accuracy or by a metric of the paper's own. */
+export const bestSchema = z.object({
+  file: z.string(),
+  accuracy: z.number().optional(),
+  metric: z.string().optional(),
+  value: z.number().optional(),
+});
+
 /** `state.json`: the current checkpoints of a run. Written atomically, after the files that it names. */
 export const stateSchema = z.object({
   version: z.literal(1),
   latest: z.string().optional(),
-  best: z.object({ file: z.string(), accuracy: z.number() }).optional(),
+  best: bestSchema.optional(),
 });
 export type RunState = z.infer<typeof stateSchema>;
 

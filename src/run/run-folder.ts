@@ -17,6 +17,7 @@ import { insightSchema, metricsSchema } from './event-lines.js';
 import type { Insight, LogLine } from './events.js';
 import { rewindKernels } from './kernel-files.js';
 import { isBefore, type Place, parseLines, parseRunFile, type RunState, stateSchema } from './run-files.js';
+import { rewindSamples } from './sample-files.js';
 
 export type { RunState } from './run-files.js';
 
@@ -26,8 +27,8 @@ const REBUILD = 'resume the run (train --resume), which rebuilds the file from t
 const OTHERS = new Set(['label.json', 'control.json']);
 
 /**
- * A run on disk: `config.json`, `metrics.jsonl`, `log.jsonl`, `insights.jsonl`, `state.json`, `checkpoints/` and
- * `kernels/`. For `process.json` and `control.json` see `process-file.ts` and `control.ts`.
+ * A run on disk: `config.json`, `metrics.jsonl`, `log.jsonl`, `insights.jsonl`, `state.json`, `checkpoints/`,
+ * `kernels/` and `samples/`. For `process.json` and `control.json` see `process-file.ts` and `control.ts`.
  */
 export class RunFolder {
   readonly #logs: Readonly<Record<'metrics' | 'log' | 'insights', LineFile>>;
@@ -179,6 +180,7 @@ export class RunFolder {
     for (const log of Object.values(this.#logs))
       unreadable += await log.keep((line) => isBefore(line, place));
     await rewindKernels(this.path, place.step);
+    await rewindSamples(this.path, place.step);
     const dropped = `${counted(unreadable, 'line')} of the run's logs could not be read and ${unreadable === 1 ? 'was' : 'were'} removed.`;
     return [...(unreadable > 0 ? [dropped] : []), ...missingAtEnd(await this.metrics(), place)];
   }
@@ -192,7 +194,7 @@ export class RunFolder {
   async lock(): Promise<void> {
     if (this.#lock) return;
     this.#lock = await takeLock(this.path);
-    for (const folder of ['.', 'checkpoints', 'kernels'])
+    for (const folder of ['.', 'checkpoints', 'kernels', 'samples'])
       await this.#removeLeftovers(join(this.path, folder));
   }
 

@@ -10,6 +10,7 @@ import type { EpochEvent, LogLine, RunStatus, StepEvent } from '../run/events.js
 
 export type {
   ActivationInsight,
+  ClassifiedEpoch,
   ControlRequest,
   EpochEvent,
   Insight,
@@ -156,6 +157,20 @@ export interface Kernels {
   readonly side: number;
   /** Base64 of count × side × side × 3 bytes; each kernel is scaled to its own extremes around grey. */
   readonly rgb: string;
+}
+
+/** Images that a generative model made at a step. */
+export interface Samples {
+  readonly step: number;
+  readonly sets: readonly {
+    readonly name: string;
+    readonly count: number;
+    readonly width: number;
+    readonly height: number;
+    readonly channels: 1 | 3;
+    /** Base64 of count × height × width × channels bytes. */
+    readonly pixels: string;
+  }[];
 }
 
 /** Activations of a layer for an image. */

@@ -23,6 +23,7 @@ import type {
   RunEvent,
   RunSummary,
   RunsEvent,
+  Samples,
   Series,
   SeriesKey,
   Working,
@@ -67,6 +68,9 @@ export interface RunRoutes {
   /** Steps with stored kernels of the first convolution, ascending. */
   'GET /api/runs/:id/kernels': { answer: readonly number[] };
   'GET /api/runs/:id/kernels/:step': { answer: Kernels };
+  /** Steps with stored images of a generative model, ascending. */
+  'GET /api/runs/:id/samples': { answer: readonly number[] };
+  'GET /api/runs/:id/samples/:step': { answer: Samples };
 }
 
 export interface ModelRoutes {

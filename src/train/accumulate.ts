@@ -12,12 +12,14 @@ export class Accumulator {
 
   /**
    * Queues a run that adds the parameters' gradients to the sums, unless its guard is NaN or infinite.
+   *
+   * @param outputs computed in the same run
    * @param fresh whether to start new sums
    */
   add(
     parameters: readonly Parameter[],
     fresh: boolean,
-    { loss, correct, guard }: { readonly loss: Tensor; readonly correct: Tensor; readonly guard: Tensor },
+    { outputs, guard }: { readonly outputs: readonly Tensor[]; readonly guard: Tensor },
   ): void {
     const found = parameters.filter(({ grad }) => grad !== null);
     // A new sum is a factor of 0, so that all these runs share one plan.
@@ -27,7 +29,7 @@ export class Accumulator {
     }));
     const devices = new Set(found.map(({ storage }) => storage!.device));
     for (const device of devices) changes.push(...takePending(device));
-    update(changes, [loss, correct], guard);
+    update(changes, outputs, guard);
   }
 
   /** Adds the sums to the current gradients, which become those of all batches. */

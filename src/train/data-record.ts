@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { placesIn, sameClasses, showClasses } from '../data/class-order.js';
-import type { Dataset } from '../data/dataset.js';
+import { type AnySet, classesOf } from '../data/loader.js';
 import { counted } from '../errors/counted.js';
 import { CheckpointError, UsageError } from '../errors/errors.js';
 import { writeFileAtomic } from '../files/atomic.js';
@@ -27,8 +27,8 @@ type DataRecord = z.infer<typeof recordSchema>;
 export const DATA_FILE = 'data.json';
 
 export interface RunData {
-  readonly trainSet: Dataset;
-  readonly testSet: Dataset;
+  readonly trainSet: AnySet;
+  readonly testSet: AnySet;
 }
 
 /**
@@ -85,13 +85,15 @@ export const describeData = async ({ trainSet, testSet }: RunData): Promise<Data
   test: await recordOf(testSet),
 });
 
-async function recordOf(set: Dataset): Promise<SetRecord> {
-  const perClass = set.labels && set.classes.map(() => 0);
-  for (const label of set.labels ?? []) if (label >= 0) perClass![label]!++;
-  const fingerprint = await set.fingerprint?.();
+async function recordOf(set: AnySet): Promise<SetRecord> {
+  const classes = classesOf(set);
+  const labels = 'labels' in set ? set.labels : undefined;
+  const perClass = labels && classes.map(() => 0);
+  for (const label of labels ?? []) if (label >= 0) perClass![label]!++;
+  const fingerprint = 'fingerprint' in set ? await set.fingerprint?.() : undefined;
   return {
-    images: set.length,
-    classes: [...set.classes],
+    images: set.length ?? 0,
+    classes: [...classes],
     ...(perClass ? { perClass } : {}),
     ...(fingerprint === undefined ? {} : { fingerprint }),
   };
@@ -100,10 +102,11 @@ async function recordOf(set: Dataset): Promise<SetRecord> {
 const NEXT =
   'resume with the original data (--data DIR), or start a new run from its weights: train --init RUN/checkpoints/FILE --partial';
 
-function refuseOtherClasses(path: string, classes: readonly string[], set: Dataset): void {
-  if (sameClasses(set.classes, classes)) return;
-  const gone = classes.filter((_, i) => placesIn(classes, set.classes)[i] === -1);
-  const added = set.classes.filter((_, i) => placesIn(set.classes, classes)[i] === -1);
+function refuseOtherClasses(path: string, classes: readonly string[], set: AnySet): void {
+  const own = classesOf(set);
+  if (sameClasses(own, classes)) return;
+  const gone = classes.filter((_, i) => placesIn(classes, own)[i] === -1);
+  const added = own.filter((_, i) => placesIn(own, classes)[i] === -1);
   if (gone.length === 0 && added.length === 0) return;
   const changes = [
     ...(gone.length > 0 ? [`removed: ${showClasses(gone)}`] : []),
@@ -112,13 +115,13 @@ function refuseOtherClasses(path: string, classes: readonly string[], set: Datas
   throw new UsageError({
     what: `The run in ${path} has other classes than ${set.name} (${changes.join('; ')})`,
     expected: `the classes at the start of the run: ${showClasses(classes)}`,
-    got: showClasses(set.classes),
+    got: showClasses(own),
     next: NEXT,
   });
 }
 
 /** An error for equal files with changed class names, after an edit of classes.txt. */
-function refuseRenamed(path: string, before: SetRecord, now: SetRecord, { name }: Dataset): void {
+function refuseRenamed(path: string, before: SetRecord, now: SetRecord, { name }: AnySet): void {
   const changed = before.classes.flatMap((label, i) =>
     label === now.classes[i] ? [] : [`${label} is now ${now.classes[i]}`],
   );
@@ -135,7 +138,7 @@ function refuseOtherNumbers(
   which: string,
   before: SetRecord,
   now: SetRecord,
-  { name }: Dataset,
+  { name }: AnySet,
 ): void {
   const places = placesIn(before.classes, now.classes);
   const then = before.perClass?.map((n, i) => [before.classes[i]!, n, now.perClass?.[places[i]!]] as const);

@@ -1,14 +1,18 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { CIFAR10 } from '../data/cifar10/cifar10.js';
+import { CIFAR100 } from '../data/cifar100/cifar100.js';
 import type { Dataset } from '../data/dataset.js';
 import type { ImageRules } from '../data/images/rules.js';
+import { FashionMNIST, MNIST, type MNISTOptions } from '../data/mnist/mnist.js';
 import { Shapes10 } from '../data/shapes10/shapes10.js';
 import { PaperweightError, UsageError } from '../errors/errors.js';
-import type { DatasetName } from '../run/dataset-names.js';
+import { didYouMean } from '../errors/nearest.js';
+import { DATASETS, isDatasetName } from '../run/dataset-names.js';
 
 export interface DatasetOptions {
-  readonly dataset: DatasetName;
+  /** One of {@link DATASETS}. */
+  readonly dataset: string;
   /** Folder of the `.bin` files or its parent; for `imagefolder` the folder of `train` and `val`. */
   readonly data?: string | undefined;
   readonly train: boolean;
@@ -33,7 +37,21 @@ export async function openDataset({
   onProgress,
   signal,
 }: DatasetOptions): Promise<Dataset> {
+  if (!isDatasetName(dataset))
+    throw new UsageError({
+      what: `There is no data set "${dataset}"`,
+      expected: `one of ${DATASETS.join(', ')}`,
+      got: `"${dataset}"`,
+      next: didYouMean(dataset, DATASETS, 'choose one of those; a paper may have data sets of its own'),
+    });
   if (dataset === 'shapes10') return Shapes10.open({ train });
+  const fetching = {
+    ...(download ? { download } : {}),
+    ...(onProgress ? { onProgress } : {}),
+    ...(signal ? { signal } : {}),
+  };
+  if (dataset !== 'cifar10' && dataset !== 'imagefolder')
+    return openOther(dataset, { root: data ?? findOther(dataset) ?? 'data', train, ...fetching });
   if (dataset === 'imagefolder') {
     if (data !== undefined) {
       const { ImageFolder } = await import('../data/images/image-folder.js');
@@ -62,10 +80,23 @@ export async function openDataset({
   return CIFAR10.open({
     root: root ?? 'data',
     train,
-    ...(download ? { download } : {}),
-    ...(onProgress ? { onProgress } : {}),
-    ...(signal ? { signal } : {}),
+    ...fetching,
   });
+}
+
+/** Environment variables that name the folders of data sets. */
+const FOLDERS = {
+  cifar100: 'PAPERWEIGHT_CIFAR100',
+  mnist: 'PAPERWEIGHT_MNIST',
+  'fashion-mnist': 'PAPERWEIGHT_FASHION_MNIST',
+} as const;
+type Other = keyof typeof FOLDERS;
+
+const findOther = (dataset: Other): string | undefined => process.env[FOLDERS[dataset]] || undefined;
+
+async function openOther(dataset: Other, options: MNISTOptions): Promise<Dataset> {
+  if (dataset === 'cifar100') return CIFAR100.open(options);
+  return dataset === 'mnist' ? MNIST.open(options) : FashionMNIST.open(options);
 }
 
 /** A folder that contains CIFAR-10: the one in PAPERWEIGHT_CIFAR10, or ./data; undefined if neither does. */
@@ -81,7 +112,7 @@ export function findCifar10(): string | undefined {
 }
 
 export interface Choice {
-  readonly dataset: DatasetName;
+  readonly dataset: string;
   readonly data?: string;
   /** Message to the user about a fallback. */
   readonly note?: string;

@@ -13,5 +13,6 @@ export function together(observers: readonly Observer[]): Required<Observer> {
     checkpoint: (file) => all((o) => o.checkpoint?.(file)),
     insight: (insight) => all((o) => o.insight?.(insight)),
     kernels: (kernels) => all((o) => o.kernels?.(kernels)),
+    samples: (samples) => all((o) => o.samples?.(samples)),
   };
 }

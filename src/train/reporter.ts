@@ -1,15 +1,15 @@
 import { describeSample } from '../data/sample.js';
 import type { Position } from '../run/checkpoint.js';
-import type { DoneEvent, Evaluation, Observer, StepEvent } from '../run/events.js';
-import { sampledFrom } from '../run/position.js';
+import type { DoneEvent, Measurement, Observer, StepEvent } from '../run/events.js';
+import { accuracies, sampledFrom } from '../run/position.js';
 import type { RunFolder } from '../run/run-folder.js';
 import { flatNote, isFlat } from './trouble/divergence.js';
 
 export interface ReporterParts {
   readonly folder: RunFolder;
   readonly observer: Observer;
-  /** Number of classes. */
-  readonly classes: number;
+  /** The loss of a model that has learnt nothing, if it is known. */
+  readonly chanceLoss: number | undefined;
   readonly stepsTotal: number;
   /** Advice while the loss stays at chance level, for recipes known to start slowly. */
   readonly slowStart?: string | undefined;
@@ -22,6 +22,7 @@ export type Measured = Pick<StepEvent, 'loss' | 'lr' | 'stepSeconds' | 'dataSeco
   readonly gradNorm: number | undefined;
   /** Only of several ranks. */
   readonly team: Pick<StepEvent, 'ranks' | 'waitShare' | 'slowestRank'> | undefined;
+  readonly metrics: Readonly<Record<string, number>>;
 };
 
 /** Reports what a run does: events for its folder and for observers, and printed lines. */
@@ -45,7 +46,7 @@ export class Reporter {
    */
   async step(before: Position, after: Position, measured: Measured): Promise<void> {
     const { folder, observer, stepsTotal } = this.#parts;
-    const { loss, lr, images, stepSeconds, dataSeconds, gradNorm, team } = measured;
+    const { loss, lr, images, stepSeconds, dataSeconds, gradNorm, team, metrics } = measured;
     const event: StepEvent = {
       event: 'step',
       epoch: before.epoch + 1,
@@ -58,6 +59,7 @@ export class Reporter {
       rssMiB: Math.round(process.memoryUsage.rss() / 2 ** 20),
       ...(gradNorm === undefined ? {} : { gradNorm }),
       ...team,
+      ...(Object.keys(metrics).length === 0 ? {} : { metrics }),
     };
     await folder.log(event);
     observer.step?.(event, { stepsTotal });
@@ -70,25 +72,29 @@ export class Reporter {
 
   /** Reports a loss at chance level. @param subject such as `The loss on the test images is` */
   flat(step: number, subject: string): void {
-    const { classes, slowStart } = this.#parts;
-    this.say('note', step, flatNote(subject, classes, slowStart));
+    const { chanceLoss, slowStart } = this.#parts;
+    if (chanceLoss !== undefined) this.say('note', step, flatNote(subject, chanceLoss, slowStart));
   }
 
   /** Reports the end of the run, with its last evaluation. */
-  async done(step: number, last: Evaluation, seconds: number): Promise<DoneEvent> {
-    const { folder, classes } = this.#parts;
+  async done(step: number, last: Measurement | undefined, seconds: number): Promise<DoneEvent> {
+    const { folder, chanceLoss } = this.#parts;
     this.say('line', step, 'Finished Training');
-    const sample = describeSample(last.images, sampledFrom(last).testTotal);
-    this.say('line', step, `Accuracy on test set: ${trim(last.accuracy)}%${sample ? ` (${sample})` : ''}`);
-    if (isFlat(last.loss, classes)) this.flat(step, 'The loss on the test images is');
+    const sample = last && describeSample(last.images, sampledFrom(last).testTotal);
+    const of = sample ? ` (${sample})` : '';
+    if (last?.accuracy !== undefined)
+      this.say('line', step, `Accuracy on test set: ${trim(last.accuracy)}%${of}`);
+    const metrics = Object.entries(last?.metrics ?? {}).map(([name, value]) => `${name} ${trim(value, 4)}`);
+    if (metrics.length > 0) this.say('line', step, `On the test set: ${metrics.join(', ')}${of}`);
+    if (last?.loss !== undefined && isFlat(last.loss, chanceLoss))
+      this.flat(step, 'The loss on the test images is');
     const done: DoneEvent = {
       event: 'done',
       run: folder.path,
       step,
-      testAccuracy: last.accuracy,
-      testTop5: last.top5,
-      testImages: last.images,
-      ...sampledFrom(last),
+      ...accuracies(last),
+      testImages: last?.images ?? 0,
+      ...(last ? sampledFrom(last) : {}),
       seconds,
     };
     await folder.log(done);
@@ -97,4 +103,4 @@ export class Reporter {
 }
 
 /** 41.7 rather than 41.70, and 40 rather than 40.00. */
-export const trim = (percent: number): string => String(Number(percent.toFixed(2)));
+export const trim = (value: number, digits = 2): string => String(Number(value.toFixed(digits)));

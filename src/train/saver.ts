@@ -13,13 +13,16 @@ import {
   saveWeights,
   type Trained,
 } from '../run/checkpoint.js';
-import type { Observer } from '../run/events.js';
+import type { Measurement, Observer } from '../run/events.js';
 import type { RunFolder, RunState } from '../run/run-folder.js';
+import type { BestBy } from './method/method.js';
 import { hearCheckpoint, tellCheckpoint } from './tell-checkpoint.js';
 
 export interface SaverParts {
   readonly folder: RunFolder;
   readonly trained: Trained;
+  /** Which measurement decides the best weights; by default the accuracy. */
+  readonly best: BestBy | undefined;
   readonly observer: Observer;
   /** Several ranks, of which the first reads and writes; undefined for a run on its own. */
   readonly world?: World | undefined;
@@ -33,7 +36,7 @@ const RETRY_MS = 60_000;
 /** A checkpoint that could not be written yet. */
 interface Owed {
   readonly step: number;
-  readonly accuracy: number | undefined;
+  readonly measured: Measurement | undefined;
   readonly failedAt: number;
 }
 
@@ -159,15 +162,15 @@ export class Saver {
 
   /**
    * Writes a checkpoint. After a temporary disk error the run continues with a message.
-   * @param accuracy on the test images, if just measured; the best weights are saved
+   * @param measured on the test set, if just measured; the best weights are saved
    */
-  async save(position: Position, accuracy?: number): Promise<void> {
+  async save(position: Position, measured?: Measurement): Promise<void> {
     if (this.#parts.world?.first === false) return;
     try {
-      await this.#write(position, accuracy);
+      await this.#write(position, measured);
     } catch (error) {
       if (!isTransient(error)) throw error;
-      this.#owed = { step: position.step, accuracy, failedAt: performance.now() };
+      this.#owed = { step: position.step, measured, failedAt: performance.now() };
       this.#parts.note(
         `${(error as Error).message}\nThere is no checkpoint at step ${position.step}. The run continues and retries in a minute and at the next checkpoint; the previous one is kept.`,
       );
@@ -190,24 +193,28 @@ export class Saver {
    * @throws CheckpointError if it fails again
    */
   async settle(position: Position): Promise<void> {
-    const { step, accuracy } = this.#owed ?? {};
-    if (step !== undefined) await this.#write(position, step === position.step ? accuracy : undefined);
+    const { step, measured } = this.#owed ?? {};
+    if (step !== undefined) await this.#write(position, step === position.step ? measured : undefined);
     this.#parts.folder.syncLogs();
   }
 
-  async #write(position: Position, accuracy: number | undefined): Promise<void> {
+  async #write(position: Position, measured: Measurement | undefined): Promise<void> {
     const { folder, trained, observer } = this.#parts;
     const { step } = position;
     const name = `step-${String(step).padStart(8, '0')}.safetensors`;
     // The log lines up to the checkpoint must reach the disk before it.
     folder.syncLogs();
-    if (accuracy !== undefined && (!this.#best || accuracy > this.#best.accuracy)) {
+    const { best } = this.#parts;
+    const score = measured && scoreOf(measured, best);
+    if (score !== undefined && (!this.#best || isBetter(score, this.#best, best))) {
       const file = `best-${String(step).padStart(8, '0')}.safetensors`;
-      await saveWeights(folder.checkpoints.file(file), trained.model, { accuracy: String(accuracy) });
-      this.#best = { file, accuracy };
+      await saveWeights(folder.checkpoints.file(file), trained.model, {
+        [best?.metric ?? 'accuracy']: String(score),
+      });
+      this.#best = best ? { file, metric: best.metric, value: score } : { file, accuracy: score };
     }
     // At the end of an epoch the position changes without a step, so the same step may be saved again.
-    if (this.#saved !== step || accuracy !== undefined) {
+    if (this.#saved !== step || measured !== undefined) {
       const kernels = await deviceOf(trained.model)?.kernels();
       await saveCheckpoint(folder.checkpoints.file(name), trained, position, this.#best, kernels);
       this.#saved = step;
@@ -218,6 +225,30 @@ export class Saver {
     this.#owed = undefined;
     observer.checkpoint?.(name);
   }
+}
+
+/**
+ * The measurement that decides the best weights; undefined for a run without it.
+ * @throws UsageError if the paper names one that it does not measure
+ */
+export function scoreOf(
+  { accuracy, metrics = {} }: Measurement,
+  best: BestBy | undefined,
+): number | undefined {
+  if (!best) return accuracy;
+  const score = metrics[best.metric];
+  if (score !== undefined) return score;
+  throw new UsageError({
+    what: `The best weights are those of the ${best.mode === 'min' ? 'smallest' : 'largest'} ${best.metric}, which measure does not give`,
+    expected: `${best.metric} among what measure returns`,
+    got: Object.keys(metrics).join(', ') || 'nothing',
+    next: 'return it, or name another metric in best',
+  });
+}
+
+function isBetter(score: number, { accuracy, value }: Best, best: BestBy | undefined): boolean {
+  const before = value ?? accuracy!;
+  return best?.mode === 'min' ? score < before : score > before;
 }
 
 const deviceOf = (model: Module): Device | undefined => [...model.stateDict().values()][0]?.device;

@@ -1,30 +1,39 @@
-import { type Batch, totalOf } from '../data/batch.js';
-import type { LoadedBatch } from '../data/loader.js';
+import { type AnyBatch, ownOf, totalOf } from '../data/batch.js';
 import type { World } from '../distributed/index.js';
-import { CrossEntropyLoss } from '../nn/loss.js';
+import { UsageError } from '../errors/errors.js';
 import type { Module } from '../nn/module.js';
-import { topKCorrect } from '../ops/index.js';
-import { clipGradNorm, clipGradValue } from '../optim/clip.js';
-import { finiteGuard } from '../optim/finite.js';
-import type { Optimizer } from '../optim/optimizer.js';
 import type { TrainConfig } from '../run/config.js';
 import { INSIGHT_EVERY } from '../run/events.js';
 import type { StepResult } from '../run/position.js';
 import { type RandomState, randomState, withRows } from '../tensor/random.js';
-import { Tensor } from '../tensor/tensor.js';
-import { Accumulator } from './accumulate.js';
+import type { Tensor } from '../tensor/tensor.js';
 import type { GradientSquares, Probe } from './insight/probe.js';
-import type { TimedSchedule } from './optimizer.js';
+import { contextOf } from './method/context.js';
+import type { Method } from './method/method.js';
+import { type Place, type QueuedUpdate, Updates } from './method/updates.js';
 
-/** A batch whose run is queued on the device. */
+/** A batch that can be turned into tensors, any number of times with the same values. */
+export interface FedBatch {
+  readonly batch: AnyBatch;
+  /** As the method gets it. */
+  readonly tensors: () => unknown;
+}
+
+/** Where batches come from. */
+export interface Feed {
+  /** Batches of an epoch. */
+  readonly length: number;
+  loaded(epoch: number, start?: number): AsyncGenerator<FedBatch, void, void>;
+}
+
+/** A batch whose updates are queued on the device. */
 export interface QueuedBatch {
-  readonly loaded: LoadedBatch;
-  /** Number of images, on all ranks together; loss, correct predictions and guard are theirs, too. */
+  readonly loaded: FedBatch;
+  readonly epoch: number;
+  /** Number of samples, on all ranks together; loss, metrics and guards are theirs, too. */
   readonly images: number;
-  readonly loss: Tensor;
-  readonly correct: Tensor;
-  /** NaN or infinite if the loss or any gradient is. */
-  readonly guard: Tensor;
+  /** At least one. */
+  readonly updates: readonly QueuedUpdate[];
   /** Random state before the batch, to be able to repeat it. */
   readonly random: RandomState;
 }
@@ -38,129 +47,146 @@ export interface Queued {
   readonly lr: number;
   /** Sums of squares of the gradients, for a step with an insight. */
   readonly squares: GradientSquares | undefined;
-  /** Global norm of the gradients before clipping, if they are clipped by norm. */
-  readonly norm: Tensor | undefined;
-  /** False if the step ended before its update, at a batch with NaN or infinity. */
-  readonly updated: boolean;
   /** Time of completion, by `performance.now()`; undefined until then. */
   readonly completion: { at?: number };
 }
 
 /** Outcome of a step: its result, or the batch with NaN or infinity. */
 export type Settled =
-  | { readonly result: StepResult; readonly gradNorm: number | undefined; readonly bad?: never }
+  | {
+      readonly result: StepResult;
+      readonly gradNorm: number | undefined;
+      /** Metrics that were NaN or infinite. */
+      readonly lost: readonly string[];
+      readonly bad?: never;
+    }
   | { readonly bad: QueuedBatch; readonly loss: number };
 
 export interface StepperParts {
   readonly config: TrainConfig;
   readonly model: Module;
-  readonly optimizer: Optimizer;
-  readonly timed: TimedSchedule | undefined;
+  readonly feed: Feed;
+  readonly method: Method;
   readonly probe: Probe;
   /** Several ranks that share each batch; undefined for a run on its own. */
   readonly world?: World | undefined;
 }
 
 /**
- * Queues training steps. A step of one batch is one run of the device: forward, backward and update. A step of several
- * batches is one run per batch; all but the last accumulate gradients, the last one updates the weights. The device
- * skips the update if the loss or a gradient is NaN or infinite.
+ * Queues training steps. An update is one run of the device: forward, backward and update. In a step of several batches
+ * all but the last accumulate gradients, the last one updates the weights. The device skips an update if its loss or a
+ * gradient is NaN or infinite.
  */
 export class Stepper {
-  readonly criterion: CrossEntropyLoss;
   readonly #parts: StepperParts;
-  readonly #sums = new Accumulator();
+  readonly #updates: Updates;
 
   constructor(parts: StepperParts) {
     this.#parts = parts;
-    this.criterion = new CrossEntropyLoss({ labelSmoothing: parts.config.labelSmoothing ?? 0 });
+    this.#updates = new Updates(parts);
   }
 
-  /** @param dataSeconds time spent waiting for the batches */
-  async queue(group: readonly LoadedBatch[], dataSeconds: number): Promise<Queued> {
-    const { config, model, optimizer, timed, probe, world } = this.#parts;
-    const images = group.reduce((sum, { batch }) => sum + totalOf(batch), 0);
-    const [first] = optimizer.paramGroups;
+  /**
+   * @param step its number in the run, from 1
+   * @param dataSeconds time spent waiting for the batches
+   */
+  async queue(
+    group: readonly FedBatch[],
+    { epoch, step, dataSeconds }: { epoch: number; step: number; dataSeconds: number },
+  ): Promise<Queued> {
+    const { method } = this.#parts;
+    const samples = group.reduce((sum, { batch }) => sum + totalOf(batch), 0);
+    const [first] = Object.values(method.optimizers)[0]!.paramGroups;
     const lr = first!.lr * first!.lrScale;
-    const { index } = group.at(-1)!.batch;
+    const squares: [string, Tensor][] | undefined = this.#isInsightStep(step) ? [] : undefined;
     const queued: QueuedBatch[] = [];
-    const ended = (updated: boolean, squares?: GradientSquares, norm?: Tensor): Queued => {
-      if (timed?.every === 'step') timed.schedule.step();
-      const completion: Queued['completion'] = {};
-      // Errors are thrown by `settle`.
-      queued
-        .at(-1)
-        ?.loss.item()
-        .then(
-          () => {
-            completion.at = performance.now();
-          },
-          () => {},
-        );
-      return { batches: queued, index, dataSeconds, lr, squares, norm, updated, completion };
-    };
     for (const [i, loaded] of group.entries()) {
       // At most two runs are queued on the device; after a bad batch the last run is not queued.
       const due = i === group.length - 1 ? queued.slice(-2) : queued.slice(-2, -1);
-      for (const { guard } of due) if (!Number.isFinite(await guard.item())) return ended(false);
-      optimizer.zeroGrad();
-      queued.push(this.#backward(loaded, images));
-      if (i < group.length - 1) this.#sums.add(model.parameters(), i === 0, queued.at(-1)!);
+      const guards = due.map(({ updates }) => updates.at(-1)!.guard.item());
+      if ((await Promise.all(guards)).some((guard) => !Number.isFinite(guard))) break;
+      const last = i === group.length - 1;
+      const images = totalOf(loaded.batch);
+      const own = ownOf(loaded.batch);
+      const place = { share: own / samples, own: own / images, fresh: i === 0, last };
+      queued.push(await this.#one(loaded, epoch, place, last ? squares : undefined));
     }
-    const last = queued.at(-1)!;
-    if (group.length > 1) this.#sums.total(model.parameters());
-    world?.addUp(model.parameters(), ownImages(last.loaded.batch) / last.images, config.wire);
-    const squares = this.#isInsightStep(optimizer.steps + 1) ? probe.gradientSquares() : undefined;
-    const { clipNorm, clipValue } = config;
-    const norm = clipNorm === undefined ? undefined : clipGradNorm(model.parameters(), clipNorm);
-    if (clipValue !== undefined) clipGradValue(model.parameters(), clipValue);
-    const compute = [last.loss, last.correct, ...(norm ? [norm] : [])];
-    compute.push(...(squares ?? []).map(([, square]) => square));
-    optimizer.step({ compute, guard: last.guard });
-    return ended(true, squares, norm);
+    for (const { schedule, every } of method.schedules) if (every === 'step') schedule.step();
+    const completion: Queued['completion'] = {};
+    // Errors are thrown by `settle`.
+    queued
+      .at(-1)!
+      .updates.at(-1)!
+      .loss.item()
+      .then(
+        () => {
+          completion.at = performance.now();
+        },
+        () => {},
+      );
+    const all = squares && squares.length > 0 ? squares : undefined;
+    return { batches: queued, index: group.at(-1)!.batch.index, dataSeconds, lr, squares: all, completion };
   }
 
-  /** @param images of the step, of which the batch's loss is weighted with its share */
-  #backward(loaded: LoadedBatch, images: number): QueuedBatch {
-    const { model, world } = this.#parts;
-    const { batch } = loaded;
-    const share = ownImages(batch) / images;
+  async #one(
+    loaded: FedBatch,
+    epoch: number,
+    place: Place,
+    squares: [string, Tensor][] | undefined,
+  ): Promise<QueuedBatch> {
+    const { method, feed, config, world } = this.#parts;
     const random = randomState();
-    const [inputs, labels] = loaded.tensors();
-    const logits = withRows(batch.rows, () => model.forward(inputs));
-    const loss = this.criterion.forward(logits, labels);
-    (share === 1 ? loss : loss.mul(share)).backward();
-    const correct = new Tensor(topKCorrect(logits.node, labels.node, 1)).sum();
-    const grads = model.parameters().flatMap(({ grad }) => grad ?? []);
-    const guard = finiteGuard(loss, grads);
-    const queued = { loaded, images: totalOf(batch), random };
-    if (!world) return { ...queued, loss, correct, guard };
-    const own = ownImages(batch);
-    const parts = [loss.mul(own / queued.images), own === 0 ? correct.mul(0) : correct, guard];
-    const [mean, all, sum] = world.sums(parts, 'the loss') as [Tensor, Tensor, Tensor];
-    return { ...queued, loss: mean, correct: all, guard: sum };
+    const updates = this.#updates.begin(place, squares);
+    const { batch, tensors } = loaded;
+    const context = contextOf({ batch, epoch, batches: feed.length, seed: config.seed });
+    const values = tensors();
+    const running = withRows(batch.rows, () => method.step(values, { ...context, update: updates.update }));
+    // What the step describes after it has waited would not know its rows.
+    if (running && world)
+      throw new UsageError({
+        what: 'A step that waits cannot be shared by several ranks',
+        expected: 'a step that returns nothing',
+        got: 'a promise',
+        next: 'train on one rank, or describe the step without await',
+      });
+    await running;
+    return { loaded, epoch, images: totalOf(batch), updates: updates.end(), random };
   }
 
-  /** Waits for a step. If its update was skipped, the optimizer's step count is reverted too. */
-  async settle({ batches, index, norm, updated }: Queued): Promise<Settled> {
+  /** Waits for a step. If updates were skipped, the step counts of their optimizers are reverted too. */
+  async settle({ batches, index }: Queued): Promise<Settled> {
     let [loss, correct, images] = [0, 0, 0];
+    const metrics = new Map<string, number>();
+    let gradNorm: number | undefined;
     for (const queued of batches) {
-      const value = await queued.loss.item();
-      if (!Number.isFinite(await queued.guard.item())) {
-        if (updated) this.#parts.optimizer.undo();
+      const [first] = queued.updates as readonly [QueuedUpdate, ...QueuedUpdate[]];
+      const count = queued.images;
+      const value = await first.loss.item();
+      for (const { guard } of queued.updates) {
+        if (Number.isFinite(await guard.item())) continue;
+        // The guard of an update covers the earlier ones of its step.
+        for (const other of queued.updates) if (!Number.isFinite(await other.guard.item())) other.undo?.();
         return { bad: queued, loss: value };
       }
-      loss += value * queued.images;
-      correct += await queued.correct.item();
-      images += queued.images;
+      loss += value * count;
+      images += count;
+      correct += (await first.correct?.item()) ?? 0;
+      gradNorm = await first.norm?.item();
+      for (const update of queued.updates)
+        for (const [name, metric] of Object.entries(update.metrics))
+          metrics.set(name, (metrics.get(name) ?? 0) + (await metric.item()) * count);
     }
-    const result = {
+    const result: StepResult = {
       index,
-      loss: batches.length === 1 ? await batches[0]!.loss.item() : loss / images,
+      loss: batches.length === 1 ? await batches[0]!.updates[0]!.loss.item() : loss / images,
       correct,
       images,
+      metrics: Object.fromEntries(
+        [...metrics].flatMap(([name, sum]) => (Number.isFinite(sum) ? [[name, sum / images]] : [])),
+      ),
     };
-    return { result, gradNorm: await norm?.item() };
+    const lost = [...metrics].flatMap(([name, sum]) => (Number.isFinite(sum) ? [] : [name]));
+    return { result, gradNorm, lost };
   }
 
   #isInsightStep(step: number): boolean {
@@ -168,6 +194,3 @@ export class Stepper {
     return insightEvery > 0 && (step === 1 || step % insightEvery === 0);
   }
 }
-
-/** Number of images of a batch that this process computes; a stand-in does not count. */
-const ownImages = ({ labels, rows }: Batch): number => rows?.count ?? labels.length;

@@ -1,27 +1,29 @@
-import type { Dataset } from '../data/dataset.js';
-import { DataLoader, type LoadedBatch } from '../data/loader.js';
+import { type AnySet, imagesIn } from '../data/loader.js';
 import type { Transform } from '../data/transforms/index.js';
 import type { World } from '../distributed/index.js';
 import { counted } from '../errors/counted.js';
+import { UsageError } from '../errors/errors.js';
 import type { TypedArray } from '../graph/types.js';
 import type { Module } from '../nn/module.js';
-import type { Optimizer } from '../optim/optimizer.js';
 import type { Position } from '../run/checkpoint.js';
 import type { TrainConfig } from '../run/config.js';
 import { Control } from '../run/control.js';
-import type { DoneEvent, Evaluation, Observer, RunStatus } from '../run/events.js';
+import type { DoneEvent, Measurement, Observer, RunStatus } from '../run/events.js';
 import { afterEpoch, afterStep, epochEvent, START } from '../run/position.js';
 import { writeProcess } from '../run/process-file.js';
 import type { RunFolder } from '../run/run-folder.js';
-import { evaluateModel } from './evaluate.js';
 import { recordInsight } from './insight/insight.js';
 import { Probe } from './insight/probe.js';
 import { LookAhead } from './look-ahead.js';
+import { classifierMethod } from './method/classifier.js';
+import { feedOf } from './method/measure.js';
+import type { Method } from './method/method.js';
+import { ownMethod, type Training, type TrainingSetup } from './method/own.js';
+import { recordSamples } from './method/samples.js';
 import { freezeModules } from './module-patterns.js';
-import { makeOptimizer, makeSchedule, type TimedSchedule } from './optimizer.js';
 import { type Measured, Reporter } from './reporter.js';
-import { Saver } from './saver.js';
-import { type Queued, Stepper } from './step.js';
+import { Saver, scoreOf } from './saver.js';
+import { type FedBatch, type Feed, type Queued, Stepper } from './step.js';
 import { StepClock } from './step-clock.js';
 import { flatLoss } from './trouble/flat-loss.js';
 import { Recovery } from './trouble/recovery.js';
@@ -31,10 +33,14 @@ export interface TrainerParts {
   readonly config: TrainConfig;
   /** The model, on its device. */
   readonly model: Module;
-  readonly trainSet: Dataset;
-  readonly testSet: Dataset;
-  readonly trainTransform: Transform;
-  readonly testTransform: Transform;
+  readonly trainSet: AnySet;
+  readonly testSet: AnySet;
+  /** Of images; other samples are as their data set gives them. */
+  readonly trainTransform?: Transform | undefined;
+  readonly testTransform?: Transform | undefined;
+  /** How it is trained, where that is not by cross-entropy on labelled images; and whose it is, for messages. */
+  readonly training?: ((setup: TrainingSetup) => Training) | undefined;
+  readonly paper?: string;
   readonly folder: RunFolder;
   readonly observer?: Observer;
   /** Messages for the user at the start of a new run. */
@@ -56,9 +62,8 @@ const MOST_TRIED = 1000;
 /** Training loop with checkpoints, evaluation and exact resume. */
 export class Trainer {
   readonly #parts: TrainerParts;
-  readonly #optimizer: Optimizer;
-  readonly #timed: TimedSchedule | undefined;
-  readonly #loader: DataLoader;
+  readonly #method: Method;
+  readonly #feed: Feed;
   readonly #observer: Observer;
   readonly #control: Control;
   readonly #probe: Probe;
@@ -70,6 +75,8 @@ export class Trainer {
   #position: Position = START;
   /** Some rank was told to stop. */
   #stopping = false;
+  /** Metrics of which a value was left out. */
+  readonly #lost = new Set<string>();
   /** The training error has reached the target at which the configuration ends the run. */
   #learned = false;
   readonly #clock = new StepClock();
@@ -86,45 +93,47 @@ export class Trainer {
       signal: parts.signal,
       note: (text) => this.#note(text),
     });
-    this.#probe = new Probe(parts);
     this.#opening = [...(parts.opening ?? []), ...freezeModules(model, config)];
-    this.#optimizer = makeOptimizer(model, config);
-    this.#loader = new DataLoader(trainSet, {
-      batchSize: config.batchSize,
-      // The few batches of an overfitting check must stay the same in all epochs.
-      shuffle: config.overfitBatches === undefined,
-      seed: config.seed,
-      transform: parts.trainTransform,
-      ...(parts.world ? { ranks: parts.world.size, rank: parts.world.rank } : {}),
-    });
+    // The few batches of an overfitting check must stay the same in all epochs.
+    const shuffle = config.overfitBatches === undefined;
+    const { batchSize, seed } = config;
+    const ranks = parts.world ? { ranks: parts.world.size, rank: parts.world.rank } : {};
+    // A set that is read in its order cannot be shuffled.
+    const order = 'iterate' in trainSet ? { batchSize, ...ranks } : { batchSize, shuffle, seed, ...ranks };
+    this.#feed = feedOf(trainSet, order, parts.trainTransform);
+    if (!Number.isFinite(this.#feed.length))
+      throw new UsageError({
+        what: `${trainSet.name} does not tell its length, which determines the epochs of a run`,
+        expected: 'a data set with a length',
+        got: 'none',
+        next: 'give it the number of its samples, or of those that should count as an epoch',
+      });
+    this.#method = methodOf(parts, this.stepsTotal);
+    const { testTransform } = parts;
+    const testSet = parts.training ? undefined : imagesIn(parts.testSet);
+    this.#probe = new Probe({ model, images: testSet && testTransform && { testSet, testTransform } });
     this.#reporter = new Reporter({
       folder: parts.folder,
       observer: this.#observer,
-      classes: parts.testSet.classes.length,
+      chanceLoss: this.#method.chanceLoss,
       stepsTotal: this.stepsTotal,
       slowStart: parts.slowStart,
     });
-    this.#timed = makeSchedule(this.#optimizer, config, this.stepsTotal);
+    const { optimizers, schedules, best } = this.#method;
     this.#saver = new Saver({
       folder: parts.folder,
-      trained: { model, optimizer: this.#optimizer, schedule: this.#timed?.schedule },
+      trained: { model, optimizers, schedules: schedules.map(({ schedule }) => schedule) },
+      best,
       observer: this.#observer,
       world: parts.world,
       note: (text) => this.#note(text),
     });
     // Not through the log, which may be the file that fails.
     parts.folder.onTrouble((text) => this.#observer.note?.(text));
-    const shared = {
-      config,
-      model,
-      optimizer: this.#optimizer,
-      timed: this.#timed,
-      world: parts.world,
-    };
+    const shared = { config, model, feed: this.#feed, method: this.#method, world: parts.world };
     this.#stepper = new Stepper({ ...shared, probe: this.#probe });
     this.#recovery = new Recovery({
       ...shared,
-      stepper: this.#stepper,
       folder: parts.folder,
       note: (text) => this.#note(text),
       resume: async () => {
@@ -145,12 +154,12 @@ export class Trainer {
   }
 
   get #stepsPerEpoch(): number {
-    return Math.ceil(this.#loader.length / (this.#parts.config.accumulate ?? 1));
+    return Math.ceil(this.#feed.length / (this.#parts.config.accumulate ?? 1));
   }
 
   /** Learning rate of the next step, for modules without a factor. */
   get learningRate(): number {
-    const { lr, lrScale } = this.#optimizer.paramGroups[0]!;
+    const { lr, lrScale } = Object.values(this.#method.optimizers)[0]!.paramGroups[0]!;
     return lr * lrScale;
   }
 
@@ -275,7 +284,7 @@ export class Trainer {
 
   async #train(): Promise<DoneEvent | undefined> {
     const { config, folder } = this.#parts;
-    let last: Evaluation | undefined;
+    let last: Measurement | 'unmeasured' | undefined;
     if (this.#position.step === 0) for (const text of this.#opening) this.#note(text);
     this.#noteSample();
     // A first checkpoint, so that a rollback is possible from the first steps on.
@@ -297,23 +306,30 @@ export class Trainer {
       if (this.#complete || this.#learned) break;
     }
     last ??= await this.#evaluate();
-    this.#optimizer.average?.swapOut();
+    for (const { average } of this.#optimizers) average?.swapOut();
     if (!last) return undefined;
-    return this.#reporter.done(this.#position.step, last, (performance.now() - this.#started) / 1000);
+    const seconds = (performance.now() - this.#started) / 1000;
+    return this.#reporter.done(this.#position.step, last === 'unmeasured' ? undefined : last, seconds);
   }
 
   /** Tells the user if the evaluation uses a smaller sample than requested. */
   #noteSample(): void {
     const { config, testSet } = this.#parts;
     const limit = this.#evalLimit;
-    if (config.evalLimit !== undefined || limit === undefined || limit >= testSet.length) return;
+    const total = testSet.length ?? 0;
+    if (!this.#method.evaluate || config.evalLimit !== undefined || limit === undefined || limit >= total)
+      return;
     const show = (n: number) => n.toLocaleString('en-US');
     this.#note(
-      `The run ends within its first epoch (--max-steps ${config.maxSteps}), so it is evaluated on a random sample of ${show(limit)} of the ${show(testSet.length)} test images; --eval-limit ${testSet.length} evaluates all.`,
+      `The run ends within its first epoch (--max-steps ${config.maxSteps}), so it is evaluated on a random sample of ${show(limit)} of the ${show(total)} test images; --eval-limit ${total} evaluates all.`,
     );
   }
 
-  #isLearned(trainAccuracy: number): boolean {
+  get #optimizers() {
+    return Object.values(this.#method.optimizers);
+  }
+
+  #isLearned(trainAccuracy = 0): boolean {
     return 100 - trainAccuracy <= (this.#parts.config.untilTrainError ?? -1);
   }
 
@@ -333,14 +349,15 @@ export class Trainer {
     const { epoch, batch: start } = this.#position;
     model.train();
     const ahead = new LookAhead<Queued>((queued, next) => this.#finish(queued, next));
-    const batches = this.#loader.loaded(epoch, start);
+    const batches = this.#feed.loaded(epoch, start);
     try {
       for (;;) {
         const asked = performance.now();
         const group = await take(batches, accumulate);
         if (group.length === 0) break;
         const dataSeconds = (performance.now() - asked) / 1000;
-        const queued = await this.#stepper.queue(group, dataSeconds);
+        const step = this.#position.step + (ahead.queued ? 2 : 1);
+        const queued = await this.#stepper.queue(group, { epoch, step, dataSeconds });
         const { squares } = queued;
         if (!(await ahead.push(queued))) return 'again';
         const submitted = this.#position.step + 1;
@@ -385,10 +402,11 @@ export class Trainer {
       this.#position = await this.#recovery.fromStep(p, queued, settled.bad, settled.loss);
       return this.#position.step > p.step;
     }
-    const { result, gradNorm } = settled;
+    const { result, gradNorm, lost } = settled;
+    for (const name of lost) this.#noteLost(name);
     const { lr, dataSeconds } = queued;
-    const { loss, images } = result;
-    const measured = { loss, images, lr, stepSeconds, dataSeconds, gradNorm, team: this.#team };
+    const { loss, images, metrics } = result;
+    const measured = { loss, images, lr, stepSeconds, dataSeconds, gradNorm, team: this.#team, metrics };
     // Update the position before reporting, since observers may read it.
     this.#position = afterStep(p, result);
     await this.#reporter.step(p, this.#position, measured);
@@ -396,14 +414,23 @@ export class Trainer {
     return true;
   }
 
+  /** Says once of each metric that a value of it is left out. */
+  #noteLost(name: string): void {
+    if (this.#lost.has(name)) return;
+    this.#lost.add(name);
+    this.#note(
+      `The metric ${name} was NaN or infinite at step ${this.#position.step + 1}; such values are left out.`,
+    );
+  }
+
   /** Every `logEvery` batches: the mean loss since the last call, and whether it is still at chance level. */
   #logMean(batchBefore: number): void {
-    const { config, testSet, flatSteps } = this.#parts;
+    const { config, flatSteps } = this.#parts;
     const p = this.#position;
     if (Math.floor(p.batch / config.logEvery) === Math.floor(batchBefore / config.logEvery)) return;
     const mean = p.running.reduce((a, b) => a + b, 0) / p.running.length;
     this.#reporter.meanLoss(p, mean);
-    const { flat, due } = flatLoss(p, mean, testSet.classes.length, flatSteps);
+    const { flat, due } = flatLoss(p, mean, this.#method.chanceLoss, flatSteps);
     if (due) this.#reporter.flat(p.step, `After ${counted(p.step, 'step')} the loss is still`);
     this.#position = { ...p, running: [], flat };
   }
@@ -417,11 +444,10 @@ export class Trainer {
   }
 
   /** Evaluates, saves the best weights and a checkpoint. @returns undefined if the signal ended it */
-  async #endEpoch(): Promise<Evaluation | 'again' | undefined> {
+  async #endEpoch(): Promise<Measurement | 'unmeasured' | 'again' | undefined> {
     const { folder } = this.#parts;
     const p = this.#position;
     const started = performance.now();
-    const { average } = this.#optimizer;
     const back = await this.#recovery.fromState(p);
     if (back) {
       this.#position = back;
@@ -434,46 +460,57 @@ export class Trainer {
         await this.#save();
         return undefined;
       }
-      if (!Number.isFinite(result.loss)) {
-        average?.swapOut();
-        const got = `a loss of ${result.loss} on the test images`;
+      const measured = result === 'unmeasured' ? undefined : result;
+      const got = measured && badMeasurement(measured);
+      if (got !== undefined) {
+        for (const { average } of this.#optimizers) average?.swapOut();
         this.#position = await this.#recovery.fromBad(p, { step: p.step, where: undefined, got });
         return 'again';
       }
-      const event = epochEvent(p, result, (performance.now() - started) / 1000);
+      const event = epochEvent(p, measured, (performance.now() - started) / 1000);
       this.#observer.epoch?.(event);
       await folder.log(event);
       this.#learned = this.#isLearned(event.trainAccuracy);
       // An epoch cut short by the step limit stays open, for a resume with a higher limit.
-      if (p.batch === this.#loader.length) {
+      if (p.batch === this.#feed.length) {
         this.#position = afterEpoch(p);
-        if (this.#timed?.every === 'epoch') this.#timed.schedule.step(result.accuracy);
+        const score = measured && scoreOf(measured, this.#method.best);
+        for (const { schedule, every } of this.#method.schedules) if (every === 'epoch') schedule.step(score);
       }
-      await this.#save(result.accuracy);
+      await this.#save(measured);
+      if (this.#method.samples) await this.#sample(p.step);
       this.#clock.restart();
       return result;
     } finally {
-      average?.swapOut();
+      for (const { average } of this.#optimizers) average?.swapOut();
     }
   }
 
-  async #evaluate(): Promise<Evaluation | undefined> {
-    const { model, testSet, testTransform, config, world } = this.#parts;
+  /** Images from a generative model. */
+  async #sample(step: number): Promise<void> {
+    const { model, config, folder } = this.#parts;
+    const { samples } = this.#method;
+    if (!this.#first) return;
+    const made = await folder.spare(() =>
+      recordSamples({ model, run: folder.path, seed: config.seed, samples: samples! }, step),
+    );
+    if (made) this.#observer.samples?.(made);
+  }
+
+  async #evaluate(): Promise<Measurement | 'unmeasured' | undefined> {
+    const { world } = this.#parts;
     const { signal } = this.#control;
-    this.#optimizer.average?.swapIn();
+    const { evaluate } = this.#method;
+    if (!evaluate) return 'unmeasured';
+    for (const { average } of this.#optimizers) average?.swapIn();
     try {
-      return await evaluateModel({
-        model,
-        dataset: testSet,
-        transform: testTransform,
-        batchSize: config.batchSize,
+      return await evaluate({
         limit: this.#evalLimit,
         onProgress: (images, total) => {
           if (this.#first) this.#control.poll();
           this.#observer.evaluating?.(images, total);
         },
         signal,
-        world,
       });
     } catch (error) {
       if (signal.aborted || (world && (error as Error).name === 'AbortError')) return undefined;
@@ -481,20 +518,51 @@ export class Trainer {
     }
   }
 
-  async #save(accuracy?: number): Promise<void> {
-    await this.#saver.save(this.#position, accuracy);
+  async #save(measured?: Measurement): Promise<void> {
+    await this.#saver.save(this.#position, measured);
     // The time for saving is not part of the next step.
     this.#clock.restart();
   }
 }
 
 /** Takes the next `count` batches, or fewer at the end. */
-async function take(batches: AsyncGenerator<LoadedBatch, void, void>, count: number): Promise<LoadedBatch[]> {
-  const taken: LoadedBatch[] = [];
+async function take(batches: AsyncGenerator<FedBatch, void, void>, count: number): Promise<FedBatch[]> {
+  const taken: FedBatch[] = [];
   while (taken.length < count) {
     const { value } = await batches.next();
     if (!value) break;
     taken.push(value);
   }
   return taken;
+}
+
+/** The paper's own method, or that of a classifier. */
+function methodOf(parts: TrainerParts, stepsTotal: number): Method {
+  const { config, model, testSet, testTransform, training, paper = 'the paper', world } = parts;
+  if (training)
+    return ownMethod(training({ model, config, stepsTotal }), {
+      paper,
+      config,
+      model,
+      testSet,
+      testTransform,
+      stepsTotal,
+      world,
+    });
+  const images = imagesIn(testSet);
+  if (images && testTransform)
+    return classifierMethod({ config, model, testSet: images, testTransform, stepsTotal, world });
+  throw new UsageError({
+    what: `${testSet.name} cannot train a classifier of images`,
+    expected: 'a set of labelled images',
+    got: 'samples of another kind',
+    next: 'give the paper a training with its own loss or step',
+  });
+}
+
+/** Which measurement is NaN or infinite, if one is. */
+function badMeasurement({ loss, metrics }: Measurement): string | undefined {
+  const all = { ...(loss === undefined ? {} : { loss }), ...metrics };
+  const bad = Object.entries(all).find(([, value]) => !Number.isFinite(value));
+  return bad && `a ${bad[0]} of ${bad[1]} on the test ${metrics ? 'set' : 'images'}`;
 }

@@ -10,6 +10,7 @@ import { manualSeed, tensor } from '../../src/index.js';
 import { exportOnnx } from '../../src/interop/onnx/index.js';
 import { FourLayerNet } from '../../src/papers/alexnet/four-layer.js';
 import { MODEL_KEY } from '../../src/papers/load-onnx.js';
+import { asClassifier } from '../../src/papers/paper.js';
 import { openPaper } from '../../src/papers/registry.js';
 import { Generator } from '../../src/random.js';
 import { jsonLines, runCli } from '../support/cli.js';
@@ -52,7 +53,7 @@ test('predict on an exported file uses its classes and its preparation', async (
     { length: pixels.length },
     (_, i) => pixels[(i % 1024) * 3 + Math.floor(i / 1024)]!,
   );
-  const { test: transform } = (await openPaper('alexnet')).transforms(CONFIG, 'none');
+  const { test: transform } = asClassifier(await openPaper('alexnet')).transforms(CONFIG, 'none');
   const input = transform.apply(tensor(planes, { shape: [1, 3, 32, 32] }), { generator: new Generator(0) });
   const expected = await model.forward(input).softmax().data();
   const [line] = jsonLines(stdout) as unknown as [{ top: { label: string; probability: number }[] }];

@@ -37,7 +37,7 @@ async function fresh(net: () => Module = makeToyNet) {
   const model = await net().to(device);
   const optimizer = new SGD(model.namedParameters(), { lr: 1, momentum: 0.5 });
   const schedule = new WarmupDecay(optimizer, { totalSteps: 18, warmupSteps: 4, decaySteps: 6 });
-  return { model, optimizer, schedule };
+  return { model, optimizer, schedule, optimizers: { main: optimizer }, schedules: [schedule] };
 }
 
 async function values(model: Module): Promise<Record<string, readonly number[]>> {
@@ -72,8 +72,9 @@ async function refused(
 test('a checkpoint restores everything', async (t) => {
   const file = join(await scratch(t), 'a.safetensors');
   await writeFile(file, checkpoint);
-  const { model, optimizer, schedule } = await fresh();
-  const { position } = await loadCheckpoint(file, { model, optimizer, schedule });
+  const trained = await fresh();
+  const { model, optimizer, schedule } = trained;
+  const { position } = await loadCheckpoint(file, trained);
   const { tensors, metadata } = await readSafetensors(file);
   assert.equal(metadata.format, 'paperweight-checkpoint');
   assert.deepEqual([position.step, position.epoch, position.batch], [6, 1, 0]);

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,7 +18,13 @@ import {
   Sequential,
 } from '../../src/nn/index.js';
 import type { TrainConfig } from '../../src/run/config.js';
-import type { EpochEvent, Observer, StepEvent } from '../../src/run/events.js';
+import {
+  type ClassifiedEpoch,
+  type EpochEvent,
+  isClassified,
+  type Observer,
+  type StepEvent,
+} from '../../src/run/events.js';
 import { RunFolder } from '../../src/run/run-folder.js';
 import { manualSeed } from '../../src/tensor/random.js';
 import { Trainer, type TrainerParts } from '../../src/train/trainer.js';
@@ -102,7 +109,7 @@ export class Recorder implements Observer {
   readonly lines: string[] = [];
   readonly notes: string[] = [];
   readonly steps: StepEvent[] = [];
-  readonly epochs: EpochEvent[] = [];
+  readonly epochs: ClassifiedEpoch[] = [];
   readonly checkpoints: string[] = [];
 
   line(text: string): void {
@@ -115,6 +122,7 @@ export class Recorder implements Observer {
     this.steps.push(event);
   }
   epoch(event: EpochEvent): void {
+    assert.ok(isClassified(event));
     this.epochs.push(event);
   }
   checkpoint(file: string): void {

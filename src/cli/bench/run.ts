@@ -9,7 +9,7 @@ import { type Result, saveResult } from '../../bench/result.js';
 import { measureStart } from '../../bench/start.js';
 import { UsageError } from '../../errors/errors.js';
 import { writeFileAtomic } from '../../files/atomic.js';
-import { openPaper } from '../../papers/registry.js';
+import { openPaperNamed } from '../../papers/registry.js';
 import { checkOutput } from '../options/output-file.js';
 import { EXIT, reportError } from '../print-error.js';
 import { note, print, printJson } from '../terminal/output.js';
@@ -78,7 +78,7 @@ async function measureSteps(
   common: Pick<Parameters<typeof compare>[0], 'device' | 'threads' | 'rounds' | 'limit' | 'places'>,
 ): Promise<void> {
   const { norm, precision } = flags;
-  const paper = await openPaper(flags.paper);
+  const paper = await openPaperNamed(flags.paper);
   const peer = choosePeer(what, flags, what === 'train' ? TRAINERS : ([...TRAINERS, 'onnxruntime'] as const));
   const { peerMode = '' } = flags;
   if (peer && peerMode && !PEERS[peer].modes.includes(peerMode))

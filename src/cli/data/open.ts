@@ -1,5 +1,8 @@
 import type { Dataset } from '../../data/dataset.js';
+import type { AnySet } from '../../data/loader.js';
 import { DataError } from '../../errors/errors.js';
+import { openOwn, ownDataset } from '../../papers/datasets.js';
+import type { Paper } from '../../papers/paper.js';
 import { type DatasetOptions, openDataset } from '../../train/datasets.js';
 import { note } from '../terminal/output.js';
 import { Progress } from '../terminal/progress.js';
@@ -41,4 +44,14 @@ export async function openDatasetWithProgress(options: Omit<DatasetOptions, 'onP
   } finally {
     bar.done();
   }
+}
+
+/** Opens a data set that a paper is trained on: one of its own, or a built-in one. */
+export async function openPaperSet(
+  paper: Paper,
+  options: Omit<DatasetOptions, 'onProgress'>,
+): Promise<AnySet> {
+  const { dataset, train, data } = options;
+  const own = ownDataset(paper, dataset);
+  return own ? openOwn(paper, dataset, own, { train, data }) : openDatasetWithProgress(options);
 }

@@ -116,12 +116,12 @@ async function networkOf(
   id: string | undefined,
   flags: Flags,
 ): Promise<{ paper: Paper; config: ModelConfig; where: string; recipe?: string }> {
-  const { openPaper, paperIds } = await import('../../papers/registry.js');
+  const { openPaper, openPaperNamed, paperIds } = await import('../../papers/registry.js');
   if (id !== undefined && !paperIds().includes(id) && (existsSync(id) || /[\\/.]/.test(id))) {
     const config = await configOfRun(id, flags);
     return { paper: await openPaper(config.paper), config, where: `${id}: ` };
   }
-  const paper = await openPaper(id ?? flags.paper);
+  const paper = await openPaperNamed(id ?? flags.paper);
   const named = flags.preset ?? Object.keys(paper.presets)[0]!;
   // A recipe of train may be named instead of a variant; it also sets the image size.
   const recipe =

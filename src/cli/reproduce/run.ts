@@ -8,9 +8,11 @@ import { type JobPlan, missingJobs, reproduce, type Watcher } from '../../papers
 import { ResultFolder } from '../../papers/claims/result.js';
 import { claimRows } from '../../papers/claims/table.js';
 import type { Paper } from '../../papers/paper.js';
-import { openPaper } from '../../papers/registry.js';
+import { openPaperNamed } from '../../papers/registry.js';
 import { writeCharts } from '../../report/charts.js';
-import { openDatasetWithProgress } from '../data/open.js';
+import { describeMetrics } from '../../report/epoch-metrics.js';
+import { isClassified } from '../../run/events.js';
+import { openPaperSet } from '../data/open.js';
 import { withDevice } from '../device.js';
 import { Interrupted, stopWithCheckpoint } from '../terminal/interrupt.js';
 import { note, print, printJson, table } from '../terminal/output.js';
@@ -23,7 +25,7 @@ const LINE_MS = 60_000;
 
 /** The `reproduce` command: prints the remaining trainings, their progress, and the final table. */
 export async function reproducePaper(id: string | undefined, flags: ReproduceFlags): Promise<void> {
-  const paper = await openPaper(id);
+  const paper = await openPaperNamed(id);
   const claims = chooseClaims(paper, flags.claim);
   const { results, figures, notes, shipped } = placesOf(paper.id, flags.results);
   if (flags.list) {
@@ -40,7 +42,7 @@ export async function reproducePaper(id: string | undefined, flags: ReproduceFla
         paper,
         claims,
         device,
-        openDataset: (dataset, train) => openDatasetWithProgress({ dataset, data: flags.data, train }),
+        openDataset: (dataset, train) => openPaperSet(paper, { dataset, data: flags.data, train }),
         data: flags.data,
         runs: flags.runs,
         results,
@@ -123,8 +125,10 @@ class JobScreen implements Watcher {
   }
 
   epoch(...[job, event, plan]: Parameters<NonNullable<Watcher['epoch']>>): void {
-    const { epoch, trainLoss, trainAccuracy, testAccuracy } = event;
-    const errors = `training loss ${trainLoss.toFixed(3)}, error ${(100 - trainAccuracy).toFixed(1)} % · test error ${(100 - testAccuracy).toFixed(1)} %`;
+    const { epoch, trainLoss } = event;
+    const errors = isClassified(event)
+      ? `training loss ${trainLoss.toFixed(3)}, error ${(100 - event.trainAccuracy).toFixed(1)} % · test error ${(100 - event.testAccuracy).toFixed(1)} %`
+      : describeMetrics(event);
     this.#line(
       `${jobName(job)}: epoch ${epoch} of ${job.variant.training.epochs} · ${errors} · ${left(plan)}`,
     );

@@ -3,6 +3,7 @@ import { UsageError } from '../../errors/errors.js';
 import { didYouMean } from '../../errors/nearest.js';
 import { hasOption, OPTIMIZER_NAMES, OPTIMIZERS } from '../../optim/by-name.js';
 import { type Paper, partsOf } from '../../papers/paper.js';
+import { paperIdOf } from '../../papers/registry.js';
 import type { ModelConfig, TrainConfig } from '../../run/config.js';
 import { modelOptions } from '../options/model.js';
 import { flagName } from '../options/options.js';
@@ -130,7 +131,8 @@ export function resumedConfig(config: TrainConfig, flags: TrainFlags): TrainConf
   if (start) keep('init', config.startFrom?.file, start.file);
   else keep('init', config.model.init, initName(flags));
   keepAll(config.optimizerOptions ?? {}, optimizerOptions(flags));
-  keepAll(config.model, { paper: flags.paper, ...changes.model });
+  const paper = flags.paper === undefined ? undefined : paperIdOf(flags.paper);
+  keepAll(config.model, { paper, ...changes.model });
   keepAll(config.model.options ?? {}, modelOptions(flags) ?? {});
   const changed = Object.entries(changes.training).filter(([key]) => mayChange(key));
   const data = flags.data === undefined ? {} : { data: resolve(flags.data) };

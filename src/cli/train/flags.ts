@@ -69,15 +69,15 @@ const CHOICE = {
   },
   dataset: {
     value: '<name>',
-    parse: (flag) => oneOf(flag, DATASETS),
-    help: 'cifar10, shapes10, or imagefolder: images in folders',
+    parse: pathName,
+    help: `${DATASETS.join(', ')} (images in folders), or one of the paper's own`,
     or: 'CIFAR-10 from a folder, else downloaded, else shapes10',
   },
   data: {
     value: '<dir>',
     parse: pathName,
-    help: 'folder with the .bin files, or with train/ and val/ for imagefolder',
-    or: 'PAPERWEIGHT_CIFAR10 if set, else ./data',
+    help: 'folder with the .bin or idx files, or with train/ and val/ for imagefolder',
+    or: 'PAPERWEIGHT_CIFAR10 (_CIFAR100, _MNIST, _FASHION_MNIST) if set, else ./data',
     mayChange: true,
   },
   init: {

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { resolve as absolute, basename, join } from 'node:path';
 import { type ImageRules, imageRules } from '../../data/images/rules.js';
+import { classesOf, imagesIn } from '../../data/loader.js';
 import { describeSample } from '../../data/sample.js';
 import type { World } from '../../distributed/index.js';
 import { counted } from '../../errors/counted.js';
@@ -8,26 +9,34 @@ import { UsageError } from '../../errors/errors.js';
 import { printableLines } from '../../errors/printable.js';
 import { writeFileAtomic } from '../../files/atomic.js';
 import { withoutInit } from '../../nn/init.js';
+import { ownDataset } from '../../papers/datasets.js';
 import { dryRun } from '../../papers/dry-run.js';
 import { requireModel } from '../../papers/load.js';
 import { buildModel, type Paper } from '../../papers/paper.js';
-import { defaultPaper, openPaper } from '../../papers/registry.js';
+import { defaultPaper, openPaper, openPaperNamed } from '../../papers/registry.js';
 import { oneClass } from '../../papers/test-set.js';
-import { checkImages, describeMachine, deviceSchema, prepareRun } from '../../papers/train.js';
+import { checkSet, describeMachine, deviceSchema, prepareRun } from '../../papers/train.js';
 import { curveSvg } from '../../report/curve.js';
+import { describeMetrics } from '../../report/epoch-metrics.js';
 import { EventFile } from '../../report/tensorboard/writer.js';
 import { rulesOf, type TrainConfig, trainConfigSchema } from '../../run/config.js';
-import type { DoneEvent, Observer, StepEvent } from '../../run/events.js';
+import {
+  type DoneEvent,
+  type EpochEvent,
+  isClassified,
+  type Observer,
+  type StepEvent,
+} from '../../run/events.js';
 import { latestRun, RunFolder } from '../../run/run-folder.js';
 import { SilentFolder } from '../../run/silent-folder.js';
 import { hasTop5 } from '../../run/top5.js';
-import { chooseDataset } from '../../train/datasets.js';
+import { type Choice, chooseDataset } from '../../train/datasets.js';
 import { freezeModules, lrScales } from '../../train/module-patterns.js';
 import { together } from '../../train/observers.js';
 import { makeOptimizer } from '../../train/optimizer.js';
 import { trim } from '../../train/reporter.js';
 import type { Trainer } from '../../train/trainer.js';
-import { DownloadBar, openDatasetWithProgress } from '../data/open.js';
+import { DownloadBar, openPaperSet } from '../data/open.js';
 import { withDevice } from '../device.js';
 import { Interrupted, stopWithCheckpoint } from '../terminal/interrupt.js';
 import { grouped, note, printJson } from '../terminal/output.js';
@@ -52,7 +61,7 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
   try {
     const isFirst = world?.first ?? true;
     if (isFirst && flags.run && !flags.resume && !flags.dryRun) RunFolder.checkNew(flags.run);
-    const paper = flags.resume ? undefined : await openPaper(flags.paper);
+    const paper = flags.resume ? undefined : await openPaperNamed(flags.paper);
     const settings = paper && configFrom(flags, paper);
     if (settings) checkSettings(paper, settings);
     const before = flags.resume ? await tellRun(flags, world) : undefined;
@@ -61,7 +70,7 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
       deviceFlags,
       async (device) => {
         const { path, ...run } = settings
-          ? await configure(flags, settings, signal, { machine: () => describeMachine(device), world })
+          ? await configure(flags, { paper: paper!, settings }, signal, { machine: () => describeMachine(device), world })
           : await resume(flags, before!, world);
         const { config } = run;
         if (flags.dryRun) {
@@ -109,16 +118,23 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
             printJson({
               event: 'done',
               run: done.run,
-              testAccuracy: done.testAccuracy,
-              ...(hasTop5(config.model.classes.length) ? { testTop5: done.testTop5 } : {}),
+              ...(done.testAccuracy === undefined ? {} : { testAccuracy: done.testAccuracy }),
+              ...(done.testTop5 !== undefined && hasTop5(config.model.classes.length)
+                ? { testTop5: done.testTop5 }
+                : {}),
+              ...(done.testMetrics === undefined ? {} : { testMetrics: done.testMetrics }),
             });
           if (!isFirst) return;
           const steps = (await folder.metrics()).filter(({ event }) => event === 'step');
           const classes = config.model.classes.length;
           for (const line of summaryLines(done, steps as unknown as StepEvent[], terminalColumns(), classes))
             note(line);
-          for (const set of [run.trainSet, run.testSet]) if (set.summary?.()) note(set.summary());
-          for (const line of oneClass(run.testSet)) note(line);
+          for (const set of [run.trainSet, run.testSet]) {
+            const summary = imagesIn(set)?.summary?.();
+            if (summary) note(summary);
+          }
+          const images = imagesIn(run.testSet);
+          for (const line of images ? oneClass(images) : []) note(line);
           closing(await openPaper(config.model.paper), config, done);
         } finally {
           screen.end();
@@ -153,16 +169,19 @@ function checkSettings(paper: Paper, settings: Settings): void {
 /** Data, complete configuration, and the path of the run; creates nothing yet. */
 async function configure(
   flags: TrainFlags,
-  settings: Settings,
+  { paper, settings }: { readonly paper: Paper; readonly settings: Settings },
   signal: AbortSignal,
   { machine, world }: { machine: () => Promise<Record<string, unknown>>; world: World | undefined },
 ) {
   // The first rank brings the data, where they have to be downloaded.
   if (world && !world.first) await world.barrier();
   const bar = new DownloadBar();
-  const choice =
-    flags.dataset || flags.data
-      ? { dataset: flags.dataset ?? ('cifar10' as const), ...(flags.data ? { data: flags.data } : {}) }
+  // A paper with data sets of its own is trained on the first of them.
+  const [own] = Object.keys(paper.datasets ?? {});
+  if (flags.dataset !== undefined) ownDataset(paper, flags.dataset);
+  const choice: Choice =
+    flags.dataset || flags.data || own !== undefined
+      ? { dataset: flags.dataset ?? own ?? 'cifar10', ...(flags.data ? { data: flags.data } : {}) }
       : await chooseDataset({ onProgress: bar.update, signal })
           .catch((error) => {
             throw signal.aborted ? new Interrupted() : error;
@@ -173,15 +192,19 @@ async function configure(
   // An absolute path, because the run may be evaluated and resumed from another folder.
   const data = { ...chosen, ...(chosen.data === undefined ? {} : { data: absolute(chosen.data) }) };
   // Opened before the run's folder is created, so that bad data leaves no empty run.
-  const sets = await openSets(data);
-  const { classes, imageShape } = sets.trainSet;
+  const sets = await openSets(paper, data);
+  const images = imagesIn(sets.trainSet);
   const config: TrainConfig = {
     ...settings,
     ...data,
-    model: { ...settings.model, classes: [...classes], images: imageRules(imageShape[1]) },
+    model: {
+      ...settings.model,
+      classes: [...classesOf(sets.trainSet)],
+      ...(images ? { images: imageRules(images.imageShape[1]) } : {}),
+    },
     machine: await machine(),
   };
-  checkImages(config, sets.trainSet);
+  checkSet(paper, config, sets.trainSet);
   const named = flags.run ?? join(RUNS, `${stamp(new Date())}-${config.recipe}`);
   if (!world) return { ...sets, config, path: named };
   if (world.first) await world.barrier();
@@ -196,8 +219,12 @@ async function configure(
   return { ...sets, config, path };
 }
 
-async function openSets({ dataset, data }: Pick<TrainConfig, 'dataset' | 'data'>, rules?: ImageRules) {
-  const open = (train: boolean) => openDatasetWithProgress({ dataset, data, train, rules });
+async function openSets(
+  paper: Paper,
+  { dataset, data }: Pick<TrainConfig, 'dataset' | 'data'>,
+  rules?: ImageRules,
+) {
+  const open = (train: boolean) => openPaperSet(paper, { dataset, data, train, rules });
   return { trainSet: await open(true), testSet: await open(false) };
 }
 
@@ -242,7 +269,8 @@ async function resume(flags: TrainFlags, before: Before, world: World | undefine
   const config = resumedConfig(before.config, flags);
   const { machine: _, data: __, ...same } = config;
   await world?.check('its flags', JSON.stringify(same));
-  return { ...(await openSets(config, rulesOf(config))), config, path: before.path };
+  const paper = await openPaper(config.model.paper);
+  return { ...(await openSets(paper, config, rulesOf(config))), config, path: before.path };
 }
 
 /** What a rank of several does differently. @throws UsageError for what one process alone can do */
@@ -276,7 +304,7 @@ async function drawCurve(folder: RunFolder, { recipe, dataset, model }: TrainCon
       : 'not evaluated yet',
     loss: points('step', 'loss'),
     accuracy,
-    chance: Math.log(model.classes.length),
+    ...(model.classes.length > 1 ? { chance: Math.log(model.classes.length) } : {}),
   });
   await writeFileAtomic(join(folder.path, CURVE), svg);
 }
@@ -356,17 +384,19 @@ class TrainScreen implements Observer {
   epoch(event: Parameters<NonNullable<Observer['epoch']>>[0]): void {
     this.#testing?.done();
     this.#testing = undefined;
-    const { testTop5, ...others } = event;
-    const telling = hasTop5(this.classes);
-    if (this.json) printJson(telling ? event : others);
-    const { epoch, step, trainLoss, trainAccuracy, testLoss, testAccuracy } = event;
-    const top5 = telling ? `, top-5 ${testTop5.toFixed(1)}%` : '';
-    this.tell(
-      step,
-      `Epoch ${epoch}: training loss ${trainLoss.toFixed(3)}, accuracy ${trainAccuracy.toFixed(1)}% · test loss ${testLoss.toFixed(3)}, accuracy ${testAccuracy.toFixed(1)}%${top5}`,
-    );
-    if (step < this.#total) this.begin(step, this.#total);
+    const { testTop5: _, ...others } = event;
+    if (this.json) printJson(hasTop5(this.classes) ? event : others);
+    this.tell(event.step, `Epoch ${event.epoch}: ${describeEpoch(event, this.classes)}`);
+    if (event.step < this.#total) this.begin(event.step, this.#total);
   }
+}
+
+/** What was measured at the end of an epoch. @param classes number of classes */
+function describeEpoch(event: EpochEvent, classes: number): string {
+  if (!isClassified(event)) return describeMetrics(event);
+  const { trainLoss, trainAccuracy, testLoss, testAccuracy, testTop5 } = event;
+  const top5 = hasTop5(classes) ? `, top-5 ${testTop5.toFixed(1)}%` : '';
+  return `training loss ${trainLoss.toFixed(3)}, accuracy ${trainAccuracy.toFixed(1)}% · test loss ${testLoss.toFixed(3)}, accuracy ${testAccuracy.toFixed(1)}%${top5}`;
 }
 
 function closing(
@@ -375,11 +405,12 @@ function closing(
   { run, testImages, testTotal }: DoneEvent,
 ): void {
   const sample = describeSample(testImages, testTotal);
-  note(
-    sample
-      ? `Evaluated on ${sample}, of ${dataset}, not used for training.`
-      : `Evaluated on ${counted(testImages, 'test image')} of ${dataset}, not used for training.`,
-  );
+  if (testImages > 0)
+    note(
+      sample
+        ? `Evaluated on ${sample}, of ${dataset}, not used for training.`
+        : `Evaluated on ${counted(testImages, 'test image')} of ${dataset}, not used for training.`,
+    );
   note(`The run is in ${run}; its curve is ${join(run, CURVE)}`);
   const shortOf = Object.hasOwn(paper.recipes, recipe) ? paper.recipes[recipe]!.shortOf : undefined;
   if (shortOf !== undefined && !startFrom) {

@@ -32,8 +32,11 @@ export function summaryLines(
   const seconds = steps.reduce((sum, { stepSeconds }) => sum + stepSeconds, 0);
   const images = steps.reduce((sum, step) => sum + step.imagesPerSecond * step.stepSeconds, 0);
   const parts = [
-    `Accuracy ${done.testAccuracy.toFixed(1)} %`,
-    ...(hasTop5(classes) ? [`top-5 ${done.testTop5.toFixed(1)} %`] : []),
+    ...(done.testAccuracy === undefined ? [] : [`Accuracy ${done.testAccuracy.toFixed(1)} %`]),
+    ...(hasTop5(classes) && done.testTop5 !== undefined ? [`top-5 ${done.testTop5.toFixed(1)} %`] : []),
+    ...Object.entries(done.testMetrics ?? {}).map(
+      ([name, value]) => `${name} ${Number(value.toPrecision(5))}`,
+    ),
     ...(steps.length > 0 ? [`last loss ${steps.at(-1)!.loss.toFixed(3)}`] : []),
     counted(done.step, 'step'),
     ...(seconds > 0 ? [`${clock(seconds)} in steps`, `${Math.round(images / seconds)} images/s`] : []),

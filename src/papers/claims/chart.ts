@@ -36,5 +36,5 @@ export const seriesOf = (
 ): ChartSeries => ({
   label,
   results: resultsOf(results, variant, seeds),
-  measure: (epoch) => epoch[measure],
+  measure: (epoch) => epoch[measure] ?? Number.NaN,
 });

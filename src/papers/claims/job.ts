@@ -1,5 +1,4 @@
 import type { ModelConfig, TrainConfig } from '../../run/config.js';
-import type { DatasetName } from '../../run/dataset-names.js';
 
 /** A training that measures a claim; together with a seed it is a job. */
 export interface Variant {
@@ -7,7 +6,8 @@ export interface Variant {
   readonly id: string;
   /** The recipe, if the variant uses one unchanged. */
   readonly recipe?: string;
-  readonly dataset: DatasetName;
+  /** A built-in data set, or one of the paper's own. */
+  readonly dataset: string;
   readonly model: Omit<ModelConfig, 'paper' | 'classes'>;
   readonly training: Omit<
     TrainConfig,

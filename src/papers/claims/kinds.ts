@@ -1,6 +1,7 @@
+import { UsageError } from '../../errors/errors.js';
 import { type Claim, type Judgement, resultsOf, type Text, withSeeds } from './claim.js';
 import type { Variant } from './job.js';
-import type { Result } from './result.js';
+import type { EpochResult, Result } from './result.js';
 import { difference, isClear, show, summarise } from './statistics.js';
 
 type Basics = Pick<Claim, 'id' | 'section' | 'statement' | 'paperSays' | 'rule'>;
@@ -135,22 +136,51 @@ function directionOf(gain: { value: number; error: number }): Text {
     : { en: 'against the paper’s direction', zh: '方向与论文相反' };
 }
 
+/** A number of the last epoch. @throws UsageError if the training did not measure it */
+function ofLast(
+  { variant, epochs }: Result,
+  name: string,
+  pick: (epoch: EpochResult) => number | undefined,
+): number {
+  const value = pick(epochs.at(-1)!);
+  if (value !== undefined) return value;
+  throw new UsageError({
+    what: `A claim asks for the ${name} of ${variant}, which was not measured`,
+    expected: 'a number that its training logs',
+    got: 'none of that name',
+    next: 'name a metric of the paper’s step or measure',
+  });
+}
+
 /** Test error after the last epoch, in percent. */
-export const testError = (result: Result): number => result.epochs.at(-1)!.testError;
+export const testError = (result: Result): number => ofLast(result, 'test error', (epoch) => epoch.testError);
 /** Running training error over the last epoch (with augmentation and dropout), in percent. */
-export const trainError = (result: Result): number => result.epochs.at(-1)!.trainError;
+export const trainError = (result: Result): number =>
+  ofLast(result, 'training error', (epoch) => epoch.trainError);
 /** Test error minus training error, in points. */
 export const overfit = (result: Result): number => testError(result) - trainError(result);
+
+/** A measurement of the paper's own on the test set, after the last epoch. */
+export const testMetric =
+  (name: string) =>
+  (result: Result): number =>
+    ofLast(result, `test metric ${name}`, (epoch) => epoch.testMetrics?.[name]);
+/** The mean of a metric of the paper's own step over the last epoch. */
+export const trainMetric =
+  (name: string) =>
+  (result: Result): number =>
+    ofLast(result, `training metric ${name}`, (epoch) => epoch.trainMetrics?.[name]);
 
 /**
  * Epochs until the training error falls to `target` percent, interpolated linearly between epochs; undefined if it
  * never does.
  */
 export function epochsTo({ epochs }: Pick<Result, 'epochs'>, target: number): number | undefined {
-  const at = epochs.findIndex(({ trainError: error }) => error <= target);
+  const errors = epochs.map(({ trainError: error }) => error ?? Number.NaN);
+  const at = errors.findIndex((error) => error <= target);
   if (at < 0) return undefined;
   if (at === 0) return epochs[0]!.epoch;
   const [before, after] = [epochs[at - 1]!, epochs[at]!];
-  const part = (before.trainError - target) / (before.trainError - after.trainError);
+  const part = (errors[at - 1]! - target) / (errors[at - 1]! - errors[at]!);
   return before.epoch + part * (after.epoch - before.epoch);
 }

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import type { Device } from '../../backend/backend.js';
-import type { Dataset } from '../../data/dataset.js';
-import type { DatasetName } from '../../run/dataset-names.js';
+import type { AnySet } from '../../data/loader.js';
 import type { EpochEvent } from '../../run/events.js';
 import type { Paper } from '../paper.js';
 import type { Claim } from './claim.js';
@@ -17,7 +16,7 @@ export interface ReproduceOptions {
   /** Default: all claims. */
   readonly claims?: readonly Claim[];
   readonly device: Device;
-  readonly openDataset: (dataset: DatasetName, train: boolean) => Promise<Dataset>;
+  readonly openDataset: (dataset: string, train: boolean) => Promise<AnySet>;
   readonly data?: string | undefined;
   /** Parent folder of all papers' run folders. */
   readonly runs: string;
@@ -68,7 +67,7 @@ export async function reproduce(options: ReproduceOptions): Promise<Outcome> {
   const budget = new AbortController();
   const timer = budgetSeconds && setTimeout(() => budget.abort(), 1000 * budgetSeconds);
   const stop = AbortSignal.any([budget.signal, ...(signal ? [signal] : [])]);
-  const sets = new Map<DatasetName, { trainSet: Dataset; testSet: Dataset }>();
+  const sets = new Map<string, { trainSet: AnySet; testSet: AnySet }>();
   const pace = new Pace();
   try {
     for (;;) {

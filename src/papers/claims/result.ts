@@ -18,10 +18,14 @@ const epochSchema = z.object({
   step: number.int(),
   /** Averaged over the epoch's batches during training, with dropout and augmentation active. */
   trainLoss: number,
-  trainError: number,
-  testLoss: number,
-  testError: number,
-  testTop5Error: number,
+  /** Errors: of classifiers. */
+  trainError: number.optional(),
+  testLoss: number.optional(),
+  testError: number.optional(),
+  testTop5Error: number.optional(),
+  /** Metrics of a paper's own, by name. */
+  trainMetrics: z.record(z.string(), number).optional(),
+  testMetrics: z.record(z.string(), number).optional(),
 });
 export type EpochResult = z.infer<typeof epochSchema>;
 

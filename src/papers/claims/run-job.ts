@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Device } from '../../backend/backend.js';
-import type { Dataset } from '../../data/dataset.js';
+import { type AnySet, classesOf } from '../../data/loader.js';
 import { UsageError } from '../../errors/errors.js';
 import { type TrainConfig, trainConfigSchema } from '../../run/config.js';
-import type { EpochEvent, Observer, StepEvent } from '../../run/events.js';
+import { type EpochEvent, isClassified, type Observer, type StepEvent } from '../../run/events.js';
 import { RunFolder } from '../../run/run-folder.js';
 import { DivergedError } from '../../train/trouble/divergence.js';
 import { version } from '../../version.js';
@@ -21,8 +21,8 @@ export interface JobSurroundings {
   readonly data?: string | undefined;
   /** Folder of the paper's runs; each job has a subfolder with its name. */
   readonly runs: string;
-  readonly trainSet: Dataset;
-  readonly testSet: Dataset;
+  readonly trainSet: AnySet;
+  readonly testSet: AnySet;
   readonly observer?: Observer;
   readonly signal?: AbortSignal;
 }
@@ -37,7 +37,7 @@ export async function runJob(job: Job, around: JobSurroundings): Promise<Result 
   const { paper, device, runs, data, trainSet } = around;
   const path = join(runs, jobName(job));
   const config: TrainConfig = {
-    ...jobConfig(paper, job, trainSet.classes),
+    ...jobConfig(paper, job, classesOf(trainSet)),
     ...(data === undefined ? {} : { data }),
   };
   const folder = existsSync(join(path, 'config.json'))
@@ -99,10 +99,18 @@ async function resultOf(job: Job, paper: string, folder: RunFolder, diverged: bo
       epoch: event.epoch,
       step: event.step,
       trainLoss: rounded(event.trainLoss),
-      trainError: rounded(100 - event.trainAccuracy),
-      testLoss: rounded(event.testLoss),
-      testError: rounded(100 - event.testAccuracy),
-      testTop5Error: rounded(100 - event.testTop5),
+      ...(isClassified(event)
+        ? {
+            trainError: rounded(100 - event.trainAccuracy),
+            testLoss: rounded(event.testLoss),
+            testError: rounded(100 - event.testAccuracy),
+            testTop5Error: rounded(100 - event.testTop5),
+          }
+        : event.testLoss === undefined
+          ? {}
+          : { testLoss: rounded(event.testLoss) }),
+      ...(event.trainMetrics ? { trainMetrics: allRounded(event.trainMetrics) } : {}),
+      ...(event.testMetrics ? { testMetrics: allRounded(event.testMetrics) } : {}),
     })),
     diverged,
     seconds: Math.round(total(times) + total(epochs.map(({ seconds }) => seconds))),
@@ -114,6 +122,9 @@ async function resultOf(job: Job, paper: string, folder: RunFolder, diverged: bo
 }
 
 const rounded = (value: number): number => Number(value.toPrecision(6));
+
+const allRounded = (metrics: Readonly<Record<string, number>>) =>
+  Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, rounded(value)]));
 
 /** Deletes the checkpoints of a finished run, which may be gigabytes, except for the best weights. */
 async function dropCheckpoints(folder: RunFolder): Promise<void> {

@@ -1,4 +1,6 @@
+import { type ClassifiedEpoch, isClassified } from '../../run/events.js';
 import { hasTop5 } from '../../run/top5.js';
+import { metricsOf } from '../epoch-metrics.js';
 import { type Figure, figuresOf, type ReportData } from '../figures.js';
 import { escapeXml, type Language, round } from '../svg.js';
 import { PAGE_STYLE } from './style.js';
@@ -67,14 +69,21 @@ const share = (images: number, total: number | undefined, words: PageWords): str
   total === undefined || images >= total ? grouped(images) : words.sampled(grouped(images), grouped(total));
 
 function lead({ epochs: done, config, measured }: ReportData, words: PageWords): string {
-  const best = done.reduce<(typeof done)[number] | undefined>(
-    (a, b) => (a && a.testAccuracy >= b.testAccuracy ? a : b),
-    undefined,
-  );
+  const best = done
+    .filter(isClassified)
+    .reduce<ClassifiedEpoch | undefined>(
+      (a, b) => (a && a.testAccuracy >= b.testAccuracy ? a : b),
+      undefined,
+    );
   if (best) {
     const { testImages, testTotal } = best;
     return words.best(round(best.testAccuracy), share(testImages, testTotal, words), config.dataset);
   }
+  const last = done.at(-1);
+  if (last)
+    return metricsOf(last)
+      .map(([name, value]) => `${name} ${round(value)}`)
+      .join(' · ');
   return measured
     ? words.best(round(measured.accuracy), share(measured.images, measured.total, words), config.dataset)
     : words.noResult;
@@ -100,7 +109,10 @@ function summary({ config, steps, epochs: done, measured }: ReportData, words: P
     );
   }
   const last = done.at(-1);
-  if (last && hasTop5(config.model.classes.length)) rows.push([words.testTop5, `${round(last.testTop5)} %`]);
+  if (last?.testTop5 !== undefined && hasTop5(config.model.classes.length))
+    rows.push([words.testTop5, `${round(last.testTop5)} %`]);
+  if (last && !isClassified(last))
+    rows.push(...metricsOf(last).map(([name, value]) => [name, round(value)] as const));
   if (measured) {
     const images = share(measured.images, measured.total, words);
     rows.push([words.measuredHere, `${round(measured.accuracy)} % (${images})`]);
@@ -108,8 +120,10 @@ function summary({ config, steps, epochs: done, measured }: ReportData, words: P
   return rows;
 }
 
-function epochs({ epochs: done, config }: ReportData, words: PageWords): string {
-  if (done.length === 0) return '';
+function epochs(data: ReportData, words: PageWords): string {
+  const { config } = data;
+  const done = data.epochs.filter(isClassified);
+  if (done.length === 0) return ownEpochs(data, words);
   const cells = done.map((e) => [
     String(e.epoch),
     grouped(e.step),
@@ -125,6 +139,24 @@ function epochs({ epochs: done, config }: ReportData, words: PageWords): string 
   return section(
     words.epochs,
     `<div class="wide" tabindex="0"><table><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table></div>`,
+  );
+}
+
+/** Epochs of a run that is not that of a classifier, with the metrics of its paper. */
+function ownEpochs({ epochs: done }: ReportData, words: PageWords): string {
+  const names = [...new Set(done.flatMap((event) => metricsOf(event).map(([name]) => name)))];
+  if (done.length === 0) return '';
+  const row = (open: string, close: string, cells: readonly string[]) =>
+    `<tr>${cells.map((cell) => `${open}${escapeXml(cell)}${close}`).join('')}</tr>`;
+  const head = row('<th scope="col">', '</th>', [...words.epochColumns.slice(0, 2), ...names]);
+  const body = done.map((event) => {
+    const values = new Map(metricsOf(event));
+    const shown = names.map((name) => values.get(name)?.toPrecision(5) ?? '–');
+    return row('<td>', '</td>', [String(event.epoch), grouped(event.step), ...shown]);
+  });
+  return section(
+    words.epochs,
+    `<div class="wide" tabindex="0"><table><thead>${head}</thead><tbody>${body.join('')}</tbody></table></div>`,
   );
 }
 

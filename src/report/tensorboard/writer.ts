@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { CheckpointError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import { makeFolder } from '../../files/make-folder.js';
-import type { EpochEvent, Insight, KernelImage, Observer, StepEvent } from '../../run/events.js';
+import type { EpochEvent, Insight, KernelImage, Observer, SampleImage, StepEvent } from '../../run/events.js';
 import { hasTop5 } from '../../run/top5.js';
 import { kernelPixels } from '../kernels.js';
+import { samplePixels } from '../samples.js';
 import {
   histogram,
   image,
@@ -70,7 +71,7 @@ export class EventFile implements Observer {
     if (step > 0) this.#write(restartEvent(this.#seconds(), step + 1));
   }
 
-  step({ step, loss, lr, imagesPerSecond, stepSeconds, dataSeconds, rssMiB }: StepEvent): void {
+  step({ step, loss, lr, imagesPerSecond, stepSeconds, dataSeconds, rssMiB, metrics }: StepEvent): void {
     this.#add(step, [
       scalar('train/loss', loss),
       scalar('train/lr', lr),
@@ -78,16 +79,21 @@ export class EventFile implements Observer {
       scalar('speed/stepSeconds', stepSeconds),
       scalar('speed/dataSeconds', dataSeconds),
       scalar('speed/rssMiB', rssMiB),
+      ...scalars('train', metrics),
     ]);
   }
 
-  epoch({ step, trainLoss, trainAccuracy, testLoss, testAccuracy, testTop5 }: EpochEvent): void {
-    this.#add(step, [
-      scalar('epoch/trainLoss', trainLoss),
-      scalar('epoch/trainAccuracy', trainAccuracy),
-      scalar('epoch/testLoss', testLoss),
-      scalar('epoch/testAccuracy', testAccuracy),
-      ...(hasTop5(this.classes) ? [scalar('epoch/testTop5', testTop5)] : []),
+  epoch(event: EpochEvent): void {
+    const names = ['trainLoss', 'trainAccuracy', 'testLoss', 'testAccuracy', 'testTop5'] as const;
+    this.#add(event.step, [
+      ...names.flatMap((name) => {
+        const value = event[name];
+        return value === undefined || (name === 'testTop5' && !hasTop5(this.classes))
+          ? []
+          : [scalar(`epoch/${name}`, value)];
+      }),
+      ...scalars('epoch/train', event.trainMetrics),
+      ...scalars('epoch/test', event.testMetrics),
     ]);
   }
 
@@ -107,6 +113,13 @@ export class EventFile implements Observer {
 
   kernels(kernels: KernelImage): void {
     this.#add(kernels.step, [image('kernels', kernelPixels(kernels))]);
+  }
+
+  samples({ step, sets }: SampleImage): void {
+    this.#add(
+      step,
+      [...sets].map(([name, set]) => image(name === 'samples' ? name : `samples/${name}`, samplePixels(set))),
+    );
   }
 
   close(): void {
@@ -133,3 +146,7 @@ export class EventFile implements Observer {
     }
   }
 }
+
+/** Metrics of a paper's own. */
+const scalars = (group: string, metrics: Readonly<Record<string, number>> = {}): Value[] =>
+  Object.entries(metrics).map(([name, value]) => scalar(`${group}/${name}`, value));

@@ -15,6 +15,7 @@ import { parseCursor } from '../runs/live-run.js';
 import { insightsAtEvenDistances } from '../runs/log-lines.js';
 import { fileInside } from '../runs/path-containment.js';
 import { kernelSteps, kernels, runDetail, runLog } from '../runs/run-detail.js';
+import { sampledSteps, samples } from '../runs/run-samples.js';
 import type { Runs } from '../runs/runs.js';
 import { RunsFeed } from '../runs/runs-feed.js';
 import { lastLines } from '../runs/tail.js';
@@ -77,9 +78,11 @@ export function runRoutes({ runs, trash, control }: RunRoutesOptions): Handlers<
       return insightsAtEvenDistances(lines, points, query.text('histograms') === 'all');
     },
     'GET /api/runs/:id/kernels': async ({ params }) => kernelSteps(await runs.folder(params.id)),
+    'GET /api/runs/:id/samples': async ({ params }) => sampledSteps(await runs.folder(params.id)),
+    'GET /api/runs/:id/samples/:step': async ({ params }) =>
+      samples(await runs.folder(params.id), stepIn(params.step)),
     'GET /api/runs/:id/kernels/:step': async ({ params }) => {
-      const step = /^\d{1,12}$/.test(params.step) ? Number(params.step) : Number.NaN;
-      return kernels(await runs.folder(params.id), step);
+      return kernels(await runs.folder(params.id), stepIn(params.step));
     },
     'PATCH /api/runs/:id': async (call) => {
       mustControl();
@@ -124,6 +127,9 @@ export function runRoutes({ runs, trash, control }: RunRoutesOptions): Handlers<
     },
   };
 }
+
+/** NaN for a text that is not a step. */
+const stepIn = (text: string): number => (/^\d{1,12}$/.test(text) ? Number(text) : Number.NaN);
 
 function seriesQuery(query: Call<'GET /api/runs/:id/series'>['query']) {
   const keys = (query.text('keys') ?? 'loss').split(',');

@@ -54,7 +54,7 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 const withoutChecksum = ({ [CHECKSUM_KEY]: _, ...config }: Record<string, unknown>) => config;
 
 /** Step numbers in file names such as `step-00000100.safetensors`. */
-async function stepFiles(folder: string, name: string, pattern: RegExp) {
+export async function stepFiles(folder: string, name: string, pattern: RegExp) {
   // Containment is checked through a file inside, because only files are checked: links to outside are not followed.
   const files = await readdir(join(folder, name)).catch(() => []);
   const found = await Promise.all(

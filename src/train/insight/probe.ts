@@ -1,4 +1,4 @@
-import { assembleBatch } from '../../data/batch.js';
+import { assembleBatch, imagesOf } from '../../data/batch.js';
 import type { Dataset } from '../../data/dataset.js';
 import { sampleOf } from '../../data/sample.js';
 import type { Transform } from '../../data/transforms/index.js';
@@ -7,7 +7,7 @@ import type { Module } from '../../nn/module.js';
 import { watching } from '../../nn/watch.js';
 import { Generator } from '../../random.js';
 import type { ActivationInsight, Insight } from '../../run/events.js';
-import { evaluate, type Tensor, tensor } from '../../tensor/tensor.js';
+import { evaluate, type Tensor } from '../../tensor/tensor.js';
 
 /** Number of test images for activation statistics: a fixed stratified sample. */
 const IMAGES = 16;
@@ -27,8 +27,8 @@ export type GradientSquares = readonly (readonly [string, Tensor])[];
 
 export interface ProbeParts {
   readonly model: Module;
-  readonly testSet: Dataset;
-  readonly testTransform: Transform;
+  /** Without images there are no activations in an insight. */
+  readonly images: { readonly testSet: Dataset; readonly testTransform: Transform } | undefined;
 }
 
 /** Measures gradients, weights and activations of a model in training; changes neither it nor the random state. */
@@ -53,10 +53,10 @@ export class Probe {
    */
   async measure(step: number, squares: GradientSquares): Promise<Insight> {
     const { model } = this.#parts;
-    const input = await this.#input();
     const parameters = model.namedParameters();
     const norms = parameters.map(([, p]) => p.mul(p).sum());
-    const watched = this.#forward(input);
+    const { images } = this.#parts;
+    const watched = images ? this.#forward(await this.#input(images)) : [];
     const values = await evaluate(...norms, ...watched.map(({ output }) => output));
     const gradients = new Map<string, number>();
     for (const [name, square] of squares) gradients.set(name, Math.sqrt(await square.item()));
@@ -94,16 +94,11 @@ export class Probe {
     return found;
   }
 
-  async #input(): Promise<Tensor> {
-    const { testSet, testTransform } = this.#parts;
+  async #input({ testSet, testTransform }: NonNullable<ProbeParts['images']>): Promise<Tensor> {
     if (!this.#images) {
       const few = sampleOf(testSet, IMAGES);
-      const { images, shape } = await assembleBatch(
-        few,
-        Int32Array.from({ length: few.length }, (_, i) => i),
-        0,
-      );
-      this.#images = tensor(images, { shape });
+      const indices = Int32Array.from({ length: few.length }, (_, i) => i);
+      this.#images = imagesOf(await assembleBatch(few, indices, 0));
     }
     return testTransform.apply(this.#images, { generator: new Generator(0) });
   }

@@ -1,23 +1,27 @@
 import { counted } from '../../errors/counted.js';
-import type { CrossEntropyLoss } from '../../nn/loss.js';
 import type { Module } from '../../nn/module.js';
 import { watching } from '../../nn/watch.js';
 import * as ops from '../../ops/index.js';
 import { takePending } from '../../tensor/pending.js';
 import { randomState, setRandomState, withRows } from '../../tensor/random.js';
 import { evaluate, Tensor } from '../../tensor/tensor.js';
-import type { QueuedBatch } from '../step.js';
+import { contextOf } from '../method/context.js';
+import type { Method } from '../method/method.js';
+import { floatsIn } from '../method/tensors-in.js';
+import type { Feed, QueuedBatch } from '../step.js';
 
 interface Parts {
   readonly model: Module;
-  readonly criterion: CrossEntropyLoss;
+  readonly feed: Feed;
+  readonly method: Method;
+  readonly seed: number;
 }
 
 /** A tensor that may have NaN or infinity, with its description. */
 type Suspect = readonly [what: string, value: Tensor];
 
 /**
- * Repeats a batch and finds the first tensor with NaN or infinity, in this order: the images, the model's parameters and
+ * Repeats a batch and finds the first tensor with NaN or infinity, in this order: the batch, the model's parameters and
  * buffers, the output of each layer in the order of their calls, the loss, the gradients from the last layer back.
  *
  * Changes neither the model nor the random state.
@@ -25,31 +29,37 @@ type Suspect = readonly [what: string, value: Tensor];
  * @returns such as `features.3 (Conv2d): its output has 12 infinities`; undefined if all values are finite this time
  */
 export async function diagnose(
-  { model, criterion }: Parts,
-  { loaded, random }: QueuedBatch,
+  { model, feed, method, seed }: Parts,
+  { loaded, epoch, random }: QueuedBatch,
 ): Promise<string | undefined> {
   const now = randomState();
   setRandomState(random);
   const suspects: Suspect[] = [];
   try {
-    const [inputs, labels] = loaded.tensors();
-    suspects.push(['the images of the batch have', inputs]);
+    const { batch, tensors } = loaded;
+    const values = tensors();
+    const what = 'images' in batch ? 'the images of the batch have' : 'the batch has';
+    for (const tensor of floatsIn(values)) suspects.push([what, tensor]);
     for (const [name, parameter] of model.stateDict()) suspects.push([`${name} has`, parameter]);
-    const logits = watching(
-      model.namedModules().filter(([, module]) => module.children().length === 0),
-      (name, module, _inputs, output) =>
-        suspects.push([`${name} (${module.constructor.name}): its output has`, output]),
-      () => withRows(loaded.batch.rows, () => model.forward(inputs)),
-    );
-    const loss = criterion.forward(logits, labels);
-    suspects.push(['the loss is', loss]);
     const named = model.namedParameters();
-    for (const [, parameter] of named) parameter.grad = null;
-    loss.backward();
-    for (const [name, parameter] of named.reverse()) {
-      if (parameter.grad) suspects.push([`${name}: its gradient has`, parameter.grad]);
-      parameter.grad = null;
-    }
+    const update = (loss: Tensor): void => {
+      suspects.push(['the loss is', loss]);
+      for (const [, parameter] of named) parameter.grad = null;
+      loss.backward();
+      for (const [name, parameter] of named.toReversed()) {
+        if (parameter.grad) suspects.push([`${name}: its gradient has`, parameter.grad]);
+        parameter.grad = null;
+      }
+    };
+    const context = contextOf({ batch, epoch, batches: feed.length, seed });
+    await watching(
+      model.namedModules().filter(([, module]) => module.children().length === 0),
+      (name, module, _inputs, output) => {
+        for (const tensor of floatsIn(output))
+          suspects.push([`${name} (${module.constructor.name}): its output has`, tensor]);
+      },
+      () => withRows(batch.rows, () => method.step(values, { ...context, update })),
+    );
   } finally {
     setRandomState(now);
     // Restore the running statistics, which the repeated batch has changed.

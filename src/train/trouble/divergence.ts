@@ -63,7 +63,9 @@ export const diverged = (
     next: `${next}. ${checkpoint ? `The last good checkpoint is ${checkpoint}` : 'There is no checkpoint yet'}`,
   });
 
-export const isFlat = (loss: number, classes: number): boolean => Math.abs(loss - Math.log(classes)) < FLAT;
+/** @param chanceLoss undefined if it is not known */
+export const isFlat = (loss: number, chanceLoss: number | undefined): boolean =>
+  chanceLoss !== undefined && Math.abs(loss - chanceLoss) < FLAT;
 
 /**
  * Message for a loss at chance level: a network that has not begun to learn yet looks like a broken one.
@@ -71,6 +73,7 @@ export const isFlat = (loss: number, classes: number): boolean => Math.abs(loss 
  */
 export const flatNote = (
   subject: string,
-  classes: number,
+  chanceLoss: number,
   slowStart = 'If it stays there, try another learning rate or initialisation.',
-): string => `${subject} at chance level (ln ${classes} = ${Math.log(classes).toFixed(3)}). ${slowStart}`;
+): string =>
+  `${subject} at chance level (ln ${Math.round(Math.exp(chanceLoss))} = ${chanceLoss.toFixed(3)}). ${slowStart}`;

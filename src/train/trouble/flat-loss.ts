@@ -16,9 +16,9 @@ export interface FlatLoss {
 export function flatLoss(
   { step, flat = 0 }: Position,
   mean: number,
-  classes: number,
+  chanceLoss: number | undefined,
   flatSteps = FLAT_STEPS,
 ): FlatLoss {
-  if (flat < 0 || !isFlat(mean, classes)) return { flat: -1, due: false };
+  if (flat < 0 || !isFlat(mean, chanceLoss)) return { flat: -1, due: false };
   return { flat: step, due: flat < flatSteps && step >= flatSteps };
 }

@@ -1,21 +1,19 @@
 import type { World } from '../../distributed/index.js';
 import type { Module } from '../../nn/module.js';
-import type { Optimizer } from '../../optim/optimizer.js';
 import type { Position } from '../../run/checkpoint.js';
 import type { TrainConfig } from '../../run/config.js';
 import { afterSkip } from '../../run/position.js';
 import type { RunFolder } from '../../run/run-folder.js';
-import type { TimedSchedule } from '../optimizer.js';
-import type { Queued, QueuedBatch, Stepper } from '../step.js';
+import type { Method } from '../method/method.js';
+import type { Feed, Queued, QueuedBatch } from '../step.js';
 import { badTensor, diagnose } from './diagnose.js';
 import { type Bad, diverged, ROLLBACK_FACTOR, verdictOn } from './divergence.js';
 
 export interface RecoveryParts {
   readonly config: TrainConfig;
   readonly model: Module;
-  readonly optimizer: Optimizer;
-  readonly timed: TimedSchedule | undefined;
-  readonly stepper: Stepper;
+  readonly feed: Feed;
+  readonly method: Method;
   readonly folder: RunFolder;
   readonly world?: World | undefined;
   /** Sends a message to the user. */
@@ -46,9 +44,7 @@ export class Recovery {
   async fromStep(position: Position, { index }: Queued, bad: QueuedBatch, loss: number): Promise<Position> {
     const { folder, note } = this.#parts;
     const step = position.step + 1;
-    const where = await this.#found(
-      await diagnose({ ...this.#parts, criterion: this.#parts.stepper.criterion }, bad),
-    );
+    const where = await this.#found(await diagnose({ ...this.#parts, seed: this.#parts.config.seed }, bad));
     const got = Number.isFinite(loss)
       ? `a loss of ${loss}, with NaN or infinite gradients`
       : `a loss of ${loss}`;
@@ -76,9 +72,12 @@ export class Recovery {
    * @throws DivergedError if the run does not continue
    */
   async fromState(position: Position): Promise<Position | undefined> {
-    const { model, optimizer } = this.#parts;
-    const tensors = new Map([...model.stateDict(), ...optimizer.stateDict().tensors]);
-    for (const [name, mean] of optimizer.average?.stateDict().tensors ?? []) tensors.set(name, mean);
+    const { model, method } = this.#parts;
+    const tensors = new Map(model.stateDict());
+    for (const optimizer of Object.values(method.optimizers)) {
+      for (const [name, tensor] of optimizer.stateDict().tensors) tensors.set(name, tensor);
+      for (const [name, mean] of optimizer.average?.stateDict().tensors ?? []) tensors.set(name, mean);
+    }
     const where = await badTensor(tensors);
     if (where === undefined) return undefined;
     return this.fromBad(position, { step: position.step, where, got: 'NaN or infinity' });
@@ -99,15 +98,16 @@ export class Recovery {
   }
 
   async #rollBack(position: Position, { step, where, got }: Bad): Promise<Position> {
-    const { optimizer, folder, note, resume, save } = this.#parts;
+    const { method, folder, note, resume, save } = this.#parts;
+    const optimizers = Object.values(method.optimizers);
     const place = await resume();
     const back: Position = { ...place, rollbacks: (position.rollbacks ?? 0) + 1 };
     // The checkpoint restores the learning rate at its time of saving, so apply all rollbacks so far.
-    for (const group of optimizer.paramGroups)
+    for (const group of optimizers.flatMap(({ paramGroups }) => paramGroups))
       group.lrScale *= ROLLBACK_FACTOR ** (back.rollbacks! - (place.rollbacks ?? 0));
     // Save immediately, so that a run killed now resumes with the lower learning rate.
     await save(back);
-    const { lr, lrScale } = optimizer.paramGroups[0]!;
+    const { lr, lrScale } = optimizers[0]!.paramGroups[0]!;
     note(
       `Step ${step} was bad: ${where ?? got}. Back at step ${back.step} with a learning rate of ${Number((lr * lrScale).toPrecision(6))} (--on-nan rollback, ${back.rollbacks}).`,
     );

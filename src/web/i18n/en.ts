@@ -207,6 +207,9 @@ export const EN = {
   'features.some': '{n} of {all} {all:map|maps}',
   'features.units': '{n} {n:unit|units}, row by row',
   'features.scale': 'black {min}, white {max}',
+  'samples.title': 'Images from the model',
+  'samples.why': 'Made after each epoch from the same random values, so that they can be compared.',
+  'samples.label': '{n} images ({name}) after step {step}',
   'features.label': '{n} feature {n:map|maps} of {layer}',
   'kernels.title': 'First-layer kernels',
   'kernels.why':

@@ -2,6 +2,7 @@ import { useEffect, useMemo, useState } from 'preact/hooks';
 import { get } from '../../app/api.js';
 import { useApp } from '../../app/context.js';
 import { useSettled } from '../../app/use.js';
+import { isClassified } from '../../lib/classified.js';
 import { percent, significant } from '../../lib/format.js';
 import { smoothCurve } from '../../lib/outliers.js';
 import { type Points, pointsOf, splice } from '../../lib/points.js';
@@ -43,13 +44,14 @@ export function CompareCharts({ runs }: { runs: readonly Compared[] }) {
   const accuracy = useMemo<Line[]>(
     () =>
       runs
-        .filter((run) => run.detail.epochEvents.length > 0)
-        .map((run) => ({
+        .map((run) => ({ run, epochs: run.detail.epochEvents.filter(isClassified) }))
+        .filter(({ epochs }) => epochs.length > 0)
+        .map(({ run, epochs }) => ({
           label: run.detail.name,
           color: run.color,
-          step: run.detail.epochEvents.map((epoch) => epoch.step),
-          value: run.detail.epochEvents.map((epoch) => epoch.testAccuracy),
-          points: run.detail.epochEvents.length < 40,
+          step: epochs.map((epoch) => epoch.step),
+          value: epochs.map((epoch) => epoch.testAccuracy),
+          points: epochs.length < 40,
           ...(run.dash ? { dash: run.dash } : {}),
         })),
     [runs],

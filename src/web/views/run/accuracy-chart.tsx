@@ -1,5 +1,5 @@
 import { useMemo } from 'preact/hooks';
-import type { EpochEvent } from '../../../run/events.js';
+import type { ClassifiedEpoch, EpochEvent } from '../../../run/events.js';
 import { useApp } from '../../app/context.js';
 import { integer, percent } from '../../lib/format.js';
 import { Bars } from '../../ui/chart/bars.js';
@@ -27,7 +27,7 @@ export function AccuracyChart({
   shared,
   classes,
 }: {
-  epochs: readonly EpochEvent[];
+  epochs: readonly ClassifiedEpoch[];
   shared: SharedAxis;
   classes: number;
 }) {
@@ -112,7 +112,7 @@ export function AccuracyChart({
 }
 
 /** A single evaluation, as bars. */
-function AccuracyOnce({ epoch, hasTop5 }: { epoch: EpochEvent; hasTop5: boolean }) {
+function AccuracyOnce({ epoch, hasTop5 }: { epoch: ClassifiedEpoch; hasTop5: boolean }) {
   const { t, language } = useApp();
   const imagesOf = useImages();
   return (

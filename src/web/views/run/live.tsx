@@ -1,10 +1,12 @@
 import { useApp } from '../../app/context.js';
 import type { LiveRun } from '../../app/use-run.js';
+import { isClassified } from '../../lib/classified.js';
 import { secondsLeft } from '../../lib/describe.js';
 import { duration, integer, percent, share, significant } from '../../lib/format.js';
 import { Insights } from '../model/insights.js';
 import { RunCharts } from './run-charts.js';
 import { RunLog } from './run-log.js';
+import { SamplesView } from './samples.js';
 
 /** A run during and after training. */
 export function LiveView({ id, run }: { id: string; run: LiveRun }) {
@@ -12,6 +14,7 @@ export function LiveView({ id, run }: { id: string; run: LiveRun }) {
     <>
       <Figures run={run} />
       <RunCharts id={id} run={run} />
+      <SamplesView id={id} run={run} />
       <Insights id={id} run={run} />
       <RunLog id={id} run={run} />
     </>
@@ -25,10 +28,12 @@ function Figures({ run }: { run: LiveRun }) {
   const last = run.lastStep;
   const step = last?.step ?? detail.step;
   const total = detail.stepsTotal;
-  const best = run.epochs.reduce<number | undefined>(
-    (most, epoch) => (most === undefined || epoch.testAccuracy > most ? epoch.testAccuracy : most),
-    detail.bestAccuracy,
-  );
+  const best = run.epochs
+    .filter(isClassified)
+    .reduce<number | undefined>(
+      (most, epoch) => (most === undefined || epoch.testAccuracy > most ? epoch.testAccuracy : most),
+      detail.bestAccuracy,
+    );
   const moving = run.status === 'training' || run.status === 'paused';
   const left = secondsLeft(step, total, run.stepSeconds);
   const waits = last && last.stepSeconds > 0 ? last.dataSeconds / last.stepSeconds : undefined;

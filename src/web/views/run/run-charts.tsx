@@ -4,6 +4,7 @@ import { recall, remember } from '../../app/storage.js';
 import { useWidth } from '../../app/use.js';
 import type { LiveRun } from '../../app/use-run.js';
 import { useSeries } from '../../app/use-series.js';
+import { isClassified } from '../../lib/classified.js';
 import { classCount, curveFacts } from '../../lib/describe.js';
 import { integer, significant } from '../../lib/format.js';
 import { smoothCurve } from '../../lib/outliers.js';
@@ -17,6 +18,7 @@ import type { Line } from '../../ui/chart/line.js';
 import { Loading, Missing, Problem } from '../../ui/problem.js';
 import type { SharedAxis } from '../shared-axis.js';
 import { AccuracyChart } from './accuracy-chart.js';
+import { MetricCharts } from './metric-charts.js';
 import { SmallCharts } from './small-charts.js';
 
 const SMALL = ['imagesPerSecond', 'lr', 'stepSeconds', 'dataSeconds', 'rssMiB'] as const;
@@ -80,6 +82,8 @@ export function RunCharts({ id, run }: { id: string; run: LiveRun }) {
     ];
   }, [loss, span, clip, log, t]);
   const shared: SharedAxis = { bounds, range, onRange: setRange, sync: `run-${id}`, clip };
+  const epochs = useMemo(() => run.epochs.filter(isClassified), [run.epochs]);
+  const classified = run.epochs.length === 0 ? classCount(run.detail?.config) > 1 : epochs.length > 0;
   const shown = range ?? bounds;
   const facts = curveFacts(loss, shown.from, shown.to);
 
@@ -138,7 +142,11 @@ export function RunCharts({ id, run }: { id: string; run: LiveRun }) {
               format={(value) => significant(value, 4)}
             />
           </Chart>
-          <AccuracyChart epochs={run.epochs} shared={shared} classes={classCount(run.detail?.config)} />
+          {classified ? (
+            <AccuracyChart epochs={epochs} shared={shared} classes={classCount(run.detail?.config)} />
+          ) : (
+            <MetricCharts epochs={run.epochs} shared={shared} />
+          )}
           <div class="small-charts">
             <SmallCharts points={small.points} shared={shared} />
           </div>

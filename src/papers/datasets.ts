@@ -1,0 +1,41 @@
+import { checkSource } from '../data/check-dataset.js';
+import type { AnySet } from '../data/loader.js';
+import { UsageError } from '../errors/errors.js';
+import { didYouMean } from '../errors/nearest.js';
+import { DATASETS, isDatasetName } from '../run/dataset-names.js';
+import type { Paper, PaperDataset } from './paper.js';
+
+/** The names of the data sets that a paper can be trained on, its own first. */
+export const datasetNames = ({ datasets = {} }: Pick<Paper, 'datasets'>): string[] => [
+  ...Object.keys(datasets),
+  ...DATASETS,
+];
+
+/** A data set of the paper's own; undefined for a built-in one. @throws UsageError for a name that is neither */
+export function ownDataset(paper: Pick<Paper, 'name' | 'datasets'>, name: string): PaperDataset | undefined {
+  if (paper.datasets && Object.hasOwn(paper.datasets, name)) return paper.datasets[name];
+  if (isDatasetName(name)) return undefined;
+  const names = datasetNames(paper);
+  throw new UsageError({
+    what: `--dataset ${name} cannot be used`,
+    expected: `one of ${names.join(', ')}`,
+    got: `"${name}"`,
+    next: didYouMean(
+      name,
+      names,
+      'give another value, or leave --dataset out for its default (--help shows it)',
+    ),
+  });
+}
+
+/** Opens a data set of the paper's own. @throws UsageError if it is not one */
+export async function openOwn(
+  paper: Pick<Paper, 'name'>,
+  name: string,
+  dataset: PaperDataset,
+  options: { readonly train: boolean; readonly data?: string | undefined },
+): Promise<AnySet> {
+  const set: unknown = await dataset.open(options);
+  checkSource(`${paper.name}, data set ${name},`, set);
+  return set;
+}

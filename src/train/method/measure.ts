@@ -1,0 +1,104 @@
+import { type AnySet, DataLoader } from '../../data/loader.js';
+import { spreadOrder } from '../../data/sample.js';
+import type { Transform } from '../../data/transforms/index.js';
+import type { World } from '../../distributed/index.js';
+import { UsageError } from '../../errors/errors.js';
+import type { Module } from '../../nn/module.js';
+import type { Measurement } from '../../run/events.js';
+import { evaluate, type Tensor } from '../../tensor/tensor.js';
+import type { Feed } from '../step.js';
+import { contextOf } from './context.js';
+import type { EvaluationOptions, MeasureContext } from './method.js';
+import { checkScalar } from './updates.js';
+
+export interface MeasurerParts {
+  readonly model: Module;
+  readonly testSet: AnySet;
+  readonly testTransform: Transform | undefined;
+  readonly batchSize: number;
+  readonly world?: World | undefined;
+  readonly seed: number;
+  /** Means over a batch, by name. */
+  readonly measure: (
+    batch: unknown,
+    context: MeasureContext,
+  ) => Readonly<Record<string, Tensor>> | Promise<Readonly<Record<string, Tensor>>>;
+}
+
+/** A loader of a data set of any kind. */
+export function feedOf(
+  set: AnySet,
+  options: {
+    batchSize: number;
+    shuffle?: boolean;
+    seed?: number;
+    ranks?: number;
+    rank?: number;
+    limit?: number | undefined;
+  },
+  transform: Transform | undefined,
+): Feed {
+  const { limit, ...rest } = options;
+  const sampler =
+    limit !== undefined && set.length !== undefined && limit < set.length
+      ? { sampler: partOf(set, limit) }
+      : {};
+  return new DataLoader(set, {
+    ...rest,
+    ...sampler,
+    ...(transform && 'imageShape' in set ? { transform } : {}),
+  });
+}
+
+const partOf = (set: AnySet, limit: number) => {
+  const labels = 'labels' in set ? set.labels : undefined;
+  return { length: limit, indices: () => spreadOrder(set.length!, labels).subarray(0, limit) };
+};
+
+/** Measures a model on a test set by functions of its own: means over all samples. */
+export async function measureModel(
+  { model, testSet, testTransform, batchSize, seed, measure, world }: MeasurerParts,
+  { limit, onProgress, signal }: EvaluationOptions,
+): Promise<Measurement> {
+  const total = testSet.length ?? 0;
+  const sampled = limit === undefined ? total : Math.min(limit, total);
+  const feed = feedOf(testSet, { batchSize, limit }, testTransform);
+  const sums = new Map<string, number>();
+  const wasTraining = model.training;
+  model.eval();
+  let samples = 0;
+  try {
+    for await (const { batch, tensors } of feed.loaded(0)) {
+      // Other ranks wait for this one, so that they learn of it.
+      if (!world) signal.throwIfAborted();
+      const context = contextOf({ batch, epoch: 0, batches: feed.length, seed }, 'measure');
+      const measured = await measure(tensors(), context);
+      const names = Object.keys(measured);
+      for (const [name, value] of Object.entries(measured))
+        checkScalar(`measure gave a bad ${name}`, value, false);
+      if (names.length === 0 || (samples > 0 && names.some((name) => !sums.has(name))))
+        throw new UsageError({
+          what: 'measure gave other names than for the batch before',
+          expected: samples > 0 ? [...sums.keys()].join(', ') : 'at least one scalar by name',
+          got: names.join(', ') || 'none',
+        });
+      const values = await evaluate(...Object.values(measured));
+      for (const [i, name] of names.entries())
+        sums.set(name, (sums.get(name) ?? 0) + values[i]![0]! * context.count);
+      samples += context.count;
+      onProgress(samples, sampled);
+    }
+  } finally {
+    model.train(wasTraining);
+  }
+  if (world && (await world.gather([Number(signal.aborted)])).some(([stopped]) => stopped !== 0))
+    throw new DOMException('The evaluation was stopped.', 'AbortError');
+  const metrics = Object.fromEntries([...sums].map(([name, sum]) => [name, sum / samples]));
+  return {
+    ...('loss' in metrics ? { loss: metrics.loss! } : {}),
+    metrics,
+    images: samples,
+    sampled,
+    total,
+  };
+}

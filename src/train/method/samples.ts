@@ -1,0 +1,64 @@
+import { shown } from '../../errors/arguments.js';
+import { ShapeError, UsageError } from '../../errors/errors.js';
+import { showShape } from '../../graph/types.js';
+import type { Module } from '../../nn/module.js';
+import type { SampleImage } from '../../run/events.js';
+import { saveSamples } from '../../run/sample-files.js';
+import { randomState, setRandomState } from '../../tensor/random.js';
+import { Tensor } from '../../tensor/tensor.js';
+import { sampleDraws } from './context.js';
+import type { Method } from './method.js';
+
+/** Most images of one set that are kept. */
+const MOST = 400;
+
+export interface SamplerParts {
+  readonly model: Module;
+  /** Folder of the run. */
+  readonly run: string;
+  readonly seed: number;
+  readonly samples: NonNullable<Method['samples']>;
+}
+
+/**
+ * Makes images with a generative model and saves them. The random values are the same each time, and the state of the run
+ * does not change.
+ */
+export async function recordSamples(
+  { model, run, seed, samples }: SamplerParts,
+  step: number,
+): Promise<SampleImage> {
+  const random = randomState();
+  const wasTraining = model.training;
+  model.eval();
+  try {
+    const made = await samples({ ...sampleDraws(seed), step });
+    const named: Readonly<Record<string, Tensor>> = made instanceof Tensor ? { samples: made } : made;
+    const sets = new Map<string, { shape: readonly number[]; data: Uint8Array }>();
+    for (const [name, images] of Object.entries(named)) sets.set(name, await bytesOf(name, images));
+    return await saveSamples(run, { step, sets });
+  } finally {
+    model.train(wasTraining);
+    setRandomState(random);
+  }
+}
+
+async function bytesOf(name: string, images: unknown) {
+  if (!/^[A-Za-z][\w -]{0,59}$/.test(name))
+    throw new UsageError({
+      what: 'samples() got a bad name',
+      expected: 'a letter first, then letters, digits, spaces and hyphens; 60 characters at most',
+      got: shown(name),
+    });
+  const expected = `a tensor [N, 1 or 3, H, W] with N from 1 to ${MOST}`;
+  if (!(images instanceof Tensor))
+    throw new UsageError({ what: `samples() gave bad images ${name}`, expected, got: shown(images) });
+  const { shape } = images;
+  const [count = 0, channels = 0] = shape;
+  if (shape.length !== 4 || count < 1 || count > MOST || (channels !== 1 && channels !== 3))
+    throw new ShapeError({ what: `samples() gave bad images ${name}`, expected, got: showShape(shape) });
+  const values = await images.data();
+  // Uint8ClampedArray rounds and limits; NaN becomes 0.
+  const data = new Uint8Array(Uint8ClampedArray.from(values, (value) => 255 * value).buffer);
+  return { shape, data };
+}

@@ -1,0 +1,205 @@
+import { shown } from '../../errors/arguments.js';
+import { ShapeError, UsageError } from '../../errors/errors.js';
+import { isFloat, showShape } from '../../graph/types.js';
+import type { World } from '../../distributed/index.js';
+import type { Module } from '../../nn/module.js';
+import { clipGradNorm, clipGradValue } from '../../optim/clip.js';
+import { finiteGuard } from '../../optim/finite.js';
+import type { Optimizer } from '../../optim/optimizer.js';
+import type { TrainConfig } from '../../run/config.js';
+import { type Parameter, Tensor } from '../../tensor/tensor.js';
+import { Accumulator } from '../accumulate.js';
+import type { Probe } from '../insight/probe.js';
+import type { Method, UpdateOptions } from './method.js';
+
+/** An update whose run is queued on the device. */
+export interface QueuedUpdate {
+  readonly loss: Tensor;
+  /** NaN or infinite if the loss or any gradient is, of this update or of an earlier one of the same batch. */
+  readonly guard: Tensor;
+  readonly correct: Tensor | undefined;
+  readonly metrics: Readonly<Record<string, Tensor>>;
+  /** Global norm of the gradients before clipping, if they are clipped by norm. */
+  readonly norm: Tensor | undefined;
+  /** Reverts the optimizer's bookkeeping; undefined if the run only accumulates gradients. */
+  readonly undo: (() => void) | undefined;
+}
+
+/** The values of an update that the device computes. */
+type Values = Pick<QueuedUpdate, 'loss' | 'guard' | 'correct' | 'metrics'>;
+
+/** The place of a batch in its step. */
+export interface Place {
+  /** The share of this process in the samples of the step: the weight of its mean loss. */
+  readonly share: number;
+  /** Its share in the samples of the batch; 1 for a run on its own. */
+  readonly own: number;
+  /** The first batch of the step. */
+  readonly fresh: boolean;
+  /** The last batch of the step, which updates the weights. */
+  readonly last: boolean;
+}
+
+interface Parts {
+  readonly config: TrainConfig;
+  readonly model: Module;
+  readonly method: Method;
+  readonly probe: Probe;
+  readonly world?: World | undefined;
+}
+
+/** The name of a metric, as it appears in files and on pages. */
+const NAME = /^[A-Za-z][\w .()/-]{0,59}$/;
+
+/** Queues the updates of the batches of a run. */
+export class Updates {
+  readonly #parts: Parts;
+  readonly #sums = new Map<Optimizer, Accumulator>();
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Begins a batch.
+   * @param squares receives the sums of squares of the gradients, for a step with an insight
+   */
+  begin(place: Place, squares: [string, Tensor][] | undefined) {
+    const queued: QueuedUpdate[] = [];
+    let open = true;
+    const update = (loss: Tensor, options: UpdateOptions = {}): void => {
+      if (!open)
+        throw new UsageError({
+          what: 'update() was called after its step had ended',
+          expected: 'calls within the step',
+          got: 'a later one',
+          next: 'await what the step starts, or return its promise',
+        });
+      queued.push(this.#queue(loss, options, place, queued.at(-1)?.guard, squares));
+    };
+    const end = (): QueuedUpdate[] => {
+      open = false;
+      if (queued.length > 0) return queued;
+      throw new UsageError({
+        what: 'The step has made no update',
+        expected: 'at least one update(loss)',
+        got: 'none',
+        next: 'call context.update with the loss of the batch',
+      });
+    };
+    return { update, end };
+  }
+
+  #queue(
+    loss: Tensor,
+    options: UpdateOptions,
+    place: Place,
+    before: Tensor | undefined,
+    squares: [string, Tensor][] | undefined,
+  ): QueuedUpdate {
+    const { config, model, method, probe, world } = this.#parts;
+    const { share, own: part, fresh, last } = place;
+    const { metrics = {}, correct } = options;
+    const optimizer = optimizerOf(method, options.optimizer);
+    checkScalar('update() got a bad loss', loss, true);
+    for (const [name, metric] of Object.entries(metrics)) {
+      if (!NAME.test(name))
+        throw new UsageError({
+          what: 'update() got a bad name of a metric',
+          expected:
+            'a letter first, then letters, digits, spaces, dots, hyphens, brackets or slashes; 60 characters at most',
+          got: shown(name),
+        });
+      checkScalar(`update() got a bad metric ${name}`, metric, false);
+    }
+    const own = optimizer.paramGroups.flatMap(({ parameters }) => parameters);
+    const all = new Set<Parameter>([...model.parameters(), ...own]);
+    for (const parameter of all) parameter.grad = null;
+    (share === 1 ? loss : loss.mul(share)).backward();
+    for (const parameter of all) if (!own.includes(parameter)) parameter.grad = null;
+    const grads = own.flatMap(({ grad }) => grad ?? []);
+    if (grads.length === 0)
+      throw new UsageError({
+        what: `update() found no gradient for ${options.optimizer ?? 'the optimizer'}`,
+        expected: 'a loss that depends on its parameters',
+        got: 'a loss of other parameters alone',
+        next: 'name the optimizer whose parameters the loss should change',
+      });
+    const shared = this.#everywhere({ loss, correct, metrics, guard: finiteGuard(loss, grads) }, part);
+    const common = { ...shared, guard: before ? shared.guard.add(before) : shared.guard };
+    const outputs = [
+      common.loss,
+      ...(common.correct ? [common.correct] : []),
+      ...Object.values(common.metrics),
+    ];
+    const { guard } = common;
+    const sums = this.#sumsOf(optimizer);
+    if (!last) {
+      sums.add(own, fresh, { outputs, guard });
+      return { ...common, norm: undefined, undo: undefined };
+    }
+    if (!fresh) sums.total(own);
+    world?.addUp(own, part, config.wire);
+    const found = squares ? probe.gradientSquares() : [];
+    squares?.push(...found);
+    const norm = config.clipNorm === undefined ? undefined : clipGradNorm(own, config.clipNorm);
+    if (config.clipValue !== undefined) clipGradValue(own, config.clipValue);
+    const compute = [...outputs, ...(norm ? [norm] : []), ...found.map(([, square]) => square)];
+    optimizer.step({ compute, guard });
+    return { ...common, norm, undo: () => optimizer.undo() };
+  }
+
+  /** The values of an update over all ranks. @param part share of this rank in the samples of the batch */
+  #everywhere(values: Values, part: number): Values {
+    const { world } = this.#parts;
+    if (!world) return values;
+    const { loss, correct, metrics, guard } = values;
+    const names = Object.keys(metrics);
+    const scaled = [loss, ...Object.values(metrics)].map((mean) => mean.mul(part));
+    const counted = correct && (part === 0 ? correct.mul(0) : correct);
+    const [sum, mean, ...rest] = world.sums([guard, ...scaled, ...(counted ? [counted] : [])], 'the loss') as [
+      Tensor,
+      Tensor,
+      ...Tensor[],
+    ];
+    return {
+      guard: sum,
+      loss: mean,
+      metrics: Object.fromEntries(names.map((name, i) => [name, rest[i]!])),
+      correct: counted ? rest.at(-1) : undefined,
+    };
+  }
+
+  #sumsOf(optimizer: Optimizer): Accumulator {
+    let sums = this.#sums.get(optimizer);
+    if (!sums) this.#sums.set(optimizer, (sums = new Accumulator()));
+    return sums;
+  }
+}
+
+function optimizerOf({ optimizers }: Method, name: string | undefined): Optimizer {
+  const names = Object.keys(optimizers);
+  if (name === undefined && names.length === 1) return optimizers[names[0]!]!;
+  if (name !== undefined && Object.hasOwn(optimizers, name)) return optimizers[name]!;
+  throw new UsageError({
+    what:
+      name === undefined
+        ? 'update() does not say which optimizer'
+        : 'update() names no optimizer of the paper',
+    expected: `{ optimizer } of ${names.join(', ')}`,
+    got: name === undefined ? 'none' : shown(name),
+  });
+}
+
+/** @throws UsageError or ShapeError for anything but a scalar */
+export function checkScalar(what: string, value: unknown, differentiable: boolean): asserts value is Tensor {
+  const expected = `a ${differentiable ? 'floating-point ' : ''}tensor of one element`;
+  if (!(value instanceof Tensor)) throw new UsageError({ what, expected, got: shown(value) });
+  if (value.size !== 1 || (differentiable && !isFloat(value.dtype)))
+    throw new ShapeError({
+      what,
+      expected,
+      got: `${value.dtype} ${showShape(value.shape)}`,
+      next: 'reduce it with mean() or sum() first',
+    });
+}

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { openPaper } from '../../../src/papers/registry.js';
+import { jsonLines, runCli } from '../../support/cli.js';
+import { scratch } from '../../support/toy.js';
+
+const GAN = fileURLToPath(new URL('../../support/papers/gan', import.meta.url));
+const HERE = ['--device', 'reference'];
+
+/** The bytes of all files in a folder of a run. */
+async function bytesIn(run: string, folder: string): Promise<Record<string, string>> {
+  const names = (await readdir(join(run, folder))).sort();
+  const files = names.map(async (name) => [
+    name,
+    (await readFile(join(run, folder, name))).toString('base64'),
+  ]);
+  return Object.fromEntries(await Promise.all(files));
+}
+
+/** What a run has measured, without times and memory. */
+async function measured(run: string): Promise<unknown[]> {
+  return jsonLines(await readFile(join(run, 'metrics.jsonl'), 'utf8'))
+    .filter(({ event }) => event !== 'done')
+    .map(
+      ({ imagesPerSecond: _, stepSeconds: __, dataSeconds: ___, rssMiB: ____, seconds: _____, ...rest }) =>
+        rest,
+    );
+}
+
+/** Trains until the end, killed without warning after each of these numbers of steps. */
+async function trainKilled(run: string, flags: readonly string[], kills: readonly number[]): Promise<void> {
+  for (const [i, at] of [...kills, Number.POSITIVE_INFINITY].entries()) {
+    const start = i === 0 ? ['--paper', GAN, ...flags] : ['--paper', GAN, '--resume'];
+    const { code, stderr } = await runCli(['train', ...start, '--run', run, '--json', ...HERE], {
+      onStart: (child) => {
+        let steps = 0;
+        child.stdout!.on('data', (text: string) => {
+          steps += text.split('"event":"step"').length - 1;
+          if (steps >= at) child.kill('SIGKILL');
+        });
+      },
+    });
+    assert.equal(code, at === Number.POSITIVE_INFINITY ? 0 : null, stderr);
+  }
+}
+
+describe('a paper with two optimizers in a folder outside of the package', () => {
+  for (const [name, flags, kills] of [
+    ['', [], [5, 2, 9]],
+    [
+      ', of accumulated and clipped gradients',
+      ['--accumulate', '2', '--clip-norm', '0.05', '--on-nan', 'rollback'],
+      [4, 2],
+    ],
+  ] as const)
+    test(`comes to the same bits after kills${name}`, async (t) => {
+      const folder = await scratch(t);
+      const [whole, killed] = [join(folder, 'whole'), join(folder, 'killed')];
+      await trainKilled(whole, flags, []);
+      await trainKilled(killed, flags, kills);
+      assert.deepEqual(await measured(killed), await measured(whole));
+      for (const part of ['checkpoints', 'samples'])
+        assert.deepEqual(await bytesIn(killed, part), await bytesIn(whole, part), part);
+      const steps = (await measured(whole)).length;
+      assert.equal(steps, name === '' ? 22 : 12);
+    });
+
+  test('says what it logs, and which weights were best', async (t) => {
+    const run = join(await scratch(t), 'run');
+    const { code, stdout, stderr } = await runCli(['train', '--paper', GAN, '--run', run, ...HERE]);
+    assert.equal(code, 0, stderr);
+    assert.match(
+      stderr,
+      /Epoch 2: train loss [\d.]+ · train score of real images [\d.]+ · train generator loss [\d.]+ · test gap -?[\d.]+/,
+    );
+    assert.match(stdout, /On the test set: gap -?[\d.]+, half 0.5/);
+    const state = JSON.parse(await readFile(join(run, 'state.json'), 'utf8')) as { best: object };
+    assert.deepEqual(Object.keys(state.best), ['file', 'metric', 'value']);
+  });
+
+  test('is refused where a classifier is needed, and found by an environment variable', async (t) => {
+    const run = join(await scratch(t), 'run');
+    assert.equal(
+      (await runCli(['train', '--paper', GAN, '--run', run, '--max-steps', '2', ...HERE])).code,
+      0,
+    );
+    const unknown = await runCli(['eval', run, ...HERE]);
+    assert.equal(unknown.code, 2);
+    assert.match(unknown.stderr, /no paper "tiny-gan".*PAPERWEIGHT_PAPERS/s);
+    const env = { PAPERWEIGHT_PAPERS: join(GAN, '..') };
+    const known = await runCli(['predict', run, 'cat.jpg', ...HERE], { env });
+    assert.equal(known.code, 2);
+    assert.match(known.stderr, /Tiny GAN is not a classifier of images/);
+    const { code, stderr } = await runCli(['train', '--paper', 'tiny-gan', '--dry-run', ...HERE], { env });
+    assert.equal(code, 0, stderr);
+    for (const flags of [
+      ['--ema', '0.9'],
+      ['--label-smoothing', '0.1'],
+      ['--dataset', 'shapes'],
+    ]) {
+      const refused = await runCli([
+        'train',
+        '--paper',
+        GAN,
+        ...flags,
+        ...HERE,
+        '--run',
+        `${run}-${flags[0]}`,
+      ]);
+      assert.equal(refused.code, 2, refused.stderr);
+      assert.match(refused.stderr, /Expected/);
+    }
+  });
+});
+
+test('an id never loads code from a place', async () => {
+  for (const id of [GAN, './gan', '..', 'gan/../gan'])
+    await assert.rejects(openPaper(id), /There is no paper/);
+});
