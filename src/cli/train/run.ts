@@ -70,7 +70,10 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
       deviceFlags,
       async (device) => {
         const { path, ...run } = settings
-          ? await configure(flags, { paper: paper!, settings }, signal, { machine: () => describeMachine(device), world })
+          ? await configure(flags, { paper: paper!, settings }, signal, {
+              machine: () => describeMachine(device),
+              world,
+            })
           : await resume(flags, before!, world);
         const { config } = run;
         if (flags.dryRun) {

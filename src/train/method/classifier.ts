@@ -44,7 +44,14 @@ export function classifierMethod({
     },
     evaluate: async (options) => {
       const { batchSize } = config;
-      return evaluateModel({ ...options, model, dataset: testSet, transform: testTransform, batchSize, world });
+      return evaluateModel({
+        ...options,
+        model,
+        dataset: testSet,
+        transform: testTransform,
+        batchSize,
+        world,
+      });
     },
     chanceLoss: Math.log(testSet.classes.length),
   };

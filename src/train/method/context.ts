@@ -24,7 +24,13 @@ export function contextOf(
 ): MeasureContext {
   const { index, indices, rows } = batch;
   const generator = new Generator(seed, STREAMS[stream]).fork(epoch * batches + index);
-  return { ...drawsFrom(generator, { count: indices.length, rows }), epoch, index, count: indices.length, indices };
+  return {
+    ...drawsFrom(generator, { count: indices.length, rows }),
+    epoch,
+    index,
+    count: indices.length,
+    indices,
+  };
 }
 
 /** The values that samples are made from: the same ones each time. */

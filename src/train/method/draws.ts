@@ -16,7 +16,8 @@ export function drawsFrom(
   { count, rows }: { readonly count?: number; readonly rows?: Rows | undefined } = {},
 ): Draws {
   const drawn = (shape: readonly number[], next: () => number) => {
-    if (!rows || shape[0] !== count) return tensor(Float32Array.from({ length: sizeOf(shape) }, next), { shape });
+    if (!rows || shape[0] !== count)
+      return tensor(Float32Array.from({ length: sizeOf(shape) }, next), { shape });
     const size = sizeOf(shape.slice(1));
     const whole = Float32Array.from({ length: rows.total * size }, next);
     return tensor(whole.slice(rows.start * size, (rows.start + count) * size), { shape });

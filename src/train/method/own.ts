@@ -1,8 +1,8 @@
 import type { AnySet } from '../../data/loader.js';
 import type { Transform } from '../../data/transforms/index.js';
+import type { World } from '../../distributed/index.js';
 import { shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
-import type { World } from '../../distributed/index.js';
 import type { Module } from '../../nn/module.js';
 import type { Optimizer } from '../../optim/optimizer.js';
 import { MAIN } from '../../run/checkpoint.js';
@@ -101,7 +101,10 @@ export function ownMethod(training: Training, parts: OwnParts): Method {
     ...(measured
       ? {
           evaluate: (options) =>
-            measureModel({ model, testSet, testTransform, batchSize, seed, world, measure: measured }, options),
+            measureModel(
+              { model, testSet, testTransform, batchSize, seed, world, measure: measured },
+              options,
+            ),
           best: best ?? { metric: 'loss', mode: 'min' },
         }
       : {}),

@@ -1,7 +1,7 @@
+import type { World } from '../../distributed/index.js';
 import { shown } from '../../errors/arguments.js';
 import { ShapeError, UsageError } from '../../errors/errors.js';
 import { isFloat, showShape } from '../../graph/types.js';
-import type { World } from '../../distributed/index.js';
 import type { Module } from '../../nn/module.js';
 import { clipGradNorm, clipGradValue } from '../../optim/clip.js';
 import { finiteGuard } from '../../optim/finite.js';
@@ -157,11 +157,10 @@ export class Updates {
     const names = Object.keys(metrics);
     const scaled = [loss, ...Object.values(metrics)].map((mean) => mean.mul(part));
     const counted = correct && (part === 0 ? correct.mul(0) : correct);
-    const [sum, mean, ...rest] = world.sums([guard, ...scaled, ...(counted ? [counted] : [])], 'the loss') as [
-      Tensor,
-      Tensor,
-      ...Tensor[],
-    ];
+    const [sum, mean, ...rest] = world.sums(
+      [guard, ...scaled, ...(counted ? [counted] : [])],
+      'the loss',
+    ) as [Tensor, Tensor, ...Tensor[]];
     return {
       guard: sum,
       loss: mean,
