@@ -1,6 +1,7 @@
+import { zeroNumbers } from '../conv/patches.js';
 import { VectorOperation } from '../operation.js';
 import type { KernelPool } from '../pool.js';
-import { ordered } from '../terms.js';
+import { add, KernelModule, mul, ordered, sub } from '../terms.js';
 import { COPY_ARGS, encodeCopy, type Inner, OUTER } from './kernel.js';
 
 /** One dimension of a copy: its size, and the distances between its numbers on both sides, in elements. */
@@ -66,6 +67,28 @@ export function copyStrided(
         }),
     },
   ]);
+}
+
+/** Writes zeros. Operand of `run`: the target. */
+export function fillWithZeros(pool: KernelPool, count: number): VectorOperation {
+  return new VectorOperation(pool, 0, [
+    {
+      kernel: pool.compile({ fill: 'zeros' }, encodeZeros),
+      total: count,
+      piece: PIECE,
+      elements: count,
+      args: ([target]) => [target!],
+    },
+  ]);
+}
+
+function encodeZeros(pages: number): Uint8Array<ArrayBuffer> {
+  const module = new KernelModule();
+  const zero = zeroNumbers(module);
+  module.run(['target'], (routine, { target, from, to }) =>
+    routine.call(zero, add(target, mul(from, 4)), sub(to, from)),
+  );
+  return module.encode(pages);
 }
 
 const ONE: CopyDimension = { size: 1, from: 0, to: 0 };

@@ -136,13 +136,18 @@ class Channel {
     routine.saveLane(add(p.y, mul(add(this.index, mul(p.channels, row)), 4)), narrow);
   }
 
-  /** y = (x − mean) · factor + beta. */
-  normalise(mean: number, factor: number): void {
+  /** The number 1. */
+  unit(): number {
+    return this.math.one(V.f64Div, this.count, this.count);
+  }
+
+  /** y = (x − mean) · factor, plus a number. */
+  normalise(mean: number, factor: number, beta?: number): void {
     const { math, p } = this;
-    const beta = this.number(p.beta);
     this.each((place, load) => {
       const centred = math.apply(V.f64Sub, this.read(p.x, place, load), mean);
-      this.write(place, math.apply(V.f64Add, math.apply(V.f64Mul, centred, factor), beta), load);
+      const scaled = math.apply(V.f64Mul, centred, factor);
+      this.write(place, beta === undefined ? scaled : math.apply(V.f64Add, scaled, beta), load);
     });
   }
 
@@ -158,6 +163,29 @@ class Channel {
   }
 }
 
+/** gamma · s · (g − mean(g) − (x − mean) · s² · mean(g · (x − mean))), with gamma 1 if there is none. */
+function gradientOf(channel: Channel, gamma?: number): void {
+  const { math, p, count } = channel;
+  const mean = channel.mean();
+  const variance = channel.variance(mean);
+  const [sum, weighted] = channel.gradientSums(mean);
+  const inverse = channel.scaled(channel.unit(), variance);
+  const factor = gamma === undefined ? inverse : math.one(V.f64Mul, gamma, inverse);
+  const average = math.one(V.f64Div, sum, count);
+  const square = math.one(V.f64Mul, inverse, inverse);
+  const slope = math.one(V.f64Div, math.one(V.f64Mul, weighted, square), count);
+  channel.each((place, load) => {
+    const gradient = channel.read(p.gradient, place, load);
+    const centred = math.apply(V.f64Sub, channel.read(p.x, place, load), mean);
+    const rest = math.apply(
+      V.f64Sub,
+      math.apply(V.f64Sub, gradient, average),
+      math.apply(V.f64Mul, centred, slope),
+    );
+    channel.write(place, math.apply(V.f64Mul, rest, factor), load);
+  });
+}
+
 const WRITERS = {
   stats: (channel: Channel) => {
     const mean = channel.mean();
@@ -166,36 +194,20 @@ const WRITERS = {
   },
   train: (channel: Channel) => {
     const mean = channel.mean();
-    channel.normalise(mean, channel.scaled(channel.number(channel.p.gamma), channel.variance(mean)));
+    const factor = channel.scaled(channel.number(channel.p.gamma), channel.variance(mean));
+    channel.normalise(mean, factor, channel.number(channel.p.beta));
   },
   evaluate: (channel: Channel) => {
     const { p } = channel;
     const factor = channel.scaled(channel.number(p.gamma), channel.number(p.variance));
-    channel.normalise(channel.number(p.mean), factor);
+    channel.normalise(channel.number(p.mean), factor, channel.number(p.beta));
   },
-  trainGradient: (channel: Channel) => {
-    const { math, p, count } = channel;
+  trainGradient: (channel: Channel) => gradientOf(channel, channel.number(channel.p.gamma)),
+  rows: (channel: Channel) => {
     const mean = channel.mean();
-    const variance = channel.variance(mean);
-    const [sum, weighted] = channel.gradientSums(mean);
-    const one = math.one(V.f64Div, count, count);
-    const inverse = channel.scaled(one, variance);
-    const factor = math.one(V.f64Mul, channel.number(p.gamma), inverse);
-    const average = math.one(V.f64Div, sum, count);
-    const square = math.one(V.f64Mul, inverse, inverse);
-    const slope = math.one(V.f64Div, math.one(V.f64Mul, weighted, square), count);
-    // gamma · s · (g − mean(g) − (x − mean) · s² · mean(g · (x − mean)))
-    channel.each((place, load) => {
-      const gradient = channel.read(p.gradient, place, load);
-      const centred = math.apply(V.f64Sub, channel.read(p.x, place, load), mean);
-      const rest = math.apply(
-        V.f64Sub,
-        math.apply(V.f64Sub, gradient, average),
-        math.apply(V.f64Mul, centred, slope),
-      );
-      channel.write(place, math.apply(V.f64Mul, rest, factor), load);
-    });
+    channel.normalise(mean, channel.scaled(channel.unit(), channel.variance(mean)));
   },
+  rowsGradient: (channel: Channel) => gradientOf(channel),
   gammaGradient: (channel: Channel) => {
     const mean = channel.mean();
     const variance = channel.variance(mean);
@@ -268,3 +280,25 @@ export const batchNormGradGamma = (pool: KernelPool, shape: Channels): VectorOpe
 /** Normalises with a given mean and variance. Operands of `run`: x, gamma, beta, mean, variance, y. */
 export const batchNorm = (pool: KernelPool, shape: Channels): VectorOperation =>
   normalise(pool, 'evaluate', shape, ['x', 'gamma', 'beta', 'mean', 'variance', 'y']);
+
+/** Rows of numbers, each of which is normalised by itself. */
+export interface Rows {
+  readonly rows: number;
+  readonly length: number;
+  readonly eps: number;
+}
+
+const asChannels = ({ rows, length, eps }: Rows): Channels => ({
+  images: 1,
+  channels: rows,
+  area: length,
+  eps,
+});
+
+/** (x − mean) / √(var + eps) of each row. Operands of `run`: x, y. */
+export const normalizeRows = (pool: KernelPool, shape: Rows): VectorOperation =>
+  normalise(pool, 'rows', asChannels(shape), ['x', 'y']);
+
+/** Its gradient. Operands of `run`: the gradient of y, x, the gradient of x. */
+export const normalizeRowsGrad = (pool: KernelPool, shape: Rows): VectorOperation =>
+  normalise(pool, 'rowsGradient', asChannels(shape), ['gradient', 'x', 'y']);

@@ -1,5 +1,5 @@
 import { bytesOf, type Shape, sizeOf } from '../../../graph/types.js';
-import { copyStrided } from '../../simd/copy/copy.js';
+import { copyStrided, fillWithZeros } from '../../simd/copy/copy.js';
 import type { Builder } from '../builder.js';
 import { emitApart, emitOperation } from './operation.js';
 
@@ -45,5 +45,35 @@ export function lowerConcat(b: Builder, i: number): boolean {
       emitOperation(b, [i], copyStrided(b.pool, dimensions, [0, start]), [b.regionOf(input), result], result);
     start += length;
   }
+  return true;
+}
+
+/** Copies a range of positions along an axis. */
+export function lowerSlice(b: Builder, i: number): boolean {
+  const { inputs, attrs, shape } = b.node(i);
+  if (!movable(b, i)) return false;
+  const { axis, start } = attrs as unknown as { axis: number; start: number };
+  const count = sizeOf(shape.slice(axis));
+  const dimensions = [
+    { size: sizeOf(shape.slice(0, axis)), from: sizeOf(b.node(inputs[0]!).shape.slice(axis)), to: count },
+    { size: count, from: 1, to: 1 },
+  ];
+  return emitApart(b, i, copyStrided(b.pool, dimensions, [start * sizeOf(shape.slice(axis + 1)), 0]));
+}
+
+/** Puts a value at a range of positions along an axis, among zeros. */
+export function lowerPlace(b: Builder, i: number): boolean {
+  const { inputs, attrs, shape } = b.node(i);
+  if (!movable(b, i)) return false;
+  const { axis, start } = attrs as unknown as { axis: number; start: number };
+  const count = sizeOf(b.node(inputs[0]!).shape.slice(axis));
+  const dimensions = [
+    { size: sizeOf(shape.slice(0, axis)), from: count, to: sizeOf(shape.slice(axis)) },
+    { size: count, from: 1, to: 1 },
+  ];
+  const result = b.placeApart(i);
+  emitOperation(b, [i], fillWithZeros(b.pool, sizeOf(shape)), [result], result);
+  const copy = copyStrided(b.pool, dimensions, [0, start * sizeOf(shape.slice(axis + 1))]);
+  emitOperation(b, [i], copy, [b.regionOf(inputs[0]!), result], result);
   return true;
 }

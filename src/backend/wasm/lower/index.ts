@@ -4,7 +4,7 @@ import { scriptOf } from '../../plan/scripted.js';
 import type { Builder } from '../builder.js';
 import { lowerCluster } from './cluster.js';
 import { lowerConv2d, lowerConv2dGradInput, lowerConv2dGradWeight } from './conv.js';
-import { lowerConcat, lowerPermute } from './copy.js';
+import { lowerConcat, lowerPermute, lowerPlace, lowerSlice } from './copy.js';
 import {
   lowerLeftMatmul,
   lowerLinear,
@@ -21,6 +21,8 @@ import {
   lowerLogSoftmax,
   lowerLrn,
   lowerLrnGrad,
+  lowerNormalizeRows,
+  lowerNormalizeRowsGrad,
   lowerSoftmax,
 } from './norm.js';
 import {
@@ -59,10 +61,14 @@ const lowerings: Readonly<Record<string, Lowering>> = {
   batchNormTrain: lowerBatchNormTrain,
   batchNormTrainGrad: lowerBatchNormTrainGrad,
   batchNormGradGamma: lowerBatchNormGradGamma,
+  normalizeRows: lowerNormalizeRows,
+  normalizeRowsGrad: lowerNormalizeRowsGrad,
   softmax: lowerSoftmax,
   logSoftmax: lowerLogSoftmax,
   permute: lowerPermute,
   concat: lowerConcat,
+  slice: lowerSlice,
+  place: lowerPlace,
 };
 
 /** Adds the steps that compute a node. */

@@ -7,6 +7,9 @@ import {
   batchNormTrainGrad,
   batchStats,
   type Channels,
+  normalizeRows,
+  normalizeRowsGrad,
+  type Rows,
 } from '../../simd/norm/batch.js';
 import {
   type LocalResponse,
@@ -46,6 +49,15 @@ export const lowerBatchNorm = channelwise(batchNorm);
 export const lowerBatchNormTrain = channelwise(batchNormTrain);
 export const lowerBatchNormTrainGrad = channelwise(batchNormTrainGrad, 1);
 export const lowerBatchNormGradGamma = channelwise(batchNormGradGamma, 1);
+
+const rowwise =
+  (build: (pool: KernelPool, shape: Rows) => VectorOperation) =>
+  (b: Builder, i: number): boolean => {
+    const { shape, attrs } = b.node(i);
+    return emitApart(b, i, build(b.pool, { rows: shape[0]!, length: shape[1]!, eps: attrs.eps as number }));
+  };
+export const lowerNormalizeRows = rowwise(normalizeRows);
+export const lowerNormalizeRowsGrad = rowwise(normalizeRowsGrad);
 
 const alongAxis =
   (build: (pool: KernelPool, shape: Along) => VectorOperation) =>

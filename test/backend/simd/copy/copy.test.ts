@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import { type CopyDimension, copyStrided } from '../../../../src/backend/simd/copy/copy.js';
+import { type CopyDimension, copyStrided, fillWithZeros } from '../../../../src/backend/simd/copy/copy.js';
 import { KernelMemory, numbers } from '../../../support/kernel-memory.js';
 
 const alone = new KernelMemory();
@@ -125,5 +125,15 @@ describe('copies', () => {
       [3, 2],
     );
     check([{ size: 100_000, from: 1, to: 1 }]);
+  });
+
+  it('of zeros', () => {
+    for (const count of [0, 1, 7, 70_001])
+      for (const memory of [alone, many]) {
+        memory.reset();
+        const at = memory.put(numbers(count));
+        memory.run(fillWithZeros(memory.pool, count), [at], [at, count]);
+        assert.deepEqual(memory.get(at, count), new Float32Array(count));
+      }
   });
 });

@@ -6,6 +6,8 @@ import {
   batchNormTrain,
   batchNormTrainGrad,
   batchStats,
+  normalizeRows,
+  normalizeRowsGrad,
 } from '../../../../src/backend/simd/norm/batch.js';
 import type { VectorOperation } from '../../../../src/backend/simd/operation.js';
 import type { KernelPool } from '../../../../src/backend/simd/pool.js';
@@ -109,4 +111,30 @@ describe('batch normalisation', () => {
           (pool) => batchNorm(pool, sizes),
         );
       });
+});
+
+describe('normalised rows', () => {
+  for (const [rows, length] of [
+    [1, 1],
+    [5, 7],
+    [3, 16],
+    [400, 70],
+  ] as const)
+    it(`of ${length} numbers`, () => {
+      const shape = [rows, length];
+      const x = numbers(rows * length).map((value) => 30 + value);
+      const gradient = numbers(rows * length, 2);
+      const eps = 1e-3;
+      check('normalizeRows', [[x, shape]], shape, eps, (pool) => normalizeRows(pool, { rows, length, eps }));
+      check(
+        'normalizeRowsGrad',
+        [
+          [gradient, shape],
+          [x, shape],
+        ],
+        shape,
+        eps,
+        (pool) => normalizeRowsGrad(pool, { rows, length, eps }),
+      );
+    });
 });
