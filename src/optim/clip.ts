@@ -1,6 +1,6 @@
-import { shown } from '../errors/arguments.js';
+import { checkOptionNames, shown } from '../errors/arguments.js';
 import { UsageError } from '../errors/errors.js';
-import { hostLeaf } from '../graph/node.js';
+import { hostLeaf, type Node } from '../graph/node.js';
 import { makeArray } from '../graph/types.js';
 import * as ops from '../ops/index.js';
 import { Parameter, Tensor } from '../tensor/tensor.js';
@@ -13,6 +13,7 @@ const EPSILON = 1e-6;
  * `torch.nn.utils.clip_grad_norm_`: scales all gradients by min(1, maxNorm / (norm + 10⁻⁶)), where norm is the L2 norm of
  * all gradients as one vector. Call it between `backward()` and `step()`; it is computed in the same run as the step.
  *
+ * @param options `normType`: p of another norm, (Σ |g|^p)^(1/p), or `Infinity` for the largest |g|
  * @returns the norm before clipping, a scalar: pass it to `step({ compute: [norm] })` to read it
  * @throws UsageError if maxNorm is not above 0, or there are no gradients
  * @example
@@ -20,7 +21,19 @@ const EPSILON = 1e-6;
  * const norm = clipGradNorm(model.parameters(), 1);
  * optimizer.step({ compute: [norm] });
  */
-export function clipGradNorm(parameters: Iterable<Parameter>, maxNorm: number): Tensor {
+export function clipGradNorm(
+  parameters: Iterable<Parameter>,
+  maxNorm: number,
+  options: { normType?: number } = {},
+): Tensor {
+  checkOptionNames('clipGradNorm', options, ['normType']);
+  const { normType = 2 } = options;
+  if (typeof normType !== 'number' || !(normType > 0))
+    throw new UsageError({
+      what: 'clipGradNorm got a bad normType',
+      expected: 'a number above 0, or Infinity',
+      got: shown(normType),
+    });
   const found = withGradients('clipGradNorm', parameters, 'maxNorm', maxNorm);
   const dtype = found[0]!.dtype;
   const constant = (value: number) => {
@@ -28,8 +41,10 @@ export function clipGradNorm(parameters: Iterable<Parameter>, maxNorm: number): 
     data[0] = value;
     return hostLeaf(data, [], dtype);
   };
-  const squares = found.map(({ grad }) => ops.sumOfSquares(grad!.node));
-  const norm = ops.sqrt(squares.reduce((sum, square) => ops.add(sum, square)));
+  const norm = normOf(
+    found.map(({ grad }) => grad!.node),
+    normType,
+  );
   const ratio = ops.div(constant(maxNorm), ops.affine(norm, { scale: 1, shift: EPSILON }));
   const factor = ops.clamp(ratio, { min: 0, max: 1 });
   for (const parameter of found) replace(parameter, new Tensor(ops.mul(parameter.grad!.node, factor)));
@@ -46,6 +61,16 @@ export function clipGradValue(parameters: Iterable<Parameter>, maxValue: number)
   const found = withGradients('clipGradValue', parameters, 'maxValue', maxValue);
   const bounds = { min: -maxValue, max: maxValue };
   for (const parameter of found) replace(parameter, new Tensor(ops.clamp(parameter.grad!.node, bounds)));
+}
+
+/** The p-norm of several tensors as one vector: a scalar. */
+function normOf(grads: readonly Node[], p: number): Node {
+  if (p === Number.POSITIVE_INFINITY)
+    return grads.map((grad) => ops.max(ops.abs(grad))).reduce((a, b) => ops.maximum(a, b));
+  const power = (grad: Node): Node =>
+    p === 2 ? ops.sumOfSquares(grad) : ops.sum(ops.pow(ops.abs(grad), { exponent: p }));
+  const total = grads.map(power).reduce((a, b) => ops.add(a, b));
+  return p === 2 ? ops.sqrt(total) : ops.pow(total, { exponent: 1 / p });
 }
 
 function withGradients(

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ShapeError, UsageError } from '../../src/errors/errors.js';
+import * as nn from '../../src/nn/index.js';
 import { Conv2d, init, Linear } from '../../src/nn/index.js';
 import { Generator } from '../../src/random.js';
 import { manualSeed } from '../../src/tensor/random.js';
@@ -189,6 +190,24 @@ describe('initialisers', () => {
     near(bias.low, -0.1, 1e-4, 'low');
     near(bias.high, 0.1, 1e-4, 'high');
     assert.equal(new Linear(2, 2, { bias: false }).bias, null);
+  });
+
+  it('initialise other layers as PyTorch does', async () => {
+    const of = (layer: nn.Module<unknown>, name: string) => layer.stateDict().get(name)!;
+    // The rows of the weight, [in, out / groups, k, k], are inputs, and PyTorch counts its columns all the same.
+    const up = new nn.ConvTranspose2d(64, 32, 3);
+    await isUniform(up.weight, 1 / Math.sqrt(32 * 9));
+    const attention = new nn.MultiheadAttention(80, 2);
+    await isUniform(of(attention, 'in_proj_weight'), Math.sqrt(6 / (80 + 240)));
+    assert.equal((await statistics(of(attention, 'out_proj.bias'))).high, 0);
+    await isUniform(of(new nn.LSTM(36, 128), 'weight_ih_l0'), 1 / Math.sqrt(128));
+    await isUniform(of(new nn.GRU(48, 128), 'weight_ih_l0'), 1 / Math.sqrt(128));
+    await isNormal(new nn.Embedding(200, 96).weight, 0, 1);
+    await isUniform(of(new nn.Conv1d(64, 96, 3), 'weight'), 1 / Math.sqrt(64 * 3));
+    for (const norm of [new nn.LayerNorm([4]), new nn.GroupNorm(2, 4), new nn.BatchNorm1d(4)]) {
+      assert.deepEqual([...(await of(norm, 'weight').data())], [1, 1, 1, 1]);
+      assert.deepEqual([...(await of(norm, 'bias').data())], [0, 0, 0, 0]);
+    }
   });
 
   it('depend only on the seed', async () => {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
 import { referenceDevice } from '../../src/backend/reference/index.js';
 import { UsageError } from '../../src/errors/errors.js';
 import { clipGradNorm, clipGradValue, finiteGuard, SGD } from '../../src/optim/index.js';
+import { setDefaultDevice } from '../../src/tensor/realize.js';
 import { Parameter, tensor } from '../../src/tensor/tensor.js';
 import { assertNear, readFixture } from '../support/generated.js';
 
@@ -29,6 +30,8 @@ async function withGradients(): Promise<Parameter[]> {
 }
 
 describe('clipping of gradients', () => {
+  before(() => setDefaultDevice(referenceDevice()));
+
   for (const { maxNorm, norm, grads: after } of norms)
     it(`by norm ${maxNorm} gives PyTorch’s values, in the same run as the step`, async () => {
       const parameters = await withGradients();
@@ -43,6 +46,27 @@ describe('clipping of gradients', () => {
           1e-11,
           `gradient ${i}`,
         );
+    });
+
+  for (const [normType, of] of [
+    [1, (all: number[]) => all.reduce((sum, g) => sum + Math.abs(g), 0)],
+    [3, (all: number[]) => all.reduce((sum, g) => sum + Math.abs(g) ** 3, 0) ** (1 / 3)],
+    [Number.POSITIVE_INFINITY, (all: number[]) => Math.max(...all.map(Math.abs))],
+  ] as const)
+    it(`by the norm of type ${normType} follows its definition`, async () => {
+      const parameters = await withGradients();
+      const total = clipGradNorm(parameters, 0.5, { normType });
+      const expected = of(grads.flat().map(Math.fround));
+      assertNear([await total.item()], [expected], 1e-11, 'norm');
+      for (const [i, p] of parameters.entries())
+        assertNear(
+          await p.grad!.data(),
+          grads[i]!.map((g) => (Math.fround(g) * 0.5) / (expected + 1e-6)),
+          1e-11,
+          `gradient ${i}`,
+        );
+      assert.throws(() => clipGradNorm(parameters, 1, { normType: 0 }), /bad normType/);
+      assert.throws(() => clipGradNorm(parameters, 1, { norm: 1 } as never), /no option norm/);
     });
 
   for (const { maxValue, grads: after } of values)
