@@ -155,6 +155,22 @@ export abstract class Dnnl extends DnnlCore {
     });
   }
 
+  /** Normalises the last dimension, without scale and shift. @param statistics descriptor of means and variances */
+  layerNormForward(data: Md, statistics: Md, eps: number): Handle {
+    const args = [Prop.forwardTraining, data, data, statistics, eps, 0];
+    return this.pd('layer_normalization_forward', 'int, md, md, md, float, uint', args);
+  }
+
+  layerNormBackward(data: Md, statistics: Md, eps: number, hint: Handle): Handle {
+    const args = [Prop.backwardData, data, data, data, statistics, eps, 0];
+    return this.pd('layer_normalization_backward', 'int, md, md, md, md, float, uint', args, { hint });
+  }
+
+  /** Products of a batch of matrices. */
+  matmul(src: Md, weights: Md, dst: Md): Handle {
+    return this.pd('matmul', 'md, md, md, md', [src, weights, null, dst]);
+  }
+
   eltwiseForward(alg: number, data: Md, alpha: number, beta: number): Handle {
     const args = [Prop.forwardTraining, this.eltwiseAlg(alg), data, data, alpha, beta];
     return this.pd('eltwise_forward', 'int, int, md, md, float, float', args);

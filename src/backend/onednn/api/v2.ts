@@ -44,6 +44,8 @@ const SHARED: Readonly<Record<string, number>> = {
   lrn_backward: 2,
   batch_normalization_forward: 2,
   batch_normalization_backward: 2,
+  layer_normalization_forward: 2,
+  layer_normalization_backward: 2,
 };
 
 const nameOf = (kind: string): string =>

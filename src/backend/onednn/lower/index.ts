@@ -17,6 +17,7 @@ import {
 } from './elementwise.js';
 import { lowerLinear, lowerLinearGradInput, lowerLinearGradWeight } from './linear.js';
 import { lowerLeftMatmul, lowerMatmul } from './matmul.js';
+import { lowerPermute } from './move.js';
 import {
   lowerBatchNorm,
   lowerBatchNormGrad,
@@ -24,6 +25,8 @@ import {
   lowerBatchStats,
   lowerLrn,
   lowerLrnGrad,
+  lowerNormalizeRows,
+  lowerNormalizeRowsGrad,
 } from './norm.js';
 import { lowerAvgPool, lowerAvgPoolGrad, lowerMaxPool, lowerMaxPoolGrad } from './pool.js';
 
@@ -70,6 +73,9 @@ const lowerings: Readonly<Record<string, Lowering>> = {
   batchNormTrain: lowerBatchNormTrain,
   batchStats: lowerBatchStats,
   batchNormTrainGrad: lowerBatchNormGrad,
+  normalizeRows: lowerNormalizeRows,
+  normalizeRowsGrad: lowerNormalizeRowsGrad,
+  permute: lowerPermute,
 };
 
 export function lower(b: Builder, i: number): void {

@@ -1,11 +1,15 @@
 import type { MatmulAttrs } from '../../../ops/matmul.js';
+import { Arg } from '../api/dnnl.js';
 import type { Builder } from '../builder.js';
+import { emitInto, type Operand } from './emit.js';
 
-/** Matrix products call the library's sgemm, once per matrix of a batch. */
+/** A product of two matrices calls the library's sgemm; one of batches is a primitive, which shares them among threads. */
 export function lowerMatmul(b: Builder, i: number): boolean {
   const node = b.node(i);
   const [x, y] = node.inputs as [number, number];
   const { transposeA, transposeB } = node.attrs as MatmulAttrs;
+  if (node.shape.length === 3 && node.shape[0]! > 1)
+    return lowerBatch(b, i, [factor(b, x, transposeA), factor(b, y, transposeB)]);
   const [m, n] = node.shape.slice(-2) as [number, number];
   const k = b.node(x).shape.at(transposeA ? -2 : -1)!;
   const batch = node.shape.length === 3 ? node.shape[0]! : 1;
@@ -28,6 +32,7 @@ export function lowerLeftMatmul(b: Builder, i: number): boolean {
   const [left, x] = node.inputs as [number, number];
   const [batch, m, n] = node.shape as [number, number, number];
   const k = b.node(left).shape[1]!;
+  if (batch > 1) return lowerBatch(b, i, [factor(b, left, false), factor(b, x, false)]);
   return emitGemm(b, i, {
     batch,
     m,
@@ -39,6 +44,33 @@ export function lowerLeftMatmul(b: Builder, i: number): boolean {
     bStride: k * n,
     sources: [left, x],
   });
+}
+
+/** A batch of matrices as it lies in memory; a single matrix stands for all of a batch. */
+function factor(b: Builder, node: number, transposed: boolean): Operand[1] & { readonly empty: boolean } {
+  const { shape } = b.node(node);
+  const { region } = b.plainForm(node);
+  const dims = shape.length === 2 ? [1, ...shape] : shape;
+  const [batch, rows, columns] = dims as [number, number, number];
+  const md = transposed
+    ? b.dnnl.plain([batch, columns, rows], 'float32', [rows * columns, 1, columns])
+    : b.dnnl.plain(dims);
+  return { md, region, empty: dims.includes(0) };
+}
+
+function lowerBatch(
+  b: Builder,
+  i: number,
+  [left, right]: readonly [ReturnType<typeof factor>, ReturnType<typeof factor>],
+): boolean {
+  // The library rejects an empty sum.
+  if (left.empty || right.empty) return false;
+  const { shape } = b.node(i);
+  const result = { dims: shape, md: b.dnnl.plain(shape) };
+  return emitInto(b, i, b.dnnl.matmul(left.md, right.md, result.md), result, [
+    [Arg.src, left],
+    [Arg.weights, right],
+  ]);
 }
 
 interface Gemm {

@@ -160,3 +160,42 @@ export function lowerBatchNorm(b: Builder, i: number): boolean {
   const operands = batchNormOperands(b, src, gamma, beta, b.plainForm(mean), b.plainForm(variance));
   return emitInto(b, i, pd, src, operands);
 }
+
+/** Mean and variance of the rows that a primitive has normalised, by the node of the rows and eps. */
+const rowStatistics = new WeakMap<Builder, Map<string, { mean: Form; variance: Form }>>();
+
+export function lowerNormalizeRows(b: Builder, i: number): boolean {
+  const { inputs, attrs, shape } = b.node(i);
+  if (shape.includes(0)) return false;
+  const [x] = inputs as [number];
+  const src = b.plainForm(x);
+  const rows = [shape[0]!];
+  const pd = b.dnnl.layerNormForward(src.md, b.dnnl.plain(rows), attrs.eps as number);
+  const [mean, variance] = [b.newForm(rows, b.dnnl.plain(rows)), b.newForm(rows, b.dnnl.plain(rows))];
+  const known = rowStatistics.get(b) ?? new Map();
+  rowStatistics.set(b, known.set(`${x} ${attrs.eps}`, { mean, variance }));
+  return emitInto(b, i, pd, src, [
+    [Arg.src, src],
+    [Arg.mean, mean],
+    [Arg.variance, variance],
+  ]);
+}
+
+export function lowerNormalizeRowsGrad(b: Builder, i: number): boolean {
+  const { inputs, attrs, shape } = b.node(i);
+  const [dy, x] = inputs as [number, number];
+  const statistics = rowStatistics.get(b)?.get(`${x} ${attrs.eps}`);
+  if (!statistics) return false;
+  const { mean, variance } = statistics;
+  const src = b.plainForm(x);
+  const stat = b.dnnl.plain([shape[0]!]);
+  const eps = attrs.eps as number;
+  const pd = b.dnnl.layerNormBackward(src.md, stat, eps, b.dnnl.layerNormForward(src.md, stat, eps));
+  const operands = [
+    [Arg.src, src],
+    [Arg.mean, mean],
+    [Arg.variance, variance],
+    [Arg.diffDst, b.plainForm(dy)],
+  ] as const;
+  return emitInto(b, i, pd, src, operands, Arg.diffSrc);
+}
