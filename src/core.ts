@@ -62,6 +62,7 @@ export {
   randperm,
   zerosLike,
 } from './tensor/create.js';
+export { define, type OwnOperation } from './tensor/define.js';
 export { cat, einsum, maximum, minimum, stack, where } from './tensor/functions.js';
 export { grad } from './tensor/grad.js';
 export { manualSeed } from './tensor/random.js';

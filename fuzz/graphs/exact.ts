@@ -8,6 +8,7 @@ import { valuesOf } from './program.js';
 const WITHOUT_ROUNDING = new Set([
   'reshape',
   'detach',
+  'custom',
   'permute',
   'broadcastTo',
   'crop',

@@ -11,6 +11,7 @@ export * from './arrange/views.js';
 export * from './binary.js';
 export * from './conv2d.js';
 export * from './cross-entropy.js';
+export { custom } from './custom.js';
 export * from './distributed/exchange.js';
 export * from './dropout.js';
 export * from './image.js';

@@ -109,7 +109,7 @@ function formOf(path: string, onnx: OnnxModel, side: number): Form {
 }
 
 /** Operations that change the form but not the values. */
-const SAME_NUMBERS = new Set(['reshape', 'permute', 'cast', 'detach']);
+const SAME_NUMBERS = new Set(['reshape', 'permute', 'cast', 'detach', 'custom']);
 /** Operations whose results are unbounded: logits, unless another operation follows. */
 const LOGITS = new Set(['linear', 'matmul', 'conv2d', 'logSoftmax', 'batchNorm', 'channelAffine']);
 

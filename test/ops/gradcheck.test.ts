@@ -128,6 +128,7 @@ const CHECKS: Readonly<Record<string, readonly Check[] | 'none'>> = {
   ],
   addScaled: [{ inputs: [normal(2, 3), normal(2, 3), normal()] }],
   detach: 'none',
+  custom: 'none',
   add: binaries,
   sub: binaries,
   mul: binaries,

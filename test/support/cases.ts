@@ -104,6 +104,7 @@ const BUILD: Readonly<Record<string, Build>> = {
   logSoftmax: alongAxis(ops.logSoftmax),
   argmax: alongAxis(ops.argmax),
   detach: unary(ops.detach),
+  custom: unary((x) => ops.custom('sign', ops.sign(x), [x], (_node, grad) => [grad])),
   leakyRelu: ([x], { slope }: { slope: number }) => ops.leakyRelu(x!, slope),
   pow: ([x], attrs: { exponent: number }) => ops.pow(x!, attrs),
   affine: ([x], attrs: { scale: number; shift: number }) => ops.affine(x!, attrs),
@@ -499,6 +500,15 @@ const own: readonly Case[] = [
     inputs: [spread([2, 3])],
     output: spread([2, 3]),
     code: 'the same values',
+  }),
+  made({
+    name: 'an operation with a gradient of its own',
+    op: 'custom',
+    inputs: [float([4], [-2.5, 0, 3, -0.001])],
+    output: { shape: [4], data: [-1, 0, 1, -1] },
+    gradOutput: { shape: [4], data: [1, 2, 3, 4] },
+    grads: [{ shape: [4], data: [1, 2, 3, 4] }],
+    code: 'sign(x), with the gradient of x',
   }),
   made({
     name: 'flip',

@@ -99,6 +99,9 @@ export const elementwise: readonly Kind[] = [
   unary('hardswish', ops.hardswish, atThree),
   unary('mish', ops.mish),
   unary('detach', ops.detach),
+  unary('custom', (x) =>
+    ops.custom('twice', ops.scaleBy(x, 2), [x], (_node, grad) => [ops.scaleBy(grad, 2)]),
+  ),
   {
     name: 'roundToByte',
     jumps: true,

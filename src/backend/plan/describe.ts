@@ -5,7 +5,8 @@ import { operationOf } from '../../ops/index.js';
 import { kernelOf } from '../reference/kernels.js';
 
 /** Whether a node has the same elements, in the same order, as its input, and so may share its memory. */
-export const isAlias = (node: GraphNode): boolean => node.op === 'reshape' || node.op === 'detach';
+const ALIASES = new Set(['reshape', 'detach', 'custom']);
+export const isAlias = (node: GraphNode): boolean => ALIASES.has(node.op);
 
 /** Operation, shapes and module path of a node, for error messages. */
 export function describeNode({ nodes }: Graph, i: number): string {

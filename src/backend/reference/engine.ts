@@ -30,7 +30,7 @@ interface Step {
 }
 
 /** Operations whose result shares the input's array, since a plan never writes into a computed value. */
-const SHARED = new Set(['reshape', 'detach']);
+const SHARED = new Set(['reshape', 'detach', 'custom']);
 
 /**
  * Engine in plain TypeScript that runs one kernel after the other. It is written for clarity, runs everywhere, and is the

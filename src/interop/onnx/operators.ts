@@ -185,6 +185,8 @@ export const rules: Readonly<Record<string, Rule>> = {
     return undefined;
   },
   detach: direct('Identity'),
+  // Its other inputs are there for gradients alone.
+  custom: (w, _node, [result], output) => void w.add('Identity', [result!], {}, output),
   broadcastTo: (w, { shape, inputs: [x] }, inputs, output) => {
     if (inputs.length === 0) return 'it repeats integers';
     const kept = shape.map((d, i) => (d === x!.shape[i - shape.length + x!.shape.length] ? 1 : d));

@@ -211,4 +211,5 @@ export const elementwise: Readonly<Record<string, Kernel>> = {
   power: binary(powerRow),
   cast: copy,
   detach: copy,
+  custom: copy,
 };
