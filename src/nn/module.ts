@@ -1,42 +1,17 @@
 import type { Device } from '../backend/backend.js';
 import { checkBooleans, checkOptionNames, shown } from '../errors/arguments.js';
-import { CheckpointError, ShapeError, UsageError } from '../errors/errors.js';
+import { UsageError } from '../errors/errors.js';
 import { didYouMean } from '../errors/nearest.js';
-import { type Shape, sameShape, showShape } from '../graph/types.js';
+import { sameShape } from '../graph/types.js';
 import { withScope } from '../ops/scope.js';
 import { checkDevice } from '../tensor/check-device.js';
 import { flushPending } from '../tensor/pending.js';
 import { checkPlace, checkSaved, loadSaved, type SavedTensor } from '../tensor/saved.js';
-import { Parameter, type Removable, Tensor } from '../tensor/tensor.js';
+import { Parameter, type Removable, type Tensor } from '../tensor/tensor.js';
+import { bufferOf } from './module/buffer.js';
 import { addCallHook, type ForwardHook, type ForwardPreHook } from './module/call-hooks.js';
 import { membersIn, watchCalls } from './module/registered.js';
-
-/** A tensor and a parameter of the same name whose shapes differ. */
-export interface Mismatch {
-  readonly name: string;
-  /** The model's shape. */
-  readonly expected: Shape;
-  /** The file's shape. */
-  readonly got: Shape;
-}
-
-/** The names that do not match between a model and a file. */
-export interface LoadReport {
-  /** Names in the model that are not in the file. */
-  readonly missing: string[];
-  /** Names in the file that are not in the model. */
-  readonly unexpected: string[];
-  /** Names in both, with different shapes. */
-  readonly mismatched: Mismatch[];
-}
-
-/** Options of {@link Module.loadStateDict}. */
-export interface LoadOptions {
-  /** False: load the tensors whose names match, and leave the other parameters unchanged. */
-  readonly strict?: boolean;
-  /** True: also leave parameters whose shape differs unchanged. Requires `strict: false`. */
-  readonly skipMismatched?: boolean;
-}
+import { checkStateDict, type LoadOptions, type LoadReport, misfit, some } from './module/state-dict.js';
 
 type Member = Module<unknown> | Parameter;
 
@@ -51,6 +26,7 @@ export function copyPersistence(from: Parameter, to: Parameter): void {
   if (passing.has(from)) passing.add(to);
 }
 
+export type { LoadOptions, LoadReport, Mismatch } from './module/state-dict.js';
 export type { SavedTensor };
 
 /**
@@ -435,66 +411,5 @@ const isMember = (value: unknown): value is Member => value instanceof Module ||
 
 const join = (path: string, name: string): string => (path && name ? `${path}.${name}` : path || name);
 
-/** A buffer with the values of a tensor; a parameter that is one already stays as it is. */
-function bufferOf(value: unknown): Parameter {
-  if (value instanceof Parameter && value.isBuffer) return value;
-  const { node } = value instanceof Tensor ? value : { node: undefined };
-  const data = node?.value ?? (node?.source?.kind === 'host' ? node.source.data : undefined);
-  if (node && data) return new Parameter(data.slice(), node.shape, { trainable: false, dtype: node.dtype });
-  throw new UsageError({
-    what: 'registerBuffer takes a tensor of known values',
-    expected: 'zeros([3]), tensor(…), or a Parameter with trainable: false',
-    got: node ? 'a tensor that has not been computed' : shown(value),
-    ...(node ? { next: 'await its data() and make a tensor of that' } : {}),
-  });
-}
-
 /** `runningMean` → `running_mean` */
 const snakeCase = (name: string): string => name.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase();
-
-/** The first names of a list, and the number of the others. */
-function some(names: readonly string[]): string {
-  const shown = names.slice(0, SHOWN).join(', ');
-  return names.length > SHOWN ? `${shown} and ${names.length - SHOWN} more` : shown;
-}
-
-/** Maximum number of names per list in an error. */
-const SHOWN = 24;
-
-/** @throws UsageError unless `saved` is a Map of tensors by name */
-function checkStateDict(saved: unknown): void {
-  if (saved instanceof Map) return;
-  const tensors = (saved as { tensors?: unknown } | undefined)?.tensors;
-  throw new UsageError({
-    what: 'A state dict is a Map of tensors by name',
-    expected: 'model.stateDict(), or the tensors of readWeights(file)',
-    got: shown(saved),
-    next:
-      tensors instanceof Map
-        ? 'pass its tensors: loadStateDict(weights.tensors)'
-        : saved instanceof Module
-          ? 'pass its stateDict(): loadStateDict(other.stateDict())'
-          : 'use new Map(Object.entries(…)) for a plain object, or loadWeights(file, model) for a file',
-  });
-}
-
-/** An error that lists all mismatches, in PyTorch's terms. */
-function misfit(type: string, size: number, { missing, unexpected, mismatched }: LoadReport): Error {
-  const list = (what: string, names: readonly string[]) =>
-    names.length > 0 ? [`${what}: ${some(names)}`] : [];
-  const shapes = mismatched.map(
-    ({ name, expected, got }) => `${name} is ${showShape(got)}, but ${showShape(expected)} in the model`,
-  );
-  const onlyShapes = missing.length + unexpected.length === 0;
-  const Kind = onlyShapes ? ShapeError : CheckpointError;
-  return new Kind({
-    what: `The weights do not belong to this ${type}`,
-    expected: `${size} parameters and buffers, ${onlyShapes ? 'each of the model’s shape' : 'none missing'}`,
-    got: [
-      ...list('missing', missing),
-      ...list('unexpected', unexpected),
-      ...list('size mismatch', shapes),
-    ].join('; '),
-    next: `build the model with the options it was saved with, or pass { strict: false${onlyShapes ? ', skipMismatched: true' : ''} } to load what fits`,
-  });
-}
