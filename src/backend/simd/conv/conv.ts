@@ -127,6 +127,8 @@ const ROWS = 192;
 const BLOCK = 320;
 /** With fewer tiles than this the batch is divided too, whatever the number of threads, so that sums do not depend on it. */
 const TILES = 16;
+/** Products of a piece, unless one image has more: about a tenth of a second. */
+const MOST_PRODUCTS = 2 ** 31;
 const PRODUCTS_PER_ELEMENT = 16;
 
 /** The gradient with respect to w. Operands of `run`: the gradient of y, x, the gradient of w. */
@@ -150,7 +152,14 @@ export function conv2dGradWeight(pool: KernelPool, shape: Convolution): VectorOp
   const stepTiles = Math.ceil(k / tileSteps);
   const rowTiles = Math.ceil(m / tileRows);
   const tiles = groups * stepTiles * rowTiles;
-  const chunkImages = Math.max(1, Math.ceil(images / Math.max(1, Math.ceil(TILES / tiles))));
+  const perImage = Math.min(m, ROWS) * Math.min(k, STEPS) * positions;
+  const chunkImages = Math.max(
+    1,
+    Math.min(
+      Math.ceil(images / Math.max(1, Math.ceil(TILES / tiles))),
+      Math.floor(MOST_PRODUCTS / Math.max(1, perImage)),
+    ),
+  );
   const chunks = Math.max(1, Math.ceil(images / chunkImages));
   const elements = (images * groups * m * k * positions) / PRODUCTS_PER_ELEMENT;
   const threads = pool.divides(elements) ? pool.threads : 1;

@@ -38,6 +38,8 @@ const BLOCK = 320;
 /** Columns, or rows, of the block of C that is one piece, before it is made smaller for many threads. */
 const SPAN = 192;
 const SMALLEST_SPAN = 24;
+/** Products of a piece: some tens of milliseconds, after which a thread is far from being taken for dead. */
+const MOST_PRODUCTS = 2 ** 29;
 /** Pieces for each thread, so that none waits long for another. */
 const PIECES = 4;
 const CACHE_LINE = 64;
@@ -206,6 +208,7 @@ function divide(pool: KernelPool, { m, n, k, a, b, batch = [1, 1] }: Product, ti
   let other = roundUp(Math.max(1, short), shortStep);
   while (count() * Math.ceil(short / other) < wanted && other > SMALLEST_SPAN)
     other = roundUp(other / 2, shortStep);
+  while (span * other * k > MOST_PRODUCTS && other > SMALLEST_SPAN) other = roundUp(other / 2, shortStep);
   const alone = Math.ceil(long / span) * repeats(small === 'a' ? a : b) <= 1;
   const shared = alone && other <= SPAN ? 'none' : small;
   return small === 'a'

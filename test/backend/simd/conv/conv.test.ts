@@ -177,6 +177,12 @@ describe('convolutions in three directions', () => {
     );
   });
 
+  it('sum weights over parts of a large batch', () => {
+    const shape = convolution([256, 64, 112, 112], [64, 3, 3], { padding: [1, 1] });
+    const { total } = conv2dGradWeight(alone.pool, shape).jobs[0]!;
+    assert.ok((sizeOf(shape.y) * 64 * 9) / total <= 2 ** 31, `${total} pieces`);
+  });
+
   it('let NaN reach what it belongs to and nothing else', () => {
     const shape = convolution([2, 2, 9, 9], [3, 3, 3], { padding: [1, 1] });
     const x = numbers(sizeOf(shape.x));

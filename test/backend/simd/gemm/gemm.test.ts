@@ -179,6 +179,19 @@ describe('matrix product', () => {
     check({ m: 4, n: 5, k: 3, a: dense(3), b: dense(5), c: dense(5), batch: [0, 1] });
   });
 
+  it('is divided into pieces of a bounded size, on any number of threads', () => {
+    for (const memory of [alone, many])
+      for (const [m, n, k] of [
+        [8192, 8192, 8192],
+        [32, 100_000, 16_384],
+        [100_000, 300, 4096],
+      ] as const) {
+        const { jobs } = gemm(memory.pool, { m, n, k, a: dense(k), b: dense(n), c: dense(n) });
+        const { total } = jobs.at(-1)!;
+        assert.ok((m * n * k) / total <= 2 ** 29, `${total} pieces of ${m} × ${n} × ${k}`);
+      }
+  });
+
   it('keeps NaN and ∞ to their rows and columns', () => {
     for (const [m, n, k] of [
       [5, 9, 7],
