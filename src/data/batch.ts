@@ -8,7 +8,7 @@ import { type Packed, pack, type SampleSet, unpack } from './samples/sample.js';
 import { type Augmentation, augmented } from './transforms/host/index.js';
 import { markFloats } from './transforms/transform.js';
 
-/** What any batch tells. */
+/** Fields common to all batches. */
 export interface AnyBatch {
   /** Index of each sample in the data set; for a set that is read in order, its place in the epoch. */
   indices: Int32Array;

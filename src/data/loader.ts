@@ -151,7 +151,7 @@ export class DataLoader<S = LabelledImage, B = BatchOf<S>> implements AsyncItera
   readonly transform: Transform | undefined;
   readonly ranks: number;
   readonly rank: number;
-  /** Number of batches per epoch; infinite for a data set that does not tell its length. */
+  /** Number of batches per epoch; infinite for a data set without a known length. */
   readonly length: number;
   /** Epoch of the next `for await` over the loader; each loop increments it. */
   epoch = 0;

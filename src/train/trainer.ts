@@ -242,7 +242,7 @@ export class Trainer {
     return this.#parts.world?.first ?? true;
   }
 
-  /** What holds on any of the ranks, as all of them see it. */
+  /** For each flag, whether it is set on any rank; the result is the same on all ranks. */
   async #anywhere<Name extends string>(own: Record<Name, boolean>): Promise<Record<Name, boolean>> {
     const { world } = this.#parts;
     if (!world) return own;

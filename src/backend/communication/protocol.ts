@@ -9,7 +9,7 @@ import { bytesOf } from '../../graph/types.js';
 export const WORD = {
   /** Number of requests posted so far; the communication thread waits on it. */
   posted: 0,
-  /** 1 after a failure; the text then lies in the failure bytes. */
+  /** 1 after a failure, whose text is then in the failure bytes. */
   failed: 1,
   /** Counted up by the main thread's event loop. */
   alive: 2,

@@ -17,7 +17,7 @@ export interface Assembler<F> {
   store(i: number, form: F, slot: number): void;
 }
 
-/** What assembling a plan gives, beside the builder's steps. */
+/** Result of assembling a plan, in addition to the builder's steps. */
 export interface Assembly<F> {
   /** Row-major values of the graph's outputs. */
   readonly outputs: readonly F[];

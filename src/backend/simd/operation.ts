@@ -26,7 +26,7 @@ export interface Table {
  */
 export class VectorOperation {
   /**
-   * @param scratchBytes memory that nobody else uses while it runs; what is in there before and afterwards does not matter
+   * @param scratchBytes memory reserved for it while it runs; its contents before and afterwards do not matter
    */
   constructor(
     readonly pool: KernelPool,

@@ -13,7 +13,7 @@ export interface Value {
   readonly region: Region;
 }
 
-/** What a step does. */
+/** Work of a step. */
 interface Work {
   readonly bind: Bind;
 }

@@ -18,7 +18,7 @@ export interface Stored {
   readonly offset: number;
 }
 
-/** What a plan needs of its engine. */
+/** The part of the engine that a plan uses. */
 export interface Host {
   readonly memory: WasmMemory;
   readonly pool: KernelPool;

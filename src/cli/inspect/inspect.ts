@@ -229,7 +229,7 @@ function show(title: string, summary: ModelSummary, json: boolean | undefined): 
   ]);
   const head = ['Layer', 'Type', 'Output', 'Parameters', 'Multiply-adds'];
   const total = ['Total', '', '', grouped(summary.parameters), grouped(summary.macs)];
-  // What a layer is called is the least that a line can say; then what comes out of it.
+  // The name of a layer is the most important column, then its output shape.
   const fitted = fittedTable([head, ...rows, total], 'lllrr', [1, 4, 3]);
   const [first, ...others] = fitted.lines;
   const rule = '─'.repeat(widest(fitted.lines));

@@ -1,6 +1,6 @@
 import { Help } from 'commander';
 
-/** Least room for a description beside its option; with less it stands below. */
+/** Minimum width for a description beside its option; below it, the description goes under the option. */
 const BESIDE = 36;
 /** Texts are wrapped down to this width. */
 const LEAST = 16;

@@ -97,6 +97,6 @@ export function fittedTable(
   }
 }
 
-/** Says which columns a wider terminal would show too; no line if there are none. */
+/** A line that lists the omitted columns; empty if none was omitted. */
 export const leftOutLine = ({ leftOut }: Fitted): string[] =>
   leftOut.length > 0 ? [`A wider terminal also shows: ${leftOut.join(', ')}.`] : [];

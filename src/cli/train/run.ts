@@ -179,7 +179,7 @@ async function configure(
   // The first rank brings the data, where they have to be downloaded.
   if (world && !world.first) await world.barrier();
   const bar = new DownloadBar();
-  // A paper with data sets of its own is trained on the first of them.
+  // A paper with its own data sets is trained on the first of them.
   const [own] = Object.keys(paper.datasets ?? {});
   if (flags.dataset !== undefined) ownDataset(paper, flags.dataset);
   const choice: Choice =
@@ -276,7 +276,7 @@ async function resume(flags: TrainFlags, before: Before, world: World | undefine
   return { ...(await openSets(paper, config, rulesOf(config))), config, path: before.path };
 }
 
-/** What a rank of several does differently. @throws UsageError for what one process alone can do */
+/** Adapts the flags for one of several ranks. @throws UsageError for flags that need a single process */
 function forRanks(flags: TrainFlags, world: World): TrainFlags {
   if (flags.dryRun)
     throw new UsageError({

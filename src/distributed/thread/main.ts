@@ -147,7 +147,7 @@ function shout(text: string): void {
   try {
     writeSync(2, `error: ${text}\n`);
   } catch {
-    // Nobody reads it.
+    // It is not read.
   }
 }
 

@@ -17,7 +17,7 @@ export interface ThreadData {
   readonly limits: { readonly silence: number; readonly waiting: number };
 }
 
-/** What ranks tell each other about themselves. */
+/** Description of a rank, exchanged between ranks. */
 export interface Person {
   readonly host: string;
   readonly pid: number;

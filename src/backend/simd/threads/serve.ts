@@ -1,7 +1,7 @@
 import { controlOf, type Place, WORD, work } from '../jobs.js';
 import { instantiate, type Memory, type Run } from '../webassembly.js';
 
-/** What a thread gets when it starts. */
+/** Data passed to a thread at its start. */
 export interface ThreadData {
   readonly control: SharedArrayBuffer;
   /** The modules of the current job's kernels. */
