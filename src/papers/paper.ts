@@ -134,6 +134,12 @@ export interface Paper<M extends Module = Module> {
   readonly charts?: (results: Results) => readonly Chart[];
 }
 
+/** Papers that this installation has validated. */
+const defined = new WeakSet<object>();
+
+/** Whether a paper was made by {@link definePaper} of this very installation, with whose modules it works. */
+export const isDefinedHere = (paper: object): boolean => defined.has(paper);
+
 /** Validates a paper, so that mistakes show when it is loaded. @throws UsageError */
 export function definePaper<M extends Module>(paper: Paper<M>): Paper<M> {
   const demand = (fits: boolean, what: string, expected: string, got: unknown): void => {
@@ -180,6 +186,7 @@ export function definePaper<M extends Module>(paper: Paper<M>): Paper<M> {
       `small letters, digits and hyphens, and none of ${DATASETS.join(', ')}`,
       name,
     );
+  defined.add(paper);
   const ids = paper.claims.map(({ id }) => id);
   const twice = ids.find((id, i) => ids.indexOf(id) !== i);
   demand(twice === undefined, 'its claims', 'an id for each', `${twice} twice`);

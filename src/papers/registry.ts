@@ -4,7 +4,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { PaperweightError, UsageError } from '../errors/errors.js';
 import { didYouMean } from '../errors/nearest.js';
 import { manifest } from '../version.js';
-import type { Paper } from './paper.js';
+import { isDefinedHere, type Paper } from './paper.js';
 
 /** Folder of the compiled papers: each subfolder with an `index.js` is a paper. */
 const COMPILED = fileURLToPath(new URL('.', import.meta.url));
@@ -123,6 +123,13 @@ async function openFolder(folder: string): Promise<Paper> {
     });
   })) as { default?: Paper };
   const paper = checked(exports.default, folder);
+  if (!isDefinedHere(paper))
+    throw new UsageError({
+      what: `The paper in ${folder} uses another installation of paperweight than this command, or none`,
+      expected: 'export default definePaper({…}) of the package that the command belongs to',
+      got: 'a paper that was not made by it',
+      next: 'run the command of the project that the paper belongs to: npx paperweight',
+    });
   const before = outside.get(paper.id);
   if (packaged().includes(paper.id) || (before && before.folder !== folder))
     throw new UsageError({

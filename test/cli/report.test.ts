@@ -84,7 +84,7 @@ test('a run without weights has a page with the available parts and the reason f
   const html = await readFile(join(run, 'report.html'), 'utf8');
   assert.match(html, /^<!doctype html>/);
   assert.ok(!/<script|<img|<b>|onerror=alert\(1\)>/i.test(html));
-  assert.match(html, /51 % of 1,234 test images of shapes10/);
+  assert.match(html, /51 % accuracy on 1,234 test images of shapes10/);
   assert.match(html, /has no weights yet/);
   assert.match(html, /&#60;b&#62;chip/);
   // No external resources: every address is a data URL or the SVG namespace.

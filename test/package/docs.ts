@@ -42,6 +42,9 @@ export function docsTests(places: () => { folder: string; run: string; images: s
       await writeFile(path.join(there, `library-${i}.ts`), program);
     for (const [i, program] of blocksOf(await read('README.md')).entries())
       await writeFile(path.join(there, `readme-${i}.ts`), program);
+    const own = blocksOf(await read('docs/papers.md'));
+    assert.deepEqual(blocksOf(await read('docs/papers.zh.md')), own);
+    for (const [i, program] of own.entries()) await writeFile(path.join(there, `papers-${i}.ts`), program);
     const compilerOptions = {
       strict: true,
       target: 'es2023',
