@@ -5,6 +5,7 @@ export * from './arrange/interpolate.js';
 export * from './arrange/order.js';
 export * from './arrange/pad.js';
 export * from './arrange/parts.js';
+export * from './arrange/pick.js';
 export * from './arrange/slice.js';
 export * from './arrange/triangle.js';
 export * from './arrange/views.js';

@@ -398,6 +398,22 @@ export class Tensor {
   select(axis: number, index: number): Tensor {
     return new Tensor(ops.select(this.node, axis, index));
   }
+  /**
+   * Python's `x[…]`, with one part for each axis: a position, a range `[start, end, step]` (null: to the end), int32
+   * positions, null for a new axis, or `'...'` for all axes that no other part is for.
+   *
+   * @example
+   * x.index('...', 0); // x[..., 0]
+   * x.index([1, -1], null); // x[1:-1, None]
+   */
+  index(...parts: readonly ops.Part<Tensor>[]): Tensor {
+    const known = parts.map((part) =>
+      part === null || part === '...' || typeof part === 'number' || isRange(part)
+        ? part
+        : operand('index', part, false),
+    );
+    return new Tensor(ops.pick(this.node, known));
+  }
   /** `length` positions of an axis, from `start` on. */
   narrow(axis: number, start: number, length: number): Tensor {
     return new Tensor(ops.within(this.node, axis, start, length));
@@ -471,6 +487,11 @@ function spread(method: string, options: SpreadOptions): Required<SpreadOptions>
   checkNumber(method, 'correction', correction, { least: 0, expected: 'a number of at least 0' });
   return { correction, keepDims };
 }
+
+const isRange = (part: unknown): part is ops.Range =>
+  Array.isArray(part) &&
+  part.length <= 3 &&
+  part.every((bound) => bound === null || bound === undefined || typeof bound === 'number');
 
 /** @throws UsageError unless every value is a number, which may be infinite */
 function checkLimits(method: string, values: Readonly<Record<string, unknown>>): void {
