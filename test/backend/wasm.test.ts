@@ -54,6 +54,15 @@ describe('the wasm engine', () => {
     for (const device of [one!, ...others]) await device.close();
   });
 
+  it('computes the same bits at addresses that are negative as signed numbers', async (t) => {
+    const engine = new WasmEngine({ threads: 2, start: startNodeThread });
+    const [low, high] = [inline(2), new InlineDevice(engine)];
+    // Pages that nobody touches take no memory.
+    if (engine.memory.allocate(2.5 * 2 ** 30) === undefined) t.skip('the system reserves less than 4 GiB');
+    else assert.deepEqual(await train(high), await train(low));
+    for (const device of [low, high]) await device.close();
+  });
+
   it('says what it is', async () => {
     const device = inline(2);
     const { engine, threads, precision } = await device.info();
