@@ -21,6 +21,18 @@ import type { Ending, Person } from './thread/messages.js';
 /** Lanes of devices: the thread of one, and a device that computes in the main thread. */
 const [DEVICE_LANE, MAIN_LANE] = [0, 1];
 
+/**
+ * Keeps libraries below MPI from replacing the system's functions for memory, which they do while other threads are inside
+ * of them, and from handling signals: that ended a process at its start in one of thirty cases.
+ */
+const QUIET = {
+  UCX_MEM_EVENTS: 'n',
+  UCX_MEM_MMAP_HOOK_MODE: 'none',
+  UCX_MEM_MALLOC_HOOKS: 'n',
+  UCX_ERROR_SIGNALS: '',
+  OMPI_MCA_memory: '^patcher',
+};
+
 let opened: Promise<World> | undefined;
 let present: World | undefined;
 
@@ -56,6 +68,7 @@ function limit(name: string, seconds: number): number {
 async function join(): Promise<World> {
   const launcher = launcherOf();
   if (!launcher || launcher.size === 1) return new World(undefined);
+  for (const [name, value] of Object.entries(QUIET)) process.env[name] ??= value;
   const client = await Client.start(launcher, {
     files: candidates(launcher, launcherProgram()),
     self: { host: hostname(), pid: process.pid, cores: ownCores() },

@@ -64,6 +64,27 @@ describe('a rank that fails', { skip }, () => {
       assert.match(resumed.stdout, /finished 6/);
     });
 
+  for (const [policy, code, said] of [
+    [
+      'stop',
+      1,
+      /Training diverged at step 6: .*on rank 1 \(.+\), the images of the batch have NaN or infinity/,
+    ],
+    ['skip', 0, /finished 18/],
+    ['rollback', 0, /finished 18/],
+  ] as const)
+    test(`with NaN holds the update on all (--on-nan ${policy})`, async () => {
+      const path = join(root, `nan-${policy}`);
+      const given = { path, config: { syncBn: true, onNan: policy } };
+      const fault = { rank: 1, step: 6, kind: 'nan' };
+      const ended = await runChild(launchers[0]!, 2, 'toy', [JSON.stringify({ ...given, fault })]);
+      assert.equal(ended.code, code, ended.stderr);
+      assert.match(ended.stdout + ended.stderr, said);
+      if (code !== 0) return;
+      const log = readFileSync(join(path, 'log.jsonl'), 'utf8');
+      assert.match(log, /on rank 1 \(.+\), the images of the batch have NaN or infinity/);
+    });
+
   test('that is told to end saves a checkpoint with the others', async () => {
     const path = join(root, 'term');
     const given = { path, slow: 20, config: { epochs: 100, syncBn: true } };

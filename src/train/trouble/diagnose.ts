@@ -1,3 +1,4 @@
+import type { World } from '../../distributed/index.js';
 import { counted } from '../../errors/counted.js';
 import type { Module } from '../../nn/module.js';
 import { watching } from '../../nn/watch.js';
@@ -15,6 +16,8 @@ interface Parts {
   readonly feed: Feed;
   readonly method: Method;
   readonly seed: number;
+  /** Several ranks, which all repeat their parts of the batch. */
+  readonly world?: World | undefined;
 }
 
 /** A tensor that may have NaN or infinity, with its description. */
@@ -29,7 +32,7 @@ type Suspect = readonly [what: string, value: Tensor];
  * @returns such as `features.3 (Conv2d): its output has 12 infinities`; undefined if all values are finite this time
  */
 export async function diagnose(
-  { model, feed, method, seed }: Parts,
+  { model, feed, method, seed, world }: Parts,
   { loaded, epoch, random }: QueuedBatch,
 ): Promise<string | undefined> {
   const now = randomState();
@@ -66,7 +69,7 @@ export async function diagnose(
     const storage = model.parameters()[0]?.storage;
     if (storage) takePending(storage.device);
   }
-  return firstBad(suspects, 'numbers whose squares overflow');
+  return firstBad(suspects, 'numbers whose squares overflow', world !== undefined);
 }
 
 /** Finds the first tensor of a model or its optimizer with NaN or infinity, if any. */
@@ -74,12 +77,17 @@ export const badTensor = (tensors: Iterable<readonly [string, Tensor]>): Promise
   firstBad([...tensors].map(([name, value]) => [`${name} has`, value]));
 
 /** @param overflow description of finite values whose squares overflow; if empty, they are not reported */
-async function firstBad(suspects: readonly Suspect[], overflow = ''): Promise<string | undefined> {
+async function firstBad(
+  suspects: readonly Suspect[],
+  overflow = '',
+  isShared = false,
+): Promise<string | undefined> {
   const squares = suspects.map(([, { node }]) => new Tensor(ops.sumOfSquares(node)));
   const values = await evaluate(...squares);
   for (const [i, [what, value]] of suspects.entries()) {
     if (Number.isFinite(values[i]![0])) continue;
-    const found = count(await value.data()) || overflow;
+    // The values of one rank's suspect may need exchanges that other ranks do not compute.
+    const found = isShared ? 'NaN or infinity' : count(await value.data()) || overflow;
     if (found) return `${what} ${found}`;
   }
   return undefined;

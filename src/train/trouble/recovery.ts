@@ -9,6 +9,9 @@ import type { Feed, Queued, QueuedBatch } from '../step.js';
 import { badTensor, diagnose } from './diagnose.js';
 import { type Bad, diverged, ROLLBACK_FACTOR, verdictOn } from './divergence.js';
 
+/** Ranks that a message names at most. */
+const MOST_NAMED = 4;
+
 export interface RecoveryParts {
   readonly config: TrainConfig;
   readonly model: Module;
@@ -55,13 +58,13 @@ export class Recovery {
     return afterSkip(position, index);
   }
 
-  /** What one of the ranks has found, with its name. */
+  /** What the ranks have found, with their names: what one of them has found first may come from another. */
   async #found(own: string | undefined): Promise<string | undefined> {
     const { world } = this.#parts;
     if (!world) return own;
     const all = await world.texts(own ?? '');
-    const rank = all.findIndex((text) => text !== '');
-    return rank < 0 ? undefined : `on ${world.nameOf(rank)}, ${all[rank]}`;
+    const found = all.flatMap((text, rank) => (text === '' ? [] : `on ${world.nameOf(rank)}, ${text}`));
+    return found.length === 0 ? undefined : found.slice(0, MOST_NAMED).join('; ');
   }
 
   /**

@@ -12,6 +12,7 @@ import type { TrainConfig } from '../../../src/run/config.js';
 import { RunFolder } from '../../../src/run/run-folder.js';
 import { SilentFolder } from '../../../src/run/silent-folder.js';
 import { manualSeed } from '../../../src/tensor/random.js';
+import { setDefaultDevice } from '../../../src/tensor/realize.js';
 import { Trainer } from '../../../src/train/trainer.js';
 import { makeToyNet, ToySet, toyConfig } from '../../support/toy.js';
 
@@ -35,6 +36,7 @@ const world = await open();
 const several = world.size > 1 ? world : undefined;
 const config = toyConfig({ insightEvery: 0, ...given.config });
 const { device } = await openDevice(given.device ?? 'onednn', { threads: 1 });
+setDefaultDevice(device);
 manualSeed(config.seed);
 const model = makeToyNet({ dropout: 0.5 });
 if (config.syncBn) normaliseTogether(model, world.size);
@@ -65,8 +67,8 @@ async function fault(step: number): Promise<void> {
   if (what.kind === 'term') process.kill(process.pid, 'SIGTERM');
 }
 
-let steps = 0;
-const trainer = new Trainer({
+let [steps, batches] = [0, 0];
+const trainer: Trainer = new Trainer({
   config,
   model,
   trainSet: new ToySet(given.trainImages ?? 44),
@@ -76,10 +78,12 @@ const trainer = new Trainer({
     apply: (batch, context) => {
       if (given.slow) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, given.slow);
       const { rows } = context;
-      return train.apply(
-        batch,
-        rows && given.unshifted ? { ...context, rows: { ...rows, start: 0 } } : context,
-      );
+      const shifted = rows && given.unshifted ? { ...context, rows: { ...rows, start: 0 } } : context;
+      const images = train.apply(batch, shifted);
+      // Once more when the batch is repeated to find the bad number.
+      const { rank, step, kind } = given.fault ?? {};
+      const isBad = kind === 'nan' && rank === world.rank && [step, step! + 1].includes(++batches);
+      return isBad ? images.mul(Number.NaN) : images;
     },
     toString: () => 'slow',
   },
