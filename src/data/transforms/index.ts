@@ -21,6 +21,7 @@ export {
 export type { HostImage, ImageTransform } from './host/image.js';
 export { type RandAugmentOptions, randAugment } from './host/rand-augment.js';
 export { randomResizedCrop } from './host/resample.js';
+export { cutMix, type Mix, type MixOptions, mixUp } from './mix.js';
 export { tenCrop } from './ten-crop.js';
 export { compose, type Transform, type TransformContext } from './transform.js';
 export * from './values.js';
