@@ -36,6 +36,8 @@ export const Alg = {
   mul: 0x1fff1,
   div: 0x1fff4,
   sub: 0x1fff5,
+  softmax: 0x30000,
+  logSoftmax: 0x30001,
 } as const;
 export const Arg = {
   src: 1,

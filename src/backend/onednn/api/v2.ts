@@ -36,16 +36,18 @@ const ELTWISE: ReadonlyMap<number, number> = new Map([
   [Alg.clip, 0xff],
 ]);
 
-/** Index of the additional descriptor argument of version 3, by primitive: version 2 has one descriptor for both. */
-const SHARED: Readonly<Record<string, number>> = {
-  eltwise_forward: 3,
-  eltwise_backward: 2,
-  lrn_forward: 3,
-  lrn_backward: 2,
-  batch_normalization_forward: 2,
-  batch_normalization_backward: 2,
-  layer_normalization_forward: 2,
-  layer_normalization_backward: 2,
+/** Indices of the arguments that version 3 has in addition, by primitive; version 2 has one descriptor for both sides. */
+const EXTRA: Readonly<Record<string, readonly number[]>> = {
+  eltwise_forward: [3],
+  eltwise_backward: [2],
+  lrn_forward: [3],
+  lrn_backward: [2],
+  batch_normalization_forward: [2],
+  batch_normalization_backward: [2],
+  layer_normalization_forward: [2],
+  layer_normalization_backward: [2],
+  softmax_forward: [1, 3],
+  logsoftmax_forward: [1, 3],
 };
 
 const nameOf = (kind: string): string =>
@@ -126,7 +128,7 @@ export class DnnlV2 extends Dnnl {
     hint: Handle,
     avoid: (pd: Handle) => boolean,
   ): Handle | undefined {
-    const used = <T>(list: readonly T[]) => list.filter((_, i) => i !== SHARED[kind]);
+    const used = <T>(list: readonly T[]) => list.filter((_, i) => !EXTRA[kind]?.includes(i));
     const types = used(parameters.replace(/md|dims/g, 'void *').split(', ')).join(', ');
     const native = used(args).map((a) => (a instanceof Md ? a.native : Array.isArray(a) ? longs(a) : a));
     const desc = new Uint8Array(OP_DESC_BYTES);

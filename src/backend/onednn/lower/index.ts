@@ -27,6 +27,7 @@ import {
   lowerLrnGrad,
   lowerNormalizeRows,
   lowerNormalizeRowsGrad,
+  lowerSoftmax,
 } from './norm.js';
 import { lowerAvgPool, lowerAvgPoolGrad, lowerMaxPool, lowerMaxPoolGrad } from './pool.js';
 
@@ -76,6 +77,8 @@ const lowerings: Readonly<Record<string, Lowering>> = {
   normalizeRows: lowerNormalizeRows,
   normalizeRowsGrad: lowerNormalizeRowsGrad,
   permute: lowerPermute,
+  softmax: lowerSoftmax,
+  logSoftmax: lowerSoftmax,
 };
 
 export function lower(b: Builder, i: number): void {

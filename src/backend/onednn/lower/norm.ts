@@ -161,6 +161,16 @@ export function lowerBatchNorm(b: Builder, i: number): boolean {
   return emitInto(b, i, pd, src, operands);
 }
 
+/** Softmax and its logarithm. */
+export function lowerSoftmax(b: Builder, i: number): boolean {
+  const { op, inputs, attrs, shape } = b.node(i);
+  // Values of more than 12 dimensions are one vector for the library.
+  if (shape.includes(0) || shape.length > 12) return false;
+  const src = b.plainForm(inputs[0]!);
+  const pd = b.dnnl.softmaxForward(src.md, attrs.axis as number, op === 'logSoftmax');
+  return emitInto(b, i, pd, src, [[Arg.src, src]]);
+}
+
 /** Mean and variance of the rows that a primitive has normalised, by the node of the rows and eps. */
 const rowStatistics = new WeakMap<Builder, Map<string, { mean: Form; variance: Form }>>();
 
