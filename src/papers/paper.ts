@@ -106,8 +106,6 @@ export interface Paper<M extends Module = Module> {
   readonly recipes: Readonly<Record<string, Recipe>>;
   /** Builds the network with newly initialised weights. Preset, init and options have been validated. */
   build(config: ModelConfig): M;
-  /** Shape of one input, where it is not an RGB image: [1, 28, 28]. */
-  readonly inputShape?: (config: Pick<ModelConfig, 'preset' | 'imageSize'>) => readonly number[];
   /** Data sets of its own by name, besides the built-in ones; the first one is then the default. */
   readonly datasets?: Readonly<Record<string, PaperDataset>>;
   /**
