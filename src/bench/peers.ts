@@ -13,7 +13,7 @@ export class MissingPeerError extends PaperweightError {
   }
 }
 
-export type PeerName = 'pytorch' | 'onnxruntime' | 'tfjs' | 'jax-js' | 'torchvision';
+export type PeerName = 'pytorch' | 'pytorch-suite' | 'onnxruntime' | 'tfjs' | 'jax-js' | 'torchvision';
 
 interface Peer {
   readonly runtime: 'python' | 'node';
@@ -35,6 +35,13 @@ export const PEERS: Readonly<Record<PeerName, Peer>> = {
     needs: ['torch', 'numpy'],
     modes: ['eager', 'channels-last', 'compile', 'compile-channels-last', 'bf16', 'bf16-channels-last'],
     largest: { train: ANY, infer: ANY },
+  },
+  'pytorch-suite': {
+    runtime: 'python',
+    script: 'pytorch_suite.py',
+    needs: ['torch'],
+    modes: ['eager'],
+    largest: {},
   },
   onnxruntime: {
     runtime: 'node',

@@ -130,17 +130,45 @@ const overheadSchema = z.object({
   overheadMs: z.number(),
 });
 
+const suiteSchema = z.object({
+  what: z.literal('suite'),
+  ...head,
+  rounds: z.number().int().positive(),
+  /** Seconds of a training step in float32, each side. */
+  cases: z.array(
+    z.object({
+      network: z.string(),
+      batch: z.number().int().positive(),
+      device: z.string(),
+      spread: spreadSchema,
+      peakRssMiB: z.number(),
+      peer: z
+        .object({
+          version: z.string(),
+          spread: spreadSchema,
+          peakRssMiB: z.number(),
+          /** Largest relative difference of the losses of the first five steps. */
+          lossDifference: z.number(),
+        })
+        .optional(),
+      ratio: z.number().optional(),
+    }),
+  ),
+});
+
 /** Result of a measurement: one JSON object per file in `bench/results/`. */
 export const resultSchema = z.discriminatedUnion('what', [
   stepSchema,
   dataSchema,
   startSchema,
   overheadSchema,
+  suiteSchema,
 ]);
 export type Result = z.infer<typeof resultSchema>;
 export type StepResult = z.infer<typeof stepSchema>;
 export type DataResult = z.infer<typeof dataSchema>;
 export type StartResult = z.infer<typeof startSchema>;
+export type SuiteResult = z.infer<typeof suiteSchema>;
 export type OverheadResult = z.infer<typeof overheadSchema>;
 export type ResultHead = Pick<StepResult, 'date' | 'paperweight' | 'machine' | 'threads'>;
 

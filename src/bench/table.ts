@@ -25,6 +25,7 @@ const WORDS = {
     first: (batch: number) => `From process start to the end of the first step, batch ${batch}`,
     compile: (n: string) => `of which compiling takes ${n}; the second step compiles nothing`,
     overhead: 'Overhead of a step of a small network beyond its primitives',
+    network: (name: string, batch: number) => `A training step of ${name}, batch ${batch}`,
     alone: (n: string) => `node alone: ${n}`,
   },
   zh: {
@@ -45,6 +46,7 @@ const WORDS = {
     first: (batch: number) => `从启动到第一步完成，批大小 ${batch}`,
     compile: (n: string) => `其中编译 ${n}；第二步不再编译`,
     overhead: '小网络一步中算子以外的开销',
+    network: (name: string, batch: number) => `${name} 的一步训练，批大小 ${batch}`,
     alone: (n: string) => `单独启动 node：${n}`,
   },
 } as const;
@@ -67,19 +69,20 @@ export function newest(results: readonly Result[]): Result[] {
             result.threads,
             result.peer && [result.peer.name, peerVersion(result), result.peer.mode],
           ]
-        : [result.what, result.batch, result.threads],
+        : [result.what, 'batch' in result ? result.batch : 0, result.threads],
     );
     kept.set(key, result);
   }
-  const order = ['train', 'infer', 'data', 'start', 'step-overhead'];
+  const order = ['train', 'infer', 'data', 'start', 'step-overhead', 'suite'];
   return [...kept.values()].sort(
     (a, b) =>
       order.indexOf(a.what) - order.indexOf(b.what) ||
-      b.batch - a.batch ||
+      batchOf(b) - batchOf(a) ||
       nameOf(a).localeCompare(nameOf(b)),
   );
 }
 
+const batchOf = (result: Result): number => ('batch' in result ? result.batch : 0);
 const nameOf = (result: Result): string =>
   'peer' in result && result.peer ? `${result.norm} ${result.peer.name} ${result.peer.mode}` : '';
 
@@ -128,6 +131,15 @@ function rowsOf(result: Result, language: Language): string[][] {
       ];
     case 'step-overhead':
       return [[w.overhead, `**${time(result.overheadMs / 1000)}**`, '', '', '', '']];
+    case 'suite':
+      return result.cases.map(({ network, batch, spread, peer, ratio }) => [
+        w.network(network, batch),
+        `**${time(spread.median)}** ${range(spread)}`,
+        'float32',
+        peer ? `${peer.version} (eager): ${time(peer.spread.median)} ${range(peer.spread)}` : '',
+        peer ? 'float32' : '',
+        ratio === undefined ? '' : w.times(ratio.toFixed(2)),
+      ]);
   }
 }
 

@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import { NETS } from '../../bench/suite/nets/index.js';
+import { UsageError } from '../../errors/errors.js';
 import { defaultPaper } from '../../papers/registry.js';
 import {
   addDeviceOptions,
@@ -24,6 +26,7 @@ export function register(program: Command): void {
         '  data           the CIFAR-10 loader alone, compared with torchvision',
         '  start          time from process start to the help text and to the first steps',
         '  step-overhead  overhead of a step of a small network beyond its primitives',
+        '  suite          a training step of networks of the reading list in float32, compared with PyTorch',
         '  guard          plan counters and speed against bench/baseline.json',
         '  table          writes the table of docs/speed.md from the results in --out',
         '',
@@ -75,6 +78,7 @@ export function register(program: Command): void {
       positiveInteger('--limit', 86_400),
       300,
     )
+    .option('--networks <names>', `for suite: some of ${Object.keys(NETS).join(',')} (default: all)`, namesOf)
     .option('--profile', 'for train and infer: profile one step by layer and primitive (default: off)')
     .option('--trace <file>', 'write the profile as a Chrome trace (default: none)', pathName('--trace'))
     .option(...FORCE)
@@ -96,4 +100,16 @@ export function register(program: Command): void {
       const { runBench } = await import('./run.js');
       await runBench(what, flags);
     });
+}
+
+/** The networks in a list such as vit,gpt. @throws UsageError for one that is not in the suite */
+function namesOf(list: string): string[] {
+  const names = list.split(',').map((name) => name.trim());
+  const unknown = names.find((name) => !Object.hasOwn(NETS, name));
+  if (unknown === undefined) return names;
+  throw new UsageError({
+    what: `--networks: ${JSON.stringify(unknown)} is not a network of the suite`,
+    expected: `some of ${Object.keys(NETS).join(', ')}, separated by commas`,
+    got: list,
+  });
 }

@@ -1,7 +1,16 @@
 import type { DeviceFlags } from '../options/options.js';
 
 /** Measurements and tasks of `bench`. */
-export const BENCHES = ['train', 'infer', 'data', 'start', 'step-overhead', 'guard', 'table'] as const;
+export const BENCHES = [
+  'train',
+  'infer',
+  'data',
+  'start',
+  'step-overhead',
+  'suite',
+  'guard',
+  'table',
+] as const;
 export const BENCH_PEERS = ['none', 'pytorch', 'onnxruntime', 'tfjs', 'jax-js', 'torchvision'] as const;
 
 export interface BenchFlags extends DeviceFlags {
@@ -23,5 +32,6 @@ export interface BenchFlags extends DeviceFlags {
   readonly save?: boolean;
   readonly out: string;
   readonly update?: boolean;
+  readonly networks?: readonly string[];
   readonly json?: boolean;
 }

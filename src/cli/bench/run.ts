@@ -7,6 +7,7 @@ import { MissingPeerError, PEERS, peerFolder } from '../../bench/peers.js';
 import { traceEvents } from '../../bench/profile.js';
 import { type Result, saveResult } from '../../bench/result.js';
 import { measureStart } from '../../bench/start.js';
+import { measureSuite } from '../../bench/suite/suite.js';
 import { UsageError } from '../../errors/errors.js';
 import { writeFileAtomic } from '../../files/atomic.js';
 import { openPaperNamed } from '../../papers/registry.js';
@@ -54,6 +55,12 @@ export async function runBench(what: What, flags: BenchFlags): Promise<void> {
           await measureOverhead({ ...common, batch: flags.batch ?? 32, steps: flags.steps ?? 200 }),
           flags,
         );
+      case 'suite': {
+        const peer = choosePeer(what, flags, ['pytorch']);
+        const networks = flags.networks ? { networks: flags.networks } : {};
+        const options = { ...common, ...networks, places };
+        return await publish(await measureSuite({ ...options, ...(peer ? { peer } : {}) }), flags);
+      }
       case 'data': {
         const peer = choosePeer(what, flags, ['torchvision']);
         const data = flags.data === undefined ? {} : { data: flags.data };

@@ -1,6 +1,13 @@
 import type { ProfileRow } from '../../backend/backend.js';
 import { byLayer, profileLines } from '../../bench/profile.js';
-import type { DataResult, OverheadResult, Result, StartResult, StepResult } from '../../bench/result.js';
+import type {
+  DataResult,
+  OverheadResult,
+  Result,
+  StartResult,
+  StepResult,
+  SuiteResult,
+} from '../../bench/result.js';
 import type { Spread } from '../../bench/stats.js';
 import { counted } from '../../errors/counted.js';
 import { fittedTable, grouped, leftOutLine, table } from '../terminal/output.js';
@@ -26,6 +33,8 @@ export function resultText(result: Result): string[] {
       return startText(result);
     case 'step-overhead':
       return overheadText(result);
+    case 'suite':
+      return suiteText(result);
   }
 }
 
@@ -108,6 +117,27 @@ function startText(r: StartResult): string[] {
     r.plansAfterFirst === r.plansAfterSecond
       ? 'The second step compiled nothing.'
       : `The second step compiled ${counted(r.plansAfterSecond - r.plansAfterFirst, 'plan')}.`,
+  ];
+}
+
+function suiteText(r: SuiteResult): string[] {
+  const rows = [['network', 'batch', 'paperweight', 'peak MiB', 'PyTorch', 'peak MiB', 'ratio']];
+  for (const { network, batch, spread, peakRssMiB, peer, ratio } of r.cases)
+    rows.push([
+      network,
+      String(batch),
+      time(spread.median),
+      grouped(peakRssMiB),
+      peer ? time(peer.spread.median) : '',
+      peer ? grouped(peer.peakRssMiB) : '',
+      ratio?.toFixed(2) ?? '',
+    ]);
+  const [first] = r.cases;
+  const about = [first?.device, first?.peer?.version].filter(Boolean).join(' and ');
+  return [
+    `A training step in float32, ${counted(r.threads, 'thread')}; ${about}. Medians of ${r.rounds} rounds; a ratio above 1: Paperweight is faster`,
+    '',
+    ...fitted(rows, 'lrrrrrr', [3, 5, 1]),
   ];
 }
 
