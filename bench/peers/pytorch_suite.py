@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""PyTorch's side of `paperweight bench suite`: pytorch_suite.py NET THREADS [BATCH]; src/bench/suite does the same."""
+"""PyTorch's side of `paperweight bench suite`: pytorch_suite.py NET THREADS [BATCH [TYPE]]; src/bench/suite does the same."""
 import importlib
 import json
 import math
@@ -18,7 +18,7 @@ def say(**answer):
 
 def noise(count, stream):
     x = 43758.5453 * torch.sin(12.9898 * torch.arange(count, dtype=torch.float64) + 78.233 * (stream + 1))
-    return (2 * (x - torch.floor(x)) - 1).float()
+    return (2 * (x - torch.floor(x)) - 1).float().to(torch.get_default_dtype())
 
 
 def batch_of(shape, below, phase):
@@ -34,6 +34,7 @@ def main():
     sys.path.insert(0, str(__import__("pathlib").Path(__file__).parent / "suite"))
     net = getattr(importlib.import_module(MODULES.get(name, name)), name)
     batch = int(sys.argv[3]) if len(sys.argv) > 3 else net["batch"]
+    torch.set_default_dtype(getattr(torch, sys.argv[4] if len(sys.argv) > 4 else "float32"))
     model = net["build"]()
     with torch.no_grad():
         for k, p in enumerate(model.parameters()):
@@ -42,7 +43,7 @@ def main():
             elif not (p == 1).all():
                 p.zero_()
     inputs = [batch_of(shape, below, k) for k, (shape, below) in enumerate(net["inputs"](batch))]
-    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9)
 
     def step():
         optimizer.zero_grad()

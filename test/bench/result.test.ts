@@ -123,7 +123,7 @@ test('results as text have ratios, rates and reasons for missing values', () => 
   assert.match(text, /sgemm in the same rounds: 300 GFLOP\/s; Paperweight reaches 140 % of it\./);
   assert.match(resultText(impossible).join('\n'), /tfjs \(wasm\): not possible\. no Conv2DBackpropFilter/);
   assert.match(resultText(start).join('\n'), /The second step compiled nothing\./);
-  assert.match(resultText({ ...start, plansAfterSecond: 2 }).join('\n'), /compiled 1 plans/);
+  assert.match(resultText({ ...start, plansAfterSecond: 2 }).join('\n'), /compiled 1 plan\./);
   assert.match(resultText(overhead).join('\n'), /Overhead beyond the primitives: 0\.80 ms/);
   assert.match(resultText(data).join('\n'), /plain +100000 +0\.06 %/);
 });

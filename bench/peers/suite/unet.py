@@ -36,5 +36,5 @@ unet = dict(
     batch=64,
     inputs=lambda n: [((n, 3, 32, 32), None), ((n, 1, 32, 32), 2)],
     build=UNet,
-    loss=lambda model, x, mask: F.binary_cross_entropy_with_logits(model(x), mask.float()),
+    loss=lambda model, x, mask: F.binary_cross_entropy_with_logits(model(x), mask.to(x.dtype)),
 )

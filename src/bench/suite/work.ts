@@ -39,7 +39,7 @@ export async function stepOf(
   await setWeights(model);
   await model.to(device);
   const inputs = net.inputs(batch).map(batchOf);
-  const optimizer = new optim.SGD(model.parameters(), { lr: 1e-3, momentum: 0.9 });
+  const optimizer = new optim.SGD(model.parameters(), { lr: 1e-4, momentum: 0.9 });
   return () => {
     optimizer.zeroGrad();
     const loss = net.loss(model as never, ...inputs);
