@@ -150,8 +150,9 @@ export const lineTargets: readonly Target[] = [
       const steps = lines.filter(({ event }) => event === 'step') as unknown as StepEvent[];
       const epochs = lines.filter(({ event }) => event === 'epoch') as unknown as EpochEvent[];
       for (const { step: at, loss } of steps) must(all([at, loss]), 'a step without numbers');
-      for (const { epoch, testAccuracy } of epochs)
-        must(all([epoch, testAccuracy]), 'an epoch without numbers');
+      // Only classifiers have an accuracy.
+      for (const { epoch, trainLoss, testAccuracy = 0 } of epochs)
+        must(all([epoch, trainLoss, testAccuracy]), 'an epoch without numbers');
       const insights = parseLines(text, insightSchema) as unknown as Insight[];
       for (const { activations } of insights)
         for (const { dead } of activations) must(Number.isFinite(dead), 'an insight without numbers');

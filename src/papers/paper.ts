@@ -138,7 +138,13 @@ const defined = new WeakSet<object>();
 /** Whether a paper was made by {@link definePaper} of this very installation, with whose modules it works. */
 export const isDefinedHere = (paper: object): boolean => defined.has(paper);
 
+/** A paper that is trained as a classifier. */
+export type ClassifierPaper<M extends Module = Module> = Paper<M> &
+  Required<Pick<Paper<M>, 'transforms' | 'lastBias'>>;
+
 /** Validates a paper, so that mistakes show when it is loaded. @throws UsageError */
+export function definePaper<M extends Module>(paper: ClassifierPaper<M>): ClassifierPaper<M>;
+export function definePaper<M extends Module>(paper: Paper<M>): Paper<M>;
 export function definePaper<M extends Module>(paper: Paper<M>): Paper<M> {
   const demand = (fits: boolean, what: string, expected: string, got: unknown): void => {
     if (!fits) throw new UsageError({ what: `The paper ${paper.id}: ${what}`, expected, got: String(got) });
@@ -247,7 +253,7 @@ export function expectedBy(issue: z.core.$ZodIssue): string {
  * The parts of a paper that its use as a classifier needs.
  * @throws UsageError for a paper that is none
  */
-export function asClassifier(paper: Paper): Required<Pick<Paper, 'transforms' | 'lastBias'>> {
+export function asClassifier(paper: Paper): Pick<ClassifierPaper, 'transforms' | 'lastBias'> {
   const { transforms, lastBias } = paper;
   if (transforms && lastBias !== undefined && !paper.training) return { transforms, lastBias };
   throw new UsageError({

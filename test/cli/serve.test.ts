@@ -239,7 +239,7 @@ test('serve reports what is wrong with its options', async (t) => {
   const { port } = other.address() as AddressInfo;
   await refused(
     [root, '--port', String(port)],
-    /^error: Cannot listen on 127\.0\.0\.1:\d+\. Got a port that is used/,
+    /^error: Cannot listen on 127\.0\.0\.1:\d+\. Got a port that is already in use/,
   );
 });
 

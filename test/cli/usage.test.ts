@@ -144,7 +144,7 @@ const BAD: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
   reproduce: [['vgg'], ['--claim', 'none'], ['--budget', '0m'], ['--budget', 'soon'], ['--runs', '']],
   new: [['Net'], ['../up'], ['alexnet']],
-  data: [['mnist'], ['--data', '']],
+  data: [['svhn'], ['--data', '']],
   doctor: [
     ['--threads', '0'],
     ['--threads', 'all'],
@@ -170,7 +170,7 @@ const BAD: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'eval run': [
     ['--batch-size', '0'],
     ['--eval-limit', '0'],
-    ['--dataset', 'mnist'],
+    ['--dataset', 'svhn'],
     ['--device', 'gpu'],
     ['--threads', '-1'],
     ['--data', ''],
@@ -182,7 +182,7 @@ const BAD: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
   train: [
     ['--preset', 'none'],
-    ['--dataset', 'mnist'],
+    ['--dataset', 'svhn'],
     ['--epochs', '0'],
     ['--max-steps', '0'],
     ['--batch-size', '0'],

@@ -55,7 +55,11 @@ describe('a rank that fails', { skip }, () => {
       // A launcher may end a moment before its last process is gone.
       for (let i = 0; i < 50 && isRunning(path); i++) await sleep(100);
       assert.equal(isRunning(path), false, 'a process is left');
-      assert.deepEqual(segments(), []);
+      // Other jobs of the tests have segments too, but not for long.
+      const left = segments();
+      const still = () => segments().filter((name) => left.includes(name));
+      for (let i = 0; i < 300 && still().length > 0; i++) await sleep(100);
+      assert.deepEqual(still(), []);
       const config = { ...given.config, epochs: 1 };
       const resumed = await runChild(launcher, 2, 'toy', [
         JSON.stringify({ ...given, slow: 0, config, resume: true }),

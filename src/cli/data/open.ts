@@ -9,10 +9,12 @@ import { Progress } from '../terminal/progress.js';
 
 /** A progress bar that appears only if a download starts. */
 export class DownloadBar {
+  constructor(readonly label = 'CIFAR-10') {}
+
   #bar: Progress | undefined;
 
   readonly update = ({ received, total }: { received: number; total?: number | undefined }): void => {
-    this.#bar ??= new Progress({ label: 'CIFAR-10', total, unit: 'bytes' });
+    this.#bar ??= new Progress({ label: this.label, total, unit: 'bytes' });
     this.#bar.total = total;
     this.#bar.update(received);
   };
@@ -24,7 +26,7 @@ export class DownloadBar {
 
 /** Opens a data set with a progress bar for its download, and with command-line wording for what to do next. */
 export async function openDatasetWithProgress(options: Omit<DatasetOptions, 'onProgress'>): Promise<Dataset> {
-  const bar = new DownloadBar();
+  const bar = new DownloadBar(options.dataset);
   try {
     const dataset = await openDataset({ ...options, onProgress: bar.update });
     for (const remark of dataset.remarks ?? []) note(`${dataset.name}: ${remark}`);
@@ -37,8 +39,8 @@ export async function openDatasetWithProgress(options: Omit<DatasetOptions, 'onP
       ...(expected === undefined ? {} : { expected }),
       ...(got === undefined ? {} : { got }),
       next: next
-        .replace('pass download: true', 'run: paperweight data cifar10 --download')
-        .replace('download: true', 'run: paperweight data cifar10 --download'),
+        .replace('pass download: true', `run: paperweight data ${options.dataset} --download`)
+        .replace('download: true', `run: paperweight data ${options.dataset} --download`),
       cause: error,
     });
   } finally {

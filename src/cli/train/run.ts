@@ -64,6 +64,7 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
     const paper = flags.resume ? undefined : await openPaperNamed(flags.paper);
     const settings = paper && configFrom(flags, paper);
     if (settings) checkSettings(paper, settings);
+    if (paper && flags.dataset !== undefined) ownDataset(paper, flags.dataset);
     const before = flags.resume ? await tellRun(flags, world) : undefined;
     const deviceFlags = before ? asBefore(flags, before.config) : flags;
     await withDevice(
@@ -181,7 +182,6 @@ async function configure(
   const bar = new DownloadBar();
   // A paper with its own data sets is trained on the first of them.
   const [own] = Object.keys(paper.datasets ?? {});
-  if (flags.dataset !== undefined) ownDataset(paper, flags.dataset);
   const choice: Choice =
     flags.dataset || flags.data || own !== undefined
       ? { dataset: flags.dataset ?? own ?? 'cifar10', ...(flags.data ? { data: flags.data } : {}) }

@@ -177,7 +177,7 @@ async function openFamily(family: Family, options: MNISTOptions): Promise<Conten
     throw new DataError({
       what: `${name} not found in ${root}`,
       expected: `${split.images.name} and ${split.labels.name}, or these with .gz, there or in ${path.join(name, 'raw')}`,
-      got: 'not both of them',
+      got: 'at least one of them missing',
       next: 'pass download: true, or name the folder that holds the files',
     });
   const images = await readIdx(folder, split.images);

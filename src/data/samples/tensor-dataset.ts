@@ -5,6 +5,9 @@ import { Tensor } from '../../tensor/tensor.js';
 import { checkIndex, type WorkerSpec } from '../dataset.js';
 import { type ArrayValue, isArrayValue, type SampleSet } from './sample.js';
 
+/** A row of each column. */
+type Rows<Columns extends readonly unknown[]> = { readonly [K in keyof Columns]: ArrayValue };
+
 /**
  * Samples from arrays with a common first axis, as PyTorch's class of this name: sample i is a tuple of row i of each.
  * Targets may have any shape and type: float32 for regression, int32 for class labels and token ids.
@@ -13,7 +16,9 @@ import { type ArrayValue, isArrayValue, type SampleSet } from './sample.js';
  * const set = await TensorDataset.of(tensor(x, { shape: [100, 3] }), Float32Array.from(y));
  * const loader = new DataLoader(set, { batchSize: 10, shuffle: true });
  */
-export class TensorDataset implements SampleSet<readonly ArrayValue[]> {
+export class TensorDataset<Columns extends readonly unknown[] = readonly ArrayValue[]>
+  implements SampleSet<Rows<Columns>>
+{
   readonly name = 'TensorDataset';
   readonly length: number;
   readonly workerSpec: WorkerSpec;
@@ -37,8 +42,10 @@ export class TensorDataset implements SampleSet<readonly ArrayValue[]> {
   }
 
   /** @param columns tensors, typed arrays, or values with a shape */
-  static async of(...columns: readonly (Tensor | TypedArray | ArrayValue)[]): Promise<TensorDataset> {
-    return new TensorDataset(
+  static async of<Columns extends readonly (Tensor | TypedArray | ArrayValue)[]>(
+    ...columns: Columns
+  ): Promise<TensorDataset<Columns>> {
+    return new TensorDataset<Columns>(
       await Promise.all(
         columns.map(async (column): Promise<ArrayValue> => {
           if (column instanceof Tensor) return { data: await column.data(), shape: column.shape };
@@ -55,12 +62,12 @@ export class TensorDataset implements SampleSet<readonly ArrayValue[]> {
     );
   }
 
-  get(index: number): readonly ArrayValue[] {
+  get(index: number): Rows<Columns> {
     checkIndex(this, index, 'sample');
     return this.#columns.map(({ data, shape: [, ...shape] }) => {
       const size = sizeOf(shape);
       return { data: data.subarray(index * size, (index + 1) * size), shape };
-    });
+    }) as Rows<Columns>;
   }
 }
 
