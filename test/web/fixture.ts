@@ -142,6 +142,9 @@ export async function startFixture({ control = true }: { control?: boolean } = {
         return data.MODEL;
       case 'kernels':
         return step === undefined ? (bare ? [] : data.KERNEL_STEPS) : data.kernelsOf(Number(step));
+      case 'samples':
+        // A classifier has none.
+        return [];
       case 'features':
         return data.featuresOf(query.get('layer') ?? '');
       case 'predict':

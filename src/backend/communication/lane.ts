@@ -11,27 +11,29 @@ export interface Communicator {
    */
   begin(signature: Uint8Array): void;
   /** Starts an exchange. `fill` writes this rank's values into the region. @returns its number */
-  start(exchange: Exchange, fill: (region: SharedArrayBuffer) => void): number;
+  start(exchange: Exchange, fill: (region: ArrayBufferLike) => void): number;
   /** Waits for an exchange of this run. @returns its region. @throws DeviceError if a rank has failed */
-  finish(ticket: number): SharedArrayBuffer;
+  finish(ticket: number): ArrayBufferLike;
 }
 
 /** How often a waiting thread looks for a failure, in milliseconds. */
 const LOOK_MS = 500;
 
 /** Keeps the regions of a run, and reuses their memory in the next one. */
-class Regions {
-  readonly #free: SharedArrayBuffer[] = [];
-  readonly #taken = new Map<number, SharedArrayBuffer>();
+class Regions<B extends ArrayBufferLike> {
+  readonly #free: B[] = [];
+  readonly #taken = new Map<number, B>();
 
-  take(ticket: number, bytes: number): SharedArrayBuffer {
+  constructor(readonly make: (bytes: number) => B) {}
+
+  take(ticket: number, bytes: number): B {
     const at = this.#free.findIndex(({ byteLength }) => byteLength === bytes);
-    const region = at >= 0 ? this.#free.splice(at, 1)[0]! : new SharedArrayBuffer(bytes);
+    const region = at >= 0 ? this.#free.splice(at, 1)[0]! : this.make(bytes);
     this.#taken.set(ticket, region);
     return region;
   }
 
-  of(ticket: number): SharedArrayBuffer {
+  of(ticket: number): B {
     const region = this.#taken.get(ticket);
     if (region) return region;
     throw new DeviceError({
@@ -50,7 +52,7 @@ class Regions {
 export class Lane implements Communicator {
   readonly #words: Int32Array;
   readonly #done: number;
-  readonly #regions = new Regions();
+  readonly #regions = new Regions((bytes) => new SharedArrayBuffer(bytes));
   #started: number;
 
   constructor(
@@ -104,19 +106,19 @@ export class Lane implements Communicator {
 export class Alone implements Communicator {
   readonly rank = 0;
   readonly size = 1;
-  readonly #regions = new Regions();
+  readonly #regions = new Regions((bytes) => new ArrayBuffer(bytes));
   #started = 0;
 
   begin(): void {
     this.#regions.releaseAll();
   }
 
-  start(exchange: Exchange, fill: (region: SharedArrayBuffer) => void): number {
+  start(exchange: Exchange, fill: (region: ArrayBuffer) => void): number {
     fill(this.#regions.take(++this.#started, regionBytes(exchange, 1)));
     return this.#started;
   }
 
-  finish(ticket: number): SharedArrayBuffer {
+  finish(ticket: number): ArrayBuffer {
     return this.#regions.of(ticket);
   }
 }
