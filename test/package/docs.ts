@@ -35,6 +35,7 @@ export function docsTests(places: () => { folder: string; run: string; images: s
       /^0 1 1 0 0\.000\n$/,
       /^(\[ 250 \] \[ 250, 2 \]\n){4}(\[ 4, 2 \] int32\n){2}(\[ 4, 8 \] \[ 4, 8 \]\n){4}\[ 2, 5 \]\n$/,
       /^stem\.weight stem\.bias branches\.left\.weight .*branches\.right\.bias\n$/,
+      /^Float32Array\(2\) \[ 1, 1 \]\n$/,
       /^-?[\d.]+\n$/,
     ];
     assert.equal(programs.length, expected.length);
