@@ -21,7 +21,7 @@ export interface Assembler<F> {
 export interface Assembly<F> {
   /** Row-major values of the graph's outputs. */
   readonly outputs: readonly F[];
-  /** The guard's value, and the first step after it is computed. */
+  /** The guard's value, and the index of the first step that runs after it is computed. */
   readonly guard: { readonly form: F; readonly before: number } | undefined;
   /** Size of the memory for intermediate values. */
   readonly arenaBytes: number;

@@ -7,7 +7,7 @@ import { usersOf, wantedOf } from './users.js';
 
 /**
  * Collects the steps of a plan while the graph's nodes are lowered in order, and counts the remaining readers of each
- * value, so that operations can run in place. Engines add what a value is, V, and what a step does, W.
+ * value, so that operations can run in place. V is an engine's type of values, W the engine's own part of a step.
  */
 export class PlanBuilder<V, W extends object> {
   readonly steps: (PlanStep & W)[] = [];
@@ -28,7 +28,10 @@ export class PlanBuilder<V, W extends object> {
   readonly #pending: number[];
   readonly #targets = new Map<number, number>();
 
-  /** @param apart nodes that are not part of a cluster, given the readers of each node; no clusters if left out */
+  /**
+   * @param apart returns which nodes stay out of clusters, given the readers of each node; without it there are no
+   *   clusters
+   */
   constructor(
     readonly graph: Graph,
     apart?: (node: number, users: readonly (readonly number[])[]) => boolean,
@@ -79,7 +82,7 @@ export class PlanBuilder<V, W extends object> {
     this.steps.push({ ...step, node: this.current });
   }
 
-  /** Replaces the last step by one that does its work and more. */
+  /** Replaces the last step by one that also does further work. */
   extend(step: NewStep<W>): void {
     const { node } = this.steps.pop()!;
     this.#touch(step.touches, this.steps.length);
@@ -99,7 +102,7 @@ export class PlanBuilder<V, W extends object> {
     if (!isAlias(node)) for (const input of new Set(node.inputs)) this.#pending[this.#group[input]!]!--;
   }
 
-  /** The node whose memory an alias shares: itself for all others. */
+  /** The node whose memory a node uses: the source of an alias, otherwise the node itself. */
   sourceOf(i: number): number {
     return this.#group[i]!;
   }
@@ -119,7 +122,7 @@ export class PlanBuilder<V, W extends object> {
   }
 
   /**
-   * The storage that a node's result updates, if the node can write it directly: no node beside those being lowered
+   * The storage that a node's result updates, if the node can write it directly: no node except those being lowered
    * still reads the old value, and the guard, if any, has been computed.
    */
   targetSlot(i: number, nodes: readonly number[] = [i]): number | undefined {

@@ -14,7 +14,7 @@ export interface BoundPlan {
   readonly steps: readonly BoundStep[];
   readonly feeds: readonly TypedArray[];
   readonly outputs: readonly TypedArray[];
-  /** The guard's value, and the first step after it is computed. */
+  /** The guard's value, and the index of the first step that runs after it is computed. */
   readonly guard: { readonly value: TypedArray; readonly before: number } | undefined;
 }
 

@@ -97,5 +97,5 @@ function joined(
   return { nodes: [...nodes].sort((a, b) => a - b), inputs, formula, ...(reduce ? { reduce } : {}) };
 }
 
-/** What a reduction adds up, or takes the largest of. */
+/** Formula of the elements that a reduction sums, or takes the maximum of. */
 const reducedFormula = (op: string, x: Formula): Formula => (op === 'sumOfSquares' ? f.mul(x, x) : x);

@@ -7,7 +7,8 @@ import { usersOf } from './users.js';
  * node still reads the old value, so that a gradient's memory is free once its weights are updated. All other nodes keep
  * their order. In a guarded graph, updates come after the guard.
  *
- * An exchange with other ranks starts as soon as its values are ready, so that it goes on beside what follows.
+ * An exchange with other ranks starts as soon as its values are ready, so that it runs in parallel with the nodes that
+ * follow.
  */
 export function schedule(graph: Graph): number[] {
   const { nodes } = graph;
@@ -44,7 +45,7 @@ export function schedule(graph: Graph): number[] {
         missing.set(follower, left);
         if (left === 0) ready.push(follower);
       }
-      // The order in which they were written.
+      // Nodes that are ready run in the order in which they were written.
       ready.sort((x, y) => x - y);
     }
   };

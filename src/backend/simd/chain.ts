@@ -3,7 +3,7 @@ import type { Region } from '../plan/region.js';
 import type { Bind, NewStep } from '../plan/step.js';
 import type { KernelPool } from './pool.js';
 
-/** A vector kernel for shapes that are known: its range, and how its operands lie along it. */
+/** A vector kernel for fixed shapes: the range that it computes, and how its operands are laid out along that range. */
 export interface VectorKernel {
   /** Its id in the pool. */
   readonly kernel: number;
@@ -14,13 +14,13 @@ export interface VectorKernel {
   /** Pieces of the range are multiples of this. */
   readonly grain: number;
   /**
-   * For each input and then the output: the number of elements for each index of the range, if index i reads or writes
-   * nothing but elements i·span to (i + 1)·span; else 0.
+   * One span for each input, then one for the output: the number of elements for each index of the range, if index i
+   * reads or writes only the elements i·span to (i + 1)·span; else 0.
    */
   readonly spans: readonly number[];
 }
 
-/** A kernel of a chain: an index of the chain's range is `scale` indices of the kernel's. */
+/** A kernel of a chain. One index of the chain's range covers `scale` indices of the kernel's range. */
 interface Link extends VectorKernel {
   readonly operands: readonly Region[];
   readonly scale: number;
@@ -28,17 +28,17 @@ interface Link extends VectorKernel {
 
 /** The control block of a pool has room for this many kernels. */
 const MAX_LINKS = 12;
-/** A chain with fewer indices could not be shared well between threads. */
+/** A chain over a smaller range cannot be divided well between threads. */
 const MIN_TOTAL = 16;
 
 /**
- * The vector kernels of a plan. Kernels that read row by row what the kernel before has written, as in a layer
- * normalisation, become one step, which computes a few rows at a time: their values stay in the cache.
+ * The vector kernels of a plan. Consecutive kernels that read the results before them row by row, as in layer
+ * normalisation, become one step: it runs all of them on a few rows at a time, so that the values stay in the cache.
  */
 export class VectorSteps<V, W extends object> {
   #chain: { readonly at: number; readonly links: readonly Link[] } | undefined;
 
-  /** @param work an engine's step, given what to run once addresses are known */
+  /** @param work makes an engine's step from a function that binds the kernels to addresses */
   constructor(
     readonly builder: PlanBuilder<V, W>,
     readonly pool: KernelPool,
@@ -52,7 +52,7 @@ export class VectorSteps<V, W extends object> {
   }
 
   /**
-   * Adds a kernel, to the last step if it can be a chain with it.
+   * Adds a kernel: to the last step if both can run as a chain, otherwise as a new step.
    * @param operands memory of the inputs and then of the output
    */
   emit(
@@ -95,7 +95,7 @@ export class VectorSteps<V, W extends object> {
   }
 }
 
-/** The links of a chain and one more, over a common range; undefined if they must run one after another. */
+/** The chain with one more kernel, all over a common range; undefined if the kernel must wait for the whole chain. */
 function chained(links: readonly Link[], next: Link): readonly Link[] | undefined {
   const total = links[0]!.total / links[0]!.scale;
   const common = Math.min(total, next.total);
@@ -118,7 +118,7 @@ function chained(links: readonly Link[], next: Link): readonly Link[] | undefine
   return shares ? [...all, own] : undefined;
 }
 
-/** The module that contains both scopes. */
+/** Path of the innermost module that contains both scopes. */
 function commonScope(a: string, b: string): string {
   const [left, right] = [a.split('.'), b.split('.')];
   const differs = left.findIndex((part, i) => part !== right[i]);

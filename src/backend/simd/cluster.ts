@@ -5,7 +5,10 @@ import type { VectorKernel } from './chain.js';
 import type { KernelPool } from './pool.js';
 import { sharedDimension } from './reduction.js';
 
-/** Elements of an operand for each index of `over`, if all others stay within them: its span in a `VectorKernel`. */
+/**
+ * The span of an operand in a `VectorKernel`: its elements for each index of `over`, or 0 if the other dimensions reach
+ * beyond them.
+ */
 function spanOf(operand: number, over: Dimension, others: readonly Dimension[]): number {
   const step = over.steps[operand]!;
   const last = others.reduce((sum, { size, steps }) => sum + (size - 1) * steps[operand]!, 0);

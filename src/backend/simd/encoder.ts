@@ -206,7 +206,7 @@ export class Code {
     return this;
   }
 
-  /** Runs one of two pieces of code, by whether the integer on the stack is not 0. */
+  /** Runs `then` if the integer on the stack is not 0, else `otherwise`. */
   if(then: () => void, otherwise?: () => void): void {
     this.#bytes.push(0x04, EMPTY);
     then();

@@ -10,11 +10,11 @@ import type { Run } from './webassembly.js';
 export interface Call {
   readonly kernel: number;
   readonly args: readonly number[];
-  /** Indices of the kernel's range for each index of the job's. */
+  /** Number of indices of the kernel's range for each index of the job's range. */
   readonly scale: number;
 }
 
-/** Where the module of a call's kernel is in the shared memory for modules. */
+/** Offset and size, in bytes, of a kernel's module in the shared memory for modules. */
 export interface Place {
   readonly at: number;
   readonly bytes: number;
@@ -54,8 +54,8 @@ export const fits = (calls: readonly Call[]): boolean =>
   WORD.first + calls.reduce((n, { args }) => n + HEAD + args.length, 0) <= WORDS;
 
 /**
- * Publishes a job, of which `work` takes pieces. All pieces of the previous job must be done.
- * @param prepare writes the modules of the calls' kernels into shared memory, and returns where
+ * Publishes a job, whose pieces threads take in `work`. All pieces of the previous job must be done.
+ * @param prepare writes the modules of the calls' kernels into shared memory, and returns their places
  */
 export function publish(
   { words, next }: Control,
@@ -95,7 +95,8 @@ export function runCalls(
  * Computes pieces of the current job until none is left.
  *
  * @param kernelOf returns a kernel by its id, or compiles its module
- * @param thread number of this thread, which kernels with memory of their own for each thread get as a last argument
+ * @param thread number of this thread; kernels get it as their last argument, to find the scratch memory of this
+ *   thread
  */
 export function work(
   { words, next }: Control,

@@ -36,9 +36,9 @@ export class VectorOperation {
   ) {}
 
   /**
-   * Computes.
+   * Runs the jobs.
    *
-   * @param operands offsets in the pool's memory, in the order that the function which made the operation states
+   * @param operands offsets in the pool's memory, in the order documented by the function that made the operation
    * @param scratch offset of `scratchBytes` bytes, a multiple of 16
    */
   run(operands: readonly number[], scratch = 0): void {

@@ -32,7 +32,7 @@ interface Team {
   readonly threads: readonly Thread[];
 }
 
-/** JSON writes −0 as 0, and NaN and ∞ as null: formulas that differ in them are different kernels. */
+/** JSON writes −0 as 0, and NaN and ∞ as null. Here they stay distinct, since such formulas are different kernels. */
 const distinct = (_: string, value: unknown): unknown =>
   typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0))
     ? `${1 / value}/${value}`
@@ -51,7 +51,7 @@ export class KernelPool {
    * @param pages maximum size of the shared memory, in pages of 64 KiB; 0 for a memory that is not shared
    * @param threads number of threads that compute, including the calling thread
    * @param start how to start a thread; without it, the calling thread computes alone
-   * @param patience milliseconds after which a thread that has not finished is taken for dead
+   * @param patience milliseconds after which a thread that has not finished counts as dead
    */
   constructor(
     readonly memory: Memory,
@@ -74,7 +74,7 @@ export class KernelPool {
   /**
    * The id of a kernel of any kind, which is compiled at the first call.
    *
-   * @param shape plain data that no other kernel has
+   * @param shape plain data that identifies the kernel
    * @param encode makes the module for a memory of this many pages
    */
   compile(shape: object, encode: (pages: number) => Uint8Array<ArrayBuffer>): number {
@@ -106,7 +106,7 @@ export class KernelPool {
   /**
    * Runs a kernel over [0, total), on all threads if there is enough to do.
    *
-   * @param args what the kernel takes before the range that it computes and the number of the thread that does it
+   * @param args the kernel's first arguments; its range and the thread's number follow
    * @param piece how much of the range a thread takes at a time
    * @param elements the work, in elements of an elementwise operation
    * @throws DeviceError if a thread failed or died during the computation
@@ -116,10 +116,10 @@ export class KernelPool {
   }
 
   /**
-   * Runs several kernels over [0, total), piece by piece: all kernels on one piece, then on the next. So a kernel finds
-   * what the one before has written in the cache.
+   * Runs several kernels over [0, total), piece by piece: all kernels on one piece, then on the next. So each kernel
+   * finds the results before it in the cache.
    *
-   * @param inner the most elements that any of the kernels computes for an index of the range
+   * @param inner the largest number of elements that one of the kernels computes for an index of the range
    * @throws DeviceError if a thread failed or died during the computation
    */
   chain(calls: readonly Call[], total: number, inner: number): void {
@@ -131,7 +131,7 @@ export class KernelPool {
     const bytes = calls.reduce((sum, { kernel }) => sum + this.#modules[kernel]!.length, 0);
     if (!this.divides(elements) || total <= piece || bytes > MODULE_BYTES || !fits(calls)) {
       const runs = calls.map(({ kernel, ...call }) => ({ ...call, run: this.#runs[kernel]! }));
-      // A single kernel needs no pieces.
+      // On one thread only a chain is cut into pieces; a single kernel runs over the whole range.
       const most = calls.length > 1 ? piece : total;
       for (let from = 0; from < total; from += most) runCalls(runs, from, Math.min(total, from + most), 0);
       return;
@@ -154,7 +154,7 @@ export class KernelPool {
     if (Atomics.exchange(words, WORD.failed, 0) !== 0) this.#failed();
   }
 
-  /** Whether so much work, in elements of an elementwise operation, is shared between threads. */
+  /** Whether work of this size, in elements of an elementwise operation, is shared between threads. */
   divides(elements: number): boolean {
     return this.start !== undefined && this.threads > 1 && elements >= SHARED_FROM;
   }
@@ -169,7 +169,7 @@ export class KernelPool {
     }
   }
 
-  /** A piece may still be computed by a thread that is late, so the memory is not used any more. */
+  /** A thread that is late may still be computing a piece, so the memory is not used any more. */
   #failed(): never {
     this.#failure = new DeviceError({
       what: 'A thread of the device failed during a vector kernel',
@@ -179,7 +179,7 @@ export class KernelPool {
     throw this.#failure;
   }
 
-  /** Whether a thread failed, which may still write into the memory. */
+  /** Whether a thread has failed; it may still write into the memory. */
   get failed(): boolean {
     return this.#failure !== undefined;
   }
@@ -203,7 +203,7 @@ export class KernelPool {
   }
 }
 
-/** The main thread of a page may not sleep: it looks again and again until the last piece is done. */
+/** The main thread of a page may not block, so it polls until the last piece is done. */
 const MAY_WAIT = mayWait();
 function mayWait(): boolean {
   if (typeof SharedArrayBuffer !== 'function') return false;

@@ -1,8 +1,8 @@
 import { Code, encodeModule, I, V } from './encoder.js';
 
 /*
- * Kernels with addresses to compute are written in terms: code that leaves one value on the stack. Plain numbers are
- * integers, and arithmetic on them is done here.
+ * Kernels that compute addresses are written in terms. A term is code that leaves one integer on the stack. A plain
+ * number is a constant; arithmetic on constants is done while the kernel is generated.
  */
 
 /** Code that leaves an integer on the stack. */
@@ -113,7 +113,7 @@ export class Routine {
     this.code.repeat(body, () => this.push(condition));
   }
 
-  /** A condition that is known now costs no code. */
+  /** If and else. A condition that is a plain number is decided while the kernel is generated and emits no code. */
   if(condition: Int, then: () => void, otherwise?: () => void): void {
     if (typeof condition === 'number') {
       if (condition !== 0) then();
@@ -159,11 +159,11 @@ export class Routine {
 
 const variable = (local: number): Variable => ({ local, emit: (code) => code.get(local) });
 
-/** A module of several routines; the last one that is defined is what it runs. */
+/** A module of several routines; it exports the last one that is defined. */
 export class KernelModule {
   readonly #routines: Routine[] = [];
 
-  /** A routine of integer parameters. */
+  /** Defines a routine whose parameters are integers. */
   define(parameters: number, write: (routine: Routine, ...parameters: Variable[]) => void): Routine {
     const routine = new Routine(this.#routines.length, parameters);
     this.#routines.push(routine);

@@ -1,6 +1,9 @@
 /** The part of the WebAssembly API that is used here; Node's type definitions do not include it. */
 export interface Memory {
-  /** Shared memory gets a new, longer buffer when it grows, and the old one stays valid; other memory loses the old one. */
+  /**
+   * When shared memory grows, it gets a new, longer buffer and the old one stays valid; other memory detaches the old
+   * one.
+   */
   readonly buffer: ArrayBuffer | SharedArrayBuffer;
   grow(pages: number): number;
 }

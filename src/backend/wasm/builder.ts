@@ -119,7 +119,7 @@ export class Builder extends PlanBuilder<Value, Work> {
     return over === undefined ? this.newRegion(root) : this.regionOf(over);
   }
 
-  /** Memory for a node's result, which its kernel writes while it reads the inputs. */
+  /** Memory for a node's result that does not overlap the inputs, since its kernel writes while it still reads them. */
   placeApart(i: number, nodes: readonly number[] = [i]): Region {
     const slot = this.targetSlot(i, nodes);
     const reads = nodes.some((node) =>

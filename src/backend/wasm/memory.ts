@@ -3,7 +3,7 @@ import { bytesOf, type DType, makeArray, type TypedArray } from '../../graph/typ
 import { Heap } from '../plan/heap.js';
 import { MAX_PAGES, type Memory, makeMemory, PAGE_BYTES } from '../simd/webassembly.js';
 
-/** Address 0 is never given out, so that a kernel without an address fails where nothing is lost. */
+/** Addresses below this are never given out, so that a kernel whose address is 0 by mistake overwrites no values. */
 const START = 1024;
 /** Memory grows by at least this many pages (16 MiB), since views must be made anew. */
 const GROWTH = 256;
@@ -15,7 +15,7 @@ interface Reserved {
   readonly maximum: number;
 }
 
-/** Memories of closed engines, which the next engine takes unless the garbage collector was faster. */
+/** Memories of closed engines. The next engine reuses one that has not been garbage-collected yet. */
 const idle = { shared: [] as WeakRef<Reserved>[], alone: [] as WeakRef<Reserved>[] };
 
 /** One WebAssembly memory with all values of an engine: storages, and the arena that its plans share. */
@@ -83,7 +83,7 @@ export class WasmMemory {
     return this.array('uint8', offset, bytes) as Uint8Array;
   }
 
-  /** Lets the next engine have the memory. */
+  /** Makes the memory available to the next engine. */
   release(): void {
     idle[this.shared ? 'shared' : 'alone'].push(new WeakRef(this.#reserved));
   }

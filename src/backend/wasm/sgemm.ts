@@ -2,10 +2,10 @@ import type { Graph, GraphNode } from '../../graph/graph.js';
 import type { Spec } from '../../graph/types.js';
 import type { Engine } from '../backend.js';
 
-/** Ids of storages that no tensor has. */
+/** Storage ids that no tensor uses. */
 const IDS = [-1, -2, -3];
 
-/** Rate of float32 n × n matrix products in GFLOP/s, the best of some runs after a first one. */
+/** Rate of float32 n × n matrix products in GFLOP/s, the best of `repeats` runs after a warm-up run. */
 export function sgemmRate(engine: Engine, n: number, repeats: number): number {
   const spec: Spec = { shape: [n, n], dtype: 'float32' };
   const stored: GraphNode = { op: 'storage', inputs: [], attrs: {}, scope: '', ...spec };

@@ -51,7 +51,7 @@ const forwardGrid = (shape: Convolution): Grid => ({
 /**
  * y = x ∗ w (+ bias), then a formula. Operands of `run`: x, w, y, and the bias if there is one.
  *
- * @param epilogue its bias is one number for each result plane: 'row'
+ * @param epilogue bias and activation; the bias has one number for each output channel: 'row'
  */
 export function conv2d(pool: KernelPool, shape: Convolution, epilogue: Epilogue = {}): VectorOperation {
   const [, out, height, width] = shape.y;
@@ -70,8 +70,8 @@ export function conv2d(pool: KernelPool, shape: Convolution, epilogue: Epilogue 
 /**
  * The gradient with respect to x. Operands of `run`: the gradient of y, w, the gradient of x.
  *
- * Positions of x with the same remainders by the strides read the same taps, and make a convolution with stride 1 of
- * their own.
+ * Positions of x that have the same remainders modulo the strides use the same kernel taps. So each such set of
+ * positions is one convolution with stride 1.
  */
 export function conv2dGradInput(pool: KernelPool, shape: Convolution): VectorOperation {
   const { x, w, y, stride, groups } = shape;
@@ -121,13 +121,16 @@ export function conv2dGradInput(pool: KernelPool, shape: Convolution): VectorOpe
   return joined(pool, parts);
 }
 
-/** Steps (planes and taps) and result planes of the tile of weights that is one piece. */
+/** Size of the tile of weights that is one piece: steps (input channel and tap) and output channels. */
 const STEPS = 192;
 const ROWS = 192;
 const BLOCK = 320;
-/** With fewer tiles than this the batch is divided too, whatever the number of threads, so that sums do not depend on it. */
+/**
+ * With fewer tiles than this the batch is divided too. The number of threads plays no part, so that sums do not depend
+ * on it.
+ */
 const TILES = 16;
-/** Products of a piece, unless one image has more: about a tenth of a second. */
+/** Most multiplications in a piece, unless a single image needs more: about a tenth of a second. */
 const MOST_PRODUCTS = 2 ** 31;
 const PRODUCTS_PER_ELEMENT = 16;
 
@@ -144,7 +147,7 @@ export function conv2dGradWeight(pool: KernelPool, shape: Convolution): VectorOp
   const stripRows = Math.min(rows, Math.max(1, Math.floor(BLOCK / columns)));
   const strip = stripOf(grid, stripRows);
   const stripPositions = stripRows * columns;
-  // Images that have few positions are packed together.
+  // Small images are packed together.
   const together = stripRows < rows || positions > BLOCK ? 1 : Math.max(1, Math.floor(BLOCK / positions));
   const block = Math.max(1, Math.min(BLOCK, stripPositions * together));
   const tileSteps = roundUp(Math.max(1, Math.min(k, STEPS)), tile.columns);

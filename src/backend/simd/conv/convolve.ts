@@ -8,9 +8,11 @@ import { type Grid, panelTable, positionOffsets, rowParts, stripOf, tapOffsets }
 import { CONVOLUTION_ARGS, encodeConvolution, ownBytes, type Variant } from './kernel.js';
 import { encodeWeights, WEIGHT_ARGS } from './weights.js';
 
-/** Where the weights of a group lie: number i of result plane i and step p (plane, then tap) in elements. */
+/**
+ * Layout of a group's weights, in elements. A weight has an output channel i and a step p (input channel, then tap).
+ */
 export interface Weights {
-  /** Result planes of each group. */
+  /** Output channels of each group. */
   readonly count: number;
   readonly stepI: number;
   /** Undefined if steps are adjacent. */
@@ -18,17 +20,17 @@ export interface Weights {
   readonly group: number;
 }
 
-/** Where results lie, in elements. */
+/** Layout of the results: strides in elements. */
 export interface Target {
   readonly offset: number;
   readonly image: number;
   readonly plane: number;
-  /** From one row of the grid to the next, and from one column. */
+  /** From one row of the grid to the next; `column` likewise. */
   readonly row: number;
   readonly column: number;
 }
 
-/** Positions of a grid whose panels are packed at a time, and that a strip has about. */
+/** Approximate number of grid positions in a strip, whose panels are packed together. */
 const POSITIONS = 240;
 const FEWEST_POSITIONS = 48;
 const BLOCK = 320;
@@ -36,7 +38,9 @@ const PIECES = 4;
 const PRODUCTS_PER_ELEMENT = 16;
 const CACHE_LINE = 64;
 
-/** The jobs of one convolution over a grid. Its tables are at offsets from where its memory for tables begins. */
+/**
+ * The jobs of one convolution over a grid. Offsets of its tables are relative to the start of its memory for tables.
+ */
 export interface Part {
   readonly jobs: readonly (Omit<Job, 'args'> & {
     readonly args: (operands: readonly number[], tables: number, work: number) => readonly number[];
@@ -46,7 +50,7 @@ export interface Part {
   readonly workBytes: number;
 }
 
-/** An operation of several parts, one after another, which use the same memory to work in. */
+/** One operation that runs several parts one after another, in the same scratch memory. */
 export function joined(pool: KernelPool, parts: readonly Part[]): VectorOperation {
   const starts: number[] = [];
   let tableBytes = 0;
@@ -67,7 +71,10 @@ export function joined(pool: KernelPool, parts: readonly Part[]): VectorOperatio
   );
 }
 
-/** Sum over planes and taps of weights times the numbers of a grid. Operands: source, weights, target, bias. */
+/**
+ * For each position of a grid, the sum of weight times input over channels and taps. Operands: source, weights, target,
+ * bias.
+ */
 export function convolve(
   pool: KernelPool,
   grid: Grid,
@@ -157,7 +164,7 @@ export function convolve(
     elements,
     args: (at, base, work) =>
       ordered(CONVOLUTION_ARGS, {
-        // The first number inside of a row lies `skip` columns from its beginning.
+        // The first number that is read of a row lies `skip` columns after the row's beginning.
         source: at[0]! + (strip.padded ? 4 * skip : 0),
         weights: work,
         target: at[2]! + 4 * target.offset,

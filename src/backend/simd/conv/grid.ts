@@ -1,7 +1,7 @@
 /**
- * What a convolution of any direction reads: for each position of a grid and each tap, one number of every plane of an
- * image. Position (r, q) and tap (i, j) read row r · stepRow + i and column q · stepColumn + j, where numbers outside of
- * the plane are 0.
+ * The numbers that a convolution reads, forward or backward: for each position of a grid and each tap, one number of
+ * every channel (plane) of an image. Position (r, q) and tap (i, j) read row r · stepRow + i and column q · stepColumn
+ * + j, and numbers outside of the plane are 0.
  */
 export interface Grid {
   readonly images: number;
@@ -41,7 +41,7 @@ export function boxOf(taps: readonly Tap[]): Box {
   return { row, column, height: Math.max(...rows) - row + 1, width: Math.max(...columns) - column + 1 };
 }
 
-/** Where a strip of the grid finds its numbers: in a copy with zeros around, or in the image itself. */
+/** Where a strip of the grid reads its input: from a zero-padded copy, or directly from the image. */
 export interface Strip {
   /** Whether numbers outside of the planes are read, so that a copy is needed. */
   readonly padded: boolean;
@@ -95,10 +95,10 @@ export const positionOffsets = (
     (_, at) => Math.floor(at / columns) * stepRow * rowBytes + 4 * (at % columns) * stepColumn,
   );
 
-/** How the numbers of a panel's positions lie: anywhere, side by side, or every second one. */
+/** Layout of the numbers that a panel's positions read: anywhere, adjacent, or every second number. */
 export const Lie = { anywhere: 0, adjacent: 1, alternate: 2 } as const;
 
-/** Integers for each panel: how its positions lie, then where each begins. */
+/** Integers of a panel in the table: its layout (`Lie`), then the offset of each position. */
 export const panelWords = (width: number): number => width + 1;
 
 /** The panels of a strip, of `width` positions each; the last one repeats its last position. */
@@ -113,7 +113,7 @@ export function panelTable(offsets: readonly number[], width: number): number[] 
   }).flat();
 }
 
-/** Numbers of a strip's row that lie left of the plane, in it, and right of it. */
+/** How a strip's row meets the plane: zeros on the left, skipped columns of the plane, and columns inside it. */
 export function rowParts(
   grid: Grid,
   { columns, box }: Strip,

@@ -7,9 +7,9 @@ import { copyStrip, packPatch, scatter } from './patches.js';
 /** Variants of the kernel. */
 export interface Variant {
   readonly tile: Tile;
-  /** Whether a strip is copied, with zeros around. */
+  /** Whether a strip is copied and padded with zeros. */
   readonly padded: boolean;
-  /** Whether results go to the places of a table instead of side by side. */
+  /** Whether results go to offsets from a table instead of adjacent addresses. */
   readonly scattered: boolean;
   readonly epilogue: Epilogue;
 }
@@ -21,7 +21,7 @@ export const CONVOLUTION_ARGS = [
   'target',
   'bias',
   'taps',
-  /** Of a whole strip, and of the last one. */
+  /** Number of panels of a whole strip, and of the last strip. */
   'panels',
   'lastPanels',
   'places',
@@ -30,7 +30,7 @@ export const CONVOLUTION_ARGS = [
   'groups',
   'strips',
   'rowTiles',
-  /** Result planes of each group; of each tile; and of all panels together. */
+  /** Output channels: of each group, of each tile, and of all panels together. */
   'm',
   'tileRows',
   'mUp',
@@ -60,7 +60,7 @@ export const CONVOLUTION_ARGS = [
   'targetRow',
 ] as const;
 
-/** Bytes that each thread needs. */
+/** Bytes of scratch memory for each thread. */
 export function ownBytes(
   { tile, scattered, padded }: Variant,
   { tileColumns, block, m, strip }: { tileColumns: number; block: number; m: number; strip: number },
@@ -71,8 +71,8 @@ export function ownBytes(
 }
 
 /**
- * A kernel whose pieces are strips of a group's results in one image. Each number is the sum over planes and taps, in this
- * order.
+ * A kernel whose pieces are strips of a group's results in one image. Each result is the sum over channels and taps, in
+ * this order.
  */
 export function encodeConvolution(variant: Variant, pages: number): Uint8Array<ArrayBuffer> {
   const { tile, padded, scattered, epilogue } = variant;

@@ -85,7 +85,7 @@ export function copyStrip(module: KernelModule): Routine {
 
 /** Every second number of two vectors. */
 const EVEN = [0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27];
-/** The second and the fourth number of the second vector, for one that begins one number earlier. */
+/** Like EVEN for a second vector that was loaded one number early: its second and fourth number. */
 export const EVEN_THEN_ODD = [0, 1, 2, 3, 8, 9, 10, 11, 20, 21, 22, 23, 28, 29, 30, 31];
 
 /**
@@ -184,7 +184,7 @@ export function packTaps(module: KernelModule, width: number): Routine {
   });
 }
 
-/** `(c, stepC, rows, columns, to, stepTo, places)`: writes numbers of each row to the places of a table. */
+/** `(c, stepC, rows, columns, to, stepTo, places)`: writes the numbers of each row to the offsets in a table. */
 export const scatter = (module: KernelModule): Routine =>
   module.define(7, (routine, c, stepC, rows, columns, to, stepTo, places) => {
     routine.for(0, rows, 1, () => {

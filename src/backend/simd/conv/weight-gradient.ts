@@ -13,7 +13,10 @@ export const WEIGHT_GRADIENT_ARGS = [
   'positions',
   'own',
   'ownBytes',
-  /** Pieces: tiles of steps (plane, then tap) and of result planes, groups, chunks of the batch. */
+  /**
+   * Pieces have four dimensions: tiles of steps (input channel, then tap), tiles of output channels, groups, and chunks
+   * of the batch.
+   */
   'stepTiles',
   'rowTiles',
   'groups',
@@ -48,7 +51,7 @@ export const WEIGHT_GRADIENT_ARGS = [
   'stripPlane',
 ] as const;
 
-/** Bytes that each thread needs. */
+/** Bytes of scratch memory for each thread. */
 export const weightGradientBytes = (
   tile: Tile,
   {
@@ -60,8 +63,8 @@ export const weightGradientBytes = (
 ): number => spareBytes(tile) + 4 * block * (tileRows + tileSteps) + strip;
 
 /**
- * A kernel whose pieces are tiles of a group's weights, summed over a chunk of the batch. Each number is the sum over
- * images and positions, in this order.
+ * A kernel whose pieces are tiles of a group's weights, summed over a chunk of the batch. Each weight's gradient is the
+ * sum over images and positions, in this order.
  */
 export function encodeWeightGradient(tile: Tile, padded: boolean, pages: number): Uint8Array<ArrayBuffer> {
   const module = new KernelModule();
@@ -86,7 +89,7 @@ export function encodeWeightGradient(tile: Tile, padded: boolean, pages: number)
       const m = routine.let(min(p.tileRows, sub(p.m, firstRow)));
       const plane = add(mul(group, p.m), firstRow);
       const c = routine.let(add(p.target, mul(chunk, p.chunkBytes), mul(add(mul(plane, p.k), firstStep), 4)));
-      // Only planes that these steps read are copied; the strip has places for all.
+      // Only the channels that these steps read are copied; the strip has room for all.
       const firstPlane = routine.let(div(firstStep, p.tapCount));
       const planes = routine.let(add(1, sub(div(sub(add(firstStep, steps), 1), p.tapCount), firstPlane)));
       const end = routine.let(min(p.images, mul(add(chunk, 1), p.chunkImages)));

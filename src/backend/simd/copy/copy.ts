@@ -7,18 +7,18 @@ import { COPY_ARGS, encodeCopy, type Inner, OUTER } from './kernel.js';
 /** One dimension of a copy: its size, and the distances between its numbers on both sides, in elements. */
 export interface CopyDimension {
   readonly size: number;
-  /** 0 repeats the numbers. */
+  /** Stride of the source; 0 repeats the numbers. */
   readonly from: number;
   readonly to: number;
 }
 
-/** Numbers that one piece moves. */
+/** Numbers that one piece copies. */
 const PIECE = 2 ** 14;
 /** Rows of a piece that is transposed: a cache line on one side. */
 const TILE_ROWS = 16;
 
 /**
- * Copies numbers of 32 bits: permutations, parts, repetitions, and values that are put beside each other. Operands of
+ * Copies 32-bit numbers between any two sets of strides: to permute, slice, broadcast or concatenate. Operands of
  * `run`: source and target.
  *
  * @param dimensions outermost first; at most 6 remain after adjacent ones are joined
@@ -93,7 +93,7 @@ function encodeZeros(pages: number): Uint8Array<ArrayBuffer> {
 
 const ONE: CopyDimension = { size: 1, from: 0, to: 0 };
 
-/** Joins neighbours that are one dimension on both sides. */
+/** Merges adjacent dimensions that are contiguous on both sides. */
 function join(dimensions: readonly CopyDimension[]): CopyDimension[] {
   const joined: CopyDimension[] = [];
   for (const next of dimensions) {

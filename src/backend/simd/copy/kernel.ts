@@ -5,7 +5,7 @@ import { add, div, KernelModule, less, min, mul, type Routine, rem, sub, type Va
 /** How numbers of the inner dimensions are moved: rows that are adjacent on both sides, tiles of 4 × 4, or one by one. */
 export type Inner = 'rows' | 'tiles' | 'single';
 
-/** Dimensions around the two inner ones. */
+/** Number of dimensions around the two inner ones. */
 export const OUTER = 4;
 const outerNames = Array.from(
   { length: OUTER },

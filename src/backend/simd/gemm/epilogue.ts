@@ -3,11 +3,11 @@ import { V } from '../encoder.js';
 import { render } from '../render.js';
 import { add, type KernelModule, less, mul, type Routine, sub } from '../terms.js';
 
-/** What is done to a product once it is complete. */
+/** Bias and activation, applied once all products are summed. */
 export interface Epilogue {
   /** Adds one number for each row, or one for each column. */
   readonly bias?: 'row' | 'column';
-  /** Then a formula of one input. */
+  /** A formula of one input, applied after the bias. */
   readonly activation?: Formula;
 }
 

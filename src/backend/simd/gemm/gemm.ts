@@ -7,7 +7,7 @@ import type { Tile } from './micro.js';
 import { encodePack, PACK_ARGS } from './pack.js';
 import { tileOfMachine } from './tile.js';
 
-/** Where a matrix's numbers lie: distances in elements. */
+/** Strides of a matrix, in elements. */
 export interface Strides {
   readonly row: number;
   readonly column: number;
@@ -20,7 +20,7 @@ export interface Product extends Epilogue {
   readonly m: number;
   readonly n: number;
   readonly k: number;
-  /** m × k: a transposed matrix is one whose strides are exchanged. */
+  /** m × k. Swap the strides to read the matrix transposed. */
   readonly a: Strides;
   /** k × n. */
   readonly b: Strides;
@@ -33,12 +33,14 @@ export interface Product extends Epilogue {
   readonly beta?: number;
 }
 
-/** Most steps of k for which panels are packed at a time. */
+/** Largest part of k that is packed into panels at a time. */
 const BLOCK = 320;
 /** Columns, or rows, of the block of C that is one piece, before it is made smaller for many threads. */
 const SPAN = 192;
 const SMALLEST_SPAN = 24;
-/** Products of a piece: some tens of milliseconds, after which a thread is far from being taken for dead. */
+/**
+ * Most multiplications in a piece: some tens of milliseconds, far below the time after which a thread counts as dead.
+ */
 const MOST_PRODUCTS = 2 ** 29;
 /** Pieces for each thread, so that none waits long for another. */
 const PIECES = 4;
@@ -143,7 +145,7 @@ export function gemm(pool: KernelPool, product: Product, tile = tileOfMachine())
   return new VectorOperation(pool, packedBytes + threads * own, jobs);
 }
 
-/** The transposed product, Cᵀ = Bᵀ · Aᵀ, whose result is the same memory. */
+/** The transposed product, Cᵀ = Bᵀ · Aᵀ, which writes the same memory. */
 function exchanged(pool: KernelPool, product: Product, tile: Tile): VectorOperation {
   const { m, n, a, b, c, bias } = product;
   const turn = ({ row, column, batch }: Strides): Strides => ({
@@ -186,8 +188,8 @@ interface Division {
 }
 
 /**
- * Which operand is packed once for all threads (the smaller one, if pieces have it in common), and the block of C that is
- * a piece. Neither changes the order in which a number's products are added.
+ * Decides which operand is packed once for all threads (the smaller one, if several pieces use it) and which block of C
+ * is one piece. Neither changes the order in which the products of an element of C are added.
  */
 function divide(pool: KernelPool, { m, n, k, a, b, batch = [1, 1] }: Product, tile: Tile): Division {
   const matrices = batch[0] * batch[1];
@@ -199,7 +201,7 @@ function divide(pool: KernelPool, { m, n, k, a, b, batch = [1, 1] }: Product, ti
     (steps[0] === 0 ? batch[0] : 1) * (steps[1] === 0 ? batch[1] : 1);
   const size = (strides: Strides, numbers: number): number => (numbers * matrices) / repeats(strides);
   const small = size(a, m * k) <= size(b, k * n) ? 'a' : 'b';
-  /** The dimension along which pieces differ first, and the one that is only divided if that is too short. */
+  /** The dimension that is divided first, and the one that is divided only if the first is too short. */
   const [long, short, longStep, shortStep] =
     small === 'a' ? [n, m, tile.columns, tile.rows] : [m, n, tile.rows, tile.columns];
   let span = roundUp(Math.max(1, Math.min(long, SPAN)), longStep);

@@ -17,7 +17,7 @@ import { type Epilogue, finish, isEmpty } from './epilogue.js';
 import { multiplyPanels, spareBytes, type Tile } from './micro.js';
 import { packPanel, packPanels } from './pack.js';
 
-/** Which operand has been packed for all threads; the other one, or both, each piece packs for itself. */
+/** The operand that has been packed for all threads. Each piece packs the other operand, or both for 'none'. */
 export type Shared = 'a' | 'b' | 'none';
 
 /** Arguments of the kernel. Steps are in bytes; `alpha` and `beta` are the bits of float32 numbers. */
@@ -55,7 +55,7 @@ export const PRODUCT_ARGS = [
   'columnTiles',
 ] as const;
 
-/** Bytes that each thread needs: packed operands of one piece, and a spare tile. */
+/** Bytes of scratch memory for each thread: packed operands of one piece, and a spare tile. */
 export const ownBytes = (tile: Tile, shared: Shared, rows: number, columns: number, block: number): number =>
   spareBytes(tile) +
   4 *

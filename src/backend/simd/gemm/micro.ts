@@ -1,12 +1,12 @@
 import { type Code, V } from '../encoder.js';
 import { add, equal, type KernelModule, less, min, mul, notEqual, type Routine, sub } from '../terms.js';
 
-/** Rows and columns of C that stay in registers while a panel of A meets a panel of B. */
+/** Size of the block of C that stays in registers while a panel of A is multiplied by a panel of B. */
 export interface Tile {
   readonly rows: number;
   /** A multiple of 4. */
   readonly columns: number;
-  /** Whether products are added in one instruction, which rounds once. */
+  /** Whether a product is computed and added in one instruction (FMA), which rounds once. */
   readonly fused: boolean;
 }
 
@@ -82,7 +82,7 @@ function tileOf(module: KernelModule, tile: Tile, rows: number): Routine {
   });
 }
 
-/** `(rows, …)`: the routine for this number of rows, from 1 to those of the tile. */
+/** `(rows, …)`: calls the routine for this number of rows, from 1 to the tile's rows. */
 function tiles(module: KernelModule, tile: Tile): Routine {
   const byRows = Array.from({ length: tile.rows }, (_, i) => tileOf(module, tile, i + 1));
   return module.define(8, (routine, rows, ...rest) => {

@@ -12,7 +12,7 @@ function hasFusedMultiplyAdd(): boolean {
   return accepts(encodeModule(code, 1));
 }
 
-/** Whether the engine is V8 13.4 or one of its time, told by a function that came with it. */
+/** Whether the engine is V8 13.4 or at least as recent: detected by a function that was added then. */
 const isRecent = (): boolean => 'isError' in Error;
 
 /**

@@ -37,7 +37,9 @@ const ARGS = [
 ] as const;
 type Values = Readonly<Record<(typeof ARGS)[number] | 'from' | 'to' | 'thread', Variable>>;
 
-/** One channel of the kernel: its number, and what is computed from it. All numbers are vectors of equal float64. */
+/**
+ * Emits the code for one channel, whose number is `index`. All values computed for it are vectors of two equal float64.
+ */
 class Channel {
   readonly math: WideMath;
   readonly count: number;
@@ -57,7 +59,7 @@ class Channel {
     code.set(this.count);
   }
 
-  /** Visits the channel's numbers, four at a time and then one by one. */
+  /** Visits the channel's elements, four at a time and then one by one. */
   each(visit: (place: Variable, load: number) => void): void {
     const { routine, p } = this;
     const start = routine.let(mul(mul(this.index, p.area), 4));
@@ -129,7 +131,7 @@ class Channel {
     return this.math.number(add(operand, mul(this.index, 4)));
   }
 
-  /** Stores the number of this channel, in a row of the result. */
+  /** Stores this channel's value in a row of the result. */
   store(value: number, row = 0): void {
     const { routine, p } = this;
     const narrow = this.math.narrow({ low: value, high: value });
@@ -216,7 +218,7 @@ const WRITERS = {
 } as const;
 type Kind = keyof typeof WRITERS;
 
-/** Passes over the numbers, in elements of elementwise work. */
+/** Cost of one number, in elements of an elementwise operation: kernels make several passes. */
 const PASSES = 4;
 const PIECE = 2 ** 14;
 
@@ -299,6 +301,6 @@ const asChannels = ({ rows, length, eps }: Rows): Channels => ({
 export const normalizeRows = (pool: KernelPool, shape: Rows): VectorOperation =>
   normalise(pool, 'rows', asChannels(shape), ['x', 'y']);
 
-/** Its gradient. Operands of `run`: the gradient of y, x, the gradient of x. */
+/** The gradient of `normalizeRows`. Operands of `run`: the gradient of y, x, the gradient of x. */
 export const normalizeRowsGrad = (pool: KernelPool, shape: Rows): VectorOperation =>
   normalise(pool, 'rowsGradient', asChannels(shape), ['gradient', 'x', 'y']);

@@ -188,6 +188,6 @@ function normalise(
 export const localResponseNorm = (pool: KernelPool, shape: LocalResponse): VectorOperation =>
   normalise(pool, shape, false, ([x, y]) => ({ gradient: 0, x: x!, y: y! }));
 
-/** Its gradient. Operands of `run`: the gradient of y, x, the gradient of x. */
+/** The gradient with respect to x. Operands of `run`: the gradient of y, x, the gradient of x. */
 export const localResponseNormGrad = (pool: KernelPool, shape: LocalResponse): VectorOperation =>
   normalise(pool, shape, true, ([gradient, x, y]) => ({ gradient: gradient!, x: x!, y: y! }));

@@ -31,7 +31,7 @@ type Values = Readonly<Record<(typeof ARGS)[number] | 'from' | 'to' | 'thread', 
 const BLOCK = 64;
 const SECOND = [4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7];
 
-/** Emits what is written for x − max, given the sum of all e^(x − max). */
+/** Emits the result for one element, from x − max and the sum of all e^(x − max). */
 type Result = (routine: Routine, shifted: number, sum: number) => number;
 
 const quotient: Result = ({ code }, shifted, sum) => {
@@ -83,7 +83,7 @@ function rows(routine: Routine, p: Values, logarithm: boolean): void {
     });
     code.get(largest).get(largest).get(largest).shuffle(HIGH_HALF).v(V.f32Max).set(largest);
     code.get(largest).get(largest).get(largest).shuffle(SECOND).v(V.f32Max).set(largest);
-    // The first lane has seen all others.
+    // The first lane now has the maximum of all lanes.
     code.get(largest).get(largest).shuffle([0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3]).set(largest);
     const sum = math.sum();
     sum.reset();
@@ -103,7 +103,7 @@ function rows(routine: Routine, p: Values, logarithm: boolean): void {
   });
 }
 
-/** Numbers that lie `inner` apart: a piece is a block of positions, of which each lane has its own. */
+/** Rows whose elements are `inner` apart: a piece is a block of inner positions, and each lane computes one of them. */
 function columns(routine: Routine, p: Values, logarithm: boolean): void {
   const { code } = routine;
   const [largest, shifted] = [code.vector(), code.vector()];
@@ -165,7 +165,7 @@ function columns(routine: Routine, p: Values, logarithm: boolean): void {
   });
 }
 
-/** Elements of elementwise work that take as long as one number. */
+/** Cost of one number, in elements of an elementwise operation. */
 const ELEMENTS = 4;
 const PIECE = 2 ** 14;
 

@@ -42,7 +42,7 @@ export class WideMath {
     return this.#keep();
   }
 
-  /** Applies an instruction to both halves; a vector variable stands for both. */
+  /** Applies an instruction to both halves; a single vector variable is used for both. */
   apply(instruction: number, a: Wide | number, b: Wide | number): Wide {
     const { code } = this.routine;
     const half = (which: 'low' | 'high'): number => {
@@ -66,7 +66,7 @@ export class WideMath {
     return this.#keep();
   }
 
-  /** A sum to which four numbers at a time are added, or one number. */
+  /** An accumulator: adds four numbers at a time, or one number if `alone`. */
   sum(): { reset: () => void; add: (x: Wide, alone: boolean) => void; total: () => number } {
     const { code } = this.routine;
     const [low, high] = [code.vector(), code.vector()];

@@ -16,9 +16,10 @@ import {
 import { WINDOW_WORDS } from './windows.js';
 
 /*
- * `x` and `y` are the cells that are read and the results, or for gradients the gradient of the cells is `y`. Pieces are
- * planes. Tables give the window of each row and column of the result, and for averages what a window's sum is divided
- * by: the product of a number for its row and one for its column. Four windows side by side are computed at once.
+ * `x` is the input and `y` the result. For gradients, `gradient` is the gradient of the result and `y` the gradient of
+ * the input. A piece is one plane. Tables list the window of each row and column of the result, and for averages the
+ * divisors: a window's sum is divided by the product of its row's and its column's divisor. Four adjacent windows are
+ * computed at once.
  */
 
 export const POOL_ARGS = [
@@ -38,10 +39,12 @@ export const POOL_ARGS = [
 ] as const;
 type Values = Readonly<Record<(typeof POOL_ARGS)[number] | 'from' | 'to' | 'thread', Variable>>;
 
-/** What a window gives: its largest number, their mean, or what goes back to the cells. */
+/** What the kernel computes for each window: its maximum, its mean, or the gradient of one of them. */
 export type Pooling = 'max' | 'maxGradient' | 'average' | 'averageGradient';
 
-/** One window, or four side by side. Vectors have a lane for each; of a single window only the first one counts. */
+/**
+ * One window, or four adjacent ones. Vectors have one lane for each; for a single window only the first lane is used.
+ */
 interface Group {
   readonly lanes: 1 | 4;
   /** Cells from one window to the next. */
@@ -145,7 +148,7 @@ function addTo(routine: Routine, place: Int, value: number, lane: number): void 
   routine.saveLane(address, total, lane);
 }
 
-/** Divides sums by what their windows are divided by. */
+/** Divides the sums of windows by their divisors. */
 function divided(routine: Routine, p: Values, group: Group, sum: number): void {
   const { code } = routine;
   const ofRow = routine.load(add(p.rowDivisors, mul(group.row, 4)), 0, V.load32Splat);
@@ -153,7 +156,7 @@ function divided(routine: Routine, p: Values, group: Group, sum: number): void {
   code.get(sum).get(ofRow).get(ofColumn).v(V.f32Mul).v(V.f32Div).set(sum);
 }
 
-/** No cell's address. */
+/** Means that no cell has been found: no cell has this address. */
 const NOTHING = 0xffffffff;
 
 const lanesOf = ({ lanes }: Group): number[] => Array.from({ length: lanes }, (_, lane) => lane);
@@ -189,7 +192,8 @@ const WRITERS: Readonly<Record<Pooling, (module: KernelModule) => (routine: Rout
             code.bits(NOTHING).set(found);
             group.each((cell) => {
               const value = read(routine, group, cell);
-              // The first of the largest; a NaN counts as larger than what came before. Nothing is found at first.
+              // Takes the first maximum; NaN counts as larger than all cells before it. At the start no cell has been
+              // found.
               code.get(best).get(value).v(V.f32Less).get(value).get(value).v(V.f32NotEqual).v(V.or);
               code.get(found).bits(NOTHING).v(V.i32Equal).v(V.or).set(larger);
               code.get(value).get(best).get(larger).v(V.bitselect).set(best);

@@ -23,18 +23,18 @@ export interface Windows<One extends Window = Window> {
   readonly step: Pair;
 }
 
-/** The largest number of each window; NaN if there is one, −∞ if it has no cells. Operands of `run`: x, y. */
+/** Maximum of each window; NaN if it contains NaN, −∞ if it has no cells. Operands of `run`: x, y. */
 export const maxPool2d = (pool: KernelPool, planes: Planes, windows: Windows): VectorOperation =>
   pooled(pool, 'max', planes, windows, ([x, y]) => ({ x: x!, y: y!, gradient: 0 }));
 
 /**
- * The gradient of max-pooling: it goes to the first of the largest cells. Operands of `run`: the gradient of the result,
- * x, the gradient of x.
+ * The gradient of max-pooling: it flows to the first cell that has the maximum. Operands of `run`: the gradient of the
+ * result, x, the gradient of x.
  */
 export const maxPool2dGrad = (pool: KernelPool, planes: Planes, windows: Windows): VectorOperation =>
   pooled(pool, 'maxGradient', planes, windows, ([gradient, x, y]) => ({ gradient: gradient!, x: x!, y: y! }));
 
-/** The sum of each window over its divisor. Operands of `run`: x, y. */
+/** The sum of each window divided by its divisor. Operands of `run`: x, y. */
 export const averagePool2d = (pool: KernelPool, planes: Planes, windows: Windows<Average>): VectorOperation =>
   pooled(pool, 'average', planes, windows, ([x, y]) => ({ x: x!, y: y!, gradient: 0 }), windows);
 
@@ -53,7 +53,7 @@ export const averagePool2dGrad = (
     windows,
   );
 
-/** Elements of elementwise work that take as long as one cell of a window. */
+/** Cost of one cell of a window, in elements of an elementwise operation. */
 const ELEMENTS_PER_CELL = 2;
 const PIECE = 2 ** 14;
 

@@ -16,7 +16,7 @@ export interface Thread {
   stop(): void;
 }
 
-/** Starts a thread. A thread that cannot start or ends is no error: the others compute all pieces. */
+/** Starts a thread. If a thread cannot start, or ends, that is not an error: the other threads compute all pieces. */
 export type StartThread = (data: ThreadData) => Thread;
 
 /** Computes pieces until the pool is closed, and sleeps between jobs. Does not return before that. */

@@ -3,9 +3,9 @@ import { copyStrided, fillWithZeros } from '../../simd/copy/copy.js';
 import type { Builder } from '../builder.js';
 import { emitApart, emitOperation } from './operation.js';
 
-/** Most dimensions of a copy. */
+/** Maximum number of dimensions of a copy. */
 const MOST = 6;
-/** Whether vector kernels can move a node's values, which have 32 bits. */
+/** Whether vector kernels can copy a node's values: they must have 32 bits. */
 const movable = (b: Builder, i: number): boolean => bytesOf(b.node(i).dtype) === 4;
 
 const stridesOf = (shape: Shape): number[] => shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
@@ -61,7 +61,7 @@ export function lowerSlice(b: Builder, i: number): boolean {
   return emitApart(b, i, copyStrided(b.pool, dimensions, [start * sizeOf(shape.slice(axis + 1)), 0]));
 }
 
-/** Puts a value at a range of positions along an axis, among zeros. */
+/** Writes a value to a range of positions along an axis, and zeros elsewhere. */
 export function lowerPlace(b: Builder, i: number): boolean {
   const { inputs, attrs, shape } = b.node(i);
   if (!movable(b, i)) return false;

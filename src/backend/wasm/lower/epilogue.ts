@@ -12,8 +12,8 @@ export interface Followed {
 }
 
 /**
- * The elementwise nodes that alone read a node's result and need nothing else, such as an activation: a kernel can apply
- * them before it stores the result. They count as computed from now on.
+ * Finds elementwise nodes that are the only readers of a node's result and have no other input, such as an activation:
+ * a kernel can apply them before it stores the result. Marks them as computed.
  */
 export function withFollowers(b: Builder, i: number): Followed {
   const [reader, ...others] = b.users[i]!;

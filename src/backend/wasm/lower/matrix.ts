@@ -5,7 +5,7 @@ import type { Builder } from '../builder.js';
 import { withFollowers } from './epilogue.js';
 import { emitOperation } from './operation.js';
 
-/** A row-major matrix of so many columns, or batches of them. */
+/** Strides of a row-major matrix with this number of columns, or of a batch of such matrices. */
 const dense = (columns: number, batch?: Strides['batch']): Strides => ({
   row: columns,
   column: 1,

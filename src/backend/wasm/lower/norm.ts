@@ -34,7 +34,10 @@ export const lowerLrn = (b: Builder, i: number): boolean =>
 export const lowerLrnGrad = (b: Builder, i: number): boolean =>
   emitApart(b, i, localResponseNormGrad(b.pool, localResponse(b, i)));
 
-/** A lowering of batch normalisation. @param x which input has the shape that is normalised */
+/**
+ * Makes a lowering for an operation of batch normalisation.
+ * @param x index of the input whose channels are normalised
+ */
 const channelwise =
   (build: (pool: KernelPool, shape: Channels) => VectorOperation, x = 0) =>
   (b: Builder, i: number): boolean => {

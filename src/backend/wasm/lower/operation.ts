@@ -6,7 +6,7 @@ import type { Builder } from '../builder.js';
  * Adds a step that runs an operation of vector kernels.
  *
  * @param nodes the nodes that it computes, of which the last is the result
- * @param operands what it takes, in its own order, the result among them
+ * @param operands the operation's operands in its own order, including the result
  */
 export function emitOperation(
   b: Builder,
