@@ -6,7 +6,7 @@ import { replace } from '../optim/clip.js';
 import { mapPending } from '../tensor/pending.js';
 import { type Parameter, Tensor } from '../tensor/tensor.js';
 
-/** Gradients below this size in bytes travel together, up to as much. */
+/** Gradients below this size in bytes are exchanged together, in groups of about this size. */
 const LARGE = 2 ** 20;
 
 export interface AverageOptions {
@@ -25,7 +25,7 @@ export function averageGradients(
 ): void {
   const found = parameters.filter(({ grad }) => grad !== null);
   const scaled = (node: Node): Node => (share === 1 ? node : ops.scaleBy(node, share));
-  // Backwards: the gradients of the last layers are ready first.
+  // In reverse order: the gradients of the last layers are ready first.
   for (const group of grouped(found.toReversed())) {
     const sums = ops.sumTogether(
       group.map(({ grad }) => scaled(grad!.node)),
@@ -44,7 +44,10 @@ export function averageGradients(
     );
 }
 
-/** Large gradients alone, small ones of one type together; the same on all ranks. */
+/**
+ * Groups parameters by exchange: each large gradient alone, small ones of the same type together. All ranks get the
+ * same groups.
+ */
 function* grouped(parameters: readonly Parameter[]): Generator<Parameter[], void, void> {
   const small = new Map<string, { parameters: Parameter[]; bytes: number }>();
   for (const parameter of parameters) {
@@ -64,7 +67,7 @@ function* grouped(parameters: readonly Parameter[]): Generator<Parameter[], void
   for (const { parameters: rest } of small.values()) yield rest;
 }
 
-/** Shapes name the layers well enough for a message. */
+/** Describes a group in messages, by its shapes. */
 const labelOf = (group: readonly Parameter[]): string =>
   group.length === 1
     ? `a weight [${group[0]!.shape.join(', ')}]`

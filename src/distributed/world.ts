@@ -18,12 +18,12 @@ import { candidates } from './mpi/library.js';
 import { Client } from './thread/client.js';
 import type { Ending, Person } from './thread/messages.js';
 
-/** Lanes of devices: the thread of one, and a device that computes in the main thread. */
+/** Lanes of devices: one for a device in a worker thread, one for a device in the main thread. */
 const [DEVICE_LANE, MAIN_LANE] = [0, 1];
 
 /**
- * Keeps libraries below MPI from replacing the system's functions for memory, which they do while other threads are inside
- * of them, and from handling signals: that ended a process at its start in one of thirty cases.
+ * Keeps libraries below MPI from handling signals and from replacing the system's memory functions. They replace them
+ * while other threads execute them, which ended the process in one of thirty starts.
  */
 const QUIET = {
   UCX_MEM_EVENTS: 'n',
@@ -36,14 +36,15 @@ const QUIET = {
 let opened: Promise<World> | undefined;
 let present: World | undefined;
 
-/** The world that this process has opened and not closed. */
+/** The world that is open in this process; undefined if there is none. */
 export const openWorld = (): World | undefined => present;
 
 /**
- * Joins the other ranks, if a launcher such as `mpirun` or `srun` has started this program as one of several; on its own,
- * a world of one rank, for which no library is loaded. Open it before the device.
+ * Joins the other ranks, if a launcher such as `mpirun` or `srun` has started this program as one of several; without a
+ * launcher, gives a world of one rank and loads no library. Open it before the device.
  *
- * @throws UsageError if the launcher's library is missing, or the launcher and the library are of different makes
+ * @throws UsageError if the launcher's library is missing, or the launcher and the library belong to different MPI
+ *   implementations
  * @example
  * const world = await distributed.open();
  * const { device } = await openDevice('auto', { threads: world.threads });
@@ -90,7 +91,7 @@ function ownCores(): string {
   }
 }
 
-/** What one rank of several is and can do with the others. */
+/** This process as one of several ranks, and its exchanges with the others. */
 export class World {
   /** This process's number, from 0. */
   readonly rank: number;
@@ -103,7 +104,7 @@ export class World {
   readonly #client: Client | undefined;
   #closing: Promise<void> | undefined;
 
-  /** @param client undefined for a process on its own */
+  /** @param client undefined without a launcher */
   constructor(client: Client | undefined) {
     this.#client = client;
     this.rank = client?.ready.rank ?? 0;
@@ -121,7 +122,7 @@ export class World {
     process.once('beforeExit', this.#atEnd);
   }
 
-  /** Whether this rank speaks and writes for all. */
+  /** Whether this is rank 0, which prints and writes files for all ranks. */
   get first(): boolean {
     return this.rank === 0;
   }
@@ -149,8 +150,8 @@ export class World {
   }
 
   /**
-   * This rank's part of `count` things in a row, such as the images of a batch. Parts differ by one at most, and follow
-   * each other in the order of ranks.
+   * This rank's range of `count` items, such as the images of a batch. The sizes of the ranges differ by one at most,
+   * and the ranges are in the order of ranks.
    */
   part(count: number): { readonly start: number; readonly end: number } {
     const at = (rank: number) => Math.floor((count * rank) / this.size);
@@ -168,7 +169,7 @@ export class World {
     return new Tensor(ops.broadcastFrom(nodeOf('broadcast', x), { ranks, rank, root }));
   }
 
-  /** The values of all ranks, one after the other along the first dimension; all have the same shape. */
+  /** The values of all ranks, concatenated along the first dimension; all ranks must pass the same shape. */
   allGather(x: Tensor): Tensor {
     return new Tensor(ops.allGather(nodeOf('allGather', x), this.size));
   }
@@ -179,8 +180,8 @@ export class World {
   }
 
   /**
-   * Gives every rank the parameters and buffers of rank 0.
-   * @throws UsageError if the ranks have models of other names or shapes
+   * Copies the parameters and buffers of rank 0 to every rank.
+   * @throws UsageError if names or shapes differ between the ranks' models
    */
   async share(model: Module): Promise<void> {
     if (!(model instanceof Module))
@@ -203,8 +204,8 @@ export class World {
   }
 
   /**
-   * Replaces the gradients by their means over all ranks, between `backward()` and the optimizer's step. Running
-   * statistics that wait for the step become means too. The exchange goes on while other gradients are computed.
+   * Replaces the gradients by their means over all ranks. Call it between `backward()` and the optimizer's step.
+   * Pending updates of running statistics are averaged too. The exchange runs while other gradients are computed.
    *
    * @param options.share weight of this rank's gradients; 1 / size unless given. For ranks with different numbers of
    *   images: own images / all images. The shares of all ranks add up to 1.
@@ -222,21 +223,21 @@ export class World {
   }
 
   /**
-   * Like {@link average}, for gradients of a loss that is weighted already.
+   * Like {@link average}, for gradients of a loss that already includes this rank's weight.
    * @param images this rank's share of the images
    */
   addUp(parameters: readonly Parameter[], images: number, wire: Wire = 'float32'): void {
     if (this.size > 1) averageGradients(parameters, this.size, { share: 1, images, wire });
   }
 
-  /** The sums of a few values over all ranks, as one exchange; without gradients. */
+  /** The sums of several values over all ranks, in one exchange; no gradients flow through them. */
   sums(values: readonly Tensor[], label: string): Tensor[] {
     if (this.size === 1) return [...values];
     const nodes = values.map(({ node }) => node);
     return ops.sumTogether(nodes, { ranks: this.size, wire: 'float32', label }).map((n) => new Tensor(n));
   }
 
-  /** All ranks' numbers, in the order of ranks. All ranks give as many. */
+  /** All ranks' numbers, in the order of ranks. All ranks must pass the same count. */
   async gather(values: readonly number[]): Promise<Float64Array[]> {
     const count = values.length;
     if (!this.#client || this.size === 1) return [Float64Array.from(values)];
@@ -249,7 +250,7 @@ export class World {
     );
   }
 
-  /** A value of rank 0, on every rank; JSON data. Other ranks' arguments are not read. */
+  /** Sends rank 0's value, which is JSON data, to all ranks, and returns it. The other ranks' arguments are ignored. */
   async tell<T>(value: T): Promise<T> {
     if (!this.#client || this.size === 1) return value;
     const text = this.first ? new TextEncoder().encode(JSON.stringify({ value })) : new Uint8Array();
@@ -257,7 +258,7 @@ export class World {
     return (JSON.parse(new TextDecoder().decode(bytes)) as { value: T }).value;
   }
 
-  /** Bytes of rank 0, on every rank. */
+  /** Sends rank 0's bytes to all ranks, and returns them. */
   async tellBytes(bytes: Uint8Array): Promise<Uint8Array> {
     if (!this.#client || this.size === 1) return bytes;
     const [length] = await this.gather([bytes.length]);
@@ -272,10 +273,10 @@ export class World {
   }
 
   /**
-   * Makes sure that something is the same on all ranks.
-   * @param what such as "its data"
-   * @param describe the thing itself, or all that decides it
-   * @throws UsageError on all ranks, which names a rank that differs
+   * Checks that a value is the same on all ranks.
+   * @param what name in messages, such as "its data"
+   * @param describe the value as text, or everything that determines it
+   * @throws UsageError on all ranks if one differs; the error names that rank
    */
   async check(what: string, describe: string, next = 'start the same command on all ranks'): Promise<void> {
     const all = await this.gather([...hashOf(describe)]);
@@ -303,7 +304,8 @@ export class World {
   }
 
   /**
-   * Measures sums over all ranks: seconds for one number, and for `bytes` bytes of float32; the fastest of some tries.
+   * Measures sums over all ranks: seconds for one number (`latency`), and for `bytes` bytes of float32 (`seconds`).
+   * Each is the fastest of several tries.
    */
   async measure(bytes = 25e6): Promise<{ readonly latency: number; readonly seconds: number }> {
     const client = this.#client;
@@ -321,14 +323,14 @@ export class World {
     return { latency: await fastest(1, 100), seconds: await fastest(Math.ceil(bytes / 4), 6) };
   }
 
-  /** Waits until all ranks are here. */
+  /** Waits until all ranks have called it. */
   async barrier(): Promise<void> {
     await this.gather([0]);
   }
 
   /**
-   * Leaves the other ranks, when all of them do. A program that ends by itself does so too; one that ends otherwise ends
-   * the whole job.
+   * Leaves the job, once all ranks do. A program that ends normally does this by itself; one that ends in another way
+   * ends the whole job.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -352,11 +354,11 @@ export class World {
   }
 
   /**
-   * Ends the job after an error of this rank, which other ranks may have as well.
+   * Ends the job after an error of this rank. Other ranks may have the same error.
    *
    * @param code exit code of this process, not 0
-   * @param message what is to be said
-   * @param speak called before the end, with what precedes the message; not where rank 0 says the same
+   * @param message text of the error
+   * @param speak prints the message after the given prefix; not called if rank 0 prints the same message
    */
   async fail(code: number, message: string, speak: (prefix: string) => void): Promise<void> {
     if (!this.#client) return speak('');
@@ -365,7 +367,7 @@ export class World {
     const shared = all?.every((one) => one.code === all[0]!.code && one.digest === all[0]!.digest) ?? false;
     if (!shared || this.first) speak(shared ? '' : `${this.name}: `);
     this.#detach();
-    // Rank 0 speaks first.
+    // Rank 0 prints first.
     if (all && !this.first) await new Promise((resolve) => setTimeout(resolve, 200));
     await this.#client.finish('abort', code);
   }

@@ -31,7 +31,7 @@ export class WeightAverage {
   readonly #tracked: readonly Tracked[];
   #weight = 0;
   #before = 0;
-  /** The model's own values, while the averages are swapped in. */
+  /** The trained values, while the averages are swapped in. */
   #aside: Map<Parameter, Parameter> | undefined;
 
   /**

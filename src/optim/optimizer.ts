@@ -29,11 +29,11 @@ interface Numbers {
 }
 
 /**
- * The base class of all optimizers: parameter groups, state, and how a step reaches the device. What distinguishes them is a
- * {@link Rule}.
+ * The base class of all optimizers: parameter groups, state, and how a step reaches the device. Each optimizer adds its
+ * own {@link Rule}.
  *
- * A step is one run on the device: forward, backward, update, and the loss. Numbers that change from step to step, such as
- * the learning rate and bias corrections, are passed with each run, so that no step compiles anew.
+ * A step is one run on the device: forward, backward, update, and the loss. Numbers that change from step to step, such
+ * as the learning rate and bias corrections, are passed with each run, so that later steps do not compile again.
  */
 export abstract class Optimizer<O extends CommonOptions = CommonOptions> {
   /** Parameters with their options; schedules change `lr` here. */
@@ -200,7 +200,7 @@ export abstract class Optimizer<O extends CommonOptions = CommonOptions> {
     this.#steps++;
   }
 
-  /** The numbers of a group's step. Parameters with the same history share them, and their places in the graph. */
+  /** The numbers of a group's step. Parameters with the same history share the numbers and the feeds for them. */
   #numbersOf(group: Group<O>): (before: Memory | undefined) => Numbers {
     const made = new Map<Memory | undefined, Numbers>();
     return (before) => {
@@ -297,8 +297,7 @@ export abstract class Optimizer<O extends CommonOptions = CommonOptions> {
   }
 
   /**
-   * The state that later steps depend on: tensors, by what they are and the parameter's name (`momentum.0.weight`), and
-   * JSON data.
+   * The state that later steps depend on: tensors, named by kind and parameter (`momentum.0.weight`), and JSON data.
    */
   stateDict(): { tensors: Map<string, Parameter>; state: OptimizerState<O> } {
     const started = [...this.#slots.values()].filter((slot) => slot.memory !== undefined);

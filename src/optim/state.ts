@@ -4,11 +4,11 @@ import { checkPlace, checkSaved, loadSaved, type SavedTensor } from '../tensor/s
 import type { Parameter } from '../tensor/tensor.js';
 import type { CommonOptions, Memory, Rule } from './optimizers/rule.js';
 
-/** What an optimizer keeps for one parameter. */
+/** An optimizer's state for one parameter. */
 export interface Slot {
   readonly name: string;
   readonly parameter: Parameter;
-  /** State tensors by what they are, such as `momentum`. */
+  /** State tensors by kind, such as `momentum`. */
   readonly tensors: Map<string, Parameter>;
   /** Undefined until the first step; parameters with the same history share one object. */
   memory: Memory | undefined;
@@ -21,7 +21,7 @@ export interface OptimizerState<O = CommonOptions> {
   readonly steps: number;
   /** The options of each group. */
   readonly groups: readonly O[];
-  /** What is remembered of each parameter's steps, by its name. */
+  /** The `Memory` of each parameter, by parameter name. */
   readonly parameters?: Readonly<Record<string, Memory>>;
 }
 
@@ -100,7 +100,7 @@ export function loadState<O extends CommonOptions>(
           return [key, value];
         }),
       );
-      // Equal histories become one object, so that their numbers share places in the graph.
+      // Equal histories become one object, so that they share feeds in the graph.
       const key = JSON.stringify(checked);
       if (!memories.has(key)) memories.set(key, checked);
       found.set(slot, memories.get(key)!);

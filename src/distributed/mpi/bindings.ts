@@ -6,9 +6,9 @@ import type { Launcher } from './launcher.js';
 import { type Abi, abiOf, checkPair, noLibrary } from './library.js';
 
 /*
- * The part of MPI that is needed, on every library. Handles are addresses of the library's data (Open MPI), numbers of
- * 32 bits (MPICH) or small numbers of pointer size (the standard ABI of MPI 5): all fit an argument of pointer size, and
- * those that the library writes fit a slot of 8 zeroed bytes.
+ * The part of MPI that is needed, for every library. Handles are addresses of the library's data (Open MPI), numbers of
+ * 32 bits (MPICH) or small numbers of pointer size (the standard ABI of MPI 5): all fit an argument of pointer size,
+ * and those that the library writes fit a slot of 8 zeroed bytes.
  */
 
 interface Constants {
@@ -20,7 +20,7 @@ interface Constants {
   readonly funneled: number;
 }
 
-/** Of MPICH's own ABI, which Intel MPI shares, and of the standard ABI. */
+/** The constants of MPICH's own ABI, which Intel MPI shares, and of the standard ABI. */
 const NUMBERS: Readonly<Record<Exclude<Abi, 'openmpi'>, Constants>> = {
   mpich: { world: 0x44000000, byte: 0x4c00010d, errorsReturn: 0x54000001, statusIgnore: 1, funneled: 1 },
   standard: { world: 0x101, byte: 0x247, errorsReturn: 0x143, statusIgnore: 0, funneled: 1024 },
@@ -32,7 +32,7 @@ export const MOST_BYTES = 2 ** 31 - 1;
 /** Bytes of a request's slot, and the number of slots. */
 const SLOT = 8;
 const SLOTS = 4096;
-/** Bytes for a text of the library. */
+/** Size in bytes of the buffer for texts that the library writes. */
 const TEXT = 8192;
 const RTLD_NOW = 0x2;
 const RTLD_GLOBAL = 0x100;
@@ -75,8 +75,8 @@ export class Mpi {
   }
 
   /**
-   * Loads the first candidate that is there.
-   * @throws UsageError if none is, or if it is of another make than the launcher
+   * Loads the first library file that exists.
+   * @throws UsageError if none exists, or if it belongs to another MPI implementation than the launcher
    */
   static load(files: readonly string[], launcher: Launcher): Mpi {
     const libc = openLibc();
@@ -85,7 +85,7 @@ export class Mpi {
     const dlerror = libc.func('const char *dlerror()');
     let reason = 'none of them';
     for (const file of files) {
-      // Open MPI loads its parts later, and they look for its symbols among the global ones.
+      // Open MPI loads its plugins later, and they look for its symbols in the global scope.
       const handle = dlopen(file, RTLD_NOW | RTLD_GLOBAL);
       if (!handle) {
         const text = String(dlerror());
@@ -99,9 +99,9 @@ export class Mpi {
     throw noLibrary(launcher, files, reason);
   }
 
-  /** Joins the other ranks. Waits until all of them have come. */
+  /** Joins the other ranks. Waits until all of them have joined. */
   init(): void {
-    // Errors before this are fatal to the library itself, so nothing has to be checked.
+    // Before the error handler is set, the library ends the process on any error: there is no result to check.
     this.#call.initThread(0, 0, this.#c.funneled, this.#flagAddress);
     this.#check('MPI_Comm_set_errhandler', this.#call.setErrhandler(this.#c.world, this.#c.errorsReturn));
   }
@@ -126,7 +126,7 @@ export class Mpi {
       .trim();
   }
 
-  /** A communicator with the same ranks whose messages never meet those of others. */
+  /** A communicator with the same ranks, whose messages are separate from those of other communicators. */
   duplicate(): number {
     this.#handle[0] = 0n;
     this.#check('MPI_Comm_dup', this.#call.dup(this.#c.world, this.#flagAddress + SLOT));
@@ -139,7 +139,7 @@ export class Mpi {
     );
   }
 
-  /** @param bytes of each rank */
+  /** @param bytes that each rank sends */
   allGather(from: number, bytes: number, to: number, comm: number): Pending {
     const { byte } = this.#c;
     return this.#start('MPI_Iallgather', (slot) =>
@@ -147,7 +147,7 @@ export class Mpi {
     );
   }
 
-  /** @param bytes for each rank */
+  /** @param bytes that are sent to each rank */
   allToAll(from: number, bytes: number, to: number, comm: number): Pending {
     const { byte } = this.#c;
     return this.#start('MPI_Ialltoall', (slot) =>

@@ -1,13 +1,13 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 
-/** Who started this process as one rank of several. */
+/** The launcher that started this process as one of several ranks. */
 export interface Launcher {
-  /** Whose variables are in the environment; `slurm` and `pmix` start programs of any library. */
+  /** Whose variables are in the environment; `slurm` and `pmix` start programs that use any MPI library. */
   readonly kind: 'openmpi' | 'mpich' | 'slurm' | 'pmix';
-  /** This process's rank, by the environment; undefined if it does not say. */
+  /** This process's rank, from the environment; undefined if it is not there. */
   readonly rank: number | undefined;
-  /** Number of ranks, by the environment; undefined if it does not say. */
+  /** Number of ranks, from the environment; undefined if it is not there. */
   readonly size: number | undefined;
 }
 
@@ -21,13 +21,13 @@ const VARIABLES: readonly (readonly [kind: Launcher['kind'], rank: string, size:
   ['slurm', 'SLURM_PROCID', 'SLURM_STEP_NUM_TASKS'],
 ];
 
-/** The launcher of this process, from its environment; undefined for a process on its own. */
+/** The launcher of this process, from its environment; undefined for a process that no launcher started. */
 export function launcherOf(env: Environment = process.env): Launcher | undefined {
   for (const [kind, rankName, sizeName] of VARIABLES) {
     const rank = count(env[rankName]);
     const size = count(env[sizeName]);
     if (rank === undefined || (size === undefined && kind !== 'pmix')) continue;
-    // Slurm's own variables are there in every step; a step of one task is a program on its own.
+    // Slurm sets its variables in every step; a step with one task is a single process.
     if (kind === 'slurm' && size === 1) continue;
     // Under Slurm, these are the variables of its library for process management, which serves any MPI.
     const through = kind === 'mpich' && env.SLURM_STEP_ID !== undefined ? 'slurm' : kind;

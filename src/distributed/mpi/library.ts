@@ -28,8 +28,8 @@ const NAMES_OF: Readonly<Record<Launcher['kind'], readonly string[]>> = {
 };
 
 /**
- * Files to try, in order: the one that `PAPERWEIGHT_MPI` names alone; else the libraries beside the launcher's program,
- * then those of the system.
+ * Files to try, in order. If `PAPERWEIGHT_MPI` is set, only the file that it names; otherwise the libraries beside the
+ * launcher's program, then those of the system.
  */
 export function candidates(launcher: Launcher, program: string | undefined): string[] {
   const named = process.env.PAPERWEIGHT_MPI;
@@ -38,10 +38,10 @@ export function candidates(launcher: Launcher, program: string | undefined): str
   return [...(program ? beside(program, names) : []), ...names];
 }
 
-/** Libraries in `lib` and `lib64` beside the folder of a program, and in their folders of one architecture. */
+/** Libraries in `lib` and `lib64` beside the folder of a program, and in their subfolders for one architecture. */
 function beside(program: string, names: readonly string[]): string[] {
   const prefix = dirname(dirname(program));
-  // Those of the system are found by their names.
+  // The system's libraries are found by name.
   if (prefix === '/usr' || prefix === '/') return [];
   const folders = ['lib', 'lib64'].flatMap((name) => {
     const folder = join(prefix, name);
@@ -65,7 +65,7 @@ export function abiOf(file: string, hasSymbol: (name: string) => boolean): Abi {
 const MAKES: Readonly<Record<'openmpi' | 'mpich', string>> = { openmpi: 'Open MPI', mpich: 'MPICH' };
 
 /**
- * Refuses a library that a launcher cannot serve. Its ranks would not find each other: each would be rank 0 of 1.
+ * Refuses a library that does not fit the launcher. The ranks would not find each other: each would be rank 0 of 1.
  * @throws UsageError
  */
 export function checkPair({ kind, size }: Launcher, abi: Abi, file: string): void {
@@ -79,7 +79,7 @@ export function checkPair({ kind, size }: Launcher, abi: Abi, file: string): voi
   });
 }
 
-/** @throws UsageError that no library could be loaded */
+/** @returns the error that no library could be loaded */
 export function noLibrary({ kind }: Launcher, tried: readonly string[], reason: string): UsageError {
   const make = kind === 'openmpi' ? 'Open MPI' : kind === 'mpich' ? 'MPICH' : 'MPI';
   const install = installCommand({

@@ -15,9 +15,9 @@ import { printableLines } from '../../errors/printable.js';
 import type { Launcher } from '../mpi/launcher.js';
 import type { Ending, Order, Said, ThreadData } from './messages.js';
 
-/** Interval of the main thread's signs of life in milliseconds. */
+/** Interval of the main thread's heartbeat, in milliseconds. */
 const ALIVE_MS = 250;
-/** Milliseconds that a process which ends waits for its communication thread to end the job. */
+/** How long a process that is ending waits for its communication thread to end the job, in milliseconds. */
 const LEAVE_MS = 5000;
 
 export type Ready = Extract<Said, { kind: 'ready' }>;
@@ -72,7 +72,7 @@ export class Client {
 
   /**
    * Starts the thread, which waits for all other ranks.
-   * @throws UsageError if there is no library, or it does not belong to the launcher
+   * @throws UsageError if no library is found, or it does not fit the launcher
    */
   static async start(
     launcher: Launcher,
@@ -119,7 +119,7 @@ export class Client {
     return new Promise((resolve, reject) => this.#waiting.push({ region, resolve, reject }));
   }
 
-  /** Gives a lane to a thread of this process. */
+  /** Opens a lane for a thread of this process. */
   link(lane: number): Link {
     const { rank, size } = this.ready;
     const { words, failure } = this.#data;
@@ -132,7 +132,10 @@ export class Client {
     if (!this.#over) this.#order({ kind: 'lane', lane, port: undefined });
   }
 
-  /** Waits for all ranks to end. @returns what each ends with; undefined if not all of them do */
+  /**
+   * Waits for all ranks to end.
+   * @returns each rank's exit code and hash of its error; undefined if not all ranks end
+   */
   async ending(code: number, digest: number): Promise<readonly Ending[] | undefined> {
     this.#order({ kind: 'ending', code, digest });
     this.#worker.ref();
@@ -141,7 +144,7 @@ export class Client {
     });
   }
 
-  /** Ends MPI; after `abort` the job, and with it this process. */
+  /** Ends MPI; `abort` also ends the whole job, including this process. */
   async finish(how: 'finalize' | 'abort', code: number): Promise<void> {
     this.#order({ kind: 'finish', how, code });
     this.#worker.ref();
@@ -167,7 +170,7 @@ export class Client {
     Atomics.notify(this.#words, WORD.posted);
   }
 
-  /** A program that waits for nothing may end. */
+  /** Lets the program end if it waits for no exchange. */
   #rest(): void {
     if (this.#waiting.length === 0) this.#lane.unref();
   }
@@ -183,7 +186,7 @@ export class Client {
     }
   }
 
-  /** Node prints an uncaught error after its last event, when the job has ended already. */
+  /** Node prints an uncaught error only after its last event, when the job has already ended. */
   readonly #remember = (error: unknown): void => {
     this.#uncaught = error;
   };

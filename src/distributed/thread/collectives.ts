@@ -14,13 +14,14 @@ export interface Ring {
   readonly nameOf: (rank: number) => string;
 }
 
-/** An exchange that is carried out step by step: it yields what it waits for. */
+/** An exchange that is carried out step by step: it yields each request that it waits for. */
 export type Steps = Generator<Pending, void, void>;
 
 /**
- * Carries exchanges out. Sums are not left to MPI, which promises no order: each rank gets the values of its part from
- * all others, adds them in the order of ranks in double precision, and hands the sums out. That moves as many bytes as
- * MPI's own, gives the same bits with every library, and lets values travel in 16 bits.
+ * Carries out exchanges. Sums do not use MPI's own reduction, which guarantees no order: each rank receives the values
+ * of its part from all others, adds them in the order of ranks in double precision, and sends the sums to all. That
+ * moves as many bytes as MPI's reduction, gives the same bits with every library, and allows values to be sent in 16
+ * bits.
  */
 export class Collectives {
   readonly #ring: Ring;
@@ -99,7 +100,7 @@ export class Collectives {
     yield mpi.allGather(addressOf(parts), bytes, addressOf(region), comm);
   }
 
-  /** Values are rounded to bfloat16 before they travel, and their sums again; they are added in double precision. */
+  /** Values are rounded to bfloat16 before they are sent, and so are their sums; they are added in double precision. */
   *#sumIn16({ count }: Exchange, region: SharedArrayBuffer): Steps {
     const { mpi, comm, size } = this.#ring;
     const length = Math.ceil(count / size);
@@ -166,7 +167,7 @@ export function fromBfloat16(from: Uint16Array, to: Float32Array): void {
   for (let i = 0; i < bits.length; i++) bits[i] = from[i]! << 16;
 }
 
-/** @throws DeviceError for a message that MPI cannot count */
+/** @throws DeviceError for a message with more bytes than MPI can count */
 function checked(bytes: number): number {
   if (bytes <= MOST_BYTES) return bytes;
   throw new DeviceError({

@@ -11,8 +11,8 @@ import { PULSE_MS, Pulse } from './pulse.js';
 import { replaceOwn, unlinkSegments } from './segments.js';
 
 /*
- * The communication thread of a rank: it alone calls MPI. It never waits inside a call, so that it can always tell what is
- * wrong and end the job: all exchanges are started and then asked for.
+ * The communication thread of a rank, the only thread that calls MPI. It never blocks inside a call: it starts all
+ * exchanges without waiting, then polls them. So it can report an error and end the job at any time.
  */
 
 const data = workerData as ThreadData;
@@ -21,13 +21,13 @@ const say = (said: Said): void => parentPort!.postMessage(said);
 
 /** Bytes in which a rank describes itself. */
 const PERSON_BYTES = 1024;
-/** Milliseconds that ranks which fail wait for the others to fail as well. */
+/** How long a rank that fails waits for the others to fail as well, in milliseconds. */
 const TOGETHER_MS = 1500;
-/** Milliseconds that the main thread has to end the program after a failure. */
+/** How long the main thread may take to end the program after a failure, in milliseconds. */
 const MAIN_MS = 3000;
 /** Milliseconds after which a rank that waits for one that is closing gives up. */
 const CLOSING_MS = 3000;
-/** Milliseconds during which a thread asks again and again, and then with short pauses. */
+/** How long the thread polls without pauses, and then with short pauses, in milliseconds. */
 const [SPIN_MS, SHORT_MS] = [0.3, 20];
 const [SHORT_PAUSE, LONG_PAUSE] = [0.05, 0.5];
 
@@ -48,7 +48,7 @@ class Queue {
     this.#done = done;
   }
 
-  /** What is under way, and since when. */
+  /** The exchange in progress, and when it began. */
   get current(): { readonly label: string; readonly since: number } | undefined {
     if (!this.#running) return undefined;
     const { posted, since } = this.#running;
@@ -56,7 +56,7 @@ class Queue {
     return { label: kind === 'agree' ? 'the start of a computation' : label, since };
   }
 
-  /** @returns whether anything has moved */
+  /** @returns whether an exchange has made progress */
   advance(): boolean {
     for (let got = this.port && receiveMessageOnPort(this.port); got; got = receiveMessageOnPort(this.port!))
       this.#waiting.push(got.message as Posted);
@@ -79,17 +79,17 @@ class Queue {
   }
 }
 
-/** What the thread works with, once the ranks have found each other. */
+/** The state of the thread once it has joined the other ranks. */
 interface Joined {
   readonly ring: Ring;
-  /** Communicators of the lanes, of signs of life, and of endings. */
+  /** Communicators of the lanes, of heartbeats, and of endings. */
   readonly lanes: readonly number[];
   readonly pulses: number;
   readonly endings: number;
   readonly people: readonly Person[];
   /** Segments of shared memory. */
   readonly segments: readonly string[];
-  /** Held while the library may read or write it: V8 does not see that it does. */
+  /** Referenced here while the library may read or write it: V8 does not know about the library and would free it. */
   readonly memory: readonly SharedArrayBuffer[];
 }
 
@@ -115,7 +115,10 @@ function join(): Joined {
   return { ring: { mpi, comm, rank, size, nameOf }, lanes, pulses, endings, people, segments, memory };
 }
 
-/** Tells all ranks about this one. Every rank sends to every other, which maps all segments of shared memory. */
+/**
+ * Exchanges the descriptions of all ranks. Every rank sends to every other one, so that all segments of shared memory
+ * are mapped.
+ */
 function introduce(mpi: Mpi, comm: number, size: number): Pick<Joined, 'people' | 'segments' | 'memory'> {
   const [mine, all] = [
     new SharedArrayBuffer(PERSON_BYTES * size),
@@ -129,29 +132,29 @@ function introduce(mpi: Mpi, comm: number, size: number): Pick<Joined, 'people' 
     const bytes = Buffer.from(new Uint8Array(all, rank * PERSON_BYTES, PERSON_BYTES));
     return JSON.parse(bytes.toString().replace(/\0+$/, '')) as Person;
   });
-  // A second exchange: after it, all ranks have received in the first one.
+  // After this second exchange, all ranks are known to have received the data of the first.
   const again = mpi.allToAll(addressOf(mine), 1, addressOf(all), comm);
   while (!mpi.test(again)) Atomics.wait(words, WORD.still, 0, SHORT_PAUSE);
   return { people, segments: unlinkSegments(), memory: [mine, all] };
 }
 
-/** Ends this process, whatever its other threads do. */
+/** Ends this process at once, even if its other threads are blocked. */
 function leaveAtOnce(mpi: Mpi | undefined, code: number): never {
   mpi?.abort(code);
   openLibc().func('void _exit(int)')(code);
   throw new Error('unreachable');
 }
 
-/** Standard error, past the main thread, which may not answer any more. */
+/** Prints to standard error directly, since the main thread may no longer respond. */
 function shout(text: string): void {
   try {
     writeSync(2, `error: ${text}\n`);
   } catch {
-    // It is not read.
+    // Nothing reads standard error.
   }
 }
 
-/** Time that the main thread has computed, in milliseconds; undefined if the system does not say. */
+/** CPU time of the main thread in milliseconds; undefined if the system does not report it. */
 function mainCpuMs(): number | undefined {
   try {
     const stat = readFileSync(`/proc/self/task/${process.pid}/stat`, 'utf8');
@@ -162,14 +165,14 @@ function mainCpuMs(): number | undefined {
   }
 }
 
-/** Notices a main thread that computes without end or waits inside a call. */
+/** Detects a main thread that computes without end or is blocked in a call. */
 class MainWatch {
   #alive = -1;
   #since = performance.now();
   #cpu = 0;
   #looked = performance.now();
 
-  /** @returns milliseconds that it has not answered, if that is too long */
+  /** @returns for how many milliseconds it has not responded, if that is over the limit; otherwise undefined */
   look(limit: number): number | undefined {
     const now = performance.now();
     const stopped = now - this.#looked > 3000;
@@ -183,7 +186,7 @@ class MainWatch {
     }
     const silent = now - this.#since;
     if (silent < limit) return undefined;
-    // On a busy machine much time passes in which it cannot compute.
+    // On a busy machine the thread may get no processor for a long time.
     const computed = (mainCpuMs() ?? limit) - this.#cpu;
     return computed > 0.7 * limit || silent > 6 * limit ? silent : undefined;
   }
@@ -202,7 +205,7 @@ function work({ ring, lanes, pulses, endings, segments }: Joined): void {
       }),
   );
   const all = [main, ...queues];
-  /** What has been under way the longest. */
+  /** The exchange that has been in progress the longest. */
   const oldest = () =>
     all
       .flatMap(({ current }) => current ?? [])
@@ -252,7 +255,7 @@ function work({ ring, lanes, pulses, endings, segments }: Joined): void {
     }
   };
 
-  /** What is wrong with this rank or another. */
+  /** Looks for a failure of this rank or another one. */
   const look = (): void => {
     const silent = pulse.beat();
     const seconds = (ms: number) => `${Math.round(ms / 1000)} s`;

@@ -2,7 +2,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { PlainError } from '../../errors/errors.js';
 import type { Launcher } from '../mpi/launcher.js';
 
-/** What the communication thread starts with. */
+/** Start data of the communication thread. */
 export interface ThreadData {
   readonly launcher: Launcher;
   readonly files: readonly string[];
@@ -13,7 +13,10 @@ export interface ThreadData {
   /** Orders of the main thread. */
   readonly orders: MessagePort;
   readonly self: Person;
-  /** Milliseconds of silence after which a rank counts as lost, and of waiting after which an exchange does. */
+  /**
+   * Limits in milliseconds: the silence after which a rank counts as lost, and the wait after which an exchange counts
+   * as failed.
+   */
   readonly limits: { readonly silence: number; readonly waiting: number };
 }
 
@@ -27,13 +30,13 @@ export interface Person {
 
 /** An order of the main thread. */
 export type Order =
-  /** A lane posts its requests through this port from now on; without one, nobody uses it. */
+  /** A lane posts its requests through this port from now on; without a port the lane is not used. */
   | { readonly kind: 'lane'; readonly lane: number; readonly port: MessagePort | undefined }
-  /** Waits until all ranks end: for ever with code 0, else for a short time. */
+  /** Waits until all ranks end: without limit for code 0, otherwise for a short time. */
   | { readonly kind: 'ending'; readonly code: number; readonly digest: number }
   | { readonly kind: 'finish'; readonly how: 'finalize' | 'abort'; readonly code: number };
 
-/** What the communication thread says. */
+/** Messages from the communication thread. */
 export type Said =
   | {
       readonly kind: 'ready';

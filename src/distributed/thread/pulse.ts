@@ -4,16 +4,22 @@ import type { Ring } from './collectives.js';
 
 /** Time between two pulses in milliseconds. */
 export const PULSE_MS = 500;
-/** A gap in this process's own time after which nothing is concluded: it was stopped, or the machine slept. */
+/**
+ * If this process itself has not run for longer than this, because it was stopped or the machine slept, it draws no
+ * conclusion about other ranks.
+ */
 const OWN_GAP_MS = 3000;
 
-/** What a pulse says: whether its rank is closing (1) or has said its last (2), and which other rank is (rank + 1). */
+/**
+ * Contents of a pulse: the state of its rank (1: closing, 2: this is its last pulse), and another rank that is closing,
+ * as rank + 1.
+ */
 type Words = Int32Array;
 const STATE = 0;
 const CLOSING = 1;
 const LENGTH = 4;
 
-/** A message of one peer to this rank or back, and whether it is under way. */
+/** A message of one peer to this rank or back, and the request that sends or receives it. */
 class Letter {
   readonly words: Words;
   readonly address: number;
@@ -26,7 +32,7 @@ class Letter {
   }
 }
 
-/** Another rank, as this one hears from it. */
+/** Another rank, as its pulses describe it. */
 interface Peer {
   readonly rank: number;
   readonly heard: Letter;
@@ -37,8 +43,8 @@ interface Peer {
 }
 
 /**
- * Signs of life between rank 0 and each other rank, also while all of them compute. They tell a rank that was stopped, or
- * cut off, from one that takes long; of a rank that has died the launcher knows first.
+ * Heartbeats between rank 0 and each other rank, also while all of them compute. They distinguish a rank that is
+ * stopped or cut off from a slow one. If a rank dies, the launcher notices first.
  */
 export class Pulse {
   readonly #ring: Ring;
@@ -47,10 +53,10 @@ export class Pulse {
   #looked = performance.now();
   #sentAt = 0;
   #state = 0;
-  /** A rank that is closing, as rank 0 knows it: rank + 1. */
+  /** The closing rank that rank 0 reports, as rank + 1; 0 if there is none. */
   #closing = 0;
 
-  /** @param limit of silence in milliseconds */
+  /** @param limit milliseconds of silence after which a rank counts as lost */
   constructor(ring: Ring, limit: number) {
     this.#ring = ring;
     this.#limit = limit;
@@ -97,7 +103,7 @@ export class Pulse {
     return silent;
   }
 
-  /** Sends the last pulses and waits for those of the others, so that nothing is under way any more. */
+  /** Sends the last pulses and waits for those of the others, so that no message is still in transit. */
   *end(): Generator<void, void, void> {
     for (const peer of this.#peers) {
       while (!this.#say(peer, 2)) yield;

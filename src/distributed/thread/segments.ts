@@ -4,8 +4,8 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 const NAME = /\/dev\/shm\/((vader|sm)_segment\.|mpich|Intel_MPI)\S*(?=( \(deleted\))?$)/;
 
 /**
- * Removes the names of the segments that this process has mapped. Once all ranks of the machine have mapped them, names
- * are of no use any more; without them, the system frees the memory when the last rank ends, however it ends.
+ * Removes the names of the segments that this process has mapped. Once all ranks of the machine have mapped them, the
+ * names are no longer needed; without them, the system frees the memory when the last rank ends, even if it crashes.
  *
  * @returns their names
  */
@@ -21,21 +21,21 @@ export function unlinkSegments(): string[] {
     try {
       rmSync(file, { force: true });
     } catch {
-      // In use by a library that cleans up itself.
+      // Still in use: the library removes it itself.
     }
   }
   return files;
 }
 
 /**
- * Puts an empty file in the place of a rank's own segment: at the end Open MPI removes it, and complains if it is not
- * there.
+ * Creates an empty file in place of a rank's own segment: Open MPI removes it at the end, and prints a warning if it
+ * does not exist.
  */
 export function replaceOwn(files: readonly string[], rank: number): void {
   const own = files.find((file) => /_segment\..*\.\d+$/.test(file) && file.endsWith(`.${rank}`));
   try {
     if (own && !existsSync(own)) writeFileSync(own, '', { flag: 'wx' });
   } catch {
-    // The complaint is harmless.
+    // The warning is harmless.
   }
 }

@@ -6,7 +6,7 @@ import { atLeast0, COMMON, type CommonOptions, type Rule } from './rule.js';
 export interface AdagradOptions extends Partial<CommonOptions> {
   /** The rate of step t is lr / (1 + (t − 1) · lrDecay); 0 by default. */
   lrDecay?: number;
-  /** What the sums of squares begin with; 0 by default. */
+  /** Initial value of the sums of squares; 0 by default. */
   initialAccumulatorValue?: number;
   /** Added to the root of the sum; 1e-10 by default. */
   eps?: number;

@@ -18,7 +18,7 @@ type Options = Required<AdamOptions>;
 type Slots = 'expAvg' | 'expAvgSq' | 'maxExpAvgSq';
 type Numbers = 'step' | 'gain' | 'gain2' | 'keep' | 'keep2' | 'correction' | 'eps' | 'decay';
 
-/** Both differ in what the weight decay does: it joins the gradient, or shrinks the weights apart from it. */
+/** The two differ in weight decay: Adam adds it to the gradient, AdamW shrinks the weights directly (decoupled). */
 const rule = (name: string, weightDecay: number, decoupled: boolean): Rule<Options, Slots, Numbers> => ({
   name,
   defaults: { ...COMMON, lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay, amsgrad: false },

@@ -4,9 +4,9 @@ import { atLeast0, COMMON, type CommonOptions, checkBetas, type Rule } from './r
 
 /** Options of {@link Adamax}, with PyTorch's defaults. */
 export interface AdamaxOptions extends Partial<CommonOptions> {
-  /** Decay of the average of the gradient and of its largest size; [0.9, 0.999] by default. */
+  /** Decay of the average of the gradient and of the maximum of its absolute value; [0.9, 0.999] by default. */
   betas?: readonly [number, number];
-  /** Added to the gradient's size; 1e-8 by default. */
+  /** Added to the gradient's absolute value; 1e-8 by default. */
   eps?: number;
 }
 

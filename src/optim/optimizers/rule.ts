@@ -15,13 +15,13 @@ export interface CommonOptions {
 
 export const COMMON = { weightDecay: 0, maximize: false, lrScale: 1 } as const;
 
-/** The numbers that a parameter's next step needs of its steps so far, such as how many there were. JSON data. */
+/** Numbers about a parameter's earlier steps that its next step needs, such as their count. JSON data. */
 export type Memory = Readonly<Record<string, number>>;
 
-/** Of a parameter that has been updated, if nothing more needs to be known. */
+/** Memory of a parameter that has been updated, for rules that need no numbers. */
 export const STARTED: Memory = {};
 
-/** What one step of one parameter starts from. */
+/** Inputs of one step of one parameter. */
 export interface StepInputs<O, S extends string, N extends string> {
   readonly parameter: Node;
   readonly gradient: Node;
@@ -41,7 +41,7 @@ export interface StepResult<S extends string> {
 }
 
 /**
- * What makes one optimizer different from the others. `S` names its state tensors, `N` the numbers of a step.
+ * The update rule of one optimizer. `S` names its state tensors, `N` the numbers of a step.
  *
  * An update ends in `addScaled`, which writes into the parameter's own memory; everything before it should be elementwise,
  * so that it is computed as one kernel.
@@ -55,9 +55,9 @@ export interface Rule<O extends CommonOptions, S extends string, N extends strin
   check(options: O): void;
   /** State tensors of a parameter and the value that fills each of them at first. */
   slots(options: O): Readonly<Partial<Record<S, number>>>;
-  /** What `Memory` holds after a step. */
+  /** Names of the numbers in `Memory` after a step. */
   remembers(options: O): readonly string[];
-  /** The numbers of a parameter's next step, and what to remember of it. `rate` is `lr · lrScale`. */
+  /** The numbers of a parameter's next step, and the `Memory` after that step. `rate` is `lr · lrScale`. */
   numbers(
     options: O,
     rate: number,
@@ -68,7 +68,7 @@ export interface Rule<O extends CommonOptions, S extends string, N extends strin
 
 /** Checks the options that all optimizers have. @throws UsageError */
 export function checkCommon(owner: string, { lr, weightDecay, maximize, lrScale }: CommonOptions): void {
-  // Not checkNumber, whose name would be "lr".
+  // Not by checkNumber: its message would say "lr" instead of "learning rate".
   if (typeof lr !== 'number' || !(lr >= 0) || !Number.isFinite(lr))
     throw new UsageError({
       what: `${owner} got a bad learning rate`,

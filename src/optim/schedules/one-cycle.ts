@@ -39,7 +39,7 @@ const DEFAULTS = {
   threePhase: false,
 } as const;
 
-/** A part of the cycle: its last step, and what the rate (relative to the highest) and the momentum move to. */
+/** A part of the cycle: its last step, and the rate (relative to the highest) and the momentum at that step. */
 interface Phase {
   readonly end: number;
   readonly rates: readonly [from: number, to: number];

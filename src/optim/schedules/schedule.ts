@@ -19,7 +19,7 @@ export interface Schedule {
   stateDict(): ScheduleState;
   /** Restores a state from `stateDict()` and sets the optimizer's rates. @throws CheckpointError if it is not valid */
   loadStateDict(state: ScheduleState): void;
-  /** Goes back to its beginning, for a sequence of schedules; left out if it has none. */
+  /** Starts again from the beginning, for a sequence of schedules; left out if that is not possible. */
   restart?(): void;
 }
 

@@ -11,8 +11,8 @@ import {
 } from './schedule.js';
 
 /**
- * Schedules one after another: the first one until the first milestone, the second one from there, and so on. Each begins
- * anew at its milestone, with the rate that the optimizer had before all schedules.
+ * Schedules one after another: the first one until the first milestone, the second one from there, and so on. Each
+ * starts from its beginning at its milestone, with the rate that the optimizer had before all schedules.
  *
  * @throws UsageError unless there is one milestone fewer than schedules, in ascending order
  * @example

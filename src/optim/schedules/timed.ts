@@ -10,7 +10,10 @@ import {
   type ScheduleState,
 } from './schedule.js';
 
-/** The rate of each group before its first schedule; as in PyTorch, schedules after that begin with the same one. */
+/**
+ * The rate of each group before its first schedule; as in PyTorch, later schedules of the group start from the same
+ * rate.
+ */
 const initialRates = new WeakMap<object, number>();
 
 function initialRate(group: { readonly lr: number }): number {
@@ -41,7 +44,7 @@ export abstract class Timed implements Schedule {
   /** Call at the end of each constructor, when the options are set. */
   protected apply(): void {
     for (const [i, group] of this.#optimizer.paramGroups.entries()) {
-      // A group that was added later begins here.
+      // A group that was added later gets its base rate here.
       this.#baseLrs[i] ??= initialRate(group);
       const rate = this.rate(this.#baseLrs[i], this.#count, i);
       if (!Number.isFinite(rate) || rate < 0)
