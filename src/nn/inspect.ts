@@ -35,7 +35,7 @@ export interface ModelSummary {
  * Propagates shapes through a model in evaluation mode, without computing anything.
  *
  * @param inputShape [C, H, W] of one image, or the shape of a batch, such as [N, C, H, W] or [N, T]
- * @param options `inputType`: int32 for positions in a table of embeddings
+ * @param options `inputType`: int32 for token ids
  * @throws ShapeError if the shape does not fit the model
  * @example
  * const { parameters, macs } = inspect(new MyNet(), [3, 224, 224]);

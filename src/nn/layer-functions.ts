@@ -12,8 +12,8 @@ export type { InterpolateOptions };
 /* Functions of layers without parameters. */
 
 /**
- * Pads the last axes: numbers of positions before and after the last axis, then the one before it, and so on; negative
- * ones cut off.
+ * Pads the last axes. `pads` lists how many positions to add before and after the last axis, then before and after the
+ * one before it, and so on; negative numbers crop.
  *
  * @example
  * pad(images, [1, 1, 2, 2]); // [N, C, H, W] → [N, C, H + 4, W + 2]
@@ -37,7 +37,8 @@ export function pad(
 }
 
 /**
- * 1 at the position of each class number along a new last axis, else 0, in float32: whole numbers are for labels alone.
+ * One-hot encoding: 1 at the position of each class number along a new last axis, else 0. The result is float32, since
+ * int32 is for labels and ids only.
  *
  * @param index int32; a number out of range is an error when the value is computed
  */
@@ -86,7 +87,7 @@ export function pixelShuffle(x: Tensor, upscaleFactor: number): Tensor {
 const RANK = { linear: 3, bilinear: 4 } as const;
 
 /**
- * Resamples sequences or images to another size, without smoothing before it makes them smaller.
+ * Resamples sequences or images to another size, without antialiasing when shrinking.
  *
  * @throws UsageError if the options do not fit together
  * @example

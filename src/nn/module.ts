@@ -63,9 +63,9 @@ export abstract class Module<Out = Tensor> {
   }
 
   /**
-   * Adds the module's operations to the graph. Layers take one tensor, losses take two; other modules take and return what
-   * they like, such as a state. Tensors in arrays and plain objects that `forward` returns are found by `inspect`,
-   * `watching` and ONNX's export. A module that returns something else than one tensor extends `Module<What>`.
+   * Adds the module's operations to the graph. Layers take one tensor, losses take two; other modules take and return
+   * any values, such as a state. Tensors in arrays and plain objects that `forward` returns are found by `inspect`,
+   * `watching` and ONNX's export. A module that returns anything other than one tensor extends `Module<What>`.
    */
   abstract forward(...inputs: unknown[]): Out;
 
@@ -159,8 +159,8 @@ export abstract class Module<Out = Tensor> {
   }
 
   /**
-   * Undoes {@link freeze}: parameters get gradients again, and the module and all submodules are in training mode. An
-   * optimizer takes them by `addParamGroup`.
+   * Undoes {@link freeze}: parameters get gradients again, and the module and all submodules are in training mode. Add
+   * them to an optimizer with `addParamGroup`.
    */
   unfreeze(): this {
     for (const [, module] of this.namedModules()) {
@@ -200,10 +200,10 @@ export abstract class Module<Out = Tensor> {
   }
 
   /**
-   * Calls a function after each call of `forward`, with the inputs and the output. A value that it returns takes the
-   * output's place.
+   * Calls a function after each call of `forward`, with the inputs and the output. A value that it returns replaces the
+   * output.
    *
-   * @returns `remove()` ends it
+   * @returns a handle whose `remove()` removes the hook
    * @example
    * model.layer4.registerForwardHook((_module, _inputs, output: Tensor) => void features.push(output));
    */
@@ -211,16 +211,16 @@ export abstract class Module<Out = Tensor> {
     return addCallHook(this, 'after', hook);
   }
 
-  /** Calls a function before each call of `forward`. An array that it returns takes the inputs' place. */
+  /** Calls a function before each call of `forward`. An array that it returns replaces the inputs. */
   registerForwardPreHook(hook: ForwardPreHook): Removable {
     return addCallHook(this, 'before', hook);
   }
 
   /**
-   * Makes a buffer a property: a value that is saved and moved, but not optimised.
+   * Registers a buffer as a property: a value that is saved and moved, but not optimised.
    *
    * @param options `persistent: false`: it is not part of the state dict
-   * @throws UsageError if there is a property of this name, or the value is not known yet
+   * @throws UsageError if there is already a property of this name, or the value has not been computed yet
    */
   registerBuffer(name: string, value: Tensor, options: { persistent?: boolean } = {}): Parameter {
     checkOptionNames('registerBuffer', options, ['persistent']);
@@ -231,7 +231,7 @@ export abstract class Module<Out = Tensor> {
     return this.#register('registerBuffer', name, buffer);
   }
 
-  /** Makes a parameter a property. @throws UsageError if there is a property of this name */
+  /** Registers a parameter as a property. @throws UsageError if there is a property of this name */
   registerParameter(name: string, parameter: Parameter): Parameter {
     if (!(parameter instanceof Parameter))
       throw new UsageError({
@@ -242,7 +242,7 @@ export abstract class Module<Out = Tensor> {
     return this.#register('registerParameter', name, parameter);
   }
 
-  /** Makes a module a property. @throws UsageError if there is a property of this name */
+  /** Registers a module as a property. @throws UsageError if there is a property of this name */
   registerModule<M extends Module<unknown>>(name: string, module: M): M {
     if (!(module instanceof Module))
       throw new UsageError({

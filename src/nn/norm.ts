@@ -105,11 +105,11 @@ abstract class BatchNorm extends Module {
     });
   }
 
-  /** With the mean and variance of the images of all ranks. */
+  /** Normalises with the mean and variance of the images of all ranks. */
   private together(x: Node): Tensor {
     const { ranks, eps, numFeatures } = this;
     const rows = currentRows() ?? { count: x.shape[0]!, total: x.shape[0]! * ranks };
-    // A stand-in image does not count.
+    // A rank without images computes with a stand-in image, which does not count.
     const own = rows.count === 0 ? 0 : 1;
     const count = (sizeOf(x.shape) / numFeatures / x.shape[0]!) * rows.total;
     this.checkCount(x, count);
@@ -154,7 +154,11 @@ abstract class BatchNorm extends Module {
       });
   }
 
-  /** Moves the running statistics. @param mean momentum · mean of the batch @param variance likewise */
+  /**
+   * Updates the running statistics.
+   * @param mean momentum · mean of the batch
+   * @param variance momentum · variance of the batch
+   */
   private move(mean: Node, variance: Node): void {
     for (const [buffer, towards] of [
       [this.runningMean, mean],

@@ -10,7 +10,7 @@ export interface MaxPool2dOptions {
   stride?: Size;
   padding?: Size;
   dilation?: Size;
-  /** Whether windows that end beyond the edge count. */
+  /** Whether the result includes windows that extend beyond the edge. */
   ceilMode?: boolean;
 }
 

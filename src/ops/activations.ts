@@ -46,7 +46,7 @@ function activation(
 /** 1 / (1 + e^−x). Where e^−x overflows, the result is 0. */
 export const sigmoidFormula = (x: Formula): Formula => f.div(1, f.add(f.exp(f.neg(x)), 1));
 
-/** y = max(0, x): the paper's non-saturating neuron (section 3.1). */
+/** y = max(0, x) (Krizhevsky et al. 2012, section 3.1): does not saturate for x > 0. */
 export const relu = activation(
   'relu',
   (x) => f.max(x, 0),
@@ -60,7 +60,7 @@ const rising = activation(
 /** y = x for x > 0, else alpha · x: non-saturating on both sides. */
 export function leakyRelu(x: Node, alpha = 0): Node {
   if (alpha >= 0) return rising(x, alpha);
-  // With a falling branch, the sign of y does not tell on which side x is.
+  // With a negative slope, the sign of y does not determine the sign of x.
   return where(
     less(hostLeaf(makeArray(x.dtype, 1), [], x.dtype), x),
     x,
@@ -74,7 +74,7 @@ export const sigmoid = activation(
   (grad, y) => f.mul(f.mul(grad, y), f.sub(1, y)),
   (grad, y) => mul(grad, affine(y, { scale: -2, shift: 1 })),
 );
-/** y = tanh x: saturates at −1 and 1; what the paper's Figure 1 compares ReLU with. */
+/** y = tanh x: saturates at −1 and 1. */
 export const tanh = activation(
   'tanh',
   f.tanh,

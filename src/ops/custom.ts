@@ -17,8 +17,8 @@ const customOp: NodeMaker<{ of: string }> = define<{ of: string }>({
 });
 
 /**
- * The value of `result`, with a gradient of one's own: none flows into `result` itself, and the rule says what flows into
- * the inputs.
+ * The value of `result`, with a custom gradient: `rule` returns the gradients of the inputs, and no gradient flows into
+ * `result` itself.
  */
 export function custom(name: string, result: Node, inputs: readonly Node[], rule: Rule): Node {
   const node = customOp([result, ...inputs], { of: name });

@@ -117,7 +117,7 @@ const negatedOp: NodeMaker = define({
 });
 const negated = (offsets: Node): Node => negatedOp([offsets], {});
 
-/** Cuts a window out of each image at its own offset (top, left); pixels outside of the image are 0. */
+/** Crops a window from each image at its own offset (top, left); pixels outside of the image are 0. */
 export const crop = (x: Node, offsets: Node, [height, width]: Pair): Node =>
   cropOp([x, offsets], { height, width });
 

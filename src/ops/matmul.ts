@@ -43,8 +43,8 @@ const lastTwo = ({ shape }: Spec, transposed: boolean): [number, number] => {
 };
 
 /**
- * Matrix product of the last two dimensions, as PyTorch's: leading dimensions broadcast, and a vector is a row on the left
- * or a column on the right whose dimension the result lacks.
+ * Matrix product of the last two dimensions, as PyTorch's: leading dimensions broadcast, and a vector is a row on the
+ * left or a column on the right; the result lacks this dimension.
  */
 export function matmul(
   a: Node,
@@ -64,7 +64,7 @@ export function matmul(
   return batched(left.node, right.node, attrs);
 }
 
-/** The matrices before an exchange of their two dimensions, if the node is one: products read either order. */
+/** If the node transposes the last two dimensions, returns its input instead: products can read transposed matrices. */
 function turned(node: Node, transposed: boolean): { node: Node; transposed: boolean } {
   const axes = node.op === 'permute' ? (node.attrs.axes as readonly number[]) : [];
   const rank = axes.length;
@@ -75,7 +75,7 @@ function turned(node: Node, transposed: boolean): { node: Node; transposed: bool
   return swaps ? { node: node.inputs[0]!, transposed: !transposed } : { node, transposed };
 }
 
-/** A product of batches, which broadcast, or with a vector, as one of [B, M, K] and [B, K, N]. */
+/** Rewrites a product of batches, which broadcast, or with a vector as a product of [B, M, K] and [B, K, N]. */
 function batched(a: Node, b: Node, { transposeA, transposeB }: MatmulAttrs): Node {
   const [row, column] = [a.shape.length === 1, b.shape.length === 1];
   const x = row ? reshape(a, [1, a.shape[0]!]) : a;

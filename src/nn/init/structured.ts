@@ -87,9 +87,9 @@ export function eye(parameter: Parameter): void {
 }
 
 /**
- * Kernels of a convolution that pass on as many of their input channels as possible: 1 in the middle, 0 elsewhere.
+ * Convolution kernels that copy as many input channels as possible to the output: 1 in the middle, 0 elsewhere.
  *
- * @param options `groups`: each group of outputs passes on its inputs
+ * @param options `groups`: each group of outputs copies its own inputs
  */
 export function dirac(parameter: Parameter, options: { groups?: number } = {}): void {
   checkOptionNames('init.dirac', options, ['groups']);
@@ -138,7 +138,7 @@ export function orthogonal(
   });
 }
 
-/** Orthonormal vectors: normal ones, made so by Gram and Schmidt's method, twice for accuracy. */
+/** Orthonormal vectors: normally distributed vectors after the Gram-Schmidt process, applied twice for accuracy. */
 function orthonormal(count: number, length: number, generator: Generator): Float64Array[] {
   const vectors: Float64Array[] = [];
   for (let i = 0; i < count; i++) {
@@ -154,7 +154,7 @@ function orthonormal(count: number, length: number, generator: Generator): Float
   return vectors;
 }
 
-/** Normal with mean 0, but for a share of each column that is 0 (Martens 2010). */
+/** Normal with mean 0, except that a share of each column is set to 0 (Martens 2010). */
 export function sparse(
   parameter: Parameter,
   options: { sparsity: number; std?: number },

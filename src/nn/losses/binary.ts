@@ -30,7 +30,7 @@ function bce(loss: string, input: Tensor, target: Tensor, { weight, reduction }:
   const [p, given] = [tensorOf(loss, 'input', input), tensorOf(loss, 'target', target)];
   checkSame(loss, p, given);
   const y = inRange(loss, 'target', given, SHARE);
-  // Others outside of the range have a loss of NaN by themselves.
+  // Values that the device computes need no check: outside of [0, 1] their loss is NaN.
   if (knownValues(p)) inRange(loss, 'input', p, SHARE);
   const losses = ops.binaryCrossEntropy(p, y);
   return reduce(loss, weighted(loss, losses, weight), reduction);
@@ -55,7 +55,8 @@ function withLogits(
  * −y log p − (1 − y) log(1 − p) for probabilities p and targets y in [0, 1] of the same shape, then reduced. Logarithms are
  * at least −100, as in PyTorch.
  *
- * @throws DataError for known values outside of [0, 1]; of values that the device computes, those make the loss NaN
+ * @throws DataError for a value outside of [0, 1] that is known at once; one that the device computes makes the loss
+ *   NaN
  */
 export function binaryCrossEntropy(input: Tensor, target: Tensor, options: BCEOptions = {}): Tensor {
   checkLoss('binaryCrossEntropy', options, ['weight']);
@@ -65,7 +66,8 @@ export function binaryCrossEntropy(input: Tensor, target: Tensor, options: BCEOp
 /**
  * Binary cross-entropy of logits, without overflow for logits of any size.
  *
- * @throws DataError for known targets outside of [0, 1]; of targets that the device computes, those make the loss NaN
+ * @throws DataError for a target outside of [0, 1] that is known at once; one that the device computes makes the loss
+ *   NaN
  */
 export function binaryCrossEntropyWithLogits(
   input: Tensor,

@@ -12,8 +12,8 @@ export interface NLLOptions extends LossOptions {
   /** Factor on the loss of each class, [classes]. The mean divides by the sum of the labels' weights. */
   readonly weight?: Tensor;
   /**
-   * A label whose samples do not count; −100 by default. Labels that the device computes are searched for it only if it is
-   * given.
+   * Samples with this label are ignored; −100 by default. Labels that the device computes are compared with it only if
+   * this option is given.
    */
   readonly ignoreIndex?: number;
 }
@@ -133,7 +133,7 @@ function pick(
     const spread = ops.where(valid, ops.neg(ops.sum(all, [1])), zero);
     losses = ops.add(ops.scaleBy(losses, 1 - labelSmoothing), ops.scaleBy(spread, labelSmoothing / classes));
   }
-  // An ignored label may also be a class.
+  // The ignored label may be the number of a class.
   losses = ops.where(valid, losses, zero);
   if (!known) {
     const inside = ops.equal(own, ops.clamp(own, { min: 0, max: classes - 1 }));

@@ -33,7 +33,7 @@ export function checkLoss(
   });
 }
 
-/** @throws ShapeError for the mean of no losses */
+/** @throws ShapeError for the mean of zero losses */
 export function reduce(loss: string, losses: Node, reduction: Reduction = 'mean'): Tensor {
   if (reduction === 'none') return new Tensor(losses);
   if (reduction === 'sum') return new Tensor(ops.sum(losses));
@@ -57,7 +57,7 @@ export function tensorOf(loss: string, name: string, x: unknown): Node {
   });
 }
 
-/** @throws ShapeError unless an input has the target's shape: PyTorch would broadcast, which is hardly ever meant */
+/** @throws ShapeError unless an input has the target's shape: PyTorch would broadcast, which is rarely intended */
 export function checkSame(loss: string, input: Node, target: Node, names = 'input and target'): void {
   if (sameShape(input.shape, target.shape)) return;
   throw new ShapeError({
@@ -77,8 +77,8 @@ export const knownValues = ({ value, source }: Node): TypedArray | undefined =>
   value ?? (source?.kind === 'host' ? source.data : undefined);
 
 /**
- * Values that must be in a range. Known ones are checked at once; of others, those outside become NaN, and the loss with
- * them.
+ * Checks that values are in a range. Known values are checked at once. Values that the device computes become NaN
+ * outside of the range, and so does the loss.
  *
  * @throws DataError for a known value that is NaN or outside of the range
  */

@@ -57,7 +57,7 @@ function pointwise(loss: string, x: Node, target: Node): Node {
     most: Number.MAX_VALUE,
     expected: 'a probability of at least 0',
   });
-  // The logarithm is taken of 1 in place of 0, so that the gradient is finite too.
+  // 0 is replaced by 1 before the logarithm, so that the gradient is finite too.
   const safe = ops.where(y, y, constant(1, y.dtype));
   return ops.sub(ops.mul(y, ops.log(safe)), ops.mul(y, x));
 }
@@ -137,7 +137,8 @@ function cosineEmbedding(
  *
  * @param first, second [N, D] or [D]
  * @param target [N] or a scalar
- * @throws DataError for a known target other than 1 and −1; one that the device computes makes the loss NaN
+ * @throws DataError for a target other than 1 and −1 that is known at once; one that the device computes makes the
+ *   loss NaN
  */
 export function cosineEmbeddingLoss(
   first: Tensor,

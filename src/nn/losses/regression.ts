@@ -103,7 +103,7 @@ function poisson(loss: string, options: PoissonNLLOptions): (x: Node, y: Node) =
     const plain = ops.sub(logInput ? ops.exp(x) : x, ops.mul(y, logarithm));
     if (!full) return plain;
     const large = ops.less(constant(1, y.dtype), y);
-    // Of targets up to 1 the terms do not count, so their logarithm is taken of 1.
+    // The terms of targets up to 1 are not used: these targets are replaced by 1 before the logarithm.
     const safe = ops.where(large, y, constant(1, y.dtype));
     const root = ops.scaleBy(ops.log(ops.scaleBy(safe, 2 * Math.PI)), 0.5);
     const stirling = ops.add(ops.sub(ops.mul(safe, ops.log(safe)), safe), root);
@@ -111,7 +111,10 @@ function poisson(loss: string, options: PoissonNLLOptions): (x: Node, y: Node) =
   };
 }
 
-/** Negative log-likelihood of counts under Poisson distributions: e^input − target · input, or with `logInput: false`, input − target · log(input + eps). */
+/**
+ * Negative log-likelihood of counts under Poisson distributions: e^input − target · input; with `logInput: false`,
+ * input − target · log(input + eps).
+ */
 export function poissonNllLoss(input: Tensor, target: Tensor, options: PoissonNLLOptions = {}): Tensor {
   return between('poissonNllLoss', input, target, options, poisson('poissonNllLoss', options));
 }
@@ -138,7 +141,7 @@ function gaussian(
     most: Number.MAX_VALUE,
     expected: 'a variance of at least 0',
   });
-  // The limit has no part in the gradient, as in PyTorch.
+  // The gradient ignores the limit, as in PyTorch.
   const limited = ops.clamp(given, { min: eps, max: Number.POSITIVE_INFINITY });
   const v = ops.add(given, ops.detach(ops.sub(limited, given)));
   const terms = ops.add(ops.log(v), ops.div(squared(x, y), v));

@@ -2,10 +2,10 @@ import { shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
 import type { Removable } from '../../tensor/tensor.js';
 
-/** Called before a module's `forward`; an array that it returns takes the place of the inputs. */
+/** Called before a module's `forward`; an array that it returns replaces the inputs. */
 export type ForwardPreHook = (module: never, inputs: readonly unknown[]) => readonly unknown[] | undefined;
 
-/** Called after a module's `forward`; a value that it returns takes the place of the output. */
+/** Called after a module's `forward`; a value that it returns replaces the output. */
 export type ForwardHook = (module: never, inputs: readonly unknown[], output: never) => unknown;
 
 interface Hooks {
@@ -15,7 +15,7 @@ interface Hooks {
 
 const hooks = new WeakMap<object, Hooks>();
 
-/** @throws UsageError for something else than a function, or a module whose `forward` cannot be watched */
+/** @throws UsageError for anything other than a function, or for a module whose `forward` cannot be watched */
 export function addCallHook<K extends keyof Hooks>(
   module: { readonly typeName: string },
   kind: K,

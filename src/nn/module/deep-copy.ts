@@ -8,8 +8,9 @@ import { Parameter } from '../../tensor/tensor.js';
 import { copyMode, copyPersistence, Module } from '../module.js';
 
 /**
- * A copy of a module with parameters and buffers of its own, which have the present values on the same device. Parameters
- * that are shared in the original are shared in the copy. Hooks are not copied; objects of other classes are shared.
+ * A copy of a module with its own parameters and buffers, which have the current values and are on the same device.
+ * Parameters that are shared in the original are shared in the copy. Hooks are not copied; objects of other classes are
+ * shared.
  *
  * @throws UsageError for a class with #private members, which cannot be copied from outside
  * @example

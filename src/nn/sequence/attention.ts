@@ -14,7 +14,7 @@ export type AttentionOptions = {
    * added to the scores.
    */
   attnMask?: Tensor;
-  /** Chance of dropping an attention weight. */
+  /** Probability of dropping an attention weight. */
   dropoutP?: number;
   /** Query i attends to the keys 0 to i alone. */
   isCausal?: boolean;
@@ -24,7 +24,10 @@ export type AttentionOptions = {
 
 const scalar = (x: Node, value: number): Node => hostLeaf(makeArray(x.dtype, 1).fill(value), [], x.dtype);
 
-/** What a mask adds to the scores. @param hides whether whole numbers other than 0 hide a key; otherwise 0 does */
+/**
+ * What a mask adds to the scores: −∞ hides a key.
+ * @param hides for integer masks: true if numbers other than 0 hide a key, false if 0 does
+ */
 export function added(mask: Node, scores: Node, hides: boolean): Node {
   if (isFloat(mask.dtype)) return mask;
   const [hidden, open] = [scalar(scores, Number.NEGATIVE_INFINITY), scalar(scores, 0)];
@@ -54,7 +57,7 @@ export function weightsOf(
   return ops.softmax(scores, -1);
 }
 
-/** Drops values with a chance, and scales the others. */
+/** Dropout: zeroes each value with probability p and scales the others by 1 / (1 − p). */
 export function dropped(x: Node, p: number): Node {
   if (p === 0) return x;
   const key = nextKey(x.shape);

@@ -12,7 +12,7 @@ import { added, dropped, weightsOf } from './attention.js';
 
 /** Options of {@link MultiheadAttention}. */
 export interface MultiheadOptions {
-  /** Chance of dropping an attention weight in training. */
+  /** Probability of dropping an attention weight in training. */
   dropout?: number;
   bias?: boolean;
   /** Features of the keys; embedDim by default. */
@@ -31,7 +31,7 @@ export type MultiheadCall = {
   attnMask?: Tensor;
   /** Whether to return the attention weights. */
   needWeights?: boolean;
-  /** Whether those are averaged over the heads. */
+  /** Whether the returned attention weights are averaged over the heads. */
   averageAttnWeights?: boolean;
   /** Query i attends to the keys 0 to i alone. */
   isCausal?: boolean;
@@ -122,7 +122,7 @@ export class MultiheadAttention extends Module<[Tensor, Tensor | null]> {
     });
   }
 
-  /** Queries, keys and values as [N, L, E]. */
+  /** A query, key or value as [N, L, E]. */
   private asRows(x: Node): Node {
     if (x.shape.length === 2) return ops.unsqueeze(x, 0);
     return this.batchFirst ? x : ops.transpose(x, 0, 1);
@@ -133,7 +133,7 @@ export class MultiheadAttention extends Module<[Tensor, Tensor | null]> {
     return new Tensor(this.batchFirst ? y : ops.transpose(y, 0, 1));
   }
 
-  /** The three projections; one product where all three inputs are the same value. */
+  /** The projected queries, keys and values; one matrix product if all three inputs are the same node. */
   private projected([query, key, value]: readonly [Node, Node, Node]): Node[] {
     const e = this.embedDim;
     const whole = this.inProjWeight?.node;
@@ -146,7 +146,7 @@ export class MultiheadAttention extends Module<[Tensor, Tensor | null]> {
     });
   }
 
-  /** Masks as functions from scores [N, heads, L, S] to what is added to them. */
+  /** Masks as functions of the scores [N, heads, L, S] that return what is added to the scores. */
   private masks(
     { keyPaddingMask, attnMask }: MultiheadCall,
     n: number,

@@ -15,7 +15,7 @@ export interface RecurrentOptions {
   bias?: boolean;
   /** Whether inputs and outputs are [N, T, …]; otherwise [T, N, …]. States are always [layers, N, …]. */
   batchFirst?: boolean;
-  /** Chance of dropping values between layers in training. */
+  /** Probability of dropping a value between layers in training. */
   dropout?: number;
   /** Whether a second network reads each sequence from its end. */
   bidirectional?: boolean;
@@ -32,8 +32,9 @@ interface Cell {
 const DIRECTIONS = ['', '_reverse'] as const;
 
 /**
- * What recurrent networks share: their parameters, which have PyTorch's names (`weight_ih_l0`, `bias_hh_l1_reverse`), and
- * the walk over layers, directions and positions. A state is one or several tensors [layers · directions, N, hiddenSize].
+ * Base class of recurrent networks: their parameters, which have PyTorch's names (`weight_ih_l0`,
+ * `bias_hh_l1_reverse`), and the loop over layers, directions and positions. A state is one or several tensors [layers
+ * · directions, N, hiddenSize].
  */
 abstract class Recurrent<Out> extends Module<Out> {
   readonly numLayers: number;
@@ -100,15 +101,15 @@ abstract class Recurrent<Out> extends Module<Out> {
   }
 
   /**
-   * One step: the new state from the gates' inputs [N, gates · hiddenSize] and the state before. The first value of a state
-   * is what the layer puts out.
+   * One step: the new state from the gates' inputs [N, gates · hiddenSize] and the state before. The first tensor of a
+   * state is the layer's output.
    */
   protected abstract step(input: Node, state: readonly Node[], cell: Cell): Node[];
 
   /**
    * Runs all layers over a sequence.
    *
-   * @param given the states at the beginning, each [layers · directions, N, hiddenSize]; zeros if there are none
+   * @param given the initial states, each [layers · directions, N, hiddenSize]; zeros if undefined
    * @param count number of tensors in a state
    */
   protected run(x: Tensor, given: readonly Tensor[] | undefined, count: number): [Tensor, Tensor[]] {
@@ -214,9 +215,9 @@ abstract class Recurrent<Out> extends Module<Out> {
 const OPTIONS = ['numLayers', 'bias', 'batchFirst', 'dropout', 'bidirectional'];
 
 /**
- * Elman's recurrent network: h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or with a rectifier. The result is the sequence of
- * the last layer's outputs [T, N, hiddenSize · directions] (or batch first) and the last states [layers · directions, N,
- * hiddenSize]. Parameters have PyTorch's names.
+ * Elman's recurrent network: h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or with ReLU instead of tanh. The result is the
+ * sequence of the last layer's outputs [T, N, hiddenSize · directions] (or batch first) and the last states [layers ·
+ * directions, N, hiddenSize]. Parameters have PyTorch's names.
  *
  * @example
  * const [y, h] = new RNN(8, 16).forward(x); // [T, N, 8] → [T, N, 16] and [1, N, 16]
@@ -270,7 +271,7 @@ export class GRU extends Recurrent<[Tensor, Tensor]> {
   protected override step(input: Node, [h]: readonly [Node], { hidden, hiddenBias }: Cell): Node[] {
     const size = this.hiddenSize;
     const gates = ops.linear(h, hidden, hiddenBias);
-    // Reset and update gate in one piece, which is one sigmoid.
+    // The reset and update gates are computed together, with one sigmoid.
     const both = ops.sigmoid(ops.add(ops.narrow(input, 1, 0, 2 * size), ops.narrow(gates, 1, 0, 2 * size)));
     const [reset, update] = ops.split(both, size, 1) as [Node, Node];
     const inner = ops.mul(reset, ops.narrow(gates, 1, 2 * size, size));

@@ -18,7 +18,7 @@ export interface EncoderLayerOptions {
   layerNormEps?: number;
   /** Whether inputs are [N, T, E]; otherwise [T, N, E]. */
   batchFirst?: boolean;
-  /** Whether each part is normalised before it, not after. */
+  /** Whether normalisation comes before each part instead of after it (pre-norm). */
   normFirst?: boolean;
   bias?: boolean;
 }
@@ -36,8 +36,8 @@ export type EncoderCall = {
 const CALL = ['mask', 'srcKeyPaddingMask', 'isCausal'];
 
 /**
- * One layer of a transformer's encoder (arXiv:1706.03762, section 3.1): self-attention and a network of two layers, each
- * with a residual connection and layer normalisation. The result has the input's shape.
+ * One layer of a transformer's encoder (arXiv:1706.03762, section 3.1): self-attention and a feed-forward network of
+ * two layers, each with a residual connection and layer normalisation. The result has the input's shape.
  *
  * @throws UsageError if an option is not valid
  */

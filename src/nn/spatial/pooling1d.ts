@@ -11,7 +11,7 @@ export interface MaxPool1dOptions {
   stride?: number;
   padding?: number;
   dilation?: number;
-  /** Whether windows that end beyond the edge count. */
+  /** Whether the result includes windows that extend beyond the edge. */
   ceilMode?: boolean;
 }
 

@@ -76,7 +76,7 @@ const oneHotOp: NodeMaker<{ classes: number; dtype: string }> = define<{ classes
 });
 
 /**
- * 1 at the position of each class number along a new last axis, else 0. No gradient.
+ * One-hot encoding: 1 at the position of each class number along a new last axis, else 0. No gradient.
  *
  * @param index int32, each in [0, classes); one out of range is an error when the graph runs
  */

@@ -60,9 +60,9 @@ const extreme =
     const values = gather(x, at, apart);
     return keepDims ? { values, indices: apart } : { values: squeeze(values, [at]), indices };
   };
-/** The largest value along an axis, and its position, which alone gets the gradient. */
+/** The largest value along an axis, and its position; the gradient flows only to that position. */
 export const maxWithIndices = extreme('maxWithIndices', argmax);
-/** The smallest value along an axis, and its position, which alone gets the gradient. */
+/** The smallest value along an axis, and its position; the gradient flows only to that position. */
 export const minWithIndices = extreme('minWithIndices', argmin);
 
 /** Positions of the largest (or smallest) element in the flattened tensor, as a scalar. */

@@ -7,7 +7,7 @@ import { narrow } from './slice.js';
 
 export type PadMode = 'constant' | 'reflect' | 'replicate' | 'circular';
 
-/** Which element a position outside of an axis repeats. */
+/** Index of the element that is copied to position i outside of an axis. */
 const SOURCE: Readonly<Record<Exclude<PadMode, 'constant'>, (i: number, size: number) => number>> = {
   replicate: (i, size) => Math.max(0, Math.min(size - 1, i)),
   circular: (i, size) => (i + size) % size,

@@ -6,7 +6,7 @@ import { reshape } from '../shape.js';
 import { narrow } from './slice.js';
 import { unsqueeze } from './views.js';
 
-/* Tensors put together and taken apart along one axis. */
+/* Joins and splits tensors along one axis. */
 
 /** Joins tensors of one shape along a new axis. */
 export function stack(inputs: readonly Node[], axis = 0): Node {
@@ -93,8 +93,8 @@ export function unbind(x: Node, axis = 0): Node[] {
 }
 
 /**
- * Every `step`-th position of an axis from `start` up to `end`, as `x[start:end:step]` in Python: negative numbers count
- * from the end, and what lies outside is left out.
+ * Every `step`-th position of an axis from `start` up to `end`, as `x[start:end:step]` in Python: negative numbers
+ * count from the end, and positions outside of the axis are ignored.
  */
 export function sliced(x: Node, axis: number, start = 0, end = Number.POSITIVE_INFINITY, step = 1): Node {
   const at = normalizeAxis('slice', x, axis);

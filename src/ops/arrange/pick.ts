@@ -6,12 +6,12 @@ import { reshape } from '../shape.js';
 import { select, sliced } from './parts.js';
 import { unsqueeze } from './views.js';
 
-/** A range of positions: start, end, step. Left out or null: from the beginning, to the end, each one. */
+/** A range of positions: start, end, step. Default, also for null: from the beginning, to the end, every position. */
 export type Range = readonly [start?: number | null, end?: number | null, step?: number | null];
 
 /**
- * One part of an index: a position, a range, positions of an int32 value, a new axis (null), or all axes that no other
- * part is for (`...`).
+ * One part of an index: a position, a range, positions of an int32 value, a new axis (null), or all remaining axes
+ * (`...`).
  */
 export type Part<T> = number | null | '...' | Range | T;
 

@@ -50,7 +50,7 @@ export function narrow(x: Node, axis: number, start: number, length: number): No
   const first = Math.min(size, Math.max(0, start));
   const last = Math.max(first, Math.min(size, start + length));
   if (last === first && size > 0 && length > 0) {
-    // All of it is outside: a position is put behind the end and cut off, so that no value on the way is empty.
+    // The whole range is outside: pad one position past the end and crop it, so that no intermediate value is empty.
     const one = sliceOp([x], { axis: at, start: 0, length: 1 });
     const beyond = placeOp([one], { axis: at, start: length, size: length + 1 });
     return sliceOp([beyond], { axis: at, start: 0, length });

@@ -3,7 +3,7 @@ import { makeArray, showShape } from '../../graph/types.js';
 import { naming, need } from '../operation.js';
 import { where } from '../select.js';
 
-/** Values of matrices where `keeps` is true of column − row, else 0. */
+/** The elements of matrices for which `keeps(column − row)` is true, else 0. */
 function banded(name: string, x: Node, keeps: (across: number) => boolean): Node {
   naming(name, [x], () => need(x.shape.length >= 2, 'matrices', showShape(x.shape)));
   const [rows, columns] = x.shape.slice(-2) as [number, number];

@@ -46,7 +46,7 @@ export function expand(x: Node, shape: Shape): Node {
   });
 }
 
-/** Puts copies of a tensor beside each other: `times` for each axis; further axes may come in front. */
+/** Concatenates copies of a tensor: `times` gives their number for each axis; further axes may come in front. */
 export function repeat(x: Node, times: readonly number[]): Node {
   const lead = times.length - x.shape.length;
   naming('repeat', [x], () =>

@@ -4,9 +4,9 @@ import { define, floatOf, type NodeMaker, need } from '../operation.js';
 import { where } from '../select.js';
 
 /*
- * Exchanges between ranks: processes that compute the same graph on other data, on one machine or on many. Their number
- * is an attribute, since shapes depend on it. On one rank all of them are the identity. Every rank has to compute the
- * same exchanges in the same order.
+ * Exchanges between ranks: processes that compute the same graph on different data, on one machine or on many. Their
+ * number is an attribute, since shapes depend on it. On one rank all of them are the identity. Every rank has to
+ * compute the same exchanges in the same order.
  */
 
 type Ranks = { readonly ranks: number };
@@ -42,7 +42,8 @@ const broadcastFromOp: NodeMaker<Rooted> = define<Rooted>({
       );
     return { shape: x!.shape, dtype: floatOf(x) };
   },
-  // Other ranks take part in the sum but have no share in the values.
+  // The values come from the root, so it gets the sum of all gradients. Other ranks take part in the exchange, and
+  // their gradient is 0.
   gradient: ({ attrs }, grad) => {
     const sum = allReduce(grad, attrs.ranks as number);
     if (attrs.rank === attrs.root) return [sum];
@@ -107,11 +108,11 @@ const sumEnd: NodeMaker<Ended> = define<Ended>({
 });
 
 /**
- * The sums of several values over all ranks, as one exchange that goes on while the graph is computed further: it starts
- * when all values are ready, and is waited for where the first sum is computed. Sums have no gradients.
+ * The sums of several values over all ranks, as one exchange that runs while other nodes are computed: it starts when
+ * all values are ready, and the first sum waits for it. Sums have no gradients.
  *
- * @param options.wire number type of float32 values on the way
- * @param options.label what the values are, for messages
+ * @param options.wire number type in which float32 values are sent
+ * @param options.label names the values in messages
  */
 export function sumTogether(values: readonly Node[], options: Started): Node[] {
   const { ranks, wire, label } = options;

@@ -4,9 +4,9 @@ import { f } from '../formula.js';
 import { broadcast, define, floatOf, type NodeMaker, need } from '../operation.js';
 import { affine, clamp, log } from '../unary.js';
 
-/** The least logarithm, as in PyTorch: a probability of 0 has a finite loss. */
+/** The smallest logarithm that is used, as in PyTorch: a probability of 0 has a finite loss. */
 const LEAST = -100;
-/** The least p (1 − p) that a gradient is divided by, as in PyTorch. */
+/** The smallest p (1 − p) by which a gradient is divided, as in PyTorch. */
 const NARROW = 1e-12;
 
 const backward: NodeMaker = define({

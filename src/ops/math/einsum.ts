@@ -15,8 +15,8 @@ interface Named {
 /**
  * Sums of products by Einstein's convention: letters name axes, a letter that the result lacks is summed over.
  *
- * @param equation such as `bik,bkj->bij`; an ellipsis stands for any leading axes; without `->` the result has the
- *   letters that occur once, in alphabetical order
+ * @param equation such as `bik,bkj->bij`; an ellipsis means any leading axes; without `->` the result has the letters
+ *   that occur once, in alphabetical order
  * @example
  * einsum('nhid,nhjd->nhij', [queries, keys]);
  */
@@ -123,7 +123,7 @@ function sizesOf(inputs: readonly Named[]): Map<string, number> {
   return sizes;
 }
 
-/** Drops axes of size 1 that are larger in another input: such an axis is repeated. */
+/** Drops axes of size 1 that are larger in another input: the product broadcasts them. */
 function prepared({ node, axes }: Named, sizes: ReadonlyMap<string, number>): Named {
   const keeps = axes.map((axis, i) => node.shape[i] === sizes.get(axis));
   return {

@@ -8,7 +8,7 @@ import { where } from '../select.js';
 import { permute, reshape } from '../shape.js';
 import { abs, affine, detach, exp, log, neg, pow, scaleBy, sqrt, square } from '../unary.js';
 
-/* Reductions that are made of others. */
+/* Reductions that are composed of other operations. */
 
 const scalar = (x: Node, value: number): Node => hostLeaf(makeArray(x.dtype, 1).fill(value), [], x.dtype);
 
@@ -48,7 +48,10 @@ function root(x: Node): Node {
 export const std = (x: Node, axes?: readonly number[], correction = 1, keepDims = false): Node =>
   root(variance(x, axes, correction, keepDims));
 
-/** The vector norm (Σ |x|^p)^(1/p) over the given axes (all by default); p = 0 counts, ±∞ takes the extreme. */
+/**
+ * The vector norm (Σ |x|^p)^(1/p) over the given axes (all by default); p = 0 counts non-zero elements, ∞ and −∞ give
+ * the largest and smallest |x|.
+ */
 export function norm(x: Node, p = 2, axes?: readonly number[], keepDims = false): Node {
   naming('norm', [x], () => need(!Number.isNaN(p), 'a number p', String(p)));
   if (p === 2) return root(sum(square(x), axes, keepDims));
@@ -93,7 +96,7 @@ export function prod(x: Node, axes?: readonly number[], keepDims = false): Node 
 export function logsumexp(x: Node, axes?: readonly number[], keepDims = false): Node {
   const over = normalized('logsumexp', x, axes);
   const top = detach(max(x, over, true));
-  // An infinite maximum is not subtracted: ∞ − ∞ has no value.
+  // An infinite maximum is not subtracted, since ∞ − ∞ is NaN.
   const finite = less(abs(top), scalar(x, Number.POSITIVE_INFINITY));
   const shift = where(finite, top, scalar(x, 0));
   const total = add(log(sum(exp(sub(x, shift)), over, true)), shift);

@@ -67,8 +67,8 @@ const hardswishOp = activation<Record<never, never>>('hardswish', (x) => f.mul(x
 export const hardswish = (x: Node): Node => hardswishOp(x, {});
 
 /**
- * tanh(log(1 + e)) = n / (n + 2) with n = e · (e + 2) and e = e^x. From 14 on it is 1 to 12 digits, and no power of n
- * that a derivative has leaves the range of float32.
+ * tanh(log(1 + e)) = n / (n + 2) with n = e · (e + 2) and e = e^x. From x = 14 on it is 1 to 12 digits, so x is limited
+ * to 14: then the powers of n in the derivatives do not overflow float32.
  */
 const mishOp = activation<Record<never, never>>('mish', (x) => {
   const e = f.exp(f.min(x, 14));

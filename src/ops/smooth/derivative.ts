@@ -84,7 +84,7 @@ function rule(part: Formula, by: (part: Formula) => Formula, input: number): For
     case 'select':
       return select(part.condition, by(part.a), by(part.b));
     default:
-      // Constants, comparisons, and what is constant between jumps.
+      // Constants, comparisons, and functions that are constant between jumps.
       return f.constant(0);
   }
 }
