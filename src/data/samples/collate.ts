@@ -7,7 +7,7 @@ import { type ArrayValue, isArrayValue, type Packed, type PackedArray } from './
  * PyTorch's `default_collate`, with float32 for plain numbers.
  *
  * @param samples of one structure, at least one
- * @param where of the samples, for messages
+ * @param where names the samples in messages
  * @throws DataError if the samples differ in structure, shape or element type
  */
 export function collate(samples: readonly Packed[], where: string): Packed {

@@ -13,9 +13,12 @@ export interface GeneratedOptions<S> {
   readonly length: number;
   /** Default 0. */
   readonly seed?: number;
-  /** Draws a sample: a pure function of the generator, which belongs to the index, and of the index. */
+  /**
+   * Makes sample `index`. It must be a pure function of the index and of the generator, which depends on seed and
+   * index.
+   */
   readonly sample: (generator: Generator, index: number) => S;
-  /** How worker threads make the same set; without it they cannot. */
+  /** How worker threads open the same set; without it the set cannot be used in worker threads. */
   readonly workerSpec?: WorkerSpec;
 }
 

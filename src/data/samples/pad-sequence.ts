@@ -16,7 +16,7 @@ import { type ArrayValue, isArrayValue } from './sample.js';
  * Stacks sequences of different lengths: PyTorch's `pad_sequence` with `batch_first=True`.
  *
  * @param sequences typed arrays [Lᵢ], or values of shape [Lᵢ, …] with the same further axes
- * @param paddingValue what follows the end of the shorter ones; default 0
+ * @param paddingValue value that fills up the shorter sequences; default 0
  * @returns [N, L, …] with L of the longest
  * @example
  * const collate = (sentences: readonly Int32Array[]) => padSequence(sentences);

@@ -20,8 +20,8 @@ export interface ArrayValue {
 }
 
 /**
- * What one index of a data set gives, as in PyTorch: a number (float32), a typed array (a vector), values with a shape,
- * a tensor, text, or tuples and records of those. `tensor(3, { dtype: 'int32' })` or `Int32Array` give whole numbers.
+ * One sample of a data set, as in PyTorch: a number (float32), a typed array (a vector), values with a shape, a tensor,
+ * text, or tuples and records of those. `tensor(3, { dtype: 'int32' })` or `Int32Array` give integers.
  */
 export type Sample =
   | number
@@ -48,13 +48,13 @@ export interface SampleSet<S = Sample> {
   readonly length: number;
   /** Sample `index`. */
   get(index: number): S | Promise<S>;
-  /** How worker threads open the data set; without it they cannot. */
+  /** How worker threads open the data set; without it the set cannot be used in worker threads. */
   readonly workerSpec?: WorkerSpec | undefined;
 }
 
 /**
  * A data set that is read from its beginning to its end, such as a stream or a generator. A resumed epoch reads and
- * drops the samples before its position.
+ * discards the samples before its position.
  */
 export interface IterableSet<S = Sample> {
   readonly name: string;
@@ -71,7 +71,10 @@ export type Collated<S> = S extends string
     ? Tensor
     : { [K in keyof S]: Collated<S[K]> };
 
-/** A sample or a batch without tensors, as threads exchange it. A tensor is marked, to be one again. */
+/**
+ * A sample or a batch without tensors, as threads exchange it. Values that were tensors are marked, so that `unpack`
+ * restores them.
+ */
 export type Packed =
   | number
   | string
@@ -98,7 +101,7 @@ export const isRecord = (value: unknown): value is Readonly<Record<string, unkno
 /**
  * Replaces tensors by their values.
  *
- * @param where of the value, for messages: `sample 3 of squares`
+ * @param where names the value in messages: `sample 3 of squares`
  * @throws DataError for anything that is not a {@link Sample}
  */
 export async function pack(value: unknown, where: string): Promise<Packed> {
@@ -128,7 +131,7 @@ export async function pack(value: unknown, where: string): Promise<Packed> {
   });
 }
 
-/** Makes the tensors again that {@link pack} has replaced. */
+/** Restores the tensors that {@link pack} has replaced. */
 export function unpack(value: Packed): Sample {
   if (typeof value === 'number' || typeof value === 'string' || isTypedArray(value)) return value;
   if (isArrayValue(value)) return (value as PackedArray).tensor ? tensorOf(value) : value;

@@ -1,7 +1,7 @@
 import { checkIndex } from '../dataset.js';
 import type { SampleSet } from './sample.js';
 
-/** Some samples of a data set, in the order of the list. */
+/** The samples of a data set at the given indices, in that order. */
 export function someOf<S>(set: SampleSet<S>, indices: Int32Array): SampleSet<S> {
   const some = { name: `${set.name}, ${indices.length} of ${set.length}`, length: indices.length };
   return {

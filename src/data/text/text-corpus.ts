@@ -125,7 +125,10 @@ interface Windows extends SampleSet<readonly [inputs: Int32Array, targets: Int32
   get(index: number): readonly [inputs: Int32Array, targets: Int32Array];
 }
 
-/** The windows of a text that has been encoded; threads open it by this name. @throws DataError for a text without one */
+/**
+ * The windows of an encoded text. Worker threads open it by the name of this function.
+ * @throws DataError for a text without one
+ */
 export function openTextWindows({ ids, context, stride, name }: Contents): Windows {
   if (ids.length <= context)
     throw new DataError({

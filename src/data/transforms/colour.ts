@@ -16,8 +16,8 @@ import {
 } from './transform.js';
 
 /**
- * Subtracts a mean image, as the paper does with the mean of its training images (section 2). Takes bytes and returns
- * float32 values around 0 that keep the scale of bytes.
+ * Subtracts a mean image, as Krizhevsky et al. 2012 do with the mean of the training images (section 2). Takes bytes
+ * and returns float32 values around 0 that keep the scale of bytes.
  *
  * @param mean C × H × W values from 0 to 255
  * @throws UsageError if the mean has another size than the images, or for images scaled by toTensor
@@ -57,14 +57,14 @@ export interface ColourShift {
   /** Eigenvalues of the covariance of RGB values in [0, 1]. */
   readonly eigenvalues: readonly number[];
   readonly eigenvectors: readonly (readonly number[])[];
-  /** Standard deviation of the random factors; 0.1 in the paper. */
+  /** Standard deviation of the random factors; 0.1 in Krizhevsky et al. 2012. */
   readonly std?: number;
 }
 
 /**
- * Adds to each image multiples of the principal components of the training set's colours (paper, section 4.1):
- * Σ αᵢ λᵢ pᵢ with αᵢ from N(0, std²), drawn once for each image. The eigenvalues λᵢ are those of values in
- * [0, 1]; for images of values from 0 to 255 the sum is multiplied by 255.
+ * Adds to each image multiples of the principal components of the training set's colours (Krizhevsky et al. 2012,
+ * section 4.1): Σ αᵢ λᵢ pᵢ with αᵢ from N(0, std²), drawn once for each image. The eigenvalues λᵢ are those of values
+ * in [0, 1]; for images of values from 0 to 255 the sum is multiplied by 255.
  *
  * @throws UsageError if the number of components is not the number of channels
  */

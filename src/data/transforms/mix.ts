@@ -92,7 +92,7 @@ function mixBy(
   };
 }
 
-/** Each row after the one before it; the first row after the last. */
+/** The rows shifted by one: row i is row i − 1 of x, and row 0 is the last row. */
 function rolled(x: Node): Node {
   const count = x.shape[0]!;
   return count === 1 ? x : ops.concat([ops.narrow(x, 0, count - 1, 1), ops.narrow(x, 0, 0, count - 1)], 0);

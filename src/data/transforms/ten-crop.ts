@@ -5,8 +5,8 @@ import { checkSize, dimensions, type ImageSize, moved, pair, window } from './ge
 import type { Transform } from './transform.js';
 
 /**
- * One transform for each of the ten views that the paper averages over at test time (section 4.1): the four corners and
- * the centre, then the same mirrored. torchvision's TenCrop returns the same views in the same order.
+ * One transform for each of the ten views that Krizhevsky et al. 2012 average over at test time (section 4.1): the four
+ * corners and the centre, then the same mirrored. torchvision's TenCrop returns the same views in the same order.
  *
  * @example
  * const views = tenCrop(224).map((view) => compose([subtractMean(mean, shape), view]));

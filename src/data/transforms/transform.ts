@@ -9,7 +9,7 @@ import { Tensor } from '../../tensor/tensor.js';
 export interface TransformContext {
   /** Generator of random transforms; images draw from it in order. */
   readonly generator: Generator;
-  /** Which images of a larger batch these are, of which other processes transform the others. */
+  /** The position of these images in a larger batch, whose other images are transformed by other processes. */
   readonly rows?: Rows;
 }
 
@@ -21,7 +21,7 @@ export interface Transform {
   readonly name: string;
   /** @param batch [N, C, H, W], bytes or floating point @returns [N, C, H', W'] */
   apply(batch: Tensor, context: TransformContext): Tensor;
-  /** The transforms that it applies one after another, for one that is made of others. */
+  /** The transforms that it applies one after another, for a transform composed of others. */
   readonly parts?: readonly Transform[];
   /** The transform as source code, for run files and logs. */
   toString(): string;
@@ -68,8 +68,9 @@ export function generatorOf(transform: string, context: TransformContext | undef
 }
 
 /**
- * Draws for each image of a batch, in order. Of some rows of a larger batch each image gets what it would get there.
- * @param count number of images here
+ * Draws one value for each image of a batch, in order. If the images are rows of a larger batch, each gets the value
+ * that it would get if the whole batch were drawn.
+ * @param count number of images in this process
  */
 export function drawEach<T>({ rows }: TransformContext, count: number, draw: () => T): T[] {
   const { start, total } = rows ?? { start: 0, total: count };

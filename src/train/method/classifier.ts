@@ -21,7 +21,7 @@ export interface ClassifierParts {
   readonly world?: World | undefined;
 }
 
-/** The method of a paper that brings none: one optimizer, cross-entropy, accuracy on the test images. */
+/** The default method, for a paper that defines no other: one optimizer, cross-entropy, accuracy on the test images. */
 export function classifierMethod({
   config,
   model,

@@ -8,8 +8,8 @@ import type { Draws } from './method.js';
 /**
  * Random tensors from a generator.
  *
- * @param batch of one rank of several: what has a row for each of its samples is drawn for the whole batch, so that the
- *   ranks together draw what one alone would
+ * @param batch for one rank of several: a tensor with one row for each of its samples is drawn for the whole batch
+ *   and cut, so that all ranks together get what a single process would draw
  */
 export function drawsFrom(
   generator: Generator,

@@ -55,7 +55,7 @@ const partOf = (set: AnySet, limit: number) => {
   return { length: limit, indices: () => spreadOrder(set.length!, labels).subarray(0, limit) };
 };
 
-/** Measures a model on a test set by functions of its own: means over all samples. */
+/** Measures a model on a test set with a paper's `measure`: means over all samples. */
 export async function measureModel(
   { model, testSet, testTransform, batchSize, seed, measure, world }: MeasurerParts,
   { limit, onProgress, signal }: EvaluationOptions,

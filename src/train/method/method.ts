@@ -15,7 +15,7 @@ export interface Draws {
 }
 
 export interface UpdateOptions {
-  /** Name of the optimizer; may be left out where there is one. */
+  /** Name of the optimizer; may be left out if there is only one. */
   readonly optimizer?: string | undefined;
   /**
    * Further scalars to log, each a mean over the batch. They are computed in the same run, so they may depend on the
@@ -26,7 +26,7 @@ export interface UpdateOptions {
   readonly correct?: Tensor;
 }
 
-/** What a step gets besides the batch. */
+/** The context that a step gets besides the batch. */
 export interface StepContext extends Draws {
   /** From 0. */
   readonly epoch: number;
@@ -47,16 +47,19 @@ export interface StepContext extends Draws {
   update(loss: Tensor, options?: UpdateOptions): void;
 }
 
-/** What a measurement gets besides the batch. */
+/** The context that a measurement gets besides the batch. */
 export type MeasureContext = Omit<StepContext, 'update'>;
 
-/** What samples of a generative model get. Each call draws the same values, so that samples of different steps compare. */
+/**
+ * The context for samples of a generative model. Each call draws the same values, so that samples of different steps
+ * compare.
+ */
 export interface SampleContext extends Draws {
   /** Number of completed steps. */
   readonly step: number;
 }
 
-/** Which measurement decides which weights are the best. */
+/** The measurement that decides which weights are the best. */
 export interface BestBy {
   /** Name among the measurements of the test set; default `loss`. */
   readonly metric: string;

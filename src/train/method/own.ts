@@ -12,7 +12,7 @@ import { makeOptimizer, makeSchedule, type TimedSchedule } from '../optimizer.js
 import { measureModel } from './measure.js';
 import type { BestBy, MeasureContext, Method, SampleContext, SampleImages, StepContext } from './method.js';
 
-/** What a paper has at hand when it says how it is trained. */
+/** The arguments of a paper's `training` function. */
 export interface TrainingSetup<M extends Module = Module> {
   /** On its device. */
   readonly model: M;
@@ -33,19 +33,19 @@ export interface Training {
   readonly optimizers?: Readonly<Record<string, Optimizer>>;
   /** Schedules of its own optimizers; default: the one that the configuration describes, for `main`. */
   readonly schedules?: readonly TimedSchedule[];
-  /** The mean loss of a batch. The rest of a step is as for any paper. */
+  /** The mean loss of a batch. The trainer does the rest of the step. */
   loss?(batch: unknown, context: MeasureContext): Tensor | LossAndMetrics;
   /** A whole step with one or several `context.update`. */
   step?(batch: unknown, context: StepContext): void | Promise<void>;
   /**
-   * Measures a batch of the test set, in evaluation mode: means over the batch, by name, which are averaged over the set.
-   * Without it the run is not measured, and its last weights are the ones that count.
+   * Measures a batch of the test set, in evaluation mode: means over the batch, by name, which are averaged over the
+   * set. Without it the run is not measured, and the last weights are the result.
    */
   measure?(
     batch: unknown,
     context: MeasureContext,
   ): Readonly<Record<string, Tensor>> | Promise<Readonly<Record<string, Tensor>>>;
-  /** Which measurement decides the best weights; default: the smallest `loss`. */
+  /** The measurement that decides the best weights; default: the smallest `loss`. */
   readonly best?: BestBy;
   /** Images from a generative model, made at the end of each epoch. */
   samples?(context: SampleContext): SampleImages | Promise<SampleImages>;
@@ -61,7 +61,7 @@ export interface OwnParts {
   readonly world?: World | undefined;
 }
 
-/** The method of a paper that says itself how it is trained. @throws UsageError for parts that do not fit */
+/** The method of a paper that defines `training`. @throws UsageError for parts that do not fit */
 export function ownMethod(training: Training, parts: OwnParts): Method {
   const { paper, config, model, testSet, testTransform, stepsTotal, world } = parts;
   const refuse = (what: string, expected: string, got: string): never => {

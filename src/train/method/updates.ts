@@ -32,7 +32,7 @@ type Values = Pick<QueuedUpdate, 'loss' | 'guard' | 'correct' | 'metrics'>;
 export interface Place {
   /** The share of this process in the samples of the step: the weight of its mean loss. */
   readonly share: number;
-  /** Its share in the samples of the batch; 1 for a run on its own. */
+  /** Its share in the samples of the batch; 1 for a run in a single process. */
   readonly own: number;
   /** The first batch of the step. */
   readonly fresh: boolean;
@@ -149,7 +149,11 @@ export class Updates {
     return { ...common, norm, undo: () => optimizer.undo() };
   }
 
-  /** The values of an update over all ranks. @param part share of this rank in the samples of the batch */
+  /**
+   * The values of an update over all ranks: means of the loss and metrics, sums of the guard and of correct
+   * predictions.
+   * @param part share of this rank in the samples of the batch
+   */
   #everywhere(values: Values, part: number): Values {
     const { world } = this.#parts;
     if (!world) return values;

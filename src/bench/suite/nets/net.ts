@@ -1,14 +1,14 @@
 import type { Module } from '../../../nn/index.js';
 import type { Tensor } from '../../../tensor/tensor.js';
 
-/** What a batch contains: numbers in [-1, 1], class numbers, or token ids. */
+/** One input of a batch: numbers in [-1, 1], class numbers, or token ids. */
 export interface Input {
   readonly shape: readonly number[];
   /** Integers below this number; floats if left out. */
   readonly below?: number;
 }
 
-/** A network of the suite, with the loss of a step. Its twin of the same name in Python computes the same. */
+/** A network of the suite, with the loss of a step. The Python network of the same name computes the same. */
 export interface Net {
   readonly batch: number;
   readonly inputs: (batch: number) => readonly Input[];

@@ -39,7 +39,7 @@ const nearest = (value: number): number => {
   return part < 0.5 || (part === 0.5 && low % 2 === 0) ? low : low + 1;
 };
 
-/** Moves an image, each pixel from the nearest one; what comes from outside is `fill`. */
+/** Moves an image, each pixel from the nearest one; pixels from outside of the image are `fill`. */
 export function affine(image: HostImage, options: AffineOptions, fill = 0): HostImage {
   const { data, channels, height, width } = image;
   // In float32 and in grid coordinates from -1 to 1, as torchvision computes them: positions half-way between two pixels

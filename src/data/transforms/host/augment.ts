@@ -14,7 +14,7 @@ import {
 } from './colours.js';
 import { boundOf, type HostImage, type ImageTransform, imageTransform } from './image.js';
 
-/** A strength s stands for factors from max(0, 1 − s) to 1 + s. */
+/** A number s means factors from max(0, 1 − s) to 1 + s; a pair gives the smallest and largest factor. */
 type Strength = number | readonly [number, number];
 
 export interface ColorJitterOptions {
@@ -83,9 +83,9 @@ export function randomGrayscale(p = 0.1): ImageTransform {
 export interface RandomErasingOptions {
   /** Default 0.5. */
   readonly p?: number;
-  /** Area of the rectangle in that of the image; default [0.02, 0.33]. */
+  /** Area of the rectangle relative to that of the image; default [0.02, 0.33]. */
   readonly scale?: readonly [number, number];
-  /** Height of the rectangle by its width; default [0.3, 3.3]. */
+  /** Height of the rectangle divided by its width; default [0.3, 3.3]. */
   readonly ratio?: readonly [number, number];
   /** What it is filled with: a number, one for each channel, or random values; default 0. */
   readonly value?: number | readonly number[] | 'random';
@@ -123,7 +123,7 @@ export function randomErasing(options: RandomErasingOptions = {}): ImageTransfor
 const randomValue = (image: HostImage, generator: Generator): number =>
   boundOf(image) === 255 ? generator.integer(256) : generator.normal();
 
-/** undefined where ten tries do not fit. */
+/** A random rectangle; undefined if ten tries do not fit into the image. */
 function rectangle(
   { height, width }: HostImage,
   scale: readonly [number, number],
@@ -158,7 +158,7 @@ function erased(
 /**
  * Rotates by a random angle, each pixel from the nearest one.
  * @param degrees [low, high], or a number d for [−d, d]
- * @param options.fill what comes from outside; default 0
+ * @param options.fill value of pixels from outside of the image; default 0
  */
 export function randomRotation(
   degrees: number | readonly [number, number],

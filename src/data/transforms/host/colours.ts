@@ -17,7 +17,7 @@ function blended(image: HostImage, factor: number, other: (i: number) => number)
   return { ...image, data };
 }
 
-/** Luma of each pixel; of bytes, truncated. */
+/** Luma of each pixel; truncated to an integer for images of bytes. */
 function luma(image: HostImage): Float64Array {
   const { data, channels, height, width } = image;
   const plane = height * width;
@@ -151,7 +151,7 @@ export function autoContrast(image: HostImage): HostImage {
   return { ...image, data };
 }
 
-/** Makes all values of each channel equally frequent. Of bytes. */
+/** Equalises the histogram of each channel, for images of bytes. */
 export function equalize(image: HostImage): HostImage {
   const plane = image.height * image.width;
   const data = blank(image, image.data.length);

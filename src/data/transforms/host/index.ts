@@ -27,7 +27,7 @@ export interface Augmentation {
   readonly specs: readonly ImageSpec[];
   readonly seed: number;
   readonly epoch: number;
-  /** Place of the first image in the batch, where other ranks have the ones before. */
+  /** Index of the first image in the whole batch; other ranks have the images before it. */
   readonly first: number;
 }
 
@@ -48,9 +48,9 @@ const flat = (transform: Transform): readonly Transform[] =>
   transform.parts ? transform.parts.flatMap(flat) : [transform];
 
 /**
- * Transforms the images of a batch, each with random numbers of its own.
+ * Transforms the images of a batch, each with its own random numbers.
  *
- * @param index of the batch in the epoch
+ * @param index index of the batch in the epoch
  */
 export function augmented(
   images: Uint8Array | Float32Array,

@@ -22,7 +22,7 @@ export interface RandAugmentOptions {
   readonly magnitude?: number;
   /** Default 31. */
   readonly numMagnitudeBins?: number;
-  /** What comes from outside of the image, 0 to 255; default 0. */
+  /** Value of pixels from outside of the image, 0 to 255; default 0. */
   readonly fill?: number;
 }
 
@@ -79,7 +79,7 @@ function halfEven(value: number): number {
 }
 
 /**
- * Changes an image in random ways of one strength (Cubuk et al. 2020), as torchvision's RandAugment: of bytes.
+ * Applies random changes of one strength to an image of bytes (Cubuk et al. 2020), as torchvision's RandAugment.
  *
  * @example
  * const transform = transforms.compose([transforms.randAugment(), transforms.toTensor()]);

@@ -58,7 +58,7 @@ export function resizedCrop(
   return { data: out, channels, height, width };
 }
 
-/** A window of random area and aspect, as torchvision draws it; the middle where ten tries do not fit. */
+/** A window of random area and aspect, as torchvision draws it; the middle of the image if ten tries do not fit. */
 function randomWindow(
   { height, width }: HostImage,
   scale: readonly [number, number],
@@ -87,8 +87,8 @@ function randomWindow(
 /**
  * Crops a part of random area and aspect, and resizes it bilinearly with antialiasing.
  *
- * @param options.scale area of the part in that of the image; default [0.08, 1]
- * @param options.ratio width of the part by its height; default [3/4, 4/3]
+ * @param options.scale area of the part relative to that of the image; default [0.08, 1]
+ * @param options.ratio width of the part divided by its height; default [3/4, 4/3]
  */
 export function randomResizedCrop(
   size: ImageSize,
