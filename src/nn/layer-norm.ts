@@ -14,8 +14,8 @@ function checkEps(layer: string, eps: unknown): void {
 }
 
 /**
- * Layer normalisation over the last axes (arXiv:1607.06450): y = (x − mean) / √(var + eps) · weight + bias, with the mean
- * and the biased variance of those axes alone.
+ * Layer normalisation over the last axes (arXiv:1607.06450): y = (x − mean) / √(var + eps) · weight + bias, with the
+ * mean and the biased variance over those axes.
  *
  * @example
  * new LayerNorm(192).forward(tokens); // [N, T, 192] → [N, T, 192]
@@ -65,7 +65,10 @@ export class LayerNorm extends Module {
   }
 }
 
-/** Group normalisation (arXiv:1803.08494): the channels of [N, C, …] in groups, each normalised by itself. */
+/**
+ * Group normalisation (arXiv:1803.08494): the channels of [N, C, …] are divided into groups, and each group of each
+ * sample is normalised separately.
+ */
 export class GroupNorm extends Module {
   readonly eps: number;
   readonly weight: Parameter | null;
@@ -117,7 +120,7 @@ function checkChannels(layer: string, shape: Shape, channels: number): void {
     });
 }
 
-/** Instance normalisation (arXiv:1607.08022): each channel of each image or sequence is normalised by itself. */
+/** Instance normalisation (arXiv:1607.08022): each channel of each image or sequence is normalised separately. */
 abstract class InstanceNorm extends Module {
   readonly eps: number;
   readonly weight: Parameter | null;

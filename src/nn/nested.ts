@@ -1,8 +1,8 @@
 import { Tensor } from '../tensor/tensor.js';
 
 /**
- * The tensors in a value: itself, or those in arrays and plain objects, in order, with their paths: `0`, `state.h`. The path
- * of a tensor alone is empty.
+ * The tensors in a value: itself, or those in arrays and plain objects, in order, with their paths: `0`, `state.h`. The
+ * path is empty if the value itself is a tensor.
  */
 export function namedTensors(value: unknown, path = ''): [string, Tensor][] {
   if (value instanceof Tensor) return [[path, value]];

@@ -120,7 +120,7 @@ export function conv2d(x: Node, w: Node, b: Node | undefined, attrs: Partial<Con
 export type ConvTranspose2dAttrs = Conv2dAttrs & { readonly outputPadding: Pair };
 
 /**
- * Transposed convolution: the gradient of {@link conv2d} with respect to its input, as a layer of its own.
+ * Transposed convolution: the gradient of {@link conv2d} with respect to its input, as an operation.
  * @param x [N, C, H, W] @param w [C, out / groups, kH, kW] @param b [out]
  * @returns [N, out, H', W'] with H' = (H − 1)·s − 2p + d(kH − 1) + outputPadding + 1
  */

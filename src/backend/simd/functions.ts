@@ -72,8 +72,8 @@ const choose = (code: Code, a: Emit, b: Emit, mask: Emit): number =>
   });
 
 /**
- * `usual`, and in lanes where the mask is set the result of `rare`, which is computed only if any lane needs it. A lane's
- * result depends on its own mask alone.
+ * `usual`, and in lanes where the mask is set the result of `rare`, which is computed only if any lane needs it. A
+ * lane's result depends only on its own mask.
  */
 function except(code: Code, usual: number, mask: Emit, rare: () => number): number {
   const wanted = store(code, mask);

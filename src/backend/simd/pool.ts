@@ -25,7 +25,7 @@ const PATIENCE_MS = 60_000;
 /** Space for the modules of one job's kernels; the largest has some tens of KiB. */
 const MODULE_BYTES = 2 ** 20;
 
-/** The threads of a pool, beside the calling one. */
+/** The threads of a pool, without the calling one. */
 interface Team {
   readonly control: Control;
   readonly module: Uint8Array;

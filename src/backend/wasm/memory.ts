@@ -5,7 +5,7 @@ import { MAX_PAGES, type Memory, makeMemory, PAGE_BYTES } from '../simd/webassem
 
 /** Addresses below this are never given out, so that a kernel whose address is 0 by mistake overwrites no values. */
 const START = 1024;
-/** Memory grows by at least this many pages (16 MiB), since views must be made anew. */
+/** Memory grows by at least this many pages (16 MiB), since views must be created again after each growth. */
 const GROWTH = 256;
 /** Sizes to ask for, in pages: a system may refuse to reserve 4 GiB of addresses. */
 const SIZES = [MAX_PAGES, MAX_PAGES / 2, MAX_PAGES / 4, MAX_PAGES / 8];

@@ -37,7 +37,7 @@ const TEXT = 8192;
 const RTLD_NOW = 0x2;
 const RTLD_GLOBAL = 0x100;
 
-/** A request that is under way: the index of its slot. */
+/** A request in progress: the index of its slot. */
 export type Pending = number;
 
 /** The calls of one library. One thread makes all of them. */

@@ -53,7 +53,7 @@ function beside(program: string, names: readonly string[]): string[] {
     .filter((one) => existsSync(one));
 }
 
-/** The kind of a library. @param hasSymbol whether it exports a symbol */
+/** How a library represents handles. @param hasSymbol whether the library exports a symbol */
 export function abiOf(file: string, hasSymbol: (name: string) => boolean): Abi {
   if (hasSymbol('ompi_mpi_comm_world')) return 'openmpi';
   const name = isAbsolute(file) && existsSync(file) ? realpathSync(file) : file;

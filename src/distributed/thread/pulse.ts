@@ -133,7 +133,7 @@ export class Pulse {
     return any;
   }
 
-  /** @returns whether the pulse was sent; the one before may still be under way */
+  /** @returns whether the pulse was sent; otherwise the previous one is still in transit */
   #say({ rank, said }: Peer, state: number): boolean {
     const { mpi, comm } = this.#ring;
     if (said.pending !== undefined && !mpi.test(said.pending)) return false;

@@ -42,7 +42,10 @@ function checkSmoothing(loss: string, { labelSmoothing = 0 }: CrossEntropyOption
   checkNumber(loss, 'labelSmoothing', labelSmoothing, { least: 0, most: 1, expected: 'a number in [0, 1]' });
 }
 
-/** [classes] → [1, classes, 1, …], beside [N, classes, …]. @throws ShapeError */
+/**
+ * Reshapes a weight [classes] to [1, classes, 1, …], which broadcasts to x of shape [N, classes, …].
+ * @throws ShapeError
+ */
 function perClass(loss: string, weight: Tensor, x: Node): Node {
   const { node } = weight;
   const classes = x.shape[1]!;
@@ -55,7 +58,10 @@ function perClass(loss: string, weight: Tensor, x: Node): Node {
   return ops.reshape(node, [1, classes, ...x.shape.slice(2).map(() => 1)]);
 }
 
-/** Labels as [N, …] beside [N, classes, …], both with a batch. @throws ShapeError, UsageError */
+/**
+ * The input as [N, classes, …] and the labels as [N, …]; adds the batch dimension if it is missing.
+ * @throws ShapeError, UsageError
+ */
 function batched(loss: string, x: Node, target: Node): { x: Node; labels: Node } {
   const labels = target.dtype === 'uint8' ? ops.cast(target, 'int32') : target;
   if (labels.dtype !== 'int32')

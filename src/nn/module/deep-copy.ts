@@ -59,7 +59,7 @@ function copyOf(value: unknown, made: Map<unknown, unknown>): unknown {
 function moduleCopy(module: Module<unknown>, made: Map<unknown, unknown>): Module<unknown> {
   const type = module.constructor;
   checkCopyable(type);
-  // Runs the constructor of Module alone, for an object of the module's class.
+  // Runs only the constructor of Module, for an object of the module's class.
   const copy = Reflect.construct(Module as unknown as new () => Module, [], type) as Module<unknown>;
   made.set(module, copy);
   for (const [key, value] of Object.entries(module))

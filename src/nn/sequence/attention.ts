@@ -16,7 +16,7 @@ export type AttentionOptions = {
   attnMask?: Tensor;
   /** Probability of dropping an attention weight. */
   dropoutP?: number;
-  /** Query i attends to the keys 0 to i alone. */
+  /** Query i attends only to the keys 0 to i. */
   isCausal?: boolean;
   /** Factor of the scores: 1 / √E by default. */
   scale?: number;

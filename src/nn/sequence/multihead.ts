@@ -33,7 +33,7 @@ export type MultiheadCall = {
   needWeights?: boolean;
   /** Whether the returned attention weights are averaged over the heads. */
   averageAttnWeights?: boolean;
-  /** Query i attends to the keys 0 to i alone. */
+  /** Query i attends only to the keys 0 to i. */
   isCausal?: boolean;
 };
 

@@ -29,7 +29,7 @@ export type EncoderCall = {
   mask?: Tensor;
   /** [N, T] */
   srcKeyPaddingMask?: Tensor;
-  /** Position i attends to the positions 0 to i alone. */
+  /** Position i attends only to the positions 0 to i. */
   isCausal?: boolean;
 };
 

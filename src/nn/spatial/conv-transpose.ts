@@ -11,7 +11,7 @@ import { Module } from '../module.js';
 /** Options of {@link ConvTranspose2d}; a single number applies to height and width. */
 export interface ConvTranspose2dOptions {
   stride?: Size;
-  /** Rows and columns that are cut off at each side of the result. */
+  /** Rows and columns that are cropped at each side of the result. */
   padding?: Size;
   /** Rows and columns that are added at the bottom and on the right of the result. */
   outputPadding?: Size;

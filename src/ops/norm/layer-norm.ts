@@ -49,7 +49,7 @@ const forward: NodeMaker<Eps> = define<Eps>({
 /** (x − mean) / √(var + eps) of each row of [N, D], with the biased variance. */
 export const normalizeRows = (x: Node, eps: number): Node => forward([x], { eps });
 
-/** Views a tensor as rows of which each is normalised by itself. */
+/** Views a tensor as rows, each of which is normalised separately. */
 const asRows = (x: Node, rows: number, eps: number): Node =>
   reshape(normalizeRows(reshape(x, [rows, sizeOf(x.shape) / rows]), eps), x.shape);
 
@@ -84,8 +84,8 @@ function scaled(x: Node, gamma?: Node | null, beta?: Node | null): Node {
 }
 
 /**
- * Group normalisation (Wu & He 2018): the channels of [N, C, …] in `groups` groups, each normalised by itself; gamma and
- * beta are [C].
+ * Group normalisation (Wu & He 2018): the channels of [N, C, …] are divided into `groups` groups, each normalised
+ * separately; gamma and beta are [C].
  */
 export function groupNorm(
   x: Node,

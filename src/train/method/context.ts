@@ -6,7 +6,7 @@ import type { MeasureContext } from './method.js';
 /** Stream numbers: make a step's random values independent of other uses of the same seed. */
 const STREAMS = { step: 0x5a3b23, measure: 0x5a3b24, samples: 0x5a3b25 } as const;
 
-/** The part of a context that depends on the batch alone. */
+/** The part of a context that depends only on the batch. */
 export function contextOf(
   {
     batch,

@@ -75,8 +75,8 @@ export interface Method {
   readonly optimizers: Readonly<Record<string, Optimizer>>;
   readonly schedules: readonly TimedSchedule[];
   /**
-   * Describes one step on a batch, in training mode, with at least one {@link StepContext.update}. It must be a function
-   * of the batch, the context and the model alone.
+   * Describes one step on a batch, in training mode, with at least one {@link StepContext.update}. It must depend only
+   * on the batch, the context and the model.
    */
   step(batch: unknown, context: StepContext): void | Promise<void>;
   /** Measures the model on the test set, in evaluation mode; absent for a model that is not measured. */

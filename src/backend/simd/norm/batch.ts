@@ -283,7 +283,7 @@ export const batchNormGradGamma = (pool: KernelPool, shape: Channels): VectorOpe
 export const batchNorm = (pool: KernelPool, shape: Channels): VectorOperation =>
   normalise(pool, 'evaluate', shape, ['x', 'gamma', 'beta', 'mean', 'variance', 'y']);
 
-/** Rows of numbers, each of which is normalised by itself. */
+/** Rows of numbers, each of which is normalised separately. */
 export interface Rows {
   readonly rows: number;
   readonly length: number;

@@ -60,7 +60,7 @@ export const averageWindows = (
     const high = Math.min(low + kernel, size + padding);
     const start = Math.max(low, 0);
     const end = Math.max(start, Math.min(high, size));
-    // A window without cells sums to 0, whatever it is divided by.
+    // The sum of a window without cells is 0, so any divisor gives 0.
     return { start, end, divisor: Math.max(1, countIncludePad ? high - low : end - start) };
   });
 

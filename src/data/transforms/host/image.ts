@@ -21,9 +21,9 @@ export interface ImageSpec {
 }
 
 /**
- * A transform of single images that runs on the processor, before the device gets the batch: in a loader's threads, with
- * random numbers that depend on seed, epoch and place of the image alone. In a `compose` it comes before the transforms
- * that run on the device.
+ * A transform of single images that runs on the processor, before the device gets the batch: in a loader's threads,
+ * with random numbers that depend only on seed, epoch and position of the image. In a `compose` it comes before the
+ * transforms that run on the device.
  */
 export interface ImageTransform extends Transform {
   readonly spec: ImageSpec;
