@@ -33,8 +33,8 @@ const DIRECTIONS = ['', '_reverse'] as const;
 
 /**
  * Base class of recurrent networks: their parameters, which have PyTorch's names (`weight_ih_l0`,
- * `bias_hh_l1_reverse`), and the loop over layers, directions and positions. A state is one or several tensors [layers
- * · directions, N, hiddenSize].
+ * `bias_hh_l1_reverse`), and the loop over layers, directions and positions. A state is one or several tensors
+ * [layers · directions, N, hiddenSize].
  */
 abstract class Recurrent<Out> extends Module<Out> {
   readonly numLayers: number;
@@ -216,8 +216,8 @@ const OPTIONS = ['numLayers', 'bias', 'batchFirst', 'dropout', 'bidirectional'];
 
 /**
  * Elman's recurrent network: h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or with ReLU instead of tanh. The result is the
- * sequence of the last layer's outputs [T, N, hiddenSize · directions] (or batch first) and the last states [layers ·
- * directions, N, hiddenSize]. Parameters have PyTorch's names.
+ * sequence of the last layer's outputs [T, N, hiddenSize · directions] (or batch first) and the last states
+ * [layers · directions, N, hiddenSize]. Parameters have PyTorch's names.
  *
  * @example
  * const [y, h] = new RNN(8, 16).forward(x); // [T, N, 8] → [T, N, 16] and [1, N, 16]

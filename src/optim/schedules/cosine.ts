@@ -24,9 +24,9 @@ export class CosineAnnealingLR extends Timed {
 }
 
 /**
- * Cosine annealing with restarts (SGDR: Loshchilov and Hutter 2017): lr = etaMin + (base − etaMin) · (1 + cos(π · c /
- * T)) / 2, c steps after the last restart. The first cycle has T = t0 steps, each one after it tMult times as many as
- * the one before.
+ * Cosine annealing with restarts (SGDR: Loshchilov and Hutter 2017):
+ * lr = etaMin + (base − etaMin) · (1 + cos(π · c / T)) / 2, c steps after the last restart. The first cycle has T = t0
+ * steps, each later one tMult times as many as the one before.
  */
 export class CosineAnnealingWarmRestarts extends Timed {
   readonly t0: number;

@@ -1,7 +1,7 @@
 /**
  * The numbers that a convolution reads, forward or backward: for each position of a grid and each tap, one number of
- * every channel (plane) of an image. Position (r, q) and tap (i, j) read row r · stepRow + i and column q · stepColumn
- * + j, and numbers outside of the plane are 0.
+ * every channel (plane) of an image. Position (r, q) and tap (i, j) read row r · stepRow + i and column
+ * q · stepColumn + j, and numbers outside of the plane are 0.
  */
 export interface Grid {
   readonly images: number;
@@ -10,7 +10,7 @@ export interface Grid {
   readonly planes: number;
   readonly height: number;
   readonly width: number;
-  /** Positions. */
+  /** Size of the grid of positions. */
   readonly rows: number;
   readonly columns: number;
   readonly stepRow: number;
