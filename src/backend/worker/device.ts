@@ -106,8 +106,9 @@ export class WorkerDevice extends QueuedDevice {
   async close(): Promise<void> {
     if (this.#ended) return;
     await this.sent();
-    await this.send({ kind: 'close' });
+    // Before the request: the thread may end as soon as it has answered.
     this.#closing = true;
+    await this.send({ kind: 'close' });
     await this.#worker.terminate();
     if (this.#link) giveLinkBack();
   }
