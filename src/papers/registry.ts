@@ -128,7 +128,7 @@ async function openFolder(folder: string): Promise<Paper> {
       what: `The paper in ${folder} uses another installation of paperweight than this command, or none`,
       expected: 'export default definePaper({…}) of the package that the command belongs to',
       got: 'a paper that was not made by it',
-      next: 'run the command of the project that the paper belongs to: npx paperweight',
+      next: 'run the command of the project that the paper belongs to: npx --no-install paperweight',
     });
   const before = outside.get(paper.id);
   if (packaged().includes(paper.id) || (before && before.folder !== folder))
