@@ -34,10 +34,6 @@ const QUIET = {
 };
 
 let opened: Promise<World> | undefined;
-let present: World | undefined;
-
-/** The world that is open in this process; undefined if there is none. */
-export const openWorld = (): World | undefined => present;
 
 /**
  * Joins the other ranks, if a launcher such as `mpirun` or `srun` has started this program as one of several; without a
@@ -78,8 +74,7 @@ async function join(): Promise<World> {
       waiting: limit('PAPERWEIGHT_WAIT_SECONDS', 900),
     },
   });
-  present = new World(client);
-  return present;
+  return new World(client);
 }
 
 /** The cores that this process may use, as Linux lists them; empty on other systems. */
@@ -349,7 +344,6 @@ export class World {
     offerLinks(undefined);
     setCommunicator(undefined);
     setMaskRank(undefined);
-    present = undefined;
     opened = undefined;
   }
 

@@ -33,10 +33,6 @@ export const OPTIMIZERS = {
 export type OptimizerName = keyof typeof OPTIMIZERS;
 export const OPTIMIZER_NAMES = Object.keys(OPTIMIZERS) as [OptimizerName, ...OptimizerName[]];
 
-/** The default of an optimizer's option; undefined if it has no such option or no default. */
-export const defaultOf = (name: OptimizerName, option: string): unknown =>
-  (OPTIMIZERS[name].defaults as Readonly<Record<string, unknown>>)[option];
-
 /** Whether an optimizer has an option of this name. */
 export const hasOption = (name: OptimizerName, option: string): boolean =>
   option === 'lr' || Object.hasOwn(OPTIMIZERS[name].defaults, option);

@@ -251,7 +251,7 @@ export function expectedBy(issue: z.core.$ZodIssue): string {
 
 /**
  * The parts of a paper that its use as a classifier needs.
- * @throws UsageError for a paper that is none
+ * @throws UsageError if the paper is not a classifier
  */
 export function asClassifier(paper: Paper): Pick<ClassifierPaper, 'transforms' | 'lastBias'> {
   const { transforms, lastBias } = paper;

@@ -9,9 +9,6 @@ export function fallSilent(): void {
   silent = true;
 }
 
-/** Whether another process prints what this one has to say. */
-export const isSilent = (): boolean => silent;
-
 /** Sends results to standard error from now on, because standard output receives a file. */
 export function saveStandardOutput(): void {
   results = process.stderr;

@@ -6,7 +6,7 @@ import { HELP } from '../../../src/cli/terminal/help.js';
 const LONG =
   'initial weights: the name of an initialisation, or a file such as weights.safetensors (default: pytorch)';
 
-/** The help of a command with a long and a short option, in a terminal of so many columns. */
+/** The help of a command with a long and a short option, in a terminal of the given width. */
 function helpIn(columns: number): string {
   const command = new Command('example')
     .configureHelp({ ...HELP, helpWidth: columns })
