@@ -5,7 +5,15 @@ import { type Job, VectorOperation } from '../operation.js';
 import type { KernelPool } from '../pool.js';
 import { ordered } from '../terms.js';
 import { convolve, joined, type Part } from './convolve.js';
-import { type Grid, positionOffsets, rowParts, stripOf, type Tap, tapOffsets } from './grid.js';
+import {
+  type Grid,
+  positionOffsets,
+  rowParts,
+  sourceArguments,
+  stripOf,
+  type Tap,
+  tapOffsets,
+} from './grid.js';
 import {
   ADD_ARGS,
   encodeAdd,
@@ -182,7 +190,7 @@ export function conv2dGradWeight(pool: KernelPool, shape: Convolution): VectorOp
   const sumsAt = roundUp(positionsAt + 4 * positionTable.length, 64);
   const chunkBytes = 4 * roundUp(numbers, 4);
   const ownAt = roundUp(sumsAt + (chunks > 1 ? chunks * chunkBytes : 0), 64);
-  const { left, skip, inside } = rowParts(grid, strip);
+  const { skip } = rowParts(grid, strip);
   const padded = strip.padded;
   const jobs: Job[] = [
     {
@@ -218,20 +226,10 @@ export function conv2dGradWeight(pool: KernelPool, shape: Convolution): VectorOp
           gradientPlane: 4 * positions,
           planes,
           sourceImage: 4 * groups * planes * grid.height * grid.width,
-          sourcePlane: 4 * grid.height * grid.width,
-          sourceRow: 4 * grid.width,
-          height: grid.height,
+          ...sourceArguments(grid, strip),
           rows,
           columns,
           stripRows,
-          stepRow: grid.stepRow,
-          boxRow: strip.box.row,
-          boxColumn: strip.box.column,
-          boxHeight: strip.box.height,
-          stripColumns: strip.columns,
-          left,
-          inside,
-          stripPlane: strip.planeBytes,
         }),
     },
   ];

@@ -4,7 +4,15 @@ import { tileOfMachine } from '../gemm/tile.js';
 import { type Job, type Table, VectorOperation } from '../operation.js';
 import type { KernelPool } from '../pool.js';
 import { ordered } from '../terms.js';
-import { type Grid, panelTable, positionOffsets, rowParts, stripOf, tapOffsets } from './grid.js';
+import {
+  type Grid,
+  panelTable,
+  positionOffsets,
+  rowParts,
+  sourceArguments,
+  stripOf,
+  tapOffsets,
+} from './grid.js';
 import { CONVOLUTION_ARGS, encodeConvolution, ownBytes, type Variant } from './kernel.js';
 import { encodeWeights, WEIGHT_ARGS } from './weights.js';
 
@@ -134,7 +142,7 @@ export function convolve(
       )
     : 0;
   const ownAt = roundUp(4 * groups * mUp * k, CACHE_LINE);
-  const { left, skip, inside } = rowParts(grid, strip);
+  const { skip } = rowParts(grid, strip);
   const rowTiles = Math.ceil(m / tileRows);
   const adjacent = offsets === undefined;
 
@@ -185,21 +193,11 @@ export function convolve(
         block,
         planes,
         sourceImage: 4 * groups * planes * grid.height * grid.width,
-        sourcePlane: 4 * grid.height * grid.width,
-        sourceRow: 4 * grid.width,
-        height: grid.height,
+        ...sourceArguments(grid, strip),
         rows: grid.rows,
         columns: grid.columns,
         stripRows,
-        stepRow: grid.stepRow,
         tileColumns,
-        boxRow: strip.box.row,
-        boxColumn: strip.box.column,
-        boxHeight: strip.box.height,
-        stripColumns: strip.columns,
-        left,
-        inside,
-        stripPlane: strip.planeBytes,
         targetImage: 4 * target.image,
         targetPlane: 4 * target.plane,
         targetRow: 4 * target.row,

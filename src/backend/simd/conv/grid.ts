@@ -123,3 +123,21 @@ export function rowParts(
   const inside = Math.max(0, Math.min(columns - left, grid.width - skip));
   return { left, skip, inside };
 }
+
+/** What kernels need to know of the planes and the strip that they read; sizes of planes and rows in bytes. */
+export function sourceArguments(grid: Grid, strip: Strip) {
+  const { left, inside } = rowParts(grid, strip);
+  return {
+    sourcePlane: 4 * grid.height * grid.width,
+    sourceRow: 4 * grid.width,
+    height: grid.height,
+    stepRow: grid.stepRow,
+    boxRow: strip.box.row,
+    boxColumn: strip.box.column,
+    boxHeight: strip.box.height,
+    stripColumns: strip.columns,
+    left,
+    inside,
+    stripPlane: strip.planeBytes,
+  };
+}
