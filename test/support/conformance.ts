@@ -390,6 +390,17 @@ function behaviour(device: () => Device, dtype: 'float32' | 'float64'): void {
     });
   });
 
+  it('gives a probability of 1 the logarithm 0, in rows of any length', async () => {
+    for (const length of [1, 2, 3, 9, 17])
+      for (const axis of [0, 1]) {
+        const x = Array.from({ length: 4 * length }, (_, i) => (i % length === 0 ? 60 : -60));
+        const rows = await placed(x, [4, length]);
+        const along = axis === 1 ? rows : rows.permute([1, 0]);
+        const values = await valuesOf(along.logSoftmax(axis));
+        assert.equal(values.filter((v) => v === 0).length, 4, `length ${length}, axis ${axis}: ${values}`);
+      }
+  });
+
   it('forgets what is freed', async () => {
     const id = 987654321;
     device().write(id, { shape: [1], dtype }, ArrayType.of(5));

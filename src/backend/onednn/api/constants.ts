@@ -37,7 +37,6 @@ export const Alg = {
   div: 0x1fff4,
   sub: 0x1fff5,
   softmax: 0x30000,
-  logSoftmax: 0x30001,
 } as const;
 export const Arg = {
   src: 1,

@@ -166,10 +166,10 @@ export abstract class Dnnl extends DnnlCore {
     return this.pd('layer_normalization_backward', 'int, md, md, md, md, float, uint', args, { hint });
   }
 
-  /** Softmax along an axis, or its logarithm. */
-  softmaxForward(data: Md, axis: number, logarithm: boolean): Handle {
-    const args = [Prop.forwardInference, logarithm ? Alg.logSoftmax : Alg.softmax, data, data, axis];
-    return this.pd(logarithm ? 'logsoftmax_forward' : 'softmax_forward', 'int, int, md, md, int', args);
+  /** Softmax along an axis. */
+  softmaxForward(data: Md, axis: number): Handle {
+    const args = [Prop.forwardInference, Alg.softmax, data, data, axis];
+    return this.pd('softmax_forward', 'int, int, md, md, int', args);
   }
 
   /** Products of a batch of matrices. */

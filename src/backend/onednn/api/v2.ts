@@ -47,7 +47,6 @@ const EXTRA: Readonly<Record<string, readonly number[]>> = {
   layer_normalization_forward: [2],
   layer_normalization_backward: [2],
   softmax_forward: [1, 3],
-  logsoftmax_forward: [1, 3],
 };
 
 const nameOf = (kind: string): string =>

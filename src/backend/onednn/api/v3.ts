@@ -119,9 +119,7 @@ export class DnnlV3 extends Dnnl {
     const types = parameters.replace(/md|dims/g, 'void *');
     const native = args.map((a) => (a instanceof Md ? a.native : Array.isArray(a) ? longs(a) : a));
     const hints = kind.includes('_backward') ? [hint] : [];
-    // One primitive for both; the algorithm is an argument.
-    const name = kind.replace(/^logsoftmax/, 'softmax');
-    const create = `dnnl_${name}_primitive_desc_create(void *, uintptr_t, ${types}${', uintptr_t'.repeat(hints.length + 1)})`;
+    const create = `dnnl_${kind}_primitive_desc_create(void *, uintptr_t, ${types}${', uintptr_t'.repeat(hints.length + 1)})`;
     const pd = this.out(create, this.engine, ...native, ...hints, attr);
     const next = this.fn('int dnnl_primitive_desc_next_impl(uintptr_t)');
     while (avoid(pd))

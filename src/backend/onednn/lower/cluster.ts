@@ -5,10 +5,10 @@ import type { VectorKernel } from '../../simd/chain.js';
 import { elementwiseKernel, reductionKernel } from '../../simd/cluster.js';
 import type { KernelPool } from '../../simd/pool.js';
 import { canRender } from '../../simd/render.js';
-import { Arg } from '../api/dnnl.js';
 import type { Builder } from '../builder.js';
 import type { Form } from '../ir.js';
 import { padded } from './elementwise.js';
+import { reachable } from './vectors.js';
 
 /** Below this many elements a loop in TypeScript is as fast. */
 const SMALL = 256;
@@ -105,23 +105,6 @@ function arrange(b: Builder, root: number, inputs: readonly number[]): Arrangeme
       shape,
     ),
   };
-}
-
-/** A form in the arena: storages are outside of the memory that vector kernels can access. */
-function reachable(b: Builder, node: number, form: Form): Form {
-  const { slot, packs } = form.region;
-  if (slot === undefined && packs === undefined) return form;
-  const copy = b.newForm(form.dims, form.md);
-  b.emitPrimitive(
-    node,
-    b.dnnl.reorder(form.md, copy.md),
-    [
-      [Arg.src, form],
-      [Arg.dst, copy],
-    ],
-    'copy',
-  );
-  return copy;
 }
 
 /** Each element is read before its position is written, so the result may overwrite an input without other readers. */

@@ -23,6 +23,7 @@ import {
   lowerBatchNormGrad,
   lowerBatchNormTrain,
   lowerBatchStats,
+  lowerLogSoftmax,
   lowerLrn,
   lowerLrnGrad,
   lowerNormalizeRows,
@@ -78,7 +79,7 @@ const lowerings: Readonly<Record<string, Lowering>> = {
   normalizeRowsGrad: lowerNormalizeRowsGrad,
   permute: lowerPermute,
   softmax: lowerSoftmax,
-  logSoftmax: lowerSoftmax,
+  logSoftmax: lowerLogSoftmax,
 };
 
 export function lower(b: Builder, i: number): void {

@@ -1,9 +1,11 @@
 import type { LrnAttrs } from '../../../ops/norm/local-response-norm.js';
+import { alongOf, logSoftmax } from '../../simd/norm/softmax.js';
 import { Arg, Prop, Query } from '../api/dnnl.js';
 import type { Builder } from '../builder.js';
 import type { Form } from '../ir.js';
 import { arrayAt } from '../library/memory.js';
 import { emitInto, forwardOf, hasGradient, type Operand, workspace, writtenWorkspace } from './emit.js';
+import { emitVectors } from './vectors.js';
 
 /** For an even window size, oneDNN's window has one channel less than PyTorch's. */
 const agrees = ({ size }: LrnAttrs): boolean => size % 2 === 1;
@@ -161,15 +163,18 @@ export function lowerBatchNorm(b: Builder, i: number): boolean {
   return emitInto(b, i, pd, src, operands);
 }
 
-/** Softmax and its logarithm. */
 export function lowerSoftmax(b: Builder, i: number): boolean {
-  const { op, inputs, attrs, shape } = b.node(i);
+  const { inputs, attrs, shape } = b.node(i);
   // Values of more than 12 dimensions are one vector for the library.
   if (shape.includes(0) || shape.length > 12) return false;
   const src = b.plainForm(inputs[0]!);
-  const pd = b.dnnl.softmaxForward(src.md, attrs.axis as number, op === 'logSoftmax');
+  const pd = b.dnnl.softmaxForward(src.md, attrs.axis as number);
   return emitInto(b, i, pd, src, [[Arg.src, src]]);
 }
+
+/** The library's logarithm of 1 is 1.4e-6: ours is exact, so a probability of 1 has the logarithm 0. */
+export const lowerLogSoftmax = (b: Builder, i: number): boolean =>
+  emitVectors(b, i, (pool) => logSoftmax(pool, alongOf(b.node(i).shape, b.node(i).attrs.axis as number)));
 
 /** Mean and variance of the rows that a primitive has normalised, by the node of the rows and eps. */
 const rowStatistics = new WeakMap<Builder, Map<string, { mean: Form; variance: Form }>>();

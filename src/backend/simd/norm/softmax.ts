@@ -1,3 +1,4 @@
+import { sizeOf } from '../../../graph/types.js';
 import { V } from '../encoder.js';
 import { exp, HIGH_HALF, log } from '../functions.js';
 import { VectorOperation } from '../operation.js';
@@ -23,6 +24,12 @@ export interface Along {
   readonly length: number;
   readonly inner: number;
 }
+
+export const alongOf = (shape: readonly number[], axis: number): Along => ({
+  outer: sizeOf(shape.slice(0, axis)),
+  length: shape[axis]!,
+  inner: sizeOf(shape.slice(axis + 1)),
+});
 
 const ARGS = ['x', 'y', 'length', 'inner', 'blocks'] as const;
 type Values = Readonly<Record<(typeof ARGS)[number] | 'from' | 'to' | 'thread', Variable>>;

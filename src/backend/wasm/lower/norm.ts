@@ -16,7 +16,7 @@ import {
   localResponseNorm,
   localResponseNormGrad,
 } from '../../simd/norm/local-response.js';
-import { type Along, logSoftmax, softmax } from '../../simd/norm/softmax.js';
+import { type Along, alongOf, logSoftmax, softmax } from '../../simd/norm/softmax.js';
 import type { VectorOperation } from '../../simd/operation.js';
 import type { KernelPool } from '../../simd/pool.js';
 import type { Builder } from '../builder.js';
@@ -66,13 +66,7 @@ const alongAxis =
   (build: (pool: KernelPool, shape: Along) => VectorOperation) =>
   (b: Builder, i: number): boolean => {
     const { shape, attrs } = b.node(i);
-    const axis = attrs.axis as number;
-    const sizes = {
-      outer: sizeOf(shape.slice(0, axis)),
-      length: shape[axis]!,
-      inner: sizeOf(shape.slice(axis + 1)),
-    };
-    return emitApart(b, i, build(b.pool, sizes));
+    return emitApart(b, i, build(b.pool, alongOf(shape, attrs.axis as number)));
   };
 export const lowerSoftmax = alongAxis(softmax);
 export const lowerLogSoftmax = alongAxis(logSoftmax);
