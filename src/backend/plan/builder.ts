@@ -1,5 +1,5 @@
 import type { Graph, GraphNode } from '../../graph/graph.js';
-import { isAlias } from './describe.js';
+import { isAlias, macsOf } from './describe.js';
 import { type Cluster, clusters } from './fusion.js';
 import type { Region } from './region.js';
 import type { NewStep, PlanStep } from './step.js';
@@ -68,6 +68,15 @@ export class PlanBuilder<V, W extends object> {
     const value = this.values[i];
     if (!value) throw new Error(`node ${i} (${this.node(i).op}) is used before it is computed`);
     return value;
+  }
+
+  /** Name, module path and multiply-adds of a step that computes these nodes, of which the last is its result. */
+  label(nodes: readonly number[]): { op: string; scope: string; macs: number } {
+    return {
+      op: nodes.map((i) => this.node(i).op).join('+'),
+      scope: this.node(nodes.at(-1)!).scope,
+      macs: nodes.reduce((sum, i) => sum + macsOf(this.graph, i), 0),
+    };
   }
 
   /** New memory in the arena. */

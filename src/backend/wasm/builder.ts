@@ -1,7 +1,6 @@
 import type { Graph } from '../../graph/graph.js';
 import { sizeOf } from '../../graph/types.js';
 import { PlanBuilder } from '../plan/builder.js';
-import { macsOf } from '../plan/describe.js';
 import type { Region } from '../plan/region.js';
 import type { Bind } from '../plan/step.js';
 import { VectorSteps } from '../simd/chain.js';
@@ -70,17 +69,14 @@ export class Builder extends PlanBuilder<Value, Work> {
     kernel: string,
     run: (addresses: readonly number[]) => () => void,
   ): void {
-    const root = nodes.at(-1)!;
     this.emit({
-      op: nodes.map((i) => this.node(i).op).join('+'),
-      scope: this.node(root).scope,
+      ...this.label(nodes),
       kernel,
-      macs: nodes.reduce((sum, i) => sum + macsOf(this.graph, i), 0),
       touches: [...reads, result],
       writes: result.slot !== undefined,
       bind: (at) => run([...reads, result].map(at)),
     });
-    this.define(root, result);
+    this.define(nodes.at(-1)!, result);
   }
 
   /** Adds a step that copies a value. */

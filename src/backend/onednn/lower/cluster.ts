@@ -64,10 +64,8 @@ function lowerReduction(b: Builder, cluster: Cluster, pool: KernelPool): void {
 }
 
 function emit(b: Builder, nodes: readonly number[], kernel: VectorKernel, forms: readonly Form[]): void {
-  const { scope } = b.node(nodes.at(-1)!);
-  const op = nodes.map((i) => b.node(i).op).join('+');
   b.vectors!.emit(
-    { op, scope, macs: 0, writes: false },
+    { ...b.label(nodes), writes: false },
     kernel,
     forms.map(({ region }) => region),
   );

@@ -1,5 +1,6 @@
 import type { GraphNode } from '../../../graph/graph.js';
-import { isAlias } from '../../plan/describe.js';
+import type { Cluster } from '../../plan/fusion.js';
+import { type Lowerings, lowerNode } from '../../plan/lower.js';
 import { scriptOf } from '../../plan/scripted.js';
 import type { Builder } from '../builder.js';
 import { followsVectors, lowerCluster } from './cluster.js';
@@ -32,13 +33,7 @@ import {
 } from './norm.js';
 import { lowerAvgPool, lowerAvgPoolGrad, lowerMaxPool, lowerMaxPoolGrad } from './pool.js';
 
-/**
- * Turns one node into steps. Returns false if it does not apply (an even LRN window, say); the node then runs as a
- * TypeScript kernel.
- */
-export type Lowering = (b: Builder, i: number) => boolean;
-
-const lowerings: Readonly<Record<string, Lowering>> = {
+const operations: Lowerings<Builder>['operations'] = {
   conv2d: lowerConv2d,
   conv2dGradInput: lowerConv2dGradInput,
   conv2dGradWeight: lowerConv2dGradWeight,
@@ -82,24 +77,17 @@ const lowerings: Readonly<Record<string, Lowering>> = {
   logSoftmax: lowerLogSoftmax,
 };
 
-export function lower(b: Builder, i: number): void {
-  const node = b.node(i);
-  if (b.done.has(i)) {
-    b.release(i);
-    return;
-  }
-  if (isAlias(node)) {
-    // The same elements in the same order: the node shares all forms of its input.
-    b.values[i] = b.value(node.inputs[0]!);
-    return;
-  }
-  if (b.absorbed.has(i)) return;
-  const cluster = b.clusters.get(i);
-  if (!cluster) lowerNode(b, i);
-  else if (cluster.nodes.length === 1 && !prefersVectors(b, node) && lowerings[node.op]?.(b, i)) {
-    // One primitive, in any layout.
-  } else if (!lowerCluster(b, cluster)) for (const member of cluster.nodes) lowerNode(b, member);
-  for (const member of cluster?.nodes ?? [i]) b.release(member);
+const lowerings: Lowerings<Builder> = { operations, cluster: lowerGroup, scripted: lowerScripted };
+
+/** Adds the steps that compute a node. */
+export const lower = (b: Builder, i: number): void => lowerNode(b, i, lowerings);
+
+/** A single node that has a primitive uses that, in any layout; others become a vector kernel. */
+function lowerGroup(b: Builder, cluster: Cluster): boolean {
+  const [first, ...others] = cluster.nodes as readonly [number, ...number[]];
+  const node = b.node(first);
+  if (others.length === 0 && !prefersVectors(b, node) && operations[node.op]?.(b, first)) return true;
+  return lowerCluster(b, cluster);
 }
 
 /**
@@ -108,12 +96,6 @@ export function lower(b: Builder, i: number): void {
  */
 const prefersVectors = (b: Builder, { op, inputs }: GraphNode): boolean =>
   op === 'clamp' || followsVectors(b, inputs);
-
-function lowerNode(b: Builder, i: number): void {
-  const node = b.node(i);
-  if (node.dtype !== 'float64' && lowerings[node.op]?.(b, i)) return;
-  lowerScripted(b, i);
-}
 
 /** Runs the reference engine's kernel on row-major copies. */
 function lowerScripted(b: Builder, i: number): void {

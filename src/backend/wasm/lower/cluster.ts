@@ -1,6 +1,5 @@
 import { sizeOf } from '../../../graph/types.js';
 import { broadcastDimensions } from '../../plan/broadcast.js';
-import { macsOf } from '../../plan/describe.js';
 import type { Cluster } from '../../plan/fusion.js';
 import { elementwiseKernel, reductionKernel } from '../../simd/cluster.js';
 import { canRender } from '../../simd/render.js';
@@ -25,13 +24,7 @@ export function lowerCluster(b: Builder, cluster: Cluster): boolean {
     : elementwiseKernel(b.pool, cluster, broadcastDimensions(shapes, shape));
   const reads = inputs.map((input) => b.regionOf(input));
   const result = reduce ? b.placeApart(root, nodes) : b.placeOver(nodes, inputs);
-  const step = {
-    op: nodes.map((i) => b.node(i).op).join('+'),
-    scope: b.node(root).scope,
-    macs: nodes.reduce((sum, i) => sum + macsOf(b.graph, i), 0),
-    writes: result.slot !== undefined,
-  };
-  b.vectors.emit(step, kernel, [...reads, result]);
+  b.vectors.emit({ ...b.label(nodes), writes: result.slot !== undefined }, kernel, [...reads, result]);
   b.define(root, result);
   return true;
 }

@@ -1,5 +1,5 @@
 import { sizeOf } from '../../../graph/types.js';
-import { isAlias } from '../../plan/describe.js';
+import { type Lowerings, lowerNode } from '../../plan/lower.js';
 import { scriptOf } from '../../plan/scripted.js';
 import type { Builder } from '../builder.js';
 import { lowerCluster } from './cluster.js';
@@ -34,12 +34,7 @@ import {
   lowerMaxPoolGrad,
 } from './pool.js';
 
-/**
- * Turns one node into steps. Returns false if it does not apply; the node then runs as a TypeScript kernel.
- */
-export type Lowering = (b: Builder, i: number) => boolean;
-
-const lowerings: Readonly<Record<string, Lowering>> = {
+const operations: Lowerings<Builder>['operations'] = {
   conv2d: lowerConv2d,
   conv2dGradInput: lowerConv2dGradInput,
   conv2dGradWeight: lowerConv2dGradWeight,
@@ -71,33 +66,18 @@ const lowerings: Readonly<Record<string, Lowering>> = {
   place: lowerPlace,
 };
 
-/** Adds the steps that compute a node. */
-export function lower(b: Builder, i: number): void {
-  const node = b.node(i);
-  if (b.done.has(i)) {
-    b.release(i);
-    return;
-  }
-  if (isAlias(node)) {
-    b.define(i, b.regionOf(node.inputs[0]!));
-    return;
-  }
-  if (b.absorbed.has(i)) return;
-  const cluster = b.clusters.get(i);
-  const nodes = cluster?.nodes ?? [i];
-  if (!cluster || !lowerCluster(b, cluster)) for (const member of nodes) lowerNode(b, member);
-  for (const member of nodes) b.release(member);
-}
+const lowerings: Lowerings<Builder> = { operations, cluster: lowerCluster, scripted: lowerScripted };
 
-function lowerNode(b: Builder, i: number): void {
-  const { op, dtype, shape } = b.node(i);
-  if (sizeOf(shape) === 0) b.define(i, b.newRegion(i));
-  else if (dtype === 'float64' || !lowerings[op]?.(b, i)) lowerScripted(b, i);
-}
+/** Adds the steps that compute a node. */
+export const lower = (b: Builder, i: number): void => lowerNode(b, i, lowerings);
 
 /** Runs the reference engine's kernel. */
 function lowerScripted(b: Builder, i: number): void {
-  const { inputs } = b.node(i);
+  const { inputs, shape } = b.node(i);
+  if (sizeOf(shape) === 0) {
+    b.define(i, b.newRegion(i));
+    return;
+  }
   const script = scriptOf(b.graph, i);
   const reads = inputs.map((input) => b.regionOf(input));
   b.emitNode([i], reads, b.placeApart(i), 'typescript', (addresses) => {
