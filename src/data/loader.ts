@@ -16,7 +16,7 @@ import {
 import { checkSource, isIterableSet, isSampleSet } from './check-dataset.js';
 import type { Dataset, FloatDataset, WorkerSpec } from './dataset.js';
 import type { BatchRequest } from './loader-worker.js';
-import { type Plan, planOf } from './samplers/plan.js';
+import { type BatchPlan, batchPlan } from './samplers/batch-plan.js';
 import type { BatchesSampler, Sampler } from './samplers/samplers.js';
 import { type Collated, type IterableSet, type Packed, type SampleSet, unpack } from './samples/sample.js';
 import { type Augmentation, splitTransform } from './transforms/host/index.js';
@@ -155,7 +155,7 @@ export class DataLoader<S = LabelledImage, B = BatchOf<S>> implements AsyncItera
   readonly length: number;
   /** Epoch of the next `for await` over the loader; each loop increments it. */
   epoch = 0;
-  readonly #plan: Plan | undefined;
+  readonly #plan: BatchPlan | undefined;
   readonly #collate: ((samples: S[]) => B) | undefined;
   /** The transforms of single images, and those of whole batches. */
   readonly #steps: ReturnType<typeof splitTransform>;
@@ -207,7 +207,7 @@ export class DataLoader<S = LabelledImage, B = BatchOf<S>> implements AsyncItera
       this.length = dropLast ? Math.floor(batches) : Math.ceil(batches);
     } else {
       const { sampler, batchSampler } = options;
-      this.#plan = planOf(
+      this.#plan = batchPlan(
         dataset,
         { batchSize, shuffle, dropLast, seed, sampler, batchSampler },
         Object.keys(options),

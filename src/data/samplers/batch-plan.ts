@@ -4,14 +4,14 @@ import { batchCount, epochOrder } from '../sampler.js';
 import { type BatchesSampler, checkBatchSampler, checkSampler, type Sampler } from './samplers.js';
 
 /** Which samples each batch of an epoch has. */
-export interface Plan {
+export interface BatchPlan {
   /** Batches of an epoch. */
   readonly length: number;
   /** @returns the indices of batch `index` */
   epoch(epoch: number): (index: number) => Int32Array;
 }
 
-export interface PlanOptions {
+export interface BatchPlanOptions {
   readonly batchSize: number;
   readonly shuffle: boolean;
   readonly dropLast: boolean;
@@ -24,11 +24,11 @@ export interface PlanOptions {
  * @param given names of the options that the caller has set
  * @throws UsageError for options that exclude each other
  */
-export function planOf(
+export function batchPlan(
   { name, length }: { readonly name: string; readonly length: number },
-  { batchSize, shuffle, dropLast, seed, sampler, batchSampler }: PlanOptions,
+  { batchSize, shuffle, dropLast, seed, sampler, batchSampler }: BatchPlanOptions,
   given: readonly string[],
-): Plan {
+): BatchPlan {
   const only = (option: string, others: readonly string[]): void => {
     const other = others.find((one) => given.includes(one));
     if (other === undefined) return;

@@ -5,7 +5,12 @@ import { decodeSquare } from '../../../src/data/images/decode.js';
 import { jpegHeader } from '../../../src/data/images/formats/jpeg-header.js';
 import { openTurboJpeg } from '../../../src/data/images/formats/turbojpeg.js';
 import { shrinkPlain } from '../../../src/data/images/shrink/plain.js';
-import { planOf, roomForPixels, type Size, shrinkToSquare } from '../../../src/data/images/shrink/shrink.js';
+import {
+  roomForPixels,
+  type Size,
+  scalingOf,
+  shrinkToSquare,
+} from '../../../src/data/images/shrink/shrink.js';
 import { centred } from '../../../src/data/transforms/centre.js';
 import { DataError } from '../../../src/errors/errors.js';
 import { Generator } from '../../../src/random.js';
@@ -187,7 +192,7 @@ describe('decodeSquare', () => {
         Uint8Array,
       ];
       shrinkToSquare(room, size, side, fast);
-      shrinkPlain(plain, width, planOf(size, side), same);
+      shrinkPlain(plain, width, scalingOf(size, side), same);
       assert.ok(Buffer.compare(fast, same) === 0, name);
       shrinkExactly(plain, size, side, exact);
       const most = fast.reduce((sofar, value, i) => Math.max(sofar, Math.abs(value - exact[i]!)), 0);
@@ -220,7 +225,7 @@ describe('decodeSquare', () => {
         pixels.set(row.subarray(0, pixels.length - from), from);
       const [fast, same] = [new Uint8Array(3 * side * side), new Uint8Array(3 * side * side)];
       shrinkToSquare(pixels, size, side, fast);
-      shrinkPlain(pixels, width, planOf(size, side), same);
+      shrinkPlain(pixels, width, scalingOf(size, side), same);
       assert.ok(Buffer.compare(fast, same) === 0, `${width} × ${height} to ${side}`);
     }
   });

@@ -24,7 +24,7 @@ function linesOf({ width, height }: Size, side: number): [down: Line, across: Li
   ];
 }
 
-interface Plan {
+interface Scaling {
   readonly vertical: Taps;
   readonly horizontal: Taps;
   /** The input columns that are needed: the first one, and how many. */
@@ -33,21 +33,21 @@ interface Plan {
 }
 
 /** Cache keyed by size: most images of a data set share a few sizes. */
-const plans = new Map<string, Plan>();
+const scalings = new Map<string, Scaling>();
 const MOST_SIZES = 64;
 
 /** Weights that scale an image of a size to a square. */
-export function planOf(size: Size, side: number): Plan {
+export function scalingOf(size: Size, side: number): Scaling {
   const key = `${size.width} ${size.height} ${side}`;
-  const known = plans.get(key);
+  const known = scalings.get(key);
   if (known) return known;
   const [down, across] = linesOf(size, side);
   const [vertical, horizontal] = [bilinearTaps(down, ROWS), bilinearTaps(across, COLUMNS)];
   const [first, end] = columnsOf(horizontal);
-  const plan = { vertical, horizontal, first, columns: end - first };
-  if (plans.size >= MOST_SIZES) plans.clear();
-  plans.set(key, plan);
-  return plan;
+  const scaling = { vertical, horizontal, first, columns: end - first };
+  if (scalings.size >= MOST_SIZES) scalings.clear();
+  scalings.set(key, scaling);
+  return scaling;
 }
 
 const simd = simdShrink();
@@ -63,7 +63,7 @@ const aligned = (address: number): number => 16 * Math.ceil(address / 16);
  *
  * @param pixels in front of everything else
  */
-function layout(pixels: number, { vertical, horizontal, columns }: Plan) {
+function layout(pixels: number, { vertical, horizontal, columns }: Scaling) {
   const side = horizontal.start.length;
   const line = aligned(4 * pixels + 16);
   const down = aligned(line + 4 * (columns + COLUMNS) + 16);
@@ -87,7 +87,7 @@ function need({ memory }: SimdShrink, end: number): void {
 export function roomForPixels(size: Size, side: number): Int32Array<ArrayBuffer> {
   const { width, height } = size;
   if (!simd || !fits(size)) return new Int32Array(width * height);
-  need(simd, layout(width * (height + 1), planOf(size, side)).end);
+  need(simd, layout(width * (height + 1), scalingOf(size, side)).end);
   return new Int32Array(simd.memory.buffer, 0, width * height);
 }
 
@@ -99,24 +99,24 @@ export function roomForPixels(size: Size, side: number): Int32Array<ArrayBuffer>
  * @param planes receives 3 × side × side bytes: the red, green and blue planes
  */
 export function shrinkToSquare(pixels: Int32Array, size: Size, side: number, planes: Uint8Array): void {
-  const plan = planOf(size, side);
+  const scaling = scalingOf(size, side);
   // A filter of very many rows, as for squares of a few pixels, has no room in a band.
-  if (simd && (fits(size) || plan.vertical.width * plan.columns <= SIMD_PIXELS))
-    shrinkWithSimd(simd, pixels, size, plan, planes);
-  else shrinkPlain(pixels, size.width, plan, planes);
+  if (simd && (fits(size) || scaling.vertical.width * scaling.columns <= SIMD_PIXELS))
+    shrinkWithSimd(simd, pixels, size, scaling, planes);
+  else shrinkPlain(pixels, size.width, scaling, planes);
 }
 
 function shrinkWithSimd(
   code: SimdShrink,
   pixels: Int32Array,
   { width, height }: Size,
-  plan: Plan,
+  scaling: Scaling,
   planes: Uint8Array,
 ): void {
-  const { vertical, horizontal, first, columns } = plan;
+  const { vertical, horizontal, first, columns } = scaling;
   const inside = pixels.buffer === code.memory.buffer;
   const rows = inside ? height : Math.min(height, Math.floor(SIMD_PIXELS / columns));
-  const at = layout((inside ? width : columns) * (rows + 1), plan);
+  const at = layout((inside ? width : columns) * (rows + 1), scaling);
   need(code, at.end);
   const { buffer } = code.memory;
   const side = horizontal.start.length;
@@ -126,7 +126,9 @@ function shrinkWithSimd(
   starts.fill(at.line);
   for (const [x, start] of horizontal.start.entries()) starts[x] = at.line + 4 * (start - first);
   const count = COLUMNS * Math.ceil(side / COLUMNS);
-  const band = inside ? undefined : new Band(pixels, width, plan, new Int32Array(buffer, 0, columns * rows));
+  const band = inside
+    ? undefined
+    : new Band(pixels, width, scaling, new Int32Array(buffer, 0, columns * rows));
   const down = vertical.width === 4 ? code.downFour : code.down;
   const across = horizontal.width === 4 ? code.acrossFour : code.across;
   for (let y = 0; y < side; y++) {
@@ -150,14 +152,14 @@ class Band {
   constructor(
     readonly pixels: Int32Array,
     readonly width: number,
-    readonly plan: Plan,
+    readonly scaling: Scaling,
     readonly into: Int32Array,
   ) {}
 
   /** Makes sure that the rows of an output row are there. @returns the address of the first one */
   hold(row: number): number {
     const { pixels, width, into } = this;
-    const { vertical, first, columns } = this.plan;
+    const { vertical, first, columns } = this.scaling;
     if (row + vertical.used > this.#to) {
       this.#from = row;
       this.#to = Math.min(row + into.length / columns, pixels.length / width);
