@@ -70,7 +70,7 @@ async function join(): Promise<World> {
     files: candidates(launcher, launcherProgram()),
     self: { host: hostname(), pid: process.pid, cores: ownCores() },
     limits: {
-      silence: limit('PAPERWEIGHT_SILENCE_SECONDS', 10),
+      silence: limit('PAPERWEIGHT_SILENCE_SECONDS', 8),
       waiting: limit('PAPERWEIGHT_WAIT_SECONDS', 900),
     },
   });

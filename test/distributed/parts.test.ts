@@ -7,7 +7,9 @@ import { Subset } from '../../src/data/subset.js';
 import * as transforms from '../../src/data/transforms/index.js';
 import { launcherOf } from '../../src/distributed/mpi/launcher.js';
 import { abiOf, checkPair } from '../../src/distributed/mpi/library.js';
+import { AwakeClock } from '../../src/distributed/thread/awake.js';
 import { addParts, fromBfloat16, toBfloat16 } from '../../src/distributed/thread/collectives.js';
+import { MainWatch } from '../../src/distributed/thread/main-watch.js';
 import { buildGraph } from '../../src/graph/graph.js';
 import { hostLeaf } from '../../src/graph/node.js';
 import { Dropout } from '../../src/nn/dropout.js';
@@ -61,8 +63,47 @@ test('the kind of a library is known by its symbols and its name', () => {
 test('parts are added in the order of ranks, with one rounding', () => {
   const big = 2 ** 24;
   const values = Float32Array.of(big, 1, 1, 2, 1, 3);
-  addParts(values, 2, 3);
+  for (const _ of addParts(values, 2, 3));
   assert.deepEqual([...values.subarray(0, 2)], [big + 2, 6]);
+});
+
+test('long sums pause for heartbeats', () => {
+  const length = 2 ** 21 + 5;
+  const values = new Float32Array(2 * length).fill(1);
+  let pauses = 0;
+  for (const _ of addParts(values, length, 2)) pauses++;
+  assert.equal(pauses, 3);
+  assert.ok(values.subarray(0, length).every((value) => value === 2));
+});
+
+test('a clock stands still while the process is stopped', () => {
+  let real = 1000;
+  const clock = new AwakeClock(() => real);
+  const began = clock.now;
+  for (const gap of [250, 2500, 60_000, 250, 4000, 250]) {
+    real += gap;
+    clock.tick();
+  }
+  assert.equal(clock.now - began, 250 + 2500 + 250 + 250);
+});
+
+test('a silent main thread is hung if it computes, and only busy if it gets no processor', () => {
+  const limit = 8000;
+  /** Seconds until a thread counts as hung that gets this share of a processor. */
+  const until = (share: number | undefined): number => {
+    const watch = new MainWatch();
+    for (let now = 0; ; now += 250) {
+      const cpu = share === undefined ? undefined : share * now;
+      const silent = watch.look(1, now, cpu, limit);
+      if (silent !== undefined) return silent / 1000;
+    }
+  };
+  for (const share of [1, 0.5, 0.2, 0.11, undefined]) assert.ok(until(share) <= 8.25, `${share}`);
+  assert.ok(until(0.05) > 12);
+  assert.ok(until(0) > 40);
+  const watch = new MainWatch();
+  for (let now = 0; now < 100_000; now += 250)
+    assert.equal(watch.look(Math.floor(now / 5000), now, now, limit), undefined);
 });
 
 test('bfloat16 is rounded to nearest, ties to even', () => {

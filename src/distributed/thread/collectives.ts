@@ -14,8 +14,14 @@ export interface Ring {
   readonly nameOf: (rank: number) => string;
 }
 
-/** An exchange that is carried out step by step: it yields each request that it waits for. */
-export type Steps = Generator<Pending, void, void>;
+/**
+ * An exchange that is carried out step by step: it yields each request that it waits for, and undefined during a long
+ * computation, so that heartbeats go on.
+ */
+export type Steps = Generator<Pending | undefined, void, void>;
+
+/** Numbers that are computed between two steps: about a millisecond. */
+const SLICE = 2 ** 20;
 
 /**
  * Carries out exchanges. Sums do not use MPI's own reduction, which guarantees no order: each rank receives the values
@@ -80,7 +86,7 @@ export class Collectives {
     const bytes = checked(length * bytesOf(dtype));
     const parts = this.#buffer(0, bytes * size);
     yield mpi.allToAll(addressOf(region), bytes, addressOf(parts), comm);
-    addParts(floats(dtype, parts, count), length, size);
+    yield* addParts(floats(dtype, parts, count), length, size);
     new Uint8Array(region, 0, bytes).set(new Uint8Array(parts, 0, bytes));
   }
 
@@ -96,7 +102,7 @@ export class Collectives {
     const bytes = checked(length * bytesOf(dtype));
     const parts = this.#buffer(0, bytes * size);
     yield mpi.allToAll(addressOf(region), bytes, addressOf(parts), comm);
-    addParts(floats(dtype, parts, length * size), length, size);
+    yield* addParts(floats(dtype, parts, length * size), length, size);
     yield mpi.allGather(addressOf(parts), bytes, addressOf(region), comm);
   }
 
@@ -107,22 +113,30 @@ export class Collectives {
     const bytes = checked(length * 2);
     const [sent, parts] = [this.#buffer(0, bytes * size), this.#buffer(1, bytes * size)];
     const values = new Float32Array(region, 0, length * size);
-    toBfloat16(values, new Uint16Array(sent, 0, length * size));
-    yield mpi.allToAll(addressOf(sent), bytes, addressOf(parts), comm);
-    const each = Array.from({ length: size }, (_, r) => {
-      const part = new Float32Array(length);
-      fromBfloat16(new Uint16Array(parts, r * bytes, length), part);
-      return part;
-    });
-    const sums = new Float32Array(length);
-    for (let i = 0; i < length; i++) {
-      let sum = 0;
-      for (const part of each) sum += part[i]!;
-      sums[i] = sum;
+    const rounded = new Uint16Array(sent, 0, length * size);
+    for (const [from, to] of slices(length * size)) {
+      toBfloat16(values.subarray(from, to), rounded.subarray(from, to));
+      yield;
     }
-    toBfloat16(sums, new Uint16Array(parts, 0, length));
+    yield mpi.allToAll(addressOf(sent), bytes, addressOf(parts), comm);
+    const all = new Uint16Array(parts, 0, length * size);
+    const part = new Float32Array(Math.min(SLICE, length));
+    const sums = new Float64Array(part.length);
+    for (const [from, to] of slices(length)) {
+      sums.fill(0);
+      for (let rank = 0; rank < size; rank++) {
+        fromBfloat16(all.subarray(rank * length + from, rank * length + to), part);
+        for (let i = 0; i < to - from; i++) sums[i] = sums[i]! + part[i]!;
+      }
+      part.set(sums);
+      toBfloat16(part.subarray(0, to - from), all.subarray(from, to));
+      yield;
+    }
     yield mpi.allGather(addressOf(parts), bytes, addressOf(sent), comm);
-    fromBfloat16(new Uint16Array(sent, 0, count), values.subarray(0, count));
+    for (const [from, to] of slices(count)) {
+      fromBfloat16(rounded.subarray(from, to), values.subarray(from, to));
+      yield;
+    }
   }
 
   #buffer(which: 0 | 1, bytes: number): SharedArrayBuffer {
@@ -139,16 +153,22 @@ const capital = (text: string): string => text.charAt(0).toUpperCase() + text.sl
 const floats = (dtype: Exchange['dtype'], buffer: SharedArrayBuffer, count: number) =>
   makeArray(dtype, buffer, 0, count) as Float32Array | Float64Array;
 
-/** Adds `size` parts of `length` values into the first part. */
-export function addParts(all: Float32Array | Float64Array, length: number, size: number): void {
-  if (size === 2) {
-    for (let i = 0; i < length; i++) all[i] = all[i]! + all[length + i]!;
-    return;
-  }
-  for (let i = 0; i < length; i++) {
-    let sum = 0;
-    for (let at = i; at < length * size; at += length) sum += all[at]!;
-    all[i] = sum;
+/** Ranges of at most {@link SLICE} of `count` numbers. */
+function* slices(count: number): Generator<[from: number, to: number], void, void> {
+  for (let from = 0; from < count; from += SLICE) yield [from, Math.min(count, from + SLICE)];
+}
+
+/** Adds `size` parts of `length` values into the first part, and pauses after each slice. */
+export function* addParts(all: Float32Array | Float64Array, length: number, size: number): Steps {
+  for (const [from, to] of slices(length)) {
+    if (size === 2) for (let i = from; i < to; i++) all[i] = all[i]! + all[length + i]!;
+    else
+      for (let i = from; i < to; i++) {
+        let sum = 0;
+        for (let at = i; at < length * size; at += length) sum += all[at]!;
+        all[i] = sum;
+      }
+    yield;
   }
 }
 

@@ -5,7 +5,9 @@ import { openLibc } from '../../backend/onednn/library/libc.js';
 import { addressOf } from '../../backend/onednn/library/memory.js';
 import { errorToPlain, UsageError } from '../../errors/errors.js';
 import { Mpi, type Pending } from '../mpi/bindings.js';
+import { AwakeClock } from './awake.js';
 import { Collectives, type Ring, type Steps } from './collectives.js';
+import { MainWatch } from './main-watch.js';
 import type { Ending, Order, Person, Said, ThreadData } from './messages.js';
 import { PULSE_MS, Pulse } from './pulse.js';
 import { replaceOwn, unlinkSegments } from './segments.js';
@@ -17,6 +19,7 @@ import { replaceOwn, unlinkSegments } from './segments.js';
 
 const data = workerData as ThreadData;
 const words = new Int32Array(data.words);
+const clock = new AwakeClock();
 const say = (said: Said): void => parentPort!.postMessage(said);
 
 /** Bytes in which a rank describes itself. */
@@ -66,11 +69,12 @@ class Queue {
         const posted = this.#waiting.shift();
         if (!posted) return moved;
         const steps = this.#collectives.perform(posted);
-        this.#running = { posted, steps, since: performance.now() };
+        this.#running = { posted, steps, since: clock.now };
       } else if (this.#pending !== undefined && !this.ring.mpi.test(this.#pending)) return moved;
       moved = true;
       const { value, done } = this.#running.steps.next();
       this.#pending = value ?? undefined;
+      if (!done && this.#pending === undefined) return true;
       if (!done) continue;
       const { posted } = this.#running;
       this.#running = undefined;
@@ -165,33 +169,6 @@ function mainCpuMs(): number | undefined {
   }
 }
 
-/** Detects a main thread that computes without end or is blocked in a call. */
-class MainWatch {
-  #alive = -1;
-  #since = performance.now();
-  #cpu = 0;
-  #looked = performance.now();
-
-  /** @returns for how many milliseconds it has not responded, if that is over the limit; otherwise undefined */
-  look(limit: number): number | undefined {
-    const now = performance.now();
-    const stopped = now - this.#looked > 3000;
-    this.#looked = now;
-    const alive = Atomics.load(words, WORD.alive);
-    if (alive !== this.#alive || stopped) {
-      this.#alive = alive;
-      this.#since = now;
-      this.#cpu = mainCpuMs() ?? 0;
-      return undefined;
-    }
-    const silent = now - this.#since;
-    if (silent < limit) return undefined;
-    // On a busy machine the thread may get no processor for a long time.
-    const computed = (mainCpuMs() ?? limit) - this.#cpu;
-    return computed > 0.7 * limit || silent > 6 * limit ? silent : undefined;
-  }
-}
-
 function work({ ring, lanes, pulses, endings, segments }: Joined): void {
   const { mpi, rank, size, nameOf } = ring;
   const self = `rank ${rank} of ${size} (${data.self.host})`;
@@ -210,16 +187,18 @@ function work({ ring, lanes, pulses, endings, segments }: Joined): void {
     all
       .flatMap(({ current }) => current ?? [])
       .reduce((a, b) => (a && a.since <= b.since ? a : b), undefined as Queue['current']);
-  const pulse = new Pulse({ ...ring, comm: pulses }, data.limits.silence);
+  const pulse = new Pulse({ ...ring, comm: pulses }, data.limits.silence, clock.now);
   const watch = new MainWatch();
   const ends = new Int32Array(new SharedArrayBuffer(8 * (size + 1)));
   let ending: { pending: Pending; code: number; since: number } | undefined;
   let failed: { at: number; text: string } | undefined;
+  /** Another rank does not answer, so the ranks cannot agree on an end. */
+  let lost = false;
   let finish: Extract<Order, { kind: 'finish' }> | undefined;
 
   const fail = (text: string): void => {
     if (failed) return;
-    failed = { at: performance.now(), text };
+    failed = { at: clock.now, text };
     const bytes = new TextEncoder().encode(text).subarray(0, FAILURE_BYTES - 4);
     new Int32Array(data.failure, 0, 1)[0] = bytes.length;
     new Uint8Array(data.failure, 4).set(bytes);
@@ -236,7 +215,7 @@ function work({ ring, lanes, pulses, endings, segments }: Joined): void {
       if (order.code === 0) pulse.close();
       const address = addressOf(ends.buffer as SharedArrayBuffer);
       const pending = mpi.allGather(address, 8, address + 8, endings);
-      ending = { pending, code: order.code, since: performance.now() };
+      ending = { pending, code: order.code, since: clock.now };
     }
   };
 
@@ -249,7 +228,7 @@ function work({ ring, lanes, pulses, endings, segments }: Joined): void {
       }));
       ending = undefined;
       say({ kind: 'ended', all: found });
-    } else if ((ending.code !== 0 || failed) && performance.now() - ending.since > TOGETHER_MS) {
+    } else if ((ending.code !== 0 || failed) && (lost || clock.now - ending.since > TOGETHER_MS)) {
       ending = undefined;
       say({ kind: 'ended', all: undefined });
     }
@@ -257,15 +236,18 @@ function work({ ring, lanes, pulses, endings, segments }: Joined): void {
 
   /** Looks for a failure of this rank or another one. */
   const look = (): void => {
-    const silent = pulse.beat();
+    clock.tick();
+    const { now } = clock;
+    const silent = pulse.beat(now);
     const seconds = (ms: number) => `${Math.round(ms / 1000)} s`;
     const current = oldest();
-    const waiting = current ? performance.now() - current.since : 0;
-    if (silent)
+    const waiting = current ? now - current.since : 0;
+    if (silent) {
+      lost = true;
       fail(
         `${nameOf(silent.rank)} has not answered ${nameOf(rank)} for ${seconds(silent.silent)}${current ? `, which waits for ${current.label}` : ''}: it was stopped, or is cut off. The job ends; resume it from its last checkpoint.`,
       );
-    else if (pulse.closing !== undefined && waiting > CLOSING_MS)
+    } else if (pulse.closing !== undefined && waiting > CLOSING_MS)
       fail(
         `${nameOf(pulse.closing)} has ended its program, while ${nameOf(rank)} waits for it in ${current!.label}. Next: let every rank compute the same number of steps.`,
       );
@@ -273,14 +255,14 @@ function work({ ring, lanes, pulses, endings, segments }: Joined): void {
       fail(
         `${nameOf(rank)} has waited ${seconds(waiting)} for the other ranks in ${current!.label}. Next: look at what the others do; PAPERWEIGHT_WAIT_SECONDS sets another limit.`,
       );
-    const hung = watch.look(data.limits.silence);
+    const hung = watch.look(Atomics.load(words, WORD.alive), now, mainCpuMs(), data.limits.silence);
     if (hung !== undefined) {
       shout(
         `${self}: its main thread has not answered for ${seconds(hung)}. The job ends; resume it from its last checkpoint.`,
       );
       leaveAtOnce(mpi, 70);
     }
-    if (failed && performance.now() - failed.at > MAIN_MS + (ending ? TOGETHER_MS : 0)) {
+    if (failed && now - failed.at > MAIN_MS + (ending ? TOGETHER_MS : 0)) {
       shout(`${self}: ${failed.text}`);
       leaveAtOnce(mpi, 70);
     }

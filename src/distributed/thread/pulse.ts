@@ -4,11 +4,6 @@ import type { Ring } from './collectives.js';
 
 /** Time between two pulses in milliseconds. */
 export const PULSE_MS = 500;
-/**
- * If this process itself has not run for longer than this, because it was stopped or the machine slept, it draws no
- * conclusion about other ranks.
- */
-const OWN_GAP_MS = 3000;
 
 /**
  * Contents of a pulse: the state of its rank (1: closing, 2: this is its last pulse), and another rank that is closing,
@@ -50,14 +45,16 @@ export class Pulse {
   readonly #ring: Ring;
   readonly #peers: readonly Peer[];
   readonly #limit: number;
-  #looked = performance.now();
-  #sentAt = 0;
+  #sentAt = Number.NEGATIVE_INFINITY;
   #state = 0;
   /** The closing rank that rank 0 reports, as rank + 1; 0 if there is none. */
   #closing = 0;
 
-  /** @param limit milliseconds of silence after which a rank counts as lost */
-  constructor(ring: Ring, limit: number) {
+  /**
+   * @param limit milliseconds of silence after which a rank counts as lost
+   * @param now milliseconds of a clock that stands still while this process is stopped
+   */
+  constructor(ring: Ring, limit: number, now: number) {
     this.#ring = ring;
     this.#limit = limit;
     const others = ring.rank === 0 ? Array.from({ length: ring.size - 1 }, (_, i) => i + 1) : [0];
@@ -65,7 +62,7 @@ export class Pulse {
       rank,
       heard: new Letter(),
       said: new Letter(),
-      lastHeard: performance.now(),
+      lastHeard: now,
       gone: false,
     }));
     for (const peer of this.#peers) this.#listen(peer);
@@ -82,13 +79,10 @@ export class Pulse {
   }
 
   /** Sends and receives. @returns a rank that has been silent for too long, and for how many milliseconds */
-  beat(): { rank: number; silent: number } | undefined {
-    const now = performance.now();
-    const stopped = now - this.#looked > OWN_GAP_MS;
-    this.#looked = now;
+  beat(now: number): { rank: number; silent: number } | undefined {
     let silent: { rank: number; silent: number } | undefined;
     for (const peer of this.#peers) {
-      if (this.#receive(peer) || stopped) peer.lastHeard = now;
+      if (this.#receive(peer)) peer.lastHeard = now;
       const since = now - peer.lastHeard;
       if (!peer.gone && since > this.#limit) silent ??= { rank: peer.rank, silent: since };
     }

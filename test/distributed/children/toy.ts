@@ -2,7 +2,9 @@
  * The toy run of the training tests, on the ranks of a world or on its own:
  * toy.js '{"path": …, "config": {…}, "resume": true, "device": …, "fault": …}'. Rank 0 prints one JSON line at the end.
  */
+import { writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openDevice } from '../../../src/backend/open.js';
 import * as transforms from '../../../src/data/transforms/index.js';
@@ -64,7 +66,19 @@ async function fault(step: number): Promise<void> {
   if (what.kind === 'kill') process.kill(process.pid, 'SIGKILL');
   if (what.kind === 'stop') process.kill(process.pid, 'SIGSTOP');
   if (what.kind === 'loop') for (;;);
+  if (what.kind === 'fill') fillDisk();
   if (what.kind === 'term') process.kill(process.pid, 'SIGTERM');
+}
+
+/** Leaves no space on the disk of the run. */
+function fillDisk(): void {
+  const file = join(dirname(given.path), 'filler');
+  for (const bytes of [2 ** 20, 2 ** 12, 1])
+    try {
+      for (;;) writeFileSync(file, Buffer.alloc(bytes), { flag: 'a' });
+    } catch {
+      // Full.
+    }
 }
 
 let [steps, batches] = [0, 0];
