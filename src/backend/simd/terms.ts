@@ -33,7 +33,8 @@ export const add = (...values: readonly Int[]): Int =>
 const addTwo = binary(I.add, (a, b) => a + b);
 export const sub = binary(I.sub, (a, b) => a - b);
 const mulTwo = binary(I.mul, Math.imul);
-export const mul = (a: Int, b: Int): Int => (a === 1 ? b : b === 1 ? a : mulTwo(a, b));
+export const mul = (a: Int, b: Int): Int =>
+  a === 0 || b === 0 ? 0 : a === 1 ? b : b === 1 ? a : mulTwo(a, b);
 /** Quotient and remainder of integers that are not negative. */
 export const div = binary(I.div, (a, b) => Math.floor(a / b));
 export const rem = binary(I.rem, (a, b) => a % b);

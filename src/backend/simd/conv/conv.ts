@@ -4,16 +4,9 @@ import { tileOfMachine } from '../gemm/tile.js';
 import { type Job, VectorOperation } from '../operation.js';
 import type { KernelPool } from '../pool.js';
 import { ordered } from '../terms.js';
-import { convolve, joined, type Part } from './convolve.js';
-import {
-  type Grid,
-  positionOffsets,
-  rowParts,
-  sourceArguments,
-  stripOf,
-  type Tap,
-  tapOffsets,
-} from './grid.js';
+import { convolve, type GridJobs, joined } from './convolve.js';
+import { type Grid, positionOffsets, stripOf, type Tap, tapOffsets } from './grid.js';
+import { sourceArguments } from './strip.js';
 import {
   ADD_ARGS,
   encodeAdd,
@@ -88,7 +81,7 @@ export function conv2dGradInput(pool: KernelPool, shape: Convolution): VectorOpe
   const outPerGroup = y[1] / groups;
   const area = kh * kw;
   const all = tapsOf(shape);
-  const parts: Part[] = [];
+  const parts: GridJobs[] = [];
   for (let row = 0; row < Math.min(stride[0], height); row++)
     for (let column = 0; column < Math.min(stride[1], width); column++) {
       // Input cell a · stride + row is read through tap i at output position a + (row − i) / stride.
@@ -190,7 +183,6 @@ export function conv2dGradWeight(pool: KernelPool, shape: Convolution): VectorOp
   const sumsAt = roundUp(positionsAt + 4 * positionTable.length, 64);
   const chunkBytes = 4 * roundUp(numbers, 4);
   const ownAt = roundUp(sumsAt + (chunks > 1 ? chunks * chunkBytes : 0), 64);
-  const { skip } = rowParts(grid, strip);
   const padded = strip.padded;
   const jobs: Job[] = [
     {
@@ -203,7 +195,6 @@ export function conv2dGradWeight(pool: KernelPool, shape: Convolution): VectorOp
       args: (operands, scratch) =>
         ordered(WEIGHT_GRADIENT_ARGS, {
           gradient: operands[0]!,
-          source: operands[1]! + (padded ? 4 * skip : 0),
           target: chunks > 1 ? scratch + sumsAt : operands[2]!,
           taps: scratch,
           positions: scratch + positionsAt,
@@ -224,9 +215,7 @@ export function conv2dGradWeight(pool: KernelPool, shape: Convolution): VectorOp
           tapCount,
           gradientImage: 4 * groups * m * positions,
           gradientPlane: 4 * positions,
-          planes,
-          sourceImage: 4 * groups * planes * grid.height * grid.width,
-          ...sourceArguments(grid, strip),
+          ...sourceArguments(grid, strip, operands[1]!),
           rows,
           columns,
           stripRows,

@@ -4,22 +4,15 @@ import { tileOfMachine } from '../gemm/tile.js';
 import { type Job, type Table, VectorOperation } from '../operation.js';
 import type { KernelPool } from '../pool.js';
 import { ordered } from '../terms.js';
-import {
-  type Grid,
-  panelTable,
-  positionOffsets,
-  rowParts,
-  sourceArguments,
-  stripOf,
-  tapOffsets,
-} from './grid.js';
+import { type Grid, panelTable, positionOffsets, stripOf, tapOffsets } from './grid.js';
 import { CONVOLUTION_ARGS, encodeConvolution, ownBytes, type Variant } from './kernel.js';
+import { sourceArguments } from './strip.js';
 import { encodeWeights, WEIGHT_ARGS } from './weights.js';
 
 /**
  * Layout of a group's weights, in elements. A weight has an output channel i and a step p (input channel, then tap).
  */
-export interface Weights {
+export interface WeightLayout {
   /** Output channels of each group. */
   readonly count: number;
   readonly stepI: number;
@@ -29,7 +22,7 @@ export interface Weights {
 }
 
 /** Layout of the results: strides in elements. */
-export interface Target {
+export interface ResultLayout {
   readonly offset: number;
   readonly image: number;
   readonly plane: number;
@@ -49,7 +42,7 @@ const CACHE_LINE = 64;
 /**
  * The jobs of one convolution over a grid. Offsets of its tables are relative to the start of its memory for tables.
  */
-export interface Part {
+export interface GridJobs {
   readonly jobs: readonly (Omit<Job, 'args'> & {
     readonly args: (operands: readonly number[], tables: number, work: number) => readonly number[];
   })[];
@@ -59,7 +52,7 @@ export interface Part {
 }
 
 /** One operation that runs several parts one after another, in the same scratch memory. */
-export function joined(pool: KernelPool, parts: readonly Part[]): VectorOperation {
+export function joined(pool: KernelPool, parts: readonly GridJobs[]): VectorOperation {
   const starts: number[] = [];
   let tableBytes = 0;
   for (const part of parts) {
@@ -86,10 +79,10 @@ export function joined(pool: KernelPool, parts: readonly Part[]): VectorOperatio
 export function convolve(
   pool: KernelPool,
   grid: Grid,
-  weights: Weights,
-  target: Target,
+  weights: WeightLayout,
+  target: ResultLayout,
   epilogue: Epilogue,
-): Part {
+): GridJobs {
   const tile = tileOfMachine();
   const { images, groups, planes, taps } = grid;
   const m = weights.count;
@@ -142,11 +135,10 @@ export function convolve(
       )
     : 0;
   const ownAt = roundUp(4 * groups * mUp * k, CACHE_LINE);
-  const { skip } = rowParts(grid, strip);
   const rowTiles = Math.ceil(m / tileRows);
   const adjacent = offsets === undefined;
 
-  const pack: Part['jobs'][number] = {
+  const pack: GridJobs['jobs'][number] = {
     kernel: pool.compile({ weights: tile.rows, adjacent }, (pages) =>
       encodeWeights(tile.rows, adjacent, pages),
     ),
@@ -165,15 +157,13 @@ export function convolve(
         group: 4 * weights.group,
       }),
   };
-  const multiply: Part['jobs'][number] = {
+  const multiply: GridJobs['jobs'][number] = {
     kernel: pool.compile({ convolution: variant }, (pages) => encodeConvolution(variant, pages)),
     total: images * groups * strips() * rowTiles,
     piece: Math.max(1, Math.floor(2 ** 17 / (tileRows * Math.max(1, k) * stripRows * grid.columns))),
     elements,
     args: (at, base, work) =>
       ordered(CONVOLUTION_ARGS, {
-        // The first number that is read of a row lies `skip` columns after the row's beginning.
-        source: at[0]! + (strip.padded ? 4 * skip : 0),
         weights: work,
         target: at[2]! + 4 * target.offset,
         bias: at[3] ?? 0,
@@ -191,9 +181,7 @@ export function convolve(
         mUp,
         k,
         block,
-        planes,
-        sourceImage: 4 * groups * planes * grid.height * grid.width,
-        ...sourceArguments(grid, strip),
+        ...sourceArguments(grid, strip, at[0]!),
         rows: grid.rows,
         columns: grid.columns,
         stripRows,

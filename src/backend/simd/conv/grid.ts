@@ -26,14 +26,14 @@ export interface Tap {
 }
 
 /** The box around all taps. */
-export interface Box {
+interface Box {
   readonly row: number;
   readonly column: number;
   readonly height: number;
   readonly width: number;
 }
 
-export function boxOf(taps: readonly Tap[]): Box {
+function boxOf(taps: readonly Tap[]): Box {
   const rows = taps.map(({ row }) => row);
   const columns = taps.map(({ column }) => column);
   if (taps.length === 0) return { row: 0, column: 0, height: 1, width: 1 };
@@ -96,9 +96,9 @@ export const positionOffsets = (
   );
 
 /** Layout of the numbers that a panel's positions read: anywhere, adjacent, or every second number. */
-export const Lie = { anywhere: 0, adjacent: 1, alternate: 2 } as const;
+export const PanelLayout = { anywhere: 0, adjacent: 1, alternate: 2 } as const;
 
-/** Integers of a panel in the table: its layout (`Lie`), then the offset of each position. */
+/** Integers of a panel in the table: its `PanelLayout`, then the offset of each position. */
 export const panelWords = (width: number): number => width + 1;
 
 /** The panels of a strip, of `width` positions each; the last one repeats its last position. */
@@ -109,7 +109,10 @@ export function panelTable(offsets: readonly number[], width: number): number[] 
       (_, i) => offsets[Math.min(panel * width + i, offsets.length - 1)]!,
     );
     const every = (bytes: number): boolean => own.every((offset, i) => offset === own[0]! + i * bytes);
-    return [every(4) ? Lie.adjacent : every(8) ? Lie.alternate : Lie.anywhere, ...own];
+    return [
+      every(4) ? PanelLayout.adjacent : every(8) ? PanelLayout.alternate : PanelLayout.anywhere,
+      ...own,
+    ];
   }).flat();
 }
 
@@ -122,22 +125,4 @@ export function rowParts(
   const skip = Math.max(0, box.column);
   const inside = Math.max(0, Math.min(columns - left, grid.width - skip));
   return { left, skip, inside };
-}
-
-/** What kernels need to know of the planes and the strip that they read; sizes of planes and rows in bytes. */
-export function sourceArguments(grid: Grid, strip: Strip) {
-  const { left, inside } = rowParts(grid, strip);
-  return {
-    sourcePlane: 4 * grid.height * grid.width,
-    sourceRow: 4 * grid.width,
-    height: grid.height,
-    stepRow: grid.stepRow,
-    boxRow: strip.box.row,
-    boxColumn: strip.box.column,
-    boxHeight: strip.box.height,
-    stripColumns: strip.columns,
-    left,
-    inside,
-    stripPlane: strip.planeBytes,
-  };
 }

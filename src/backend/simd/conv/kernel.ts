@@ -2,7 +2,8 @@ import { type Epilogue, finish, isEmpty } from '../gemm/epilogue.js';
 import { multiplyPanels, spareBytes, type Tile } from '../gemm/micro.js';
 import { add, bitsOf, div, KernelModule, less, min, mul, rem, sub } from '../terms.js';
 import { panelWords } from './grid.js';
-import { copyStrip, packPatch, scatter } from './patches.js';
+import { packPatch, scatter } from './patches.js';
+import { SOURCE_ARGS, stripReader } from './strip.js';
 
 /** Variants of the kernel. */
 export interface Variant {
@@ -16,7 +17,7 @@ export interface Variant {
 
 /** Arguments of the kernel: addresses, distances in bytes, and counts. */
 export const CONVOLUTION_ARGS = [
-  'source',
+  ...SOURCE_ARGS,
   'weights',
   'target',
   'bias',
@@ -36,25 +37,11 @@ export const CONVOLUTION_ARGS = [
   'mUp',
   'k',
   'block',
-  'planes',
-  'sourceImage',
-  'sourcePlane',
-  'sourceRow',
-  'height',
   /** The grid and its strips. */
   'rows',
   'columns',
   'stripRows',
-  'stepRow',
   'tileColumns',
-  /** The box around the taps, and a strip's copy. */
-  'boxRow',
-  'boxColumn',
-  'boxHeight',
-  'stripColumns',
-  'left',
-  'inside',
-  'stripPlane',
   'targetImage',
   'targetPlane',
   'targetRow',
@@ -77,7 +64,7 @@ export function ownBytes(
 export function encodeConvolution(variant: Variant, pages: number): Uint8Array<ArrayBuffer> {
   const { tile, padded, scattered, epilogue } = variant;
   const module = new KernelModule();
-  const copy = padded ? copyStrip(module) : undefined;
+  const readStrip = stripReader(module, padded);
   const pack = packPatch(module, tile.columns);
   const multiply = multiplyPanels(module, tile);
   const complete = isEmpty(epilogue) ? undefined : finish(module, epilogue);
@@ -101,28 +88,14 @@ export function encodeConvolution(variant: Variant, pages: number): Uint8Array<A
       const positions = routine.let(mul(rows, p.columns));
       const m = routine.let(min(p.tileRows, sub(p.m, rowTile)));
       const plane = routine.let(add(mul(group, p.m), rowTile));
-      const from = routine.let(
-        add(p.source, mul(image, p.sourceImage), mul(mul(group, p.planes), p.sourcePlane)),
-      );
-      const inRow = routine.let(add(mul(firstRow, p.stepRow), p.boxRow));
-      const base = routine.let(strip);
-      if (copy)
-        routine.call(
-          copy,
-          strip,
-          from,
-          p.planes,
-          p.sourcePlane,
-          p.height,
-          p.sourceRow,
-          inRow,
-          add(mul(sub(rows, 1), p.stepRow), p.boxHeight),
-          p.stripColumns,
-          p.left,
-          p.inside,
-          p.stripPlane,
-        );
-      else routine.set(base, add(from, mul(inRow, p.sourceRow), mul(p.boxColumn, 4)));
+      const base = readStrip(routine, p, strip, {
+        image,
+        group,
+        row: firstRow,
+        rows,
+        firstPlane: 0,
+        planes: p.planes,
+      });
       const to = routine.let(
         add(p.target, mul(image, p.targetImage), mul(plane, p.targetPlane), mul(firstRow, p.targetRow)),
       );

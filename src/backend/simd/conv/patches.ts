@@ -1,87 +1,6 @@
 import { transpose } from '../gemm/transpose.js';
-import { add, at, both, equal, type KernelModule, less, mul, notEqual, type Routine, sub } from '../terms.js';
-import { Lie } from './grid.js';
-
-/** `(to, from, count)`: copies numbers. */
-export const copyNumbers = (module: KernelModule): Routine =>
-  module.define(3, (routine, to, from, count) => {
-    routine.while(less(3, count), () => {
-      routine.save(to, routine.load(from));
-      routine.step(to, 16);
-      routine.step(from, 16);
-      routine.step(count, -4);
-    });
-    routine.while(count, () => {
-      routine.copy(to, from);
-      routine.step(to, 4);
-      routine.step(from, 4);
-      routine.step(count, -1);
-    });
-  });
-
-/** `(to, count)`: writes zeros. */
-export const zeroNumbers = (module: KernelModule): Routine =>
-  module.define(2, (routine, to, count) => {
-    const zero = routine.code.vector();
-    routine.code.f32(0).set(zero);
-    routine.while(less(3, count), () => {
-      routine.save(to, zero);
-      routine.step(to, 16);
-      routine.step(count, -4);
-    });
-    routine.while(count, () => {
-      routine.store(to, 0);
-      routine.step(to, 4);
-      routine.step(count, -1);
-    });
-  });
-
-/**
- * `(to, from, planes, planeBytes, height, rowBytes, first, rows, columns, left, inside, toPlaneBytes)`: copies rows
- * `first` to `first + rows` of some planes, with zeros where these rows or the columns lie outside of the planes. `from`
- * is where the first number inside a row lies.
- */
-export function copyStrip(module: KernelModule): Routine {
-  const copy = copyNumbers(module);
-  const zero = zeroNumbers(module);
-  return module.define(
-    12,
-    (
-      routine,
-      to,
-      from,
-      planes,
-      planeBytes,
-      height,
-      rowBytes,
-      first,
-      rows,
-      columns,
-      left,
-      inside,
-      toPlane,
-    ) => {
-      const right = routine.let(sub(columns, add(left, inside)));
-      routine.for(0, planes, 1, () => {
-        const place = routine.let(to);
-        routine.for(first, add(first, rows), 1, (row) => {
-          routine.if(
-            both(less(-1, row), less(row, height)),
-            () => {
-              routine.call(zero, place, left);
-              routine.call(copy, add(place, mul(left, 4)), add(from, mul(row, rowBytes)), inside);
-              routine.call(zero, add(place, mul(add(left, inside), 4)), right);
-            },
-            () => routine.call(zero, place, columns),
-          );
-          routine.step(place, mul(columns, 4));
-        });
-        routine.step(to, toPlane);
-        routine.step(from, planeBytes);
-      });
-    },
-  );
-}
+import { add, at, equal, type KernelModule, less, mul, notEqual, type Routine, sub } from '../terms.js';
+import { PanelLayout } from './grid.js';
 
 /** Every second number of two vectors. */
 const EVEN = [0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27];
@@ -102,10 +21,10 @@ export function packPatch(module: KernelModule, width: number): Routine {
         routine.step(taps, 4);
         routine.step(to, 4 * width);
       });
-    const lie = routine.let(at(panel));
+    const layout = routine.let(at(panel));
     const first = routine.let(add(from, at(panel, 4)));
     routine.if(
-      equal(lie, Lie.adjacent),
+      equal(layout, PanelLayout.adjacent),
       () =>
         each(() => {
           const source = routine.let(add(first, at(taps)));
@@ -113,7 +32,7 @@ export function packPatch(module: KernelModule, width: number): Routine {
         }),
       () =>
         routine.if(
-          equal(lie, Lie.alternate),
+          equal(layout, PanelLayout.alternate),
           () =>
             each(() => {
               const source = routine.let(add(first, at(taps)));

@@ -2,12 +2,13 @@ import { V } from '../encoder.js';
 import { multiplyPanels, spareBytes, type Tile } from '../gemm/micro.js';
 import { packPanel } from '../gemm/pack.js';
 import { add, bitsOf, div, equal, KernelModule, less, min, mul, rem, sub } from '../terms.js';
-import { copyStrip, packTaps } from './patches.js';
+import { packTaps } from './patches.js';
+import { SOURCE_ARGS, stripReader } from './strip.js';
 
 /** Arguments of the kernel: addresses, distances in bytes, and counts. */
 export const WEIGHT_GRADIENT_ARGS = [
   'gradient',
-  'source',
+  ...SOURCE_ARGS,
   'target',
   'taps',
   'positions',
@@ -33,22 +34,9 @@ export const WEIGHT_GRADIENT_ARGS = [
   'tapCount',
   'gradientImage',
   'gradientPlane',
-  'planes',
-  'sourceImage',
-  'sourcePlane',
-  'sourceRow',
-  'height',
   'rows',
   'columns',
   'stripRows',
-  'stepRow',
-  'boxRow',
-  'boxColumn',
-  'boxHeight',
-  'stripColumns',
-  'left',
-  'inside',
-  'stripPlane',
 ] as const;
 
 /** Bytes of scratch memory for each thread. */
@@ -68,7 +56,7 @@ export const weightGradientBytes = (
  */
 export function encodeWeightGradient(tile: Tile, padded: boolean, pages: number): Uint8Array<ArrayBuffer> {
   const module = new KernelModule();
-  const copy = padded ? copyStrip(module) : undefined;
+  const readStrip = stripReader(module, padded);
   const packGradient = packPanel(module, tile.rows);
   const packSource = packTaps(module, tile.columns);
   const multiply = multiplyPanels(module, tile);
@@ -104,28 +92,7 @@ export function encodeWeightGradient(tile: Tile, padded: boolean, pages: number)
             const total = routine.let(mul(each, sub(last, first)));
             const done = routine.let(0);
             routine.for(first, last, 1, (image) => {
-              const from = routine.let(
-                add(p.source, mul(image, p.sourceImage), mul(mul(group, p.planes), p.sourcePlane)),
-              );
-              const inRow = routine.let(add(mul(row, p.stepRow), p.boxRow));
-              const base = routine.let(strip);
-              if (copy)
-                routine.call(
-                  copy,
-                  add(strip, mul(firstPlane, p.stripPlane)),
-                  add(from, mul(firstPlane, p.sourcePlane)),
-                  planes,
-                  p.sourcePlane,
-                  p.height,
-                  p.sourceRow,
-                  inRow,
-                  add(mul(sub(rows, 1), p.stepRow), p.boxHeight),
-                  p.stripColumns,
-                  p.left,
-                  p.inside,
-                  p.stripPlane,
-                );
-              else routine.set(base, add(from, mul(inRow, p.sourceRow), mul(p.boxColumn, 4)));
+              const base = readStrip(routine, p, strip, { image, group, row, rows, firstPlane, planes });
               routine.for(0, steps, tile.columns, (j) => {
                 routine.call(
                   packSource,

@@ -1,8 +1,8 @@
-import { zeroNumbers } from '../conv/patches.js';
 import { VectorOperation } from '../operation.js';
 import type { KernelPool } from '../pool.js';
 import { add, KernelModule, mul, ordered, sub } from '../terms.js';
 import { COPY_ARGS, encodeCopy, type Inner, OUTER } from './kernel.js';
+import { zeroNumbers } from './numbers.js';
 
 /** One dimension of a copy: its size, and the distances between its numbers on both sides, in elements. */
 export interface CopyDimension {

@@ -1,6 +1,6 @@
-import { copyNumbers } from '../conv/patches.js';
 import { transpose } from '../gemm/transpose.js';
 import { add, div, KernelModule, less, min, mul, type Routine, rem, sub, type Variable } from '../terms.js';
+import { copyNumbers } from './numbers.js';
 
 /** How numbers of the inner dimensions are moved: rows that are adjacent on both sides, tiles of 4 × 4, or one by one. */
 export type Inner = 'rows' | 'tiles' | 'single';

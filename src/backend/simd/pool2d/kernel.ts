@@ -1,4 +1,5 @@
-import { EVEN_THEN_ODD, zeroNumbers } from '../conv/patches.js';
+import { EVEN_THEN_ODD } from '../conv/patches.js';
+import { zeroNumbers } from '../copy/numbers.js';
 import { V } from '../encoder.js';
 import {
   add,
