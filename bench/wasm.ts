@@ -19,10 +19,10 @@ import { tileOfMachine } from '../src/backend/simd/gemm/tile.js';
 import type { VectorOperation } from '../src/backend/simd/operation.js';
 import { KernelPool } from '../src/backend/simd/pool.js';
 import { startNodeThread } from '../src/backend/simd/threads/node.js';
-import { shareMemory } from '../src/backend/simd/webassembly.js';
 import { median } from '../src/bench/stats.js';
 import { sizeOf } from '../src/graph/types.js';
 import { windows } from '../src/ops/conv2d.js';
+import { shareMemory } from '../src/webassembly/runtime.js';
 
 const [threads, rounds] = [Number(process.argv[2] ?? 1), Number(process.argv[3] ?? 5)];
 const words = process.argv.slice(4);

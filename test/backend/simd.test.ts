@@ -7,8 +7,8 @@ import { KernelPool } from '../../src/backend/simd/pool.js';
 import { encodeReduction, sharedDimension } from '../../src/backend/simd/reduction.js';
 import { startNodeThread } from '../../src/backend/simd/threads/node.js';
 import type { StartThread } from '../../src/backend/simd/threads/serve.js';
-import { instantiate, shareMemory } from '../../src/backend/simd/webassembly.js';
 import { evaluator, type Formula, f } from '../../src/ops/formula.js';
+import { instantiate, shareMemory } from '../../src/webassembly/runtime.js';
 
 const PAGES = 256;
 const memory = shareMemory(PAGES)!;

@@ -12,7 +12,7 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const FLOORS: readonly (readonly string[])[] = [
   ['src/errors'],
   ['src/random.ts', 'src/version.ts', 'src/sized.ts', 'src/is-main.ts', 'src/robust-limits.ts'],
-  ['src/files'],
+  ['src/files', 'src/webassembly'],
   ['src/graph'],
   ['src/ops'],
   ['src/backend'],
@@ -47,7 +47,7 @@ const PAGES_KNOW = [
 
 /** Modules that run in browsers as well as in Node, in addition to everything that `paperweight/core` exports. */
 const EVERYWHERE =
-  /^src\/(graph|ops|tensor|nn|optim|data\/transforms|backend\/(reference|plan|wasm)|web)\/|^src\/papers\/[^/]+\/model\.ts$/;
+  /^src\/(graph|ops|tensor|nn|optim|data\/transforms|backend\/(reference|plan|wasm)|webassembly|web)\/|^src\/papers\/[^/]+\/model\.ts$/;
 /** Bundlers leave it out for browsers: "browser" in package.json. */
 const NODE_ONLY = 'src/data/worker-pool.ts';
 

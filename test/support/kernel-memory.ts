@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { VectorOperation } from '../../src/backend/simd/operation.js';
 import { KernelPool } from '../../src/backend/simd/pool.js';
 import { startNodeThread } from '../../src/backend/simd/threads/node.js';
-import { shareMemory } from '../../src/backend/simd/webassembly.js';
+import { shareMemory } from '../../src/webassembly/runtime.js';
 
 /** A NaN that no computation makes: where it is read it shows in the result, where it is overwritten too. */
 const CANARY = 0x7fa5a5a5;

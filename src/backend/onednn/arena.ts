@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
+import { MAX_PAGES, PAGE_BYTES, shareMemory } from '../../webassembly/runtime.js';
 import { KernelPool } from '../simd/pool.js';
 import { startNodeThread } from '../simd/threads/node.js';
-import { MAX_PAGES, PAGE_BYTES, shareMemory } from '../simd/webassembly.js';
 import { addressOf, adviseHugePages, allocate, type Block, discard } from './library/memory.js';
 
 /** Address space for plans that need more. */

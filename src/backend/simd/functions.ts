@@ -1,4 +1,5 @@
-import { type Code, V } from './encoder.js';
+import type { Code } from '../../webassembly/encoder.js';
+import { V } from '../../webassembly/instructions.js';
 import { ERF, ERF_TAIL, EXP, LOG, TANH } from './polynomials.js';
 
 /*

@@ -1,4 +1,4 @@
-import type { Run } from './webassembly.js';
+import type { Run } from '../../webassembly/runtime.js';
 
 /*
  * How threads share a job: kernels that run one after another on each piece of a range. The control block is a few words

@@ -1,6 +1,8 @@
 import type { Formula } from '../../ops/formula.js';
+import { Code } from '../../webassembly/encoder.js';
+import { V } from '../../webassembly/instructions.js';
 import type { Dimension } from '../plan/broadcast.js';
-import { Code, encodeModule, V } from './encoder.js';
+import { moduleOf } from './kernel-module.js';
 import { render } from './render.js';
 
 /** What a kernel computes: the formula for each element, and the dimensions, innermost last. */
@@ -127,5 +129,5 @@ export function encodeKernel(
   });
   advance(output, from, 4 * elementsBelow(0));
   level(0, addresses, output, from, to);
-  return encodeModule(code, pages);
+  return moduleOf(code, pages);
 }

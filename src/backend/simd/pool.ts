@@ -1,4 +1,5 @@
 import { DeviceError } from '../../errors/errors.js';
+import { instantiate, type Memory, type Run } from '../../webassembly/runtime.js';
 import {
   type Call,
   type Control,
@@ -14,7 +15,6 @@ import {
 import { encodeKernel, type KernelShape } from './kernel.js';
 import { encodeReduction, type ReductionShape } from './reduction.js';
 import type { StartThread, Thread } from './threads/serve.js';
-import { instantiate, type Memory, type Run } from './webassembly.js';
 
 /** Below this many elements, one thread finishes before another has woken up. */
 const SHARED_FROM = 2 ** 15;

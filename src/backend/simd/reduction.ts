@@ -1,7 +1,9 @@
 import type { Formula } from '../../ops/formula.js';
+import { Code } from '../../webassembly/encoder.js';
+import { V } from '../../webassembly/instructions.js';
 import type { Dimension } from '../plan/broadcast.js';
-import { Code, encodeModule, V } from './encoder.js';
 import { HIGH_HALF, LOW_HALVES } from './functions.js';
+import { moduleOf } from './kernel-module.js';
 import { render } from './render.js';
 
 /** Kind of reduction. Sums are accumulated in float64; the maximum is NaN if any value is NaN. */
@@ -190,7 +192,7 @@ export function encodeReduction(shape: ReductionShape, pages: number): Uint8Arra
       from,
       to,
     );
-  return encodeModule(code, pages);
+  return moduleOf(code, pages);
 }
 
 /** Accumulates vectors of four numbers, lane by lane. Sums use two vectors of float64. */

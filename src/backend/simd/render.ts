@@ -1,5 +1,6 @@
 import { type Formula, operandsOf, partsOf } from '../../ops/formula.js';
-import { type Code, V } from './encoder.js';
+import type { Code } from '../../webassembly/encoder.js';
+import { V } from '../../webassembly/instructions.js';
 import { erf, exp, log, log1p, powerOfSize, tanh } from './functions.js';
 
 const UNARY = {

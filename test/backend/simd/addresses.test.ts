@@ -15,7 +15,7 @@ import type { VectorOperation } from '../../../src/backend/simd/operation.js';
 import { KernelPool } from '../../../src/backend/simd/pool.js';
 import { maxPool2d, maxPool2dGrad } from '../../../src/backend/simd/pool2d/pool2d.js';
 import { maxWindows } from '../../../src/backend/simd/pool2d/windows.js';
-import { shareMemory } from '../../../src/backend/simd/webassembly.js';
+import { shareMemory } from '../../../src/webassembly/runtime.js';
 import { numbers } from '../../support/kernel-memory.js';
 
 /** 4 GiB, of which the system gives what is touched. */

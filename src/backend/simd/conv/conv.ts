@@ -1,9 +1,9 @@
 import type { Epilogue } from '../gemm/epilogue.js';
 import { roundUp } from '../gemm/kernel.js';
 import { tileOfMachine } from '../gemm/tile.js';
+import { ordered } from '../kernel-module.js';
 import { type Job, VectorOperation } from '../operation.js';
 import type { KernelPool } from '../pool.js';
-import { ordered } from '../terms.js';
 import { convolve, type GridJobs, joined } from './convolve.js';
 import { type Grid, positionOffsets, stripOf, type Tap, tapOffsets } from './grid.js';
 import { sourceArguments } from './strip.js';

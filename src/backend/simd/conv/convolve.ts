@@ -1,9 +1,9 @@
 import type { Epilogue } from '../gemm/epilogue.js';
 import { roundUp } from '../gemm/kernel.js';
 import { tileOfMachine } from '../gemm/tile.js';
+import { ordered } from '../kernel-module.js';
 import { type Job, type Table, VectorOperation } from '../operation.js';
 import type { KernelPool } from '../pool.js';
-import { ordered } from '../terms.js';
 import { type Grid, panelTable, positionOffsets, stripOf, tapOffsets } from './grid.js';
 import { CONVOLUTION_ARGS, encodeConvolution, ownBytes, type Variant } from './kernel.js';
 import { sourceArguments } from './strip.js';

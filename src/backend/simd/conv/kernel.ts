@@ -1,6 +1,7 @@
+import { add, bitsOf, div, less, min, mul, rem, sub } from '../../../webassembly/terms.js';
 import { type Epilogue, finish, isEmpty } from '../gemm/epilogue.js';
 import { multiplyPanels, spareBytes, type Tile } from '../gemm/micro.js';
-import { add, bitsOf, div, KernelModule, less, min, mul, rem, sub } from '../terms.js';
+import { KernelModule } from '../kernel-module.js';
 import { panelWords } from './grid.js';
 import { packPatch, scatter } from './patches.js';
 import { SOURCE_ARGS, stripReader } from './strip.js';
@@ -135,5 +136,5 @@ export function encodeConvolution(variant: Variant, pages: number): Uint8Array<A
       });
     });
   });
-  return module.encode(pages);
+  return module.encodeFor(pages);
 }

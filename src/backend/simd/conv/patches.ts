@@ -1,5 +1,6 @@
+import { add, at, equal, less, mul, notEqual, type Routine, sub } from '../../../webassembly/terms.js';
 import { transpose } from '../gemm/transpose.js';
-import { add, at, equal, type KernelModule, less, mul, notEqual, type Routine, sub } from '../terms.js';
+import type { KernelModule } from '../kernel-module.js';
 import { PanelLayout } from './grid.js';
 
 /** Every second number of two vectors. */

@@ -1,15 +1,15 @@
-import { copyNumbers, zeroNumbers } from '../copy/numbers.js';
 import {
   add,
   both,
   type Int,
-  type KernelModule,
   less,
   mul,
   type Routine,
   sub,
   type Variable,
-} from '../terms.js';
+} from '../../../webassembly/terms.js';
+import { copyNumbers, zeroNumbers } from '../copy/numbers.js';
+import type { KernelModule } from '../kernel-module.js';
 import { type Grid, rowParts, type Strip } from './grid.js';
 
 /** Arguments of a kernel that reads strips: distances in bytes, and counts. */

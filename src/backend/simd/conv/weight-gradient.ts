@@ -1,7 +1,8 @@
-import { V } from '../encoder.js';
+import { V } from '../../../webassembly/instructions.js';
+import { add, bitsOf, div, equal, less, min, mul, rem, sub } from '../../../webassembly/terms.js';
 import { multiplyPanels, spareBytes, type Tile } from '../gemm/micro.js';
 import { packPanel } from '../gemm/pack.js';
-import { add, bitsOf, div, equal, KernelModule, less, min, mul, rem, sub } from '../terms.js';
+import { KernelModule } from '../kernel-module.js';
 import { packTaps } from './patches.js';
 import { SOURCE_ARGS, stripReader } from './strip.js';
 
@@ -135,7 +136,7 @@ export function encodeWeightGradient(tile: Tile, padded: boolean, pages: number)
       );
     });
   });
-  return module.encode(pages);
+  return module.encodeFor(pages);
 }
 
 /** Arguments of the kernel that adds the chunks' sums. */
@@ -167,5 +168,5 @@ export function encodeAdd(pages: number): Uint8Array<ArrayBuffer> {
       );
     });
   });
-  return module.encode(pages);
+  return module.encodeFor(pages);
 }

@@ -1,5 +1,6 @@
+import { add, at, div, less, min, mul, type Routine, rem, sub } from '../../../webassembly/terms.js';
 import { packPanel } from '../gemm/pack.js';
-import { add, at, div, KernelModule, less, min, mul, type Routine, rem, sub } from '../terms.js';
+import { KernelModule } from '../kernel-module.js';
 
 /** `(to, from, offsets, stepI, k, valid)`: packs a panel whose step p begins at `from` plus the p-th integer of a table. */
 function packByTable(module: KernelModule, width: number): Routine {
@@ -45,5 +46,5 @@ export function encodeWeights(width: number, adjacent: boolean, pages: number): 
       });
     });
   });
-  return module.encode(pages);
+  return module.encodeFor(pages);
 }

@@ -1,6 +1,7 @@
+import { add, mul, sub } from '../../../webassembly/terms.js';
+import { KernelModule, ordered } from '../kernel-module.js';
 import { VectorOperation } from '../operation.js';
 import type { KernelPool } from '../pool.js';
-import { add, KernelModule, mul, ordered, sub } from '../terms.js';
 import { COPY_ARGS, encodeCopy, type Inner, OUTER } from './kernel.js';
 import { zeroNumbers } from './numbers.js';
 
@@ -88,7 +89,7 @@ function encodeZeros(pages: number): Uint8Array<ArrayBuffer> {
   module.run(['target'], (routine, { target, from, to }) =>
     routine.call(zero, add(target, mul(from, 4)), sub(to, from)),
   );
-  return module.encode(pages);
+  return module.encodeFor(pages);
 }
 
 const ONE: CopyDimension = { size: 1, from: 0, to: 0 };

@@ -1,5 +1,16 @@
+import {
+  add,
+  div,
+  less,
+  min,
+  mul,
+  type Routine,
+  rem,
+  sub,
+  type Variable,
+} from '../../../webassembly/terms.js';
 import { transpose } from '../gemm/transpose.js';
-import { add, div, KernelModule, less, min, mul, type Routine, rem, sub, type Variable } from '../terms.js';
+import { KernelModule } from '../kernel-module.js';
 import { copyNumbers } from './numbers.js';
 
 /** How numbers of the inner dimensions are moved: rows that are adjacent on both sides, tiles of 4 × 4, or one by one. */
@@ -110,5 +121,5 @@ export function encodeCopy(inner: Inner, pages: number): Uint8Array<ArrayBuffer>
       });
     });
   });
-  return module.encode(pages);
+  return module.encodeFor(pages);
 }

@@ -1,4 +1,5 @@
-import { type KernelModule, less, type Routine } from '../terms.js';
+import { less, type Routine } from '../../../webassembly/terms.js';
+import type { KernelModule } from '../kernel-module.js';
 
 /** `(to, from, count)`: copies numbers. */
 export const copyNumbers = (module: KernelModule): Routine =>

@@ -1,7 +1,8 @@
 import type { Formula } from '../../../ops/formula.js';
-import { V } from '../encoder.js';
+import { V } from '../../../webassembly/instructions.js';
+import { add, less, mul, type Routine, sub } from '../../../webassembly/terms.js';
+import type { KernelModule } from '../kernel-module.js';
 import { render } from '../render.js';
-import { add, type KernelModule, less, mul, type Routine, sub } from '../terms.js';
 
 /** Bias and activation, applied once all products are summed. */
 export interface Epilogue {

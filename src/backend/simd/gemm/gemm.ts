@@ -1,6 +1,7 @@
+import { bitsOf } from '../../../webassembly/terms.js';
+import { ordered } from '../kernel-module.js';
 import { type Job, VectorOperation } from '../operation.js';
 import type { KernelPool } from '../pool.js';
-import { bitsOf, ordered } from '../terms.js';
 import type { Epilogue } from './epilogue.js';
 import { encodeProduct, ownBytes, PRODUCT_ARGS, roundUp, type Shared } from './kernel.js';
 import type { Tile } from './micro.js';

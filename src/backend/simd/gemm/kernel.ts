@@ -3,7 +3,6 @@ import {
   bitsOf,
   div,
   type Int,
-  KernelModule,
   less,
   min,
   mul,
@@ -11,7 +10,8 @@ import {
   rem,
   sub,
   type Variable,
-} from '../terms.js';
+} from '../../../webassembly/terms.js';
+import { KernelModule } from '../kernel-module.js';
 
 import { type Epilogue, finish, isEmpty } from './epilogue.js';
 import { multiplyPanels, spareBytes, type Tile } from './micro.js';
@@ -123,7 +123,7 @@ export function encodeProduct(
       }
     });
   });
-  return module.encode(pages);
+  return module.encodeFor(pages);
 }
 
 const up = (n: Int, to: number): Int => mul(div(add(n, to - 1), to), to);

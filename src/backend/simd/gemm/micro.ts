@@ -1,5 +1,7 @@
-import { type Code, V } from '../encoder.js';
-import { add, equal, type KernelModule, less, min, mul, notEqual, type Routine, sub } from '../terms.js';
+import type { Code } from '../../../webassembly/encoder.js';
+import { V } from '../../../webassembly/instructions.js';
+import { add, equal, less, min, mul, notEqual, type Routine, sub } from '../../../webassembly/terms.js';
+import type { KernelModule } from '../kernel-module.js';
 
 /** Size of the block of C that stays in registers while a panel of A is multiplied by a panel of B. */
 export interface Tile {

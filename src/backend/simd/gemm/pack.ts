@@ -1,11 +1,10 @@
-import { V } from '../encoder.js';
+import { V } from '../../../webassembly/instructions.js';
 import {
   add,
   at,
   both,
   div,
   equal,
-  KernelModule,
   less,
   min,
   mul,
@@ -13,7 +12,8 @@ import {
   rem,
   sub,
   type Variable,
-} from '../terms.js';
+} from '../../../webassembly/terms.js';
+import { KernelModule } from '../kernel-module.js';
 import { interleave, transpose } from './transpose.js';
 
 /**
@@ -168,5 +168,5 @@ export function encodePack(width: number, pages: number): Uint8Array<ArrayBuffer
       });
     });
   });
-  return module.encode(pages);
+  return module.encodeFor(pages);
 }

@@ -1,5 +1,7 @@
-import { Code, encodeModule, V } from '../encoder.js';
-import { accepts } from '../webassembly.js';
+import { Code } from '../../../webassembly/encoder.js';
+import { V } from '../../../webassembly/instructions.js';
+import { accepts } from '../../../webassembly/runtime.js';
+import { moduleOf } from '../kernel-module.js';
 import type { Tile } from './micro.js';
 
 let chosen: Tile | undefined;
@@ -9,7 +11,7 @@ function hasFusedMultiplyAdd(): boolean {
   const code = new Code(0);
   const x = code.vector();
   code.get(x).get(x).get(x).v(V.f32RelaxedMadd).set(x);
-  return accepts(encodeModule(code, 1));
+  return accepts(moduleOf(code, 1));
 }
 
 /** Whether the engine is V8 13.4 or at least as recent: detected by a function that was added then. */

@@ -1,4 +1,4 @@
-import type { Code } from '../encoder.js';
+import type { Code } from '../../../webassembly/encoder.js';
 
 const lanes = (...numbers: readonly number[]): number[] =>
   numbers.flatMap((lane) => [4 * lane, 4 * lane + 1, 4 * lane + 2, 4 * lane + 3]);

@@ -1,17 +1,8 @@
-import { V } from '../encoder.js';
+import { V } from '../../../webassembly/instructions.js';
+import { add, bitsOf, type Int, less, mul, type Routine, type Variable } from '../../../webassembly/terms.js';
+import { KernelModule, ordered } from '../kernel-module.js';
 import { VectorOperation } from '../operation.js';
 import type { KernelPool } from '../pool.js';
-import {
-  add,
-  bitsOf,
-  type Int,
-  KernelModule,
-  less,
-  mul,
-  ordered,
-  type Routine,
-  type Variable,
-} from '../terms.js';
 import { type Wide, WideMath } from './wide.js';
 
 /** A value [images, channels, area], whose channels are normalised over images and area. */
@@ -227,7 +218,7 @@ function encode(kind: Kind, pages: number): Uint8Array<ArrayBuffer> {
   module.run(ARGS, (routine, p) => {
     routine.for(p.from, p.to, 1, (index) => WRITERS[kind](new Channel(routine, p, index)));
   });
-  return module.encode(pages);
+  return module.encodeFor(pages);
 }
 
 function normalise(

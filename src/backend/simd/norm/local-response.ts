@@ -1,24 +1,23 @@
 import { type Formula, f } from '../../../ops/formula.js';
-import { V } from '../encoder.js';
-import { roundUp } from '../gemm/kernel.js';
-import { VectorOperation } from '../operation.js';
-import type { KernelPool } from '../pool.js';
-import { render } from '../render.js';
+import { V } from '../../../webassembly/instructions.js';
 import {
   add,
   bitsOf,
   div,
   type Int,
-  KernelModule,
   less,
   max,
   min,
   mul,
-  ordered,
   rem,
   sub,
   type Variable,
-} from '../terms.js';
+} from '../../../webassembly/terms.js';
+import { roundUp } from '../gemm/kernel.js';
+import { KernelModule, ordered } from '../kernel-module.js';
+import { VectorOperation } from '../operation.js';
+import type { KernelPool } from '../pool.js';
+import { render } from '../render.js';
 
 /** Local response normalisation of [images, channels, area], with the attributes of the operation. */
 export interface LocalResponse {
@@ -147,7 +146,7 @@ function encode(beta: number, backward: boolean, pages: number): Uint8Array<Arra
       });
     });
   });
-  return module.encode(pages);
+  return module.encodeFor(pages);
 }
 
 function normalise(

@@ -1,21 +1,20 @@
 import { sizeOf } from '../../../graph/types.js';
-import { V } from '../encoder.js';
-import { exp, HIGH_HALF, log } from '../functions.js';
-import { VectorOperation } from '../operation.js';
-import type { KernelPool } from '../pool.js';
+import { V } from '../../../webassembly/instructions.js';
 import {
   add,
   div,
-  KernelModule,
   less,
   min,
   mul,
-  ordered,
   type Routine,
   rem,
   sub,
   type Variable,
-} from '../terms.js';
+} from '../../../webassembly/terms.js';
+import { exp, HIGH_HALF, log } from '../functions.js';
+import { KernelModule, ordered } from '../kernel-module.js';
+import { VectorOperation } from '../operation.js';
+import type { KernelPool } from '../pool.js';
 import { WideMath } from './wide.js';
 
 /** A value [outer, length, inner], normalised along its middle dimension. */
@@ -185,7 +184,7 @@ function normalise(pool: KernelPool, { outer, length, inner }: Along, logarithm:
       kernel: pool.compile({ softmax: logarithm, along }, (pages) => {
         const module = new KernelModule();
         module.run(ARGS, (routine, p) => (along ? rows : columns)(routine, p, logarithm));
-        return module.encode(pages);
+        return module.encodeFor(pages);
       }),
       total: length === 0 ? 0 : outer * blocks,
       piece: Math.max(1, Math.floor(PIECE / Math.max(1, each))),

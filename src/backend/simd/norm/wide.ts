@@ -1,6 +1,6 @@
-import { V } from '../encoder.js';
+import { V } from '../../../webassembly/instructions.js';
+import type { Routine } from '../../../webassembly/terms.js';
 import { HIGH_HALF, LOW_HALVES } from '../functions.js';
-import type { Routine } from '../terms.js';
 
 /** Four numbers in float64: two vector variables. */
 export interface Wide {

@@ -1,19 +1,19 @@
-import { EVEN_THEN_ODD } from '../conv/patches.js';
-import { zeroNumbers } from '../copy/numbers.js';
-import { V } from '../encoder.js';
+import { V } from '../../../webassembly/instructions.js';
 import {
   add,
   at,
   both,
   equal,
   type Int,
-  KernelModule,
   less,
   mul,
   type Routine,
   sub,
   type Variable,
-} from '../terms.js';
+} from '../../../webassembly/terms.js';
+import { EVEN_THEN_ODD } from '../conv/patches.js';
+import { zeroNumbers } from '../copy/numbers.js';
+import { KernelModule } from '../kernel-module.js';
 import { WINDOW_WORDS } from './windows.js';
 
 /*
@@ -249,5 +249,5 @@ export function encodePooling(pooling: Pooling, pages: number): Uint8Array<Array
   const module = new KernelModule();
   const writer = WRITERS[pooling](module);
   module.run(POOL_ARGS, writer);
-  return module.encode(pages);
+  return module.encodeFor(pages);
 }

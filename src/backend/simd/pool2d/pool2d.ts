@@ -1,7 +1,8 @@
+import { bitsOf } from '../../../webassembly/terms.js';
 import { roundUp } from '../gemm/kernel.js';
+import { ordered } from '../kernel-module.js';
 import { VectorOperation } from '../operation.js';
 import type { KernelPool } from '../pool.js';
-import { bitsOf, ordered } from '../terms.js';
 import { encodePooling, POOL_ARGS, type Pooling } from './kernel.js';
 import { type Average, type Window, windowTable } from './windows.js';
 

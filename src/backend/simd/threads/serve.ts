@@ -1,5 +1,5 @@
+import { instantiate, type Memory, type Run } from '../../../webassembly/runtime.js';
 import { controlOf, type Place, WORD, work } from '../jobs.js';
-import { instantiate, type Memory, type Run } from '../webassembly.js';
 
 /** Data passed to a thread at its start. */
 export interface ThreadData {

@@ -1,23 +1,16 @@
 /*
- * The two inner loops of `shrink.ts` in WebAssembly with 128-bit SIMD, assembled by hand; several times as fast as in
- * JavaScript. Bytes of two neighbouring pixels are interleaved and widened to 16 bits, so that one instruction
- * multiplies them by two weights and adds the products in 32 bits. Opcodes: WebAssembly 2.0 specification, section 5.4.
+ * The two inner loops of `shrink.ts` in WebAssembly with 128-bit SIMD, several times as fast as in JavaScript.
+ * Bytes of two neighbouring pixels are interleaved and widened to 16 bits, so that one instruction
+ * multiplies them by two weights and adds the products in 32 bits.
  */
-
-interface Memory {
-  readonly buffer: ArrayBuffer;
-  grow(pages: number): number;
-}
-/** Missing in the types of Node.js. */
-declare const WebAssembly: {
-  validate(bytes: Uint8Array): boolean;
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object) => { readonly exports: unknown };
-};
+import { I, V } from '../../../webassembly/instructions.js';
+import { RoutineModule } from '../../../webassembly/module.js';
+import { accepts, exportsOf, type OwnMemory } from '../../../webassembly/runtime.js';
+import { add, at, type Int, less, type Routine, type Variable } from '../../../webassembly/terms.js';
 
 /** Functions of the module; all addresses are byte offsets in `memory`. Weights are 16-bit numbers, see `taps.ts`. */
 export interface SimdShrink {
-  readonly memory: Memory;
+  readonly memory: OwnMemory;
   /**
    * Weighted sum of rows of bytes: `to[i] = (sum over k of from[i + k stride] weight[k] + half) >> bits` for `bytes`
    * bytes, 16 at a time. The weights lie from `weights` to `end`; their number is even.
@@ -51,118 +44,91 @@ export interface SimdShrink {
   readonly acrossFour: SimdShrink['across'];
 }
 
-/** Size of a memory page in bytes. */
-export const PAGE = 65536;
+/** A vector variable. */
+type Vector = number;
 
-type Code = readonly (number | Code)[];
-
-const flat = (code: Code): number[] => code.flatMap((part) => (typeof part === 'number' ? part : flat(part)));
-
-/** An unsigned number in LEB128. */
-function leb(value: number): number[] {
-  const low = value & 127;
-  const rest = value >>> 7;
-  return rest === 0 ? [low] : [low | 128, ...leb(rest)];
+/** A new variable with one half in units of 2^-bits, in all four lanes. */
+function half(routine: Routine, bits: Variable): Vector {
+  const local = routine.code.vector();
+  routine.push(1).get(bits.local).i32(1).sub().i(I.shiftLeft).v(V.splatI32).set(local);
+  return local;
 }
 
-/** Prefixes contents with their length or count. */
-const sized = (code: Code): number[] => {
-  const bytes = flat(code);
-  return [...leb(bytes.length), ...bytes];
-};
-const listed = (items: readonly Code[]): number[] => [...leb(items.length), ...flat(items)];
-const section = (id: number, items: readonly Code[]): number[] => [id, ...sized(listed(items))];
-const text = (name: string): number[] => sized([...new TextEncoder().encode(name)]);
-
-const [I32, V128, FUNCTION] = [0x7f, 0x7b, 0x60];
-
-const get = (local: number): Code => [0x20, leb(local)];
-const set = (local: number, value: Code): Code => [value, 0x21, leb(local)];
-const number = (value: number): Code => [0x41, ...signed(value)];
-const add = (a: Code, b: Code): Code => [a, b, 0x6a];
-/** A signed number in LEB128, for small values that are not negative. */
-function signed(value: number): number[] {
-  const bytes = leb(value);
-  return (bytes.at(-1)! & 64) === 0 ? bytes : [...bytes.slice(0, -1), bytes.at(-1)! | 128, 0];
-}
-/** A loop that repeats `body` until one local equals another. */
-const until = (local: number, end: number, body: Code): Code => [
-  [0x03, 0x40, body],
-  [get(local), get(end), 0x49, 0x0d, 0x00, 0x0b],
-];
-
-const simd = (opcode: number): Code => [0xfd, leb(opcode)];
-const load = (address: Code): Code => [address, simd(0), 0, 0];
-/** Loads 32 bits into all four lanes. */
-const loadSplat = (address: Code, offset: number): Code => [address, simd(9), 0, leb(offset)];
-const store = (address: Code, value: Code): Code => [address, value, simd(11), 0, 0];
-const storeLane = (address: Code, value: Code, lane: number): Code => [address, value, simd(90), 0, 0, lane];
-const load32 = (address: Code, offset: number): Code => [address, 0x28, 0, leb(offset)];
-/** i8x16.shuffle: selects bytes of two vectors by index. */
-const shuffle = (a: Code, b: Code, places: readonly number[]): Code => [a, b, simd(13), ...places];
-const low16 = (bytes: Code): Code => [bytes, simd(137)];
-const high16 = (bytes: Code): Code => [bytes, simd(138)];
-const add32 = (a: Code, b: Code): Code => [a, b, simd(174)];
-/** i32x4.dot_i16x8_s: sums of the products of two neighbouring words. */
-const dot = (a: Code, b: Code): Code => [a, b, simd(186)];
 /** Shifts the words of four vectors right and narrows them to the 16 bytes of one. */
-const narrowed = (sums: readonly number[], bits: Code): Code => {
-  const [a, b, c, d] = sums.map((sum): Code => [get(sum), bits, simd(173)]) as [Code, Code, Code, Code];
-  return [a, b, simd(133), c, d, simd(133), simd(102)];
-};
-/** One half in units of 2^-bits, in all four lanes. */
-const half = (bits: Code): Code => [number(1), bits, number(1), 0x6b, 0x74, simd(17)];
+function narrow(routine: Routine, sums: readonly Vector[], bits: Variable, to: Vector): void {
+  const [a, b, c, d] = sums as [Vector, Vector, Vector, Vector];
+  const { code } = routine;
+  const shifted = (sum: Vector) => code.get(sum).get(bits.local).v(V.i32ShrS);
+  for (const [first, second] of [
+    [a, b],
+    [c, d],
+  ] as const) {
+    shifted(first);
+    shifted(second);
+    code.v(V.narrowI32);
+  }
+  code.v(V.narrowI16).set(to);
+}
+
+/** Adds to a sum the products of eight bytes, the first or the last of `bytes`, with weights of 16 bits. */
+const addProducts = ({ code }: Routine, sum: Vector, bytes: Vector, half: 'low' | 'high', weights: Vector) =>
+  code
+    .get(sum)
+    .get(bytes)
+    .v(half === 'low' ? V.extendLowU8 : V.extendHighU8)
+    .get(weights)
+    .v(V.dotI16)
+    .v(V.i32Add)
+    .set(sum);
+
+/** Runs `body` until a variable reaches an end, at least once. */
+const until = (routine: Routine, variable: Variable, end: Int, body: () => void): void =>
+  routine.repeat(body, less(variable, end));
 
 /** Shuffle indices: the first eight bytes of two vectors alternately, and the second eight. */
 const LOWER = [0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23];
 const UPPER = LOWER.map((place) => place + 8);
 
 /** @param four for four rows, without an inner loop */
-function down(four: boolean): Code {
-  const [from, stride, to, end, weights, last, bits] = [0, 1, 2, 3, 4, 5, 6];
-  const [row, weight] = [7, 8];
-  const [rounding, p, q, pair] = [9, 10, 11, 12];
-  const sums = [13, 14, 15, 16];
-  const factors = 17;
-  /** Adds two rows of eight bytes to two sums. */
-  const eight = (places: readonly number[], first: number, second: number, by: number): Code => [
-    set(pair, shuffle(get(p), get(q), places)),
-    set(first, add32(get(first), dot(low16(get(pair)), get(by)))),
-    set(second, add32(get(second), dot(high16(get(pair)), get(by)))),
-  ];
-  const addRows = (by: number): Code => [
-    set(p, load(get(row))),
-    set(row, add(get(row), get(stride))),
-    set(q, load(get(row))),
-    set(row, add(get(row), get(stride))),
-    eight(LOWER, sums[0]!, sums[1]!, by),
-    eight(UPPER, sums[2]!, sums[3]!, by),
-  ];
-  const pairs = four ? [0, 1] : [];
-  return [
-    set(rounding, half(get(bits))),
-    pairs.map((k) => set(factors + k, loadSplat(get(weights), 4 * k))),
-    // Turn the number of bytes into the end address.
-    set(end, add(get(to), get(end))),
-    until(to, end, [
-      set(row, get(from)),
-      sums.map((sum) => set(sum, get(rounding))),
-      four
-        ? pairs.map((k) => addRows(factors + k))
-        : [
-            set(weight, get(weights)),
-            until(weight, last, [
-              set(factors, loadSplat(get(weight), 0)),
-              set(weight, add(get(weight), number(4))),
-              addRows(factors),
-            ]),
-          ],
-      store(get(to), narrowed(sums, get(bits))),
-      set(from, add(get(from), number(16))),
-      set(to, add(get(to), number(16))),
-    ]),
-  ];
-}
+const down = (module: RoutineModule, four: boolean): Routine =>
+  module.define(7, (routine, from, stride, to, bytes, weights, last, bits) => {
+    const { code } = routine;
+    const rounding = half(routine, bits);
+    const sums = [0, 1, 2, 3].map(() => code.vector());
+    const [p, q, pair, result] = [code.vector(), code.vector(), code.vector(), code.vector()];
+    const row = routine.let(0);
+    const loadRow = (into: Vector): void => {
+      routine.push(row).memory(V.load).set(into);
+      routine.step(row, stride);
+    };
+    const addRows = (factors: Vector): void => {
+      loadRow(p);
+      loadRow(q);
+      for (const [k, places] of [LOWER, UPPER].entries()) {
+        code.get(p).get(q).shuffle(places).set(pair);
+        addProducts(routine, sums[2 * k]!, pair, 'low', factors);
+        addProducts(routine, sums[2 * k + 1]!, pair, 'high', factors);
+      }
+    };
+    const fixed = four ? [0, 4].map((offset) => routine.load(weights, offset, V.load32Splat)) : [];
+    until(routine, to, routine.let(add(to, bytes)), () => {
+      routine.set(row, from);
+      for (const sum of sums) code.get(rounding).set(sum);
+      if (four) for (const factors of fixed) addRows(factors);
+      else {
+        const weight = routine.let(weights);
+        until(routine, weight, last, () => {
+          const factors = routine.load(weight, 0, V.load32Splat);
+          routine.step(weight, 4);
+          addRows(factors);
+        });
+      }
+      narrow(routine, sums, bits, result);
+      routine.save(to, result);
+      routine.step(from, 16);
+      routine.step(to, 16);
+    });
+  });
 
 /** Shuffle indices: four RGBX pixels as two pairs, each with the two reds first, then greens, blues and the rest. */
 const PAIRS = [0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15];
@@ -170,74 +136,55 @@ const PAIRS = [0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15];
 const BY_COLOUR = [0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15];
 
 /** @param four for four weights per output pixel, without an inner loop */
-function across(four: boolean): Code {
-  const [starts, weights, to, plane, end, size, bits] = [0, 1, 2, 3, 4, 5, 6];
-  const [from, last] = [7, 8];
-  const [rounding, p, ...sums] = [9, 10, 11, 12, 13, 14];
-  /** Adds four input pixels to the colours of an output pixel. */
-  const addPixels = (sum: number): Code => [
-    set(p, load(get(from))),
-    set(p, shuffle(get(p), get(p), PAIRS)),
-    set(sum, add32(get(sum), dot(low16(get(p)), loadSplat(get(weights), 0)))),
-    set(sum, add32(get(sum), dot(high16(get(p)), loadSplat(get(weights), 4)))),
-    set(weights, add(get(weights), number(8))),
-  ];
-  /** The colours of an output pixel; moves `weights` to the next one. */
-  const pixel = (sum: number, i: number): Code => [
-    set(from, load32(get(starts), 4 * i)),
-    set(sum, get(rounding)),
-    four
-      ? addPixels(sum)
-      : [
-          set(last, add(get(weights), get(size))),
-          until(weights, last, [addPixels(sum), set(from, add(get(from), number(16)))]),
-        ],
-  ];
-  return [
-    set(rounding, half(get(bits))),
-    set(end, add(get(to), get(end))),
-    until(to, end, [
-      sums.map(pixel),
-      set(p, narrowed(sums, get(bits))),
-      set(p, shuffle(get(p), get(p), BY_COLOUR)),
-      storeLane(get(to), get(p), 0),
-      storeLane(add(get(to), get(plane)), get(p), 1),
-      storeLane(add(add(get(to), get(plane)), get(plane)), get(p), 2),
-      set(starts, add(get(starts), number(16))),
-      set(to, add(get(to), number(4))),
-    ]),
-  ];
-}
-
-/** The binary module (specification, section 5.5). */
-function moduleBytes(): Uint8Array<ArrayBuffer> {
-  /** A function with two whole numbers and some vectors as locals. */
-  const body = (vectors: number, code: Code): Code => sized([2, 2, I32, vectors, V128, code, 0x0b]);
-  return Uint8Array.from([
-    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    ...section(1, [[FUNCTION, listed(Array(7).fill([I32])), 0]]),
-    ...section(3, [[0], [0], [0], [0]]),
-    // A memory of at least one page of 64 KiB.
-    ...section(5, [[0, 1]]),
-    ...section(7, [
-      [text('memory'), 2, 0],
-      [text('down'), 0, 0],
-      [text('across'), 0, 1],
-      [text('downFour'), 0, 2],
-      [text('acrossFour'), 0, 3],
-    ]),
-    ...section(10, [
-      body(9, down(false)),
-      body(6, across(false)),
-      body(10, down(true)),
-      body(6, across(true)),
-    ]),
-  ]);
-}
+const across = (module: RoutineModule, four: boolean): Routine =>
+  module.define(7, (routine, starts, weights, to, plane, count, size, bits) => {
+    const { code } = routine;
+    const rounding = half(routine, bits);
+    const sums = [0, 1, 2, 3].map(() => code.vector());
+    const pixels = code.vector();
+    const from = routine.let(0);
+    /** Adds four input pixels to the colours of an output pixel. */
+    const addPixels = (sum: Vector): void => {
+      routine.push(from).memory(V.load).set(pixels);
+      code.get(pixels).get(pixels).shuffle(PAIRS).set(pixels);
+      addProducts(routine, sum, pixels, 'low', routine.load(weights, 0, V.load32Splat));
+      addProducts(routine, sum, pixels, 'high', routine.load(weights, 4, V.load32Splat));
+      routine.step(weights, 8);
+    };
+    until(routine, to, routine.let(add(to, count)), () => {
+      // The colours of four output pixels; `weights` moves on to the next one.
+      for (const [i, sum] of sums.entries()) {
+        routine.set(from, at(starts, 4 * i));
+        code.get(rounding).set(sum);
+        if (four) addPixels(sum);
+        else {
+          until(routine, weights, routine.let(add(weights, size)), () => {
+            addPixels(sum);
+            routine.step(from, 16);
+          });
+        }
+      }
+      narrow(routine, sums, bits, pixels);
+      code.get(pixels).get(pixels).shuffle(BY_COLOUR).set(pixels);
+      routine.saveLane(to, pixels, 0);
+      routine.saveLane(add(to, plane), pixels, 1);
+      routine.saveLane(add(to, plane, plane), pixels, 2);
+      routine.step(starts, 16);
+      routine.step(to, 4);
+    });
+  });
 
 /** Instantiates the module; undefined if WebAssembly has no SIMD here. */
 export function simdShrink(): SimdShrink | undefined {
-  const bytes = moduleBytes();
-  if (!WebAssembly.validate(bytes)) return undefined;
-  return new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as SimdShrink;
+  const module = new RoutineModule();
+  const bytes = module.encode(
+    {
+      down: down(module, false),
+      across: across(module, false),
+      downFour: down(module, true),
+      acrossFour: across(module, true),
+    },
+    'own',
+  );
+  return accepts(bytes) ? (exportsOf(bytes) as unknown as SimdShrink) : undefined;
 }

@@ -1,6 +1,7 @@
+import { PAGE_BYTES } from '../../../webassembly/runtime.js';
 import { centred } from '../../transforms/centre.js';
 import { columnsOf, shrinkPlain } from './plain.js';
-import { PAGE, type SimdShrink, simdShrink } from './shrink-simd.js';
+import { type SimdShrink, simdShrink } from './shrink-simd.js';
 import { bilinearTaps, type Line, type Taps } from './taps.js';
 
 /** Size of an image in pixels. */
@@ -77,7 +78,7 @@ function layout(pixels: number, { vertical, horizontal, columns }: Scaling) {
 
 function need({ memory }: SimdShrink, end: number): void {
   const missing = end - memory.buffer.byteLength;
-  if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
+  if (missing > 0) memory.grow(Math.ceil(missing / PAGE_BYTES));
 }
 
 /**

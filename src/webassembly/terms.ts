@@ -1,8 +1,9 @@
-import { Code, encodeModule, I, V } from './encoder.js';
+import { Code } from './encoder.js';
+import { I, V } from './instructions.js';
 
 /*
- * Kernels that compute addresses are written in terms. A term is code that leaves one integer on the stack. A plain
- * number is a constant; arithmetic on constants is done while the kernel is generated.
+ * Functions that compute addresses are written in terms. A term is code that leaves one integer on the stack. A plain
+ * number is a constant; arithmetic on constants is done while the code is generated.
  */
 
 /** Code that leaves an integer on the stack. */
@@ -114,7 +115,7 @@ export class Routine {
     this.code.repeat(body, () => this.push(condition));
   }
 
-  /** If and else. A condition that is a plain number is decided while the kernel is generated and emits no code. */
+  /** If and else. A condition that is a plain number is decided while the code is generated and emits no code. */
   if(condition: Int, then: () => void, otherwise?: () => void): void {
     if (typeof condition === 'number') {
       if (condition !== 0) then();
@@ -159,45 +160,6 @@ export class Routine {
 }
 
 const variable = (local: number): Variable => ({ local, emit: (code) => code.get(local) });
-
-/** A module of several routines; it exports the last one that is defined. */
-export class KernelModule {
-  readonly #routines: Routine[] = [];
-
-  /** Defines a routine whose parameters are integers. */
-  define(parameters: number, write: (routine: Routine, ...parameters: Variable[]) => void): Routine {
-    const routine = new Routine(this.#routines.length, parameters);
-    this.#routines.push(routine);
-    write(routine, ...routine.parameters);
-    return routine;
-  }
-
-  /** The routine that the pool runs: named arguments, then the range of pieces and the number of the thread. */
-  run<Name extends string>(
-    names: readonly Name[],
-    write: (routine: Routine, values: Readonly<Record<Name | 'from' | 'to' | 'thread', Variable>>) => void,
-  ): void {
-    const all = [...names, 'from', 'to', 'thread'] as const;
-    this.define(all.length, (routine, ...variables) => {
-      const values = Object.fromEntries(all.map((name, k) => [name, variables[k]!]));
-      write(routine, values as Record<(typeof all)[number], Variable>);
-    });
-  }
-
-  /** @param pages size of the memory in pages of 64 KiB */
-  encode(pages: number): Uint8Array<ArrayBuffer> {
-    return encodeModule(
-      this.#routines.map(({ code }) => code),
-      pages,
-    );
-  }
-}
-
-/** The values of named arguments, in the order of the names. */
-export const ordered = <Name extends string>(
-  names: readonly Name[],
-  values: Readonly<Record<Name, number>>,
-): number[] => names.map((name) => values[name]);
 
 /** The bits of a float32, as an integer argument; −0 becomes 0. */
 export const bitsOf = (value: number): number => new Int32Array(Float32Array.of(value + 0).buffer)[0]!;

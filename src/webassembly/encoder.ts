@@ -1,4 +1,6 @@
-/** Encoder for the part of WebAssembly's binary format that kernels need (webassembly.github.io/spec, section 5). */
+/* Encoder for a part of WebAssembly's binary format (webassembly.github.io/spec, section 5). */
+
+import { I, V } from './instructions.js';
 
 const I32 = 0x7f;
 const V128 = 0x7b;
@@ -34,92 +36,6 @@ const section = (id: number, content: readonly number[]): number[] => [
   ...content,
 ];
 const name = (text: string): number[] => vector([...new TextEncoder().encode(text)].map((byte) => [byte]));
-
-/** Vector instructions on 128 bits: four lanes of 32 bits, or two of 64. */
-export const V = {
-  load: 0,
-  load32Splat: 9,
-  store: 11,
-  const: 12,
-  load32Lane: 86,
-  store32Lane: 90,
-  store64Lane: 91,
-  load64Zero: 93,
-  splatI32: 17,
-  splatF32: 19,
-  not: 77,
-  bitselect: 82,
-  and: 78,
-  andnot: 79,
-  or: 80,
-  xor: 81,
-  /** 1 if any bit of the vector is set, as an integer. */
-  anyTrue: 83,
-  i32Less: 57,
-  i32Greater: 59,
-  f32Equal: 65,
-  f32NotEqual: 66,
-  f32Less: 67,
-  f32LessEqual: 69,
-  f32Ceil: 103,
-  f32Floor: 104,
-  f32Nearest: 106,
-  f32Abs: 224,
-  f32Neg: 225,
-  f32Sqrt: 227,
-  f32Add: 228,
-  f32Sub: 229,
-  f32Mul: 230,
-  f32Div: 231,
-  f32Min: 232,
-  f32Max: 233,
-  /** b if b < a, else a; so a if a is NaN. One x86 instruction, where f32x4.min takes seven. */
-  f32PMin: 234,
-  /** b if a < b, else a; so a if a is NaN. */
-  f32PMax: 235,
-  i32Equal: 55,
-  i32Shl: 171,
-  i32ShrS: 172,
-  i32ShrU: 173,
-  i32Add: 174,
-  i32Sub: 177,
-  truncF32: 248,
-  convertI32: 250,
-  /** Two float64 from the lower two of four integers. */
-  convertLowI32: 254,
-  promoteLow: 95,
-  demote: 94,
-  truncF64: 252,
-  f64Nearest: 148,
-  f64Sqrt: 239,
-  f64Add: 240,
-  f64Sub: 241,
-  f64Mul: 242,
-  f64Div: 243,
-  f64Min: 244,
-  f64Max: 245,
-  shuffle: 13,
-  /** a · b + c, rounded once where the processor has such an instruction, else twice. */
-  f32RelaxedMadd: 261,
-} as const;
-
-/** Instructions on 32-bit integers; comparisons give 1 or 0. */
-export const I = {
-  isZero: 0x45,
-  equal: 0x46,
-  notEqual: 0x47,
-  /** Signed. */
-  less: 0x48,
-  add: 0x6a,
-  sub: 0x6b,
-  mul: 0x6c,
-  /** Unsigned. */
-  div: 0x6e,
-  /** Unsigned. */
-  rem: 0x70,
-  and: 0x71,
-  or: 0x72,
-} as const;
 
 /** Builds the code of one function whose parameters are 32-bit integers. */
 export class Code {
@@ -295,29 +211,46 @@ export class Code {
   }
 }
 
-/**
- * A module that uses a shared memory imported as `m.memory`, and exports its last function as `run`. Functions call each
- * other by their positions.
- *
- * @param pages maximum size of the shared memory, in pages of 64 KiB; 0 for a memory that is not shared
- */
-export function encodeModule(functions: Code | readonly Code[], pages: number): Uint8Array<ArrayBuffer> {
-  const codes = functions instanceof Code ? [functions] : functions;
+/** What a module exports, and the memory that it uses. */
+export interface ModuleInterface {
+  /** Positions of functions, by name. */
+  readonly exports: Readonly<Record<string, number>>;
+  /**
+   * 'own' is a memory that is not shared, which the module exports as `memory`. Otherwise the memory is imported as
+   * `m.memory`: `sharedPages` is the maximum size of a shared one in pages of 64 KiB, 0 for one that is not shared.
+   */
+  readonly memory: 'own' | { readonly sharedPages: number };
+}
+
+const NOT_SHARED = 0;
+const SHARED_WITH_MAXIMUM = 3;
+const ONE_PAGE = [NOT_SHARED, 1];
+const [FUNCTION_KIND, MEMORY_KIND] = [0, 2];
+
+/** A module of functions, which call each other by their positions. */
+export function encodeModule(
+  codes: readonly Code[],
+  { exports, memory }: ModuleInterface,
+): Uint8Array<ArrayBuffer> {
   const counts = [...new Set(codes.map(({ parameters }) => parameters))];
   const types = counts.map((count) => [0x60, ...vector(Array.from({ length: count }, () => [I32])), 0]);
-  const SHARED_WITH_MAXIMUM = 3;
-  const memory = [
-    ...name('m'),
-    ...name('memory'),
-    0x02,
-    ...(pages === 0 ? [0, ...unsigned(1)] : [SHARED_WITH_MAXIMUM, ...unsigned(1), ...unsigned(pages)]),
-  ];
+  const exported = Object.entries(exports).map(([text, index]) => [
+    ...name(text),
+    FUNCTION_KIND,
+    ...unsigned(index),
+  ]);
+  const limits = ({ sharedPages }: { readonly sharedPages: number }): number[] =>
+    sharedPages === 0 ? ONE_PAGE : [SHARED_WITH_MAXIMUM, 1, ...unsigned(sharedPages)];
+  const isOwn = memory === 'own';
+  const imported = isOwn ? [] : [[...name('m'), ...name('memory'), MEMORY_KIND, ...limits(memory)]];
+  if (isOwn) exported.push([...name('memory'), MEMORY_KIND, 0]);
   return Uint8Array.from([
     ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
     ...section(1, vector(types)),
-    ...section(2, vector([memory])),
+    ...section(2, vector(imported)),
     ...section(3, vector(codes.map(({ parameters }) => unsigned(counts.indexOf(parameters))))),
-    ...section(7, vector([[...name('run'), 0x00, ...unsigned(codes.length - 1)]])),
+    ...section(5, vector(isOwn ? [ONE_PAGE] : [])),
+    ...section(7, vector(exported)),
     ...section(10, vector(codes.map((code) => code.encode()))),
   ]);
 }

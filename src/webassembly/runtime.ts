@@ -7,6 +7,10 @@ export interface Memory {
   readonly buffer: ArrayBuffer | SharedArrayBuffer;
   grow(pages: number): number;
 }
+/** A memory of one thread. */
+export interface OwnMemory extends Memory {
+  readonly buffer: ArrayBuffer;
+}
 /** A memory that several threads use. */
 export interface SharedMemory extends Memory {
   readonly buffer: SharedArrayBuffer;
@@ -46,9 +50,13 @@ export function makeMemory(options: {
 export const shareMemory = (pages: number): SharedMemory | undefined =>
   makeMemory({ initial: pages, maximum: pages, shared: true }) as SharedMemory | undefined;
 
+/** Compiles a module and returns what it exports. */
+export const exportsOf = (module: Uint8Array, imports: object = {}): Readonly<Record<string, unknown>> =>
+  new WebAssembly.Instance(new WebAssembly.Module(module), imports).exports;
+
 /** Compiles a kernel's module, bound to a memory. */
 export const instantiate = (module: Uint8Array, memory: Memory): Run =>
-  new WebAssembly.Instance(new WebAssembly.Module(module), { m: { memory } }).exports.run as Run;
+  exportsOf(module, { m: { memory } }).run as Run;
 
 /** Whether this JavaScript engine accepts a module. */
 export const accepts = (module: Uint8Array): boolean =>
