@@ -16,7 +16,7 @@ import { Dropout } from '../../src/nn/dropout.js';
 import * as ops from '../../src/ops/index.js';
 import { manualSeed, withRows } from '../../src/tensor/random.js';
 import { setDefaultDevice } from '../../src/tensor/realize.js';
-import { tensor } from '../../src/tensor/tensor.js';
+import { Parameter, tensor } from '../../src/tensor/tensor.js';
 import { ToySet } from '../support/toy.js';
 
 test('the launcher is known by its environment', () => {
@@ -207,4 +207,18 @@ test('an exchange starts as soon as its values are ready', () => {
   const { graph } = buildGraph([second, sum!], []);
   const order = schedule(graph).map((i) => graph.nodes[i]!.op);
   assert.deepEqual(order, ['feed', 'exp', 'sumStart', 'exp', 'sumEnd']);
+});
+
+test('a value that updates a parameter is computed before its sum over the ranks', async () => {
+  const weights = new Parameter(Float32Array.of(1, 2), [2]);
+  await weights.place(referenceDevice());
+  const x = hostLeaf(Float32Array.of(3, 4), [2], 'float32');
+  const moved = ops.add(weights.node, x);
+  const [sum] = ops.sumTogether([moved], { ranks: 1, wire: 'float32', label: 'x' });
+  // Reads the old weights after the sum, so the update itself has to wait.
+  const old = ops.mul(weights.node, sum!);
+  const { graph } = buildGraph([old], [{ storage: weights.storage!, node: moved }]);
+  const order = schedule(graph);
+  const at = (op: string): number => order.findIndex((i) => graph.nodes[i]!.op === op);
+  assert.ok(at('add') < at('sumStart') && at('sumStart') < at('sumEnd') && at('sumEnd') < at('mul'));
 });

@@ -16,11 +16,17 @@ export function schedule(graph: Graph): number[] {
   const targetSlot = new Map(graph.updates.map(({ node, slot }) => [node, slot]));
   const wanted = new Set(graph.outputs);
   const tail = new Set<number>();
+  /** Nodes of the tail that only updates read, directly or not: no other node waits for them. */
+  const ending = new Set<number>();
   for (let i = nodes.length - 1; i >= 0; i--) {
     const leaf = nodes[i]!.inputs.length === 0;
-    const onlyUpdates = users[i]!.every((u) => tail.has(u)) && (users[i]!.length > 0 || targetSlot.has(i));
+    const writes = targetSlot.has(i);
+    const readBy = (set: ReadonlySet<number>): boolean => users[i]!.every((user) => set.has(user));
     const { op } = nodes[i]!;
-    if (op === 'sumStart' || (!leaf && onlyUpdates && !wanted.has(i) && isUpdate(op))) tail.add(i);
+    const moves = !leaf && (users[i]!.length > 0 || writes) && !wanted.has(i) && isUpdate(op);
+    // A node that writes a storage may have to wait, so nothing outside the updates may depend on it.
+    if (op === 'sumStart' || (moves && readBy(writes ? ending : tail))) tail.add(i);
+    if (tail.has(i) && op !== 'sumStart' && readBy(ending)) ending.add(i);
   }
   // What each node of the tail still waits for: its inputs, and, if it writes a storage, its old value's readers.
   const missing = new Map<number, number>();
