@@ -76,7 +76,7 @@ async function evaluateRun(path: string, flags: Flags): Promise<void> {
     import('../train/evaluate.js'),
     import('../train/ten-crop.js'),
     import('./terminal/progress.js'),
-    import('../data/sample.js'),
+    import('../data/stratified-sample.js'),
   ]);
   requireModel(path);
   const choice = await chooseTestSet(path, flags);

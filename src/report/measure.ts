@@ -1,7 +1,7 @@
 import { assembleBatch, type Batch, imagesOf, visible } from '../data/batch.js';
 import { type Dataset, UNREADABLE } from '../data/dataset.js';
 import { DataLoader } from '../data/loader.js';
-import { sampleOf } from '../data/sample.js';
+import { sampleOf } from '../data/stratified-sample.js';
 import type { Transform } from '../data/transforms/index.js';
 import { DataError } from '../errors/errors.js';
 import { Linear } from '../nn/linear.js';

@@ -2,7 +2,7 @@ import { type Batch, imagesOf } from '../data/batch.js';
 import { checkDataset } from '../data/check-dataset.js';
 import { type Dataset, UNREADABLE } from '../data/dataset.js';
 import { DataLoader } from '../data/loader.js';
-import { sampleOf } from '../data/sample.js';
+import { sampleOf } from '../data/stratified-sample.js';
 import { Subset } from '../data/subset.js';
 import { checkTransform, type Transform } from '../data/transforms/transform.js';
 import type { World } from '../distributed/index.js';

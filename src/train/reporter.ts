@@ -1,4 +1,4 @@
-import { describeSample } from '../data/sample.js';
+import { describeSample } from '../data/stratified-sample.js';
 import type { Position } from '../run/checkpoint.js';
 import type { DoneEvent, Measurement, Observer, StepEvent } from '../run/events.js';
 import { accuracies, sampledFrom } from '../run/position.js';

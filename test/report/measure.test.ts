@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openDevice } from '../../src/backend/open.js';
-import { sampleOf } from '../../src/data/sample.js';
+import { sampleOf } from '../../src/data/stratified-sample.js';
 import { Conv2d, Flatten, Linear, ReLU, Sequential } from '../../src/nn/index.js';
 import { Generator } from '../../src/random.js';
 import { measure } from '../../src/report/measure.js';

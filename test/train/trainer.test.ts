@@ -7,7 +7,7 @@ import type { Device } from '../../src/backend/backend.js';
 import { type DeviceName, openDevice } from '../../src/backend/open.js';
 import { describeError } from '../../src/cli/print-error.js';
 import type { Dataset } from '../../src/data/dataset.js';
-import { sampleOf } from '../../src/data/sample.js';
+import { sampleOf } from '../../src/data/stratified-sample.js';
 import { Subset } from '../../src/data/subset.js';
 import { CheckpointError, DataError, PaperweightError } from '../../src/errors/errors.js';
 import { readSafetensors } from '../../src/interop/safetensors/checked.js';

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { resolve as absolute, basename, join } from 'node:path';
 import { type ImageRules, imageRules } from '../../data/images/rules.js';
 import { classesOf, imagesIn } from '../../data/loader.js';
-import { describeSample } from '../../data/sample.js';
+import { describeSample } from '../../data/stratified-sample.js';
 import type { World } from '../../distributed/index.js';
 import { counted } from '../../errors/counted.js';
 import { UsageError } from '../../errors/errors.js';

@@ -6,7 +6,7 @@ import { inClassesOf, placesIn } from '../../data/class-order.js';
 import type { Dataset } from '../../data/dataset.js';
 import { checkIndex, UNREADABLE } from '../../data/dataset.js';
 import { decodeImage } from '../../data/image.js';
-import { spreadOrder } from '../../data/sample.js';
+import { spreadOrder } from '../../data/stratified-sample.js';
 import { UsageError } from '../../errors/errors.js';
 import { Linear } from '../../nn/linear.js';
 import { watching } from '../../nn/watch.js';

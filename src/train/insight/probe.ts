@@ -1,6 +1,6 @@
 import { assembleBatch, imagesOf } from '../../data/batch.js';
 import type { Dataset } from '../../data/dataset.js';
-import { sampleOf } from '../../data/sample.js';
+import { sampleOf } from '../../data/stratified-sample.js';
 import type { Transform } from '../../data/transforms/index.js';
 import { LeakyReLU, ReLU, Sigmoid, Tanh } from '../../nn/activation.js';
 import type { Module } from '../../nn/module.js';

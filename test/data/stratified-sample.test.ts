@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Dataset } from '../../src/data/dataset.js';
-import { describeSample, sampleOf, spreadOrder } from '../../src/data/sample.js';
 import { Shapes10 } from '../../src/data/shapes10/shapes10.js';
+import { describeSample, sampleOf, spreadOrder } from '../../src/data/stratified-sample.js';
 
 /** Images of one pixel with the image's index, sorted by class as in folders; `sizes` are images per class. */
 function sorted(...sizes: number[]): Dataset {
