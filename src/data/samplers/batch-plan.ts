@@ -1,6 +1,6 @@
 import { shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
-import { batchCount, epochOrder } from '../sampler.js';
+import { batchCount, epochOrder } from '../epoch-order.js';
 import { type BatchesSampler, checkBatchSampler, checkSampler, type Sampler } from './samplers.js';
 
 /** Which samples each batch of an epoch has. */
