@@ -1,4 +1,4 @@
-import { layOut } from './arena.js';
+import { layOut } from './arena-layout.js';
 import type { PlanBuilder } from './builder.js';
 import type { Region } from './region.js';
 import { schedule } from './schedule.js';
