@@ -1,5 +1,5 @@
 import { robustLimits } from '../robust-limits.js';
-import { drawOutside } from './outside.js';
+import { drawOutside } from './outlier-marks.js';
 import { Drawing, type Language, round, ticks } from './svg.js';
 import { wordsOf } from './words.js';
 

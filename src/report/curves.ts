@@ -1,6 +1,6 @@
 import { robustLimits } from '../robust-limits.js';
 import type { Point } from './curve.js';
-import { drawOutside } from './outside.js';
+import { drawOutside } from './outlier-marks.js';
 import { COLOURS, Drawing, round, shorten, ticks } from './svg.js';
 
 export interface Series {
