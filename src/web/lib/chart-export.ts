@@ -1,5 +1,5 @@
 import type { Limits } from '../../robust-limits.js';
-import { type ExportedLine, outsideOf } from './outside.js';
+import { type ExportedLine, outsideOf } from './points-outside-frame.js';
 import type { Range } from './range.js';
 
 /** A chart as displayed, for export to a file. */

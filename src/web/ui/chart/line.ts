@@ -1,4 +1,4 @@
-import type { ExportedLine } from '../../lib/outside.js';
+import type { ExportedLine } from '../../lib/points-outside-frame.js';
 
 /** One line of a chart. Lines that share the same `step` array need no alignment. */
 export interface Line extends ExportedLine {

@@ -1,5 +1,5 @@
 import type uPlot from 'uplot';
-import { type Far, outsideOf } from '../../lib/outside.js';
+import { type Far, outsideOf } from '../../lib/points-outside-frame.js';
 import type { Line } from './line.js';
 
 /** Half the width of a mark and the minimum distance between two, in CSS pixels. */
