@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { counted } from '../errors/counted.js';
 import { PaperweightError } from '../errors/errors.js';
 import type { LoadedModel } from '../papers/loaded-model.js';
-import type { Measured } from '../report/measure.js';
+import type { Measured } from '../report/evaluate-sample.js';
 import {
   addDeviceOptions,
   type DeviceFlags,
@@ -145,7 +145,7 @@ async function measureRun(
       import('./eval.js'),
       import('../papers/test-set.js'),
       import('./data/open.js'),
-      import('../report/measure.js'),
+      import('../report/evaluate-sample.js'),
       import('./terminal/progress.js'),
     ]);
   const choice = await chooseTestSet(run, flags);

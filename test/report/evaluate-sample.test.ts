@@ -4,7 +4,7 @@ import { openDevice } from '../../src/backend/open.js';
 import { sampleOf } from '../../src/data/stratified-sample.js';
 import { Conv2d, Flatten, Linear, ReLU, Sequential } from '../../src/nn/index.js';
 import { Generator } from '../../src/random.js';
-import { measure } from '../../src/report/measure.js';
+import { measure } from '../../src/report/evaluate-sample.js';
 import { manualSeed } from '../../src/tensor/random.js';
 import { tensor } from '../../src/tensor/tensor.js';
 import { ToySet, toyTransform } from '../support/toy.js';
