@@ -16,7 +16,7 @@ import { recordInsight } from './insight/insight.js';
 import { Probe } from './insight/probe.js';
 import { LookAhead } from './look-ahead.js';
 import { classifierMethod } from './method/classifier.js';
-import { feedOf } from './method/measure.js';
+import { feedOf } from './method/measure-model.js';
 import type { Method } from './method/method.js';
 import { ownMethod, type Training, type TrainingSetup } from './method/own.js';
 import { recordSamples } from './method/samples.js';

@@ -9,7 +9,7 @@ import { MAIN } from '../../run/checkpoint.js';
 import type { TrainConfig } from '../../run/config.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { makeOptimizer, makeSchedule, type TimedSchedule } from '../optimizer.js';
-import { measureModel } from './measure.js';
+import { measureModel } from './measure-model.js';
 import type { BestBy, MeasureContext, Method, SampleContext, SampleImages, StepContext } from './method.js';
 
 /** The arguments of a paper's `training` function. */
