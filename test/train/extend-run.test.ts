@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { describeLonger } from '../../src/train/longer.js';
+import { describeLonger } from '../../src/train/extend-run.js';
 
 const change = { before: 9, now: 1200, rate: 0.0012345 };
 
