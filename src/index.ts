@@ -61,4 +61,4 @@ export type {
   StepContext,
   UpdateOptions,
 } from './train/method/method.js';
-export type { LossAndMetrics, Training, TrainingSetup } from './train/method/own.js';
+export type { LossAndMetrics, Training, TrainingSetup } from './train/method/paper-training.js';

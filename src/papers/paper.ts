@@ -7,7 +7,7 @@ import { didYouMean } from '../errors/nearest.js';
 import type { Module } from '../nn/module.js';
 import type { ModelConfig, TrainConfig } from '../run/config.js';
 import { DATASETS } from '../run/dataset-names.js';
-import type { Training, TrainingSetup } from '../train/method/own.js';
+import type { Training, TrainingSetup } from '../train/method/paper-training.js';
 import type { Chart } from './claims/chart.js';
 import type { Claim } from './claims/claim.js';
 import type { Results } from './claims/result.js';

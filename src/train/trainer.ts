@@ -18,7 +18,7 @@ import { LookAhead } from './look-ahead.js';
 import { classifierMethod } from './method/classifier.js';
 import { feedOf } from './method/measure-model.js';
 import type { Method } from './method/method.js';
-import { ownMethod, type Training, type TrainingSetup } from './method/own.js';
+import { ownMethod, type Training, type TrainingSetup } from './method/paper-training.js';
 import { recordSamples } from './method/samples.js';
 import { freezeModules } from './module-patterns.js';
 import { type Measured, Reporter } from './reporter.js';
