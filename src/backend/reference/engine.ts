@@ -11,7 +11,7 @@ import {
 } from '../../graph/types.js';
 import { operationOf } from '../../ops/index.js';
 import type { Engine, EngineInfo, Plan, PlanStats, ProfileRow } from '../backend.js';
-import { checkCount, checkFits } from '../fits.js';
+import { checkCount, checkFits } from '../check-values.js';
 import { type Kernel, kernelOf } from './kernels.js';
 
 interface Held {

@@ -4,7 +4,7 @@ import { type Spec, sizeOf, type TypedArray } from '../../graph/types.js';
 import { f } from '../../ops/formula.js';
 import { accepts, MAX_PAGES } from '../../webassembly/runtime.js';
 import type { Engine, EngineInfo, Plan } from '../backend.js';
-import { checkFits } from '../fits.js';
+import { checkFits } from '../check-values.js';
 import { checkOperations } from '../plan/describe.js';
 import { tileOfMachine } from '../simd/gemm/tile.js';
 import { encodeKernel } from '../simd/kernel.js';

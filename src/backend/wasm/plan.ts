@@ -2,7 +2,7 @@ import { DeviceError } from '../../errors/errors.js';
 import type { Graph } from '../../graph/graph.js';
 import { type Spec, sameShape, showShape, sizeOf, type TypedArray } from '../../graph/types.js';
 import type { Plan, PlanStats, ProfileRow } from '../backend.js';
-import { checkCount } from '../fits.js';
+import { checkCount } from '../check-values.js';
 import { type Assembly, assemble } from '../plan/assemble.js';
 import { Execution } from '../plan/execution.js';
 import type { Region } from '../plan/region.js';
