@@ -3,10 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../files/atomic.js';
 import { makeFolder } from '../files/make-folder.js';
+import { parseTitles, TITLES } from '../papers/build-page.js';
 import type { Chart } from '../papers/claims/chart.js';
 import type { Results } from '../papers/claims/result.js';
 import type { Paper } from '../papers/paper.js';
-import { parseTitles, TITLES } from '../papers/paper-page.js';
 import { curvesSvg } from './curves.js';
 import type { Language } from './svg.js';
 

@@ -6,7 +6,7 @@
  * server-sent events. `file`: bytes of that media type. `query`, `body` (JSON): input of the request. `image`:
  * `?index=17` selects a test image; without it the body is an image file.
  */
-import type { PaperPage } from '../papers/page.js';
+import type { PaperPage } from '../papers/page-types.js';
 import type {
   Confusion,
   ControlRequest,

@@ -1,5 +1,5 @@
 import { deflateSync } from 'node:zlib';
-import type { PaperPage } from '../../src/papers/page.js';
+import type { PaperPage } from '../../src/papers/page-types.js';
 import type { EpochEvent, StepEvent } from '../../src/run/events.js';
 import type {
   Confusion,

@@ -1,4 +1,4 @@
-import type { Verdict } from '../page.js';
+import type { Verdict } from '../page-types.js';
 import type { Job, Variant } from './job.js';
 import type { Result, Results } from './result.js';
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import type { PaperPage } from '../../papers/page.js';
-import { figuresFolder, figuresIn, listPapers, paperPage } from '../../papers/paper-page.js';
+import { figuresFolder, figuresIn, listPapers, paperPage } from '../../papers/build-page.js';
+import type { PaperPage } from '../../papers/page-types.js';
 import type { PaperEntry } from '../api.js';
 
 /** Access to the papers and their pages. */

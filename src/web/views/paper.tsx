@@ -1,5 +1,5 @@
 import { useMemo } from 'preact/hooks';
-import type { ClaimRow, PaperPage, Verdict } from '../../papers/page.js';
+import type { ClaimRow, PaperPage, Verdict } from '../../papers/page-types.js';
 import { get } from '../app/api.js';
 import { useApp, useTitle } from '../app/context.js';
 import { useLoad } from '../app/use.js';

@@ -7,13 +7,13 @@ import type { Device } from '../../../src/backend/backend.js';
 import { referenceDevice } from '../../../src/backend/reference/index.js';
 import { CheckpointError, UsageError } from '../../../src/errors/errors.js';
 import alexnet from '../../../src/papers/alexnet/index.js';
+import { paperPage } from '../../../src/papers/build-page.js';
 import type { Variant } from '../../../src/papers/claims/job.js';
 import { jobName } from '../../../src/papers/claims/job.js';
 import { compared, testError } from '../../../src/papers/claims/kinds.js';
 import { type ReproduceOptions, reproduce, type Watcher } from '../../../src/papers/claims/reproduce.js';
 import { configHash, ResultFolder } from '../../../src/papers/claims/result.js';
 import type { Paper } from '../../../src/papers/paper.js';
-import { paperPage } from '../../../src/papers/paper-page.js';
 import { scratch, ToySet } from '../../support/toy.js';
 
 const variant = (id: string, lr: number): Variant => ({

@@ -6,7 +6,7 @@ import { DataError } from '../errors/errors.js';
 import type { Text } from './claims/claim.js';
 import { ResultFolder } from './claims/result.js';
 import { claimRows, withoutTable } from './claims/table.js';
-import type { PaperPage } from './page.js';
+import type { PaperPage } from './page-types.js';
 import { openPaper, paperFolder, paperIds } from './registry.js';
 
 /** All papers, the default one first. */
