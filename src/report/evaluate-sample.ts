@@ -11,7 +11,7 @@ import { Generator } from '../random.js';
 import { evaluate, type Tensor } from '../tensor/tensor.js';
 import type { NeighbourRow } from './neighbours.js';
 import type { Pixels } from './png.js';
-import type { Guessed } from './top5.js';
+import type { Guessed } from './prediction-cards.js';
 
 export interface MeasureOptions {
   /** On its device. */

@@ -8,10 +8,10 @@ import type { Measured } from './evaluate-sample.js';
 import { histogramsSvg } from './histogram.js';
 import { kernelsSvg } from './kernels.js';
 import { neighboursSvg } from './neighbours.js';
+import { top5Svg } from './prediction-cards.js';
 import { samplesSvg } from './samples.js';
 import type { Language } from './svg.js';
 import { titlesOf } from './titles.js';
-import { top5Svg } from './top5.js';
 import { wordsOf } from './words.js';
 
 /** Curves read from a run's metrics. */
