@@ -6,7 +6,7 @@ import { curveSvg, running } from './curve.js';
 import { curvesSvg, type Series } from './curves.js';
 import type { Measured } from './evaluate-sample.js';
 import { histogramsSvg } from './histogram.js';
-import { kernelsSvg } from './kernels.js';
+import { kernelsSvg } from './kernel-grid.js';
 import { neighboursSvg } from './neighbours.js';
 import { top5Svg } from './prediction-cards.js';
 import { samplesSvg } from './samples.js';

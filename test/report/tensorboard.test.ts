@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { Message } from '../../src/files/protobuf.js';
-import { kernelPixels } from '../../src/report/kernels.js';
+import { kernelPixels } from '../../src/report/kernel-grid.js';
 import { crc32c, maskedCrc32c } from '../../src/report/tensorboard/crc32c.js';
 import { EventFile } from '../../src/report/tensorboard/writer.js';
 import type { EpochEvent, Insight, KernelImage, StepEvent } from '../../src/run/events.js';
