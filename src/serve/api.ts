@@ -222,7 +222,7 @@ export interface Working {
   readonly total: number;
 }
 
-/** A paper in the list; its page is a `PaperPage` of `src/papers/page.ts`. */
+/** A paper in the list; its page is a `PaperPage` of `src/papers/page-types.ts`. */
 export interface PaperEntry {
   readonly id: string;
   readonly title: string;

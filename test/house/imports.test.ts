@@ -41,7 +41,7 @@ const SHARED = ['src/robust-limits.ts'];
 const PAGES_KNOW = [
   'src/serve/api.ts',
   'src/serve/route-table.ts',
-  'src/papers/page.ts',
+  'src/papers/page-types.ts',
   'src/run/events.ts',
 ];
 
