@@ -59,7 +59,7 @@ export async function allRanks(
  *
  * @param options.ranks the most ranks of a job
  * @param options.left whether half of the jobs resume on the ranks that were left, instead of on all
- * @param options.within milliseconds from the start of the processes in which the kill falls
+ * @param options.within milliseconds in which the kill falls, from the first step or from the start of the processes
  */
 export async function killRanks(
   folder: string,
@@ -69,7 +69,7 @@ export async function killRanks(
     seed,
     ranks = 3,
     left = true,
-    within = 4000,
+    within = 3000,
     note = () => {},
   }: {
     readonly launcher: Launcher;
@@ -119,6 +119,8 @@ export async function killRanks(
       done = ended;
     });
     const processes = await allRanks(path, size, () => done !== undefined);
+    // One in four dies while it starts.
+    if (random.uniform() < 0.75) while (!done && !job.output().includes('started at')) await sleep(20);
     await sleep(within * random.uniform());
     const rank = random.integer(size);
     const label = `kill ${counts.kills + 1} (rank ${rank} of ${size}, seed ${seed})`;

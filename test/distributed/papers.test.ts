@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { scratch } from '../support/toy.js';
+import { alexNet, equality, resNet } from './equality.js';
+import { child, launchers, runChild, skip } from './launch.js';
+
+// `node dist/bench/equal-ranks.js` does the same with AlexNet's full width, on 4 ranks as well, and resumed.
+
+let root: string;
+let remove: () => unknown;
+before(async () => {
+  root = await scratch({ after: (body) => void (remove = body as () => unknown) });
+});
+after(() => remove());
+
+describe('the papers’ networks on several ranks', { skip }, () => {
+  test('AlexNet with dropout, augmentation, momentum and decay is the one of a single rank', async () => {
+    const { apart, unshifted } = await equality(join(root, 'alexnet'), launchers.at(-1)!, alexNet(16, 4), {
+      steps: 10,
+      ranks: [2],
+      resumed: [],
+      controls: ['unshifted'],
+    });
+    assert.ok(apart[2]! < 1e-4, `${apart[2]}`);
+    assert.ok(unshifted! > 0.1, `the comparison would not see other masks: ${unshifted}`);
+  });
+
+  test('20 layers with batch normalisation over all ranks are those of a single rank', async () => {
+    const { apart } = await equality(join(root, 'resnet'), launchers[0]!, resNet(4, true), {
+      steps: 4,
+      ranks: [2],
+      resumed: [],
+    });
+    assert.ok(apart[2]! < 1e-4, `${apart[2]}`);
+  });
+
+  test('evaluations have the same sums on 1, 2 and 3 ranks, also of a last batch that is smaller', async () => {
+    const sizes = ['10000', '9999'];
+    const alone = spawnSync(process.execPath, [child('evaluate'), ...sizes], { encoding: 'utf8' });
+    assert.equal(alone.status, 0, alone.stderr);
+    const found = JSON.parse(alone.stdout) as { images: number }[];
+    assert.deepEqual(
+      found.map(({ images }) => images),
+      [10000, 9999],
+    );
+    for (const ranks of [2, 3]) {
+      const { code, stdout, stderr } = await runChild(
+        launchers[ranks % launchers.length]!,
+        ranks,
+        'evaluate',
+        sizes,
+      );
+      assert.equal(code, 0, stderr);
+      assert.deepEqual(JSON.parse(stdout), found);
+    }
+  });
+});
