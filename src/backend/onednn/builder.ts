@@ -116,6 +116,8 @@ export class Builder extends PlanBuilder<Value, Work> {
     const found = forms.find((f) => same(f.dims, dims) && this.dnnl.equal(f.md, md));
     if (found) return found;
     const from = this.#withDims(i, dims);
+    // Row-major values with other dimensions are the same elements in the same places.
+    if (this.dnnl.equal(from.md, md)) return from;
     const { slot } = from.region;
     const packs = slot === undefined || this.#written.has(slot) ? undefined : slot;
     const made = this.newForm(dims, md, packs === undefined ? undefined : this.#packed(packs, md));
@@ -253,6 +255,8 @@ export class Builder extends PlanBuilder<Value, Work> {
   settle(leaf: number, dims: Dims, md: Md): void {
     const slot = this.graph.storages.indexOf(leaf);
     if (slot < 0 || !this.slots[slot]!.flexible || !this.dnnl.isBlocked(md)) return;
+    // Another input of the node being lowered may already have been given the present layout.
+    if (this.node(this.current).inputs.filter((input) => this.sourceOf(input) === leaf).length > 1) return;
     const { region } = this.slots[slot]!;
     region.bytes = this.dnnl.bytes(md);
     const form: Form = { dims, md, region };
