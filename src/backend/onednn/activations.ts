@@ -1,3 +1,5 @@
+import type { Graph } from '../../graph/graph.js';
+import { sizeOf } from '../../graph/types.js';
 import { Alg } from './api/dnnl.js';
 
 const ACTIVATION: Readonly<Record<string, { alg: number; fromDst: number }>> = {
@@ -11,3 +13,22 @@ export const isActivation = (op: string): boolean => Object.hasOwn(ACTIVATION, o
 
 /** oneDNN's algorithm for an activation, and the algorithm that computes the gradient from the activation's result. */
 export const activationOf = (op: string) => ACTIVATION[op.replace(/Grad$/, '')]!;
+
+/** Below this many elements a vector kernel costs less than a call of the primitive for gelu. */
+const SMALL_GELU = 2048;
+
+/** Whether a node is a gelu that a primitive computes. */
+export const isLargeGelu = ({ nodes }: Graph, i: number): boolean => {
+  const { op, attrs, shape, dtype } = nodes[i]!;
+  return op === 'gelu' && attrs.order === 0 && dtype === 'float32' && sizeOf(shape) >= SMALL_GELU;
+};
+
+/** The node of gelu's derivative that a product multiplies by the gradient dy, if one primitive can compute both. */
+export function geluDerivative({ nodes }: Graph, i: number): number | undefined {
+  const { op, inputs, shape, dtype } = nodes[i]!;
+  if (op !== 'mul' || dtype !== 'float32' || sizeOf(shape) < SMALL_GELU) return undefined;
+  const isDerivative = (n: number): boolean => nodes[n]!.op === 'gelu' && nodes[n]!.attrs.order === 1;
+  const [derivative, ...others] = inputs.filter(isDerivative);
+  if (derivative === undefined || others.length > 0) return undefined;
+  return inputs.every((n) => sizeOf(nodes[n]!.shape) === sizeOf(shape)) ? derivative : undefined;
+}

@@ -6,7 +6,7 @@ import { describeNode, macsOf } from '../plan/describe.js';
 import type { Region } from '../plan/region.js';
 import type { NewStep } from '../plan/step.js';
 import { VectorSteps } from '../simd/chain.js';
-import { isActivation } from './activations.js';
+import { geluDerivative, isActivation, isLargeGelu } from './activations.js';
 import { dimsOf } from './api/core.js';
 import {
   Arg,
@@ -50,7 +50,7 @@ export class Builder extends PlanBuilder<Value, Work> {
     readonly choice: KernelChoice,
     readonly arena?: Arena,
   ) {
-    super(graph, arena?.pool && ((i, users) => isApart(graph, i, users)));
+    super(graph, arena?.pool && ((i, users) => isApart(graph, i, users)), (i) => geluDerivative(graph, i));
     const pool = arena?.pool;
     this.vectors =
       pool &&
@@ -319,9 +319,10 @@ export const appliesActivation = (op: string): boolean => op === 'conv2d' || op 
 const APART = new Set(['addScaled', 'sumOfSquares', 'broadcastTo']);
 
 /** Nodes that are not part of a cluster, such as an activation that the layer before it applies as a post-op. */
-function isApart({ nodes }: Graph, i: number, users: readonly (readonly number[])[]): boolean {
+function isApart(graph: Graph, i: number, users: readonly (readonly number[])[]): boolean {
+  const { nodes } = graph;
   const { op, inputs } = nodes[i]!;
-  if (APART.has(op)) return true;
+  if (APART.has(op) || isLargeGelu(graph, i)) return true;
   const [x] = inputs as [number];
   return isActivation(op) && appliesActivation(nodes[x]!.op) && users[x]!.length === 1;
 }

@@ -31,16 +31,18 @@ export class PlanBuilder<V, W extends object> {
   /**
    * @param apart returns which nodes stay out of clusters, given the readers of each node; without it there are no
    *   clusters
+   * @param pair the node that one primitive computes together with this one
    */
   constructor(
     readonly graph: Graph,
     apart?: (node: number, users: readonly (readonly number[])[]) => boolean,
+    pair?: (node: number) => number | undefined,
   ) {
     this.values = graph.nodes.map(() => undefined);
     const users = usersOf(graph);
     this.users = users;
     this.wanted = wantedOf(graph);
-    this.clusters = apart ? clusters(graph, (i) => apart(i, users)) : new Map();
+    this.clusters = apart ? clusters(graph, (i) => apart(i, users), pair) : new Map();
     this.absorbed = new Set(
       [...this.clusters].flatMap(([root, { nodes }]) => nodes.filter((i) => i !== root)),
     );

@@ -32,17 +32,26 @@ const isElementwise = ({ op, inputs, dtype }: GraphNode, nodes: readonly GraphNo
  * both have the same shape, and the value is not an output or an update of the graph. A single node is a cluster too.
  *
  * @param apart nodes that must not be part of a cluster, such as an activation that a convolution applies
+ * @param pair the other node of a pair that one primitive of the engine computes, given the second node: both are a
+ *   cluster of their own
  */
-export function clusters(graph: Graph, apart: (node: number) => boolean): Map<number, Cluster> {
+export function clusters(
+  graph: Graph,
+  apart: (node: number) => boolean,
+  pair: (node: number) => number | undefined = () => undefined,
+): Map<number, Cluster> {
   const { nodes } = graph;
   const users = usersOf(graph);
   const wanted = wantedOf(graph);
   const made = new Map<number, Cluster>();
+  const pairs = new Set<number>();
   nodes.forEach((node, i) => {
     const reduce = reductionOf(node, nodes);
     if ((!reduce && !isElementwise(node, nodes)) || apart(i)) return;
     const shape = reduce?.shape ?? node.shape;
+    const partner = pair(i);
     const joins = (input: number): Cluster | undefined => {
+      if (pairs.has(input) || (partner !== undefined && input !== partner)) return undefined;
       const other = made.get(input);
       const alone = users[input]!.length === 1 && !wanted.has(input);
       return other && !other.reduce && alone && sameShape(nodes[input]!.shape, shape) ? other : undefined;
@@ -52,6 +61,7 @@ export function clusters(graph: Graph, apart: (node: number) => boolean): Map<nu
       cluster = joined(i, node, () => undefined, reduce);
     for (const inner of cluster.nodes) made.delete(inner);
     made.set(i, cluster);
+    if (partner !== undefined) pairs.add(i);
   });
   return made;
 }

@@ -33,6 +33,8 @@ const ELTWISE: ReadonlyMap<number, number> = new Map([
   [Alg.round, 0x40],
   [Alg.linear, 0x7f],
   [Alg.logistic, 0xaf],
+  [Alg.geluTanh, 0xcf],
+  [Alg.geluErf, 0x30],
   [Alg.clip, 0xff],
 ]);
 

@@ -14,7 +14,7 @@ export const padded = (b: Builder, form: Form): boolean => elements(b, form) !==
 const asFlat = (b: Builder, form: Form) => ({ md: flat(b, form), region: form.region });
 
 /** The form of an elementwise result: the input's memory if it has no other readers, else a new form. */
-const overwrite = (b: Builder, input: number, form: Form): Form =>
+export const overwrite = (b: Builder, input: number, form: Form): Form =>
   b.newForm(
     form.dims,
     form.md,

@@ -2,6 +2,7 @@ import type { GraphNode } from '../../../graph/graph.js';
 import type { Cluster } from '../../plan/fusion.js';
 import { type Lowerings, lowerNode } from '../../plan/lower.js';
 import { scriptOf } from '../../plan/scripted.js';
+import { geluDerivative } from '../activations.js';
 import type { Builder } from '../builder.js';
 import { followsVectors, lowerCluster } from './cluster.js';
 import { lowerConv2d, lowerConv2dGradInput, lowerConv2dGradWeight } from './conv.js';
@@ -16,6 +17,7 @@ import {
   lowerRound,
   lowerSumOfSquares,
 } from './elementwise.js';
+import { lowerGelu, lowerGeluGrad } from './gelu.js';
 import { lowerLinear, lowerLinearGradInput, lowerLinearGradWeight } from './linear.js';
 import { lowerLeftMatmul, lowerMatmul } from './matmul.js';
 import { lowerPermute } from './move.js';
@@ -50,6 +52,7 @@ const operations: Lowerings<Builder>['operations'] = {
   leakyReluGrad: lowerActivationGrad,
   tanhGrad: lowerActivationGrad,
   sigmoidGrad: lowerActivationGrad,
+  gelu: lowerGelu,
   affine: lowerAffine,
   channelAffine: lowerChannelAffine,
   clamp: lowerClamp,
@@ -87,7 +90,14 @@ function lowerGroup(b: Builder, cluster: Cluster): boolean {
   const [first, ...others] = cluster.nodes as readonly [number, ...number[]];
   const node = b.node(first);
   if (others.length === 0 && !prefersVectors(b, node) && operations[node.op]?.(b, first)) return true;
-  return lowerCluster(b, cluster);
+  return lowerPair(b, cluster) || lowerCluster(b, cluster);
+}
+
+/** Lowers two nodes that one primitive computes. */
+function lowerPair(b: Builder, { nodes }: Cluster): boolean {
+  const product = nodes.at(-1)!;
+  const derivative = nodes.length === 2 ? geluDerivative(b.graph, product) : undefined;
+  return derivative !== undefined && lowerGeluGrad(b, derivative, product);
 }
 
 /**
