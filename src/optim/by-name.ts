@@ -12,8 +12,10 @@ import { SGD } from './optimizers/sgd.js';
 /** An optimizer that can be chosen by name. */
 export interface OptimizerKind {
   new (groups: Iterable<ParameterGroup>, options: never): Optimizer;
-  /** All its options with their defaults; `lr` is left out if it has none. */
+  /** All its options with their defaults; the learning rate only if it has one. */
   readonly defaults: object;
+  /** @throws UsageError for an option that is not valid */
+  check(options: never): void;
 }
 
 /** All optimizers by the names of `train --optimizer` and of run configurations. */
@@ -33,6 +35,6 @@ export const OPTIMIZERS = {
 export type OptimizerName = keyof typeof OPTIMIZERS;
 export const OPTIMIZER_NAMES = Object.keys(OPTIMIZERS) as [OptimizerName, ...OptimizerName[]];
 
-/** Whether an optimizer has an option of this name. */
+/** Whether an optimizer has an option of this name, besides the learning rate, which all have. */
 export const hasOption = (name: OptimizerName, option: string): boolean =>
-  option === 'lr' || Object.hasOwn(OPTIMIZERS[name].defaults, option);
+  Object.hasOwn(OPTIMIZERS[name].defaults, option);

@@ -8,7 +8,14 @@ import { type Change, takePending } from '../tensor/pending.js';
 import type { SavedTensor } from '../tensor/saved.js';
 import { Parameter, type Tensor, update } from '../tensor/tensor.js';
 import type { WeightAverage } from './average.js';
-import { COMMON, type CommonOptions, checkCommon, type Memory, type Rule } from './optimizers/rule.js';
+import {
+  COMMON,
+  type CommonOptions,
+  checkComplete,
+  type Memory,
+  optionNames,
+  type Rule,
+} from './optimizers/rule.js';
 import { listOfParameters } from './parameters.js';
 import { loadState, type OptimizerState, type SavedState, type Slot } from './state.js';
 
@@ -57,7 +64,7 @@ export abstract class Optimizer<O extends CommonOptions = CommonOptions> {
   ) {
     this.#rule = rule;
     const list = listOfParameters(rule.name, params);
-    checkOptionNames(rule.name, options, this.#optionNames());
+    checkOptionNames(rule.name, options, optionNames(rule));
     this.#options = { ...options };
     this.paramGroups = this.#groups;
     const groups = list.length > 0 && list.every(isGroup) ? list : [{ params: list as Member[] }];
@@ -69,10 +76,6 @@ export abstract class Optimizer<O extends CommonOptions = CommonOptions> {
         got: 'an empty list',
         next: 'keep the layers of a model in its properties; #private fields cannot be found',
       });
-  }
-
-  #optionNames(): string[] {
-    return [...new Set(['lr', ...Object.keys(this.#rule.defaults)])];
   }
 
   /**
@@ -94,9 +97,9 @@ export abstract class Optimizer<O extends CommonOptions = CommonOptions> {
   #add(group: ParameterGroup<O>): void {
     const { params, ...own } = group;
     const { name, defaults } = this.#rule;
-    checkOptionNames(`A parameter group of ${name}`, own, this.#optionNames());
+    checkOptionNames(`A parameter group of ${name}`, own, optionNames(this.#rule));
     const options = { ...COMMON, ...defaults, ...this.#options, ...own } as unknown as O;
-    this.#check(options);
+    checkComplete(this.#rule, options);
     const members = listOfParameters(name, params instanceof Parameter ? [params] : params);
     const slots = new Map<Parameter, Slot>();
     for (const member of members) {
@@ -107,11 +110,6 @@ export abstract class Optimizer<O extends CommonOptions = CommonOptions> {
     this.#groups.push({ ...options, parameters: [...slots.keys()] });
     // Allocated now, so that the first step has the same graph as later steps.
     for (const slot of slots.values()) if (slot.parameter.storage) this.#allocate(slot, options);
-  }
-
-  #check(options: O): void {
-    checkCommon(this.#rule.name, options);
-    this.#rule.check(options);
   }
 
   #slotFor(member: unknown, others: ReadonlyMap<Parameter, Slot>): Slot {
@@ -171,7 +169,7 @@ export abstract class Optimizer<O extends CommonOptions = CommonOptions> {
     const stepped: { slot: Slot; memory: Memory }[] = [];
     for (const group of this.#groups) {
       // A schedule, or a program, may have set a value that is not valid.
-      this.#check(group);
+      checkComplete(this.#rule, group);
       const numbers = this.#numbersOf(group);
       for (const parameter of group.parameters) {
         if (!parameter.grad) continue;
@@ -334,8 +332,8 @@ export abstract class Optimizer<O extends CommonOptions = CommonOptions> {
     );
     const load = loadState(this.#rule, this.#groups, [...this.#slots.values()], saved, groups);
     for (const group of groups) {
-      checkOptionNames(`The saved state of ${name}`, group, this.#optionNames());
-      this.#check(group);
+      checkOptionNames(`The saved state of ${name}`, group, optionNames(this.#rule));
+      checkComplete(this.#rule, group);
     }
     for (const slot of this.#slots.values()) if (load.fills(slot)) this.#deviceOf(slot);
     for (const [i, group] of this.#groups.entries()) Object.assign(group, groups[i]);

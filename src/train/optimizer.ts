@@ -1,6 +1,6 @@
 import type { Module } from '../nn/module.js';
 import { WeightAverage } from '../optim/average.js';
-import { hasOption, OPTIMIZERS, type OptimizerKind } from '../optim/by-name.js';
+import { hasOption, OPTIMIZERS, type OptimizerKind, type OptimizerName } from '../optim/by-name.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import {
   ExponentialLR,
@@ -15,15 +15,46 @@ import type { TrainConfig } from '../run/config.js';
 import type { Parameter } from '../tensor/tensor.js';
 import { lrScales } from './module-patterns.js';
 
+/** What a configuration says of the optimizer. */
+type OptimizerConfig = Omit<TrainConfig, 'model' | 'dataset' | 'data'>;
+
+/** The settings of an optimizer by its own defaults; the rate only if it has a default. */
+export function defaultSettings(
+  name: OptimizerName,
+): Pick<TrainConfig, 'momentum' | 'weightDecay'> & { lr?: number } {
+  const { lr, momentum, weightDecay } = {
+    lr: undefined,
+    momentum: 0,
+    ...OPTIMIZERS[name].defaults,
+  };
+  return { ...(lr === undefined ? {} : { lr }), momentum, weightDecay };
+}
+
+function optionsOf({ lr, momentum, weightDecay, sgd, optimizer, optimizerOptions }: OptimizerConfig): object {
+  const name = optimizer ?? 'sgd';
+  return {
+    ...(hasOption(name, 'momentum') ? { momentum } : {}),
+    ...(name === 'sgd' ? { rateInVelocity: sgd === 'rate-in-velocity' } : {}),
+    ...optimizerOptions,
+    lr,
+    weightDecay,
+  };
+}
+
+const kindOf = ({ optimizer = 'sgd' }: OptimizerConfig): OptimizerKind => OPTIMIZERS[optimizer];
+
+/** Checks a configuration before there is a model on a device. @throws UsageError */
+export function checkOptimizer(model: Module, config: OptimizerConfig): void {
+  lrScales(model, config);
+  kindOf(config).check(optionsOf(config) as never);
+}
+
 /**
  * Creates the optimizer of a configuration. The model must be on its device, with modules already frozen.
  * @throws UsageError for an lrScale that matches no module
  */
-export function makeOptimizer(
-  model: Module,
-  config: Omit<TrainConfig, 'model' | 'dataset' | 'data'>,
-): Optimizer {
-  const { lr, momentum, weightDecay, decayBiases = true, sgd, ema, optimizer: name = 'sgd' } = config;
+export function makeOptimizer(model: Module, config: OptimizerConfig): Optimizer {
+  const { weightDecay, decayBiases = true, ema } = config;
   const scales = lrScales(model, config);
   const named = model.namedParameters();
   const decays = (parameter: Parameter) => decayBiases || weightDecay === 0 || parameter.shape.length > 1;
@@ -39,17 +70,9 @@ export function makeOptimizer(
       ...(decay ? {} : { weightDecay: 0 }),
     })),
   );
-  const options = {
-    ...(hasOption(name, 'momentum') ? { momentum } : {}),
-    ...(name === 'sgd' ? { rateInVelocity: sgd === 'rate-in-velocity' } : {}),
-    ...config.optimizerOptions,
-    lr,
-    weightDecay,
-  };
-  const Kind: OptimizerKind = OPTIMIZERS[name];
-  const optimizer = new Kind(
+  const optimizer = new (kindOf(config))(
     groups.filter(({ params }) => params.length > 0),
-    options as never,
+    optionsOf(config) as never,
   );
   if (ema !== undefined) optimizer.average = new WeightAverage(learning(model), ema);
   return optimizer;

@@ -1,10 +1,11 @@
 import { resolve } from 'node:path';
 import { UsageError } from '../../errors/errors.js';
 import { didYouMean } from '../../errors/nearest.js';
-import { hasOption, OPTIMIZER_NAMES, OPTIMIZERS } from '../../optim/by-name.js';
+import { hasOption, OPTIMIZER_NAMES } from '../../optim/by-name.js';
 import { type Paper, partsOf } from '../../papers/paper.js';
 import { paperIdOf } from '../../papers/registry.js';
 import type { ModelConfig, TrainConfig } from '../../run/config.js';
+import { defaultSettings } from '../../train/optimizer.js';
 import { modelOptions } from '../options/model.js';
 import { flagName } from '../options/options.js';
 import { applyFlags, mayChange, optimizerOptions, type TrainFlags } from './flags.js';
@@ -60,9 +61,7 @@ function useOptimizer(flags: TrainFlags, settings: Settings): void {
   if (name !== undefined && name !== (settings.optimizer ?? 'sgd')) {
     delete settings.optimizerOptions;
     delete settings.sgd;
-    const defaults = { lr: settings.lr, momentum: 0, ...OPTIMIZERS[name].defaults };
-    const { lr, momentum, weightDecay } = defaults;
-    Object.assign(settings, { lr, momentum, weightDecay });
+    Object.assign(settings, defaultSettings(name));
   }
   if (Object.keys(given).length > 0) settings.optimizerOptions = { ...settings.optimizerOptions, ...given };
 }

@@ -1,6 +1,14 @@
 import * as ops from '../../ops/index.js';
 import { Optimizer, type ParameterGroup, type Parameters } from '../optimizer.js';
-import { atLeast0, COMMON, type CommonOptions, checkShares, type Rule, STARTED } from './rule.js';
+import {
+  atLeast0,
+  COMMON,
+  type CommonOptions,
+  checkOptions,
+  checkShares,
+  type Rule,
+  STARTED,
+} from './rule.js';
 
 /** Options of {@link Adadelta}, with PyTorch's defaults. */
 export interface AdadeltaOptions extends Partial<CommonOptions> {
@@ -43,6 +51,11 @@ const RULE: Rule<Options, 'squareAvg' | 'accDelta', 'step' | 'gain' | 'keep' | '
  */
 export class Adadelta extends Optimizer<Options> {
   static readonly defaults: Omit<Options, 'lr'> = RULE.defaults;
+
+  /** @throws UsageError for an option that is not valid */
+  static check(options: Partial<Options>): void {
+    checkOptions(RULE, options);
+  }
 
   constructor(params: Parameters | Iterable<ParameterGroup<Options>>, options: AdadeltaOptions = {}) {
     super(RULE, params, options);

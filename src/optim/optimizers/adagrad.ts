@@ -1,6 +1,6 @@
 import * as ops from '../../ops/index.js';
 import { Optimizer, type ParameterGroup, type Parameters } from '../optimizer.js';
-import { atLeast0, COMMON, type CommonOptions, type Rule } from './rule.js';
+import { atLeast0, COMMON, type CommonOptions, checkOptions, type Rule } from './rule.js';
 
 /** Options of {@link Adagrad}, with PyTorch's defaults. */
 export interface AdagradOptions extends Partial<CommonOptions> {
@@ -43,6 +43,11 @@ const RULE: Rule<Options, 'sum', 'step' | 'one' | 'eps' | 'decay'> = {
  */
 export class Adagrad extends Optimizer<Options> {
   static readonly defaults: Omit<Options, 'lr'> = RULE.defaults;
+
+  /** @throws UsageError for an option that is not valid */
+  static check(options: Partial<Options>): void {
+    checkOptions(RULE, options);
+  }
 
   constructor(params: Parameters | Iterable<ParameterGroup<Options>>, options: AdagradOptions = {}) {
     super(RULE, params, options);

@@ -2,7 +2,7 @@ import { checkBooleans } from '../../errors/arguments.js';
 import * as ops from '../../ops/index.js';
 import { Optimizer, type ParameterGroup, type Parameters } from '../optimizer.js';
 import { averageNumbers, averages } from './moments.js';
-import { atLeast0, COMMON, type CommonOptions, checkBetas, type Rule } from './rule.js';
+import { atLeast0, COMMON, type CommonOptions, checkBetas, checkOptions, type Rule } from './rule.js';
 
 /** Options of {@link Adam} and {@link AdamW}, with PyTorch's defaults. */
 export interface AdamOptions extends Partial<CommonOptions> {
@@ -72,6 +72,11 @@ const ADAMW = rule('AdamW', 0.01, true);
 export class Adam extends Optimizer<Options> {
   static readonly defaults: Omit<Options, 'lr'> = ADAM.defaults;
 
+  /** @throws UsageError for an option that is not valid */
+  static check(options: Partial<Options>): void {
+    checkOptions(ADAM, options);
+  }
+
   constructor(params: Parameters | Iterable<ParameterGroup<Options>>, options: AdamOptions = {}) {
     super(ADAM, params, options);
   }
@@ -80,6 +85,11 @@ export class Adam extends Optimizer<Options> {
 /** {@link Adam} with decoupled weight decay, p ← p − lr · weightDecay · p (Loshchilov and Hutter 2019); 0.01 by default. */
 export class AdamW extends Optimizer<Options> {
   static readonly defaults: Omit<Options, 'lr'> = ADAMW.defaults;
+
+  /** @throws UsageError for an option that is not valid */
+  static check(options: Partial<Options>): void {
+    checkOptions(ADAMW, options);
+  }
 
   constructor(params: Parameters | Iterable<ParameterGroup<Options>>, options: AdamOptions = {}) {
     super(ADAMW, params, options);

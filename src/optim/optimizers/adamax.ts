@@ -1,6 +1,6 @@
 import * as ops from '../../ops/index.js';
 import { Optimizer, type ParameterGroup, type Parameters } from '../optimizer.js';
-import { atLeast0, COMMON, type CommonOptions, checkBetas, type Rule } from './rule.js';
+import { atLeast0, COMMON, type CommonOptions, checkBetas, checkOptions, type Rule } from './rule.js';
 
 /** Options of {@link Adamax}, with PyTorch's defaults. */
 export interface AdamaxOptions extends Partial<CommonOptions> {
@@ -55,6 +55,11 @@ const RULE: Rule<Options, 'expAvg' | 'expInf', Numbers> = {
  */
 export class Adamax extends Optimizer<Options> {
   static readonly defaults: Omit<Options, 'lr'> = RULE.defaults;
+
+  /** @throws UsageError for an option that is not valid */
+  static check(options: Partial<Options>): void {
+    checkOptions(RULE, options);
+  }
 
   constructor(params: Parameters | Iterable<ParameterGroup<Options>>, options: AdamaxOptions = {}) {
     super(RULE, params, options);

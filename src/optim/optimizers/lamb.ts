@@ -1,7 +1,7 @@
 import * as ops from '../../ops/index.js';
 import { Optimizer, type ParameterGroup, type Parameters } from '../optimizer.js';
 import { averageNumbers, averages } from './moments.js';
-import { atLeast0, COMMON, type CommonOptions, checkBetas, type Rule } from './rule.js';
+import { atLeast0, COMMON, type CommonOptions, checkBetas, checkOptions, type Rule } from './rule.js';
 import { normOf, trustRatio } from './trust.js';
 
 /** Options of {@link LAMB}. */
@@ -72,6 +72,11 @@ const RULE: Rule<Options, 'expAvg' | 'expAvgSq', Numbers> = {
  */
 export class LAMB extends Optimizer<Options> {
   static readonly defaults: Omit<Options, 'lr'> = RULE.defaults;
+
+  /** @throws UsageError for an option that is not valid */
+  static check(options: Partial<Options>): void {
+    checkOptions(RULE, options);
+  }
 
   constructor(params: Parameters | Iterable<ParameterGroup<Options>>, options: LAMBOptions = {}) {
     super(RULE, params, options);

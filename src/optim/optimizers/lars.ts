@@ -2,7 +2,15 @@ import { checkBooleans } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
 import * as ops from '../../ops/index.js';
 import { Optimizer, type ParameterGroup, type Parameters } from '../optimizer.js';
-import { atLeast0, COMMON, type CommonOptions, checkShares, type Rule, STARTED } from './rule.js';
+import {
+  atLeast0,
+  COMMON,
+  type CommonOptions,
+  checkOptions,
+  checkShares,
+  type Rule,
+  STARTED,
+} from './rule.js';
 import { normOf, trustRatio } from './trust.js';
 
 /** Options of {@link LARS}. */
@@ -64,6 +72,11 @@ const RULE: Rule<Options, 'momentum', Numbers> = {
  */
 export class LARS extends Optimizer<Options> {
   static readonly defaults: Omit<Options, 'lr'> = RULE.defaults;
+
+  /** @throws UsageError for an option that is not valid */
+  static check(options: Partial<Options>): void {
+    checkOptions(RULE, options);
+  }
 
   constructor(params: Parameters | Iterable<ParameterGroup<Options>>, options: LARSOptions) {
     super(RULE, params, options);

@@ -2,7 +2,7 @@ import { checkBooleans } from '../../errors/arguments.js';
 import * as ops from '../../ops/index.js';
 import { Optimizer, type ParameterGroup, type Parameters } from '../optimizer.js';
 import { averageNumbers, averages } from './moments.js';
-import { atLeast0, COMMON, type CommonOptions, checkBetas, type Rule } from './rule.js';
+import { atLeast0, COMMON, type CommonOptions, checkBetas, checkOptions, type Rule } from './rule.js';
 
 /** Options of {@link NAdam}, with PyTorch's defaults. */
 export interface NAdamOptions extends Partial<CommonOptions> {
@@ -88,6 +88,11 @@ const RULE: Rule<Options, 'expAvg' | 'expAvgSq', Numbers> = {
  */
 export class NAdam extends Optimizer<Options> {
   static readonly defaults: Omit<Options, 'lr'> = RULE.defaults;
+
+  /** @throws UsageError for an option that is not valid */
+  static check(options: Partial<Options>): void {
+    checkOptions(RULE, options);
+  }
 
   constructor(params: Parameters | Iterable<ParameterGroup<Options>>, options: NAdamOptions = {}) {
     super(RULE, params, options);

@@ -1,7 +1,15 @@
 import { checkBooleans } from '../../errors/arguments.js';
 import * as ops from '../../ops/index.js';
 import { Optimizer, type ParameterGroup, type Parameters } from '../optimizer.js';
-import { atLeast0, COMMON, type CommonOptions, checkShares, type Rule, STARTED } from './rule.js';
+import {
+  atLeast0,
+  COMMON,
+  type CommonOptions,
+  checkOptions,
+  checkShares,
+  type Rule,
+  STARTED,
+} from './rule.js';
 
 /** Options of {@link RMSprop}, with PyTorch's defaults. */
 export interface RMSpropOptions extends Partial<CommonOptions> {
@@ -60,6 +68,11 @@ const RULE: Rule<Options, Slots, Numbers> = {
  */
 export class RMSprop extends Optimizer<Options> {
   static readonly defaults: Omit<Options, 'lr'> = RULE.defaults;
+
+  /** @throws UsageError for an option that is not valid */
+  static check(options: Partial<Options>): void {
+    checkOptions(RULE, options);
+  }
 
   constructor(params: Parameters | Iterable<ParameterGroup<Options>>, options: RMSpropOptions = {}) {
     super(RULE, params, options);

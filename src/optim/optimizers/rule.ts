@@ -1,4 +1,4 @@
-import { checkBooleans, checkNumber, shown } from '../../errors/arguments.js';
+import { checkBooleans, checkNumber, checkOptionNames, shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
 import type { Node } from '../../graph/node.js';
 
@@ -66,8 +66,28 @@ export interface Rule<O extends CommonOptions, S extends string, N extends strin
   update(inputs: StepInputs<O, S, N>): StepResult<S>;
 }
 
+/** Names of all options of a rule. */
+export const optionNames = ({ defaults }: { readonly defaults: object }): string[] => [
+  ...new Set(['lr', ...Object.keys(defaults)]),
+];
+
+/** Checks the options of an optimizer; those left out have their defaults. @throws UsageError */
+export function checkOptions<O extends CommonOptions>(
+  rule: Rule<O, string, string>,
+  options: Partial<O>,
+): void {
+  checkOptionNames(rule.name, options, optionNames(rule));
+  checkComplete(rule, { ...COMMON, ...rule.defaults, ...options } as unknown as O);
+}
+
+/** Checks the values of all options. @throws UsageError */
+export function checkComplete<O extends CommonOptions>(rule: Rule<O, string, string>, options: O): void {
+  checkCommon(rule.name, options);
+  rule.check(options);
+}
+
 /** Checks the options that all optimizers have. @throws UsageError */
-export function checkCommon(owner: string, { lr, weightDecay, maximize, lrScale }: CommonOptions): void {
+function checkCommon(owner: string, { lr, weightDecay, maximize, lrScale }: CommonOptions): void {
   // Not by checkNumber: its message would say "lr" instead of "learning rate".
   if (typeof lr !== 'number' || !(lr >= 0) || !Number.isFinite(lr))
     throw new UsageError({

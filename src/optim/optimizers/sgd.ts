@@ -2,7 +2,7 @@ import { checkBooleans, shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
 import * as ops from '../../ops/index.js';
 import { Optimizer, type ParameterGroup, type Parameters } from '../optimizer.js';
-import { COMMON, type CommonOptions, checkShares, type Rule, STARTED } from './rule.js';
+import { COMMON, type CommonOptions, checkOptions, checkShares, type Rule, STARTED } from './rule.js';
 
 /** Options of {@link SGD}; all except `lr` have PyTorch's defaults. */
 export interface SGDOptions extends Partial<CommonOptions> {
@@ -87,6 +87,11 @@ const RULE: Rule<Options, 'momentum', Numbers> = {
  */
 export class SGD extends Optimizer<Options> {
   static readonly defaults: Omit<Options, 'lr'> = RULE.defaults;
+
+  /** @throws UsageError for an option that is not valid */
+  static check(options: Partial<Options>): void {
+    checkOptions(RULE, options);
+  }
 
   constructor(params: Parameters | Iterable<ParameterGroup<Options>>, options: SGDOptions) {
     super(RULE, params, options);
