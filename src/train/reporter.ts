@@ -3,13 +3,11 @@ import type { Position } from '../run/checkpoint.js';
 import type { DoneEvent, Measurement, Observer, StepEvent } from '../run/events.js';
 import { accuracies, sampledFrom } from '../run/position.js';
 import type { RunFolder } from '../run/run-folder.js';
-import { flatNote, isFlat } from './trouble/divergence.js';
+import { flatNote } from './trouble/divergence.js';
 
 export interface ReporterParts {
   readonly folder: RunFolder;
   readonly observer: Observer;
-  /** The loss of a model that has learnt nothing, if it is known. */
-  readonly chanceLoss: number | undefined;
   readonly stepsTotal: number;
   /** Advice while the loss stays at chance level, for recipes known to start slowly. */
   readonly slowStart?: string | undefined;
@@ -71,14 +69,19 @@ export class Reporter {
   }
 
   /** Reports a loss at chance level. @param subject such as `The loss on the test images is` */
-  flat(step: number, subject: string): void {
-    const { chanceLoss, slowStart } = this.#parts;
-    if (chanceLoss !== undefined) this.say('note', step, flatNote(subject, chanceLoss, slowStart));
+  flat(step: number, subject: string, chanceLoss: number): void {
+    this.say('note', step, flatNote(subject, chanceLoss, this.#parts.slowStart));
   }
 
-  /** Reports the end of the run, with its last evaluation. */
-  async done(step: number, last: Measurement | undefined, seconds: number): Promise<DoneEvent> {
-    const { folder, chanceLoss } = this.#parts;
+  /**
+   * Reports the end of the run, with its last evaluation.
+   * @param flatAt the loss at chance level, if that of the evaluation is
+   */
+  async done(
+    step: number,
+    { last, flatAt, seconds }: { last: Measurement | undefined; flatAt: number | undefined; seconds: number },
+  ): Promise<DoneEvent> {
+    const { folder } = this.#parts;
     this.say('line', step, 'Finished Training');
     const sample = last && describeSample(last.images, sampledFrom(last).testTotal);
     const of = sample ? ` (${sample})` : '';
@@ -86,8 +89,7 @@ export class Reporter {
       this.say('line', step, `Accuracy on test set: ${trim(last.accuracy)}%${of}`);
     const metrics = Object.entries(last?.metrics ?? {}).map(([name, value]) => `${name} ${trim(value, 4)}`);
     if (metrics.length > 0) this.say('line', step, `On the test set: ${metrics.join(', ')}${of}`);
-    if (last?.loss !== undefined && isFlat(last.loss, chanceLoss))
-      this.flat(step, 'The loss on the test images is');
+    if (flatAt !== undefined) this.flat(step, 'The loss on the test images is', flatAt);
     const done: DoneEvent = {
       event: 'done',
       run: folder.path,

@@ -25,6 +25,7 @@ import { type Measured, Reporter } from './reporter.js';
 import { Saver, scoreOf } from './saver.js';
 import { type FedBatch, type Feed, type Queued, Stepper } from './step.js';
 import { StepClock } from './step-clock.js';
+import { isFlat } from './trouble/divergence.js';
 import { flatLoss } from './trouble/flat-loss.js';
 import { Recovery } from './trouble/recovery.js';
 import { Waiting } from './waiting.js';
@@ -115,7 +116,6 @@ export class Trainer {
     this.#reporter = new Reporter({
       folder: parts.folder,
       observer: this.#observer,
-      chanceLoss: this.#method.chanceLoss,
       stepsTotal: this.stepsTotal,
       slowStart: parts.slowStart,
     });
@@ -309,7 +309,10 @@ export class Trainer {
     for (const { average } of this.#optimizers) average?.swapOut();
     if (!last) return undefined;
     const seconds = (performance.now() - this.#started) / 1000;
-    return this.#reporter.done(this.#position.step, last === 'unmeasured' ? undefined : last, seconds);
+    const measured = last === 'unmeasured' ? undefined : last;
+    const { chanceLoss } = this.#method;
+    const flatAt = isFlat(measured?.loss, chanceLoss) ? chanceLoss : undefined;
+    return this.#reporter.done(this.#position.step, { last: measured, flatAt, seconds });
   }
 
   /** Tells the user if the evaluation uses a smaller sample than requested. */
@@ -430,8 +433,9 @@ export class Trainer {
     if (Math.floor(p.batch / config.logEvery) === Math.floor(batchBefore / config.logEvery)) return;
     const mean = p.running.reduce((a, b) => a + b, 0) / p.running.length;
     this.#reporter.meanLoss(p, mean);
-    const { flat, due } = flatLoss(p, mean, this.#method.chanceLoss, flatSteps);
-    if (due) this.#reporter.flat(p.step, `After ${counted(p.step, 'step')} the loss is still`);
+    const { chanceLoss } = this.#method;
+    const { flat, due } = flatLoss(p, mean, chanceLoss, flatSteps);
+    if (due) this.#reporter.flat(p.step, `After ${counted(p.step, 'step')} the loss is still`, chanceLoss!);
     this.#position = { ...p, running: [], flat };
   }
 

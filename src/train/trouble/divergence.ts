@@ -63,9 +63,9 @@ export const diverged = (
     next: `${next}. ${checkpoint ? `The last good checkpoint is ${checkpoint}` : 'There is no checkpoint yet'}`,
   });
 
-/** @param chanceLoss undefined if it is not known */
-export const isFlat = (loss: number, chanceLoss: number | undefined): boolean =>
-  chanceLoss !== undefined && Math.abs(loss - chanceLoss) < FLAT;
+/** @param loss undefined if it is not known, like `chanceLoss` */
+export const isFlat = (loss: number | undefined, chanceLoss: number | undefined): boolean =>
+  loss !== undefined && chanceLoss !== undefined && Math.abs(loss - chanceLoss) < FLAT;
 
 /**
  * Message for a loss at chance level: a network that has not begun to learn yet looks like a broken one.
