@@ -30,6 +30,8 @@ import { openPaper } from './registry.js';
 
 export interface RunOptions {
   readonly config: TrainConfig;
+  /** The configuration with which the run has been trained so far; read from its folder if left out. */
+  readonly former?: TrainConfig | undefined;
   readonly trainSet: AnySet;
   readonly testSet: AnySet;
   readonly folder: RunFolder;
@@ -95,7 +97,7 @@ async function count({ trainSet: set, folder, observer, signal }: RunOptions) {
 
 /** Builds a configuration's trainer, restored from the checkpoint if the run has one. */
 export async function prepareRun(options: RunOptions): Promise<Trainer> {
-  const { device, ...parts } = options;
+  const { device, former: given, ...parts } = options;
   const { config, folder } = parts;
   const { world } = parts;
   const begins = await told(world, async () => (await folder.checkpoints.steps()).length === 0);
@@ -144,7 +146,7 @@ export async function prepareRun(options: RunOptions): Promise<Trainer> {
     'use machines of one kind, or --device reference; --precision float32 where only that differs',
   );
   if (trainer.step === 0 || world?.first === false) return trainer;
-  const former = await folder.config(trainConfigSchema);
+  const former = given ?? (await folder.config(trainConfigSchema));
   const before = trainer.stepsOf(former);
   if (before !== trainer.stepsTotal)
     parts.observer?.note?.(

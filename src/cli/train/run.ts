@@ -31,9 +31,9 @@ import { latestRun, RunFolder } from '../../run/run-folder.js';
 import { SilentFolder } from '../../run/silent-folder.js';
 import { hasTop5 } from '../../run/top5.js';
 import { type Choice, chooseDataset } from '../../train/datasets.js';
-import { freezeModules, lrScales } from '../../train/module-patterns.js';
+import { freezeModules } from '../../train/module-patterns.js';
 import { together } from '../../train/observers.js';
-import { makeOptimizer } from '../../train/optimizer.js';
+import { checkOptimizer } from '../../train/optimizer.js';
 import { trim } from '../../train/reporter.js';
 import type { Trainer } from '../../train/trainer.js';
 import { DownloadBar, openPaperSet } from '../data/open.js';
@@ -70,7 +70,7 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
     await withDevice(
       deviceFlags,
       async (device) => {
-        const { path, ...run } = settings
+        const { path, former, ...run } = settings
           ? await configure(flags, { paper: paper!, settings }, signal, {
               machine: () => describeMachine(device),
               world,
@@ -103,7 +103,7 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
         const observer = together(!isFirst ? [] : board ? [screen, board] : [screen]);
         let trainer: Trainer;
         try {
-          trainer = await prepareRun({ ...run, folder, device, observer, signal, world });
+          trainer = await prepareRun({ ...run, former, folder, device, observer, signal, world });
           board?.resumedAfter(trainer.step);
           // What the flags have changed holds for later resumes too.
           if (flags.resume) await folder.writeConfig(config);
@@ -164,10 +164,8 @@ async function adviseOnJpegs(): Promise<void> {
 function checkSettings(paper: Paper, settings: Settings): void {
   const model = withoutInit(() => buildModel(paper, { ...settings.model, classes: ['any'] }));
   if (settings.startFrom) requireModel(settings.startFrom.file);
-  lrScales(model, settings);
+  checkOptimizer(model, settings);
   freezeModules(model, settings);
-  // The average needs a model on a device.
-  makeOptimizer(model, { ...settings, ema: undefined });
 }
 
 /** Data, complete configuration, and the path of the run; creates nothing yet. */
@@ -209,7 +207,8 @@ async function configure(
   };
   checkSet(paper, config, sets.trainSet);
   const named = flags.run ?? join(RUNS, `${stamp(new Date())}-${config.recipe}`);
-  if (!world) return { ...sets, config, path: named };
+  const run = { ...sets, config, former: undefined };
+  if (!world) return { ...run, path: named };
   if (world.first) await world.barrier();
   // Folders of data may have other names on other machines.
   const { machine: _, data: __, ...same } = config;
@@ -218,8 +217,7 @@ async function configure(
     JSON.stringify(same),
     'start the same command on all ranks',
   );
-  const path = await world.tell(named);
-  return { ...sets, config, path };
+  return { ...run, path: await world.tell(named) };
 }
 
 async function openSets(
@@ -273,7 +271,8 @@ async function resume(flags: TrainFlags, before: Before, world: World | undefine
   const { machine: _, data: __, ...same } = config;
   await world?.check('its flags', JSON.stringify(same));
   const paper = await openPaper(config.model.paper);
-  return { ...(await openSets(paper, config, rulesOf(config))), config, path: before.path };
+  const sets = await openSets(paper, config, rulesOf(config));
+  return { ...sets, config, former: before.config, path: before.path };
 }
 
 /** Adapts the flags for one of several ranks. @throws UsageError for flags that need a single process */

@@ -40,10 +40,13 @@ export async function runJob(job: Job, around: JobSurroundings): Promise<Result 
     ...jobConfig(paper, job, classesOf(trainSet)),
     ...(data === undefined ? {} : { data }),
   };
-  const folder = existsSync(join(path, 'config.json'))
+  const { folder, former } = existsSync(join(path, 'config.json'))
     ? await reopen(path, config)
-    : await RunFolder.create(path, { ...config, machine: await describeMachine(device) });
-  const ending = (await isDone(folder)) ? 'done' : await train({ ...around, config, folder });
+    : {
+        folder: await RunFolder.create(path, { ...config, machine: await describeMachine(device) }),
+        former: undefined,
+      };
+  const ending = (await isDone(folder)) ? 'done' : await train({ ...around, config, former, folder });
   if (ending === 'stopped') return undefined;
   const result = await resultOf(job, paper, folder, ending === 'diverged');
   await dropCheckpoints(folder);
@@ -62,13 +65,16 @@ async function train(run: RunOptions): Promise<'done' | 'stopped' | 'diverged'> 
 }
 
 /** Opens the run of a job that was started before. */
-async function reopen(path: string, config: TrainConfig): Promise<RunFolder> {
+async function reopen(
+  path: string,
+  config: TrainConfig,
+): Promise<{ folder: RunFolder; former: TrainConfig }> {
   const folder = RunFolder.open(path);
-  const before = await folder.config(trainConfigSchema);
+  const former = await folder.config(trainConfigSchema);
   // The machine, the data's path, and the intervals of checkpoints and logs may differ.
   const essence = ({ machine: _, data: __, checkpointEvery: ___, logEvery: ____, ...rest }: TrainConfig) =>
     JSON.stringify(trainConfigSchema.partial().parse(rest));
-  if (essence(before) === essence(config)) return folder;
+  if (essence(former) === essence(config)) return { folder, former };
   throw new UsageError({
     what: `${path} holds a run with another configuration`,
     expected: 'the configuration of this variant, to resume it',
