@@ -6,9 +6,9 @@ import { UsageError } from '../errors/errors.js';
 import { didYouMean } from '../errors/nearest.js';
 import type { Module } from '../nn/module.js';
 import type { ModelConfig, TrainConfig } from '../run/config.js';
-import { DATASETS } from '../run/dataset-names.js';
+import { DATASETS, type DatasetName } from '../run/dataset-names.js';
 import type { Training, TrainingSetup } from '../train/method/paper-training.js';
-import type { Chart } from './claims/chart.js';
+import type { Chart, SampleFigure } from './claims/chart.js';
 import type { Claim } from './claims/claim.js';
 import type { Results } from './claims/result.js';
 
@@ -106,6 +106,8 @@ export interface Paper<M extends Module = Module> {
   readonly recipes: Readonly<Record<string, Recipe>>;
   /** Builds the network with newly initialised weights. Preset, init and options have been validated. */
   build(config: ModelConfig): M;
+  /** The built-in data set of runs that name none; default: CIFAR-10, or `shapes10` where it cannot be had. */
+  readonly dataset?: DatasetName;
   /** Data sets of its own by name, besides the built-in ones; the first one is then the default. */
   readonly datasets?: Readonly<Record<string, PaperDataset>>;
   /**
@@ -130,6 +132,8 @@ export interface Paper<M extends Module = Module> {
   readonly claims: readonly Claim[];
   /** Learning curves drawn from its results. */
   readonly charts?: (results: Results) => readonly Chart[];
+  /** Images from its trainings that are kept as figures. */
+  readonly samples?: (results: Results) => readonly SampleFigure[];
 }
 
 /** Papers that this installation has validated. */

@@ -16,8 +16,12 @@ export interface CurvesOptions {
   readonly series: readonly Series[];
   /** Logarithmic vertical axis; values of 0 or less are skipped. */
   readonly log?: boolean;
-  /** Top of a linear axis; default: the largest value. */
+  /** Top of a linear axis from 0; default: the largest value. */
   readonly top?: number;
+  /** Ends of a linear axis; default: from 0 to `top`. */
+  readonly range?: readonly [from: number, to: number];
+  /** Points without lines between them. */
+  readonly dots?: boolean;
   /** Unit after each number of a linear axis, such as ` %`. */
   readonly unit?: string;
   /** A value marked by a horizontal line. */
@@ -35,12 +39,15 @@ const DASHES = ['', '7 4', '2 3', '9 3 2 3'];
 
 /** Several labelled curves over one axis, similar to the paper's Figure 1. */
 export function curvesSvg(options: CurvesOptions): string {
-  const { title, xLabel, yLabel, series, log = false, unit = '', mark } = options;
+  const { title, xLabel, yLabel, series, log = false, unit = '', dots = false, mark } = options;
   const drawing = new Drawing(WIDTH, HEIGHT, `${title}. ${series.map(({ label }) => label).join(', ')}`);
   const all = series.flatMap(({ points }) => points.filter((p) => fits(p.value, log)));
-  const far = all.reduce((most, p) => Math.max(most, p.step), 0) || 1;
-  const x = (at: number): number => AREA.left + ((AREA.right - AREA.left) * at) / far;
-  const scale = log ? logScale(all) : linearScale(series, options.top, unit);
+  // The axis begins at 0 unless there are negative positions.
+  const near = all.reduce((least, p) => Math.min(least, p.step), 0);
+  const far = all.reduce((most, p) => Math.max(most, p.step), near) || near + 1;
+  const x = (at: number): number =>
+    AREA.left + ((AREA.right - AREA.left) * (at - near)) / (far - near || 1);
+  const scale = log ? logScale(all) : linearScale(series, options.range ?? options.top, unit);
   const y = (value: number): number => AREA.bottom - (AREA.bottom - AREA.top) * scale.share(value);
   drawing.text('t', [AREA.left - 46, 26], title, { size: 15 });
   drawing.text('m', [AREA.left - 46, 48], yLabel);
@@ -48,7 +55,7 @@ export function curvesSvg(options: CurvesOptions): string {
     drawing.line('g', [AREA.left, y(value)], [AREA.right, y(value)]);
     drawing.text('m', [AREA.left - 8, y(value) + 4], label, { anchor: 'end', size: 12 });
   }
-  for (const tick of ticks(far).filter(Number.isInteger))
+  for (const tick of ticks(far, near).filter(Number.isInteger))
     drawing.text('m', [x(tick), AREA.bottom + 20], tick.toLocaleString('en-US'), { anchor: 'middle' });
   drawing.text('m', [(AREA.left + AREA.right) / 2, HEIGHT - 8], xLabel, { anchor: 'middle' });
   if (mark !== undefined) {
@@ -59,9 +66,9 @@ export function curvesSvg(options: CurvesOptions): string {
     const cls = `s s${i % COLOURS}`;
     const dash = DASHES[Math.floor(i / COLOURS) % DASHES.length]!;
     const shown = points.map((p) => [x(p.step), fits(p.value, log) ? y(p.value) : Number.NaN] as const);
-    drawing.path(cls, shown, { dash });
+    if (!dots) drawing.path(cls, shown, { dash });
     // A single point makes no visible line.
-    for (const at of shown.length === 1 ? shown : [])
+    for (const at of dots || shown.length === 1 ? shown : [])
       if (Number.isFinite(at[1])) drawing.circle(cls, at, 2.5);
     const far = points.filter((p) => fits(p.value, log) && p.value > scale.most);
     drawOutside(drawing, AREA, { cls, far: far.map((p) => x(p.step)), gaps: [] });
@@ -90,13 +97,18 @@ interface Scale {
   readonly ticks: readonly (readonly [value: number, label: string])[];
 }
 
-function linearScale(series: readonly Series[], given: number | undefined, unit: string): Scale {
+function linearScale(
+  series: readonly Series[],
+  given: number | readonly [from: number, to: number] | undefined,
+  unit: string,
+): Scale {
   const limits = robustLimits(series.map(({ points }) => points.map(({ value }) => value)));
-  const top = given ?? (Math.max(0, limits?.max ?? 0) * 1.05 || 1);
+  const [bottom, top] =
+    typeof given === 'object' ? given : [0, given ?? (Math.max(0, limits?.max ?? 0) * 1.05 || 1)];
   return {
     most: top,
-    share: (value) => Math.min(1, Math.max(0, value / top)),
-    ticks: ticks(top).map((tick) => [tick, `${tick}${unit}`] as const),
+    share: (value) => Math.min(1, Math.max(0, (value - bottom) / (top - bottom))),
+    ticks: ticks(top, bottom).map((tick) => [tick, `${tick}${unit}`] as const),
   };
 }
 

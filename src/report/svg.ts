@@ -115,12 +115,13 @@ export class Drawing {
   }
 }
 
-/** Four to eight round numbers from 0 to `top`. */
-export function ticks(top: number): number[] {
-  const rough = top / 5;
+/** Four to eight round numbers from `bottom` to `top`. */
+export function ticks(top: number, bottom = 0): number[] {
+  const rough = (top - bottom) / 5;
   const power = 10 ** Math.floor(Math.log10(rough));
   const size = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough / 1.5)!;
-  return Array.from({ length: Math.floor(top / size + 1e-9) + 1 }, (_, i) =>
-    Number((i * size).toPrecision(12)),
+  const first = Math.ceil(bottom / size - 1e-9);
+  return Array.from({ length: Math.floor(top / size + 1e-9) - first + 1 }, (_, i) =>
+    Number(((first + i) * size).toPrecision(12)),
   );
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -6,10 +7,11 @@ import alexnet from '../../src/papers/alexnet/index.js';
 import { plainNet } from '../../src/papers/alexnet/variants.js';
 import { figuresIn } from '../../src/papers/build-page.js';
 import { type Chart, seriesOf, TEST_ERROR } from '../../src/papers/claims/chart.js';
-import type { EpochResult, Result, Results } from '../../src/papers/claims/result.js';
+import { type EpochResult, type Result, ResultFolder, type Results } from '../../src/papers/claims/result.js';
 import type { Paper } from '../../src/papers/paper.js';
-import { openPaper, paperIds } from '../../src/papers/registry.js';
+import { openPaper, paperFolder, paperIds } from '../../src/papers/registry.js';
 import { chartSvg, writeCharts } from '../../src/report/charts.js';
+import { saveSamples } from '../../src/run/sample-files.js';
 import { scratch } from '../support/toy.js';
 
 /** Two epochs per seed; the last error is 20 plus the seed. */
@@ -46,6 +48,50 @@ test('a level is drawn across the chart', () => {
   assert.match(chartSvg(chart(some, 25), 'en'), /<line class="chance".*>25 %</s);
 });
 
+test('a chart may have another unit, an axis of its own, and points alone', () => {
+  const points = [-3, -2, -1].map((step) => ({ step, value: 100 - 10 * step }));
+  const own: Chart = { ...chart(some), unit: '', range: [100, 140], series: [{ label: 'a', points }] };
+  const svg = chartSvg({ ...own, xLabel: { en: 'exponent', zh: '指数' } }, 'en');
+  assert.match(svg, />exponent</);
+  assert.doesNotMatch(svg, / %|>epoch<|>0<|NaN/);
+  assert.match(svg, />100<.*>140</s);
+  assert.match(svg, />-3<.*>-1</s);
+  const [first, ...rest] = /d="M([^"]*)"/.exec(svg)![1]!.split('L').map((at) => at.split(' ').map(Number));
+  assert.ok(rest.every(([x], i) => x! > (i === 0 ? first! : rest[i - 1]!)[0]!));
+  const dots = chartSvg({ ...own, dots: true }, 'en');
+  assert.equal(dots.match(/<circle/g)!.length, 3);
+  assert.equal(dots.match(/<path class="s s0"/g)!.length, 1, 'only the line of the legend');
+});
+
+test('images that a training has drawn are written as figures while its run is there', async (t) => {
+  const folder = await scratch(t);
+  const [figures, runs] = [join(folder, 'figures'), join(folder, 'runs')];
+  const job = { variant: plainNet, seed: 3 };
+  const title = { en: 'Drawn', zh: '生成' };
+  const paper: Paper = {
+    ...alexnet,
+    charts: () => [],
+    samples: () => [
+      { name: 'drawn', title, job },
+      { name: 'other', title, job, set: 'other' },
+    ],
+  };
+  await writeCharts(paper, none, figures, runs);
+  assert.equal(existsSync(figures), false);
+  for (const [step, size] of [
+    [1, 2],
+    [2, 3],
+  ] as const)
+    await saveSamples(join(runs, `${plainNet.id}-seed3`), {
+      step,
+      sets: new Map([['samples', { shape: [4, 1, size, size], data: new Uint8Array(4 * size * size) }]]),
+    });
+  await writeCharts(paper, none, figures, runs);
+  assert.deepEqual((await readdir(figures)).sort(), ['drawn.svg', 'drawn.zh.svg', 'titles.json']);
+  // Two by two images of the last step, each a pixel apart, enlarged twenty times.
+  assert.match(await readFile(join(figures, 'drawn.svg'), 'utf8'), /Drawn.*width="140" height="140"/s);
+});
+
 test('charts are written beside other figures, in both languages', async (t) => {
   const folder = await scratch(t);
   const paper = { ...alexnet, charts: (results: Results) => [chart(results)] } as Paper;
@@ -62,11 +108,15 @@ test('charts are written beside other figures, in both languages', async (t) => 
 });
 
 for (const id of paperIds())
-  test(`the charts of ${id} have unique names and need no results`, async () => {
-    const { charts } = await openPaper(id);
+  test(`the charts of ${id} have unique names, need no results, and draw its own`, async () => {
+    const { charts, samples } = await openPaper(id);
     assert.ok(charts);
-    const names = charts(none).map(({ name }) => name);
+    const measured = await ResultFolder.open(join(paperFolder(id), 'results'), id);
+    const figures = [...charts(measured), ...(samples?.(measured) ?? [])];
+    const names = figures.map(({ name }) => name);
     assert.equal(new Set(names).size, names.length);
     for (const name of names) assert.match(name, /^[a-z0-9-]+$/);
-    for (const { series } of charts(some)) assert.ok(series.some(({ results }) => results.length > 0));
+    for (const { series } of charts(measured)) assert.ok(series.some(({ points }) => points.length > 0));
+    for (const { series } of charts(none)) for (const { points } of series) assert.deepEqual(points, []);
+    samples?.(none);
   });

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { counted } from '../../errors/counted.js';
 import { UsageError } from '../../errors/errors.js';
 import { didYouMean } from '../../errors/nearest.js';
@@ -53,7 +54,7 @@ export async function reproducePaper(id: string | undefined, flags: ReproduceFla
       });
     note(`${missing.length} trainings known to be left.`);
     const outcome = await withDevice(flags, run);
-    await writeCharts(paper, await ResultFolder.open(results, paper.id), figures);
+    await writeCharts(paper, await ResultFolder.open(results, paper.id), figures, join(flags.runs, paper.id));
     if (outcome === 'interrupted')
       throw new Interrupted('Interrupted. The same command continues where this one stopped.');
     if (outcome === 'budget') note('Time budget reached. The same command continues where this one stopped.');

@@ -9,7 +9,7 @@ import { UsageError } from '../../errors/errors.js';
 import { printableLines } from '../../errors/printable.js';
 import { writeFileAtomic } from '../../files/atomic.js';
 import { withoutInit } from '../../nn/init.js';
-import { ownDataset } from '../../papers/datasets.js';
+import { defaultDataset, ownDataset } from '../../papers/datasets.js';
 import { dryRun } from '../../papers/dry-run.js';
 import { requireModel } from '../../papers/load.js';
 import { buildModel, type Paper } from '../../papers/paper.js';
@@ -178,11 +178,10 @@ async function configure(
   // The first rank brings the data, where they have to be downloaded.
   if (world && !world.first) await world.barrier();
   const bar = new DownloadBar();
-  // A paper with its own data sets is trained on the first of them.
-  const [own] = Object.keys(paper.datasets ?? {});
+  const usual = defaultDataset(paper);
   const choice: Choice =
-    flags.dataset || flags.data || own !== undefined
-      ? { dataset: flags.dataset ?? own ?? 'cifar10', ...(flags.data ? { data: flags.data } : {}) }
+    flags.dataset || flags.data || usual !== undefined
+      ? { dataset: flags.dataset ?? usual ?? 'cifar10', ...(flags.data ? { data: flags.data } : {}) }
       : await chooseDataset({ onProgress: bar.update, signal })
           .catch((error) => {
             throw signal.aborted ? new Interrupted() : error;

@@ -1,30 +1,70 @@
 import type { Text } from './claim.js';
 import { resultsOf } from './claim.js';
-import type { Variant } from './job.js';
+import type { Job, Variant } from './job.js';
 import type { EpochResult, Result, Results } from './result.js';
 
-/** A chart of errors over epochs, drawn from a paper's results. */
+/** A chart drawn from a paper's results; errors over epochs unless it says otherwise. */
 export interface Chart {
   /** File name: small letters, digits and hyphens. */
   readonly name: string;
   readonly title: Text;
+  /** Default: epochs. */
+  readonly xLabel?: Text;
   readonly yLabel: Text;
-  /** A horizontal line at a target level, in percent. */
+  /** Unit after each number of the vertical axis; default ` %`. */
+  readonly unit?: string;
+  /** Ends of the vertical axis; default: from 0 to the largest value. */
+  readonly range?: readonly [from: number, to: number];
+  /** Logarithmic vertical axis, without a unit. */
+  readonly log?: boolean;
+  /** Points without lines between them. */
+  readonly dots?: boolean;
+  /** A horizontal line at a target level. */
   readonly mark?: number;
-  /** Series without results are not drawn. */
+  /** Series without points are not drawn. */
   readonly series: readonly ChartSeries[];
 }
 
-/** The trainings of one variant, drawn in one colour. */
+/** Points drawn in one colour. */
 export interface ChartSeries {
   readonly label: string;
-  readonly results: readonly Result[];
-  /** Percent. */
-  readonly measure: (epoch: EpochResult) => number;
+  readonly points: readonly ChartPoint[];
+}
+
+export interface ChartPoint {
+  /** Horizontal position. */
+  readonly step: number;
+  /** NaN ends a line. */
+  readonly value: number;
+}
+
+/** Images that a generative model has drawn in one training, as one figure. */
+export interface SampleFigure {
+  /** File name: small letters, digits and hyphens. */
+  readonly name: string;
+  readonly title: Text;
+  readonly job: Job;
+  /** Name of the set of images; default `samples`. */
+  readonly set?: string;
 }
 
 export const TRAINING_ERROR: Text = { en: 'training error', zh: '训练误差' };
 export const TEST_ERROR: Text = { en: 'test error', zh: '测试误差' };
+
+type Measure = 'trainError' | 'testError' | ((epoch: EpochResult) => number | undefined);
+
+/** Curves over epochs: one for each training, all of one colour. */
+export const curvesOf = (label: string, results: readonly Result[], measure: Measure): ChartSeries => ({
+  label,
+  points: results.flatMap(({ epochs }) => [
+    ...epochs.map((epoch) => ({
+      step: epoch.epoch,
+      value: (typeof measure === 'string' ? epoch[measure] : measure(epoch)) ?? Number.NaN,
+    })),
+    // Separates the curves of two trainings.
+    { step: 0, value: Number.NaN },
+  ]),
+});
 
 /** Results of one variant with each seed, as a series. */
 export const seriesOf = (
@@ -32,9 +72,5 @@ export const seriesOf = (
   label: string,
   variant: Variant,
   seeds: readonly number[],
-  measure: 'trainError' | 'testError',
-): ChartSeries => ({
-  label,
-  results: resultsOf(results, variant, seeds),
-  measure: (epoch) => epoch[measure] ?? Number.NaN,
-});
+  measure: Measure,
+): ChartSeries => curvesOf(label, resultsOf(results, variant, seeds), measure);
