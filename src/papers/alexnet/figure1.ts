@@ -3,6 +3,7 @@ import { resultsOf, withSeeds } from '../claims/claim.js';
 import type { Job, Variant } from '../claims/job.js';
 import { epochsTo } from '../claims/kinds.js';
 import type { Result, Results } from '../claims/result.js';
+import { type Search, searchRate as search } from '../claims/search.js';
 import { show, summarise } from '../claims/statistics.js';
 import { partsOf } from '../paper.js';
 import type { Activation } from './layers.js';
@@ -58,37 +59,18 @@ function score(result: Result): number {
   return 1e6 + (result.diverged ? 1e6 : result.epochs.at(-1)!.trainLoss);
 }
 
-interface Search {
-  readonly jobs: readonly Job[];
-  /** Undefined until every job has its result. */
-  readonly best: number | undefined;
-}
-
-/**
- * Tries three rates, then one more as long as the best is the first or the last of those tried, so that the chosen
- * rate has a worse one on either side.
- */
-export function searchRate(curve: Curve, results: Results): Search {
-  const middle = LADDER.indexOf(MIDDLE[curve.activation]);
-  let [from, to] = [middle - 1, middle + 1];
-  for (;;) {
-    const rates = LADDER.slice(from, to + 1);
-    const jobs = rates.map((lr) => ({
-      variant: variant(curve, lr, SEARCH_EPOCHS, SEARCH_EPOCHS),
+/** The search for a curve's rate. */
+export const searchRate = (curve: Curve, results: Results): Search =>
+  search(
+    {
+      ladder: LADDER,
+      middle: MIDDLE[curve.activation],
       seed: SEARCH_SEED,
-    }));
-    const scores: number[] = [];
-    for (const job of jobs) {
-      const result = results.get(job.variant, job.seed);
-      if (!result) return { jobs, best: undefined };
-      scores.push(score(result));
-    }
-    const best = scores.indexOf(Math.min(...scores));
-    if (best === 0 && from > 0) from--;
-    else if (best === rates.length - 1 && to < LADDER.length - 1) to++;
-    else return { jobs, best: rates[best] };
-  }
-}
+      variant: (lr) => variant(curve, lr, SEARCH_EPOCHS, SEARCH_EPOCHS),
+      score,
+    },
+    results,
+  );
 
 const chosen = (curve: Curve, { best }: Search): Variant | undefined =>
   best === undefined ? undefined : variant(curve, best, MOST_EPOCHS, 15);
