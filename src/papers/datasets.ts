@@ -11,9 +11,11 @@ export const datasetNames = ({ datasets = {} }: Pick<Paper, 'datasets'>): string
   ...DATASETS,
 ];
 
-/** The data set of runs that name none; undefined if it depends on what is on this machine. */
-export const defaultDataset = ({ datasets = {}, dataset }: Pick<Paper, 'datasets' | 'dataset'>) =>
-  Object.keys(datasets)[0] ?? dataset;
+/** The data set of runs of a recipe that name none; undefined if it depends on what is on this machine. */
+export const defaultDataset = (
+  { datasets = {}, recipes }: Pick<Paper, 'datasets' | 'recipes'>,
+  recipe: string,
+): string | undefined => recipes[recipe]?.dataset ?? Object.keys(datasets)[0];
 
 /** A data set of the paper's own; undefined for a built-in one. @throws UsageError for a name that is neither */
 export function ownDataset(paper: Pick<Paper, 'name' | 'datasets'>, name: string): PaperDataset | undefined {

@@ -6,8 +6,8 @@ import { UsageError } from '../errors/errors.js';
 import { didYouMean } from '../errors/nearest.js';
 import type { Module } from '../nn/module.js';
 import type { ModelConfig, TrainConfig } from '../run/config.js';
-import { DATASETS, type DatasetName } from '../run/dataset-names.js';
-import type { Training, TrainingSetup } from '../train/method/paper-training.js';
+import { DATASETS } from '../run/dataset-names.js';
+import type { Observation, Training, TrainingSetup } from '../train/method/paper-training.js';
 import type { Chart, SampleFigure } from './claims/chart.js';
 import type { Claim } from './claims/claim.js';
 import type { Results } from './claims/result.js';
@@ -20,15 +20,29 @@ export interface Recipe extends Omit<TrainConfig, Fixed> {
   readonly about: string;
   /** Message while the loss stays at chance level, for recipes known to start slowly. */
   readonly slowStart?: string;
+  /**
+   * The data set of runs that name none; default: the first of the paper's own, otherwise CIFAR-10, or `shapes10` where
+   * it cannot be had.
+   */
+  readonly dataset?: string;
   /** The full recipe, if this one is a short form of it; named at the end of a run. */
   readonly shortOf?: string;
   readonly model: Omit<ModelConfig, 'paper' | 'classes'>;
 }
 
+type Described = 'about' | 'slowStart' | 'dataset' | 'shortOf';
+
 /** Splits a recipe into the parts of a configuration, network and training, without `about`. */
-export function partsOf({ about: _, slowStart: __, shortOf: ___, model, ...training }: Recipe): {
+export function partsOf({
+  about: _,
+  slowStart: __,
+  dataset: ___,
+  shortOf: ____,
+  model,
+  ...training
+}: Recipe): {
   readonly model: Recipe['model'];
-  readonly training: Omit<Recipe, 'about' | 'slowStart' | 'shortOf' | 'model'>;
+  readonly training: Omit<Recipe, Described | 'model'>;
 } {
   return { model, training };
 }
@@ -106,8 +120,6 @@ export interface Paper<M extends Module = Module> {
   readonly recipes: Readonly<Record<string, Recipe>>;
   /** Builds the network with newly initialised weights. Preset, init and options have been validated. */
   build(config: ModelConfig): M;
-  /** The built-in data set of runs that name none; default: CIFAR-10, or `shapes10` where it cannot be had. */
-  readonly dataset?: DatasetName;
   /** Data sets of its own by name, besides the built-in ones; the first one is then the default. */
   readonly datasets?: Readonly<Record<string, PaperDataset>>;
   /**
@@ -115,6 +127,8 @@ export interface Paper<M extends Module = Module> {
    * several optimizers, metrics and samples of its own.
    */
   training?(setup: TrainingSetup<M>): Training;
+  /** What is measured and drawn from a classifier besides its accuracy, on a sample of the test images. */
+  observe?(setup: TrainingSetup<M>): Observation;
   /**
    * Turns the images of a data set into the network's input. Classifiers have it.
    *
@@ -154,7 +168,14 @@ export function definePaper<M extends Module>(paper: Paper<M>): Paper<M> {
     if (!fits) throw new UsageError({ what: `The paper ${paper.id}: ${what}`, expected, got: String(got) });
   };
   demand(/^[a-z][a-z0-9-]*$/.test(paper.id), 'its id', 'small letters, digits and hyphens', paper.id);
-  for (const [name, { model, shortOf = name }] of Object.entries(paper.recipes)) {
+  const sets = [...Object.keys(paper.datasets ?? {}), ...DATASETS];
+  for (const [name, { model, dataset, shortOf = name }] of Object.entries(paper.recipes)) {
+    demand(
+      dataset === undefined || sets.includes(dataset),
+      `the data set of recipe ${name}`,
+      sets.join(' or '),
+      dataset,
+    );
     demand(
       Object.hasOwn(paper.recipes, shortOf),
       `the recipe that ${name} is a short form of`,
@@ -186,6 +207,12 @@ export function definePaper<M extends Module>(paper: Paper<M>): Paper<M> {
     'how it is trained',
     'transforms and lastBias of a classifier, or a training of its own',
     'neither',
+  );
+  demand(
+    !(paper.training && paper.observe),
+    'what is measured besides the accuracy of a classifier',
+    'measure and samples in its training',
+    'observe beside a training of its own',
   );
   for (const name of Object.keys(paper.datasets ?? {}))
     demand(

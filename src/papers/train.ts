@@ -116,7 +116,7 @@ export async function prepareRun(options: RunOptions): Promise<Trainer> {
   if (config.syncBn) normaliseTogether(model, world?.size ?? 1);
   await model.to(device);
   const views = paper.transforms?.(config.model, config.augment ?? 'none', statistics);
-  const training = paper.training?.bind(paper);
+  const [training, observe] = [paper.training?.bind(paper), paper.observe?.bind(paper)];
   const { startFrom: start } = config;
   // A resumed run has its weights in the checkpoint.
   const opening =
@@ -134,6 +134,7 @@ export async function prepareRun(options: RunOptions): Promise<Trainer> {
     trainTransform: views?.train,
     testTransform: views?.test,
     training,
+    observe,
     paper: paper.name,
   });
   await trainer.resume();

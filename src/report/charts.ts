@@ -51,7 +51,8 @@ export async function writeCharts(
   folder: string,
   runs?: string,
 ): Promise<void> {
-  const charts = paper.charts?.(results).filter(({ series }) => series.some((s) => s.points.length > 0)) ?? [];
+  const charts =
+    paper.charts?.(results).filter(({ series }) => series.some((s) => s.points.length > 0)) ?? [];
   const all: Drawn[] = [
     ...charts.map((chart) => ({ ...chart, draw: (language: Language) => chartSvg(chart, language) })),
     ...(runs === undefined ? [] : await sampleFigures(paper, results, runs)),

@@ -44,9 +44,9 @@ export function curvesSvg(options: CurvesOptions): string {
   const all = series.flatMap(({ points }) => points.filter((p) => fits(p.value, log)));
   // The axis begins at 0 unless there are negative positions.
   const near = all.reduce((least, p) => Math.min(least, p.step), 0);
-  const far = all.reduce((most, p) => Math.max(most, p.step), near) || near + 1;
-  const x = (at: number): number =>
-    AREA.left + ((AREA.right - AREA.left) * (at - near)) / (far - near || 1);
+  const last = all.reduce((most, p) => Math.max(most, p.step), near);
+  const far = last > near ? last : near + 1;
+  const x = (at: number): number => AREA.left + ((AREA.right - AREA.left) * (at - near)) / (far - near);
   const scale = log ? logScale(all) : linearScale(series, options.range ?? options.top, unit);
   const y = (value: number): number => AREA.bottom - (AREA.bottom - AREA.top) * scale.share(value);
   drawing.text('t', [AREA.left - 46, 26], title, { size: 15 });

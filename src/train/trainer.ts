@@ -18,7 +18,7 @@ import { LookAhead } from './look-ahead.js';
 import { classifierMethod } from './method/classifier.js';
 import { feedOf } from './method/measure-model.js';
 import type { Method } from './method/method.js';
-import { ownMethod, type Training, type TrainingSetup } from './method/paper-training.js';
+import { type Observation, ownMethod, type Training, type TrainingSetup } from './method/paper-training.js';
 import { recordSamples } from './method/samples.js';
 import { freezeModules } from './module-patterns.js';
 import { type Measured, Reporter } from './reporter.js';
@@ -41,6 +41,8 @@ export interface TrainerParts {
   readonly testTransform?: Transform | undefined;
   /** How it is trained, where that is not by cross-entropy on labelled images; and whose it is, for messages. */
   readonly training?: ((setup: TrainingSetup) => Training) | undefined;
+  /** What is measured of a classifier besides its accuracy. */
+  readonly observe?: ((setup: TrainingSetup) => Observation) | undefined;
   readonly paper?: string;
   readonly folder: RunFolder;
   readonly observer?: Observer;
@@ -542,7 +544,7 @@ async function take(batches: AsyncGenerator<FedBatch, void, void>, count: number
 
 /** The paper's own method, or that of a classifier. */
 function methodOf(parts: TrainerParts, stepsTotal: number): Method {
-  const { config, model, testSet, testTransform, training, paper = 'the paper', world } = parts;
+  const { config, model, testSet, testTransform, training, observe, paper = 'the paper', world } = parts;
   if (training)
     return ownMethod(training({ model, config, stepsTotal }), {
       paper,
@@ -555,7 +557,15 @@ function methodOf(parts: TrainerParts, stepsTotal: number): Method {
     });
   const images = imagesIn(testSet);
   if (images && testTransform)
-    return classifierMethod({ config, model, testSet: images, testTransform, stepsTotal, world });
+    return classifierMethod({
+      config,
+      model,
+      testSet: images,
+      testTransform,
+      stepsTotal,
+      observed: observe?.({ model, config, stepsTotal }),
+      world,
+    });
   throw new UsageError({
     what: `${testSet.name} cannot train a classifier of images`,
     expected: 'a set of labelled images',

@@ -56,7 +56,10 @@ test('a chart may have another unit, an axis of its own, and points alone', () =
   assert.doesNotMatch(svg, / %|>epoch<|>0<|NaN/);
   assert.match(svg, />100<.*>140</s);
   assert.match(svg, />-3<.*>-1</s);
-  const [first, ...rest] = /d="M([^"]*)"/.exec(svg)![1]!.split('L').map((at) => at.split(' ').map(Number));
+  const [first, ...rest] = /d="M([^"]*)"/
+    .exec(svg)![1]!
+    .split('L')
+    .map((at) => at.split(' ').map(Number));
   assert.ok(rest.every(([x], i) => x! > (i === 0 ? first! : rest[i - 1]!)[0]!));
   const dots = chartSvg({ ...own, dots: true }, 'en');
   assert.equal(dots.match(/<circle/g)!.length, 3);

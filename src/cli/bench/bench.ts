@@ -102,7 +102,7 @@ export function register(program: Command): void {
     });
 }
 
-/** The networks in a list such as vit,gpt. @throws UsageError for one that is not in the suite */
+/** The networks in a list such as gpt,unet. @throws UsageError for one that is not in the suite */
 function namesOf(list: string): string[] {
   const names = list.split(',').map((name) => name.trim());
   const unknown = names.find((name) => !Object.hasOwn(NETS, name));

@@ -71,7 +71,7 @@ const CHOICE = {
     value: '<name>',
     parse: pathName,
     help: `${DATASETS.join(', ')} (images in folders), or one of the paper's own`,
-    or: 'CIFAR-10 from a folder, else downloaded, else shapes10',
+    or: of((r) => r.dataset ?? 'CIFAR-10 from a folder, else downloaded, else shapes10'),
   },
   data: {
     value: '<dir>',

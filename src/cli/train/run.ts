@@ -178,7 +178,7 @@ async function configure(
   // The first rank brings the data, where they have to be downloaded.
   if (world && !world.first) await world.barrier();
   const bar = new DownloadBar();
-  const usual = defaultDataset(paper);
+  const usual = defaultDataset(paper, settings.recipe);
   const choice: Choice =
     flags.dataset || flags.data || usual !== undefined
       ? { dataset: flags.dataset ?? usual ?? 'cifar10', ...(flags.data ? { data: flags.data } : {}) }

@@ -9,7 +9,9 @@ import type { TrainConfig } from '../../run/config.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { evaluateModel } from '../evaluate.js';
 import { makeOptimizer, makeSchedule } from '../optimizer.js';
+import { measureModel } from './measure-model.js';
 import type { Method } from './method.js';
+import type { Observation } from './paper-training.js';
 
 export interface ClassifierParts {
   readonly config: TrainConfig;
@@ -18,8 +20,13 @@ export interface ClassifierParts {
   readonly testSet: Dataset;
   readonly testTransform: Transform;
   readonly stepsTotal: number;
+  /** Further measurements and images of the paper. */
+  readonly observed?: Observation | undefined;
   readonly world?: World | undefined;
 }
+
+/** Most test images of the further measurements, which are about the network rather than its accuracy. */
+const OBSERVED = 1000;
 
 /** The default method, for a paper that defines no other: one optimizer, cross-entropy, accuracy on the test images. */
 export function classifierMethod({
@@ -28,6 +35,7 @@ export function classifierMethod({
   testSet,
   testTransform,
   stepsTotal,
+  observed = {},
   world,
 }: ClassifierParts): Method {
   const optimizer = makeOptimizer(model, config);
@@ -43,16 +51,23 @@ export function classifierMethod({
       update(loss, { correct: new Tensor(topKCorrect(logits.node, labels.node, 1)).sum() });
     },
     evaluate: async (options) => {
-      const { batchSize } = config;
-      return evaluateModel({
+      const { batchSize, seed } = config;
+      const common = { model, batchSize, world };
+      const scores = await evaluateModel({
         ...options,
-        model,
+        ...common,
         dataset: testSet,
         transform: testTransform,
-        batchSize,
-        world,
       });
+      if (!observed.measure) return scores;
+      const limit = Math.min(options.limit ?? OBSERVED, OBSERVED);
+      const { metrics } = await measureModel(
+        { ...common, testSet, testTransform, seed, measure: observed.measure.bind(observed) },
+        { ...options, limit, onProgress: () => undefined },
+      );
+      return { ...scores, ...(metrics ? { metrics } : {}) };
     },
+    ...(observed.samples ? { samples: observed.samples.bind(observed) } : {}),
     chanceLoss: Math.log(testSet.classes.length),
   };
 }

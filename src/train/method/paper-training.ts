@@ -51,6 +51,9 @@ export interface Training {
   samples?(context: SampleContext): SampleImages | Promise<SampleImages>;
 }
 
+/** What a classifier is asked besides its accuracy. */
+export type Observation = Pick<Training, 'measure' | 'samples'>;
+
 export interface OwnParts {
   readonly paper: string;
   readonly config: TrainConfig;

@@ -142,9 +142,10 @@ export function RunCharts({ id, run }: { id: string; run: LiveRun }) {
               format={(value) => significant(value, 4)}
             />
           </Chart>
-          {classified ? (
+          {classified && (
             <AccuracyChart epochs={epochs} shared={shared} classes={classCount(run.detail?.config)} />
-          ) : (
+          )}
+          {(!classified || epochs.some(({ testMetrics }) => testMetrics)) && (
             <MetricCharts epochs={run.epochs} shared={shared} />
           )}
           <div class="small-charts">

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { definePaper } from '../../../src/papers/paper.js';
+import resnet from '../../../src/papers/resnet/index.js';
+import { readSamples, sampleSteps } from '../../../src/run/sample-files.js';
+import { jsonLines, runCli } from '../../support/cli.js';
+import { scratch } from '../../support/toy.js';
+
+const WATCHED = fileURLToPath(new URL('../../support/papers/watched', import.meta.url));
+const HERE = ['--device', 'reference'];
+
+describe('a classifier with measurements of its own', () => {
+  test('has them beside its accuracy, on the data set of its recipe', async (t) => {
+    const run = join(await scratch(t), 'run');
+    const flags = ['--paper', WATCHED, '--max-steps', '3', '--run', run, ...HERE];
+    const { code, stdout, stderr } = await runCli(['train', ...flags]);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /largest logit [-\d.]+/);
+    const config = JSON.parse(await readFile(join(run, 'config.json'), 'utf8')) as { dataset: string };
+    assert.equal(config.dataset, 'shapes10');
+    const lines = jsonLines(await readFile(join(run, 'metrics.jsonl'), 'utf8'));
+    const epoch = lines.find(({ event }) => event === 'epoch')!;
+    assert.equal(typeof epoch.testAccuracy, 'number');
+    assert.deepEqual(Object.keys(epoch.testMetrics as object), ['largest logit']);
+    const state = JSON.parse(await readFile(join(run, 'state.json'), 'utf8')) as { best: object };
+    assert.deepEqual(Object.keys(state.best), ['file', 'accuracy'], 'the best weights are the most accurate');
+    assert.deepEqual(await sampleSteps(run), [3]);
+    const { sets } = await readSamples(run, 3);
+    assert.deepEqual(sets.get('weights')!.shape, [10, 3, 8, 8]);
+    const env = { PAPERWEIGHT_PAPERS: join(WATCHED, '..') };
+    const evaluated = await runCli(['eval', run, '--eval-limit', '20', ...HERE], { env });
+    assert.equal(evaluated.code, 0, evaluated.stderr);
+  });
+
+  test('shows its data set in the help', async () => {
+    const { stdout } = await runCli(['train', '--paper', WATCHED, '--help']);
+    assert.match(stdout.replaceAll(/\s+/g, ' '), /one of the paper's own \(default: shapes10\)/);
+  });
+
+  test('cannot also have a training of its own, or an unknown data set', () => {
+    const training = () => ({ loss: () => undefined as never });
+    assert.throws(
+      () => definePaper({ ...resnet, observe: () => ({}), training }),
+      /measure and samples in its training/,
+    );
+    const recipes = { short: { ...resnet.recipes.short!, dataset: 'mnits' } };
+    assert.throws(() => definePaper({ ...resnet, recipes }), /data set of recipe short.*mnist.*mnits/s);
+  });
+});
