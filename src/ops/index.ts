@@ -29,6 +29,8 @@ export * from './pool.js';
 export * from './reduce.js';
 export { withScope } from './scope.js';
 export * from './select.js';
+export * from './sequence/recurrent.js';
+export * from './sequence/unrolled.js';
 export * from './shape.js';
 export * from './smooth/activations.js';
 export * from './softmax.js';

@@ -118,6 +118,9 @@ const gradWeight: NodeMaker = define({
   },
   macs: ([grad, x]) => grad!.shape[0]! * grad!.shape[1]! * x!.shape[1]!,
 });
+/** Gradient of a linear layer's weights [out, in], from that of its result [N, out] and its input [N, in]. */
+export const linearGradWeight = (grad: Node, x: Node): Node => gradWeight([grad, x], {});
+
 function checkFeatures(x: Spec, w: Spec): void {
   needRank(w, 2, 'weights [out, in]');
   need(

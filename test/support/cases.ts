@@ -9,6 +9,7 @@ import {
   sizeOf,
   type TypedArray,
 } from '../../src/graph/types.js';
+import { recurrence } from '../../src/nn/sequence/recurrence.js';
 import * as ops from '../../src/ops/index.js';
 import { philox4x32 } from '../../src/random.js';
 import { evaluate, Tensor, tensor } from '../../src/tensor/tensor.js';
@@ -185,9 +186,21 @@ const BUILD: Readonly<Record<string, Build>> = {
     ops.layerNorm(x!, shape, gamma, beta, eps),
   groupNorm: ([x, gamma, beta], { groups, eps }: { groups: number; eps: number }) =>
     ops.groupNorm(x!, groups, gamma, beta, eps),
+  recurrent: (inputs, { cell }: { cell: ops.Cell }) => recurrentOf(inputs, cell).y,
+  recurrentEnd: (inputs, { cell }: { cell: ops.Cell }) => recurrentOf(inputs, cell).end.at(-1)!,
   convTranspose2d: ([x, w, b], attrs: ops.ConvTranspose2dAttrs) => ops.convTranspose2d(x!, w!, b, attrs),
   resize: ([x], { size, asBytes }: { size: ops.Pair; asBytes: boolean }) => ops.resize(x!, size, { asBytes }),
 };
+
+const recurrentOf = ([x, w, h, second]: readonly Node[], cell: ops.Cell) =>
+  recurrence({
+    cell,
+    reverse: false,
+    x: x!,
+    w: w!,
+    begin: cell === 'lstm' ? [h!, second!] : [h!],
+    bias: cell === 'gru' ? second! : undefined,
+  });
 
 /** Operations with one input and one formula need no entry above. */
 const fromFormula = (op: string): Build | undefined => {

@@ -5,6 +5,7 @@ import { elementwise } from './elementwise.js';
 import { image } from './image.js';
 import { matrix } from './matrix.js';
 import { select } from './select.js';
+import { sequence } from './sequence.js';
 import { shape } from './shape.js';
 
 /** All kinds of statements. Add an entry for a new operation: tests fail for an operation that no program contains. */
@@ -16,6 +17,7 @@ export const KINDS: readonly Kind[] = [
   ...select,
   ...arrange,
   ...communicate,
+  ...sequence,
 ];
 
 const byName = new Map(KINDS.map((kind) => [kind.name, kind]));

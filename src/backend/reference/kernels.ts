@@ -11,6 +11,7 @@ import { norm } from './kernels/norm.js';
 import { order } from './kernels/order.js';
 import { pool } from './kernels/pool.js';
 import { random } from './kernels/random.js';
+import { recurrent } from './kernels/recurrent.js';
 import { reduce } from './kernels/reduce.js';
 import { select } from './kernels/select.js';
 import { shape } from './kernels/shape.js';
@@ -25,6 +26,7 @@ export const kernels: Readonly<Record<string, Kernel>> = {
   ...select,
   ...order,
   ...matrix,
+  ...recurrent,
   ...conv,
   ...pool,
   ...norm,

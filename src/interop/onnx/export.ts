@@ -6,6 +6,7 @@ import { hostLeaf, type Node } from '../../graph/node.js';
 import { isShape, makeArray, type Shape } from '../../graph/types.js';
 import { Module } from '../../nn/module.js';
 import { namedTensors } from '../../nn/nested.js';
+import { withUnrolled } from '../../nn/sequence/recurrence.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { rules, type Writer } from './operators.js';
 import * as onnx from './schema.js';
@@ -61,7 +62,7 @@ export async function exportOnnx(
   const input = new Tensor(hostLeaf(makeArray(inputType, 0), [TRACED_BATCH, ...inputShape], inputType));
   const outputs = outputsOf(
     model,
-    inEvaluation(model, () => model.forward(input)),
+    inEvaluation(model, () => withUnrolled(() => model.forward(input))),
   );
   const parameters = new Map([...model.stateDict()].map(([key, parameter]) => [parameter.node, key]));
   const graph = new GraphWriter(outputs.map(([key]) => key));

@@ -8,6 +8,7 @@ import { checkCounts, nodeOf } from '../arguments.js';
 import { uniform } from '../init.js';
 import { Module } from '../module.js';
 import { dropped } from './attention.js';
+import { recurrence } from './recurrence.js';
 
 /** Options of {@link RNN}, {@link GRU} and {@link LSTM}. */
 export interface RecurrentOptions {
@@ -19,14 +20,6 @@ export interface RecurrentOptions {
   dropout?: number;
   /** Whether a second network reads each sequence from its end. */
   bidirectional?: boolean;
-}
-
-/** Weights of one layer in one direction. */
-interface Cell {
-  readonly input: Node;
-  readonly hidden: Node;
-  readonly inputBias: Node | undefined;
-  readonly hiddenBias: Node | undefined;
 }
 
 const DIRECTIONS = ['', '_reverse'] as const;
@@ -100,11 +93,8 @@ abstract class Recurrent<Out> extends Module<Out> {
     });
   }
 
-  /**
-   * One step: the new state from the gates' inputs [N, gates · hiddenSize] and the state before. The first tensor of a
-   * state is the layer's output.
-   */
-  protected abstract step(input: Node, state: readonly Node[], cell: Cell): Node[];
+  /** The layer's kind, an argument of `recurrence`. */
+  protected abstract get cell(): ops.Cell;
 
   /**
    * Runs all layers over a sequence.
@@ -151,31 +141,33 @@ abstract class Recurrent<Out> extends Module<Out> {
     reverse: boolean,
   ): { outputs: Node; end: Node[] } {
     const of = (kind: string): Node | undefined => this.weights.get(`${kind}_${suffix}`)?.node;
-    const cell: Cell = {
-      input: of('weight_ih')!,
-      hidden: of('weight_hh')!,
-      inputBias: of('bias_ih'),
-      hiddenBias: of('bias_hh'),
-    };
-    // The inputs of all positions in one product.
-    const inputs = ops.linear(x, cell.input, cell.inputBias);
-    const length = x.shape[0]!;
-    const outputs = new Array<Node>(length);
-    let state = [...begin];
-    for (let n = 0; n < length; n++) {
-      const at = reverse ? length - 1 - n : n;
-      state = this.step(ops.select(inputs, 0, at), state, cell);
-      outputs[at] = state[0]!;
-    }
-    return { outputs: ops.stack(outputs, 0), end: state };
+    const [w, inputBias, hiddenBias] = [of('weight_hh')!, of('bias_ih'), of('bias_hh')];
+    const { cell } = this;
+    const gru = cell === 'gru';
+    // The inputs of all positions in one product, with both biases where they are added to the same sum.
+    const bias = inputBias && hiddenBias && !gru ? ops.add(inputBias, hiddenBias) : inputBias;
+    const inputs = ops.linear(x, of('weight_ih')!, bias);
+    const none = gru && !hiddenBias ? this.zeros(x, [w.shape[0]!]) : undefined;
+    const { y, end } = recurrence({
+      cell,
+      reverse,
+      x: inputs,
+      w,
+      begin,
+      bias: gru ? (hiddenBias ?? none) : undefined,
+    });
+    return { outputs: y, end };
+  }
+
+  private zeros({ dtype }: Node, shape: readonly number[]): Node {
+    return ops.broadcastTo(hostLeaf(makeArray(dtype, 1), [], dtype), shape);
   }
 
   private states(x: Node, given: readonly Tensor[] | undefined, count: number, batched: boolean): Node[] {
     const n = x.shape[1]!;
     const shape = [this.numLayers * this.directions.length, n, this.hiddenSize];
     if (!given) {
-      const zero = hostLeaf(makeArray(x.dtype, 1), [], x.dtype);
-      return Array.from({ length: count }, () => ops.broadcastTo(zero, shape));
+      return Array.from({ length: count }, () => this.zeros(x, shape));
     }
     return given.map((tensor) => {
       const node = nodeOf(this.typeName, tensor);
@@ -247,9 +239,8 @@ export class RNN extends Recurrent<[Tensor, Tensor]> {
     return [y, end!];
   }
 
-  protected override step(input: Node, [h]: readonly [Node], { hidden, hiddenBias }: Cell): Node[] {
-    const sum = ops.add(input, ops.linear(h, hidden, hiddenBias));
-    return [this.nonlinearity === 'tanh' ? ops.tanh(sum) : ops.relu(sum)];
+  protected override get cell(): ops.Cell {
+    return this.nonlinearity;
   }
 }
 
@@ -268,15 +259,8 @@ export class GRU extends Recurrent<[Tensor, Tensor]> {
     return [y, end!];
   }
 
-  protected override step(input: Node, [h]: readonly [Node], { hidden, hiddenBias }: Cell): Node[] {
-    const size = this.hiddenSize;
-    const gates = ops.linear(h, hidden, hiddenBias);
-    // The reset and update gates are computed together, with one sigmoid.
-    const both = ops.sigmoid(ops.add(ops.narrow(input, 1, 0, 2 * size), ops.narrow(gates, 1, 0, 2 * size)));
-    const [reset, update] = ops.split(both, size, 1) as [Node, Node];
-    const inner = ops.mul(reset, ops.narrow(gates, 1, 2 * size, size));
-    const fresh = ops.tanh(ops.add(ops.narrow(input, 1, 2 * size, size), inner));
-    return [ops.add(fresh, ops.mul(update, ops.sub(h, fresh)))];
+  protected override get cell(): ops.Cell {
+    return 'gru';
   }
 }
 
@@ -305,11 +289,7 @@ export class LSTM extends Recurrent<[Tensor, LstmState]> {
     return [y, [h!, c!]];
   }
 
-  protected override step(input: Node, [h, c]: readonly [Node, Node], { hidden, hiddenBias }: Cell): Node[] {
-    const gates = ops.add(input, ops.linear(h, hidden, hiddenBias));
-    const [i, f, g, o] = ops.split(gates, this.hiddenSize, 1) as [Node, Node, Node, Node];
-    const kept = ops.mul(ops.sigmoid(f), c);
-    const memory = ops.add(kept, ops.mul(ops.sigmoid(i), ops.tanh(g)));
-    return [ops.mul(ops.sigmoid(o), ops.tanh(memory)), memory];
+  protected override get cell(): ops.Cell {
+    return 'lstm';
   }
 }
