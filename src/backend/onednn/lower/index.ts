@@ -34,6 +34,7 @@ import {
   lowerSoftmax,
 } from './norm.js';
 import { lowerAvgPool, lowerAvgPoolGrad, lowerMaxPool, lowerMaxPoolGrad } from './pool.js';
+import { lowerRecurrent } from './recurrent.js';
 
 const operations: Lowerings<Builder>['operations'] = {
   conv2d: lowerConv2d,
@@ -78,6 +79,9 @@ const operations: Lowerings<Builder>['operations'] = {
   permute: lowerPermute,
   softmax: lowerSoftmax,
   logSoftmax: lowerLogSoftmax,
+  recurrent: lowerRecurrent,
+  recurrentGrad: lowerRecurrent,
+  recurrentGradStart: lowerRecurrent,
 };
 
 const lowerings: Lowerings<Builder> = { operations, cluster: lowerGroup, scripted: lowerScripted };

@@ -33,6 +33,7 @@ import {
   lowerMaxPool,
   lowerMaxPoolGrad,
 } from './pool.js';
+import { lowerRecurrent } from './recurrent.js';
 
 const operations: Lowerings<Builder>['operations'] = {
   conv2d: lowerConv2d,
@@ -64,6 +65,9 @@ const operations: Lowerings<Builder>['operations'] = {
   concat: lowerConcat,
   slice: lowerSlice,
   place: lowerPlace,
+  recurrent: lowerRecurrent,
+  recurrentGrad: lowerRecurrent,
+  recurrentGradStart: lowerRecurrent,
 };
 
 const lowerings: Lowerings<Builder> = { operations, cluster: lowerCluster, scripted: lowerScripted };
