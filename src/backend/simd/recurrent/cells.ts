@@ -1,9 +1,10 @@
 import { type Formula, f } from '../../../ops/formula.js';
 import type { Cell } from '../../../ops/sequence/recurrent.js';
 import { CELLS } from '../../../ops/sequence/recurrent.js';
-import { V } from '../encoder.js';
+import { V } from '../../../webassembly/instructions.js';
+import { add, less, mul, type Routine, type Variable } from '../../../webassembly/terms.js';
+import type { KernelModule } from '../kernel-module.js';
 import { render } from '../render.js';
-import { add, type KernelModule, less, mul, type Routine, type Variable } from '../terms.js';
 
 /** Values of four hidden units of one example, or of one unit in the tail. */
 interface Units {

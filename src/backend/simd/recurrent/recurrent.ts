@@ -1,11 +1,12 @@
 import { CELLS, type Cell } from '../../../ops/sequence/recurrent.js';
+import { add, bitsOf, equal, min, mul, sub } from '../../../webassembly/terms.js';
 import { roundUp } from '../gemm/kernel.js';
 import { multiplyPanels, spareBytes, type Tile } from '../gemm/micro.js';
 import { encodePack, PACK_ARGS, packPanel, packPanels } from '../gemm/pack.js';
 import { tileOfMachine } from '../gemm/tile.js';
+import { KernelModule, ordered } from '../kernel-module.js';
 import { type Job, VectorOperation } from '../operation.js';
 import type { KernelPool } from '../pool.js';
-import { add, bitsOf, equal, KernelModule, min, mul, ordered, sub } from '../terms.js';
 import { cellBackward, cellForward } from './cells.js';
 
 /** A recurrent layer: T positions, N examples, H hidden units. */
@@ -89,7 +90,7 @@ function encodeForward(cell: Cell, tile: Tile, pages: number): Uint8Array<ArrayB
       });
     });
   });
-  return module.encode(pages);
+  return module.encodeFor(pages);
 }
 
 const BACKWARD_ARGS = [
@@ -158,7 +159,7 @@ function encodeBackward(cell: Cell, tile: Tile, pages: number): Uint8Array<Array
       });
     });
   });
-  return module.encode(pages);
+  return module.encodeFor(pages);
 }
 
 /** Parts of the positions, each of which is one job. */
