@@ -305,6 +305,12 @@ const MODEL = {
 
 /** For this start of the command only; not stored. */
 const COMMAND = {
+  batchPerRank: {
+    value: '<n>',
+    parse: (flag) => positiveInteger(flag, 65_536),
+    help: 'instead of --batch-size: images per step of each rank, so that the batch grows with the ranks; prints advice on the rate',
+    or: 'off',
+  },
   run: { value: '<dir>', parse: pathName, help: 'folder for the run', or: 'a new one in ./runs' },
   resume: {
     help: 'resume the run in --run, or the most recent run in ./runs, from its last checkpoint',
@@ -328,6 +334,7 @@ const COMMAND = {
   },
   control: { help: 'with --serve: let the pages pause and stop the run', or: 'off' },
 } satisfies Rows<{
+  batchPerRank: number;
   run: string;
   resume: boolean;
   dryRun: boolean;

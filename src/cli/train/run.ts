@@ -42,6 +42,7 @@ import { Interrupted, stopWithCheckpoint } from '../terminal/interrupt.js';
 import { grouped, note, printJson } from '../terminal/output.js';
 import { Progress, terminalColumns } from '../terminal/progress.js';
 import { withWorld } from '../world.js';
+import { rateAdvice, withGlobalBatch } from './batch-per-rank.js';
 import { configFrom, resumedConfig, type Settings } from './config.js';
 import type { TrainFlags } from './flags.js';
 import { serveBeside } from './serve-beside.js';
@@ -56,7 +57,9 @@ const COMMAND = process.env.npm_lifecycle_event ? 'npm run paperweight --' : 'pa
 export const runTraining = (flags: TrainFlags): Promise<void> => withWorld((world) => train(flags, world));
 
 async function train(given: TrainFlags, world: World | undefined): Promise<void> {
-  const flags = world ? forRanks(given, world) : given;
+  const ranks = world?.size ?? 1;
+  const shared = world ? forRanks(given, world) : given;
+  const flags = given.resume ? shared : withGlobalBatch(shared, ranks);
   const { signal, stopListening } = stopWithCheckpoint();
   try {
     const isFirst = world?.first ?? true;
@@ -87,6 +90,15 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
             ? await RunFolder.create(path, config)
             : RunFolder.open(path);
         note(`Run: ${folder.path}`);
+        if (given.batchPerRank !== undefined && paper)
+          for (const line of rateAdvice({
+            ranks,
+            config,
+            recipeBatch: paper.recipes[config.recipe]!.batchSize,
+            images: run.trainSet.length ?? 0,
+            ownRate: given.lr !== undefined,
+          }))
+            note(line);
         if (config.dataset === 'imagefolder') await adviseOnJpegs();
         const screen = new TrainScreen(folder, config.model.classes.length, flags.json ?? false);
         const stopServing =
@@ -266,7 +278,8 @@ async function tellRun(flags: TrainFlags, world: World | undefined): Promise<Bef
 }
 
 async function resume(flags: TrainFlags, before: Before, world: World | undefined) {
-  const config = resumedConfig(before.config, flags);
+  const { batchSize } = before.config;
+  const config = resumedConfig(before.config, withGlobalBatch(flags, world?.size ?? 1, batchSize));
   const { machine: _, data: __, ...same } = config;
   await world?.check('its flags', JSON.stringify(same));
   const paper = await openPaper(config.model.paper);
