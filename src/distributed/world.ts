@@ -144,6 +144,11 @@ export class World {
     return (this.#client?.waited ?? 0) / 1e6;
   }
 
+  /** Seconds in which an exchange of this rank's device was in progress; wraps around after an hour. */
+  get exchangedSeconds(): number {
+    return (this.#client?.exchanged ?? 0) / 1e6;
+  }
+
   /**
    * This rank's range of `count` items, such as the images of a batch. The sizes of the ranges differ by one at most,
    * and the ranges are in the order of ranks.

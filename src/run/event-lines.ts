@@ -17,6 +17,7 @@ const stepSchema = z.object({
   gradNorm: finite.optional(),
   ranks: count.optional(),
   waitShare: finite.optional(),
+  exchangeShare: finite.optional(),
   slowestRank: count.optional(),
   metrics,
 }) satisfies z.ZodType<StepEvent>;

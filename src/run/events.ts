@@ -19,6 +19,8 @@ export interface StepEvent {
   readonly ranks?: number;
   /** Share of the time in which their devices waited for exchanges, on average. */
   readonly waitShare?: number;
+  /** Share of the time in which an exchange of their devices was in progress, on average; it also runs while they compute. */
+  readonly exchangeShare?: number;
   /** The rank that waited least: the others waited for it. */
   readonly slowestRank?: number;
   /** Metrics of the paper's own step, by name. */

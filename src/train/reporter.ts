@@ -19,7 +19,7 @@ export type Measured = Pick<StepEvent, 'loss' | 'lr' | 'stepSeconds' | 'dataSeco
   /** Only if gradients are clipped by norm. */
   readonly gradNorm: number | undefined;
   /** Only of several ranks. */
-  readonly team: Pick<StepEvent, 'ranks' | 'waitShare' | 'slowestRank'> | undefined;
+  readonly team: Pick<StepEvent, 'ranks' | 'waitShare' | 'exchangeShare' | 'slowestRank'> | undefined;
   readonly metrics: Readonly<Record<string, number>>;
 };
 

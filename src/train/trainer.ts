@@ -249,12 +249,18 @@ export class Trainer {
     const { world } = this.#parts;
     if (!world) return own;
     const names = Object.keys(own) as Name[];
-    const all = await world.gather([...names.map((name) => Number(own[name])), this.#waiting.share(world)]);
-    const shares = all.map((values) => values[names.length]!);
+    const all = await world.gather([
+      ...names.map((name) => Number(own[name])),
+      ...this.#waiting.shares(world),
+    ]);
+    const waits = all.map((values) => values[names.length]!);
+    const exchanges = all.map((values) => values[names.length + 1]!);
+    const mean = (shares: readonly number[]) => shares.reduce((a, b) => a + b, 0) / shares.length;
     this.#team = {
       ranks: world.size,
-      waitShare: shares.reduce((a, b) => a + b, 0) / shares.length,
-      slowestRank: shares.indexOf(Math.min(...shares)),
+      waitShare: mean(waits),
+      exchangeShare: mean(exchanges),
+      slowestRank: waits.indexOf(Math.min(...waits)),
     };
     return Object.fromEntries(names.map((name, i) => [name, all.some((flags) => flags[i] !== 0)])) as Record<
       Name,

@@ -1,17 +1,22 @@
 import type { World } from '../distributed/index.js';
 
-/** How much of its time a rank's device waits for others. */
+/** How much of its time a rank's device waits for others, and how much of it an exchange is in progress. */
 export class Waiting {
   #at = performance.now();
   #waited = 0;
+  #exchanged = 0;
 
-  /** The share of the time since the last call. */
-  share({ waitedSeconds }: World): number {
+  /** The shares of the time since the last call. */
+  shares({ waitedSeconds, exchangedSeconds }: World): [waiting: number, exchanging: number] {
     const now = performance.now();
-    const share = (1000 * (waitedSeconds - this.#waited)) / Math.max(1e-3, now - this.#at);
-    this.#at = now;
-    this.#waited = waitedSeconds;
-    // The counter wraps around after an hour of waiting.
-    return Math.min(1, Math.max(0, share));
+    const seconds = Math.max(1e-6, (now - this.#at) / 1000);
+    // The counters wrap around after an hour.
+    const share = (spent: number) => Math.min(1, Math.max(0, spent / seconds));
+    const shares: [number, number] = [
+      share(waitedSeconds - this.#waited),
+      share(exchangedSeconds - this.#exchanged),
+    ];
+    [this.#at, this.#waited, this.#exchanged] = [now, waitedSeconds, exchangedSeconds];
+    return shares;
   }
 }

@@ -30,8 +30,8 @@ describe('the command line on several ranks', { skip }, () => {
       steps.map(({ step, ranks }) => [step, ranks]),
       [1, 2, 3].map((step) => [step, 2]),
     );
-    for (const { waitShare, slowestRank } of steps) {
-      assert.ok(waitShare >= 0 && waitShare <= 1);
+    for (const { waitShare, exchangeShare, slowestRank } of steps) {
+      for (const share of [waitShare, exchangeShare]) assert.ok(share >= 0 && share <= 1, `${share}`);
       assert.ok(slowestRank === 0 || slowestRank === 1);
     }
     const second = await run(2, 'train', '--resume', '--run', 'r', '--max-steps', '4');

@@ -185,6 +185,17 @@ test('appended lines are read once, and an incomplete line waits for its end', a
   );
 });
 
+test('the last step of several ranks has what it tells of them', async (t) => {
+  const team = { ranks: 4, waitShare: 0.12, exchangeShare: 0.4, slowestRank: 2 };
+  const folder = await makeRun(await scratch(t), 'ranks', { metrics: [stepLine(1), stepLine(2, team)] });
+  const index = new MetricsIndex(folder);
+  await index.follow();
+  assert.deepEqual(index.lastStep, stepLine(2, team));
+  await addLines(folder, [stepLine(3)]);
+  await index.follow();
+  assert.deepEqual([index.lastStep?.step, index.lastStep?.ranks], [3, undefined]);
+});
+
 test('invalid lines are counted and skipped', async (t) => {
   const { file, folder, index } = await indexed(t, [stepLine(1)]);
   const bad = [

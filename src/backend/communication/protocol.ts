@@ -21,6 +21,8 @@ export const WORD = {
   still: 5,
   /** Numbers of exchanges that are complete, one word for each lane. */
   done: 6,
+  /** Microseconds in which an exchange of a lane was in progress; wraps around. */
+  exchanged: 8,
 } as const;
 /** Lanes of exchanges that wait without an event loop: the thread of a device, and a device in the main thread. */
 export const LANES = 2;

@@ -108,6 +108,11 @@ export class Client {
     return Atomics.load(this.#words, WORD.waited) >>> 0;
   }
 
+  /** Microseconds in which an exchange of a device was in progress. */
+  get exchanged(): number {
+    return Atomics.load(this.#words, WORD.exchanged) >>> 0;
+  }
+
   /** Carries out an exchange of the main thread with the main threads of all other ranks. */
   exchange(exchange: Exchange, fill: (region: SharedArrayBuffer) => void): Promise<SharedArrayBuffer> {
     if (this.#failure) return Promise.reject(this.#failure);

@@ -83,6 +83,21 @@ class Queue {
   }
 }
 
+/** Counts the time in which a lane has an exchange in progress. */
+class ExchangeTime {
+  #since: number | undefined;
+
+  look(busy: boolean): void {
+    const now = performance.now();
+    // Rounded to microseconds, so not in too small portions.
+    if (this.#since !== undefined && (!busy || now - this.#since > 1)) {
+      Atomics.add(words, WORD.exchanged, Math.round((now - this.#since) * 1000));
+      this.#since = undefined;
+    }
+    if (busy) this.#since ??= now;
+  }
+}
+
 /** The state of the thread once it has joined the other ranks. */
 interface Joined {
   readonly ring: Ring;
@@ -268,6 +283,7 @@ function work({ ring, lanes, pulses, endings, segments }: Joined): void {
     }
   };
 
+  const exchanging = new ExchangeTime();
   let looked = 0;
   let quiet = performance.now();
   for (;;) {
@@ -285,6 +301,7 @@ function work({ ring, lanes, pulses, endings, segments }: Joined): void {
     try {
       if (!failed) for (const queue of all) moved = queue.advance() || moved;
       end();
+      exchanging.look(queues.some(({ current }) => current !== undefined));
       if (performance.now() - looked > PULSE_MS / 2) {
         looked = performance.now();
         look();

@@ -66,6 +66,8 @@ export class MetricsIndex {
   generation = 0;
   #tail: Buffer = START.tail;
   readonly #last = new Float64Array(FIELDS.length);
+  /** The last step, if its line has more than the usual values. */
+  #lastEvent: StepEvent | undefined;
   #marks: Mark[] = [START];
   /** Position up to which the end of an overlong line has been searched. */
   #searched = 0;
@@ -78,7 +80,7 @@ export class MetricsIndex {
   ) {}
 
   get lastStep(): StepEvent | undefined {
-    return this.#last[STEP] === 0 ? undefined : stepEvent(this.#last);
+    return this.#last[STEP] === 0 ? undefined : (this.#lastEvent ?? stepEvent(this.#last));
   }
 
   /** Progress of the first read of a long file, in bytes; undefined if everything has been or will soon be read. */
@@ -132,6 +134,7 @@ export class MetricsIndex {
     this.columns.truncate(mark.rows);
     this.epochs = this.epochs.filter(({ line }) => line <= mark.lines);
     this.#last.set(mark.last);
+    this.#lastEvent = undefined;
     this.done = false;
     this.generation++;
     this.watcher?.reset(this.columns.lastStep, this.lines);
@@ -169,7 +172,10 @@ export class MetricsIndex {
     this.done = kind === 'done';
     if (kind === 'step' || kind === 'gap') {
       this.columns.push(stepValues[STEP]!, stepValues, FIRST_VALUE);
-      if (kind === 'step') this.#last.set(stepValues);
+      if (kind === 'step') {
+        this.#last.set(stepValues);
+        this.#lastEvent = event as StepEvent | undefined;
+      }
     } else if (kind === 'epoch') this.epochs.push({ line: this.lines, event: event as EpochEvent });
     if (this.lines % MARK_EVERY === 0)
       this.#marks.push({

@@ -104,6 +104,10 @@ export const EN = {
   'figure.waits': 'Waiting for data',
   'figure.waitsUnit': 'of step time',
   'figure.lr': 'Learning rate',
+  'figure.ranks': 'Ranks',
+  'figure.slowest': 'slowest: rank {n}',
+  'figure.rankWaits': 'Waiting for ranks',
+  'figure.exchanges': 'exchanging {share}',
   'figure.memory': 'Memory',
 
   'chart.title': 'Curves',

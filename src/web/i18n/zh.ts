@@ -104,6 +104,10 @@ export const ZH: Readonly<Record<keyof typeof EN, string>> = {
   'figure.waits': '等待数据',
   'figure.waitsUnit': '占每步时间',
   'figure.lr': '学习率',
+  'figure.ranks': 'rank 数',
+  'figure.slowest': '最慢：rank {n}',
+  'figure.rankWaits': '等待其他 rank',
+  'figure.exchanges': '交换进行中 {share}',
   'figure.memory': '内存',
 
   'chart.title': '曲线',

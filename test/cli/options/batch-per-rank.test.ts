@@ -27,7 +27,10 @@ test('the rate that is advised grows with the batch, or with its root', () => {
   const plan = { ranks: 4, config, recipeBatch: 128, images: 51_200, ownRate: false };
   const advice = (changes: object, other: object = {}) =>
     rateAdvice({ ...plan, ...other, config: { ...config, ...changes } }).join('\n');
-  assert.match(advice({}), /512 \(4 ranks × 128\), 4 times the recipe’s 128[\s\S]*--lr 0\.04 [\s\S]*cosine:500/);
+  assert.match(
+    advice({}),
+    /512 \(4 ranks × 128\), 4 times the recipe’s 128[\s\S]*--lr 0\.04 [\s\S]*cosine:500/,
+  );
   assert.match(advice({ optimizer: 'adam' }), /--lr 0\.02\./);
   assert.doesNotMatch(advice({}, { ownRate: true }), /--lr/);
   const rising = { kind: 'annealing', shape: 'cosine', warmupSteps: 10 };

@@ -1,5 +1,7 @@
+import type { StepEvent } from '../../../serve/api.js';
 import { useApp } from '../../app/context.js';
 import type { LiveRun } from '../../app/use-run.js';
+import type { Translate } from '../../i18n.js';
 import { isClassified } from '../../lib/classified.js';
 import { secondsLeft } from '../../lib/describe.js';
 import { duration, integer, percent, share, significant } from '../../lib/format.js';
@@ -19,6 +21,26 @@ export function LiveView({ id, run }: { id: string; run: LiveRun }) {
       <RunLog id={id} run={run} />
     </>
   );
+}
+
+/** What a step tells of several ranks. */
+function teamFigures(
+  { ranks = 1, waitShare, exchangeShare, slowestRank }: StepEvent,
+  t: Translate,
+): readonly (readonly [string, string, string?])[] {
+  const exchanges = exchangeShare === undefined ? undefined : share(exchangeShare);
+  return [
+    [
+      t('figure.ranks'),
+      String(ranks),
+      slowestRank === undefined ? undefined : t('figure.slowest', { n: slowestRank }),
+    ],
+    [
+      t('figure.rankWaits'),
+      waitShare === undefined ? '–' : share(waitShare),
+      exchanges === undefined ? undefined : t('figure.exchanges', { share: exchanges }),
+    ],
+  ];
 }
 
 /** Key figures. */
@@ -50,6 +72,7 @@ function Figures({ run }: { run: LiveRun }) {
       : [t('figure.step'), last ? duration(last.stepSeconds, language) : '–'],
     waits === undefined ? [t('figure.waits'), '–'] : [t('figure.waits'), share(waits), t('figure.waitsUnit')],
     [t('figure.lr'), last ? significant(last.lr) : '–'],
+    ...(last?.ranks === undefined ? [] : teamFigures(last, t)),
     [t('figure.memory'), last?.rssMiB ? `${significant(last.rssMiB / 1024, 3)} GiB` : '–'],
   ];
   return (
