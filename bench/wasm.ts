@@ -5,9 +5,9 @@
  *     node dist/bench/wasm.js [threads] [rounds] [words of what to measure]
  */
 import { loadavg } from 'node:os';
-import { setThreads } from '../src/backend/onednn/library/library.js';
 import { addressOf } from '../src/backend/onednn/library/memory.js';
 import { openDnnl } from '../src/backend/onednn/library/open.js';
+import { Threads } from '../src/backend/onednn/library/threads.js';
 import {
   type Convolution,
   conv2d,
@@ -32,7 +32,7 @@ const PAGES = 16_384;
 const shared = shareMemory(PAGES)!;
 const pool = new KernelPool(shared, PAGES, threads, startNodeThread);
 const dnnl = openDnnl();
-setThreads(threads);
+new Threads(threads);
 
 /** Something to measure, and how many floating-point operations it takes. */
 interface Work {

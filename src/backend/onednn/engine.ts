@@ -11,9 +11,9 @@ import { rowMajor } from './builder.js';
 import { named } from './failure.js';
 import { KernelCache } from './kernel-cache.js';
 import { KernelChoice } from './kernel-choice.js';
-import { setThreads } from './library/library.js';
 import { allocate, arrayAt, type Block } from './library/memory.js';
 import { openDnnl } from './library/open.js';
+import { Threads } from './library/threads.js';
 import { BuiltPlan } from './plan.js';
 
 interface Stored {
@@ -37,6 +37,7 @@ export class OneDnnEngine implements Engine {
   /** Counter of writes to all storages, so that versions are unique. */
   #changes = 0;
   readonly #arena: Arena;
+  readonly #threads: Threads;
   #staged: { readonly id: number; readonly block: Block } | undefined;
 
   constructor({
@@ -47,7 +48,7 @@ export class OneDnnEngine implements Engine {
     precision?: Precision;
   } = {}) {
     this.#dnnl = openDnnl();
-    setThreads(threads);
+    this.#threads = new Threads(threads);
     this.#arena = new Arena(threads);
     this.#cache = KernelCache.open(`oneDNN ${this.#dnnl.version}`, threads);
     this.#choice = new KernelChoice(this.#dnnl, precision, this.#cache);
@@ -94,11 +95,11 @@ export class OneDnnEngine implements Engine {
       const { dims, md, settled } = this.#stored(id);
       return { dims, md, flexible: !settled };
     });
-    let plan = new BuiltPlan(this.#dnnl, graph, layouts, this.#choice, this.#arena);
+    let plan = new BuiltPlan(this.#dnnl, graph, layouts, this.#choice, this.#threads, this.#arena);
     // Vector kernels cannot access a plan's memory if it is larger than the arena: build it without them.
     if (!this.#arena.holds(plan.stats.arenaBytes) && this.#arena.pool) {
       plan.dispose();
-      plan = new BuiltPlan(this.#dnnl, graph, layouts, this.#choice);
+      plan = new BuiltPlan(this.#dnnl, graph, layouts, this.#choice, this.#threads);
     }
     this.#cache?.save();
     if (plan.stats.arenaBytes > Arena.maxBytes)

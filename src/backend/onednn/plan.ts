@@ -12,7 +12,9 @@ import { forNode } from './failure.js';
 import type { Form } from './ir.js';
 import type { KernelChoice } from './kernel-choice.js';
 import { allocate, arrayAt, type Block } from './library/memory.js';
+import type { Threads } from './library/threads.js';
 import { lower } from './lower/index.js';
+import { isForOneThread } from './small.js';
 
 /** A graph compiled for given layouts of its storages: steps, memory and addresses. */
 export class BuiltPlan {
@@ -21,6 +23,7 @@ export class BuiltPlan {
   readonly layouts: readonly { dims: readonly number[]; md: Md }[];
   readonly #builder: Builder;
   readonly #dnnl: Dnnl;
+  readonly #threads: Threads;
   readonly #graph: Graph;
   readonly #assembly: Assembly<Form>;
   readonly #execution: Execution;
@@ -35,11 +38,13 @@ export class BuiltPlan {
     written: Graph,
     layouts: readonly SlotLayout[],
     choice: KernelChoice,
+    threads: Threads,
     arena?: Arena,
   ) {
     const started = performance.now();
     const graph = poolFirst(written, appliesActivation);
     this.#dnnl = dnnl;
+    this.#threads = threads;
     this.#graph = graph;
     this.#execution = new Execution(graph);
     const b = new Builder(dnnl, graph, layouts, choice, arena);
@@ -48,7 +53,7 @@ export class BuiltPlan {
     for (const [slot, i] of graph.storages.entries()) b.define(i, b.slots[slot]!.form);
     const regionOf = (i: number): Region => b.value(i).forms[0]!.region;
     this.#assembly = assemble(b, graph.feeds.map(regionOf), regionOf, {
-      lower: (i) => this.#naming(i, () => lower(b, i)),
+      lower: (i) => this.#threads.with(this.#threadsFor(i), () => this.#naming(i, () => lower(b, i))),
       plain: (i) => this.#naming(i, () => b.plainForm(i)),
       copy: (i, form) => this.#naming(i, () => this.#copy(i, form, b.newForm(form.dims, form.md))),
       stored: (i, slot) => this.#naming(i, () => b.form(i, b.slots[slot]!.form.dims, b.slots[slot]!.form.md)),
@@ -57,7 +62,9 @@ export class BuiltPlan {
     this.layouts = b.slots.map(({ form }) => form);
     b.steps.forEach((step, n) => {
       const { primitive } = step;
-      if (primitive) this.#naming(step.node, () => this.#primitives.set(n, dnnl.primitive(primitive.pd)));
+      if (!primitive) return;
+      const make = () => dnnl.primitive(primitive.pd);
+      this.#naming(step.node, () => this.#primitives.set(n, threads.with(this.#threadsFor(step.node), make)));
     });
     dnnl.destroyPds();
     this.#stats = {
@@ -73,6 +80,11 @@ export class BuiltPlan {
   /** Errors of the library then name the node. */
   #naming<T>(i: number, body: () => T): T {
     return forNode(this.#dnnl, this.#graph, i, body);
+  }
+
+  /** Threads of a node's primitives. */
+  #threadsFor(i: number): number {
+    return isForOneThread(this.#graph, i) ? 1 : this.#threads.all;
   }
 
   #copy(i: number, from: Form, to: Form): Form {
@@ -110,7 +122,11 @@ export class BuiltPlan {
         }),
       );
       const primitive = this.#primitives.get(n)!;
-      const run = () => this.#dnnl.execute(primitive, args);
+      const count = this.#threadsFor(step.node);
+      const run = () => {
+        this.#threads.use(count);
+        this.#dnnl.execute(primitive, args);
+      };
       return { ...step, run: () => this.#naming(step.node, run) };
     });
     const arrayOf = (i: number, form: Form): TypedArray => {
@@ -138,11 +154,13 @@ export class BuiltPlan {
 
   /** @param versions content version of each storage, by slot */
   run(feeds: readonly TypedArray[], versions: readonly number[]): TypedArray[] {
-    return this.#execution.run(feeds, versions);
+    return this.#threads.with(this.#threads.all, () => this.#execution.run(feeds, versions));
   }
 
   profile(feeds: readonly TypedArray[], versions: readonly number[]): ProfileRow[] {
-    return this.#execution.profile(feeds, versions, (n) => this.#layoutsOf(n));
+    return this.#threads.with(this.#threads.all, () =>
+      this.#execution.profile(feeds, versions, (n) => this.#layoutsOf(n)),
+    );
   }
 
   /** Layouts of a primitive's operands. (All operands of a script are row-major.) */

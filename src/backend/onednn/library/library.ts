@@ -135,8 +135,3 @@ function pinOpenMp(): void {
   const dlopen = openLibc().func('void *dlopen(const char *, int)');
   dlopen('libgomp.so.1', RTLD_NOW | RTLD_GLOBAL | RTLD_NODELETE);
 }
-
-/** Sets the number of threads that oneDNN's parallel regions use when started from this thread. */
-export function setThreads(threads: number): void {
-  if (process.platform === 'linux') koffi.load('libgomp.so.1').func('void omp_set_num_threads(int)')(threads);
-}
