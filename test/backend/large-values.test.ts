@@ -5,7 +5,7 @@ import { InlineDevice } from '../../src/backend/device.js';
 import { OneDnnEngine } from '../../src/backend/onednn/index.js';
 import { ReferenceEngine } from '../../src/backend/reference/engine.js';
 import { wasmDevice } from '../../src/backend/wasm/index.js';
-import { nn, Parameter, Tensor, tensor } from '../../src/core.js';
+import { cat, nn, Parameter, Tensor, tensor } from '../../src/core.js';
 import { buildGraph } from '../../src/graph/graph.js';
 import type { Node } from '../../src/graph/node.js';
 import * as ops from '../../src/ops/index.js';
@@ -38,6 +38,20 @@ const node =
   (...tensors: Tensor[]): Tensor =>
     new Tensor(make(...tensors.map((t) => t.node)));
 const linear = node((x, w, b) => ops.linear(x, w, b));
+const index = (count: number): Tensor =>
+  tensor(
+    Int32Array.from({ length: count }, (_, i) => (i * 7) % 9),
+    { shape: [count] },
+  );
+/** Positions beyond an axis are 0. */
+const past = (x: Tensor): Tensor => new Tensor(ops.narrow(x.node, 2, 3, 20));
+const rowsOf = (table: Tensor): Tensor => new Tensor(ops.indexSelect(table.node, index(50).node));
+const entropy = (x: Tensor, labelSmoothing: number): Tensor => {
+  const labels = Int32Array.from({ length: x.shape[0]! }, (_, i) => (i * 7) % x.shape[1]!);
+  return new Tensor(
+    ops.crossEntropy(x.node, tensor(labels, { shape: [labels.length] }).node, labelSmoothing),
+  );
+};
 const conv2d = node((x, w) => ops.conv2d(x, w, undefined));
 const programs: Readonly<Record<string, Program>> = {
   'gelu and its gradient': {
@@ -86,6 +100,46 @@ const programs: Readonly<Record<string, Program>> = {
     ],
     run: (x, w) => linear(x.add(w), w.tanh()).add(linear(x, w)),
   },
+  'parts of an axis': {
+    shapes: [[64, 3, 20]],
+    run: (x) =>
+      x
+        .narrow(1, 0, 1)
+        .mul(past(x).narrow(1, 2, 1).tanh())
+        .add(x.narrow(1, 1, 1)),
+  },
+  'tensors joined along each axis': {
+    shapes: [
+      [6, 12, 20],
+      [6, 5, 20],
+      [6, 17, 7],
+    ],
+    run: (x, y, z) => cat([cat([x, y], 1), z], 2),
+  },
+  'three parts that fill an axis': {
+    shapes: [[64, 48]],
+    run: (x) =>
+      x
+        .narrow(1, 0, 16)
+        .tanh()
+        .mul(x.narrow(1, 16, 16))
+        .add(x.narrow(1, 32, 16).mul(2)),
+  },
+  'rows of a table': {
+    shapes: [
+      [9, 70],
+      [50, 70],
+    ],
+    run: (table, x) => rowsOf(table).mul(x).add(rowsOf(table)),
+  },
+  'positions along an inner axis': {
+    shapes: [[7, 9, 70]],
+    run: (x) => new Tensor(ops.indexSelect(x.node, index(50).node, 1)),
+  },
+  'cross-entropy': { shapes: [[300, 50]], run: (x) => entropy(x.mul(8), 0) },
+  'cross-entropy with smoothed labels': { shapes: [[300, 50]], run: (x) => entropy(x.mul(8), 0.1) },
+  'cross-entropy of two classes': { shapes: [[2000, 2]], run: (x) => entropy(x.mul(20), 0.3) },
+  'repeated values': { shapes: [[8, 1, 12]], run: (x) => x.expand(8, 40, 12).tanh() },
 };
 
 const devices: Readonly<Record<string, () => Device>> = {
@@ -116,6 +170,8 @@ for (const [name, open] of Object.entries(devices))
         const expected = await valuesOn(reference, program);
         for (const [k, values] of ours.values.entries())
           assertNear([...values], [...expected.values[k]!], 2e-5, `${title}: value ${k}`);
+        const scripted = ours.rows.filter(({ kernel }) => kernel === 'typescript').map(({ op }) => op);
+        assert.deepEqual(scripted, []);
         if (name === 'onednn')
           for (const kernel of program.kernels ?? [])
             assert.ok(

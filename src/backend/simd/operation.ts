@@ -27,12 +27,14 @@ export interface Table {
 export class VectorOperation {
   /**
    * @param scratchBytes memory reserved for it while it runs; its contents before and afterwards do not matter
+   * @param check called before each run with the offsets of the operands; throws if their values are not valid
    */
   constructor(
     readonly pool: KernelPool,
     readonly scratchBytes: number,
     readonly jobs: readonly Job[],
     readonly tables: readonly Table[] = [],
+    readonly check: (operands: readonly number[]) => void = () => {},
   ) {}
 
   /**
@@ -42,6 +44,7 @@ export class VectorOperation {
    * @param scratch offset of `scratchBytes` bytes, a multiple of 16
    */
   run(operands: readonly number[], scratch = 0): void {
+    this.check(operands);
     for (const { at, values } of this.tables)
       new Int32Array(this.pool.memory.buffer, scratch + at, values.length).set(values);
     for (const { kernel, args, total, piece, elements } of this.jobs)

@@ -2,6 +2,7 @@ import type { GraphNode } from '../../../graph/graph.js';
 import type { Cluster } from '../../plan/fusion.js';
 import { type Lowerings, lowerNode } from '../../plan/lower.js';
 import { scriptOf } from '../../plan/scripted.js';
+import { VECTOR_OPERATIONS } from '../../simd/nodes.js';
 import { geluDerivative } from '../activations.js';
 import type { Builder } from '../builder.js';
 import { followsVectors, lowerCluster } from './cluster.js';
@@ -35,6 +36,7 @@ import {
 } from './norm.js';
 import { lowerAvgPool, lowerAvgPoolGrad, lowerMaxPool, lowerMaxPoolGrad } from './pool.js';
 import { lowerRecurrent } from './recurrent.js';
+import { lowerIndexSelect, lowerVectors } from './vectors.js';
 
 const operations: Lowerings<Builder>['operations'] = {
   conv2d: lowerConv2d,
@@ -76,6 +78,8 @@ const operations: Lowerings<Builder>['operations'] = {
   batchNormTrainGrad: lowerBatchNormGrad,
   normalizeRows: lowerNormalizeRows,
   normalizeRowsGrad: lowerNormalizeRowsGrad,
+  ...Object.fromEntries(VECTOR_OPERATIONS.map((op) => [op, lowerVectors])),
+  indexSelect: lowerIndexSelect,
   permute: lowerPermute,
   softmax: lowerSoftmax,
   logSoftmax: lowerLogSoftmax,

@@ -1,3 +1,5 @@
+import { sizeOf } from '../../../graph/types.js';
+import { vectorOperation } from '../../simd/nodes.js';
 import type { VectorOperation } from '../../simd/operation.js';
 import type { KernelPool } from '../../simd/pool.js';
 import { Arg } from '../api/dnnl.js';
@@ -6,13 +8,18 @@ import type { Form } from '../ir.js';
 
 /**
  * Lowers a node to an operation of vector kernels, whose operands are the node's inputs and then its result, all
- * row-major float32. Returns false if the plan's memory is not accessible to vector kernels.
+ * row-major, of 32 bits. Returns false if there is none, or the plan's memory is not accessible to vector kernels.
  */
-export function emitVectors(b: Builder, i: number, build: (pool: KernelPool) => VectorOperation): boolean {
+export function emitVectors(
+  b: Builder,
+  i: number,
+  build: (pool: KernelPool) => VectorOperation | undefined,
+): boolean {
   const { arena } = b;
   if (!arena?.pool) return false;
   const { op, scope, inputs } = b.node(i);
   const operation = build(arena.pool);
+  if (!operation) return false;
   const out = b.newPlainForm(i);
   const operands = [...inputs.map((input) => reachable(b, input, b.plainForm(input))), out];
   const regions = operands.map(({ region }) => region);
@@ -31,6 +38,22 @@ export function emitVectors(b: Builder, i: number, build: (pool: KernelPool) => 
   });
   b.define(i, out);
   return true;
+}
+
+/** Lowers a node whose vector code both engines use. */
+export const lowerVectors = (b: Builder, i: number): boolean =>
+  emitVectors(b, i, (pool) => vectorOperation(pool, b.graph, i));
+
+/**
+ * Copies the rows that indices name. A table in a storage that is larger than what is read of it is read in TypeScript,
+ * since vector kernels would need a copy of all of it.
+ */
+export function lowerIndexSelect(b: Builder, i: number): boolean {
+  const { inputs, shape } = b.node(i);
+  const [table] = inputs as [number];
+  const isStored = b.value(table).forms[0]!.region.slot !== undefined;
+  if (isStored && sizeOf(b.node(table).shape) > sizeOf(shape)) return false;
+  return lowerVectors(b, i);
 }
 
 /** A form in the arena: storages are outside of the memory that vector kernels can access. */

@@ -32,7 +32,8 @@ const logSoftmax: Kernel = ({ inputs: [x], specs: [spec], output, attrs }) => {
     }
 };
 
-function labelOf(labels: TypedArray, row: number, classes: number): number {
+/** The label of a row, which must be a class. */
+export function labelOf(labels: TypedArray, row: number, classes: number): number {
   const label = labels[row]!;
   if (label >= 0 && label < classes) return label;
   throw new DataError({

@@ -18,7 +18,8 @@ const concat: Kernel = ({ inputs, specs, output, attrs }) => {
     }
 };
 
-function checked(indices: TypedArray, size: number, op = 'indexSelect'): TypedArray {
+/** Checks that each index is in [0, size). */
+export function checked(indices: TypedArray, size: number, op = 'indexSelect'): TypedArray {
   for (const index of indices)
     if (!(index >= 0 && index < size))
       throw new DataError({

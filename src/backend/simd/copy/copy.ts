@@ -15,6 +15,8 @@ export interface CopyDimension {
 
 /** Numbers that one piece copies. */
 const PIECE = 2 ** 14;
+/** Largest number of dimensions of a copy. */
+export const MOST_DIMENSIONS = OUTER + 2;
 /** Rows of a piece that is transposed: a cache line on one side. */
 const TILE_ROWS = 16;
 
@@ -22,7 +24,7 @@ const TILE_ROWS = 16;
  * Copies 32-bit numbers between any two sets of strides: to permute, slice, broadcast or concatenate. Operands of
  * `run`: source and target.
  *
- * @param dimensions outermost first; at most 6 remain after adjacent ones are joined
+ * @param dimensions outermost first; at most `MOST_DIMENSIONS` remain after adjacent ones are joined
  * @param offsets of the first number on each side, in elements
  */
 export function copyStrided(

@@ -3,6 +3,7 @@ import { V } from '../../../webassembly/instructions.js';
 import {
   add,
   div,
+  type Int,
   less,
   min,
   mul,
@@ -51,15 +52,26 @@ const difference: Result = ({ code }, shifted, sum) => {
   return result;
 };
 
-/** Rows of adjacent numbers: a piece is a row. */
-function rows(routine: Routine, p: Values, logarithm: boolean): void {
+/** Code that takes the exponentials of rows of adjacent numbers, less the row's maximum. */
+export interface RowCode {
+  readonly math: WideMath;
+  /** The vector variable that `shift` sets. */
+  readonly shifted: number;
+  /** Visits a row, four numbers at a time and then one by one. */
+  readonly each: (row: Variable, visit: (at: Variable, load: number) => void) => void;
+  /** The numbers at an address, less the maximum. */
+  readonly shift: (at: Int, load: number) => void;
+  /** Finds a row's maximum. Returns Σ e^(x − max), in all lanes. */
+  readonly sum: (row: Variable, visit?: (load: number) => void) => number;
+}
+
+export function rowCode(routine: Routine, length: Variable): RowCode {
   const { code } = routine;
   const [largest, shifted] = [code.vector(), code.vector()];
-  const bytes = routine.let(mul(p.length, 4));
-  /** Visits the row, four numbers at a time and then one by one. */
-  const each = (row: Variable, visit: (at: Variable, load: number) => void): void => {
+  const math = new WideMath(routine);
+  const each: RowCode['each'] = (row, visit) => {
     const at = routine.let(row);
-    const left = routine.let(p.length);
+    const left = routine.let(length);
     routine.while(less(3, left), () => {
       visit(at, V.load);
       routine.step(at, 16);
@@ -71,17 +83,14 @@ function rows(routine: Routine, p: Values, logarithm: boolean): void {
       routine.step(left, -1);
     });
   };
-  const shift = (at: Variable, load: number): void => {
+  const shift: RowCode['shift'] = (at, load) => {
     code
       .get(routine.load(at, 0, load))
       .get(largest)
       .v(V.f32Sub)
       .set(shifted);
   };
-  const toY = routine.let(sub(p.y, p.x));
-  const math = new WideMath(routine);
-  routine.for(p.from, p.to, 1, (piece) => {
-    const row = routine.let(add(p.x, mul(piece, bytes)));
+  const sum: RowCode['sum'] = (row, visit) => {
     code.f32(Number.NEGATIVE_INFINITY).set(largest);
     each(row, (at, load) => {
       const value = routine.load(at, 0, load);
@@ -91,18 +100,31 @@ function rows(routine: Routine, p: Values, logarithm: boolean): void {
     code.get(largest).get(largest).get(largest).shuffle(SECOND).v(V.f32Max).set(largest);
     // The first lane now has the maximum of all lanes.
     code.get(largest).get(largest).shuffle([0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3]).set(largest);
-    const sum = math.sum();
-    sum.reset();
+    const total = math.sum();
+    total.reset();
     each(row, (at, load) => {
       shift(at, load);
-      sum.add(math.widen(exp(code, shifted)), load !== V.load);
+      visit?.(load);
+      total.add(math.widen(exp(code, shifted)), load !== V.load);
     });
-    const total = sum.total();
-    let narrow = math.narrow({ low: total, high: total });
-    if (logarithm) narrow = log(code, narrow);
+    const all = total.total();
+    return math.narrow({ low: all, high: all });
+  };
+  return { math, shifted, each, shift, sum };
+}
+
+/** Rows of adjacent numbers: a piece is a row. */
+function rows(routine: Routine, p: Values, logarithm: boolean): void {
+  const { each, shift, shifted, sum } = rowCode(routine, p.length);
+  const bytes = routine.let(mul(p.length, 4));
+  const toY = routine.let(sub(p.y, p.x));
+  routine.for(p.from, p.to, 1, (piece) => {
+    const row = routine.let(add(p.x, mul(piece, bytes)));
+    const total = sum(row);
+    const divisor = logarithm ? log(routine.code, total) : total;
     each(row, (at, load) => {
       shift(at, load);
-      const result = (logarithm ? difference : quotient)(routine, shifted, narrow);
+      const result = (logarithm ? difference : quotient)(routine, shifted, divisor);
       if (load === V.load) routine.save(add(at, toY), result);
       else routine.saveLane(add(at, toY), result);
     });
@@ -172,8 +194,8 @@ function columns(routine: Routine, p: Values, logarithm: boolean): void {
 }
 
 /** Cost of one number, in elements of an elementwise operation. */
-const ELEMENTS = 4;
-const PIECE = 2 ** 14;
+export const ELEMENTS = 4;
+export const PIECE = 2 ** 14;
 
 function normalise(pool: KernelPool, { outer, length, inner }: Along, logarithm: boolean): VectorOperation {
   const along = inner === 1;

@@ -1,10 +1,10 @@
 import { sizeOf } from '../../../graph/types.js';
 import { type Lowerings, lowerNode } from '../../plan/lower.js';
 import { scriptOf } from '../../plan/scripted.js';
+import { VECTOR_OPERATIONS, vectorOperation } from '../../simd/nodes.js';
 import type { Builder } from '../builder.js';
 import { lowerCluster } from './cluster.js';
 import { lowerConv2d, lowerConv2dGradInput, lowerConv2dGradWeight } from './conv.js';
-import { lowerConcat, lowerPermute, lowerPlace, lowerSlice } from './copy.js';
 import {
   lowerLeftMatmul,
   lowerLinear,
@@ -25,6 +25,7 @@ import {
   lowerNormalizeRowsGrad,
   lowerSoftmax,
 } from './norm.js';
+import { emitApart } from './operation.js';
 import {
   lowerAdaptivePool,
   lowerAdaptivePoolGrad,
@@ -34,6 +35,11 @@ import {
   lowerMaxPoolGrad,
 } from './pool.js';
 import { lowerRecurrent } from './recurrent.js';
+
+function lowerVectors(b: Builder, i: number): boolean {
+  const operation = vectorOperation(b.pool, b.graph, i);
+  return operation !== undefined && emitApart(b, i, operation);
+}
 
 const operations: Lowerings<Builder>['operations'] = {
   conv2d: lowerConv2d,
@@ -61,13 +67,10 @@ const operations: Lowerings<Builder>['operations'] = {
   normalizeRowsGrad: lowerNormalizeRowsGrad,
   softmax: lowerSoftmax,
   logSoftmax: lowerLogSoftmax,
-  permute: lowerPermute,
-  concat: lowerConcat,
-  slice: lowerSlice,
-  place: lowerPlace,
   recurrent: lowerRecurrent,
   recurrentGrad: lowerRecurrent,
   recurrentGradStart: lowerRecurrent,
+  ...Object.fromEntries(VECTOR_OPERATIONS.map((op) => [op, lowerVectors])),
 };
 
 const lowerings: Lowerings<Builder> = { operations, cluster: lowerCluster, scripted: lowerScripted };

@@ -1,0 +1,163 @@
+import type { Graph } from '../../graph/graph.js';
+import { bytesOf, type Shape, sizeOf } from '../../graph/types.js';
+import { labelOf } from '../reference/kernels/loss.js';
+import { checked } from '../reference/kernels/select.js';
+import { copyStrided, fillWithZeros, MOST_DIMENSIONS } from './copy/copy.js';
+import { addRows, copyRows, type Selection } from './copy/rows.js';
+import { type Classes, crossEntropy, crossEntropyGrad } from './norm/cross-entropy.js';
+import { VectorOperation } from './operation.js';
+import type { KernelPool } from './pool.js';
+
+/*
+ * Operations on row-major values whose vector code both engines use. Operands of `run`: a node's inputs, then its result,
+ * which must not overlap them.
+ */
+
+/** Makes the operation of a node; undefined if the vector code does not apply. */
+type Make = (pool: KernelPool, graph: Graph, i: number) => VectorOperation | undefined;
+
+const stridesOf = (shape: Shape): number[] => shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
+const shapeOf = ({ nodes }: Graph, i: number): Shape => nodes[i]!.shape;
+const countFrom = (shape: Shape, axis: number): number => sizeOf(shape.slice(axis));
+
+/** Runs operations one after another, each on some of the operands. */
+function inTurn(
+  pool: KernelPool,
+  parts: readonly { of: VectorOperation; operands: (all: readonly number[]) => readonly number[] }[],
+): VectorOperation {
+  const jobs = parts.flatMap(({ of, operands }) =>
+    of.jobs.map((job) => ({
+      ...job,
+      args: (all: readonly number[], scratch: number) => job.args(operands(all), scratch),
+    })),
+  );
+  return new VectorOperation(pool, 0, jobs);
+}
+
+const permute: Make = (pool, graph, i) => {
+  const { inputs, attrs, shape } = graph.nodes[i]!;
+  if (shape.length > MOST_DIMENSIONS) return undefined;
+  const [from, to] = [stridesOf(shapeOf(graph, inputs[0]!)), stridesOf(shape)];
+  const axes = attrs.axes as readonly number[];
+  return copyStrided(
+    pool,
+    shape.map((size, axis) => ({ size, from: from[axes[axis]!]!, to: to[axis]! })),
+  );
+};
+
+const broadcastTo: Make = (pool, graph, i) => {
+  const { inputs, shape } = graph.nodes[i]!;
+  if (shape.length > MOST_DIMENSIONS) return undefined;
+  const own = shapeOf(graph, inputs[0]!);
+  const [from, to] = [stridesOf(own), stridesOf(shape)];
+  const added = shape.length - own.length;
+  return copyStrided(
+    pool,
+    shape.map((size, axis) => {
+      const repeated = axis < added || own[axis - added] === 1;
+      return { size, from: repeated ? 0 : from[axis - added]!, to: to[axis]! };
+    }),
+  );
+};
+
+/** Copies each input to its place. */
+const concat: Make = (pool, graph, i) => {
+  const { inputs, attrs, shape } = graph.nodes[i]!;
+  const axis = attrs.axis as number;
+  const outer = sizeOf(shape.slice(0, axis));
+  let start = 0;
+  const parts = inputs.map((input, k) => {
+    const length = countFrom(shapeOf(graph, input), axis);
+    const dimensions = [
+      { size: outer, from: length, to: countFrom(shape, axis) },
+      { size: length, from: 1, to: 1 },
+    ];
+    const of = copyStrided(pool, dimensions, [0, start]);
+    start += length;
+    return { of, operands: (all: readonly number[]) => [all[k]!, all.at(-1)!] };
+  });
+  return inTurn(pool, parts);
+};
+
+/** Copies a range of positions along an axis. */
+const slice: Make = (pool, graph, i) => {
+  const { inputs, attrs, shape } = graph.nodes[i]!;
+  const { axis, start } = attrs as unknown as { axis: number; start: number };
+  const count = countFrom(shape, axis);
+  const dimensions = [
+    { size: sizeOf(shape.slice(0, axis)), from: countFrom(shapeOf(graph, inputs[0]!), axis), to: count },
+    { size: count, from: 1, to: 1 },
+  ];
+  return copyStrided(pool, dimensions, [start * countFrom(shape, axis + 1), 0]);
+};
+
+/** Writes a value to a range of positions along an axis, and zeros elsewhere. */
+const place: Make = (pool, graph, i) => {
+  const { inputs, attrs, shape } = graph.nodes[i]!;
+  const { axis, start } = attrs as unknown as { axis: number; start: number };
+  const count = countFrom(shapeOf(graph, inputs[0]!), axis);
+  const dimensions = [
+    { size: sizeOf(shape.slice(0, axis)), from: count, to: countFrom(shape, axis) },
+    { size: count, from: 1, to: 1 },
+  ];
+  const copy = copyStrided(pool, dimensions, [0, start * countFrom(shape, axis + 1)]);
+  return inTurn(pool, [
+    { of: fillWithZeros(pool, sizeOf(shape)), operands: (all) => [all.at(-1)!] },
+    { of: copy, operands: (all) => all },
+  ]);
+};
+
+/** Integers of a value at an offset of the pool's memory. */
+const integers = ({ memory }: KernelPool, offset: number, count: number): Int32Array =>
+  new Int32Array(memory.buffer, offset, count);
+
+/** An operation on rows that int32 indices, the second input, name. */
+const selecting =
+  (make: (pool: KernelPool, shape: Selection) => VectorOperation, sizeOfAxis: 'input' | 'output'): Make =>
+  (pool, graph, i) => {
+    const { inputs, attrs, shape } = graph.nodes[i]!;
+    const axis = attrs.axis as number;
+    const own = sizeOfAxis === 'input' ? shapeOf(graph, inputs[0]!) : shape;
+    const [count] = shapeOf(graph, inputs[1]!) as [number];
+    const size = own[axis]!;
+    const [outer, inner] = [sizeOf(own.slice(0, axis)), sizeOf(own.slice(axis + 1))];
+    const made = make(pool, { outer, size, inner, count });
+    return new VectorOperation(pool, made.scratchBytes, made.jobs, made.tables, ([, indices]) => {
+      checked(integers(pool, indices!, count), size);
+    });
+  };
+
+/** An operation of cross-entropy. @param logits index of the input that holds them; the labels follow */
+const classifying =
+  (make: (pool: KernelPool, shape: Classes) => VectorOperation, logits: number): Make =>
+  (pool, graph, i) => {
+    const { inputs, attrs } = graph.nodes[i]!;
+    const [rows, classes] = shapeOf(graph, inputs[logits]!) as [number, number];
+    const made = make(pool, { rows, classes, labelSmoothing: attrs.labelSmoothing as number });
+    return new VectorOperation(pool, made.scratchBytes, made.jobs, made.tables, (operands) => {
+      const labels = integers(pool, operands[logits + 1]!, rows);
+      for (let row = 0; row < rows; row++) labelOf(labels, row, classes);
+    });
+  };
+
+const OPERATIONS: Readonly<Record<string, Make>> = {
+  permute,
+  broadcastTo,
+  concat,
+  slice,
+  place,
+  indexSelect: selecting(copyRows, 'input'),
+  indexSelectGrad: selecting(addRows, 'output'),
+  crossEntropy: classifying(crossEntropy, 0),
+  crossEntropyGrad: classifying(crossEntropyGrad, 1),
+};
+
+/** Names of the operations that have one. */
+export const VECTOR_OPERATIONS: readonly string[] = Object.keys(OPERATIONS);
+
+/** The vector code of a node; undefined if it has none. Values must have 32 bits. */
+export function vectorOperation(pool: KernelPool, graph: Graph, i: number): VectorOperation | undefined {
+  const { op, inputs } = graph.nodes[i]!;
+  const narrow = [...inputs, i].every((n) => bytesOf(graph.nodes[n]!.dtype) === 4);
+  return narrow ? OPERATIONS[op]?.(pool, graph, i) : undefined;
+}

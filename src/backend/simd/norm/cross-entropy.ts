@@ -1,0 +1,125 @@
+import { V } from '../../../webassembly/instructions.js';
+import { add, at, bitsOf, mul, type Routine, type Variable } from '../../../webassembly/terms.js';
+import { exp, log } from '../functions.js';
+import { KernelModule, ordered } from '../kernel-module.js';
+import { VectorOperation } from '../operation.js';
+import type { KernelPool } from '../pool.js';
+import { ELEMENTS, PIECE, rowCode } from './softmax.js';
+
+/** Logits of `rows` images or tokens, and the part of each target that is spread over all classes. */
+export interface Classes {
+  readonly rows: number;
+  readonly classes: number;
+  readonly labelSmoothing: number;
+}
+
+/**
+ * Shares are bits of float32: `keep` is the part of the target that is the label's, `spread` the part of each class and
+ * `smoothing` that of all classes.
+ * `gradient` is unused forwards.
+ */
+const ARGS = ['gradient', 'logits', 'labels', 'y', 'classes', 'keep', 'spread', 'smoothing'] as const;
+type Values = Readonly<Record<(typeof ARGS)[number] | 'from' | 'to' | 'thread', Variable>>;
+
+/** A vector variable with one float32 in all lanes. */
+function splat({ code }: Routine, bits: Variable): number {
+  const local = code.vector();
+  code.get(bits.local).v(V.splatI32).set(local);
+  return local;
+}
+
+/** y = keep · (log Σ e^x − x[label]) + spread · Σ (log Σ e^x − x). */
+function forward(routine: Routine, p: Values, smooth: boolean): void {
+  const { code } = routine;
+  const [keep, spread] = [splat(routine, p.keep), splat(routine, p.spread)];
+  const { math, shift, shifted, sum } = rowCode(routine, p.classes);
+  const loss = code.vector();
+  routine.for(p.from, p.to, 1, (piece) => {
+    const row = routine.let(add(p.logits, mul(mul(piece, p.classes), 4)));
+    const all = math.sum();
+    all.reset();
+    const total = log(
+      code,
+      sum(row, smooth ? (load) => all.add(math.widen(shifted), load !== V.load) : undefined),
+    );
+    shift(add(row, mul(at(add(p.labels, mul(piece, 4))), 4)), V.load32Splat);
+    code.get(total).get(shifted).v(V.f32Sub).get(keep).v(V.f32Mul).set(loss);
+    if (smooth) {
+      const sums = all.total();
+      const narrow = math.narrow({ low: sums, high: sums });
+      code.get(total).get(splat(routine, p.smoothing)).v(V.f32Mul).get(loss).v(V.f32Add);
+      code.get(narrow).get(spread).v(V.f32Mul).v(V.f32Sub).set(loss);
+    }
+    routine.saveLane(add(p.y, mul(piece, 4)), loss);
+  });
+}
+
+/** dx = dy · (softmax(x) − spread − keep · onehot(label)). */
+function backward(routine: Routine, p: Values): void {
+  const { code } = routine;
+  const [keep, spread] = [splat(routine, p.keep), splat(routine, p.spread)];
+  const { each, shift, shifted, sum } = rowCode(routine, p.classes);
+  const result = code.vector();
+  routine.for(p.from, p.to, 1, (piece) => {
+    const offset = routine.let(mul(mul(piece, p.classes), 4));
+    const row = routine.let(add(p.logits, offset));
+    const total = sum(row);
+    const slope = routine.load(add(p.gradient, mul(piece, 4)), 0, V.load32Splat);
+    const less = (): void => {
+      code.get(exp(code, shifted)).get(total).v(V.f32Div).get(spread).v(V.f32Sub).set(result);
+    };
+    const to = routine.let(add(p.y, offset));
+    each(row, (from, load) => {
+      shift(from, load);
+      less();
+      code.get(result).get(slope).v(V.f32Mul).set(result);
+      if (load === V.load) routine.save(to, result);
+      else routine.saveLane(to, result);
+      routine.step(to, load === V.load ? 16 : 4);
+    });
+    const label = routine.let(mul(at(add(p.labels, mul(piece, 4))), 4));
+    shift(add(row, label), V.load32Splat);
+    less();
+    code.get(result).get(keep).v(V.f32Sub).get(slope).v(V.f32Mul).set(result);
+    routine.saveLane(add(p.y, offset, label), result);
+  });
+}
+
+function make(pool: KernelPool, shape: Classes, gradient: boolean): VectorOperation {
+  const { rows, classes, labelSmoothing } = shape;
+  const smooth = labelSmoothing > 0;
+  const each = ELEMENTS * classes;
+  return new VectorOperation(pool, 0, [
+    {
+      kernel: pool.compile({ crossEntropy: gradient ? 'gradient' : 'value', smooth }, (pages) => {
+        const module = new KernelModule();
+        module.run(ARGS, (routine, p) => (gradient ? backward(routine, p) : forward(routine, p, smooth)));
+        return module.encodeFor(pages);
+      }),
+      total: classes === 0 ? 0 : rows,
+      piece: Math.max(1, Math.floor(PIECE / Math.max(1, each))),
+      elements: rows * each,
+      args: (operands) => {
+        const [slope, logits, labels, y] = (gradient ? operands : [0, ...operands]) as [
+          number,
+          number,
+          number,
+          number,
+        ];
+        const shares = {
+          keep: bitsOf(1 - labelSmoothing),
+          spread: bitsOf(labelSmoothing / classes),
+          smoothing: bitsOf(labelSmoothing),
+        };
+        return ordered(ARGS, { gradient: slope, logits, labels, y, classes, ...shares });
+      },
+    },
+  ]);
+}
+
+/** Cross-entropy of each row. Operands of `run`: logits, labels (each in [0, classes)), y [rows]. */
+export const crossEntropy = (pool: KernelPool, shape: Classes): VectorOperation => make(pool, shape, false);
+
+/** Its gradient. Operands of `run`: the rows' gradients [rows], logits, labels, dx. */
+export const crossEntropyGrad = (pool: KernelPool, shape: Classes): VectorOperation =>
+  make(pool, shape, true);
