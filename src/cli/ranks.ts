@@ -12,11 +12,11 @@ export async function describeRanks(world: World) {
   }));
   const { latency, seconds } = await world.measure(BYTES);
   const together = (rank: number) =>
-    world.people.filter(({ host }) => host === world.people[rank]!.host).length;
+    world.processes.filter(({ host }) => host === world.processes[rank]!.host).length;
   return {
     ranks: world.size,
     mpi: world.library!,
-    people: world.people.map((one, rank) => ({ rank, ...one, threads: cores[rank]!.threads })),
+    processes: world.processes.map((one, rank) => ({ rank, ...one, threads: cores[rank]!.threads })),
     latencySeconds: latency,
     exchangeSeconds: seconds,
     exchangeBytes: BYTES,
@@ -27,11 +27,11 @@ export async function describeRanks(world: World) {
 
 /** Rows of the table of `doctor`. */
 export function rankRows(found: Awaited<ReturnType<typeof describeRanks>>): string[][] {
-  const { mpi, people, latencySeconds, exchangeSeconds, exchangeBytes, bound } = found;
+  const { mpi, processes, latencySeconds, exchangeSeconds, exchangeBytes, bound } = found;
   const rate = (exchangeBytes / 1e9 / exchangeSeconds).toFixed(2);
   return [
     ['MPI', `${mpi.name} (${mpi.file}), called by the ${mpi.abi} ABI`],
-    ...people.map(({ rank, host, pid, cores, threads }) => [
+    ...processes.map(({ rank, host, pid, cores, threads }) => [
       `rank ${rank}`,
       `${host}, process ${pid}, cores ${cores || 'not known'}, ${threads} ${threads === 1 ? 'thread' : 'threads'} for its device`,
     ]),
@@ -43,7 +43,7 @@ export function rankRows(found: Awaited<ReturnType<typeof describeRanks>>): stri
       ? [
           [
             'cores',
-            `the launcher keeps ${bound.length === people.length ? 'each rank' : `rank ${bound.join(', ')}`} on one core: start Open MPI with --bind-to none, or --map-by node:PE=CORES`,
+            `the launcher keeps ${bound.length === processes.length ? 'each rank' : `rank ${bound.join(', ')}`} on one core: start Open MPI with --bind-to none, or --map-by node:PE=CORES`,
           ],
         ]
       : []),

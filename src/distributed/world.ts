@@ -16,7 +16,7 @@ import { averageGradients } from './average.js';
 import { launcherOf, launcherProgram } from './mpi/launcher.js';
 import { candidates } from './mpi/library.js';
 import { Client } from './thread/client.js';
-import type { Ending, Person } from './thread/messages.js';
+import type { Ending, RankProcess } from './thread/messages.js';
 
 /** Lanes of devices: one for a device in a worker thread, one for a device in the main thread. */
 const [DEVICE_LANE, MAIN_LANE] = [0, 1];
@@ -95,7 +95,7 @@ export class World {
   /** The library and its file; undefined on one rank. */
   readonly library: { readonly name: string; readonly abi: string; readonly file: string } | undefined;
   /** Every rank's host, process and cores. */
-  readonly people: readonly Person[];
+  readonly processes: readonly RankProcess[];
   readonly #client: Client | undefined;
   #closing: Promise<void> | undefined;
 
@@ -104,7 +104,7 @@ export class World {
     this.#client = client;
     this.rank = client?.ready.rank ?? 0;
     this.size = client?.ready.size ?? 1;
-    this.people = client?.ready.people ?? [{ host: hostname(), pid: process.pid, cores: '' }];
+    this.processes = client?.ready.processes ?? [{ host: hostname(), pid: process.pid, cores: '' }];
     if (!client) return;
     const { library: name, abi, file } = client.ready;
     this.library = { name, abi, file };
@@ -124,19 +124,19 @@ export class World {
 
   /** Number of threads for this rank's device: its cores, shared with the ranks that may use the same ones. */
   get threads(): number {
-    const { host, cores } = this.people[this.rank]!;
-    const sharing = this.people.filter((one) => one.host === host && one.cores === cores).length;
+    const { host, cores } = this.processes[this.rank]!;
+    const sharing = this.processes.filter((one) => one.host === host && one.cores === cores).length;
     return Math.max(1, Math.floor(availableParallelism() / sharing));
   }
 
   /** Such as "rank 1 of 2 (node-b)". */
   get name(): string {
-    return `rank ${this.rank} of ${this.size} (${this.people[this.rank]!.host})`;
+    return `rank ${this.rank} of ${this.size} (${this.processes[this.rank]!.host})`;
   }
 
   /** Such as "rank 1 (node-b)". */
   nameOf(rank: number): string {
-    return `rank ${rank} (${this.people[rank]!.host})`;
+    return `rank ${rank} (${this.processes[rank]!.host})`;
   }
 
   /** Seconds that this rank's device has waited for exchanges with others; wraps around after an hour. */
@@ -251,15 +251,15 @@ export class World {
   }
 
   /** Sends rank 0's value, which is JSON data, to all ranks, and returns it. The other ranks' arguments are ignored. */
-  async tell<T>(value: T): Promise<T> {
+  async broadcastValue<T>(value: T): Promise<T> {
     if (!this.#client || this.size === 1) return value;
     const text = this.first ? new TextEncoder().encode(JSON.stringify({ value })) : new Uint8Array();
-    const bytes = await this.tellBytes(text);
+    const bytes = await this.broadcastBytes(text);
     return (JSON.parse(new TextDecoder().decode(bytes)) as { value: T }).value;
   }
 
   /** Sends rank 0's bytes to all ranks, and returns them. */
-  async tellBytes(bytes: Uint8Array): Promise<Uint8Array> {
+  async broadcastBytes(bytes: Uint8Array): Promise<Uint8Array> {
     if (!this.#client || this.size === 1) return bytes;
     const [length] = await this.gather([bytes.length]);
     const count = length![0]!;
@@ -283,7 +283,7 @@ export class World {
     const other = all.findIndex((hash) => hash.some((byte, i) => byte !== all[0]![i]));
     if (other < 0) return;
     throw new UsageError({
-      what: `Rank ${other} (${this.people[other]!.host}) differs from rank 0 (${this.people[0]!.host}) in ${what}`,
+      what: `Rank ${other} (${this.processes[other]!.host}) differs from rank 0 (${this.processes[0]!.host}) in ${what}`,
       expected: 'the same on all ranks',
       got: 'a difference',
       next,

@@ -81,8 +81,8 @@ async function countedStatistics(paper: Paper, options: RunOptions): Promise<Ima
   if (config.augment !== 'crop-mirror-colour') return undefined;
   const own = !world || world.first ? await count(options) : undefined;
   if (!world) return own;
-  const told = await world.tell(own ? { ...own, mean: [...own.mean] } : null);
-  return told ? { ...told, mean: Float32Array.from(told.mean) } : undefined;
+  const received = await world.broadcastValue(own ? { ...own, mean: [...own.mean] } : null);
+  return received ? { ...received, mean: Float32Array.from(received.mean) } : undefined;
 }
 
 async function count({ trainSet: set, folder, observer, signal }: RunOptions) {
@@ -100,7 +100,7 @@ export async function prepareRun(options: RunOptions): Promise<Trainer> {
   const { device, former: given, ...parts } = options;
   const { config, folder } = parts;
   const { world } = parts;
-  const begins = await told(world, async () => (await folder.checkpoints.steps()).length === 0);
+  const begins = await ofFirstRank(world, async () => (await folder.checkpoints.steps()).length === 0);
   await world?.check('its data', JSON.stringify(await describeData(parts)));
   const dataNotes =
     world?.first === false ? [] : await checkData(folder.path, parts, config.model.classes, !begins);
@@ -163,9 +163,9 @@ export async function prepareRun(options: RunOptions): Promise<Trainer> {
 }
 
 /** The result of rank 0. */
-async function told<T>(world: World | undefined, find: () => Promise<T>): Promise<T> {
+async function ofFirstRank<T>(world: World | undefined, find: () => Promise<T>): Promise<T> {
   if (!world) return find();
-  return world.tell(world.first ? await find() : (undefined as T));
+  return world.broadcastValue(world.first ? await find() : (undefined as T));
 }
 
 /** The fields of `describeMachine` that affect the last bits of a run. */

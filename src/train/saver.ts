@@ -15,8 +15,8 @@ import {
 } from '../run/checkpoint.js';
 import type { Measurement, Observer } from '../run/events.js';
 import type { RunFolder, RunState } from '../run/run-folder.js';
+import { receiveCheckpoint, sendCheckpoint } from './broadcast-checkpoint.js';
 import type { BestBy } from './method/method.js';
-import { hearCheckpoint, tellCheckpoint } from './tell-checkpoint.js';
 
 export interface SaverParts {
   readonly folder: RunFolder;
@@ -62,9 +62,11 @@ export class Saver {
   async resume(): Promise<{ position?: Position; notes: readonly string[] }> {
     const { world } = this.#parts;
     if (!world) return this.#resume();
-    if (world.first) return this.#resume((name, file) => tellCheckpoint(world, name, file));
-    const told = await hearCheckpoint(world);
-    return told ? { position: await this.#restore(told.name, told.file), notes: [] } : { notes: [] };
+    if (world.first) return this.#resume((name, file) => sendCheckpoint(world, name, file));
+    const received = await receiveCheckpoint(world);
+    return received
+      ? { position: await this.#restore(received.name, received.file), notes: [] }
+      : { notes: [] };
   }
 
   /** @param found called with the checkpoint before it is restored, or without one */

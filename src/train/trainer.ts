@@ -193,7 +193,7 @@ export class Trainer {
     }
     const epochs = (await folder.metrics()).filter(({ event }) => event === 'epoch');
     const accuracy = Number(epochs.at(-1)?.trainAccuracy ?? 0);
-    this.#learned = this.#isLearned(world ? await world.tell(accuracy) : accuracy);
+    this.#learned = this.#isLearned(world ? await world.broadcastValue(accuracy) : accuracy);
   }
 
   get step(): number {

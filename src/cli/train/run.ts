@@ -68,7 +68,7 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
     const settings = paper && configFrom(flags, paper);
     if (settings) checkSettings(paper, settings);
     if (paper && flags.dataset !== undefined) ownDataset(paper, flags.dataset);
-    const before = flags.resume ? await tellRun(flags, world) : undefined;
+    const before = flags.resume ? await runToResume(flags, world) : undefined;
     const deviceFlags = before ? asBefore(flags, before.config) : flags;
     await withDevice(
       deviceFlags,
@@ -228,7 +228,7 @@ async function configure(
     JSON.stringify(same),
     'start the same command on all ranks',
   );
-  return { ...run, path: await world.tell(named) };
+  return { ...run, path: await world.broadcastValue(named) };
 }
 
 async function openSets(
@@ -270,11 +270,11 @@ interface Before {
 }
 
 /** The run to resume, which the first rank reads for all. */
-async function tellRun(flags: TrainFlags, world: World | undefined): Promise<Before> {
-  if (world && !world.first) return world.tell<Before>(undefined as never);
+async function runToResume(flags: TrainFlags, world: World | undefined): Promise<Before> {
+  if (world && !world.first) return world.broadcastValue<Before>(undefined as never);
   const folder = await openRun(flags);
   const before = { path: folder.path, config: await folder.config(trainConfigSchema) };
-  return world ? world.tell(before) : before;
+  return world ? world.broadcastValue(before) : before;
 }
 
 async function resume(flags: TrainFlags, before: Before, world: World | undefined) {

@@ -13,14 +13,14 @@ import type { Link } from '../../backend/worker/link.js';
 import { DeviceError, errorFromPlain, PaperweightError } from '../../errors/errors.js';
 import { printableLines } from '../../errors/printable.js';
 import type { Launcher } from '../mpi/launcher.js';
-import type { Ending, Order, Said, ThreadData } from './messages.js';
+import type { Ending, Order, ThreadData, ThreadMessage } from './messages.js';
 
 /** Interval of the main thread's heartbeat, in milliseconds. */
 const ALIVE_MS = 250;
 /** How long a process that is ending waits for its communication thread to end the job, in milliseconds. */
 const LEAVE_MS = 5000;
 
-export type Ready = Extract<Said, { kind: 'ready' }>;
+export type Ready = Extract<ThreadMessage, { kind: 'ready' }>;
 
 interface Waiting {
   readonly region: SharedArrayBuffer;
@@ -58,7 +58,7 @@ export class Client {
     this.#lane = lane;
     this.#orders = orders;
     this.#alive = setInterval(() => Atomics.add(this.#words, WORD.alive, 1), ALIVE_MS).unref();
-    worker.on('message', (said: Said) => this.#hear(said));
+    worker.on('message', (message: ThreadMessage) => this.#receive(message));
     lane.on('message', () => {
       const { region, resolve } = this.#waiting.shift()!;
       this.#rest();
@@ -92,15 +92,15 @@ export class Client {
       transferList: [lane.port2, orders.port2],
       execArgv: [],
     });
-    const said = await new Promise<Said>((resolve, reject) => {
+    const message = await new Promise<ThreadMessage>((resolve, reject) => {
       worker.once('message', resolve);
       worker.once('error', reject);
     });
-    if (said.kind === 'refused') {
+    if (message.kind === 'refused') {
       await worker.terminate();
-      throw errorFromPlain(said.error);
+      throw errorFromPlain(message.error);
     }
-    return new Client(said as Ready, worker, data, { lane: lane.port1, orders: orders.port1 });
+    return new Client(message as Ready, worker, data, { lane: lane.port1, orders: orders.port1 });
   }
 
   /** Microseconds that devices have waited for exchanges. */
@@ -180,11 +180,12 @@ export class Client {
     if (this.#waiting.length === 0) this.#lane.unref();
   }
 
-  #hear(said: Said): void {
-    if (said.kind === 'ended') this.#ended?.(said.all);
-    else if (said.kind === 'finished') this.#finished?.();
+  #receive(message: ThreadMessage): void {
+    if (message.kind === 'ended') this.#ended?.(message.all);
+    else if (message.kind === 'finished') this.#finished?.();
     else {
-      const text = said.kind === 'failed' ? said.text : said.kind === 'refused' ? said.error.what : '';
+      const text =
+        message.kind === 'failed' ? message.text : message.kind === 'refused' ? message.error.what : '';
       this.#failure ??= new DeviceError({ what: text });
       for (const { reject } of this.#waiting.splice(0)) reject(this.#failure);
       this.#rest();
@@ -201,8 +202,8 @@ export class Client {
     if (this.#uncaught !== undefined && code !== 0) {
       const error = this.#uncaught;
       const text = error instanceof PaperweightError ? error.message : inspect(error);
-      const { rank, size, people } = this.ready;
-      writeSync(2, `error: rank ${rank} of ${size} (${people[rank]!.host}): ${printableLines(text)}\n`);
+      const { rank, size, processes } = this.ready;
+      writeSync(2, `error: rank ${rank} of ${size} (${processes[rank]!.host}): ${printableLines(text)}\n`);
     }
     Atomics.store(this.#words, WORD.abort, 1 + code);
     this.#wake();

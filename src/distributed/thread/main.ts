@@ -8,7 +8,7 @@ import { Mpi, type Pending } from '../mpi/bindings.js';
 import { AwakeClock } from './awake.js';
 import { Collectives, type Ring, type Steps } from './collectives.js';
 import { MainWatch } from './main-watch.js';
-import type { Ending, Order, Person, Said, ThreadData } from './messages.js';
+import type { Ending, Order, RankProcess, ThreadData, ThreadMessage } from './messages.js';
 import { PULSE_MS, Pulse } from './pulse.js';
 import { replaceOwn, unlinkSegments } from './segments.js';
 
@@ -20,10 +20,10 @@ import { replaceOwn, unlinkSegments } from './segments.js';
 const data = workerData as ThreadData;
 const words = new Int32Array(data.words);
 const clock = new AwakeClock();
-const say = (said: Said): void => parentPort!.postMessage(said);
+const send = (message: ThreadMessage): void => parentPort!.postMessage(message);
 
 /** Bytes in which a rank describes itself. */
-const PERSON_BYTES = 1024;
+const DESCRIPTION_BYTES = 1024;
 /** How long a rank that fails waits for the others to fail as well, in milliseconds. */
 const TOGETHER_MS = 1500;
 /** How long the main thread may take to end the program after a failure, in milliseconds. */
@@ -105,7 +105,7 @@ interface Joined {
   readonly lanes: readonly number[];
   readonly pulses: number;
   readonly endings: number;
-  readonly people: readonly Person[];
+  readonly processes: readonly RankProcess[];
   /** Segments of shared memory. */
   readonly segments: readonly string[];
   /** Referenced here while the library may read or write it: V8 does not know about the library and would free it. */
@@ -129,32 +129,32 @@ function join(): Joined {
   }
   const [comm, pulses, endings] = [mpi.duplicate(), mpi.duplicate(), mpi.duplicate()];
   const lanes = Array.from({ length: LANES }, () => mpi.duplicate());
-  const { people, segments, memory } = introduce(mpi, comm, size);
-  const nameOf = (one: number): string => `rank ${one} (${people[one]?.host ?? 'unknown host'})`;
-  return { ring: { mpi, comm, rank, size, nameOf }, lanes, pulses, endings, people, segments, memory };
+  const { processes, segments, memory } = introduce(mpi, comm, size);
+  const nameOf = (one: number): string => `rank ${one} (${processes[one]?.host ?? 'unknown host'})`;
+  return { ring: { mpi, comm, rank, size, nameOf }, lanes, pulses, endings, processes, segments, memory };
 }
 
 /**
  * Exchanges the descriptions of all ranks. Every rank sends to every other one, so that all segments of shared memory
  * are mapped.
  */
-function introduce(mpi: Mpi, comm: number, size: number): Pick<Joined, 'people' | 'segments' | 'memory'> {
+function introduce(mpi: Mpi, comm: number, size: number): Pick<Joined, 'processes' | 'segments' | 'memory'> {
   const [mine, all] = [
-    new SharedArrayBuffer(PERSON_BYTES * size),
-    new SharedArrayBuffer(PERSON_BYTES * size),
+    new SharedArrayBuffer(DESCRIPTION_BYTES * size),
+    new SharedArrayBuffer(DESCRIPTION_BYTES * size),
   ];
-  const text = Buffer.from(JSON.stringify(data.self)).subarray(0, PERSON_BYTES);
-  for (let rank = 0; rank < size; rank++) new Uint8Array(mine, rank * PERSON_BYTES).set(text);
-  const pending = mpi.allToAll(addressOf(mine), PERSON_BYTES, addressOf(all), comm);
+  const text = Buffer.from(JSON.stringify(data.self)).subarray(0, DESCRIPTION_BYTES);
+  for (let rank = 0; rank < size; rank++) new Uint8Array(mine, rank * DESCRIPTION_BYTES).set(text);
+  const pending = mpi.allToAll(addressOf(mine), DESCRIPTION_BYTES, addressOf(all), comm);
   while (!mpi.test(pending)) Atomics.wait(words, WORD.still, 0, SHORT_PAUSE);
-  const people = Array.from({ length: size }, (_, rank) => {
-    const bytes = Buffer.from(new Uint8Array(all, rank * PERSON_BYTES, PERSON_BYTES));
-    return JSON.parse(bytes.toString().replace(/\0+$/, '')) as Person;
+  const processes = Array.from({ length: size }, (_, rank) => {
+    const bytes = Buffer.from(new Uint8Array(all, rank * DESCRIPTION_BYTES, DESCRIPTION_BYTES));
+    return JSON.parse(bytes.toString().replace(/\0+$/, '')) as RankProcess;
   });
   // After this second exchange, all ranks are known to have received the data of the first.
   const again = mpi.allToAll(addressOf(mine), 1, addressOf(all), comm);
   while (!mpi.test(again)) Atomics.wait(words, WORD.still, 0, SHORT_PAUSE);
-  return { people, segments: unlinkSegments(), memory: [mine, all] };
+  return { processes, segments: unlinkSegments(), memory: [mine, all] };
 }
 
 /** Ends this process at once, even if its other threads are blocked. */
@@ -165,7 +165,7 @@ function leaveAtOnce(mpi: Mpi | undefined, code: number): never {
 }
 
 /** Prints to standard error directly, since the main thread may no longer respond. */
-function shout(text: string): void {
+function printError(text: string): void {
   try {
     writeSync(2, `error: ${text}\n`);
   } catch {
@@ -219,7 +219,7 @@ function work({ ring, lanes, pulses, endings, segments }: Joined): void {
     new Uint8Array(data.failure, 4).set(bytes);
     Atomics.store(words, WORD.failed, 1);
     for (let lane = 0; lane < LANES; lane++) Atomics.notify(words, WORD.done + lane);
-    say({ kind: 'failed', text });
+    send({ kind: 'failed', text });
   };
 
   const obey = (order: Order): void => {
@@ -242,10 +242,10 @@ function work({ ring, lanes, pulses, endings, segments }: Joined): void {
         digest: ends[2 * i + 3]!,
       }));
       ending = undefined;
-      say({ kind: 'ended', all: found });
+      send({ kind: 'ended', all: found });
     } else if ((ending.code !== 0 || failed) && (lost || clock.now - ending.since > TOGETHER_MS)) {
       ending = undefined;
-      say({ kind: 'ended', all: undefined });
+      send({ kind: 'ended', all: undefined });
     }
   };
 
@@ -272,13 +272,13 @@ function work({ ring, lanes, pulses, endings, segments }: Joined): void {
       );
     const hung = watch.look(Atomics.load(words, WORD.alive), now, mainCpuMs(), data.limits.silence);
     if (hung !== undefined) {
-      shout(
+      printError(
         `${self}: its main thread has not answered for ${seconds(hung)}. The job ends; resume it from its last checkpoint.`,
       );
       leaveAtOnce(mpi, 70);
     }
     if (failed && now - failed.at > MAIN_MS + (ending ? TOGETHER_MS : 0)) {
-      shout(`${self}: ${failed.text}`);
+      printError(`${self}: ${failed.text}`);
       leaveAtOnce(mpi, 70);
     }
   };
@@ -290,7 +290,7 @@ function work({ ring, lanes, pulses, endings, segments }: Joined): void {
     const seen = Atomics.load(words, WORD.posted);
     const code = Atomics.load(words, WORD.abort);
     if (code !== 0) {
-      shout(`${self} ended with exit code ${code - 1} before the others.`);
+      printError(`${self} ended with exit code ${code - 1} before the others.`);
       leaveAtOnce(mpi, code - 1 || 1);
     }
     for (let got = receiveMessageOnPort(data.orders); got; got = receiveMessageOnPort(data.orders))
@@ -322,15 +322,15 @@ function work({ ring, lanes, pulses, endings, segments }: Joined): void {
   for (const _ of pulse.end()) Atomics.wait(words, WORD.still, 0, LONG_PAUSE);
   replaceOwn(segments, rank);
   mpi.finalize();
-  say({ kind: 'finished' });
+  send({ kind: 'finished' });
 }
 
 try {
   const joined = join();
-  const { ring, people } = joined;
+  const { ring, processes } = joined;
   const { mpi, rank, size } = ring;
-  say({ kind: 'ready', rank, size, library: mpi.version, abi: mpi.abi, file: mpi.file, people });
+  send({ kind: 'ready', rank, size, library: mpi.version, abi: mpi.abi, file: mpi.file, processes });
   work(joined);
 } catch (error) {
-  say({ kind: 'refused', error: errorToPlain(error) });
+  send({ kind: 'refused', error: errorToPlain(error) });
 }

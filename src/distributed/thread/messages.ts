@@ -12,7 +12,7 @@ export interface ThreadData {
   readonly lane: MessagePort;
   /** Orders of the main thread. */
   readonly orders: MessagePort;
-  readonly self: Person;
+  readonly self: RankProcess;
   /**
    * Limits in milliseconds: the silence after which a rank counts as lost, and the wait after which an exchange counts
    * as failed.
@@ -20,8 +20,8 @@ export interface ThreadData {
   readonly limits: { readonly silence: number; readonly waiting: number };
 }
 
-/** Description of a rank, exchanged between ranks. */
-export interface Person {
+/** The process of a rank, as ranks describe theirs to each other. */
+export interface RankProcess {
   readonly host: string;
   readonly pid: number;
   /** Cores that the process may use, as the system lists them, such as `0-3`. */
@@ -37,7 +37,7 @@ export type Order =
   | { readonly kind: 'finish'; readonly how: 'finalize' | 'abort'; readonly code: number };
 
 /** Messages from the communication thread. */
-export type Said =
+export type ThreadMessage =
   | {
       readonly kind: 'ready';
       readonly rank: number;
@@ -45,7 +45,7 @@ export type Said =
       readonly library: string;
       readonly abi: string;
       readonly file: string;
-      readonly people: readonly Person[];
+      readonly processes: readonly RankProcess[];
     }
   | { readonly kind: 'refused'; readonly error: PlainError }
   | { readonly kind: 'failed'; readonly text: string }

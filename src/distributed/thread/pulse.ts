@@ -15,7 +15,7 @@ const CLOSING = 1;
 const LENGTH = 4;
 
 /** A message of one peer to this rank or back, and the request that sends or receives it. */
-class Letter {
+class PulseMessage {
   readonly words: Words;
   readonly address: number;
   pending: Pending | undefined;
@@ -30,9 +30,9 @@ class Letter {
 /** Another rank, as its pulses describe it. */
 interface Peer {
   readonly rank: number;
-  readonly heard: Letter;
-  readonly said: Letter;
-  lastHeard: number;
+  readonly received: PulseMessage;
+  readonly sent: PulseMessage;
+  lastReceived: number;
   /** It has sent its last pulse. */
   gone: boolean;
 }
@@ -60,9 +60,9 @@ export class Pulse {
     const others = ring.rank === 0 ? Array.from({ length: ring.size - 1 }, (_, i) => i + 1) : [0];
     this.#peers = others.map((rank) => ({
       rank,
-      heard: new Letter(),
-      said: new Letter(),
-      lastHeard: now,
+      received: new PulseMessage(),
+      sent: new PulseMessage(),
+      lastReceived: now,
       gone: false,
     }));
     for (const peer of this.#peers) this.#listen(peer);
@@ -82,17 +82,17 @@ export class Pulse {
   beat(now: number): { rank: number; silent: number } | undefined {
     let silent: { rank: number; silent: number } | undefined;
     for (const peer of this.#peers) {
-      if (this.#receive(peer)) peer.lastHeard = now;
-      const since = now - peer.lastHeard;
+      if (this.#receive(peer)) peer.lastReceived = now;
+      const since = now - peer.lastReceived;
       if (!peer.gone && since > this.#limit) silent ??= { rank: peer.rank, silent: since };
     }
     if (this.#ring.rank === 0) {
-      const closing = this.#peers.find(({ heard }) => heard.words[STATE] !== 0);
+      const closing = this.#peers.find(({ received }) => received.words[STATE] !== 0);
       this.#closing = this.#state !== 0 ? 1 : closing ? closing.rank + 1 : 0;
-    } else this.#closing = this.#peers[0]!.heard.words[CLOSING]!;
+    } else this.#closing = this.#peers[0]!.received.words[CLOSING]!;
     if (now - this.#sentAt >= PULSE_MS) {
       this.#sentAt = now;
-      for (const peer of this.#peers) this.#say(peer, this.#state);
+      for (const peer of this.#peers) this.#send(peer, this.#state);
     }
     return silent;
   }
@@ -100,40 +100,40 @@ export class Pulse {
   /** Sends the last pulses and waits for those of the others, so that no message is still in transit. */
   *end(): Generator<void, void, void> {
     for (const peer of this.#peers) {
-      while (!this.#say(peer, 2)) yield;
+      while (!this.#send(peer, 2)) yield;
       while (!peer.gone) {
         this.#receive(peer);
         yield;
       }
-      while (peer.said.pending !== undefined && !this.#ring.mpi.test(peer.said.pending)) yield;
+      while (peer.sent.pending !== undefined && !this.#ring.mpi.test(peer.sent.pending)) yield;
     }
   }
 
   #listen(peer: Peer): void {
     const { mpi, comm } = this.#ring;
-    peer.heard.pending = mpi.receive(peer.heard.address, LENGTH * 4, peer.rank, comm);
+    peer.received.pending = mpi.receive(peer.received.address, LENGTH * 4, peer.rank, comm);
   }
 
   /** @returns whether a pulse has arrived */
   #receive(peer: Peer): boolean {
-    const { heard } = peer;
+    const { received } = peer;
     let any = false;
-    while (heard.pending !== undefined && this.#ring.mpi.test(heard.pending)) {
+    while (received.pending !== undefined && this.#ring.mpi.test(received.pending)) {
       any = true;
-      heard.pending = undefined;
-      if (heard.words[STATE] === 2) peer.gone = true;
+      received.pending = undefined;
+      if (received.words[STATE] === 2) peer.gone = true;
       else this.#listen(peer);
     }
     return any;
   }
 
   /** @returns whether the pulse was sent; otherwise the previous one is still in transit */
-  #say({ rank, said }: Peer, state: number): boolean {
+  #send({ rank, sent }: Peer, state: number): boolean {
     const { mpi, comm } = this.#ring;
-    if (said.pending !== undefined && !mpi.test(said.pending)) return false;
-    said.words[STATE] = state;
-    said.words[CLOSING] = this.#closing;
-    said.pending = mpi.send(said.address, LENGTH * 4, rank, comm);
+    if (sent.pending !== undefined && !mpi.test(sent.pending)) return false;
+    sent.words[STATE] = state;
+    sent.words[CLOSING] = this.#closing;
+    sent.pending = mpi.send(sent.address, LENGTH * 4, rank, comm);
     return true;
   }
 }

@@ -94,7 +94,7 @@ export class Recovery {
   async #carryOut(verdict: ReturnType<typeof verdictOn>, position: Position, bad: Bad): Promise<Position> {
     const { folder, world } = this.#parts;
     const own = (await folder.state()).latest ?? null;
-    const latest = world ? await world.tell(own) : own;
+    const latest = world ? await world.broadcastValue(own) : own;
     if (verdict === 'rollback' && latest) return this.#rollBack(position, bad);
     const next = typeof verdict === 'object' ? verdict.stop : 'there is no checkpoint to go back to';
     throw diverged(bad, next, latest === null ? undefined : folder.checkpoints.file(latest));

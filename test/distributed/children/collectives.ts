@@ -19,7 +19,9 @@ assert.deepEqual(
   (await world.gather([rank, -rank])).map((each) => [...each]),
   ranks.map((r) => [r, -r]),
 );
-assert.deepEqual(await world.tell(rank === 0 ? { a: [1, null, 'ü'] } : undefined), { a: [1, null, 'ü'] });
+assert.deepEqual(await world.broadcastValue(rank === 0 ? { a: [1, null, 'ü'] } : undefined), {
+  a: [1, null, 'ü'],
+});
 assert.deepEqual(
   await world.texts(`text of ${rank}`),
   ranks.map((r) => `text of ${r}`),

@@ -9,27 +9,27 @@ interface Head {
   readonly arrays: readonly (readonly [name: string, info: ArrayInfo])[];
 }
 
-/** Rank 0 tells the others the checkpoint from which a run resumes; without one, that it starts from the beginning. */
-export async function tellCheckpoint(world: World, name?: string, file?: SafetensorsFile): Promise<void> {
+/** Sends the other ranks the checkpoint from which a run resumes; without one, that it starts from the beginning. */
+export async function sendCheckpoint(world: World, name?: string, file?: SafetensorsFile): Promise<void> {
   if (name === undefined || !file) {
-    await world.tell<Head | null>(null);
+    await world.broadcastValue<Head | null>(null);
     return;
   }
   const arrays = [...file.tensors].map(([one, { dtype, shape }]) => [one, { dtype, shape }] as const);
-  await world.tell<Head | null>({ name, metadata: file.metadata, arrays });
-  for (const { data } of file.tensors.values()) await world.tellBytes(bytesOf(data));
+  await world.broadcastValue<Head | null>({ name, metadata: file.metadata, arrays });
+  for (const { data } of file.tensors.values()) await world.broadcastBytes(bytesOf(data));
 }
 
-/** What rank 0 tells; undefined without a checkpoint. */
-export async function hearCheckpoint(
+/** What rank 0 sends; undefined without a checkpoint. */
+export async function receiveCheckpoint(
   world: World,
 ): Promise<{ readonly name: string; readonly file: SafetensorsFile } | undefined> {
-  const head = await world.tell<Head | null>(null);
+  const head = await world.broadcastValue<Head | null>(null);
   if (!head) return undefined;
   const tensors: SafetensorsFile['tensors'] = new Map();
   for (const [name, { dtype, shape }] of head.arrays) {
     const array = blank(dtype, shape);
-    bytesOf(array.data).set(await world.tellBytes(new Uint8Array()));
+    bytesOf(array.data).set(await world.broadcastBytes(new Uint8Array()));
     tensors.set(name, array);
   }
   return { name: head.name, file: { tensors, metadata: head.metadata } };
