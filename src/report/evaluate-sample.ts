@@ -4,11 +4,10 @@ import { DataLoader } from '../data/loader.js';
 import { sampleOf } from '../data/stratified-sample.js';
 import type { Transform } from '../data/transforms/index.js';
 import { DataError } from '../errors/errors.js';
-import { Linear } from '../nn/linear.js';
+import { withLastInput } from '../nn/last-linear.js';
 import type { Module } from '../nn/module.js';
-import { watching } from '../nn/watch.js';
 import { Generator } from '../random.js';
-import { evaluate, type Tensor } from '../tensor/tensor.js';
+import { evaluate } from '../tensor/tensor.js';
 import type { NeighbourRow } from './neighbours.js';
 import type { Pixels } from './png.js';
 import type { Guessed } from './prediction-cards.js';
@@ -75,7 +74,6 @@ export async function measure({
   const examples: Guessed[] = [];
   const seen: Seen[] = [];
   let [right, images, done] = [0, 0, 0];
-  const last = model.namedModules().findLast(([, module]) => module instanceof Linear);
   const wasTraining = model.training;
   model.eval();
   try {
@@ -83,14 +81,7 @@ export async function measure({
       const input = transform.apply(imagesOf(batch), {
         generator: new Generator(0),
       });
-      let hidden: Tensor | undefined;
-      const logits = watching(
-        last ? [last] : [],
-        (_name, _module, inputs) => {
-          hidden = inputs[0];
-        },
-        () => model.forward(input),
-      );
+      const { result: logits, features: hidden } = withLastInput(model, () => model.forward(input));
       const [odds, vectors] = await evaluate(logits.softmax(), ...(hidden ? [hidden] : []));
       const width = hidden ? hidden.size / batch.labels.length : 0;
       for (const [i, label] of batch.labels.entries()) {
@@ -162,7 +153,7 @@ function distance(a: Float32Array, b: Float32Array): number {
 }
 
 /** An image of a batch as interleaved RGB; grey images become three equal channels. */
-function pixelsOf(batch: Batch, which: number): Pixels {
+export function pixelsOf(batch: Batch, which: number): Pixels {
   const [, channels, height, width] = batch.shape;
   const size = height * width;
   const planes = visible(batch).subarray(which * channels * size, (which + 1) * channels * size);

@@ -1,25 +1,26 @@
 import { existsSync } from 'node:fs';
 import type { Device } from '../../backend/backend.js';
 import { openDevice } from '../../backend/open.js';
-import { assembleBatch, imagesOf, visible } from '../../data/batch.js';
+import { assembleBatch, imagesOf } from '../../data/batch.js';
 import { inClassesOf, placesIn } from '../../data/class-order.js';
 import type { Dataset } from '../../data/dataset.js';
 import { checkIndex, UNREADABLE } from '../../data/dataset.js';
 import { decodeImage } from '../../data/image.js';
 import { spreadOrder } from '../../data/stratified-sample.js';
 import { UsageError } from '../../errors/errors.js';
-import { Linear } from '../../nn/linear.js';
+import { withLastInput } from '../../nn/last-linear.js';
 import { watching } from '../../nn/watch.js';
 import { openModel } from '../../papers/load.js';
 import type { LoadedModel } from '../../papers/loaded-model.js';
 import { Generator } from '../../random.js';
+import { pixelsOf } from '../../report/measure.js';
+import { encodePng } from '../../report/png.js';
 import { rulesOf, trainConfigSchema } from '../../run/config.js';
 import { RunFolder } from '../../run/run-folder.js';
 import { evaluate, type Tensor, tensor } from '../../tensor/tensor.js';
 import { openDataset } from '../../train/datasets.js';
 import type { ModelDetail } from '../api.js';
 import { describeModel } from './describe-model.js';
-import { encodePng } from './png.js';
 import type { ImageSource, Operations, Predicted, SurveyPart, Weights } from './protocol.js';
 
 /** Batch size of surveys; small, so that other requests wait less between batches. */
@@ -87,9 +88,7 @@ export class Bench {
 
   async png(run: string, index: number): Promise<Uint8Array> {
     const set = await this.#testSet(run);
-    const [channels, height, width] = set.imageShape;
-    const batch = await assembleBatch(set, Int32Array.of(index), 0);
-    return encodePng(visible(batch), channels, height, width);
+    return encodePng(pixelsOf(await assembleBatch(set, Int32Array.of(index), 0), 0));
   }
 
   /** One image as a batch, with the name of its class if known. */
@@ -205,16 +204,10 @@ const context = () => ({ generator: new Generator(0) });
 
 /** Logits, and the input of the last fully connected layer. */
 function forward({ model, transform }: LoadedModel, batch: Tensor): { logits: Tensor; hidden: Tensor } {
-  const last = model.namedModules().findLast(([, module]) => module instanceof Linear);
-  let hidden: Tensor | undefined;
-  const logits = watching(
-    last ? [last] : [],
-    (_name, _module, [input]) => {
-      hidden = input;
-    },
-    () => model.forward(transform.apply(batch, context())),
+  const { result: logits, features } = withLastInput(model, () =>
+    model.forward(transform.apply(batch, context())),
   );
-  return { logits, hidden: hidden ?? logits };
+  return { logits, hidden: features ?? logits };
 }
 
 function largest(values: ArrayLike<number>): number {
