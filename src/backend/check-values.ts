@@ -2,7 +2,7 @@ import { DeviceError } from '../errors/errors.js';
 import { dtypeOf, type Spec, showShape, sizeOf, type TypedArray } from '../graph/types.js';
 
 /** Checks the number of feeds or storages of a run. */
-export function checkCount(what: string, expected: number, got: number): void {
+export function checkNumberOf(what: string, expected: number, got: number): void {
   if (expected === got) return;
   throw new DeviceError({
     what: `A run was called with the wrong number of ${what}`,

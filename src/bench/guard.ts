@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { EngineInfo, PlanStats } from '../backend/backend.js';
 import { UsageError } from '../errors/errors.js';
 import { diskError } from '../files/disk-error.js';
+import { sizeOf } from '../graph/types.js';
 import { CrossEntropyLoss, type Module } from '../nn/index.js';
 import { SGD } from '../optim/index.js';
 import { type Tensor, tensor } from '../tensor/tensor.js';
@@ -97,7 +98,7 @@ async function measurePlans(precision: 'float32' | 'bfloat16', plans: Record<str
 const imagesOf =
   ({ input }: Network) =>
   (batch: number): Tensor =>
-    tensor(new Float32Array(batch * input.reduce((a, d) => a * d, 1)).fill(0.1), {
+    tensor(new Float32Array(batch * sizeOf(input)).fill(0.1), {
       shape: [batch, ...input],
     });
 

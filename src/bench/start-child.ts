@@ -1,4 +1,5 @@
 import { openDevice } from '../backend/open.js';
+import { sizeOf } from '../graph/types.js';
 import { CrossEntropyLoss } from '../nn/index.js';
 import { SGD } from '../optim/index.js';
 import { tensor } from '../tensor/tensor.js';
@@ -14,7 +15,7 @@ const opened = Date.now();
 const network = await buildNetwork(await usualNetwork());
 const model = await network.model.to(device);
 const optimizer = new SGD(model.parameters(), { lr: 0.01, momentum: 0.9 });
-const images = tensor(new Float32Array(batch * network.input.reduce((a, d) => a * d, 1)).fill(0.5), {
+const images = tensor(new Float32Array(batch * sizeOf(network.input)).fill(0.5), {
   shape: [batch, ...network.input],
 });
 const labels = tensor(Int32Array.from({ length: batch }, (_, i) => i % CLASSES));

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { DEVICES } from '../backend/device-names.js';
 import { writeFileAtomic } from '../files/atomic.js';
+import { viewBytes } from '../interop/numbers.js';
 import { exportOnnx } from '../interop/onnx/index.js';
 import { Generator } from '../random.js';
 import { manualSeed } from '../tensor/random.js';
@@ -70,12 +71,12 @@ export async function writeWork({ wantsOnnx, forPeer, ...options }: WorkOptions)
     manualSeed(SEED);
     const { model, input } = await buildNetwork(options.network);
     const parameters = await Promise.all(model.parameters().map((p) => p.data()));
-    await writeFileAtomic(join(folder, 'weights.f32'), parameters.map(bytesOf));
+    await writeFileAtomic(join(folder, 'weights.f32'), parameters.map(viewBytes));
     const generator = new Generator(SEED);
     const imageCount = Math.min(IMAGES, options.batch);
     const size = input.reduce((a, d) => a * d, imageCount);
     const images = Float32Array.from({ length: size }, () => generator.uniform(-1, 1));
-    await writeFileAtomic(join(folder, 'images.f32'), bytesOf(images));
+    await writeFileAtomic(join(folder, 'images.f32'), viewBytes(images));
     if (wantsOnnx) await writeFileAtomic(join(folder, 'model.onnx'), (await exportOnnx(model, input)).pieces);
     const work: Work = {
       ...options,
@@ -96,6 +97,3 @@ export async function writeWork({ wantsOnnx, forPeer, ...options }: WorkOptions)
     throw error;
   }
 }
-
-const bytesOf = ({ buffer, byteOffset, byteLength }: NodeJS.TypedArray): Uint8Array =>
-  new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);

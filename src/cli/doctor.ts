@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { World } from '../distributed/index.js';
-import { counted } from '../errors/counted.js';
+import { counted, grouped } from '../errors/counted.js';
 import { examples, JSON_OUTPUT, THREADS } from './options/options.js';
-import { grouped, print, printJson, table } from './terminal/output.js';
+import { print, printJson, table } from './terminal/output.js';
 
 /** Side of the square matrices used to measure the sgemm rate. */
 const SGEMM_SIDE = 2048;

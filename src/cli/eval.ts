@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { grouped } from '../errors/counted.js';
 import { UsageError } from '../errors/errors.js';
 import type { Paper } from '../papers/paper.js';
 import { DATASETS, type DatasetName } from '../run/dataset-names.js';
@@ -15,7 +16,7 @@ import {
   positiveInteger,
 } from './options/options.js';
 import { addWeightsOptions, modelHints, RUN_OR_WEIGHTS, type WeightsFlags } from './options/weights.js';
-import { grouped, note, print, printJson } from './terminal/output.js';
+import { note, print, printJson } from './terminal/output.js';
 
 interface Flags extends DeviceFlags, WeightsFlags {
   readonly data?: string;

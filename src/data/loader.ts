@@ -1,4 +1,4 @@
-import { checkBooleans, checkOptionNames, shown } from '../errors/arguments.js';
+import { checkBooleans, checkInteger, checkOptionNames, shown } from '../errors/arguments.js';
 import { DataError, UsageError } from '../errors/errors.js';
 import { Generator } from '../random.js';
 import type { Rows } from '../tensor/random.js';
@@ -89,14 +89,8 @@ export interface DataLoaderOptions<S = LabelledImage, B = BatchOf<S>> {
   rank?: number;
 }
 
-function check(name: string, value: number, low: number, high: number): void {
-  if (Number.isInteger(value) && value >= low && value <= high) return;
-  throw new UsageError({
-    what: `DataLoader got a bad ${name}: ${shown(value)}`,
-    expected: `a whole number from ${low} to ${high}`,
-    got: shown(value),
-  });
-}
+const check = (name: string, value: number, least: number, most: number): void =>
+  checkInteger('DataLoader', name, value, { least, most });
 
 const OPTIONS = [
   'batchSize',

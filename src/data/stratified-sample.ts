@@ -1,3 +1,4 @@
+import { grouped } from '../errors/counted.js';
 import { Generator } from '../random.js';
 import type { Dataset } from './dataset.js';
 import { Subset } from './subset.js';
@@ -48,6 +49,6 @@ export function sampleOf(dataset: Dataset, count: number, seed = 0): Subset {
  */
 export function describeSample(images: number, total: number | undefined): string | undefined {
   if (total === undefined) return undefined;
-  const [some, all] = [images, total].map((n) => n.toLocaleString('en-US'));
+  const [some, all] = [images, total].map(grouped);
   return `a random sample of ${some} of the ${all} test images, spread over the classes`;
 }

@@ -79,6 +79,28 @@ export function checkNumber(
   throw new UsageError({ what: `${owner} got a bad ${name}`, expected, got: shown(value) });
 }
 
+/** Whether a value is an integer of at least `least` that a double represents exactly. */
+export const isInteger = (value: unknown, least = 0): value is number =>
+  Number.isSafeInteger(value) && (value as number) >= least;
+
+/** @throws UsageError unless the value is an integer in [least, most] */
+export function checkInteger(
+  owner: string,
+  name: string,
+  value: unknown,
+  { least = 0, most = Number.MAX_SAFE_INTEGER }: { least?: number; most?: number } = {},
+): asserts value is number {
+  if (isInteger(value, least) && value <= most) return;
+  throw new UsageError({
+    what: `${owner} got a bad ${name}`,
+    expected:
+      most === Number.MAX_SAFE_INTEGER
+        ? `an integer of at least ${least}`
+        : `an integer from ${least} to ${most}`,
+    got: shown(value),
+  });
+}
+
 /** @throws UsageError unless every value is a boolean: the string "false" would be truthy */
 export function checkBooleans(owner: string, values: Readonly<Record<string, unknown>>): void {
   for (const [name, value] of Object.entries(values))

@@ -1,3 +1,4 @@
+import { isInteger } from '../errors/arguments.js';
 import { DeviceError } from '../errors/errors.js';
 
 /** Element types of tensors. `int32` is for labels and indices, `uint8` for images. */
@@ -86,7 +87,7 @@ export function withMemory<T>(what: () => string, body: () => T): T {
 
 /** Whether a value is a list of sizes. */
 export const isShape = (value: unknown): value is Shape =>
-  Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
+  Array.isArray(value) && value.every((size) => isInteger(size));
 
 export const isDType = (value: unknown): value is DType =>
   typeof value === 'string' && Object.hasOwn(ARRAY, value);

@@ -1,3 +1,4 @@
+import { grouped } from '../errors/counted.js';
 import { CheckpointError } from '../errors/errors.js';
 import type { ByteSource } from '../files/byte-source.js';
 
@@ -46,7 +47,7 @@ const lfsPointer: Test = (_first, text) =>
 
 const sizeIn = (text: string): string => {
   const size = /^size (\d{1,15})$/m.exec(text)?.[1];
-  return size === undefined ? '' : `, which has ${Number(size).toLocaleString('en-US')} bytes`;
+  return size === undefined ? '' : `, which has ${grouped(Number(size))} bytes`;
 };
 
 const page: Test = (_first, text) => {

@@ -2,7 +2,7 @@ import { UsageError } from '../errors/errors.js';
 import type { Module } from '../nn/module.js';
 import type { Parameter } from '../tensor/tensor.js';
 import { toBfloat16, toFloat16 } from './half.js';
-import { bytesOf } from './numbers.js';
+import { viewBytes } from './numbers.js';
 import type { ArraySource } from './safetensors/index.js';
 
 /** Dtypes in which weights can be written. */
@@ -19,7 +19,7 @@ const FORMATS = {
 export function sourceOf(parameter: Parameter, format: WeightDtype = 'float32'): ArraySource {
   const { dtype, convert } = FORMATS[format];
   async function* pieces(): AsyncGenerator<Uint8Array> {
-    for await (const piece of parameter.pieces()) yield bytesOf(convert(piece as Float32Array));
+    for await (const piece of parameter.pieces()) yield viewBytes(convert(piece as Float32Array));
   }
   return { dtype, shape: [...parameter.shape], pieces };
 }

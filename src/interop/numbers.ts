@@ -1,3 +1,4 @@
+import { sizeOf } from '../graph/types.js';
 import { fromBfloat16, fromFloat16 } from './half.js';
 
 /** Typed array of each dtype in files of weights; 16-bit floats are stored as their bits. */
@@ -40,16 +41,16 @@ export interface ArrayInfo {
 }
 
 /** Number of elements of a shape; 1 for a scalar. Inexact beyond 2^53. */
-export const countOf = ({ shape }: Pick<ArrayInfo, 'shape'>): number => shape.reduce((a, b) => a * b, 1);
+export const countOf = ({ shape }: Pick<ArrayInfo, 'shape'>): number => sizeOf(shape);
 
 /** Size of an element in bytes. */
 export const widthOf = ({ dtype }: Pick<ArrayInfo, 'dtype'>): number => ARRAYS[dtype].BYTES_PER_ELEMENT;
 
 /** The bytes of an array, without copying. */
-export const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
+export const viewBytes = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
   new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
 
-/** Allocates an array, to be filled through `bytesOf(array.data)`. */
+/** Allocates an array, to be filled through `viewBytes(array.data)`. */
 export function blank(dtype: NumberFormat, shape: readonly number[]): FileArray {
   return { dtype, shape: [...shape], data: new ARRAYS[dtype](countOf({ shape })) } as FileArray;
 }

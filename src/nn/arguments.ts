@@ -1,4 +1,4 @@
-import { shown } from '../errors/arguments.js';
+import { checkInteger, isInteger, shown } from '../errors/arguments.js';
 import { UsageError } from '../errors/errors.js';
 import type { Node } from '../graph/node.js';
 import type { Pair } from '../ops/conv2d.js';
@@ -11,7 +11,7 @@ export const pair = (size: Size): Pair => (typeof size === 'number' ? [size, siz
 
 const isSize = (value: unknown, least: number): boolean =>
   (typeof value === 'number' || (Array.isArray(value) && value.length === 2)) &&
-  [value].flat().every((v) => Number.isSafeInteger(v) && v >= least);
+  [value].flat().every((v) => isInteger(v, least));
 
 /** @throws UsageError unless every value is an integer of at least `least`, or a pair of them */
 export function checkIntegers(layer: string, values: Readonly<Record<string, unknown>>, least: number): void {
@@ -26,13 +26,7 @@ export function checkIntegers(layer: string, values: Readonly<Record<string, unk
 
 /** @throws UsageError unless every value is an integer of at least `least` */
 export function checkCounts(layer: string, values: Readonly<Record<string, unknown>>, least: number): void {
-  for (const [name, value] of Object.entries(values))
-    if (!Number.isSafeInteger(value) || (value as number) < least)
-      throw new UsageError({
-        what: `${layer} got a bad ${name}`,
-        expected: `an integer of at least ${least}`,
-        got: shown(value),
-      });
+  for (const [name, value] of Object.entries(values)) checkInteger(layer, name, value, { least });
 }
 
 /** The node of a layer's input. @throws UsageError if it is not a tensor */

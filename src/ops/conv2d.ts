@@ -1,5 +1,5 @@
 import type { Node } from '../graph/node.js';
-import { type Shape, sameShape, showShape } from '../graph/types.js';
+import { type Shape, sameShape, showShape, sizeOf } from '../graph/types.js';
 import { add } from './binary.js';
 import { define, floatOf, type NodeMaker, naming, need, needRank } from './operation.js';
 import { sum } from './reduce.js';
@@ -55,8 +55,7 @@ function convolvedShape(x: Shape, w: Shape, { stride, padding, dilation, groups 
   return [n, out, oh, ow];
 }
 
-const convMacs = (w: Shape, out: Shape): number =>
-  (out.reduce((a, d) => a * d, 1) * w.reduce((a, d) => a * d, 1)) / w[0]!;
+const convMacs = (w: Shape, out: Shape): number => (sizeOf(out) * sizeOf(w)) / w[0]!;
 
 const gradInput: NodeMaker<WithShape> = define<WithShape>({
   name: 'conv2dGradInput',

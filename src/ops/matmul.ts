@@ -34,7 +34,7 @@ const apply: NodeMaker<MatmulAttrs> = define<MatmulAttrs>({
         : matmul(a, grad, { transposeA: !transposeA }),
     ];
   },
-  macs: ([a], output, { transposeA }) => output.shape.reduce((p, d) => p * d, 1) * lastTwo(a!, transposeA)[1],
+  macs: ([a], output, { transposeA }) => sizeOf(output.shape) * lastTwo(a!, transposeA)[1],
 });
 
 const lastTwo = ({ shape }: Spec, transposed: boolean): [number, number] => {

@@ -1,6 +1,7 @@
 import { UsageError } from '../errors/errors.js';
 import { hostLeaf, type Node } from '../graph/node.js';
 import type { Shape } from '../graph/types.js';
+import { sizeOf } from '../graph/types.js';
 import type { OnnxModel } from '../interop/onnx/index.js';
 import { Module } from '../nn/module.js';
 import { crop } from '../ops/index.js';
@@ -168,7 +169,7 @@ class Rows extends Module {
     const [n = 0, ...image] = x.shape;
     const { batch, classes } = this;
     if (batch === undefined || batch === n) return this.onnx.forward(x).reshape([n, classes]);
-    const size = image.reduce((a, b) => a * b, 1);
+    const size = sizeOf(image);
     const parts: Tensor[] = [];
     for (let from = 0; from < n; from += batch) {
       // The last batch is filled up with zeros.

@@ -1,3 +1,4 @@
+import { grouped } from '../errors/counted.js';
 import { robustLimits } from '../robust-limits.js';
 import { drawOutside } from './outlier-marks.js';
 import { Drawing, type Language, round, ticks } from './svg.js';
@@ -60,7 +61,7 @@ export function curveSvg({
     drawing.text('m', [AREA.left - 8, y(tick, high) + 4], String(tick), { anchor: 'end' });
   }
   for (const tick of ticks(steps))
-    drawing.text('m', [x(tick), AREA.bottom + 20], tick.toLocaleString('en-US'), { anchor: 'middle' });
+    drawing.text('m', [x(tick), AREA.bottom + 20], grouped(tick), { anchor: 'middle' });
   drawing.text('m', [(AREA.left + AREA.right) / 2, HEIGHT - 8], words.step, { anchor: 'middle' });
   drawing.text('loss-t', [AREA.left - 34, AREA.top - 10], words.loss);
   if (chance !== undefined) {

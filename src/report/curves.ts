@@ -1,3 +1,4 @@
+import { grouped } from '../errors/counted.js';
 import { robustLimits } from '../robust-limits.js';
 import type { Point } from './curve.js';
 import { drawOutside } from './outlier-marks.js';
@@ -56,7 +57,7 @@ export function curvesSvg(options: CurvesOptions): string {
     drawing.text('m', [AREA.left - 8, y(value) + 4], label, { anchor: 'end', size: 12 });
   }
   for (const tick of ticks(far, near).filter(Number.isInteger))
-    drawing.text('m', [x(tick), AREA.bottom + 20], tick.toLocaleString('en-US'), { anchor: 'middle' });
+    drawing.text('m', [x(tick), AREA.bottom + 20], grouped(tick), { anchor: 'middle' });
   drawing.text('m', [(AREA.left + AREA.right) / 2, HEIGHT - 8], xLabel, { anchor: 'middle' });
   if (mark !== undefined) {
     drawing.line('chance', [AREA.left, y(mark)], [AREA.right, y(mark)]);

@@ -1,6 +1,5 @@
+import { grouped } from '../errors/counted.js';
 import type { Language } from './svg.js';
-
-const grouped = (n: number): string => n.toLocaleString('en-US');
 
 const en = {
   architecture: 'Network architecture, from the actual model',

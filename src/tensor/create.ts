@@ -1,4 +1,4 @@
-import { checkBooleans, checkNumber, checkOptionNames, shown } from '../errors/arguments.js';
+import { checkBooleans, checkInteger, checkNumber, checkOptionNames, shown } from '../errors/arguments.js';
 import { UsageError } from '../errors/errors.js';
 import { hostLeaf } from '../graph/node.js';
 import { type DType, isFloat, makeArray, type Shape, sizeOf, type TypedArray } from '../graph/types.js';
@@ -40,15 +40,6 @@ function checkFinite(name: string, values: Readonly<Record<string, unknown>>): v
     checkNumber(name, key, value, { expected: 'a finite number' });
 }
 
-function checkCount(name: string, key: string, value: unknown): asserts value is number {
-  if (Number.isSafeInteger(value) && (value as number) >= 0) return;
-  throw new UsageError({
-    what: `${name} got a bad ${key}`,
-    expected: 'an integer of at least 0',
-    got: shown(value),
-  });
-}
-
 /**
  * Numbers from `start` up to `end`, without `end` itself: `arange(end)`, `arange(start, end)` or
  * `arange(start, end, step)`. Whole numbers make an int32 tensor, others float32.
@@ -72,7 +63,7 @@ export function arange(first: number, second?: number, step = 1, options: Create
 /** `steps` numbers at equal distances, from `start` to `end`, both included. */
 export function linspace(start: number, end: number, steps: number, options: CreateOptions = {}): Tensor {
   checkFinite('linspace', { start, end });
-  checkCount('linspace', 'steps', steps);
+  checkInteger('linspace', 'steps', steps);
   const made = checked('linspace', options, 'float32');
   const step = (end - start) / Math.max(1, steps - 1);
   // From both ends, so that the last number is exact.
@@ -84,8 +75,8 @@ export function linspace(start: number, end: number, steps: number, options: Cre
 
 /** The unit matrix [n, m]; m is n by default. */
 export function eye(n: number, m: number = n, options: CreateOptions = {}): Tensor {
-  checkCount('eye', 'n', n);
-  checkCount('eye', 'm', m);
+  checkInteger('eye', 'n', n);
+  checkInteger('eye', 'm', m);
   const made = checked('eye', options, 'float32');
   const data = makeArray(made.dtype, n * m);
   for (let i = 0; i < Math.min(n, m); i++) data[i * m + i] = 1;
@@ -151,7 +142,7 @@ export function randint(low: number, high: number, shape: Shape, options: Random
 /** The integers from 0 to n − 1 in a random order, int32. */
 export function randperm(n: number, options: Omit<RandomOptions, 'dtype' | 'requiresGrad'> = {}): Tensor {
   checkOptionNames('randperm', options, ['generator']);
-  checkCount('randperm', 'n', n);
+  checkInteger('randperm', 'n', n);
   const { generator = nextGenerator([n]) } = options;
   return new Tensor(hostLeaf(generator.permutation(n), [n], 'int32'));
 }

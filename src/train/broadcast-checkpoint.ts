@@ -1,5 +1,5 @@
 import type { World } from '../distributed/index.js';
-import { type ArrayInfo, blank, bytesOf } from '../interop/numbers.js';
+import { type ArrayInfo, blank, viewBytes } from '../interop/numbers.js';
 import type { SafetensorsFile } from '../interop/safetensors/checked.js';
 
 /** All of a checkpoint but its numbers. */
@@ -17,7 +17,7 @@ export async function sendCheckpoint(world: World, name?: string, file?: Safeten
   }
   const arrays = [...file.tensors].map(([one, { dtype, shape }]) => [one, { dtype, shape }] as const);
   await world.broadcastValue<Head | null>({ name, metadata: file.metadata, arrays });
-  for (const { data } of file.tensors.values()) await world.broadcastBytes(bytesOf(data));
+  for (const { data } of file.tensors.values()) await world.broadcastBytes(viewBytes(data));
 }
 
 /** What rank 0 sends; undefined without a checkpoint. */
@@ -29,7 +29,7 @@ export async function receiveCheckpoint(
   const tensors: SafetensorsFile['tensors'] = new Map();
   for (const [name, { dtype, shape }] of head.arrays) {
     const array = blank(dtype, shape);
-    bytesOf(array.data).set(await world.broadcastBytes(new Uint8Array()));
+    viewBytes(array.data).set(await world.broadcastBytes(new Uint8Array()));
     tensors.set(name, array);
   }
   return { name: head.name, file: { tensors, metadata: head.metadata } };

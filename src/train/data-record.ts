@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { placesIn, sameClasses, showClasses } from '../data/class-order.js';
 import { type AnySet, classesOf } from '../data/loader.js';
-import { counted } from '../errors/counted.js';
+import { counted, grouped } from '../errors/counted.js';
 import { CheckpointError, UsageError } from '../errors/errors.js';
 import { writeFileAtomic } from '../files/atomic.js';
 import { diskError } from '../files/disk-error.js';
@@ -144,13 +144,14 @@ function refuseOtherNumbers(
   const then = before.perClass?.map((n, i) => [before.classes[i]!, n, now.perClass?.[places[i]!]] as const);
   const differing = then?.filter(([, n, is]) => is !== undefined && is !== n) ?? [];
   if (before.images === now.images && differing.length === 0) return;
-  const show = (n: number) => n.toLocaleString('en-US');
-  const list = differing.slice(0, 10).map(([label, n, is]) => `${label} ${show(is!)} instead of ${show(n)}`);
+  const list = differing
+    .slice(0, 10)
+    .map(([label, n, is]) => `${label} ${grouped(is!)} instead of ${grouped(n)}`);
   const more = differing.length > 10 ? ` and ${differing.length - 10} more classes` : '';
   throw new UsageError({
     what: `The run in ${path} cannot resume with another number of ${which} images, which determines its ${which === 'test' ? 'accuracies' : 'epochs and steps'}`,
     expected: `${counted(before.images, 'image')}, as at its start`,
-    got: `${show(now.images)} in ${name}${list.length > 0 ? ` (${list.join(', ')}${more})` : ''}`,
+    got: `${grouped(now.images)} in ${name}${list.length > 0 ? ` (${list.join(', ')}${more})` : ''}`,
     next: NEXT,
   });
 }

@@ -1,4 +1,4 @@
-import { counted } from '../errors/counted.js';
+import { counted, grouped } from '../errors/counted.js';
 import type { TrainConfig } from '../run/config.js';
 
 const round = (rate: number): number => Number(rate.toPrecision(3));
@@ -12,7 +12,7 @@ export function describeLonger(
   { schedule, lr }: Pick<TrainConfig, 'schedule' | 'lr'>,
   { before, now, rate }: { readonly before: number; readonly now: number; readonly rate: number },
 ): string {
-  const steps = `The run now ends after ${counted(now, 'step')} instead of ${before.toLocaleString('en-US')}.`;
+  const steps = `The run now ends after ${counted(now, 'step')} instead of ${grouped(before)}.`;
   switch (schedule.kind) {
     case 'constant':
       return `${steps} The learning rate stays ${round(rate)}.`;

@@ -1,4 +1,4 @@
-import { counted } from '../errors/counted.js';
+import { counted, grouped } from '../errors/counted.js';
 import { UsageError } from '../errors/errors.js';
 import type { Module } from '../nn/module.js';
 import type { TrainConfig } from '../run/config.js';
@@ -42,12 +42,11 @@ export function freezeModules(model: Module, { freeze = [] }: Pick<TrainConfig, 
     throw new UsageError({
       what: `--freeze ${freeze.join(' --freeze ')} leaves nothing to train`,
       expected: 'at least one parameter that is not frozen',
-      got: `all ${all.toLocaleString('en-US')} frozen`,
+      got: `all ${grouped(all)} frozen`,
       next: 'freeze less, such as features alone',
     });
-  const number = (n: number) => n.toLocaleString('en-US');
   return [
-    `Frozen: ${counted(all - trained, 'parameter')} in ${counted(before.length - after.length, 'tensor')}; trained: ${number(trained)} in ${after.length}.`,
+    `Frozen: ${counted(all - trained, 'parameter')} in ${counted(before.length - after.length, 'tensor')}; trained: ${grouped(trained)} in ${after.length}.`,
   ];
 }
 

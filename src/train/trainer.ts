@@ -1,7 +1,7 @@
 import { type AnySet, imagesIn } from '../data/loader.js';
 import type { Transform } from '../data/transforms/index.js';
 import type { World } from '../distributed/index.js';
-import { counted } from '../errors/counted.js';
+import { counted, grouped } from '../errors/counted.js';
 import { UsageError } from '../errors/errors.js';
 import type { TypedArray } from '../graph/types.js';
 import type { Module } from '../nn/module.js';
@@ -330,9 +330,8 @@ export class Trainer {
     const total = testSet.length ?? 0;
     if (!this.#method.evaluate || config.evalLimit !== undefined || limit === undefined || limit >= total)
       return;
-    const show = (n: number) => n.toLocaleString('en-US');
     this.#note(
-      `The run ends within its first epoch (--max-steps ${config.maxSteps}), so it is evaluated on a random sample of ${show(limit)} of the ${show(total)} test images; --eval-limit ${total} evaluates all.`,
+      `The run ends within its first epoch (--max-steps ${config.maxSteps}), so it is evaluated on a random sample of ${grouped(limit)} of the ${grouped(total)} test images; --eval-limit ${total} evaluates all.`,
     );
   }
 

@@ -204,7 +204,10 @@ const WRONG: readonly (readonly [call: () => unknown, words: RegExp])[] = [
   [() => new C.DataLoader(set, { colour: 4 }), /no option colour.*leave it out/],
   [() => new C.DataLoader(set, 4), /options by name/],
   [() => new C.DataLoader(set, { shuffle: 'yes' }), /bad shuffle/],
-  [() => new C.DataLoader(set, { batchSize: '4' }), /batchSize: "4"/],
+  [
+    () => new C.DataLoader(set, { batchSize: '4' }),
+    /bad batchSize\. Expected an integer from 1 to 1048576; got "4"/,
+  ],
   [
     () => new C.DataLoader(set, { transform: (y: unknown) => y }),
     /not a transform.*the function transform.*apply\(batch\)/,

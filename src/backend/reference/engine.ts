@@ -11,7 +11,7 @@ import {
 } from '../../graph/types.js';
 import { operationOf } from '../../ops/index.js';
 import type { Engine, EngineInfo, Plan, PlanStats, ProfileRow } from '../backend.js';
-import { checkCount, checkFits } from '../check-values.js';
+import { checkFits, checkNumberOf } from '../check-values.js';
 import { type Kernel, kernelOf } from './kernels.js';
 
 interface Held {
@@ -98,8 +98,8 @@ export class ReferenceEngine implements Engine {
     rows?: ProfileRow[],
   ): TypedArray[] {
     const held = storages.map((id) => this.#held(id));
-    checkCount('feeds', graph.feeds.length, feeds.length);
-    checkCount('storages', graph.storages.length, storages.length);
+    checkNumberOf('feeds', graph.feeds.length, feeds.length);
+    checkNumberOf('storages', graph.storages.length, storages.length);
     const values: (TypedArray | undefined)[] = new Array(graph.nodes.length);
     graph.feeds.forEach((at, i) => {
       checkFits(`Feed ${i}`, graph.nodes[at]!, feeds[i]!);

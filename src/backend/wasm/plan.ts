@@ -2,7 +2,7 @@ import { DeviceError } from '../../errors/errors.js';
 import type { Graph } from '../../graph/graph.js';
 import { type Spec, sameShape, showShape, sizeOf, type TypedArray } from '../../graph/types.js';
 import type { Plan, PlanStats, ProfileRow } from '../backend.js';
-import { checkCount } from '../check-values.js';
+import { checkNumberOf } from '../check-values.js';
 import { type Assembly, assemble } from '../plan/assemble.js';
 import { Execution } from '../plan/execution.js';
 import type { Region } from '../plan/region.js';
@@ -95,7 +95,7 @@ export class WasmPlan implements Plan {
   #bind(storages: readonly number[]): void {
     const graph = this.#graph;
     const { memory } = this.host;
-    checkCount('storages', graph.storages.length, storages.length);
+    checkNumberOf('storages', graph.storages.length, storages.length);
     const offsets = storages.map((id, slot) => {
       const { spec, offset } = this.host.stored(id);
       const node = graph.nodes[graph.storages[slot]!]!;

@@ -1,4 +1,5 @@
 import { optim, type Tensor, tensor } from '../../core.js';
+import { sizeOf } from '../../graph/types.js';
 import type { Module } from '../../nn/index.js';
 import type { Input, Net } from './nets/net.js';
 
@@ -10,7 +11,7 @@ const noise = (count: number, stream: number): Float32Array =>
   });
 
 function batchOf({ shape, below }: Input, phase: number): Tensor {
-  const count = shape.reduce((a, b) => a * b, 1);
+  const count = sizeOf(shape);
   if (below === undefined) return tensor(noise(count, phase), { shape });
   return tensor(
     Int32Array.from({ length: count }, (_, i) => (i * 7919 + phase) % below),

@@ -9,8 +9,8 @@ import type {
   SuiteResult,
 } from '../../bench/result.js';
 import type { Spread } from '../../bench/stats.js';
-import { counted } from '../../errors/counted.js';
-import { fittedTable, grouped, leftOutLine, table } from '../terminal/output.js';
+import { counted, grouped } from '../../errors/counted.js';
+import { fittedTable, leftOutLine, table } from '../terminal/output.js';
 
 const time = (s: number): string => (s < 1 ? `${(s * 1000).toFixed(1)} ms` : `${s.toFixed(2)} s`);
 const between = ({ q1, q3, min, max }: Spread): string =>

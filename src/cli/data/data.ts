@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
 import type { Dataset } from '../../data/dataset.js';
+import { grouped } from '../../errors/counted.js';
 import { UsageError } from '../../errors/errors.js';
+import { sizeOf } from '../../graph/types.js';
 import { DATASETS, type DatasetName } from '../../run/dataset-names.js';
 import { examples, JSON_OUTPUT, oneOf, pathName } from '../options/options.js';
-import { grouped, note, print, printJson, table } from '../terminal/output.js';
+import { note, print, printJson, table } from '../terminal/output.js';
 import type { ImageFlags } from './images.js';
 
 interface Flags extends ImageFlags {
@@ -99,7 +101,7 @@ async function describeData(name: DatasetName, flags: Flags): Promise<void> {
 
 async function countClasses(dataset: Dataset): Promise<number[]> {
   const counts = dataset.classes.map(() => 0);
-  const image = new Uint8Array(dataset.imageShape.reduce((a, d) => a * d, 1));
+  const image = new Uint8Array(sizeOf(dataset.imageShape));
   for (let i = 0; i < dataset.length; i++) {
     counts[dataset.read(i, image, 0)]!++;
     // Lets the event loop handle Ctrl-C.

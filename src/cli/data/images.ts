@@ -1,10 +1,10 @@
 import { turboJpegAdvice } from '../../data/images/formats/turbojpeg.js';
 import { ImageFolder } from '../../data/images/image-folder.js';
-import { counted } from '../../errors/counted.js';
+import { counted, grouped } from '../../errors/counted.js';
 import { UsageError } from '../../errors/errors.js';
 import { imageStatistics, statisticsState } from '../../train/image-statistics.js';
 import { Interrupted, onInterrupt } from '../terminal/interrupt.js';
-import { grouped, note, print, printJson, table } from '../terminal/output.js';
+import { note, print, printJson, table } from '../terminal/output.js';
 import { Progress } from '../terminal/progress.js';
 
 export interface ImageFlags {

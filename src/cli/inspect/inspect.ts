@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { classCount } from '../../errors/counted.js';
+import { classCount, grouped } from '../../errors/counted.js';
 import { ShapeError, UsageError } from '../../errors/errors.js';
 import type { ModelSummary } from '../../nn/inspect.js';
 import type { Module } from '../../nn/module.js';
@@ -12,7 +12,7 @@ import { addModelOptions, type ModelFlags, modelOptions } from '../options/model
 import { examples, JSON_OUTPUT, oneOf, pathName, positiveInteger } from '../options/options.js';
 import { checkOutput, FORCE } from '../options/output-file.js';
 import { modelHints } from '../options/weights.js';
-import { fittedTable, grouped, leftOutLine, print, printJson, widest } from '../terminal/output.js';
+import { fittedTable, leftOutLine, print, printJson, widest } from '../terminal/output.js';
 
 /** Number of classes if none is given. */
 const CLASSES = 10;

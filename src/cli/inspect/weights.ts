@@ -1,6 +1,7 @@
+import { grouped } from '../../errors/counted.js';
 import { CheckpointError } from '../../errors/errors.js';
 import type { ModelHints } from '../../papers/recognise.js';
-import { fittedTable, grouped, leftOutLine, print, printJson, widest } from '../terminal/output.js';
+import { fittedTable, leftOutLine, print, printJson, widest } from '../terminal/output.js';
 
 /**
  * Prints the tensors in a file of weights and the network that they belong to. Tensor values are not read.

@@ -37,7 +37,6 @@ const unicodeEscape = (character: string): string =>
   `\\u${character.codePointAt(0)!.toString(16).padStart(4, '0')}`;
 
 /** 1234567 → 1,234,567 */
-export const grouped = (n: number): string => n.toLocaleString('en-US');
 
 /** Largest width of the texts in columns; 0 without texts. */
 export const widest = (texts: readonly string[]): number =>

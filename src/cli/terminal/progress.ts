@@ -1,4 +1,5 @@
 import { RateMeter } from '../../data/rate.js';
+import { grouped } from '../../errors/counted.js';
 import { printableLines } from '../../errors/printable.js';
 import { cut, widthOf } from './width.js';
 
@@ -226,13 +227,12 @@ export class Progress {
   #count(): string {
     const { total } = this;
     if (this.#unit === 'bytes') return `${megabytes(this.#done)}${total ? `/${megabytes(total)}` : ''} MB`;
-    const show = (n: number) => n.toLocaleString('en-US');
-    return `${show(this.#done)}${total ? `/${show(total)}` : ''} ${this.#unit}`;
+    return `${grouped(this.#done)}${total ? `/${grouped(total)}` : ''} ${this.#unit}`;
   }
 
   #speed(): string {
     if (this.#unit === 'bytes') return `${megabytes(this.#rate)} MB/s`;
-    if (this.#rate >= 10) return `${Math.round(this.#rate).toLocaleString('en-US')} ${this.#unit}/s`;
+    if (this.#rate >= 10) return `${grouped(Math.round(this.#rate))} ${this.#unit}/s`;
     return `${this.#rate.toFixed(this.#rate < 1 ? 2 : 1)} ${this.#unit}/s`;
   }
 }

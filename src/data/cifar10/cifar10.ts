@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { checkBooleans, checkOptionNames, checkPath } from '../../errors/arguments.js';
+import { grouped } from '../../errors/counted.js';
 import { DataError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import { checkIndex, type Dataset, type WorkerSpec } from '../dataset.js';
@@ -201,7 +202,7 @@ export class CIFAR10 implements Dataset {
       false: 'changed since they were extracted from the official archive',
       undefined: 'not verified against the official archive',
     }[`${this.official}`];
-    const count = this.length.toLocaleString('en-US');
+    const count = grouped(this.length);
     return `CIFAR-10 from ${this.folder}: ${count} images, structure verified; ${known}`;
   }
 }

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { checkBooleans, checkOptionNames, checkPath, shown } from '../../errors/arguments.js';
+import { grouped } from '../../errors/counted.js';
 import { DataError, UsageError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import { makeFolder } from '../../files/make-folder.js';
@@ -119,7 +120,7 @@ export class CIFAR100 implements Dataset {
 
   /** One-line description for logs. */
   describe(): string {
-    return `${this.name} from ${this.folder}: ${this.length.toLocaleString('en-US')} images`;
+    return `${this.name} from ${this.folder}: ${grouped(this.length)} images`;
   }
 }
 

@@ -1,3 +1,4 @@
+import { grouped } from '../../errors/counted.js';
 import { DataError } from '../../errors/errors.js';
 import { BITMAP_PER_BYTE, checkClaim } from '../image-size.js';
 import { bmpHeader, decodeBmp } from './formats/bmp.js';
@@ -144,7 +145,7 @@ function checkSize(
   if (width * height > maxPixels)
     throw new DataError({
       what: 'the image is too large',
-      expected: `at most ${maxPixels.toLocaleString('en-US')} pixels`,
+      expected: `at most ${grouped(maxPixels)} pixels`,
       got: `${width} × ${height}`,
       next: 'scale it down first',
     });

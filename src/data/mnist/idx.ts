@@ -1,4 +1,5 @@
 import { DataError } from '../../errors/errors.js';
+import { sizeOf } from '../../graph/types.js';
 
 /** Element type code of unsigned bytes in an idx file, the only one that MNIST's files have. */
 const BYTES = 0x08;
@@ -33,7 +34,7 @@ export function parseIdx(file: string, bytes: Uint8Array): IdxArray {
     refuse(`a header of ${dimensions} sizes`, `${bytes.length} bytes`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const shape = Array.from({ length: dimensions }, (_, i) => view.getUint32(4 + 4 * i));
-  const size = shape.reduce((a, b) => a * b, 1);
+  const size = sizeOf(shape);
   if (bytes.length !== header + size)
     refuse(`${header + size} bytes, for ${shape.join(' × ')} elements`, `${bytes.length} bytes`);
   return { shape, data: bytes.subarray(header) };

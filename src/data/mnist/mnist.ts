@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { gunzip } from 'node:zlib';
 import { checkBooleans, checkOptionNames, checkPath } from '../../errors/arguments.js';
+import { grouped } from '../../errors/counted.js';
 import { DataError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import { makeFolder } from '../../files/make-folder.js';
@@ -132,7 +133,7 @@ class IdxImages implements Dataset {
 
   /** One-line description for logs. */
   describe(): string {
-    return `${this.name} from ${this.folder}: ${this.length.toLocaleString('en-US')} images`;
+    return `${this.name} from ${this.folder}: ${grouped(this.length)} images`;
   }
 }
 

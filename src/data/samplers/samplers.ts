@@ -1,4 +1,4 @@
-import { checkBooleans, checkOptionNames, shown } from '../../errors/arguments.js';
+import { checkBooleans, checkInteger, checkOptionNames, shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
 import { Generator } from '../../random.js';
 
@@ -38,16 +38,6 @@ function lengthOf(owner: string, source: Sized): number {
   });
 }
 
-function checkCount(owner: string, name: string, value: number, most = Number.MAX_SAFE_INTEGER): void {
-  if (Number.isSafeInteger(value) && value >= 1 && value <= most) return;
-  throw new UsageError({
-    what: `${owner} got a bad ${name}`,
-    expected:
-      most === Number.MAX_SAFE_INTEGER ? 'a whole number, at least 1' : `a whole number from 1 to ${most}`,
-    got: shown(value),
-  });
-}
-
 /** All samples in their order. */
 export class SequentialSampler implements Sampler {
   readonly length: number;
@@ -75,10 +65,10 @@ export class RandomSampler implements Sampler {
   constructor(source: Sized, options: { replacement?: boolean; numSamples?: number; seed?: number } = {}) {
     checkOptionNames('RandomSampler', options, ['replacement', 'numSamples', 'seed']);
     this.#size = lengthOf('RandomSampler', source);
-    checkCount('RandomSampler', 'length of the data set', this.#size);
+    checkInteger('RandomSampler', 'length of the data set', this.#size, { least: 1 });
     const { replacement = false, numSamples = this.#size, seed = 0 } = options;
     checkBooleans('RandomSampler', { replacement });
-    checkCount('RandomSampler', 'numSamples', numSamples);
+    checkInteger('RandomSampler', 'numSamples', numSamples, { least: 1 });
     this.length = numSamples;
     this.#replacement = replacement;
     this.#generator = new Generator(seed, STREAM);
@@ -162,7 +152,10 @@ export class WeightedRandomSampler implements Sampler {
         expected: 'finite numbers from 0, at least one of them above 0',
         got: bad >= 0 ? `${weights[bad]} at position ${bad}` : `${weights.length} weights, none above 0`,
       });
-    checkCount('WeightedRandomSampler', 'numSamples', numSamples, replacement ? undefined : possible);
+    checkInteger('WeightedRandomSampler', 'numSamples', numSamples, {
+      least: 1,
+      ...(replacement ? {} : { most: possible }),
+    });
     this.length = numSamples;
     this.#replacement = replacement;
     this.#generator = new Generator(seed, STREAM);
@@ -206,7 +199,7 @@ export class BatchSampler implements BatchesSampler {
   /** @param dropLast whether to leave out a last batch that is smaller */
   constructor(sampler: Sampler, batchSize: number, dropLast = false) {
     checkSampler('BatchSampler', sampler);
-    checkCount('BatchSampler', 'batchSize', batchSize);
+    checkInteger('BatchSampler', 'batchSize', batchSize, { least: 1 });
     checkBooleans('BatchSampler', { dropLast });
     this.#sampler = sampler;
     this.#batchSize = batchSize;

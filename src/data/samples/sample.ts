@@ -93,7 +93,7 @@ export const isArrayValue = (value: unknown): value is ArrayValue =>
   'shape' in value &&
   isTypedArray(value.data);
 
-export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+export const isPlainObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' &&
   value !== null &&
   [null, Object.prototype].includes(Object.getPrototypeOf(value) as object | null);
@@ -117,7 +117,7 @@ export async function pack(value: unknown, where: string): Promise<Packed> {
   }
   if (Array.isArray(value))
     return Promise.all(value.map((item: unknown, i) => pack(item, `${where}, item ${i},`)));
-  if (isRecord(value)) {
+  if (isPlainObject(value)) {
     const entries = Object.entries(value).map(
       async ([name, item]) => [name, await pack(item, `${where}, ${name},`)] as const,
     );

@@ -1,7 +1,7 @@
 import { checkOptionNames, shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
 import { hostLeaf } from '../../graph/node.js';
-import { isShape, showShape } from '../../graph/types.js';
+import { isShape, showShape, sizeOf } from '../../graph/types.js';
 import * as ops from '../../ops/index.js';
 import { Tensor } from '../../tensor/tensor.js';
 import {
@@ -29,7 +29,7 @@ export function subtractMean(mean: Float32Array, shape: readonly number[]): Tran
       expected: 'a Float32Array and its shape [C, H, W]',
       got: `${shown(mean)} and ${shown(shape)}`,
     });
-  if (shape.length !== 3 || shape.reduce((a, b) => a * b, 1) !== mean.length || !mean.every(Number.isFinite))
+  if (shape.length !== 3 || sizeOf(shape) !== mean.length || !mean.every(Number.isFinite))
     throw new UsageError({
       what: 'subtractMean got a bad image',
       expected: 'finite values, as many as [C, H, W] says',

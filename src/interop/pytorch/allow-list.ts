@@ -1,3 +1,4 @@
+import { isInteger } from '../../errors/arguments.js';
 import type { NumberFormat } from '../numbers.js';
 import { type Callable, OrderedDict, PickleError, type World } from './pickle.js';
 import { type Storage, TensorView } from './view.js';
@@ -105,7 +106,7 @@ export function torchWorld(storage: (key: string, dtype: NumberFormat, count: nu
             : 'it refers to something that is not a storage',
         );
       const [, type, key, , count, part] = id as unknown[];
-      if (!isStorageType(type) || typeof key !== 'string' || !isCount(count))
+      if (!isStorageType(type) || typeof key !== 'string' || !isInteger(count))
         throw new PickleError('it has a reference to a storage that is not valid');
       const whole = storage(key, type.storageType, count);
       return part === undefined || part === null ? whole : partOf(whole, part);
@@ -120,8 +121,6 @@ export class RefusedName extends PickleError {
   }
 }
 
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
-
 const isStorageType = (value: unknown): value is StorageType =>
   typeof value === 'object' && value !== null && 'storageType' in value;
 
@@ -133,7 +132,7 @@ const isStorage = (value: unknown): value is Storage =>
 
 /** Before PyTorch 0.4 a storage could be a view of another one: (key, first, count). */
 function partOf(whole: Storage, part: unknown): Storage {
-  if (!Array.isArray(part) || !isCount(part[1]) || !isCount(part[2]))
+  if (!Array.isArray(part) || !isInteger(part[1]) || !isInteger(part[2]))
     throw new PickleError('it has a view of a storage that is not valid');
   const [, first, count] = part as [unknown, number, number];
   if (first + count > whole.count) throw new PickleError('it has a view that reaches beyond its storage');

@@ -1,10 +1,11 @@
+import { isInteger } from '../../errors/arguments.js';
 import {
   type ArrayInfo,
   blank,
-  bytesOf,
   countOf,
   type FileArray,
   type NumberFormat,
+  viewBytes,
   widthOf,
 } from '../numbers.js';
 import { PickleError } from './pickle.js';
@@ -77,20 +78,18 @@ export class TensorView implements ArrayInfo {
     const array = blank(this.dtype, this.shape);
     if (this.#span === 0) return array;
     if (this.isContiguous) {
-      await this.storage.bytes(bytesOf(array.data), this.#begin);
+      await this.storage.bytes(viewBytes(array.data), this.#begin);
       return array;
     }
     const source = blank(this.dtype, [this.#span]);
-    await this.storage.bytes(bytesOf(source.data), this.#begin);
+    await this.storage.bytes(viewBytes(source.data), this.#begin);
     gather(source.data, array.data, this.shape, this.#strides);
     return array;
   }
 }
 
 function isSizes(value: unknown): value is number[] {
-  return (
-    Array.isArray(value) && value.length <= MAX_RANK && value.every((n) => Number.isSafeInteger(n) && n >= 0)
-  );
+  return Array.isArray(value) && value.length <= MAX_RANK && value.every((n) => isInteger(n));
 }
 
 /** Copies a strided view into row-major order. */

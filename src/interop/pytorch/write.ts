@@ -1,6 +1,6 @@
 import { CheckpointError } from '../../errors/errors.js';
 import { checkEndianness } from '../../files/byte-source.js';
-import { bytesOf, countOf, type FileArray, type NumberFormat, widthOf } from '../numbers.js';
+import { countOf, type FileArray, type NumberFormat, viewBytes, widthOf } from '../numbers.js';
 import type { ArraySource } from '../safetensors/index.js';
 import { type ZipSource, zipPieces } from './zip-write.js';
 
@@ -41,7 +41,7 @@ export function pytorchPieces(
     ...[...keys].map(([tensor, key]) => ({
       name: `${ROOT}/data/${key}`,
       size: countOf(tensor) * widthOf(tensor),
-      pieces: 'pieces' in tensor ? tensor.pieces : () => [bytesOf(tensor.data)],
+      pieces: 'pieces' in tensor ? tensor.pieces : () => [viewBytes(tensor.data)],
     })),
     whole('version', Buffer.from('3\n')),
   ];

@@ -1,5 +1,7 @@
+import { isInteger } from '../../errors/arguments.js';
 import { CheckpointError } from '../../errors/errors.js';
 import { excerpt } from '../../errors/excerpt.js';
+import { isRecord } from '../../errors/is-record.js';
 import { ARRAYS, countOf, type NumberFormat, widthOf } from '../numbers.js';
 
 /** Maximum size of a header in bytes, as in the reference implementation. */
@@ -17,12 +19,8 @@ export interface Entry {
   end: number;
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function isSizes(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
+  return Array.isArray(value) && value.every((n) => isInteger(n));
 }
 
 /**

@@ -1,7 +1,7 @@
 import { CheckpointError } from '../../errors/errors.js';
 import { type ByteSource, checkEndianness, withFile } from '../../files/byte-source.js';
 import { CHECKSUM_KEY, verifyChecksum } from '../../files/checksum.js';
-import { blank, bytesOf, type FileArray, widthOf } from '../numbers.js';
+import { blank, type FileArray, viewBytes, widthOf } from '../numbers.js';
 import { type Entry, MAX_HEADER, parseHeader } from './header.js';
 
 /** What {@link readSafetensors} returns. */
@@ -87,7 +87,7 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsRe
     async read(name) {
       const entry = find(name);
       const array = blank(entry.dtype, entry.shape);
-      await source.read(bytesOf(array.data), base + entry.begin);
+      await source.read(viewBytes(array.data), base + entry.begin);
       return array;
     },
     async *pieces(name, bytes = PIECE_BYTES) {

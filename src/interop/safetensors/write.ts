@@ -1,6 +1,7 @@
+import { isInteger } from '../../errors/arguments.js';
 import { CheckpointError } from '../../errors/errors.js';
 import { checkEndianness } from '../../files/byte-source.js';
-import { ARRAYS, bytesOf, countOf, type FileArray, type NumberFormat, widthOf } from '../numbers.js';
+import { ARRAYS, countOf, type FileArray, type NumberFormat, viewBytes, widthOf } from '../numbers.js';
 import { MAX_HEADER } from './header.js';
 
 /** An array whose bytes are produced in chunks during writing, so that it need not be in memory as a whole. */
@@ -17,7 +18,7 @@ function checkTensor(name: string, tensor: FileArray | ArraySource): void {
   if (name === '__metadata__') throw problem('a name that is not reserved by the format', name);
   const Kind = ARRAYS[dtype];
   if (!Kind) throw problem(`a dtype of ${Object.keys(ARRAYS).join(', ')}`, String(dtype));
-  if (!shape.every((n) => Number.isSafeInteger(n) && n >= 0)) {
+  if (!shape.every((n) => isInteger(n))) {
     throw problem('a shape of whole numbers', `[${shape}]`);
   }
   if ('pieces' in tensor) return;
@@ -93,7 +94,7 @@ async function* allPieces(start: Uint8Array, tensors: readonly (readonly [string
   yield start;
   for (const [name, tensor] of tensors) {
     if ('data' in tensor) {
-      yield bytesOf(tensor.data);
+      yield viewBytes(tensor.data);
       continue;
     }
     let left = countOf(tensor) * widthOf(tensor);

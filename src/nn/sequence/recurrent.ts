@@ -1,7 +1,7 @@
 import { checkBooleans, checkNumber, checkOptionNames, shown } from '../../errors/arguments.js';
 import { ShapeError, UsageError } from '../../errors/errors.js';
 import { hostLeaf, type Node } from '../../graph/node.js';
-import { makeArray, showShape } from '../../graph/types.js';
+import { makeArray, showShape, sizeOf } from '../../graph/types.js';
 import * as ops from '../../ops/index.js';
 import { Parameter, Tensor } from '../../tensor/tensor.js';
 import { checkCounts, nodeOf } from '../arguments.js';
@@ -58,7 +58,7 @@ abstract class Recurrent<Out> extends Module<Out> {
     const rows = gates * hiddenSize;
     const bound = 1 / Math.sqrt(hiddenSize);
     const add = (key: string, shape: readonly number[]): void => {
-      const made = new Parameter(new Float32Array(shape.reduce((a, b) => a * b, 1)), shape);
+      const made = new Parameter(new Float32Array(sizeOf(shape)), shape);
       uniform(made, { low: -bound, high: bound });
       this.weights.set(key, made);
     };

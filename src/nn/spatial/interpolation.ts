@@ -1,4 +1,4 @@
-import { checkBooleans, checkOptionNames, shown } from '../../errors/arguments.js';
+import { checkBooleans, checkOptionNames, isInteger, shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
 
 /** Options of `functional.interpolate`: either `size` or `scaleFactor`. */
@@ -37,7 +37,7 @@ export function checkInterpolation(owner: string, options: InterpolateOptions): 
       got: String(alignCorners),
     });
   for (const value of [size ?? []].flat())
-    if (!Number.isSafeInteger(value) || (value as number) < 1)
+    if (!isInteger(value, 1))
       throw new UsageError({
         what: `${owner} got a bad size`,
         expected: 'integers of at least 1',

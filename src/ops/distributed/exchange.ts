@@ -1,3 +1,4 @@
+import { isInteger } from '../../errors/arguments.js';
 import { hostLeaf, type Node } from '../../graph/node.js';
 import { type DType, makeArray, sizeOf } from '../../graph/types.js';
 import { define, floatOf, type NodeMaker, need } from '../operation.js';
@@ -11,9 +12,7 @@ import { where } from '../select.js';
 
 type Ranks = { readonly ranks: number };
 
-const isCount = (n: number): boolean => Number.isInteger(n) && n >= 1;
-
-const checkRanks = ({ ranks }: Ranks): void => need(isCount(ranks), 'at least one rank', String(ranks));
+const checkRanks = ({ ranks }: Ranks): void => need(isInteger(ranks, 1), 'at least one rank', String(ranks));
 
 const allReduceOp: NodeMaker<Ranks> = define<Ranks>({
   name: 'allReduce',

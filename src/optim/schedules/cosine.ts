@@ -1,5 +1,5 @@
-import { checkOptionNames } from '../../errors/arguments.js';
-import { checkCount, checkFactors, type HasRates } from './schedule.js';
+import { checkInteger, checkOptionNames } from '../../errors/arguments.js';
+import { checkFactors, type HasRates } from './schedule.js';
 import { Timed } from './timed.js';
 
 /** lr = etaMin + (base − etaMin) · (1 + cos(π · count / tMax)) / 2; it rises again after tMax, as in PyTorch. */
@@ -12,7 +12,7 @@ export class CosineAnnealingLR extends Timed {
     checkOptionNames('CosineAnnealingLR', options, ['tMax', 'etaMin']);
     const { tMax, etaMin = 0 } = options;
     checkFactors('CosineAnnealingLR', { etaMin });
-    checkCount('CosineAnnealingLR', 'tMax', tMax, 1);
+    checkInteger('CosineAnnealingLR', 'tMax', tMax, { least: 1 });
     this.tMax = tMax;
     this.etaMin = etaMin;
     this.apply();
@@ -37,8 +37,8 @@ export class CosineAnnealingWarmRestarts extends Timed {
     super(optimizer);
     checkOptionNames('CosineAnnealingWarmRestarts', options, ['t0', 'tMult', 'etaMin']);
     const { t0, tMult = 1, etaMin = 0 } = options;
-    checkCount('CosineAnnealingWarmRestarts', 't0', t0, 1);
-    checkCount('CosineAnnealingWarmRestarts', 'tMult', tMult, 1);
+    checkInteger('CosineAnnealingWarmRestarts', 't0', t0, { least: 1 });
+    checkInteger('CosineAnnealingWarmRestarts', 'tMult', tMult, { least: 1 });
     checkFactors('CosineAnnealingWarmRestarts', { etaMin });
     this.t0 = t0;
     this.tMult = tMult;

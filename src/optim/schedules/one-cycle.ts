@@ -1,6 +1,6 @@
-import { checkBooleans, checkNumber, checkOptionNames, shown } from '../../errors/arguments.js';
+import { checkBooleans, checkInteger, checkNumber, checkOptionNames, shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
-import { checkCount, checkWord, type HasRates } from './schedule.js';
+import { checkWord, type HasRates } from './schedule.js';
 import { Timed } from './timed.js';
 
 /** Options of {@link OneCycleLR}, with PyTorch's defaults. */
@@ -134,7 +134,7 @@ function complete(options: OneCycleOptions, groups: number): Complete {
   const { epochs, stepsPerEpoch, totalSteps = Number(epochs) * Number(stepsPerEpoch), ...others } = options;
   const all = { ...DEFAULTS, ...others, totalSteps };
   const { maxLr, pctStart, annealStrategy, cycleMomentum, threePhase, divFactor, finalDivFactor } = all;
-  checkCount('OneCycleLR', 'totalSteps (or epochs and stepsPerEpoch)', totalSteps, 1);
+  checkInteger('OneCycleLR', 'totalSteps (or epochs and stepsPerEpoch)', totalSteps, { least: 1 });
   checkNumber('OneCycleLR', 'pctStart', pctStart, { least: 0, most: 1, expected: 'a number in [0, 1]' });
   checkWord('OneCycleLR', 'annealStrategy', annealStrategy, ['cos', 'linear']);
   checkBooleans('OneCycleLR', { cycleMomentum, threePhase });

@@ -1,14 +1,12 @@
-import { checkOptionNames, shown } from '../../errors/arguments.js';
+import { checkInteger, checkOptionNames, isInteger, shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
 import {
   areRates,
   badState,
-  checkCount,
   checkFactors,
   checkOptimizer,
   checkWord,
   type HasRates,
-  isCount,
   type Schedule,
   type ScheduleState,
 } from './schedule.js';
@@ -54,8 +52,8 @@ export class ReduceLROnPlateau implements Schedule {
         expected: 'a number in (0, 1)',
         got: String(factor),
       });
-    checkCount('ReduceLROnPlateau', 'patience', patience, 0);
-    checkCount('ReduceLROnPlateau', 'cooldown', cooldown, 0);
+    checkInteger('ReduceLROnPlateau', 'patience', patience, { least: 0 });
+    checkInteger('ReduceLROnPlateau', 'cooldown', cooldown, { least: 0 });
   }
 
   step(metric?: number): void {
@@ -105,8 +103,8 @@ export class ReduceLROnPlateau implements Schedule {
     const groups = this.#optimizer.paramGroups;
     const fits =
       (best === null || typeof best === 'number') &&
-      isCount(bad) &&
-      isCount(cooldown) &&
+      isInteger(bad) &&
+      isInteger(cooldown) &&
       areRates(lrs, groups.length);
     if (!fits) throw badState('ReduceLROnPlateau', groups.length, { best, bad, cooldown, lrs });
     this.#best = best;

@@ -1,6 +1,6 @@
-import { checkOptionNames } from '../../errors/arguments.js';
+import { checkInteger, checkOptionNames } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
-import { checkCount, checkFactors, checkWord, type HasRates } from './schedule.js';
+import { checkFactors, checkWord, type HasRates } from './schedule.js';
 import { Timed } from './timed.js';
 
 /** Warm-up: lr = base · f, where f changes linearly from startFactor to endFactor over totalIters steps, then stays. */
@@ -17,7 +17,7 @@ export class LinearLR extends Timed {
     checkOptionNames('LinearLR', options, ['startFactor', 'endFactor', 'totalIters']);
     const { startFactor = 1 / 3, endFactor = 1, totalIters = 5 } = options;
     checkFactors('LinearLR', { startFactor, endFactor });
-    checkCount('LinearLR', 'totalIters', totalIters, 1);
+    checkInteger('LinearLR', 'totalIters', totalIters, { least: 1 });
     this.startFactor = startFactor;
     this.endFactor = endFactor;
     this.totalIters = totalIters;
@@ -40,7 +40,7 @@ export class ConstantLR extends Timed {
     checkOptionNames('ConstantLR', options, ['factor', 'totalIters']);
     const { factor = 1 / 3, totalIters = 5 } = options;
     checkFactors('ConstantLR', { factor });
-    checkCount('ConstantLR', 'totalIters', totalIters, 1);
+    checkInteger('ConstantLR', 'totalIters', totalIters, { least: 1 });
     this.factor = factor;
     this.totalIters = totalIters;
     this.apply();
@@ -60,7 +60,7 @@ export class PolynomialLR extends Timed {
     super(optimizer);
     checkOptionNames('PolynomialLR', options, ['totalIters', 'power']);
     const { totalIters = 5, power = 1 } = options;
-    checkCount('PolynomialLR', 'totalIters', totalIters, 1);
+    checkInteger('PolynomialLR', 'totalIters', totalIters, { least: 1 });
     checkFactors('PolynomialLR', { power });
     this.totalIters = totalIters;
     this.power = power;
@@ -100,9 +100,9 @@ export class WarmupDecay extends Timed {
     checkOptionNames('WarmupDecay', options, ['totalSteps', 'warmupSteps', 'decaySteps', 'shape']);
     const { totalSteps, warmupSteps = 0, decaySteps = totalSteps - warmupSteps, shape = 'linear' } = options;
     checkWord('WarmupDecay', 'shape', shape, ['linear', 'cosine']);
-    checkCount('WarmupDecay', 'totalSteps', totalSteps, 1);
-    checkCount('WarmupDecay', 'warmupSteps', warmupSteps, 0);
-    checkCount('WarmupDecay', 'decaySteps', decaySteps, 0);
+    checkInteger('WarmupDecay', 'totalSteps', totalSteps, { least: 1 });
+    checkInteger('WarmupDecay', 'warmupSteps', warmupSteps, { least: 0 });
+    checkInteger('WarmupDecay', 'decaySteps', decaySteps, { least: 0 });
     if (warmupSteps + decaySteps > totalSteps)
       throw new UsageError({
         what: 'WarmupDecay got more warm-up and decay steps than total steps',

@@ -23,22 +23,10 @@ export interface Schedule {
   restart?(): void;
 }
 
-export const isCount = (value: unknown): value is number =>
-  Number.isSafeInteger(value) && (value as number) >= 0;
-
 export const areRates = (value: unknown, groups: number): value is readonly number[] =>
   Array.isArray(value) &&
   value.length === groups &&
   value.every((rate) => Number.isFinite(rate) && rate >= 0);
-
-export function checkCount(schedule: string, name: string, value: number, least: number): void {
-  if (Number.isInteger(value) && value >= least) return;
-  throw new UsageError({
-    what: `${schedule} got a bad ${name}`,
-    expected: `an integer of at least ${least}`,
-    got: String(value),
-  });
-}
 
 /** @throws UsageError unless the object has parameter groups with learning rates */
 export function checkOptimizer(optimizer: HasRates): HasRates {

@@ -1,14 +1,6 @@
-import { checkOptionNames, shown } from '../../errors/arguments.js';
+import { checkInteger, checkOptionNames, isInteger, shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
-import {
-  badState,
-  checkCount,
-  checkOptimizer,
-  type HasRates,
-  isCount,
-  type Schedule,
-  type ScheduleState,
-} from './schedule.js';
+import { badState, checkOptimizer, type HasRates, type Schedule, type ScheduleState } from './schedule.js';
 
 /**
  * Schedules one after another: the first one until the first milestone, the second one from there, and so on. Each
@@ -46,7 +38,7 @@ export class SequentialLR implements Schedule {
         got: shown(milestones),
       });
     for (const [i, milestone] of milestones.entries())
-      checkCount('SequentialLR', 'milestone', milestone, i === 0 ? 1 : milestones[i - 1] + 1);
+      checkInteger('SequentialLR', 'milestone', milestone, { least: i === 0 ? 1 : milestones[i - 1] + 1 });
     this.#schedules = [...schedules];
     this.#milestones = [...milestones];
     this.#groups = optimizer.paramGroups.length;
@@ -75,7 +67,7 @@ export class SequentialLR implements Schedule {
 
   loadStateDict({ count, schedules }: ScheduleState): void {
     const states = schedules as readonly ScheduleState[] | undefined;
-    if (!isCount(count) || !Array.isArray(states) || states.length !== this.#schedules.length)
+    if (!isInteger(count) || !Array.isArray(states) || states.length !== this.#schedules.length)
       throw badState('SequentialLR', this.#groups, { count, schedules });
     this.#count = count;
     const current = this.#current;

@@ -1,6 +1,6 @@
-import { checkOptionNames, shown } from '../../errors/arguments.js';
+import { checkInteger, checkOptionNames, shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
-import { checkCount, checkFactors, type HasRates } from './schedule.js';
+import { checkFactors, type HasRates } from './schedule.js';
 import { Timed } from './timed.js';
 
 /**
@@ -18,7 +18,7 @@ export class StepLR extends Timed {
     checkOptionNames('StepLR', options, ['stepSize', 'gamma']);
     const { stepSize, gamma = 0.1 } = options;
     checkFactors('StepLR', { gamma });
-    checkCount('StepLR', 'stepSize', stepSize, 1);
+    checkInteger('StepLR', 'stepSize', stepSize, { least: 1 });
     this.stepSize = stepSize;
     this.gamma = gamma;
     this.apply();
@@ -45,7 +45,7 @@ export class MultiStepLR extends Timed {
         expected: 'a list of steps, such as [30, 60]',
         got: shown(milestones),
       });
-    for (const milestone of milestones) checkCount('MultiStepLR', 'milestone', milestone, 0);
+    for (const milestone of milestones) checkInteger('MultiStepLR', 'milestone', milestone, { least: 0 });
     this.milestones = [...milestones];
     this.gamma = gamma;
     this.apply();

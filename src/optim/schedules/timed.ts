@@ -1,11 +1,10 @@
-import { shown } from '../../errors/arguments.js';
+import { isInteger, shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
 import {
   areRates,
   badState,
   checkOptimizer,
   type HasRates,
-  isCount,
   type Schedule,
   type ScheduleState,
 } from './schedule.js';
@@ -73,7 +72,7 @@ export abstract class Timed implements Schedule {
 
   loadStateDict({ count, baseLrs }: ScheduleState): void {
     const { length } = this.#optimizer.paramGroups;
-    if (!isCount(count) || !areRates(baseLrs, length))
+    if (!isInteger(count) || !areRates(baseLrs, length))
       throw badState(this.constructor.name, length, { count, baseLrs });
     this.#count = count;
     this.#baseLrs.splice(0, Number.POSITIVE_INFINITY, ...baseLrs);

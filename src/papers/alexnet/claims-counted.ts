@@ -1,17 +1,17 @@
+import { grouped } from '../../errors/counted.js';
+import { sizeOf } from '../../graph/types.js';
 import { withoutInit } from '../../nn/init.js';
 import { inspect } from '../../nn/inspect.js';
 import type { Claim } from '../claims/claim.js';
 import { counted } from '../claims/kinds.js';
 import { AlexNet, type AlexNetPreset } from './model.js';
 
-const grouped = (n: number): string => n.toLocaleString('en-US');
-
 const layersOf = (preset: AlexNetPreset, numClasses = 1000) => {
   const model = withoutInit(() => new AlexNet({ preset, numClasses }));
   return inspect(model, [3, 224, 224]);
 };
 
-const size = (shape: readonly number[]): number => shape.slice(1).reduce((a, d) => a * d, 1);
+const size = (shape: readonly number[]): number => sizeOf(shape.slice(1));
 
 /** Number of output values of each convolution and fully connected layer: what the paper calls neurons. */
 function neurons(): number[] {

@@ -1,3 +1,4 @@
+import { grouped } from '../../errors/counted.js';
 import { withoutInit } from '../../nn/init.js';
 import { inspect } from '../../nn/inspect.js';
 import type { Claim, Text } from '../claims/claim.js';
@@ -74,7 +75,7 @@ export const claims: readonly Claim[] = [
       });
       return {
         verdict: found.every(({ fits }) => fits) ? 'confirmed' : 'refuted',
-        measured: found.map(({ count }) => count.toLocaleString('en-US')).join(' · '),
+        measured: found.map(({ count }) => grouped(count)).join(' · '),
       };
     },
   }),
@@ -94,7 +95,7 @@ export const claims: readonly Claim[] = [
       ).parameters;
       return {
         verdict: plain === parameters(20) ? 'confirmed' : 'refuted',
-        measured: `${parameters(20).toLocaleString('en-US')} / ${plain.toLocaleString('en-US')}`,
+        measured: `${grouped(parameters(20))} / ${grouped(plain)}`,
       };
     },
   }),

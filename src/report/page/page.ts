@@ -1,3 +1,4 @@
+import { grouped } from '../../errors/counted.js';
 import { type ClassifiedEpoch, isClassified } from '../../run/events.js';
 import { hasTop5 } from '../../run/top5.js';
 import { metricsOf } from '../epoch-metrics.js';
@@ -61,8 +62,6 @@ const facts = (rows: Facts): string =>
           ([name, value]) => `<tr><th scope="row">${escapeXml(name)}</th><td>${escapeXml(value)}</td></tr>`,
         )
         .join('')}</tbody></table>`;
-
-const grouped = (n: number): string => n.toLocaleString('en-US');
 
 /** "1,000 of 10,000" if a sample was evaluated. */
 const share = (images: number, total: number | undefined, words: PageWords): string =>

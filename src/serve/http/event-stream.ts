@@ -100,4 +100,4 @@ export const joined = <E>(first: EventText<E>, second: EventText<E>): EventText<
   (first + second) as EventText<E>;
 
 /** Encodes events once for all clients. */
-export const bytesOf = <E>(events: EventText<E>): EventBytes<E> => Buffer.from(events) as EventBytes<E>;
+export const eventBytes = <E>(events: EventText<E>): EventBytes<E> => Buffer.from(events) as EventBytes<E>;

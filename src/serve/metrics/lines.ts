@@ -24,7 +24,7 @@ export interface Line {
 export const stepValues = new Float64Array(FIELDS.length);
 const [EPOCH, STEP] = [0, 1];
 const count = z.number().int().min(0).max(0xffff_ffff);
-const isCount = (value: number): boolean => value === value >>> 0;
+const isUint32 = (value: number): boolean => value === value >>> 0;
 
 /** Converts values in the order of FIELDS to an event. */
 export function stepEvent(values: Float64Array): StepEvent {
@@ -42,7 +42,7 @@ export function scanLines(bytes: Buffer, visit: (line: Line) => boolean | undefi
   for (let start = from; start < bytes.length; ) {
     let next = readStepLine(bytes, start, stepValues);
     let [kind, event]: [LineKind, Line['event']] = ['step', undefined];
-    if (next < 0 || !isCount(stepValues[EPOCH]!) || !isCount(stepValues[STEP]!)) {
+    if (next < 0 || !isUint32(stepValues[EPOCH]!) || !isUint32(stepValues[STEP]!)) {
       const newline = bytes.indexOf(0x0a, start);
       if (newline < 0) return start;
       next = newline + 1;

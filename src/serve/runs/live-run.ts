@@ -2,9 +2,9 @@ import { open } from 'node:fs/promises';
 import { insightSchema, logLineSchema } from '../../run/event-lines.js';
 import type { RunEvent } from '../api.js';
 import {
-  bytesOf,
   type EventStream,
   type EventText,
+  eventBytes,
   eventOf,
   joined,
   NO_EVENTS,
@@ -72,7 +72,7 @@ export class LiveRun implements Watcher {
   }
 
   #broadcast(text: EventText<RunEvent>): void {
-    const bytes = bytesOf(text);
+    const bytes = eventBytes(text);
     for (const client of this.#clients) client.send(bytes);
   }
 

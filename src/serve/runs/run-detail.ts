@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isRecord } from '../../errors/is-record.js';
 import { CHECKSUM_KEY } from '../../files/checksum.js';
 import { readSafetensors, type SafetensorsFile } from '../../interop/safetensors/checked.js';
 import { logLineSchema } from '../../run/event-lines.js';
@@ -46,9 +47,6 @@ function canBeSent(value: object): boolean {
     return false;
   }
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** The checksum belongs to the file, not to the configuration. */
 const withoutChecksum = ({ [CHECKSUM_KEY]: _, ...config }: Record<string, unknown>) => config;

@@ -1,8 +1,8 @@
 import type { RunSummary, RunsEvent } from '../api.js';
 import {
-  bytesOf,
   type EventStream,
   type EventText,
+  eventBytes,
   eventOf,
   joined,
   NO_EVENTS,
@@ -66,7 +66,7 @@ export class RunsFeed {
       text = joined(text, eventOf<RunsEvent>({ event: 'gone', id }));
     }
     if (text === '') return;
-    const bytes = bytesOf(text);
+    const bytes = eventBytes(text);
     for (const client of this.#clients) client.send(bytes);
   }
 }

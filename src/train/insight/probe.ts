@@ -2,6 +2,7 @@ import { assembleBatch, imagesOf } from '../../data/batch.js';
 import type { Dataset } from '../../data/dataset.js';
 import { sampleOf } from '../../data/stratified-sample.js';
 import type { Transform } from '../../data/transforms/index.js';
+import { sizeOf } from '../../graph/types.js';
 import { LeakyReLU, ReLU, Sigmoid, Tanh } from '../../nn/activation.js';
 import type { Module } from '../../nn/module.js';
 import { watching } from '../../nn/watch.js';
@@ -113,7 +114,7 @@ export function describe(
   [images = 0, units = 1, ...places]: readonly number[],
   ends?: readonly [number, number],
 ): Omit<ActivationInsight, 'name' | 'kind'> {
-  const size = places.reduce((a, d) => a * d, 1);
+  const size = sizeOf(places);
   const margin = ends ? SATURATED * (ends[1] - ends[0]) : 0;
   const [low, high] = ends ? [ends[0] + margin, ends[1] - margin] : [0, Number.POSITIVE_INFINITY];
   const alive = new Uint8Array(units);

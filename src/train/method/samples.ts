@@ -35,7 +35,7 @@ export async function recordSamples(
     const made = await samples({ ...sampleDraws(seed), step });
     const named: Readonly<Record<string, Tensor>> = made instanceof Tensor ? { samples: made } : made;
     const sets = new Map<string, { shape: readonly number[]; data: Uint8Array }>();
-    for (const [name, images] of Object.entries(named)) sets.set(name, await bytesOf(name, images));
+    for (const [name, images] of Object.entries(named)) sets.set(name, await imageBytes(name, images));
     return await saveSamples(run, { step, sets });
   } finally {
     model.train(wasTraining);
@@ -43,7 +43,7 @@ export async function recordSamples(
   }
 }
 
-async function bytesOf(name: string, images: unknown) {
+async function imageBytes(name: string, images: unknown) {
   if (!/^[A-Za-z][\w -]{0,59}$/.test(name))
     throw new UsageError({
       what: 'samples() got a bad name',

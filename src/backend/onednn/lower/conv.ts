@@ -1,3 +1,4 @@
+import { sizeOf } from '../../../graph/types.js';
 import type { Conv2dAttrs } from '../../../ops/conv2d.js';
 import {
   Alg,
@@ -107,8 +108,7 @@ function sample(c: Conv, macs: number): Conv {
   return { ...c, x: [n, ...c.x.slice(1)], y: [n, ...c.y.slice(1)] };
 }
 
-const macsOf = ({ y, w }: Conv): number => product(y) * product(w.slice(-3));
-const product = (dims: Dims): number => dims.reduce((a, d) => a * d, 1);
+const macsOf = ({ y, w }: Conv): number => sizeOf(y) * sizeOf(w.slice(-3));
 
 interface Wanted {
   readonly bias: boolean;

@@ -1,3 +1,4 @@
+import { isInteger } from '../../../errors/arguments.js';
 import type { Node } from '../../../graph/node.js';
 import { folded } from './fold.js';
 import type { AttributeKinds, NodeProto } from './proto.js';
@@ -119,7 +120,7 @@ export class Operator {
   /** Reads `count` integers of at least `least`. */
   sizes(name: string, count: number, least: number): readonly number[] | undefined {
     const values = this.ints(name);
-    if (values && !(values.length === count && values.every((v) => Number.isSafeInteger(v) && v >= least)))
+    if (values && !(values.length === count && values.every((v) => isInteger(v, least))))
       this.refuse(
         `attribute ${quoted(name)}`,
         `${count} whole numbers of at least ${least}`,

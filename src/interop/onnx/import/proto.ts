@@ -1,3 +1,4 @@
+import { isInteger } from '../../../errors/arguments.js';
 import { refuse } from './refuse.js';
 import { append, type Field, fields } from './wire.js';
 
@@ -213,7 +214,7 @@ function readTensor(bytes: Uint8Array): TensorProto {
       external.set(key, value);
     } else if (field.number === 14) outside = field.int() === 1;
   }
-  if (dims.length > 16 || !dims.every((size) => Number.isSafeInteger(size) && size >= 0))
+  if (dims.length > 16 || !dims.every((size) => isInteger(size)))
     refuse(`tensor "${name}"`, 'at most 16 sizes of at least 0', `${dims.slice(0, 20).join(' × ')}`);
   return {
     name,
@@ -254,7 +255,7 @@ function readShape(bytes: Uint8Array): (number | string)[] {
     for (const part of fields(field.bytes(), 'a dimension'))
       if (part.number === 1) size = part.int();
       else if (part.number === 2) size = part.name();
-    if (typeof size === 'number' && !(Number.isSafeInteger(size) && size >= 0))
+    if (typeof size === 'number' && !isInteger(size))
       refuse('a dimension of a value', 'a size of at least 0, or a name', String(size));
     append(shape, size, field.what);
   }

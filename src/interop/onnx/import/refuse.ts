@@ -1,4 +1,5 @@
 import { CheckpointError, ShapeError } from '../../../errors/errors.js';
+import { sizeOf } from '../../../graph/types.js';
 
 /** Rejects a file. {@link importOnnx} adds the file name. @throws CheckpointError */
 export function refuse(what: string, expected?: string, got?: string, next?: string): never {
@@ -20,7 +21,7 @@ const MAX_ELEMENTS = 2 ** 31;
 
 /** @throws ShapeError for more than {@link MAX_ELEMENTS} elements */
 export function checkSize(shape: readonly number[]): void {
-  if (!(shape.reduce((a, b) => a * b, 1) <= MAX_ELEMENTS))
+  if (!(sizeOf(shape) <= MAX_ELEMENTS))
     misfit('a value is too large', `at most ${MAX_ELEMENTS} elements`, shape.join(' × '));
 }
 

@@ -1,3 +1,4 @@
+import { isInteger } from '../../../errors/arguments.js';
 import { sizeOf } from '../../../graph/types.js';
 import type { GraphProto, TensorProto } from './proto.js';
 import { quoted, refuse } from './refuse.js';
@@ -152,7 +153,7 @@ function externalBytes(proto: TensorProto, files: ExternalFiles): Uint8Array {
     );
   const offset = Number(place.get('offset') ?? 0);
   const length = Number(place.get('length') ?? file.length - offset);
-  if (![offset, length].every((n) => Number.isSafeInteger(n) && n >= 0) || offset + length > file.length)
+  if (![offset, length].every((n) => isInteger(n)) || offset + length > file.length)
     refuse(
       `${what} lies outside of ${quoted(location)}`,
       `a place within ${file.length} bytes`,

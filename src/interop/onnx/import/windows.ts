@@ -1,3 +1,4 @@
+import { isInteger } from '../../../errors/arguments.js';
 import { hostLeaf, type Node } from '../../../graph/node.js';
 import { showShape } from '../../../graph/types.js';
 import type { Pair } from '../../../ops/conv2d.js';
@@ -21,7 +22,7 @@ export interface Geometry {
 export function padding(operator: Operator): (size: readonly number[], geometry: Geometry) => Pads {
   const auto = operator.word('auto_pad', ['NOTSET', 'VALID', 'SAME_UPPER', 'SAME_LOWER']);
   const explicit = operator.ints('pads');
-  if (explicit && !explicit.every((v) => Number.isSafeInteger(v) && v >= 0))
+  if (explicit && !explicit.every((v) => isInteger(v)))
     operator.refuse('attribute "pads"', 'numbers of at least 0', explicit.slice(0, 10).join(', '));
   return (size, { kernel, stride, dilation }) => {
     if (auto === 'NOTSET' && explicit && explicit.length !== 2 * size.length)
@@ -43,7 +44,7 @@ export function padding(operator: Operator): (size: readonly number[], geometry:
 export function windowOf(operator: Operator): (sides: number) => Omit<Geometry, 'kernel'> {
   const read = (name: string) => {
     const given = operator.ints(name);
-    if (given && !given.every((v) => Number.isSafeInteger(v) && v >= 1))
+    if (given && !given.every((v) => isInteger(v, 1)))
       operator.refuse(`attribute "${name}"`, 'numbers of at least 1', given.slice(0, 10).join(', '));
     return (sides: number): readonly number[] => {
       if (given && given.length !== sides)

@@ -4,7 +4,7 @@ import { get } from '../../app/api.js';
 import { useApp } from '../../app/context.js';
 import { useLoad } from '../../app/use.js';
 import type { LiveRun } from '../../app/use-run.js';
-import { bytesOf } from '../../lib/bytes.js';
+import { fromBase64 } from '../../lib/bytes.js';
 import { integer } from '../../lib/format.js';
 import { mosaic } from '../../lib/mosaic.js';
 import { Icon } from '../../ui/icon.js';
@@ -134,7 +134,7 @@ function KernelGrid({ kernels }: { kernels: Kernels }) {
   const drawn = useMemo(() => {
     const { count, side, rgb } = kernels;
     const columns = count >= 64 ? 16 : Math.ceil(Math.sqrt(count));
-    return mosaic(bytesOf(rgb), { count, width: side, height: side, channels: 3, columns, gap: 1 });
+    return mosaic(fromBase64(rgb), { count, width: side, height: side, channels: 3, columns, gap: 1 });
   }, [kernels]);
   return (
     <MosaicImage

@@ -4,7 +4,7 @@ import { get, send } from '../../app/api.js';
 import { useApp } from '../../app/context.js';
 import { useLoad } from '../../app/use.js';
 import type { LiveRun } from '../../app/use-run.js';
-import { bytesOf } from '../../lib/bytes.js';
+import { fromBase64 } from '../../lib/bytes.js';
 import { compact, integer, shape, share, significant } from '../../lib/format.js';
 import { mosaic, squareOf } from '../../lib/mosaic.js';
 import type { Layer } from '../../lib/network.js';
@@ -110,7 +110,7 @@ function Features({ id, layer, image }: { id: string; layer: string; image: Imag
 }
 
 function draw(maps: FeatureMaps) {
-  const bytes = bytesOf(maps.grey);
+  const bytes = fromBase64(maps.grey);
   if (maps.maps === 1 && maps.height === 1) {
     const { width, height } = squareOf(maps.width);
     return mosaic(bytes, { count: 1, width, height, channels: 1, columns: 1, gap: 0 });

@@ -4,7 +4,7 @@ import { get } from '../../app/api.js';
 import { useApp } from '../../app/context.js';
 import { useLoad } from '../../app/use.js';
 import type { LiveRun } from '../../app/use-run.js';
-import { bytesOf } from '../../lib/bytes.js';
+import { fromBase64 } from '../../lib/bytes.js';
 import { integer } from '../../lib/format.js';
 import { mosaic } from '../../lib/mosaic.js';
 import { MosaicImage } from '../../ui/mosaic.js';
@@ -60,7 +60,7 @@ function SampleGrid({ set, step }: { set: Samples['sets'][number]; step: number 
   const { t, language } = useApp();
   const drawn = useMemo(() => {
     const { count, width, height, channels, pixels } = set;
-    return mosaic(bytesOf(pixels), {
+    return mosaic(fromBase64(pixels), {
       count,
       width,
       height,

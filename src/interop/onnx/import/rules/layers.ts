@@ -1,3 +1,4 @@
+import { isInteger } from '../../../../errors/arguments.js';
 import { hostLeaf } from '../../../../graph/node.js';
 import { sameShape, showShape, sizeOf } from '../../../../graph/types.js';
 import * as ops from '../../../../ops/index.js';
@@ -157,7 +158,7 @@ const convTranspose: Rule = (operator) => {
       operator.misfit('its weights', `${x!.shape.length} dimensions`, showShape(w!.shape));
     const { stride, dilation } = window(sides);
     const counts = (list: readonly number[] | undefined, count: number, what: string): readonly number[] => {
-      if (list && !(list.length === count && list.every((v) => Number.isSafeInteger(v) && v >= 0)))
+      if (list && !(list.length === count && list.every((v) => isInteger(v))))
         operator.misfit(what, `${count} numbers of at least 0`, list.slice(0, 10).join(', '));
       return list ?? Array.from({ length: count }, () => 0);
     };

@@ -1,3 +1,4 @@
+import { isInteger } from '../../../../errors/arguments.js';
 import { hostLeaf, type Node } from '../../../../graph/node.js';
 import { showShape } from '../../../../graph/types.js';
 import type { Pair } from '../../../../ops/conv2d.js';
@@ -32,7 +33,7 @@ const pooling = (operator: Operator, kind: 'max' | 'average' | 'power'): ReturnT
   operator.arity(1);
   const sizes = operator.ints('kernel_shape');
   if (!sizes) operator.refuse('attribute "kernel_shape"', 'a window’s size', 'none');
-  if (sizes.length < 1 || sizes.length > 2 || !sizes.every((v) => Number.isSafeInteger(v) && v >= 1))
+  if (sizes.length < 1 || sizes.length > 2 || !sizes.every((v) => isInteger(v, 1)))
     operator.refuse(
       'attribute "kernel_shape"',
       'one or two whole numbers of at least 1',
