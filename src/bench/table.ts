@@ -1,7 +1,5 @@
+import type { Language } from '../languages.js';
 import { peerPrecision, peerVersion, type Result, type StepResult } from './result.js';
-
-/** Languages of the results table. */
-export type Language = 'en' | 'zh';
 
 const BEGIN = '<!-- speed: written by "paperweight bench table" -->';
 const END = '<!-- /speed -->';

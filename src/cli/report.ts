@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { counted } from '../errors/counted.js';
 import { PaperweightError } from '../errors/errors.js';
+import { LANGUAGES, type Language } from '../languages.js';
 import type { LoadedModel } from '../papers/loaded-model.js';
 import type { Measured } from '../report/evaluate-sample.js';
 import {
@@ -23,7 +24,7 @@ interface Flags extends DeviceFlags {
   readonly out?: string;
   readonly figures?: string;
   readonly force?: boolean;
-  readonly lang: 'en' | 'zh';
+  readonly lang: Language;
   readonly images: number;
   readonly data?: string;
   readonly json?: boolean;
@@ -45,7 +46,7 @@ export function register(program: Command): void {
       pathName('--figures'),
     )
     .option(...FORCE)
-    .option('--lang <language>', 'en or zh', oneOf('--lang', ['en', 'zh']), 'en')
+    .option('--lang <language>', 'en or zh', oneOf('--lang', LANGUAGES), 'en')
     .option(
       '--images <n>',
       'test images for evaluating the best weights, a class-balanced random sample; 0 for none',

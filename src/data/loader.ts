@@ -359,17 +359,26 @@ export class DataLoader<S = LabelledImage, B = BatchOf<S>> implements AsyncItera
       return batch;
     };
     try {
-      const ahead = Math.max(1, this.prefetch);
-      const ready: ReturnType<typeof request>[] = [];
-      let next = start;
-      for (let index = start; index < this.length; index++) {
-        while (next < this.length && ready.length < ahead) ready.push(request(next++));
-        const batch = (await ready.shift()!)!;
-        if (this.prefetch > 0 && next < this.length) ready.push(request(next++));
-        yield batch;
-      }
+      yield* this.#ahead(start, this.prefetch, request, async (batch) => (await batch)!);
     } finally {
       stopped = true;
+    }
+  }
+
+  /** The batches from `start` on, in order, of which `ahead` are requested in advance; 0 requests each on demand. */
+  async *#ahead<R>(
+    start: number,
+    ahead: number,
+    request: (index: number) => R,
+    result: (requested: R) => Promise<Batch | SampleBatch>,
+  ): AsyncGenerator<Batch | SampleBatch, void, void> {
+    const ready: R[] = [];
+    let next = start;
+    for (let index = start; index < this.length; index++) {
+      while (next < this.length && ready.length < Math.max(1, ahead)) ready.push(request(next++));
+      const batch = await result(ready.shift()!);
+      if (ahead > 0 && next < this.length) ready.push(request(next++));
+      yield batch;
     }
   }
 
@@ -395,8 +404,6 @@ export class DataLoader<S = LabelledImage, B = BatchOf<S>> implements AsyncItera
       next: 'use workers: 0 to see the original error',
     });
     try {
-      const ahead = this.workers * Math.max(1, this.prefetch);
-      const ready: Promise<Batch | SampleBatch>[] = [];
       const request = (index: number) =>
         pool.request({
           index,
@@ -404,15 +411,8 @@ export class DataLoader<S = LabelledImage, B = BatchOf<S>> implements AsyncItera
           stacked: this.#stacked,
           augmentation: augmentation(index),
         });
-      let next = start;
-      for (let index = start; index < this.length; index++) {
-        while (next < this.length && ready.length < ahead) {
-          ready.push(request(next++));
-        }
-        const batch = await pool.waitFor(ready.shift()!);
-        if (next < this.length) ready.push(request(next++));
-        yield batch;
-      }
+      const ahead = this.workers * Math.max(1, this.prefetch);
+      yield* this.#ahead(start, ahead, request, (batch) => pool.waitFor(batch));
     } finally {
       await pool.close();
     }

@@ -1,10 +1,12 @@
 import { type Shape, sizeOf } from '../graph/types.js';
+import type { Language } from '../languages.js';
 import type { Size } from '../nn/arguments.js';
 import { Conv2d } from '../nn/conv.js';
 import { inspect } from '../nn/inspect.js';
 import type { Module } from '../nn/module.js';
 import { AvgPool2d, MaxPool2d } from '../nn/pooling.js';
-import { Drawing, type Language, shorten } from './svg.js';
+import { shorten } from '../svg-text.js';
+import { Drawing } from './svg.js';
 import { wordsOf } from './words.js';
 
 /** A stage of a network: a layer that has weights or changes the shape, with the layers after it that do neither. */

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../files/atomic.js';
 import { makeFolder } from '../files/make-folder.js';
+import type { Language } from '../languages.js';
 import { parseTitles, TITLES } from '../papers/build-page.js';
 import type { Chart } from '../papers/claims/chart.js';
 import type { Text } from '../papers/claims/claim.js';
@@ -12,7 +13,6 @@ import type { Paper } from '../papers/paper.js';
 import { readSamples, sampleSteps } from '../run/sample-files.js';
 import { curvesSvg } from './curves.js';
 import { samplesSvg } from './samples.js';
-import type { Language } from './svg.js';
 
 const EPOCH: Text = { en: 'epoch', zh: '轮' };
 

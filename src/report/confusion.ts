@@ -1,4 +1,6 @@
-import { Drawing, type Language, shorten } from './svg.js';
+import type { Language } from '../languages.js';
+import { shorten } from '../svg-text.js';
+import { Drawing } from './svg.js';
 import { wordsOf } from './words.js';
 
 export interface ConfusionData {

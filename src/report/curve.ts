@@ -1,7 +1,9 @@
 import { grouped } from '../errors/counted.js';
+import type { Language } from '../languages.js';
 import { robustLimits } from '../robust-limits.js';
+import { round } from '../svg-text.js';
 import { drawOutside } from './outlier-marks.js';
-import { Drawing, type Language, round, ticks } from './svg.js';
+import { Drawing, ticks } from './svg.js';
 import { wordsOf } from './words.js';
 
 /** A point of a training curve. */

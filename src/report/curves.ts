@@ -1,8 +1,9 @@
 import { grouped } from '../errors/counted.js';
 import { robustLimits } from '../robust-limits.js';
+import { round, shorten } from '../svg-text.js';
 import type { Point } from './curve.js';
 import { drawOutside } from './outlier-marks.js';
-import { COLOURS, Drawing, round, shorten, ticks } from './svg.js';
+import { COLOURS, Drawing, ticks } from './svg.js';
 
 export interface Series {
   readonly label: string;

@@ -1,3 +1,4 @@
+import type { Language } from '../languages.js';
 import type { TrainConfig } from '../run/config.js';
 import type { EpochEvent, Insight, KernelImage, SampleImage, StepEvent } from '../run/events.js';
 import { architectureSvg, type Stage } from './architecture.js';
@@ -10,7 +11,6 @@ import { kernelsSvg } from './kernel-grid.js';
 import { neighboursSvg } from './neighbours.js';
 import { top5Svg } from './prediction-cards.js';
 import { samplesSvg } from './samples.js';
-import type { Language } from './svg.js';
 import { titlesOf } from './titles.js';
 import { wordsOf } from './words.js';
 

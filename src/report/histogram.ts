@@ -1,6 +1,8 @@
+import type { Language } from '../languages.js';
 import type { ActivationInsight } from '../run/events.js';
+import { shorten } from '../svg-text.js';
 import { percent } from './curves.js';
-import { Drawing, type Language, shorten } from './svg.js';
+import { Drawing } from './svg.js';
 import { wordsOf } from './words.js';
 
 const COLUMNS = 4;

@@ -1,5 +1,7 @@
+import type { Language } from '../languages.js';
+import { shorten } from '../svg-text.js';
 import { type Pixels, pngUri } from './png.js';
-import { Drawing, type Language, shorten } from './svg.js';
+import { Drawing } from './svg.js';
 import { wordsOf } from './words.js';
 
 export interface Neighbour {

@@ -1,5 +1,6 @@
+import { shorten } from '../svg-text.js';
 import { type Pixels, pngUri } from './png.js';
-import { Drawing, shorten } from './svg.js';
+import { Drawing } from './svg.js';
 
 export interface Guessed {
   readonly image: Pixels;

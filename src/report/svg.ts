@@ -1,5 +1,4 @@
-/** Languages of reports. */
-export type Language = 'en' | 'zh';
+import { escapeXml, round } from '../svg-text.js';
 
 /** One style for all figures, with light and dark themes and fonts for both languages, so that figures can share a page. */
 const STYLE = `
@@ -15,22 +14,6 @@ svg{font:13px system-ui,-apple-system,"Segoe UI","Noto Sans CJK SC","PingFang SC
 
 /** Number of series colours in a figure; further series change the dash pattern. */
 export const COLOURS = 8;
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: XML has no way to write them
-const NOT_XML = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/gu;
-
-/** Escapes text for SVG and HTML, including attributes. Characters that XML cannot contain are replaced. */
-export const escapeXml = (text: string): string =>
-  text.replace(NOT_XML, '\ufffd').replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
-
-/** Formats a coordinate, rounded to a tenth of a pixel. */
-export const round = (n: number): string => String(Math.round(n * 10) / 10);
-
-/** Shortens a text to at most `length` characters. */
-export function shorten(text: string, length: number): string {
-  const characters = [...text];
-  return characters.length <= length ? text : `${characters.slice(0, length - 1).join('')}…`;
-}
 
 type At = readonly [x: number, y: number];
 

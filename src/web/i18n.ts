@@ -1,6 +1,6 @@
+import type { Language } from '../languages.js';
 import { EN } from './i18n/en.js';
 import { ZH } from './i18n/zh.js';
-import type { Language } from './lib/format.js';
 
 /** Name of a text. `{name}` in the text is a placeholder; `{name:image|images}` is one of two words, by the number. */
 export type Key = keyof typeof EN;

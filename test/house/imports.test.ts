@@ -11,7 +11,15 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
  */
 const FLOORS: readonly (readonly string[])[] = [
   ['src/errors'],
-  ['src/random.ts', 'src/version.ts', 'src/sized.ts', 'src/is-main.ts', 'src/robust-limits.ts'],
+  [
+    'src/random.ts',
+    'src/version.ts',
+    'src/sized.ts',
+    'src/is-main.ts',
+    'src/robust-limits.ts',
+    'src/languages.ts',
+    'src/svg-text.ts',
+  ],
   ['src/files', 'src/webassembly'],
   ['src/graph'],
   ['src/ops'],
@@ -36,7 +44,7 @@ const FLOORS: readonly (readonly string[])[] = [
 ];
 
 /** Code shared by the figures of reports and of the pages. */
-const SHARED = ['src/robust-limits.ts'];
+const SHARED = ['src/robust-limits.ts', 'src/languages.ts', 'src/svg-text.ts'];
 /** What the pages use of the server: types only. */
 const PAGES_KNOW = [
   'src/serve/api.ts',

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { compareGuard, GUARD_THREADS, measureGuard, readBaseline } from '../../bench/guard.js';
 import { readResults } from '../../bench/result.js';
-import { type Language, MARKERS, speedTable, withTable } from '../../bench/table.js';
+import { MARKERS, speedTable, withTable } from '../../bench/table.js';
 import { UsageError } from '../../errors/errors.js';
 import { writeFileAtomic } from '../../files/atomic.js';
+import type { Language } from '../../languages.js';
 import { EXIT } from '../print-error.js';
 import { note, print, printJson, table } from '../terminal/output.js';
 import type { BenchFlags } from './flags.js';

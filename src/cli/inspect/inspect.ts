@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { classCount, grouped } from '../../errors/counted.js';
 import { ShapeError, UsageError } from '../../errors/errors.js';
+import { LANGUAGES, type Language } from '../../languages.js';
 import type { ModelSummary } from '../../nn/inspect.js';
 import type { Module } from '../../nn/module.js';
 import type { Paper } from '../../papers/paper.js';
@@ -23,7 +24,7 @@ interface Flags extends ModelFlags {
   readonly input?: number;
   readonly figure?: string;
   readonly force?: boolean;
-  readonly lang: 'en' | 'zh';
+  readonly lang: Language;
   readonly json?: boolean;
 }
 
@@ -58,7 +59,7 @@ export function register(program: Command, paper?: Paper): void {
       pathName('--figure'),
     )
     .option(...FORCE)
-    .option('--lang <language>', 'language of the figure, en or zh', oneOf('--lang', ['en', 'zh']), 'en');
+    .option('--lang <language>', 'language of the figure, en or zh', oneOf('--lang', LANGUAGES), 'en');
   addModelOptions(command, paper)
     .option(...JSON_OUTPUT)
     .addHelpText(

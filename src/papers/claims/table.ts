@@ -3,12 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../files/atomic.js';
 import { makeFolder } from '../../files/make-folder.js';
+import { LANGUAGES, type Language } from '../../languages.js';
 import type { ClaimRow, Verdict } from '../page-types.js';
 import type { Paper } from '../paper.js';
 import { judge } from './claim.js';
 import type { Results } from './result.js';
-
-type Language = 'en' | 'zh';
 
 /** The rows of the table of claims: what the paper says and what was measured. */
 export const claimRows = ({ claims }: Paper, results: Results): ClaimRow[] =>
@@ -73,7 +72,7 @@ export async function writeTables(
 ): Promise<void> {
   const rows = claimRows(paper, results);
   await makeFolder(folder);
-  for (const language of ['en', 'zh'] as const) {
+  for (const language of LANGUAGES) {
     const table = claimTable(rows, language);
     await write(join(folder, FILES[language]), page(paper, table, language));
     if (notes) await insert(join(notes, NOTES[language]), table);

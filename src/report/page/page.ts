@@ -1,9 +1,10 @@
 import { grouped } from '../../errors/counted.js';
+import type { Language } from '../../languages.js';
 import { type ClassifiedEpoch, isClassified } from '../../run/events.js';
 import { hasTop5 } from '../../run/top5.js';
+import { escapeXml, round } from '../../svg-text.js';
 import { metricsOf } from '../epoch-metrics.js';
 import { type Figure, figuresOf, type ReportData } from '../figures.js';
-import { escapeXml, type Language, round } from '../svg.js';
 import { PAGE_STYLE } from './style.js';
 import { type PageWords, pageWordsOf } from './words.js';
 

@@ -1,4 +1,4 @@
-import type { Language } from '../svg.js';
+import type { Language } from '../../languages.js';
 
 const en = {
   summary: 'Summary',

@@ -13,7 +13,7 @@ import { watching } from '../../nn/watch.js';
 import { openModel } from '../../papers/load.js';
 import type { LoadedModel } from '../../papers/loaded-model.js';
 import { Generator } from '../../random.js';
-import { pixelsOf } from '../../report/measure.js';
+import { pixelsOf } from '../../report/evaluate-sample.js';
 import { encodePng } from '../../report/png.js';
 import { rulesOf, trainConfigSchema } from '../../run/config.js';
 import { RunFolder } from '../../run/run-folder.js';

@@ -1,4 +1,5 @@
 import type { Limits } from '../../robust-limits.js';
+import { escapeXml, round, shorten } from '../../svg-text.js';
 import { type ExportedLine, outsideOf } from './points-outside-frame.js';
 import type { Range } from './range.js';
 
@@ -52,14 +53,6 @@ const LEGEND_ROW = 20;
 const LONGEST = 90;
 const PLOT = { left: 70, right: WIDTH - 24, height: 340 };
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: XML has no way to write them
-const NOT_XML = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/gu;
-const escapeXml = (text: string): string =>
-  text.replace(NOT_XML, '\ufffd').replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
-const shorten = (text: string): string =>
-  [...text].length > LONGEST ? `${[...text].slice(0, LONGEST - 1).join('')}…` : text;
-const round = (n: number): string => String(Math.round(n * 10) / 10);
-
 /** Round numbers between two limits. */
 function ticks(from: number, to: number, count: number): number[] {
   const rough = (to - from) / count;
@@ -111,7 +104,7 @@ export function svgOf(chart: ExportedChart, colorOf: (property: string) => strin
     const dash = each.dash ? `stroke-dasharray="${each.dash.join(' ')}"` : '';
     const row = 50 + LEGEND_ROW * i;
     parts.push(line(PLOT.left, row - 4, PLOT.left + 24, row - 4, color, `stroke-width="2" ${dash}`));
-    parts.push(text([PLOT.left + 32, row], shorten(each.label), '--ink-2'));
+    parts.push(text([PLOT.left + 32, row], shorten(each.label, LONGEST), '--ink-2'));
     let [d, pen] = ['', 'M'];
     each.value.forEach((v, at) => {
       const fits = typeof v === 'number' && Number.isFinite(v) && (!log || v > 0);

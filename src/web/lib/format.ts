@@ -1,5 +1,6 @@
-/** Formatting of numbers and times in the page's language. */
-export type Language = 'en' | 'zh';
+import type { Language } from '../../languages.js';
+
+/* Formatting of numbers and times in the page's language. */
 
 const LOCALE: Record<Language, string> = { en: 'en', zh: 'zh-CN' };
 const formatters = new Map<string, Intl.NumberFormat>();
