@@ -37,6 +37,7 @@ export { exportOnnx, importOnnx, readOnnx } from './interop/onnx/index.js';
 export { readSafetensors, writeSafetensors } from './interop/safetensors/checked.js';
 export { readWeights, type Weight, type Weights } from './interop/weights.js';
 export type { LoadOptions, LoadReport } from './nn/module.js';
+export { testMetric, trainMetric } from './papers/claims/kinds.js';
 export { Classifier, type ClassifierOptions, type Guess } from './papers/classifier.js';
 export {
   definePaper,
