@@ -19,7 +19,7 @@ import { median } from './stats.js';
  */
 export type Counters = Readonly<Record<string, number | string>>;
 
-export const guardSchema = z.object({
+const guardSchema = z.object({
   /** Keyed by plan: `train`, `infer`, `small`. */
   plans: z.record(z.string(), z.record(z.string(), z.union([z.number(), z.string()]))),
   /** Effective GFLOP/s of a training step divided by the GFLOP/s of the machine's matrix product. */
@@ -37,7 +37,7 @@ const BATCH = 128;
 const RATE_BATCH = 8;
 const RATE_STEPS = 5;
 /** Smallest accepted fraction of the baseline's rate. It is low because other programs share the machine. */
-export const MARGIN = 0.6;
+const MARGIN = 0.6;
 /** Makes the oneDNN engine choose kernels by rule instead of by timing, so that counters repeat. */
 const FIXED_KERNELS = { PAPERWEIGHT_KERNELS: 'fixed' };
 

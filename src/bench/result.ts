@@ -8,7 +8,7 @@ import { makeFolder } from '../files/make-folder.js';
 
 const seconds = z.number().nonnegative();
 
-export const spreadSchema = z.object({
+const spreadSchema = z.object({
   min: z.number(),
   q1: z.number(),
   median: z.number(),
@@ -17,7 +17,7 @@ export const spreadSchema = z.object({
   samples: z.number().int().positive(),
 });
 
-export const machineSchema = z.object({
+const machineSchema = z.object({
   cpu: z.string(),
   cores: z.number().int().positive(),
   memoryGiB: z.number(),

@@ -13,7 +13,7 @@ import { buildNetwork, describeNetwork } from './network.js';
 const count = z.number().int().positive();
 
 /** The task of both sides, stored in `work.json`. File names are relative to its folder. */
-export const workSchema = z.object({
+const workSchema = z.object({
   what: z.enum(['train', 'infer']),
   network: z.object({
     paper: z.string(),

@@ -12,7 +12,7 @@ interface Foreign {
 type Test = (first: Uint8Array, text: string) => Foreign | undefined;
 
 /** Number of leading bytes that are inspected: tar has its signature at byte 257, and HTML may begin with comments. */
-export const HEAD = 1024;
+const HEAD = 1024;
 
 const UNPACK = 'unpack it, and pass the file of weights inside it';
 const AS_TENSORS =

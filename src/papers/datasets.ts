@@ -6,7 +6,7 @@ import { DATASETS, isDatasetName } from '../run/dataset-names.js';
 import type { Paper, PaperDataset } from './paper.js';
 
 /** The names of the data sets that a paper can be trained on, its own first. */
-export const datasetNames = ({ datasets = {} }: Pick<Paper, 'datasets'>): string[] => [
+const datasetNames = ({ datasets = {} }: Pick<Paper, 'datasets'>): string[] => [
   ...Object.keys(datasets),
   ...DATASETS,
 ];

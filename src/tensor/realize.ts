@@ -15,7 +15,7 @@ export function setDefaultDevice(device: Device): void {
   fallback = device;
 }
 
-export function defaultDevice(): Device {
+function defaultDevice(): Device {
   if (fallback) return fallback;
   throw new DeviceError({
     what: 'No default device is set',
@@ -94,7 +94,7 @@ const known = (node: Node): TypedArray | undefined =>
   node.value ?? (node.source?.kind === 'host' ? node.source.data : undefined);
 
 /** The device of a graph's storages. @throws DeviceError if they are on several devices */
-export function deviceOf({ storages }: Bound): Device {
+function deviceOf({ storages }: Bound): Device {
   const devices = new Set(storages.map((s) => s.device as Device));
   if (devices.size > 1)
     throw new DeviceError({

@@ -92,5 +92,4 @@ export const I = {
   rem: 0x70,
   and: 0x71,
   shiftLeft: 0x74,
-  or: 0x72,
 } as const;

@@ -44,7 +44,6 @@ export const less = binary(I.less, (a, b) => Number(a < b));
 export const equal = binary(I.equal, (a, b) => Number(a === b));
 export const notEqual = binary(I.notEqual, (a, b) => Number(a !== b));
 export const both = binary(I.and, (a, b) => a & b);
-export const either = binary(I.or, (a, b) => a | b);
 /** The lesser and the greater of two signed integers, whose terms are evaluated twice. */
 export const min = (a: Int, b: Int): Int => ({
   emit: (code) =>

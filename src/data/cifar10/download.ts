@@ -7,7 +7,7 @@ import { type DownloadProgress, downloadFile } from '../download.js';
 import { type Extracted, extractTarGz } from '../untar.js';
 
 /** Where the authors of CIFAR-10 publish the binary archive (about 170 MB). */
-export const CIFAR10_URL = 'https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz';
+const CIFAR10_URL = 'https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz';
 /** MD5 of the archive, as published by the authors. */
 export const CIFAR10_MD5 = 'c32a1d4ab5d03f1284b67883e8d87530';
 /** Name of the folder inside the archive. */

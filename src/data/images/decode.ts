@@ -12,7 +12,7 @@ import { roomForPixels, type Size, shrinkToSquare } from './shrink/shrink.js';
 import type { Image } from './square-image.js';
 
 /** Default maximum number of pixels of an image: 268 MB at four bytes each. */
-export const MAX_PIXELS = 2 ** 26;
+const MAX_PIXELS = 2 ** 26;
 /** Number of components of a CMYK JPEG. */
 const CMYK = 4;
 

@@ -93,7 +93,7 @@ export const isArrayValue = (value: unknown): value is ArrayValue =>
   'shape' in value &&
   isTypedArray(value.data);
 
-export const isPlainObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+const isPlainObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' &&
   value !== null &&
   [null, Object.prototype].includes(Object.getPrototypeOf(value) as object | null);

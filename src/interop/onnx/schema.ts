@@ -4,7 +4,7 @@ import type { DType, TypedArray } from '../../graph/types.js';
 /* The part of onnx.proto that an export needs; the numbers are its field numbers. */
 
 /** Opset version: the newest that all runtimes of recent years support. */
-export const OPSET = 17;
+const OPSET = 17;
 /** The matching version of the file format (IR version). */
 const IR_VERSION = 8;
 

@@ -1,7 +1,6 @@
 import type { Node } from '../../graph/node.js';
 import { define, floatOf, type NodeMaker, naming, need, normalizeAxis } from '../operation.js';
 import { argmax } from '../reduce.js';
-import { reshape } from '../shape.js';
 import { neg } from '../unary.js';
 import { gather } from './gather.js';
 import { narrow } from './slice.js';
@@ -64,6 +63,3 @@ const extreme =
 export const maxWithIndices = extreme('maxWithIndices', argmax);
 /** The smallest value along an axis, and its position; the gradient flows only to that position. */
 export const minWithIndices = extreme('minWithIndices', argmin);
-
-/** Positions of the largest (or smallest) element in the flattened tensor, as a scalar. */
-export const flatArg = (x: Node, smallest = false): Node => (smallest ? argmin : argmax)(reshape(x, [-1]), 0);

@@ -32,7 +32,7 @@ export async function samples(folder: string, step: number): Promise<Samples> {
 }
 
 /** The images in a file's tensors, pixel after pixel. @throws RequestError 422 when it has other contents */
-export function samplesOf(file: string, step: number, contents: SafetensorsFile): Samples {
+function samplesOf(file: string, step: number, contents: SafetensorsFile): Samples {
   try {
     const { sets } = samplesIn(file, step, contents);
     return {

@@ -64,7 +64,7 @@ const startOf = (detail: RunDetail): State => ({
 });
 
 /** Applies an event to the state. */
-export function advance(state: State, event: RunEvent): State {
+function advance(state: State, event: RunEvent): State {
   switch (event.event) {
     case 'step': {
       const before = state.stepSeconds ?? event.stepSeconds;

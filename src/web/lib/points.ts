@@ -52,7 +52,7 @@ function cut({ step, mean, min, max, gaps }: Points, from: number, to: number): 
   };
 }
 
-export function join(...parts: readonly Points[]): Points {
+function join(...parts: readonly Points[]): Points {
   const gaps = parts.flatMap((part) => part.gaps ?? []);
   return {
     step: parts.flatMap((part) => part.step),

@@ -42,7 +42,7 @@ const factor =
     adjust(image, 1 + 0.9 * strength);
 
 /** The fourteen changes of torchvision, in its order. */
-export const CHANGES: readonly Change[] = [
+const CHANGES: readonly Change[] = [
   { signed: false, apply: (image) => image },
   {
     signed: true,
