@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { copyFile, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, copyFile, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { CheckpointError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import { makeFolder } from '../../files/make-folder.js';
@@ -36,9 +36,19 @@ export function placesOf(paper: string, given: string | undefined, clone = isClo
 export async function copyResults(from: string, to: string): Promise<boolean> {
   if (existsSync(to) || !existsSync(from)) return false;
   try {
-    await makeFolder(to);
+    await makeFolder(dirname(to));
+    // Complete at once: another process may start at the same time.
+    const copy = await mkdtemp(`${to}-`);
     for (const name of await readdir(from))
-      if (name.endsWith('.json')) await copyFile(join(from, name), join(to, name));
+      if (name.endsWith('.json')) await copyFile(join(from, name), join(copy, name));
+    await chmod(copy, 0o755);
+    try {
+      await rename(copy, to);
+    } catch (error) {
+      await rm(copy, { recursive: true });
+      if (!existsSync(to)) throw error;
+      return false;
+    }
   } catch (error) {
     throw diskError(error, `cannot write ${to}`, CheckpointError);
   }

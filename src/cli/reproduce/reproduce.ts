@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { UsageError } from '../../errors/errors.js';
+import { parseShard } from '../../papers/claims/shard.js';
 import { defaultPaper } from '../../papers/registry.js';
 import { addDeviceOptions, examples, JSON_OUTPUT, type Parser, pathName } from '../options/options.js';
 import type { ReproduceFlags } from './flags.js';
@@ -33,6 +34,11 @@ export function register(program: Command): void {
       (id: string, before: readonly string[] = []) => [...before, id],
     )
     .option('--budget <time>', 'stop after this time, such as 30m or 2h (default: no limit)', duration)
+    .option(
+      '--shard <i/n>',
+      'only part i of n, to divide the trainings among machines; run without it to merge (default: the task of a Slurm job array, else all)',
+      parseShard,
+    )
     .option('--list', 'print the claims and the remaining trainings, and train nothing (default: off)')
     .option(
       '--data <dir>',

@@ -7,6 +7,7 @@ import type { Claim } from '../../papers/claims/claim.js';
 import { jobName } from '../../papers/claims/job.js';
 import { type JobPlan, missingJobs, reproduce, type Watcher } from '../../papers/claims/reproduce.js';
 import { ResultFolder } from '../../papers/claims/result.js';
+import { slurmShard } from '../../papers/claims/shard.js';
 import { claimRows } from '../../papers/claims/table.js';
 import type { Paper } from '../../papers/paper.js';
 import { openPaperNamed } from '../../papers/registry.js';
@@ -28,6 +29,7 @@ const LINE_MS = 60_000;
 export async function reproducePaper(id: string | undefined, flags: ReproduceFlags): Promise<void> {
   const paper = await openPaperNamed(id);
   const claims = chooseClaims(paper, flags.claim);
+  const shard = flags.shard ?? slurmShard();
   const { results, figures, notes, shipped } = placesOf(paper.id, flags.results);
   if (flags.list) {
     const found = existsSync(results) ? results : (shipped ?? results);
@@ -37,7 +39,8 @@ export async function reproducePaper(id: string | undefined, flags: ReproduceFla
     note(`The results shipped with the package were copied to ${results}; new ones are written there.`);
   const { signal, stopListening } = stopWithCheckpoint();
   try {
-    const missing = missingJobs(claims, await ResultFolder.open(results, paper.id));
+    const missing = async (): Promise<number> =>
+      missingJobs(claims, await ResultFolder.open(results, paper.id)).length;
     const run = (device: Parameters<Parameters<typeof withDevice>[1]>[0]) =>
       reproduce({
         paper,
@@ -48,16 +51,33 @@ export async function reproducePaper(id: string | undefined, flags: ReproduceFla
         runs: flags.runs,
         results,
         ...(notes === undefined ? {} : { notes }),
+        shard,
         budgetSeconds: flags.budget,
         signal,
         watcher: flags.json ? jsonWatcher : new JobScreen(),
       });
-    note(`${missing.length} trainings known to be left.`);
+    note(`${counted(await missing(), 'training')} known to be left.`);
+    if (shard) note(`Part ${shard.index} of ${shard.count}: the other parts belong to other machines.`);
     const outcome = await withDevice(flags, run);
-    await writeCharts(paper, await ResultFolder.open(results, paper.id), figures, join(flags.runs, paper.id));
+    if (!shard)
+      await writeCharts(
+        paper,
+        await ResultFolder.open(results, paper.id),
+        figures,
+        join(flags.runs, paper.id),
+      );
     if (outcome === 'interrupted')
       throw new Interrupted('Interrupted. The same command continues where this one stopped.');
     if (outcome === 'budget') note('Time budget reached. The same command continues where this one stopped.');
+    const others = await missing();
+    if (shard && others > 0 && outcome === 'done')
+      note(
+        `${counted(others, 'training')} of other parts ${others === 1 ? 'is' : 'are'} left. Later ones may depend on them: run this command again when they are done.`,
+      );
+    if (shard)
+      note(
+        'Tables and charts are rebuilt by the command without --shard, once all results are in one folder.',
+      );
     await list(paper, claims, results, flags.json ?? false);
   } finally {
     stopListening();

@@ -9,6 +9,7 @@ import { jobName } from './job.js';
 import type { Results } from './result.js';
 import { type Result, ResultFolder } from './result.js';
 import { runJob } from './run-job.js';
+import { isIn, type Shard } from './shard.js';
 import { writeTables } from './table.js';
 
 export interface ReproduceOptions {
@@ -23,6 +24,11 @@ export interface ReproduceOptions {
   readonly results: string;
   /** Folder of the notes, whose tables between markers are rebuilt too. */
   readonly notes?: string;
+  /**
+   * Trains only this part; results of other machines in the same folder count as soon as they are there. Tables are not
+   * rebuilt, so that nothing but one file for each result is written.
+   */
+  readonly shard?: Shard | undefined;
   /** Stops after this time, with a checkpoint; default: no limit. */
   readonly budgetSeconds?: number | undefined;
   readonly signal?: AbortSignal;
@@ -60,9 +66,11 @@ export function missingJobs(claims: readonly Claim[], results: Results): Job[] {
 
 /** Trains the missing jobs, writes each result, and rebuilds the tables after each. */
 export async function reproduce(options: ReproduceOptions): Promise<Outcome> {
-  const { paper, claims = paper.claims, budgetSeconds, signal, watcher = {} } = options;
-  const results = await ResultFolder.open(options.results, paper.id);
-  const tables = () => writeTables(paper, results, options.results, options.notes);
+  const { paper, claims = paper.claims, shard, budgetSeconds, signal, watcher = {} } = options;
+  let results = await ResultFolder.open(options.results, paper.id);
+  const tables = async () => {
+    if (!shard) await writeTables(paper, results, options.results, options.notes);
+  };
   await tables();
   const budget = new AbortController();
   const timer = budgetSeconds && setTimeout(() => budget.abort(), 1000 * budgetSeconds);
@@ -71,7 +79,8 @@ export async function reproduce(options: ReproduceOptions): Promise<Outcome> {
   const pace = new Pace();
   try {
     for (;;) {
-      const jobs = missingJobs(claims, results);
+      if (shard) results = await ResultFolder.open(options.results, paper.id);
+      const jobs = missingJobs(claims, results).filter((job) => !shard || isIn(shard, job));
       const job = jobs[0];
       if (!job) return 'done';
       if (stop.aborted) return signal?.aborted ? 'interrupted' : 'budget';
