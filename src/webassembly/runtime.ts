@@ -54,9 +54,11 @@ export const shareMemory = (pages: number): SharedMemory | undefined =>
 export const exportsOf = (module: Uint8Array, imports: object = {}): Readonly<Record<string, unknown>> =>
   new WebAssembly.Instance(new WebAssembly.Module(module), imports).exports;
 
+/** Makes a kernel from its module. */
+export type LoadKernel = (module: Uint8Array, memory: Memory) => Run;
+
 /** Compiles a kernel's module, bound to a memory. */
-export const instantiate = (module: Uint8Array, memory: Memory): Run =>
-  exportsOf(module, { m: { memory } }).run as Run;
+export const instantiate: LoadKernel = (module, memory) => exportsOf(module, { m: { memory } }).run as Run;
 
 /** Whether this JavaScript engine accepts a module. */
 export const accepts = (module: Uint8Array): boolean =>

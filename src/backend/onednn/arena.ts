@@ -1,8 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { MAX_PAGES, PAGE_BYTES, shareMemory } from '../../webassembly/runtime.js';
 import { KernelPool } from '../simd/pool.js';
-import { startNodeThread } from '../simd/threads/node.js';
+import { startNodeThreads } from '../simd/threads/node.js';
 import { addressOf, adviseHugePages, allocate, type Block, discard } from './library/memory.js';
+import { executeOf } from './native/execute.js';
+import { loadWith } from './native/load.js';
 
 /** Address space for plans that need more. */
 const LARGE_BYTES = 32 * 1024 ** 3;
@@ -19,12 +21,20 @@ export class Arena {
   readonly #bytes: number = 0;
   #large: Block | undefined;
 
-  constructor(threads: number) {
+  /** @param library file of the library, for threads that call its primitives */
+  constructor(threads: number, library: string) {
     // The system allocates pages when they are first touched.
     const memory = shareMemory(MAX_PAGES);
     if (!memory) return;
     // More threads than cores would only use memory. Results do not depend on the number of threads.
-    this.pool = new KernelPool(memory, MAX_PAGES, Math.min(threads, availableParallelism()), startNodeThread);
+    this.pool = new KernelPool(
+      memory,
+      MAX_PAGES,
+      Math.min(threads, availableParallelism()),
+      startNodeThreads(new URL('./native/worker.js', import.meta.url), { library }),
+      undefined,
+      loadWith(() => executeOf(library)),
+    );
     this.#base = addressOf(memory.buffer);
     this.#bytes = MAX_PAGES * PAGE_BYTES;
     adviseHugePages(this.#base, this.#bytes);

@@ -22,6 +22,7 @@ import type { Arena } from './arena.js';
 import type { Form, Value, Work } from './ir.js';
 import type { KernelChoice } from './kernel-choice.js';
 import { arrayAt, MAX_VIEW, tooLarge } from './library/memory.js';
+import type { Threads } from './library/threads.js';
 
 /** Memory layout of a storage, and whether a plan may still change it. */
 export interface SlotLayout {
@@ -40,6 +41,8 @@ export class Builder extends PlanBuilder<Value, Work> {
   readonly training: boolean;
   /** Vector kernels on the arena; undefined if there is no memory for them. */
   readonly vectors: VectorSteps<Value, Work> | undefined;
+  /** Frees what steps without a primitive of their own have made. */
+  readonly disposers: (() => void)[] = [];
   reorders = 0;
   readonly #written: ReadonlySet<number>;
 
@@ -48,6 +51,7 @@ export class Builder extends PlanBuilder<Value, Work> {
     graph: Graph,
     layouts: readonly SlotLayout[],
     readonly choice: KernelChoice,
+    readonly threads: Threads,
     readonly arena?: Arena,
   ) {
     super(graph, arena?.pool && ((i, users) => isApart(graph, i, users)), (i) => geluDerivative(graph, i));

@@ -49,7 +49,7 @@ export class OneDnnEngine implements Engine {
   } = {}) {
     this.#dnnl = openDnnl();
     this.#threads = new Threads(threads);
-    this.#arena = new Arena(threads);
+    this.#arena = new Arena(threads, this.#dnnl.path);
     this.#cache = KernelCache.open(`oneDNN ${this.#dnnl.version}`, threads);
     this.#choice = new KernelChoice(this.#dnnl, precision, this.#cache);
     this.info = {

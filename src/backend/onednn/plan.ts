@@ -47,7 +47,7 @@ export class BuiltPlan {
     this.#threads = threads;
     this.#graph = graph;
     this.#execution = new Execution(graph);
-    const b = new Builder(dnnl, graph, layouts, choice, arena);
+    const b = new Builder(dnnl, graph, layouts, choice, threads, arena);
     this.#builder = b;
     for (const i of graph.feeds) b.define(i, b.newPlainForm(i));
     for (const [slot, i] of graph.storages.entries()) b.define(i, b.slots[slot]!.form);
@@ -173,6 +173,7 @@ export class BuiltPlan {
 
   dispose(): void {
     for (const { handle } of this.#memories) this.#dnnl.destroyMemory(handle);
+    for (const dispose of this.#builder.disposers.splice(0)) dispose();
     for (const block of this.#packed.values()) block.free();
     this.#packed.clear();
     for (const primitive of this.#primitives.values()) this.#dnnl.destroyPrimitive(primitive);

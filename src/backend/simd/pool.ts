@@ -1,5 +1,5 @@
 import { DeviceError } from '../../errors/errors.js';
-import { instantiate, type Memory, type Run } from '../../webassembly/runtime.js';
+import { instantiate, type LoadKernel, type Memory, type Run } from '../../webassembly/runtime.js';
 import {
   type Call,
   type Control,
@@ -52,6 +52,7 @@ export class KernelPool {
    * @param threads number of threads that compute, including the calling thread
    * @param start how to start a thread; without it, the calling thread computes alone
    * @param patience milliseconds after which a thread that has not finished counts as dead
+   * @param load makes kernels from their modules, as the threads do
    */
   constructor(
     readonly memory: Memory,
@@ -59,6 +60,7 @@ export class KernelPool {
     readonly threads: number,
     readonly start?: StartThread,
     readonly patience = PATIENCE_MS,
+    readonly load: LoadKernel = instantiate,
   ) {}
 
   /** The id of a kernel, which is compiled at the first call. */
@@ -82,7 +84,7 @@ export class KernelPool {
     let id = this.#byKey.get(key);
     if (id === undefined) {
       const module = encode(this.pages);
-      id = this.#runs.push(instantiate(module, this.memory)) - 1;
+      id = this.#runs.push(this.load(module, this.memory)) - 1;
       this.#modules.push(module);
       this.#byKey.set(key, id);
     }

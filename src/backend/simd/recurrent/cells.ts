@@ -135,7 +135,8 @@ const BACKWARD: Readonly<Record<Cell, (u: Units, rows: BackwardRows) => void>> =
       number,
       number,
     ];
-    const t = u.value((a) => f.tanh(a!), u.get(record, 4));
+    // tanh(c), from h = o · tanh(c).
+    const t = u.value((h, y) => f.select(f.equal(y!, 0), 0, f.div(h!, y!)), u.get(record, 5), o);
     const d = u.value((a, b) => f.add(a!, b!), u.get(dy, 0), u.get(dh, 0));
     const memory = u.value(
       (a, b, e, s) => f.add(a!, f.mul(f.mul(b!, e!), tanhSlope(s!))),

@@ -19,7 +19,7 @@ export interface Sequence {
 }
 
 /** Examples of a piece: a thread computes all positions of them, so threads do not wait for each other. */
-const ROWS = 32;
+export const ROWS = 32;
 /** Most multiplications of a piece in one job, some seconds: far below the time after which a thread counts as dead. */
 const MOST_PRODUCTS = 2 ** 33;
 /** Products that take as long as one element of an elementwise operation. */
@@ -163,7 +163,7 @@ function encodeBackward(cell: Cell, tile: Tile, pages: number): Uint8Array<Array
 }
 
 /** Parts of the positions, each of which is one job. */
-function ranges({ cell, length, size }: Sequence): [first: number, last: number][] {
+export function ranges({ cell, length, size }: Sequence): [first: number, last: number][] {
   const each = ROWS * CELLS[cell].gates * size * size;
   const most = Math.max(1, Math.floor(MOST_PRODUCTS / Math.max(1, each)));
   return Array.from({ length: Math.ceil(length / most) }, (_, k) => [
@@ -210,11 +210,14 @@ function packing(
 }
 
 /** Work of all positions, in elements of an elementwise operation. */
-const elementsOf = ({ cell, length, count, size }: Sequence): number =>
+export const elementsOf = ({ cell, length, count, size }: Sequence): number =>
   length * count * size * CELLS[cell].gates * (size / PRODUCTS_PER_ELEMENT + 4);
 
 /** Address of the first position that is read, and the step to the next, for rows of `width` numbers for each example. */
-const along = ({ reverse, length, count }: Sequence, width: number): { first: number; step: number } => {
+export const along = (
+  { reverse, length, count }: Sequence,
+  width: number,
+): { first: number; step: number } => {
   const bytes = 4 * count * width;
   return reverse ? { first: (length - 1) * bytes, step: -bytes } : { first: 0, step: bytes };
 };

@@ -1,4 +1,4 @@
-import { instantiate, type Memory, type Run } from '../../../webassembly/runtime.js';
+import { instantiate, type LoadKernel, type Memory, type Run } from '../../../webassembly/runtime.js';
 import { controlOf, type Place, WORD, work } from '../jobs.js';
 
 /** Data passed to a thread at its start. */
@@ -19,15 +19,21 @@ export interface Thread {
 /** Starts a thread. If a thread cannot start, or ends, that is not an error: the other threads compute all pieces. */
 export type StartThread = (data: ThreadData) => Thread;
 
-/** Computes pieces until the pool is closed, and sleeps between jobs. Does not return before that. */
-export function serve({ control: buffer, module, memory, thread }: ThreadData): void {
+/**
+ * Computes pieces until the pool is closed, and sleeps between jobs. Does not return before that.
+ * @param load makes kernels, as that of the pool does
+ */
+export function serve(
+  { control: buffer, module, memory, thread }: ThreadData,
+  load: LoadKernel = instantiate,
+): void {
   const control = controlOf(buffer);
   const known = new Map<number, Run>();
   // A job's modules are not replaced while one of its pieces is being computed.
   const kernelOf = (id: number, { at, bytes }: Place): Run => {
     let run = known.get(id);
     if (!run) {
-      run = instantiate(new Uint8Array(module, at, bytes).slice(), memory);
+      run = load(new Uint8Array(module, at, bytes).slice(), memory);
       known.set(id, run);
     }
     return run;

@@ -1,0 +1,66 @@
+import { instantiate, type LoadKernel, type Memory, type Run } from '../../../webassembly/runtime.js';
+
+/*
+ * Native kernels: loops over the positions of a recurrent layer that call a primitive of the library and a WebAssembly
+ * kernel in turn. They run on the pool's threads, each on its own examples, so that threads do not wait for each other
+ * at every position.
+ */
+
+/** First byte of a native kernel's module; the WebAssembly kernel follows. A WebAssembly module begins with 0. */
+const NATIVE = { forward: 1, backward: 2 } as const;
+
+/** Words of 64 bits for each piece: primitive, stream, number of arguments, address of the arguments. */
+export const PIECE_WORDS = 4;
+
+/** Calls a primitive: its handle, the stream, the number of arguments, and their address. Returns a status. */
+export type Execute = (primitive: bigint, stream: bigint, count: number, args: bigint) => number;
+
+/** A module for {@link loadWith}. @param code the WebAssembly kernel, whose last arguments are position and mode */
+export function nativeModule(kind: keyof typeof NATIVE, code: Uint8Array): Uint8Array<ArrayBuffer> {
+  const module = new Uint8Array(1 + code.length);
+  module[0] = NATIVE[kind];
+  module.set(code, 1);
+  return module;
+}
+
+/** Loads kernels of both kinds. @param open called when the first native kernel is loaded */
+export function loadWith(open: () => Execute): LoadKernel {
+  let execute: Execute | undefined;
+  return (module, memory) => {
+    if (module[0] !== NATIVE.forward && module[0] !== NATIVE.backward) return instantiate(module, memory);
+    execute ??= open();
+    return loop(module[0] === NATIVE.forward, instantiate(module.subarray(1), memory), memory, execute);
+  };
+}
+
+/**
+ * The kernel `(table, first, last, …, from, to, thread)`; the other arguments are those of the WebAssembly kernel. Forward:
+ * it prepares the state before `first`; then, for each position, the product with that state, and the position. Backward:
+ * for each position from the last, the position, then the product with its gradients.
+ */
+function loop(forward: boolean, kernel: Run, memory: Memory, execute: Execute): Run {
+  return (table, first, last, ...rest) => {
+    const [from, to, thread] = rest.splice(-3) as [number, number, number];
+    for (let piece = from; piece < to; piece++) {
+      const words = new BigUint64Array(memory.buffer, table! + 8 * PIECE_WORDS * piece, PIECE_WORDS);
+      const [primitive, stream, count, args] = words as unknown as [bigint, bigint, bigint, bigint];
+      const multiply = (): void => {
+        const status = execute(primitive, stream, Number(count), args);
+        if (status !== 0) throw new Error(`dnnl_primitive_execute: status ${status}`);
+      };
+      const position = (t: number, computes: 0 | 1): void =>
+        kernel(...rest, t, computes, piece, piece + 1, thread);
+      if (forward) {
+        position(first! - 1, 0);
+        for (let t = first!; t < last!; t++) {
+          multiply();
+          position(t, 1);
+        }
+      } else
+        for (let t = last! - 1; t >= first!; t--) {
+          position(t, 1);
+          multiply();
+        }
+    }
+  };
+}

@@ -1,0 +1,146 @@
+import { CELLS, type Cell } from '../../../ops/sequence/recurrent.js';
+import { add, equal, less, min, mul, type Routine, sub } from '../../../webassembly/terms.js';
+import { KernelModule } from '../kernel-module.js';
+import { cellBackward, cellForward } from './cells.js';
+import { ROWS } from './recurrent.js';
+
+/*
+ * Kernels of one position of a recurrent layer, for engines whose own product runs between two positions. A piece is ROWS
+ * examples. The position counts in the order in which the layer reads.
+ */
+
+/** A routine `(rows, size, from, step, to)` that copies rows of `size` numbers, `step` bytes apart, one after another. */
+const copyRows = (module: KernelModule): Routine =>
+  module.define(5, (routine, rows, size, from, step, to) =>
+    routine.for(0, rows, 1, () => {
+      const source = routine.let(from);
+      const left = routine.let(size);
+      routine.while(less(3, left), () => {
+        routine.save(to, routine.load(source));
+        for (const address of [source, to]) routine.step(address, 16);
+        routine.step(left, -4);
+      });
+      routine.while(less(0, left), () => {
+        routine.copy(to, source);
+        for (const address of [source, to]) routine.step(address, 4);
+        routine.step(left, -1);
+      });
+      routine.set(from, add(from, step));
+    }),
+  );
+
+export const FORWARD_ARGS = [
+  'x',
+  'h',
+  'c',
+  'bias',
+  'record',
+  'product',
+  'state',
+  'count',
+  'size',
+  'xStep',
+  'recordStep',
+  't',
+  'computes',
+] as const;
+
+/**
+ * Computes a position from its product, if `computes` is 1, and copies its h to `state`. Position −1 is the first state.
+ */
+export function encodeForwardPosition(cell: Cell, pages: number): Uint8Array<ArrayBuffer> {
+  const { gates, record } = CELLS[cell];
+  const module = new KernelModule();
+  const compute = cellForward(module, cell);
+  const copy = copyRows(module);
+  module.run(FORWARD_ARGS, (routine, p) => {
+    const bytes = routine.let(mul(p.size, 4));
+    routine.for(p.from, p.to, 1, (piece) => {
+      const row = routine.let(mul(piece, ROWS));
+      const start = routine.let(mul(row, bytes));
+      const rows = routine.let(min(ROWS, sub(p.count, row)));
+      const out = routine.let(add(p.record, mul(p.t, p.recordStep), mul(start, record)));
+      const whole = routine.let(mul(bytes, record));
+      routine.if(p.computes, () => {
+        const x = add(p.x, mul(p.t, p.xStep), mul(start, gates));
+        const before = routine.let(sub(out, p.recordStep));
+        const h = routine.let(add(before, mul(bytes, record - 1)));
+        const c = routine.let(add(before, mul(bytes, 4)));
+        const step = routine.let(whole);
+        routine.if(equal(p.t, 0), () => {
+          routine.set(h, add(p.h, start));
+          routine.set(c, add(p.c, start));
+          routine.set(step, bytes);
+        });
+        const product = add(p.product, mul(start, gates));
+        routine.call(compute, rows, p.size, x, product, h, step, c, step, out, p.bias);
+      });
+      const from = routine.let(add(out, mul(bytes, record - 1)));
+      routine.if(less(p.t, 0), () => {
+        routine.set(from, add(p.h, start));
+        routine.set(whole, bytes);
+      });
+      routine.call(copy, rows, p.size, from, whole, add(p.state, start));
+    });
+  });
+  return module.encodeFor(pages);
+}
+
+export const BACKWARD_ARGS = [
+  'dy',
+  'record',
+  'h',
+  'c',
+  'end',
+  'grads',
+  'dh',
+  'dc',
+  'product',
+  'count',
+  'size',
+  'dyStep',
+  'recordStep',
+  'gradsStep',
+  'length',
+  't',
+  'computes',
+] as const;
+
+/** Computes the gradients of a position, and copies those that reach the state before through the weights. */
+export function encodeBackwardPosition(cell: Cell, pages: number): Uint8Array<ArrayBuffer> {
+  const { gates, record, grads } = CELLS[cell];
+  const module = new KernelModule();
+  const compute = cellBackward(module, cell);
+  const copy = copyRows(module);
+  module.run(BACKWARD_ARGS, (routine, p) => {
+    const bytes = routine.let(mul(p.size, 4));
+    routine.for(p.from, p.to, 1, (piece) => {
+      const row = routine.let(mul(piece, ROWS));
+      const start = routine.let(mul(row, bytes));
+      const rows = routine.let(min(ROWS, sub(p.count, row)));
+      const [dh, dc] = [routine.let(add(p.dh, start)), routine.let(add(p.dc, start))];
+      routine.if(equal(p.t, sub(p.length, 1)), () =>
+        routine.for(0, mul(rows, p.size), 1, (k) => {
+          routine.store(add(dh, mul(k, 4)), 0);
+          if (cell === 'lstm') routine.copy(add(dc, mul(k, 4)), add(p.end, start, mul(k, 4)));
+        }),
+      );
+      const kept = routine.let(add(p.record, mul(p.t, p.recordStep), mul(start, record)));
+      const out = routine.let(add(p.grads, mul(p.t, p.gradsStep), mul(start, grads)));
+      const before = routine.let(sub(kept, p.recordStep));
+      const h = routine.let(add(before, mul(bytes, record - 1)));
+      const c = routine.let(add(before, mul(bytes, 4)));
+      const step = routine.let(mul(bytes, record));
+      routine.if(equal(p.t, 0), () => {
+        routine.set(h, add(p.h, start));
+        routine.set(c, add(p.c, start));
+        routine.set(step, bytes);
+      });
+      const dy = add(p.dy, mul(p.t, p.dyStep), start);
+      routine.call(compute, rows, p.size, dy, dh, dc, kept, h, step, c, step, out);
+      const product = add(p.product, mul(start, gates));
+      routine.call(copy, rows, mul(p.size, gates), out, mul(bytes, grads), product);
+    });
+  });
+  return module.encodeFor(pages);
+}
