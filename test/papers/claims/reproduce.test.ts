@@ -87,16 +87,16 @@ describe('reproduce', () => {
     // The machines share the folder of results, or copy their files into one.
     for (const index of [1, 2, 3]) {
       begun.length = 0;
-      assert.equal(await run('parts', { watcher, shard: { index, count: 3 } }), 'done');
+      assert.equal(await run('shards', { watcher, shard: { index, count: 3 } }), 'done');
       trained.push([...begun]);
     }
     assert.deepEqual(trained.flat().sort(), ['fast-seed0', 'slow-seed0']);
-    const files = await readdir(join(root, 'parts', 'results'));
+    const files = await readdir(join(root, 'shards', 'results'));
     assert.deepEqual(files.sort(), ['fast-seed0.json', 'slow-seed0.json'], 'no table yet');
     begun.length = 0;
-    assert.equal(await run('parts', { watcher }), 'done');
+    assert.equal(await run('shards', { watcher }), 'done');
     assert.deepEqual(begun, []);
-    assert.ok((await readdir(join(root, 'parts', 'results'))).length > 2, 'no table');
+    assert.ok((await readdir(join(root, 'shards', 'results'))).length > 2, 'no table');
   });
 
   it('runs the missing trainings, writes results and tables, and then has nothing left to do', async () => {
