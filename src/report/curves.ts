@@ -36,10 +36,10 @@ const LEGEND = 170;
 const AREA = { left: 66, right: WIDTH - LEGEND, top: 66, bottom: HEIGHT - 48 };
 /** Maximum number of legend lines beside the curves. */
 const LINES = 16;
-/** Line styles; the paper's Figure 1 draws one network solid and the other dashed. */
+/** Dash patterns, so that curves can be told apart without colours. */
 const DASHES = ['', '7 4', '2 3', '9 3 2 3'];
 
-/** Several labelled curves over one axis, similar to the paper's Figure 1. */
+/** Several labelled curves over one axis. */
 export function curvesSvg(options: CurvesOptions): string {
   const { title, xLabel, yLabel, series, log = false, unit = '', dots = false, mark } = options;
   const drawing = new Drawing(WIDTH, HEIGHT, `${title}. ${series.map(({ label }) => label).join(', ')}`);

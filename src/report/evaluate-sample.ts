@@ -39,7 +39,7 @@ export interface Measured {
   readonly neighbours: readonly NeighbourRow[];
 }
 
-/** Images shown like those of the paper's Figure 4: the first of the sample. */
+/** Number of images shown with their predictions: the first of the sample. */
 const EXAMPLES = 8;
 const QUERIES = 5;
 const NEAREST = 6;

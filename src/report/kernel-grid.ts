@@ -2,7 +2,7 @@ import type { KernelImage } from '../run/events.js';
 import { type Pixels, pngUri } from './png.js';
 import { Drawing } from './svg.js';
 
-/** Kernels in a row, as in the paper's Figure 3 (96 in six rows). */
+/** Kernels in a row. */
 const PER_ROW = 16;
 const GREY = 128;
 
@@ -30,7 +30,7 @@ export function kernelPixels({ count, side, data }: Omit<KernelImage, 'step'>): 
   return { width, height, rgb };
 }
 
-/** The first layer's kernels as an image, similar to the paper's Figure 3. */
+/** The first layer's kernels as an image with a title. */
 export function kernelsSvg(kernels: KernelImage, title: string): string {
   const pixels = kernelPixels(kernels);
   const zoom = Math.max(1, Math.min(40, Math.floor(844 / pixels.width)));

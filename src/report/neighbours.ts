@@ -24,8 +24,7 @@ const STEP = { x: SIDE + 16, y: SIDE + 42 };
 const GAP = 28;
 
 /**
- * Test images in the first column, followed by their nearest neighbours by the features of the last hidden layer, as
- * on the right of the paper's Figure 4.
+ * Test images in the first column, followed by their nearest neighbours by the features of the last hidden layer.
  */
 export function neighboursSvg(
   rows: readonly NeighbourRow[],

@@ -13,8 +13,7 @@ const COLUMNS = 4;
 const CARD = { width: 208, height: 262, image: 112 };
 
 /**
- * Test images with their true class and the most probable classes, as on the left of the paper's Figure 4. The
- * correct class has a bar of its own colour.
+ * Test images with their true class and the most probable classes. The bar of the correct class has another colour.
  */
 export function top5Svg(images: readonly Guessed[], title: string): string {
   const rows = Math.ceil(images.length / COLUMNS);

@@ -38,6 +38,17 @@ describe('a paper', () => {
     }
   });
 
+  it('is cited in full where code of other folders comes from it', () => {
+    const own = new RegExp(`^src/papers/(?:${papers.map(({ id }) => id).join('|')})/`);
+    assert.deepEqual(
+      found(
+        (file) => !own.test(file),
+        /\bpaper(?:['’]s)?,? (?:(?:figure|section|table|equation) ?\d|formula|mean\b)/i,
+      ),
+      [],
+    );
+  });
+
   it('has presets, recipes and initialisations that nothing outside its folder uses', () => {
     const own = new RegExp(`^src/papers/(?:${papers.map(({ id }) => id).join('|')})/`);
     assert.deepEqual(

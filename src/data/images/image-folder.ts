@@ -21,7 +21,7 @@ import { openTars } from './tar/tar.js';
 export interface ImageFolderOptions {
   /** Folder that contains the class folders or the .tar archives. */
   root: string;
-  /** Side of the square images in pixels; default 256 (paper, section 2). */
+  /** Side of the square images in pixels; default 256. */
   side?: number;
   /**
    * How to replace an image that cannot be decoded. true (default): by the next one that can, so that training batches

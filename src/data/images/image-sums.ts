@@ -1,6 +1,6 @@
 import { type Principal, principalComponents } from './pca.js';
 
-/** Statistics of the training images for the paper's mean subtraction and colour shift (sections 2 and 4.1). */
+/** Statistics of the training images for `subtractMean` and `colourShift`. */
 export interface ImageStatistics {
   /** Number of images. */
   readonly count: number;

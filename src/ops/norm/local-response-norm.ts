@@ -25,7 +25,7 @@ const forward: NodeMaker<LrnAttrs> = define<LrnAttrs>({
 /**
  * Local response normalisation across neighbouring channels (Krizhevsky et al. 2012, section 3.3), with PyTorch's definition:
  * y_c = x_c · (k + alpha / size · Σ x_j²)^−beta, j from c − ⌊size/2⌋ to c + ⌊(size−1)/2⌋, zero outside.
- * The paper's formula does not divide by the size: for its alpha 1e-4 with size 5, pass alpha 5e-4.
+ * Their formula does not divide by the size: for their alpha 1e-4 with size 5, pass alpha 5e-4.
  */
 export const localResponseNorm = (
   x: Node,
