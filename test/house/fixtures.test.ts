@@ -10,8 +10,16 @@ it('fixtures draw from streams that are seeded by name, so that a new case chang
   assert.ok(scripts.length > 10);
   for (const name of scripts) {
     const text = readFileSync(`${FIXTURES}${name}`, 'utf8');
-    assert.doesNotMatch(text, /default_rng|\brandom\.seed|np\.random\.\w/, `${name}: use stream(NAME) of streams.py`);
+    assert.doesNotMatch(
+      text,
+      /default_rng|\brandom\.seed|np\.random\.\w/,
+      `${name}: use stream(NAME) of streams.py`,
+    );
     // At the beginning of a line, a stream would be shared by all cases of the script.
-    assert.doesNotMatch(text, /^\w[^(\n]*= (?:stream\(|.*manual_seed)|^torch\.manual_seed/m, `${name}: one stream for all cases`);
+    assert.doesNotMatch(
+      text,
+      /^\w[^(\n]*= (?:stream\(|.*manual_seed)|^torch\.manual_seed/m,
+      `${name}: one stream for all cases`,
+    );
   }
 });
