@@ -108,7 +108,7 @@ export const lineTargets: readonly Target[] = [
     async run(input) {
       const bytes = Buffer.from(input.buffer, input.byteOffset, input.length);
       for (const line of textOf(input).split('\n').slice(0, -1)) compare(line);
-      const columns = new Columns();
+      const columns = new Columns(SERIES_KEYS);
       const kinds = new Set<string>();
       let [lines, before] = [0, 0];
       const end = scanLines(bytes, (line) => {

@@ -41,6 +41,10 @@ export interface RunSummary {
   /** Display name; the id unless the run was renamed. */
   readonly name: string;
   readonly tags: readonly string[];
+  /** The reader's own words about the run. */
+  readonly note?: string;
+  /** Colour of its curves, 1 to 8; without one, colours follow the order of the runs. */
+  readonly color?: number;
   readonly status: RunStatus;
   /** Why the run failed. */
   readonly error?: string;
@@ -83,6 +87,10 @@ export interface RunDetail extends RunSummary {
 export interface RunChange {
   readonly name?: string;
   readonly tags?: readonly string[];
+  /** Empty to remove it. */
+  readonly note?: string;
+  /** 0 to remove it. */
+  readonly color?: number;
 }
 
 export type SeriesKey = 'loss' | 'lr' | 'imagesPerSecond' | 'stepSeconds' | 'dataSeconds' | 'rssMiB';
@@ -99,6 +107,54 @@ export interface Series {
    * instead of all. Ask again in a second.
    */
   readonly sampled?: true;
+}
+
+/**
+ * One metric of a run. `name` is a series such as `loss`, or a path: `epoch/testAccuracy`, `test/NAME` and `train/NAME`
+ * (metrics of a paper's own), `gradient/PARAMETER`, `norm/PARAMETER`, `dead/LAYER`, `active/LAYER`.
+ */
+export interface Curve extends SeriesValues {
+  /** Last step of each bucket. */
+  readonly step: readonly number[];
+}
+
+/** A metric of one of several runs. */
+export interface RunCurve {
+  readonly id: string;
+  /** Missing if the run does not have the metric, or cannot be read. */
+  readonly curve?: Curve;
+  /** Present if it was asked for. */
+  readonly clock?: RunClock;
+}
+
+/** What converts a run's steps to epochs and times, at a few hundred points. */
+export interface RunClock {
+  /** Start of the run in seconds since 1970. */
+  readonly started: number;
+  readonly step: readonly number[];
+  /** Seconds spent in the steps up to each point. */
+  readonly seconds: readonly number[];
+  /** Last step of each epoch that has ended. */
+  readonly epochs: readonly number[];
+}
+
+/** Where a run comes from. */
+export interface RunOrigin {
+  /** The command that starts the same run. */
+  readonly command?: string;
+  /** Whether the command was recorded; otherwise it follows from the settings. */
+  readonly recorded: boolean;
+  /** Settings that the command cannot express. */
+  readonly beyond: readonly string[];
+  /** The settings of the run's preset; missing if this version does not know it. */
+  readonly preset?: Readonly<Record<string, unknown>>;
+  readonly data?: { readonly train: DataOrigin; readonly test: DataOrigin };
+}
+
+export interface DataOrigin {
+  readonly images: number;
+  /** Hash of the files, of data in folders. */
+  readonly fingerprint?: string;
 }
 
 /** Statistics of the finite values in each bucket; null if a bucket has none. */

@@ -19,8 +19,11 @@ import type {
   PaperEntry,
   Prediction,
   RunChange,
+  RunClock,
+  RunCurve,
   RunDetail,
   RunEvent,
+  RunOrigin,
   RunSummary,
   RunsEvent,
   Samples,
@@ -55,6 +58,24 @@ export interface RunRoutes {
       readonly points?: number;
     };
     answer: Series;
+  };
+  /** Names of the metrics that any of the runs has so far; ids as for `GET /api/curves`. */
+  'GET /api/metrics': { query: { readonly runs: readonly string[] }; answer: readonly string[] };
+  'GET /api/runs/:id/clock': { answer: RunClock };
+  'GET /api/runs/:id/origin': { answer: RunOrigin };
+  /** One metric of several runs, in their order; `from` and `to` are steps. */
+  'GET /api/curves': {
+    query: {
+      /** Ids, each of them encoded as a part of an address; at most 200. */
+      readonly runs: readonly string[];
+      readonly name: string;
+      readonly from?: number;
+      readonly to?: number;
+      /** Default: 300. */
+      readonly points?: number;
+      readonly clock?: 'yes';
+    };
+    answer: readonly RunCurve[];
   };
   /** `after`: an event's id, or a number of lines; the stream continues after it. */
   'GET /api/runs/:id/events': { query: { readonly after?: string | number }; events: RunEvent };

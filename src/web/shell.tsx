@@ -52,7 +52,7 @@ function View({ route }: { route: Route }) {
   if (route.view === 'runs') return <RunsView />;
   if (route.view === 'run')
     return <RunView key={route.id} id={route.id} tab={route.tab} query={route.query} />;
-  if (route.view === 'compare') return <CompareView ids={route.ids} />;
+  if (route.view === 'compare') return <CompareView ids={route.ids} query={route.query} />;
   if (route.view === 'paper') return <PaperView id={route.id} />;
   return (
     <div class="page">

@@ -3,7 +3,7 @@ import { appendFile, mkdir, readFile, truncate, writeFile } from 'node:fs/promis
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Series } from '../../src/serve/api.js';
-import { Columns } from '../../src/serve/metrics/columns.js';
+import { Columns, SERIES_KEYS } from '../../src/serve/metrics/columns.js';
 import { MetricsIndex } from '../../src/serve/metrics/index.js';
 import { sampledSeries } from '../../src/serve/metrics/sample.js';
 import { FIELDS, readStepLine } from '../../src/serve/metrics/step-line.js';
@@ -60,7 +60,7 @@ test('a line of another form is parsed by JSON.parse', () => {
 });
 
 test('buckets have the mean and the extremes of their steps for any range', () => {
-  const columns = new Columns();
+  const columns = new Columns(SERIES_KEYS);
   const losses = Array.from({ length: 5000 }, (_, i) => Math.fround(Math.sin(i * 12.9898) * 3));
   const numbers = new Float64Array(8);
   for (const [i, loss] of losses.entries()) {
@@ -133,7 +133,7 @@ test('steps with NaN or infinity are gaps: they are in no bucket, and each is re
 });
 
 test('dropped rows leave nothing in the blocks', () => {
-  const columns = new Columns();
+  const columns = new Columns(SERIES_KEYS);
   const numbers = new Float64Array(8);
   const fill = (to: number, loss: number) => {
     for (let step = columns.lastStep + 1; step <= to; step++) {

@@ -9,6 +9,7 @@ import { pages } from './pages.js';
 const chart: ExportedChart = {
   title: 'Loss <b> & "more"',
   xLabel: 'Step',
+  xText: String,
   lines: [
     {
       label: '=1+1,"a"',

@@ -3,13 +3,16 @@ import type { PaperPage } from '../../src/papers/page-types.js';
 import type { EpochEvent, StepEvent } from '../../src/run/events.js';
 import type {
   Confusion,
+  Curve,
   FeatureMaps,
   Insight,
   Kernels,
   LogLine,
   ModelDetail,
   Prediction,
+  RunClock,
   RunDetail,
+  RunOrigin,
   RunSummary,
   Series,
   SeriesKey,
@@ -161,6 +164,60 @@ export function seriesOf(
   }
   return { step, values, total };
 }
+
+export const METRICS = [
+  'loss',
+  'lr',
+  'imagesPerSecond',
+  'stepSeconds',
+  'dataSeconds',
+  'rssMiB',
+  'epoch/trainLoss',
+  'epoch/trainAccuracy',
+  'epoch/testLoss',
+  'epoch/testAccuracy',
+  'epoch/testTop5',
+  'dead/features.2',
+];
+
+/** One metric of a run; undefined if it has none. */
+export function curveOf(
+  { id, step: last }: RunSummary,
+  query: URLSearchParams,
+  change: (series: Series) => Series,
+): Curve | undefined {
+  const name = query.get('name') ?? '';
+  if (id === 'old') return undefined;
+  const [, key] = /^epoch\/(\w+)$/.exec(name) ?? [];
+  if (key) {
+    const epochs = Array.from({ length: Math.floor(last / 500) }, (_, i) => epochOf(i + 1));
+    const mean = epochs.map((epoch) => (epoch as unknown as Record<string, number>)[key]!);
+    return mean.length === 0
+      ? undefined
+      : { step: epochs.map(({ step }) => step), mean, min: mean, max: mean };
+  }
+  if (name.startsWith('dead/'))
+    return { step: [100, 600], mean: [0.1, 0.2], min: [0.1, 0.2], max: [0.1, 0.2] };
+  const number = (text: string, other: number) => Number(query.get(text) ?? other);
+  const from = number('from', 0);
+  const series = change(seriesOf(last, [name as SeriesKey], from, number('to', last), number('points', 300)));
+  return { step: series.step, ...series.values[name as SeriesKey]! };
+}
+
+export const clockOf = ({ step: last, started }: RunSummary): RunClock => ({
+  started: Date.parse(started) / 1000,
+  step: [last],
+  seconds: [last * 0.43],
+  epochs: Array.from({ length: Math.floor(last / 500) }, (_, i) => (i + 1) * 500),
+});
+
+export const ORIGIN: RunOrigin = {
+  command: "paperweight train --preset quick --lr 0.02 --run 'runs/a b'",
+  recorded: true,
+  beyond: [],
+  preset: { epochs: 4, batchSize: 16, lr: 0.01, model: { imageSize: 224, dropout: 0.5 } },
+  data: { train: { images: 50_000 }, test: { images: 10_000, fingerprint: 'ab'.repeat(32) } },
+};
 
 export const LOG: LogLine[] = [
   { event: 'line', step: 0, text: 'AlexNet (notes), 58,322,314 parameters, cifar10, batch size 16' },

@@ -103,6 +103,16 @@ export async function startFixture({ control = true }: { control?: boolean } = {
       fixture.runs.push(run);
       return run;
     }
+    if (first === 'metrics') return data.METRICS;
+    if (first === 'curves')
+      return (query.get('runs') ?? '')
+        .split(',')
+        .map(decodeURIComponent)
+        .map((one) => {
+          const run = fixture.runs.find((each) => each.id === one);
+          const curve = run && data.curveOf(run, query, (series) => fixture.changeSeries(one, series));
+          return { id: one, ...(curve ? { curve, clock: data.clockOf(run) } : {}) };
+        });
     if (first !== 'runs') throw new NotFound();
     if (id === undefined) return fixture.runs;
     const run = find(id);
@@ -131,6 +141,10 @@ export async function startFixture({ control = true }: { control?: boolean } = {
             Number(query.get('points') ?? 1000),
           ),
         );
+      case 'clock':
+        return data.clockOf(run);
+      case 'origin':
+        return data.ORIGIN;
       case 'events':
         requests.push(`stream ${id} after ${request.headers['last-event-id'] ?? query.get('after') ?? ''}`);
         return follow(id, response);

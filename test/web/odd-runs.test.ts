@@ -55,7 +55,7 @@ describe('unusual runs', { skip: NO_BROWSER }, () => {
       ['#/run/quick-7/inside', 'canvas.kernels'],
       ['#/run/quick-7/try', '.answer'],
       ['#/compare?ids=live,quick-7', 'table.config'],
-      ['#/compare?ids=live', '.compared select'],
+      ['#/compare?ids=live', '.add select'],
     ] as const) {
       await page.goto(`${web.fixture.url}/${hash}`);
       await page.locator(ready).first().waitFor();

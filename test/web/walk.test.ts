@@ -72,7 +72,7 @@ describe('user actions', { skip: NO_BROWSER }, () => {
     assert.ok((await page.getByText('0.0625').count()) > 0, 'what was there stays');
     await page.unroute('**/api/runs/**');
     change({ lastLoss: 0.03125, status: 'done' });
-    await page.getByText('0.0313').first().waitFor({ state: 'attached', timeout: 120_000 });
+    await page.getByText('0.03125').first().waitFor({ state: 'attached', timeout: 120_000 });
     const asked = () => web.fixture.requests.filter((line) => /GET \/api\/runs\/live/.test(line)).length;
     const before = asked();
     await page.waitForTimeout(6000);

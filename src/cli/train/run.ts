@@ -27,6 +27,7 @@ import {
   type Observer,
   type StepEvent,
 } from '../../run/events.js';
+import { describeOrigin } from '../../run/origin.js';
 import { latestRun, RunFolder } from '../../run/run-folder.js';
 import { SilentFolder } from '../../run/silent-folder.js';
 import { hasTop5 } from '../../run/top5.js';
@@ -75,7 +76,10 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
       async (device) => {
         const { path, former, ...run } = settings
           ? await configure(flags, { paper: paper!, settings }, signal, {
-              machine: () => describeMachine(device),
+              machine: async () => ({
+                ...(await describeMachine(device)),
+                ...describeOrigin(process.argv.slice(2)),
+              }),
               world,
             })
           : await resume(flags, before!, world);

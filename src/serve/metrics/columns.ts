@@ -42,19 +42,23 @@ function grown<A extends Float32Array | Float64Array | Uint16Array | Uint32Array
  * The metrics of a run's steps as columns, with precomputed extremes and sums of blocks of rows, so that any range of
  * a run of any length is summarised in a few milliseconds. About 30 bytes per step.
  */
-export class Columns {
+export class Columns<K extends string = SeriesKey> {
   length = 0;
   #steps = new Uint32Array(FIRST_CAPACITY);
-  readonly #columns: readonly Column[] = SERIES_KEYS.map(() => ({
-    values: new Float32Array(FIRST_CAPACITY),
-    levels: LEVELS.map((rows) => ({
-      rows,
-      min: new Float32Array(FIRST_CAPACITY / rows),
-      max: new Float32Array(FIRST_CAPACITY / rows),
-      sum: new Float64Array(FIRST_CAPACITY / rows),
-      count: new Uint16Array(FIRST_CAPACITY / rows),
-    })),
-  }));
+  readonly #columns: readonly Column[];
+
+  constructor(readonly keys: readonly K[]) {
+    this.#columns = keys.map(() => ({
+      values: new Float32Array(FIRST_CAPACITY),
+      levels: LEVELS.map((rows) => ({
+        rows,
+        min: new Float32Array(FIRST_CAPACITY / rows),
+        max: new Float32Array(FIRST_CAPACITY / rows),
+        sum: new Float64Array(FIRST_CAPACITY / rows),
+        count: new Uint16Array(FIRST_CAPACITY / rows),
+      })),
+    }));
+  }
 
   get lastStep(): number {
     return this.length === 0 ? 0 : this.#steps[this.length - 1]!;
@@ -63,9 +67,9 @@ export class Columns {
   /**
    * Adds a row; a step that is not larger than the last one is skipped.
    *
-   * @param numbers holds the values of SERIES_KEYS from `offset` on; NaN for unknown values
+   * @param numbers holds the values of the keys from `offset` on; NaN for unknown values
    */
-  push(step: number, numbers: Float64Array, offset: number): void {
+  push(step: number, numbers: ArrayLike<number>, offset: number): void {
     const row = this.length;
     if (row > 0 && step <= this.#steps[row - 1]!) return;
     if (row === this.#steps.length) this.#grow();
@@ -100,7 +104,7 @@ export class Columns {
   }
 
   /** First row with at least this step. */
-  #rowOf(step: number): number {
+  rowOf(step: number): number {
     let [low, high] = [0, this.length];
     while (low < high) {
       const middle = (low + high) >>> 1;
@@ -114,14 +118,14 @@ export class Columns {
    * @param from first and last step, inclusive
    * @param points maximum number of buckets, with equal numbers of rows
    */
-  series(keys: readonly SeriesKey[], from: number, to: number, points: number): Series {
-    const first = this.#rowOf(from);
-    const total = Math.max(0, this.#rowOf(to + 1) - first);
+  series(keys: readonly K[], from: number, to: number, points: number): SeriesOf<K> {
+    const first = this.rowOf(from);
+    const total = Math.max(0, this.rowOf(to + 1) - first);
     const count = Math.min(points, total);
     const bounds = Array.from({ length: count + 1 }, (_, b) => first + Math.floor((b * total) / count));
-    const values: Partial<Record<SeriesKey, SeriesValues>> = {};
+    const values: Partial<Record<K, SeriesValues>> = {};
     for (const key of keys) {
-      const column = this.#columns[SERIES_KEYS.indexOf(key)]!;
+      const column = this.#columns[this.keys.indexOf(key)]!;
       const [mean, min, max] = [new Array(count), new Array(count), new Array(count)] as (number | null)[][];
       const gaps: number[] = [];
       for (let b = 0; b < count; b++) {
@@ -141,6 +145,23 @@ export class Columns {
     return { step: bounds.slice(1).map((row) => this.#steps[row - 1]!), values, total };
   }
 
+  /** Sums of a column's finite values up to evenly spaced rows, including the last one. */
+  sums(key: K, points: number): { readonly step: readonly number[]; readonly sum: readonly number[] } {
+    const column = this.#columns[this.keys.indexOf(key)]!;
+    const count = Math.min(points, this.length);
+    const step: number[] = [];
+    const sum: number[] = [];
+    let [row, total] = [0, 0];
+    for (let i = 1; i <= count; i++) {
+      const end = Math.floor((i * this.length) / count);
+      total += sumUp(column, row, end).sum;
+      row = end;
+      step.push(this.#steps[end - 1]!);
+      sum.push(short(total));
+    }
+    return { step, sum };
+  }
+
   /** Size of the arrays in bytes. */
   get bytes(): number {
     const arrays = this.#columns.flatMap(({ values, levels }) => [
@@ -150,6 +171,11 @@ export class Columns {
     return arrays.reduce((total, array) => total + array.byteLength, this.#steps.byteLength);
   }
 }
+
+/** {@link Series} of any names. */
+export type SeriesOf<K extends string> = Omit<Series, 'values'> & {
+  readonly values: Readonly<Partial<Record<K, SeriesValues>>>;
+};
 
 /** Larger numbers would become infinite as float32, which JSON cannot represent, and their sum could be NaN. */
 const LARGEST = 3.4e38;

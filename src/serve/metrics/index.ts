@@ -4,8 +4,9 @@ import type { EpochEvent, StepEvent } from '../../run/events.js';
 import type { RunEvent } from '../api.js';
 import { type EventText, joined, NO_EVENTS } from '../http/event-stream.js';
 import { fileInside, newlineAfter, readFrom } from '../runs/path-containment.js';
-import { Columns } from './columns.js';
+import { Columns, SERIES_KEYS } from './columns.js';
 import { eventText, type Line, scanLines, stepEvent, stepValues } from './lines.js';
+import { NamedColumns } from './named-columns.js';
 import { FIELDS } from './step-line.js';
 
 /** Bytes read and scanned at a time, about 2 ms; longer lines are skipped. */
@@ -53,7 +54,9 @@ export interface Watcher {
  * truncated the file, and then returns to a mark before that point.
  */
 export class MetricsIndex {
-  readonly columns = new Columns();
+  readonly columns = new Columns(SERIES_KEYS);
+  /** Metrics of steps beyond SERIES_KEYS, such as those of a paper's own step. */
+  readonly own = new NamedColumns();
   epochs: { readonly line: number; readonly event: EpochEvent }[] = [];
   /** Whether the last line says that the run is done. */
   done = false;
@@ -81,6 +84,11 @@ export class MetricsIndex {
 
   get lastStep(): StepEvent | undefined {
     return this.#last[STEP] === 0 ? undefined : (this.#lastEvent ?? stepEvent(this.#last));
+  }
+
+  /** Size in memory. */
+  get bytes(): number {
+    return this.columns.bytes + this.own.bytes;
   }
 
   /** Progress of the first read of a long file, in bytes; undefined if everything has been or will soon be read. */
@@ -132,6 +140,7 @@ export class MetricsIndex {
     this.#tail = mark.tail;
     this.#searched = 0;
     this.columns.truncate(mark.rows);
+    this.own.truncate(this.columns.lastStep);
     this.epochs = this.epochs.filter(({ line }) => line <= mark.lines);
     this.#last.set(mark.last);
     this.#lastEvent = undefined;
@@ -176,6 +185,7 @@ export class MetricsIndex {
         this.#last.set(stepValues);
         this.#lastEvent = event as StepEvent | undefined;
       }
+      if (event?.event === 'step') this.#own(event);
     } else if (kind === 'epoch') this.epochs.push({ line: this.lines, event: event as EpochEvent });
     if (this.lines % MARK_EVERY === 0)
       this.#marks.push({
@@ -185,6 +195,13 @@ export class MetricsIndex {
         tail: Buffer.from(piece.subarray(Math.max(start, next - TAIL), next)),
         last: Float64Array.from(this.#last),
       });
+  }
+
+  #own({ step, gradNorm, waitShare, exchangeShare, metrics = {} }: StepEvent): void {
+    if (gradNorm !== undefined) this.own.push('gradNorm', step, gradNorm);
+    if (waitShare !== undefined) this.own.push('waitShare', step, waitShare);
+    if (exchangeShare !== undefined) this.own.push('exchangeShare', step, exchangeShare);
+    for (const [name, value] of Object.entries(metrics)) this.own.push(`train/${name}`, step, value);
   }
 
   /** The last mark within the first `lines` lines. */

@@ -8,18 +8,18 @@ import { EventsAnswer } from '../http/event-stream.js';
 import { RequestError } from '../http/request-error.js';
 import type { Call, Handlers } from '../http/router.js';
 import { SERIES_KEYS } from '../metrics/columns.js';
-import { sampledSeries } from '../metrics/sample.js';
+import { stepSeries } from '../metrics/curves.js';
 import type { RunRoutes } from '../route-table.js';
 import { changeLabel, labelSchema } from '../runs/label.js';
 import { parseCursor } from '../runs/live-run.js';
 import { insightsAtEvenDistances } from '../runs/log-lines.js';
-import { fileInside } from '../runs/path-containment.js';
 import { kernelSteps, kernels, runDetail, runLog } from '../runs/run-detail.js';
 import { sampledSteps, samples } from '../runs/run-samples.js';
 import type { Runs } from '../runs/runs.js';
 import { RunsFeed } from '../runs/runs-feed.js';
 import { lastLines } from '../runs/tail.js';
 import type { Trash } from '../runs/trash.js';
+import { curveRoutes } from './curves.js';
 
 const MAX_STEP = 0xffff_fffe;
 const MAX_POINTS = 5000;
@@ -50,21 +50,13 @@ export function runRoutes({ runs, trash, control }: RunRoutesOptions): Handlers<
   };
 
   return {
+    ...curveRoutes(runs),
     'GET /api/runs': () => runs.list(),
     'GET /api/events': async () => new EventsAnswer((client) => feed.watch(client)),
     'GET /api/runs/:id': ({ params }) => runDetail(runs, params.id),
     'GET /api/runs/:id/series': async ({ query, params }) => {
       const wanted = seriesQuery(query);
-      const { index, folder } = await runs.live(params.id);
-      const file = (await index.behind()) && (await fileInside(folder, 'metrics.jsonl'));
-      if (file) {
-        const answer = await sampledSeries(file, wanted);
-        // Started after the answer's own reads, to not delay them.
-        index.follow().catch(() => {});
-        return answer;
-      }
-      await index.follow();
-      return index.columns.series(wanted.keys, wanted.from, wanted.to, wanted.points);
+      return stepSeries(await runs.live(params.id), wanted.keys, wanted);
     },
     'GET /api/runs/:id/events': async (call) => {
       const cursor = cursorOf(call);

@@ -8,9 +8,14 @@ import { parseJson } from './tail.js';
 
 const text = (most: number) => sized(z.string().trim(), 1, most);
 
-/** Name and tags of a run: `label.json` in its folder, and the body of a change to it. */
+/** What the reader gives a run: `label.json` in its folder, and the body of a change to it. */
 export const labelSchema = z
-  .object({ name: text(200).optional(), tags: sized(z.array(text(50)), 0, 20).optional() })
+  .object({
+    name: text(200).optional(),
+    tags: sized(z.array(text(50)), 0, 20).optional(),
+    note: sized(z.string().trim(), 0, 4000).optional(),
+    color: z.number().int().min(0).max(8).optional(),
+  })
   .strict() satisfies z.ZodType<RunChange>;
 export type Label = z.infer<typeof labelSchema>;
 

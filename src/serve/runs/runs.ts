@@ -4,8 +4,9 @@ import { LiveRun } from './live-run.js';
 import { fileInside, runFolder } from './path-containment.js';
 import { summarise } from './summary.js';
 
-/** Number of indexes kept after their last use. */
-const KEEP = 8;
+/** Number of indexes kept after their last use, and their bytes. */
+const KEEP = 256;
+const KEEP_BYTES = 2 ** 28;
 /** Files that a run's summary is made from. */
 const SOURCES = ['config.json', 'metrics.jsonl', 'state.json', 'label.json', 'process.json'];
 /** Summaries also depend on the time and on processes, so they expire even if the files are unchanged. */
@@ -74,7 +75,11 @@ export class Runs {
     live.lastUse = Date.now();
     const idle = [...this.#live.values()].filter((run) => !run.watching);
     idle.sort((a, b) => b.lastUse - a.lastUse);
-    for (const run of idle.slice(KEEP)) this.#live.delete(run.folder);
+    let bytes = 0;
+    for (const [i, run] of idle.entries()) {
+      bytes += run.index.bytes;
+      if (i > 0 && (i >= KEEP || bytes > KEEP_BYTES)) this.#live.delete(run.folder);
+    }
     return live;
   }
 

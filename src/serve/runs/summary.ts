@@ -50,7 +50,13 @@ export async function summarise(folder: string, id: string): Promise<RunSummary>
     updated: new Date(changed?.stats.mtimeMs ?? 0).toISOString(),
   };
   const label = await readLabel(folder);
-  const named = { id, name: label.name ?? id, tags: label.tags ?? [] };
+  const named = {
+    id,
+    name: label.name ?? id,
+    tags: label.tags ?? [],
+    ...(label.note ? { note: label.note } : {}),
+    ...(label.color ? { color: label.color } : {}),
+  };
   const place = {
     step: parts.lastStep?.step ?? 0,
     epoch: parts.lastStep?.epoch ?? 0,

@@ -8,6 +8,8 @@ export interface ExportedChart {
   readonly title: string;
   /** Name of the horizontal axis. */
   readonly xLabel: string;
+  /** A position on the horizontal axis as text. */
+  readonly xText: (x: number) => string;
   readonly lines: readonly ExportedLine[];
   readonly range: Range;
   /** The visible vertical limits. */
@@ -73,7 +75,7 @@ function ticks(from: number, to: number, count: number): number[] {
  * @param colorOf the value of a custom property of the page, such as `--ink`
  */
 export function svgOf(chart: ExportedChart, colorOf: (property: string) => string): string {
-  const { title, lines, range, frame, log, format, xLabel } = chart;
+  const { title, lines, range, frame, log, format, xLabel, xText } = chart;
   const top = 52 + LEGEND_ROW * lines.length;
   const bottom = top + PLOT.height;
   const height = bottom + 52;
@@ -96,8 +98,11 @@ export function svgOf(chart: ExportedChart, colorOf: (property: string) => strin
     parts.push(line(PLOT.left, y(value), PLOT.right, y(value), colorOf('--rule')));
     parts.push(text([PLOT.left - 8, y(value) + 4], format(value), '--ink-3', 'text-anchor="end"'));
   }
-  for (const step of ticks(range.from, range.to, 8).filter(Number.isInteger))
-    parts.push(text([x(step), bottom + 20], String(step), '--ink-3', 'text-anchor="middle"'));
+  const places = ticks(range.from, range.to, 8).map((at) => [at, xText(at)] as const);
+  // Long texts have no place for all marks.
+  const every = Math.ceil(Math.max(...places.map(([, words]) => words.length)) / 12);
+  for (const [at, words] of places.filter((_, i) => i % every === 0))
+    parts.push(text([x(at), bottom + 20], words, '--ink-3', 'text-anchor="middle"'));
   parts.push(text([(PLOT.left + PLOT.right) / 2, bottom + 42], xLabel, '--ink-3', 'text-anchor="middle"'));
   for (const [i, each] of lines.entries()) {
     const color = colorOf(each.color);

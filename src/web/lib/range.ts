@@ -4,9 +4,6 @@ export interface Range {
   readonly to: number;
 }
 
-/** Minimum number of visible steps. */
-const CLOSEST = 8;
-
 /** Moves a range into bounds; its length changes only if it is longer than the bounds. */
 export function clamp({ from, to }: Range, bounds: Range): Range {
   const length = Math.min(to - from, bounds.to - bounds.from);
@@ -16,11 +13,12 @@ export function clamp({ from, to }: Range, bounds: Range): Range {
 
 /**
  * @param factor below 1 zooms in
- * @param anchor the step that stays where it is
+ * @param anchor the position that stays where it is
+ * @param closest length of the shortest visible range; default 8 steps
  */
-export function zoom(range: Range, factor: number, anchor: number, bounds: Range): Range {
-  const closest = Math.min(CLOSEST, bounds.to - bounds.from);
-  const length = Math.max((range.to - range.from) * factor, closest);
+export function zoom(range: Range, factor: number, anchor: number, bounds: Range, closest = 8): Range {
+  const least = Math.min(closest, bounds.to - bounds.from);
+  const length = Math.max((range.to - range.from) * factor, least);
   const at = (anchor - range.from) / (range.to - range.from || 1);
   const from = anchor - at * length;
   return clamp({ from, to: from + length }, bounds);

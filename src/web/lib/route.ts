@@ -9,7 +9,11 @@ export type Route =
       readonly tab: RunTab;
       readonly query: Readonly<Record<string, string>>;
     }
-  | { readonly view: 'compare'; readonly ids: readonly string[] }
+  | {
+      readonly view: 'compare';
+      readonly ids: readonly string[];
+      readonly query: Readonly<Record<string, string>>;
+    }
   | { readonly view: 'paper'; readonly id: string | undefined }
   | { readonly view: 'unknown'; readonly path: string };
 
@@ -30,8 +34,7 @@ export function parseRoute(hash: string): Route {
     if (tab === undefined) return { view: 'run', id, tab: 'live', query };
     if (tab === 'inside' || tab === 'try') return { view: 'run', id, tab, query };
   }
-  if (first === 'compare' && id === undefined)
-    return { view: 'compare', ids: (query.ids ?? '').split(',').filter(Boolean).map(decode) };
+  if (first === 'compare' && id === undefined) return { view: 'compare', ids: listOf(query.ids), query };
   if (first === 'paper' && tab === undefined) return { view: 'paper', id };
   return { view: 'unknown', path };
 }
@@ -48,7 +51,24 @@ export function runHref(
   return `#/run/${encodeURIComponent(id)}${tab === 'live' ? '' : `/${tab}`}${text ? `?${text}` : ''}`;
 }
 
-export const compareHref = (ids: readonly string[]): string =>
-  `#/compare?ids=${ids.map((id) => encodeURIComponent(encodeURIComponent(id))).join(',')}`;
+/** A list in a query: its items are encoded once more, so that commas separate them. */
+export const listOf = (text: string | undefined): string[] =>
+  (text ?? '').split(',').filter(Boolean).map(decode);
+
+const listText = (items: readonly string[]): string =>
+  items.map((item) => encodeURIComponent(encodeURIComponent(item))).join(',');
+
+/** @param query further settings; undefined ones are left out, and lists are written like the ids */
+export function compareHref(
+  ids: readonly string[],
+  query: Readonly<Record<string, string | readonly string[] | undefined>> = {},
+): string {
+  const parts = Object.entries(query).flatMap(([key, value]) =>
+    value === undefined || key === 'ids'
+      ? []
+      : [`${key}=${typeof value === 'string' ? encodeURIComponent(value) : listText(value)}`],
+  );
+  return [`#/compare?ids=${listText(ids)}`, ...parts].join('&');
+}
 
 export const paperHref = (id?: string): string => (id ? `#/paper/${encodeURIComponent(id)}` : '#/paper');

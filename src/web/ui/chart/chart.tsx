@@ -3,7 +3,9 @@ import { useEffect, useId, useMemo, useRef, useState } from 'preact/hooks';
 import type uPlot from 'uplot';
 import type { Limits } from '../../../robust-limits.js';
 import { useApp } from '../../app/context.js';
+import { go } from '../../app/router.js';
 import { useWidth } from '../../app/use.js';
+import { type Axis, CLOSEST, placed, positionText, STEPS } from '../../lib/curves/axis.js';
 import { integer } from '../../lib/format.js';
 import { nearest } from '../../lib/points.js';
 import { outsideOf } from '../../lib/points-outside-frame.js';
@@ -15,10 +17,20 @@ import type { Line } from './line.js';
 import { LineSample } from './line-sample.js';
 import { alignedData, makePlot } from './plot.js';
 
+/** Lines whose values are shown at the cursor, and names in the legend. */
+const MOST_VALUES = 16;
+const MOST_NAMED = 24;
+/** Maximum distance of a click from the line that it opens. */
+const CLICK_PIXELS = 30;
+
 export interface ChartProps {
   readonly title: string;
+  /** Lines over steps. */
   readonly lines: readonly Line[];
   readonly height: number;
+  /** Default: steps. A line's own axis takes precedence. */
+  readonly axis?: Axis;
+  /** Limits of the axis; `range` is on the axis too. */
   readonly bounds: Range;
   /** Undefined: the whole run. */
   readonly range: Range | undefined;
@@ -31,6 +43,8 @@ export interface ChartProps {
   readonly clip: boolean;
   /** Charts with the same name share their cursor. */
   readonly sync?: string;
+  /** False where the names of the lines stand elsewhere on the page. */
+  readonly legend?: boolean;
   /** Hides the zoom buttons, for small charts that follow another. */
   readonly quiet?: boolean;
   /** Text description of the curve. */
@@ -39,7 +53,7 @@ export interface ChartProps {
   readonly children?: ComponentChildren;
 }
 
-/** A chart over steps with zoom and pan by pointer, wheel, touch and keyboard, and a text alternative. */
+/** A chart over steps, epochs or time with zoom and pan by pointer, wheel, touch and keyboard, and a text alternative. */
 export function Chart(props: ChartProps) {
   const { t, dark, language } = useApp();
   const id = useId();
@@ -48,7 +62,14 @@ export function Chart(props: ChartProps) {
   const plot = useRef<uPlot | undefined>(undefined);
   const latest = useRef(props);
   latest.current = props;
-  const { lines, height, log = false, bounds, clip } = props;
+  const { height, log = false, bounds, clip, axis = STEPS } = props;
+  const { kind } = axis;
+  const lines = useMemo(
+    () => props.lines.map((line) => placed(line, line.axis ?? axis)),
+    [props.lines, axis],
+  );
+  const drawnLines = useRef(lines);
+  drawnLines.current = lines;
   const [measure, width] = useWidth();
   const range = useMemo(() => clamp(props.range ?? bounds, bounds), [props.range, bounds]);
   // Gestures are faster than redraws, so they build on the range of the last gesture.
@@ -68,17 +89,37 @@ export function Chart(props: ChartProps) {
       onRange(isWhole(shown.current, all) ? undefined : shown.current);
     });
   };
-  const view = (): View => ({ range: shown.current, bounds: latest.current.bounds, change });
+  const view = (): View => ({
+    range: shown.current,
+    bounds: latest.current.bounds,
+    change,
+    closest: CLOSEST[kind],
+  });
+  const placeText = (x: number): string => t(`axis.at.${kind}`, { n: positionText(kind, x, language) });
+  /** Within a sentence. */
+  const innerText = (x: number): string =>
+    kind === 'step' || kind === 'epoch' ? placeText(x).toLowerCase() : placeText(x);
 
   const [drawn, setDrawn] = useState<Limits>();
-  const hover = (step: number | undefined) => {
-    readout.current?.replaceChildren(...(step === undefined ? [] : valuesAt(latest.current, step)));
+  const hover = (x: number | undefined, made: uPlot) => {
+    const box = readout.current;
+    if (!box) return;
+    box.replaceChildren(...(x === undefined ? [] : valuesAt(x, made)));
+    const { left = 0, top = 0 } = made.cursor;
+    // Beside the cursor, on the side that has the space.
+    const onLeft = left > made.over.clientWidth / 2;
+    box.classList.toggle('readout-left', onLeft);
+    const edge = made.over.offsetLeft + left;
+    box.style.setProperty('--at', `${onLeft ? made.root.clientWidth - edge : edge}px`);
+    box.style.setProperty('--top', `${made.root.offsetTop + Math.max(0, Math.min(top, 60))}px`);
   };
   /** The step, and each line's value at its nearest step, which is shown if it differs. */
-  const valuesAt = ({ lines: all, format }: ChartProps, step: number): Node[] => {
+  const valuesAt = (step: number, made: uPlot): Node[] => {
+    const all = nearestLines(drawnLines.current, step, made);
+    const { format } = latest.current;
     const near = (shown.current.to - shown.current.from) / 100;
     const head = document.createElement('span');
-    head.textContent = t('chart.step', { n: integer(step, language) });
+    head.textContent = placeText(step);
     const values = all.flatMap((line): Node[] => {
       const at = nearest(line.step, step);
       if (at < 0) return [];
@@ -91,20 +132,24 @@ export function Chart(props: ChartProps) {
       item.className = 'readout-value';
       item.style.setProperty('--line', `var(${line.color})`);
       item.append(name, ` ${typeof value === 'number' ? format(value) : '–'}`);
-      if (Math.abs(own - step) > near) item.append(` ${t('chart.atStep', { n: integer(own, language) })}`);
+      if (Math.abs(own - step) > near) item.append(` ${t('chart.atStep', { place: innerText(own) })}`);
       return [item];
     });
     return values.length > 0 ? [head, ...values] : [];
   };
 
-  const shape = lines.map((line) => `${line.label} ${line.color} ${!!line.band} ${line.dash}`).join('|');
+  const shape = lines
+    .map((line) => `${line.label} ${line.color} ${!!line.band} ${line.dash} ${!!line.faint}`)
+    .join('|');
   useEffect(() => {
     if (!host.current || width <= 0) return;
     const { format, vertical, zero, sync } = latest.current;
     const made = makePlot(host.current, {
       width,
       height,
-      lines: latest.current.lines,
+      lines: drawnLines.current,
+      axis: kind,
+      language,
       log,
       range: shown.current,
       format,
@@ -120,12 +165,22 @@ export function Chart(props: ChartProps) {
     plot.current = made;
     made.setScale('x', { min: shown.current.from, max: shown.current.to });
     const detach = attachGestures(made.over, made, view);
+    const click = (event: MouseEvent) => {
+      // Not the end of a drag.
+      if (event.detail === 1 && Math.abs(event.clientX - pressed) < 4) openNearest(drawnLines.current, made);
+    };
+    let pressed = 0;
+    const press = (event: MouseEvent) => {
+      pressed = event.clientX;
+    };
+    made.over.addEventListener('mousedown', press, { capture: true });
+    made.over.addEventListener('click', click);
     return () => {
       detach();
       made.destroy();
       plot.current = undefined;
     };
-  }, [shape, width > 0, height, log, clip, dark, language]);
+  }, [shape, width > 0, height, log, clip, dark, language, kind]);
 
   useEffect(() => {
     if (width > 0) plot.current?.setSize({ width, height });
@@ -139,13 +194,13 @@ export function Chart(props: ChartProps) {
   }, [data, range]);
 
   const zoomBy = (factor: number) =>
-    change(zoom(shown.current, factor, (shown.current.from + shown.current.to) / 2, bounds));
+    change(zoom(shown.current, factor, (shown.current.from + shown.current.to) / 2, bounds, CLOSEST[kind]));
   const whole = isWhole(range, bounds);
   return (
     <figure class={`chart${props.quiet ? ' chart-small' : ''}`} ref={measure}>
       <figcaption class="chart-head">
         <h3 id={`${id}-title`}>{props.title}</h3>
-        {!props.quiet && <Legend lines={lines} />}
+        {!props.quiet && props.legend !== false && <Legend lines={lines} />}
         {!props.quiet && (
           <div class="chart-tools">
             <button
@@ -195,13 +250,17 @@ export function Chart(props: ChartProps) {
       <p id={`${id}-summary`} class="chart-summary">
         {props.summary}
       </p>
-      {drawn && <Marks lines={lines} frame={drawn} range={range} format={props.format} />}
+      {drawn && (
+        <Marks lines={lines} frame={drawn} range={range} format={props.format} innerText={innerText} />
+      )}
       {props.children}
       {drawn && (
         <ChartSave
           chart={{
             title: props.title,
-            xLabel: t('chart.steps'),
+            xLabel: t(`axis.${kind}`),
+            xText: (x) =>
+              kind !== 'step' ? positionText(kind, x, language) : Number.isInteger(x) ? String(x) : '',
             lines,
             range,
             frame: drawn,
@@ -220,11 +279,13 @@ function Marks({
   frame,
   range,
   format,
+  innerText,
 }: {
   lines: readonly Line[];
   frame: Limits;
   range: Range;
   format: (value: number) => string;
+  innerText: (x: number) => string;
 }) {
   const { t, language } = useApp();
   const inRange = (step: number) => step >= range.from && step <= range.to;
@@ -247,7 +308,7 @@ function Marks({
           {t('chart.beyond', {
             n: integer(beyond.size, language),
             value: format(value),
-            at: integer(at, language),
+            at: innerText(at),
           })}
         </p>
       )}
@@ -255,7 +316,7 @@ function Marks({
         <p class="chart-marks">
           {t('chart.gaps', {
             n: integer(gaps.size, language),
-            at: integer(Math.min(...gaps), language),
+            at: innerText(Math.min(...gaps)),
           })}
         </p>
       )}
@@ -263,16 +324,48 @@ function Marks({
   );
 }
 
-function Legend({ lines }: { lines: readonly Line[] }) {
+/** The value of a line at the point nearest to a position. */
+function valueNear({ step, value }: Line, x: number): number | undefined {
+  const found = value[nearest(step, x)];
+  return typeof found === 'number' && Number.isFinite(found) ? found : undefined;
+}
+
+const distance = (line: Line, x: number, made: uPlot): number => {
+  const value = valueNear(line, x);
+  return value === undefined ? Infinity : Math.abs(made.valToPos(value, 'y') - (made.cursor.top ?? 0));
+};
+
+/** The lines whose values are shown at the cursor; of many, those that are nearest to it. */
+function nearestLines(lines: readonly Line[], x: number, made: uPlot): readonly Line[] {
+  const named = lines.filter(({ faint }) => !faint);
+  if (named.length <= MOST_VALUES) return named;
+  const order = named.map((line) => ({ line, far: distance(line, x, made) })).sort((a, b) => a.far - b.far);
+  return order.slice(0, MOST_VALUES).map(({ line }) => line);
+}
+
+/** Opens the run whose line was clicked. */
+function openNearest(lines: readonly Line[], made: uPlot): void {
+  const x = made.posToVal(made.cursor.left ?? 0, 'x');
+  const order = lines
+    .filter(({ href }) => href !== undefined)
+    .map((line) => ({ line, far: distance(line, x, made) }))
+    .sort((a, b) => a.far - b.far);
+  const [first] = order;
+  if (first && first.far <= CLICK_PIXELS) go(first.line.href!);
+}
+
+function Legend({ lines: all }: { lines: readonly Line[] }) {
+  const lines = all.filter(({ faint }) => !faint);
   if (lines.length < 2) return null;
   return (
     <ul class="legend">
-      {lines.map((line) => (
+      {lines.slice(0, MOST_NAMED).map((line) => (
         <li key={line.label}>
           <LineSample color={line.color} dash={line.dash} width={22} height={8} />
           {line.label}
         </li>
       ))}
+      {lines.length > MOST_NAMED && <li>+ {lines.length - MOST_NAMED}</li>}
     </ul>
   );
 }

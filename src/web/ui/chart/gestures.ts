@@ -6,6 +6,8 @@ export interface View {
   readonly range: Range;
   readonly bounds: Range;
   readonly change: (range: Range) => void;
+  /** Length of the shortest visible range. */
+  readonly closest: number;
 }
 
 /** A page scroll that moves over a chart within this time does not zoom it. */
@@ -22,7 +24,7 @@ export function attachGestures(over: HTMLElement, plot: uPlot, view: () => View)
   over.addEventListener(
     'wheel',
     (event) => {
-      const { range, bounds, change } = view();
+      const { range, bounds, change, closest } = view();
       if (performance.now() - lastScroll < PASSING_MS) return;
       const sideways = event.shiftKey ? event.deltaY || event.deltaX : event.deltaX;
       if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
@@ -32,7 +34,7 @@ export function attachGestures(over: HTMLElement, plot: uPlot, view: () => View)
         return change(next);
       }
       const pixels = event.deltaMode === 1 ? event.deltaY * 16 : event.deltaY;
-      const next = zoom(range, Math.exp(pixels / 400), stepAt(event.clientX), bounds);
+      const next = zoom(range, Math.exp(pixels / 400), stepAt(event.clientX), bounds, closest);
       // Cannot zoom further: let the page scroll.
       if (next.from === range.from && next.to === range.to) return;
       event.preventDefault();
@@ -91,9 +93,9 @@ function attachTouch(
     'touchmove',
     (event) => {
       if (!start) return;
-      const { bounds, change } = view();
+      const { bounds, change, closest } = view();
       const { x, spread } = measure(event.touches);
-      const zoomed = zoom(start.range, start.spread / spread, start.anchor, bounds);
+      const zoomed = zoom(start.range, start.spread / spread, start.anchor, bounds, closest);
       if (event.touches.length > 1) event.preventDefault();
       change(pan(zoomed, (start.x - x) / over.clientWidth, bounds));
     },
@@ -102,13 +104,13 @@ function attachTouch(
 }
 
 /** Handles a key of a focused chart. Returns true if it was used. */
-export function keyGesture(key: string, { range, bounds, change }: View): boolean {
+export function keyGesture(key: string, { range, bounds, change, closest }: View): boolean {
   const middle = (range.from + range.to) / 2;
   const length = range.to - range.from;
   const gestures: Record<string, () => Range> = {
-    '+': () => zoom(range, 0.6, middle, bounds),
-    '=': () => zoom(range, 0.6, middle, bounds),
-    '-': () => zoom(range, 1 / 0.6, middle, bounds),
+    '+': () => zoom(range, 0.6, middle, bounds, closest),
+    '=': () => zoom(range, 0.6, middle, bounds, closest),
+    '-': () => zoom(range, 1 / 0.6, middle, bounds, closest),
     ArrowLeft: () => pan(range, -0.2, bounds),
     ArrowRight: () => pan(range, 0.2, bounds),
     Home: () => ({ from: bounds.from, to: bounds.from + length }),

@@ -1,6 +1,7 @@
 import uPlot from 'uplot';
 import { type Limits, robustLimits, wholeLimits } from '../../../robust-limits.js';
-import { significant } from '../../lib/format.js';
+import { type AxisKind, marksOf, markText } from '../../lib/curves/axis.js';
+import { type Language, significant } from '../../lib/format.js';
 import type { Range } from '../../lib/range.js';
 import { css } from '../css.js';
 import type { Line } from './line.js';
@@ -10,6 +11,8 @@ export interface PlotOptions {
   readonly width: number;
   readonly height: number;
   readonly lines: readonly Line[];
+  readonly axis: AxisKind;
+  readonly language: Language;
   readonly log: boolean;
   readonly range: Range;
   readonly format: (value: number) => string;
@@ -21,7 +24,7 @@ export interface PlotOptions {
   readonly clip: boolean;
   readonly select: (range: Range) => void;
   /** Called with the step under the cursor. */
-  readonly hover: (step: number | undefined) => void;
+  readonly hover: (step: number | undefined, plot: uPlot) => void;
   /** Called with the drawn vertical limits. */
   readonly framed: (limits: Limits) => void;
   readonly sync?: string;
@@ -65,6 +68,7 @@ export function makePlot(root: HTMLElement, options: PlotOptions): uPlot {
   const { lines, width, height, log, format } = options;
   const muted = css('--ink-3');
   const rule = css('--rule');
+  const incrs = marksOf(options.axis);
   const font = `12px ${css('--sans')}`;
   const series: uPlot.Series[] = [{}];
   const bands: uPlot.Band[] = [];
@@ -79,9 +83,10 @@ export function makePlot(root: HTMLElement, options: PlotOptions): uPlot {
     series.push({
       label: line.label,
       stroke,
-      width: 1.75,
+      width: line.faint ? 1 : 1.75,
+      alpha: line.faint ? 0.45 : 1,
       ...(line.dash ? { dash: [...line.dash] } : {}),
-      points: line.points ? { show: true, size: 7, fill: stroke } : { show: false },
+      points: line.points && !line.faint ? { show: true, size: 7, fill: stroke } : { show: false },
     });
   }
   const axis = {
@@ -113,7 +118,17 @@ export function makePlot(root: HTMLElement, options: PlotOptions): uPlot {
         },
       },
       axes: [
-        { ...axis, space: 72, size: 30, gap: 6, values: (_u, ticks) => ticks.map((v) => stepText(v)) },
+        {
+          ...axis,
+          space: options.axis === 'step' ? 72 : 90,
+          size: 30,
+          gap: 6,
+          ...(incrs ? { incrs } : {}),
+          values: (_u, ticks, _axis, _space, distance) =>
+            ticks.map((v) =>
+              options.axis === 'step' ? stepText(v) : markText(options.axis, v, distance, options.language),
+            ),
+        },
         {
           ...axis,
           grid: { ...axis.grid, filter: (_u, splits) => gridOf(splits, log) },
@@ -142,7 +157,7 @@ export function makePlot(root: HTMLElement, options: PlotOptions): uPlot {
         setCursor: [
           (u) => {
             const index = u.cursor.idx ?? undefined;
-            options.hover(index === undefined ? undefined : u.data[0][index]);
+            options.hover(index === undefined ? undefined : u.data[0][index], u);
           },
         ],
       },

@@ -1,145 +1,170 @@
-import { useEffect, useMemo, useState } from 'preact/hooks';
-import { get } from '../../app/api.js';
+import { useMemo } from 'preact/hooks';
 import { useApp } from '../../app/context.js';
-import { useSettled } from '../../app/use.js';
-import { isClassified } from '../../lib/classified.js';
-import { percent, significant } from '../../lib/format.js';
+import { useCurves } from '../../app/use-curves.js';
+import { type Axis, axisOf, stepsIn } from '../../lib/curves/axis.js';
+import type { ChartView } from '../../lib/curves/chart-view.js';
+import { meanOf } from '../../lib/curves/groups.js';
+import { isPercent, metricText, metricTitle } from '../../lib/curves/metric.js';
 import { smoothCurve } from '../../lib/outliers.js';
-import { type Points, pointsOf, splice } from '../../lib/points.js';
-import type { Range } from '../../lib/range.js';
-import { spanOf } from '../../lib/smooth.js';
+import type { Points } from '../../lib/points.js';
+import { runHref } from '../../lib/route.js';
 import { Bars } from '../../ui/chart/bars.js';
 import { Chart } from '../../ui/chart/chart.js';
-import { ChartControls } from '../../ui/chart/chart-controls.js';
 import type { Line } from '../../ui/chart/line.js';
+import { Loading, Missing, Problem } from '../../ui/problem.js';
 import type { Compared } from './compared.js';
 
-/** Loss and accuracy of several runs over the same steps. */
-export function CompareCharts({ runs }: { runs: readonly Compared[] }) {
+/** Runs that are drawn as one mean with a band. */
+export interface Group {
+  readonly label: string;
+  readonly color: string;
+  readonly ids: ReadonlySet<string>;
+}
+
+interface Props {
+  readonly runs: readonly Compared[];
+  /** Undefined: each run has its own line. */
+  readonly groups: readonly Group[] | undefined;
+  readonly view: ChartView;
+  readonly onChange: (change: Partial<ChartView>) => void;
+  /** Smoothing in steps, for a run of the given length. */
+  readonly spanOf: (steps: number) => number;
+  /** Increases when live runs should be loaded again. */
+  readonly turn: number;
+}
+
+/** One metric of the compared runs. */
+export function MetricChart({
+  name,
+  runs,
+  groups,
+  view,
+  onChange,
+  spanOf,
+  turn,
+}: Props & { readonly name: string }) {
   const { t } = useApp();
-  const [range, setRange] = useState<Range>();
-  const [slider, setSlider] = useState(50);
-  const [log, setLog] = useState(false);
-  const [clip, setClip] = useState(true);
-  const details = useDetails(runs, useSettled(range, 160));
-  const end = Math.max(2, ...runs.map((run) => run.loss.step.at(-1) ?? 0));
-  const bounds = useMemo(() => ({ from: 0, to: end }), [end]);
-  const span = spanOf(slider, end);
-  const loss = useMemo<Line[]>(
-    () =>
-      runs.map((run) => {
-        const detail = details.get(run.id);
-        const points = detail ? splice(run.loss, detail) : run.loss;
-        return {
+  const ids = useMemo(() => runs.map(({ id }) => id), [runs.map(({ id }) => id).join('/')]);
+  const timed = view.axis !== 'step';
+  const overview = useCurves(ids, name, {
+    range: timed ? undefined : view.range && stepsIn(view.range, axisOf('step', undefined)),
+    clock: timed,
+    turn,
+    points: ids.length > 12 ? 200 : 600,
+  });
+  const { curves } = overview;
+  const axes = useMemo(
+    () => new Map(curves.map(({ id, clock }) => [id, axisOf(view.axis, clock)])),
+    [curves, view.axis],
+  );
+  const bounds = useMemo(() => boundsOf(curves, axes, view.axis), [curves, axes, view.axis]);
+  const last = Math.max(2, ...curves.map(({ points }) => points.step.at(-1) ?? 0));
+  const smooth = isDense(name) ? spanOf(last) : 0;
+  const lines = useMemo<Line[]>(() => {
+    const found = new Map(curves.map((curve) => [curve.id, curve.points]));
+    const own = runs.flatMap((run): Line[] => {
+      const points = found.get(run.id);
+      if (!points || points.step.length === 0) return [];
+      return [
+        {
           label: run.detail.name,
           color: run.color,
           step: points.step,
-          ...smoothCurve(points, { span, clip, log }),
+          ...lineOf(points, smooth, view),
           ...(points.gaps ? { gaps: points.gaps } : {}),
           ...(run.dash ? { dash: run.dash } : {}),
-        };
-      }),
-    [runs, details, span, clip, log],
-  );
-  const accuracy = useMemo<Line[]>(
-    () =>
-      runs
-        .map((run) => ({ run, epochs: run.detail.epochEvents.filter(isClassified) }))
-        .filter(({ epochs }) => epochs.length > 0)
-        .map(({ run, epochs }) => ({
-          label: run.detail.name,
-          color: run.color,
-          step: epochs.map((epoch) => epoch.step),
-          value: epochs.map((epoch) => epoch.testAccuracy),
-          points: epochs.length < 40,
-          ...(run.dash ? { dash: run.dash } : {}),
-        })),
-    [runs],
-  );
-  const shared = { bounds, range, onRange: setRange, sync: 'compare', clip };
-  const measured = runs.filter((run) => run.detail.bestAccuracy !== undefined);
-  const curves = runs.some((run) => run.detail.epochEvents.length > 1);
+          points: !isDense(name) && points.step.length < 40,
+          axis: axes.get(run.id)!,
+          href: runHref(run.id),
+        },
+      ];
+    });
+    return groups ? grouped(own, groups) : own;
+  }, [curves, runs, groups, axes, smooth, view.clip, view.log, name]);
+  const format = useMemo(() => metricText(name), [name]);
+  const title = metricTitle(name, t);
+  if (overview.failure) return <Problem failure={overview.failure} />;
+  if (lines.length === 0)
+    return (
+      <figure class="chart">
+        <figcaption class="chart-head">
+          <h3>{title}</h3>
+        </figcaption>
+        {overview.loading ? <Loading /> : <Missing>{t('compare.noMetric')}</Missing>}
+      </figure>
+    );
+  const named = lines.filter(({ faint }) => !faint);
+  if (isPercent(name) && named.every(({ value }) => value.length === 1))
+    return (
+      <figure class="chart">
+        <figcaption class="chart-head">
+          <h3>{title}</h3>
+        </figcaption>
+        <Bars bars={named.map(({ label, value, color }) => ({ label, value: value[0] ?? 0, color }))} />
+      </figure>
+    );
   return (
-    <section class="charts" aria-label={t('chart.title')}>
-      <ChartControls
-        slider={slider}
-        onSlider={setSlider}
-        span={span}
-        log={log}
-        onLog={setLog}
-        clip={clip}
-        onClip={setClip}
-      />
-      <Chart
-        {...shared}
-        title={t('chart.loss')}
-        lines={loss}
-        height={340}
-        log={log}
-        format={(value) => significant(value, 3)}
-        summary={runs
-          .map((run) =>
-            t('compare.lossOf', {
-              name: run.detail.name,
-              loss: significant(run.detail.lastLoss ?? Number.NaN, 3),
-            }),
-          )
-          .join(t('semicolon'))}
-      />
-      {measured.length > 0 && !curves && (
-        <figure class="chart">
-          <figcaption class="chart-head">
-            <h3>{t('chart.testAccuracy')}</h3>
-          </figcaption>
-          <Bars
-            bars={measured.map((run) => ({
-              label: run.detail.name,
-              value: run.detail.bestAccuracy ?? 0,
-              color: run.color,
-            }))}
-          />
-        </figure>
-      )}
-      {curves && (
-        <Chart
-          {...shared}
-          title={t('chart.testAccuracy')}
-          lines={accuracy}
-          height={220}
-          vertical={[0, 100]}
-          format={(value) => percent(value, Number.isInteger(value) ? 0 : 1)}
-          summary={measured
-            .map((run) =>
-              t('compare.bestOf', {
-                name: run.detail.name,
-                accuracy: percent(run.detail.bestAccuracy ?? 0),
-              }),
-            )
-            .join(t('semicolon'))}
-        />
-      )}
-    </section>
+    <Chart
+      title={title}
+      lines={lines}
+      axis={axes.values().next().value!}
+      bounds={bounds}
+      range={view.range}
+      onRange={(range) => onChange({ range })}
+      sync="compare"
+      clip={view.clip}
+      log={view.log && !isPercent(name)}
+      height={280}
+      legend={groups !== undefined}
+      {...(isPercent(name) ? { vertical: [0, 100] as const } : {})}
+      format={format}
+      summary={named
+        .slice(0, 8)
+        .map(({ label, value }) => {
+          const end = value.findLast((v) => typeof v === 'number' && Number.isFinite(v));
+          return t('compare.last', { name: label, value: typeof end === 'number' ? format(end) : '–' });
+        })
+        .join(t('semicolon'))}
+    />
   );
 }
 
-/** The visible range in detail, for each run. */
-function useDetails(runs: readonly Compared[], range: Range | undefined): ReadonlyMap<string, Points> {
-  const [details, setDetails] = useState<ReadonlyMap<string, Points>>(new Map());
-  useEffect(() => {
-    if (!range) return setDetails(new Map());
-    const controller = new AbortController();
-    const ask = async (id: string): Promise<readonly [string, Points]> => {
-      const from = Math.max(0, Math.floor(range.from));
-      const query = { keys: ['loss'], points: 1000, from, to: Math.ceil(range.to) } as const;
-      const series = await get('GET /api/runs/:id/series', { params: { id }, query }, controller.signal);
-      return [id, pointsOf(series, 'loss')];
-    };
-    // Without details the coarse curve stays visible.
-    Promise.all(runs.map((run) => ask(run.id))).then(
-      (all) => setDetails(new Map(all)),
-      () => undefined,
+/** Whether a metric has a value for each step, and is smoothed. */
+const isDense = (name: string): boolean => !/^(epoch|test|dead|active|norm|gradient)\//.test(name);
+
+const lineOf = (points: Points, span: number, { clip, log }: ChartView): Pick<Line, 'value' | 'outside'> =>
+  span > 0 ? smoothCurve(points, { span, clip, log }) : { value: points.mean };
+
+function boundsOf(
+  curves: readonly { readonly id: string; readonly points: Points }[],
+  axes: ReadonlyMap<string, Axis>,
+  kind: ChartView['axis'],
+) {
+  const ends = curves.map(({ id, points }) => axes.get(id)!.toX(points.step.at(-1) ?? 0));
+  const starts = kind === 'wall' ? curves.map(({ id }) => axes.get(id)!.toX(0)) : [0];
+  const from = Math.min(...starts);
+  const to = Math.max(...ends);
+  return Number.isFinite(from) && to > from ? { from, to } : { from: 0, to: 2 };
+}
+
+/** The mean of each group, and its members as faint lines behind it. */
+function grouped(lines: readonly Line[], groups: readonly Group[]): Line[] {
+  const members = groups.map(({ ids, color }) =>
+    lines
+      .filter((line) => [...ids].some((id) => line.href === runHref(id)))
+      .map(({ dash: _, outside: __, gaps: ___, ...line }): Line => ({ ...line, color, faint: true })),
+  );
+  const means = groups.flatMap(({ label, color }, i): Line[] => {
+    const own = members[i]!;
+    if (own.length === 0) return [];
+    const axis = own[0]!.axis!;
+    // Members have clocks of their own: the mean is that of equal positions on the axis, in steps of the first member.
+    const moved = own.map((line) =>
+      line.axis === axis || axis.kind === 'step'
+        ? line
+        : { ...line, step: line.step.map((step) => axis.toStep(line.axis!.toX(step))) },
     );
-    return () => controller.abort();
-  }, [runs, range]);
-  return details;
+    return [{ label, color, ...meanOf(moved), axis }];
+  });
+  return [...members.flat(), ...means];
 }

@@ -71,7 +71,7 @@ export function AccuracyChart({
       {...shared}
       title={t('chart.accuracy')}
       lines={lines}
-      height={220}
+      height={280}
       vertical={[0, 100]}
       format={(value) => percent(value, Number.isInteger(value) ? 0 : 1)}
       summary={t(hasTop5 ? 'chart.accuracyFacts' : 'chart.accuracyFew', {

@@ -8,17 +8,27 @@ import { duration, integer, percent, share, significant } from '../../lib/format
 import { Insights } from '../model/insights.js';
 import { RunCharts } from './run-charts.js';
 import { RunLog } from './run-log.js';
+import { RunSettings } from './run-settings.js';
 import { SamplesView } from './samples.js';
 
 /** A run during and after training. */
-export function LiveView({ id, run }: { id: string; run: LiveRun }) {
+export function LiveView({
+  id,
+  run,
+  query,
+}: {
+  id: string;
+  run: LiveRun;
+  query: Readonly<Record<string, string>>;
+}) {
   return (
     <>
       <Figures run={run} />
-      <RunCharts id={id} run={run} />
+      <RunCharts id={id} run={run} query={query} />
       <SamplesView id={id} run={run} />
       <Insights id={id} run={run} />
       <RunLog id={id} run={run} />
+      <RunSettings run={run} />
     </>
   );
 }

@@ -25,7 +25,7 @@ export function MetricCharts({ epochs, shared }: { epochs: readonly EpochEvent[]
           {...shared}
           title={name}
           lines={lines}
-          height={220}
+          height={280}
           format={(value) => significant(value, 4)}
           summary={last}
         >

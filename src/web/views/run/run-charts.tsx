@@ -1,15 +1,19 @@
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useEffect, useMemo } from 'preact/hooks';
+import { get } from '../../app/api.js';
 import { useApp } from '../../app/context.js';
+import { replace } from '../../app/router.js';
 import { recall, remember } from '../../app/storage.js';
-import { useWidth } from '../../app/use.js';
+import { useLoad, useWidth } from '../../app/use.js';
+import { useChartView } from '../../app/use-chart-view.js';
 import type { LiveRun } from '../../app/use-run.js';
 import { useSeries } from '../../app/use-series.js';
 import { isClassified } from '../../lib/classified.js';
+import { axisOf, stepsIn } from '../../lib/curves/axis.js';
 import { classCount, curveFacts } from '../../lib/describe.js';
 import { integer, significant } from '../../lib/format.js';
 import { smoothCurve } from '../../lib/outliers.js';
 import { NO_POINTS } from '../../lib/points.js';
-import type { Range } from '../../lib/range.js';
+import { runHref } from '../../lib/route.js';
 import { spanOf } from '../../lib/smooth.js';
 import { Chart } from '../../ui/chart/chart.js';
 import { ChartControls } from '../../ui/chart/chart-controls.js';
@@ -24,16 +28,34 @@ import { SmallCharts } from './small-charts.js';
 const SMALL = ['imagesPerSecond', 'lr', 'stepSeconds', 'dataSeconds', 'rssMiB'] as const;
 
 /** The curves of a run. All show the same range of steps: zooming one zooms all. */
-export function RunCharts({ id, run }: { id: string; run: LiveRun }) {
+export function RunCharts({
+  id,
+  run,
+  query,
+}: {
+  id: string;
+  run: LiveRun;
+  query: Readonly<Record<string, string>>;
+}) {
   const { t, language } = useApp();
   const [measure, width] = useWidth();
-  const [range, setRange] = useState<Range>();
-  const [slider, setSlider] = useState(() => sliderFrom(recall('smoothing')));
-  const [log, setLog] = useState(false);
-  const [clip, setClip] = useState(true);
+  const [view, change] = useChartView(query, (next) => replace(runHref(id, 'live', { ...query, ...next })));
+  const { range, log, clip } = view;
+  const slider = view.smooth ?? sliderFrom(recall('smoothing'));
+  const clock = useLoad(
+    view.axis === 'step' ? undefined : `clock ${id} ${run.epochs.length}`,
+    (signal) => get('GET /api/runs/:id/clock', { params: { id } }, signal),
+    { keep: true },
+  ).value;
+  const axis = useMemo(() => axisOf(view.axis, clock), [view.axis, clock]);
+  // Until the clock is there, a range of times cannot be converted.
+  const stepRange = useMemo(
+    () => (range && axis.kind === view.axis ? stepsIn(range, axis) : undefined),
+    [range, axis, view.axis],
+  );
   const pixels = Math.round(width * Math.min(devicePixelRatio, 1.5));
-  const main = useSeries(id, ['loss'], range, pixels);
-  const small = useSeries(id, SMALL, range, Math.ceil(pixels / 4));
+  const main = useSeries(id, ['loss'], stepRange, pixels);
+  const small = useSeries(id, SMALL, stepRange, Math.ceil(pixels / 4));
 
   const { listen } = run;
   const { push: pushMain, reset: resetMain } = main;
@@ -58,7 +80,7 @@ export function RunCharts({ id, run }: { id: string; run: LiveRun }) {
   const lastStep = Math.max(loss.step.at(-1) ?? 0, run.detail?.step ?? 0, 2);
   // During training the axis grows in increments, otherwise every step would redraw the scale.
   const end = run.following ? Math.ceil(lastStep / 10) * 10 : lastStep;
-  const bounds = useMemo(() => ({ from: 0, to: end }), [end]);
+  const bounds = useMemo(() => ({ from: axis.toX(0), to: axis.toX(end) }), [axis, end]);
   const span = spanOf(slider, lastStep);
   const lines = useMemo<Line[]>(() => {
     const raw: Line = {
@@ -81,26 +103,31 @@ export function RunCharts({ id, run }: { id: string; run: LiveRun }) {
       },
     ];
   }, [loss, span, clip, log, t]);
-  const shared: SharedAxis = { bounds, range, onRange: setRange, sync: `run-${id}`, clip };
+  const shared: SharedAxis = {
+    axis,
+    bounds,
+    range: axis.kind === view.axis ? range : undefined,
+    onRange: (next) => change({ range: next }),
+    sync: `run-${id}`,
+    clip,
+  };
   const epochs = useMemo(() => run.epochs.filter(isClassified), [run.epochs]);
   const classified = run.epochs.length === 0 ? classCount(run.detail?.config) > 1 : epochs.length > 0;
-  const shown = range ?? bounds;
+  const shown = stepRange ?? { from: 0, to: end };
   const facts = curveFacts(loss, shown.from, shown.to);
 
   return (
     <section class="charts" aria-label={t('chart.title')} ref={measure}>
       {loss.step.length > 0 && (
         <ChartControls
+          view={view}
+          onChange={change}
           slider={slider}
-          onSlider={(value) => {
-            setSlider(value);
-            remember('smoothing', String(value));
+          onSlider={(smooth) => {
+            change({ smooth });
+            remember('smoothing', String(smooth));
           }}
           span={span}
-          log={log}
-          onLog={setLog}
-          clip={clip}
-          onClip={setClip}
         />
       )}
       {main.failure && <Problem failure={main.failure} />}
@@ -115,39 +142,41 @@ export function RunCharts({ id, run }: { id: string; run: LiveRun }) {
       )}
       {loss.step.length > 0 && (
         <>
-          <Chart
-            {...shared}
-            title={t('chart.loss')}
-            lines={lines}
-            height={width < 560 ? 240 : 320}
-            format={(value) => significant(value, 3)}
-            log={log}
-            summary={
-              facts
-                ? t('chart.facts', {
-                    from: integer(facts.from, language),
-                    to: integer(facts.to, language),
-                    first: significant(facts.first, 3),
-                    last: significant(facts.last, 3),
-                    low: significant(facts.lowest, 3),
-                    lowAt: integer(facts.lowestAt, language),
-                  })
-                : t('chart.nothingHere')
-            }
-          >
-            <ChartTable
-              points={loss}
-              range={shown}
-              name={t('chart.loss')}
-              format={(value) => significant(value, 4)}
-            />
-          </Chart>
-          {classified && (
-            <AccuracyChart epochs={epochs} shared={shared} classes={classCount(run.detail?.config)} />
-          )}
-          {(!classified || epochs.some(({ testMetrics }) => testMetrics)) && (
-            <MetricCharts epochs={run.epochs} shared={shared} />
-          )}
+          <div class="main-charts">
+            <Chart
+              {...shared}
+              title={t('chart.loss')}
+              lines={lines}
+              height={width < 560 ? 240 : 280}
+              format={(value) => significant(value, 3)}
+              log={log}
+              summary={
+                facts
+                  ? t('chart.facts', {
+                      from: integer(facts.from, language),
+                      to: integer(facts.to, language),
+                      first: significant(facts.first, 3),
+                      last: significant(facts.last, 3),
+                      low: significant(facts.lowest, 3),
+                      lowAt: integer(facts.lowestAt, language),
+                    })
+                  : t('chart.nothingHere')
+              }
+            >
+              <ChartTable
+                points={loss}
+                range={shown}
+                name={t('chart.loss')}
+                format={(value) => significant(value, 4)}
+              />
+            </Chart>
+            {classified && (
+              <AccuracyChart epochs={epochs} shared={shared} classes={classCount(run.detail?.config)} />
+            )}
+            {(!classified || epochs.some(({ testMetrics }) => testMetrics)) && (
+              <MetricCharts epochs={run.epochs} shared={shared} />
+            )}
+          </div>
           <div class="small-charts">
             <SmallCharts points={small.points} shared={shared} />
           </div>

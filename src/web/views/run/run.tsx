@@ -45,7 +45,7 @@ export function RunView({
   return (
     <div class="page">
       <Head run={run} tab={tab} />
-      {tab === 'live' && <LiveView id={id} run={run} />}
+      {tab === 'live' && <LiveView id={id} run={run} query={query} />}
       {tab === 'inside' && <InsideView id={id} run={run} query={query} />}
       {tab === 'try' && <TryView id={id} run={run} query={query} />}
     </div>

@@ -1,0 +1,28 @@
+import type { Translate } from '../../i18n.js';
+import { percent, significant } from '../format.js';
+
+/** Names of metrics that have a title in the page's language. */
+const TITLES = {
+  loss: 'chart.loss',
+  lr: 'small.lr',
+  imagesPerSecond: 'small.imagesPerSecond',
+  stepSeconds: 'metric.stepSeconds',
+  dataSeconds: 'metric.dataSeconds',
+  rssMiB: 'small.rssMiB',
+  'epoch/trainLoss': 'metric.trainLoss',
+  'epoch/trainAccuracy': 'metric.trainAccuracy',
+  'epoch/testLoss': 'metric.testLoss',
+  'epoch/testAccuracy': 'chart.testAccuracy',
+  'epoch/testTop5': 'metric.testTop5',
+} as const;
+
+export const metricTitle = (name: string, t: Translate): string =>
+  Object.hasOwn(TITLES, name) ? t(TITLES[name as keyof typeof TITLES]) : name;
+
+/** Whether a metric is measured in percent. */
+export const isPercent = (name: string): boolean => /^epoch\/(train|test)(Accuracy|Top5)$/.test(name);
+
+export const metricText = (name: string): ((value: number) => string) =>
+  isPercent(name)
+    ? (value) => percent(value, Number.isInteger(value) ? 0 : 1)
+    : (value) => significant(value, 4);

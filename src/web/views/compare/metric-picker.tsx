@@ -1,0 +1,62 @@
+import { useState } from 'preact/hooks';
+import { useApp } from '../../app/context.js';
+import { metricTitle } from '../../lib/curves/metric.js';
+
+/** With more names than this they can be searched. */
+const FEW = 14;
+
+/** Chooses the metrics to show. */
+export function MetricPicker({
+  names,
+  chosen,
+  onChange,
+}: {
+  names: readonly string[];
+  chosen: readonly string[];
+  onChange: (chosen: readonly string[]) => void;
+}) {
+  const { t } = useApp();
+  const [filter, setFilter] = useState('');
+  const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
+  const all = [...new Set([...names, ...chosen])];
+  const shown = all.filter((name) => {
+    const text = `${name} ${metricTitle(name, t)}`.toLowerCase();
+    return words.every((word) => text.includes(word));
+  });
+  return (
+    <details class="menu">
+      <summary>{t('compare.metrics', { n: chosen.length })}</summary>
+      <div class="menu-body">
+        {all.length > FEW && (
+          <input
+            type="search"
+            aria-label={t('compare.findMetric')}
+            placeholder={t('compare.findMetric')}
+            value={filter}
+            onInput={(event) => setFilter(event.currentTarget.value)}
+          />
+        )}
+        <ul>
+          {shown.map((name) => (
+            <li key={name}>
+              <label class="check">
+                <input
+                  type="checkbox"
+                  checked={chosen.includes(name)}
+                  onChange={(event) =>
+                    onChange(
+                      event.currentTarget.checked
+                        ? [...chosen, name]
+                        : chosen.filter((each) => each !== name),
+                    )
+                  }
+                />
+                {metricTitle(name, t)}
+              </label>
+            </li>
+          ))}
+        </ul>
+      </div>
+    </details>
+  );
+}
