@@ -16,6 +16,7 @@ import * as predict from './predict.js';
 import { EXIT, reportError } from './print-error.js';
 import * as report from './report.js';
 import * as reproduce from './reproduce/reproduce.js';
+import * as runs from './runs.js';
 import * as serve from './serve.js';
 import { HELP } from './terminal/help.js';
 import { hangUp, interruptCode, onInterrupt } from './terminal/interrupt.js';
@@ -27,6 +28,7 @@ import * as train from './train/train.js';
 const COMMANDS = [
   train,
   serve,
+  runs,
   evaluate,
   predict,
   report,

@@ -6,7 +6,9 @@
  * `Content-Type`, an image is told by its first bytes. 401: the token is missing or wrong. 403: the request comes from
  * another site, or needs `--control`. 503: the server is busy; ask again later.
  */
+
 import type { EpochEvent, LogLine, RunStatus, StepEvent } from '../run/events.js';
+import type { Value } from '../run-query.js';
 
 export type {
   ActivationInsight,
@@ -63,6 +65,8 @@ export interface RunSummary {
   /** Percent. */
   readonly bestAccuracy?: number;
   readonly lastLoss?: number;
+  /** Last values of other metrics, by their names in `Curve`. */
+  readonly figures?: Readonly<Record<string, number>>;
   /** At most 60 points of the smoothed loss, for a sparkline. */
   readonly spark: readonly number[];
 }
@@ -136,6 +140,16 @@ export interface RunClock {
   readonly seconds: readonly number[];
   /** Last step of each epoch that has ended. */
   readonly epochs: readonly number[];
+}
+
+/** The settings of all runs, by their path in `config.json`. */
+export interface SettingsTable {
+  /** Settings that are the same in all runs. */
+  readonly equal: Readonly<Record<string, Value>>;
+  /** Names of the other settings. */
+  readonly names: readonly string[];
+  /** Their values by run, in the order of `names`; null if a run does not have one. */
+  readonly runs: Readonly<Record<string, readonly (Value | null)[]>>;
 }
 
 /** Where a run comes from. */

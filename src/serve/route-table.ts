@@ -29,6 +29,7 @@ import type {
   Samples,
   Series,
   SeriesKey,
+  SettingsTable,
   Working,
 } from './api.js';
 
@@ -63,6 +64,7 @@ export interface RunRoutes {
   'GET /api/metrics': { query: { readonly runs: readonly string[] }; answer: readonly string[] };
   'GET /api/runs/:id/clock': { answer: RunClock };
   'GET /api/runs/:id/origin': { answer: RunOrigin };
+  'GET /api/settings': { answer: SettingsTable };
   /** One metric of several runs, in their order; `from` and `to` are steps. */
   'GET /api/curves': {
     query: {

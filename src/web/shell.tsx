@@ -49,7 +49,7 @@ export function Shell() {
 
 function View({ route }: { route: Route }) {
   const { t } = useApp();
-  if (route.view === 'runs') return <RunsView />;
+  if (route.view === 'runs') return <RunsView query={route.query} />;
   if (route.view === 'run')
     return <RunView key={route.id} id={route.id} tab={route.tab} query={route.query} />;
   if (route.view === 'compare') return <CompareView ids={route.ids} query={route.query} />;

@@ -9,6 +9,7 @@ import { scratch } from '../support/toy.js';
 
 const COMMANDS = [
   'train',
+  'runs',
   'eval',
   'predict',
   'report',

@@ -19,6 +19,7 @@ const FLOORS: readonly (readonly string[])[] = [
     'src/robust-limits.ts',
     'src/languages.ts',
     'src/svg-text.ts',
+    'src/run-query.ts',
   ],
   ['src/files', 'src/webassembly'],
   ['src/graph'],
@@ -43,8 +44,8 @@ const FLOORS: readonly (readonly string[])[] = [
   ['src/index.ts'],
 ];
 
-/** Code shared by the figures of reports and of the pages. */
-const SHARED = ['src/robust-limits.ts', 'src/languages.ts', 'src/svg-text.ts'];
+/** Code shared by the pages with reports and with the command line. */
+const SHARED = ['src/robust-limits.ts', 'src/languages.ts', 'src/svg-text.ts', 'src/run-query.ts'];
 /** What the pages use of the server: types only. */
 const PAGES_KNOW = [
   'src/serve/api.ts',

@@ -65,7 +65,7 @@ describe('daily questions', { skip: NO_BROWSER }, () => {
     const asked = web.fixture.requests.filter((line) => /series\?keys=loss.*from=/.test(line)).at(-1);
     assert.ok(asked, 'a range of times is asked for as steps');
     const from = Number(new URL(asked.split(' ')[1]!, web.fixture.url).searchParams.get('from'));
-    assert.ok(from > 100 && from < 700, `${from}`);
+    assert.ok(from > 50 && from < 700, `${from}`);
     await page.reload();
     await plot.locator('canvas').waitFor();
     assert.equal(await axis.inputValue(), 'time');

@@ -16,6 +16,7 @@ import type {
   RunSummary,
   Series,
   SeriesKey,
+  SettingsTable,
 } from '../../src/serve/api.js';
 
 /** Answers of a server with invented, deterministic runs. */
@@ -218,6 +219,14 @@ export const ORIGIN: RunOrigin = {
   preset: { epochs: 4, batchSize: 16, lr: 0.01, model: { imageSize: 224, dropout: 0.5 } },
   data: { train: { images: 50_000 }, test: { images: 10_000, fingerprint: 'ab'.repeat(32) } },
 };
+
+export const settingsOf = (runs: readonly RunSummary[]): SettingsTable => ({
+  equal: { batchSize: 16, epochs: 4, 'model.dropout': 0.5, recipe: 'quick' },
+  names: ['lr', 'schedule.kind'],
+  runs: Object.fromEntries(
+    runs.map(({ id }) => [id, [id === 'quick-7' ? 0.02 : 0.01, id === 'paused' ? 'step' : null]]),
+  ),
+});
 
 export const LOG: LogLine[] = [
   { event: 'line', step: 0, text: 'AlexNet (notes), 58,322,314 parameters, cifar10, batch size 16' },

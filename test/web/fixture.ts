@@ -104,6 +104,7 @@ export async function startFixture({ control = true }: { control?: boolean } = {
       return run;
     }
     if (first === 'metrics') return data.METRICS;
+    if (first === 'settings') return data.settingsOf(fixture.runs);
     if (first === 'curves')
       return (query.get('runs') ?? '')
         .split(',')

@@ -6,7 +6,7 @@ import { classCount, curveFacts, secondsLeft } from '../../src/web/lib/describe.
 import { diffConfigs } from '../../src/web/lib/diff.js';
 import { ago, compact, duration, percent, share, significant } from '../../src/web/lib/format.js';
 import { accuracy, heat, worstPairs } from '../../src/web/lib/heat.js';
-import { applyEvent, filterRuns, sortRuns } from '../../src/web/lib/list.js';
+import { applyEvent } from '../../src/web/lib/list.js';
 import { renderMarkdown } from '../../src/web/lib/markdown.js';
 import { mosaic, squareOf } from '../../src/web/lib/mosaic.js';
 import { boxOf, stagesOf } from '../../src/web/lib/network.js';
@@ -265,18 +265,6 @@ describe('settings', () => {
 
 describe('list of runs', () => {
   const runs = RUNS();
-  test('every word of the filter must match', () => {
-    assert.deepEqual(
-      filterRuns(runs, 'baseline TRAINING').map(({ id }) => id),
-      ['live'],
-    );
-    assert.equal(filterRuns(runs, 'baseline failed').length, 0);
-  });
-  test('runs without a value come last in both orders', () => {
-    for (const descending of [true, false])
-      assert.equal(sortRuns(runs, { key: 'bestAccuracy', descending }).at(-1)?.id, 'old');
-    assert.equal(sortRuns(runs, { key: 'status', descending: false })[0]?.id, 'live');
-  });
   test('events update a run in place, add it in front, or remove it', () => {
     const run = { ...runs[2], name: 'new' } as RunSummary;
     assert.equal(applyEvent(runs, { event: 'run', run })[2]?.name, 'new');

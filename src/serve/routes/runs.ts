@@ -17,6 +17,7 @@ import { kernelSteps, kernels, runDetail, runLog } from '../runs/run-detail.js';
 import { sampledSteps, samples } from '../runs/run-samples.js';
 import type { Runs } from '../runs/runs.js';
 import { RunsFeed } from '../runs/runs-feed.js';
+import { Settings } from '../runs/settings-table.js';
 import { lastLines } from '../runs/tail.js';
 import type { Trash } from '../runs/trash.js';
 import { curveRoutes } from './curves.js';
@@ -40,6 +41,7 @@ export interface RunRoutesOptions {
 /** Handlers that read and change runs. */
 export function runRoutes({ runs, trash, control }: RunRoutesOptions): Handlers<keyof RunRoutes> {
   const feed = new RunsFeed(runs);
+  const settings = new Settings(runs);
   const mustControl = () => {
     if (control) return;
     throw new RequestError(403, {
@@ -52,6 +54,7 @@ export function runRoutes({ runs, trash, control }: RunRoutesOptions): Handlers<
   return {
     ...curveRoutes(runs),
     'GET /api/runs': () => runs.list(),
+    'GET /api/settings': async () => settings.table((await runs.list()).map(({ id }) => id)),
     'GET /api/events': async () => new EventsAnswer((client) => feed.watch(client)),
     'GET /api/runs/:id': ({ params }) => runDetail(runs, params.id),
     'GET /api/runs/:id/series': async ({ query, params }) => {

@@ -91,6 +91,7 @@ export async function summarise(folder: string, id: string): Promise<RunSummary>
     ...place,
     ...status,
     ...(best === undefined ? {} : { bestAccuracy: best }),
+    ...figuresOf(parts),
     paper: model.paper,
     preset: model.preset,
     recipe,
@@ -109,6 +110,26 @@ async function bestAccuracy(folder: string, { epoch }: Skim): Promise<number | u
   const best = stateSchema.safeParse(parseJson(text ?? '')).data?.best?.accuracy;
   return best ?? epoch?.testAccuracy;
 }
+
+/** Last values of metrics besides the loss and the accuracy. */
+function figuresOf({ lastStep, epoch }: Skim): Pick<RunSummary, 'figures'> {
+  const known = {
+    ...(lastStep
+      ? {
+          imagesPerSecond: lastStep.imagesPerSecond,
+          stepSeconds: lastStep.stepSeconds,
+          rssMiB: lastStep.rssMiB,
+        }
+      : {}),
+    ...(epoch ? { 'epoch/trainLoss': epoch.trainLoss } : {}),
+    ...(epoch?.testLoss === undefined ? {} : { 'epoch/testLoss': epoch.testLoss }),
+    ...named('test', epoch?.testMetrics),
+  };
+  return Object.keys(known).length === 0 ? {} : { figures: known };
+}
+
+const named = (group: string, metrics: Readonly<Record<string, number>> = {}) =>
+  Object.fromEntries(Object.entries(metrics).map(([name, value]) => [`${group}/${name}`, value]));
 
 interface ImageCounts {
   readonly train: number;

@@ -19,7 +19,7 @@ export interface ExportedChart {
 }
 
 /** A CSV cell. Names that start like a formula are quoted, so that spreadsheets do not evaluate them. */
-function cell(text: string): string {
+export function csvCell(text: string): string {
   const plain = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
   return /[",\n\r]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
 }
@@ -43,7 +43,7 @@ export function csvOf({ xLabel, lines, range }: ExportedChart): string {
     .filter((step) => step >= range.from && step <= range.to)
     .sort((a, b) => a - b);
   const rows = [
-    [xLabel, ...columns.map(({ name }) => name)].map(cell),
+    [xLabel, ...columns.map(({ name }) => name)].map(csvCell),
     ...steps.map((step) => [String(step), ...columns.map(({ of }) => of(step))]),
   ];
   return `${rows.map((row) => row.join(',')).join('\r\n')}\r\n`;

@@ -2,7 +2,7 @@
 export type RunTab = 'live' | 'inside' | 'try';
 
 export type Route =
-  | { readonly view: 'runs' }
+  | { readonly view: 'runs'; readonly query: Readonly<Record<string, string>> }
   | {
       readonly view: 'run';
       readonly id: string;
@@ -29,7 +29,7 @@ export function parseRoute(hash: string): Route {
   const [path = '', search = ''] = hash.replace(/^#/, '').split('?', 2);
   const [first, id, tab, ...rest] = path.split('/').filter(Boolean).map(decode);
   const query = Object.fromEntries(new URLSearchParams(search));
-  if (first === undefined || (first === 'runs' && id === undefined)) return { view: 'runs' };
+  if (first === undefined || (first === 'runs' && id === undefined)) return { view: 'runs', query };
   if (first === 'run' && id !== undefined && rest.length === 0) {
     if (tab === undefined) return { view: 'run', id, tab: 'live', query };
     if (tab === 'inside' || tab === 'try') return { view: 'run', id, tab, query };

@@ -1,6 +1,7 @@
 import { useApp } from '../../app/context.js';
 import { csvOf, type ExportedChart, svgOf } from '../../lib/chart-export.js';
 import { css } from '../css.js';
+import { offer } from '../offer.js';
 
 /** PNG pixels per SVG unit. */
 const PNG_SCALE = 2;
@@ -40,14 +41,6 @@ export function ChartSave({ chart }: { chart: ExportedChart }) {
       </div>
     </details>
   );
-}
-
-function offer(blob: Blob, name: string): void {
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
 async function pngOf(svg: Blob): Promise<Blob> {

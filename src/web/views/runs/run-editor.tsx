@@ -3,10 +3,13 @@ import type { RunChange, RunSummary } from '../../../serve/api.js';
 import { type ApiFailure, send } from '../../app/api.js';
 import { useApp } from '../../app/context.js';
 import { failureOf } from '../../app/use.js';
+import { tagsIn } from '../../lib/table/tags.js';
 import { Dialog } from '../../ui/dialog.js';
 import { Problem } from '../../ui/problem.js';
 
-/** Name and tags of a run. */
+const COLOURS = 8;
+
+/** Name, tags, note and colour of a run. */
 export function RunEditor({
   run,
   onClose,
@@ -19,18 +22,15 @@ export function RunEditor({
   const { t, announce } = useApp();
   const [name, setName] = useState(run.name);
   const [tags, setTags] = useState(run.tags.join(', '));
+  const [note, setNote] = useState(run.note ?? '');
+  const [color, setColor] = useState(run.color ?? 0);
   const [failure, setFailure] = useState<ApiFailure>();
   const save = async () => {
     const change: RunChange = {
       name: name.trim(),
-      tags: [
-        ...new Set(
-          tags
-            .split(/[,，]/)
-            .map((tag) => tag.trim())
-            .filter(Boolean),
-        ),
-      ],
+      tags: tagsIn(tags),
+      note: note.trim(),
+      color,
     };
     try {
       onChange(await send('PATCH /api/runs/:id', { params: { id: run.id }, body: change }));
@@ -62,6 +62,31 @@ export function RunEditor({
           {t('edit.tags')}
           <input value={tags} onInput={(event) => setTags(event.currentTarget.value)} />
         </label>
+        <label>
+          {t('edit.note')}
+          <textarea
+            rows={3}
+            maxLength={4000}
+            value={note}
+            onInput={(event) => setNote(event.currentTarget.value)}
+          />
+        </label>
+        <fieldset class="choices">
+          <legend>{t('edit.color')}</legend>
+          {Array.from({ length: COLOURS + 1 }, (_, n) => (
+            <label key={n} class="check">
+              <input type="radio" name="color" checked={color === n} onChange={() => setColor(n)} />
+              {n === 0 ? (
+                t('edit.noColor')
+              ) : (
+                <>
+                  <span class="swatch" style={{ background: `var(--run-${n})` }} aria-hidden="true" />
+                  <span class="visually-hidden">{t('edit.colorNumber', { n })}</span>
+                </>
+              )}
+            </label>
+          ))}
+        </fieldset>
         <p class="hint">{t('edit.hint', { id: run.id })}</p>
         {failure && <Problem failure={failure} />}
         <div class="buttons">

@@ -1,124 +1,168 @@
+import { useState } from 'preact/hooks';
+import { valueIn } from '../../../run-query.js';
 import type { RunSummary } from '../../../serve/api.js';
 import { useApp } from '../../app/context.js';
 import { useNow } from '../../app/use.js';
 import { ago, integer, moment, percent, significant } from '../../lib/format.js';
-import type { Sort, SortKey } from '../../lib/list.js';
 import { runHref } from '../../lib/route.js';
+import type { ListView } from '../../lib/table/list-view.js';
+import { cellText, differenceText, type RunRow } from '../../lib/table/rows.js';
 import { Spark } from '../../ui/chart/spark.js';
 import { Icon } from '../../ui/icon.js';
 import { Status } from '../../ui/status.js';
+import { colourOf, MOST_CURVES } from './runs-curves.js';
 
 interface Props {
-  readonly runs: readonly RunSummary[];
-  readonly sort: Sort;
-  readonly onSort: (sort: Sort) => void;
+  readonly rows: readonly RunRow[];
+  readonly view: ListView;
+  readonly onView: (change: Partial<ListView>) => void;
+  /** The run with which others are compared. */
+  readonly baseline: RunRow | undefined;
   readonly selected: ReadonlySet<string>;
   readonly onSelect: (selected: ReadonlySet<string>) => void;
   readonly onEdit: (run: RunSummary) => void;
   readonly onDelete: (run: RunSummary) => void;
 }
 
-const COLUMNS: readonly [
-  SortKey | undefined,
-  'name' | 'status' | 'data' | 'accuracy' | 'loss' | 'started' | 'updated',
-][] = [
+/** The columns of every list: the value that orders them, and their title. */
+const FIRST = [
   ['name', 'name'],
   ['status', 'status'],
   ['dataset', 'data'],
-  ['bestAccuracy', 'accuracy'],
-  [undefined, 'loss'],
+  ['accuracy', 'accuracy'],
+  ['loss', 'loss'],
+] as const;
+const LAST = [
   ['started', 'started'],
   ['updated', 'updated'],
-];
+] as const;
+const DESCENDING: readonly string[] = ['accuracy', 'started', 'updated'];
+/** Rows that are drawn at first, and with each further request. */
+const PAGE = 200;
 
 /** The same number of decimals in each row, unless the text would be too long. */
 const lossText = (loss: number): string => (Math.abs(loss) < 1000 ? loss.toFixed(3) : significant(loss, 4));
 
 /** Roles are explicit because the narrow layout changes the table's display, which removes the implicit roles. */
-export function RunsTable({ runs, sort, onSort, selected, onSelect, onEdit, onDelete }: Props) {
+export function RunsTable({ rows, view, onView, baseline, selected, onSelect, onEdit, onDelete }: Props) {
   const { t, meta } = useApp();
+  const [most, setMost] = useState(PAGE);
   const control = meta?.control === true;
-  const toggle = (key: SortKey) =>
-    onSort(
-      sort.key === key
-        ? { key, descending: !sort.descending }
-        : { key, descending: key === 'bestAccuracy' || key === 'started' || key === 'updated' },
-    );
+  const toggle = (sort: string) =>
+    onView({ sort, descending: view.sort === sort ? !view.descending : DESCENDING.includes(sort) });
+  const columns: readonly (readonly [string, string, string])[] = [
+    ...FIRST.map(([key, name]) => [key, t(`runs.${name}`), `col-${name}`] as const),
+    ...view.columns.map((name) => [name, name.split('.').at(-1)!, 'col-own'] as const),
+    ...LAST.map(([key, name]) => [key, t(`runs.${name}`), `col-${name}`] as const),
+  ];
+  const all = rows.length > 0 && rows.every(({ run }) => selected.has(run.id));
   return (
     <>
       <label class="narrow-sort">
         {t('runs.sort')}
-        <select value={sort.key} onChange={(event) => toggle(event.currentTarget.value as SortKey)}>
-          {COLUMNS.map(([key, name]) =>
-            key ? (
-              <option key={key} value={key}>
-                {t(`runs.${name}`)}
-              </option>
-            ) : null,
-          )}
+        <select value={view.sort} onChange={(event) => toggle(event.currentTarget.value)}>
+          {columns.map(([key, title]) => (
+            <option key={key} value={key}>
+              {title}
+            </option>
+          ))}
         </select>
       </label>
-      <table class="runs" role="table" aria-label={t('runs.title')}>
-        <thead role="rowgroup">
-          <tr role="row">
-            <th role="columnheader" scope="col">
-              <span class="visually-hidden">{t('runs.select')}</span>
-            </th>
-            {COLUMNS.map(([key, name]) => (
-              <th
-                key={name}
-                role="columnheader"
-                scope="col"
-                class={`col-${name}`}
-                {...(key === sort.key
-                  ? { 'aria-sort': sort.descending ? ('descending' as const) : ('ascending' as const) }
-                  : {})}
-              >
-                {key ? (
+      <div class={view.columns.length > 0 ? 'runs-scroll' : ''}>
+        <table class="runs" role="table" aria-label={t('runs.title')}>
+          <thead role="rowgroup">
+            <tr role="row">
+              <th role="columnheader" scope="col" class="col-select">
+                <input
+                  type="checkbox"
+                  checked={all}
+                  aria-label={t('runs.selectAll')}
+                  onChange={() => onSelect(all ? new Set() : new Set(rows.map(({ run }) => run.id)))}
+                />
+              </th>
+              {columns.map(([key, title, name]) => (
+                <th
+                  key={key}
+                  role="columnheader"
+                  scope="col"
+                  class={name}
+                  title={name === 'col-own' ? key : undefined}
+                  {...(key === view.sort
+                    ? { 'aria-sort': view.descending ? ('descending' as const) : ('ascending' as const) }
+                    : {})}
+                >
                   <button type="button" class="sort" onClick={() => toggle(key)}>
-                    {t(`runs.${name}`)}
-                    {key === sort.key && <Icon name={sort.descending ? 'down' : 'up'} />}
+                    {title}
+                    {key === view.sort && <Icon name={view.descending ? 'down' : 'up'} />}
                   </button>
-                ) : (
-                  t(`runs.${name}`)
-                )}
-              </th>
+                </th>
+              ))}
+              {control && (
+                <th role="columnheader" scope="col">
+                  <span class="visually-hidden">{t('runs.actions')}</span>
+                </th>
+              )}
+            </tr>
+          </thead>
+          <tbody role="rowgroup">
+            {rows.slice(0, most).map((row, i) => (
+              <RunRowView
+                key={row.run.id}
+                row={row}
+                position={i}
+                columns={view.columns}
+                baseline={baseline}
+                selected={selected.has(row.run.id)}
+                onToggle={() => {
+                  const next = new Set(selected);
+                  if (!next.delete(row.run.id)) next.add(row.run.id);
+                  onSelect(next);
+                }}
+                {...(control ? { onEdit: () => onEdit(row.run), onDelete: () => onDelete(row.run) } : {})}
+              />
             ))}
-            {control && (
-              <th role="columnheader" scope="col">
-                <span class="visually-hidden">{t('runs.actions')}</span>
-              </th>
-            )}
-          </tr>
-        </thead>
-        <tbody role="rowgroup">
-          {runs.map((run) => (
-            <Row
-              key={run.id}
-              run={run}
-              selected={selected.has(run.id)}
-              onToggle={() => {
-                const next = new Set(selected);
-                if (!next.delete(run.id)) next.add(run.id);
-                onSelect(next);
-              }}
-              {...(control ? { onEdit: () => onEdit(run), onDelete: () => onDelete(run) } : {})}
-            />
-          ))}
-        </tbody>
-      </table>
+          </tbody>
+        </table>
+      </div>
+      {rows.length > most && (
+        <p class="runs-more">
+          <button type="button" onClick={() => setMost(most + PAGE)}>
+            {t('runs.more', { n: Math.min(PAGE, rows.length - most) })}
+          </button>
+          <span class="hint">{t('runs.drawn', { n: most, all: rows.length })}</span>
+        </p>
+      )}
     </>
   );
 }
 
-function Row({
-  run,
+/** How a value differs from the baseline's, below it. */
+function Difference({ name, row, baseline }: { name: string; row: RunRow; baseline: RunRow | undefined }) {
+  const { t } = useApp();
+  if (!baseline || baseline.run.id === row.run.id) return null;
+  const text = differenceText(name, row, baseline);
+  return text === undefined ? null : (
+    <span class="under difference" title={t('table.difference', { name: baseline.run.name })}>
+      {text}
+    </span>
+  );
+}
+
+function RunRowView({
+  row,
+  position,
+  columns,
+  baseline,
   selected,
   onToggle,
   onEdit,
   onDelete,
 }: {
-  run: RunSummary;
+  row: RunRow;
+  /** In the list, for its colour. */
+  position: number;
+  columns: readonly string[];
+  baseline: RunRow | undefined;
   selected: boolean;
   onToggle: () => void;
   onEdit?: () => void;
@@ -126,9 +170,11 @@ function Row({
 }) {
   const { t, language } = useApp();
   const now = useNow();
+  const { run } = row;
+  const isBase = baseline?.run.id === run.id;
   const moving = run.status === 'training' || run.status === 'paused';
   return (
-    <tr role="row" class={selected ? 'selected' : ''}>
+    <tr role="row" class={`${selected ? 'selected' : ''}${isBase ? ' baseline' : ''}`}>
       <td role="cell" class="col-select">
         <input
           type="checkbox"
@@ -138,8 +184,21 @@ function Row({
         />
       </td>
       <td role="cell" class="col-name">
+        {(run.color !== undefined || position < MOST_CURVES) && (
+          <span class="swatch" style={{ background: `var(${colourOf(run, position)})` }} aria-hidden="true" />
+        )}
         <a href={runHref(run.id)}>{run.name}</a>
+        {isBase && (
+          <span class="base">
+            <Icon name="pin" /> {t('table.baseline')}
+          </span>
+        )}
         <Tags tags={run.tags} />
+        {run.note && (
+          <span class="under note" title={run.note}>
+            {run.note}
+          </span>
+        )}
       </td>
       <td role="cell" class="col-status">
         <Status status={run.status} />
@@ -171,6 +230,7 @@ function Row({
         ) : (
           percent(run.bestAccuracy)
         )}
+        <Difference name="accuracy" row={row} baseline={baseline} />
       </td>
       <td role="cell" class="col-loss">
         <Spark
@@ -180,7 +240,23 @@ function Row({
             : { label: t('runs.lossNow', { loss: lossText(run.lastLoss) }) })}
         />
         <span class="under num">{run.lastLoss === undefined ? '' : lossText(run.lastLoss)}</span>
+        <Difference name="loss" row={row} baseline={baseline} />
       </td>
+      {columns.map((name) => {
+        const value = valueIn(row, name);
+        const differs = baseline !== undefined && !isBase && value !== valueIn(baseline, name);
+        return (
+          <td
+            key={name}
+            role="cell"
+            class={`col-own${typeof value === 'number' ? ' num' : ''}${differs ? ' differs' : ''}`}
+          >
+            <span class="narrow-label">{name} </span>
+            {cellText(name, value)}
+            <Difference name={name} row={row} baseline={baseline} />
+          </td>
+        );
+      })}
       <td role="cell" class="col-started">
         <span class="narrow-label">{t('runs.started')} </span>
         <time dateTime={run.started} title={moment(run.started, language)}>

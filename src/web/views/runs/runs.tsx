@@ -1,62 +1,120 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import { matches, namesOf, parseFilter, sorted } from '../../../run-query.js';
 import type { RunSummary } from '../../../serve/api.js';
 import { get, send } from '../../app/api.js';
 import { useApp, useTitle } from '../../app/context.js';
 import { useEvents } from '../../app/events.js';
-import { go } from '../../app/router.js';
+import { go, replace } from '../../app/router.js';
+import { recall, remember } from '../../app/storage.js';
 import { failureOf, useLoad } from '../../app/use.js';
-import { applyEvent, filterRuns, type Sort, sortRuns } from '../../lib/list.js';
+import { applyEvent } from '../../lib/list.js';
 import { compareHref } from '../../lib/route.js';
+import { type ListView, listHref, listViewOf } from '../../lib/table/list-view.js';
+import { rowsOf } from '../../lib/table/rows.js';
 import { Connection } from '../../ui/connection.js';
+import { Icon } from '../../ui/icon.js';
+import { Parallel } from '../../ui/parallel.js';
 import { Loading, Problem } from '../../ui/problem.js';
+import { MOST } from '../compare/compare.js';
+import { BulkTags } from './bulk-tags.js';
 import { RunEditor } from './run-editor.js';
+import { RunsCurves } from './runs-curves.js';
 import { RunsTable } from './runs-table.js';
+import { TableMenu } from './table-menu.js';
 
-const MOST_COMPARED = 8;
+/** Columns that were chosen last. */
+const COLUMNS = 'columns';
+/** Settings of a parallel plot before any columns are chosen. */
+const MOST_AXES = 7;
+/** Differences without a meaning for the result. */
+const NOT_AN_AXIS = /^(machine|data|model\.classes|model\.images)(\.|$)/;
 
 /** All runs in the folder, updated live. */
-export function RunsView() {
-  const { t, showToast, announce } = useApp();
+export function RunsView({ query }: { query: Readonly<Record<string, string>> }) {
+  const { t, meta, showToast, announce } = useApp();
+  const control = meta?.control === true;
   useTitle(t('runs.title'));
   const { value, failure, reload } = useLoad('runs', (signal) => get('GET /api/runs', {}, signal));
   const [runs, setRuns] = useState<readonly RunSummary[]>();
-  const [filter, setFilter] = useState('');
-  const [sort, setSort] = useState<Sort>({ key: 'started', descending: true });
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const [editing, setEditing] = useState<RunSummary>();
+  const [tagging, setTagging] = useState(false);
+  const [parallel, setParallel] = useState(false);
+  const view = listViewOf(query, (recall(COLUMNS) ?? '').split(',').filter(Boolean));
+  // Typing must not wait for the address.
+  const [filter, setFilter] = useState(view.filter);
+  useEffect(() => setFilter(view.filter), [view.filter]);
+  const show = (change: Partial<ListView>) => replace(listHref({ ...view, ...change }));
+  useEffect(() => {
+    if (filter === view.filter) return;
+    const timer = setTimeout(() => show({ filter }), 250);
+    return () => clearTimeout(timer);
+  }, [filter]);
   useEffect(() => {
     if (value) setRuns(value);
   }, [value]);
   const connection = useEvents('GET /api/events', value && {}, ['run', 'gone'], (event) =>
     setRuns((before) => applyEvent(before ?? [], event)),
   );
+  const settings = useLoad(
+    runs && `settings ${runs.length}`,
+    (signal) => get('GET /api/settings', {}, signal),
+    { keep: true },
+  );
+  const rows = useMemo(() => rowsOf(runs ?? [], settings.value), [runs, settings.value]);
+  const names = useMemo(() => namesOf(rows), [rows]);
+  const shown = useMemo(() => {
+    const known = (name: string) => names.includes(name) || names.some((each) => each.endsWith(`.${name}`));
+    const terms = parseFilter(filter, known);
+    const found = rows.filter((row) => matches(row, terms, t(`status.${row.run.status}`)));
+    const ordered = sorted(found, view.sort, view.descending);
+    const base = ordered.findIndex(({ run }) => run.id === view.baseline);
+    return base <= 0 ? ordered : [ordered[base]!, ...ordered.toSpliced(base, 1)];
+  }, [rows, names, filter, view.sort, view.descending, view.baseline, t]);
+  const baseline = rows.find(({ run }) => run.id === view.baseline);
   const known = (runs ?? []).filter((run) => selected.has(run.id));
-  const remove = async (run: RunSummary) => {
+  const change = (run: RunSummary) => setRuns((before) => applyEvent(before ?? [], { event: 'run', run }));
+
+  const restore = async (undos: readonly string[]) => {
     try {
-      const { undo } = await send('DELETE /api/runs/:id', { params: { id: run.id } });
-      setRuns((before) => before?.filter((each) => each.id !== run.id));
-      showToast({
-        text: t('runs.deleted', { name: run.name }),
-        action: {
-          label: t('undo'),
-          run: () =>
-            void send('POST /api/undo/:undo', { params: { undo } }).then(
-              (back) => {
-                setRuns((before) => applyEvent(before ?? [], { event: 'run', run: back }));
-                announce(t('runs.back', { name: back.name }));
-              },
-              (error) => showToast({ text: failureOf(error).message }),
-            ),
-        },
-      });
+      for (const undo of undos) {
+        const back = await send('POST /api/undo/:undo', { params: { undo } });
+        change(back);
+        announce(t('runs.back', { name: back.name }));
+      }
     } catch (error) {
       showToast({ text: failureOf(error).message });
     }
   };
-  const shown = sortRuns(
-    filterRuns(runs ?? [], filter, (run) => `${run.status} ${t(`status.${run.status}`)}`),
-    sort,
-  );
+  const remove = async (some: readonly RunSummary[]) => {
+    const undos: string[] = [];
+    let problem: string | undefined;
+    for (const run of some) {
+      try {
+        undos.push((await send('DELETE /api/runs/:id', { params: { id: run.id } })).undo);
+        setRuns((before) => before?.filter((each) => each.id !== run.id));
+      } catch (error) {
+        problem = `${run.name}: ${failureOf(error).message}`;
+      }
+    }
+    setSelected((before) => new Set([...before].filter((id) => !some.some((run) => run.id === id))));
+    const [first] = some;
+    const done =
+      undos.length === 1 && first
+        ? t('runs.deleted', { name: first.name })
+        : t('bulk.deleted', { n: undos.length });
+    showToast({
+      text: problem === undefined ? done : `${undos.length > 0 ? `${done} ` : ''}${problem}`,
+      ...(undos.length > 0 ? { action: { label: t('undo'), run: () => void restore(undos) } } : {}),
+    });
+  };
+  const ended = known.filter(({ status }) => status !== 'training' && status !== 'paused');
+  const axes = useMemo(() => {
+    const own = view.columns.length > 0 ? view.columns : (settings.value?.names ?? []);
+    const some = own.filter((name) => !NOT_AN_AXIS.test(name)).slice(0, MOST_AXES);
+    const result = rows.some(({ run }) => run.bestAccuracy !== undefined) ? ['loss', 'accuracy'] : ['loss'];
+    return [...some.filter((name) => !result.includes(name)), ...result];
+  }, [view.columns.join(), settings.value, rows]);
   return (
     <div class="page">
       <div class="page-head">
@@ -68,12 +126,18 @@ export function RunsView() {
       {runs?.length === 0 && <Empty />}
       {runs && runs.length > 0 && (
         <>
+          <RunsCurves
+            runs={shown.map(({ run }) => run)}
+            metric={view.metric}
+            onMetric={(metric) => show({ metric })}
+          />
           <div class="runs-bar">
             <label class="search">
               <span class="visually-hidden">{t('runs.filter')}</span>
               <input
                 type="search"
                 placeholder={t('runs.filter')}
+                title={t('runs.filterHow')}
                 value={filter}
                 onInput={(event) => setFilter(event.currentTarget.value)}
               />
@@ -84,43 +148,73 @@ export function RunsView() {
                 : t('runs.shown', { n: shown.length, all: runs.length })}
             </p>
             <div class="runs-compare">
+              {known.length === 1 && (
+                <button
+                  type="button"
+                  onClick={() =>
+                    show({ baseline: known[0]!.id === view.baseline ? undefined : known[0]!.id })
+                  }
+                >
+                  <Icon name="pin" />
+                  {t(known[0]!.id === view.baseline ? 'table.unpin' : 'table.pin')}
+                </button>
+              )}
+              {control && known.length > 0 && (
+                <>
+                  <button type="button" onClick={() => setTagging(true)}>
+                    <Icon name="tag" /> {t('bulk.tag')}
+                  </button>
+                  <button type="button" disabled={ended.length === 0} onClick={() => void remove(ended)}>
+                    <Icon name="trash" /> {t('bulk.delete', { n: ended.length })}
+                  </button>
+                </>
+              )}
               <span class="hint">{known.length < 2 ? t('runs.choose') : ''}</span>
               <button
                 type="button"
                 class="primary"
                 disabled={known.length < 2}
-                onClick={() => go(compareHref(known.map((run) => run.id).slice(0, MOST_COMPARED)))}
+                onClick={() => go(compareHref(known.map((run) => run.id).slice(0, MOST)))}
               >
                 {known.length < 2 ? t('nav.compare') : t('runs.compare', { n: known.length })}
               </button>
+              <button type="button" aria-pressed={parallel} onClick={() => setParallel(!parallel)}>
+                {t('parallel.title')}
+              </button>
+              <TableMenu
+                rows={shown}
+                names={names}
+                columns={view.columns}
+                onColumns={(columns) => {
+                  remember(COLUMNS, columns.join(','));
+                  show({ columns });
+                }}
+              />
             </div>
           </div>
+          {settings.failure && <Problem failure={settings.failure} retry={settings.reload} />}
+          {parallel && <Parallel rows={shown} names={axes} />}
           {shown.length === 0 ? (
             <p class="missing">{t('runs.none', { filter })}</p>
           ) : (
             <RunsTable
-              runs={shown}
-              sort={sort}
-              onSort={setSort}
+              rows={shown}
+              view={view}
+              baseline={baseline}
+              onView={show}
               selected={selected}
               onSelect={setSelected}
               onEdit={setEditing}
-              onDelete={(run) => void remove(run)}
+              onDelete={(run) => void remove([run])}
             />
           )}
         </>
       )}
-      {editing && (
-        <RunEditor
-          run={editing}
-          onClose={() => setEditing(undefined)}
-          onChange={(run) => setRuns((before) => applyEvent(before ?? [], { event: 'run', run }))}
-        />
-      )}
+      {editing && <RunEditor run={editing} onClose={() => setEditing(undefined)} onChange={change} />}
+      {tagging && <BulkTags runs={known} onClose={() => setTagging(false)} onChange={change} />}
     </div>
   );
 }
-
 function Empty() {
   const { t } = useApp();
   return (

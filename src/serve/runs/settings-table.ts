@@ -1,0 +1,55 @@
+import { flatSettings, type Value, type Values } from '../../run-query.js';
+import type { SettingsTable } from '../api.js';
+import { fileInside, readSmall } from './path-containment.js';
+import type { Runs } from './runs.js';
+import { parseJson } from './tail.js';
+
+/** Settings that say nothing about a run in a table. */
+const LEFT_OUT = /^(version|machine\.(started|command)|paperweight_checksum)$/;
+
+interface Known {
+  readonly key: string;
+  readonly settings: Values;
+}
+
+/** The settings of all runs, read again only where a file has changed. */
+export class Settings {
+  readonly #known = new Map<string, Known>();
+
+  constructor(readonly runs: Runs) {}
+
+  /** The settings of one run by their path; empty if they cannot be read. */
+  async of(id: string): Promise<Values> {
+    const folder = await this.runs.folder(id).catch(() => undefined);
+    const file = folder === undefined ? undefined : await fileInside(folder, 'config.json');
+    if (!file || folder === undefined) return {};
+    const key = `${file.stats.mtimeMs}/${file.stats.size}/${file.stats.ino}`;
+    const known = this.#known.get(id);
+    if (known?.key === key) return known.settings;
+    const text = await readSmall(folder, 'config.json').catch(() => undefined);
+    const all = Object.entries(flatSettings(parseJson(text ?? '')));
+    const settings = Object.fromEntries(all.filter(([path]) => !LEFT_OUT.test(path)));
+    this.#known.set(id, { key, settings });
+    return settings;
+  }
+
+  /** @param ids of the runs to include; others are forgotten */
+  async table(ids: readonly string[]): Promise<SettingsTable> {
+    const rows = await Promise.all(ids.map((id) => this.of(id)));
+    const listed = new Set(ids);
+    for (const id of this.#known.keys()) if (!listed.has(id)) this.#known.delete(id);
+    const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+    const equal: Record<string, Value> = {};
+    const differing = names.filter((name) => {
+      const first = rows[0]?.[name];
+      if (first === undefined || rows.some((row) => row[name] !== first)) return true;
+      equal[name] = first;
+      return false;
+    });
+    return {
+      equal,
+      names: differing,
+      runs: Object.fromEntries(ids.map((id, i) => [id, differing.map((name) => rows[i]![name] ?? null)])),
+    };
+  }
+}

@@ -1,0 +1,96 @@
+import { useState } from 'preact/hooks';
+import { FACT_NAMES } from '../../../run-query.js';
+import { useApp } from '../../app/context.js';
+import { csvCell } from '../../lib/chart-export.js';
+import { type RunRow, tableCsv, tableJson } from '../../lib/table/rows.js';
+import { offer } from '../../ui/offer.js';
+
+/** Values that the list always shows. */
+const ALWAYS = ['name', 'status', 'tags', 'dataset', 'accuracy', 'loss', 'started', 'updated', 'note'];
+/** Columns of a saved table that are in every table. */
+const SAVED = ['id', 'name', 'status', 'tags', 'note', 'dataset', 'preset', 'recipe', 'seed', 'step'];
+const RESULTS = ['accuracy', 'loss', 'started', 'updated'];
+
+/** Chooses the list's columns, and saves the list as a file. */
+export function TableMenu({
+  rows,
+  names,
+  columns,
+  onColumns,
+}: {
+  rows: readonly RunRow[];
+  /** Names of all values. */
+  names: readonly string[];
+  columns: readonly string[];
+  onColumns: (columns: readonly string[]) => void;
+}) {
+  const { t } = useApp();
+  const [filter, setFilter] = useState('');
+  const choices = [...new Set([...columns, ...names])].filter(
+    (name) => !ALWAYS.includes(name) && name.toLowerCase().includes(filter.trim().toLowerCase()),
+  );
+  const saved = [...new Set([...SAVED, ...columns, ...RESULTS])];
+  return (
+    <>
+      <details class="menu menu-right">
+        <summary>{t('table.columns')}</summary>
+        <div class="menu-body">
+          <input
+            type="search"
+            aria-label={t('table.findColumn')}
+            placeholder={t('table.findColumn')}
+            value={filter}
+            onInput={(event) => setFilter(event.currentTarget.value)}
+          />
+          <ul>
+            {choices.map((name) => (
+              <li key={name}>
+                <label class="check">
+                  <input
+                    type="checkbox"
+                    checked={columns.includes(name)}
+                    onChange={(event) =>
+                      onColumns(
+                        event.currentTarget.checked
+                          ? [...columns, name]
+                          : columns.filter((each) => each !== name),
+                      )
+                    }
+                  />
+                  {FACT_NAMES.includes(name) ? name : <code>{name}</code>}
+                </label>
+              </li>
+            ))}
+          </ul>
+        </div>
+      </details>
+      <details class="menu menu-right">
+        <summary>{t('table.save')}</summary>
+        <div class="menu-body">
+          <p class="hint">{t('table.saveWhy')}</p>
+          <div class="buttons">
+            <button
+              type="button"
+              aria-label={t('table.saveAs', { kind: 'CSV' })}
+              onClick={() =>
+                // The byte order mark tells spreadsheets that the file is UTF-8.
+                offer(new Blob(['\ufeff', tableCsv(rows, saved, csvCell)], { type: 'text/csv' }), 'runs.csv')
+              }
+            >
+              CSV
+            </button>
+            <button
+              type="button"
+              aria-label={t('table.saveAs', { kind: 'JSON' })}
+              onClick={() =>
+                offer(new Blob([tableJson(rows, saved)], { type: 'application/json' }), 'runs.json')
+              }
+            >
+              JSON
+            </button>
+          </div>
+        </div>
+      </details>
+    </>
+  );
+}

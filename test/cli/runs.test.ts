@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { epochLine, makeRun, steps } from '../serve/support.js';
+import { jsonLines, runCli } from '../support/cli.js';
+import { scratch, toyConfig } from '../support/toy.js';
+
+test('runs: filter, order, columns, JSON, and clear errors', async (t) => {
+  const root = await scratch(t);
+  const config = (change: object) => ({ ...toyConfig({ maxSteps: 1000 }), ...change });
+  await makeRun(root, 'slow', { config: config({ lr: 0.001 }), metrics: steps(1, 4) });
+  await makeRun(root, 'fast', { config: config({ lr: 0.1 }), metrics: [...steps(1, 8), epochLine(1, 8)] });
+  await makeRun(root, 'odd', {
+    config: config({ lr: 0.5 }),
+    files: { 'label.json': JSON.stringify({ name: 'odd\u001b[31m' }) },
+  });
+  await writeFile(join(root, 'fast', 'label.json'), JSON.stringify({ tags: ['good'], note: 'keep' }));
+  const table = await runCli([
+    'runs',
+    root,
+    '--filter',
+    'lr<=0.1',
+    '--sort',
+    'lr',
+    '--columns',
+    'name,lr,accuracy,step',
+  ]);
+  assert.equal(table.code, 0, table.stderr);
+  assert.deepEqual(
+    table.stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/)),
+    [
+      ['name', 'lr', 'accuracy', 'step'],
+      ['slow', '0.001', '4'],
+      ['fast', '0.1', '41', '8'],
+    ],
+  );
+  const descending = await runCli(['runs', root, '--sort=-lr', '--json']);
+  const lines = jsonLines(descending.stdout);
+  assert.deepEqual(
+    lines.map(({ id }) => id),
+    ['odd', 'fast', 'slow'],
+  );
+  assert.equal((lines[1]!.settings as Record<string, unknown>).lr, 0.1);
+  assert.deepEqual([lines[1]!.tags, lines[1]!.note], [['good'], 'keep']);
+  const all = await runCli(['runs', root]);
+  assert.ok(!all.stdout.includes('\u001b'), 'a name cannot control the terminal');
+  for (const [args, words] of [
+    [['--sort', 'accurcy'], /"accurcy".*did you mean accuracy/is],
+    [['--columns', 'name,nothing'], /"nothing"/],
+    [['--filter', 'nothing>3'], /"nothing"/],
+  ] as const) {
+    const wrong = await runCli(['runs', root, ...args]);
+    assert.equal(wrong.code, 2);
+    assert.match(wrong.stderr, words);
+  }
+  const none = await runCli(['runs', join(root, 'none')]);
+  assert.deepEqual([none.code, none.stdout], [0, '']);
+  assert.match(none.stderr, /There are no runs in/);
+});

@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { describe, test } from 'node:test';
+import { axe, NO_BROWSER, overflow } from './browser.js';
+import { pages } from './pages.js';
+
+const WIDE = { viewport: { width: 1440, height: 900 } };
+
+describe('the table of runs', { skip: NO_BROWSER }, () => {
+  const web = pages({ each: true });
+
+  test('columns of any setting, filters by value, order, all in the address', async () => {
+    const { page, complaints, close } = await web.open('', WIDE);
+    await page.locator('table.runs').waitFor();
+    await page.getByText('Columns', { exact: true }).click();
+    await page.getByLabel('Find a setting or result …').fill('lr');
+    await page.getByLabel('lr', { exact: true }).check();
+    await page.getByText('Columns', { exact: true }).click();
+    await page.getByRole('button', { name: 'lr', exact: true }).click();
+    await page.getByRole('button', { name: 'lr', exact: true }).click();
+    await page.waitForURL(/(?=.*cols=lr)(?=.*sort=lr)(?=.*desc=1)/);
+    assert.equal(await page.locator('tbody .col-name a').first().textContent(), 'Quick, seed 7');
+    await page.getByRole('searchbox').last().fill('lr<0.02 accuracy>=62');
+    await page.getByText('4 of 6 runs').waitFor();
+    await page.waitForURL(/q=/);
+    await page.reload();
+    await page.getByText('4 of 6 runs').waitFor();
+    assert.equal(await page.locator('td.col-own').first().innerText(), '0.01');
+    assert.deepEqual(complaints, []);
+    await close();
+  });
+
+  test('a pinned baseline stands first, with differences from it', async () => {
+    const { page, complaints, close } = await web.open('#/?cols=lr', WIDE);
+    await page.getByLabel('Select Quick, seed 7').check();
+    await page.getByRole('button', { name: 'Use as baseline' }).click();
+    await page.waitForURL(/base=quick-7/);
+    assert.equal(await page.locator('tbody .col-name a').first().textContent(), 'Quick, seed 7');
+    const row = page.locator('tbody tr', { hasText: 'a&b' });
+    assert.equal(await row.locator('.col-accuracy .difference').textContent(), '+9.3%');
+    assert.equal(await row.locator('td.col-own.differs .difference').textContent(), '−0.01');
+    assert.deepEqual(await axe(page), []);
+    await page.setViewportSize({ width: 375, height: 800 });
+    assert.ok((await overflow(page)) <= 0);
+    assert.deepEqual(complaints, []);
+    await close();
+  });
+
+  test('notes and colours; tags and deletion of several runs, and undo', async () => {
+    const { page, complaints, close } = await web.open('', WIDE);
+    await page.getByRole('button', { name: 'Rename or tag paused' }).click();
+    await page.getByRole('textbox', { name: 'Note' }).fill('<b>waits</b> for data');
+    await page.getByLabel('Colour 3').check();
+    await page.getByRole('button', { name: 'Save', exact: true }).click();
+    await page.getByText('<b>waits</b> for data').waitFor();
+    assert.equal(web.fixture.runs.find(({ id }) => id === 'paused')?.color, 3);
+    await page.getByLabel('Select live').check();
+    await page.getByLabel('Select failed').check();
+    await page.getByLabel('Select old').check();
+    await page.getByRole('button', { name: 'Tag', exact: true }).click();
+    await page.getByLabel('Add tags').fill('seen, twice');
+    await page.getByLabel('long', { exact: true }).check();
+    await page.getByRole('button', { name: 'Save', exact: true }).click();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    const tags = (id: string) => web.fixture.runs.find((run) => run.id === id)?.tags;
+    assert.deepEqual(
+      [tags('live'), tags('failed')],
+      [
+        ['baseline', 'seen', 'twice'],
+        ['seen', 'twice'],
+      ],
+    );
+    // The run that is training stays.
+    await page.getByRole('button', { name: 'Delete 2' }).click();
+    await page.getByText('2 runs deleted.').waitFor();
+    assert.deepEqual(web.fixture.runs.map(({ id }) => id).sort(), [
+      'a&b ünï,code',
+      'live',
+      'paused',
+      'quick-7',
+    ]);
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await page.getByRole('link', { name: 'failed', exact: true }).waitFor();
+    await page.getByRole('link', { name: 'old', exact: true }).waitFor();
+    assert.deepEqual(complaints, []);
+    await close();
+  });
+
+  test('the table is saved as CSV and JSON with the chosen columns', async () => {
+    const { page, complaints, close } = await web.open('#/?cols=lr&q=quick,', WIDE);
+    await page.locator('table.runs').waitFor();
+    await page.getByText('Save table').click();
+    const saved = async (kind: string) => {
+      const [download] = await Promise.all([
+        page.waitForEvent('download'),
+        page.getByRole('button', { name: `Save the table as ${kind}` }).click(),
+      ]);
+      return (await readFile(await download.path())).toString('utf8');
+    };
+    const [head, first, end] = (await saved('CSV')).split('\r\n');
+    assert.match(head!, /^\ufeffid,name,status,tags,note,.*lr,accuracy,loss/);
+    assert.match(first!, /^quick-7,"Quick, seed 7",done/);
+    assert.equal(end, '');
+    const [run] = JSON.parse(await saved('JSON')) as Record<string, unknown>[];
+    assert.deepEqual([run!.id, run!.lr, run!.note], ['quick-7', 0.02, null]);
+    assert.deepEqual(complaints, []);
+    await close();
+  });
+
+  test('the first page shows the curves of all runs, live, in any metric', async () => {
+    const { page, complaints, close } = await web.open('', WIDE);
+    const plot = page.getByRole('group', { name: 'Training loss' });
+    await plot.locator('canvas').waitFor();
+    await page.getByText('5 curves.').waitFor();
+    const asked = () => web.fixture.requests.filter((line) => /\/api\/curves/.test(line)).length;
+    const before = asked();
+    await page.getByText('Live', { exact: true }).waitFor();
+    web.fixture.runs = web.fixture.runs.map((run) => (run.id === 'live' ? { ...run, step: 640 } : run));
+    web.fixture.emitRuns({ event: 'run', run: web.fixture.runs[0]! });
+    for (let i = 0; i < 200 && asked() === before; i++) await page.waitForTimeout(50);
+    assert.ok(asked() > before);
+    await page.getByLabel('Metric of the curves').selectOption('epoch/testAccuracy');
+    await page.getByRole('group', { name: 'Test accuracy' }).locator('canvas').waitFor();
+    await page.waitForURL(/metric=epoch/);
+    assert.deepEqual(complaints, []);
+    await close();
+  });
+
+  test('a parallel plot has a line for each run', async () => {
+    const { page, complaints, close } = await web.open('', WIDE);
+    await page.getByRole('button', { name: 'Parallel plot' }).click();
+    const lines = page.locator('.parallel-line');
+    await lines.first().waitFor();
+    // All but the one that has neither loss nor accuracy.
+    assert.equal(await lines.count(), 5);
+    assert.deepEqual(await page.locator('.parallel-name').allTextContents(), ['lr', 'loss', 'accuracy']);
+    assert.deepEqual(await axe(page), []);
+    assert.deepEqual(complaints, []);
+    await close();
+  });
+
+  test('of many runs a part is drawn at first', async () => {
+    const [model] = web.fixture.runs;
+    web.fixture.runs = Array.from({ length: 450 }, (_, i) => ({ ...model!, id: `r${i}`, name: `run ${i}` }));
+    const { page, complaints, close } = await web.open('', WIDE);
+    await page.getByText('450 runs', { exact: true }).waitFor();
+    assert.equal(await page.locator('table.runs tbody tr').count(), 200);
+    await page.getByText('The first 50 of 450 runs').waitFor();
+    await page.getByRole('button', { name: 'Show 200 more' }).click();
+    assert.equal(await page.locator('table.runs tbody tr').count(), 400);
+    assert.deepEqual(complaints, []);
+    await close();
+  });
+});
