@@ -1,6 +1,6 @@
 import type { RunClock } from '../../../serve/api.js';
 import { duration, integer, type Language } from '../format.js';
-import type { ExportedLine } from '../outside.js';
+import type { ExportedLine } from '../points-outside-frame.js';
 import { lowerBound } from '../points.js';
 import type { Range } from '../range.js';
 
