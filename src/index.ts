@@ -51,6 +51,7 @@ export { saveWeights } from './run/checkpoint.js';
 export type { ModelConfig } from './run/config.js';
 export type { Evaluation } from './run/events.js';
 export { loadWeights } from './run/load-weights.js';
+export { type LoggedImage, Logger, type LoggerOptions } from './run/logger.js';
 export { type EvaluateOptions, evaluateModel } from './train/evaluate.js';
 export { imageStatistics } from './train/image-statistics.js';
 export type {

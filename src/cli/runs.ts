@@ -28,7 +28,7 @@ export function register(program: Command): void {
     .argument('[runs]', 'folder that holds the runs', pathName('runs'), 'runs')
     .option(
       '--filter <text>',
-      'words, and comparisons with =, !=, <, <=, >, >= or : (contains), such as "lr>=0.01 status:done"',
+      'words, and comparisons with =, !=, <, <=, >, >= or : (contains), such as "lr>=0.01 status:done" (default: all runs)',
     )
     .option('--sort <name>', 'order; a name after a minus sign for descending', '-started')
     .option('--columns <names>', 'columns, separated by commas', COLUMNS)

@@ -38,6 +38,8 @@ export interface Meta {
 }
 
 export interface RunSummary {
+  /** Of a program of one's own, or of another program's TensorBoard files; missing for trained papers. */
+  readonly kind?: 'program' | 'tensorboard';
   /** Name of the run's folder: one path segment. */
   readonly id: string;
   /** Display name; the id unless the run was renamed. */
@@ -227,6 +229,21 @@ export interface Kernels {
   readonly side: number;
   /** Base64 of count × side × side × 3 bytes; each kernel is scaled to its own extremes around grey. */
   readonly rgb: string;
+}
+
+/** An image in another program's event file. */
+export interface LoggedImage {
+  readonly name: string;
+  readonly step: number;
+  /** Its place in the list of the run's images. */
+  readonly index: number;
+}
+
+/** A logged distribution of numbers. */
+export interface LoggedHistogram {
+  readonly name: string;
+  readonly step: number;
+  readonly histogram: { readonly min: number; readonly max: number; readonly counts: readonly number[] };
 }
 
 /** Images that a generative model made at a step. */

@@ -13,6 +13,8 @@ import type {
   FeatureMaps,
   Insight,
   Kernels,
+  LoggedHistogram,
+  LoggedImage,
   LogLine,
   Meta,
   ModelDetail,
@@ -94,6 +96,11 @@ export interface RunRoutes {
   /** Steps with stored images of a generative model, ascending. */
   'GET /api/runs/:id/samples': { answer: readonly number[] };
   'GET /api/runs/:id/samples/:step': { answer: Samples };
+  /** Distributions that a program logged, at most 64 of each name, ascending in steps. */
+  'GET /api/runs/:id/histograms': { answer: readonly LoggedHistogram[] };
+  /** Images in another program's event files; the newest of each name come last. */
+  'GET /api/runs/:id/images': { answer: readonly LoggedImage[] };
+  'GET /api/runs/:id/images/:index': { file: 'image/png' | 'image/jpeg' | 'image/gif' | 'image/webp' };
 }
 
 export interface ModelRoutes {

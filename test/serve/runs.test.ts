@@ -94,6 +94,13 @@ test('the list has the key facts of each run', async (t) => {
     epochs: 3,
     bestAccuracy: 42.5,
     lastLoss: 0.1,
+    figures: {
+      imagesPerSecond: 120,
+      stepSeconds: 0.25,
+      rssMiB: 900,
+      'epoch/trainLoss': 1.5,
+      'epoch/testLoss': 1.4,
+    },
   });
 });
 

@@ -157,6 +157,9 @@ export async function startFixture({ control = true }: { control?: boolean } = {
         return data.MODEL;
       case 'kernels':
         return step === undefined ? (bare ? [] : data.KERNEL_STEPS) : data.kernelsOf(Number(step));
+      case 'histograms':
+      case 'images':
+        return [];
       case 'samples':
         // A classifier has none.
         return [];

@@ -5,6 +5,7 @@ import { fileInside } from '../runs/path-containment.js';
 import { lastLines } from '../runs/tail.js';
 import { SERIES_KEYS, type SeriesOf } from './columns.js';
 import { sampledSeries } from './sample.js';
+import type { ScalarSource } from './scalars.js';
 
 /** Points of a run's clock. */
 const CLOCK_POINTS = 200;
@@ -49,12 +50,14 @@ export async function curveNames(live: LiveRun): Promise<string[]> {
       (name) => `${group}/${name}`,
     );
   const insight = (await insightsOf(live)).at(-1);
+  const own = (await live.scalars()).columns.names;
   return [
     ...(index.columns.length > 0 ? SERIES_KEYS : []),
     ...keys.map((key) => `epoch/${key}`),
     ...named('testMetrics', 'test'),
     ...named('trainMetrics', 'epoch/train'),
     ...index.own.names,
+    ...own.filter((name) => !isSeriesKey(name) || index.columns.length === 0),
     ...(insight?.parameters ?? []).flatMap(({ name }) => [`gradient/${name}`, `norm/${name}`]),
     ...(insight?.activations ?? []).flatMap(({ name }) => [`dead/${name}`, `active/${name}`]),
   ];
@@ -64,8 +67,10 @@ export async function curveNames(live: LiveRun): Promise<string[]> {
 export async function curveOf(live: LiveRun, name: string, query: CurveQuery): Promise<Curve | undefined> {
   if (isSeriesKey(name)) {
     const { step, values } = await stepSeries(live, [name], query);
-    return step.length === 0 ? undefined : { step, ...values[name]! };
+    if (step.length > 0) return { step, ...values[name]! };
   }
+  const logged = (await live.scalars()).columns.curve(name, query.from, query.to, query.points);
+  if (logged) return logged;
   await live.index.follow();
   const own = live.index.own.curve(name, query.from, query.to, query.points);
   if (own) return own;
@@ -128,13 +133,30 @@ async function insightsOf({ folder }: LiveRun): Promise<Insight[]> {
 }
 
 /** @param started ISO 8601 */
-export async function clockOf({ index }: LiveRun, started: string): Promise<RunClock> {
+export async function clockOf(live: LiveRun, started: string): Promise<RunClock> {
+  const { index } = live;
   await index.follow();
+  if (index.columns.length === 0) return clockOfScalars(await live.scalars(), started);
   const { step, sum } = index.columns.sums('stepSeconds', CLOCK_POINTS);
   return {
     started: (Date.parse(started) || 0) / 1000,
     step,
     seconds: sum,
     epochs: index.epochs.map(({ event }) => event.step),
+  };
+}
+
+/** The clock of a run that logged its scalars itself, with the time of each. */
+function clockOfScalars({ times }: ScalarSource, given: string): RunClock {
+  const first = times.time[0];
+  const started = Math.min(Date.parse(given) || Number.POSITIVE_INFINITY, first ?? Number.POSITIVE_INFINITY);
+  const begin = Number.isFinite(started) ? started : 0;
+  const every = Math.max(1, Math.ceil(times.step.length / CLOCK_POINTS));
+  const some = (_: number, i: number): boolean => i % every === 0 || i === times.step.length - 1;
+  return {
+    started: begin / 1000,
+    step: times.step.filter(some),
+    seconds: times.time.filter(some).map((time) => Math.max(0, (time - begin) / 1000)),
+    epochs: [],
   };
 }

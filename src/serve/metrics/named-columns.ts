@@ -39,6 +39,14 @@ export class NamedColumns {
     return { step, ...values.value! };
   }
 
+  /** The last finite value of a name, to the precision of float32. */
+  last(name: string): number | undefined {
+    const columns = this.#columns.get(name);
+    const mean = columns?.series(KEY, Math.max(0, columns.lastStep - 1), columns.lastStep, 2).values.value
+      ?.mean;
+    return mean?.at(-1) ?? undefined;
+  }
+
   get bytes(): number {
     return [...this.#columns.values()].reduce((sum, { bytes }) => sum + bytes, 0);
   }

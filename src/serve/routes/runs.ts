@@ -21,6 +21,7 @@ import { Settings } from '../runs/settings-table.js';
 import { lastLines } from '../runs/tail.js';
 import type { Trash } from '../runs/trash.js';
 import { curveRoutes } from './curves.js';
+import { loggedRoutes } from './logged.js';
 
 const MAX_STEP = 0xffff_fffe;
 const MAX_POINTS = 5000;
@@ -53,6 +54,7 @@ export function runRoutes({ runs, trash, control }: RunRoutesOptions): Handlers<
 
   return {
     ...curveRoutes(runs),
+    ...loggedRoutes(runs),
     'GET /api/runs': () => runs.list(),
     'GET /api/settings': async () => settings.table((await runs.list()).map(({ id }) => id)),
     'GET /api/events': async () => new EventsAnswer((client) => feed.watch(client)),

@@ -12,6 +12,8 @@ import {
 } from '../http/event-stream.js';
 import { MetricsIndex, type Watcher } from '../metrics/index.js';
 import { eventText, hashOf, scanLines } from '../metrics/lines.js';
+import type { ScalarSource } from '../metrics/scalars.js';
+import { openScalars, ownKind, ownStatus } from './own-runs.js';
 import { fileInside, newlineAfter, readFrom } from './path-containment.js';
 import { type KnownStatus, statusOf } from './presence.js';
 import { parseJson, Tail } from './tail.js';
@@ -51,12 +53,22 @@ export class LiveRun implements Watcher {
   #timer: NodeJS.Timeout | undefined;
   #status = '';
   lastUse = Date.now();
+  #scalars: Promise<ScalarSource> | undefined;
+  #kind: ReturnType<typeof ownKind> | undefined;
 
   /** @param folder real path of the run */
   constructor(readonly folder: string) {
     this.index = new MetricsIndex(folder, this);
     this.#log = new Tail(folder, 'log.jsonl');
     this.#insights = new Tail(folder, 'insights.jsonl');
+  }
+
+  /** Scalars that the run logged itself, up to now. */
+  async scalars(): Promise<ScalarSource> {
+    this.#scalars ??= openScalars(this.folder);
+    const scalars = await this.#scalars;
+    await scalars.follow();
+    return scalars;
   }
 
   get watching(): boolean {
@@ -151,6 +163,9 @@ export class LiveRun implements Watcher {
 
   async status(): Promise<KnownStatus> {
     const { done, mtimeMs } = this.index;
+    this.#kind ??= ownKind(this.folder);
+    const own = mtimeMs === 0 ? await this.#kind : undefined;
+    if (own) return ownStatus(this.folder, own.kind, (await this.scalars()).times.time.at(-1) ?? 0);
     return statusOf(this.folder, { done, mtimeMs });
   }
 

@@ -5,6 +5,7 @@ import { shellWord } from '../../run/origin.js';
 import { DATA_FILE } from '../../train/data-record.js';
 import type { DataOrigin, RunOrigin } from '../api.js';
 import { RequestError } from '../http/request-error.js';
+import { programConfig } from './own-runs.js';
 import { readSmall } from './path-containment.js';
 import { parseJson } from './tail.js';
 
@@ -28,7 +29,10 @@ const OF_MODEL = new Set(['paper', 'preset', 'classes', 'images', 'options']);
 
 /** Where a run comes from: its command, its preset, its data. */
 export async function originOf(folder: string): Promise<RunOrigin> {
-  const parsed = configSchema.safeParse(parseJson((await readSmall(folder, 'config.json')) ?? ''));
+  const text = (await readSmall(folder, 'config.json')) ?? '';
+  // A program of one's own has no preset, and only it knows its command.
+  if (text === '' || programConfig(text)) return { recorded: false, beyond: [] };
+  const parsed = configSchema.safeParse(parseJson(text));
   if (!parsed.success)
     throw new RequestError(422, {
       what: 'config.json of the run cannot be read',

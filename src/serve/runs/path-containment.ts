@@ -1,5 +1,5 @@
 import type { Stats } from 'node:fs';
-import { type FileHandle, lstat, open, realpath } from 'node:fs/promises';
+import { type FileHandle, lstat, open, readdir, realpath } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import type { Positioned } from '../../files/positioned.js';
 import { RequestError } from '../http/request-error.js';
@@ -32,8 +32,20 @@ export async function runFolder(root: string, id: string): Promise<string> {
   if (!isSegment(id)) throw noRun(id);
   const path = await realpath(join(root, id)).catch(() => undefined);
   if (!path?.startsWith(root + sep)) throw noRun(id);
-  if (!(await fileInside(path, 'config.json'))) throw noRun(id);
-  return path;
+  if (await fileInside(path, 'config.json')) return path;
+  // Another program's run has TensorBoard's event files, perhaps in subfolders such as train and validation.
+  if (await holdsEvents(path, true)) return path;
+  throw noRun(id);
+}
+
+async function holdsEvents(folder: string, deeper: boolean): Promise<boolean> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  if (entries.some(({ name }) => name.includes('tfevents') && isSegment(name))) return true;
+  if (!deeper) return false;
+  for (const entry of entries)
+    if (entry.isDirectory() && isSegment(entry.name) && (await holdsEvents(join(folder, entry.name), false)))
+      return true;
+  return false;
 }
 
 export interface InsideFile {

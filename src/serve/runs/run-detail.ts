@@ -24,7 +24,8 @@ export async function runDetail(runs: Runs, id: string): Promise<RunDetail> {
   if (behind) read.catch(() => {});
   else await read;
   const summary = await runs.summary(id);
-  const config = parseJson((await readSmall(live.folder, 'config.json')) ?? '');
+  const config =
+    summary.kind === 'tensorboard' ? {} : parseJson((await readSmall(live.folder, 'config.json')) ?? '');
   const { index } = live;
   const lastStep = behind ? undefined : index.lastStep;
   const images = await imageCounts(live.folder, summary.dataset);

@@ -1,14 +1,15 @@
 import { readdir } from 'node:fs/promises';
 import type { RunSummary } from '../api.js';
 import { LiveRun } from './live-run.js';
+import { ownKind } from './own-runs.js';
 import { fileInside, runFolder } from './path-containment.js';
-import { summarise } from './summary.js';
+import { summarise, summariseOwn } from './summary.js';
 
 /** Number of indexes kept after their last use, and their bytes. */
 const KEEP = 256;
 const KEEP_BYTES = 2 ** 28;
 /** Files that a run's summary is made from. */
-const SOURCES = ['config.json', 'metrics.jsonl', 'state.json', 'label.json', 'process.json'];
+const SOURCES = ['config.json', 'scalars.jsonl', 'metrics.jsonl', 'state.json', 'label.json', 'process.json'];
 /** Summaries also depend on the time and on processes, so they expire even if the files are unchanged. */
 const FRESH_MS = 2000;
 
@@ -58,15 +59,26 @@ export class Runs {
       .join();
     const known = this.#summaries.get(id);
     const open = known && (known.summary.status === 'training' || known.summary.status === 'paused');
-    if (known?.key === key && (!open || Date.now() - known.at < FRESH_MS)) return known.summary;
-    const summary = await summarise(folder, id);
+    const foreign = known?.summary.kind === 'tensorboard';
+    if (known?.key === key && ((!open && !foreign) || Date.now() - known.at < FRESH_MS)) return known.summary;
+    const summary = await this.#summarise(folder, id);
     this.#summaries.set(id, { key, at: Date.now(), summary });
     return summary;
   }
 
+  async #summarise(folder: string, id: string): Promise<RunSummary> {
+    const own = await ownKind(folder);
+    if (!own) return summarise(folder, id);
+    const live = await this.#known(folder);
+    return summariseOwn(folder, id, own, await live.scalars());
+  }
+
   /** The run's index and its clients. */
   async live(id: string): Promise<LiveRun> {
-    const folder = await this.folder(id);
+    return this.#known(await this.folder(id));
+  }
+
+  async #known(folder: string): Promise<LiveRun> {
     let live = this.#live.get(folder);
     if (!live) {
       live = new LiveRun(folder);

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { DATA_FILE } from '../../train/data-record.js';
 import type { RunSummary } from '../api.js';
+import type { ScalarSource } from '../metrics/scalars.js';
 import { NOTHING, type Skim, skim } from '../metrics/skim.js';
 import { readLabel } from './label.js';
+import { type ownKind, ownStatus, scalarSummary } from './own-runs.js';
 import { fileInside, readSmall } from './path-containment.js';
 import { statusOf } from './presence.js';
 import { parseJson } from './tail.js';
@@ -99,6 +101,42 @@ export async function summarise(folder: string, id: string): Promise<RunSummary>
     seed,
     epochs,
     stepsTotal: stepsTotal(config, parts, (await imageCounts(folder, dataset))?.train),
+  };
+}
+
+/** Summary of a run of a program of one's own, or of another program's event files. */
+export async function summariseOwn(
+  folder: string,
+  id: string,
+  own: NonNullable<Awaited<ReturnType<typeof ownKind>>>,
+  scalars: ScalarSource,
+): Promise<RunSummary> {
+  const label = await readLabel(folder);
+  const file = await fileInside(folder, 'config.json');
+  const lines = await fileInside(folder, 'scalars.jsonl');
+  const [first, last] = [scalars.times.time[0], scalars.times.time.at(-1)];
+  const begun =
+    own.kind === 'program' ? Date.parse(own.config.machine?.started ?? '') : (first ?? Number.NaN);
+  const updated = lines?.stats.mtimeMs ?? last ?? file?.stats.mtimeMs ?? 0;
+  return {
+    kind: own.kind,
+    id,
+    name: label.name ?? id,
+    tags: label.tags ?? [],
+    ...(label.note ? { note: label.note } : {}),
+    ...(label.color ? { color: label.color } : {}),
+    started: new Date(begun || first || file?.stats.mtimeMs || 0).toISOString(),
+    updated: new Date(updated).toISOString(),
+    ...(await ownStatus(folder, own.kind, updated)),
+    ...scalarSummary(scalars),
+    paper: '',
+    preset: '',
+    recipe: '',
+    dataset: own.kind === 'program' ? own.config.program : 'TensorBoard',
+    seed: 0,
+    epoch: 0,
+    epochs: 0,
+    stepsTotal: own.kind === 'program' ? (own.config.steps ?? 0) : 0,
   };
 }
 

@@ -9,7 +9,7 @@ import { useLoad } from './use.js';
 const RATE_STEPS = 20;
 const MOST_LINES = 1000;
 const DRAW_MS = 250;
-const READING_MS = 1000;
+const READING_MS = 1500;
 
 /** A run's current state: the loaded data updated by its event stream. */
 export interface LiveRun {
@@ -100,7 +100,7 @@ export function useRun(id: string): LiveRun {
   const listeners = useRef(new Set<Listener>());
   const waiting = useRef<RunEvent[]>([]);
   useEffect(() => {
-    if (value) setState(startOf(value));
+    if (value) setState((before) => ({ ...startOf(value), lines: before?.lines ?? [] }));
   }, [value]);
   // A fast run makes a thousand steps per second; the page updates four times.
   useEffect(() => {
@@ -112,12 +112,13 @@ export function useRun(id: string): LiveRun {
     }, DRAW_MS);
     return () => clearInterval(timer);
   }, []);
-  const reading = value?.reading;
+  // Programs of one's own have no stream of steps.
+  const again = value?.reading || (value?.kind && value.status === 'training') ? value : undefined;
   useEffect(() => {
-    if (!reading) return;
+    if (!again) return;
     const timer = setTimeout(reload, READING_MS);
     return () => clearTimeout(timer);
-  }, [reading, reload]);
+  }, [again, reload]);
   const following =
     value !== undefined && value.lines !== undefined && value.status !== 'done' && value.status !== 'failed';
   const connection = useEvents(

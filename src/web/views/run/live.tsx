@@ -6,6 +6,8 @@ import { isClassified } from '../../lib/classified.js';
 import { secondsLeft } from '../../lib/describe.js';
 import { duration, integer, percent, share, significant } from '../../lib/format.js';
 import { Insights } from '../model/insights.js';
+import { LoggedViews } from './logged.js';
+import { OwnCharts } from './own-charts.js';
 import { RunCharts } from './run-charts.js';
 import { RunLog } from './run-log.js';
 import { RunSettings } from './run-settings.js';
@@ -21,10 +23,27 @@ export function LiveView({
   run: LiveRun;
   query: Readonly<Record<string, string>>;
 }) {
+  const { t } = useApp();
+  if (run.detail!.kind)
+    return (
+      <>
+        {run.detail!.stepsTotal > 0 && (
+          <section class="figures" aria-label={t('figure.title')}>
+            <Progress run={run} />
+          </section>
+        )}
+        <OwnCharts id={id} run={run} query={query} alone />
+        <SamplesView id={id} run={run} />
+        <LoggedViews id={id} run={run} />
+        <RunLog id={id} run={run} />
+        {run.detail!.kind === 'program' && <RunSettings run={run} />}
+      </>
+    );
   return (
     <>
       <Figures run={run} />
       <RunCharts id={id} run={run} query={query} />
+      <OwnCharts id={id} run={run} query={query} alone={false} />
       <SamplesView id={id} run={run} />
       <Insights id={id} run={run} />
       <RunLog id={id} run={run} />
@@ -51,6 +70,28 @@ function teamFigures(
       exchanges === undefined ? undefined : t('figure.exchanges', { share: exchanges }),
     ],
   ];
+}
+
+/** How far the run has come. */
+function Progress({ run }: { run: LiveRun }) {
+  const { t, language } = useApp();
+  const detail = run.detail!;
+  const last = run.lastStep;
+  const step = last?.step ?? detail.step;
+  const total = detail.stepsTotal;
+  return (
+    <div class="progress-line">
+      <progress value={step} max={Math.max(1, total)} aria-label={t('run.progress')} />
+      <span class="num">
+        {t('run.step', { n: integer(step, language), all: total > 0 ? integer(total, language) : '–' })}
+        {detail.epochs > 0 &&
+          ` · ${t('run.epoch', {
+            n: integer(last?.epoch ?? detail.epoch, language),
+            all: integer(detail.epochs, language),
+          })}`}
+      </span>
+    </div>
+  );
 }
 
 /** Key figures. */
@@ -87,16 +128,7 @@ function Figures({ run }: { run: LiveRun }) {
   ];
   return (
     <section class="figures" aria-label={t('figure.title')}>
-      <div class="progress-line">
-        <progress value={step} max={Math.max(1, total)} aria-label={t('run.progress')} />
-        <span class="num">
-          {t('run.step', { n: integer(step, language), all: total > 0 ? integer(total, language) : '–' })} ·{' '}
-          {t('run.epoch', {
-            n: integer(last?.epoch ?? detail.epoch, language),
-            all: integer(detail.epochs, language),
-          })}
-        </span>
-      </div>
+      <Progress run={run} />
       <dl>
         {figures.map(([name, value, note]) => (
           <div key={name}>

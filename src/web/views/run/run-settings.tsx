@@ -17,7 +17,7 @@ const HIDDEN = /^(version|machine\.command)$/;
 export function RunSettings({ run }: { run: LiveRun }) {
   const { t } = useApp();
   const detail = run.detail!;
-  const [open, setOpen] = useState(false);
+  const [open, setOpen] = useState(detail.kind !== undefined);
   const origin = useLoad(`origin ${detail.id}`, (signal) =>
     get('GET /api/runs/:id/origin', { params: { id: detail.id } }, signal),
   );
@@ -55,7 +55,7 @@ export function RunSettings({ run }: { run: LiveRun }) {
       )}
       {command !== undefined && !recorded && <p class="hint">{t('settings.derived')}</p>}
       {beyond.length > 0 && <p class="hint">{t('settings.beyond', { names: beyond.join(t('comma')) })}</p>}
-      {origin.value && (
+      {origin.value && !detail.kind && (
         <p class="hint">
           {origin.value.preset
             ? t('settings.changed', { n: changed.length, recipe: detail.recipe })
@@ -68,7 +68,7 @@ export function RunSettings({ run }: { run: LiveRun }) {
             <tr>
               <th scope="col">{t('config.setting')}</th>
               <th scope="col">{t('settings.value')}</th>
-              <th scope="col">{t('settings.preset')}</th>
+              {!detail.kind && <th scope="col">{t('settings.preset')}</th>}
             </tr>
           </thead>
           <tbody>
@@ -79,7 +79,7 @@ export function RunSettings({ run }: { run: LiveRun }) {
                   {preset !== undefined && <span class="visually-hidden"> {t('config.differs')}</span>}
                 </th>
                 <td>{value}</td>
-                <td>{preset ?? ''}</td>
+                {!detail.kind && <td>{preset ?? ''}</td>}
               </tr>
             ))}
             {origin.value?.data && <DataRows data={origin.value.data} />}

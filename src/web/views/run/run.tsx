@@ -55,7 +55,8 @@ export function RunView({
 function Head({ run, tab }: { run: LiveRun; tab: RunTab }) {
   const { t, language } = useApp();
   const detail = run.detail!;
-  const tabs: readonly RunTab[] = ['live', 'inside', 'try'];
+  // Programs of one's own have no model here.
+  const tabs: readonly RunTab[] = detail.kind ? ['live'] : ['live', 'inside', 'try'];
   return (
     <>
       <p class="crumb">
@@ -69,24 +70,34 @@ function Head({ run, tab }: { run: LiveRun; tab: RunTab }) {
         <Status status={run.status} />
         <Tags tags={detail.tags} />
         <Connection state={run.connection} following={run.following} />
-        <RunControl id={detail.id} status={run.status} onStatus={run.setStatus} />
+        {/* Programs of one's own take no requests. */}
+        {!detail.kind && <RunControl id={detail.id} status={run.status} onStatus={run.setStatus} />}
       </div>
       <p class="facts">
-        <span>
-          {t('run.paper')} <a href={paperHref(detail.paper)}>{detail.paper}</a>
-        </span>
-        <span>
-          {t('run.preset')} <b>{detail.preset}</b>
-        </span>
-        <span>
-          {t('run.recipe')} <b>{detail.recipe}</b>
-        </span>
-        <span>
-          {t('run.data')} <b>{detail.dataset}</b>
-        </span>
-        <span>
-          {t('run.seed')} <b>{detail.seed}</b>
-        </span>
+        {detail.kind ? (
+          <span>
+            {t(`run.${detail.kind}`)}
+            {detail.kind === 'program' && <b> {detail.dataset}</b>}
+          </span>
+        ) : (
+          <>
+            <span>
+              {t('run.paper')} <a href={paperHref(detail.paper)}>{detail.paper}</a>
+            </span>
+            <span>
+              {t('run.preset')} <b>{detail.preset}</b>
+            </span>
+            <span>
+              {t('run.recipe')} <b>{detail.recipe}</b>
+            </span>
+            <span>
+              {t('run.data')} <b>{detail.dataset}</b>
+            </span>
+            <span>
+              {t('run.seed')} <b>{detail.seed}</b>
+            </span>
+          </>
+        )}
         <span>
           {t('run.started')} <b>{moment(detail.started, language)}</b>
         </span>

@@ -15,7 +15,7 @@ export function SamplesView({ id, run }: { id: string; run: LiveRun }) {
   const { t, language } = useApp();
   const [place, setPlace] = useState<number>();
   const steps = useLoad(
-    `samples ${id} ${run.epochs.length}`,
+    `samples ${id} ${run.epochs.length} ${run.detail?.kind ? run.detail.step : ''}`,
     (signal) => get('GET /api/runs/:id/samples', { params: { id } }, signal),
     { keep: true },
   );
@@ -32,7 +32,7 @@ export function SamplesView({ id, run }: { id: string; run: LiveRun }) {
   return (
     <section class="block" aria-labelledby="samples-title">
       <h2 id="samples-title">{t('samples.title')}</h2>
-      <p class="why">{t('samples.why')}</p>
+      {!run.detail?.kind && <p class="why">{t('samples.why')}</p>}
       {kept.length > 1 && (
         <label class="slider wide">
           <span>

@@ -218,9 +218,7 @@ function RunRowView({
       </td>
       <td role="cell" class="col-data">
         {run.dataset}
-        <span class="under">
-          {run.preset} · {run.recipe}
-        </span>
+        <span class="under">{run.kind ? t(`run.${run.kind}`) : `${run.preset} · ${run.recipe}`}</span>
       </td>
       <td role="cell" class="col-accuracy num">
         {run.bestAccuracy === undefined ? (
