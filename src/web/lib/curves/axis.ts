@@ -1,7 +1,7 @@
 import type { RunClock } from '../../../serve/api.js';
 import { duration, integer, type Language } from '../format.js';
-import type { ExportedLine } from '../points-outside-frame.js';
 import { lowerBound } from '../points.js';
+import type { ExportedLine } from '../points-outside-frame.js';
 import type { Range } from '../range.js';
 
 /** What the horizontal axis shows: steps, epochs, seconds since the start of the run, or seconds since 1970. */
