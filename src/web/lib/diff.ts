@@ -12,7 +12,7 @@ const isObject = (value: Json): value is Record<string, Json> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** `{ a: { b: 1 } }` as `a.b → 1`. Lists are compared as a whole. */
-function flatten(value: Json, path = ''): Map<string, string> {
+export function flatten(value: Json, path = ''): Map<string, string> {
   if (!isObject(value)) return new Map([[path, text(value)]]);
   const rows = new Map<string, string>();
   for (const [key, inner] of Object.entries(value))

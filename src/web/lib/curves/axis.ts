@@ -1,5 +1,6 @@
+import type { Language } from '../../../languages.js';
 import type { RunClock } from '../../../serve/api.js';
-import { duration, integer, type Language } from '../format.js';
+import { duration, integer } from '../format.js';
 import { lowerBound } from '../points.js';
 import type { ExportedLine } from '../points-outside-frame.js';
 import type { Range } from '../range.js';

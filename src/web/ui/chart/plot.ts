@@ -1,7 +1,8 @@
 import uPlot from 'uplot';
+import type { Language } from '../../../languages.js';
 import { type Limits, robustLimits, wholeLimits } from '../../../robust-limits.js';
 import { type AxisKind, marksOf, markText } from '../../lib/curves/axis.js';
-import { type Language, significant } from '../../lib/format.js';
+import { significant } from '../../lib/format.js';
 import type { Range } from '../../lib/range.js';
 import { css } from '../css.js';
 import type { Line } from './line.js';
