@@ -1,4 +1,4 @@
-"""Coefficients of src/backend/simd/polynomials.ts: python scripts/fit-polynomials.py (needs numpy and mpmath).
+"""Coefficients of src/backend/simd/functions/polynomials.ts: python scripts/fit-polynomials.py (needs numpy and mpmath).
 
 Each is a polynomial of the smallest relative error of the function that it stands for, by Remez's exchange, rounded to
 float32 one coefficient after the other, from the one that matters most on, with the rest fitted again.

@@ -2,7 +2,7 @@ import type { Formula } from '../../ops/formula.js';
 import { Code } from '../../webassembly/encoder.js';
 import { V } from '../../webassembly/instructions.js';
 import type { Dimension } from '../plan/broadcast.js';
-import { HIGH_HALF, LOW_HALVES } from './functions.js';
+import { HIGH_HALF, LOW_HALVES } from './functions/power.js';
 import { moduleOf } from './kernel-module.js';
 import { render } from './render.js';
 

@@ -1,6 +1,7 @@
 import { V } from '../../../webassembly/instructions.js';
 import { add, at, bitsOf, mul, type Routine, type Variable } from '../../../webassembly/terms.js';
-import { exp, log } from '../functions.js';
+import { exp } from '../functions/exponential.js';
+import { log } from '../functions/logarithm.js';
 import { KernelModule, ordered } from '../kernel-module.js';
 import { VectorOperation } from '../operation.js';
 import type { KernelPool } from '../pool.js';

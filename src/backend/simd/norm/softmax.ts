@@ -12,7 +12,9 @@ import {
   sub,
   type Variable,
 } from '../../../webassembly/terms.js';
-import { exp, HIGH_HALF, log } from '../functions.js';
+import { exp } from '../functions/exponential.js';
+import { HIGH_HALF } from '../functions/power.js';
+import { log } from '../functions/logarithm.js';
 import { KernelModule, ordered } from '../kernel-module.js';
 import { VectorOperation } from '../operation.js';
 import type { KernelPool } from '../pool.js';

@@ -1,6 +1,6 @@
 import { V } from '../../../webassembly/instructions.js';
 import type { Routine } from '../../../webassembly/terms.js';
-import { HIGH_HALF, LOW_HALVES } from '../functions.js';
+import { HIGH_HALF, LOW_HALVES } from '../functions/power.js';
 
 /** Four numbers in float64: two vector variables. */
 export interface Wide {

@@ -1,0 +1,100 @@
+import type { Code } from '../../../webassembly/encoder.js';
+import { V } from '../../../webassembly/instructions.js';
+import { choose, except, LN2, notNormal, polynomial, store } from './pieces.js';
+import { LOG } from './polynomials.js';
+
+const INFINITY = Number.POSITIVE_INFINITY;
+/** The bits of √½. */
+const SQRT_HALF = 0x3f3504f3;
+
+/** log x. */
+export function log(code: Code, x: number): number {
+  const usual = logOf(code, splitNormal(code, x));
+  return except(
+    code,
+    usual,
+    () => notNormal(code, x),
+    () => logOfAny(code, x),
+  );
+}
+
+/** log(m·2^e) = e·ln 2 + log m, √½ ≤ m < √2, f = m − 1. */
+function logOf(code: Code, { f, e }: { f: number; e: number }): number {
+  const square = store(code, () => code.get(f).get(f).v(V.f32Mul));
+  return store(code, () => {
+    polynomial(code, f, LOG);
+    code.get(f).v(V.f32Mul).get(square).v(V.f32Mul);
+    code.get(e).f32(LN2[1]).v(V.f32Mul).v(V.f32Add);
+    code.get(square).f32(0.5).v(V.f32Mul).v(V.f32Sub).get(f).v(V.f32Add);
+    code.get(e).f32(LN2[0]).v(V.f32Mul).v(V.f32Add);
+  });
+}
+
+/** log x for any x: ∞ for ∞, −∞ for 0, and NaN for NaN and negative numbers. */
+function logOfAny(code: Code, x: number): number {
+  const result = logOf(code, split(code, x));
+  // The square root gives the same special values except for 0.
+  const special = store(code, () => {
+    code.get(x).v(V.f32Sqrt).get(x).f32(0).v(V.f32Equal).f32(-INFINITY).v(V.and).v(V.f32Add);
+  });
+  return choose(
+    code,
+    () => code.get(result),
+    () => code.get(special),
+    () => code.f32(0).get(x).v(V.f32Less).get(x).f32(INFINITY).v(V.f32Less).v(V.and),
+  );
+}
+
+/** log(1 + x): the logarithm of the rounded sum, corrected for the rounding error of the sum. */
+export function log1p(code: Code, x: number): number {
+  const sum = store(code, () => code.get(x).f32(1).v(V.f32Add));
+  const direct = log(code, sum);
+  const corrected = store(code, () => {
+    code.get(direct).get(x).get(sum).f32(1).v(V.f32Sub).v(V.f32Div).v(V.f32Mul);
+  });
+  const finite = choose(
+    code,
+    () => code.get(corrected),
+    () => code.get(direct),
+    () => code.get(sum).f32(INFINITY).v(V.f32Less).get(x).f32(-1).v(V.f32Equal).v(V.andnot),
+  );
+  return choose(
+    code,
+    () => code.get(x),
+    () => code.get(finite),
+    () => code.get(sum).f32(1).v(V.f32Equal),
+  );
+}
+
+/** For normal x > 0: f = m − 1 (exact) and e with x = m·2^e, √½ ≤ m < √2. */
+export function splitNormal(code: Code, x: number): { f: number; e: number } {
+  // After subtracting the bits of √½, the exponent field is e.
+  const shifted = store(code, () => code.get(x).bits(SQRT_HALF).v(V.i32Sub));
+  const e = store(code, () => code.get(shifted).i32(23).v(V.i32ShrS).v(V.convertI32));
+  const f = store(code, () => {
+    code.get(shifted).bits(0x007fffff).v(V.and).bits(SQRT_HALF).v(V.i32Add).f32(1).v(V.f32Sub);
+  });
+  return { f, e };
+}
+
+/** The same for finite x > 0: subnormal numbers are multiplied by 2^24 to make them normal. */
+export function split(code: Code, x: number): { f: number; e: number } {
+  const tiny = store(code, () =>
+    code
+      .get(x)
+      .f32(2 ** -126)
+      .v(V.f32Less),
+  );
+  const scaled = choose(
+    code,
+    () =>
+      code
+        .get(x)
+        .f32(2 ** 24)
+        .v(V.f32Mul),
+    () => code.get(x),
+    () => code.get(tiny),
+  );
+  const { f, e } = splitNormal(code, scaled);
+  return { f, e: store(code, () => code.get(e).f32(24).get(tiny).v(V.and).v(V.f32Sub)) };
+}
