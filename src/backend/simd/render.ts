@@ -1,10 +1,10 @@
 import { type Formula, operandsOf, partsOf } from '../../ops/formula.js';
 import type { Code } from '../../webassembly/encoder.js';
 import { V } from '../../webassembly/instructions.js';
-import { erf, tanh } from './functions/sigmoids.js';
 import { exp } from './functions/exponential.js';
 import { log, log1p } from './functions/logarithm.js';
 import { powerOfSize } from './functions/power.js';
+import { erf, tanh } from './functions/sigmoids.js';
 
 const UNARY = {
   neg: V.f32Neg,

@@ -13,8 +13,8 @@ import {
   type Variable,
 } from '../../../webassembly/terms.js';
 import { exp } from '../functions/exponential.js';
-import { HIGH_HALF } from '../functions/power.js';
 import { log } from '../functions/logarithm.js';
+import { HIGH_HALF } from '../functions/power.js';
 import { KernelModule, ordered } from '../kernel-module.js';
 import { VectorOperation } from '../operation.js';
 import type { KernelPool } from '../pool.js';
