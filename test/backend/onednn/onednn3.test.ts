@@ -27,5 +27,5 @@ else {
   await import('./dnnl.test.js');
   await import('./onednn.test.js');
   await import('./onednn-errors.test.js');
-  await import('../../papers/alexnet-onednn.test.js');
+  await import('../../papers/alexnet/onednn.test.js');
 }

@@ -3,7 +3,7 @@ import { V } from '../../../webassembly/instructions.js';
 
 /*
  * Vectorised functions of four float32 values. Errors are at most 2 units in the last place (power: 4), and special
- * values follow IEEE 754; test/backend/simd.test.ts checks both. Each function takes the variable that contains x and
+ * values follow IEEE 754; test/backend/simd/functions.test.ts checks both. Each function takes the variable that contains x and
  * returns a new variable. Lanes are independent of each other.
  */
 

@@ -3,14 +3,14 @@ import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { referenceDevice } from '../../src/backend/reference/index.js';
-import { CheckpointError, PaperweightError, ShapeError } from '../../src/errors/errors.js';
-import { Message } from '../../src/files/protobuf.js';
-import { setDefaultDevice } from '../../src/index.js';
-import { importOnnx, readOnnx } from '../../src/interop/onnx/index.js';
-import { zeros } from '../../src/tensor/tensor.js';
-import { hash32 } from '../support/generated.js';
-import { onnxCases } from '../support/onnx/cases.js';
+import { referenceDevice } from '../../../src/backend/reference/index.js';
+import { CheckpointError, PaperweightError, ShapeError } from '../../../src/errors/errors.js';
+import { Message } from '../../../src/files/protobuf.js';
+import { setDefaultDevice } from '../../../src/index.js';
+import { importOnnx, readOnnx } from '../../../src/interop/onnx/index.js';
+import { zeros } from '../../../src/tensor/tensor.js';
+import { hash32 } from '../../support/generated.js';
+import { onnxCases } from '../../support/onnx/cases.js';
 import {
   attribute,
   int,
@@ -20,7 +20,7 @@ import {
   type Written,
   weights,
   writeOnnx,
-} from '../support/onnx/writer.js';
+} from '../../support/onnx/writer.js';
 
 setDefaultDevice(referenceDevice());
 

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { referenceDevice } from '../../src/backend/reference/index.js';
-import { UsageError } from '../../src/errors/errors.js';
-import { Conv2d, inspect, Linear, LocalResponseNorm, type Module } from '../../src/nn/index.js';
-import { withoutInit } from '../../src/nn/init.js';
-import alexnet from '../../src/papers/alexnet/index.js';
-import { AlexNet, type AlexNetOptions } from '../../src/papers/alexnet/model.js';
-import { buildModel } from '../../src/papers/paper.js';
-import type { ModelConfig } from '../../src/run/config.js';
-import { manualSeed } from '../../src/tensor/random.js';
-import { setDefaultDevice } from '../../src/tensor/realize.js';
-import { tensor } from '../../src/tensor/tensor.js';
-import { assertNear, values } from '../support/generated.js';
+import { referenceDevice } from '../../../src/backend/reference/index.js';
+import { UsageError } from '../../../src/errors/errors.js';
+import { Conv2d, inspect, Linear, LocalResponseNorm, type Module } from '../../../src/nn/index.js';
+import { withoutInit } from '../../../src/nn/init.js';
+import alexnet from '../../../src/papers/alexnet/index.js';
+import { AlexNet, type AlexNetOptions } from '../../../src/papers/alexnet/model.js';
+import { buildModel } from '../../../src/papers/paper.js';
+import type { ModelConfig } from '../../../src/run/config.js';
+import { manualSeed } from '../../../src/tensor/random.js';
+import { setDefaultDevice } from '../../../src/tensor/realize.js';
+import { tensor } from '../../../src/tensor/tensor.js';
+import { assertNear, values } from '../../support/generated.js';
 
 const make = (options: AlexNetOptions) => withoutInit(() => new AlexNet(options));
 const build = (config: Partial<ModelConfig>): Module =>

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { openDevice } from '../../src/backend/open.js';
-import { EXPORTERS, exportClassifiers, logitsApart } from '../support/torchvision.js';
+import { openDevice } from '../../../src/backend/open.js';
+import { EXPORTERS, exportClassifiers, logitsApart } from '../../support/torchvision.js';
 
 /* Small torchvision classifiers, from both exporters; `bench/torchvision.ts` measures all of them. */
 

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Dimension } from '../../src/backend/plan/broadcast.js';
-import { controlOf, WORD } from '../../src/backend/simd/jobs.js';
-import { encodeKernel } from '../../src/backend/simd/kernel.js';
-import { KernelPool } from '../../src/backend/simd/pool.js';
-import { encodeReduction, sharedDimension } from '../../src/backend/simd/reduction.js';
-import { startNodeThread } from '../../src/backend/simd/threads/node.js';
-import type { StartThread } from '../../src/backend/simd/threads/serve.js';
-import { evaluator, type Formula, f } from '../../src/ops/formula.js';
-import { instantiate, shareMemory } from '../../src/webassembly/runtime.js';
+import type { Dimension } from '../../../src/backend/plan/broadcast.js';
+import { controlOf, WORD } from '../../../src/backend/simd/jobs.js';
+import { encodeKernel } from '../../../src/backend/simd/kernel.js';
+import { KernelPool } from '../../../src/backend/simd/pool.js';
+import { encodeReduction, sharedDimension } from '../../../src/backend/simd/reduction.js';
+import { startNodeThread } from '../../../src/backend/simd/threads/node.js';
+import type { StartThread } from '../../../src/backend/simd/threads/serve.js';
+import { evaluator, type Formula, f } from '../../../src/ops/formula.js';
+import { instantiate, shareMemory } from '../../../src/webassembly/runtime.js';
 
 const PAGES = 256;
 const memory = shareMemory(PAGES)!;

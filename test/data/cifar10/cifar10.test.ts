@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
-import { CIFAR10 } from '../../src/data/cifar10/cifar10.js';
-import { CIFAR10_FOLDER, CIFAR10_MD5, fetchCIFAR10 } from '../../src/data/cifar10/download.js';
-import { openWorkerSpec } from '../../src/data/dataset.js';
-import { DataError } from '../../src/errors/errors.js';
-import { cifarRecords, serve, tarGz, temporaryFolder } from './support.js';
+import { CIFAR10 } from '../../../src/data/cifar10/cifar10.js';
+import { CIFAR10_FOLDER, CIFAR10_MD5, fetchCIFAR10 } from '../../../src/data/cifar10/download.js';
+import { openWorkerSpec } from '../../../src/data/dataset.js';
+import { DataError } from '../../../src/errors/errors.js';
+import { cifarRecords, serve, tarGz, temporaryFolder } from '../support.js';
 
 const NAMES = 'airplane automobile bird cat deer dog frog horse ship truck'.split(' ');
 

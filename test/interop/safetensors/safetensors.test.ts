@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { bufferSource } from '../../src/files/byte-source.js';
-import { type FileArray, floats } from '../../src/interop/numbers.js';
-import { openSafetensors, safetensorsPieces } from '../../src/interop/safetensors/index.js';
-import { openWeights } from '../../src/interop/weights.js';
+import { bufferSource } from '../../../src/files/byte-source.js';
+import { type FileArray, floats } from '../../../src/interop/numbers.js';
+import { openSafetensors, safetensorsPieces } from '../../../src/interop/safetensors/index.js';
+import { openWeights } from '../../../src/interop/weights.js';
 
 const EVERY: [string, FileArray][] = [
   ['bool', { dtype: 'BOOL', shape: [2], data: Uint8Array.of(1, 0) }],

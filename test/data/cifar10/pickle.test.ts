@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
-import { CIFAR10 } from '../../src/data/cifar10/cifar10.js';
-import { parsePickled } from '../../src/data/cifar10/pickle.js';
-import { DataError } from '../../src/errors/errors.js';
-import { PickleError } from '../../src/interop/pytorch/pickle.js';
-import { readFixture } from '../support/generated.js';
-import { temporaryFolder } from './support.js';
+import { CIFAR10 } from '../../../src/data/cifar10/cifar10.js';
+import { parsePickled } from '../../../src/data/cifar10/pickle.js';
+import { DataError } from '../../../src/errors/errors.js';
+import { PickleError } from '../../../src/interop/pytorch/pickle.js';
+import { readFixture } from '../../support/generated.js';
+import { temporaryFolder } from '../support.js';
 
 const { cases } = readFixture<{ cases: { name: string; file: string; records: string }[] }>(
   'cifar10-pickles.json',

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ShapeError, UsageError } from '../../src/errors/errors.js';
-import { inspect, Linear, Module, ReLU, Sequential } from '../../src/nn/index.js';
-import { AlexNet } from '../../src/papers/alexnet/model.js';
-import { randomState } from '../../src/tensor/random.js';
-import { type Tensor, zeros } from '../../src/tensor/tensor.js';
-import { readFixture } from '../support/generated.js';
+import { ShapeError, UsageError } from '../../../src/errors/errors.js';
+import { inspect, Linear, Module, ReLU, Sequential } from '../../../src/nn/index.js';
+import { AlexNet } from '../../../src/papers/alexnet/model.js';
+import { randomState } from '../../../src/tensor/random.js';
+import { type Tensor, zeros } from '../../../src/tensor/tensor.js';
+import { readFixture } from '../../support/generated.js';
 
 const model = new AlexNet({ numClasses: 10 });
 const summary = inspect(model, [3, 224, 224]);

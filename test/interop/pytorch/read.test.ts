@@ -3,12 +3,12 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
-import { CheckpointError } from '../../src/errors/errors.js';
-import { bufferSource } from '../../src/files/byte-source.js';
-import type { FileArray } from '../../src/interop/numbers.js';
-import { pytorchPieces } from '../../src/interop/pytorch/index.js';
-import { openWeights, readWeights } from '../../src/interop/weights.js';
-import { badFiles, numberOf, numbersOf, TORCHES, WEIGHT_FILES } from '../support/weight-files.js';
+import { CheckpointError } from '../../../src/errors/errors.js';
+import { bufferSource } from '../../../src/files/byte-source.js';
+import type { FileArray } from '../../../src/interop/numbers.js';
+import { pytorchPieces } from '../../../src/interop/pytorch/index.js';
+import { openWeights, readWeights } from '../../../src/interop/weights.js';
+import { badFiles, numberOf, numbersOf, TORCHES, WEIGHT_FILES } from '../../support/weight-files.js';
 
 const DTYPES: Record<string, string> = {
   float32: 'F32',

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { Device } from '../../src/backend/backend.js';
-import { openDevice } from '../../src/backend/open.js';
-import { alexnet20Case } from '../support/nets/alexnet20.js';
-import { smallnetCase } from '../support/nets/smallnet.js';
+import type { Device } from '../../../src/backend/backend.js';
+import { openDevice } from '../../../src/backend/open.js';
+import { alexnet20Case } from '../../support/nets/alexnet20.js';
+import { smallnetCase } from '../../support/nets/smallnet.js';
 
 describe('the onednn device follows PyTorch over 20 steps', () => {
   let device: Device;

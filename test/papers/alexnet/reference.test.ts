@@ -1,6 +1,6 @@
 import { test } from 'node:test';
-import { referenceDevice } from '../../src/backend/reference/index.js';
-import { alexnet20Case } from '../support/nets/alexnet20.js';
+import { referenceDevice } from '../../../src/backend/reference/index.js';
+import { alexnet20Case } from '../../support/nets/alexnet20.js';
 
 for (const variant of ['notes', 'kaiming'] as const)
   test(`20 steps of AlexNet on small images follow PyTorch on the reference device: ${variant}`, async (t) => {

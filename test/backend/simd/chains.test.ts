@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Device } from '../../src/backend/backend.js';
-import { InlineDevice } from '../../src/backend/device.js';
-import { OneDnnEngine } from '../../src/backend/onednn/index.js';
-import { ReferenceEngine } from '../../src/backend/reference/engine.js';
-import { startNodeThread } from '../../src/backend/simd/threads/node.js';
-import { WasmEngine } from '../../src/backend/wasm/engine.js';
-import { buildGraph } from '../../src/graph/graph.js';
-import { Generator } from '../../src/random.js';
-import { type Tensor, tensor } from '../../src/tensor/tensor.js';
-import { assertNear } from '../support/generated.js';
+import type { Device } from '../../../src/backend/backend.js';
+import { InlineDevice } from '../../../src/backend/device.js';
+import { OneDnnEngine } from '../../../src/backend/onednn/index.js';
+import { ReferenceEngine } from '../../../src/backend/reference/engine.js';
+import { startNodeThread } from '../../../src/backend/simd/threads/node.js';
+import { WasmEngine } from '../../../src/backend/wasm/engine.js';
+import { buildGraph } from '../../../src/graph/graph.js';
+import { Generator } from '../../../src/random.js';
+import { type Tensor, tensor } from '../../../src/tensor/tensor.js';
+import { assertNear } from '../../support/generated.js';
 
 const ENGINES: Readonly<Record<string, () => Device>> = {
   onednn: () => new InlineDevice(new OneDnnEngine({ threads: 2 })),

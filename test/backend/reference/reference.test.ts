@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Device } from '../../src/backend/backend.js';
-import { InlineDevice } from '../../src/backend/device.js';
-import { ReferenceEngine } from '../../src/backend/reference/engine.js';
-import { referenceDevice } from '../../src/backend/reference/index.js';
-import { type Kernel, kernelOf, kernels } from '../../src/backend/reference/kernels.js';
-import { buildGraph } from '../../src/graph/graph.js';
-import { hostLeaf } from '../../src/graph/node.js';
-import * as ops from '../../src/ops/index.js';
-import { cases, maskByDefinition, runCase } from '../support/cases.js';
-import { conformance } from '../support/conformance.js';
+import type { Device } from '../../../src/backend/backend.js';
+import { InlineDevice } from '../../../src/backend/device.js';
+import { ReferenceEngine } from '../../../src/backend/reference/engine.js';
+import { referenceDevice } from '../../../src/backend/reference/index.js';
+import { type Kernel, kernelOf, kernels } from '../../../src/backend/reference/kernels.js';
+import { buildGraph } from '../../../src/graph/graph.js';
+import { hostLeaf } from '../../../src/graph/node.js';
+import * as ops from '../../../src/ops/index.js';
+import { cases, maskByDefinition, runCase } from '../../support/cases.js';
+import { conformance } from '../../support/conformance.js';
 
 const open = async () => new InlineDevice(new ReferenceEngine());
 

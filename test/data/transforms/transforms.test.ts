@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { Device } from '../../src/backend/backend.js';
-import { openDevice } from '../../src/backend/open.js';
-import { referenceDevice } from '../../src/backend/reference/index.js';
-import * as transforms from '../../src/data/transforms/index.js';
-import { ShapeError, UsageError } from '../../src/errors/errors.js';
-import { buildGraph } from '../../src/graph/graph.js';
-import { Generator } from '../../src/random.js';
-import { setDefaultDevice } from '../../src/tensor/realize.js';
-import { type Tensor, tensor, zeros } from '../../src/tensor/tensor.js';
-import { checkTransform, transformCases } from '../support/transforms.js';
+import type { Device } from '../../../src/backend/backend.js';
+import { openDevice } from '../../../src/backend/open.js';
+import { referenceDevice } from '../../../src/backend/reference/index.js';
+import * as transforms from '../../../src/data/transforms/index.js';
+import { ShapeError, UsageError } from '../../../src/errors/errors.js';
+import { buildGraph } from '../../../src/graph/graph.js';
+import { Generator } from '../../../src/random.js';
+import { setDefaultDevice } from '../../../src/tensor/realize.js';
+import { type Tensor, tensor, zeros } from '../../../src/tensor/tensor.js';
+import { checkTransform, transformCases } from '../../support/transforms.js';
 
 setDefaultDevice(referenceDevice());
 

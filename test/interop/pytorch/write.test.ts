@@ -4,11 +4,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
-import { bufferSource } from '../../src/files/byte-source.js';
-import { crc32 } from '../../src/files/crc32.js';
-import type { FileArray } from '../../src/interop/numbers.js';
-import { pytorchPieces } from '../../src/interop/pytorch/index.js';
-import { openWeights } from '../../src/interop/weights.js';
+import { bufferSource } from '../../../src/files/byte-source.js';
+import { crc32 } from '../../../src/files/crc32.js';
+import type { FileArray } from '../../../src/interop/numbers.js';
+import { pytorchPieces } from '../../../src/interop/pytorch/index.js';
+import { openWeights } from '../../../src/interop/weights.js';
 
 const SHARED: FileArray = { dtype: 'F32', shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, NaN) };
 const TENSORS = new Map<string, FileArray>([

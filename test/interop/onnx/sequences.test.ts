@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { nn, PaperweightError, type Tensor, tensor } from '../../src/core.js';
-import { exportOnnx, importOnnx } from '../../src/interop/onnx/index.js';
-import { inspect } from '../../src/nn/inspect.js';
-import { watching } from '../../src/nn/watch.js';
-import { assertClose } from '../support/close.js';
+import { nn, PaperweightError, type Tensor, tensor } from '../../../src/core.js';
+import { exportOnnx, importOnnx } from '../../../src/interop/onnx/index.js';
+import { inspect } from '../../../src/nn/inspect.js';
+import { watching } from '../../../src/nn/watch.js';
+import { assertClose } from '../../support/close.js';
 
 interface Answer {
   readonly logits: Tensor;

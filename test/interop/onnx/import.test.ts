@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { referenceDevice } from '../../src/backend/reference/index.js';
-import { setDefaultDevice } from '../../src/index.js';
-import { importOnnx } from '../../src/interop/onnx/index.js';
-import { assertNear } from '../support/generated.js';
-import { onnxCases, patterned } from '../support/onnx/cases.js';
+import { referenceDevice } from '../../../src/backend/reference/index.js';
+import { setDefaultDevice } from '../../../src/index.js';
+import { importOnnx } from '../../../src/interop/onnx/index.js';
+import { assertNear } from '../../support/generated.js';
+import { onnxCases, patterned } from '../../support/onnx/cases.js';
 
 setDefaultDevice(referenceDevice());
 

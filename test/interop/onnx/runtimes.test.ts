@@ -3,21 +3,21 @@ import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import type { Device } from '../../src/backend/backend.js';
-import { openDevice } from '../../src/backend/open.js';
-import { CIFAR10 } from '../../src/data/cifar10/cifar10.js';
-import { DataLoader } from '../../src/data/loader.js';
-import { compose, normalize, resize, toTensor } from '../../src/data/transforms/index.js';
-import { manualSeed } from '../../src/index.js';
-import { exportOnnx, importOnnx } from '../../src/interop/onnx/index.js';
-import type { Module } from '../../src/nn/index.js';
-import { FourLayerNet } from '../../src/papers/alexnet/four-layer.js';
-import { AlexNet } from '../../src/papers/alexnet/model.js';
-import { ResNet } from '../../src/papers/resnet/model.js';
-import { tensor } from '../../src/tensor/tensor.js';
-import { batchOf } from '../support/generated.js';
-import { everyLayer } from '../support/nets/every-layer.js';
-import { imageLayers, SequenceLayers } from '../support/nets/library.js';
+import type { Device } from '../../../src/backend/backend.js';
+import { openDevice } from '../../../src/backend/open.js';
+import { CIFAR10 } from '../../../src/data/cifar10/cifar10.js';
+import { DataLoader } from '../../../src/data/loader.js';
+import { compose, normalize, resize, toTensor } from '../../../src/data/transforms/index.js';
+import { manualSeed } from '../../../src/index.js';
+import { exportOnnx, importOnnx } from '../../../src/interop/onnx/index.js';
+import type { Module } from '../../../src/nn/index.js';
+import { FourLayerNet } from '../../../src/papers/alexnet/four-layer.js';
+import { AlexNet } from '../../../src/papers/alexnet/model.js';
+import { ResNet } from '../../../src/papers/resnet/model.js';
+import { tensor } from '../../../src/tensor/tensor.js';
+import { batchOf } from '../../support/generated.js';
+import { everyLayer } from '../../support/nets/every-layer.js';
+import { imageLayers, SequenceLayers } from '../../support/nets/library.js';
 
 /*
  * Exported networks in other programs: onnxruntime's native and WebAssembly builds in PAPERWEIGHT_PEERS, and ONNX's

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import test from 'node:test';
-import { openWorkerSpec } from '../../src/data/dataset.js';
-import { Shapes10, type Shapes10Options } from '../../src/data/shapes10/shapes10.js';
-import { UsageError } from '../../src/errors/errors.js';
+import { openWorkerSpec } from '../../../src/data/dataset.js';
+import { Shapes10, type Shapes10Options } from '../../../src/data/shapes10/shapes10.js';
+import { UsageError } from '../../../src/errors/errors.js';
 
 async function images(
   options: Shapes10Options,
