@@ -20,7 +20,7 @@ const batchSize = Number(values.batch);
 const trainLoader = new pw.DataLoader(trainSet, { batchSize, shuffle: true, transform });
 const testLoader = new pw.DataLoader(testSet, { batchSize, transform });
 
-const device = await pw.device.best(); // oneDNN where it is installed, else plain TypeScript
+const device = await pw.device.best(); // oneDNN if it is installed, otherwise WebAssembly
 const model = await new AlexNet({ numClasses: trainSet.classes.length }).to(device);
 const criterion = new pw.nn.CrossEntropyLoss();
 const optimizer = new pw.optim.SGD(model.parameters(), { lr: 0.01, momentum: 0.9 });

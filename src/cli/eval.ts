@@ -35,7 +35,7 @@ export function register(program: Command, paper?: Paper): void {
     .argument(...RUN_OR_WEIGHTS)
     .option(
       '--dataset <name>',
-      'test images: cifar10, shapes10 or imagefolder (default: the data set of the run, else cifar10)',
+      `test images: ${DATASETS.join(', ')} (default: the data set of the run, else cifar10)`,
       oneOf('--dataset', DATASETS),
     )
     .option(

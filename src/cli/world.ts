@@ -4,8 +4,8 @@ import { describeError, Told } from './print-error.js';
 import { fallSilent } from './terminal/output.js';
 
 /**
- * Runs a command on all ranks of a world; alone, where no launcher has started several. Ranks other than the first print
- * nothing. An error of one rank ends all of them, with a message that names it; one that all ranks have is printed once.
+ * Runs a command on all ranks of a world, or on one process if no launcher has started it. Only the first rank prints. An
+ * error on one rank ends all ranks, with a message that names the rank; an error that occurs on all ranks is printed once.
  */
 export async function withWorld(body: (world: World | undefined) => Promise<void>): Promise<void> {
   const world = await joined();
@@ -19,13 +19,14 @@ export async function withWorld(body: (world: World | undefined) => Promise<void
   }
 }
 
-/** Where ranks do not find each other, each of them meets the same error: the first one reports it. */
+/** Joins the other ranks. If they do not find each other, all ranks get the same error, and the first one prints it. */
 async function joined(): Promise<World> {
   try {
     return await open();
   } catch (error) {
     const { rank = 0, size } = launcherOf() ?? {};
-    // Where the launcher does not say how many there are, the first one may be alone and go on.
+    // If the launcher does not tell the number of ranks, the first rank may take itself for the only one and continue: then
+    // the others print, too.
     throw rank === 0 || size === undefined ? error : new Told(describeError(error).code);
   }
 }

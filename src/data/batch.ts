@@ -14,7 +14,7 @@ export interface AnyBatch {
   indices: Int32Array;
   /** Index of the batch in its epoch, from 0. */
   index: number;
-  /** Where a loader of one rank of several reads only some of the batch's images: which of them these are. */
+  /** The rows of the whole batch that this rank has read, if several ranks share each batch. */
   rows?: Rows;
 }
 

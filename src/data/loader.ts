@@ -261,8 +261,8 @@ export class DataLoader<S = LabelledImage, B = BatchOf<S>> implements AsyncItera
   }
 
   /**
-   * This rank's rows of a batch of `total` samples. Where there are fewer samples than ranks, a rank without one gets the
-   * first one as a stand-in, since nothing can be computed from no sample; it must not count.
+   * This rank's rows of a batch of `total` samples. If there are fewer samples than ranks, a rank without samples gets the
+   * first sample as a placeholder, because graphs cannot have empty batches; the placeholder does not count.
    */
   #rows(total: number): Rows {
     const at = (rank: number) => Math.floor((total * rank) / this.ranks);

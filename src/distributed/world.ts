@@ -329,8 +329,8 @@ export class World {
   }
 
   /**
-   * Leaves the job, once all ranks do. A program that ends normally does this by itself; one that ends in another way
-   * ends the whole job.
+   * Leaves the job as soon as all ranks do. This happens automatically when a program ends normally; if it ends in any
+   * other way, the whole job ends.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();

@@ -60,15 +60,15 @@ export function makeArray(
   return typeof first === 'number' ? new Type(first) : new Type(first as ArrayBuffer, byteOffset, length);
 }
 
-/** What JavaScript engines say where an array is longer than they allow, or memory is short. */
+/** Messages of JavaScript engines for an array that is too long, or for too little memory. */
 const NO_MEMORY =
   /allocation failed|invalid (typed )?array( buffer)? length|array size exceeded|out of memory/i;
 
 /**
- * Runs what makes large arrays.
+ * Runs a function that allocates large arrays.
  *
- * @param what is too large then
- * @throws DeviceError in place of the RangeError of an array for which there is no memory
+ * @param what names them in the error message
+ * @throws DeviceError instead of the engine's RangeError if there is not enough memory
  */
 export function withMemory<T>(what: () => string, body: () => T): T {
   try {

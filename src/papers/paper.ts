@@ -281,7 +281,7 @@ export function expectedBy(issue: z.core.$ZodIssue): string {
 }
 
 /**
- * The parts of a paper that its use as a classifier needs.
+ * The fields of a paper that are needed to classify images with its network.
  * @throws UsageError if the paper is not a classifier
  */
 export function asClassifier(paper: Paper): Pick<ClassifierPaper, 'transforms' | 'lastBias'> {

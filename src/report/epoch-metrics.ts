@@ -1,6 +1,6 @@
 import type { EpochEvent } from '../run/events.js';
 
-/** All that a run says at the end of an epoch besides accuracies, by name: `train loss`, `test bound`. */
+/** Metrics of a run at the end of an epoch, without accuracies, by name: `train loss`, `test bound`. */
 export function metricsOf({
   trainLoss,
   testLoss,

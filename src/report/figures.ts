@@ -166,7 +166,7 @@ export function figuresOf(data: ReportData, language: Language): Figure[] {
   return figures;
 }
 
-/** A file name for a figure of a paper's own. */
+/** File name of the figure of a metric that a paper defines. */
 const slug = (kind: string, name: string): string =>
   name === kind
     ? kind
@@ -175,7 +175,7 @@ const slug = (kind: string, name: string): string =>
         .replaceAll(/[^a-z0-9]+/g, '-')
         .replaceAll(/^-|-$/g, '')}`;
 
-/** Metrics of a paper's own that have a curve: those of at least two epochs. */
+/** Metrics that a paper defines and that have a curve, which takes at least two epochs. */
 const metricNames = (epochs: readonly EpochEvent[]): string[] =>
   epochs.length < 2
     ? []

@@ -11,7 +11,7 @@ import { stepsToDrop } from './kernel-files.js';
 
 /** Maximum number of steps of a run whose samples are kept. */
 const KEEP = 64;
-/** Most bytes of a file of samples that is read. */
+/** Maximum size of a file of samples, in bytes. */
 export const SAMPLE_BYTES = 2 ** 26;
 const NAME = /^step-(\d{8,12})\.safetensors$/;
 

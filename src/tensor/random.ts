@@ -54,7 +54,7 @@ export interface Rows {
 }
 
 let rows: Rows | undefined;
-/** This process's number, if several compute the parts of one batch. */
+/** Rank of this process, if several ranks share one batch. */
 let rank: number | undefined;
 
 /**

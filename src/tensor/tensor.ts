@@ -378,7 +378,7 @@ export class Tensor {
   expand(...shape: readonly [Shape] | readonly number[]): Tensor {
     return new Tensor(ops.expand(this.node, listOf('expand', 'a shape, such as [4, -1]', shape)));
   }
-  /** Puts copies beside each other: a number of copies for each axis. */
+  /** Repeats the whole tensor along each axis, as often as the number given for it. */
   repeat(...times: readonly [readonly number[]] | readonly number[]): Tensor {
     return new Tensor(ops.repeat(this.node, listOf('repeat', 'numbers of copies, such as [2, 1]', times)));
   }
@@ -386,7 +386,7 @@ export class Tensor {
   split(size: number | readonly number[], axis = 0): Tensor[] {
     return ops.split(this.node, size, axis).map((part) => new Tensor(part));
   }
-  /** At most `chunks` parts along an axis, of one size but for the last. */
+  /** At most `chunks` parts along an axis, all of the same size except the last. */
   chunk(chunks: number, axis = 0): Tensor[] {
     return ops.chunk(this.node, chunks, axis).map((part) => new Tensor(part));
   }
@@ -476,7 +476,7 @@ const ordered = ({ values, indices }: ops.Ordered): Ordered => ({
 
 /** Options of `var` and `std`. */
 export interface SpreadOptions {
-  /** What is taken from the number of elements before dividing by it: 1 by default. */
+  /** Subtracted from the number of elements in the divisor; 1 by default. */
   correction?: number;
   keepDims?: boolean;
 }
@@ -654,7 +654,7 @@ export function update(
 /** Looks at a gradient, or replaces it by the tensor that it returns. */
 export type GradHook = (grad: Tensor) => Tensor | undefined;
 
-/** What has been registered and can be removed again. */
+/** A registered hook, which can be removed. */
 export interface Removable {
   remove(): void;
 }

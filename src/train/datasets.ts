@@ -8,7 +8,7 @@ import { FashionMNIST, MNIST, type MNISTOptions } from '../data/mnist/mnist.js';
 import { Shapes10 } from '../data/shapes10/shapes10.js';
 import { PaperweightError, UsageError } from '../errors/errors.js';
 import { didYouMean } from '../errors/nearest.js';
-import { DATASETS, isDatasetName } from '../run/dataset-names.js';
+import { DATASETS, FOLDER_VARIABLES, isDatasetName } from '../run/dataset-names.js';
 
 export interface DatasetOptions {
   /** One of {@link DATASETS}. */
@@ -84,15 +84,9 @@ export async function openDataset({
   });
 }
 
-/** Environment variables that name the folders of data sets. */
-const FOLDERS = {
-  cifar100: 'PAPERWEIGHT_CIFAR100',
-  mnist: 'PAPERWEIGHT_MNIST',
-  'fashion-mnist': 'PAPERWEIGHT_FASHION_MNIST',
-} as const;
-type Other = keyof typeof FOLDERS;
+type Other = Exclude<keyof typeof FOLDER_VARIABLES, 'cifar10'>;
 
-const findOther = (dataset: Other): string | undefined => process.env[FOLDERS[dataset]] || undefined;
+const findOther = (dataset: Other): string | undefined => process.env[FOLDER_VARIABLES[dataset]] || undefined;
 
 async function openOther(dataset: Other, options: MNISTOptions): Promise<Dataset> {
   if (dataset === 'cifar100') return CIFAR100.open(options);
@@ -101,7 +95,7 @@ async function openOther(dataset: Other, options: MNISTOptions): Promise<Dataset
 
 /** A folder that contains CIFAR-10: the one in PAPERWEIGHT_CIFAR10, or ./data; undefined if neither does. */
 export function findCifar10(): string | undefined {
-  const named = process.env.PAPERWEIGHT_CIFAR10;
+  const named = process.env[FOLDER_VARIABLES.cifar10];
   if (named) return named;
   const places = ['data', join('data', 'cifar-10-batches-bin')];
   const binary = places.find((place) => existsSync(join(place, 'data_batch_1.bin')));

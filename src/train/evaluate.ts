@@ -98,7 +98,7 @@ export async function evaluateModel(options: EvaluateOptions = {} as EvaluateOpt
   });
   try {
     for await (const batch of loader?.batches(0) ?? []) {
-      // Other ranks wait for this one's results, so that they learn of it.
+      // Leaves the loop instead of throwing: other ranks wait for this rank's results, which tell them of the abort.
       if (world && signal?.aborted) break;
       signal?.throwIfAborted();
       const scores = score(batch);
@@ -135,8 +135,8 @@ export async function evaluateModel(options: EvaluateOptions = {} as EvaluateOpt
 }
 
 /**
- * The images of a rank's batches: every batch that one rank alone would compute is computed by one of the ranks, so that
- * its numbers are the same to the last bit. Undefined for a rank without a batch.
+ * The images of this rank's batches. Whole batches are assigned to ranks, in turn, so that each has the same numbers as in
+ * an evaluation by one process, to the last bit. Undefined for a rank without a batch.
  */
 function dealt(set: Dataset, batchSize: number, { rank, size }: World): Dataset | undefined {
   const own: number[] = [];

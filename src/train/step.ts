@@ -15,7 +15,7 @@ import { type Place, type QueuedUpdate, Updates } from './method/updates.js';
 /** A batch that can be turned into tensors, any number of times with the same values. */
 export interface FedBatch {
   readonly batch: AnyBatch;
-  /** As the method gets it. */
+  /** The batch in the form that the method's step takes. */
   readonly tensors: () => unknown;
 }
 
@@ -141,7 +141,7 @@ export class Stepper {
     const context = contextOf({ batch, epoch, batches: feed.length, seed: config.seed });
     const values = tensors();
     const running = withRows(batch.rows, () => method.step(values, { ...context, update: updates.update }));
-    // What the step describes after it has waited would not know its rows.
+    // Operations that a step adds after an await would not know which rows of the batch this rank has.
     if (running && world)
       throw new UsageError({
         what: 'A step that waits cannot be shared by several ranks',

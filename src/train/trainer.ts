@@ -39,7 +39,7 @@ export interface TrainerParts {
   /** Of images; other samples are as their data set gives them. */
   readonly trainTransform?: Transform | undefined;
   readonly testTransform?: Transform | undefined;
-  /** How it is trained, where that is not by cross-entropy on labelled images; and whose it is, for messages. */
+  /** How the model is trained if it is not a classifier of images; `paper` is its name, for messages. */
   readonly training?: ((setup: TrainingSetup) => Training) | undefined;
   /** What is measured of a classifier besides its accuracy. */
   readonly observe?: ((setup: TrainingSetup) => Observation) | undefined;

@@ -1,12 +1,12 @@
 import { DeviceError } from '../../errors/errors.js';
 import { type Exchange, failureText, type Port, regionBytes, type Shared, WORD } from './protocol.js';
 
-/** Exchanges of one thread with the same thread of all other ranks, in the order in which they are started. */
+/** Exchanges between this thread and the same thread of all other ranks. All ranks start them in the same order. */
 export interface Communicator {
   readonly rank: number;
   readonly size: number;
   /**
-   * Starts a run of a plan: all regions of the run before are free again.
+   * Starts a run of a plan. The regions of the previous run may be reused from now on.
    * @param signature must be the same on all ranks; the next exchange starts only if it is
    */
   begin(signature: Uint8Array): void;
@@ -37,7 +37,7 @@ class Regions<B extends ArrayBufferLike> {
     const region = this.#taken.get(ticket);
     if (region) return region;
     throw new DeviceError({
-      what: 'A result of another rank was asked for after its run had ended',
+      what: 'The result of an exchange was read after its run had ended',
       next: 'use the results of an exchange in the same computation',
     });
   }
@@ -48,7 +48,7 @@ class Regions<B extends ArrayBufferLike> {
   }
 }
 
-/** Asks the communication thread of a rank of several. */
+/** Passes exchanges to the communication thread, which a world of several ranks has. */
 export class Lane implements Communicator {
   readonly #words: Int32Array;
   readonly #done: number;
@@ -102,7 +102,7 @@ export class Lane implements Communicator {
   }
 }
 
-/** A process on its own: the sum over one rank is the value itself. */
+/** A world of one process, where the sum over all ranks is the value itself. */
 export class Alone implements Communicator {
   readonly rank = 0;
   readonly size = 1;

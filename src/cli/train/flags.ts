@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { OPTIMIZER_NAMES } from '../../optim/by-name.js';
 import type { Paper, Recipe } from '../../papers/paper.js';
 import { type ModelConfig, NAN_POLICIES, type TrainConfig, WIRES } from '../../run/config.js';
-import { DATASETS } from '../../run/dataset-names.js';
+import { DATASETS, FOLDER_VARIABLES } from '../../run/dataset-names.js';
 import { INSIGHT_EVERY } from '../../run/events.js';
 import { addModelOptions, type ModelFlags } from '../options/model.js';
 import {
@@ -77,7 +77,7 @@ const CHOICE = {
     value: '<dir>',
     parse: pathName,
     help: 'folder with the .bin or idx files, or with train/ and val/ for imagefolder',
-    or: 'PAPERWEIGHT_CIFAR10 (_CIFAR100, _MNIST, _FASHION_MNIST) if set, else ./data',
+    or: `${Object.values(FOLDER_VARIABLES).join(', ')} if set, else ./data`,
     mayChange: true,
   },
   init: {
@@ -123,7 +123,7 @@ const TRAINING = {
   optimizer: {
     value: '<name>',
     parse: (flag) => oneOf(flag, OPTIMIZER_NAMES),
-    help: `${OPTIMIZER_NAMES.join(', ')}; another one than the recipe’s starts from its own defaults, of the rate as well`,
+    help: `${OPTIMIZER_NAMES.join(', ')}; if it is not the recipe’s, learning rate, momentum and weight decay default to the optimizer’s values`,
     or: of((r) => r.optimizer ?? 'sgd'),
   },
   lr: { value: '<rate>', parse: positiveNumber, help: 'learning rate', or: of((r) => r.lr) },

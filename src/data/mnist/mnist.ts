@@ -241,7 +241,7 @@ async function fileOf(folder: string, { name }: Resource): Promise<string | unde
   return undefined;
 }
 
-/** Most bytes that a file may hold: 32-bit sizes could claim far more. */
+/** Maximum size of a file in bytes; the 32-bit sizes in its header could state far more. */
 const MOST_BYTES = 2 ** 30;
 
 async function readIdx(folder: string, resource: Resource): Promise<IdxArray> {

@@ -51,7 +51,7 @@ export class SequentialSampler implements Sampler {
   }
 }
 
-/** Samples in random order, anew each epoch; with `replacement` each is drawn from all. */
+/** Samples in a new random order each epoch; with `replacement`, each sample is drawn from the whole data set. */
 export class RandomSampler implements Sampler {
   readonly length: number;
   readonly #size: number;
@@ -59,8 +59,8 @@ export class RandomSampler implements Sampler {
   readonly #generator: Generator;
 
   /**
-   * @param options.numSamples of an epoch; default: as many as the data set has. Without replacement, more than those
-   *   go through the data set again, in a new order.
+   * @param options.numSamples samples per epoch; default: the length of the data set. Without replacement, a larger number
+   *   continues with another pass over the data set, in a new order.
    */
   constructor(source: Sized, options: { replacement?: boolean; numSamples?: number; seed?: number } = {}) {
     checkOptionNames('RandomSampler', options, ['replacement', 'numSamples', 'seed']);

@@ -26,7 +26,7 @@ const NUMBERS: Readonly<Record<Exclude<Abi, 'openmpi'>, Constants>> = {
   standard: { world: 0x101, byte: 0x247, errorsReturn: 0x143, statusIgnore: 0, funneled: 1024 },
 };
 
-/** Most bytes of one message: counts are 32-bit integers. */
+/** Maximum size of a message in bytes: MPI's counts are 32-bit integers. */
 export const MOST_BYTES = 2 ** 31 - 1;
 
 /** Bytes of a request's slot, and the number of slots. */

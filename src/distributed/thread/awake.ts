@@ -2,8 +2,8 @@
 const GAP_MS = 3000;
 
 /**
- * A clock that stands still while this process is stopped or its machine sleeps, so that a pause of the whole job is no
- * evidence against another rank.
+ * A clock that stands still while this process is stopped or its machine sleeps, so that a pause of the whole job does
+ * not count as silence of another rank.
  */
 export class AwakeClock {
   readonly #read: () => number;

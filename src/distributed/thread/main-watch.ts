@@ -1,7 +1,6 @@
 /**
- * Share of the limit that a thread must have computed before its silence counts: less than that is what a thread gets
- * that waits for a processor. A thread in an endless loop is found within the limit as long as it gets this share of a
- * core, beside 9 others on the same one.
+ * A thread that does not respond may only be waiting for a processor. Its silence therefore counts once it has computed for
+ * this share of the limit, which an endless loop does in time even on a core shared with nine other threads.
  */
 const COMPUTED = 0.1;
 /** Multiple of the limit after which silence counts even if the thread has computed nothing, such as in a blocked call. */

@@ -10,7 +10,7 @@ export interface Writer {
     inputs: readonly string[],
     attributes?: Readonly<Record<string, Attribute>>,
     output?: string,
-    /** Number of results before the one that is named; nothing reads those. */
+    /** Number of unused results before the named one. */
     before?: number,
   ): string;
   /** Adds a float32 constant. */
@@ -63,7 +63,7 @@ const truth =
 /** Values of `TensorProto.DataType`. */
 const [FLOAT, INT32, BOOL] = [1, 6, 9];
 
-/** Rule of an activation; a derivative of one stands in training graphs alone. */
+/** Rule of an activation. Derivatives of activations occur only in training graphs, which are not exported. */
 const activation =
   (rule: Rule): Rule =>
   (w, node, inputs, output) =>
@@ -185,7 +185,7 @@ export const rules: Readonly<Record<string, Rule>> = {
     return undefined;
   },
   detach: direct('Identity'),
-  // Its other inputs are there for gradients alone.
+  // The other inputs are only needed for gradients.
   custom: (w, _node, [result], output) => void w.add('Identity', [result!], {}, output),
   broadcastTo: (w, { shape, inputs: [x] }, inputs, output) => {
     if (inputs.length === 0) return 'it repeats integers';
@@ -275,7 +275,7 @@ export const rules: Readonly<Record<string, Rule>> = {
     return undefined;
   },
   normalizeRows: (w, { attrs, shape: [, length] }, [x], output) => {
-    // Not a constant of its own, which an import would take for a parameter.
+    // Not a separate constant, which an import would read as a parameter.
     const ones = w.add('Expand', [w.floats([1], [1]), w.integers([length!])]);
     w.add('LayerNormalization', [x!, ones], { epsilon: { float: attrs.eps as number } }, output);
     return undefined;

@@ -13,7 +13,7 @@ import { check, fill, write } from './fill.js';
 export interface TruncNormalOptions {
   mean?: number;
   std?: number;
-  /** Least and largest value; −2 and 2 by default, whatever the standard deviation. */
+  /** Smallest and largest value; −2 and 2 by default, independent of the standard deviation. */
   a?: number;
   b?: number;
 }

@@ -19,7 +19,7 @@ export default definePaper({
   presets: {
     notes: 'LRN before ReLU, one tower, dropout before the fully connected layers',
     paper: 'LRN after ReLU with the paper’s constants, two towers, dropout after the fully connected layers',
-    batchnorm: 'notes with batch normalisation in LRN’s place',
+    batchnorm: 'notes with batch normalisation instead of LRN',
     torchvision: '64/192/384/256/256 kernels, no LRN',
     caffe: 'bvlc_alexnet: paper with Caffe’s LRN constants and pooling',
     [FOUR_LAYER]: 'three small convolutions and one fully connected layer for 32 × 32 images',

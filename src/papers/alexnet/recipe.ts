@@ -62,7 +62,7 @@ export const recipes = {
   },
   batchnorm: {
     ...NOTES,
-    about: "the notes' template with batch normalisation in LRN's place",
+    about: "the notes' template with batch normalisation instead of LRN",
     model: { ...NOTES.model, preset: 'batchnorm' },
   },
   torchvision: {
@@ -73,13 +73,13 @@ export const recipes = {
   caffe: {
     ...PAPER,
     about:
-      "Caffe's bvlc_alexnet: as the paper, with biases of 0.1 for 1, 227 × 227 images, a tenth of the rate every 30 epochs",
+      "Caffe's bvlc_alexnet: as the paper, with biases of 0.1 instead of 1, 227 × 227 images, and the rate divided by 10 every 30 epochs",
     model: { preset: 'caffe', imageSize: 227, dropout: 0.5, init: 'caffe' },
     schedule: { kind: 'milestones', epochs: [30, 60], factor: 0.1 },
   },
   'four-layer': {
     about:
-      'the small net of Figure 1 and section 3.3 on 32 × 32 images: 15 epochs with a tenth of the rate after 10 and 13',
+      'the small net of Figure 1 and section 3.3 on 32 × 32 images: 15 epochs, the rate divided by 10 after epochs 10 and 13',
     model: { preset: 'four-layer', imageSize: 32, dropout: 0, init: 'kaiming' },
     epochs: 15,
     batchSize: 128,

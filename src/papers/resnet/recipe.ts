@@ -24,7 +24,7 @@ export const recipes = {
   },
   short: {
     ...PAPER,
-    about: 'four epochs of it, the last with a tenth of the rate',
+    about: 'four epochs of it, the last one with the rate divided by 10',
     epochs: 4,
     schedule: { kind: 'milestones', epochs: [3], factor: 0.1 },
   },

@@ -53,7 +53,7 @@ export const adviseHugePages = (address: number, bytes: number): void => advise(
 /** Returns the pages of a range to the system; the range stays mapped and reads as zero afterwards. */
 export const discard = (address: number, bytes: number): void => release(address, bytes);
 
-/** Most bytes that JavaScript can read in one piece. Node ends the process if it is asked for a larger view. */
+/** Maximum length of a JavaScript view of native memory, in bytes. Node ends the process if a larger one is created. */
 export const MAX_VIEW = constants.MAX_LENGTH;
 
 /**

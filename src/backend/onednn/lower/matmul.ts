@@ -3,7 +3,7 @@ import { Arg } from '../api/dnnl.js';
 import type { Builder } from '../builder.js';
 import { emitInto, type Operand } from './emit.js';
 
-/** A product of two matrices calls the library's sgemm; one of batches is a primitive, which shares them among threads. */
+/** A single matrix product calls the library's sgemm; a batch of products is one primitive, which uses all threads. */
 export function lowerMatmul(b: Builder, i: number): boolean {
   const node = b.node(i);
   const [x, y] = node.inputs as [number, number];
@@ -46,7 +46,7 @@ export function lowerLeftMatmul(b: Builder, i: number): boolean {
   });
 }
 
-/** A batch of matrices as it lies in memory; a single matrix stands for all of a batch. */
+/** An operand of a batch of products in its memory layout; a single matrix is used for the whole batch. */
 function factor(b: Builder, node: number, transposed: boolean): Operand[1] & { readonly empty: boolean } {
   const { shape } = b.node(node);
   const { region } = b.plainForm(node);

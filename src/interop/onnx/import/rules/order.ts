@@ -12,7 +12,7 @@ export const topK: Rule = (operator) => {
   const given = operator.int('axis', -1);
   const fixed = opset < 10 ? operator.int('k', 1) : undefined;
   const largest = opset < 11 || operator.int('largest', 1) !== 0;
-  // The order is free where it is not asked for, so it may be sorted.
+  // If no order is requested, any order is allowed, also the sorted one.
   if (opset >= 11) operator.ignore('sorted');
   return ([x, count]) => {
     const [axis] = operator.axes([given], x!.shape.length) as [number];
