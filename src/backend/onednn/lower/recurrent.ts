@@ -83,7 +83,7 @@ function lowerNative(b: Builder, i: number): boolean {
   const forms = inputs.map((input) =>
     input === w ? b.plainForm(input) : reachable(b, input, b.plainForm(input)),
   );
-  const weights = packWeights(b, i, w, product, gates * size, size);
+  const weights = packWeights(b, i, w, product, forward);
   const [from, to] = product.columns;
   const operands = [...forms.map(({ region }) => region), out.region];
   // The input of the products, their results, and the gradients of c: one after another for all examples.
@@ -128,11 +128,10 @@ function packWeights(
   i: number,
   w: number,
   { weights, columns: [from, to] }: Product,
-  rows: number,
-  size: number,
+  forward: boolean,
 ): Region {
   const packed = b.region(b.dnnl.bytes(weights));
-  const view = b.dnnl.plain([to, from], 'float32', to === rows ? [size, 1] : [1, size]);
+  const view = b.dnnl.plain([to, from], 'float32', forward ? [from, 1] : [1, to]);
   b.emitPrimitive(
     i,
     b.dnnl.reorder(view, weights),
