@@ -1,6 +1,6 @@
 import type { Graph, GraphNode } from '../../graph/graph.js';
 import { isAlias, macsOf } from './describe.js';
-import { type Cluster, clusters } from './fusion.js';
+import { type Cluster, clusters, type Fusion } from './fusion.js';
 import type { Region } from './region.js';
 import type { NewStep, PlanStep } from './step.js';
 import { usersOf, wantedOf } from './users.js';
@@ -32,17 +32,19 @@ export class PlanBuilder<V, W extends object> {
    * @param apart returns which nodes stay out of clusters, given the readers of each node; without it there are no
    *   clusters
    * @param pair the node that one primitive computes together with this one
+   * @param fusion what else decides the clusters
    */
   constructor(
     readonly graph: Graph,
     apart?: (node: number, users: readonly (readonly number[])[]) => boolean,
     pair?: (node: number) => number | undefined,
+    fusion: Fusion = {},
   ) {
     this.values = graph.nodes.map(() => undefined);
     const users = usersOf(graph);
     this.users = users;
     this.wanted = wantedOf(graph);
-    this.clusters = apart ? clusters(graph, (i) => apart(i, users), pair) : new Map();
+    this.clusters = apart ? clusters(graph, (i) => apart(i, users), pair, fusion) : new Map();
     this.absorbed = new Set(
       [...this.clusters].flatMap(([root, { nodes }]) => nodes.filter((i) => i !== root)),
     );

@@ -1,7 +1,7 @@
 import type { Graph, GraphNode } from '../../graph/graph.js';
 import { type Shape, sameShape } from '../../graph/types.js';
 import { type Formula, f, partsOf, substitute } from '../../ops/formula.js';
-import { operationOf } from '../../ops/operation.js';
+import { isOperation, type Operation, operationOf } from '../../ops/operation.js';
 import { usersOf, wantedOf } from './users.js';
 
 /** Elementwise nodes that one kernel computes, without storing intermediate values. */
@@ -20,11 +20,30 @@ export interface Cluster {
 const MAX_INPUTS = 8;
 const MAX_PARTS = 48;
 
+type FormulaOf = NonNullable<Operation['formula']>;
+
+/** What an engine adds to the rules of fusion. */
+export interface Fusion {
+  /** Formulas of operations that exist only in the engine's plans. */
+  readonly formulas?: Readonly<Record<string, FormulaOf>>;
+  /** The largest number of inputs of a cluster. */
+  readonly inputs?: number;
+}
+
+const formulaOf = (op: string, { formulas = {} }: Fusion): FormulaOf | undefined => {
+  if (Object.hasOwn(formulas, op)) return formulas[op];
+  return isOperation(op) ? operationOf(op).formula : undefined;
+};
+
 /** Whether a node is an elementwise operation on float32 values that has a formula. */
-const isElementwise = ({ op, inputs, dtype }: GraphNode, nodes: readonly GraphNode[]): boolean =>
+const isElementwise = (
+  { op, inputs, dtype }: GraphNode,
+  nodes: readonly GraphNode[],
+  fusion: Fusion,
+): boolean =>
   inputs.length > 0 &&
   dtype === 'float32' &&
-  operationOf(op).formula !== undefined &&
+  formulaOf(op, fusion) !== undefined &&
   inputs.every((input) => nodes[input]!.dtype === 'float32');
 
 /**
@@ -39,7 +58,9 @@ export function clusters(
   graph: Graph,
   apart: (node: number) => boolean,
   pair: (node: number) => number | undefined = () => undefined,
+  fusion: Fusion = {},
 ): Map<number, Cluster> {
+  const most = fusion.inputs ?? MAX_INPUTS;
   const { nodes } = graph;
   const users = usersOf(graph);
   const wanted = wantedOf(graph);
@@ -47,7 +68,7 @@ export function clusters(
   const pairs = new Set<number>();
   nodes.forEach((node, i) => {
     const reduce = reductionOf(node, nodes);
-    if ((!reduce && !isElementwise(node, nodes)) || apart(i)) return;
+    if ((!reduce && !isElementwise(node, nodes, fusion)) || apart(i)) return;
     const shape = reduce?.shape ?? node.shape;
     const partner = pair(i);
     const joins = (input: number): Cluster | undefined => {
@@ -56,9 +77,9 @@ export function clusters(
       const alone = users[input]!.length === 1 && !wanted.has(input);
       return other && !other.reduce && alone && sameShape(nodes[input]!.shape, shape) ? other : undefined;
     };
-    let cluster = joined(i, node, joins, reduce);
-    if (cluster.inputs.length > MAX_INPUTS || partsOf(cluster.formula).length > MAX_PARTS)
-      cluster = joined(i, node, () => undefined, reduce);
+    let cluster = joined(i, node, joins, reduce, fusion);
+    if (cluster.inputs.length > most || partsOf(cluster.formula).length > MAX_PARTS)
+      cluster = joined(i, node, () => undefined, reduce, fusion);
     for (const inner of cluster.nodes) made.delete(inner);
     made.set(i, cluster);
     if (partner !== undefined) pairs.add(i);
@@ -82,6 +103,7 @@ function joined(
   node: GraphNode,
   joins: (input: number) => Cluster | undefined,
   reduce: Cluster['reduce'],
+  fusion: Fusion,
 ): Cluster {
   const inputs: number[] = [];
   const nodes = new Set<number>();
@@ -103,7 +125,7 @@ function joined(
   nodes.add(i);
   const formula = reduce
     ? reducedFormula(node.op, operands[0]!)
-    : operationOf(node.op).formula!(operands, node.attrs);
+    : formulaOf(node.op, fusion)!(operands, node.attrs);
   return { nodes: [...nodes].sort((a, b) => a - b), inputs, formula, ...(reduce ? { reduce } : {}) };
 }
 

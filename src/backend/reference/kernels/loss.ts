@@ -32,16 +32,20 @@ const logSoftmax: Kernel = ({ inputs: [x], specs: [spec], output, attrs }) => {
     }
 };
 
-/** The label of a row, which must be a class. */
-export function labelOf(labels: TypedArray, row: number, classes: number): number {
-  const label = labels[row]!;
-  if (label >= 0 && label < classes) return label;
-  throw new DataError({
+/** The error for a label that is not the number of a class. */
+export const labelError = (row: number, label: number, classes: number): DataError =>
+  new DataError({
     what: `The label of row ${row} is out of range`,
     expected: `a label from 0 to ${classes - 1}, for ${classCount(classes)}`,
     got: `${label}`,
     next: 'check the data set’s labels and the model’s numClasses',
   });
+
+/** The label of a row, which must be a class. */
+export function labelOf(labels: TypedArray, row: number, classes: number): number {
+  const label = labels[row]!;
+  if (label >= 0 && label < classes) return label;
+  throw labelError(row, label, classes);
 }
 
 const crossEntropy: Kernel = ({ inputs: [logits, labels], specs: [spec], output, attrs }) => {

@@ -18,15 +18,17 @@ const concat: Kernel = ({ inputs, specs, output, attrs }) => {
     }
 };
 
+/** The error for an index that is not a position of an axis. */
+export const indexError = (index: number, size: number, op: string): DataError =>
+  new DataError({
+    what: `${op} reads outside of its axis`,
+    expected: `indices from 0 to ${size - 1}`,
+    got: String(index),
+  });
+
 /** Checks that each index is in [0, size). */
 export function checked(indices: TypedArray, size: number, op = 'indexSelect'): TypedArray {
-  for (const index of indices)
-    if (!(index >= 0 && index < size))
-      throw new DataError({
-        what: `${op} reads outside of its axis`,
-        expected: `indices from 0 to ${size - 1}`,
-        got: String(index),
-      });
+  for (const index of indices) if (!(index >= 0 && index < size)) throw indexError(index, size, op);
   return indices;
 }
 

@@ -1,7 +1,8 @@
 import type { Conv2dAttrs } from '../../../ops/conv2d.js';
+import { withFollowers } from '../../plan/followers.js';
 import { type Convolution, conv2d, conv2dGradInput, conv2dGradWeight } from '../../simd/conv/conv.js';
+import { canRender } from '../../simd/render.js';
 import type { Builder } from '../builder.js';
-import { withFollowers } from './epilogue.js';
 import { emitApart, emitOperation } from './operation.js';
 
 type Quad = Convolution['x'];
@@ -16,7 +17,7 @@ export function lowerConv2d(b: Builder, i: number): boolean {
   const { inputs, attrs } = b.node(i);
   const [x, w, bias] = inputs as [number, number, number | undefined];
   const shape = convolution(b, x, w, i, attrs as unknown as Conv2dAttrs);
-  const { nodes, activation } = withFollowers(b, i);
+  const { nodes, activation } = withFollowers(b, i, canRender);
   const operation = conv2d(b.pool, shape, {
     ...(bias === undefined ? {} : { bias: 'row' }),
     ...(activation && { activation }),

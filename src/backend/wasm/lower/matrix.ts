@@ -1,8 +1,9 @@
 import type { Shape } from '../../../graph/types.js';
 import type { MatmulAttrs } from '../../../ops/matmul.js';
+import { withFollowers } from '../../plan/followers.js';
 import { gemm, type Product, type Strides } from '../../simd/gemm/gemm.js';
+import { canRender } from '../../simd/render.js';
 import type { Builder } from '../builder.js';
-import { withFollowers } from './epilogue.js';
 import { emitOperation } from './operation.js';
 
 /** Strides of a row-major matrix with this number of columns, or of a batch of such matrices. */
@@ -14,7 +15,7 @@ const dense = (columns: number, batch?: Strides['batch']): Strides => ({
 const transposed = ({ row, column, ...rest }: Strides): Strides => ({ row: column, column: row, ...rest });
 
 function emitProduct(b: Builder, i: number, inputs: readonly number[], product: Product): boolean {
-  const { nodes, activation } = withFollowers(b, i);
+  const { nodes, activation } = withFollowers(b, i, canRender);
   const operation = gemm(b.pool, { ...product, ...(activation && { activation }) });
   const [left, right, bias] = inputs.map((input) => b.regionOf(input));
   const result = b.placeApart(nodes.at(-1)!, nodes);

@@ -1,7 +1,6 @@
-import { sameShape } from '../../../graph/types.js';
-import type { Formula } from '../../../ops/formula.js';
-import { canRender } from '../../simd/render.js';
-import type { Builder } from '../builder.js';
+import { sameShape } from '../../graph/types.js';
+import type { Formula } from '../../ops/formula.js';
+import type { PlanBuilder } from './builder.js';
 
 /** A node and the elementwise nodes that are computed with it. */
 export interface Followed {
@@ -14,8 +13,14 @@ export interface Followed {
 /**
  * Finds elementwise nodes that are the only readers of a node's result and have no other input, such as an activation:
  * a kernel can apply them before it stores the result. Marks them as computed.
+ *
+ * @param canRender whether the engine's kernels can apply a formula
  */
-export function withFollowers(b: Builder, i: number): Followed {
+export function withFollowers<V, W extends object>(
+  b: PlanBuilder<V, W>,
+  i: number,
+  canRender: (formula: Formula) => boolean = () => true,
+): Followed {
   const [reader, ...others] = b.users[i]!;
   if (reader === undefined || others.length > 0 || b.wanted.has(i)) return { nodes: [i] };
   for (const { nodes, inputs, formula, reduce } of b.clusters.values()) {

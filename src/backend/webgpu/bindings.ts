@@ -1,0 +1,87 @@
+import { DeviceError } from '../../errors/errors.js';
+import type { DType } from '../../graph/types.js';
+import type { GpuBuffer } from './api.js';
+import { ALIGNMENT, roomFor } from './builder.js';
+import { type Access, assembleCode, type Program, type Slot } from './kernels/program.js';
+
+/** A value in a buffer. */
+export interface Operand {
+  readonly buffer: GpuBuffer;
+  /** In bytes, a multiple of 4. */
+  readonly offset: number;
+  readonly dtype: DType;
+  readonly count: number;
+}
+
+interface Range {
+  readonly buffer: GpuBuffer;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** The range that is bound for a value: from an aligned place on. */
+function rangeOf({ buffer, offset, dtype, count }: Operand): Range {
+  const start = Math.floor(offset / ALIGNMENT) * ALIGNMENT;
+  return { buffer, offset: start, bytes: offset - start + roomFor(dtype, count) };
+}
+
+const endOf = ({ offset, bytes }: Range): number => offset + bytes;
+
+/**
+ * The code of a program for operands in given buffers. An input that lies in the buffer of an output is read through the
+ * output's binding, since a kernel cannot bind a buffer for reading and for writing; a value larger than a binding gets
+ * several.
+ *
+ * @param limit bytes of the largest binding
+ * @returns `distances` are passed behind the program's own numbers
+ */
+export function bindingsOf(
+  program: Program,
+  inputs: readonly Operand[],
+  outputs: readonly Operand[],
+  limit: number,
+): {
+  readonly code: string;
+  readonly slots: readonly Slot[];
+  readonly ranges: readonly Range[];
+  readonly distances: readonly number[];
+} {
+  const distances: number[] = [];
+  const piece = Math.floor(limit / ALIGNMENT) * ALIGNMENT;
+  const through = inputs.map(({ buffer }) => outputs.findIndex((output) => output.buffer === buffer));
+  const spans = outputs.map((output, k) => {
+    const all = [output, ...inputs.filter((_, n) => through[n] === k)].map(rangeOf);
+    const offset = Math.min(...all.map((range) => range.offset));
+    return { buffer: output.buffer, offset, bytes: Math.max(...all.map(endOf)) - offset };
+  });
+  /** How an operand is reached in a binding, of which an output's may be shared. */
+  const access = ({ dtype, offset }: Operand, own: Range, through?: number): Access => {
+    const pieces = Math.ceil(own.bytes / piece);
+    const made = { dtype, piece: piece / 4, pieces, ...(through === undefined ? {} : { through }) };
+    if (offset === own.offset) return made;
+    distances.push((offset - own.offset) / 4);
+    return { ...made, distance: program.params + distances.length - 1 };
+  };
+  const puts = outputs.map((output, k) => access(output, spans[k]!));
+  const gets = inputs.map((input, n) => {
+    const k = through[n]!;
+    return k < 0 ? access(input, rangeOf(input)) : access(input, spans[k]!, k);
+  });
+  inputs.forEach(({ dtype }, n) => {
+    const output = outputs[through[n]!];
+    if (output && output.dtype !== dtype && (output.dtype === 'float32') !== (dtype === 'float32'))
+      throw new DeviceError({ what: `A kernel (${program.kernel}) reads its own result as another type` });
+  });
+  const { code, slots } = assembleCode(program, gets, puts);
+  const split = (range: Range): Range[] =>
+    Array.from({ length: Math.ceil(range.bytes / piece) }, (_, p) => ({
+      buffer: range.buffer,
+      offset: range.offset + p * piece,
+      bytes: Math.min(piece, range.bytes - p * piece),
+    }));
+  const ranges = [
+    ...spans.flatMap(split),
+    ...inputs.flatMap((input, n) => (through[n]! < 0 ? split(rangeOf(input)) : [])),
+  ];
+  return { code, slots, ranges, distances };
+}

@@ -1,0 +1,195 @@
+import type { Graph } from '../../graph/graph.js';
+import { bytesOf, type DType, sizeOf } from '../../graph/types.js';
+import type { Formula } from '../../ops/formula.js';
+import { isOperation } from '../../ops/operation.js';
+import { PlanBuilder } from '../plan/builder.js';
+import { macsOf } from '../plan/describe.js';
+import type { Region } from '../plan/region.js';
+import type { Program } from './kernels/program.js';
+import { OWN_FORMULAS } from './rewrite.js';
+
+/** A value of a plan, row-major, or a part of a region. */
+export interface Value {
+  readonly region: Region;
+  /** Where it begins in the region, in bytes; a multiple of 4. */
+  readonly start: number;
+  readonly dtype: DType;
+  /** Number of elements. */
+  readonly count: number;
+}
+
+/** Buffers are bound at multiples of this, the largest alignment that a device may demand. */
+export const ALIGNMENT = 256;
+
+/** Number of bytes that a value takes in a buffer: whole words, and at least one. */
+export const roomFor = (dtype: DType, count: number): number =>
+  Math.max(4, Math.ceil((count * bytesOf(dtype)) / 4) * 4);
+
+/** Elementwise work on values of one size, which may be joined with equal work on other values. */
+export interface Joinable {
+  /** Equal for steps that one kernel can do. */
+  readonly key: string;
+  readonly formula: Formula;
+  /** Which inputs are single numbers. */
+  readonly scalar: readonly boolean[];
+  /** Number of elements. */
+  readonly count: number;
+  /** Present if the elements are then reduced to one. */
+  readonly reduce?: 'sum' | 'max';
+}
+
+/** A kernel and what it works on. */
+export interface Dispatch {
+  readonly program: Program;
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+  readonly params: readonly number[];
+  /** Number of workgroups: in all, or, if `rows` is given, in each dimension. */
+  readonly groups: number;
+  readonly rows?: number;
+  readonly layers?: number;
+  readonly join?: Joinable;
+}
+
+/** Work of the thread itself, between two submissions: an exchange with other ranks. */
+export interface HostWork {
+  readonly node: number;
+  readonly inputs: readonly Value[];
+  readonly output: Value;
+}
+
+/** Work of a step. */
+export type Work = { readonly dispatch: Dispatch } | { readonly host: HostWork };
+
+/** Limits of a device that plans depend on. */
+export interface Limits {
+  /** Largest range of a buffer that a kernel can read, in bytes. */
+  readonly binding: number;
+  /** Number of values that a kernel can use. */
+  readonly bindings: number;
+}
+
+/** Number of buffers that a kernel needs besides the inputs of a group of elementwise operations: result and guard. */
+const RESERVED = 2;
+
+/** Largest number of inputs of such a group. */
+const MOST_INPUTS = 13;
+
+/** Builds a plan of WebGPU kernels. */
+export class Builder extends PlanBuilder<Value, Work> {
+  /** The storages, by slot. */
+  readonly slots: readonly Value[];
+  /** What updates depend on: the guard, or whether all indices are in range as well. */
+  verdict: Value | undefined;
+  /** Places of maxima that a pooling has found, by the node of its gradient. */
+  readonly places = new Map<number, Value>();
+  /** Gradients of first states that backward passes of recurrent layers have found, by what describes the pass. */
+  readonly carried = new Map<string, Value>();
+
+  /** @param checked whether kernels check indices, so that no update is written before the end */
+  constructor(
+    graph: Graph,
+    readonly limits: Limits,
+    readonly checked: boolean,
+  ) {
+    super(graph, (i) => graph.nodes[i]!.dtype !== 'float32', undefined, {
+      formulas: OWN_FORMULAS,
+      inputs: Math.min(MOST_INPUTS, limits.bindings - RESERVED),
+    });
+    this.slots = graph.storages.map((node, slot) => {
+      const value = this.#valueIn(node, {
+        bytes: this.roomOf(node),
+        slot,
+        first: 0,
+        last: 0,
+        offset: 0,
+      });
+      return value;
+    });
+  }
+
+  #valueIn(i: number, region: Region, start = 0): Value {
+    const { dtype, shape } = this.node(i);
+    return { region, start, dtype, count: sizeOf(shape) };
+  }
+
+  roomOf(i: number): number {
+    const { dtype, shape } = this.node(i);
+    return roomFor(dtype, sizeOf(shape));
+  }
+
+  /** The value of a node as that of another node with the same elements. */
+  define(i: number, value: Value): void {
+    this.values[i] = { ...this.#valueIn(i, value.region, value.start) };
+  }
+
+  /** New memory for a node's result. */
+  newValue(i: number): Value {
+    return this.#valueIn(i, this.region(this.roomOf(i)));
+  }
+
+  /** New memory for an intermediate value that is no node. */
+  scratch(dtype: DType, count: number): Value {
+    return { region: this.region(roomFor(dtype, count)), start: 0, dtype, count };
+  }
+
+  /** A part of a value, from a byte on. */
+  part(of: Value, start: number, count: number): Value {
+    return { region: of.region, start: of.start + start, dtype: of.dtype, count };
+  }
+
+  override targetSlot(i: number, nodes: readonly number[] = [i]): number | undefined {
+    return this.checked ? undefined : super.targetSlot(i, nodes);
+  }
+
+  /** What a step that writes a storage must read before it writes. */
+  guardOf(output: Value): Value | undefined {
+    return output.region.slot === undefined ? undefined : this.verdict;
+  }
+
+  /**
+   * Adds a step.
+   * @param nodes the nodes that it computes, of which the last is the result
+   */
+  add(nodes: readonly number[], dispatch: Dispatch): void {
+    const { inputs, outputs } = dispatch;
+    const root = nodes.at(-1)!;
+    this.emit({
+      op: nodes.map((i) => this.node(i).op).join('+'),
+      scope: this.node(root).scope,
+      kernel: dispatch.program.kernel,
+      macs: nodes.reduce((sum, i) => sum + (isOperation(this.node(i).op) ? macsOf(this.graph, i) : 0), 0),
+      touches: [...new Set([...inputs, ...outputs].map(({ region }) => region))],
+      writes: outputs.some(({ region }) => region.slot !== undefined),
+      dispatch,
+    });
+  }
+
+  /**
+   * Memory for the result of nodes whose kernel reads only position i of the given inputs before it writes position i: the
+   * storage that the result updates, else one of these inputs that nothing else reads, else new memory.
+   */
+  placeOver(nodes: readonly number[], inputs: readonly number[]): Value {
+    const root = nodes.at(-1)!;
+    const slot = this.targetSlot(root, nodes);
+    if (slot !== undefined) return this.slots[slot]!;
+    const { dtype, shape } = this.node(root);
+    const over = inputs.find((input) => {
+      const { region, count, dtype: own, start } = this.value(input);
+      return (
+        count === sizeOf(shape) &&
+        own === dtype &&
+        start === 0 &&
+        region.slot === undefined &&
+        region.bytes === this.roomOf(root) &&
+        this.onlyReaders(input, nodes)
+      );
+    });
+    return over === undefined ? this.newValue(root) : this.value(over);
+  }
+
+  /** Memory for a result whose kernel reads inputs after it has begun to write: never a storage, which may be an input. */
+  placeApart(i: number): Value {
+    return this.newValue(i);
+  }
+}

@@ -1,0 +1,270 @@
+import { DeviceError } from '../../errors/errors.js';
+import type { Graph } from '../../graph/graph.js';
+import { bytesOf, type DType, makeArray, type Spec, sizeOf, type TypedArray } from '../../graph/types.js';
+import type { EngineInfo } from '../backend.js';
+import { checkFits } from '../check-values.js';
+import { describeAdapter } from './adapter.js';
+import {
+  COMPUTE,
+  type GpuBuffer,
+  type GpuDevice,
+  type GpuLayout,
+  type GpuPipeline,
+  MAP_READ,
+  USAGE,
+} from './api.js';
+import type { Binder, Place } from './bind.js';
+import { type Limits, roomFor } from './builder.js';
+import { Gate } from './gate.js';
+import type { Slot } from './kernels/program.js';
+import { type Allocation, Memory } from './memory.js';
+import { WebGpuPlan } from './plan.js';
+
+/** A value that outlives runs. */
+export interface Stored {
+  readonly spec: Spec;
+  readonly place: Allocation;
+}
+
+/** @throws DeviceError for float64, which WebGPU does not have */
+export function checkType(dtype: DType, what: string): void {
+  if (dtype !== 'float64') return;
+  throw new DeviceError({
+    what: `${what} is float64, which device "webgpu" does not have`,
+    expected: 'float32, int32 or uint8',
+    got: 'float64',
+    next: 'convert with toFloat(), or use --device wasm or reference',
+  });
+}
+
+/** Storages, compiled kernels and plans of one WebGPU device. All its work is asynchronous. */
+export class WebGpuEngine {
+  readonly info: EngineInfo;
+  readonly memory: Memory;
+  readonly gate: Gate;
+  readonly limits: Limits;
+  readonly #storages = new Map<number, Stored>();
+  readonly #pipelines = new Map<string, Promise<GpuPipeline>>();
+  readonly #layouts = new Map<string, GpuLayout>();
+
+  /** @param options.binding largest range of a buffer that a kernel may use, in bytes; default what the device allows */
+  constructor(
+    readonly device: GpuDevice,
+    options: { readonly binding?: number } = {},
+  ) {
+    const { limits } = device;
+    const { binding = limits.maxStorageBufferBindingSize } = options;
+    this.memory = new Memory(device, binding);
+    this.gate = new Gate(device);
+    this.limits = {
+      binding,
+      bindings: limits.maxStorageBuffersPerShaderStage,
+    };
+    this.info = {
+      engine: 'webgpu',
+      version: describeAdapter(device.adapterInfo),
+      threads: 1,
+      precision: 'float32',
+    };
+  }
+
+  compile(graph: Graph): WebGpuPlan {
+    for (const { dtype, op, scope } of graph.nodes)
+      checkType(dtype, `A value (${op}${scope ? ` in ${scope}` : ''})`);
+    return new WebGpuPlan(this, graph);
+  }
+
+  /** Number of different kernels compiled so far. */
+  get pipelines(): number {
+    return this.#pipelines.size;
+  }
+
+  /** How plans compile and bind kernels. @param constants receives the buffers of constants */
+  binder(constants: GpuBuffer[]): Binder {
+    return {
+      limit: this.limits.binding,
+      bindings: this.limits.bindings,
+      most: this.device.limits.maxComputeWorkgroupsPerDimension,
+      pipeline: (code, slots, uniform) => this.#pipeline(code, slots, uniform),
+      bindGroup: (slots, uniform, ranges) =>
+        this.device.createBindGroup({
+          layout: this.#layout(slots, uniform),
+          entries: ranges.map(({ buffer, offset, bytes }, binding) => ({
+            binding,
+            resource: { buffer, offset, size: bytes },
+          })),
+        }),
+      constant: (data, uniform) => {
+        const usage = (uniform ? USAGE.uniform : USAGE.storage) | USAGE.copyTo;
+        const buffer = this.memory.buffer(data.byteLength, 'tables of kernels', usage);
+        this.device.queue.writeBuffer(buffer, 0, data.buffer, 0, data.byteLength);
+        constants.push(buffer);
+        return buffer;
+      },
+    };
+  }
+
+  #layout(slots: readonly Slot[], uniform: boolean): GpuLayout {
+    const types = [
+      ...slots.map(({ writable }) => (writable ? 'storage' : 'read-only-storage')),
+      ...(uniform ? ['uniform'] : []),
+    ];
+    const key = types.join();
+    let layout = this.#layouts.get(key);
+    if (!layout) {
+      layout = this.device.createBindGroupLayout({
+        entries: types.map((type, binding) => ({ binding, visibility: COMPUTE, buffer: { type } })),
+      });
+      this.#layouts.set(key, layout);
+    }
+    return layout;
+  }
+
+  #pipeline(code: string, slots: readonly Slot[], uniform: boolean): Promise<GpuPipeline> {
+    let made = this.#pipelines.get(code);
+    if (!made) {
+      made = this.gate.waited(this.#compiled(code, slots, uniform));
+      this.#pipelines.set(code, made);
+      made.catch(() => this.#pipelines.delete(code));
+    }
+    return made;
+  }
+
+  async #compiled(code: string, slots: readonly Slot[], uniform: boolean): Promise<GpuPipeline> {
+    const { result: module, accepted } = this.gate.scoped('a kernel', () =>
+      this.device.createShaderModule({ code }),
+    );
+    const layout = this.device.createPipelineLayout({ bindGroupLayouts: [this.#layout(slots, uniform)] });
+    const [pipeline] = await Promise.all([
+      this.device
+        .createComputePipelineAsync({ layout, compute: { module, entryPoint: 'main' } })
+        .catch(async (error: unknown) => {
+          await accepted;
+          throw new DeviceError({
+            what: 'The GPU’s driver could not compile a kernel',
+            got: error instanceof Error ? error.message : String(error),
+            next: 'update the driver of the GPU, or use --device onednn or wasm',
+            cause: error,
+          });
+        }),
+      accepted,
+    ]);
+    return pipeline;
+  }
+
+  async write(id: number, spec: Spec, data: TypedArray): Promise<void> {
+    checkType(spec.dtype, `Storage ${id}`);
+    checkFits(`Values for storage ${id}`, spec, data);
+    const { shape, dtype } = spec;
+    const bytes = roomFor(dtype, data.length);
+    const before = this.#storages.get(id);
+    let place = before?.place;
+    if (!place || place.bytes !== bytes) {
+      this.free(id);
+      place = this.memory.allocate(bytes);
+      await this.memory.settle();
+    }
+    this.#storages.set(id, { spec: { shape, dtype }, place });
+    const target = place;
+    await this.gate.scoped('values', () => this.upload(target, data)).accepted;
+  }
+
+  /** Copies values to the GPU. */
+  upload({ buffer, offset }: Place, data: TypedArray): void {
+    const { byteLength: bytes } = data;
+    if (bytes === 0) return;
+    if (bytes % 4 === 0) {
+      this.device.queue.writeBuffer(buffer, offset, data.buffer, data.byteOffset, bytes);
+      return;
+    }
+    const padded = new Uint8Array(roomFor('uint8', bytes));
+    padded.set(new Uint8Array(data.buffer, data.byteOffset, bytes));
+    this.device.queue.writeBuffer(buffer, offset, padded.buffer, 0, padded.byteLength);
+  }
+
+  async read(id: number): Promise<TypedArray> {
+    const { spec, place } = this.stored(id);
+    const count = sizeOf(spec.shape);
+    return (await this.download([{ ...place, dtype: spec.dtype, count }]))[0]!;
+  }
+
+  async readInto(id: number, start: number, into: TypedArray): Promise<void> {
+    const { spec, place } = this.stored(id);
+    const size = bytesOf(spec.dtype);
+    // Copies begin at whole words.
+    const lead = ((start * size) % 4) / size;
+    const offset = place.offset + (start - lead) * size;
+    const [values] = await this.download([
+      { buffer: place.buffer, offset, dtype: spec.dtype, count: into.length + lead },
+    ]);
+    into.set(values!.subarray(lead) as never);
+  }
+
+  /** Reads values back. */
+  async download(
+    values: readonly (Place & { readonly dtype: DType; readonly count: number })[],
+  ): Promise<TypedArray[]> {
+    return (await this.downloading(values, () => {}))();
+  }
+
+  /**
+   * Sends commands and the copies of values behind them.
+   * @returns a function that waits for the values
+   */
+  async downloading(
+    values: readonly (Place & { readonly dtype: DType; readonly count: number })[],
+    encode: (encoder: ReturnType<GpuDevice['createCommandEncoder']>) => void,
+  ): Promise<() => Promise<TypedArray[]>> {
+    let total = 0;
+    const offsets = values.map(({ dtype, count }) => {
+      const at = total;
+      total += Math.ceil(roomFor(dtype, count) / 8) * 8;
+      return at;
+    });
+    const staging = this.memory.stage(Math.max(4, total));
+    const { accepted } = this.gate.scoped('the commands of a run', () => {
+      const encoder = this.device.createCommandEncoder();
+      encode(encoder);
+      values.forEach(({ buffer, offset, dtype, count }, n) => {
+        encoder.copyBufferToBuffer(buffer, offset, staging, offsets[n]!, roomFor(dtype, count));
+      });
+      this.device.queue.submit([encoder.finish()]);
+    });
+    const mapped = this.gate.waited(Promise.all([accepted, staging.mapAsync(MAP_READ)]));
+    mapped.catch(() => {});
+    return async () => {
+      try {
+        await mapped;
+      } catch (error) {
+        staging.destroy();
+        throw error;
+      }
+      const range = staging.getMappedRange();
+      const results = values.map(({ dtype, count }, n) =>
+        makeArray(dtype, range, offsets[n]!, count).slice(),
+      );
+      staging.unmap();
+      this.memory.unstage(staging);
+      return results;
+    };
+  }
+
+  stored(id: number): Stored {
+    const stored = this.#storages.get(id);
+    if (stored) return stored;
+    throw new DeviceError({ what: `The webgpu device holds no storage ${id}`, next: 'write it first' });
+  }
+
+  free(id: number): void {
+    const stored = this.#storages.get(id);
+    if (!stored) return;
+    this.memory.free(stored.place);
+    this.#storages.delete(id);
+  }
+
+  close(): void {
+    this.#storages.clear();
+    this.#pipelines.clear();
+    this.device.destroy();
+  }
+}

@@ -1,0 +1,94 @@
+import type { DType } from '../../../graph/types.js';
+import type { Formula } from '../../../ops/formula.js';
+import { renderFormula } from './formula.js';
+import { entry, WORKGROUP } from './map.js';
+import { type Program, param } from './program.js';
+
+/*
+ * Kernels that do the same work on several values: a table has one row for each workgroup, with the number of elements and
+ * where each operand begins.
+ */
+
+/** Elements of a value that one workgroup takes: of a map, and of a reduction. */
+export const CHUNK = { map: 1024, reduce: 4096 } as const;
+
+const floats = (count: number): DType[] => Array(count).fill('float32');
+
+const elements = (formula: Formula, scalar: readonly boolean[]) =>
+  renderFormula(
+    formula,
+    scalar.map((single, k) => `in${k}(u32(in${scalar.length}(row + ${k + 2}u))${single ? '' : ' + e'})`),
+  );
+
+/** Row of the table: number of elements, place of the result, places of the inputs. */
+export const rowLength = (inputs: number): number => inputs + 2;
+
+/** Inputs: those of the formula, the table, and the guard if there is one. */
+export function joinedMap(formula: Formula, scalar: readonly boolean[], guarded: boolean): Program {
+  const table = scalar.length;
+  const { lines, result } = elements(formula, scalar);
+  const stop = guarded ? `if (!isFinite(in${table + 1}(0u))) { return; }` : '';
+  return {
+    kernel: 'map',
+    inputs: [...floats(table), 'int32', ...floats(guarded ? 1 : 0)],
+    outputs: ['float32'],
+    params: 1,
+    code: entry(`
+  if (block >= ${param(0)}) { return; }
+  ${stop}
+  let row = block * ${rowLength(table)}u;
+  let count = u32(in${table}(row));
+  let to = u32(in${table}(row + 1u));
+  for (var e = lane; e < count; e += ${WORKGROUP}u) {
+    ${lines}
+    put0(to + e, ${result});
+  }`),
+  };
+}
+
+const FOLD = {
+  sum: { start: '0f', fold: (a: string, b: string) => `${a} + ${b}` },
+  max: { start: '-infinity()', fold: (a: string, b: string) => `maxOf(${a}, ${b})` },
+} as const;
+
+/**
+ * WGSL that folds the values `total` of all lanes in a fixed order: the result is the variable `name`, in every lane. Each
+ * lane reads all values behind a single barrier, since drivers that compute on the processor take seconds to compile many.
+ *
+ * @param shared name of an array in workgroup memory that nothing else uses
+ */
+export const together = (
+  name: string,
+  fold: (a: string, b: string) => string,
+  shared = 'shared_',
+  lanes = WORKGROUP,
+): string => `
+  ${shared}[lane] = total;
+  workgroupBarrier();
+  var ${name} = ${shared}[0];
+  for (var s = 1u; s < ${lanes}u; s++) { ${name} = ${fold(name, `${shared}[s]`)}; }`;
+
+/** Reduces the elements of each row of the table to one number. */
+export function joinedReduce(formula: Formula, scalar: readonly boolean[], op: 'sum' | 'max'): Program {
+  const table = scalar.length;
+  const { start, fold } = FOLD[op];
+  const { lines, result } = elements(formula, scalar);
+  return {
+    kernel: 'reduce',
+    inputs: [...floats(table), 'int32'],
+    outputs: ['float32'],
+    params: 1,
+    code: `var<workgroup> shared_: array<f32, ${WORKGROUP}>;
+${entry(`
+  let inside = block < ${param(0)};
+  let row = select(0u, block * ${rowLength(table)}u, inside);
+  let count = select(0u, u32(in${table}(row)), inside);
+  var total = ${start};
+  for (var e = lane; e < count; e += ${WORKGROUP}u) {
+    ${lines}
+    total = ${fold('total', result)};
+  }
+  ${together('all', fold)}
+  if (lane == 0u && inside) { put0(u32(in${table}(row + 1u)), all); }`)}`,
+  };
+}

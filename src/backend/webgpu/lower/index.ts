@@ -1,0 +1,168 @@
+import { DeviceError } from '../../../errors/errors.js';
+import { sizeOf } from '../../../graph/types.js';
+import { EXCHANGES } from '../../../ops/distributed/exchange.js';
+import { isAlias } from '../../plan/describe.js';
+import type { Builder } from '../builder.js';
+import { lowerCluster } from './cluster.js';
+import { lowerConv2d, lowerConv2dGradInput, lowerConv2dGradWeight } from './conv.js';
+import { emitElements } from './emit.js';
+import {
+  lowerLeftMatmul,
+  lowerLinear,
+  lowerLinearGradInput,
+  lowerLinearGradWeight,
+  lowerMatmul,
+} from './matrix.js';
+import {
+  lowerChannelRow,
+  lowerChannelRows,
+  lowerChannelStats,
+  lowerChannelSums,
+  lowerElement,
+  lowerLrn,
+  lowerLrnGrad,
+  lowerNormalizeRows,
+  lowerNormalizeRowsGrad,
+} from './norm.js';
+import { lowerArgmax, lowerArgsort, lowerChannelAffine, lowerCumsum, lowerDropoutMask } from './order.js';
+import {
+  lowerAdaptivePool,
+  lowerAdaptivePoolGrad,
+  lowerAvgPool,
+  lowerAvgPoolGrad,
+  lowerMaxPool,
+  lowerMaxPoolGrad,
+} from './pool.js';
+import { lowerRecurrent, lowerRecurrentGrad, lowerRecurrentGradStart } from './recurrent.js';
+import {
+  lowerCrossEntropy,
+  lowerCrossEntropyGrad,
+  lowerLogSoftmax,
+  lowerSoftmax,
+  lowerTopKCorrect,
+} from './rows.js';
+import {
+  lowerBroadcast,
+  lowerCast,
+  lowerConcat,
+  lowerCrop,
+  lowerFlip,
+  lowerGather,
+  lowerIndexSelect,
+  lowerIndexSelectGrad,
+  lowerNegateOffsets,
+  lowerOneHot,
+  lowerPermute,
+  lowerPlace,
+  lowerScatterSum,
+  lowerSlice,
+  lowerWhere,
+} from './select.js';
+
+const lowerings: Readonly<Record<string, (b: Builder, i: number) => void>> = {
+  conv2d: lowerConv2d,
+  conv2dGradInput: lowerConv2dGradInput,
+  conv2dGradWeight: lowerConv2dGradWeight,
+  matmul: lowerMatmul,
+  leftMatmul: lowerLeftMatmul,
+  linear: lowerLinear,
+  linearGradInput: lowerLinearGradInput,
+  linearGradWeight: lowerLinearGradWeight,
+  maxPool2d: lowerMaxPool,
+  maxPool2dGrad: lowerMaxPoolGrad,
+  avgPool2d: lowerAvgPool,
+  avgPool2dGrad: lowerAvgPoolGrad,
+  adaptiveAvgPool2d: lowerAdaptivePool,
+  adaptiveAvgPool2dGrad: lowerAdaptivePoolGrad,
+  localResponseNorm: lowerLrn,
+  localResponseNormGrad: lowerLrnGrad,
+  channelStats: lowerChannelStats,
+  channelSums: lowerChannelSums,
+  channelRow: lowerChannelRow,
+  channelRows: lowerChannelRows,
+  element: lowerElement,
+  normalizeRows: lowerNormalizeRows,
+  normalizeRowsGrad: lowerNormalizeRowsGrad,
+  softmax: lowerSoftmax,
+  logSoftmax: lowerLogSoftmax,
+  crossEntropy: lowerCrossEntropy,
+  crossEntropyGrad: lowerCrossEntropyGrad,
+  topKCorrect: lowerTopKCorrect,
+  permute: lowerPermute,
+  broadcastTo: lowerBroadcast,
+  where: lowerWhere,
+  concat: lowerConcat,
+  slice: lowerSlice,
+  place: lowerPlace,
+  indexSelect: lowerIndexSelect,
+  indexSelectGrad: lowerIndexSelectGrad,
+  gather: lowerGather,
+  scatterSum: lowerScatterSum,
+  oneHot: lowerOneHot,
+  crop: lowerCrop,
+  flip: lowerFlip,
+  negateOffsets: lowerNegateOffsets,
+  cast: lowerCast,
+  argmax: lowerArgmax,
+  argsort: lowerArgsort,
+  cumsum: lowerCumsum,
+  dropoutMask: lowerDropoutMask,
+  channelAffine: lowerChannelAffine,
+  recurrent: lowerRecurrent,
+  recurrentGrad: lowerRecurrentGrad,
+  recurrentGradStart: lowerRecurrentGradStart,
+};
+
+/** Adds the steps that compute a node. */
+export function lower(b: Builder, i: number): void {
+  const node = b.node(i);
+  if (b.done.has(i)) {
+    b.release(i);
+    return;
+  }
+  if (isAlias(node)) {
+    b.define(i, b.value(node.inputs[0]!));
+    return;
+  }
+  if (b.absorbed.has(i)) return;
+  const cluster = b.clusters.get(i);
+  const nodes = cluster?.nodes ?? [i];
+  if (sizeOf(node.shape) === 0) b.define(i, b.newValue(i));
+  else if (cluster) lowerCluster(b, cluster);
+  else lowerNode(b, i);
+  for (const member of nodes) b.release(member);
+}
+
+function lowerNode(b: Builder, i: number): void {
+  const { op, scope } = b.node(i);
+  if (Object.hasOwn(lowerings, op)) lowerings[op]!(b, i);
+  else if (EXCHANGES.has(op) || op === 'sumEnd') lowerExchange(b, i);
+  else
+    throw new DeviceError({
+      what: `Operation ${op}${scope ? ` in ${scope}` : ''} cannot run on device "webgpu"`,
+      expected: 'a kernel for it',
+      got: 'none',
+      next: 'add one in src/backend/webgpu/lower',
+    });
+}
+
+/** An exchange with other ranks: the values are read back, and this thread waits for the others. */
+function lowerExchange(b: Builder, i: number): void {
+  const { inputs, op, attrs, scope } = b.node(i);
+  if (attrs.ranks === 1 && op !== 'sumStart' && op !== 'sumEnd') {
+    emitElements(b, i, { value: 'return in0(i);' });
+    return;
+  }
+  const output = b.newValue(i);
+  const values = inputs.map((input) => b.value(input));
+  b.emit({
+    op,
+    scope,
+    kernel: 'typescript',
+    macs: 0,
+    touches: [...new Set([...values, output].map(({ region }) => region))],
+    writes: false,
+    host: { node: i, inputs: values, output },
+  });
+  b.define(i, output);
+}

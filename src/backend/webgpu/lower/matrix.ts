@@ -1,0 +1,144 @@
+import type { Shape } from '../../../graph/types.js';
+import type { MatmulAttrs } from '../../../ops/matmul.js';
+import type { Builder } from '../builder.js';
+import { numbers } from '../kernels/product.js';
+import { sumsOf } from './conv.js';
+import { emitProduct } from './product.js';
+
+const P = numbers([
+  'rows',
+  'columns',
+  'parts',
+  'length',
+  'aLayer',
+  'aRow',
+  'aStep',
+  'bLayer',
+  'bStep',
+  'bColumn',
+]);
+
+/** Distances between elements of a matrix, and of one matrix of a batch to the next. */
+interface Strides {
+  readonly row: number;
+  readonly column: number;
+  readonly layer: number;
+}
+
+interface Matrices {
+  readonly rows: number;
+  readonly length: number;
+  readonly columns: number;
+  readonly layers?: number;
+  readonly a: Strides;
+  readonly b: Strides;
+  readonly bias?: boolean;
+  /** See {@link sumsOf}. */
+  readonly sums?: number | undefined;
+}
+
+function emitMatrices(b: Builder, i: number, matrices: Matrices): void {
+  const { rows, length, layers = 1, a, b: right, bias, sums } = matrices;
+  const columns = matrices.columns + (sums === undefined ? 0 : 1);
+  const width = sums === undefined ? P.columns : `(${P.columns} - 1u)`;
+  const inputs = b.node(i).inputs.map((input) => b.value(input));
+  emitProduct(b, i, inputs, {
+    rows,
+    columns,
+    layers,
+    length,
+    splits: length,
+    params: [rows, columns, 1, length, a.layer, a.row, a.column, right.layer, right.row, right.column],
+    place: `(layer * ${P.rows} + m) * ${width} + n`,
+    ...(bias ? { bias: { input: 2, along: 'column' as const } } : {}),
+    ...(sums === undefined ? {} : { sums }),
+    product: {
+      kernel: 'product',
+      inputs: inputs.length,
+      start: `let each = (${P.length} + ${P.parts} - 1u) / ${P.parts};
+  let leftAt = layer * ${P.aLayer};`,
+      column: (n) => `let base${n} = layer * ${P.bLayer} + column${n} * ${P.bColumn};
+    ${sums === undefined ? '' : `let one${n} = column${n} + 1u == ${P.columns};`}`,
+      open: `for (var k = part * each; k < min(${P.length}, (part + 1u) * each); k++) {`,
+      left: (row) => `in0(leftAt + ${row} * ${P.aRow} + k * ${P.aStep})`,
+      right: (n) => {
+        const value = `in1(base${n} + k * ${P.bStep})`;
+        return sums === undefined ? value : `select(${value}, 1f, one${n})`;
+      },
+      close: '}',
+    },
+  });
+}
+
+const dense = (columns: number, layer = 0): Strides => ({ row: columns, column: 1, layer });
+const transposed = ({ row, column, layer }: Strides): Strides => ({ row: column, column: row, layer });
+
+function matrixOf(shape: Shape): { rows: number; columns: number; strides: Strides } {
+  const [rows, columns] = shape.slice(-2) as [number, number];
+  return { rows, columns, strides: dense(columns, rows * columns) };
+}
+
+export function lowerMatmul(b: Builder, i: number): void {
+  const { inputs, attrs, shape } = b.node(i);
+  const { transposeA, transposeB } = attrs as MatmulAttrs;
+  const [x, y] = inputs.map((input) => matrixOf(b.node(input).shape)) as [
+    ReturnType<typeof matrixOf>,
+    ReturnType<typeof matrixOf>,
+  ];
+  const [rows, columns] = shape.slice(-2) as [number, number];
+  emitMatrices(b, i, {
+    rows,
+    columns,
+    length: transposeA ? x.rows : x.columns,
+    a: transposeA ? transposed(x.strides) : x.strides,
+    b: transposeB ? transposed(y.strides) : y.strides,
+    layers: shape.length === 3 ? shape[0]! : 1,
+  });
+}
+
+/** One matrix times each matrix of a batch. */
+export function lowerLeftMatmul(b: Builder, i: number): void {
+  const { inputs } = b.node(i);
+  const [rows, length] = b.node(inputs[0]!).shape as [number, number];
+  const [layers, , columns] = b.node(inputs[1]!).shape as [number, number, number];
+  emitMatrices(b, i, {
+    rows,
+    columns,
+    length,
+    layers,
+    a: dense(length),
+    b: dense(columns, length * columns),
+  });
+}
+
+/** y = x wᵀ + bias. */
+export function lowerLinear(b: Builder, i: number): void {
+  const { inputs } = b.node(i);
+  const [rows, length] = b.node(inputs[0]!).shape as [number, number];
+  const [columns] = b.node(inputs[1]!).shape as [number];
+  emitMatrices(b, i, {
+    rows,
+    columns,
+    length,
+    a: dense(length),
+    b: transposed(dense(length)),
+    bias: inputs.length > 2,
+  });
+}
+
+/** dx = dy w. */
+export function lowerLinearGradInput(b: Builder, i: number): void {
+  const { inputs } = b.node(i);
+  const [rows, length] = b.node(inputs[0]!).shape as [number, number];
+  const [, columns] = b.node(inputs[1]!).shape as [number, number];
+  emitMatrices(b, i, { rows, columns, length, a: dense(length), b: dense(columns) });
+}
+
+/** dw = dyᵀ x. */
+export function lowerLinearGradWeight(b: Builder, i: number): void {
+  const { inputs } = b.node(i);
+  const [length, rows] = b.node(inputs[0]!).shape as [number, number];
+  const [, columns] = b.node(inputs[1]!).shape as [number, number];
+  const sums = sumsOf(b, i, inputs[0]!, [0]);
+  emitMatrices(b, i, { rows, columns, length, a: transposed(dense(rows)), b: dense(columns), sums });
+}

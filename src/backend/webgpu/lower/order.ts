@@ -1,0 +1,113 @@
+import type { Builder } from '../builder.js';
+import { entry, WORKGROUP } from '../kernels/map.js';
+import { literal } from '../kernels/wgsl.js';
+import { emitElements, emitRows } from './emit.js';
+import { around } from './rows.js';
+
+/** The first position of the largest value; NaN is the largest. */
+export function lowerArgmax(b: Builder, i: number): void {
+  const { inputs, attrs } = b.node(i);
+  const { length, inner } = around(b, inputs[0]!, attrs.axis as number);
+  emitElements(b, i, {
+    value: `let begin = i / ${inner}u * ${length * inner}u + i % ${inner}u;
+  var best = in0(begin);
+  var found = 0;
+  for (var j = 1u; j < ${length}u && !isNaN(best); j++) {
+    let v = in0(begin + j * ${inner}u);
+    if (v > best || isNaN(v)) { best = v; found = i32(j); }
+  }
+  return found;`,
+  });
+}
+
+export function lowerCumsum(b: Builder, i: number): void {
+  const { attrs } = b.node(i);
+  const { outer, length, inner } = around(b, i, attrs.axis as number);
+  const at = attrs.reverse ? `${length - 1}u - j` : 'j';
+  const code = entry(`
+  if (i >= ${outer * inner}u) { return; }
+  let begin = i / ${inner}u * ${length * inner}u + i % ${inner}u;
+  var total = 0f;
+  // The rounding errors of the sum are added up beside it.
+  var rest = 0f;
+  for (var j = 0u; j < ${length}u; j++) {
+    let place = begin + (${at}) * ${inner}u;
+    let v = in0(place) + rest;
+    let next = total + v;
+    rest = select(0f, v - (next - total), isFinite(next));
+    total = next;
+    put0(place, total);
+  }`);
+  emitRows(b, i, Math.ceil((outer * inner) / WORKGROUP), code);
+}
+
+/** The rank of each element is the number of those before it in the order, and its position is written to that place. */
+export function lowerArgsort(b: Builder, i: number): void {
+  const { shape, attrs } = b.node(i);
+  const { length, inner } = around(b, i, attrs.axis as number);
+  const count = shape.reduce((n, d) => n * d, 1);
+  const before = attrs.descending ? 'after(v, own)' : 'after(own, v)';
+  const code = `
+/** Whether a comes after b in ascending order; NaN is the largest. */
+fn after(a: f32, b: f32) -> bool { return select(!isNaN(b) && a > b, !isNaN(b), isNaN(a)); }
+${entry(`
+  if (i >= ${count}u) { return; }
+  let position = i / ${inner}u % ${length}u;
+  let begin = i - position * ${inner}u;
+  let own = in0(i);
+  var rank = 0u;
+  for (var j = 0u; j < ${length}u; j++) {
+    let v = in0(begin + j * ${inner}u);
+    let equal = (isNaN(v) && isNaN(own)) || v == own;
+    if ((equal && j < position) || (!equal && ${before})) { rank++; }
+  }
+  put0(begin + rank * ${inner}u, i32(position));`)}`;
+  emitRows(b, i, Math.ceil(count / WORKGROUP), code);
+}
+
+const PHILOX = `
+fn high(a: u32, b: u32) -> u32 {
+  let middle = (a >> 16u) * (b & 0xffffu) + (((a & 0xffffu) * (b & 0xffffu)) >> 16u);
+  let middle2 = (a & 0xffffu) * (b >> 16u) + (middle & 0xffffu);
+  return (a >> 16u) * (b >> 16u) + (middle >> 16u) + (middle2 >> 16u);
+}
+fn philox(counter: vec4u, words: vec2u) -> vec4u {
+  var c = counter;
+  var k = words;
+  for (var round = 0u; round < 10u; round++) {
+    c = vec4u(high(0xcd9e8d57u, c.z) ^ c.y ^ k.x, 0xcd9e8d57u * c.z, high(0xd2511f53u, c.x) ^ c.w ^ k.y, 0xd2511f53u * c.x);
+    k += vec2u(0x9e3779b9u, 0xbb67ae85u);
+  }
+  return c;
+}`;
+
+/** The mask of `dropout`: the same numbers as those of the reference engine. */
+export function lowerDropoutMask(b: Builder, i: number): void {
+  const { inputs, attrs } = b.node(i);
+  const p = attrs.p as number;
+  // The number of elements before the first one, in two words.
+  const before = b.node(inputs[0]!).shape[0] === 6 ? 'vec2u(u32(in0(4u)), u32(in0(5u)))' : 'vec2u()';
+  emitElements(b, i, {
+    declarations: PHILOX,
+    value: `let before = ${before};
+  let low = before.x + i;
+  let top = before.y + select(0u, 1u, low < i);
+  let block = vec2u((low >> 3u) | (top << 29u), top >> 3u);
+  let word = philox(vec4u(block, u32(in0(2u)), u32(in0(3u))), vec2u(u32(in0(0u)), u32(in0(1u))));
+  let half = low & 7u;
+  let bits = (word[half >> 1u] >> (16u * (half & 1u))) & 0xffffu;
+  return select(${literal(1 / (1 - p))}, 0f, bits < ${Math.round(p * 65536)}u);`,
+  });
+}
+
+export function lowerChannelAffine(b: Builder, i: number): void {
+  const { shape, attrs } = b.node(i);
+  const list = (name: string, values: readonly number[]): string =>
+    `var<private> ${name}: array<f32, ${values.length}> = array<f32, ${values.length}>(${values.map(literal).join(', ')});`;
+  const area = shape.slice(2).reduce((n, d) => n * d, 1);
+  emitElements(b, i, {
+    declarations: `${list('scales', attrs.scale as readonly number[])}\n${list('shifts', attrs.shift as readonly number[])}`,
+    value: `let c = i / ${area}u % ${shape[1]}u;
+  return scales[c] * in0(i) + shifts[c];`,
+  });
+}

@@ -1,0 +1,200 @@
+import { sizeOf } from '../../../graph/types.js';
+import type { AvgPoolAttrs, MaxPoolAttrs } from '../../../ops/pool.js';
+import type { Builder } from '../builder.js';
+import { emitElements, emitScratch } from './emit.js';
+
+type Quad = readonly [number, number, number, number];
+
+const shapeOf = (b: Builder, i: number): Quad => b.node(i).shape as unknown as Quad;
+
+/** WGSL for the plane, row `y` and column `x` of position i. */
+const position = ([, , h, w]: Quad): string => `let plane = i / ${h * w}u;
+  let y = i / ${w}u % ${h}u;
+  let x = i % ${w}u;`;
+
+/** Body that finds the position of the largest element of window (y, x): the first of several, or NaN; −1 if empty. */
+function largest([, , h, w]: Quad, out: Quad, attrs: MaxPoolAttrs, input: number): string {
+  const { kernel, stride, padding, dilation } = attrs;
+  return `${position(out)}
+  var found = -1;
+  var best = 0f;
+  for (var ky = 0; ky < ${kernel[0]}; ky++) {
+    let row = i32(y) * ${stride[0]} - ${padding[0]} + ky * ${dilation[0]};
+    if (row < 0 || row >= ${h}) { continue; }
+    for (var kx = 0; kx < ${kernel[1]}; kx++) {
+      let column = i32(x) * ${stride[1]} - ${padding[1]} + kx * ${dilation[1]};
+      if (column < 0 || column >= ${w}) { continue; }
+      let at = i32(plane) * ${h * w} + row * ${w} + column;
+      let v = in${input}(u32(at));
+      if (found < 0 || v > best || isNaN(v)) { found = at; best = v; }
+    }
+  }`;
+}
+
+/** The node of a max-pooling whose gradient is computed in the same plan needs the places of maxima. */
+const gradientOf = (b: Builder, i: number): number | undefined => {
+  const { inputs, attrs } = b.node(i);
+  const key = JSON.stringify(attrs);
+  return b.users[inputs[0]!]!.find((user) => {
+    const { op, inputs: read, attrs: own } = b.node(user);
+    return op === 'maxPool2dGrad' && read[1] === inputs[0] && JSON.stringify(own) === key;
+  });
+};
+
+export function lowerMaxPool(b: Builder, i: number): void {
+  const [x] = b.node(i).inputs as [number];
+  const attrs = b.node(i).attrs as unknown as MaxPoolAttrs;
+  const find = largest(shapeOf(b, x), shapeOf(b, i), attrs, 0);
+  const result = 'select(best, -infinity(), found < 0)';
+  const gradient = gradientOf(b, i);
+  if (gradient === undefined) {
+    emitElements(b, i, { value: `${find}\n  return ${result};` });
+    return;
+  }
+  const places = b.scratch('int32', sizeOf(b.node(i).shape));
+  b.places.set(gradient, places);
+  emitElements(b, i, { value: `${find}\n  put1(i, found);\n  return ${result};`, beside: [places] });
+}
+
+/** Each element of the image collects from the windows whose maximum it is: no two invocations write one element. */
+export function lowerMaxPoolGrad(b: Builder, i: number): void {
+  const [grad, x] = b.node(i).inputs as [number, number];
+  const attrs = b.node(i).attrs as unknown as MaxPoolAttrs;
+  const [out, image] = [shapeOf(b, grad), shapeOf(b, x)];
+  const known = b.places.get(i);
+  const places = known ?? b.scratch('int32', sizeOf(out));
+  if (!known)
+    emitScratch(b, i, places, [b.value(x)], {
+      kernel: 'maxPool2d places',
+      value: `${largest(image, out, attrs, 0)}\n  return found;`,
+    });
+  const { kernel, stride, padding, dilation } = attrs;
+  const window = (axis: 0 | 1, at: string): string =>
+    `max(0, (i32(${at}) + ${padding[axis] - dilation[axis] * (kernel[axis] - 1) + stride[axis] - 1}) / ${stride[axis]})`;
+  const end = (axis: 0 | 1, at: string): string =>
+    `min(${out[2 + axis]! - 1}, (i32(${at}) + ${padding[axis]}) / ${stride[axis]})`;
+  emitElements(b, i, {
+    also: [places],
+    value: `${position(image)}
+  var total = 0f;
+  for (var oy = ${window(0, 'y')}; oy <= ${end(0, 'y')}; oy++) {
+    for (var ox = ${window(1, 'x')}; ox <= ${end(1, 'x')}; ox++) {
+      let o = u32((i32(plane) * ${out[2]} + oy) * ${out[3]} + ox);
+      if (in2(o) == i32(i)) { total += in0(o); }
+    }
+  }
+  return total;`,
+  });
+}
+
+/** WGSL for the first cell, the end and the divisor of windows along an axis, from a window's number `n`. */
+type Windows = (n: string) => { readonly start: string; readonly end: string; readonly divisor: string };
+
+/** Windows of average pooling: clipped to the padded image before their cells are counted. */
+function averaged(size: number, kernel: number, stride: number, padding: number, padded: boolean): Windows {
+  return (n) => {
+    const low = `(${n} * ${stride} - ${padding})`;
+    const high = `min(${low} + ${kernel}, ${size + padding})`;
+    const [start, end] = [`max(${low}, 0)`, `min(${high}, ${size})`];
+    return { start, end, divisor: padded ? `(${high} - ${low})` : `(${end} - ${start})` };
+  };
+}
+
+const adaptive =
+  (size: number, count: number): Windows =>
+  (n) => {
+    const [start, end] = [
+      `(${n} * ${size} / ${count})`,
+      `(((${n} + 1) * ${size} + ${count - 1}) / ${count})`,
+    ];
+    return { start, end, divisor: `(${end} - ${start})` };
+  };
+
+function emitAverage(
+  b: Builder,
+  i: number,
+  image: Quad,
+  out: Quad,
+  [rows, columns]: readonly [Windows, Windows],
+): void {
+  const [r, c] = [rows('i32(y)'), columns('i32(x)')];
+  emitElements(b, i, {
+    value: `${position(out)}
+  let top = ${r.start}; let bottom = ${r.end};
+  let left = ${c.start}; let right = ${c.end};
+  if (bottom <= top || right <= left) { return 0f; }
+  var total = 0f;
+  for (var row = top; row < bottom; row++) {
+    for (var column = left; column < right; column++) {
+      total += in0(u32((i32(plane) * ${image[2]} + row) * ${image[3]} + column));
+    }
+  }
+  return total / f32(${r.divisor} * ${c.divisor});`,
+  });
+}
+
+function emitAverageGrad(
+  b: Builder,
+  i: number,
+  image: Quad,
+  out: Quad,
+  [rows, columns]: readonly [Windows, Windows],
+  [firstRow, endRow, firstColumn, endColumn]: readonly [string, string, string, string],
+): void {
+  const [r, c] = [rows('oy'), columns('ox')];
+  emitElements(b, i, {
+    value: `${position(image)}
+  var total = 0f;
+  for (var oy = ${firstRow}; oy < ${endRow}; oy++) {
+    if (i32(y) < ${r.start} || i32(y) >= ${r.end}) { continue; }
+    for (var ox = ${firstColumn}; ox < ${endColumn}; ox++) {
+      if (i32(x) < ${c.start} || i32(x) >= ${c.end}) { continue; }
+      total += in0(u32((i32(plane) * ${out[2]} + oy) * ${out[3]} + ox)) / f32(${r.divisor} * ${c.divisor});
+    }
+  }
+  return total;`,
+  });
+}
+
+function averageWindows(image: Quad, attrs: AvgPoolAttrs): [Windows, Windows] {
+  const along = (axis: 0 | 1): Windows =>
+    averaged(
+      image[2 + axis]!,
+      attrs.kernel[axis],
+      attrs.stride[axis],
+      attrs.padding[axis],
+      attrs.countIncludePad,
+    );
+  return [along(0), along(1)];
+}
+
+export function lowerAvgPool(b: Builder, i: number): void {
+  const image = shapeOf(b, b.node(i).inputs[0]!);
+  emitAverage(b, i, image, shapeOf(b, i), averageWindows(image, b.node(i).attrs as unknown as AvgPoolAttrs));
+}
+
+export function lowerAvgPoolGrad(b: Builder, i: number): void {
+  const attrs = b.node(i).attrs as unknown as AvgPoolAttrs;
+  const [image, out] = [shapeOf(b, i), shapeOf(b, b.node(i).inputs[0]!)];
+  const { kernel, stride, padding } = attrs;
+  const bounds = (axis: 0 | 1, at: string): [string, string] => [
+    `max(0, (i32(${at}) + ${padding[axis] - kernel[axis] + stride[axis]}) / ${stride[axis]})`,
+    `min(${out[2 + axis]}, (i32(${at}) + ${padding[axis]}) / ${stride[axis]} + 1)`,
+  ];
+  emitAverageGrad(b, i, image, out, averageWindows(image, attrs), [...bounds(0, 'y'), ...bounds(1, 'x')]);
+}
+
+const adaptiveWindows = (image: Quad, out: Quad): [Windows, Windows] => [
+  adaptive(image[2], out[2]),
+  adaptive(image[3], out[3]),
+];
+
+export function lowerAdaptivePool(b: Builder, i: number): void {
+  const [image, out] = [shapeOf(b, b.node(i).inputs[0]!), shapeOf(b, i)];
+  emitAverage(b, i, image, out, adaptiveWindows(image, out));
+}
+
+export function lowerAdaptivePoolGrad(b: Builder, i: number): void {
+  const [image, out] = [shapeOf(b, i), shapeOf(b, b.node(i).inputs[0]!)];
+  emitAverageGrad(b, i, image, out, adaptiveWindows(image, out), ['0', `${out[2]}`, '0', `${out[3]}`]);
+}

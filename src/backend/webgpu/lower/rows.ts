@@ -1,0 +1,119 @@
+import { sizeOf } from '../../../graph/types.js';
+import type { Builder } from '../builder.js';
+import { together } from '../kernels/joined.js';
+import { entry, WORKGROUP } from '../kernels/map.js';
+import { literal } from '../kernels/wgsl.js';
+import { emitElements, emitRows } from './emit.js';
+
+/** Sizes before, of and behind an axis. */
+export function around(
+  b: Builder,
+  i: number,
+  axis: number,
+): { outer: number; length: number; inner: number } {
+  const { shape } = b.node(i);
+  return { outer: sizeOf(shape.slice(0, axis)), length: shape[axis]!, inner: sizeOf(shape.slice(axis + 1)) };
+}
+
+/** WGSL function: the largest value and the logarithm of the sum of exponentials less it, of `length` values. */
+const logSum = (length: number, step: number, input: number): string => `
+fn logSumOf(begin: u32) -> vec2f {
+  var largest = -infinity();
+  for (var j = 0u; j < ${length}u; j++) { largest = maxOf(largest, in${input}(begin + j * ${step}u)); }
+  var sum = 0f;
+  for (var j = 0u; j < ${length}u; j++) { sum += expOf(in${input}(begin + j * ${step}u) - largest); }
+  return vec2f(largest, logOf(sum));
+}`;
+
+/** Rows of at least this length take a workgroup each, of the last axis. */
+const LONG = 32;
+
+function lowerSoft(b: Builder, i: number, result: (x: string, s: string) => string): void {
+  const { outer, length, inner } = around(b, i, b.node(i).attrs.axis as number);
+  const rows = outer * inner;
+  const item = (j: string): string => `in0(begin + ${j} * ${inner}u)`;
+  const start = `let begin = row / ${inner}u * ${length * inner}u + row % ${inner}u;`;
+  if (length < LONG) {
+    // One invocation for each row.
+    const code = `${logSum(length, inner, 0)}
+${entry(`
+  if (i >= ${rows}u) { return; }
+  let row = i;
+  ${start}
+  let s = logSumOf(begin);
+  for (var j = 0u; j < ${length}u; j++) { put0(begin + j * ${inner}u, ${result(item('j'), 's')}); }`)}`;
+    emitRows(b, i, Math.ceil(rows / WORKGROUP), code);
+    return;
+  }
+  const each = (body: string): string => `for (var j = lane; j < ${length}u; j += ${WORKGROUP}u) { ${body} }`;
+  const code = `var<workgroup> shared_: array<f32, ${WORKGROUP}>;
+var<workgroup> sums: array<f32, ${WORKGROUP}>;
+${entry(`
+  let row = min(block, ${rows - 1}u);
+  ${start}
+  var total = -infinity();
+  ${each(`total = maxOf(total, ${item('j')});`)}
+  ${together('largest', (a, b) => `maxOf(${a}, ${b})`)}
+  total = 0f;
+  ${each(`total += expOf(${item('j')} - largest);`)}
+  ${together('sum', (a, b) => `${a} + ${b}`, 'sums')}
+  let s = vec2f(largest, logOf(sum));
+  if (block < ${rows}u) { ${each(`put0(begin + j * ${inner}u, ${result(item('j'), 's')});`)} }`)}`;
+  emitRows(b, i, rows, code);
+}
+
+export const lowerSoftmax = (b: Builder, i: number): void =>
+  lowerSoft(b, i, (x, s) => `expOf(${x} - ${s}.x - ${s}.y)`);
+export const lowerLogSoftmax = (b: Builder, i: number): void =>
+  lowerSoft(b, i, (x, s) => `${x} - ${s}.x - ${s}.y`);
+
+export function lowerCrossEntropy(b: Builder, i: number): void {
+  const { inputs, attrs } = b.node(i);
+  const classes = b.node(inputs[0]!).shape[1]!;
+  const smoothing = attrs.labelSmoothing as number;
+  const all =
+    smoothing > 0
+      ? `for (var j = 0u; j < ${classes}u; j++) { loss += ${literal(smoothing / classes)} * (s.y - (in0(begin + j) - s.x)); }`
+      : '';
+  emitElements(b, i, {
+    declarations: logSum(classes, 1, 0),
+    value: `let begin = i * ${classes}u;
+  let s = logSumOf(begin);
+  var loss = ${literal(1 - smoothing)} * (s.y - (in0(begin + u32(in1(i))) - s.x));
+  ${all}
+  return loss;`,
+  });
+}
+
+export function lowerCrossEntropyGrad(b: Builder, i: number): void {
+  const { shape, attrs } = b.node(i);
+  const [rows, classes] = shape as [number, number];
+  const smoothing = attrs.labelSmoothing as number;
+  const code = `${logSum(classes, 1, 1)}
+${entry(`
+  if (i >= ${rows}u) { return; }
+  let begin = i * ${classes}u;
+  let s = logSumOf(begin);
+  let label = u32(in2(i));
+  for (var j = 0u; j < ${classes}u; j++) {
+    let target_ = ${literal(smoothing / classes)} + select(0f, ${literal(1 - smoothing)}, j == label);
+    put0(begin + j, in0(i) * (expOf(in1(begin + j) - s.x - s.y) - target_));
+  }`)}`;
+  emitRows(b, i, Math.ceil(rows / WORKGROUP), code);
+}
+
+/** NaN counts as larger than the label's logit, and as a wrong answer where it is that logit. */
+export function lowerTopKCorrect(b: Builder, i: number): void {
+  const { inputs, attrs } = b.node(i);
+  const classes = b.node(inputs[0]!).shape[1]!;
+  emitElements(b, i, {
+    value: `let own = in0(i * ${classes}u + u32(in1(i)));
+  if (isNaN(own)) { return 0f; }
+  var larger = 0u;
+  for (var j = 0u; j < ${classes}u; j++) {
+    let v = in0(i * ${classes}u + j);
+    if (isNaN(v) || v > own) { larger++; }
+  }
+  return select(0f, 1f, larger < ${attrs.k}u);`,
+  });
+}

@@ -1,0 +1,201 @@
+import { type Shape, sizeOf } from '../../../graph/types.js';
+import type { Builder, Value } from '../builder.js';
+import { typeOf } from '../kernels/program.js';
+import { emitElements, emitScratch } from './emit.js';
+import { around } from './rows.js';
+
+const stridesOf = (shape: Shape): number[] => shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
+
+const zero = (b: Builder, i: number): string => `${typeOf(b.node(i).dtype)}(0)`;
+
+/** WGSL for a position in a value, whose strides are given for each axis of a shape, from position i of that shape. */
+function strided(shape: Shape, strides: readonly number[]): string {
+  const own = stridesOf(shape);
+  const terms = shape.flatMap((size, axis) =>
+    size === 1 || strides[axis] === 0 ? [] : [`i / ${own[axis]}u % ${size}u * ${strides[axis]}u`],
+  );
+  return terms.join(' + ') || '0u';
+}
+
+export function lowerPermute(b: Builder, i: number): void {
+  const { inputs, attrs, shape } = b.node(i);
+  const from = stridesOf(b.node(inputs[0]!).shape);
+  const axes = attrs.axes as readonly number[];
+  emitElements(b, i, {
+    value: `return in0(${strided(
+      shape,
+      axes.map((axis) => from[axis]!),
+    )});`,
+  });
+}
+
+/** For types that formulas do not cover. */
+export function lowerBroadcast(b: Builder, i: number): void {
+  const { inputs, shape } = b.node(i);
+  const from = b.node(inputs[0]!).shape;
+  const steps = stridesOf(from);
+  const lead = shape.length - from.length;
+  const strides = shape.map((_, axis) => (axis < lead || from[axis - lead] === 1 ? 0 : steps[axis - lead]!));
+  emitElements(b, i, { value: `return in0(${strided(shape, strides)});` });
+}
+
+/** For types that formulas do not cover. */
+export function lowerWhere(b: Builder, i: number): void {
+  const dtype = b.node(b.node(i).inputs[0]!).dtype;
+  emitElements(b, i, { value: `return select(in1(i), in2(i), in0(i) == ${typeOf(dtype)}(0));` });
+}
+
+/** Inputs that one kernel cannot bind are added one part after another, each with a copy of what came before. */
+export function lowerConcat(b: Builder, i: number): void {
+  const { inputs, attrs, shape } = b.node(i);
+  const axis = attrs.axis as number;
+  const row = sizeOf(shape.slice(axis));
+  let end = 0;
+  const parts = inputs.flatMap((input) => {
+    const length = sizeOf(b.node(input).shape.slice(axis));
+    const start = end;
+    end += length;
+    return length > 0 ? [{ value: b.value(input), length, start, end }] : [];
+  });
+  const most = b.limits.bindings - 2;
+  const output = b.newValue(i);
+  let before: Value[] = [];
+  for (let first = 0; first < parts.length; first += most) {
+    const some = parts.slice(first, first + most);
+    const target = first + most >= parts.length ? output : b.scratch(output.dtype, output.count);
+    const chosen = some.map(
+      ({ length, start, end: to }, k) =>
+        `if (place < ${to}u) { return in${k}(block * ${length}u + place - ${start}u); }`,
+    );
+    const earlier =
+      before.length > 0 ? `if (place < ${some[0]!.start}u) { return in${some.length}(i); }` : '';
+    emitScratch(b, i, target, [...some.map(({ value }) => value), ...before], {
+      kernel: 'concat',
+      value: `let block = i / ${row}u;
+  let place = i % ${row}u;
+  ${earlier}
+  ${chosen.join('\n  ')}
+  return ${zero(b, i)};`,
+    });
+    before = [target];
+  }
+  b.define(i, output);
+}
+
+export function lowerSlice(b: Builder, i: number): void {
+  const { inputs, attrs, shape } = b.node(i);
+  const { axis, start } = attrs as unknown as { axis: number; start: number };
+  const { length, inner } = around(b, inputs[0]!, axis);
+  const count = shape[axis]! * inner;
+  emitElements(b, i, {
+    value: `return in0(i / ${count}u * ${length * inner}u + ${start * inner}u + i % ${count}u);`,
+  });
+}
+
+/** Zeros outside of the range. */
+export function lowerPlace(b: Builder, i: number): void {
+  const { inputs, attrs } = b.node(i);
+  const { axis, start } = attrs as unknown as { axis: number; start: number };
+  const { length, inner } = around(b, inputs[0]!, axis);
+  const row = around(b, i, axis).length * inner;
+  const [from, end] = [start * inner, (start + length) * inner];
+  emitElements(b, i, {
+    value: `let place = i % ${row}u;
+  if (place < ${from}u || place >= ${end}u) { return ${zero(b, i)}; }
+  return in0(i / ${row}u * ${length * inner}u + place - ${from}u);`,
+  });
+}
+
+export function lowerIndexSelect(b: Builder, i: number): void {
+  const { inputs, attrs, shape } = b.node(i);
+  const axis = attrs.axis as number;
+  const { length, inner } = around(b, inputs[0]!, axis);
+  const count = shape[axis]!;
+  emitElements(b, i, {
+    value: `let index = u32(in1(i / ${inner}u % ${count}u));
+  return in0((i / ${count * inner}u * ${length}u + index) * ${inner}u + i % ${inner}u);`,
+  });
+}
+
+/** Each row of the result collects the rows that were selected from it, in order. */
+export function lowerIndexSelectGrad(b: Builder, i: number): void {
+  const { inputs, attrs } = b.node(i);
+  const axis = attrs.axis as number;
+  const { length, inner } = around(b, i, axis);
+  const count = b.node(inputs[0]!).shape[axis]!;
+  emitElements(b, i, {
+    value: `let own = i32(i / ${inner}u % ${length}u);
+  let begin = i / ${length * inner}u * ${count * inner}u + i % ${inner}u;
+  var total = 0f;
+  for (var n = 0u; n < ${count}u; n++) { if (in1(n) == own) { total += in0(begin + n * ${inner}u); } }
+  return total;`,
+  });
+}
+
+export function lowerGather(b: Builder, i: number): void {
+  const { inputs, attrs, shape } = b.node(i);
+  const axis = attrs.axis as number;
+  const strides = stridesOf(b.node(inputs[0]!).shape);
+  const others = strides.map((stride, d) => (d === axis ? 0 : stride));
+  emitElements(b, i, { value: `return in0(${strided(shape, others)} + u32(in1(i)) * ${strides[axis]}u);` });
+}
+
+/** Each element of the result goes through the positions of the index along the axis. */
+export function lowerScatterSum(b: Builder, i: number): void {
+  const { inputs, attrs, shape } = b.node(i);
+  const axis = attrs.axis as number;
+  const [source, index] = inputs.map((input) => b.node(input).shape) as [Shape, Shape];
+  const own = stridesOf(shape);
+  const place = (of: Shape): string => {
+    const strides = stridesOf(of).map((stride, d) => (d === axis ? 0 : stride));
+    return strided(shape, strides);
+  };
+  const inside = shape.flatMap((size, d) =>
+    d === axis || index[d]! >= size ? [] : [`i / ${own[d]}u % ${size}u >= ${index[d]}u`],
+  );
+  emitElements(b, i, {
+    value: `${inside.length > 0 ? `if (${inside.join(' || ')}) { return 0f; }` : ''}
+  let row = i32(i / ${own[axis]}u % ${shape[axis]}u);
+  let at = ${place(index)};
+  let beside = ${place(source)};
+  var total = 0f;
+  for (var n = 0u; n < ${index[axis]}u; n++) {
+    if (in1(at + n * ${stridesOf(index)[axis]}u) == row) { total += in0(beside + n * ${stridesOf(source)[axis]}u); }
+  }
+  return total;`,
+  });
+}
+
+export function lowerOneHot(b: Builder, i: number): void {
+  const classes = b.node(i).attrs.classes as number;
+  emitElements(b, i, { value: `return select(0f, 1f, in0(i / ${classes}u) == i32(i % ${classes}u));` });
+}
+
+export function lowerCrop(b: Builder, i: number): void {
+  const [, c, h, w] = b.node(b.node(i).inputs[0]!).shape as [number, number, number, number];
+  const [, , height, width] = b.node(i).shape as [number, number, number, number];
+  emitElements(b, i, {
+    value: `let plane = i / ${height * width}u;
+  let image = plane / ${c}u;
+  let row = in1(2u * image) + i32(i / ${width}u % ${height}u);
+  let column = in1(2u * image + 1u) + i32(i % ${width}u);
+  if (row < 0 || row >= ${h} || column < 0 || column >= ${w}) { return ${zero(b, i)}; }
+  return in0((plane * ${h}u + u32(row)) * ${w}u + u32(column));`,
+  });
+}
+
+export function lowerFlip(b: Builder, i: number): void {
+  const [, c, h, w] = b.node(i).shape as [number, number, number, number];
+  emitElements(b, i, {
+    value: `let column = i % ${w}u;
+  return in0(select(i, i - column + ${w - 1}u - column, in1(i / ${c * h * w}u) != 0));`,
+  });
+}
+
+export const lowerNegateOffsets = (b: Builder, i: number): void =>
+  emitElements(b, i, { value: 'return -in0(i);' });
+
+/** Converts; a number becomes an integer by truncation. */
+export function lowerCast(b: Builder, i: number): void {
+  emitElements(b, i, { value: `return ${typeOf(b.node(i).dtype)}(in0(i));` });
+}

@@ -1,0 +1,112 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { DeviceError } from '../../../errors/errors.js';
+import { describeAdapter, findAdapter, isSoftware, openAdapter } from '../adapter.js';
+import type { Gpu, GpuAdapter } from '../api.js';
+import { WebGpuDevice } from '../device.js';
+
+/** The package with Dawn, Chromium's implementation of WebGPU. A variable, so that types do not need it either. */
+const PACKAGE: string = 'webgpu';
+
+/** Kept for the life of the process: adapters and devices stop working without it. */
+let implementation: Promise<Gpu> | undefined;
+
+/** @throws DeviceError if the optional package is missing or does not load here */
+function loadGpu(): Promise<Gpu> {
+  implementation ??= (async () => {
+    try {
+      const { create } = (await import(PACKAGE)) as { create(flags: readonly string[]): Gpu };
+      return create([]);
+    } catch (error) {
+      throw new DeviceError({
+        what: 'Device "webgpu" does not work here: its implementation of WebGPU cannot be loaded',
+        expected: 'the optional npm package webgpu, for this system',
+        got: error instanceof Error ? error.message.split('\n')[0]! : String(error),
+        next: 'run: npm install webgpu; or use --device onednn or wasm, which compute on the processor',
+        cause: error,
+      });
+    }
+  })();
+  implementation.catch(() => {
+    implementation = undefined;
+  });
+  return implementation;
+}
+
+/** Whether this machine may have a GPU, found without loading a driver. */
+function mayHaveGpu(): boolean {
+  if (process.platform !== 'linux') return true;
+  const renders =
+    existsSync('/dev/dri') && readdirSync('/dev/dri').some((name) => name.startsWith('renderD'));
+  return renders || existsSync('/dev/nvidia0') || existsSync('/dev/dxg');
+}
+
+/** A device on a GPU, and what it is. */
+export interface OpenedGpu {
+  readonly device: WebGpuDevice;
+  /** Name of the adapter, and whether it only imitates a GPU. */
+  readonly about: string;
+}
+
+/**
+ * Opens the fastest adapter, also one that computes on the processor.
+ * @throws DeviceError if there is none
+ */
+export async function openGpu(options: Options = {}): Promise<OpenedGpu> {
+  return opened(await findAdapter(await loadGpu()), options);
+}
+
+type Options = ConstructorParameters<typeof WebGpuDevice>[1];
+
+async function opened(adapter: GpuAdapter, options: Options = {}): Promise<OpenedGpu> {
+  const software = isSoftware(adapter.info) ? ', a software adapter, which computes on the processor' : '';
+  const about = `webgpu: ${describeAdapter(adapter.info)}${software} (float32)`;
+  return { device: new WebGpuDevice(await openAdapter(adapter), options), about };
+}
+
+/** Opens a real GPU; undefined if there is none, or if it cannot be used. */
+export async function openRealGpu(): Promise<OpenedGpu | undefined> {
+  if (!mayHaveGpu()) return undefined;
+  try {
+    const adapter = await findAdapter(await loadGpu());
+    return isSoftware(adapter.info) ? undefined : await opened(adapter);
+  } catch {
+    // A driver that does not work is no reason to fail: the processor computes, and doctor says why.
+    return undefined;
+  }
+}
+
+/** What `doctor` shows of a GPU. */
+export interface GpuReport {
+  readonly adapter: string;
+  readonly software: boolean;
+  readonly features: readonly string[];
+  readonly bufferBytes: number;
+  readonly bindingBytes: number;
+  readonly gflops: number | null;
+}
+
+/** Side of the square matrices used to measure an adapter: of a real GPU, and of a software one. */
+const SIDES = { real: 2048, software: 256 };
+
+/**
+ * Describes the adapter that `--device webgpu` uses.
+ * @throws DeviceError if there is none
+ */
+export async function describeGpu(): Promise<GpuReport> {
+  const adapter = await findAdapter(await loadGpu());
+  const software = isSoftware(adapter.info);
+  const { device } = await opened(adapter);
+  try {
+    const gflops = await device.sgemmRate(software ? SIDES.software : SIDES.real, 3);
+    return {
+      adapter: describeAdapter(adapter.info),
+      software,
+      features: [...adapter.features].sort(),
+      bufferBytes: adapter.limits.maxBufferSize,
+      bindingBytes: adapter.limits.maxStorageBufferBindingSize,
+      gflops: gflops === undefined ? null : Number(gflops.toFixed(1)),
+    };
+  } finally {
+    await device.close();
+  }
+}

@@ -1,0 +1,110 @@
+import type { Region } from '../plan/region.js';
+import type { Builder } from './builder.js';
+import { ALIGNMENT } from './builder.js';
+import type { FinalStep } from './join.js';
+
+/** Values that joined kernels use lie in common buffers of at most this many bytes. */
+export const SLAB_BYTES = 64 * 2 ** 20;
+/** Larger values have buffers of their own. */
+export const LARGE_BYTES = 16 * 2 ** 20;
+
+const up = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+
+/** A buffer of a plan, before it exists. */
+export interface Room {
+  bytes: number;
+}
+/** Where a region lies. */
+export interface Located {
+  readonly room: Room;
+  readonly offset: number;
+}
+
+/** Regions that joined steps use and that may lie in one buffer with other such regions. */
+function gathered(steps: readonly FinalStep[]): Set<Region> {
+  const all = new Set<Region>();
+  for (const step of steps)
+    if ('members' in step && step.members.length > 1)
+      for (const { inputs, output } of step.members)
+        for (const { region } of [...inputs, output])
+          if (region.slot === undefined && region.bytes <= LARGE_BYTES) all.add(region);
+  // A kernel cannot read and write one buffer, so a value made from another such value stays apart.
+  for (const step of steps) {
+    if ('members' in step || 'host' in step) continue;
+    const { inputs, outputs } = step.dispatch;
+    const reads = inputs.some(({ region }) => all.has(region));
+    if (reads) for (const { region } of outputs) all.delete(region);
+  }
+  return all;
+}
+
+/** First and last step that use each region. */
+function lifetimes(
+  steps: readonly FinalStep[],
+  { feeds, outputs }: { readonly feeds: readonly Region[]; readonly outputs: readonly Region[] },
+): Map<Region, { first: number; last: number }> {
+  const lives = new Map<Region, { first: number; last: number }>();
+  const touch = (region: Region, at: number): void => {
+    if (region.slot !== undefined) return;
+    const life = lives.get(region);
+    if (life) {
+      life.first = Math.min(life.first, at);
+      life.last = Math.max(life.last, at);
+    } else lives.set(region, { first: at, last: at });
+  };
+  for (const region of feeds) touch(region, -1);
+  steps.forEach((step, at) => {
+    for (const region of step.touches) touch(region, at);
+  });
+  for (const region of outputs) touch(region, steps.length);
+  return lives;
+}
+
+/**
+ * Says where each region of a plan lies: in buffers that regions use one after another, or in common ones for regions that
+ * joined kernels use.
+ *
+ * @param existing sizes of buffers that other plans use, which this one may use too
+ */
+export function placeRegions(
+  b: Builder,
+  steps: readonly FinalStep[],
+  ends: { readonly feeds: readonly Region[]; readonly outputs: readonly Region[] },
+  existing: readonly Room[],
+): { readonly places: Map<Region, Located>; readonly rooms: readonly Room[] } {
+  const lives = lifetimes(steps, ends);
+  const common = gathered(steps);
+  const places = new Map<Region, Located>();
+  const rooms: Room[] = [];
+  let slab: Room | undefined;
+  for (const region of lives.keys()) {
+    if (!common.has(region)) continue;
+    if (!slab || slab.bytes + up(region.bytes) > Math.min(SLAB_BYTES, b.limits.binding)) {
+      slab = { bytes: 0 };
+      rooms.push(slab);
+    }
+    places.set(region, { room: slab, offset: slab.bytes });
+    slab.bytes += up(region.bytes);
+  }
+  const free = [...existing];
+  const busy: { room: Room; last: number }[] = [];
+  const order = [...lives]
+    .filter(([region]) => !common.has(region))
+    .sort(([, x], [, y]) => x.first - y.first);
+  for (const [region, { first, last }] of order) {
+    for (let n = busy.length - 1; n >= 0; n--)
+      if (busy[n]!.last < first) free.push(busy.splice(n, 1)[0]!.room);
+    const bytes = up(region.bytes);
+    const fits = free.filter((room) => room.bytes >= bytes && room.bytes <= 2 * bytes);
+    const best = fits.reduce<Room | undefined>(
+      (a, room) => (a && a.bytes <= room.bytes ? a : room),
+      undefined,
+    );
+    const room = best ?? { bytes };
+    if (best) free.splice(free.indexOf(best), 1);
+    if (!rooms.includes(room)) rooms.push(room);
+    places.set(region, { room, offset: 0 });
+    busy.push({ room, last });
+  }
+  return { places, rooms };
+}
