@@ -1,6 +1,6 @@
 /*
- * The part of the library that needs no Node API and also runs in browsers, on the WebAssembly device or the plain
- * TypeScript one. Node programs import `paperweight`, which exports all of it and more.
+ * The part of the library that needs no Node API and also runs in browsers, on the GPU, on the WebAssembly device or on
+ * the plain TypeScript one. Node programs import `paperweight`, which exports all of it and more.
  */
 import { referenceDevice } from './backend/reference/index.js';
 import { setDefaultDevice } from './tensor/realize.js';
@@ -11,6 +11,7 @@ setDefaultDevice(referenceDevice());
 export type { Device, EngineInfo } from './backend/backend.js';
 export { referenceDevice } from './backend/reference/index.js';
 export { wasmDevice } from './backend/wasm/index.js';
+export { webgpuDevice } from './backend/webgpu/index.js';
 export type { Dataset, FloatDataset } from './data/dataset.js';
 export { enumerate } from './data/enumerate.js';
 export {

@@ -1,4 +1,4 @@
-import { bestDevice, openDevice } from './backend/open.js';
+import { bestDevice, openDevice, webgpuDevice } from './backend/open.js';
 import { referenceDevice } from './core.js';
 
 export * from './core.js';
@@ -6,8 +6,8 @@ export * from './core.js';
 /** Devices, which hold and compute models. */
 export const device = {
   /**
-   * The fastest device that works on this machine: onednn, otherwise wasm. In that case a process warning gives the
-   * reason and the command that installs the library of onednn.
+   * The fastest device that works on this machine: a GPU, otherwise onednn, otherwise wasm. In the last case a process
+   * warning gives the reason and the command that installs the library of onednn.
    *
    * @param options.threads number of threads; default all cores
    * @param options.precision number type of large layers; default float32
@@ -17,6 +17,8 @@ export const device = {
    */
   best: bestDevice,
   open: openDevice,
+  /** The GPU, also one that the processor imitates. */
+  webgpu: webgpuDevice,
   /** Plain TypeScript on the calling thread. */
   reference: referenceDevice,
 };

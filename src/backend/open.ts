@@ -4,7 +4,9 @@ import { counted } from '../errors/counted.js';
 import { DeviceError, PaperweightError, UsageError } from '../errors/errors.js';
 import type { Device, Precision } from './backend.js';
 import { DEVICES, type DeviceName, MAX_THREADS } from './device-names.js';
+import { type OpenedGpu, openGpu, openRealGpu } from './webgpu/node/open.js';
 import { WorkerDevice } from './worker/device.js';
+import { hasLinks } from './worker/link.js';
 
 export type { DeviceName } from './device-names.js';
 
@@ -18,8 +20,9 @@ export interface Opened {
 }
 
 /**
- * Opens a device in a worker thread.
- * @param name `auto` chooses the fastest device that works: onednn, else wasm
+ * Opens a device: webgpu on this thread, whose work is asynchronous, and the others in a worker thread.
+ * @param name `auto` chooses the fastest device that works: a GPU (never one that is imitated by the processor), else
+ *   onednn, else wasm
  * @param threads number of CPU threads; all cores by default
  * @param precision number type of large layers; float32 by default
  * @throws DeviceError if the named device does not work on this machine
@@ -49,13 +52,19 @@ export async function openDevice(
       expected: "'float32', 'bfloat16' or 'auto'",
       got: shown(precision),
     });
-  if (name === 'reference' || name === 'wasm') refuseBfloat16(name, precision);
+  if (name !== 'auto' && name !== 'onednn') refuseBfloat16(name, precision);
+  if (name === 'webgpu') {
+    const { device, about } = await openGpu();
+    return { device, why: `${about}, as requested` };
+  }
   if (name === 'reference')
     return { device: await WorkerDevice.open('reference'), why: 'reference: plain TypeScript, as requested' };
   if (name === 'wasm') {
     const { device, about } = await openWasm(threads);
     return { device, why: `${about}, as requested` };
   }
+  const gpu = name === 'auto' && precision !== 'bfloat16' ? await gpuAlone() : undefined;
+  if (gpu) return { device: gpu.device, why: gpu.about };
   try {
     const device = await WorkerDevice.open('onednn', { threads, precision });
     const { version, isa, precision: computes } = await device.info();
@@ -72,6 +81,9 @@ export async function openDevice(
     };
   }
 }
+
+/** A real GPU, if this process is the only one of its computation: ranks on one machine would share it. */
+const gpuAlone = async (): Promise<OpenedGpu | undefined> => (hasLinks() ? undefined : openRealGpu());
 
 async function openWasm(threads: number): Promise<{ device: Device; about: string }> {
   const device = await WorkerDevice.open('wasm', { threads });
@@ -93,7 +105,15 @@ function refuseBfloat16(name: DeviceName, precision: Precision, cause?: Paperwei
 }
 
 /**
- * Opens the fastest device that works on this machine. If that is not onednn, a process warning says why and how to
+ * Opens a device on the GPU, also where the processor imitates one.
+ * @throws DeviceError if there is no GPU with a driver, or the optional npm package webgpu is missing
+ */
+export async function webgpuDevice(): Promise<Device> {
+  return (await openDevice('webgpu')).device;
+}
+
+/**
+ * Opens the fastest device that works on this machine. If that is neither a GPU nor onednn, a process warning says why and how to
  * install its library.
  */
 export async function bestDevice(options: { threads?: number; precision?: Precision } = {}): Promise<Device> {

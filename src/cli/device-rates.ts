@@ -18,15 +18,14 @@ const FLOP = 3 * 2 * IMAGES * SIDE ** 2 * CHANNELS ** 2 * FILTER ** 2;
 /** Runs until this time has passed, after a first run that compiles the plan. */
 const MILLISECONDS = 300;
 
-/** Runs one small plan on every device: a convolution with its gradients. */
+/** Runs one small plan on every device of the processor: a convolution with its gradients. */
 export async function deviceRates(threads?: number): Promise<DeviceRate[]> {
-  const [{ openDevice }, { DEVICES }] = await Promise.all([
+  const [{ openDevice }, { ENGINES }] = await Promise.all([
     import('../backend/open.js'),
     import('../backend/device-names.js'),
   ]);
   const rates: DeviceRate[] = [];
-  for (const name of DEVICES) {
-    if (name === 'auto') continue;
+  for (const name of ENGINES) {
     try {
       const { device } = await openDevice(name, threads === undefined ? {} : { threads });
       try {

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
+import type { GpuReport } from '../backend/webgpu/node/open.js';
 import type { World } from '../distributed/index.js';
 import { counted, grouped } from '../errors/counted.js';
+import { PaperweightError } from '../errors/errors.js';
 import { examples, JSON_OUTPUT, THREADS } from './options/options.js';
 import { print, printJson, table } from './terminal/output.js';
 
@@ -65,6 +67,7 @@ async function examine(flags: Flags, world: World | undefined): Promise<void> {
     const missing = device.name === 'onednn' ? undefined : await installCommand();
     const libraries = await installed();
     const jpegs = await jpegDecoder();
+    const gpu = await gpuReport();
     const found = {
       ...(ranks ? { ranks } : {}),
       paperweight: version(),
@@ -78,6 +81,7 @@ async function examine(flags: Flags, world: World | undefined): Promise<void> {
       library: info.library ?? null,
       libraries,
       isa: info.isa ?? null,
+      gpu,
       threads: info.threads,
       cores: os.availableParallelism(),
       cpu: os.cpus()[0]?.model.trim() ?? 'unknown',
@@ -121,6 +125,7 @@ async function examine(flags: Flags, world: World | undefined): Promise<void> {
           ? 'not measured'
           : `${grouped(Math.round(found.sgemmGflops))} GFLOP/s (float32, ${SGEMM_SIDE} × ${SGEMM_SIDE})`,
       ],
+      ...gpuRows(gpu),
       ['JPEGs', jpegs.advice ?? jpegs.name],
       ['node', `${found.node} on ${found.platform}`],
       ['memory', `${gib(found.memoryBytes)}, ${gib(found.freeMemoryBytes)} free`],
@@ -134,6 +139,34 @@ async function examine(flags: Flags, world: World | undefined): Promise<void> {
   } finally {
     await device.close();
   }
+}
+
+type Gpu = GpuReport | { readonly problem: string };
+
+async function gpuReport(): Promise<Gpu> {
+  const { describeGpu } = await import('../backend/webgpu/node/open.js');
+  try {
+    return await describeGpu();
+  } catch (error) {
+    if (!(error instanceof PaperweightError)) throw error;
+    return { problem: error.message };
+  }
+}
+
+/** Rows of the table about the adapter of `--device webgpu`. */
+function gpuRows(gpu: Gpu): string[][] {
+  if ('problem' in gpu) return [['GPU', `none that can be used: ${gpu.problem}`]];
+  const { adapter, software, features, bufferBytes, bindingBytes, gflops } = gpu;
+  const gib = (bytes: number): string => `${(bytes / 1024 ** 3).toFixed(2)} GiB`;
+  return [
+    ['GPU', software ? `${adapter}, imitated by the processor: only --device webgpu uses it` : adapter],
+    [
+      '',
+      `${gflops === null ? 'rate not measured' : `${grouped(Math.round(gflops))} GFLOP/s (float32 matrix product)`}`,
+    ],
+    ['', `buffers of at most ${gib(bufferBytes)}, ${gib(bindingBytes)} for each operand of a kernel`],
+    ['', `features: ${features.join(' ') || 'none'}`],
+  ];
 }
 
 async function installed() {

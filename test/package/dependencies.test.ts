@@ -44,6 +44,13 @@ const packages = Object.entries(lock.packages)
   .filter(([place]) => place !== '')
   .map(([place, entry]) => [place.replace(/^.*node_modules\//, ''), entry] as const);
 
+async function directDependencies(): Promise<Record<string, string>> {
+  const { dependencies, optionalDependencies, devDependencies } = JSON.parse(
+    await readFile(path.join(ROOT, 'package.json'), 'utf8'),
+  );
+  return { ...dependencies, ...optionalDependencies, ...devDependencies };
+}
+
 test('the licence of every package is compatible', async () => {
   const installed = JSON.parse(
     await readFile(path.join(ROOT, 'node_modules/.package-lock.json'), 'utf8').catch(() => '{"packages":{}}'),
@@ -66,10 +73,8 @@ test('the licence of every package is compatible', async () => {
 });
 
 test('what is installed is what was locked: exact versions, checksums, and no new install script', async () => {
-  const { dependencies, devDependencies } = JSON.parse(
-    await readFile(path.join(ROOT, 'package.json'), 'utf8'),
-  );
-  for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies })) {
+  const direct = await directDependencies();
+  for (const [name, version] of Object.entries(direct)) {
     assert.match(String(version), /^\d+\.\d+\.\d+$/, `${name} has an exact version`);
     assert.equal(lock.packages[`node_modules/${name}`]?.version, version, name);
   }
@@ -87,11 +92,9 @@ test('what is installed is what was locked: exact versions, checksums, and no ne
 });
 
 test('docs/dependencies.md lists every direct dependency with its version', async () => {
-  const { dependencies, devDependencies } = JSON.parse(
-    await readFile(path.join(ROOT, 'package.json'), 'utf8'),
-  );
+  const direct = await directDependencies();
   const page = await readFile(path.join(ROOT, 'docs/dependencies.md'), 'utf8');
-  for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies }))
+  for (const [name, version] of Object.entries(direct))
     assert.ok(
       page.split('\n').some((line) => line.startsWith(`| \`${name}\` `) && line.includes(` ${version} `)),
       `a line for ${name} ${version}`,

@@ -22,6 +22,9 @@ export function offerLinks(offered: Links | undefined): void {
   taken = false;
 }
 
+/** Whether this process is one of several ranks. */
+export const hasLinks = (): boolean => links !== undefined;
+
 /** The link for a new device; undefined for a process on its own, and while another device has it. */
 export function takeLink(): Link | undefined {
   if (!links || taken) return undefined;

@@ -126,7 +126,7 @@ export function addDeviceOptions(command: Command, precision: Precision = 'auto'
   return command
     .option(
       '--device <name>',
-      'compute device: onednn (fastest), wasm (WebAssembly, nothing to install), reference (plain TypeScript, slow) or auto (the fastest available)',
+      'compute device: webgpu (any GPU), onednn (the fastest of the processor), wasm (WebAssembly, nothing to install), reference (plain TypeScript, slow) or auto (the fastest available)',
       oneOf('--device', DEVICES),
       'auto',
     )
