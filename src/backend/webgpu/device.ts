@@ -4,7 +4,7 @@ import { QueuedDevice } from '../device.js';
 import type { Reply, Request } from '../executor.js';
 import type { GpuDevice } from './api.js';
 import { WebGpuEngine } from './engine.js';
-import type { WebGpuPlan } from './plan.js';
+import { WebGpuPlan } from './plan.js';
 import { sgemmRate } from './sgemm.js';
 
 /** Runs whose results have not arrived yet: with many more, their values only wait in memory. */
@@ -98,7 +98,7 @@ export class WebGpuDevice extends QueuedDevice {
       const given = graph ?? this.#graphs.get(id);
       if (!given) throw new Error(`plan ${id} is unknown and was requested without its graph`);
       this.#graphs.set(id, given);
-      known = { plan: this.engine.compile(given), signature: signatureOf(given) };
+      known = { plan: new WebGpuPlan(this.engine, given), signature: signatureOf(given) };
       this.#graphs.delete(id);
       this.#plans.set(id, known);
     }

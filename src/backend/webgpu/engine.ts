@@ -1,5 +1,4 @@
 import { DeviceError } from '../../errors/errors.js';
-import type { Graph } from '../../graph/graph.js';
 import { bytesOf, type DType, makeArray, type Spec, sizeOf, type TypedArray } from '../../graph/types.js';
 import type { EngineInfo } from '../backend.js';
 import { checkFits } from '../check-values.js';
@@ -18,7 +17,6 @@ import { type Limits, roomFor } from './builder.js';
 import { Gate } from './gate.js';
 import type { Slot } from './kernels/program.js';
 import { type Allocation, Memory } from './memory.js';
-import { WebGpuPlan } from './plan.js';
 
 /** A value that outlives runs. */
 export interface Stored {
@@ -66,12 +64,6 @@ export class WebGpuEngine {
       threads: 1,
       precision: 'float32',
     };
-  }
-
-  compile(graph: Graph): WebGpuPlan {
-    for (const { dtype, op, scope } of graph.nodes)
-      checkType(dtype, `A value (${op}${scope ? ` in ${scope}` : ''})`);
-    return new WebGpuPlan(this, graph);
   }
 
   /** Number of different kernels compiled so far. */

@@ -12,7 +12,7 @@ import type { GpuBuffer, GpuEncoder } from './api.js';
 import { bindSteps, type Command, type Place } from './bind.js';
 import { Builder, type HostWork, roomFor, type Value } from './builder.js';
 import { checkFeeds, type IndexCheck, indexChecks } from './checks.js';
-import type { WebGpuEngine } from './engine.js';
+import { checkType, type WebGpuEngine } from './engine.js';
 import { type FinalStep, joinSteps } from './join.js';
 import { together } from './kernels/joined.js';
 import { entry, WORKGROUP } from './kernels/map.js';
@@ -37,7 +37,7 @@ interface PlanMemory {
   readonly release: () => void;
 }
 
-/** A graph compiled to kernels. */
+/** A graph compiled to kernels. @throws DeviceError for a float64 value, and for an operation without a kernel */
 export class WebGpuPlan {
   readonly #engine: WebGpuEngine;
   readonly #written: Graph;
@@ -57,6 +57,8 @@ export class WebGpuPlan {
   constructor(engine: WebGpuEngine, written: Graph) {
     this.#engine = engine;
     this.#written = written;
+    for (const { dtype, op, scope } of written.nodes)
+      checkType(dtype, `A value (${op}${scope ? ` in ${scope}` : ''})`);
     const graph = splitNorms(poolFirst(written, () => false));
     this.#graph = graph;
     this.#checks = indexChecks(graph);

@@ -1,5 +1,6 @@
 import type { Graph, GraphNode } from '../../graph/graph.js';
 import type { WebGpuEngine } from './engine.js';
+import { WebGpuPlan } from './plan.js';
 
 /** Storages that no tensor has. */
 const IDS = [-1, -2] as const;
@@ -31,7 +32,7 @@ export async function sgemmRate(engine: WebGpuEngine, n: number, repeats: number
   };
   const values = new Float32Array(n * n).fill(1);
   for (const id of IDS) await engine.write(id, spec, values);
-  const plan = engine.compile(graph);
+  const plan = new WebGpuPlan(engine, graph);
   try {
     const once = async (): Promise<unknown> => (await plan.start([], IDS))();
     await once();

@@ -1,4 +1,4 @@
-import { ERF, ERF_TAIL, EXP, LOG, TANH } from '../../simd/polynomials.js';
+import { ERF, ERF_TAIL, EXP, LOG, TANH } from '../../simd/functions/polynomials.js';
 
 /*
  * Functions of float32 numbers in WGSL. Compilers for GPUs may assume that no number is NaN or infinite, so both are

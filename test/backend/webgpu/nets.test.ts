@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { openDevice } from '../../../src/backend/open.js';
+import { NETS, trainSteps } from '../../support/nets/steps.js';
+import { openWebGpu, withoutGpu } from './open.js';
+
+const missing = await withoutGpu();
+
+/** Numbers of kernels of a training step with its guard: none may need more. */
+const KERNELS: Readonly<Record<keyof typeof NETS, number>> = {
+  'four layers': 40,
+  'ResNet-20': 276,
+  AlexNet: 100,
+  'a dense block': 100,
+  'a transformer': 200,
+};
+
+describe('networks on webgpu', { skip: missing }, () => {
+  for (const [name, net] of Object.entries(NETS))
+    it(`${name}: the losses of the processor, in few kernels`, async () => {
+      const [device, { device: other }] = [await openWebGpu(), await openDevice('wasm', { threads: 1 })];
+      try {
+        const [got, expected] = [await trainSteps(device, net, 5), await trainSteps(other, net, 5)];
+        for (const [step, loss] of got.entries())
+          assert.ok(
+            Math.abs(loss - expected[step]!) <= 1e-4,
+            `step ${step}: ${loss}, expected ${expected[step]}`,
+          );
+        const steps = (await device.stats()).map(({ primitives }) => primitives);
+        assert.ok(Math.max(...steps) <= KERNELS[name as keyof typeof NETS], `${steps} kernels`);
+      } finally {
+        await device.close();
+        await other.close();
+      }
+    });
+
+  it('values larger than a binding are split', async () => {
+    const net = NETS['four layers'];
+    const [whole, split] = [await openWebGpu(), await openWebGpu({ binding: 32 * 1024 })];
+    try {
+      assert.deepEqual(await trainSteps(split, net, 2), await trainSteps(whole, net, 2));
+    } finally {
+      await whole.close();
+      await split.close();
+    }
+  });
+});
