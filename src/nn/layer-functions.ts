@@ -101,7 +101,7 @@ export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
   const rank = mode === 'nearest' ? undefined : RANK[mode];
   if (rank !== undefined && node.shape.length !== rank)
     throw new UsageError({
-      what: `interpolate got an input that ${mode} is not for`,
+      what: `interpolate does not support ${mode} for this input`,
       expected: `${rank} dimensions`,
       got: String(node.shape.length),
     });

@@ -134,7 +134,7 @@ async function openFolder(folder: string): Promise<Paper> {
   if (packaged().includes(paper.id) || (before && before.folder !== folder))
     throw new UsageError({
       what: `The paper in ${folder} has an id that is taken`,
-      expected: 'an id of its own',
+      expected: 'a unique id',
       got: `${paper.id}, which is in ${before?.folder ?? 'the package'}`,
       next: 'give it another id',
     });

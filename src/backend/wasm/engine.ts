@@ -105,7 +105,7 @@ export class WasmEngine implements Engine, Host {
     const gib = (n: number): string => `${(n / 1024 ** 3).toFixed(2)} GiB`;
     throw new DeviceError({
       what: `The wasm device has not enough memory for ${what}`,
-      expected: `at most ${gib(this.memory.maxBytes)} for everything, as far as the system gives it`,
+      expected: `at most ${gib(this.memory.maxBytes)} for all storages and values together, or less if the system has less`,
       got: `${gib(bytes)} more, beside ${gib(this.memory.used)} in use`,
       next: 'use a smaller batch or a smaller model, or install oneDNN, whose device has no such limit',
     });

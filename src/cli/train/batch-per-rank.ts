@@ -23,7 +23,7 @@ export function withGlobalBatch(flags: TrainFlags, ranks: number, before?: numbe
   const batchSize = batchPerRank * ranks;
   if (flags.batchSize !== undefined)
     throw new UsageError({
-      what: '--batch-size and --batch-per-rank say the same in two ways',
+      what: '--batch-size and --batch-per-rank both set the batch size',
       expected: 'one of them',
       got: `--batch-size ${flags.batchSize} --batch-per-rank ${batchPerRank}`,
       next: '--batch-size is the batch of all ranks together; it keeps the training the same on any number of ranks',

@@ -40,7 +40,7 @@ export async function serveBeside(
         .trim()
         .replace(/^error: /, '')
         .replace(/ Next: .*/, ''),
-      next: `go on with --resume --run ${run} and another --serve port, or without --serve`,
+      next: `continue with --resume --run ${run} and another --serve port, or without --serve`,
     });
   }
   // From here on it prints errors of single requests, which do not affect the training.
