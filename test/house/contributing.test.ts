@@ -2,11 +2,24 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { codeFiles } from './imports.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const text = readFileSync(`${ROOT}CONTRIBUTING.md`, 'utf8');
 /** Rows of the table: what is new, the number of places, the places. Sentences after them name further ones. */
 const rows = [...text.matchAll(/^\| (?<what>[^|]+) \| (?<count>\d+): (?<places>.*?)(?:\. .*)? \|$/gm)];
+
+it('docs/architecture.md names files that exist', () => {
+  const files = ['src', 'test'].flatMap((folder) => codeFiles(ROOT, folder));
+  const named = [
+    ...readFileSync(`${ROOT}docs/architecture.md`, 'utf8').matchAll(/`([\w./-]+\.(?:ts|tsx))`/g),
+  ].map(([, name]) => name!);
+  assert.ok(named.length > 60);
+  assert.deepEqual(
+    named.filter((name) => !files.some((file) => `/${file}`.endsWith(`/${name}`))),
+    [],
+  );
+});
 
 describe('CONTRIBUTING.md', () => {
   it('counts the places of each row', () => {
