@@ -11,7 +11,7 @@ const datasetNames = ({ datasets = {} }: Pick<Paper, 'datasets'>): string[] => [
   ...DATASETS,
 ];
 
-/** The data set of runs of a recipe that name none; undefined if it depends on what is on this machine. */
+/** The default data set of a recipe; undefined if it depends on what is on this machine. */
 export const defaultDataset = (
   { datasets = {}, recipes }: Pick<Paper, 'datasets' | 'recipes'>,
   recipe: string,

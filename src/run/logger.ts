@@ -36,7 +36,7 @@ export interface LoggedImage {
 }
 
 /**
- * Logs a program of one's own as a run: `paperweight serve` shows it live beside trained runs.
+ * Logs any program as a run: `paperweight serve` shows it live beside trained runs.
  *
  * @example
  * const logger = await Logger.open('runs/mine', { settings: { lr: 0.1 }, steps: 1000 });
@@ -170,7 +170,7 @@ export class Logger {
     this.#log.append({ event: 'line', step, text });
   }
 
-  /** Writes what has been logged so far; happens by itself a few times a second. */
+  /** Writes what has been logged so far; happens automatically a few times a second. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -20,8 +20,8 @@ export interface OwnOperation {
 }
 
 /**
- * Makes an operation with a gradient of one's own, like PyTorch's `autograd.Function`: what `forward` does is not
- * differentiated, `backward` says what flows into the inputs. Both are made of other operations, so the operation runs on
+ * Makes an operation with a custom gradient, like PyTorch's `autograd.Function`: `forward` is not differentiated,
+ * `backward` computes the gradients of the inputs. Both are made of other operations, so the operation runs on
  * every device.
  *
  * @throws UsageError for wrong arguments; ShapeError where a gradient does not fit its input

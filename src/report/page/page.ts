@@ -142,7 +142,7 @@ function epochs(data: ReportData, words: PageWords): string {
   );
 }
 
-/** Epochs of a run that is not that of a classifier, with the metrics of its paper. */
+/** The table of epochs of a run that does not train a classifier, with the metrics of its paper. */
 function ownEpochs({ epochs: done }: ReportData, words: PageWords): string {
   const names = [...new Set(done.flatMap((event) => metricsOf(event).map(([name]) => name)))];
   if (done.length === 0) return '';

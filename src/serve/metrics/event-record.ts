@@ -138,7 +138,7 @@ function histogramOf(bins: readonly Bin[]): EventValue | undefined {
   return { kind: 'histogram', tag: '', histogram: { min, max, counts } };
 }
 
-/** Values of TensorFlow 2 are tensors, whose meaning a plugin's name tells. */
+/** TensorFlow 2 stores values as tensors; the name of a plugin says how to read them. */
 function tensorIn(bytes: Uint8Array, plugin: string): EventValue | undefined {
   let dtype = 0;
   const numbers: number[] = [];

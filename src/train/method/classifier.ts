@@ -25,7 +25,7 @@ export interface ClassifierParts {
   readonly world?: World | undefined;
 }
 
-/** Most test images of the further measurements, which are about the network rather than its accuracy. */
+/** Maximum number of test images for measurements besides accuracy. */
 const OBSERVED = 1000;
 
 /** The default method, for a paper that defines no other: one optimizer, cross-entropy, accuracy on the test images. */
