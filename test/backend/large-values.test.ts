@@ -26,6 +26,8 @@ const noise = (shape: number[], seed: number): Float32Array<ArrayBuffer> => {
 const keep = (shape: number[]): Tensor => tensor(noise(shape, 5).map(Math.round).map(Math.abs), { shape });
 
 interface Program {
+  /** Operations on a few numbers, for which TypeScript is as fast. */
+  readonly tiny?: readonly string[];
   readonly shapes: readonly number[][];
   readonly run: (...parameters: Tensor[]) => Tensor;
   /** Operations and kernels that the plan uses on the onednn device. */
@@ -45,6 +47,12 @@ const index = (count: number): Tensor =>
   );
 /** Positions beyond an axis are 0. */
 const past = (x: Tensor): Tensor => new Tensor(ops.narrow(x.node, 2, 3, 20));
+/** Batch norm in training, scaled by the numbers of `scale`, which are repeated. */
+const normalised = (x: Tensor, scale: Tensor): Tensor => {
+  const channels = x.shape[1]!;
+  const scales = cat([scale, scale], 0).narrow(0, 0, channels);
+  return new Tensor(ops.batchNormTrain(x.node, scales.node, scales.mul(0.5).node, 1e-5));
+};
 const rowsOf = (table: Tensor): Tensor => new Tensor(ops.indexSelect(table.node, index(50).node));
 const entropy = (x: Tensor, labelSmoothing: number): Tensor => {
   const labels = Int32Array.from({ length: x.shape[0]! }, (_, i) => (i * 7) % x.shape[1]!);
@@ -116,6 +124,32 @@ const programs: Readonly<Record<string, Program>> = {
     ],
     run: (x, y, z) => cat([cat([x, y], 1), z], 2),
   },
+  'channels of images joined off blocks': {
+    shapes: [
+      [4, 3, 12, 12],
+      [20, 3, 3, 3],
+      [12, 20, 3, 3],
+      [5, 32, 1, 1],
+    ],
+    run: (x, v, w, u) => {
+      const first = conv2d(x, v);
+      const joined = cat([first.narrow(2, 0, 8).narrow(3, 0, 8), conv2d(first, w)], 1).tanh();
+      return conv2d(joined, u);
+    },
+    kernels: [/^concat wasm/],
+  },
+  'dense layers': {
+    shapes: [[4, 3, 12, 12], [20, 3, 3, 3], [12, 20, 3, 3], [12, 32, 3, 3], [20]],
+    run: (x, u, v, w, scale) => {
+      let y = conv2d(x, u);
+      for (const next of [v, w]) {
+        const kept = y.narrow(2, 1, y.shape[2]! - 2).narrow(3, 1, y.shape[3]! - 2);
+        y = cat([kept, conv2d(normalised(y, scale).relu(), next)], 1);
+      }
+      return y;
+    },
+    tiny: ['affine', 'add', 'mul', 'sum'],
+  },
   'three parts that fill an axis': {
     shapes: [[64, 48]],
     run: (x) =>
@@ -171,7 +205,10 @@ for (const [name, open] of Object.entries(devices))
         for (const [k, values] of ours.values.entries())
           assertNear([...values], [...expected.values[k]!], 2e-5, `${title}: value ${k}`);
         const scripted = ours.rows.filter(({ kernel }) => kernel === 'typescript').map(({ op }) => op);
-        assert.deepEqual(scripted, []);
+        assert.deepEqual(
+          scripted.filter((op) => !program.tiny?.includes(op)),
+          [],
+        );
         if (name === 'onednn')
           for (const kernel of program.kernels ?? [])
             assert.ok(

@@ -60,16 +60,13 @@ const broadcastTo: Make = (pool, graph, i) => {
   );
 };
 
-/** Copies each input to its place. */
-const concat: Make = (pool, graph, i) => {
-  const { inputs, attrs, shape } = graph.nodes[i]!;
-  const axis = attrs.axis as number;
-  const outer = sizeOf(shape.slice(0, axis));
+/** Joins rows of these lengths. Operands of `run`: [outer, length] each, then [outer, Σ length]. */
+export function joinRows(pool: KernelPool, outer: number, lengths: readonly number[]): VectorOperation {
+  const row = lengths.reduce((sum, length) => sum + length, 0);
   let start = 0;
-  const parts = inputs.map((input, k) => {
-    const length = countFrom(shapeOf(graph, input), axis);
+  const parts = lengths.map((length, k) => {
     const dimensions = [
-      { size: outer, from: length, to: countFrom(shape, axis) },
+      { size: outer, from: length, to: row },
       { size: length, from: 1, to: 1 },
     ];
     const of = copyStrided(pool, dimensions, [0, start]);
@@ -77,18 +74,36 @@ const concat: Make = (pool, graph, i) => {
     return { of, operands: (all: readonly number[]) => [all[k]!, all.at(-1)!] };
   });
   return inTurn(pool, parts);
+}
+
+/** Copies `count` numbers from `start` of each row. Operands of `run`: [outer, length], then [outer, count]. */
+export function cutRows(
+  pool: KernelPool,
+  { outer, length, start, count }: Readonly<Record<'outer' | 'length' | 'start' | 'count', number>>,
+): VectorOperation {
+  const dimensions = [
+    { size: outer, from: length, to: count },
+    { size: count, from: 1, to: 1 },
+  ];
+  return copyStrided(pool, dimensions, [start, 0]);
+}
+
+const concat: Make = (pool, graph, i) => {
+  const { inputs, attrs, shape } = graph.nodes[i]!;
+  const axis = attrs.axis as number;
+  const lengths = inputs.map((input) => countFrom(shapeOf(graph, input), axis));
+  return joinRows(pool, sizeOf(shape.slice(0, axis)), lengths);
 };
 
-/** Copies a range of positions along an axis. */
 const slice: Make = (pool, graph, i) => {
   const { inputs, attrs, shape } = graph.nodes[i]!;
   const { axis, start } = attrs as unknown as { axis: number; start: number };
-  const count = countFrom(shape, axis);
-  const dimensions = [
-    { size: sizeOf(shape.slice(0, axis)), from: countFrom(shapeOf(graph, inputs[0]!), axis), to: count },
-    { size: count, from: 1, to: 1 },
-  ];
-  return copyStrided(pool, dimensions, [start * countFrom(shape, axis + 1), 0]);
+  return cutRows(pool, {
+    outer: sizeOf(shape.slice(0, axis)),
+    length: countFrom(shapeOf(graph, inputs[0]!), axis),
+    start: start * countFrom(shape, axis + 1),
+    count: countFrom(shape, axis),
+  });
 };
 
 /** Writes a value to a range of positions along an axis, and zeros elsewhere. */

@@ -16,6 +16,7 @@ import {
 import { type Builder, same } from '../builder.js';
 import { fuseActivation } from '../fuse.js';
 import type { Candidate, Operand } from '../kernel-choice.js';
+import { channelsLast, isChannelsLast } from './channels.js';
 import { lowerBiasGrad } from './linear.js';
 
 interface Conv {
@@ -24,6 +25,8 @@ interface Conv {
   readonly y: Dims;
   readonly geometry: ConvGeometry;
   readonly winograd: boolean;
+  /** Whether inputs and results have the channels last. */
+  readonly last: boolean;
 }
 
 /** An implementation of convolution. */
@@ -52,7 +55,14 @@ export const padRight = (
   dilation: number,
 ): number => Math.max(0, (out - 1) * stride + dilation * (kernel - 1) + 1 - size - padLeft);
 
-function describe(x: Dims, w: Dims, y: Dims, { stride, padding, dilation, groups }: Conv2dAttrs): Conv {
+/** @param last whether the values that are there have the channels last */
+function describe(
+  x: Dims,
+  w: Dims,
+  y: Dims,
+  { stride, padding, dilation, groups }: Conv2dAttrs,
+  last: boolean,
+): Conv {
   const geometry: ConvGeometry = {
     strides: stride,
     dilates: dilation.map((d) => d - 1),
@@ -64,6 +74,7 @@ function describe(x: Dims, w: Dims, y: Dims, { stride, padding, dilation, groups
   const grouped = groups === 1 ? w : [groups, w[0]! / groups, ...w.slice(1)];
   // Winograd is faster for 3 × 3 kernels with stride 1 if the numbers of channels fill whole vectors.
   const winograd =
+    !last &&
     groups === 1 &&
     w[2] === 3 &&
     w[3] === 3 &&
@@ -71,7 +82,7 @@ function describe(x: Dims, w: Dims, y: Dims, { stride, padding, dilation, groups
     same(dilation, [1, 1]) &&
     w[0]! % 16 === 0 &&
     w[1]! % 16 === 0;
-  return { x, w: grouped, y, geometry, winograd };
+  return { x, w: grouped, y, geometry, winograd, last };
 }
 
 /** For smaller batches direct convolution is faster, since it does not transform the weights. */
@@ -116,11 +127,14 @@ interface Wanted {
   readonly postOps?: readonly PostOp[];
 }
 
+const image = (dnnl: Dnnl, { last }: Conv, shape: Dims, type: DnnlType): Md =>
+  last ? channelsLast({ dnnl }, shape) : dnnl.any(shape, type);
+
 function forwardPd(d: Dnnl, c: Conv, { alg, type }: Kernel, { bias, training, postOps }: Wanted): Handle {
   // With forwardInference Winograd uses a private layout of weights, which would have to be made in each run.
   const prop = training || alg === Alg.winograd ? Prop.forwardTraining : Prop.forwardInference;
   const biasMd = bias ? d.plain([c.y[1]!]) : null;
-  const [x, w, y] = [d.any(c.x, type), d.any(c.w, type), d.any(c.y, type)];
+  const [x, w, y] = [image(d, c, c.x, type), d.any(c.w, type), image(d, c, c.y, type)];
   return d.convForward(prop, alg, x, w, biasMd, y, c.geometry, postOps);
 }
 
@@ -128,7 +142,7 @@ function makePd(d: Dnnl, direction: Direction, c: Conv, kernel: Kernel, wanted: 
   if (direction === 'forward') return forwardPd(d, c, kernel, wanted);
   const { alg, type } = kernel;
   const hint = forwardPd(d, c, kernel, { ...wanted, training: true });
-  const [x, y] = [d.any(c.x, type), d.any(c.y, type)];
+  const [x, y] = [image(d, c, c.x, type), image(d, c, c.y, type)];
   if (direction === 'gradInput') return d.convBackwardData(alg, x, d.any(c.w, type), y, c.geometry, hint);
   // Gradients of weights are float32, like the weights.
   const biasMd = wanted.bias ? d.plain([c.y[1]!]) : null;
@@ -186,10 +200,22 @@ function weightsLayout(d: Dnnl, c: Conv): Md {
   return d.query(pd, Query.weights)!;
 }
 
+/** The convolution of a node. @param given the image whose layout decides whether the channels come last */
+function convolution(
+  b: Builder,
+  i: number,
+  [x, w, y]: readonly [number, number, number],
+  given: number,
+): Conv {
+  const attrs = b.node(i).attrs as unknown as Conv2dAttrs;
+  const last = b.choice.compute === 'float32' && isChannelsLast(b, given);
+  return describe(b.node(x).shape, b.node(w).shape, b.node(y).shape, attrs, last);
+}
+
 export function lowerConv2d(b: Builder, i: number): boolean {
   const node = b.node(i);
   const [x, w, bias] = node.inputs as [number, number, number | undefined];
-  const c = describe(b.node(x).shape, b.node(w).shape, node.shape, node.attrs as unknown as Conv2dAttrs);
+  const c = convolution(b, i, [x, w, i], x);
   const { postOps, define } = fuseActivation(b, i);
   const d = b.dnnl;
   const pd = choose(b, 'forward', c, { bias: bias !== undefined, training: b.training, postOps });
@@ -209,7 +235,7 @@ export function lowerConv2d(b: Builder, i: number): boolean {
 export function lowerConv2dGradInput(b: Builder, i: number): boolean {
   const node = b.node(i);
   const [dy, w] = node.inputs as [number, number];
-  const c = describe(node.shape, b.node(w).shape, b.node(dy).shape, node.attrs as unknown as Conv2dAttrs);
+  const c = convolution(b, i, [i, w, dy], dy);
   const d = b.dnnl;
   const pd = choose(b, 'gradInput', c, { bias: false, training: true });
   const out = b.newForm(c.x, d.query(pd, Query.diffSrc)!);
@@ -225,7 +251,7 @@ export function lowerConv2dGradInput(b: Builder, i: number): boolean {
 export function lowerConv2dGradWeight(b: Builder, i: number): boolean {
   const node = b.node(i);
   const [dy, x] = node.inputs as [number, number];
-  const c = describe(b.node(x).shape, node.shape, b.node(dy).shape, node.attrs as unknown as Conv2dAttrs);
+  const c = convolution(b, i, [x, i, dy], x);
   const d = b.dnnl;
   const bias = lowerBiasGrad(b, i, dy, [0, 2, 3]);
   const pd = choose(b, 'gradWeight', c, { bias: bias !== null, training: true });

@@ -5,6 +5,7 @@ import { scriptOf } from '../../plan/scripted.js';
 import { VECTOR_OPERATIONS } from '../../simd/nodes.js';
 import { geluDerivative } from '../activations.js';
 import type { Builder } from '../builder.js';
+import { lowerConcat, lowerSlice } from './channels.js';
 import { followsVectors, lowerCluster } from './cluster.js';
 import { lowerConv2d, lowerConv2dGradInput, lowerConv2dGradWeight } from './conv.js';
 import {
@@ -79,6 +80,8 @@ const operations: Lowerings<Builder>['operations'] = {
   normalizeRows: lowerNormalizeRows,
   normalizeRowsGrad: lowerNormalizeRowsGrad,
   ...Object.fromEntries(VECTOR_OPERATIONS.map((op) => [op, lowerVectors])),
+  concat: lowerConcat,
+  slice: lowerSlice,
   indexSelect: lowerIndexSelect,
   permute: lowerPermute,
   softmax: lowerSoftmax,

@@ -17,11 +17,24 @@ export function emitVectors(
 ): boolean {
   const { arena } = b;
   if (!arena?.pool) return false;
-  const { op, scope, inputs } = b.node(i);
   const operation = build(arena.pool);
   if (!operation) return false;
-  const out = b.newPlainForm(i);
-  const operands = [...inputs.map((input) => reachable(b, input, b.plainForm(input))), out];
+  const sources = b.node(i).inputs.map((input) => b.plainForm(input));
+  emitOperation(b, i, operation, sources, b.newPlainForm(i));
+  return true;
+}
+
+/** Adds a step that runs an operation on forms of a node's inputs and a new form of its result. */
+export function emitOperation(
+  b: Builder,
+  i: number,
+  operation: VectorOperation,
+  sources: readonly Form[],
+  out: Form,
+): void {
+  const arena = b.arena!;
+  const { op, scope, inputs } = b.node(i);
+  const operands = [...sources.map((form, k) => reachable(b, inputs[k]!, form)), out];
   const regions = operands.map(({ region }) => region);
   const scratch = b.region(operation.scratchBytes);
   b.emit({
@@ -37,7 +50,6 @@ export function emitVectors(
     },
   });
   b.define(i, out);
-  return true;
 }
 
 /** Lowers a node whose vector code both engines use. */

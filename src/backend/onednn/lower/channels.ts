@@ -1,0 +1,77 @@
+import { cutRows, joinRows } from '../../simd/nodes.js';
+import type { KernelPool } from '../../simd/pool.js';
+import type { Dims, Md } from '../api/dnnl.js';
+import { type Builder, same } from '../builder.js';
+import { emitOperation, lowerVectors } from './vectors.js';
+
+/*
+ * Images with the channels last in memory. The library's own layouts have blocks of 16 channels; where values whose
+ * numbers of channels are not multiples of 16 are joined, as in a DenseNet, no such layout fits the parts and the whole,
+ * and row-major values would be reordered for each convolution and normalised by slow code. Channels last, the parts of a
+ * position are adjacent, and convolutions are as fast as in blocks.
+ */
+
+const BLOCK = 16;
+
+/** The layout [N, H, W, C] of an image [N, C, H, W]. */
+export function channelsLast(b: Pick<Builder, 'dnnl'>, shape: Dims): Md {
+  const [, channels, height, width] = shape as [number, number, number, number];
+  return b.dnnl.plain(shape, 'float32', [channels * height * width, 1, width * channels, channels]);
+}
+
+/** Whether a value was computed with the channels last. */
+export function isChannelsLast(b: Builder, i: number): boolean {
+  const { shape, dtype } = b.node(i);
+  if (shape.length !== 4 || dtype !== 'float32') return false;
+  const { dims, md } = b.value(i).forms[0]!;
+  return (
+    same(dims, shape) &&
+    b.dnnl.equal(md, channelsLast(b, shape)) &&
+    !b.dnnl.equal(md, b.plainMd(shape, dtype))
+  );
+}
+
+/** The pool for an operation on channels of images; undefined for other operations. */
+function poolFor(b: Builder, i: number): KernelPool | undefined {
+  const { shape, attrs, dtype } = b.node(i);
+  return shape.length === 4 && attrs.axis === 1 && dtype === 'float32' ? b.arena?.pool : undefined;
+}
+
+const positions = ([images, , height, width]: Dims): number => images! * height! * width!;
+
+/** Joins channels that a convolution or a normalisation made, channels last if they do not fit into blocks. */
+export function lowerConcat(b: Builder, i: number): boolean {
+  const { inputs, shape } = b.node(i);
+  const shapes = inputs.map((input) => b.node(input).shape);
+  const isPlain = (input: number): boolean => {
+    const { dims, md } = b.value(input).forms[0]!;
+    return b.dnnl.equal(md, b.plainMd(dims, 'float32'));
+  };
+  const pool = poolFor(b, i);
+  if (!pool || inputs.every(isPlain) || shapes.every(([, channels]) => channels! % BLOCK === 0))
+    return lowerVectors(b, i);
+  const sources = inputs.map((input, k) => b.form(input, shapes[k]!, channelsLast(b, shapes[k]!)));
+  const operation = joinRows(
+    pool,
+    positions(shape),
+    shapes.map(([, channels]) => channels!),
+  );
+  emitOperation(b, i, operation, sources, b.newForm(shape, channelsLast(b, shape)));
+  return true;
+}
+
+/** Channels of a value that has them last. */
+export function lowerSlice(b: Builder, i: number): boolean {
+  const { inputs, attrs, shape } = b.node(i);
+  const [x] = inputs as [number];
+  const pool = poolFor(b, i);
+  if (!pool || !isChannelsLast(b, x)) return lowerVectors(b, i);
+  const operation = cutRows(pool, {
+    outer: positions(shape),
+    length: b.node(x).shape[1]!,
+    start: attrs.start as number,
+    count: shape[1]!,
+  });
+  emitOperation(b, i, operation, [b.value(x).forms[0]!], b.newForm(shape, channelsLast(b, shape)));
+  return true;
+}
