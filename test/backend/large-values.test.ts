@@ -159,6 +159,24 @@ const programs: Readonly<Record<string, Program>> = {
         .mul(x.narrow(1, 16, 16))
         .add(x.narrow(1, 32, 16).mul(2)),
   },
+  'parts that leave a gap or overlap': {
+    shapes: [[64, 48]],
+    run: (x) =>
+      x
+        .narrow(1, 0, 16)
+        .tanh()
+        .mul(x.narrow(1, 17, 16))
+        .add(x.narrow(1, 32, 16).mul(2)),
+  },
+  'two parts, one of them read twice': {
+    shapes: [[64, 48]],
+    run: (x) =>
+      x
+        .narrow(1, 24, 24)
+        .tanh()
+        .mul(x.narrow(1, 0, 24))
+        .add(x.narrow(1, 24, 24)),
+  },
   'rows of a table': {
     shapes: [
       [9, 70],

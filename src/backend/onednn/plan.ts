@@ -4,7 +4,7 @@ import type { PlanStats, ProfileRow } from '../backend.js';
 import { type Assembly, assemble } from '../plan/assemble.js';
 import { type BoundStep, Execution } from '../plan/execution.js';
 import type { Region } from '../plan/region.js';
-import { poolFirst } from '../plan/rewrite.js';
+import { joinParts, poolFirst } from '../plan/rewrite.js';
 import { Arg, argName, type Dnnl, type Handle, type Md } from './api/dnnl.js';
 import type { Arena } from './arena.js';
 import { appliesActivation, Builder, type SlotLayout } from './builder.js';
@@ -42,7 +42,7 @@ export class BuiltPlan {
     arena?: Arena,
   ) {
     const started = performance.now();
-    const graph = poolFirst(written, appliesActivation);
+    const graph = joinParts(poolFirst(written, appliesActivation));
     this.#dnnl = dnnl;
     this.#threads = threads;
     this.#graph = graph;

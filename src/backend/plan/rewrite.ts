@@ -1,5 +1,57 @@
 import type { Graph, GraphNode } from '../../graph/graph.js';
-import { usersOf } from './users.js';
+import { sameShape } from '../../graph/types.js';
+import { usersOf, wantedOf } from './users.js';
+
+/**
+ * Rewrites a sum of values that are placed at positions of a zero tensor to their concatenation, if they fill it: the
+ * gradient of a tensor that is cut into parts, such as the queries, keys and values of attention.
+ */
+export function joinParts(graph: Graph): Graph {
+  const nodes = [...graph.nodes];
+  const users = usersOf(graph);
+  const wanted = wantedOf(graph);
+  /** The nodes that a sum adds, and the sums inside it. */
+  const termsOf = (i: number, inner: number[]): number[] =>
+    nodes[i]!.inputs.flatMap((input) => {
+      if (nodes[input]!.op !== 'add' || !isInner(input, i)) return [input];
+      inner.push(input);
+      return termsOf(input, inner);
+    });
+  const isInner = (input: number, i: number): boolean =>
+    users[input]!.length === 1 && !wanted.has(input) && sameShape(nodes[input]!.shape, nodes[i]!.shape);
+  nodes.forEach((node, i) => {
+    if (node.op !== 'add') return;
+    const inner: number[] = [];
+    const terms = termsOf(i, inner);
+    const parts = partsOf(nodes, terms);
+    if (!parts || !terms.every((term) => isInner(term, i))) return;
+    const inputs = parts.map((part) => nodes[part]!.inputs[0]!);
+    nodes[i] = { ...node, op: 'concat', inputs, attrs: { axis: nodes[parts[0]!]!.attrs.axis! } };
+    // Nothing reads the others any more: as another name of their first input they cost nothing.
+    for (const left of [...inner, ...terms].sort((a, b) => a - b)) {
+      const [source] = nodes[left]!.inputs as [number];
+      const { shape } = nodes[source]!;
+      nodes[left] = { ...nodes[left]!, op: 'detach', inputs: [source], attrs: {}, shape };
+    }
+  });
+  return { ...graph, nodes };
+}
+
+/** Placed values in the order of their positions; undefined if they do not fill an axis exactly. */
+function partsOf(nodes: readonly GraphNode[], terms: readonly number[]): readonly number[] | undefined {
+  const first = nodes[terms[0]!]!;
+  if (terms.length < 2 || terms.some((term) => nodes[term]!.op !== 'place')) return undefined;
+  const axis = first.attrs.axis as number;
+  if (terms.some((term) => nodes[term]!.attrs.axis !== axis)) return undefined;
+  const startOf = (term: number) => nodes[term]!.attrs.start as number;
+  const parts = [...terms].sort((a, b) => startOf(a) - startOf(b));
+  let end = 0;
+  for (const part of parts) {
+    if (startOf(part) !== end) return undefined;
+    end += nodes[nodes[part]!.inputs[0]!]!.shape[axis]!;
+  }
+  return end === first.attrs.size ? parts : undefined;
+}
 
 /** Monotonic activations: the maximum of a window stays the maximum. */
 const RECTIFIERS = new Set(['relu', 'leakyRelu']);

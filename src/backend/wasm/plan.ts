@@ -6,7 +6,7 @@ import { checkNumberOf } from '../check-values.js';
 import { type Assembly, assemble } from '../plan/assemble.js';
 import { Execution } from '../plan/execution.js';
 import type { Region } from '../plan/region.js';
-import { poolFirst } from '../plan/rewrite.js';
+import { joinParts, poolFirst } from '../plan/rewrite.js';
 import type { KernelPool } from '../simd/pool.js';
 import { Builder, type Value } from './builder.js';
 import { lower } from './lower/index.js';
@@ -42,7 +42,7 @@ export class WasmPlan implements Plan {
     written: Graph,
   ) {
     const started = performance.now();
-    const graph = poolFirst(written, () => false);
+    const graph = joinParts(poolFirst(written, () => false));
     const b = new Builder(graph, host.memory, host.pool);
     this.#graph = graph;
     this.#builder = b;
