@@ -1,0 +1,47 @@
+import { parseArgs } from 'node:util';
+import { openDevice } from '../src/backend/open.js';
+import { resultHead } from '../src/bench/machine.js';
+import { NETS } from '../src/bench/suite/nets/index.js';
+import { stepOf } from '../src/bench/suite/work.js';
+import { setDefaultDevice } from '../src/core.js';
+
+/*
+ * Trains networks of the suite for many steps and prints, as JSON, the resident memory and the number of plans on the
+ * way: both should stay the same after the first steps.
+ *   npm run build && node dist/bench/suite-memory.js --nets mlp,vit --steps 10000 --batch 8
+ * A small batch takes the same plans and the same paths as a large one, in less time.
+ */
+const { values } = parseArgs({
+  options: {
+    nets: { type: 'string', default: Object.keys(NETS).join() },
+    steps: { type: 'string', default: '10000' },
+    batch: { type: 'string' },
+    device: { type: 'string', default: 'auto' },
+    threads: { type: 'string', default: '2' },
+  },
+});
+const SAMPLES = 20;
+
+const mebibytes = (): number => Math.round(process.memoryUsage.rss() / 2 ** 20);
+
+const steps = Number(values.steps);
+const nets: object[] = [];
+for (const name of values.nets.split(',')) {
+  const net = NETS[name];
+  if (!net) throw new Error(`no network ${name}; there are ${Object.keys(NETS).join(', ')}`);
+  const { device } = await openDevice(values.device as 'auto', { threads: Number(values.threads) });
+  setDefaultDevice(device);
+  const batch = Number(values.batch ?? net.batch);
+  const step = await stepOf(net, batch, device);
+  const samples: { step: number; rssMiB: number; plans: number }[] = [];
+  for (let done = 1; done <= steps; done++) {
+    await step();
+    if (done % Math.ceil(steps / SAMPLES) > 0 && done !== steps) continue;
+    samples.push({ step: done, rssMiB: mebibytes(), plans: (await device.stats()).length });
+    process.stderr.write(`\r${name} ${done}: ${samples.at(-1)!.rssMiB} MiB   `);
+  }
+  const { engine } = await device.info();
+  nets.push({ name, batch, engine, samples });
+  await device.close();
+}
+process.stdout.write(`${JSON.stringify({ ...resultHead(Number(values.threads)), steps, nets }, null, 1)}\n`);
