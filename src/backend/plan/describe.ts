@@ -15,9 +15,10 @@ export function describeNode({ nodes }: Graph, i: number): string {
   return `${op}(${from}) → ${showShape(shape)}${scope ? ` in ${scope}` : ''}`;
 }
 
-/** Multiply-adds of a node. */
+/** Multiply-adds of a node; none for feeds and storages. */
 export function macsOf({ nodes }: Graph, i: number): number {
   const node = nodes[i]!;
+  if (node.inputs.length === 0) return 0;
   return (
     operationOf(node.op).macs?.(
       node.inputs.map((n) => nodes[n]!),
