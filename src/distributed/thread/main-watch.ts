@@ -1,8 +1,9 @@
 /**
- * A thread that does not respond may only be waiting for a processor. Its silence therefore counts once it has computed for
- * this share of the limit, which an endless loop does in time even on a core shared with nine other threads.
+ * A thread that does not respond may only be waiting for a processor, or compute for a second. Its silence therefore counts
+ * once it has computed for this share of the limit, which an endless loop does in time even on a core shared with four
+ * other threads.
  */
-const COMPUTED = 0.1;
+const COMPUTED = 0.2;
 /** Multiple of the limit after which silence counts even if the thread has computed nothing, such as in a blocked call. */
 const BLOCKED = 6;
 

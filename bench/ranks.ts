@@ -1,0 +1,99 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { distributed, openDevice, setDefaultDevice, tensor } from '../src/index.js';
+import { CrossEntropyLoss } from '../src/nn/index.js';
+import { SGD } from '../src/optim/index.js';
+import { AlexNet } from '../src/papers/alexnet/index.js';
+import { manualSeed } from '../src/tensor/random.js';
+
+/*
+ * Measures the exchanges of AlexNet's training on the ranks of a launcher; alone, its steps only:
+ *
+ *   mpirun -n 2 node dist/bench/ranks.js [--batch-size 128] [--side 224] [--steps 4] [--wire bfloat16] [--threads 1]
+ *
+ * The batch is that of all ranks together. Rank 0 prints one JSON line: seconds for one number and for 25 MB, median
+ * seconds of a step, the share of the time in which an exchange was in progress and in which devices waited for one, the
+ * share of the exchanges that computing has hidden, and bytes that left this host's network interfaces in a step.
+ */
+const { values } = parseArgs({
+  options: {
+    'batch-size': { type: 'string', default: '128' },
+    side: { type: 'string', default: '224' },
+    steps: { type: 'string', default: '4' },
+    wire: { type: 'string', default: 'float32' },
+    threads: { type: 'string' },
+  },
+});
+process.env.PAPERWEIGHT_KERNELS ??= 'fixed';
+const world = await distributed.open();
+const threads = values.threads === undefined ? world.threads : Number(values.threads);
+const { device } = await openDevice('onednn', { threads });
+setDefaultDevice(device);
+manualSeed(1);
+const model = await new AlexNet({ numClasses: 1000 }).to(device);
+await world.share(model);
+const optimizer = new SGD(model.parameters(), { lr: 1e-4, momentum: 0.9 });
+const lossOf = new CrossEntropyLoss();
+const own = world.part(Number(values['batch-size']));
+const [rows, side] = [own.end - own.start, Number(values.side)];
+const images = new Float32Array(rows * 3 * side * side);
+for (let i = 0; i < images.length; i++) images[i] = ((i * 7919 + world.rank) % 1000) / 500 - 1;
+const labels = Int32Array.from({ length: rows }, (_, i) => i % 1000);
+const { latency, seconds: exchange } = await world.measure(25e6);
+
+/** Bytes that have left through this host's network interfaces, without its own. */
+function sent(): number {
+  const root = '/sys/class/net';
+  return readdirSync(root)
+    .filter((name) => name !== 'lo')
+    .reduce((sum, name) => sum + Number(readFileSync(`${root}/${name}/statistics/tx_bytes`, 'utf8')), 0);
+}
+
+async function step(): Promise<void> {
+  optimizer.zeroGrad();
+  const loss = lossOf.forward(
+    model.forward(tensor(images, { shape: [rows, 3, side, side] })),
+    tensor(labels),
+  );
+  loss.backward();
+  world.average(model.parameters(), { wire: values.wire as 'float32' | 'bfloat16' });
+  optimizer.step({ compute: [loss] });
+  await loss.item();
+}
+
+for (let i = 0; i < 2; i++) await step();
+await world.barrier();
+const times: number[] = [];
+const before = { bytes: sent(), waited: world.waitedSeconds, exchanged: world.exchangedSeconds };
+const began = performance.now();
+for (let i = 0; i < Number(values.steps); i++) {
+  const at = performance.now();
+  await step();
+  times.push((performance.now() - at) / 1000);
+}
+await world.barrier();
+const total = (performance.now() - began) / 1000;
+const [waited, exchanged] = [world.waitedSeconds - before.waited, world.exchangedSeconds - before.exchanged];
+const mine = [waited / total, exchanged / total, (sent() - before.bytes) / times.length];
+const all = await world.gather(mine);
+const mean = (k: number) => all.reduce((sum, each) => sum + each[k]!, 0) / all.length;
+if (world.first)
+  console.log(
+    JSON.stringify({
+      ranks: world.size,
+      library: world.library?.name,
+      threads,
+      rows,
+      side,
+      wire: values.wire,
+      latencySeconds: latency,
+      exchange25MBSeconds: exchange,
+      stepSeconds: times.toSorted((a, b) => a - b)[times.length >> 1],
+      exchangeShare: mean(1),
+      waitShare: mean(0),
+      hidden: mean(1) > 0 ? 1 - mean(0) / mean(1) : undefined,
+      bytesSentPerStep: mean(2),
+    }),
+  );
+await device.close();
+await world.close();
