@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { distributed, openDevice, setDefaultDevice, tensor } from '../src/index.js';
 import { CrossEntropyLoss } from '../src/nn/index.js';
@@ -43,10 +43,11 @@ const { latency, seconds: exchange } = await world.measure(25e6);
 
 /** Bytes that have left through this host's network interfaces, without its own. */
 function sent(): number {
-  const root = '/sys/class/net';
-  return readdirSync(root)
-    .filter((name) => name !== 'lo')
-    .reduce((sum, name) => sum + Number(readFileSync(`${root}/${name}/statistics/tx_bytes`, 'utf8')), 0);
+  const lines = readFileSync('/proc/self/net/dev', 'utf8').split('\n');
+  return lines
+    .map((line) => line.trim().split(/[:\s]+/))
+    .filter(([name, ...numbers]) => name !== 'lo' && numbers.length === 16)
+    .reduce((sum, fields) => sum + Number(fields[9]), 0);
 }
 
 async function step(): Promise<void> {

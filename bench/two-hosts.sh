@@ -23,5 +23,6 @@ for side in "$a pwa$$ 1" "$b pwb$$ 2"; do
   tc -n "$1" qdisc add dev "$2" root tbf rate "$rate" burst 512kb latency 50ms
   shift 3
 done
-MPIR_CVAR_NOLOCAL=1 MPIR_CVAR_CH4_NETMOD=ofi FI_PROVIDER=tcp \
+# Without these, both of the libraries below MPICH would use shared memory: the host is the same.
+MPIR_CVAR_NOLOCAL=1 UCX_TLS=tcp,self FI_PROVIDER=tcp \
   mpiexec.mpich -n 1 ip netns exec $a "$@" : -n 1 ip netns exec $b "$@"
