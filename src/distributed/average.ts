@@ -44,6 +44,10 @@ export function averageGradients(
     );
 }
 
+/** The exchanges of these parameters' gradients in order: the number of elements of each tensor. */
+export const exchangeGroups = (parameters: readonly Parameter[]): number[][] =>
+  [...grouped(parameters.toReversed())].map((group) => group.map(({ shape }) => sizeOf(shape)));
+
 /**
  * Groups parameters by exchange: each large gradient alone, small ones of the same type together. All ranks get the
  * same groups.

@@ -27,6 +27,7 @@ export function register(program: Command): void {
         '  start          time from process start to the help text and to the first steps',
         '  step-overhead  overhead of a step of a small network beyond its primitives',
         '  suite          a training step of networks of the reading list in float32, compared with PyTorch',
+        '  scale          predicts the efficiency of 2 to 1,024 ranks from a measured step and, under mpirun, the measured network',
         '  guard          plan counters and speed against bench/baseline.json',
         '  table          writes the table of docs/speed.md from the results in --out',
         '',
@@ -43,7 +44,7 @@ export function register(program: Command): void {
     .option('--norm <kind>', 'lrn, or none to remove normalisation', oneOf('--norm', ['lrn', 'none']), 'lrn')
     .option(
       '--batch <n>',
-      'images per step (default: 128; infer: 1 and 128; step-overhead: 32)',
+      'images per step (default: 128; infer: 1 and 128; step-overhead: 32; scale: 32 a rank)',
       positiveInteger('--batch', 65_536),
     )
     .option('--rounds <n>', 'rounds of both sides', positiveInteger('--rounds', 1000), 5)

@@ -8,6 +8,7 @@ export const BENCHES = [
   'start',
   'step-overhead',
   'suite',
+  'scale',
   'guard',
   'table',
 ] as const;

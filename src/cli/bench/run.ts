@@ -15,6 +15,7 @@ import { checkOutput } from '../options/output-file.js';
 import { EXIT, reportError } from '../print-error.js';
 import { note, print, printJson } from '../terminal/output.js';
 import type { BENCHES, BenchFlags } from './flags.js';
+import { benchScale } from './scale.js';
 import { runGuard, writeTable } from './upkeep.js';
 import { profileText, resultText } from './view.js';
 
@@ -36,6 +37,7 @@ export async function runBench(what: What, flags: BenchFlags): Promise<void> {
   try {
     if (what === 'guard') return await runGuard(flags);
     if (what === 'table') return await writeTable(flags);
+    if (what === 'scale') return await benchScale(flags);
     const threads = flags.threads ?? availableParallelism();
     const common = {
       device: flags.device,
