@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { deflateSync } from 'node:zlib';
 import { writeFileAtomic } from '../files/atomic.js';
 import { makeFolder } from '../files/make-folder.js';
 import type { Language } from '../languages.js';
@@ -77,7 +78,8 @@ async function sampleFigures({ samples }: Paper, results: Results, runs: string)
     const run = join(runs, jobName(job));
     const step = (await sampleSteps(run)).at(-1);
     const images = step === undefined ? undefined : (await readSamples(run, step)).sets.get(set);
-    if (images) found.push({ name, title, draw: (language) => samplesSvg(images, title[language]) });
+    if (images)
+      found.push({ name, title, draw: (language) => samplesSvg(images, title[language], deflateSync) });
   }
   return found;
 }

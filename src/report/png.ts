@@ -11,10 +11,13 @@ const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 /** Maximum length of a stored deflate block. */
 const BLOCK = 65_535;
 
+/** Makes zlib's format of bytes. */
+export type Compress = (data: Uint8Array) => Uint8Array;
+
 /**
- * Encodes a PNG (RFC 2083) without compression: fast enough for small images, and it runs in browsers too.
+ * Encodes a PNG (RFC 2083), by default without compression: fast enough for small images, and it runs in browsers too.
  */
-export function encodePng({ width, height, rgb }: Pixels): Uint8Array {
+export function encodePng({ width, height, rgb }: Pixels, compress: Compress = stored): Uint8Array {
   // Each row begins with a filter byte: 0, none.
   const raw = new Uint8Array(height * (1 + 3 * width));
   for (let y = 0; y < height; y++)
@@ -28,15 +31,15 @@ export function encodePng({ width, height, rgb }: Pixels): Uint8Array {
   const parts = [
     Uint8Array.from(SIGNATURE),
     chunk('IHDR', header),
-    chunk('IDAT', stored(raw)),
+    chunk('IDAT', compress(raw)),
     chunk('IEND', new Uint8Array(0)),
   ];
   return joined(parts);
 }
 
 /** An image as a data URI, for `href`. */
-export function pngUri(pixels: Pixels): string {
-  return `data:image/png;base64,${base64(encodePng(pixels))}`;
+export function pngUri(pixels: Pixels, compress?: Compress): string {
+  return `data:image/png;base64,${base64(encodePng(pixels, compress))}`;
 }
 
 /** zlib format with stored blocks (RFC 1950, 1951). */

@@ -1,5 +1,5 @@
 import type { SampleImage } from '../run/events.js';
-import { type Pixels, pngUri } from './png.js';
+import { type Compress, type Pixels, pngUri } from './png.js';
 import { Drawing } from './svg.js';
 
 /** Widest mosaic on a page, in pixels. */
@@ -28,12 +28,12 @@ export function samplePixels({ shape, data }: SampleSet): Pixels {
 }
 
 /** Images from a generative model. */
-export function samplesSvg(set: SampleSet, title: string): string {
+export function samplesSvg(set: SampleSet, title: string, compress?: Compress): string {
   const pixels = samplePixels(set);
   const zoom = Math.max(1, Math.min(20, Math.floor(WIDTH / 2 / pixels.width)));
   const [width, height] = [pixels.width * zoom, pixels.height * zoom];
   const drawing = new Drawing(Math.max(width + 16, 360), height + 52, title);
   drawing.text('t', [8, 26], title, { size: 15 });
-  drawing.image([8, 42], width, height, pngUri(pixels), title);
+  drawing.image([8, 42], width, height, pngUri(pixels, compress), title);
   return drawing.toString();
 }

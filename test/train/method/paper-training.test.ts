@@ -1,51 +1,15 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { openPaper } from '../../../src/papers/registry.js';
-import { jsonLines, runCli } from '../../support/cli.js';
+import { runCli } from '../../support/cli.js';
+import { bytesIn, measuredIn, trainKilled } from '../../support/runs/killed-runs.js';
 import { scratch } from '../../support/toy.js';
 
 const GAN = fileURLToPath(new URL('../../support/papers/gan', import.meta.url));
 const HERE = ['--device', 'reference'];
-
-/** The bytes of all files in a folder of a run. */
-async function bytesIn(run: string, folder: string): Promise<Record<string, string>> {
-  const names = (await readdir(join(run, folder))).sort();
-  const files = names.map(async (name) => [
-    name,
-    (await readFile(join(run, folder, name))).toString('base64'),
-  ]);
-  return Object.fromEntries(await Promise.all(files));
-}
-
-/** What a run has measured, without times and memory. */
-async function measured(run: string): Promise<unknown[]> {
-  return jsonLines(await readFile(join(run, 'metrics.jsonl'), 'utf8'))
-    .filter(({ event }) => event !== 'done')
-    .map(
-      ({ imagesPerSecond: _, stepSeconds: __, dataSeconds: ___, rssMiB: ____, seconds: _____, ...rest }) =>
-        rest,
-    );
-}
-
-/** Trains until the end, killed without warning after each of these numbers of steps. */
-async function trainKilled(run: string, flags: readonly string[], kills: readonly number[]): Promise<void> {
-  for (const [i, at] of [...kills, Number.POSITIVE_INFINITY].entries()) {
-    const start = i === 0 ? ['--paper', GAN, ...flags] : ['--paper', GAN, '--resume'];
-    const { code, stderr } = await runCli(['train', ...start, '--run', run, '--json', ...HERE], {
-      onStart: (child) => {
-        let steps = 0;
-        child.stdout!.on('data', (text: string) => {
-          steps += text.split('"event":"step"').length - 1;
-          if (steps >= at) child.kill('SIGKILL');
-        });
-      },
-    });
-    assert.equal(code, at === Number.POSITIVE_INFINITY ? 0 : null, stderr);
-  }
-}
 
 describe('a paper with two optimizers in a folder outside of the package', () => {
   for (const [name, flags, kills] of [
@@ -59,12 +23,12 @@ describe('a paper with two optimizers in a folder outside of the package', () =>
     test(`comes to the same bits after kills${name}`, async (t) => {
       const folder = await scratch(t);
       const [whole, killed] = [join(folder, 'whole'), join(folder, 'killed')];
-      await trainKilled(whole, flags, []);
-      await trainKilled(killed, flags, kills);
-      assert.deepEqual(await measured(killed), await measured(whole));
+      await trainKilled({ paper: GAN, run: whole }, flags, []);
+      await trainKilled({ paper: GAN, run: killed }, flags, kills);
+      assert.deepEqual(await measuredIn(killed), await measuredIn(whole));
       for (const part of ['checkpoints', 'samples'])
         assert.deepEqual(await bytesIn(killed, part), await bytesIn(whole, part), part);
-      const steps = (await measured(whole)).length;
+      const steps = (await measuredIn(whole)).length;
       assert.equal(steps, name === '' ? 22 : 12);
     });
 
