@@ -7,7 +7,7 @@ import type { Region } from '../plan/region.js';
 import type { NewStep } from '../plan/step.js';
 import { VectorSteps } from '../simd/chain.js';
 import { geluDerivative, isActivation, isLargeGelu } from './activations.js';
-import { dimsOf } from './api/core.js';
+import { dimsOf, rowMajor } from './api/core.js';
 import {
   Arg,
   type Dims,
@@ -312,10 +312,6 @@ export class Builder extends PlanBuilder<Value, Work> {
     });
   }
 }
-
-/** Strides of row-major dimensions. */
-export const rowMajor = (dims: Dims): number[] =>
-  dims.map((_, i) => dims.slice(i + 1).reduce((a, b) => a * b, 1));
 
 /** Whether an operation's primitive can apply an activation to its result as a post-op: see `fuse.ts`. */
 export const appliesActivation = (op: string): boolean => op === 'conv2d' || op === 'linear';

@@ -1,5 +1,6 @@
+import { rowMajor } from '../api/core.js';
 import { Arg } from '../api/dnnl.js';
-import { type Builder, rowMajor } from '../builder.js';
+import type { Builder } from '../builder.js';
 import { emitInto } from './emit.js';
 
 /** Most dimensions of a reorder. */
