@@ -2,8 +2,8 @@ import { DeviceError } from '../../errors/errors.js';
 import { type Spec, showShape, sizeOf, type TypedArray } from '../../graph/types.js';
 import { dimsOf, rowMajor } from './api/core.js';
 import { Arg, type Dnnl, type Md } from './api/dnnl.js';
-import type { SlotLayout } from './builder.js';
 import { named } from './failure.js';
+import type { SlotLayout } from './forms.js';
 import { allocate, arrayAt, type Block } from './library/memory.js';
 
 interface Stored {

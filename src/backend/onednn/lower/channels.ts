@@ -1,7 +1,8 @@
 import { cutRows, joinRows } from '../../simd/nodes.js';
 import type { KernelPool } from '../../simd/pool.js';
 import type { Dims, Md } from '../api/dnnl.js';
-import { type Builder, same } from '../builder.js';
+import type { Builder } from '../builder.js';
+import { same } from '../forms.js';
 import { emitOperation, lowerVectors } from './vectors.js';
 
 /*

@@ -13,7 +13,8 @@ import {
   Prop,
   Query,
 } from '../api/dnnl.js';
-import { type Builder, same } from '../builder.js';
+import type { Builder } from '../builder.js';
+import { same } from '../forms.js';
 import { fuseActivation } from '../fuse.js';
 import type { Candidate, Operand } from '../kernel-choice.js';
 import { channelsLast, isChannelsLast } from './channels.js';

@@ -1,5 +1,6 @@
 import { Arg, type Dims, type DnnlType, type Handle, type Md, Prop, Query } from '../api/dnnl.js';
-import { type Builder, same } from '../builder.js';
+import type { Builder } from '../builder.js';
+import { same } from '../forms.js';
 import { fuseActivation } from '../fuse.js';
 import type { Form } from '../ir.js';
 
