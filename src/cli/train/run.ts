@@ -6,7 +6,6 @@ import { describeSample } from '../../data/stratified-sample.js';
 import type { World } from '../../distributed/index.js';
 import { counted, grouped } from '../../errors/counted.js';
 import { UsageError } from '../../errors/errors.js';
-import { printableLines } from '../../errors/printable.js';
 import { writeFileAtomic } from '../../files/atomic.js';
 import { withoutInit } from '../../nn/init.js';
 import { defaultDataset, ownDataset } from '../../papers/datasets.js';
@@ -17,16 +16,9 @@ import { defaultPaper, openPaper, openPaperNamed } from '../../papers/registry.j
 import { oneClass } from '../../papers/test-set.js';
 import { checkSet, describeMachine, deviceSchema, prepareRun } from '../../papers/train.js';
 import { curveSvg } from '../../report/curve.js';
-import { describeMetrics } from '../../report/epoch-metrics.js';
 import { EventFile } from '../../report/tensorboard/writer.js';
 import { rulesOf, type TrainConfig, trainConfigSchema } from '../../run/config.js';
-import {
-  type DoneEvent,
-  type EpochEvent,
-  isClassified,
-  type Observer,
-  type StepEvent,
-} from '../../run/events.js';
+import type { DoneEvent, StepEvent } from '../../run/events.js';
 import { describeOrigin } from '../../run/origin.js';
 import { latestRun, RunFolder } from '../../run/run-folder.js';
 import { SilentFolder } from '../../run/silent-folder.js';
@@ -41,11 +33,12 @@ import { DownloadBar, openPaperSet } from '../data/open.js';
 import { withDevice } from '../device.js';
 import { Interrupted, stopWithCheckpoint } from '../terminal/interrupt.js';
 import { note, printJson } from '../terminal/output.js';
-import { Progress, terminalColumns } from '../terminal/progress.js';
+import { terminalColumns } from '../terminal/progress.js';
 import { withWorld } from '../world.js';
 import { rateAdvice, withGlobalBatch } from './batch-per-rank.js';
 import { configFrom, resumedConfig, type Settings } from './config.js';
 import type { TrainFlags } from './flags.js';
+import { TrainScreen } from './screen.js';
 import { serveBeside } from './serve-beside.js';
 import { summaryLines } from './summary.js';
 
@@ -329,93 +322,6 @@ async function drawCurve(folder: RunFolder, { recipe, dataset, model }: TrainCon
 
 /** 2026-11-24-081500; sorts by time. */
 const stamp = (date: Date): string => date.toISOString().slice(0, 19).replace('T', '-').replaceAll(':', '');
-
-/** Shows a run's progress on the terminal, or as JSON lines. */
-class TrainScreen implements Observer {
-  #bar: Progress | undefined;
-  #testing: Progress | undefined;
-  #total = 0;
-  /** The elapsed time continues over epochs. */
-  readonly #began = performance.now();
-
-  constructor(
-    readonly folder: RunFolder,
-    readonly classes: number,
-    readonly json: boolean,
-  ) {}
-
-  begin(step: number, total: number): void {
-    this.#testing?.done();
-    this.#testing = undefined;
-    this.#total = total;
-    this.#bar = new Progress({ label: 'train', total, unit: 'steps', since: this.#began });
-    this.#bar.update(step);
-  }
-
-  end(): void {
-    this.#bar?.done();
-    this.#testing?.done();
-    this.#bar = undefined;
-    this.#testing = undefined;
-  }
-
-  line(text: string): void {
-    const out = this.json ? process.stderr : process.stdout;
-    if (this.#bar) this.#bar.log(text, out);
-    else out.write(`${printableLines(text)}\n`);
-  }
-
-  note(text: string): void {
-    if (this.#bar) this.#bar.log(text);
-    else note(text);
-  }
-
-  /** Prints a message and adds it to the run's log. */
-  tell(step: number, text: string): void {
-    this.folder.say({ event: 'note', step, text });
-    this.note(text);
-  }
-
-  step(event: Parameters<NonNullable<Observer['step']>>[0]): void {
-    const { step, loss, imagesPerSecond, stepSeconds, dataSeconds, ranks, waitShare = 0 } = event;
-    if (this.json) printJson(event);
-    const percent = (share: number) => `${(100 * Math.min(1, share)).toFixed(1)} %`;
-    const waiting = ranks === undefined ? '' : `, waiting ${percent(waitShare)} on ${ranks} ranks`;
-    const split = `${stepSeconds.toFixed(2)} s/step, data ${percent(dataSeconds / stepSeconds)}${waiting}`;
-    this.#bar?.update(step, `loss ${loss.toFixed(3)}  ${imagesPerSecond.toFixed(1)} images/s  ${split}`);
-  }
-
-  counting(images: number, total: number): void {
-    this.#testing ??= new Progress({ label: 'mean', total, unit: 'images' });
-    this.#testing.update(images);
-  }
-
-  evaluating(images: number, total: number): void {
-    if (!this.#testing) {
-      this.#bar?.done();
-      this.#bar = undefined;
-      this.#testing = new Progress({ label: 'test', total, unit: 'images' });
-    }
-    this.#testing.update(images);
-  }
-
-  epoch(event: Parameters<NonNullable<Observer['epoch']>>[0]): void {
-    this.#testing?.done();
-    this.#testing = undefined;
-    const { testTop5: _, ...others } = event;
-    if (this.json) printJson(hasTop5(this.classes) ? event : others);
-    this.tell(event.step, `Epoch ${event.epoch}: ${describeEpoch(event, this.classes)}`);
-    if (event.step < this.#total) this.begin(event.step, this.#total);
-  }
-}
-
-/** What was measured at the end of an epoch. @param classes number of classes */
-function describeEpoch(event: EpochEvent, classes: number): string {
-  if (!isClassified(event)) return describeMetrics(event);
-  const { trainLoss, trainAccuracy, testLoss, testAccuracy, testTop5 } = event;
-  const top5 = hasTop5(classes) ? `, top-5 ${testTop5.toFixed(1)}%` : '';
-  return `training loss ${trainLoss.toFixed(3)}, accuracy ${trainAccuracy.toFixed(1)}% · test loss ${testLoss.toFixed(3)}, accuracy ${testAccuracy.toFixed(1)}%${top5}`;
-}
 
 function closing(
   paper: Paper,

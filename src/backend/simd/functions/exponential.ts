@@ -30,7 +30,7 @@ export function exp(code: Code, x: number): number {
 }
 
 /** n and r with x = n·ln 2 + r; n in the low bits of `sum`. */
-export function reduce(code: Code, x: number): { sum: number; r: number } {
+function reduce(code: Code, x: number): { sum: number; r: number } {
   // Adding ROUNDER rounds to an integer, which is then in the low bits of the sum.
   const sum = store(code, () => code.get(x).f32(Math.LOG2E).v(V.f32Mul).f32(ROUNDER).v(V.f32Add));
   const n = store(code, () => code.get(sum).f32(ROUNDER).v(V.f32Sub));
