@@ -7,8 +7,9 @@ import { type DeviceName, openDevice } from '../../../src/backend/open.js';
 import { floats } from '../../../src/interop/numbers.js';
 import { readSafetensors } from '../../../src/interop/safetensors/checked.js';
 import type { Insight, KernelImage } from '../../../src/run/events.js';
-import { kernelSteps, readKernels, stepsToDrop } from '../../../src/run/kernel-files.js';
+import { kernelSteps, readKernels } from '../../../src/run/kernel-files.js';
 import type { RunFolder } from '../../../src/run/run-folder.js';
+import { stepsToDrop } from '../../../src/run/step-files.js';
 import { describe as describeActivation } from '../../../src/train/insight/probe.js';
 import { plainMetrics, scratch, toyConfig, toyRun } from '../../support/toy.js';
 
