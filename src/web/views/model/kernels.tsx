@@ -10,6 +10,7 @@ import { mosaic } from '../../lib/mosaic.js';
 import { Icon } from '../../ui/icon.js';
 import { MosaicImage } from '../../ui/mosaic.js';
 import { Loading, Missing, Problem } from '../../ui/problem.js';
+import { StepSlider } from '../../ui/step-slider.js';
 
 const FRAME_MS = 260;
 
@@ -103,22 +104,14 @@ function Player({
           >
             <Icon name={playing ? 'pause' : 'play'} /> {playing ? t('kernels.pause') : t('kernels.play')}
           </button>
-          <label class="slider wide">
-            <span>
-              {t('kernels.step')} <output>{integer(now, language)}</output>
-            </span>
-            <input
-              type="range"
-              min="0"
-              max={last}
-              value={position}
-              aria-valuetext={t('chart.step', { n: integer(now, language) })}
-              onInput={(event) => {
-                setPlaying(false);
-                show(Number(event.currentTarget.value));
-              }}
-            />
-          </label>
+          <StepSlider
+            steps={steps}
+            place={position}
+            onPlace={(place) => {
+              setPlaying(false);
+              show(place);
+            }}
+          />
         </div>
       ) : (
         <p class="hint">{t('kernels.one', { n: integer(now, language) })}</p>

@@ -9,10 +9,11 @@ import { integer } from '../../lib/format.js';
 import { mosaic } from '../../lib/mosaic.js';
 import { MosaicImage } from '../../ui/mosaic.js';
 import { Problem } from '../../ui/problem.js';
+import { StepSlider } from '../../ui/step-slider.js';
 
 /** Images from a generative model, at the steps at which they were stored; nothing for other models. */
 export function SamplesView({ id, run }: { id: string; run: LiveRun }) {
-  const { t, language } = useApp();
+  const { t } = useApp();
   const [place, setPlace] = useState<number>();
   const steps = useLoad(
     `samples ${id} ${run.epochs.length} ${run.detail?.kind ? run.detail.step : ''}`,
@@ -33,21 +34,7 @@ export function SamplesView({ id, run }: { id: string; run: LiveRun }) {
     <section class="block" aria-labelledby="samples-title">
       <h2 id="samples-title">{t('samples.title')}</h2>
       {!run.detail?.kind && <p class="why">{t('samples.why')}</p>}
-      {kept.length > 1 && (
-        <label class="slider wide">
-          <span>
-            {t('kernels.step')} <output>{integer(step, language)}</output>
-          </span>
-          <input
-            type="range"
-            min="0"
-            max={last}
-            value={position}
-            aria-valuetext={t('chart.step', { n: integer(step, language) })}
-            onInput={(event) => setPlace(Number(event.currentTarget.value))}
-          />
-        </label>
-      )}
+      {kept.length > 1 && <StepSlider steps={kept} place={position} onPlace={setPlace} />}
       {images.failure && <Problem failure={images.failure} retry={images.reload} />}
       {images.value?.sets.map((set) => (
         <SampleGrid key={set.name} set={set} step={images.value!.step} />
