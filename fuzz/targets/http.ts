@@ -9,6 +9,7 @@ import { Guard } from '../../src/serve/http/guard.js';
 import { RequestError } from '../../src/serve/http/request-error.js';
 import { StaticFiles } from '../../src/serve/http/static-files.js';
 import { Runs } from '../../src/serve/runs/runs.js';
+import { RunsFeed } from '../../src/serve/runs/runs-feed.js';
 import { Trash } from '../../src/serve/runs/trash.js';
 import { must, type Target } from '../target.js';
 import { CONFIG } from './json.js';
@@ -50,7 +51,15 @@ function open() {
     figures: async () => [],
     figure: () => '',
   };
-  const router = makeRouter({ runs, trash: new Trash(root), inference, papers, version: '0', control: true });
+  const router = makeRouter({
+    runs,
+    feed: new RunsFeed(runs),
+    trash: new Trash(root),
+    inference,
+    papers,
+    version: '0',
+    control: true,
+  });
   const errors: unknown[] = [];
   const onError = (error: unknown): void => void errors.push(error);
   const answerTo = (token?: string) => {

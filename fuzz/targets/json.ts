@@ -137,7 +137,13 @@ export const jsonTargets: readonly Target[] = [
   json('config-listed', [CONFIG], (text) => {
     const { success, data } = parseListed(text);
     if (!success) return 'refused';
-    const total = stepsTotal(data, { spark: [], lastStep: undefined, epoch: undefined, done: false });
+    const total = stepsTotal(data, {
+      spark: [],
+      lastStep: undefined,
+      epoch: undefined,
+      done: false,
+      gap: false,
+    });
     must(Number.isFinite(total), 'an infinite number of steps');
     return 'read';
   }),

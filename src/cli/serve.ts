@@ -5,6 +5,7 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { UsageError } from '../errors/errors.js';
+import { onEvent } from './on-event.js';
 import { examples, integer, pathName } from './options/options.js';
 import { describeError } from './print-error.js';
 import { onInterrupt } from './terminal/interrupt.js';
@@ -21,6 +22,7 @@ interface Flags {
   /** False: `--no-token`. */
   readonly token?: string | false;
   readonly control?: boolean;
+  readonly onEvent?: string;
 }
 
 /** Token if `--token` is not given. Other users of the machine can read command lines, but not the environment. */
@@ -72,7 +74,18 @@ export function register(program: Command): void {
     )
     .option('--no-token', 'with --control: let every user of this machine change and delete runs')
     .option('--control', 'let the pages rename, tag, delete, pause, resume and stop runs (default: off)')
-    .addHelpText('after', examples('paperweight serve', 'paperweight serve runs --port 0 --control'))
+    .option(
+      '--on-event <command>',
+      'shell command for each run that ends, fails, stalls or diverges, with its facts in PAPERWEIGHT_EVENT (done, failed, interrupted, stalled, diverged), _RUN, _RUN_NAME, _RUN_PATH, _STEP and _ERROR (default: none)',
+    )
+    .addHelpText(
+      'after',
+      examples(
+        'paperweight serve',
+        'paperweight serve runs --port 0 --control',
+        `paperweight serve --on-event 'notify-send "$PAPERWEIGHT_RUN: $PAPERWEIGHT_EVENT"'`,
+      ),
+    )
     .action(serve);
 }
 
@@ -92,6 +105,7 @@ async function serve(root: string, flags: Flags): Promise<void> {
     control: flags.control ?? false,
     version: version(),
     papers,
+    ...(flags.onEvent === undefined ? {} : { onAlert: onEvent(flags.onEvent, root, note) }),
     onError: (error) => note(describeError(error).text),
   });
   if (!existsSync(root)) note(`${root} does not exist yet; runs will appear when it is created.`);

@@ -67,6 +67,8 @@ export interface RunSummary {
   /** Percent. */
   readonly bestAccuracy?: number;
   readonly lastLoss?: number;
+  /** The loss is not a number, or far above where it began. */
+  readonly diverged?: true;
   /** Last values of other metrics, by their names in `Curve`. */
   readonly figures?: Readonly<Record<string, number>>;
   /** At most 60 points of the smoothed loss, for a sparkline. */
@@ -204,7 +206,19 @@ export type RunEvent =
 /** Server-sent events of the run list. */
 export type RunsEvent =
   | { readonly event: 'run'; readonly run: RunSummary }
-  | { readonly event: 'gone'; readonly id: string };
+  | { readonly event: 'gone'; readonly id: string }
+  | RunAlert;
+
+/** Something that happened to a run. Sent once, to the clients that are connected then. */
+export interface RunAlert {
+  readonly event: 'alert';
+  /** `stalled`: no step for long; `diverged`: the loss is not a number, or far above where it began. */
+  readonly kind: 'done' | 'failed' | 'interrupted' | 'stalled' | 'diverged';
+  readonly id: string;
+  readonly name: string;
+  readonly step: number;
+  readonly error?: string;
+}
 
 export interface ModelDetail {
   readonly inputShape: readonly number[];

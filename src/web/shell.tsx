@@ -1,6 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { type ThemeChoice, useApp } from './app/context.js';
 import { useRoute } from './app/router.js';
+import { useAlerts } from './app/use-alerts.js';
 import { paperHref, type Route } from './lib/route.js';
 import { Icon } from './ui/icon.js';
 import { CompareView } from './views/compare/compare.js';
@@ -66,6 +67,7 @@ function View({ route }: { route: Route }) {
 
 function Header({ route }: { route: Route }) {
   const { t, language, setLanguage, dark, setTheme } = useApp();
+  const alerts = useAlerts();
   const links = [
     ['#/', t('nav.runs'), route.view === 'runs' || route.view === 'run'],
     ['#/compare', t('nav.compare'), route.view === 'compare'],
@@ -98,6 +100,16 @@ function Header({ route }: { route: Route }) {
             onClick={() => setLanguage(language === 'en' ? 'zh' : 'en')}
           >
             {language === 'en' ? '中文' : 'English'}
+          </button>
+          <button
+            type="button"
+            class="icon"
+            title={t('alert.title')}
+            aria-label={t('alert.title')}
+            aria-pressed={alerts.on}
+            onClick={alerts.toggle}
+          >
+            <Icon name="bell" />
           </button>
           <button
             type="button"

@@ -98,7 +98,10 @@ describe('daily questions', { skip: NO_BROWSER }, () => {
     await page.waitForURL(/metrics=loss,epoch%252FtestAccuracy,imagesPerSecond,dead%252Ffeatures.2/);
     await page.getByLabel('X axis').selectOption('time');
     await page.waitForURL(/x=time/);
-    assert.ok(web.fixture.requests.some((line) => /curves\?.*name=dead%2Ffeatures.2.*clock=yes/.test(line)));
+    const timed = () =>
+      web.fixture.requests.some((line) => /curves\?.*name=dead%2Ffeatures.2.*clock=yes/.test(line));
+    for (let i = 0; i < 200 && !timed(); i++) await page.waitForTimeout(50);
+    assert.ok(timed());
     await page.getByLabel('Group by').selectOption('lr');
     const legend = page.locator('.legend').first();
     await legend.getByText('0.02 (1 run)').waitFor();
@@ -126,6 +129,45 @@ describe('daily questions', { skip: NO_BROWSER }, () => {
       await page.waitForTimeout(50);
     }
     assert.match(page.url(), /#\/run\/quick-7$/);
+    await close();
+  });
+});
+
+describe('notifications', { skip: NO_BROWSER }, () => {
+  const web = pages({ each: true });
+
+  test('of the browser, once they are allowed, on every page', async () => {
+    const { page, complaints, close } = await web.open('#/paper', WIDE);
+    await page.evaluate(`globalThis.told = []; globalThis.Notification = class {
+      static permission = 'granted';
+      static requestPermission = async () => 'granted';
+      constructor(title, { body }) { globalThis.told.push([title, body]); }
+    }`);
+    await page.getByRole('button', { name: 'Notify when a run ends' }).click();
+    await page.getByText('You will be notified').waitFor();
+    const alert = {
+      event: 'alert',
+      kind: 'failed',
+      id: 'live',
+      name: '<b>live</b>',
+      step: 7,
+      error: 'NaN',
+    } as const;
+    for (let i = 0; i < 200 && web.fixture.emitRuns(alert) === 0; i++) await page.waitForTimeout(50);
+    await page.getByText('<b>live</b> failed at step 7').waitFor();
+    assert.deepEqual(await page.evaluate('globalThis.told[0]'), ['<b>live</b> failed at step 7', 'NaN']);
+    await page.getByRole('button', { name: 'Open', exact: true }).click();
+    await page.waitForURL(/#\/run\/live/);
+    assert.deepEqual(await axe(page), []);
+    assert.deepEqual(complaints, []);
+    await close();
+  });
+
+  test('where they are not allowed, the page says so', async () => {
+    const { page, close } = await web.open('', WIDE);
+    await page.evaluate('delete globalThis.Notification');
+    await page.getByRole('button', { name: 'Notify when a run ends' }).click();
+    await page.getByText('The browser does not allow notifications here').waitFor();
     await close();
   });
 });

@@ -7,6 +7,7 @@ import type { PaperSource } from '../routes/paper-source.js';
 import { paperRoutes } from '../routes/papers.js';
 import { runRoutes } from '../routes/runs.js';
 import type { Runs } from '../runs/runs.js';
+import type { RunsFeed } from '../runs/runs-feed.js';
 import type { Trash } from '../runs/trash.js';
 import { EventsAnswer } from './event-stream.js';
 import { FileAnswer } from './file-answer.js';
@@ -17,6 +18,7 @@ import type { StaticFiles } from './static-files.js';
 
 export interface RouterOptions {
   readonly runs: Runs;
+  readonly feed: RunsFeed;
   readonly trash: Trash;
   readonly inference: Inference;
   readonly papers: PaperSource;
@@ -25,10 +27,18 @@ export interface RouterOptions {
 }
 
 /** Router with all routes below `/api`. */
-export function makeRouter({ runs, trash, inference, papers, version, control }: RouterOptions): Router {
+export function makeRouter({
+  runs,
+  feed,
+  trash,
+  inference,
+  papers,
+  version,
+  control,
+}: RouterOptions): Router {
   return new Router({
     'GET /api/meta': async () => ({ version, control }),
-    ...runRoutes({ runs, trash, control }),
+    ...runRoutes({ runs, feed, trash, control }),
     ...modelRoutes(runs, inference),
     ...paperRoutes(papers),
   });

@@ -5,9 +5,11 @@ import { fileURLToPath } from 'node:url';
 import { UsageError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import { realPath } from '../../files/real-path.js';
+import type { RunAlert } from '../api.js';
 import { InferenceProcess } from '../inference/client.js';
 import type { PaperSource } from '../routes/paper-source.js';
 import { Runs } from '../runs/runs.js';
+import { RunsFeed } from '../runs/runs-feed.js';
 import { Trash } from '../runs/trash.js';
 import { answerer, makeRouter } from './answer.js';
 import { Guard, isLoopback } from './guard.js';
@@ -36,6 +38,8 @@ export interface ServeOptions {
   readonly inference?: InferenceProcess;
   /** Called with unexpected errors; the request gets status 500. */
   readonly onError?: (error: unknown) => void;
+  /** Called when a run ends, fails, stalls or diverges. */
+  readonly onAlert?: (alert: RunAlert) => void;
 }
 
 /** The dashboard: a web server that shows a folder of runs. */
@@ -63,6 +67,7 @@ export class Dashboard {
       });
     const root = rootFolder(options.root);
     const runs = new Runs(root);
+    const feed = new RunsFeed(runs, options.onAlert);
     const trash = new Trash(root);
     const files = new StaticFiles(options.web ?? fileURLToPath(new URL('../../../web', import.meta.url)));
     if (!(await files.built()))
@@ -73,7 +78,7 @@ export class Dashboard {
         next: 'run: npm run build',
       });
     const inference = options.inference ?? new InferenceProcess();
-    const router = makeRouter({ ...options, runs, trash, inference });
+    const router = makeRouter({ ...options, runs, feed, trash, inference });
     const guard = new Guard(options);
     const server = createServer({
       requestTimeout: REQUEST_MS,
@@ -85,7 +90,11 @@ export class Dashboard {
     server.on('request', (request, response) => void answer(request, response));
     await listen(server, options);
     if (options.control) await trash.empty();
-    const dashboard = new Dashboard(server, [() => runs.close(), () => inference.close()]);
+    const dashboard = new Dashboard(server, [
+      () => feed.close(),
+      () => runs.close(),
+      () => inference.close(),
+    ]);
     guard.port = dashboard.port;
     return dashboard;
   }

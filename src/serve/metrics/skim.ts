@@ -22,9 +22,11 @@ export interface Skim {
   /** The last epoch found. */
   readonly epoch: EpochEvent | undefined;
   readonly done: boolean;
+  /** Whether the last step has no finite loss. */
+  readonly gap: boolean;
 }
 
-export const NOTHING: Skim = { spark: [], lastStep: undefined, epoch: undefined, done: false };
+export const NOTHING: Skim = { spark: [], lastStep: undefined, epoch: undefined, done: false, gap: false };
 
 /** Reads the end of a run's metrics and equally spaced samples. */
 export async function skim({ path, stats }: InsideFile): Promise<Skim> {
@@ -40,12 +42,18 @@ export async function skim({ path, stats }: InsideFile): Promise<Skim> {
 export async function skimSource(source: Positioned, size: number): Promise<Skim> {
   const losses: number[] = [];
   const last = new Float64Array(FIELDS.length);
-  let [steps, done, epoch]: [number, boolean, EpochEvent | undefined] = [0, false, undefined];
+  let [steps, done, epoch, gap]: [number, boolean, EpochEvent | undefined, boolean] = [
+    0,
+    false,
+    undefined,
+    false,
+  ];
   const look = (bytes: Buffer, from: number) =>
     scanLines(
       bytes,
       ({ kind, event }) => {
         done = kind === 'done';
+        if (kind === 'step' || kind === 'gap') gap = kind === 'gap';
         if (event?.event === 'epoch') epoch = event;
         if (kind !== 'step' || stepValues[STEP]! <= last[STEP]!) return true;
         steps++;
@@ -74,6 +82,7 @@ export async function skimSource(source: Positioned, size: number): Promise<Skim
     lastStep: steps > 0 ? stepEvent(last) : undefined,
     epoch,
     done,
+    gap,
   };
 }
 

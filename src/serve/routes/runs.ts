@@ -16,7 +16,7 @@ import { insightsAtEvenDistances } from '../runs/log-lines.js';
 import { kernelSteps, kernels, runDetail, runLog } from '../runs/run-detail.js';
 import { sampledSteps, samples } from '../runs/run-samples.js';
 import type { Runs } from '../runs/runs.js';
-import { RunsFeed } from '../runs/runs-feed.js';
+import type { RunsFeed } from '../runs/runs-feed.js';
 import { Settings } from '../runs/settings-table.js';
 import { lastLines } from '../runs/tail.js';
 import type { Trash } from '../runs/trash.js';
@@ -34,14 +34,14 @@ const controlSchema = z
 
 export interface RunRoutesOptions {
   readonly runs: Runs;
+  readonly feed: RunsFeed;
   readonly trash: Trash;
   /** Whether runs can be changed. */
   readonly control: boolean;
 }
 
 /** Handlers that read and change runs. */
-export function runRoutes({ runs, trash, control }: RunRoutesOptions): Handlers<keyof RunRoutes> {
-  const feed = new RunsFeed(runs);
+export function runRoutes({ runs, feed, trash, control }: RunRoutesOptions): Handlers<keyof RunRoutes> {
   const settings = new Settings(runs);
   const mustControl = () => {
     if (control) return;

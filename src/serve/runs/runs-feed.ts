@@ -1,4 +1,4 @@
-import type { RunSummary, RunsEvent } from '../api.js';
+import type { RunAlert, RunSummary, RunsEvent } from '../api.js';
 import {
   type EventStream,
   type EventText,
@@ -7,6 +7,7 @@ import {
   joined,
   NO_EVENTS,
 } from '../http/event-stream.js';
+import { AlertWatch } from './alerts.js';
 import type { Runs } from './runs.js';
 
 /** Interval of checking the list of runs while a client watches. */
@@ -17,9 +18,25 @@ export class RunsFeed {
   readonly #clients = new Set<EventStream<RunsEvent>>();
   readonly #known = new Map<string, EventText<RunsEvent>>();
   #timer: NodeJS.Timeout | undefined;
+  #closed = false;
   #looking: Promise<void> | undefined;
 
-  constructor(readonly runs: Runs) {}
+  readonly #alerts = new AlertWatch();
+  readonly #onAlert: ((alert: RunAlert) => void) | undefined;
+
+  /** @param onAlert called for each alert; then the runs are watched without clients too */
+  constructor(
+    readonly runs: Runs,
+    onAlert?: (alert: RunAlert) => void,
+  ) {
+    this.#onAlert = onAlert;
+    if (onAlert) this.#wait();
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#closed = true;
+  }
 
   /** Sends every run once, then changes. */
   async watch(client: EventStream<RunsEvent>): Promise<void> {
@@ -29,7 +46,7 @@ export class RunsFeed {
     this.#clients.add(client);
     client.onClose(() => {
       this.#clients.delete(client);
-      if (this.#clients.size > 0) return;
+      if (this.#clients.size > 0 || this.#onAlert) return;
       clearTimeout(this.#timer);
       this.#timer = undefined;
     });
@@ -39,7 +56,7 @@ export class RunsFeed {
   #wait(): void {
     this.#timer = setTimeout(async () => {
       await this.#look().catch(() => {});
-      if (this.#clients.size > 0) this.#wait();
+      if (!this.#closed && (this.#clients.size > 0 || this.#onAlert)) this.#wait();
     }, LOOK_MS);
   }
 
@@ -64,6 +81,10 @@ export class RunsFeed {
       if (ids.has(id)) continue;
       this.#known.delete(id);
       text = joined(text, eventOf<RunsEvent>({ event: 'gone', id }));
+    }
+    for (const alert of this.#alerts.look(runs, Date.now())) {
+      text = joined(text, eventOf<RunsEvent>(alert));
+      this.#onAlert?.(alert);
     }
     if (text === '') return;
     const bytes = eventBytes(text);

@@ -3,6 +3,7 @@ import { DATA_FILE } from '../../train/data-record.js';
 import type { RunSummary } from '../api.js';
 import type { ScalarSource } from '../metrics/scalars.js';
 import { NOTHING, type Skim, skim } from '../metrics/skim.js';
+import { isDiverged } from './alerts.js';
 import { readLabel } from './label.js';
 import { type ownKind, ownStatus, scalarSummary } from './own-runs.js';
 import { fileInside, readSmall } from './path-containment.js';
@@ -94,6 +95,7 @@ export async function summarise(folder: string, id: string): Promise<RunSummary>
     ...status,
     ...(best === undefined ? {} : { bestAccuracy: best }),
     ...figuresOf(parts),
+    ...(isDiverged(parts.spark, parts.gap) ? { diverged: true as const } : {}),
     paper: model.paper,
     preset: model.preset,
     recipe,
@@ -115,6 +117,9 @@ export async function summariseOwn(
   const file = await fileInside(folder, 'config.json');
   const lines = await fileInside(folder, 'scalars.jsonl');
   const [first, last] = [scalars.times.time[0], scalars.times.time.at(-1)];
+  const shown = scalarSummary(scalars);
+  // A sparkline of anything but a loss may rise.
+  const loss = shown.lastLoss === undefined ? [] : shown.spark;
   const begun =
     own.kind === 'program' ? Date.parse(own.config.machine?.started ?? '') : (first ?? Number.NaN);
   const updated = lines?.stats.mtimeMs ?? last ?? file?.stats.mtimeMs ?? 0;
@@ -128,7 +133,8 @@ export async function summariseOwn(
     started: new Date(begun || first || file?.stats.mtimeMs || 0).toISOString(),
     updated: new Date(updated).toISOString(),
     ...(await ownStatus(folder, own.kind, updated)),
-    ...scalarSummary(scalars),
+    ...shown,
+    ...(isDiverged(loss, false) ? { diverged: true as const } : {}),
     paper: '',
     preset: '',
     recipe: '',

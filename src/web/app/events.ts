@@ -16,6 +16,7 @@ const AGAIN_MS = 2000;
  *
  * @param input undefined: no stream
  * @param types the stream's `event:` names
+ * @param options.hidden keep the stream while the page is hidden
  * @param gap called after a reconnect: events without an id may have been missed
  */
 export function useEvents<R extends RouteWith<'events'>>(
@@ -24,6 +25,7 @@ export function useEvents<R extends RouteWith<'events'>>(
   types: readonly EventOf<R>['event'][],
   hear: (event: EventOf<R>) => void,
   gap: () => void = () => undefined,
+  { hidden: keep = false }: { readonly hidden?: boolean } = {},
 ): Connection {
   const [connection, setConnection] = useState<Connection>('connecting');
   const latest = useRef(hear);
@@ -58,7 +60,7 @@ export function useEvents<R extends RouteWith<'events'>>(
     let hidden: ReturnType<typeof setTimeout> | undefined;
     const look = () => {
       clearTimeout(hidden);
-      if (document.hidden) hidden = setTimeout(() => source.close(), HIDDEN_MS);
+      if (document.hidden && !keep) hidden = setTimeout(() => source.close(), HIDDEN_MS);
       else if (source.readyState === EventSource.CLOSED) {
         clearTimeout(timer);
         open();

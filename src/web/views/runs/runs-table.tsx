@@ -210,6 +210,7 @@ function RunRowView({
         {moving && (
           <progress value={run.step} max={Math.max(1, run.stepsTotal)} aria-label={t('run.progress')} />
         )}
+        {run.diverged && run.status !== 'failed' && <span class="under warn">{t('runs.diverged')}</span>}
         {run.status === 'failed' && run.error && (
           <span class="under clip" title={run.error}>
             {run.error}
