@@ -9,6 +9,7 @@ import { LineFile } from '../files/line-file.js';
 import { takeLock } from '../files/lock.js';
 import { makeFolder } from '../files/make-folder.js';
 import type { SampleImage } from './events.js';
+import { MachineLog } from './machine-log.js';
 import { describeOrigin } from './origin.js';
 import { writeProcess } from './process-file.js';
 import { saveSamples } from './sample-files.js';
@@ -55,6 +56,7 @@ export class Logger {
   #imageStep = -1;
   #closed = false;
   readonly #unlock: () => Promise<void>;
+  readonly #machine: MachineLog;
   readonly #atExit = () => this.flush();
 
   private constructor(
@@ -64,6 +66,7 @@ export class Logger {
     const file = (name: string) => new LineFile(join(path, `${name}.jsonl`));
     [this.#scalars, this.#histograms, this.#log] = [file('scalars'), file('histograms'), file('log')];
     this.#unlock = unlock;
+    this.#machine = MachineLog.start(path);
     process.once('exit', this.#atExit);
   }
 
@@ -189,6 +192,7 @@ export class Logger {
     this.#closed = true;
     process.off('exit', this.#atExit);
     this.flush();
+    this.#machine.stop();
     await this.#images;
     await writeProcess(this.path, error === undefined ? 'done' : 'failed', error);
     await this.#unlock();

@@ -156,6 +156,30 @@ export interface SettingsTable {
   readonly runs: Readonly<Record<string, readonly (Value | null)[]>>;
 }
 
+/** Figures of a run's machine over time. */
+export interface MachineFigures {
+  /** Seconds since 1970. */
+  readonly time: readonly number[];
+  /** Null where a figure is missing; a name is missing if the machine does not tell it. */
+  readonly values: Readonly<
+    Partial<
+      Record<
+        | 'cpu'
+        | 'processCpu'
+        | 'memory'
+        | 'rssMiB'
+        | 'diskRead'
+        | 'diskWrite'
+        | 'netIn'
+        | 'netOut'
+        | 'gpu'
+        | 'gpuMiB',
+        readonly (number | null)[]
+      >
+    >
+  >;
+}
+
 /** Where a run comes from. */
 export interface RunOrigin {
   /** The command that starts the same run. */

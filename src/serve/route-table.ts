@@ -16,6 +16,7 @@ import type {
   LoggedHistogram,
   LoggedImage,
   LogLine,
+  MachineFigures,
   Meta,
   ModelDetail,
   PaperEntry,
@@ -65,6 +66,8 @@ export interface RunRoutes {
   /** Names of the metrics that any of the runs has so far; ids as for `GET /api/curves`. */
   'GET /api/metrics': { query: { readonly runs: readonly string[] }; answer: readonly string[] };
   'GET /api/runs/:id/clock': { answer: RunClock };
+  /** Means over the run, at most 300 points. */
+  'GET /api/runs/:id/machine': { answer: MachineFigures };
   'GET /api/runs/:id/origin': { answer: RunOrigin };
   'GET /api/settings': { answer: SettingsTable };
   /** One metric of several runs, in their order; `from` and `to` are steps. */

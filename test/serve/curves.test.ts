@@ -111,3 +111,24 @@ test('the origin of a run: its command, its preset, its data', async (t) => {
   await writeFile(join(root, 'broken', 'config.json'), '[]');
   assert.equal((await of('broken')).status, 422);
 });
+
+test('figures of the machine, as means of neighbouring lines', async (t) => {
+  const { root, dashboard } = await openDashboard(t);
+  const lines = Array.from({ length: 600 }, (_, i) => ({
+    time: 1000 * (i + 1),
+    cpu: i % 2,
+    ...(i > 300 ? { gpu: 9 } : {}),
+  }));
+  await makeRun(root, 'a', {
+    files: { 'machine.jsonl': `${jsonl(lines)}{"time":"x"}\n{"time":1e6,"cpu":null}\n` },
+  });
+  await makeRun(root, 'b');
+  const of = async (id: string) =>
+    (await call(dashboard, 'GET /api/runs/:id/machine', { params: { id } })).body;
+  const { time, values } = await of('a');
+  assert.equal(time.length, 300);
+  assert.deepEqual([time[0], time.at(-1)], [2, 600]);
+  assert.deepEqual(Object.keys(values), ['cpu', 'gpu']);
+  assert.deepEqual([values.cpu![0], values.gpu![0], values.gpu!.at(-1)], [0.5, null, 9]);
+  assert.deepEqual(await of('b'), { time: [], values: {} });
+});

@@ -8,6 +8,7 @@ import type {
   Insight,
   Kernels,
   LogLine,
+  MachineFigures,
   ModelDetail,
   Prediction,
   RunClock,
@@ -211,6 +212,16 @@ export const clockOf = ({ step: last, started }: RunSummary): RunClock => ({
   seconds: [last * 0.43],
   epochs: Array.from({ length: Math.floor(last / 500) }, (_, i) => (i + 1) * 500),
 });
+
+export const MACHINE: MachineFigures = {
+  time: Array.from({ length: 60 }, (_, i) => Date.parse('2026-11-22T08:00:00Z') / 1000 + 5 * i),
+  values: {
+    cpu: Array.from({ length: 60 }, (_, i) => 60 + 10 * noise(i)),
+    memory: Array.from({ length: 60 }, (_, i) => (i === 20 ? null : 40 + i / 10)),
+    netIn: Array.from({ length: 60 }, (_, i) => 1 + noise(i)),
+    netOut: Array.from({ length: 60 }, () => 0.1),
+  },
+};
 
 export const ORIGIN: RunOrigin = {
   command: "paperweight train --preset quick --lr 0.02 --run 'runs/a b'",

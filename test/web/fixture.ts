@@ -142,6 +142,8 @@ export async function startFixture({ control = true }: { control?: boolean } = {
             Number(query.get('points') ?? 1000),
           ),
         );
+      case 'machine':
+        return data.MACHINE;
       case 'clock':
         return data.clockOf(run);
       case 'origin':

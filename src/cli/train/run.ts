@@ -19,6 +19,7 @@ import { curveSvg } from '../../report/curve.js';
 import { EventFile } from '../../report/tensorboard/writer.js';
 import { rulesOf, type TrainConfig, trainConfigSchema } from '../../run/config.js';
 import type { DoneEvent, StepEvent } from '../../run/events.js';
+import { MachineLog } from '../../run/machine-log.js';
 import { describeOrigin } from '../../run/origin.js';
 import { latestRun, RunFolder } from '../../run/run-folder.js';
 import { SilentFolder } from '../../run/silent-folder.js';
@@ -97,6 +98,7 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
           }))
             note(line);
         if (config.dataset === 'imagefolder') await adviseOnJpegs();
+        const machine = isFirst ? MachineLog.start(folder.path) : undefined;
         const screen = new TrainScreen(folder, config.model.classes.length, flags.json ?? false);
         const stopServing =
           isFirst &&
@@ -150,6 +152,7 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
           for (const line of images ? oneClass(images) : []) note(line);
           closing(await openPaper(config.model.paper), config, done);
         } finally {
+          machine?.stop();
           screen.end();
           if (stopServing) await stopServing();
           board?.close();

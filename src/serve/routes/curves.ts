@@ -3,6 +3,7 @@ import { RequestError } from '../http/request-error.js';
 import type { Call, Handlers } from '../http/router.js';
 import { type CurveQuery, clockOf, curveNames, curveOf } from '../metrics/curves.js';
 import type { RunRoutes } from '../route-table.js';
+import { machineFigures } from '../runs/machine.js';
 import { originOf } from '../runs/origin.js';
 import type { Runs } from '../runs/runs.js';
 
@@ -14,7 +15,11 @@ const MAX_TOTAL = 100_000;
 
 type CurveRoutes = Pick<
   RunRoutes,
-  'GET /api/metrics' | 'GET /api/runs/:id/clock' | 'GET /api/runs/:id/origin' | 'GET /api/curves'
+    | 'GET /api/metrics'
+  | 'GET /api/runs/:id/clock'
+  | 'GET /api/runs/:id/machine'
+  | 'GET /api/runs/:id/origin'
+  | 'GET /api/curves'
 >;
 
 /** Handlers for all metrics of one run, and for one metric of many runs. */
@@ -33,6 +38,7 @@ export function curveRoutes(runs: Runs): Handlers<keyof CurveRoutes> {
       return [...names];
     },
     'GET /api/runs/:id/clock': ({ params }) => clock(params.id),
+    'GET /api/runs/:id/machine': async ({ params }) => machineFigures(await runs.folder(params.id)),
     'GET /api/runs/:id/origin': async ({ params }) => originOf(await runs.folder(params.id)),
     'GET /api/curves': async ({ query }) => {
       const ids = idsIn(query.text('runs') ?? '');

@@ -7,6 +7,7 @@ import { secondsLeft } from '../../lib/describe.js';
 import { duration, integer, percent, share, significant } from '../../lib/format.js';
 import { Insights } from '../model/insights.js';
 import { LoggedViews } from './logged.js';
+import { MachineCharts } from './machine.js';
 import { OwnCharts } from './own-charts.js';
 import { RunCharts } from './run-charts.js';
 import { RunLog } from './run-log.js';
@@ -35,6 +36,7 @@ export function LiveView({
         <OwnCharts id={id} run={run} query={query} alone />
         <SamplesView id={id} run={run} />
         <LoggedViews id={id} run={run} />
+        <MachineCharts id={id} run={run} />
         <RunLog id={id} run={run} />
         {run.detail!.kind === 'program' && <RunSettings run={run} />}
       </>
@@ -46,6 +48,7 @@ export function LiveView({
       <OwnCharts id={id} run={run} query={query} alone={false} />
       <SamplesView id={id} run={run} />
       <Insights id={id} run={run} />
+      <MachineCharts id={id} run={run} />
       <RunLog id={id} run={run} />
       <RunSettings run={run} />
     </>
