@@ -15,7 +15,7 @@ const MAX_TOTAL = 100_000;
 
 type CurveRoutes = Pick<
   RunRoutes,
-    | 'GET /api/metrics'
+  | 'GET /api/metrics'
   | 'GET /api/runs/:id/clock'
   | 'GET /api/runs/:id/machine'
   | 'GET /api/runs/:id/origin'
