@@ -5,7 +5,7 @@ import { useAlerts } from './app/use-alerts.js';
 import { paperHref, type Route } from './lib/route.js';
 import { Icon } from './ui/icon.js';
 import { CompareView } from './views/compare/compare.js';
-import { PaperView } from './views/paper.js';
+import { PaperView } from './views/paper/paper.js';
 import { RunView } from './views/run/run.js';
 import { RunsView } from './views/runs/runs.js';
 

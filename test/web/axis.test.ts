@@ -4,6 +4,7 @@ import { axisOf, markText, placed, positionText, STEPS, stepsIn } from '../../sr
 import { queryOf, viewOf } from '../../src/web/lib/curves/chart-view.js';
 import { BY_TAG, groupings, groupRuns } from '../../src/web/lib/curves/grouping.js';
 import { meanOf } from '../../src/web/lib/curves/groups.js';
+import { measuredValues, paperNumber } from '../../src/web/lib/measured.js';
 import { compareHref, listOf, parseRoute } from '../../src/web/lib/route.js';
 
 const clock = { started: 1000, step: [100, 200], seconds: [50, 250], epochs: [50, 150] };
@@ -111,5 +112,46 @@ describe('groups', () => {
       ],
     );
     assert.deepEqual([...groupRuns(runs, BY_TAG, '-').keys()].sort(), ['-', 'x', 'y']);
+  });
+});
+
+describe('numbers in claims', () => {
+  test('named values with their spread, and the result', () => {
+    assert.deepEqual(
+      measuredValues('relu (lr 0.003) 7.5 ± 0.1, tanh 6.4 ± 0.2; tanh/relu 0.8 ± 0.0').values,
+      [
+        { name: 'relu (lr 0.003)', value: 7.5, spread: 0.1 },
+        { name: 'tanh', value: 6.4, spread: 0.2 },
+      ],
+    );
+    assert.deepEqual(measuredValues('3/2 28.2 ± 0.5 %, 2/2 27.4 ± 0.1 %: −0.87 ± 0.38 (n = 2)'), {
+      values: [
+        { name: '3/2', value: 28.2, spread: 0.5 },
+        { name: '2/2', value: 27.4, spread: 0.1 },
+      ],
+      result: { value: -0.87, spread: 0.38 },
+    });
+    assert.deepEqual(
+      measuredValues('a -1.3 %, b 1,000').values.map(({ value }) => value),
+      [-1.3, 1000],
+    );
+  });
+  test('other texts have none', () => {
+    for (const text of [
+      '',
+      '60,965,224',
+      '290,400 · 186,624',
+      '79.4 %',
+      '224: 54.25; 227: 55',
+      'x '.repeat(5000),
+    ])
+      assert.deepEqual(measuredValues(text).values, [], text.slice(0, 40));
+  });
+  test('the paper’s number by its name', () => {
+    const says = 'ResNet-44 7.17 %, ResNet-20 8.75 %';
+    assert.deepEqual([paperNumber(says, 'resnet-20'), paperNumber(says, 'other')], [8.75, undefined]);
+    assert.equal(paperNumber('top-1 −0.4, top-5 −0.3'), -0.4);
+    for (const text of ['—', '13 % → 11 %', '≤ 1 %', '55 × 55', 'plain-56 > plain-20'])
+      assert.equal(paperNumber(text), undefined, text);
   });
 });

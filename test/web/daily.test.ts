@@ -133,6 +133,24 @@ describe('daily questions', { skip: NO_BROWSER }, () => {
   });
 });
 
+describe('the page of a paper', { skip: NO_BROWSER }, () => {
+  const web = pages();
+
+  test('has its contents beside it, which stay and lead to its parts', async () => {
+    const { page, complaints, close } = await web.open('#/paper', WIDE);
+    const contents = page.getByRole('navigation', { name: 'Contents' });
+    await contents.getByRole('button', { name: 'ReLU' }).click();
+    assert.equal(await page.evaluate('document.activeElement.id'), 'notes-relu');
+    assert.ok((await contents.boundingBox())!.y >= 0);
+    assert.match(page.url(), /#\/paper$/);
+    await page.setViewportSize({ width: 375, height: 800 });
+    assert.ok(await contents.isHidden());
+    assert.ok((await overflow(page)) <= 0);
+    assert.deepEqual(complaints, []);
+    await close();
+  });
+});
+
 describe('notifications', { skip: NO_BROWSER }, () => {
   const web = pages({ each: true });
 

@@ -379,6 +379,8 @@ export const EN = {
   'claims.title': 'Claims',
   'claims.why': 'What the paper says, and what we measured.',
   'claims.none': 'No claims yet.',
+  'claims.line': 'Line: the paper’s number.',
+  'paper.contents': 'Contents',
   'claims.says': 'Paper says',
   'claims.measured': 'We measured',
   'figures.title': 'Figures',

@@ -1,12 +1,13 @@
 import { useMemo } from 'preact/hooks';
-import type { ClaimRow, PaperPage, Verdict } from '../../papers/page-types.js';
-import { get } from '../app/api.js';
-import { useApp, useTitle } from '../app/context.js';
-import { useLoad } from '../app/use.js';
-import { addressOf } from '../lib/address.js';
-import { renderMarkdown } from '../lib/markdown.js';
-import { paperHref } from '../lib/route.js';
-import { Loading, Missing, Problem } from '../ui/problem.js';
+import type { ClaimRow, PaperPage, Verdict } from '../../../papers/page-types.js';
+import { get } from '../../app/api.js';
+import { useApp, useTitle } from '../../app/context.js';
+import { useLoad } from '../../app/use.js';
+import { addressOf } from '../../lib/address.js';
+import { renderMarkdown } from '../../lib/markdown.js';
+import { paperHref } from '../../lib/route.js';
+import { Loading, Missing, Problem } from '../../ui/problem.js';
+import { ClaimChart } from './claim-chart.js';
 
 /** A paper: its claims with our measurements, its figures, the notes. */
 export function PaperView({ id }: { id: string | undefined }) {
@@ -49,50 +50,89 @@ function Paper({ paper }: { paper: PaperPage }) {
   const html = useMemo(() => renderMarkdown(paper.notes[language], figureUrl), [paper, language]);
   // Figures in the notes are shown there.
   const others = paper.figures.filter(({ file }) => !html.includes(`src="${figureUrl(file[language])}"`));
+  const headings = useMemo(() => headingsOf(html), [html]);
+  const contents = [
+    { id: 'claims-title', text: t('claims.title'), deep: false },
+    ...(others.length > 0 ? [{ id: 'figures-title', text: t('figures.title'), deep: false }] : []),
+    { id: 'notes-title', text: t('notes.title'), deep: false },
+    ...headings,
+  ];
   return (
-    <>
+    <div class="paper-page">
       <h1 class="paper-title">{paper.title}</h1>
-      <section class="block first" aria-labelledby="claims-title">
-        <h2 id="claims-title">{t('claims.title')}</h2>
-        <p class="why">{t('claims.why')}</p>
-        <Tally claims={paper.claims} />
-        <ul class="claims">
-          {paper.claims.map((claim) => (
-            <Claim key={claim.id} claim={claim} />
+      <nav class="contents" aria-label={t('paper.contents')}>
+        <ul>
+          {contents.map(({ id, text, deep }) => (
+            <li key={id} class={deep ? 'deep' : ''}>
+              <button type="button" class="quiet" onClick={() => goTo(id)}>
+                {text}
+              </button>
+            </li>
           ))}
         </ul>
-        {paper.claims.length === 0 && <Missing>{t('claims.none')}</Missing>}
-      </section>
-      {others.length > 0 && (
-        <section class="block" aria-labelledby="figures-title">
-          <h2 id="figures-title">{t('figures.title')}</h2>
-          <div class="paper-figures">
-            {others.map((figure) => (
-              <figure key={figure.file.en}>
-                <img
-                  src={addressOf('GET /api/papers/:id/figures/:file', {
-                    params: { id: paper.id, file: figure.file[language] },
-                  })}
-                  alt={figure.title[language]}
-                  loading="lazy"
-                />
-                <figcaption>{figure.title[language]}</figcaption>
-              </figure>
+      </nav>
+      <div class="paper-body">
+        <section class="block first" aria-labelledby="claims-title">
+          <h2 id="claims-title">{t('claims.title')}</h2>
+          <p class="why">{t('claims.why')}</p>
+          <Tally claims={paper.claims} />
+          <ul class="claims">
+            {paper.claims.map((claim) => (
+              <Claim key={claim.id} claim={claim} />
             ))}
-          </div>
+          </ul>
+          {paper.claims.length === 0 && <Missing>{t('claims.none')}</Missing>}
         </section>
-      )}
-      <section class="block" aria-labelledby="notes-title">
-        <h2 id="notes-title">{t('notes.title')}</h2>
-        {html.trim() === '' ? (
-          <Missing>{t('notes.none')}</Missing>
-        ) : (
-          // biome-ignore lint/a11y/useKeyWithClickEvents: handles clicks on links, which keys trigger too.
-          <article class="prose" onClick={followAnchor} dangerouslySetInnerHTML={{ __html: html }} />
+        {others.length > 0 && (
+          <section class="block" aria-labelledby="figures-title">
+            <h2 id="figures-title">{t('figures.title')}</h2>
+            <div class="paper-figures">
+              {others.map((figure) => (
+                <figure key={figure.file.en}>
+                  <img
+                    src={addressOf('GET /api/papers/:id/figures/:file', {
+                      params: { id: paper.id, file: figure.file[language] },
+                    })}
+                    alt={figure.title[language]}
+                    loading="lazy"
+                  />
+                  <figcaption>{figure.title[language]}</figcaption>
+                </figure>
+              ))}
+            </div>
+          </section>
         )}
-      </section>
-    </>
+        <section class="block" aria-labelledby="notes-title">
+          <h2 id="notes-title">{t('notes.title')}</h2>
+          {html.trim() === '' ? (
+            <Missing>{t('notes.none')}</Missing>
+          ) : (
+            // biome-ignore lint/a11y/useKeyWithClickEvents: handles clicks on links, which keys trigger too.
+            <article class="prose" onClick={followAnchor} dangerouslySetInnerHTML={{ __html: html }} />
+          )}
+        </section>
+      </div>
+    </div>
   );
+}
+
+/** The part after `#` is the view's route, so the contents scroll by script; the focus moves along. */
+function goTo(id: string): void {
+  const heading = document.getElementById(id);
+  if (!heading) return;
+  heading.tabIndex = -1;
+  heading.focus({ preventScroll: true });
+  heading.scrollIntoView();
+}
+
+/** Headings of the first two levels of the rendered notes. */
+function headingsOf(html: string): { id: string; text: string; deep: boolean }[] {
+  const parsed = new DOMParser().parseFromString(html, 'text/html');
+  return [...parsed.querySelectorAll('h2[id], h3[id]')].map((heading) => ({
+    id: heading.id,
+    text: heading.textContent ?? '',
+    deep: heading.tagName === 'H3',
+  }));
 }
 
 /** The part after `#` is the view's route, so links within the notes scroll by script. */
@@ -156,6 +196,7 @@ function Claim({ claim }: { claim: ClaimRow }) {
         </span>
         <p>{claim.statement[language]}</p>
         {claim.reason && <p class="hint">{claim.reason[language]}</p>}
+        <ClaimChart says={claim.paperSays} measured={claim.measured} />
       </div>
       <dl>
         <div>

@@ -1,0 +1,48 @@
+/** A value with its name and spread, such as `tanh 6.4 ± 0.2`. */
+export interface NamedValue {
+  readonly name: string;
+  readonly value: number;
+  readonly spread: number;
+}
+
+/** Numbers in the text of a claim's measurement. */
+export interface MeasuredValues {
+  readonly values: readonly NamedValue[];
+  /** The difference or ratio at the end of the text, after a colon. */
+  readonly result?: { readonly value: number; readonly spread: number };
+}
+
+const NUMBER = '([−-]?\\d[\\d,]*(?:\\.\\d+)?)';
+const VALUE = new RegExp(`^([^±]*[^\\s±])\\s${NUMBER}(?:\\s±\\s${NUMBER})?\\s?%?$`);
+const RESULT = new RegExp(`^\\s*${NUMBER}(?:\\s±\\s${NUMBER})?`);
+
+const numberOf = (text: string): number => Number(text.replaceAll(',', '').replace('−', '-'));
+
+/** Named values and the result of `a 1.2 ± 0.1 %, b 3.4 %: 2.2 ± 0.2 (n = 3)`; nothing for other texts. */
+export function measuredValues(text: string): MeasuredValues {
+  const [list = '', ...rest] = text.split(';')[0]!.split(/:(?=\s)/);
+  const values = list.split(/,\s/).flatMap((part): NamedValue[] => {
+    const match = VALUE.exec(part.trim());
+    if (!match) return [];
+    return [{ name: match[1]!, value: numberOf(match[2]!), spread: match[3] ? numberOf(match[3]) : 0 }];
+  });
+  const result = RESULT.exec(rest.join(':'));
+  return {
+    values: values.length > 1 && values.every(({ value }) => Number.isFinite(value)) ? values : [],
+    ...(result
+      ? { result: { value: numberOf(result[1]!), spread: result[2] ? numberOf(result[2]) : 0 } }
+      : {}),
+  };
+}
+
+/** The paper's number: that of a name, or the first one of a text that names a difference; undefined if there is none. */
+export function paperNumber(text: string, name?: string): number | undefined {
+  if (/→|·|>|≤|×/.test(text)) return undefined;
+  for (const part of text.split(/,\s/)) {
+    const match = /^(.*?)\s*([−+-]?\d+(?:\.\d+)?)\s?%?$/.exec(part.trim());
+    if (!match) continue;
+    if (name === undefined || match[1]!.toLowerCase() === name.toLowerCase())
+      return Number(match[2]!.replace('−', '-'));
+  }
+  return undefined;
+}

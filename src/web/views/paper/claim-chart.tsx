@@ -1,0 +1,49 @@
+import { useApp } from '../../app/context.js';
+import { measuredValues, paperNumber } from '../../lib/measured.js';
+
+const WIDTH = 290;
+const ROW = 22;
+const NAME = 132;
+
+/** The values that a claim compares, as bars with their spread; the paper's number is a line across its bar. */
+export function ClaimChart({ says, measured }: { says: string; measured: string }) {
+  const { t } = useApp();
+  const { values } = measuredValues(measured);
+  if (values.length === 0) return null;
+  const rows = values.slice(0, 6).map((each) => ({ ...each, paper: paperNumber(says, each.name) }));
+  const ends = rows.flatMap(({ value, spread, paper }) => [value + spread, value - spread, paper ?? value]);
+  const [low, high] = [Math.min(0, ...ends), Math.max(0, ...ends)];
+  const x = (value: number): number => NAME + ((value - low) / (high - low || 1)) * (WIDTH - NAME - 4);
+  return (
+    <figure class="claim-chart">
+      <svg
+        viewBox={`0 0 ${WIDTH} ${rows.length * ROW}`}
+        width={WIDTH}
+        height={rows.length * ROW}
+        aria-hidden="true"
+      >
+        {rows.map(({ name, value, spread, paper }, i) => {
+          const middle = i * ROW + ROW / 2;
+          return (
+            <g key={name}>
+              <text x="0" y={middle + 4}>
+                {name.length > 20 ? `${name.slice(0, 19)}…` : name}
+              </text>
+              <rect
+                x={Math.min(x(0), x(value))}
+                y={middle - 5}
+                width={Math.max(1, Math.abs(x(value) - x(0)))}
+                height="10"
+              />
+              {spread > 0 && (
+                <path class="spread" d={`M${x(value - spread)} ${middle}H${x(value + spread)}`} />
+              )}
+              {paper !== undefined && <path class="paper-number" d={`M${x(paper)} ${middle - 9}v18`} />}
+            </g>
+          );
+        })}
+      </svg>
+      {rows.some(({ paper }) => paper !== undefined) && <figcaption>{t('claims.line')}</figcaption>}
+    </figure>
+  );
+}
