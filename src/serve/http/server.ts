@@ -96,6 +96,8 @@ export class Dashboard {
       () => inference.close(),
     ]);
     guard.port = dashboard.port;
+    // The first page then finds its list ready. Its own request reports what goes wrong.
+    runs.list().catch(() => {});
     return dashboard;
   }
 

@@ -1,13 +1,16 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { RunSummary } from '../api.js';
 import { LiveRun } from './live-run.js';
 import { ownKind } from './own-runs.js';
-import { fileInside, runFolder } from './path-containment.js';
+import { isSegment, runFolder } from './path-containment.js';
 import { summarise, summariseOwn } from './summary.js';
 
 /** Number of indexes kept after their last use, and their bytes. */
 const KEEP = 256;
 const KEEP_BYTES = 2 ** 28;
+/** Runs that are summarised at the same time. */
+const WORKERS = 32;
 /** Files that a run's summary is made from. */
 const SOURCES = ['config.json', 'scalars.jsonl', 'metrics.jsonl', 'state.json', 'label.json', 'process.json'];
 /** Summaries also depend on the time and on processes, so they expire even if the files are unchanged. */
@@ -23,6 +26,8 @@ interface Summarised {
 export class Runs {
   readonly #live = new Map<string, LiveRun>();
   readonly #summaries = new Map<string, Summarised>();
+  /** Summaries that are being made. */
+  readonly #busy = new Map<string, { readonly key: string; readonly summary: Promise<RunSummary> }>();
 
   /** @param root a real path */
   constructor(readonly root: string) {}
@@ -35,10 +40,15 @@ export class Runs {
       throw error;
     });
     const found: RunSummary[] = [];
-    for (const id of names) {
-      const summary = await this.summary(id).catch(() => undefined);
-      if (summary) found.push(summary);
-    }
+    const waiting = names.values();
+    const worker = async (): Promise<void> => {
+      for (const id of waiting) {
+        const summary = await this.summary(id).catch(() => undefined);
+        if (summary) found.push(summary);
+      }
+    };
+    // Each waits for the disk most of the time.
+    await Promise.all(Array.from({ length: WORKERS }, worker));
     const listed = new Set(found.map(({ id }) => id));
     for (const id of this.#summaries.keys()) if (!listed.has(id)) this.#summaries.delete(id);
     return found.sort((a, b) =>
@@ -52,23 +62,35 @@ export class Runs {
   }
 
   async summary(id: string): Promise<RunSummary> {
-    const folder = await this.folder(id);
-    const files = await Promise.all(SOURCES.map((name) => fileInside(folder, name)));
-    const key = files
-      .map((file) => file && `${file.stats.mtimeMs}/${file.stats.size}/${file.stats.ino}`)
-      .join();
+    const key = isSegment(id) ? await this.#signature(id) : '';
     const known = this.#summaries.get(id);
     const open = known && (known.summary.status === 'training' || known.summary.status === 'paused');
     const foreign = known?.summary.kind === 'tensorboard';
     if (known?.key === key && ((!open && !foreign) || Date.now() - known.at < FRESH_MS)) return known.summary;
-    const summary = await this.#summarise(folder, id);
-    this.#summaries.set(id, { key, at: Date.now(), summary });
+    const busy = this.#busy.get(id);
+    if (busy?.key === key) return busy.summary;
+    const summary = this.folder(id).then((folder) => this.#summarise(folder, id));
+    this.#busy.set(id, { key, summary });
+    try {
+      this.#summaries.set(id, { key, at: Date.now(), summary: await summary });
+    } finally {
+      if (this.#busy.get(id)?.summary === summary) this.#busy.delete(id);
+    }
     return summary;
   }
 
+  /** Changes with the files of a run; nothing is read, so links need no check. */
+  async #signature(id: string): Promise<string> {
+    const files = SOURCES.map((name) => stat(join(this.root, id, name)).catch(() => undefined));
+    const all = await Promise.all(files);
+    return all.map((file) => file && `${file.mtimeMs}/${file.size}/${file.ino}`).join();
+  }
+
   async #summarise(folder: string, id: string): Promise<RunSummary> {
-    const own = await ownKind(folder);
-    if (!own) return summarise(folder, id);
+    const summary = await summarise(folder, id);
+    // The usual run needs no look at other kinds.
+    const own = summary.paper === '' ? await ownKind(folder) : undefined;
+    if (!own) return summary;
     const live = await this.#known(folder);
     return summariseOwn(folder, id, own, await live.scalars());
   }
