@@ -34,7 +34,7 @@ const RUNS = {
  * @type {readonly { name: string, hash: string, ready: string, act?: string, late?: readonly string[], size?: typeof DESKTOP, dark?: boolean, zh?: boolean, scroll?: string }[]}
  */
 const PAGES = [
-  { name: 'runs-light', hash: '#/', ready: 'table.runs', size: { width: 1440, height: 480 } },
+  { name: 'runs-light', hash: '#/', ready: 'table.runs', size: { width: 1440, height: 680 } },
   { name: 'run-light', hash: '#/run/relu', ready: '.norms' },
   { name: 'run-zh', hash: '#/run/relu', ready: '.norms', zh: true },
   { name: 'layers-light', hash: '#/run/relu', ready: '.norms', scroll: '.norms' },
@@ -50,7 +50,7 @@ const PAGES = [
     name: 'try-light',
     hash: '#/run/relu/try?index=3',
     ready: '.answer',
-    act: 'Measure',
+    act: 'Compute',
     late: ['ul.neighbours', 'table.confusion'],
     size: { width: 1440, height: 1680 },
   },
@@ -118,7 +118,7 @@ async function photograph(address) {
         .first()
         .evaluate((/** @type {HTMLElement} */ e) => {
           (e.closest('section') ?? e).scrollIntoView();
-          scrollBy(0, -70);
+          scrollBy(0, -110);
         });
     await page.waitForLoadState('load');
     // Charts are drawn once their series has come.
