@@ -26,7 +26,7 @@ const DIRECTIONS = ['', '_reverse'] as const;
 
 /**
  * Base class of recurrent networks: their parameters, which have PyTorch's names (`weight_ih_l0`,
- * `bias_hh_l1_reverse`), and the loop over layers, directions and positions. A state is one or several tensors
+ * `bias_hh_l1_reverse`), and the loop over layers and directions. A state is one or several tensors
  * [layers · directions, N, hiddenSize].
  */
 abstract class Recurrent<Out> extends Module<Out> {
