@@ -1,0 +1,80 @@
+import { type Chart, type SampleFigure, seriesOf, TEST_ERROR, TRAINING_ERROR } from '../claims/chart.js';
+import type { Results } from '../claims/result.js';
+import {
+  distancesOf,
+  LAYERS,
+  observed,
+  residual,
+  SEEDS,
+  transformer,
+  twoDirections,
+  withoutPositions,
+} from './experiments.js';
+
+/** Learning curves, and the paper's Figure 7 on the right. */
+export const charts = (results: Results): Chart[] => [
+  {
+    name: 'transformer-residual',
+    title: {
+      en: 'A small transformer and a residual network of the same size',
+      zh: '小型 Transformer 与同等大小的残差网络',
+    },
+    yLabel: TRAINING_ERROR,
+    series: [
+      seriesOf(results, 'transformer', transformer, SEEDS, 'trainError'),
+      seriesOf(results, 'residual', residual, SEEDS, 'trainError'),
+    ],
+  },
+  {
+    name: 'positions',
+    title: {
+      en: 'Test error by position embedding',
+      zh: '不同位置嵌入的测试误差',
+    },
+    yLabel: TEST_ERROR,
+    series: [
+      seriesOf(results, 'none', withoutPositions, SEEDS, 'testError'),
+      seriesOf(results, '1-D', transformer, SEEDS, 'testError'),
+      seriesOf(results, '2-D', twoDirections, SEEDS, 'testError'),
+    ],
+  },
+  {
+    name: 'figure-7-distance',
+    title: {
+      en: 'Figure 7 reproduced: attention distance of each head',
+      zh: '复现图 7：各注意力头的注意力距离',
+    },
+    xLabel: { en: 'layer', zh: '层' },
+    yLabel: { en: 'mean distance, pixels', zh: '平均距离（像素）' },
+    unit: '',
+    dots: true,
+    series: observed(results).map((result) => ({
+      label: `seed ${result.seed}`,
+      points: Array.from({ length: LAYERS }, (_, i) =>
+        distancesOf(result, i + 1).map((value) => ({ step: i + 1, value })),
+      ).flat(),
+    })),
+  },
+];
+
+/** Figure 7 on the left and in the centre. */
+export const samples = (): SampleFigure[] => [
+  {
+    name: 'figure-7-filters',
+    title: {
+      en: 'Figure 7 reproduced: filters of the patches',
+      zh: '复现图 7：图块嵌入的滤波器',
+    },
+    job: { variant: transformer, seed: 0 },
+    set: 'filters',
+  },
+  {
+    name: 'figure-7-positions',
+    title: {
+      en: 'Figure 7 reproduced: similarity of positions',
+      zh: '复现图 7：位置之间的相似度',
+    },
+    job: { variant: transformer, seed: 0 },
+    set: 'position similarity',
+  },
+];
