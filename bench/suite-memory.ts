@@ -8,7 +8,7 @@ import { setDefaultDevice } from '../src/core.js';
 /*
  * Trains networks of the suite for many steps and prints, as JSON, the resident memory and the number of plans on the
  * way: both should stay the same after the first steps.
- *   npm run build && node dist/bench/suite-memory.js --nets mlp,vit --steps 10000 --batch 8
+ *   npm run build && node --expose-gc dist/bench/suite-memory.js --nets mlp,vit --steps 10000 --batch 8
  * A small batch takes the same plans and the same paths as a large one, in less time.
  */
 const { values } = parseArgs({
@@ -22,7 +22,11 @@ const { values } = parseArgs({
 });
 const SAMPLES = 20;
 
-const mebibytes = (): number => Math.round(process.memoryUsage.rss() / 2 ** 20);
+/** Resident memory, after a garbage collection if node was started with --expose-gc. */
+function mebibytes(): number {
+  (globalThis as { gc?: () => void }).gc?.();
+  return Math.round(process.memoryUsage.rss() / 2 ** 20);
+}
 
 const steps = Number(values.steps);
 const nets: object[] = [];
