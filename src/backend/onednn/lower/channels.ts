@@ -20,10 +20,13 @@ export function channelsLast(b: Pick<Builder, 'dnnl'>, shape: Dims): Md {
   return b.dnnl.plain(shape, 'float32', [channels * height * width, 1, width * channels, channels]);
 }
 
-/** Whether a value was computed with the channels last. */
+/** Plans in which channels have been joined channels last; others keep the layouts that the library chooses. */
+const joining = new WeakSet<Builder>();
+
+/** Whether a value was computed with the channels last, in a plan that joins them so. */
 export function isChannelsLast(b: Builder, i: number): boolean {
   const { shape, dtype } = b.node(i);
-  if (shape.length !== 4 || dtype !== 'float32') return false;
+  if (!joining.has(b) || shape.length !== 4 || dtype !== 'float32') return false;
   const { dims, md } = b.value(i).forms[0]!;
   return (
     same(dims, shape) &&
@@ -51,6 +54,7 @@ export function lowerConcat(b: Builder, i: number): boolean {
   const pool = poolFor(b, i);
   if (!pool || inputs.every(isPlain) || shapes.every(([, channels]) => channels! % BLOCK === 0))
     return lowerVectors(b, i);
+  joining.add(b);
   const sources = inputs.map((input, k) => b.form(input, shapes[k]!, channelsLast(b, shapes[k]!)));
   const operation = joinRows(
     pool,
