@@ -54,6 +54,16 @@ describe('ranks that are held together', { skip }, () => {
     }
   });
 
+  test('a long preparation of all ranks is not an endless loop of one', async () => {
+    const path = join(root, 'prepare');
+    const given = { path, prepare: 9000, config: { ...config, maxSteps: 2 } };
+    const { code, stdout, stderr } = await runChild(launchers[0]!, 2, 'toy', [JSON.stringify(given)], {
+      env,
+    });
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /finished 2/);
+  });
+
   test('all stopped and continued, no rank suspects another', async () => {
     for (const [i, launcher] of launchers.entries()) {
       const path = join(root, `stop-${i}`);

@@ -253,10 +253,10 @@ function work({ ring, lanes, pulses, endings, segments }: Joined): void {
   const look = (): void => {
     clock.tick();
     const { now } = clock;
-    const silent = pulse.beat(now);
-    const seconds = (ms: number) => `${Math.round(ms / 1000)} s`;
     const current = oldest();
     const waiting = current ? now - current.since : 0;
+    const silent = pulse.beat(now, waiting);
+    const seconds = (ms: number) => `${Math.round(ms / 1000)} s`;
     if (silent) {
       lost = true;
       fail(
@@ -271,7 +271,8 @@ function work({ ring, lanes, pulses, endings, segments }: Joined): void {
         `${nameOf(rank)} has waited ${seconds(waiting)} for the other ranks in ${current!.label}. Next: look at what the others do; PAPERWEIGHT_WAIT_SECONDS sets another limit.`,
       );
     const hung = watch.look(Atomics.load(words, WORD.alive), now, mainCpuMs(), data.limits.silence);
-    if (hung !== undefined) {
+    // While no other rank waits, it may be preparing a large model, as the others do.
+    if (hung !== undefined && pulse.othersWait > data.limits.silence / 2) {
       printError(
         `${self}: its main thread has not answered for ${seconds(hung)}. The job ends; resume it from its last checkpoint.`,
       );

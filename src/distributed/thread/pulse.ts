@@ -6,12 +6,13 @@ import type { Ring } from './collectives.js';
 export const PULSE_MS = 500;
 
 /**
- * Contents of a pulse: the state of its rank (1: closing, 2: this is its last pulse), and another rank that is closing,
- * as rank + 1.
+ * Contents of a pulse: the state of its rank (1: closing, 2: this is its last pulse), another rank that is closing, as
+ * rank + 1, and for how many milliseconds its rank waits in an exchange; rank 0 sends the longest wait that it knows.
  */
 type Words = Int32Array;
 const STATE = 0;
 const CLOSING = 1;
+const WAITING = 2;
 const LENGTH = 4;
 
 /** A message of one peer to this rank or back, and the request that sends or receives it. */
@@ -78,8 +79,17 @@ export class Pulse {
     return this.#closing === 0 ? undefined : this.#closing - 1;
   }
 
-  /** Sends and receives. @returns a rank that has been silent for too long, and for how many milliseconds */
-  beat(now: number): { rank: number; silent: number } | undefined {
+  /** For how many milliseconds another rank has been waiting in an exchange. */
+  get othersWait(): number {
+    return Math.max(...this.#peers.map(({ received }) => received.words[WAITING]!));
+  }
+
+  /**
+   * Sends and receives.
+   * @param waiting for how many milliseconds this rank has been waiting in an exchange
+   * @returns a rank that has been silent for too long, and for how many milliseconds
+   */
+  beat(now: number, waiting: number): { rank: number; silent: number } | undefined {
     let silent: { rank: number; silent: number } | undefined;
     for (const peer of this.#peers) {
       if (this.#receive(peer)) peer.lastReceived = now;
@@ -92,7 +102,7 @@ export class Pulse {
     } else this.#closing = this.#peers[0]!.received.words[CLOSING]!;
     if (now - this.#sentAt >= PULSE_MS) {
       this.#sentAt = now;
-      for (const peer of this.#peers) this.#send(peer, this.#state);
+      for (const peer of this.#peers) this.#send(peer, this.#state, this.#longestWait(peer, waiting));
     }
     return silent;
   }
@@ -107,6 +117,11 @@ export class Pulse {
       }
       while (peer.sent.pending !== undefined && !this.#ring.mpi.test(peer.sent.pending)) yield;
     }
+  }
+
+  /** Without that of the peer itself, which would take it for another rank's. */
+  #longestWait(peer: Peer, own: number): number {
+    return Math.max(own, ...this.#peers.map((one) => (one === peer ? 0 : one.received.words[WAITING]!)));
   }
 
   #listen(peer: Peer): void {
@@ -128,11 +143,12 @@ export class Pulse {
   }
 
   /** @returns whether the pulse was sent; otherwise the previous one is still in transit */
-  #send({ rank, sent }: Peer, state: number): boolean {
+  #send({ rank, sent }: Peer, state: number, waiting = 0): boolean {
     const { mpi, comm } = this.#ring;
     if (sent.pending !== undefined && !mpi.test(sent.pending)) return false;
     sent.words[STATE] = state;
     sent.words[CLOSING] = this.#closing;
+    sent.words[WAITING] = waiting;
     sent.pending = mpi.send(sent.address, LENGTH * 4, rank, comm);
     return true;
   }

@@ -29,6 +29,8 @@ interface Given {
   readonly trainImages?: number;
   /** What a rank does after a step. */
   readonly fault?: { readonly rank: number; readonly step: number; readonly kind: string };
+  /** Milliseconds for which every rank computes without answering, before the first step. */
+  readonly prepare?: number;
   /** Milliseconds that a step takes at least. */
   readonly slow?: number;
 }
@@ -111,6 +113,7 @@ const trainer: Trainer = new Trainer({
     },
   },
 });
+for (const end = performance.now() + (given.prepare ?? 0); performance.now() < end; );
 await trainer.resume();
 await several?.share(model);
 if (given.fault) {
