@@ -62,9 +62,11 @@ export function buildGraph(outputs: readonly Node[], updates: readonly Update[],
   const lines: string[] = [];
   const roots = [...outputs, ...updates.map((u) => u.node)];
 
-  const push = (node: Node, inputs: number[], op: string): number => {
+  const lineOf = ({ attrs, dtype, shape }: Node, inputs: readonly number[], op: string): string =>
+    `${op}(${inputs.join()})${attrKey(attrs)}:${dtype}[${shape.join()}]`;
+  const push = (node: Node, inputs: number[], op: string, line = lineOf(node, inputs, op)): number => {
     nodes.push({ op, inputs, attrs: node.attrs, shape: node.shape, dtype: node.dtype, scope: node.scope });
-    lines.push(`${op}(${inputs.join()})${attrKey(node.attrs)}:${node.dtype}[${node.shape.join()}]`);
+    lines.push(line);
     return nodes.length - 1;
   };
   const bindStorage = (node: Node, storage: Storage): number => {
@@ -99,8 +101,8 @@ export function buildGraph(outputs: readonly Node[], updates: readonly Update[],
   for (const node of reachable(roots)) {
     if (node.source || node.value || isSettled(node)) continue;
     const inputs = node.inputs.map(place);
-    const signature = `${node.op}(${inputs.join()})${attrKey(node.attrs)}:${node.dtype}[${node.shape.join()}]`;
-    const at = bySignature.get(signature) ?? push(node, inputs, node.op);
+    const signature = lineOf(node, inputs, node.op);
+    const at = bySignature.get(signature) ?? push(node, inputs, node.op, signature);
     bySignature.set(signature, at);
     position.set(node, at);
   }
