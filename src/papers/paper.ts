@@ -112,6 +112,8 @@ export interface Paper<M extends Module = Module> {
   readonly presets: Readonly<Record<string, string>>;
   /** Side of the input images of a preset, in pixels. */
   readonly imageSize: (preset: string) => number;
+  /** Channels of the input images of a preset; default 3. */
+  readonly channels?: (preset: string) => number;
   /** Names of its weight initialisations. */
   readonly inits: readonly string[];
   /** Options of the network, each made by {@link option}: the `options` of a model's configuration. */
@@ -227,6 +229,12 @@ export function definePaper<M extends Module>(paper: Paper<M>): Paper<M> {
   demand(twice === undefined, 'its claims', 'an id for each', `${twice} twice`);
   return paper;
 }
+
+/** The shape of one input image of a configuration's network: [channels, side, side]. */
+export const inputShapeOf = (
+  { channels = () => 3 }: Pick<Paper, 'channels'>,
+  { preset, imageSize }: Pick<ModelConfig, 'preset' | 'imageSize'>,
+): [channels: number, height: number, width: number] => [channels(preset), imageSize, imageSize];
 
 /**
  * Builds the network of a configuration.

@@ -111,3 +111,11 @@ test('a recipe and a run are shown as their network', async (t) => {
   assert.equal(code, 2);
   assert.match(stderr, /runs is not a run folder/);
 });
+
+test('a network of grey images is inspected with one channel', async () => {
+  const { code, stdout, stderr } = await runCli(['inspect', 'vae', '--json']);
+  assert.equal(code, 0, stderr);
+  const [{ parameters, layers }] = jsonLines(stdout) as unknown as [Summary];
+  assert.equal(parameters, 815_824);
+  assert.deepEqual(layers.at(-1)!.outputShape, [1, 784]);
+});

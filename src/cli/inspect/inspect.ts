@@ -99,16 +99,17 @@ async function inspectModel(id: string | undefined, flags: Flags): Promise<void>
     return inspectWeights(id, await modelHints(flags), flags.json ? { json: true } : {});
   }
   const { paper, config, where, recipe } = await networkOf(id, flags);
-  const [{ buildModel }, { inspect }, { withoutInit }] = await Promise.all([
+  const [{ buildModel, inputShapeOf }, { inspect }, { withoutInit }] = await Promise.all([
     import('../../papers/paper.js'),
     import('../../nn/inspect.js'),
     import('../../nn/init.js'),
   ]);
   const model = withoutInit(() => buildModel(paper, config));
   const { imageSize: input, preset } = config;
-  const summary = fitting(() => inspect(model, [3, input, input]), input, paper.imageSize(preset));
-  const title = `${where}${paper.name}, ${recipe === undefined ? '' : `recipe ${recipe}: `}preset ${preset}, ${classCount(config.classes.length)}, for one image of 3 × ${input} × ${input}`;
-  await draw(model, input, `${paper.name}, ${preset}`, flags);
+  const shape = inputShapeOf(paper, config);
+  const summary = fitting(() => inspect(model, shape), input, paper.imageSize(preset));
+  const title = `${where}${paper.name}, ${recipe === undefined ? '' : `recipe ${recipe}: `}preset ${preset}, ${classCount(config.classes.length)}, for one image of ${shape.join(' × ')}`;
+  await draw(model, shape, `${paper.name}, ${preset}`, flags);
   show(title, summary, flags.json);
 }
 
@@ -182,18 +183,22 @@ async function inspectOnnx(file: string, flags: Flags): Promise<void> {
   const summary = fitting(() => inspect(model, [3, side, side]), side, side);
   const { opset, producer } = model.description;
   const made = producer ? `, written by ${producer}` : '';
-  await draw(model, side, basename(file), flags);
+  await draw(model, [3, side, side], basename(file), flags);
   show(`${file}, opset ${opset}${made}, for one image of 3 × ${side} × ${side}`, summary, flags.json);
 }
 
 /** Draws the figure, if requested. @throws PaperweightError if it cannot be written */
-async function draw(model: Module, side: number, title: string, { figure, lang }: Flags): Promise<void> {
+async function draw(
+  model: Module,
+  inputShape: readonly number[],
+  title: string,
+  { figure, lang }: Flags,
+): Promise<void> {
   if (figure === undefined) return;
   const [{ architectureSvg, stagesOf }, { writeFileAtomic }] = await Promise.all([
     import('../../report/architecture.js'),
     import('../../files/atomic.js'),
   ]);
-  const inputShape = [3, side, side];
   const svg = architectureSvg({ stages: stagesOf(model, inputShape), inputShape, title }, lang);
   const isPng = /\.png$/i.test(figure);
   await writeFileAtomic(figure, isPng ? await (await import('../../report/rasterise.js')).pngOf(svg) : svg);

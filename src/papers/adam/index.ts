@@ -25,6 +25,7 @@ export default definePaper<Module>({
     autoencoder: 'a variational autoencoder of digits',
   },
   imageSize: (preset) => (preset === 'conv' ? 32 : 28),
+  channels: (preset) => (preset === 'conv' ? 3 : 1),
   inits: ['pytorch'],
   options: z.object({
     kernels: option(count, '<n>', 'kernels of the first two convolutions (default: 64)'),

@@ -18,6 +18,7 @@ export default definePaper<VAE>({
     manifold: '500 hidden units, 2 latent variables',
   },
   imageSize: () => 28,
+  channels: () => 1,
   inits: ['normal'],
   options: z.object({
     latent: option(count, '<n>', 'latent variables (default: the preset’s)'),

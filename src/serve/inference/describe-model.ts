@@ -8,7 +8,7 @@ import {
   type Module,
 } from '../../nn/index.js';
 import { withoutInit } from '../../nn/init.js';
-import { buildModel } from '../../papers/paper.js';
+import { buildModel, inputShapeOf } from '../../papers/paper.js';
 import { openPaper } from '../../papers/registry.js';
 import type { ModelConfig } from '../../run/config.js';
 import type { ModelDetail } from '../api.js';
@@ -17,7 +17,7 @@ import type { ModelDetail } from '../api.js';
 export async function describeModel(config: ModelConfig): Promise<ModelDetail> {
   const paper = await openPaper(config.paper);
   const model = withoutInit(() => buildModel(paper, config));
-  const inputShape = [3, config.imageSize, config.imageSize];
+  const inputShape = inputShapeOf(paper, config);
   const { layers, parameters, macs } = inspect(model, inputShape);
   const modules = new Map(model.namedModules());
   return {
