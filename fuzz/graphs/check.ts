@@ -24,7 +24,7 @@ export interface Difference {
 }
 export type Verdict =
   | { readonly kind: 'same' }
-  /** Too close to a kink for a meaningful comparison. */
+  /** Too close to a kink for a meaningful comparison, or with a type that the device lacks. */
   | { readonly kind: 'unfit' }
   | { readonly kind: 'different'; readonly difference: Difference }
   | { readonly kind: 'error'; readonly error: unknown };
@@ -86,6 +86,10 @@ const euclid: Norm = (values) => {
 const minus = (a: TypedArray, b: TypedArray): number[] =>
   Array.from(a, (v, i) => (Object.is(v, b[i]) ? 0 : v - b[i]!));
 
+/** GPUs have no float64. */
+const hasFloat64 = ({ real, body }: Program): boolean =>
+  real === 'float64' || body.some(({ attrs }) => attrs.dtype === 'float64');
+
 /**
  * Compares a program's results on a device with those in float64. The tolerance is measured: the program runs again with
  * every value perturbed by about one rounding error of the device's type, and results may differ by a multiple of the
@@ -96,6 +100,7 @@ export async function check(
   program: Program,
   operations?: Set<string>,
 ): Promise<Verdict> {
+  if (device.name === 'webgpu' && hasFloat64(program)) return { kind: 'unfit' };
   if (isLarge(program)) return checkLarge({ device, bfloat16 }, program, operations);
   let coarse: boolean[] = program.body.map(() => false);
   const exact = runExactly(program, (values, shapes) => {

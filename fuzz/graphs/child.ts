@@ -44,7 +44,7 @@ function describe(verdict: Verdict): string | undefined {
 
 async function main(): Promise<void> {
   const task = JSON.parse(readFileSync(0, 'utf8')) as Task;
-  const subject = open(task.setting);
+  const subject = await open(task.setting);
   say({ kind: 'about', about: subject.about });
   const operations = new Set<string>();
   const numbers = 'program' in task ? [0] : Array.from({ length: task.count }, (_, i) => task.from + i);

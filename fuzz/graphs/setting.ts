@@ -1,9 +1,10 @@
-import type { Engine } from '../../src/backend/backend.js';
+import type { Device, Engine } from '../../src/backend/backend.js';
 import { InlineDevice } from '../../src/backend/device.js';
 import { OneDnnEngine } from '../../src/backend/onednn/engine.js';
 import { ReferenceEngine } from '../../src/backend/reference/engine.js';
 import { startNodeThread } from '../../src/backend/simd/threads/node.js';
 import { WasmEngine } from '../../src/backend/wasm/engine.js';
+import { openGpu } from '../../src/backend/webgpu/node/open.js';
 import type { Subject } from './check.js';
 
 /** The device under test. */
@@ -13,20 +14,23 @@ export interface Setting {
   readonly threads: number;
 }
 
-/** Creates the engines. Add a line for a new engine to run the same programs on it. */
-const ENGINES: Readonly<Record<string, (setting: Setting) => Engine>> = {
-  onednn: ({ threads, precision }) => new OneDnnEngine({ threads, precision }),
-  wasm: ({ threads }) => new WasmEngine({ threads, start: startNodeThread }),
-  reference: () => new ReferenceEngine(),
+const inline = (engine: Engine): Device => new InlineDevice(engine);
+
+/** Opens the devices. Add a line for a new engine to run the same programs on it. */
+const ENGINES: Readonly<Record<string, (setting: Setting) => Device | Promise<Device>>> = {
+  onednn: ({ threads, precision }) => inline(new OneDnnEngine({ threads, precision })),
+  wasm: ({ threads }) => inline(new WasmEngine({ threads, start: startNodeThread })),
+  webgpu: async () => (await openGpu()).device,
+  reference: () => inline(new ReferenceEngine()),
 };
 export const ENGINE_NAMES = Object.keys(ENGINES);
 
 /** Opens a device on this thread, so that the last output line names the program that crashed the process. */
-export function open(setting: Setting): Subject & { readonly about: string } {
-  const engine = ENGINES[setting.device]!(setting);
-  const { version, threads, precision } = engine.info;
+export async function open(setting: Setting): Promise<Subject & { readonly about: string }> {
+  const device = await ENGINES[setting.device]!(setting);
+  const { version, threads, precision } = await device.info();
   return {
-    device: new InlineDevice(engine),
+    device,
     bfloat16: precision === 'bfloat16',
     about: `${setting.device} ${version}, ${precision}, threads ${threads}`,
   };

@@ -11,6 +11,7 @@ import { InlineDevice } from '../../src/backend/device.js';
 import type { Graph } from '../../src/graph/graph.js';
 import type { TypedArray } from '../../src/graph/types.js';
 import { operationNames } from '../../src/ops/index.js';
+import { withoutGpu } from '../backend/webgpu/open.js';
 
 /*
  * Random programs compared with float64. The seed is different each time unless PAPERWEIGHT_FUZZ_SEED sets it; it is
@@ -58,6 +59,10 @@ for (const [threads, count] of [
   test(`wasm, threads ${threads}, gives float64's numbers; seed ${SEED}`, async () => {
     await run({ device: 'wasm', precision: 'float32', threads }, { count });
   });
+const withoutAdapter = await withoutGpu();
+test(`webgpu gives float64's numbers; seed ${SEED}`, { skip: withoutAdapter }, async () => {
+  await run({ device: 'webgpu', precision: 'float32', threads: 1 }, { count: 24 });
+});
 for (const source of ['narrow', 'linear', 'conv', 'pool', 'lrn', 'norm'] as const)
   test(`wasm, single layers (${source}) of odd sizes; seed ${SEED}`, async () => {
     await run({ device: 'wasm', precision: 'float32', threads: 2 }, { source, count: 10 });
@@ -136,7 +141,7 @@ const chain: Program = {
 };
 
 test('a result that is off by 1 % is a difference, and is shrunk to one statement', async () => {
-  const { device } = open({ device: 'reference', precision: 'float32', threads: 1 });
+  const { device } = await open({ device: 'reference', precision: 'float32', threads: 1 });
   assert.ok(device instanceof InlineDevice);
   assert.equal((await check({ device, bfloat16: false }, chain)).kind, 'same');
   const subject = {
@@ -160,7 +165,7 @@ test('a result that is off by 1 % is a difference, and is shrunk to one statemen
 });
 
 test('a program too close to a kink is not compared', async () => {
-  const { device, bfloat16 } = open({ device: 'reference', precision: 'float32', threads: 1 });
+  const { device, bfloat16 } = await open({ device: 'reference', precision: 'float32', threads: 1 });
   const program: Program = {
     ...chain,
     leaves: [{ ...leaf(3), fill: { values: [1, 1e-7, -1] } }],

@@ -117,14 +117,21 @@ function joined(
     if (!names.has(buffer)) names.set(buffer, names.size);
     return names.get(buffer)!;
   };
+  // A reduction of single inputs reads several buffers at once.
+  const apart = step.members[0]!.join.reduce !== undefined && step.members[0]!.inputs.length === 1;
   for (const member of step.members) {
-    const key = [...member.inputs, member.output].map((value) => nameOf(operand(value).buffer)).join();
+    const key = [...(apart ? [] : member.inputs), member.output]
+      .map((value) => nameOf(operand(value).buffer))
+      .join();
     groups.set(key, [...(groups.get(key) ?? []), member]);
   }
   const guard = step.guard && operand(step.guard);
   return [...groups.values()].flatMap((members) => {
     const { formula, scalar, reduce, count } = members[0]!.join;
-    if (reduce) return reduced(binder, members, at, operand);
+    if (reduce) {
+      const several = apart ? byBuffers(members, operand, binder.bindings - 2) : [members];
+      return several.flatMap((some) => reduced(binder, some, at, operand));
+    }
     if (members.length === 1) {
       const { inputs, output } = members[0]!;
       const program = linearMap(formula, scalar, guard !== undefined);
@@ -159,6 +166,19 @@ function joined(
   });
 }
 
+/** Divides members with one input each so that the inputs of each group lie in at most `most` buffers. */
+function byBuffers(members: readonly Member[], operand: (value: Value) => Operand, most: number): Member[][] {
+  const buffers = new Map<GpuBuffer, Member[]>();
+  for (const member of members) {
+    const { buffer } = operand(member.inputs[0]!);
+    buffers.set(buffer, [...(buffers.get(buffer) ?? []), member]);
+  }
+  const all = [...buffers.values()];
+  return Array.from({ length: Math.ceil(all.length / most) }, (_, n) =>
+    all.slice(n * most, (n + 1) * most).flat(),
+  );
+}
+
 /** Sums in two steps: of parts, and of the parts' sums. */
 function reduced(
   binder: Binder,
@@ -169,12 +189,22 @@ function reduced(
   const { formula, scalar, reduce } = members[0]!.join;
   const parts = members.map(({ join }) => chunks(join.count, CHUNK.reduce));
   const single = parts.every((list) => list.length === 1);
+  const sources =
+    members[0]!.inputs.length === 1
+      ? [
+          ...new Map(
+            members.map(({ inputs }) => [operand(inputs[0]!).buffer, whole(operand(inputs[0]!))]),
+          ).values(),
+        ]
+      : wholes(members, operand);
+  const numbered = members[0]!.inputs.length === 1 && sources.length > 1;
   let next = 0;
   const rows = members.flatMap(({ inputs, output }, m) =>
     parts[m]!.map(([start, length]) => [
       length,
       single ? place(operand(output)) : next++,
       ...inputs.map((value, k) => place(operand(value)) + (scalar[k] ? 0 : start)),
+      ...(numbered ? [sources.findIndex(({ buffer }) => buffer === operand(inputs[0]!).buffer)] : []),
     ]),
   );
   const target = whole(operand(members[0]!.output));
@@ -187,8 +217,8 @@ function reduced(
         count: next,
       };
   const first: Prepared = {
-    program: joinedReduce(formula, scalar, reduce!),
-    inputs: [...wholes(members, operand), table(binder, rows)],
+    program: joinedReduce(formula, scalar, reduce!, numbered ? sources.length : 1),
+    inputs: [...sources, table(binder, rows)],
     outputs: [partial],
     params: [rows.length],
     groups: rows.length,

@@ -34,6 +34,8 @@ export interface Joinable {
   readonly scalar: readonly boolean[];
   /** Number of elements. */
   readonly count: number;
+  /** The result is needed only at the end of the plan, so that the step may wait for others. */
+  readonly late?: boolean;
   /** Present if the elements are then reduced to one. */
   readonly reduce?: 'sum' | 'max';
 }

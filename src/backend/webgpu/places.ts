@@ -20,20 +20,24 @@ export interface Located {
   readonly offset: number;
 }
 
-/** Regions that joined steps use and that may lie in one buffer with other such regions. */
-function gathered(steps: readonly FinalStep[]): Set<Region> {
-  const all = new Set<Region>();
+/**
+ * Regions that joined steps use and that may lie in one buffer with other such regions, each with a number: a kernel cannot
+ * read and write one buffer, so a value that is made from others of a number has the next number, and another buffer.
+ */
+function gathered(steps: readonly FinalStep[]): Map<Region, number> {
+  const all = new Map<Region, number>();
   for (const step of steps)
     if ('members' in step && step.members.length > 1)
-      for (const { inputs, output } of step.members)
-        for (const { region } of [...inputs, output])
-          if (region.slot === undefined && region.bytes <= LARGE_BYTES) all.add(region);
-  // A kernel cannot read and write one buffer, so a value made from another such value stays apart.
+      // A joined reduction can read several buffers.
+      for (const { inputs, output, join } of step.members)
+        for (const { region } of [...(join.reduce ? [] : inputs), output])
+          if (region.slot === undefined && region.bytes <= LARGE_BYTES) all.set(region, 0);
   for (const step of steps) {
     if ('members' in step || 'host' in step) continue;
     const { inputs, outputs } = step.dispatch;
-    const reads = inputs.some(({ region }) => all.has(region));
-    if (reads) for (const { region } of outputs) all.delete(region);
+    const latest = Math.max(-1, ...inputs.map(({ region }) => all.get(region) ?? -1));
+    for (const { region } of outputs)
+      if (all.has(region)) all.set(region, Math.max(all.get(region)!, latest + 1));
   }
   return all;
 }
@@ -76,11 +80,14 @@ export function placeRegions(
   const common = gathered(steps);
   const places = new Map<Region, Located>();
   const rooms: Room[] = [];
-  let slab: Room | undefined;
+  const slabs = new Map<number, Room>();
   for (const region of lives.keys()) {
-    if (!common.has(region)) continue;
+    const number = common.get(region);
+    if (number === undefined) continue;
+    let slab = slabs.get(number);
     if (!slab || slab.bytes + up(region.bytes) > Math.min(SLAB_BYTES, b.limits.binding)) {
       slab = { bytes: 0 };
+      slabs.set(number, slab);
       rooms.push(slab);
     }
     places.set(region, { room: slab, offset: slab.bytes });

@@ -311,7 +311,7 @@ function copy(b: Builder, i: number, from: Value, to: Value): Value {
   const count = sizeOf(shape);
   if (count === 0) return to;
   if (dtype === 'float32') {
-    const join = { key: 'copy', formula: f.input(0), scalar: [false], count };
+    const join = { formula: f.input(0), scalar: [false], count };
     emitLinear(b, [i], [from], to, join);
     return to;
   }

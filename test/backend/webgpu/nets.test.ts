@@ -6,18 +6,18 @@ import { openWebGpu, withoutGpu } from './open.js';
 
 const missing = await withoutGpu();
 
-/** Numbers of kernels of a training step with its guard: none may need more. */
+/** Numbers of kernels of a training step with its guard, on an adapter whose kernels can use 16 buffers. */
 const KERNELS: Readonly<Record<keyof typeof NETS, number>> = {
-  'four layers': 40,
-  'ResNet-20': 276,
-  AlexNet: 100,
-  'a dense block': 100,
-  'a transformer': 200,
+  'four layers': 31,
+  'ResNet-20': 183,
+  AlexNet: 66,
+  'a dense block': 52,
+  'a transformer': 81,
 };
 
 describe('networks on webgpu', { skip: missing }, () => {
   for (const [name, net] of Object.entries(NETS))
-    it(`${name}: the losses of the processor, in few kernels`, async () => {
+    it(`${name}: the losses of the processor, in a known number of kernels`, async () => {
       const [device, { device: other }] = [await openWebGpu(), await openDevice('wasm', { threads: 1 })];
       try {
         const [got, expected] = [await trainSteps(device, net, 5), await trainSteps(other, net, 5)];
@@ -27,7 +27,8 @@ describe('networks on webgpu', { skip: missing }, () => {
             `step ${step}: ${loss}, expected ${expected[step]}`,
           );
         const steps = (await device.stats()).map(({ primitives }) => primitives);
-        assert.ok(Math.max(...steps) <= KERNELS[name as keyof typeof NETS], `${steps} kernels`);
+        if (device.engine.limits.bindings === 16)
+          assert.deepEqual(steps, [KERNELS[name as keyof typeof NETS]]);
       } finally {
         await device.close();
         await other.close();
@@ -36,7 +37,7 @@ describe('networks on webgpu', { skip: missing }, () => {
 
   it('values larger than a binding are split', async () => {
     const net = NETS['four layers'];
-    const [whole, split] = [await openWebGpu(), await openWebGpu({ binding: 32 * 1024 })];
+    const [whole, split] = [await openWebGpu(), await openWebGpu({ binding: 128 * 1024 })];
     try {
       assert.deepEqual(await trainSteps(split, net, 2), await trainSteps(whole, net, 2));
     } finally {

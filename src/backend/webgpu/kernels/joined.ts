@@ -68,20 +68,33 @@ export const together = (
   var ${name} = ${shared}[0];
   for (var s = 1u; s < ${lanes}u; s++) { ${name} = ${fold(name, `${shared}[s]`)}; }`;
 
-/** Reduces the elements of each row of the table to one number. */
-export function joinedReduce(formula: Formula, scalar: readonly boolean[], op: 'sum' | 'max'): Program {
-  const table = scalar.length;
+/**
+ * Reduces the elements of each row of the table to one number.
+ * @param buffers number of buffers in which a single input lies; each row then has the number of its buffer too
+ */
+export function joinedReduce(
+  formula: Formula,
+  scalar: readonly boolean[],
+  op: 'sum' | 'max',
+  buffers = 1,
+): Program {
+  const table = buffers > 1 ? buffers : scalar.length;
   const { start, fold } = FOLD[op];
-  const { lines, result } = elements(formula, scalar);
+  const columns = rowLength(scalar.length) + (buffers > 1 ? 1 : 0);
+  const several = `pick(u32(in${table}(row + 3u)), u32(in${table}(row + 2u)) + e)`;
+  const { lines, result } = buffers > 1 ? renderFormula(formula, [several]) : elements(formula, scalar);
+  const choices = Array.from({ length: buffers - 1 }, (_, n) => `if (b == ${n}u) { return in${n}(i); }`);
+  const pick = `fn pick(b: u32, i: u32) -> f32 { ${choices.join(' ')} return in${buffers - 1}(i); }`;
   return {
     kernel: 'reduce',
     inputs: [...floats(table), 'int32'],
     outputs: ['float32'],
     params: 1,
-    code: `var<workgroup> shared_: array<f32, ${WORKGROUP}>;
+    code: `${buffers > 1 ? pick : ''}
+var<workgroup> shared_: array<f32, ${WORKGROUP}>;
 ${entry(`
   let inside = block < ${param(0)};
-  let row = select(0u, block * ${rowLength(table)}u, inside);
+  let row = select(0u, block * ${columns}u, inside);
   let count = select(0u, u32(in${table}(row)), inside);
   var total = ${start};
   for (var e = lane; e < count; e += ${WORKGROUP}u) {

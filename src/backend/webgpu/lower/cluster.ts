@@ -53,7 +53,7 @@ export function lowerCluster(b: Builder, { nodes, inputs, formula, reduce }: Clu
       nodes,
       inputs.map((input) => b.value(input)),
       output,
-      { key: keyOf(formula, scalar), formula, scalar, count },
+      { formula, scalar, count },
     );
     b.define(root, output);
     return;
@@ -98,8 +98,9 @@ export function emitLinear(
   nodes: readonly number[],
   inputs: readonly Value[],
   output: Value,
-  join: Joinable,
+  work: Omit<Joinable, 'key'>,
 ): void {
+  const join: Joinable = { ...work, key: keyOf(work.formula, work.scalar) };
   const guard = b.guardOf(output);
   b.add(nodes, {
     program: linearMap(join.formula, join.scalar, guard !== undefined),

@@ -1,10 +1,9 @@
-import { sizeOf } from '../../../graph/types.js';
-import { f } from '../../../ops/formula.js';
+import { type Formula, f, substitute } from '../../../ops/formula.js';
 import { withFollowers } from '../../plan/followers.js';
 import type { Builder, Value } from '../builder.js';
-import { map, WORKGROUP } from '../kernels/map.js';
 import { directGroups, directProduct, type Product, type Tile } from '../kernels/product.js';
 import { param } from '../kernels/program.js';
+import { emitLinear } from './cluster.js';
 import { finisher } from './emit.js';
 
 /** A product for one node, with its sizes. */
@@ -30,8 +29,9 @@ export interface Task {
   readonly sums?: number;
 }
 
-/** Sums shorter than this are not split. */
-const SHORT = 512;
+/** Shortest part of a sum. */
+const SHORT = 256;
+const MOST_PARTS = 8;
 /** Tiles that keep a GPU busy. */
 const BUSY = 256;
 
@@ -40,13 +40,15 @@ const tileFor = (rows: number, columns: number): Tile => ({
   columns: columns >= 96 ? 8 : columns >= 32 ? 4 : 1,
 });
 
+/** Sums are split into one number of parts, so that the parts of many products are added by one kernel. */
 function partsFor(
-  { rows, columns, layers, length, splits }: Task,
+  b: Builder,
+  { rows, columns, layers, length, splits, bias }: Task,
   [x, y]: readonly [number, number],
 ): number {
-  const tiles = x * y * layers;
-  if (tiles >= BUSY || rows * columns * layers > 2 ** 20) return 1;
-  return Math.max(1, Math.min(Math.floor(BUSY / tiles), Math.floor(length / SHORT), splits, 32));
+  const parts = b.limits.bindings >= MOST_PARTS + 2 ? MOST_PARTS : MOST_PARTS / 2;
+  const large = rows * columns * layers > 2 ** 20;
+  return bias || large || x * y * layers >= BUSY || length < parts * SHORT || splits < parts ? 1 : parts;
 }
 
 /** Adds the steps of a product, and of what follows it. */
@@ -55,50 +57,41 @@ export function emitProduct(b: Builder, i: number, inputs: readonly Value[], tas
   const { nodes, activation } = sums === undefined ? withFollowers(b, i) : { nodes: [i] };
   const root = nodes.at(-1)!;
   const tile = tileFor(rows, columns);
-  const groups = directGroups(rows, columns, tile);
-  const parts = partsFor(task, groups);
-  const output = b.newValue(root);
-  const second = sums === undefined ? [] : [b.newValue(sums)];
-  const added = bias ? ` + in${bias.input}(${bias.along === 'row' ? `layer * ${param(0)} + m` : 'n'})` : '';
-  const finished = `put0(${task.place}, finish(v${added}));`;
-  const store =
-    sums === undefined
-      ? finished
-      : `if (n + 1u == ${param(1)}) { put1(layer * ${param(0)} + m, v); return; }\n  ${finished}`;
+  const [x, y] = directGroups(rows, columns, tile);
+  const parts = partsFor(b, task, [x, y]);
+  const all = sums === undefined ? nodes : [sums, ...nodes];
   const common = {
     ...task.product,
     rows: param(0),
     columns: param(1),
     parts: param(2),
     params: task.params.length,
+    declarations: finisher(parts === 1 ? activation : undefined),
   };
-  const outputs = [output, ...second];
   const params = [rows, columns, parts, ...task.params.slice(3)];
-  const all = sums === undefined ? nodes : [sums, ...nodes];
+  const row = `layer * ${param(0)} + m`;
+  const added = bias ? ` + in${bias.input}(${bias.along === 'row' ? row : 'n'})` : '';
+  const output = b.newValue(root);
+  const second = sums === undefined ? [] : [b.newValue(sums)];
+  const emit = (store: string, outputs: readonly Value[]): void => {
+    const program = directProduct({ ...common, store, outputs: outputs.length }, tile);
+    b.add(all, { program, inputs, outputs, params, groups: x, rows: y, layers: layers * parts });
+  };
   if (parts === 1) {
-    const program = directProduct(
-      { ...common, store, outputs: outputs.length, declarations: finisher(activation) },
-      tile,
-    );
-    b.add(all, { program, inputs, outputs, params, groups: groups[0], rows: groups[1], layers });
+    const last = sums === undefined ? '' : `if (n + 1u == ${param(1)}) { put1(${row}, v); return; }\n  `;
+    emit(`${last}put0(${task.place}, finish(v${added}));`, [output, ...second]);
   } else {
-    const count = layers * rows * columns;
-    const partial = b.scratch('float32', parts * count);
-    // The bias is added with the sum of the parts.
-    const program = directProduct(
-      { ...common, store: `put0(((part * ${layers}u + layer) * ${param(0)} + m) * ${param(1)} + n, v);` },
-      tile,
-    );
-    b.add(all, {
-      program,
-      inputs,
-      outputs: [partial],
-      params,
-      groups: groups[0],
-      rows: groups[1],
-      layers: layers * parts,
-    });
-    addParts(b, all, { task, partial, parts, count, finish: finisher(activation), store, inputs, outputs });
+    // Each part has the result's elements, and behind them the sums.
+    const each = layers * rows * columns;
+    const partial = b.scratch('float32', parts * each);
+    const start = `part * ${each}u`;
+    const last =
+      sums === undefined
+        ? ''
+        : `if (n + 1u == ${param(1)}) { put0(${start} + ${output.count}u + ${row}, v); return; }\n  `;
+    emit(`${last}put0(${start} + ${task.place}, v);`, [partial]);
+    addParts(b, nodes, output, { partial, parts, each, from: 0, ...(activation ? { activation } : {}) });
+    if (sums !== undefined) addParts(b, [sums], second[0]!, { partial, parts, each, from: output.count });
   }
   b.define(root, output);
   if (sums !== undefined) {
@@ -107,57 +100,30 @@ export function emitProduct(b: Builder, i: number, inputs: readonly Value[], tas
   }
 }
 
-/** Adds a step that sums the parts of products. */
+/** Adds a step that sums the parts of a product. */
 function addParts(
   b: Builder,
   nodes: readonly number[],
+  output: Value,
   options: {
-    readonly task: Task;
     readonly partial: Value;
     readonly parts: number;
-    readonly count: number;
-    readonly finish: string;
-    readonly store: string;
-    readonly inputs: readonly Value[];
-    readonly outputs: readonly Value[];
+    /** Elements of each part, and the first one to add. */
+    readonly each: number;
+    readonly from: number;
+    readonly activation?: Formula;
   },
 ): void {
-  const { task, partial, parts, count, finish, inputs, outputs } = options;
-  // The product's inputs are not read here, but for the bias.
-  const bias = task.bias ? [inputs[task.bias.input]!] : [];
-  const own = map({
-    kernel: 'parts',
-    inputs: ['float32', ...bias.map(() => 'float32' as const)],
-    output: 'float32',
-    count: param(3),
-    params: 4,
-    value: 'return 0f;',
-  });
-  const store = options.store.replace(/\bin\d+\(/, 'in1(');
-  const code = `${finish}
-fn store(layer: u32, m: u32, n: u32, v: f32) {
-  ${store}
-}
-@compute @workgroup_size(${WORKGROUP})
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.y * groups.x + group.x) * ${WORKGROUP}u + lane;
-  if (i >= ${param(3)}) { return; }
-  var total = 0f;
-  for (var p = 0u; p < ${param(2)}; p++) { total += in0(p * ${param(3)} + i); }
-  let n = i % ${param(1)};
-  let m = (i / ${param(1)}) % ${param(0)};
-  store(i / (${param(0)} * ${param(1)}), m, n, total);
-}`;
-  b.add(nodes, {
-    program: { ...own, outputs: outputs.map(() => 'float32' as const), code },
-    inputs: [partial, ...bias],
-    outputs,
-    params: [task.rows, task.columns, parts, count],
-    groups: Math.ceil(count / WORKGROUP),
+  const { partial, parts, each, from, activation } = options;
+  const inputs = Array.from({ length: parts }, (_, p) =>
+    b.part(partial, (p * each + from) * 4, output.count),
+  );
+  const sum = inputs.map((_, p): Formula => f.input(p)).reduce((a, c) => f.add(a, c));
+  const formula = activation ? substitute(activation, [sum]) : sum;
+  emitLinear(b, nodes, inputs, output, {
+    formula,
+    scalar: inputs.map(() => false),
+    count: output.count,
+    late: true,
   });
 }
-
-/** The formula of a copy. */
-export const IDENTITY = f.input(0);
-/** Number of elements of a node. */
-export const countOf = (b: Builder, i: number): number => sizeOf(b.node(i).shape);
