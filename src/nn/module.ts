@@ -311,6 +311,20 @@ export abstract class Module<Out = Tensor> {
     return this;
   }
 
+  /** Converts floating-point parameters and buffers, as PyTorch's `double()` and `float()`. */
+  async toFloat(dtype: 'float32' | 'float64' = 'float32'): Promise<this> {
+    if (dtype !== 'float32' && dtype !== 'float64')
+      throw new UsageError({
+        what: `${this.typeName}.toFloat() got a bad dtype`,
+        expected: "'float32' or 'float64'",
+        got: shown(dtype),
+      });
+    flushPending(this.#buffers());
+    for (const [, parameter] of this.#state(''))
+      if (parameter.dtype.startsWith('float')) await parameter.convert(dtype);
+    return this;
+  }
+
   /** All parameters and buffers by PyTorch's names; a shared parameter has an entry for each of its names. */
   stateDict(): Map<string, Parameter> {
     flushPending(this.#buffers());

@@ -560,6 +560,17 @@ export class Parameter extends Tensor {
     this.#bind(storageLeaf(this.#storage));
   }
 
+  /** Converts the values to a type of floats, where they are. Later values must have this type too. */
+  async convert(dtype: 'float32' | 'float64'): Promise<void> {
+    if (dtype === this.dtype) return;
+    const { device } = this;
+    const values = makeArray(dtype, this.size);
+    values.set(await this.data());
+    this.#storage = undefined;
+    this.#bind(hostLeaf(values, this.shape, dtype));
+    if (device) await this.place(device);
+  }
+
   /** Overwrites the values, for example from a checkpoint. */
   load(data: TypedArray): void {
     if (!isTypedArray(data))

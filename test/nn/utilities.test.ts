@@ -246,3 +246,34 @@ describe('lists and dictionaries of modules', () => {
       assert.throws(make, (e) => e instanceof UsageError && says.test(e.message), String(make));
   });
 });
+
+describe('modules in float64', () => {
+  it('compute and train in float64 after toFloat, on the host and on a device', async () => {
+    const device = referenceDevice();
+    for (const placed of [false, true]) {
+      const model = new nn.Sequential(new nn.Linear(2, 3), new nn.BatchNorm1d(3));
+      if (placed) await model.to(device);
+      const before = await values(model.parameters()[0]!);
+      await model.toFloat('float64');
+      assert.deepEqual(await values(model.parameters()[0]!), before);
+      assert.deepEqual(new Set([...model.stateDict().values()].map((p) => p.dtype)).has('float32'), false);
+      assert.equal(model.parameters()[0]!.device, placed ? device : undefined);
+      await model.to(device);
+      const optimizer = new SGD(model.parameters(), { lr: 0.1, momentum: 0.9 });
+      for (let step = 0; step < 2; step++) {
+        optimizer.zeroGrad();
+        const y = model.forward(tensor(Float64Array.of(1, 2, 3, 5, 8, 13), { shape: [3, 2] }));
+        assert.equal(y.dtype, 'float64');
+        y.square().sum().backward();
+        optimizer.step();
+      }
+      assert.notDeepEqual(await values(model.parameters()[0]!), before);
+      await model.toFloat();
+      assert.equal(model.parameters()[0]!.dtype, 'float32');
+    }
+    await assert.rejects(
+      () => new nn.ReLU().toFloat('int32' as never),
+      (e) => e instanceof UsageError && /float32/.test(e.message),
+    );
+  });
+});
