@@ -9,7 +9,7 @@ import time
 
 import torch
 
-MODULES = {"mlpSmall": "mlp", "mobilenetV2": "mobilenet_v2", "charLstm": "char_lstm"}
+MODULES = {"mlpSmall": "mlp", "mobilenetV2": "mobilenet_v2", "charLstm": "char_lstm", "seResnet": "se_resnet"}
 
 
 def say(**answer):
@@ -43,14 +43,20 @@ def main():
             elif not (p == 1).all():
                 p.zero_()
     inputs = [batch_of(shape, below, k) for k, (shape, below) in enumerate(net["inputs"](batch))]
-    optimizer = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9)
+    losses_of = net["loss"] if isinstance(net["loss"], dict) else {"": net["loss"]}
+    stages = [
+        (torch.optim.SGD(model.get_submodule(part).parameters(), lr=1e-4, momentum=0.9), loss_of)
+        for part, loss_of in losses_of.items()
+    ]
 
     def step():
-        optimizer.zero_grad()
-        loss = net["loss"](model, *inputs)
-        loss.backward()
-        optimizer.step()
-        return loss.item()
+        losses = []
+        for optimizer, loss_of in stages:
+            optimizer.zero_grad()
+            losses.append(loss_of(model, *inputs))
+            losses[-1].backward()
+            optimizer.step()
+        return sum(loss.item() for loss in losses)
 
     losses = [step() for _ in range(5)]
     say(ready=True, name="pytorch", version=f"PyTorch {torch.__version__}", losses=losses)

@@ -36,4 +36,16 @@ describe('networks of the suite', () => {
         assert.deepEqual([...scripted], [], 'operations that run in TypeScript');
         await device.close();
       });
+
+  for (const [net, { float64: expected }] of Object.entries(LOSSES))
+    it(`${net} has PyTorch's losses in five steps in float64, reference`, async () => {
+      const { device } = await openDevice('reference');
+      setDefaultDevice(device);
+      const step = await stepOf(NETS[net]!, 4, device, 'float64');
+      for (const [i, exact] of expected.entries()) {
+        const got = await step();
+        assert.ok(Math.abs(got - exact) <= 1e-9 * exact, `${got} instead of ${exact} after step ${i}`);
+      }
+      await device.close();
+    });
 });

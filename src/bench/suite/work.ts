@@ -1,4 +1,4 @@
-import { optim, type Tensor, tensor } from '../../core.js';
+import { type Device, optim, type Tensor, tensor } from '../../core.js';
 import { sizeOf } from '../../graph/types.js';
 import type { Module } from '../../nn/index.js';
 import type { Input, Net } from './nets/net.js';
@@ -10,9 +10,12 @@ const noise = (count: number, stream: number): Float32Array =>
     return 2 * (x - Math.floor(x)) - 1;
   });
 
-function batchOf({ shape, below }: Input, phase: number): Tensor {
+type Float = 'float32' | 'float64';
+const arrays = { float32: Float32Array, float64: Float64Array };
+
+function batchOf({ shape, below }: Input, phase: number, type: Float): Tensor {
   const count = sizeOf(shape);
-  if (below === undefined) return tensor(noise(count, phase), { shape });
+  if (below === undefined) return tensor(arrays[type].from(noise(count, phase)), { shape });
   return tensor(
     Int32Array.from({ length: count }, (_, i) => (i * 7919 + phase) % below),
     { shape },
@@ -20,13 +23,13 @@ function batchOf({ shape, below }: Input, phase: number): Tensor {
 }
 
 /** Weights get noise of the usual size and biases 0; the scales of normalisations stay 1. */
-async function setWeights(model: Module): Promise<void> {
+async function setWeights(model: Module<unknown>, type: Float): Promise<void> {
   for (const [k, parameter] of model.parameters().entries()) {
+    const values = arrays[type].from(noise(parameter.size, k));
     const fanIn = parameter.size / parameter.shape[0]!;
     if (parameter.shape.length > 1)
-      parameter.load(noise(parameter.size, k).map((value) => value * Math.sqrt(1 / fanIn)));
-    else if (!(await parameter.data()).every((value) => value === 1))
-      parameter.load(new Float32Array(parameter.size));
+      parameter.load(values.map((value: number) => value * Math.sqrt(1 / fanIn)));
+    else if (!(await parameter.data()).every((value) => value === 1)) parameter.load(values.fill(0));
   }
 }
 
@@ -34,18 +37,30 @@ async function setWeights(model: Module): Promise<void> {
 export async function stepOf(
   net: Net,
   batch: number,
-  device: Parameters<Module['to']>[0],
+  device: Device,
+  type: Float = 'float32',
 ): Promise<() => Promise<number>> {
   const model = net.build();
-  await setWeights(model);
+  await model.toFloat(type);
+  await setWeights(model, type);
   await model.to(device);
-  const inputs = net.inputs(batch).map(batchOf);
-  const optimizer = new optim.SGD(model.parameters(), { lr: 1e-4, momentum: 0.9 });
-  return () => {
-    optimizer.zeroGrad();
-    const loss = net.loss(model as never, ...inputs);
-    loss.backward();
-    optimizer.step();
-    return loss.item();
+  const inputs = net.inputs(batch).map((input, k) => batchOf(input, k, type));
+  const losses =
+    typeof net.loss === 'function'
+      ? [{ trained: model, loss: net.loss }]
+      : Object.entries(net.loss).map(([part, loss]) => ({ trained: model.getSubmodule(part), loss }));
+  const stages = losses.map(({ trained, loss }) => ({
+    optimizer: new optim.SGD(trained.parameters(), { lr: 1e-4, momentum: 0.9 }),
+    loss,
+  }));
+  return async () => {
+    const values = stages.map(({ optimizer, loss: lossOf }) => {
+      optimizer.zeroGrad();
+      const loss = lossOf(model as never, ...inputs);
+      loss.backward();
+      optimizer.step();
+      return loss.item();
+    });
+    return (await Promise.all(values)).reduce((a, b) => a + b);
   };
 }

@@ -8,10 +8,13 @@ export interface Input {
   readonly below?: number;
 }
 
+export type Loss = (model: never, ...inputs: Tensor[]) => Tensor;
+
 /** A network of the suite, with the loss of a step. The Python network of the same name computes the same. */
 export interface Net {
   readonly batch: number;
   readonly inputs: (batch: number) => readonly Input[];
-  readonly build: () => Module;
-  readonly loss: (model: never, ...inputs: Tensor[]) => Tensor;
+  readonly build: () => Module<unknown>;
+  /** One loss, or several in order, by name of the submodule that each of them trains. */
+  readonly loss: Loss | Readonly<Record<string, Loss>>;
 }
