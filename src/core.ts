@@ -43,6 +43,7 @@ export { checkOptionNames } from './errors/arguments.js';
 export * from './errors/errors.js';
 export { isGradEnabled, noGrad } from './graph/grad-mode.js';
 export type { DType, Shape, TypedArray } from './graph/types.js';
+export { decodeWeights, encodeWeights } from './interop/safetensors/memory.js';
 export * as nn from './nn/index.js';
 export * as ops from './ops/index.js';
 export * as optim from './optim/index.js';

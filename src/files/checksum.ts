@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { CheckpointError } from '../errors/errors.js';
+import { CHECKSUM_KEY } from './checksum-key.js';
 import { diskError } from './disk-error.js';
 
 /*
@@ -9,8 +10,6 @@ import { diskError } from './disk-error.js';
  * can read the file.
  */
 
-/** The key of the checksum. */
-export const CHECKSUM_KEY = 'paperweight_checksum';
 const PREFIX = 'paperweight-sha256:';
 const ZEROS = '0'.repeat(64);
 /** Placeholder until the digest is known. */

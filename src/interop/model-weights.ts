@@ -32,7 +32,7 @@ export function sourceOf(parameter: Parameter, format: WeightDtype = 'float32'):
  * @throws UsageError if two parameters would have the same name
  */
 export function modelWeights(
-  model: Module,
+  model: Module<unknown>,
   { format = 'float32', names }: { format?: WeightDtype; names?: ReadonlyMap<string, string> } = {},
 ): Map<string, ArraySource> {
   const sources = new Map<Parameter, ArraySource>();

@@ -1,6 +1,7 @@
 import { CheckpointError } from '../errors/errors.js';
-import { type ByteSource, withFile } from '../files/byte-source.js';
+import type { ByteSource } from '../files/byte-source.js';
 import { verifyChecksum } from '../files/checksum.js';
+import { withFile } from '../files/file-source.js';
 import { headOf, refuseForeign } from './foreign-file.js';
 import { floats } from './numbers.js';
 import { unwrap } from './prefixes.js';

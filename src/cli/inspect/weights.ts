@@ -13,7 +13,7 @@ export async function inspectWeights(
   { json = false }: { json?: boolean } = {},
 ): Promise<void> {
   const [{ withFile }, { openWeights }, { countOf }, { describeModel, recogniseModel }] = await Promise.all([
-    import('../../files/byte-source.js'),
+    import('../../files/file-source.js'),
     import('../../interop/weights.js'),
     import('../../interop/numbers.js'),
     import('../../papers/recognise.js'),

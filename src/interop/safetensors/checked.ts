@@ -1,7 +1,8 @@
 import { checkPath, shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
 import { writeFileAtomic } from '../../files/atomic.js';
-import { CHECKSUM_KEY, CHECKSUM_ROOM } from '../../files/checksum.js';
+import { CHECKSUM_ROOM } from '../../files/checksum.js';
+import { CHECKSUM_KEY } from '../../files/checksum-key.js';
 import type { FileArray } from '../numbers.js';
 import { type ArraySource, safetensorsPieces } from './index.js';
 

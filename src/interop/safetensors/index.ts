@@ -1,2 +1,3 @@
-export { openSafetensors, readSafetensors, type SafetensorsFile, type SafetensorsReader } from './read.js';
+export { openSafetensors, type SafetensorsReader } from './read.js';
+export { readSafetensors, type SafetensorsFile } from './whole.js';
 export { type ArraySource, safetensorsPieces } from './write.js';

@@ -1,15 +1,8 @@
 import { CheckpointError } from '../../errors/errors.js';
-import { type ByteSource, checkEndianness, withFile } from '../../files/byte-source.js';
-import { CHECKSUM_KEY, verifyChecksum } from '../../files/checksum.js';
+import { type ByteSource, checkEndianness } from '../../files/byte-source.js';
+import { CHECKSUM_KEY } from '../../files/checksum-key.js';
 import { blank, type FileArray, viewBytes, widthOf } from '../numbers.js';
 import { type Entry, MAX_HEADER, parseHeader } from './header.js';
-
-/** What {@link readSafetensors} returns. */
-export interface SafetensorsFile {
-  /** In the order of the bytes in the file. */
-  tensors: Map<string, FileArray>;
-  metadata: Record<string, string>;
-}
 
 /** An open safetensors file: the list of its arrays, which are read one at a time. */
 export interface SafetensorsReader {
@@ -101,19 +94,4 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsRe
       }
     },
   };
-}
-
-/**
- * Reads a whole .safetensors file.
- *
- * @throws CheckpointError that names the file and the fault, such as a checksum mismatch
- */
-export async function readSafetensors(file: string): Promise<SafetensorsFile> {
-  return withFile(file, async (source) => {
-    const reader = await openSafetensors(source);
-    await verifyChecksum(file);
-    const tensors = new Map<string, FileArray>();
-    for (const name of reader.tensors.keys()) tensors.set(name, await reader.read(name));
-    return { tensors, metadata: { ...reader.metadata } };
-  });
 }

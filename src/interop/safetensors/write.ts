@@ -72,7 +72,7 @@ export function safetensorsPieces(
     members.push(member(name, JSON.stringify({ dtype, shape, data_offsets: [offset, end] })));
     offset = end;
   }
-  const header = Buffer.from(`{${members.join(',')}}`);
+  const header = new TextEncoder().encode(`{${members.join(',')}}`);
   const padded = Math.ceil(header.length / 8) * 8;
   if (padded > MAX_HEADER) {
     throw new CheckpointError({
@@ -81,12 +81,14 @@ export function safetensorsPieces(
       got: `${padded} bytes`,
     });
   }
-  const start = Buffer.alloc(8 + padded, ' ');
-  start.writeBigUInt64LE(BigInt(padded), 0);
-  header.copy(start, 8);
+  const start = new Uint8Array(8 + padded).fill(SPACE);
+  new DataView(start.buffer).setBigUint64(0, BigInt(padded), true);
+  start.set(header, 8);
 
   return allPieces(start, sorted);
 }
+
+const SPACE = 0x20;
 
 type Writable = FileArray | ArraySource;
 

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isRecord } from '../../errors/is-record.js';
-import { CHECKSUM_KEY } from '../../files/checksum.js';
+import { CHECKSUM_KEY } from '../../files/checksum-key.js';
 import { readSafetensors, type SafetensorsFile } from '../../interop/safetensors/checked.js';
 import { logLineSchema } from '../../run/event-lines.js';
 import type { Kernels, LogLine, RunDetail } from '../api.js';
