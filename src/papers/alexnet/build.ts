@@ -8,8 +8,8 @@ import type { ModelConfig, TrainConfig } from '../../run/config.js';
 import { option, type PaperViews } from '../paper.js';
 import { FourLayerNet } from './four-layer.js';
 import { type Init, initialise } from './initialise.js';
-import { ACTIVATIONS } from './layers.js';
-import { AlexNet, type AlexNetPreset, MIDDLE_LAYERS, NORMS, POOLINGS } from './model.js';
+import { ACTIVATIONS, NORMS, POOLINGS } from './layers.js';
+import { AlexNet, type AlexNetPreset, MIDDLE_LAYERS } from './model.js';
 
 /** The preset of the small network of Figure 1 and section 3.3. */
 export const FOUR_LAYER = 'four-layer';

@@ -1,6 +1,5 @@
 import { checkOptionNames, nn, type Tensor } from 'paperweight/core';
-import { type Activation, activation as makeActivation } from './layers.js';
-import type { Norm, Pooling } from './model.js';
+import { type Activation, activation as makeActivation, type Norm, type Pooling } from './layers.js';
 
 export interface FourLayerOptions {
   numClasses?: number;

@@ -13,3 +13,9 @@ const MAKERS: Readonly<Record<Activation, () => nn.Module>> = {
 
 /** A new layer of one of {@link ACTIVATIONS}. */
 export const activation = (name: Activation): nn.Module => MAKERS[name]();
+
+/** Normalisations after the first convolutions, and kinds of pooling. */
+export const NORMS = ['lrn', 'batch', 'none'] as const;
+export type Norm = (typeof NORMS)[number];
+export const POOLINGS = ['overlapping', 'plain'] as const;
+export type Pooling = (typeof POOLINGS)[number];

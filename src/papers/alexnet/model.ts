@@ -1,5 +1,7 @@
 import { checkOptionNames, nn, type Tensor, UsageError } from 'paperweight/core';
-import { type Activation, activation as makeActivation } from './layers.js';
+import { type Activation, activation as makeActivation, type Norm, type Pooling } from './layers.js';
+
+export { FourLayerNet, type FourLayerOptions } from './four-layer.js';
 
 /** Layers after each of the first two convolutions; their order depends on the preset. */
 type Step = 'act' | 'norm' | 'pool';
@@ -59,10 +61,6 @@ export type AlexNetPreset = keyof typeof PRESETS;
 export const channelsOf = (preset: AlexNetPreset): readonly number[] => PRESETS[preset].channels;
 export const alexNetPresets = Object.keys(PRESETS) as AlexNetPreset[];
 
-export const NORMS = ['lrn', 'batch', 'none'] as const;
-export type Norm = (typeof NORMS)[number];
-export const POOLINGS = ['overlapping', 'plain'] as const;
-export type Pooling = (typeof POOLINGS)[number];
 export const MIDDLE_LAYERS = ['conv3', 'conv4', 'conv5'] as const;
 
 export interface AlexNetOptions {

@@ -1,6 +1,7 @@
 import type { Recognised, Shapes } from '../paper.js';
 import { FOUR_LAYER } from './build.js';
-import { type AlexNetPreset, alexNetPresets, channelsOf, MIDDLE_LAYERS, type Norm, SIDE } from './model.js';
+import type { Norm } from './layers.js';
+import { type AlexNetPreset, alexNetPresets, channelsOf, MIDDLE_LAYERS, SIDE } from './model.js';
 import { fileLayers, type Layer } from './names.js';
 
 type Options = NonNullable<Recognised['options']>;
