@@ -1,0 +1,195 @@
+import { Chart } from './chart.js';
+import { isTestFile, isTrainFile, storedFiles, storeFile } from './cifar10.js';
+import {
+  DATA,
+  type Guesses,
+  type Kernels,
+  NETWORKS,
+  type Report,
+  type Request,
+  type Settings,
+} from './protocol.js';
+import { language, type TextKey, text } from './texts.js';
+
+const byId = <T extends Element = HTMLElement>(id: string): T => document.getElementById(id) as unknown as T;
+const input = (id: string): HTMLInputElement => byId<HTMLInputElement>(id);
+const button = (id: string): HTMLButtonElement => byId<HTMLButtonElement>(id);
+
+document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en';
+document.title = text('title');
+for (const element of document.querySelectorAll<HTMLElement>('[data-text]'))
+  element.textContent = text(element.dataset.text as TextKey);
+for (const [id, names] of [
+  ['network', NETWORKS],
+  ['data', DATA],
+] as const)
+  byId<HTMLSelectElement>(id).append(...names.map((name) => new Option(text(name), name)));
+
+const loss = new Chart(byId<SVGSVGElement>('loss'), (value) => value.toPrecision(2));
+const accuracy = new Chart(byId<SVGSVGElement>('accuracy'), (value) => `${Math.round(100 * value)} %`, 1);
+let trainer: Worker | undefined;
+let steps = 0;
+let rate = 0;
+
+function show(message: string, isError = false): void {
+  const status = byId('status');
+  status.textContent = message;
+  status.classList.toggle('error', isError);
+}
+
+function settings(): Settings {
+  const number = (id: string): number => Math.max(Number(input(id).min), Number(input(id).value) || 0);
+  return {
+    network: byId<HTMLSelectElement>('network').value as Settings['network'],
+    data: byId<HTMLSelectElement>('data').value as Settings['data'],
+    epochs: Math.round(number('epochs')),
+    batchSize: Math.round(number('batch')),
+    rate: number('rate'),
+  };
+}
+
+/** Sets which buttons can be pressed. */
+function enable(state: 'idle' | 'running' | 'paused' | 'done'): void {
+  button('start').disabled = state === 'running' || state === 'paused';
+  button('pause').hidden = state === 'paused';
+  button('resume').hidden = state !== 'paused';
+  button('pause').disabled = state !== 'running';
+  button('stop').disabled = state !== 'running' && state !== 'paused';
+  button('save').disabled = state === 'idle' || state === 'running';
+  button('load').disabled = state === 'running' || state === 'paused';
+}
+
+/** Pixels of square images, as small canvases. */
+function canvases({ size, pixels }: Kernels): HTMLCanvasElement[] {
+  const each = 4 * size * size;
+  return Array.from({ length: pixels.length / each }, (_, i) => {
+    const canvas = document.createElement('canvas');
+    canvas.width = canvas.height = size;
+    canvas.getContext('2d')!.putImageData(new ImageData(pixels.slice(i * each, (i + 1) * each), size), 0, 0);
+    return canvas;
+  });
+}
+
+function showGuesses(shown: Guesses): void {
+  const figures = canvases(shown).map((canvas, i) => {
+    const figure = document.createElement('figure');
+    const caption = document.createElement('figcaption');
+    const [label, guess] = [shown.labels[i]!, shown.guesses[i]!];
+    const percent = Math.round(100 * shown.probabilities[i]!);
+    caption.textContent = label === guess ? `✓ ${guess} ${percent} %` : `✗ ${guess} ${percent} % (${label})`;
+    figure.className = label === guess ? 'right' : 'wrong';
+    figure.append(canvas, caption);
+    return figure;
+  });
+  byId('guesses').replaceChildren(...figures);
+}
+
+function duration(seconds: number): string {
+  const minutes = Math.floor(seconds / 60);
+  return minutes > 0 ? `${minutes} min ${Math.round(seconds % 60)} s` : `${Math.round(seconds)} s`;
+}
+
+function download(bytes: Uint8Array<ArrayBuffer>): void {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(new Blob([bytes]));
+  link.download = `${settings().network}.safetensors`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+function take(report: Report): void {
+  switch (report.kind) {
+    case 'device':
+      byId('device').textContent = [
+        `${text('device')} ${report.text}`,
+        `${report.threads} ${text(report.threads === 1 ? 'thread' : 'threads')}`,
+        ...(crossOriginIsolated ? [] : [text('alone')]),
+      ].join(', ');
+      return;
+    case 'begin':
+      steps = report.steps;
+      loss.reset(steps);
+      accuracy.reset(steps);
+      return;
+    case 'step': {
+      loss.add({ x: report.step, y: report.loss });
+      rate = rate === 0 ? report.rate : rate + 0.1 * (report.rate - rate);
+      const left = ((steps - report.step) * settings().batchSize) / rate;
+      byId<HTMLProgressElement>('progress').value = report.step / steps;
+      show(
+        `${text('step')} ${report.step} ${text('of')} ${steps} · ${text('loss')} ${report.loss.toFixed(3)} · ${rate.toFixed(0)} ${text('images')} · ${text('left')} ${duration(left)}`,
+      );
+      return;
+    }
+    case 'accuracy':
+      accuracy.add({ x: report.step, y: report.accuracy });
+      byId('percent').textContent = `${(100 * report.accuracy).toFixed(1)} %`;
+      return;
+    case 'look':
+      byId('kernels').replaceChildren(...canvases(report.kernels));
+      showGuesses(report.guesses);
+      return;
+    case 'state':
+      enable(report.state === 'running' || report.state === 'paused' ? report.state : 'done');
+      if (report.state !== 'running') show(text(report.state));
+      return;
+    case 'weights':
+      download(report.bytes);
+      return;
+    default:
+      enable('idle');
+      show(report.message, true);
+  }
+}
+
+const ask = (request: Request): void => trainer?.postMessage(request);
+
+function startTrainer(): void {
+  trainer = new Worker(new URL('./trainer.js', import.meta.url), { type: 'module' });
+  trainer.onmessage = ({ data }: MessageEvent<Report>) => take(data);
+  trainer.onerror = (event) => take({ kind: 'error', message: event.message || text('unsupported') });
+}
+
+async function listStored(): Promise<void> {
+  const names = await storedFiles().catch(() => []);
+  byId('stored').textContent = names.length > 0 ? `${text('stored')} ${names.join(', ')}` : '';
+}
+
+async function keep(files: readonly File[]): Promise<void> {
+  try {
+    for (const file of files) await storeFile(file);
+    const names = await storedFiles();
+    if (names.some(isTrainFile) && names.some(isTestFile)) byId<HTMLSelectElement>('data').value = 'cifar10';
+  } catch (error) {
+    show((error as Error).message, true);
+  }
+  await listStored();
+}
+
+button('start').onclick = () => {
+  rate = 0;
+  enable('running');
+  ask({ kind: 'start', settings: settings() });
+};
+for (const kind of ['pause', 'resume', 'stop', 'save'] as const) button(kind).onclick = () => ask({ kind });
+button('load').onclick = () => input('file').click();
+input('file').onchange = async () => {
+  const [file] = input('file').files ?? [];
+  if (!file) return;
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  input('file').value = '';
+  ask({ kind: 'load', bytes, name: file.name, settings: settings() });
+};
+input('bins').onchange = () => void keep([...(input('bins').files ?? [])]);
+const area = byId('drop');
+area.ondragover = (event) => event.preventDefault();
+area.ondrop = (event) => {
+  event.preventDefault();
+  void keep([...(event.dataTransfer?.files ?? [])]);
+};
+
+enable('idle');
+void listStored();
+if (typeof Worker === 'undefined' || typeof WebAssembly === 'undefined') show(text('unsupported'), true);
+else startTrainer();
+void navigator.serviceWorker?.register('offline.js', { type: 'module' }).catch(() => undefined);

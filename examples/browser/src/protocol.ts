@@ -1,0 +1,49 @@
+/** What the page asks of the trainer. */
+export type Request =
+  | { kind: 'start'; settings: Settings }
+  | { kind: 'pause' }
+  | { kind: 'resume' }
+  | { kind: 'stop' }
+  | { kind: 'save' }
+  | { kind: 'load'; bytes: Uint8Array<ArrayBuffer>; name: string; settings: Settings };
+
+export interface Settings {
+  readonly network: NetworkName;
+  readonly data: DataName;
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly rate: number;
+}
+
+export const NETWORKS = ['four-layer', 'resnet-20'] as const;
+export type NetworkName = (typeof NETWORKS)[number];
+export const DATA = ['shapes10', 'cifar10'] as const;
+export type DataName = (typeof DATA)[number];
+
+/** Test images with the model's guesses. */
+export interface Guesses {
+  readonly size: number;
+  /** RGBA, one image after another. */
+  readonly pixels: Uint8ClampedArray<ArrayBuffer>;
+  readonly labels: readonly string[];
+  readonly guesses: readonly string[];
+  /** Probability of each guess. */
+  readonly probabilities: readonly number[];
+}
+
+/** Kernels of the first convolution, RGBA, one after another. */
+export interface Kernels {
+  readonly size: number;
+  readonly pixels: Uint8ClampedArray<ArrayBuffer>;
+}
+
+/** What the trainer reports. */
+export type Report =
+  | { kind: 'device'; text: string; threads: number }
+  | { kind: 'begin'; steps: number }
+  | { kind: 'step'; step: number; loss: number; rate: number }
+  | { kind: 'accuracy'; step: number; accuracy: number; images: number }
+  | { kind: 'look'; kernels: Kernels; guesses: Guesses }
+  | { kind: 'state'; state: 'running' | 'paused' | 'finished' | 'stopped' | 'loaded' }
+  | { kind: 'weights'; bytes: Uint8Array<ArrayBuffer> }
+  | { kind: 'error'; message: string };

@@ -1,0 +1,206 @@
+import {
+  DataLoader,
+  type Dataset,
+  type Device,
+  decodeWeights,
+  encodeWeights,
+  manualSeed,
+  nn,
+  noGrad,
+  optim,
+  PaperweightError,
+  Shapes10,
+  Subset,
+  setDefaultDevice,
+  type Tensor,
+  transforms,
+  wasmDevice,
+} from 'paperweight/core';
+import { FourLayerNet } from 'paperweight/papers/alexnet/model';
+import { ResNet } from 'paperweight/papers/resnet/model';
+import { openStored } from './cifar10.js';
+import { imagesOf, kernelsOf } from './images.js';
+import type { NetworkName, Report, Request, Settings } from './protocol.js';
+
+/*
+ * Trains in a worker, so that the page stays responsive. Messages are handled between steps.
+ */
+
+const NETWORKS: Readonly<Record<NetworkName, (classes: number) => nn.Module>> = {
+  'four-layer': (numClasses) => new FourLayerNet({ numClasses }),
+  'resnet-20': (numClasses) => new ResNet({ numClasses, depth: 20 }),
+};
+const TEST_IMAGES = 500;
+const SHOWN = 12;
+const { compose, toTensor, normalize } = transforms;
+const transform = compose([toTensor(), normalize([0.5, 0.5, 0.5], [0.25, 0.25, 0.25])]);
+
+const say = (report: Report, transfer: Transferable[] = []): void =>
+  (postMessage as (message: Report, transfer: Transferable[]) => void)(report, transfer);
+
+interface Session {
+  readonly settings: Settings;
+  readonly model: nn.Module;
+  readonly trainSet: Dataset;
+  readonly testSet: Dataset;
+}
+
+let device: Device | undefined;
+let session: Session | undefined;
+/** Whether the session's weights came from a file, so that training goes on from them. */
+let isLoaded = false;
+let asked: 'run' | 'pause' | 'stop' = 'run';
+let wake: (() => void) | undefined;
+
+async function openDevice(): Promise<Device> {
+  if (device) return device;
+  device = wasmDevice();
+  setDefaultDevice(device);
+  const { engine, threads } = await device.info();
+  say({ kind: 'device', text: engine, threads });
+  return device;
+}
+
+const same = (a: Settings, b: Settings): boolean => a.network === b.network && a.data === b.data;
+
+async function open(settings: Settings): Promise<Session> {
+  const to = await openDevice();
+  manualSeed(1);
+  const openSet = (train: boolean): Promise<Dataset> =>
+    settings.data === 'cifar10' ? openStored(train) : Shapes10.open({ train, length: train ? 4000 : 1000 });
+  const [trainSet, testSet] = [await openSet(true), await openSet(false)];
+  const model = await NETWORKS[settings.network](trainSet.classes.length).to(to);
+  return { settings, model, trainSet, testSet };
+}
+
+/** Logits in evaluation mode, without gradients. */
+async function judge(model: nn.Module, inputs: Tensor): Promise<{ guess: number; probability: number }[]> {
+  const probabilities = noGrad(() => model.forward(inputs).softmax(1));
+  const [rows, classes] = probabilities.shape as [number, number];
+  const values = await probabilities.data();
+  return Array.from({ length: rows }, (_, row) => {
+    const own = [...values.subarray(row * classes, (row + 1) * classes)];
+    const probability = Math.max(...own);
+    return { guess: own.indexOf(probability), probability };
+  });
+}
+
+async function measure({ model, testSet }: Session, step: number): Promise<void> {
+  model.eval();
+  const length = Math.min(TEST_IMAGES, testSet.length);
+  const some = new Subset(
+    testSet,
+    Array.from({ length }, (_, i) => i),
+  );
+  let correct = 0;
+  for await (const [inputs, labels] of new DataLoader(some, { batchSize: 100, transform })) {
+    const expected = await labels.data();
+    const judged = await judge(model, inputs);
+    correct += judged.filter(({ guess }, i) => guess === expected[i]).length;
+  }
+  const shown = Array.from({ length: Math.min(SHOWN, testSet.length) }, (_, i) => i);
+  const guesses: Awaited<ReturnType<typeof judge>> = [];
+  for await (const [inputs] of new DataLoader(new Subset(testSet, shown), { batchSize: SHOWN, transform }))
+    guesses.push(...(await judge(model, inputs)));
+  model.train();
+  say({ kind: 'accuracy', step, accuracy: correct / length, images: length });
+  say({
+    kind: 'look',
+    kernels: await kernelsOf(model),
+    guesses: {
+      ...imagesOf(testSet, shown),
+      guesses: guesses.map(({ guess }) => testSet.classes[guess]!),
+      probabilities: guesses.map(({ probability }) => probability),
+    },
+  });
+}
+
+const isStopping = (): boolean => asked === 'stop';
+
+/** Waits while the page asks for a pause. Lets messages in between steps. */
+async function mayGoOn(): Promise<boolean> {
+  await new Promise((resolve) => setTimeout(resolve));
+  if (asked === 'pause') {
+    say({ kind: 'state', state: 'paused' });
+    await new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    say({ kind: 'state', state: 'running' });
+  }
+  return !isStopping();
+}
+
+async function train(current: Session): Promise<void> {
+  const { settings, model, trainSet } = current;
+  const { batchSize, epochs, rate } = settings;
+  const loader = new DataLoader(trainSet, { batchSize, shuffle: true, dropLast: true, transform });
+  const steps = epochs * Math.floor(trainSet.length / batchSize);
+  say({ kind: 'begin', steps });
+  say({ kind: 'state', state: 'running' });
+  const optimizer = new optim.SGD(model.parameters(), { lr: rate, momentum: 0.9, weightDecay: 1e-4 });
+  const schedule = new optim.CosineAnnealingLR(optimizer, { tMax: Math.max(1, steps) });
+  const criterion = new nn.CrossEntropyLoss();
+  const lookEvery = Math.max(20, Math.min(100, Math.floor(steps / 20)));
+  let step = 0;
+  await measure(current, step);
+  for (let epoch = 0; epoch < epochs; epoch++)
+    for await (const [inputs, labels] of loader) {
+      if (!(await mayGoOn())) return say({ kind: 'state', state: 'stopped' });
+      const started = performance.now();
+      optimizer.zeroGrad();
+      const loss = criterion.forward(model.forward(inputs), labels);
+      loss.backward();
+      optimizer.step();
+      schedule.step();
+      const value = await loss.item();
+      step++;
+      say({ kind: 'step', step, loss: value, rate: (1000 * batchSize) / (performance.now() - started) });
+      if (step % lookEvery === 0 || step === steps) await measure(current, step);
+    }
+  say({ kind: 'state', state: 'finished' });
+}
+
+async function answer(request: Request): Promise<void> {
+  switch (request.kind) {
+    case 'start':
+      asked = 'run';
+      if (isLoaded && session && same(session.settings, request.settings))
+        session = { ...session, settings: request.settings };
+      else session = await open(request.settings);
+      isLoaded = false;
+      return train(session);
+    case 'load': {
+      session = await open(request.settings);
+      const { tensors } = await decodeWeights(request.bytes, request.name);
+      session.model.loadStateDict(tensors as never);
+      isLoaded = true;
+      say({ kind: 'begin', steps: 1 });
+      await measure(session, 0);
+      return say({ kind: 'state', state: 'loaded' });
+    }
+    case 'save': {
+      if (!session) return;
+      const { network } = session.settings;
+      const bytes = await encodeWeights(session.model, {
+        network,
+        classes: JSON.stringify(session.trainSet.classes),
+      });
+      return say({ kind: 'weights', bytes }, [bytes.buffer]);
+    }
+    case 'pause':
+      asked = 'pause';
+      return;
+    default:
+      asked = request.kind === 'resume' ? 'run' : 'stop';
+      wake?.();
+  }
+}
+
+addEventListener('message', ({ data }: MessageEvent<Request>) => {
+  answer(data).catch((error: unknown) => {
+    const message =
+      error instanceof PaperweightError || error instanceof Error ? error.message : String(error);
+    say({ kind: 'error', message });
+  });
+});
+openDevice().catch((error: unknown) => say({ kind: 'error', message: (error as Error).message }));

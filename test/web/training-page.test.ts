@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { Browser, Page } from 'playwright-core';
+import { decodeWeights } from '../../src/core.js';
+import { launch, NO_BROWSER } from './browser.js';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+
+/** A file of CIFAR-10's binary version with random pixels. */
+const records = (count: number, label = (i: number): number => i % 10): Uint8Array =>
+  Uint8Array.from({ length: 3073 * count }, (_, i) => (i % 3073 === 0 ? label(i / 3073) : (i * 7919) % 256));
+
+describe('the page of examples/browser', { skip: NO_BROWSER }, () => {
+  let folder: string;
+  let browser: Browser;
+  const servers: ChildProcess[] = [];
+
+  before(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), 'paperweight-page-'));
+    const modules = path.join(folder, 'node_modules');
+    await cp(path.join(ROOT, 'examples/browser'), folder, {
+      recursive: true,
+      filter: (file) => !file.includes('node_modules') && !file.endsWith('dist'),
+    });
+    await mkdir(modules);
+    await symlink(ROOT, path.join(modules, 'paperweight'));
+    await symlink(path.join(ROOT, 'node_modules/esbuild'), path.join(modules, 'esbuild'));
+    const build = spawn(process.execPath, ['build.mjs'], {
+      cwd: folder,
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
+    const [code] = await once(build, 'exit');
+    assert.equal(code, 0);
+    browser = await launch();
+  });
+  after(async () => {
+    await browser?.close();
+    for (const server of servers) server.kill();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  async function openPage(...options: string[]): Promise<Page> {
+    const server = spawn(process.execPath, ['serve.mjs', '--port', '0', ...options], { cwd: folder });
+    servers.push(server);
+    const [line] = (await once(server.stdout!, 'data')) as [Buffer];
+    const page = await browser.newPage({ locale: 'en-US' });
+    page.on('pageerror', (error) => assert.fail(error));
+    await page.goto(String(line).trim());
+    await page.waitForFunction(`document.getElementById('device').textContent !== ''`);
+    return page;
+  }
+
+  const status = (page: Page, pattern: RegExp): Promise<unknown> =>
+    page.waitForFunction(`${pattern}.test(document.getElementById('status').textContent)`, undefined, {
+      timeout: 240_000,
+    });
+
+  for (const [kind, options, threads] of [
+    ['isolated', [], /wasm, [2-9]\d* threads$|wasm, 1 thread$/],
+    ['not isolated', ['--plain'], /wasm, 1 thread, one thread: the page is not cross-origin isolated/],
+  ] as const)
+    it(`trains, pauses, saves and goes on from saved weights (${kind})`, async () => {
+      const page = await openPage(...options);
+      assert.match((await page.textContent('#device'))!, threads);
+      await page.fill('#epochs', '1');
+      await page.fill('#batch', '8');
+      await page.click('#start');
+      await status(page, /^Step ([3-9]|\d\d+) of 500 /);
+      assert.ok(await page.isDisabled('#start'));
+      await page.click('#pause');
+      await status(page, /^paused$/);
+      assert.equal(await page.locator('#guesses figure').count(), 12);
+      assert.equal(await page.locator('#kernels canvas').count(), 32);
+      const [download] = await Promise.all([page.waitForEvent('download'), page.click('#save')]);
+      const file = path.join(folder, 'four-layer.safetensors');
+      await download.saveAs(file);
+      const { tensors, metadata } = await decodeWeights(await readFile(file));
+      assert.equal(metadata.network, 'four-layer');
+      assert.deepEqual(tensors.get('features.0.weight')!.shape, [32, 3, 5, 5]);
+      await page.click('#stop');
+      await status(page, /^stopped$/);
+      await page.setInputFiles('#file', file);
+      await status(page, /^weights loaded$/);
+      await page.setInputFiles('#file', path.join(folder, 'package.json'));
+      await status(page, /package.json is not a valid safetensors file/);
+      await page.close();
+    });
+
+  it('keeps CIFAR-10’s files and refuses others', async () => {
+    const page = await openPage();
+    const put = async (name: string, bytes: Uint8Array): Promise<void> => {
+      await writeFile(path.join(folder, name), bytes);
+      await page.setInputFiles('#bins', path.join(folder, name));
+    };
+    await put('data_batch_1.bin', records(1).subarray(1));
+    await status(page, /Expected records of 3073 bytes/);
+    await put(
+      'test_batch.bin',
+      records(2, () => 12),
+    );
+    await status(page, /Expected labels from 0 to 9; got 12/);
+    await put('other.bin', records(1));
+    await status(page, /other.bin is not a file/);
+    await put('test_batch.bin', records(10));
+    await put('data_batch_1.bin', records(40));
+    await page.waitForFunction(`/data_batch_1.bin, test_batch.bin/.test(document.body.innerText)`);
+    assert.equal(await page.inputValue('#data'), 'cifar10');
+    await page.fill('#epochs', '1');
+    await page.fill('#batch', '10');
+    await page.click('#start');
+    await status(page, /^finished$/);
+    await page.close();
+  });
+});
