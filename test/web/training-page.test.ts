@@ -52,14 +52,12 @@ describe('the page of examples/browser', { skip: NO_BROWSER }, () => {
     const page = await browser.newPage({ locale: 'en-US' });
     page.on('pageerror', (error) => assert.fail(error));
     await page.goto(String(line).trim());
-    await page.waitForFunction(`document.getElementById('device').textContent !== ''`);
+    await page.locator('#device', { hasText: /./ }).waitFor();
     return page;
   }
 
-  const status = (page: Page, pattern: RegExp): Promise<unknown> =>
-    page.waitForFunction(`${pattern}.test(document.getElementById('status').textContent)`, undefined, {
-      timeout: 240_000,
-    });
+  const status = (page: Page, pattern: RegExp): Promise<void> =>
+    page.locator('#status', { hasText: pattern }).waitFor({ timeout: 240_000 });
 
   for (const [kind, options, threads] of [
     ['isolated', [], /wasm, [2-9]\d* threads$|wasm, 1 thread$/],
@@ -109,7 +107,7 @@ describe('the page of examples/browser', { skip: NO_BROWSER }, () => {
     await status(page, /other.bin is not a file/);
     await put('test_batch.bin', records(10));
     await put('data_batch_1.bin', records(40));
-    await page.waitForFunction(`/data_batch_1.bin, test_batch.bin/.test(document.body.innerText)`);
+    await page.locator('#stored', { hasText: 'data_batch_1.bin, test_batch.bin' }).waitFor();
     assert.equal(await page.inputValue('#data'), 'cifar10');
     await page.fill('#epochs', '1');
     await page.fill('#batch', '10');

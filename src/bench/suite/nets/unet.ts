@@ -35,5 +35,8 @@ export const unet: Net = {
   inputs: (n) => [{ shape: [n, 3, 32, 32] }, { shape: [n, 1, 32, 32], below: 2 }],
   build: () => new UNet(),
   loss: (model: UNet, x, mask) =>
-    nn.functional.binaryCrossEntropyWithLogits(model.forward(x), mask.toFloat()),
+    nn.functional.binaryCrossEntropyWithLogits(
+      model.forward(x),
+      mask.toFloat(x.dtype as 'float32' | 'float64'),
+    ),
 };
