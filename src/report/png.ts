@@ -14,20 +14,26 @@ const BLOCK = 65_535;
 /** Makes zlib's format of bytes. */
 export type Compress = (data: Uint8Array) => Uint8Array;
 
+const GREYSCALE = 0;
+const RGB = 2;
+
 /**
  * Encodes a PNG (RFC 2083), by default without compression: fast enough for small images, and it runs in browsers too.
+ * An image without colours has one channel.
  */
 export function encodePng({ width, height, rgb }: Pixels, compress: Compress = stored): Uint8Array {
+  const isGrey = rgb.every((value, i) => value === rgb[i - (i % 3)]);
+  const pixels = isGrey ? rgb.filter((_, i) => i % 3 === 0) : rgb;
+  const row = width * (isGrey ? 1 : 3);
   // Each row begins with a filter byte: 0, none.
-  const raw = new Uint8Array(height * (1 + 3 * width));
-  for (let y = 0; y < height; y++)
-    raw.set(rgb.subarray(3 * width * y, 3 * width * (y + 1)), y * (1 + 3 * width) + 1);
+  const raw = new Uint8Array(height * (1 + row));
+  for (let y = 0; y < height; y++) raw.set(pixels.subarray(row * y, row * (y + 1)), y * (1 + row) + 1);
   const header = new Uint8Array(13);
   const view = new DataView(header.buffer);
   view.setUint32(0, width);
   view.setUint32(4, height);
-  // Eight bits per channel, RGB.
-  header.set([8, 2, 0, 0, 0], 8);
+  // Eight bits per channel.
+  header.set([8, isGrey ? GREYSCALE : RGB, 0, 0, 0], 8);
   const parts = [
     Uint8Array.from(SIGNATURE),
     chunk('IHDR', header),

@@ -32,6 +32,8 @@ export function docsTests(places: () => { folder: string; run: string; images: s
       /^(?:[\w ]+ [01]\.\d{3}\n){3}$/,
       /^(?:n\d+_\d+\.jpg [\w ]+\n){3}$/,
       /^epoch 1: [\d.]+ %\nepoch 2: [\d.]+ %\n$/,
+      // A logged run prints nothing.
+      /^$/,
       /^0 1 1 0 0\.000\n$/,
       /^(\[ 250 \] \[ 250, 2 \]\n){4}(\[ 4, 2 \] int32\n){2}(\[ 4, 8 \] \[ 4, 8 \]\n){4}\[ 2, 5 \]\n$/,
       /^stem\.weight stem\.bias branches\.left\.weight .*branches\.right\.bias\n$/,
