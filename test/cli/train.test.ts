@@ -176,6 +176,7 @@ describe('a run: interrupted, resumed, evaluated, used', () => {
       'insights.jsonl',
       'kernels',
       'log.jsonl',
+      'machine.jsonl',
       'metrics.jsonl',
       'process.json',
       'state.json',
