@@ -19,7 +19,7 @@ const panel = (latent: number, results: Results): Chart => {
     },
     yLabel: { en: 'lower bound, nats per image', zh: '变分下界（每幅图像，nat）' },
     unit: '',
-    range: [-260, -120],
+    range: [-200, -110],
     series: [
       curvesOf('AEVB, training', of('aevb'), ({ trainMetrics }) => bound(trainMetrics)),
       curvesOf('AEVB, test', of('aevb'), ({ testMetrics }) => bound(testMetrics)),
@@ -40,7 +40,7 @@ export const charts = (results: Results): Chart[] => [
     },
     yLabel: { en: 'lower bound, nats per image', zh: '变分下界（每幅图像，nat）' },
     unit: '',
-    range: [-260, -120],
+    range: [-200, -110],
     series: SIZES.map((latent) =>
       curvesOf(String(latent), resultsIn({ algorithm: 'aevb', latent }, results), ({ testMetrics }) =>
         bound(testMetrics),
@@ -63,8 +63,8 @@ export function samples(results: Results): SampleFigure[] {
       {
         name: `figure-5-latent-${latent}`,
         title: {
-          en: `Figure 5 reproduced: images from the prior, ${latent} latent variables`,
-          zh: `复现图 5：从先验采样生成的图像，${latent} 个隐变量`,
+          en: `Figure 5 reproduced: ${latent} latent variables`,
+          zh: `复现图 5：${latent} 个隐变量`,
         },
         job,
       },

@@ -236,8 +236,8 @@ const training: Claim[] = [
       },
       paperSays: '—',
       rule: {
-        en: `with 200 latent variables, the test bound after ${EPOCHS} epochs is at most 1 nat below the training bound over the last epoch, one seed; always a trend`,
-        zh: `200 个隐变量训练 ${EPOCHS} 轮后，测试下界比最后一轮的训练下界至多低 1 nat，一个种子；只作趋势`,
+        en: `by how much the test bound after ${EPOCHS} epochs is below the training bound over the last epoch, one seed; in the paper’s direction if at most 1 nat more with 200 latent variables than with 20; always a trend`,
+        zh: `训练 ${EPOCHS} 轮后的测试下界比最后一轮的训练下界低多少，一个种子；200 个隐变量比 20 个至多多出 1 nat 即视为方向一致；只作趋势`,
       },
     },
     [FEW, MANY],
@@ -247,13 +247,14 @@ const training: Claim[] = [
         number,
         number,
       ];
-      const holds = many <= 1;
+      const holds = many <= few + 1;
+      const behind = summaryOf(MANY, results, testLoss).mean - summaryOf(FEW, results, testLoss).mean;
       return {
         verdict: 'trend only',
         measured: `test − training: 20: ${sign(-few)}, 200: ${sign(-many)} nat; test: ${bound(FEW, results)} / ${bound(MANY, results)}`,
         reason: {
-          en: `${holds ? 'in' : 'against'} the paper’s direction; ${EPOCHS} epochs are too few for 200 variables to reach the bound of 20`,
-          zh: `方向与论文${holds ? '一致' : '相反'}；${EPOCHS} 轮太少，200 个隐变量还达不到 20 个的下界`,
+          en: `${holds ? 'in' : 'against'} the paper’s direction; after ${EPOCHS} epochs the bound with 200 variables is ${Math.abs(behind).toFixed(1)} nat ${behind > 0 ? 'below' : 'above'} that with 20`,
+          zh: `方向与论文${holds ? '一致' : '相反'}；${EPOCHS} 轮后 200 个隐变量的下界比 20 个${behind > 0 ? '低' : '高'} ${Math.abs(behind).toFixed(1)} nat`,
         },
       };
     },

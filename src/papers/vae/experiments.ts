@@ -14,14 +14,14 @@ export const SIZES = [3, 5, 10, 20, 200];
 /** Of these, the size at which wake-sleep is trained too. */
 export const COMPARED = [20];
 const SEEDS = [0];
-export const EPOCHS = 5;
+export const EPOCHS = 50;
 /** Of the two latent variables of Figure 4, which learn slowly. */
-export const PLANE_EPOCHS = 12;
+export const PLANE_EPOCHS = 100;
 /** The paper's step sizes, of which the best in the first epochs is taken. */
 const RATES = [0.01, 0.02, 0.1];
 const SEARCH_EPOCHS = 5;
 const SEARCHED = 20;
-const EPOCH_SECONDS = 1.5;
+const EPOCH_SECONDS = 1;
 
 const { model, training } = partsOf(recipes.mnist);
 
