@@ -65,16 +65,7 @@ describe('the onednn device', () => {
       // A recompiled plan would have another compile time.
       assert.deepEqual(await made(), first);
       const { scripted, reorders, arenaBytes } = first[0]!;
-      assert.deepEqual([...scripted].sort(), [
-        'affine',
-        'affine',
-        'broadcastTo',
-        'crossEntropy',
-        'crossEntropyGrad',
-        'dropoutMask',
-        'dropoutMask',
-        'sum',
-      ]);
+      assert.deepEqual([...scripted].sort(), ['affine', 'affine', 'dropoutMask', 'dropoutMask', 'sum']);
       assert.ok(reorders <= 10, `${reorders} reorders`);
       assert.ok(arenaBytes > 0);
     });
