@@ -72,6 +72,12 @@ class Walk {
     return undefined;
   }
 
+  /** Whether a folder contains the root: it would bring in the other splits of the data set. */
+  #isAbove(folder: string): boolean {
+    const inner = path.relative(folder, this.root);
+    return inner.split(path.sep)[0] !== '..' && !path.isAbsolute(inner);
+  }
+
   #pass(name: string): void {
     const kind = path.extname(name).toLowerCase();
     this.#ignored.set(kind, (this.#ignored.get(kind) ?? 0) + 1);
@@ -97,7 +103,7 @@ class Walk {
         next: 'look for symbolic links that form a cycle',
       });
     const real = await realpath(folder);
-    if (above.includes(real)) {
+    if (above.includes(real) || this.#isAbove(real)) {
       this.#loops++;
       return;
     }
@@ -156,7 +162,7 @@ async function refuseUnreadableName(folder: string, name: string): Promise<void>
   throw new DataError({
     what: `A name in ${folder} is not UTF-8`,
     expected: 'names of files and folders in UTF-8',
-    got: name,
+    got: printable(name),
     next: 'rename it, for example with: convmv -f latin1 -t utf8',
   });
 }

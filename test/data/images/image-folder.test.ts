@@ -98,6 +98,16 @@ test('links to images and to class folders are followed, cycles are not', async 
   assert.match(own.describe(), /2 links that lead out of the folder were not followed/);
 });
 
+test('a class that is a link to a folder around the split has no images', async (t) => {
+  const image = await png(0, 0);
+  const root = await folderOf(t, { 'train/a/1.png': image, 'val/a/1.png': image });
+  await symlink('..', path.join(root, 'train', 'b'));
+  await refuses(
+    ImageFolder.openSplit({ root, train: true, side: SIDE }),
+    /class without images: b.*1 link to a parent folder was not followed/,
+  );
+});
+
 test('a pipe with the name of an image is skipped and does not block', async (t) => {
   const root = await folderOf(t, { 'a/1.png': await png(0, 0) });
   execFileSync('mkfifo', [path.join(root, 'a', '2.png')]);
