@@ -53,6 +53,8 @@ test('flags that describe the network change it, or are refused with all mismatc
   );
   await refused(/has 10 classes.*got 2 names/, 'predict', NOTES, image, '--class-names', 'a,b');
   await refused(/no names/, 'predict', NOTES, image, '--class-names', ',');
+  await refused(/no name at position 2/, 'predict', NOTES, image, '--class-names', 'a,,b');
+  await refused(/a twice/, 'predict', NOTES, image, '--class-names', 'a,b,a');
 });
 
 test('an unknown preset, and flags for a run, are refused', async () => {

@@ -54,18 +54,27 @@ export async function modelHints(flags: WeightsFlags): Promise<ModelHints> {
 }
 
 async function classNames(text: string): Promise<string[]> {
-  const names = text.includes(',')
+  const isList = text.includes(',');
+  const names = isList
     ? text.split(',')
     : (
         await readFile(text, 'utf8').catch((error) => {
           throw diskError(error, `cannot read --class-names ${text}`, UsageError);
         })
       ).split(/\r?\n/);
-  const proper = names.map((name) => name.trim()).filter((name) => name !== '');
-  if (proper.length > 0) return proper;
+  const trimmed = names.map((name) => name.trim());
+  // A file may end in empty lines; an empty name in a list would shift the names after it.
+  const proper = isList ? trimmed : trimmed.filter((name) => name !== '');
+  const twice = proper.find((name, i) => proper.indexOf(name) < i);
+  const got = proper.every((name) => name === '')
+    ? 'no names'
+    : proper.includes('')
+      ? `no name at position ${proper.indexOf('') + 1}`
+      : twice !== undefined && `${twice} twice`;
+  if (!got) return proper;
   throw new UsageError({
     what: `--class-names ${text} cannot be used`,
-    expected: 'names separated by commas, or a text file with one per line',
-    got: 'no names',
+    expected: 'different names separated by commas, or a text file with one per line',
+    got,
   });
 }
