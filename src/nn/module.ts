@@ -344,10 +344,13 @@ export abstract class Module<Out = Tensor> {
     return state;
   }
 
-  *#state(path: string): Iterable<[string, Parameter]> {
+  /** @param around the modules around this one: a module that refers back to one of them does not contain it */
+  *#state(path: string, around: readonly Module<unknown>[] = []): Iterable<[string, Parameter]> {
+    if (around.includes(this)) return;
     for (const [name, parameter] of [...this.#own(true), ...this.#own(false)])
       yield [join(path, name), parameter];
-    for (const [name, child] of this.namedChildren()) yield* child.#state(join(path, name));
+    for (const [name, child] of this.namedChildren())
+      yield* child.#state(join(path, name), [...around, this]);
   }
 
   /**
