@@ -5,6 +5,7 @@ import * as ops from '../ops/index.js';
 import { nextKey } from '../tensor/random.js';
 import { Tensor } from '../tensor/tensor.js';
 import { nodeOf, showFloat } from './arguments.js';
+import { checkMode } from './module/registered.js';
 import { Module } from './module.js';
 
 /**
@@ -26,6 +27,7 @@ export class Dropout extends Module {
 
   forward(x: Tensor): Tensor {
     if (!this.training || this.p === 0) return x;
+    checkMode(this);
     return this.scoped(() => {
       const node = nodeOf(this.typeName, x);
       const key = nextKey(node.shape);

@@ -277,3 +277,43 @@ describe('modules in float64', () => {
     );
   });
 });
+
+describe('members of a module', () => {
+  class Inner extends nn.Module {
+    readonly scale = new Scale();
+    constructor(readonly parent: nn.Module) {
+      super();
+    }
+    forward(x: Tensor): Tensor {
+      return this.scale.forward(x);
+    }
+  }
+  class Outer extends nn.Module {
+    readonly inner = new Inner(this);
+    readonly self = this;
+    readonly hooks = [this];
+    forward(x: Tensor): Tensor {
+      return this.inner.forward(x);
+    }
+  }
+  it('may refer back to a module around them', () => {
+    assert.deepEqual([...new Outer().stateDict().keys()], ['inner.scale.factor']);
+  });
+
+  class Hidden extends nn.Module {
+    readonly #dropout = new nn.Dropout(0.5);
+    forward(x: Tensor): Tensor {
+      return this.#dropout.forward(x);
+    }
+  }
+  it('are refused in training mode if eval() of the model cannot reach them', () => {
+    setDefaultDevice(referenceDevice());
+    const model = new Hidden();
+    model.forward(ones([2]));
+    model.eval();
+    assert.throws(
+      () => model.forward(ones([2])),
+      (e) => e instanceof UsageError && /Hidden uses a Dropout in training mode/.test(e.message),
+    );
+  });
+});

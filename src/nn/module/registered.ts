@@ -12,7 +12,8 @@ import { afterCall, beforeCall } from './call-hooks.js';
 /** The part of a module that is needed here. */
 interface Model {
   readonly typeName: string;
-  namedModules(): unknown;
+  readonly training: boolean;
+  namedModules(): readonly (readonly [string, unknown])[];
   namedParameters(): [string, Parameter][];
 }
 
@@ -79,6 +80,22 @@ export function watchCalls(prototype: object, base: object): void {
     };
     Object.defineProperty(at, 'forward', { ...own, value });
   }
+}
+
+/**
+ * Checks that a module in training mode is not part of a model in evaluation mode that cannot reach it.
+ * @throws UsageError if the model does not own the module
+ */
+export function checkMode(module: Model): void {
+  const [model] = running;
+  if (!model || model === module || model.training) return;
+  if (model.namedModules().some(([, own]) => own === module)) return;
+  throw new UsageError({
+    what: `${model.typeName} uses a ${module.typeName} in training mode that it does not own`,
+    expected: 'layers in properties of the model, or in arrays, objects or Maps in them',
+    got: 'a layer in a #private field, in an object of another class, or made in forward()',
+    next: 'make it a property (TypeScript’s private and readonly are fine), since otherwise eval() cannot reach it',
+  });
 }
 
 function register(model: Model): ReadonlySet<Parameter> {
