@@ -8,7 +8,7 @@ import type { Image } from '../data/images/square-image.js';
 import { GIVE_IMAGE, readImage } from '../data/read-image.js';
 import type { Transform } from '../data/transforms/index.js';
 import { checkOptionNames, checkPath } from '../errors/arguments.js';
-import { ShapeError, UsageError } from '../errors/errors.js';
+import { DeviceError, ShapeError, UsageError } from '../errors/errors.js';
 import type { Module } from '../nn/module.js';
 import { Generator } from '../random.js';
 import type { ModelConfig } from '../run/config.js';
@@ -137,6 +137,13 @@ export class Classifier {
     for (let from = 0; from < images.length; from += at) {
       const some = images.slice(from, from + at);
       const probabilities = await this.#forward(some);
+      if (probabilities.some(Number.isNaN))
+        throw new DeviceError({
+          what: 'The network computes NaN for an image',
+          expected: 'a probability for each class',
+          got: 'NaN',
+          next: 'check its weights, and the numbers that it divides by or takes logarithms of',
+        });
       for (const i of some.keys())
         guesses.push(best(probabilities.subarray(i * n, (i + 1) * n), this.classes, top));
     }

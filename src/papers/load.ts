@@ -4,6 +4,7 @@ import type { Device } from '../backend/backend.js';
 import type { ImageStatistics } from '../data/images/image-sums.js';
 import { type ImageRules, imageRules } from '../data/images/rules.js';
 import type { Transform } from '../data/transforms/index.js';
+import { counted } from '../errors/counted.js';
 import { CheckpointError, UsageError } from '../errors/errors.js';
 import { partOf } from '../interop/prefixes.js';
 import { readWeights, type Weights } from '../interop/weights.js';
@@ -59,6 +60,7 @@ export async function openModel(path: string, device: Device, hints: ModelHints 
   const { transforms } = asClassifier(paper);
   const model = withoutInit(() => buildModel(paper, config));
   putWeights(file, model, inOwnNames(paper, model, weights.tensors));
+  await refuseNan(file, model);
   await model.to(device);
   const { test: transform, views } = transforms(
     config,
@@ -74,6 +76,26 @@ export async function openModel(path: string, device: Device, hints: ModelHints 
     views,
     notes: isRun ? notes : [...notes, ...preparation(weights, transform)],
   };
+}
+
+/**
+ * A device may hide NaN, since a rectifier and max pooling may pass over it, and would then give confident answers.
+ *
+ * @throws CheckpointError if a weight is NaN
+ */
+async function refuseNan(file: string, model: Module<unknown>): Promise<void> {
+  for (const [name, parameter] of model.stateDict()) {
+    const values = await parameter.data();
+    let count = 0;
+    for (let i = 0; i < values.length; i++) if (Number.isNaN(values[i])) count++;
+    if (count > 0)
+      throw new CheckpointError({
+        what: `The weights in ${file} contain NaN`,
+        expected: 'numbers',
+        got: `NaN in ${counted(count, 'value')} of ${name}`,
+        next: 'use weights from before the training diverged',
+      });
+  }
 }
 
 /** Messages for the user: how a bare file's images are prepared, and whether its model was trained that way. */

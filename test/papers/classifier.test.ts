@@ -50,3 +50,28 @@ test('images of any size are classified in one batch, prepared as in training', 
   await assert.rejects(classifier.classify(images, { top: 0 }), UsageError);
   assert.deepEqual(await classifier.classify([]), []);
 });
+
+test('weights that are NaN are refused, and so are answers that are', async (t) => {
+  const folder = await scratch(t);
+  const paper = await openPaper('alexnet');
+  const classes = ['a', 'b', 'c'];
+  const shared = { paper: 'alexnet', classes, imageSize: 32, dropout: 0, init: 'kaiming' };
+  const device = referenceDevice();
+  for (const [bad, says] of [
+    [Number.NaN, /net\.safetensors contain NaN.*NaN in 1 value of features\.0\.weight/],
+    // Infinite weights are numbers, but the answer is infinity minus infinity.
+    [Number.POSITIVE_INFINITY, /computes NaN for an image/],
+  ] as const) {
+    const file = join(folder, 'net.safetensors');
+    const model = buildModel(paper, { ...shared, preset: 'four-layer' });
+    const [weight] = model.parameters();
+    const values = (await weight!.data()).slice();
+    values[0] = bad;
+    weight!.load(values);
+    await saveWeights(file, model);
+    await assert.rejects(async () => {
+      const classifier = await Classifier.open(file, { device, classes });
+      await classifier.classify([noise(32, 1)]);
+    }, says);
+  }
+});
