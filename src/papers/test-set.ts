@@ -1,6 +1,6 @@
 import { inClassesOf, showClasses } from '../data/class-order.js';
 import type { Dataset } from '../data/dataset.js';
-import { classCount } from '../errors/counted.js';
+import { classCount, counted } from '../errors/counted.js';
 import { UsageError } from '../errors/errors.js';
 
 /** Placeholder names for classes without names, as in a bare file of weights. */
@@ -24,7 +24,7 @@ export function testSetFor(
 ): { readonly dataset: Dataset; readonly notes: readonly string[] } {
   if (!isUnnamed(classes) || isUnnamed(dataset.classes)) {
     const matched = inClassesOf(dataset, classes, path);
-    return { dataset: matched, notes: oneClass(matched) };
+    return { dataset: matched, notes: absentClasses(matched) };
   }
   if (classes.length !== dataset.classes.length)
     throw new UsageError({
@@ -37,17 +37,23 @@ export function testSetFor(
     dataset,
     notes: [
       `The classes of ${path} have no names; assumed: those of ${dataset.name}, in this order: ${showClasses(dataset.classes)}. If this is wrong, give them with --class-names.`,
-      ...oneClass(dataset),
+      ...absentClasses(dataset),
     ],
   };
 }
 
-/** A warning if all test images are of one class: accuracy on it says nothing about the others. */
-export function oneClass({ labels, classes, name }: Dataset): string[] {
+/** A warning if a class has no test images: the results say nothing about it. */
+export function absentClasses({ labels, classes, name }: Dataset): string[] {
   if (!labels || classes.length < 2 || labels.length === 0) return [];
-  const [first] = labels;
-  if (labels.some((label) => label !== first)) return [];
-  return [
-    `All test images of ${name} are of one class, ${classes[first!]}: the results are for that class only.`,
-  ];
+  const present = new Set(labels);
+  const absent = classes.filter((_, label) => !present.has(label));
+  if (present.size === 1)
+    return [
+      `All test images of ${name} are of one class, ${classes[labels[0]!]}: the results are for that class only.`,
+    ];
+  if (absent.length === 0) return [];
+  const shown = absent.slice(0, 3).join(', ');
+  const others =
+    absent.length > 3 ? ` and ${counted(absent.length - 3, 'other class', 'other classes')}` : '';
+  return [`There are no test images of ${shown}${others} in ${name}: the results are for the other classes.`];
 }

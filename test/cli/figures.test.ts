@@ -85,6 +85,13 @@ test('the numbers of a run on folders match their labels', async (t) => {
     await cp(path.join(data, `val/${synset(1)}`), path.join(folder, `one/val/${synset(1)}`), {
       recursive: true,
     });
+    await mkdir(path.join(folder, 'two/val'), { recursive: true });
+    for (const label of [0, 2])
+      await cp(path.join(data, `val/${synset(label)}`), path.join(folder, `two/val/${synset(label)}`), {
+        recursive: true,
+      });
+    const two = await paperweight('eval', 'r', '--data', 'two');
+    assert.match(two.stderr, /There are no test images of n10000001 in .*: the results are for the other/);
     const one = await paperweight('eval', 'r', '--data', 'one');
     assert.match(one.stdout, /^Images: 4$/m);
     assert.match(one.stderr, /All test images .* are of one class, n10000001/);

@@ -13,7 +13,7 @@ import { dryRun } from '../../papers/dry-run.js';
 import { requireModel } from '../../papers/load.js';
 import { buildModel, type Paper } from '../../papers/paper.js';
 import { defaultPaper, openPaper, openPaperNamed } from '../../papers/registry.js';
-import { oneClass } from '../../papers/test-set.js';
+import { absentClasses } from '../../papers/test-set.js';
 import { checkSet, describeMachine, deviceSchema, prepareRun } from '../../papers/train.js';
 import { curveSvg } from '../../report/curve.js';
 import { EventFile } from '../../report/tensorboard/writer.js';
@@ -149,7 +149,7 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
             if (summary) note(summary);
           }
           const images = imagesIn(run.testSet);
-          for (const line of images ? oneClass(images) : []) note(line);
+          for (const line of images ? absentClasses(images) : []) note(line);
           closing(await openPaper(config.model.paper), config, done);
         } finally {
           machine?.stop();
