@@ -57,7 +57,9 @@ describe('saving a chart', { skip: NO_BROWSER }, () => {
   test('as SVG, PNG and CSV, from a run and from a comparison', async () => {
     for (const hash of ['#/run/quick-7', '#/compare?ids=live,quick-7']) {
       const { page, complaints, close } = await web.open(hash);
-      await page.getByText('Save this chart').first().click();
+      // Charts appear as their data arrive, so the first one may be another.
+      const button = page.getByRole('button', { name: 'Save “Training loss” as SVG', includeHidden: true });
+      await page.locator('details', { has: button }).locator('summary').click();
       const saved = async (kind: string) => {
         const [download] = await Promise.all([
           page.waitForEvent('download'),
