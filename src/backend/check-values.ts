@@ -1,5 +1,5 @@
 import { DeviceError } from '../errors/errors.js';
-import { dtypeOf, type Spec, showShape, sizeOf, type TypedArray } from '../graph/types.js';
+import { dtypeOf, type Spec, sameShape, showShape, sizeOf, type TypedArray } from '../graph/types.js';
 
 /** Checks the number of feeds or storages of a run. */
 export function checkNumberOf(what: string, expected: number, got: number): void {
@@ -18,5 +18,15 @@ export function checkFits(what: string, { shape, dtype }: Spec, data: TypedArray
     what: `${what} does not fit`,
     expected: `${sizeOf(shape)} values of ${dtype}, for ${showShape(shape)}`,
     got: `${data.length} of ${dtypeOf(data)}`,
+  });
+}
+
+/** Checks that a storage has the type and shape of the leaf that it is bound to. */
+export function checkStorage(id: number, expected: Spec, { shape, dtype }: Spec): void {
+  if (dtype === expected.dtype && sameShape(shape, expected.shape)) return;
+  throw new DeviceError({
+    what: `Storage ${id} does not fit`,
+    expected: `${expected.dtype} of shape ${showShape(expected.shape)}`,
+    got: `${dtype} of shape ${showShape(shape)}`,
   });
 }

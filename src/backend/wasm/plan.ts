@@ -1,8 +1,7 @@
-import { DeviceError } from '../../errors/errors.js';
 import type { Graph } from '../../graph/graph.js';
-import { type Spec, sameShape, showShape, sizeOf, type TypedArray } from '../../graph/types.js';
+import { type Spec, sizeOf, type TypedArray } from '../../graph/types.js';
 import type { Plan, PlanStats, ProfileRow } from '../backend.js';
-import { checkNumberOf } from '../check-values.js';
+import { checkNumberOf, checkStorage } from '../check-values.js';
 import { type Assembly, assemble } from '../plan/assemble.js';
 import { Execution } from '../plan/execution.js';
 import type { Region } from '../plan/region.js';
@@ -98,13 +97,7 @@ export class WasmPlan implements Plan {
     checkNumberOf('storages', graph.storages.length, storages.length);
     const offsets = storages.map((id, slot) => {
       const { spec, offset } = this.host.stored(id);
-      const node = graph.nodes[graph.storages[slot]!]!;
-      if (spec.dtype !== node.dtype || !sameShape(spec.shape, node.shape))
-        throw new DeviceError({
-          what: `Storage ${id} does not fit`,
-          expected: `${node.dtype} of shape ${showShape(node.shape)}`,
-          got: `${spec.dtype} of shape ${showShape(spec.shape)}`,
-        });
+      checkStorage(id, graph.nodes[graph.storages[slot]!]!, spec);
       return offset;
     });
     const arena = this.host.arena(this.#assembly.arenaBytes);

@@ -1,9 +1,8 @@
-import { DeviceError } from '../../errors/errors.js';
 import type { Graph } from '../../graph/graph.js';
-import { sameShape, showShape, sizeOf, type TypedArray } from '../../graph/types.js';
+import { sizeOf, type TypedArray } from '../../graph/types.js';
 import { f } from '../../ops/formula.js';
 import type { PlanStats, ProfileRow } from '../backend.js';
-import { checkFits, checkNumberOf } from '../check-values.js';
+import { checkFits, checkNumberOf, checkStorage } from '../check-values.js';
 import { assemble } from '../plan/assemble.js';
 import type { Region } from '../plan/region.js';
 import { poolFirst } from '../plan/rewrite.js';
@@ -199,13 +198,7 @@ export class WebGpuPlan {
     });
     const places = storages.map((id, slot) => {
       const { spec, place } = this.#engine.stored(id);
-      const node = graph.nodes[graph.storages[slot]!]!;
-      if (spec.dtype !== node.dtype || !sameShape(spec.shape, node.shape))
-        throw new DeviceError({
-          what: `Storage ${id} does not fit`,
-          expected: `${node.dtype} of shape ${showShape(node.shape)}`,
-          got: `${spec.dtype} of shape ${showShape(spec.shape)}`,
-        });
+      checkStorage(id, graph.nodes[graph.storages[slot]!]!, spec);
       return place;
     });
     checkFeeds(this.#checks, feeds);
