@@ -37,7 +37,7 @@ export interface Equality {
   readonly weights: number;
   /** By the number of ranks. */
   readonly apart: Record<number, number>;
-  /** Two ranks to half the steps, then resumed on so many. */
+  /** Half of the steps on two ranks, the others on this number of ranks. */
   readonly resumed: Record<number, number>;
   /** Whether two ranks resumed on two have the bits of the unbroken run. */
   readonly sameBits: boolean;
