@@ -1,11 +1,9 @@
 import { useState } from 'preact/hooks';
 import type { RunSummary } from '../../../serve/api.js';
-import { type ApiFailure, send } from '../../app/api.js';
+import { send } from '../../app/api.js';
 import { useApp } from '../../app/context.js';
-import { failureOf } from '../../app/use.js';
 import { tagsIn } from '../../lib/table/tags.js';
-import { Dialog } from '../../ui/dialog.js';
-import { Problem } from '../../ui/problem.js';
+import { FormDialog } from '../../ui/form-dialog.js';
 
 /** Adds tags to several runs and removes others. */
 export function BulkTags({
@@ -17,66 +15,42 @@ export function BulkTags({
   onClose: () => void;
   onChange: (run: RunSummary) => void;
 }) {
-  const { t, announce } = useApp();
+  const { t } = useApp();
   const [add, setAdd] = useState('');
   const [remove, setRemove] = useState<ReadonlySet<string>>(new Set());
-  const [failure, setFailure] = useState<ApiFailure>();
   const present = [...new Set(runs.flatMap(({ tags }) => tags))].sort();
   const save = async () => {
-    try {
-      for (const run of runs) {
-        const tags = [...new Set([...run.tags.filter((tag) => !remove.has(tag)), ...tagsIn(add)])];
-        if (tags.join('\n') !== run.tags.join('\n'))
-          onChange(await send('PATCH /api/runs/:id', { params: { id: run.id }, body: { tags } }));
-      }
-      announce(t('edit.saved'));
-      onClose();
-    } catch (error) {
-      setFailure(failureOf(error));
+    for (const run of runs) {
+      const tags = [...new Set([...run.tags.filter((tag) => !remove.has(tag)), ...tagsIn(add)])];
+      if (tags.join('\n') !== run.tags.join('\n'))
+        onChange(await send('PATCH /api/runs/:id', { params: { id: run.id }, body: { tags } }));
     }
   };
   return (
-    <Dialog title={t('bulk.tagTitle', { n: runs.length })} onClose={onClose}>
-      <form
-        class="stack"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void save();
-        }}
-      >
-        <label>
-          {t('bulk.add')}
-          <input value={add} onInput={(event) => setAdd(event.currentTarget.value)} />
-        </label>
-        {present.length > 0 && (
-          <fieldset class="choices">
-            <legend>{t('bulk.remove')}</legend>
-            {present.map((tag) => (
-              <label key={tag} class="check">
-                <input
-                  type="checkbox"
-                  checked={remove.has(tag)}
-                  onChange={() => {
-                    const next = new Set(remove);
-                    if (!next.delete(tag)) next.add(tag);
-                    setRemove(next);
-                  }}
-                />
-                {tag}
-              </label>
-            ))}
-          </fieldset>
-        )}
-        {failure && <Problem failure={failure} />}
-        <div class="buttons">
-          <button type="submit" class="primary">
-            {t('edit.save')}
-          </button>
-          <button type="button" onClick={onClose}>
-            {t('cancel')}
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog title={t('bulk.tagTitle', { n: runs.length })} onSave={save} onClose={onClose}>
+      <label>
+        {t('bulk.add')}
+        <input value={add} onInput={(event) => setAdd(event.currentTarget.value)} />
+      </label>
+      {present.length > 0 && (
+        <fieldset class="choices">
+          <legend>{t('bulk.remove')}</legend>
+          {present.map((tag) => (
+            <label key={tag} class="check">
+              <input
+                type="checkbox"
+                checked={remove.has(tag)}
+                onChange={() => {
+                  const next = new Set(remove);
+                  if (!next.delete(tag)) next.add(tag);
+                  setRemove(next);
+                }}
+              />
+              {tag}
+            </label>
+          ))}
+        </fieldset>
+      )}
+    </FormDialog>
   );
 }

@@ -1,11 +1,9 @@
 import { useState } from 'preact/hooks';
 import type { RunChange, RunSummary } from '../../../serve/api.js';
-import { type ApiFailure, send } from '../../app/api.js';
+import { send } from '../../app/api.js';
 import { useApp } from '../../app/context.js';
-import { failureOf } from '../../app/use.js';
 import { tagsIn } from '../../lib/table/tags.js';
-import { Dialog } from '../../ui/dialog.js';
-import { Problem } from '../../ui/problem.js';
+import { FormDialog } from '../../ui/form-dialog.js';
 
 const COLOURS = 8;
 
@@ -19,12 +17,11 @@ export function RunEditor({
   onClose: () => void;
   onChange: (run: RunSummary) => void;
 }) {
-  const { t, announce } = useApp();
+  const { t } = useApp();
   const [name, setName] = useState(run.name);
   const [tags, setTags] = useState(run.tags.join(', '));
   const [note, setNote] = useState(run.note ?? '');
   const [color, setColor] = useState(run.color ?? 0);
-  const [failure, setFailure] = useState<ApiFailure>();
   const save = async () => {
     const change: RunChange = {
       name: name.trim(),
@@ -32,72 +29,49 @@ export function RunEditor({
       note: note.trim(),
       color,
     };
-    try {
-      onChange(await send('PATCH /api/runs/:id', { params: { id: run.id }, body: change }));
-      announce(t('edit.saved'));
-      onClose();
-    } catch (error) {
-      setFailure(failureOf(error));
-    }
+    onChange(await send('PATCH /api/runs/:id', { params: { id: run.id }, body: change }));
   };
   return (
-    <Dialog title={t('edit.title')} onClose={onClose}>
-      <form
-        class="stack"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void save();
-        }}
-      >
-        <label>
-          {t('edit.name')}
-          <input
-            value={name}
-            required
-            maxLength={120}
-            onInput={(event) => setName(event.currentTarget.value)}
-          />
-        </label>
-        <label>
-          {t('edit.tags')}
-          <input value={tags} onInput={(event) => setTags(event.currentTarget.value)} />
-        </label>
-        <label>
-          {t('edit.note')}
-          <textarea
-            rows={3}
-            maxLength={4000}
-            value={note}
-            onInput={(event) => setNote(event.currentTarget.value)}
-          />
-        </label>
-        <fieldset class="choices">
-          <legend>{t('edit.color')}</legend>
-          {Array.from({ length: COLOURS + 1 }, (_, n) => (
-            <label key={n} class="check">
-              <input type="radio" name="color" checked={color === n} onChange={() => setColor(n)} />
-              {n === 0 ? (
-                t('edit.noColor')
-              ) : (
-                <>
-                  <span class="swatch" style={{ background: `var(--run-${n})` }} aria-hidden="true" />
-                  <span class="visually-hidden">{t('edit.colorNumber', { n })}</span>
-                </>
-              )}
-            </label>
-          ))}
-        </fieldset>
-        <p class="hint">{t('edit.hint', { id: run.id })}</p>
-        {failure && <Problem failure={failure} />}
-        <div class="buttons">
-          <button type="submit" class="primary">
-            {t('edit.save')}
-          </button>
-          <button type="button" onClick={onClose}>
-            {t('cancel')}
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog title={t('edit.title')} onSave={save} onClose={onClose}>
+      <label>
+        {t('edit.name')}
+        <input
+          value={name}
+          required
+          maxLength={120}
+          onInput={(event) => setName(event.currentTarget.value)}
+        />
+      </label>
+      <label>
+        {t('edit.tags')}
+        <input value={tags} onInput={(event) => setTags(event.currentTarget.value)} />
+      </label>
+      <label>
+        {t('edit.note')}
+        <textarea
+          rows={3}
+          maxLength={4000}
+          value={note}
+          onInput={(event) => setNote(event.currentTarget.value)}
+        />
+      </label>
+      <fieldset class="choices">
+        <legend>{t('edit.color')}</legend>
+        {Array.from({ length: COLOURS + 1 }, (_, n) => (
+          <label key={n} class="check">
+            <input type="radio" name="color" checked={color === n} onChange={() => setColor(n)} />
+            {n === 0 ? (
+              t('edit.noColor')
+            ) : (
+              <>
+                <span class="swatch" style={{ background: `var(--run-${n})` }} aria-hidden="true" />
+                <span class="visually-hidden">{t('edit.colorNumber', { n })}</span>
+              </>
+            )}
+          </label>
+        ))}
+      </fieldset>
+      <p class="hint">{t('edit.hint', { id: run.id })}</p>
+    </FormDialog>
   );
 }
