@@ -1,16 +1,13 @@
 import { useCallback, useMemo, useState } from 'preact/hooks';
 import { get } from '../../app/api.js';
 import { useApp } from '../../app/context.js';
-import { replace } from '../../app/router.js';
-import { recall, remember } from '../../app/storage.js';
 import { useEvery, useLoad } from '../../app/use.js';
-import { useChartView } from '../../app/use-chart-view.js';
 import type { LiveRun } from '../../app/use-run.js';
-import { runHref } from '../../lib/route.js';
 import { spanOf } from '../../lib/smooth.js';
 import { ChartControls } from '../../ui/chart/chart-controls.js';
 import { Missing, Problem } from '../../ui/problem.js';
 import { MetricChart } from '../compare/compare-charts.js';
+import { useRunView } from './use-run-view.js';
 
 /** Metrics with charts of their own on the page. */
 const ELSEWHERE =
@@ -48,8 +45,7 @@ export function OwnCharts({
     (signal) => get('GET /api/metrics', { query: { runs: [encodeURIComponent(id)] } }, signal),
     { keep: true },
   );
-  const [view, change] = useChartView(query, (next) => replace(runHref(id, 'live', { ...query, ...next })));
-  const slider = view.smooth ?? Number(recall('smoothing') ?? 40);
+  const { view, change, slider, onSlider } = useRunView(id, query);
   const detail = run.detail!;
   const runs = useMemo(() => [{ id, detail, color: '--line-1', dash: undefined }], [id, detail]);
   const own = (names.value ?? []).filter((name) => alone || !ELSEWHERE.test(name)).slice(0, MOST);
@@ -62,10 +58,7 @@ export function OwnCharts({
           view={view}
           onChange={change}
           slider={slider}
-          onSlider={(smooth) => {
-            change({ smooth });
-            remember('smoothing', String(smooth));
-          }}
+          onSlider={onSlider}
           span={spanOf(slider, Math.max(2, detail.step))}
         />
       ) : (

@@ -1,10 +1,7 @@
 import { useEffect, useMemo } from 'preact/hooks';
 import { get } from '../../app/api.js';
 import { useApp } from '../../app/context.js';
-import { replace } from '../../app/router.js';
-import { recall, remember } from '../../app/storage.js';
 import { useLoad, useWidth } from '../../app/use.js';
-import { useChartView } from '../../app/use-chart-view.js';
 import type { LiveRun } from '../../app/use-run.js';
 import { useSeries } from '../../app/use-series.js';
 import { isClassified } from '../../lib/classified.js';
@@ -13,7 +10,6 @@ import { classCount, curveFacts } from '../../lib/describe.js';
 import { integer, significant } from '../../lib/format.js';
 import { smoothCurve } from '../../lib/outliers.js';
 import { NO_POINTS } from '../../lib/points.js';
-import { runHref } from '../../lib/route.js';
 import { spanOf } from '../../lib/smooth.js';
 import { Chart } from '../../ui/chart/chart.js';
 import { ChartControls } from '../../ui/chart/chart-controls.js';
@@ -24,6 +20,7 @@ import type { SharedAxis } from '../shared-axis.js';
 import { AccuracyChart } from './accuracy-chart.js';
 import { MetricCharts } from './metric-charts.js';
 import { SmallCharts } from './small-charts.js';
+import { useRunView } from './use-run-view.js';
 
 const SMALL = ['imagesPerSecond', 'lr', 'stepSeconds', 'dataSeconds', 'rssMiB'] as const;
 
@@ -39,9 +36,8 @@ export function RunCharts({
 }) {
   const { t, language } = useApp();
   const [measure, width] = useWidth();
-  const [view, change] = useChartView(query, (next) => replace(runHref(id, 'live', { ...query, ...next })));
+  const { view, change, slider, onSlider } = useRunView(id, query);
   const { range, log, clip } = view;
-  const slider = view.smooth ?? sliderFrom(recall('smoothing'));
   const clock = useLoad(
     view.axis === 'step' ? undefined : `clock ${id} ${run.epochs.length}`,
     (signal) => get('GET /api/runs/:id/clock', { params: { id } }, signal),
@@ -119,16 +115,7 @@ export function RunCharts({
   return (
     <section class="charts" aria-label={t('chart.title')} ref={measure}>
       {loss.step.length > 0 && (
-        <ChartControls
-          view={view}
-          onChange={change}
-          slider={slider}
-          onSlider={(smooth) => {
-            change({ smooth });
-            remember('smoothing', String(smooth));
-          }}
-          span={span}
-        />
+        <ChartControls view={view} onChange={change} slider={slider} onSlider={onSlider} span={span} />
       )}
       {main.failure && <Problem failure={main.failure} />}
       {main.sampled && (
@@ -184,10 +171,4 @@ export function RunCharts({
       )}
     </section>
   );
-}
-
-/** The stored value may come from another version. */
-function sliderFrom(kept: string | undefined): number {
-  const value = Number(kept ?? 40);
-  return value >= 0 && value <= 100 ? value : 40;
 }
