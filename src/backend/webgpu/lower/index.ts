@@ -1,7 +1,7 @@
 import { DeviceError } from '../../../errors/errors.js';
 import { sizeOf } from '../../../graph/types.js';
 import { EXCHANGES } from '../../../ops/distributed/exchange.js';
-import { isAlias } from '../../plan/describe.js';
+import { type Lowering, type Lowerings, lowerNode } from '../../plan/lower.js';
 import type { Builder } from '../builder.js';
 import { lowerCluster } from './cluster.js';
 import { lowerConv2d, lowerConv2dGradInput, lowerConv2dGradWeight } from './conv.js';
@@ -59,7 +59,7 @@ import {
   lowerWhere,
 } from './select.js';
 
-const lowerings: Readonly<Record<string, (b: Builder, i: number) => void>> = {
+const kernels: Readonly<Record<string, (b: Builder, i: number) => void>> = {
   conv2d: lowerConv2d,
   conv2dGradInput: lowerConv2dGradInput,
   conv2dGradWeight: lowerConv2dGradWeight,
@@ -113,29 +113,31 @@ const lowerings: Readonly<Record<string, (b: Builder, i: number) => void>> = {
   recurrentGradStart: lowerRecurrentGradStart,
 };
 
-/** Adds the steps that compute a node. */
-export function lower(b: Builder, i: number): void {
-  const node = b.node(i);
-  if (b.done.has(i)) {
-    b.release(i);
-    return;
-  }
-  if (isAlias(node)) {
-    b.define(i, b.value(node.inputs[0]!));
-    return;
-  }
-  if (b.absorbed.has(i)) return;
-  const cluster = b.clusters.get(i);
-  const nodes = cluster?.nodes ?? [i];
-  if (sizeOf(node.shape) === 0) b.define(i, b.newValue(i));
-  else if (cluster) lowerCluster(b, cluster);
-  else lowerNode(b, i);
-  for (const member of nodes) b.release(member);
-}
+const lowerings: Lowerings<Builder> = {
+  operations: Object.fromEntries(
+    Object.entries(kernels).map(([op, kernel]): [string, Lowering<Builder>] => [
+      op,
+      (b, i) => {
+        kernel(b, i);
+        return true;
+      },
+    ]),
+  ),
+  cluster: (b, cluster) => {
+    if (sizeOf(b.node(cluster.nodes.at(-1)!).shape) === 0) return false;
+    lowerCluster(b, cluster);
+    return true;
+  },
+  scripted: lowerWithoutKernel,
+};
 
-function lowerNode(b: Builder, i: number): void {
-  const { op, scope } = b.node(i);
-  if (Object.hasOwn(lowerings, op)) lowerings[op]!(b, i);
+/** Adds the steps that compute a node. */
+export const lower = (b: Builder, i: number): void => lowerNode(b, i, lowerings);
+
+/** A result without elements, or an exchange. @throws DeviceError for any other operation */
+function lowerWithoutKernel(b: Builder, i: number): void {
+  const { op, scope, shape } = b.node(i);
+  if (sizeOf(shape) === 0) b.define(i, b.newValue(i));
   else if (EXCHANGES.has(op) || op === 'sumEnd') lowerExchange(b, i);
   else
     throw new DeviceError({
