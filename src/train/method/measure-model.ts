@@ -6,7 +6,7 @@ import { UsageError } from '../../errors/errors.js';
 import type { Module } from '../../nn/module.js';
 import type { Measurement } from '../../run/events.js';
 import { evaluate, type Tensor } from '../../tensor/tensor.js';
-import type { Feed } from '../step.js';
+import type { Feed } from '../steps/step.js';
 import { contextOf } from './context.js';
 import type { EvaluationOptions, MeasureContext } from './method.js';
 import { checkScalar } from './updates.js';

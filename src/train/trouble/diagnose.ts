@@ -9,7 +9,7 @@ import { evaluate, Tensor } from '../../tensor/tensor.js';
 import { contextOf } from '../method/context.js';
 import type { Method } from '../method/method.js';
 import { floatsIn } from '../method/tensors-in.js';
-import type { Feed, QueuedBatch } from '../step.js';
+import type { Feed, QueuedBatch } from '../steps/step.js';
 
 interface Parts {
   readonly model: Module;

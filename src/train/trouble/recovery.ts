@@ -5,7 +5,7 @@ import type { TrainConfig } from '../../run/config.js';
 import { afterSkip } from '../../run/position.js';
 import type { RunFolder } from '../../run/run-folder.js';
 import type { Method } from '../method/method.js';
-import type { Feed, Queued, QueuedBatch } from '../step.js';
+import type { Feed, Queued, QueuedBatch } from '../steps/step.js';
 import { badTensor, diagnose } from './diagnose.js';
 import { type Bad, diverged, ROLLBACK_FACTOR, verdictOn } from './divergence.js';
 

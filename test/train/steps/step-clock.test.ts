@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { StepClock } from '../../src/train/step-clock.js';
+import { StepClock } from '../../../src/train/steps/step-clock.js';
 
 /** Rounded to microseconds. */
 const seconds = (clock: StepClock, completed: number, next?: number): number =>

@@ -1,16 +1,16 @@
-import { type AnyBatch, ownOf, totalOf } from '../data/batch.js';
-import type { World } from '../distributed/index.js';
-import { UsageError } from '../errors/errors.js';
-import type { Module } from '../nn/module.js';
-import type { TrainConfig } from '../run/config.js';
-import { INSIGHT_EVERY } from '../run/events.js';
-import type { StepResult } from '../run/position.js';
-import { type RandomState, randomState, withRows } from '../tensor/random.js';
-import type { Tensor } from '../tensor/tensor.js';
-import type { GradientSquares, Probe } from './insight/probe.js';
-import { contextOf } from './method/context.js';
-import type { Method } from './method/method.js';
-import { type Place, type QueuedUpdate, Updates } from './method/updates.js';
+import { type AnyBatch, ownOf, totalOf } from '../../data/batch.js';
+import type { World } from '../../distributed/index.js';
+import { UsageError } from '../../errors/errors.js';
+import type { Module } from '../../nn/module.js';
+import type { TrainConfig } from '../../run/config.js';
+import { INSIGHT_EVERY } from '../../run/events.js';
+import type { StepResult } from '../../run/position.js';
+import { type RandomState, randomState, withRows } from '../../tensor/random.js';
+import type { Tensor } from '../../tensor/tensor.js';
+import type { GradientSquares, Probe } from '../insight/probe.js';
+import { contextOf } from '../method/context.js';
+import type { Method } from '../method/method.js';
+import { type Place, type QueuedUpdate, Updates } from '../method/updates.js';
 
 /** A batch that can be turned into tensors, any number of times with the same values. */
 export interface FedBatch {

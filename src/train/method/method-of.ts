@@ -1,0 +1,60 @@
+import { type AnySet, imagesIn } from '../../data/loader.js';
+import type { Transform } from '../../data/transforms/index.js';
+import type { World } from '../../distributed/index.js';
+import { UsageError } from '../../errors/errors.js';
+import type { Module } from '../../nn/module.js';
+import type { TrainConfig } from '../../run/config.js';
+import { classifierMethod } from './classifier.js';
+import type { Method } from './method.js';
+import { type Observation, ownMethod, type Training, type TrainingSetup } from './paper-training.js';
+
+/** What decides how a model is trained. */
+export interface MethodParts {
+  readonly config: TrainConfig;
+  /** The model, on its device. */
+  readonly model: Module;
+  readonly testSet: AnySet;
+  readonly testTransform?: Transform | undefined;
+  /** How the model is trained if it is not a classifier of images; `paper` is its name, for messages. */
+  readonly training?: ((setup: TrainingSetup) => Training) | undefined;
+  /** What is measured of a classifier besides its accuracy. */
+  readonly observe?: ((setup: TrainingSetup) => Observation) | undefined;
+  readonly paper?: string;
+  /** Several ranks that train together; undefined for a run on its own. */
+  readonly world?: World | undefined;
+}
+
+/**
+ * The paper's own method, or that of a classifier.
+ * @throws UsageError if the paper has no method and the test set is not of labelled images
+ */
+export function methodOf(parts: MethodParts, stepsTotal: number): Method {
+  const { config, model, testSet, testTransform, training, observe, paper = 'the paper', world } = parts;
+  if (training)
+    return ownMethod(training({ model, config, stepsTotal }), {
+      paper,
+      config,
+      model,
+      testSet,
+      testTransform,
+      stepsTotal,
+      world,
+    });
+  const images = imagesIn(testSet);
+  if (images && testTransform)
+    return classifierMethod({
+      config,
+      model,
+      testSet: images,
+      testTransform,
+      stepsTotal,
+      observed: observe?.({ model, config, stepsTotal }),
+      world,
+    });
+  throw new UsageError({
+    what: `${testSet.name} cannot train a classifier of images`,
+    expected: 'a set of labelled images',
+    got: 'samples of another kind',
+    next: 'give the paper a training with its own loss or step',
+  });
+}
