@@ -12,16 +12,12 @@ export type { Device, EngineInfo } from './backend/backend.js';
 export { referenceDevice } from './backend/reference/index.js';
 export { wasmDevice } from './backend/wasm/index.js';
 export { webgpuDevice } from './backend/webgpu/index.js';
-export type { Dataset, FloatDataset } from './data/dataset.js';
+export type { Batch, SampleBatch } from './data/batch.js';
+export type { AnySet, Dataset, FloatDataset } from './data/dataset.js';
 export { enumerate } from './data/enumerate.js';
-export {
-  type AnySet,
-  type Batch,
-  DataLoader,
-  type DataLoaderOptions,
-  type LabelledImage,
-  type SampleBatch,
-} from './data/loader.js';
+export type { DataLoaderOptions } from './data/loader/options.js';
+export type { LabelledImage } from './data/loader/types.js';
+export { DataLoader } from './data/loader.js';
 export {
   type BatchesSampler,
   BatchSampler,

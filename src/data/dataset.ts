@@ -1,6 +1,6 @@
 import { DataError, UsageError } from '../errors/errors.js';
 import type { ImageRules } from './images/rules.js';
-import type { SampleSet } from './samples/sample.js';
+import type { IterableSet, SampleSet } from './samples/sample.js';
 import type { WorkerSpec } from './worker-spec.js';
 
 export type { WorkerSpec } from './worker-spec.js';
@@ -51,6 +51,16 @@ export interface FloatDataset extends Omit<Dataset, 'read' | 'readMany' | 'prepa
   read(index: number, into: Float32Array, offset: number): number;
   readMany?(indices: ArrayLike<number>, into: Float32Array, labels: Int32Array): Promise<void>;
 }
+
+/** A data set of any kind. */
+export type AnySet = Dataset | FloatDataset | SampleSet<unknown> | IterableSet<unknown>;
+
+/** The names of the classes of a data set; none for one without. */
+export const classesOf = (set: AnySet): readonly string[] => ('classes' in set ? set.classes : []);
+
+/** A set of labelled images; undefined for one of other samples. */
+export const imagesIn = (set: AnySet): Dataset | undefined =>
+  'imageShape' in set ? (set as Dataset) : undefined;
 
 export const isFloatSet = (set: object): boolean => (set as Partial<FloatDataset>).dtype === 'float32';
 

@@ -1,5 +1,5 @@
 import { checkSource } from '../data/check-dataset.js';
-import type { AnySet } from '../data/loader.js';
+import type { AnySet } from '../data/dataset.js';
 import { UsageError } from '../errors/errors.js';
 import { didYouMean } from '../errors/nearest.js';
 import { DATASETS, isDatasetName } from '../run/dataset-names.js';

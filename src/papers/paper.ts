@@ -1,6 +1,6 @@
 import type { z } from 'zod';
+import type { AnySet } from '../data/dataset.js';
 import type { ImageStatistics } from '../data/images/image-sums.js';
-import type { AnySet } from '../data/loader.js';
 import type { Transform } from '../data/transforms/index.js';
 import { UsageError } from '../errors/errors.js';
 import { didYouMean } from '../errors/nearest.js';

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { placesIn, sameClasses, showClasses } from '../data/class-order.js';
-import { type AnySet, classesOf } from '../data/loader.js';
+import { type AnySet, classesOf } from '../data/dataset.js';
 import { counted, grouped } from '../errors/counted.js';
 import { CheckpointError, UsageError } from '../errors/errors.js';
 import { writeFileAtomic } from '../files/atomic.js';

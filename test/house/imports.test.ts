@@ -83,7 +83,7 @@ describe('imports', () => {
     assert.ok(of('src/index.ts').includes('src/core.ts'), 'export … from');
     assert.ok(of('src/cli/bench/bench.ts').includes('src/cli/bench/run.ts'), 'import(…)');
     assert.ok(of('src/web/main.tsx').includes('src/web/shell.tsx'), 'a .tsx file');
-    assert.ok(of('src/data/loader.ts').includes('src/data/worker-pool.ts'), 'import … from');
+    assert.ok(of('src/data/loader/threaded.ts').includes('src/data/worker-pool.ts'), 'import … from');
   });
 
   it('point down the floors', () => {

@@ -1,5 +1,4 @@
-import type { Dataset } from '../../data/dataset.js';
-import type { AnySet } from '../../data/loader.js';
+import type { AnySet, Dataset } from '../../data/dataset.js';
 import { DataError } from '../../errors/errors.js';
 import { openOwn, ownDataset } from '../../papers/datasets.js';
 import type { Paper } from '../../papers/paper.js';

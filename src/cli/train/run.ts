@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { resolve as absolute, basename, join } from 'node:path';
+import { classesOf, imagesIn } from '../../data/dataset.js';
 import { type ImageRules, imageRules } from '../../data/images/rules.js';
-import { classesOf, imagesIn } from '../../data/loader.js';
 import { describeSample } from '../../data/stratified-sample.js';
 import type { World } from '../../distributed/index.js';
 import { counted, grouped } from '../../errors/counted.js';

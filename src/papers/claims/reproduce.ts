@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Device } from '../../backend/backend.js';
-import type { AnySet } from '../../data/loader.js';
+import type { AnySet } from '../../data/dataset.js';
 import type { EpochEvent } from '../../run/events.js';
 import type { Paper } from '../paper.js';
 import type { Claim } from './claim.js';

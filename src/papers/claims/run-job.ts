@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Device } from '../../backend/backend.js';
-import { type AnySet, classesOf } from '../../data/loader.js';
+import { type AnySet, classesOf } from '../../data/dataset.js';
 import { UsageError } from '../../errors/errors.js';
 import { type TrainConfig, trainConfigSchema } from '../../run/config.js';
 import { type EpochEvent, isClassified, type Observer, type StepEvent } from '../../run/events.js';

@@ -1,4 +1,5 @@
-import { type AnySet, DataLoader } from '../../data/loader.js';
+import type { AnySet } from '../../data/dataset.js';
+import { DataLoader } from '../../data/loader.js';
 import { spreadOrder } from '../../data/stratified-sample.js';
 import type { Transform } from '../../data/transforms/index.js';
 import type { World } from '../../distributed/index.js';

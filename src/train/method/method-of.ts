@@ -1,4 +1,4 @@
-import { type AnySet, imagesIn } from '../../data/loader.js';
+import { type AnySet, imagesIn } from '../../data/dataset.js';
 import type { Transform } from '../../data/transforms/index.js';
 import type { World } from '../../distributed/index.js';
 import { UsageError } from '../../errors/errors.js';

@@ -1,10 +1,10 @@
 /** Entry point of a loader's worker thread: opens the data set, then assembles the requested batches. */
 import { workerData } from 'node:worker_threads';
-import { assembleBatch, assembleSamples, type Batch, type SampleBatch } from './batch.js';
-import { openAnySpec, type WorkerSpec } from './dataset.js';
-import { buffersOf, type Packed } from './samples/sample.js';
-import type { Augmentation } from './transforms/host/index.js';
-import { answerRequests } from './worker-answers.js';
+import { assembleBatch, assembleSamples, type Batch, type SampleBatch } from '../batch.js';
+import { openAnySpec, type WorkerSpec } from '../dataset.js';
+import { buffersOf, type Packed } from '../samples/sample.js';
+import type { Augmentation } from '../transforms/host/index.js';
+import { answerRequests } from '../worker-answers.js';
 
 export interface BatchRequest {
   readonly index: number;
