@@ -63,6 +63,7 @@ export {
 export { define, type OwnOperation } from './tensor/define.js';
 export { cat, einsum, maximum, minimum, stack, where } from './tensor/functions.js';
 export { grad } from './tensor/grad.js';
+export { Parameter } from './tensor/parameter.js';
 export { manualSeed } from './tensor/random.js';
 export { setDefaultDevice } from './tensor/realize.js';
 export {
@@ -71,7 +72,6 @@ export {
   type GradHook,
   type Ordered,
   ones,
-  Parameter,
   type Removable,
   type SpreadOptions,
   Tensor,

@@ -42,9 +42,10 @@ export async function deviceRates(threads?: number): Promise<DeviceRate[]> {
 }
 
 async function rateOf(device: Device): Promise<number> {
-  const [ops, { evaluate, Parameter, Tensor }] = await Promise.all([
+  const [ops, { evaluate, Tensor }, { Parameter }] = await Promise.all([
     import('../ops/index.js'),
     import('../tensor/tensor.js'),
+    import('../tensor/parameter.js'),
   ]);
   const placed = async (shape: readonly number[]) => {
     const made = new Parameter(new Float32Array(sizeOf(shape)).fill(1), shape);

@@ -3,8 +3,9 @@ import type { Node } from '../graph/node.js';
 import { bytesOf, sizeOf } from '../graph/types.js';
 import * as ops from '../ops/index.js';
 import { replace } from '../optim/clip.js';
+import type { Parameter } from '../tensor/parameter.js';
 import { mapPending } from '../tensor/pending.js';
-import { type Parameter, Tensor } from '../tensor/tensor.js';
+import { Tensor } from '../tensor/tensor.js';
 
 /** Gradients below this size in bytes are exchanged together, in groups of about this size. */
 const LARGE = 2 ** 20;

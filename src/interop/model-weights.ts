@@ -1,6 +1,6 @@
 import { UsageError } from '../errors/errors.js';
 import type { Module } from '../nn/module.js';
-import type { Parameter } from '../tensor/tensor.js';
+import type { Parameter } from '../tensor/parameter.js';
 import { toBfloat16, toFloat16 } from './half.js';
 import { viewBytes } from './numbers.js';
 import type { ArraySource } from './safetensors/index.js';

@@ -3,7 +3,8 @@ import { ShapeError, UsageError } from '../errors/errors.js';
 import { showShape } from '../graph/types.js';
 import * as ops from '../ops/index.js';
 import { where } from '../tensor/functions.js';
-import { Parameter, Tensor } from '../tensor/tensor.js';
+import { Parameter } from '../tensor/parameter.js';
+import { Tensor } from '../tensor/tensor.js';
 import { checkCounts, nodeOf, showFloat } from './arguments.js';
 import { Module } from './module.js';
 

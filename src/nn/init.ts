@@ -2,8 +2,8 @@ import { checkOptionNames, shown } from '../errors/arguments.js';
 import { ShapeError, UsageError } from '../errors/errors.js';
 import { type Shape, showShape, sizeOf, withMemory } from '../graph/types.js';
 import type { Generator } from '../random.js';
+import type { Parameter } from '../tensor/parameter.js';
 import { initGenerator } from '../tensor/random.js';
-import type { Parameter } from '../tensor/tensor.js';
 import { check, fill, write } from './init/fill.js';
 
 export { withoutInit } from './init/fill.js';

@@ -2,7 +2,8 @@ import { checkBooleans, checkNumber, checkOptionNames, shown } from '../errors/a
 import { ShapeError, UsageError } from '../errors/errors.js';
 import { isShape, type Shape, showShape, sizeOf } from '../graph/types.js';
 import * as ops from '../ops/index.js';
-import { Parameter, Tensor } from '../tensor/tensor.js';
+import { Parameter } from '../tensor/parameter.js';
+import { Tensor } from '../tensor/tensor.js';
 import { checkCounts, nodeOf, showBoolean, showFloat } from './arguments.js';
 import { Module } from './module.js';
 

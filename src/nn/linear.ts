@@ -1,6 +1,7 @@
 import { checkBooleans, checkOptionNames } from '../errors/arguments.js';
 import * as ops from '../ops/index.js';
-import { Parameter, Tensor } from '../tensor/tensor.js';
+import { Parameter } from '../tensor/parameter.js';
+import { Tensor } from '../tensor/tensor.js';
 import { checkCounts, nodeOf, showBoolean } from './arguments.js';
 import { pytorchDefault, zeroWeights } from './init.js';
 import { Module } from './module.js';

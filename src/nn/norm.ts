@@ -3,9 +3,10 @@ import { ShapeError } from '../errors/errors.js';
 import type { Node } from '../graph/node.js';
 import { showShape, sizeOf } from '../graph/types.js';
 import * as ops from '../ops/index.js';
+import { Parameter } from '../tensor/parameter.js';
 import { deferUpdate, latestNode } from '../tensor/pending.js';
 import { currentRows } from '../tensor/random.js';
-import { Parameter, Tensor, tensor } from '../tensor/tensor.js';
+import { Tensor, tensor } from '../tensor/tensor.js';
 import { checkCounts, nodeOf, showFloat } from './arguments.js';
 import { Module } from './module.js';
 

@@ -3,9 +3,9 @@ import { CheckpointError, UsageError } from '../errors/errors.js';
 import { hostLeaf, type Node } from '../graph/node.js';
 import { makeArray, sameShape } from '../graph/types.js';
 import * as ops from '../ops/index.js';
+import { Parameter, queueUpdate } from '../tensor/parameter.js';
 import type { Change } from '../tensor/pending.js';
 import { checkPlace, checkSaved, loadSaved, type SavedTensor } from '../tensor/saved.js';
-import { Parameter, update } from '../tensor/tensor.js';
 import { listOfParameters } from './parameters.js';
 import { zerosLike } from './zeros-like.js';
 
@@ -86,8 +86,8 @@ export class WeightAverage {
     for (const { parameter, mean } of this.#tracked) {
       const own = zerosLike(parameter);
       this.#aside.set(parameter, own);
-      update([{ parameter: own, value: parameter.node }]);
-      update([{ parameter, value: mean.node }]);
+      queueUpdate([{ parameter: own, value: parameter.node }]);
+      queueUpdate([{ parameter, value: mean.node }]);
     }
   }
 
@@ -95,7 +95,7 @@ export class WeightAverage {
   swapOut(): void {
     const aside = this.#aside ?? [];
     this.#aside = undefined;
-    for (const [parameter, own] of aside) update([{ parameter, value: own.node }]);
+    for (const [parameter, own] of aside) queueUpdate([{ parameter, value: own.node }]);
   }
 
   /** The parameter that contains a parameter's own value: itself, unless its average is swapped in. */

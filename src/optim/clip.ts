@@ -3,7 +3,8 @@ import { UsageError } from '../errors/errors.js';
 import { hostLeaf, type Node } from '../graph/node.js';
 import { makeArray } from '../graph/types.js';
 import * as ops from '../ops/index.js';
-import { Parameter, Tensor } from '../tensor/tensor.js';
+import { Parameter } from '../tensor/parameter.js';
+import { Tensor } from '../tensor/tensor.js';
 import { listOfParameters } from './parameters.js';
 
 /** Avoids division by zero, as in PyTorch. */

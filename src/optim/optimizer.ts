@@ -4,9 +4,10 @@ import { DeviceError, UsageError } from '../errors/errors.js';
 import { hostLeaf, type Node } from '../graph/node.js';
 import { type DType, makeArray, showShape } from '../graph/types.js';
 import * as ops from '../ops/index.js';
+import { Parameter, queueUpdate } from '../tensor/parameter.js';
 import { type Change, takePending } from '../tensor/pending.js';
 import type { SavedTensor } from '../tensor/saved.js';
-import { Parameter, type Tensor, update } from '../tensor/tensor.js';
+import type { Tensor } from '../tensor/tensor.js';
 import type { WeightAverage } from './average.js';
 import {
   COMMON,
@@ -191,7 +192,7 @@ export abstract class Optimizer<O extends CommonOptions = CommonOptions> {
       });
     for (const device of devices) changes.push(...takePending(device));
     if (this.average) changes.push(...this.average.changes(changes));
-    update(changes, [...outputs, ...compute], guard);
+    queueUpdate(changes, [...outputs, ...compute], guard);
     for (const node of grads) this.#consumed.add(node);
     this.#before = stepped.map(({ slot }) => ({ slot, memory: slot.memory }));
     for (const { slot, memory } of stepped) slot.memory = memory;

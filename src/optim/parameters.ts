@@ -1,6 +1,6 @@
 import { shown } from '../errors/arguments.js';
 import { UsageError } from '../errors/errors.js';
-import { Parameter } from '../tensor/tensor.js';
+import { Parameter } from '../tensor/parameter.js';
 
 /** The items of a list of parameters. @throws UsageError for anything else, such as a model or a single tensor */
 export function listOfParameters(owner: string, params: unknown): unknown[] {

@@ -1,7 +1,7 @@
 import { CheckpointError, ShapeError } from '../errors/errors.js';
 import { makeArray, sameShape, showShape } from '../graph/types.js';
+import type { Parameter } from '../tensor/parameter.js';
 import { checkPlace, checkSaved, loadSaved, type SavedTensor } from '../tensor/saved.js';
-import type { Parameter } from '../tensor/tensor.js';
 import type { CommonOptions, Memory, Rule } from './optimizers/rule.js';
 
 /** An optimizer's state for one parameter. */

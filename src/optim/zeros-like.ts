@@ -1,6 +1,6 @@
 import { UsageError } from '../errors/errors.js';
 import { makeArray } from '../graph/types.js';
-import { Parameter } from '../tensor/tensor.js';
+import { Parameter } from '../tensor/parameter.js';
 
 /** Zeros of a parameter's shape on its device, which steps can update. @throws UsageError if the parameter is on the host */
 export function zerosLike(parameter: Parameter): Parameter {

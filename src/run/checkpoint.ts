@@ -16,8 +16,8 @@ import {
 import type { Weight } from '../interop/weights.js';
 import { Module, type SavedTensor } from '../nn/module.js';
 import type { Optimizer } from '../optim/optimizer.js';
+import type { Parameter } from '../tensor/parameter.js';
 import { randomState, setRandomState } from '../tensor/random.js';
-import type { Parameter } from '../tensor/tensor.js';
 import { optimizerOptionSchema } from './config.js';
 import { bestSchema } from './run-files.js';
 

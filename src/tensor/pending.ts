@@ -1,6 +1,6 @@
 import type { Device } from '../backend/backend.js';
 import type { Node } from '../graph/node.js';
-import { type Parameter, update } from './tensor.js';
+import { type Parameter, queueUpdate } from './parameter.js';
 
 /*
  * Updates of buffers by forward passes (batch norm's running statistics). The new values stay graph nodes until the
@@ -61,5 +61,5 @@ export function flushPending(buffers: Iterable<Parameter>): void {
     pending.delete(parameter);
     if (value) changes.push({ parameter, value });
   }
-  if (changes.length > 0) update(changes);
+  if (changes.length > 0) queueUpdate(changes);
 }

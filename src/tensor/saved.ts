@@ -9,8 +9,9 @@ import {
   type TypedArray,
 } from '../graph/types.js';
 import * as ops from '../ops/index.js';
+import { Parameter, queueUpdate } from './parameter.js';
 import { flushPending } from './pending.js';
-import { Parameter, Tensor, update } from './tensor.js';
+import { Tensor } from './tensor.js';
 
 /** Values to load into a parameter: an array with its shape (from a file), or another model's parameter. */
 export type SavedTensor = { readonly data: TypedArray; readonly shape: Shape } | Parameter;
@@ -75,5 +76,7 @@ export function loadSaved(parameter: Parameter, saved: SavedTensor): void {
   if (!parameter.storage) void parameter.place(saved.device!);
   const { dtype } = parameter;
   const same = saved.dtype === dtype;
-  update([{ parameter, value: same ? saved.node : ops.cast(saved.node, dtype as 'float32' | 'float64') }]);
+  queueUpdate([
+    { parameter, value: same ? saved.node : ops.cast(saved.node, dtype as 'float32' | 'float64') },
+  ]);
 }

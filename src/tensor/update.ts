@@ -1,7 +1,8 @@
 import { checkOptionNames, shown } from '../errors/arguments.js';
 import { DeviceError, ShapeError, UsageError } from '../errors/errors.js';
 import { sameShape, showShape } from '../graph/types.js';
-import { operand, Parameter, update as queue, type Tensor } from './tensor.js';
+import { Parameter, queueUpdate } from './parameter.js';
+import { operand, type Tensor } from './tensor.js';
 
 /**
  * Queues one run on the device that overwrites parameters with new values, as an optimizer's step does. All values are
@@ -63,5 +64,5 @@ export function update(
       expected: 'a scalar',
       got: showShape(guard.shape),
     });
-  queue(made, compute, guard);
+  queueUpdate(made, compute, guard);
 }

@@ -3,8 +3,9 @@ import { makeArray } from '../graph/types.js';
 import * as ops from '../ops/index.js';
 import { replace } from '../optim/clip.js';
 import { zerosLike } from '../optim/zeros-like.js';
+import { type Parameter, queueUpdate } from '../tensor/parameter.js';
 import { takePending } from '../tensor/pending.js';
-import { type Parameter, Tensor, update } from '../tensor/tensor.js';
+import { Tensor } from '../tensor/tensor.js';
 
 /** Gradient accumulation over several batches, on the device. */
 export class Accumulator {
@@ -29,7 +30,7 @@ export class Accumulator {
     }));
     const devices = new Set(found.map(({ storage }) => storage!.device));
     for (const device of devices) changes.push(...takePending(device));
-    update(changes, outputs, guard);
+    queueUpdate(changes, outputs, guard);
   }
 
   /** Adds the sums to the current gradients, which become those of all batches. */

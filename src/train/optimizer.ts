@@ -12,7 +12,7 @@ import {
   WarmupDecay,
 } from '../optim/schedules/index.js';
 import type { TrainConfig } from '../run/config.js';
-import type { Parameter } from '../tensor/tensor.js';
+import type { Parameter } from '../tensor/parameter.js';
 import { lrScales } from './module-patterns.js';
 
 /** What a configuration says of the optimizer. */

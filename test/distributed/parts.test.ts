@@ -14,9 +14,10 @@ import { buildGraph } from '../../src/graph/graph.js';
 import { hostLeaf } from '../../src/graph/node.js';
 import { Dropout } from '../../src/nn/dropout.js';
 import * as ops from '../../src/ops/index.js';
+import { Parameter } from '../../src/tensor/parameter.js';
 import { manualSeed, withRows } from '../../src/tensor/random.js';
 import { setDefaultDevice } from '../../src/tensor/realize.js';
-import { Parameter, tensor } from '../../src/tensor/tensor.js';
+import { tensor } from '../../src/tensor/tensor.js';
 import { ToySet } from '../support/toy.js';
 
 test('the launcher is known by its environment', () => {

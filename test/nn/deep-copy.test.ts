@@ -4,8 +4,9 @@ import { referenceDevice } from '../../src/backend/reference/index.js';
 import { UsageError } from '../../src/errors/errors.js';
 import * as nn from '../../src/nn/index.js';
 import { SGD } from '../../src/optim/index.js';
+import { Parameter } from '../../src/tensor/parameter.js';
 import { setDefaultDevice } from '../../src/tensor/realize.js';
-import { ones, Parameter, type Tensor } from '../../src/tensor/tensor.js';
+import { ones, type Tensor } from '../../src/tensor/tensor.js';
 
 const values = async (t: Tensor): Promise<number[]> => [...(await t.data())];
 

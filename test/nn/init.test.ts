@@ -4,8 +4,8 @@ import { ShapeError, UsageError } from '../../src/errors/errors.js';
 import * as nn from '../../src/nn/index.js';
 import { Conv2d, init, Linear } from '../../src/nn/index.js';
 import { Generator } from '../../src/random.js';
+import { Parameter } from '../../src/tensor/parameter.js';
 import { manualSeed } from '../../src/tensor/random.js';
-import { Parameter } from '../../src/tensor/tensor.js';
 
 const weight = (...shape: number[]) =>
   new Parameter(new Float32Array(shape.reduce((a, d) => a * d, 1)), shape);

@@ -12,8 +12,9 @@ import type { FileArray } from '../../src/interop/numbers.js';
 import { safetensorsPieces } from '../../src/interop/safetensors/index.js';
 import { BatchNorm2d, Linear, type Module, ReLU, Sequential } from '../../src/nn/index.js';
 import { SGD } from '../../src/optim/index.js';
+import { Parameter } from '../../src/tensor/parameter.js';
 import { setDefaultDevice } from '../../src/tensor/realize.js';
-import { ones, Parameter, tensor } from '../../src/tensor/tensor.js';
+import { ones, tensor } from '../../src/tensor/tensor.js';
 
 setDefaultDevice(referenceDevice());
 

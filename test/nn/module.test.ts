@@ -13,7 +13,8 @@ import {
   ReLU,
   Sequential,
 } from '../../src/nn/index.js';
-import { ones, Parameter, type Tensor, zeros } from '../../src/tensor/tensor.js';
+import { Parameter } from '../../src/tensor/parameter.js';
+import { ones, type Tensor, zeros } from '../../src/tensor/tensor.js';
 
 class Block extends Module {
   readonly conv1 = new Conv2d(2, 3, 3);

@@ -3,8 +3,9 @@ import { before, describe, it } from 'node:test';
 import { referenceDevice } from '../../src/backend/reference/index.js';
 import { UsageError } from '../../src/errors/errors.js';
 import { clipGradNorm, clipGradValue, finiteGuard, SGD } from '../../src/optim/index.js';
+import { Parameter } from '../../src/tensor/parameter.js';
 import { setDefaultDevice } from '../../src/tensor/realize.js';
-import { Parameter, tensor } from '../../src/tensor/tensor.js';
+import { tensor } from '../../src/tensor/tensor.js';
 import { assertNear, readFixture } from '../support/generated.js';
 
 const { shapes, grads, norms, values } = readFixture<{

@@ -5,7 +5,8 @@ import { ReferenceEngine } from '../../src/backend/reference/engine.js';
 import { referenceDevice } from '../../src/backend/reference/index.js';
 import { CheckpointError, UsageError } from '../../src/errors/errors.js';
 import * as optim from '../../src/optim/index.js';
-import { Parameter, type Tensor, tensor } from '../../src/tensor/tensor.js';
+import { Parameter } from '../../src/tensor/parameter.js';
+import { type Tensor, tensor } from '../../src/tensor/tensor.js';
 import { assertNear, readFixture } from '../support/generated.js';
 import { KINDS, type OptimizerCase, optimizerPath, stepWith } from '../support/optimizers.js';
 

@@ -6,7 +6,8 @@ import { referenceDevice } from '../../src/backend/reference/index.js';
 import { CheckpointError, DeviceError, ShapeError, UsageError } from '../../src/errors/errors.js';
 import { Linear } from '../../src/nn/index.js';
 import { SGD, type SGDOptions } from '../../src/optim/index.js';
-import { Parameter, type Tensor, tensor } from '../../src/tensor/tensor.js';
+import { Parameter } from '../../src/tensor/parameter.js';
+import { type Tensor, tensor } from '../../src/tensor/tensor.js';
 import { assertNear, readFixture } from '../support/generated.js';
 
 interface Path {

@@ -6,7 +6,8 @@ import { buildGraph, type Graph } from '../../src/graph/graph.js';
 import { hostLeaf } from '../../src/graph/node.js';
 import type { Shape } from '../../src/graph/types.js';
 import * as ops from '../../src/ops/index.js';
-import { evaluate, Parameter, Tensor, tensor, update } from '../../src/tensor/tensor.js';
+import { Parameter, queueUpdate } from '../../src/tensor/parameter.js';
+import { evaluate, Tensor, tensor } from '../../src/tensor/tensor.js';
 import { type Case, cases, maskByDefinition, runCase } from './cases.js';
 import { assertClose, type Tolerance } from './close.js';
 import { forms } from './forms.js';
@@ -92,23 +93,23 @@ function behaviour(device: () => Device, dtype: 'float32' | 'float64'): void {
     it('are written in place and seen by read()', async () => {
       const p = await parameter(1, 2, 3);
       const before = await p.data();
-      update([{ parameter: p, value: p.mul(2).node }]);
+      queueUpdate([{ parameter: p, value: p.mul(2).node }]);
       assert.deepEqual(await valuesOf(p), [2, 4, 6]);
-      update([{ parameter: p, value: p.add(host([1, 1, 1])).node }]);
+      queueUpdate([{ parameter: p, value: p.add(host([1, 1, 1])).node }]);
       assert.deepEqual([...(await p.storage!.read())], [3, 5, 7]);
       assert.deepEqual([...before], [1, 2, 3], 'values that were read before stay as they were');
     });
 
     it('of many runs without waiting happen in order', async () => {
       const p = await parameter(1);
-      for (let i = 0; i < 10; i++) update([{ parameter: p, value: p.mul(2).add(1).node }]);
+      for (let i = 0; i < 10; i++) queueUpdate([{ parameter: p, value: p.mul(2).add(1).node }]);
       assert.deepEqual(await valuesOf(p), [2047]);
     });
 
     it('come with outputs of the same run, computed from the old values', async () => {
       const p = await parameter(1, 2);
       const loss = p.square().sum();
-      update([{ parameter: p, value: p.add(10).node }], [loss]);
+      queueUpdate([{ parameter: p, value: p.add(10).node }], [loss]);
       assert.equal(await loss.item(), 5);
       assert.deepEqual(await valuesOf(p), [11, 12]);
     });
@@ -117,14 +118,14 @@ function behaviour(device: () => Device, dtype: 'float32' | 'float64'): void {
       const p = await parameter(1, 2, 3);
       const raised = p.add(1);
       const product = new Tensor(ops.mul(raised.node, p.node));
-      update([{ parameter: p, value: raised.node }], [product]);
+      queueUpdate([{ parameter: p, value: raised.node }], [product]);
       assert.deepEqual(await valuesOf(product), [2, 6, 12]);
       assert.deepEqual(await valuesOf(p), [2, 3, 4]);
     });
 
     it('swap two parameters', async () => {
       const [a, b] = [await parameter(1, 2), await parameter(3, 4)];
-      update([
+      queueUpdate([
         { parameter: a, value: b.node },
         { parameter: b, value: a.node },
       ]);
@@ -139,7 +140,7 @@ function behaviour(device: () => Device, dtype: 'float32' | 'float64'): void {
 
     it('rotate three parameters through shared arrays', async () => {
       const [a, b, c] = [await parameter(1, 2), await parameter(3, 4), await parameter(5, 6)];
-      update([
+      queueUpdate([
         { parameter: a, value: b.detach().node },
         { parameter: b, value: c.reshape([2, 1]).reshape([2]).node },
         { parameter: c, value: a.detach().node },
@@ -154,11 +155,11 @@ function behaviour(device: () => Device, dtype: 'float32' | 'float64'): void {
     it('give one value to two parameters, which stay apart afterwards', async () => {
       const [a, b] = [await parameter(1, 2), await parameter(3, 4)];
       const total = a.add(b);
-      update([
+      queueUpdate([
         { parameter: a, value: total.node },
         { parameter: b, value: total.node },
       ]);
-      update([{ parameter: a, value: a.mul(10).node }]);
+      queueUpdate([{ parameter: a, value: a.mul(10).node }]);
       assert.deepEqual(
         [await valuesOf(a), await valuesOf(b)],
         [
@@ -171,23 +172,23 @@ function behaviour(device: () => Device, dtype: 'float32' | 'float64'): void {
     it('may be an output too', async () => {
       const p = await parameter(1, 2);
       const next = p.mul(3);
-      update([{ parameter: p, value: next.node }], [next]);
+      queueUpdate([{ parameter: p, value: next.node }], [next]);
       const out = await next.data();
-      update([{ parameter: p, value: p.mul(3).node }]);
+      queueUpdate([{ parameter: p, value: p.mul(3).node }]);
       assert.deepEqual(await valuesOf(p), [9, 18]);
       assert.deepEqual([...out], [3, 6]);
     });
 
     it('may be values from the host', async () => {
       const p = await parameter(1, 2);
-      update([{ parameter: p, value: host([8, 9]).node }]);
+      queueUpdate([{ parameter: p, value: host([8, 9]).node }]);
       assert.deepEqual(await valuesOf(p), [8, 9]);
     });
 
     it('follow load()', async () => {
       const p = await parameter(1, 2);
       p.load(ArrayType.of(5, 6));
-      update([{ parameter: p, value: p.add(1).node }]);
+      queueUpdate([{ parameter: p, value: p.add(1).node }]);
       assert.deepEqual(await valuesOf(p), [6, 7]);
     });
 
@@ -197,7 +198,7 @@ function behaviour(device: () => Device, dtype: 'float32' | 'float64'): void {
       const run = async (divisor: number) => {
         const loss = a.sum();
         const guard = loss.div(host([divisor], []));
-        update(
+        queueUpdate(
           [
             { parameter: a, value: ops.addScaled(a.node, b.node, host([10], []).node) },
             { parameter: b, value: b.mul(2).node },
@@ -217,7 +218,7 @@ function behaviour(device: () => Device, dtype: 'float32' | 'float64'): void {
       const p = await parameter(1, 2);
       const next = p.add(1);
       const guard = next.mul(host([Number.NaN, 1])).sum();
-      update([{ parameter: p, value: next.node }], [next], guard);
+      queueUpdate([{ parameter: p, value: next.node }], [next], guard);
       assert.deepEqual(
         [await valuesOf(next), await valuesOf(p)],
         [
@@ -243,7 +244,10 @@ function behaviour(device: () => Device, dtype: 'float32' | 'float64'): void {
         w.grad = null;
         new Tensor(ops.conv2d(x.node, w.node, undefined, { padding: [1, 1] })).sum().backward();
         const slope = w.grad! as Tensor;
-        update([{ parameter: w, value: ops.addScaled(w.node, slope.node, host([0.5], []).node) }], [slope]);
+        queueUpdate(
+          [{ parameter: w, value: ops.addScaled(w.node, slope.node, host([0.5], []).node) }],
+          [slope],
+        );
         (await slope.data()).forEach((g, i) => {
           expected[i]! += 0.5 * g;
         });

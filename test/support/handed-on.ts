@@ -6,7 +6,8 @@ import { DataError, PaperweightError } from '../../src/errors/errors.js';
 import { BatchNorm2d } from '../../src/nn/index.js';
 import * as ops from '../../src/ops/index.js';
 import { SGD } from '../../src/optim/index.js';
-import { evaluate, Parameter, Tensor, tensor, update } from '../../src/tensor/tensor.js';
+import { Parameter, queueUpdate } from '../../src/tensor/parameter.js';
+import { evaluate, Tensor, tensor } from '../../src/tensor/tensor.js';
 import { assertClose } from './close.js';
 
 type Floating = 'float32' | 'float64';
@@ -80,7 +81,7 @@ export function handedOn(device: () => Device, dtype: Floating): void {
     it('that was not computed, is refused with advice', async () => {
       const p = await parameter(1, 2);
       const y = p.mul(3);
-      update([{ parameter: p, value: p.add(1).node }]);
+      queueUpdate([{ parameter: p, value: p.add(1).node }]);
       for (const late of [y, y.detach(), y.mul(2)])
         await assert.rejects(late.data(), (error) => {
           assert.ok(error instanceof PaperweightError);
@@ -93,7 +94,7 @@ export function handedOn(device: () => Device, dtype: Floating): void {
       const p = await parameter(1, 2);
       const zeros = await parameter(0, 0);
       const y = p.mul(3);
-      update([{ parameter: p, value: p.add(10).node }], [y]);
+      queueUpdate([{ parameter: p, value: p.add(10).node }], [y]);
       const fed = ArrayType.of(100, 200);
       const sum = y.add(tensor(fed, { shape: [2] })).add(zeros);
       const [total, others] = [evaluate(sum), evaluate(p.mul(1))];
@@ -118,10 +119,10 @@ export function handedOn(device: () => Device, dtype: Floating): void {
       const half = await parameter(0.5, 0.5);
       const next = (by: Tensor) => by.mul(2).add(half).data();
       const wrong = new Tensor(ops.crossEntropy(p.node, labels.node));
-      update([{ parameter: p, value: p.add(1).node }], [wrong]);
+      queueUpdate([{ parameter: p, value: p.add(1).node }], [wrong]);
       await assert.rejects(next(wrong.detach()), DataError);
       const right = p.mean([1]);
-      update([{ parameter: p, value: p.add(1).node }], [right]);
+      queueUpdate([{ parameter: p, value: p.add(1).node }], [right]);
       assert.deepEqual(
         [...(await next(right.detach()))],
         [...(await right.data())].map((v) => 2 * v + 0.5),

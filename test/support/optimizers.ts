@@ -1,6 +1,7 @@
 import type { Device } from '../../src/backend/backend.js';
 import * as optim from '../../src/optim/index.js';
-import { Parameter, type Tensor, tensor } from '../../src/tensor/tensor.js';
+import { Parameter } from '../../src/tensor/parameter.js';
+import { type Tensor, tensor } from '../../src/tensor/tensor.js';
 
 /** A case of optimizers.json. */
 export interface OptimizerCase {

@@ -6,8 +6,9 @@ import { isGradEnabled, noGrad } from '../../src/graph/grad-mode.js';
 import { Linear } from '../../src/nn/index.js';
 import { SGD } from '../../src/optim/index.js';
 import { grad } from '../../src/tensor/grad.js';
+import { Parameter } from '../../src/tensor/parameter.js';
 import { setDefaultDevice } from '../../src/tensor/realize.js';
-import { full, ones, Parameter, Tensor, tensor } from '../../src/tensor/tensor.js';
+import { full, ones, Tensor, tensor } from '../../src/tensor/tensor.js';
 import { update } from '../../src/tensor/update.js';
 
 const leaf = (values: number[]): Tensor => tensor(values, { dtype: 'float64', requiresGrad: true });

@@ -6,8 +6,9 @@ import { DeviceError, PaperweightError, ShapeError } from '../../src/errors/erro
 import { buildGraph } from '../../src/graph/graph.js';
 import type { Node } from '../../src/graph/node.js';
 import * as ops from '../../src/ops/index.js';
+import { Parameter, queueUpdate } from '../../src/tensor/parameter.js';
 import { setDefaultDevice } from '../../src/tensor/realize.js';
-import { evaluate, full, ones, Parameter, Tensor, tensor, update, zeros } from '../../src/tensor/tensor.js';
+import { evaluate, full, ones, Tensor, tensor, zeros } from '../../src/tensor/tensor.js';
 
 /** Counts runs, to test laziness and caching. */
 class CountingDevice extends InlineDevice {
@@ -233,7 +234,7 @@ describe('parameters', () => {
   it('make tensors that use an old value stale, with a helpful message', async () => {
     const p = await parameter(1, 2);
     const loss = p.square().sum();
-    update([{ parameter: p, value: p.add(1).node }]);
+    queueUpdate([{ parameter: p, value: p.add(1).node }]);
     await assert.rejects(loss.item(), (error) => {
       assert.ok(error instanceof PaperweightError);
       assert.match(error.message, /depends on weights that an update has overwritten/);
@@ -247,7 +248,7 @@ describe('parameters', () => {
     const p = await parameter(1, 2);
     const loss = p.square().sum();
     await loss.item();
-    update([{ parameter: p, value: p.add(1).node }]);
+    queueUpdate([{ parameter: p, value: p.add(1).node }]);
     assert.equal(await loss.item(), 5);
     assert.equal(await loss.mul(2).item(), 10);
   });
@@ -386,7 +387,7 @@ describe('the structural key', () => {
         .square()
         .sum();
       loss.backward();
-      update(
+      queueUpdate(
         [{ parameter: p, value: ops.addScaled(p.node, p.grad!.node, tensor(-0.01 * Math.random()).node) }],
         [loss],
       );

@@ -12,7 +12,8 @@ import { Conv2d, Flatten, Linear, type Module, ReLU, Sequential } from '../../sr
 import * as ops from '../../src/ops/index.js';
 import { SGD, WeightAverage } from '../../src/optim/index.js';
 import { saveWeights } from '../../src/run/checkpoint.js';
-import { Parameter, Tensor, tensor } from '../../src/tensor/tensor.js';
+import { Parameter } from '../../src/tensor/parameter.js';
+import { Tensor, tensor } from '../../src/tensor/tensor.js';
 import { Accumulator } from '../../src/train/accumulate.js';
 import { startFrom } from '../../src/train/start-from.js';
 import { assertNear } from '../support/generated.js';

@@ -1,7 +1,7 @@
 import { checkNumber, shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
 import type { TypedArray } from '../../graph/types.js';
-import { Parameter } from '../../tensor/tensor.js';
+import { Parameter } from '../../tensor/parameter.js';
 
 let skipping = false;
 

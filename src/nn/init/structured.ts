@@ -3,8 +3,8 @@ import { ShapeError, UsageError } from '../../errors/errors.js';
 import { type Shape, showShape, sizeOf } from '../../graph/types.js';
 import { erf } from '../../ops/erf.js';
 import type { Generator } from '../../random.js';
+import type { Parameter } from '../../tensor/parameter.js';
 import { initGenerator } from '../../tensor/random.js';
-import type { Parameter } from '../../tensor/tensor.js';
 import { check, fill, write } from './fill.js';
 
 /* Initialisers whose values depend on each other, or are not simply uniform or normal. */

@@ -1,6 +1,7 @@
 import { shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
-import { Parameter, Tensor } from '../../tensor/tensor.js';
+import { Parameter } from '../../tensor/parameter.js';
+import { Tensor } from '../../tensor/tensor.js';
 
 /** A buffer with the values of a tensor; a parameter that is one already stays as it is. */
 export function bufferOf(value: unknown): Parameter {

@@ -2,9 +2,9 @@ import { shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
 import { makeArray } from '../../graph/types.js';
 import { Generator } from '../../random.js';
+import { Parameter } from '../../tensor/parameter.js';
 import { flushPending } from '../../tensor/pending.js';
 import { loadSaved } from '../../tensor/saved.js';
-import { Parameter } from '../../tensor/tensor.js';
 import { copyMode, copyPersistence, Module } from '../module.js';
 
 /**

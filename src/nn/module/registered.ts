@@ -1,7 +1,7 @@
 import { shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
 import { showShape } from '../../graph/types.js';
-import { onParameterUse, type Parameter } from '../../tensor/tensor.js';
+import { onParameterUse, type Parameter } from '../../tensor/parameter.js';
 import { afterCall, beforeCall } from './call-hooks.js';
 
 /*

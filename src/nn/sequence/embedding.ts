@@ -1,7 +1,8 @@
 import { checkOptionNames, shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
 import * as ops from '../../ops/index.js';
-import { Parameter, Tensor } from '../../tensor/tensor.js';
+import { Parameter } from '../../tensor/parameter.js';
+import { Tensor } from '../../tensor/tensor.js';
 import { checkCounts, nodeOf } from '../arguments.js';
 import { normal } from '../init.js';
 import { Module } from '../module.js';

@@ -11,7 +11,8 @@ import { view } from '../../../src/backend/onednn/library/memory.js';
 import { openDnnl } from '../../../src/backend/onednn/library/open.js';
 import { DeviceError } from '../../../src/errors/errors.js';
 import * as ops from '../../../src/ops/index.js';
-import { Parameter, Tensor, tensor, update } from '../../../src/tensor/tensor.js';
+import { Parameter, queueUpdate } from '../../../src/tensor/parameter.js';
+import { Tensor, tensor } from '../../../src/tensor/tensor.js';
 
 const filled = (shape: number[], value = 1) =>
   tensor(new Float32Array(shape.reduce((a, d) => a * d, 1)).fill(value), { shape });
@@ -92,7 +93,7 @@ describe('an error of the library', () => {
     const y = new Tensor(ops.linear(filled([32, 64]).node, w.node)).sum();
     y.backward();
     const step = ops.addScaled(w.node, (w.grad as Tensor).node, filled([], 0.1).node);
-    update([{ parameter: w, value: step }], [y]);
+    queueUpdate([{ parameter: w, value: step }], [y]);
     await y.data();
     await fails(t, [DnnlCore.prototype, 'reorder'], () => w.data(), /value of shape \[64, 64\]/);
   });

@@ -12,7 +12,8 @@ import type { Node } from '../../../src/graph/node.js';
 import { Conv2d, Linear } from '../../../src/nn/index.js';
 import * as ops from '../../../src/ops/index.js';
 import { SGD } from '../../../src/optim/index.js';
-import { Parameter, Tensor, tensor } from '../../../src/tensor/tensor.js';
+import { Parameter } from '../../../src/tensor/parameter.js';
+import { Tensor, tensor } from '../../../src/tensor/tensor.js';
 import { assertNear } from '../../support/generated.js';
 
 const open = (): Device => new InlineDevice(new OneDnnEngine({ threads: 2 }));

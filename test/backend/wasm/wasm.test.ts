@@ -9,8 +9,9 @@ import { wasmDevice } from '../../../src/backend/wasm/index.js';
 import { BatchNorm2d, Conv2d, CrossEntropyLoss, Flatten, Linear, Sequential } from '../../../src/nn/index.js';
 import * as ops from '../../../src/ops/index.js';
 import { SGD } from '../../../src/optim/index.js';
+import { Parameter, queueUpdate } from '../../../src/tensor/parameter.js';
 import { manualSeed } from '../../../src/tensor/random.js';
-import { Parameter, Tensor, tensor, update } from '../../../src/tensor/tensor.js';
+import { Tensor, tensor } from '../../../src/tensor/tensor.js';
 import { conformance } from '../../support/conformance.js';
 import { batchOf } from '../../support/generated.js';
 
@@ -133,7 +134,7 @@ describe('the wasm engine', () => {
       assert.equal(await other.sum().item(), 15);
       // Memory grows, which moves every view of it.
       const large = await new Linear(3000, 3000).to(device);
-      update([{ parameter: p, value: p.mul(2).node }]);
+      queueUpdate([{ parameter: p, value: p.mul(2).node }]);
       assert.equal(await p.sum().item(), 22);
       assert.equal((await large.weight.data()).length, 9_000_000);
     });

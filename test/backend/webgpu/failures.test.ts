@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { WebGpuDevice } from '../../../src/backend/webgpu/device.js';
 import { DataError, DeviceError } from '../../../src/errors/errors.js';
 import * as ops from '../../../src/ops/index.js';
-import { Parameter, Tensor, update } from '../../../src/tensor/tensor.js';
+import { Parameter, queueUpdate } from '../../../src/tensor/parameter.js';
+import { Tensor } from '../../../src/tensor/tensor.js';
 import { openWebGpu, withoutGpu } from './open.js';
 
 const missing = await withoutGpu();
@@ -43,7 +44,7 @@ describe('failures of webgpu', { skip: missing }, () => {
     const rows = Math.ceil(device.engine.device.limits.maxBufferSize / 12) + 1;
     const huge = new Tensor(ops.broadcastTo(p.node, [rows, 3]));
     const total = huge.mul(new Tensor(ops.cumsum(huge.node, 0))).sum();
-    update([{ parameter: p, value: p.mul(2).node }], [total]);
+    queueUpdate([{ parameter: p, value: p.mul(2).node }], [total]);
     await assert.rejects(
       async () => total.item(),
       refused(/no memory for intermediate values/, /MiB/, /smaller batch/),
@@ -60,7 +61,7 @@ describe('failures of webgpu', { skip: missing }, () => {
     await large.storage!.read();
     device.engine.stored((large.storage as unknown as { id: number }).id).place.buffer.destroy();
     const sum = new Tensor(ops.add(p.sum().node, large.sum().node));
-    update([{ parameter: q, value: q.mul(2).node }], [sum]);
+    queueUpdate([{ parameter: q, value: q.mul(2).node }], [sum]);
     await assert.rejects(
       async () => sum.item(),
       refused(/GPU refused the commands of a run/, /nothing was changed/),
@@ -84,7 +85,7 @@ describe('failures of webgpu', { skip: missing }, () => {
     };
     assert.deepEqual([...(await pick(0).data())], [5, 6, 7]);
     const bad = pick(1);
-    update([{ parameter: p, value: p.mul(2).node }], [bad]);
+    queueUpdate([{ parameter: p, value: p.mul(2).node }], [bad]);
     await assert.rejects(
       async () => bad.data(),
       (error) => {

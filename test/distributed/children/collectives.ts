@@ -6,8 +6,9 @@ import { referenceDevice } from '../../../src/core.js';
 import { open } from '../../../src/distributed/index.js';
 import { Linear } from '../../../src/nn/linear.js';
 import { SGD } from '../../../src/optim/optimizers/sgd.js';
+import { Parameter } from '../../../src/tensor/parameter.js';
 import { setDefaultDevice } from '../../../src/tensor/realize.js';
-import { evaluate, Parameter, tensor } from '../../../src/tensor/tensor.js';
+import { evaluate, tensor } from '../../../src/tensor/tensor.js';
 
 const world = await open();
 const { rank, size } = world;

@@ -1,6 +1,7 @@
 import { hostLeaf } from '../../../graph/node.js';
 import { sizeOf } from '../../../graph/types.js';
-import { Parameter, Tensor } from '../../../tensor/tensor.js';
+import { Parameter } from '../../../tensor/parameter.js';
+import { Tensor } from '../../../tensor/tensor.js';
 import { Operator, type ValueKind, type ValueType } from './operator.js';
 import { ifStep, integerStep, OnnxOperator, Program, type Step } from './program.js';
 import type { GraphProto, NodeProto, ValueProto } from './proto.js';

@@ -1,6 +1,7 @@
 import { showShape, sizeOf } from '../../../graph/types.js';
 import { Module } from '../../../nn/module.js';
-import { type Parameter, Tensor } from '../../../tensor/tensor.js';
+import type { Parameter } from '../../../tensor/parameter.js';
+import { Tensor } from '../../../tensor/tensor.js';
 import { folded } from './fold.js';
 import type { Kernel } from './operator.js';
 import { checkSize, misfit } from './refuse.js';
