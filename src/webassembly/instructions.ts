@@ -56,6 +56,8 @@ export const V = {
   i32ShrU: 173,
   i32Add: 174,
   i32Sub: 177,
+  /** Of signed integers. */
+  i32Max: 184,
   truncF32: 248,
   convertI32: 250,
   /** Two float64 from the lower two of four integers. */

@@ -21,6 +21,7 @@ import {
 } from './elementwise.js';
 import { lowerGelu, lowerGeluGrad } from './gelu.js';
 import { lowerLinear, lowerLinearGradInput, lowerLinearGradWeight } from './linear.js';
+import { lowerLrn, lowerLrnGrad } from './lrn.js';
 import { lowerLeftMatmul, lowerMatmul } from './matmul.js';
 import { lowerPermute } from './move.js';
 import {
@@ -29,8 +30,6 @@ import {
   lowerBatchNormTrain,
   lowerBatchStats,
   lowerLogSoftmax,
-  lowerLrn,
-  lowerLrnGrad,
   lowerNormalizeRows,
   lowerNormalizeRowsGrad,
   lowerSoftmax,

@@ -1,48 +1,10 @@
-import type { LrnAttrs } from '../../../ops/norm/local-response-norm.js';
 import { alongOf, logSoftmax } from '../../simd/norm/softmax.js';
-import { Arg, Prop, Query } from '../api/dnnl.js';
+import { Arg } from '../api/dnnl.js';
 import type { Builder } from '../builder.js';
 import type { Form } from '../ir.js';
 import { arrayAt } from '../library/memory.js';
-import { emitInto, forwardOf, hasGradient, type Operand, workspace, writtenWorkspace } from './emit.js';
+import { emitInto, type Operand } from './emit.js';
 import { emitVectors } from './vectors.js';
-
-/** For an even window size, oneDNN's window has one channel less than PyTorch's. */
-const agrees = ({ size }: LrnAttrs): boolean => size % 2 === 1;
-
-export function lowerLrn(b: Builder, i: number): boolean {
-  const d = b.dnnl;
-  const node = b.node(i);
-  const attrs = node.attrs as unknown as LrnAttrs;
-  if (!agrees(attrs)) return false;
-  const [x] = node.inputs as [number];
-  const src = b.shapedForm(x);
-  const keep = hasGradient(b, i);
-  const pd = d.lrnForward(
-    keep ? Prop.forwardTraining : Prop.forwardInference,
-    src.md,
-    attrs.size,
-    attrs.alpha,
-    attrs.beta,
-    attrs.k,
-  );
-  const written = workspace(b, i, keep ? d.query(pd, Query.workspace) : null);
-  return emitInto(b, i, pd, src, [[Arg.src, src], ...written]);
-}
-
-export function lowerLrnGrad(b: Builder, i: number): boolean {
-  const d = b.dnnl;
-  const attrs = b.node(i).attrs as unknown as LrnAttrs;
-  const [dy, x] = b.node(i).inputs as [number, number];
-  const forward = forwardOf(b, i, x);
-  if (!agrees(attrs) || forward === undefined || !b.workspaces.has(forward)) return false;
-  const src = b.shapedForm(x);
-  const hint = d.lrnForward(Prop.forwardTraining, src.md, attrs.size, attrs.alpha, attrs.beta, attrs.k);
-  const pd = d.lrnBackward(src.md, src.md, attrs.size, attrs.alpha, attrs.beta, attrs.k, hint);
-  const grad = b.form(dy, src.dims, src.md);
-  const operands = [[Arg.src, src], [Arg.diffDst, grad], ...writtenWorkspace(b, forward)] as const;
-  return emitInto(b, i, pd, src, operands, Arg.diffSrc);
-}
 
 export function lowerBatchNormTrain(b: Builder, i: number): boolean {
   const d = b.dnnl;

@@ -1,0 +1,77 @@
+import { bytesOf, makeArray, sizeOf, type TypedArray } from '../../../graph/types.js';
+import { scriptOf } from '../../plan/scripted.js';
+import { Arg, type Md } from '../api/dnnl.js';
+import type { Builder } from '../builder.js';
+import type { Form } from '../ir.js';
+import { allocate, arrayAt } from '../library/memory.js';
+
+/**
+ * Adds a step that computes a node again with the reference engine's kernel, for values that its primitive is not right
+ * for. It needs memory of its own, so it is meant for values that hardly occur.
+ *
+ * @param inputs forms of the node's inputs
+ * @param where whether to do so, asked in each run
+ */
+export function correctWhere(
+  b: Builder,
+  i: number,
+  inputs: readonly Form[],
+  output: Form,
+  where: () => boolean,
+): void {
+  const { op, scope, inputs: sources, shape } = b.node(i);
+  const kernel = scriptOf(b.graph, i);
+  b.emit({
+    op,
+    scope,
+    kernel: 'corrected',
+    macs: 0,
+    touches: [...inputs, output].map(({ region }) => region),
+    writes: false,
+    script: (at) => () => {
+      if (!where()) return;
+      const values = inputs.map((form, k) => rowMajorOf(b, sources[k]!, form, at(form.region)));
+      const result = makeArray('float32', sizeOf(shape));
+      kernel(values, result);
+      withCopy(b, i, (md, address) => {
+        (arrayAt(address, 'float32', result.length) as Float32Array).set(result as Float32Array);
+        reorder(b, md, address, output.md, at(output.region));
+      });
+    },
+  });
+}
+
+/** A copy of a form's values. */
+function rowMajorOf(b: Builder, node: number, form: Form, address: number): TypedArray {
+  return withCopy(b, node, (md, copy) => {
+    reorder(b, form.md, address, md, copy);
+    return arrayAt(copy, 'float32', sizeOf(b.node(node).shape)).slice();
+  });
+}
+
+/** Calls `body` with memory for a node's values in row-major layout. */
+function withCopy<T>(b: Builder, node: number, body: (md: Md, address: number) => T): T {
+  const { shape } = b.node(node);
+  const memory = allocate(sizeOf(shape) * bytesOf('float32'));
+  try {
+    return body(b.plainMd(shape, 'float32'), memory.address);
+  } finally {
+    memory.free();
+  }
+}
+
+/** Copies values from one layout to another. */
+function reorder({ dnnl: d }: Builder, from: Md, source: number, to: Md, target: number): void {
+  const primitive = d.primitive(d.reorder(from, to));
+  d.destroyPds();
+  const memories = [d.memory(from, source), d.memory(to, target)] as const;
+  d.execute(
+    primitive,
+    d.args([
+      [Arg.src, memories[0]],
+      [Arg.dst, memories[1]],
+    ]),
+  );
+  for (const memory of memories) d.destroyMemory(memory);
+  d.destroyPrimitive(primitive);
+}
