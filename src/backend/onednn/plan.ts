@@ -85,7 +85,8 @@ export class BuiltPlan {
 
   /** Threads of a node's primitives. */
   #threadsFor(i: number): number {
-    return isForOneThread(this.#graph, i) ? 1 : this.#threads.all;
+    const { all } = this.#threads;
+    return all > 1 && isForOneThread(this.#graph, i, all) ? 1 : all;
   }
 
   #copy(i: number, from: Form, to: Form): Form {
@@ -110,10 +111,15 @@ export class BuiltPlan {
       for (const { region, handle } of this.#memories)
         if (region.slot !== undefined) this.#dnnl.setAddress(handle, at(region));
     const steps = this.#builder.steps.map((step, n): BoundStep => {
-      if (!step.primitive) {
-        const run = step.script!(at);
+      const count = this.#threadsFor(step.node);
+      const onThreads = (body: () => void): BoundStep => {
+        const run = (): void => {
+          this.#threads.use(count);
+          body();
+        };
         return { ...step, run: () => this.#naming(step.node, run) };
-      }
+      };
+      if (!step.primitive) return onThreads(step.script!(at));
       if (before) return before.steps[n]!;
       const args = this.#dnnl.args(
         step.primitive.args.map(([arg, { md, region }]) => {
@@ -123,12 +129,7 @@ export class BuiltPlan {
         }),
       );
       const primitive = this.#primitives.get(n)!;
-      const count = this.#threadsFor(step.node);
-      const run = () => {
-        this.#threads.use(count);
-        this.#dnnl.execute(primitive, args);
-      };
-      return { ...step, run: () => this.#naming(step.node, run) };
+      return onThreads(() => this.#dnnl.execute(primitive, args));
     });
     const arrayOf = (i: number, form: Form): TypedArray => {
       const { dtype, shape } = this.#graph.nodes[i]!;

@@ -2,13 +2,19 @@ import type { Graph } from '../../graph/graph.js';
 import { sizeOf } from '../../graph/types.js';
 import { macsOf } from '../plan/describe.js';
 
-/** Below this much work a second thread wakes up later than the first one finishes. */
-const PRODUCTS = 2 ** 20;
-const ELEMENTS = 2 ** 14;
+/** Work that two threads share with no gain: they save half of its time, and waiting for each other takes as long. */
+const PRODUCTS = 2 ** 24;
+const ELEMENTS = 2 ** 18;
 
-/** Whether one thread computes a node. It depends only on shapes, so results do not depend on the machine's load. */
-export function isForOneThread(graph: Graph, i: number): boolean {
+/**
+ * Whether one thread computes a node. It depends only on shapes and the number of threads, so results do not depend on
+ * the machine's load.
+ *
+ * @param threads of the device, at least 2; the more there are, the less work they share with a gain
+ */
+export function isForOneThread(graph: Graph, i: number, threads: number): boolean {
   const { inputs, shape } = graph.nodes[i]!;
   const most = Math.max(sizeOf(shape), ...inputs.map((input) => sizeOf(graph.nodes[input]!.shape)));
-  return most < ELEMENTS && macsOf(graph, i) < PRODUCTS;
+  const share = 2 / threads;
+  return most < share * ELEMENTS && macsOf(graph, i) < share * PRODUCTS;
 }

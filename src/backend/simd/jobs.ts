@@ -81,6 +81,16 @@ export function publish(
   Atomics.store(next, 0, BigInt(job) << SHIFT);
 }
 
+/** About as long as it takes to wake up a thread that sleeps. */
+const POLLING_MS = 0.03;
+
+/** Waits a short time for a word to change, before a thread sleeps: the next kernel often follows at once. */
+export function poll(words: Int32Array, index: number, value: number): void {
+  const end = performance.now() + POLLING_MS;
+  do for (let k = 0; k < 64; k++) if (Atomics.load(words, index) !== value) return;
+  while (performance.now() < end);
+}
+
 /** Runs the calls of a job for the range [from, to). */
 export function runCalls(
   calls: readonly { readonly run: Run; readonly args: readonly number[]; readonly scale: number }[],

@@ -6,6 +6,7 @@ import {
   controlOf,
   fits,
   type Place,
+  poll,
   publish,
   runCalls,
   WORD,
@@ -167,6 +168,7 @@ export class KernelPool {
     const started = performance.now();
     for (let done = Atomics.load(words, WORD.done); done < pieces; done = Atomics.load(words, WORD.done)) {
       if (performance.now() - started > this.patience) this.#failed();
+      poll(words, WORD.done, done);
       if (MAY_WAIT) Atomics.wait(words, WORD.done, done, this.patience);
     }
   }

@@ -70,8 +70,12 @@ export class WorkerDevice extends QueuedDevice {
     { threads = availableParallelism(), precision = 'float32' as Precision } = {},
   ): Promise<WorkerDevice> {
     // Read once, when the OpenMP runtime loads. By default its threads busy-wait for each other; on a busy machine
-    // they would then occupy the core that the slowest of them needs.
-    if (kind === 'onednn') process.env.OMP_WAIT_POLICY ??= 'passive';
+    // they would then occupy the core that the slowest of them needs. Polling for some 40 µs, about as long as it takes to
+    // wake up a thread, spares most of the pauses between primitives.
+    if (kind === 'onednn' && process.env.OMP_WAIT_POLICY === undefined) {
+      process.env.OMP_WAIT_POLICY = 'passive';
+      process.env.GOMP_SPINCOUNT ??= '3000';
+    }
     const device = new WorkerDevice(kind, threads, precision);
     try {
       await device.#expect<EngineInfo>(-1);

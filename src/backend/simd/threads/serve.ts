@@ -1,5 +1,5 @@
 import { instantiate, type LoadKernel, type Memory, type Run } from '../../../webassembly/runtime.js';
-import { controlOf, type Place, WORD, work } from '../jobs.js';
+import { controlOf, type Place, poll, WORD, work } from '../jobs.js';
 
 /** Data passed to a thread at its start. */
 export interface ThreadData {
@@ -39,6 +39,7 @@ export function serve(
     return run;
   };
   for (let seen = 0; Atomics.load(control.words, WORD.stop) === 0; ) {
+    poll(control.words, WORD.wake, seen);
     Atomics.wait(control.words, WORD.wake, seen);
     seen = Atomics.load(control.words, WORD.wake);
     work(control, kernelOf, thread);
