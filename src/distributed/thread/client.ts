@@ -1,4 +1,3 @@
-import { writeSync } from 'node:fs';
 import { inspect } from 'node:util';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import {
@@ -13,12 +12,15 @@ import type { Link } from '../../backend/worker/link.js';
 import { DeviceError, errorFromPlain, PaperweightError } from '../../errors/errors.js';
 import { printableLines } from '../../errors/printable.js';
 import type { Launcher } from '../mpi/launcher.js';
+import { exitNow, printNow } from './exit.js';
 import type { Ending, Order, ThreadData, ThreadMessage } from './messages.js';
 
 /** Interval of the main thread's heartbeat, in milliseconds. */
 const ALIVE_MS = 250;
 /** How long a process that is ending waits for its communication thread to end the job, in milliseconds. */
-const LEAVE_MS = 5000;
+const LEAVE_MS = 6000;
+/** The communication thread. */
+const THREAD = new URL('./main.js', import.meta.url);
 
 export type Ready = Extract<ThreadMessage, { kind: 'ready' }>;
 
@@ -72,11 +74,14 @@ export class Client {
 
   /**
    * Starts the thread, which waits for all other ranks.
+   * @param thread file of the thread
    * @throws UsageError if no library is found, or it does not fit the launcher
+   * @throws DeviceError if not all ranks join within the limit of waiting
    */
   static async start(
     launcher: Launcher,
     options: Pick<ThreadData, 'files' | 'self' | 'limits'>,
+    thread: URL = THREAD,
   ): Promise<Client> {
     const [lane, orders] = [new MessageChannel(), new MessageChannel()];
     const data: ThreadData = {
@@ -87,15 +92,29 @@ export class Client {
       lane: lane.port2,
       orders: orders.port2,
     };
-    const worker = new Worker(new URL('./main.js', import.meta.url), {
+    const worker = new Worker(thread, {
       workerData: data,
       transferList: [lane.port2, orders.port2],
       execArgv: [],
     });
-    const message = await new Promise<ThreadMessage>((resolve, reject) => {
-      worker.once('message', resolve);
-      worker.once('error', reject);
-    });
+    const { waiting } = options.limits;
+    const message = await within(
+      waiting,
+      new Promise<ThreadMessage>((resolve, reject) => {
+        worker.once('message', resolve);
+        worker.once('error', reject);
+      }),
+    );
+    if (!message) {
+      worker.unref();
+      exitAtEnd(`rank ${launcher.rank ?? '?'} (${options.self.host})`);
+      throw new DeviceError({
+        what: `The ranks have not found each other within ${seconds(waiting)}`,
+        expected: `${launcher.size ?? 'all'} ranks that join`,
+        got: `no answer for rank ${launcher.rank ?? '?'} (${options.self.host})`,
+        next: 'look whether all ranks were started, and whether their machines reach each other; PAPERWEIGHT_WAIT_SECONDS sets another limit',
+      });
+    }
     if (message.kind === 'refused') {
       await worker.terminate();
       throw errorFromPlain(message.error);
@@ -149,20 +168,39 @@ export class Client {
     });
   }
 
-  /** Ends MPI; `abort` also ends the whole job, including this process. */
+  /**
+   * Ends MPI; `abort` also ends the whole job, including this process. If MPI does not return within the limit of
+   * silence, this process ends without it: for `abort` at once, otherwise when its program has ended.
+   */
   async finish(how: 'finalize' | 'abort', code: number): Promise<void> {
     this.#order({ kind: 'finish', how, code });
     this.#worker.ref();
-    await new Promise<void>((resolve) => {
-      this.#finished = resolve;
+    const { silence } = this.#data.limits;
+    const finished = new Promise<true>((resolve) => {
+      this.#finished = () => resolve(true);
     });
+    const returned = await within(silence, finished);
+    if (!returned && how === 'abort') exitNow(code);
     this.#over = true;
     process.off('exit', this.#leave);
     process.off('uncaughtExceptionMonitor', this.#remember);
     clearInterval(this.#alive);
     this.#lane.close();
     this.#orders.close();
-    await this.#worker.terminate();
+    if (returned) {
+      await this.#worker.terminate();
+      return;
+    }
+    this.#worker.unref();
+    exitAtEnd(this.#name);
+    printNow(
+      `note: ${this.#name}: MPI_Finalize has not returned within ${seconds(silence)}. All ranks have finished their work, so this one ends without it.`,
+    );
+  }
+
+  get #name(): string {
+    const { rank, size, processes } = this.ready;
+    return `rank ${rank} of ${size} (${processes[rank]!.host})`;
   }
 
   #order(order: Order, transfer: MessagePort[] = []): void {
@@ -199,15 +237,49 @@ export class Client {
 
   /** The process ends before the ranks have agreed to: the others must not wait for it. */
   readonly #leave = (code: number): void => {
-    if (this.#uncaught !== undefined && code !== 0) {
-      const error = this.#uncaught;
-      const text = error instanceof PaperweightError ? error.message : inspect(error);
-      const { rank, size, processes } = this.ready;
-      writeSync(2, `error: rank ${rank} of ${size} (${processes[rank]!.host}): ${printableLines(text)}\n`);
-    }
+    if (code !== 0) printUncaught(this.#name, this.#uncaught);
     Atomics.store(this.#words, WORD.abort, 1 + code);
     this.#wake();
     // The communication thread ends the process.
     Atomics.wait(this.#words, WORD.still, 0, LEAVE_MS);
+    exitNow(code || 1);
   };
+}
+
+/** Prints an error that no program has caught, if there is one. */
+function printUncaught(name: string, error: unknown): void {
+  if (error === undefined) return;
+  const text = error instanceof PaperweightError ? error.message : inspect(error);
+  printNow(`error: ${name}: ${printableLines(text)}`);
+}
+
+/** Lets this process end with its program, although its communication thread is blocked in MPI. */
+function exitAtEnd(name: string): void {
+  let uncaught: unknown;
+  process.on('uncaughtExceptionMonitor', (error) => {
+    uncaught = error;
+  });
+  process.once('exit', (code) => {
+    if (code !== 0) printUncaught(name, uncaught);
+    exitNow(code);
+  });
+}
+
+const seconds = (ms: number): string => `${Math.round(ms / 1000)} s`;
+
+/** The value of a promise; undefined if that takes longer. The time in which this process is stopped does not count. */
+async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    let left = ms;
+    timer = setInterval(() => {
+      left -= ALIVE_MS;
+      if (left <= 0) resolve(undefined);
+    }, ALIVE_MS);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearInterval(timer);
+  }
 }

@@ -1,12 +1,12 @@
-import { readFileSync, writeSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { FAILURE_BYTES, LANES, type Posted, WORD } from '../../backend/communication/protocol.js';
-import { openLibc } from '../../backend/onednn/library/libc.js';
 import { addressOf } from '../../backend/onednn/library/memory.js';
 import { errorToPlain, UsageError } from '../../errors/errors.js';
 import { Mpi, type Pending } from '../mpi/bindings.js';
 import { AwakeClock } from './awake.js';
 import { Collectives, type Ring, type Steps } from './collectives.js';
+import { exitNow, exitWithin, printNow } from './exit.js';
 import { MainWatch } from './main-watch.js';
 import type { Ending, Order, RankProcess, ThreadData, ThreadMessage } from './messages.js';
 import { PULSE_MS, Pulse } from './pulse.js';
@@ -30,6 +30,10 @@ const TOGETHER_MS = 1500;
 const MAIN_MS = 3000;
 /** Milliseconds after which a rank that waits for one that is closing gives up. */
 const CLOSING_MS = 3000;
+/** How long MPI may take to end the job, in seconds. */
+const ABORT_SECONDS = 5;
+/** Pause before MPI is finalized, in milliseconds. */
+const QUIET_MS = 200;
 /** How long the thread polls without pauses, and then with short pauses, in milliseconds. */
 const [SPIN_MS, SHORT_MS] = [0.3, 20];
 const [SHORT_PAUSE, LONG_PAUSE] = [0.05, 0.5];
@@ -157,20 +161,11 @@ function introduce(mpi: Mpi, comm: number, size: number): Pick<Joined, 'processe
   return { processes, segments: unlinkSegments(), memory: [mine, all] };
 }
 
-/** Ends this process at once, even if its other threads are blocked. */
-function leaveAtOnce(mpi: Mpi | undefined, code: number): never {
-  mpi?.abort(code);
-  openLibc().func('void _exit(int)')(code);
-  throw new Error('unreachable');
-}
-
-/** Prints to standard error directly, since the main thread may no longer respond. */
-function printError(text: string): void {
-  try {
-    writeSync(2, `error: ${text}\n`);
-  } catch {
-    // Nothing reads standard error.
-  }
+/** Ends the job, and this process at once, even if its other threads are blocked. */
+function leaveAtOnce(mpi: Mpi, code: number): never {
+  exitWithin(ABORT_SECONDS);
+  mpi.abort(code);
+  return exitNow(code);
 }
 
 /** CPU time of the main thread in milliseconds; undefined if the system does not report it. */
@@ -273,13 +268,13 @@ function work({ ring, lanes, pulses, endings, segments }: Joined): void {
     const hung = watch.look(Atomics.load(words, WORD.alive), now, mainCpuMs(), data.limits.silence);
     // While no other rank waits, it may be preparing a large model, as the others do.
     if (hung !== undefined && pulse.othersWait > data.limits.silence / 2) {
-      printError(
-        `${self}: its main thread has not answered for ${seconds(hung)}. The job ends; resume it from its last checkpoint.`,
+      printNow(
+        `error: ${self}: its main thread has not answered for ${seconds(hung)}. The job ends; resume it from its last checkpoint.`,
       );
       leaveAtOnce(mpi, 70);
     }
     if (failed && now - failed.at > MAIN_MS + (ending ? TOGETHER_MS : 0)) {
-      printError(`${self}: ${failed.text}`);
+      printNow(`error: ${self}: ${failed.text}`);
       leaveAtOnce(mpi, 70);
     }
   };
@@ -291,7 +286,7 @@ function work({ ring, lanes, pulses, endings, segments }: Joined): void {
     const seen = Atomics.load(words, WORD.posted);
     const code = Atomics.load(words, WORD.abort);
     if (code !== 0) {
-      printError(`${self} ended with exit code ${code - 1} before the others.`);
+      printNow(`error: ${self} ended with exit code ${code - 1} before the others.`);
       leaveAtOnce(mpi, code - 1 || 1);
     }
     for (let got = receiveMessageOnPort(data.orders); got; got = receiveMessageOnPort(data.orders))
@@ -322,6 +317,11 @@ function work({ ring, lanes, pulses, endings, segments }: Joined): void {
   }
   for (const _ of pulse.end()) Atomics.wait(words, WORD.still, 0, LONG_PAUSE);
   replaceOwn(segments, rank);
+  // MPICH over UCX's TCP finalizes in two parts: each rank flushes its connections, which the other side has to answer,
+  // and then waits for all ranks without answering any more. A rank that still polls in this loop answers one that has
+  // begun to finalize, which then no longer answers it: both wait forever. After a pause in which nobody polls, all
+  // answers come from ranks that have already flushed.
+  Atomics.wait(words, WORD.still, 0, QUIET_MS);
   mpi.finalize();
   send({ kind: 'finished' });
 }
