@@ -32,7 +32,7 @@ const PAGES = 16_384;
 const shared = shareMemory(PAGES)!;
 const pool = new KernelPool(shared, PAGES, threads, startNodeThread);
 const dnnl = openDnnl();
-new Threads(threads);
+new Threads(dnnl.path, threads);
 
 /** Something to measure, and how many floating-point operations it takes. */
 interface Work {

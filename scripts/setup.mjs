@@ -8,7 +8,8 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fetchOneDnn, hasRuntime, RUNTIME_COMMAND, WHEEL, windowsFolder } from './windows-onednn.mjs';
 
 export const ROOT = path.resolve(fileURLToPath(new URL('..', import.meta.url)));
 const MIN_NODE = [20, 9];
@@ -348,14 +349,51 @@ export function turboJpegAdvice({ platform, family, root }, ldconfig, exists) {
 
 const SLOW = 'Until then the device "wasm" is used, which is slower.';
 
-/** @param {NodeJS.ProcessEnv} env */
-async function ensureOneDnn(env) {
-  if (env.PAPERWEIGHT_ONEDNN || process.platform === 'win32') return;
-  const find = async () => {
-    const ldconfig = process.platform === 'linux' ? await ldconfigText() : '';
-    return findOneDnn(ldconfig, existsSync);
-  };
-  if (await find()) return;
+/**
+ * Whether one of the libraries that the compiled program looks for is there.
+ *
+ * @param {string} root
+ * @returns {Promise<boolean>}
+ */
+async function hasOneDnn(root) {
+  if (process.platform === 'linux' && findOneDnn(await ldconfigText(), existsSync)) return true;
+  const places = path.join(root, 'dist/src/backend/onednn/library/places.js');
+  const { oneDnnPlaces } = await import(pathToFileURL(places).href);
+  return oneDnnPlaces().some((/** @type {string} */ file) => path.isAbsolute(file) && existsSync(file));
+}
+
+/**
+ * Fetches oneDNN into the cache, announced.
+ *
+ * @param {NodeJS.ProcessEnv} env
+ */
+async function ensureOneDnnOnWindows(env) {
+  // There is no build for other processors.
+  if (process.arch !== 'x64') return;
+  const command = `python -m pip install ${WHEEL.requirement}`;
+  const advice = `oneDNN, the fast device's library, is not there. Next: run: ${command}. ${SLOW}`;
+  if (env.PAPERWEIGHT_NO_SYSTEM_INSTALL === '1') return say(advice);
+  const folder = windowsFolder(env);
+  const label = `Fetching oneDNN ${WHEEL.version} (pip download ${WHEEL.requirement}, ${WHEEL.licence}, into ${folder})`;
+  const problem = await fetchOneDnn(folder, (program, args) =>
+    args.includes('download') ? quietly(label, program, args) : collect(program, args),
+  );
+  if (problem) say(`oneDNN was not fetched: ${problem}.\n${advice}`);
+}
+
+/** @param {string} root @param {NodeJS.ProcessEnv} env */
+async function ensureOneDnn(root, env) {
+  if (env.PAPERWEIGHT_ONEDNN) return;
+  const there = await hasOneDnn(root);
+  if (process.platform === 'win32') {
+    if (!there) await ensureOneDnnOnWindows(env);
+    if ((await hasOneDnn(root)) && !hasRuntime(env))
+      say(
+        `oneDNN needs Microsoft's Visual C++ runtime, which is not installed. Next: run: ${RUNTIME_COMMAND}. ${SLOW}`,
+      );
+    return;
+  }
+  if (there) return;
   const system = thisSystem();
   const command = oneDnnCommand(system);
   const advice = `oneDNN, the fast device's library, is not installed. Next: ${command ? `run: ${command}` : 'install oneDNN with your package manager'}. ${SLOW}`;
@@ -390,7 +428,7 @@ async function ensureOneDnn(env) {
     chosen,
     ...optional,
   ]);
-  if (installed.code === 0 && (await find())) return;
+  if (installed.code === 0 && (await hasOneDnn(root))) return;
   say(lastLines(updated.code === 0 ? installed.output : updated.output + installed.output, 10));
   say(advice);
 }
@@ -494,7 +532,7 @@ export async function setup(root = ROOT, env = process.env) {
   if (complaint) throw new SetupError(complaint);
   await installPackages(root);
   await build(root);
-  await ensureOneDnn(env);
+  await ensureOneDnn(root, env);
   await adviseTurboJpeg(env);
 }
 

@@ -180,7 +180,7 @@ async function jpegDecoder() {
   return { name: advice ? 'sharp' : 'libjpeg-turbo', advice };
 }
 
-async function installCommand(): Promise<string> {
-  const { installOneDnn } = await import('../backend/onednn/library/library.js');
-  return installOneDnn();
+async function installCommand(): Promise<string | undefined> {
+  const { oneDnnCommand } = await import('../backend/onednn/library/library.js');
+  return oneDnnCommand();
 }

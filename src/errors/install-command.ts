@@ -7,11 +7,14 @@ export interface PackageNames {
   readonly fedora?: string;
   readonly arch?: string;
   readonly alpine?: string;
+  /** The whole command for Windows. */
+  readonly windows?: string;
 }
 
 /** The command that installs a library on this system; undefined if the system is not known. */
 export function installCommand(names: PackageNames): string | undefined {
   if (process.platform === 'darwin') return `brew install ${names.homebrew}`;
+  if (process.platform === 'win32') return names.windows;
   if (process.platform !== 'linux') return undefined;
   const sudo = process.getuid?.() === 0 ? '' : 'sudo ';
   if (existsSync('/etc/debian_version'))

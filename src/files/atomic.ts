@@ -1,11 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Stats } from 'node:fs';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { CheckpointError } from '../errors/errors.js';
 import { digestOffset } from './checksum.js';
 import { diskError } from './disk-error.js';
 import { type OutputTarget, outputTarget } from './output-target.js';
+import { rename } from './rename.js';
 import { writeAll, writeThrough } from './write-through.js';
 
 /** Flushes a folder's entries to disk, so that files created, renamed or removed in it survive a power cut. */

@@ -96,9 +96,8 @@ async function isStill(file: string, handle: FileHandle): Promise<boolean> {
 async function flock(fd: number): Promise<Answer> {
   if (process.platform === 'win32') return 'impossible';
   try {
-    const { default: koffi } = await import('koffi');
-    const libc = koffi.load(process.platform === 'darwin' ? 'libSystem.dylib' : 'libc.so.6');
-    const call = libc.func('int flock(int, int)');
+    const [{ default: koffi }, { openLibc }] = await Promise.all([import('koffi'), import('./libc.js')]);
+    const call = openLibc().func('int flock(int, int)');
     for (;;) {
       if (call(fd, LOCK_EXCLUSIVE | LOCK_AT_ONCE) === 0) return 'taken';
       const errno = koffi.errno();
@@ -106,7 +105,7 @@ async function flock(fd: number): Promise<Answer> {
       if (errno !== constants.errno.EINTR) return 'impossible';
     }
   } catch {
-    // No libc of that name: use the socket name.
+    // No C library that can be opened: use the socket name.
     return 'impossible';
   }
 }

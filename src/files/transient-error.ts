@@ -6,6 +6,7 @@ const TRANSIENT = new Set([
   'EROFS',
   'EACCES',
   'EPERM',
+  'EBUSY',
   'ESTALE',
   'ETIMEDOUT',
   'EMFILE',

@@ -1,8 +1,9 @@
-import { readdir, rename, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { CheckpointError } from '../errors/errors.js';
 import { syncFolder } from '../files/atomic.js';
 import { diskError } from '../files/disk-error.js';
+import { rename } from '../files/rename.js';
 import { systemCode } from '../files/transient-error.js';
 import type { RunState } from './run-files.js';
 

@@ -1,11 +1,20 @@
 import { availableParallelism } from 'node:os';
-import { MAX_PAGES, PAGE_BYTES, shareMemory } from '../../webassembly/runtime.js';
+import { MAX_PAGES, makeMemory, PAGE_BYTES, type SharedMemory } from '../../webassembly/runtime.js';
 import { KernelPool } from '../simd/pool.js';
 import { startNodeThreads } from '../simd/threads/node.js';
-import { addressOf, adviseHugePages, allocate, type Block, discard } from './library/memory.js';
+import {
+  addressOf,
+  adviseHugePages,
+  discard,
+  outOfMemory,
+  type Reservation,
+  reserve,
+} from './library/memory.js';
 import { executeOf } from './native/execute.js';
 import { loadWith } from './native/load.js';
 
+/** Pages (16 MiB) with which the memory begins. */
+const FIRST_PAGES = 256;
 /** Address space for plans that need more. */
 const LARGE_BYTES = 32 * 1024 ** 3;
 
@@ -17,15 +26,19 @@ const LARGE_BYTES = 32 * 1024 ** 3;
 export class Arena {
   /** Undefined if the system cannot reserve a WebAssembly memory. */
   readonly pool: KernelPool | undefined;
+  readonly #memory: SharedMemory | undefined;
   readonly #base: number = 0;
   readonly #bytes: number = 0;
-  #large: Block | undefined;
+  #large: Reservation | undefined;
 
   /** @param library file of the library, for threads that call its primitives */
   constructor(threads: number, library: string) {
-    // The system allocates pages when they are first touched.
-    const memory = shareMemory(MAX_PAGES);
+    // It grows in place: some systems count all of it as used from the start.
+    const memory = makeMemory({ initial: FIRST_PAGES, maximum: MAX_PAGES, shared: true }) as
+      | SharedMemory
+      | undefined;
     if (!memory) return;
+    this.#memory = memory;
     // More threads than cores would only use memory. Results do not depend on the number of threads.
     this.pool = new KernelPool(
       memory,
@@ -48,10 +61,17 @@ export class Arena {
     return this.pool !== undefined && bytes <= this.#bytes;
   }
 
-  /** Address of the memory for a plan of this size. */
+  /**
+   * Address of the memory for a plan of this size.
+   * @throws DeviceError if the system is out of memory
+   */
   addressFor(bytes: number): number {
-    if (this.holds(bytes)) return this.#base;
-    this.#large ??= allocate(LARGE_BYTES);
+    if (this.#memory && this.holds(bytes)) {
+      grow(this.#memory, bytes);
+      return this.#base;
+    }
+    this.#large ??= reserve(LARGE_BYTES);
+    this.#large.commit(bytes);
     return this.#large.address;
   }
 
@@ -65,5 +85,16 @@ export class Arena {
     if (this.#bytes > 0) discard(this.#base, this.#bytes);
     this.#large?.free();
     this.#large = undefined;
+  }
+}
+
+/** Makes the memory at least as large as this. */
+function grow(memory: SharedMemory, bytes: number): void {
+  const more = Math.ceil(bytes / PAGE_BYTES) - memory.buffer.byteLength / PAGE_BYTES;
+  if (more <= 0) return;
+  try {
+    memory.grow(more);
+  } catch {
+    throw outOfMemory(bytes);
   }
 }

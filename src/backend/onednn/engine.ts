@@ -34,15 +34,15 @@ export class OneDnnEngine implements Engine, PlanHost {
   } = {}) {
     this.#dnnl = openDnnl();
     this.#storages = new Storages(this.#dnnl);
-    this.#threads = new Threads(threads);
-    this.#arena = new Arena(threads, this.#dnnl.path);
-    this.#cache = KernelCache.open(`oneDNN ${this.#dnnl.version}`, threads);
+    this.#threads = new Threads(this.#dnnl.path, threads);
+    this.#arena = new Arena(this.#threads.all, this.#dnnl.path);
+    this.#cache = KernelCache.open(`oneDNN ${this.#dnnl.version}`, this.#threads.all);
     this.#choice = new KernelChoice(this.#dnnl, precision, this.#cache);
     this.info = {
       engine: 'onednn',
       version: this.#dnnl.version,
       library: this.#dnnl.path,
-      threads,
+      threads: this.#threads.all,
       precision: this.#choice.compute,
       isa: this.#isa(),
     };

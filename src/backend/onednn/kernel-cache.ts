@@ -1,15 +1,15 @@
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
-import { cpus, homedir } from 'node:os';
+import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { cacheFolder } from '../../files/cache-folder.js';
 import { outputTarget } from '../../files/output-target.js';
 
 const schema = z.record(z.string(), z.record(z.string(), z.string()));
 type Content = z.infer<typeof schema>;
 
 /** The cache file, unless `PAPERWEIGHT_KERNELS` names another one. */
-const defaultFile = (): string =>
-  join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'paperweight', 'kernels.json');
+const defaultFile = (): string => join(cacheFolder(), 'kernels.json');
 
 /**
  * Cache of measured kernel choices: a JSON file with a section per CPU model, library and number of threads. Everything

@@ -54,8 +54,13 @@ export function guardStreams({ onLost, onGone }: StreamTrouble): void {
 /** Whether the stream is a file or a device other than a terminal, to which Node writes synchronously. */
 function isFile(stream: NodeJS.WriteStream & { readonly fd?: number }): boolean {
   if (stream.isTTY || stream.fd === undefined) return false;
-  const stats = fstatSync(stream.fd);
-  return stats.isFile() || stats.isCharacterDevice();
+  try {
+    const stats = fstatSync(stream.fd);
+    return stats.isFile() || stats.isCharacterDevice();
+  } catch {
+    // Windows knows handles of which it can say nothing; Node's own way of writing serves those.
+    return false;
+  }
 }
 
 /**

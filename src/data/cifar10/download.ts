@@ -1,8 +1,9 @@
-import { mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import { makeFolder } from '../../files/make-folder.js';
+import { rename } from '../../files/rename.js';
 import { type DownloadProgress, downloadFile } from '../download.js';
 import { type Extracted, extractTarGz } from '../untar.js';
 

@@ -1,10 +1,11 @@
-import { mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { checkBooleans, checkOptionNames, checkPath, shown } from '../../errors/arguments.js';
 import { grouped } from '../../errors/counted.js';
 import { DataError, UsageError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import { makeFolder } from '../../files/make-folder.js';
+import { rename } from '../../files/rename.js';
 import { checkIndex, type Dataset, type WorkerSpec } from '../dataset.js';
 import { type DownloadProgress, downloadFile } from '../download.js';
 import { extractTarGz } from '../untar.js';

@@ -1,7 +1,7 @@
 import koffi from 'koffi';
-import { openLibc } from '../../backend/onednn/library/libc.js';
 import { addressOf } from '../../backend/onednn/library/memory.js';
 import { PaperweightError } from '../../errors/errors.js';
+import { openLibc } from '../../files/libc.js';
 import type { Launcher } from './launcher.js';
 import { type Abi, abiOf, checkPair, noLibrary } from './library.js';
 

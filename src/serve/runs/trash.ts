@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { CheckpointError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
+import { rename } from '../../files/rename.js';
 import { RequestError } from '../http/request-error.js';
 import { isSegment } from './path-containment.js';
 

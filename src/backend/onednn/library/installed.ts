@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { isMain } from '../../../is-main.js';
-import { candidates, loadOneDnn } from './library.js';
+import { loadOneDnn } from './library.js';
+import { oneDnnPlaces } from './places.js';
 
 /** A oneDNN library found on this system. `problem` says why it cannot be used. */
 export interface Installed {
@@ -19,7 +20,7 @@ export interface Installed {
  * and the OpenMP runtime.
  */
 export async function installedOneDnn(): Promise<Installed[]> {
-  const found = await Promise.all(candidates().map(probe));
+  const found = await Promise.all(oneDnnPlaces().map(probe));
   // The unversioned name is a link to one of the other files.
   return found.filter(
     (one, i): one is Installed =>

@@ -3,7 +3,9 @@ import path from 'node:path';
 import koffi from 'koffi';
 import { DeviceError } from '../../../errors/errors.js';
 import { installCommand } from '../../../errors/install-command.js';
-import { openLibc } from './libc.js';
+import { missingImports } from './dll.js';
+import { pin } from './openmp.js';
+import { oneDnnPlaces } from './places.js';
 
 export type Lib = ReturnType<typeof koffi.load>;
 
@@ -14,75 +16,80 @@ export interface OneDnnLibrary {
   readonly version: string;
 }
 
-/** In the order in which they are tried: version 2 is faster, since it has Winograd convolutions. */
-const CANDIDATES: Readonly<Partial<Record<NodeJS.Platform, readonly string[]>>> = {
-  linux: ['libdnnl.so.2', 'libdnnl.so.3', 'libdnnl.so'],
-  darwin: ['/opt/homebrew/lib', '/usr/local/lib'].flatMap((folder) => [
-    `${folder}/libdnnl.2.dylib`,
-    `${folder}/libdnnl.3.dylib`,
-  ]),
-  // Found through PATH; the file name has no version.
-  win32: ['dnnl.dll'],
-};
+/** The wheel of oneDNN that setup fetches for Windows; `pip install` puts the library where it is found too. */
+const WINDOWS_WHEEL = 'onednn-cpu-vcomp==2022.2.1';
+/** Installs the Microsoft runtime with which the library for Windows was built. */
+const WINDOWS_RUNTIME = 'winget install --exact --id Microsoft.VCRedist.2015+.x64';
 
-/** The libraries to look for on this system: the one that `PAPERWEIGHT_ONEDNN` names, or the usual names. */
-export function candidates(): readonly string[] {
-  const named = process.env.PAPERWEIGHT_ONEDNN;
-  return named ? [named] : (CANDIDATES[process.platform] ?? []);
-}
-
-/** The command that installs oneDNN on this system, or advice if the system is not known. */
-export function installOneDnn(): string {
-  const command = installCommand({
+/** The command that installs oneDNN on this system; undefined if the system is not known. */
+export const oneDnnCommand = (): string | undefined =>
+  installCommand({
     homebrew: 'onednn',
     debian: ['libdnnl2', 'libdnnl3'],
     fedora: 'onednn',
     arch: 'onednn',
     alpine: 'onednn',
+    ...(process.arch === 'x64' && { windows: `python -m pip install ${WINDOWS_WHEEL}` }),
   });
-  if (command) return command;
+
+function installAdvice(): string {
+  const command = oneDnnCommand();
+  if (command) return `run: ${command}`;
   return process.platform === 'linux'
     ? 'install oneDNN with your package manager'
-    : 'see the oneDNN project’s installation guide, and set PAPERWEIGHT_ONEDNN to its library file';
+    : 'install oneDNN, and set PAPERWEIGHT_ONEDNN to its library file';
 }
 
 /**
- * Loads the first candidate that is installed.
+ * Loads the first library of {@link oneDnnPlaces} that is installed.
  * @throws DeviceError if none is installed, or the first one has an unsupported version or build
  */
 export function loadOneDnn(): OneDnnLibrary {
-  pinOpenMp();
-  const files = candidates();
+  const files = oneDnnPlaces();
   const broken: string[] = [];
   for (const file of files) {
     let lib: Lib;
     try {
       lib = koffi.load(file);
     } catch (error) {
-      const { message } = error as Error;
-      // If the file exists but one of its dependencies is missing, the message names the dependency; on Windows, nothing.
-      const absent = path.isAbsolute(file)
-        ? !existsSync(file)
-        : /library: cannot open.*No such file/.test(message) || process.platform === 'win32';
-      if (!absent) broken.push(`${file}: ${message}`);
+      const problem = loadProblem(file, error as Error);
+      if (problem) broken.push(`${file}: ${problem}`);
       continue;
     }
+    pin(file);
     return { lib, path: file, version: readVersion(lib, file) };
   }
   const named = process.env.PAPERWEIGHT_ONEDNN;
+  const other = '(or use --device wasm, which is slower and needs no library)';
+  if (broken.length > 0)
+    throw new DeviceError({
+      what: 'The oneDNN library, which device "onednn" computes with, does not load',
+      expected: named ? `the library at ${named} (PAPERWEIGHT_ONEDNN)` : 'oneDNN 2 or 3',
+      got: `a library that does not load (${broken.join('; ')})`,
+      next: `${process.platform === 'win32' ? `run: ${WINDOWS_RUNTIME}` : 'install what it needs, or remove it and install another'}   ${other}`,
+    });
   throw new DeviceError({
     what: 'The oneDNN library, which device "onednn" computes with, is not installed',
     expected: named
       ? `a library at ${named} (PAPERWEIGHT_ONEDNN)`
       : 'oneDNN 2 or 3 among the system’s libraries',
-    got:
-      broken.length > 0
-        ? `a library that does not load (${broken.join('; ')})`
-        : files.length > 0
-          ? `none of ${files.join(', ')}`
-          : `no known name for it on ${process.platform}`,
-    next: `run: ${installOneDnn()}   (or use --device wasm, which is slower and needs no library)`,
+    got: files.length > 0 ? `none of ${files.join(', ')}` : `no known name for it on ${process.platform}`,
+    next: `${installAdvice()}   ${other}`,
   });
+}
+
+/** Why a library does not load; undefined if there is no such file. */
+function loadProblem(file: string, { message }: Error): string | undefined {
+  // If the file exists but one of its dependencies is missing, the message names the dependency, except on Windows.
+  const absent = path.isAbsolute(file)
+    ? !existsSync(file)
+    : // glibc's and musl's words.
+      /library: cannot open.*No such file/.test(message) ||
+      message.includes(`${file}: No such file`) ||
+      process.platform === 'win32';
+  if (absent) return undefined;
+  const missing = process.platform === 'win32' ? missingImports(file) : [];
+  return missing.length > 0 ? `it needs ${missing.join(' and ')}, which is not installed` : message;
 }
 
 /** The first 2.x whose batch normalisation has separate scale and shift arguments, as in version 3. */
@@ -121,17 +128,4 @@ function readVersion(lib: Lib, path: string): string {
   const foreign = FOREIGN_RUNTIMES[cpuRuntime];
   if (foreign) refuse('a build for OpenMP', `${version} for ${foreign}`);
   return version;
-}
-
-/**
- * Keeps the OpenMP runtime loaded until the process ends: its threads outlive oneDNN's handle, and the process would
- * crash at exit if their code were unloaded.
- */
-function pinOpenMp(): void {
-  if (process.platform !== 'linux') return;
-  const RTLD_NOW = 0x2;
-  const RTLD_GLOBAL = 0x100;
-  const RTLD_NODELETE = 0x1000;
-  const dlopen = openLibc().func('void *dlopen(const char *, int)');
-  dlopen('libgomp.so.1', RTLD_NOW | RTLD_GLOBAL | RTLD_NODELETE);
 }

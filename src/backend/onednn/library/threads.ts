@@ -1,14 +1,20 @@
-import koffi from 'koffi';
+import { availableParallelism } from 'node:os';
+import { setThreadsOf } from './openmp.js';
 
 /** The number of threads that oneDNN's parallel regions use, when started from this thread. */
 export class Threads {
+  /** Number of threads of the device: as requested, or OpenMP's own if that cannot be changed. */
+  readonly all: number;
   readonly #set: ((count: number) => void) | undefined;
   #now = 0;
 
-  /** @param all number of threads of the device */
-  constructor(readonly all: number) {
-    if (process.platform === 'linux')
-      this.#set = koffi.load('libgomp.so.1').func('void omp_set_num_threads(int)') as (count: number) => void;
+  /**
+   * @param library file of the library, which is loaded
+   * @param all number of threads of the device
+   */
+  constructor(library: string, all: number) {
+    this.#set = setThreadsOf(library);
+    this.all = this.#set ? all : availableParallelism();
     this.use(all);
   }
 

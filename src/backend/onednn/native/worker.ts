@@ -9,7 +9,7 @@ const { library, ...data } = workerData as ThreadData & { readonly library: stri
 serve(
   data,
   loadWith(() => {
-    new Threads(1);
+    new Threads(library, 1);
     return executeOf(library);
   }),
 );

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../../../errors/errors.js';
 import { diskError } from '../../../files/disk-error.js';
 import { makeFolder } from '../../../files/make-folder.js';
+import { rename } from '../../../files/rename.js';
 import { IMAGE_NAME } from '../formats/format.js';
 import type { ImageSource } from '../source.js';
 import { listTar, type Member, type SmallMembers } from './tar-index.js';
