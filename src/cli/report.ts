@@ -13,6 +13,7 @@ import {
   JSON_OUTPUT,
   oneOf,
   pathName,
+  repeated,
 } from './options/options.js';
 import { checkOutput, FORCE } from './options/output-file.js';
 import { note, print, printJson } from './terminal/output.js';
@@ -37,8 +38,12 @@ export function register(program: Command): void {
     .description(
       'Writes a page with curves, epochs, norms, dead units, kernels, confusion matrix, predictions and nearest neighbours of a run. It opens from disk and needs no network.',
     )
-    .argument('<run>', 'a run folder')
-    .argument('[others...]', 'further run folders, whose curves are drawn for comparison')
+    .argument('<run>', 'a run folder', pathName('run'))
+    .argument(
+      '[others...]',
+      'further run folders, whose curves are drawn for comparison',
+      repeated(pathName('others')),
+    )
     .option('--out <file>', 'output page (default: report.html in the run’s folder)', pathName('--out'))
     .option(
       '--figures <dir>',

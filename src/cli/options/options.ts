@@ -1,3 +1,4 @@
+import { sep } from 'node:path';
 import type { Command } from 'commander';
 import type { Precision } from '../../backend/backend.js';
 import { DEVICES, type DeviceName, MAX_THREADS } from '../../backend/device-names.js';
@@ -105,9 +106,14 @@ export function oneOf<T extends string>(flag: string, values: readonly T[]): Par
   };
 }
 
-/** The name of a file or folder; must not be empty. */
-export function pathName(flag: string): Parser<string> {
-  return (text) => (text === '' ? refuse(flag, text, 'the name of a file or folder') : text);
+/** The name of a file or folder; must not be empty. On Windows `runs/a` becomes `runs\\a`, so that messages do not mix both. */
+export function pathName(flag: string, separator: string = sep): Parser<string> {
+  return (text) =>
+    text === ''
+      ? refuse(flag, text, 'the name of a file or folder')
+      : separator === '\\'
+        ? text.replaceAll('/', separator)
+        : text;
 }
 
 export interface DeviceFlags {

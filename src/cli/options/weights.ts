@@ -11,6 +11,7 @@ import { pathName, positiveInteger } from './options.js';
 export const RUN_OR_WEIGHTS = [
   '<run-or-weights>',
   'a run folder, a file of weights (.safetensors, or PyTorch’s .pth or .pt), or an .onnx file',
+  pathName('run-or-weights'),
 ] as const;
 
 /** Flags that describe the network of a bare file of weights. */

@@ -57,5 +57,7 @@ test('words and paths', () => {
   assert.equal(parse('auto'), 'auto');
   refuses(parse, ['Auto', 'gpu', ''], /Expected one of auto, onednn;/);
   assert.equal(pathName('--flag')('a b'), 'a b');
+  assert.equal(pathName('--flag', '/')('a/b'), 'a/b');
+  assert.equal(pathName('--flag', '\\')('a/b'), 'a\\b', 'one way of writing on Windows');
   refuses(pathName('--flag'), [''], /name of a file or folder/);
 });
