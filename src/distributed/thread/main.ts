@@ -3,7 +3,6 @@ import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from '
 import { FAILURE_BYTES, LANES, type Posted, WORD } from '../../backend/communication/protocol.js';
 import { addressOf } from '../../backend/onednn/library/memory.js';
 import { errorToPlain, UsageError } from '../../errors/errors.js';
-import { openLibc } from '../../files/libc.js';
 import { Mpi, type Pending } from '../mpi/bindings.js';
 import { AwakeClock } from './awake.js';
 import { Collectives, type Ring, type Steps } from './collectives.js';
