@@ -1,7 +1,7 @@
 import { ShapeError } from '../errors/errors.js';
 import { mark } from '../graph/grad-mode.js';
 import { Node } from '../graph/node.js';
-import { type Attrs, type DType, isFloat, type Shape, type Spec, showShape } from '../graph/types.js';
+import { type Attrs, type DType, isFloat, type Shape, type Spec, showShape, sizeOf } from '../graph/types.js';
 import type { Formula } from './formula.js';
 import { currentScope } from './scope.js';
 
@@ -127,4 +127,23 @@ export function normalizeAxis(op: string, x: Node, axis: number, rank: number = 
     need(Number.isInteger(a) && a >= 0 && a < rank, `an axis in [${-rank}, ${rank - 1}]`, String(axis)),
   );
   return a;
+}
+
+/** Normalizes the axes of a list, in which each may occur once; -1 and the last axis are the same. */
+export function normalizeAxes(op: string, x: Node, axes: readonly number[]): number[] {
+  const all = axes.map((axis) => normalizeAxis(op, x, axis));
+  naming(op, [x], () => need(new Set(all).size === all.length, 'each axis at most once', showShape(axes)));
+  return all;
+}
+
+/** Replaces the one size that may be -1 by what remains of `total` elements. */
+export function inferSize(op: string, x: Node, sizes: readonly number[], total: number): number[] {
+  const open = sizes.filter((size) => size === -1).length;
+  if (open === 0) return [...sizes];
+  const known = sizeOf(sizes.filter((size) => size !== -1));
+  naming(op, [x], () => {
+    need(open === 1, 'at most one size of -1', showShape(sizes));
+    need(known > 0 && total % known === 0, `sizes that make ${total} elements together`, showShape(sizes));
+  });
+  return sizes.map((size) => (size === -1 ? total / known : size));
 }

@@ -1,7 +1,7 @@
 import type { Node } from '../graph/node.js';
 import { type Shape, showShape, sizeOf } from '../graph/types.js';
 import { div, equal, mul } from './binary.js';
-import { define, floatOf, type NodeMaker, need, normalizeAxis } from './operation.js';
+import { define, floatOf, type NodeMaker, need, normalizeAxes, normalizeAxis } from './operation.js';
 import { broadcastTo, reshape } from './shape.js';
 import { scaleBy } from './unary.js';
 
@@ -40,7 +40,7 @@ function reduction(name: string, least: number, gradient: ReduceGradient): Reduc
   });
   return (x, axes, keepDims = false) => {
     const all = axes ?? x.shape.map((_, i) => i);
-    const normal = [...new Set(all.map((a) => normalizeAxis(name, x, a)))].sort((a, b) => a - b);
+    const normal = normalizeAxes(name, x, all).sort((a, b) => a - b);
     return apply([x], { axes: normal, keepDims });
   };
 }

@@ -1,6 +1,6 @@
 import type { Node } from '../graph/node.js';
 import { type Shape, sameShape, showShape, sizeOf } from '../graph/types.js';
-import { broadcast, define, type NodeMaker, naming, need, normalizeAxis } from './operation.js';
+import { broadcast, define, inferSize, type NodeMaker, naming, need, normalizeAxis } from './operation.js';
 import { sumTo } from './reduce.js';
 
 const reshapeOp: NodeMaker<{ shape: readonly number[] }> = define<{ shape: readonly number[] }>({
@@ -18,8 +18,7 @@ const reshapeOp: NodeMaker<{ shape: readonly number[] }> = define<{ shape: reado
 
 /** The same elements, in row-major order, with another shape. One dimension may be -1: it is inferred. */
 export function reshape(x: Node, shape: Shape): Node {
-  const known = shape.reduce((a, d) => (d === -1 ? a : a * d), 1);
-  const full = shape.map((d) => (d === -1 ? sizeOf(x.shape) / known : d));
+  const full = inferSize('reshape', x, shape, sizeOf(x.shape));
   return sameShape(full, x.shape) ? x : reshapeOp([x], { shape: full });
 }
 

@@ -1,13 +1,13 @@
 import type { Node } from '../../graph/node.js';
 import { type Shape, showShape, sizeOf } from '../../graph/types.js';
-import { naming, need, normalizeAxis } from '../operation.js';
+import { inferSize, naming, need, normalizeAxes, normalizeAxis } from '../operation.js';
 import { broadcastTo, permute, reshape } from '../shape.js';
 
 /* The same elements under another shape, in another order, or repeated. */
 
 /** Removes axes of size 1: the given ones, where their size is 1, or all. */
 export function squeeze(x: Node, axes?: readonly number[]): Node {
-  const over = axes?.map((axis) => normalizeAxis('squeeze', x, axis));
+  const over = axes && normalizeAxes('squeeze', x, axes);
   return reshape(
     x,
     x.shape.filter((d, i) => d !== 1 || (over !== undefined && !over.includes(i))),
@@ -75,8 +75,7 @@ export function repeat(x: Node, times: readonly number[]): Node {
 /** Splits an axis into several; one of the sizes may be −1. */
 export function unflatten(x: Node, axis: number, sizes: readonly number[]): Node {
   const at = normalizeAxis('unflatten', x, axis);
-  const known = sizeOf(sizes.filter((d) => d !== -1));
-  const full = sizes.map((d) => (d === -1 ? x.shape[at]! / known : d));
+  const full = inferSize('unflatten', x, sizes, x.shape[at]!);
   naming('unflatten', [x], () =>
     need(
       full.length > 0 && full.every((d) => Number.isInteger(d) && d >= 0) && sizeOf(full) === x.shape[at],

@@ -2,7 +2,7 @@ import { hostLeaf, type Node } from '../../graph/node.js';
 import { makeArray, sizeOf } from '../../graph/types.js';
 import { narrow } from '../arrange/slice.js';
 import { add, equal, less, mul, sub } from '../binary.js';
-import { naming, need, normalizeAxis } from '../operation.js';
+import { naming, need, normalizeAxes } from '../operation.js';
 import { max, mean, sum } from '../reduce.js';
 import { where } from '../select.js';
 import { permute, reshape } from '../shape.js';
@@ -13,7 +13,7 @@ import { abs, affine, detach, exp, log, neg, pow, scaleBy, sqrt, square } from '
 const scalar = (x: Node, value: number): Node => hostLeaf(makeArray(x.dtype, 1).fill(value), [], x.dtype);
 
 const normalized = (name: string, x: Node, axes?: readonly number[]): number[] =>
-  axes ? [...new Set(axes.map((axis) => normalizeAxis(name, x, axis)))] : x.shape.map((_, i) => i);
+  axes ? normalizeAxes(name, x, axes) : x.shape.map((_, i) => i);
 
 /** Minimum over the given axes (all by default); several equal minima share the gradient. */
 export const min = (x: Node, axes?: readonly number[], keepDims = false): Node =>
