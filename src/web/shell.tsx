@@ -3,6 +3,7 @@ import { type ThemeChoice, useApp } from './app/context.js';
 import { useRoute } from './app/router.js';
 import { useAlerts } from './app/use-alerts.js';
 import { paperHref, type Route } from './lib/route.js';
+import { Brand } from './ui/brand.js';
 import { Icon } from './ui/icon.js';
 import { CompareView } from './views/compare/compare.js';
 import { PaperView } from './views/paper/paper.js';
@@ -78,11 +79,7 @@ function Header({ route }: { route: Route }) {
     <header class="top">
       <div class="top-inner">
         <a class="brand" href="#/">
-          <svg viewBox="0 0 32 32" width="26" height="26" aria-hidden="true">
-            <path class="brand-glass" d="M3 24a13 13 0 0 1 26 0z" />
-            <path class="brand-heart" d="M9 24a7 7 0 0 1 14 0z" />
-            <rect class="brand-base" x="2" y="25.5" width="28" height="2.5" rx="1.25" />
-          </svg>
+          <Brand />
           <span>Paperweight</span>
         </a>
         <nav aria-label={t('nav.label')}>

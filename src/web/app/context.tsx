@@ -38,6 +38,26 @@ export function useApp(): App {
   return app;
 }
 
+const nothing = (): void => {};
+
+/** For pages that are written once, as HTML: a language, and nothing that changes. */
+export function StaticApp({ language, children }: { language: Language; children: ComponentChildren }) {
+  const app: App = {
+    language,
+    setLanguage: nothing,
+    t: translator(language),
+    theme: 'system',
+    setTheme: nothing,
+    dark: false,
+    meta: undefined,
+    toast: undefined,
+    showToast: nothing,
+    announce: nothing,
+    announcement: '',
+  };
+  return <Context.Provider value={app}>{children}</Context.Provider>;
+}
+
 const DARK = '(prefers-color-scheme: dark)';
 
 export function AppProvider({ children }: { children: ComponentChildren }) {

@@ -1,7 +1,7 @@
 import type { ModelDetail } from '../../../serve/api.js';
 import { useApp } from '../../app/context.js';
 import { compact, shape, share } from '../../lib/format.js';
-import { boxOf, type Stage, shortKind, stagesOf } from '../../lib/network.js';
+import { boxOf, type Layer, type Stage, shortKind, stagesOf } from '../../lib/network.js';
 
 /**
  * The network in the style of papers: a box for the output of each layer with weights; the face shows the size of the
@@ -13,8 +13,9 @@ export function Network({
   onSelect,
 }: {
   model: ModelDetail;
-  selected: string | undefined;
-  onSelect: (name: string) => void;
+  selected?: string | undefined;
+  /** Without it, the layers are text. */
+  onSelect?: (name: string) => void;
 }) {
   const { t } = useApp();
   const stages = stagesOf(model);
@@ -39,18 +40,11 @@ export function Network({
             <ul class="stage-layers">
               {stage.layers.map((layer) => (
                 <li key={layer.name}>
-                  <button
-                    type="button"
-                    class={`layer-button kind-${layer.parameters > 0 ? 'weights' : 'plain'}`}
-                    aria-pressed={layer.name === selected}
-                    title={`${layer.name} ${layer.settings}`}
-                    onClick={() => onSelect(layer.name)}
-                  >
-                    <span aria-hidden="true">{shortKind(layer.kind)}</span>
-                    <span class="visually-hidden">
-                      {layer.kind} {layer.name}
-                    </span>
-                  </button>
+                  <LayerBox
+                    layer={layer}
+                    pressed={layer.name === selected}
+                    {...(onSelect ? { onSelect } : {})}
+                  />
                 </li>
               ))}
             </ul>
@@ -58,6 +52,35 @@ export function Network({
         </li>
       ))}
     </ol>
+  );
+}
+
+function LayerBox({
+  layer: { name, kind, settings, parameters },
+  pressed,
+  onSelect,
+}: {
+  layer: Layer;
+  pressed: boolean;
+  onSelect?: (name: string) => void;
+}) {
+  const look = {
+    class: `layer-button kind-${parameters > 0 ? 'weights' : 'plain'}`,
+    title: `${name} ${settings}`,
+  };
+  const text = (
+    <>
+      <span aria-hidden="true">{shortKind(kind)}</span>
+      <span class="visually-hidden">
+        {kind} {name}
+      </span>
+    </>
+  );
+  if (!onSelect) return <span {...look}>{text}</span>;
+  return (
+    <button type="button" {...look} aria-pressed={pressed} onClick={() => onSelect(name)}>
+      {text}
+    </button>
   );
 }
 

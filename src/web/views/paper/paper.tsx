@@ -1,5 +1,5 @@
 import { useMemo } from 'preact/hooks';
-import type { ClaimRow, PaperPage, Verdict } from '../../../papers/page-types.js';
+import type { PaperPage } from '../../../papers/page-types.js';
 import { get } from '../../app/api.js';
 import { useApp, useTitle } from '../../app/context.js';
 import { useLoad } from '../../app/use.js';
@@ -7,7 +7,7 @@ import { addressOf } from '../../lib/address.js';
 import { renderMarkdown } from '../../lib/markdown.js';
 import { paperHref } from '../../lib/route.js';
 import { Loading, Missing, Problem } from '../../ui/problem.js';
-import { ClaimChart } from './claim-chart.js';
+import { Claim, Tally } from './claims.js';
 
 /** A paper: its claims with our measurements, its figures, the notes. */
 export function PaperView({ id }: { id: string | undefined }) {
@@ -142,73 +142,4 @@ function followAnchor(event: MouseEvent) {
   if (!href?.startsWith('#')) return;
   event.preventDefault();
   document.getElementById(`notes-${href.slice(1)}`)?.scrollIntoView();
-}
-
-const MARKS: Record<Verdict, string> = {
-  confirmed: 'M3 8.5 6.5 12 13 4.5',
-  refuted: 'M4 4l8 8M12 4l-8 8',
-  'trend only': 'M3 11l4-4 2.5 2.5L13 5M9.5 5H13v3.5',
-  'not measured': 'M4 8h8',
-};
-
-const CLASSES: Record<Verdict, string> = {
-  confirmed: 'confirmed',
-  refuted: 'refuted',
-  'trend only': 'trend',
-  'not measured': 'unmeasured',
-};
-
-function VerdictMark({ verdict }: { verdict: Verdict }) {
-  const { t } = useApp();
-  return (
-    <span class={`verdict ${CLASSES[verdict]}`}>
-      <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
-        <path d={MARKS[verdict]} />
-      </svg>
-      {t(`verdict.${verdict}`)}
-    </span>
-  );
-}
-
-function Tally({ claims }: { claims: readonly ClaimRow[] }) {
-  const verdicts = Object.keys(MARKS) as Verdict[];
-  return (
-    <ul class="tally">
-      {verdicts.map((verdict) => {
-        const count = claims.filter((claim) => claim.verdict === verdict).length;
-        return count === 0 ? null : (
-          <li key={verdict}>
-            <b class="num">{count}</b> <VerdictMark verdict={verdict} />
-          </li>
-        );
-      })}
-    </ul>
-  );
-}
-
-function Claim({ claim }: { claim: ClaimRow }) {
-  const { t, language } = useApp();
-  return (
-    <li class="claim">
-      <div class="claim-text">
-        <span class="claim-section num">
-          {/^\d/.test(claim.section) ? `§ ${claim.section}` : claim.section}
-        </span>
-        <p>{claim.statement[language]}</p>
-        {claim.reason && <p class="hint">{claim.reason[language]}</p>}
-        <ClaimChart says={claim.paperSays} measured={claim.measured} />
-      </div>
-      <dl>
-        <div>
-          <dt>{t('claims.says')}</dt>
-          <dd>{claim.paperSays}</dd>
-        </div>
-        <div>
-          <dt>{t('claims.measured')}</dt>
-          <dd>{claim.measured || '–'}</dd>
-        </div>
-      </dl>
-      <VerdictMark verdict={claim.verdict} />
-    </li>
-  );
 }
