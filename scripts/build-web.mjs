@@ -2,6 +2,9 @@
 /*
  * Bundles the dashboard's pages (src/web) into dist/web: index.html, app.js, app.css, favicon.svg. Nothing in them
  * points outside of their server, and nothing is inline: they run under `script-src 'self'; style-src 'self'`.
+ *
+ * Of `paperweight site`, dist/site gets render.js, which draws its pages in Node, and assets/, which each site has a copy
+ * of. Scripts of the site are no modules: browsers load no modules from disk.
  */
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -11,31 +14,93 @@ import { isMain } from './setup.mjs';
 
 const ROOT = path.resolve(fileURLToPath(new URL('..', import.meta.url)));
 
+const TARGET = ['chrome109', 'firefox115', 'safari16'];
+
 /** @param {string} root */
-export async function buildWeb(root = ROOT) {
-  const from = path.join(root, 'src/web');
-  const to = path.join(root, 'dist/web');
-  mkdirSync(to, { recursive: true });
-  const { metafile } = await build({
+const common = (root) =>
+  /** @type {const} */ ({
     absWorkingDir: root,
     metafile: true,
-    entryPoints: [
-      { in: path.join(from, 'main.tsx'), out: 'app' },
-      { in: path.join(from, 'styles/app.css'), out: 'app' },
-    ],
-    outdir: to,
     bundle: true,
     minify: true,
-    format: 'esm',
-    target: ['chrome109', 'firefox115', 'safari16'],
     jsx: 'automatic',
     jsxImportSource: 'preact',
     tsconfigRaw: '{}',
     legalComments: 'linked',
     logLevel: 'warning',
   });
+
+/** @param {string} root */
+export async function buildWeb(root = ROOT) {
+  await buildDashboard(root);
+  await buildSite(root);
+}
+
+/** @param {string} root */
+async function buildDashboard(root) {
+  const from = path.join(root, 'src/web');
+  const to = path.join(root, 'dist/web');
+  mkdirSync(to, { recursive: true });
+  const { metafile } = await build({
+    ...common(root),
+    entryPoints: [
+      { in: path.join(from, 'main.tsx'), out: 'app' },
+      { in: path.join(from, 'styles/app.css'), out: 'app' },
+    ],
+    outdir: to,
+    format: 'esm',
+    target: TARGET,
+  });
   for (const file of ['index.html', 'favicon.svg']) copyFileSync(path.join(from, file), path.join(to, file));
   writeFileSync(path.join(to, 'licenses.txt'), licenses(root, Object.keys(metafile.inputs)));
+}
+
+/** @param {string} root */
+async function buildSite(root) {
+  const from = path.join(root, 'src/web/site');
+  const to = path.join(root, 'dist/site');
+  const assets = path.join(to, 'assets');
+  mkdirSync(assets, { recursive: true });
+  const renderer = await build({
+    ...common(root),
+    entryPoints: [path.join(from, 'render.tsx')],
+    outdir: to,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20.9',
+    legalComments: 'none',
+  });
+  const { metafile } = await build({
+    ...common(root),
+    entryPoints: [
+      { in: path.join(from, 'client/main.ts'), out: 'site' },
+      { in: path.join(from, 'client/theme.ts'), out: 'theme' },
+      { in: path.join(from, 'styles/site.css'), out: 'site' },
+    ],
+    outdir: assets,
+    format: 'iife',
+    target: TARGET,
+    legalComments: 'none',
+  });
+  const css = path.join(assets, 'site.css');
+  writeFileSync(css, withSystemTheme(readFileSync(css, 'utf8')));
+  copyFileSync(path.join(root, 'src/web/favicon.svg'), path.join(assets, 'favicon.svg'));
+  const inputs = [...Object.keys(renderer.metafile.inputs), ...Object.keys(metafile.inputs)];
+  writeFileSync(path.join(assets, 'licenses.txt'), licenses(root, inputs));
+}
+
+/**
+ * Adds the dark colours for readers whose system is dark, who need no script for them then.
+ *
+ * @param {string} css minified
+ */
+export function withSystemTheme(css) {
+  const dark = /:root\[data-theme=["']?dark["']?\]\{(--paper[^}]*|color-scheme:dark[^}]*)\}/.exec(css);
+  if (!dark) throw new Error('site.css has no dark theme');
+  // Right after the themes, so that later rules, such as those of print, still count.
+  const end = dark.index + dark[0].length;
+  const system = `@media (prefers-color-scheme:dark){:root:not([data-theme]){${dark[1]}}}`;
+  return css.slice(0, end) + system + css.slice(end);
 }
 
 /**

@@ -18,6 +18,7 @@ import * as report from './report.js';
 import * as reproduce from './reproduce/reproduce.js';
 import * as runs from './runs.js';
 import * as serve from './serve.js';
+import * as site from './site.js';
 import { HELP } from './terminal/help.js';
 import { hangUp, interruptCode, onInterrupt } from './terminal/interrupt.js';
 import { note } from './terminal/output.js';
@@ -32,6 +33,7 @@ const COMMANDS = [
   evaluate,
   predict,
   report,
+  site,
   inspect,
   reproduce,
   newPaper,

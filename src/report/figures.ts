@@ -44,6 +44,8 @@ export interface Figure {
   /** File name without extension. */
   readonly name: string;
   readonly svg: string;
+  /** What an image of the run shows; curves are described by their own texts. */
+  readonly title?: string;
 }
 
 /** The figures that a run has data for, in report order. */
@@ -52,7 +54,8 @@ export function figuresOf(data: ReportData, language: Language): Figure[] {
   const titles = titlesOf(language);
   const { config, steps, epochs, insights, measured } = data;
   const figures: Figure[] = [];
-  const add = (name: string, svg: string) => figures.push({ name, svg });
+  const add = (name: string, svg: string, title?: string) =>
+    figures.push({ name, svg, ...(title === undefined ? {} : { title }) });
   if (data.stages.length > 0)
     add(
       'architecture',
@@ -147,15 +150,19 @@ export function figuresOf(data: ReportData, language: Language): Figure[] {
       );
   }
   const activations = insights.at(-1)?.activations ?? [];
-  if (activations.length > 0)
-    add('histograms', histogramsSvg(activations, titles.histograms(insights.at(-1)!.step), language));
-  for (const [i, kernels] of data.kernels.entries())
-    add(
-      i === 0 && data.kernels.length > 1 ? 'kernels-first' : 'kernels',
-      kernelsSvg(kernels, titles.kernels(kernels.step)),
-    );
-  for (const [name, set] of data.samples?.sets ?? [])
-    add(slug('samples', name), samplesSvg(set, titles.samples(data.samples!.step, name)));
+  if (activations.length > 0) {
+    const title = titles.histograms(insights.at(-1)!.step);
+    add('histograms', histogramsSvg(activations, title, language), title);
+  }
+  for (const [i, kernels] of data.kernels.entries()) {
+    const title = titles.kernels(kernels.step);
+    const name = i === 0 && data.kernels.length > 1 ? 'kernels-first' : 'kernels';
+    add(name, kernelsSvg(kernels, title), title);
+  }
+  for (const [name, set] of data.samples?.sets ?? []) {
+    const title = titles.samples(data.samples!.step, name);
+    add(slug('samples', name), samplesSvg(set, title), title);
+  }
   if (measured) {
     const { classes } = config.model;
     add('confusion', confusionSvg({ title: titles.confusion, classes, counts: measured.counts, language }));

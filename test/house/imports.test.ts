@@ -38,6 +38,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['src/report'],
   ['src/bench'],
   ['src/serve'],
+  ['src/site'],
   ['src/cli'],
   ['src/web'],
   ['src/deprecated.ts'],
@@ -52,6 +53,7 @@ const PAGES_KNOW = [
   'src/serve/route-table.ts',
   'src/papers/page-types.ts',
   'src/run/events.ts',
+  'src/site/page-types.ts',
 ];
 
 /** Modules that run in browsers as well as in Node, in addition to everything that `paperweight/core` exports. */

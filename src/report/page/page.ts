@@ -163,7 +163,7 @@ function ownEpochs({ epochs: done }: ReportData, words: PageWords): string {
 const withoutMachine = ({ machine: _, ...rest }: ReportData['config']): Record<string, unknown> => rest;
 
 /** Nested settings as dotted names. */
-function flat(value: Readonly<Record<string, unknown>>, prefix = ''): Facts {
+export function flat(value: Readonly<Record<string, unknown>>, prefix = ''): Facts {
   return Object.entries(value).flatMap(([key, item]): Facts => {
     const name = prefix + key;
     if (Array.isArray(item)) return [[name, item.length <= 20 ? item.join(', ') : `${item.length}`]];

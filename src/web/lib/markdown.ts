@@ -1,6 +1,6 @@
-import { Marked, type Tokens } from 'marked';
+import { Marked, type MarkedExtension, type Tokens } from 'marked';
 
-const escapeHtml = (text: string): string =>
+export const escapeHtml = (text: string): string =>
   text.replace(
     /[&<>"']/g,
     (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' })[c] ?? c,
@@ -23,15 +23,27 @@ const anchor = (text: string): string =>
  * own figures. Headings move down one level, because the page has an `h1`.
  *
  * @param figure URL of a figure of the paper; undefined if the file does not exist
+ * @param extensions replace or add to these rules; what they return must be safe
  */
-export function renderMarkdown(source: string, figure: (file: string) => string | undefined): string {
+export function renderMarkdown(
+  source: string,
+  figure: (file: string) => string | undefined,
+  ...extensions: readonly MarkedExtension[]
+): string {
+  const anchors = new Map<string, number>();
+  const anchorOf = (text: string): string => {
+    const name = anchor(text) || 'section';
+    const before = anchors.get(name) ?? 0;
+    anchors.set(name, before + 1);
+    return before === 0 ? name : `${name}-${before + 1}`;
+  };
   const marked = new Marked({ gfm: true, async: false });
   marked.use({
     renderer: {
       html: ({ text }: Tokens.HTML | Tokens.Tag) => escapeHtml(text),
       heading({ tokens, depth, text }: Tokens.Heading) {
         const level = Math.min(depth + 1, 6);
-        return `<h${level} id="notes-${anchor(text)}">${this.parser.parseInline(tokens)}</h${level}>\n`;
+        return `<h${level} id="notes-${anchorOf(text)}">${this.parser.parseInline(tokens)}</h${level}>\n`;
       },
       link({ href, tokens }: Tokens.Link) {
         const inner = this.parser.parseInline(tokens);
@@ -53,5 +65,6 @@ export function renderMarkdown(source: string, figure: (file: string) => string 
       },
     },
   });
+  marked.use(...extensions);
   return marked.parse(source, { async: false });
 }

@@ -1,0 +1,59 @@
+import type { Command } from 'commander';
+import { counted } from '../errors/counted.js';
+import type { Base } from '../site/build.js';
+import { examples, JSON_OUTPUT, pathName, refuse } from './options/options.js';
+import { note, print, printJson } from './terminal/output.js';
+
+interface Flags {
+  readonly out: string;
+  readonly base?: string;
+  readonly title?: string;
+  readonly json?: boolean;
+}
+
+export function register(program: Command): void {
+  program
+    .command('site')
+    .summary('write the papers and chosen runs as a web site of plain files')
+    .description(
+      'Writes a site of static files: each paper with its notes, claims, figures, curves, network and code, and the runs that are named, in English and Chinese. It needs no server, loads nothing from elsewhere, and opens from disk. Written again into the same folder, it replaces its own files and leaves all others.',
+    )
+    .argument('[runs...]', 'run folders that get a page')
+    .requiredOption(
+      '--out <dir>',
+      'folder of the site: a new or empty one, or that of a former site',
+      pathName('--out'),
+    )
+    .option(
+      '--base <address>',
+      'where the site will be: a path such as /papers/, or an address such as https://example.org/papers/, which also adds feeds, previews of links and a sitemap (default: unknown)',
+    )
+    .option('--title <text>', 'name of the site (default: Paperweight)', pathName('--title'))
+    .option(...JSON_OUTPUT)
+    .addHelpText(
+      'after',
+      examples(
+        'paperweight site --out site',
+        'paperweight site runs/my-run --out site --base https://example.org/papers/',
+      ),
+    )
+    .action(writeSite);
+}
+
+async function writeSite(runs: readonly string[], flags: Flags): Promise<void> {
+  const { buildSite, parseBase } = await import('../site/build.js');
+  const base = flags.base === undefined ? undefined : baseOf(flags.base, parseBase);
+  const done = await buildSite({
+    out: flags.out,
+    runs,
+    ...(flags.title === undefined ? {} : { title: flags.title }),
+    ...(base ? { base } : {}),
+  });
+  if (flags.json) return printJson({ site: flags.out, ...done });
+  print(`${flags.out}: ${counted(done.pages, 'page')}, ${counted(done.written, 'file')} written`);
+  note(`Open ${flags.out}/index.html, or put the folder on any web server.`);
+}
+
+const baseOf = (text: string, parse: (text: string) => Base | undefined): Base =>
+  parse(text) ??
+  refuse('--base', text, 'a path that begins with /, or an address that begins with https:// or http://');

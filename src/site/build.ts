@@ -1,0 +1,107 @@
+import { basename, resolve } from 'node:path';
+import { UsageError } from '../errors/errors.js';
+import { paperIds } from '../papers/registry.js';
+import { version } from '../version.js';
+import type { Piece } from './copies.js';
+import { feeds } from './feed.js';
+import type { SiteContent } from './page-types.js';
+import { gatherPaper } from './papers.js';
+import { previewImage } from './preview.js';
+import { assets, openRenderer } from './renderer.js';
+import { gatherRun } from './runs.js';
+import { SiteFolder } from './site-folder.js';
+
+export interface SiteOptions {
+  readonly out: string;
+  /** Run folders. */
+  readonly runs: readonly string[];
+  readonly title?: string;
+  /** Where the site will be: see {@link parseBase}. */
+  readonly base?: Base;
+  readonly onProgress?: (what: string) => void;
+}
+
+/** Where a site will be at its server. */
+export interface Base {
+  /** Begins and ends with `/`. */
+  readonly path: string;
+  /** The whole address, if it is known. */
+  readonly address?: string;
+}
+
+/** `/path/`, or `https://host/path/`. @returns undefined for anything else */
+export function parseBase(text: string): Base | undefined {
+  if (/^\/(?!\/)[^?#\s\\]*$/.test(text)) return { path: withSlash(text) };
+  if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  if (url.search || url.hash || url.username || url.password) return undefined;
+  url.pathname = withSlash(url.pathname);
+  return { path: url.pathname, address: url.href };
+}
+
+const withSlash = (path: string): string => (path.endsWith('/') ? path : `${path}/`);
+
+/** Writes a site. @returns what was written */
+export async function buildSite(options: SiteOptions): Promise<{
+  readonly pages: number;
+  readonly written: number;
+  readonly removed: number;
+}> {
+  const { out, base, title, onProgress = () => {} } = options;
+  const renderer = await openRenderer();
+  const folder = await SiteFolder.open(out);
+  const pieces: Piece[] = await assets();
+  const papers = [];
+  for (const id of paperIds()) {
+    onProgress(id);
+    const part = await gatherPaper(id);
+    papers.push(part.paper);
+    pieces.push(...part.pieces);
+  }
+  const runs = [];
+  for (const [path, id] of runNames(options.runs)) {
+    onProgress(path);
+    const part = await gatherRun(path, id);
+    runs.push(part.run);
+    pieces.push(...part.pieces);
+  }
+  const content: SiteContent = {
+    ...(title === undefined ? {} : { title }),
+    ...(base ? { base: base.path } : {}),
+    ...(base?.address === undefined ? {} : { address: base.address }),
+    version: version(),
+    papers,
+    runs,
+  };
+  const files = renderer.renderSite(content);
+  for (const { path, text } of files) pieces.push({ path, bytes: Buffer.from(text) });
+  const now = new Date().toISOString();
+  if (content.address !== undefined) {
+    pieces.push(...feeds(content, files, (path, bytes) => folder.since(path, bytes, now)));
+    pieces.push(await previewImage(content));
+  }
+  const done = await folder.write(pieces, now);
+  return { pages: files.filter(({ path }) => path.endsWith('.html')).length, ...done };
+}
+
+/** The pages' names of runs: their folders' names, in characters that need no escape. @throws UsageError */
+function runNames(paths: readonly string[]): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const path of paths) {
+    const name = basename(resolve(path))
+      .normalize('NFKC')
+      .replaceAll(/[^\p{L}\p{N}.-]+/gu, '-')
+      .replaceAll(/^[.-]+|[.-]+$/g, '');
+    const id = name === '' ? `run-${names.size + 1}` : name;
+    const twin = [...names].find(([, other]) => other.toLowerCase() === id.toLowerCase());
+    if (twin)
+      throw new UsageError({
+        what: `The runs ${twin[0]} and ${path} have the same name`,
+        expected: 'another folder name for each run',
+        got: id,
+        next: 'rename one of the folders, or leave one out',
+      });
+    names.set(path, id);
+  }
+  return names;
+}

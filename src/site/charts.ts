@@ -1,0 +1,37 @@
+import type { Chart } from '../papers/claims/chart.js';
+import type { SiteChart, SiteSeries } from './page-types.js';
+
+const EPOCHS = { en: 'epoch', zh: '轮' };
+
+export interface Point {
+  readonly step: number;
+  readonly value: number;
+}
+
+/** Five digits are more than a screen can show. */
+const short = (value: number): number => Number(value.toPrecision(5));
+
+export const seriesOf = (label: string, points: readonly Point[]): SiteSeries => ({
+  label,
+  x: points.map(({ step }) => short(step)),
+  y: points.map(({ value }) => (Number.isFinite(value) ? short(value) : null)),
+});
+
+/** A paper's chart, without series that have no points. */
+export function chartOf(chart: Chart): SiteChart {
+  const { name, title, xLabel = EPOCHS, yLabel, unit = ' %', log, dots, range, mark, series } = chart;
+  return {
+    name,
+    title,
+    xLabel,
+    yLabel,
+    unit: log ? '' : unit,
+    ...(log ? { log } : {}),
+    ...(dots ? { dots } : {}),
+    ...(range ? { range } : {}),
+    ...(mark === undefined ? {} : { mark }),
+    series: series
+      .filter(({ points }) => points.some(({ value }) => Number.isFinite(value)))
+      .map(({ label, points }) => seriesOf(label, points)),
+  };
+}

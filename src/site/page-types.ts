@@ -1,0 +1,114 @@
+/** What the pages of a site show: plain data, gathered by `src/site/`, drawn by `src/web/site/`. */
+import type { Language } from '../languages.js';
+import type { ClaimRow, PaperPage } from '../papers/page-types.js';
+import type { ModelDetail } from '../serve/api.js';
+
+export interface Bilingual {
+  readonly en: string;
+  readonly zh: string;
+}
+
+/** A training that a claim is judged by. */
+export interface Training {
+  readonly name: string;
+  /** Its result file: a path from the site's root. Missing if it has not been trained. */
+  readonly file?: string;
+  readonly epochs?: number;
+  readonly seconds?: number;
+  readonly dataset: string;
+}
+
+export interface SiteClaim extends ClaimRow {
+  /** What is measured, and what would confirm or refute the claim. */
+  readonly rule: Bilingual;
+  readonly trainings: readonly Training[];
+}
+
+/** A chart that can be hovered and zoomed. */
+export interface SiteChart {
+  /** Unique in its page: small letters, digits and hyphens. */
+  readonly name: string;
+  readonly title: Bilingual;
+  readonly xLabel: Bilingual;
+  readonly yLabel: Bilingual;
+  /** After each number of the vertical axis, such as ` %`. */
+  readonly unit: string;
+  readonly log?: boolean;
+  readonly dots?: boolean;
+  /** Ends of the vertical axis. */
+  readonly range?: readonly [from: number, to: number];
+  /** A value marked by a horizontal line. */
+  readonly mark?: number;
+  readonly series: readonly SiteSeries[];
+}
+
+export interface SiteSeries {
+  readonly label: string;
+  readonly x: readonly number[];
+  /** Null ends a line; several lines of one series are trainings with other seeds. */
+  readonly y: readonly (number | null)[];
+}
+
+export interface SiteImage {
+  /** Paths from the site's root, by language. */
+  readonly file: Bilingual;
+  readonly title: Bilingual;
+  /** Pixels, if known: a page then does not jump when the image arrives. */
+  readonly size?: { readonly width: number; readonly height: number };
+}
+
+export interface SiteCode {
+  readonly file: string;
+  readonly text: string;
+}
+
+export interface SitePaper extends Omit<PaperPage, 'claims' | 'figures'> {
+  readonly citation: string;
+  readonly claims: readonly SiteClaim[];
+  readonly figures: readonly SiteImage[];
+  readonly charts: readonly SiteChart[];
+  /** The network of the first preset. */
+  readonly network: { readonly preset: string; readonly about: string; readonly detail: ModelDetail };
+  readonly code: readonly SiteCode[];
+}
+
+/** A run that was chosen for the site. */
+export interface SiteRun {
+  /** Name of its page: letters, digits, dots and hyphens. */
+  readonly id: string;
+  readonly name: string;
+  readonly paper: string;
+  /** Percent; of classifiers. */
+  readonly accuracy?: number;
+  /** Settings by their path in `config.json`. */
+  readonly settings: readonly (readonly [name: string, value: string])[];
+  readonly charts: readonly SiteChart[];
+  readonly figures: readonly SiteImage[];
+}
+
+export interface SiteContent {
+  /** Title of the first page; default: the site's own. */
+  readonly title?: string;
+  /** Where the site will be, such as `https://example.org/papers/`; feeds and previews need it. */
+  readonly address?: string;
+  /** Path at its server, which begins and ends with `/`; only the page for missing addresses needs it. */
+  readonly base?: string;
+  readonly version: string;
+  readonly papers: readonly SitePaper[];
+  readonly runs: readonly SiteRun[];
+}
+
+/** A file of the site. */
+export interface SiteFile {
+  /** Path from the site's root. */
+  readonly path: string;
+  readonly text: string;
+  /** For the feed of a language; missing for pages that are not news. */
+  readonly entry?: { readonly language: Language; readonly title: string; readonly description: string };
+}
+
+/** What the bundle of the pages exports: `src/web/site/render.tsx`. */
+export interface Renderer {
+  /** All pages in all languages, and the files that are made from their texts. */
+  readonly renderSite: (content: SiteContent) => SiteFile[];
+}

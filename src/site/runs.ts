@@ -1,0 +1,133 @@
+import { LANGUAGES } from '../languages.js';
+import { collect } from '../report/collect.js';
+import { metricsOf } from '../report/epoch-metrics.js';
+import { type Figure, figuresOf, type ReportData } from '../report/figures.js';
+import { flat } from '../report/page/page.js';
+import { isClassified } from '../run/events.js';
+import { type Point, seriesOf } from './charts.js';
+import { type Piece, sizeOf } from './copies.js';
+import type { SiteChart, SiteImage, SiteRun } from './page-types.js';
+
+/** A run's part of the site. */
+export interface RunPart {
+  readonly run: SiteRun;
+  readonly pieces: readonly Piece[];
+}
+
+/** Most points of a curve: more than a screen has pixels for are not seen. */
+const MOST_POINTS = 500;
+const STEP = { en: 'step', zh: '步' };
+const EPOCH = { en: 'epoch', zh: '轮' };
+
+/**
+ * Everything about a run that its page shows, from its files alone.
+ *
+ * @param id name of its page
+ * @throws UsageError if there is no run, CheckpointError if its files are damaged
+ */
+export async function gatherRun(path: string, id: string): Promise<RunPart> {
+  const data: ReportData = { ...(await collect(path)), stages: [], inputShape: [], measured: undefined };
+  const { config, epochs } = data;
+  const charts = chartsOf(data);
+  const { figures, pieces } = await drawFigures(data, id);
+  const classified = epochs.filter(isClassified);
+  const accuracy = classified.reduce<number | undefined>(
+    (best, { testAccuracy }) => (best === undefined || testAccuracy > best ? testAccuracy : best),
+    undefined,
+  );
+  const { machine: _, data: __, ...settings } = config;
+  return {
+    run: {
+      id,
+      name: data.name,
+      paper: config.model.paper,
+      ...(accuracy === undefined ? {} : { accuracy }),
+      settings: flat(settings),
+      charts,
+      figures,
+    },
+    pieces,
+  };
+}
+
+/** Means of neighbouring points, at most {@link MOST_POINTS}. */
+function thinned(points: readonly Point[]): Point[] {
+  const size = Math.ceil(points.length / MOST_POINTS);
+  if (size <= 1) return [...points];
+  return Array.from({ length: Math.ceil(points.length / size) }, (_, i) => {
+    const part = points.slice(i * size, (i + 1) * size);
+    return {
+      step: part.at(-1)!.step,
+      value: part.reduce((sum, { value }) => sum + value, 0) / part.length,
+    };
+  });
+}
+
+function chartsOf({ steps, epochs, config }: ReportData): SiteChart[] {
+  const charts: SiteChart[] = [];
+  const chance = Math.log(config.model.classes.length);
+  if (steps.length > 0)
+    charts.push({
+      name: 'loss',
+      title: { en: 'Training loss', zh: '训练损失' },
+      xLabel: STEP,
+      yLabel: { en: 'loss', zh: '损失' },
+      unit: '',
+      ...(Number.isFinite(chance) && chance > 0 ? { mark: Number(chance.toFixed(3)) } : {}),
+      series: [seriesOf('loss', thinned(steps.map(({ step, loss }) => ({ step, value: loss }))))],
+    });
+  const classified = epochs.filter(isClassified);
+  if (classified.length > 0)
+    charts.push({
+      name: 'accuracy',
+      title: { en: 'Accuracy', zh: '准确率' },
+      xLabel: EPOCH,
+      yLabel: { en: 'accuracy', zh: '准确率' },
+      unit: ' %',
+      series: [
+        seriesOf(
+          'training',
+          classified.map(({ epoch, trainAccuracy }) => ({ step: epoch, value: trainAccuracy })),
+        ),
+        seriesOf(
+          'test',
+          classified.map(({ epoch, testAccuracy }) => ({ step: epoch, value: testAccuracy })),
+        ),
+      ],
+    });
+  else
+    for (const [i, name] of [...new Set(epochs.flatMap((e) => metricsOf(e).map(([n]) => n)))].entries())
+      charts.push({
+        name: `metric-${i}`,
+        title: { en: name, zh: name },
+        xLabel: EPOCH,
+        yLabel: { en: name, zh: name },
+        unit: '',
+        series: [
+          seriesOf(
+            name,
+            epochs.flatMap((event) => {
+              const value = new Map(metricsOf(event)).get(name);
+              return value === undefined ? [] : [{ step: event.epoch, value }];
+            }),
+          ),
+        ],
+      });
+  return charts;
+}
+
+/** The images of the report; its curves are drawn from their numbers. */
+async function drawFigures(data: ReportData, id: string) {
+  const pieces: Piece[] = [];
+  const figures: SiteImage[] = [];
+  const [english, chinese] = LANGUAGES.map((language) => figuresOf(data, language)) as [Figure[], Figure[]];
+  for (const [i, { name, title: en, svg }] of english.entries()) {
+    const other = chinese[i]!;
+    if (en === undefined) continue;
+    const file = { en: `runs/${id}/${name}.svg`, zh: `runs/${id}/${name}.zh.svg` };
+    pieces.push({ path: file.en, bytes: Buffer.from(svg) }, { path: file.zh, bytes: Buffer.from(other.svg) });
+    const size = await sizeOf(pieces.at(-1)!);
+    figures.push({ file, title: { en, zh: other.title ?? en }, ...(size ? { size } : {}) });
+  }
+  return { figures, pieces };
+}

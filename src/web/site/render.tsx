@@ -1,0 +1,72 @@
+import { renderToString } from 'preact-render-to-string';
+import { LANGUAGES } from '../../languages.js';
+import type { SiteContent, SiteFile } from '../../site/page-types.js';
+import { Frame, type Page, type Place, placeOf } from './frame.js';
+import { type Found, foundIn } from './lib/found.js';
+import { indexPageOf } from './pages/index-page.js';
+import { paperPageOf } from './pages/paper-page.js';
+import { runPageOf } from './pages/run-page.js';
+import { missingPageOf, searchPageOf } from './pages/small-pages.js';
+
+/*
+ * Draws all pages of a site, as text. The build bundles this file with its libraries into dist/site/render.js, which
+ * `src/site/` loads: an installed package needs none of them.
+ */
+
+/** A page that is still to be drawn at its place. */
+interface Planned {
+  readonly path: string;
+  readonly draw: (place: Place) => Page;
+  /** Whether it is in the search index and in the feed. */
+  readonly listed: boolean;
+}
+
+function plan(site: SiteContent): Planned[] {
+  return [
+    ...site.papers.map((paper) => ({
+      path: paper.id,
+      draw: (place: Place) => paperPageOf(paper, place),
+      folder: 'papers',
+    })),
+    ...site.runs.map((run) => ({
+      path: run.id,
+      draw: (place: Place) => runPageOf(run, place),
+      folder: 'runs',
+    })),
+  ]
+    .map(({ folder, path, draw }): Planned => ({ path: `${folder}/${path}.html`, draw, listed: true }))
+    .concat([
+      { path: 'index.html', draw: (place) => indexPageOf(site, place), listed: false },
+      { path: 'search.html', draw: (place) => searchPageOf(site, place), listed: false },
+    ]);
+}
+
+const drawn = (page: Page, place: Place): string =>
+  `<!DOCTYPE html>\n${renderToString(<Frame page={page} place={place} />)}\n`;
+
+export function renderSite(site: SiteContent): SiteFile[] {
+  const files: SiteFile[] = [];
+  for (const language of LANGUAGES) {
+    const found: Found[] = [];
+    for (const { path, draw, listed } of plan(site)) {
+      const place = placeOf(site, path, language);
+      const page = draw(place);
+      const text = drawn(page, place);
+      const { title, description } = page;
+      files.push({ path: place.path, text, ...(listed ? { entry: { language, title, description } } : {}) });
+      if (listed) found.push(...foundIn(text, place.path, title));
+    }
+    files.push({
+      path: `assets/search-${language}.js`,
+      text: `globalThis.paperweightFound=${JSON.stringify(found)};\n`,
+    });
+  }
+  const { base } = site;
+  if (base !== undefined) {
+    // Shown for addresses of any depth, so its links begin at the server's root.
+    const place = placeOf(site, '404.html', 'en');
+    const atRoot = { ...place, to: (path: string) => base + path, page: (path: string) => base + path };
+    files.push({ path: '404.html', text: drawn(missingPageOf(site, atRoot), atRoot) });
+  }
+  return files;
+}
