@@ -19,10 +19,11 @@ export function register(program: Command): void {
       'Writes a site of static files: each paper with its notes, claims, figures, curves, network and code, and the runs that are named, in English and Chinese. It needs no server, loads nothing from elsewhere, and opens from disk. Written again into the same folder, it replaces its own files and leaves all others.',
     )
     .argument('[runs...]', 'run folders that get a page')
-    .requiredOption(
+    .option(
       '--out <dir>',
       'folder of the site: a new or empty one, or that of a former site',
       pathName('--out'),
+      'site',
     )
     .option(
       '--base <address>',

@@ -51,18 +51,18 @@ export async function buildSite(options: SiteOptions): Promise<{
   const renderer = await openRenderer();
   const folder = await SiteFolder.open(out);
   const pieces: Piece[] = await assets();
-  const papers = [];
-  for (const id of paperIds()) {
-    onProgress(id);
-    const part = await gatherPaper(id);
-    papers.push(part.paper);
-    pieces.push(...part.pieces);
-  }
   const runs = [];
   for (const [path, id] of runNames(options.runs)) {
     onProgress(path);
     const part = await gatherRun(path, id);
     runs.push(part.run);
+    pieces.push(...part.pieces);
+  }
+  const papers = [];
+  for (const id of paperIds()) {
+    onProgress(id);
+    const part = await gatherPaper(id);
+    papers.push(part.paper);
     pieces.push(...part.pieces);
   }
   const content: SiteContent = {

@@ -94,14 +94,16 @@ async function networkOf(paper: Paper): Promise<NonNullable<SitePaper['network']
 const CODE = ['model', 'recipe', 'training'];
 const ENDINGS = ['.ts', '.js', '.mjs'];
 
+/** These files, and those of the folder that the model imports. */
 async function codeIn(folder: string): Promise<SiteCode[]> {
-  const files = CODE.flatMap(
-    (name) => ENDINGS.map((ending) => name + ending).find((file) => existsSync(join(folder, file))) ?? [],
-  );
-  return Promise.all(
-    files.map(async (file) => ({
-      file,
-      text: Buffer.from((await readPiece(join(folder, file), file)).bytes).toString('utf8'),
-    })),
-  );
+  const found: SiteCode[] = [];
+  const add = async (name: string, deep: boolean): Promise<void> => {
+    const file = ENDINGS.map((ending) => name + ending).find((each) => existsSync(join(folder, each)));
+    if (file === undefined || found.some((each) => each.file === file)) return;
+    const text = Buffer.from((await readPiece(join(folder, file), file)).bytes).toString('utf8');
+    found.push({ file, text });
+    if (deep) for (const [, other] of text.matchAll(/from '\.\/([\w-]+)\.js'/g)) await add(other!, true);
+  };
+  for (const name of CODE) await add(name, name === 'model');
+  return found;
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, lstatSync } from 'node:fs';
+import { existsSync, lstatSync, type Stats } from 'node:fs';
 import { readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
@@ -76,7 +76,8 @@ export class SiteFolder {
       await makeFolder(this.path);
       // Until all is done, the list has the files of both sites: what is interrupted can be repeated.
       await this.#writeList({ ...files, ...this.former });
-      const changed = pieces.filter(({ path, bytes }) => !this.#has(path, bytes));
+      const changed: Piece[] = [];
+      for (const piece of pieces) if (!(await this.#has(piece))) changed.push(piece);
       for (const { path, bytes } of inOrder(changed)) {
         await makeFolder(join(this.path, dirname(path)));
         await writeFileAtomic(join(this.path, path), bytes);
@@ -90,21 +91,30 @@ export class SiteFolder {
     }
   }
 
-  #has(path: string, bytes: Uint8Array): boolean {
-    const known = this.former[path]?.sha256 === sha256(bytes);
-    return (
-      known && (lstatSync(join(this.path, path), { throwIfNoEntry: false })?.size ?? -1) === bytes.length
-    );
+  /** Whether the disk has these bytes already. */
+  async #has({ path, bytes }: Piece): Promise<boolean> {
+    const there = this.#entries(path).at(-1);
+    if (!there?.last || !there.found.isFile() || there.found.size !== bytes.length) return false;
+    return sha256(await readFile(there.place)) === sha256(bytes);
+  }
+
+  /** What is on the way to a path: each folder and the file, as far as they exist. */
+  #entries(path: string): { readonly place: string; readonly found: Stats; readonly last: boolean }[] {
+    const parts = path.split('/');
+    const entries = [];
+    for (const [i] of parts.entries()) {
+      const place = join(this.path, ...parts.slice(0, i + 1));
+      const found = lstatSync(place, { throwIfNoEntry: false });
+      if (!found) break;
+      entries.push({ place, found, last: i === parts.length - 1 });
+      if (!found.isDirectory()) break;
+    }
+    return entries;
   }
 
   /** @throws UsageError if the path leads through a link, or holds something that no former site wrote */
   #refuseForeign(path: string): void {
-    const parts = path.split('/');
-    for (const [i] of parts.entries()) {
-      const place = join(this.path, ...parts.slice(0, i + 1));
-      const found = lstatSync(place, { throwIfNoEntry: false });
-      if (!found) return;
-      const last = i === parts.length - 1;
+    for (const { place, found, last } of this.#entries(path)) {
       const fits = last ? found.isFile() && Object.hasOwn(this.former, path) : found.isDirectory();
       if (!fits)
         throw new UsageError({
@@ -116,9 +126,12 @@ export class SiteFolder {
     }
   }
 
+  /** Removes a file of the former site, unless something else has taken its place. */
   async #remove(path: string): Promise<void> {
-    const place = join(this.path, path);
-    if (lstatSync(place, { throwIfNoEntry: false })?.isFile()) await rm(place);
+    const entries = this.#entries(path);
+    const own = entries.every(({ found, last }) => (last ? found.isFile() : found.isDirectory()));
+    if (!own || !entries.at(-1)?.last) return;
+    await rm(join(this.path, path));
     // Folders that have become empty go with their last file.
     for (let folder = dirname(path); folder !== '.'; folder = dirname(folder))
       if (

@@ -13,6 +13,7 @@ const COMMANDS = [
   'eval',
   'predict',
   'report',
+  'site',
   'inspect',
   'reproduce',
   'new',
@@ -63,7 +64,7 @@ test('unknown commands and flags are refused with the nearest known one', async 
   await refused(['inspct'], /no command "inspct"/, /did you mean inspect\?/);
   await refused(
     ['frobnicate'],
-    /one of train, serve, runs, eval, predict, report, inspect, reproduce, new, data, export, bench, doctor/,
+    /one of train, serve, runs, eval, predict, report, site, inspect, reproduce, new, data, export, bench, doctor/,
   );
   await refused(['--frobnicate'], /has no option --frobnicate/);
   await refused(['inspect', '--clases', '10'], /did you mean --classes\?/);

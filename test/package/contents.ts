@@ -9,9 +9,11 @@ const ALLOWED = [
   /^(?:LICENSE|README\.md|README\.zh-CN\.md|package\.json)$/,
   /^dist\/src\/(?!web\/)[\w/.-]+(?<!\.test)\.(?:js|d\.ts)$/,
   /^dist\/web\/(?:app\.css|app\.js|favicon\.svg|index\.html|licenses\.txt)$/,
+  /^dist\/site\/(?:render\.js|assets\/[\w./-]+)$/,
   /^bench\/peers\/(?!read_tensorboard)[\w-]+\.(?:mjs|py|json)$/,
   /^bench\/peers\/suite\/\w+\.py$/,
   /^src\/papers\/[\w-]+\/notes(?:\.zh)?\.md$/,
+  /^src\/papers\/(?!claims\/)[\w-]+\/[\w-]+(?<!\.test)\.ts$/,
   /^src\/papers\/[\w-]+\/(?:results|figures)\/[\w.-]+$/,
 ];
 const NEEDED = [
@@ -24,6 +26,10 @@ const NEEDED = [
   'dist/src/serve/inference/host.js',
   'dist/web/index.html',
   'dist/web/licenses.txt',
+  'dist/site/render.js',
+  'dist/site/assets/site.js',
+  'dist/site/assets/licenses.txt',
+  'src/papers/alexnet/model.ts',
   'src/papers/alexnet/notes.md',
   'src/papers/alexnet/notes.zh.md',
 ];

@@ -239,6 +239,11 @@ async function smallProject(root: string): Promise<void> {
   await mkdir(path.join(root, 'src/web/styles'), { recursive: true });
   for (const name of ['main.tsx', 'styles/app.css', 'index.html', 'favicon.svg'])
     await writeFile(path.join(root, 'src/web', name), '');
+  const site = path.join(root, 'src/web/site');
+  for (const folder of ['client', 'styles']) await mkdir(path.join(site, folder), { recursive: true });
+  for (const name of ['render.tsx', 'client/main.ts', 'client/theme.ts'])
+    await writeFile(path.join(site, name), '');
+  await writeFile(path.join(site, 'styles/site.css'), ':root[data-theme="dark"] { --paper: #000; }');
 }
 
 const QUIET = { env: { PAPERWEIGHT_ONEDNN: '/named.so' } };

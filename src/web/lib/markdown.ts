@@ -66,5 +66,9 @@ export function renderMarkdown(
     },
   });
   marked.use(...extensions);
-  return marked.parse(source, { async: false });
+  // Raw HTML is escaped, so these tags are the renderer's own. A wide table scrolls, also by keys.
+  return marked
+    .parse(source, { async: false })
+    .replaceAll('<table>', '<div class="scroll" tabindex="0"><table>')
+    .replaceAll('</table>', '</table></div>');
 }

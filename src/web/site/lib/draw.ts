@@ -109,10 +109,13 @@ function valueTicks(chart: Drawn, view: View): readonly (readonly [value: number
   if (!chart.log) return ticks(low, high, 5).map((value) => [value, `${significant(value, 4)}${chart.unit}`]);
   const [first, last] = [Math.round(Math.log10(low)), Math.round(Math.log10(high))];
   const every = Math.max(1, Math.ceil((last - first) / 5));
-  return Array.from({ length: Math.floor((last - first) / every) + 1 }, (_, i) => {
-    const value = 10 ** (first + i * every);
-    return [value, significant(value)] as const;
-  });
+  const powers = Array.from(
+    { length: Math.floor((last - first) / every) + 1 },
+    (_, i) => 10 ** (first + i * every),
+  );
+  // One or two powers of ten are too few lines.
+  const values = last - first > 2 ? powers : powers.flatMap((power) => [power, 2 * power, 5 * power]);
+  return values.filter((value) => value <= high).map((value) => [value, significant(value)] as const);
 }
 
 /** The lines of one series: broken where a value is missing, and clipped to what is shown and one point beyond. */

@@ -49,8 +49,10 @@ export function paperProse(paper: SitePaper, place: Place): Prose {
   const { language, to } = place;
   const used = new Set<string>();
   const figureOf = (file: string) => paper.figures.find(({ file: { en } }) => nameOf(en) === file);
+  // The page has a title already.
+  const notes = paper.notes[language].replace(/^\s*# .*\n/, '');
   const html = renderMarkdown(
-    paper.notes[language],
+    notes,
     (file) => {
       const figure = figureOf(file);
       return figure && to(figure.file[language]);

@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { parse } from 'parse5';
+import { paperIds } from '../../src/papers/registry.js';
+import { buildSite, parseBase } from '../../src/site/build.js';
+import { jsonLines, runCli } from '../support/cli.js';
+import { scratch } from '../support/toy.js';
+import { attribute, brokenLinks, filesOf, type Parsed, parsePage, unsafeParts } from './html.js';
+
+/** A first view may weigh this much, compressed. */
+const MOST_BYTES = 100_000;
+
+describe('the site of all papers', () => {
+  let folder: string;
+  let pages: string[];
+  const parsed = new Map<string, Parsed>();
+
+  before(async () => {
+    folder = join(mkdtempSync(join(tmpdir(), 'paperweight-site-')), 'site');
+    const { code, stdout, stderr } = await runCli(['site', '--out', folder, '--json']);
+    assert.equal(code, 0, stderr);
+    pages = filesOf(folder).filter((path) => path.endsWith('.html'));
+    assert.equal(jsonLines(stdout)[0]!.pages, pages.length);
+    for (const path of pages) parsed.set(path, parsePage(folder, path));
+  });
+  after(() => rmSync(join(folder, '..'), { recursive: true, force: true }));
+
+  it('has a page for each paper in both languages', () => {
+    for (const id of paperIds())
+      for (const path of [`papers/${id}.html`, `zh/papers/${id}.html`]) assert.ok(pages.includes(path), path);
+  });
+
+  it('is valid HTML', () => {
+    for (const [path, { errors }] of parsed) assert.deepEqual(errors, [], path);
+  });
+
+  it('has no broken link', () => {
+    const broken = pages.flatMap((path) => brokenLinks(folder, path, parsed.get(path)!, parsed));
+    assert.deepEqual(broken, []);
+  });
+
+  it('loads nothing from elsewhere and has nothing inline', () => {
+    for (const [path, page] of parsed) assert.deepEqual(unsafeParts(page), [], path);
+  });
+
+  it('is light at first view', () => {
+    const weigh = (path: string) => gzipSync(readFileSync(join(folder, path))).length;
+    for (const [path, { elements }] of parsed) {
+      const loaded = elements.flatMap((element) =>
+        element.tagName === 'script'
+          ? (attribute(element, 'src') ?? [])
+          : attribute(element, 'rel') === 'stylesheet'
+            ? attribute(element, 'href')!
+            : [],
+      );
+      const all = [path, ...loaded.map((url) => new URL(url, `file:///${path}`).pathname.slice(1))];
+      const bytes = all.reduce((sum, each) => sum + weigh(each), 0);
+      assert.ok(bytes < MOST_BYTES, `${path}: ${bytes} bytes`);
+    }
+  });
+
+  it('shows each claim with its evidence, curves with their numbers, and code', () => {
+    for (const id of paperIds()) {
+      const { html, elements } = parsed.get(`papers/${id}.html`)!;
+      assert.ok(
+        elements.some((each) => attribute(each, 'class') === 'claim'),
+        id,
+      );
+      assert.match(html, /hljs-keyword/, id);
+      for (const each of elements.filter((element) => attribute(element, 'type') === 'application/json')) {
+        const text = each.childNodes.map((node) => ('value' in node ? node.value : '')).join('');
+        const { series } = JSON.parse(text) as { series: { x: number[]; y: (number | null)[] }[] };
+        assert.ok(series.length > 0);
+        for (const { x, y } of series) assert.equal(x.length, y.length);
+      }
+    }
+    assert.ok(existsSync(join(folder, 'papers/resnet/results/resnet-20-seed0.json')));
+  });
+
+  it('writes only what has changed when it is written again', async () => {
+    const { code, stdout } = await runCli(['site', '--out', folder, '--json']);
+    assert.equal(code, 0);
+    assert.deepEqual([jsonLines(stdout)[0]!.written, jsonLines(stdout)[0]!.removed], [0, 0]);
+  });
+});
+
+describe('paperweight site', () => {
+  it('refuses a folder with files that is no site, and writes nothing', async (t) => {
+    const folder = await scratch(t);
+    writeFileSync(join(folder, 'thesis.tex'), 'mine');
+    const { code, stderr } = await runCli(['site', '--out', folder]);
+    assert.equal(code, 2);
+    assert.match(stderr, /has files and is not a site.*thesis\.tex/s);
+    assert.deepEqual(filesOf(folder), ['thesis.tex']);
+  });
+
+  it('refuses a file as its folder, a folder that is no run, and an address that is none', async (t) => {
+    const folder = await scratch(t);
+    const file = join(folder, 'file');
+    writeFileSync(file, '');
+    for (const [args, message] of [
+      [['--out', file], /cannot be the folder of a site/],
+      [[folder, '--out', join(folder, 'site')], /is not a run folder/],
+      [['--out', join(folder, 'site'), '--base', 'example.org'], /--base example\.org cannot be used/],
+      [['--out', join(folder, 'site'), '--base', 'javascript:alert(1)'], /cannot be used/],
+    ] as const) {
+      const { code, stderr } = await runCli(['site', ...args]);
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, message);
+    }
+    assert.ok(!existsSync(join(folder, 'site')));
+  });
+
+  it('adds feeds, previews and a sitemap where its address is known', async (t) => {
+    const out = join(await scratch(t), 'site');
+    const base = parseBase('https://example.org/my papers');
+    assert.equal(base?.path, '/my%20papers/');
+    await buildSite({ out, runs: [], title: 'A & B <notes>', base: base! });
+    const address = 'https://example.org/my%20papers/';
+    const feed = readFileSync(join(out, 'zh/feed.xml'), 'utf8');
+    assert.ok(feed.includes(`<id>${address}zh/feed.xml</id>`));
+    assert.ok(feed.includes('A &#38; B &#60;notes&#62;'));
+    assert.equal([...feed.matchAll(/<entry>/g)].length, paperIds().length);
+    const page = parsePage(out, 'papers/resnet.html');
+    assert.deepEqual(page.errors, []);
+    const property = (name: string) =>
+      attribute(page.elements.find((each) => attribute(each, 'property') === name)!, 'content');
+    assert.equal(property('og:url'), `${address}papers/resnet.html`);
+    assert.equal(property('og:image'), `${address}assets/preview.png`);
+    assert.ok(existsSync(join(out, 'assets/preview.png')));
+    assert.match(
+      readFileSync(join(out, 'sitemap.xml'), 'utf8'),
+      /my%20papers\/zh\/papers\/resnet\.html<\/loc>/,
+    );
+    const lost = readFileSync(join(out, '404.html'), 'utf8');
+    assert.match(lost, /href="\/my%20papers\/assets\/site\.css"/);
+    // Dates stay while pages do: readers of the feed see a page again only if it has changed.
+    const before = feed.match(/<updated>[^<]*/g);
+    await buildSite({ out, runs: [], title: 'A & B <notes>', base: base! });
+    assert.deepEqual(readFileSync(join(out, 'zh/feed.xml'), 'utf8').match(/<updated>[^<]*/g), before);
+    assert.ok(parse(feed));
+  });
+
+  it('reads paths and addresses', () => {
+    assert.deepEqual(parseBase('/papers'), { path: '/papers/' });
+    assert.deepEqual(parseBase('http://h:8080'), { path: '/', address: 'http://h:8080/' });
+    for (const text of ['', 'papers', '//host/x', '/a?b', 'https://', 'https://u:p@h/', 'ftp://h/', '/a\\b'])
+      assert.equal(parseBase(text), undefined, text);
+  });
+});
