@@ -67,8 +67,5 @@ export function renderMarkdown(
   });
   marked.use(...extensions);
   // Raw HTML is escaped, so these tags are the renderer's own. A wide table scrolls, also by keys.
-  return marked
-    .parse(source, { async: false })
-    .replaceAll('<table>', '<div class="scroll" tabindex="0"><table>')
-    .replaceAll('</table>', '</table></div>');
+  return marked.parse(source, { async: false }).replaceAll('<table>', '<table tabindex="0">');
 }
