@@ -50,6 +50,13 @@ show("EXP", rounded(expm, -h, h, 4, lambda r: r**2 / mp.exp(r) + mp.mpf("1e-12")
 # log(1 + f) = f − f²/2 + f³·P(f) for 1 + f between √½ and √2
 logm = lambda f: (mp.log1p(f) - f + f**2 / 2) / f**3 if abs(f) > mp.mpf("1e-9") else mp.mpf(1) / 3
 show("LOG", rounded(logm, float(mp.sqrt(0.5)) - 1, float(mp.sqrt(2)) - 1, 8, lambda f: abs(f**3 / mp.log1p(f)) + mp.mpf("1e-12")))
+# 2·atanh s = 2·s + s³·P(s²), s = f / (2 + f) for the same f, |s| ≤ (√2 − 1) / (√2 + 1)
+top = float(((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)) ** 2) * 1.002
+atanhm = lambda z: (2 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 2) / z if z > mp.mpf("1e-12") else mp.mpf(2) / 3
+show("LOG_ATANH", rounded(atanhm, 0, top, 2, lambda z: z / (2 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z)) if z > 0 else mp.mpf(0)))
+# 2^r = 1 + r·P(r) for |r| ≤ ½
+exp2m = lambda r: (mp.mpf(2) ** r - 1) / r if abs(r) > mp.mpf("1e-12") else LN2
+show("EXP2", rounded(exp2m, -0.502, 0.502, 5, lambda r: abs(r) / mp.mpf(2) ** r + mp.mpf("1e-12")))
 # tanh x = x + x³·P(x²) for |x| < 0.625
 tanhm = lambda z: (mp.tanh(mp.sqrt(z)) / mp.sqrt(z) - 1) / z if z > mp.mpf("1e-12") else -mp.mpf(1) / 3
 show("TANH", rounded(tanhm, 0, 0.625**2 * 1.001, 4, lambda z: z / (mp.tanh(mp.sqrt(z)) / mp.sqrt(z)) if z > 0 else mp.mpf(0)))

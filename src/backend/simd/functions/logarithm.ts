@@ -1,7 +1,7 @@
 import type { Code } from '../../../webassembly/encoder.js';
 import { V } from '../../../webassembly/instructions.js';
-import { choose, except, LN2, notNormal, polynomial, store } from './pieces.js';
-import { LOG } from './polynomials.js';
+import { choose, except, LN2, notNormal, store } from './pieces.js';
+import { LOG_ATANH } from './polynomials.js';
 
 const INFINITY = Number.POSITIVE_INFINITY;
 /** The bits of √½. */
@@ -20,14 +20,27 @@ export function log(code: Code, x: number): number {
 
 /** log(m·2^e) = e·ln 2 + log m, √½ ≤ m < √2, f = m − 1. */
 function logOf(code: Code, { f, e }: { f: number; e: number }): number {
-  const square = store(code, () => code.get(f).get(f).v(V.f32Mul));
+  const { half, rest } = logParts(code, f);
   return store(code, () => {
-    polynomial(code, f, LOG);
-    code.get(f).v(V.f32Mul).get(square).v(V.f32Mul);
-    code.get(e).f32(LN2[1]).v(V.f32Mul).v(V.f32Add);
-    code.get(square).f32(0.5).v(V.f32Mul).v(V.f32Sub).get(f).v(V.f32Add);
+    code.get(e).f32(LN2[1]).v(V.f32Mul).get(rest).v(V.f32Add).get(half).v(V.f32Sub).get(f).v(V.f32Add);
     code.get(e).f32(LN2[0]).v(V.f32Mul).v(V.f32Add);
   });
+}
+
+/**
+ * log(1 + f) = f − (half − rest) for √½ ≤ 1 + f < √2, with half = f²/2. From s = f / (2 + f),
+ * log(1 + f) = 2·atanh s = f − s·(f − R), R = s²·P(s²), and s·f = half − s·half.
+ */
+export function logParts(code: Code, f: number): { half: number; rest: number } {
+  const half = store(code, () => code.get(f).get(f).v(V.f32Mul).f32(0.5).v(V.f32Mul));
+  const s = store(code, () => code.get(f).get(f).f32(2).v(V.f32Add).v(V.f32Div));
+  const z = store(code, () => code.get(s).get(s).v(V.f32Mul));
+  const rest = store(code, () => {
+    code.f32(LOG_ATANH[2]).get(z).v(V.f32Mul).f32(LOG_ATANH[1]).v(V.f32Add);
+    code.get(z).v(V.f32Mul).f32(LOG_ATANH[0]).v(V.f32Add);
+    code.get(z).v(V.f32Mul).get(half).v(V.f32Add).get(s).v(V.f32Mul);
+  });
+  return { half, rest };
 }
 
 /** log x for any x: ∞ for ∞, −∞ for 0, and NaN for NaN and negative numbers. */

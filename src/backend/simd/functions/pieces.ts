@@ -79,7 +79,8 @@ export function except(code: Code, usual: number, mask: Emit, rare: () => number
 
 /** Leaves a mask on the stack: lanes that are not positive normal numbers. */
 export function notNormal(code: Code, x: number): void {
-  code.get(x).bits(0x00800000).v(V.i32Less).get(x).bits(0x7f7fffff).v(V.i32Greater).v(V.or);
+  // Less the bits of the smallest one, they are the smallest unsigned numbers; less 2^31, the smallest signed ones.
+  code.get(x).bits(0x7f800000).v(V.i32Add).bits(0xfeffffff).v(V.i32Greater);
 }
 
 /** Leaves a mask on the stack: lanes with |x| > limit, or NaN. */
