@@ -85,8 +85,26 @@ async function buildSite(root) {
   const css = path.join(assets, 'site.css');
   writeFileSync(css, withSystemTheme(readFileSync(css, 'utf8')));
   copyFileSync(path.join(root, 'src/web/favicon.svg'), path.join(assets, 'favicon.svg'));
+  copyFormulaStyles(path.join(root, 'node_modules/katex/dist'), assets);
   const inputs = [...Object.keys(renderer.metafile.inputs), ...Object.keys(metafile.inputs)];
   writeFileSync(path.join(assets, 'licenses.txt'), licenses(root, inputs));
+}
+
+/**
+ * KaTeX's style sheet and the fonts that it names, in the one format that all browsers read.
+ *
+ * @param {string} from
+ * @param {string} assets
+ */
+function copyFormulaStyles(from, assets) {
+  const css = readFileSync(path.join(from, 'katex.min.css'), 'utf8').replaceAll(
+    /,url\([^)]*\) format\("(?:woff|truetype)"\)/g,
+    '',
+  );
+  writeFileSync(path.join(assets, 'katex.css'), css);
+  mkdirSync(path.join(assets, 'fonts'), { recursive: true });
+  for (const [, name] of css.matchAll(/url\(fonts\/([\w-]+\.woff2)\)/g))
+    copyFileSync(path.join(from, 'fonts', name), path.join(assets, 'fonts', name));
 }
 
 /**

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import type { Command } from 'commander';
 import { counted } from '../errors/counted.js';
 import type { Base } from '../site/build.js';
@@ -7,9 +8,13 @@ import { note, print, printJson } from './terminal/output.js';
 interface Flags {
   readonly out: string;
   readonly base?: string;
+  readonly notes?: string;
   readonly title?: string;
   readonly json?: boolean;
 }
+
+/** Where notes are by themselves. */
+const NOTES = 'notes';
 
 export function register(program: Command): void {
   program
@@ -29,12 +34,17 @@ export function register(program: Command): void {
       '--base <address>',
       'where the site will be: a path such as /papers/, or an address such as https://example.org/papers/, which also adds feeds, previews of links and a sitemap (default: unknown)',
     )
+    .option(
+      '--notes <path>',
+      'notes of one’s own: a folder of Markdown files, or a notebook in one file (default: ./notes if it exists)',
+      pathName('--notes'),
+    )
     .option('--title <text>', 'name of the site (default: Paperweight)', pathName('--title'))
     .option(...JSON_OUTPUT)
     .addHelpText(
       'after',
       examples(
-        'paperweight site --out site',
+        'paperweight site --out site --notes notes',
         'paperweight site runs/my-run --out site --base https://example.org/papers/',
       ),
     )
@@ -44,16 +54,21 @@ export function register(program: Command): void {
 async function writeSite(runs: readonly string[], flags: Flags): Promise<void> {
   const { buildSite, parseBase } = await import('../site/build.js');
   const base = flags.base === undefined ? undefined : baseOf(flags.base, parseBase);
+  const notes = flags.notes ?? (isFolder(NOTES) ? NOTES : undefined);
   const done = await buildSite({
     out: flags.out,
     runs,
+    ...(notes === undefined ? {} : { notes }),
     ...(flags.title === undefined ? {} : { title: flags.title }),
     ...(base ? { base } : {}),
   });
+  for (const problem of done.problems) note(problem);
   if (flags.json) return printJson({ site: flags.out, ...done });
   print(`${flags.out}: ${counted(done.pages, 'page')}, ${counted(done.written, 'file')} written`);
   note(`Open ${flags.out}/index.html, or put the folder on any web server.`);
 }
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
 const baseOf = (text: string, parse: (text: string) => Base | undefined): Base =>
   parse(text) ??

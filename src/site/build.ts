@@ -4,6 +4,7 @@ import { paperIds } from '../papers/registry.js';
 import { version } from '../version.js';
 import type { Piece } from './copies.js';
 import { feeds } from './feed.js';
+import { gatherNotes } from './notes/notes.js';
 import type { SiteContent } from './page-types.js';
 import { gatherPaper } from './papers.js';
 import { previewImage } from './preview.js';
@@ -15,6 +16,8 @@ export interface SiteOptions {
   readonly out: string;
   /** Run folders. */
   readonly runs: readonly string[];
+  /** A folder of notes, or a notebook in one file. */
+  readonly notes?: string;
   readonly title?: string;
   /** Where the site will be: see {@link parseBase}. */
   readonly base?: Base;
@@ -41,16 +44,21 @@ export function parseBase(text: string): Base | undefined {
 
 const withSlash = (path: string): string => (path.endsWith('/') ? path : `${path}/`);
 
+/** What only pages with formulas need. */
+const FORMULAS = /^assets\/(katex\.css|fonts\/)/;
+
 /** Writes a site. @returns what was written */
 export async function buildSite(options: SiteOptions): Promise<{
   readonly pages: number;
   readonly written: number;
   readonly removed: number;
+  /** What was left out, and why. */
+  readonly problems: readonly string[];
 }> {
   const { out, base, title, onProgress = () => {} } = options;
   const renderer = await openRenderer();
   const folder = await SiteFolder.open(out);
-  const pieces: Piece[] = await assets();
+  const pieces: Piece[] = [];
   const runs = [];
   for (const [path, id] of runNames(options.runs)) {
     onProgress(path);
@@ -65,6 +73,11 @@ export async function buildSite(options: SiteOptions): Promise<{
     papers.push(part.paper);
     pieces.push(...part.pieces);
   }
+  const own =
+    options.notes === undefined
+      ? { notes: [], pieces: [], problems: [] }
+      : await gatherNotes(options.notes, papers, renderer.imagesIn);
+  pieces.push(...own.pieces);
   const content: SiteContent = {
     ...(title === undefined ? {} : { title }),
     ...(base ? { base: base.path } : {}),
@@ -72,8 +85,11 @@ export async function buildSite(options: SiteOptions): Promise<{
     version: version(),
     papers,
     runs,
+    notes: own.notes,
   };
   const files = renderer.renderSite(content);
+  const formulas = files.some(({ path }) => path === 'assets/formulas.css');
+  pieces.push(...(await assets()).filter(({ path }) => formulas || !FORMULAS.test(path)));
   for (const { path, text } of files) pieces.push({ path, bytes: Buffer.from(text) });
   const now = new Date().toISOString();
   if (content.address !== undefined) {
@@ -81,7 +97,11 @@ export async function buildSite(options: SiteOptions): Promise<{
     pieces.push(await previewImage(content));
   }
   const done = await folder.write(pieces, now);
-  return { pages: files.filter(({ path }) => path.endsWith('.html')).length, ...done };
+  return {
+    pages: files.filter(({ path }) => path.endsWith('.html')).length,
+    ...done,
+    problems: own.problems,
+  };
 }
 
 /** The pages' names of runs: their folders' names, in characters that need no escape. @throws UsageError */

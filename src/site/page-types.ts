@@ -86,6 +86,30 @@ export interface SiteRun {
   readonly figures: readonly SiteImage[];
 }
 
+/** An image of a note, as it is in the site. */
+export interface NoteImage {
+  /** From the site's root. */
+  readonly file: string;
+  readonly size: { readonly width: number; readonly height: number };
+}
+
+/** A person's own note. */
+export interface SiteNote {
+  readonly id: string;
+  readonly title: string;
+  /** Of its text; its page is in both trees. */
+  readonly language: Language;
+  /** Id of a paper of the site, or the name of another one. */
+  readonly paper?: string;
+  readonly period?: string;
+  readonly tags: readonly string[];
+  /** Name of its file: other notes link to it. */
+  readonly source: string;
+  readonly markdown: string;
+  /** Images that were found, by the name in the text. */
+  readonly images: Readonly<Record<string, NoteImage>>;
+}
+
 export interface SiteContent {
   /** Title of the first page; default: the site's own. */
   readonly title?: string;
@@ -96,6 +120,7 @@ export interface SiteContent {
   readonly version: string;
   readonly papers: readonly SitePaper[];
   readonly runs: readonly SiteRun[];
+  readonly notes: readonly SiteNote[];
 }
 
 /** A file of the site. */
@@ -111,4 +136,6 @@ export interface SiteFile {
 export interface Renderer {
   /** All pages in all languages, and the files that are made from their texts. */
   readonly renderSite: (content: SiteContent) => SiteFile[];
+  /** The names of all images of a text in Markdown, as they stand there. */
+  readonly imagesIn: (markdown: string) => string[];
 }

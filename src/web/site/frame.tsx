@@ -19,8 +19,8 @@ export interface Page {
   readonly languages?: readonly Language[];
   /** Script of its own in `assets/`, besides the common one. */
   readonly script?: string;
-  /** Style sheet of its own in `assets/`. */
-  readonly style?: string;
+  /** Style sheets of its own in `assets/`. */
+  readonly styles?: readonly string[];
   /** Additions to the policy, such as WebAssembly. */
   readonly policy?: Readonly<Record<string, string>>;
 }
@@ -94,7 +94,9 @@ export function Frame({ page, place }: { page: Page; place: Place }) {
           ))}
         <link rel="icon" href={to('assets/favicon.svg')} type="image/svg+xml" />
         <link rel="stylesheet" href={to('assets/site.css')} />
-        {page.style !== undefined && <link rel="stylesheet" href={to(`assets/${page.style}`)} />}
+        {page.styles?.map((style) => (
+          <link key={style} rel="stylesheet" href={to(`assets/${style}`)} />
+        ))}
         <script src={to('assets/theme.js')} />
         <script src={to('assets/site.js')} defer />
         {page.script !== undefined && <script src={to(`assets/${page.script}`)} defer />}

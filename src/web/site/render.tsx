@@ -2,8 +2,10 @@ import { renderToString } from 'preact-render-to-string';
 import { LANGUAGES } from '../../languages.js';
 import type { SiteContent, SiteFile } from '../../site/page-types.js';
 import { Frame, type Page, type Place, placeOf } from './frame.js';
+import { forgetFormulas, formulaStyles } from './lib/formulas.js';
 import { type Found, foundIn } from './lib/found.js';
 import { indexPageOf } from './pages/index-page.js';
+import { notePageOf } from './pages/note-page.js';
 import { paperPageOf } from './pages/paper-page.js';
 import { runPageOf } from './pages/run-page.js';
 import { missingPageOf, searchPageOf } from './pages/small-pages.js';
@@ -33,6 +35,11 @@ function plan(site: SiteContent): Planned[] {
       draw: (place: Place) => runPageOf(run, place),
       folder: 'runs',
     })),
+    ...site.notes.map((note) => ({
+      path: note.id,
+      draw: (place: Place) => notePageOf(note, place),
+      folder: 'notes',
+    })),
   ]
     .map(({ folder, path, draw }): Planned => ({ path: `${folder}/${path}.html`, draw, listed: true }))
     .concat([
@@ -45,6 +52,7 @@ const drawn = (page: Page, place: Place): string =>
   `<!DOCTYPE html>\n${renderToString(<Frame page={page} place={place} />)}\n`;
 
 export function renderSite(site: SiteContent): SiteFile[] {
+  forgetFormulas();
   const files: SiteFile[] = [];
   for (const language of LANGUAGES) {
     const found: Found[] = [];
@@ -61,6 +69,8 @@ export function renderSite(site: SiteContent): SiteFile[] {
       text: `globalThis.paperweightFound=${JSON.stringify(found)};\n`,
     });
   }
+  const styles = formulaStyles();
+  if (styles !== '') files.push({ path: 'assets/formulas.css', text: styles });
   const { base } = site;
   if (base !== undefined) {
     // Shown for addresses of any depth, so its links begin at the server's root.
@@ -70,3 +80,5 @@ export function renderSite(site: SiteContent): SiteFile[] {
   }
   return files;
 }
+
+export { imagesIn } from './lib/images-in.js';

@@ -2,6 +2,7 @@ import type { Language } from '../../languages.js';
 
 const en = {
   language: '中文',
+  colon: ': ',
   theme: 'Light or dark',
   skip: 'Skip to content',
   menu: 'Site',
@@ -43,11 +44,13 @@ const en = {
   feed: 'Feed',
   chartOf: (names: string) => `Curves: ${names}.`,
   licences: 'Licences',
+  ownNotes: 'Own notes',
 };
 export type Words = Readonly<typeof en>;
 
 const zh: Words = {
   language: 'English',
+  colon: '：',
   theme: '浅色或深色',
   skip: '跳到正文',
   menu: '网站',
@@ -89,6 +92,7 @@ const zh: Words = {
   feed: '订阅',
   chartOf: (names) => `曲线：${names}。`,
   licences: '许可证',
+  ownNotes: '自己的笔记',
 };
 
 /** Texts of the site's pages, besides those that they share with the dashboard. */

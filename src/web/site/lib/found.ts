@@ -16,7 +16,7 @@ const MOST = 4000;
 export function foundIn(html: string, path: string, page: string): Found[] {
   const body = html
     .slice(html.indexOf('<main'), html.indexOf('</main>'))
-    .replace(/<(pre|nav)\b.*?<\/\1>/gs, ' ');
+    .replace(/<(pre|nav|math)\b.*?<\/\1>/gs, ' ');
   const starts = [...body.matchAll(PART)].map((match) => ({ at: match.index, id: match[1]! }));
   const parts = [{ at: 0, id: '' }, ...starts].map(({ at, id }, i, all) => {
     const own = body.slice(at, all[i + 1]?.at);

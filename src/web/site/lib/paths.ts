@@ -10,3 +10,4 @@ export const linkTo = (from: string, path: string): string =>
 
 export const paperPath = (id: string): string => `papers/${id}.html`;
 export const runPath = (id: string): string => `runs/${id}.html`;
+export const notePath = (id: string): string => `notes/${id}.html`;

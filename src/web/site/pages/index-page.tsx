@@ -1,9 +1,11 @@
 import type { SiteContent, SitePaper } from '../../../site/page-types.js';
+import { useApp } from '../../app/context.js';
 import { percent } from '../../lib/format.js';
 import { Tally } from '../../views/paper/claims.js';
 import { type Page, type Place, siteTitle } from '../frame.js';
-import { paperPath, runPath } from '../lib/paths.js';
+import { notePath, paperPath, runPath } from '../lib/paths.js';
 import { wordsOf } from '../words.js';
+import { NoteFacts } from './note-page.js';
 
 export const indexPageOf = (site: SiteContent, place: Place): Page => ({
   path: 'index.html',
@@ -14,6 +16,7 @@ export const indexPageOf = (site: SiteContent, place: Place): Page => ({
 
 function Body({ place }: { place: Place }) {
   const { site, language } = place;
+  const { t } = useApp();
   const words = wordsOf(language);
   return (
     <div class="page">
@@ -27,6 +30,21 @@ function Body({ place }: { place: Place }) {
           ))}
         </ul>
       </section>
+      {site.notes.length > 0 && (
+        <section class="block" aria-labelledby="notes-title">
+          <h2 id="notes-title">{t('notes.title')}</h2>
+          <ul class="cards">
+            {site.notes.map((note) => (
+              <li key={note.id} class="card">
+                <h3>
+                  <a href={place.page(notePath(note.id))}>{note.title}</a>
+                </h3>
+                <NoteFacts note={note} place={place} />
+              </li>
+            ))}
+          </ul>
+        </section>
+      )}
       {site.runs.length > 0 && (
         <section class="block" aria-labelledby="runs-title">
           <h2 id="runs-title">{words.runs}</h2>

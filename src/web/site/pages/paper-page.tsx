@@ -5,7 +5,7 @@ import { Missing } from '../../ui/problem.js';
 import { Network, NetworkLegend } from '../../views/model/network.js';
 import { Claim, Tally } from '../../views/paper/claims.js';
 import type { Page, Place } from '../frame.js';
-import { paperPath } from '../lib/paths.js';
+import { notePath, paperPath } from '../lib/paths.js';
 import { type Heading, paperProse } from '../lib/prose.js';
 import { Chart } from '../parts/chart.js';
 import { Code } from '../parts/code.js';
@@ -56,6 +56,7 @@ function Body({ paper, place }: { paper: SitePaper; place: Place }) {
       <div class="paper-title">
         <h1>{paper.title}</h1>
         <p class="citation">{paper.citation}</p>
+        <OwnNotes paper={paper} place={place} />
       </div>
       <Contents headings={all} />
       <div class="paper-body">
@@ -129,6 +130,24 @@ function Body({ paper, place }: { paper: SitePaper; place: Place }) {
   );
 }
 
+/** Links to a person's own notes about the paper. */
+function OwnNotes({ paper, place }: { paper: SitePaper; place: Place }) {
+  const notes = place.site.notes.filter((note) => note.paper === paper.id);
+  if (notes.length === 0) return null;
+  return (
+    <p class="citation">
+      {wordsOf(place.language).ownNotes}
+      {wordsOf(place.language).colon}
+      {notes.map(({ id, title }, i) => (
+        <>
+          {i > 0 && ' · '}
+          <a href={place.page(notePath(id))}>{title}</a>
+        </>
+      ))}
+    </p>
+  );
+}
+
 /** How a claim is judged, and the trainings behind its numbers. */
 function Evidence({ claim, place }: { claim: SiteClaim; place: Place }) {
   const { language } = place;
@@ -139,7 +158,9 @@ function Evidence({ claim, place }: { claim: SiteClaim; place: Place }) {
       <summary>{words.evidence}</summary>
       {claim.rule[language] !== '' && (
         <p>
-          {words.rule}: {claim.rule[language]}
+          {words.rule}
+          {words.colon}
+          {claim.rule[language]}
         </p>
       )}
       {claim.trainings.length > 0 && (

@@ -26,8 +26,10 @@ function Body({ run, place }: { run: SiteRun; place: Place }) {
       <div class="paper-title">
         <h1>{run.name}</h1>
         <p class="citation">
-          {words.paper}: {known ? <a href={place.page(paperPath(known.id))}>{known.title}</a> : run.paper}
-          {run.accuracy !== undefined && ` · ${words.accuracy}: ${percent(run.accuracy)}`}
+          {words.paper}
+          {words.colon}
+          {known ? <a href={place.page(paperPath(known.id))}>{known.title}</a> : run.paper}
+          {run.accuracy !== undefined && ` · ${words.accuracy}${words.colon}${percent(run.accuracy)}`}
         </p>
       </div>
       <Contents

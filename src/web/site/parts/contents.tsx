@@ -4,6 +4,7 @@ import type { Heading } from '../lib/prose.js';
 /** Links to the headings of the page. */
 export function Contents({ headings }: { headings: readonly Heading[] }) {
   const { t } = useApp();
+  if (headings.length === 0) return null;
   return (
     <nav class="contents" aria-label={t('paper.contents')}>
       <ul>

@@ -1,0 +1,172 @@
+import { lstatSync, statSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, dirname, extname, join } from 'node:path';
+import { DataError } from '../../errors/errors.js';
+import { diskError } from '../../files/disk-error.js';
+import type { Piece } from '../copies.js';
+import { uniqueNames } from '../names.js';
+import type { NoteImage, Renderer, SiteNote, SitePaper } from '../page-types.js';
+import { type FrontMatter, languageOf, parseFrontMatter } from './front-matter.js';
+import { imageOf } from './images.js';
+import { type Section, sectionsOf } from './notebook.js';
+
+/** Notes for the site, their images, and what could not be shown. */
+export interface NotesPart {
+  readonly notes: readonly SiteNote[];
+  readonly pieces: readonly Piece[];
+  readonly problems: readonly string[];
+}
+
+/** Longer notes are not read: 5 MB. */
+const MOST_BYTES = 5_000_000;
+const ENDINGS = ['.md', '.markdown', '.txt'];
+
+/** A note before its images are found. */
+interface Read extends Section {
+  readonly file: string;
+}
+
+/**
+ * A person's own notes.
+ *
+ * @param path a folder, in which each Markdown file is a note, or a notebook in one file, in which each top heading is one
+ * @param imagesIn finds the images of a text
+ * @throws DataError if it cannot be read, or front matter is not valid
+ */
+export async function gatherNotes(
+  path: string,
+  papers: readonly SitePaper[],
+  imagesIn: Renderer['imagesIn'],
+): Promise<NotesPart> {
+  const problems: string[] = [];
+  const read = await readNotes(path, problems);
+  const names = uniqueNames(
+    read.map(({ fields, file }) => fields.title ?? basename(file, extname(file))),
+    'note',
+  );
+  const pieces = new Map<string, Piece>();
+  const notes: SiteNote[] = [];
+  for (const [i, { fields, body, file }] of read.entries()) {
+    const id = names[i]!;
+    const images: Record<string, NoteImage> = {};
+    for (const href of imagesIn(body)) {
+      const found = await imageOf(dirname(file), href, `notes/${id}`);
+      if ('problem' in found) problems.push(`${file}: ${found.problem}`);
+      else {
+        images[href] = found.image;
+        pieces.set(found.piece.path, found.piece);
+      }
+    }
+    notes.push(noteOf(id, { fields, body, file }, images, papers));
+  }
+  return { notes: notes.sort(newestFirst), pieces: [...pieces.values()], problems };
+}
+
+/** Begins of periods, the latest first; notes without one after them. */
+const newestFirst = (a: SiteNote, b: SiteNote): number =>
+  (b.period ?? '').localeCompare(a.period ?? '') || a.title.localeCompare(b.title);
+
+function noteOf(
+  id: string,
+  { fields, body, file }: Read,
+  images: SiteNote['images'],
+  papers: readonly SitePaper[],
+): SiteNote {
+  const { title = basename(file, extname(file)), period, tags, language = languageOf(body) } = fields;
+  const paper = paperOf(fields, title, papers);
+  return {
+    id,
+    title,
+    language,
+    tags,
+    source: basename(file),
+    markdown: body,
+    images,
+    ...(period === undefined ? {} : { period }),
+    ...(paper === undefined ? {} : { paper }),
+  };
+}
+
+/** The id of a paper on the site, or the words of the note for one that is not there. */
+function paperOf(fields: FrontMatter, title: string, papers: readonly SitePaper[]): string | undefined {
+  const same = (word: string) =>
+    papers.find((paper) => [paper.id, paper.title].some((name) => name.toLowerCase() === word.toLowerCase()));
+  return same(fields.paper ?? title)?.id ?? fields.paper;
+}
+
+async function readNotes(path: string, problems: string[]): Promise<Read[]> {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (!found)
+    throw new DataError({
+      what: `There are no notes at ${path}`,
+      expected: 'a folder of Markdown files, or one Markdown file',
+      got: 'nothing',
+      next: 'check the path of --notes',
+    });
+  if (!found.isDirectory()) return readNotebook(path);
+  const names = (await readdir(path)).filter((name) => /\.(md|markdown)$/i.test(name)).sort();
+  const read: Read[] = [];
+  for (const name of names) {
+    const file = join(path, name);
+    // A link could lead to a file that nobody wants to publish.
+    if (!lstatSync(file).isFile()) {
+      problems.push(`${file} is not a regular file, and is left out`);
+      continue;
+    }
+    const { fields, body, unknown } = parseFrontMatter(await readText(file), file);
+    for (const key of unknown) problems.push(`${file}: the key "${key}" of its front matter is not known`);
+    const sections = sectionsOf(body);
+    const only = sections.length === 1 ? sections[0]! : undefined;
+    // A note with one title is that; several stay parts of it.
+    const own = only?.fields.title !== undefined && fields.title === undefined ? only : undefined;
+    read.push({
+      file,
+      body: own?.body ?? body,
+      fields: { ...own?.fields, ...fields, tags: joined(own, fields) },
+    });
+  }
+  return read;
+}
+
+const joined = (section: Section | undefined, { tags }: FrontMatter): string[] => [
+  ...new Set([...(section?.fields.tags ?? []), ...tags]),
+];
+
+/** The notes of a notebook in one file. @throws DataError */
+export async function readNotebook(file: string): Promise<Read[]> {
+  if (!ENDINGS.includes(extname(file).toLowerCase()))
+    throw new DataError({
+      what: `${file} is not a Markdown file`,
+      expected: `a name that ends in ${ENDINGS.join(', ')}`,
+      got: basename(file),
+      next: 'name a notebook, or a folder of notes',
+    });
+  const { fields, body } = parseFrontMatter(await readText(file), file);
+  return sectionsOf(body).map((section) => ({
+    file,
+    body: section.body,
+    fields: { ...fields, ...section.fields, tags: joined(section, fields) },
+  }));
+}
+
+async function readText(file: string): Promise<string> {
+  try {
+    const { size } = statSync(file);
+    if (!statSync(file).isFile() || size > MOST_BYTES)
+      throw new DataError({
+        what: `${file} is not a note`,
+        expected: `a text file of at most ${MOST_BYTES / 1e6} MB`,
+        got: `${size} bytes`,
+      });
+    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file));
+  } catch (error) {
+    if (error instanceof TypeError)
+      throw new DataError({
+        what: `${file} is not a text in UTF-8`,
+        expected: 'UTF-8',
+        got: 'other bytes',
+        next: 'save it as UTF-8',
+      });
+    throw diskError(error, `cannot read ${file}`, DataError);
+  }
+}

@@ -1,0 +1,11 @@
+import { Marked, type Tokens } from 'marked';
+
+/** The names of all images of a text in Markdown, as they stand there. */
+export function imagesIn(markdown: string): string[] {
+  const found = new Set<string>();
+  const marked = new Marked({ gfm: true });
+  marked.walkTokens(marked.lexer(markdown), (token) => {
+    if (token.type === 'image') found.add((token as Tokens.Image).href);
+  });
+  return [...found];
+}
