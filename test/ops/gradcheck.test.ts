@@ -138,6 +138,7 @@ const CHECKS: Readonly<Record<string, readonly Check[] | 'none'>> = {
   maximum: binaries,
   minimum: binaries,
   binaryCrossEntropy: [{ inputs: [share(3, 4), share(3, 4)] }],
+  binaryCrossEntropyWithLogits: [{ inputs: [awayFromZero(3, 4), share(3, 4)] }],
   power: [{ inputs: [positive(2, 3), awayFromZero(3)] }, { inputs: [positive(4, 1), awayFromZero()] }],
   erf: unaries(normal),
   softplus: unaries(normal),

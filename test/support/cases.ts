@@ -89,6 +89,7 @@ const BUILD: Readonly<Record<string, Build>> = {
   maximum: binary(ops.maximum),
   minimum: binary(ops.minimum),
   binaryCrossEntropy: binary(ops.binaryCrossEntropy),
+  binaryCrossEntropyWithLogits: binary(ops.binaryCrossEntropyWithLogits),
   power: binary(ops.power),
   erf: unary(ops.erf),
   floor: unary(ops.floor),
@@ -378,8 +379,9 @@ const flipped = (shape: Shape, data: readonly number[], flags: readonly number[]
   return pixels(shape, (n, k, i, j) => data[((n * c + k) * h + i) * w + (flags[n] ? w - 1 - j : j)]!);
 };
 
-const [shares, wanted] = [
+const [shares, scores, wanted] = [
   [0.25, 0.5, 0.75, 0.125, 0.875, 0.0625],
+  [-30, 0, 0.5, -1.5, 40, 3],
   [0, 1, 0.5, 0.25, 1, 0.75],
 ];
 const own: readonly Case[] = [
@@ -398,6 +400,26 @@ const own: readonly Case[] = [
         data: shares.map((p, i) => ([1, 2, -1, 0.5, 1, 1][i]! * (p - wanted[i]!)) / (p * (1 - p))),
       },
       { shape: [6], data: shares.map((p, i) => [1, 2, -1, 0.5, 1, 1][i]! * Math.log((1 - p) / p)) },
+    ],
+    code: 'by its definition',
+  }),
+  made({
+    name: 'binaryCrossEntropyWithLogits',
+    op: 'binaryCrossEntropyWithLogits',
+    inputs: [float([6], scores), float([6], wanted)],
+    output: {
+      shape: [6],
+      data: scores.map(
+        (x, i) => (1 - wanted[i]!) * Math.log1p(Math.exp(x)) + wanted[i]! * Math.log1p(Math.exp(-x)),
+      ),
+    },
+    gradOutput: { shape: [6], data: [1, 2, -1, 0.5, 1, 1] },
+    grads: [
+      {
+        shape: [6],
+        data: scores.map((x, i) => [1, 2, -1, 0.5, 1, 1][i]! * (1 / (1 + Math.exp(-x)) - wanted[i]!)),
+      },
+      { shape: [6], data: scores.map((x, i) => [1, 2, -1, 0.5, 1, 1][i]! * -x) },
     ],
     code: 'by its definition',
   }),

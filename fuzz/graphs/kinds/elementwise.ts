@@ -62,6 +62,9 @@ export const elementwise: readonly Kind[] = [
     (x) => ops.binaryCrossEntropy(ops.sigmoid(x), ops.sigmoid(ops.scaleBy(x, -0.5))),
     fromSmall,
   ),
+  unary('binaryCrossEntropyWithLogits', (x) =>
+    ops.binaryCrossEntropyWithLogits(x, ops.sigmoid(ops.scaleBy(x, -0.5))),
+  ),
   unary('neg', ops.neg),
   unary('exp', ops.exp, fromSmall),
   unary('log', ops.log, fromPositive),

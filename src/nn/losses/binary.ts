@@ -1,3 +1,4 @@
+import type { Node } from '../../graph/node.js';
 import * as ops from '../../ops/index.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { Module } from '../module.js';
@@ -36,6 +37,12 @@ function bce(loss: string, input: Tensor, target: Tensor, { weight, reduction }:
   return reduce(loss, weighted(loss, losses, weight), reduction);
 }
 
+/** −w y log σ(x) − (1 − y) log(1 − σ(x)), without overflow or cancellation. */
+function withPosWeight(loss: string, x: Node, y: Node, weight: Tensor): Node {
+  const positive = weighted(loss, ops.mul(y, ops.softplus(ops.neg(x))), weight, 'posWeight');
+  return ops.add(positive, ops.mul(ops.affine(y, { scale: -1, shift: 1 }), ops.softplus(x)));
+}
+
 function withLogits(
   loss: string,
   input: Tensor,
@@ -45,10 +52,8 @@ function withLogits(
   const [x, given] = [tensorOf(loss, 'input', input), tensorOf(loss, 'target', target)];
   checkSame(loss, x, given);
   const y = inRange(loss, 'target', given, SHARE);
-  // −log σ(x) and −log(1 − σ(x)) without overflow or cancellation, for logits of any size.
-  const positive = weighted(loss, ops.mul(y, ops.softplus(ops.neg(x))), posWeight, 'posWeight');
-  const negative = ops.mul(ops.affine(y, { scale: -1, shift: 1 }), ops.softplus(x));
-  return reduce(loss, weighted(loss, ops.add(positive, negative), weight), reduction);
+  const losses = posWeight ? withPosWeight(loss, x, y, posWeight) : ops.binaryCrossEntropyWithLogits(x, y);
+  return reduce(loss, weighted(loss, losses, weight), reduction);
 }
 
 /**

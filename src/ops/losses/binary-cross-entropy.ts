@@ -1,8 +1,10 @@
 import type { Node } from '../../graph/node.js';
+import type { Spec } from '../../graph/types.js';
+import { sigmoid } from '../activations.js';
 import { mul, sub } from '../binary.js';
 import { f } from '../formula.js';
 import { broadcast, define, floatOf, type NodeMaker, need } from '../operation.js';
-import { affine, clamp, log } from '../unary.js';
+import { affine, clamp, log, neg } from '../unary.js';
 
 /** The smallest logarithm that is used, as in PyTorch: a probability of 0 has a finite loss. */
 const LEAST = -100;
@@ -15,12 +17,14 @@ const backward: NodeMaker = define({
   formula: ([grad, p, y]) => f.mul(grad!, f.div(f.sub(p!, y!), f.max(f.mul(f.sub(1, p!), p!), NARROW))),
 });
 
+const infer = ([x, y]: readonly Spec[]): Spec => {
+  need(x!.shape.join() === y!.shape.join(), 'predictions and targets of one shape', y!.shape.join());
+  return { shape: x!.shape, dtype: floatOf(x, y) };
+};
+
 const apply: NodeMaker = define({
   name: 'binaryCrossEntropy',
-  infer: ([p, y]) => {
-    need(p!.shape.join() === y!.shape.join(), 'probabilities and targets of one shape', y!.shape.join());
-    return { shape: p!.shape, dtype: floatOf(p, y) };
-  },
+  infer,
   formula: ([p, y]) =>
     f.sub(f.mul(f.sub(y!, 1), f.max(f.log1p(f.neg(p!)), LEAST)), f.mul(y!, f.max(f.log(p!), LEAST))),
   gradient: (node, grad) => {
@@ -36,3 +40,19 @@ const apply: NodeMaker = define({
  * p (1 − p), or by 10⁻¹² if that is less.
  */
 export const binaryCrossEntropy = (p: Node, y: Node): Node => apply([p, y], {});
+
+const applyToLogits: NodeMaker = define({
+  name: 'binaryCrossEntropyWithLogits',
+  infer,
+  formula: ([x, y]) => {
+    const linear = f.add(f.mul(f.sub(1, y!), f.max(x!, 0)), f.mul(y!, f.max(f.neg(x!), 0)));
+    return f.add(linear, f.log1p(f.exp(f.neg(f.abs(x!)))));
+  },
+  gradient: (node, grad) => {
+    const [x, y] = node.inputs as [Node, Node];
+    return [mul(grad, sub(sigmoid(x), y)), mul(grad, neg(x))];
+  },
+});
+
+/** −y log σ(x) − (1 − y) log(1 − σ(x)), without overflow or cancellation for logits x of any size. */
+export const binaryCrossEntropyWithLogits = (x: Node, y: Node): Node => applyToLogits([x, y], {});
