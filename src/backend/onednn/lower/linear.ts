@@ -15,8 +15,9 @@ const typeFor = (b: Builder, [outputs, inputs]: Dims): DnnlType =>
 
 /**
  * Whether a layer keeps its weights row-major: where a batch has many more rows than the weights, as for the tokens of a
- * transformer, the products in all three directions need no other layout, and that of the weights' gradient is faster
- * (about 105 GFLOP/s a thread for [4160, 96] and [4160, 288]; in the library's own layout 70).
+ * transformer, the gradients are as fast in that layout, and that of the weights is faster (about 105 GFLOP/s a thread
+ * for [4160, 96] and [4160, 288]; in the library's own layout 70). The forward product reads a copy in the library's
+ * layout, which takes a fraction of what it saves.
  */
 const keepsPlain = (type: DnnlType, [rows]: Dims, [outputs, inputs]: Dims): boolean =>
   type === 'float32' && rows! >= MANY_ROWS * Math.max(outputs!, inputs!);
@@ -58,15 +59,13 @@ export function lowerLinear(b: Builder, i: number): boolean {
   const dst = d.plain(node.shape);
   const { postOps, define } = fuseActivation(b, i);
   const prop = b.training ? Prop.forwardTraining : Prop.forwardInference;
-  const pd = withWeights(b, w, b.node(x).shape, type, (md) =>
-    d.innerProductForward(prop, src.md, md, biasMd, dst, postOps),
-  );
+  const make = (md: Md): Handle => d.innerProductForward(prop, src.md, md, biasMd, dst, postOps);
+  const xDims = b.node(x).shape;
+  const plain = keepsPlain(type, xDims, wDims);
+  const pd = plain ? make(d.any(wDims)) : withWeights(b, w, xDims, type, make);
   const weights = d.query(pd, Query.weights)!;
-  b.settle(
-    w,
-    wDims,
-    type === 'float32' ? weights : float32Layout(b, type, b.node(x).shape, wDims, node.shape),
-  );
+  const kept = type === 'float32' ? weights : float32Layout(b, type, xDims, wDims, node.shape);
+  b.settle(w, wDims, plain ? d.plain(wDims) : kept);
   const out = b.newForm(node.shape, dst);
   b.emitPrimitive(i, pd, [
     [Arg.src, src],
