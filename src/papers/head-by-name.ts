@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { placesIn, sameClasses, showClasses } from '../data/class-order.js';
 import { CheckpointError } from '../errors/errors.js';
+import { sizeOf } from '../graph/types.js';
 import type { Weight, Weights } from '../interop/weights.js';
 import { trainConfigSchema } from '../run/config.js';
 import { RunFolder } from '../run/run-folder.js';
@@ -20,7 +21,7 @@ export interface StartingWeights {
  * Fits the weights of a last layer to a model with other classes, or the same in another order: rows are matched by
  * class name.
  *
- * @param lastBias name of the last layer's bias
+ * @param axes the axis of the classes in each tensor of the last layer: see `classAxes`
  * @param classes of the model
  * @returns all weights, and messages for the user
  * @throws CheckpointError with both lists if the file lacks a class, unless the start may be partial: the last layer
@@ -28,13 +29,14 @@ export interface StartingWeights {
  */
 export async function headByName(
   { file, partial, weights, metadata }: StartingWeights,
-  lastBias: string,
+  axes: ReadonlyMap<string, number>,
   classes: readonly string[],
 ): Promise<{ readonly weights: ReadonlyMap<string, Weight>; readonly notes: readonly string[] }> {
-  const names = [lastBias, lastBias.replace(/bias$/, 'weight')].filter((name) => weights.has(name));
-  const rows = weights.get(lastBias)?.shape[0];
-  const theirs = configIn(metadata)?.classes ?? (await classesOfRun(file));
+  const names = [...axes.keys()].filter((name) => weights.has(name));
+  const counts = names.map((name) => weights.get(name)!.shape[axes.get(name)!]);
+  const rows = counts.every((count) => count === counts[0]) ? counts[0] : undefined;
   if (rows === undefined) return { weights, notes: [] };
+  const theirs = configIn(metadata)?.classes ?? (await classesOfRun(file));
   if (theirs?.length !== rows)
     return {
       weights,
@@ -49,7 +51,7 @@ export async function headByName(
   const places = placesIn(classes, theirs);
   if (!places.includes(-1)) {
     const mapped = new Map(weights);
-    for (const name of names) mapped.set(name, rowsOf(weights.get(name)!, places));
+    for (const name of names) mapped.set(name, picked(weights.get(name)!, axes.get(name)!, places));
     const notes = [`Rows of the last layer were matched by class name: ${showClasses(classes)}.`];
     return { weights: mapped, notes };
   }
@@ -73,12 +75,16 @@ export async function headByName(
   };
 }
 
-function rowsOf({ shape, data }: Weight, places: Int32Array): Weight {
-  const [rows = 1, ...rest] = shape;
-  const size = data.length / rows;
-  const picked = data.slice(0, places.length * size);
-  for (const [i, row] of places.entries()) picked.set(data.subarray(row * size, (row + 1) * size), i * size);
-  return { shape: [places.length, ...rest], data: picked };
+/** Entries of one axis, in the order of `places`. */
+function picked({ shape, data }: Weight, axis: number, places: Int32Array): Weight {
+  const [before, after] = [sizeOf(shape.slice(0, axis)), sizeOf(shape.slice(axis + 1))];
+  const found = data.slice(0, before * places.length * after);
+  for (let i = 0; i < before; i++)
+    for (const [j, place] of places.entries()) {
+      const from = (i * shape[axis]! + place) * after;
+      found.set(data.subarray(from, from + after), (i * places.length + j) * after);
+    }
+  return { shape: shape.with(axis, places.length), data: found };
 }
 
 /** The classes of the run, for a file in a run's `checkpoints` folder. */

@@ -14,7 +14,7 @@ import { partNotes, partOf } from '../interop/prefixes.js';
 import { readWeights } from '../interop/weights.js';
 import type { Module } from '../nn/module.js';
 import { normaliseTogether } from '../nn/norm.js';
-import { type TrainConfig, trainConfigSchema } from '../run/config.js';
+import { type ModelConfig, type TrainConfig, trainConfigSchema } from '../run/config.js';
 import type { Observer } from '../run/events.js';
 import type { RunFolder } from '../run/run-folder.js';
 import { manualSeed } from '../tensor/random.js';
@@ -23,6 +23,7 @@ import { describeLonger } from '../train/extend-run.js';
 import { isCounted, keptStatistics, STATISTICS } from '../train/image-statistics.js';
 import { startFrom } from '../train/start-from.js';
 import { Trainer } from '../train/trainer.js';
+import { classAxes } from './class-axes.js';
 import { headByName } from './head-by-name.js';
 import { buildModel, type Paper } from './paper.js';
 import { inOwnNames, partFor } from './recognise.js';
@@ -120,9 +121,7 @@ export async function prepareRun(options: RunOptions): Promise<Trainer> {
   const { startFrom: start } = config;
   // A resumed run has its weights in the checkpoint.
   const opening =
-    start && begins && world?.first !== false
-      ? await startWith(start, paper, model, config.model.classes)
-      : [];
+    start && begins && world?.first !== false ? await startWith(start, paper, model, config.model) : [];
   if (begins) await world?.share(model);
   const { slowStart } = Object.hasOwn(paper.recipes, config.recipe) ? paper.recipes[config.recipe]! : {};
   const trainer = new Trainer({
@@ -192,15 +191,13 @@ async function startWith(
   start: NonNullable<TrainConfig['startFrom']>,
   paper: Paper,
   model: Module,
-  classes: readonly string[],
+  config: ModelConfig,
 ): Promise<string[]> {
   const { tensors, notes, metadata } = await readWeights(start.file);
   const part = partFor(start.file, paper, model, tensors);
   const own = inOwnNames(paper, model, partOf(tensors, part));
-  const head =
-    paper.lastBias === undefined
-      ? { notes: [], weights: own }
-      : await headByName({ ...start, metadata, weights: own }, paper.lastBias, classes);
+  const given = { ...start, metadata, weights: own };
+  const head = await headByName(given, classAxes(paper, config, model), config.classes);
   return [...notes, ...partNotes(part), ...head.notes, ...startFrom(model, start, head.weights)];
 }
 

@@ -8,6 +8,10 @@ import { CONFIG_KEY } from '../../src/papers/recognise.js';
 import { scratch, toyConfig } from '../support/toy.js';
 
 const BIAS = 'fc.bias';
+const AXES = new Map([
+  ['fc.weight', 0],
+  [BIAS, 0],
+]);
 /** Row i of the weight is [10 i, 10 i + 1], of the bias i. */
 const weights = (rows: number): Map<string, Weight> =>
   new Map([
@@ -40,7 +44,7 @@ test('rows of the last layer follow class names, in another order and for a subs
       [2, 1],
     ],
   ] as const) {
-    const { weights: found, notes } = await headByName(given(), BIAS, classes);
+    const { weights: found, notes } = await headByName(given(), AXES, classes);
     assert.deepEqual(rowsIn(found), rows);
     assert.deepEqual(
       [...found.get('fc.weight')!.data],
@@ -51,16 +55,16 @@ test('rows of the last layer follow class names, in another order and for a subs
     assert.match(notes.join(), /matched by class name/);
   }
   const same = given();
-  assert.deepEqual(await headByName(same, BIAS, THEIRS), { weights: same.weights, notes: [] });
+  assert.deepEqual(await headByName(same, AXES, THEIRS), { weights: same.weights, notes: [] });
 });
 
 test('an unknown class is an error with both lists, or reinitialises the last layer', async () => {
   const classes = ['cat', 'dog', 'zebra'];
   await assert.rejects(
-    headByName(given(), BIAS, classes),
+    headByName(given(), AXES, classes),
     /does not have the classes zebra\. Expected classes among: cat, dog, ship; got cat, dog, zebra.*--partial/,
   );
-  const { weights: found, notes } = await headByName(given(true), BIAS, classes);
+  const { weights: found, notes } = await headByName(given(true), AXES, classes);
   assert.deepEqual([...found.keys()], ['conv.weight']);
   assert.match(notes.join(), /has other classes \(cat, dog, ship\) than this model \(cat, dog, zebra\)/);
 });
@@ -72,8 +76,8 @@ test('a file in a run has the classes of the run; for other files, a message say
   await writeFile(join(run, 'config.json'), JSON.stringify({ ...own, model: model(THEIRS) }));
   const file = join(run, 'checkpoints', 'best-1.safetensors');
   const bare = { file, partial: false, weights: weights(3), metadata: {} };
-  assert.deepEqual(rowsIn((await headByName(bare, BIAS, ['dog', 'cat', 'ship'])).weights), [1, 0, 2]);
-  const elsewhere = await headByName({ ...bare, file: join(run, 'w.pth') }, BIAS, ['dog', 'cat', 'ship']);
+  assert.deepEqual(rowsIn((await headByName(bare, AXES, ['dog', 'cat', 'ship'])).weights), [1, 0, 2]);
+  const elsewhere = await headByName({ ...bare, file: join(run, 'w.pth') }, AXES, ['dog', 'cat', 'ship']);
   assert.deepEqual(rowsIn(elsewhere.weights), [0, 1, 2]);
   assert.match(elsewhere.notes.join(), /does not name its classes; .* in this order: dog, cat, ship/);
 });

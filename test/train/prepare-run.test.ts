@@ -4,8 +4,11 @@ import { test } from 'node:test';
 import { openDevice } from '../../src/backend/open.js';
 import { referenceDevice } from '../../src/backend/reference/index.js';
 import { recipes } from '../../src/papers/alexnet/recipe.js';
-import { partsOf } from '../../src/papers/paper.js';
+import { buildModel, partsOf } from '../../src/papers/paper.js';
+import { CONFIG_KEY } from '../../src/papers/recognise.js';
+import { openPaper } from '../../src/papers/registry.js';
 import { prepareRun } from '../../src/papers/train.js';
+import { saveWeights } from '../../src/run/checkpoint.js';
 import type { TrainConfig } from '../../src/run/config.js';
 import { RunFolder } from '../../src/run/run-folder.js';
 import { scratch, ToySet } from '../support/toy.js';
@@ -65,4 +68,40 @@ test('a run that was killed before its first checkpoint starts again', async (t)
   assert.deepEqual(await folder.metrics(), []);
   // A run this short has no space for the recipe's warm-up and decay: they are shortened.
   assert.equal(trainer.stepsTotal, Math.ceil(64 / quick.batchSize));
+});
+
+test('weights of the four-layer network start with the rows of the same class names', async (t) => {
+  const from = join(await scratch(t), 'three.safetensors');
+  const classes = ['ship', 'cat', 'dog'];
+  const { model, training } = partsOf(recipes['four-layer']);
+  const settings = { ...model, paper: 'alexnet', classes };
+  const net = buildModel(await openPaper('alexnet'), settings);
+  const bias = net.stateDict().get('classifier.0.bias')!;
+  bias.load(Float32Array.of(1, 2, 3));
+  for (const [told, rows] of [
+    [settings, [2, 1]],
+    [undefined, undefined],
+  ] as const) {
+    const metadata: Record<string, string> = told ? { [CONFIG_KEY]: JSON.stringify(told) } : {};
+    await saveWeights(from, net, metadata);
+    const own = told ? ['cat', 'ship'] : ['a', 'b', 'c'];
+    const set = new ToySet(8, 1, (_, label) => label % own.length);
+    const trainSet = Object.assign(set, { classes: own });
+    const config: TrainConfig = {
+      ...training,
+      maxSteps: 1,
+      ...{ version: 1, recipe: 'four-layer', dataset: 'shapes10', seed: 0 },
+      model: { ...settings, classes: own },
+      startFrom: { file: from, partial: false },
+    };
+    const folder = await RunFolder.create(join(await scratch(t), 'run'), config);
+    const notes: string[] = [];
+    const observer = { note: (text: string) => void notes.push(text) };
+    const parts = { config, folder, device: referenceDevice(), trainSet, testSet: trainSet, observer };
+    const trainer = await prepareRun(parts);
+    const started = (await trainer.weights()).get('classifier.0.bias')!;
+    assert.deepEqual([...started], rows ?? [1, 2, 3]);
+    await trainer.run();
+    assert.match(notes.join('\n'), rows ? /matched by class name/ : /in this order: a, b, c/);
+  }
 });
