@@ -1,5 +1,6 @@
 import type { Node } from '../graph/node.js';
 import { type Shape, sameShape, showShape, sizeOf } from '../graph/types.js';
+import { pad } from './arrange/pad.js';
 import { add } from './binary.js';
 import { define, floatOf, type NodeMaker, naming, need, needRank } from './operation.js';
 import { sum } from './reduce.js';
@@ -55,11 +56,18 @@ function convolvedShape(x: Shape, w: Shape, { stride, padding, dilation, groups 
   return [n, out, oh, ow];
 }
 
+/** A gradient has the shape of the convolution's result, otherwise the gradients of its own gradient would not fit. */
+const needWindows = (grad: Shape, result: Shape): void =>
+  need(sameShape(grad, result), `a gradient ${showShape(result)}`, showShape(grad));
+
 const convMacs = (w: Shape, out: Shape): number => (sizeOf(out) * sizeOf(w)) / w[0]!;
 
 const gradInput: NodeMaker<WithShape> = define<WithShape>({
   name: 'conv2dGradInput',
-  infer: ([grad, w], { shape }) => ({ shape, dtype: floatOf(grad, w) }),
+  infer: ([grad, w], { shape, ...attrs }) => {
+    needWindows(grad!.shape, convolvedShape(shape, w!.shape, attrs));
+    return { shape, dtype: floatOf(grad, w) };
+  },
   gradient: (node, g) => {
     const [grad, w] = node.inputs as [Node, Node];
     const attrs = plain(node.attrs as WithShape);
@@ -70,7 +78,10 @@ const gradInput: NodeMaker<WithShape> = define<WithShape>({
 
 const gradWeight: NodeMaker<WithShape> = define<WithShape>({
   name: 'conv2dGradWeight',
-  infer: ([grad, x], { shape }) => ({ shape, dtype: floatOf(grad, x) }),
+  infer: ([grad, x], { shape, ...attrs }) => {
+    needWindows(grad!.shape, convolvedShape(x!.shape, shape, attrs));
+    return { shape, dtype: floatOf(grad, x) };
+  },
   gradient: (node, g) => {
     const [grad, x] = node.inputs as [Node, Node];
     const attrs = plain(node.attrs as WithShape);
@@ -160,6 +171,9 @@ export function convTranspose2d(
     );
     return [n, out, ...large];
   });
-  const y = gradInput([x, w], { stride, padding, dilation, groups, shape });
+  // Beyond the stride, outputPadding makes room for further windows, over which the convolution would slide too.
+  const more = outputPadding.map((p, i) => Math.floor(p / stride[i]!));
+  const wide = more.some((n) => n > 0) ? pad(x, [0, more[1]!, 0, more[0]!]) : x;
+  const y = gradInput([wide, w], { stride, padding, dilation, groups, shape });
   return b ? add(y, reshape(b, [b.shape[0]!, 1, 1])) : y;
 }

@@ -2,7 +2,7 @@ import { UsageError } from '../errors/errors.js';
 import { isConstant } from '../graph/grad-mode.js';
 import type { Node } from '../graph/node.js';
 import { isSettled } from '../graph/settled.js';
-import { showShape } from '../graph/types.js';
+import { sameShape, showShape } from '../graph/types.js';
 import { add } from '../ops/binary.js';
 import { operationOf } from '../ops/operation.js';
 import { withScope } from '../ops/scope.js';
@@ -43,6 +43,10 @@ export function gradients(
       rule(node, grad).forEach((g, i) => {
         const input = node.inputs[i]!;
         if (!g || !needed.has(input)) return;
+        if (!sameShape(g.shape, input.shape))
+          throw new Error(
+            `the gradient of ${node.op}${node.scope ? ` in ${node.scope}` : ''} for its input ${i} has the shape ${showShape(g.shape)}, not ${showShape(input.shape)}`,
+          );
         const before = grads.get(input);
         grads.set(input, before ? add(before, g) : g);
       });

@@ -4,6 +4,8 @@ import { referenceDevice } from '../../src/backend/reference/index.js';
 import { DeviceError, ShapeError, UsageError } from '../../src/errors/errors.js';
 import { isGradEnabled, noGrad } from '../../src/graph/grad-mode.js';
 import { Linear } from '../../src/nn/index.js';
+import { narrow } from '../../src/ops/arrange/slice.js';
+import { define } from '../../src/ops/operation.js';
 import { SGD } from '../../src/optim/index.js';
 import { grad } from '../../src/tensor/grad.js';
 import { Parameter } from '../../src/tensor/parameter.js';
@@ -16,6 +18,19 @@ const values = async (t: Tensor | null): Promise<number[]> => [...(await t!.data
 
 describe('gradients', () => {
   before(() => setDefaultDevice(referenceDevice()));
+
+  it('of a wrong shape are an error, never a result', () => {
+    const halved = define({
+      name: 'halvedGradient',
+      infer: ([x]) => x!,
+      gradient: (_, g) => [narrow(g, 0, 0, 1)],
+    });
+    const x = leaf([1, 2]);
+    assert.throws(
+      () => new Tensor(halved([x.node], {})).sum().backward(),
+      /gradient of halvedGradient for its input 0 has the shape \[1\], not \[2\]/,
+    );
+  });
 
   it('do not flow through what noGrad computes', async () => {
     const x = leaf([2, 3]);

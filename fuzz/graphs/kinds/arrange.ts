@@ -103,11 +103,17 @@ export const arrange: readonly Kind[] = [
       const limit = 1.7 / Math.sqrt(c * kernel[0]! * kernel[1]!);
       const inputs = [x, draw.leaf([c, out, ...kernel], -limit, limit)];
       if (draw.chance(0.5)) inputs.push(draw.leaf([out]));
-      return draw.add('convTranspose2d', inputs, { stride, outputPadding: draw.integer(0, stride - 1) });
+      const dilation = draw.integer(1, 3);
+      const outputPadding = draw.integer(0, Math.max(stride, dilation) - 1);
+      return draw.add('convTranspose2d', inputs, { stride, dilation, outputPadding });
     },
-    make: ([x, w, b], { stride, outputPadding }) => {
+    make: ([x, w, b], { stride, dilation, outputPadding }) => {
       const both = (v: unknown): ops.Pair => [v as number, v as number];
-      return ops.convTranspose2d(x!, w!, b, { stride: both(stride), outputPadding: both(outputPadding) });
+      return ops.convTranspose2d(x!, w!, b, {
+        stride: both(stride),
+        dilation: both(dilation),
+        outputPadding: both(outputPadding),
+      });
     },
   },
 ];
