@@ -5,7 +5,6 @@ import { grouped } from '../errors/counted.js';
 import { UsageError } from '../errors/errors.js';
 import type { Paper } from '../papers/paper.js';
 import { DATASETS, type DatasetName } from '../run/dataset-names.js';
-import { hasTop5 } from '../run/top5.js';
 import {
   addDeviceOptions,
   type DeviceFlags,
@@ -106,10 +105,9 @@ async function evaluateRun(path: string, flags: Flags): Promise<void> {
       limit: total,
       onProgress: (images) => bar.update(images),
     }).finally(() => bar.done());
-    const { top5, ...others } = result;
-    if (flags.json) return printJson(hasTop5(classes.length) ? result : others);
+    if (flags.json) return printJson(result);
     print(`Accuracy on test set: ${result.accuracy.toFixed(2)}%`);
-    if (hasTop5(classes.length)) print(`Top-5 accuracy: ${top5.toFixed(2)}%`);
+    if (result.top5 !== undefined) print(`Top-5 accuracy: ${result.top5.toFixed(2)}%`);
     print(`Mean loss: ${result.loss.toFixed(4)}`);
     const sample = describeSample(result.images, result.sampled < result.total ? result.total : undefined);
     print(`Images: ${sample ?? grouped(result.images)}`);

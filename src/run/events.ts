@@ -37,6 +37,7 @@ export interface EpochEvent {
   readonly testLoss?: number;
   /** Of classifiers, in percent. */
   readonly testAccuracy?: number;
+  /** Of more than five classes; runs of earlier versions have it of fewer, where it is 100. */
   readonly testTop5?: number;
   /** Means over the epoch of the metrics of the paper's own step, by name. */
   readonly trainMetrics?: Readonly<Record<string, number>>;
@@ -51,7 +52,7 @@ export interface EpochEvent {
 
 /** The epoch of a classifier. */
 export type ClassifiedEpoch = EpochEvent &
-  Required<Pick<EpochEvent, 'trainAccuracy' | 'testLoss' | 'testAccuracy' | 'testTop5'>>;
+  Required<Pick<EpochEvent, 'trainAccuracy' | 'testLoss' | 'testAccuracy'>>;
 
 export const isClassified = (event: EpochEvent): event is ClassifiedEpoch => event.testAccuracy !== undefined;
 
@@ -149,8 +150,8 @@ export interface Observer {
 export interface Evaluation {
   /** Top-1 accuracy in percent. */
   readonly accuracy: number;
-  /** Top-5 accuracy in percent. */
-  readonly top5: number;
+  /** Top-5 accuracy in percent, of more than five classes. */
+  readonly top5?: number;
   /** Mean cross-entropy. */
   readonly loss: number;
   /** Number of evaluated images, without those that cannot be read. */

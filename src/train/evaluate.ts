@@ -13,6 +13,7 @@ import { Module } from '../nn/module.js';
 import { topKCorrect } from '../ops/index.js';
 import { Generator } from '../random.js';
 import type { Evaluation } from '../run/events.js';
+import { hasTop5 } from '../run/top5.js';
 import { evaluate as compute, Tensor, tensor } from '../tensor/tensor.js';
 import { LookAhead } from './look-ahead.js';
 import { type Scores, scoreViews } from './ten-crop.js';
@@ -126,7 +127,7 @@ export async function evaluateModel(options: EvaluateOptions = {} as EvaluateOpt
   const percent = (n: number) => (100 * n) / measured;
   return {
     accuracy: percent(top1),
-    top5: percent(top5),
+    ...(hasTop5(dataset.classes.length) ? { top5: percent(top5) } : {}),
     loss: loss / measured,
     images: measured,
     sampled: total,

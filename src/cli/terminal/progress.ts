@@ -22,6 +22,8 @@ export interface ProgressOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** A clock in milliseconds, for tests. */
   readonly now?: () => number;
+  /** Whether to show units per second; false if the extra text says how fast the work is. */
+  readonly speed?: boolean;
   /** Start of the elapsed time by that clock; default: now. */
   readonly since?: number;
 }
@@ -63,6 +65,7 @@ export class Progress {
   readonly #label: string;
   readonly #unit: string;
   readonly #stream: ProgressStream;
+  readonly #showsSpeed: boolean;
   readonly #now: () => number;
   readonly #began: number;
   readonly #since: number;
@@ -88,12 +91,14 @@ export class Progress {
     stream = process.stderr,
     env = process.env,
     now = () => performance.now(),
+    speed = true,
     since,
   }: ProgressOptions) {
     this.total = total;
     this.#label = label;
     this.#unit = unit;
     this.#stream = stream;
+    this.#showsSpeed = speed;
     this.#now = now;
     this.#began = now();
     this.#since = since ?? this.#began;
@@ -202,7 +207,7 @@ export class Progress {
       ...(share === undefined ? [] : [{ text: `${Math.floor(100 * share)}%`.padStart(4), drop: 0 }]),
       ...(hasBar ? [{ text: ' '.repeat(MIN_BAR), drop: BAR }] : []),
       { text: this.#count(), drop: share === undefined ? 0 : 1 },
-      ...(this.#rate > 0 ? [{ text: this.#speed(), drop: 6 }] : []),
+      ...(this.#showsSpeed && this.#rate > 0 ? [{ text: this.#speed(), drop: 6 }] : []),
       { text: `${clock(elapsed)} elapsed`, drop: 7 },
       ...(left ? [{ text: `${left} left`, drop: 4 }] : []),
       // The first extra piece is kept long; the others are dropped first, from the last on.

@@ -23,7 +23,6 @@ import { MachineLog } from '../../run/machine-log.js';
 import { describeOrigin } from '../../run/origin.js';
 import { latestRun, RunFolder } from '../../run/run-folder.js';
 import { SilentFolder } from '../../run/silent-folder.js';
-import { hasTop5 } from '../../run/top5.js';
 import { type Choice, chooseDataset } from '../../train/datasets.js';
 import { freezeModules } from '../../train/module-patterns.js';
 import { together } from '../../train/observers.js';
@@ -99,7 +98,7 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
             note(line);
         if (config.dataset === 'imagefolder') await adviseOnJpegs();
         const machine = isFirst ? MachineLog.start(folder.path) : undefined;
-        const screen = new TrainScreen(folder, config.model.classes.length, flags.json ?? false);
+        const screen = new TrainScreen(folder, flags.json ?? false);
         const stopServing =
           isFirst &&
           flags.serve !== undefined &&
@@ -134,15 +133,12 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
               event: 'done',
               run: done.run,
               ...(done.testAccuracy === undefined ? {} : { testAccuracy: done.testAccuracy }),
-              ...(done.testTop5 !== undefined && hasTop5(config.model.classes.length)
-                ? { testTop5: done.testTop5 }
-                : {}),
+              ...(done.testTop5 === undefined ? {} : { testTop5: done.testTop5 }),
               ...(done.testMetrics === undefined ? {} : { testMetrics: done.testMetrics }),
             });
           if (!isFirst) return;
           const steps = (await folder.metrics()).filter(({ event }) => event === 'step');
-          const classes = config.model.classes.length;
-          for (const line of summaryLines(done, steps as unknown as StepEvent[], terminalColumns(), classes))
+          for (const line of summaryLines(done, steps as unknown as StepEvent[], terminalColumns()))
             note(line);
           for (const set of [run.trainSet, run.testSet]) {
             const summary = imagesIn(set)?.summary?.();

@@ -2,7 +2,6 @@ import { printableLines } from '../../errors/printable.js';
 import { describeMetrics } from '../../report/epoch-metrics.js';
 import { type EpochEvent, isClassified, type Observer } from '../../run/events.js';
 import type { RunFolder } from '../../run/run-folder.js';
-import { hasTop5 } from '../../run/top5.js';
 import { note, printJson } from '../terminal/output.js';
 import { Progress } from '../terminal/progress.js';
 
@@ -16,7 +15,6 @@ export class TrainScreen implements Observer {
 
   constructor(
     readonly folder: RunFolder,
-    readonly classes: number,
     readonly json: boolean,
   ) {}
 
@@ -24,7 +22,7 @@ export class TrainScreen implements Observer {
     this.#testing?.done();
     this.#testing = undefined;
     this.#total = total;
-    this.#bar = new Progress({ label: 'train', total, unit: 'steps', since: this.#began });
+    this.#bar = new Progress({ label: 'train', total, unit: 'steps', speed: false, since: this.#began });
     this.#bar.update(step);
   }
 
@@ -52,6 +50,7 @@ export class TrainScreen implements Observer {
     this.note(text);
   }
 
+  /** All figures are those of the step, as in metrics.jsonl and on the page of the run. */
   step(event: Parameters<NonNullable<Observer['step']>>[0]): void {
     const { step, loss, imagesPerSecond, stepSeconds, dataSeconds, ranks, waitShare = 0 } = event;
     if (this.json) printJson(event);
@@ -78,17 +77,16 @@ export class TrainScreen implements Observer {
   epoch(event: Parameters<NonNullable<Observer['epoch']>>[0]): void {
     this.#testing?.done();
     this.#testing = undefined;
-    const { testTop5: _, ...others } = event;
-    if (this.json) printJson(hasTop5(this.classes) ? event : others);
-    this.tell(event.step, `Epoch ${event.epoch}: ${describeEpoch(event, this.classes)}`);
+    if (this.json) printJson(event);
+    this.tell(event.step, `Epoch ${event.epoch}: ${describeEpoch(event)}`);
     if (event.step < this.#total) this.begin(event.step, this.#total);
   }
 }
 
-/** What was measured at the end of an epoch. @param classes number of classes */
-function describeEpoch(event: EpochEvent, classes: number): string {
+/** What was measured at the end of an epoch. */
+function describeEpoch(event: EpochEvent): string {
   if (!isClassified(event)) return describeMetrics(event);
   const { trainLoss, trainAccuracy, testLoss, testAccuracy, testTop5 } = event;
-  const top5 = hasTop5(classes) ? `, top-5 ${testTop5.toFixed(1)}%` : '';
+  const top5 = testTop5 !== undefined ? `, top-5 ${testTop5.toFixed(1)}%` : '';
   return `training loss ${trainLoss.toFixed(3)}, accuracy ${trainAccuracy.toFixed(1)}% · test loss ${testLoss.toFixed(3)}, accuracy ${testAccuracy.toFixed(1)}%${top5}`;
 }

@@ -1,6 +1,6 @@
 import { counted } from '../../errors/counted.js';
 import type { DoneEvent, StepEvent } from '../../run/events.js';
-import { hasTop5 } from '../../run/top5.js';
+import { meanRate } from '../../run/mean-rate.js';
 import { plot } from '../terminal/plot.js';
 import { clock } from '../terminal/progress.js';
 
@@ -11,13 +11,11 @@ const HEIGHT = 5;
  * The result of a run in a few lines of text.
  *
  * @param columns width of the terminal; undefined if it is not a terminal: then no curve is drawn
- * @param classes number of classes
  */
 export function summaryLines(
   done: DoneEvent,
   steps: readonly StepEvent[],
   columns: number | undefined,
-  classes: number,
 ): string[] {
   const lines: string[] = [];
   const curve =
@@ -29,17 +27,18 @@ export function summaryLines(
           { width: Math.min(WIDTH, columns - 1), height: HEIGHT },
         );
   if (curve.length > 0) lines.push('Training loss', ...curve);
-  const seconds = steps.reduce((sum, { stepSeconds }) => sum + stepSeconds, 0);
-  const images = steps.reduce((sum, step) => sum + step.imagesPerSecond * step.stepSeconds, 0);
+  const { seconds, imagesPerSecond } = meanRate(steps);
   const parts = [
     ...(done.testAccuracy === undefined ? [] : [`Accuracy ${done.testAccuracy.toFixed(1)} %`]),
-    ...(hasTop5(classes) && done.testTop5 !== undefined ? [`top-5 ${done.testTop5.toFixed(1)} %`] : []),
+    ...(done.testTop5 !== undefined ? [`top-5 ${done.testTop5.toFixed(1)} %`] : []),
     ...Object.entries(done.testMetrics ?? {}).map(
       ([name, value]) => `${name} ${Number(value.toPrecision(5))}`,
     ),
     ...(steps.length > 0 ? [`last loss ${steps.at(-1)!.loss.toFixed(3)}`] : []),
     counted(done.step, 'step'),
-    ...(seconds > 0 ? [`${clock(seconds)} in steps`, `${Math.round(images / seconds)} images/s`] : []),
+    ...(seconds > 0
+      ? [`${clock(seconds)} in steps`, `${Number(imagesPerSecond.toPrecision(3))} images/s on average`]
+      : []),
   ];
   return [...lines, ...wrapped(parts, columns)];
 }

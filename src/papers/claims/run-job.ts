@@ -110,7 +110,7 @@ async function resultOf(job: Job, paper: string, folder: RunFolder, diverged: bo
             trainError: rounded(100 - event.trainAccuracy),
             testLoss: rounded(event.testLoss),
             testError: rounded(100 - event.testAccuracy),
-            testTop5Error: rounded(100 - event.testTop5),
+            ...(event.testTop5 === undefined ? {} : { testTop5Error: rounded(100 - event.testTop5) }),
           }
         : event.testLoss === undefined
           ? {}

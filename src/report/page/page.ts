@@ -1,6 +1,7 @@
 import { grouped } from '../../errors/counted.js';
 import type { Language } from '../../languages.js';
 import { type ClassifiedEpoch, isClassified } from '../../run/events.js';
+import { meanRate } from '../../run/mean-rate.js';
 import { hasTop5 } from '../../run/top5.js';
 import { escapeXml, round } from '../../svg-text.js';
 import { metricsOf } from '../epoch-metrics.js';
@@ -102,7 +103,7 @@ function summary({ config, steps, epochs: done, measured }: ReportData, words: P
     const seconds = steps.map(({ stepSeconds }) => stepSeconds);
     rows.push(
       [words.lastLoss, steps.at(-1)!.loss.toFixed(4)],
-      [words.rate, `${round(mean(steps.map(({ imagesPerSecond }) => imagesPerSecond)))} ${words.perSecond}`],
+      [words.rate, `${round(meanRate(steps).imagesPerSecond)} ${words.perSecond}`],
       [words.stepTime, `${mean(seconds).toFixed(3)} s`],
       [words.trainingTime, `${round(seconds.reduce((a, b) => a + b, 0) / 60)} min`],
       [words.memory, `${grouped(steps.reduce((most, { rssMiB }) => Math.max(most, rssMiB), 0))} MiB`],
@@ -131,7 +132,7 @@ function epochs(data: ReportData, words: PageWords): string {
     `${round(e.trainAccuracy)} %`,
     e.testLoss.toFixed(4),
     `${round(e.testAccuracy)} %`,
-    hasTop5(config.model.classes.length) ? `${round(e.testTop5)} %` : '–',
+    hasTop5(config.model.classes.length) && e.testTop5 !== undefined ? `${round(e.testTop5)} %` : '–',
     share(e.testImages, e.testTotal, words),
   ]);
   const head = words.epochColumns.map((name) => `<th scope="col">${escapeXml(name)}</th>`).join('');

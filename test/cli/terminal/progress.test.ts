@@ -97,6 +97,18 @@ test('the order of omissions in a narrow window', (t) => {
   assert.equal(at(60, extra), 'train   50%  BAR  1,000/2,000 images  0:10 left');
 });
 
+test('a training shows the figures of its last step, and no other rate', (t) => {
+  const stream = new FakeStream(true, 200);
+  const { bar, work } = start(t, stream, { total: 100, unit: 'steps', speed: false });
+  for (let i = 0; i <= 5; i++) work(5000, 10 * i, 'loss 2.301  3.7 images/s  2.18 s/step, data 0.0 %');
+  assert.match(
+    stream.line,
+    /50\/100 steps {2}0:30 elapsed {2}0:25 left {2}loss 2.301 {2}3.7 images\/s {2}2.18 s/,
+  );
+  bar.done();
+  assert.doesNotMatch(plain(stream.text), /steps\/s/);
+});
+
 test('a terminal is updated at most ten times per second', (t) => {
   const stream = new FakeStream(true, 80);
   const { work } = start(t, stream);

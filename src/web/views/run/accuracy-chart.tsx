@@ -11,6 +11,8 @@ import type { SharedAxis } from '../shared-axis.js';
 /** With five classes or fewer, top-5 accuracy is always 100 %. */
 const MEANINGFUL_FROM = 6;
 
+const top5Of = ({ testTop5 }: EpochEvent): string => (testTop5 === undefined ? '–' : percent(testTop5));
+
 /** Formats the number of evaluated images: "1,000 of 10,000" for a sample. */
 function useImages(): (epoch: EpochEvent) => string {
   const { t, language } = useApp();
@@ -79,7 +81,7 @@ export function AccuracyChart({
         test: percent(last.testAccuracy),
         train: percent(last.trainAccuracy),
         images: imagesOf(last),
-        top5: percent(last.testTop5),
+        top5: top5Of(last),
       })}
     >
       <details class="numbers">
@@ -100,7 +102,7 @@ export function AccuracyChart({
                 <th scope="row">{epoch.epoch}</th>
                 <td>{integer(epoch.step, language)}</td>
                 <td>{percent(epoch.testAccuracy)}</td>
-                {hasTop5 && <td>{percent(epoch.testTop5)}</td>}
+                {hasTop5 && <td>{top5Of(epoch)}</td>}
                 <td>{percent(epoch.trainAccuracy)}</td>
               </tr>
             ))}
@@ -123,7 +125,9 @@ function AccuracyOnce({ epoch, hasTop5 }: { epoch: ClassifiedEpoch; hasTop5: boo
       <Bars
         bars={[
           { label: t('chart.test'), value: epoch.testAccuracy },
-          ...(hasTop5 ? [{ label: t('chart.top5'), value: epoch.testTop5 }] : []),
+          ...(hasTop5 && epoch.testTop5 !== undefined
+            ? [{ label: t('chart.top5'), value: epoch.testTop5 }]
+            : []),
           { label: t('chart.train'), value: epoch.trainAccuracy, color: '--line-2' },
         ]}
       />
