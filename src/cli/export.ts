@@ -109,11 +109,12 @@ function target(flags: Flags): { format: Format; out: string } {
 
 async function writeOnnx(
   out: string,
-  { model, config, classes, transform, notes, views }: LoadedModel,
+  { model, config, classes, transform, assumed, views }: LoadedModel,
   { json }: Flags,
 ): Promise<void> {
-  const [{ MODEL_KEY }, { exportOnnx }, { writeFileAtomic }, { version }] = await Promise.all([
+  const [{ MODEL_KEY }, { isUnnamed }, { exportOnnx }, { writeFileAtomic }, { version }] = await Promise.all([
     import('../papers/load-onnx.js'),
+    import('../papers/test-set.js'),
     import('../interop/onnx/index.js'),
     import('../files/atomic.js'),
     import('../version.js'),
@@ -122,15 +123,12 @@ async function writeOnnx(
     name: `${config.paper}-${config.preset}`,
     version: version(),
     // Assumptions are not stored as if the file had contained them.
-    metadata:
-      notes.length > 0
-        ? {}
-        : {
-            classes: JSON.stringify(classes),
-            transform: transform.toString(),
-            // A mean image does not fit into metadata, so such a model is exported without its configuration.
-            ...(views ? {} : { [MODEL_KEY]: JSON.stringify(config) }),
-          },
+    metadata: {
+      ...(isUnnamed(classes) ? {} : { classes: JSON.stringify(classes) }),
+      ...(assumed ? {} : { transform: transform.toString() }),
+      // A mean image does not fit into metadata, so such a model is exported without its configuration.
+      ...(assumed || views ? {} : { [MODEL_KEY]: JSON.stringify(config) }),
+    },
   });
   await writeFileAtomic(out, file.pieces);
   const found = { file: out, bytes: file.length, classes: classes.length, transform: transform.toString() };

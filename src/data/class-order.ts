@@ -8,6 +8,18 @@ const plain = (name: string): string => name.normalize('NFC');
 export const sameClasses = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((name, i) => plain(name) === plain(b[i]!));
 
+/** Why a list of class names cannot be used; undefined if its names have text and differ. */
+export function faultOfNames(names: readonly string[]): string | undefined {
+  const own = names.map(plain);
+  const bare = own.findIndex((name) => name.trim() === '');
+  if (own.every((name) => name.trim() === '')) return 'no names';
+  if (bare >= 0) return `no name at position ${bare + 1}`;
+  const control = own.findIndex((name) => /\p{Cc}/u.test(name));
+  if (control >= 0) return `a control character in the name at position ${control + 1}`;
+  const twice = own.find((name, i) => own.indexOf(name) < i);
+  return twice === undefined ? undefined : `${twice} twice`;
+}
+
 /** Index of each name in `list`; -1 if it is missing there or occurs twice in either list. */
 export function placesIn(names: readonly string[], list: readonly string[]): Int32Array {
   const places = new Map<string, number>();

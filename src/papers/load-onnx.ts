@@ -8,6 +8,7 @@ import { CheckpointError, UsageError } from '../errors/errors.js';
 import { type OnnxModel, readOnnx } from '../interop/onnx/index.js';
 import { type ModelConfig, modelConfigSchema } from '../run/config.js';
 import type { LoadedModel } from './loaded-model.js';
+import { namesInFile } from './onnx-names.js';
 import { scoringModel } from './onnx-outputs.js';
 import { asClassifier } from './paper.js';
 import type { ModelHints } from './recognise.js';
@@ -56,15 +57,21 @@ export async function openOnnx(
   if (own) {
     const transform = asClassifier(await openPaper(own.paper)).transforms(own, 'none').test;
     const classes = hints.classes ?? own.classes;
-    return { ...plain, config: { ...own, classes: [...classes] }, classes, transform, notes: [] };
+    const config = { ...own, classes: [...classes] };
+    return { ...plain, config, classes, transform, assumed: false, notes: [] };
   }
-  const classes = [...(hints.classes ?? unnamedClasses(count))];
+  const told = hints.classes
+    ? { names: hints.classes, notes: [] }
+    : namesInFile(path, onnx.description.metadata, count);
+  const classes = [...(told.names ?? unnamedClasses(count))];
   return {
     ...plain,
     config: { paper: 'onnx', preset: basename(path), classes, imageSize: side, dropout: 0, init: 'onnx' },
     classes,
     transform: assumedTransform(side),
+    assumed: true,
     notes: [
+      ...told.notes,
       `${path} does not say how images are prepared. Assumed: ${side} × ${side} pixels, from 0 to 1, normalised by ImageNet's mean and standard deviation.`,
       ...(independent
         ? [`${path} ends in sigmoids: each class has its own probability, and they do not add up to 100 %.`]

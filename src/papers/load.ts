@@ -17,7 +17,7 @@ import { readStatistics, STATISTICS } from '../train/image-statistics.js';
 import { isOnnx, openOnnx } from './load-onnx.js';
 import type { LoadedModel } from './loaded-model.js';
 import { asClassifier, buildModel, type Paper } from './paper.js';
-import { describeModel, inOwnNames, type ModelHints, recogniseModel } from './recognise.js';
+import { configIn, describeModel, inOwnNames, type ModelHints, recogniseModel } from './recognise.js';
 import { openPaper } from './registry.js';
 
 /** A check before a device is opened or a data set is read. @throws UsageError if nothing is at the path */
@@ -74,6 +74,7 @@ export async function openModel(path: string, device: Device, hints: ModelHints 
     transform,
     rules: opened.rules,
     views,
+    assumed: !isRun && configIn(weights.metadata) === undefined,
     notes: isRun ? notes : [...notes, ...preparation(weights, transform)],
   };
 }

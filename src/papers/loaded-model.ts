@@ -20,6 +20,8 @@ export interface LoadedModel {
   readonly independent?: boolean;
   /** The paper's own views of an image (such as ten crops), whose probabilities are averaged. */
   readonly views: readonly Transform[] | undefined;
+  /** Whether the file does not say how images are prepared, so that it is assumed. */
+  readonly assumed: boolean;
   /** Messages for the user about a bare file of weights: what was recognised and assumed. Empty for a run. */
   readonly notes: readonly string[];
 }

@@ -7,7 +7,8 @@ import { UsageError } from '../errors/errors.js';
 export const unnamedClasses = (count: number): string[] =>
   Array.from({ length: count }, (_, i) => `class ${i}`);
 
-const isUnnamed = (classes: readonly string[]): boolean => classes.every((name, i) => name === `class ${i}`);
+export const isUnnamed = (classes: readonly string[]): boolean =>
+  classes.every((name, i) => name === `class ${i}`);
 
 /**
  * A data set with its labels mapped to indices of the model's classes, matched by name. If the model's classes have

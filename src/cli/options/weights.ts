@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
+import { faultOfNames } from '../../data/class-order.js';
 import { UsageError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import type { Paper } from '../../papers/paper.js';
@@ -66,13 +67,8 @@ async function classNames(text: string): Promise<string[]> {
   const trimmed = names.map((name) => name.trim());
   // A file may end in empty lines; an empty name in a list would shift the names after it.
   const proper = isList ? trimmed : trimmed.filter((name) => name !== '');
-  const twice = proper.find((name, i) => proper.indexOf(name) < i);
-  const got = proper.every((name) => name === '')
-    ? 'no names'
-    : proper.includes('')
-      ? `no name at position ${proper.indexOf('') + 1}`
-      : twice !== undefined && `${twice} twice`;
-  if (!got) return proper;
+  const got = faultOfNames(proper);
+  if (got === undefined) return proper;
   throw new UsageError({
     what: `--class-names ${text} cannot be used`,
     expected: 'different names separated by commas, or a text file with one per line',
