@@ -1,4 +1,4 @@
-import { UsageError } from '../errors/errors.js';
+import { DataError, UsageError } from '../errors/errors.js';
 import type { Rows } from '../tensor/random.js';
 import { type Tensor, tensor } from '../tensor/tensor.js';
 import { checkBytes, checkedLabels, type Unchecked } from './check-batch.js';
@@ -57,7 +57,12 @@ export async function assembleBatch(
   const set: Unchecked & Dataset = dataset;
   if (set.readMany) await set.readMany(indices, images, labels);
   else {
-    for (let i = 0; i < indices.length; i++) labels[i] = set.read(indices[i]!, images, i * size);
+    // An array for one image: a data set that ignores the offset, or exceeds it, cannot write into another image.
+    const one = new (floats ? Float32Array : Uint8Array)(size);
+    for (let i = 0; i < indices.length; i++) {
+      labels[i] = readOne(set, indices[i]!, one.fill(0));
+      images.set(one, i * size);
+    }
     if (indices.length > 0 && images instanceof Uint8Array)
       checkBytes(set, indices[0]!, images.subarray(0, size));
   }
@@ -67,6 +72,21 @@ export async function assembleBatch(
     ? augmented(images, shape, index, augmentation)
     : { data: images, shape };
   return { images: data, shape: newShape, labels: checked, indices, index };
+}
+
+function readOne(set: Unchecked & Dataset, index: number, into: Uint8Array | Float32Array): number {
+  try {
+    return set.read(index, into, 0);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new DataError({
+      what: `Image ${index} of ${set.name} cannot be read`,
+      expected: `${into.length} values, for images [${set.imageShape.join(', ')}]`,
+      got: error.message,
+      next: 'check the imageShape, and that read() writes one image, from the given offset on',
+      cause: error,
+    });
+  }
 }
 
 /** The images of a batch as a tensor [N, C, H, W]. */

@@ -69,3 +69,39 @@ test('an image of bytes is accepted, however it is written', async () => {
   ])
     assert.deepEqual((await batch(set(0, write))).images, Uint8Array.of(...bytes, ...bytes));
 });
+
+test('an image is written to its own row, also by a data set that ignores the offset', async () => {
+  const label = (index: number): number => index % 2;
+  for (const dtype of ['uint8', 'float32'] as const)
+    for (const write of [
+      (into: Uint8Array, _: number, index: number) => into.fill(index + 1),
+      (into: Uint8Array, _: number, index: number) => into.set([index + 1, index + 1, index + 1, index + 1]),
+      (into: Uint8Array, offset: number, index: number) => into.fill(index + 1, offset),
+    ]) {
+      const mine = {
+        ...set(0),
+        dtype,
+        read(index: number, into: Uint8Array, offset: number) {
+          write(into, offset, index);
+          return label(index);
+        },
+      };
+      for (const one of [mine, new Subset(mine, [0, 1, 2])]) {
+        const { images, labels } = await batch(one);
+        assert.deepEqual([...images], [3, 3, 3, 3, 2, 2, 2, 2], dtype);
+        assert.deepEqual([...labels], [0, 1]);
+      }
+    }
+});
+
+test('an image that was not written completely is zero in the rest, not the one before it', async () => {
+  const part = { ...set(0), read: (index: number, into: Uint8Array) => (into[0] = index) * 0 };
+  assert.deepEqual([...(await batch(part)).images], [2, 0, 0, 0, 1, 0, 0, 0]);
+});
+
+test('an image that is larger than declared is refused', async () => {
+  await refused(
+    batch(set(0, (into, offset) => into.set([1, 2, 3, 4, 5], offset))),
+    /Image 2 of mine cannot be read.*4 values, for images \[1, 1, 4\].*imageShape/,
+  );
+});
