@@ -4,6 +4,8 @@ import { excerpt } from '../../errors/excerpt.js';
 
 /** `1 cat`, `2: dog`, `3. ship`, `4, bird`, `5) deer`. */
 const NUMBERED = /^(\d{1,6})(?:\s+|\s*[:.,;)]\s*)(\S.*)$/;
+/** `cat 1`, `dog: 2`, `ship, 3`, `bird = 4`. */
+const NUMBERED_LAST = /^(.*[^\s:.,;=])(?:\s*[:.,;=]\s*|\s+)(\d{1,6})$/;
 /** CUB-200 calls its folders `001.Black_footed_Albatross`. */
 const PREFIX = /^\d+[\s._-]+(?=\S)/;
 /** The first names of a list, for error messages. */
@@ -12,11 +14,29 @@ const SHOWN = 5;
 const bare = (name: string): string => name.replace(PREFIX, '');
 const isNumber = (name: string): boolean => /^\d{1,9}$/.test(name);
 
-/** Names keyed by number if every line begins with its number, counted from 0 or 1; otherwise undefined. */
-function byNumber(lines: readonly string[]): ReadonlyMap<number, string> | undefined {
+/** Names keyed by number if every line begins, or ends, with its number, counted from 0 or 1; otherwise undefined. */
+const byNumber = (lines: readonly string[]): ReadonlyMap<number, string> | undefined =>
+  keyed(lines, (line) => {
+    const [, number, name] = NUMBERED.exec(line) ?? [];
+    return [number, name];
+  }) ?? byLastNumber(lines);
+
+/** Numbers at the end of lines; different names, since `name 1`, `name 2` are names themselves. */
+function byLastNumber(lines: readonly string[]): ReadonlyMap<number, string> | undefined {
+  const names = keyed(lines, (line) => {
+    const [, name, number] = NUMBERED_LAST.exec(line) ?? [];
+    return [number, name];
+  });
+  return names && new Set(names.values()).size === names.size ? names : undefined;
+}
+
+function keyed(
+  lines: readonly string[],
+  parts: (line: string) => readonly [number: string | undefined, name: string | undefined],
+): ReadonlyMap<number, string> | undefined {
   const names = new Map<number, string>();
   for (const line of lines) {
-    const [, number, name] = NUMBERED.exec(line) ?? [];
+    const [number, name] = parts(line);
     if (number === undefined || name === undefined || names.has(Number(number))) return undefined;
     names.set(Number(number), name);
   }

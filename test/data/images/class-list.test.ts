@@ -20,7 +20,23 @@ test('numbers before names are removed', () => {
     ['1\tcat', '2\tdog'],
   ])
     assert.deepEqual(names(['cat', 'dog'], lines), ['cat', 'dog'], lines.join());
-  // Names may begin with a number.
+  for (const lines of [
+    ['cat 0', 'dog 1'],
+    ['dog,1', 'cat,2'],
+    ['cat: 1', 'dog: 2'],
+    ['cat\t0', 'dog\t1'],
+    ['dog = 0', 'cat = 1'],
+    ['cat ;1', 'dog ;2'],
+  ])
+    assert.deepEqual(names(['cat', 'dog'], lines), ['cat', 'dog'], lines.join());
+  assert.deepEqual(listed(['dog,1', 'cat,0']), ['cat', 'dog']);
+  assert.deepEqual(listed(['polar bear 1', 'dog 0']), ['dog', 'polar bear']);
+  assert.deepEqual(names(['0', '1'], ['polar bear, 1', 'dog, 0']), ['dog', 'polar bear']);
+  assert.deepEqual(names(['n01', 'n02'], ['1 n01', '2 n02']), ['n01', 'n02']);
+  // Names may end in a number, or begin with one.
+  assert.deepEqual(listed(['type 1', 'type 2']), ['type 1', 'type 2']);
+  assert.deepEqual(listed(['Boeing 737', 'Airbus 320']), ['Boeing 737', 'Airbus 320']);
+  assert.deepEqual(names(['cat 0', 'dog 1'], ['cat 0', 'dog 1']), ['cat 0', 'dog 1']);
   assert.deepEqual(listed(['7 up', '3 musketeers']), ['7 up', '3 musketeers']);
   assert.deepEqual(listed(['2 dog', '1 cat']), ['cat', 'dog']);
 });
