@@ -5,6 +5,7 @@ import { imageRules } from '../data/images/rules.js';
 import { compose, normalize, resize, type Transform, toTensor } from '../data/transforms/index.js';
 import { classCount, counted } from '../errors/counted.js';
 import { CheckpointError, UsageError } from '../errors/errors.js';
+import { showOpen } from '../interop/onnx/import/model.js';
 import { type OnnxModel, readOnnx } from '../interop/onnx/index.js';
 import { type ModelConfig, modelConfigSchema } from '../run/config.js';
 import type { LoadedModel } from './loaded-model.js';
@@ -110,10 +111,18 @@ export function imageSide({ description }: OnnxModel, otherwise?: number): numbe
   const [, channels, height, width] = inputShape;
   const [h, w] = [height, width].map((size) => (typeof size === 'number' ? size : otherwise));
   if (inputShape.length === 4 && (channels === 3 || typeof channels === 'string') && h && h === w) return h;
+  const free =
+    inputShape.length === 4 &&
+    (channels === 3 || typeof channels === 'string') &&
+    typeof height === 'string' &&
+    typeof width === 'string';
   throw new UsageError({
     what: `${name} does not take square colour images of one size`,
     expected: 'an input [N, 3, side, side]',
-    got: `[${inputShape.map((size) => (size === '' ? '?' : size)).join(', ')}]`,
-    next: 'open it with importOnnx() in a program, and pass it the input that it needs',
+    got: showOpen(inputShape),
+    next:
+      free && otherwise === undefined
+        ? 'its images may have any size: give one with --image-size, such as --image-size 224 (imageSize in a program)'
+        : 'open it with importOnnx() in a program, and pass it the input that it needs',
   });
 }

@@ -2,10 +2,12 @@ import { classCount, counted } from '../errors/counted.js';
 import { CheckpointError } from '../errors/errors.js';
 import { findPart, type Part, partNotes, partOf, quoted, WHOLE } from '../interop/prefixes.js';
 import type { Weight, Weights } from '../interop/weights.js';
+import { withoutInit } from '../nn/init.js';
 import type { Module } from '../nn/module.js';
 import { type ModelConfig, modelConfigSchema } from '../run/config.js';
-import type { Paper, Recognised, Shapes } from './paper.js';
+import { buildModel, type Paper, type Recognised, type Shapes } from './paper.js';
 import { openPaper, paperIds } from './registry.js';
+import { surplusError, withSurplus } from './surplus.js';
 import { unnamedClasses } from './test-set.js';
 
 /** What the caller knows of a bare file's network, for example from flags. */
@@ -73,16 +75,25 @@ export async function recogniseModel(
       return undefined;
     });
   const match = look((paper, shapes) => paper.weights?.recognise(shapes, hints.preset));
+  const byNames = (paper: Paper, shapes: Shapes) => byLastBias(paper, shapes, hints);
+  // Without hints all names are compared, with hints only that of the last layer: then closer rules come first.
+  const hinted = hints.paper !== undefined || hints.preset !== undefined;
   const near = match ? undefined : look((paper, shapes) => paper.weights?.nearly?.(shapes))?.found;
+  const taken = match ?? (near && hinted ? undefined : look(byNames));
+  if (taken) return configure(file, taken.found.paper, taken.found.found, hints, taken.part);
   if (near)
     throw new CheckpointError({
       what: `${file} holds the weights of a network similar to ${near.paper.name}, but not the same`,
       ...near.found,
     });
-  // The weakest rule, which looks at one tensor only, comes last.
-  const taken = match ?? look((paper, shapes) => byLastBias(paper, shapes, hints));
-  if (taken) return configure(file, taken.found.paper, taken.found.found, hints, taken.part);
   const shapes = shapesOf(tensors);
+  for (const paper of papers) {
+    const more = withSurplus(
+      shapes,
+      (part) => paper.weights?.recognise(part, hints.preset) ?? byNames(paper, part),
+    );
+    if (more) throw surplusError(file, `${paper.name}, preset ${more.found.preset}`, more.surplus, shapes);
+  }
   throw new CheckpointError({
     what: `The network of ${file} is unknown`,
     expected: `tensors of one of the papers: ${paperIds().join(', ')}`,
@@ -106,7 +117,38 @@ function byLastBias(
   if (classes === undefined) return undefined;
   if (paper.weights && preset === undefined && named === undefined) return undefined;
   const first = Object.keys(paper.presets)[0]!;
+  // One tensor says little, if the caller does not say what the network is.
+  if (preset === undefined && named === undefined && !hasNamesOf(paper, first, classes, shapes))
+    return undefined;
   return { preset: first, classes, assumed: preset === undefined ? [`the preset ${first}`] : [] };
+}
+
+/**
+ * Whether a file has the tensors of a paper's network and no others, whatever its depth: numbers in names are not
+ * compared.
+ */
+function hasNamesOf(paper: Paper, preset: string, classes: number, shapes: Shapes): boolean {
+  const config: ModelConfig = {
+    paper: paper.id,
+    preset,
+    classes: unnamedClasses(classes),
+    imageSize: paper.imageSize(preset),
+    dropout: 0.5,
+    init: paper.inits[0]!,
+  };
+  const patterns = (names: Iterable<string>): Set<string> =>
+    new Set(
+      [...names]
+        .filter((name) => !name.endsWith('num_batches_tracked'))
+        .map((name) => name.replaceAll(/\d+/g, '0')),
+    );
+  const own = patterns(
+    withoutInit(() => buildModel(paper, config))
+      .stateDict()
+      .keys(),
+  );
+  const theirs = patterns(shapes.keys());
+  return own.size === theirs.size && [...own].every((name) => theirs.has(name));
 }
 
 /** The model's configuration in the metadata of a file that Paperweight exported. */

@@ -1,6 +1,6 @@
 import { counted } from '../../errors/counted.js';
 import type { DoneEvent, StepEvent } from '../../run/events.js';
-import { meanRate } from '../../run/mean-rate.js';
+import { meanRate } from '../../train/steps/mean-rate.js';
 import { plot } from '../terminal/plot.js';
 import { clock } from '../terminal/progress.js';
 

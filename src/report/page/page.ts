@@ -1,9 +1,9 @@
 import { grouped } from '../../errors/counted.js';
 import type { Language } from '../../languages.js';
 import { type ClassifiedEpoch, isClassified } from '../../run/events.js';
-import { meanRate } from '../../run/mean-rate.js';
 import { hasTop5 } from '../../run/top5.js';
 import { escapeXml, round } from '../../svg-text.js';
+import { meanRate } from '../../train/steps/mean-rate.js';
 import { metricsOf } from '../epoch-metrics.js';
 import { type Figure, figuresOf, type ReportData } from '../figures.js';
 import { PAGE_STYLE } from './style.js';

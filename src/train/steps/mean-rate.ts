@@ -1,4 +1,4 @@
-import type { StepEvent } from './events.js';
+import type { StepEvent } from '../../run/events.js';
 
 type Timed = Pick<StepEvent, 'imagesPerSecond' | 'stepSeconds'>;
 
