@@ -29,17 +29,18 @@ export interface Product {
   readonly declarations?: string;
   /** Statements at the start: `layer` and `part` are known. */
   readonly start: string;
-  /** Statements for column `n` of the lane's tile, whose number is `column<n>`; they define variables ending in `n`. */
-  readonly column: (n: number) => string;
+  /** Names and types of what is known of each column of the lane's tile: arrays with an element for each column. */
+  readonly known: Readonly<Record<string, 'u32' | 'i32' | 'bool'>>;
+  /** Statements that set elements `q` of these arrays for the column whose number is `column`. */
+  readonly column: string;
   /** Loops around the sum, opened and closed; loop variables are seen by what follows. */
   readonly open: string;
   readonly close: string;
   /** Expression of A for the row `row`, and of B for column `n`. */
   readonly left: (row: string) => string;
   readonly right: (n: number) => string;
-  /** Statements in the loops before products, for column `n`. */
-  readonly prepare?: (n: number) => string;
-  /** Where `prepare` stands: within `open`, marked by this text. */
+  /** Statements for column `q` where `open` has the mark {@link PREPARE}. */
+  readonly prepare?: string;
   readonly store: string;
   readonly outputs?: number;
 }
@@ -47,9 +48,19 @@ export interface Product {
 /** Marks the place in `open` where `prepare` is inserted. */
 export const PREPARE = '/* prepare */';
 
+/**
+ * A loop over the columns of a tile. Written out for each column, integer divisions by numbers that are not constant made
+ * SwiftShader compile for minutes.
+ */
+const columnLoop = (count: number, body: string): string =>
+  `for (var q = 0u; q < ${count}u; q++) {\n    ${body}\n  }`;
+
 /** The sum in registers, a tile for each lane: the kernel that others are compared with. */
 export function directProduct(product: Product, tile: Tile): Program {
-  const { rows, columns, parts, left, right, column, open, close, prepare, store } = product;
+  const { rows, columns, parts, left, right, known, column, open, close, prepare, store } = product;
+  const declared = Object.entries(known).map(
+    ([name, type]) => `var ${name}: array<${type}, ${tile.columns}>;`,
+  );
   const vectors = Math.max(1, tile.columns / 4);
   const wide = tile.columns >= 4;
   const type = wide ? 'vec4f' : 'f32';
@@ -68,9 +79,10 @@ export function directProduct(product: Product, tile: Tile): Program {
   let part = group.z % ${parts};
   ${product.start}
   ${each(tile.rows, (r) => `let row${r} = min(row + ${r}u, ${rows} - 1u);`)}
-  ${each(tile.columns, (n) => `let column${n} = min(first + ${n}u, ${columns} - 1u);\n${column(n)}`)}
+  ${declared.join('\n  ')}
+  ${columnLoop(tile.columns, `let column = min(first + q, ${columns} - 1u);\n    ${column}`)}
   ${each(tile.rows, (r) => each(vectors, (v) => `var c${r}_${v} = ${type}();`))}
-  ${open.replace(PREPARE, prepare ? each(tile.columns, prepare) : '')}
+  ${open.replace(PREPARE, prepare ? columnLoop(tile.columns, prepare) : '')}
     ${inner}
   ${close}
   ${each(tile.rows, (r) =>

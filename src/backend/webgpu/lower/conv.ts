@@ -31,6 +31,8 @@ const NAMES = [
 const P = numbers(NAMES);
 const AREA = `(${P.height} * ${P.width})`;
 const OUT_AREA = `(${P.oh} * ${P.ow})`;
+/** What is known of each column of every convolution: where it begins, and where it lies for the present tap. */
+const PLACES = { base: 'u32', start: 'u32', inside: 'bool' } as const;
 const TAPS = `(${P.kh} * ${P.kw})`;
 
 interface Geometry {
@@ -92,17 +94,18 @@ export function lowerConv2d(b: Builder, i: number): void {
       kernel: 'conv',
       inputs: inputs.length,
       start: `let weights = layer * ${P.rows} * ${P.perGroup} * ${TAPS};`,
-      column: (n) => `let at${n} = column${n} % ${OUT_AREA};
-    let y${n} = i32(at${n} / ${P.ow} * ${P.sh}) - i32(${P.ph});
-    let x${n} = i32(at${n} % ${P.ow} * ${P.sw}) - i32(${P.pw});
-    let base${n} = (column${n} / ${OUT_AREA} * ${P.channels} + layer * ${P.perGroup}) * ${AREA};`,
+      known: { y: 'i32', x: 'i32', ...PLACES },
+      column: `let at = column % ${OUT_AREA};
+    y[q] = i32(at / ${P.ow} * ${P.sh}) - i32(${P.ph});
+    x[q] = i32(at % ${P.ow} * ${P.sw}) - i32(${P.pw});
+    base[q] = (column / ${OUT_AREA} * ${P.channels} + layer * ${P.perGroup}) * ${AREA};`,
       open: taps(P.perGroup),
-      prepare: (n) => `let py${n} = u32(y${n} + i32(ky * ${P.dh}));
-    let px${n} = u32(x${n} + i32(kx * ${P.dw}));
-    let ok${n} = py${n} < ${P.height} && px${n} < ${P.width};
-    let from${n} = select(0u, base${n} + py${n} * ${P.width} + px${n}, ok${n});`,
+      prepare: `let py = u32(y[q] + i32(ky * ${P.dh}));
+    let px = u32(x[q] + i32(kx * ${P.dw}));
+    inside[q] = py < ${P.height} && px < ${P.width};
+    start[q] = select(0u, base[q] + py * ${P.width} + px, inside[q]);`,
       left: (row) => `in1(weights + (${row} * ${P.perGroup} + c) * ${TAPS} + tap)`,
-      right: (n) => `select(0f, in0(from${n} + c * ${AREA}), ok${n})`,
+      right: (n) => `select(0f, in0(start[${n}] + c * ${AREA}), inside[${n}])`,
       close: '} } }',
     },
   });
@@ -125,19 +128,20 @@ export function lowerConv2dGradInput(b: Builder, i: number): void {
       kernel: 'conv to input',
       inputs: 2,
       start: `let weights = layer * ${P.outPerGroup} * ${P.perGroup} * ${TAPS};`,
-      column: (n) => `let at${n} = column${n} % ${AREA};
-    let y${n} = at${n} / ${P.width} + ${P.ph};
-    let x${n} = at${n} % ${P.width} + ${P.pw};
-    let base${n} = (column${n} / ${AREA} * ${P.out} + layer * ${P.outPerGroup}) * ${OUT_AREA};`,
+      known: { y: 'u32', x: 'u32', ...PLACES },
+      column: `let at = column % ${AREA};
+    y[q] = at / ${P.width} + ${P.ph};
+    x[q] = at % ${P.width} + ${P.pw};
+    base[q] = (column / ${AREA} * ${P.out} + layer * ${P.outPerGroup}) * ${OUT_AREA};`,
       open: taps(P.outPerGroup),
-      prepare: (n) => `let dy${n} = y${n} - ky * ${P.dh};
-    let dx${n} = x${n} - kx * ${P.dw};
-    let py${n} = dy${n} / ${P.sh};
-    let px${n} = dx${n} / ${P.sw};
-    let ok${n} = y${n} >= ky * ${P.dh} && x${n} >= kx * ${P.dw} && py${n} * ${P.sh} == dy${n} && px${n} * ${P.sw} == dx${n} && py${n} < ${P.oh} && px${n} < ${P.ow};
-    let from${n} = select(0u, base${n} + py${n} * ${P.ow} + px${n}, ok${n});`,
+      prepare: `let dy = y[q] - ky * ${P.dh};
+    let dx = x[q] - kx * ${P.dw};
+    let py = dy / ${P.sh};
+    let px = dx / ${P.sw};
+    inside[q] = y[q] >= ky * ${P.dh} && x[q] >= kx * ${P.dw} && py * ${P.sh} == dy && px * ${P.sw} == dx && py < ${P.oh} && px < ${P.ow};
+    start[q] = select(0u, base[q] + py * ${P.ow} + px, inside[q]);`,
       left: (row) => `in1(weights + (c * ${P.perGroup} + ${row}) * ${TAPS} + tap)`,
-      right: (n) => `select(0f, in0(from${n} + c * ${OUT_AREA}), ok${n})`,
+      right: (n) => `select(0f, in0(start[${n}] + c * ${OUT_AREA}), inside[${n}])`,
       close: '} } }',
     },
   });
@@ -151,7 +155,7 @@ export function lowerConv2dGradWeight(b: Builder, i: number): void {
   const columns = own + (sums === undefined ? 0 : 1);
   const width = sums === undefined ? P.columns : `(${P.columns} - 1u)`;
   const one = (n: number, value: string): string =>
-    sums === undefined ? value : `select(${value}, 1f, one${n})`;
+    sums === undefined ? value : `select(${value}, 1f, one[${n}])`;
   const lines = g.y[0] * g.y[2];
   emitProduct(b, i, [b.value(grad), b.value(x)], {
     rows,
@@ -167,24 +171,25 @@ export function lowerConv2dGradWeight(b: Builder, i: number): void {
       inputs: 2,
       start: `let lines = ${P.images} * ${P.oh};
   let each = (lines + ${P.parts} - 1u) / ${P.parts};`,
-      column: (n) => `let c${n} = column${n} / ${TAPS};
-    ${sums === undefined ? '' : `let one${n} = column${n} + 1u == ${P.columns};`}
-    let y${n} = i32(column${n} / ${P.kw} % ${P.kh} * ${P.dh}) - i32(${P.ph});
-    let x${n} = i32(column${n} % ${P.kw} * ${P.dw}) - i32(${P.pw});`,
+      known: { y: 'i32', x: 'i32', ...PLACES, ...(sums === undefined ? {} : { one: 'bool' }) },
+      column: `base[q] = column / ${TAPS} * ${AREA};
+    ${sums === undefined ? '' : `one[q] = column + 1u == ${P.columns};`}
+    y[q] = i32(column / ${P.kw} % ${P.kh} * ${P.dh}) - i32(${P.ph});
+    x[q] = i32(column % ${P.kw} * ${P.dw}) - i32(${P.pw});`,
       open: `for (var line = part * each; line < min(lines, (part + 1u) * each); line++) {
     let image = line / ${P.oh};
     let oy = line % ${P.oh};
     let beside = (image * ${P.out} + layer * ${P.rows}) * ${OUT_AREA} + oy * ${P.ow};
     ${PREPARE}
     for (var ox = 0u; ox < ${P.ow}; ox++) {`,
-      prepare: (n) => `let py${n} = u32(y${n} + i32(oy * ${P.sh}));
-    let ok${n} = py${n} < ${P.height};
-    let from${n} = (image * ${P.channels} + layer * ${P.perGroup} + c${n}) * ${AREA} + py${n} * ${P.width};`,
+      prepare: `let py = u32(y[q] + i32(oy * ${P.sh}));
+    inside[q] = py < ${P.height};
+    start[q] = (image * ${P.channels} + layer * ${P.perGroup}) * ${AREA} + base[q] + py * ${P.width};`,
       left: (row) => `in0(beside + ${row} * ${OUT_AREA} + ox)`,
       right: (n) =>
         one(
           n,
-          `select(0f, in1(from${n} + u32(x${n} + i32(ox * ${P.sw}))), ok${n} && u32(x${n} + i32(ox * ${P.sw})) < ${P.width})`,
+          `select(0f, in1(start[${n}] + u32(x[${n}] + i32(ox * ${P.sw}))), inside[${n}] && u32(x[${n}] + i32(ox * ${P.sw})) < ${P.width})`,
         ),
       close: '} }',
     },

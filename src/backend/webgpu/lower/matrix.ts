@@ -57,13 +57,14 @@ function emitMatrices(b: Builder, i: number, matrices: Matrices): void {
       inputs: inputs.length,
       start: `let each = (${P.length} + ${P.parts} - 1u) / ${P.parts};
   let leftAt = layer * ${P.aLayer};`,
-      column: (n) => `let base${n} = layer * ${P.bLayer} + column${n} * ${P.bColumn};
-    ${sums === undefined ? '' : `let one${n} = column${n} + 1u == ${P.columns};`}`,
+      known: { base: 'u32', ...(sums === undefined ? {} : { one: 'bool' }) },
+      column: `base[q] = layer * ${P.bLayer} + column * ${P.bColumn};
+    ${sums === undefined ? '' : `one[q] = column + 1u == ${P.columns};`}`,
       open: `for (var k = part * each; k < min(${P.length}, (part + 1u) * each); k++) {`,
       left: (row) => `in0(leftAt + ${row} * ${P.aRow} + k * ${P.aStep})`,
       right: (n) => {
-        const value = `in1(base${n} + k * ${P.bStep})`;
-        return sums === undefined ? value : `select(${value}, 1f, one${n})`;
+        const value = `in1(base[${n}] + k * ${P.bStep})`;
+        return sums === undefined ? value : `select(${value}, 1f, one[${n}])`;
       },
       close: '}',
     },
