@@ -11,7 +11,7 @@ setDefaultDevice(referenceDevice());
 export type { Device, EngineInfo } from './backend/backend.js';
 export { referenceDevice } from './backend/reference/index.js';
 export { wasmDevice } from './backend/wasm/index.js';
-export { webgpuDevice } from './backend/webgpu/index.js';
+export { type WebGpuAdapter, webgpuAdapter, webgpuDevice } from './backend/webgpu/index.js';
 export type { Batch, SampleBatch } from './data/batch.js';
 export type { AnySet, Dataset, FloatDataset } from './data/dataset.js';
 export { enumerate } from './data/enumerate.js';

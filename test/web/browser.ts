@@ -24,13 +24,14 @@ export const CHROMIUM = findChromium();
 /** Reason for a skip, or false. */
 export const NO_BROWSER = CHROMIUM ? false : 'no Chromium in the PATH; name one in CHROME_PATH';
 
-export const launch = (): Promise<Browser> =>
+/** @param options.webgpu with WebGPU, on the adapter that Chromium's processor imitates */
+export const launch = (options: { readonly webgpu?: boolean } = {}): Promise<Browser> =>
   chromium.launch({
     executablePath: CHROMIUM!,
     args: [
       '--headless',
       '--no-sandbox',
-      '--disable-gpu',
+      options.webgpu ? '--enable-unsafe-webgpu' : '--disable-gpu',
       '--disable-quic',
       '--no-first-run',
       '--disable-background-networking',

@@ -37,7 +37,7 @@ describe('the page of examples/browser', { skip: NO_BROWSER }, () => {
     });
     const [code] = await once(build, 'exit');
     assert.equal(code, 0);
-    browser = await launch();
+    browser = await launch({ webgpu: true });
   });
   after(async () => {
     await browser?.close();
@@ -52,7 +52,7 @@ describe('the page of examples/browser', { skip: NO_BROWSER }, () => {
     const page = await browser.newPage({ locale: 'en-US' });
     page.on('pageerror', (error) => assert.fail(error));
     await page.goto(String(line).trim());
-    await page.locator('#device', { hasText: /./ }).waitFor();
+    await page.locator('#devices', { hasText: /./ }).waitFor();
     return page;
   }
 
@@ -60,12 +60,17 @@ describe('the page of examples/browser', { skip: NO_BROWSER }, () => {
     page.locator('#status', { hasText: pattern }).waitFor({ timeout: 240_000 });
 
   for (const [kind, options, threads] of [
-    ['isolated', [], /wasm, [2-9]\d* threads$|wasm, 1 thread$/],
-    ['not isolated', ['--plain'], /wasm, 1 thread, one thread: the page is not cross-origin isolated/],
+    ['isolated', [], /^Processor: (?:[2-9]|\d\d+) threads · |^Processor: 1 thread · /],
+    [
+      'not isolated',
+      ['--plain'],
+      /^Processor: 1 thread, one thread: the page is not cross-origin isolated · /,
+    ],
   ] as const)
     it(`trains, pauses, saves and goes on from saved weights (${kind})`, async () => {
       const page = await openPage(...options);
-      assert.match((await page.textContent('#device'))!, threads);
+      assert.match((await page.textContent('#devices'))!, threads);
+      await page.selectOption('#device', 'wasm');
       await page.fill('#epochs', '1');
       await page.fill('#batch', '8');
       await page.click('#start');
@@ -89,6 +94,41 @@ describe('the page of examples/browser', { skip: NO_BROWSER }, () => {
       await status(page, /package.json is not a valid safetensors file/);
       await page.close();
     });
+
+  it('trains a transformer on the GPU, saves it, and goes on from it on the processor', async (t) => {
+    const page = await openPage('--plain');
+    if ((await page.textContent('#devices'))!.includes('GPU: not found')) {
+      await page.close();
+      assert.notEqual(process.env.PAPERWEIGHT_WEBGPU, 'required', 'this Chromium has no WebGPU adapter');
+      return t.skip('this Chromium has no WebGPU adapter');
+    }
+    // A GPU that the processor imitates is not chosen by itself.
+    assert.equal(await page.inputValue('#device'), 'wasm');
+    await page.selectOption('#device', 'webgpu');
+    await page.selectOption('#network', 'vit');
+    assert.equal(await page.inputValue('#rate'), '0.001');
+    await page.fill('#epochs', '1');
+    await page.fill('#batch', '2');
+    await page.click('#start');
+    await status(page, /^Step ([2-9]|\d\d+) of 2,?000 /);
+    await page.click('#pause');
+    await status(page, /^paused$/);
+    assert.equal(await page.locator('#guesses figure').count(), 12);
+    assert.equal(await page.locator('#kernels canvas').count(), 48);
+    const [download] = await Promise.all([page.waitForEvent('download'), page.click('#save')]);
+    const file = path.join(folder, 'vit.safetensors');
+    await download.saveAs(file);
+    const { tensors } = await decodeWeights(await readFile(file));
+    assert.deepEqual(tensors.get('embed.weight')!.shape, [48, 3, 4, 4]);
+    await page.click('#stop');
+    await status(page, /^stopped$/);
+    await page.selectOption('#device', 'wasm');
+    await page.setInputFiles('#file', file);
+    await status(page, /^weights loaded$/);
+    await page.click('#start');
+    await status(page, /^Step ([2-9]|\d\d+) of/);
+    await page.close();
+  });
 
   it('keeps CIFAR-10’s files and refuses others', async () => {
     const page = await openPage();

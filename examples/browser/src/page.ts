@@ -2,9 +2,11 @@ import { Chart } from './chart.js';
 import { isTestFile, isTrainFile, storedFiles, storeFile } from './cifar10.js';
 import {
   DATA,
+  DEVICES,
   type Guesses,
   type Kernels,
   NETWORKS,
+  RATES,
   type Report,
   type Request,
   type Settings,
@@ -20,6 +22,7 @@ document.title = text('title');
 for (const element of document.querySelectorAll<HTMLElement>('[data-text]'))
   element.textContent = text(element.dataset.text as TextKey);
 for (const [id, names] of [
+  ['device', DEVICES],
   ['network', NETWORKS],
   ['data', DATA],
 ] as const)
@@ -40,6 +43,7 @@ function show(message: string, isError = false): void {
 function settings(): Settings {
   const number = (id: string): number => Math.max(Number(input(id).min), Number(input(id).value) || 0);
   return {
+    device: byId<HTMLSelectElement>('device').value as Settings['device'],
     network: byId<HTMLSelectElement>('network').value as Settings['network'],
     data: byId<HTMLSelectElement>('data').value as Settings['data'],
     epochs: Math.round(number('epochs')),
@@ -97,14 +101,22 @@ function download(bytes: Uint8Array<ArrayBuffer>): void {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
+function showDevices({ threads, gpu }: Extract<Report, { kind: 'devices' }>): void {
+  const processor = [
+    `${text('wasm')}: ${threads} ${text(threads === 1 ? 'thread' : 'threads')}`,
+    ...(crossOriginIsolated ? [] : [text('alone')]),
+  ].join(text('comma'));
+  const found = gpu ? [gpu.name, ...(gpu.software ? [text('software')] : [])] : [text('noGpu')];
+  byId('devices').textContent = `${processor} · ${text('webgpu')}: ${found.join(text('comma'))}`;
+  const select = byId<HTMLSelectElement>('device');
+  for (const option of select.options) option.disabled = option.value === 'webgpu' && !gpu;
+  if (gpu && !gpu.software) select.value = 'webgpu';
+}
+
 function take(report: Report): void {
   switch (report.kind) {
-    case 'device':
-      byId('device').textContent = [
-        `${text('device')} ${report.text}`,
-        `${report.threads} ${text(report.threads === 1 ? 'thread' : 'threads')}`,
-        ...(crossOriginIsolated ? [] : [text('alone')]),
-      ].join(', ');
+    case 'devices':
+      showDevices(report);
       return;
     case 'begin':
       steps = report.steps;
@@ -166,6 +178,9 @@ async function keep(files: readonly File[]): Promise<void> {
   await listStored();
 }
 
+byId<HTMLSelectElement>('network').onchange = () => {
+  input('rate').value = String(RATES[settings().network]);
+};
 button('start').onclick = () => {
   rate = 0;
   enable('running');

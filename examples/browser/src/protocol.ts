@@ -1,3 +1,5 @@
+import type { WebGpuAdapter } from 'paperweight/core';
+
 /** What the page asks of the trainer. */
 export type Request =
   | { kind: 'start'; settings: Settings }
@@ -8,6 +10,7 @@ export type Request =
   | { kind: 'load'; bytes: Uint8Array<ArrayBuffer>; name: string; settings: Settings };
 
 export interface Settings {
+  readonly device: DeviceName;
   readonly network: NetworkName;
   readonly data: DataName;
   readonly epochs: number;
@@ -15,8 +18,17 @@ export interface Settings {
   readonly rate: number;
 }
 
-export const NETWORKS = ['four-layer', 'resnet-20'] as const;
+/** The processor, and the GPU where the browser has WebGPU. */
+export const DEVICES = ['wasm', 'webgpu'] as const;
+export type DeviceName = (typeof DEVICES)[number];
+export const NETWORKS = ['four-layer', 'resnet-20', 'vit'] as const;
 export type NetworkName = (typeof NETWORKS)[number];
+/** Learning rates to start with: of SGD, and of Adam for the transformer. */
+export const RATES: Readonly<Record<NetworkName, number>> = {
+  'four-layer': 0.02,
+  'resnet-20': 0.1,
+  vit: 0.001,
+};
 export const DATA = ['shapes10', 'cifar10'] as const;
 export type DataName = (typeof DATA)[number];
 
@@ -39,7 +51,8 @@ export interface Kernels {
 
 /** What the trainer reports. */
 export type Report =
-  | { kind: 'device'; text: string; threads: number }
+  /** `gpu` is undefined without WebGPU. */
+  | { kind: 'devices'; threads: number; gpu: WebGpuAdapter | undefined }
   | { kind: 'begin'; steps: number }
   | { kind: 'step'; step: number; loss: number; rate: number }
   | { kind: 'accuracy'; step: number; accuracy: number; images: number }

@@ -15,12 +15,15 @@ import {
   type Tensor,
   transforms,
   wasmDevice,
+  webgpuAdapter,
+  webgpuDevice,
 } from 'paperweight/core';
 import { FourLayerNet } from 'paperweight/papers/alexnet/model';
 import { ResNet } from 'paperweight/papers/resnet/model';
+import { ViT } from 'paperweight/papers/vit/model';
 import { openStored } from './cifar10.js';
 import { imagesOf, kernelsOf } from './images.js';
-import type { NetworkName, Report, Request, Settings } from './protocol.js';
+import type { DeviceName, NetworkName, Report, Request, Settings } from './protocol.js';
 
 /*
  * Trains in a worker, so that the page stays responsive. Messages are handled between steps.
@@ -29,6 +32,7 @@ import type { NetworkName, Report, Request, Settings } from './protocol.js';
 const NETWORKS: Readonly<Record<NetworkName, (classes: number) => nn.Module>> = {
   'four-layer': (numClasses) => new FourLayerNet({ numClasses }),
   'resnet-20': (numClasses) => new ResNet({ numClasses, depth: 20 }),
+  vit: (numClasses) => new ViT({ numClasses }),
 };
 const TEST_IMAGES = 500;
 const SHOWN = 12;
@@ -45,26 +49,34 @@ interface Session {
   readonly testSet: Dataset;
 }
 
-let device: Device | undefined;
+const devices = new Map<DeviceName, Promise<Device>>();
 let session: Session | undefined;
 /** Whether the session's weights came from a file, so that training goes on from them. */
 let isLoaded = false;
 let asked: 'run' | 'pause' | 'stop' = 'run';
 let wake: (() => void) | undefined;
 
-async function openDevice(): Promise<Device> {
-  if (device) return device;
-  device = wasmDevice();
-  setDefaultDevice(device);
-  const { engine, threads } = await device.info();
-  say({ kind: 'device', text: engine, threads });
+/** Opens a device once, and makes it the default. */
+async function useDevice(name: DeviceName): Promise<Device> {
+  let device = devices.get(name);
+  if (!device) {
+    device = name === 'webgpu' ? webgpuDevice() : Promise.resolve(wasmDevice());
+    devices.set(name, device);
+    device.catch(() => devices.delete(name));
+  }
+  setDefaultDevice(await device);
   return device;
+}
+
+async function sayDevices(): Promise<void> {
+  const { threads } = await (await useDevice('wasm')).info();
+  say({ kind: 'devices', threads, gpu: await webgpuAdapter().catch(() => undefined) });
 }
 
 const same = (a: Settings, b: Settings): boolean => a.network === b.network && a.data === b.data;
 
 async function open(settings: Settings): Promise<Session> {
-  const to = await openDevice();
+  const to = await useDevice(settings.device);
   manualSeed(1);
   const openSet = (train: boolean): Promise<Dataset> =>
     settings.data === 'cifar10' ? openStored(train) : Shapes10.open({ train, length: train ? 4000 : 1000 });
@@ -85,7 +97,9 @@ async function judge(model: nn.Module, inputs: Tensor): Promise<{ guess: number;
   });
 }
 
-async function measure({ model, testSet }: Session, step: number): Promise<void> {
+/** Measures the accuracy, and shows kernels and guesses. */
+async function measure(current: Session, step: number): Promise<void> {
+  const { model, testSet } = current;
   model.eval();
   const length = Math.min(TEST_IMAGES, testSet.length);
   const some = new Subset(
@@ -98,12 +112,17 @@ async function measure({ model, testSet }: Session, step: number): Promise<void>
     const judged = await judge(model, inputs);
     correct += judged.filter(({ guess }, i) => guess === expected[i]).length;
   }
+  say({ kind: 'accuracy', step, accuracy: correct / length, images: length });
+  await look(current);
+}
+
+async function look({ model, testSet }: Session): Promise<void> {
+  model.eval();
   const shown = Array.from({ length: Math.min(SHOWN, testSet.length) }, (_, i) => i);
   const guesses: Awaited<ReturnType<typeof judge>> = [];
   for await (const [inputs] of new DataLoader(new Subset(testSet, shown), { batchSize: SHOWN, transform }))
     guesses.push(...(await judge(model, inputs)));
   model.train();
-  say({ kind: 'accuracy', step, accuracy: correct / length, images: length });
   say({
     kind: 'look',
     kernels: await kernelsOf(model),
@@ -117,9 +136,17 @@ async function measure({ model, testSet }: Session, step: number): Promise<void>
 
 const isStopping = (): boolean => asked === 'stop';
 
+const { port1, port2 } = new MessageChannel();
+/** Lets messages in; timers would wait at least 4 ms. */
+const letMessagesIn = (): Promise<void> =>
+  new Promise((resolve) => {
+    port1.onmessage = () => resolve();
+    port2.postMessage(undefined);
+  });
+
 /** Waits while the page asks for a pause. Lets messages in between steps. */
 async function mayGoOn(): Promise<boolean> {
-  await new Promise((resolve) => setTimeout(resolve));
+  await letMessagesIn();
   if (asked === 'pause') {
     say({ kind: 'state', state: 'paused' });
     await new Promise<void>((resolve) => {
@@ -137,25 +164,45 @@ async function train(current: Session): Promise<void> {
   const steps = epochs * Math.floor(trainSet.length / batchSize);
   say({ kind: 'begin', steps });
   say({ kind: 'state', state: 'running' });
-  const optimizer = new optim.SGD(model.parameters(), { lr: rate, momentum: 0.9, weightDecay: 1e-4 });
+  const optimizer =
+    settings.network === 'vit'
+      ? new optim.Adam(model.parameters(), { lr: rate })
+      : new optim.SGD(model.parameters(), { lr: rate, momentum: 0.9, weightDecay: 1e-4 });
   const schedule = new optim.CosineAnnealingLR(optimizer, { tMax: Math.max(1, steps) });
   const criterion = new nn.CrossEntropyLoss();
   const lookEvery = Math.max(20, Math.min(100, Math.floor(steps / 20)));
   let step = 0;
-  await measure(current, step);
+  let reported = 0;
+  /** Reports a step when its loss is there; the next one is sent before, so that a GPU does not wait for this thread. */
+  const report = async (number: number, loss: Promise<number>): Promise<void> => {
+    const value = await loss;
+    const now = performance.now();
+    say({ kind: 'step', step: number, loss: value, rate: (1000 * batchSize) / (now - reported) });
+    reported = now;
+  };
+  let before: Promise<void> | undefined;
+  await look(current);
+  reported = performance.now();
   for (let epoch = 0; epoch < epochs; epoch++)
     for await (const [inputs, labels] of loader) {
-      if (!(await mayGoOn())) return say({ kind: 'state', state: 'stopped' });
-      const started = performance.now();
+      if (!(await mayGoOn())) {
+        await before;
+        return say({ kind: 'state', state: 'stopped' });
+      }
       optimizer.zeroGrad();
       const loss = criterion.forward(model.forward(inputs), labels);
       loss.backward();
       optimizer.step();
       schedule.step();
-      const value = await loss.item();
       step++;
-      say({ kind: 'step', step, loss: value, rate: (1000 * batchSize) / (performance.now() - started) });
-      if (step % lookEvery === 0 || step === steps) await measure(current, step);
+      const after = report(step, loss.item());
+      after.catch(() => {});
+      await before;
+      before = after;
+      if (step % lookEvery !== 0 && step !== steps) continue;
+      await before;
+      await measure(current, step);
+      reported = performance.now();
     }
   say({ kind: 'state', state: 'finished' });
 }
@@ -164,9 +211,10 @@ async function answer(request: Request): Promise<void> {
   switch (request.kind) {
     case 'start':
       asked = 'run';
-      if (isLoaded && session && same(session.settings, request.settings))
+      if (isLoaded && session && same(session.settings, request.settings)) {
+        await session.model.to(await useDevice(request.settings.device));
         session = { ...session, settings: request.settings };
-      else session = await open(request.settings);
+      } else session = await open(request.settings);
       isLoaded = false;
       return train(session);
     case 'load': {
@@ -203,4 +251,4 @@ addEventListener('message', ({ data }: MessageEvent<Request>) => {
     say({ kind: 'error', message });
   });
 });
-openDevice().catch((error: unknown) => say({ kind: 'error', message: (error as Error).message }));
+sayDevices().catch((error: unknown) => say({ kind: 'error', message: (error as Error).message }));

@@ -1,8 +1,33 @@
 import { DeviceError } from '../../errors/errors.js';
 import type { Device } from '../backend.js';
-import { findAdapter, openAdapter } from './adapter.js';
+import { describeAdapter, findAdapter, isSoftware, openAdapter } from './adapter.js';
 import type { Gpu } from './api.js';
 import { WebGpuDevice } from './device.js';
+
+const pageGpu = (): Gpu | undefined => (globalThis as { navigator?: { gpu?: Gpu } }).navigator?.gpu;
+
+/** What `webgpuDevice()` would compute on. */
+export interface WebGpuAdapter {
+  readonly name: string;
+  /** Whether the processor imitates it, so that `wasmDevice()` is faster. */
+  readonly software: boolean;
+}
+
+/**
+ * Looks for a GPU in a page or in a worker of one; undefined without WebGPU or an adapter.
+ *
+ * @param options.gpu an implementation of WebGPU; by default the page's own, `navigator.gpu`
+ * @example
+ * const gpu = await webgpuAdapter();
+ * const device = gpu && !gpu.software ? await webgpuDevice() : wasmDevice();
+ */
+export async function webgpuAdapter(
+  options: { readonly gpu?: Gpu } = {},
+): Promise<WebGpuAdapter | undefined> {
+  const gpu = options.gpu ?? pageGpu();
+  const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' });
+  return adapter ? { name: describeAdapter(adapter.info), software: isSoftware(adapter.info) } : undefined;
+}
 
 /**
  * Opens a device that computes on the GPU with WebGPU, in a page or in a worker of one. In Node use `device.webgpu()`,
@@ -14,7 +39,7 @@ import { WebGpuDevice } from './device.js';
  * const device = await webgpuDevice().catch(() => wasmDevice());
  */
 export async function webgpuDevice(options: { readonly gpu?: Gpu } = {}): Promise<Device> {
-  const gpu = options.gpu ?? (globalThis as { navigator?: { gpu?: Gpu } }).navigator?.gpu;
+  const gpu = options.gpu ?? pageGpu();
   if (gpu) return new WebGpuDevice(await openAdapter(await findAdapter(gpu)));
   throw new DeviceError({
     what: 'There is no WebGPU here',
