@@ -1,6 +1,7 @@
 import type { Node } from '../../graph/node.js';
 import type { AttrValue } from '../../graph/types.js';
 import type { Attribute } from './schema.js';
+import { UNARY } from './unary.js';
 
 /** Interface for rules: writes ONNX nodes and constants. */
 export interface Writer {
@@ -67,7 +68,7 @@ const [FLOAT, INT32, BOOL] = [1, 6, 9];
 const activation =
   (rule: Rule): Rule =>
   (w, node, inputs, output) =>
-    node.attrs.order === 0 ? rule(w, node, inputs, output) : 'it is a derivative';
+    node.attrs.order ? 'it is a derivative' : rule(w, node, inputs, output);
 
 /** The name of whole numbers: a result of the graph, or a constant. */
 const positions = (w: Writer, node: Node, name: string | undefined): string | undefined =>
@@ -87,6 +88,7 @@ function half(w: Writer, x: string, inner: string, output: string): undefined {
 }
 
 export const rules: Readonly<Record<string, Rule>> = {
+  ...Object.fromEntries(UNARY.map(({ type, op }) => [op, activation(direct(type))])),
   conv2d: direct('Conv', ({ attrs, inputs: [, weights] }) => ({
     kernel_shape: weights!.shape.slice(2),
     strides: pair(attrs.stride),
@@ -104,11 +106,7 @@ export const rules: Readonly<Record<string, Rule>> = {
     return undefined;
   },
   batchNorm: direct('BatchNormalization', ({ attrs }) => ({ epsilon: { float: attrs.eps as number } })),
-  relu: direct('Relu'),
   leakyRelu: direct('LeakyRelu', ({ attrs }) => ({ alpha: { float: attrs.alpha as number } })),
-  sigmoid: direct('Sigmoid'),
-  tanh: direct('Tanh'),
-  softplus: direct('Softplus'),
   silu: (w, _node, [x], output) => void w.add('Mul', [x!, w.add('Sigmoid', [x!])], {}, output),
   gelu: activation((w, { attrs }, [x], output) => {
     if (!attrs.tanh)
@@ -129,7 +127,6 @@ export const rules: Readonly<Record<string, Rule>> = {
     return undefined;
   }),
   hardsigmoid: activation(direct('HardSigmoid', () => ({ alpha: { float: 1 / 6 }, beta: { float: 0.5 } }))),
-  hardswish: activation(direct('HardSwish')),
   mish: activation((w, _node, [x], output) => {
     w.add('Mul', [x!, w.add('Tanh', [w.add('Softplus', [x!])])], {}, output);
     return undefined;
@@ -207,7 +204,6 @@ export const rules: Readonly<Record<string, Rule>> = {
   sub: direct('Sub'),
   mul: direct('Mul'),
   div: direct('Div'),
-  neg: direct('Neg'),
   maximum: direct('Max'),
   minimum: direct('Min'),
   power: direct('Pow'),
@@ -315,13 +311,6 @@ export const rules: Readonly<Record<string, Rule>> = {
       {},
       output,
     ),
-  erf: direct('Erf'),
-  floor: direct('Floor'),
-  sign: direct('Sign'),
-  exp: direct('Exp'),
-  log: direct('Log'),
-  sqrt: direct('Sqrt'),
-  abs: direct('Abs'),
   square: (w, _node, [x], output) => void w.add('Mul', [x!, x!], {}, output),
   pow: (w, { attrs }, [x], output) =>
     void w.add('Pow', [x!, w.floats([attrs.exponent as number], [])], {}, output),

@@ -46,7 +46,6 @@ const prelu: Rule = (operator: Operator) => {
 };
 
 export const activations: Readonly<Record<string, Rule>> = {
-  Relu: activation({}, (x) => ops.relu(x)),
   LeakyRelu: activation({ alpha: 0.01 }, (x, { alpha }) => ops.leakyRelu(x, alpha)),
   PRelu: prelu,
   ThresholdedRelu: activation({ alpha: 1 }, (x, { alpha }) =>
@@ -59,17 +58,13 @@ export const activations: Readonly<Record<string, Rule>> = {
   Selu: activation({ alpha: 1.6732632423543772, gamma: 1.0507009873554805 }, (x, { alpha, gamma }) =>
     ops.add(affine(ops.relu(x), gamma, 0), below(x, alpha * gamma)),
   ),
-  Sigmoid: activation({}, (x) => ops.sigmoid(x)),
   Swish: activation({ alpha: 1 }, (x, { alpha }) => ops.mul(x, ops.sigmoid(affine(x, alpha, 0)))),
   HardSigmoid: activation({ alpha: 0.2, beta: 0.5 }, (x, { alpha, beta }) => hardSigmoid(x, alpha, beta)),
-  HardSwish: activation({}, (x) => ops.hardswish(x)),
   Mish: activation({}, (x) => ops.mish(x)),
-  Softplus: activation({}, (x) => ops.softplus(x)),
   Softsign: activation({}, (x) => ops.div(x, affine(ops.abs(x), 1, 1))),
   Shrink: activation({ lambd: 0.5, bias: 0 }, (x, { lambd, bias }) => {
     const upper = ops.where(ops.less(number(lambd), x), affine(x, 1, -bias), number(0));
     return ops.where(ops.less(x, number(-lambd)), affine(x, 1, bias), upper);
   }),
-  Tanh: activation({}, (x) => ops.tanh(x)),
   Gelu: gelu,
 };

@@ -1,6 +1,7 @@
 import { hostLeaf, type Node } from '../../../../graph/node.js';
 import { sizeOf } from '../../../../graph/types.js';
 import * as ops from '../../../../ops/index.js';
+import { UNARY } from '../../unary.js';
 import { MOST_KNOWN } from '../fold.js';
 import { narrowed } from '../narrow-types.js';
 import type { Operator, Rule } from '../operator.js';
@@ -155,6 +156,7 @@ const range: Rule = (operator) => {
 const none = () => undefined;
 
 export const elementwise: Readonly<Record<string, Rule>> = {
+  ...Object.fromEntries(UNARY.map(({ type, apply }) => [type, unary(apply)])),
   Clip: clip,
   Softmax: softmax(ops.softmax),
   LogSoftmax: softmax(ops.logSoftmax),
@@ -179,14 +181,6 @@ export const elementwise: Readonly<Record<string, Rule>> = {
   Min: many(ops.minimum),
   Mean: mean,
   Pow: pow,
-  Neg: unary(ops.neg),
-  Exp: unary(ops.exp),
-  Log: unary(ops.log),
-  Sqrt: unary(ops.sqrt),
-  Abs: unary(ops.abs),
-  Sign: unary(ops.sign),
-  Erf: unary(ops.erf),
-  Floor: unary(ops.floor),
   Ceil: unary((x) => ops.neg(ops.floor(ops.neg(x)))),
   Round: unary(round),
   Reciprocal: unary((x) => ops.div(constant(1), x)),
