@@ -13,7 +13,7 @@ interface Flags {
   readonly json?: boolean;
 }
 
-/** Where notes are by themselves. */
+/** Default path of notes. */
 const NOTES = 'notes';
 
 export function register(program: Command): void {
@@ -36,7 +36,7 @@ export function register(program: Command): void {
     )
     .option(
       '--notes <path>',
-      'notes of one’s own: a folder of Markdown files, or a notebook in one file (default: ./notes if it exists)',
+      'your own notes: a folder of Markdown files, or a notebook in one file (default: ./notes if it exists)',
       pathName('--notes'),
     )
     .option('--title <text>', 'name of the site (default: Paperweight)', pathName('--title'))

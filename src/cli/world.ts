@@ -25,7 +25,7 @@ async function joined(): Promise<World> {
     return await open();
   } catch (error) {
     const { rank = 0, size } = launcherOf() ?? {};
-    // If the launcher does not tell the number of ranks, the first rank may take itself for the only one and continue: then
+    // If the launcher does not set the number of ranks, the first rank may take itself for the only one and continue: then
     // the others print, too.
     throw rank === 0 || size === undefined ? error : new Told(describeError(error).code);
   }

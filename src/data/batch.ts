@@ -35,7 +35,7 @@ export interface SampleBatch extends AnyBatch {
 /** Number of images of the whole batch, of which this may be a part. */
 export const totalOf = ({ indices, rows }: AnyBatch): number => rows?.total ?? indices.length;
 
-/** Number of images of a batch that this process computes; a stand-in does not count. */
+/** Number of images of a batch that this process computes; a placeholder does not count. */
 export const ownOf = ({ indices, rows }: AnyBatch): number => rows?.count ?? indices.length;
 
 /**

@@ -110,7 +110,7 @@ abstract class BatchNorm extends Module {
   private together(x: Node): Tensor {
     const { ranks, eps, numFeatures } = this;
     const rows = currentRows() ?? { count: x.shape[0]!, total: x.shape[0]! * ranks };
-    // A rank without images computes with a stand-in image, which does not count.
+    // A rank without images computes with a placeholder image, which does not count.
     const own = rows.count === 0 ? 0 : 1;
     const count = (sizeOf(x.shape) / numFeatures / x.shape[0]!) * rows.total;
     this.checkCount(x, count);

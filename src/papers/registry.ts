@@ -118,7 +118,7 @@ async function openFolder(folder: string): Promise<Paper> {
       got: error.message,
       next: entry.endsWith('.ts')
         ? 'compile it to index.js, or write types that Node.js can strip (no enums, no namespaces)'
-        : 'mend the error in its code',
+        : 'fix the error in its code',
       cause: error,
     });
   })) as { default?: Paper };

@@ -67,7 +67,7 @@ export interface RunSummary {
   /** Percent. */
   readonly bestAccuracy?: number;
   readonly lastLoss?: number;
-  /** The loss is not a number, or far above where it began. */
+  /** The loss is NaN, or far above where it began. */
   readonly diverged?: true;
   /** Last values of other metrics, by their names in `Curve`. */
   readonly figures?: Readonly<Record<string, number>>;
@@ -79,7 +79,7 @@ export interface RunDetail extends RunSummary {
   /** Content of `config.json`. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly epochEvents: readonly EpochEvent[];
-  /** Number of test images; missing if the run does not tell. */
+  /** Number of test images; missing if the run does not record it. */
   readonly testImages?: number;
   readonly lastStep?: StepEvent;
   readonly checkpoints: readonly { readonly file: string; readonly step: number; readonly best: boolean }[];
@@ -160,7 +160,7 @@ export interface SettingsTable {
 export interface MachineFigures {
   /** Seconds since 1970. */
   readonly time: readonly number[];
-  /** Null where a figure is missing; a name is missing if the machine does not tell it. */
+  /** Null where a figure is missing; a name is missing if the machine does not report it. */
   readonly values: Readonly<
     Partial<
       Record<
@@ -236,7 +236,7 @@ export type RunsEvent =
 /** Something that happened to a run. Sent once, to the clients that are connected then. */
 export interface RunAlert {
   readonly event: 'alert';
-  /** `stalled`: no step for long; `diverged`: the loss is not a number, or far above where it began. */
+  /** `stalled`: no step for long; `diverged`: the loss is NaN, or far above where it began. */
   readonly kind: 'done' | 'failed' | 'interrupted' | 'stalled' | 'diverged';
   readonly id: string;
   readonly name: string;

@@ -14,7 +14,7 @@ export interface RunPart {
   readonly pieces: readonly Piece[];
 }
 
-/** Most points of a curve: more than a screen has pixels for are not seen. */
+/** Maximum number of points of a curve: a screen has no more pixels. */
 const MOST_POINTS = 500;
 const STEP = { en: 'step', zh: '步' };
 const EPOCH = { en: 'epoch', zh: '轮' };

@@ -47,7 +47,7 @@ export const initGenerator = (): Generator => init;
 export interface Rows {
   /** First row. */
   readonly start: number;
-  /** Number of rows; 0 for a stand-in row that does not count. */
+  /** Number of rows; 0 for a placeholder row that does not count. */
   readonly count: number;
   /** Number of rows of the whole batch. */
   readonly total: number;

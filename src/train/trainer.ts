@@ -80,7 +80,7 @@ export class Trainer {
     this.#feed = feedOf(trainSet, order, parts.trainTransform);
     if (!Number.isFinite(this.#feed.length))
       throw new UsageError({
-        what: `${trainSet.name} does not tell its length, which determines the epochs of a run`,
+        what: `${trainSet.name} has no length, which a run needs to count its epochs`,
         expected: 'a data set with a length',
         got: 'none',
         next: 'give it the number of its samples, or of those that should count as an epoch',

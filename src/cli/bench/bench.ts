@@ -26,7 +26,7 @@ export function register(program: Command): void {
         '  data           the CIFAR-10 loader alone, compared with torchvision',
         '  start          time from process start to the help text and to the first steps',
         '  step-overhead  overhead of a step of a small network beyond its primitives',
-        '  suite          a training step of networks of the reading list in float32, compared with PyTorch',
+        '  suite          a training step of well-known networks in float32, compared with PyTorch',
         '  scale          predicts the efficiency of 2 to 1,024 ranks from a measured step and, under mpirun, the measured network',
         '  guard          plan counters and speed against bench/baseline.json',
         '  table          writes the table of docs/speed.md from the results in --out',

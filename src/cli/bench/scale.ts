@@ -83,9 +83,7 @@ async function scale(flags: BenchFlags, world: World | undefined): Promise<void>
     const rows = RANKS.map((ranks, i) => [String(ranks), ...found.map((each) => cell(each[i]!))]);
     for (const line of table([head, ...rows], 'r'.repeat(head.length))) print(line);
   }
-  note(
-    'These are upper bounds: machines of equal speed, a network without congestion, one step like the other.',
-  );
+  note('These are upper bounds: machines of equal speed, a network without congestion, all steps equal.');
 }
 
 const percent = (share: number): string => (100 * share).toFixed(0);

@@ -43,8 +43,8 @@ interface Opened {
 
 /**
  * Decodes an image and crops its centre square: the shorter side is scaled to `side` (bilinear with antialiasing), the
- * longer side in proportion, rounded down. This equals torchvision's Resize(side) and CenterCrop(side) (paper, section
- * 2) on an image read by Pillow and rotated by `ImageOps.exif_transpose`: grey becomes RGB, alpha is dropped, colour
+ * longer side in proportion, rounded down. This equals torchvision's Resize(side) and CenterCrop(side) on an
+ * image read by Pillow and rotated by `ImageOps.exif_transpose`: grey becomes RGB, alpha is dropped, colour
  * profiles are ignored. Two differences: 16-bit grey is scaled to 8 bits, where Pillow clips at 255; and a JPEG whose
  * sides are at least 16 times larger is partly scaled by the decoder.
  *

@@ -89,7 +89,7 @@ export function scaledDotProductAttention(
       got: [q, k, v].map(({ shape }) => showShape(shape)).join(', '),
     });
   const { scale = 1 / Math.sqrt(q.shape.at(-1)!) } = options;
-  checkNumber(name, 'dropoutP', dropoutP, { least: 0, most: 0.999999, expected: 'a chance in [0, 1)' });
+  checkNumber(name, 'dropoutP', dropoutP, { least: 0, most: 0.999999, expected: 'a probability in [0, 1)' });
   checkNumber(name, 'scale', scale, { expected: 'a number' });
   checkBooleans(name, { isCausal });
   const mask = attnMask && nodeOf(name, attnMask);

@@ -68,7 +68,7 @@ export class MultiheadAttention extends Module<[Tensor, Tensor | null]> {
     checkOptionNames(name, options, ['dropout', 'bias', 'kdim', 'vdim', 'batchFirst']);
     const { dropout = 0, bias = true, kdim = embedDim, vdim = embedDim, batchFirst = false } = options;
     checkCounts(name, { embedDim, numHeads, kdim, vdim }, 1);
-    checkNumber(name, 'dropout', dropout, { least: 0, most: 0.999999, expected: 'a chance in [0, 1)' });
+    checkNumber(name, 'dropout', dropout, { least: 0, most: 0.999999, expected: 'a probability in [0, 1)' });
     checkBooleans(name, { bias, batchFirst });
     if (embedDim % numHeads !== 0)
       throw new UsageError({

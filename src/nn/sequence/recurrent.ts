@@ -50,7 +50,7 @@ abstract class Recurrent<Out> extends Module<Out> {
     const { numLayers = 1, bias = true, batchFirst = false, dropout = 0, bidirectional = false } = options;
     checkCounts(name, { inputSize, hiddenSize, numLayers }, 1);
     checkBooleans(name, { bias, batchFirst, bidirectional });
-    checkNumber(name, 'dropout', dropout, { least: 0, most: 0.999999, expected: 'a chance in [0, 1)' });
+    checkNumber(name, 'dropout', dropout, { least: 0, most: 0.999999, expected: 'a probability in [0, 1)' });
     this.numLayers = numLayers;
     this.bias = bias;
     this.batchFirst = batchFirst;

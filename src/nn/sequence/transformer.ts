@@ -74,7 +74,7 @@ export class TransformerEncoderLayer extends Module {
     const { batchFirst = false, normFirst = false, bias = true } = options;
     checkCounts(name, { dModel, nhead, dimFeedforward }, 1);
     checkBooleans(name, { batchFirst, normFirst, bias });
-    checkNumber(name, 'dropout', dropout, { least: 0, most: 0.999999, expected: 'a chance in [0, 1)' });
+    checkNumber(name, 'dropout', dropout, { least: 0, most: 0.999999, expected: 'a probability in [0, 1)' });
     this.options = options;
     this.activation = activationOf(name, activation);
     this.selfAttn = new MultiheadAttention(dModel, nhead, { dropout, batchFirst, bias });

@@ -22,7 +22,7 @@ export interface Search {
 
 /**
  * Tries three rates, then one more as long as the best is the first or the last of those tried, so that the chosen rate
- * has a worse one on either side, or is at an end of the ladder.
+ * has a worse one on either side, or is at an end of the list.
  */
 export function searchRate(
   { ladder, middle, seed, variant, score }: SearchOptions,

@@ -47,7 +47,7 @@ export function slurmShard(
   });
 }
 
-/** Whether a training belongs to a part. It depends on its name alone, so all machines agree without a word. */
+/** Whether a training belongs to a part. It depends on its name alone, so machines agree without communication. */
 export function isIn({ index, count }: Shard, job: Job): boolean {
   const hash = createHash('sha256').update(jobName(job)).digest().readUInt32BE();
   return hash % count === index - 1;

@@ -4,11 +4,11 @@ import type { RunAlert, RunSummary } from '../api.js';
 const STALLED_MS = 300_000;
 /** … and for this many of its steps. */
 const STALLED_STEPS = 30;
-/** Points of a sparkline below which nothing is said about its course. */
+/** Minimum number of points of a sparkline to judge its course. */
 const FEWEST = 8;
 
 /**
- * Whether the loss is not a number, or has risen far above where it began.
+ * Whether the loss is NaN, or has risen far above where it began.
  *
  * @param spark medians of the loss over the run
  */
@@ -23,7 +23,7 @@ export function isDiverged(spark: readonly number[], lastIsGap: boolean): boolea
 
 interface Known {
   readonly status: RunSummary['status'];
-  /** What has been told and is still true. */
+  /** Alerts that were sent and whose condition still holds. */
   readonly told: ReadonlySet<RunAlert['kind']>;
 }
 

@@ -53,10 +53,10 @@ export function parseFrontMatter(text: string, file: string): Parsed {
       values.set(key, pair[2] === undefined ? [] : listOf(key, pair[2]));
     } else
       throw new DataError({
-        what: `Line ${i + 2} of ${file} is no front matter`,
+        what: `Line ${i + 2} of ${file} is not valid front matter`,
         expected: 'key: value, such as "period: 2024/07" or "tags: [cnn, relu]"',
         got: line.trim(),
-        next: 'mend the line',
+        next: 'correct the line',
       });
   }
   const one = (name: string): string | undefined => values.get(name)?.join(', ').trim() || undefined;

@@ -70,7 +70,7 @@ export async function measureModel(
   let samples = 0;
   try {
     for await (const { batch, tensors } of feed.loaded(0)) {
-      // Other ranks wait for this one, so that they learn of it.
+      // With several ranks, all of them have to reach the exchange below before one may stop.
       if (!world) signal.throwIfAborted();
       const context = contextOf({ batch, epoch: 0, batches: feed.length, seed }, 'measure');
       const measured = await measure(tensors(), context);

@@ -9,7 +9,7 @@ import { Tensor } from '../../tensor/tensor.js';
 import { sampleDraws } from './context.js';
 import type { Method } from './method.js';
 
-/** Most images of one set that are kept. */
+/** Maximum number of images kept of one set. */
 const MOST = 400;
 
 export interface SamplerParts {

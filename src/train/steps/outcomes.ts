@@ -58,7 +58,7 @@ export class StepOutcomes {
     return this.#logMean(p.batch, after);
   }
 
-  /** Says once of each metric that a value of it is left out. */
+  /** Tells the user, once for each metric, that values of it are left out. */
   #noteLost(name: string, step: number): void {
     if (this.#lost.has(name)) return;
     this.#lost.add(name);

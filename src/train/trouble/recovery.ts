@@ -9,7 +9,7 @@ import type { Feed, Queued, QueuedBatch } from '../steps/step.js';
 import { badTensor, diagnose } from './diagnose.js';
 import { type Bad, diverged, ROLLBACK_FACTOR, verdictOn } from './divergence.js';
 
-/** Ranks that a message names at most. */
+/** Maximum number of ranks that a message names. */
 const MOST_NAMED = 4;
 
 export interface RecoveryParts {

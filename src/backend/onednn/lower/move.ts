@@ -3,7 +3,7 @@ import { Arg } from '../api/dnnl.js';
 import type { Builder } from '../builder.js';
 import { emitInto } from './emit.js';
 
-/** Most dimensions of a reorder. */
+/** Maximum number of dimensions of a reorder. */
 const MOST = 12;
 
 /** Other dimensions of the same elements: a reorder from their strides to row-major. */

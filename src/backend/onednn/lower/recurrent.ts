@@ -24,7 +24,7 @@ export function lowerRecurrent(b: Builder, i: number): boolean {
 
 /** With fewer weights a call of a primitive costs more time than it saves. */
 const FEWEST_WEIGHTS = 2 ** 12;
-/** Most arguments of the product: input, weights, result, scratch memory. */
+/** Maximum number of arguments of the product: input, weights, result, scratch memory. */
 const ARGS_BYTES = 4 * 16;
 
 /** The product of each position: primitives for a whole piece and for the rest. */

@@ -131,7 +131,7 @@ const BLOCK = 320;
  * on it.
  */
 const TILES = 16;
-/** Most multiplications in a piece, unless a single image needs more: about a tenth of a second. */
+/** Maximum number of multiplications in a piece, unless a single image needs more: about a tenth of a second. */
 const MOST_PRODUCTS = 2 ** 31;
 const PRODUCTS_PER_ELEMENT = 16;
 

@@ -20,7 +20,7 @@ export interface Sequence {
 
 /** Examples of a piece: a thread computes all positions of them, so threads do not wait for each other. */
 export const ROWS = 32;
-/** Most multiplications of a piece in one job, some seconds: far below the time after which a thread counts as dead. */
+/** Maximum number of multiplications of a piece in one job, some seconds: far below the time after which a thread counts as dead. */
 const MOST_PRODUCTS = 2 ** 33;
 /** Products that take as long as one element of an elementwise operation. */
 const PRODUCTS_PER_ELEMENT = 16;

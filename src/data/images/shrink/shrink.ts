@@ -12,7 +12,7 @@ export interface Size {
 
 /** Input pixels that the SIMD code handles at a time, in both directions. */
 const [ROWS, COLUMNS] = [2, 4];
-/** Most pixels in the memory of the SIMD code, which cannot shrink: larger images pass through it in bands. */
+/** Maximum number of pixels in the memory of the SIMD code, which cannot shrink: larger images pass through it in bands. */
 const SIMD_PIXELS = 2 ** 22;
 
 /** Scaling of both axes to the centre square, of an image whose shorter side becomes `side`. */

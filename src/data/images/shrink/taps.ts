@@ -14,7 +14,7 @@ export interface Taps {
   readonly bits: number;
 }
 
-/** Most bits of a weight: the sum of 8-bit values times weights must fit in 31 bits. */
+/** Maximum number of bits of a weight: the sum of 8-bit values times weights must fit in 31 bits. */
 const MOST_BITS = 22;
 const MOST_WEIGHT = 2 ** 15 - 1;
 

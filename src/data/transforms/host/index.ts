@@ -14,7 +14,7 @@ import { randomResizedCrop } from './resample.js';
 
 /** Stream number: makes these transforms independent of other uses of the same seed. */
 const STREAM = 0x5a3b26;
-/** Most images of a batch. */
+/** Maximum number of images of a batch. */
 const MOST = 2 ** 20;
 
 /** Transforms of single images by name, as another thread makes them. */

@@ -1,6 +1,6 @@
 import type { Found } from '../lib/found.js';
 
-/** Most results that are shown. */
+/** Maximum number of results shown. */
 const MOST = 40;
 /** Characters of text around the first word. */
 const AROUND = 80;

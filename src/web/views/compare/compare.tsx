@@ -19,7 +19,7 @@ import { type Group, MetricChart } from './compare-charts.js';
 import type { Compared } from './compared.js';
 import { MetricPicker } from './metric-picker.js';
 
-/** Most runs in a comparison, and colours for them. */
+/** Maximum number of runs in a comparison, and of their colours. */
 export const MOST = 64;
 const COLOURS = 8;
 /** With more runs their list is folded, and the table of settings needs a choice. */

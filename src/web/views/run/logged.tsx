@@ -39,15 +39,15 @@ export function LoggedViews({ id, run }: { id: string; run: LiveRun }) {
       keep: true,
     },
   );
-  const pictures = byName(images.value ?? []);
+  const named = byName(images.value ?? []);
   const distributions = byName(histograms.value ?? []);
   return (
     <>
-      {pictures.length > 0 && (
+      {named.length > 0 && (
         <section class="block" aria-labelledby="images-title">
           <h2 id="images-title">{t('logged.images')}</h2>
           <div class="logged">
-            {pictures.map(([name, all]) => (
+            {named.map(([name, all]) => (
               <Stepped key={name} name={name} all={all}>
                 {(image: LoggedImage) => (
                   <img

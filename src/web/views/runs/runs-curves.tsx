@@ -14,7 +14,7 @@ import { Chart } from '../../ui/chart/chart.js';
 import type { Line } from '../../ui/chart/line.js';
 import { Loading, Missing, Problem } from '../../ui/problem.js';
 
-/** Most curves of the chart. */
+/** Maximum number of curves in the chart. */
 export const MOST_CURVES = 50;
 const COLOURS = 8;
 /** Smoothing, as a position of the slider. */
