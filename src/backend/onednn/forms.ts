@@ -14,7 +14,7 @@ import {
   Query,
   Unimplemented,
 } from './api/dnnl.js';
-import type { Form, Value, Work } from './ir.js';
+import type { Form, Place, Value, Work } from './ir.js';
 
 /** Memory layout of a storage, and whether a plan may still change it. */
 export interface SlotLayout {
@@ -69,7 +69,7 @@ export class FormBuilder extends PlanBuilder<Value, Work> {
   emitPrimitive(
     i: number,
     pd: Handle,
-    args: readonly (readonly [number, { md: Md; region: Region }])[],
+    args: readonly (readonly [number, Place])[],
     op = this.node(i).op,
   ): void {
     const scratch = this.dnnl.query(pd, Query.scratchpad);

@@ -17,11 +17,19 @@ export interface Value {
   readonly forms: Form[];
 }
 
+/** Memory that a primitive reads or writes. */
+export interface Place {
+  readonly md: Md;
+  readonly region: Region;
+  /** Bytes between the start of the region and that of the memory; 0 if left out. */
+  readonly offset?: number;
+}
+
 /** What a step does: a primitive, or a function. */
 export interface Work {
   readonly primitive?: {
     readonly pd: Handle;
-    readonly args: readonly (readonly [arg: number, form: { readonly md: Md; readonly region: Region }])[];
+    readonly args: readonly (readonly [arg: number, place: Place])[];
   };
   /** Present for all other steps. */
   readonly script?: Bind;

@@ -29,7 +29,7 @@ export class BuiltPlan {
   readonly #assembly: Assembly<Form>;
   readonly #execution: Execution;
   readonly #primitives = new Map<number, Handle>();
-  readonly #memories: { region: Region; handle: Handle }[] = [];
+  readonly #memories: { region: Region; offset: number; handle: Handle }[] = [];
   readonly #packed = new Map<Region, Block>();
   #addresses: readonly number[] = [];
 
@@ -108,8 +108,8 @@ export class BuiltPlan {
       return region.packs === undefined ? arena + region.offset : this.#packedAt(region);
     };
     if (before)
-      for (const { region, handle } of this.#memories)
-        if (region.slot !== undefined) this.#dnnl.setAddress(handle, at(region));
+      for (const { region, offset, handle } of this.#memories)
+        if (region.slot !== undefined) this.#dnnl.setAddress(handle, at(region) + offset);
     const steps = this.#builder.steps.map((step, n): BoundStep => {
       const count = this.#threadsFor(step.node);
       const onThreads = (body: () => void): BoundStep => {
@@ -122,9 +122,9 @@ export class BuiltPlan {
       if (!step.primitive) return onThreads(step.script!(at));
       if (before) return before.steps[n]!;
       const args = this.#dnnl.args(
-        step.primitive.args.map(([arg, { md, region }]) => {
-          const handle = this.#dnnl.memory(md, at(region));
-          this.#memories.push({ region, handle });
+        step.primitive.args.map(([arg, { md, region, offset = 0 }]) => {
+          const handle = this.#dnnl.memory(md, at(region) + offset);
+          this.#memories.push({ region, offset, handle });
           return [arg, handle] as const;
         }),
       );

@@ -3,6 +3,7 @@ import { macsOf } from '../../plan/describe.js';
 import type { Region } from '../../plan/region.js';
 import { ordered } from '../../simd/kernel-module.js';
 import type { KernelPool } from '../../simd/pool.js';
+import { GATE_PRODUCTS, type GateProduct } from '../../simd/recurrent/cells.js';
 import { layerOf, recurrentOperation } from '../../simd/recurrent/lowered.js';
 import {
   BACKWARD_ARGS,
@@ -11,9 +12,9 @@ import {
   FORWARD_ARGS,
 } from '../../simd/recurrent/position.js';
 import { along, elementsOf, ROWS, ranges, type Sequence } from '../../simd/recurrent/recurrent.js';
-import { Arg, type Handle, type Md, Prop, Query } from '../api/dnnl.js';
+import { Alg, Arg, type Handle, type Md, type PostOp, Prop, Query } from '../api/dnnl.js';
 import type { Builder } from '../builder.js';
-import { nativeModule, PIECE_WORDS } from '../native/load.js';
+import { nativeModule, PRODUCT_WORDS } from '../native/load.js';
 import { emitVectors, reachable } from './vectors.js';
 
 /** A recurrent layer, or its gradients. */
@@ -26,40 +27,52 @@ export function lowerRecurrent(b: Builder, i: number): boolean {
 const FEWEST_WEIGHTS = 2 ** 12;
 /** Maximum number of arguments of the product: input, weights, result, scratch memory. */
 const ARGS_BYTES = 4 * 16;
+/** Bytes of the table for one product of a piece. */
+const CALL_BYTES = 8 * PRODUCT_WORDS + ARGS_BYTES;
 
-/** The product of each position: primitives for a whole piece and for the rest. */
+/** A product of each position: primitives for a whole piece and for the rest. */
 interface Product {
   readonly pds: readonly Handle[];
   readonly weights: Md;
   /** Columns of the input and of the result. */
   readonly columns: readonly [from: number, to: number];
+  /** The first row of the weights that it reads. */
+  readonly row: number;
 }
 
-/** A product that one thread computes for each position of a piece; undefined if the library has no fast one. */
-function productOf(b: Builder, { cell, count, size }: Sequence, forward: boolean): Product | undefined {
+const ACTIVATIONS = { sigmoid: Alg.logistic, tanh: Alg.tanh } as const;
+const SUM: PostOp = { kind: 'sum', scale: 1 };
+
+/** What a product does with its result: forward it is added to the inputs. */
+const postOpsOf = ({ activation }: GateProduct): PostOp[] =>
+  activation ? [SUM, { kind: 'eltwise', alg: ACTIVATIONS[activation], alpha: 0, beta: 0 }] : [SUM];
+
+/** The products that one thread computes for each position of a piece; undefined if the library has no fast ones. */
+function productsOf(b: Builder, { cell, count, size }: Sequence, forward: boolean): Product[] | undefined {
+  const wanted = forward
+    ? GATE_PRODUCTS[cell].map((product) => ({
+        columns: [size, product.gates * size] as const,
+        row: product.from * size,
+        postOps: postOpsOf(product),
+      }))
+    : [{ columns: [CELLS[cell].gates * size, size] as const, row: 0, postOps: cell === 'gru' ? [SUM] : [] }];
   const d = b.dnnl;
-  const rows = CELLS[cell].gates * size;
-  const [from, to] = forward ? ([size, rows] as const) : ([rows, size] as const);
   const rest = count % ROWS;
   const counts = [...(count >= ROWS ? [ROWS] : []), ...(rest > 0 ? [rest] : [])];
-  const sum = !forward && cell === 'gru' ? ([{ kind: 'sum', scale: 1 }] as const) : [];
   return b.threads.with(1, () => {
-    let weights: Md | undefined;
-    const pds = counts.map((n) => {
-      const asked = weights ?? d.any([to, from]);
-      const pd = d.innerProductForward(
-        Prop.forwardInference,
-        d.plain([n, from]),
-        asked,
-        null,
-        d.plain([n, to]),
-        sum,
-      );
-      weights ??= d.query(pd, Query.weights)!;
-      return pd;
+    const products = wanted.map(({ columns: [from, to], row, postOps }): Product => {
+      let weights: Md | undefined;
+      const pds = counts.map((n) => {
+        const asked = weights ?? d.any([to, from]);
+        const [src, dst] = [d.plain([n, from]), d.plain([n, to])];
+        const pd = d.innerProductForward(Prop.forwardInference, src, asked, null, dst, postOps);
+        weights ??= d.query(pd, Query.weights)!;
+        return pd;
+      });
+      return { pds, weights: weights!, columns: [from, to], row };
     });
-    const fast = pds.every((pd) => d.implementation(pd).startsWith('brgemm'));
-    return fast ? { pds, weights: weights!, columns: [from, to] } : undefined;
+    const isFast = (pd: Handle): boolean => d.implementation(pd).startsWith('brgemm');
+    return products.every(({ pds }) => pds.every(isFast)) ? products : undefined;
   });
 }
 
@@ -75,29 +88,30 @@ function lowerNative(b: Builder, i: number): boolean {
   const { gates } = CELLS[cell];
   if (!arena?.pool || op === 'recurrentGradStart' || gates * size * size < FEWEST_WEIGHTS) return false;
   const forward = op === 'recurrent';
-  const product = productOf(b, layer, forward);
-  if (!product) return false;
+  const products = productsOf(b, layer, forward);
+  if (!products) return false;
   const { pool } = arena;
   const w = inputs[forward ? 1 : 2]!;
   const out = b.newPlainForm(i);
   const forms = inputs.map((input) =>
     input === w ? b.plainForm(input) : reachable(b, input, b.plainForm(input)),
   );
-  const weights = packWeights(b, i, w, product, forward);
-  const [from, to] = product.columns;
+  const weights = products.map((product) => packWeights(b, i, w, product, forward));
+  const from = products[0]!.columns[0];
+  const to = products.reduce((sum, { columns }) => sum + columns[1], 0);
   const operands = [...forms.map(({ region }) => region), out.region];
-  // The input of the products, their results, and the gradients of c: one after another for all examples.
+  // The input of the products, their results, and the gradients of c: one after another, each for all examples.
   const own = [from, to, size].map((columns) => b.region(4 * count * columns));
   const pieces = Math.ceil(count / ROWS);
-  const table = b.region(pieces * (8 * PIECE_WORDS + ARGS_BYTES));
-  const calls = callsOf(b, layer, product, { weights, input: own[0]!, result: own[1]!, table });
+  const table = b.region(pieces * products.length * CALL_BYTES);
+  const calls = callsOf(b, layer, products, { weights, input: own[0]!, result: own[1]!, table });
   const kernel = kernelOf(pool, layer, forward);
   b.emit({
     op,
     scope,
     kernel: 'brgemm, wasm',
     macs: macsOf(b.graph, i),
-    touches: [...operands, weights, ...own, table, ...calls.regions],
+    touches: [...operands, ...weights, ...own, table, ...calls.regions],
     writes: false,
     script: (at) => {
       const offset = (region: Region): number => arena.offsetOf(at(region));
@@ -114,7 +128,7 @@ function lowerNative(b: Builder, i: number): boolean {
       return () => {
         view.set(words);
         for (const [first, last] of jobs)
-          pool.share(kernel, [offset(table), first, last, ...args], pieces, 1, elements);
+          pool.share(kernel, [offset(table), products.length, first, last, ...args], pieces, 1, elements);
       };
     },
   });
@@ -127,7 +141,7 @@ function packWeights(
   b: Builder,
   i: number,
   w: number,
-  { weights, columns: [from, to] }: Product,
+  { weights, columns: [from, to], row }: Product,
   forward: boolean,
 ): Region {
   const packed = b.region(b.dnnl.bytes(weights));
@@ -136,7 +150,7 @@ function packWeights(
     i,
     b.dnnl.reorder(view, weights),
     [
-      [Arg.src, { md: view, region: b.plainForm(w).region }],
+      [Arg.src, { md: view, region: b.plainForm(w).region, offset: 4 * row * from }],
       [Arg.dst, { md: weights, region: packed }],
     ],
     'reorder',
@@ -145,7 +159,8 @@ function packWeights(
 }
 
 interface CallMemory {
-  readonly weights: Region;
+  /** Packed weights of each product. */
+  readonly weights: readonly Region[];
   readonly input: Region;
   readonly result: Region;
   readonly table: Region;
@@ -155,7 +170,7 @@ interface CallMemory {
 function callsOf(
   b: Builder,
   { count }: Sequence,
-  { pds, weights, columns: [from, to] }: Product,
+  products: readonly Product[],
   memory: CallMemory,
 ): {
   readonly regions: readonly Region[];
@@ -163,18 +178,20 @@ function callsOf(
 } {
   const d = b.dnnl;
   const pieces = Math.ceil(count / ROWS);
-  const primitives = b.threads.with(1, () => pds.map((pd) => d.primitive(pd)));
-  for (const primitive of primitives) b.disposers.push(() => d.destroyPrimitive(primitive));
   const regions: Region[] = [];
-  const made = Array.from({ length: pieces }, (_, piece) => {
+  const primitives = products.map(({ pds }) => b.threads.with(1, () => pds.map((pd) => d.primitive(pd))));
+  for (const primitive of primitives.flat()) b.disposers.push(() => d.destroyPrimitive(primitive));
+  const callOf = (piece: number, k: number, before: number) => {
+    const { pds, weights, columns } = products[k]!;
+    const [from, to] = columns;
     const rows = Math.min(ROWS, count - piece * ROWS);
     const which = rows === ROWS ? 0 : pds.length - 1;
     const scratch = d.query(pds[which]!, Query.scratchpad);
     const start = 4 * piece * ROWS;
     const args: [number, Md, Region, number][] = [
       [Arg.src, d.plain([rows, from]), memory.input, start * from],
-      [Arg.weights, weights, memory.weights, 0],
-      [Arg.dst, d.plain([rows, to]), memory.result, start * to],
+      [Arg.weights, weights, memory.weights[k]!, 0],
+      [Arg.dst, d.plain([rows, to]), memory.result, 4 * count * before + start * to],
     ];
     if (scratch && d.bytes(scratch) > 0) {
       const region = b.region(d.bytes(scratch));
@@ -186,17 +203,25 @@ function callsOf(
       b.disposers.push(() => d.destroyMemory(handle));
       return { arg, handle, region, offset };
     });
-    return { primitive: primitives[which]!, handles };
-  });
+    return { primitive: primitives[k]![which]!, handles };
+  };
+  const made = Array.from({ length: pieces }, (_, piece) => {
+    let before = 0;
+    return products.map(({ columns }, k) => {
+      const call = callOf(piece, k, before);
+      before += columns[1];
+      return call;
+    });
+  }).flat();
   const bind = (at: (region: Region) => number): BigUint64Array => {
-    const bytes = new Uint8Array(pieces * (8 * PIECE_WORDS + ARGS_BYTES));
+    const bytes = new Uint8Array(made.length * CALL_BYTES);
     const words = new BigUint64Array(bytes.buffer);
-    made.forEach(({ primitive, handles }, piece) => {
+    made.forEach(({ primitive, handles }, n) => {
       for (const { handle, region, offset } of handles) d.setAddress(handle, at(region) + offset);
-      const place = 8 * PIECE_WORDS * pieces + ARGS_BYTES * piece;
+      const place = 8 * PRODUCT_WORDS * made.length + ARGS_BYTES * n;
       bytes.set(d.args(handles.map(({ arg, handle }) => [arg, handle] as const)), place);
       const address = BigInt(at(memory.table) + place);
-      words.set([primitive, d.stream, BigInt(handles.length), address], PIECE_WORDS * piece);
+      words.set([primitive, d.stream, BigInt(handles.length), address], PRODUCT_WORDS * n);
     });
     return words;
   };
@@ -221,7 +246,7 @@ function forwardArgs(
   operands: readonly number[],
   { product, state }: { readonly product: number; readonly state: number },
 ): number[] {
-  const { cell, count, size } = layer;
+  const { cell, count, size, length } = layer;
   const { gates, record } = CELLS[cell];
   const [x, kept] = [along(layer, gates * size), along(layer, record * size)];
   return withoutPosition(FORWARD_ARGS, {
@@ -236,6 +261,7 @@ function forwardArgs(
     size,
     xStep: x.step,
     recordStep: kept.step,
+    length,
   });
 }
 

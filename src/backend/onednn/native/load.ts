@@ -9,8 +9,8 @@ import { instantiate, type LoadKernel, type Memory, type Run } from '../../../we
 /** First byte of a native kernel's module; the WebAssembly kernel follows. A WebAssembly module begins with 0. */
 const NATIVE = { forward: 1, backward: 2 } as const;
 
-/** Words of 64 bits for each piece: primitive, stream, number of arguments, address of the arguments. */
-export const PIECE_WORDS = 4;
+/** Words of 64 bits for each product of a piece: primitive, stream, number of arguments, address of the arguments. */
+export const PRODUCT_WORDS = 4;
 
 /** Calls a primitive: its handle, the stream, the number of arguments, and their address. Returns a status. */
 export type Execute = (primitive: bigint, stream: bigint, count: number, args: bigint) => number;
@@ -34,19 +34,24 @@ export function loadWith(open: () => Execute): LoadKernel {
 }
 
 /**
- * The kernel `(table, first, last, …, from, to, thread)`; the other arguments are those of the WebAssembly kernel. Forward:
- * it prepares the state before `first`; then, for each position, the product with that state, and the position. Backward:
- * for each position from the last, the position, then the product with its gradients.
+ * The kernel `(table, products, first, last, …, from, to, thread)`; the other arguments are those of the WebAssembly
+ * kernel. Forward: it prepares the products of `first`; then, for each position, the products with the state before, and
+ * the position. Backward: for each position from the last, the position, then the product with its gradients.
  */
 function loop(forward: boolean, kernel: Run, memory: Memory, execute: Execute): Run {
-  return (table, first, last, ...rest) => {
+  return (table, products, first, last, ...rest) => {
     const [from, to, thread] = rest.splice(-3) as [number, number, number];
     for (let piece = from; piece < to; piece++) {
-      const words = new BigUint64Array(memory.buffer, table! + 8 * PIECE_WORDS * piece, PIECE_WORDS);
-      const [primitive, stream, count, args] = words as unknown as [bigint, bigint, bigint, bigint];
+      const calls = Array.from({ length: products! }, (_, k) => {
+        const at = table! + 8 * PRODUCT_WORDS * (piece * products! + k);
+        return new BigUint64Array(memory.buffer, at, PRODUCT_WORDS).slice();
+      });
       const multiply = (): void => {
-        const status = execute(primitive, stream, Number(count), args);
-        if (status !== 0) throw new Error(`dnnl_primitive_execute: status ${status}`);
+        for (const words of calls) {
+          const [primitive, stream, count, args] = words as unknown as [bigint, bigint, bigint, bigint];
+          const status = execute(primitive, stream, Number(count), args);
+          if (status !== 0) throw new Error(`dnnl_primitive_execute: status ${status}`);
+        }
       };
       const position = (t: number, computes: 0 | 1): void =>
         kernel(...rest, t, computes, piece, piece + 1, thread);

@@ -58,44 +58,45 @@ interface ForwardRows {
   readonly bias: Variable;
 }
 
-const FORWARD: Readonly<Record<Cell, (u: Units, rows: ForwardRows) => void>> = {
-  lstm: (u, { x, product, c, out }) => {
-    const gate = (part: number, activation: (x: Formula) => Formula): number => {
-      const value = u.value((a, b) => activation(f.add(a!, b!)), u.get(x, part), u.get(product, part));
-      u.put(out, part, value);
-      return value;
-    };
-    const [i, forget, g] = [gate(0, sigmoid), gate(1, sigmoid), gate(2, f.tanh)];
-    const o = gate(3, sigmoid);
-    const memory = u.value((a, b, d, e) => f.add(f.mul(a!, b!), f.mul(d!, e!)), forget, u.get(c, 0), i, g);
-    u.put(out, 4, memory);
-    u.put(
-      out,
-      5,
-      u.value((a, b) => f.mul(a!, f.tanh(b!)), o, memory),
-    );
-  },
-  gru: (u, { x, product, h, out, bias }) => {
-    const product_ = (part: number): number =>
+/** The gates, from inputs and products; of a GRU r, z and the product of n; ReLU follows in `FINISH`. */
+const GATES: Readonly<Record<Cell, (u: Units, rows: ForwardRows) => number[]>> = {
+  lstm: (u, { x, product }) =>
+    [sigmoid, sigmoid, f.tanh, sigmoid].map((activation, part) =>
+      u.value((a, b) => activation(f.add(a!, b!)), u.get(x, part), u.get(product, part)),
+    ),
+  gru: (u, { x, product, bias }) => {
+    const own = (part: number): number =>
       u.value((a, b) => f.add(a!, b!), u.get(product, part), u.get(bias, part));
     const gate = (part: number): number =>
-      u.value((a, b) => sigmoid(f.add(a!, b!)), u.get(x, part), product_(part));
-    const [r, z, q] = [gate(0), gate(1), product_(2)];
+      u.value((a, b) => sigmoid(f.add(a!, b!)), u.get(x, part), own(part));
+    return [gate(0), gate(1), own(2)];
+  },
+  tanh: (u, { x, product }) => [u.value((a, b) => f.tanh(f.add(a!, b!)), u.get(x, 0), u.get(product, 0))],
+  relu: (u, { x, product }) => [u.value((a, b) => f.add(a!, b!), u.get(x, 0), u.get(product, 0))],
+};
+
+type StateRows = Pick<ForwardRows, 'x' | 'h' | 'c' | 'out'>;
+
+/** Computes the new state from the gates, and writes the record. */
+const FINISH: Readonly<Record<Cell, (u: Units, gates: readonly number[], rows: StateRows) => void>> = {
+  lstm: (u, gates, { c, out }) => {
+    const [i, forget, g, o] = gates as [number, number, number, number];
+    const memory = u.value((a, b, d, e) => f.add(f.mul(a!, b!), f.mul(d!, e!)), forget, u.get(c, 0), i, g);
+    const h = u.value((a, b) => f.mul(a!, f.tanh(b!)), o, memory);
+    for (const [part, value] of [...gates, memory, h].entries()) u.put(out, part, value);
+  },
+  gru: (u, gates, { x, h, out }) => {
+    const [r, z, q] = gates as [number, number, number];
     const fresh = u.value((a, b, d) => f.tanh(f.add(a!, f.mul(b!, d!))), u.get(x, 2), r, q);
     const next = u.value((a, b, d) => f.add(a!, f.mul(b!, f.sub(d!, a!))), fresh, z, u.get(h, 0));
     for (const [part, value] of [r, z, fresh, q, next].entries()) u.put(out, part, value);
   },
-  tanh: (u, { x, product, out }) =>
+  tanh: (u, [y], { out }) => u.put(out, 0, y!),
+  relu: (u, [sum], { out }) =>
     u.put(
       out,
       0,
-      u.value((a, b) => f.tanh(f.add(a!, b!)), u.get(x, 0), u.get(product, 0)),
-    ),
-  relu: (u, { x, product, out }) =>
-    u.put(
-      out,
-      0,
-      u.value((a, b) => f.max(f.add(a!, b!), 0), u.get(x, 0), u.get(product, 0)),
+      u.value((a) => f.max(a!, 0), sum!),
     ),
 };
 
@@ -107,8 +108,94 @@ export function cellForward(module: KernelModule, cell: Cell): Routine {
   const { gates, record } = CELLS[cell];
   return module.define(10, (routine, count, size, x, product, h, stepH, c, stepC, out, bias) => {
     routine.for(0, count, 1, () => {
-      eachUnit(routine, size, (units) => FORWARD[cell](units, { x, product, h, c, out, bias }));
+      const rows = { x, product, h, c, out, bias };
+      eachUnit(routine, size, (units) => FINISH[cell](units, GATES[cell](units, rows), rows));
       for (const row of [x, product]) routine.set(row, add(row, mul(size, 4 * gates)));
+      routine.set(out, add(out, mul(size, 4 * record)));
+      routine.set(h, add(h, stepH));
+      routine.set(c, add(c, stepC));
+    });
+  });
+}
+
+/** Gates whose products with the state before have one activation. */
+export interface GateProduct {
+  /** The first gate. */
+  readonly from: number;
+  readonly gates: number;
+  readonly activation?: 'sigmoid' | 'tanh';
+}
+
+/** Products for a library that adds them to what is there and applies the activation. */
+export const GATE_PRODUCTS: Readonly<Record<Cell, readonly GateProduct[]>> = {
+  lstm: [
+    { from: 0, gates: 2, activation: 'sigmoid' },
+    { from: 2, gates: 1, activation: 'tanh' },
+    { from: 3, gates: 1, activation: 'sigmoid' },
+  ],
+  gru: [
+    { from: 0, gates: 2, activation: 'sigmoid' },
+    { from: 2, gates: 1 },
+  ],
+  tanh: [{ from: 0, gates: 1, activation: 'tanh' }],
+  relu: [{ from: 0, gates: 1 }],
+};
+/** The most products of a cell. */
+export const MOST_PRODUCTS = 3;
+
+/** Moves the rows of a cell's products to the next example. */
+function nextProducts(routine: Routine, cell: Cell, size: Variable, products: readonly Variable[]): void {
+  for (const [k, { gates }] of GATE_PRODUCTS[cell].entries())
+    routine.set(products[k]!, add(products[k]!, mul(size, 4 * gates)));
+}
+
+/**
+ * `(rows, size, product, …, x, bias)`: what the products are added to, which is the inputs, and the bias of a GRU. There
+ * are always {@link MOST_PRODUCTS} addresses of products.
+ */
+export function cellStart(module: KernelModule, cell: Cell): Routine {
+  return module.define(MOST_PRODUCTS + 4, (routine, count, size, ...rest) => {
+    const [x, bias] = rest.splice(MOST_PRODUCTS) as [Variable, Variable];
+    const start = (u: Units, part: number): number => {
+      if (cell !== 'gru') return u.get(x, part);
+      if (part === 2) return u.get(bias, part);
+      return u.value((a, b) => f.add(a!, b!), u.get(x, part), u.get(bias, part));
+    };
+    routine.for(0, count, 1, () => {
+      eachUnit(routine, size, (units) => {
+        for (const [k, { from, gates }] of GATE_PRODUCTS[cell].entries())
+          for (let g = 0; g < gates; g++) units.put(rest[k]!, g, start(units, from + g));
+      });
+      routine.set(x, add(x, mul(size, 4 * CELLS[cell].gates)));
+      nextProducts(routine, cell, size, rest);
+    });
+  });
+}
+
+/**
+ * `(rows, size, product, …, x, h, stepH, c, stepC, out)`: the record of one position from the activated products, as
+ * `cellForward`.
+ */
+export function cellFinish(module: KernelModule, cell: Cell): Routine {
+  const { gates, record } = CELLS[cell];
+  return module.define(MOST_PRODUCTS + 8, (routine, count, size, ...rest) => {
+    const [x, h, stepH, c, stepC, out] = rest.splice(MOST_PRODUCTS) as [
+      Variable,
+      Variable,
+      Variable,
+      Variable,
+      Variable,
+      Variable,
+    ];
+    routine.for(0, count, 1, () => {
+      eachUnit(routine, size, (units) => {
+        const made = GATE_PRODUCTS[cell].flatMap((product, k) =>
+          Array.from({ length: product.gates }, (_, g) => units.get(rest[k]!, g)),
+        );
+        FINISH[cell](units, made, { x, h, c, out });
+      });
+      routine.set(x, add(x, mul(size, 4 * gates)));
+      nextProducts(routine, cell, size, rest);
       routine.set(out, add(out, mul(size, 4 * record)));
       routine.set(h, add(h, stepH));
       routine.set(c, add(c, stepC));

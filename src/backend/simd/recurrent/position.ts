@@ -1,7 +1,7 @@
 import { CELLS, type Cell } from '../../../ops/sequence/recurrent.js';
 import { add, equal, less, min, mul, type Routine, sub } from '../../../webassembly/terms.js';
 import { KernelModule } from '../kernel-module.js';
-import { cellBackward, cellForward } from './cells.js';
+import { cellBackward, cellFinish, cellStart, GATE_PRODUCTS, MOST_PRODUCTS } from './cells.js';
 import { ROWS } from './recurrent.js';
 
 /*
@@ -41,17 +41,20 @@ export const FORWARD_ARGS = [
   'size',
   'xStep',
   'recordStep',
+  'length',
   't',
   'computes',
 ] as const;
 
 /**
- * Computes a position from its product, if `computes` is 1, and copies its h to `state`. Position −1 is the first state.
+ * Computes a position from its activated products, if `computes` is 1, copies its h to `state`, and writes what the
+ * products of the next position are added to. Position −1 is the first state. The products lie one after another at
+ * `product`, each for all examples.
  */
 export function encodeForwardPosition(cell: Cell, pages: number): Uint8Array<ArrayBuffer> {
   const { gates, record } = CELLS[cell];
   const module = new KernelModule();
-  const compute = cellForward(module, cell);
+  const [begin, finish] = [cellStart(module, cell), cellFinish(module, cell)];
   const copy = copyRows(module);
   module.run(FORWARD_ARGS, (routine, p) => {
     const bytes = routine.let(mul(p.size, 4));
@@ -61,8 +64,13 @@ export function encodeForwardPosition(cell: Cell, pages: number): Uint8Array<Arr
       const rows = routine.let(min(ROWS, sub(p.count, row)));
       const out = routine.let(add(p.record, mul(p.t, p.recordStep), mul(start, record)));
       const whole = routine.let(mul(bytes, record));
+      const products = Array.from({ length: MOST_PRODUCTS }, (_, k) => {
+        const product = GATE_PRODUCTS[cell][k];
+        if (!product) return 0;
+        return routine.let(add(p.product, mul(mul(p.count, bytes), product.from), mul(start, product.gates)));
+      });
+      const x = routine.let(add(p.x, mul(p.t, p.xStep), mul(start, gates)));
       routine.if(p.computes, () => {
-        const x = add(p.x, mul(p.t, p.xStep), mul(start, gates));
         const before = routine.let(sub(out, p.recordStep));
         const h = routine.let(add(before, mul(bytes, record - 1)));
         const c = routine.let(add(before, mul(bytes, 4)));
@@ -72,8 +80,7 @@ export function encodeForwardPosition(cell: Cell, pages: number): Uint8Array<Arr
           routine.set(c, add(p.c, start));
           routine.set(step, bytes);
         });
-        const product = add(p.product, mul(start, gates));
-        routine.call(compute, rows, p.size, x, product, h, step, c, step, out, p.bias);
+        routine.call(finish, rows, p.size, ...products, x, h, step, c, step, out);
       });
       const from = routine.let(add(out, mul(bytes, record - 1)));
       routine.if(less(p.t, 0), () => {
@@ -81,6 +88,9 @@ export function encodeForwardPosition(cell: Cell, pages: number): Uint8Array<Arr
         routine.set(whole, bytes);
       });
       routine.call(copy, rows, p.size, from, whole, add(p.state, start));
+      routine.if(less(add(p.t, 1), p.length), () =>
+        routine.call(begin, rows, p.size, ...products, add(x, p.xStep), p.bias),
+      );
     });
   });
   return module.encodeFor(pages);
