@@ -26,7 +26,7 @@ const TINY = new Set([
   'square',
   'sub',
   'neg',
-  'softplus',
+  'binaryCrossEntropyWithLogits',
 ]);
 
 /** Networks that need minutes on the reference engine. */

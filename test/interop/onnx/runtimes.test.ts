@@ -1,7 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { Device } from '../../../src/backend/backend.js';
 import { openDevice } from '../../../src/backend/open.js';
@@ -18,43 +15,20 @@ import { tensor } from '../../../src/tensor/tensor.js';
 import { batchOf } from '../../support/generated.js';
 import { everyLayer } from '../../support/nets/every-layer.js';
 import { imageLayers, SequenceLayers } from '../../support/nets/library.js';
+import {
+  check,
+  farthest,
+  nowhere,
+  python,
+  type Runtime,
+  runtimes,
+  type Session,
+  type Values,
+} from '../../support/onnx/runtimes.js';
 
-/*
- * Exported networks in other programs: onnxruntime's native and WebAssembly builds in PAPERWEIGHT_PEERS, and ONNX's
- * own checker in the Python of PAPERWEIGHT_ONNX_PYTHON.
- */
+/* Exported networks in other programs, and imported again. */
 
-type Values = Float32Array;
-interface Session {
-  run(feeds: Record<string, unknown>): Promise<Record<string, { data: Values }>>;
-  release(): Promise<void>;
-}
-interface Runtime {
-  InferenceSession: {
-    create(bytes: Uint8Array, options: { executionProviders: string[] }): Promise<Session>;
-  };
-  Tensor: new (type: string, data: Values, shape: readonly number[]) => unknown;
-}
-
-const peers = process.env.PAPERWEIGHT_PEERS;
-const python = process.env.PAPERWEIGHT_ONNX_PYTHON;
 const cifar = process.env.PAPERWEIGHT_CIFAR10;
-
-/** Loads a runtime from the folder of peers. @returns the runtime, or the reason why it is missing */
-function runtime(name: string): Runtime | string {
-  if (!peers) return `PAPERWEIGHT_PEERS names no folder with ${name}`;
-  try {
-    return createRequire(join(peers, 'node_modules', 'x.js'))(name) as Runtime;
-  } catch (error) {
-    if ((error as { code?: unknown }).code !== 'MODULE_NOT_FOUND') throw error;
-    return `there is no ${name} below ${peers}`;
-  }
-}
-/** The provider is named explicitly: both runtimes share one registry, in which the native provider comes first. */
-const runtimes = [
-  { name: 'onnxruntime-node', provider: 'cpu' },
-  { name: 'onnxruntime-web', provider: 'wasm' },
-].map((kind) => ({ ...kind, found: runtime(kind.name) }));
 
 const devices: Device[] = [];
 after(async () => {
@@ -76,17 +50,6 @@ async function realImages(count: number, size: number): Promise<Values> {
   throw new Error('no images');
 }
 
-/** max |a − b| / max |b| */
-function farthest(a: Values, b: Values): number {
-  assert.equal(a.length, b.length);
-  let [apart, size] = [0, 0];
-  for (const [i, value] of b.entries()) {
-    apart = Math.max(apart, Math.abs(a[i]! - value));
-    size = Math.max(size, Math.abs(value));
-  }
-  return apart / size;
-}
-
 async function sameElsewhere(
   report: (line: string) => void,
   session: Session,
@@ -104,22 +67,6 @@ async function sameElsewhere(
     report(`batch ${count}: ${apart.toExponential(1)}`);
     assert.ok(apart <= 1e-5, `batch ${count} differs by ${apart.toExponential(2)}`);
   }
-}
-
-/** Runs ONNX's checker with strict type and shape inference. @returns its complaint, empty if there is none */
-function check(bytes: Uint8Array): string {
-  const script = [
-    'import onnx, sys',
-    'model = onnx.load_model_from_string(sys.stdin.buffer.read())',
-    'onnx.checker.check_model(model, full_check=True)',
-    'found = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)',
-    'dims = lambda v: [d.dim_param or d.dim_value for d in v.type.tensor_type.shape.dim]',
-    'named = {n for node in found.graph.node for n in node.output}',
-    'known = {v.name for v in [*found.graph.value_info, *found.graph.output]}',
-    'print(sorted(named - known), dims(found.graph.output[0])[0])',
-  ].join('\n');
-  const { status, stdout, stderr } = spawnSync(python!, ['-c', script], { input: bytes, encoding: 'utf8' });
-  return status === 0 ? stdout.trim() : stderr;
 }
 
 interface Network {
@@ -147,7 +94,6 @@ const NETWORKS: Readonly<Record<string, Network>> = {
 
 for (const [name, { size, real, make, near = false }] of Object.entries(NETWORKS)) {
   const noImages = real && !cifar ? 'PAPERWEIGHT_CIFAR10 names no folder' : false;
-  const nowhere = !python && runtimes.every(({ found }) => typeof found === 'string');
   const skip = noImages || (nowhere ? 'neither PAPERWEIGHT_PEERS nor PAPERWEIGHT_ONNX_PYTHON is set' : false);
   test(`${name}, exported, in other programs`, { skip }, async (t) => {
     manualSeed(2);
