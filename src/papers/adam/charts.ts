@@ -47,7 +47,7 @@ const panel = (beta2: number, results: Results): Chart => ({
     zh: `复现图 4：有无偏差校正，β₁ = 0.9，β₂ = ${beta2}`,
   },
   xLabel: { en: 'log₁₀ of the step size', zh: '步长的 log₁₀' },
-  yLabel: { en: 'negated bound, nats per image', zh: '变分下界取负（每幅图像，nat）' },
+  yLabel: { en: 'negated bound, nats per image', zh: '变分下界取负（每张图像，nat）' },
   log: true,
   series: CORRECTIONS.map((correction) => ({
     label: correction === 'on' ? 'corrected' : 'not corrected',

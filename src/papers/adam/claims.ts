@@ -24,9 +24,9 @@ const SGD = 'SGD with Nesterov momentum';
 
 const PART: Text = {
   en: '5,000 of the 50,000 images, a quarter of the kernels, 8 epochs instead of 45, one seed',
-  zh: '只用 50,000 幅图像中的 5,000 幅、四分之一卷积核、8 轮而非 45 轮、一个种子',
+  zh: '只用 50,000 张图像中的 5,000 张、四分之一卷积核、8 轮而非 45 轮、一个种子',
 };
-const DIGITS: Text = { en: 'on 8,000 training digits', zh: '用 8,000 幅训练数字' };
+const DIGITS: Text = { en: 'on 8,000 training digits', zh: '用 8,000 张训练图像' };
 
 type Cost = (result: Result) => number;
 
@@ -250,7 +250,7 @@ function best(beta2: number, correction: 'on' | 'off', results: Results) {
 
 const BIAS_LIMIT = {
   en: `${BIAS_EPOCHS} epochs of 8,000 digits, β₁ = 0.9, one seed`,
-  zh: `8,000 幅数字训练 ${BIAS_EPOCHS} 轮，β₁ = 0.9，一个种子`,
+  zh: `8,000 张数字图像训练 ${BIAS_EPOCHS} 轮，β₁ = 0.9，一个种子`,
 };
 
 const bias: Claim[] = [

@@ -17,7 +17,7 @@ const panel = (latent: number, results: Results): Chart => {
       en: `Figure 2 reproduced: ${latent} latent variables`,
       zh: `复现图 2：${latent} 个隐变量`,
     },
-    yLabel: { en: 'lower bound, nats per image', zh: '变分下界（每幅图像，nat）' },
+    yLabel: { en: 'lower bound, nats per image', zh: '变分下界（每张图像，nat）' },
     unit: '',
     range: [-200, -110],
     series: [
@@ -38,7 +38,7 @@ export const charts = (results: Results): Chart[] => [
       en: 'Test bound by the number of latent variables',
       zh: '不同隐变量个数的测试下界',
     },
-    yLabel: { en: 'lower bound, nats per image', zh: '变分下界（每幅图像，nat）' },
+    yLabel: { en: 'lower bound, nats per image', zh: '变分下界（每张图像，nat）' },
     unit: '',
     range: [-200, -110],
     series: SIZES.map((latent) =>

@@ -146,7 +146,7 @@ const training: Claim[] = [
       paperSays: 'B < A',
       rule: {
         en: 'variance over two draws for each test image after the last epoch, in nats²; confirmed if B’s is smaller for all five sizes, refuted if it is larger for most',
-        zh: '训练结束后对每幅测试图像采样两次所得的方差（nat²）；五种维数下 B 都更小即证实，多数更大即不成立',
+        zh: '训练结束后对每张测试图像采样两次所得的方差（nat²）；五种维数下 B 都更小即证实，多数更大即不成立',
       },
     },
     SIZES.map(aevb),
@@ -179,7 +179,7 @@ const training: Claim[] = [
       order: 4,
       statement: {
         en: 'One draw for each image is enough if batches have 100 images.',
-        zh: '每批 100 幅图像时，每幅图像采样一次就够了。',
+        zh: '每批 100 张图像时，每张图像采样一次就够了。',
       },
       paperSays: 'L = 1, M = 100',
       rule: {

@@ -19,7 +19,7 @@ import { SIZES, type Size } from './sizes.js';
 
 const SMALL: Text = {
   en: `a network of 4 layers and 16 patches on 5,000 images of CIFAR-10, ${EPOCHS} epochs`,
-  zh: `4 层、16 个图块的网络，CIFAR-10 的 5,000 幅图像，${EPOCHS} 轮`,
+  zh: `4 层、16 个图块的网络，CIFAR-10 的 5,000 张图像，${EPOCHS} 轮`,
 };
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
@@ -65,7 +65,7 @@ const counting: Claim[] = [
     section: '3.1, 4.1',
     statement: {
       en: 'An image becomes HW / P² tokens: the sequence grows with the inverse square of the patch.',
-      zh: '一幅图像变成 HW / P² 个词元：序列长度与图块边长的平方成反比。',
+      zh: '一张图像变成 HW / P² 个词元：序列长度与图块边长的平方成反比。',
     },
     paperSays: 'N = HW / P²',
     rule: {
@@ -128,7 +128,7 @@ const training: Claim[] = [
     paperSays: 'a few points below',
     rule: {
       en: `error on ${TESTED} test images after ${EPOCHS} epochs, both networks trained in the same way, one seed; 78,042 and 86,554 parameters; always a trend`,
-      zh: `训练 ${EPOCHS} 轮后在 ${TESTED} 幅测试图像上的误差，两种网络训练方式相同，一个种子；残差网络 78,042 个参数，Transformer 86,554 个；只作趋势`,
+      zh: `训练 ${EPOCHS} 轮后在 ${TESTED} 张测试图像上的误差，两种网络训练方式相同，一个种子；残差网络 78,042 个参数，Transformer 86,554 个；只作趋势`,
     },
     less: { label: 'residual', variant: residual },
     more: { label: 'transformer', variant: transformer },
@@ -147,7 +147,7 @@ const training: Claim[] = [
     paperSays: '61.4 → 64.2 %',
     rule: {
       en: `error on ${TESTED} test images after ${EPOCHS} epochs, one seed; always a trend`,
-      zh: `训练 ${EPOCHS} 轮后在 ${TESTED} 幅测试图像上的误差，一个种子；只作趋势`,
+      zh: `训练 ${EPOCHS} 轮后在 ${TESTED} 张测试图像上的误差，一个种子；只作趋势`,
     },
     less: { label: '1-D', variant: transformer },
     more: { label: 'none', variant: withoutPositions },

@@ -198,7 +198,7 @@ export const ZH: Readonly<Record<keyof typeof EN, string>> = {
   'chart.accuracyFacts':
     '第 {epoch} 轮后：{images} 张测试图像上为 {test}（top-5 {top5}），训练时为 {train}。',
   'chart.sampled': '这次训练很长，正在首次读取；读完之前曲线按抽样绘制。',
-  'chart.nothing': '还没有记录。第一步完成后曲线开始。',
+  'chart.nothing': '还没有记录。第一步完成后开始绘制曲线。',
   'chart.none': '这次训练没有记录任何一步。',
   'chart.nothingHere': '这一范围内没有记录。',
   'chart.noAccuracy': '尚未评测：每轮结束时评测准确率。',
