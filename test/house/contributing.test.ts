@@ -21,6 +21,25 @@ it('docs/architecture.md names files that exist', () => {
   );
 });
 
+/** Files that only advise on the learning rate: they do not pass it on. */
+const ADVICE = ['src/cli/train/batch-per-rank.ts', 'src/cli/train/run.ts'];
+
+it('--lr passes through few files from the command line to the update', () => {
+  const onTheWay =
+    /^src\/(?:cli\/(?:train|options)|train\/(?:optimizer|method)|run\/config|optim\/(?:\w|-)+\.ts|optim\/optimizers\/(?:rule|sgd)\.ts|optim\/schedules\/timed)/;
+  const mentions = (file: string): boolean =>
+    readFileSync(`${ROOT}${file}`, 'utf8')
+      .replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*|'[^'\n]*'|`[^`]*`/g, '')
+      .match(/\blr\b/) !== null;
+  const files = codeFiles(ROOT, 'src').filter(
+    (file) => onTheWay.test(file) && !ADVICE.includes(file) && mentions(file),
+  );
+  // And the paper's recipe.
+  const count = files.length + 1;
+  assert.ok(count <= 8, files.join(', '));
+  assert.match(text, new RegExp(`--lr. occurs in ${count} files`));
+});
+
 describe('CONTRIBUTING.md', () => {
   it('counts the places of each row', () => {
     assert.ok(rows.length >= 12, `${rows.length} rows`);
