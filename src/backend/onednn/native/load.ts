@@ -44,12 +44,13 @@ function loop(forward: boolean, kernel: Run, memory: Memory, execute: Execute): 
     for (let piece = from; piece < to; piece++) {
       const calls = Array.from({ length: products! }, (_, k) => {
         const at = table! + 8 * PRODUCT_WORDS * (piece * products! + k);
-        return new BigUint64Array(memory.buffer, at, PRODUCT_WORDS).slice();
+        const words = new BigUint64Array(memory.buffer, at, PRODUCT_WORDS);
+        const [primitive, stream, count, args] = words as unknown as [bigint, bigint, bigint, bigint];
+        return { primitive, stream, count: Number(count), args };
       });
       const multiply = (): void => {
-        for (const words of calls) {
-          const [primitive, stream, count, args] = words as unknown as [bigint, bigint, bigint, bigint];
-          const status = execute(primitive, stream, Number(count), args);
+        for (const { primitive, stream, count, args } of calls) {
+          const status = execute(primitive, stream, count, args);
           if (status !== 0) throw new Error(`dnnl_primitive_execute: status ${status}`);
         }
       };
