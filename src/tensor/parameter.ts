@@ -25,6 +25,21 @@ export function onParameterUse(listener: (parameter: Parameter) => void): void {
   parameterUse = listener;
 }
 
+/** What `pending.ts` does with updates that no run has written yet. */
+interface PendingUpdates {
+  /** Writes an update of this parameter, if there is one. */
+  readonly write: (parameter: Parameter) => void;
+  /** Discards it, since the parameter gets other values, and writes the others, which may depend on its present ones. */
+  readonly replace: (parameter: Parameter) => void;
+}
+
+let pendingUpdates: PendingUpdates | undefined;
+
+/** Sets how pending updates are written before values are read or replaced. */
+export function onPendingUpdates(updates: PendingUpdates): void {
+  pendingUpdates = updates;
+}
+
 /** A tensor that a module owns and an optimizer updates in place, on the host or on a device. */
 export class Parameter extends Tensor {
   #storage: DeviceStorage | undefined;
@@ -46,6 +61,7 @@ export class Parameter extends Tensor {
 
   override get node(): Node {
     parameterUse?.(this);
+    pendingUpdates?.write(this);
     return this.current;
   }
 
@@ -55,6 +71,7 @@ export class Parameter extends Tensor {
 
   /** Row-major values, a few megabytes at a time. A piece is valid until the next one is requested. */
   async *pieces(): AsyncGenerator<TypedArray, void, void> {
+    pendingUpdates?.write(this);
     if (this.#storage) yield* this.#storage.pieces();
     else yield await this.data();
   }
@@ -99,6 +116,7 @@ export class Parameter extends Tensor {
         expected: `${this.size} values of ${this.dtype}`,
         got: `${data.length} of ${dtypeOf(data)}`,
       });
+    pendingUpdates?.replace(this);
     if (this.#storage) {
       this.#storage.write(data);
       this.#bind(storageLeaf(this.#storage));

@@ -1,12 +1,12 @@
 import type { Device } from '../backend/backend.js';
 import type { Node } from '../graph/node.js';
-import { type Parameter, queueUpdate } from './parameter.js';
+import { onPendingUpdates, type Parameter, queueUpdate } from './parameter.js';
 
 /*
  * Updates of buffers by forward passes (batch norm's running statistics). The new values stay graph nodes until the
  * optimizer's step writes them in its own run, so that a training step is one run. Several forward passes before a step
- * accumulate. Leaving training mode, reading or loading the state, and moving the model write pending updates first, so
- * visible values are always those that PyTorch would have.
+ * accumulate. Leaving training mode, reading a buffer or computing with it, loading the state, and moving the model write
+ * pending updates first, so visible values are always those that PyTorch would have.
  */
 
 interface Pending {
@@ -51,6 +51,22 @@ export function takePending(device: Device): Change[] {
   const found = [...pending].filter(([buffer]) => buffer.storage?.device === device);
   for (const [buffer] of found) pending.delete(buffer);
   return found.map(([parameter, { value }]) => ({ parameter, value }));
+}
+
+onPendingUpdates({
+  write: (parameter) => {
+    if (pending.has(parameter)) writeAll(parameter);
+  },
+  replace: (parameter) => {
+    pending.delete(parameter);
+    if (pending.size > 0) writeAll(parameter);
+  },
+});
+
+/** Writes all updates of a parameter's device in one run, since those of several layers need the same forward pass. */
+function writeAll({ storage }: Parameter): void {
+  const changes = storage ? takePending(storage.device) : [];
+  if (changes.length > 0) queueUpdate(changes);
 }
 
 /** Queues a run that writes the pending updates of these buffers, if there are any. */

@@ -2,6 +2,7 @@ import { checkOptionNames, shown } from '../errors/arguments.js';
 import { DeviceError, ShapeError, UsageError } from '../errors/errors.js';
 import { sameShape, showShape } from '../graph/types.js';
 import { Parameter, queueUpdate } from './parameter.js';
+import { takePending } from './pending.js';
 import { operand, type Tensor } from './tensor.js';
 
 /**
@@ -64,5 +65,8 @@ export function update(
       expected: 'a scalar',
       got: showShape(guard.shape),
     });
-  queueUpdate(made, compute, guard);
+  // Updates of forward passes may depend on the old values, so they are written in the same run.
+  const devices = new Set(made.map(({ parameter }) => parameter.storage!.device));
+  const others = [...devices].flatMap(takePending).filter(({ parameter }) => !seen.has(parameter));
+  queueUpdate([...made, ...others], compute, guard);
 }

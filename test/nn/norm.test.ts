@@ -4,7 +4,8 @@ import { referenceDevice } from '../../src/backend/reference/index.js';
 import { ShapeError } from '../../src/errors/errors.js';
 import { BatchNorm2d, Linear, Module } from '../../src/nn/index.js';
 import { SGD } from '../../src/optim/index.js';
-import { type Tensor, tensor } from '../../src/tensor/tensor.js';
+import { evaluate, Tensor, tensor } from '../../src/tensor/tensor.js';
+import { update } from '../../src/tensor/update.js';
 import { assertNear, values } from '../support/generated.js';
 
 const batch = (index: number): Float32Array => values([3, 2, 2, 2], index, 2);
@@ -129,6 +130,58 @@ describe('batch norm’s running statistics', () => {
     norm.eval();
     assert.deepEqual([...(await norm.runningMean.data())], [5, 5]);
     assert.deepEqual([...(await norm.runningVar.data())], [6, 6]);
+  });
+
+  it('are up to date wherever they are read or used, without a step', async () => {
+    const { mean } = expected([0]);
+    const pieces = async (norm: BatchNorm2d): Promise<number[]> => {
+      const found: number[] = [];
+      for await (const piece of norm.runningMean.pieces()) found.push(...piece);
+      return found;
+    };
+    for (const read of [
+      async (norm: BatchNorm2d) => norm.runningMean.data(),
+      async (norm: BatchNorm2d) => norm.namedBuffers()[0]![1].data(),
+      async (norm: BatchNorm2d) => norm.runningMean.mul(1).data(),
+      async (norm: BatchNorm2d) => norm.runningMean.detach().data(),
+      async (norm: BatchNorm2d) => (await evaluate(norm.runningMean))[0]!,
+      async (norm: BatchNorm2d) => new Tensor(norm.runningMean.node).data(),
+      pieces,
+    ]) {
+      const { norm } = await make();
+      norm.forward(input(0));
+      assertNear(await read(norm), mean, 1e-6, String(read));
+      norm.forward(input(1));
+      await check(norm, [0, 1]);
+    }
+  });
+
+  it('are those of the weights before these are replaced', async () => {
+    for (const replace of [
+      (linear: Linear) => linear.weight.load(new Float32Array(64)),
+      (linear: Linear) => update([[linear.weight, linear.weight.mul(0)]]),
+    ]) {
+      const linear = await new Linear(8, 8).to(referenceDevice());
+      linear.weight.load(Float32Array.from({ length: 64 }, (_, i) => (i % 9 === 0 ? 1 : 0)));
+      linear.bias!.load(new Float32Array(8));
+      const { norm } = await make();
+      norm.forward(linear.forward(input(0).flatten(1)).reshape(3, 2, 2, 2));
+      replace(linear);
+      await check(norm, [0]);
+    }
+  });
+
+  it('are kept if they are loaded or updated after a forward pass', async () => {
+    for (const write of [
+      (norm: BatchNorm2d) => norm.runningMean.load(Float32Array.of(5, 5)),
+      (norm: BatchNorm2d) => update([[norm.runningMean, tensor([5, 5])]]),
+    ]) {
+      const { norm } = await make();
+      norm.forward(input(0));
+      write(norm);
+      assert.deepEqual([...(await norm.runningMean.data())], [5, 5]);
+      assertNear(await norm.runningVar.data(), expected([0]).variance, 1e-6, 'running variance');
+    }
   });
 
   it('do not change in evaluation, or on the host', async () => {
