@@ -36,7 +36,8 @@ export type { SavedTensor };
  * of the same module in PyTorch: `features.0.weight`, `branches.left.weight`, and `running_mean` for `runningMean`.
  *
  * Members in a `#private` field or in an object of another class are not registered. If `forward` uses such a parameter,
- * it throws a UsageError unless the parameter is frozen, since the parameter would be neither trained nor saved nor moved.
+ * it throws a UsageError unless the parameter is frozen or among the arguments, since the parameter would be neither
+ * trained nor saved nor moved.
  *
  * @example
  * class Net extends Module {

@@ -101,6 +101,42 @@ class Outside extends Module {
   }
 }
 
+test('parameters and modules that the caller passes may be used, wherever they are in the arguments', async () => {
+  class Prompted extends Module {
+    readonly own = linear();
+    forward(input: Tensor, _extra: unknown, found: () => Tensor): Tensor {
+      return this.own.forward(input).add(found());
+    }
+  }
+  class Inner extends Module {
+    readonly prompted = new Prompted();
+    forward(prompt: Tensor): Tensor {
+      return this.prompted.forward(prompt, undefined, () => prompt);
+    }
+  }
+  const image = new Parameter(Float32Array.of(1, 2), [1, 2]);
+  await image.place(referenceDevice());
+  const model = await new Sequential(linear(), linear()).freeze().to(referenceDevice());
+  model.forward(image).sum().backward();
+  new SGD([image], { lr: 0.1 }).step();
+  assert.notDeepEqual([...(await image.data())], [1, 2]);
+  for (const around of [
+    image,
+    [1, [image]],
+    { prompt: { image } },
+    new Map([['a', image]]),
+    new Set([image]),
+  ])
+    new Prompted().forward(x(), around, () => image);
+  new Inner().forward(image);
+  const teacher = linear();
+  new Prompted().eval().forward(x(), { teacher }, () => teacher.forward(x()));
+  // Arguments of an earlier call, and what a tensor was computed from, are not passed.
+  const prompted = new Prompted();
+  assert.throws(() => prompted.forward(x(), [], () => image), /does not own/);
+  assert.throws(() => prompted.forward(image.mul(1), [], () => image), /does not own/);
+});
+
 test('forward is rejected if it uses a parameter that the model does not own', () => {
   for (const Kind of [Hidden, HiddenParameter, Helped, Outside]) {
     const model = new Kind();

@@ -2,6 +2,7 @@ import { shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
 import { showShape } from '../../graph/types.js';
 import { onParameterUse, type Parameter } from '../../tensor/parameter.js';
+import { Tensor } from '../../tensor/tensor.js';
 import { afterCall, beforeCall } from './call-hooks.js';
 
 /*
@@ -53,6 +54,8 @@ function entriesOf(value: object): Iterable<readonly [unknown, unknown]> {
 
 /** Modules whose `forward` is running, outermost first. */
 const running: Model[] = [];
+/** The arguments of the outermost call. */
+let passed: readonly unknown[] = [];
 /** The parameters registered in a module when its `forward` ran last. */
 const registered = new WeakMap<Model, ReadonlySet<Parameter>>();
 const wrapped = new WeakSet<object>();
@@ -69,6 +72,7 @@ export function watchCalls(prototype: object, base: object): void {
       if (running.length === 0 && !registered.has(this)) register(this);
       // A forward that calls super.forward() is one call.
       const whole = running.at(-1) !== this;
+      if (running.length === 0) passed = inputs;
       running.push(this);
       try {
         if (!whole) return forward.apply(this, inputs);
@@ -76,10 +80,28 @@ export function watchCalls(prototype: object, base: object): void {
         return afterCall(this, given, forward.apply(this, [...given]));
       } finally {
         running.pop();
+        if (running.length === 0) passed = [];
       }
     };
     Object.defineProperty(at, 'forward', { ...own, value });
   }
+}
+
+/** Whether the caller passed a parameter or a module: as an argument, or in an array, a Map, a Set or an object. */
+function isPassed(member: object): boolean {
+  const seen = new Set<unknown>();
+  const open: unknown[] = [passed];
+  while (open.length > 0) {
+    const value = open.pop();
+    if (value === member) return true;
+    // A tensor refers to everything that it was computed from.
+    const isLeaf = typeof value !== 'object' || value === null || value instanceof Tensor;
+    if (isLeaf || ArrayBuffer.isView(value) || seen.has(value)) continue;
+    seen.add(value);
+    const items = value instanceof Map || value instanceof Set ? value.values() : Object.values(value);
+    for (const item of items) open.push(item);
+  }
+  return false;
 }
 
 /**
@@ -89,7 +111,7 @@ export function watchCalls(prototype: object, base: object): void {
 export function checkMode(module: Model): void {
   const [model] = running;
   if (!model || model === module || model.training) return;
-  if (model.namedModules().some(([, own]) => own === module)) return;
+  if (isPassed(module) || model.namedModules().some(([, own]) => own === module)) return;
   throw new UsageError({
     what: `${model.typeName} uses a ${module.typeName} in training mode that it does not own`,
     expected: 'layers in properties of the model, or in arrays, objects or Maps in them',
@@ -108,7 +130,8 @@ function register(model: Model): ReadonlySet<Parameter> {
 onParameterUse((parameter) => {
   const model = running[0];
   if (!model || !parameter.requiresGrad || registered.get(model)?.has(parameter)) return;
-  if (register(model).has(parameter)) return;
+  // What the caller passes is the caller's: an image that is optimised, or a prompt.
+  if (isPassed(parameter) || register(model).has(parameter)) return;
   const user = running.at(-1)!;
   throw new UsageError({
     what: `${model.typeName} uses a parameter ${showShape(parameter.shape)}${user === model ? '' : ` of a ${user.typeName}`} that it does not own`,
