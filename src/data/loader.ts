@@ -13,7 +13,7 @@ import type { BatchIn, BatchOf, LabelledImage, LoadedBatch } from './loader/type
 import { type BatchPlan, batchPlan } from './samplers/batch-plan.js';
 import { type IterableSet, type Packed, type SampleSet, unpack } from './samples/sample.js';
 import { type Augmentation, splitTransform } from './transforms/host/index.js';
-import type { Transform } from './transforms/transform.js';
+import { applied, type Transform } from './transforms/transform.js';
 
 /** First fork of the seed's generator used for transforms; lower forks have other uses, such as initialisation. */
 const FIRST_STREAM = 2;
@@ -152,7 +152,7 @@ export class DataLoader<S = LabelledImage, B = BatchOf<S>> implements AsyncItera
     const generator = new Generator(this.seed).fork(FIRST_STREAM + epoch * this.length + one.index);
     const images = imagesOf(one);
     const context = one.rows ? { generator, rows: one.rows } : { generator };
-    const inputs = this.#steps.rest?.apply(images, context) ?? images;
+    const inputs = this.#steps.rest ? applied(this.#steps.rest, images, context) : images;
     return [inputs, tensor(one.labels)] as B;
   }
 

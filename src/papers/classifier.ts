@@ -6,7 +6,7 @@ import { squareElsewhere } from '../data/images/decode-pool.js';
 import type { ImageRules } from '../data/images/rules.js';
 import type { Image } from '../data/images/square-image.js';
 import { GIVE_IMAGE, readImage } from '../data/read-image.js';
-import type { Transform } from '../data/transforms/index.js';
+import { applied, type Transform } from '../data/transforms/transform.js';
 import { checkOptionNames, checkPath } from '../errors/arguments.js';
 import { DeviceError, ShapeError, UsageError } from '../errors/errors.js';
 import type { Module } from '../nn/module.js';
@@ -156,7 +156,7 @@ export class Classifier {
     const bytes = new Uint8Array(images.length * size);
     for (const [i, data] of (await fitted(images, side)).entries()) bytes.set(data, i * size);
     const batch = tensor(bytes, { shape: [images.length, 3, side, side] });
-    const inputs = this.transform.apply(batch, { generator: new Generator(0) });
+    const inputs = applied(this.transform, batch, { generator: new Generator(0) });
     const scores = this.model.forward(inputs);
     return Float32Array.from(await (this.independent ? scores : scores.softmax()).data());
   }

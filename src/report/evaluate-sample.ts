@@ -2,7 +2,7 @@ import { assembleBatch, type Batch, imagesOf, visible } from '../data/batch.js';
 import { type Dataset, UNREADABLE } from '../data/dataset.js';
 import { DataLoader } from '../data/loader.js';
 import { sampleOf } from '../data/stratified-sample.js';
-import type { Transform } from '../data/transforms/index.js';
+import { applied, type Transform } from '../data/transforms/transform.js';
 import { DataError } from '../errors/errors.js';
 import { withLastInput } from '../nn/last-linear.js';
 import type { Module } from '../nn/module.js';
@@ -78,7 +78,7 @@ export async function measure({
   model.eval();
   try {
     for await (const batch of new DataLoader(sample, { batchSize }).batches(0)) {
-      const input = transform.apply(imagesOf(batch), {
+      const input = applied(transform, imagesOf(batch), {
         generator: new Generator(0),
       });
       const { result: logits, features: hidden } = withLastInput(model, () => model.forward(input));

@@ -4,7 +4,7 @@ import { type Dataset, UNREADABLE } from '../data/dataset.js';
 import { DataLoader } from '../data/loader.js';
 import { sampleOf } from '../data/stratified-sample.js';
 import { Subset } from '../data/subset.js';
-import { checkTransform, type Transform } from '../data/transforms/transform.js';
+import { applied, checkTransform, type Transform } from '../data/transforms/transform.js';
 import type { World } from '../distributed/index.js';
 import { checkOptionNames, shown } from '../errors/arguments.js';
 import { DataError, UsageError } from '../errors/errors.js';
@@ -79,7 +79,7 @@ export async function evaluateModel(options: EvaluateOptions = {} as EvaluateOpt
     // Images that cannot be read get an arbitrary label; they are left out of the sums.
     const labels = batch.labels.map((label) => (label === UNREADABLE ? 0 : label));
     if (views) return scoreViews(model, batch, labels, views, context, k);
-    const logits = model.forward(transform.apply(imagesOf(batch), context));
+    const logits = model.forward(applied(transform, imagesOf(batch), context));
     const known = tensor(labels);
     const [first, among, losses] = await compute(
       new Tensor(topKCorrect(logits.node, known.node, 1)),

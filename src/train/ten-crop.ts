@@ -1,5 +1,6 @@
 import { type Batch, imagesOf } from '../data/batch.js';
 import { compose, type Transform, type TransformContext, tenCrop } from '../data/transforms/index.js';
+import { applied } from '../data/transforms/transform.js';
 import type { Module } from '../nn/module.js';
 import { softmax } from '../ops/index.js';
 import { evaluate as compute, Tensor } from '../tensor/tensor.js';
@@ -35,7 +36,7 @@ export async function scoreViews(
 ): Promise<Scores> {
   let mean = new Float64Array(0);
   for (const view of views) {
-    const logits = model.forward(view.apply(imagesOf(batch), context));
+    const logits = model.forward(applied(view, imagesOf(batch), context));
     const [probabilities] = await compute(new Tensor(softmax(logits.node)));
     if (mean.length === 0) mean = new Float64Array(probabilities!.length);
     for (let i = 0; i < mean.length; i++) mean[i]! += probabilities![i]! / views.length;

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError } from '../../errors/errors.js';
+import { excerpt } from '../../errors/excerpt.js';
 import { printable } from '../../errors/printable.js';
 import { diskError } from '../../files/disk-error.js';
 import { namesFromList, parseSynsets } from './class-list.js';
@@ -49,7 +50,16 @@ export function named(classes: readonly string[], { synsets, list }: ClassNames)
   const names = list
     ? namesFromList(LIST_FILE, classes, list)
     : classes.map((name) => synsets.get(name) ?? name);
-  return names.map(printable);
+  const shown = names.map(printable);
+  const second = list ? shown.findIndex((name, i) => shown.indexOf(name) < i) : -1;
+  if (second < 0) return shown;
+  const first = shown.indexOf(shown[second]!);
+  throw new DataError({
+    what: `${LIST_FILE} gives two class folders one name`,
+    expected: 'a different name for each folder',
+    got: `${shown[second]} for ${excerpt([classes[first]!, classes[second]!])}`,
+    next: 'give them different names, or move the images into one folder if they are one class',
+  });
 }
 
 /**

@@ -1,6 +1,8 @@
 import { shown } from '../../errors/arguments.js';
+import { counted } from '../../errors/counted.js';
 import { UsageError } from '../../errors/errors.js';
 import type { Node } from '../../graph/node.js';
+import { showShape } from '../../graph/types.js';
 import { Generator } from '../../random.js';
 import type { Rows } from '../../tensor/random.js';
 import { Tensor } from '../../tensor/tensor.js';
@@ -57,6 +59,32 @@ export function checkBatch(batch: unknown): void {
   });
 }
 
+/**
+ * The result of a transform.
+ * @throws UsageError that names the transform if its result is not a batch of as many images
+ */
+export function applied(transform: Transform, batch: Tensor, context: TransformContext): Tensor {
+  const result: unknown = transform.apply(batch, context);
+  const isTensor = result instanceof Tensor;
+  if (isTensor && result.shape[0] === batch.shape[0]) return result;
+  throw new UsageError({
+    what: `The transform ${transform.name ?? 'without a name'} did not return a batch`,
+    expected: `a tensor of ${counted(batch.shape[0] ?? 0, 'image')}, as it got`,
+    got: isTensor
+      ? showShape(result.shape)
+      : result instanceof Promise
+        ? 'a promise'
+        : result === undefined
+          ? 'nothing'
+          : shown(result),
+    next: isTensor
+      ? 'keep the first axis: labels belong to the images of a batch one by one'
+      : result instanceof Promise
+        ? 'make apply a plain function, without async'
+        : 'return the transformed batch from apply',
+  });
+}
+
 /** The generator of a random transform. @throws UsageError if the context has none */
 export function generatorOf(transform: string, context: TransformContext | undefined): Generator {
   if (context?.generator instanceof Generator) return context.generator;
@@ -99,7 +127,7 @@ export function compose(transforms: readonly Transform[]): Transform {
   return {
     name: 'compose',
     parts: transforms,
-    apply: (batch, context) => transforms.reduce((x, transform) => transform.apply(x, context), batch),
+    apply: (batch, context) => transforms.reduce((x, transform) => applied(transform, x, context), batch),
     toString: () => `compose([${transforms.join(', ')}])`,
   };
 }

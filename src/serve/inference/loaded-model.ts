@@ -7,6 +7,7 @@ import type { Dataset } from '../../data/dataset.js';
 import { checkIndex, UNREADABLE } from '../../data/dataset.js';
 import { decodeImage } from '../../data/image.js';
 import { spreadOrder } from '../../data/stratified-sample.js';
+import { applied } from '../../data/transforms/transform.js';
 import { UsageError } from '../../errors/errors.js';
 import { withLastInput } from '../../nn/last-linear.js';
 import { watching } from '../../nn/watch.js';
@@ -129,7 +130,7 @@ export class Bench {
       const listener = (name: string, _module: unknown, _inputs: readonly Tensor[], result: Tensor) => {
         if (name === layer) output = result;
       };
-      watching(modules, listener, () => model.forward(transform.apply(batch, context())));
+      watching(modules, listener, () => model.forward(applied(transform, batch, context())));
       if (!output) throw new UsageError({ what: `${layer} was not computed for this image` });
       return greyMaps(layer, output.shape, await output.data());
     });
@@ -205,7 +206,7 @@ const context = () => ({ generator: new Generator(0) });
 /** Logits, and the input of the last fully connected layer. */
 function forward({ model, transform }: LoadedModel, batch: Tensor): { logits: Tensor; hidden: Tensor } {
   const { result: logits, features } = withLastInput(model, () =>
-    model.forward(transform.apply(batch, context())),
+    model.forward(applied(transform, batch, context())),
   );
   return { logits, hidden: features ?? logits };
 }

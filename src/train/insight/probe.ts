@@ -1,7 +1,7 @@
 import { assembleBatch, imagesOf } from '../../data/batch.js';
 import type { Dataset } from '../../data/dataset.js';
 import { sampleOf } from '../../data/stratified-sample.js';
-import type { Transform } from '../../data/transforms/index.js';
+import { applied, type Transform } from '../../data/transforms/transform.js';
 import { sizeOf } from '../../graph/types.js';
 import { LeakyReLU, ReLU, Sigmoid, Tanh } from '../../nn/activation.js';
 import type { Module } from '../../nn/module.js';
@@ -101,7 +101,7 @@ export class Probe {
       const indices = Int32Array.from({ length: few.length }, (_, i) => i);
       this.#images = imagesOf(await assembleBatch(few, indices, 0));
     }
-    return testTransform.apply(this.#images, { generator: new Generator(0) });
+    return applied(testTransform, this.#images, { generator: new Generator(0) });
   }
 }
 

@@ -130,6 +130,18 @@ test('composed and decomposed forms of a name are one class', async (t) => {
   assert.deepEqual([...val.labels], [0, 0]);
 });
 
+test('a list that gives two folders one name is refused', async (t) => {
+  const image = await png(0, 0);
+  const root = await folderOf(t, {
+    ...{ 'train/n1/1.png': image, 'train/n2/1.png': image, 'train/n3/1.png': image },
+    'classes.txt': 'n1 cat\nn2 dog\nn3 cat\n',
+  });
+  await refuses(
+    ImageFolder.openSplit({ root, train: true, side: SIDE }),
+    /classes\.txt gives two class folders one name.*cat for \["n1","n3"\].*different names/,
+  );
+});
+
 test('test images may be in val, valid, validation or test, in upper or lower case', async (t) => {
   const image = await png(0, 0);
   for (const name of ['val', 'valid', 'validation', 'test', 'Val']) {

@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import type { Device } from '../../../src/backend/backend.js';
 import { openDevice } from '../../../src/backend/open.js';
 import { referenceDevice } from '../../../src/backend/reference/index.js';
+import { DataLoader } from '../../../src/data/loader.js';
 import * as transforms from '../../../src/data/transforms/index.js';
 import { ShapeError, UsageError } from '../../../src/errors/errors.js';
 import { buildGraph } from '../../../src/graph/graph.js';
@@ -39,6 +40,33 @@ describe('transforms', () => {
     assert.ok(!found.includes('affine'), found.join());
     assert.ok(found.length <= 10, found.join());
     assert.deepEqual([...(await y.data())].slice(0, 2), [-1, -1]);
+  });
+
+  it('must return a batch of as many images, and are named otherwise', async () => {
+    const wrong: readonly (readonly [unknown, RegExp])[] = [
+      [() => {}, /The transform mine did not return a batch.*2 images.*got nothing.*return the transformed/],
+      [async (x: Tensor) => x, /mine did not.*a promise.*without async/],
+      [(x: Tensor) => x.slice(0, 0, 1), /mine did not.*\[1, 1, 1, 2\]/],
+      [() => 5, /mine did not.*got 5/],
+      [(x: Tensor) => [x], /mine did not/],
+    ];
+    const images = {
+      name: 'two',
+      length: 4,
+      classes: ['a', 'b'],
+      imageShape: [1, 1, 2] as const,
+      read: () => 0,
+    };
+    for (const [apply, says] of wrong) {
+      const mine = { name: 'mine', apply } as unknown as transforms.Transform;
+      for (const transform of [
+        transforms.compose([transforms.toTensor(), mine]),
+        transforms.compose([mine, transforms.toTensor()]),
+      ])
+        assert.throws(() => transform.apply(zeros([2, 1, 1, 2], 'uint8'), context()), says);
+      const [first] = [new DataLoader(images, { batchSize: 2, transform: mine })[Symbol.asyncIterator]()];
+      await assert.rejects(first.next(), says);
+    }
   });
 
   it('normalise after a crop or a flip that follows toTensor', async () => {
