@@ -1,6 +1,10 @@
-import type { Node } from '../graph/node.js';
-import { type Spec, showShape } from '../graph/types.js';
+import { hostLeaf, type Node } from '../graph/node.js';
+import { makeArray, type Spec, showShape } from '../graph/types.js';
+import { mul, sub } from './binary.js';
 import { define, floatOf, type NodeMaker, need, needRank } from './operation.js';
+import { sum } from './reduce.js';
+import { reshape } from './shape.js';
+import { softmax } from './softmax.js';
 
 type Smoothing = { readonly labelSmoothing: number };
 
@@ -19,6 +23,19 @@ const backward: NodeMaker<Smoothing> = define<Smoothing>({
   infer: ([grad, logits, labels]) => {
     check(logits!, labels!);
     return { shape: logits!.shape, dtype: floatOf(grad, logits) };
+  },
+  // The result is grad · (p − q), with p = softmax(logits), whose derivative is p · (h − Σ p · h).
+  gradient: (node, h) => {
+    const [grad, logits, labels] = node.inputs as [Node, Node, Node];
+    const rows = logits.shape[0]!;
+    const one = hostLeaf(makeArray(grad.dtype, rows).fill(1), [rows], grad.dtype);
+    const p = softmax(logits, 1);
+    const through = mul(p, sub(h, sum(mul(p, h), [1], true)));
+    return [
+      sum(mul(h, backward([one, logits, labels], node.attrs as Smoothing)), [1]),
+      mul(through, reshape(grad, [rows, 1])),
+      null,
+    ];
   },
 });
 

@@ -1,7 +1,11 @@
 import type { Node } from '../graph/node.js';
 import { type Shape, sameShape } from '../graph/types.js';
+import { pad } from './arrange/pad.js';
+import { sliced } from './arrange/parts.js';
+import { less } from './binary.js';
 import { checkPair, type Pair, windows } from './conv2d.js';
 import { define, floatOf, type NodeMaker, need, needRank } from './operation.js';
+import { where } from './select.js';
 
 export type MaxPoolAttrs = {
   readonly kernel: Pair;
@@ -45,9 +49,40 @@ function pooledShape(x: Shape, { kernel, stride, padding, dilation = [1, 1], cei
   return [x[0]!, x[1]!, ...out];
 }
 
+/** The elements of `h` where x has the first maximum of each window; both have the same shape. */
+function atMaxima(h: Node, x: Node, shape: Shape, { kernel, stride, padding, dilation }: MaxPoolAttrs): Node {
+  const [rows, columns] = [0, 1].map((i) => {
+    const first = shape[2 + i]! - 1;
+    const end = first * stride[i]! + dilation[i]! * (kernel[i]! - 1) + 1;
+    return { length: first * stride[i]! + 1, more: end - padding[i]! - x.shape[2 + i]! };
+  }) as [{ length: number; more: number }, { length: number; more: number }];
+  const padded = (v: Node, value: number): Node =>
+    pad(v, [padding[1], columns.more, padding[0], rows.more], 'constant', value);
+  const [values, others] = [padded(x, Number.NEGATIVE_INFINITY), padded(h, 0)];
+  let found: { best: Node; at: Node } | undefined;
+  for (let i = 0; i < kernel[0]; i++)
+    for (let j = 0; j < kernel[1]; j++) {
+      const [top, left] = [i * dilation[0], j * dilation[1]];
+      const [value, other] = [values, others].map((v) =>
+        sliced(sliced(v, 2, top, top + rows.length, stride[0]), 3, left, left + columns.length, stride[1]),
+      ) as [Node, Node];
+      if (!found) found = { best: value, at: other };
+      else {
+        const larger = less(found.best, value);
+        found = { best: where(larger, value, found.best), at: where(larger, other, found.at) };
+      }
+    }
+  return found!.at;
+}
+
 const maxBackward: NodeMaker<MaxPoolAttrs> = define<MaxPoolAttrs>({
   name: 'maxPool2dGrad',
   infer: ([grad, x]) => ({ shape: x!.shape, dtype: floatOf(grad, x) }),
+  // It only moves the gradient, so it depends on x by steps.
+  gradient: (node, g) => {
+    const [grad, x] = node.inputs as [Node, Node];
+    return [atMaxima(g, x, grad.shape, node.attrs as MaxPoolAttrs), null];
+  },
 });
 const maxForward: NodeMaker<MaxPoolAttrs> = define<MaxPoolAttrs>({
   name: 'maxPool2d',

@@ -138,6 +138,7 @@ const CHECKS: Readonly<Record<string, readonly Check[] | 'none'>> = {
   maximum: binaries,
   minimum: binaries,
   binaryCrossEntropy: [{ inputs: [share(3, 4), share(3, 4)] }],
+  binaryCrossEntropyGrad: [{ inputs: [normal(3, 4), share(3, 4), share(3, 4)] }],
   binaryCrossEntropyWithLogits: [{ inputs: [awayFromZero(3, 4), share(3, 4)] }],
   power: [{ inputs: [positive(2, 3), awayFromZero(3)] }, { inputs: [positive(4, 1), awayFromZero()] }],
   erf: unaries(normal),
@@ -188,6 +189,18 @@ const CHECKS: Readonly<Record<string, readonly Check[] | 'none'>> = {
     { inputs: [normal(2, 2, 5, 4)], attrs: { ...window, dilation: [1, 1] } },
     { inputs: [normal(1, 2, 6, 6)], attrs: { ...window, padding: [0, 0], dilation: [2, 3], ceilMode: true } },
   ],
+  maxPool2dGrad: [
+    {
+      inputs: [normal(2, 2, 3, 5), normal(2, 2, 5, 4)],
+      attrs: { ...window, dilation: [1, 1] },
+      constant: [1],
+    },
+    {
+      inputs: [normal(1, 2, 2, 3), normal(1, 2, 6, 6)],
+      attrs: { ...window, padding: [0, 0], dilation: [2, 3], ceilMode: true },
+      constant: [1],
+    },
+  ],
   avgPool2d: [
     { inputs: [normal(2, 2, 5, 4)], attrs: { ...window, countIncludePad: true } },
     { inputs: [normal(1, 2, 6, 5)], attrs: { ...window, ceilMode: true, countIncludePad: false } },
@@ -205,6 +218,11 @@ const CHECKS: Readonly<Record<string, readonly Check[] | 'none'>> = {
     { inputs: [normal(2, 7, 2, 2)], attrs: lrn },
     { inputs: [normal(1, 6, 2, 2)], attrs: { ...lrn, size: 4, beta: 0.5, k: 1 } },
     { inputs: [normal(1, 3, 2, 2)], attrs: { ...lrn, size: 9 } },
+  ],
+  localResponseNormGrad: [
+    { inputs: [normal(2, 7, 2, 2), normal(2, 7, 2, 2)], attrs: lrn },
+    { inputs: [normal(1, 6, 2, 2), normal(1, 6, 2, 2)], attrs: { ...lrn, size: 4, beta: 0.5, k: 1 } },
+    { inputs: [normal(1, 3, 2, 2), normal(1, 3, 2, 2)], attrs: { ...lrn, size: 9 } },
   ],
   batchNormTrain: [
     { inputs: [normal(3, 2, 2, 3), positive(2), normal(2)], attrs: { eps: 0.1 } },
@@ -229,6 +247,10 @@ const CHECKS: Readonly<Record<string, readonly Check[] | 'none'>> = {
     { inputs: [normal(4, 5), integers([4], 0, 4, 2, 2)], attrs: { labelSmoothing: 0 } },
     { inputs: [normal(4, 5), integers([4], 0, 4, 2, 2)], attrs: { labelSmoothing: 0.2 } },
   ],
+  crossEntropyGrad: [0, 0.2].map((labelSmoothing) => ({
+    inputs: [normal(4), normal(4, 5), integers([4], 0, 4, 2, 2)],
+    attrs: { labelSmoothing },
+  })),
   // Derivatives of any order are one operation.
   gelu: [0, 1].flatMap((order) => [0, 1].flatMap((tanh) => unaries(normal, { tanh, order }))),
   elu: [0, 1].flatMap((order) => unaries(awayFromZero, { alpha: 0.7, order })),
@@ -311,6 +333,23 @@ describe('gradient rules agree with central differences', () => {
 
   it('each has a check', () => {
     assert.deepEqual(Object.keys(CHECKS).sort(), differentiable.sort());
+  });
+
+  it('gradients can be differentiated again: only these operations end a gradient', () => {
+    assert.deepEqual(
+      ops
+        .operationNames()
+        .filter((name) => !differentiable.includes(name))
+        .sort(),
+      [
+        // Whole numbers, counts and random masks.
+        ...['argmax', 'argsort', 'batchStats', 'dropoutMask', 'negateOffsets', 'oneHot'],
+        // Differentiated twice in operations of single positions.
+        ...['recurrent', 'recurrentGrad', 'recurrentGradStart'],
+        // Exchanges of complete gradients.
+        ...['sumEnd', 'sumStart', 'topKCorrect'],
+      ],
+    );
   });
 
   for (const op of differentiable) {

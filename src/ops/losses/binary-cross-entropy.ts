@@ -1,7 +1,7 @@
 import type { Node } from '../../graph/node.js';
 import type { Spec } from '../../graph/types.js';
 import { sigmoid } from '../activations.js';
-import { mul, sub } from '../binary.js';
+import { div, equal, mul, sub } from '../binary.js';
 import { f } from '../formula.js';
 import { broadcast, define, floatOf, type NodeMaker, need } from '../operation.js';
 import { affine, clamp, log, neg } from '../unary.js';
@@ -15,6 +15,15 @@ const backward: NodeMaker = define({
   name: 'binaryCrossEntropyGrad',
   infer: ([grad, p, y]) => ({ shape: broadcast(grad!.shape, p!.shape), dtype: floatOf(grad, p, y) }),
   formula: ([grad, p, y]) => f.mul(grad!, f.div(f.sub(p!, y!), f.max(f.mul(f.sub(1, p!), p!), NARROW))),
+  gradient: (node, h) => {
+    const [grad, p, y] = node.inputs as [Node, Node, Node];
+    const width = mul(affine(p, { scale: -1, shift: 1 }), p);
+    const divisor = clamp(width, { min: NARROW, max: 1 });
+    const slope = div(sub(p, y), divisor);
+    const moved = mul(slope, mul(affine(p, { scale: -2, shift: 1 }), equal(width, divisor)));
+    const each = div(mul(h, grad), divisor);
+    return [mul(h, slope), mul(each, affine(moved, { scale: -1, shift: 1 })), neg(each)];
+  },
 });
 
 const infer = ([x, y]: readonly Spec[]): Spec => {
