@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { counted } from '../errors/counted.js';
 import { CheckpointError } from '../errors/errors.js';
 import { makeFolder } from '../files/make-folder.js';
+import { missingFolders } from '../files/undo.js';
 import { RunFolder } from '../run/run-folder.js';
 import { prepareRun, type RunOptions } from './train.js';
 
@@ -19,7 +19,7 @@ const STEPS = 2;
  */
 export async function dryRun(path: string, { config, ...run }: Omit<RunOptions, 'folder'>): Promise<string> {
   const parent = dirname(path);
-  const made = missing(parent);
+  const made = missingFolders(parent);
   await makeFolder(parent);
   const trial = await mkdtemp(`${parent}/.dry-run-`);
   try {
@@ -43,9 +43,6 @@ export async function dryRun(path: string, { config, ...run }: Omit<RunOptions, 
     for (const folder of made) await rmdir(folder).catch(() => {});
   }
 }
-
-/** The folders on a path that do not exist yet, the innermost first. */
-const missing = (path: string): string[] => (existsSync(path) ? [] : [path, ...missing(dirname(path))]);
 
 async function compare(
   folder: RunFolder,

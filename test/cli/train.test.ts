@@ -333,6 +333,21 @@ test('a run without weights cannot be evaluated', async () => {
   refused(result, 1, /has no weights yet/, /--checkpoint-every/);
 });
 
+test('a start that is refused leaves no run, and keeps what was in the folder', async () => {
+  const onnx = join(root, 'net.onnx');
+  await writeFile(onnx, Uint8Array.of(8, 7, 0x12, 1, 65));
+  await mkdir(join(root, 'refused', 'old'), { recursive: true });
+  await writeFile(join(root, 'refused', 'old', 'mine.txt'), 'x');
+  for (const run of ['refused/new/run', 'refused/old'])
+    refused(
+      await train(['--preset', 'four-layer', '--dataset', 'shapes10', '--init', onnx, '--run', run]),
+      1,
+      /net\.onnx cannot be read as weights.*exported from/,
+    );
+  assert.deepEqual(await readdir(join(root, 'refused')), ['old']);
+  assert.deepEqual(await readdir(join(root, 'refused', 'old')), ['mine.txt']);
+});
+
 test('nothing to resume', async () => {
   const cwd = join(root, 'nowhere');
   await mkdir(cwd);

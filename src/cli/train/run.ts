@@ -5,8 +5,9 @@ import { type ImageRules, imageRules } from '../../data/images/rules.js';
 import { describeSample } from '../../data/stratified-sample.js';
 import type { World } from '../../distributed/index.js';
 import { counted, grouped } from '../../errors/counted.js';
-import { UsageError } from '../../errors/errors.js';
+import { DataError, ShapeError, UsageError } from '../../errors/errors.js';
 import { writeFileAtomic } from '../../files/atomic.js';
+import { undoLater } from '../../files/undo.js';
 import { withoutInit } from '../../nn/init.js';
 import { defaultDataset, ownDataset } from '../../papers/datasets.js';
 import { dryRun } from '../../papers/dry-run.js';
@@ -55,6 +56,8 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
   const shared = world ? forRanks(given, world) : given;
   const flags = given.resume ? shared : withGlobalBatch(shared, ranks);
   const { signal, stopListening } = stopWithCheckpoint();
+  // Until the first step, a refused start leaves no run, which would block the corrected command.
+  let undo: (() => Promise<void>) | undefined;
   try {
     const isFirst = world?.first ?? true;
     if (isFirst && flags.run && !flags.resume && !flags.dryRun) RunFolder.checkNew(flags.run);
@@ -81,6 +84,7 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
           note(await dryRun(path, { ...run, device, observer: { note }, signal }));
           return;
         }
+        if (isFirst && settings) undo = await undoLater(path);
         const folder = !isFirst
           ? SilentFolder.at(path)
           : settings
@@ -121,7 +125,10 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
             if (trainer.step > 0) screen.tell(trainer.step, `Resuming after step ${trainer.step}.`);
             screen.begin(trainer.step, trainer.stepsTotal);
           }
-          const done = await trainer.run();
+          const done = await trainer.run().catch((error: unknown) => {
+            if (trainer.step > 0 || !isRefusal(error)) undo = undefined;
+            throw error;
+          });
           screen.end();
           if (isFirst) await drawCurve(folder, config);
           if (!done)
@@ -156,10 +163,18 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
       },
       world,
     );
+    undo = undefined;
+  } catch (error) {
+    if (!signal.aborted) await undo?.();
+    throw error;
   } finally {
     stopListening();
   }
 }
+
+/** Whether an error of the first step is about the settings or the data, rather than the computation. */
+const isRefusal = (error: unknown): boolean =>
+  error instanceof UsageError || error instanceof DataError || error instanceof ShapeError;
 
 /** Prints advice if JPEG decoding could be faster. */
 async function adviseOnJpegs(): Promise<void> {

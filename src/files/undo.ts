@@ -1,0 +1,21 @@
+import { existsSync } from 'node:fs';
+import { readdir, rm, rmdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+/** The folders on a path that do not exist yet, the innermost first. */
+export const missingFolders = (path: string): string[] =>
+  existsSync(path) ? [] : [path, ...missingFolders(dirname(path))];
+
+/**
+ * Call before files are made in a folder, which need not exist yet.
+ * @returns removes what is in it since then, and the folders that did not exist if they are empty again
+ */
+export async function undoLater(folder: string): Promise<() => Promise<void>> {
+  const made = missingFolders(folder);
+  const kept = new Set(await readdir(folder).catch(() => []));
+  return async () => {
+    for (const name of await readdir(folder).catch(() => []))
+      if (!kept.has(name)) await rm(join(folder, name), { recursive: true, force: true });
+    for (const path of made) await rmdir(path).catch(() => {});
+  };
+}
