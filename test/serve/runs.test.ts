@@ -222,6 +222,21 @@ test('the details of a run', async (t) => {
   assert.ok(all.length === 9 && all.every(({ activations }) => activations[0]!.histogram));
 });
 
+test('steps and indices in paths are whole numbers', async (t) => {
+  const { root, dashboard } = await openDashboard(t);
+  await makeRun(root, 'run');
+  for (const path of [
+    'runs/run/kernels/..%2fconfig.json',
+    'runs/run/samples/1e3',
+    'runs/run/images/-1',
+    'images/run/x',
+  ]) {
+    const { status, text } = await ask(dashboard, `/api/${path}`);
+    assert.equal(status, 400, path);
+    assert.match(text, /a whole number/, path);
+  }
+});
+
 test('kernels are returned as colours around grey', async (t) => {
   const { dashboard, root } = await openDashboard(t);
   const run = await makeRun(root, 'run');

@@ -1,5 +1,15 @@
 import { RequestError } from './request-error.js';
 
+/** A whole number in a route's path. @throws RequestError 400 for another text */
+export function wholeParam(name: string, text: string): number {
+  if (/^\d{1,12}$/.test(text)) return Number(text);
+  throw new RequestError(400, {
+    what: `${name} is not valid`,
+    expected: 'a whole number',
+    got: JSON.stringify(text.slice(0, 50)),
+  });
+}
+
 /** Reads a request's query parameters, whose names are the keys of `Q`. */
 export class QueryReader<Q> {
   readonly #search: URLSearchParams;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { LoggedHistogram } from '../api.js';
 import { FileAnswer } from '../http/file-answer.js';
+import { wholeParam } from '../http/query.js';
 import { RequestError } from '../http/request-error.js';
 import type { Handlers } from '../http/router.js';
 import { EventFiles } from '../metrics/event-files.js';
@@ -47,9 +48,8 @@ export function loggedRoutes(runs: Runs): Handlers<keyof LoggedRoutes> {
     'GET /api/runs/:id/images': async ({ params }) =>
       (await images(params.id)).map(({ name, step }, index) => ({ name, step, index })),
     'GET /api/runs/:id/images/:index': async ({ params }) => {
-      const image = /^\d{1,6}$/.test(params.index)
-        ? (await images(params.id))[Number(params.index)]
-        : undefined;
+      const index = wholeParam('index', params.index);
+      const image = (await images(params.id))[index];
       const type = TYPES.find(([, magic]) => magic.every((byte, i) => image?.bytes[i] === byte))?.[0];
       if (image && type) return new FileAnswer(type, image.bytes, 'no-cache');
       throw new RequestError(404, { what: 'The run has no such image', next: 'see the list of its images' });

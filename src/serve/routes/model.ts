@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { imageBody } from '../http/body.js';
 import { FileAnswer } from '../http/file-answer.js';
+import { wholeParam } from '../http/query.js';
 import { RequestError } from '../http/request-error.js';
 import type { Call, Handlers } from '../http/router.js';
 import type { Inference } from '../inference/client.js';
@@ -49,7 +50,7 @@ export function modelRoutes(runs: Runs, inference: Inference): Handlers<keyof Mo
     'GET /api/runs/:id/confusion': async ({ params }) =>
       surveys.confusion(await weightsOf(await runs.folder(params.id))),
     'GET /api/images/:run/:index': async ({ params }) => {
-      const index = /^\d{1,8}$/.test(params.index) ? Number(params.index) : -1;
+      const index = wholeParam('index', params.index);
       const bytes = await inference.ask('image', { run: await runs.folder(params.run), index });
       return new FileAnswer('image/png', bytes, 'private, max-age=3600');
     },

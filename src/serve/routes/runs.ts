@@ -5,6 +5,7 @@ import { writeFileAtomic } from '../../files/atomic.js';
 import type { ControlRequest, SeriesKey } from '../api.js';
 import { jsonBody } from '../http/body.js';
 import { EventsAnswer } from '../http/event-stream.js';
+import { wholeParam } from '../http/query.js';
 import { RequestError } from '../http/request-error.js';
 import type { Call, Handlers } from '../http/router.js';
 import { SERIES_KEYS } from '../metrics/columns.js';
@@ -77,9 +78,9 @@ export function runRoutes({ runs, feed, trash, control }: RunRoutesOptions): Han
     'GET /api/runs/:id/kernels': async ({ params }) => kernelSteps(await runs.folder(params.id)),
     'GET /api/runs/:id/samples': async ({ params }) => sampledSteps(await runs.folder(params.id)),
     'GET /api/runs/:id/samples/:step': async ({ params }) =>
-      samples(await runs.folder(params.id), stepIn(params.step)),
+      samples(await runs.folder(params.id), wholeParam('step', params.step)),
     'GET /api/runs/:id/kernels/:step': async ({ params }) => {
-      return kernels(await runs.folder(params.id), stepIn(params.step));
+      return kernels(await runs.folder(params.id), wholeParam('step', params.step));
     },
     'PATCH /api/runs/:id': async (call) => {
       mustControl();
@@ -124,9 +125,6 @@ export function runRoutes({ runs, feed, trash, control }: RunRoutesOptions): Han
     },
   };
 }
-
-/** NaN for a text that is not a step. */
-const stepIn = (text: string): number => (/^\d{1,12}$/.test(text) ? Number(text) : Number.NaN);
 
 function seriesQuery(query: Call<'GET /api/runs/:id/series'>['query']) {
   const keys = (query.text('keys') ?? 'loss').split(',');
