@@ -18,6 +18,10 @@ const UNPACK = 'unpack it, and pass the file of weights inside it';
 const AS_TENSORS =
   "save the weights as tensors with the program that made it: safetensors, or torch.save(model.state_dict(), 'weights.pth')";
 
+/** Where only weights fit, such as for --init. */
+const NOT_WEIGHTS =
+  'give the weights that it was exported from (.pth or .safetensors); ONNX models are read by predict, eval, inspect and readOnnx';
+
 /** Signatures: offset, bytes, description, advice. */
 const MARKS: readonly (readonly [at: number, bytes: string, what: string, next: string])[] = [
   [257, 'ustar', 'a tar archive, as PyTorch wrote before version 0.2', UNPACK],
@@ -161,7 +165,7 @@ export function refuseForeign(
     what: `${name} cannot be read as ${own === 'onnx' ? 'an ONNX model' : 'weights'}: it has another format`,
     expected,
     got: found.what,
-    next: found.next,
+    next: found.kind === 'onnx' && /\.onnx$/i.test(name) ? NOT_WEIGHTS : found.next,
   });
 }
 

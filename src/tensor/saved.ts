@@ -1,3 +1,4 @@
+import { shown } from '../errors/arguments.js';
 import { DeviceError, ShapeError, UsageError } from '../errors/errors.js';
 import {
   isShape,
@@ -25,10 +26,13 @@ export function checkSaved(name: string, saved: unknown): asserts saved is Saved
   const { data, shape } = (saved ?? {}) as { data?: unknown; shape?: unknown };
   if (saved instanceof Tensor || !isTypedArray(data) || !isShape(shape))
     throw new UsageError({
-      what: `${name} of the weights is not a tensor`,
+      what: `${name} of the weights has no values to load`,
       expected: 'a parameter of another model, or { data, shape } with a typed array and a list of sizes',
-      got: saved instanceof Tensor ? 'a tensor' : typeof saved,
-      next: 'pass model.stateDict(), or the tensors of readWeights(file)',
+      got: saved instanceof Tensor ? 'a tensor, whose values may not be computed yet' : shown(saved),
+      next:
+        saved instanceof Tensor
+          ? 'pass { data: await tensor.data(), shape: tensor.shape }'
+          : 'pass model.stateDict(), or the tensors of readWeights(file)',
     });
   if (data.length !== sizeOf(shape))
     throw new ShapeError({

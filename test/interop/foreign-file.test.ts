@@ -49,6 +49,10 @@ for (const [name, content, words] of OTHERS)
 test('a network instead of weights, and the reverse, give the advice to rename', async () => {
   const onnx = Buffer.from('\x08\x08\x12\x07pytorch', 'latin1');
   await assert.rejects(openWeights(bufferSource('w.pth', onnx)), /an ONNX model.*ends in \.onnx/);
+  await assert.rejects(
+    openWeights(bufferSource('w.onnx', onnx)),
+    /got an ONNX model\. Next: give the weights that it was exported from/,
+  );
   for (const [bytes, what] of [
     [Buffer.from('PK\x03\x04'), /zip file, as torch\.save writes/],
     [Buffer.from([0x80, 2, 0x8a, 10]), /Python pickle/],
