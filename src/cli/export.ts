@@ -2,6 +2,7 @@ import { extname } from 'node:path';
 import type { Command } from 'commander';
 import { classCount, counted } from '../errors/counted.js';
 import { UsageError } from '../errors/errors.js';
+import { printable } from '../errors/printable.js';
 import type { WeightDtype } from '../interop/model-weights.js';
 import type { LoadedModel } from '../papers/loaded-model.js';
 import type { Paper } from '../papers/paper.js';
@@ -133,7 +134,7 @@ async function writeOnnx(
   await writeFileAtomic(out, file.pieces);
   const found = { file: out, bytes: file.length, classes: classes.length, transform: transform.toString() };
   if (json) return printJson(found);
-  print(`${out}: ${counted(file.length, 'byte')}, ${classCount(classes.length)}`);
+  print(`${printable(out)}: ${counted(file.length, 'byte')}, ${classCount(classes.length)}`);
   print(
     `Input "images" [batch, 3, ${config.imageSize}, ${config.imageSize}], output "logits" [batch, ${classes.length}].`,
   );

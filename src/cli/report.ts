@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { counted } from '../errors/counted.js';
 import { PaperweightError } from '../errors/errors.js';
+import { printable } from '../errors/printable.js';
 import { LANGUAGES, type Language } from '../languages.js';
 import type { LoadedModel } from '../papers/loaded-model.js';
 import type { Measured } from '../report/evaluate-sample.js';
@@ -105,8 +106,9 @@ async function writeReport(run: string, others: readonly string[], flags: Flags)
   const files = drawn.map(({ file }) => file);
   if (flags.json) printJson({ report: out, figures: files });
   else {
-    print(`Report: ${out}`);
-    if (flags.figures !== undefined) print(`Figures: ${counted(files.length, 'file')} in ${flags.figures}`);
+    print(`Report: ${printable(out)}`);
+    if (flags.figures !== undefined)
+      print(`Figures: ${counted(files.length, 'file')} in ${printable(flags.figures)}`);
   }
 }
 

@@ -45,6 +45,13 @@ export function register(program: Command): void {
     .action(list);
 }
 
+/** A message for each run that is not listed. */
+export const describeUnlisted = (names: readonly string[]): string[] =>
+  names.map(
+    (name) =>
+      `The run "${printable(name)}" is not listed: its name has control characters. Rename its folder to see it.`,
+  );
+
 async function list(root: string, flags: Flags): Promise<void> {
   const [{ Runs }, { Settings }, { realPath }] = await Promise.all([
     import('../serve/runs/runs.js'),
@@ -55,8 +62,9 @@ async function list(root: string, flags: Flags): Promise<void> {
   try {
     const settings = new Settings(runs);
     const rows: Row<RunSummary>[] = [];
+    for (const line of describeUnlisted(await runs.unlisted())) note(line);
     for (const run of await runs.list()) rows.push({ run, settings: await settings.of(run.id) });
-    if (rows.length === 0) return note(`There are no runs in ${root}.`);
+    if (rows.length === 0) return note(`There are no runs in ${printable(root)}.`);
     const names = namesOf(rows);
     const known = (name: string): boolean =>
       names.includes(name) || names.some((each) => each.endsWith(`.${name}`));

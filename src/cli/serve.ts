@@ -5,6 +5,7 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { UsageError } from '../errors/errors.js';
+import { printable } from '../errors/printable.js';
 import { onEvent } from './on-event.js';
 import { examples, integer, pathName } from './options/options.js';
 import { describeError } from './print-error.js';
@@ -90,12 +91,15 @@ export function register(program: Command): void {
 }
 
 async function serve(root: string, flags: Flags): Promise<void> {
-  const [{ Dashboard }, { isLoopback }, { version }, { papers }] = await Promise.all([
-    import('../serve/http/server.js'),
-    import('../serve/http/guard.js'),
-    import('../version.js'),
-    import('../serve/routes/paper-source.js'),
-  ]);
+  const [{ Dashboard }, { isLoopback }, { version }, { papers }, { Runs }, { describeUnlisted }] =
+    await Promise.all([
+      import('../serve/http/server.js'),
+      import('../serve/http/guard.js'),
+      import('../version.js'),
+      import('../serve/routes/paper-source.js'),
+      import('../serve/runs/runs.js'),
+      import('./runs.js'),
+    ]);
   const token = tokenOf(flags, !isLoopback(flags.host));
   const dashboard = await Dashboard.open({
     root,
@@ -108,7 +112,8 @@ async function serve(root: string, flags: Flags): Promise<void> {
     ...(flags.onEvent === undefined ? {} : { onAlert: onEvent(flags.onEvent, root, note) }),
     onError: (error) => note(describeError(error).text),
   });
-  if (!existsSync(root)) note(`${root} does not exist yet; runs will appear when it is created.`);
+  if (!existsSync(root)) note(`${printable(root)} does not exist yet; runs will appear when it is created.`);
+  for (const line of describeUnlisted(await new Runs(root).unlisted())) note(line);
   const [deeper] = await runsBelow(root);
   if (deeper) note(`${root} contains no runs; to show those in ${deeper}: paperweight serve ${deeper}`);
   for (const address of addresses(flags.host, dashboard.address))

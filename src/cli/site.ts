@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import type { Command } from 'commander';
 import { counted } from '../errors/counted.js';
+import { printable } from '../errors/printable.js';
 import type { Base } from '../site/build.js';
 import { examples, JSON_OUTPUT, pathName, refuse } from './options/options.js';
 import { note, print, printJson } from './terminal/output.js';
@@ -64,8 +65,8 @@ async function writeSite(runs: readonly string[], flags: Flags): Promise<void> {
   });
   for (const problem of done.problems) note(problem);
   if (flags.json) return printJson({ site: flags.out, ...done });
-  print(`${flags.out}: ${counted(done.pages, 'page')}, ${counted(done.written, 'file')} written`);
-  note(`Open ${flags.out}/index.html, or put the folder on any web server.`);
+  print(`${printable(flags.out)}: ${counted(done.pages, 'page')}, ${counted(done.written, 'file')} written`);
+  note(`Open ${printable(flags.out)}/index.html, or put the folder on any web server.`);
 }
 
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;

@@ -46,7 +46,9 @@ test('runs: filter, order, columns, JSON, and clear errors', async (t) => {
   );
   assert.equal((lines[1]!.settings as Record<string, unknown>).lr, 0.1);
   assert.deepEqual([lines[1]!.tags, lines[1]!.note], [['good'], 'keep']);
+  await makeRun(root, 'line\nbreak', { config: config({}) });
   const all = await runCli(['runs', root]);
+  assert.match(all.stderr, /The run "line\\nbreak" is not listed.*Rename/);
   assert.ok(!all.stdout.includes('\u001b'), 'a name cannot control the terminal');
   for (const [args, words] of [
     [['--sort', 'accurcy'], /"accurcy".*did you mean accuracy/is],
