@@ -4,6 +4,7 @@ import { counted } from '../errors/counted.js';
 import { DeviceError, PaperweightError, UsageError } from '../errors/errors.js';
 import type { Device, Precision } from './backend.js';
 import { DEVICES, type DeviceName, MAX_THREADS } from './device-names.js';
+import { describeOneDnn, fasterThan } from './prefer.js';
 import { type OpenedGpu, openGpu, openRealGpu } from './webgpu/node/open.js';
 import { WorkerDevice } from './worker/device.js';
 import { hasLinks } from './worker/link.js';
@@ -67,8 +68,11 @@ export async function openDevice(
   if (gpu) return { device: gpu.device, why: gpu.about };
   try {
     const device = await WorkerDevice.open('onednn', { threads, precision });
-    const { version, isa, precision: computes } = await device.info();
-    return { device, why: `onednn ${version} (${isa}, ${counted(threads, 'thread')}, ${computes})` };
+    if (name === 'auto') {
+      const faster = await fasterThan(device, precision, () => openWasm(threads));
+      if (faster) return faster;
+    }
+    return { device, why: describeOneDnn(await device.info()) };
   } catch (error) {
     if (name === 'onednn' || !(error instanceof PaperweightError)) throw error;
     refuseBfloat16('wasm', precision, error);

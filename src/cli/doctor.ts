@@ -64,7 +64,7 @@ async function examine(flags: Flags, world: World | undefined): Promise<void> {
     const sgemm = await device.sgemmRate(SGEMM_SIDE, 5);
     const cpuinfo = await readFile('/proc/cpuinfo', 'utf8').catch(() => '');
     const limit = process.constrainedMemory?.() ?? 0;
-    const missing = device.name === 'onednn' ? undefined : await installCommand();
+    const missing = obstacle ? await installCommand() : undefined;
     const libraries = await installed();
     const jpegs = await jpegDecoder();
     const gpu = await gpuReport();

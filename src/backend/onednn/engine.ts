@@ -48,9 +48,13 @@ export class OneDnnEngine implements Engine, PlanHost {
     };
   }
 
-  /** The instruction set, from the name of the implementation that the library picks for a common convolution. */
+  /**
+   * The instruction set, from the names of the implementations that the library picks for a common convolution and a
+   * common linear layer. `ref` means slow reference code: on ARM without SVE the library has nothing else.
+   */
   #isa(): string {
     const d = this.#dnnl;
+    const linear = d.innerProductForward(64, d.any([16, 64]), d.any([64, 64]), null, d.any([16, 64]));
     const one = { strides: [1, 1], dilates: [0, 0], padLeft: [1, 1], padRight: [1, 1] };
     const pd = d.convForward(
       64,
@@ -61,9 +65,9 @@ export class OneDnnEngine implements Engine, PlanHost {
       d.any([1, 16, 8, 8]),
       one,
     );
-    const name = d.implementation(pd);
+    const [name, ofLinear] = [pd, linear].map((one) => d.implementation(one).split(':').at(-1)!);
     d.destroyPds();
-    return name.split(':').at(-1)!;
+    return ofLinear === 'ref' && name !== 'ref' ? `${name}, linear layers ref` : name!;
   }
 
   compile(graph: Graph): Plan {
