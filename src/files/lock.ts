@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, stat, unlink } from 'node:fs/promises';
-import { createServer, type Server } from 'node:net';
-import { constants, hostname } from 'node:os';
+import { createServer } from 'node:net';
+import { constants, hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { CheckpointError, UsageError } from '../errors/errors.js';
 import { diskError } from './disk-error.js';
+import type { SystemLock } from './windows-lock.js';
 
 const FILE = 'run.lock';
 const LOCK_EXCLUSIVE = 2;
@@ -14,15 +15,16 @@ const LOCK_AT_ONCE = 4;
 /** The process that holds a lock, for error messages; whether the lock is held is decided by the system alone. */
 const ownerSchema = z.object({ pid: z.number(), host: z.string(), since: z.string() });
 
-export type Answer = 'taken' | 'held' | 'impossible';
-/** Asks the system for a lock that ends with this process. */
-type Flock = (fd: number) => Promise<Answer>;
+/** A lock object must be closed; a lock without one ends when the file is closed. */
+export type Answer = SystemLock | 'taken' | 'held' | 'impossible';
+/** Asks the system for a lock of an open file that ends with this process. */
+type Flock = (fd: number, file: string) => Promise<Answer>;
 
 /**
  * A run folder's lock: one process at a time trains in it. The operating system releases the lock when the process
- * ends, however it ends, so locks are never stale and reused process ids do no harm. The lock is a flock on `run.lock`;
- * if the file system does not support flock, it is a socket name that only one process at a time can have, which
- * protects against processes of the same machine only.
+ * ends, however it ends, so locks are never stale and reused process ids do no harm. The lock is a flock on `run.lock`, on
+ * Windows LockFileEx. If the file system does not support it, it is a name that only one process at a time can have (a
+ * socket's, on macOS a locked file's in the temporary folder), which protects against processes of the same machine only.
  */
 export class RunLock {
   constructor(
@@ -30,7 +32,7 @@ export class RunLock {
     readonly kind: 'flock' | 'name' | 'none',
     readonly file: string,
     readonly handle: FileHandle,
-    readonly server?: Server,
+    readonly system?: SystemLock,
   ) {}
 
   async release(): Promise<void> {
@@ -40,7 +42,7 @@ export class RunLock {
   }
 
   async close(): Promise<void> {
-    this.server?.close();
+    this.system?.close();
     await this.handle.close();
   }
 }
@@ -49,14 +51,19 @@ export class RunLock {
  * Takes the lock of a run folder.
  *
  * @param ask replaces the system's flock in tests
+ * @param platform replaces the system's name in tests
  * @throws UsageError if another process holds the lock; CheckpointError if the folder is not writable
  */
-export async function takeLock(run: string, ask: Flock = flock): Promise<RunLock> {
+export async function takeLock(
+  run: string,
+  ask: Flock = flock,
+  platform: NodeJS.Platform = process.platform,
+): Promise<RunLock> {
   const file = join(run, FILE);
   try {
     for (;;) {
       const handle = await open(file, 'a+');
-      const lock = await attempt(run, file, handle, ask).catch(async (error) => {
+      const lock = await attempt(run, file, handle, ask, platform).catch(async (error) => {
         await handle.close();
         throw error;
       });
@@ -74,11 +81,18 @@ export async function takeLock(run: string, ask: Flock = flock): Promise<RunLock
   }
 }
 
-async function attempt(run: string, file: string, handle: FileHandle, ask: Flock): Promise<RunLock> {
-  const answer = await ask(handle.fd);
+async function attempt(
+  run: string,
+  file: string,
+  handle: FileHandle,
+  ask: Flock,
+  platform: NodeJS.Platform,
+): Promise<RunLock> {
+  const answer = await ask(handle.fd, file);
   if (answer === 'taken') return new RunLock('flock', file, handle);
+  if (typeof answer === 'object') return new RunLock('flock', file, handle, answer);
   if (answer === 'held') throw await refusal(run, file);
-  const named = await claimName(run);
+  const named = await claimName(run, platform);
   if (named === 'held') throw await refusal(run, file);
   return named === 'impossible'
     ? new RunLock('none', file, handle)
@@ -93,9 +107,9 @@ async function isStill(file: string, handle: FileHandle): Promise<boolean> {
   return ours.ino === there?.ino && ours.dev === there.dev;
 }
 
-async function flock(fd: number): Promise<Answer> {
-  if (process.platform === 'win32') return 'impossible';
+async function flock(fd: number, file: string): Promise<Answer> {
   try {
+    if (process.platform === 'win32') return (await import('./windows-lock.js')).lockOnWindows(file);
     const [{ default: koffi }, { openLibc }] = await Promise.all([import('koffi'), import('./libc.js')]);
     const call = openLibc().func('int flock(int, int)');
     for (;;) {
@@ -110,12 +124,15 @@ async function flock(fd: number): Promise<Answer> {
   }
 }
 
-/** Listens on a socket named after the folder's device and inode; only one process at a time can. */
-async function claimName(run: string): Promise<Server | 'held' | 'impossible'> {
+/** Claims a name made from the folder's device and inode; only one process at a time can. */
+async function claimName(
+  run: string,
+  platform: NodeJS.Platform,
+): Promise<SystemLock | 'held' | 'impossible'> {
   const { dev, ino } = await stat(run, { bigint: true });
   const name = `paperweight-${createHash('sha256').update(`${dev}:${ino}`).digest('hex').slice(0, 32)}`;
-  const path = { linux: `\0${name}`, win32: `\\\\.\\pipe\\${name}` }[process.platform as string];
-  if (!path) return 'impossible';
+  const path = { linux: `\0${name}`, win32: `\\\\.\\pipe\\${name}` }[platform as string];
+  if (!path) return lockTemporary(`${name}.lock`);
   const server = createServer((socket) => socket.destroy());
   return new Promise((resolve) => {
     server.once('error', ({ code }: NodeJS.ErrnoException) =>
@@ -123,6 +140,17 @@ async function claimName(run: string): Promise<Server | 'held' | 'impossible'> {
     );
     server.listen({ path, exclusive: true }, () => resolve(server.unref()));
   });
+}
+
+/** Locks a file in the temporary folder, whose file system does support it. */
+async function lockTemporary(name: string): Promise<SystemLock | 'held' | 'impossible'> {
+  const file = join(tmpdir(), name);
+  const handle = await open(file, 'a').catch(() => undefined);
+  if (!handle) return 'impossible';
+  const answer = await flock(handle.fd, file);
+  if (answer === 'taken') return { close: () => void handle.close() };
+  await handle.close();
+  return answer;
 }
 
 async function refusal(run: string, file: string): Promise<UsageError> {

@@ -74,6 +74,16 @@ for (const kind of KINDS) {
   });
 }
 
+test('without flock, macOS takes a name too', { skip: process.platform === 'win32' }, async (t) => {
+  const folder = await scratch(t);
+  const take = () => takeLock(folder, async () => 'impossible', 'darwin');
+  const lock = await take();
+  assert.equal(lock.kind, 'name');
+  await assert.rejects(take(), UsageError);
+  await lock.release();
+  await (await take()).release();
+});
+
 test('a lock file with the id of a living process does not mean that the lock is held', async (t) => {
   const folder = await scratch(t);
   const owner = { pid: process.pid, host: 'here', since: new Date().toISOString() };
