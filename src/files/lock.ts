@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { CheckpointError, UsageError } from '../errors/errors.js';
 import { diskError } from './disk-error.js';
-import type { SystemLock } from './windows-lock.js';
+import type { SystemLock } from './system/windows-lock.js';
 
 const FILE = 'run.lock';
 const LOCK_EXCLUSIVE = 2;
@@ -109,8 +109,11 @@ async function isStill(file: string, handle: FileHandle): Promise<boolean> {
 
 async function flock(fd: number, file: string): Promise<Answer> {
   try {
-    if (process.platform === 'win32') return (await import('./windows-lock.js')).lockOnWindows(file);
-    const [{ default: koffi }, { openLibc }] = await Promise.all([import('koffi'), import('./libc.js')]);
+    if (process.platform === 'win32') return (await import('./system/windows-lock.js')).lockOnWindows(file);
+    const [{ default: koffi }, { openLibc }] = await Promise.all([
+      import('koffi'),
+      import('./system/libc.js'),
+    ]);
     const call = openLibc().func('int flock(int, int)');
     for (;;) {
       if (call(fd, LOCK_EXCLUSIVE | LOCK_AT_ONCE) === 0) return 'taken';

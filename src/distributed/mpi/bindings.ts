@@ -1,7 +1,7 @@
 import koffi from 'koffi';
 import { addressOf } from '../../backend/onednn/library/memory.js';
 import { PaperweightError } from '../../errors/errors.js';
-import { openLibc } from '../../files/libc.js';
+import { openLibc } from '../../files/system/libc.js';
 import type { Launcher } from './launcher.js';
 import { type Abi, abiOf, checkPair, noLibrary } from './library.js';
 

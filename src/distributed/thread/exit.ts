@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs';
-import { openLibc } from '../../files/libc.js';
+import { openLibc } from '../../files/system/libc.js';
 
 /** Ends this process at once, even if its other threads are blocked in native calls. Exit handlers do not run. */
 export function exitNow(code: number): never {

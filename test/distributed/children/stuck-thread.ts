@@ -1,7 +1,7 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { WORD } from '../../../src/backend/communication/protocol.js';
 import type { Order, ThreadData, ThreadMessage } from '../../../src/distributed/thread/messages.js';
-import { openLibc } from '../../../src/files/libc.js';
+import { openLibc } from '../../../src/files/system/libc.js';
 
 /*
  * A communication thread of a rank that nobody else is in: ranks agree to end at once, and ending MPI does not return.

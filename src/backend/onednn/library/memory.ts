@@ -1,7 +1,7 @@
 import { constants } from 'node:buffer';
 import koffi from 'koffi';
 import { DeviceError } from '../../../errors/errors.js';
-import { openLibc } from '../../../files/libc.js';
+import { openLibc } from '../../../files/system/libc.js';
 import { bytesOf, type DType, makeArray, type TypedArray } from '../../../graph/types.js';
 
 const WINDOWS = process.platform === 'win32';

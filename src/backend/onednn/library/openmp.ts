@@ -1,5 +1,5 @@
 import koffi from 'koffi';
-import { openLibc } from '../../../files/libc.js';
+import { openLibc } from '../../../files/system/libc.js';
 import { openMpOf } from './dll.js';
 
 const WINDOWS = process.platform === 'win32';
