@@ -42,7 +42,7 @@ interface Form {
 export async function scoringModel(path: string, onnx: OnnxModel, side: number): Promise<ScoringModel> {
   const { batch, shape } = formOf(path, onnx, side);
   const count = shape[1]!;
-  const rows = batch === undefined && shape.length === 2 ? onnx : new Rows(onnx, batch, count);
+  const rows = batch === undefined && shape.length === 2 && count > 1 ? onnx : new Rows(onnx, batch, count);
   const kind = kindOf(onnx, [batch ?? 1, 3, side, side]);
   const found = (model: Module, independent = false, classes = count): ScoringModel => ({
     model,
@@ -88,9 +88,10 @@ function formOf(path: string, onnx: OnnxModel, side: number): Form {
   const tryOut = (n: number): { readonly shape?: Shape; readonly problem: string } => {
     try {
       const shape = onnx.check([n, 3, side, side]);
-      const fits = shape.length >= 2 && shape[0] === n && shape.slice(2).every((size) => size === 1);
+      const fits = shape[0] === n && shape.slice(2).every((size) => size === 1);
       return {
-        ...(fits ? { shape } : {}),
+        // [N], as of a sigmoid whose axis was squeezed, is one score for each image.
+        ...(fits ? { shape: shape.length === 1 ? [n, 1] : shape } : {}),
         problem: `[${shape.join(', ')}] for ${n === 1 ? 'one image' : `${n} images`}`,
       };
     } catch (error) {

@@ -32,17 +32,19 @@ interface Net {
   readonly bias?: readonly number[];
   readonly batch?: number | string;
   readonly tensors?: readonly Message[];
+  /** Whether the output is [n]. */
+  readonly flat?: boolean;
 }
 
 /** A network whose logits are the image's channel means times weights plus a bias. */
-function net({ tail, bias = [0, 2.5, 0.3], batch = 'n', tensors = [] }: Net): Buffer {
+function net({ tail, bias = [0, 2.5, 0.3], batch = 'n', tensors = [], flat = false }: Net): Buffer {
   const n = bias.length;
   const weights = Array.from({ length: 3 * n }, (_, i) => ((i * 7) % 5) / 4 - 0.5);
   return Buffer.from(
     writeOnnx({
       opset: 13,
       input: [batch, 3, SIDE, SIDE],
-      output: [batch, n],
+      output: flat ? [batch] : [batch, n],
       outputs: ['y'],
       nodes: [
         { type: 'GlobalAveragePool', inputs: ['x'], outputs: ['g'] },
@@ -136,6 +138,17 @@ test('a single sigmoid distinguishes two classes; a single number of another kin
   for (const [no, yes] of await odds(two)) {
     assert.ok(yes! > 0.05 && yes! < 0.6 && Math.abs(no! + yes! - 1) < 1e-6, `${no} ${yes}`);
   }
+  const squeeze = node('Squeeze', ['p', 'last'], 'y');
+  const squeezed = { bias, tensors: [numbers('last', [1])], flat: true };
+  for (const batch of ['n', 1, 2])
+    near(
+      await odds(await open(t, { tail: [node('Sigmoid', ['l'], 'p'), squeeze], ...squeezed, batch })),
+      await odds(two),
+    );
+  await assert.rejects(
+    open(t, { tail: [node('Identity', ['l'], 'p'), squeeze], ...squeezed }),
+    /not a probability/,
+  );
   await assert.rejects(open(t, { tail: [IDENTITY], bias }), /one output, which is not a probability/);
   await assert.rejects(open(t, { tail: [node('Softmax', ['l'], 'y', 1)], bias }), /always 1/);
 });

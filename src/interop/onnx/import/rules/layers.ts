@@ -140,16 +140,29 @@ const dropout: Rule = (operator) => {
   };
 };
 
+/** How much ConvTranspose cuts off and adds so that a side has a given length; an odd cell is cut off at one end. */
+function toLength(
+  natural: number,
+  length: number,
+  upper: boolean,
+): { readonly pads: Side; readonly more: number } {
+  const total = Math.max(0, natural - length);
+  const less = Math.floor(total / 2);
+  return {
+    pads: upper ? [less, total - less] : [total - less, less],
+    more: Math.max(0, length - natural),
+  };
+}
+
 /** ConvTranspose: the gradient of a convolution; uneven padding is cut off afterwards. */
 const convTranspose: Rule = (operator) => {
   operator.arity(2, 3);
   const groups = operator.int('group', 1);
   const window = windowOf(operator);
   const declared = operator.ints('kernel_shape');
-  operator.word('auto_pad', ['NOTSET']);
+  const auto = operator.word('auto_pad', ['NOTSET', 'VALID', 'SAME_UPPER', 'SAME_LOWER']);
   const [given, extra] = [operator.ints('pads'), operator.ints('output_padding')];
-  if (operator.has('output_shape'))
-    operator.refuse('attribute "output_shape"', 'pads and output_padding', 'a shape');
+  const result = operator.ints('output_shape');
   return ([x, w, b]) => {
     const { images, back } = asImages(operator, x!);
     const kernel = w!.shape.slice(2);
@@ -162,8 +175,24 @@ const convTranspose: Rule = (operator) => {
         operator.misfit(what, `${count} numbers of at least 0`, list.slice(0, 10).join(', '));
       return list ?? Array.from({ length: count }, () => 0);
     };
-    const pads = counts(given, 2 * sides, 'its pads');
-    const outputPadding = counts(extra, sides, 'its output_padding');
+    const added = counts(extra, sides, 'its output_padding');
+    // Old files name the batch and the channels too.
+    const lengths = result && counts(result.slice(-sides), sides, 'its output_shape');
+    const fitted =
+      lengths || auto.startsWith('SAME')
+        ? kernel.map((k, i) => {
+            const cells = x!.shape[i + 2]!;
+            const natural = (cells - 1) * stride[i]! + (k - 1) * dilation[i]! + 1 + added[i]!;
+            return toLength(natural, lengths?.[i] ?? cells * stride[i]!, auto === 'SAME_UPPER');
+          })
+        : undefined;
+    const own = counts(given, 2 * sides, 'its pads');
+    const pads = fitted
+      ? [0, 1].flatMap((end) => fitted.map((side) => side.pads[end]!))
+      : auto === 'VALID'
+        ? own.map(() => 0)
+        : own;
+    const outputPadding = fitted ? added.map((p, i) => p + fitted[i]!.more) : added;
     const even = pads.slice(0, sides).every((pad, i) => pad === pads[sides + i]);
     const weights = ops.reshape(w!, [...w!.shape.slice(0, 2), ...asPair(kernel, 1)]);
     const y = ops.convTranspose2d(images, weights, b, {

@@ -1,6 +1,7 @@
 import { hostLeaf, type Node } from '../../../../graph/node.js';
 import * as ops from '../../../../ops/index.js';
 import type { Rule } from '../operator.js';
+import { picks } from '../windows.js';
 import { moves } from './moves.js';
 import { topK } from './order.js';
 import { scatters } from './scatters.js';
@@ -45,10 +46,16 @@ const position =
     operator.arity(1);
     const given = operator.int('axis', 0);
     const keepDims = operator.int('keepdims', 1) !== 0;
-    if (operator.opset >= 12) operator.only('select_last_index', 0);
+    const last = operator.opset >= 12 && operator.int('select_last_index', 0) !== 0;
     return ([x]) => {
       const axis = operator.axes([given], x!.shape.length)[0]!;
-      const found = ops.argmax(sign < 0 ? ops.neg(x!) : x!, axis);
+      const size = x!.shape[axis]!;
+      const scores = sign < 0 ? ops.neg(x!) : x!;
+      const backwards = last ? picks(scores, axis, size, (i) => size - 1 - i) : scores;
+      const first = ops.argmax(backwards, axis);
+      const found = last
+        ? ops.cast(ops.affine(ops.cast(first, 'float32'), { scale: -1, shift: size - 1 }), 'int32')
+        : first;
       return keepDims
         ? ops.reshape(
             found,

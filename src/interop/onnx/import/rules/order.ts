@@ -26,18 +26,20 @@ export const topK: Rule = (operator) => {
 
 const cumSum: Rule = (operator) => {
   operator.arity(2);
-  operator.only('exclusive', 0);
+  const exclusive = operator.int('exclusive', 0) !== 0;
   const reverse = operator.int('reverse', 0) !== 0;
   return ([x, given]) => {
     const [axis] = operator.axes(operator.known(given!, 'its axis'), x!.shape.length);
     if (axis === undefined) operator.misfit('its axis', 'one axis', 'none');
-    return ops.cumsum(x!, axis!, reverse);
+    const sums = ops.cumsum(x!, axis!, reverse);
+    // Without the element itself, each sum is that of the position before it.
+    return exclusive ? ops.narrow(sums, axis!, reverse ? 1 : -1, x!.shape[axis!]!) : sums;
   };
 };
 
 const oneHot: Rule = (operator) => {
   operator.arity(3);
-  operator.only('axis', -1);
+  const given = operator.int('axis', -1);
   return ([index, depth, values]) => {
     const classes = operator.known(depth!, 'its depth')[0] ?? 0;
     const [off, on] = operator.known(values!, 'its values');
@@ -46,7 +48,11 @@ const oneHot: Rule = (operator) => {
     if (index!.dtype !== 'int32' || off === undefined || on === undefined)
       operator.misfit('its inputs', 'positions, a depth and two values', index!.dtype);
     checkSize([...index!.shape, classes]);
-    return ops.affine(ops.oneHot(index!, classes), { scale: on! - off!, shift: off! });
+    const last = index!.shape.length;
+    const [axis] = operator.axes([given], last + 1) as [number];
+    const order = Array.from({ length: last }, (_, i) => i).toSpliced(axis, 0, last);
+    const rows = ops.affine(ops.oneHot(index!, classes), { scale: on! - off!, shift: off! });
+    return axis === last ? rows : ops.permute(rows, order);
   };
 };
 

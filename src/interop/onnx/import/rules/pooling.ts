@@ -29,6 +29,39 @@ function surrounded(x: Node, pads: readonly [Side, Side], value: number): Node {
 }
 const number = (value: number): Node => hostLeaf(Float32Array.of(value), [], 'float32');
 
+/** Means of windows with gaps: a convolution of each channel, divided by the number of elements that count. */
+function dilatedMean(
+  x: Node,
+  { kernel, stride, dilation }: { readonly kernel: Pair; readonly stride: Pair; readonly dilation: Pair },
+  {
+    pads,
+    counts,
+    countIncludePad,
+  }: { readonly pads: readonly [Side, Side]; readonly counts: Pair; readonly countIncludePad: boolean },
+): Node {
+  const [n, c, ...size] = x.shape as [number, number, number, number];
+  const around = pads.map(([before], i): Side => {
+    const last = (counts[i]! - 1) * stride[i]! + dilation[i]! * (kernel[i]! - 1) + 1;
+    return [before, last - size[i]! - before];
+  }) as unknown as readonly [Side, Side];
+  const counted = pads.map(([before, behind], i): Side => {
+    const more = countIncludePad ? Math.min(behind, around[i]![1]) : Math.min(0, around[i]![1]);
+    return [countIncludePad ? before : 0, more];
+  }) as unknown as readonly [Side, Side];
+  const ones = (shape: readonly number[]): Node => ops.broadcastTo(number(1), shape);
+  const area = ones([1, 1, ...size.map((cells, i) => cells + counted[i]![0] + counted[i]![1])]);
+  const mask = padded(
+    area,
+    around.map(
+      ([before, behind], i): Side => [before - counted[i]![0], behind - counted[i]![1]],
+    ) as unknown as readonly [Side, Side],
+  );
+  const sums = (v: Node): Node => ops.conv2d(v, ones([1, 1, ...kernel]), undefined, { stride, dilation });
+  const planes = ops.reshape(x, [n * c, 1, ...size]);
+  const means = ops.div(sums(padded(planes, around)), sums(mask));
+  return ops.reshape(means, [n, c, ...counts]);
+}
+
 const pooling = (operator: Operator, kind: 'max' | 'average' | 'power'): ReturnType<Rule> => {
   operator.arity(1);
   const sizes = operator.ints('kernel_shape');
@@ -47,7 +80,7 @@ const pooling = (operator: Operator, kind: 'max' | 'average' | 'power'): ReturnT
   const countIncludePad = kind === 'average' && operator.int('count_include_pad', 0) !== 0;
   const p = kind === 'power' ? operator.int('p', 2) : 1;
   if (kind === 'max') operator.ignore('storage_order');
-  else if (dilation.some((d) => d !== 1))
+  else if (kind === 'power' && dilation.some((d) => d !== 1))
     operator.refuse('attribute "dilations"', '1 × 1', dilation.join(' × '));
   const padsOf = padding(operator);
   const area = kernel[0] * kernel[1];
@@ -61,13 +94,15 @@ const pooling = (operator: Operator, kind: 'max' | 'average' | 'power'): ReturnT
         : ops.avgPool2d(input, { kernel, stride, padding: around, ceilMode: ceil, countIncludePad });
     const even = pads.every(([before, behind]) => before === behind);
     const usual = begin.every((before, i) => 2 * before <= kernel[i]!);
-    if (even && usual && !(ceilMode && countIncludePad)) return pool(images, begin, ceilMode);
+    const dense = kind === 'max' || dilation.every((d) => d === 1);
+    if (dense && even && usual && !(ceilMode && countIncludePad)) return pool(images, begin, ceilMode);
     const counts = [0, 1].map((i) => {
       const [before, behind] = pads[i]!;
       const span = size[i]! + before + behind - dilation[i]! * (kernel[i]! - 1) - 1;
       const count = (ceilMode ? Math.ceil : Math.floor)(span / stride[i]!) + 1;
       return ceilMode && (count - 1) * stride[i]! >= size[i]! + before ? count - 1 : count;
     }) as unknown as Pair;
+    if (!dense) return dilatedMean(images, { kernel, stride, dilation }, { pads, counts, countIncludePad });
     if (kind === 'average' && countIncludePad) {
       // Padding counts in the average; cells beyond it, which the last window may reach, do not.
       const y = ops.avgPool2d(padded(images, pads), { kernel, stride, ceilMode, countIncludePad: false });
