@@ -6,7 +6,7 @@ import { printable } from '../errors/printable.js';
 import type { WeightDtype } from '../interop/model-weights.js';
 import type { LoadedModel } from '../papers/loaded-model.js';
 import type { Paper } from '../papers/paper.js';
-import { examples, JSON_OUTPUT, oneOf, pathName } from './options/options.js';
+import { examples, JSON_OUTPUT, oneOf, outputName, pathName } from './options/options.js';
 import { checkOutput, FORCE } from './options/output-file.js';
 import { addWeightsOptions, modelHints, RUN_OR_WEIGHTS, type WeightsFlags } from './options/weights.js';
 import { note, print, printJson } from './terminal/output.js';
@@ -47,7 +47,7 @@ export function register(program: Command, paper?: Paper): void {
     .option(
       '--out <file>',
       'output file (default: model.onnx, model.pth or model.safetensors)',
-      pathName('--out'),
+      outputName('--out'),
     )
     .option(
       '--names <naming>',

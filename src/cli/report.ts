@@ -13,6 +13,7 @@ import {
   integer,
   JSON_OUTPUT,
   oneOf,
+  outputName,
   pathName,
   repeated,
 } from './options/options.js';
@@ -45,7 +46,7 @@ export function register(program: Command): void {
       'further run folders, whose curves are drawn for comparison',
       repeated(pathName('others')),
     )
-    .option('--out <file>', 'output page (default: report.html in the run’s folder)', pathName('--out'))
+    .option('--out <file>', 'output page (default: report.html in the run’s folder)', outputName('--out'))
     .option(
       '--figures <dir>',
       'also write each figure as SVG and PNG into this folder (default: off)',

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { lstat, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { outputName, pathName } from '../../src/cli/options/options.js';
 import { checkOutput, type OutputRule } from '../../src/cli/options/output-file.js';
 import { PaperweightError } from '../../src/errors/errors.js';
 import { runCli } from '../support/cli.js';
@@ -105,12 +106,25 @@ test('every command with an output keeps existing files and refuses other things
   assert.ok((await readdir(at('figures'))).every((name) => /\.(svg|png)$/.test(name)));
 });
 
+test('"-" is standard output for a file, and refused for a folder', () => {
+  assert.equal(outputName('--out', '/')('-'), '/dev/stdout');
+  for (const name of ['./-', '-.svg', 'a']) assert.equal(outputName('--out', '/')(name), name);
+  for (const parse of [pathName('--run'), outputName('--out', '\\')])
+    assert.throws(() => parse('-'), /name of a file or folder; \.\/- is one called "-"/);
+});
+
 test('standard output as the output file gets only the file', {
   skip: process.platform !== 'linux',
 }, async (t) => {
-  const { stdout, stderr } = await works('inspect', '--input', '224', '--figure', '/dev/stdout');
-  assert.match(stdout, /^<svg[\s\S]*<\/svg>\s*$/);
-  assert.match(stderr, /^AlexNet, preset notes/m);
+  const folder = await scratch(t);
+  for (const name of ['/dev/stdout', '-']) {
+    const args = ['inspect', '--input', '224', '--figure', name];
+    const { code, stdout, stderr } = await runCli(args, { cwd: folder });
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^<svg[\s\S]*<\/svg>\s*$/);
+    assert.match(stderr, /^AlexNet, preset notes/m);
+  }
+  assert.deepEqual(await readdir(folder), [], 'no file of the name "-"');
   const kernels = join(await scratch(t), 'null');
   if (spawnSync('mknod', ['-m', '666', kernels, 'c', '1', '3']).status !== 0) return;
   const env = { PAPERWEIGHT_KERNELS: kernels };

@@ -7,6 +7,7 @@ import {
   examples,
   JSON_OUTPUT,
   oneOf,
+  outputName,
   pathName,
   positiveInteger,
 } from '../options/options.js';
@@ -81,7 +82,7 @@ export function register(program: Command): void {
     )
     .option('--networks <names>', `for suite: some of ${Object.keys(NETS).join(',')} (default: all)`, namesOf)
     .option('--profile', 'for train and infer: profile one step by layer and primitive (default: off)')
-    .option('--trace <file>', 'write the profile as a Chrome trace (default: none)', pathName('--trace'))
+    .option('--trace <file>', 'write the profile as a Chrome trace (default: none)', outputName('--trace'))
     .option(...FORCE)
     .option('--save', 'write each result into the --out folder (default: off)')
     .option('--out <dir>', 'folder for results', pathName('--out'), 'bench/results')

@@ -10,7 +10,7 @@ import type { Paper } from '../../papers/paper.js';
 import { defaultPaper } from '../../papers/registry.js';
 import type { ModelConfig } from '../../run/config.js';
 import { addModelOptions, type ModelFlags, modelOptions } from '../options/model.js';
-import { examples, JSON_OUTPUT, oneOf, pathName, positiveInteger } from '../options/options.js';
+import { examples, JSON_OUTPUT, oneOf, outputName, pathName, positiveInteger } from '../options/options.js';
 import { checkOutput, FORCE } from '../options/output-file.js';
 import { modelHints } from '../options/weights.js';
 import { fittedTable, leftOutLine, print, printJson, widest } from '../terminal/output.js';
@@ -56,7 +56,7 @@ export function register(program: Command, paper?: Paper): void {
     .option(
       '--figure <file>',
       'also draw the model, as SVG, or as PNG if the name ends in .png (default: none)',
-      pathName('--figure'),
+      outputName('--figure'),
     )
     .option(...FORCE)
     .option('--lang <language>', 'language of the figure, en or zh', oneOf('--lang', LANGUAGES), 'en');

@@ -106,14 +106,25 @@ export function oneOf<T extends string>(flag: string, values: readonly T[]): Par
   };
 }
 
-/** The name of a file or folder; must not be empty. On Windows `runs/a` becomes `runs\\a`, so that messages do not mix both. */
+/**
+ * The name of a file or folder; must not be empty, or "-", by which many programs mean standard input or output. On
+ * Windows `runs/a` becomes `runs\\a`, so that messages do not mix both.
+ */
 export function pathName(flag: string, separator: string = sep): Parser<string> {
   return (text) =>
     text === ''
       ? refuse(flag, text, 'the name of a file or folder')
-      : separator === '\\'
-        ? text.replaceAll('/', separator)
-        : text;
+      : text === '-'
+        ? refuse(flag, text, 'the name of a file or folder; ./- is one called "-"')
+        : separator === '\\'
+          ? text.replaceAll('/', separator)
+          : text;
+}
+
+/** The name of a file to write; "-" is standard output, where the system has a name for it. */
+export function outputName(flag: string, separator: string = sep): Parser<string> {
+  const path = pathName(flag, separator);
+  return (text) => (text === '-' && separator === '/' ? '/dev/stdout' : path(text));
 }
 
 export interface DeviceFlags {
