@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { referenceDevice } from '../../src/backend/reference/index.js';
 import { PaperweightError, UsageError } from '../../src/errors/errors.js';
-import { BatchNorm2d, Linear, Module, Sequential } from '../../src/nn/index.js';
+import { BatchNorm2d, deepCopy, Linear, Module, Sequential } from '../../src/nn/index.js';
+import { plainObjectsIn, tensorsIn } from '../../src/nn/nested.js';
 import { SGD } from '../../src/optim/index.js';
 import { Parameter } from '../../src/tensor/parameter.js';
 import { setDefaultDevice } from '../../src/tensor/realize.js';
@@ -199,4 +200,45 @@ test('modules in arrays, objects and Maps are trained', async () => {
   const after = await Promise.all(net.parameters().map((p) => p.data()));
   assert.equal(after.length, 2);
   for (const [i, values] of after.entries()) assert.notDeepEqual(values, before[i]);
+});
+
+test('members are found in objects of any depth, which may contain themselves', () => {
+  const depth = 20_000;
+  let deep: unknown = { end: linear() };
+  for (let i = 0; i < depth; i++) deep = i % 2 === 0 ? { d: deep } : [deep];
+  const [name] = [...new Net(deep).stateDict().keys()];
+  assert.ok(name!.endsWith('end.weight') && name!.split('.').length === depth + 3);
+  let empty: unknown = { end: 1 };
+  for (let i = 0; i < depth; i++) empty = { e: empty, list: [1, 2, 3] };
+  const model = new Net({ empty, layer: linear() });
+  assert.deepEqual([...model.stateDict().keys()], ['parts.layer.weight']);
+  assert.deepEqual([...deepCopy(model).stateDict().keys()], ['parts.layer.weight']);
+
+  const ring: Record<string, unknown> = { layer: linear() };
+  ring.self = ring;
+  ring.other = { back: [ring] };
+  assert.deepEqual([...new Net(ring).stateDict().keys()], ['parts.layer.weight']);
+});
+
+test('objects without members that are shared many times are entered once', () => {
+  // 2^60 ways lead to the innermost object.
+  let shared: unknown = { value: 1 };
+  for (let i = 0; i < 60; i++) shared = { left: shared, right: shared };
+  const model = new Net([shared, linear()]);
+  assert.deepEqual([...model.stateDict().keys()], ['parts.1.weight']);
+  assert.deepEqual(tensorsIn({ shared, x: [x()] }).length, 1);
+});
+
+test('numbers in long arrays are not listed', () => {
+  assert.deepEqual(plainObjectsIn(Array.from({ length: 1000 }, (_, i) => i)), []);
+  assert.deepEqual(plainObjectsIn([1, null, 'a', [], undefined]), [[3, []]]);
+});
+
+test('tensors are found in results of any depth, which may contain themselves', () => {
+  let deep: unknown = { y: x() };
+  for (let i = 0; i < 20_000; i++) deep = [deep];
+  assert.equal(tensorsIn(deep).length, 1);
+  const ring: Record<string, unknown> = { y: x() };
+  ring.self = ring;
+  assert.equal(tensorsIn(ring).length, 1);
 });

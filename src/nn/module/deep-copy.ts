@@ -20,57 +20,81 @@ export function deepCopy<M extends Module<unknown>>(module: M): M {
   if (!(module instanceof Module))
     throw new UsageError({ what: 'deepCopy copies modules', expected: 'a Module', got: shown(module) });
   flushPending(module.namedBuffers().map(([, buffer]) => buffer));
-  return copyOf(module, new Map()) as M;
+  const copies = new Copies();
+  const copy = copies.of(module) as M;
+  copies.fill();
+  return copy;
 }
 
-function copyOf(value: unknown, made: Map<unknown, unknown>): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  const known = made.get(value);
-  if (known !== undefined) return known;
-  const remember = <T>(copy: T): T => {
-    made.set(value, copy);
+/** Copies of values by original. Their contents are filled in later, so that any depth is possible. */
+class Copies {
+  readonly #made = new Map<unknown, unknown>();
+  readonly #todo: (() => void)[] = [];
+
+  fill(): void {
+    for (let next = this.#todo.pop(); next; next = this.#todo.pop()) next();
+  }
+
+  of(value: unknown): unknown {
+    if (typeof value !== 'object' || value === null) return value;
+    const known = this.#made.get(value);
+    if (known !== undefined) return known;
+    const copy = this.#copy(value);
+    this.#made.set(value, copy);
     return copy;
-  };
-  if (value instanceof Module) return moduleCopy(value, made);
-  if (value instanceof Parameter) return remember(parameterCopy(value));
-  if (value instanceof Generator) return remember(Generator.fromState(value.state()));
-  if (Array.isArray(value)) {
-    const list = remember<unknown[]>([]);
-    for (const item of value) list.push(copyOf(item, made));
-    return list;
   }
-  if (value instanceof Map) {
-    const map = remember(new Map<unknown, unknown>());
-    for (const [key, item] of value) map.set(key, copyOf(item, made));
-    return map;
-  }
-  if (value instanceof Set) {
-    const set = remember(new Set<unknown>());
-    for (const item of value) set.add(copyOf(item, made));
-    return set;
-  }
-  const parent: unknown = Object.getPrototypeOf(value);
-  if (parent !== Object.prototype && parent !== null) return value;
-  const copy = remember<Record<string, unknown>>(Object.create(parent as object | null));
-  for (const [key, item] of Object.entries(value)) copy[key] = copyOf(item, made);
-  return copy;
-}
 
-function moduleCopy(module: Module<unknown>, made: Map<unknown, unknown>): Module<unknown> {
-  const type = module.constructor;
-  checkCopyable(type);
-  // Runs only the constructor of Module, for an object of the module's class.
-  const copy = Reflect.construct(Module as unknown as new () => Module, [], type) as Module<unknown>;
-  made.set(module, copy);
-  for (const [key, value] of Object.entries(module))
-    Object.defineProperty(copy, key, {
-      value: copyOf(value, made),
-      writable: true,
-      enumerable: true,
-      configurable: true,
+  #copy(value: object): unknown {
+    if (value instanceof Module) return this.#module(value);
+    if (value instanceof Parameter) return parameterCopy(value);
+    if (value instanceof Generator) return Generator.fromState(value.state());
+    if (Array.isArray(value)) {
+      const list: unknown[] = [];
+      this.#todo.push(() => {
+        for (const item of value) list.push(this.of(item));
+      });
+      return list;
+    }
+    if (value instanceof Map) {
+      const map = new Map<unknown, unknown>();
+      this.#todo.push(() => {
+        for (const [key, item] of value) map.set(key, this.of(item));
+      });
+      return map;
+    }
+    if (value instanceof Set) {
+      const set = new Set<unknown>();
+      this.#todo.push(() => {
+        for (const item of value) set.add(this.of(item));
+      });
+      return set;
+    }
+    const parent: unknown = Object.getPrototypeOf(value);
+    if (parent !== Object.prototype && parent !== null) return value;
+    const copy: Record<string, unknown> = Object.create(parent as object | null);
+    this.#todo.push(() => {
+      for (const [key, item] of Object.entries(value)) copy[key] = this.of(item);
     });
-  copyMode(module, copy);
-  return copy;
+    return copy;
+  }
+
+  #module(module: Module<unknown>): Module<unknown> {
+    const type = module.constructor;
+    checkCopyable(type);
+    // Runs only the constructor of Module, for an object of the module's class.
+    const copy = Reflect.construct(Module as unknown as new () => Module, [], type) as Module<unknown>;
+    this.#todo.push(() => {
+      for (const [key, value] of Object.entries(module))
+        Object.defineProperty(copy, key, {
+          value: this.of(value),
+          writable: true,
+          enumerable: true,
+          configurable: true,
+        });
+    });
+    copyMode(module, copy);
+    return copy;
+  }
 }
 
 function parameterCopy(parameter: Parameter): Parameter {

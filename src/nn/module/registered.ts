@@ -3,6 +3,7 @@ import { UsageError } from '../../errors/errors.js';
 import { showShape } from '../../graph/types.js';
 import { onParameterUse, type Parameter } from '../../tensor/parameter.js';
 import { Tensor } from '../../tensor/tensor.js';
+import { leavesIn, plainObjectsIn } from '../nested.js';
 import { afterCall, beforeCall } from './call-hooks.js';
 
 /*
@@ -19,37 +20,30 @@ interface Model {
 }
 
 /** Members in the value of a property: the value itself, or values in arrays, plain objects, Maps and Sets. */
-export function* membersIn<T>(
+export function* membersIn<T extends object>(
   name: string,
   value: unknown,
   isMember: (value: unknown) => value is T,
-  around: readonly unknown[] = [],
 ): Iterable<readonly [string, T]> {
-  if (isMember(value)) {
-    yield [name, value];
-    return;
-  }
-  if (typeof value !== 'object' || value === null || around.includes(value)) return;
-  for (const [key, item] of entriesOf(value)) {
-    if (typeof item !== 'object' || item === null) continue;
-    const named = typeof key === 'string' || typeof key === 'number';
-    for (const member of membersIn(named ? `${name}.${key}` : name, item, isMember, [...around, value])) {
-      if (!named)
-        throw new UsageError({
-          what: `A module in ${name} has no name`,
-          expected: 'a Map whose keys are strings or numbers',
-          got: shown(key),
-        });
-      yield member;
-    }
+  if (typeof value !== 'object' || value === null) return;
+  for (const [keys, member] of leavesIn(value, isMember, objectsIn)) {
+    const nameless = keys.findIndex((key) => typeof key !== 'string' && typeof key !== 'number');
+    if (nameless >= 0)
+      throw new UsageError({
+        what: `A module in ${name} has no name`,
+        expected: 'a Map whose keys are strings or numbers',
+        got: shown(keys[nameless]),
+      });
+    yield [[name, ...keys].join('.'), member];
   }
 }
 
-function entriesOf(value: object): Iterable<readonly [unknown, unknown]> {
-  if (Array.isArray(value) || value instanceof Map) return value.entries();
-  if (value instanceof Set) return [...value].entries();
-  const parent: unknown = Object.getPrototypeOf(value);
-  return parent === Object.prototype || parent === null ? Object.entries(value) : [];
+function objectsIn(value: object): readonly (readonly [unknown, object])[] {
+  const entries = value instanceof Map ? value : value instanceof Set ? [...value].entries() : undefined;
+  if (!entries) return plainObjectsIn(value);
+  return [...entries].filter(
+    (entry): entry is [unknown, object] => typeof entry[1] === 'object' && entry[1] !== null,
+  );
 }
 
 /** Modules whose `forward` is running, outermost first. */

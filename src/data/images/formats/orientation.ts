@@ -1,10 +1,10 @@
 import type { Size } from '../shrink/shrink.js';
+import { tiffTag } from './tiff-directory.js';
 
 /** EXIF orientation (tag 0x0112): 1 is upright, 2 to 8 are rotated or mirrored. */
 export type Orientation = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
 
 const TAG = 0x0112;
-const [SHORT, LONG] = [3, 4];
 const [SOI, SOS, APP1] = [0xd8, 0xda, 0xe1];
 const EXIF = [0x45, 0x78, 0x69, 0x66, 0, 0];
 
@@ -25,27 +25,8 @@ export function jpegOrientation(bytes: Uint8Array): Orientation {
     if (marker === SOS || length < 2) return 1;
     const block = bytes.subarray(at + 4, at + 2 + length);
     if (marker === APP1 && EXIF.every((byte, i) => block[i] === byte))
-      return tiffOrientation(block.subarray(EXIF.length));
+      return asOrientation(tiffTag(block.subarray(EXIF.length), TAG)?.[0]);
     at += 2 + length;
-  }
-  return 1;
-}
-
-/** Reads the tag from the first directory of a TIFF structure (TIFF 6.0, section 2). */
-function tiffOrientation(bytes: Uint8Array): Orientation {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length < 8) return 1;
-  const order = view.getUint16(0);
-  if (order !== 0x4949 && order !== 0x4d4d) return 1;
-  const little = order === 0x4949;
-  const directory = view.getUint32(4, little);
-  if (directory + 2 > bytes.length) return 1;
-  const count = view.getUint16(directory, little);
-  for (let i = 0, at = directory + 2; i < count && at + 12 <= bytes.length; i++, at += 12) {
-    if (view.getUint16(at, little) !== TAG) continue;
-    const type = view.getUint16(at + 2, little);
-    if (type === SHORT) return asOrientation(view.getUint16(at + 8, little));
-    return asOrientation(type === LONG ? view.getUint32(at + 8, little) : undefined);
   }
   return 1;
 }

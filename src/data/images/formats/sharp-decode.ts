@@ -1,7 +1,9 @@
 import { DataError } from '../../../errors/errors.js';
 import type { Size } from '../shrink/shrink.js';
+import { formatOf } from './format.js';
 import type { JpegHeader } from './jpeg-header.js';
 import { asOrientation, type Orientation } from './orientation.js';
+import { fromYCbCr, isYCbCr } from './tiff-colours.js';
 
 type SharpModule = typeof import('sharp')['default'];
 
@@ -57,6 +59,7 @@ export async function decodeBySharp(
       ignoreIcc: true,
     });
     const cmyk = space === 'cmyk';
+    const differences = formatOf(bytes) === 'tiff' && isYCbCr(bytes);
     if (cmyk) image.pipelineColourspace('cmyk').toColourspace('cmyk');
     else image.removeAlpha().toColourspace('srgb');
     const size = wanted ?? { width, height };
@@ -69,7 +72,8 @@ export async function decodeBySharp(
       size,
       orientation: asOrientation(orientation),
       fill(pixels) {
-        if (cmyk) fromCmyk(data, info.channels, pixels);
+        if (differences) fromYCbCr(data, info.channels, pixels);
+        else if (cmyk) fromCmyk(data, info.channels, pixels);
         else widen(data, info.channels, pixels);
         return true;
       },
