@@ -26,7 +26,7 @@ else {
   });
   await import('./dnnl.test.js');
   await import('./onednn.test.js');
-  await import('./local-response.test.js');
+  await import('./beyond-range.test.js');
   await import('./onednn-errors.test.js');
   await import('../../papers/alexnet/onednn.test.js');
 }

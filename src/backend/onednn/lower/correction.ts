@@ -11,13 +11,15 @@ import { allocate, arrayAt } from '../library/memory.js';
  *
  * @param inputs forms of the node's inputs
  * @param where whether to do so, asked in each run
+ * @param seen forms that it looks at
  */
 export function correctWhere(
   b: Builder,
   i: number,
   inputs: readonly Form[],
   output: Form,
-  where: () => boolean,
+  where: (values: readonly Float32Array[]) => boolean,
+  seen: readonly Form[] = [],
 ): void {
   const { op, scope, inputs: sources, shape } = b.node(i);
   const kernel = scriptOf(b.graph, i);
@@ -26,17 +28,22 @@ export function correctWhere(
     scope,
     kernel: 'corrected',
     macs: 0,
-    touches: [...inputs, output].map(({ region }) => region),
+    touches: [...inputs, output, ...seen].map(({ region }) => region),
     writes: false,
-    script: (at) => () => {
-      if (!where()) return;
-      const values = inputs.map((form, k) => rowMajorOf(b, sources[k]!, form, at(form.region)));
-      const result = makeArray('float32', sizeOf(shape));
-      kernel(values, result);
-      withCopy(b, i, (md, address) => {
-        (arrayAt(address, 'float32', result.length) as Float32Array).set(result as Float32Array);
-        reorder(b, md, address, output.md, at(output.region));
-      });
+    script: (at) => {
+      const views = seen.map(
+        ({ dims, region }) => arrayAt(at(region), 'float32', sizeOf(dims)) as Float32Array,
+      );
+      return () => {
+        if (!where(views)) return;
+        const values = inputs.map((form, k) => rowMajorOf(b, sources[k]!, form, at(form.region)));
+        const result = makeArray('float32', sizeOf(shape));
+        kernel(values, result);
+        withCopy(b, i, (md, address) => {
+          (arrayAt(address, 'float32', result.length) as Float32Array).set(result as Float32Array);
+          reorder(b, md, address, output.md, at(output.region));
+        });
+      };
     },
   });
 }

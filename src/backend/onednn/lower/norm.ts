@@ -3,6 +3,7 @@ import { Arg } from '../api/dnnl.js';
 import type { Builder } from '../builder.js';
 import type { Form } from '../ir.js';
 import { arrayAt } from '../library/memory.js';
+import { correctWhere } from './correction.js';
 import { emitInto, type Operand } from './emit.js';
 import { emitVectors } from './vectors.js';
 
@@ -15,8 +16,16 @@ export function lowerBatchNormTrain(b: Builder, i: number): boolean {
   const pd = d.batchNormForward(src.md, node.attrs.eps as number, false);
   const [mean, variance] = [b.newForm([c], d.plain([c])), b.newForm([c], d.plain([c]))];
   statistics(b).set(x, { mean, variance });
-  return emitInto(b, i, pd, src, batchNormOperands(b, src, gamma, beta, mean, variance));
+  const operands = batchNormOperands(b, src, gamma, beta, mean, variance);
+  emitInto(b, i, pd, src, operands);
+  const inputs = [src, b.plainForm(gamma), b.plainForm(beta)];
+  correctWhere(b, i, inputs, b.value(i).forms[0]!, isBeyond, [mean, variance]);
+  return true;
 }
+
+/** Whether sums of squares have left the range of float32, in which the library computes them. */
+const isBeyond = (statistics: readonly Float32Array[]): boolean =>
+  statistics.some((values) => !values.every(Number.isFinite));
 
 const batchNormOperands = (
   b: Builder,
@@ -93,6 +102,9 @@ export function lowerBatchNormGrad(b: Builder, i: number): boolean {
     [Arg.diffShift, diffBeta],
   ]);
   b.define(i, out);
+  const used = [stats.mean, stats.variance];
+  const [gradient, scale] = [b.form(dy, src.dims, src.md), b.plainForm(gamma)];
+  correctWhere(b, i, [gradient, src, scale], out, isBeyond, used);
   const axes = node.shape
     .map((_, a) => a)
     .filter((a) => a !== 1)
@@ -110,6 +122,7 @@ export function lowerBatchNormGrad(b: Builder, i: number): boolean {
           : undefined;
     if (!grad || b.values[u] || user.attrs.keepDims) continue;
     b.define(u, grad);
+    if (grad === diffGamma) correctWhere(b, u, [gradient, src], grad, isBeyond, used);
     b.done.add(u);
   }
   return true;

@@ -11,7 +11,7 @@ import type { LrnAttrs } from '../../../src/ops/norm/local-response-norm.js';
 import { assertNear } from '../../support/generated.js';
 
 /*
- * Local response normalisation of values for which powers of the scale leave the range of float32: the library's
+ * Normalisation of values for which powers of the scale, or sums of squares, leave the range of float32: the library's
  * results are 0, infinite or NaN there.
  */
 
@@ -121,4 +121,41 @@ describe('onednn: local response normalisation far from 1', () => {
     for (const k of [0, 1]) assertNear(results[k]!, results[k + 2]!, k === 0 ? 0.05 : 0.2, `value ${k}`);
     await half.close();
   });
+});
+
+describe('onednn: batch normalisation of values whose squares exceed float32', () => {
+  const shape = [3, 16, 4, 5];
+  const values = async (device: Device, magnitude: number) => {
+    const x = new Parameter(around(magnitude, shape, 1), shape);
+    const [gamma, beta] = [2, 3].map((seed) => new Parameter(around(1, [16], seed), [16])) as [
+      Parameter,
+      Parameter,
+    ];
+    for (const parameter of [x, gamma, beta]) await parameter.place(device);
+    const y = new Tensor(ops.batchNormTrain(x.mul(1).node, gamma.node, beta.node, 1e-5));
+    y.mul(tensor(around(1, shape, 2), { shape }))
+      .sum()
+      .backward();
+    const outputs = [y, ...[x, gamma, beta].map(({ grad }) => grad!.mul(1))];
+    const { graph, key, feeds, storages } = buildGraph(
+      outputs.map(({ node }) => node),
+      [],
+    );
+    return device.run(
+      key,
+      graph,
+      feeds,
+      storages.map(({ id }) => id),
+    );
+  };
+  for (const magnitude of [1, 1e15, 1e19, 1e25, 1e37])
+    it(`magnitude ${magnitude}`, async () => {
+      const device = new InlineDevice(new OneDnnEngine({ threads: 2 }));
+      const reference = new InlineDevice(new ReferenceEngine());
+      const [ours, expected] = [await values(device, magnitude), await values(reference, magnitude)];
+      for (const [k, name] of ['result', 'gradient', 'gradient of gamma', 'gradient of beta'].entries())
+        assertEach([...ours[k]!], [...expected[k]!], name, 2e-4);
+      await device.close();
+      await reference.close();
+    });
 });
