@@ -1,7 +1,7 @@
 import { takeLock } from '../../../src/files/lock.js';
 
 /*
- * Tries to take a run folder's lock at a certain time, says so, and keeps it until it is killed or a second later:
+ * Tries to take a run folder's lock at a certain time, says so, and keeps it until it is killed or five minutes later:
  *
  *   node child-lock.js <folder> <time in ms> <flock | name>
  */
@@ -10,7 +10,7 @@ while (Date.now() < Number(time));
 try {
   const lock = await takeLock(folder, ...(kind === 'name' ? [async () => 'impossible' as const] : []));
   console.log(`has ${lock.kind}`);
-  setTimeout(() => process.exit(), 20_000);
+  setTimeout(() => process.exit(), 300_000);
 } catch (error) {
   console.log(String(error));
 }
