@@ -1,11 +1,14 @@
-// jax-js's side of `paperweight bench`, in Node: its wasm device, which has one thread there.
-import { load, serve, versionOf } from './protocol.mjs';
+// jax-js's side of `paperweight bench`, in Node: its wasm device, which has one thread there, or its webgpu device.
+import { beyond, load, serve, versionOf } from './protocol.mjs';
 
 await serve(async (work) => {
   const jax = await load('@jax-js/jax');
   const { lax, nn, numpy: np } = jax;
-  await jax.init('wasm');
-  jax.defaultDevice('wasm');
+  const device = work.mode || 'wasm';
+  if (device === 'webgpu') (await import('./webgpu.mjs')).providePageGpu();
+  if (!(await jax.init(device)).includes(device))
+    throw new Error(`jax-js could not start its device ${device}`);
+  jax.defaultDevice(device);
 
   const parameters = [];
   const layers = work.layers.map((layer) => {
@@ -32,7 +35,15 @@ await serve(async (work) => {
     // x^−β by exp and log: a power has no gradient.
     return x.mul(np.exp(np.log(sum.mul(alpha / size).add(k)).mul(-beta)));
   };
-  const apply = (x, layer, p) => {
+  const pool = (x, { kernel, stride, ceilMode }, next) => {
+    const ends = [2, 3].map((axis, i) => (ceilMode ? beyond(x.shape[axis], kernel[i], stride[i]) : 0));
+    if (ends.every((end) => end === 0)) return lax.reduceWindow(x, np.max, kernel, stride);
+    // It pads with zeros only, which a ReLU hides.
+    if (next?.type !== 'relu') throw new Error('jax-js has no pooling in ceil mode');
+    const sides = [[0, 0], [0, 0], ...ends.map((end) => [0, end])];
+    return lax.reduceWindow(np.pad(x, sides), np.max, kernel, stride);
+  };
+  const apply = (x, layer, p, next) => {
     switch (layer.type) {
       case 'conv2d': {
         const [a, b] = layer.padding;
@@ -49,7 +60,7 @@ await serve(async (work) => {
       case 'relu':
         return nn.relu(x);
       case 'maxPool2d':
-        return lax.reduceWindow(x, np.max, layer.kernel, layer.stride);
+        return pool(x, layer, next);
       case 'adaptiveAvgPool2d':
         return x;
       case 'flatten':
@@ -62,7 +73,7 @@ await serve(async (work) => {
     }
   };
   const forward = (p, x) => {
-    const y = layers.reduce((value, layer) => apply(value, layer, p), x);
+    const y = layers.reduce((value, layer, i) => apply(value, layer, p, layers[i + 1]), x);
     for (const one of p) one.dispose();
     return y;
   };

@@ -5,7 +5,8 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
-const FOLDER = process.env.PAPERWEIGHT_PEERS ?? dirname(fileURLToPath(import.meta.url));
+/** Folder whose node_modules has the peers. */
+export const FOLDER = process.env.PAPERWEIGHT_PEERS ?? dirname(fileURLToPath(import.meta.url));
 const require = createRequire(join(FOLDER, 'node_modules', 'x.js'));
 
 export const resolve = (name) => require.resolve(name);
@@ -42,6 +43,9 @@ async function readWork(file) {
   const few = await floats(work.images);
   return { ...work, layers, few, folder: dirname(file), images: repeat(few, work) };
 }
+
+/** Rows or columns behind the end of `size` that the last window of a pooling in ceil mode covers. */
+export const beyond = (size, kernel, stride) => Math.ceil((size - kernel) / stride) * stride + kernel - size;
 
 /** The few images over and over, until the batch is full. */
 function repeat(few, { batch, imageCount }) {

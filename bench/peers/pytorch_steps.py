@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """PyTorch's side of `paperweight bench train` and `infer`: pytorch_steps.py work.json (see src/bench/side.ts).
 
-Modes, joined with hyphens: eager, compile (torch.compile), channels-last, bf16 (autocast).
+Modes, joined with hyphens: eager, compile (torch.compile), channels-last, bf16 (autocast), cuda (on the GPU, in
+strict float32), tf32.
 Works with PyTorch 1.13 and newer; compile needs 2.0.
 """
 import json
@@ -29,7 +30,8 @@ def build(layers):
         elif kind == "linear":
             made.append(nn.Linear(layer["inFeatures"], layer["outFeatures"]))
         elif kind == "maxPool2d":
-            made.append(nn.MaxPool2d(*(tuple(layer[key]) for key in ("kernel", "stride", "padding"))))
+            sizes = (tuple(layer[key]) for key in ("kernel", "stride", "padding"))
+            made.append(nn.MaxPool2d(*sizes, ceil_mode=layer["ceilMode"]))
         elif kind == "localResponseNorm":
             made.append(nn.LocalResponseNorm(layer["size"], layer["alpha"], layer["beta"], layer["k"]))
         elif kind == "adaptiveAvgPool2d":
@@ -53,6 +55,10 @@ def main():
     mode = work["mode"] or "eager"
     channels_last, compiled, bf16 = ("channels-last" in mode, "compile" in mode, "bf16" in mode)
     torch.set_num_threads(work["threads"])
+    kind = "cuda" if "cuda" in mode else "cpu"
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise RuntimeError("this PyTorch finds no GPU")
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = "tf32" in mode
 
     model = build(work["layers"])
     weights = np.fromfile(os.path.join(folder, work["weights"]), dtype="<f4")
@@ -67,13 +73,15 @@ def main():
     batch = work["batch"]
     images = few.repeat(-(-batch // len(few)), 1, 1, 1)[:batch].contiguous()
     labels = torch.arange(batch) % 10
+    model = model.to(kind)
+    few, images, labels = (t.to(kind) for t in (few, images, labels))
     if channels_last:
         model = model.to(memory_format=torch.channels_last)
         few, images = (t.contiguous(memory_format=torch.channels_last) for t in (few, images))
     net = torch.compile(model) if compiled else model
 
     def autocast():
-        return torch.autocast("cpu", torch.bfloat16, enabled=bf16)
+        return torch.autocast(kind, torch.bfloat16, enabled=bf16)
 
     def logits(x):
         with torch.no_grad(), autocast():
@@ -94,7 +102,7 @@ def main():
         loss.item()
 
     def step():
-        return train() if work["what"] == "train" else logits(images).numpy()
+        return train() if work["what"] == "train" else logits(images).cpu().numpy()
 
     def timed(count):
         seconds = []

@@ -1,6 +1,6 @@
-// TensorFlow.js's side of `paperweight bench`, in Node: the wasm backend, or the one in plain JavaScript ("cpu").
+// TensorFlow.js's side of `paperweight bench`, in Node: the wasm backend, the one in plain JavaScript ("cpu"), or webgpu.
 import { dirname, sep } from 'node:path';
-import { load, resolve, serve, versionOf } from './protocol.mjs';
+import { beyond, load, resolve, serve, versionOf } from './protocol.mjs';
 
 await serve(async (work) => {
   const tf = await load('@tensorflow/tfjs');
@@ -8,6 +8,10 @@ await serve(async (work) => {
   if (backend === 'wasm') {
     const wasm = await load('@tensorflow/tfjs-backend-wasm');
     wasm.setWasmPaths(`${dirname(resolve('@tensorflow/tfjs-backend-wasm'))}${sep}`);
+  }
+  if (backend === 'webgpu') {
+    (await import('./webgpu.mjs')).providePageGpu();
+    await load('@tensorflow/tfjs-backend-webgpu');
   }
   if (!(await tf.setBackend(backend))) throw new Error(`tfjs could not start its backend ${backend}`);
   await tf.ready();
@@ -47,6 +51,12 @@ await serve(async (work) => {
     ];
     return tf.add(tf.conv2d(x, w, stride, p === 0 && q === 0 ? 'valid' : sides), b);
   };
+  const pool = (x, { kernel, stride, ceilMode }) => {
+    const ends = [1, 2].map((axis, i) => (ceilMode ? beyond(x.shape[axis], kernel[i], stride[i]) : 0));
+    const sides = [[0, 0], ...ends.map((end) => [0, end]), [0, 0]];
+    const padded = ends.some((end) => end > 0) ? tf.pad(x, sides, -1e30) : x;
+    return tf.maxPool(padded, kernel, stride, 'valid');
+  };
   const apply = (x, layer, training) => {
     switch (layer.type) {
       case 'conv2d':
@@ -58,7 +68,7 @@ await serve(async (work) => {
       case 'relu':
         return tf.relu(x);
       case 'maxPool2d':
-        return tf.maxPool(x, layer.kernel, layer.stride, 'valid');
+        return pool(x, layer);
       case 'adaptiveAvgPool2d':
         return x;
       case 'flatten':

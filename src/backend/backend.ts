@@ -19,6 +19,8 @@ export interface EngineInfo {
   readonly precision: Exclude<Precision, 'auto'>;
   /** Instruction set that the engine uses, as the library names it. */
   readonly isa?: string;
+  /** Whether a GPU is imitated by the processor. */
+  readonly software?: boolean;
 }
 
 /** Name of the chosen implementation, keyed by workload (layer type, direction and sizes). */

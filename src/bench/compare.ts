@@ -51,9 +51,9 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
     threads,
     device: options.device,
     precision: options.precision,
-    mode: options.mode,
+    mode: options.mode || (peer ? PEERS[peer].modes[0]! : ''),
     warmup: WARMUP,
-    wantsOnnx: peer === 'onnxruntime',
+    wantsOnnx: peer === 'onnxruntime' || peer === 'onnxruntime-web',
     forPeer: false,
   };
   const work = await writeWork(base);

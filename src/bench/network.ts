@@ -87,8 +87,9 @@ export function describeNetwork(model: nn.Module): LayerSpec[] {
       return { type: 'linear', inFeatures, outFeatures };
     }
     if (layer instanceof nn.MaxPool2d) {
-      const { kernelSize, stride, padding } = layer;
-      return { type: 'maxPool2d', kernel: pair(kernelSize), stride: pair(stride), padding: pair(padding) };
+      const { kernelSize, stride, padding, ceilMode } = layer;
+      const [kernel, steps, sides] = [kernelSize, stride, padding].map((size) => pair(size));
+      return { type: 'maxPool2d', kernel, stride: steps, padding: sides, ceilMode };
     }
     if (layer instanceof nn.LocalResponseNorm) {
       const { size, alpha, beta, k } = layer;

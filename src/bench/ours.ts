@@ -16,6 +16,8 @@ import { readWork, type Work } from './work.js';
  * profiled step; end → peak memory. See side.ts.
  */
 const SGEMM_SIDE = 2048;
+/** The same on a GPU that the processor imitates. */
+const SOFTWARE_SIDE = 256;
 
 const say = (answer: object): void => void process.stdout.write(`${JSON.stringify(answer)}\n`);
 
@@ -96,7 +98,8 @@ async function serve(file: string): Promise<void> {
   for await (const line of createInterface({ input: process.stdin })) {
     const [word, number] = line.split(' ');
     if (word === 'go') say({ seconds: await timed(Number(number)) });
-    else if (word === 'sgemm') say({ gflops: (await device.sgemmRate(SGEMM_SIDE, 3)) ?? null });
+    else if (word === 'sgemm')
+      say({ gflops: (await device.sgemmRate(info.software ? SOFTWARE_SIDE : SGEMM_SIDE, 3)) ?? null });
     else if (word === 'stats') say({ plans: await device.stats() });
     else if (word === 'profile') say({ rows: await device.profileLast() });
     else if (word === 'end') break;

@@ -13,7 +13,16 @@ export class MissingPeerError extends PaperweightError {
   }
 }
 
-export type PeerName = 'pytorch' | 'pytorch-suite' | 'onnxruntime' | 'tfjs' | 'jax-js' | 'torchvision';
+export type PeerName =
+  | 'pytorch'
+  | 'pytorch-suite'
+  | 'onnxruntime'
+  | 'onnxruntime-web'
+  | 'tfjs'
+  | 'tfjs-webgpu'
+  | 'jax-js'
+  | 'jax-js-webgpu'
+  | 'torchvision';
 
 interface Peer {
   readonly runtime: 'python' | 'node';
@@ -33,7 +42,10 @@ export const PEERS: Readonly<Record<PeerName, Peer>> = {
     // Not pytorch.py: libraries that probe for a module named pytorch would import it.
     script: 'pytorch_steps.py',
     needs: ['torch', 'numpy'],
-    modes: ['eager', 'channels-last', 'compile', 'compile-channels-last', 'bf16', 'bf16-channels-last'],
+    modes: [
+      ...['eager', 'channels-last', 'compile', 'compile-channels-last', 'bf16', 'bf16-channels-last'],
+      ...['cuda', 'cuda-tf32', 'cuda-bf16'],
+    ],
     largest: { train: ANY, infer: ANY },
   },
   'pytorch-suite': {
@@ -63,6 +75,28 @@ export const PEERS: Readonly<Record<PeerName, Peer>> = {
     needs: ['@jax-js/jax'],
     modes: ['wasm'],
     largest: { train: 1, infer: 1 },
+  },
+  // On the adapter of our own webgpu device, in Node.
+  'tfjs-webgpu': {
+    runtime: 'node',
+    script: 'tfjs.mjs',
+    needs: ['@tensorflow/tfjs', '@tensorflow/tfjs-backend-webgpu'],
+    modes: ['webgpu'],
+    largest: { train: ANY, infer: ANY },
+  },
+  'jax-js-webgpu': {
+    runtime: 'node',
+    script: 'jax-js.mjs',
+    needs: ['@jax-js/jax'],
+    modes: ['webgpu'],
+    largest: { train: ANY, infer: ANY },
+  },
+  'onnxruntime-web': {
+    runtime: 'node',
+    script: 'onnxruntime-web.mjs',
+    needs: ['onnxruntime-web'],
+    modes: ['webgpu'],
+    largest: { infer: ANY },
   },
   torchvision: {
     runtime: 'python',

@@ -156,6 +156,31 @@ const suiteSchema = z.object({
   ),
 });
 
+const gpuSchema = z.object({
+  what: z.literal('gpu'),
+  ...head,
+  /** Null without an adapter. */
+  adapter: z
+    .object({
+      adapter: z.string(),
+      /** Whether the processor imitates it. */
+      software: z.boolean(),
+      features: z.array(z.string()).readonly(),
+      bufferBytes: z.number(),
+      bindingBytes: z.number(),
+      gflops: z.number().nullable(),
+    })
+    .nullable(),
+  rows: z.array(
+    z.union([
+      /** `ratio` is a peer's time divided by Paperweight's. */
+      z.object({ name: z.string(), value: z.number(), unit: z.string(), ratio: z.number().optional() }),
+      /** Why it was not measured. */
+      z.object({ name: z.string(), missing: z.string() }),
+    ]),
+  ),
+});
+
 /** Result of a measurement: one JSON object per file in `bench/results/`. */
 export const resultSchema = z.discriminatedUnion('what', [
   stepSchema,
@@ -163,12 +188,14 @@ export const resultSchema = z.discriminatedUnion('what', [
   startSchema,
   overheadSchema,
   suiteSchema,
+  gpuSchema,
 ]);
 export type Result = z.infer<typeof resultSchema>;
 export type StepResult = z.infer<typeof stepSchema>;
 export type DataResult = z.infer<typeof dataSchema>;
 export type StartResult = z.infer<typeof startSchema>;
 export type SuiteResult = z.infer<typeof suiteSchema>;
+export type GpuResult = z.infer<typeof gpuSchema>;
 export type OverheadResult = z.infer<typeof overheadSchema>;
 export type ResultHead = Pick<StepResult, 'date' | 'paperweight' | 'machine' | 'threads'>;
 

@@ -129,6 +129,9 @@ function rowsOf(result: Result, language: Language): string[][] {
       ];
     case 'step-overhead':
       return [[w.overhead, `**${time(result.overheadMs / 1000)}**`, '', '', '', '']];
+    case 'gpu':
+      // It prints a table of its own.
+      return [];
     case 'suite':
       return result.cases.map(({ network, batch, spread, peer, ratio }) => [
         w.network(network, batch),

@@ -58,6 +58,13 @@ test('the network of any paper can be measured, at its own size', async () => {
   await assert.rejects(buildNetwork({ paper: 'resnet', preset: 'notes', norm: 'lrn' }), UsageError);
 });
 
+test('a pooling says whether its last window may lie beyond the edge', async () => {
+  const { model } = await buildNetwork({ paper: 'alexnet', preset: 'four-layer', norm: 'none' });
+  const pooling = describeNetwork(model).find(({ type }) => type === 'maxPool2d');
+  const sizes = { kernel: [3, 3], stride: [2, 2], padding: [0, 0] };
+  assert.deepEqual(pooling, { type: 'maxPool2d', ...sizes, ceilMode: true });
+});
+
 test('a layer unknown to the peers is refused', () => {
   assert.throws(
     () => describeNetwork(new Sequential(new BatchNorm2d(3))),

@@ -20,6 +20,8 @@ test('a missing peer is named with the command that installs it', async () => {
     /onnxruntime is not installed\. .*ONNXRUNTIME_NODE_INSTALL=skip npm install --prefix/,
   );
   await missing('tfjs', /no @tensorflow\/tfjs, @tensorflow\/tfjs-backend-wasm/);
+  await missing('tfjs-webgpu', /no @tensorflow\/tfjs, @tensorflow\/tfjs-backend-webgpu/);
+  await missing('onnxruntime-web', /no onnxruntime-web/);
   await missing('jax-js', /--peer none/);
   await missing('pytorch', /no such program.*--python/);
   await assert.rejects(peerCommand('pytorch', [], { ...places, python }, 2), MissingPeerError);

@@ -8,7 +8,7 @@ import { readResults, resultFile, resultSchema, saveResult } from '../../src/ben
 import { newest, speedTable, withTable } from '../../src/bench/table.js';
 import { resultText } from '../../src/cli/bench/view.js';
 import { UsageError } from '../../src/errors/errors.js';
-import { data, impossible, overhead, start, step } from './results.js';
+import { data, gpu, impossible, overhead, start, step } from './results.js';
 
 test('files are named after the measurement', () => {
   assert.equal(resultFile(step), 'train-128-lrn-2t-pytorch-2.15.0-eager-2026-11-24.json');
@@ -22,7 +22,7 @@ test('files are named after the measurement', () => {
 test('results are read back unchanged, and other files are refused', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'paperweight-test-'));
   t.after(() => rm(folder, { recursive: true }));
-  const all = [data, overhead, start, step, impossible];
+  const all = [data, gpu, overhead, start, step, impossible];
   for (const result of all) await saveResult(folder, result);
   assert.equal((await readdir(folder)).length, all.length);
   const back = await readResults(folder);
@@ -124,6 +124,12 @@ test('results as text have ratios, rates and reasons for missing values', () => 
   assert.match(resultText(impossible).join('\n'), /tfjs \(wasm\): not possible\. no Conv2DBackpropFilter/);
   assert.match(resultText(start).join('\n'), /The second step compiled nothing\./);
   assert.match(resultText({ ...start, plansAfterSecond: 2 }).join('\n'), /compiled 1 plan\./);
+  const card = resultText(gpu).join('\n');
+  assert.match(card, /^a card\n/);
+  assert.match(card, /a net, batch 32 {2,}1,230 ms/);
+  assert.match(card, /tfjs-webgpu {2,}3,090 ms +2\.50/);
+  assert.match(card, /pytorch cuda {2,}not measured: The peer pytorch is not installed/);
+  assert.deepEqual(speedTable([gpu], 'en').split('\n').length, 2);
   assert.match(resultText(overhead).join('\n'), /Overhead beyond the primitives: 0\.80 ms/);
   assert.match(resultText(data).join('\n'), /plain +100000 +0\.06 %/);
 });

@@ -1,4 +1,10 @@
-import type { DataResult, OverheadResult, StartResult, StepResult } from '../../src/bench/result.js';
+import type {
+  DataResult,
+  GpuResult,
+  OverheadResult,
+  StartResult,
+  StepResult,
+} from '../../src/bench/result.js';
 import { spread } from '../../src/bench/stats.js';
 
 /** Results with round numbers, for tests of tables and texts. */
@@ -70,6 +76,23 @@ export const start: StartResult = {
   secondStep: 2,
   plansAfterFirst: 1,
   plansAfterSecond: 1,
+};
+export const gpu: GpuResult = {
+  what: 'gpu',
+  ...head,
+  adapter: {
+    adapter: 'a card',
+    software: false,
+    features: ['shader-f16'],
+    bufferBytes: 2 ** 32,
+    bindingBytes: 2 ** 31,
+    gflops: 9000,
+  },
+  rows: [
+    { name: 'a net, batch 32', value: 1234.5, unit: 'ms' },
+    { name: 'a net, batch 32: tfjs-webgpu', value: 3086, unit: 'ms', ratio: 2.5 },
+    { name: 'a net, batch 32: pytorch cuda', missing: 'The peer pytorch is not installed' },
+  ],
 };
 export const overhead: OverheadResult = {
   what: 'step-overhead',

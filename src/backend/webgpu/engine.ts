@@ -2,7 +2,7 @@ import { DeviceError } from '../../errors/errors.js';
 import { bytesOf, type DType, makeArray, type Spec, sizeOf, type TypedArray } from '../../graph/types.js';
 import type { EngineInfo } from '../backend.js';
 import { checkFits } from '../check-values.js';
-import { describeAdapter } from './adapter.js';
+import { describeAdapter, isSoftware } from './adapter.js';
 import {
   COMPUTE,
   type GpuBuffer,
@@ -61,6 +61,7 @@ export class WebGpuEngine {
     this.info = {
       engine: 'webgpu',
       version: describeAdapter(device.adapterInfo),
+      software: isSoftware(device.adapterInfo),
       threads: 1,
       precision: 'float32',
     };

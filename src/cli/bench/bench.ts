@@ -29,6 +29,7 @@ export function register(program: Command): void {
         '  step-overhead  overhead of a step of a small network beyond its primitives',
         '  suite          a training step of well-known networks in float32, compared with PyTorch',
         '  scale          predicts the efficiency of 2 to 1,024 ranks from a measured step and, under mpirun, the measured network',
+        '  gpu            the GPU of this machine: rates, latency, networks beside their peers, conformance; at most 8 minutes',
         '  guard          plan counters and speed against bench/baseline.json',
         '  table          writes the table of docs/speed.md from the results in --out',
         '',
@@ -61,7 +62,7 @@ export function register(program: Command): void {
     )
     .option(
       '--peer-mode <mode>',
-      'pytorch: eager, channels-last, compile, compile-channels-last, bf16, bf16-channels-last; tfjs: wasm, cpu (default: the first)',
+      'pytorch: eager, channels-last, compile, compile-channels-last, bf16, bf16-channels-last; cuda, cuda-tf32, cuda-bf16; tfjs: wasm, cpu (default: the first)',
     )
     .option(
       '--python <path>',

@@ -9,10 +9,21 @@ export const BENCHES = [
   'step-overhead',
   'suite',
   'scale',
+  'gpu',
   'guard',
   'table',
 ] as const;
-export const BENCH_PEERS = ['none', 'pytorch', 'onnxruntime', 'tfjs', 'jax-js', 'torchvision'] as const;
+export const BENCH_PEERS = [
+  'none',
+  'pytorch',
+  'onnxruntime',
+  'tfjs',
+  'jax-js',
+  'torchvision',
+  'tfjs-webgpu',
+  'jax-js-webgpu',
+  'onnxruntime-web',
+] as const;
 
 export interface BenchFlags extends DeviceFlags {
   readonly paper?: string;

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { compare } from '../../bench/compare.js';
 import { measureData } from '../../bench/data.js';
+import { measureGpu } from '../../bench/gpu/measure.js';
 import { measureOverhead } from '../../bench/overhead.js';
 import { MissingPeerError, PEERS, peerFolder } from '../../bench/peers.js';
 import { traceEvents } from '../../bench/profile.js';
@@ -23,7 +24,7 @@ type What = (typeof BENCHES)[number];
 
 const BATCHES: Readonly<Record<'train' | 'infer', readonly number[]>> = { train: [128], infer: [1, 128] };
 
-const TRAINERS = ['pytorch', 'tfjs', 'jax-js'] as const;
+const TRAINERS = ['pytorch', 'tfjs', 'jax-js', 'tfjs-webgpu', 'jax-js-webgpu'] as const;
 
 /** The `bench` command. */
 export async function runBench(what: What, flags: BenchFlags): Promise<void> {
@@ -57,6 +58,8 @@ export async function runBench(what: What, flags: BenchFlags): Promise<void> {
           await measureOverhead({ ...common, batch: flags.batch ?? 32, steps: flags.steps ?? 200 }),
           flags,
         );
+      case 'gpu':
+        return await publish(await measureGpu({ ...common, places }), flags);
       case 'suite': {
         const peer = choosePeer(what, flags, ['pytorch']);
         const networks = flags.networks ? { networks: flags.networks } : {};
@@ -88,7 +91,11 @@ async function measureSteps(
 ): Promise<void> {
   const { norm, precision } = flags;
   const paper = await openPaperNamed(flags.paper);
-  const peer = choosePeer(what, flags, what === 'train' ? TRAINERS : ([...TRAINERS, 'onnxruntime'] as const));
+  const peer = choosePeer(
+    what,
+    flags,
+    what === 'train' ? TRAINERS : ([...TRAINERS, 'onnxruntime', 'onnxruntime-web'] as const),
+  );
   const { peerMode = '' } = flags;
   if (peer && peerMode && !PEERS[peer].modes.includes(peerMode))
     throw new UsageError({

@@ -2,6 +2,7 @@ import type { ProfileRow } from '../../backend/backend.js';
 import { byLayer, profileLines } from '../../bench/profile.js';
 import type {
   DataResult,
+  GpuResult,
   OverheadResult,
   Result,
   StartResult,
@@ -35,6 +36,8 @@ export function resultText(result: Result): string[] {
       return overheadText(result);
     case 'suite':
       return suiteText(result);
+    case 'gpu':
+      return gpuText(result);
   }
 }
 
@@ -138,6 +141,22 @@ function suiteText(r: SuiteResult): string[] {
     `A training step in float32, ${counted(r.threads, 'thread')}; ${about}. Medians of ${r.rounds} rounds; a ratio above 1: Paperweight is faster`,
     '',
     ...fitted(rows, 'lrrrrrr', [3, 5, 1]),
+  ];
+}
+
+function gpuText({ adapter, rows }: GpuResult): string[] {
+  const kind = adapter?.software ? ', a software adapter, which computes on the processor' : '';
+  const lines = rows.map((row) =>
+    'missing' in row
+      ? [row.name, `not measured: ${row.missing}`, '']
+      : [row.name, `${grouped(Number(row.value.toPrecision(3)))} ${row.unit}`, row.ratio?.toFixed(2) ?? ''],
+  );
+  return [
+    adapter ? `${adapter.adapter}${kind}` : 'No WebGPU adapter',
+    '',
+    ...fitted([['', 'measured', 'ratio'], ...lines], 'llr', [2]),
+    '',
+    'Networks: time of a step. A ratio above 1: Paperweight is faster than this peer.',
   ];
 }
 

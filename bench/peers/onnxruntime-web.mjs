@@ -1,0 +1,27 @@
+// onnxruntime-web's side of `paperweight bench infer`, in Node: its WebGPU provider, with the network that
+// `paperweight export` writes.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { FOLDER, serve, versionOf } from './protocol.mjs';
+import { providePageGpu } from './webgpu.mjs';
+
+await serve(async (work) => {
+  if (work.what !== 'infer') throw new Error('onnxruntime-web cannot train');
+  providePageGpu();
+  const dist = join(FOLDER, 'node_modules/onnxruntime-web/dist');
+  const ort = await import(pathToFileURL(join(dist, 'ort.webgpu.mjs')).href);
+  ort.env.wasm.wasmPaths = `${pathToFileURL(dist).href}/`;
+  ort.env.wasm.numThreads = 1;
+  const session = await ort.InferenceSession.create(await readFile(join(work.folder, work.onnx)), {
+    executionProviders: ['webgpu'],
+  });
+  const tensor = (data, count) => new ort.Tensor('float32', data, [count, ...work.inputShape]);
+  const run = async (images) => (await session.run({ images })).logits.getData();
+  const batch = tensor(work.images, work.batch);
+  return {
+    about: { name: 'onnxruntime-web', version: `onnxruntime-web ${await versionOf('onnxruntime-web')}` },
+    logits: () => run(tensor(work.few, work.imageCount)),
+    step: () => run(batch),
+  };
+});
