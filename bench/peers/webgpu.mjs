@@ -20,7 +20,11 @@ export function providePageGpu() {
     kept.push(adapter);
     return adapter;
   };
-  const page = { requestAdapter, getPreferredCanvasFormat: () => 'rgba8unorm', wgslLanguageFeatures: new Set() };
+  const page = {
+    requestAdapter,
+    getPreferredCanvasFormat: () => 'rgba8unorm',
+    wgslLanguageFeatures: new Set(),
+  };
   const value = { gpu: page, userAgent: 'node', language: 'en', hardwareConcurrency: 1, platform: '' };
   Object.defineProperty(globalThis, 'navigator', { value, configurable: true });
 }

@@ -1,58 +1,26 @@
-import type { CompareOptions } from '../compare-options.js';
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
 
-type Peer = NonNullable<CompareOptions['peer']>;
+const PEERS = ['tfjs-webgpu', 'jax-js-webgpu', 'onnxruntime-web', 'pytorch'] as const;
 
-/** A network that is measured on the GPU. */
-export interface Case extends Pick<CompareOptions, 'what' | 'network' | 'batch'> {
-  readonly name: string;
-  /** Peers with the modes in which they are measured. */
-  readonly peers: readonly (readonly [peer: Peer, mode: string])[];
-}
-
-const WEBGPU = [
-  ['tfjs-webgpu', 'webgpu'],
-  ['jax-js-webgpu', 'webgpu'],
-] as const;
-const CUDA = (['cuda', 'cuda-tf32', 'cuda-bf16'] as const).map((mode) => ['pytorch', mode] as const);
-
-const alexnet = (preset: string) => ({ paper: 'alexnet', preset, norm: 'none' }) as const;
-const fourLayers = (batch: number): Case => ({
-  name: `four-layer net, training, batch ${batch}`,
-  what: 'train',
-  network: alexnet('four-layer'),
-  batch,
-  peers: [...WEBGPU, ...CUDA],
+/** A network that is measured on the GPU, and the peers with the modes in which they are measured. */
+const caseSchema = z.object({
+  name: z.string(),
+  what: z.enum(['train', 'infer']),
+  network: z.object({ paper: z.string(), preset: z.string(), norm: z.enum(['lrn', 'none']) }),
+  batch: z.number().int().positive(),
+  peers: z.array(z.tuple([z.enum(PEERS), z.string()])),
 });
+export type Case = z.infer<typeof caseSchema>;
 
-/** What a real GPU is measured with, the most important first. */
-export const REAL: readonly Case[] = [
-  {
-    name: 'AlexNet at 224, training, batch 128',
-    what: 'train',
-    network: alexnet('torchvision'),
-    batch: 128,
-    peers: [...CUDA, ...WEBGPU],
-  },
-  fourLayers(32),
-  {
-    // The peers' programs build chains of layers only.
-    name: 'ResNet-20, training, batch 128',
-    what: 'train',
-    network: { paper: 'resnet', preset: 'resnet-20', norm: 'none' },
-    batch: 128,
-    peers: [],
-  },
-  {
-    name: 'AlexNet at 224, forward, batch 1',
-    what: 'infer',
-    network: alexnet('torchvision'),
-    batch: 1,
-    peers: [...WEBGPU, ['onnxruntime-web', 'webgpu']],
-  },
-];
+/** `real`: for a GPU, the most important first; `software`: for an adapter that the processor imitates. */
+const casesSchema = z.object({ real: z.array(caseSchema), software: z.array(caseSchema) });
 
-/** The same program on an adapter that the processor imitates, to see that it works. */
-export const SOFTWARE: readonly Case[] = [{ ...fourLayers(2), peers: WEBGPU }];
+/** Papers are named in this file, beside the peers' programs, since the code knows none by name. */
+const FILE = new URL('../../../../bench/peers/gpu.json', import.meta.url);
+
+export const readCases = async (): Promise<z.infer<typeof casesSchema>> =>
+  casesSchema.parse(JSON.parse(await readFile(FILE, 'utf8')));
 
 /** Sides of the matrix products whose rates are measured. */
 export const SIDES = { real: [512, 1024, 2048, 4096], software: [128, 256] } as const;

@@ -10,7 +10,7 @@ import { resultHead } from '../machine.js';
 import { MissingPeerError } from '../peers.js';
 import type { GpuResult } from '../result.js';
 import { median } from '../stats.js';
-import { type Case, REAL, SIDES, SOFTWARE } from './cases.js';
+import { type Case, readCases, SIDES } from './cases.js';
 
 /** All measurements end within this time, in seconds; what is left over is said to be not measured. */
 const BUDGET = 480;
@@ -32,13 +32,14 @@ const SUITE = fileURLToPath(new URL('../../../test/backend/webgpu/conformance.te
 export async function measureGpu(options: GpuOptions): Promise<GpuResult> {
   const began = performance.now();
   const left = (): number => BUDGET - (performance.now() - began) / 1000;
+  const { real, software } = await readCases();
   const adapter = await adapterHere();
   const isReal = adapter !== undefined && !adapter.software;
   const rows: Row[] = [];
   if (adapter) rows.push(...(await ratesOf(adapter.software)));
   if (!isReal) rows.push(...SIDES.real.map((n) => ({ name: productName(n), missing: NO_GPU })));
-  if (adapter?.software) for (const one of SOFTWARE) rows.push(...(await measureCase(one, options, left)));
-  for (const one of REAL) {
+  if (adapter?.software) for (const one of software) rows.push(...(await measureCase(one, options, left)));
+  for (const one of real) {
     if (isReal) rows.push(...(await measureCase(one, options, left)));
     else rows.push({ name: one.name, missing: NO_GPU });
   }
