@@ -6,7 +6,7 @@ export interface Point {
 const SVG = 'http://www.w3.org/2000/svg';
 const WIDTH = 480;
 const HEIGHT = 200;
-const LEFT = 44;
+const LEFT = 50;
 const BOTTOM = 22;
 
 function element(name: string, attributes: Record<string, string | number>, text?: string): SVGElement {
@@ -78,6 +78,9 @@ export class Chart {
       parts.push(element('polyline', { class: 'raw', points: line(finite) }));
       parts.push(element('polyline', { class: 'curve', points: line(smooth) }));
     } else parts.push(element('polyline', { class: 'curve', points: line(finite) }));
+    // A line of one point would be invisible.
+    const [only] = finite.length === 1 ? finite : [];
+    if (only) parts.push(element('circle', { class: 'point', cx: x(only.x), cy: y(only.y), r: 3 }));
     this.svg.querySelector('g')!.replaceChildren(...parts);
   }
 }
