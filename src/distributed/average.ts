@@ -13,8 +13,8 @@ const LARGE = 2 ** 20;
 export interface AverageOptions {
   /** Weight of this rank's gradients. */
   readonly share: number;
-  /** Weight of this rank's running statistics. */
-  readonly images: number;
+  /** Weight of this rank's running statistics; undefined if each rank keeps its own. */
+  readonly images?: number;
   readonly wire: Wire;
 }
 
@@ -36,6 +36,7 @@ export function averageGradients(
       replace(parameter, new Tensor(sums[i]!));
     });
   }
+  if (images === undefined) return;
   for (const device of new Set(found.flatMap(({ device }) => device ?? [])))
     mapPending(device, (values) =>
       ops.sumTogether(

@@ -16,6 +16,7 @@ import { Tensor } from '../tensor/tensor.js';
 import { averageGradients } from './average.js';
 import { launcherOf, launcherProgram } from './mpi/launcher.js';
 import { candidates } from './mpi/library.js';
+import { Split, type SplitModel } from './split.js';
 import { Client } from './thread/client.js';
 import type { Ending, RankProcess } from './thread/messages.js';
 
@@ -98,6 +99,9 @@ export class World {
   /** Every rank's host, process and cores. */
   readonly processes: readonly RankProcess[];
   readonly #client: Client | undefined;
+  #split: Split | undefined;
+  /** Parameters of which each rank has a part. */
+  #divided: ReadonlySet<Parameter> = new Set();
   #closing: Promise<void> | undefined;
 
   /** @param client undefined without a launcher */
@@ -138,6 +142,19 @@ export class World {
   /** Such as "rank 1 (node-b)". */
   nameOf(rank: number): string {
     return `rank ${rank} (${this.processes[rank]!.host})`;
+  }
+
+  /** How a model is divided over ranks that all compute the same batches; undefined if each has its own images. */
+  get split(): Split | undefined {
+    return this.#split;
+  }
+
+  /** From now on all ranks compute the same batches, each with its part of the model. */
+  divide(model: SplitModel): void {
+    this.#split = new Split(model.dims, this.size, this.rank);
+    setMaskRank(undefined);
+    const named = [...model.model.stateDict()];
+    this.#divided = new Set(named.flatMap(([name, one]) => (model.dims.has(name) ? [one] : [])));
   }
 
   /** Seconds that this rank's device has waited for exchanges with others; wraps around after an hour. */
@@ -224,11 +241,27 @@ export class World {
   }
 
   /**
-   * Like {@link average}, for gradients of a loss that already includes this rank's weight.
+   * Like {@link average}, for gradients of a loss that already includes this rank's weight. Ranks with parts of a model
+   * keep the gradients and running statistics of their parts.
+   *
    * @param images this rank's share of the images
    */
   addUp(parameters: readonly Parameter[], images: number, wire: Wire = 'float32'): void {
-    if (this.size > 1) averageGradients(parameters, this.size, { share: 1, images, wire });
+    if (this.size === 1) return;
+    const shared = parameters.filter((one) => !this.#divided.has(one));
+    const statistics = this.#split ? {} : { images };
+    averageGradients(shared, this.size, { share: 1, ...statistics, wire });
+  }
+
+  /** All ranks' values, in the order of ranks. All ranks must pass the same count. */
+  async gatherFloats(values: Float32Array): Promise<Float32Array[]> {
+    const count = values.length;
+    if (!this.#client || this.size === 1) return [values];
+    const region = await this.#client.exchange(
+      { kind: 'gather', dtype: 'float32', count, label: 'values of all ranks' },
+      (into) => new Float32Array(into).set(values),
+    );
+    return Array.from({ length: this.size }, (_, r) => new Float32Array(region, 4 * r * count, count));
   }
 
   /** The sums of several values over all ranks, in one exchange; no gradients flow through them. */

@@ -19,6 +19,10 @@ const maskOp: NodeMaker<{ shape: readonly number[]; p: number; dtype: string }> 
   },
 });
 
+/** The factors of {@link dropout} for a tensor of a shape: 0, or 1 / (1 − p). */
+export const dropoutMask = (key: Node, shape: readonly number[], p: number, dtype = 'float32'): Node =>
+  maskOp([key], { shape, p, dtype });
+
 /**
  * Zeroes each element with probability p and scales the others by 1 / (1 − p), so that evaluation needs no scaling
  * (Krizhevsky et al. 2012, section 4.2, halve the outputs at test time instead).
@@ -26,5 +30,4 @@ const maskOp: NodeMaker<{ shape: readonly number[]; p: number; dtype: string }> 
  * @param key int32 [4]: Philox key (2 words) and the high half of its counter (2 words); or int32 [6], with the number of
  *   elements before x (2 words, low one first), where x is a part of a larger tensor
  */
-export const dropout = (x: Node, key: Node, p: number): Node =>
-  mul(x, maskOp([key], { shape: x.shape, p, dtype: x.dtype }));
+export const dropout = (x: Node, key: Node, p: number): Node => mul(x, dropoutMask(key, x.shape, p, x.dtype));

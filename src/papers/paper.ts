@@ -11,6 +11,7 @@ import type { Observation, Training, TrainingSetup } from '../train/method/paper
 import type { Chart, SampleFigure } from './claims/chart.js';
 import type { Claim } from './claims/claim.js';
 import type { Results } from './claims/result.js';
+import type { Parallel } from './parallel.js';
 
 type Fixed = 'version' | 'recipe' | 'dataset' | 'data' | 'model' | 'seed' | 'machine';
 
@@ -145,6 +146,8 @@ export interface Paper<M extends Module = Module> {
   readonly lastBias?: string;
   /** Reads and writes files of other programs; without it, a file must use the model's own tensor names. */
   readonly weights?: ForeignWeights;
+  /** Its own ways to divide the network over several ranks, by the names that `--parallel` takes. */
+  readonly parallel?: Readonly<Record<string, Parallel>>;
   readonly claims: readonly Claim[];
   /** Learning curves drawn from its results. */
   readonly charts?: (results: Results) => readonly Chart[];

@@ -26,6 +26,7 @@ import { Trainer } from '../train/trainer.js';
 import { classAxes } from './class-axes.js';
 import { headByName } from './head-by-name.js';
 import { buildModel, type Paper } from './paper.js';
+import { divide, parallelOf } from './parallel.js';
 import { inOwnNames, partFor } from './recognise.js';
 import { openPaper } from './registry.js';
 
@@ -41,6 +42,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Several ranks that train together; the folder is then silent on all but the first. */
   readonly world?: World | undefined;
+  /** The paper's own way to divide the network over the ranks; by default each has all of it and some of the images. */
+  readonly parallel?: string | undefined;
 }
 
 /**
@@ -98,7 +101,7 @@ async function count({ trainSet: set, folder, observer, signal }: RunOptions) {
 
 /** Builds a configuration's trainer, restored from the checkpoint if the run has one. */
 export async function prepareRun(options: RunOptions): Promise<Trainer> {
-  const { device, former: given, ...parts } = options;
+  const { device, former: given, parallel, ...parts } = options;
   const { config, folder } = parts;
   const { world } = parts;
   const begins = await ofFirstRank(world, async () => (await folder.checkpoints.steps()).length === 0);
@@ -113,16 +116,22 @@ export async function prepareRun(options: RunOptions): Promise<Trainer> {
   };
   const sets = { trainSet: matched(parts.trainSet), testSet: matched(parts.testSet) };
   manualSeed(config.seed);
-  const model = buildModel(paper, config.model);
-  if (config.syncBn) normaliseTogether(model, world?.size ?? 1);
-  await model.to(device);
+  const whole = buildModel(paper, config.model);
+  const ranks = world?.size ?? 1;
+  const way =
+    parallel === undefined ? undefined : parallelOf(paper, parallel, { model: whole, config, ranks });
+  if (config.syncBn) normaliseTogether(whole, ranks);
+  // A network that is divided stays on the host until each rank has its part.
+  if (!way) await whole.to(device);
   const views = paper.transforms?.(config.model, config.augment ?? 'none', statistics);
   const [training, observe] = [paper.training?.bind(paper), paper.observe?.bind(paper)];
   const { startFrom: start } = config;
   // A resumed run has its weights in the checkpoint.
   const opening =
-    start && begins && world?.first !== false ? await startWith(start, paper, model, config.model) : [];
-  if (begins) await world?.share(model);
+    start && begins && world?.first !== false ? await startWith(start, paper, whole, config.model) : [];
+  if (begins) await world?.share(whole);
+  const model = way && world ? await divide(way, whole, world) : whole;
+  if (way) await model.to(device);
   const { slowStart } = Object.hasOwn(paper.recipes, config.recipe) ? paper.recipes[config.recipe]! : {};
   const trainer = new Trainer({
     ...parts,

@@ -121,6 +121,11 @@ export interface Trained {
   /** By name; `main` is the one that the configuration describes. */
   readonly optimizers: Readonly<Record<string, Optimizer>>;
   readonly schedules: readonly SavedSchedule[];
+  /** What is written in place of a parameter, for ranks that have parts of one model. */
+  readonly wholes?: ReadonlyMap<
+    Parameter,
+    { readonly shape: number[]; readonly data: Float32Array<ArrayBuffer> }
+  >;
 }
 
 /** The name of the optimizer that a configuration describes; its tensors have no prefix. */
@@ -133,12 +138,13 @@ const prefixOf = (name: string): string => (name === MAIN ? '' : `${name}/`);
 /** Writes everything needed for a bit-exact resume: weights, the optimizers' state, random state and position. */
 export async function saveCheckpoint(
   file: string,
-  { model, optimizers, schedules }: Trained,
+  { model, optimizers, schedules, wholes }: Trained,
   position: Position,
   best?: Best,
   kernels?: Kernels,
 ): Promise<void> {
-  const arrays = new Map<string, SafetensorsSource>();
+  const arrays = new Map<string, SafetensorsSource | SafetensorsArray>();
+  const source = (parameter: Parameter) => wholeOf(parameter, wholes);
   const all = Object.entries(optimizers);
   // During evaluation the model may hold averaged weights; save its own weights.
   const own = (parameter: Parameter): Parameter => {
@@ -148,14 +154,14 @@ export async function saveCheckpoint(
     }
     return parameter;
   };
-  for (const [name, parameter] of model.stateDict()) arrays.set(MODEL + name, sourceOf(own(parameter)));
+  for (const [name, parameter] of model.stateDict()) arrays.set(MODEL + name, source(own(parameter)));
   const states = new Map<string, unknown>();
   const averages = new Map<string, unknown>();
   for (const [name, optimizer] of all) {
     const { tensors, state } = optimizer.stateDict();
     const average = optimizer.average?.stateDict();
     for (const [key, parameter] of [...tensors, ...(average?.tensors ?? [])])
-      arrays.set(prefixOf(name) + key, sourceOf(parameter));
+      arrays.set(prefixOf(name) + key, source(parameter));
     states.set(name, state);
     if (average) averages.set(name, average.state);
   }
@@ -179,6 +185,19 @@ export async function saveCheckpoint(
     progress: JSON.stringify(progress),
   });
 }
+
+/** A parameter as it is written. */
+function wholeOf(parameter: Parameter, wholes: Trained['wholes']): SafetensorsSource | SafetensorsArray {
+  const whole = wholes?.get(parameter);
+  return whole ? { dtype: 'F32', ...whole } : sourceOf(parameter);
+}
+
+/** The weights that a model has at present, as they are written. */
+export const weightsIn = ({
+  model,
+  wholes,
+}: Pick<Trained, 'model' | 'wholes'>): Map<string, SafetensorsSource | SafetensorsArray> =>
+  new Map([...model.stateDict()].map(([name, parameter]) => [name, wholeOf(parameter, wholes)]));
 
 /** The state of a run in a checkpoint, besides the tensors. */
 export interface Restored {

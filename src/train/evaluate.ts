@@ -66,7 +66,9 @@ export async function evaluateModel(options: EvaluateOptions = {} as EvaluateOpt
   for (const one of views ?? [transform]) checkTransform('evaluateModel', one);
   const set = limit !== undefined && limit < dataset.length ? sampleOf(dataset, limit) : dataset;
   const total = set.length;
-  const own = world ? dealt(set, batchSize, world) : set;
+  // Ranks with parts of one model compute all batches together.
+  const dealing = world?.split ? undefined : world;
+  const own = dealing ? dealt(set, batchSize, dealing) : set;
   const loader = own && new DataLoader(own, { batchSize });
   const lossOf = new CrossEntropyLoss({ reduction: 'none' });
   const context = { generator: new Generator(0) };
@@ -94,14 +96,15 @@ export async function evaluateModel(options: EvaluateOptions = {} as EvaluateOpt
       labels.reduce((all, label, i) => (label === UNREADABLE ? all : all + values[i]!), 0);
     found.push([...(await scores).map(sum), labels.filter((label) => label !== UNREADABLE).length]);
     images += labels.length;
-    onProgress?.(Math.min(total, images * (world?.size ?? 1)), total);
+    onProgress?.(Math.min(total, images * (dealing?.size ?? 1)), total);
     return true;
   });
   try {
     for await (const batch of loader?.batches(0) ?? []) {
       // Leaves the loop instead of throwing: other ranks wait for this rank's results, which tell them of the abort.
-      if (world && signal?.aborted) break;
-      signal?.throwIfAborted();
+      if (dealing && signal?.aborted) break;
+      if (world?.split) await stopTogether(world, signal);
+      else signal?.throwIfAborted();
       const scores = score(batch);
       // It may fail while the next batch is prepared; the error is thrown where it is awaited.
       scores.catch(() => {});
@@ -113,8 +116,8 @@ export async function evaluateModel(options: EvaluateOptions = {} as EvaluateOpt
     await ahead.queued?.scores.catch(() => {});
     model.train(wasTraining);
   }
-  const all = world
-    ? await gathered(found, Math.ceil(total / batchSize), world, signal?.aborted ?? false)
+  const all = dealing
+    ? await gathered(found, Math.ceil(total / batchSize), dealing, signal?.aborted ?? false)
     : found;
   let [top1, top5, loss, measured] = [0, 0, 0, 0];
   for (const [a, b, c, n] of all) {
@@ -146,6 +149,14 @@ function dealt(set: Dataset, batchSize: number, { rank, size }: World): Dataset 
   return own.length === 0 ? undefined : new Subset(set, own);
 }
 
+const stopped = (): Error => new DOMException('The evaluation was stopped.', 'AbortError');
+
+/** @throws an abort, on all ranks, if one of them was told to stop */
+async function stopTogether(world: World, signal: AbortSignal | undefined): Promise<void> {
+  const all = await world.gather([signal?.aborted ? 1 : 0]);
+  if (all.some(([aborted]) => aborted !== 0)) throw stopped();
+}
+
 /**
  * The results of all ranks' batches, in the order of batches.
  * @throws an abort, on all ranks, if one of them was told to stop
@@ -159,8 +170,7 @@ async function gathered(
   const each = Math.ceil(batches / world.size);
   const padded = Array.from({ length: each }, (_, i) => found[i] ?? [0, 0, 0, 0]);
   const all = await world.gather([aborted ? 1 : 0, ...padded.flat()]);
-  if (all.some(([stopped]) => stopped !== 0))
-    throw new DOMException('The evaluation was stopped.', 'AbortError');
+  if (all.some(([ended]) => ended !== 0)) throw stopped();
   return Array.from({ length: batches }, (_, b) => {
     const at = 1 + 4 * Math.floor(b / world.size);
     return [...all[b % world.size]!.subarray(at, at + 4)];

@@ -3,19 +3,20 @@ import type { Device } from '../backend/backend.js';
 import type { World } from '../distributed/index.js';
 import { CheckpointError, UsageError } from '../errors/errors.js';
 import { isTransient, systemCode } from '../files/transient-error.js';
-import { readSafetensors, type SafetensorsFile } from '../interop/safetensors/checked.js';
+import { readSafetensors, type SafetensorsFile, writeSafetensors } from '../interop/safetensors/checked.js';
 import type { Module } from '../nn/module.js';
 import {
   type Best,
   type Position,
   restoreCheckpoint,
   saveCheckpoint,
-  saveWeights,
   type Trained,
+  weightsIn,
 } from '../run/checkpoint.js';
 import type { Measurement, Observer } from '../run/events.js';
 import type { RunFolder, RunState } from '../run/run-folder.js';
 import { receiveCheckpoint, sendCheckpoint } from './broadcast-checkpoint.js';
+import { gatherParts, tensorsIn, type Wholes } from './gather-parts.js';
 import type { BestBy } from './method/method.js';
 
 export interface SaverParts {
@@ -102,8 +103,13 @@ export class Saver {
     return { position, notes };
   }
 
-  async #restore(name: string, file: SafetensorsFile): Promise<Position> {
-    const { folder, trained } = this.#parts;
+  async #restore(name: string, whole: SafetensorsFile): Promise<Position> {
+    const { folder, trained, world } = this.#parts;
+    const split = world?.split;
+    const tensors = split
+      ? new Map([...whole.tensors].map(([key, array]) => [key, split.part(key, array)]))
+      : whole.tensors;
+    const file = { ...whole, tensors };
     const { position, best, kernels } = restoreCheckpoint(folder.checkpoints.file(name), file, trained);
     // Choosing kernels again could select others, which would change the last bits.
     if (kernels) await deviceOf(trained.model)?.kernels(kernels);
@@ -167,9 +173,10 @@ export class Saver {
    * @param measured on the test set, if just measured; the best weights are saved
    */
   async save(position: Position, measured?: Measurement): Promise<void> {
+    const wholes = await this.#gathered();
     if (this.#parts.world?.first === false) return;
     try {
-      await this.#write(position, measured);
+      await this.#write(position, measured, wholes);
     } catch (error) {
       if (!isTransient(error)) throw error;
       this.#owed = { step: position.step, measured, failedAt: performance.now() };
@@ -196,12 +203,29 @@ export class Saver {
    */
   async settle(position: Position): Promise<void> {
     const { step, measured } = this.#owed ?? {};
-    if (step !== undefined) await this.#write(position, step === position.step ? measured : undefined);
-    this.#parts.folder.syncLogs();
+    const { world, folder } = this.#parts;
+    const owed = world?.split ? await world.broadcastValue(step !== undefined) : step !== undefined;
+    if (owed) {
+      const wholes = await this.#gathered();
+      if (step !== undefined)
+        await this.#write(position, step === position.step ? measured : undefined, wholes);
+    }
+    folder.syncLogs();
   }
 
-  async #write(position: Position, measured: Measurement | undefined): Promise<void> {
-    const { folder, trained, observer } = this.#parts;
+  /** The tensors of which each rank has a part; all ranks call it. */
+  async #gathered(): Promise<Wholes | undefined> {
+    const { world, trained } = this.#parts;
+    return world?.split && gatherParts(world, tensorsIn(trained));
+  }
+
+  async #write(
+    position: Position,
+    measured: Measurement | undefined,
+    wholes: Wholes | undefined,
+  ): Promise<void> {
+    const { folder, observer } = this.#parts;
+    const trained: Trained = { ...this.#parts.trained, ...(wholes ? { wholes } : {}) };
     const { step } = position;
     const name = `step-${String(step).padStart(8, '0')}.safetensors`;
     // The log lines up to the checkpoint must reach the disk before it.
@@ -210,7 +234,8 @@ export class Saver {
     const score = measured && scoreOf(measured, best);
     if (score !== undefined && (!this.#best || isBetter(score, this.#best, best))) {
       const file = `best-${String(step).padStart(8, '0')}.safetensors`;
-      await saveWeights(folder.checkpoints.file(file), trained.model, {
+      await writeSafetensors(folder.checkpoints.file(file), weightsIn(trained), {
+        format: 'pt',
         [best?.metric ?? 'accuracy']: String(score),
       });
       this.#best = best ? { file, metric: best.metric, value: score } : { file, accuracy: score };

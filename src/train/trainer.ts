@@ -9,6 +9,7 @@ import { afterEpoch, epochEvent, START } from '../run/position.js';
 import { writeProcess } from '../run/process-file.js';
 import type { RunFolder } from '../run/run-folder.js';
 import { badMeasurement, Evaluation } from './evaluation.js';
+import { gatherParts } from './gather-parts.js';
 import { recordInsight } from './insight/insight.js';
 import { Probe } from './insight/probe.js';
 import { LookAhead } from './look-ahead.js';
@@ -74,7 +75,9 @@ export class Trainer {
     // The few batches of an overfitting check must stay the same in all epochs.
     const shuffle = config.overfitBatches === undefined;
     const { batchSize, seed } = config;
-    const ranks = parts.world ? { ranks: parts.world.size, rank: parts.world.rank } : {};
+    const { world } = parts;
+    // Ranks with parts of one model get whole batches.
+    const ranks = world && !world.split ? { ranks: world.size, rank: world.rank } : {};
     // A set that is read in its order cannot be shuffled.
     const order = 'iterate' in trainSet ? { batchSize, ...ranks } : { batchSize, shuffle, seed, ...ranks };
     this.#feed = feedOf(trainSet, order, parts.trainTransform);
@@ -183,10 +186,14 @@ export class Trainer {
     return this.#position.step;
   }
 
-  /** The model's parameters and buffers by name, on the host. */
+  /** The model's parameters and buffers by name, on the host; those of a model in parts only on rank 0. */
   async weights(): Promise<Map<string, TypedArray>> {
+    const { model, world } = this.#parts;
+    const named = model.stateDict();
+    const wholes = world?.split ? await gatherParts(world, named) : undefined;
     const values = new Map<string, TypedArray>();
-    for (const [name, parameter] of this.#parts.model.stateDict()) values.set(name, await parameter.data());
+    for (const [name, parameter] of named)
+      values.set(name, wholes?.get(parameter)?.data ?? (await parameter.data()));
     return values;
   }
 

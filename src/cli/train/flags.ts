@@ -311,6 +311,12 @@ const COMMAND = {
     help: 'instead of --batch-size: images per step of each rank, so that the batch grows with the ranks; prints advice on the rate',
     or: 'off',
   },
+  parallel: {
+    value: '<way>',
+    parse: pathName,
+    help: 'with several ranks: the paper’s own way to divide the network over them, such as towers for AlexNet on two ranks',
+    or: 'each rank has the whole network and a part of each batch',
+  },
   run: { value: '<dir>', parse: pathName, help: 'folder for the run', or: 'a new one in ./runs' },
   resume: {
     help: 'resume the run in --run, or the most recent run in ./runs, from its last checkpoint',
@@ -335,6 +341,7 @@ const COMMAND = {
   control: { help: 'with --serve: let the pages pause and stop the run', or: 'off' },
 } satisfies Rows<{
   batchPerRank: number;
+  parallel: string;
   run: string;
   resume: boolean;
   dryRun: boolean;

@@ -13,6 +13,7 @@ import { defaultDataset, ownDataset } from '../../papers/datasets.js';
 import { dryRun } from '../../papers/dry-run.js';
 import { requireModel } from '../../papers/load.js';
 import { buildModel, type Paper } from '../../papers/paper.js';
+import { parallelOf } from '../../papers/parallel.js';
 import { defaultPaper, openPaper, openPaperNamed } from '../../papers/registry.js';
 import { absentClasses } from '../../papers/test-set.js';
 import { checkSet, describeMachine, deviceSchema, prepareRun } from '../../papers/train.js';
@@ -63,7 +64,8 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
     if (isFirst && flags.run && !flags.resume && !flags.dryRun) RunFolder.checkNew(flags.run);
     const paper = flags.resume ? undefined : await openPaperNamed(flags.paper);
     const settings = paper && configFrom(flags, paper);
-    if (settings) checkSettings(paper, settings);
+    if (settings) checkSettings(paper, settings, { parallel: given.parallel, ranks });
+    checkParallelFlags(given);
     if (paper && flags.dataset !== undefined) ownDataset(paper, flags.dataset);
     const before = flags.resume ? await runToResume(flags, world) : undefined;
     const deviceFlags = before ? asBefore(flags, before.config) : flags;
@@ -117,7 +119,8 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
         const observer = together(!isFirst ? [] : board ? [screen, board] : [screen]);
         let trainer: Trainer;
         try {
-          trainer = await prepareRun({ ...run, former, folder, device, observer, signal, world });
+          const { parallel } = flags;
+          trainer = await prepareRun({ ...run, former, folder, device, observer, signal, world, parallel });
           board?.resumedAfter(trainer.step);
           // What the flags have changed holds for later resumes too.
           if (flags.resume) await folder.writeConfig(config);
@@ -184,11 +187,27 @@ async function adviseOnJpegs(): Promise<void> {
 }
 
 /** What cannot be built is refused before anything is downloaded or made. */
-function checkSettings(paper: Paper, settings: Settings): void {
+function checkSettings(
+  paper: Paper,
+  settings: Settings,
+  { parallel, ranks }: { readonly parallel: string | undefined; readonly ranks: number },
+): void {
   const model = withoutInit(() => buildModel(paper, { ...settings.model, classes: ['any'] }));
+  if (parallel !== undefined) parallelOf(paper, parallel, { model, config: settings, ranks });
   if (settings.startFrom) requireModel(settings.startFrom.file);
   checkOptimizer(model, settings);
   freezeModules(model, settings);
+}
+
+/** @throws UsageError for flags that do not fit `--parallel` */
+function checkParallelFlags({ parallel, batchPerRank }: TrainFlags): void {
+  if (parallel === undefined || batchPerRank === undefined) return;
+  throw new UsageError({
+    what: `--batch-per-rank has no meaning with --parallel ${parallel}`,
+    expected: '--batch-size: each rank computes the whole batch',
+    got: `--batch-per-rank ${batchPerRank}`,
+    next: 'leave one of them out',
+  });
 }
 
 /** Data, complete configuration, and the path of the run; creates nothing yet. */
@@ -236,7 +255,7 @@ async function configure(
   const { machine: _, data: __, ...same } = config;
   await world.check(
     'its flags or configuration',
-    JSON.stringify(same),
+    JSON.stringify([same, flags.parallel]),
     'start the same command on all ranks',
   );
   return { ...run, path: await world.broadcastValue(named) };
@@ -292,7 +311,7 @@ async function resume(flags: TrainFlags, before: Before, world: World | undefine
   const { batchSize } = before.config;
   const config = resumedConfig(before.config, withGlobalBatch(flags, world?.size ?? 1, batchSize));
   const { machine: _, data: __, ...same } = config;
-  await world?.check('its flags', JSON.stringify(same));
+  await world?.check('its flags', JSON.stringify([same, flags.parallel]));
   const paper = await openPaper(config.model.paper);
   const sets = await openSets(paper, config, rulesOf(config));
   return { ...sets, config, former: before.config, path: before.path };

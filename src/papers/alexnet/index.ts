@@ -6,6 +6,7 @@ import { INITS } from './initialise.js';
 import { namings, translate } from './names.js';
 import { recipes } from './recipe.js';
 import { recognise } from './recognise.js';
+import { towers } from './towers.js';
 
 export { FourLayerNet, type FourLayerOptions } from './four-layer.js';
 export { AlexNet, type AlexNetOptions, type AlexNetPreset } from './model.js';
@@ -32,6 +33,7 @@ export default definePaper({
   transforms: alexNetTransforms,
   lastBias: 'classifier.6.bias',
   weights: { recognise, translate, namings },
+  parallel: { towers },
   claims,
   charts,
 });

@@ -161,7 +161,9 @@ export class Updates {
     const { loss, correct, metrics, guard } = values;
     const names = Object.keys(metrics);
     const scaled = [loss, ...Object.values(metrics)].map((mean) => mean.mul(part));
-    const counted = correct && (part === 0 ? correct.mul(0) : correct);
+    // Ranks with parts of one model have all counted the same predictions.
+    const weight = world.split ? part : Number(part > 0);
+    const counted = correct && (weight === 1 ? correct : correct.mul(weight));
     const [sum, mean, ...rest] = world.sums(
       [guard, ...scaled, ...(counted ? [counted] : [])],
       'the loss',

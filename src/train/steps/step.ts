@@ -94,7 +94,9 @@ export class Stepper {
     group: readonly FedBatch[],
     { epoch, step, dataSeconds }: { epoch: number; step: number; dataSeconds: number },
   ): Promise<Queued> {
-    const { method } = this.#parts;
+    const { method, world } = this.#parts;
+    // Ranks with parts of one model compute the same samples, and each counts for its part.
+    const alike = world?.split ? world.size : 1;
     const samples = group.reduce((sum, { batch }) => sum + totalOf(batch), 0);
     const [first] = Object.values(method.optimizers)[0]!.paramGroups;
     const lr = first!.lr * first!.lrScale;
@@ -108,7 +110,7 @@ export class Stepper {
       const last = i === group.length - 1;
       const images = totalOf(loaded.batch);
       const own = ownOf(loaded.batch);
-      const place = { share: own / samples, own: own / images, fresh: i === 0, last };
+      const place = { share: own / samples / alike, own: own / images / alike, fresh: i === 0, last };
       queued.push(await this.#one(loaded, epoch, place, last ? squares : undefined));
     }
     for (const { schedule, every } of method.schedules) if (every === 'step') schedule.step();
@@ -190,7 +192,9 @@ export class Stepper {
   }
 
   #isInsightStep(step: number): boolean {
-    const { insightEvery = INSIGHT_EVERY } = this.#parts.config;
-    return insightEvery > 0 && (step === 1 || step % insightEvery === 0);
+    const { config, world } = this.#parts;
+    const { insightEvery = INSIGHT_EVERY } = config;
+    // Rank 0 takes them on its own, which a model in parts does not allow.
+    return !world?.split && insightEvery > 0 && (step === 1 || step % insightEvery === 0);
   }
 }

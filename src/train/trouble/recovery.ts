@@ -81,7 +81,10 @@ export class Recovery {
       for (const [name, tensor] of optimizer.stateDict().tensors) tensors.set(name, tensor);
       for (const [name, mean] of optimizer.average?.stateDict().tensors ?? []) tensors.set(name, mean);
     }
-    const where = await badTensor(tensors);
+    const { world } = this.#parts;
+    const own = await badTensor(tensors);
+    // Otherwise all ranks have the same weights.
+    const where = world?.split ? await this.#found(own) : own;
     if (where === undefined) return undefined;
     return this.fromBad(position, { step: position.step, where, got: 'NaN or infinity' });
   }

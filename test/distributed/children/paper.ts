@@ -9,6 +9,7 @@ import { open } from '../../../src/distributed/index.js';
 import { ReLU, SiLU } from '../../../src/nn/activation.js';
 import { normaliseTogether } from '../../../src/nn/norm.js';
 import { asClassifier, buildModel, partsOf } from '../../../src/papers/paper.js';
+import { divide } from '../../../src/papers/parallel.js';
 import { openPaper } from '../../../src/papers/registry.js';
 import type { TrainConfig } from '../../../src/run/config.js';
 import { RunFolder } from '../../../src/run/run-folder.js';
@@ -27,6 +28,8 @@ export interface PaperGiven {
   readonly trainImages: number;
   readonly testImages: number;
   readonly resume?: boolean;
+  /** The paper's own way to divide the network over the ranks. */
+  readonly parallel?: string;
   /** All ranks draw the dropout masks of the first rows, as a mistake would. */
   readonly unshifted?: boolean;
   /** SiLU in place of ReLU, whose kink turns a rounding of the last bit into another gradient. */
@@ -61,7 +64,7 @@ const config: TrainConfig = {
 const { device } = await openDevice('onednn', { threads: 1 });
 setDefaultDevice(device);
 manualSeed(config.seed);
-const model = buildModel(paper, config.model);
+let model = buildModel(paper, config.model);
 if (config.syncBn) normaliseTogether(model, world.size);
 if (given.unshifted) {
   setMaskRank(undefined);
@@ -75,8 +78,10 @@ if (given.nudged)
     for (let i = 0; i < values.length; i += 100) values[i] = values[i]! * (1 + 2 ** -23);
     parameter.load(values);
   }
-await model.to(device);
 await world.share(model);
+const way = given.parallel === undefined ? undefined : paper.parallel![given.parallel]!;
+if (way?.ranks === world.size) model = await divide(way, model, world);
+await model.to(device);
 const { train, test } = asClassifier(paper).transforms(config.model, config.augment ?? 'none');
 const trainer = new Trainer({
   config,
