@@ -1,4 +1,4 @@
-import { ShapeError } from '../errors/errors.js';
+import { UsageError } from '../errors/errors.js';
 import { showShape, sizeOf } from '../graph/types.js';
 import type { Module } from '../nn/module.js';
 
@@ -41,11 +41,11 @@ export class Split {
     }
   }
 
-  /** @throws ShapeError if the ranks do not divide a tensor of this name and shape */
+  /** @throws UsageError if the ranks do not divide a tensor of this name and shape */
   check(key: string, shape: readonly number[]): void {
     const dim = this.dimOf(key);
     if (dim === undefined || (shape[dim] ?? 1) % this.ranks === 0) return;
-    throw new ShapeError({
+    throw new UsageError({
       what: `${key} cannot be divided over ${this.ranks} ranks`,
       expected: `a dimension ${dim} that ${this.ranks} divides`,
       got: showShape(shape),
@@ -53,7 +53,7 @@ export class Split {
     });
   }
 
-  /** This rank's part of a tensor. @throws ShapeError if the ranks do not divide it */
+  /** This rank's part of a tensor. @throws UsageError if the ranks do not divide it */
   part<T extends Values>(key: string, whole: T): T {
     const dim = this.dimOf(key);
     if (dim === undefined) return whole;

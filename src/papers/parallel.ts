@@ -37,7 +37,11 @@ const LAYERWISE = ['lars', 'lamb'];
 export function parallelOf(
   paper: Paper,
   name: string,
-  { model, config, ranks }: { model: Module; config: Pick<TrainConfig, 'clipNorm' | 'syncBn' | 'optimizer'>; ranks: number },
+  {
+    model,
+    config,
+    ranks,
+  }: { model: Module; config: Pick<TrainConfig, 'clipNorm' | 'syncBn' | 'optimizer'>; ranks: number },
 ): Parallel {
   const known = paper.parallel ?? {};
   const refuse = (what: string, expected: string, got: string, next: string): never => {

@@ -168,6 +168,13 @@ export class Saver {
     throw noneWhole(folder, damaged.map(({ error }) => error.message.split(' Next: ')[0]).join('\n'));
   }
 
+  /** Whether the run has a checkpoint; the same on all ranks. */
+  async hasCheckpoint(): Promise<boolean> {
+    const { folder, world } = this.#parts;
+    const own = (await folder.state()).latest !== undefined;
+    return world ? world.broadcastValue(own) : own;
+  }
+
   /**
    * Writes a checkpoint. After a temporary disk error the run continues with a message.
    * @param measured on the test set, if just measured; the best weights are saved

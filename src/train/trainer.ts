@@ -234,13 +234,13 @@ export class Trainer {
   }
 
   async #train(): Promise<DoneEvent | undefined> {
-    const { config, folder } = this.#parts;
+    const { config } = this.#parts;
     let last: Measurement | 'unmeasured' | undefined;
     if (this.#position.step === 0) for (const text of this.#opening) this.#note(text);
     const sampled = this.#method.evaluate && this.#length.sampleNote(this.#parts.testSet.length ?? 0);
     if (sampled) this.#note(sampled);
     // A first checkpoint, so that a rollback is possible from the first steps on.
-    if (this.#recovery.policy === 'rollback' && !(await folder.state()).latest) await this.#save();
+    if (this.#recovery.policy === 'rollback' && !(await this.#saver.hasCheckpoint())) await this.#save();
     this.#clock.restart();
     // If all steps are done but not evaluated, only the evaluation is left.
     while (

@@ -1,5 +1,6 @@
 import { grouped } from '../../errors/counted.js';
 import { sizeOf } from '../../graph/types.js';
+import { Conv2d, Linear, LocalResponseNorm } from '../../nn/index.js';
 import { withoutInit } from '../../nn/init.js';
 import { inspect } from '../../nn/inspect.js';
 import type { Claim } from '../claims/claim.js';
@@ -18,6 +19,26 @@ function neurons(): number[] {
   return layersOf('paper')
     .layers.filter(({ type }) => type === 'Conv2d' || type === 'Linear')
     .map(({ outputShape }) => size(outputShape));
+}
+
+/**
+ * Number of values that each of two ranks with a tower each sends for one image, forwards and backwards (towers.ts).
+ * @param towers 1: every layer is connected to all maps of the layer before
+ */
+export function exchangedValues(towers: 1 | 2): number {
+  const model = withoutInit(() => new AlexNet({ preset: 'paper', towers }));
+  const modules = new Map(model.namedModules());
+  const { layers } = inspect(model, [3, 224, 224]);
+  let sent = 0;
+  for (const [i, { name, outputShape }] of layers.entries()) {
+    const layer = modules.get(name);
+    const before = i === 0 ? 0 : size(layers[i - 1]!.outputShape);
+    if (layer instanceof Conv2d && layer.groups === 1) sent += before / 2;
+    if (layer instanceof LocalResponseNorm) sent += (layer.size >> 1) * size(outputShape.slice(1));
+    // The outputs of the last layer are sums over both towers.
+    if (layer instanceof Linear) sent += i === layers.length - 1 ? size(outputShape) : before / 2;
+  }
+  return 2 * sent;
 }
 
 /** Claims decided by counting, without training. */
@@ -147,6 +168,31 @@ export const countedClaims: readonly Claim[] = [
       return {
         verdict: two < one ? 'confirmed' : 'refuted',
         measured: `${grouped(two)} / ${grouped(one)} (${((100 * two) / one).toFixed(0)} %)`,
+      };
+    },
+  }),
+  counted({
+    id: 'tower-exchange',
+    section: '3.2',
+    statement: {
+      en: 'The two processors communicate only in certain layers, so that the exchange stays an acceptable fraction of the computation.',
+      zh: '两块处理器只在某些层通信，因此通信量相对于计算量可以接受。',
+    },
+    paperSays: '—',
+    rule: {
+      en: 'values that each of two ranks sends for one image with --parallel towers, beside the same with connections between all maps; confirmed below half',
+      zh: '--parallel towers 下两个 rank 各自为一张图像发送的数值个数，与所有特征图都相连时之比；不到一半即证实',
+    },
+    judge: () => {
+      const [sent, all] = [exchangedValues(2), exchangedValues(1)];
+      const { parameters } = layersOf('paper');
+      return {
+        verdict: 2 * sent < all ? 'confirmed' : 'refuted',
+        measured: `${grouped(sent)} / ${grouped(all)} (${Math.round((100 * sent) / all)} %)`,
+        reason: {
+          en: `ranks that divide the batch instead send ${grouped(parameters)} gradients a step, as many values as the towers for ${Math.round(parameters / sent)} images`,
+          zh: `若改为划分批次，每步要发送 ${grouped(parameters)} 个梯度，相当于两座塔处理 ${Math.round(parameters / sent)} 张图像的通信量`,
+        },
       };
     },
   }),
