@@ -36,6 +36,25 @@ describe('the papers’ networks on several ranks', { skip }, () => {
     assert.ok(apart[2]! < 1e-4, `${apart[2]}`);
   });
 
+  test('with ReLU, 20 layers in float64 are those of a single rank', async () => {
+    // In float32 a rounding moves values over the kink of ReLU, and the layers amplify it: see docs/distributed.md.
+    const args = ['6'];
+    const alone = spawnSync(process.execPath, [child('double'), ...args], {
+      encoding: 'utf8',
+      maxBuffer: 2 ** 27,
+    });
+    assert.equal(alone.status, 0, alone.stderr);
+    const one = JSON.parse(alone.stdout) as { start: number[]; end: number[] };
+    const apart = (other: readonly number[]) =>
+      Math.sqrt(one.end.reduce((sum, v, i) => sum + (v - other[i]!) ** 2, 0));
+    for (const ranks of [2, 4]) {
+      const { code, stdout, stderr } = await runChild(launchers.at(-1)!, ranks, 'double', args);
+      assert.equal(code, 0, stderr);
+      const distance = apart((JSON.parse(stdout) as typeof one).end) / apart(one.start);
+      assert.ok(distance < 1e-9, `${ranks} ranks: ${distance}`);
+    }
+  });
+
   test('evaluations have the same sums on 1, 2 and 3 ranks, also of a last batch that is smaller', async () => {
     const sizes = ['10000', '9999'];
     const alone = spawnSync(process.execPath, [child('evaluate'), ...sizes], { encoding: 'utf8' });
