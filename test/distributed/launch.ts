@@ -3,20 +3,29 @@ import { fileURLToPath } from 'node:url';
 
 /** A launcher of MPI programs on this machine. */
 export interface Launcher {
-  readonly name: 'Open MPI' | 'MPICH';
+  readonly name: string;
   readonly command: string;
   readonly flags: readonly string[];
+  /** Library to load instead of the launcher's own. */
+  readonly library?: string | undefined;
 }
 
-const KNOWN: readonly Launcher[] = [
-  { name: 'Open MPI', command: 'mpirun.openmpi', flags: ['--oversubscribe', '--bind-to', 'none'] },
-  { name: 'MPICH', command: 'mpiexec.mpich', flags: [] },
-];
-
-const isThere = (command: string): boolean => spawnSync(command, ['--version']).error === undefined;
+/**
+ * The launchers of Debian, or those that PAPERWEIGHT_TEST_MPI names, with another library after an equals sign:
+ * `/opt/openmpi/bin/mpirun,/opt/mpich/bin/mpiexec=/opt/mpich/lib/libmpi_abi.so.1`.
+ */
+const NAMED = (process.env.PAPERWEIGHT_TEST_MPI || 'mpirun.openmpi,mpiexec.mpich').split(',');
+const OPEN_MPI_FLAGS = ['--oversubscribe', '--bind-to', 'none'];
 
 /** Those that are installed. */
-export const launchers: readonly Launcher[] = KNOWN.filter(({ command }) => isThere(command));
+export const launchers: readonly Launcher[] = NAMED.flatMap((text) => {
+  const [command = '', library] = text.split('=');
+  const { error, stdout } = spawnSync(command, ['--version'], { encoding: 'utf8' });
+  if (error) return [];
+  const isOpen = /Open ?MPI|OpenRTE|prte/i.test(stdout);
+  const name = isOpen ? 'Open MPI' : /Intel/.test(stdout) ? 'Intel MPI' : 'MPICH';
+  return [{ name, command, library, flags: isOpen ? OPEN_MPI_FLAGS : [] }];
+});
 
 /** For `skip` of a test that needs a launcher. */
 export const skip = launchers.length > 0 ? false : 'neither mpirun.openmpi nor mpiexec.mpich is installed';
@@ -47,7 +56,7 @@ const ENVIRONMENT = {
 const strange = /^(OMPI|PMI|PMIX|SLURM|PRTE|HYDRA)/;
 
 export function start(
-  { command, flags }: Launcher,
+  { command, flags, library }: Launcher,
   ranks: number,
   args: readonly string[],
   { cwd, env = {} }: { readonly cwd?: string; readonly env?: Record<string, string> } = {},
@@ -55,7 +64,12 @@ export function start(
   const clean = Object.entries(process.env).filter(([name]) => !strange.test(name));
   const child = spawn(command, [...flags, '-n', String(ranks), process.execPath, ...args], {
     cwd,
-    env: { ...Object.fromEntries(clean), ...ENVIRONMENT, ...env },
+    env: {
+      ...Object.fromEntries(clean),
+      ...ENVIRONMENT,
+      ...(library ? { PAPERWEIGHT_MPI: library } : {}),
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
