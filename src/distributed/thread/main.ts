@@ -5,11 +5,12 @@ import { addressOf } from '../../backend/onednn/library/memory.js';
 import { errorToPlain, UsageError } from '../../errors/errors.js';
 import { Mpi, type Pending } from '../mpi/bindings.js';
 import { AwakeClock } from './awake.js';
-import { Collectives, type Ring, type Steps } from './collectives.js';
+import { Collectives } from './collectives.js';
 import { exitNow, exitWithin, printNow } from './exit.js';
 import { MainWatch } from './main-watch.js';
 import type { Ending, Order, RankProcess, ThreadData, ThreadMessage } from './messages.js';
 import { PULSE_MS, Pulse } from './pulse.js';
+import type { Ring, Steps } from './ring.js';
 import { replaceOwn, unlinkSegments } from './segments.js';
 
 /*

@@ -1,6 +1,6 @@
 import { addressOf } from '../../backend/onednn/library/memory.js';
 import type { Pending } from '../mpi/bindings.js';
-import type { Ring } from './collectives.js';
+import type { Ring } from './ring.js';
 
 /** Time between two pulses in milliseconds. */
 export const PULSE_MS = 500;

@@ -4,6 +4,7 @@ import type { DeviceName } from '../../../src/backend/device-names.js';
 import { openDevice } from '../../../src/backend/open.js';
 import { referenceDevice } from '../../../src/core.js';
 import { open } from '../../../src/distributed/index.js';
+import { PIECE } from '../../../src/distributed/thread/sums.js';
 import { Linear } from '../../../src/nn/linear.js';
 import { SGD } from '../../../src/optim/optimizers/sgd.js';
 import { Parameter } from '../../../src/tensor/parameter.js';
@@ -130,6 +131,23 @@ async function onDevice(name: DeviceName | 'inline'): Promise<void> {
 }
 
 for (const name of (process.argv[2] ?? 'inline,reference').split(',')) await onDevice(name as DeviceName);
-// Half the bytes: sums of numbers that 16 bits hold are exact.
+
+// Sums of several pieces, the last of which the ranks do not divide.
+setDefaultDevice(referenceDevice());
+for (const [wire, count] of [
+  ['float32', 2 * PIECE + 5],
+  ['bfloat16', 2 * PIECE + 1],
+  ['float32', 1],
+] as const) {
+  const large = new Parameter(new Float32Array(count), [count]);
+  await large.place(referenceDevice());
+  // Numbers that 16 bits hold, and so are their sums.
+  const values = Float32Array.from({ length: count }, (_, i) => (i % 31) * (rank + 1));
+  large.grad = tensor(values);
+  world.average([large], { share: 1, wire });
+  const found = await large.grad!.data();
+  const wrong = found.findIndex((v, i) => v !== (i % 31) * sum);
+  assert.equal(wrong, -1, `${wire} ${count}: ${found[wrong]} at ${wrong}`);
+}
 if (rank === 0) console.log(`all is well on ${size} ranks of ${world.library?.abi ?? 'no library'}`);
 await world.close();
