@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { AnySet } from '../data/dataset.js';
 import type { ImageStatistics } from '../data/images/image-sums.js';
 import type { Transform } from '../data/transforms/index.js';
+import type { World } from '../distributed/index.js';
 import { UsageError } from '../errors/errors.js';
 import { didYouMean } from '../errors/nearest.js';
 import type { Module } from '../nn/module.js';
@@ -11,7 +12,6 @@ import type { Observation, Training, TrainingSetup } from '../train/method/paper
 import type { Chart, SampleFigure } from './claims/chart.js';
 import type { Claim } from './claims/claim.js';
 import type { Results } from './claims/result.js';
-import type { Parallel } from './parallel.js';
 
 type Fixed = 'version' | 'recipe' | 'dataset' | 'data' | 'model' | 'seed' | 'machine';
 
@@ -99,6 +99,21 @@ export interface PaperDataset {
   readonly about: string;
   /** @param options.data the folder that `--data` names */
   open(options: { readonly train: boolean; readonly data?: string | undefined }): AnySet | Promise<AnySet>;
+}
+
+/** A paper's own way to divide its network over ranks, which then all compute the same batches. */
+export interface Parallel {
+  /** A few words for messages. */
+  readonly about: string;
+  /** The number of ranks. */
+  readonly ranks: number;
+  /**
+   * The dimension along which each tensor of the network is divided, in the order of ranks.
+   * @throws UsageError for a network that cannot be divided
+   */
+  dims(model: Module): ReadonlyMap<string, number>;
+  /** A network with this rank's part of the tensors, under the same names; their values are set afterwards. */
+  part(model: Module, world: World): Module;
 }
 
 /** A paper: what `index.ts` of its folder exports by default. */

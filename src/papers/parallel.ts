@@ -4,22 +4,7 @@ import { UsageError } from '../errors/errors.js';
 import { withoutInit } from '../nn/init.js';
 import type { Module } from '../nn/module.js';
 import type { TrainConfig } from '../run/config.js';
-import type { Paper } from './paper.js';
-
-/** A paper's own way to divide its network over ranks, which then all compute the same batches. */
-export interface Parallel {
-  /** A few words for messages. */
-  readonly about: string;
-  /** The number of ranks. */
-  readonly ranks: number;
-  /**
-   * The dimension along which each tensor of the network is divided, in the order of ranks.
-   * @throws UsageError for a network that cannot be divided
-   */
-  dims(model: Module): ReadonlyMap<string, number>;
-  /** A network with this rank's part of the tensors, under the same names; their values are set afterwards. */
-  part(model: Module, world: World): Module;
-}
+import type { Paper, Parallel } from './paper.js';
 
 /** What works on whole tensors, so that parts of them would change the training. */
 const WHOLE = {
@@ -50,7 +35,7 @@ export function parallelOf(
   if (!Object.hasOwn(known, name))
     refuse(
       `${paper.name} cannot be divided with --parallel ${name}`,
-      Object.keys(known).join(' or ') || 'a paper with a parallelism of its own, such as alexnet',
+      Object.keys(known).join(' or ') || 'a paper with a parallelism of its own',
       name,
       'leave --parallel out: the ranks then divide each batch',
     );

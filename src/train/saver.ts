@@ -15,9 +15,9 @@ import {
 } from '../run/checkpoint.js';
 import type { Measurement, Observer } from '../run/events.js';
 import type { RunFolder, RunState } from '../run/run-folder.js';
-import { receiveCheckpoint, sendCheckpoint } from './broadcast-checkpoint.js';
-import { gatherParts, tensorsIn, type Wholes } from './gather-parts.js';
 import type { BestBy } from './method/method.js';
+import { receiveCheckpoint, sendCheckpoint } from './ranks/broadcast-checkpoint.js';
+import { gatherParts, tensorsIn, type Wholes } from './ranks/gather-parts.js';
 
 export interface SaverParts {
   readonly folder: RunFolder;

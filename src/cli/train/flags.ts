@@ -314,7 +314,7 @@ const COMMAND = {
   parallel: {
     value: '<way>',
     parse: pathName,
-    help: 'with several ranks: the paper’s own way to divide the network over them, such as towers for AlexNet on two ranks',
+    help: 'with several ranks: the paper’s own way to divide the network over them, such as towers',
     or: 'each rank has the whole network and a part of each batch',
   },
   run: { value: '<dir>', parse: pathName, help: 'folder for the run', or: 'a new one in ./runs' },

@@ -16,7 +16,7 @@ import * as ops from '../../ops/index.js';
 import { cat } from '../../tensor/functions.js';
 import { nextKey } from '../../tensor/random.js';
 import { Tensor } from '../../tensor/tensor.js';
-import type { Parallel } from '../parallel.js';
+import type { Parallel } from '../paper.js';
 import { AlexNet } from './model.js';
 
 /*

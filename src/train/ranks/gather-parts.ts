@@ -1,6 +1,6 @@
-import type { World } from '../distributed/index.js';
-import type { Trained } from '../run/checkpoint.js';
-import type { Parameter } from '../tensor/parameter.js';
+import type { World } from '../../distributed/index.js';
+import type { Trained } from '../../run/checkpoint.js';
+import type { Parameter } from '../../tensor/parameter.js';
 
 /** Whole tensors by the parameter that has this rank's part. */
 export type Wholes = ReadonlyMap<

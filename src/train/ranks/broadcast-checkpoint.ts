@@ -1,6 +1,6 @@
-import type { World } from '../distributed/index.js';
-import { type ArrayInfo, blank, viewBytes } from '../interop/numbers.js';
-import type { SafetensorsFile } from '../interop/safetensors/checked.js';
+import type { World } from '../../distributed/index.js';
+import { type ArrayInfo, blank, viewBytes } from '../../interop/numbers.js';
+import type { SafetensorsFile } from '../../interop/safetensors/checked.js';
 
 /** All of a checkpoint but its numbers. */
 interface Head {
