@@ -1,9 +1,25 @@
+import type { Language } from '../languages.js';
+
 /** Names of a new paper. */
 export interface NewPaper {
   /** Id: small letters, digits and hyphens; its folder, and its name on the command line. */
   readonly id: string;
   /** Name of its network. */
   readonly name: string;
+}
+
+/** A paper as a note about it describes it: a beginning, not a result. */
+export interface PaperDraft {
+  readonly name: string;
+  readonly citation: string;
+  readonly language: Language;
+  /** The note in Markdown, without its title. */
+  readonly notes: string;
+  /** Sentences with numbers, which may be claims. */
+  readonly claims: readonly { readonly section: string; readonly sentence: string; readonly says: string }[];
+  /** Parts of the citation that were guessed from the text, and those that it does not have. */
+  readonly guessed: readonly string[];
+  readonly missing: readonly string[];
 }
 
 /** `network-in-network` → `NetworkInNetwork` */
@@ -17,19 +33,90 @@ const className = (id: string): string =>
 const literal = (text: string): string =>
   text.includes("'") ? JSON.stringify(text) : `'${JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"')}'`;
 
-/** The files of a new paper's folder: a small network that trains immediately, to be replaced by the paper's network. */
-export function scaffold({ id, name }: NewPaper): ReadonlyMap<string, string> {
+/** A property whose value goes to a line of its own if it is long, as the formatter has it. */
+const property = (name: string, value: string): string =>
+  name.length + value.length > 105 ? `${name}:\n    ${value}` : `${name}: ${value}`;
+
+/**
+ * The files of a new paper's folder: a small network that trains immediately, to be replaced by the paper's network.
+ *
+ * @param draft the paper's name, citation, notes and claims, from a note about it
+ */
+export function scaffold({ id, name }: NewPaper, draft?: PaperDraft): ReadonlyMap<string, string> {
   const type = `${className(id)}Net`;
+  const notes = (language: Language): string => {
+    if (draft?.language === language) return draftNotes(name, draft);
+    return language === 'zh' ? NOTES_ZH(name) : NOTES(name);
+  };
   return new Map([
     ['model.ts', modelFile(type, name)],
     ['recipe.ts', RECIPE],
-    ['claims.ts', claimsFile(type)],
-    ['index.ts', indexFile(id, literal(name), type)],
+    ['claims.ts', draft && draft.claims.length > 0 ? draftClaims(draft) : claimsFile(type)],
+    [
+      'index.ts',
+      indexFile(id, literal(name), literal(draft?.citation ?? 'Authors: title. Place, year'), type),
+    ],
     [`${id}.test.ts`, testFile(type, literal(`${name} has 10 outputs and 10,986 parameters`))],
-    ['notes.md', NOTES(name)],
-    ['notes.zh.md', NOTES_ZH(name)],
+    ['notes.md', notes('en')],
+    ['notes.zh.md', notes('zh')],
   ]);
 }
+
+/** Claims that nobody has checked yet, in the note's words. */
+const draftClaims = ({ claims }: PaperDraft): string => `import type { Claim } from '../claims/claim.js';
+import { unmeasured } from '../claims/kinds.js';
+
+/** TODO: each of these is a sentence with a number from the notes. Check it in the paper, or delete it. */
+const NEEDS = { en: 'TODO: from the notes, not checked', zh: 'TODO：取自笔记，尚未核对' };
+
+/** TODO: what is measured, and what would confirm or refute it; then use another kind of claims/kinds.ts. */
+const RULE = { en: 'TODO', zh: 'TODO' };
+
+const fromNotes = (id: string, section: string, paperSays: string, sentence: string): Claim =>
+  unmeasured({
+    id,
+    section,
+    statement: { en: sentence, zh: sentence },
+    paperSays,
+    rule: RULE,
+    needs: NEEDS,
+  });
+
+// biome-ignore format: one line for each sentence
+export const claims: readonly Claim[] = [
+${claims
+  .map(
+    ({ section, sentence, says }, i) =>
+      `  fromNotes('todo-${i + 1}', ${[section, says, sentence].map(literal).join(', ')}),`,
+  )
+  .join('\n')}
+];
+`;
+
+/** The note, with the place of the claims at its end. */
+const draftNotes = (name: string, { notes, language, guessed, missing }: PaperDraft): string => {
+  const todo = [
+    ...(missing.length > 0
+      ? [language === 'zh' ? `缺少：${missing.join('、')}` : `missing: ${missing.join(', ')}`]
+      : []),
+    ...(guessed.length > 0
+      ? [
+          language === 'zh'
+            ? `猜测，请核对：${guessed.join('、')}`
+            : `guessed, to be checked: ${guessed.join(', ')}`,
+        ]
+      : []),
+  ];
+  const lines = todo.length === 0 ? '' : `> TODO (index.ts) ${todo.join('; ')}\n\n`;
+  return `# ${name}
+
+${lines}${notes.trim()}
+
+<!-- claims: written by \`paperweight reproduce\` -->
+
+<!-- /claims -->
+`;
+};
 
 const modelFile = (type: string, name: string): string => `import { nn, type Tensor } from 'paperweight/core';
 
@@ -128,7 +215,12 @@ export const claims: readonly Claim[] = [
 ];
 `;
 
-const indexFile = (id: string, name: string, type: string): string => `import { z } from 'zod';
+const indexFile = (
+  id: string,
+  name: string,
+  citation: string,
+  type: string,
+): string => `import { z } from 'zod';
 import * as transforms from '../../data/transforms/index.js';
 import { definePaper } from '../paper.js';
 import { claims } from './claims.js';
@@ -138,7 +230,7 @@ import { recipes } from './recipe.js';
 export default definePaper({
   id: '${id}',
   name: ${name},
-  citation: 'Authors: title. Place, year',
+  ${property('citation', citation)},
   presets: { paper: 'as in the paper' },
   imageSize: () => 32,
   inits: ['pytorch'],

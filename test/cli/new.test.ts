@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +12,7 @@ const LONG = { timeoutMs: 300_000 };
 /** A copy of the sources, so that a new paper does not affect other tests. */
 async function copyOfSources(t: Parameters<typeof scratch>[0]): Promise<string> {
   const root = await scratch(t);
-  for (const name of ['src', 'dist/src', 'package.json', 'tsconfig.json', 'dist/.tsbuildinfo'])
+  for (const name of ['src', 'dist/src', 'dist/site', 'package.json', 'tsconfig.json', 'dist/.tsbuildinfo'])
     cpSync(join(ROOT, name), join(root, name), { recursive: true });
   symlinkSync(join(ROOT, 'node_modules'), join(root, 'node_modules'));
   return root;
@@ -42,16 +42,43 @@ test('a new paper is a folder: created, compiled, inspected, trained, reproduced
   assert.equal(again.code, 2, again.stderr);
   assert.match(again.stderr, /already/);
 
+  // Quotes, ends of comments and long titles stay text in the code that is made from a note.
+  const note = join(root, 'note.md');
+  writeFileSync(
+    note,
+    `# It's \`a\` "net" */\n\nA. Nother, B. Others: *${'A very long title '.repeat(8)}*. 2014.\n\nError: \${1} 12 % isn't "much" */.\n`,
+  );
+  const noted = await paperweight('new', 'noted-net', '--from', note);
+  assert.equal(noted.code, 0, noted.stderr);
+  assert.match(noted.stderr, /Guessed from the note, to be checked: authors, title, year/);
+  assert.match(noted.stderr, /1 sentence with numbers/);
+  const nameless = await paperweight('new');
+  assert.equal(nameless.code, 2);
+  assert.match(nameless.stderr, /has no id\. Expected small letters.*; got no id and no --from/);
+
   const tsc = await runNode([join(root, 'node_modules/typescript/bin/tsc'), '-p', root], LONG);
   assert.equal(tsc.code, 0, tsc.stdout);
   const biome = await runNode(
-    [join(root, 'node_modules/@biomejs/biome/bin/biome'), 'check', '--config-path', ROOT, folder],
+    [
+      join(root, 'node_modules/@biomejs/biome/bin/biome'),
+      'check',
+      '--config-path',
+      ROOT,
+      folder,
+      join(folder, '../noted-net'),
+    ],
     LONG,
   );
   assert.equal(biome.code, 0, biome.stdout + biome.stderr);
 
   const inspected = await paperweight('inspect', 'tiny-net');
   assert.match(inspected.stdout, /^Someone's tiny net, preset paper, 10 classes/, inspected.stderr);
+  const drafted = await paperweight('reproduce', 'noted-net', '--list', '--json');
+  assert.deepEqual(
+    jsonLines(drafted.stdout).map(({ event, id, verdict }) => [event, id, verdict]),
+    [['claim', 'todo-1', 'not measured']],
+    drafted.stderr,
+  );
   const quick = ['--device', 'reference', '--max-steps', '3', '--batch-size', '4', '--eval-limit', '20'];
   const run = join(root, 'run');
   const trained = await paperweight(

@@ -133,20 +133,24 @@ const joined = (section: Section | undefined, { tags }: FrontMatter): string[] =
 ];
 
 /** The notes of a notebook in one file. @throws DataError */
-export async function readNotebook(file: string): Promise<Read[]> {
-  if (!ENDINGS.includes(extname(file).toLowerCase()))
-    throw new DataError({
-      what: `${file} is not a Markdown file`,
-      expected: `a name that ends in ${ENDINGS.join(', ')}`,
-      got: basename(file),
-      next: 'name a notebook, or a folder of notes',
-    });
-  const { fields, body } = parseFrontMatter(await readText(file), file);
+async function readNotebook(file: string): Promise<Read[]> {
+  const { fields, body } = parseFrontMatter(await readNote(file), file);
   return sectionsOf(body).map((section) => ({
     file,
     body: section.body,
     fields: { ...fields, ...section.fields, tags: joined(section, fields) },
   }));
+}
+
+/** The text of a note. @throws DataError if it is not a Markdown file in UTF-8 */
+export async function readNote(file: string): Promise<string> {
+  if (ENDINGS.includes(extname(file).toLowerCase())) return readText(file);
+  throw new DataError({
+    what: `${file} is not a Markdown file`,
+    expected: `a name that ends in ${ENDINGS.join(', ')}`,
+    got: basename(file),
+    next: 'name a note in Markdown',
+  });
 }
 
 async function readText(file: string): Promise<string> {
