@@ -75,6 +75,7 @@ async function buildSite(root) {
     entryPoints: [
       { in: path.join(from, 'client/main.ts'), out: 'site' },
       { in: path.join(from, 'client/theme.ts'), out: 'theme' },
+      { in: path.join(from, 'client/live.ts'), out: 'live' },
       { in: path.join(from, 'styles/site.css'), out: 'site' },
     ],
     outdir: assets,
@@ -82,12 +83,95 @@ async function buildSite(root) {
     target: TARGET,
     legalComments: 'none',
   });
+  await buildEngine(root, assets);
+  await buildTrainPage(root, to);
   const css = path.join(assets, 'site.css');
   writeFileSync(css, withSystemTheme(readFileSync(css, 'utf8')));
   copyFileSync(path.join(root, 'src/web/favicon.svg'), path.join(assets, 'favicon.svg'));
   copyFormulaStyles(path.join(root, 'node_modules/katex/dist'), assets);
   const inputs = [...Object.keys(renderer.metafile.inputs), ...Object.keys(metafile.inputs)];
   writeFileSync(path.join(assets, 'licenses.txt'), licenses(root, inputs));
+}
+
+/**
+ * What classifies images in a page of a site: engines and readers that run in browsers, as one script.
+ *
+ * @param {string} root
+ * @param {string} assets
+ */
+async function buildEngine(root, assets) {
+  await build({
+    ...common(root),
+    entryPoints: [{ in: path.join(root, 'src/site/live/engine.ts'), out: 'live-engine' }],
+    outdir: assets,
+    format: 'iife',
+    globalName: 'paperweightLive',
+    platform: 'browser',
+    target: 'es2022',
+    legalComments: 'none',
+    // Threads would need a file of their own; a page of a site has one.
+    define: { 'import.meta.url': '""' },
+  });
+}
+
+/**
+ * Leaves out what package.json's "browser" leaves out of the compiled code.
+ *
+ * @type {import('esbuild').Plugin}
+ */
+const withoutWorkers = {
+  name: 'without-workers',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /\/worker-pool\.js$/ }, ({ path: name }) => ({ path: name, namespace: 'none' }));
+    onLoad({ filter: /./, namespace: 'none' }, () => ({ contents: 'module.exports = {}' }));
+  },
+};
+
+/**
+ * The page of examples/browser, for sites: it trains in a visitor's browser. `networks.json` names its networks.
+ *
+ * @param {string} root
+ * @param {string} to
+ */
+async function buildTrainPage(root, to) {
+  const from = path.join(root, 'examples/browser');
+  const out = path.join(to, 'train');
+  /** @param {string} name */
+  const source = (name) => path.join(root, 'src', name);
+  const settings = /** @type {const} */ ({
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    logLevel: 'warning',
+    // No service worker: a site must not be kept by its visitors' browsers without being asked.
+    define: { 'navigator.serviceWorker': 'undefined' },
+    alias: {
+      'paperweight/core': source('core.ts'),
+      'paperweight/papers/alexnet/model': source('papers/alexnet/model.ts'),
+      'paperweight/papers/resnet/model': source('papers/resnet/model.ts'),
+    },
+  });
+  await build({
+    ...settings,
+    plugins: [withoutWorkers],
+    entryPoints: {
+      page: path.join(from, 'src/page.ts'),
+      trainer: path.join(from, 'src/trainer.ts'),
+      'web-worker': source('backend/simd/threads/web-worker.ts'),
+    },
+    outdir: out,
+  });
+  for (const file of ['index.html', 'style.css']) copyFileSync(path.join(from, file), path.join(out, file));
+  const { outputFiles } = await build({
+    ...settings,
+    entryPoints: [path.join(from, 'src/protocol.ts')],
+    write: false,
+  });
+  const code = Buffer.from(outputFiles[0]?.contents ?? []).toString('base64');
+  const { NETWORKS } = await import(`data:text/javascript;base64,${code}`);
+  writeFileSync(path.join(to, 'networks.json'), JSON.stringify(NETWORKS));
 }
 
 /**

@@ -9,6 +9,7 @@ import { note, print, printJson } from './terminal/output.js';
 interface Flags {
   readonly out: string;
   readonly base?: string;
+  readonly live?: string;
   readonly notes?: string;
   readonly title?: string;
   readonly json?: boolean;
@@ -40,13 +41,18 @@ export function register(program: Command): void {
       'your own notes: a folder of Markdown files, or a notebook in one file (default: ./notes if it exists)',
       pathName('--notes'),
     )
+    .option(
+      '--live <run>',
+      'run of a small classifier, at most 2 MB, which classifies visitors’ images in their browsers (default: none)',
+      pathName('--live'),
+    )
     .option('--title <text>', 'name of the site (default: Paperweight)', pathName('--title'))
     .option(...JSON_OUTPUT)
     .addHelpText(
       'after',
       examples(
         'paperweight site --out site --notes notes',
-        'paperweight site runs/my-run --out site --base https://example.org/papers/',
+        'paperweight site runs/my-run --live runs/small --base https://example.org/papers/',
       ),
     )
     .action(writeSite);
@@ -60,6 +66,7 @@ async function writeSite(runs: readonly string[], flags: Flags): Promise<void> {
     out: flags.out,
     runs,
     ...(notes === undefined ? {} : { notes }),
+    ...(flags.live === undefined ? {} : { live: flags.live }),
     ...(flags.title === undefined ? {} : { title: flags.title }),
     ...(base ? { base } : {}),
   });

@@ -4,11 +4,12 @@ import { paperIds } from '../papers/registry.js';
 import { version } from '../version.js';
 import type { Piece } from './copies.js';
 import { feeds } from './feed.js';
+import { gatherLive } from './live/live.js';
 import { gatherNotes } from './notes/notes.js';
 import type { SiteContent } from './page-types.js';
 import { gatherPaper } from './papers.js';
 import { previewImage } from './preview.js';
-import { assets, openRenderer } from './renderer.js';
+import { assets, openRenderer, trainPage } from './renderer.js';
 import { gatherRun } from './runs.js';
 import { SiteFolder } from './site-folder.js';
 
@@ -18,6 +19,8 @@ export interface SiteOptions {
   readonly runs: readonly string[];
   /** A folder of notes, or a notebook in one file. */
   readonly notes?: string;
+  /** A run whose weights classify visitors' images. */
+  readonly live?: string;
   readonly title?: string;
   /** Where the site will be: see {@link parseBase}. */
   readonly base?: Base;
@@ -47,6 +50,9 @@ const withSlash = (path: string): string => (path.endsWith('/') ? path : `${path
 /** What only pages with formulas need. */
 const FORMULAS = /^assets\/(katex\.css|fonts\/)/;
 
+/** What only the live corner needs. */
+const LIVE = /^assets\/live/;
+
 /** Writes a site. @returns what was written */
 export async function buildSite(options: SiteOptions): Promise<{
   readonly pages: number;
@@ -66,6 +72,8 @@ export async function buildSite(options: SiteOptions): Promise<{
     runs.push(part.run);
     pieces.push(...part.pieces);
   }
+  const live = options.live === undefined ? undefined : await gatherLive(options.live);
+  if (live) pieces.push(...live.pieces, ...(live.live.train ? await trainPage() : []));
   const papers = [];
   for (const id of paperIds()) {
     onProgress(id);
@@ -86,10 +94,15 @@ export async function buildSite(options: SiteOptions): Promise<{
     papers,
     runs,
     notes: own.notes,
+    ...(live ? { live: live.live } : {}),
   };
   const files = renderer.renderSite(content);
   const formulas = files.some(({ path }) => path === 'assets/formulas.css');
-  pieces.push(...(await assets()).filter(({ path }) => formulas || !FORMULAS.test(path)));
+  pieces.push(
+    ...(await assets()).filter(
+      ({ path }) => (formulas || !FORMULAS.test(path)) && (live !== undefined || !LIVE.test(path)),
+    ),
+  );
   for (const { path, text } of files) pieces.push({ path, bytes: Buffer.from(text) });
   const now = new Date().toISOString();
   if (content.address !== undefined) {

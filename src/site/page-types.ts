@@ -110,6 +110,54 @@ export interface SiteNote {
   readonly images: Readonly<Record<string, NoteImage>>;
 }
 
+/** The page that classifies visitors' images. */
+export interface SiteLive {
+  /** Name of the run whose weights it has. */
+  readonly run: string;
+  /** Id of its paper. */
+  readonly paper: string;
+  readonly classes: readonly string[];
+  /** Size of the weights. */
+  readonly bytes: number;
+  readonly examples: readonly { readonly file: string; readonly label: string }[];
+  /** What the page for training is opened with, if it knows the network. */
+  readonly train?: { readonly network: string; readonly data: string };
+}
+
+/** Where a page computes: on the best device there is, or on the one that is named. */
+export type LiveDevice = 'auto' | 'wasm' | 'webgpu';
+
+/** What `src/site/live/engine.ts` is in a page, as `paperweightLive`. */
+export interface LiveEngine {
+  open(onnx: Uint8Array, wanted?: LiveDevice): Promise<LiveModel>;
+  squareOf(rgba: Uint8Array, width: number, height: number, side: number): Uint8Array;
+}
+
+/** A classifier that is ready. */
+export interface LiveModel {
+  /** Name of the device that computes. */
+  readonly engine: string;
+  readonly classes: readonly string[];
+  /** Side of its images in pixels. */
+  readonly side: number;
+  /** @param square 3 × side × side bytes: the red, green and blue planes */
+  classify(square: Uint8Array): Promise<LiveResult>;
+}
+
+export interface LiveResult {
+  readonly probabilities: Float32Array;
+  readonly maps: readonly LiveMaps[];
+}
+
+/** Outputs of a layer: count × height × width numbers. */
+export interface LiveMaps {
+  readonly name: string;
+  readonly count: number;
+  readonly height: number;
+  readonly width: number;
+  readonly values: Float32Array;
+}
+
 export interface SiteContent {
   /** Title of the first page; default: the site's own. */
   readonly title?: string;
@@ -121,6 +169,7 @@ export interface SiteContent {
   readonly papers: readonly SitePaper[];
   readonly runs: readonly SiteRun[];
   readonly notes: readonly SiteNote[];
+  readonly live?: SiteLive;
 }
 
 /** A file of the site. */

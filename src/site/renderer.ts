@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { UsageError } from '../errors/errors.js';
@@ -21,8 +21,22 @@ export async function openRenderer(): Promise<Renderer> {
   });
 }
 
+/** Files of the page that trains networks. */
+const TRAIN = 'train';
+
+/** Networks that the page for training knows. */
+export async function trainableNetworks(): Promise<string[]> {
+  const file = join(BUILT, 'networks.json');
+  return existsSync(file) ? (JSON.parse(await readFile(file, 'utf8')) as string[]) : [];
+}
+
+/** The page that trains networks. */
+export const trainPage = (): Promise<Piece[]> => built(TRAIN);
+
 /** Scripts, styles and fonts: the files below `assets/`. */
-export async function assets(): Promise<Piece[]> {
+export const assets = (): Promise<Piece[]> => built('assets');
+
+async function built(root: string): Promise<Piece[]> {
   const below = async (folder: string): Promise<string[]> => {
     const entries = await readdir(join(BUILT, folder), { withFileTypes: true });
     const names = entries.map((entry) => {
@@ -31,5 +45,5 @@ export async function assets(): Promise<Piece[]> {
     });
     return (await Promise.all(names)).flat();
   };
-  return Promise.all((await below('assets')).sort().map((path) => readPiece(join(BUILT, path), path)));
+  return Promise.all((await below(root)).sort().map((path) => readPiece(join(BUILT, path), path)));
 }

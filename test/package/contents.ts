@@ -9,7 +9,7 @@ const ALLOWED = [
   /^(?:LICENSE|README\.md|README\.zh-CN\.md|package\.json)$/,
   /^dist\/src\/(?!web\/)[\w/.-]+(?<!\.test)\.(?:js|d\.ts)$/,
   /^dist\/web\/(?:app\.css|app\.js|favicon\.svg|index\.html|licenses\.txt)$/,
-  /^dist\/site\/(?:render\.js|assets\/[\w./-]+)$/,
+  /^dist\/site\/(?:render\.js|networks\.json|(?:assets|train)\/[\w./-]+)$/,
   /^bench\/peers\/(?!read_tensorboard)[\w-]+\.(?:mjs|py|json)$/,
   /^bench\/peers\/suite\/\w+\.py$/,
   /^src\/papers\/[\w-]+\/notes(?:\.zh)?\.md$/,

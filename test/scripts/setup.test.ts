@@ -240,9 +240,17 @@ async function smallProject(root: string): Promise<void> {
   for (const name of ['main.tsx', 'styles/app.css', 'index.html', 'favicon.svg'])
     await writeFile(path.join(root, 'src/web', name), '');
   const site = path.join(root, 'src/web/site');
-  for (const folder of ['client', 'styles']) await mkdir(path.join(site, folder), { recursive: true });
-  for (const name of ['render.tsx', 'client/main.ts', 'client/theme.ts'])
-    await writeFile(path.join(site, name), '');
+  const files = ['render.tsx', 'client/main.ts', 'client/theme.ts', 'client/live.ts'].map(
+    (name) => `src/web/site/${name}`,
+  );
+  const page = ['index.html', 'style.css', 'src/page.ts', 'src/trainer.ts', 'src/protocol.ts'];
+  files.push('src/site/live/engine.ts', 'src/core.ts', 'src/backend/simd/threads/web-worker.ts');
+  files.push(...page.map((name) => `examples/browser/${name}`));
+  for (const name of files) {
+    await mkdir(path.dirname(path.join(root, name)), { recursive: true });
+    await writeFile(path.join(root, name), name.endsWith('.ts') ? 'export {};\n' : '');
+  }
+  await mkdir(path.join(site, 'styles'), { recursive: true });
   await writeFile(path.join(site, 'styles/site.css'), ':root[data-theme="dark"] { --paper: #000; }');
 }
 

@@ -21,12 +21,18 @@ document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en';
 document.title = text('title');
 for (const element of document.querySelectorAll<HTMLElement>('[data-text]'))
   element.textContent = text(element.dataset.text as TextKey);
+// A link can choose: ?network=resnet-20&data=cifar10.
+const asked = new URLSearchParams(location.search);
 for (const [id, names] of [
   ['device', DEVICES],
   ['network', NETWORKS],
   ['data', DATA],
-] as const)
-  byId<HTMLSelectElement>(id).append(...names.map((name) => new Option(text(name), name)));
+] as const) {
+  const select = byId<HTMLSelectElement>(id);
+  select.append(...names.map((name) => new Option(text(name), name)));
+  const chosen = names.find((name) => name === asked.get(id));
+  if (chosen) select.value = chosen;
+}
 
 const loss = new Chart(byId<SVGSVGElement>('loss'), (value) => value.toPrecision(2));
 const accuracy = new Chart(byId<SVGSVGElement>('accuracy'), (value) => `${Math.round(100 * value)} %`, 1);

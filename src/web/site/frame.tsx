@@ -141,6 +141,7 @@ function Header({ page, place: { site, language, to, page: pageTo } }: { page: P
   const twin = (page.languages ?? [other]).includes(other) ? page.path : 'index.html';
   const links = [
     ['index.html', words.home, page.path === 'index.html'],
+    ...(site.live ? [['live.html', words.live, page.path === 'live.html'] as const] : []),
     ['search.html', words.search, page.path === 'search.html'],
   ] as const;
   return (

@@ -4,7 +4,9 @@ import type { SiteContent, SiteFile } from '../../site/page-types.js';
 import { Frame, type Page, type Place, placeOf } from './frame.js';
 import { forgetFormulas, formulaStyles } from './lib/formulas.js';
 import { type Found, foundIn } from './lib/found.js';
+import { notePath, paperPath, runPath } from './lib/paths.js';
 import { indexPageOf } from './pages/index-page.js';
+import { livePageOf } from './pages/live-page.js';
 import { notePageOf } from './pages/note-page.js';
 import { paperPageOf } from './pages/paper-page.js';
 import { runPageOf } from './pages/run-page.js';
@@ -24,28 +26,17 @@ interface Planned {
 }
 
 function plan(site: SiteContent): Planned[] {
+  const { live } = site;
+  const listed = (path: string, draw: Planned['draw']): Planned => ({ path, draw, listed: true });
+  const other = (path: string, draw: Planned['draw']): Planned => ({ path, draw, listed: false });
   return [
-    ...site.papers.map((paper) => ({
-      path: paper.id,
-      draw: (place: Place) => paperPageOf(paper, place),
-      folder: 'papers',
-    })),
-    ...site.runs.map((run) => ({
-      path: run.id,
-      draw: (place: Place) => runPageOf(run, place),
-      folder: 'runs',
-    })),
-    ...site.notes.map((note) => ({
-      path: note.id,
-      draw: (place: Place) => notePageOf(note, place),
-      folder: 'notes',
-    })),
-  ]
-    .map(({ folder, path, draw }): Planned => ({ path: `${folder}/${path}.html`, draw, listed: true }))
-    .concat([
-      { path: 'index.html', draw: (place) => indexPageOf(site, place), listed: false },
-      { path: 'search.html', draw: (place) => searchPageOf(site, place), listed: false },
-    ]);
+    ...site.papers.map((paper) => listed(paperPath(paper.id), (place) => paperPageOf(paper, place))),
+    ...site.runs.map((run) => listed(runPath(run.id), (place) => runPageOf(run, place))),
+    ...site.notes.map((note) => listed(notePath(note.id), (place) => notePageOf(note, place))),
+    other('index.html', (place) => indexPageOf(site, place)),
+    other('search.html', (place) => searchPageOf(site, place)),
+    ...(live ? [other('live.html', (place) => livePageOf(live, place))] : []),
+  ];
 }
 
 const drawn = (page: Page, place: Place): string =>

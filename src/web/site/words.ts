@@ -45,6 +45,27 @@ const en = {
   chartOf: (names: string) => `Curves: ${names}.`,
   licences: 'Licences',
   ownNotes: 'Own notes',
+  live: 'Try it',
+  liveLead: (run: string, megabytes: string) =>
+    `The network of ${run} looks at an image of yours. It computes here, in your browser: the image goes nowhere. Its ${megabytes} MB are loaded when you choose an image.`,
+  liveChoose: 'Choose an image',
+  liveDrop: 'or drop one here, or take an example:',
+  liveDevice: 'Computed by',
+  liveAuto: 'GPU if there is one',
+  liveWasm: 'processor',
+  liveGpu: 'GPU',
+  liveLoading: 'Loading the network …',
+  liveWorking: 'Computing …',
+  liveDone: 'Computed in {ms} ms by {engine}',
+  liveSees: 'What the network sees',
+  liveGuesses: 'Probabilities',
+  liveMaps: 'Feature maps',
+  liveMapsOf: '{name} {n}: {count} maps of {height} × {width}',
+  liveNoImage: 'This file is not an image that the browser can read.',
+  liveNeeds: 'Classifying images needs JavaScript: please allow it for this page.',
+  liveTrain: 'Train it yourself',
+  liveTrainWhy:
+    'The same network, trained in your browser from the beginning. It needs a web server: pages on disk cannot start it.',
 };
 export type Words = Readonly<typeof en>;
 
@@ -93,6 +114,26 @@ const zh: Words = {
   chartOf: (names) => `曲线：${names}。`,
   licences: '许可证',
   ownNotes: '自己的笔记',
+  live: '试一试',
+  liveLead: (run, megabytes) =>
+    `训练 ${run} 的网络会看你的图片。计算就在你的浏览器里进行，图片不会传到别处。选择图片之后才会加载它的 ${megabytes} MB 权重。`,
+  liveChoose: '选择图片',
+  liveDrop: '或把图片拖到这里，或使用示例：',
+  liveDevice: '计算设备',
+  liveAuto: '有 GPU 就用 GPU',
+  liveWasm: '处理器',
+  liveGpu: 'GPU',
+  liveLoading: '正在加载网络……',
+  liveWorking: '正在计算……',
+  liveDone: '由 {engine} 计算，用时 {ms} 毫秒',
+  liveSees: '网络看到的图像',
+  liveGuesses: '概率',
+  liveMaps: '特征图',
+  liveMapsOf: '{name} {n}：{count} 张 {height} × {width} 的特征图',
+  liveNoImage: '浏览器无法把这个文件读成图片。',
+  liveNeeds: '识别图片需要 JavaScript：请允许本页使用。',
+  liveTrain: '自己训练',
+  liveTrainWhy: '同一个网络，在你的浏览器里从头训练。需要网页服务器：从磁盘打开的页面无法启动它。',
 };
 
 /** Texts of the site's pages, besides those that they share with the dashboard. */

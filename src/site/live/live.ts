@@ -1,0 +1,108 @@
+import { basename, resolve } from 'node:path';
+import { referenceDevice } from '../../backend/reference/index.js';
+import { Shapes10 } from '../../data/shapes10/shapes10.js';
+import type { Transform } from '../../data/transforms/index.js';
+import { UsageError } from '../../errors/errors.js';
+import { exportOnnx } from '../../interop/onnx/index.js';
+import { Module } from '../../nn/module.js';
+import { openModel } from '../../papers/load.js';
+import { Generator } from '../../random.js';
+import { encodePng } from '../../report/png.js';
+import { trainConfigSchema } from '../../run/config.js';
+import { RunFolder } from '../../run/run-folder.js';
+import type { Tensor } from '../../tensor/tensor.js';
+import { version } from '../../version.js';
+import type { Piece } from '../copies.js';
+import type { SiteLive } from '../page-types.js';
+import { trainableNetworks } from '../renderer.js';
+
+/** A visitor loads all of it: 2 MB. */
+const MOST_BYTES = 2_000_000;
+/** Examples that are offered, one of each class. */
+const EXAMPLES = 10;
+
+export interface LivePart {
+  readonly live: SiteLive;
+  readonly pieces: readonly Piece[];
+}
+
+/** A classifier with the preparation of its images: bytes as numbers from 0 to 255 in, logits out. */
+class Prepared extends Module {
+  constructor(
+    readonly model: Module,
+    readonly transform: Transform,
+  ) {
+    super();
+  }
+
+  forward(x: Tensor): Tensor {
+    return this.model.forward(this.transform.apply(x, { generator: new Generator(0) }));
+  }
+}
+
+/**
+ * A trained classifier as an ONNX file for the page that classifies visitors' images.
+ *
+ * @throws UsageError if it is no run of a classifier, has no class names, or is larger than 2 MB
+ */
+export async function liveModel(run: string): Promise<{ bytes: Uint8Array; classes: readonly string[] }> {
+  const { model, transform, rules, classes, config } = await openModel(run, referenceDevice());
+  const file = await exportOnnx(new Prepared(model, transform).eval(), [3, rules.side, rules.side], {
+    name: `${config.paper}-${config.preset}`,
+    version: version(),
+    metadata: { classes: JSON.stringify(classes) },
+  });
+  if (file.length > MOST_BYTES)
+    throw new UsageError({
+      what: `The network of ${run} is too large for a page`,
+      expected: `a file of at most ${MOST_BYTES / 1e6} MB`,
+      got: `${(file.length / 1e6).toFixed(1)} MB`,
+      next: 'train a smaller network, such as: paperweight train --preset four-layer',
+    });
+  return { bytes: Buffer.concat(file.pieces), classes };
+}
+
+/** The live corner of a site: the weights of a run, and examples if its data set can be drawn. */
+export async function gatherLive(run: string): Promise<LivePart> {
+  const { dataset, model } = await RunFolder.open(run).config(trainConfigSchema);
+  const { bytes, classes } = await liveModel(run);
+  // A script, because pages on disk may not fetch files.
+  const text = `globalThis.paperweightWeights=${JSON.stringify(Buffer.from(bytes).toString('base64'))};\n`;
+  const pieces: Piece[] = [{ path: 'live/weights.js', bytes: Buffer.from(text) }];
+  const examples: { file: string; label: string }[] = [];
+  if (dataset === 'shapes10')
+    for (const { label, png } of await drawExamples()) {
+      const file = `live/${label.replaceAll(/[^a-z0-9]+/gi, '-')}.png`;
+      pieces.push({ path: file, bytes: png });
+      examples.push({ file, label });
+    }
+  const trainable = (await trainableNetworks()).includes(model.preset);
+  return {
+    live: {
+      run: basename(resolve(run)),
+      paper: model.paper,
+      classes,
+      bytes: bytes.length,
+      examples,
+      ...(trainable ? { train: { network: model.preset, data: dataset } } : {}),
+    },
+    pieces,
+  };
+}
+
+/** The first test image of each class of shapes10, which is drawn and belongs to nobody. */
+async function drawExamples(): Promise<{ label: string; png: Uint8Array }[]> {
+  const set = await Shapes10.open({ train: false, length: 200 });
+  const [channels, height, width] = set.imageShape;
+  const area = height * width;
+  const planes = new Uint8Array(channels * area);
+  const found = new Map<string, Uint8Array>();
+  for (let i = 0; i < set.length && found.size < EXAMPLES; i++) {
+    const label = set.classes[set.read(i, planes, 0)]!;
+    if (found.has(label)) continue;
+    const rgb = new Uint8Array(3 * area);
+    for (let at = 0; at < area; at++) for (let c = 0; c < 3; c++) rgb[3 * at + c] = planes[c * area + at]!;
+    found.set(label, encodePng({ width, height, rgb }));
+  }
+  return [...found].map(([label, png]) => ({ label, png }));
+}
