@@ -119,7 +119,8 @@ export interface SiteLive {
   readonly classes: readonly string[];
   /** Size of the weights. */
   readonly bytes: number;
-  readonly examples: readonly { readonly file: string; readonly label: string }[];
+  /** Images as data URIs. */
+  readonly examples: readonly { readonly image: string; readonly label: string }[];
   /** What the page for training is opened with, if it knows the network. */
   readonly train?: { readonly network: string; readonly data: string };
 }

@@ -319,6 +319,13 @@ export const rules: Readonly<Record<string, Rule>> = {
     w.add('Add', [scaled, w.floats([attrs.shift as number], [])], {}, output);
     return undefined;
   },
+  channelAffine: (w, { attrs, shape }, [x], output) => {
+    const [scale, shift] = [attrs.scale, attrs.shift] as unknown as [readonly number[], readonly number[]];
+    const channels = [shape[1]!, ...shape.slice(2).map(() => 1)];
+    const scaled = w.add('Mul', [x!, w.floats(scale, channels)]);
+    w.add('Add', [scaled, w.floats(shift, channels)], {}, output);
+    return undefined;
+  },
   sum: (w, { attrs, inputs: [x] }, inputs, output) => {
     const axes = attrs.axes as readonly number[];
     if (axes.includes(0) && x!.shape[0] === w.batch) return 'it mixes the images of a batch';

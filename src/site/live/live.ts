@@ -1,4 +1,5 @@
 import { basename, resolve } from 'node:path';
+import { deflateSync } from 'node:zlib';
 import { referenceDevice } from '../../backend/reference/index.js';
 import { Shapes10 } from '../../data/shapes10/shapes10.js';
 import type { Transform } from '../../data/transforms/index.js';
@@ -7,7 +8,7 @@ import { exportOnnx } from '../../interop/onnx/index.js';
 import { Module } from '../../nn/module.js';
 import { openModel } from '../../papers/load.js';
 import { Generator } from '../../random.js';
-import { encodePng } from '../../report/png.js';
+import { pngUri } from '../../report/png.js';
 import { trainConfigSchema } from '../../run/config.js';
 import { RunFolder } from '../../run/run-folder.js';
 import type { Tensor } from '../../tensor/tensor.js';
@@ -69,13 +70,7 @@ export async function gatherLive(run: string): Promise<LivePart> {
   // A script, because pages on disk may not fetch files.
   const text = `globalThis.paperweightWeights=${JSON.stringify(Buffer.from(bytes).toString('base64'))};\n`;
   const pieces: Piece[] = [{ path: 'live/weights.js', bytes: Buffer.from(text) }];
-  const examples: { file: string; label: string }[] = [];
-  if (dataset === 'shapes10')
-    for (const { label, png } of await drawExamples()) {
-      const file = `live/${label.replaceAll(/[^a-z0-9]+/gi, '-')}.png`;
-      pieces.push({ path: file, bytes: png });
-      examples.push({ file, label });
-    }
+  const examples = dataset === 'shapes10' ? await drawExamples() : [];
   const trainable = (await trainableNetworks()).includes(model.preset);
   return {
     live: {
@@ -90,19 +85,22 @@ export async function gatherLive(run: string): Promise<LivePart> {
   };
 }
 
-/** The first test image of each class of shapes10, which is drawn and belongs to nobody. */
-async function drawExamples(): Promise<{ label: string; png: Uint8Array }[]> {
+/**
+ * The first test image of each class of shapes10, which is drawn and belongs to nobody. They are part of the page, since
+ * pages on disk may not read the pixels of other files.
+ */
+async function drawExamples(): Promise<SiteLive['examples']> {
   const set = await Shapes10.open({ train: false, length: 200 });
   const [channels, height, width] = set.imageShape;
   const area = height * width;
   const planes = new Uint8Array(channels * area);
-  const found = new Map<string, Uint8Array>();
+  const found = new Map<string, string>();
   for (let i = 0; i < set.length && found.size < EXAMPLES; i++) {
     const label = set.classes[set.read(i, planes, 0)]!;
     if (found.has(label)) continue;
     const rgb = new Uint8Array(3 * area);
     for (let at = 0; at < area; at++) for (let c = 0; c < 3; c++) rgb[3 * at + c] = planes[c * area + at]!;
-    found.set(label, encodePng({ width, height, rgb }));
+    found.set(label, pngUri({ width, height, rgb }, deflateSync));
   }
-  return [...found].map(([label, png]) => ({ label, png }));
+  return [...found].map(([label, image]) => ({ label, image }));
 }

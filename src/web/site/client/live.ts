@@ -71,7 +71,6 @@ function start(place: HTMLElement): void {
   });
   for (const button of place.querySelectorAll<HTMLElement>('[data-live-example]'))
     button.addEventListener('click', async () => {
-      // Drawn from the image that is shown: pages on disk may not fetch files.
       const canvas = document.createElement('canvas');
       const image = button.querySelector('img')!;
       await image.decode();

@@ -55,10 +55,10 @@ function Body({ live, lead, place }: { live: SiteLive; lead: string; place: Plac
           </label>
           <span>{words.liveDrop}</span>
           <ul class="live-examples">
-            {live.examples.map(({ file, label }) => (
-              <li key={file}>
-                <button type="button" data-live-example={to(file)}>
-                  <img src={to(file)} alt={label} width="32" height="32" />
+            {live.examples.map(({ image, label }) => (
+              <li key={label}>
+                <button type="button" data-live-example>
+                  <img src={image} alt={label} width="32" height="32" />
                 </button>
               </li>
             ))}
