@@ -58,7 +58,7 @@ const PAGES_KNOW = [
 
 /** Modules that run in browsers as well as in Node, in addition to everything that `paperweight/core` exports. */
 const EVERYWHERE =
-  /^src\/(graph|ops|tensor|nn|optim|data\/transforms|backend\/(reference|plan|wasm|webgpu(?!\/node))|webassembly|web)\/|^src\/papers\/[^/]+\/model\.ts$/;
+  /^src\/(graph|ops|tensor|nn|optim|data\/transforms|backend\/(reference|plan|wasm|webgpu(?!\/node))|webassembly|web)\/|^src\/site\/live\/engine\.ts$|^src\/papers\/[^/]+\/model\.ts$/;
 /** Bundlers leave it out for browsers: "browser" in package.json. */
 const NODE_ONLY = 'src/data/worker-pool.ts';
 
