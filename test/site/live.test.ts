@@ -73,7 +73,7 @@ describe('the live corner', () => {
     assert.equal(absent.code, 2);
     assert.match(absent.stderr, /is not a run folder/);
     const large = join(folder, 'large-run');
-    const args = `train --paper vit --depth 1 --width 480 --dataset shapes10 --device wasm --threads 1 --max-steps 1 --batch-size 2 --eval-limit 2 --run ${large}`;
+    const args = `train --paper vit --depth 1 --width 384 --dataset shapes10 --device wasm --threads 1 --max-steps 1 --batch-size 2 --eval-limit 2 --run ${large}`;
     const trained = await runCli(args.split(' '));
     assert.equal(trained.code, 0, trained.stderr);
     await assert.rejects(liveModel(large), /is too large for a page.*at most 2 MB; got \d+\.\d MB/);
