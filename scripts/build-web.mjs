@@ -83,12 +83,12 @@ async function buildSite(root) {
     target: TARGET,
     legalComments: 'none',
   });
-  await buildEngine(root, assets);
-  await buildTrainPage(root, to);
   const css = path.join(assets, 'site.css');
   writeFileSync(css, withSystemTheme(readFileSync(css, 'utf8')));
   copyFileSync(path.join(root, 'src/web/favicon.svg'), path.join(assets, 'favicon.svg'));
   copyFormulaStyles(path.join(root, 'node_modules/katex/dist'), assets);
+  await buildEngine(root, assets);
+  await buildTrainPage(root, to);
   const inputs = [...Object.keys(renderer.metafile.inputs), ...Object.keys(metafile.inputs)];
   writeFileSync(path.join(assets, 'licenses.txt'), licenses(root, inputs));
 }
@@ -138,6 +138,14 @@ async function buildTrainPage(root, to) {
   const out = path.join(to, 'train');
   /** @param {string} name */
   const source = (name) => path.join(root, 'src', name);
+  /** Names of the package lead to its sources. @type {import('esbuild').Plugin} */
+  const ownNames = {
+    name: 'own-names',
+    setup: ({ onResolve }) =>
+      onResolve({ filter: /^paperweight\/(?:core|papers\/[\w-]+\/model)$/ }, ({ path: name }) => ({
+        path: source(`${name.slice('paperweight/'.length)}.ts`),
+      })),
+  };
   const settings = /** @type {const} */ ({
     bundle: true,
     minify: true,
@@ -147,15 +155,10 @@ async function buildTrainPage(root, to) {
     logLevel: 'warning',
     // No service worker: a site must not be kept by its visitors' browsers without being asked.
     define: { 'navigator.serviceWorker': 'undefined' },
-    alias: {
-      'paperweight/core': source('core.ts'),
-      'paperweight/papers/alexnet/model': source('papers/alexnet/model.ts'),
-      'paperweight/papers/resnet/model': source('papers/resnet/model.ts'),
-    },
   });
   await build({
     ...settings,
-    plugins: [withoutWorkers],
+    plugins: [ownNames, withoutWorkers],
     entryPoints: {
       page: path.join(from, 'src/page.ts'),
       trainer: path.join(from, 'src/trainer.ts'),

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { LANGUAGES } from '../languages.js';
 import { collect } from '../report/collect.js';
 import { metricsOf } from '../report/epoch-metrics.js';
@@ -35,7 +36,11 @@ export async function gatherRun(path: string, id: string): Promise<RunPart> {
     (best, { testAccuracy }) => (best === undefined || testAccuracy > best ? testAccuracy : best),
     undefined,
   );
-  const { machine: _, data: __, ...settings } = config;
+  // Places on this machine are nobody's business.
+  const { machine: _, data: __, startFrom, ...rest } = config;
+  const settings = startFrom
+    ? { ...rest, startFrom: { ...startFrom, file: basename(startFrom.file) } }
+    : rest;
   return {
     run: {
       id,

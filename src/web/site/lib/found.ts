@@ -24,7 +24,7 @@ export function foundIn(html: string, path: string, page: string): Found[] {
     return {
       title: heading === undefined ? page : `${page}: ${textOf(heading)}`,
       path: id === '' ? path : `${path}#${id}`,
-      text: textOf(own.replace(/<\/(?:p|li|dt|dd|td|th|h\d|summary)>/g, ' ')).slice(0, MOST),
+      text: textOf(own.replace(/<(?=\/?(?:p|li|dt|dd|td|th|h\d|summary)\b)/g, ' <')).slice(0, MOST),
     };
   });
   return parts.filter(({ text }) => text !== '');
