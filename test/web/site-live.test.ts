@@ -84,7 +84,7 @@ describe('the live corner in Chromium', { skip: NO_BROWSER }, () => {
       mimeType: 'image/png',
       buffer: Buffer.from('no image'),
     });
-    await page.locator('[data-live-status]', { hasText: '无法把这个文件读成图片' }).waitFor();
+    await page.locator('[data-live-status]', { hasText: '无法把这个文件读成图像' }).waitFor();
     assert.deepEqual(complaints, []);
     // Last, because it asks for style sheets, which the policy forbids.
     assert.deepEqual(await axe(page), []);

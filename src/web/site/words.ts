@@ -116,9 +116,9 @@ const zh: Words = {
   ownNotes: '自己的笔记',
   live: '试一试',
   liveLead: (run, megabytes) =>
-    `训练 ${run} 的网络会看你的图片。计算就在你的浏览器里进行，图片不会传到别处。选择图片之后才会加载它的 ${megabytes} MB 权重。`,
-  liveChoose: '选择图片',
-  liveDrop: '或把图片拖到这里，或使用示例：',
+    `训练 ${run} 的网络会看你的图像。计算就在你的浏览器里进行，图像不会传到别处。选择图像之后才会加载它的 ${megabytes} MB 权重。`,
+  liveChoose: '选择图像',
+  liveDrop: '或把图像拖到这里，或使用示例：',
   liveDevice: '计算设备',
   liveAuto: '有 GPU 就用 GPU',
   liveWasm: '处理器',
@@ -130,8 +130,8 @@ const zh: Words = {
   liveGuesses: '概率',
   liveMaps: '特征图',
   liveMapsOf: '{name} {n}：{count} 张 {height} × {width} 的特征图',
-  liveNoImage: '浏览器无法把这个文件读成图片。',
-  liveNeeds: '识别图片需要 JavaScript：请允许本页使用。',
+  liveNoImage: '浏览器无法把这个文件读成图像。',
+  liveNeeds: '识别图像需要 JavaScript：请允许本页使用。',
   liveTrain: '自己训练',
   liveTrainWhy: '同一个网络，在你的浏览器里从头训练。需要网页服务器：从磁盘打开的页面无法启动它。',
 };
