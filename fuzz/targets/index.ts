@@ -6,6 +6,7 @@ import { imageCacheTarget } from './image-cache.js';
 import { imageTargets } from './images.js';
 import { jsonTargets } from './json.js';
 import { lineTargets } from './lines.js';
+import { notesTarget } from './notes.js';
 import { onnxTarget } from './onnx.js';
 import { pytorchTargets } from './pytorch.js';
 import { progressTarget, safetensorsTargets } from './safetensors.js';
@@ -21,6 +22,7 @@ export const TARGETS: readonly Target[] = [
   onnxTarget,
   ...imageTargets,
   imageCacheTarget,
+  notesTarget,
   flagsTarget,
   httpTarget,
 ];

@@ -10,6 +10,8 @@ type Citation = Partial<Record<'authors' | 'title' | 'year', string>>;
 const MOST_CLAIMS = 40;
 /** Lines at the beginning in which a citation is looked for. */
 const HEAD = 25;
+/** Longer lines are cut. */
+const MOST_LINE = 5000;
 
 /**
  * A draft of a paper from a note about it: what the note says in so many words, what was guessed, and what is missing.
@@ -83,7 +85,8 @@ const ET_AL = /(\p{Lu}[\p{L}'’-]+ et al)\.?,?\s*\(?((?:19|20)\d\d)/u;
 /** Authors, title and year, where a line has a label for them, or is a citation in one of the usual forms. */
 function citationIn(lines: readonly string[]): Citation {
   const found: { -readonly [K in keyof Citation]: Citation[K] } = {};
-  for (const line of lines) {
+  for (const whole of lines) {
+    const line = whole.slice(0, MOST_LINE);
     if (/^ {0,3}([`~]{3}|#|!\[)/.test(line)) break;
     for (const [key, label] of LABELS) {
       const text = label.exec(line)?.[1];
@@ -92,7 +95,7 @@ function citationIn(lines: readonly string[]): Citation {
     const names = NAMES.exec(line)?.[1]?.trim();
     const year = YEAR.exec(line)?.[1];
     if (names !== undefined && year !== undefined) {
-      const title = /[*_“"«《]+([^*_”"»》]{8,})[*_”"»》]+/.exec(line)?.[1];
+      const title = /[*_“"«《]([^*_”"»》]{8,300})[*_”"»》]/.exec(line)?.[1];
       found.authors ??= names.replace(/[,\s]+$/, '');
       found.year ??= year;
       if (title !== undefined) found.title ??= title.trim().replace(/\.$/, '');
@@ -123,7 +126,7 @@ function claimsIn(lines: readonly string[]): PaperDraft['claims'] {
   let fence: string | undefined;
   let paragraph: string[] = [];
   const flush = (): void => {
-    for (const sentence of sentencesOf(paragraph.join(' '))) {
+    for (const sentence of sentencesOf(paragraph.join(' ').slice(0, MOST_LINE))) {
       const amounts = amountsIn(sentence);
       if (amounts.length > 0) claims.push({ section, sentence, says: amounts.join(' · ') });
     }
@@ -144,7 +147,7 @@ function claimsIn(lines: readonly string[]): PaperDraft['claims'] {
 }
 
 const sentencesOf = (text: string): string[] =>
-  plain(text.replace(/`[^`]*`|\$[^$]*\$/g, (code) => code))
+  plain(text)
     .split(/(?<=[。！？；])|(?<=[.!?])\s+(?=\p{Lu}|\p{Script=Han}|\d|"|“)/u)
     .map((sentence) => sentence.trim())
     .filter((sentence) => sentence.length > 3);

@@ -78,7 +78,11 @@ export function parseFrontMatter(text: string, file: string): Parsed {
 }
 
 /** A period whose end is open keeps a dash. */
-export const cleanPeriod = (text: string): string => text.trim().replace(/\s*[-–—~]+$/, ' –');
+export const cleanPeriod = (text: string): string =>
+  text
+    .trim()
+    .slice(0, 200)
+    .replace(/\s*[-–—~]+$/, ' –');
 
 const unquoted = (text: string): string => text.trim().replace(/^(["'])(.*)\1$/, '$2');
 

@@ -15,6 +15,16 @@ export interface Section {
   readonly body: string;
 }
 
+/** Longer headings are cut. */
+const MOST_HEADING = 500;
+
+/** A heading's text without the marks that may close it: `text ##`. */
+function withoutClosing(text: string): string {
+  const words = text.trim().split(/[ \t]+/);
+  if (/^#+$/.test(words.at(-1)!)) words.pop();
+  return words.join(' ');
+}
+
 /** Headings (`# …`) outside of code. */
 export function headingsOf(lines: readonly string[]): Heading[] {
   const found: Heading[] = [];
@@ -26,15 +36,15 @@ export function headingsOf(lines: readonly string[]): Heading[] {
       else if (mark[0] === fence[0] && mark.length >= fence.length && /^ {0,3}[`~]+\s*$/.test(text))
         fence = undefined;
     } else if (fence === undefined) {
-      const heading = /^ {0,3}(#{1,6})[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$/.exec(text);
-      if (heading) found.push({ level: heading[1]!.length, text: heading[2]!, line });
+      const heading = /^ {0,3}(#{1,6})[ \t]+(.*)$/.exec(text.slice(0, MOST_HEADING));
+      if (heading) found.push({ level: heading[1]!.length, text: withoutClosing(heading[2]!), line });
     }
   }
   return found;
 }
 
 /** A line that says something about a section, as people write it below a heading: `> period: 2024/07 -`. */
-const SAID = /^>\s*(period|paper|tags|authors|year)\s*[:：]\s*(.+?)\s*$/i;
+const SAID = /^>\s*(period|paper|tags|authors|year)\s*[:：](.+)$/i;
 
 /**
  * The parts of a notebook, one for each heading of its highest level; what stands before the first one is a part
@@ -52,7 +62,7 @@ export function sectionsOf(text: string): Section[] {
     let at = own.findIndex((each) => each.trim() !== '');
     // Only directly below the heading: further down it is a quotation.
     for (let said = SAID.exec(own[at] ?? ''); said; said = SAID.exec(own[at] ?? '')) {
-      fields[said[1]!.toLowerCase()] = said[2]!;
+      fields[said[1]!.toLowerCase()] = said[2]!.trim().slice(0, MOST_HEADING);
       own.splice(at, 1);
       if (at >= own.length) at = -1;
     }
@@ -81,6 +91,6 @@ export function sectionsOf(text: string): Section[] {
 /** A heading without its Markdown. */
 export const plain = (text: string): string =>
   text
-    .replace(/!?\[([^\]]*)\]\([^)]*\)/g, '$1')
+    .replace(/!?\[([^\][]{0,300})\]\([^)(]{0,500}\)/g, '$1')
     .replace(/[*_`~]+/g, '')
     .trim();
