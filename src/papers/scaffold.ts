@@ -30,8 +30,12 @@ const className = (id: string): string =>
     .join('');
 
 /** A string in code, with the quotes that the formatter would choose. */
-const literal = (text: string): string =>
-  text.includes("'") ? JSON.stringify(text) : `'${JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"')}'`;
+const literal = (text: string): string => {
+  const count = (quote: string): number => text.split(quote).length - 1;
+  const double = JSON.stringify(text);
+  if (count("'") > count('"')) return double;
+  return `'${double.slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'")}'`;
+};
 
 /** A property whose value goes to a line of its own if it is long, as the formatter has it. */
 const property = (name: string, value: string): string =>

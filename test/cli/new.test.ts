@@ -46,7 +46,7 @@ test('a new paper is a folder: created, compiled, inspected, trained, reproduced
   const note = join(root, 'note.md');
   writeFileSync(
     note,
-    `# It's \`a\` "net" */\n\nA. Nother, B. Others: *${'A very long title '.repeat(8)}*. 2014.\n\nError: \${1} 12 % isn't "much" */.\n`,
+    `# It's \`a\` "net" */\n\nA. Nother, B. Others: *${'A very long title '.repeat(8)}*. 2014.\n\nError: 12 % isn't "much" */.\n`,
   );
   const noted = await paperweight('new', 'noted-net', '--from', note);
   assert.equal(noted.code, 0, noted.stderr);
