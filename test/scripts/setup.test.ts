@@ -248,7 +248,7 @@ async function smallProject(root: string): Promise<void> {
   files.push(...page.map((name) => `examples/browser/${name}`));
   for (const name of files) {
     await mkdir(path.dirname(path.join(root, name)), { recursive: true });
-    await writeFile(path.join(root, name), name.endsWith('.ts') ? 'export {};\n' : '');
+    await writeFile(path.join(root, name), name.endsWith('.ts') ? 'export const NETWORKS = [];\n' : '');
   }
   await mkdir(path.join(site, 'styles'), { recursive: true });
   await writeFile(path.join(site, 'styles/site.css'), ':root[data-theme="dark"] { --paper: #000; }');
