@@ -17,7 +17,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Minutes after which nothing more is started, and after which one command counts as hanging. */
-const [ALL, ONE] = [7, 4];
+const [ALL, ONE] = [6, 5];
 
 export const cache = path.join(
   process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache'),
@@ -107,10 +107,14 @@ export class Job {
     closeSync(out);
     const output = readFileSync(file, 'utf8');
     const problem = judge(code, output);
-    this.say(problem === undefined ? `ok: ${what}` : `FAILED: ${what}: ${problem}, exit code ${code}`);
-    if (problem === undefined) return;
-    this.#failures++;
-    console.log(output.split('\n').slice(-60).join('\n'));
+    this.judge(what, problem && `${problem}, exit code ${code}`);
+    if (problem !== undefined) console.log(output.split('\n').slice(-60).join('\n'));
+  }
+
+  /** Prints how something ended. @param {string} what @param {string | undefined} problem */
+  judge(what, problem) {
+    this.say(problem === undefined ? `ok: ${what}` : `FAILED: ${what}: ${problem}`);
+    if (problem !== undefined) this.#failures++;
   }
 
   /** The judgement of a test file. @param {Readonly<Record<string, string>>} [known] tests that cannot pass, and why */
