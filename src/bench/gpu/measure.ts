@@ -136,8 +136,11 @@ async function conformance(hasAdapter: boolean, left: () => number): Promise<Row
   const env = { ...process.env, PAPERWEIGHT_WEBGPU: 'required' };
   const args = ['--test', '--test-reporter', 'tap', SUITE];
   const output = await new Promise<string>((resolve) => {
-    execFile(process.execPath, args, { env, timeout: 1000 * left(), maxBuffer: 2 ** 28 }, (_, stdout) =>
-      resolve(stdout),
+    execFile(
+      process.execPath,
+      args,
+      { env, timeout: Math.ceil(1000 * left()), maxBuffer: 2 ** 28 },
+      (_, stdout) => resolve(stdout),
     );
   });
   const count = (word: string): number => Number(new RegExp(`^# ${word} (\\d+)$`, 'm').exec(output)?.[1]);
