@@ -76,7 +76,8 @@ export async function assembleBatch(
 
 function readOne(set: Unchecked & Dataset, index: number, into: Uint8Array | Float32Array): number {
   try {
-    return set.read(index, into, 0);
+    const label: number | Promise<unknown> = set.read(index, into, 0);
+    if (typeof label !== 'object') return label;
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new DataError({
@@ -87,6 +88,12 @@ function readOne(set: Unchecked & Dataset, index: number, into: Uint8Array | Flo
       cause: error,
     });
   }
+  throw new DataError({
+    what: `read() of ${set.name} did not return the label of image ${index}`,
+    expected: 'a number, the index of its class',
+    got: 'an object, such as the promise of an asynchronous function',
+    next: 'write readMany(indices, into, labels) for a data set that reads asynchronously',
+  });
 }
 
 /** The images of a batch as a tensor [N, C, H, W]. */

@@ -146,7 +146,14 @@ export class DataLoader<S = LabelledImage, B = BatchOf<S>> implements AsyncItera
     if ('values' in batch) {
       const one = batch as SampleBatch;
       // The types of the samples are those of the data set.
-      return (this.#collate ? this.#collate(samplesOf(one) as S[]) : unpack(one.values as Packed)) as B;
+      const made = this.#collate ? this.#collate(samplesOf(one) as S[]) : unpack(one.values as Packed);
+      if (made !== undefined) return made as B;
+      throw new UsageError({
+        what: `The collate of the loader of ${this.dataset.name} returned nothing`,
+        expected: 'a batch made of the samples',
+        got: 'undefined',
+        next: 'return the batch',
+      });
     }
     const one = batch as Batch;
     const generator = new Generator(this.seed).fork(FIRST_STREAM + epoch * this.length + one.index);

@@ -40,6 +40,19 @@ test('a label out of range is refused before a typed array truncates it', async 
   );
 });
 
+test('a data set that reads asynchronously, and a collate without a result, are refused', async () => {
+  await refused(
+    batch(set(Promise.resolve(1))),
+    /read\(\) of mine did not return the label of image 2.*readMany/,
+  );
+  const samples = { name: 'samples', length: 2, get: (i: number) => i };
+  const loader = new DataLoader(samples, { batchSize: 2, collate: () => undefined as never });
+  await assert.rejects(
+    loader[Symbol.asyncIterator]().next(),
+    /collate of the loader of samples returned nothing/,
+  );
+});
+
 test('an image of floats is refused, however it is written', async () => {
   for (const values of [
     [0.1, 0.5, 0.9, 1],
