@@ -115,7 +115,8 @@ async function serve(root: string, flags: Flags): Promise<void> {
   if (!existsSync(root)) note(`${printable(root)} does not exist yet; runs will appear when it is created.`);
   for (const line of describeUnlisted(await new Runs(root).unlisted())) note(line);
   const [deeper] = await runsBelow(root);
-  if (deeper) note(`${root} contains no runs; to show those in ${deeper}: paperweight serve ${deeper}`);
+  if (deeper)
+    note(printable(`${root} contains no runs; to show those in ${deeper}: paperweight serve ${deeper}`));
   for (const address of addresses(flags.host, dashboard.address))
     print(`http://${address}:${dashboard.port}/${token === undefined ? '' : `?token=${token}`}`);
   if (flags.control && token === undefined)

@@ -47,6 +47,8 @@ test('runs: filter, order, columns, JSON, and clear errors', async (t) => {
   assert.equal((lines[1]!.settings as Record<string, unknown>).lr, 0.1);
   assert.deepEqual([lines[1]!.tags, lines[1]!.note], [['good'], 'keep']);
   await makeRun(root, 'line\nbreak', { config: config({}) });
+  const empty = await runCli(['runs', join(root, 'no\nwhere')]);
+  assert.match(empty.stderr, /^There are no runs in .*no\\nwhere\.$/m);
   const all = await runCli(['runs', root]);
   assert.match(all.stderr, /The run "line\\nbreak" is not listed.*Rename/);
   assert.ok(!all.stdout.includes('\u001b'), 'a name cannot control the terminal');

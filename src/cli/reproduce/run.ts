@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { counted } from '../../errors/counted.js';
 import { UsageError } from '../../errors/errors.js';
 import { didYouMean } from '../../errors/nearest.js';
+import { printable } from '../../errors/printable.js';
 import type { Claim } from '../../papers/claims/claim.js';
 import { jobName } from '../../papers/claims/job.js';
 import { type JobPlan, missingJobs, reproduce, type Watcher } from '../../papers/claims/reproduce.js';
@@ -36,7 +37,9 @@ export async function reproducePaper(id: string | undefined, flags: ReproduceFla
     return list(paper, claims, found, flags.json ?? false);
   }
   if (shipped !== undefined && (await copyResults(shipped, results)))
-    note(`The results shipped with the package were copied to ${results}; new ones are written there.`);
+    note(
+      `The results shipped with the package were copied to ${printable(results)}; new ones are written there.`,
+    );
   const { signal, stopListening } = stopWithCheckpoint();
   try {
     const missing = async (): Promise<number> =>

@@ -6,6 +6,7 @@ import { describeSample } from '../../data/stratified-sample.js';
 import type { World } from '../../distributed/index.js';
 import { counted, grouped } from '../../errors/counted.js';
 import { DataError, ShapeError, UsageError } from '../../errors/errors.js';
+import { printable } from '../../errors/printable.js';
 import { writeFileAtomic } from '../../files/atomic.js';
 import { undoLater } from '../../files/undo.js';
 import { withoutInit } from '../../nn/init.js';
@@ -92,7 +93,7 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
           : settings
             ? await RunFolder.create(path, config)
             : RunFolder.open(path);
-        note(`Run: ${folder.path}`);
+        note(`Run: ${printable(folder.path)}`);
         if (given.batchPerRank !== undefined && paper)
           for (const line of rateAdvice({
             ranks,
@@ -136,7 +137,7 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
           if (isFirst) await drawCurve(folder, config);
           if (!done)
             throw new Interrupted(
-              `Interrupted after step ${trainer.step}. Continue with: ${COMMAND} train --resume --run ${folder.path}`,
+              `Interrupted after step ${trainer.step}. Continue with: ${COMMAND} train --resume --run ${printable(folder.path)}`,
             );
           if (flags.json)
             printJson({
@@ -368,7 +369,7 @@ function closing(
         ? `Evaluated on ${sample}, of ${dataset}, not used for training.`
         : `Evaluated on ${counted(testImages, 'test image')} of ${dataset}, not used for training.`,
     );
-  note(`The run is in ${run}; its curve is ${join(run, CURVE)}`);
+  note(`The run is in ${printable(run)}; its curve is ${printable(join(run, CURVE))}`);
   const shortOf = Object.hasOwn(paper.recipes, recipe) ? paper.recipes[recipe]!.shortOf : undefined;
   if (shortOf !== undefined && !startFrom) {
     note(`The recipe ${recipe} is a short form of ${shortOf}. To train the full recipe:`);

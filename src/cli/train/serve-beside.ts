@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { PaperweightError } from '../../errors/errors.js';
+import { printable } from '../../errors/printable.js';
 import { note } from '../terminal/output.js';
 
 /** Default port of `--serve`; fixed, so that the address stays the same. */
@@ -49,6 +50,6 @@ export async function serveBeside(
   return async () => {
     if (child.connected) child.disconnect();
     await exited;
-    note(`The dashboard has ended with the training. To open it again: paperweight serve ${runs}`);
+    note(`The dashboard has ended with the training. To open it again: paperweight serve ${printable(runs)}`);
   };
 }
