@@ -11,7 +11,7 @@ export interface StepEvent {
   readonly stepSeconds: number;
   /** Seconds of the step that were spent waiting for data. */
   readonly dataSeconds: number;
-  /** Resident memory of the process in bytes. */
+  /** Resident memory of the process in MiB. */
   readonly rssMiB: number;
   /** Global L2 norm of the gradients before clipping, if the run clips by norm. */
   readonly gradNorm?: number;
