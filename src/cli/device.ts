@@ -6,8 +6,8 @@ import { note } from './terminal/output.js';
 
 /**
  * Opens the device chosen by the flags, prints its name on standard error, and closes it after `body`.
- * @param world ranks that compute together: an error of this one ends all before its device is closed, which may wait for
- *   them
+ * @param world ranks that compute together. If this one fails, all are ended before its device is closed, because closing
+ *   may wait for them
  */
 export async function withDevice<T>(
   { device: name, threads, precision }: DeviceFlags,

@@ -124,7 +124,7 @@ async function serve(root: string, flags: Flags): Promise<void> {
   const beside = process.channel !== undefined;
   if (!beside) note('Press Ctrl-C to stop.');
   await new Promise<void>((resolve) => {
-    // Beside a training it runs until the training has saved its state, and always ends with it.
+    // Started by `train`, it runs until the training has saved its state, and ends with it.
     onInterrupt(
       () => {
         if (!beside) resolve();

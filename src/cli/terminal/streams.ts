@@ -58,7 +58,7 @@ function isFile(stream: NodeJS.WriteStream & { readonly fd?: number }): boolean 
     const stats = fstatSync(stream.fd);
     return stats.isFile() || stats.isCharacterDevice();
   } catch {
-    // Windows knows handles of which it can say nothing; Node's own way of writing serves those.
+    // On Windows fstat fails for some handles; Node's own way of writing is kept for those.
     return false;
   }
 }

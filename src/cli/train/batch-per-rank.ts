@@ -6,7 +6,7 @@ import type { TrainFlags } from './flags.js';
 
 /** Optimizers whose steps do not grow with the gradient: their rate grows with the root of the batch. */
 const ADAPTIVE: readonly OptimizerName[] = ['adam', 'adamw', 'adamax', 'nadam', 'lamb'];
-/** Batch from which plain SGD with a scaled rate stops to reach the accuracy of small batches (Goyal et al. 2017). */
+/** Batch from which plain SGD with a scaled rate no longer reaches the accuracy of small batches (Goyal et al. 2017). */
 const LARGE = 8192;
 /** Epochs in which Goyal et al. let the rate rise. */
 const WARMUP_EPOCHS = 5;

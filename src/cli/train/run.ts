@@ -218,7 +218,7 @@ async function configure(
   signal: AbortSignal,
   { machine, world }: { machine: () => Promise<Record<string, unknown>>; world: World | undefined },
 ) {
-  // The first rank brings the data, where they have to be downloaded.
+  // Rank 0 downloads the data.
   if (world && !world.first) await world.barrier();
   const bar = new DownloadBar();
   const usual = defaultDataset(paper, settings.recipe);

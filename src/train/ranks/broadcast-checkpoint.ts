@@ -2,7 +2,7 @@ import type { World } from '../../distributed/index.js';
 import { type ArrayInfo, blank, viewBytes } from '../../interop/numbers.js';
 import type { SafetensorsFile } from '../../interop/safetensors/checked.js';
 
-/** All of a checkpoint but its numbers. */
+/** A checkpoint without the values of its arrays, which are sent separately. */
 interface Head {
   readonly name: string;
   readonly metadata: Record<string, string>;
