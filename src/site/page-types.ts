@@ -78,7 +78,7 @@ export interface SiteRun {
   readonly id: string;
   readonly name: string;
   readonly paper: string;
-  /** Percent; of classifiers. */
+  /** In percent; only classifiers have one. */
   readonly accuracy?: number;
   /** Settings by their path in `config.json`. */
   readonly settings: readonly (readonly [name: string, value: string])[];
@@ -97,7 +97,7 @@ export interface NoteImage {
 export interface SiteNote {
   readonly id: string;
   readonly title: string;
-  /** Of its text; its page is in both trees. */
+  /** Language of its text; its page is among the pages of both languages. */
   readonly language: Language;
   /** Id of a paper of the site, or the name of another one. */
   readonly paper?: string;
@@ -178,7 +178,7 @@ export interface SiteFile {
   /** Path from the site's root. */
   readonly path: string;
   readonly text: string;
-  /** For the feed of a language; missing for pages that are not news. */
+  /** Entry in the feed of a language; pages that are not news have none. */
   readonly entry?: { readonly language: Language; readonly title: string; readonly description: string };
 }
 

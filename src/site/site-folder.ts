@@ -10,7 +10,7 @@ import { makeFolder } from '../files/make-folder.js';
 import { realPath } from '../files/real-path.js';
 import type { Piece } from './copies.js';
 
-/** The list of a site's own files, by which it is known again. */
+/** Lists the files of a site; a folder that contains it is recognised as a site. */
 const LIST = '.paperweight-site.json';
 
 const listSchema = z.object({
@@ -98,7 +98,7 @@ export class SiteFolder {
     return sha256(await readFile(there.place)) === sha256(bytes);
   }
 
-  /** What is on the way to a path: each folder and the file, as far as they exist. */
+  /** The folders along a path and the file itself, as far as they exist. */
   #entries(path: string): { readonly place: string; readonly found: Stats; readonly last: boolean }[] {
     const parts = path.split('/');
     const entries = [];
@@ -148,7 +148,7 @@ export class SiteFolder {
   }
 }
 
-/** What pages need before pages, and the first page last. */
+/** Pages come after the files that they use, and the first page comes last. */
 const inOrder = (pieces: readonly Piece[]): Piece[] => {
   const rank = ({ path }: Piece): number => (path === 'index.html' ? 2 : path.endsWith('.html') ? 1 : 0);
   return [...pieces].sort((a, b) => rank(a) - rank(b));

@@ -6,7 +6,7 @@ import sharp from 'sharp';
 import type { Piece } from '../copies.js';
 import type { NoteImage } from '../page-types.js';
 
-/** Larger files are no images of a note. */
+/** Larger image files are not published. */
 const MOST_BYTES = 40_000_000;
 /** Images with more pixels are not opened. */
 const MOST_PIXELS = 100_000_000;

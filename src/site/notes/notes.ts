@@ -62,7 +62,7 @@ export async function gatherNotes(
   return { notes: notes.sort(newestFirst), pieces: [...pieces.values()], problems };
 }
 
-/** Begins of periods, the latest first; notes without one after them. */
+/** By period, the latest first; notes without one come last. */
 const newestFirst = (a: SiteNote, b: SiteNote): number =>
   (b.period ?? '').localeCompare(a.period ?? '') || a.title.localeCompare(b.title);
 
@@ -117,7 +117,7 @@ async function readNotes(path: string, problems: string[]): Promise<Read[]> {
     for (const key of unknown) problems.push(`${file}: the key "${key}" of its front matter is not known`);
     const sections = sectionsOf(body);
     const only = sections.length === 1 ? sections[0]! : undefined;
-    // A note with one title is that; several stay parts of it.
+    // A note takes the title of its only section; several sections stay parts of it.
     const own = only?.fields.title !== undefined && fields.title === undefined ? only : undefined;
     read.push({
       file,

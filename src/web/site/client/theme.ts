@@ -1,6 +1,6 @@
 /*
- * Runs before the page is shown: a theme that was chosen before must not appear only after the other one. From disk
- * some browsers keep nothing; then the system's theme counts.
+ * Runs before the page is shown, so that a reader who chose a theme does not see the other one first. Some browsers
+ * store nothing for pages that are opened from disk; then the system's theme is used.
  */
 try {
   const kept = localStorage.getItem('paperweight.theme');
