@@ -2,7 +2,7 @@ import type { Graph } from '../../graph/graph.js';
 import { sizeOf } from '../../graph/types.js';
 import { macsOf } from '../plan/describe.js';
 
-/** Work that two threads share with no gain: they save half of its time, and waiting for each other takes as long. */
+/** Largest node for which a second thread is no faster, in multiply-adds and in elements. */
 const PRODUCTS = 2 ** 24;
 const ELEMENTS = 2 ** 18;
 
@@ -10,7 +10,7 @@ const ELEMENTS = 2 ** 18;
  * Whether one thread computes a node. It depends only on shapes and the number of threads, so results do not depend on
  * the machine's load.
  *
- * @param threads of the device, at least 2; the more there are, the less work they share with a gain
+ * @param threads of the device, at least 2; more threads gain from smaller nodes
  */
 export function isForOneThread(graph: Graph, i: number, threads: number): boolean {
   const { inputs, shape } = graph.nodes[i]!;

@@ -183,7 +183,7 @@ function withoutUnused(graph: Graph): Graph {
   };
 }
 
-/** If a value is the statistics of a batch times two numbers, one for each row, of which the sum has this shape: both. */
+/** Matches `stats · weights` under a sum of this shape; returns both factors. */
 function weightedStats(
   nodes: readonly GraphNode[],
   product: number,

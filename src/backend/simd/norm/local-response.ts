@@ -23,7 +23,7 @@ import { render } from '../render.js';
 export interface LocalResponse {
   readonly images: number;
   readonly channels: number;
-  /** Numbers of each channel of an image. */
+  /** Elements per channel of an image. */
   readonly area: number;
   readonly size: number;
   readonly alpha: number;
@@ -47,7 +47,7 @@ const ARGS = [
   'factor',
 ] as const;
 
-/** Numbers of a channel in a piece. */
+/** Elements per channel of a piece. */
 const BLOCK = 64;
 /** For each channel a vector of powers and one of terms. */
 const CHANNEL_BYTES = 32;
