@@ -52,11 +52,11 @@ export function checkBytes(dataset: Unchecked & Named, index: number, bytes: Uin
   try {
     dataset.read(index, values, 0);
   } catch {
-    // It needs a typed array because it copies memory, and then the memory holds bytes.
+    // It copies memory, so it needs a Uint8Array, and what it writes are bytes.
     return;
   }
   const wrong = values.find((value) => !(Number.isInteger(value) && value >= 0 && value <= 255));
-  // If it also writes to the array's buffer, the two results differ and prove nothing.
+  // If truncation does not explain the bytes (it writes to the array's buffer, too), the values prove nothing.
   if (wrong === undefined || Uint8Array.from(values).some((value, i) => value !== bytes[i])) return;
   throw new DataError({
     what: `${dataset.name} writes values that are not bytes; they would be truncated`,

@@ -36,7 +36,7 @@ export interface MachineLine {
   readonly rssMiB: number;
   /** Percent of the machine's memory. */
   readonly memory: number;
-  /** MiB per second, where the system tells: of this process. */
+  /** MiB per second of this process, if the system reports it. */
   readonly diskRead?: number;
   readonly diskWrite?: number;
   /** MiB per second of the machine, without its own address. */

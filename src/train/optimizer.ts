@@ -15,7 +15,7 @@ import type { TrainConfig } from '../run/config.js';
 import type { Parameter } from '../tensor/parameter.js';
 import { lrScales } from './module-patterns.js';
 
-/** What a configuration says of the optimizer. */
+/** The settings from which the optimizer is made. */
 type OptimizerConfig = Omit<TrainConfig, 'model' | 'dataset' | 'data'>;
 
 /** The settings of an optimizer by its own defaults; the rate only if it has a default. */

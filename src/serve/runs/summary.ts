@@ -31,10 +31,10 @@ const LONGEST_ERROR = 2000;
 const stateSchema = z.object({ best: z.object({ accuracy: z.number() }).optional() });
 
 const images = z.object({ images: z.number().positive() });
-/** What a run began with; it tells the length of a run that has not ended an epoch yet. */
+/** Numbers of images at the start of a run, which give its length before its first epoch has ended. */
 const dataSchema = z.object({ train: images, test: images });
 
-/** Images of the built-in data sets, for runs that do not tell. */
+/** Numbers of images of the built-in data sets, for runs that do not record them. */
 const IMAGES: Readonly<Record<string, ImageCounts>> = {
   cifar10: { train: 50_000, test: 10_000 },
   shapes10: { train: 10_000, test: 2_000 },

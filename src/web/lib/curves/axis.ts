@@ -32,7 +32,7 @@ export function axisOf(kind: AxisKind, clock: RunClock | undefined): Axis {
           [0, ...clock.step],
           [0, ...clock.seconds],
         ];
-  // Without an epoch that has ended nothing tells how long one is.
+  // The length of an epoch is not known before one has ended.
   if (from.length < 2) return kind === 'epoch' ? STEPS : { kind, toX: () => 0, toStep: () => 0 };
   const offset = kind === 'wall' ? clock.started : 0;
   return {

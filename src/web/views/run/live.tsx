@@ -55,7 +55,7 @@ export function LiveView({
   );
 }
 
-/** What a step tells of several ranks. */
+/** Figures of a step on several ranks. */
 function teamFigures(
   { ranks = 1, waitShare, exchangeShare, slowestRank }: StepEvent,
   t: Translate,
