@@ -8,7 +8,7 @@ import { sampleSource } from '../../src/serve/metrics/sample.js';
 import { skimSource } from '../../src/serve/metrics/skim.js';
 import { FIELDS, readStepLine } from '../../src/serve/metrics/step-line.js';
 import { parseCursor } from '../../src/serve/runs/live-run.js';
-import { insightsAtEvenDistances } from '../../src/serve/runs/log-lines.js';
+import { insightsAtEvenDistances } from '../../src/serve/runs/sample-insights.js';
 import { parseJson } from '../../src/serve/runs/tail.js';
 import { bytesOf, sourceOf, textOf } from '../bytes.js';
 import { must, type Target } from '../target.js';

@@ -1,6 +1,6 @@
 import type { Curve, EpochEvent, Insight, RunClock, SeriesKey } from '../api.js';
 import type { LiveRun } from '../runs/live-run.js';
-import { insightsAtEvenDistances } from '../runs/log-lines.js';
+import { insightsAtEvenDistances } from '../runs/sample-insights.js';
 import { fileInside } from '../runs/path-containment.js';
 import { lastLines } from '../runs/tail.js';
 import { SERIES_KEYS, type SeriesOf } from './columns.js';

@@ -13,7 +13,7 @@ import { stepSeries } from '../metrics/curves.js';
 import type { RunRoutes } from '../route-table.js';
 import { changeLabel, labelSchema } from '../runs/label.js';
 import { parseCursor } from '../runs/live-run.js';
-import { insightsAtEvenDistances } from '../runs/log-lines.js';
+import { insightsAtEvenDistances } from '../runs/sample-insights.js';
 import { kernelSteps, kernels, runDetail, runLog } from '../runs/run-detail.js';
 import { sampledSteps, samples } from '../runs/run-samples.js';
 import type { Runs } from '../runs/runs.js';
