@@ -1,11 +1,11 @@
 import { UsageError } from '../../errors/errors.js';
-import type { OptimizerName } from '../../optim/by-name.js';
+import { hasOption, type OptimizerName } from '../../optim/by-name.js';
 import type { TrainConfig } from '../../run/config.js';
 import { trim } from '../../train/reporter.js';
 import type { TrainFlags } from './flags.js';
 
-/** Optimizers whose steps do not grow with the gradient: their rate grows with the root of the batch. */
-const ADAPTIVE: readonly OptimizerName[] = ['adam', 'adamw', 'adamax', 'nadam', 'lamb'];
+/** Whether steps are divided by a moving average, so that they do not grow with the gradient: the rate grows with the root of the batch. */
+const isAdaptive = (name: OptimizerName): boolean => hasOption(name, 'betas');
 /** Batch from which plain SGD with a scaled rate no longer reaches the accuracy of small batches (Goyal et al. 2017). */
 const LARGE = 8192;
 /** Epochs in which Goyal et al. let the rate rise. */
@@ -58,7 +58,7 @@ export function rateAdvice({ ranks, config, recipeBatch, images, ownRate }: Batc
     `Batch size: ${batchSize} (${ranks} ${ranks === 1 ? 'rank' : 'ranks'} × ${batchSize / ranks}), ${trim(times)} times the recipe’s ${recipeBatch}.`,
   ];
   if (times === 1) return [];
-  if (!ownRate && ADAPTIVE.includes(optimizer))
+  if (!ownRate && isAdaptive(optimizer))
     lines.push(
       `The rate stays ${lr}. For ${optimizer} it usually grows with the root of the batch: --lr ${rounded(lr * Math.sqrt(times))}.`,
     );

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { OPTIMIZER_NAMES } from '../../optim/by-name.js';
+import { hasOption, OPTIMIZER_NAMES } from '../../optim/by-name.js';
 import type { Paper, Recipe } from '../../papers/paper.js';
 import { type ModelConfig, NAN_POLICIES, type TrainConfig, WIRES } from '../../run/config.js';
 import { DATASETS, FOLDER_VARIABLES } from '../../run/dataset-names.js';
@@ -240,12 +240,16 @@ const TRAINING = {
   },
 } satisfies Rows<TrainConfig>;
 
+/** The names of the optimizers that have an option. */
+const withOption = (option: string): string =>
+  OPTIMIZER_NAMES.filter((name) => hasOption(name, option)).join(', ');
+
 /** Options of single optimizers, stored under the same key in `optimizerOptions` of config.json. */
 const OPTIMIZER = {
   betas: {
     value: '<b1,b2>',
     parse: fractions,
-    help: 'adam, adamw, adamax, nadam, lamb: decay rates of the two moving averages',
+    help: `${withOption('betas')}: decay rates of the two moving averages`,
     or: '0.9,0.999',
   },
   eps: {
@@ -254,42 +258,53 @@ const OPTIMIZER = {
     help: 'added to the denominator of adaptive optimizers',
     or: 'set by the optimizer',
   },
-  amsgrad: { help: 'adam, adamw: divide by the largest average square so far', or: 'off' },
-  alpha: { value: '<x>', parse: fraction, help: 'rmsprop: decay rate of the average square', or: '0.99' },
-  centered: { help: 'rmsprop: divide by the standard deviation of the gradient', or: 'off' },
-  rho: { value: '<x>', parse: fraction, help: 'adadelta: decay rate of the averages', or: '0.9' },
+  amsgrad: { help: `${withOption('amsgrad')}: divide by the largest average square so far`, or: 'off' },
+  alpha: {
+    value: '<x>',
+    parse: fraction,
+    help: `${withOption('alpha')}: decay rate of the average square`,
+    or: '0.99',
+  },
+  centered: {
+    help: `${withOption('centered')}: divide by the standard deviation of the gradient`,
+    or: 'off',
+  },
+  rho: { value: '<x>', parse: fraction, help: `${withOption('rho')}: decay rate of the averages`, or: '0.9' },
   lrDecay: {
     value: '<x>',
     parse: nonNegativeNumber,
-    help: 'adagrad: decay of the learning rate over steps',
+    help: `${withOption('lrDecay')}: decay of the learning rate over steps`,
     or: '0',
   },
   initialAccumulatorValue: {
     value: '<x>',
     parse: nonNegativeNumber,
-    help: 'adagrad: initial value of the sums of squares',
+    help: `${withOption('initialAccumulatorValue')}: initial value of the sums of squares`,
     or: '0',
   },
   momentumDecay: {
     value: '<x>',
     parse: nonNegativeNumber,
-    help: 'nadam: rate at which the momentum rises',
+    help: `${withOption('momentumDecay')}: rate at which the momentum rises`,
     or: '0.004',
   },
-  decoupledWeightDecay: { help: 'nadam: weight decay as in adamw', or: 'off' },
+  decoupledWeightDecay: {
+    help: `${withOption('decoupledWeightDecay')}: weight decay as in adamw`,
+    or: 'off',
+  },
   trustCoefficient: {
     value: '<x>',
     parse: nonNegativeNumber,
-    help: 'lars: size of a step relative to the norm of the layer',
+    help: `${withOption('trustCoefficient')}: size of a step relative to the norm of the layer`,
     or: '0.001',
   },
   dampening: {
     value: '<x>',
     parse: fraction,
-    help: 'sgd: share of each gradient that is not added to the momentum',
+    help: `${withOption('dampening')}: share of each gradient that is not added to the momentum`,
     or: '0',
   },
-  nesterov: { help: 'sgd, lars: Nesterov’s momentum', or: 'off' },
+  nesterov: { help: `${withOption('nesterov')}: Nesterov’s momentum`, or: 'off' },
 } satisfies Rows<Record<string, number | boolean | number[]>>;
 
 /** Stored under the same key in `model` of config.json. */
