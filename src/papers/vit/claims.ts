@@ -104,10 +104,12 @@ const seen = (
     const direction: Text =
       holds === found.length
         ? { en: 'in the paper’s direction', zh: '方向与论文一致' }
-        : {
-            en: `in the paper’s direction with ${holds} of ${found.length} seeds`,
-            zh: `${found.length} 个种子中有 ${holds} 个方向与论文一致`,
-          };
+        : holds === 0
+          ? { en: 'against the paper’s direction', zh: '方向与论文相反' }
+          : {
+              en: `in the paper’s direction with ${holds} of ${found.length} seeds`,
+              zh: `${found.length} 个种子中有 ${holds} 个方向与论文一致`,
+            };
     return {
       verdict: 'trend only',
       measured: found.map(({ shown }) => shown).join('; '),
