@@ -8,7 +8,7 @@ import { ImageFolder } from '../../src/data/images/image-folder.js';
 import { DataError } from '../../src/errors/errors.js';
 import { Classifier } from '../../src/papers/classifier.js';
 import { RunFolder } from '../../src/run/run-folder.js';
-import { Bench } from '../../src/serve/inference/loaded-model.js';
+import { CurrentModel } from '../../src/serve/inference/current-model.js';
 import { jsonLines, runCli } from '../support/cli.js';
 import { fileCases } from '../support/images.js';
 import { scratch } from '../support/toy.js';
@@ -136,19 +136,19 @@ test('training, evaluation, prediction, Classifier and the dashboard see the sam
   assert.ok(Math.abs(measured.loss - loss) < 1e-6, `${measured.loss} and ${loss}`);
 
   // The dashboard has its own device; uploaded images and images in the folder give the same bits.
-  const bench = new Bench();
+  const current = new CurrentModel();
   const { best, latest } = await RunFolder.open(run).state();
   const weights = { run, file: (best?.file ?? latest)!, version: '1' };
   for (const i of [0, 5, 20, 40]) {
-    const sent = await bench.predict(weights, { bytes: await readFile(images[i]!.file) });
-    const found = await bench.predict(weights, { index: i });
+    const sent = await current.predict(weights, { bytes: await readFile(images[i]!.file) });
+    const found = await current.predict(weights, { index: i });
     assert.deepEqual(sent.probabilities, found.probabilities);
     for (const [k, guess] of sorted(together[i]!).entries())
       assert.ok(Math.abs(sent.probabilities[k]! - guess.probability) < 1e-3);
   }
   const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>');
   await assert.rejects(
-    bench.predict(weights, { bytes: svg }),
+    current.predict(weights, { bytes: svg }),
     (error) => error instanceof DataError && /SVG/.test(error.message),
   );
 
@@ -160,7 +160,7 @@ test('training, evaluation, prediction, Classifier and the dashboard see the sam
   assert.equal(old.rules.orientation, 'stored');
   const turned = images.findIndex(({ file }) => file.endsWith('cat/04.jpg'));
   assert.notDeepEqual((await old.read(images[turned]!.file)).data, read[turned]!.data);
-  const fresh = new Bench();
+  const fresh = new CurrentModel();
   const before = await fresh.predict(weights, { index: turned });
   assert.deepEqual(
     before.probabilities,

@@ -1,6 +1,6 @@
 import { constants, setPriority } from 'node:os';
 import { errorToPlain } from '../../errors/errors.js';
-import { Bench } from './loaded-model.js';
+import { CurrentModel } from './current-model.js';
 import type { Operation, Operations, Reply, Request } from './protocol.js';
 
 /*
@@ -13,7 +13,7 @@ process.on('disconnect', () => process.exit(0));
 // Ctrl-C in the terminal reaches this process too, but the server decides when it ends.
 process.on('SIGINT', () => {});
 
-const bench = new Bench();
+const current = new CurrentModel();
 const reply = (message: Reply): void => void process.send?.(message);
 
 type Handlers = {
@@ -23,11 +23,11 @@ type Handlers = {
   ) => Promise<Operations[O]['value']>;
 };
 const handlers: Handlers = {
-  model: ({ run }) => bench.model(run),
-  image: ({ run, index }) => bench.png(run, index),
-  features: ({ weights, image, layer }) => bench.features(weights, image, layer),
-  predict: ({ weights, image }) => bench.predict(weights, image),
-  survey: ({ weights, from, to }, progress) => bench.survey(weights, from, to, progress),
+  model: ({ run }) => current.model(run),
+  image: ({ run, index }) => current.png(run, index),
+  features: ({ weights, image, layer }) => current.features(weights, image, layer),
+  predict: ({ weights, image }) => current.predict(weights, image),
+  survey: ({ weights, from, to }, progress) => current.survey(weights, from, to, progress),
 };
 
 process.on('message', ({ id, operation, args }: Request) => {

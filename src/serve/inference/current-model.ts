@@ -32,7 +32,7 @@ const MAX_PIXELS = 40_000_000;
 const MAX_MAPS = 512;
 
 /** The inference process's current model; executes one request at a time. */
-export class Bench {
+export class CurrentModel {
   #device: Promise<Device> | undefined;
   #loaded: { key: string; model: Promise<LoadedModel> } | undefined;
   #tests: { run: string; set: Promise<Dataset> } | undefined;
