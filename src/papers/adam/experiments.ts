@@ -144,7 +144,7 @@ export const BIAS_EPOCHS = 3;
 export const CORRECTIONS = ['on', 'off'] as const;
 export type Correction = (typeof CORRECTIONS)[number];
 
-export function biasVariant(beta2: number, exponent: number, correction: Correction): Variant {
+function biasVariant(beta2: number, exponent: number, correction: Correction): Variant {
   const { model, training } = partsOf(recipes.autoencoder);
   return {
     id: `bias-beta2-${beta2}-lr1e${exponent}-${correction}`,

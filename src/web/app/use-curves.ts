@@ -19,7 +19,7 @@ export interface Curves {
   readonly loading: boolean;
 }
 
-export function pointsIn(curve: NonNullable<RunCurve['curve']>): Points {
+function pointsIn(curve: NonNullable<RunCurve['curve']>): Points {
   const numbers = (column: readonly (number | null)[]) => column.map((value) => value ?? Number.NaN);
   return {
     step: curve.step,

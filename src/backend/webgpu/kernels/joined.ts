@@ -21,7 +21,7 @@ const elements = (formula: Formula, scalar: readonly boolean[]) =>
   );
 
 /** Row of the table: number of elements, place of the result, places of the inputs. */
-export const rowLength = (inputs: number): number => inputs + 2;
+const rowLength = (inputs: number): number => inputs + 2;
 
 /** Inputs: those of the formula, the table, and the guard if there is one. */
 export function joinedMap(formula: Formula, scalar: readonly boolean[], guarded: boolean): Program {

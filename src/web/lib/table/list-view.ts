@@ -13,7 +13,7 @@ export interface ListView {
 }
 
 type Query = Readonly<Record<string, string | undefined>>;
-export const NEWEST = { sort: 'started', descending: true } as const;
+const NEWEST = { sort: 'started', descending: true } as const;
 
 /** @param columns those that were last chosen, if the address has none */
 export function listViewOf(query: Query, columns: readonly string[]): ListView {
