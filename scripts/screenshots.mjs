@@ -1,5 +1,5 @@
 /*
- * Makes docs/screenshots/*.webp from the present pages: trains two small runs, serves them, and photographs the pages in
+ * Makes docs/screenshots/*.webp from the present pages: trains two small runs, serves them, and takes screenshots of them in
  * Chromium (CHROME_PATH, or one in the PATH).
  *   npm run build && node scripts/screenshots.mjs [--runs DIR]    keeps the runs in DIR, and reuses existing ones
  * The data set is CIFAR-10 from the folder in PAPERWEIGHT_CIFAR10, or shapes10 if that is not set.
@@ -94,7 +94,7 @@ async function train(folder) {
 }
 
 /** @param {string} address */
-async function photograph(address) {
+async function takeScreenshots(address) {
   const browser = await launch();
   for (const { name, hash, ready, ...shown } of PAGES) {
     const { act, late = [], size = DESKTOP, dark = false, zh = false, scroll } = shown;
@@ -140,7 +140,7 @@ try {
   await train(folder);
   const { server, address } = await startDashboard(folder);
   try {
-    await photograph(/https?:\S+/.exec(address)?.[0] ?? address);
+    await takeScreenshots(/https?:\S+/.exec(address)?.[0] ?? address);
   } finally {
     server.kill();
   }

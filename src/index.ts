@@ -17,7 +17,7 @@ export const device = {
    */
   best: bestDevice,
   open: openDevice,
-  /** The GPU, also one that the processor imitates. */
+  /** The GPU, or a software adapter. */
   webgpu: webgpuDevice,
   /** Plain TypeScript on the calling thread. */
   reference: referenceDevice,

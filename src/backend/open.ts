@@ -22,7 +22,7 @@ export interface Opened {
 
 /**
  * Opens a device: webgpu on this thread, whose work is asynchronous, and the others in a worker thread.
- * @param name `auto` chooses the fastest device that works: a GPU (never one that is imitated by the processor), else
+ * @param name `auto` chooses the fastest device that works: a GPU (never a software adapter), else
  *   onednn, else wasm
  * @param threads number of CPU threads; all cores by default
  * @param precision number type of large layers; float32 by default
@@ -109,7 +109,7 @@ function refuseBfloat16(name: DeviceName, precision: Precision, cause?: Paperwei
 }
 
 /**
- * Opens a device on the GPU, also where the processor imitates one.
+ * Opens a device on the GPU, or on a software adapter.
  * @throws DeviceError if there is no GPU with a driver, or the optional npm package webgpu is missing
  */
 export async function webgpuDevice(): Promise<Device> {

@@ -9,7 +9,7 @@ const pageGpu = (): Gpu | undefined => (globalThis as { navigator?: { gpu?: Gpu 
 /** What `webgpuDevice()` would compute on. */
 export interface WebGpuAdapter {
   readonly name: string;
-  /** Whether the processor imitates it, so that `wasmDevice()` is faster. */
+  /** Whether it is a software adapter, so that `wasmDevice()` is faster. */
   readonly software: boolean;
 }
 

@@ -43,7 +43,7 @@ function mayHaveGpu(): boolean {
 /** A device on a GPU, and what it is. */
 export interface OpenedGpu {
   readonly device: WebGpuDevice;
-  /** Name of the adapter, and whether it only imitates a GPU. */
+  /** Name of the adapter, and whether it is a software adapter. */
   readonly about: string;
 }
 
