@@ -8,7 +8,7 @@ import {
   sub,
   type Variable,
 } from '../../../webassembly/terms.js';
-import { copyNumbers, zeroNumbers } from '../copy/numbers.js';
+import { copyElements, zeroElements } from '../copy/elements.js';
 import type { KernelModule } from '../kernel-module.js';
 import { type Grid, rowParts, type Strip } from './grid.js';
 
@@ -110,8 +110,8 @@ export function stripReader(module: KernelModule, padded: boolean) {
  * is where the first number inside a row lies.
  */
 function copyStrip(module: KernelModule): Routine {
-  const copy = copyNumbers(module);
-  const zero = zeroNumbers(module);
+  const copy = copyElements(module);
+  const zero = zeroElements(module);
   return module.define(
     12,
     (

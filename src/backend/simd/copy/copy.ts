@@ -3,7 +3,7 @@ import { KernelModule, ordered } from '../kernel-module.js';
 import { VectorOperation } from '../operation.js';
 import type { KernelPool } from '../pool.js';
 import { COPY_ARGS, encodeCopy, type Inner, OUTER } from './kernel.js';
-import { zeroNumbers } from './numbers.js';
+import { zeroElements } from './elements.js';
 
 /** One dimension of a copy: its size, and the distances between its numbers on both sides, in elements. */
 export interface CopyDimension {
@@ -13,7 +13,7 @@ export interface CopyDimension {
   readonly to: number;
 }
 
-/** Numbers that one piece copies. */
+/** Elements that one piece copies. */
 const PIECE = 2 ** 14;
 /** Largest number of dimensions of a copy. */
 export const MOST_DIMENSIONS = OUTER + 2;
@@ -87,7 +87,7 @@ export function fillWithZeros(pool: KernelPool, count: number): VectorOperation 
 
 function encodeZeros(pages: number): Uint8Array<ArrayBuffer> {
   const module = new KernelModule();
-  const zero = zeroNumbers(module);
+  const zero = zeroElements(module);
   module.run(['target'], (routine, { target, from, to }) =>
     routine.call(zero, add(target, mul(from, 4)), sub(to, from)),
   );

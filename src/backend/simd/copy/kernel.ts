@@ -11,7 +11,7 @@ import {
 } from '../../../webassembly/terms.js';
 import { transpose } from '../gemm/transpose.js';
 import { KernelModule } from '../kernel-module.js';
-import { copyNumbers } from './numbers.js';
+import { copyElements } from './elements.js';
 
 /** How numbers of the inner dimensions are moved: rows that are adjacent on both sides, tiles of 4 × 4, or one by one. */
 export type Inner = 'rows' | 'tiles' | 'single';
@@ -86,7 +86,7 @@ function transposeTiles(module: KernelModule): Routine {
 export function encodeCopy(inner: Inner, pages: number): Uint8Array<ArrayBuffer> {
   const module = new KernelModule();
   const tiles = inner === 'tiles' ? transposeTiles(module) : undefined;
-  const row = inner === 'rows' ? copyNumbers(module) : undefined;
+  const row = inner === 'rows' ? copyElements(module) : undefined;
   module.run(COPY_ARGS, (routine, p) => {
     const blocks = routine.let(div(sub(add(p.rows!, p.rowBlock!), 1), p.rowBlock!));
     routine.for(p.from!, p.to!, 1, (piece) => {

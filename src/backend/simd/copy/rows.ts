@@ -3,7 +3,7 @@ import { add, at, div, less, min, mul, type Routine, rem, sub } from '../../../w
 import { KernelModule, ordered } from '../kernel-module.js';
 import { VectorOperation } from '../operation.js';
 import type { KernelPool } from '../pool.js';
-import { copyNumbers, zeroNumbers } from './numbers.js';
+import { copyElements, zeroElements } from './elements.js';
 
 /** Blocks [outer, size, inner] of which `count` positions along the middle dimension are selected. */
 export interface Selection {
@@ -21,7 +21,7 @@ const COPY_ARGS = ['x', 'indices', 'y', 'count', 'inner', 'block'] as const;
 
 function encodeCopy(pages: number): Uint8Array<ArrayBuffer> {
   const module = new KernelModule();
-  const copy = copyNumbers(module);
+  const copy = copyElements(module);
   module.run(COPY_ARGS, (routine, p) => {
     const bytes = routine.let(mul(p.inner, 4));
     routine.for(p.from, p.to, 1, (piece) => {
@@ -55,7 +55,7 @@ export function copyRows(pool: KernelPool, { outer, size, inner, count }: Select
 }
 
 /** `(to, from, count)`: adds adjacent numbers. */
-const addNumbers = (module: KernelModule): Routine =>
+const addElements = (module: KernelModule): Routine =>
   module.define(3, (routine, to, from, count) => {
     const sum = routine.code.vector();
     const both = (load: number): void => {
@@ -82,7 +82,7 @@ const ADD_ARGS = ['gradient', 'indices', 'y', 'size', 'inner', 'count', 'blocks'
 
 function encodeAdd(pages: number): Uint8Array<ArrayBuffer> {
   const module = new KernelModule();
-  const [zero, sum] = [zeroNumbers(module), addNumbers(module)];
+  const [zero, sum] = [zeroElements(module), addElements(module)];
   module.run(ADD_ARGS, (routine, p) => {
     const bytes = routine.let(mul(p.inner, 4));
     routine.for(p.from, p.to, 1, (piece) => {

@@ -12,7 +12,7 @@ import {
   type Variable,
 } from '../../../webassembly/terms.js';
 import { EVEN_THEN_ODD } from '../conv/patches.js';
-import { zeroNumbers } from '../copy/numbers.js';
+import { zeroElements } from '../copy/elements.js';
 import { KernelModule } from '../kernel-module.js';
 import { WINDOW_WORDS } from './windows.js';
 
@@ -176,7 +176,7 @@ const WRITERS: Readonly<Record<Pooling, (module: KernelModule) => (routine: Rout
     });
   },
   maxGradient: (module) => {
-    const zero = zeroNumbers(module);
+    const zero = zeroElements(module);
     return (routine, p) => {
       const { code } = routine;
       const [best, found, larger] = [code.vector(), code.vector(), code.vector()];
@@ -224,7 +224,7 @@ const WRITERS: Readonly<Record<Pooling, (module: KernelModule) => (routine: Rout
     });
   },
   averageGradient: (module) => {
-    const zero = zeroNumbers(module);
+    const zero = zeroElements(module);
     return (routine, p) => {
       eachGroup(
         routine,

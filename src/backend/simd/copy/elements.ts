@@ -1,8 +1,8 @@
 import { less, type Routine } from '../../../webassembly/terms.js';
 import type { KernelModule } from '../kernel-module.js';
 
-/** `(to, from, count)`: copies numbers. */
-export const copyNumbers = (module: KernelModule): Routine =>
+/** `(to, from, count)`: copies `count` elements. */
+export const copyElements = (module: KernelModule): Routine =>
   module.define(3, (routine, to, from, count) => {
     routine.while(less(3, count), () => {
       routine.save(to, routine.load(from));
@@ -18,8 +18,8 @@ export const copyNumbers = (module: KernelModule): Routine =>
     });
   });
 
-/** `(to, count)`: writes zeros. */
-export const zeroNumbers = (module: KernelModule): Routine =>
+/** `(to, count)`: writes `count` zeros. */
+export const zeroElements = (module: KernelModule): Routine =>
   module.define(2, (routine, to, count) => {
     const zero = routine.code.vector();
     routine.code.f32(0).set(zero);
