@@ -3,7 +3,7 @@ import { Heap } from '../plan/heap.js';
 import { type GpuBuffer, type GpuDevice, USAGE } from './api.js';
 import type { Place } from './bind.js';
 import { ALIGNMENT } from './builder.js';
-import { LARGE_BYTES, type Room, SLAB_BYTES } from './places.js';
+import { LARGE_BYTES, type PlannedBuffer, SLAB_BYTES } from './places.js';
 
 const up = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
@@ -21,7 +21,7 @@ export interface Allocation extends Place {
 }
 
 /** A buffer that plans use for intermediate values, one plan after another. */
-interface Shared extends Room {
+interface Shared extends PlannedBuffer {
   readonly buffer: GpuBuffer;
   plans: number;
 }
@@ -124,22 +124,25 @@ export class Memory {
   }
 
   /** Buffers that plans already use for intermediate values. */
-  get rooms(): readonly Room[] {
+  get shared(): readonly PlannedBuffer[] {
     return this.#shared;
   }
 
-  /** Makes the buffers of a plan. A room that is one of `rooms` is used by several plans. */
-  take(rooms: readonly Room[]): { readonly buffers: Map<Room, GpuBuffer>; readonly release: () => void } {
-    const used = rooms.map((room): [Room, Shared] => {
-      const known = this.#shared.find((one) => one === room);
-      if (known) return [room, known];
+  /** Makes the buffers of a plan. One of `shared` is used by several plans. */
+  take(planned: readonly PlannedBuffer[]): {
+    readonly buffers: Map<PlannedBuffer, GpuBuffer>;
+    readonly release: () => void;
+  } {
+    const used = planned.map((one): [PlannedBuffer, Shared] => {
+      const known = this.#shared.find((shared) => shared === one);
+      if (known) return [one, known];
       const made = {
-        bytes: up(room.bytes),
-        buffer: this.buffer(room.bytes, 'intermediate values'),
+        bytes: up(one.bytes),
+        buffer: this.buffer(one.bytes, 'intermediate values'),
         plans: 0,
       };
       this.#shared.push(made);
-      return [room, made];
+      return [one, made];
     });
     for (const [, shared] of used) shared.plans++;
     const release = (): void => {
@@ -149,7 +152,7 @@ export class Memory {
         this.destroy(shared.buffer);
       }
     };
-    return { buffers: new Map(used.map(([room, { buffer }]) => [room, buffer])), release };
+    return { buffers: new Map(used.map(([one, { buffer }]) => [one, buffer])), release };
   }
 
   /** A buffer through which values are read; give it back with {@link unstage}. */

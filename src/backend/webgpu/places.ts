@@ -11,18 +11,18 @@ export const LARGE_BYTES = 16 * 2 ** 20;
 const up = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
 /** A buffer of a plan, before it exists. */
-export interface Room {
+export interface PlannedBuffer {
   bytes: number;
 }
 /** Where a region lies. */
 export interface Located {
-  readonly room: Room;
+  readonly buffer: PlannedBuffer;
   readonly offset: number;
 }
 
 /**
- * Regions that joined steps use and that may lie in one buffer with other such regions, each with a number: a kernel cannot
- * read and write one buffer, so a value that is made from others of a number has the next number, and another buffer.
+ * Regions of joined steps that may share buffers, each with the number of its buffer. A kernel cannot read and write the
+ * same buffer, so a value that is computed from values with one number has the next number.
  */
 function gathered(steps: readonly FinalStep[]): Map<Region, number> {
   const all = new Map<Region, number>();
@@ -74,13 +74,13 @@ export function placeRegions(
   b: Builder,
   steps: readonly FinalStep[],
   ends: { readonly feeds: readonly Region[]; readonly outputs: readonly Region[] },
-  existing: readonly Room[],
-): { readonly places: Map<Region, Located>; readonly rooms: readonly Room[] } {
+  existing: readonly PlannedBuffer[],
+): { readonly places: Map<Region, Located>; readonly planned: readonly PlannedBuffer[] } {
   const lives = lifetimes(steps, ends);
   const common = gathered(steps);
   const places = new Map<Region, Located>();
-  const rooms: Room[] = [];
-  const slabs = new Map<number, Room>();
+  const planned: PlannedBuffer[] = [];
+  const slabs = new Map<number, PlannedBuffer>();
   for (const region of lives.keys()) {
     const number = common.get(region);
     if (number === undefined) continue;
@@ -88,30 +88,30 @@ export function placeRegions(
     if (!slab || slab.bytes + up(region.bytes) > Math.min(SLAB_BYTES, b.limits.binding)) {
       slab = { bytes: 0 };
       slabs.set(number, slab);
-      rooms.push(slab);
+      planned.push(slab);
     }
-    places.set(region, { room: slab, offset: slab.bytes });
+    places.set(region, { buffer: slab, offset: slab.bytes });
     slab.bytes += up(region.bytes);
   }
   const free = [...existing];
-  const busy: { room: Room; last: number }[] = [];
+  const busy: { buffer: PlannedBuffer; last: number }[] = [];
   const order = [...lives]
     .filter(([region]) => !common.has(region))
     .sort(([, x], [, y]) => x.first - y.first);
   for (const [region, { first, last }] of order) {
     for (let n = busy.length - 1; n >= 0; n--)
-      if (busy[n]!.last < first) free.push(busy.splice(n, 1)[0]!.room);
+      if (busy[n]!.last < first) free.push(busy.splice(n, 1)[0]!.buffer);
     const bytes = up(region.bytes);
-    const fits = free.filter((room) => room.bytes >= bytes && room.bytes <= 2 * bytes);
-    const best = fits.reduce<Room | undefined>(
-      (a, room) => (a && a.bytes <= room.bytes ? a : room),
+    const fits = free.filter((buffer) => buffer.bytes >= bytes && buffer.bytes <= 2 * bytes);
+    const best = fits.reduce<PlannedBuffer | undefined>(
+      (a, buffer) => (a && a.bytes <= buffer.bytes ? a : buffer),
       undefined,
     );
-    const room = best ?? { bytes };
+    const buffer = best ?? { bytes };
     if (best) free.splice(free.indexOf(best), 1);
-    if (!rooms.includes(room)) rooms.push(room);
-    places.set(region, { room, offset: 0 });
-    busy.push({ room, last });
+    if (!planned.includes(buffer)) planned.push(buffer);
+    places.set(region, { buffer, offset: 0 });
+    busy.push({ buffer, last });
   }
-  return { places, rooms };
+  return { places, planned };
 }

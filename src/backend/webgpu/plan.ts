@@ -103,7 +103,7 @@ export class WebGpuPlan {
     return {
       primitives: this.#bound?.commands.length ?? steps.length,
       reorders: 0,
-      arenaBytes: this.#engine.memory.rooms.reduce((sum, { bytes }) => sum + bytes, 0),
+      arenaBytes: this.#engine.memory.shared.reduce((sum, { bytes }) => sum + bytes, 0),
       packedBytes: 0,
       scripted: steps.filter(({ kernel }) => kernel === 'typescript').map(({ op }) => op),
       compileSeconds: this.#compileSeconds,
@@ -247,11 +247,11 @@ export class WebGpuPlan {
     const regions = (values: readonly Value[]): Region[] => values.map(({ region }) => region);
     const feeds = regions(this.#graph.feeds.map((i) => this.#builder.value(i)));
     const outputs = regions([...this.#outputs, ...(this.#status ? [this.#status] : [])]);
-    const { places, rooms } = placeRegions(this.#builder, this.#steps, { feeds, outputs }, memory.rooms);
-    const { buffers, release } = memory.take(rooms);
+    const { places, planned } = placeRegions(this.#builder, this.#steps, { feeds, outputs }, memory.shared);
+    const { buffers, release } = memory.take(planned);
     const placeOf = (region: Region): Place => {
-      const { room, offset } = places.get(region)!;
-      return { buffer: buffers.get(room)!, offset };
+      const { buffer, offset } = places.get(region)!;
+      return { buffer: buffers.get(buffer)!, offset };
     };
     return { placeOf, release };
   }
