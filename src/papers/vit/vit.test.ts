@@ -144,7 +144,10 @@ describe('its claims', () => {
     const seen = (metrics: Record<string, number>) => results(() => 50, metrics);
     const similarity = { [NEAR]: 0.5, [LINE]: 0.2, [APART]: 0.1 };
     assert.match(reason('closer-positions', seen(similarity)), /^in the paper’s direction;/);
-    assert.match(reason('rows-and-columns', seen({ ...similarity, [LINE]: 0 })), /^against the paper’s direction;/);
+    assert.match(
+      reason('rows-and-columns', seen({ ...similarity, [LINE]: 0 })),
+      /^against the paper’s direction;/,
+    );
     const heads = (layer: number, values: readonly number[]) =>
       Object.fromEntries(values.map((value, h) => [distanceName(layer, h + 1), value]));
     const layers = { ...heads(1, [4, 5, 6, 7]), ...heads(2, [8, 8, 8, 8]), ...heads(3, [8, 8, 8, 8]) };

@@ -1,7 +1,7 @@
 import type { Curve, EpochEvent, Insight, RunClock, SeriesKey } from '../api.js';
 import type { LiveRun } from '../runs/live-run.js';
-import { insightsAtEvenDistances } from '../runs/sample-insights.js';
 import { fileInside } from '../runs/path-containment.js';
+import { insightsAtEvenDistances } from '../runs/sample-insights.js';
 import { lastLines } from '../runs/tail.js';
 import { SERIES_KEYS, type SeriesOf } from './columns.js';
 import { sampledSeries } from './sample.js';

@@ -2,8 +2,8 @@ import { add, mul, sub } from '../../../webassembly/terms.js';
 import { KernelModule, ordered } from '../kernel-module.js';
 import { VectorOperation } from '../operation.js';
 import type { KernelPool } from '../pool.js';
-import { COPY_ARGS, encodeCopy, type Inner, OUTER } from './kernel.js';
 import { zeroElements } from './elements.js';
+import { COPY_ARGS, encodeCopy, type Inner, OUTER } from './kernel.js';
 
 /** One dimension of a copy: its size, and the distances between its numbers on both sides, in elements. */
 export interface CopyDimension {
