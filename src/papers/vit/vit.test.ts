@@ -154,7 +154,10 @@ describe('its claims', () => {
     assert.match(reason('first-heads', seen(layers)), /^in the paper’s direction;/);
     assert.match(reason('first-heads', seen(heads(1, [5, 5, 6, 7]))), /^against the paper’s direction;/);
     assert.match(reason('distance-grows', seen({ ...layers, ...heads(4, [9, 9, 9, 9]) })), /^in the paper/);
-    assert.match(reason('distance-grows', seen({ ...layers, ...heads(4, [2, 2, 2, 2]) })), /with 0 of 1/);
+    assert.match(
+      reason('distance-grows', seen({ ...layers, ...heads(4, [2, 2, 2, 2]) })),
+      /^against the paper’s direction;/,
+    );
   });
 
   test('have texts in both languages', () => {
