@@ -10,6 +10,7 @@ import { notesTarget } from './notes.js';
 import { onnxTarget } from './onnx.js';
 import { pytorchTargets } from './pytorch.js';
 import { progressTarget, safetensorsTargets } from './safetensors.js';
+import { eventTarget } from './tensorboard.js';
 
 /** All functions that read untrusted input. */
 export const TARGETS: readonly Target[] = [
@@ -25,4 +26,5 @@ export const TARGETS: readonly Target[] = [
   notesTarget,
   flagsTarget,
   httpTarget,
+  eventTarget,
 ];

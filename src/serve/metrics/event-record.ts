@@ -10,6 +10,8 @@ const SESSION_START = 1;
 const [DT_FLOAT, DT_DOUBLE, DT_STRING] = [1, 2, 7];
 /** Bars of a histogram that are kept. */
 const MOST_BARS = 1000;
+/** Bins with larger limits or counts are left out, so that sums and differences stay finite. */
+const LARGEST = 1e300;
 const utf8 = new TextDecoder();
 
 export interface HistogramValue {
@@ -122,7 +124,7 @@ interface Bin {
 function histogramOf(bins: readonly Bin[]): EventValue | undefined {
   const known = bins.filter(
     ({ left, right, count }) =>
-      Number.isFinite(left) && Number.isFinite(right) && Math.abs(right) < 1e300 && count > 0,
+      Math.abs(left) < LARGEST && Math.abs(right) < LARGEST && count > 0 && count < LARGEST,
   );
   if (known.length === 0) return undefined;
   const [min, max] = [
