@@ -37,7 +37,7 @@ it('--lr passes through few files from the command line to the update', () => {
   // And the paper's recipe.
   const count = files.length + 1;
   assert.ok(count <= 8, files.join(', '));
-  assert.match(text, new RegExp(`--lr. occurs in ${count} files`));
+  assert.match(text, new RegExp(`${count} files define or change the value of .--lr`));
 });
 
 describe('CONTRIBUTING.md', () => {
