@@ -159,7 +159,7 @@ function gpuRows(gpu: Gpu): string[][] {
   const { adapter, software, features, bufferBytes, bindingBytes, gflops } = gpu;
   const gib = (bytes: number): string => `${(bytes / 1024 ** 3).toFixed(2)} GiB`;
   return [
-    ['GPU', software ? `${adapter}, imitated by the processor: only --device webgpu uses it` : adapter],
+    ['GPU', software ? `${adapter}, a software adapter: only --device webgpu uses it` : adapter],
     [
       '',
       `${gflops === null ? 'rate not measured' : `${grouped(Math.round(gflops))} GFLOP/s (float32 matrix product)`}`,

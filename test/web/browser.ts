@@ -24,7 +24,7 @@ export const CHROMIUM = findChromium();
 /** Reason for a skip, or false. */
 export const NO_BROWSER = CHROMIUM ? false : 'no Chromium in the PATH; name one in CHROME_PATH';
 
-/** @param options.webgpu with WebGPU, on the adapter that Chromium's processor imitates */
+/** @param options.webgpu with WebGPU, on Chromium's software adapter */
 export const launch = (options: { readonly webgpu?: boolean } = {}): Promise<Browser> =>
   chromium.launch({
     executablePath: CHROMIUM!,

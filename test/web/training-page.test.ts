@@ -102,7 +102,7 @@ describe('the page of examples/browser', { skip: NO_BROWSER }, () => {
       assert.notEqual(process.env.PAPERWEIGHT_WEBGPU, 'required', 'this Chromium has no WebGPU adapter');
       return t.skip('this Chromium has no WebGPU adapter');
     }
-    // A GPU that the processor imitates is not chosen by itself.
+    // A software adapter is not chosen by itself.
     assert.equal(await page.inputValue('#device'), 'wasm');
     await page.selectOption('#device', 'webgpu');
     await page.selectOption('#network', 'vit');

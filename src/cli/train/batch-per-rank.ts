@@ -4,7 +4,10 @@ import type { TrainConfig } from '../../run/config.js';
 import { trim } from '../../train/reporter.js';
 import type { TrainFlags } from './flags.js';
 
-/** Whether steps are divided by a moving average, so that they do not grow with the gradient: the rate grows with the root of the batch. */
+/**
+ * Whether steps are divided by a moving average, so that they do not grow with the gradient: their rate grows with the
+ * root of the batch.
+ */
 const isAdaptive = (name: OptimizerName): boolean => hasOption(name, 'betas');
 /** Batch from which plain SGD with a scaled rate no longer reaches the accuracy of small batches (Goyal et al. 2017). */
 const LARGE = 8192;

@@ -39,7 +39,7 @@ describe('WGSL text', () => {
 
 describe('adapters', () => {
   const info = { vendor: '', architecture: '', device: '', description: '' };
-  it('that the processor imitates are recognised', () => {
+  it('of software are recognised', () => {
     for (const one of [
       { ...info, vendor: 'mesa', description: 'llvmpipe: Mesa 25.0.7 (LLVM 15.0.6)' },
       { ...info, vendor: 'google', architecture: 'swiftshader' },
