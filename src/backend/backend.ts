@@ -19,7 +19,7 @@ export interface EngineInfo {
   readonly precision: Exclude<Precision, 'auto'>;
   /** Instruction set that the engine uses, as the library names it. */
   readonly isa?: string;
-  /** Whether a GPU is imitated by the processor. */
+  /** Whether a GPU is a software adapter. */
   readonly software?: boolean;
 }
 

@@ -16,7 +16,7 @@ import { readWork, type Work } from './work.js';
  * profiled step; end → peak memory. See side.ts.
  */
 const SGEMM_SIDE = 2048;
-/** The same on a GPU that the processor imitates. */
+/** The same on a software adapter. */
 const SOFTWARE_SIDE = 256;
 
 const say = (answer: object): void => void process.stdout.write(`${JSON.stringify(answer)}\n`);

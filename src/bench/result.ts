@@ -163,7 +163,7 @@ const gpuSchema = z.object({
   adapter: z
     .object({
       adapter: z.string(),
-      /** Whether the processor imitates it. */
+      /** Whether it is a software adapter. */
       software: z.boolean(),
       features: z.array(z.string()).readonly(),
       bufferBytes: z.number(),

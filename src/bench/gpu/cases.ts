@@ -13,7 +13,7 @@ const caseSchema = z.object({
 });
 export type Case = z.infer<typeof caseSchema>;
 
-/** `real`: for a GPU, the most important first; `software`: for an adapter that the processor imitates. */
+/** `real`: for a GPU, the most important first; `software`: for a software adapter. */
 const casesSchema = z.object({ real: z.array(caseSchema), software: z.array(caseSchema) });
 
 /** Papers are named in this file, beside the peers' programs, since the code knows none by name. */

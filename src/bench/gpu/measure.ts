@@ -26,8 +26,8 @@ export interface GpuOptions extends Pick<CompareOptions, 'threads' | 'places' | 
 const SUITE = fileURLToPath(new URL('../../../test/backend/webgpu/conformance.test.js', import.meta.url));
 
 /**
- * Measures the GPU of this machine: rates, latency, networks beside their peers, and the conformance suite. On an
- * adapter that the processor imitates small sizes stand in, and the rows of a real GPU say that there is none.
+ * Measures the GPU of this machine: rates, latency, networks beside their peers, and the conformance suite. On a
+ * software adapter small sizes stand in, and the rows of a real GPU say that there is none.
  */
 export async function measureGpu(options: GpuOptions): Promise<GpuResult> {
   const began = performance.now();
