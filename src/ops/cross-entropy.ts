@@ -66,5 +66,8 @@ const topKOp: NodeMaker<{ k: number }> = define<{ k: number }>({
     return { shape: [logits!.shape[0]!], dtype: floatOf(logits) };
   },
 });
-/** 1 for each row whose label is among the k largest logits (fewer than k others are larger), else 0: [N]. */
+/**
+ * 1 for each row whose label is among the first k classes in descending order of logits, else 0: [N]. Of equal logits the
+ * lower class comes first, as in `argmax`; a row with NaN is 0.
+ */
 export const topKCorrect = (logits: Node, labels: Node, k: number): Node => topKOp([logits, labels], { k });

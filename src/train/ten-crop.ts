@@ -50,9 +50,12 @@ export async function scoreViews(
   ];
 }
 
-/** Number of classes with a higher score than the label. NaN counts against the model, as in `topKCorrect`. */
+/** Number of classes before the label in descending order of scores, as in `topKCorrect`. */
 function rank(scores: Float64Array, label: number): number {
   const own = scores[label]!;
-  if (Number.isNaN(own)) return scores.length;
-  return scores.reduce((larger, score) => (score <= own ? larger : larger + 1), 0);
+  if (scores.some(Number.isNaN)) return scores.length;
+  return scores.reduce(
+    (before, score, j) => before + (score > own || (score === own && j < label) ? 1 : 0),
+    0,
+  );
 }

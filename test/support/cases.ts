@@ -568,9 +568,9 @@ const own: readonly Case[] = [
         float([5, 4], [4, 3, 2, 1, 4, 3, 2, 1, 1, 1, 1, 1, 0, 5, 5, 9, -1, -2, -3, -4]),
         int([5], [0, 1, 2, 2, 3]),
       ],
-      // Larger logits than the label's: 0, 1, 0, 1, 3.
-      output: { shape: [5], data: [0, 1, 0, 1, 3].map((larger) => (larger < k ? 1 : 0)) },
-      code: 'fewer than k logits are larger than the label’s',
+      // Classes before the label: of equal logits the lower class comes first.
+      output: { shape: [5], data: [0, 1, 2, 2, 3].map((before) => (before < k ? 1 : 0)) },
+      code: 'label in argsort(-logits, stable)[:k]',
     }),
   ),
   made({
@@ -578,10 +578,10 @@ const own: readonly Case[] = [
     op: 'topKCorrect',
     attrs: { k: 2 },
     inputs: [
-      float([2, 3], [Number.NaN, Number.NaN, Number.NaN, Number.NaN, Number.NaN, 1]),
-      int([2], [0, 2]),
+      float([3, 3], [Number.NaN, Number.NaN, Number.NaN, Number.NaN, Number.NaN, 1, 5, Number.NaN, 1]),
+      int([3], [0, 2, 0]),
     ],
-    output: { shape: [2], data: [0, 0] },
+    output: { shape: [3], data: [0, 0, 0] },
     code: 'a model that diverged must not look right',
   }),
   ...pytorch

@@ -78,12 +78,17 @@ const crossEntropyGrad: Kernel = ({ inputs: [grad, logits, labels], specs: [, sp
 const topKCorrect: Kernel = ({ inputs: [logits, labels], specs: [spec], output, attrs }) => {
   const [rows, classes] = spec!.shape as [number, number];
   for (let row = 0; row < rows; row++) {
-    const at = row * classes;
-    const own = logits![at + labelOf(labels!, row, classes)]!;
-    let larger = 0;
-    // Negated, so that NaN counts as larger: a diverged model must not count as correct.
-    for (let j = 0; j < classes; j++) if (!(logits![at + j]! <= own)) larger++;
-    output[row] = !Number.isNaN(own) && larger < (attrs.k as number) ? 1 : 0;
+    const scores = logits!.subarray(row * classes, (row + 1) * classes);
+    const label = labelOf(labels!, row, classes);
+    const own = scores[label]!;
+    let before = 0;
+    let isNumber = true;
+    for (let j = 0; j < classes; j++) {
+      const score = scores[j]!;
+      if (score > own || (score === own && j < label)) before++;
+      isNumber &&= !Number.isNaN(score);
+    }
+    output[row] = isNumber && before < (attrs.k as number) ? 1 : 0;
   }
 };
 

@@ -107,13 +107,14 @@ export function lowerTopKCorrect(b: Builder, i: number): void {
   const { inputs, attrs } = b.node(i);
   const classes = b.node(inputs[0]!).shape[1]!;
   emitElements(b, i, {
-    value: `let own = in0(i * ${classes}u + u32(in1(i)));
-  if (isNaN(own)) { return 0f; }
-  var larger = 0u;
+    value: `let label = u32(in1(i));
+  let own = in0(i * ${classes}u + label);
+  var before = 0u;
   for (var j = 0u; j < ${classes}u; j++) {
     let v = in0(i * ${classes}u + j);
-    if (isNaN(v) || v > own) { larger++; }
+    if (isNaN(v)) { return 0f; }
+    if (v > own || (v == own && j < label)) { before++; }
   }
-  return select(0f, 1f, larger < ${attrs.k}u);`,
+  return select(0f, 1f, before < ${attrs.k}u);`,
   });
 }
