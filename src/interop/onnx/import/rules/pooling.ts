@@ -85,6 +85,25 @@ const pooling = (operator: Operator, kind: 'max' | 'average' | 'power'): ReturnT
   const padsOf = padding(operator);
   const area = kernel[0] * kernel[1];
 
+  /** Number of windows; in ceil mode none begins in the padding behind the image. */
+  const countsOf = (size: readonly number[], pads: readonly [Side, Side]): Pair =>
+    [0, 1].map((i) => {
+      const [before, behind] = pads[i]!;
+      const span = size[i]! + before + behind - dilation[i]! * (kernel[i]! - 1) - 1;
+      const count = (ceilMode ? Math.ceil : Math.floor)(span / stride[i]!) + 1;
+      return ceilMode && (count - 1) * stride[i]! >= size[i]! + before ? count - 1 : count;
+    }) as unknown as Pair;
+  /** Padding with which the last window lies inside the image. */
+  const reachOf = (
+    size: readonly number[],
+    pads: readonly [Side, Side],
+    counts: Pair,
+  ): readonly [Side, Side] =>
+    pads.map(([before], i): Side => {
+      const last = (counts[i]! - 1) * stride[i]! + dilation[i]! * (kernel[i]! - 1) + 1;
+      return [before, Math.max(0, last - size[i]! - before)];
+    }) as unknown as readonly [Side, Side];
+
   const pooled = (images: Node, pads: readonly [Side, Side]): Node => {
     const size = images.shape.slice(2);
     const begin: Pair = [pads[0][0], pads[1][0]];
@@ -96,12 +115,7 @@ const pooling = (operator: Operator, kind: 'max' | 'average' | 'power'): ReturnT
     const usual = begin.every((before, i) => 2 * before <= kernel[i]!);
     const dense = kind === 'max' || dilation.every((d) => d === 1);
     if (dense && even && usual && !(ceilMode && countIncludePad)) return pool(images, begin, ceilMode);
-    const counts = [0, 1].map((i) => {
-      const [before, behind] = pads[i]!;
-      const span = size[i]! + before + behind - dilation[i]! * (kernel[i]! - 1) - 1;
-      const count = (ceilMode ? Math.ceil : Math.floor)(span / stride[i]!) + 1;
-      return ceilMode && (count - 1) * stride[i]! >= size[i]! + before ? count - 1 : count;
-    }) as unknown as Pair;
+    const counts = countsOf(size, pads);
     if (!dense) return dilatedMean(images, { kernel, stride, dilation }, { pads, counts, countIncludePad });
     if (kind === 'average' && countIncludePad) {
       // Padding counts in the average; cells beyond it, which the last window may reach, do not.
@@ -111,10 +125,7 @@ const pooling = (operator: Operator, kind: 'max' | 'average' | 'power'): ReturnT
     const cut = usual ? uneven(images, begin, counts, pool) : undefined;
     if (cut) return cut;
     // More padding than the pooling operation allows: pad explicitly.
-    const reach = pads.map(([before], i): Side => {
-      const last = (counts[i]! - 1) * stride[i]! + dilation[i]! * (kernel[i]! - 1) + 1;
-      return [before, Math.max(0, last - size[i]! - before)];
-    }) as unknown as readonly [Side, Side];
+    const reach = reachOf(size, pads, counts);
     const most = kind === 'max' ? Number.NEGATIVE_INFINITY : 0;
     const wide = surrounded(images, reach, most);
     const y =
@@ -134,10 +145,16 @@ const pooling = (operator: Operator, kind: 'max' | 'average' | 'power'): ReturnT
       operator.misfit('its input', `${sizes.length + 2} dimensions`, showShape(x!.shape));
     const pads = asPair<Side>(padsOf(sides, { ...window, kernel: sizes }), [0, 0]);
     if (kind !== 'power') return back(pooled(images, pads));
-    // A sum is the mean times the window size, if padding counts.
+    const size = images.shape.slice(2);
+    const counts = countsOf(size, pads);
     const powers =
       p === 2 ? ops.square(images) : p === 1 ? ops.abs(images) : ops.pow(ops.abs(images), { exponent: p });
-    const sums = ops.scaleBy(ops.avgPool2d(padded(powers, pads), { kernel, stride, ceilMode }), area);
+    // A sum is the mean times the window size, if padding counts.
+    const means = ops.avgPool2d(padded(powers, reachOf(size, pads, counts)), { kernel, stride });
+    const sums = ops.scaleBy(
+      [0, 1].reduce((all, i) => ops.narrow(all, 2 + i, 0, counts[i]!), means),
+      area,
+    );
     return back(p === 2 ? ops.sqrt(sums) : p === 1 ? sums : ops.pow(sums, { exponent: 1 / p }));
   };
 };
