@@ -12,6 +12,7 @@ const SOURCES = [
   'src',
   'scripts',
   'bench/peers',
+  'examples/browser',
   'package.json',
   'package-lock.json',
   'tsconfig.json',
