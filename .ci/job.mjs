@@ -17,7 +17,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Minutes after which nothing more is started, and after which one command counts as hanging. */
-const [ALL, ONE] = [6, 5];
+const [ALL, ONE] = [4, 2];
 
 export const cache = path.join(
   process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache'),
