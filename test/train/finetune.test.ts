@@ -202,27 +202,20 @@ for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
     });
 
     test('--overfit-batches repeats the same batches in the same order', async (t) => {
-      const seen: number[][] = [];
+      const seen: number[] = [];
       const trainSet = new ToySet(8);
       const read = trainSet.read.bind(trainSet);
       Object.assign(trainSet, {
         read: (i: number, into: Uint8Array, at: number) => {
-          if (at === 0) seen.push([]);
-          seen.at(-1)!.push(i);
+          seen.push(i);
           return read(i, into, at);
         },
       });
       const config = toyConfig({ overfitBatches: 2, batchSize: 4, epochs: 3 });
       const { trainer } = await toyRun(device, await scratch(t), { config, trainSet });
       await trainer.run();
-      // One more read of the first image checks that the set returns bytes.
-      const batches = seen.filter(({ length }) => length > 1);
-      assert.deepEqual(batches.slice(0, 4), [
-        [0, 1, 2, 3],
-        [4, 5, 6, 7],
-        [0, 1, 2, 3],
-        [4, 5, 6, 7],
-      ]);
+      // The first image is read once more, to check that the set returns bytes.
+      assert.match(seen.join(''), /^01230?4567(01234567){2}$/);
     });
   });
 
