@@ -27,7 +27,7 @@ const SUITE = fileURLToPath(new URL('../../../test/backend/webgpu/conformance.te
 
 /**
  * Measures the GPU of this machine: rates, latency, networks beside their peers, and the conformance suite. On a
- * software adapter small sizes stand in, and the rows of a real GPU say that there is none.
+ * software adapter small sizes stand in, and rows that need a GPU say "not measured: no GPU".
  */
 export async function measureGpu(options: GpuOptions): Promise<GpuResult> {
   const began = performance.now();

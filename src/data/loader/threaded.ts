@@ -6,7 +6,7 @@ import type { Reading } from './local.js';
 import type { Batches, EpochOrder } from './order.js';
 import type { BatchRequest } from './worker.js';
 
-/** Batches assembled in worker threads. @throws UsageError where there are none, as in a browser */
+/** Batches assembled in worker threads. @throws UsageError without worker threads, as in a browser */
 export async function* threadedBatches(
   spec: WorkerSpec,
   { indices, augmentation }: EpochOrder,

@@ -14,7 +14,7 @@ const HEAD = 25;
 const MOST_LINE = 5000;
 
 /**
- * A draft of a paper from a note about it: what the note says in so many words, what was guessed, and what is missing.
+ * A draft of a paper from a note about it: what the note says itself, what was guessed, and what is missing.
  *
  * @param file for messages
  * @param wanted id of the paper, if it is known: chooses a part of a notebook about several papers

@@ -28,7 +28,7 @@ const KEYS = ['title', 'paper', 'period', 'tags', 'lang', 'language', 'authors',
  * Splits front matter from a note: `key: value` lines, where `tags` is a list (`[a, b]`, `a, b` or lines of `- a`).
  *
  * @param file for messages
- * @throws DataError if it has no end, or a line is none of these
+ * @throws DataError if it has no end, or a line of another form
  */
 export function parseFrontMatter(text: string, file: string): Parsed {
   const lines = text.replace(/^\uFEFF/, '').split(/\r\n|\r|\n/);

@@ -1,5 +1,6 @@
 import type { Limits } from '../../robust-limits.js';
 import { escapeXml, round, shorten } from '../../svg-text.js';
+import { ticks } from './curves/ticks.js';
 import { type ExportedLine, outsideOf } from './points-outside-frame.js';
 import type { Range } from './range.js';
 
@@ -54,19 +55,6 @@ const LEGEND_ROW = 20;
 /** Maximum length of a name beside its line. */
 const LONGEST = 90;
 const PLOT = { left: 70, right: WIDTH - 24, height: 340 };
-
-/** Round numbers between two limits. */
-function ticks(from: number, to: number, count: number): number[] {
-  const rough = (to - from) / count;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const size = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough) ?? rough;
-  const first = Math.ceil(from / size - 1e-9);
-  const all = Array.from(
-    { length: Math.max(0, Math.floor(to / size + 1e-9) - first + 1) },
-    (_, i) => first + i,
-  );
-  return all.map((i) => Number((i * size).toPrecision(12)));
-}
 
 /**
  * The chart as a standalone SVG image with title, legend, axes and marks. Without style sheets, so that it looks the

@@ -1,18 +1,13 @@
 import { robustLimits, wholeLimits } from '../../../robust-limits.js';
-import type { SiteSeries } from '../../../site/page-types.js';
+import type { SiteChart, SiteSeries } from '../../../site/page-types.js';
 import { escapeXml, round } from '../../../svg-text.js';
+import { ticks } from '../../lib/curves/ticks.js';
 import { significant } from '../../lib/format.js';
 
-/** A chart in one language. */
-export interface Drawn {
+/** A chart in one language, without its name and title. */
+export interface Drawn extends Omit<SiteChart, 'name' | 'title' | 'xLabel' | 'yLabel'> {
   readonly xLabel: string;
   readonly yLabel: string;
-  readonly unit: string;
-  readonly log?: boolean;
-  readonly dots?: boolean;
-  readonly range?: readonly [from: number, to: number];
-  readonly mark?: number;
-  readonly series: readonly SiteSeries[];
 }
 
 export interface Frame {
@@ -51,18 +46,6 @@ export function wholeView({ series }: Pick<Drawn, 'series'>): View {
       if (value > to) to = value;
     }
   return { from, to: to > from ? to : from + 1 };
-}
-
-/** Round numbers between two ends, about `count` of them. */
-export function ticks(from: number, to: number, count: number): number[] {
-  const rough = (to - from) / Math.max(1, count);
-  if (!(rough > 0) || !Number.isFinite(rough)) return [from];
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * ([1, 2, 5, 10].find((factor) => factor * power >= rough) ?? 10);
-  const found: number[] = [];
-  for (let i = Math.ceil(from / step - 1e-9); i * step <= to + step * 1e-9; i++)
-    found.push(Number((i * step).toPrecision(12)));
-  return found;
 }
 
 const fits = (value: number | null | undefined, log: boolean | undefined): value is number =>

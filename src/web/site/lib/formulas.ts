@@ -85,8 +85,7 @@ const rule = (name: string, level: 'block' | 'inline', start: RegExp, whole: rea
       : formula((token as Math).source, false),
 });
 
-/** Formulas in Markdown: `$…$` and `\(…\)` in lines, `$$…$$` and `\[…\]` by themselves. Prices and code are none:
- * `$5 or $6`. */
+/** Formulas in Markdown: `$…$` and `\(…\)` in lines, `$$…$$` and `\[…\]` by themselves; not prices (`$5 or $6`) and code. */
 export const formulaRules: MarkedExtension = {
   extensions: [
     rule('blockFormula', 'block', /\$\$|\\\[/, [

@@ -3,7 +3,7 @@ import { useApp } from '../../app/context.js';
 import { compact, duration, shape } from '../../lib/format.js';
 import { Missing } from '../../ui/problem.js';
 import { Network, NetworkLegend } from '../../views/model/network.js';
-import { Claim, Tally } from '../../views/paper/claims.js';
+import { Claims } from '../../views/paper/claims.js';
 import type { Page, Place } from '../frame.js';
 import { notePath, paperPath } from '../lib/paths.js';
 import { type Heading, paperProse } from '../lib/prose.js';
@@ -60,19 +60,7 @@ function Body({ paper, place }: { paper: SitePaper; place: Place }) {
       </div>
       <Contents headings={all} />
       <div class="paper-body">
-        <section class="block first" aria-labelledby="claims-title">
-          <h2 id="claims-title">{t('claims.title')}</h2>
-          <p class="why">{t('claims.why')}</p>
-          <Tally claims={paper.claims} />
-          <ul class="claims">
-            {paper.claims.map((claim) => (
-              <Claim key={claim.id} claim={claim}>
-                <Evidence claim={claim} place={place} />
-              </Claim>
-            ))}
-          </ul>
-          {paper.claims.length === 0 && <Missing>{t('claims.none')}</Missing>}
-        </section>
+        <Claims claims={paper.claims} evidence={(claim) => <Evidence claim={claim} place={place} />} />
         {charts.length > 0 && (
           <section class="block" aria-labelledby="curves-title">
             <h2 id="curves-title">{words.curves}</h2>

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import type { ClaimRow, Verdict } from '../../../papers/page-types.js';
 import { useApp } from '../../app/context.js';
+import { Missing } from '../../ui/problem.js';
 import { ClaimChart } from './claim-chart.js';
 
 const MARKS: Record<Verdict, string> = {
@@ -46,8 +47,38 @@ export function Tally({ claims }: { claims: readonly ClaimRow[] }) {
   );
 }
 
+/**
+ * All claims of a paper, with their tally.
+ *
+ * @param evidence of a claim, below its numbers
+ */
+export function Claims<C extends ClaimRow>({
+  claims,
+  evidence = () => undefined,
+}: {
+  claims: readonly C[];
+  evidence?: (claim: C) => ComponentChildren;
+}) {
+  const { t } = useApp();
+  return (
+    <section class="block first" aria-labelledby="claims-title">
+      <h2 id="claims-title">{t('claims.title')}</h2>
+      <p class="why">{t('claims.why')}</p>
+      <Tally claims={claims} />
+      <ul class="claims">
+        {claims.map((claim) => (
+          <Claim key={claim.id} claim={claim}>
+            {evidence(claim)}
+          </Claim>
+        ))}
+      </ul>
+      {claims.length === 0 && <Missing>{t('claims.none')}</Missing>}
+    </section>
+  );
+}
+
 /** A claim: the paper's number beside ours. @param children evidence, below the numbers */
-export function Claim({ claim, children }: { claim: ClaimRow; children?: ComponentChildren }) {
+function Claim({ claim, children }: { claim: ClaimRow; children?: ComponentChildren }) {
   const { t, language } = useApp();
   return (
     <li class="claim" id={`claim-${claim.id}`}>

@@ -7,7 +7,7 @@ import { addressOf } from '../../lib/address.js';
 import { renderMarkdown } from '../../lib/markdown.js';
 import { paperHref } from '../../lib/route.js';
 import { Loading, Missing, Problem } from '../../ui/problem.js';
-import { Claim, Tally } from './claims.js';
+import { Claims } from './claims.js';
 
 /** A paper: its claims with our measurements, its figures, the notes. */
 export function PaperView({ id }: { id: string | undefined }) {
@@ -72,17 +72,7 @@ function Paper({ paper }: { paper: PaperPage }) {
         </ul>
       </nav>
       <div class="paper-body">
-        <section class="block first" aria-labelledby="claims-title">
-          <h2 id="claims-title">{t('claims.title')}</h2>
-          <p class="why">{t('claims.why')}</p>
-          <Tally claims={paper.claims} />
-          <ul class="claims">
-            {paper.claims.map((claim) => (
-              <Claim key={claim.id} claim={claim} />
-            ))}
-          </ul>
-          {paper.claims.length === 0 && <Missing>{t('claims.none')}</Missing>}
-        </section>
+        <Claims claims={paper.claims} />
         {others.length > 0 && (
           <section class="block" aria-labelledby="figures-title">
             <h2 id="figures-title">{t('figures.title')}</h2>

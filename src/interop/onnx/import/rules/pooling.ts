@@ -9,6 +9,10 @@ import { asImages, asPair, padded, padding, type Side, windowOf } from '../windo
 /** Pools images [N, C, H, W] with symmetric padding. */
 type Pool = (x: Node, padding: Pair, ceilMode: boolean) => Node;
 
+/** Leaves out windows beyond these numbers of rows and columns. */
+const firstWindows = (y: Node, counts: Pair): Node =>
+  [0, 1].reduce((all, i) => ops.narrow(all, 2 + i, 0, counts[i]!), y);
+
 /**
  * Pools with asymmetric padding, which the pooling operations do not have: pools with the padding of the first side on
  * both, in ceil mode if more windows are needed, then crops surplus windows. undefined if that gives too few windows.
@@ -16,7 +20,7 @@ type Pool = (x: Node, padding: Pair, ceilMode: boolean) => Node;
 function uneven(x: Node, begin: Pair, counts: Pair, pool: Pool): Node | undefined {
   const y = pool(x, begin, true);
   if ([0, 1].some((i) => y.shape[2 + i]! < counts[i]!)) return undefined;
-  return [0, 1].reduce((all, i) => ops.narrow(all, 2 + i, 0, counts[i]!), y);
+  return firstWindows(y, counts);
 }
 
 /** Pads an image with a constant; the most negative value has no effect on a maximum. */
@@ -120,7 +124,7 @@ const pooling = (operator: Operator, kind: 'max' | 'average' | 'power'): ReturnT
     if (kind === 'average' && countIncludePad) {
       // Padding counts in the average; cells beyond it, which the last window may reach, do not.
       const y = ops.avgPool2d(padded(images, pads), { kernel, stride, ceilMode, countIncludePad: false });
-      return [0, 1].reduce((all, i) => ops.narrow(all, 2 + i, 0, counts[i]!), y);
+      return firstWindows(y, counts);
     }
     const cut = usual ? uneven(images, begin, counts, pool) : undefined;
     if (cut) return cut;
@@ -135,7 +139,7 @@ const pooling = (operator: Operator, kind: 'max' | 'average' | 'power'): ReturnT
             ops.avgPool2d(wide, { kernel, stride }),
             ops.avgPool2d(padded(ops.broadcastTo(number(1), [1, 1, ...size]), reach), { kernel, stride }),
           );
-    return [0, 1].reduce((all, i) => ops.narrow(all, 2 + i, 0, counts[i]!), y);
+    return firstWindows(y, counts);
   };
 
   return ([x]) => {
@@ -151,10 +155,7 @@ const pooling = (operator: Operator, kind: 'max' | 'average' | 'power'): ReturnT
       p === 2 ? ops.square(images) : p === 1 ? ops.abs(images) : ops.pow(ops.abs(images), { exponent: p });
     // A sum is the mean times the window size, if padding counts.
     const means = ops.avgPool2d(padded(powers, reachOf(size, pads, counts)), { kernel, stride });
-    const sums = ops.scaleBy(
-      [0, 1].reduce((all, i) => ops.narrow(all, 2 + i, 0, counts[i]!), means),
-      area,
-    );
+    const sums = ops.scaleBy(firstWindows(means, counts), area);
     return back(p === 2 ? ops.sqrt(sums) : p === 1 ? sums : ops.pow(sums, { exponent: 1 / p }));
   };
 };
