@@ -43,7 +43,8 @@ export const PEERS: Readonly<Record<PeerName, Peer>> = {
     script: 'pytorch_steps.py',
     needs: ['torch', 'numpy'],
     modes: [
-      ...['eager', 'channels-last', 'compile', 'compile-channels-last', 'bf16', 'bf16-channels-last'],
+      ...['eager', 'channels-last', 'compile', 'compile-channels-last'],
+      ...['bf16', 'bf16-channels-last', 'compile-bf16'],
       ...['cuda', 'cuda-tf32', 'cuda-bf16'],
     ],
     largest: { train: ANY, infer: ANY },
