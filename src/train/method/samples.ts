@@ -9,7 +9,7 @@ import { Tensor } from '../../tensor/tensor.js';
 import { sampleDraws } from './context.js';
 import type { Method } from './method.js';
 
-/** Maximum number of images kept of one set. */
+/** Maximum number of images kept of one set; of more, which an option of a network can give, the first ones are. */
 const MOST = 400;
 
 export interface SamplerParts {
@@ -50,15 +50,16 @@ async function imageBytes(name: string, images: unknown) {
       expected: 'a letter first, then letters, digits, spaces and hyphens; 60 characters at most',
       got: shown(name),
     });
-  const expected = `a tensor [N, 1 or 3, H, W] with N from 1 to ${MOST}`;
+  const expected = 'a tensor [N, 1 or 3, H, W] with at least one image';
   if (!(images instanceof Tensor))
     throw new UsageError({ what: `samples() gave bad images ${name}`, expected, got: shown(images) });
   const { shape } = images;
   const [count = 0, channels = 0] = shape;
-  if (shape.length !== 4 || count < 1 || count > MOST || (channels !== 1 && channels !== 3))
+  if (shape.length !== 4 || count < 1 || (channels !== 1 && channels !== 3))
     throw new ShapeError({ what: `samples() gave bad images ${name}`, expected, got: showShape(shape) });
-  const values = await images.data();
+  const kept = count > MOST ? images.narrow(0, 0, MOST) : images;
+  const values = await kept.data();
   // Uint8ClampedArray rounds and limits; NaN becomes 0.
   const data = new Uint8Array(Uint8ClampedArray.from(values, (value) => 255 * value).buffer);
-  return { shape, data };
+  return { shape: kept.shape, data };
 }

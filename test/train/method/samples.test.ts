@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { referenceDevice } from '../../../src/backend/reference/index.js';
+import { Linear } from '../../../src/nn/index.js';
+import { readSamples } from '../../../src/run/sample-files.js';
+import { setDefaultDevice } from '../../../src/tensor/realize.js';
+import { tensor } from '../../../src/tensor/tensor.js';
+import { recordSamples } from '../../../src/train/method/samples.js';
+import { scratch } from '../../support/toy.js';
+
+setDefaultDevice(referenceDevice());
+
+const images = (count: number) =>
+  tensor(
+    Float32Array.from({ length: count }, (_, i) => (i % 256) / 255),
+    { shape: [count, 1, 1, 1] },
+  );
+const parts = { model: new Linear(1, 1), seed: 1 };
+
+test('of a set with very many images the first ones are kept', async (t) => {
+  const run = await scratch(t);
+  await recordSamples({ ...parts, run, samples: () => ({ many: images(480), few: images(3) }) }, 7);
+  const { sets } = await readSamples(run, 7);
+  assert.deepEqual([...sets.keys()].sort(), ['few', 'many']);
+  assert.deepEqual([sets.get('few')!.shape, sets.get('many')!.shape], [[3, 1, 1, 1], [400, 1, 1, 1]]);
+  assert.deepEqual([...sets.get('many')!.data.slice(253, 258)], [253, 254, 255, 0, 1]);
+});
+
+test('what is no image is refused', async (t) => {
+  const run = await scratch(t);
+  const flat = () => images(3).reshape(3);
+  await assert.rejects(recordSamples({ ...parts, run, samples: flat }, 7), /with at least one image.*\[3\]/s);
+});
