@@ -12,6 +12,7 @@ import sys
 
 from tensorboard import version
 from tensorboard.backend.event_processing import event_accumulator as ea
+from tensorboard.plugins.hparams import metadata
 
 EVERYTHING = {ea.SCALARS: 0, ea.IMAGES: 0, ea.HISTOGRAMS: 0, ea.TENSORS: 0}
 
@@ -26,10 +27,20 @@ def histogram(value):
     return {**numbers, "limits": list(value.bucket_limit), "counts": list(value.bucket)}
 
 
+def settings():
+    tag = metadata.SESSION_START_INFO_TAG
+    if tag not in tags[ea.TENSORS]:
+        return None
+    content = reader.SummaryMetadata(tag).plugin_data.content
+    found = metadata.parse_session_start_info_plugin_data(content).hparams
+    return {name: getattr(value, value.WhichOneof("kind")) for name, value in found.items()}
+
+
 print(
     json.dumps(
         {
             "version": version.VERSION,
+            "settings": settings(),
             "scalars": {
                 tag: [[e.step, e.wall_time, e.value] for e in reader.Scalars(tag)] for tag in tags[ea.SCALARS]
             },

@@ -3,6 +3,7 @@ import {
   image,
   restartEvent,
   scalar,
+  settings,
   summaryEvent,
   versionEvent,
 } from '../../src/report/tensorboard/event.js';
@@ -24,6 +25,7 @@ export const eventTarget: Target = {
       histogram('w', { ...BARS, counts: [2, 1, Number.POSITIVE_INFINITY] }, { mean: 0, std: 1 }),
     ]),
     summaryEvent(4, 9, [image('a', PIXELS)]),
+    summaryEvent(5, 0, [settings({ lr: 0.1, mirror: true, optimizer: 'adam' })]),
   ],
   words: [
     'scalars',
@@ -39,6 +41,11 @@ export const eventTarget: Target = {
       must(value.tag !== '' && value.tag.length <= 1000, 'a name of another length');
       must(!/\p{Cc}/u.test(value.tag), 'control characters in a name');
       if (value.kind === 'image') must(value.bytes.length <= input.length, 'an image beyond the event');
+      if (value.kind === 'settings')
+        for (const [name, one] of Object.entries(value.settings)) {
+          must(name !== '' && !/\p{Cc}/u.test(name), 'a name of a setting');
+          must(typeof one !== 'number' || Number.isFinite(one), 'a setting that is NaN or infinite');
+        }
       if (value.kind !== 'histogram') continue;
       const { min, max, counts } = value.histogram;
       must(counts.length >= 1 && counts.length <= 64, 'another number of bars');

@@ -10,7 +10,8 @@ import { kernelPixels } from '../../src/report/kernel-grid.js';
 import { crc32c, maskedCrc32c } from '../../src/report/tensorboard/crc32c.js';
 import { EventFile } from '../../src/report/tensorboard/writer.js';
 import type { EpochEvent, Insight, KernelImage, StepEvent } from '../../src/run/events.js';
-import { type ReadEvent, readEvents } from '../support/event-files.js';
+import { parseEvent } from '../../src/serve/metrics/event-record.js';
+import { type ReadEvent, readEvents, readRecords } from '../support/event-files.js';
 import { scratch } from '../support/toy.js';
 
 test('CRC-32C has the values of RFC 3720', () => {
@@ -94,6 +95,16 @@ const kernels: KernelImage = {
   data: Float32Array.from({ length: 36 }, (_, i) => Math.sin(i)),
 };
 
+const CONFIG = {
+  version: 1,
+  lr: 0.125,
+  mirror: true,
+  model: { preset: 'quick', classes: ['a', 'b'], options: { width: 8 } },
+  machine: { cpu: 'chip' },
+};
+/** What TensorBoard shows of it. */
+const SETTINGS = { lr: 0.125, mirror: true, 'model.preset': 'quick', 'model.options.width': 8 };
+
 /** A run of three steps that is resumed after its second step. */
 async function write(folder: string): Promise<Buffer[]> {
   let time = 1_700_000_000_000;
@@ -104,6 +115,7 @@ async function write(folder: string): Promise<Buffer[]> {
   first.kernels(kernels);
   // This step is repeated after the resume.
   first.step({ ...stepEvent(3), loss: 99 });
+  first.settings(CONFIG);
   first.close();
   const second = await EventFile.create(folder, 10, now);
   second.resumedAfter(2);
@@ -130,7 +142,8 @@ test('with five classes or fewer there is no top-5 accuracy, which would be 100 
 const tags = (event: ReadEvent) => Object.keys({ ...event.scalars, ...event.images, ...event.histograms });
 
 test('written event files can be read by the format’s description', async (t) => {
-  const [first, second] = (await write(await scratch(t))).map(readEvents);
+  const folder = await scratch(t);
+  const [first, second] = (await write(folder)).map(readEvents);
   for (const events of [first!, second!]) {
     assert.equal(events[0]!.version, 'brain.Event:2');
     assert.ok(events.every((event, i) => i === 0 || event.wallTime > events[i - 1]!.wallTime));
@@ -138,7 +151,7 @@ test('written event files can be read by the format’s description', async (t) 
   }
   assert.deepEqual(
     first!.map(({ step }) => step),
-    [0, 1, 2, 2, 2, 3],
+    [0, 1, 2, 2, 2, 3, 0],
   );
   assert.deepEqual(first![1]!.scalars, {
     'train/loss': 2.5,
@@ -169,6 +182,11 @@ test('written event files can be read by the format’s description', async (t) 
   const pixels = kernelPixels(kernels);
   assert.deepEqual([width, height], [8, 2]);
   assert.deepEqual(new Uint8Array(await sharp(png).raw().toBuffer()), pixels.rgb);
+  const raw = (await readFile(join(folder, (await readdir(folder)).sort()[0]!))).subarray();
+  const last = parseEvent(readRecords(raw).at(-1)!);
+  assert.deepEqual(last.values, [
+    { kind: 'settings', tag: '_hparams_/session_start_info', settings: SETTINGS },
+  ]);
   assert.deepEqual([second![1]!.start, second![1]!.step], [true, 3]);
   assert.equal(second![3]!.scalars['epoch/testAccuracy'], 44.5);
 });
@@ -206,5 +224,6 @@ test('TensorBoard’s own reader finds the same, without the steps that a resume
       (expected.histograms[tag] ??= []).push([step, wallTime, value]);
   }
   assert.ok(kept.flatMap(tags).length > 20);
+  assert.deepEqual(found.settings, SETTINGS);
   assert.deepEqual({ scalars: found.scalars, images: found.images, histograms: found.histograms }, expected);
 });

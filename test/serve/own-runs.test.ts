@@ -9,6 +9,7 @@ import {
   record,
   restartEvent,
   scalar,
+  settings,
   summaryEvent,
   versionEvent,
 } from '../../src/report/tensorboard/event.js';
@@ -115,6 +116,7 @@ describe('TensorBoard event files', () => {
       file,
       events(
         versionEvent(2000),
+        summaryEvent(2000, 0, [settings({ lr: 0.5, optimizer: '<b>adam', nesterov: false })]),
         summaryEvent(2001, 1, [scalar('loss', 2), scalar('odd\u0007name', 1)]),
         summaryEvent(2002, 2, [
           scalar('loss', Number.NaN),
@@ -130,7 +132,7 @@ describe('TensorBoard event files', () => {
     );
     const run = await runOf(dashboard, 'keras');
     assert.deepEqual([run?.kind, run?.status, run?.step, run?.lastLoss], ['tensorboard', 'done', 3, 0.5]);
-    assert.equal(run?.started, new Date(2_001_000).toISOString());
+    assert.equal(run?.started, new Date(2_000_000).toISOString());
     assert.deepEqual((await curve(dashboard, 'keras', 'loss'))?.mean, [2, null, 0.5]);
     assert.deepEqual((await curve(dashboard, 'keras', 'validation/loss'))?.mean, [7]);
     assert.deepEqual((await curve(dashboard, 'keras', 'odd name'))?.mean, [1]);
@@ -146,7 +148,9 @@ describe('TensorBoard event files', () => {
       8,
     );
     const page = await call(dashboard, 'GET /api/runs/:id', { params });
-    assert.deepEqual([page.status, page.body.config], [200, {}]);
+    const chosen = { lr: 0.5, optimizer: '<b>adam', nesterov: false };
+    assert.deepEqual([page.status, page.body.config], [200, chosen]);
+    assert.deepEqual((await call(dashboard, 'GET /api/settings')).body.equal, chosen);
     // An event that is being written is read when it is complete.
     const next = events(summaryEvent(2004, 4, [scalar('loss', 0.25)]));
     await appendFile(file, next.subarray(0, 20));

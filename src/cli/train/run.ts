@@ -122,6 +122,7 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
         try {
           const { parallel } = flags;
           trainer = await prepareRun({ ...run, former, folder, device, observer, signal, world, parallel });
+          board?.settings(config);
           board?.resumedAfter(trainer.step);
           // What the flags have changed holds for later resumes too.
           if (flags.resume) await folder.writeConfig(config);

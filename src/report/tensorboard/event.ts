@@ -1,16 +1,24 @@
 import { Message } from '../../files/protobuf.js';
 import type { ActivationInsight } from '../../run/events.js';
-import { encodePng, type Pixels } from '../png.js';
+import type { Values } from '../../run-query.js';
+import { encodePng, type Pixels } from '../drawing/png.js';
 import { maskedCrc32c } from './crc32c.js';
 
 /** Field numbers of `tensorflow.Event` and its messages (tensorflow/core/util/event.proto, framework/summary.proto). */
 const EVENT = { wallTime: 1, step: 2, fileVersion: 3, summary: 5, sessionLog: 7 } as const;
 const SUMMARY = { value: 1 } as const;
-const VALUE = { tag: 1, simpleValue: 2, image: 4, histogram: 5 } as const;
+const VALUE = { tag: 1, simpleValue: 2, image: 4, histogram: 5, tensor: 8, metadata: 9 } as const;
 const IMAGE = { height: 1, width: 2, colorspace: 3, encoded: 4 } as const;
 const HISTOGRAM = { min: 1, max: 2, num: 3, sum: 4, sumSquares: 5, limit: 6, bucket: 7 } as const;
 const SESSION = { status: 1 } as const;
 const SESSION_START = 1;
+/** Of a summary's metadata, and of TensorBoard's plugin for settings (plugins/hparams/plugin_data.proto). */
+const METADATA = { plugin: 1 } as const;
+const PLUGIN = { name: 1, content: 2 } as const;
+const HPARAMS = { sessionStart: 3, settings: 1, key: 1, value: 2 } as const;
+const ANY = { number: 2, string: 3, bool: 4 } as const;
+const TENSOR = { type: 1, shape: 2, dimension: 2, size: 1 } as const;
+const FLOAT = 1;
 const RGB = 3;
 
 /** One tagged value of a summary. */
@@ -59,6 +67,27 @@ export const histogram = (
         .doubles(HISTOGRAM.limit, limits)
         .doubles(HISTOGRAM.bucket, counts),
     ),
+  );
+};
+
+/** The settings of a run, by name. */
+export const settings = (values: Values): Value => {
+  const start = new Message();
+  for (const [name, value] of Object.entries(values)) {
+    const any = new Message();
+    if (typeof value === 'number') any.double(ANY.number, value);
+    else if (typeof value === 'boolean') any.int(ANY.bool, Number(value));
+    else any.string(ANY.string, value);
+    start.message(HPARAMS.settings, new Message().string(HPARAMS.key, name).message(HPARAMS.value, any));
+  }
+  const content = new Message().message(HPARAMS.sessionStart, start).encode();
+  const plugin = new Message().string(PLUGIN.name, 'hparams').bytes(PLUGIN.content, content);
+  // The plugin wants a tensor, which is empty.
+  const shape = new Message().message(TENSOR.dimension, new Message().int(TENSOR.size, 0));
+  return tagged('_hparams_/session_start_info', (v) =>
+    v
+      .message(VALUE.metadata, new Message().message(METADATA.plugin, plugin))
+      .message(VALUE.tensor, new Message().int(TENSOR.type, FLOAT).message(TENSOR.shape, shape)),
   );
 };
 

@@ -6,6 +6,7 @@ import { diskError } from '../../files/disk-error.js';
 import { makeFolder } from '../../files/make-folder.js';
 import type { EpochEvent, Insight, KernelImage, Observer, SampleImage, StepEvent } from '../../run/events.js';
 import { hasTop5 } from '../../run/top5.js';
+import { flatSettings } from '../../run-query.js';
 import { kernelPixels } from '../kernel-grid.js';
 import { samplePixels } from '../samples.js';
 import {
@@ -14,10 +15,14 @@ import {
   record,
   restartEvent,
   scalar,
+  settings,
   summaryEvent,
   type Value,
   versionEvent,
 } from './event.js';
+
+/** Settings without a meaning for the result, or too long for a table. */
+const LEFT_OUT = /^(version|machine|data|logDir|model\.(classes|images))(\.|$)/;
 
 /**
  * Writes a run's metrics as a TensorBoard event file; each start or resume creates a new file.
@@ -64,6 +69,12 @@ export class EventFile implements Observer {
     } catch (error) {
       throw diskError(error, `cannot write event files in ${folder}`, CheckpointError);
     }
+  }
+
+  /** Shows settings in TensorBoard's tab HParams. @param config plain data; what says nothing about the result is left out */
+  settings(config: object): void {
+    const all = Object.entries(flatSettings(config)).filter(([path]) => !LEFT_OUT.test(path));
+    this.#add(0, [settings(Object.fromEntries(all))]);
   }
 
   /** Discards values after a step in earlier files of the run. */

@@ -2,6 +2,7 @@ import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { maskedCrc32c } from '../../report/tensorboard/crc32c.js';
+import type { Values } from '../../run-query.js';
 import { fileInside, isSegment, readFrom } from '../runs/path-containment.js';
 import { type EventRecord, type HistogramValue, parseEvent } from './event-record.js';
 import { NamedColumns } from './named-columns.js';
@@ -47,6 +48,7 @@ export class EventFiles implements ScalarSource {
   readonly times = new Times();
   images: readonly StoredImage[] = [];
   histograms: readonly StoredHistogram[] = [];
+  settings: Values = {};
   lastStep = 0;
   readonly #offsets = new Map<string, number>();
   #busy: Promise<void> = Promise.resolve();
@@ -114,6 +116,7 @@ export class EventFiles implements ScalarSource {
       const name = prefix + value.tag;
       if (value.kind === 'scalar') this.columns.push(name, step, value.value);
       if (value.kind === 'image') this.images = kept(this.images, { name, step, bytes: value.bytes.slice() });
+      if (value.kind === 'settings') this.settings = { ...this.settings, ...value.settings };
       if (value.kind === 'histogram')
         this.histograms = kept(this.histograms, { name, step, histogram: value.histogram });
     }

@@ -1,8 +1,14 @@
 import { fields } from '../../interop/onnx/import/wire.js';
+import type { Value, Values } from '../../run-query.js';
 
 /** Field numbers of `tensorflow.Event` and its messages. */
 const EVENT = { wallTime: 1, step: 2, summary: 5, sessionLog: 7 } as const;
 const VALUE = { tag: 1, simple: 2, image: 4, histogram: 5, tensor: 8, metadata: 9 } as const;
+const HPARAMS = { sessionStart: 3, settings: 1, key: 1, value: 2 } as const;
+const ANY = { number: 2, string: 3, bool: 4 } as const;
+/** Settings of a run that are kept, and characters of each text. */
+const MOST_SETTINGS = 500;
+const LONGEST_SETTING = 200;
 const TENSOR = { dtype: 1, content: 4, floats: 5, doubles: 6, strings: 8 } as const;
 const HISTOGRAM = { limits: 6, counts: 7 } as const;
 const IMAGE_BYTES = 4;
@@ -24,7 +30,8 @@ export interface HistogramValue {
 export type EventValue =
   | { readonly kind: 'scalar'; readonly tag: string; readonly value: number }
   | { readonly kind: 'histogram'; readonly tag: string; readonly histogram: HistogramValue }
-  | { readonly kind: 'image'; readonly tag: string; readonly bytes: Uint8Array };
+  | { readonly kind: 'image'; readonly tag: string; readonly bytes: Uint8Array }
+  | { readonly kind: 'settings'; readonly tag: string; readonly settings: Values };
 
 export interface EventRecord {
   /** Seconds since 1970. */
@@ -64,7 +71,7 @@ function startsIn(bytes: Uint8Array): boolean {
 
 function valueIn(bytes: Uint8Array): EventValue[] {
   let tag = '';
-  let plugin = '';
+  let plugin: Plugin = { name: '' };
   let value: EventValue | undefined;
   let tensor: Uint8Array | undefined;
   for (const field of fields(bytes, 'the value')) {
@@ -75,7 +82,10 @@ function valueIn(bytes: Uint8Array): EventValue[] {
     else if (field.number === VALUE.tensor) tensor = field.bytes();
     else if (field.number === VALUE.metadata) plugin = pluginIn(field.bytes());
   }
-  value ??= tensor && tensorIn(tensor, plugin);
+  value ??=
+    plugin.name === 'hparams'
+      ? plugin.content && settingsIn(plugin.content)
+      : tensor && tensorIn(tensor, plugin.name);
   return value && tag !== '' ? [{ ...value, tag }] : [];
 }
 
@@ -91,12 +101,52 @@ function imageIn(bytes: Uint8Array): EventValue | undefined {
   return undefined;
 }
 
-function pluginIn(bytes: Uint8Array): string {
+/** The plugin of TensorBoard that a value is for. */
+interface Plugin {
+  readonly name: string;
+  readonly content?: Uint8Array;
+}
+
+function pluginIn(bytes: Uint8Array): Plugin {
+  let plugin: Plugin = { name: '' };
   for (const field of fields(bytes, 'the metadata'))
     if (field.number === 1)
-      for (const each of fields(field.bytes(), 'the plugin'))
-        if (each.number === 1) return utf8.decode(each.bytes().subarray(0, 100));
-  return '';
+      for (const each of fields(field.bytes(), 'the plugin')) {
+        if (each.number === 1) plugin = { ...plugin, name: utf8.decode(each.bytes().subarray(0, 100)) };
+        if (each.number === 2) plugin = { ...plugin, content: each.bytes() };
+      }
+  return plugin;
+}
+
+/** The settings with which a run began, of the plugin HParams. */
+function settingsIn(bytes: Uint8Array): EventValue | undefined {
+  const found: [string, Value][] = [];
+  for (const part of fields(bytes, 'the settings')) {
+    if (part.number !== HPARAMS.sessionStart) continue;
+    for (const entry of fields(part.bytes(), 'the settings')) {
+      if (entry.number !== HPARAMS.settings || found.length >= MOST_SETTINGS) continue;
+      let name = '';
+      let value: Value | undefined;
+      for (const each of fields(entry.bytes(), 'a setting')) {
+        if (each.number === HPARAMS.key) name = printableName(each.bytes());
+        if (each.number === HPARAMS.value) value = settingIn(each.bytes());
+      }
+      if (name !== '' && value !== undefined) found.push([name, value]);
+    }
+  }
+  return found.length > 0 ? { kind: 'settings', tag: '', settings: Object.fromEntries(found) } : undefined;
+}
+
+function settingIn(bytes: Uint8Array): Value | undefined {
+  for (const field of fields(bytes, 'a setting')) {
+    if (field.number === ANY.number) {
+      const number = oneDouble(field);
+      return Number.isFinite(number) ? number : String(number);
+    }
+    if (field.number === ANY.string) return utf8.decode(field.bytes()).slice(0, LONGEST_SETTING);
+    if (field.number === ANY.bool) return field.int() !== 0;
+  }
+  return undefined;
 }
 
 /** Bins with upper limits, of which the first and the last may be infinite. */

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { setImmediate as turn } from 'node:timers/promises';
 import { parseLine } from '../../files/json-line.js';
+import type { Values } from '../../run-query.js';
 import { fileInside, readFrom } from '../runs/path-containment.js';
 import { NamedColumns } from './named-columns.js';
 
@@ -15,6 +16,8 @@ export interface ScalarSource {
   /** When steps were logged: ascending steps, and milliseconds since 1970. */
   readonly times: Times;
   readonly lastStep: number;
+  /** Settings that are not in `config.json`. */
+  readonly settings?: Values;
   /** Reads what was appended. Concurrent calls share one read. */
   follow(): Promise<void>;
 }

@@ -25,7 +25,9 @@ export async function runDetail(runs: Runs, id: string): Promise<RunDetail> {
   else await read;
   const summary = await runs.summary(id);
   const config =
-    summary.kind === 'tensorboard' ? {} : parseJson((await readSmall(live.folder, 'config.json')) ?? '');
+    summary.kind === 'tensorboard'
+      ? (await live.scalars()).settings
+      : parseJson((await readSmall(live.folder, 'config.json')) ?? '');
   const { index } = live;
   const lastStep = behind ? undefined : index.lastStep;
   const images = await imageCounts(live.folder, summary.dataset);

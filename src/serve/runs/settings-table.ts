@@ -22,7 +22,9 @@ export class Settings {
   async of(id: string): Promise<Values> {
     const folder = await this.runs.folder(id).catch(() => undefined);
     const file = folder === undefined ? undefined : await fileInside(folder, 'config.json');
-    if (!file || folder === undefined) return {};
+    if (folder === undefined) return {};
+    // Another program's event files may have settings.
+    if (!file) return (await this.#eventSettings(id)) ?? {};
     const key = `${file.stats.mtimeMs}/${file.stats.size}/${file.stats.ino}`;
     const known = this.#known.get(id);
     if (known?.key === key) return known.settings;
@@ -31,6 +33,12 @@ export class Settings {
     const settings = Object.fromEntries(all.filter(([path]) => !LEFT_OUT.test(path)));
     this.#known.set(id, { key, settings });
     return settings;
+  }
+
+  async #eventSettings(id: string): Promise<Values | undefined> {
+    const summary = await this.runs.summary(id).catch(() => undefined);
+    if (summary?.kind !== 'tensorboard') return undefined;
+    return (await (await this.runs.live(id)).scalars()).settings;
   }
 
   /** @param ids of the runs to include; others are forgotten */

@@ -1,11 +1,14 @@
 import type { StepEvent } from '../../../serve/api.js';
 import { useApp } from '../../app/context.js';
+import { replace } from '../../app/router.js';
 import type { LiveRun } from '../../app/use-run.js';
 import type { Translate } from '../../i18n.js';
 import { isClassified } from '../../lib/classified.js';
 import { secondsLeft } from '../../lib/describe.js';
 import { duration, integer, percent, share, significant } from '../../lib/format.js';
+import { runHref } from '../../lib/route.js';
 import { Insights } from '../model/insights.js';
+import { KernelsView } from '../model/kernels.js';
 import { LoggedViews } from './logged.js';
 import { MachineCharts } from './machine.js';
 import { OwnCharts } from './own-charts.js';
@@ -38,7 +41,7 @@ export function LiveView({
         <LoggedViews id={id} run={run} />
         <MachineCharts id={id} run={run} />
         <RunLog id={id} run={run} />
-        {run.detail!.kind === 'program' && <RunSettings run={run} />}
+        {Object.keys(run.detail!.config).length > 0 && <RunSettings run={run} />}
       </>
     );
   return (
@@ -48,6 +51,13 @@ export function LiveView({
       <OwnCharts id={id} run={run} query={query} alone={false} />
       <SamplesView id={id} run={run} />
       <Insights id={id} run={run} />
+      <KernelsView
+        id={id}
+        run={run}
+        step={query.step}
+        onStep={(step) => replace(runHref(id, 'live', { ...query, step }))}
+        optional
+      />
       <MachineCharts id={id} run={run} />
       <RunLog id={id} run={run} />
       <RunSettings run={run} />
