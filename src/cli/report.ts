@@ -176,7 +176,7 @@ async function figureFiles(
   figures: readonly { readonly name: string; readonly svg: string }[],
 ) {
   const [{ pngOf }, { makeFolder }, { diskError }] = await Promise.all([
-    import('../report/rasterise.js'),
+    import('../report/drawing/rasterise.js'),
     import('../files/make-folder.js'),
     import('../files/disk-error.js'),
   ]);

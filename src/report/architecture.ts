@@ -6,7 +6,7 @@ import { inspect } from '../nn/inspect.js';
 import type { Module } from '../nn/module.js';
 import { AvgPool2d, MaxPool2d } from '../nn/pooling.js';
 import { shorten } from '../svg-text.js';
-import { Drawing } from './svg.js';
+import { Drawing } from './drawing/svg.js';
 import { wordsOf } from './words.js';
 
 /** A stage of a network: a layer that has weights or changes the shape, with the layers after it that do neither. */
@@ -97,7 +97,7 @@ export function architectureSvg(
     HEIGHT,
     title,
   );
-  drawing.text('t', [8, 26], title, { size: 15 });
+  drawing.text('h', [8, 26], title, { size: 15 });
   let left = 16;
   for (const [i, stage] of all.entries()) {
     const { width, height } = boxes[i]!;

@@ -1,6 +1,6 @@
 import type { Language } from '../languages.js';
 import { shorten } from '../svg-text.js';
-import { Drawing } from './svg.js';
+import { Drawing } from './drawing/svg.js';
 import { wordsOf } from './words.js';
 
 export interface ConfusionData {
@@ -16,6 +16,8 @@ const SIDE = 520;
 /** With more classes than this, numbers and names would be unreadable. */
 const NUMBERS = 20;
 const NAMES = 40;
+/** Share of its row from which a cell is so dark that its number is drawn in the colour of the ground. */
+const DARK_CELL = 0.66;
 const LEFT = 132;
 const TOP = 132;
 
@@ -24,7 +26,7 @@ export function confusionSvg({ title, classes, counts, language = 'en' }: Confus
   const words = wordsOf(language);
   const drawing = new Drawing(LEFT + SIDE + 16, TOP + SIDE + 16, title);
   const cell = SIDE / Math.max(1, classes.length);
-  drawing.text('t', [8, 26], title, { size: 15 });
+  drawing.text('h', [8, 26], title, { size: 15 });
   drawing.text('m', [LEFT + SIDE / 2, 52], words.predicted, { anchor: 'middle', size: 12 });
   drawing.text('m', [16, TOP + SIDE / 2], words.trueClass, { anchor: 'middle', size: 12, turn: -90 });
   for (const [t, row] of counts.entries()) {
@@ -36,10 +38,15 @@ export function confusionSvg({ title, classes, counts, language = 'en' }: Confus
       if (share > 0)
         drawing.rect('heat', at, cell - (cell > 6 ? 1 : 0), cell - (cell > 6 ? 1 : 0), 0.08 + 0.92 * share);
       if (classes.length <= NUMBERS && count > 0)
-        drawing.text(share > 0.5 ? 'on' : 't', [at[0] + cell / 2, at[1] + cell / 2 + 4], String(count), {
-          anchor: 'middle',
-          size: Math.min(13, cell / 2.4),
-        });
+        drawing.text(
+          share > DARK_CELL ? 'on' : 't',
+          [at[0] + cell / 2, at[1] + cell / 2 + 4],
+          String(count),
+          {
+            anchor: 'middle',
+            size: Math.min(13, cell / 2.4),
+          },
+        );
     }
   }
   drawing.rect('frame', [LEFT, TOP], SIDE, SIDE);

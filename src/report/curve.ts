@@ -2,8 +2,8 @@ import { grouped } from '../errors/counted.js';
 import type { Language } from '../languages.js';
 import { robustLimits } from '../robust-limits.js';
 import { round } from '../svg-text.js';
-import { drawOutside } from './outlier-marks.js';
-import { Drawing, ticks } from './svg.js';
+import { drawOutside } from './drawing/outlier-marks.js';
+import { Drawing, ticks } from './drawing/svg.js';
 import { wordsOf } from './words.js';
 
 /** A point of a training curve. */
@@ -46,55 +46,55 @@ export function curveSvg({
 }: CurveOptions): string {
   const words = wordsOf(language);
   const steps = Math.max(1, last(loss), last(accuracy), ...gaps.slice(-1));
-  const high = ceiling(loss, chance);
+  const [low, high] = ends(loss, chance);
   const smooth = running(
-    loss.filter(({ value }) => value <= high),
+    loss.filter(({ value }) => value >= low && value <= high),
     Math.max(1, Math.min(50, Math.round(loss.length / 20))),
   );
   const x = (step: number): number => AREA.left + ((AREA.right - AREA.left) * step) / steps;
-  const y = (value: number, top: number): number =>
-    AREA.bottom - ((AREA.bottom - AREA.top) * Math.min(value, top)) / top;
-  const points = (curve: readonly Point[]) => curve.map((p) => [x(p.step), y(p.value, high)] as const);
+  const y = (value: number, bottom: number, top: number): number =>
+    AREA.bottom -
+    ((AREA.bottom - AREA.top) * (Math.min(Math.max(value, bottom), top) - bottom)) / (top - bottom);
+  const lossAt = (value: number): number => y(value, low, high);
+  const points = (curve: readonly Point[]) => curve.map((p) => [x(p.step), lossAt(p.value)] as const);
   const drawing = new Drawing(WIDTH, HEIGHT, `${title}. ${subtitle}`);
-  drawing.text('t', [AREA.left, 28], title, { size: 17 });
+  drawing.text('h', [AREA.left, 28], title, { size: 17 });
   drawing.text('m', [AREA.left, 49], subtitle);
-  for (const tick of ticks(high)) {
-    drawing.line('g', [AREA.left, y(tick, high)], [AREA.right, y(tick, high)]);
-    drawing.text('m', [AREA.left - 8, y(tick, high) + 4], String(tick), { anchor: 'end' });
+  for (const tick of ticks(high, low)) {
+    drawing.line('g', [AREA.left, lossAt(tick)], [AREA.right, lossAt(tick)]);
+    drawing.text('m', [AREA.left - 8, lossAt(tick) + 4], String(tick), { anchor: 'end' });
   }
   for (const tick of ticks(steps))
     drawing.text('m', [x(tick), AREA.bottom + 20], grouped(tick), { anchor: 'middle' });
   drawing.text('m', [(AREA.left + AREA.right) / 2, HEIGHT - 8], words.step, { anchor: 'middle' });
   drawing.text('loss-t', [AREA.left - 34, AREA.top - 10], words.loss);
   if (chance !== undefined) {
-    drawing.line('chance', [AREA.left, y(chance, high)], [AREA.right, y(chance, high)]);
-    drawing.text(
-      'chance-t',
-      [AREA.right - 4, y(chance, high) - 7],
-      `${words.chance} (${chance.toFixed(3)})`,
-      {
-        anchor: 'end',
-        size: 12,
-      },
-    );
+    drawing.line('chance', [AREA.left, lossAt(chance)], [AREA.right, lossAt(chance)]);
+    drawing.text('chance-t', [AREA.right - 4, lossAt(chance) - 7], `${words.chance} (${chance.toFixed(3)})`, {
+      anchor: 'end',
+      size: 12,
+    });
   }
   drawing.path('raw', points(loss), { width: 1 });
   drawing.path('line', points(smooth), { width: 2.2 });
-  const far = loss.filter(({ value }) => value > high);
+  const [above, below] = [loss.filter(({ value }) => value > high), loss.filter(({ value }) => value < low)];
   drawOutside(drawing, AREA, {
     cls: 'bad',
-    far: far.map((p) => x(p.step)),
+    above: above.map((p) => x(p.step)),
+    below: below.map((p) => x(p.step)),
     gaps: [...gaps, ...loss.filter(({ value }) => !Number.isFinite(value)).map((p) => p.step)].map(x),
   });
   const notes = [
-    ...(far.length > 0 ? [words.beyond(far.length, Math.max(...far.map(({ value }) => value)))] : []),
+    ...(above.length > 0 ? [words.above(above.length, extreme(above, Math.max))] : []),
+    ...(below.length > 0 ? [words.below(below.length, extreme(below, Math.min))] : []),
     ...(gaps.length > 0 ? [words.gaps(gaps.length)] : []),
   ];
   drawing.text('m', [AREA.right, 49], notes.join(' · '), { anchor: 'end', size: 12 });
   if (accuracy.length > 0) {
     drawing.text('acc-t', [AREA.right + 50, AREA.top - 10], words.testAccuracy, { anchor: 'end' });
-    for (const tick of [0, 50, 100]) drawing.text('acc-t', [AREA.right + 8, y(tick, 100) + 4], `${tick} %`);
-    const at = (p: Point): [number, number] => [x(p.step), y(p.value, 100)];
+    for (const tick of [0, 50, 100])
+      drawing.text('acc-t', [AREA.right + 8, y(tick, 0, 100) + 4], `${tick} %`);
+    const at = (p: Point): [number, number] => [x(p.step), y(p.value, 0, 100)];
     accuracy.slice(1).forEach((p, i) => {
       drawing.line('acc', at(accuracy[i]!), at(p));
     });
@@ -120,8 +120,12 @@ export function running(points: readonly Point[], window: number): Point[] {
   });
 }
 
-/** Top of the loss axis, chosen so that all but a few outliers fit. */
-function ceiling(loss: readonly Point[], chance = 0): number {
-  const most = robustLimits([loss.map((p) => p.value)])?.max ?? 1;
-  return Math.ceil(2 * Math.max(most * 1.05, chance * 1.1, 0.25)) / 2;
+const extreme = (points: readonly Point[], of: (a: number, b: number) => number): number =>
+  points.reduce((found, { value }) => of(found, value), points[0]!.value);
+
+/** Ends of the loss axis: from 0 unless there are negative losses, chosen so that all but a few outliers fit. */
+function ends(loss: readonly Point[], chance = 0): readonly [number, number] {
+  const { min, max } = robustLimits([loss.map((p) => p.value)]) ?? { min: 0, max: 1 };
+  const top = Math.ceil(2 * Math.max(max * 1.05, chance * 1.1, 0.25)) / 2;
+  return [min < 0 ? Math.floor(2 * min * 1.05) / 2 : 0, top];
 }

@@ -1,9 +1,9 @@
 import { grouped } from '../errors/counted.js';
-import { robustLimits } from '../robust-limits.js';
+import { type Limits, robustLimits } from '../robust-limits.js';
 import { round, shorten } from '../svg-text.js';
 import type { Point } from './curve.js';
-import { drawOutside } from './outlier-marks.js';
-import { COLOURS, Drawing, ticks } from './svg.js';
+import { drawOutside } from './drawing/outlier-marks.js';
+import { COLOURS, Drawing, ticks } from './drawing/svg.js';
 
 export interface Series {
   readonly label: string;
@@ -20,7 +20,7 @@ export interface CurvesOptions {
   readonly log?: boolean;
   /** Top of a linear axis from 0; default: the largest value. */
   readonly top?: number;
-  /** Ends of a linear axis; default: from 0 to `top`. */
+  /** Ends of a linear axis; default: from 0, or the smallest negative value, to `top`. */
   readonly range?: readonly [from: number, to: number];
   /** Points without lines between them. */
   readonly dots?: boolean;
@@ -51,7 +51,7 @@ export function curvesSvg(options: CurvesOptions): string {
   const x = (at: number): number => AREA.left + ((AREA.right - AREA.left) * (at - near)) / (far - near);
   const scale = log ? logScale(all) : linearScale(series, options.range ?? options.top, unit);
   const y = (value: number): number => AREA.bottom - (AREA.bottom - AREA.top) * scale.share(value);
-  drawing.text('t', [AREA.left - 46, 26], title, { size: 15 });
+  drawing.text('h', [AREA.left - 46, 26], title, { size: 15 });
   drawing.text('m', [AREA.left - 46, 48], yLabel);
   for (const [value, label] of scale.ticks) {
     drawing.line('g', [AREA.left, y(value)], [AREA.right, y(value)]);
@@ -72,8 +72,10 @@ export function curvesSvg(options: CurvesOptions): string {
     // A single point makes no visible line.
     for (const at of dots || shown.length === 1 ? shown : [])
       if (Number.isFinite(at[1])) drawing.circle(cls, at, 2.5);
-    const far = points.filter((p) => fits(p.value, log) && p.value > scale.most);
-    drawOutside(drawing, AREA, { cls, far: far.map((p) => x(p.step)), gaps: [] });
+    const where = (is: (value: number) => boolean) =>
+      points.filter((p) => fits(p.value, log) && is(p.value)).map((p) => x(p.step));
+    const [above, below] = [where((value) => value > scale.most), where((value) => value < scale.least)];
+    drawOutside(drawing, AREA, { cls, above, below, gaps: [] });
     if (i >= LINES) continue;
     const line = AREA.top + 18 * i;
     drawing.path(
@@ -92,7 +94,8 @@ export function curvesSvg(options: CurvesOptions): string {
 const fits = (value: number, log: boolean): boolean => Number.isFinite(value) && (!log || value > 0);
 
 interface Scale {
-  /** Values above it are drawn at the top edge and marked. */
+  /** Values beyond the ends are drawn at the edge and marked. */
+  readonly least: number;
   readonly most: number;
   /** 0 at the bottom, 1 at the top. */
   readonly share: (value: number) => number;
@@ -105,13 +108,20 @@ function linearScale(
   unit: string,
 ): Scale {
   const limits = robustLimits(series.map(({ points }) => points.map(({ value }) => value)));
-  const [bottom, top] =
-    typeof given === 'object' ? given : [0, given ?? (Math.max(0, limits?.max ?? 0) * 1.05 || 1)];
+  const [bottom, top] = typeof given === 'object' ? given : aroundZero(limits, given);
   return {
+    least: bottom,
     most: top,
     share: (value) => Math.min(1, Math.max(0, (value - bottom) / (top - bottom))),
     ticks: ticks(top, bottom).map((tick) => [tick, `${tick}${unit}`] as const),
   };
+}
+
+/** An axis from zero, or from the smallest value if that is negative. */
+function aroundZero(limits: Limits | undefined, given: number | undefined): readonly [number, number] {
+  const bottom = Math.min(0, limits?.min ?? 0) * 1.05;
+  const top = given ?? Math.max(0, limits?.max ?? 0) * 1.05;
+  return [bottom, top > bottom ? top : bottom + 1];
 }
 
 /** Whole powers of ten around the values; with many, only every second one has a label. */
@@ -122,6 +132,7 @@ function logScale(points: readonly Point[]): Scale {
   const every = Math.ceil((high - low) / 6);
   const powers = Array.from({ length: Math.floor((high - low) / every) + 1 }, (_, i) => low + i * every);
   return {
+    least: Number.NEGATIVE_INFINITY,
     most: Number.POSITIVE_INFINITY,
     share: (value) => (Math.log10(value) - low) / (high - low),
     ticks: powers.map((p) => [

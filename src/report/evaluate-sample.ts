@@ -8,8 +8,8 @@ import { withLastInput } from '../nn/last-linear.js';
 import type { Module } from '../nn/module.js';
 import { Generator } from '../random.js';
 import { evaluate } from '../tensor/tensor.js';
+import type { Pixels } from './drawing/png.js';
 import type { NeighbourRow } from './neighbours.js';
-import type { Pixels } from './png.js';
 import type { Guessed } from './prediction-cards.js';
 
 export interface MeasureOptions {

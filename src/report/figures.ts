@@ -43,9 +43,10 @@ export interface ReportData extends RunCurves {
 export interface Figure {
   /** File name without extension. */
   readonly name: string;
+  readonly title: string;
   readonly svg: string;
-  /** What an image of the run shows; curves are described by their own texts. */
-  readonly title?: string;
+  /** Whether it shows images or distributions, not curves. */
+  readonly image: boolean;
 }
 
 /** The figures that a run has data for, in report order. */
@@ -54,11 +55,12 @@ export function figuresOf(data: ReportData, language: Language): Figure[] {
   const titles = titlesOf(language);
   const { config, steps, epochs, insights, measured } = data;
   const figures: Figure[] = [];
-  const add = (name: string, svg: string, title?: string) =>
-    figures.push({ name, svg, ...(title === undefined ? {} : { title }) });
+  const add = (name: string, title: string, svg: string, image = false) =>
+    figures.push({ name, title, svg, image });
   if (data.stages.length > 0)
     add(
       'architecture',
+      titles.architecture,
       architectureSvg(
         { stages: data.stages, inputShape: data.inputShape, title: titles.architecture },
         language,
@@ -67,6 +69,7 @@ export function figuresOf(data: ReportData, language: Language): Figure[] {
   if (steps.length > 0)
     add(
       'curve',
+      titles.curve,
       curveSvg({
         title: titles.curve,
         subtitle: data.name,
@@ -89,6 +92,7 @@ export function figuresOf(data: ReportData, language: Language): Figure[] {
   if (errors.some(({ points }) => points.length > 1))
     add(
       'training-error',
+      titles.trainingError,
       curvesSvg({
         title: titles.trainingError,
         xLabel: words.epoch,
@@ -101,6 +105,7 @@ export function figuresOf(data: ReportData, language: Language): Figure[] {
   for (const name of metricNames(epochs))
     add(
       slug('metric', name),
+      name,
       curvesSvg({
         title: name,
         xLabel: words.epoch,
@@ -111,6 +116,7 @@ export function figuresOf(data: ReportData, language: Language): Figure[] {
   if (data.others.length > 0)
     add(
       'losses',
+      titles.losses,
       curvesSvg({
         title: titles.losses,
         xLabel: words.step,
@@ -129,11 +135,15 @@ export function figuresOf(data: ReportData, language: Language): Figure[] {
         })),
       }));
     const logarithmic = { xLabel: words.step, yLabel: 'L2', log: true };
-    add('gradients', curvesSvg({ title: titles.gradients, series: norms('gradNorm'), ...logarithmic }));
-    add('weights', curvesSvg({ title: titles.weights, series: norms('norm'), ...logarithmic }));
+    for (const [name, key] of [
+      ['gradients', 'gradNorm'],
+      ['weights', 'norm'],
+    ] as const)
+      add(name, titles[name], curvesSvg({ title: titles[name], series: norms(key), ...logarithmic }));
     if (insights.at(-1)!.activations.length > 0)
       add(
         'dead-units',
+        titles.deadUnits,
         curvesSvg({
           title: titles.deadUnits,
           xLabel: words.step,
@@ -152,23 +162,28 @@ export function figuresOf(data: ReportData, language: Language): Figure[] {
   const activations = insights.at(-1)?.activations ?? [];
   if (activations.length > 0) {
     const title = titles.histograms(insights.at(-1)!.step);
-    add('histograms', histogramsSvg(activations, title, language), title);
+    add('histograms', title, histogramsSvg(activations, title, language), true);
   }
   for (const [i, kernels] of data.kernels.entries()) {
     const title = titles.kernels(kernels.step);
     const name = i === 0 && data.kernels.length > 1 ? 'kernels-first' : 'kernels';
-    add(name, kernelsSvg(kernels, title), title);
+    add(name, title, kernelsSvg(kernels, title), true);
   }
   for (const [name, set] of data.samples?.sets ?? []) {
     const title = titles.samples(data.samples!.step, name);
-    add(slug('samples', name), samplesSvg(set, title), title);
+    add(slug('samples', name), title, samplesSvg(set, title), true);
   }
   if (measured) {
     const { classes } = config.model;
-    add('confusion', confusionSvg({ title: titles.confusion, classes, counts: measured.counts, language }));
-    add('top5', top5Svg(measured.examples, titles.top5));
+    const { confusion, top5, neighbours } = titles;
+    add(
+      'confusion',
+      confusion,
+      confusionSvg({ title: confusion, classes, counts: measured.counts, language }),
+    );
+    add('top5', top5, top5Svg(measured.examples, top5));
     if (measured.neighbours.length > 0)
-      add('neighbours', neighboursSvg(measured.neighbours, titles.neighbours, language));
+      add('neighbours', neighbours, neighboursSvg(measured.neighbours, neighbours, language));
   }
   return figures;
 }

@@ -2,7 +2,7 @@ import type { Language } from '../languages.js';
 import type { ActivationInsight } from '../run/events.js';
 import { shorten } from '../svg-text.js';
 import { percent } from './curves.js';
-import { Drawing } from './svg.js';
+import { Drawing } from './drawing/svg.js';
 import { wordsOf } from './words.js';
 
 const COLUMNS = 4;
@@ -21,7 +21,7 @@ export function histogramsSvg(
   const words = wordsOf(language);
   const rows = Math.ceil(layers.length / COLUMNS);
   const drawing = new Drawing(COLUMNS * PANEL.width + 16, 44 + rows * PANEL.height, title);
-  drawing.text('t', [8, 26], title, { size: 15 });
+  drawing.text('h', [8, 26], title, { size: 15 });
   for (const [i, { name, kind, dead, active, histogram }] of layers.entries()) {
     const left = 8 + (i % COLUMNS) * PANEL.width;
     const top = 44 + Math.floor(i / COLUMNS) * PANEL.height;

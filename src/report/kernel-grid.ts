@@ -1,6 +1,6 @@
 import type { KernelImage } from '../run/events.js';
-import { type Pixels, pngUri } from './png.js';
-import { Drawing } from './svg.js';
+import { type Pixels, pngUri } from './drawing/png.js';
+import { Drawing } from './drawing/svg.js';
 
 /** Kernels in a row. */
 const PER_ROW = 16;
@@ -36,7 +36,7 @@ export function kernelsSvg(kernels: KernelImage, title: string): string {
   const zoom = Math.max(1, Math.min(40, Math.floor(844 / pixels.width)));
   const [width, height] = [pixels.width * zoom, pixels.height * zoom];
   const drawing = new Drawing(Math.max(width + 16, 360), height + 52, title);
-  drawing.text('t', [8, 26], title, { size: 15 });
+  drawing.text('h', [8, 26], title, { size: 15 });
   drawing.image([8, 42], width, height, pngUri(pixels), title);
   return drawing.toString();
 }

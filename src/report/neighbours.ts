@@ -1,7 +1,7 @@
 import type { Language } from '../languages.js';
 import { shorten } from '../svg-text.js';
-import { type Pixels, pngUri } from './png.js';
-import { Drawing } from './svg.js';
+import { type Pixels, pngUri } from './drawing/png.js';
+import { Drawing } from './drawing/svg.js';
 import { wordsOf } from './words.js';
 
 export interface Neighbour {
@@ -35,7 +35,7 @@ export function neighboursSvg(
   const most = rows.reduce((n, { nearest }) => Math.max(n, nearest.length), 0);
   const width = Math.max(420, 16 + STEP.x * (1 + most) + GAP);
   const drawing = new Drawing(width, 70 + rows.length * STEP.y, title);
-  drawing.text('t', [8, 26], title, { size: 15 });
+  drawing.text('h', [8, 26], title, { size: 15 });
   drawing.text('m', [8, 52], words.query, { size: 12 });
   drawing.text('m', [8 + STEP.x + GAP, 52], words.nearest, { size: 12 });
   for (const [r, { image, label, nearest }] of rows.entries()) {

@@ -1,6 +1,6 @@
 import { shorten } from '../svg-text.js';
-import { type Pixels, pngUri } from './png.js';
-import { Drawing } from './svg.js';
+import { type Pixels, pngUri } from './drawing/png.js';
+import { Drawing } from './drawing/svg.js';
 
 export interface Guessed {
   readonly image: Pixels;
@@ -18,7 +18,7 @@ const CARD = { width: 208, height: 262, image: 112 };
 export function top5Svg(images: readonly Guessed[], title: string): string {
   const rows = Math.ceil(images.length / COLUMNS);
   const drawing = new Drawing(COLUMNS * CARD.width + 16, rows * CARD.height + 48, title);
-  drawing.text('t', [8, 26], title, { size: 15 });
+  drawing.text('h', [8, 26], title, { size: 15 });
   for (const [i, { image, label, top }] of images.entries()) {
     const left = 8 + (i % COLUMNS) * CARD.width;
     const y = 48 + Math.floor(i / COLUMNS) * CARD.height;

@@ -1,6 +1,6 @@
 import type { SampleImage } from '../run/events.js';
-import { type Compress, type Pixels, pngUri } from './png.js';
-import { Drawing } from './svg.js';
+import { type Compress, type Pixels, pngUri } from './drawing/png.js';
+import { Drawing } from './drawing/svg.js';
 
 /** Widest mosaic on a page, in pixels. */
 const WIDTH = 844;
@@ -33,7 +33,7 @@ export function samplesSvg(set: SampleSet, title: string, compress?: Compress): 
   const zoom = Math.max(1, Math.min(20, Math.floor(WIDTH / 2 / pixels.width)));
   const [width, height] = [pixels.width * zoom, pixels.height * zoom];
   const drawing = new Drawing(Math.max(width + 16, 360), height + 52, title);
-  drawing.text('t', [8, 26], title, { size: 15 });
+  drawing.text('h', [8, 26], title, { size: 15 });
   drawing.image([8, 42], width, height, pngUri(pixels, compress), title);
   return drawing.toString();
 }

@@ -17,7 +17,8 @@ const en = {
   input: 'image',
   values: 'params',
   macs: 'multiply-adds',
-  beyond: (n: number, most: number) => `▲ ${n} outside the range, up to ${Number(most.toPrecision(3))}`,
+  above: (n: number, most: number) => `▲ ${n} outside the range, up to ${Number(most.toPrecision(3))}`,
+  below: (n: number, least: number) => `▼ ${n} outside the range, down to ${Number(least.toPrecision(3))}`,
   gaps: (n: number) => `× ${n} NaN or infinite`,
 };
 type Words = Readonly<typeof en>;
@@ -39,7 +40,8 @@ const zh: Words = {
   input: '图像',
   values: '参数',
   macs: '乘加',
-  beyond: (n, most) => `▲ ${n} 处超出范围，最高 ${Number(most.toPrecision(3))}`,
+  above: (n, most) => `▲ ${n} 处超出范围，最高 ${Number(most.toPrecision(3))}`,
+  below: (n, least) => `▼ ${n} 处超出范围，最低 ${Number(least.toPrecision(3))}`,
   gaps: (n) => `× ${n} 处为 NaN 或无穷`,
 };
 

@@ -3,7 +3,7 @@ import { LANGUAGES } from '../languages.js';
 import { collect } from '../report/collect.js';
 import { metricsOf } from '../report/epoch-metrics.js';
 import { type Figure, figuresOf, type ReportData } from '../report/figures.js';
-import { flat } from '../report/page/page.js';
+import { flat } from '../report/page/parts.js';
 import { isClassified } from '../run/events.js';
 import { type Point, seriesOf } from './charts.js';
 import { type Piece, sizeOf } from './copies.js';
@@ -126,13 +126,13 @@ async function drawFigures(data: ReportData, id: string) {
   const pieces: Piece[] = [];
   const figures: SiteImage[] = [];
   const [english, chinese] = LANGUAGES.map((language) => figuresOf(data, language)) as [Figure[], Figure[]];
-  for (const [i, { name, title: en, svg }] of english.entries()) {
+  for (const [i, { name, title: en, svg, image }] of english.entries()) {
     const other = chinese[i]!;
-    if (en === undefined) continue;
+    if (!image) continue;
     const file = { en: `runs/${id}/${name}.svg`, zh: `runs/${id}/${name}.zh.svg` };
     pieces.push({ path: file.en, bytes: Buffer.from(svg) }, { path: file.zh, bytes: Buffer.from(other.svg) });
     const size = await sizeOf(pieces.at(-1)!);
-    figures.push({ file, title: { en, zh: other.title ?? en }, ...(size ? { size } : {}) });
+    figures.push({ file, title: { en, zh: other.title }, ...(size ? { size } : {}) });
   }
   return { figures, pieces };
 }

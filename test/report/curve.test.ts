@@ -33,6 +33,22 @@ test('each step is a point of the path, with lower loss further down', () => {
   assert.ok(ys.at(-1)! > ys[0]! + 20);
 });
 
+test('negative losses have their part of the axis', () => {
+  const below = loss.map(({ step, value }) => ({ step, value: value - 12 }));
+  const path = /class="raw"[^>]* d="([^"]*)"/.exec(curveSvg({ title: 't', loss: below }))![1]!;
+  const ys = path
+    .split(/[ML]/)
+    .slice(1)
+    .map((point) => Number(point.split(' ')[1]));
+  assert.ok(
+    ys.every((y) => y > 60 && y < 385),
+    `${ys}`,
+  );
+  assert.ok(ys.at(-1)! > ys[0]! + 10);
+  const spike = below.map((p) => (p.step === 20 ? { step: 20, value: -1e7 } : p));
+  assert.match(curveSvg({ title: 't', loss: spike }), /▼ 1 outside the range, down to -10000000/);
+});
+
 test('runs without steps, with one step, and with one outlier are drawn', () => {
   for (const few of [[], loss.slice(0, 1), [...loss, { step: 41, value: 1e9 }]]) {
     const svg = curveSvg({ title: 't', loss: few });
@@ -68,4 +84,23 @@ test('an outlier does not flatten a figure of several runs', () => {
   for (const i of [0, 20, 39]) assert.ok(Math.abs(usual[i]! - odd[i]!) < 10, `${usual[i]} and ${odd[i]}`);
   assert.equal(figure(points).match(/<polygon/g)?.length, 1);
   assert.equal(figure(loss).match(/<polygon/g), null);
+});
+
+test('negative values have their part of the axis, and values beyond a given range are marked at both edges', () => {
+  const points = [-90, -60, -40, -30].map((value, i) => ({ step: i + 1, value }));
+  const options = { title: 't', xLabel: 'x', yLabel: 'y', series: [{ label: 'a', points }] };
+  const ys = (svg: string) =>
+    /class="s s0"[^>]* d="([^"]*)"/
+      .exec(svg)![1]!
+      .split(/[ML]/)
+      .slice(1)
+      .map((at) => Number(at.split(' ')[1]));
+  const free = curvesSvg(options);
+  assert.ok(
+    ys(free).every((y, i) => i === 0 || y < ys(free)[i - 1]! - 5),
+    `${ys(free)}`,
+  );
+  assert.equal(free.match(/<polygon/g), null);
+  const edges = curvesSvg({ ...options, range: [-70, -35] });
+  assert.equal(edges.match(/<polygon/g)?.length, 2);
 });

@@ -5,10 +5,10 @@ import { AlexNet } from '../../src/papers/alexnet/model.js';
 import { architectureSvg, stagesOf } from '../../src/report/architecture.js';
 import { confusionSvg } from '../../src/report/confusion.js';
 import { curvesSvg } from '../../src/report/curves.js';
+import { encodePng } from '../../src/report/drawing/png.js';
 import { histogramsSvg } from '../../src/report/histogram.js';
 import { kernelPixels, kernelsSvg } from '../../src/report/kernel-grid.js';
 import { neighboursSvg } from '../../src/report/neighbours.js';
-import { encodePng } from '../../src/report/png.js';
 import { top5Svg } from '../../src/report/prediction-cards.js';
 import { escapeXml, shorten } from '../../src/svg-text.js';
 

@@ -201,7 +201,10 @@ async function draw(
   ]);
   const svg = architectureSvg({ stages: stagesOf(model, inputShape), inputShape, title }, lang);
   const isPng = /\.png$/i.test(figure);
-  await writeFileAtomic(figure, isPng ? await (await import('../../report/rasterise.js')).pngOf(svg) : svg);
+  await writeFileAtomic(
+    figure,
+    isPng ? await (await import('../../report/drawing/rasterise.js')).pngOf(svg) : svg,
+  );
 }
 
 /** @throws UsageError if the model does not accept the input size */

@@ -1,34 +1,47 @@
-import { grouped } from '../../errors/counted.js';
 import type { Language } from '../../languages.js';
-import { type ClassifiedEpoch, isClassified } from '../../run/events.js';
-import { hasTop5 } from '../../run/top5.js';
-import { escapeXml, round } from '../../svg-text.js';
-import { meanRate } from '../../train/steps/mean-rate.js';
-import { metricsOf } from '../epoch-metrics.js';
+import { escapeXml } from '../../svg-text.js';
 import { type Figure, figuresOf, type ReportData } from '../figures.js';
+import {
+  caption,
+  epochs,
+  facts,
+  figuresList,
+  flat,
+  lead,
+  missing,
+  type Part,
+  section,
+  summary,
+  withoutMachine,
+} from './parts.js';
 import { PAGE_STYLE } from './style.js';
-import { type PageWords, pageWordsOf } from './words.js';
+import { pageWordsOf } from './words.js';
 
 /** A report as one self-contained HTML page without scripts, fonts or external images. */
 export function reportPage(data: ReportData, language: Language): { html: string; figures: Figure[] } {
   const figures = figuresOf(data, language);
   const words = pageWordsOf(language);
-  const sections = [
-    `<header><h1>${escapeXml(data.name)}</h1><p class="lead">${escapeXml(lead(data, words))}</p></header>`,
-    section(words.summary, facts(summary(data, words))),
-    epochs(data, words),
-    ...figures.map(
-      ({ name, svg }) => `<figure id="${name}" tabindex="0">${svg}${caption(words.captions[name])}</figure>`,
-    ),
-    data.unmeasured === undefined
-      ? ''
-      : section(words.notMeasured, `<p class="missing">${escapeXml(data.unmeasured)}</p>`),
-    data.insights.length > 0
-      ? ''
-      : section(words.insights, `<p class="missing">${escapeXml(words.noInsights)}</p>`),
-    section(words.configuration, facts(flat(withoutMachine(data.config)))),
-    section(words.machine, facts(flat(data.config.machine ?? {}))),
-  ];
+  const drawn = figures.map(
+    ({ name, title, svg }): Part => ({
+      id: name,
+      title,
+      html: `<figure id="${name}" tabindex="0"${isLong(svg) ? ' class="long"' : ''}>${svg}${caption(words.captions[name])}</figure>`,
+    }),
+  );
+  const about = [
+    section('configuration', words.configuration, facts(flat(withoutMachine(data.config)))),
+    section('machine', words.machine, facts(flat(data.config.machine ?? {}))),
+  ].flat();
+  const parts = [
+    section('summary', words.summary, figuresList(summary(data, words))),
+    section('epochs', words.epochs, epochs(data, words)),
+    drawn,
+    section('not-measured', words.notMeasured, data.unmeasured === undefined ? '' : missing(data.unmeasured)),
+    section('insights', words.insights, data.insights.length > 0 ? '' : missing(words.noInsights)),
+  ].flat();
+  const links = [...parts, ...about].map(
+    ({ id, title }) => `<li><a href="#${id}">${escapeXml(title)}</a></li>`,
+  );
   const html = `<!doctype html>
 <html lang="${language === 'zh' ? 'zh-Hans' : 'en'}">
 <head>
@@ -39,136 +52,26 @@ export function reportPage(data: ReportData, language: Language): { html: string
 <title>${escapeXml(data.name)} · Paperweight</title>
 <style>${PAGE_STYLE}</style>
 </head>
-<body><main>
-${sections.filter((part) => part !== '').join('\n')}
+<body><div class="page">
+<header><p class="brand">${BRAND}Paperweight</p><h1>${escapeXml(data.name)}</h1><p class="lead">${escapeXml(lead(data, words))}</p></header>
+<div class="columns">
+<nav class="contents" aria-label="${escapeXml(words.contents)}"><ul>${links.join('')}</ul></nav>
+<main>
+${parts.map((part) => part.html).join('\n')}
+<div class="two">${about.map((part) => part.html).join('')}</div>
+</main>
+</div>
 <footer>${escapeXml(words.footer)}</footer>
-</main></body>
+</div></body>
 </html>
 `;
   return { html, figures };
 }
 
-type Facts = readonly (readonly [name: string, value: string])[];
+/** The drawing of the dashboard beside the name. */
+const BRAND =
+  '<svg viewBox="0 0 32 32" width="26" height="26" aria-hidden="true"><path class="brand-glass" d="M3 24a13 13 0 0 1 26 0z"/><path class="brand-heart" d="M9 24a7 7 0 0 1 14 0z"/><rect class="brand-base" x="2" y="25.5" width="28" height="2.5" rx="1.25"/></svg>';
 
-const section = (title: string, body: string): string =>
-  body === '' ? '' : `<section><h2>${escapeXml(title)}</h2>${body}</section>`;
-
-const caption = (text: string | undefined): string =>
-  text === undefined ? '' : `<figcaption>${escapeXml(text)}</figcaption>`;
-
-const facts = (rows: Facts): string =>
-  rows.length === 0
-    ? ''
-    : `<table class="facts"><tbody>${rows
-        .map(
-          ([name, value]) => `<tr><th scope="row">${escapeXml(name)}</th><td>${escapeXml(value)}</td></tr>`,
-        )
-        .join('')}</tbody></table>`;
-
-/** "1,000 of 10,000" if a sample was evaluated. */
-const share = (images: number, total: number | undefined, words: PageWords): string =>
-  total === undefined || images >= total ? grouped(images) : words.sampled(grouped(images), grouped(total));
-
-function lead({ epochs: done, config, measured }: ReportData, words: PageWords): string {
-  const best = done
-    .filter(isClassified)
-    .reduce<ClassifiedEpoch | undefined>(
-      (a, b) => (a && a.testAccuracy >= b.testAccuracy ? a : b),
-      undefined,
-    );
-  if (best) {
-    const { testImages, testTotal } = best;
-    return words.best(round(best.testAccuracy), share(testImages, testTotal, words), config.dataset);
-  }
-  const last = done.at(-1);
-  if (last)
-    return metricsOf(last)
-      .map(([name, value]) => `${name} ${round(value)}`)
-      .join(' · ');
-  return measured
-    ? words.best(round(measured.accuracy), share(measured.images, measured.total, words), config.dataset)
-    : words.noResult;
-}
-
-function summary({ config, steps, epochs: done, measured }: ReportData, words: PageWords): Facts {
-  const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
-  const rows: (readonly [string, string])[] = [
-    [words.model, `${config.model.paper} (${config.model.preset})`],
-    [words.dataset, config.dataset],
-    [words.recipe, config.recipe],
-    [words.seed, String(config.seed)],
-    [words.steps, grouped(steps.at(-1)?.step ?? 0)],
-  ];
-  if (steps.length > 0) {
-    const seconds = steps.map(({ stepSeconds }) => stepSeconds);
-    rows.push(
-      [words.lastLoss, steps.at(-1)!.loss.toFixed(4)],
-      [words.rate, `${round(meanRate(steps).imagesPerSecond)} ${words.perSecond}`],
-      [words.stepTime, `${mean(seconds).toFixed(3)} s`],
-      [words.trainingTime, `${round(seconds.reduce((a, b) => a + b, 0) / 60)} min`],
-      [words.memory, `${grouped(steps.reduce((most, { rssMiB }) => Math.max(most, rssMiB), 0))} MiB`],
-    );
-  }
-  const last = done.at(-1);
-  if (last?.testTop5 !== undefined && hasTop5(config.model.classes.length))
-    rows.push([words.testTop5, `${round(last.testTop5)} %`]);
-  if (last && !isClassified(last))
-    rows.push(...metricsOf(last).map(([name, value]) => [name, round(value)] as const));
-  if (measured) {
-    const images = share(measured.images, measured.total, words);
-    rows.push([words.measuredHere, `${round(measured.accuracy)} % (${images})`]);
-  }
-  return rows;
-}
-
-function epochs(data: ReportData, words: PageWords): string {
-  const { config } = data;
-  const done = data.epochs.filter(isClassified);
-  if (done.length === 0) return ownEpochs(data, words);
-  const cells = done.map((e) => [
-    String(e.epoch),
-    grouped(e.step),
-    e.trainLoss.toFixed(4),
-    `${round(e.trainAccuracy)} %`,
-    e.testLoss.toFixed(4),
-    `${round(e.testAccuracy)} %`,
-    hasTop5(config.model.classes.length) && e.testTop5 !== undefined ? `${round(e.testTop5)} %` : '–',
-    share(e.testImages, e.testTotal, words),
-  ]);
-  const head = words.epochColumns.map((name) => `<th scope="col">${escapeXml(name)}</th>`).join('');
-  const body = cells.map((row) => `<tr>${row.map((c) => `<td>${escapeXml(c)}</td>`).join('')}</tr>`).join('');
-  return section(
-    words.epochs,
-    `<div class="wide" tabindex="0"><table><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table></div>`,
-  );
-}
-
-/** The table of epochs of a run that does not train a classifier, with the metrics of its paper. */
-function ownEpochs({ epochs: done }: ReportData, words: PageWords): string {
-  const names = [...new Set(done.flatMap((event) => metricsOf(event).map(([name]) => name)))];
-  if (done.length === 0) return '';
-  const row = (open: string, close: string, cells: readonly string[]) =>
-    `<tr>${cells.map((cell) => `${open}${escapeXml(cell)}${close}`).join('')}</tr>`;
-  const head = row('<th scope="col">', '</th>', [...words.epochColumns.slice(0, 2), ...names]);
-  const body = done.map((event) => {
-    const values = new Map(metricsOf(event));
-    const shown = names.map((name) => values.get(name)?.toPrecision(5) ?? '–');
-    return row('<td>', '</td>', [String(event.epoch), grouped(event.step), ...shown]);
-  });
-  return section(
-    words.epochs,
-    `<div class="wide" tabindex="0"><table><thead>${head}</thead><tbody>${body.join('')}</tbody></table></div>`,
-  );
-}
-
-const withoutMachine = ({ machine: _, ...rest }: ReportData['config']): Record<string, unknown> => rest;
-
-/** Nested settings as dotted names. */
-export function flat(value: Readonly<Record<string, unknown>>, prefix = ''): Facts {
-  return Object.entries(value).flatMap(([key, item]): Facts => {
-    const name = prefix + key;
-    if (Array.isArray(item)) return [[name, item.length <= 20 ? item.join(', ') : `${item.length}`]];
-    if (typeof item === 'object' && item !== null) return flat(item as Record<string, unknown>, `${name}.`);
-    return [[name, String(item)]];
-  });
-}
+/** Wider figures, such as those of networks with many layers, are scrolled at their size: scaled down they were unreadable. */
+const LONG = 1100;
+const isLong = (svg: string): boolean => Number(/ width="(\d+)/.exec(svg)?.[1] ?? 0) > LONG;

@@ -1,6 +1,7 @@
 import type { Language } from '../../languages.js';
 
 const en = {
+  contents: 'Contents',
   summary: 'Summary',
   best: (percent: string, images: string, dataset: string) =>
     `${percent} % accuracy on ${images} test images of ${dataset}, which were not used for training.`,
@@ -60,6 +61,7 @@ const en = {
 export type PageWords = Readonly<typeof en>;
 
 const zh: PageWords = {
+  contents: '目录',
   summary: '概要',
   best: (percent, images, dataset) =>
     `在 ${dataset} 的 ${images} 张测试图像上准确率为 ${percent} %，这些图像从未参与训练。`,

@@ -8,7 +8,7 @@ import { exportOnnx } from '../../interop/onnx/index.js';
 import { Module } from '../../nn/module.js';
 import { openModel } from '../../papers/load.js';
 import { Generator } from '../../random.js';
-import { pngUri } from '../../report/png.js';
+import { pngUri } from '../../report/drawing/png.js';
 import { trainConfigSchema } from '../../run/config.js';
 import { RunFolder } from '../../run/run-folder.js';
 import type { Tensor } from '../../tensor/tensor.js';

@@ -1,19 +1,24 @@
-import { escapeXml, round } from '../svg-text.js';
-
-/** One style for all figures, with light and dark themes and fonts for both languages, so that figures can share a page. */
-const STYLE = `
-svg{font:13px system-ui,-apple-system,"Segoe UI","Noto Sans CJK SC","PingFang SC","Microsoft YaHei",sans-serif;background:#fff}
-.t{fill:#1b1f24}.m{fill:#59636e}.g{stroke:#d9dee4}.raw{stroke:#9cc4e8;fill:none}.line{stroke:#0b63b5;fill:none}
-.chance{stroke:#8a5a00;stroke-dasharray:5 5}.chance-t{fill:#8a5a00}.acc{stroke:#b3261e;fill:#b3261e}.acc-t{fill:#b3261e}.loss-t{fill:#0b63b5}.halo{paint-order:stroke;stroke:#fff;stroke-width:5px;stroke-linejoin:round}
-.box{fill:#eef2f6;stroke:#8c959f}.side{fill:#dde4ec;stroke:#8c959f}.top{fill:#f6f8fa;stroke:#8c959f}.bar{fill:#0b63b5}.good{fill:#1a7f37}.bad{fill:#b3261e}.empty{fill:#eef2f6}.frame{fill:none;stroke:#d9dee4}.heat{fill:#0b63b5}.on{fill:#fff}.px{image-rendering:pixelated}
-.s{fill:none;stroke-width:2}.s0{stroke:#0b63b5}.s1{stroke:#b3261e}.s2{stroke:#1a7f37}.s3{stroke:#8a5a00}.s4{stroke:#7b3fb5}.s5{stroke:#00757f}.s6{stroke:#b5307f}.s7{stroke:#59636e}
-@media(prefers-color-scheme:dark){svg{background:#0d1117}.t{fill:#f0f3f6}.m{fill:#9aa4ae}.g{stroke:#2b323a}.raw{stroke:#274b6d}.line{stroke:#6cb6ff}
-.chance{stroke:#d9a441}.chance-t{fill:#d9a441}.acc{stroke:#ff8b80;fill:#ff8b80}.acc-t{fill:#ff8b80}.loss-t{fill:#6cb6ff}.halo{stroke:#0d1117}
-.box{fill:#1c232c;stroke:#6e7781}.side{fill:#262f3a;stroke:#6e7781}.top{fill:#161b22;stroke:#6e7781}.bar{fill:#6cb6ff}.good{fill:#56d364}.bad{fill:#ff8b80}.empty{fill:#1c232c}.frame{stroke:#2b323a}.heat{fill:#6cb6ff}.on{fill:#0d1117}
-.s0{stroke:#6cb6ff}.s1{stroke:#ff8b80}.s2{stroke:#56d364}.s3{stroke:#d9a441}.s4{stroke:#c297ff}.s5{stroke:#4fd1d9}.s6{stroke:#ff8fc7}.s7{stroke:#9aa4ae}}`;
+import { escapeXml, round } from '../../svg-text.js';
+import { DARK, LIGHT, type Palette, SANS } from './palette.js';
 
 /** Number of series colours in a figure; further series change the dash pattern. */
 export const COLOURS = 8;
+
+/** Colours of a figure by class. */
+const colours = (c: Palette): string =>
+  `svg{background:${c.sheet}}.h,.t{fill:${c.ink}}.m{fill:${c['ink-3']}}.g{stroke:${c.rule}}
+.raw{stroke:${c['line-faint']}}.line{stroke:${c['line-1']}}.loss-t{fill:${c['line-1']}}.chance{stroke:${c.warn}}.chance-t{fill:${c.warn}}
+.acc{stroke:${c['line-2']};fill:${c['line-2']}}.acc-t{fill:${c['line-2']}}.halo{stroke:${c.sheet}}
+.box{fill:${c.well};stroke:${c['rule-2']}}.side{fill:${c.rule};stroke:${c['rule-2']}}.top{fill:${c.paper};stroke:${c['rule-2']}}
+.bar,.heat{fill:${c['line-1']}}.good{fill:${c.good}}.bad{fill:${c.bad}}.empty{fill:${c.well}}.frame{stroke:${c.rule}}.on{fill:${c.sheet}}
+${Array.from({ length: COLOURS }, (_, i) => `.s${i}{stroke:${c[`run-${i + 1}` as keyof Palette]}}`).join('')}`;
+
+/** One style for all figures, with light and dark themes and fonts for both languages, so that figures can share a page. */
+const STYLE = `
+svg{font:13px ${SANS}}.h{font-weight:600}.raw,.line,.frame,.s{fill:none}.s{stroke-width:2}.chance{stroke-dasharray:5 5}
+.halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}.px{image-rendering:pixelated}
+${colours(LIGHT)}
+@media(prefers-color-scheme:dark){${colours(DARK)}}`;
 
 type At = readonly [x: number, y: number];
 

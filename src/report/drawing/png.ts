@@ -1,4 +1,4 @@
-import { crc32 } from '../files/crc32.js';
+import { crc32 } from '../../files/crc32.js';
 
 /** An image as height × width × 3 bytes (red, green, blue). */
 export interface Pixels {
