@@ -6,6 +6,7 @@ import { BY_TAG, groupings, groupRuns } from '../../src/web/lib/curves/grouping.
 import { meanOf } from '../../src/web/lib/curves/groups.js';
 import { measuredValues, paperNumber } from '../../src/web/lib/measured.js';
 import { compareHref, listOf, parseRoute } from '../../src/web/lib/route.js';
+import { listHref, listViewOf, usualColumns } from '../../src/web/lib/table/list-view.js';
 
 const clock = { started: 1000, step: [100, 200], seconds: [50, 250], epochs: [50, 150] };
 
@@ -153,5 +154,24 @@ describe('numbers in claims', () => {
     assert.equal(paperNumber('top-1 −0.4, top-5 −0.3'), -0.4);
     for (const text of ['—', '13 % → 11 %', '≤ 1 %', '55 × 55', 'plain-56 > plain-20'])
       assert.equal(paperNumber(text), undefined, text);
+  });
+});
+
+describe('columns of the list', () => {
+  test('are the first settings in which runs differ, the seed last, until others are chosen', () => {
+    assert.deepEqual(usualColumns(['machine.cpu', 'seed', 'recipe', 'lr', 'logEvery', 'model.dropout']), [
+      'lr',
+      'model.dropout',
+      'seed',
+    ]);
+    assert.deepEqual(usualColumns(['a', 'b', 'c', 'd', 'seed']), ['a', 'b', 'c']);
+  });
+  test('and what is chosen survives the address, also none', () => {
+    const query = (href: string) => Object.fromEntries(new URLSearchParams(href.split('?')[1]));
+    for (const columns of [undefined, [], ['lr', 'model.dropout']]) {
+      const view = { ...listViewOf({}, undefined), columns, second: 'lr' };
+      assert.deepEqual(listViewOf(query(listHref(view, { x: 'time' })), undefined), view);
+    }
+    assert.deepEqual(listViewOf({}, ['a']).columns, ['a'], 'those that were chosen last');
   });
 });

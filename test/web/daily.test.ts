@@ -58,7 +58,7 @@ describe('daily questions', { skip: NO_BROWSER }, () => {
     await axis.selectOption('time');
     await page.getByLabel('Log scale').check();
     await page.getByLabel('Clip outliers').uncheck();
-    await page.getByRole('slider').fill('75');
+    await page.getByRole('slider').first().fill('75');
     await plot.focus();
     await page.keyboard.press('+');
     await page.waitForURL(/(?=.*x=time)(?=.*from=)(?=.*log=1)(?=.*clip=0)(?=.*smooth=75)/);
@@ -117,6 +117,21 @@ describe('daily questions', { skip: NO_BROWSER }, () => {
     await close();
   });
 
+  test('images of the compared runs are beside each other, at one step', async () => {
+    const { page, complaints, close } = await web.open('#/compare?ids=quick-7,live,old', WIDE);
+    const images = page.getByRole('region', { name: 'Images' });
+    await images.locator('canvas.kernels').nth(1).waitFor();
+    assert.equal(await images.locator('article').count(), 2, 'not of a run without images');
+    const asked = () => web.fixture.requests.filter((line) => /kernels\/\d+$/.test(line)).length;
+    const before = asked();
+    await images.getByRole('slider').fill('0');
+    for (let i = 0; i < 200 && asked() < before + 2; i++) await page.waitForTimeout(50);
+    assert.equal(asked(), before + 2);
+    assert.deepEqual(await axe(page), []);
+    assert.deepEqual(complaints, []);
+    await close();
+  });
+
   test('a click on a line opens its run', async () => {
     const { page, close } = await web.open('#/compare?ids=quick-7,live', WIDE);
     const over = page.getByRole('group', { name: 'Training loss' }).locator('.u-over');
@@ -129,6 +144,22 @@ describe('daily questions', { skip: NO_BROWSER }, () => {
       await page.waitForTimeout(50);
     }
     assert.match(page.url(), /#\/run\/quick-7$/);
+    await close();
+  });
+});
+
+describe('the page of a run', { skip: NO_BROWSER }, () => {
+  const web = pages();
+
+  test('shows the kernels beside the curves, where there are any', async () => {
+    const { page, complaints, close } = await web.open('#/run/quick-7', WIDE);
+    await page.locator('canvas.kernels').waitFor();
+    await page.locator('.player').getByRole('slider').fill('0');
+    await page.waitForURL(/step=/);
+    await page.goto(`${web.fixture.url}/#/run/old`);
+    await page.getByText('No statistics of the layers').waitFor();
+    assert.equal(await page.getByText('First-layer kernels').count(), 0);
+    assert.deepEqual(complaints, []);
     await close();
   });
 });

@@ -13,12 +13,12 @@ describe('the table of runs', { skip: NO_BROWSER }, () => {
     const { page, complaints, close } = await web.open('', WIDE);
     await page.locator('table.runs').waitFor();
     await page.getByText('Columns', { exact: true }).click();
-    await page.getByLabel('Find a setting or result …').fill('lr');
-    await page.getByLabel('lr', { exact: true }).check();
+    await page.getByLabel('Find a setting or result …').fill('step');
+    await page.getByLabel('step', { exact: true }).check();
     await page.getByText('Columns', { exact: true }).click();
     await page.getByRole('button', { name: 'lr', exact: true }).click();
     await page.getByRole('button', { name: 'lr', exact: true }).click();
-    await page.waitForURL(/(?=.*cols=lr)(?=.*sort=lr)(?=.*desc=1)/);
+    await page.waitForURL(/(?=.*cols=lr%2Cschedule.kind%2Cstep)(?=.*sort=lr)(?=.*desc=1)/);
     assert.equal(await page.locator('tbody .col-name a').first().textContent(), 'Quick, seed 7');
     await page.getByRole('searchbox').last().fill('lr<0.02 accuracy>=62');
     await page.getByText('4 of 6 runs').waitFor();
@@ -111,7 +111,7 @@ describe('the table of runs', { skip: NO_BROWSER }, () => {
     const { page, complaints, close } = await web.open('', WIDE);
     const plot = page.getByRole('group', { name: 'Training loss' });
     await plot.locator('canvas').waitFor();
-    await page.getByText('5 curves.').waitFor();
+    await page.getByRole('group', { name: 'Test accuracy' }).locator('canvas').waitFor();
     const asked = () => web.fixture.requests.filter((line) => /\/api\/curves/.test(line)).length;
     const before = asked();
     await page.getByText('Live', { exact: true }).waitFor();
@@ -119,9 +119,45 @@ describe('the table of runs', { skip: NO_BROWSER }, () => {
     web.fixture.emitRuns({ event: 'run', run: web.fixture.runs[0]! });
     for (let i = 0; i < 200 && asked() === before; i++) await page.waitForTimeout(50);
     assert.ok(asked() > before);
-    await page.getByLabel('Metric of the curves').selectOption('epoch/testAccuracy');
-    await page.getByRole('group', { name: 'Test accuracy' }).locator('canvas').waitFor();
-    await page.waitForURL(/metric=epoch/);
+    await page
+      .getByRole('combobox', { name: 'Metric of the curves', exact: true })
+      .selectOption('imagesPerSecond');
+    await page.getByRole('group', { name: 'Images per second' }).locator('canvas').waitFor();
+    await page.waitForURL(/metric=imagesPerSecond/);
+    await page.getByRole('combobox', { name: 'Metric of the curves on the right' }).selectOption('loss');
+    await page.getByRole('group', { name: 'Training loss' }).locator('canvas').waitFor();
+    await page.waitForURL(/second=loss/);
+    assert.deepEqual(complaints, []);
+    await close();
+  });
+
+  test('the curves of the first page are smoothed, and drawn over time, as the address says', async () => {
+    const { page, complaints, close } = await web.open('#/?q=quick&sort=loss', WIDE);
+    await page.getByRole('group', { name: 'Training loss' }).locator('canvas').waitFor();
+    await page.getByLabel('X axis').selectOption('time');
+    await page.getByRole('slider').fill('80');
+    await page.waitForURL(/(?=.*q=quick)(?=.*sort=loss)(?=.*x=time)(?=.*smooth=80)/);
+    await page.getByRole('searchbox').first().fill('');
+    await page.waitForURL(/\/\?sort=loss&x=time&smooth=80$/);
+    assert.equal(await page.getByLabel('X axis').inputValue(), 'time');
+    assert.deepEqual(complaints, []);
+    await close();
+  });
+
+  test('settings in which the runs differ are columns, until others or none are chosen', async () => {
+    const { page, complaints, close } = await web.open('', WIDE);
+    const heads = page.locator('th.col-own');
+    await page.getByRole('button', { name: 'lr', exact: true }).waitFor();
+    assert.deepEqual(await heads.allInnerTexts(), ['lr', 'kind']);
+    await page.getByText('Columns', { exact: true }).click();
+    await page.getByLabel('lr', { exact: true }).uncheck();
+    await page.waitForURL(/cols=schedule.kind$/);
+    await page.getByLabel('schedule.kind', { exact: true }).uncheck();
+    await page.waitForURL(/cols=$/);
+    assert.equal(await heads.count(), 0);
+    await page.reload();
+    await page.locator('table.runs').waitFor();
+    assert.equal(await heads.count(), 0);
     assert.deepEqual(complaints, []);
     await close();
   });

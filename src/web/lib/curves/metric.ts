@@ -26,3 +26,7 @@ export const metricText = (name: string): ((value: number) => string) =>
   isPercent(name)
     ? (value) => percent(value, Number.isInteger(value) ? 0 : 1)
     : (value) => significant(value, 4);
+
+/** Among a run's metrics, the one that was measured on the test set. */
+export const measuredMetric = (names: readonly string[]): string | undefined =>
+  names.find((name) => name === 'epoch/testAccuracy') ?? names.find((name) => name.startsWith('test/'));

@@ -12,7 +12,14 @@ import { Bars } from '../../ui/chart/bars.js';
 import { Chart } from '../../ui/chart/chart.js';
 import type { Line } from '../../ui/chart/line.js';
 import { Loading, Missing, Problem } from '../../ui/problem.js';
-import type { Compared } from './compared.js';
+
+/** A run with a line in a chart. */
+export interface Charted {
+  readonly id: string;
+  readonly name: string;
+  readonly color: string;
+  readonly dash?: readonly number[] | undefined;
+}
 
 /** Runs that are drawn as one mean with a band. */
 export interface Group {
@@ -21,8 +28,11 @@ export interface Group {
   readonly ids: ReadonlySet<string>;
 }
 
+/** Single values of more runs are points. */
+const MOST_BARS = 8;
+
 interface Props {
-  readonly runs: readonly Compared[];
+  readonly runs: readonly Charted[];
   /** Undefined: each run has its own line. */
   readonly groups: readonly Group[] | undefined;
   readonly view: ChartView;
@@ -31,6 +41,9 @@ interface Props {
   readonly spanOf: (steps: number) => number;
   /** Increases when live runs should be loaded again. */
   readonly turn: number;
+  readonly height?: number;
+  /** Text below the chart; default: the last value of each line. */
+  readonly summary?: string;
 }
 
 /** One metric of the compared runs. */
@@ -42,6 +55,8 @@ export function MetricChart({
   onChange,
   spanOf,
   turn,
+  height = 280,
+  summary,
 }: Props & { readonly name: string }) {
   const { t } = useApp();
   const ids = useMemo(() => runs.map(({ id }) => id), [runs.map(({ id }) => id).join('/')]);
@@ -67,7 +82,7 @@ export function MetricChart({
       if (!points || points.step.length === 0) return [];
       return [
         {
-          label: run.detail.name,
+          label: run.name,
           color: run.color,
           step: points.step,
           ...lineOf(points, smooth, view),
@@ -94,7 +109,8 @@ export function MetricChart({
       </figure>
     );
   const named = lines.filter(({ faint }) => !faint);
-  if (isPercent(name) && named.every(({ value }) => value.length === 1))
+  const single = named.every(({ value }) => value.length === 1);
+  if (single && isPercent(name) && named.length <= MOST_BARS)
     return (
       <figure class="chart">
         <figcaption class="chart-head">
@@ -114,17 +130,20 @@ export function MetricChart({
       sync="compare"
       clip={view.clip}
       log={view.log && !isPercent(name)}
-      height={280}
+      height={height}
       legend={groups !== undefined}
       {...(isPercent(name) ? { vertical: [0, 100] as const } : {})}
       format={format}
-      summary={named
-        .slice(0, 8)
-        .map(({ label, value }) => {
-          const end = value.findLast((v) => typeof v === 'number' && Number.isFinite(v));
-          return t('compare.last', { name: label, value: typeof end === 'number' ? format(end) : '–' });
-        })
-        .join(t('semicolon'))}
+      summary={
+        summary ??
+        named
+          .slice(0, 8)
+          .map(({ label, value }) => {
+            const end = value.findLast((v) => typeof v === 'number' && Number.isFinite(v));
+            return t('compare.last', { name: label, value: typeof end === 'number' ? format(end) : '–' });
+          })
+          .join(t('semicolon'))
+      }
     />
   );
 }

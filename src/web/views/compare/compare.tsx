@@ -6,6 +6,7 @@ import { replace } from '../../app/router.js';
 import { failureOf, useEvery, useLoad } from '../../app/use.js';
 import { useChartView } from '../../app/use-chart-view.js';
 import { BY_TAG, groupings, groupRuns } from '../../lib/curves/grouping.js';
+import { measuredMetric } from '../../lib/curves/metric.js';
 import { compareHref, listOf, runHref } from '../../lib/route.js';
 import { spanOf } from '../../lib/smooth.js';
 import { ChartControls } from '../../ui/chart/chart-controls.js';
@@ -16,6 +17,7 @@ import { Loading, Missing, Problem } from '../../ui/problem.js';
 import { Status } from '../../ui/status.js';
 import { ConfigTable } from '../run/config-table.js';
 import { type Group, MetricChart } from './compare-charts.js';
+import { CompareImages } from './compare-images.js';
 import type { Compared } from './compared.js';
 import { MetricPicker } from './metric-picker.js';
 
@@ -63,6 +65,7 @@ export function CompareView({
           : [
               {
                 ...run,
+                name: run.detail.name,
                 color: `--run-${run.detail.color ?? (i % COLOURS) + 1}`,
                 dash: DASHES[Math.floor(i / 2) % DASHES.length],
               },
@@ -70,6 +73,7 @@ export function CompareView({
       ),
     [runs.value],
   );
+  const few = useMemo(() => good.slice(0, MANY), [good]);
   const training = good.some(({ detail }) => detail.status === 'training' || detail.status === 'paused');
   useEvery(AGAIN_MS, training, runs.reload);
   const settings = { ...query, metrics: query.metrics === undefined ? undefined : listOf(query.metrics) };
@@ -141,7 +145,8 @@ export function CompareView({
       {good.length > 0 && (
         <>
           <Charts runs={good} query={query} write={write} turn={turn} />
-          <ConfigTable runs={good.length > MANY ? good.slice(0, MANY) : good} />
+          <CompareImages runs={few} turn={turn} />
+          <ConfigTable runs={few} />
         </>
       )}
     </div>
@@ -230,8 +235,7 @@ function Charts({
 /** The metrics shown before any are chosen: the loss and what was measured on the test set. */
 function usual(names: readonly string[] | undefined): string[] {
   if (!names) return ['loss'];
-  const measured =
-    names.find((name) => name === 'epoch/testAccuracy') ?? names.find((name) => name.startsWith('test/'));
+  const measured = measuredMetric(names);
   const some = [...(names.includes('loss') ? ['loss'] : []), ...(measured === undefined ? [] : [measured])];
   return some.length > 0 ? some : names.slice(0, 4);
 }

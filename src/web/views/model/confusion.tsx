@@ -8,14 +8,13 @@ import { accuracy, heat, worstPairs } from '../../lib/heat.js';
 import { Dialog } from '../../ui/dialog.js';
 import { imageUrl } from '../../ui/picker.js';
 import { Problem } from '../../ui/problem.js';
+import { Scroll } from '../../ui/scroll.js';
 import { WorkingLine } from '../../ui/working.js';
 
 interface Cell {
   readonly truth: number;
   readonly predicted: number;
 }
-
-import { Scroll } from '../../ui/scroll.js';
 
 /** The confusion matrix. It takes the server a while to compute, so it starts on request. */
 export function ConfusionView({ id, onLook }: { id: string; onLook: (index: number) => void }) {

@@ -20,11 +20,14 @@ export function KernelsView({
   run,
   step,
   onStep,
+  optional = false,
 }: {
   id: string;
   run: LiveRun;
   step: string | undefined;
   onStep: (step: number) => void;
+  /** Shows nothing for a run without kernels. */
+  optional?: boolean;
 }) {
   const { t } = useApp();
   const steps = useLoad(
@@ -33,6 +36,7 @@ export function KernelsView({
     { keep: true },
   );
   const kept = steps.value ?? [];
+  if (optional && kept.length === 0 && !steps.failure) return null;
   return (
     <section class="block" aria-labelledby="kernels-title">
       <h2 id="kernels-title">{t('kernels.title')}</h2>
@@ -122,7 +126,8 @@ function Player({
   );
 }
 
-function KernelGrid({ kernels }: { kernels: Kernels }) {
+/** Kernels as one image, with gaps. */
+export function KernelGrid({ kernels }: { kernels: Kernels }) {
   const { t, language } = useApp();
   const drawn = useMemo(() => {
     const { count, side, rgb } = kernels;

@@ -47,7 +47,7 @@ export function OwnCharts({
   );
   const { view, change, slider, onSlider } = useRunView(id, query);
   const detail = run.detail!;
-  const runs = useMemo(() => [{ id, detail, color: '--line-1', dash: undefined }], [id, detail]);
+  const runs = useMemo(() => [{ id, name: detail.name, color: '--line-1' }], [id, detail.name]);
   const own = (names.value ?? []).filter((name) => alone || !ELSEWHERE.test(name)).slice(0, MOST);
   if (names.failure) return <Problem failure={names.failure} />;
   if (own.length === 0) return alone && names.value ? <Missing>{t('own.none')}</Missing> : null;

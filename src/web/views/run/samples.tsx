@@ -43,7 +43,8 @@ export function SamplesView({ id, run }: { id: string; run: LiveRun }) {
   );
 }
 
-function SampleGrid({ set, step }: { set: Samples['sets'][number]; step: number }) {
+/** A set of images as one, with gaps. */
+export function SampleGrid({ set, step }: { set: Samples['sets'][number]; step: number }) {
   const { t, language } = useApp();
   const drawn = useMemo(() => {
     const { count, width, height, channels, pixels } = set;

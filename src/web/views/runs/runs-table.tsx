@@ -15,6 +15,8 @@ import { colourOf, MOST_CURVES } from './runs-curves.js';
 interface Props {
   readonly rows: readonly RunRow[];
   readonly view: ListView;
+  /** Further columns. */
+  readonly columns: readonly string[];
   readonly onView: (change: Partial<ListView>) => void;
   /** The run with which others are compared. */
   readonly baseline: RunRow | undefined;
@@ -44,7 +46,17 @@ const PAGE = 200;
 const lossText = (loss: number): string => (Math.abs(loss) < 1000 ? loss.toFixed(3) : significant(loss, 4));
 
 /** Roles are explicit because the narrow layout changes the table's display, which removes the implicit roles. */
-export function RunsTable({ rows, view, onView, baseline, selected, onSelect, onEdit, onDelete }: Props) {
+export function RunsTable({
+  rows,
+  view,
+  columns: own,
+  onView,
+  baseline,
+  selected,
+  onSelect,
+  onEdit,
+  onDelete,
+}: Props) {
   const { t, meta } = useApp();
   const [most, setMost] = useState(PAGE);
   const control = meta?.control === true;
@@ -52,7 +64,7 @@ export function RunsTable({ rows, view, onView, baseline, selected, onSelect, on
     onView({ sort, descending: view.sort === sort ? !view.descending : DESCENDING.includes(sort) });
   const columns: readonly (readonly [string, string, string])[] = [
     ...FIRST.map(([key, name]) => [key, t(`runs.${name}`), `col-${name}`] as const),
-    ...view.columns.map((name) => [name, name.split('.').at(-1)!, 'col-own'] as const),
+    ...own.map((name) => [name, name.split('.').at(-1)!, 'col-own'] as const),
     ...LAST.map(([key, name]) => [key, t(`runs.${name}`), `col-${name}`] as const),
   ];
   const all = rows.length > 0 && rows.every(({ run }) => selected.has(run.id));
@@ -68,7 +80,7 @@ export function RunsTable({ rows, view, onView, baseline, selected, onSelect, on
           ))}
         </select>
       </label>
-      <div class={view.columns.length > 0 ? 'runs-scroll' : ''}>
+      <div class={own.length > 0 ? 'runs-scroll' : ''}>
         <table class="runs" role="table" aria-label={t('runs.title')}>
           <thead role="rowgroup">
             <tr role="row">
@@ -110,7 +122,7 @@ export function RunsTable({ rows, view, onView, baseline, selected, onSelect, on
                 key={row.run.id}
                 row={row}
                 position={i}
-                columns={view.columns}
+                columns={own}
                 baseline={baseline}
                 selected={selected.has(row.run.id)}
                 onToggle={() => {

@@ -7,9 +7,11 @@ import { useEvents } from '../../app/events.js';
 import { go, replace } from '../../app/router.js';
 import { recall, remember } from '../../app/storage.js';
 import { failureOf, useLoad } from '../../app/use.js';
+import { useChartView } from '../../app/use-chart-view.js';
+import { queryOf, viewOf } from '../../lib/curves/chart-view.js';
 import { applyEvent } from '../../lib/list.js';
-import { compareHref } from '../../lib/route.js';
-import { type ListView, listHref, listViewOf } from '../../lib/table/list-view.js';
+import { compareHref, parseRoute } from '../../lib/route.js';
+import { type ListView, listHref, listViewOf, usualColumns } from '../../lib/table/list-view.js';
 import { rowsOf } from '../../lib/table/rows.js';
 import { Connection } from '../../ui/connection.js';
 import { Icon } from '../../ui/icon.js';
@@ -29,6 +31,15 @@ const MOST_AXES = 7;
 /** Differences without a meaning for the result. */
 const NOT_AN_AXIS = /^(machine|data|model\.classes|model\.images)(\.|$)/;
 
+/** Columns that were chosen last; undefined if none ever were. */
+const recalledColumns = (): readonly string[] | undefined => recall(COLUMNS)?.split(',').filter(Boolean);
+
+/** What the address says now: changes that wait for each other must not undo each other. */
+function addressed(): Readonly<Record<string, string>> | undefined {
+  const route = parseRoute(location.hash);
+  return route.view === 'runs' ? route.query : undefined;
+}
+
 /** All runs in the folder, updated live. */
 export function RunsView({ query }: { query: Readonly<Record<string, string>> }) {
   const { t, meta, showToast, announce } = useApp();
@@ -40,11 +51,18 @@ export function RunsView({ query }: { query: Readonly<Record<string, string>> })
   const [editing, setEditing] = useState<RunSummary>();
   const [tagging, setTagging] = useState(false);
   const [parallel, setParallel] = useState(false);
-  const view = listViewOf(query, (recall(COLUMNS) ?? '').split(',').filter(Boolean));
+  const view = listViewOf(query, recalledColumns());
   // Typing must not wait for the address.
   const [filter, setFilter] = useState(view.filter);
   useEffect(() => setFilter(view.filter), [view.filter]);
-  const show = (change: Partial<ListView>) => replace(listHref({ ...view, ...change }));
+  const show = (change: Partial<ListView>) => {
+    const now = addressed();
+    if (now) replace(listHref({ ...listViewOf(now, recalledColumns()), ...change }, queryOf(viewOf(now))));
+  };
+  const [chartView, changeCharts] = useChartView(query, (charts) => {
+    const now = addressed();
+    if (now) replace(listHref(listViewOf(now, recalledColumns()), charts));
+  });
   useEffect(() => {
     if (filter === view.filter) return;
     const timer = setTimeout(() => show({ filter }), 250);
@@ -63,13 +81,17 @@ export function RunsView({ query }: { query: Readonly<Record<string, string>> })
   );
   const rows = useMemo(() => rowsOf(runs ?? [], settings.value), [runs, settings.value]);
   const names = useMemo(() => namesOf(rows), [rows]);
+  const columns = useMemo(
+    () => view.columns ?? usualColumns(settings.value?.names ?? []),
+    [view.columns?.join(), settings.value],
+  );
   const shown = useMemo(() => {
     const known = (name: string) => names.includes(name) || names.some((each) => each.endsWith(`.${name}`));
     const terms = parseFilter(filter, known);
     const found = rows.filter((row) => matches(row, terms, t(`status.${row.run.status}`)));
     const ordered = sorted(found, view.sort, view.descending);
     const base = ordered.findIndex(({ run }) => run.id === view.baseline);
-    return base <= 0 ? ordered : [ordered[base]!, ...ordered.toSpliced(base, 1)];
+    return base <= 0 ? ordered : [ordered[base]!, ...ordered.filter((_, i) => i !== base)];
   }, [rows, names, filter, view.sort, view.descending, view.baseline, t]);
   const baseline = rows.find(({ run }) => run.id === view.baseline);
   const known = (runs ?? []).filter((run) => selected.has(run.id));
@@ -110,11 +132,11 @@ export function RunsView({ query }: { query: Readonly<Record<string, string>> })
   };
   const ended = known.filter(({ status }) => status !== 'training' && status !== 'paused');
   const axes = useMemo(() => {
-    const own = view.columns.length > 0 ? view.columns : (settings.value?.names ?? []);
+    const own = view.columns?.length ? view.columns : (settings.value?.names ?? []);
     const some = own.filter((name) => !NOT_AN_AXIS.test(name)).slice(0, MOST_AXES);
     const result = rows.some(({ run }) => run.bestAccuracy !== undefined) ? ['loss', 'accuracy'] : ['loss'];
     return [...some.filter((name) => !result.includes(name)), ...result];
-  }, [view.columns.join(), settings.value, rows]);
+  }, [view.columns?.join(), settings.value, rows]);
   return (
     <div class="page">
       <div class="page-head">
@@ -128,8 +150,10 @@ export function RunsView({ query }: { query: Readonly<Record<string, string>> })
         <>
           <RunsCurves
             runs={shown.map(({ run }) => run)}
-            metric={view.metric}
-            onMetric={(metric) => show({ metric })}
+            metrics={[view.metric, view.second]}
+            onMetric={(position, metric) => show(position === 0 ? { metric } : { second: metric })}
+            view={chartView}
+            onView={changeCharts}
           />
           <div class="runs-bar">
             <label class="search">
@@ -184,10 +208,10 @@ export function RunsView({ query }: { query: Readonly<Record<string, string>> })
               <TableMenu
                 rows={shown}
                 names={names}
-                columns={view.columns}
-                onColumns={(columns) => {
-                  remember(COLUMNS, columns.join(','));
-                  show({ columns });
+                columns={columns}
+                onColumns={(chosen) => {
+                  remember(COLUMNS, chosen.join(','));
+                  show({ columns: chosen });
                 }}
               />
             </div>
@@ -200,6 +224,7 @@ export function RunsView({ query }: { query: Readonly<Record<string, string>> })
             <RunsTable
               rows={shown}
               view={view}
+              columns={columns}
               baseline={baseline}
               onView={show}
               selected={selected}
@@ -215,6 +240,7 @@ export function RunsView({ query }: { query: Readonly<Record<string, string>> })
     </div>
   );
 }
+
 function Empty() {
   const { t } = useApp();
   return (
