@@ -1,10 +1,10 @@
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Page } from 'playwright-core';
 import { launch, NO_BROWSER } from '../test/web/browser.js';
+import { framesOf, memoryOf } from './daily/frames.js';
 import { startDashboard } from './dashboard.js';
 import { makeLongRun } from './long-run.js';
 
@@ -17,34 +17,6 @@ import { makeLongRun } from './long-run.js';
 const { values } = parseArgs({ options: { steps: { type: 'string', default: '1000000' } } });
 const steps = Number(values.steps);
 if (NO_BROWSER) throw new Error(NO_BROWSER);
-
-/** Intervals between frames in milliseconds during an action. */
-async function frames(
-  page: Page,
-  act: () => Promise<void>,
-): Promise<{ fps: number; worstMs: number; p95Ms: number }> {
-  await page.evaluate(`(() => {
-    window.gaps = []; window.counting = true;
-    let before = performance.now();
-    const count = (now) => { window.gaps.push(now - before); before = now; if (window.counting) requestAnimationFrame(count); };
-    requestAnimationFrame(count);
-  })()`);
-  await act();
-  const gaps = await page.evaluate<number[]>('(window.counting = false, window.gaps.slice(1))');
-  const sorted = gaps.toSorted((a, b) => a - b);
-  return {
-    fps: Math.round((1000 * gaps.length) / gaps.reduce((a, b) => a + b, 0)),
-    worstMs: Math.round(sorted.at(-1) ?? 0),
-    p95Ms: Math.round(sorted[Math.floor(sorted.length * 0.95)] ?? 0),
-  };
-}
-
-/** Total resident memory of the browser's tab processes. */
-function tabsMiB(browserPid: number | undefined): number | undefined {
-  if (browserPid === undefined) return undefined;
-  const kib = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${browserPid}/status`, 'utf8'))?.[1];
-  return kib === undefined ? undefined : Math.round(Number(kib) / 1024);
-}
 
 const root = mkdtempSync(join(tmpdir(), 'paperweight-bench-'));
 const browser = await launch();
@@ -68,7 +40,7 @@ try {
   const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
   await page.mouse.move(x, y);
   await page.waitForTimeout(500);
-  const zooming = await frames(page, async () => {
+  const zooming = await framesOf(page, async () => {
     for (let i = 0; i < 120; i++) {
       await page.mouse.wheel(0, i < 60 ? -60 : 40);
       await page.waitForTimeout(16);
@@ -76,7 +48,7 @@ try {
   });
   await page.keyboard.down('Shift');
   await page.mouse.down();
-  const panning = await frames(page, async () => {
+  const panning = await framesOf(page, async () => {
     for (let i = 0; i < 180; i++) {
       await page.mouse.move(x + 300 * Math.sin(i / 20), y);
       await page.waitForTimeout(16);
@@ -84,11 +56,6 @@ try {
   });
   await page.mouse.up();
   await page.keyboard.up('Shift');
-  const session = await page.context().newCDPSession(page);
-  await session.send('HeapProfiler.collectGarbage');
-  const { usedSize } = await session.send('Runtime.getHeapUsage');
-  const { processInfo } = await (await browser.newBrowserCDPSession()).send('SystemInfo.getProcessInfo');
-  const tab = processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => tabsMiB(id) ?? 0);
   console.log(
     JSON.stringify({
       steps,
@@ -96,8 +63,7 @@ try {
       chartAgainMs,
       zooming,
       panning,
-      heapMiB: Math.round(usedSize / 2 ** 20),
-      tabMiB: Math.max(...tab),
+      ...(await memoryOf(page)),
     }),
   );
 } finally {
