@@ -22,7 +22,13 @@ test('of a set with very many images the first ones are kept', async (t) => {
   await recordSamples({ ...parts, run, samples: () => ({ many: images(480), few: images(3) }) }, 7);
   const { sets } = await readSamples(run, 7);
   assert.deepEqual([...sets.keys()].sort(), ['few', 'many']);
-  assert.deepEqual([sets.get('few')!.shape, sets.get('many')!.shape], [[3, 1, 1, 1], [400, 1, 1, 1]]);
+  assert.deepEqual(
+    [sets.get('few')!.shape, sets.get('many')!.shape],
+    [
+      [3, 1, 1, 1],
+      [400, 1, 1, 1],
+    ],
+  );
   assert.deepEqual([...sets.get('many')!.data.slice(253, 258)], [253, 254, 255, 0, 1]);
 });
 
