@@ -1,6 +1,7 @@
 /**
  * Rates of the WebAssembly kernels beside oneDNN's sgemm, in GFLOP per second of processor time and of wall time: medians
- * of interleaved rounds. A matrix product of n = 1440, and AlexNet's layers at batch 32 in three directions.
+ * of interleaved rounds. A matrix product of n = 1440; AlexNet's layers, 3 × 3 layers of residual networks and depthwise
+ * ones at batch 32 in three directions, with Winograd's tiles where they are possible.
  *
  *     node dist/bench/wasm.js [threads] [rounds] [words of what to measure]
  */
@@ -9,7 +10,9 @@ import { addressOf } from '../src/backend/onednn/library/memory.js';
 import { openDnnl } from '../src/backend/onednn/library/open.js';
 import { Threads } from '../src/backend/onednn/library/threads.js';
 import {
+  type Algorithm,
   type Convolution,
+  canTile,
   conv2d,
   conv2dGradInput,
   conv2dGradWeight,
@@ -71,14 +74,25 @@ const library: Work = {
 const works: Work[] = [library, on('wasm: sgemm', 2 * N ** 3, product, [N * N, N * N, N * N])];
 
 /** Planes in, size, planes out, kernel, stride, padding, groups. */
-const LAYERS = [
-  [3, 224, 96, 11, 4, 2, 1],
-  [96, 27, 256, 5, 1, 2, 2],
-  [256, 13, 384, 3, 1, 1, 1],
-  [384, 13, 384, 3, 1, 1, 2],
-  [384, 13, 256, 3, 1, 1, 2],
-] as const;
-for (const [i, [from, size, to, kernel, stride, padding, groups]] of LAYERS.entries()) {
+const LAYERS: Readonly<Record<string, readonly [number, number, number, number, number, number, number]>> = {
+  conv1: [3, 224, 96, 11, 4, 2, 1],
+  conv2: [96, 27, 256, 5, 1, 2, 2],
+  conv3: [256, 13, 384, 3, 1, 1, 1],
+  conv4: [384, 13, 384, 3, 1, 1, 2],
+  conv5: [384, 13, 256, 3, 1, 1, 2],
+  'residual 16': [16, 32, 16, 3, 1, 1, 1],
+  'residual 32': [32, 16, 32, 3, 1, 1, 1],
+  'residual 64': [64, 8, 64, 3, 1, 1, 1],
+  'residual 64 large': [64, 56, 64, 3, 1, 1, 1],
+  'residual 128': [128, 28, 128, 3, 1, 1, 1],
+  'residual 256': [256, 14, 256, 3, 1, 1, 1],
+  'residual 512': [512, 7, 512, 3, 1, 1, 1],
+  'depthwise 32': [96, 32, 96, 3, 1, 1, 96],
+  'depthwise 16': [192, 16, 192, 3, 1, 1, 192],
+  'depthwise 8': [384, 8, 384, 3, 1, 1, 384],
+  'depthwise stride 2': [144, 32, 144, 3, 2, 1, 144],
+};
+for (const [name, [from, size, to, kernel, stride, padding, groups]] of Object.entries(LAYERS)) {
   const out = windows(size, kernel, stride, padding, 1);
   const shape: Convolution = {
     x: [BATCH, from, size, size],
@@ -91,9 +105,16 @@ for (const [i, [from, size, to, kernel, stride, padding, groups]] of LAYERS.entr
   };
   const [x, w, y] = [sizeOf(shape.x), sizeOf(shape.w), sizeOf(shape.y)];
   const flops = 2 * y * (w / to);
-  works.push(on(`conv${i + 1} forward`, flops, conv2d(pool, shape, { bias: 'row' }), [x, w, y, to]));
-  if (i > 0) works.push(on(`conv${i + 1} to input`, flops, conv2dGradInput(pool, shape), [y, w, x]));
-  works.push(on(`conv${i + 1} to weights`, flops, conv2dGradWeight(pool, shape), [y, x, w]));
+  const algorithms: readonly Algorithm[] = canTile(shape) ? ['direct', 'winograd'] : ['direct'];
+  for (const algorithm of algorithms) {
+    const suffix = algorithm === 'direct' ? '' : `, ${algorithm}`;
+    const forward = conv2d(pool, shape, { bias: 'row' }, algorithm);
+    works.push(on(`${name} forward${suffix}`, flops, forward, [x, w, y, to]));
+    if (name === 'conv1') continue;
+    const back = conv2dGradInput(pool, shape, {}, algorithm);
+    works.push(on(`${name} to input${suffix}`, flops, back, [y, w, x]));
+  }
+  works.push(on(`${name} to weights`, flops, conv2dGradWeight(pool, shape), [y, x, w]));
 }
 for (const [i, [from, to]] of [
   [9216, 4096],
@@ -168,6 +189,6 @@ console.log(
 for (const { name } of measured) {
   const { wall, processor } = middle(name);
   console.log(
-    `${name.padEnd(18)} ${processor.toFixed(1).padStart(7)} ${wall.toFixed(1).padStart(7)}  ${((100 * processor) / whole.processor).toFixed(0).padStart(4)} %`,
+    `${name.padEnd(36)} ${processor.toFixed(1).padStart(7)} ${wall.toFixed(1).padStart(7)}  ${((100 * processor) / whole.processor).toFixed(0).padStart(4)} %`,
   );
 }

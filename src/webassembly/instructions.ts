@@ -9,6 +9,8 @@ export const V = {
   load32Lane: 86,
   store32Lane: 90,
   store64Lane: 91,
+  /** One number in the first lane, zeros in the others. */
+  load32Zero: 92,
   load64Zero: 93,
   splatI32: 17,
   splatF32: 19,

@@ -5,6 +5,7 @@ import type { Region } from '../plan/region.js';
 import type { Bind } from '../plan/step.js';
 import { VectorSteps } from '../simd/chain.js';
 import type { KernelPool } from '../simd/pool.js';
+import type { Algorithms } from './algorithms.js';
 import { bytesFor, type WasmMemory } from './memory.js';
 
 /** A value of a plan, row-major. */
@@ -27,6 +28,7 @@ export class Builder extends PlanBuilder<Value, Work> {
     graph: Graph,
     readonly memory: WasmMemory,
     readonly pool: KernelPool,
+    readonly algorithms: Algorithms,
   ) {
     super(graph, () => false);
     this.vectors = new VectorSteps(this, pool, (bind) => ({ bind }));

@@ -3,13 +3,14 @@ import type { Graph } from '../../graph/graph.js';
 import { type Spec, sizeOf, type TypedArray } from '../../graph/types.js';
 import { f } from '../../ops/formula.js';
 import { accepts, MAX_PAGES } from '../../webassembly/runtime.js';
-import type { Engine, EngineInfo, Plan } from '../backend.js';
+import type { Engine, EngineInfo, Kernels, Plan } from '../backend.js';
 import { checkFits } from '../check-values.js';
 import { checkOperations } from '../plan/describe.js';
 import { tileOfMachine } from '../simd/gemm/tile.js';
 import { encodeKernel } from '../simd/kernel.js';
 import { KernelPool } from '../simd/pool.js';
 import type { StartThread } from '../simd/threads/serve.js';
+import { Algorithms, type ChoiceStore } from './algorithms.js';
 import { WasmMemory } from './memory.js';
 import { type Host, type Stored, WasmPlan } from './plan.js';
 import { sgemmRate } from './sgemm.js';
@@ -22,20 +23,27 @@ export class WasmEngine implements Engine, Host {
   readonly info: EngineInfo;
   readonly memory: WasmMemory;
   readonly pool: KernelPool;
+  readonly algorithms: Algorithms;
   readonly #storages = new Map<number, Stored>();
   #arena: { readonly offset: number; readonly bytes: number } | undefined;
 
   /**
    * @param options.threads number of threads that compute
    * @param options.start how to start a thread; without it one thread computes
+   * @param options.store keeps which algorithms are faster on this machine; without it they are chosen by a rule
    * @throws DeviceError if there is no WebAssembly SIMD, or no memory
    */
-  constructor({ threads = 1, start }: { threads?: number; start?: StartThread } = {}) {
+  constructor({
+    threads = 1,
+    start,
+    store,
+  }: { threads?: number; start?: StartThread; store?: ChoiceStore | undefined } = {}) {
     checkSimd();
     const shared = start !== undefined && threads > 1 && typeof SharedArrayBuffer === 'function';
     this.memory = new WasmMemory(shared);
     const team = shared ? threads : 1;
     this.pool = new KernelPool(this.memory.memory, shared ? MAX_PAGES : 0, team, start);
+    this.algorithms = new Algorithms(this.memory, this.pool, store);
     this.info = {
       engine: 'wasm',
       version: 'built in',
@@ -47,7 +55,13 @@ export class WasmEngine implements Engine, Host {
 
   compile(graph: Graph): Plan {
     checkOperations(graph, 'wasm');
-    return new WasmPlan(this, graph);
+    const plan = new WasmPlan(this, graph);
+    this.algorithms.store?.save();
+    return plan;
+  }
+
+  kernels(keep: Kernels): Kernels {
+    return this.algorithms.keepTo(keep);
   }
 
   write(id: number, spec: Spec, data: TypedArray): void {

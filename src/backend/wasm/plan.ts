@@ -7,6 +7,7 @@ import { Execution } from '../plan/execution.js';
 import type { Region } from '../plan/region.js';
 import { joinParts, poolFirst } from '../plan/rewrite.js';
 import type { KernelPool } from '../simd/pool.js';
+import type { Algorithms } from './algorithms.js';
 import { Builder, type Value } from './builder.js';
 import { lower } from './lower/index.js';
 import type { WasmMemory } from './memory.js';
@@ -21,6 +22,7 @@ export interface Stored {
 export interface Host {
   readonly memory: WasmMemory;
   readonly pool: KernelPool;
+  readonly algorithms: Algorithms;
   stored(id: number): Stored;
   /** Address of the memory for intermediate values. */
   arena(bytes: number): number;
@@ -42,7 +44,7 @@ export class WasmPlan implements Plan {
   ) {
     const started = performance.now();
     const graph = joinParts(poolFirst(written, () => false));
-    const b = new Builder(graph, host.memory, host.pool);
+    const b = new Builder(graph, host.memory, host.pool, host.algorithms);
     this.#graph = graph;
     this.#builder = b;
     this.#execution = new Execution(graph);

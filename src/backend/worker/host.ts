@@ -31,12 +31,15 @@ async function open(): Promise<Engine> {
     return new OneDnnEngine({ threads, precision });
   }
   if (kind === 'wasm') {
-    const [{ WasmEngine }, { startNodeThread }] = await Promise.all([
+    const [{ WasmEngine }, { startNodeThread }, { KernelCache }] = await Promise.all([
       import('../wasm/engine.js'),
       import('../simd/threads/node.js'),
+      import('../onednn/kernel-cache.js'),
     ]);
     // More threads than cores would only use memory. Results do not depend on the number of threads.
-    return new WasmEngine({ threads: Math.min(threads, availableParallelism()), start: startNodeThread });
+    const team = Math.min(threads, availableParallelism());
+    const store = KernelCache.open(`wasm, Node ${process.versions.node}`, team);
+    return new WasmEngine({ threads: team, start: startNodeThread, store });
   }
   const { ReferenceEngine } = await import('../reference/engine.js');
   return new ReferenceEngine();

@@ -4,8 +4,10 @@ import { tileOfMachine } from '../gemm/tile.js';
 import { ordered } from '../kernel-module.js';
 import { type Job, VectorOperation } from '../operation.js';
 import type { KernelPool } from '../pool.js';
-import { convolve, type GridJobs, joined } from './convolve.js';
+import { convolve, joined } from './convolve.js';
 import { type Grid, positionOffsets, stripOf, type Tap, tapOffsets } from './grid.js';
+import type { GridJobs } from './grid-jobs.js';
+import { isOfPlanes, planeGradient } from './planes.js';
 import { sourceArguments } from './strip.js';
 import {
   ADD_ARGS,
@@ -14,6 +16,7 @@ import {
   WEIGHT_GRADIENT_ARGS,
   weightGradientBytes,
 } from './weight-gradient.js';
+import { convolveTiles, MOST_PLANES } from './winograd.js';
 
 type Pair = readonly [number, number];
 type Quad = readonly [number, number, number, number];
@@ -36,6 +39,33 @@ const tapsOf = ({ w, padding, dilation }: Convolution): Tap[] =>
     index,
   }));
 
+/**
+ * How a convolution is computed: as a matrix product whose operand is packed from the images, or with Winograd's tiles,
+ * which take fewer products.
+ */
+export type Algorithm = 'direct' | 'winograd';
+
+/** Whether Winograd's tiles can compute it: 3 × 3, without strides and dilation. */
+export const canTile = ({ x, w, y, stride, dilation, groups }: Convolution): boolean =>
+  w[2] === 3 &&
+  w[3] === 3 &&
+  [...stride, ...dilation].every((one) => one === 1) &&
+  Math.min(w[1], y[1] / groups) > 1 &&
+  Math.max(w[1], y[1] / groups) <= MOST_PLANES &&
+  Math.min(x[2], x[3], y[2], y[3]) > 1;
+
+/**
+ * Whether tiles are usually faster, if they are possible: with few planes the transforms of inputs and results cost more
+ * than the tiles save, with few results that of the weights.
+ */
+export const prefersTiles = ({ w, y, groups }: Convolution): boolean =>
+  Math.min(w[1], y[1] / groups) >= FEWEST_PLANES && y[0] * y[2] * y[3] >= FEWEST_RESULTS;
+const FEWEST_PLANES = 16;
+const FEWEST_RESULTS = 1024;
+
+const partsOf = (algorithm: Algorithm): typeof convolve =>
+  algorithm === 'winograd' ? convolveTiles : convolve;
+
 const forwardGrid = (shape: Convolution): Grid => ({
   images: shape.x[0],
   groups: shape.groups,
@@ -53,12 +83,18 @@ const forwardGrid = (shape: Convolution): Grid => ({
  * y = x ∗ w (+ bias), then a formula. Operands of `run`: x, w, y, and the bias if there is one.
  *
  * @param epilogue bias and activation; the bias has one number for each output channel: 'row'
+ * @param algorithm 'winograd' only for what `canTile`
  */
-export function conv2d(pool: KernelPool, shape: Convolution, epilogue: Epilogue = {}): VectorOperation {
+export function conv2d(
+  pool: KernelPool,
+  shape: Convolution,
+  epilogue: Epilogue = {},
+  algorithm: Algorithm = 'direct',
+): VectorOperation {
   const [, out, height, width] = shape.y;
   const k = shape.w[1] * shape.w[2] * shape.w[3];
   const count = out / shape.groups;
-  const part = convolve(
+  const part = partsOf(algorithm)(
     pool,
     forwardGrid(shape),
     { count, stepI: k, group: count * k },
@@ -74,7 +110,12 @@ export function conv2d(pool: KernelPool, shape: Convolution, epilogue: Epilogue 
  * Positions of x that have the same remainders modulo the strides use the same kernel taps. So each such set of
  * positions is one convolution with stride 1.
  */
-export function conv2dGradInput(pool: KernelPool, shape: Convolution): VectorOperation {
+export function conv2dGradInput(
+  pool: KernelPool,
+  shape: Convolution,
+  epilogue: Epilogue = {},
+  algorithm: Algorithm = 'direct',
+): VectorOperation {
   const { x, w, y, stride, groups } = shape;
   const [images, channels, height, width] = x;
   const [, perGroup, kh, kw] = w;
@@ -104,7 +145,7 @@ export function conv2dGradInput(pool: KernelPool, shape: Convolution): VectorOpe
       const offsets = Array.from({ length: outPerGroup }, (_, plane) =>
         taps.map(({ index }) => plane * perGroup * area + index),
       ).flat();
-      const part = convolve(
+      const part = partsOf(algorithm)(
         pool,
         grid,
         { count: perGroup, stepI: area, offsets, group: outPerGroup * perGroup * area },
@@ -115,7 +156,7 @@ export function conv2dGradInput(pool: KernelPool, shape: Convolution): VectorOpe
           row: stride[0] * width,
           column: stride[1],
         },
-        {},
+        epilogue,
       );
       parts.push(part);
     }
@@ -137,8 +178,9 @@ const PRODUCTS_PER_ELEMENT = 16;
 
 /** The gradient with respect to w. Operands of `run`: the gradient of y, x, the gradient of w. */
 export function conv2dGradWeight(pool: KernelPool, shape: Convolution): VectorOperation {
-  const tile = tileOfMachine();
   const grid = forwardGrid(shape);
+  if (isOfPlanes(grid, shape.y[1] / shape.groups)) return planeGradient(pool, grid);
+  const tile = tileOfMachine();
   const { images, groups, planes, rows, columns } = grid;
   const m = shape.y[1] / groups;
   const tapCount = grid.taps.length;

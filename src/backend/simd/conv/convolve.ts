@@ -2,34 +2,14 @@ import type { Epilogue } from '../gemm/epilogue.js';
 import { roundUp } from '../gemm/kernel.js';
 import { tileOfMachine } from '../gemm/tile.js';
 import { ordered } from '../kernel-module.js';
-import { type Job, type Table, VectorOperation } from '../operation.js';
+import { type Table, VectorOperation } from '../operation.js';
 import type { KernelPool } from '../pool.js';
 import { type Grid, panelTable, positionOffsets, stripOf, tapOffsets } from './grid.js';
+import type { GridJobs, ResultLayout, WeightLayout } from './grid-jobs.js';
 import { CONVOLUTION_ARGS, encodeConvolution, ownBytes, type Variant } from './kernel.js';
+import { convolvePlanes, isOfPlanes } from './planes.js';
 import { sourceArguments } from './strip.js';
 import { encodeWeights, WEIGHT_ARGS } from './weights.js';
-
-/**
- * Layout of a group's weights, in elements. A weight has an output channel i and a step p (input channel, then tap).
- */
-export interface WeightLayout {
-  /** Output channels of each group. */
-  readonly count: number;
-  readonly stepI: number;
-  /** Undefined if steps are adjacent. */
-  readonly offsets?: readonly number[];
-  readonly group: number;
-}
-
-/** Layout of the results: strides in elements. */
-export interface ResultLayout {
-  readonly offset: number;
-  readonly image: number;
-  readonly plane: number;
-  /** From one row of the grid to the next; `column` likewise. */
-  readonly row: number;
-  readonly column: number;
-}
 
 /** Approximate number of grid positions in a strip, whose panels are packed together. */
 const POSITIONS = 240;
@@ -38,18 +18,6 @@ const BLOCK = 320;
 const PIECES = 4;
 const PRODUCTS_PER_ELEMENT = 16;
 const CACHE_LINE = 64;
-
-/**
- * The jobs of one convolution over a grid. Offsets of its tables are relative to the start of its memory for tables.
- */
-export interface GridJobs {
-  readonly jobs: readonly (Omit<Job, 'args'> & {
-    readonly args: (operands: readonly number[], tables: number, work: number) => readonly number[];
-  })[];
-  readonly tables: readonly Table[];
-  readonly tableBytes: number;
-  readonly workBytes: number;
-}
 
 /** One operation that runs several parts one after another, in the same scratch memory. */
 export function joined(pool: KernelPool, parts: readonly GridJobs[]): VectorOperation {
@@ -83,6 +51,7 @@ export function convolve(
   target: ResultLayout,
   epilogue: Epilogue,
 ): GridJobs {
+  if (isOfPlanes(grid, weights.count)) return convolvePlanes(pool, grid, weights, target, epilogue);
   const tile = tileOfMachine();
   const { images, groups, planes, taps } = grid;
   const m = weights.count;

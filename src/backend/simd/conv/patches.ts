@@ -4,7 +4,7 @@ import type { KernelModule } from '../kernel-module.js';
 import { PanelLayout } from './grid.js';
 
 /** Every second number of two vectors. */
-const EVEN = [0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27];
+export const EVEN = [0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27];
 /** Like EVEN for a second vector that was loaded one number early: its second and fourth number. */
 export const EVEN_THEN_ODD = [0, 1, 2, 3, 8, 9, 10, 11, 20, 21, 22, 23, 28, 29, 30, 31];
 

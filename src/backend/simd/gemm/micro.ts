@@ -16,7 +16,7 @@ export interface Tile {
 const ROWS_IN_CACHE = 240;
 
 /** acc += a · b. */
-function multiplyAdd(code: Code, fused: boolean, acc: number, a: number, b: number): void {
+export function multiplyAdd(code: Code, fused: boolean, acc: number, a: number, b: number): void {
   if (fused) code.get(a).get(b).get(acc).v(V.f32RelaxedMadd).set(acc);
   else code.get(acc).get(a).get(b).v(V.f32Mul).v(V.f32Add).set(acc);
 }

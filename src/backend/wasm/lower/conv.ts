@@ -18,10 +18,15 @@ export function lowerConv2d(b: Builder, i: number): boolean {
   const [x, w, bias] = inputs as [number, number, number | undefined];
   const shape = convolution(b, x, w, i, attrs as unknown as Conv2dAttrs);
   const { nodes, activation } = withFollowers(b, i, canRender);
-  const operation = conv2d(b.pool, shape, {
-    ...(bias === undefined ? {} : { bias: 'row' }),
-    ...(activation && { activation }),
-  });
+  const operation = conv2d(
+    b.pool,
+    shape,
+    {
+      ...(bias === undefined ? {} : { bias: 'row' }),
+      ...(activation && { activation }),
+    },
+    b.algorithms.pick('forward', shape),
+  );
   const result = b.placeApart(nodes.at(-1)!, nodes);
   const operands = [b.regionOf(x), b.regionOf(w), result];
   emitOperation(b, nodes, operation, bias === undefined ? operands : [...operands, b.regionOf(bias)], result);
@@ -32,7 +37,7 @@ export function lowerConv2dGradInput(b: Builder, i: number): boolean {
   const { inputs, attrs } = b.node(i);
   const [grad, w] = inputs as [number, number];
   const shape = convolution(b, i, w, grad, attrs as unknown as Conv2dAttrs);
-  return emitApart(b, i, conv2dGradInput(b.pool, shape));
+  return emitApart(b, i, conv2dGradInput(b.pool, shape, {}, b.algorithms.pick('input', shape)));
 }
 
 export function lowerConv2dGradWeight(b: Builder, i: number): boolean {

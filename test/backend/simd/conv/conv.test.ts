@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { kernelOf } from '../../../../src/backend/reference/kernels.js';
 import {
+  type Algorithm,
   type Convolution,
+  canTile,
   conv2d,
   conv2dGradInput,
   conv2dGradWeight,
@@ -88,17 +90,19 @@ function check(
   );
 }
 
-function checkAll(shape: Convolution): void {
+/** Checks the three directions; the algorithm is that of two of them, since weights' gradients have only one. */
+function checkAll(shape: Convolution, algorithm: Algorithm = 'direct'): void {
   const { x, w, y } = shape;
   const values = { x: numbers(sizeOf(x), 1), w: numbers(sizeOf(w), 2), gradient: numbers(sizeOf(y), 3) };
   const inputs = (...pairs: readonly (readonly [Float32Array, Shape])[]) => pairs;
   const k = w[1] * w[2] * w[3];
-  check('conv2d', conv2d, shape, inputs([values.x, x], [values.w, w]), y, k);
-  const withBias: Build = (pool, own) => conv2d(pool, own, { bias: 'row' });
+  const forward: Build = (pool, own) => conv2d(pool, own, {}, algorithm);
+  check('conv2d', forward, shape, inputs([values.x, x], [values.w, w]), y, k);
+  const withBias: Build = (pool, own) => conv2d(pool, own, { bias: 'row' }, algorithm);
   check('conv2d', withBias, shape, inputs([values.x, x], [values.w, w]), y, k, numbers(w[0], 4));
   check(
     'conv2dGradInput',
-    conv2dGradInput,
+    (pool, own) => conv2dGradInput(pool, own, {}, algorithm),
     shape,
     inputs([values.gradient, y], [values.w, w]),
     x,
@@ -149,6 +153,27 @@ describe('convolutions in three directions', () => {
       padding: [2, 1],
       groups: 5,
     }),
+    'depthwise without padding': convolution([2, 3, 9, 8], [3, 3, 3], { groups: 3 }),
+    'depthwise of few columns': convolution([2, 3, 9, 3], [3, 3, 3], { padding: [1, 1], groups: 3 }),
+    'depthwise with stride 2': convolution([3, 4, 12, 15], [4, 3, 3], {
+      stride: [2, 2],
+      padding: [1, 1],
+      groups: 4,
+    }),
+    'depthwise with stride 2 and few columns': convolution([2, 3, 7, 5], [3, 3, 3], {
+      stride: [2, 2],
+      padding: [1, 1],
+      groups: 3,
+    }),
+    'depthwise with stride 3': convolution([2, 3, 12, 14], [3, 3, 3], { stride: [1, 3], groups: 3 }),
+    'depthwise with dilation': convolution([2, 3, 12, 17], [3, 3, 2], {
+      padding: [2, 1],
+      dilation: [2, 3],
+      groups: 3,
+    }),
+    'depthwise with a large kernel': convolution([1, 3, 14, 13], [3, 7, 7], { padding: [3, 3], groups: 3 }),
+    'depthwise 1×1': convolution([2, 5, 6, 7], [5, 1, 1], { groups: 5 }),
+    'depthwise in several strips': convolution([1, 2, 130, 141], [2, 3, 3], { padding: [1, 1], groups: 2 }),
     'a kernel as large as the image': convolution([9, 3, 4, 5], [6, 4, 5]),
     'rows longer than a strip': convolution([1, 2, 4, 700], [3, 3, 3], { padding: [1, 1] }),
     'many planes': convolution([2, 90, 8, 8], [50, 3, 3], { padding: [1, 1] }),
@@ -157,6 +182,20 @@ describe('convolutions in three directions', () => {
     'no images': convolution([0, 3, 8, 8], [4, 3, 3], { padding: [1, 1] }),
   };
   for (const [name, shape] of Object.entries(SHAPES)) it(`of ${name}`, () => checkAll(shape));
+
+  const TILED: Readonly<Record<string, Convolution>> = {
+    ...Object.fromEntries(Object.entries(SHAPES).filter(([, shape]) => canTile(shape) && shape.x[0] > 0)),
+    'two planes': convolution([1, 2, 2, 2], [2, 3, 3], { padding: [1, 1] }),
+    'odd sizes': convolution([3, 5, 7, 11], [13, 3, 3], { padding: [1, 1] }),
+    'whole vectors of tiles': convolution([2, 6, 18, 18], [7, 3, 3]),
+    'padding of two': convolution([2, 3, 6, 9], [4, 3, 3], { padding: [2, 2] }),
+    'several strips': convolution([1, 40, 30, 30], [48, 3, 3], { padding: [1, 1] }),
+  };
+  for (const [name, shape] of Object.entries(TILED))
+    it(`of ${name}, in Winograd's tiles`, () => {
+      assert.ok(canTile(shape));
+      checkAll(shape, 'winograd');
+    });
 
   it('apply a formula to the result', () => {
     const shape = convolution([2, 3, 9, 8], [5, 3, 3], { padding: [1, 1] });
@@ -175,6 +214,38 @@ describe('convolutions in three directions', () => {
       rectified,
       plain.map((value) => Math.max(value, 0)),
     );
+  });
+
+  it('apply a formula and a bias to the results of tiles', () => {
+    const shape = convolution([2, 3, 9, 8], [5, 3, 3], { padding: [1, 1] });
+    const inputs = [numbers(sizeOf(shape.x)), numbers(sizeOf(shape.w), 2), numbers(5, 3)] as const;
+    const run = (build: Build): Float32Array => {
+      alone.reset();
+      const [x, w, bias] = inputs.map((values) => alone.put(values)) as [number, number, number];
+      const to = alone.room(sizeOf(shape.y));
+      alone.run(build(alone.pool, shape), [x, w, to, bias], [to, sizeOf(shape.y)]);
+      return alone.get(to, sizeOf(shape.y));
+    };
+    const plain = run((pool, own) => conv2d(pool, own, { bias: 'row' }, 'winograd'));
+    const activation = f.max(f.input(0), 0);
+    const rectified = run((pool, own) => conv2d(pool, own, { bias: 'row', activation }, 'winograd'));
+    assert.ok(plain.some((value) => value < 0));
+    assert.deepEqual(
+      rectified,
+      plain.map((value) => Math.max(value, 0)),
+    );
+  });
+
+  it('take no gradient of depthwise weights from numbers that no window reads', () => {
+    // Of 12 columns the last one lies beyond the last window.
+    const shape = convolution([1, 2, 5, 12], [2, 3, 3], { stride: [2, 2], groups: 2 });
+    const x = numbers(sizeOf(shape.x));
+    for (let row = 0; row < 10; row++) x[row * 12 + 11] = Number.NaN;
+    alone.reset();
+    const offsets = [alone.put(numbers(sizeOf(shape.y), 3)), alone.put(x)];
+    const to = alone.room(sizeOf(shape.w));
+    alone.run(conv2dGradWeight(alone.pool, shape), [...offsets, to], [to, sizeOf(shape.w)]);
+    assert.ok(alone.get(to, sizeOf(shape.w)).every(Number.isFinite));
   });
 
   it('sum weights over parts of a large batch', () => {

@@ -1,0 +1,256 @@
+import { V } from '../../../webassembly/instructions.js';
+import {
+  add,
+  div,
+  type Int,
+  less,
+  min,
+  mul,
+  type Routine,
+  rem,
+  sub,
+  type Variable,
+} from '../../../webassembly/terms.js';
+import type { Epilogue } from '../gemm/epilogue.js';
+import { multiplyAdd } from '../gemm/micro.js';
+import { KernelModule } from '../kernel-module.js';
+import { render } from '../render.js';
+import { EVEN_THEN_ODD } from './patches.js';
+import { SOURCE_ARGS, stripReader } from './strip.js';
+
+/*
+ * Kernels for groups of one plane (depthwise convolution): as a matrix product such a group would have one row, so most of
+ * a tile would be wasted. Here four neighbouring positions are one vector, and the taps are unrolled.
+ */
+
+/** A tap: its row and column in the box around all taps, and where its weight is among the group's, in elements. */
+export interface PlaneTap {
+  readonly row: number;
+  readonly column: number;
+  readonly weight: number;
+}
+
+/** Variants of the kernels. */
+export interface PlaneVariant {
+  readonly taps: readonly PlaneTap[];
+  /** Columns of the input between two positions: 1 or 2. */
+  readonly stepColumn: number;
+  readonly padded: boolean;
+  /** Whether a product is computed and added in one instruction. */
+  readonly fused: boolean;
+}
+
+/** A number of each of four neighbouring positions, or of one position in all lanes. */
+function load(routine: Routine, { stepColumn }: PlaneVariant, address: Int, column: number, lanes: 1 | 4) {
+  if (lanes === 1) return routine.load(address, 4 * column, V.load32Splat);
+  const low = routine.load(address, 4 * column);
+  if (stepColumn === 1) return low;
+  // Nothing beyond the last position's number is read.
+  const high = routine.load(address, 4 * column + 12);
+  routine.code.get(low).get(high).shuffle(EVEN_THEN_ODD).set(low);
+  return low;
+}
+
+/** Addresses of the rows of the box around the taps, for a row of positions. */
+const rowsOf = (routine: Routine, { taps }: PlaneVariant, top: Int, rowBytes: Variable): Variable[] =>
+  Array.from({ length: 1 + Math.max(...taps.map(({ row }) => row)) }, (_, row) =>
+    routine.let(add(top, mul(rowBytes, row))),
+  );
+
+/** Arguments of the kernel: addresses, distances in bytes, and counts. */
+export const PLANE_ARGS = [
+  ...SOURCE_ARGS,
+  'weights',
+  'weightGroup',
+  'target',
+  'bias',
+  'own',
+  'ownBytes',
+  'groups',
+  'strips',
+  'rows',
+  'columns',
+  'stripRows',
+  'rowBytes',
+  'targetImage',
+  'targetPlane',
+  'targetRow',
+] as const;
+
+/**
+ * A kernel whose pieces are strips of a plane's results. Each result is the sum over the taps in their order.
+ *
+ * @param targetColumn distance between the results of neighbouring positions, in elements
+ */
+export function encodePlanes(
+  variant: PlaneVariant,
+  targetColumn: number,
+  { bias, activation }: Epilogue,
+  pages: number,
+): Uint8Array<ArrayBuffer> {
+  const { taps, stepColumn, padded, fused } = variant;
+  const module = new KernelModule();
+  const readStrip = stripReader(module, padded);
+  module.run(PLANE_ARGS, (routine, p) => {
+    const { code } = routine;
+    const memory = routine.let(add(p.own, mul(p.thread, p.ownBytes)));
+    routine.for(p.from, p.to, 1, (piece) => {
+      const firstRow = routine.let(mul(rem(piece, p.strips), p.stripRows));
+      const second = routine.let(div(piece, p.strips));
+      const group = routine.let(rem(second, p.groups));
+      const image = routine.let(div(second, p.groups));
+      const rows = routine.let(min(p.stripRows, sub(p.rows, firstRow)));
+      const base = readStrip(routine, p, memory, {
+        image,
+        group,
+        row: firstRow,
+        rows,
+        firstPlane: 0,
+        planes: 1,
+      });
+      const from = routine.let(add(p.weights, mul(group, p.weightGroup)));
+      const weights = taps.map(({ weight }) => routine.load(from, 4 * weight, V.load32Splat));
+      const added = bias && routine.load(add(p.bias, mul(group, 4)), 0, V.load32Splat);
+      const to = routine.let(
+        add(p.target, mul(image, p.targetImage), mul(group, p.targetPlane), mul(firstRow, p.targetRow)),
+      );
+      const sum = code.vector();
+      routine.for(0, rows, 1, (row) => {
+        const inRows = rowsOf(routine, variant, add(base, mul(mul(row, p.stepRow), p.rowBytes)), p.rowBytes);
+        const position = (column: Variable, lanes: 1 | 4): void => {
+          const cells = inRows.map((one) => routine.let(add(one, mul(column, 4 * stepColumn))));
+          taps.forEach((tap, t) => {
+            const value = load(routine, variant, cells[tap.row]!, tap.column, lanes);
+            if (t === 0) code.get(value).get(weights[t]!).v(V.f32Mul).set(sum);
+            else multiplyAdd(code, fused, sum, value, weights[t]!);
+          });
+          if (added !== undefined) code.get(sum).get(added).v(V.f32Add).set(sum);
+          const result = activation ? render(code, activation, [sum]) : sum;
+          const place = routine.let(add(to, mul(column, 4 * targetColumn)));
+          if (lanes === 4 && targetColumn === 1) routine.save(place, result);
+          else
+            for (let lane = 0; lane < lanes; lane++)
+              routine.saveLane(place, result, lane, 4 * targetColumn * lane);
+        };
+        routine.if(
+          less(3, p.columns),
+          () => {
+            // The last vector overlaps the one before it, and writes the same numbers again.
+            const column = routine.let(-4);
+            routine.repeat(
+              () => {
+                routine.set(column, min(add(column, 4), sub(p.columns, 4)));
+                position(column, 4);
+              },
+              less(column, sub(p.columns, 4)),
+            );
+          },
+          () => routine.for(0, p.columns, 1, (column) => position(column, 1)),
+        );
+        routine.step(to, p.targetRow);
+      });
+    });
+  });
+  return module.encodeFor(pages);
+}
+
+/** Arguments of the kernel of the weights' gradient. */
+export const PLANE_GRADIENT_ARGS = [
+  ...SOURCE_ARGS,
+  'gradient',
+  'gradientImage',
+  'gradientPlane',
+  'target',
+  'own',
+  'ownBytes',
+  'images',
+  'rows',
+  'columns',
+  'stripRows',
+  'rowBytes',
+] as const;
+
+/** Bytes of the memory for each thread's sums. */
+export const sumBytes = ({ taps }: PlaneVariant): number => 16 * taps.length;
+
+const [HALF, QUARTER] = [
+  [8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7],
+  [4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11],
+];
+
+/**
+ * A kernel whose pieces are groups: the gradient of a plane's weights, summed over images and positions. Sums of strips are
+ * added, so that rounding errors do not grow with the number of all positions.
+ */
+export function encodePlaneGradient(variant: PlaneVariant, pages: number): Uint8Array<ArrayBuffer> {
+  const { taps, stepColumn, padded, fused } = variant;
+  const module = new KernelModule();
+  const readStrip = stripReader(module, padded);
+  module.run(PLANE_GRADIENT_ARGS, (routine, p) => {
+    const { code } = routine;
+    const totals = routine.let(add(p.own, mul(p.thread, p.ownBytes)));
+    const memory = routine.let(add(totals, sumBytes(variant)));
+    const sums = taps.map(() => code.vector());
+    const zero = code.vector();
+    code.f32(0).set(zero);
+    routine.for(p.from, p.to, 1, (group) => {
+      taps.forEach((_, t) => {
+        routine.save(totals, zero, 16 * t);
+      });
+      routine.for(0, p.images, 1, (image) => {
+        const gradient = routine.let(
+          add(p.gradient, mul(image, p.gradientImage), mul(group, p.gradientPlane)),
+        );
+        routine.for(0, p.rows, p.stripRows, (firstRow) => {
+          const rows = routine.let(min(p.stripRows, sub(p.rows, firstRow)));
+          const base = readStrip(routine, p, memory, {
+            image,
+            group,
+            row: firstRow,
+            rows,
+            firstPlane: 0,
+            planes: 1,
+          });
+          for (const sum of sums) code.get(zero).set(sum);
+          routine.for(0, rows, 1, (row) => {
+            const cells = rowsOf(
+              routine,
+              variant,
+              add(base, mul(mul(row, p.stepRow), p.rowBytes)),
+              p.rowBytes,
+            );
+            const left = routine.let(p.columns);
+            const position = (lanes: 1 | 4): void => {
+              const factor = routine.load(gradient, 0, lanes === 4 ? V.load : V.load32Zero);
+              taps.forEach((tap, t) => {
+                // A single position uses one lane only; the others of its gradient are 0, and so must be its numbers.
+                const value =
+                  lanes === 4
+                    ? load(routine, variant, cells[tap.row]!, tap.column, 4)
+                    : routine.load(cells[tap.row]!, 4 * tap.column, V.load32Zero);
+                multiplyAdd(code, fused, sums[t]!, value, factor);
+              });
+              for (const cell of cells) routine.step(cell, 4 * stepColumn * lanes);
+              routine.step(gradient, 4 * lanes);
+              routine.step(left, -lanes);
+            };
+            routine.while(less(3, left), () => position(4));
+            routine.while(left, () => position(1));
+          });
+          taps.forEach((_, t) => {
+            const total = routine.load(totals, 16 * t);
+            code.get(total).get(sums[t]!).v(V.f32Add).set(total);
+            routine.save(totals, total, 16 * t);
+          });
+        });
+      });
+      taps.forEach(({ weight }, t) => {
+        const total = routine.load(totals, 16 * t);
+        for (const turned of [HALF, QUARTER])
+          code.get(total).get(total).get(total).shuffle(turned!).v(V.f32Add).set(total);
+        routine.saveLane(add(p.target, mul(group, 4 * taps.length)), total, 0, 4 * weight);
+      });
+    });
+  });
+  return module.encodeFor(pages);
+}
