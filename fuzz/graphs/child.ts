@@ -1,5 +1,6 @@
 import { readFileSync, writeSync } from 'node:fs';
-import { check, type Verdict } from './check.js';
+import { check } from './check.js';
+import { describe } from './describe.js';
 import type { Program } from './program.js';
 import { programOf, type Source } from './programs.js';
 import { open, type Setting } from './setting.js';
@@ -30,17 +31,6 @@ export type Line =
   | { readonly kind: 'done'; readonly operations: readonly string[] };
 
 const say = (line: Line): void => void writeSync(1, `${JSON.stringify(line)}\n`);
-
-function describe(verdict: Verdict): string | undefined {
-  if (verdict.kind === 'error')
-    return String((verdict.error as Error)?.stack ?? verdict.error)
-      .split('\n')
-      .slice(0, 4)
-      .join('\n');
-  if (verdict.kind !== 'different') return undefined;
-  const { run, name, error, allowed, got, expected } = verdict.difference;
-  return `${name} in run ${run + 1} is off by ${error.toExponential(2)}, where ${allowed.toExponential(2)} is allowed\n  got      ${got.join(', ')}\n  expected ${expected.join(', ')}`;
-}
 
 async function main(): Promise<void> {
   const task = JSON.parse(readFileSync(0, 'utf8')) as Task;

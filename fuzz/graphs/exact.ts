@@ -2,6 +2,7 @@ import { kernelOf } from '../../src/backend/reference/kernels.js';
 import { buildGraph, type Graph } from '../../src/graph/graph.js';
 import type { Node } from '../../src/graph/node.js';
 import { isFloat, makeArray, type Shape, sizeOf, type TypedArray } from '../../src/graph/types.js';
+import { hasMeans, normaliseRoundly } from './means.js';
 import { valuesOf } from './program.js';
 
 /** Operations that move, select or compare values: their results are exact. */
@@ -87,6 +88,14 @@ export function evaluateNodes(roots: readonly Node[], disturbance?: Disturbance)
         : disturbed(array, size, disturbance!.seed * 7919 + salt++);
     const compute = (inputs: TypedArray[]): TypedArray => {
       const output = makeArray(node.dtype, sizeOf(node.shape));
+      if (disturbance && hasMeans(node.op)) {
+        // The inputs of gradients begin with the gradient of the result.
+        const x = node.inputs[node.op.includes('Grad') ? 1 : 0]!;
+        // Sums are computed in float32 also where elements are bfloat16.
+        const rounding = { size: disturbance.one, seed: disturbance.seed * 6151 + salt++ };
+        normaliseRoundly(node.op, inputs, graph.nodes[x]!.shape, node.attrs, output, rounding);
+        return output;
+      }
       kernelOf(node.op === 'detach' ? 'reshape' : node.op)!({
         inputs,
         specs: node.inputs.map((input) => graph.nodes[input]!),

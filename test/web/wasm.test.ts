@@ -4,10 +4,11 @@ import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import type { Browser } from 'playwright-core';
 import type { Result } from '../support/page/node-test.js';
+import type { Programs } from '../support/page/random-programs.js';
 import { launch, NO_BROWSER } from './browser.js';
 import { serveBundles } from './bundles.js';
 
-/* The conformance suite in Chromium: the tests that Node runs. */
+/* The conformance suite and random programs in Chromium: the tests that Node runs. */
 
 interface Outcome {
   readonly threads: number;
@@ -19,13 +20,26 @@ const IN_WORKER = `new Promise((resolve, reject) => {
   worker.onmessage = ({ data }) => resolve(data);
   worker.onerror = ({ message }) => reject(new Error(message));
 })`;
+/** Random programs are the same each time, unless PAPERWEIGHT_FUZZ_SEED sets a seed. */
+const SEED = Number(process.env.PAPERWEIGHT_FUZZ_SEED ?? 20261129);
+const PROGRAMS = 200;
+const programsInWorker = (seed: number, count: number): string => `new Promise((resolve, reject) => {
+  const worker = new Worker('random-programs.js', { type: 'module' });
+  worker.onmessage = ({ data }) => resolve(data);
+  worker.onerror = ({ message }) => reject(new Error(message));
+  worker.postMessage({ seed: ${seed}, count: ${count} });
+})`;
 const IN_PAGE = `import(location.href + 'conformance.js').then(() => globalThis.outcome)`;
 
 describe('wasm in Chromium', { skip: NO_BROWSER }, () => {
   let server: Server;
   let browser: Browser;
   before(async () => {
-    server = await serveBundles('test/support/page/conformance.js', 'src/backend/simd/threads/web-worker.js');
+    server = await serveBundles(
+      'test/support/page/conformance.js',
+      'test/support/page/random-programs.js',
+      'src/backend/simd/threads/web-worker.js',
+    );
     browser = await launch();
   });
   after(async () => {
@@ -49,6 +63,22 @@ describe('wasm in Chromium', { skip: NO_BROWSER }, () => {
         [],
       );
       assert.ok(outcome.results.length > 200, `${outcome.results.length} tests`);
+      await page.close();
+    });
+
+  for (const [kind, threads] of [
+    ['isolated', 2],
+    ['plain', 1],
+  ] as const)
+    it(`gives float64's numbers for random programs, ${kind}; seed ${SEED}`, async () => {
+      const page = await browser.newPage();
+      const { port } = server.address() as AddressInfo;
+      await page.goto(`http://127.0.0.1:${port}/${kind}/`);
+      const outcome = await page.evaluate<Programs>(programsInWorker(SEED, PROGRAMS));
+      assert.equal(outcome.threads, threads);
+      assert.deepEqual(outcome.failures, []);
+      assert.equal(outcome.same + outcome.unfit, PROGRAMS);
+      assert.ok(outcome.same > 0.7 * PROGRAMS, `only ${outcome.same} could be compared`);
       await page.close();
     });
 });
