@@ -1,4 +1,5 @@
 // jax-js's side of `paperweight bench`, in Node: its wasm device, which has one thread there, or its webgpu device.
+import { cropSides, evaluate, product } from './graph.mjs';
 import { beyond, load, serve, versionOf } from './protocol.mjs';
 
 await serve(async (work) => {
@@ -72,14 +73,71 @@ await serve(async (work) => {
         throw new Error(`no layer ${layer.type} here`);
     }
   };
-  const forward = (p, x) => {
+  for (const { shape, data } of work.parameters ?? []) parameters.push(np.array(data).reshape(shape));
+  const perChannel = (value, { length }) =>
+    value.reshape(Array.from({ length }, (_, axis) => (axis === 1 ? -1 : 1)));
+  const normalise = (x, axes, eps) => {
+    const centred = x.ref.sub(np.mean(x, axes, { keepdims: true }));
+    const variance = np.mean(np.square(centred.ref), axes, { keepdims: true });
+    return centred.mul(np.reciprocal(np.sqrt(variance.add(eps))));
+  };
+  const turned = (x, isTurned) => (isTurned ? np.matrixTranspose(x) : x);
+  const operations = {
+    conv2d: ([x, w, b], { stride, padding: [p, q] }, shape) => {
+      const y = lax.convGeneralDilated(x, w, stride, [
+        [p, p],
+        [q, q],
+      ]);
+      return b ? y.add(perChannel(b, shape)) : y;
+    },
+    linear: ([x, w, b]) => np.matmul(x, w.transpose()).add(b),
+    matmul: ([a, b], { transposeA, transposeB }) => np.matmul(turned(a, transposeA), turned(b, transposeB)),
+    maxPool2d: ([x], { kernel, stride }) => lax.reduceWindow(x, np.max, kernel, stride),
+    crop: ([x, offsets], attrs, _, [shape]) => np.pad(x, cropSides(shape, offsets, attrs)),
+    reshape: ([x], _, shape) => x.reshape(shape),
+    permute: ([x], { axes }) => np.transpose(x, axes),
+    broadcastTo: ([x], _, shape) => np.broadcastTo(x, shape),
+    concat: (values, { axis }) => np.concatenate(values, axis),
+    slice: ([x], { axis, start, length }) =>
+      x.slice(...Array.from({ length: axis }, () => []), [start, start + length]),
+    sum: ([x], { axes, keepDims }) => np.sum(x, axes, { keepdims: keepDims }),
+    add: ([a, b]) => a.add(b),
+    mul: product((a, b) => a.mul(b)),
+    affine: ([x], { scale, shift }) => (shift === 0 ? x.mul(scale) : x.mul(scale).add(shift)),
+    relu: ([x]) => nn.relu(x),
+    softmax: ([x], { axis }) => nn.softmax(x, axis),
+    gelu: ([x], { tanh }) => nn.gelu(x, { approximate: tanh === 1 }),
+    normalizeRows: ([x], { eps }) => normalise(x, [1], eps),
+    batchNormTrain: ([x, gamma, beta], { eps }, shape) =>
+      normalise(x, [0, 2, 3], eps).mul(perChannel(gamma, shape)).add(perChannel(beta, shape)),
+    batchNorm: ([x, gamma, beta, mean, variance], { eps }, shape) => {
+      const factor = gamma.mul(np.reciprocal(np.sqrt(variance.add(eps))));
+      return x.sub(perChannel(mean, shape)).mul(perChannel(factor, shape)).add(perChannel(beta, shape));
+    },
+  };
+  const ofGraph = (graph, p, x) => {
+    const leaves = new Map([[graph.images, x]]);
+    for (const [i, node] of graph.parameters.entries()) leaves.set(node, p[i]);
+    for (const { node, dtype, values } of graph.constants)
+      leaves.set(
+        node,
+        dtype === 'int32' ? values : np.array(Float32Array.from(values)).reshape(graph.nodes[node].shape),
+      );
+    return evaluate(graph, operations, leaves, (value) => value?.ref ?? value);
+  };
+  const forward = (p, x, training) => {
+    const { graphs } = work;
+    if (graphs) {
+      const isFew = x.shape[0] === work.imageCount && !training;
+      return ofGraph(isFew ? graphs.few : graphs.batch, p, x);
+    }
     const y = layers.reduce((value, layer, i) => apply(value, layer, p, layers[i + 1]), x);
     for (const one of p) one.dispose();
     return y;
   };
   const input = (data, count) => np.array(data).reshape([count, ...work.inputShape]);
   const refs = (list) => list.map((one) => one.ref);
-  const inference = jax.jit(forward);
+  const inference = jax.jit((p, x) => forward(p, x, false));
   const images = input(work.images, work.batch);
   const few = input(work.few, work.imageCount);
   let weights = parameters;
@@ -92,7 +150,7 @@ await serve(async (work) => {
     .reshape([work.batch, 10]);
   const loss = (p, x, y) =>
     nn
-      .logSoftmax(forward(p, x))
+      .logSoftmax(forward(p, x, true))
       .mul(y)
       .sum()
       .mul(-1 / work.batch);

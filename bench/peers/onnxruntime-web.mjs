@@ -1,20 +1,22 @@
-// onnxruntime-web's side of `paperweight bench infer`, in Node: its WebGPU provider, with the network that
-// `paperweight export` writes.
+// onnxruntime-web's side of `paperweight bench infer`, in Node: its WebGPU or its WebAssembly provider, with the network
+// that `paperweight export` writes.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { FOLDER, serve, versionOf } from './protocol.mjs';
-import { providePageGpu } from './webgpu.mjs';
 
 await serve(async (work) => {
   if (work.what !== 'infer') throw new Error('onnxruntime-web cannot train');
-  providePageGpu();
+  const provider = work.mode || 'webgpu';
+  if (provider === 'webgpu') (await import('./webgpu.mjs')).providePageGpu();
   const dist = join(FOLDER, 'node_modules/onnxruntime-web/dist');
-  const ort = await import(pathToFileURL(join(dist, 'ort.webgpu.mjs')).href);
+  const ort = await import(
+    pathToFileURL(join(dist, provider === 'webgpu' ? 'ort.webgpu.mjs' : 'ort.wasm.mjs')).href
+  );
   ort.env.wasm.wasmPaths = `${pathToFileURL(dist).href}/`;
-  ort.env.wasm.numThreads = 1;
+  ort.env.wasm.numThreads = provider === 'webgpu' ? 1 : work.threads;
   const session = await ort.InferenceSession.create(await readFile(join(work.folder, work.onnx)), {
-    executionProviders: ['webgpu'],
+    executionProviders: [provider],
   });
   const tensor = (data, count) => new ort.Tensor('float32', data, [count, ...work.inputShape]);
   const run = async (images) => (await session.run({ images })).logits.getData();

@@ -41,7 +41,10 @@ async function readWork(file) {
     return layer;
   });
   const few = await floats(work.images);
-  return { ...work, layers, few, folder: dirname(file), images: repeat(few, work) };
+  const { graphs } = work;
+  // In the order in which the nodes list them, which is that of the file.
+  const parameters = graphs?.few.parameters.map((node) => take(...graphs.few.nodes[node].shape));
+  return { ...work, layers, parameters, few, folder: dirname(file), images: repeat(few, work) };
 }
 
 /** Rows or columns behind the end of `size` that the last window of a pooling in ceil mode covers. */

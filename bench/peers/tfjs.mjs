@@ -1,5 +1,6 @@
 // TensorFlow.js's side of `paperweight bench`, in Node: the wasm backend, the one in plain JavaScript ("cpu"), or webgpu.
 import { dirname, sep } from 'node:path';
+import { evaluate, product } from './graph.mjs';
 import { beyond, load, resolve, serve, versionOf } from './protocol.mjs';
 
 await serve(async (work) => {
@@ -79,8 +80,63 @@ await serve(async (work) => {
         throw new Error(`no layer ${layer.type} here`);
     }
   };
-  const forward = (x, training) => layers.reduce((y, layer) => apply(y, layer, training), x);
-  const input = (data, count) => tf.tensor(data, [count, ...work.inputShape]).transpose([0, 2, 3, 1]);
+  const weights = work.parameters?.map(({ shape, data }) => variable(tf.tensor(data, shape)));
+  const operations = {
+    // Its wasm backend has no gradient of a convolution's kernel. Patches side by side are rows of a matrix product.
+    conv2d: ([x, w, b], { stride, padding }, [n, out, rows, columns], [[, c], [, , kh, kw]]) => {
+      if (kh !== stride[0] || kw !== stride[1] || padding.some((p) => p > 0))
+        throw new Error('no convolution of overlapping patches in graphs here');
+      const patches = x.reshape([n, c, rows, kh, columns, kw]).transpose([0, 2, 4, 1, 3, 5]);
+      const y = tf.matMul(
+        patches.reshape([n * rows * columns, c * kh * kw]),
+        w.reshape([out, -1]),
+        false,
+        true,
+      );
+      return tf.add(y, b).reshape([n, rows, columns, out]).transpose([0, 3, 1, 2]);
+    },
+    linear: ([x, w, b]) => tf.add(tf.matMul(x, w, false, true), b),
+    matmul: ([a, b], { transposeA, transposeB }) => tf.matMul(a, b, transposeA, transposeB),
+    reshape: ([x], _, shape) => x.reshape(shape),
+    permute: ([x], { axes }) => x.transpose(axes),
+    broadcastTo: ([x], _, shape) =>
+      tf.tile(
+        x,
+        shape.map((size, axis) => size / x.shape[axis]),
+      ),
+    concat: (values, { axis }) => tf.concat(values, axis),
+    slice: ([x], { axis, start }, shape) =>
+      tf.slice(
+        x,
+        shape.map((_, i) => (i === axis ? start : 0)),
+        shape,
+      ),
+    add: ([a, b]) => tf.add(a, b),
+    mul: product((a, b) => tf.mul(a, b)),
+    affine: ([x], { scale, shift }) => (shift === 0 ? tf.mul(x, scale) : tf.add(tf.mul(x, scale), shift)),
+    softmax: ([x], { axis }) => tf.softmax(x, axis),
+    gelu: ([x]) => tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1)),
+    normalizeRows: ([x], { eps }) => {
+      const centred = tf.sub(x, tf.mean(x, 1, true));
+      return tf.mul(centred, tf.rsqrt(tf.add(tf.mean(tf.square(centred), 1, true), eps)));
+    },
+  };
+  const ofGraph = (graph, x) => {
+    const leaves = new Map([[graph.images, x]]);
+    for (const [i, node] of graph.parameters.entries()) leaves.set(node, weights[i]);
+    for (const { node, dtype, values } of graph.constants)
+      leaves.set(node, dtype === 'int32' ? values : tf.tensor(values, graph.nodes[node].shape));
+    return evaluate(graph, operations, leaves);
+  };
+  const forward = (x, training) => {
+    const { graphs } = work;
+    if (graphs) return ofGraph(x.shape[0] === work.imageCount && !training ? graphs.few : graphs.batch, x);
+    return layers.reduce((y, layer) => apply(y, layer, training), x);
+  };
+  const input = (data, count) => {
+    const x = tf.tensor(data, [count, ...work.inputShape]);
+    return work.graphs ? x : x.transpose([0, 2, 3, 1]);
+  };
   const few = input(work.few, work.imageCount);
   const images = input(work.images, work.batch);
   const labels = tf.oneHot(

@@ -5,7 +5,7 @@ import type { CompareOptions } from './compare-options.js';
 import { resultHead } from './machine.js';
 import { countFlop } from './network.js';
 import { PeerSide, readySchema, secondsSchema } from './peer-side.js';
-import { PEERS, peerCommand } from './peers.js';
+import { largestBatch, PEERS, type PeerName, peerCommand } from './peers.js';
 import type { StepResult } from './result.js';
 import { Side } from './side.js';
 import { median, percentile, spread } from './stats.js';
@@ -41,7 +41,8 @@ export const oursCommand = (workFile: string) => ({
  */
 export async function compare(options: CompareOptions): Promise<Comparison> {
   const { what, batch, threads, rounds, steps, peer, onProgress = () => {}, limit } = options;
-  const peerBatch = peer ? Math.min(batch, PEERS[peer].largest[what] ?? 0) : 0;
+  const gflopPerImage = (await countFlop(options.network))[what === 'train' ? 'train' : 'forward'];
+  const peerBatch = peer ? Math.min(batch, largestBatch(peer, what, gflopPerImage)) : 0;
   // Before any computation, so that a missing package is reported at once.
   if (peer && peerBatch > 0) await peerCommand(peer, [], options.places, threads);
   const base: WorkOptions = {
@@ -54,11 +55,10 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
     mode: options.mode || (peer ? PEERS[peer].modes[0]! : ''),
     warmup: WARMUP,
     wantsOnnx: peer === 'onnxruntime' || peer === 'onnxruntime-web',
-    forPeer: false,
   };
   const work = await writeWork(base);
   const theirWork =
-    peer && peerBatch > 0 ? await writeWork({ ...base, batch: peerBatch, forPeer: true }) : undefined;
+    peer && peerBatch > 0 ? await writeWork({ ...base, ...describing(peer), batch: peerBatch }) : undefined;
   const ours = new Side(oursCommand(work.file));
   const theirs: PeerSide | undefined = peer && new PeerSide(peer, options, peerBatch);
   try {
@@ -83,7 +83,6 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
     const profile = options.profile ? ((await ours.ask('profile', limit)).rows as ProfileRow[]) : undefined;
     const plans = plansSchema.parse((await ours.ask('stats', limit)).plans);
     const peak = Number((await ours.end()).peakRssMiB);
-    const gflopPerImage = (await countFlop(options.network))[what === 'train' ? 'train' : 'forward'];
     const speedOf = (values: readonly number[]) => {
       const secondsPerStep = median(values);
       return {
@@ -127,6 +126,11 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
     await theirWork?.remove();
   }
 }
+
+const describing = (peer: PeerName): Pick<WorkOptions, 'describe'> => {
+  const { describe } = PEERS[peer];
+  return describe ? { describe } : {};
+};
 
 const show = (values: readonly number[]): string => {
   const value = median(values);

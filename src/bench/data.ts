@@ -137,7 +137,6 @@ async function secondsOfStep({ batch, threads, device, limit }: DataOptions): Pr
     mode: '',
     warmup: 1,
     wantsOnnx: false,
-    forPeer: false,
   });
   const side = new Side(oursCommand(work.file));
   try {

@@ -30,8 +30,13 @@ interface Peer {
   /** Required Python modules or npm packages. */
   readonly needs: readonly string[];
   readonly modes: readonly string[];
-  /** Supported measurements, each with the largest practical batch; results are scaled from it. */
+  /**
+   * Supported measurements, each with the most GFLOP that are practical in a step: a larger batch is measured with fewer
+   * images, and its results are scaled.
+   */
   readonly largest: { readonly train?: number; readonly infer?: number };
+  /** What it builds networks from; left out if it reads the ONNX file, or builds none. */
+  readonly describe?: 'layers' | 'layers or graphs';
 }
 
 const ANY = Number.POSITIVE_INFINITY;
@@ -48,6 +53,7 @@ export const PEERS: Readonly<Record<PeerName, Peer>> = {
       ...['cuda', 'cuda-tf32', 'cuda-bf16'],
     ],
     largest: { train: ANY, infer: ANY },
+    describe: 'layers',
   },
   'pytorch-suite': {
     runtime: 'python',
@@ -68,14 +74,16 @@ export const PEERS: Readonly<Record<PeerName, Peer>> = {
     script: 'tfjs.mjs',
     needs: ['@tensorflow/tfjs', '@tensorflow/tfjs-backend-wasm'],
     modes: ['wasm', 'cpu'],
-    largest: { train: 1, infer: 8 },
+    largest: { train: 8, infer: 12 },
+    describe: 'layers or graphs',
   },
   'jax-js': {
     runtime: 'node',
     script: 'jax-js.mjs',
     needs: ['@jax-js/jax'],
     modes: ['wasm'],
-    largest: { train: 1, infer: 1 },
+    largest: { train: 8, infer: 2 },
+    describe: 'layers or graphs',
   },
   // On the adapter of our own webgpu device, in Node.
   'tfjs-webgpu': {
@@ -84,6 +92,7 @@ export const PEERS: Readonly<Record<PeerName, Peer>> = {
     needs: ['@tensorflow/tfjs', '@tensorflow/tfjs-backend-webgpu'],
     modes: ['webgpu'],
     largest: { train: ANY, infer: ANY },
+    describe: 'layers or graphs',
   },
   'jax-js-webgpu': {
     runtime: 'node',
@@ -91,12 +100,13 @@ export const PEERS: Readonly<Record<PeerName, Peer>> = {
     needs: ['@jax-js/jax'],
     modes: ['webgpu'],
     largest: { train: ANY, infer: ANY },
+    describe: 'layers or graphs',
   },
   'onnxruntime-web': {
     runtime: 'node',
     script: 'onnxruntime-web.mjs',
     needs: ['onnxruntime-web'],
-    modes: ['webgpu'],
+    modes: ['webgpu', 'wasm'],
     largest: { infer: ANY },
   },
   torchvision: {
@@ -107,6 +117,12 @@ export const PEERS: Readonly<Record<PeerName, Peer>> = {
     largest: {},
   },
 };
+
+/** The largest practical batch of a peer; 0 if it cannot measure this. */
+export function largestBatch(name: PeerName, what: 'train' | 'infer', gflopPerImage: number): number {
+  const most = PEERS[name].largest[what];
+  return most === undefined ? 0 : Math.max(1, Math.floor(most / gflopPerImage));
+}
 
 /** Folder of the peers' scripts; its package.json pins the npm packages. */
 const SCRIPTS = fileURLToPath(new URL('../../../bench/peers/', import.meta.url));

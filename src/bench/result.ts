@@ -206,13 +206,16 @@ export const peerVersion = ({ peer }: StepResult): string | undefined =>
 /** Number type that a peer multiplies in: all but the modes that say bf16 are float32. */
 export const peerPrecision = (mode: string): string => (mode.includes('bf16') ? 'bfloat16' : 'float32');
 
-/** `train-128-lrn-2t-pytorch-2.15.0-eager-2026-11-24.json` */
+/** Whether a result is one of the rows for onednn and the usual network, which do not name them. */
+export const ofUsual = ({ device }: StepResult): boolean => device.engine === 'onednn';
+
+/** `train-128-lrn-2t-pytorch-2.15.0-eager-2026-11-24.json`; of other devices than onednn `train-32-resnet-resnet-20-wasm-2t-…` */
 export function resultFile(result: Result): string {
   const parts: (string | number | undefined)[] = [result.what];
   if (result.what === 'train' || result.what === 'infer')
     parts.push(
       result.batch,
-      result.norm,
+      ...(ofUsual(result) ? [result.norm] : [result.paper, result.preset, result.device.engine]),
       result.precision === 'float32' ? undefined : result.precision,
       `${result.threads}t`,
       result.peer?.name,

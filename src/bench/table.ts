@@ -1,5 +1,5 @@
 import type { Language } from '../languages.js';
-import { peerPrecision, peerVersion, type Result, type StepResult } from './result.js';
+import { ofUsual, peerPrecision, peerVersion, type Result, type StepResult } from './result.js';
 
 const BEGIN = '<!-- speed: written by "paperweight bench table" -->';
 const END = '<!-- /speed -->';
@@ -8,7 +8,7 @@ const WORDS = {
   en: {
     head: ['What', 'Paperweight', 'Number type', 'Peer', 'Peer’s number type', 'Ratio'],
     step: (r: StepResult) =>
-      `${r.what === 'train' ? 'A training step' : 'A forward pass'}, batch ${r.batch}, ${r.norm === 'lrn' ? 'with LRN' : 'without LRN'}${r.threads === 1 ? ', 1 thread' : ''}`,
+      `${r.what === 'train' ? 'A training step' : 'A forward pass'}${ofUsual(r) ? '' : ` of ${r.paper} ${r.preset} on the ${r.device.engine} device`}, batch ${r.batch}${ofUsual(r) ? (r.norm === 'lrn' ? ', with LRN' : ', without LRN') : ''}${r.threads === 1 ? ', 1 thread' : ''}`,
     rate: (r: StepResult) =>
       `${r.imagesPerSecond.toFixed(0)} images/s, ${r.gflops.toFixed(0)} GFLOP/s${r.sgemmGflops === null ? '' : ` (sgemm: ${r.sgemmGflops.toFixed(0)})`}`,
     impossible: 'impossible',
@@ -29,7 +29,7 @@ const WORDS = {
   zh: {
     head: ['项目', 'Paperweight', '数值类型', '对照', '对照的数值类型', '倍数'],
     step: (r: StepResult) =>
-      `${r.what === 'train' ? '一步训练' : '一次前向传播'}，批大小 ${r.batch}，${r.norm === 'lrn' ? '含 LRN' : '不含 LRN'}${r.threads === 1 ? '，1 个线程' : ''}`,
+      `${ofUsual(r) ? '' : `${r.paper} ${r.preset} 在 ${r.device.engine} 设备上的`}${r.what === 'train' ? '一步训练' : '一次前向传播'}，批大小 ${r.batch}${ofUsual(r) ? (r.norm === 'lrn' ? '，含 LRN' : '，不含 LRN') : ''}${r.threads === 1 ? '，1 个线程' : ''}`,
     rate: (r: StepResult) =>
       `每秒 ${r.imagesPerSecond.toFixed(0)} 张图像，${r.gflops.toFixed(0)} GFLOP/s${r.sgemmGflops === null ? '' : `（sgemm：${r.sgemmGflops.toFixed(0)}）`}`,
     impossible: '无法运行',
@@ -62,6 +62,7 @@ export function newest(results: readonly Result[]): Result[] {
         ? [
             result.what,
             result.batch,
+            ...(ofUsual(result) ? [] : [result.paper, result.preset, result.device.engine]),
             result.norm,
             result.precision,
             result.threads,
@@ -74,12 +75,15 @@ export function newest(results: readonly Result[]): Result[] {
   const order = ['train', 'infer', 'data', 'start', 'step-overhead', 'suite'];
   return [...kept.values()].sort(
     (a, b) =>
+      isOther(a) - isOther(b) ||
       order.indexOf(a.what) - order.indexOf(b.what) ||
       batchOf(b) - batchOf(a) ||
       nameOf(a).localeCompare(nameOf(b)),
   );
 }
 
+const isOther = (result: Result): number =>
+  Number((result.what === 'train' || result.what === 'infer') && !ofUsual(result));
 const batchOf = (result: Result): number => ('batch' in result ? result.batch : 0);
 const nameOf = (result: Result): string =>
   'peer' in result && result.peer ? `${result.norm} ${result.peer.name} ${result.peer.mode}` : '';

@@ -3,12 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { DEVICES } from '../backend/device-names.js';
+import { UsageError } from '../errors/errors.js';
 import { writeFileAtomic } from '../files/atomic.js';
 import { viewBytes } from '../interop/numbers.js';
 import { exportOnnx } from '../interop/onnx/index.js';
 import { Generator } from '../random.js';
 import { manualSeed } from '../tensor/random.js';
-import { buildNetwork, describeNetwork } from './network.js';
+import { describeGraph, type GraphSpec } from './graph-spec.js';
+import { buildNetwork, describeNetwork, type LayerSpec, type NetworkChoice } from './network.js';
 
 const count = z.number().int().positive();
 
@@ -32,6 +34,11 @@ const workSchema = z.object({
   lr: z.number().positive(),
   momentum: z.number().nonnegative(),
   layers: z.array(z.looseObject({ type: z.string() })),
+  /**
+   * The forward pass as graphs, if the network is no chain of layers: of the few images in evaluation mode, and of a
+   * batch in the measured mode.
+   */
+  graphs: z.object({ few: z.looseObject({}), batch: z.looseObject({}) }).optional(),
   /** Float32 values of all parameters, layer by layer, weight before bias. */
   weights: z.string(),
   /** Float32 images; batches repeat them. */
@@ -50,12 +57,12 @@ export const readWork = async (file: string): Promise<Work> =>
 
 export type WorkOptions = Omit<
   Work,
-  'inputShape' | 'layers' | 'weights' | 'images' | 'imageCount' | 'onnx' | 'lr' | 'momentum'
+  'inputShape' | 'layers' | 'graphs' | 'weights' | 'images' | 'imageCount' | 'onnx' | 'lr' | 'momentum'
 > & {
   /** Whether a side needs the network as an ONNX file. */
   readonly wantsOnnx: boolean;
-  /** Whether a side builds the network from the layer descriptions. */
-  readonly forPeer: boolean;
+  /** What a side builds the network from, if it does not know it: a list of layers, or a graph where that is impossible. */
+  readonly describe?: 'layers' | 'layers or graphs';
 };
 
 export interface WorkFolder {
@@ -63,8 +70,29 @@ export interface WorkFolder {
   remove(): Promise<void>;
 }
 
+/** The network as layers or as graphs. @throws UsageError if it is no chain of layers and the peer reads nothing else */
+async function describeFor(
+  describe: 'layers' | 'layers or graphs',
+  {
+    network,
+    what,
+    batch,
+  }: { readonly network: NetworkChoice; readonly what: Work['what']; readonly batch: number },
+  few: readonly number[],
+): Promise<{ layers: LayerSpec[]; graphs?: { few: GraphSpec; batch: GraphSpec } }> {
+  const { model } = await buildNetwork(network);
+  try {
+    return { layers: describeNetwork(model) };
+  } catch (error) {
+    if (describe === 'layers' || !(error instanceof UsageError)) throw error;
+    const graph = describeGraph(model.eval(), few);
+    const whole = describeGraph(what === 'train' ? model.train() : model, [batch, ...few.slice(1)]);
+    return { layers: [], graphs: { few: graph, batch: whole } };
+  }
+}
+
 /** Writes the network, its weights and the images into a new temporary folder. */
-export async function writeWork({ wantsOnnx, forPeer, ...options }: WorkOptions): Promise<WorkFolder> {
+export async function writeWork({ wantsOnnx, describe, ...options }: WorkOptions): Promise<WorkFolder> {
   const folder = await mkdtemp(join(tmpdir(), 'paperweight-bench-'));
   const remove = () => rm(folder, { recursive: true, force: true });
   try {
@@ -78,12 +106,13 @@ export async function writeWork({ wantsOnnx, forPeer, ...options }: WorkOptions)
     const images = Float32Array.from({ length: size }, () => generator.uniform(-1, 1));
     await writeFileAtomic(join(folder, 'images.f32'), viewBytes(images));
     if (wantsOnnx) await writeFileAtomic(join(folder, 'model.onnx'), (await exportOnnx(model, input)).pieces);
-    const work: Work = {
+    const work = {
       ...options,
       inputShape: [...input],
       lr: 0.01,
       momentum: 0.9,
-      layers: forPeer ? describeNetwork(model) : [],
+      layers: [],
+      ...(describe ? await describeFor(describe, options, [imageCount, ...input]) : {}),
       weights: 'weights.f32',
       images: 'images.f32',
       imageCount,

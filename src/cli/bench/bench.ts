@@ -62,7 +62,7 @@ export function register(program: Command): void {
     )
     .option(
       '--peer-mode <mode>',
-      'pytorch: eager, channels-last, compile, compile-channels-last, bf16, bf16-channels-last; cuda, cuda-tf32, cuda-bf16; tfjs: wasm, cpu (default: the first)',
+      'pytorch: eager, channels-last, compile, compile-channels-last, bf16, bf16-channels-last; cuda, cuda-tf32, cuda-bf16; tfjs: wasm, cpu; onnxruntime-web: webgpu, wasm (default: the first)',
     )
     .option(
       '--python <path>',
