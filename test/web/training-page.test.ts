@@ -1,57 +1,36 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { decodeWeights } from '../../src/core.js';
-import { launch, NO_BROWSER } from './browser.js';
-
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+import { axe, launch, NO_BROWSER, overflow } from './browser.js';
+import { TrainingPage } from './training-page.js';
 
 /** A file of CIFAR-10's binary version with random pixels. */
 const records = (count: number, label = (i: number): number => i % 10): Uint8Array =>
   Uint8Array.from({ length: 3073 * count }, (_, i) => (i % 3073 === 0 ? label(i / 3073) : (i * 7919) % 256));
 
 describe('the page of examples/browser', { skip: NO_BROWSER }, () => {
+  let built: TrainingPage;
   let folder: string;
   let browser: Browser;
-  const servers: ChildProcess[] = [];
 
   before(async () => {
-    folder = await mkdtemp(path.join(tmpdir(), 'paperweight-page-'));
-    const modules = path.join(folder, 'node_modules');
-    await cp(path.join(ROOT, 'examples/browser'), folder, {
-      recursive: true,
-      filter: (file) => !file.includes('node_modules') && !file.endsWith('dist'),
-    });
-    await mkdir(modules);
-    await symlink(ROOT, path.join(modules, 'paperweight'));
-    await symlink(path.join(ROOT, 'node_modules/esbuild'), path.join(modules, 'esbuild'));
-    const build = spawn(process.execPath, ['build.mjs'], {
-      cwd: folder,
-      stdio: ['ignore', 'inherit', 'inherit'],
-    });
-    const [code] = await once(build, 'exit');
-    assert.equal(code, 0);
+    built = await TrainingPage.build();
+    folder = built.folder;
     browser = await launch({ webgpu: true });
   });
   after(async () => {
     await browser?.close();
-    for (const server of servers) server.kill();
-    await rm(folder, { recursive: true, force: true });
+    await built?.close();
   });
 
   async function openPage(...options: string[]): Promise<Page> {
-    const server = spawn(process.execPath, ['serve.mjs', '--port', '0', ...options], { cwd: folder });
-    servers.push(server);
-    const [line] = (await once(server.stdout!, 'data')) as [Buffer];
+    const address = await built.serve(...options);
     const page = await browser.newPage({ locale: 'en-US' });
     page.on('pageerror', (error) => assert.fail(error));
-    await page.goto(String(line).trim());
+    await page.goto(address);
     await page.locator('#devices', { hasText: /./ }).waitFor();
     return page;
   }
@@ -127,6 +106,35 @@ describe('the page of examples/browser', { skip: NO_BROWSER }, () => {
     await status(page, /^weights loaded$/);
     await page.click('#start');
     await status(page, /^Step ([2-9]|\d\d+) of/);
+    await page.close();
+  });
+
+  it('trains a transformer on the processor', async () => {
+    const page = await openPage();
+    await page.selectOption('#device', 'wasm');
+    await page.selectOption('#network', 'vit');
+    await page.fill('#batch', '4');
+    await page.click('#start');
+    await status(page, /^Step ([3-9]|\d\d+) of 3000 /);
+    await page.click('#stop');
+    await status(page, /^stopped$/);
+    assert.equal(await page.locator('#kernels canvas').count(), 48);
+    await page.close();
+  });
+
+  it('shows images of the data set before a training, fits small windows, and can be read by everyone', async () => {
+    const page = await openPage();
+    await page.locator('#guesses figure').nth(11).waitFor();
+    assert.equal(await page.textContent('#seen'), 'Images of this data set');
+    assert.ok(await page.isHidden('#drop'));
+    for (const width of [320, 375, 1440]) {
+      await page.setViewportSize({ width, height: 800 });
+      assert.ok((await overflow(page)) <= 0, `${width} pixels`);
+    }
+    assert.deepEqual(await axe(page), []);
+    await page.selectOption('#data', 'cifar10');
+    await page.locator('#drop').waitFor();
+    await page.locator('#guesses figure').first().waitFor({ state: 'detached' });
     await page.close();
   });
 

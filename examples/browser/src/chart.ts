@@ -4,10 +4,10 @@ export interface Point {
 }
 
 const SVG = 'http://www.w3.org/2000/svg';
-const WIDTH = 480;
 const HEIGHT = 200;
 const LEFT = 50;
 const BOTTOM = 22;
+const MOST_POINTS = 2000;
 
 function element(name: string, attributes: Record<string, string | number>, text?: string): SVGElement {
   const made = document.createElementNS(SVG, name);
@@ -31,7 +31,8 @@ export class Chart {
     readonly format: (value: number) => string,
     readonly top?: number,
   ) {
-    svg.setAttribute('viewBox', `0 0 ${WIDTH} ${HEIGHT}`);
+    // Drawn at its own size, so that its text is as large as other text.
+    new ResizeObserver(() => this.#draw()).observe(svg);
   }
 
   /** Forgets all points. @param last largest x of the axis */
@@ -43,7 +44,17 @@ export class Chart {
 
   add(point: Point): void {
     this.#points.push(point);
+    if (this.#points.length > MOST_POINTS) this.#halve();
     this.#draw();
+  }
+
+  /** Replaces each two points by their mean, so that a long training does not take longer to draw. */
+  #halve(): void {
+    const points = this.#points.splice(0);
+    for (let i = 0; i + 1 < points.length; i += 2) {
+      const [a, b] = [points[i]!, points[i + 1]!];
+      this.#points.push({ x: b.x, y: (a.y + b.y) / 2 });
+    }
   }
 
   #draw(): void {
@@ -56,19 +67,23 @@ export class Chart {
   }
 
   #render(): void {
+    const width = this.svg.clientWidth;
+    if (this.#points.length === 0) this.svg.querySelector('g')!.replaceChildren();
+    if (width === 0 || this.#points.length === 0) return;
+    this.svg.setAttribute('viewBox', `0 0 ${width} ${HEIGHT}`);
     const finite = this.#points.filter(({ y }) => Number.isFinite(y));
     const top = this.top ?? Math.max(1e-9, ...finite.map(({ y }) => y));
-    const x = (value: number): number => LEFT + ((WIDTH - LEFT - 6) * value) / this.#last;
+    const x = (value: number): number => LEFT + ((width - LEFT - 6) * value) / this.#last;
     const y = (value: number): number => (HEIGHT - BOTTOM) * (1 - value / top) + 6 * (value / top);
     const parts: SVGElement[] = [];
     for (const share of [0, 0.5, 1]) {
       const at = y(share * top);
-      parts.push(element('line', { class: 'grid', x1: LEFT, x2: WIDTH - 6, y1: at, y2: at }));
+      parts.push(element('line', { class: 'grid', x1: LEFT, x2: width - 6, y1: at, y2: at }));
       parts.push(element('text', { x: LEFT - 6, y: at + 4, 'text-anchor': 'end' }, this.format(share * top)));
     }
     parts.push(element('text', { x: LEFT, y: HEIGHT - 4 }, '0'));
     parts.push(
-      element('text', { x: WIDTH - 6, y: HEIGHT - 4, 'text-anchor': 'end' }, this.#last.toLocaleString()),
+      element('text', { x: width - 6, y: HEIGHT - 4, 'text-anchor': 'end' }, this.#last.toLocaleString()),
     );
     const line = (points: readonly Point[]): string =>
       points.map((p) => `${x(p.x).toFixed(1)},${y(Math.min(top, p.y)).toFixed(1)}`).join(' ');

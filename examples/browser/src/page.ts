@@ -6,6 +6,7 @@ import {
   type Guesses,
   type Kernels,
   NETWORKS,
+  type Preview,
   RATES,
   type Report,
   type Request,
@@ -39,9 +40,12 @@ const accuracy = new Chart(byId<SVGSVGElement>('accuracy'), (value) => `${Math.r
 let trainer: Worker | undefined;
 let steps = 0;
 let rate = 0;
+let state: 'idle' | 'running' | 'paused' | 'done' = 'idle';
 
-function show(message: string, isError = false): void {
+/** @param often whether it changes with each step, and should not be read out each time */
+function show(message: string, { isError = false, often = false } = {}): void {
   const status = byId('status');
+  status.ariaLive = often ? 'off' : 'polite';
   status.textContent = message;
   status.classList.toggle('error', isError);
 }
@@ -59,7 +63,8 @@ function settings(): Settings {
 }
 
 /** Sets which buttons can be pressed. */
-function enable(state: 'idle' | 'running' | 'paused' | 'done'): void {
+function enable(to: typeof state): void {
+  state = to;
   button('start').disabled = state === 'running' || state === 'paused';
   button('pause').hidden = state === 'paused';
   button('resume').hidden = state !== 'paused';
@@ -70,7 +75,7 @@ function enable(state: 'idle' | 'running' | 'paused' | 'done'): void {
 }
 
 /** Pixels of square images, as small canvases. */
-function canvases({ size, pixels }: Kernels): HTMLCanvasElement[] {
+function canvases({ size, pixels }: Pick<Kernels, 'size' | 'pixels'>): HTMLCanvasElement[] {
   const each = 4 * size * size;
   return Array.from({ length: pixels.length / each }, (_, i) => {
     const canvas = document.createElement('canvas');
@@ -80,18 +85,37 @@ function canvases({ size, pixels }: Kernels): HTMLCanvasElement[] {
   });
 }
 
-function showGuesses(shown: Guesses): void {
-  const figures = canvases(shown).map((canvas, i) => {
+/** Shows images with captions. @param describe the caption of an image, and its class */
+function showImages(
+  images: Preview,
+  heading: 'preview' | 'guesses',
+  describe: (i: number) => readonly [caption: string, name: string],
+): void {
+  const figures = canvases(images).map((canvas, i) => {
     const figure = document.createElement('figure');
     const caption = document.createElement('figcaption');
-    const [label, guess] = [shown.labels[i]!, shown.guesses[i]!];
-    const percent = Math.round(100 * shown.probabilities[i]!);
-    caption.textContent = label === guess ? `✓ ${guess} ${percent} %` : `✗ ${guess} ${percent} % (${label})`;
-    figure.className = label === guess ? 'right' : 'wrong';
+    [caption.textContent, figure.className] = describe(i);
     figure.append(canvas, caption);
     return figure;
   });
+  byId('seen').textContent = figures.length > 0 ? text(heading) : '';
   byId('guesses').replaceChildren(...figures);
+}
+
+const showGuesses = (shown: Guesses): void =>
+  showImages(shown, 'guesses', (i) => {
+    const [label, guess] = [shown.labels[i]!, shown.guesses[i]!];
+    const percent = Math.round(100 * shown.probabilities[i]!);
+    return label === guess
+      ? [`✓ ${guess} ${percent} %`, 'right']
+      : [`✗ ${guess} ${percent} % (${label})`, 'wrong'];
+  });
+
+/** Asks for images of the chosen data set, unless those of a training are shown. */
+function preview(): void {
+  const { data } = settings();
+  byId('cifar').hidden = data !== 'cifar10';
+  if (state === 'idle') ask({ kind: 'preview', data });
 }
 
 function duration(seconds: number): string {
@@ -124,8 +148,19 @@ function take(report: Report): void {
     case 'devices':
       showDevices(report);
       return;
+    case 'preview': {
+      const { images } = report;
+      if (state === 'idle')
+        showImages(images ?? { size: 1, pixels: new Uint8ClampedArray(), labels: [] }, 'preview', (i) => [
+          images!.labels[i]!,
+          '',
+        ]);
+      return;
+    }
     case 'begin':
       steps = report.steps;
+      byId('charts').hidden = byId('progress').hidden = byId('first').hidden = false;
+      byId('percent').textContent = '';
       loss.reset(steps);
       accuracy.reset(steps);
       return;
@@ -136,6 +171,7 @@ function take(report: Report): void {
       byId<HTMLProgressElement>('progress').value = report.step / steps;
       show(
         `${text('step')} ${report.step} ${text('of')} ${steps} · ${text('loss')} ${report.loss.toFixed(3)} · ${rate.toFixed(0)} ${text('images')} · ${text('left')} ${duration(left)}`,
+        { often: true },
       );
       return;
     }
@@ -156,7 +192,7 @@ function take(report: Report): void {
       return;
     default:
       enable('idle');
-      show(report.message, true);
+      show(report.message, { isError: true });
   }
 }
 
@@ -179,11 +215,13 @@ async function keep(files: readonly File[]): Promise<void> {
     const names = await storedFiles();
     if (names.some(isTrainFile) && names.some(isTestFile)) byId<HTMLSelectElement>('data').value = 'cifar10';
   } catch (error) {
-    show((error as Error).message, true);
+    show((error as Error).message, { isError: true });
   }
   await listStored();
+  preview();
 }
 
+byId<HTMLSelectElement>('data').onchange = preview;
 byId<HTMLSelectElement>('network').onchange = () => {
   input('rate').value = String(RATES[settings().network]);
 };
@@ -202,15 +240,17 @@ input('file').onchange = async () => {
   ask({ kind: 'load', bytes, name: file.name, settings: settings() });
 };
 input('bins').onchange = () => void keep([...(input('bins').files ?? [])]);
-const area = byId('drop');
-area.ondragover = (event) => event.preventDefault();
-area.ondrop = (event) => {
+// Files may be dropped anywhere on the page.
+document.ondragover = (event) => event.preventDefault();
+document.ondrop = (event) => {
   event.preventDefault();
   void keep([...(event.dataTransfer?.files ?? [])]);
 };
 
 enable('idle');
 void listStored();
-if (typeof Worker === 'undefined' || typeof WebAssembly === 'undefined') show(text('unsupported'), true);
+if (typeof Worker === 'undefined' || typeof WebAssembly === 'undefined')
+  show(text('unsupported'), { isError: true });
 else startTrainer();
+preview();
 void navigator.serviceWorker?.register('offline.js', { type: 'module' }).catch(() => undefined);

@@ -2,6 +2,8 @@ import type { WebGpuAdapter } from 'paperweight/core';
 
 /** What the page asks of the trainer. */
 export type Request =
+  /** Asks for some images of a data set. */
+  | { kind: 'preview'; data: DataName }
   | { kind: 'start'; settings: Settings }
   | { kind: 'pause' }
   | { kind: 'resume' }
@@ -43,6 +45,9 @@ export interface Guesses {
   readonly probabilities: readonly number[];
 }
 
+/** Test images before the model has seen any. */
+export type Preview = Pick<Guesses, 'size' | 'pixels' | 'labels'>;
+
 /** Kernels of the first convolution, RGBA, one after another. */
 export interface Kernels {
   readonly size: number;
@@ -53,6 +58,7 @@ export interface Kernels {
 export type Report =
   /** `gpu` is undefined without WebGPU. */
   | { kind: 'devices'; threads: number; gpu: WebGpuAdapter | undefined }
+  | { kind: 'preview'; images: Preview | undefined }
   | { kind: 'begin'; steps: number }
   | { kind: 'step'; step: number; loss: number; rate: number }
   | { kind: 'accuracy'; step: number; accuracy: number; images: number }

@@ -23,7 +23,7 @@ import { ResNet } from 'paperweight/papers/resnet/model';
 import { ViT } from 'paperweight/papers/vit/model';
 import { openStored } from './cifar10.js';
 import { imagesOf, kernelsOf } from './images.js';
-import type { DeviceName, NetworkName, Report, Request, Settings } from './protocol.js';
+import type { DataName, DeviceName, NetworkName, Preview, Report, Request, Settings } from './protocol.js';
 
 /*
  * Trains in a worker, so that the page stays responsive. Messages are handled between steps.
@@ -74,6 +74,18 @@ async function sayDevices(): Promise<void> {
 }
 
 const same = (a: Settings, b: Settings): boolean => a.network === b.network && a.data === b.data;
+
+/** Some test images; undefined for a data set whose files are not there yet. */
+async function preview(data: DataName): Promise<Preview | undefined> {
+  const set = await (data === 'cifar10'
+    ? openStored(false).catch(() => undefined)
+    : Shapes10.open({ train: false, length: SHOWN }));
+  if (!set) return undefined;
+  return imagesOf(
+    set,
+    Array.from({ length: Math.min(SHOWN, set.length) }, (_, i) => i),
+  );
+}
 
 async function open(settings: Settings): Promise<Session> {
   const to = await useDevice(settings.device);
@@ -209,6 +221,8 @@ async function train(current: Session): Promise<void> {
 
 async function answer(request: Request): Promise<void> {
   switch (request.kind) {
+    case 'preview':
+      return say({ kind: 'preview', images: await preview(request.data) });
     case 'start':
       asked = 'run';
       if (isLoaded && session && same(session.settings, request.settings)) {
