@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { median } from '../src/bench/stats.js';
+import { openTurboJpeg } from '../src/data/images/formats/turbojpeg.js';
 import { drawImageFolder } from '../test/support/draw-images.js';
 
 /*
@@ -13,6 +14,7 @@ import { drawImageFolder } from '../test/support/draw-images.js';
  *   npm run build && node dist/bench/data.js --mode imagefolder --data DIR --rounds 3 --python /usr/bin/python3
  *   node dist/bench/data.js --mode cifar10 --data DIR --images 50000
  * If the image folder does not exist, it is generated first: 3,200 training JPEGs of 500 × 375, 110 kB each.
+ * PAPERWEIGHT_TURBOJPEG=none decodes with sharp, as without libjpeg-turbo.
  * Prints one JSON object and writes it to bench/results/images/.
  */
 const { values } = parseArgs({
@@ -65,6 +67,7 @@ const summary = (k: number) => {
   };
 };
 const theirs = summary(0);
+const decoder = openTurboJpeg() ? 'libjpeg-turbo' : 'sharp';
 const result = {
   what: `data-${mode}`,
   date: new Date().toISOString().slice(0, 10),
@@ -73,6 +76,7 @@ const result = {
   images: rounds[0]![0]!.images,
   batch: 128,
   rounds: rounds.length,
+  ...(mode === 'imagefolder' && { decoder }),
   ...Object.fromEntries(
     ways.map((way, k) => {
       const side = summary(k + 1);
@@ -83,7 +87,9 @@ const result = {
 };
 mkdirSync(here('../../bench/results/images'), { recursive: true });
 writeFileSync(
-  here(`../../bench/results/images/data-${mode}-${result.date}.json`),
+  here(
+    `../../bench/results/images/data-${mode}${mode === 'imagefolder' ? `-${decoder}` : ''}-${result.date}.json`,
+  ),
   `${JSON.stringify(result, null, 2)}\n`,
 );
 console.log(JSON.stringify(result));

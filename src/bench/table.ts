@@ -19,6 +19,7 @@ const WORDS = {
     augmented: 'CIFAR-10 loader, shuffled, cropped and mirrored',
     images: (n: string) => `${n} images/s`,
     share: (n: string) => `${n} % of a training step`,
+    imageTypes: 'uint8 to float32',
     help: '`paperweight --help`',
     first: (batch: number) => `From process start to the end of the first step, batch ${batch}`,
     compile: (n: string) => `of which compiling takes ${n}; the second step compiles nothing`,
@@ -40,6 +41,7 @@ const WORDS = {
     augmented: 'CIFAR-10 加载，打乱、裁剪、翻转',
     images: (n: string) => `每秒 ${n} 张图像`,
     share: (n: string) => `占一步训练的 ${n} %`,
+    imageTypes: 'uint8 到 float32',
     help: '`paperweight --help`',
     first: (batch: number) => `从启动到第一步完成，批大小 ${batch}`,
     compile: (n: string) => `其中编译 ${n}；第二步不再编译`,
@@ -114,9 +116,9 @@ function rowsOf(result: Result, language: Language): string[][] {
       return result.cases.map((one) => [
         w[one.name],
         `**${w.images(one.imagesPerSecond.toFixed(0))}**; ${w.share((100 * one.shareOfStep).toFixed(1))}`,
-        '',
+        w.imageTypes,
         one.peer ? `${one.peer.version}: ${w.images(one.peer.imagesPerSecond.toFixed(0))}` : '',
-        '',
+        one.peer ? w.imageTypes : '',
         one.ratio === undefined ? '' : w.faster(one.ratio.toFixed(2)),
       ]);
     case 'start':

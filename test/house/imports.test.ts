@@ -129,6 +129,12 @@ describe('imports', () => {
     assert.deepEqual(written(wrong), []);
   });
 
+  it('at the start of the command line load neither the library nor an engine', () => {
+    const atStart = imports.filter(({ dynamic }) => !dynamic);
+    const heavy = /^src\/(core|index)\.ts$|^src\/(nn|train|serve|backend\/[^/]+)\//;
+    assert.deepEqual(written(reachable(atStart, ['src/cli/main.ts']).filter(({ to }) => heavy.test(to))), []);
+  });
+
   it('of the fuzzer lead to the product only, not to tests and benchmarks', () => {
     const wrong = importsOf(ROOT, [...sourceFiles(ROOT, 'fuzz'), ...files]).filter(
       ({ from, to }) => from.startsWith('fuzz/') && /^(test|bench)\//.test(to),

@@ -8,6 +8,8 @@ export interface Import {
   readonly to: string;
   /** Erased by the compiler. */
   readonly typeOnly: boolean;
+  /** `import(…)`: loaded only when the program gets there. */
+  readonly dynamic: boolean;
 }
 
 const STATEMENT =
@@ -35,7 +37,7 @@ export function importsOf(root: string, files: readonly string[]): Import[] {
         ? posix.join(posix.dirname(from), name).replace(/\.js$/, '')
         : name.replace(/^paperweight\/core$/, 'src/core');
       const to = [`${path}.ts`, `${path}.tsx`].find((file) => known.has(file)) ?? path;
-      return { from, to, typeOnly: type !== undefined };
+      return { from, to, typeOnly: type !== undefined, dynamic: fixed === undefined };
     }),
   );
 }

@@ -3,7 +3,7 @@ import type { Code } from '../../webassembly/encoder.js';
 import { V } from '../../webassembly/instructions.js';
 import { exp } from './functions/exponential.js';
 import { log, log1p } from './functions/logarithm.js';
-import { powerOfSize } from './functions/power.js';
+import { power } from './functions/power.js';
 import { erf, tanh } from './functions/sigmoids.js';
 
 const UNARY = {
@@ -87,42 +87,4 @@ export function render(code: Code, formula: Formula, inputs: readonly number[]):
     return keep();
   }
   return locals.get(formula)!;
-}
-
-/** x^exponent for a constant exponent. Small integer powers are products; others use the logarithm. */
-function power(code: Code, x: number, exponent: number): number {
-  const keep = (): number => {
-    const local = code.vector();
-    code.set(local);
-    return local;
-  };
-  if (exponent === 0) {
-    code.f32(1);
-    return keep();
-  }
-  if (exponent === 1) return x;
-  if (exponent === -1) {
-    code.f32(1).get(x).v(V.f32Div);
-    return keep();
-  }
-  if (exponent === 2 || exponent === 3 || exponent === 4) {
-    code.get(x).get(x).v(V.f32Mul);
-    const square = keep();
-    if (exponent === 2) return square;
-    code
-      .get(square)
-      .get(exponent === 3 ? x : square)
-      .v(V.f32Mul);
-    return keep();
-  }
-  const size = powerOfSize(code, x, exponent);
-  if (exponent % 2 === 0) return size;
-  if (Number.isInteger(exponent)) {
-    code.get(size).get(x).bits(0x80000000).v(V.and).v(V.or);
-    return keep();
-  }
-  // NaN for negative x, except that −0 and −∞ have the power of their absolute value.
-  code.f32(Number.NaN).get(size);
-  code.get(x).f32(0).v(V.f32Less).f32(Number.NEGATIVE_INFINITY).get(x).v(V.f32Less).v(V.and).v(V.bitselect);
-  return keep();
 }

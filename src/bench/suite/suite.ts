@@ -7,6 +7,7 @@ import type { SuiteResult } from '../result.js';
 import { Side, type SideCommand, SideError } from '../side.js';
 import { median, spread } from '../stats.js';
 import { NETS } from './nets/index.js';
+import { NETWORK_NAMES } from './nets/names.js';
 
 export interface SuiteOptions {
   /** Names of networks; all if left out. */
@@ -36,7 +37,7 @@ const turnSchema = z.object({ seconds: z.number().positive() });
  * @throws MissingPeerError if the peer is not installed; SideError if a side fails or the losses differ
  */
 export async function measureSuite(options: SuiteOptions): Promise<SuiteResult> {
-  const { networks = Object.keys(NETS), threads, rounds, onProgress = () => {} } = options;
+  const { networks = NETWORK_NAMES, threads, rounds, onProgress = () => {} } = options;
   const cases: SuiteResult['cases'] = [];
   for (const network of networks) {
     const found = await measureNet(network, options);

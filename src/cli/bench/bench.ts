@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { NETS } from '../../bench/suite/nets/index.js';
+import { NETWORK_NAMES } from '../../bench/suite/nets/names.js';
 import { UsageError } from '../../errors/errors.js';
 import { defaultPaper } from '../../papers/registry.js';
 import {
@@ -81,7 +81,7 @@ export function register(program: Command): void {
       positiveInteger('--limit', 86_400),
       300,
     )
-    .option('--networks <names>', `for suite: some of ${Object.keys(NETS).join(',')} (default: all)`, namesOf)
+    .option('--networks <names>', `for suite: some of ${NETWORK_NAMES.join(',')} (default: all)`, namesOf)
     .option('--profile', 'for train and infer: profile one step by layer and primitive (default: off)')
     .option('--trace <file>', 'write the profile as a Chrome trace (default: none)', outputName('--trace'))
     .option(...FORCE)
@@ -108,11 +108,11 @@ export function register(program: Command): void {
 /** The networks in a list such as gpt,unet. @throws UsageError for one that is not in the suite */
 function namesOf(list: string): string[] {
   const names = list.split(',').map((name) => name.trim());
-  const unknown = names.find((name) => !Object.hasOwn(NETS, name));
+  const unknown = names.find((name) => !NETWORK_NAMES.some((known) => known === name));
   if (unknown === undefined) return names;
   throw new UsageError({
     what: `--networks: ${JSON.stringify(unknown)} is not a network of the suite`,
-    expected: `some of ${Object.keys(NETS).join(', ')}, separated by commas`,
+    expected: `some of ${NETWORK_NAMES.join(', ')}, separated by commas`,
     got: list,
   });
 }

@@ -31,7 +31,7 @@ function logOf(code: Code, { f, e }: { f: number; e: number }): number {
  * log(1 + f) = f − (half − rest) for √½ ≤ 1 + f < √2, with half = f²/2. From s = f / (2 + f),
  * log(1 + f) = 2·atanh s = f − s·(f − R), R = s²·P(s²), and s·f = half − s·half.
  */
-export function logParts(code: Code, f: number): { half: number; rest: number } {
+function logParts(code: Code, f: number): { half: number; rest: number } {
   const half = store(code, () => code.get(f).get(f).v(V.f32Mul).f32(0.5).v(V.f32Mul));
   const s = store(code, () => code.get(f).get(f).f32(2).v(V.f32Add).v(V.f32Div));
   const z = store(code, () => code.get(s).get(s).v(V.f32Mul));

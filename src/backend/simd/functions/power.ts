@@ -1,9 +1,10 @@
 import type { Code } from '../../../webassembly/encoder.js';
 import { V } from '../../../webassembly/instructions.js';
 import { fraction, NORMAL_EXPONENT, ROUNDER, timesPower2 } from './exponential.js';
-import { logParts, split, splitNormal } from './logarithm.js';
+import { split, splitNormal } from './logarithm.js';
 import { beyond, choose, except, LN2, notNormal, polynomial, store } from './pieces.js';
-import { EXP2, LOG } from './polynomials.js';
+import { LOG } from './polynomials.js';
+import { isShort, masked, shortPower } from './short-power.js';
 
 const INFINITY = Number.POSITIVE_INFINITY;
 /** Shuffles: the upper two of four lanes, and the lower two lanes of each of two vectors. */
@@ -51,68 +52,59 @@ function powerHalf(code: Code, f: number, e: number, exponent: number): { fracti
 /** Largest exponent for which y·log x has enough digits as a sum of two float32 numbers. */
 const PAIR_EXPONENT = 16;
 
-/** Largest exponent by which the error of log m with float32's digits may be multiplied, where x = m·2^e. */
-const SHORT_EXPONENT = 2;
-/** Masks of the upper 12 and 17 bits of a significand: products of 12 by 12 bits, and of 17 bits by an e, are exact. */
-const [UPPER_12, UPPER_17] = [0xfffff000, 0xffffff80] as const;
-/** Where |t| is at most this, 2^t is a normal number. */
-const NORMAL_POWER = 125;
+/** Mask of the upper 12 bits of a significand: products of two such numbers are exact. */
+const UPPER_12 = 0xfffff000;
+
+/** x^exponent for a constant exponent. Small integer powers are products; others use the logarithm. */
+export function power(code: Code, x: number, exponent: number): number {
+  if (exponent === 0) return store(code, () => code.f32(1));
+  if (exponent === 1) return x;
+  if (exponent === -1) return store(code, () => code.f32(1).get(x).v(V.f32Div));
+  if (exponent === 2 || exponent === 3 || exponent === 4) {
+    const square = store(code, () => code.get(x).get(x).v(V.f32Mul));
+    if (exponent === 2) return square;
+    return store(code, () =>
+      code
+        .get(square)
+        .get(exponent === 3 ? x : square)
+        .v(V.f32Mul),
+    );
+  }
+  const signed = (size: number): number => withSign(code, size, x, exponent);
+  if (isShort(exponent))
+    return shortPower(code, x, exponent, () => signed(powerOfAny(code, sizeOf(code, x), exponent)));
+  return signed(powerOfSize(code, x, exponent));
+}
+
+/** x^exponent from |x|^exponent. */
+function withSign(code: Code, size: number, x: number, exponent: number): number {
+  if (exponent % 2 === 0) return size;
+  if (Number.isInteger(exponent))
+    return store(code, () => code.get(size).get(x).bits(0x80000000).v(V.and).v(V.or));
+  // NaN for negative x, except that −0 and −∞ have the power of their absolute value.
+  return choose(
+    code,
+    () => code.f32(Number.NaN),
+    () => code.get(size),
+    () => code.get(x).f32(0).v(V.f32Less).f32(-INFINITY).get(x).v(V.f32Less).v(V.and),
+  );
+}
+
+const sizeOf = (code: Code, x: number): number => store(code, () => code.get(x).v(V.f32Abs));
 
 /** |x|^exponent for a constant exponent other than 0. Results for 0, ∞ and NaN follow IEEE 754. */
-export function powerOfSize(code: Code, x: number, exponent: number): number {
-  const size = store(code, () => code.get(x).v(V.f32Abs));
+function powerOfSize(code: Code, x: number, exponent: number): number {
+  const size = sizeOf(code, x);
   if (exponent === 0.5) return store(code, () => code.get(size).v(V.f32Sqrt));
   if (exponent === -0.5) return store(code, () => code.f32(1).get(size).v(V.f32Sqrt).v(V.f32Div));
   if (Math.abs(exponent) > PAIR_EXPONENT) return powerOfAny(code, size, exponent);
-  if (Math.abs(exponent) <= SHORT_EXPONENT) return shortPower(code, size, exponent);
   const { power, t } = powerByPairs(code, size, exponent);
-  return exceptBeyond(code, power, { size, t, limit: NORMAL_EXPONENT }, exponent);
-}
-
-/** A float32 number without the bits that the mask leaves out. */
-const masked = (value: number, mask: number): number =>
-  new Float32Array(new Uint32Array(Float32Array.of(value).buffer).map((bits) => bits & mask).buffer)[0]!;
-
-/**
- * x^exponent = 2^t for normal x > 0 and a short exponent, with t = exponent·e + exponent·log2 m: the first product may be
- * large, but is exact.
- */
-function shortPower(code: Code, size: number, exponent: number): number {
-  const { f, e } = splitNormal(code, size);
-  const { half, rest } = logParts(code, f);
-  const y = masked(exponent, UPPER_17);
-  const yLow = exponent - y;
-  const whole = store(code, () => code.get(e).f32(y).v(V.f32Mul));
-  const part = store(code, () => {
-    code.get(f).get(half).get(rest).v(V.f32Sub).v(V.f32Sub);
-    code.f32(exponent * Math.LOG2E).v(V.f32Mul);
-    if (yLow !== 0) code.get(e).f32(yLow).v(V.f32Mul).v(V.f32Add);
-  });
-  const t = store(code, () => code.get(whole).get(part).v(V.f32Add));
-  const sum = store(code, () => code.get(t).f32(ROUNDER).v(V.f32Add));
-  const r = store(code, () => {
-    code.get(whole).get(sum).f32(ROUNDER).v(V.f32Sub).v(V.f32Sub).get(part).v(V.f32Add);
-  });
-  const power = store(code, () => {
-    polynomial(code, r, EXP2);
-    code.get(r).v(V.f32Mul).f32(1).v(V.f32Add).get(sum).i32(23).v(V.i32Shl).v(V.i32Add);
-  });
-  return exceptBeyond(code, power, { size, t, limit: NORMAL_POWER }, exponent);
-}
-
-/** `power`, replaced by the slower computation where the size is not a normal number or |t| is beyond the limit. */
-function exceptBeyond(
-  code: Code,
-  power: number,
-  { size, t, limit }: { size: number; t: number; limit: number },
-  exponent: number,
-): number {
   return except(
     code,
     power,
     () => {
       notNormal(code, size);
-      beyond(code, t, limit);
+      beyond(code, t, NORMAL_EXPONENT);
       code.v(V.or);
     },
     () => powerOfAny(code, size, exponent),

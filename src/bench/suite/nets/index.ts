@@ -5,6 +5,7 @@ import { googlenet } from './googlenet.js';
 import { gpt } from './gpt.js';
 import { mlp, mlpSmall } from './mlp.js';
 import { mobilenetV2 } from './mobilenet-v2.js';
+import type { NetworkName } from './names.js';
 import type { Net } from './net.js';
 import { resnet18 } from './resnet18.js';
 import { seResnet } from './se-resnet.js';
@@ -26,4 +27,4 @@ export const NETS: Readonly<Record<string, Net>> = {
   seResnet,
   vae,
   dcgan,
-};
+} satisfies Record<NetworkName, Net>;
