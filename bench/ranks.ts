@@ -16,8 +16,8 @@ import { manualSeed } from '../src/tensor/random.js';
  *
  * The batch is that of all ranks together. Rank 0 prints one JSON line: seconds for one number and for 25 MB, median
  * seconds of a step, the share of the time in which an exchange was in progress and in which devices waited for one, the
- * share of the exchanges that computing has hidden, bytes that left this host's network interfaces in a step, and the
- * largest memory of a rank. With --parallel towers each of two ranks has a half of the network and computes the whole
+ * share of the exchanges that computing has hidden, bytes that left this host's network interfaces in a step, processor
+ * seconds of all ranks in a step, and the largest memory of a rank. With --parallel towers each of two ranks has a half of the network and computes the whole
  * batch.
  */
 const { values } = parseArgs({
@@ -69,7 +69,7 @@ async function step(): Promise<void> {
   );
   (divided ? loss.div(world.size) : loss).backward();
   const wire = values.wire as 'float32' | 'bfloat16';
-  if (divided) world.addUp(model.parameters(), 1, wire);
+  if (divided) world.addUp(model.parameters(), 1, { wire });
   else world.average(model.parameters(), { wire });
   optimizer.step({ compute: [loss] });
   await loss.item();
@@ -79,6 +79,7 @@ for (let i = 0; i < 2; i++) await step();
 await world.barrier();
 const times: number[] = [];
 const before = { bytes: sent(), waited: world.waitedSeconds, exchanged: world.exchangedSeconds };
+const processor = process.cpuUsage();
 const began = performance.now();
 for (let i = 0; i < Number(values.steps); i++) {
   const at = performance.now();
@@ -88,8 +89,9 @@ for (let i = 0; i < Number(values.steps); i++) {
 await world.barrier();
 const total = (performance.now() - began) / 1000;
 const [waited, exchanged] = [world.waitedSeconds - before.waited, world.exchangedSeconds - before.exchanged];
+const { user, system } = process.cpuUsage(processor);
 const peak = Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) * 1024;
-const mine = [waited / total, exchanged / total, (sent() - before.bytes) / times.length, peak];
+const mine = [waited / total, exchanged / total, (sent() - before.bytes) / times.length, peak, user + system];
 const every = await world.gather(mine);
 const mean = (k: number) => every.reduce((sum, each) => sum + each[k]!, 0) / every.length;
 if (world.first)
@@ -108,6 +110,7 @@ if (world.first)
       waitShare: mean(0),
       hidden: mean(1) > 0 ? 1 - mean(0) / mean(1) : undefined,
       bytesSentPerStep: mean(2),
+      processorSecondsPerStep: (mean(4) * every.length) / times.length / 1e6,
       peakBytes: Math.max(...every.map((each) => each[3]!)),
       ...(divided ? { parallel: 'towers' } : {}),
     }),

@@ -1,7 +1,7 @@
 import type { Graph } from '../graph/graph.js';
 import type { Spec, TypedArray } from '../graph/types.js';
 import type { Engine, EngineInfo, Kernels, Plan, PlanStats, ProfileRow } from './backend.js';
-import { beginRun, signatureOf } from './communication/current.js';
+import { beginRun, hashOf, signatureOf } from './communication/current.js';
 
 /** A request from a device to the thread that owns the engine. */
 export type Request =
@@ -35,8 +35,12 @@ export class Executor {
   readonly #plans = new Map<number, Plan>();
   /** Of the plans that exchange values with other ranks. */
   readonly #signatures = new Map<number, Uint8Array>();
+  readonly #device: Uint8Array;
 
-  constructor(readonly engine: Engine) {}
+  constructor(readonly engine: Engine) {
+    const { library: _, ...info } = engine.info;
+    this.#device = hashOf(JSON.stringify(info));
+  }
 
   handle(request: Request): Reply {
     const engine = this.engine;
@@ -77,7 +81,7 @@ export class Executor {
   #ready(id: number, graph: Graph | undefined): Plan {
     const plan = this.#plan(id, graph);
     const signature = this.#signatures.get(id);
-    if (signature) beginRun(signature);
+    if (signature) beginRun(signature, this.#device);
     return plan;
   }
 

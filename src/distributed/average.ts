@@ -13,6 +13,8 @@ const LARGE = 2 ** 20;
 export interface AverageOptions {
   /** Weight of this rank's gradients. */
   readonly share: number;
+  /** Whether all ranks have the same weight, and computed the same number of images. */
+  readonly even: boolean;
   /** Weight of this rank's running statistics; undefined if each rank keeps its own. */
   readonly images?: number;
   readonly wire: Wire;
@@ -22,15 +24,17 @@ export interface AverageOptions {
 export function averageGradients(
   parameters: readonly Parameter[],
   ranks: number,
-  { share, images, wire }: AverageOptions,
+  { share, even, images, wire }: AverageOptions,
 ): void {
   const found = parameters.filter(({ grad }) => grad !== null);
-  const scaled = (node: Node): Node => (share === 1 ? node : ops.scaleBy(node, share));
+  // One weight for all ranks is applied to the sums, which costs no further pass over the gradients.
+  const scale = even ? share : 1;
+  const scaled = (node: Node): Node => (even || share === 1 ? node : ops.scaleBy(node, share));
   // In reverse order: the gradients of the last layers are ready first.
   for (const group of grouped(found.toReversed())) {
     const sums = ops.sumTogether(
       group.map(({ grad }) => scaled(grad!.node)),
-      { ranks, wire, label: `the gradients of ${labelOf(group)}` },
+      { ranks, wire, scale, even, label: `the gradients of ${labelOf(group)}` },
     );
     group.forEach((parameter, i) => {
       replace(parameter, new Tensor(sums[i]!));

@@ -235,6 +235,7 @@ export class World {
     const { share = 1 / this.size, wire = 'float32' } = options;
     averageGradients(listOfParameters('average', parameters) as Parameter[], this.size, {
       share,
+      even: share === 1 / this.size,
       images: share,
       wire,
     });
@@ -245,12 +246,18 @@ export class World {
    * keep the gradients and running statistics of their parts.
    *
    * @param images this rank's share of the images
+   * @param options.accumulated whether the gradients include those of earlier batches
    */
-  addUp(parameters: readonly Parameter[], images: number, wire: Wire = 'float32'): void {
+  addUp(
+    parameters: readonly Parameter[],
+    images: number,
+    { wire = 'float32', accumulated = false }: { wire?: Wire | undefined; accumulated?: boolean } = {},
+  ): void {
     if (this.size === 1) return;
     const shared = parameters.filter((one) => !this.#divided.has(one));
     const statistics = this.#split ? {} : { images };
-    averageGradients(shared, this.size, { share: 1, ...statistics, wire });
+    const even = !accumulated && (this.#split !== undefined || images === 1 / this.size);
+    averageGradients(shared, this.size, { share: 1, even, ...statistics, wire });
   }
 
   /** All ranks' values, in the order of ranks. All ranks must pass the same count. */

@@ -12,7 +12,7 @@ export async function weightsAfter(
   launcher: Launcher,
   ranks: number,
   given: PaperGiven,
-): Promise<Float32Array> {
+): Promise<Weights> {
   const arg = JSON.stringify(given);
   if (ranks === 1) {
     const env = { ...process.env, PAPERWEIGHT_KERNELS: 'fixed' };
@@ -22,10 +22,13 @@ export async function weightsAfter(
     const { code, stderr } = await runChild(launcher, ranks, 'paper', [arg]);
     assert.equal(code, 0, stderr);
   }
-  return new Float32Array(new Uint8Array(readFileSync(`${given.path}.f32`)).buffer);
+  const { buffer } = new Uint8Array(readFileSync(`${given.path}.weights`));
+  return given.double ? new Float64Array(buffer) : new Float32Array(buffer);
 }
 
-export function distance(a: Float32Array, b: Float32Array): number {
+type Weights = Float32Array | Float64Array;
+
+export function distance(a: Weights, b: Weights): number {
   assert.equal(a.length, b.length);
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += (a[i]! - b[i]!) ** 2;
@@ -75,7 +78,7 @@ export async function equality(
   const one = await run('one', 1);
   const moved = distance(one, start);
   const apart: Record<number, number> = {};
-  let two: Float32Array | undefined;
+  let two: Weights | undefined;
   for (const n of ranks) {
     const found = await run(`of-${n}`, n);
     if (n === 2) two = found;
@@ -98,7 +101,10 @@ export async function equality(
   return { weights: one.length, apart, resumed: again, sameBits, ...other };
 }
 
-/** AlexNet with dropout, augmentation, momentum and decay, on its smallest images. */
+/**
+ * AlexNet with dropout, augmentation, momentum and decay, on its smallest images. Large batches make it less likely that a
+ * value which rounding moves over the kink of ReLU weighs much: its gradient is one of as many as there are images.
+ */
 export const alexNet = (hidden: number, batchSize: number): Training => ({
   paper: 'alexnet',
   recipe: 'paper',

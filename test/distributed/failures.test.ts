@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { drawImageFolder } from '../support/draw-images.js';
 import { scratch } from '../support/toy.js';
 import { CLI, launchers, runChild, skip, start } from './launch.js';
 
@@ -121,27 +122,50 @@ describe('ranks that do not fit together', { skip }, () => {
     }
   });
 
-  test('another seed on one rank is refused', async () => {
-    const common = ['train', '--paper', 'resnet', '--dataset', 'shapes10', '--device', 'reference'];
-    const args = [CLI, ...common, '--run', join(root, 'seeds'), '--seed', '1'];
-    // One program for each rank.
-    const [launcher] = launchers;
-    const other = [
-      ':',
-      '-n',
-      '1',
-      process.execPath,
-      CLI,
-      ...common,
-      '--run',
-      join(root, 'seeds'),
-      '--seed',
-      '2',
-    ];
-    const { code, stderr, stdout } = await start(launcher!, 1, [...args, ...other]).ended;
-    assert.equal(code, 2, stderr);
-    assert.match(stderr, /Rank 1 \(.+\) differs from rank 0 \(.+\) in its flags or configuration/);
-    assert.equal(stdout, '');
+  /** `train` on two ranks, of which the second has other flags or another environment. */
+  async function different(
+    name: string,
+    common: readonly string[],
+    [first, second]: readonly [readonly string[], readonly string[]],
+    environment: readonly string[] = [],
+  ): Promise<void> {
+    for (const [i, launcher] of launchers.entries()) {
+      const run = join(root, `${name}-${i}`);
+      const args = [CLI, 'train', '--paper', 'resnet', ...common, '--run', run];
+      // One program for each rank.
+      const other = [':', '-n', '1', 'env', ...environment, process.execPath, ...args, ...second];
+      const { code, stderr, stdout } = await start(launcher, 1, [...args, ...first, ...other]).ended;
+      assert.equal(code, 2, stderr);
+      const [said] = stderr.match(/Rank 1 \(.+\) differs from rank 0 \(.+\) in [^:(]+/) ?? [];
+      assert.ok(said?.includes(name), stderr);
+      assert.equal(stdout, '');
+      assert.equal(existsSync(run), false, 'a run is left');
+    }
+  }
+
+  test('another seed on one rank is refused', () =>
+    different(
+      'its flags or configuration',
+      ['--dataset', 'shapes10', '--device', 'reference'],
+      [
+        ['--seed', '1'],
+        ['--seed', '2'],
+      ],
+    ));
+
+  test('other data on one rank are refused', async () => {
+    const folders = ['one', 'two'].map((name) => join(root, `data-${name}`));
+    for (const [i, path] of folders.entries())
+      await drawImageFolder({ root: path, classes: 2, train: 3 + i, val: 2, size: [40, 36] });
+    const common = ['--dataset', 'imagefolder', '--device', 'reference', '--image-size', '32'];
+    await different('its data', common, folders.map((path) => ['--data', path]) as [string[], string[]]);
+  });
+
+  test('another kind of processor on one rank is refused', async () => {
+    // oneDNN then leaves out the newer instructions of this machine.
+    const common = ['--dataset', 'shapes10', '--device', 'onednn', '--eval-limit', '8'];
+    const older = ['DNNL_MAX_CPU_ISA=SSE41', 'ONEDNN_MAX_CPU_ISA=SSE41'];
+    await different('its device', common, [[], []], older);
   });
 
   test('other exchanges on one rank are refused before they begin', async () => {

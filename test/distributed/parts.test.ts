@@ -63,18 +63,21 @@ test('the kind of a library is known by its symbols and its name', () => {
 
 test('parts are added in the order of ranks, with one rounding', () => {
   const big = 2 ** 24;
-  const values = Float32Array.of(big, 1, 1, 2, 1, 3);
-  for (const _ of addParts(values, 2, 3));
-  assert.deepEqual([...values.subarray(0, 2)], [big + 2, 6]);
+  const parts = [Float32Array.of(big, 1), Float32Array.of(1, 2), Float32Array.of(1, 3)];
+  for (const _ of addParts(parts, parts[1]!));
+  assert.deepEqual([...parts[1]!], [big + 2, 6]);
+  const sums = new Float32Array(2);
+  for (const _ of addParts([Float32Array.of(1, 2 ** 127), Float32Array.of(2, 2 ** 127)], sums, 0.5));
+  assert.deepEqual([...sums], [1.5, 2 ** 127]);
 });
 
 test('long sums pause for heartbeats', () => {
   const length = 2 ** 21 + 5;
-  const values = new Float32Array(2 * length).fill(1);
+  const parts = [1, 2, 3].map((value) => new Float32Array(length).fill(value));
   let pauses = 0;
-  for (const _ of addParts(values, length, 2)) pauses++;
+  for (const _ of addParts(parts, parts[0]!)) pauses++;
   assert.equal(pauses, 3);
-  assert.ok(values.subarray(0, length).every((value) => value === 2));
+  assert.ok(parts[0]!.every((value) => value === 6));
 });
 
 test('a clock stands still while the process is stopped', () => {

@@ -82,6 +82,26 @@ describe('ranks that are held together', { skip }, () => {
   });
 });
 
+describe('all ranks that are told to end', { skip }, () => {
+  test('leave a whole checkpoint, from which the run goes on (Ctrl-C)', async () => {
+    for (const [i, launcher] of launchers.entries()) {
+      const path = join(root, `interrupt-${i}`);
+      const job = start(launcher, 2, [child('toy'), JSON.stringify({ path, slow: 100, config })]);
+      await said(job, 'started');
+      await sleep(800);
+      // As a terminal does: the launcher gets it, and the processes that it has left in its group.
+      process.kill(-job.pid, 'SIGINT');
+      const ended = await job.ended;
+      assert.doesNotMatch(ended.stdout, /finished/);
+      const resumed = await runChild(launcher, 2, 'toy', [JSON.stringify({ path, config, resume: true })]);
+      assert.equal(resumed.code, 0, resumed.stderr);
+      assert.match(resumed.stdout, /finished 20/);
+      assert.ok(Number(/started at (\d+)/.exec(resumed.stdout)?.[1]) > 1, resumed.stdout + ended.stderr);
+      assert.deepEqual(await weightsOf(path), await weightsOf(await unbroken()));
+    }
+  });
+});
+
 /** The same run without a pause. */
 let whole: Promise<string> | undefined;
 function unbroken(): Promise<string> {

@@ -38,8 +38,11 @@ export function signatureOf(graph: Graph): Uint8Array | undefined {
   return hashOf([...lines, ...stored].join('\n'));
 }
 
-/** Starts a run of a graph with exchanges. */
-export const beginRun = (signature: Uint8Array): void => current.begin(signature);
+/**
+ * Starts a run of a graph with exchanges.
+ * @param device a hash of what decides which kernels the device uses
+ */
+export const beginRun = (signature: Uint8Array, device: Uint8Array): void => current.begin(signature, device);
 
 /** Four runs of FNV-1a with different starts: 16 bytes. Against accidents, not against attacks. */
 export function hashOf(text: string): Uint8Array {

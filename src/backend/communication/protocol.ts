@@ -49,7 +49,8 @@ export type Wire = 'float32' | 'bfloat16';
  * - `scatter`: `count` values in as many parts as there are ranks; receives the sums of this rank's part.
  * - `gather`: `count` values; receives those of all ranks, in their order.
  * - `broadcast`: `count` values of the rank `root`.
- * - `agree`: `count` bytes, which must be the same on all ranks.
+ * - `agree`: two halves of `count` bytes in all. The first must be the same on all ranks; the first byte of the result is
+ *   1 if the second is, too.
  */
 export interface Exchange {
   readonly kind: 'sum' | 'scatter' | 'gather' | 'broadcast' | 'agree';
@@ -57,21 +58,23 @@ export interface Exchange {
   readonly count: number;
   readonly root?: number;
   readonly wire?: Wire;
+  /** Factor of sums; 1 if left out. */
+  readonly scale?: number;
   /** What is exchanged, for messages, such as the module path of a layer. */
   readonly label: string;
 }
 
 /** Bytes that the region of an exchange needs. */
 export function regionBytes({ kind, dtype, count }: Exchange, ranks: number): number {
-  const bytes = bytesOf(dtype);
-  if (kind === 'sum') return Math.ceil(count / ranks) * ranks * bytes;
-  return (kind === 'gather' ? count * ranks : count) * bytes;
+  return (kind === 'gather' ? count * ranks : count) * bytesOf(dtype);
 }
 
 /** A request to the communication thread. */
 export interface Posted {
   readonly exchange: Exchange;
   readonly region: SharedArrayBuffer;
+  /** Byte of the region at which the values of a sum begin; 0 if left out. */
+  readonly offset?: number;
 }
 
 /** Part of a MessagePort that posting needs; the same in Node and in browsers. */

@@ -75,6 +75,11 @@ export class Arena {
     return this.#large.address;
   }
 
+  /** The WebAssembly memory as it is now; it may grow. */
+  get buffer(): SharedArrayBuffer | undefined {
+    return this.#memory?.buffer;
+  }
+
   /** Offset of an address in the WebAssembly memory. */
   offsetOf(address: number): number {
     return address - this.#base;

@@ -17,6 +17,8 @@ import type { Threads } from './library/threads.js';
 export class Builder extends FormBuilder {
   /** Workspace memory that a forward primitive passes to its backward primitive, by forward node. */
   readonly workspaces = new Map<number, { md: Md; region: Region } | null>();
+  /** Tensors that are summed over ranks in their place, by the node that starts the sum. */
+  readonly summed = new Map<number, Form>();
   readonly training: boolean;
   /** Vector kernels on the arena; undefined if there is no memory for them. */
   readonly vectors: VectorSteps<Value, Work> | undefined;

@@ -1,5 +1,5 @@
 import type { Graph } from '../../graph/graph.js';
-import { beginRun, signatureOf } from '../communication/current.js';
+import { beginRun, hashOf, signatureOf } from '../communication/current.js';
 import { QueuedDevice } from '../device.js';
 import type { Reply, Request } from '../executor.js';
 import type { GpuDevice } from './api.js';
@@ -102,7 +102,7 @@ export class WebGpuDevice extends QueuedDevice {
       this.#graphs.delete(id);
       this.#plans.set(id, known);
     }
-    if (known.signature) beginRun(known.signature);
+    if (known.signature) beginRun(known.signature, hashOf('webgpu'));
     return known.plan;
   }
 

@@ -16,14 +16,16 @@ interface Constants {
   readonly byte: number;
   readonly errorsReturn: number;
   readonly statusIgnore: number;
+  /** In place of the address of the values that this rank sends: they lie where the result will be. */
+  readonly inPlace: bigint;
   /** Level of thread support: one thread calls MPI. */
   readonly funneled: number;
 }
 
 /** The constants of MPICH's own ABI, which Intel MPI shares, and of the standard ABI. */
 const NUMBERS: Readonly<Record<Exclude<Abi, 'openmpi'>, Constants>> = {
-  mpich: { world: 0x44000000, byte: 0x4c00010d, errorsReturn: 0x54000001, statusIgnore: 1, funneled: 1 },
-  standard: { world: 0x101, byte: 0x247, errorsReturn: 0x143, statusIgnore: 0, funneled: 1024 },
+  mpich: { world: 0x44000000, byte: 0x4c00010d, errorsReturn: 0x54000001, statusIgnore: 1, inPlace: 2n ** 64n - 1n, funneled: 1 },
+  standard: { world: 0x101, byte: 0x247, errorsReturn: 0x143, statusIgnore: 0, inPlace: 1n, funneled: 1024 },
 };
 
 /** Maximum size of a message in bytes: MPI's counts are 32-bit integers. */
@@ -31,7 +33,7 @@ export const MOST_BYTES = 2 ** 31 - 1;
 
 /** Bytes of a request's slot, and the number of slots. */
 const SLOT = 8;
-const SLOTS = 4096;
+const SLOTS = 2 ** 15;
 /** Size in bytes of the buffer for texts that the library writes. */
 const TEXT = 8192;
 const RTLD_NOW = 0x2;
@@ -68,6 +70,7 @@ export class Mpi {
             byte: symbol('ompi_mpi_byte'),
             errorsReturn: symbol('ompi_mpi_errors_return'),
             statusIgnore: 0,
+            inPlace: 1n,
             funneled: 1,
           }
         : NUMBERS[this.abi];
@@ -147,6 +150,18 @@ export class Mpi {
     );
   }
 
+  /**
+   * Gathers parts of different sizes, in place: each rank's part already lies where it belongs.
+   * @param counts address of the bytes of each part, as 32-bit integers
+   * @param starts address of the first byte of each part, from `address`; both stay in use until the end
+   */
+  gatherParts(address: number, counts: number, starts: number, comm: number): Pending {
+    const { byte, inPlace } = this.#c;
+    return this.#start('MPI_Iallgatherv', (slot) =>
+      this.#call.iallgatherv(inPlace, 0, byte, address, counts, starts, byte, comm, slot),
+    );
+  }
+
   /** @param bytes that are sent to each rank */
   allToAll(from: number, bytes: number, to: number, comm: number): Pending {
     const { byte } = this.#c;
@@ -223,6 +238,7 @@ function declare(lib: ReturnType<typeof koffi.load>) {
     errorString: f('Error_string', `${i}, ${p}, ${p}`),
     ibcast: f('Ibcast', `${p}, ${i}, ${p}, ${i}, ${p}, ${p}`),
     iallgather: f('Iallgather', `${p}, ${i}, ${p}, ${p}, ${i}, ${p}, ${p}, ${p}`),
+    iallgatherv: f('Iallgatherv', `${p}, ${i}, ${p}, ${p}, ${p}, ${p}, ${p}, ${p}, ${p}`),
     ialltoall: f('Ialltoall', `${p}, ${i}, ${p}, ${p}, ${i}, ${p}, ${p}, ${p}`),
     isend: f('Isend', `${p}, ${i}, ${p}, ${i}, ${i}, ${p}, ${p}`),
     irecv: f('Irecv', `${p}, ${i}, ${p}, ${i}, ${i}, ${p}, ${p}`),

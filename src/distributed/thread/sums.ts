@@ -11,24 +11,26 @@ export const PIECE = 2 ** 21;
 /** Pieces that are in progress at once. */
 const DEPTH = 3;
 
-/** A transfer that has been started. */
+/** Messages that have been started. */
 class Transfer {
-  #done = false;
+  #open: readonly Pending[];
 
   constructor(
     readonly ring: Ring,
-    readonly pending: Pending,
-  ) {}
-
-  /** Lets the library work on it. */
-  poll(): void {
-    this.#done ||= this.ring.mpi.test(this.pending);
+    pending: readonly Pending[],
+  ) {
+    this.#open = pending;
   }
 
-  /** Waits for it. */
+  /** Lets the library work on them. */
+  poll(): void {
+    this.#open = this.#open.filter((pending) => !this.ring.mpi.test(pending));
+  }
+
+  /** Waits for them. */
   *end(): Steps {
-    if (!this.#done) yield this.pending;
-    this.#done = true;
+    for (const pending of this.#open) yield pending;
+    this.#open = [];
   }
 }
 
@@ -37,11 +39,11 @@ interface Piece {
   /** Prepares what is sent. */
   pack(): Steps;
   /** Sends each rank the values of its part. */
-  scatter(): Pending;
+  scatter(): readonly Pending[];
   /** Adds what has arrived. */
   add(): Steps;
   /** Sends the sums to all ranks. */
-  gather(): Pending;
+  gather(): readonly Pending[];
   unpack(): Steps;
 }
 
@@ -56,6 +58,13 @@ export class Scratch {
   }
 }
 
+/** Where the values of a sum lie. */
+interface Place {
+  readonly region: SharedArrayBuffer;
+  /** Byte at which they begin. */
+  readonly offset: number;
+}
+
 /**
  * The sums of all ranks' values, in place of these. A sum is computed in pieces: while this rank adds one, the next one
  * arrives and the sums of the one before are sent. Each value is added in the order of ranks, whatever the pieces.
@@ -63,20 +72,23 @@ export class Scratch {
 export function* sumOf(
   ring: Ring,
   scratch: Scratch,
-  { dtype, count, wire }: Exchange,
-  region: SharedArrayBuffer,
+  { dtype, count, wire, scale = 1 }: Exchange,
+  { region, offset }: Place,
 ): Steps {
   const make = wire === 'bfloat16' && dtype === 'float32' ? pieceIn16 : pieceOf;
-  const most = Math.floor(PIECE / ring.size) * ring.size || ring.size;
-  const pieces = Math.ceil(count / most);
-  const piece = (k: number): Piece =>
-    make(ring, {
+  const pieces = Math.ceil(count / PIECE);
+  const piece = (k: number): Piece => {
+    const length = Math.min(PIECE, count - k * PIECE);
+    return make(ring, {
       buffer: (which, bytes) => scratch.take(DEPTH * which + (k % DEPTH), bytes),
       dtype,
       region,
-      at: k * most,
-      length: Math.ceil(Math.min(most, count - k * most) / ring.size),
+      offset: offset + k * PIECE * bytesOf(dtype),
+      length,
+      part: Math.ceil(length / ring.size),
+      scale,
     });
+  };
   // All ranks have to start the transfers in the same order.
   let sending: { piece: Piece; transfer: Transfer } | undefined;
   let arriving = pieces > 0 ? yield* started(ring, piece(0)) : undefined;
@@ -120,64 +132,96 @@ function* polling(steps: Steps, ...transfers: readonly (Transfer | undefined)[])
   }
 }
 
-interface PieceParts {
+interface PieceParts extends Place {
   /** Memory for this piece; `which` tells several buffers apart. */
   readonly buffer: (which: number, bytes: number) => SharedArrayBuffer;
   readonly dtype: Exchange['dtype'];
-  readonly region: SharedArrayBuffer;
-  /** Index of its first value. */
-  readonly at: number;
-  /** Number of values that each rank adds. */
+  /** Number of its values. */
   readonly length: number;
+  /** Number of values that each rank adds; the last ranks may have fewer. */
+  readonly part: number;
+  readonly scale: number;
 }
 
 function* nothing(): Steps {}
 
-function pieceOf({ mpi, comm, size }: Ring, { buffer, dtype, region, at, length }: PieceParts): Piece {
-  const bytes = length * bytesOf(dtype);
-  const parts = buffer(0, bytes * size);
-  const address = addressOf(region) + at * bytesOf(dtype);
+/** The ranks send each other their parts; what a rank has itself stays where it is. */
+function pieceOf(
+  { mpi, comm, rank, size }: Ring,
+  { buffer, dtype, region, offset, length, part, scale }: PieceParts,
+): Piece {
+  const width = bytesOf(dtype);
+  const start = (one: number): number => Math.min(one * part, length);
+  const sizes = Array.from({ length: size }, (_, one) => start(one + 1) - start(one));
+  const own = sizes[rank]!;
+  const arrived = buffer(0, part * width * size);
+  const table = buffer(1, 8 * size);
+  const address = addressOf(region) + offset;
+  const others = Array.from({ length: size - 1 }, (_, k) => (rank + k + 1) % size);
   return {
     pack: nothing,
-    scatter: () => mpi.allToAll(address, bytes, addressOf(parts), comm),
-    add: () => addParts(floats(dtype, parts, length * size), length, size),
-    gather: () => mpi.allGather(addressOf(parts), bytes, address, comm),
+    scatter: () => [
+      ...others.flatMap((one) =>
+        own === 0 ? [] : mpi.receive(addressOf(arrived) + one * part * width, own * width, one, comm),
+      ),
+      ...others.flatMap((one) =>
+        sizes[one] === 0 ? [] : mpi.send(address + start(one) * width, sizes[one]! * width, one, comm),
+      ),
+    ],
+    add: () => {
+      const mine = floats(dtype, region, offset + start(rank) * width, own);
+      const all = sizes.map((_, one) =>
+        one === rank ? mine : floats(dtype, arrived, one * part * width, own),
+      );
+      return addParts(all, mine, scale);
+    },
+    gather: () => {
+      const [counts, starts] = [new Int32Array(table, 0, size), new Int32Array(table, 4 * size, size)];
+      for (let one = 0; one < size; one++) {
+        counts[one] = sizes[one]! * width;
+        starts[one] = start(one) * width;
+      }
+      return [mpi.gatherParts(address, addressOf(table), addressOf(table) + 4 * size, comm)];
+    },
     unpack: nothing,
   };
 }
 
 /** Values are rounded to bfloat16 before they are sent, and so are their sums; they are added in double precision. */
-function pieceIn16({ mpi, comm, size }: Ring, { buffer, region, at, length }: PieceParts): Piece {
-  const bytes = length * 2;
+function pieceIn16(
+  { mpi, comm, size }: Ring,
+  { buffer, region, offset, length, part, scale }: PieceParts,
+): Piece {
+  const bytes = part * 2;
   const [sent, parts] = [buffer(0, bytes * size), buffer(1, bytes * size)];
-  const values = new Float32Array(region, 4 * at, length * size);
-  const rounded = new Uint16Array(sent, 0, length * size);
-  const all = new Uint16Array(parts, 0, length * size);
+  const values = new Float32Array(region, offset, length);
+  const rounded = new Uint16Array(sent, 0, length);
+  const all = new Uint16Array(parts, 0, part * size);
   return {
     *pack() {
-      for (const [from, to] of slices(values.length)) {
+      for (const [from, to] of slices(length)) {
         toBfloat16(values.subarray(from, to), rounded.subarray(from, to));
         yield;
       }
     },
-    scatter: () => mpi.allToAll(addressOf(sent), bytes, addressOf(parts), comm),
+    scatter: () => [mpi.allToAll(addressOf(sent), bytes, addressOf(parts), comm)],
     *add() {
-      const part = new Float32Array(Math.min(SLICE, length));
-      const sums = new Float64Array(part.length);
-      for (const [from, to] of slices(length)) {
+      const one = new Float32Array(Math.min(SLICE, part));
+      const sums = new Float64Array(one.length);
+      for (const [from, to] of slices(part)) {
         sums.fill(0);
         for (let rank = 0; rank < size; rank++) {
-          fromBfloat16(all.subarray(rank * length + from, rank * length + to), part);
-          for (let i = 0; i < to - from; i++) sums[i] = sums[i]! + part[i]!;
+          fromBfloat16(all.subarray(rank * part + from, rank * part + to), one);
+          for (let i = 0; i < to - from; i++) sums[i] = sums[i]! + one[i]!;
         }
-        part.set(sums);
-        toBfloat16(part.subarray(0, to - from), all.subarray(from, to));
+        for (let i = 0; i < to - from; i++) one[i] = sums[i]! * scale;
+        toBfloat16(one.subarray(0, to - from), all.subarray(from, to));
         yield;
       }
     },
-    gather: () => mpi.allGather(addressOf(parts), bytes, addressOf(sent), comm),
+    gather: () => [mpi.allGather(addressOf(parts), bytes, addressOf(sent), comm)],
     *unpack() {
-      for (const [from, to] of slices(values.length)) {
+      for (const [from, to] of slices(length)) {
         fromBfloat16(rounded.subarray(from, to), values.subarray(from, to));
         yield;
       }
@@ -185,24 +229,31 @@ function pieceIn16({ mpi, comm, size }: Ring, { buffer, region, at, length }: Pi
   };
 }
 
-export const floats = (dtype: Exchange['dtype'], buffer: SharedArrayBuffer, count: number) =>
-  makeArray(dtype, buffer, 0, count) as Float32Array | Float64Array;
+type Floats = Float32Array | Float64Array;
+
+export const floats = (
+  dtype: Exchange['dtype'],
+  buffer: SharedArrayBuffer,
+  offset: number,
+  count: number,
+): Floats => makeArray(dtype, buffer, offset, count) as Floats;
 
 /** Ranges of at most {@link SLICE} of `count` numbers. */
 function* slices(count: number): Generator<[from: number, to: number], void, void> {
   for (let from = 0; from < count; from += SLICE) yield [from, Math.min(count, from + SLICE)];
 }
 
-/** Adds `size` parts of `length` values into the first part, and pauses after each slice. */
-export function* addParts(all: Float32Array | Float64Array, length: number, size: number): Steps {
-  for (const [from, to] of slices(length)) {
-    if (size === 2) for (let i = from; i < to; i++) all[i] = all[i]! + all[length + i]!;
-    else
-      for (let i = from; i < to; i++) {
-        let sum = 0;
-        for (let at = i; at < length * size; at += length) sum += all[at]!;
-        all[i] = sum;
-      }
+/** Adds the parts of all ranks in their order, times a factor, and pauses after each slice; `into` may be one of them. */
+export function* addParts(parts: readonly Floats[], into: Floats, scale = 1): Steps {
+  const [first, second] = parts as [Floats, Floats];
+  const sums = new Float64Array(parts.length === 2 ? 0 : Math.min(SLICE, into.length));
+  for (const [from, to] of slices(into.length)) {
+    if (parts.length === 2) for (let i = from; i < to; i++) into[i] = (first[i]! + second[i]!) * scale;
+    else {
+      sums.fill(0);
+      for (const part of parts) for (let i = from; i < to; i++) sums[i - from] = sums[i - from]! + part[i]!;
+      for (let i = from; i < to; i++) into[i] = sums[i - from]! * scale;
+    }
     yield;
   }
 }

@@ -84,7 +84,18 @@ const reduceScatterOp: NodeMaker<Ranks> = define<Ranks>({
 /** This rank's part, along the first dimension, of the sum of all ranks' values. */
 export const reduceScatter = (x: Node, ranks: number): Node => reduceScatterOp([x], { ranks });
 
-type Started = Ranks & { readonly wire: string; readonly label: string };
+/**
+ * - `wire`: number type in which float32 values are sent.
+ * - `label`: names the values in messages.
+ * - `scale`: factor of the sums.
+ * - `even`: all ranks compute the same number of images, so that their devices choose the same memory layouts.
+ */
+export type Started = Ranks & {
+  readonly wire: string;
+  readonly label: string;
+  readonly scale: number;
+  readonly even: boolean;
+};
 
 const sumStart: NodeMaker<Started> = define<Started>({
   name: 'sumStart',
@@ -109,13 +120,13 @@ const sumEnd: NodeMaker<Ended> = define<Ended>({
 /**
  * The sums of several values over all ranks, as one exchange that runs while other nodes are computed: it starts when
  * all values are ready, and the first sum waits for it. Sums have no gradients.
- *
- * @param options.wire number type in which float32 values are sent
- * @param options.label names the values in messages
  */
-export function sumTogether(values: readonly Node[], options: Started): Node[] {
-  const { ranks, wire, label } = options;
-  const ticket = sumStart(values, { ranks, wire, label });
+export function sumTogether(
+  values: readonly Node[],
+  options: Omit<Started, 'scale' | 'even'> & Partial<Started>,
+): Node[] {
+  const { ranks, wire, label, scale = 1, even = false } = options;
+  const ticket = sumStart(values, { ranks, wire, label, scale, even });
   let at = 0;
   return values.map(({ shape, dtype }) => {
     const sum = sumEnd([ticket], { ranks, at, shape, dtype });

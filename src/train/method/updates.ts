@@ -140,7 +140,7 @@ export class Updates {
       return { ...common, norm: undefined, undo: undefined };
     }
     if (!fresh) sums.total(own);
-    world?.addUp(own, part, config.wire);
+    world?.addUp(own, part, { wire: config.wire, accumulated: !fresh });
     const found = squares ? probe.gradientSquares() : [];
     squares?.push(...found);
     const norm = config.clipNorm === undefined ? undefined : clipGradNorm(own, config.clipNorm);

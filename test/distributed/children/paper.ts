@@ -1,10 +1,11 @@
 /*
  * A short training of a paper's network on drawn images, on the ranks of a world or on its own: paper.js '{"path": …}'.
- * Rank 0 writes the weights to PATH.f32 and the evaluations to PATH.json.
+ * Rank 0 writes the weights to PATH.weights and the evaluations to PATH.json.
  */
 import { writeFileSync } from 'node:fs';
 import { openDevice } from '../../../src/backend/open.js';
 import { Shapes10 } from '../../../src/data/shapes10/shapes10.js';
+import { compose, type Transform } from '../../../src/data/transforms/index.js';
 import { open } from '../../../src/distributed/index.js';
 import { ReLU, SiLU } from '../../../src/nn/activation.js';
 import { normaliseTogether } from '../../../src/nn/norm.js';
@@ -34,6 +35,8 @@ export interface PaperGiven {
   readonly unshifted?: boolean;
   /** SiLU in place of ReLU, whose kink turns a rounding of the last bit into another gradient. */
   readonly smooth?: boolean;
+  /** In float64 on the reference engine, where roundings are too small to move a value over a kink. */
+  readonly double?: boolean;
   /** One weight in a hundred starts one rounding step away. */
   readonly nudged?: boolean;
 }
@@ -61,7 +64,7 @@ const config: TrainConfig = {
   ...given.config,
   model: { paper: given.paper, ...base, classes: [...trainSet.classes], ...given.model },
 };
-const { device } = await openDevice('onednn', { threads: 1 });
+const { device } = await openDevice(given.double ? 'reference' : 'onednn', { threads: 1 });
 setDefaultDevice(device);
 manualSeed(config.seed);
 let model = buildModel(paper, config.model);
@@ -78,18 +81,25 @@ if (given.nudged)
     for (let i = 0; i < values.length; i += 100) values[i] = values[i]! * (1 + 2 ** -23);
     parameter.load(values);
   }
+if (given.double) await model.toFloat('float64');
 await world.share(model);
 const way = given.parallel === undefined ? undefined : paper.parallel![given.parallel]!;
 if (way?.ranks === world.size) model = await divide(way, model, world);
 await model.to(device);
 const { train, test } = asClassifier(paper).transforms(config.model, config.augment ?? 'none');
+const widen: Transform = {
+  name: 'double',
+  apply: (batch) => batch.toFloat('float64'),
+  toString: () => 'double',
+};
+const inType = (transform: Transform): Transform => (given.double ? compose([transform, widen]) : transform);
 const trainer = new Trainer({
   config,
   model,
   trainSet,
   testSet,
-  trainTransform: train,
-  testTransform: test,
+  trainTransform: inType(train),
+  testTransform: inType(test),
   folder: !world.first
     ? SilentFolder.at(given.path)
     : given.resume
@@ -103,7 +113,7 @@ const weights = await trainer.weights();
 if (world.first) {
   const all = [...weights.values()];
   writeFileSync(
-    `${given.path}.f32`,
+    `${given.path}.weights`,
     Buffer.concat(all.map((v) => Buffer.from(v.buffer, v.byteOffset, v.byteLength))),
   );
   writeFileSync(`${given.path}.json`, JSON.stringify(done));

@@ -19,6 +19,7 @@ import {
   lowerRound,
   lowerSumOfSquares,
 } from './elementwise.js';
+import { lowerSumEnd, lowerSumStart } from './exchange.js';
 import { lowerGelu, lowerGeluGrad } from './gelu.js';
 import { lowerLinear, lowerLinearGradInput, lowerLinearGradWeight } from './linear.js';
 import { lowerLrn, lowerLrnGrad } from './lrn.js';
@@ -88,6 +89,8 @@ const operations: Lowerings<Builder>['operations'] = {
   recurrent: lowerRecurrent,
   recurrentGrad: lowerRecurrent,
   recurrentGradStart: lowerRecurrent,
+  sumStart: lowerSumStart,
+  sumEnd: lowerSumEnd,
 };
 
 const lowerings: Lowerings<Builder> = { operations, cluster: lowerGroup, scripted: lowerScripted };

@@ -21,12 +21,26 @@ function exchanged(op: string, kind: Exchange['kind']): Kernel {
 const floatType = (values: TypedArray): 'float32' | 'float64' =>
   values instanceof Float64Array ? 'float64' : 'float32';
 
+/** The exchange of a sumStart node. */
+export const exchangeOf = (
+  { label, wire, scale }: KernelCall['attrs'],
+  dtype: 'float32' | 'float64',
+  count: number,
+): Exchange => ({
+  kind: 'sum',
+  dtype,
+  count,
+  label: label as string,
+  wire: wire as Wire,
+  scale: scale as number,
+});
+
 function sumStart({ inputs, output, attrs }: KernelCall): void {
   const count = inputs.reduce((sum, { length }) => sum + length, 0);
   const dtype = floatType(inputs[0]!);
   const communicator = communicatorOf('sumStart', attrs.ranks as number);
   output[0] = communicator.start(
-    { kind: 'sum', dtype, count, label: attrs.label as string, wire: attrs.wire as Wire },
+    exchangeOf(attrs, dtype, count),
     (region) => {
       let at = 0;
       const all = makeArray(dtype, region, 0, count);
