@@ -35,7 +35,7 @@ export async function measureSchedule(
     optimizer.zeroGrad();
     const loss = lossOf.forward(model.forward(tensor(images, { shape: [batch, ...input] })), labels);
     loss.backward();
-    averageGradients(parameters, 1, { share: 1, images: 1, wire: 'float32' });
+    averageGradients(parameters, 1, { share: 1, even: true, images: 1, wire: 'float32' });
     optimizer.step({ compute: [loss] });
     await loss.item();
   }

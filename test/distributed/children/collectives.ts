@@ -112,13 +112,14 @@ async function onDevice(name: DeviceName | 'inline'): Promise<void> {
   // Ranks with other weights get those of rank 0, and train on as one. The library pads these weights.
   const model = await new Linear(700, 700).to(device);
   model.weight.load(Float32Array.from({ length: 490_000 }, (_, i) => Math.sin(i + rank)));
+  model.bias!.load(new Float32Array(700).fill(rank));
   await world.share(model);
   assert.equal((await model.weight.data())[1], Math.fround(Math.sin(1)));
   const optimizer = new SGD(model.parameters(), { lr: 0.1, momentum: 0.9 });
   const reorders: number[] = [];
-  for (const [rows, share] of [
-    [2, 1 / size],
-    [rank + 1, (rank + 1) / sum],
+  for (const [rows, shares] of [
+    [2, {}],
+    [rank + 1, { share: (rank + 1) / sum }],
   ] as const) {
     const before = (await device.stats()).length;
     for (let step = 0; step < 3; step++) {
@@ -129,7 +130,7 @@ async function onDevice(name: DeviceName | 'inline'): Promise<void> {
         .square()
         .mean();
       loss.backward();
-      world.average(model.parameters(), { share });
+      world.average(model.parameters(), shares);
       optimizer.step();
       assert.ok(Number.isFinite(await loss.item()));
     }

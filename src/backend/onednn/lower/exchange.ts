@@ -13,7 +13,7 @@ export function lowerSumStart(b: Builder, i: number): boolean {
   const [x, ...others] = inputs as [number, ...number[]];
   const { ranks, label, even } = attrs as Started;
   const { arena } = b;
-  if (!arena?.buffer || others.length > 0 || ranks === 1) return false;
+  if (!arena?.buffer || others.length > 0) return false;
   if (b.node(x).dtype !== 'float32' || !b.lastReader(x)) return false;
   const layout = even ? ownLayout(b, x, ranks) : undefined;
   const form = layout === undefined ? b.plainForm(x) : b.value(x).forms[0]!;
