@@ -8,11 +8,7 @@ import { child, type Launcher, runChild } from './launch.js';
 type Training = Omit<PaperGiven, 'path'>;
 
 /** The weights after a training on some ranks; on one without a launcher. */
-export async function weightsAfter(
-  launcher: Launcher,
-  ranks: number,
-  given: PaperGiven,
-): Promise<Weights> {
+export async function weightsAfter(launcher: Launcher, ranks: number, given: PaperGiven): Promise<Weights> {
   const arg = JSON.stringify(given);
   if (ranks === 1) {
     const env = { ...process.env, PAPERWEIGHT_KERNELS: 'fixed' };

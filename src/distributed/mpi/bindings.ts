@@ -24,7 +24,14 @@ interface Constants {
 
 /** The constants of MPICH's own ABI, which Intel MPI shares, and of the standard ABI. */
 const NUMBERS: Readonly<Record<Exclude<Abi, 'openmpi'>, Constants>> = {
-  mpich: { world: 0x44000000, byte: 0x4c00010d, errorsReturn: 0x54000001, statusIgnore: 1, inPlace: 2n ** 64n - 1n, funneled: 1 },
+  mpich: {
+    world: 0x44000000,
+    byte: 0x4c00010d,
+    errorsReturn: 0x54000001,
+    statusIgnore: 1,
+    inPlace: 2n ** 64n - 1n,
+    funneled: 1,
+  },
   standard: { world: 0x101, byte: 0x247, errorsReturn: 0x143, statusIgnore: 0, inPlace: 1n, funneled: 1024 },
 };
 

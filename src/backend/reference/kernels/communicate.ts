@@ -39,17 +39,14 @@ function sumStart({ inputs, output, attrs }: KernelCall): void {
   const count = inputs.reduce((sum, { length }) => sum + length, 0);
   const dtype = floatType(inputs[0]!);
   const communicator = communicatorOf('sumStart', attrs.ranks as number);
-  output[0] = communicator.start(
-    exchangeOf(attrs, dtype, count),
-    (region) => {
-      let at = 0;
-      const all = makeArray(dtype, region, 0, count);
-      for (const values of inputs) {
-        all.set(values as never, at);
-        at += values.length;
-      }
-    },
-  );
+  output[0] = communicator.start(exchangeOf(attrs, dtype, count), (region) => {
+    let at = 0;
+    const all = makeArray(dtype, region, 0, count);
+    for (const values of inputs) {
+      all.set(values as never, at);
+      at += values.length;
+    }
+  });
 }
 
 function sumEnd({ inputs: [ticket], output, attrs }: KernelCall): void {
