@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { resolve as absolute, basename, join } from 'node:path';
+import type { Device } from '../../backend/backend.js';
 import { classesOf, imagesIn } from '../../data/dataset.js';
 import { type ImageRules, imageRules } from '../../data/images/rules.js';
 import { describeSample } from '../../data/stratified-sample.js';
@@ -60,6 +61,19 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
   const { signal, stopListening } = stopWithCheckpoint();
   // Until the first step, a refused start leaves no run, which would block the corrected command.
   let undo: (() => Promise<void>) | undefined;
+  const undoNow = async (): Promise<void> => {
+    if (!signal.aborted) await undo?.();
+    undo = undefined;
+  };
+  /** If one of several ranks fails, all of them end in `withDevice`. */
+  const orUndo = (body: (device: Device) => Promise<void>) => async (device: Device) => {
+    try {
+      await body(device);
+    } catch (error) {
+      await undoNow();
+      throw error;
+    }
+  };
   try {
     const isFirst = world?.first ?? true;
     if (isFirst && flags.run && !flags.resume && !flags.dryRun) RunFolder.checkNew(flags.run);
@@ -72,7 +86,7 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
     const deviceFlags = before ? asBefore(flags, before.config) : flags;
     await withDevice(
       deviceFlags,
-      async (device) => {
+      orUndo(async (device) => {
         const { path, former, ...run } = settings
           ? await configure(flags, { paper: paper!, settings }, signal, {
               machine: async () => ({
@@ -165,12 +179,12 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
           if (stopServing) await stopServing();
           board?.close();
         }
-      },
+      }),
       world,
     );
     undo = undefined;
   } catch (error) {
-    if (!signal.aborted) await undo?.();
+    await undoNow();
     throw error;
   } finally {
     stopListening();
