@@ -1,10 +1,11 @@
 // @ts-check
-/* What the jobs for other systems share: they skip with a reason, run one command at a time, and end in bounded time. */
+/* What the jobs for other systems share: they skip with a reason, run one command at a time, and name what hangs. */
 import { spawn, spawnSync } from 'node:child_process';
 import {
   closeSync,
   cpSync,
   existsSync,
+  fstatSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -13,11 +14,15 @@ import {
 } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { setInterval } from 'node:timers';
 import { fileURLToPath } from 'node:url';
+import { readTests } from './reporter.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-/** Minutes after which nothing more is started, and after which one command counts as hanging. */
-const [ALL, ONE] = [4, 2];
+/** Minutes without a line of output after which a command hangs. The slowest single test takes about one. */
+const SILENCE = 5;
+/** Minutes after which a job starts nothing more; what is then left has failed. */
+const ALL = 40;
 
 export const cache = path.join(
   process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache'),
@@ -28,10 +33,15 @@ export const cache = path.join(
 export const succeeds = (command, args, options = {}) =>
   spawnSync(command, args, { stdio: 'ignore', ...options }).status === 0;
 
+/**
+ * Says what is wrong with how a command ended; undefined if nothing is.
+ * @typedef {(code: number | string, output: string) => string | undefined} Judge
+ */
+
 export class Job {
   /** A folder of its own, which is removed at the end. */
   folder;
-  #deadline = Date.now() + ALL * 60_000;
+  #began = Date.now();
   #failures = 0;
 
   /** @param {string} name @param {readonly string[]} target npm's flags for the other system */
@@ -44,7 +54,7 @@ export class Job {
 
   /** @param {string} text */
   say(text) {
-    console.log(`${this.name}: ${text}`);
+    console.log(text.replaceAll(/^/gm, `${this.name}: `));
   }
 
   /** @param {string} reason @returns {never} */
@@ -60,27 +70,31 @@ export class Job {
     if (process.platform !== 'linux' || process.arch !== 'x64') this.skip('it needs Debian on x64');
     if (process.getuid?.() !== 0) this.skip(`${name} is not installed, and only root may install it`);
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-    const apt = (/** @type {string[]} */ ...args) => succeeds('apt-get', ['-qq', ...args], { env });
+    // Jobs run at the same time.
+    const apt = (/** @type {string[]} */ ...args) =>
+      succeeds('flock', [path.join(cache, 'apt.lock'), 'apt-get', '-qq', ...args], { env });
     if (!apt('update') || !apt('install', '-y', '--no-install-recommends', name))
       this.skip(`apt-get could not install ${name}`);
   }
 
-  /** Node for the other system, as npm has it. @param {string} name @param {string} version @param {string} program */
-  node(name, version, program) {
-    const prefix = path.join(cache, name);
-    const file = path.join(prefix, 'node_modules', name, 'bin', program);
+  /** A package of npm, in a folder of its own. @param {string} name @param {string} version @param {string} file of it */
+  package(name, version, file) {
+    const prefix = path.join(cache, `${name}-${version}`);
+    const found = path.join(prefix, 'node_modules', name, file);
     // Without --force npm refuses a package for another system.
     const args = ['install', '--force', ...this.npm, '--prefix', prefix, `${name}@${version}`];
-    if (!existsSync(file) && !succeeds('npm', args)) this.skip(`npm could not bring ${name}`);
-    return file;
+    if (!existsSync(found) && !succeeds('npm', args)) this.skip(`npm could not bring ${name}`);
+    return found;
   }
 
-  /** The compiled code with the packages of the other system, in a folder of its own. */
-  clone() {
+  /** A copy of this clone, with its compiled code and the packages of the other system. @param {string[]} npm more flags */
+  clone(...npm) {
     const to = path.join(this.folder, 'clone');
-    for (const name of ['dist', 'test/fixtures', 'package.json', 'package-lock.json'])
-      cpSync(path.join(ROOT, name), path.join(to, name), { recursive: true });
-    if (!succeeds('npm', ['ci', ...this.npm, '--omit=dev'], { cwd: to }))
+    const { stdout } = spawnSync('git', ['ls-files', '-z'], { cwd: ROOT, encoding: 'utf8' });
+    const files = stdout.split('\0').filter((file) => file !== '' && existsSync(path.join(ROOT, file)));
+    for (const file of [...files, 'dist'])
+      cpSync(path.join(ROOT, file), path.join(to, file), { recursive: true, preserveTimestamps: true });
+    if (!succeeds('npm', ['ci', ...this.npm, ...npm], { cwd: to }))
       this.skip('npm could not bring the packages');
     return to;
   }
@@ -91,25 +105,41 @@ export class Job {
    * @param {string} what
    * @param {string[]} command
    * @param {{ cwd: string, env: NodeJS.ProcessEnv }} options
-   * @param {(code: number | string, output: string) => string | undefined} judge what is wrong
+   * @param {Judge} judge
    */
   async run(what, [program = '', ...args], options, judge) {
-    if (Date.now() > this.#deadline) return this.say(`left out, since ${ALL} minutes are over: ${what}`);
+    if (Date.now() > this.#began + ALL * 60_000)
+      return this.judge(what, `not run, since ${ALL} minutes are over`);
+    const began = Date.now();
     const file = path.join(this.folder, 'output');
     const out = openSync(file, 'w');
     const child = spawn(program, args, { ...options, stdio: ['ignore', out, out] });
-    const timer = setTimeout(() => child.kill('SIGKILL'), ONE * 60_000);
+    let [size, grew, hangs] = [0, Date.now(), false];
+    const timer = setInterval(() => {
+      const now = fstatSync(out).size;
+      if (now !== size) [size, grew] = [now, Date.now()];
+      if (hangs || Date.now() < grew + SILENCE * 60_000) return;
+      hangs = true;
+      child.kill('SIGKILL');
+      this.stopAll();
+    }, 1000);
     const code = await new Promise((resolve) => {
       child.once('error', ({ message }) => resolve(message));
       child.once('close', (status, signal) => resolve(status ?? signal ?? 'error'));
     });
-    clearTimeout(timer);
+    clearInterval(timer);
     closeSync(out);
     const output = readFileSync(file, 'utf8');
-    const problem = judge(code, output);
-    this.judge(what, problem && `${problem}, exit code ${code}`);
-    if (problem !== undefined) console.log(output.split('\n').slice(-60).join('\n'));
+    const problem = hangs
+      ? `it hangs: ${SILENCE} minutes without output${lastTest(output)}`
+      : judge(code, output);
+    const seconds = Math.round((Date.now() - began) / 1000);
+    this.judge(`${what} (${seconds} s)`, problem && `${problem}; exit code ${code}`);
+    if (problem !== undefined) this.say(readTests(output).rest.slice(-60).join('\n'));
   }
+
+  /** Ends what a killed command may have left running. */
+  stopAll() {}
 
   /** Prints how something ended. @param {string} what @param {string | undefined} problem */
   judge(what, problem) {
@@ -117,17 +147,30 @@ export class Job {
     if (problem !== undefined) this.#failures++;
   }
 
-  /** The judgement of a test file. @param {Readonly<Record<string, string>>} [known] tests that cannot pass, and why */
-  tests(known = {}) {
-    return (/** @type {number | string} */ _, /** @type {string} */ output) => {
-      const failed = [...output.matchAll(/^not ok \d+ - ((?:(?! # SKIP).)*)$/gm)].map(
-        ([, text]) => text ?? '',
-      );
-      for (const text of failed)
-        if (known[text] !== undefined) this.say(`cannot pass here: ${text}: ${known[text]}`);
-      const others = failed.filter((text) => known[text] === undefined);
-      if (others.length > 0) return others.join('; ');
-      return /^# fail \d+$/m.test(output) ? undefined : 'it did not end';
+  /** Flags with which node runs a test file that {@link Job.tests} judges, in a clone. @param {string} name */
+  static test = (name) => ['--test-reporter=./.ci/reporter.mjs', `dist/test/${name}.test.js`];
+
+  /**
+   * The judgement of a test file.
+   *
+   * @param {(name: string) => string | undefined} [known] why a test cannot pass on this system
+   * @returns {Judge}
+   */
+  tests(known = () => undefined) {
+    return (code, output) => {
+      const { tests } = readTests(output);
+      for (const { test, name = '', text = '' } of tests) {
+        const reason = test === 'failed' ? known(name) : test === 'skipped' ? text : undefined;
+        if (reason !== undefined) this.say(`not tested here: ${name}: ${reason.split('\n')[0]}`);
+      }
+      const failed = tests.filter(({ test, name = '' }) => test === 'failed' && known(name) === undefined);
+      if (failed.length > 0) return failed.map(({ name, text }) => `\n${name}: ${text}`).join('');
+      if (tests.at(-1)?.test !== 'end') return `it did not end${lastTest(output)}`;
+      if (code !== 0 && !tests.some(({ test }) => test === 'failed')) return 'it failed after its last test';
+      const passed = tests.filter(({ test }) => test === 'passed').length;
+      if (passed === 0) return 'no test passed';
+      this.say(`${passed} tests passed`);
+      return undefined;
     };
   }
 
@@ -137,7 +180,18 @@ export class Job {
 
   end() {
     this.clean();
-    this.say(this.#failures === 0 ? 'no failures' : `${this.#failures} failures`);
+    const minutes = ((Date.now() - this.#began) / 60_000).toFixed(1);
+    this.say(`${this.#failures === 0 ? 'no failures' : `${this.#failures} failures`}, ${minutes} minutes`);
     process.exitCode = this.#failures === 0 ? 0 : 1;
   }
+}
+
+/** Which test was running when the output ended. @param {string} output */
+function lastTest(output) {
+  const { tests } = readTests(output);
+  const ended = new Set(tests.filter(({ test }) => test !== 'began').map(({ name }) => name));
+  const running = tests.filter(({ test, name }) => test === 'began' && !ended.has(name)).at(-1);
+  if (running) return `, in the test: ${running.name}`;
+  const last = tests.at(-1);
+  return last ? `, after the test: ${last.name}` : '';
 }

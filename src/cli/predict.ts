@@ -8,7 +8,9 @@ import {
   type DeviceFlags,
   examples,
   JSON_OUTPUT,
+  pathName,
   positiveInteger,
+  repeated,
 } from './options/options.js';
 import { addWeightsOptions, modelHints, RUN_OR_WEIGHTS, type WeightsFlags } from './options/weights.js';
 import { fittedTable, note, print, printJson } from './terminal/output.js';
@@ -30,7 +32,11 @@ export function register(program: Command, paper?: Paper): void {
       'Prints the most probable classes of each image. The model sees the centre square of the image.',
     )
     .argument(...RUN_OR_WEIGHTS)
-    .argument('<image...>', 'images: JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP or PPM')
+    .argument(
+      '<image...>',
+      'images: JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP or PPM',
+      repeated(pathName('image')),
+    )
     .option('--top <n>', 'number of classes to print', positiveInteger('--top'), 5);
   addDeviceOptions(addWeightsOptions(command, paper), 'float32')
     .option(...JSON_OUTPUT)

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { counted } from '../errors/counted.js';
 import { printable } from '../errors/printable.js';
 import type { Base } from '../site/build.js';
-import { examples, JSON_OUTPUT, pathName, refuse } from './options/options.js';
+import { examples, JSON_OUTPUT, pathName, refuse, repeated } from './options/options.js';
 import { note, print, printJson } from './terminal/output.js';
 
 interface Flags {
@@ -25,7 +25,7 @@ export function register(program: Command): void {
     .description(
       'Writes a site of static files: each paper with its notes, claims, figures, curves, network and code, and the runs that are named, in English and Chinese. It needs no server, loads nothing from elsewhere, and opens from disk. Written again into the same folder, it replaces its own files and leaves all others.',
     )
-    .argument('[runs...]', 'run folders that get a page')
+    .argument('[runs...]', 'run folders that get a page', repeated(pathName('runs')))
     .option(
       '--out <dir>',
       'folder of the site: a new or empty one, or that of a former site',

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
-import { readdir, rm, rmdir } from 'node:fs/promises';
+import { readdir, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { removeFolder } from './system/remove.js';
 
 /** The folders on a path that do not exist yet, the innermost first. */
 export const missingFolders = (path: string): string[] =>
@@ -15,7 +16,7 @@ export async function undoLater(folder: string): Promise<() => Promise<void>> {
   const kept = new Set(await readdir(folder).catch(() => []));
   return async () => {
     for (const name of await readdir(folder).catch(() => []))
-      if (!kept.has(name)) await rm(join(folder, name), { recursive: true, force: true });
+      if (!kept.has(name)) await removeFolder(join(folder, name));
     for (const path of made) await rmdir(path).catch(() => {});
   };
 }

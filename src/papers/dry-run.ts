@@ -1,8 +1,9 @@
-import { mkdtemp, rm, rmdir } from 'node:fs/promises';
+import { mkdtemp, rmdir } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { counted } from '../errors/counted.js';
 import { CheckpointError } from '../errors/errors.js';
 import { makeFolder } from '../files/make-folder.js';
+import { removeFolder } from '../files/system/remove.js';
 import { missingFolders } from '../files/undo.js';
 import { RunFolder } from '../run/run-folder.js';
 import { prepareRun, type RunOptions } from './train.js';
@@ -38,7 +39,7 @@ export async function dryRun(path: string, { config, ...run }: Omit<RunOptions, 
     await compare(folder, await trainer.weights(), await again.weights());
     return `Dry run: no problems found. ${counted(done.step, 'step')}, ${counted(done.testImages, 'image')} evaluated, a checkpoint written and read back identically; nothing was left behind.`;
   } finally {
-    await rm(trial, { recursive: true, force: true });
+    await removeFolder(trial);
     // A folder that is no longer empty stays.
     for (const folder of made) await rmdir(folder).catch(() => {});
   }

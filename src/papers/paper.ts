@@ -28,10 +28,12 @@ export interface Recipe extends Omit<TrainConfig, Fixed> {
   readonly dataset?: string;
   /** The full recipe, if this one is a short form of it; named at the end of a run. */
   readonly shortOf?: string;
+  /** How long it may take at most: on a slow device it is trained for fewer steps, which are chosen by timing one. */
+  readonly minutes?: number;
   readonly model: Omit<ModelConfig, 'paper' | 'classes'>;
 }
 
-type Described = 'about' | 'slowStart' | 'dataset' | 'shortOf';
+type Described = 'about' | 'slowStart' | 'dataset' | 'shortOf' | 'minutes';
 
 /** Splits a recipe into the parts of a configuration, network and training, without `about`. */
 export function partsOf({
@@ -39,6 +41,7 @@ export function partsOf({
   slowStart: __,
   dataset: ___,
   shortOf: ____,
+  minutes: _____,
   model,
   ...training
 }: Recipe): {

@@ -35,7 +35,9 @@ async function stopped(run: string, end: (child: import('node:child_process').Ch
   return result;
 }
 
-test('SIGTERM and SIGHUP end a training like Ctrl-C, with a checkpoint and their own exit codes', async (t) => {
+test('SIGTERM and SIGHUP end a training like Ctrl-C, with a checkpoint and their own exit codes', {
+  skip: process.platform === 'win32' && 'Windows ends a process by such a signal at once',
+}, async (t) => {
   const root = await scratch(t);
   for (const [signal, expected] of [
     ['SIGTERM', 143],
@@ -85,6 +87,16 @@ test('a reader and its terminal that close one after the other count as one sign
     process.emit('SIGINT', 'SIGINT');`;
   const { stdout, stderr } = await runNode(['--input-type=module', '-e', script]);
   assert.equal(stdout, 'stop 1 129\nserve 1\nstop 2 130\nserve 2\n', stderr);
+});
+
+test('Ctrl-Break ends a training on Windows as Ctrl-C does', async () => {
+  const module = new URL('../../src/cli/terminal/interrupt.js', import.meta.url).href;
+  const script = `
+    import { interruptCode, onInterrupt } from ${JSON.stringify(module)};
+    onInterrupt((times) => console.log('stop', times, interruptCode()));
+    process.emit('SIGBREAK', 'SIGBREAK');`;
+  const { stdout, stderr } = await runNode(['--input-type=module', '-e', script]);
+  assert.equal(stdout, process.platform === 'win32' ? 'stop 1 149\n' : '', stderr);
 });
 
 test('a command writes its file even if the reader of its output has gone', async (t) => {

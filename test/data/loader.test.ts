@@ -168,7 +168,7 @@ test('if a worker cannot open the data set, the error says why', async () => {
   );
   const nowhere: Dataset = {
     ...set,
-    workerSpec: { ...set.workerSpec!, module: 'file:///no/such/module.js' },
+    workerSpec: { ...set.workerSpec!, module: new URL('./no-such-module.js', import.meta.url).href },
   };
   await assert.rejects(collect(new DataLoader(nowhere, { workers: 1 }).batches(0)), /Cannot find module/);
 });

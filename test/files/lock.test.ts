@@ -4,17 +4,20 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { referenceDevice } from '../../src/backend/reference/index.js';
 import { CheckpointError, UsageError } from '../../src/errors/errors.js';
 import { takeLock } from '../../src/files/lock.js';
 import { RunFolder } from '../../src/run/run-folder.js';
 import { UNWRITABLE } from '../support/disk.js';
+import { onWine } from '../support/system/wine.js';
 import { scratch, toyConfig, toyRun } from '../support/toy.js';
 
 const CHILD = fileURLToPath(new URL('../support/children/lock.js', import.meta.url));
 const KINDS = process.platform === 'darwin' ? (['flock'] as const) : (['flock', 'name'] as const);
+/** Why a process cannot be stopped for a while. */
+const NO_SIGNALS = process.platform === 'win32' && 'Windows has no signals between processes';
 const own = (kind: string) => (kind === 'name' ? [async () => 'impossible' as const] : []);
 
 interface Taker {
@@ -22,11 +25,13 @@ interface Taker {
   readonly says: Promise<string>;
 }
 
-function taker(folder: string, time: number, kind: string): Taker {
+/** A process that tries to take the lock at a time; it ends with the test. */
+function taker(t: TestContext, folder: string, time: number, kind: string): Taker {
   const child = spawn(process.execPath, [CHILD, folder, String(time), kind], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const says = once(child.stdout, 'data').then(([text]) => String(text));
+  t.after(() => child.kill('SIGKILL'));
   return { process: child, says };
 }
 
@@ -37,12 +42,14 @@ const killed = async ({ process: child }: Taker): Promise<void> => {
 };
 
 for (const kind of KINDS) {
-  test(`${kind}: of many processes, exactly one gets the lock; after it is killed, the next one does`, async (t) => {
+  test(`${kind}: of many processes, exactly one gets the lock; after it is killed, the next one does`, {
+    skip: kind === 'name' && onWine('several processes create one named pipe as its first'),
+  }, async (t) => {
     const folder = await scratch(t);
     // Several rounds with the file of a dead owner, where processes could race.
     for (let round = 0; round < 3; round++) {
       const time = Date.now() + 700;
-      const takers = Array.from({ length: 8 }, () => taker(folder, time, kind));
+      const takers = Array.from({ length: 8 }, () => taker(t, folder, time, kind));
       const said = await Promise.all(takers.map(({ says }) => says));
       const winners = takers.filter((_, i) => said[i] === `has ${kind}\n`);
       assert.equal(winners.length, 1, said.join(''));
@@ -63,9 +70,9 @@ for (const kind of KINDS) {
     assert.deepEqual(await readdir(folder), []);
   });
 
-  test(`${kind}: a stopped process keeps its lock`, { skip: process.platform === 'win32' }, async (t) => {
+  test(`${kind}: a stopped process keeps its lock`, { skip: NO_SIGNALS }, async (t) => {
     const folder = await scratch(t);
-    const holder = taker(folder, 0, kind);
+    const holder = taker(t, folder, 0, kind);
     assert.equal(await holder.says, `has ${kind}\n`);
     holder.process.kill('SIGSTOP');
     await assert.rejects(takeLock(folder, ...own(kind)), UsageError);
@@ -74,7 +81,9 @@ for (const kind of KINDS) {
   });
 }
 
-test('without flock, macOS takes a name too', { skip: process.platform === 'win32' }, async (t) => {
+test('without flock, macOS takes a name too', {
+  skip: process.platform === 'win32' && 'Windows has no flock',
+}, async (t) => {
   const folder = await scratch(t);
   const take = () => takeLock(folder, async () => 'impossible', 'darwin');
   const lock = await take();
@@ -91,7 +100,9 @@ test('a lock file with the id of a living process does not mean that the lock is
   await (await takeLock(folder)).release();
 });
 
-test('a lock file that its owner removes at the last moment is not taken for the lock', async (t) => {
+test('a lock file that its owner removes at the last moment is not taken for the lock', {
+  skip: onWine('a removed file keeps its name while it is open'),
+}, async (t) => {
   const folder = await scratch(t);
   let asked = 0;
   const lock = await takeLock(folder, async () => {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmdirSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readlinkSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,6 +41,23 @@ export function smallDisk(t: TestContext, bytes = 2 ** 20): SmallDisk | undefine
     free: () => rm(filler),
   };
 }
+
+/** Why no symbolic links can be made here: Windows wants a right for them, and Wine says that it made one. */
+export const NO_LINKS = ((): string | false => {
+  if (process.platform !== 'win32') return false;
+  const folder = mkdtempSync(join(tmpdir(), 'paperweight-test-'));
+  try {
+    symlinkSync(folder, join(folder, 'link'));
+    return readlinkSync(join(folder, 'link')) === '' && 'the system makes empty links';
+  } catch (error) {
+    return `no symbolic links can be made here (${(error as NodeJS.ErrnoException).code})`;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+})();
+
+/** Why a file cannot have just any name. */
+export const NO_ODD_NAMES = process.platform === 'win32' && 'Windows has no such names';
 
 /** A folder in which even root cannot create files, if the system has one. */
 export const UNWRITABLE = process.platform === 'linux' ? '/proc/paperweight-test' : undefined;

@@ -202,6 +202,6 @@ export async function plainMetrics(folder: RunFolder): Promise<object[]> {
 /** A fresh folder that goes away with the test. */
 export async function scratch(t: Pick<TestContext, 'after'>): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'paperweight-test-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 10 }));
   return folder;
 }

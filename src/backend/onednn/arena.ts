@@ -70,7 +70,11 @@ export class Arena {
       grow(this.#memory, bytes);
       return this.#base;
     }
-    this.#large ??= reserve(LARGE_BYTES);
+    if (this.#large && this.#large.bytes < bytes) {
+      this.#large.free();
+      this.#large = undefined;
+    }
+    this.#large ??= reserveAtLeast(bytes);
     this.#large.commit(bytes);
     return this.#large.address;
   }
@@ -91,6 +95,16 @@ export class Arena {
     this.#large?.free();
     this.#large = undefined;
   }
+}
+
+/** As many addresses as the system gives: its limit (`ulimit -v`) may be below what most systems have to spare. */
+function reserveAtLeast(bytes: number): Reservation {
+  for (let size = LARGE_BYTES; ; size /= 2)
+    try {
+      return reserve(Math.max(size, bytes));
+    } catch (error) {
+      if (size <= bytes) throw error;
+    }
 }
 
 /** Makes the memory at least as large as this. */

@@ -20,7 +20,7 @@ export class WorkerDevice extends QueuedDevice {
   readonly #staging = new Staging();
   readonly #link: Link | undefined;
   #nextId = 0;
-  #ended: unknown;
+  #ended: DeviceError | undefined;
   #closing = false;
 
   private constructor(kind: EngineName, threads: number, precision: Precision) {
@@ -40,12 +40,21 @@ export class WorkerDevice extends QueuedDevice {
       // An idle device must not keep the process from ending.
       if (this.#waiting.size === 0) this.#worker.unref();
     });
-    const end = (error: unknown) => {
-      this.#ended = error;
-      for (const { reject } of this.#waiting.values()) reject(error);
+    const end = (error: DeviceError) => {
+      // A thread that fails ends afterwards: the first error says why.
+      this.#ended ??= error;
+      for (const { reject } of this.#waiting.values()) reject(this.#ended);
       this.#waiting.clear();
     };
-    this.#worker.on('error', end);
+    const lost = (got: string, cause?: unknown) =>
+      new DeviceError({
+        what: `The ${kind} device's thread has ended, and with it all values on the device`,
+        expected: 'a thread that runs until the device is closed',
+        got,
+        next: 'open the device again; a training continues from its latest checkpoint with --resume',
+        cause,
+      });
+    this.#worker.on('error', (error) => end(lost(error.message, error)));
     this.#worker.on('exit', (code) =>
       end(
         this.#closing
@@ -54,7 +63,7 @@ export class WorkerDevice extends QueuedDevice {
               expected: 'an open device',
               next: 'close a device only after the last computation, or open another one',
             })
-          : new DeviceError({ what: `The ${kind} device's thread has ended`, got: `exit code ${code}` }),
+          : lost(`exit code ${code}`),
       ),
     );
   }

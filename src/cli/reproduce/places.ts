@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
-import { chmod, copyFile, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { chmod, copyFile, mkdtemp, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CheckpointError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import { makeFolder } from '../../files/make-folder.js';
 import { rename } from '../../files/rename.js';
+import { removeFolder } from '../../files/system/remove.js';
 import { isClone, paperFolder } from '../../papers/registry.js';
 
 export interface Places {
@@ -46,7 +47,7 @@ export async function copyResults(from: string, to: string): Promise<boolean> {
     try {
       await rename(copy, to);
     } catch (error) {
-      await rm(copy, { recursive: true });
+      await removeFolder(copy);
       if (!existsSync(to)) throw error;
       return false;
     }

@@ -1,14 +1,17 @@
 import { constants } from 'node:os';
 import { note } from './output.js';
 
-/** Ctrl-C, a request to end (`kill`, a job system's time limit), and a closed terminal. */
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/** Ctrl-C, a request to end (`kill`, a job system's time limit), a closed terminal, and Windows' Ctrl-Break. */
+const SIGNALS = [
+  ...(['SIGINT', 'SIGTERM', 'SIGHUP'] as const),
+  ...(process.platform === 'win32' ? (['SIGBREAK'] as const) : []),
+];
 /** Signals within this time count as one Ctrl-C: npm forwards a signal that the terminal has already sent. */
 const SAME_MS = 300;
 
 let received: (typeof SIGNALS)[number] = 'SIGINT';
 
-/** Exit code for the received signal: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP. */
+/** Exit code for the received signal: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP, 149 for Ctrl-Break. */
 export const interruptCode = (): number => 128 + constants.signals[received];
 
 /** Called when the reader of the output has gone. */
@@ -23,7 +26,7 @@ export function hangUp(): void {
 }
 
 /**
- * Calls `handler` for each Ctrl-C (SIGINT), SIGTERM and SIGHUP, with the number received so far.
+ * Calls `handler` for each Ctrl-C (SIGINT), SIGTERM, SIGHUP and Ctrl-Break, with the number received so far.
  *
  * @param options.reader whether the loss of the output's reader counts as SIGHUP
  * @returns a function that stops listening

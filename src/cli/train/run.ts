@@ -42,6 +42,7 @@ import { withWorld } from '../world.js';
 import { rateAdvice, withGlobalBatch } from './batch-per-rank.js';
 import { configFrom, resumedConfig, type Settings } from './config.js';
 import type { TrainFlags } from './flags.js';
+import { inTime } from './in-time.js';
 import { TrainScreen } from './screen.js';
 import { serveBeside } from './serve-beside.js';
 import { summaryLines } from './summary.js';
@@ -87,7 +88,7 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
     await withDevice(
       deviceFlags,
       orUndo(async (device) => {
-        const { path, former, ...run } = settings
+        const { path, former, ...prepared } = settings
           ? await configure(flags, { paper: paper!, settings }, signal, {
               machine: async () => ({
                 ...(await describeMachine(device)),
@@ -96,7 +97,11 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
               world,
             })
           : await resume(flags, before!, world);
-        const { config } = run;
+        const { config, remark } =
+          settings && !world
+            ? await inTime(prepared.config, { paper: paper!, flags, device: device.name })
+            : { config: prepared.config, remark: undefined };
+        const run = { ...prepared, config };
         if (flags.dryRun) {
           note(await dryRun(path, { ...run, device, observer: { note }, signal }));
           return;
@@ -108,6 +113,7 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
             ? await RunFolder.create(path, config)
             : RunFolder.open(path);
         note(`Run: ${printable(folder.path)}`);
+        if (remark) note(remark);
         if (given.batchPerRank !== undefined && paper)
           for (const line of rateAdvice({
             ranks,

@@ -4,6 +4,7 @@ import { DataError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import { makeFolder } from '../../files/make-folder.js';
 import { rename } from '../../files/rename.js';
+import { removeFolder } from '../../files/system/remove.js';
 import { type DownloadProgress, downloadFile } from '../download.js';
 import { type Extracted, extractTarGz } from '../untar.js';
 
@@ -89,6 +90,6 @@ export async function fetchCIFAR10(options: FetchCIFAR10Options): Promise<string
     signal?.throwIfAborted();
     throw diskError(error, `cannot prepare CIFAR-10 in ${root}`, DataError);
   } finally {
-    if (temporary) await rm(temporary, { recursive: true, force: true });
+    if (temporary) await removeFolder(temporary);
   }
 }

@@ -6,6 +6,7 @@ import { DataError, UsageError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import { makeFolder } from '../../files/make-folder.js';
 import { rename } from '../../files/rename.js';
+import { removeFolder } from '../../files/system/remove.js';
 import { checkIndex, type Dataset, type WorkerSpec } from '../dataset.js';
 import { type DownloadProgress, downloadFile } from '../download.js';
 import { extractTarGz } from '../untar.js';
@@ -204,6 +205,6 @@ async function fetchArchive({
     signal?.throwIfAborted();
     throw diskError(error, `cannot prepare CIFAR-100 in ${root}`, DataError);
   } finally {
-    if (temporary) await rm(temporary, { recursive: true, force: true });
+    if (temporary) await removeFolder(temporary);
   }
 }

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { lstat, mkdir, readdir, rm } from 'node:fs/promises';
+import { lstat, mkdir, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { CheckpointError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import { rename } from '../../files/rename.js';
+import { removeFolder } from '../../files/system/remove.js';
 import { RequestError } from '../http/request-error.js';
 import { isSegment } from './path-containment.js';
 
@@ -65,7 +66,7 @@ export class Trash {
       });
     try {
       await rename(join(place, id), target);
-      await rm(place, { recursive: true, force: true });
+      await removeFolder(place);
     } catch (error) {
       throw diskError(error, `cannot restore ${id} from the trash`, CheckpointError);
     }
@@ -79,8 +80,7 @@ export class Trash {
     for (const name of await readdir(this.#folder)) {
       const place = join(this.#folder, name);
       const { mtimeMs } = await lstat(place);
-      if (/^[0-9a-f]{16}$/.test(name) && Date.now() - mtimeMs > KEEP_MS)
-        await rm(place, { recursive: true, force: true });
+      if (/^[0-9a-f]{16}$/.test(name) && Date.now() - mtimeMs > KEEP_MS) await removeFolder(place);
     }
   }
 }

@@ -10,22 +10,10 @@ import { SGD } from '../../../src/optim/index.js';
 import { AlexNet } from '../../../src/papers/alexnet/model.js';
 import { manualSeed } from '../../../src/tensor/random.js';
 import { runNode } from '../../support/cli.js';
-import { conformance } from '../../support/conformance.js';
 import { assertNear, batchOf } from '../../support/generated.js';
 import { makeTinyNet, trainer } from '../../support/nets/tinynet.js';
 
 const open = async () => (await openDevice('onednn', { threads: 2 })).device;
-
-const nan = 'oneDNN uses the maximum instruction, which ignores NaN; the trainer checks the loss itself';
-
-conformance('onednn', open, {
-  rtol: 2e-5,
-  atol: 2e-5,
-  skip: { 'maxPool2d lets NaN through': nan, 'relu lets NaN through': nan },
-});
-
-// oneDNN has no float64: every operation is a loop in TypeScript.
-conformance('onednn', open, { dtype: 'float64', rtol: 2e-7, atol: 2e-8 });
 
 describe('the onednn device', () => {
   let device: Device;

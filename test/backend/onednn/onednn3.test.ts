@@ -25,6 +25,8 @@ else {
     }
   });
   await import('./dnnl.test.js');
+  await import('./conformance.test.js');
+  await import('./float64.test.js');
   await import('./onednn.test.js');
   await import('./beyond-range.test.js');
   await import('./onednn-errors.test.js');

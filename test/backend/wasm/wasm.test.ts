@@ -12,13 +12,7 @@ import { SGD } from '../../../src/optim/index.js';
 import { Parameter, queueUpdate } from '../../../src/tensor/parameter.js';
 import { manualSeed } from '../../../src/tensor/random.js';
 import { Tensor, tensor } from '../../../src/tensor/tensor.js';
-import { conformance } from '../../support/conformance.js';
 import { batchOf } from '../../support/generated.js';
-
-const tolerance = { rtol: 2e-5, atol: 2e-5 };
-conformance('wasm', async () => (await openDevice('wasm', { threads: 2 })).device, tolerance);
-conformance('wasm on one thread, in memory of its own', async () => wasmDevice(), tolerance);
-conformance('wasm', async () => wasmDevice(), { dtype: 'float64', rtol: 2e-8, atol: 2e-9 });
 
 const inline = (threads: number): Device =>
   new InlineDevice(new WasmEngine({ threads, start: startNodeThread }));

@@ -1,6 +1,8 @@
 /*
  * Uses every part of the library that pages use, without SharedArrayBuffer, in a separate process. Prints the number
- * of the model's values that were read in pieces.
+ * of the model's values that were read in pieces:
+ *
+ *   node no-shared-memory.js <reference | wasm>
  */
 Reflect.deleteProperty(globalThis, 'SharedArrayBuffer');
 const {
@@ -15,11 +17,12 @@ const {
   tensor,
   transforms,
   evaluate,
+  wasmDevice,
 } = await import('../../../src/core.js');
 const { AlexNet } = await import('../../../src/papers/alexnet/model.js');
 
 manualSeed(1);
-const here = referenceDevice();
+const here = process.argv[2] === 'wasm' ? wasmDevice({ threads: 2 }) : referenceDevice();
 const set = new Subset(await Shapes10.open({ train: true, length: 20 }), [0, 1, 2, 3]);
 const transform = transforms.compose([
   transforms.randomCrop(32, { padding: 2 }),

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { importsOf, missingImports, openMpOf } from '../../../../src/backend/onednn/library/dll.js';
+import { loadOneDnn } from '../../../../src/backend/onednn/library/library.js';
 import { temporaryFolder } from '../../../data/support.js';
 
 /** A 64-bit DLL of one section at address 0x1000, which holds only a table of imports. */
@@ -58,4 +59,22 @@ test('a file that is no DLL, is cut off or lies about its places has no imports'
   assert.deepEqual(importsOf(file), []);
   await writeFile(file, 'text');
   assert.equal(openMpOf(file), undefined);
+});
+
+test('a library that lacks another one is not taken for one that is not installed', {
+  skip: process.platform !== 'win32' && 'other systems name what is missing themselves',
+}, async (t) => {
+  const file = join(await temporaryFolder(t), 'dnnl.dll');
+  await writeFile(file, dll(['KERNEL32.dll', 'no-such-runtime.dll']));
+  const before = process.env.PAPERWEIGHT_ONEDNN;
+  process.env.PAPERWEIGHT_ONEDNN = file;
+  t.after(() => {
+    if (before === undefined) delete process.env.PAPERWEIGHT_ONEDNN;
+    else process.env.PAPERWEIGHT_ONEDNN = before;
+  });
+  assert.throws(loadOneDnn, {
+    name: 'DeviceError',
+    message:
+      /does not load\. .*dnnl\.dll: it needs no-such-runtime\.dll, which is not installed.*Next: run: winget/,
+  });
 });
