@@ -10,7 +10,13 @@ import { flushPending } from '../tensor/pending.js';
 import { checkPlace, checkSaved, loadSaved, type SavedTensor } from '../tensor/saved.js';
 import type { Removable, Tensor } from '../tensor/tensor.js';
 import { bufferOf } from './module/buffer.js';
-import { addCallHook, type ForwardHook, type ForwardPreHook } from './module/call-hooks.js';
+import {
+  addCallHook,
+  type BackwardHook,
+  type BackwardPreHook,
+  type ForwardHook,
+  type ForwardPreHook,
+} from './module/call-hooks.js';
 import { membersIn, watchCalls } from './module/registered.js';
 import { checkStateDict, type LoadOptions, type LoadReport, misfit, some } from './module/state-dict.js';
 
@@ -216,6 +222,24 @@ export abstract class Module<Out = Tensor> {
   /** Calls a function before each call of `forward`. An array that it returns replaces the inputs. */
   registerForwardPreHook(hook: ForwardPreHook): Removable {
     return addCallHook(this, 'before', hook);
+  }
+
+  /**
+   * Calls a function with the gradients of a call's inputs and outputs, when `backward()` or `grad()` has described those of
+   * the inputs (or, if no input has one, those of the outputs). Inputs are the arguments of `forward`, outputs its result or
+   * the items of an array or object that it returns; what is not a floating-point tensor has null. An array that the
+   * function returns replaces the gradients of the inputs. It applies to calls after its registration.
+   *
+   * @example
+   * model.layer4.registerFullBackwardHook((_module, _gradInput, [gradOutput]) => void grads.push(gradOutput!));
+   */
+  registerFullBackwardHook(hook: BackwardHook): Removable {
+    return addCallHook(this, 'backward', hook);
+  }
+
+  /** Calls a function with the gradients of a call's outputs. An array that it returns replaces them. */
+  registerFullBackwardPreHook(hook: BackwardPreHook): Removable {
+    return addCallHook(this, 'backwardBefore', hook);
   }
 
   /**

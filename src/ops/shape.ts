@@ -22,6 +22,9 @@ export function reshape(x: Node, shape: Shape): Node {
   return sameShape(full, x.shape) ? x : reshapeOp([x], { shape: full });
 }
 
+/** The same value as another node, whose gradient is its own. */
+export const alias = (x: Node): Node => reshapeOp([x], { shape: x.shape });
+
 /** Joins the dimensions from `startDim` to `endDim` into one. */
 export function flatten(x: Node, startDim = 0, endDim = -1): Node {
   const rank = Math.max(1, x.shape.length);

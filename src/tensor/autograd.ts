@@ -7,6 +7,14 @@ import { add } from '../ops/binary.js';
 import { operationOf } from '../ops/operation.js';
 import { withScope } from '../ops/scope.js';
 
+/** One differentiation, as hooks see it. */
+export interface Pass {
+  /** Values on a path to what is differentiated. */
+  readonly needed: ReadonlySet<Node>;
+  /** Gradients of values whose turn has not come yet: complete for those whose users have all had theirs. */
+  readonly pending: ReadonlyMap<Node, Node>;
+}
+
 /**
  * Reverse-mode differentiation: the gradients of a value with respect to all targets on which it depends, as new graph
  * nodes. Nothing is computed.
@@ -18,17 +26,18 @@ export function gradients(
   root: Node,
   seed: Node,
   isTarget: (node: Node) => boolean,
-  hook: (node: Node, grad: Node) => Node = (_, grad) => grad,
+  hook: (node: Node, grad: Node, pass: Pass) => Node = (_, grad) => grad,
 ): Map<Node, Node> {
   const needed = nodesTowards(root, isTarget);
   const grads = new Map<Node, Node>([[root, seed]]);
   const result = new Map<Node, Node>();
+  const pass: Pass = { needed, pending: grads };
   // Ids increase from inputs to results, so in descending order every user of a value comes before the value.
   for (const node of [...needed].sort((a, b) => b.id - a.id)) {
     const found = grads.get(node);
     if (!found) continue;
     grads.delete(node);
-    const grad = hook(node, found);
+    const grad = hook(node, found, pass);
     if (isTarget(node)) result.set(node, grad);
     if (node.inputs.length === 0) continue;
     const rule = operationOf(node.op).gradient;

@@ -1,7 +1,8 @@
 import type { Node } from '../graph/node.js';
+import type { Pass } from './autograd.js';
 
 /** Changes a gradient, or only looks at it and returns nothing. */
-export type NodeHook = (grad: Node) => Node | undefined;
+export type NodeHook = (grad: Node, pass: Pass) => Node | undefined;
 
 /** Hooks by the value whose gradient they get. */
 const hooks = new WeakMap<Node, Set<NodeHook>>();
@@ -21,8 +22,8 @@ export function moveHooks(from: Node, to: Node): void {
 }
 
 /** The gradient of a value after its hooks, in the order in which they were added. */
-export function hooked(node: Node, grad: Node): Node {
+export function hooked(node: Node, grad: Node, pass: Pass): Node {
   let result = grad;
-  for (const hook of hooks.get(node) ?? []) result = hook(result) ?? result;
+  for (const hook of hooks.get(node) ?? []) result = hook(result, pass) ?? result;
   return result;
 }

@@ -1,6 +1,6 @@
 import { shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
-import type { Removable } from '../../tensor/tensor.js';
+import type { Removable, Tensor } from '../../tensor/tensor.js';
 
 /** Called before a module's `forward`; an array that it returns replaces the inputs. */
 export type ForwardPreHook = (module: never, inputs: readonly unknown[]) => readonly unknown[] | undefined;
@@ -8,10 +8,33 @@ export type ForwardPreHook = (module: never, inputs: readonly unknown[]) => read
 /** Called after a module's `forward`; a value that it returns replaces the output. */
 export type ForwardHook = (module: never, inputs: readonly unknown[], output: never) => unknown;
 
+/** A gradient for each input or output of a call; null for what has none. */
+export type Gradients = readonly (Tensor | null)[];
+
+/** Called with the gradients of a module's outputs; an array that it returns replaces them. */
+export type BackwardPreHook = (module: never, gradOutput: Gradients) => Gradients | undefined;
+
+/** Called with the gradients of a module's inputs and outputs; an array that it returns replaces those of the inputs. */
+export type BackwardHook = (
+  module: never,
+  gradInput: Gradients,
+  gradOutput: Gradients,
+) => Gradients | undefined;
+
 interface Hooks {
   readonly before: Set<ForwardPreHook>;
   readonly after: Set<ForwardHook>;
+  readonly backwardBefore: Set<BackwardPreHook>;
+  readonly backward: Set<BackwardHook>;
 }
+
+/** The arguments of each kind of hook, for errors. */
+const ARGUMENTS: Readonly<Record<keyof Hooks, string>> = {
+  before: '(module, inputs) => …',
+  after: '(module, inputs, output) => …',
+  backwardBefore: '(module, gradOutput) => …',
+  backward: '(module, gradInput, gradOutput) => …',
+};
 
 const hooks = new WeakMap<object, Hooks>();
 
@@ -24,7 +47,7 @@ export function addCallHook<K extends keyof Hooks>(
   if (typeof hook !== 'function')
     throw new UsageError({
       what: `A hook of ${module.typeName} is a function`,
-      expected: kind === 'before' ? '(module, inputs) => …' : '(module, inputs, output) => …',
+      expected: ARGUMENTS[kind],
       got: shown(hook),
     });
   // Listeners of `watching` are not enumerable.
@@ -34,12 +57,21 @@ export function addCallHook<K extends keyof Hooks>(
       expected: 'forward as a method of the class',
       got: 'a function in a property',
     });
-  const own = hooks.get(module) ?? { before: new Set(), after: new Set() };
+  const own = hooks.get(module) ?? {
+    before: new Set(),
+    after: new Set(),
+    backwardBefore: new Set(),
+    backward: new Set(),
+  };
   hooks.set(module, own);
   const list: Set<unknown> = own[kind];
   list.add(hook);
   return { remove: () => void list.delete(hook) };
 }
+
+/** The hooks of one kind, in the order in which they were added. */
+export const hooksOf = <K extends keyof Hooks>(module: object, kind: K): Hooks[K] | undefined =>
+  hooks.get(module)?.[kind];
 
 /** The inputs of a call after its hooks. */
 export function beforeCall(module: object, inputs: readonly unknown[]): readonly unknown[] {

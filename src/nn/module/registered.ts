@@ -4,6 +4,7 @@ import { showShape } from '../../graph/types.js';
 import { onParameterUse, type Parameter } from '../../tensor/parameter.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { leavesIn, plainObjectsIn } from '../nested.js';
+import { backwardCall } from './backward-hooks.js';
 import { afterCall, beforeCall } from './call-hooks.js';
 
 /*
@@ -70,8 +71,9 @@ export function watchCalls(prototype: object, base: object): void {
       running.push(this);
       try {
         if (!whole) return forward.apply(this, inputs);
-        const given = beforeCall(this, inputs);
-        return afterCall(this, given, forward.apply(this, [...given]));
+        const call = backwardCall(this);
+        const given = call.inputs(beforeCall(this, inputs));
+        return call.output(afterCall(this, given, forward.apply(this, [...given])));
       } finally {
         running.pop();
         if (running.length === 0) passed = [];
