@@ -52,3 +52,14 @@ export function showFloat(value: number): string {
 
 /** `True` or `False`. */
 export const showBoolean = (value: boolean): string => (value ? 'True' : 'False');
+
+/** The row of a table that a negative number counts from the end. @throws UsageError if there is no such row */
+export function rowOf(owner: string, given: number | undefined, rows: number): number | undefined {
+  const row = typeof given === 'number' && given < 0 ? given + rows : given;
+  if (row === undefined || (isInteger(row) && row < rows)) return row;
+  throw new UsageError({
+    what: `${owner} got a bad paddingIdx`,
+    expected: `a row in [${-rows}, ${rows - 1}]`,
+    got: shown(given),
+  });
+}

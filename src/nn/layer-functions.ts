@@ -3,7 +3,7 @@ import { UsageError } from '../errors/errors.js';
 import type { PadMode, Resample } from '../ops/index.js';
 import * as ops from '../ops/index.js';
 import { Tensor } from '../tensor/tensor.js';
-import { checkCounts, nodeOf } from './arguments.js';
+import { checkCounts, nodeOf, rowOf } from './arguments.js';
 import { checkInterpolation, type InterpolateOptions } from './spatial/interpolation.js';
 
 export { scaledDotProductAttention } from './sequence/attention.js';
@@ -47,12 +47,12 @@ export function oneHot(index: Tensor, numClasses: number): Tensor {
   return new Tensor(ops.oneHot(nodeOf('oneHot', index), numClasses));
 }
 
-/** Rows of a table [rows, D]: […] of int32 → […, D]. */
+/** Rows of a table [rows, D]: […] of int32 → […, D]. Row `paddingIdx`, if given, gets no gradient. */
 export function embedding(index: Tensor, table: Tensor, options: { paddingIdx?: number } = {}): Tensor {
   checkOptionNames('embedding', options, ['paddingIdx']);
-  return new Tensor(
-    ops.embedding(nodeOf('embedding', index), nodeOf('embedding', table), options.paddingIdx),
-  );
+  const [positions, rows] = [nodeOf('embedding', index), nodeOf('embedding', table)];
+  const padding = rowOf('embedding', options.paddingIdx, rows.shape[0] ?? 0);
+  return new Tensor(ops.embedding(positions, rows, padding));
 }
 
 export const gelu = (x: Tensor, options: { approximate?: 'none' | 'tanh' } = {}): Tensor => {

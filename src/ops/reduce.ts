@@ -1,7 +1,7 @@
 import type { Node } from '../graph/node.js';
 import { type Shape, showShape, sizeOf } from '../graph/types.js';
 import { div, equal, mul } from './binary.js';
-import { define, floatOf, type NodeMaker, need, normalizeAxes, normalizeAxis } from './operation.js';
+import { define, floatOf, type NodeMaker, naming, need, normalizeAxes, normalizeAxis } from './operation.js';
 import { broadcastTo, reshape } from './shape.js';
 import { scaleBy } from './unary.js';
 
@@ -53,10 +53,12 @@ export const max: Reduce = reduction('max', 1, (x, y, grad, axes) => {
   return mul(grad, div(largest, sum(largest, axes, true)));
 });
 
-/** Mean over the given axes (all by default). */
+/** Mean over the given axes (all by default), each of at least one element. */
 export function mean(x: Node, axes?: readonly number[], keepDims = false): Node {
-  const total = sum(x, axes, keepDims);
-  return scaleBy(total, sizeOf(total.shape) / sizeOf(x.shape));
+  const over = axes ? normalizeAxes('mean', x, axes) : x.shape.map((_, i) => i);
+  const count = sizeOf(over.map((axis) => x.shape[axis]!));
+  naming('mean', [x], () => need(count > 0, 'at least one element for each result', showShape(x.shape)));
+  return scaleBy(sum(x, over, keepDims), 1 / count);
 }
 
 const sumOfSquaresOp: NodeMaker<Record<never, never>> = define<Record<never, never>>({

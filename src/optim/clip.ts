@@ -87,12 +87,12 @@ function withGradients(
       got: shown(limit),
     });
   const all = listOfParameters(caller, parameters);
-  const strange = all.find((parameter) => !(parameter instanceof Parameter));
-  if (strange !== undefined)
+  const strange = all.findIndex((parameter) => !(parameter instanceof Parameter));
+  if (strange >= 0)
     throw new UsageError({
       what: `${caller} clips gradients of parameters`,
       expected: 'model.parameters()',
-      got: shown(strange),
+      got: shown(all[strange]),
     });
   const found = (all as Parameter[]).filter(({ grad }) => grad !== null);
   if (found.length > 0) return found;

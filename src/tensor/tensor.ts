@@ -310,6 +310,7 @@ export class Tensor {
   }
   /** The norm (Σ |x|^p)^(1/p) over one or several axes; over all by default. */
   norm(p = 2, axes?: number | readonly number[], keepDims = false): Tensor {
+    checkLimits('norm', { p });
     return new Tensor(ops.norm(this.node, p, axesOf('norm', axes, keepDims), keepDims));
   }
   /** log Σ e^x over one or several axes, without overflow. */
@@ -328,22 +329,27 @@ export class Tensor {
   }
   /** The largest values along an axis and their positions: PyTorch's `x.max(dim)`. */
   maxWithIndices(axis: number, keepDims = false): Ordered {
+    checkBooleans('maxWithIndices', { keepDims });
     return ordered(ops.maxWithIndices(this.node, axis, keepDims));
   }
   /** The smallest values along an axis and their positions: PyTorch's `x.min(dim)`. */
   minWithIndices(axis: number, keepDims = false): Ordered {
+    checkBooleans('minWithIndices', { keepDims });
     return ordered(ops.minWithIndices(this.node, axis, keepDims));
   }
   /** The values of an axis in order and their positions; equal ones keep their order, NaN is the largest. */
   sort(axis = -1, descending = false): Ordered {
+    checkBooleans('sort', { descending });
     return ordered(ops.sort(this.node, axis, descending));
   }
   /** Positions that sort an axis. */
   argsort(axis = -1, descending = false): Tensor {
+    checkBooleans('argsort', { descending });
     return new Tensor(ops.argsort(this.node, axis, descending));
   }
   /** The k largest (or smallest) values of an axis in order, and their positions. */
   topk(k: number, axis = -1, largest = true): Ordered {
+    checkBooleans('topk', { largest });
     return ordered(ops.topk(this.node, k, axis, largest));
   }
   /** The same elements with another shape; one dimension may be -1: it is inferred. */
@@ -441,10 +447,12 @@ export class Tensor {
   }
   /** The lower triangle of matrices, 0 elsewhere. */
   tril(diagonal = 0): Tensor {
+    checkDiagonal('tril', diagonal);
     return new Tensor(ops.tril(this.node, diagonal));
   }
   /** The upper triangle of matrices, 0 elsewhere. */
   triu(diagonal = 0): Tensor {
+    checkDiagonal('triu', diagonal);
     return new Tensor(ops.triu(this.node, diagonal));
   }
   /** Converts bytes and integers to floating point. */
@@ -491,6 +499,16 @@ const isRange = (part: unknown): part is ops.Range =>
   Array.isArray(part) &&
   part.length <= 3 &&
   part.every((bound) => bound === null || bound === undefined || typeof bound === 'number');
+
+/** @throws UsageError unless it is an integer, which may be negative */
+function checkDiagonal(method: string, diagonal: unknown): void {
+  if (Number.isSafeInteger(diagonal)) return;
+  throw new UsageError({
+    what: `${method}() got a bad diagonal`,
+    expected: 'an integer: 0 for the main one, above it positive',
+    got: shown(diagonal),
+  });
+}
 
 /** @throws UsageError unless every value is a number, which may be infinite */
 function checkLimits(method: string, values: Readonly<Record<string, unknown>>): void {
@@ -579,7 +597,7 @@ export function tensor(
   if (dtype !== undefined) checkDType('tensor', dtype);
   if (ArrayBuffer.isView(values)) {
     const data = asTypedArray('tensor', values);
-    const full = shape ?? [data.length];
+    const full = shape === undefined ? [data.length] : shape;
     checkValues('tensor', data, full);
     return new Tensor(
       hostLeaf(convert(data, dtype ?? dtypeOf(data)), full, dtype ?? dtypeOf(data)),
@@ -589,8 +607,9 @@ export function tensor(
   const { flat, shape: found } = flatten(values);
   const type = dtype ?? 'float32';
   const data = convert(flat, type);
-  checkValues('tensor', data, shape ?? found);
-  return new Tensor(hostLeaf(data, shape ?? found, type), requiresGrad);
+  const full = shape === undefined ? found : shape;
+  checkValues('tensor', data, full);
+  return new Tensor(hostLeaf(data, full, type), requiresGrad);
 }
 
 /** A tensor with the same value everywhere. @throws UsageError if the shape, the value or the type is not valid */

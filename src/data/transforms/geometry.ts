@@ -49,11 +49,11 @@ export function moved(batch: Tensor, move: (x: Node) => Node): Tensor {
 }
 
 export const dimensions = (batch: Tensor): [number, number, number, number] => {
-  if (batch instanceof Tensor && batch.shape.length === 4)
+  if (batch instanceof Tensor && batch.shape.length === 4 && batch.shape[2]! > 0 && batch.shape[3]! > 0)
     return batch.shape as unknown as [number, number, number, number];
   throw new UsageError({
     what: 'Transforms work on batches of images',
-    expected: '[N, C, H, W]',
+    expected: '[N, C, H, W] with at least one pixel',
     got: batch instanceof Tensor ? showShape(batch.shape) : shown(batch),
   });
 };

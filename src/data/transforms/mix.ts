@@ -102,6 +102,12 @@ const lerp = (x: Node, share: number): Node =>
   ops.add(ops.affine(x, { scale: share, shift: 0 }), ops.affine(rolled(x), { scale: 1 - share, shift: 0 }));
 
 function sharesOf(name: string, labels: Tensor, count: number, classes: number, double: boolean): Node {
+  if (!(labels instanceof Tensor))
+    throw new UsageError({
+      what: `${name} got bad labels`,
+      expected: `a Tensor: int32 [${count}], or floats [${count}, ${classes}]`,
+      got: shown(labels),
+    });
   const { shape, dtype } = labels;
   const type = double ? 'float64' : 'float32';
   if (isFloat(dtype) && shape.length === 2 && shape[0] === count && shape[1] === classes)
@@ -112,13 +118,7 @@ function sharesOf(name: string, labels: Tensor, count: number, classes: number, 
       expected: `int32 [${count}], or floats [${count}, ${classes}]`,
       got: `${dtype} ${showShape(shape)}`,
     });
-  const numbers = hostLeaf(
-    Float32Array.from({ length: classes }, (_, i) => i),
-    [1, classes],
-    'float32',
-  );
-  const found = ops.reshape(ops.cast(labels.node, 'float32'), [count, 1]);
-  return ops.cast(ops.equal(found, numbers), type);
+  return ops.oneHot(ops.cast(labels.node, 'int32'), classes, type);
 }
 
 /** Beta(a, a), as the share of one of two gamma variables (Marsaglia and Tsang 2000). */

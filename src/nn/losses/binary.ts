@@ -52,7 +52,8 @@ function withLogits(
   const [x, given] = [tensorOf(loss, 'input', input), tensorOf(loss, 'target', target)];
   checkSame(loss, x, given);
   const y = inRange(loss, 'target', given, SHARE);
-  const losses = posWeight ? withPosWeight(loss, x, y, posWeight) : ops.binaryCrossEntropyWithLogits(x, y);
+  const losses =
+    posWeight === undefined ? ops.binaryCrossEntropyWithLogits(x, y) : withPosWeight(loss, x, y, posWeight);
   return reduce(loss, weighted(loss, losses, weight), reduction);
 }
 

@@ -28,7 +28,8 @@ export interface KLDivOptions {
 
 function checkKL(loss: string, options: KLDivOptions): void {
   checkLoss(loss, options, ['logTarget'], [...REDUCTIONS, 'batchmean']);
-  checkBooleans(loss, { logTarget: options.logTarget ?? false });
+  const { logTarget = false } = options;
+  checkBooleans(loss, { logTarget });
 }
 
 function divergence(
@@ -93,7 +94,8 @@ export interface CosineEmbeddingOptions extends LossOptions {
 
 function checkCosine(loss: string, options: CosineEmbeddingOptions): void {
   checkLoss(loss, options, ['margin']);
-  checkNumber(loss, 'margin', options.margin ?? 0, { least: -1, most: 1, expected: 'a number in [−1, 1]' });
+  const { margin = 0 } = options;
+  checkNumber(loss, 'margin', margin, { least: -1, most: 1, expected: 'a number in [−1, 1]' });
 }
 
 /** Added to squared lengths, as in PyTorch. */

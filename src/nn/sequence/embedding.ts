@@ -1,9 +1,8 @@
-import { checkOptionNames, shown } from '../../errors/arguments.js';
-import { UsageError } from '../../errors/errors.js';
+import { checkOptionNames } from '../../errors/arguments.js';
 import * as ops from '../../ops/index.js';
 import { Parameter } from '../../tensor/parameter.js';
 import { Tensor } from '../../tensor/tensor.js';
-import { checkCounts, nodeOf } from '../arguments.js';
+import { checkCounts, nodeOf, rowOf } from '../arguments.js';
 import { normal } from '../init.js';
 import { Module } from '../module.js';
 
@@ -27,14 +26,7 @@ export class Embedding extends Module {
     super();
     checkOptionNames('Embedding', options, ['paddingIdx']);
     checkCounts('Embedding', { numEmbeddings, embeddingDim }, 1);
-    const { paddingIdx: given } = options;
-    const row = given !== undefined && given < 0 ? given + numEmbeddings : given;
-    if (row !== undefined && !(Number.isInteger(row) && row >= 0 && row < numEmbeddings))
-      throw new UsageError({
-        what: 'Embedding got a bad paddingIdx',
-        expected: `a row in [${-numEmbeddings}, ${numEmbeddings - 1}]`,
-        got: shown(given),
-      });
+    const row = rowOf('Embedding', options.paddingIdx, numEmbeddings);
     this.paddingIdx = row;
     const size = numEmbeddings * embeddingDim;
     this.weight = new Parameter(new Float32Array(size), [numEmbeddings, embeddingDim]);

@@ -36,14 +36,14 @@ export function checkInterpolation(owner: string, options: InterpolateOptions): 
       expected: 'no alignCorners with mode nearest',
       got: String(alignCorners),
     });
-  for (const value of [size ?? []].flat())
+  for (const value of size === undefined ? [] : [size].flat())
     if (!isInteger(value, 1))
       throw new UsageError({
         what: `${owner} got a bad size`,
         expected: 'integers of at least 1',
         got: shown(size),
       });
-  for (const value of [scaleFactor ?? []].flat())
+  for (const value of scaleFactor === undefined ? [] : [scaleFactor].flat())
     if (typeof value !== 'number' || !(value > 0) || !Number.isFinite(value))
       throw new UsageError({
         what: `${owner} got a bad scaleFactor`,

@@ -31,6 +31,9 @@ export function stack(inputs: readonly Node[], axis = 0): Node {
 export function split(x: Node, size: number | readonly number[], axis = 0): Node[] {
   const at = normalizeAxis('split', x, axis);
   const whole = x.shape[at]!;
+  naming('split', [x], () =>
+    need(typeof size === 'number' || Array.isArray(size), 'a size, or a list of sizes', String(size)),
+  );
   const sizes = typeof size === 'number' ? partsOf(x, whole, size) : checkedParts(x, whole, size);
   let start = 0;
   return sizes.map((length) => {
