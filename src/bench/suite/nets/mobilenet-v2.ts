@@ -28,32 +28,25 @@ class Inverted extends nn.Module {
   }
 }
 
-/** Expansion, channels, blocks, first stride: table 2 of arXiv:1801.04381, with two strides fewer for 32 × 32. */
-const TABLE = [
-  [1, 16, 1, 1],
-  [6, 24, 2, 1],
-  [6, 32, 3, 2],
-  [6, 64, 4, 2],
-  [6, 96, 3, 1],
-  [6, 160, 3, 2],
-  [6, 320, 1, 1],
-] as const;
+/** The rows of table 2 of arXiv:1801.04381, with two strides fewer for 32 × 32. */
+const CHANNELS = [16, 24, 32, 64, 96, 160, 320];
+const BLOCKS = [1, 2, 3, 4, 3, 3, 1];
+const STRIDES = [1, 1, 2, 2, 1, 2, 1];
+
+const blocks = (to: number, row: number): nn.Module[] =>
+  Array.from({ length: BLOCKS[row]! }, (_, i) =>
+    i === 0
+      ? new Inverted(CHANNELS[row - 1] ?? 32, to, STRIDES[row]!, row === 0 ? 1 : 6)
+      : new Inverted(to, to, 1, 6),
+  );
 
 class MobileNetV2 extends nn.Module {
-  readonly features: nn.Sequential;
+  readonly features = new nn.Sequential(
+    ...unit(3, 32, 3),
+    ...CHANNELS.flatMap(blocks),
+    ...unit(320, 1280, 1),
+  );
   readonly classifier = new nn.Linear(1280, 10);
-
-  constructor() {
-    super();
-    const blocks: nn.Module[] = [];
-    let from = 32;
-    for (const [expand, to, count, stride] of TABLE)
-      for (let i = 0; i < count; i++) {
-        blocks.push(new Inverted(from, to, i === 0 ? stride : 1, expand));
-        from = to;
-      }
-    this.features = new nn.Sequential(...unit(3, 32, 3), ...blocks, ...unit(320, 1280, 1));
-  }
 
   forward(x: Tensor): Tensor {
     return this.classifier.forward(this.features.forward(x).mean([2, 3]));

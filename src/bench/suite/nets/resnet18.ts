@@ -11,16 +11,15 @@ class Block extends nn.Module {
   readonly bn2: nn.BatchNorm2d;
   readonly shortcut: nn.Sequential;
 
-  constructor(from: number, to: number, stride: number) {
+  constructor(from: number, to: number) {
     super();
+    const stride = to / from;
     this.conv1 = conv(from, to, 3, stride);
     this.bn1 = new nn.BatchNorm2d(to);
     this.conv2 = conv(to, to, 3);
     this.bn2 = new nn.BatchNorm2d(to);
-    this.shortcut =
-      stride !== 1 || from !== to
-        ? new nn.Sequential(conv(from, to, 1, stride), new nn.BatchNorm2d(to))
-        : new nn.Sequential();
+    this.shortcut = new nn.Sequential();
+    if (stride > 1) this.shortcut = new nn.Sequential(conv(from, to, 1, stride), new nn.BatchNorm2d(to));
   }
 
   forward(x: Tensor): Tensor {
@@ -34,10 +33,7 @@ class ResNet18 extends nn.Module {
     conv(3, 64, 3),
     new nn.BatchNorm2d(64),
     new nn.ReLU(),
-    ...[64, 64, 128, 128, 256, 256, 512, 512].map(
-      (to, i) =>
-        new Block(i === 0 ? 64 : [64, 64, 64, 128, 128, 256, 256, 512][i]!, to, i > 1 && i % 2 === 0 ? 2 : 1),
-    ),
+    ...[64, 64, 128, 128, 256, 256, 512, 512].map((to, i, all) => new Block(all[i - 1] ?? 64, to)),
   );
   readonly fc = new nn.Linear(512, 10);
 

@@ -30,10 +30,9 @@ class Block extends nn.Module {
 
   constructor(from: number, to: number) {
     super();
-    const stride = to / from;
-    const layers = [conv(from, to, 3, stride), new nn.ReLU(), conv(to, to, 3), new SqueezeExcitation(to)];
+    const layers = [conv(from, to, 3, to / from), new nn.ReLU(), conv(to, to, 3), new SqueezeExcitation(to)];
     this.body = new nn.Sequential(...layers);
-    this.shortcut = from === to ? new nn.Sequential() : conv(from, to, 1, stride);
+    this.shortcut = from === to ? new nn.Sequential() : conv(from, to, 1, to / from);
   }
 
   forward(x: Tensor): Tensor {
@@ -46,12 +45,7 @@ class SeResNet extends nn.Module {
   readonly features = new nn.Sequential(
     conv(3, 16, 3),
     new nn.ReLU(),
-    new Block(16, 16),
-    new Block(16, 16),
-    new Block(16, 32),
-    new Block(32, 32),
-    new Block(32, 64),
-    new Block(64, 64),
+    ...[16, 16, 32, 32, 64, 64].map((to, i, all) => new Block(all[i - 1] ?? 16, to)),
   );
   readonly fc = new nn.Linear(64, 10);
 
