@@ -6,8 +6,8 @@ import { stepOf } from '../src/bench/suite/work.js';
 import { setDefaultDevice } from '../src/core.js';
 
 /*
- * Trains networks of the suite for many steps and prints, as JSON, the resident memory and the number of plans on the
- * way: both should stay the same after the first steps.
+ * Trains networks of the suite for many steps and prints, as JSON, the resident memory, the heap and the number of plans
+ * on the way, all of which should stay the same after the first steps.
  *   npm run build && node --expose-gc dist/bench/suite-memory.js --nets mlp,vit --steps 10000 --batch 8
  * A small batch takes the same plans and the same paths as a large one, in less time.
  */
@@ -22,10 +22,15 @@ const { values } = parseArgs({
 });
 const SAMPLES = 20;
 
-/** Resident memory, after a garbage collection if node was started with --expose-gc. */
-function mebibytes(): number {
+/**
+ * Resident memory, and the objects and buffers of the main thread in it, after a garbage collection if node was started
+ * with --expose-gc.
+ */
+function memory(): { rssMiB: number; heapMiB: number } {
   (globalThis as { gc?: () => void }).gc?.();
-  return Math.round(process.memoryUsage.rss() / 2 ** 20);
+  const { rss, heapUsed, external } = process.memoryUsage();
+  const mebi = (bytes: number): number => Math.round((10 * bytes) / 2 ** 20) / 10;
+  return { rssMiB: Math.round(mebi(rss)), heapMiB: mebi(heapUsed + external) };
 }
 
 const steps = Number(values.steps);
@@ -37,11 +42,11 @@ for (const name of values.nets.split(',')) {
   setDefaultDevice(device);
   const batch = Number(values.batch ?? net.batch);
   const step = await stepOf(net, batch, device);
-  const samples: { step: number; rssMiB: number; plans: number }[] = [];
+  const samples: { step: number; rssMiB: number; heapMiB: number; plans: number }[] = [];
   for (let done = 1; done <= steps; done++) {
     await step();
     if (done % Math.ceil(steps / SAMPLES) > 0 && done !== steps) continue;
-    samples.push({ step: done, rssMiB: mebibytes(), plans: (await device.stats()).length });
+    samples.push({ step: done, ...memory(), plans: (await device.stats()).length });
     process.stderr.write(`\r${name} ${done}: ${samples.at(-1)!.rssMiB} MiB   `);
   }
   const { engine } = await device.info();
