@@ -16,7 +16,7 @@ const pool = { kernel: [3, 3], stride: [2, 2] } as const;
 /** Operations that take a list of axes, by the operation that the message names. */
 const WITH_AXES: Readonly<Record<string, (x: Node, axes: readonly number[]) => Node>> = {
   sum: ops.sum,
-  'sum of mean': ops.mean,
+  mean: ops.mean,
   max: ops.max,
   'max of min': ops.min,
   variance: ops.variance,
@@ -131,6 +131,9 @@ const REFUSED: readonly (readonly [string, () => unknown, ...RegExp[]])[] = [
   ['addScaled', () => ops.addScaled(f32(2), f32(2), f32(1)), /scalar factor/],
   ['sum', () => ops.sum(f32(2, 3), [2]), /axis in \[-2, 1\]/, /got 2/],
   ['max', () => ops.max(f32(2, 3), [-3]), /axis/],
+  ['mean', () => ops.mean(f32(0, 3), [0]), /at least one element for each result/],
+  ['split', () => ops.split(f32(5), 'x' as never), /a size, or a list of sizes/],
+  ['adaptiveAvgPool2d', () => ops.adaptiveAvgPool2d(f32(1, 2, 0, 9), [1, 1]), /at least one pixel/],
   ...Object.entries(WITH_AXES).flatMap(([name, apply]) =>
     [
       [0, 0],
